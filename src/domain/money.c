@@ -1,0 +1,149 @@
+// Text to minor units to Stripe's minor units and back, digit by digit in integers. Every amount that passed
+// money_parse or money_from_stripe is 0 to MONEY_STRIPE_MINOR_MAX in Stripe's minor units. Pure; any thread.
+#include "domain/money.h"
+
+#include <inttypes.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "base/require.h"
+
+// "123.45" taken apart: pointers into the text, digits counted.
+struct decimal_text {
+    const char *whole;
+    size_t whole_digits;
+    const char *fraction;
+    size_t fraction_digits; // 0: there is no '.'
+};
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static size_t count_digits(const char *text)
+{
+    size_t count = 0;
+    while (is_digit(text[count])) {
+        count++;
+    }
+    return count;
+}
+
+// Matches [0-9]+(\.[0-9]+)? over the whole text.
+static bool split_decimal(const char *text, struct decimal_text *parts)
+{
+    *parts = (struct decimal_text){.whole = text, .whole_digits = count_digits(text)};
+    const char *rest = text + parts->whole_digits;
+    if (parts->whole_digits == 0) {
+        return false;
+    }
+    if (*rest == '.') {
+        parts->fraction = rest + 1;
+        parts->fraction_digits = count_digits(parts->fraction);
+        rest = parts->fraction + parts->fraction_digits;
+        if (parts->fraction_digits == 0) {
+            return false;
+        }
+    }
+    return *rest == '\0';
+}
+
+static int64_t power_of_ten(unsigned exponent)
+{
+    int64_t power = 1;
+    for (unsigned i = 0; i < exponent; i++) {
+        power *= 10;
+    }
+    return power;
+}
+
+// The largest amount of ours that is at most MONEY_STRIPE_MINOR_MAX at Stripe.
+static int64_t amount_minor_max(const struct currency *currency)
+{
+    return MONEY_STRIPE_MINOR_MAX / power_of_ten(currency->stripe_zeros);
+}
+
+// False: the value went past max. max < INT64_MAX / 10 - 9, so that no step overflows before it is seen.
+static bool push_digit(int64_t *value, char digit, int64_t max)
+{
+    *value = *value * 10 + (digit - '0');
+    return *value <= max;
+}
+
+static enum errc refuse_too_large(const struct currency *currency, struct err *err)
+{
+    char largest[MONEY_TEXT_BYTES];
+    money_format(amount_minor_max(currency), currency, largest);
+    return err_set(err, ERR_VALIDATION, "must be at most %s %s", largest, currency->code);
+}
+
+enum errc money_parse(const char *text, const struct currency *currency, int64_t *amount_minor,
+                      struct err *err)
+{
+    REQUIRE(text != NULL && currency != NULL);
+    struct decimal_text parts;
+    if (!split_decimal(text, &parts)) {
+        return err_set(err, ERR_VALIDATION, "must be a decimal number such as 10 or 10.00");
+    }
+    int64_t max = amount_minor_max(currency);
+    int64_t value = 0;
+    for (size_t i = 0; i < parts.whole_digits; i++) {
+        if (!push_digit(&value, parts.whole[i], max)) {
+            return refuse_too_large(currency, err);
+        }
+    }
+    for (size_t i = 0; i < currency->decimals; i++) {
+        char digit = i < parts.fraction_digits ? parts.fraction[i] : '0';
+        if (!push_digit(&value, digit, max)) {
+            return refuse_too_large(currency, err);
+        }
+    }
+    for (size_t i = currency->decimals; i < parts.fraction_digits; i++) {
+        if (parts.fraction[i] != '0') {
+            return err_set(err, ERR_VALIDATION, "must have no more than the %d decimals of %s",
+                           (int)currency->decimals, currency->code);
+        }
+    }
+    if (currency->last_digit_zero && value % 10 != 0) {
+        return err_set(err, ERR_VALIDATION, "must have 0 as the third decimal of %s", currency->code);
+    }
+    *amount_minor = value;
+    return OK;
+}
+
+void money_format(int64_t amount_minor, const struct currency *currency, char out[MONEY_TEXT_BYTES])
+{
+    REQUIRE(amount_minor >= 0);
+    int64_t unit = power_of_ten(currency->decimals);
+    int length = snprintf(out, MONEY_TEXT_BYTES, "%" PRId64, amount_minor / unit);
+    if (unit > 1) {
+        out[length++] = '.';
+    }
+    for (unit /= 10; unit > 0; unit /= 10) {
+        out[length++] = (char)('0' + amount_minor / unit % 10);
+    }
+    out[length] = '\0';
+}
+
+int64_t money_to_stripe(int64_t amount_minor, const struct currency *currency)
+{
+    REQUIRE(amount_minor >= 0 && amount_minor <= amount_minor_max(currency));
+    return amount_minor * power_of_ten(currency->stripe_zeros);
+}
+
+enum errc money_from_stripe(int64_t stripe_minor, const struct currency *currency, int64_t *amount_minor,
+                            struct err *err)
+{
+    if (stripe_minor < 0 || stripe_minor > MONEY_STRIPE_MINOR_MAX) {
+        return err_set(err, ERR_VALIDATION, "the provider's amount %" PRId64 " is out of range",
+                       stripe_minor);
+    }
+    int64_t scale = power_of_ten(currency->stripe_zeros);
+    if (stripe_minor % scale != 0) {
+        return err_set(err, ERR_VALIDATION, "the provider's amount %" PRId64 " is not whole in %s",
+                       stripe_minor, currency->code);
+    }
+    *amount_minor = stripe_minor / scale;
+    return OK;
+}

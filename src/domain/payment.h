@@ -1,0 +1,90 @@
+// A payment, what the provider says of it, and the only moves it may make. Decisions only: no I/O, no clock,
+// no SQL, no JSON. store/ keeps the row, op/change.c applies a move together with its history and event.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/uuid.h"
+#include "domain/money.h"
+
+enum payment_status { PAYMENT_PENDING, PAYMENT_COMPLETED, PAYMENT_FAILED, PAYMENT_REFUNDED, PAYMENT_STATUS_COUNT };
+
+enum next_action_type { NEXT_ACTION_NONE, NEXT_ACTION_REDIRECT, NEXT_ACTION_SDK };
+
+// Why a payment failed. Strings live as long as their payment or intent.
+struct failure {
+    const char *code; // NULL: none
+    const char *decline_code;
+    const char *message;
+};
+
+// One row of `payments`. Text is owned by the arena it was read or built into; NULL text is SQL NULL.
+struct payment {
+    struct uuid id;
+    struct uuid merchant_id;
+    bool livemode;
+    int64_t amount_minor;
+    const struct currency *currency;
+    enum payment_status status;
+    const char *provider; // "stripe"
+    const char *provider_ref;
+    const char *idempotency_key;
+    const char *payment_method;
+    const char *return_url;
+    const char *description;
+    const char *metadata_json; // an object of strings, names sorted
+    bool capture_manual;
+    const char *customer_email;
+    int64_t captured_minor;
+    int64_t refunded_minor;
+    bool capturable;
+    bool action_given; // a next_action was handed out: a failure must cancel the intent at the provider
+    enum next_action_type next_action;
+    const char *redirect_url;
+    const uint8_t *client_secret_sealed; // NULL: none
+    int client_secret_sealed_bytes;
+    struct failure failure;
+    struct uuid credential_id; // the credentials version that it was first sent with
+    int64_t created_us;
+    int64_t updated_us;
+};
+
+// What the provider says of a payment, in neutral terms (a Stripe PaymentIntent). Unknown states: INTENT_OPEN.
+enum intent_state {
+    INTENT_OPEN,            // not finished: processing, requires_action, requires_confirmation, or unknown to us
+    INTENT_CAPTURABLE,      // authorised, to be captured
+    INTENT_SUCCEEDED,
+    INTENT_ATTEMPT_FAILED,  // requires_payment_method after an attempt
+    INTENT_CANCELED,
+};
+
+struct intent {
+    const char *id;
+    enum intent_state state;
+    int64_t amount_provider_minor;   // provider's minor units; -1: not said
+    int64_t received_provider_minor; // -1: not said
+    const char *currency;            // as the provider wrote it; NULL: not said
+    bool livemode;
+    bool livemode_said;
+    struct failure failure;
+    enum next_action_type next_action;
+    const char *redirect_url;
+    const char *client_secret; // secret; NULL: not said
+    const char *payment_id;    // metadata[payment_id], NULL: none
+    const char *merchant_id;   // metadata[merchant_id], NULL: none
+    int64_t created_s;
+};
+
+// What a change asks of a payment's status.
+enum payment_move { MOVE_COMPLETE, MOVE_FAIL, MOVE_REFUND_WHOLE, MOVE_REFUND_UNDONE, PAYMENT_MOVE_COUNT };
+
+// Whether status may make the move, and where it leads (*to set only then). The whole table of contract: pending ->
+// completed | failed, failed -> completed, completed -> refunded, refunded -> completed. A move to the status it has is false.
+bool payment_can_move(enum payment_status status, enum payment_move move, enum payment_status *to);
+
+// "pending", ... Static storage. parse: false when unknown.
+const char *payment_status_name(enum payment_status status);
+bool payment_status_parse(const char *name, enum payment_status *status);
+
+const char *next_action_name(enum next_action_type type); // "redirect_to_url", "use_stripe_sdk"; NULL for none
