@@ -1,0 +1,29 @@
+// A bump allocator for one request, operation or delivery: everything in it is freed at once.
+// Not thread-safe: it belongs to whoever owns the object it serves. Memory runs out: abort.
+#pragma once
+
+#include <stddef.h>
+
+struct arena_block;
+
+struct arena {
+    struct arena_block *blocks;
+};
+
+// An empty arena holds no memory; its first allocation makes a block of 1 kB (larger ones double up to 64 kB).
+#define ARENA_EMPTY ((struct arena){0})
+
+// Zeroed memory aligned for any type. Never NULL. bytes may be 0.
+void *arena_alloc(struct arena *arena, size_t bytes);
+
+// Copies with a NUL behind. text NULL gives NULL.
+char *arena_strdup(struct arena *arena, const char *text);
+char *arena_strndup(struct arena *arena, const char *text, size_t bytes);
+void *arena_memdup(struct arena *arena, const void *data, size_t bytes);
+char *arena_printf(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+// Frees every block; the arena is then empty and usable. Blocks are wiped first (they may have held secrets).
+void arena_release(struct arena *arena);
+
+#define ARENA_CLEANUP __attribute__((cleanup(arena_release)))
+#define ARENA_NEW(arena, type) ((type *)arena_alloc((arena), sizeof(type)))

@@ -1,0 +1,55 @@
+// What can go wrong, as one enum. Functions that can fail return `enum errc` (must be used) and take
+// `struct err *err` last, which they fill on failure only. Whoever returns an error does not log it.
+#pragma once
+
+#include <stdbool.h>
+
+enum errc {
+    OK = 0,
+    // The API's own refusals; api/reply.c gives each its HTTP status and public code.
+    ERR_AUTH_INVALID_KEY,
+    ERR_AUTH_INSUFFICIENT_SCOPE,
+    ERR_AUTH_RATE_LIMITED,
+    ERR_BAD_REQUEST,
+    ERR_FORBIDDEN,
+    ERR_IDEMPOTENCY_KEY_REQUIRED,
+    ERR_SIGNATURE_INVALID,
+    ERR_NOT_FOUND,
+    ERR_METHOD_NOT_ALLOWED,
+    ERR_CONFLICT,
+    ERR_IDEMPOTENCY_IN_PROGRESS,
+    ERR_PAYLOAD_TOO_LARGE,
+    ERR_UNSUPPORTED_MEDIA_TYPE,
+    ERR_VALIDATION,
+    ERR_IDEMPOTENCY_KEY_REUSED,
+    ERR_CARD_DATA_REFUSED,
+    ERR_PROVIDER_NOT_CONFIGURED,
+    ERR_PROVIDER_REJECTED,
+    ERR_PROVIDER_AUTH_FAILED,
+    ERR_OVERLOADED,
+    // Internal; outside they are all INTERNAL_ERROR.
+    ERR_EXISTS,  // a unique constraint refused the row
+    ERR_STORE,   // the database failed: nothing of the transaction is kept
+    ERR_UNKNOWN, // the provider's outcome is not known: money may have moved
+    ERR_IO,      // a file or socket failed
+    ERR_CRYPTO,  // a sealed value did not open: wrong key or damaged data
+    ERR_CONFIG,  // an operator's mistake
+    ERRC_COUNT
+};
+
+#define ERR_MESSAGE_MAX 256
+
+struct err {
+    enum errc code;
+    char message[ERR_MESSAGE_MAX];
+};
+
+#define MUST_CHECK __attribute__((warn_unused_result))
+
+// Fills *err (NULL: nothing is kept) with code and the formatted message, cut to ERR_MESSAGE_MAX - 1
+// bytes, and returns code, so that a failure is one statement: `return err_set(err, ERR_IO, "...")`.
+enum errc err_set(struct err *err, enum errc code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+// The code's own sentence, for logs ("the database failed"). Static storage.
+const char *errc_sentence(enum errc code);

@@ -1,0 +1,40 @@
+// JSON through json-c, with the checks it leaves to its caller. Values are json-c's own, reference counted.
+// Pure; any thread, one value in one thread at a time.
+#pragma once
+
+#include <json-c/json.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+
+#define JSON_CLEANUP __attribute__((cleanup(json_release)))
+void json_release(struct json_object **value); // drops the reference, sets NULL
+
+#define JSON_DEPTH_MAX 32
+
+// Parses the whole text: strict RFC 8259, UTF-8, depth at most JSON_DEPTH_MAX, no repeated name within an
+// object, no \u0000 within a string. ERR_BAD_REQUEST with a sentence (which name, at which byte). The caller releases.
+enum errc json_parse(const char *text, size_t bytes, struct json_object **value, struct err *err) MUST_CHECK;
+
+// Reading what is not ours (a provider's answer): a member of the wrong type reads as absent. NULL-safe on `object`.
+struct json_object *json_get(struct json_object *object, const char *name); // NULL if absent or null
+const char *json_get_str(struct json_object *object, const char *name);     // NULL if absent; owned by object
+int64_t json_get_i64(struct json_object *object, const char *name, int64_t absent); // integers only, no doubles
+bool json_get_bool(struct json_object *object, const char *name, bool absent);
+
+// A number exactly as its text stood ("10.00"), or NULL for anything but a number. An integer beyond 64 bits
+// comes back clamped to 64 bits, which is above every limit there is. In the arena.
+const char *json_number_text(struct arena *arena, struct json_object *value);
+
+// Building answers; members keep the order of adding.
+struct json_object *json_new_object(void);
+void json_add_str(struct json_object *object, const char *name, const char *text); // NULL adds null
+void json_add_i64(struct json_object *object, const char *name, int64_t value);
+void json_add_bool(struct json_object *object, const char *name, bool value);
+void json_add(struct json_object *object, const char *name, struct json_object *value); // takes value; NULL adds null
+
+// Compact text, slashes unescaped, in the arena.
+char *json_text(struct arena *arena, struct json_object *value);

@@ -1,0 +1,24 @@
+// One JSON line an event on stderr: time, level, message, then the fields. Any thread; a line is one write.
+// Never give it a secret or a body: fields are ids, counts, codes. Strings are escaped and cut at 500 bytes.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
+
+struct log_field {
+    const char *name;
+    const char *text; // NULL: the number
+    int64_t number;
+};
+#define LOG_STR(name_, text_) ((struct log_field){.name = (name_), .text = (text_) ? (text_) : ""})
+#define LOG_INT(name_, number_) ((struct log_field){.name = (name_), .number = (number_)})
+
+// Lines below this level are dropped. Set before threads start, or by SIGHUP (atomic).
+void log_set_level(enum log_level level);
+void log_write(enum log_level level, const char *message, const struct log_field *fields, size_t count);
+
+#define LOG(level, message, ...)                                                                   \
+    log_write((level), (message), (const struct log_field[]){__VA_ARGS__},                         \
+              sizeof((const struct log_field[]){__VA_ARGS__}) / sizeof(struct log_field))

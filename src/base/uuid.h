@@ -1,0 +1,26 @@
+// UUIDs, version 7 (RFC 9562): 48 bits of milliseconds, then random, increasing within one generator.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define UUID_TEXT_BYTES 37 // 36 characters and the NUL
+
+struct uuid {
+    uint8_t bytes[16];
+};
+
+// Source of randomness: a seam, so that a simulated run is repeatable.
+struct random {
+    void (*fill)(struct random *self, void *out, unsigned bytes);
+};
+extern struct random random_system; // the kernel's, through OpenSSL; any thread
+
+// A new id for this wall-clock time in microseconds. Any thread; ids of one process strictly increase while
+// the clock does not go back, and stay unique when it does.
+struct uuid uuid_new(struct random *random, int64_t now_us);
+
+void uuid_format(const struct uuid *id, char out[UUID_TEXT_BYTES]);
+bool uuid_parse(const char *text, struct uuid *id); // any version, either case, with dashes
+bool uuid_equal(const struct uuid *a, const struct uuid *b);
+bool uuid_is_nil(const struct uuid *id);

@@ -1,0 +1,37 @@
+// Which addresses outbound requests may reach, and lists of networks (CIDR). Pure; any thread.
+// Special ranges: IANA's IPv4 and IPv6 special-purpose registries (RFC 6890 and its updates).
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+
+// An IPv4 address is kept as IPv4-mapped IPv6, so that ::ffff:10.0.0.1 and 10.0.0.1 are one.
+struct address {
+    uint8_t bytes[16];
+};
+#define ADDRESS_TEXT_BYTES 46
+
+struct network_list {
+    struct network {
+        struct address address;
+        int prefix_bits; // of 128
+    } *items;
+    size_t count;
+};
+
+bool address_parse(const char *text, struct address *address); // "10.0.0.1", "::1"; no port, no brackets
+bool address_from_sockaddr(const struct sockaddr *from, struct address *address);
+void address_format(const struct address *address, char out[ADDRESS_TEXT_BYTES]);
+
+// "127.0.0.1, 10.0.0.0/8,::1" (NULL or "": empty list), in the arena. ERR_CONFIG names the bad item.
+enum errc network_list_parse(const char *text, struct arena *arena, struct network_list *list, struct err *err) MUST_CHECK;
+bool network_list_has(const struct network_list *list, const struct address *address);
+
+// Private, loopback, link-local, multicast, documentation, benchmarking, carrier NAT, reserved, unspecified;
+// also what is embedded in IPv4-mapped, 6to4, Teredo and NAT64 addresses.
+bool address_is_special(const struct address *address);

@@ -1,0 +1,89 @@
+// HTTP out, as a seam: net/http_client_curl.c is the real one. All calls and callbacks on the loop thread.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/loop.h"
+#include "net/address.h"
+
+enum http_result {
+    HTTP_DONE,       // a whole response came; status is set
+    HTTP_NOT_SENT,   // no connection was made: the request surely never left (refused, DNS, TLS failure)
+    HTTP_CUT,        // it may have left: time-out, reset, cut or malformed response
+    HTTP_FORBIDDEN,  // the address policy refused every address of the host; nothing was sent
+    HTTP_TOO_LARGE,  // the response was larger than response_bytes_max
+};
+
+#define HTTP_RESPONSE_HEADERS_MAX 32
+
+struct http_header {
+    const char *name;
+    const char *value;
+};
+
+// One request. The caller owns it, and everything it points to, until `done` is called, which happens exactly
+// once and never from within http_client_send. No redirects, no cookies, no proxy from the environment.
+struct http_call {
+    const char *method;
+    const char *url;
+    const struct http_header *headers;
+    size_t header_count;
+    const void *body; // NULL: none
+    size_t body_bytes;
+    int64_t timeout_ms;        // from send to last byte, queueing included
+    size_t response_bytes_max;
+    bool public_only; // the address policy applies to the resolved address that is connected to; HTTP/1.1
+    void (*done)(struct http_call *call);
+
+    // Filled before `done`.
+    enum http_result result;
+    int status;
+    struct arena arena;            // holds what follows; released by http_call_release
+    struct http_header response_headers[HTTP_RESPONSE_HEADERS_MAX];
+    size_t response_header_count;
+    struct buf response_body;
+    char error[160];               // a sentence when result is not HTTP_DONE; no URL, no secret
+
+    void *transfer; // the implementation's own
+};
+
+struct http_client;
+struct http_client_ops {
+    void (*send)(struct http_client *client, struct http_call *call);
+    void (*close)(struct http_client *client);
+};
+struct http_client {
+    const struct http_client_ops *ops;
+};
+
+static inline void http_client_send(struct http_client *client, struct http_call *call)
+{
+    client->ops->send(client, call);
+}
+
+// The value of a response header, name in any case; NULL if absent.
+const char *http_call_header(const struct http_call *call, const char *name);
+// Wipes and frees what the response left in the call.
+void http_call_release(struct http_call *call);
+
+// The real client on libcurl's multi-socket interface. ERR_IO.
+struct http_client_options {
+    const char *user_agent;
+    const char *ca_file; // added trust, NULL: the system's alone
+    long connections_max;          // in all; at most 1000 (a multi handle gets slow beyond)
+    long host_connections_max;     // to one host
+    struct network_list allow;     // addresses public_only may reach although special; kept by reference
+};
+struct uv_service_loop;
+enum errc http_client_curl_open(struct uv_service_loop *loop, const struct http_client_options *options,
+                                struct http_client **client, struct err *err) MUST_CHECK;
+// Cuts every call still under way (its `done` is called with HTTP_CUT) and frees the client.
+static inline void http_client_close(struct http_client *client)
+{
+    client->ops->close(client);
+}

@@ -1,0 +1,62 @@
+// One database connection as the queries see it: the same SQL text for SQLite and PostgreSQL ($1 parameters, ON CONFLICT,
+// RETURNING), times as integer microseconds, ids as 16 bytes, JSON as text. One thread at a time. Blocking.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/uuid.h"
+
+struct db;
+
+struct db_value {
+    enum { DB_NULL, DB_INT, DB_TEXT, DB_BLOB } type;
+    int64_t integer;
+    const void *data; // text: NUL-terminated
+    size_t bytes;     // blob
+};
+#define DB_NIL ((struct db_value){.type = DB_NULL})
+#define DB_I64(value) ((struct db_value){.type = DB_INT, .integer = (value)})
+#define DB_STR(text) db_text_value(text) // NULL is SQL NULL
+#define DB_BYTES(data_, bytes_) ((struct db_value){.type = (data_) ? DB_BLOB : DB_NULL, .data = (data_), .bytes = (bytes_)})
+#define DB_ID(uuid) DB_BYTES((uuid)->bytes, (size_t)16)
+
+static inline struct db_value db_text_value(const char *text)
+{
+    return (struct db_value){.type = text ? DB_TEXT : DB_NULL, .data = text};
+}
+
+// A statement under way. Declare with DB_ROWS so that it is reset at the end of its scope.
+struct db_rows {
+    struct db *db;
+    void *statement;
+};
+#define DB_ROWS(name) __attribute__((cleanup(db_rows_close))) struct db_rows name = {0}
+void db_rows_close(struct db_rows *rows);
+
+// Starts a statement; `sql` must be a string literal (statements are kept by its text). Values are bound without
+// copying: they must outlive the rows. ERR_STORE, ERR_EXISTS may come here or from db_next.
+enum errc db_query_values(struct db *db, struct db_rows *rows, struct err *err, const char *sql,
+                          const struct db_value *values, size_t count) MUST_CHECK;
+// The next row; *has is false behind the last.
+enum errc db_next(struct db_rows *rows, bool *has, struct err *err) MUST_CHECK;
+
+// Runs a statement to its end, rows ignored; *changed (may be NULL) is how many rows it changed.
+// ERR_EXISTS: a unique constraint; ERR_STORE: anything else.
+enum errc db_run_values(struct db *db, int64_t *changed, struct err *err, const char *sql,
+                        const struct db_value *values, size_t count) MUST_CHECK;
+
+#define DB_VALUES(...) (const struct db_value[]){__VA_ARGS__}, sizeof((const struct db_value[]){__VA_ARGS__}) / sizeof(struct db_value)
+#define db_query(db, rows, err, sql, ...) db_query_values((db), (rows), (err), (sql), DB_VALUES(__VA_ARGS__))
+#define db_run(db, changed, err, sql, ...) db_run_values((db), (changed), (err), (sql), DB_VALUES(__VA_ARGS__))
+
+// Columns of the present row, from 0. A NULL reads as 0, NULL, nil. Text and bytes are copied into the arena.
+int64_t db_i64(struct db_rows *rows, int column);
+bool db_bool(struct db_rows *rows, int column);
+bool db_is_null(struct db_rows *rows, int column);
+const char *db_text(struct db_rows *rows, int column, struct arena *arena);
+const uint8_t *db_blob(struct db_rows *rows, int column, struct arena *arena, size_t *bytes);
+struct uuid db_uuid(struct db_rows *rows, int column);

@@ -1,0 +1,8 @@
+// The schema, as numbered steps that only ever get longer. A database knows how many it has.
+#pragma once
+
+#include "base/err.h"
+#include "store/db.h"
+
+// Applies the missing steps, each in its own transaction. ERR_CONFIG where the database was made by a newer program.
+enum errc migrate(struct db *db, struct err *err) MUST_CHECK;
