@@ -1,0 +1,78 @@
+# The front door: each target is one line to a script, to meson or to the program. `make help` lists them.
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := build
+.SUFFIXES:
+
+BUILD ?= build
+PREFIX ?= /usr/local
+PAYMENTSD = $(BUILD)/paymentsd
+export BUILD
+
+.PHONY: build test check demo run fuzz bench asan tsan install clean help \
+        createsuperadmin createmerchant createapikey revokeapikey listapikeys
+
+build: ## build the program, build/paymentsd (the default)
+	@scripts/build "$(BUILD)"
+
+test: ## run all tests and end with their counts
+	@scripts/build "$(BUILD)"
+	@scripts/test "$(BUILD)"
+
+check: ## format, clang-tidy, layers, and the tests again under ASan+UBSan and TSan, and the fuzzers
+	@scripts/check
+
+demo: build ## start everything on a sandbox and show each request, answer and webhook
+	@scripts/demo
+
+run: build ## run the service (settings: PAYMENTS_... variables, or `$(PAYMENTSD) serve --help`)
+	@exec "$(PAYMENTSD)" serve
+
+fuzz: ## fuzz the parsers, SECONDS each (default 60)
+	@scripts/fuzz $(SECONDS)
+
+bench: build ## measure payments a second against the sandbox
+	@scripts/bench
+
+asan: ## build and test under AddressSanitizer and UndefinedBehaviorSanitizer
+	@scripts/check asan
+
+tsan: ## build and test under ThreadSanitizer
+	@scripts/check tsan
+
+# The commands take what is given of NAME, MERCHANT, SCOPES, MODE, EXPIRES and KEY, from make's command line or
+# the environment, and ask for the rest where a terminal is there. Only their own output goes to stdout.
+flag = $${$(1):+$(2) "$$$(1)"}
+command = @scripts/build "$(BUILD)" >&2 && exec "$(PAYMENTSD)" $@
+name = $(call flag,NAME,--name)
+merchant = $(call flag,MERCHANT,--merchant)
+scopes = $(call flag,SCOPES,--scopes)
+mode = $(call flag,MODE,--mode)
+expires = $(call flag,EXPIRES,--expires)
+
+createsuperadmin: ## make an admin key (NAME, EXPIRES)
+	$(command) $(name) $(expires)
+
+createmerchant: ## make a merchant (NAME)
+	$(command) $(name)
+
+createapikey: ## make a merchant's API key and show it once (MERCHANT, SCOPES, MODE, EXPIRES, NAME)
+	$(command) $(merchant) $(scopes) $(mode) $(expires) $(name)
+
+revokeapikey: ## revoke a key (KEY: its id or an unambiguous prefix)
+	$(command) $(call flag,KEY,--key)
+
+listapikeys: ## list the keys (MERCHANT)
+	$(command) $(merchant)
+
+install: build ## install under PREFIX (/usr/local), staged into DESTDIR
+	@install -D -m 755 "$(PAYMENTSD)" "$(DESTDIR)$(PREFIX)/bin/paymentsd"
+	@install -D -m 644 dist/paymentsd.sysusers "$(DESTDIR)$(PREFIX)/lib/sysusers.d/paymentsd.conf"
+	@install -d "$(DESTDIR)$(PREFIX)/lib/systemd/system"
+	@sed 's|@PREFIX@|$(PREFIX)|' dist/paymentsd.service \
+	    >"$(DESTDIR)$(PREFIX)/lib/systemd/system/paymentsd.service"
+
+clean: ## remove what was built
+	@rm -rf build build-*
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 20
