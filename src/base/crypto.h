@@ -1,5 +1,5 @@
-// Every cryptographic primitive the service uses, all of them OpenSSL's. Failure of OpenSSL itself aborts.
-// A `struct hmac` belongs to one thread at a time; all else is callable from any thread.
+// Every cryptographic primitive the service uses, OpenSSL's all but the CRC. Failure of OpenSSL itself aborts.
+// Callable from any thread.
 #pragma once
 
 #include <stdbool.h>

@@ -12,7 +12,13 @@ struct log_field {
     const char *text; // NULL: the number
     int64_t number;
 };
-#define LOG_STR(name_, text_) ((struct log_field){.name = (name_), .text = (text_) ? (text_) : ""})
+
+// NULL text reads as "".
+static inline struct log_field log_str(const char *name, const char *text)
+{
+    return (struct log_field){.name = name, .text = text != NULL ? text : ""};
+}
+#define LOG_STR(name, text) log_str((name), (text))
 #define LOG_INT(name_, number_) ((struct log_field){.name = (name_), .number = (number_)})
 
 // Lines below this level are dropped. Set before threads start, or by SIGHUP (atomic).

@@ -16,6 +16,12 @@ bool text_ends_with(const char *text, const char *suffix);
 // Whether text is well-formed UTF-8 (RFC 3629).
 bool text_is_utf8(const char *text, size_t bytes);
 
+// The UTF-8 character that text begins with: its length in bytes (1 to 4), or 0 where bytes is 0 or it is malformed.
+size_t text_utf8_next(const char *text, size_t bytes, uint32_t *code_point);
+
+// How much of well-formed text fits into bytes_max without cutting a character in half.
+size_t text_cut(const char *text, size_t bytes, size_t bytes_max);
+
 // A copy in the arena, ASCII letters in lower or upper case.
 char *text_lower(struct arena *arena, const char *text);
 char *text_upper(struct arena *arena, const char *text);

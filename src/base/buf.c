@@ -1,0 +1,92 @@
+// The growing buffer. Invariant: where `data` is not NULL, len < capacity <= max + 1 and data[len] is NUL.
+// Memory it leaves is wiped, also when it grows: buffers hold bodies.
+#include "base/buf.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/require.h"
+
+#define CAPACITY_FIRST ((size_t)256)
+
+// Makes room for `bytes` more and the NUL; false, with overflow set, where max does not allow it.
+static bool make_room(struct buf *buf, size_t bytes)
+{
+    if (buf->overflow || bytes > buf->max - buf->len) {
+        buf->overflow = true;
+        return false;
+    }
+    size_t needed = buf->len + bytes + 1;
+    if (needed <= buf->capacity) {
+        return true;
+    }
+    size_t capacity = buf->capacity < CAPACITY_FIRST / 2 ? CAPACITY_FIRST : buf->capacity * 2;
+    if (capacity < needed) {
+        capacity = needed;
+    }
+    if (capacity > buf->max + 1) {
+        capacity = buf->max + 1;
+    }
+    char *data = malloc(capacity);
+    REQUIRE(data != NULL);
+    if (buf->data != NULL) {
+        memcpy(data, buf->data, buf->len);
+        explicit_bzero(buf->data, buf->len);
+        free(buf->data);
+    }
+    buf->data = data;
+    buf->capacity = capacity;
+    return true;
+}
+
+void buf_add(struct buf *buf, const void *data, size_t bytes)
+{
+    REQUIRE(buf->max < SIZE_MAX / 2);
+    if (!make_room(buf, bytes)) {
+        return;
+    }
+    if (bytes > 0) {
+        memcpy(buf->data + buf->len, data, bytes);
+    }
+    buf->len += bytes;
+    buf->data[buf->len] = '\0';
+}
+
+void buf_add_str(struct buf *buf, const char *text)
+{
+    buf_add(buf, text, strlen(text));
+}
+
+void buf_printf(struct buf *buf, const char *format, ...)
+{
+    REQUIRE(buf->max < SIZE_MAX / 2);
+    va_list args;
+    va_start(args, format);
+    va_list again;
+    va_copy(again, args);
+    int bytes = vsnprintf(NULL, 0, format, args);
+    REQUIRE(bytes >= 0);
+    if (make_room(buf, (size_t)bytes)) {
+        REQUIRE(vsnprintf(buf->data + buf->len, (size_t)bytes + 1, format, again) == bytes);
+        buf->len += (size_t)bytes;
+    }
+    va_end(again);
+    va_end(args);
+}
+
+const char *buf_str(const struct buf *buf)
+{
+    return buf->data == NULL ? "" : buf->data;
+}
+
+void buf_release(struct buf *buf)
+{
+    if (buf->data != NULL) {
+        explicit_bzero(buf->data, buf->len);
+        free(buf->data);
+    }
+    *buf = BUF_MAX(buf->max);
+}

@@ -1,0 +1,227 @@
+// A recursive-descent check of RFC 8259. json-c builds the values but is lenient even when strict (NaN, raw control
+// characters, numbers like 1.); what passes here is JSON, and nothing else reaches json-c.
+#include "base/json_check.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "base/text.h"
+
+struct cursor {
+    const char *start;
+    const char *at;
+    const char *end;
+    int depth_left;
+    size_t member_count;
+    const char *wrong; // what was refused at `at`; NULL while all is well
+};
+
+static bool refuse(struct cursor *cursor, const char *wrong)
+{
+    cursor->wrong = wrong;
+    return false;
+}
+
+// The byte at the cursor; NUL, which is no part of any token, at the end.
+static char peek(const struct cursor *cursor)
+{
+    return cursor->at < cursor->end ? *cursor->at : '\0';
+}
+
+static bool take(struct cursor *cursor, char c)
+{
+    if (cursor->at == cursor->end || *cursor->at != c) {
+        return false;
+    }
+    cursor->at++;
+    return true;
+}
+
+static void skip_space(struct cursor *cursor)
+{
+    while (peek(cursor) == ' ' || peek(cursor) == '\n' || peek(cursor) == '\r' || peek(cursor) == '\t') {
+        cursor->at++;
+    }
+}
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static bool is_hex(char c)
+{
+    return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
+
+static bool check_escape(struct cursor *cursor)
+{
+    char c = peek(cursor);
+    if (c != '\0' && strchr("\"\\/bfnrt", c) != NULL) {
+        cursor->at++;
+        return true;
+    }
+    if (c != 'u' || cursor->end - cursor->at < 5) {
+        return refuse(cursor, "an escape that JSON does not have");
+    }
+    for (int i = 1; i <= 4; i++) {
+        if (!is_hex(cursor->at[i])) {
+            return refuse(cursor, "an escape that JSON does not have");
+        }
+    }
+    if (memcmp(cursor->at, "u0000", 5) == 0) {
+        return refuse(cursor, "\\u0000, which is not accepted,");
+    }
+    cursor->at += 5;
+    return true;
+}
+
+static bool check_string(struct cursor *cursor)
+{
+    if (!take(cursor, '"')) {
+        return refuse(cursor, "something other than a string");
+    }
+    while (cursor->at < cursor->end) {
+        unsigned char c = (unsigned char)*cursor->at;
+        if (c == '"') {
+            cursor->at++;
+            return true;
+        }
+        if (c < 0x20) {
+            return refuse(cursor, "a control character in a string");
+        }
+        cursor->at++;
+        if (c == '\\' && !check_escape(cursor)) {
+            return false;
+        }
+    }
+    return refuse(cursor, "a string without an end");
+}
+
+static bool check_digits(struct cursor *cursor)
+{
+    if (!is_digit(peek(cursor))) {
+        return refuse(cursor, "a malformed number");
+    }
+    while (is_digit(peek(cursor))) {
+        cursor->at++;
+    }
+    return true;
+}
+
+static bool check_number(struct cursor *cursor)
+{
+    (void)take(cursor, '-');
+    if (take(cursor, '0')) {
+        if (is_digit(peek(cursor))) {
+            return refuse(cursor, "a number with a leading zero");
+        }
+    } else if (!check_digits(cursor)) {
+        return false;
+    }
+    if (take(cursor, '.') && !check_digits(cursor)) {
+        return false;
+    }
+    if (take(cursor, 'e') || take(cursor, 'E')) {
+        if (!take(cursor, '+')) {
+            (void)take(cursor, '-');
+        }
+        return check_digits(cursor);
+    }
+    return true;
+}
+
+static bool check_word(struct cursor *cursor, const char *word)
+{
+    size_t bytes = strlen(word);
+    if ((size_t)(cursor->end - cursor->at) < bytes || memcmp(cursor->at, word, bytes) != 0) {
+        return refuse(cursor, "an unknown word");
+    }
+    cursor->at += bytes;
+    return true;
+}
+
+static bool check_value(struct cursor *cursor);
+
+static bool check_member(struct cursor *cursor)
+{
+    skip_space(cursor);
+    if (!check_string(cursor)) {
+        return false;
+    }
+    skip_space(cursor);
+    if (!take(cursor, ':')) {
+        return refuse(cursor, "a name without a colon");
+    }
+    cursor->member_count++;
+    return check_value(cursor);
+}
+
+// The inside of an object or array, from behind its opening bracket.
+static bool check_list(struct cursor *cursor, bool (*check_item)(struct cursor *cursor), char close)
+{
+    skip_space(cursor);
+    if (take(cursor, close)) {
+        return true;
+    }
+    do {
+        if (!check_item(cursor)) {
+            return false;
+        }
+        skip_space(cursor);
+    } while (take(cursor, ','));
+    return take(cursor, close) ? true : refuse(cursor, "a missing comma or bracket");
+}
+
+static bool check_nested(struct cursor *cursor, char open)
+{
+    if (cursor->depth_left == 0) {
+        return refuse(cursor, "too deep a nesting");
+    }
+    cursor->at++;
+    cursor->depth_left--;
+    bool good = open == '{' ? check_list(cursor, check_member, '}') : check_list(cursor, check_value, ']');
+    cursor->depth_left++;
+    return good;
+}
+
+static bool check_value(struct cursor *cursor)
+{
+    skip_space(cursor);
+    char c = peek(cursor);
+    switch (c) {
+    case '{':
+    case '[':
+        return check_nested(cursor, c);
+    case '"':
+        return check_string(cursor);
+    case 't':
+        return check_word(cursor, "true");
+    case 'f':
+        return check_word(cursor, "false");
+    case 'n':
+        return check_word(cursor, "null");
+    default:
+        return c == '-' || is_digit(c) ? check_number(cursor) : refuse(cursor, "no value");
+    }
+}
+
+enum errc json_check(const char *text, size_t bytes, int depth_max, size_t *member_count, struct err *err)
+{
+    if (!text_is_utf8(text, bytes)) {
+        return err_set(err, ERR_BAD_REQUEST, "the text is not valid UTF-8");
+    }
+    struct cursor cursor = {.start = text, .at = text, .end = text + bytes, .depth_left = depth_max};
+    if (check_value(&cursor)) {
+        skip_space(&cursor);
+        if (cursor.at < cursor.end) {
+            (void)refuse(&cursor, "something behind the value");
+        }
+    }
+    if (cursor.wrong != NULL) {
+        return err_set(err, ERR_BAD_REQUEST, "not valid JSON: %s at byte %zu", cursor.wrong,
+                       (size_t)(cursor.at - cursor.start));
+    }
+    *member_count = cursor.member_count;
+    return OK;
+}

@@ -1,0 +1,135 @@
+// Times on the wire. Pure; any thread. Arithmetic is in whole microseconds, the time zone never looked at.
+#include "base/timefmt.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/require.h"
+
+void time_format(int64_t time_us, char out[TIME_TEXT_BYTES])
+{
+    int64_t fraction_us = time_us % US_PER_S;
+    int64_t seconds = time_us / US_PER_S;
+    if (fraction_us < 0) {
+        fraction_us += US_PER_S;
+        seconds -= 1;
+    }
+    time_t at = (time_t)seconds;
+    struct tm tm;
+    REQUIRE(gmtime_r(&at, &tm) != NULL);
+    char fraction[16] = "";
+    if (fraction_us != 0) {
+        (void)snprintf(fraction, sizeof fraction, ".%06d", (int)fraction_us);
+    }
+    int bytes = snprintf(out, TIME_TEXT_BYTES, "%04d-%02d-%02dT%02d:%02d:%02d%sZ", tm.tm_year + 1900, tm.tm_mon + 1,
+                         tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, fraction);
+    REQUIRE(bytes > 0 && bytes < TIME_TEXT_BYTES);
+}
+
+// Reads exactly `digits` digits, least to most, and moves *at behind them.
+static bool take_number(const char **at, int digits, int least, int most, int *value)
+{
+    int sum = 0;
+    for (int i = 0; i < digits; i++) {
+        char c = (*at)[i];
+        if (c < '0' || c > '9') {
+            return false;
+        }
+        sum = sum * 10 + (c - '0');
+    }
+    *at += digits;
+    *value = sum;
+    return sum >= least && sum <= most;
+}
+
+static bool take_char(const char **at, const char *any_of)
+{
+    if (**at == '\0' || strchr(any_of, **at) == NULL) {
+        return false;
+    }
+    (*at)++;
+    return true;
+}
+
+static bool take_date(const char **at, struct tm *tm)
+{
+    static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    int year;
+    int month;
+    if (!take_number(at, 4, 1970, 9999, &year) || !take_char(at, "-") || !take_number(at, 2, 1, 12, &month) ||
+        !take_char(at, "-")) {
+        return false;
+    }
+    bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+    int last = days[month - 1] + (month == 2 && leap ? 1 : 0);
+    tm->tm_year = year - 1900;
+    tm->tm_mon = month - 1;
+    return take_number(at, 2, 1, last, &tm->tm_mday);
+}
+
+static bool take_clock(const char **at, struct tm *tm)
+{
+    return take_char(at, "Tt") && take_number(at, 2, 0, 23, &tm->tm_hour) && take_char(at, ":") &&
+           take_number(at, 2, 0, 59, &tm->tm_min) && take_char(at, ":") && take_number(at, 2, 0, 59, &tm->tm_sec);
+}
+
+// An optional fraction; digits finer than a microsecond are dropped.
+static bool take_fraction(const char **at, int64_t *fraction_us)
+{
+    *fraction_us = 0;
+    if (!take_char(at, ".")) {
+        return true;
+    }
+    int64_t digit_us = US_PER_S / 10;
+    int digits = 0;
+    while (**at >= '0' && **at <= '9') {
+        *fraction_us += (**at - '0') * digit_us;
+        digit_us /= 10;
+        digits++;
+        (*at)++;
+    }
+    return digits >= 1 && digits <= 9;
+}
+
+static bool take_offset(const char **at, int64_t *offset_s)
+{
+    *offset_s = 0;
+    if (take_char(at, "Zz")) {
+        return true;
+    }
+    bool west = **at == '-';
+    int hours;
+    int minutes;
+    if (!take_char(at, "+-") || !take_number(at, 2, 0, 23, &hours) || !take_char(at, ":") ||
+        !take_number(at, 2, 0, 59, &minutes)) {
+        return false;
+    }
+    *offset_s = (hours * 60 + minutes) * 60 * (west ? -1 : 1);
+    return true;
+}
+
+enum errc time_parse(const char *text, int64_t *time_us, struct err *err)
+{
+    static const char expected[] = "a time like 2025-01-01T12:00:00Z or a date like 2025-01-01 is needed, from 1970 to 9999";
+    if (text == NULL) {
+        return err_set(err, ERR_VALIDATION, "%s", expected);
+    }
+    const char *at = text;
+    struct tm tm = {0};
+    int64_t fraction_us = 0;
+    int64_t offset_s = 0;
+    bool read = take_date(&at, &tm);
+    if (read && *at != '\0') {
+        read = take_clock(&at, &tm) && take_fraction(&at, &fraction_us) && take_offset(&at, &offset_s) && *at == '\0';
+    }
+    // An offset can carry a time over either end of what may be written.
+    static const int64_t seconds_end = INT64_C(253402300800); // 10000-01-01T00:00:00Z
+    int64_t seconds = read ? (int64_t)timegm(&tm) - offset_s : -1;
+    if (seconds < 0 || seconds >= seconds_end) {
+        return err_set(err, ERR_VALIDATION, "%s", expected);
+    }
+    *time_us = seconds * US_PER_S + fraction_us;
+    return OK;
+}

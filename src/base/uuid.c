@@ -1,0 +1,141 @@
+// Time-ordered ids. RFC 9562 section 6.2, method 2: within one millisecond the random part is raised by a
+// random step, so ids order by creation and stay hard to guess. Any thread: the last id is behind a mutex.
+#include "base/uuid.h"
+
+#include <pthread.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "base/crypto.h"
+#include "base/require.h"
+
+#define RAND_A_BITS 12
+#define RAND_B_BITS 62
+#define MS_MAX ((INT64_C(1) << 48) - 1)
+
+static void fill_system(struct random *self, void *out, unsigned bytes)
+{
+    (void)self;
+    crypto_random(out, bytes);
+}
+
+struct random random_system = {.fill = fill_system};
+
+static pthread_mutex_t last_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct {
+    int64_t ms;
+    uint64_t rand_a;
+    uint64_t rand_b;
+} last = {.ms = -1};
+
+// A fresh random part. The highest bit stays clear, so that 2^41 steps fit before it could run over.
+static void draw(struct random *random)
+{
+    uint64_t raw[2];
+    random->fill(random, raw, sizeof raw);
+    last.rand_a = raw[0] >> (64 - RAND_A_BITS + 1);
+    last.rand_b = raw[1] >> (64 - RAND_B_BITS);
+}
+
+static void step(struct random *random)
+{
+    uint32_t raw;
+    random->fill(random, &raw, sizeof raw);
+    last.rand_b += (uint64_t)raw + 1;
+    last.rand_a += last.rand_b >> RAND_B_BITS;
+    last.rand_b &= (UINT64_C(1) << RAND_B_BITS) - 1;
+    REQUIRE(last.rand_a >> RAND_A_BITS == 0);
+}
+
+struct uuid uuid_new(struct random *random, int64_t now_us)
+{
+    int64_t ms = now_us / 1000;
+    REQUIRE(now_us >= 0 && ms <= MS_MAX);
+    REQUIRE(pthread_mutex_lock(&last_lock) == 0);
+    if (ms == last.ms) {
+        step(random);
+    } else {
+        // Also where the clock went back: 73 fresh random bits keep the id unique, and nothing of the
+        // later time is carried into it, so that a simulated run repeats itself.
+        draw(random);
+        last.ms = ms;
+    }
+    uint64_t high = (uint64_t)ms << 16 | UINT64_C(7) << RAND_A_BITS | last.rand_a;
+    uint64_t low = UINT64_C(2) << RAND_B_BITS | last.rand_b;
+    REQUIRE(pthread_mutex_unlock(&last_lock) == 0);
+
+    struct uuid id;
+    for (unsigned i = 0; i < 8; i++) {
+        id.bytes[i] = (uint8_t)(high >> (56 - 8 * i));
+        id.bytes[8 + i] = (uint8_t)(low >> (56 - 8 * i));
+    }
+    return id;
+}
+
+static bool dash_at(unsigned at)
+{
+    return at == 8 || at == 13 || at == 18 || at == 23;
+}
+
+void uuid_format(const struct uuid *id, char out[UUID_TEXT_BYTES])
+{
+    static const char digits[] = "0123456789abcdef";
+    unsigned byte = 0;
+    for (unsigned at = 0; at < UUID_TEXT_BYTES - 1;) {
+        if (dash_at(at)) {
+            out[at++] = '-';
+            continue;
+        }
+        out[at++] = digits[id->bytes[byte] >> 4];
+        out[at++] = digits[id->bytes[byte] & 15];
+        byte++;
+    }
+    out[UUID_TEXT_BYTES - 1] = '\0';
+}
+
+static int hex_value(char c)
+{
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+    if (c >= 'a' && c <= 'f') {
+        return c - 'a' + 10;
+    }
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+bool uuid_parse(const char *text, struct uuid *id)
+{
+    if (text == NULL || strlen(text) != UUID_TEXT_BYTES - 1) {
+        return false;
+    }
+    struct uuid parsed;
+    unsigned byte = 0;
+    for (unsigned at = 0; at < UUID_TEXT_BYTES - 1;) {
+        if (dash_at(at)) {
+            if (text[at++] != '-') {
+                return false;
+            }
+            continue;
+        }
+        int high = hex_value(text[at++]);
+        int low = hex_value(text[at++]);
+        if (high < 0 || low < 0) {
+            return false;
+        }
+        parsed.bytes[byte++] = (uint8_t)(high << 4 | low);
+    }
+    *id = parsed;
+    return true;
+}
+
+bool uuid_equal(const struct uuid *a, const struct uuid *b)
+{
+    return memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
+}
+
+bool uuid_is_nil(const struct uuid *id)
+{
+    static const struct uuid nil;
+    return uuid_equal(id, &nil);
+}
