@@ -1,0 +1,214 @@
+// Every setting, its bounds and its help; reading one value; printing the table. Pure but for the printing.
+// A new setting is one row here, one field in struct config and one line in docs/settings.md.
+#include "base/config_table.h"
+
+#include <string.h>
+
+#include "base/require.h"
+#include "base/text.h"
+
+#define MS INT64_C(1)
+#define S (1000 * MS)
+#define M (60 * S)
+#define H (60 * M)
+
+#define FIELD(field) offsetof(struct config, field)
+
+const struct config_row config_rows[CONFIG_ROW_COUNT] = {
+    {"config", 0, CONFIG_FILE, NULL, 0, 0, NULL, "A file of settings, one \"name = value\" a line, # comments."},
+    {"listen", FIELD(listen), CONFIG_TEXT, "127.0.0.1:8080", 0, 0, NULL, "Address and port to serve on."},
+    {"data-dir", FIELD(data_dir), CONFIG_TEXT, "./data", 0, 0, NULL, "Directory of the database and the keys."},
+    {"database", FIELD(database), CONFIG_TEXT, "sqlite:" CONFIG_DATA_DIR "/payments.db", 0, 0, NULL,
+     "Where payments are kept: sqlite:PATH or postgresql://..."},
+    {"master-key-file", FIELD(master_key_file), CONFIG_TEXT, CONFIG_DATA_DIR "/master.key", 0, 0, NULL,
+     "The key that seals credentials: 32 bytes as base64 or 64 hex digits. Made at first start with SQLite."},
+    {"pepper-file", FIELD(pepper_file), CONFIG_TEXT, CONFIG_DATA_DIR "/pepper.key", 0, 0, NULL,
+     "The key that API keys are hashed with, in the same form. Made at first start with SQLite."},
+    {"stripe-api-base", FIELD(stripe_api_base), CONFIG_TEXT, "https://api.stripe.com", 0, 0, NULL,
+     "Where Stripe's API is, or a stand-in for it."},
+    {"stripe-ca-file", FIELD(stripe_ca_file), CONFIG_TEXT, NULL, 0, 0, NULL,
+     "Certificates (PEM) to trust for that address beside the system's."},
+    {"stripe-timeout", FIELD(stripe_timeout_ms), CONFIG_DURATION, "80s", 100 * MS, 10 * M, NULL,
+     "How long one call to Stripe may take."},
+    {"webhook-allow", FIELD(webhook_allow), CONFIG_TEXT, NULL, 0, 0, NULL,
+     "Private addresses that webhooks may go to nevertheless: addresses and CIDRs, comma-separated."},
+    {"webhook-allow-http", FIELD(webhook_allow_http), CONFIG_BOOL, "false", 0, 0, NULL,
+     "Whether webhooks may go to http:// URLs."},
+    {"webhook-schedule", FIELD(webhook_schedule), CONFIG_TEXT, "5,300,1800,7200,18000,36000,50400,72000,86400", 0, 0,
+     NULL, "Seconds between attempts to deliver a webhook, comma-separated."},
+    {"webhook-timeout", FIELD(webhook_timeout_ms), CONFIG_DURATION, "15s", 100 * MS, 5 * M, NULL,
+     "How long one attempt to deliver a webhook may take."},
+    {"webhook-in-flight", FIELD(webhook_in_flight_max), CONFIG_INT, "256", 1, 10000, NULL,
+     "Webhook deliveries at once."},
+    {"webhook-endpoint-in-flight", FIELD(webhook_endpoint_max), CONFIG_INT, "8", 1, 1000, NULL,
+     "Webhook deliveries at once to one merchant."},
+    {"trusted-proxies", FIELD(trusted_proxies), CONFIG_TEXT, NULL, 0, 0, NULL,
+     "Proxies whose word on a client's address is taken: addresses and CIDRs, comma-separated."},
+    {"charge-window", FIELD(charge_window_ms), CONFIG_DURATION, "10m", 1 * S, 23 * H, NULL,
+     "How long a charge of unknown outcome is tried again before it is looked up; Stripe keeps a key for 24h."},
+    {"patience", FIELD(patience_ms), CONFIG_DURATION, "30s", 100 * MS, 10 * M, NULL,
+     "How long a request waits for Stripe before it is answered \"processing\"."},
+    {"reconcile-interval", FIELD(reconcile_interval_ms), CONFIG_DURATION, "5s", 100 * MS, 1 * H, NULL,
+     "Time between sweeps for intents whose outcome is not known."},
+    {"connections", FIELD(connections_max), CONFIG_INT, "4096", 16, 1000000, NULL, "Client connections at once."},
+    {"operations", FIELD(operations_max), CONFIG_INT, "2048", 1, 100000, NULL,
+     "Provider calls in flight; beyond it requests are answered 503."},
+    {"queue", FIELD(queue_max), CONFIG_INT, "8192", 16, 1000000, NULL,
+     "Database jobs waiting; beyond it requests are answered 503."},
+    {"drain-timeout", FIELD(drain_timeout_ms), CONFIG_DURATION, "30s", 100 * MS, 1 * H, NULL,
+     "From SIGTERM to exit at the latest."},
+    {"log-level", FIELD(log_level), CONFIG_CHOICE, "info", 0, 0, "debug info warn error",
+     "The least important lines that are logged."},
+};
+
+const struct config_row *config_row_find(const char *name, size_t name_bytes)
+{
+    for (size_t i = 0; i < CONFIG_ROW_COUNT; i++) {
+        if (strlen(config_rows[i].name) == name_bytes && memcmp(config_rows[i].name, name, name_bytes) == 0) {
+            return &config_rows[i];
+        }
+    }
+    return NULL;
+}
+
+const char *config_row_variable(const struct config_row *row, struct arena *arena)
+{
+    char *variable = arena_printf(arena, "PAYMENTS_%s", text_upper(arena, row->name));
+    for (char *at = variable; *at != '\0'; at++) {
+        if (*at == '-') {
+            *at = '_';
+        }
+    }
+    return variable;
+}
+
+struct unit {
+    const char *suffix;
+    int64_t ms;
+};
+static const struct unit units[] = {{"h", H}, {"m", M}, {"s", S}, {"ms", MS}};
+
+// A duration in the largest unit that divides it, as people write them.
+static const char *duration_text(struct arena *arena, int64_t ms)
+{
+    size_t i = 0;
+    while (i + 1 < COUNT_OF(units) && ms % units[i].ms != 0) {
+        i++;
+    }
+    return arena_printf(arena, "%lld%s", (long long)(ms / units[i].ms), units[i].suffix);
+}
+
+// What the row takes, in words: "a duration from 1s to 23h".
+static const char *expected(const struct config_row *row, struct arena *arena)
+{
+    switch (row->kind) {
+    case CONFIG_CHOICE:
+        return arena_printf(arena, "one of: %s", row->choices);
+    case CONFIG_INT:
+        return arena_printf(arena, "a number from %lld to %lld", (long long)row->least, (long long)row->most);
+    case CONFIG_BOOL:
+        return "true or false";
+    case CONFIG_DURATION:
+        return arena_printf(arena, "a duration from %s to %s (units ms, s, m, h)", duration_text(arena, row->least),
+                            duration_text(arena, row->most));
+    case CONFIG_TEXT:
+    case CONFIG_FILE:
+        return "text, not empty";
+    }
+    REQUIRE(!"a kind of setting");
+}
+
+static bool read_duration(const char *value, int64_t *ms)
+{
+    size_t digits = strspn(value, "0123456789");
+    char number[20];
+    if (digits == 0 || digits >= sizeof number) {
+        return false;
+    }
+    memcpy(number, value, digits);
+    number[digits] = '\0';
+    const char *suffix = value[digits] == '\0' ? "s" : value + digits;
+    int64_t count;
+    for (size_t i = 0; i < COUNT_OF(units); i++) {
+        if (text_equal(suffix, units[i].suffix)) {
+            return text_to_i64(number, &count, NULL) == OK && !__builtin_mul_overflow(count, units[i].ms, ms);
+        }
+    }
+    return false;
+}
+
+static bool read_bool(const char *value, bool *truth)
+{
+    *truth = text_equal(value, "true") || text_equal(value, "1");
+    return *truth || text_equal(value, "false") || text_equal(value, "0");
+}
+
+static bool is_choice(const char *choices, const char *value)
+{
+    size_t bytes = strcspn(value, " ");
+    if (value[bytes] != '\0') {
+        return false;
+    }
+    for (const char *at = choices; at != NULL; at = strchr(at, ' ')) {
+        at += *at == ' ' ? 1 : 0;
+        if (strncmp(at, value, bytes) == 0 && (at[bytes] == ' ' || at[bytes] == '\0')) {
+            return true;
+        }
+    }
+    return false;
+}
+
+enum errc config_row_set(const struct config_row *row, struct config *config, const char *value, struct err *err)
+{
+    char *field = (char *)config + row->offset;
+    int64_t number = 0;
+    bool truth = false;
+    bool good = *value != '\0';
+    switch (row->kind) {
+    case CONFIG_CHOICE:
+        good = good && is_choice(row->choices, value);
+        break;
+    case CONFIG_INT:
+        good = text_to_i64(value, &number, NULL) == OK && number >= row->least && number <= row->most;
+        break;
+    case CONFIG_DURATION:
+        good = read_duration(value, &number) && number >= row->least && number <= row->most;
+        break;
+    case CONFIG_BOOL:
+        good = read_bool(value, &truth);
+        break;
+    case CONFIG_TEXT:
+    case CONFIG_FILE:
+        break;
+    }
+    if (!good) {
+        ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
+        return err_set(err, ERR_CONFIG, "%s is needed", expected(row, &arena));
+    }
+    if (row->kind == CONFIG_TEXT || row->kind == CONFIG_CHOICE) {
+        memcpy(field, &value, sizeof value);
+    } else if (row->kind == CONFIG_INT || row->kind == CONFIG_DURATION) {
+        memcpy(field, &number, sizeof number);
+    } else if (row->kind == CONFIG_BOOL) {
+        memcpy(field, &truth, sizeof truth);
+    }
+    return OK;
+}
+
+void config_print_help(FILE *out)
+{
+    static const char *const operands[] = {
+        [CONFIG_TEXT] = " TEXT", [CONFIG_CHOICE] = " WORD",       [CONFIG_INT] = " NUMBER",
+        [CONFIG_BOOL] = "",      [CONFIG_DURATION] = " DURATION", [CONFIG_FILE] = " FILE",
+    };
+    ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
+    (void)fprintf(out, "Settings; a flag goes before its variable, a variable before the file of settings:\n");
+    for (size_t i = 0; i < CONFIG_ROW_COUNT; i++) {
+        const struct config_row *row = &config_rows[i];
+        const char *flag = arena_printf(&arena, "--%s%s", row->name, operands[row->kind]);
+        (void)fprintf(out, "\n  %-38s %s\n      %s\n", flag, config_row_variable(row, &arena), row->help);
+        bool bounded = row->kind != CONFIG_TEXT && row->kind != CONFIG_FILE;
+        (void)fprintf(out, "      default %s%s%s\n", row->preset != NULL ? row->preset : "none", bounded ? "; " : "",
+                      bounded ? expected(row, &arena) : "");
+    }
+}
