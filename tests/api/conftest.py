@@ -1,0 +1,105 @@
+"""Fixtures of the API tests. The service, its sandbox and their data are shared by a whole run (by each of its
+workers); every test has merchants of its own, so tests do not see each other."""
+import os
+import pathlib
+
+import pytest
+
+from support import recording, server as servers
+from support.merchant import Merchant
+from support.receiver import Receiver
+from support.sandbox import Sandbox
+from support.server import Server
+from support.stub import StubStripe
+
+LOG_LINES_SHOWN = 60
+EXCHANGES_SHOWN = 10
+
+
+@pytest.fixture(scope="session")
+def binary():
+    """The program under test: $PAYMENTSD, or what `make` builds."""
+    root = pathlib.Path(__file__).resolve().parents[2]
+    path = pathlib.Path(os.environ.get("PAYMENTSD", root / "build" / "paymentsd")).resolve()
+    assert path.exists(), f"{path} is not built"
+    return path
+
+
+def _new_server(binary, stripe_url, settings):
+    return Server(binary, **{"stripe_api_base": stripe_url, "webhook_allow": "127.0.0.1",
+                             "webhook_allow_http": True} | settings)
+
+
+@pytest.fixture(scope="session")
+def sandbox(binary):
+    sandbox = Sandbox(binary)
+    yield sandbox
+    sandbox.close()
+
+
+@pytest.fixture(scope="session")
+def server(binary, sandbox):
+    """The shared service, whose Stripe is the sandbox. A test that stops it, or needs settings, uses start_server."""
+    server = _new_server(binary, sandbox.url, {})
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def start_server(binary):
+    """start_server(stub_stripe.url, patience="1s"): a service for this test alone."""
+    started = []
+
+    def start(stripe_url, **settings):
+        started.append(_new_server(binary, stripe_url, settings))
+        return started[-1]
+
+    yield start
+    for server in started:
+        server.close()
+
+
+@pytest.fixture
+def stub_stripe():
+    stub = StubStripe()
+    yield stub
+    stub.close()
+
+
+@pytest.fixture
+def receiver():
+    receiver = Receiver()
+    yield receiver
+    receiver.close()
+
+
+@pytest.fixture
+def merchant(server):
+    """A merchant of the shared service, with Stripe credentials."""
+    merchant = Merchant(server)
+    merchant.use_stripe()
+    return merchant
+
+
+@pytest.fixture(autouse=True)
+def _every_server_stays_well():
+    """A crash or a sanitizer's report fails the test in which it happened, not the last one of the run."""
+    recording.of_this_test.clear()
+    for server in servers.running:
+        server.mark_log()
+    yield
+    for server in list(servers.running):
+        server.check()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    outcome = yield
+    report = outcome.get_result()
+    if not report.failed:
+        return
+    shown = recording.of_this_test[-EXCHANGES_SHOWN:]
+    if shown:
+        report.sections.append(("exchanges", "\n".join(exchange.text() for exchange in shown)))
+    for server in servers.running:
+        report.sections.append((f"log of {server.url}", "\n".join(server.log_since_mark()[-LOG_LINES_SHOWN:])))

@@ -1,0 +1,11 @@
+"""What every API test uses: the real binary, stand-ins around it, and a client that remembers.
+
+    process   a child process that cannot outlive the tests, and its output
+    server    `paymentsd serve` on a data directory and port of its own
+    sandbox   `paymentsd sandbox`, the project's own stand-in for Stripe
+    stub      another stand-in for Stripe, written apart from the project's own, that can misbehave
+    receiver  an endpoint of a merchant that receives webhooks
+    merchant  a merchant made on the command line, with its keys
+    client    requests to the API, each kept for the test's report and for checks on all of them
+    events    Stripe events and their signatures
+"""

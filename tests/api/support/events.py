@@ -1,0 +1,54 @@
+"""Stripe's events, as Stripe sends and signs them."""
+import hashlib
+import hmac
+import json
+import time
+import uuid
+
+API_VERSION = "2026-10-28.endive"
+
+
+def stripe_id(prefix):
+    return prefix + uuid.uuid4().hex[:24]
+
+
+def event(event_type, obj, *, livemode=None, event_id=None, created=None, **more):
+    """An event about `obj`; its mode is the object's unless given."""
+    return {
+        "id": event_id or stripe_id("evt_"), "object": "event", "api_version": API_VERSION,
+        "created": int(created or time.time()), "data": {"object": obj},
+        "livemode": obj.get("livemode", False) if livemode is None else livemode,
+        "pending_webhooks": 1, "request": {"id": None, "idempotency_key": None}, "type": event_type,
+    } | more
+
+
+def sign_stripe_event(body, secret, at=None):
+    """The Stripe-Signature of these bytes, signed at the unix time `at` (now)."""
+    at = int(time.time() if at is None else at)
+    return f"t={at},v1={signature_v1(body, secret, at)}"
+
+
+def signature_v1(body, secret, at):
+    return hmac.new(secret.encode(), f"{at}.".encode() + body, hashlib.sha256).hexdigest()
+
+
+def send_event(server, sent, secret, *, path="/v1/webhooks/stripe", at=None, expect=200):
+    """Delivers an event (a dict, or the bytes themselves) as Stripe would; answers the client's Answer."""
+    body = sent if isinstance(sent, bytes) else json.dumps(sent).encode()
+    headers = {"Content-Type": "application/json; charset=utf-8",
+               "Stripe-Signature": sign_stripe_event(body, secret, at)}
+    return server.api().post(path, body, headers=headers, expect=expect)
+
+
+def intent_of(payment, status="succeeded", **fields):
+    """The PaymentIntent behind one of our payments, as an event would show it. Only for currencies of two
+    decimals."""
+    amount = int(payment["amount"].replace(".", ""))
+    return {
+        "id": payment["provider_ref"] or stripe_id("pi_"), "object": "payment_intent", "amount": amount,
+        "amount_received": amount if status == "succeeded" else 0,
+        "amount_capturable": amount if status == "requires_capture" else 0,
+        "currency": payment["currency"].lower(), "status": status, "last_payment_error": None,
+        "livemode": payment["livemode"], "latest_charge": stripe_id("ch_"),
+        "metadata": {"payment_id": payment["id"], "merchant_id": payment["merchant_id"]},
+    } | fields

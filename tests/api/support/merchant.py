@@ -1,0 +1,65 @@
+"""A merchant, made on the command line as an operator makes one, and clients with its keys."""
+import secrets
+import uuid
+
+ALL_SCOPES = ("payments:read,payments:write,refunds:read,refunds:write,webhooks:read,"
+              "merchant:read,merchant:write,audit:read")
+
+
+def random_secret(prefix):
+    return prefix + secrets.token_hex(16)
+
+
+class Merchant:
+    """`api` is its client with every scope, in the mode given."""
+
+    def __init__(self, server, mode="live", name=None):
+        self.server = server
+        self.mode = mode
+        self.name = name or f"merchant-{uuid.uuid4()}"
+        self.id = server.command_json("createmerchant", "--name", self.name)["id"]
+        self.stripe_key = None
+        self.stripe_webhook_secret = None
+        self.webhook_secret = None
+        self.key = self.create_key()
+        self.api = server.api(self.key["key"])
+
+    def create_key(self, scopes=ALL_SCOPES, mode=None, **flags):
+        """What createapikey prints: id, key, prefix, scopes, mode."""
+        more = [word for name, value in flags.items() for word in (f"--{name}", value)]
+        key = self.server.command_json("createapikey", "--merchant", self.id, "--scopes", scopes,
+                                       "--mode", mode or self.mode, *more)
+        self.server.secrets.add(key["key"])
+        return key
+
+    def client(self, scopes=ALL_SCOPES, mode=None, **flags):
+        """A client with a new key."""
+        return self.server.api(self.create_key(scopes, mode, **flags)["key"])
+
+    def use_stripe(self, mode="test"):
+        """Sets Stripe credentials of its own, so that it shares nothing with other merchants at Stripe."""
+        self.stripe_key = random_secret(f"sk_{mode}_")
+        self.stripe_webhook_secret = random_secret("whsec_")
+        self.server.secrets |= {self.stripe_key, self.stripe_webhook_secret}
+        return self.api.put("/v1/merchant/providers", {
+            "provider": "stripe",
+            "stripe": {"secret_key": self.stripe_key, "webhook_secret": self.stripe_webhook_secret},
+        }, expect=200).data
+
+    def use_webhook(self, url):
+        self.webhook_secret = self.api.put("/v1/merchant/webhook", {"webhook_url": url},
+                                           expect=200).data["webhook_secret"]
+        self.server.secrets.add(self.webhook_secret)
+        return self.webhook_secret
+
+    def pay(self, amount="10.00", currency="USD", payment_method="pm_card_visa", *, expect=201,
+            idempotency_key=None, api=None, **fields):
+        """POST /v1/payments under a new idempotency key, where none is given; answers the payment."""
+        body = {"amount": amount, "currency": currency, "provider": "stripe"} | fields
+        if "saved_card_id" not in fields:
+            body["payment_method"] = payment_method
+        return (api or self.api).post("/v1/payments", body, expect=expect,
+                                      idempotency_key=idempotency_key or f"order-{uuid.uuid4()}").data
+
+    def payment(self, payment_id):
+        return self.api.get(f"/v1/payments/{payment_id}", expect=200).data

@@ -1,0 +1,23 @@
+"""The project's own stand-in for Stripe: `paymentsd sandbox`."""
+import re
+import signal
+
+from .process import Process, environment
+
+LISTENING = re.compile(r"listening on (http://127\.0\.0\.1:\d+)")
+
+
+class Sandbox:
+    def __init__(self, binary, *arguments):
+        self.process = Process([binary, "sandbox", "--listen", "127.0.0.1:0", *arguments], environment())
+        found = self.process.out.wait_for(LISTENING.search) or self.process.err.wait_for(LISTENING.search, 0.1)
+        if not found:
+            self.process.kill()
+            raise AssertionError("the sandbox did not say where it listens:\n" +
+                                 "\n".join(self.process.out.all() + self.process.err.all()))
+        self.url = found.group(1)
+
+    def close(self):
+        self.process.signal(signal.SIGTERM)
+        status = self.process.wait()
+        assert status == 0, f"the sandbox ended with status {status}:\n" + "\n".join(self.process.err.all())

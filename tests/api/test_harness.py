@@ -1,0 +1,130 @@
+"""The stand-ins that the other tests rely on: a stub that silently behaved would prove nothing."""
+import http.client
+import json
+import threading
+
+import pytest
+
+from support.client import Api
+from support.events import sign_stripe_event
+from support.http_listener import Answer
+from support.receiver import payments_signature, standard_signature
+from support.stripe_model import DECLINE, stripe_error
+from support.stub import executed
+from support.waiting import wait_until
+
+CHARGE = "amount=1000&currency=usd&payment_method=pm_card_visa&confirm=true&metadata[payment_id]=p1"
+FORM = {"Content-Type": "application/x-www-form-urlencoded", "Authorization": "Bearer sk_test_x"}
+
+
+def charge(stub, form=CHARGE, key="k1"):
+    return Api(stub.url).post("/v1/payment_intents", form, idempotency_key=key, headers=FORM)
+
+
+def test_the_stub_charges_once_for_one_idempotency_key(stub_stripe):
+    first, again = charge(stub_stripe), charge(stub_stripe)
+    assert first.body == again.body and again.replayed and not first.replayed
+    assert stub_stripe.charged_minor("p1") == 1000
+
+
+def test_the_stub_refuses_a_key_that_came_with_other_parameters(stub_stripe):
+    charge(stub_stripe)
+    assert charge(stub_stripe, CHARGE + "&description=x").json["error"]["type"] == "idempotency_error"
+
+
+def test_the_stub_declines_and_keeps_the_intent(stub_stripe):
+    answer = charge(stub_stripe, CHARGE.replace("pm_card_visa", DECLINE))
+    assert answer.status == 402
+    assert stub_stripe.objects("payment_intent")[0]["id"] == answer.json["error"]["payment_intent"]["id"]
+    assert stub_stripe.charged_minor("p1") == 0
+
+
+def test_an_answer_that_was_set_is_given_once_and_nothing_is_executed(stub_stripe):
+    stub_stripe.answer_next("POST", "/v1/payment_*", Answer(500, stripe_error("api_error")))
+    assert charge(stub_stripe).status == 500
+    assert stub_stripe.charged_minor("p1") == 0
+    assert charge(stub_stripe).status == 200
+
+
+def test_a_cut_answer_leaves_the_charge_executed(stub_stripe):
+    stub_stripe.answer_next("POST", "/v1/payment_intents", executed(cut_after=300))
+    with pytest.raises(http.client.HTTPException):
+        charge(stub_stripe)
+    assert stub_stripe.charged_minor("p1") == 1000
+
+
+def test_a_reset_answer_leaves_the_charge_executed(stub_stripe):
+    stub_stripe.answer_next("POST", "/v1/payment_intents", executed(cut_after=0, reset=True))
+    with pytest.raises((ConnectionResetError, http.client.RemoteDisconnected)):
+        charge(stub_stripe)
+    assert stub_stripe.charged_minor("p1") == 1000
+
+
+def test_a_gated_answer_waits_for_its_gate(stub_stripe):
+    gate = threading.Event()
+    stub_stripe.answer_next("POST", "/v1/payment_intents", executed(gate=gate))
+    answers = []
+    payer = threading.Thread(target=lambda: answers.append(charge(stub_stripe)))
+    payer.start()
+    stub_stripe.wait_for("POST", "/v1/payment_intents")
+    assert not answers
+    gate.set()
+    payer.join()
+    assert answers[0].status == 200
+
+
+def test_a_hanging_answer_ends_with_the_stub(stub_stripe):
+    stub_stripe.answer_next("GET", "/v1/refunds", executed(hang=True))
+    failures = []
+
+    def ask():
+        try:
+            Api(stub_stripe.url).get("/v1/refunds", headers=FORM)
+        except http.client.HTTPException as failure:
+            failures.append(failure)
+
+    asker = threading.Thread(target=ask)
+    asker.start()
+    stub_stripe.wait_for("GET", "/v1/refunds")
+    stub_stripe.close()
+    asker.join()
+    assert failures
+
+
+def test_the_stub_keeps_requests_as_they_came(stub_stripe):
+    charge(stub_stripe)
+    request, = stub_stripe.calls("POST", "/v1/payment_intents")
+    assert request.body == CHARGE.encode() and request.form["metadata[payment_id]"] == "p1"
+    assert request.header("idempotency-key") == "k1"
+
+
+def test_the_receiver_keeps_deliveries_and_answers_as_told(receiver):
+    receiver.answer_next(Answer(500), Answer(410))
+    client = Api(receiver.url)
+    sent = {"id": "e1", "type": "payment.completed", "data": {}}
+    assert [client.post("/webhooks/payments", sent).status for _ in range(3)] == [500, 410, 200]
+    assert len(receiver.wait_for(3)) == 3
+    assert receiver.wait_for("payment.completed").json == sent
+
+
+def test_webhook_signatures_are_those_of_the_published_examples(receiver):
+    # The example of the Standard Webhooks specification, and RFC 2104 worked by openssl for the other.
+    secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+    Api(receiver.url).post("/", '{"test": 2432232314}', headers={
+        "webhook-id": "msg_p5jXN8AQM9LWM0D4loKWxJek", "webhook-timestamp": "1614265330",
+        "X-Payments-Timestamp": "1614265330"})
+    delivery, = receiver.wait_for(1)
+    assert standard_signature(secret, delivery) == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+    assert payments_signature(secret, delivery) == "sha256=2e37df5d4a028c51a7f3133d64ae1e300d2c2c900f1b1d49d4369ad2530f8964"
+
+
+def test_stripe_signatures_are_those_of_the_official_library():
+    body = json.dumps({"id": "evt_1", "object": "event", "type": "payment_intent.succeeded"},
+                      separators=(",", ":")).encode()
+    assert sign_stripe_event(body, "whsec_test_secret_1", 1700000000) == (
+        "t=1700000000,v1=80d01916fbe31e77c6de3b50cac218fe70e1f2c5367cf7e3590c0901b7f67951")
+
+
+def test_waiting_in_vain_fails():
+    with pytest.raises(AssertionError, match="in vain for rain"):
+        wait_until(lambda: False, timeout=0.05, what="rain")
