@@ -1,0 +1,52 @@
+// json_parse: a tree within its promises (depth, no NUL inside a string), and writing it is a fixed point: the text
+// parses again and is written again byte for byte, so nothing changes meaning on its way through the service.
+#include "base/json.h"
+
+#include "fuzz.h"
+
+static void check_tree(struct json_object *value, int depth)
+{
+    if (json_object_is_type(value, json_type_string)) {
+        REQUIRE(strlen(json_object_get_string(value)) == (size_t)json_object_get_string_len(value));
+    } else if (json_object_is_type(value, json_type_array)) {
+        REQUIRE(depth < JSON_DEPTH_MAX);
+        for (size_t i = 0; i < json_object_array_length(value); i++) {
+            check_tree(json_object_array_get_idx(value, i), depth + 1);
+        }
+    } else if (json_object_is_type(value, json_type_object)) {
+        REQUIRE(depth < JSON_DEPTH_MAX);
+        json_object_object_foreach(value, name, member)
+        {
+            REQUIRE(json_get(value, name) == member);
+            check_tree(member, depth + 1);
+        }
+    }
+}
+
+// Every number is shown as text, and only a number is.
+static void check_number_text(struct arena *arena, struct json_object *value)
+{
+    const char *text = json_number_text(arena, value);
+    bool number = json_object_is_type(value, json_type_int) || json_object_is_type(value, json_type_double);
+    REQUIRE((text != NULL) == number);
+    REQUIRE(text == NULL || strspn(text, "+-.0123456789Ee") == strlen(text));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
+{
+    JSON_CLEANUP struct json_object *value = NULL;
+    struct err err = {0};
+    if (json_parse((const char *)data, bytes, &value, &err) != OK) {
+        REQUIRE(err.code == ERR_BAD_REQUEST && err.message[0] != '\0' && value == NULL);
+        return 0;
+    }
+    check_tree(value, 0);
+    ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
+    check_number_text(&arena, value);
+
+    const char *written = json_text(&arena, value);
+    JSON_CLEANUP struct json_object *again = NULL;
+    REQUIRE(json_parse(written, strlen(written), &again, &err) == OK);
+    REQUIRE(strcmp(json_text(&arena, again), written) == 0);
+    return 0;
+}
