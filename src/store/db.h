@@ -21,12 +21,22 @@ struct db_value {
 #define DB_NIL ((struct db_value){.type = DB_NULL})
 #define DB_I64(value) ((struct db_value){.type = DB_INT, .integer = (value)})
 #define DB_STR(text) db_text_value(text) // NULL is SQL NULL
-#define DB_BYTES(data_, bytes_) ((struct db_value){.type = (data_) ? DB_BLOB : DB_NULL, .data = (data_), .bytes = (bytes_)})
-#define DB_ID(uuid) DB_BYTES((uuid)->bytes, (size_t)16)
+#define DB_BYTES(data, bytes) db_bytes_value((data), (bytes)) // NULL is SQL NULL; "" of 0 bytes is an empty blob
+#define DB_ID(uuid) db_id_value(uuid)                         // NULL is SQL NULL
 
 static inline struct db_value db_text_value(const char *text)
 {
     return (struct db_value){.type = text ? DB_TEXT : DB_NULL, .data = text};
+}
+
+static inline struct db_value db_bytes_value(const void *data, size_t bytes)
+{
+    return (struct db_value){.type = data ? DB_BLOB : DB_NULL, .data = data, .bytes = bytes};
+}
+
+static inline struct db_value db_id_value(const struct uuid *id)
+{
+    return db_bytes_value(id ? id->bytes : NULL, sizeof(id->bytes));
 }
 
 // A statement under way. Declare with DB_ROWS so that it is reset at the end of its scope.

@@ -4,9 +4,12 @@
 #include "store/db.h"
 
 struct db_driver {
+    const char *prefix; // of the database's name: "sqlite:"
     // `writable` false: a connection for readers. ERR_CONFIG with one plain line, ERR_STORE.
     enum errc (*open)(const char *database, bool writable, struct db **db, struct err *err);
     void (*close)(struct db *db);
+    // Makes this process the only server of the database, until the descriptor *claim is closed. ERR_CONFIG: another one is.
+    enum errc (*claim)(const char *database, int *claim, struct err *err);
     enum errc (*begin)(struct db *db, bool write, struct err *err);
     enum errc (*commit)(struct db *db, struct err *err); // failing leaves no transaction open
     void (*rollback)(struct db *db);
@@ -19,6 +22,7 @@ struct db_driver {
     int64_t (*changed)(struct db *db);
     struct db_value (*column)(struct db_rows *rows, int column); // borrowed until the next db_next
     void (*close_rows)(struct db_rows *rows);
+    void (*tend)(struct db *db); // housekeeping that nobody waits for: after a batch's answers went out
 };
 
 // The first member of every driver's connection.
@@ -27,3 +31,6 @@ struct db {
 };
 
 extern const struct db_driver sqlite_driver;
+
+// Which driver serves a database of this name. ERR_CONFIG: none.
+enum errc db_driver_find(const char *database, const struct db_driver **driver, struct err *err) MUST_CHECK;

@@ -1,8 +1,13 @@
 // The schema, as numbered steps that only ever get longer. A database knows how many it has.
 #pragma once
 
+#include <stddef.h>
+
 #include "base/err.h"
 #include "store/db.h"
 
 // Applies the missing steps, each in its own transaction. ERR_CONFIG where the database was made by a newer program.
 enum errc migrate(struct db *db, struct err *err) MUST_CHECK;
+
+// The same with other steps than the program's own (schema.h).
+enum errc migrate_steps(struct db *db, const char *const *steps, size_t count, struct err *err) MUST_CHECK;

@@ -29,7 +29,7 @@ struct store_job {
 
 struct store_options {
     const char *database; // "sqlite:PATH"
-    int readers;
+    int readers; // 0: no threads at all, a job runs inside store_submit (for a simulation)
     size_t queue_max; // jobs waiting, both lanes
     size_t batch_max; // jobs in one transaction
 };
@@ -48,8 +48,12 @@ void store_submit_always(struct store *store, struct store_job *job);
 
 size_t store_waiting(const struct store *store);
 
-// Finishes every queued job (their `done`s still run on the loop), stops the threads. Loop thread; then store_free.
+// Finishes every queued job (their `done`s still run on the loop), stops the threads. Nothing can be submitted any more.
+// Loop thread, once.
 void store_close(struct store *store);
+
+// After store_close, when the `done`s have run.
+void store_free(struct store *store);
 
 // For commands and tests: opens, migrates and runs one job in the calling thread, in one transaction.
 enum errc store_run_once(const char *database, enum errc (*run)(struct db *db, void *context, struct err *err),

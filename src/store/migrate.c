@@ -1,0 +1,75 @@
+// Brings a database's schema to this program's version. A step and the note that it was applied are one transaction, so a
+// crash leaves a whole number of steps and the next start goes on from there; two programs that start at once take turns.
+// Any thread.
+#include "store/migrate.h"
+
+#include "store/driver.h"
+#include "store/schema.h"
+
+static enum errc read_version(struct db *db, int64_t *version, struct err *err)
+{
+    enum errc result =
+        db_run(db, NULL, err, "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT PRIMARY KEY)");
+    if (result != OK) {
+        return result;
+    }
+    DB_ROWS(rows);
+    bool has = false;
+    result = db_query(db, &rows, err, "SELECT max(version) FROM schema_version");
+    if (result == OK) {
+        result = db_next(&rows, &has, err);
+    }
+    if (result == OK) {
+        *version = db_i64(&rows, 0);
+    }
+    return result;
+}
+
+// In a transaction. *done: nothing is missing.
+static enum errc apply_next(struct db *db, const char *const *steps, size_t count, bool *done, struct err *err)
+{
+    int64_t version = 0;
+    enum errc result = read_version(db, &version, err);
+    if (result != OK) {
+        return result;
+    }
+    const int64_t known = (int64_t)count;
+    if (version > known) {
+        return err_set(err, ERR_CONFIG,
+                       "the database was made by a newer paymentsd: its schema is version %lld, this program's %lld",
+                       (long long)version, (long long)known);
+    }
+    *done = version == known;
+    if (*done) {
+        return OK;
+    }
+    result = db->driver->script(db, steps[version], err);
+    if (result == OK) {
+        result = db_run(db, NULL, err, "INSERT INTO schema_version (version) VALUES ($1)", DB_I64(version + 1));
+    }
+    return result;
+}
+
+enum errc migrate_steps(struct db *db, const char *const *steps, size_t count, struct err *err)
+{
+    enum errc result = OK;
+    bool done = false;
+    while (result == OK && !done) {
+        result = db->driver->begin(db, true, err);
+        if (result != OK) {
+            return result;
+        }
+        result = apply_next(db, steps, count, &done, err);
+        if (result == OK) {
+            result = db->driver->commit(db, err);
+        } else {
+            db->driver->rollback(db);
+        }
+    }
+    return result;
+}
+
+enum errc migrate(struct db *db, struct err *err)
+{
+    return migrate_steps(db, schema_steps, schema_step_count, err);
+}

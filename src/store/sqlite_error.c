@@ -1,0 +1,44 @@
+// SQLite's result codes become ours here and nowhere else. What SQLite says of a constraint names tables and columns,
+// never values, so it may go into a log.
+#include "store/sqlite.h"
+
+#include <string.h>
+
+#include "base/require.h"
+
+// The operating system's word on an I/O failure ("No space left on device").
+static const char *system_reason(const struct sqlite *sqlite)
+{
+    const char *reason = strerrordesc_np(sqlite3_system_errno(sqlite->handle));
+    return reason ? reason : "unknown";
+}
+
+enum errc sqlite_failed(const struct sqlite *sqlite, struct err *err)
+{
+    const int code = sqlite3_extended_errcode(sqlite->handle);
+    if (code == SQLITE_CONSTRAINT_UNIQUE || code == SQLITE_CONSTRAINT_PRIMARYKEY) {
+        return err_set(err, ERR_EXISTS, "database: %s", sqlite3_errmsg(sqlite->handle));
+    }
+    REQUIRE(code != SQLITE_IOERR_NOMEM);
+    switch (code & 0xff) {
+    case SQLITE_NOMEM:
+    case SQLITE_MISUSE:
+    case SQLITE_RANGE:
+        REQUIRE(!"SQLite was misused, or memory ran out");
+        break;
+    case SQLITE_FULL:
+        return err_set(err, ERR_STORE, "database: no room is left on the disk");
+    case SQLITE_IOERR:
+        return err_set(err, ERR_STORE, "database: reading or writing failed: %s (SQLite code %d)",
+                       system_reason(sqlite), code);
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        return err_set(err, ERR_STORE, "database: the file is damaged (SQLite code %d)", code);
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        return err_set(err, ERR_STORE, "database: another process has kept it locked for too long");
+    default:
+        break;
+    }
+    return err_set(err, ERR_STORE, "database: %s (SQLite code %d)", sqlite3_errmsg(sqlite->handle), code);
+}

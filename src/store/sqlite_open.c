@@ -1,0 +1,175 @@
+// Opens SQLite connections: settings, and one plain line that names the path and what is wrong with it. SQLite itself
+// opens lazily and falls back to read-only, so what is not usable is looked for here. Any thread.
+#include "store/sqlite.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/require.h"
+
+#define BUSY_TIMEOUT_MS 5000 // a command writes to the same file beside the server
+
+// page_size and WAL are kept in the file, the rest is each connection's. synchronous=FULL: a commit is on the disk when it
+// returns. The write-ahead log shrinks to journal_size_limit after something held it open for long.
+static const char settings[] = "PRAGMA page_size = 4096;"
+                               "PRAGMA journal_mode = WAL;"
+                               "PRAGMA synchronous = FULL;"
+                               "PRAGMA temp_store = MEMORY;"
+                               "PRAGMA mmap_size = 0;"
+                               "PRAGMA journal_size_limit = 67108864;";
+static const char writer_settings[] = "PRAGMA cache_size = -16000;"; // kB
+static const char reader_settings[] = "PRAGMA cache_size = -2000; PRAGMA query_only = ON;";
+
+// ./ before a relative path, so that names which SQLite treats specially (":memory:", "file:…") are names of files.
+static enum errc path_of(const char *database, char path[PATH_MAX], struct err *err)
+{
+    const char *name = database + strlen(sqlite_driver.prefix);
+    const int bytes = snprintf(path, PATH_MAX, "%s%s", *name == '/' ? "" : "./", name);
+    if (*name == '\0' || bytes >= PATH_MAX - (int)sizeof(".lock")) {
+        return err_set(err, ERR_CONFIG, "the database must be sqlite:PATH");
+    }
+    return OK;
+}
+
+static enum errc unusable(struct err *err, const char *path, const char *reason)
+{
+    return err_set(err, ERR_CONFIG, "cannot use the database %s: %s", path, reason);
+}
+
+// Why SQLite could not open the file, as far as the file system tells.
+static enum errc explain(const struct sqlite *sqlite, const char *path, struct err *err)
+{
+    const int code = sqlite3_errcode(sqlite->handle);
+    if (code != SQLITE_NOTADB && code != SQLITE_CANTOPEN && code != SQLITE_PERM && code != SQLITE_READONLY) {
+        return sqlite_failed(sqlite, err);
+    }
+    struct stat file;
+    if (stat(path, &file) == 0 && S_ISDIR(file.st_mode)) {
+        return unusable(err, path, "it is a directory");
+    }
+    if (code == SQLITE_NOTADB) {
+        return unusable(err, path, "it is not a SQLite database");
+    }
+    if (faccessat(AT_FDCWD, path, R_OK | W_OK, AT_EACCESS) != 0 && errno != ENOENT) {
+        return unusable(err, path, strerrordesc_np(errno));
+    }
+    char directory[PATH_MAX];
+    snprintf(directory, sizeof(directory), "%.*s", (int)(strrchr(path, '/') - path) + 1, path);
+    // The write-ahead log is made beside the file, so the directory must be writable too.
+    if (faccessat(AT_FDCWD, directory, W_OK | X_OK, AT_EACCESS) != 0) {
+        return err_set(err, ERR_CONFIG, "cannot use the database %s: directory %s: %s", path, directory,
+                       strerrordesc_np(errno));
+    }
+    return unusable(err, path, sqlite3_errmsg(sqlite->handle));
+}
+
+// New files are 0600; SQLite gives the log and the shared index the database's own mode.
+static int open_private(const char *path, bool writable, sqlite3 **handle)
+{
+    const mode_t before = umask(0077);
+    const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (writable ? SQLITE_OPEN_CREATE : 0);
+    const int code = sqlite3_open_v2(path, handle, flags, NULL);
+    umask(before);
+    return code;
+}
+
+// SQLite calls this after each commit; instead of a checkpoint in the middle of it, sqlite_tend does that later.
+static int note_wal_pages(void *context, sqlite3 *handle, const char *name, int pages)
+{
+    (void)handle;
+    (void)name;
+    struct sqlite *sqlite = context;
+    sqlite->wal_pages = pages;
+    return SQLITE_OK;
+}
+
+static bool set_up(struct sqlite *sqlite)
+{
+    sqlite3 *handle = sqlite->handle;
+    sqlite3_extended_result_codes(handle, 1);
+    sqlite3_busy_timeout(handle, BUSY_TIMEOUT_MS);
+    sqlite3_db_config(handle, SQLITE_DBCONFIG_ENABLE_FKEY, 1, NULL);
+    sqlite3_db_config(handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+    sqlite3_db_config(handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    // Off: "name" in double quotes would silently be a string where there is no such column.
+    sqlite3_db_config(handle, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
+    sqlite3_db_config(handle, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
+    // The first statement that reads the file: here it turns out not to be a database, or not ours to write.
+    if (sqlite3_exec(handle, settings, NULL, NULL, NULL) != SQLITE_OK) {
+        return false;
+    }
+    sqlite3_wal_hook(handle, note_wal_pages, sqlite);
+    return sqlite3_exec(handle, sqlite->writable ? writer_settings : reader_settings, NULL, NULL, NULL) == SQLITE_OK;
+}
+
+static void drop(struct sqlite **sqlite)
+{
+    if (*sqlite) {
+        sqlite_close_db(&(*sqlite)->db);
+    }
+}
+
+enum errc sqlite_open_db(const char *database, bool writable, struct db **db, struct err *err)
+{
+    char path[PATH_MAX];
+    const enum errc result = path_of(database, path, err);
+    if (result != OK) {
+        return result;
+    }
+    __attribute__((cleanup(drop))) struct sqlite *sqlite = calloc(1, sizeof(*sqlite));
+    REQUIRE(sqlite);
+    sqlite->db.driver = &sqlite_driver;
+    sqlite->writable = writable;
+    if (open_private(path, writable, &sqlite->handle) != SQLITE_OK) {
+        return explain(sqlite, path, err);
+    }
+    if (sqlite3_db_readonly(sqlite->handle, "main") == 1) {
+        return unusable(err, path, "it cannot be written");
+    }
+    if (!set_up(sqlite)) {
+        return explain(sqlite, path, err);
+    }
+    *db = &sqlite->db;
+    sqlite = NULL;
+    return OK;
+}
+
+void sqlite_close_db(struct db *db)
+{
+    struct sqlite *sqlite = sqlite_of(db);
+    REQUIRE(!sqlite->in_transaction && sqlite->rows_open == 0);
+    sqlite_drop_statements(sqlite);
+    REQUIRE(sqlite3_close(sqlite->handle) == SQLITE_OK);
+    free(sqlite);
+}
+
+enum errc sqlite_claim(const char *database, int *claim, struct err *err)
+{
+    char path[PATH_MAX];
+    const enum errc result = path_of(database, path, err);
+    if (result != OK) {
+        return result;
+    }
+    strcat(path, ".lock"); // path_of left room
+    const int lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (lock < 0) {
+        return err_set(err, ERR_CONFIG, "cannot open %s: %s", path, strerrordesc_np(errno));
+    }
+    if (flock(lock, LOCK_EX | LOCK_NB) != 0) {
+        const int reason = errno;
+        close(lock);
+        if (reason == EWOULDBLOCK) {
+            return err_set(err, ERR_CONFIG, "another paymentsd is serving this database (%s is locked)", path);
+        }
+        return err_set(err, ERR_CONFIG, "cannot lock %s: %s", path, strerrordesc_np(reason));
+    }
+    *claim = lock;
+    return OK;
+}

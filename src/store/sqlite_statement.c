@@ -1,0 +1,218 @@
+// Statements of one SQLite connection: prepared once for each SQL text, bound, stepped, reset. A statement that is in use
+// is never handed out again; a second use of the same text at the same time gets a second statement.
+// The thread that owns the connection.
+#include "store/sqlite.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/require.h"
+
+#define PARAMETERS_MAX 64
+// A program has so many literals and no more: a text that is built at run time would fill the memory.
+#define STATEMENTS_MAX 1024
+
+struct sqlite_statement {
+    struct sqlite_statement *next;
+    sqlite3_stmt *stmt;
+    bool in_use;
+    size_t parameter_count;
+    int parameters[PARAMETERS_MAX]; // SQLite's index of $1, $2 ...
+};
+
+// By the literal's address: hashing 300 bytes of SQL would cost 0.4 µs a statement.
+static size_t bucket_of(const char *sql)
+{
+    const uintptr_t address = (uintptr_t)sql;
+    return (address ^ (address >> 8)) % SQLITE_STATEMENT_BUCKETS;
+}
+
+static struct sqlite_statement *find_idle(struct sqlite_statement *first, const char *sql)
+{
+    for (struct sqlite_statement *statement = first; statement; statement = statement->next) {
+        if (!statement->in_use && strcmp(sqlite3_sql(statement->stmt), sql) == 0) {
+            return statement;
+        }
+    }
+    return NULL;
+}
+
+// The same text may have another address in another object file.
+static struct sqlite_statement *find_idle_anywhere(struct sqlite *sqlite, const char *sql)
+{
+    for (size_t i = 0; i < SQLITE_STATEMENT_BUCKETS; i++) {
+        struct sqlite_statement *statement = find_idle(sqlite->statements[i], sql);
+        if (statement) {
+            return statement;
+        }
+    }
+    return NULL;
+}
+
+// SQLite numbers $1, $2 ... in the order of their appearance, and one that appears twice once.
+static void resolve_parameters(struct sqlite_statement *statement)
+{
+    statement->parameter_count = (size_t)sqlite3_bind_parameter_count(statement->stmt);
+    REQUIRE(statement->parameter_count <= PARAMETERS_MAX);
+    for (size_t i = 0; i < statement->parameter_count; i++) {
+        char name[24];
+        snprintf(name, sizeof(name), "$%zu", i + 1);
+        statement->parameters[i] = sqlite3_bind_parameter_index(statement->stmt, name);
+        REQUIRE(statement->parameters[i] > 0);
+    }
+}
+
+static enum errc prepare(struct sqlite *sqlite, const char *sql, struct sqlite_statement **out, struct err *err)
+{
+    sqlite3_stmt *stmt = NULL;
+    const char *tail = NULL;
+    if (sqlite3_prepare_v3(sqlite->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, &stmt, &tail) != SQLITE_OK) {
+        return sqlite_failed(sqlite, err);
+    }
+    REQUIRE(stmt && *tail == '\0'); // exactly one statement
+    REQUIRE(++sqlite->statement_count <= STATEMENTS_MAX);
+    struct sqlite_statement *statement = calloc(1, sizeof(*statement));
+    REQUIRE(statement);
+    statement->stmt = stmt;
+    resolve_parameters(statement);
+    struct sqlite_statement **bucket = &sqlite->statements[bucket_of(sql)];
+    statement->next = *bucket;
+    *bucket = statement;
+    *out = statement;
+    return OK;
+}
+
+static enum errc bind(struct sqlite *sqlite, sqlite3_stmt *stmt, int index, const struct db_value *value,
+                      struct err *err)
+{
+    int code = SQLITE_OK;
+    switch (value->type) {
+    case DB_NULL:
+        code = sqlite3_bind_null(stmt, index);
+        break;
+    case DB_INT:
+        code = sqlite3_bind_int64(stmt, index, value->integer);
+        break;
+    case DB_TEXT:
+        code = sqlite3_bind_text(stmt, index, value->data, -1, SQLITE_STATIC);
+        break;
+    case DB_BLOB:
+        code = sqlite3_bind_blob64(stmt, index, value->data, value->bytes, SQLITE_STATIC);
+        break;
+    }
+    return code == SQLITE_OK ? OK : sqlite_failed(sqlite, err);
+}
+
+// An idle statement for the text, with the values bound, marked as in use.
+static enum errc start(struct sqlite *sqlite, struct sqlite_statement **out, const char *sql,
+                       const struct db_value *values, size_t count, struct err *err)
+{
+    // Outside a transaction every statement would commit by itself.
+    if (sqlite->in_transaction && sqlite3_get_autocommit(sqlite->handle)) {
+        return err_set(err, ERR_STORE, "database: an earlier failure has ended the transaction");
+    }
+    struct sqlite_statement *statement = find_idle(sqlite->statements[bucket_of(sql)], sql);
+    if (!statement) {
+        statement = find_idle_anywhere(sqlite, sql);
+    }
+    enum errc result = statement ? OK : prepare(sqlite, sql, &statement, err);
+    if (result != OK) {
+        return result;
+    }
+    REQUIRE(count == statement->parameter_count);
+    for (size_t i = 0; i < count && result == OK; i++) {
+        result = bind(sqlite, statement->stmt, statement->parameters[i], &values[i], err);
+    }
+    if (result == OK) {
+        statement->in_use = true;
+        *out = statement;
+    }
+    return result;
+}
+
+static void stop(struct sqlite_statement *statement)
+{
+    sqlite3_reset(statement->stmt); // repeats the failure that the step has told of
+    statement->in_use = false;
+}
+
+enum errc sqlite_steer(struct sqlite *sqlite, const char *sql, struct err *err)
+{
+    struct sqlite_statement *statement = NULL;
+    enum errc result = start(sqlite, &statement, sql, NULL, 0, err);
+    if (result != OK) {
+        return result;
+    }
+    if (sqlite3_step(statement->stmt) != SQLITE_DONE) {
+        result = sqlite_failed(sqlite, err);
+    }
+    stop(statement);
+    return result;
+}
+
+enum errc sqlite_query(struct db *db, struct db_rows *rows, const char *sql, const struct db_value *values,
+                       size_t count, struct err *err)
+{
+    struct sqlite *sqlite = sqlite_of(db);
+    REQUIRE(sqlite->in_transaction);
+    struct sqlite_statement *statement = NULL;
+    const enum errc result = start(sqlite, &statement, sql, values, count, err);
+    if (result == OK) {
+        sqlite->rows_open++;
+        rows->statement = statement;
+    }
+    return result;
+}
+
+enum errc sqlite_next(struct db_rows *rows, bool *has, struct err *err)
+{
+    struct sqlite *sqlite = sqlite_of(rows->db);
+    const struct sqlite_statement *statement = rows->statement;
+    const int code = sqlite3_step(statement->stmt);
+    *has = code == SQLITE_ROW;
+    if (code == SQLITE_DONE) {
+        sqlite->changed = sqlite3_stmt_readonly(statement->stmt) ? 0 : sqlite3_changes64(sqlite->handle);
+    }
+    return code == SQLITE_ROW || code == SQLITE_DONE ? OK : sqlite_failed(sqlite, err);
+}
+
+struct db_value sqlite_column(struct db_rows *rows, int column)
+{
+    const struct sqlite_statement *statement = rows->statement;
+    sqlite3_stmt *stmt = statement->stmt;
+    REQUIRE(column >= 0 && column < sqlite3_data_count(stmt));
+    switch (sqlite3_column_type(stmt, column)) {
+    case SQLITE_INTEGER:
+        return DB_I64(sqlite3_column_int64(stmt, column));
+    case SQLITE_TEXT:
+        return DB_STR((const char *)sqlite3_column_text(stmt, column));
+    case SQLITE_BLOB: {
+        const void *data = sqlite3_column_blob(stmt, column); // NULL where it is empty
+        return DB_BYTES(data ? data : "", (size_t)sqlite3_column_bytes(stmt, column));
+    }
+    case SQLITE_NULL:
+        return DB_NIL;
+    default:
+        REQUIRE(!"a column of a type that no table has");
+        return DB_NIL;
+    }
+}
+
+void sqlite_close_rows(struct db_rows *rows)
+{
+    stop(rows->statement);
+    sqlite_of(rows->db)->rows_open--;
+}
+
+void sqlite_drop_statements(struct sqlite *sqlite)
+{
+    for (size_t i = 0; i < SQLITE_STATEMENT_BUCKETS; i++) {
+        while (sqlite->statements[i]) {
+            struct sqlite_statement *statement = sqlite->statements[i];
+            sqlite->statements[i] = statement->next;
+            sqlite3_finalize(statement->stmt);
+            free(statement);
+        }
+    }
+}

@@ -1,0 +1,239 @@
+// The database threads and the two queues to them. One thread owns each connection; a job belongs to the loop until it is
+// submitted, to one database thread until it is posted back, and to the loop again: its memory needs no lock.
+// Public functions: the loop thread. What jobs do with transactions is in batch.c.
+#include "store/store.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/require.h"
+#include "store/batch.h"
+#include "store/driver.h"
+#include "store/lane.h"
+#include "store/migrate.h"
+
+struct worker {
+    struct store *store;
+    struct db *db;
+    pthread_t thread;
+    bool started;
+};
+
+struct store {
+    struct loop *loop;
+    struct store_options options;
+    const struct db_driver *driver;
+    int claim;
+    bool closed;
+    atomic_size_t waiting; // in both lanes
+    struct lane reads;
+    struct lane writes;
+    struct worker writer;
+    struct worker *readers;
+};
+
+static void finish(struct task *task)
+{
+    struct store_job *job = CONTAINER_OF(task, struct store_job, task);
+    job->done(job);
+}
+
+static void post_all(struct store *store, struct list *jobs)
+{
+    while (!list_empty(jobs)) {
+        struct task *task = CONTAINER_OF(list_take_first(jobs), struct task, link);
+        task->run = finish;
+        loop_post(store->loop, task);
+    }
+}
+
+static void *write_jobs(void *argument)
+{
+    struct worker *worker = argument;
+    struct store *store = worker->store;
+    struct list batch;
+    list_init(&batch);
+    size_t count;
+    while ((count = lane_take(&store->writes, &batch, store->options.batch_max)) > 0) {
+        atomic_fetch_sub(&store->waiting, count);
+        batch_write(worker->db, &batch);
+        post_all(store, &batch);
+        store->driver->tend(worker->db);
+    }
+    return NULL;
+}
+
+static void *read_jobs(void *argument)
+{
+    struct worker *worker = argument;
+    struct store *store = worker->store;
+    struct list one;
+    list_init(&one);
+    while (lane_take(&store->reads, &one, 1) > 0) {
+        atomic_fetch_sub(&store->waiting, 1);
+        batch_alone(worker->db, CONTAINER_OF(one.next, struct store_job, task.link));
+        post_all(store, &one);
+    }
+    return NULL;
+}
+
+static enum errc worker_open(struct worker *worker, struct store *store, bool writable, struct err *err)
+{
+    worker->store = store;
+    return store->driver->open(store->options.database, writable, &worker->db, err);
+}
+
+static enum errc open_connections(struct store *store, struct err *err)
+{
+    enum errc result = worker_open(&store->writer, store, true, err);
+    if (result == OK) {
+        result = store->driver->claim(store->options.database, &store->claim, err);
+    }
+    if (result == OK) {
+        result = migrate(store->writer.db, err);
+    }
+    for (int i = 0; i < store->options.readers && result == OK; i++) {
+        result = worker_open(&store->readers[i], store, false, err);
+    }
+    return result;
+}
+
+static enum errc worker_start(struct worker *worker, void *(*run)(void *), const char *name, struct err *err)
+{
+    const int code = pthread_create(&worker->thread, NULL, run, worker);
+    if (code != 0) {
+        return err_set(err, ERR_IO, "cannot start a database thread: %s", strerrordesc_np(code));
+    }
+    worker->started = true;
+    pthread_setname_np(worker->thread, name);
+    return OK;
+}
+
+// Signals are the loop thread's alone.
+static enum errc start_threads(struct store *store, struct err *err)
+{
+    if (store->options.readers == 0) {
+        return OK;
+    }
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    enum errc result = worker_start(&store->writer, write_jobs, "db-writer", err);
+    for (int i = 0; i < store->options.readers && result == OK; i++) {
+        result = worker_start(&store->readers[i], read_jobs, "db-reader", err);
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return result;
+}
+
+static void abandon(struct store **store)
+{
+    if (*store) {
+        store_close(*store);
+        store_free(*store);
+    }
+}
+
+enum errc store_open(struct loop *loop, const struct store_options *options, struct store **out, struct err *err)
+{
+    REQUIRE(options->readers >= 0 && options->queue_max > 0 && options->batch_max > 0);
+    const struct db_driver *driver = NULL;
+    enum errc result = db_driver_find(options->database, &driver, err);
+    if (result != OK) {
+        return result;
+    }
+    __attribute__((cleanup(abandon))) struct store *store = calloc(1, sizeof(*store));
+    REQUIRE(store);
+    store->loop = loop;
+    store->options = *options;
+    store->driver = driver;
+    store->claim = -1;
+    lane_init(&store->reads);
+    lane_init(&store->writes);
+    store->readers = calloc((size_t)options->readers + 1, sizeof(*store->readers));
+    REQUIRE(store->readers);
+    result = open_connections(store, err);
+    if (result == OK) {
+        result = start_threads(store, err);
+    }
+    if (result == OK) {
+        *out = store;
+        store = NULL;
+    }
+    return result;
+}
+
+// Without threads the job runs here and now; its `done` comes later all the same.
+static void run_inline(struct store *store, struct store_job *job)
+{
+    struct list one;
+    list_init(&one);
+    list_append(&one, &job->task.link);
+    batch_alone(store->writer.db, job);
+    post_all(store, &one);
+    store->driver->tend(store->writer.db);
+}
+
+void store_submit_always(struct store *store, struct store_job *job)
+{
+    REQUIRE(!store->closed);
+    if (store->options.readers == 0) {
+        run_inline(store, job);
+        return;
+    }
+    atomic_fetch_add(&store->waiting, 1);
+    lane_add(job->lane == STORE_WRITE ? &store->writes : &store->reads, &job->task.link);
+}
+
+bool store_submit(struct store *store, struct store_job *job)
+{
+    if (store->closed || store_waiting(store) >= store->options.queue_max) {
+        return false;
+    }
+    store_submit_always(store, job);
+    return true;
+}
+
+size_t store_waiting(const struct store *store)
+{
+    return atomic_load(&store->waiting);
+}
+
+static void worker_stop(struct worker *worker)
+{
+    if (worker->started) {
+        pthread_join(worker->thread, NULL);
+    }
+    if (worker->db) {
+        worker->store->driver->close(worker->db);
+    }
+}
+
+void store_close(struct store *store)
+{
+    store->closed = true;
+    lane_close(&store->reads);
+    lane_close(&store->writes);
+    // The writer last: the last connection to close takes the write-ahead log in.
+    for (int i = 0; i < store->options.readers; i++) {
+        worker_stop(&store->readers[i]);
+    }
+    worker_stop(&store->writer);
+    if (store->claim >= 0) {
+        close(store->claim);
+    }
+}
+
+void store_free(struct store *store)
+{
+    REQUIRE(store->closed);
+    lane_destroy(&store->reads);
+    lane_destroy(&store->writes);
+    free(store->readers);
+    free(store);
+}

@@ -1,0 +1,39 @@
+// The database for a program that does one thing and ends: no threads, no claim, so it works beside a running server.
+// The calling thread.
+#include "store/store.h"
+
+#include "store/driver.h"
+#include "store/migrate.h"
+
+static void close_db(struct db **db)
+{
+    if (*db) {
+        (*db)->driver->close(*db);
+    }
+}
+
+enum errc store_run_once(const char *database, enum errc (*run)(struct db *db, void *context, struct err *err),
+                         void *context, struct err *err)
+{
+    const struct db_driver *driver = NULL;
+    __attribute__((cleanup(close_db))) struct db *db = NULL;
+    enum errc result = db_driver_find(database, &driver, err);
+    if (result == OK) {
+        result = driver->open(database, true, &db, err);
+    }
+    if (result == OK) {
+        result = migrate(db, err);
+    }
+    if (result == OK) {
+        result = driver->begin(db, true, err);
+    }
+    if (result != OK) {
+        return result;
+    }
+    result = run(db, context, err);
+    if (result != OK) {
+        driver->rollback(db);
+        return result;
+    }
+    return driver->commit(db, err);
+}

@@ -1,0 +1,57 @@
+// A directory of its own for a test that needs files, and a database name in it. Removed with all that is in it.
+#pragma once
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <ftw.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+struct scratch {
+    char directory[64];
+    char path[128];     // of a database that does not exist yet
+    char database[160]; // its name
+};
+
+static inline void scratch_make(struct scratch *scratch)
+{
+    const char *parent = getenv("TMPDIR");
+    snprintf(scratch->directory, sizeof(scratch->directory), "%.40s/test-XXXXXX", parent ? parent : "/tmp");
+    assert_non_null(mkdtemp(scratch->directory));
+    snprintf(scratch->path, sizeof(scratch->path), "%s/test.db", scratch->directory);
+    snprintf(scratch->database, sizeof(scratch->database), "sqlite:%s", scratch->path);
+}
+
+static inline int scratch_remove_entry(const char *path, const struct stat *file, int type, struct FTW *walk)
+{
+    (void)file;
+    (void)type;
+    (void)walk;
+    return remove(path);
+}
+
+static inline void scratch_remove(struct scratch *scratch)
+{
+    assert_int_equal(nftw(scratch->directory, scratch_remove_entry, 8, FTW_DEPTH | FTW_PHYS), 0);
+}
+
+static inline int scratch_setup(void **state)
+{
+    struct scratch *scratch = calloc(1, sizeof(*scratch));
+    scratch_make(scratch);
+    *state = scratch;
+    return 0;
+}
+
+static inline int scratch_teardown(void **state)
+{
+    scratch_remove(*state);
+    free(*state);
+    return 0;
+}

@@ -1,0 +1,426 @@
+// The SQLite driver as queries see it: values, rows, transactions and errors. How it opens is in test_sqlite_open.c.
+#include "scratch.h"
+
+#include <sys/wait.h>
+
+#include "store/driver.h"
+
+struct fixture {
+    struct scratch scratch;
+    struct db *db;
+    struct err err;
+};
+
+static void run(struct fixture *fixture, const char *sql)
+{
+    assert_int_equal(db_run(fixture->db, NULL, &fixture->err, sql), OK);
+}
+
+static void begin(struct fixture *fixture)
+{
+    assert_int_equal(fixture->db->driver->begin(fixture->db, true, &fixture->err), OK);
+}
+
+static void commit(struct fixture *fixture)
+{
+    assert_int_equal(fixture->db->driver->commit(fixture->db, &fixture->err), OK);
+}
+
+static int setup(void **state)
+{
+    struct fixture *fixture = calloc(1, sizeof(*fixture));
+    scratch_make(&fixture->scratch);
+    assert_int_equal(sqlite_driver.open(fixture->scratch.database, true, &fixture->db, &fixture->err), OK);
+    begin(fixture);
+    run(fixture, "CREATE TABLE things (id INTEGER PRIMARY KEY, name TEXT UNIQUE, bytes BLOB, size INTEGER) STRICT");
+    run(fixture, "CREATE TABLE parts (thing INTEGER NOT NULL REFERENCES things(id) DEFERRABLE INITIALLY DEFERRED,"
+                 " size INTEGER CHECK (size > 0)) STRICT");
+    commit(fixture);
+    begin(fixture);
+    *state = fixture;
+    return 0;
+}
+
+// Every test leaves one transaction open.
+static int teardown(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture->db->driver->rollback(fixture->db);
+    fixture->db->driver->close(fixture->db);
+    scratch_remove(&fixture->scratch);
+    free(fixture);
+    return 0;
+}
+
+static int64_t count_things(struct fixture *fixture)
+{
+    DB_ROWS(rows);
+    bool has = false;
+    assert_int_equal(db_query(fixture->db, &rows, &fixture->err, "SELECT count(*) FROM things"), OK);
+    assert_int_equal(db_next(&rows, &has, &fixture->err), OK);
+    assert_true(has);
+    return db_i64(&rows, 0);
+}
+
+static void insert(struct fixture *fixture, int64_t id)
+{
+    assert_int_equal(db_run(fixture->db, NULL, &fixture->err, "INSERT INTO things (id) VALUES ($1)", DB_I64(id)), OK);
+}
+
+static void values_come_back_as_they_were(void **state)
+{
+    struct fixture *fixture = *state;
+    const uint8_t bytes[] = {0, 1, 0, 255};
+    assert_int_equal(db_run(fixture->db, NULL, &fixture->err,
+                            "INSERT INTO things (id, name, bytes, size) VALUES (1, $1, $2, $3), (2, $4, $5, $6),"
+                            " (3, $7, $8, $9)",
+                            DB_STR("née"), DB_BYTES(bytes, sizeof(bytes)), DB_I64(INT64_MAX), DB_STR(""),
+                            DB_BYTES("", 0), DB_I64(INT64_MIN), DB_STR(NULL), DB_BYTES(NULL, 0), DB_NIL),
+                     OK);
+    ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
+    DB_ROWS(rows);
+    bool has = false;
+    size_t size = 99;
+    assert_int_equal(
+        db_query(fixture->db, &rows, &fixture->err, "SELECT name, bytes, size FROM things ORDER BY id"), OK);
+
+    assert_int_equal(db_next(&rows, &has, &fixture->err), OK);
+    assert_string_equal(db_text(&rows, 0, &arena), "née");
+    assert_memory_equal(db_blob(&rows, 1, &arena, &size), bytes, sizeof(bytes));
+    assert_int_equal(size, sizeof(bytes));
+    assert_true(db_i64(&rows, 2) == INT64_MAX);
+
+    assert_int_equal(db_next(&rows, &has, &fixture->err), OK);
+    assert_string_equal(db_text(&rows, 0, &arena), "");
+    assert_false(db_is_null(&rows, 0));
+    assert_non_null(db_blob(&rows, 1, &arena, &size));
+    assert_int_equal(size, 0);
+    assert_false(db_is_null(&rows, 1));
+    assert_true(db_i64(&rows, 2) == INT64_MIN);
+
+    assert_int_equal(db_next(&rows, &has, &fixture->err), OK);
+    assert_null(db_text(&rows, 0, &arena));
+    assert_null(db_blob(&rows, 1, &arena, &size));
+    assert_int_equal(size, 0);
+    assert_true(db_is_null(&rows, 2));
+    assert_int_equal(db_i64(&rows, 2), 0);
+    assert_false(db_bool(&rows, 2));
+
+    assert_int_equal(db_next(&rows, &has, &fixture->err), OK);
+    assert_false(has);
+    assert_int_equal(db_next(&rows, &has, &fixture->err), OK); // still none
+    assert_false(has);
+}
+
+static void an_id_comes_back_and_no_id_is_nil(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct uuid id = uuid_new(&random_system, 1700000000000000);
+    assert_int_equal(db_run(fixture->db, NULL, &fixture->err, "INSERT INTO things (id, bytes) VALUES (1, $1), (2, $2)",
+                            DB_ID(&id), DB_ID(NULL)),
+                     OK);
+    DB_ROWS(rows);
+    bool has = false;
+    assert_int_equal(db_query(fixture->db, &rows, &fixture->err, "SELECT bytes FROM things ORDER BY id"), OK);
+    assert_int_equal(db_next(&rows, &has, &fixture->err), OK);
+    const struct uuid same = db_uuid(&rows, 0);
+    assert_true(uuid_equal(&same, &id));
+    assert_int_equal(db_next(&rows, &has, &fixture->err), OK);
+    const struct uuid none = db_uuid(&rows, 0);
+    assert_true(uuid_is_nil(&none));
+}
+
+static void what_was_read_outlives_its_row(void **state)
+{
+    struct fixture *fixture = *state;
+    ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
+    const char *first = NULL;
+    run(fixture, "INSERT INTO things (id, name) VALUES (1, 'first'), (2, 'second')");
+    {
+        DB_ROWS(rows);
+        bool has = false;
+        assert_int_equal(db_query(fixture->db, &rows, &fixture->err, "SELECT name FROM things ORDER BY id"), OK);
+        assert_int_equal(db_next(&rows, &has, &fixture->err), OK);
+        first = db_text(&rows, 0, &arena);
+        assert_int_equal(db_next(&rows, &has, &fixture->err), OK);
+        assert_string_equal(db_text(&rows, 0, &arena), "second");
+    }
+    assert_string_equal(first, "first");
+}
+
+static void a_parameter_may_appear_twice_and_in_any_order(void **state)
+{
+    struct fixture *fixture = *state;
+    DB_ROWS(rows);
+    bool has = false;
+    assert_int_equal(db_query(fixture->db, &rows, &fixture->err, "SELECT $2 - $1, $1, $3 + $2", DB_I64(1), DB_I64(10),
+                              DB_I64(100)),
+                     OK);
+    assert_int_equal(db_next(&rows, &has, &fixture->err), OK);
+    assert_int_equal(db_i64(&rows, 0), 9);
+    assert_int_equal(db_i64(&rows, 1), 1);
+    assert_int_equal(db_i64(&rows, 2), 110);
+}
+
+static void a_statement_is_bound_anew_each_time(void **state)
+{
+    struct fixture *fixture = *state;
+    for (int64_t i = 0; i < 3; i++) {
+        DB_ROWS(rows);
+        bool has = false;
+        assert_int_equal(db_query(fixture->db, &rows, &fixture->err, "SELECT $1", i == 1 ? DB_NIL : DB_I64(i)), OK);
+        assert_int_equal(db_next(&rows, &has, &fixture->err), OK);
+        assert_int_equal(db_is_null(&rows, 0), i == 1);
+    }
+}
+
+// Were the statement still under way, SQLite would refuse to drop the table.
+static void rows_left_in_the_middle_are_reset_at_the_end_of_their_scope(void **state)
+{
+    struct fixture *fixture = *state;
+    run(fixture, "INSERT INTO things (id) VALUES (1), (2)");
+    {
+        DB_ROWS(rows);
+        bool has = false;
+        assert_int_equal(db_query(fixture->db, &rows, &fixture->err, "SELECT id FROM things"), OK);
+        assert_int_equal(db_next(&rows, &has, &fixture->err), OK);
+        assert_int_equal(db_run(fixture->db, NULL, &fixture->err, "DROP TABLE things"), ERR_STORE);
+    }
+    run(fixture, "DELETE FROM things");
+    run(fixture, "DROP TABLE things");
+}
+
+static void rows_can_be_used_for_a_second_query(void **state)
+{
+    struct fixture *fixture = *state;
+    DB_ROWS(rows);
+    bool has = false;
+    for (int64_t i = 1; i <= 2; i++) {
+        assert_int_equal(db_query(fixture->db, &rows, &fixture->err, "SELECT $1 UNION SELECT 7", DB_I64(i)), OK);
+        assert_int_equal(db_next(&rows, &has, &fixture->err), OK);
+        assert_int_equal(db_i64(&rows, 0), i);
+    }
+}
+
+static void one_text_may_be_under_way_twice(void **state)
+{
+    struct fixture *fixture = *state;
+    run(fixture, "INSERT INTO things (id) VALUES (1), (2), (3)");
+    const char *sql = "SELECT id FROM things WHERE id > $1 ORDER BY id";
+    int64_t pairs = 0;
+    DB_ROWS(outer);
+    bool has = false;
+    assert_int_equal(db_query(fixture->db, &outer, &fixture->err, sql, DB_I64(0)), OK);
+    while (db_next(&outer, &has, &fixture->err) == OK && has) {
+        DB_ROWS(inner);
+        bool more = false;
+        assert_int_equal(db_query(fixture->db, &inner, &fixture->err, sql, DB_I64(db_i64(&outer, 0))), OK);
+        while (db_next(&inner, &more, &fixture->err) == OK && more) {
+            pairs++;
+        }
+    }
+    assert_int_equal(pairs, 3);
+}
+
+static void the_same_text_at_another_address_is_the_same_statement(void **state)
+{
+    struct fixture *fixture = *state;
+    char first[] = "SELECT 1";
+    char second[] = "SELECT 1";
+    const char *texts[] = {first, second};
+    for (size_t i = 0; i < 5000; i++) { // far more than statements are kept
+        assert_int_equal(db_run_values(fixture->db, NULL, &fixture->err, texts[i % 2], NULL, 0), OK);
+    }
+}
+
+static void a_repeated_unique_value_or_key_already_exists(void **state)
+{
+    struct fixture *fixture = *state;
+    run(fixture, "INSERT INTO things (id, name) VALUES (1, 'a')");
+    assert_int_equal(db_run(fixture->db, NULL, &fixture->err, "INSERT INTO things (name) VALUES ('a')"), ERR_EXISTS);
+    assert_int_equal(db_run(fixture->db, NULL, &fixture->err, "INSERT INTO things (id) VALUES (1)"), ERR_EXISTS);
+    assert_int_equal(fixture->err.code, ERR_EXISTS);
+    run(fixture, "INSERT INTO things (id, name) VALUES (2, 'b')"); // the transaction goes on
+    assert_int_equal(count_things(fixture), 2);
+}
+
+static void other_failures_are_the_stores(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_int_equal(db_run(fixture->db, NULL, &fixture->err, "INSERT INTO parts (thing) VALUES (NULL)"), ERR_STORE);
+    assert_int_equal(db_run(fixture->db, NULL, &fixture->err, "INSERT INTO parts VALUES (1, 0)"), ERR_STORE);
+    assert_int_equal(db_run(fixture->db, NULL, &fixture->err, "INSERT INTO things (size) VALUES ('x')"), ERR_STORE);
+    assert_int_equal(db_run(fixture->db, NULL, &fixture->err, "SELECT nothing FROM nowhere"), ERR_STORE);
+    assert_int_equal(db_run(fixture->db, NULL, &fixture->err, "SELECT \"no such column\""), ERR_STORE);
+    assert_non_null(strstr(fixture->err.message, "no such column"));
+}
+
+static void changed_counts_the_rows_of_this_statement_only(void **state)
+{
+    struct fixture *fixture = *state;
+    int64_t changed = -1;
+    assert_int_equal(db_run(fixture->db, &changed, &fixture->err, "INSERT INTO things (id) VALUES (1), (2)"), OK);
+    assert_int_equal(changed, 2);
+    assert_int_equal(
+        db_run(fixture->db, &changed, &fixture->err, "INSERT INTO things (id) VALUES (1) ON CONFLICT DO NOTHING"), OK);
+    assert_int_equal(changed, 0);
+    assert_int_equal(db_run(fixture->db, &changed, &fixture->err, "UPDATE things SET size = $1", DB_I64(3)), OK);
+    assert_int_equal(changed, 2);
+    assert_int_equal(db_run(fixture->db, &changed, &fixture->err, "SELECT id FROM things"), OK);
+    assert_int_equal(changed, 0);
+}
+
+static void returned_rows_that_nobody_reads_are_written_all_the_same(void **state)
+{
+    struct fixture *fixture = *state;
+    {
+        DB_ROWS(rows);
+        bool has = false;
+        assert_int_equal(
+            db_query(fixture->db, &rows, &fixture->err, "INSERT INTO things (id) VALUES (1), (2), (3) RETURNING id"),
+            OK);
+        assert_int_equal(db_next(&rows, &has, &fixture->err), OK);
+        assert_int_equal(db_i64(&rows, 0), 1);
+    }
+    assert_int_equal(count_things(fixture), 3);
+}
+
+static void a_savepoint_undoes_what_came_after_it_and_no_more(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct db_driver *driver = fixture->db->driver;
+    insert(fixture, 1);
+    assert_int_equal(driver->savepoint(fixture->db, &fixture->err), OK);
+    insert(fixture, 2);
+    assert_int_equal(driver->savepoint(fixture->db, &fixture->err), OK); // one inside the other
+    insert(fixture, 3);
+    assert_int_equal(driver->rollback_to(fixture->db, &fixture->err), OK);
+    assert_int_equal(count_things(fixture), 2);
+    assert_int_equal(driver->rollback_to(fixture->db, &fixture->err), OK);
+    assert_int_equal(count_things(fixture), 1);
+    assert_int_equal(driver->savepoint(fixture->db, &fixture->err), OK);
+    insert(fixture, 4);
+    assert_int_equal(driver->release(fixture->db, &fixture->err), OK);
+    commit(fixture);
+    begin(fixture);
+    assert_int_equal(count_things(fixture), 2);
+}
+
+static void a_commit_that_fails_leaves_nothing(void **state)
+{
+    struct fixture *fixture = *state;
+    insert(fixture, 1);
+    run(fixture, "INSERT INTO parts VALUES (99, 1)"); // whose missing thing only the commit notices
+    assert_int_equal(fixture->db->driver->commit(fixture->db, &fixture->err), ERR_STORE);
+    assert_non_null(strstr(fixture->err.message, "FOREIGN KEY"));
+    begin(fixture);
+    assert_int_equal(count_things(fixture), 0);
+}
+
+// SQLite ends the transaction by itself; a statement after that would commit alone.
+static void after_a_full_disk_nothing_of_the_transaction_can_be_kept(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct db_driver *driver = fixture->db->driver;
+    insert(fixture, 1);
+    run(fixture, "PRAGMA max_page_count = 30");
+    assert_int_equal(db_run(fixture->db, NULL, &fixture->err, "INSERT INTO things (bytes) VALUES (zeroblob(200000))"),
+                     ERR_STORE);
+    assert_string_equal(fixture->err.message, "database: no room is left on the disk");
+    assert_int_equal(db_run(fixture->db, NULL, &fixture->err, "INSERT INTO things (id) VALUES (2)"), ERR_STORE);
+    assert_int_equal(driver->savepoint(fixture->db, &fixture->err), ERR_STORE);
+    assert_int_equal(driver->commit(fixture->db, &fixture->err), ERR_STORE);
+    begin(fixture);
+    assert_int_equal(count_things(fixture), 0);
+    insert(fixture, 3);
+}
+
+static void a_reader_sees_one_moment_and_cannot_write(void **state)
+{
+    struct fixture *fixture = *state;
+    struct fixture reader = {0};
+    insert(fixture, 1);
+    commit(fixture);
+    assert_int_equal(sqlite_driver.open(fixture->scratch.database, false, &reader.db, &reader.err), OK);
+    assert_int_equal(sqlite_driver.begin(reader.db, false, &reader.err), OK);
+    assert_int_equal(count_things(&reader), 1);
+    begin(fixture);
+    insert(fixture, 2);
+    commit(fixture);
+    assert_int_equal(count_things(&reader), 1);
+    assert_int_equal(db_run(reader.db, NULL, &reader.err, "DELETE FROM things"), ERR_STORE);
+    commit(&reader);
+    assert_int_equal(sqlite_driver.begin(reader.db, false, &reader.err), OK);
+    assert_int_equal(count_things(&reader), 2);
+    commit(&reader);
+    sqlite_driver.close(reader.db);
+    begin(fixture);
+}
+
+// Another process: it takes the write lock, says so, keeps it for a moment, commits.
+static void write_in_between(const struct fixture *parent, int told)
+{
+    struct fixture child = {0};
+    if (sqlite_driver.open(parent->scratch.database, true, &child.db, &child.err) != OK) {
+        _exit(1);
+    }
+    begin(&child);
+    insert(&child, 7);
+    if (write(told, "x", 1) != 1) {
+        _exit(1);
+    }
+    usleep(100000); // the lock's duration, not a wait for something
+    commit(&child);
+    sqlite_driver.close(child.db);
+    _exit(0);
+}
+
+static void another_process_that_writes_is_waited_for(void **state)
+{
+    struct fixture *fixture = *state;
+    commit(fixture);
+    sqlite_driver.close(fixture->db); // a connection must not be carried into another process
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    const pid_t child = fork();
+    if (child == 0) {
+        write_in_between(fixture, ends[1]);
+    }
+    char byte = 0;
+    assert_int_equal(read(ends[0], &byte, 1), 1);
+    assert_int_equal(sqlite_driver.open(fixture->scratch.database, true, &fixture->db, &fixture->err), OK);
+    begin(fixture);
+    assert_int_equal(count_things(fixture), 1);
+    int status = -1;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    close(ends[0]);
+    close(ends[1]);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(values_come_back_as_they_were),
+        TEST(an_id_comes_back_and_no_id_is_nil),
+        TEST(what_was_read_outlives_its_row),
+        TEST(a_parameter_may_appear_twice_and_in_any_order),
+        TEST(a_statement_is_bound_anew_each_time),
+        TEST(rows_left_in_the_middle_are_reset_at_the_end_of_their_scope),
+        TEST(rows_can_be_used_for_a_second_query),
+        TEST(one_text_may_be_under_way_twice),
+        TEST(the_same_text_at_another_address_is_the_same_statement),
+        TEST(a_repeated_unique_value_or_key_already_exists),
+        TEST(other_failures_are_the_stores),
+        TEST(changed_counts_the_rows_of_this_statement_only),
+        TEST(returned_rows_that_nobody_reads_are_written_all_the_same),
+        TEST(a_savepoint_undoes_what_came_after_it_and_no_more),
+        TEST(a_commit_that_fails_leaves_nothing),
+        TEST(after_a_full_disk_nothing_of_the_transaction_can_be_kept),
+        TEST(a_reader_sees_one_moment_and_cannot_write),
+        TEST(another_process_that_writes_is_waited_for),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
