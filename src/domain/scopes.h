@@ -1,0 +1,29 @@
+// What an API key may do. Names are contract; bits are how rows keep them: never renumber.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+
+enum scope {
+    SCOPE_PAYMENTS_READ = 1 << 0,
+    SCOPE_PAYMENTS_WRITE = 1 << 1,
+    SCOPE_REFUNDS_READ = 1 << 2,
+    SCOPE_REFUNDS_WRITE = 1 << 3,
+    SCOPE_WEBHOOKS_READ = 1 << 4,
+    SCOPE_MERCHANT_READ = 1 << 5,
+    SCOPE_MERCHANT_WRITE = 1 << 6,
+    SCOPE_AUDIT_READ = 1 << 7,
+    SCOPE_ALL = (1 << 8) - 1,
+};
+// The seed's list: what createapikey gives by default.
+#define SCOPES_DEFAULT "payments:read,payments:write,merchant:read,merchant:write,webhooks:read"
+
+// "payments:read, payments:write" to bits; ERR_VALIDATION names the unknown one and lists the known.
+enum errc scopes_parse(const char *text, uint32_t *scopes, struct err *err) MUST_CHECK;
+// Comma-separated names, in the arena.
+const char *scopes_format(struct arena *arena, uint32_t scopes);
+// The name of one scope bit.
+const char *scope_name(uint32_t scope);

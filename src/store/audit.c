@@ -1,0 +1,186 @@
+// The audit chain. Row n's mac is HMAC-SHA256 under the pepper over
+//
+//     mac of row n-1 (32 bytes; zeros before row 1) | seq | id | event_type | severity | actor_ip | merchant_id
+//     | key_prefix | detail | metadata | created_us
+//
+// where each field is its length in bytes as 8 big-endian bytes, then its bytes; a number is 8 big-endian bytes, NULL
+// is the length 2^64-1 and no bytes. So a changed, removed, inserted or moved row breaks the chain from there on for
+// everybody who lacks the pepper. Rows cut off the end do not show: that is what the printed head is kept for.
+// Invariant: seq counts from 1 without a gap. Database thread.
+#include "store/audit.h"
+
+#include <string.h>
+
+#include "base/crypto.h"
+#include "base/require.h"
+
+#define MAC_BYTES 32
+#define FIELD_COUNT 10
+
+// A row as it is covered by the mac; text NULL is SQL NULL.
+struct chained {
+    int64_t seq;
+    struct uuid id;
+    const char *event_type;
+    const char *severity;
+    const char *actor_ip;
+    const struct uuid *merchant_id;
+    const char *key_prefix;
+    const char *detail;
+    const char *metadata;
+    int64_t created_us;
+};
+
+static void put_u64(uint64_t value, uint8_t out[8])
+{
+    for (unsigned i = 0; i < 8; i++) {
+        out[i] = (uint8_t)(value >> (56 - 8 * i));
+    }
+}
+
+static void chain(const uint8_t pepper[32], const uint8_t previous[MAC_BYTES], const struct chained *row,
+                  uint8_t mac[MAC_BYTES])
+{
+    uint8_t seq[8];
+    uint8_t created[8];
+    put_u64((uint64_t)row->seq, seq);
+    put_u64((uint64_t)row->created_us, created);
+    const char *texts[] = {row->event_type, row->severity, row->actor_ip, row->key_prefix, row->detail, row->metadata};
+    size_t bytes[COUNT_OF(texts)];
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
+        bytes[i] = texts[i] == NULL ? 0 : strlen(texts[i]);
+    }
+    const struct crypto_part fields[FIELD_COUNT] = {
+        {seq, sizeof seq},
+        {row->id.bytes, sizeof row->id.bytes},
+        {texts[0], bytes[0]},
+        {texts[1], bytes[1]},
+        {texts[2], bytes[2]},
+        {row->merchant_id ? row->merchant_id->bytes : NULL, row->merchant_id ? sizeof row->merchant_id->bytes : 0},
+        {texts[3], bytes[3]},
+        {texts[4], bytes[4]},
+        {texts[5], bytes[5]},
+        {created, sizeof created},
+    };
+    uint8_t lengths[FIELD_COUNT][8];
+    struct crypto_part parts[1 + 2 * FIELD_COUNT] = {{previous, MAC_BYTES}};
+    for (size_t i = 0; i < FIELD_COUNT; i++) {
+        put_u64(fields[i].data == NULL ? UINT64_MAX : fields[i].bytes, lengths[i]);
+        parts[1 + 2 * i] = (struct crypto_part){lengths[i], sizeof lengths[i]};
+        parts[2 + 2 * i] = fields[i];
+    }
+    crypto_hmac(pepper, 32, parts, COUNT_OF(parts), mac);
+}
+
+// The newest row's seq and mac; 0 and zeros in an empty log.
+static enum errc read_head(struct db *db, int64_t *seq, uint8_t mac[MAC_BYTES], struct err *err)
+{
+    DB_ROWS(rows);
+    enum errc e = db_query(db, &rows, err, "SELECT seq, mac FROM audit_log ORDER BY seq DESC LIMIT 1");
+    bool has = false;
+    if (e == OK) {
+        e = db_next(&rows, &has, err);
+    }
+    if (e != OK) {
+        return e;
+    }
+    *seq = 0;
+    memset(mac, 0, MAC_BYTES);
+    if (has) {
+        ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
+        size_t bytes = 0;
+        const uint8_t *stored = db_blob(&rows, 1, &arena, &bytes);
+        if (bytes != MAC_BYTES) {
+            return err_set(err, ERR_STORE, "the audit log's last row is damaged");
+        }
+        *seq = db_i64(&rows, 0);
+        memcpy(mac, stored, MAC_BYTES);
+    }
+    return OK;
+}
+
+enum errc audit_append(struct db *db, const uint8_t pepper[32], const struct audit_entry *entry, int64_t now_us,
+                       struct err *err)
+{
+    REQUIRE(entry->event_type != NULL && entry->severity != NULL && entry->detail != NULL);
+    struct chained row = {
+        .id = uuid_new(&random_system, now_us),
+        .event_type = entry->event_type,
+        .severity = entry->severity,
+        .actor_ip = entry->actor_ip,
+        .merchant_id = entry->merchant_id,
+        .key_prefix = entry->key_prefix,
+        .detail = entry->detail,
+        .metadata = entry->metadata_json ? entry->metadata_json : "{}",
+        .created_us = now_us,
+    };
+    uint8_t previous[MAC_BYTES];
+    uint8_t mac[MAC_BYTES];
+    enum errc e = read_head(db, &row.seq, previous, err);
+    if (e != OK) {
+        return e;
+    }
+    row.seq++;
+    chain(pepper, previous, &row, mac);
+    return db_run(db, NULL, err,
+                  "INSERT INTO audit_log (seq, id, event_type, severity, actor_ip, merchant_id, key_prefix, detail,"
+                  " metadata, created_us, mac) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+                  DB_I64(row.seq), DB_ID(&row.id), DB_STR(row.event_type), DB_STR(row.severity), DB_STR(row.actor_ip),
+                  DB_ID(row.merchant_id), DB_STR(row.key_prefix), DB_STR(row.detail),
+                  DB_STR(row.metadata), DB_I64(row.created_us), DB_BYTES(mac, sizeof mac));
+}
+
+// Whether the row that `rows` stands on follows from the one with this seq and mac, which then become its own.
+static bool row_holds(struct db_rows *rows, const uint8_t pepper[32], int64_t *seq, uint8_t mac[MAC_BYTES])
+{
+    ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
+    struct uuid merchant_id = db_uuid(rows, 5);
+    struct chained row = {
+        .seq = db_i64(rows, 0),
+        .id = db_uuid(rows, 1),
+        .event_type = db_text(rows, 2, &arena),
+        .severity = db_text(rows, 3, &arena),
+        .actor_ip = db_text(rows, 4, &arena),
+        .merchant_id = db_is_null(rows, 5) ? NULL : &merchant_id,
+        .key_prefix = db_text(rows, 6, &arena),
+        .detail = db_text(rows, 7, &arena),
+        .metadata = db_text(rows, 8, &arena),
+        .created_us = db_i64(rows, 9),
+    };
+    size_t bytes = 0;
+    const uint8_t *stored = db_blob(rows, 10, &arena, &bytes);
+    uint8_t expected[MAC_BYTES];
+    chain(pepper, mac, &row, expected);
+    if (row.seq != *seq + 1 || bytes != MAC_BYTES || !crypto_equal(stored, expected, MAC_BYTES)) {
+        return false;
+    }
+    *seq = row.seq;
+    memcpy(mac, expected, MAC_BYTES);
+    return true;
+}
+
+enum errc audit_verify(struct db *db, const uint8_t pepper[32], int64_t *count, int64_t *broken_seq, uint8_t head[32],
+                       struct err *err)
+{
+    DB_ROWS(rows);
+    enum errc e = db_query(db, &rows, err,
+                           "SELECT seq, id, event_type, severity, actor_ip, merchant_id, key_prefix, detail,"
+                           " metadata, created_us, mac FROM audit_log ORDER BY seq");
+    int64_t seq = 0;
+    uint8_t mac[MAC_BYTES] = {0};
+    int64_t broken = 0;
+    while (e == OK && broken == 0) {
+        bool has;
+        e = db_next(&rows, &has, err);
+        if (e != OK || !has) {
+            break;
+        }
+        broken = row_holds(&rows, pepper, &seq, mac) ? 0 : db_i64(&rows, 0);
+    }
+    if (e == OK) {
+        *count = seq;
+        *broken_seq = broken;
+        memcpy(head, mac, MAC_BYTES);
+    }
+    return e;
+}

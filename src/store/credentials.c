@@ -1,0 +1,175 @@
+// Provider credentials. Invariant: the version that an open operation was made with keeps its secret, whatever was
+// put or deleted since. Only sealed values pass through here. Database thread.
+#include "store/credentials.h"
+
+#define COLUMNS "id, merchant_id, provider, livemode, is_active, version_id, webhook_secret, created_us, updated_us"
+
+static void read_row(struct db_rows *rows, struct arena *arena, struct credential *credential)
+{
+    *credential = (struct credential){
+        .id = db_uuid(rows, 0),
+        .merchant_id = db_uuid(rows, 1),
+        .provider = db_text(rows, 2, arena),
+        .livemode = db_bool(rows, 3),
+        .is_active = db_bool(rows, 4),
+        .version_id = db_uuid(rows, 5),
+        .created_us = db_i64(rows, 7),
+        .updated_us = db_i64(rows, 8),
+    };
+    credential->webhook_secret = db_blob(rows, 6, arena, &credential->webhook_secret_bytes);
+}
+
+enum errc credential_get(struct db *db, const struct uuid *merchant_id, const char *provider, bool livemode,
+                         struct arena *arena, struct credential *credential, struct err *err)
+{
+    DB_ROWS(rows);
+    enum errc e = db_query(db, &rows, err,
+                           "SELECT " COLUMNS " FROM credentials"
+                           " WHERE merchant_id = $1 AND provider = $2 AND livemode = $3",
+                           DB_ID(merchant_id), DB_STR(provider), DB_I64(livemode));
+    bool has = false;
+    if (e == OK) {
+        e = db_next(&rows, &has, err);
+    }
+    if (e != OK) {
+        return e;
+    }
+    if (!has) {
+        return err_set(err, ERR_NOT_FOUND, "the merchant has no credentials for this provider and mode");
+    }
+    read_row(&rows, arena, credential);
+    return OK;
+}
+
+enum errc credential_list(struct db *db, const struct uuid *merchant_id, struct arena *arena,
+                          struct credential credentials[2], size_t *count, struct err *err)
+{
+    DB_ROWS(rows);
+    enum errc e = db_query(db, &rows, err,
+                           "SELECT " COLUMNS " FROM credentials WHERE merchant_id = $1"
+                           " ORDER BY provider, livemode DESC LIMIT 2",
+                           DB_ID(merchant_id));
+    size_t read = 0;
+    while (e == OK && read < 2) {
+        bool has;
+        e = db_next(&rows, &has, err);
+        if (e != OK || !has) {
+            break;
+        }
+        read_row(&rows, arena, &credentials[read++]);
+    }
+    if (e == OK) {
+        *count = read;
+    }
+    return e;
+}
+
+enum errc credential_put(struct db *db, const struct credential *credential, struct err *err)
+{
+    // The row that is there keeps its id and birth: its webhook secret is sealed with that id.
+    return db_run(db, NULL, err,
+                  "INSERT INTO credentials (" COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+                  " ON CONFLICT (merchant_id, provider, livemode) DO UPDATE SET is_active = excluded.is_active,"
+                  " version_id = excluded.version_id, webhook_secret = excluded.webhook_secret,"
+                  " updated_us = excluded.updated_us",
+                  DB_ID(&credential->id), DB_ID(&credential->merchant_id), DB_STR(credential->provider),
+                  DB_I64(credential->livemode), DB_I64(credential->is_active), DB_ID(&credential->version_id),
+                  DB_BYTES(credential->webhook_secret, credential->webhook_secret_bytes),
+                  DB_I64(credential->created_us), DB_I64(credential->updated_us));
+}
+
+enum errc credential_set_active(struct db *db, const struct uuid *id, bool active, int64_t now_us, struct err *err)
+{
+    int64_t changed = 0;
+    enum errc e = db_run(db, &changed, err, "UPDATE credentials SET is_active = $2, updated_us = $3 WHERE id = $1",
+                         DB_ID(id), DB_I64(active), DB_I64(now_us));
+    if (e == OK && changed == 0) {
+        return err_set(err, ERR_NOT_FOUND, "there are no such credentials");
+    }
+    return e;
+}
+
+enum errc credential_version_get(struct db *db, const struct uuid *version_id, struct arena *arena,
+                                 const uint8_t **sealed, size_t *bytes, struct err *err)
+{
+    DB_ROWS(rows);
+    enum errc e = db_query(db, &rows, err, "SELECT secret_key FROM credential_versions WHERE id = $1",
+                           DB_ID(version_id));
+    bool has = false;
+    if (e == OK) {
+        e = db_next(&rows, &has, err);
+    }
+    if (e != OK) {
+        return e;
+    }
+    if (!has || db_is_null(&rows, 0)) {
+        return err_set(err, ERR_NOT_FOUND, "this version of the credentials is not kept any more");
+    }
+    *sealed = db_blob(&rows, 0, arena, bytes);
+    return OK;
+}
+
+enum errc credential_version_insert(struct db *db, const struct uuid *version_id, const struct uuid *credential_id,
+                                    const uint8_t *sealed, size_t bytes, int64_t now_us, struct err *err)
+{
+    return db_run(db, NULL, err,
+                  "INSERT INTO credential_versions (id, credential_id, secret_key, created_us) VALUES ($1, $2, $3, $4)",
+                  DB_ID(version_id), DB_ID(credential_id), DB_BYTES(sealed, bytes), DB_I64(now_us));
+}
+
+enum errc credential_versions_wipe(struct db *db, const struct uuid *credential_id, struct err *err)
+{
+    return db_run(db, NULL, err,
+                  "UPDATE credential_versions SET secret_key = NULL WHERE credential_id = $1 AND secret_key IS NOT NULL"
+                  " AND NOT EXISTS (SELECT 1 FROM credentials c WHERE c.version_id = credential_versions.id)"
+                  " AND NOT EXISTS (SELECT 1 FROM operations o WHERE o.credential_version_id = credential_versions.id)",
+                  DB_ID(credential_id));
+}
+
+// Starts the walk: one row more than may be visited, to know of others.
+static enum errc query_webhooks(struct db *db, struct db_rows *rows, const struct uuid *merchant_id, size_t max,
+                                struct err *err)
+{
+    int64_t limit = (int64_t)max + 1;
+    if (merchant_id == NULL) {
+        return db_query(db, rows, err,
+                        "SELECT id, merchant_id, livemode, webhook_secret FROM credentials"
+                        " WHERE webhook_secret IS NOT NULL ORDER BY id LIMIT $1",
+                        DB_I64(limit));
+    }
+    return db_query(db, rows, err,
+                    "SELECT id, merchant_id, livemode, webhook_secret FROM credentials"
+                    " WHERE webhook_secret IS NOT NULL AND merchant_id = $1 ORDER BY id LIMIT $2",
+                    DB_ID(merchant_id), DB_I64(limit));
+}
+
+enum errc credential_webhooks_each(struct db *db, const struct uuid *merchant_id, size_t max,
+                                   bool (*visit)(const struct credential_webhook *webhook, void *context),
+                                   void *context, bool *more, struct err *err)
+{
+    DB_ROWS(rows);
+    enum errc e = query_webhooks(db, &rows, merchant_id, max, err);
+    *more = false;
+    for (size_t seen = 0; e == OK; seen++) {
+        bool has;
+        e = db_next(&rows, &has, err);
+        if (e != OK || !has) {
+            break;
+        }
+        if (seen == max) {
+            *more = true;
+            break;
+        }
+        ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
+        struct credential_webhook webhook = {
+            .credential_id = db_uuid(&rows, 0),
+            .merchant_id = db_uuid(&rows, 1),
+            .livemode = db_bool(&rows, 2),
+        };
+        webhook.sealed = db_blob(&rows, 3, &arena, &webhook.bytes);
+        if (!visit(&webhook, context)) {
+            break;
+        }
+    }
+    return e;
+}

@@ -1,0 +1,49 @@
+// A merchant's provider credentials: one row a mode, every secret key it ever had a version of its own, because an
+// operation is only ever retried with the version it was first sent with.
+#pragma once
+
+#include "store/db.h"
+
+struct credential {
+    struct uuid id;
+    struct uuid merchant_id;
+    const char *provider;
+    bool livemode;
+    bool is_active;
+    struct uuid version_id;        // the present one
+    const uint8_t *webhook_secret; // sealed, context "stripe-webhook:<credential id>"; NULL: none
+    size_t webhook_secret_bytes;
+    int64_t created_us;
+    int64_t updated_us;
+};
+
+// ERR_NOT_FOUND where there is none of that mode (also finds inactive ones).
+enum errc credential_get(struct db *db, const struct uuid *merchant_id, const char *provider, bool livemode,
+                         struct arena *arena, struct credential *credential, struct err *err) MUST_CHECK;
+// Both modes, at most 2 a provider, live first.
+enum errc credential_list(struct db *db, const struct uuid *merchant_id, struct arena *arena,
+                          struct credential credentials[2], size_t *count, struct err *err) MUST_CHECK;
+// Inserts or replaces the row of (merchant, provider, mode).
+enum errc credential_put(struct db *db, const struct credential *credential, struct err *err) MUST_CHECK;
+enum errc credential_set_active(struct db *db, const struct uuid *id, bool active, int64_t now_us, struct err *err) MUST_CHECK;
+
+// A version's secret key, sealed with context "stripe-key:<version id>". ERR_NOT_FOUND: unknown or wiped.
+enum errc credential_version_get(struct db *db, const struct uuid *version_id, struct arena *arena,
+                                 const uint8_t **sealed, size_t *bytes, struct err *err) MUST_CHECK;
+enum errc credential_version_insert(struct db *db, const struct uuid *version_id, const struct uuid *credential_id,
+                                    const uint8_t *sealed, size_t bytes, int64_t now_us, struct err *err) MUST_CHECK;
+// Wipes every version of this credential that is not its present one and that no open operation was made with.
+enum errc credential_versions_wipe(struct db *db, const struct uuid *credential_id, struct err *err) MUST_CHECK;
+
+// Every webhook secret there is (of any merchant and mode), for events that name no merchant: calls visit until it returns
+// false or `max` were seen; *more says that there are others. The sealed bytes are valid during the call.
+struct credential_webhook {
+    struct uuid credential_id;
+    struct uuid merchant_id;
+    bool livemode;
+    const uint8_t *sealed;
+    size_t bytes;
+};
+enum errc credential_webhooks_each(struct db *db, const struct uuid *merchant_id /* NULL: all */, size_t max,
+                                   bool (*visit)(const struct credential_webhook *webhook, void *context), void *context,
+                                   bool *more, struct err *err) MUST_CHECK;

@@ -1,0 +1,38 @@
+// The ids of the keys that this database's values were sealed and hashed under. Database thread.
+#include "store/meta.h"
+
+#include <string.h>
+
+#define KEY_ID_BYTES 8
+
+// Compares what is remembered under the name, or remembers it.
+static enum errc check(struct db *db, const char *name, const char *what, const uint8_t id[KEY_ID_BYTES],
+                       struct err *err)
+{
+    DB_ROWS(rows);
+    enum errc e = db_query(db, &rows, err, "SELECT value FROM meta WHERE name = $1", DB_STR(name));
+    bool has = false;
+    if (e == OK) {
+        e = db_next(&rows, &has, err);
+    }
+    if (e != OK) {
+        return e;
+    }
+    if (!has) {
+        return db_run(db, NULL, err, "INSERT INTO meta (name, value) VALUES ($1, $2)", DB_STR(name),
+                      DB_BYTES(id, (size_t)KEY_ID_BYTES));
+    }
+    ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
+    size_t bytes = 0;
+    const uint8_t *known = db_blob(&rows, 0, &arena, &bytes);
+    if (bytes != KEY_ID_BYTES || memcmp(known, id, KEY_ID_BYTES) != 0) {
+        return err_set(err, ERR_CONFIG, "this database was made with another %s: give the file it was made with", what);
+    }
+    return OK;
+}
+
+enum errc meta_check_keys(struct db *db, const uint8_t master_key_id[8], const uint8_t pepper_id[8], struct err *err)
+{
+    enum errc e = check(db, "master_key_id", "master key", master_key_id, err);
+    return e != OK ? e : check(db, "pepper_id", "pepper", pepper_id, err);
+}
