@@ -19,7 +19,7 @@ enum http_result {
     HTTP_TOO_LARGE,  // the response was larger than response_bytes_max
 };
 
-#define HTTP_RESPONSE_HEADERS_MAX 32
+#define HTTP_RESPONSE_HEADERS_MAX 64 // Stripe sends close to 30; further ones are dropped
 
 struct http_header {
     const char *name;
@@ -71,11 +71,13 @@ const char *http_call_header(const struct http_call *call, const char *name);
 // Wipes and frees what the response left in the call.
 void http_call_release(struct http_call *call);
 
-// The real client on libcurl's multi-socket interface. ERR_IO.
+// The real client on libcurl's multi-socket interface. ERR_IO. What the options point to must outlive it.
 struct http_client_options {
     const char *user_agent;
     const char *ca_file; // added trust, NULL: the system's alone
-    long connections_max;          // in all; at most 1000 (a multi handle gets slow beyond)
+    // For public_only calls and for the others each, as they share no connections; at most 1000 (a multi handle gets
+    // slow beyond).
+    long connections_max;
     long host_connections_max;     // to one host
     struct network_list allow;     // addresses public_only may reach although special; kept by reference
 };

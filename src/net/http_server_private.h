@@ -1,0 +1,78 @@
+// Shared by the three files of the HTTP server alone: http_server.c (the daemon and the loop), http_connection.c
+// (connections and the time they may take) and http_exchange.c (one request and its answer).
+#pragma once
+
+#include <microhttpd.h>
+#include <uv.h>
+
+#include "base/list.h"
+#include "base/loop.h"
+#include "net/http_server.h"
+
+struct exchange;
+
+enum connection_phase {
+    CONNECTION_WAITING,   // for the head of a request; idle between two
+    CONNECTION_RECEIVING, // the request's body
+    CONNECTION_PARKED,    // until the handler answers: no limit here, the handler has its own
+    CONNECTION_SENDING,   // the answer
+};
+
+struct connection {
+    struct list link;
+    struct http_server *server;
+    struct MHD_Connection *mhd;
+    enum connection_phase phase;
+    int64_t phase_since_us; // monotonic
+    struct exchange *exchange; // NULL while waiting
+};
+
+struct http_server {
+    struct http_server_options options;
+    struct loop *loop;
+    struct MHD_Daemon *mhd;
+    uint16_t port;
+    bool draining;
+    bool running; // MHD_run is on the stack
+    struct list connections;
+    size_t connection_count;
+    size_t exchange_count; // that on_head has seen and on_end has not
+    struct timer sweep;
+    uv_poll_t poll;   // on MHD's epoll descriptor
+    uv_timer_t timer; // MHD's own next time-out
+    uv_idle_t again;  // runs MHD in the next turn of the loop
+    int open_handles;
+};
+
+// http_server.c
+void http_server_wake(struct http_server *server);
+
+// http_listen.c: "127.0.0.1:8080", "[::1]:0". A bound, listening, non-blocking socket. ERR_CONFIG.
+enum errc http_listen(const char *listen, int *fd, uint16_t *port, struct err *err) MUST_CHECK;
+
+// http_connection.c
+void connection_phase_set(struct connection *connection, enum connection_phase phase);
+void connection_notify(void *cls, struct MHD_Connection *mhd, void **socket_context,
+                       enum MHD_ConnectionNotificationCode code);
+void connections_sweep(struct http_server *server);
+void connections_close_idle(struct http_server *server);
+void connections_unpark(struct http_server *server);
+
+// http_exchange.c: libmicrohttpd's callbacks.
+void *exchange_begin(void *cls, const char *target, struct MHD_Connection *mhd);
+enum MHD_Result exchange_handle(void *cls, struct MHD_Connection *mhd, const char *path, const char *method,
+                                const char *version, const char *data, size_t *data_bytes, void **request_context);
+void exchange_end(void *cls, struct MHD_Connection *mhd, void **request_context, enum MHD_RequestTerminationCode why);
+void exchange_unpark(struct exchange *exchange);
+
+// http_framing.c: whether the head says unambiguously where the request ends and what it asks for.
+struct framing {
+    bool has_body;
+    bool chunked;
+    bool expects_continue;
+    uint64_t content_bytes; // 0 where chunked
+};
+// The sentence of a 400, or NULL where all is well and *framing is filled.
+const char *framing_read(struct MHD_Connection *mhd, const char *version, struct framing *framing);
+// Decodes a request target into path and query, in the arena. The sentence of a 400, or NULL.
+const char *target_read(const char *target, struct arena *arena, const char **path, const char **query);

@@ -1,0 +1,117 @@
+// URLs through libcurl's own parser: the HTTP client hands the same text to the same code, so nothing can be read
+// in two ways. Pure; any thread.
+#include "net/url.h"
+
+#include <arpa/inet.h>
+#include <curl/curl.h>
+#include <string.h>
+
+#include "base/require.h"
+#include "base/text.h"
+#include "net/address.h"
+
+#define URL_BYTES_MAX 2048
+
+static void handle_cleanup(CURLU **handle)
+{
+    curl_url_cleanup(*handle);
+}
+
+// A part as an arena copy; NULL where the URL does not have it (or it cannot be had: a bad international name).
+static char *part(CURLU *handle, CURLUPart what, unsigned flags, struct arena *arena)
+{
+    char *text = NULL;
+    if (curl_url_get(handle, what, &text, flags) != CURLUE_OK) {
+        return NULL;
+    }
+    char *copy = arena_strdup(arena, text);
+    curl_free(text);
+    return copy;
+}
+
+static bool has_plain_characters(const char *text)
+{
+    for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
+        if (*c <= ' ' || *c == 0x7f || *c == '\\') {
+            return false;
+        }
+    }
+    return text_is_utf8(text, strlen(text));
+}
+
+static bool is_ascii(const char *text)
+{
+    for (; *text; text++) {
+        if ((unsigned char)*text >= 0x80) {
+            return false;
+        }
+    }
+    return true;
+}
+
+// curl rewrites the numeric spellings it knows to dotted form; inet_aton knows what the C library's resolver would take.
+static bool is_address(const char *host)
+{
+    struct address address;
+    struct in_addr ipv4;
+    return address_parse(host, &address) || inet_aton(host, &ipv4) != 0;
+}
+
+static void host_take(struct url *url, char *host, struct arena *arena)
+{
+    size_t length = strlen(host);
+    if (host[0] == '[' && host[length - 1] == ']') {
+        host[length - 1] = '\0';
+        host++;
+    }
+    url->host = text_lower(arena, host);
+    url->host_is_address = is_address(url->host);
+}
+
+enum errc url_parse(const char *text, struct arena *arena, struct url *url, struct err *err)
+{
+    if (strnlen(text, URL_BYTES_MAX + 1) > URL_BYTES_MAX) {
+        return err_set(err, ERR_VALIDATION, "a URL is at most %d bytes long", URL_BYTES_MAX);
+    }
+    if (!has_plain_characters(text)) {
+        return err_set(err, ERR_VALIDATION, "a URL holds no spaces, backslashes or control characters");
+    }
+    __attribute__((cleanup(handle_cleanup))) CURLU *handle = curl_url();
+    REQUIRE(handle != NULL);
+    CURLUcode code = curl_url_set(handle, CURLUPART_URL, text, CURLU_DISALLOW_USER | CURLU_NON_SUPPORT_SCHEME);
+    if (code == CURLUE_USER_NOT_ALLOWED) {
+        return err_set(err, ERR_VALIDATION, "a URL may not hold a user name or password");
+    }
+    if (code != CURLUE_OK) {
+        return err_set(err, ERR_VALIDATION, "not an absolute URL: %s", curl_url_strerror(code));
+    }
+    struct url parsed = {.scheme = part(handle, CURLUPART_SCHEME, 0, arena)};
+    if (!text_equal(parsed.scheme, "http") && !text_equal(parsed.scheme, "https")) {
+        return err_set(err, ERR_VALIDATION, "the URL's scheme is neither http nor https");
+    }
+    if (strchr(text, '#')) {
+        return err_set(err, ERR_VALIDATION, "a URL may not hold a fragment");
+    }
+    if (part(handle, CURLUPART_ZONEID, 0, arena)) {
+        return err_set(err, ERR_VALIDATION, "a URL may not hold an IPv6 zone");
+    }
+    char *host = part(handle, CURLUPART_HOST, CURLU_PUNYCODE, arena);
+    if (!host || *host == '\0' || !is_ascii(host)) {
+        return err_set(err, ERR_VALIDATION, "the URL's host is not a valid name");
+    }
+    host_take(&parsed, host, arena);
+    int64_t port = 0;
+    const char *port_text = part(handle, CURLUPART_PORT, CURLU_DEFAULT_PORT, arena);
+    if (!port_text || text_to_i64(port_text, &port, NULL) != OK || port < 1 || port > UINT16_MAX) {
+        return err_set(err, ERR_VALIDATION, "the URL's port is not between 1 and 65535");
+    }
+    parsed.port = (uint16_t)port;
+    const char *path = part(handle, CURLUPART_PATH, 0, arena);
+    const char *query = part(handle, CURLUPART_QUERY, 0, arena);
+    parsed.path_and_query = arena_printf(arena, "%s%s%s", path ? path : "/", query ? "?" : "", query ? query : "");
+    if (!is_ascii(parsed.path_and_query)) {
+        return err_set(err, ERR_VALIDATION, "the URL's path and query must be percent-encoded");
+    }
+    *url = parsed;
+    return OK;
+}
