@@ -8,7 +8,7 @@ PREFIX ?= /usr/local
 PAYMENTSD = $(BUILD)/paymentsd
 export BUILD
 
-.PHONY: build test check demo run fuzz bench asan tsan install clean help \
+.PHONY: build test check format demo run fuzz bench asan tsan install clean help \
         createsuperadmin createmerchant createapikey revokeapikey listapikeys
 
 build: ## build the program, build/paymentsd (the default)
@@ -20,6 +20,9 @@ test: ## run all tests and end with their counts
 
 check: ## format, clang-tidy, layers, and the tests again under ASan+UBSan and TSan, and the fuzzers
 	@scripts/check
+
+format: ## lay out every C file as .clang-format says
+	@scripts/check format fix
 
 demo: build ## start everything on a sandbox and show each request, answer and webhook
 	@scripts/demo

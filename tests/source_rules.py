@@ -1,0 +1,93 @@
+"""Rules that hold for every source file and that no compiler knows, as TAP: source_rules.py ROOT"""
+import re
+import sys
+from pathlib import Path
+
+# Who may include whom; a layer may always include itself. cli only wires, so it may include everything.
+LAYERS = {
+    "base": set(),
+    "domain": {"base"},
+    "net": {"base"},
+    "store": {"base", "domain"},
+    "provider": {"base", "domain", "net"},
+    "op": {"base", "domain", "store", "provider"},
+    "delivery": {"base", "domain", "store", "net"},
+    "api": {"base", "domain", "store", "op", "net"},
+    "sandbox": {"base", "domain", "net"},
+}
+LAYERS["cli"] = set(LAYERS)
+
+LINES_MAX = 400
+
+# Unbounded, not thread-safe, silent about errors, or the end of structured control flow.
+BANNED = re.compile(
+    r"\b(goto|strcpy|strcat|strncpy|strncat|sprintf|vsprintf|gets|strtok|atoi|atol|atoll|atof|sscanf|alloca|"
+    r"rand|srand|localtime|gmtime|ctime|asctime|tmpnam|mktemp|system|popen|setjmp|longjmp)\b\s*"
+    r"(?:\(|\w+;)")
+FLOAT = re.compile(r"\b(float|double|strtod|strtof)\b")
+# Where amounts pass: none of it may know binary fractions.
+MONEY_LAYERS = {"domain", "store", "provider", "op", "api"}
+
+
+def without_comments_and_strings(text):
+    """The same lines, with what is no code blanked out."""
+    token = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', re.DOTALL)
+    return token.sub(lambda match: re.sub(r"[^\n]", " ", match.group()), text)
+
+
+class Source:
+    def __init__(self, root, path):
+        self.path = path.relative_to(root)
+        self.text = path.read_text()
+        self.lines = self.text.splitlines()
+        self.code = without_comments_and_strings(self.text).splitlines()
+        self.layer = self.path.parts[1] if self.path.parts[0] == "src" else None
+
+    def places(self, pattern):
+        return [f"{self.path}:{n}: {self.lines[n - 1].strip()}"
+                for n, line in enumerate(self.code, 1) if pattern.search(line)]
+
+    def includes(self):
+        return [(n, match.group(1)) for n, line in enumerate(self.lines, 1)
+                if (match := re.match(r'\s*#include "([^"]+)"', line))]
+
+
+def wrong_includes(source):
+    if source.layer is None:
+        return []
+    allowed = LAYERS[source.layer] | {source.layer}
+    return [f"{source.path}:{n}: {source.layer} must not include {name}" for n, name in source.includes()
+            if name.split("/")[0] not in allowed]
+
+
+def rules(sources):
+    product = [source for source in sources if source.layer]
+    for layer in LAYERS:
+        yield (f"{layer}_includes_only_the_layers_below_it",
+               [place for s in product if s.layer == layer for place in wrong_includes(s)])
+    yield ("every_folder_is_a_layer", [str(s.path) for s in product if s.layer not in LAYERS])
+    yield ("every_header_is_included_once",
+           [str(s.path) for s in sources if s.path.suffix == ".h" and "#pragma once" not in s.lines])
+    yield ("every_product_file_says_what_it_is_for",
+           [str(s.path) for s in product if not s.text.startswith("//")])
+    yield (f"no_product_file_is_longer_than_{LINES_MAX}_lines",
+           [f"{s.path}: {len(s.lines)} lines" for s in product if len(s.lines) > LINES_MAX])
+    yield ("nothing_banned_is_called", [place for s in product for place in s.places(BANNED)])
+    yield ("money_never_meets_a_float",
+           [place for s in product if s.layer in MONEY_LAYERS for place in s.places(FLOAT)])
+
+
+def main():
+    root = Path(sys.argv[1]).resolve()
+    files = sorted(path for folder in ("src", "tests") for path in (root / folder).rglob("*.[ch]"))
+    results = list(rules([Source(root, path) for path in files]))
+    print(f"1..{len(results)}")
+    for number, (name, offences) in enumerate(results, 1):
+        print(f"{'not ok' if offences else 'ok'} {number} - {name}")
+        for offence in offences:
+            print(f"# {offence}")
+    sys.exit(1 if any(offences for _, offences in results) else 0)
+
+
+if __name__ == "__main__":
+    main()
