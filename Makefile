@@ -27,10 +27,10 @@ format: ## lay out every C file as .clang-format says
 demo: build ## start everything on a sandbox and show each request, answer and webhook
 	@scripts/demo
 
-run: build ## run the service (settings: PAYMENTS_... variables, or `$(PAYMENTSD) serve --help`)
+run: build ## run the service (settings: PAYMENTS_... variables, or `build/paymentsd serve --help`)
 	@exec "$(PAYMENTSD)" serve
 
-fuzz: ## fuzz the parsers, SECONDS each (default 60)
+fuzz: ## fuzz the parsers, SECONDS each (20)
 	@scripts/fuzz $(SECONDS)
 
 bench: build ## measure payments a second against the sandbox
