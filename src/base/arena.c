@@ -1,4 +1,5 @@
-// The bump allocator. Invariant: bytes of a block behind `used` are zero, so an allocation need not clear them.
+// The bump allocator. Invariant: bytes of a block behind `used` are zero, so an allocation need not clear
+// them.
 #include "base/arena.h"
 
 #include <stdarg.h>

@@ -40,8 +40,8 @@ static const char *place_of(struct given *given, const struct config_row *row, e
     REQUIRE(!"a source of settings");
 }
 
-static enum errc give(struct given *given, const struct config_row *row, const char *value, enum source source,
-                      struct err *err)
+static enum errc give(struct given *given, const struct config_row *row, const char *value,
+                      enum source source, struct err *err)
 {
     size_t at = (size_t)(row - config_rows);
     if (given->rows[at].value != NULL && given->rows[at].source == source) {
@@ -153,7 +153,8 @@ static enum errc read_file(struct arena *arena, const char *path, char **content
     return OK;
 }
 
-static enum errc take_line(struct given *given, const char *path, int number, const char *line, struct err *err)
+static enum errc take_line(struct given *given, const char *path, int number, const char *line,
+                           struct err *err)
 {
     const char *text = text_trim(given->arena, line);
     if (*text == '\0' || *text == '#') {
@@ -201,9 +202,10 @@ static void take_defaults(struct given *given)
         }
         const char *place = strstr(preset, CONFIG_DATA_DIR);
         given->rows[i].source = FROM_DEFAULT;
-        given->rows[i].value = place == NULL ? preset
-                                             : arena_printf(given->arena, "%.*s%s%s", (int)(place - preset), preset,
-                                                            directory, place + strlen(CONFIG_DATA_DIR));
+        given->rows[i].value = place == NULL
+                                   ? preset
+                                   : arena_printf(given->arena, "%.*s%s%s", (int)(place - preset), preset,
+                                                  directory, place + strlen(CONFIG_DATA_DIR));
     }
 }
 
@@ -231,8 +233,9 @@ enum errc config_load(struct config *config, struct arena *arena, int argc, char
         struct err why;
         code = config_row_set(&config_rows[i], &loaded, given.rows[i].value, &why);
         if (code != OK) {
-            return err_set(err, code, "%s: %s, not \"%.60s\"", place_of(&given, &config_rows[i], given.rows[i].source),
-                           why.message, given.rows[i].value);
+            return err_set(err, code, "%s %s, not \"%.60s\"",
+                           place_of(&given, &config_rows[i], given.rows[i].source), why.message,
+                           given.rows[i].value);
         }
     }
     *config = loaded;

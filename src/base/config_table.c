@@ -15,9 +15,11 @@
 #define FIELD(field) offsetof(struct config, field)
 
 const struct config_row config_rows[CONFIG_ROW_COUNT] = {
-    {"config", 0, CONFIG_FILE, NULL, 0, 0, NULL, "A file of settings, one \"name = value\" a line, # comments."},
+    {"config", 0, CONFIG_FILE, NULL, 0, 0, NULL,
+     "A file of settings, one \"name = value\" a line, # comments."},
     {"listen", FIELD(listen), CONFIG_TEXT, "127.0.0.1:8080", 0, 0, NULL, "Address and port to serve on."},
-    {"data-dir", FIELD(data_dir), CONFIG_TEXT, "./data", 0, 0, NULL, "Directory of the database and the keys."},
+    {"data-dir", FIELD(data_dir), CONFIG_TEXT, "./data", 0, 0, NULL,
+     "Directory of the database and the keys."},
     {"database", FIELD(database), CONFIG_TEXT, "sqlite:" CONFIG_DATA_DIR "/payments.db", 0, 0, NULL,
      "Where payments are kept: sqlite:PATH or postgresql://..."},
     {"master-key-file", FIELD(master_key_file), CONFIG_TEXT, CONFIG_DATA_DIR "/master.key", 0, 0, NULL,
@@ -34,8 +36,9 @@ const struct config_row config_rows[CONFIG_ROW_COUNT] = {
      "Private addresses that webhooks may go to nevertheless: addresses and CIDRs, comma-separated."},
     {"webhook-allow-http", FIELD(webhook_allow_http), CONFIG_BOOL, "false", 0, 0, NULL,
      "Whether webhooks may go to http:// URLs."},
-    {"webhook-schedule", FIELD(webhook_schedule), CONFIG_TEXT, "5,300,1800,7200,18000,36000,50400,72000,86400", 0, 0,
-     NULL, "Seconds between attempts to deliver a webhook, comma-separated."},
+    {"webhook-schedule", FIELD(webhook_schedule), CONFIG_TEXT,
+     "5,300,1800,7200,18000,36000,50400,72000,86400", 0, 0, NULL,
+     "Seconds between attempts to deliver a webhook, comma-separated."},
     {"webhook-timeout", FIELD(webhook_timeout_ms), CONFIG_DURATION, "15s", 100 * MS, 5 * M, NULL,
      "How long one attempt to deliver a webhook may take."},
     {"webhook-in-flight", FIELD(webhook_in_flight_max), CONFIG_INT, "256", 1, 10000, NULL,
@@ -45,12 +48,14 @@ const struct config_row config_rows[CONFIG_ROW_COUNT] = {
     {"trusted-proxies", FIELD(trusted_proxies), CONFIG_TEXT, NULL, 0, 0, NULL,
      "Proxies whose word on a client's address is taken: addresses and CIDRs, comma-separated."},
     {"charge-window", FIELD(charge_window_ms), CONFIG_DURATION, "10m", 1 * S, 23 * H, NULL,
-     "How long a charge of unknown outcome is tried again before it is looked up; Stripe keeps a key for 24h."},
+     "How long a charge of unknown outcome is tried again before it is looked up; Stripe keeps a key for "
+     "24h."},
     {"patience", FIELD(patience_ms), CONFIG_DURATION, "30s", 100 * MS, 10 * M, NULL,
      "How long a request waits for Stripe before it is answered \"processing\"."},
     {"reconcile-interval", FIELD(reconcile_interval_ms), CONFIG_DURATION, "5s", 100 * MS, 1 * H, NULL,
      "Time between sweeps for intents whose outcome is not known."},
-    {"connections", FIELD(connections_max), CONFIG_INT, "4096", 16, 1000000, NULL, "Client connections at once."},
+    {"connections", FIELD(connections_max), CONFIG_INT, "4096", 16, 1000000, NULL,
+     "Client connections at once."},
     {"operations", FIELD(operations_max), CONFIG_INT, "2048", 1, 100000, NULL,
      "Provider calls in flight; beyond it requests are answered 503."},
     {"queue", FIELD(queue_max), CONFIG_INT, "8192", 16, 1000000, NULL,
@@ -98,7 +103,7 @@ static const char *duration_text(struct arena *arena, int64_t ms)
     return arena_printf(arena, "%lld%s", (long long)(ms / units[i].ms), units[i].suffix);
 }
 
-// What the row takes, in words: "a duration from 1s to 23h".
+// What the row takes, in words.
 static const char *expected(const struct config_row *row, struct arena *arena)
 {
     switch (row->kind) {
@@ -109,11 +114,11 @@ static const char *expected(const struct config_row *row, struct arena *arena)
     case CONFIG_BOOL:
         return "true or false";
     case CONFIG_DURATION:
-        return arena_printf(arena, "a duration from %s to %s (units ms, s, m, h)", duration_text(arena, row->least),
-                            duration_text(arena, row->most));
+        return arena_printf(arena, "a duration from %s to %s (units ms, s, m, h)",
+                            duration_text(arena, row->least), duration_text(arena, row->most));
     case CONFIG_TEXT:
     case CONFIG_FILE:
-        return "text, not empty";
+        return "a text that is not empty";
     }
     REQUIRE(!"a kind of setting");
 }
@@ -158,7 +163,8 @@ static bool is_choice(const char *choices, const char *value)
     return false;
 }
 
-enum errc config_row_set(const struct config_row *row, struct config *config, const char *value, struct err *err)
+enum errc config_row_set(const struct config_row *row, struct config *config, const char *value,
+                         struct err *err)
 {
     char *field = (char *)config + row->offset;
     int64_t number = 0;
@@ -183,7 +189,7 @@ enum errc config_row_set(const struct config_row *row, struct config *config, co
     }
     if (!good) {
         ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
-        return err_set(err, ERR_CONFIG, "%s is needed", expected(row, &arena));
+        return err_set(err, ERR_CONFIG, "takes %s", expected(row, &arena));
     }
     if (row->kind == CONFIG_TEXT || row->kind == CONFIG_CHOICE) {
         memcpy(field, &value, sizeof value);
@@ -202,13 +208,14 @@ void config_print_help(FILE *out)
         [CONFIG_BOOL] = "",      [CONFIG_DURATION] = " DURATION", [CONFIG_FILE] = " FILE",
     };
     ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
-    (void)fprintf(out, "Settings; a flag goes before its variable, a variable before the file of settings:\n");
+    (void)fprintf(out,
+                  "Settings; a flag goes before its variable, a variable before the file of settings:\n");
     for (size_t i = 0; i < CONFIG_ROW_COUNT; i++) {
         const struct config_row *row = &config_rows[i];
         const char *flag = arena_printf(&arena, "--%s%s", row->name, operands[row->kind]);
         (void)fprintf(out, "\n  %-38s %s\n      %s\n", flag, config_row_variable(row, &arena), row->help);
         bool bounded = row->kind != CONFIG_TEXT && row->kind != CONFIG_FILE;
-        (void)fprintf(out, "      default %s%s%s\n", row->preset != NULL ? row->preset : "none", bounded ? "; " : "",
-                      bounded ? expected(row, &arena) : "");
+        (void)fprintf(out, "      default %s%s%s\n", row->preset != NULL ? row->preset : "none",
+                      bounded ? "; " : "", bounded ? expected(row, &arena) : "");
     }
 }

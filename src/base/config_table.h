@@ -1,4 +1,5 @@
-// The table of settings: one row each says all there is to say about it. Internal to config.c and config_table.c.
+// The table of settings: one row each says all there is to say about it. Internal to config.c and
+// config_table.c.
 #pragma once
 
 #include <stddef.h>
@@ -16,8 +17,9 @@ enum config_kind {
 };
 
 struct config_row {
-    const char *name;    // the flag without its dashes; the variable is PAYMENTS_ and the name, upper case, '-' as '_'
-    size_t offset;       // of the field in struct config
+    const char
+        *name; // the flag without its dashes; the variable is PAYMENTS_ and the name, upper case, '-' as '_'
+    size_t offset; // of the field in struct config
     enum config_kind kind;
     const char *preset;  // the default as a user would write it; NULL: not set
     int64_t least;       // of numbers, and of durations in milliseconds

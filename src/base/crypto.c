@@ -93,7 +93,8 @@ void crypto_wipe(void *data, size_t bytes)
 
 uint32_t crypto_crc32(const void *data, size_t bytes)
 {
-    // The remainders of the 16 half-bytes by the reflected polynomial 0xedb88320; it is used on short texts only.
+    // The remainders of the 16 half-bytes by the reflected polynomial 0xedb88320; it is used on short texts
+    // only.
     static const uint32_t remainders[16] = {
         0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190, 0x6b6b51f4, 0x4db26158, 0x5005713c,
         0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c, 0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c,

@@ -1,5 +1,6 @@
 // Sealed values: AES-256-GCM, laid out as version | key id | nonce | ciphertext | tag. Any thread.
-// A nonce is 96 random bits: fine for 2^32 values under one key (NIST SP 800-38D, 8.3), far beyond any table here.
+// A nonce is 96 random bits: fine for 2^32 values under one key (NIST SP 800-38D, 8.3), far beyond any table
+// here.
 #include <limits.h>
 #include <openssl/evp.h>
 #include <pthread.h>
@@ -51,7 +52,8 @@ struct sealed seal(const struct seal_key *key, struct arena *arena, const char *
 
     __attribute__((cleanup(free_cipher))) EVP_CIPHER_CTX *cipher = EVP_CIPHER_CTX_new();
     int bytes = 0;
-    REQUIRE(cipher != NULL && EVP_EncryptInit_ex2(cipher, aes_256_gcm, key->bytes, out + NONCE_AT, NULL) == 1);
+    REQUIRE(cipher != NULL &&
+            EVP_EncryptInit_ex2(cipher, aes_256_gcm, key->bytes, out + NONCE_AT, NULL) == 1);
     REQUIRE(EVP_EncryptUpdate(cipher, NULL, &bytes, (const uint8_t *)context, (int)strlen(context)) == 1);
     if (plain_bytes > 0) {
         REQUIRE(EVP_EncryptUpdate(cipher, out + TEXT_AT, &bytes, plain, (int)plain_bytes) == 1);
@@ -62,8 +64,8 @@ struct sealed seal(const struct seal_key *key, struct arena *arena, const char *
     return (struct sealed){.data = out, .bytes = plain_bytes + SEAL_OVERHEAD_BYTES};
 }
 
-enum errc seal_open(const struct seal_key *key, struct arena *arena, const char *context, struct sealed sealed,
-                    char **plain, size_t *plain_bytes, struct err *err)
+enum errc seal_open(const struct seal_key *key, struct arena *arena, const char *context,
+                    struct sealed sealed, char **plain, size_t *plain_bytes, struct err *err)
 {
     REQUIRE(pthread_once(&once, fetch) == 0);
     REQUIRE(strlen(context) <= INT_MAX);

@@ -114,10 +114,10 @@ static bool write_all(int descriptor, const void *data, size_t bytes)
     return true;
 }
 
-// Writes a temporary file beside `path` (mkostemp makes it 0600) and links it there: link, unlike rename, refuses
-// to replace a file that another process has made meanwhile.
-static enum errc write_and_link(const char *path, char *temporary, const void *data, size_t bytes, bool *created,
-                                struct err *err)
+// Writes a temporary file beside `path` (mkostemp makes it 0600) and links it there: link, unlike rename,
+// refuses to replace a file that another process has made meanwhile.
+static enum errc write_and_link(const char *path, char *temporary, const void *data, size_t bytes,
+                                bool *created, struct err *err)
 {
     __attribute__((cleanup(close_descriptor))) int descriptor = mkostemp(temporary, O_CLOEXEC);
     if (descriptor < 0) {

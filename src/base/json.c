@@ -1,5 +1,6 @@
-// JSON values. json_check.c holds the grammar first; json-c then builds the tree, and the number of its members is
-// compared with the number in the text, for json-c keeps the last of repeated names without a word.
+// JSON values. json_check.c holds the grammar first; json-c then builds the tree, and the number of its
+// members is compared with the number in the text, for json-c keeps the last of repeated names without a
+// word.
 #include "base/json.h"
 
 #include <string.h>
@@ -28,11 +29,13 @@ void json_release(struct json_object **value)
 static bool build(const char *text, size_t bytes, struct json_object **value)
 {
     // json-c counts a scalar as a level; the check has counted brackets.
-    __attribute__((cleanup(free_tokener))) struct json_tokener *tokener = json_tokener_new_ex(JSON_DEPTH_MAX + 2);
+    __attribute__((cleanup(free_tokener))) struct json_tokener *tokener =
+        json_tokener_new_ex(JSON_DEPTH_MAX + 2);
     REQUIRE(tokener != NULL);
     *value = json_tokener_parse_ex(tokener, text, (int)bytes);
     if (json_tokener_get_error(tokener) == json_tokener_continue) {
-        *value = json_tokener_parse_ex(tokener, "", 1); // a number alone ends only with the text: its NUL says so
+        *value =
+            json_tokener_parse_ex(tokener, "", 1); // a number alone ends only with the text: its NUL says so
     }
     return json_tokener_get_error(tokener) == json_tokener_success;
 }
@@ -75,14 +78,16 @@ static bool is_name(const char *token, size_t token_bytes, const char *end)
 }
 
 // Adds the name, unescaped, to the names of its object; false where it is there already.
-static bool note_name(struct json_object *names, const char *token, size_t token_bytes, size_t at, struct err *err)
+static bool note_name(struct json_object *names, const char *token, size_t token_bytes, size_t at,
+                      struct err *err)
 {
     JSON_CLEANUP struct json_object *name = NULL;
     REQUIRE(build(token, token_bytes, &name));
     const char *text = json_object_get_string(name);
     if (json_object_object_get_ex(names, text, NULL)) {
         size_t shown = text_cut(text, strlen(text), NAME_SHOWN_BYTES_MAX);
-        (void)err_set(err, ERR_BAD_REQUEST, "the name \"%.*s\" is repeated at byte %zu", (int)shown, text, at);
+        (void)err_set(err, ERR_BAD_REQUEST, "the name \"%.*s\" is repeated at byte %zu", (int)shown, text,
+                      at);
         return false;
     }
     json_add(names, text, NULL);

@@ -1,5 +1,5 @@
-// A recursive-descent check of RFC 8259. json-c builds the values but is lenient even when strict (NaN, raw control
-// characters, numbers like 1.); what passes here is JSON, and nothing else reaches json-c.
+// A recursive-descent check of RFC 8259. json-c builds the values but is lenient even when strict (NaN, raw
+// control characters, numbers like 1.); what passes here is JSON, and nothing else reaches json-c.
 #include "base/json_check.h"
 
 #include <stdbool.h>

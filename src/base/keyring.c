@@ -1,5 +1,5 @@
-// The two key files. Invariant: a key that was once made is never replaced, here or by a process side by side,
-// because everything sealed or hashed under it would be lost. Before threads start, and in commands.
+// The two key files. Invariant: a key that was once made is never replaced, here or by a process side by
+// side, because everything sealed or hashed under it would be lost. Before threads start, and in commands.
 #include "base/keyring.h"
 
 #include <errno.h>
@@ -35,8 +35,9 @@ static void close_descriptor(int *descriptor)
     }
 }
 
-// Everyone's bits always count. The group's count in a file of our own: one that belongs to another user (root) and is
-// given to us is how service managers hand over credentials, where the group's bits are an access list's mask.
+// Everyone's bits always count. The group's count in a file of our own: one that belongs to another user
+// (root) and is given to us is how service managers hand over credentials, where the group's bits are an
+// access list's mask.
 static bool others_may_read(const struct stat *status)
 {
     return (status->st_mode & S_IRWXO) != 0 ||
@@ -112,7 +113,8 @@ static enum errc make_file(const char *path, struct err *err)
     return e != OK ? e : file_create(path, text, strlen(text), &created, err);
 }
 
-static enum errc load_one(const char *what, const char *path, bool create, uint8_t key[KEY_BYTES], struct err *err)
+static enum errc load_one(const char *what, const char *path, bool create, uint8_t key[KEY_BYTES],
+                          struct err *err)
 {
     if (access(path, F_OK) != 0 && errno == ENOENT) {
         if (!create) {
@@ -129,13 +131,14 @@ static enum errc load_one(const char *what, const char *path, bool create, uint8
         return e;
     }
     if (!parse_key(text.text, key)) {
-        return err_set(err, ERR_CONFIG, "the %s file %s must hold 32 bytes as base64 or as 64 hex digits", what, path);
+        return err_set(err, ERR_CONFIG, "the %s file %s must hold 32 bytes as base64 or as 64 hex digits",
+                       what, path);
     }
     return OK;
 }
 
-enum errc keyring_load(struct keyring *keyring, const char *master_key_file, const char *pepper_file, bool create,
-                       struct err *err)
+enum errc keyring_load(struct keyring *keyring, const char *master_key_file, const char *pepper_file,
+                       bool create, struct err *err)
 {
     uint8_t master[SEAL_KEY_BYTES];
     uint8_t pepper[KEY_BYTES];

@@ -1,5 +1,6 @@
 // Log lines: composed on the stack, one write each, so that lines of several threads do not mix.
-// Invariant: every line is one valid JSON object, whatever bytes it was given; a field that does not fit is left out.
+// Invariant: every line is one valid JSON object, whatever bytes it was given; a field that does not fit is
+// left out.
 #include "base/log.h"
 
 #include <errno.h>
@@ -43,7 +44,8 @@ static void put_code_point(struct line *line, uint32_t code_point)
     put(line, escaped, (size_t)bytes);
 }
 
-// Control characters (also those of ISO 8859, which a terminal may obey) are escaped; a malformed byte reads as U+FFFD.
+// Control characters (also those of ISO 8859, which a terminal may obey) are escaped; a malformed byte reads
+// as U+FFFD.
 static void put_string(struct line *line, const char *text)
 {
     put(line, "\"", 1);

@@ -63,8 +63,10 @@ static uint64_t hash_of(const uint64_t seed[2], const void *key, size_t key_byte
     return v[0] ^ v[1] ^ v[2] ^ v[3];
 }
 
-// Where the pointer to this key's node stands: in the bucket or in the node before; it points to NULL if absent.
-static struct table_node **slot_of(const struct table *table, uint64_t hash, const void *key, size_t key_bytes)
+// Where the pointer to this key's node stands: in the bucket or in the node before; it points to NULL if
+// absent.
+static struct table_node **slot_of(const struct table *table, uint64_t hash, const void *key,
+                                   size_t key_bytes)
 {
     struct table_node **slot = &table->buckets[hash & (table->bucket_count - 1)];
     while (*slot != NULL && ((*slot)->hash != hash || (*slot)->key_bytes != key_bytes ||

@@ -1,5 +1,5 @@
-// Comparing, changing and reading text. Pure; ASCII rules whatever the locale, for protocols are not translated.
-// Hex and base64 are in text_code.c.
+// Comparing, changing and reading text. Pure; ASCII rules whatever the locale, for protocols are not
+// translated. Hex and base64 are in text_code.c.
 #include "base/text.h"
 
 #include <string.h>

@@ -37,7 +37,8 @@ char *text_base64(struct arena *arena, const void *data, size_t bytes)
     return text;
 }
 
-// The value of a base64 character, or -1. Without a table: secrets are decoded here, and a table's cache lines tell.
+// The value of a base64 character, or -1. Without a table: secrets are decoded here, and a table's cache
+// lines tell.
 static int base64_value(char c)
 {
     if (c >= 'A' && c <= 'Z') {

@@ -23,8 +23,8 @@ void time_format(int64_t time_us, char out[TIME_TEXT_BYTES])
     if (fraction_us != 0) {
         (void)snprintf(fraction, sizeof fraction, ".%06d", (int)fraction_us);
     }
-    int bytes = snprintf(out, TIME_TEXT_BYTES, "%04d-%02d-%02dT%02d:%02d:%02d%sZ", tm.tm_year + 1900, tm.tm_mon + 1,
-                         tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, fraction);
+    int bytes = snprintf(out, TIME_TEXT_BYTES, "%04d-%02d-%02dT%02d:%02d:%02d%sZ", tm.tm_year + 1900,
+                         tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, fraction);
     REQUIRE(bytes > 0 && bytes < TIME_TEXT_BYTES);
 }
 
@@ -72,7 +72,8 @@ static bool take_date(const char **at, struct tm *tm)
 static bool take_clock(const char **at, struct tm *tm)
 {
     return take_char(at, "Tt") && take_number(at, 2, 0, 23, &tm->tm_hour) && take_char(at, ":") &&
-           take_number(at, 2, 0, 59, &tm->tm_min) && take_char(at, ":") && take_number(at, 2, 0, 59, &tm->tm_sec);
+           take_number(at, 2, 0, 59, &tm->tm_min) && take_char(at, ":") &&
+           take_number(at, 2, 0, 59, &tm->tm_sec);
 }
 
 // An optional fraction; digits finer than a microsecond are dropped.
@@ -112,7 +113,8 @@ static bool take_offset(const char **at, int64_t *offset_s)
 
 enum errc time_parse(const char *text, int64_t *time_us, struct err *err)
 {
-    static const char expected[] = "a time like 2025-01-01T12:00:00Z or a date like 2025-01-01 is needed, from 1970 to 9999";
+    static const char expected[] =
+        "a time like 2025-01-01T12:00:00Z or a date like 2025-01-01 is needed, from 1970 to 9999";
     if (text == NULL) {
         return err_set(err, ERR_VALIDATION, "%s", expected);
     }
@@ -122,7 +124,8 @@ enum errc time_parse(const char *text, int64_t *time_us, struct err *err)
     int64_t offset_s = 0;
     bool read = take_date(&at, &tm);
     if (read && *at != '\0') {
-        read = take_clock(&at, &tm) && take_fraction(&at, &fraction_us) && take_offset(&at, &offset_s) && *at == '\0';
+        read = take_clock(&at, &tm) && take_fraction(&at, &fraction_us) && take_offset(&at, &offset_s) &&
+               *at == '\0';
     }
     // An offset can carry a time over either end of what may be written.
     static const int64_t seconds_end = INT64_C(253402300800); // 10000-01-01T00:00:00Z

@@ -1,0 +1,88 @@
+// The arena: zeroed, aligned, never overlapping memory that is freed at once.
+#include <setjmp.h>
+#include <stdalign.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/arena.h"
+
+static void memory_is_zeroed_aligned_and_apart(void **state)
+{
+    (void)state;
+    ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
+    static uint8_t *pieces[500];
+    for (size_t i = 0; i < 500; i++) {
+        pieces[i] = arena_alloc(&arena, i);
+        assert_int_equal((uintptr_t)pieces[i] % alignof(max_align_t), 0);
+        for (size_t at = 0; at < i; at++) {
+            assert_int_equal(pieces[i][at], 0);
+        }
+        memset(pieces[i], (int)(i % 251) + 1, i);
+    }
+    for (size_t i = 0; i < 500; i++) {
+        for (size_t at = 0; at < i; at++) {
+            assert_int_equal(pieces[i][at], (i % 251) + 1);
+        }
+    }
+}
+
+static void a_piece_larger_than_any_block_is_given(void **state)
+{
+    (void)state;
+    ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
+    size_t bytes = 1000000;
+    uint8_t *large = arena_alloc(&arena, bytes);
+    uint8_t *small = arena_alloc(&arena, 1);
+    memset(large, 0xff, bytes);
+    assert_int_equal(*small, 0);
+    assert_int_equal(large[bytes - 1], 0xff);
+}
+
+static void no_bytes_are_still_a_place(void **state)
+{
+    (void)state;
+    ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
+    assert_non_null(arena_alloc(&arena, 0));
+    assert_non_null(arena_memdup(&arena, NULL, 0));
+}
+
+static void copies_end_in_a_nul_and_no_text_stays_no_text(void **state)
+{
+    (void)state;
+    ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
+    assert_string_equal(arena_strdup(&arena, "payment"), "payment");
+    assert_string_equal(arena_strndup(&arena, "payment", 3), "pay");
+    assert_memory_equal(arena_memdup(&arena, "a\0b", 3), "a\0b", 3);
+    assert_string_equal(arena_printf(&arena, "%s-%d", "pay", 7), "pay-7");
+    assert_null(arena_strdup(&arena, NULL));
+    assert_null(arena_strndup(&arena, NULL, 3));
+}
+
+static void a_released_arena_is_empty_and_usable(void **state)
+{
+    (void)state;
+    struct arena arena = ARENA_EMPTY;
+    memset(arena_alloc(&arena, 5000), 0xff, 5000);
+    arena_release(&arena);
+    assert_null(arena.blocks);
+    uint8_t *again = arena_alloc(&arena, 5000);
+    assert_int_equal(again[0] | again[4999], 0);
+    arena_release(&arena);
+    arena_release(&arena);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(memory_is_zeroed_aligned_and_apart),
+        cmocka_unit_test(a_piece_larger_than_any_block_is_given),
+        cmocka_unit_test(no_bytes_are_still_a_place),
+        cmocka_unit_test(copies_end_in_a_nul_and_no_text_stays_no_text),
+        cmocka_unit_test(a_released_arena_is_empty_and_usable),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

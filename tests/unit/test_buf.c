@@ -1,0 +1,84 @@
+// The growing buffer: content kept, maximum held, overflow said once and for all.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/buf.h"
+
+static void an_empty_buffer_reads_as_empty_text(void **state)
+{
+    (void)state;
+    BUF_CLEANUP struct buf buf = BUF_MAX(10);
+    assert_string_equal(buf_str(&buf), "");
+    buf_add(&buf, NULL, 0);
+    assert_string_equal(buf_str(&buf), "");
+    assert_false(buf.overflow);
+}
+
+static void appended_pieces_are_joined_across_growth(void **state)
+{
+    (void)state;
+    BUF_CLEANUP struct buf buf = BUF_MAX(100000);
+    for (int i = 0; i < 10000; i++) {
+        buf_printf(&buf, "%04d", i);
+        assert_int_equal(buf.len, 4 * (i + 1));
+        assert_int_equal(strlen(buf_str(&buf)), buf.len);
+    }
+    assert_memory_equal(buf_str(&buf) + 4 * 9999, "9999", 5);
+    assert_memory_equal(buf_str(&buf) + 4 * 63, "0063", 4);
+}
+
+static void the_maximum_can_be_filled_exactly(void **state)
+{
+    (void)state;
+    BUF_CLEANUP struct buf buf = BUF_MAX(6);
+    buf_add_str(&buf, "abc");
+    buf_printf(&buf, "%s", "def");
+    assert_false(buf.overflow);
+    assert_string_equal(buf_str(&buf), "abcdef");
+    buf_add(&buf, "", 0);
+    assert_false(buf.overflow);
+}
+
+static void what_does_not_fit_is_dropped_whole_and_so_is_all_behind_it(void **state)
+{
+    (void)state;
+    BUF_CLEANUP struct buf buf = BUF_MAX(6);
+    buf_add_str(&buf, "abcd");
+    buf_add_str(&buf, "efg");
+    assert_true(buf.overflow);
+    buf_add_str(&buf, "e");
+    buf_printf(&buf, "%d", 1);
+    assert_string_equal(buf_str(&buf), "abcd");
+}
+
+static void a_released_buffer_keeps_only_its_maximum(void **state)
+{
+    (void)state;
+    struct buf buf = BUF_MAX(4);
+    buf_add_str(&buf, "abcd");
+    buf_add_str(&buf, "e");
+    buf_release(&buf);
+    assert_false(buf.overflow);
+    assert_int_equal(buf.len, 0);
+    buf_add_str(&buf, "wxyz");
+    assert_string_equal(buf_str(&buf), "wxyz");
+    buf_release(&buf);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_empty_buffer_reads_as_empty_text),
+        cmocka_unit_test(appended_pieces_are_joined_across_growth),
+        cmocka_unit_test(the_maximum_can_be_filled_exactly),
+        cmocka_unit_test(what_does_not_fit_is_dropped_whole_and_so_is_all_behind_it),
+        cmocka_unit_test(a_released_buffer_keeps_only_its_maximum),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,147 @@
+// Times: what is written, what is read, and what is neither.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/require.h"
+#include "base/timefmt.h"
+
+static void assert_written(int64_t time_us, const char *text)
+{
+    char out[TIME_TEXT_BYTES];
+    time_format(time_us, out);
+    assert_string_equal(out, text);
+}
+
+static void assert_read(const char *text, int64_t time_us)
+{
+    int64_t read_us = -1;
+    struct err err = {0};
+    if (time_parse(text, &read_us, &err) != OK) {
+        fail_msg("%s is refused: %s", text, err.message);
+    }
+    if (read_us != time_us) {
+        fail_msg("%s is read as %lld", text, (long long)read_us);
+    }
+}
+
+static void a_fraction_is_written_only_where_there_is_one(void **state)
+{
+    (void)state;
+    assert_written(0, "1970-01-01T00:00:00Z");
+    assert_written(INT64_C(1735732800000000), "2025-01-01T12:00:00Z");
+    assert_written(INT64_C(1735732800123456), "2025-01-01T12:00:00.123456Z");
+    assert_written(INT64_C(1735732800000001), "2025-01-01T12:00:00.000001Z");
+    assert_written(INT64_C(253402300799999999), "9999-12-31T23:59:59.999999Z");
+    assert_written(-1, "1969-12-31T23:59:59.999999Z");
+}
+
+static void the_forms_of_rfc_3339_are_read(void **state)
+{
+    (void)state;
+    int64_t noon_us = INT64_C(1735732800000000);
+    assert_read("2025-01-01T12:00:00Z", noon_us);
+    assert_read("2025-01-01t12:00:00z", noon_us);
+    assert_read("2025-01-01T12:00:00.5Z", noon_us + 500000);
+    assert_read("2025-01-01T12:00:00.123456789Z", noon_us + 123456);
+    assert_read("2025-01-01T12:00:00.000000Z", noon_us);
+    assert_read("2025-01-01T12:00:00+00:00", noon_us);
+    assert_read("2025-01-01T14:30:00+02:30", noon_us);
+    assert_read("2025-01-01T04:00:00-08:00", noon_us);
+    assert_read("2025-01-02T00:00:00.25+12:00", noon_us + 250000);
+    assert_read("2025-01-01", noon_us - 12 * 3600 * US_PER_S);
+    assert_read("1970-01-01T00:00:00Z", 0);
+    assert_read("9999-12-31T23:59:59.999999Z", INT64_C(253402300799999999));
+}
+
+static void leap_days_are_there_in_leap_years_only(void **state)
+{
+    (void)state;
+    assert_read("2024-02-29", INT64_C(1709164800000000));
+    assert_read("2000-02-29", INT64_C(951782400000000));
+    int64_t time_us = -7;
+    assert_int_equal(time_parse("2023-02-29", &time_us, NULL), ERR_VALIDATION);
+    assert_int_equal(time_parse("2100-02-29", &time_us, NULL), ERR_VALIDATION);
+    assert_int_equal(time_us, -7);
+}
+
+static void what_is_no_time_is_refused_and_changes_nothing(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "",
+        "yesterday",
+        "1735732800",
+        "2025",
+        "2025-01",
+        "2025-1-1",
+        "2025-00-01",
+        "2025-13-01",
+        "2025-01-00",
+        "2025-01-32",
+        "2025-04-31",
+        "2025-01-01T",
+        "2025-01-01T12",
+        "2025-01-01T12:00",
+        "2025-01-01T12:00:00",
+        "2025-01-01T12:00:00.Z",
+        "2025-01-01T12:00:00.1234567890Z",
+        "2025-01-01T12:00:00,5Z",
+        "2025-01-01 12:00:00Z",
+        "2025-01-01T24:00:00Z",
+        "2025-01-01T12:60:00Z",
+        "2025-01-01T12:00:60Z",
+        "2025-01-01T12:00:00+2:00",
+        "2025-01-01T12:00:00+0200",
+        "2025-01-01T12:00:00+24:00",
+        "2025-01-01T12:00:00+02:60",
+        "2025-01-01T12:00:00ZZ",
+        "2025-01-01Z",
+        " 2025-01-01",
+        "2025-01-01 ",
+        "1969-12-31T23:59:59Z",
+        "1970-01-01T00:00:00+00:01",
+        "9999-12-31T23:59:59-00:01",
+        "10000-01-01",
+        "-025-01-01",
+        "2025-01-01T1\xd9\xa1:00:00Z",
+    };
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
+        int64_t time_us = -7;
+        struct err err = {0};
+        if (time_parse(texts[i], &time_us, &err) != ERR_VALIDATION) {
+            fail_msg("'%s' is read as %lld", texts[i], (long long)time_us);
+        }
+        assert_int_equal(time_us, -7);
+        assert_non_null(strstr(err.message, "2025-01-01T12:00:00Z")); // it says what is expected
+    }
+    int64_t time_us = -7;
+    assert_int_equal(time_parse(NULL, &time_us, NULL), ERR_VALIDATION);
+}
+
+static void every_day_for_four_centuries_reads_back(void **state)
+{
+    (void)state;
+    int64_t day_us = 86400 * US_PER_S;
+    for (int64_t time_us = 0; time_us < 400 * 366 * day_us; time_us += day_us + 61000007) {
+        char text[TIME_TEXT_BYTES];
+        time_format(time_us, text);
+        assert_read(text, time_us);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_fraction_is_written_only_where_there_is_one),
+        cmocka_unit_test(the_forms_of_rfc_3339_are_read),
+        cmocka_unit_test(leap_days_are_there_in_leap_years_only),
+        cmocka_unit_test(what_is_no_time_is_refused_and_changes_nothing),
+        cmocka_unit_test(every_day_for_four_centuries_reads_back),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
