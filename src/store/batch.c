@@ -1,5 +1,6 @@
-// Group commit. The invariant: a job's result is OK only when what it wrote is durable, and a job whose result is not OK
-// has left nothing behind, nor has any other job seen it. The database thread that owns the connection.
+// Group commit. The invariant: a job's result is OK only when what it wrote is durable, and a job whose
+// result is not OK has left nothing behind, nor has any other job seen it. The database thread that owns the
+// connection.
 #include "store/batch.h"
 
 #include "base/require.h"
@@ -32,7 +33,14 @@ static enum errc run_inside(struct db *db, struct store_job *job, struct err *er
         return result;
     }
     job->result = job->run(job, db, &job->err);
-    return job->result == OK ? db->driver->release(db, err) : db->driver->rollback_to(db, err);
+    if (job->result == OK) {
+        return db->driver->release(db, err);
+    }
+    const enum errc undone = db->driver->rollback_to(db, err);
+    if (undone != OK && job->result == ERR_STORE) {
+        *err = job->err; // why the transaction was lost, rather than that it was
+    }
+    return undone;
 }
 
 static enum errc run_together(struct db *db, struct list *jobs, struct err *err)
@@ -41,7 +49,8 @@ static enum errc run_together(struct db *db, struct list *jobs, struct err *err)
     if (result != OK) {
         return result;
     }
-    LIST_EACH_SAFE(jobs, link, after) {
+    LIST_EACH_SAFE(jobs, link, after)
+    {
         result = run_inside(db, job_of(link), err);
         if (result != OK) {
             db->driver->rollback(db);
@@ -64,7 +73,8 @@ void batch_write(struct db *db, struct list *jobs)
         return;
     }
     // What a job decided is void too: it may have seen what an earlier one wrote.
-    LIST_EACH_SAFE(jobs, link, after) {
+    LIST_EACH_SAFE(jobs, link, after)
+    {
         struct store_job *job = job_of(link);
         job->err = err;
         job->result = ERR_STORE;

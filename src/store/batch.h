@@ -4,8 +4,9 @@
 #include "base/list.h"
 #include "store/store.h"
 
-// Runs the jobs (linked by task.link, at least one) in one write transaction and sets each one's result. A job that fails
-// undoes only itself; where the transaction itself fails, every job gets ERR_STORE and the reason. Blocking.
+// Runs the jobs (linked by task.link, at least one) in one write transaction and sets each one's result. A
+// job that fails undoes only itself; where the transaction itself fails, every job gets ERR_STORE and the
+// reason. Blocking.
 void batch_write(struct db *db, struct list *jobs);
 
 // Runs one job in a transaction of its own.

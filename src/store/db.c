@@ -1,5 +1,6 @@
-// What queries call, handed on to the connection's driver: values, rows and columns mean the same for every database.
-// Runs on whichever thread owns the connection. SQL dialects and error codes are the drivers' business.
+// What queries call, handed on to the connection's driver: values, rows and columns mean the same for every
+// database. Runs on whichever thread owns the connection. SQL dialects and error codes are the drivers'
+// business.
 #include "store/db.h"
 
 #include <string.h>

@@ -1,5 +1,6 @@
-// One database connection as the queries see it: the same SQL text for SQLite and PostgreSQL ($1 parameters, ON CONFLICT,
-// RETURNING), times as integer microseconds, ids as 16 bytes, JSON as text. One thread at a time. Blocking.
+// One database connection as the queries see it: the same SQL text for SQLite and PostgreSQL ($1 parameters,
+// ON CONFLICT, RETURNING), times as integer microseconds, ids as 16 bytes, JSON as text. One thread at a
+// time. Blocking.
 #pragma once
 
 #include <stdbool.h>
@@ -20,9 +21,10 @@ struct db_value {
 };
 #define DB_NIL ((struct db_value){.type = DB_NULL})
 #define DB_I64(value) ((struct db_value){.type = DB_INT, .integer = (value)})
-#define DB_STR(text) db_text_value(text) // NULL is SQL NULL
-#define DB_BYTES(data, bytes) db_bytes_value((data), (bytes)) // NULL is SQL NULL; "" of 0 bytes is an empty blob
-#define DB_ID(uuid) db_id_value(uuid)                         // NULL is SQL NULL
+// A NULL pointer is SQL NULL; DB_BYTES("", 0) is an empty blob.
+#define DB_STR(text) db_text_value(text)
+#define DB_BYTES(data, bytes) db_bytes_value((data), (bytes))
+#define DB_ID(uuid) db_id_value(uuid)
 
 static inline struct db_value db_text_value(const char *text)
 {
@@ -47,8 +49,8 @@ struct db_rows {
 #define DB_ROWS(name) __attribute__((cleanup(db_rows_close))) struct db_rows name = {0}
 void db_rows_close(struct db_rows *rows);
 
-// Starts a statement; `sql` must be a string literal (statements are kept by its text). Values are bound without
-// copying: they must outlive the rows. ERR_STORE, ERR_EXISTS may come here or from db_next.
+// Starts a statement; `sql` must be a string literal (statements are kept by its text). Values are bound
+// without copying: they must outlive the rows. ERR_STORE, ERR_EXISTS may come here or from db_next.
 enum errc db_query_values(struct db *db, struct db_rows *rows, struct err *err, const char *sql,
                           const struct db_value *values, size_t count) MUST_CHECK;
 // The next row; *has is false behind the last.
@@ -59,9 +61,12 @@ enum errc db_next(struct db_rows *rows, bool *has, struct err *err) MUST_CHECK;
 enum errc db_run_values(struct db *db, int64_t *changed, struct err *err, const char *sql,
                         const struct db_value *values, size_t count) MUST_CHECK;
 
-#define DB_VALUES(...) (const struct db_value[]){__VA_ARGS__}, sizeof((const struct db_value[]){__VA_ARGS__}) / sizeof(struct db_value)
+#define DB_VALUES(...)                                                                                       \
+    (const struct db_value[]){__VA_ARGS__},                                                                  \
+        sizeof((const struct db_value[]){__VA_ARGS__}) / sizeof(struct db_value)
 #define db_query(db, rows, err, sql, ...) db_query_values((db), (rows), (err), (sql), DB_VALUES(__VA_ARGS__))
-#define db_run(db, changed, err, sql, ...) db_run_values((db), (changed), (err), (sql), DB_VALUES(__VA_ARGS__))
+#define db_run(db, changed, err, sql, ...)                                                                   \
+    db_run_values((db), (changed), (err), (sql), DB_VALUES(__VA_ARGS__))
 
 // Columns of the present row, from 0. A NULL reads as 0, NULL, nil. Text and bytes are copied into the arena.
 int64_t db_i64(struct db_rows *rows, int column);

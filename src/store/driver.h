@@ -8,16 +8,18 @@ struct db_driver {
     // `writable` false: a connection for readers. ERR_CONFIG with one plain line, ERR_STORE.
     enum errc (*open)(const char *database, bool writable, struct db **db, struct err *err);
     void (*close)(struct db *db);
-    // Makes this process the only server of the database, until the descriptor *claim is closed. ERR_CONFIG: another one is.
+    // Makes this process the only server of the database, until the descriptor *claim is closed. ERR_CONFIG:
+    // another one is.
     enum errc (*claim)(const char *database, int *claim, struct err *err);
     enum errc (*begin)(struct db *db, bool write, struct err *err);
     enum errc (*commit)(struct db *db, struct err *err); // failing leaves no transaction open
     void (*rollback)(struct db *db);
     enum errc (*savepoint)(struct db *db, struct err *err);
     enum errc (*release)(struct db *db, struct err *err);
-    enum errc (*rollback_to)(struct db *db, struct err *err); // undoes and drops the savepoint
+    enum errc (*rollback_to)(struct db *db, struct err *err);             // undoes and drops the savepoint
     enum errc (*script)(struct db *db, const char *sql, struct err *err); // several statements, no parameters
-    enum errc (*query)(struct db *db, struct db_rows *rows, const char *sql, const struct db_value *values, size_t count, struct err *err);
+    enum errc (*query)(struct db *db, struct db_rows *rows, const char *sql, const struct db_value *values,
+                       size_t count, struct err *err);
     enum errc (*next)(struct db_rows *rows, bool *has, struct err *err);
     int64_t (*changed)(struct db *db);
     struct db_value (*column)(struct db_rows *rows, int column); // borrowed until the next db_next

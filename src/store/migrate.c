@@ -1,6 +1,6 @@
-// Brings a database's schema to this program's version. A step and the note that it was applied are one transaction, so a
-// crash leaves a whole number of steps and the next start goes on from there; two programs that start at once take turns.
-// Any thread.
+// Brings a database's schema to this program's version. A step and the note that it was applied are one
+// transaction, so a crash leaves a whole number of steps and the next start goes on from there; two programs
+// that start at once take turns. Any thread.
 #include "store/migrate.h"
 
 #include "store/driver.h"
@@ -26,7 +26,8 @@ static enum errc read_version(struct db *db, int64_t *version, struct err *err)
 }
 
 // In a transaction. *done: nothing is missing.
-static enum errc apply_next(struct db *db, const char *const *steps, size_t count, bool *done, struct err *err)
+static enum errc apply_next(struct db *db, const char *const *steps, size_t count, bool *done,
+                            struct err *err)
 {
     int64_t version = 0;
     enum errc result = read_version(db, &version, err);
@@ -35,9 +36,10 @@ static enum errc apply_next(struct db *db, const char *const *steps, size_t coun
     }
     const int64_t known = (int64_t)count;
     if (version > known) {
-        return err_set(err, ERR_CONFIG,
-                       "the database was made by a newer paymentsd: its schema is version %lld, this program's %lld",
-                       (long long)version, (long long)known);
+        return err_set(
+            err, ERR_CONFIG,
+            "the database was made by a newer paymentsd: its schema is version %lld, this program's %lld",
+            (long long)version, (long long)known);
     }
     *done = version == known;
     if (*done) {
@@ -45,7 +47,8 @@ static enum errc apply_next(struct db *db, const char *const *steps, size_t coun
     }
     result = db->driver->script(db, steps[version], err);
     if (result == OK) {
-        result = db_run(db, NULL, err, "INSERT INTO schema_version (version) VALUES ($1)", DB_I64(version + 1));
+        result =
+            db_run(db, NULL, err, "INSERT INTO schema_version (version) VALUES ($1)", DB_I64(version + 1));
     }
     return result;
 }

@@ -6,7 +6,8 @@
 #include "base/err.h"
 #include "store/db.h"
 
-// Applies the missing steps, each in its own transaction. ERR_CONFIG where the database was made by a newer program.
+// Applies the missing steps, each in its own transaction. ERR_CONFIG where the database was made by a newer
+// program.
 enum errc migrate(struct db *db, struct err *err) MUST_CHECK;
 
 // The same with other steps than the program's own (schema.h).

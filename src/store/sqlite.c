@@ -1,6 +1,6 @@
-// SQLite as a driver: transactions. SQLite ends a transaction by itself on some failures (disk full, I/O errors), so the
-// invariant kept here is that begin opens exactly one, and that after commit or rollback there is none.
-// The thread that owns the connection.
+// SQLite as a driver: transactions. SQLite ends a transaction by itself on some failures (disk full, I/O
+// errors), so the invariant kept here is that begin opens exactly one, and that after commit or rollback
+// there is none. The thread that owns the connection.
 #include "store/sqlite.h"
 
 #include "base/require.h"

@@ -1,5 +1,5 @@
-// SQLite's result codes become ours here and nowhere else. What SQLite says of a constraint names tables and columns,
-// never values, so it may go into a log.
+// SQLite's result codes become ours here and nowhere else. What SQLite says of a constraint names tables and
+// columns, never values, so it may go into a log.
 #include "store/sqlite.h"
 
 #include <string.h>

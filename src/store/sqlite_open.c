@@ -1,5 +1,6 @@
-// Opens SQLite connections: settings, and one plain line that names the path and what is wrong with it. SQLite itself
-// opens lazily and falls back to read-only, so what is not usable is looked for here. Any thread.
+// Opens SQLite connections: settings, and one plain line that names the path and what is wrong with it.
+// SQLite itself opens lazily and falls back to read-only, so what is not usable is looked for here. Any
+// thread.
 #include "store/sqlite.h"
 
 #include <errno.h>
@@ -16,8 +17,9 @@
 
 #define BUSY_TIMEOUT_MS 5000 // a command writes to the same file beside the server
 
-// page_size and WAL are kept in the file, the rest is each connection's. synchronous=FULL: a commit is on the disk when it
-// returns. The write-ahead log shrinks to journal_size_limit after something held it open for long.
+// page_size and WAL are kept in the file, the rest is each connection's. synchronous=FULL: a commit is on the
+// disk when it returns. The write-ahead log shrinks to journal_size_limit after something held it open for
+// long.
 static const char settings[] = "PRAGMA page_size = 4096;"
                                "PRAGMA journal_mode = WAL;"
                                "PRAGMA synchronous = FULL;"
@@ -27,7 +29,8 @@ static const char settings[] = "PRAGMA page_size = 4096;"
 static const char writer_settings[] = "PRAGMA cache_size = -16000;"; // kB
 static const char reader_settings[] = "PRAGMA cache_size = -2000; PRAGMA query_only = ON;";
 
-// ./ before a relative path, so that names which SQLite treats specially (":memory:", "file:…") are names of files.
+// ./ before a relative path, so that names which SQLite treats specially (":memory:", "file:…") are names of
+// files.
 static enum errc path_of(const char *database, char path[PATH_MAX], struct err *err)
 {
     const char *name = database + strlen(sqlite_driver.prefix);
@@ -43,10 +46,9 @@ static enum errc unusable(struct err *err, const char *path, const char *reason)
     return err_set(err, ERR_CONFIG, "cannot use the database %s: %s", path, reason);
 }
 
-// Why SQLite could not open the file, as far as the file system tells.
-static enum errc explain(const struct sqlite *sqlite, const char *path, struct err *err)
+// Why SQLite could not open the file (its primary code), as far as the file system tells.
+static enum errc explain(const struct sqlite *sqlite, int code, const char *path, struct err *err)
 {
-    const int code = sqlite3_errcode(sqlite->handle);
     if (code != SQLITE_NOTADB && code != SQLITE_CANTOPEN && code != SQLITE_PERM && code != SQLITE_READONLY) {
         return sqlite_failed(sqlite, err);
     }
@@ -80,7 +82,8 @@ static int open_private(const char *path, bool writable, sqlite3 **handle)
     return code;
 }
 
-// SQLite calls this after each commit; instead of a checkpoint in the middle of it, sqlite_tend does that later.
+// SQLite calls this after each commit; instead of a checkpoint in the middle of it, sqlite_tend does that
+// later.
 static int note_wal_pages(void *context, sqlite3 *handle, const char *name, int pages)
 {
     (void)handle;
@@ -90,11 +93,25 @@ static int note_wal_pages(void *context, sqlite3 *handle, const char *name, int 
     return SQLITE_OK;
 }
 
+// Two programs that turn a new file to WAL at the same moment would wait for each other; SQLite then tells
+// one of them at once that the file is busy, whatever its timeout. It is done a moment later. All settings
+// can be made twice.
+static int exec_patiently(sqlite3 *handle, const char *sql)
+{
+    const int pause_ms = 10;
+    int code = sqlite3_exec(handle, sql, NULL, NULL, NULL);
+    for (int waited_ms = 0; (code & 0xff) == SQLITE_BUSY && waited_ms < BUSY_TIMEOUT_MS;
+         waited_ms += pause_ms) {
+        sqlite3_sleep(pause_ms);
+        code = sqlite3_exec(handle, sql, NULL, NULL, NULL);
+    }
+    return code;
+}
+
 static bool set_up(struct sqlite *sqlite)
 {
     sqlite3 *handle = sqlite->handle;
     sqlite3_extended_result_codes(handle, 1);
-    sqlite3_busy_timeout(handle, BUSY_TIMEOUT_MS);
     sqlite3_db_config(handle, SQLITE_DBCONFIG_ENABLE_FKEY, 1, NULL);
     sqlite3_db_config(handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
     sqlite3_db_config(handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
@@ -102,11 +119,13 @@ static bool set_up(struct sqlite *sqlite)
     sqlite3_db_config(handle, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
     sqlite3_db_config(handle, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
     // The first statement that reads the file: here it turns out not to be a database, or not ours to write.
-    if (sqlite3_exec(handle, settings, NULL, NULL, NULL) != SQLITE_OK) {
+    if (exec_patiently(handle, settings) != SQLITE_OK) {
         return false;
     }
+    sqlite3_busy_timeout(handle, BUSY_TIMEOUT_MS);
     sqlite3_wal_hook(handle, note_wal_pages, sqlite);
-    return sqlite3_exec(handle, sqlite->writable ? writer_settings : reader_settings, NULL, NULL, NULL) == SQLITE_OK;
+    return sqlite3_exec(handle, sqlite->writable ? writer_settings : reader_settings, NULL, NULL, NULL) ==
+           SQLITE_OK;
 }
 
 static void drop(struct sqlite **sqlite)
@@ -128,13 +147,13 @@ enum errc sqlite_open_db(const char *database, bool writable, struct db **db, st
     sqlite->db.driver = &sqlite_driver;
     sqlite->writable = writable;
     if (open_private(path, writable, &sqlite->handle) != SQLITE_OK) {
-        return explain(sqlite, path, err);
+        return explain(sqlite, sqlite3_errcode(sqlite->handle), path, err);
     }
     if (sqlite3_db_readonly(sqlite->handle, "main") == 1) {
-        return unusable(err, path, "it cannot be written");
+        return explain(sqlite, SQLITE_READONLY, path, err);
     }
     if (!set_up(sqlite)) {
-        return explain(sqlite, path, err);
+        return explain(sqlite, sqlite3_errcode(sqlite->handle) & 0xff, path, err);
     }
     *db = &sqlite->db;
     sqlite = NULL;
@@ -166,7 +185,8 @@ enum errc sqlite_claim(const char *database, int *claim, struct err *err)
         const int reason = errno;
         close(lock);
         if (reason == EWOULDBLOCK) {
-            return err_set(err, ERR_CONFIG, "another paymentsd is serving this database (%s is locked)", path);
+            return err_set(err, ERR_CONFIG, "another paymentsd is serving this database (%s is locked)",
+                           path);
         }
         return err_set(err, ERR_CONFIG, "cannot lock %s: %s", path, strerrordesc_np(reason));
     }

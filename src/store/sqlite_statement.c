@@ -1,6 +1,6 @@
-// Statements of one SQLite connection: prepared once for each SQL text, bound, stepped, reset. A statement that is in use
-// is never handed out again; a second use of the same text at the same time gets a second statement.
-// The thread that owns the connection.
+// Statements of one SQLite connection: prepared once for each SQL text, bound, stepped, reset. A statement
+// that is in use is never handed out again; a second use of the same text at the same time gets a second
+// statement. The thread that owns the connection.
 #include "store/sqlite.h"
 
 #include <stdio.h>
@@ -63,7 +63,8 @@ static void resolve_parameters(struct sqlite_statement *statement)
     }
 }
 
-static enum errc prepare(struct sqlite *sqlite, const char *sql, struct sqlite_statement **out, struct err *err)
+static enum errc prepare(struct sqlite *sqlite, const char *sql, struct sqlite_statement **out,
+                         struct err *err)
 {
     sqlite3_stmt *stmt = NULL;
     const char *tail = NULL;

@@ -1,6 +1,6 @@
-// The database threads and the two queues to them. One thread owns each connection; a job belongs to the loop until it is
-// submitted, to one database thread until it is posted back, and to the loop again: its memory needs no lock.
-// Public functions: the loop thread. What jobs do with transactions is in batch.c.
+// The database threads and the two queues to them. One thread owns each connection; a job belongs to the loop
+// until it is submitted, to one database thread until it is posted back, and to the loop again: its memory
+// needs no lock. Public functions: the loop thread. What jobs do with transactions is in batch.c.
 #include "store/store.h"
 
 #include <pthread.h>
@@ -139,7 +139,8 @@ static void abandon(struct store **store)
     }
 }
 
-enum errc store_open(struct loop *loop, const struct store_options *options, struct store **out, struct err *err)
+enum errc store_open(struct loop *loop, const struct store_options *options, struct store **out,
+                     struct err *err)
 {
     REQUIRE(options->readers >= 0 && options->queue_max > 0 && options->batch_max > 0);
     const struct db_driver *driver = NULL;

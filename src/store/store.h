@@ -1,6 +1,7 @@
-// The database and its threads. Work for it is a job: a plain blocking function that runs on a database thread inside a
-// transaction, and comes back to the loop when that transaction is durable. SQLite: one writer, which drains its queue
-// into one transaction (a savepoint a job, one COMMIT), and readers with snapshots. A failing job undoes only itself.
+// The database and its threads. Work for it is a job: a plain blocking function that runs on a database
+// thread inside a transaction, and comes back to the loop when that transaction is durable. SQLite: one
+// writer, which drains its queue into one transaction (a savepoint a job, one COMMIT), and readers with
+// snapshots. A failing job undoes only itself.
 #pragma once
 
 #include <stdbool.h>
@@ -18,8 +19,8 @@ enum store_lane { STORE_READ, STORE_WRITE };
 struct store_job {
     struct task task;
     enum store_lane lane;
-    // Database thread, inside a transaction. May be called again when the batch could not be committed, so it must write
-    // nothing but the database and the job's own outputs. Anything but OK undoes what it wrote.
+    // Database thread, inside a transaction. May be called again when the batch could not be committed, so it
+    // must write nothing but the database and the job's own outputs. Anything but OK undoes what it wrote.
     enum errc (*run)(struct store_job *job, struct db *db, struct err *err);
     // Loop thread, after the commit. `result` is what run returned, or ERR_STORE where the commit failed.
     void (*done)(struct store_job *job);
@@ -29,16 +30,18 @@ struct store_job {
 
 struct store_options {
     const char *database; // "sqlite:PATH"
-    int readers; // 0: no threads at all, a job runs inside store_submit (for a simulation)
-    size_t queue_max; // jobs waiting, both lanes
-    size_t batch_max; // jobs in one transaction
+    int readers;          // 0: no threads at all, a job runs inside store_submit (for a simulation)
+    size_t queue_max;     // jobs waiting, both lanes
+    size_t batch_max;     // jobs in one transaction
 };
 
 struct store;
 
-// Opens (creating it where allowed, mode 0600), and migrates to this program's version. ERR_CONFIG with one plain line: not
-// a database, no such directory, no permission, read-only, made by a newer version. `loop` gets the `done`s.
-enum errc store_open(struct loop *loop, const struct store_options *options, struct store **store, struct err *err) MUST_CHECK;
+// Opens (creating it where allowed, mode 0600), and migrates to this program's version. ERR_CONFIG with one
+// plain line: not a database, no such directory, no permission, read-only, made by a newer version. `loop`
+// gets the `done`s.
+enum errc store_open(struct loop *loop, const struct store_options *options, struct store **store,
+                     struct err *err) MUST_CHECK;
 
 // Queues a job. False: the queue is full, nothing was queued. Loop thread.
 bool store_submit(struct store *store, struct store_job *job) MUST_CHECK;
@@ -48,13 +51,14 @@ void store_submit_always(struct store *store, struct store_job *job);
 
 size_t store_waiting(const struct store *store);
 
-// Finishes every queued job (their `done`s still run on the loop), stops the threads. Nothing can be submitted any more.
-// Loop thread, once.
+// Finishes every queued job (their `done`s still run on the loop), stops the threads. Nothing can be
+// submitted any more. Loop thread, once.
 void store_close(struct store *store);
 
 // After store_close, when the `done`s have run.
 void store_free(struct store *store);
 
 // For commands and tests: opens, migrates and runs one job in the calling thread, in one transaction.
-enum errc store_run_once(const char *database, enum errc (*run)(struct db *db, void *context, struct err *err),
-                         void *context, struct err *err) MUST_CHECK;
+enum errc store_run_once(const char *database,
+                         enum errc (*run)(struct db *db, void *context, struct err *err), void *context,
+                         struct err *err) MUST_CHECK;

@@ -1,5 +1,5 @@
-// The database for a program that does one thing and ends: no threads, no claim, so it works beside a running server.
-// The calling thread.
+// The database for a program that does one thing and ends: no threads, no claim, so it works beside a running
+// server. The calling thread.
 #include "store/store.h"
 
 #include "store/driver.h"
@@ -12,8 +12,9 @@ static void close_db(struct db **db)
     }
 }
 
-enum errc store_run_once(const char *database, enum errc (*run)(struct db *db, void *context, struct err *err),
-                         void *context, struct err *err)
+enum errc store_run_once(const char *database,
+                         enum errc (*run)(struct db *db, void *context, struct err *err), void *context,
+                         struct err *err)
 {
     const struct db_driver *driver = NULL;
     __attribute__((cleanup(close_db))) struct db *db = NULL;

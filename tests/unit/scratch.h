@@ -1,6 +1,8 @@
-// A directory of its own for a test that needs files, and a database name in it. Removed with all that is in it.
+// A directory of its own for a test that needs files, and a database name in it. Removed with all that is in
+// it.
 #pragma once
 
+#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <ftw.h>
 #include <unistd.h>
 
 #include <cmocka.h>

@@ -1,4 +1,5 @@
-// The SQLite driver as queries see it: values, rows, transactions and errors. How it opens is in test_sqlite_open.c.
+// The SQLite driver as queries see it: values, rows, transactions and errors. How it opens is in
+// test_sqlite_open.c.
 #include "scratch.h"
 
 #include <sys/wait.h>
@@ -32,9 +33,11 @@ static int setup(void **state)
     scratch_make(&fixture->scratch);
     assert_int_equal(sqlite_driver.open(fixture->scratch.database, true, &fixture->db, &fixture->err), OK);
     begin(fixture);
-    run(fixture, "CREATE TABLE things (id INTEGER PRIMARY KEY, name TEXT UNIQUE, bytes BLOB, size INTEGER) STRICT");
-    run(fixture, "CREATE TABLE parts (thing INTEGER NOT NULL REFERENCES things(id) DEFERRABLE INITIALLY DEFERRED,"
-                 " size INTEGER CHECK (size > 0)) STRICT");
+    run(fixture,
+        "CREATE TABLE things (id INTEGER PRIMARY KEY, name TEXT UNIQUE, bytes BLOB, size INTEGER) STRICT");
+    run(fixture,
+        "CREATE TABLE parts (thing INTEGER NOT NULL REFERENCES things(id) DEFERRABLE INITIALLY DEFERRED,"
+        " size INTEGER CHECK (size > 0)) STRICT");
     commit(fixture);
     begin(fixture);
     *state = fixture;
@@ -64,19 +67,21 @@ static int64_t count_things(struct fixture *fixture)
 
 static void insert(struct fixture *fixture, int64_t id)
 {
-    assert_int_equal(db_run(fixture->db, NULL, &fixture->err, "INSERT INTO things (id) VALUES ($1)", DB_I64(id)), OK);
+    assert_int_equal(
+        db_run(fixture->db, NULL, &fixture->err, "INSERT INTO things (id) VALUES ($1)", DB_I64(id)), OK);
 }
 
 static void values_come_back_as_they_were(void **state)
 {
     struct fixture *fixture = *state;
     const uint8_t bytes[] = {0, 1, 0, 255};
-    assert_int_equal(db_run(fixture->db, NULL, &fixture->err,
-                            "INSERT INTO things (id, name, bytes, size) VALUES (1, $1, $2, $3), (2, $4, $5, $6),"
-                            " (3, $7, $8, $9)",
-                            DB_STR("née"), DB_BYTES(bytes, sizeof(bytes)), DB_I64(INT64_MAX), DB_STR(""),
-                            DB_BYTES("", 0), DB_I64(INT64_MIN), DB_STR(NULL), DB_BYTES(NULL, 0), DB_NIL),
-                     OK);
+    assert_int_equal(
+        db_run(fixture->db, NULL, &fixture->err,
+               "INSERT INTO things (id, name, bytes, size) VALUES (1, $1, $2, $3), (2, $4, $5, $6),"
+               " (3, $7, $8, $9)",
+               DB_STR("née"), DB_BYTES(bytes, sizeof(bytes)), DB_I64(INT64_MAX), DB_STR(""), DB_BYTES("", 0),
+               DB_I64(INT64_MIN), DB_STR(NULL), DB_BYTES(NULL, 0), DB_NIL),
+        OK);
     ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
     DB_ROWS(rows);
     bool has = false;
@@ -116,8 +121,9 @@ static void an_id_comes_back_and_no_id_is_nil(void **state)
 {
     struct fixture *fixture = *state;
     const struct uuid id = uuid_new(&random_system, 1700000000000000);
-    assert_int_equal(db_run(fixture->db, NULL, &fixture->err, "INSERT INTO things (id, bytes) VALUES (1, $1), (2, $2)",
-                            DB_ID(&id), DB_ID(NULL)),
+    assert_int_equal(db_run(fixture->db, NULL, &fixture->err,
+                            "INSERT INTO things (id, bytes) VALUES (1, $1), (2, $2)", DB_ID(&id),
+                            DB_ID(NULL)),
                      OK);
     DB_ROWS(rows);
     bool has = false;
@@ -139,7 +145,8 @@ static void what_was_read_outlives_its_row(void **state)
     {
         DB_ROWS(rows);
         bool has = false;
-        assert_int_equal(db_query(fixture->db, &rows, &fixture->err, "SELECT name FROM things ORDER BY id"), OK);
+        assert_int_equal(db_query(fixture->db, &rows, &fixture->err, "SELECT name FROM things ORDER BY id"),
+                         OK);
         assert_int_equal(db_next(&rows, &has, &fixture->err), OK);
         first = db_text(&rows, 0, &arena);
         assert_int_equal(db_next(&rows, &has, &fixture->err), OK);
@@ -153,8 +160,8 @@ static void a_parameter_may_appear_twice_and_in_any_order(void **state)
     struct fixture *fixture = *state;
     DB_ROWS(rows);
     bool has = false;
-    assert_int_equal(db_query(fixture->db, &rows, &fixture->err, "SELECT $2 - $1, $1, $3 + $2", DB_I64(1), DB_I64(10),
-                              DB_I64(100)),
+    assert_int_equal(db_query(fixture->db, &rows, &fixture->err, "SELECT $2 - $1, $1, $3 + $2", DB_I64(1),
+                              DB_I64(10), DB_I64(100)),
                      OK);
     assert_int_equal(db_next(&rows, &has, &fixture->err), OK);
     assert_int_equal(db_i64(&rows, 0), 9);
@@ -168,7 +175,8 @@ static void a_statement_is_bound_anew_each_time(void **state)
     for (int64_t i = 0; i < 3; i++) {
         DB_ROWS(rows);
         bool has = false;
-        assert_int_equal(db_query(fixture->db, &rows, &fixture->err, "SELECT $1", i == 1 ? DB_NIL : DB_I64(i)), OK);
+        assert_int_equal(
+            db_query(fixture->db, &rows, &fixture->err, "SELECT $1", i == 1 ? DB_NIL : DB_I64(i)), OK);
         assert_int_equal(db_next(&rows, &has, &fixture->err), OK);
         assert_int_equal(db_is_null(&rows, 0), i == 1);
     }
@@ -196,7 +204,8 @@ static void rows_can_be_used_for_a_second_query(void **state)
     DB_ROWS(rows);
     bool has = false;
     for (int64_t i = 1; i <= 2; i++) {
-        assert_int_equal(db_query(fixture->db, &rows, &fixture->err, "SELECT $1 UNION SELECT 7", DB_I64(i)), OK);
+        assert_int_equal(db_query(fixture->db, &rows, &fixture->err, "SELECT $1 UNION SELECT 7", DB_I64(i)),
+                         OK);
         assert_int_equal(db_next(&rows, &has, &fixture->err), OK);
         assert_int_equal(db_i64(&rows, 0), i);
     }
@@ -237,8 +246,10 @@ static void a_repeated_unique_value_or_key_already_exists(void **state)
 {
     struct fixture *fixture = *state;
     run(fixture, "INSERT INTO things (id, name) VALUES (1, 'a')");
-    assert_int_equal(db_run(fixture->db, NULL, &fixture->err, "INSERT INTO things (name) VALUES ('a')"), ERR_EXISTS);
-    assert_int_equal(db_run(fixture->db, NULL, &fixture->err, "INSERT INTO things (id) VALUES (1)"), ERR_EXISTS);
+    assert_int_equal(db_run(fixture->db, NULL, &fixture->err, "INSERT INTO things (name) VALUES ('a')"),
+                     ERR_EXISTS);
+    assert_int_equal(db_run(fixture->db, NULL, &fixture->err, "INSERT INTO things (id) VALUES (1)"),
+                     ERR_EXISTS);
     assert_int_equal(fixture->err.code, ERR_EXISTS);
     run(fixture, "INSERT INTO things (id, name) VALUES (2, 'b')"); // the transaction goes on
     assert_int_equal(count_things(fixture), 2);
@@ -247,9 +258,11 @@ static void a_repeated_unique_value_or_key_already_exists(void **state)
 static void other_failures_are_the_stores(void **state)
 {
     struct fixture *fixture = *state;
-    assert_int_equal(db_run(fixture->db, NULL, &fixture->err, "INSERT INTO parts (thing) VALUES (NULL)"), ERR_STORE);
+    assert_int_equal(db_run(fixture->db, NULL, &fixture->err, "INSERT INTO parts (thing) VALUES (NULL)"),
+                     ERR_STORE);
     assert_int_equal(db_run(fixture->db, NULL, &fixture->err, "INSERT INTO parts VALUES (1, 0)"), ERR_STORE);
-    assert_int_equal(db_run(fixture->db, NULL, &fixture->err, "INSERT INTO things (size) VALUES ('x')"), ERR_STORE);
+    assert_int_equal(db_run(fixture->db, NULL, &fixture->err, "INSERT INTO things (size) VALUES ('x')"),
+                     ERR_STORE);
     assert_int_equal(db_run(fixture->db, NULL, &fixture->err, "SELECT nothing FROM nowhere"), ERR_STORE);
     assert_int_equal(db_run(fixture->db, NULL, &fixture->err, "SELECT \"no such column\""), ERR_STORE);
     assert_non_null(strstr(fixture->err.message, "no such column"));
@@ -259,12 +272,15 @@ static void changed_counts_the_rows_of_this_statement_only(void **state)
 {
     struct fixture *fixture = *state;
     int64_t changed = -1;
-    assert_int_equal(db_run(fixture->db, &changed, &fixture->err, "INSERT INTO things (id) VALUES (1), (2)"), OK);
+    assert_int_equal(db_run(fixture->db, &changed, &fixture->err, "INSERT INTO things (id) VALUES (1), (2)"),
+                     OK);
     assert_int_equal(changed, 2);
-    assert_int_equal(
-        db_run(fixture->db, &changed, &fixture->err, "INSERT INTO things (id) VALUES (1) ON CONFLICT DO NOTHING"), OK);
+    assert_int_equal(db_run(fixture->db, &changed, &fixture->err,
+                            "INSERT INTO things (id) VALUES (1) ON CONFLICT DO NOTHING"),
+                     OK);
     assert_int_equal(changed, 0);
-    assert_int_equal(db_run(fixture->db, &changed, &fixture->err, "UPDATE things SET size = $1", DB_I64(3)), OK);
+    assert_int_equal(db_run(fixture->db, &changed, &fixture->err, "UPDATE things SET size = $1", DB_I64(3)),
+                     OK);
     assert_int_equal(changed, 2);
     assert_int_equal(db_run(fixture->db, &changed, &fixture->err, "SELECT id FROM things"), OK);
     assert_int_equal(changed, 0);
@@ -276,9 +292,9 @@ static void returned_rows_that_nobody_reads_are_written_all_the_same(void **stat
     {
         DB_ROWS(rows);
         bool has = false;
-        assert_int_equal(
-            db_query(fixture->db, &rows, &fixture->err, "INSERT INTO things (id) VALUES (1), (2), (3) RETURNING id"),
-            OK);
+        assert_int_equal(db_query(fixture->db, &rows, &fixture->err,
+                                  "INSERT INTO things (id) VALUES (1), (2), (3) RETURNING id"),
+                         OK);
         assert_int_equal(db_next(&rows, &has, &fixture->err), OK);
         assert_int_equal(db_i64(&rows, 0), 1);
     }
@@ -324,10 +340,12 @@ static void after_a_full_disk_nothing_of_the_transaction_can_be_kept(void **stat
     const struct db_driver *driver = fixture->db->driver;
     insert(fixture, 1);
     run(fixture, "PRAGMA max_page_count = 30");
-    assert_int_equal(db_run(fixture->db, NULL, &fixture->err, "INSERT INTO things (bytes) VALUES (zeroblob(200000))"),
-                     ERR_STORE);
+    assert_int_equal(
+        db_run(fixture->db, NULL, &fixture->err, "INSERT INTO things (bytes) VALUES (zeroblob(200000))"),
+        ERR_STORE);
     assert_string_equal(fixture->err.message, "database: no room is left on the disk");
-    assert_int_equal(db_run(fixture->db, NULL, &fixture->err, "INSERT INTO things (id) VALUES (2)"), ERR_STORE);
+    assert_int_equal(db_run(fixture->db, NULL, &fixture->err, "INSERT INTO things (id) VALUES (2)"),
+                     ERR_STORE);
     assert_int_equal(driver->savepoint(fixture->db, &fixture->err), ERR_STORE);
     assert_int_equal(driver->commit(fixture->db, &fixture->err), ERR_STORE);
     begin(fixture);
@@ -357,22 +375,23 @@ static void a_reader_sees_one_moment_and_cannot_write(void **state)
     begin(fixture);
 }
 
-// Another process: it takes the write lock, says so, keeps it for a moment, commits.
-static void write_in_between(const struct fixture *parent, int told)
+// In another process: takes the write lock, says so, keeps it for a moment, commits.
+static _Noreturn void write_in_between(const char *database, int told)
 {
-    struct fixture child = {0};
-    if (sqlite_driver.open(parent->scratch.database, true, &child.db, &child.err) != OK) {
+    struct db *db = NULL;
+    struct err err = {0};
+    enum errc result = sqlite_driver.open(database, true, &db, &err);
+    if (result == OK) {
+        result = sqlite_driver.begin(db, true, &err);
+    }
+    if (result == OK) {
+        result = db_run(db, NULL, &err, "INSERT INTO things (id) VALUES (7)");
+    }
+    if (result != OK || write(told, "x", 1) != 1) {
         _exit(1);
     }
-    begin(&child);
-    insert(&child, 7);
-    if (write(told, "x", 1) != 1) {
-        _exit(1);
-    }
-    usleep(100000); // the lock's duration, not a wait for something
-    commit(&child);
-    sqlite_driver.close(child.db);
-    _exit(0);
+    usleep(100000); // how long the lock is held; nothing is waited for
+    _exit(sqlite_driver.commit(db, &err) == OK ? 0 : 1);
 }
 
 static void another_process_that_writes_is_waited_for(void **state)
@@ -384,7 +403,7 @@ static void another_process_that_writes_is_waited_for(void **state)
     assert_int_equal(pipe(ends), 0);
     const pid_t child = fork();
     if (child == 0) {
-        write_in_between(fixture, ends[1]);
+        write_in_between(fixture->scratch.database, ends[1]);
     }
     char byte = 0;
     assert_int_equal(read(ends[0], &byte, 1), 1);

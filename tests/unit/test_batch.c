@@ -1,0 +1,224 @@
+// Which jobs share a transaction's fate: run directly, without threads.
+#include "scratch.h"
+
+#include "base/require.h"
+#include "store/batch.h"
+#include "store/driver.h"
+
+struct fixture {
+    struct scratch scratch;
+    struct db *db;
+};
+
+// Inserts `id`, then does what `then` says.
+struct insert {
+    struct store_job job;
+    int64_t id;
+    enum { THEN_OK, THEN_REFUSE, THEN_ORPHAN, THEN_FILL_DISK, THEN_IGNORE_FULL_DISK } then;
+    int64_t seen; // rows there were before
+};
+
+static int64_t count_rows(struct db *db)
+{
+    struct err err = {0};
+    DB_ROWS(rows);
+    bool has = false;
+    assert_int_equal(db_query(db, &rows, &err, "SELECT count(*) FROM things"), OK);
+    assert_int_equal(db_next(&rows, &has, &err), OK);
+    return db_i64(&rows, 0);
+}
+
+static enum errc insert_run(struct store_job *job, struct db *db, struct err *err)
+{
+    struct insert *insert = CONTAINER_OF(job, struct insert, job);
+    insert->seen = count_rows(db);
+    const enum errc result = db_run(db, NULL, err, "INSERT INTO things (id) VALUES ($1)", DB_I64(insert->id));
+    if (result != OK) {
+        return result;
+    }
+    switch (insert->then) {
+    case THEN_OK:
+        return OK;
+    case THEN_REFUSE:
+        return err_set(err, ERR_CONFLICT, "not now");
+    case THEN_ORPHAN: // only the commit notices
+        return db_run(db, NULL, err, "INSERT INTO parts VALUES (99)");
+    case THEN_FILL_DISK:
+        return db_run(db, NULL, err, "INSERT INTO things (bytes) VALUES (zeroblob(200000))");
+    case THEN_IGNORE_FULL_DISK: {
+        const enum errc ignored =
+            db_run(db, NULL, NULL, "INSERT INTO things (bytes) VALUES (zeroblob(200000))");
+        return ignored == ERR_STORE ? OK : ERR_CONFLICT;
+    }
+    }
+    REQUIRE(!"no such case");
+    return OK;
+}
+
+static void add(struct list *jobs, struct insert *insert, int64_t id, int then)
+{
+    *insert = (struct insert){.job = {.lane = STORE_WRITE, .run = insert_run}, .id = id, .then = then};
+    list_append(jobs, &insert->job.task.link);
+}
+
+static int setup(void **state)
+{
+    struct fixture *fixture = calloc(1, sizeof(*fixture));
+    struct err err = {0};
+    scratch_make(&fixture->scratch);
+    assert_int_equal(sqlite_driver.open(fixture->scratch.database, true, &fixture->db, &err), OK);
+    assert_int_equal(sqlite_driver.begin(fixture->db, true, &err), OK);
+    assert_int_equal(sqlite_driver.script(fixture->db,
+                                          "CREATE TABLE things (id INTEGER PRIMARY KEY, bytes BLOB) STRICT;"
+                                          "CREATE TABLE parts (thing INTEGER REFERENCES things(id)"
+                                          " DEFERRABLE INITIALLY DEFERRED) STRICT;",
+                                          &err),
+                     OK);
+    assert_int_equal(sqlite_driver.commit(fixture->db, &err), OK);
+    *state = fixture;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *fixture = *state;
+    sqlite_driver.close(fixture->db);
+    scratch_remove(&fixture->scratch);
+    free(fixture);
+    return 0;
+}
+
+// As another connection sees them: what is committed.
+static int64_t durable_rows(const struct fixture *fixture)
+{
+    struct db *db = NULL;
+    struct err err = {0};
+    assert_int_equal(sqlite_driver.open(fixture->scratch.database, false, &db, &err), OK);
+    assert_int_equal(sqlite_driver.begin(db, false, &err), OK);
+    const int64_t count = count_rows(db);
+    sqlite_driver.rollback(db);
+    sqlite_driver.close(db);
+    return count;
+}
+
+static void limit_disk(const struct fixture *fixture, const char *sql)
+{
+    struct err err = {0};
+    assert_int_equal(sqlite_driver.begin(fixture->db, false, &err), OK);
+    assert_int_equal(db_run(fixture->db, NULL, &err, sql), OK);
+    assert_int_equal(sqlite_driver.commit(fixture->db, &err), OK);
+}
+
+static void a_failing_job_undoes_only_itself(void **state)
+{
+    struct fixture *fixture = *state;
+    struct list jobs;
+    struct insert inserts[5];
+    list_init(&jobs);
+    add(&jobs, &inserts[0], 1, THEN_OK);
+    add(&jobs, &inserts[1], 2, THEN_REFUSE);
+    add(&jobs, &inserts[2], 1, THEN_OK); // is there already
+    add(&jobs, &inserts[3], 2, THEN_OK); // was undone
+    add(&jobs, &inserts[4], 3, THEN_REFUSE);
+    batch_write(fixture->db, &jobs);
+    const enum errc expected[] = {OK, ERR_CONFLICT, ERR_EXISTS, OK, ERR_CONFLICT};
+    for (size_t i = 0; i < COUNT_OF(inserts); i++) {
+        assert_int_equal(inserts[i].job.result, expected[i]);
+    }
+    assert_string_equal(inserts[1].job.err.message, "not now");
+    assert_int_equal(inserts[3].seen, 1);
+    assert_int_equal(durable_rows(fixture), 2);
+}
+
+static void a_failing_job_alone_leaves_nothing(void **state)
+{
+    struct fixture *fixture = *state;
+    struct list jobs;
+    struct insert insert;
+    list_init(&jobs);
+    add(&jobs, &insert, 1, THEN_REFUSE);
+    batch_write(fixture->db, &jobs);
+    assert_int_equal(insert.job.result, ERR_CONFLICT);
+    assert_int_equal(durable_rows(fixture), 0);
+
+    list_init(&jobs);
+    add(&jobs, &insert, 1, THEN_OK);
+    batch_write(fixture->db, &jobs);
+    assert_int_equal(insert.job.result, OK);
+    assert_int_equal(durable_rows(fixture), 1);
+}
+
+// Three jobs, the one in the middle as given: none may be kept, and the next batch is none the worse.
+static void expect_all_lost(struct fixture *fixture, int then, const char *reason)
+{
+    struct list jobs;
+    struct insert inserts[3];
+    list_init(&jobs);
+    add(&jobs, &inserts[0], 1, THEN_OK);
+    add(&jobs, &inserts[1], 2, then);
+    add(&jobs, &inserts[2], 3, THEN_REFUSE);
+    batch_write(fixture->db, &jobs);
+    for (size_t i = 0; i < COUNT_OF(inserts); i++) {
+        assert_int_equal(inserts[i].job.result, ERR_STORE);
+        assert_int_equal(inserts[i].job.err.code, ERR_STORE);
+        assert_non_null(strstr(inserts[i].job.err.message, reason));
+    }
+    assert_int_equal(durable_rows(fixture), 0);
+
+    list_init(&jobs);
+    add(&jobs, &inserts[0], 1, THEN_OK);
+    add(&jobs, &inserts[1], 2, THEN_OK);
+    batch_write(fixture->db, &jobs);
+    assert_int_equal(inserts[0].job.result, OK);
+    assert_int_equal(inserts[1].job.result, OK);
+    assert_int_equal(durable_rows(fixture), 2);
+}
+
+static void a_commit_that_fails_fails_every_job(void **state)
+{
+    expect_all_lost(*state, THEN_ORPHAN, "FOREIGN KEY");
+}
+
+static void a_full_disk_fails_every_job(void **state)
+{
+    limit_disk(*state, "PRAGMA max_page_count = 30");
+    expect_all_lost(*state, THEN_FILL_DISK, "no room is left on the disk");
+}
+
+static void a_job_that_passes_over_a_full_disk_does_not_write_outside_the_transaction(void **state)
+{
+    limit_disk(*state, "PRAGMA max_page_count = 30");
+    expect_all_lost(*state, THEN_IGNORE_FULL_DISK, "an earlier failure has ended the transaction");
+}
+
+static void a_commit_that_fails_for_a_job_alone_is_its_failure(void **state)
+{
+    struct fixture *fixture = *state;
+    const int reasons[] = {THEN_ORPHAN, THEN_FILL_DISK, THEN_IGNORE_FULL_DISK};
+    limit_disk(fixture, "PRAGMA max_page_count = 30");
+    for (size_t i = 0; i < COUNT_OF(reasons); i++) {
+        struct list jobs;
+        struct insert insert;
+        list_init(&jobs);
+        add(&jobs, &insert, 1, reasons[i]);
+        batch_write(fixture->db, &jobs);
+        assert_int_equal(insert.job.result, ERR_STORE);
+        assert_int_equal(insert.job.err.code, ERR_STORE);
+        assert_int_equal(durable_rows(fixture), 0);
+    }
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_failing_job_undoes_only_itself),
+        TEST(a_failing_job_alone_leaves_nothing),
+        TEST(a_commit_that_fails_fails_every_job),
+        TEST(a_full_disk_fails_every_job),
+        TEST(a_job_that_passes_over_a_full_disk_does_not_write_outside_the_transaction),
+        TEST(a_commit_that_fails_for_a_job_alone_is_its_failure),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,156 @@
+// Migrations: whole steps or none, once each, in order, and never backwards.
+#include "scratch.h"
+
+#include <sys/wait.h>
+
+#include "store/driver.h"
+#include "store/migrate.h"
+#include "store/schema.h"
+
+static const char *const steps[] = {
+    "CREATE TABLE a (x INTEGER) STRICT; INSERT INTO a VALUES (1);",
+    "CREATE TABLE b (x INTEGER) STRICT; INSERT INTO b SELECT x + 1 FROM a;",
+    "INSERT INTO b VALUES (3)",
+};
+
+static struct db *opened(void **state)
+{
+    const struct scratch *scratch = *state;
+    struct db *db = NULL;
+    struct err err = {0};
+    assert_int_equal(sqlite_driver.open(scratch->database, true, &db, &err), OK);
+    return db;
+}
+
+static int64_t number(struct db *db, const char *sql)
+{
+    struct err err = {0};
+    int64_t value = 0;
+    assert_int_equal(db->driver->begin(db, false, &err), OK);
+    {
+        DB_ROWS(rows);
+        bool has = false;
+        assert_int_equal(db_query(db, &rows, &err, sql), OK);
+        assert_int_equal(db_next(&rows, &has, &err), OK);
+        value = db_i64(&rows, 0);
+    }
+    db->driver->rollback(db);
+    return value;
+}
+
+static void each_step_is_applied_once_and_in_order(void **state)
+{
+    struct db *db = opened(state);
+    struct err err = {0};
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(migrate_steps(db, steps, 3, &err), OK);
+        assert_int_equal(number(db, "SELECT sum(x) FROM b"), 5);
+        assert_int_equal(number(db, "SELECT max(version) FROM schema_version"), 3);
+    }
+    db->driver->close(db);
+}
+
+static void a_longer_list_goes_on_from_where_it_stood(void **state)
+{
+    struct db *db = opened(state);
+    struct err err = {0};
+    assert_int_equal(migrate_steps(db, steps, 1, &err), OK);
+    assert_int_equal(number(db, "SELECT count(*) FROM a"), 1);
+    assert_int_equal(migrate_steps(db, steps, 3, &err), OK);
+    assert_int_equal(number(db, "SELECT count(*) FROM a"), 1);
+    assert_int_equal(number(db, "SELECT count(*) FROM b"), 2);
+    db->driver->close(db);
+}
+
+static void a_step_that_fails_leaves_nothing_of_itself_and_can_be_repeated(void **state)
+{
+    struct db *db = opened(state);
+    struct err err = {0};
+    const char *const broken[] = {steps[0],
+                                  "CREATE TABLE b (x INTEGER) STRICT; INSERT INTO nowhere VALUES (1);"};
+    assert_int_equal(migrate_steps(db, broken, 2, &err), ERR_STORE);
+    assert_non_null(strstr(err.message, "nowhere"));
+    assert_int_equal(number(db, "SELECT max(version) FROM schema_version"), 1);
+    assert_int_equal(number(db, "SELECT count(*) FROM sqlite_schema WHERE name = 'b'"), 0);
+    db->driver->close(db);
+
+    db = opened(state);
+    assert_int_equal(migrate_steps(db, steps, 3, &err), OK);
+    assert_int_equal(number(db, "SELECT sum(x) FROM b"), 5);
+    db->driver->close(db);
+}
+
+static void a_newer_database_is_refused_and_left_as_it_was(void **state)
+{
+    struct db *db = opened(state);
+    struct err err = {0};
+    assert_int_equal(migrate_steps(db, steps, 3, &err), OK);
+    assert_int_equal(migrate_steps(db, steps, 2, &err), ERR_CONFIG);
+    assert_string_equal(err.message, "the database was made by a newer paymentsd: its schema is version 3, "
+                                     "this program's 2");
+    assert_int_equal(number(db, "SELECT max(version) FROM schema_version"), 3);
+    db->driver->close(db);
+}
+
+static void the_programs_own_steps_are_valid(void **state)
+{
+    struct db *db = opened(state);
+    struct err err = {0};
+    if (migrate(db, &err) != OK) {
+        fail_msg("%s", err.message);
+    }
+    assert_int_equal(number(db, "SELECT max(version) FROM schema_version"), schema_step_count);
+    db->driver->close(db);
+}
+
+// In a process of its own, where a failed assertion would have nowhere to go.
+static _Noreturn void migrate_and_exit(const char *database)
+{
+    struct err err = {0};
+    struct db *db = NULL;
+    enum errc result = sqlite_driver.open(database, true, &db, &err);
+    if (result == OK) {
+        result = migrate_steps(db, steps, 3, &err);
+        sqlite_driver.close(db);
+    }
+    if (result != OK) {
+        fprintf(stderr, "%s\n", err.message);
+    }
+    _exit(result == OK ? 0 : 1);
+}
+
+static void programs_that_start_at_once_take_turns(void **state)
+{
+    const struct scratch *scratch = *state;
+    pid_t children[4];
+    for (size_t i = 0; i < 4; i++) {
+        children[i] = fork();
+        if (children[i] == 0) {
+            migrate_and_exit(scratch->database);
+        }
+    }
+    for (size_t i = 0; i < 4; i++) {
+        int status = -1;
+        assert_int_equal(waitpid(children[i], &status, 0), children[i]);
+        assert_int_equal(status, 0);
+    }
+    struct db *db = opened(state);
+    assert_int_equal(number(db, "SELECT sum(x) FROM b"), 5);
+    assert_int_equal(number(db, "SELECT count(*) FROM schema_version"), 3);
+    db->driver->close(db);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, scratch_setup, scratch_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(each_step_is_applied_once_and_in_order),
+        TEST(a_longer_list_goes_on_from_where_it_stood),
+        TEST(a_step_that_fails_leaves_nothing_of_itself_and_can_be_repeated),
+        TEST(a_newer_database_is_refused_and_left_as_it_was),
+        TEST(the_programs_own_steps_are_valid),
+        TEST(programs_that_start_at_once_take_turns),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
