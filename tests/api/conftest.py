@@ -4,23 +4,38 @@ import os
 import pathlib
 
 import pytest
+import yaml
 
 from support import recording, server as servers
 from support.merchant import Merchant
+from support.openapi import OpenApi
 from support.receiver import Receiver
 from support.sandbox import Sandbox
 from support.server import Server
 from support.stub import StubStripe
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 LOG_LINES_SHOWN = 60
 EXCHANGES_SHOWN = 10
 
 
 @pytest.fixture(scope="session")
+def openapi():
+    """The published description of the API, to which every exchange with the service is held."""
+    path = ROOT / "docs" / "openapi.yaml"
+    if not path.exists():
+        yield None
+        return
+    document = OpenApi(yaml.safe_load(path.read_text()))
+    recording.observers.append(document.check)
+    yield document
+    recording.observers.remove(document.check)
+
+
+@pytest.fixture(scope="session")
 def binary():
     """The program under test: $PAYMENTSD, or what `make` builds."""
-    root = pathlib.Path(__file__).resolve().parents[2]
-    path = pathlib.Path(os.environ.get("PAYMENTSD", root / "build" / "paymentsd")).resolve()
+    path = pathlib.Path(os.environ.get("PAYMENTSD", ROOT / "build" / "paymentsd")).resolve()
     assert path.exists(), f"{path} is not built"
     return path
 
@@ -38,7 +53,7 @@ def sandbox(binary):
 
 
 @pytest.fixture(scope="session")
-def server(binary, sandbox):
+def server(binary, sandbox, openapi):
     """The shared service, whose Stripe is the sandbox. A test that stops it, or needs settings, uses start_server."""
     server = _new_server(binary, sandbox.url, {})
     yield server
@@ -46,7 +61,7 @@ def server(binary, sandbox):
 
 
 @pytest.fixture
-def start_server(binary):
+def start_server(binary, openapi):
     """start_server(stub_stripe.url, patience="1s"): a service for this test alone."""
     started = []
 

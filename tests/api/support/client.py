@@ -3,7 +3,7 @@ import http.client
 import json
 import urllib.parse
 
-from .recording import Exchange, record
+from .recording import Exchange
 from .waiting import scaled
 
 REQUEST_TIMEOUT_S = 60
@@ -53,12 +53,14 @@ class Answer:
 
 
 class Api:
-    """A client with one API key (None: without). `headers` go with every request."""
+    """A client with one API key (None: without). `headers` go with every request; `on_exchange` is called with
+    each exchange."""
 
-    def __init__(self, url, key=None, **headers):
+    def __init__(self, url, key=None, on_exchange=None, **headers):
         parsed = urllib.parse.urlsplit(url)
         self.host, self.port = parsed.hostname, parsed.port
         self.key = key
+        self.on_exchange = on_exchange
         self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
         self.exchanges = []
 
@@ -83,7 +85,8 @@ class Api:
         finally:
             connection.close()
         self.exchanges.append(exchange)
-        record(exchange)
+        if self.on_exchange:
+            self.on_exchange(exchange)
         answer = Answer(exchange)
         assert expect is None or answer.status == expect, f"expected {expect}:\n{answer!r}"
         return answer

@@ -36,7 +36,13 @@ def _shown(body):
     return text if len(text) <= SHOWN_BYTES else text[:SHOWN_BYTES] + "..."
 
 
-def record(exchange):
+def keep(exchange):
+    """Keeps it for the report."""
     of_this_test.append(exchange)
+
+
+def record(exchange):
+    """Keeps it, and has it checked."""
+    keep(exchange)
     for observer in observers:
         observer(exchange)

@@ -8,6 +8,7 @@ import tempfile
 
 from .client import Api
 from .process import Process, environment
+from .recording import keep, record
 from .waiting import scaled, wait_until
 
 SANITIZER_REPORT = re.compile(r"(Address|Thread|Leak|Memory)Sanitizer|runtime error: ")
@@ -93,10 +94,11 @@ class Server:
     def url(self):
         return f"http://127.0.0.1:{self.port}"
 
-    def api(self, key=None, **headers):
+    def api(self, key=None, documented=True, **headers):
+        """A client, whose exchanges are held to the API's description unless `documented` is false."""
         if key is not None:
             self.secrets.add(key)
-        return Api(self.url, key, **headers)
+        return Api(self.url, key, record if documented else keep, **headers)
 
     def environment(self):
         given = {"data_dir": self.data_dir} | self.settings
