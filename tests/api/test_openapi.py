@@ -30,7 +30,7 @@ GOOD = {"id": "0190a6f0-0000-7000-8000-000000000000"}
 
 
 def exchange(method="GET", target="/v1/things/1", status=200, body=None, sent=b"", **headers):
-    headers = {"Content-Type": "application/json", "X-Request-Id": "r"} | headers
+    headers = {"Content_Type": "application/json", "X_Request_Id": "r"} | headers
     text = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items() if value)
     parsed = http.client.parse_headers(io.BytesIO(text.encode() + b"\r\n"))
     return Exchange(method, target, {}, sent, status, parsed, json.dumps(body).encode() if body else b"")
