@@ -1,0 +1,124 @@
+// The frame that each command stands in.
+#include "cli/command.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/require.h"
+#include "base/text.h"
+#include "base/timefmt.h"
+#include "cli/startup.h"
+#include "store/meta.h"
+#include "store/store.h"
+
+void command_end(struct command *command)
+{
+    keyring_wipe(&command->keyring);
+    arena_release(&command->arena);
+}
+
+static void print_help(const struct command_form *form, const struct flag *common, size_t common_count)
+{
+    (void)printf("usage: paymentsd %s%s%s [FLAG...]\n\n", form->name, form->word ? " " : "", form->word ? form->word : "");
+    flags_print_help(form->flags, form->flag_count, stdout);
+    flags_print_help(common, common_count, stdout);
+    (void)printf("\nThe service's settings apply too, by flag or variable, such as --data-dir or PAYMENTS_DATA_DIR;\n"
+                 "paymentsd serve --help lists them. What is not given is asked for where stdin is a terminal.\n");
+}
+
+bool command_begin(struct command *command, const struct command_form *form, int argc, char **argv, int *status)
+{
+    struct err err;
+    bool help = false;
+    const struct flag common[] = {
+        {"--json", NULL, NULL, &command->json, "print JSON, and ask nothing"},
+        {"--help", NULL, NULL, &help, "print this"},
+    };
+    if (flags_take(form->flags, form->flag_count, &argc, argv, &err) != OK ||
+        flags_take(common, COUNT_OF(common), &argc, argv, &err) != OK) {
+        *status = command_misuse("%s", err.message);
+        return false;
+    }
+    if (help) {
+        print_help(form, common, COUNT_OF(common));
+        *status = 0;
+        return false;
+    }
+    int words = 0;
+    if (config_load(&command->config, &command->arena, argc, argv, environ, &command->word, form->word ? 1 : 0, &words,
+                    &err) != OK) {
+        *status = command_fail(&err);
+        return false;
+    }
+    command->ask = !command->json && isatty(STDIN_FILENO);
+    return true;
+}
+
+struct transaction {
+    const struct command *command;
+    enum errc (*run)(struct db *db, void *context, struct err *err);
+    void *context;
+};
+
+static enum errc run_with_right_keys(struct db *db, void *context, struct err *err)
+{
+    const struct transaction *transaction = context;
+    const struct keyring *keyring = &transaction->command->keyring;
+    enum errc e = meta_check_keys(db, keyring->master.id, keyring->pepper_id, err);
+    return e != OK ? e : transaction->run(db, transaction->context, err);
+}
+
+enum errc command_transact(struct command *command, enum errc (*run)(struct db *db, void *context, struct err *err),
+                           void *context, struct err *err)
+{
+    enum errc e = startup_load_keys(&command->config, &command->keyring, err);
+    struct transaction transaction = {.command = command, .run = run, .context = context};
+    return e != OK ? e : store_run_once(command->config.database, run_with_right_keys, &transaction, err);
+}
+
+enum errc command_need_database(const struct command *command, struct err *err)
+{
+    const char *file = startup_database_file(&command->config);
+    if (file != NULL && access(file, F_OK) != 0) {
+        return err_set(err, ERR_CONFIG, "there is no database %s", file);
+    }
+    return OK;
+}
+
+int64_t command_now_us(void)
+{
+    struct timespec now;
+    REQUIRE(clock_gettime(CLOCK_REALTIME, &now) == 0);
+    return (int64_t)now.tv_sec * US_PER_S + now.tv_nsec / 1000;
+}
+
+// A path or a name in the message may hold anything; the line stays one line and moves no cursor.
+static void print_line(const char *message)
+{
+    (void)fputs("paymentsd: ", stderr);
+    for (const char *at = message; *at != '\0'; at++) {
+        unsigned char c = (unsigned char)*at;
+        (void)fputc(c < 0x20 || c == 0x7f ? '?' : c, stderr);
+    }
+    (void)fputc('\n', stderr);
+}
+
+int command_fail(const struct err *err)
+{
+    print_line(err->message);
+    return EXIT_MISTAKE;
+}
+
+int command_misuse(const char *format, ...)
+{
+    char message[ERR_MESSAGE_MAX];
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(message, sizeof message, format, args);
+    va_end(args);
+    print_line(message);
+    return EXIT_USAGE;
+}

@@ -1,0 +1,52 @@
+// What the commands share: reading their words, their one transaction, and how they fail. One thread.
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/arena.h"
+#include "base/config.h"
+#include "base/err.h"
+#include "base/keyring.h"
+#include "cli/flags.h"
+#include "store/db.h"
+
+#define EXIT_MISTAKE 1
+#define EXIT_USAGE 2
+
+// What a command takes beside the settings' flags, --json and --help.
+struct command_form {
+    const char *name;
+    const char *word; // what the help calls its one positional word; NULL: it takes none
+    const struct flag *flags;
+    size_t flag_count;
+};
+
+struct command {
+    struct arena arena;
+    struct config config;
+    struct keyring keyring; // after command_load_keys
+    const char *word;       // the positional word; NULL: none was given
+    bool json;
+    bool ask; // somebody is there to answer questions: a terminal on stdin, and no --json
+};
+#define COMMAND_CLEANUP __attribute__((cleanup(command_end)))
+void command_end(struct command *command);
+
+// Reads argv and the settings. False: the command is over (help was printed, or a mistake said), with *status.
+bool command_begin(struct command *command, const struct command_form *form, int argc, char **argv,
+                   int *status) MUST_CHECK;
+
+// Runs `run` in one write transaction of the migrated database, after checking that it was made with the service's keys,
+// which this loads or, at the first start, makes. Works beside a running service.
+enum errc command_transact(struct command *command, enum errc (*run)(struct db *db, void *context, struct err *err),
+                           void *context, struct err *err) MUST_CHECK;
+
+// For commands that only look: ERR_CONFIG where there is no database yet, instead of making an empty one.
+enum errc command_need_database(const struct command *command, struct err *err) MUST_CHECK;
+
+int64_t command_now_us(void);
+
+// One line on stderr, "paymentsd: ...", whatever the message holds. Answers EXIT_MISTAKE.
+int command_fail(const struct err *err);
+// The same for a command that was called in a wrong way. Answers EXIT_USAGE.
+int command_misuse(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -1,0 +1,74 @@
+// paymentsd createmerchant: a new merchant, without keys.
+#include <stdio.h>
+
+#include "base/json.h"
+#include "base/require.h"
+#include "base/text.h"
+#include "cli/commands.h"
+#include "cli/issue.h"
+#include "cli/prompt.h"
+#include "cli/values.h"
+
+struct job {
+    struct command *command;
+    const char *name;
+    struct merchant merchant;
+};
+
+static enum errc run(struct db *db, void *context, struct err *err)
+{
+    struct job *job = context;
+    return issue_merchant(db, &job->command->keyring, job->name, false, &job->merchant, err);
+}
+
+static enum errc check_name(const char *name, struct err *err)
+{
+    struct uuid id;
+    if (uuid_parse(name, &id)) {
+        return err_set(err, ERR_VALIDATION, "--name must not look like an id");
+    }
+    return value_check_name("--name", name, err);
+}
+
+static void print(struct command *command, const struct merchant *merchant)
+{
+    char id[UUID_TEXT_BYTES];
+    uuid_format(&merchant->id, id);
+    if (!command->json) {
+        (void)printf("merchant \"%s\"\nid  %s\n", merchant->name, id);
+        return;
+    }
+    JSON_CLEANUP struct json_object *answer = json_new_object();
+    json_add_str(answer, "id", id);
+    json_add_str(answer, "name", merchant->name);
+    (void)puts(json_text(&command->arena, answer));
+}
+
+int cmd_createmerchant(int argc, char **argv)
+{
+    COMMAND_CLEANUP struct command command = {0};
+    const char *name = NULL;
+    const struct flag flags[] = {{"--name", "NAME", &name, NULL, "what people call it"}};
+    const struct command_form form = {"createmerchant", NULL, flags, COUNT_OF(flags)};
+    int status;
+    if (!command_begin(&command, &form, argc, argv, &status)) {
+        return status;
+    }
+    if (name == NULL && !command.ask) {
+        return command_misuse("--name is missing: paymentsd createmerchant --name NAME");
+    }
+    struct err err;
+    enum errc e = name != NULL ? OK : prompt_text(&command.arena, "Name of the merchant", NULL, &name, &err);
+    if (e == OK) {
+        e = check_name(name, &err);
+    }
+    struct job job = {.command = &command, .name = name};
+    if (e == OK) {
+        e = command_transact(&command, run, &job, &err);
+    }
+    if (e != OK) {
+        return command_fail(&err);
+    }
+    print(&command, &job.merchant);
+    return 0;
+}

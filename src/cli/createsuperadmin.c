@@ -1,0 +1,79 @@
+// paymentsd createsuperadmin: an admin and a key of every scope.
+#include <stdio.h>
+
+#include "base/require.h"
+#include "cli/commands.h"
+#include "cli/issue.h"
+#include "cli/prompt.h"
+#include "cli/values.h"
+#include "domain/scopes.h"
+
+struct job {
+    struct command *command;
+    const char *name;
+    struct key_wish wish;
+    struct issued_key issued;
+};
+
+static enum errc run(struct db *db, void *context, struct err *err)
+{
+    struct job *job = context;
+    const struct keyring *keyring = &job->command->keyring;
+    enum errc e = issue_merchant(db, keyring, job->name, true, &job->issued.merchant, err);
+    job->issued.merchant_is_new = true;
+    return e != OK ? e : issue_key(db, keyring, &job->command->arena, &job->wish, &job->issued, err);
+}
+
+// What was not given: asked for, or the default.
+static enum errc complete(struct command *command, const char *question, const char *fallback, const char **value,
+                          struct err *err)
+{
+    if (*value != NULL) {
+        return OK;
+    }
+    *value = fallback;
+    return command->ask ? prompt_text(&command->arena, question, fallback, value, err) : OK;
+}
+
+int cmd_createsuperadmin(int argc, char **argv)
+{
+    COMMAND_CLEANUP struct command command = {0};
+    const char *name = NULL;
+    const char *mode = NULL;
+    const char *expires = NULL;
+    const struct flag flags[] = {
+        {"--name", "NAME", &name, NULL, "what people call it (superadmin)"},
+        {"--mode", "test|live", &mode, NULL, "the mode of its key (live)"},
+        {"--expires", "TIME", &expires, NULL, "when its key does: a time, or a duration such as 90d or 12h (never)"},
+    };
+    const struct command_form form = {"createsuperadmin", NULL, flags, COUNT_OF(flags)};
+    int status;
+    if (!command_begin(&command, &form, argc, argv, &status)) {
+        return status;
+    }
+    struct err err;
+    struct job job = {.command = &command, .wish = {.scopes = SCOPE_ALL}};
+    enum errc e = complete(&command, "Name of the admin", "superadmin", &name, &err);
+    if (e == OK) {
+        e = complete(&command, "Mode (test or live)", "live", &mode, &err);
+    }
+    if (e == OK) {
+        e = complete(&command, "Expires (a date, or a duration such as 90d)", "never", &expires, &err);
+    }
+    if (e == OK) {
+        e = value_check_name("--name", name, &err);
+    }
+    if (e == OK) {
+        e = value_parse_mode(mode, &job.wish.livemode, &err);
+    }
+    if (e == OK) {
+        e = value_parse_expiry(expires, command_now_us(), &job.wish.expires_us, &err);
+    }
+    job.name = name;
+    if (e == OK) {
+        e = command_transact(&command, run, &job, &err);
+    }
+    status = e == OK ? issue_print(&command, &job.issued) : command_fail(&err);
+    issued_key_wipe(&job.issued);
+    return status;
+}

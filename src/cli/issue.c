@@ -1,0 +1,154 @@
+// Merchants and keys come into being here and nowhere else. The text of a key leaves on stdout and is kept nowhere.
+#include "cli/issue.h"
+
+#include <json-c/json.h>
+#include <stdio.h>
+
+#include "base/crypto.h"
+#include "base/json.h"
+#include "base/timefmt.h"
+#include "domain/scopes.h"
+#include "store/audit.h"
+
+void issued_key_wipe(struct issued_key *issued)
+{
+    crypto_wipe(issued, sizeof *issued);
+}
+
+enum errc issue_merchant(struct db *db, const struct keyring *keyring, const char *name, bool is_admin,
+                         struct merchant *merchant, struct err *err)
+{
+    int64_t now_us = command_now_us();
+    *merchant = (struct merchant){
+        .id = uuid_new(&random_system, now_us),
+        .name = name,
+        .is_admin = is_admin,
+        .is_active = true,
+        .created_us = now_us,
+        .updated_us = now_us,
+    };
+    enum errc e = merchant_insert(db, merchant, err);
+    if (e != OK) {
+        return e;
+    }
+    ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
+    JSON_CLEANUP struct json_object *metadata = json_new_object();
+    json_add_str(metadata, "name", name);
+    json_add_str(metadata, "role", is_admin ? "admin" : "merchant");
+    const struct audit_entry entry = {
+        .event_type = "merchant.created",
+        .severity = "info",
+        .merchant_id = &merchant->id,
+        .detail = "made on the command line",
+        .metadata_json = json_text(&arena, metadata),
+    };
+    return audit_append(db, keyring->pepper, &entry, now_us, err);
+}
+
+struct json_object *issue_scopes_json(uint32_t scopes)
+{
+    struct json_object *names = json_object_new_array();
+    for (uint32_t bit = 1; bit <= SCOPE_ALL; bit <<= 1) {
+        if (scopes & bit) {
+            (void)json_object_array_add(names, json_object_new_string(scope_name(bit)));
+        }
+    }
+    return names;
+}
+
+static enum errc note_key(struct db *db, const struct keyring *keyring, const struct api_key *key, struct err *err)
+{
+    ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
+    JSON_CLEANUP struct json_object *metadata = json_new_object();
+    char id[UUID_TEXT_BYTES];
+    uuid_format(&key->id, id);
+    json_add_str(metadata, "key_id", id);
+    json_add(metadata, "scopes", issue_scopes_json(key->scopes));
+    json_add_bool(metadata, "livemode", key->livemode);
+    if (key->expires_us != 0) {
+        char expires[TIME_TEXT_BYTES];
+        time_format(key->expires_us, expires);
+        json_add_str(metadata, "expires_at", expires);
+    }
+    const struct audit_entry entry = {
+        .event_type = "key.created",
+        .severity = "info",
+        .merchant_id = &key->merchant_id,
+        .key_prefix = key->prefix,
+        .detail = "made on the command line",
+        .metadata_json = json_text(&arena, metadata),
+    };
+    return audit_append(db, keyring->pepper, &entry, key->created_us, err);
+}
+
+enum errc issue_key(struct db *db, const struct keyring *keyring, struct arena *arena, const struct key_wish *wish,
+                    struct issued_key *issued, struct err *err)
+{
+    int64_t now_us = command_now_us();
+    char prefix[API_KEY_PREFIX_CHARS + 1];
+    api_key_make(&random_system, wish->livemode, issued->text);
+    api_key_prefix(issued->text, prefix);
+    issued->row = (struct api_key){
+        .id = uuid_new(&random_system, now_us),
+        .merchant_id = issued->merchant.id,
+        .prefix = arena_strdup(arena, prefix),
+        .scopes = wish->scopes,
+        .livemode = wish->livemode,
+        .name = wish->name,
+        .expires_us = wish->expires_us,
+        .created_us = now_us,
+    };
+    api_key_hash(keyring->pepper, issued->text, issued->row.hash);
+    enum errc e = api_key_insert(db, &issued->row, err);
+    return e != OK ? e : note_key(db, keyring, &issued->row, err);
+}
+
+static void print_json(struct command *command, const struct issued_key *issued, const char *id,
+                       const char *merchant_id, const char *expires)
+{
+    JSON_CLEANUP struct json_object *answer = json_new_object();
+    json_add_str(answer, "id", id);
+    json_add_str(answer, "key", issued->text);
+    json_add_str(answer, "prefix", issued->row.prefix);
+    json_add(answer, "scopes", issue_scopes_json(issued->row.scopes));
+    json_add_str(answer, "mode", issued->row.livemode ? "live" : "test");
+    json_add_str(answer, "name", issued->row.name);
+    json_add_str(answer, "expires_at", expires);
+    json_add_str(answer, "merchant_id", merchant_id);
+    (void)puts(json_text(&command->arena, answer));
+}
+
+static void print_text(struct command *command, const struct issued_key *issued, const char *id,
+                       const char *merchant_id, const char *expires)
+{
+    const struct merchant *merchant = &issued->merchant;
+    (void)printf("API key (%s mode) of the %s%s \"%s\":\n\n    %s\n\n", issued->row.livemode ? "live" : "test",
+                 issued->merchant_is_new ? "new " : "", merchant->is_admin ? "admin" : "merchant", merchant->name,
+                 issued->text);
+    (void)printf("Keep it now: it is shown only this once and cannot be had again.\n\n");
+    (void)printf("id        %s\nmerchant  %s\nscopes    %s\nexpires   %s\n", id, merchant_id,
+                 scopes_format(&command->arena, issued->row.scopes), expires ? expires : "never");
+    if (issued->row.name != NULL) {
+        (void)printf("name      %s\n", issued->row.name);
+    }
+}
+
+int issue_print(struct command *command, const struct issued_key *issued)
+{
+    char id[UUID_TEXT_BYTES];
+    char merchant_id[UUID_TEXT_BYTES];
+    char expires[TIME_TEXT_BYTES];
+    uuid_format(&issued->row.id, id);
+    uuid_format(&issued->merchant.id, merchant_id);
+    if (issued->row.expires_us != 0) {
+        time_format(issued->row.expires_us, expires);
+    }
+    (command->json ? print_json : print_text)(command, issued, id, merchant_id,
+                                              issued->row.expires_us != 0 ? expires : NULL);
+    if (fflush(stdout) != 0) {
+        struct err err;
+        (void)err_set(&err, ERR_IO, "the key was made but could not be shown: revokeapikey %s, and make another", id);
+        return command_fail(&err);
+    }
+    return 0;
+}

@@ -1,0 +1,64 @@
+// The one program: its table of commands, and the dispatch. Everything else is in the command's own file.
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/require.h"
+#include "base/text.h"
+#include "cli/command.h"
+#include "cli/commands.h"
+
+static const struct {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *help;
+} commands[] = {
+    {"createsuperadmin", cmd_createsuperadmin, "make an admin and its key, and show the key once"},
+    {"createmerchant", cmd_createmerchant, "make a merchant"},
+    {"createapikey", cmd_createapikey, "make a merchant's API key and show it once"},
+    {"migrate", cmd_migrate, "bring the database to this version of the program"},
+    {"version", cmd_version, "print the version"},
+};
+
+static void print_help(FILE *out)
+{
+    (void)fprintf(out, "usage: paymentsd COMMAND [FLAG...]\n\n");
+    for (size_t i = 0; i < COUNT_OF(commands); i++) {
+        (void)fprintf(out, "  %-18s%s\n", commands[i].name, commands[i].help);
+    }
+    (void)fprintf(out, "\npaymentsd COMMAND --help says more.\n");
+}
+
+static int dispatch(int argc, char **argv)
+{
+    if (argc < 2) {
+        print_help(stderr);
+        return EXIT_USAGE;
+    }
+    for (size_t i = 0; i < COUNT_OF(commands); i++) {
+        if (text_equal(argv[1], commands[i].name)) {
+            return commands[i].run(argc - 2, argv + 2);
+        }
+    }
+    if (text_equal(argv[1], "help") || text_equal(argv[1], "--help") || text_equal(argv[1], "-h")) {
+        print_help(stdout);
+        return 0;
+    }
+    (void)command_misuse("there is no command \"%.60s\"", argv[1]);
+    print_help(stderr);
+    return EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    // Whatever a command makes (database, log, keys, backup) is the service's alone.
+    (void)umask(0077);
+    int status = dispatch(argc, argv);
+    if (fflush(stdout) != 0 && status == 0) {
+        struct err err;
+        (void)err_set(&err, ERR_IO, "cannot write the output: %s", strerror(errno));
+        return command_fail(&err);
+    }
+    return status;
+}

@@ -1,0 +1,34 @@
+// Plain line input; the terminal does the editing.
+#include "cli/prompt.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+
+#define LINE_BYTES_MAX 1024
+
+enum errc prompt_text(struct arena *arena, const char *question, const char *fallback, const char **answer,
+                      struct err *err)
+{
+    char line[LINE_BYTES_MAX];
+    for (;;) {
+        if (fallback != NULL) {
+            (void)fprintf(stderr, "%s [%s]: ", question, fallback);
+        } else {
+            (void)fprintf(stderr, "%s: ", question);
+        }
+        if (fgets(line, sizeof line, stdin) == NULL) {
+            (void)fputc('\n', stderr); // leaves the line of the question
+            return err_set(err, ERR_VALIDATION, "the input ended: nothing was done");
+        }
+        if (strchr(line, '\n') == NULL && !feof(stdin)) {
+            return err_set(err, ERR_VALIDATION, "the answer is too long: nothing was done");
+        }
+        const char *text = text_trim(arena, line);
+        if (*text != '\0' || fallback != NULL) {
+            *answer = *text != '\0' ? text : fallback;
+            return OK;
+        }
+    }
+}

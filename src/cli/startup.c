@@ -1,0 +1,53 @@
+// Invariant: keys are made before the database that needs them, never after. Before threads start.
+#include "cli/startup.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/text.h"
+
+#define SQLITE_PREFIX "sqlite:"
+
+const char *startup_database_file(const struct config *config)
+{
+    return text_starts_with(config->database, SQLITE_PREFIX) ? config->database + strlen(SQLITE_PREFIX) : NULL;
+}
+
+static void close_descriptor(int *descriptor)
+{
+    if (*descriptor >= 0) {
+        (void)close(*descriptor);
+    }
+}
+
+// Whether the file is a database already. An empty one, or something else by mistake, is not: opening it will tell.
+static bool holds_database(const char *path)
+{
+    static const char magic[16] = "SQLite format 3"; // its NUL is the 16th byte
+    char start[sizeof magic];
+    __attribute__((cleanup(close_descriptor))) int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    return descriptor >= 0 && read(descriptor, start, sizeof start) == (ssize_t)sizeof start &&
+           memcmp(start, magic, sizeof magic) == 0;
+}
+
+enum errc startup_load_keys(const struct config *config, struct keyring *keyring, struct err *err)
+{
+    const char *file = startup_database_file(config);
+    bool first_start = file != NULL && !holds_database(file);
+    if (first_start) {
+        enum errc e = file_make_directory(config->data_dir, err);
+        if (e != OK) {
+            return e;
+        }
+    }
+    enum errc e = keyring_load(keyring, config->master_key_file, config->pepper_file, first_start, err);
+    bool lost = access(config->master_key_file, F_OK) != 0 || access(config->pepper_file, F_OK) != 0;
+    if (e != OK && file != NULL && !first_start && lost) {
+        char message[ERR_MESSAGE_MAX];
+        memcpy(message, err->message, sizeof message);
+        return err_set(err, e, "%s: put back the one that the database was made with", message);
+    }
+    return e;
+}

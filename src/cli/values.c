@@ -1,0 +1,85 @@
+// Reading what operators write. Pure.
+#include "cli/values.h"
+
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/require.h"
+#include "base/text.h"
+#include "base/timefmt.h"
+
+#define NAME_BYTES_MAX 100
+#define LASTING_S_MAX (INT64_C(100) * 366 * 86400) // a hundred years; "never" says more
+
+enum errc value_check_name(const char *flag, const char *text, struct err *err)
+{
+    size_t bytes = strlen(text);
+    if (bytes == 0 || bytes > NAME_BYTES_MAX) {
+        return err_set(err, ERR_VALIDATION, "%s must have 1 to %d bytes", flag, NAME_BYTES_MAX);
+    }
+    bool clean = text_is_utf8(text, bytes);
+    for (size_t i = 0; i < bytes; i++) {
+        clean = clean && (unsigned char)text[i] >= 0x20 && text[i] != 0x7f;
+    }
+    return clean ? OK : err_set(err, ERR_VALIDATION, "%s must be UTF-8 without control characters", flag);
+}
+
+enum errc value_parse_mode(const char *text, bool *livemode, struct err *err)
+{
+    if (!text_equal(text, "live") && !text_equal(text, "test")) {
+        return err_set(err, ERR_VALIDATION, "--mode must be test or live, not \"%.40s\"", text);
+    }
+    *livemode = text_equal(text, "live");
+    return OK;
+}
+
+// "90d" and the like. False: it has not that form.
+static bool parse_lasting(const char *text, int64_t *lasting_s)
+{
+    static const struct {
+        char unit;
+        int64_t seconds;
+    } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
+    size_t digits = strspn(text, "0123456789");
+    if (digits == 0 || digits > 12 || strlen(text) != digits + 1) {
+        return false;
+    }
+    ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
+    int64_t number;
+    if (text_to_i64(arena_strndup(&arena, text, digits), &number, NULL) != OK) {
+        return false;
+    }
+    for (size_t i = 0; i < COUNT_OF(units); i++) {
+        if (units[i].unit == text[digits]) {
+            *lasting_s = number * units[i].seconds;
+            return true;
+        }
+    }
+    return false;
+}
+
+enum errc value_parse_expiry(const char *text, int64_t now_us, int64_t *expires_us, struct err *err)
+{
+    int64_t lasting_s;
+    int64_t at_us;
+    if (text_equal(text, "never")) {
+        *expires_us = 0;
+        return OK;
+    }
+    if (parse_lasting(text, &lasting_s)) {
+        if (lasting_s > LASTING_S_MAX) {
+            return err_set(err, ERR_VALIDATION, "--expires %.40s is more than a hundred years: leave it out", text);
+        }
+        at_us = now_us + lasting_s * US_PER_S;
+    } else if (time_parse(text, &at_us, NULL) != OK) {
+        return err_set(err, ERR_VALIDATION,
+                       "--expires must be a time (2030-01-31, 2030-01-31T12:00:00Z) or a duration (90d, 12h),"
+                       " not \"%.40s\"",
+                       text);
+    }
+    if (at_us <= now_us) {
+        return err_set(err, ERR_VALIDATION, "--expires %.40s is not in the future", text);
+    }
+    *expires_us = at_us;
+    return OK;
+}
