@@ -165,14 +165,11 @@ static enum MHD_Result exchange_head(struct exchange *exchange, const char *meth
     if (!exchange->response && framing->content_bytes > base->body_bytes_max) {
         ask_too_large(exchange);
     }
-    if (!exchange->response) {
-        return MHD_YES;
-    }
     bool cannot_wait = framing->expects_continue || framing->content_bytes > DISCARD_BYTES_MAX;
-    if (framing->has_body && !cannot_wait) {
-        return MHD_YES;
+    if (exchange->response && framing->has_body && cannot_wait) {
+        return exchange_send(exchange, true);
     }
-    return exchange_send(exchange, framing->has_body);
+    return MHD_YES; // also with an answer and no body: MHD closes the connection after whatever is queued here
 }
 
 static enum MHD_Result exchange_body(struct exchange *exchange, const char *data, size_t bytes)

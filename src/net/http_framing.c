@@ -15,12 +15,27 @@ struct head {
     int transfer_encodings;
     int hosts;
     bool bad_name;
+    bool bad_value;
 };
 
-static enum MHD_Result head_visit(void *cls, enum MHD_ValueKind kind, const char *name, const char *value)
+// No control characters (but tabs); a NUL would end the text early.
+static bool is_plain(const char *value, size_t bytes)
+{
+    for (const char *c = value; c < value + bytes; c++) {
+        if (((unsigned char)*c < ' ' && *c != '\t') || *c == 0x7f) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static enum MHD_Result head_visit(void *cls, enum MHD_ValueKind kind, const char *name, size_t name_bytes,
+                                  const char *value, size_t value_bytes)
 {
     (void)kind;
+    (void)name_bytes;
     struct head *head = cls;
+    head->bad_value |= value && !is_plain(value, value_bytes);
     if (text_equal_nocase(name, "Content-Length")) {
         head->content_length = value ? value : "";
         head->content_lengths++;
@@ -39,11 +54,14 @@ static enum MHD_Result head_visit(void *cls, enum MHD_ValueKind kind, const char
 const char *framing_read(struct MHD_Connection *mhd, const char *version, struct framing *framing)
 {
     struct head head = {0};
-    MHD_get_connection_values(mhd, MHD_HEADER_KIND, head_visit, &head);
+    MHD_get_connection_values_n(mhd, MHD_HEADER_KIND, head_visit, &head);
     *framing = (struct framing){.chunked = head.transfer_encodings > 0};
     bool version_1_1 = text_equal(version, "HTTP/1.1");
     if (head.bad_name) {
         return "a header's name holds white space";
+    }
+    if (head.bad_value) {
+        return "a header's value holds a control character";
     }
     if (head.hosts > 1 || (version_1_1 && head.hosts == 0)) {
         return "exactly one Host header is needed";
