@@ -1,5 +1,6 @@
-// json_parse: a tree within its promises (depth, no NUL inside a string), and writing it is a fixed point: the text
-// parses again and is written again byte for byte, so nothing changes meaning on its way through the service.
+// json_parse: a tree within its promises (depth, no NUL inside a string), and writing it is a fixed point:
+// the text parses again and is written again byte for byte, so nothing changes meaning on its way through the
+// service.
 #include "base/json.h"
 
 #include "fuzz.h"

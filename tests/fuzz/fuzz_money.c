@@ -1,5 +1,6 @@
-// money_parse: the first byte chooses the currency, the rest is the text. What is accepted must, without its idle
-// zeros, be the very text that money_format writes, and survive the way to Stripe's minor units and back.
+// money_parse: the first byte chooses the currency, the rest is the text. What is accepted must, without its
+// idle zeros, be the very text that money_format writes, and survive the way to Stripe's minor units and
+// back.
 #include "domain/money.h"
 
 #include "fuzz.h"
