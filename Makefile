@@ -52,8 +52,8 @@ scopes = $(call flag,SCOPES,--scopes)
 mode = $(call flag,MODE,--mode)
 expires = $(call flag,EXPIRES,--expires)
 
-createsuperadmin: ## make an admin key (NAME, EXPIRES)
-	$(command) $(name) $(expires)
+createsuperadmin: ## make an admin and its key, and show the key once (NAME, MODE, EXPIRES)
+	$(command) $(name) $(mode) $(expires)
 
 createmerchant: ## make a merchant (NAME)
 	$(command) $(name)
