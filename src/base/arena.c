@@ -80,6 +80,7 @@ void *arena_memdup(struct arena *arena, const void *data, size_t bytes)
 
 char *arena_printf(struct arena *arena, const char *format, ...)
 {
+    REQUIRE(format != NULL);
     va_list args;
     va_start(args, format);
     va_list again;

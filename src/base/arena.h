@@ -10,7 +10,7 @@ struct arena {
     struct arena_block *blocks;
 };
 
-// An empty arena holds no memory; its first allocation makes a block of 1 kB (larger ones double up to 64 kB).
+// An empty arena holds no memory; its first allocation makes a block of 1 kB (later ones double, to 64 kB).
 #define ARENA_EMPTY ((struct arena){0})
 
 // Zeroed memory aligned for any type. Never NULL. bytes may be 0.

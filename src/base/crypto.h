@@ -1,5 +1,5 @@
-// Every cryptographic primitive the service uses, OpenSSL's all but the CRC. Failure of OpenSSL itself aborts.
-// Callable from any thread.
+// Every cryptographic primitive the service uses, OpenSSL's all but the CRC. Failure of OpenSSL itself
+// aborts. Callable from any thread.
 #pragma once
 
 #include <stdbool.h>
@@ -32,7 +32,7 @@ void crypto_wipe(void *data, size_t bytes);
 // CRC-32 (IEEE 802.3, reflected, as zlib's).
 uint32_t crypto_crc32(const void *data, size_t bytes);
 
-// A key that seals: 32 bytes and the id stored with every ciphertext (the first 8 bytes of the key's SHA-256).
+// A key that seals: 32 bytes, and the id stored with every ciphertext (first 8 bytes of the key's SHA-256).
 struct seal_key {
     uint8_t bytes[SEAL_KEY_BYTES];
     uint8_t id[8];
@@ -46,8 +46,9 @@ struct sealed {
     const uint8_t *data;
     size_t bytes;
 };
-struct sealed seal(const struct seal_key *key, struct arena *arena, const char *context, const void *plain, size_t plain_bytes);
+struct sealed seal(const struct seal_key *key, struct arena *arena, const char *context, const void *plain,
+                   size_t plain_bytes);
 
 // Opens into the arena with a NUL behind. ERR_CRYPTO: another key (says so), another context, or damaged.
-enum errc seal_open(const struct seal_key *key, struct arena *arena, const char *context, struct sealed sealed,
-                    char **plain, size_t *plain_bytes, struct err *err) MUST_CHECK;
+enum errc seal_open(const struct seal_key *key, struct arena *arena, const char *context,
+                    struct sealed sealed, char **plain, size_t *plain_bytes, struct err *err) MUST_CHECK;

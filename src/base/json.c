@@ -201,18 +201,18 @@ void json_add_str(struct json_object *object, const char *name, const char *text
     json_add(object, name, value);
 }
 
-void json_add_i64(struct json_object *object, const char *name, int64_t number)
+void json_add_i64(struct json_object *object, const char *name, int64_t value)
 {
-    struct json_object *value = json_object_new_int64(number);
-    REQUIRE(value != NULL);
-    json_add(object, name, value);
+    struct json_object *number = json_object_new_int64(value);
+    REQUIRE(number != NULL);
+    json_add(object, name, number);
 }
 
-void json_add_bool(struct json_object *object, const char *name, bool truth)
+void json_add_bool(struct json_object *object, const char *name, bool value)
 {
-    struct json_object *value = json_object_new_boolean(truth);
-    REQUIRE(value != NULL);
-    json_add(object, name, value);
+    struct json_object *truth = json_object_new_boolean(value);
+    REQUIRE(truth != NULL);
+    json_add(object, name, truth);
 }
 
 char *json_text(struct arena *arena, struct json_object *value)

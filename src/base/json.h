@@ -16,13 +16,15 @@ void json_release(struct json_object **value); // drops the reference, sets NULL
 #define JSON_DEPTH_MAX 32
 
 // Parses the whole text: strict RFC 8259, UTF-8, depth at most JSON_DEPTH_MAX, no repeated name within an
-// object, no \u0000 within a string. ERR_BAD_REQUEST with a sentence (which name, at which byte). The caller releases.
+// object, no \u0000 within a string. ERR_BAD_REQUEST with a sentence (which name, at which byte). The
+// caller releases.
 enum errc json_parse(const char *text, size_t bytes, struct json_object **value, struct err *err) MUST_CHECK;
 
-// Reading what is not ours (a provider's answer): a member of the wrong type reads as absent. NULL-safe on `object`.
+// Reading what is not ours (a provider's answer): a member of the wrong type reads as absent. NULL-safe on
+// `object`.
 struct json_object *json_get(struct json_object *object, const char *name); // NULL if absent or null
 const char *json_get_str(struct json_object *object, const char *name);     // NULL if absent; owned by object
-int64_t json_get_i64(struct json_object *object, const char *name, int64_t absent); // integers only, no doubles
+int64_t json_get_i64(struct json_object *object, const char *name, int64_t absent); // no doubles
 bool json_get_bool(struct json_object *object, const char *name, bool absent);
 
 // A number exactly as its text stood ("10.00"), or NULL for anything but a number. An integer beyond 64 bits
@@ -31,10 +33,11 @@ const char *json_number_text(struct arena *arena, struct json_object *value);
 
 // Building answers; members keep the order of adding.
 struct json_object *json_new_object(void);
-void json_add_str(struct json_object *object, const char *name, const char *text); // NULL adds null
+// `text` NULL adds null. json_add takes the reference to `value`, of which NULL is JSON's null.
+void json_add_str(struct json_object *object, const char *name, const char *text);
 void json_add_i64(struct json_object *object, const char *name, int64_t value);
 void json_add_bool(struct json_object *object, const char *name, bool value);
-void json_add(struct json_object *object, const char *name, struct json_object *value); // takes value; NULL adds null
+void json_add(struct json_object *object, const char *name, struct json_object *value);
 
 // Compact text, slashes unescaped, in the arena.
 char *json_text(struct arena *arena, struct json_object *value);

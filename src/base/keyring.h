@@ -1,5 +1,5 @@
-// The service's own two secrets: the master key that seals what the database keeps, and the pepper that API keys are
-// hashed and the audit chain is keyed with. They live in files beside the database, never in it.
+// The service's own two secrets: the master key that seals what the database keeps, and the pepper that API
+// keys are hashed and the audit chain is keyed with. They live in files beside the database, never in it.
 #pragma once
 
 #include <stdbool.h>
@@ -13,7 +13,9 @@ struct keyring {
     uint8_t pepper_id[8]; // first 8 bytes of its SHA-256
 };
 
-// Reads both files (32 bytes as base64 or 64 hex digits). Where create is true, a missing one is made: 0600, fsynced,
-// with its directory. ERR_CONFIG with one plain line: missing, unreadable, malformed, or readable by others.
-enum errc keyring_load(struct keyring *keyring, const char *master_key_file, const char *pepper_file, bool create, struct err *err) MUST_CHECK;
+// Reads both files (32 bytes as base64 or 64 hex digits). Where create is true, a missing one is made: 0600,
+// fsynced, with its directory. ERR_CONFIG with one plain line: missing, unreadable, malformed, or readable by
+// others.
+enum errc keyring_load(struct keyring *keyring, const char *master_key_file, const char *pepper_file,
+                       bool create, struct err *err) MUST_CHECK;
 void keyring_wipe(struct keyring *keyring);

@@ -9,10 +9,10 @@ struct list {
     struct list *prev;
 };
 
-#define CONTAINER_OF(node, type, member) ((type *)((char *)(node) - offsetof(type, member)))
+#define CONTAINER_OF(node, type, member) ((type *)((char *)(node)-offsetof(type, member)))
 
-#define LIST_EACH_SAFE(head, node, after)                                                          \
-    for (struct list *node = (head)->next, *after = node->next; node != (head);                    \
+#define LIST_EACH_SAFE(head, node, after)                                                                    \
+    for (struct list *node = (head)->next, *after = node->next; node != (head);                              \
          node = after, after = node->next)
 
 static inline void list_init(struct list *head)

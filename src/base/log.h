@@ -25,6 +25,6 @@ static inline struct log_field log_str(const char *name, const char *text)
 void log_set_level(enum log_level level);
 void log_write(enum log_level level, const char *message, const struct log_field *fields, size_t count);
 
-#define LOG(level, message, ...)                                                                   \
-    log_write((level), (message), (const struct log_field[]){__VA_ARGS__},                         \
+#define LOG(level, message, ...)                                                                             \
+    log_write((level), (message), (const struct log_field[]){__VA_ARGS__},                                   \
               sizeof((const struct log_field[]){__VA_ARGS__}) / sizeof(struct log_field))

@@ -3,8 +3,7 @@
 
 #include <stddef.h>
 
-#define REQUIRE(condition) \
-    ((condition) ? (void)0 : require_failed(#condition, __FILE__, __LINE__))
+#define REQUIRE(condition) ((condition) ? (void)0 : require_failed(#condition, __FILE__, __LINE__))
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 

@@ -1,5 +1,6 @@
 // An intrusive hash table keyed by bytes (ids, addresses). SipHash-like keyed hashing, so that outsiders
-// cannot aim at one bucket. Not thread-safe. It owns neither keys nor nodes: the node's owner keeps the key alive.
+// cannot aim at one bucket. Not thread-safe. It owns neither keys nor nodes: the
+// node's owner keeps the key alive.
 #pragma once
 
 #include <stddef.h>

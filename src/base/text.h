@@ -16,7 +16,7 @@ bool text_ends_with(const char *text, const char *suffix);
 // Whether text is well-formed UTF-8 (RFC 3629).
 bool text_is_utf8(const char *text, size_t bytes);
 
-// The UTF-8 character that text begins with: its length in bytes (1 to 4), or 0 where bytes is 0 or it is malformed.
+// The UTF-8 character that text begins with: its length in bytes (1 to 4); 0 where it is malformed or cut.
 size_t text_utf8_next(const char *text, size_t bytes, uint32_t *code_point);
 
 // How much of well-formed text fits into bytes_max without cutting a character in half.
@@ -39,4 +39,5 @@ void text_hex(const void *data, size_t bytes, char *out);
 char *text_base64(struct arena *arena, const void *data, size_t bytes);
 
 // Decodes standard base64 with padding into at most out_max bytes; ERR_VALIDATION when malformed or too long.
-enum errc text_base64_decode(const char *text, void *out, size_t out_max, size_t *out_bytes, struct err *err) MUST_CHECK;
+enum errc text_base64_decode(const char *text, void *out, size_t out_max, size_t *out_bytes,
+                             struct err *err) MUST_CHECK;

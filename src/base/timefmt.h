@@ -10,8 +10,8 @@
 // "2025-01-01T12:00:00.123456Z"; the fraction is left out where it is zero.
 void time_format(int64_t time_us, char out[TIME_TEXT_BYTES]);
 
-// RFC 3339 with `Z` or a numeric offset and an optional fraction of up to 9 digits; also a date alone (midnight
-// UTC). Years 1970 to 9999. ERR_VALIDATION with a sentence that says the expected form.
+// RFC 3339 with `Z` or a numeric offset and an optional fraction of up to 9 digits; also a date alone
+// (midnight UTC). Years 1970 to 9999. ERR_VALIDATION with a sentence that says the expected form.
 enum errc time_parse(const char *text, int64_t *time_us, struct err *err) MUST_CHECK;
 
 #define US_PER_MS INT64_C(1000)

@@ -177,21 +177,19 @@ static void durations_have_units_and_plain_numbers_are_seconds(void **state)
         assert_loads(&loaded, WORDS("--patience", durations[i].text), WORDS());
         assert_int_equal(loaded.config.patience_ms, durations[i].ms);
     }
-    static const char *const malformed[] = {
-        "s",
-        "ms",
-        "-1s",
-        "+1s",
-        "1.5s",
-        "1 s",
-        "1S",
-        "1d",
-        "1h30m",
-        "0x1s",
-        "9223372036854775807h",
-        "9223372036854775808",
-        "99999999999999999999999s",
-    };
+    static const char *const malformed[] = {"s",
+                                            "ms",
+                                            "-1s",
+                                            "+1s",
+                                            "1.5s",
+                                            "1 s",
+                                            "1S",
+                                            "1d",
+                                            "1h30m",
+                                            "0x1s",
+                                            "9223372036854775807h",
+                                            "9223372036854775808",
+                                            "99999999999999999999999s"};
     for (size_t i = 0; i < COUNT_OF(malformed); i++) {
         LOADED_CLEANUP struct loaded loaded;
         assert_int_equal(load(&loaded, WORDS("--patience", malformed[i]), WORDS()), ERR_CONFIG);

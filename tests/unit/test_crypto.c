@@ -24,28 +24,28 @@ static void assert_hex(const uint8_t digest[SHA256_BYTES], const char *hex)
 // RFC 4231 sections 4.2 to 4.8; 4.6 states a truncated code, so the whole one begins with it.
 static const struct {
     size_t key_bytes;
-    const char *key; // NULL: the byte below, repeated
-    uint8_t key_byte;
+    const char *key; // NULL: key_byte, repeated
     size_t data_bytes;
-    const char *data; // NULL: the byte below, repeated
-    uint8_t data_byte;
+    const char *data; // NULL: data_byte, repeated
     const char *hex;
+    uint8_t key_byte;
+    uint8_t data_byte;
 } hmac_vectors[] = {
-    {20, NULL, 0x0b, 8, "Hi There", 0, "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"},
-    {4, "Jefe", 0, 28, "what do ya want for nothing?", 0,
-     "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"},
-    {20, NULL, 0xaa, 50, NULL, 0xdd, "773ea91e36800e46854db8ebd09181a72959098b3ef8c122d9635514ced565fe"},
+    {20, NULL, 8, "Hi There", "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7", 0x0b, 0},
+    {4, "Jefe", 28, "what do ya want for nothing?",
+     "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843", 0, 0},
+    {20, NULL, 50, NULL, "773ea91e36800e46854db8ebd09181a72959098b3ef8c122d9635514ced565fe", 0xaa, 0xdd},
     {25,
      "\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19",
-     0, 50, NULL, 0xcd, "82558a389a443c0ea4cc819899f2083a85f0faa3e578f8077a2e3ff46729665b"},
-    {20, NULL, 0x0c, 20, "Test With Truncation", 0,
-     "a3b6167473100ee06e0c796c2955552bfa6f7c0a6a8aef8b93f860aab0cd20c5"},
-    {131, NULL, 0xaa, 54, "Test Using Larger Than Block-Size Key - Hash Key First", 0,
-     "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"},
-    {131, NULL, 0xaa, 152,
+     50, NULL, "82558a389a443c0ea4cc819899f2083a85f0faa3e578f8077a2e3ff46729665b", 0, 0xcd},
+    {20, NULL, 20, "Test With Truncation", "a3b6167473100ee06e0c796c2955552bfa6f7c0a6a8aef8b93f860aab0cd20c5",
+     0x0c, 0},
+    {131, NULL, 54, "Test Using Larger Than Block-Size Key - Hash Key First",
+     "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54", 0xaa, 0},
+    {131, NULL, 152,
      "This is a test using a larger than block-size key and a larger than block-size data. "
      "The key needs to be hashed before being used by the HMAC algorithm.",
-     0, "9b09ffa71b942fcb27635fbcd5b0e944bfdc63644f0713938a7f51535c3a35e2"},
+     "9b09ffa71b942fcb27635fbcd5b0e944bfdc63644f0713938a7f51535c3a35e2", 0xaa, 0},
 };
 
 static void assert_hmac_vectors(void)

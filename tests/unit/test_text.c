@@ -40,21 +40,19 @@ static void prefixes_and_suffixes_are_seen(void **state)
 static void well_formed_utf8_is_taken(void **state)
 {
     (void)state;
-    static const char *const texts[] = {
-        "",
-        "a",
-        "\x7f",
-        "\xc2\x80",
-        "\xdf\xbf",
-        "\xe0\xa0\x80",
-        "\xed\x9f\xbf",
-        "\xee\x80\x80",
-        "\xef\xbf\xbf",
-        "\xf0\x90\x80\x80",
-        "\xf4\x8f\xbf\xbf",
-        "seven77\xc3\xa9",
-        "plain text of more than eight \xe2\x82\xac bytes",
-    };
+    static const char *const texts[] = {"",
+                                        "a",
+                                        "\x7f",
+                                        "\xc2\x80",
+                                        "\xdf\xbf",
+                                        "\xe0\xa0\x80",
+                                        "\xed\x9f\xbf",
+                                        "\xee\x80\x80",
+                                        "\xef\xbf\xbf",
+                                        "\xf0\x90\x80\x80",
+                                        "\xf4\x8f\xbf\xbf",
+                                        "seven77\xc3\xa9",
+                                        "plain text of more than eight \xe2\x82\xac bytes"};
     for (size_t i = 0; i < COUNT_OF(texts); i++) {
         assert_true(text_is_utf8(texts[i], strlen(texts[i])));
     }
@@ -64,27 +62,25 @@ static void well_formed_utf8_is_taken(void **state)
 static void malformed_utf8_is_refused_wherever_it_stands(void **state)
 {
     (void)state;
-    static const char *const texts[] = {
-        "\x80",
-        "\xbf",
-        "\xc0\x80",
-        "\xc1\xbf",
-        "\xc2",
-        "\xc2\x41",
-        "\xe0\x80\x80",
-        "\xe0\x9f\xbf",
-        "\xe2\x82",
-        "\xed\xa0\x80",
-        "\xed\xbf\xbf",
-        "\xf0\x80\x80\x80",
-        "\xf0\x8f\xbf\xbf",
-        "\xf0\x90\x80",
-        "\xf4\x90\x80\x80",
-        "\xf5\x80\x80\x80",
-        "\xf8\x88\x80\x80\x80",
-        "\xfe",
-        "\xff",
-    };
+    static const char *const texts[] = {"\x80",
+                                        "\xbf",
+                                        "\xc0\x80",
+                                        "\xc1\xbf",
+                                        "\xc2",
+                                        "\xc2\x41",
+                                        "\xe0\x80\x80",
+                                        "\xe0\x9f\xbf",
+                                        "\xe2\x82",
+                                        "\xed\xa0\x80",
+                                        "\xed\xbf\xbf",
+                                        "\xf0\x80\x80\x80",
+                                        "\xf0\x8f\xbf\xbf",
+                                        "\xf0\x90\x80",
+                                        "\xf4\x90\x80\x80",
+                                        "\xf5\x80\x80\x80",
+                                        "\xf8\x88\x80\x80\x80",
+                                        "\xfe",
+                                        "\xff"};
     for (size_t i = 0; i < COUNT_OF(texts); i++) {
         for (size_t before = 0; before < 20; before++) {
             char text[40];
@@ -107,6 +103,8 @@ static void a_cut_never_halves_a_character(void **state)
     }
 }
 
+static const uint8_t card[] = {0xf0, 0x9f, 0x92, 0xb3}; // a character of four bytes
+
 static void a_long_error_message_is_cut_between_characters(void **state)
 {
     (void)state;
@@ -114,7 +112,7 @@ static void a_long_error_message_is_cut_between_characters(void **state)
     for (size_t shift = 0; shift < 4; shift++) {
         memset(long_text, 'x', shift);
         for (size_t at = shift; at + 4 < sizeof long_text; at += 4) {
-            memcpy(long_text + at, "\xf0\x9f\x92\xb3", 4);
+            memcpy(long_text + at, card, sizeof card);
         }
         struct err err;
         assert_int_equal(err_set(&err, ERR_IO, "%s", long_text), ERR_IO);
@@ -171,19 +169,17 @@ static void whole_numbers_up_to_63_bits_are_read(void **state)
 static void anything_else_is_no_whole_number(void **state)
 {
     (void)state;
-    static const char *const texts[] = {
-        "",
-        " 1",
-        "1 ",
-        "+1",
-        "-1",
-        "1.0",
-        "1e3",
-        "0x10",
-        "9223372036854775808",
-        "92233720368547758070",
-        "\xd9\xa1",
-    };
+    static const char *const texts[] = {"",
+                                        " 1",
+                                        "1 ",
+                                        "+1",
+                                        "-1",
+                                        "1.0",
+                                        "1e3",
+                                        "0x10",
+                                        "9223372036854775808",
+                                        "92233720368547758070",
+                                        "\xd9\xa1"};
     for (size_t i = 0; i < COUNT_OF(texts); i++) {
         int64_t value = -7;
         struct err err = {0};
@@ -251,12 +247,10 @@ static void every_byte_survives_base64(void **state)
 static void malformed_base64_is_refused(void **state)
 {
     (void)state;
-    static const char *const texts[] = {
-        "Z",        "Zg",    "Zg=",    "Zm8",  "=",    "====", "Z===",
-        "Zg==Zg==", "Zm=v",  "Zm9v\n", "Zm 9", "Zm-v", "Zm_v",
-        "Zh==", // bits that encoding never sets
-        "Zm9=",     "Zm9v=", "Zg=a",
-    };
+    static const char *const texts[] = {"Z",        "Zg",    "Zg=",    "Zm8",  "=",    "====", "Z===",
+                                        "Zg==Zg==", "Zm=v",  "Zm9v\n", "Zm 9", "Zm-v", "Zm_v",
+                                        "Zh==", // bits that encoding never sets
+                                        "Zm9=",     "Zm9v=", "Zg=a"};
     for (size_t i = 0; i < COUNT_OF(texts); i++) {
         uint8_t out[16];
         size_t bytes = 99;

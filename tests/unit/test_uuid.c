@@ -141,18 +141,16 @@ static void an_id_reads_back_from_its_text(void **state)
 static void what_is_no_id_is_refused_and_changes_nothing(void **state)
 {
     (void)state;
-    static const char *const texts[] = {
-        "",
-        "0190163d8694739baea5966c26f8ad91",
-        "0190163d-8694-739b-aea5-966c26f8ad9",
-        "0190163d-8694-739b-aea5-966c26f8ad911",
-        "0190163d-8694-739b-aea5-966c26f8ad9g",
-        "0190163d-8694-739b-aea5_966c26f8ad91",
-        "0190163d-8694-739b-aea5-966c26f8ad9\xb1",
-        "{190163d-8694-739b-aea5-966c26f8ad9}",
-        "-190163d-8694-739b-aea5-966c26f8ad91",
-        "0190163d8-694-739b-aea5-966c26f8ad91",
-    };
+    static const char *const texts[] = {"",
+                                        "0190163d8694739baea5966c26f8ad91",
+                                        "0190163d-8694-739b-aea5-966c26f8ad9",
+                                        "0190163d-8694-739b-aea5-966c26f8ad911",
+                                        "0190163d-8694-739b-aea5-966c26f8ad9g",
+                                        "0190163d-8694-739b-aea5_966c26f8ad91",
+                                        "0190163d-8694-739b-aea5-966c26f8ad9\xb1",
+                                        "{190163d-8694-739b-aea5-966c26f8ad9}",
+                                        "-190163d-8694-739b-aea5-966c26f8ad91",
+                                        "0190163d8-694-739b-aea5-966c26f8ad91"};
     struct uuid id = {{0}};
     for (size_t i = 0; i < COUNT_OF(texts); i++) {
         assert_false(uuid_parse(texts[i], &id));
