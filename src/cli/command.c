@@ -59,7 +59,7 @@ bool command_begin(struct command *command, const struct command_form *form, int
 
 struct transaction {
     const struct command *command;
-    enum errc (*run)(struct db *db, void *context, struct err *err);
+    enum errc (*run)(struct db *db, void *context, struct err *err); // NULL: nothing more
     void *context;
 };
 
@@ -68,7 +68,7 @@ static enum errc run_with_right_keys(struct db *db, void *context, struct err *e
     const struct transaction *transaction = context;
     const struct keyring *keyring = &transaction->command->keyring;
     enum errc e = meta_check_keys(db, keyring->master.id, keyring->pepper_id, err);
-    return e != OK ? e : transaction->run(db, transaction->context, err);
+    return e != OK || transaction->run == NULL ? e : transaction->run(db, transaction->context, err);
 }
 
 enum errc command_transact(struct command *command, enum errc (*run)(struct db *db, void *context, struct err *err),
@@ -77,6 +77,14 @@ enum errc command_transact(struct command *command, enum errc (*run)(struct db *
     enum errc e = startup_load_keys(&command->config, &command->keyring, err);
     struct transaction transaction = {.command = command, .run = run, .context = context};
     return e != OK ? e : store_run_once(command->config.database, run_with_right_keys, &transaction, err);
+}
+
+enum errc command_read(struct command *command, enum errc (*run)(struct db *db, void *context, struct err *err),
+                       void *context, struct err *err)
+{
+    // The check of the keys writes in a new database, so it is a transaction of its own.
+    enum errc e = command_transact(command, NULL, NULL, err);
+    return e != OK ? e : store_read_once(command->config.database, run, context, err);
 }
 
 enum errc command_need_database(const struct command *command, struct err *err)

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/arena.h"
 #include "base/config.h"
@@ -37,9 +38,13 @@ bool command_begin(struct command *command, const struct command_form *form, int
                    int *status) MUST_CHECK;
 
 // Runs `run` in one write transaction of the migrated database, after checking that it was made with the service's keys,
-// which this loads or, at the first start, makes. Works beside a running service.
+// which this loads or, at the first start, makes. `run` NULL: only that. Works beside a running service.
 enum errc command_transact(struct command *command, enum errc (*run)(struct db *db, void *context, struct err *err),
                            void *context, struct err *err) MUST_CHECK;
+
+// The same in a read transaction, as of one moment; nobody waits for it.
+enum errc command_read(struct command *command, enum errc (*run)(struct db *db, void *context, struct err *err),
+                       void *context, struct err *err) MUST_CHECK;
 
 // For commands that only look: ERR_CONFIG where there is no database yet, instead of making an empty one.
 enum errc command_need_database(const struct command *command, struct err *err) MUST_CHECK;

@@ -17,7 +17,13 @@ static const struct {
     {"createsuperadmin", cmd_createsuperadmin, "make an admin and its key, and show the key once"},
     {"createmerchant", cmd_createmerchant, "make a merchant"},
     {"createapikey", cmd_createapikey, "make a merchant's API key and show it once"},
+    {"listapikeys", cmd_listapikeys, "list the API keys (never their text)"},
+    {"revokeapikey", cmd_revokeapikey, "make an API key stop working, for good"},
     {"migrate", cmd_migrate, "bring the database to this version of the program"},
+    {"check-config", cmd_check_config, "say whether the settings and the key files are sound"},
+    {"verify-audit", cmd_verify_audit, "prove that the audit log was not tampered with"},
+    {"backup", cmd_backup, "copy the database into a new file, beside a running service"},
+    {"healthcheck", cmd_healthcheck, "ask the running service whether it is ready"},
     {"version", cmd_version, "print the version"},
 };
 

@@ -4,14 +4,6 @@
 #include "cli/command.h"
 #include "cli/commands.h"
 
-static enum errc nothing_more(struct db *db, void *context, struct err *err)
-{
-    (void)db;
-    (void)context;
-    (void)err;
-    return OK;
-}
-
 int cmd_migrate(int argc, char **argv)
 {
     COMMAND_CLEANUP struct command command = {0};
@@ -21,7 +13,7 @@ int cmd_migrate(int argc, char **argv)
         return status;
     }
     struct err err;
-    if (command_transact(&command, nothing_more, NULL, &err) != OK) {
+    if (command_transact(&command, NULL, NULL, &err) != OK) {
         return command_fail(&err);
     }
     (void)puts(command.json ? "{\"ok\":true}" : "the database is up to date");

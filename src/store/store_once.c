@@ -12,9 +12,9 @@ static void close_db(struct db **db)
     }
 }
 
-enum errc store_run_once(const char *database,
-                         enum errc (*run)(struct db *db, void *context, struct err *err), void *context,
-                         struct err *err)
+static enum errc run_once(const char *database, bool write,
+                          enum errc (*run)(struct db *db, void *context, struct err *err), void *context,
+                          struct err *err)
 {
     const struct db_driver *driver = NULL;
     __attribute__((cleanup(close_db))) struct db *db = NULL;
@@ -26,7 +26,7 @@ enum errc store_run_once(const char *database,
         result = migrate(db, err);
     }
     if (result == OK) {
-        result = driver->begin(db, true, err);
+        result = driver->begin(db, write, err);
     }
     if (result != OK) {
         return result;
@@ -37,4 +37,18 @@ enum errc store_run_once(const char *database,
         return result;
     }
     return driver->commit(db, err);
+}
+
+enum errc store_run_once(const char *database,
+                         enum errc (*run)(struct db *db, void *context, struct err *err), void *context,
+                         struct err *err)
+{
+    return run_once(database, true, run, context, err);
+}
+
+enum errc store_read_once(const char *database,
+                          enum errc (*run)(struct db *db, void *context, struct err *err), void *context,
+                          struct err *err)
+{
+    return run_once(database, false, run, context, err);
 }

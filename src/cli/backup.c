@@ -1,0 +1,51 @@
+// paymentsd backup FILE: the database into a new file. The keys are not in it, on purpose: whoever finds a backup
+// can read no credential with it.
+#include "store/backup.h"
+
+#include <stdio.h>
+
+#include "base/json.h"
+#include "cli/command.h"
+#include "cli/commands.h"
+#include "cli/prompt.h"
+
+static void print(struct command *command)
+{
+    if (!command->json) {
+        (void)printf("copied the database to %s\n"
+                     "It is of no use without the keys: keep %s and %s too, in another place.\n",
+                     command->word, command->config.master_key_file, command->config.pepper_file);
+        return;
+    }
+    JSON_CLEANUP struct json_object *answer = json_new_object();
+    json_add_str(answer, "file", command->word);
+    json_add_str(answer, "master_key_file", command->config.master_key_file);
+    json_add_str(answer, "pepper_file", command->config.pepper_file);
+    (void)puts(json_text(&command->arena, answer));
+}
+
+int cmd_backup(int argc, char **argv)
+{
+    COMMAND_CLEANUP struct command command = {0};
+    const struct command_form form = {.name = "backup", .word = "FILE"};
+    int status;
+    if (!command_begin(&command, &form, argc, argv, &status)) {
+        return status;
+    }
+    if (command.word == NULL && !command.ask) {
+        return command_misuse("FILE is missing: paymentsd backup FILE");
+    }
+    struct err err;
+    enum errc e = command_need_database(&command, &err);
+    if (e == OK && command.word == NULL) {
+        e = prompt_text(&command.arena, "File to make", NULL, &command.word, &err);
+    }
+    if (e == OK) {
+        e = backup(command.config.database, command.word, &err);
+    }
+    if (e != OK) {
+        return command_fail(&err);
+    }
+    print(&command);
+    return 0;
+}

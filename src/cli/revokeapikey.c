@@ -1,0 +1,146 @@
+// paymentsd revokeapikey: by id, or by the shown prefix where only one key has it. A running service notices with the
+// key's next request, for it looks every key up.
+#include <stdio.h>
+
+#include "base/json.h"
+#include "base/require.h"
+#include "base/text.h"
+#include "base/timefmt.h"
+#include "cli/command.h"
+#include "cli/commands.h"
+#include "cli/keys_shown.h"
+#include "cli/prompt.h"
+#include "store/audit.h"
+#include "store/merchants.h"
+
+#define MATCHES_MAX 50
+
+struct job {
+    struct command *command;
+    const char *key;
+    struct api_key matches[MATCHES_MAX];
+    struct merchant merchants[MATCHES_MAX]; // whose these are
+    size_t count;
+};
+
+static enum errc find(struct db *db, struct job *job, struct err *err)
+{
+    struct arena *arena = &job->command->arena;
+    enum errc e = api_key_search(db, job->key, arena, job->matches, MATCHES_MAX, &job->count, err);
+    for (size_t i = 0; e == OK && i < job->count; i++) {
+        e = merchant_get(db, &job->matches[i].merchant_id, arena, &job->merchants[i], err);
+    }
+    if (e == OK && job->count == 0) {
+        return err_set(err, ERR_NOT_FOUND, "there is no API key with the id or prefix \"%.60s\"", job->key);
+    }
+    if (e == OK && job->count > 1) {
+        return err_set(err, ERR_EXISTS, "%zu API keys begin so: give the id of one", job->count);
+    }
+    return e;
+}
+
+static enum errc note(struct db *db, const struct job *job, int64_t now_us, struct err *err)
+{
+    const struct api_key *key = &job->matches[0];
+    ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
+    JSON_CLEANUP struct json_object *metadata = json_new_object();
+    char id[UUID_TEXT_BYTES];
+    uuid_format(&key->id, id);
+    json_add_str(metadata, "key_id", id);
+    const struct audit_entry entry = {
+        .event_type = "key.revoked",
+        .severity = "critical",
+        .merchant_id = &key->merchant_id,
+        .key_prefix = key->prefix,
+        .detail = "revoked on the command line",
+        .metadata_json = json_text(&arena, metadata),
+    };
+    return audit_append(db, job->command->keyring.pepper, &entry, now_us, err);
+}
+
+static enum errc run(struct db *db, void *context, struct err *err)
+{
+    struct job *job = context;
+    enum errc e = find(db, job, err);
+    if (e != OK) {
+        return e;
+    }
+    int64_t now_us = command_now_us();
+    bool changed = false;
+    e = api_key_revoke(db, &job->matches[0].id, now_us, &changed, err);
+    if (e == OK && !changed) {
+        char since[TIME_TEXT_BYTES];
+        time_format(job->matches[0].revoked_us, since);
+        return err_set(err, ERR_CONFLICT, "this API key was revoked before, at %s", since);
+    }
+    job->matches[0].revoked_us = now_us;
+    return e != OK ? e : note(db, job, now_us, err);
+}
+
+static void list_matches(const struct job *job)
+{
+    int64_t now_us = command_now_us();
+    for (size_t i = 0; i < job->count; i++) {
+        char id[UUID_TEXT_BYTES];
+        uuid_format(&job->matches[i].id, id);
+        (void)fprintf(stderr, "  %s  %s  %-7s  %s\n", id, job->matches[i].prefix, key_state(&job->matches[i], now_us),
+                      job->merchants[i].name);
+    }
+}
+
+static void print(const struct job *job)
+{
+    const struct api_key *key = &job->matches[0];
+    if (job->command->json) {
+        JSON_CLEANUP struct json_object *answer = key_json(key, job->merchants[0].name, command_now_us());
+        (void)puts(json_text(&job->command->arena, answer));
+        return;
+    }
+    char id[UUID_TEXT_BYTES];
+    uuid_format(&key->id, id);
+    (void)printf("revoked %s (%s...) of \"%s\"\n", id, key->prefix, job->merchants[0].name);
+}
+
+// The key is a flag for scripts and a word for people; both is one too many.
+static enum errc take_key(struct command *command, const char **key, struct err *err)
+{
+    if (*key != NULL && command->word != NULL) {
+        return err_set(err, ERR_VALIDATION, "the key is given twice: as %.60s and as %.60s", *key, command->word);
+    }
+    *key = *key != NULL ? *key : command->word;
+    if (*key == NULL) {
+        return prompt_text(&command->arena, "Key to revoke (id or prefix)", NULL, key, err);
+    }
+    return OK;
+}
+
+int cmd_revokeapikey(int argc, char **argv)
+{
+    COMMAND_CLEANUP struct command command = {0};
+    struct job job = {.command = &command};
+    const struct flag flags[] = {
+        {"--key", "ID|PREFIX", &job.key, NULL, "which key, as listapikeys shows it (or as the word KEY)"},
+    };
+    const struct command_form form = {"revokeapikey", "[KEY]", flags, COUNT_OF(flags)};
+    int status;
+    if (!command_begin(&command, &form, argc, argv, &status)) {
+        return status;
+    }
+    if (job.key == NULL && command.word == NULL && !command.ask) {
+        return command_misuse("KEY is missing: paymentsd revokeapikey ID|PREFIX");
+    }
+    struct err err;
+    enum errc e = take_key(&command, &job.key, &err);
+    if (e == OK) {
+        e = command_transact(&command, run, &job, &err);
+    }
+    if (e != OK) {
+        status = command_fail(&err);
+        if (e == ERR_EXISTS) {
+            list_matches(&job);
+        }
+        return status;
+    }
+    print(&job);
+    return 0;
+}
