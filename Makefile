@@ -12,10 +12,10 @@ export BUILD
         createsuperadmin createmerchant createapikey revokeapikey listapikeys
 
 build: ## build the program, build/paymentsd (the default)
-	@scripts/build "$(BUILD)"
+	@scripts/build "$(BUILD)" paymentsd
 
 test: ## run all tests and end with their counts
-	@scripts/build "$(BUILD)"
+	@scripts/build "$(BUILD)" all
 	@scripts/test "$(BUILD)"
 
 check: ## format, clang-tidy, layers, and the tests again under ASan+UBSan and TSan, and the fuzzers
@@ -45,7 +45,7 @@ tsan: ## build and test under ThreadSanitizer
 # The commands take what is given of NAME, MERCHANT, SCOPES, MODE, EXPIRES and KEY, from make's command line or
 # the environment, and ask for the rest where a terminal is there. Only their own output goes to stdout.
 flag = $${$(1):+$(2) "$$$(1)"}
-command = @scripts/build "$(BUILD)" >&2 && exec "$(PAYMENTSD)" $@
+command = @scripts/build "$(BUILD)" paymentsd >&2 && exec "$(PAYMENTSD)" $@
 name = $(call flag,NAME,--name)
 merchant = $(call flag,MERCHANT,--merchant)
 scopes = $(call flag,SCOPES,--scopes)
