@@ -1,27 +1,47 @@
-// json_parse: a tree within its promises (depth, no NUL inside a string), and writing it is a fixed point:
-// the text parses again and is written again byte for byte, so nothing changes meaning on its way through the
-// service.
+// json_parse: a tree within its promises (depth, no NUL inside a string, no repeated name), and writing it is
+// a fixed point: the text parses again and is written again byte for byte, so nothing changes meaning on its
+// way through the service.
 #include "base/json.h"
 
 #include "fuzz.h"
 
-static void check_tree(struct json_object *value, int depth)
+// Members of the tree; a repeated name would be one of them and two colons of the text.
+static size_t check_tree(struct json_object *value, int depth)
 {
+    size_t members = 0;
     if (json_object_is_type(value, json_type_string)) {
         REQUIRE(strlen(json_object_get_string(value)) == (size_t)json_object_get_string_len(value));
     } else if (json_object_is_type(value, json_type_array)) {
         REQUIRE(depth < JSON_DEPTH_MAX);
         for (size_t i = 0; i < json_object_array_length(value); i++) {
-            check_tree(json_object_array_get_idx(value, i), depth + 1);
+            members += check_tree(json_object_array_get_idx(value, i), depth + 1);
         }
     } else if (json_object_is_type(value, json_type_object)) {
         REQUIRE(depth < JSON_DEPTH_MAX);
         json_object_object_foreach(value, name, member)
         {
             REQUIRE(json_get(value, name) == member);
-            check_tree(member, depth + 1);
+            members += 1 + check_tree(member, depth + 1);
         }
     }
+    return members;
+}
+
+// Colons outside strings, of which valid JSON has one a member.
+static size_t count_colons(const uint8_t *text, size_t bytes)
+{
+    size_t colons = 0;
+    bool in_string = false;
+    for (size_t i = 0; i < bytes; i++) {
+        if (text[i] == '"') {
+            in_string = !in_string;
+        } else if (in_string && text[i] == '\\') {
+            i++;
+        } else if (!in_string && text[i] == ':') {
+            colons++;
+        }
+    }
+    return colons;
 }
 
 // Every number is shown as text, and only a number is.
@@ -41,7 +61,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
         REQUIRE(err.code == ERR_BAD_REQUEST && err.message[0] != '\0' && value == NULL);
         return 0;
     }
-    check_tree(value, 0);
+    REQUIRE(check_tree(value, 0) == count_colons(data, bytes));
     ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
     check_number_text(&arena, value);
 
