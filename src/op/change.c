@@ -1,0 +1,281 @@
+// The moves themselves are domain/payment.c's table; what a move writes beside the row is here.
+#include "op/change.h"
+
+#include <string.h>
+
+#include "base/json.h"
+#include "base/require.h"
+#include "base/text.h"
+#include "base/timefmt.h"
+#include "domain/retry.h"
+#include "op/render.h"
+#include "store/operations.h"
+#include "store/outbox.h"
+#include "store/payments.h"
+
+enum errc change_note(struct db *db, struct change *change, const struct payment *payment, const char *what,
+                      struct err *err)
+{
+    struct payment_history_entry entry = {
+        .id = uuid_new(change->random, change->now_us),
+        .payment_id = payment->id,
+        .at_us = change->now_us,
+        .what = what,
+        .status = payment->status,
+        .cause = change->cause,
+        .cause_ref = change->cause_ref,
+    };
+    return payment_history_append(db, &entry, err);
+}
+
+enum errc change_tell(struct db *db, struct change *change, const struct uuid *merchant_id, bool livemode,
+                      const struct uuid *transaction, const char *type, struct json_object *data, struct err *err)
+{
+    struct uuid id = uuid_new(change->random, change->now_us);
+    char id_text[UUID_TEXT_BYTES];
+    char time_text[TIME_TEXT_BYTES];
+    uuid_format(&id, id_text);
+    time_format(change->now_us, time_text);
+    struct json_object *body JSON_CLEANUP = json_new_object();
+    json_add_str(body, "id", id_text);
+    json_add_str(body, "type", type);
+    json_add_str(body, "created_at", time_text);
+    json_add(body, "data", data);
+    struct outbox_event event = {
+        .id = id,
+        .merchant_id = *merchant_id,
+        .livemode = livemode,
+        .transaction_id = transaction != NULL ? *transaction : (struct uuid){{0}},
+        .type = type,
+        .body = json_text(change->arena, body),
+        .status = "pending",
+        .next_attempt_us = change->now_us,
+        .created_us = change->now_us,
+    };
+    change->told = true;
+    return outbox_append(db, &event, err);
+}
+
+static enum errc tell_payment(struct db *db, struct change *change, const struct payment *payment, const char *type,
+                              struct err *err)
+{
+    struct json_object *data = NULL;
+    enum errc rc = render_payment(payment, &change->keyring->master, RENDER_EVENT, change->arena, &data, err);
+    if (rc != OK) {
+        return rc;
+    }
+    return change_tell(db, change, &payment->merchant_id, payment->livemode, &payment->id, type, data, err);
+}
+
+// Row, history and, where type is given, event: the only place that writes a changed payment.
+static enum errc write_change(struct db *db, struct change *change, struct payment *payment, const char *what,
+                              const char *type, struct err *err)
+{
+    payment->updated_us = change->now_us;
+    enum errc rc = payment_update(db, payment, err);
+    if (rc == OK) {
+        rc = change_note(db, change, payment, what, err);
+    }
+    if (rc == OK && type != NULL) {
+        rc = tell_payment(db, change, payment, type, err);
+    }
+    return rc;
+}
+
+enum errc change_create(struct db *db, struct change *change, const struct payment *payment, struct err *err)
+{
+    enum errc rc = payment_insert(db, payment, err);
+    return rc == OK ? change_note(db, change, payment, "created", err) : rc;
+}
+
+enum errc change_owe(struct db *db, struct change *change, const struct payment *payment, const char *kind,
+                     int64_t delay_us, struct err *err)
+{
+    struct operation operation = {
+        .subject_id = payment->id,
+        .kind = kind,
+        .merchant_id = payment->merchant_id,
+        .livemode = payment->livemode,
+        .credential_version_id = payment->credential_id,
+        .next_attempt_us = change->now_us + delay_us,
+        .created_us = change->now_us,
+    };
+    change->owed = change->owed || delay_us == 0;
+    return operation_insert(db, &operation, err);
+}
+
+static void end_action(struct payment *payment)
+{
+    payment->capturable = false;
+    payment->next_action = NEXT_ACTION_NONE;
+    payment->redirect_url = NULL;
+    payment->client_secret_sealed = NULL;
+    payment->client_secret_sealed_bytes = 0;
+}
+
+static enum errc fail(struct db *db, struct change *change, struct payment *payment, const struct failure *failure,
+                      bool intent_over, struct err *err)
+{
+    enum payment_status to = payment->status;
+    if (!payment_can_move(payment->status, MOVE_FAIL, &to)) {
+        enum errc kept = payment_update(db, payment, err); // the provider's id may be news even so
+        return kept == OK ? change_note(db, change, payment, "ignored: a failure", err) : kept;
+    }
+    payment->status = to;
+    payment->failure = *failure;
+    end_action(payment);
+    enum errc rc = OK;
+    if (payment->action_given && payment->provider_ref != NULL && !intent_over) {
+        rc = change_owe(db, change, payment, "cancel", 0, err);
+    }
+    return rc == OK ? write_change(db, change, payment, "failed", "payment.failed", err) : rc;
+}
+
+enum errc change_fail(struct db *db, struct change *change, struct payment *payment, const struct failure *failure,
+                      struct err *err)
+{
+    return fail(db, change, payment, failure, false, err);
+}
+
+// The provider's id may only become this payment's when it is no other one's, here or by what it says itself.
+static enum errc check_ref_is_free(struct db *db, struct change *change, const struct payment *payment,
+                                   const struct intent *intent, struct err *err)
+{
+    struct uuid named = {{0}};
+    if (intent->payment_id != NULL && uuid_parse(intent->payment_id, &named) && !uuid_equal(&named, &payment->id)) {
+        return err_set(err, ERR_CONFLICT, "the provider's object names another payment");
+    }
+    struct payment other = {0};
+    enum errc rc = payment_by_ref(db, &payment->merchant_id, payment->livemode, intent->id, change->arena, &other, err);
+    if (rc == OK) {
+        return err_set(err, ERR_CONFLICT, "the provider's object is another payment's");
+    }
+    return rc == ERR_NOT_FOUND ? OK : rc;
+}
+
+// An intent is this payment's when its id, or where none is known yet all that it says, agrees.
+static enum errc check_same(struct db *db, struct change *change, const struct payment *payment,
+                            const struct intent *intent, struct err *err)
+{
+    if (payment->provider_ref != NULL && !text_equal(payment->provider_ref, intent->id)) {
+        return err_set(err, ERR_CONFLICT, "the provider's object is another one than this payment's");
+    }
+    if (payment->provider_ref == NULL) {
+        enum errc rc = check_ref_is_free(db, change, payment, intent, err);
+        if (rc != OK) {
+            return rc;
+        }
+    }
+    int64_t expected = money_to_stripe(payment->amount_minor, payment->currency);
+    bool amount_differs = intent->amount_provider_minor >= 0 && intent->amount_provider_minor != expected;
+    bool currency_differs = intent->currency != NULL && !text_equal_nocase(intent->currency, payment->currency->code);
+    if (amount_differs || currency_differs) {
+        return err_set(err, ERR_CONFLICT, "the provider's object has another amount or currency than this payment");
+    }
+    return OK;
+}
+
+static enum errc complete(struct db *db, struct change *change, struct payment *payment, const struct intent *intent,
+                          struct err *err)
+{
+    enum payment_status to = payment->status;
+    if (!payment_can_move(payment->status, MOVE_COMPLETE, &to)) {
+        return OK; // it is complete already: the same news again
+    }
+    int64_t captured = payment->amount_minor;
+    if (intent->received_provider_minor >= 0) {
+        enum errc rc = money_from_stripe(intent->received_provider_minor, payment->currency, &captured, err);
+        if (rc != OK || captured > payment->amount_minor || captured == 0) {
+            return err_set(err, ERR_CONFLICT, "the provider says that it captured an impossible amount");
+        }
+    }
+    payment->status = to;
+    payment->captured_minor = captured;
+    payment->failure = (struct failure){0};
+    end_action(payment);
+    return write_change(db, change, payment, "completed", "payment.completed", err);
+}
+
+// Authorised: pending still, and capturable.
+static enum errc authorise(struct db *db, struct change *change, struct payment *payment, struct err *err)
+{
+    if (payment->status != PAYMENT_PENDING || payment->capturable) {
+        return OK;
+    }
+    end_action(payment);
+    payment->capturable = true;
+    return write_change(db, change, payment, "capturable", "payment.capturable", err);
+}
+
+// Not finished: keep what the payer needs in order to act.
+static enum errc keep_open(struct db *db, struct change *change, struct payment *payment, const struct intent *intent,
+                           bool ref_is_new, struct err *err)
+{
+    if (payment->status != PAYMENT_PENDING) {
+        return OK;
+    }
+    bool acts = intent->next_action != NEXT_ACTION_NONE && payment->next_action == NEXT_ACTION_NONE;
+    if (!acts && !ref_is_new) {
+        return OK;
+    }
+    if (acts) {
+        payment->next_action = intent->next_action;
+        payment->redirect_url = intent->redirect_url;
+        payment->action_given = true;
+        if (intent->client_secret != NULL) {
+            struct sealed sealed =
+                seal(&change->keyring->master, change->arena, client_secret_context(change->arena, &payment->id),
+                     intent->client_secret, strlen(intent->client_secret));
+            payment->client_secret_sealed = sealed.data;
+            payment->client_secret_sealed_bytes = (int)sealed.bytes;
+        }
+    }
+    return write_change(db, change, payment, acts ? "action required" : "processing", NULL, err);
+}
+
+static struct failure failure_of(const struct intent *intent)
+{
+    struct failure failure = intent->failure;
+    if (intent->state == INTENT_CANCELED) {
+        failure = (struct failure){.code = "canceled", .message = "The payment was canceled."};
+    } else if (failure.code == NULL) {
+        failure = (struct failure){.code = "payment_failed", .message = "The payment failed."};
+    }
+    return failure;
+}
+
+enum errc change_take_intent(struct db *db, struct change *change, struct payment *payment, const struct intent *intent,
+                             struct err *err)
+{
+    enum errc rc = check_same(db, change, payment, intent, err);
+    if (rc != OK) {
+        return rc;
+    }
+    bool ref_is_new = payment->provider_ref == NULL;
+    payment->provider_ref = intent->id;
+    struct failure failure = failure_of(intent);
+    switch (intent->state) {
+    case INTENT_SUCCEEDED:
+        return complete(db, change, payment, intent, err);
+    case INTENT_CAPTURABLE:
+        return authorise(db, change, payment, err);
+    case INTENT_ATTEMPT_FAILED:
+        return fail(db, change, payment, &failure, false, err);
+    case INTENT_CANCELED:
+        return fail(db, change, payment, &failure, true, err);
+    case INTENT_OPEN:
+        break;
+    }
+    return keep_open(db, change, payment, intent, ref_is_new, err);
+}
+
+enum errc change_refund_whole(struct db *db, struct change *change, struct payment *payment, struct err *err)
+{
+    enum payment_status to = payment->status;
+    if (!payment_can_move(payment->status, MOVE_REFUND_WHOLE, &to)) {
+        return OK;
+    }
+    payment->status = to;
+    payment->refunded_minor = payment->captured_minor;
+    return write_change(db, change, payment, "refunded", "payment.refunded", err);
+}

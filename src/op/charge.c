@@ -1,0 +1,217 @@
+// A charge. It is sent, or sent again, only within the charge window, always with the same body, idempotency key and credentials;
+// after that it is only looked for. What Stripe definitely refused is failed; everything else is asked until it is known.
+#include "op/charge.h"
+
+#include "base/timefmt.h"
+#include "domain/retry.h"
+#include "op/reply.h"
+#include "store/payments.h"
+
+// A charge that two lists this far apart do not show was never made.
+#define ABSENT_FOR_US (600 * US_PER_S)
+// The provider's clock and ours may differ by this much when a list is asked for by time.
+#define CLOCK_SLACK_S 600
+
+static uint32_t random32(struct change *change)
+{
+    uint32_t value = 0;
+    change->random->fill(change->random, &value, sizeof(value));
+    return value;
+}
+
+static const char *charge_key(struct op *op)
+{
+    char id[UUID_TEXT_BYTES];
+    uuid_format(&op->row.subject_id, id);
+    return arena_printf(&op->arena, "pay_%s", id);
+}
+
+static void plan_send(struct op *op)
+{
+    op->call.verb = PROVIDER_CHARGE;
+    op->call.idempotency_key = charge_key(op);
+    op->call.body = op->row.body;
+}
+
+static void plan_look_up(struct op *op, const struct payment *payment)
+{
+    const struct config *config = engine_options(op->engine)->config;
+    op->row.look_up = true;
+    if (payment->provider_ref != NULL) {
+        op->call.verb = PROVIDER_RETRIEVE;
+        op->call.ref = payment->provider_ref;
+        return;
+    }
+    op->call.verb = PROVIDER_LIST;
+    op->call.created_from_s = op->row.created_us / US_PER_S - CLOCK_SLACK_S;
+    op->call.created_until_s = (op->row.created_us + config->charge_window_ms * US_PER_MS) / US_PER_S +
+                               config->stripe_timeout_ms / 1000 + CLOCK_SLACK_S;
+}
+
+static enum errc charge_plan(struct op *op, struct db *db, struct change *change, bool *needless, struct err *err)
+{
+    (void)needless;
+    const struct config *config = engine_options(op->engine)->config;
+    int64_t age_us = change->now_us - op->row.created_us;
+    if (op->row.attempts == 1 && !op->row.unresolved) {
+        plan_send(op); // the payment was written by this very transaction
+        return OK;
+    }
+    struct payment payment = {0};
+    enum errc rc = payment_get(db, &op->row.subject_id, NULL, &op->arena, &payment, err);
+    if (rc != OK) {
+        return rc;
+    }
+    bool window_open = age_us >= 0 && age_us < config->charge_window_ms * US_PER_MS;
+    if (op->row.look_up || payment.provider_ref != NULL || !window_open) {
+        plan_look_up(op, &payment);
+    } else {
+        plan_send(op);
+    }
+    if (age_us > config->patience_ms * US_PER_MS) {
+        const char *kept = NULL; // nobody waits any more: a repeat is answered with this from now on
+        rc = reply_keep(db, change, &payment, &kept, err);
+    }
+    return rc;
+}
+
+enum errc charge_prepare(struct engine *engine, struct db *db, struct change *change, const struct payment *payment,
+                         struct op **op, struct err *err)
+{
+    const char *body = NULL;
+    enum errc rc = provider_charge_body(engine_options(engine)->provider, payment, change->arena, &body, err);
+    if (rc == OK) {
+        rc = change_create(db, change, payment, err);
+    }
+    if (rc != OK) {
+        return rc;
+    }
+    struct operation row = {
+        .subject_id = payment->id,
+        .merchant_id = payment->merchant_id,
+        .kind = op_charge.name,
+        .livemode = payment->livemode,
+        .credential_version_id = payment->credential_id,
+        .body = body,
+        .attempts = 1,
+        .next_attempt_us = change->now_us + op_lease_us(engine),
+        .created_us = change->now_us,
+    };
+    return op_prepare(engine, &op_charge, &row, db, change, op, err);
+}
+
+// The provider's state is in the payment; what is not finished there is asked after from now on.
+static enum errc take(struct op *op, struct db *db, struct change *change, struct payment *payment, struct err *err)
+{
+    struct err why = {0};
+    enum errc rc = change_take_intent(db, change, payment, &op->call.answer.intent, &why);
+    if (rc == ERR_CONFLICT) {
+        op->open = true; // an answer about something else says nothing about this payment
+        op->call.answer.trouble = arena_strdup(&op->settle_arena, why.message);
+        return payment_get(db, &op->row.subject_id, NULL, change->arena, payment, err);
+    }
+    if (rc == OK && payment->status == PAYMENT_PENDING) {
+        rc = change_owe(db, change, payment, op_sync.name, retry_check_delay_us(0, 0, random32(change)), &why);
+    }
+    if (rc != OK) {
+        *err = why;
+    }
+    return rc;
+}
+
+// Refused for good. Where the refusal names an intent that may still come to something, that decides.
+static enum errc refuse(struct op *op, struct db *db, struct change *change, struct payment *payment, struct err *err)
+{
+    const struct provider_answer *answer = &op->call.answer;
+    if (answer->has_intent) {
+        if (answer->intent.state == INTENT_SUCCEEDED || answer->intent.state == INTENT_CAPTURABLE ||
+            answer->intent.state == INTENT_OPEN) {
+            return take(op, db, change, payment, err);
+        }
+        payment->provider_ref = answer->intent.id;
+    }
+    return change_fail(db, change, payment, &answer->failure, err);
+}
+
+static enum errc absent(struct op *op, struct db *db, struct change *change, struct payment *payment, struct err *err)
+{
+    if (op->row.absent_us == 0) {
+        op->row.absent_us = change->now_us;
+    } else if (change->now_us - op->row.absent_us >= ABSENT_FOR_US) {
+        struct failure failure = {
+            .code = "provider_unavailable",
+            .message = "The provider could not be reached in time; nothing was charged.",
+        };
+        return change_fail(db, change, payment, &failure, err);
+    }
+    op->open = true;
+    op->row.next_attempt_us = op->row.absent_us + ABSENT_FOR_US;
+    return OK;
+}
+
+// Not known yet: when to ask again. Soon where the provider may only have been out of reach; at growing distances where it
+// answered, but nothing that helps.
+static void put_off(struct op *op, struct change *change)
+{
+    const struct config *config = engine_options(op->engine)->config;
+    bool out_of_reach = op->call.answer.outcome == PROVIDER_UNKNOWN || op->call.answer.outcome == PROVIDER_LOOK_UP;
+    int64_t delay_us =
+        out_of_reach ? retry_provider_delay_us(op->row.attempts, config->reconcile_interval_ms * US_PER_MS, random32(change))
+                     : retry_check_delay_us(op->row.attempts, change->now_us - op->row.created_us, random32(change));
+    if (op->call.answer.retry_after_us > delay_us) {
+        delay_us = op->call.answer.retry_after_us;
+    }
+    op->open = true;
+    op->row.unresolved = true;
+    op->row.next_attempt_us = change->now_us + delay_us;
+}
+
+static enum errc decide(struct op *op, struct db *db, struct change *change, struct payment *payment, struct err *err)
+{
+    const struct provider_answer *answer = &op->call.answer;
+    switch (answer->outcome) {
+    case PROVIDER_DONE:
+        if (answer->has_intent) {
+            return take(op, db, change, payment, err);
+        }
+        return absent(op, db, change, payment, err);
+    case PROVIDER_REFUSED:
+        if (op->call.verb == PROVIDER_CHARGE) {
+            return refuse(op, db, change, payment, err);
+        }
+        break; // a refused look-up says nothing about the charge
+    case PROVIDER_NO_AUTH:
+        if (op->call.verb == PROVIDER_CHARGE && !op->row.unresolved) {
+            return change_fail(db, change, payment, &answer->failure, err);
+        }
+        break; // an earlier attempt may have been carried out
+    case PROVIDER_LOOK_UP:
+        op->row.look_up = true;
+        break;
+    case PROVIDER_UNKNOWN:
+        break;
+    }
+    op->open = true;
+    return OK;
+}
+
+static enum errc charge_settle(struct op *op, struct db *db, struct change *change, struct err *err)
+{
+    struct payment payment = {0};
+    enum errc rc = payment_get(db, &op->row.subject_id, NULL, change->arena, &payment, err);
+    int64_t before_us = op->row.next_attempt_us;
+    if (rc == OK) {
+        rc = decide(op, db, change, &payment, err);
+    }
+    if (rc == OK && op->open && op->row.next_attempt_us == before_us) {
+        put_off(op, change);
+    }
+    bool patience_over = change->now_us - op->row.created_us > engine_options(op->engine)->config->patience_ms * US_PER_MS;
+    if (rc == OK && (!op->open || patience_over)) {
+        op->reply_status = 201;
+        rc = reply_keep(db, change, &payment, &op->reply, err);
+    }
+    return rc;
+}
+
+const struct op_kind op_charge = {.name = "charge", .plan = charge_plan, .settle = charge_settle};

@@ -1,0 +1,44 @@
+// The inside of the engine, shared by op.c (attempts), waiters.c (callers) and reconcile.c (what is due). Loop thread.
+#pragma once
+
+#include "op/op.h"
+
+struct engine {
+    struct engine_options options;
+    struct engine_stats stats;
+    bool draining;
+    bool ready;
+
+    // op.c: attempts whose settle the database refused.
+    struct list unsettled;
+    struct timer settle_timer;
+
+    // waiters.c: callers by subject, and in the order of their deadlines (the patience is the same for all).
+    struct table waiters;
+    struct list waiting;
+    struct timer patience_timer;
+
+    // reconcile.c
+    struct timer sweep_timer;
+    int64_t sweep_due_us; // wall clock; when the timer fires at the latest
+    bool sweeping;        // a claim job is under way
+    bool sweep_again;
+    struct claim *claim;
+    struct timer chores_timer;
+    struct chores *chores;
+    void (*on_ready)(void *context);
+    void *ready_context;
+};
+
+// op.c. Makes an attempt of a row and plans it; *needless: nothing to call, *planned stays as it was.
+enum errc op_plan(struct engine *engine, const struct op_kind *kind, const struct operation *row, struct db *db,
+                  struct change *change, struct op **planned, bool *needless, struct err *err) MUST_CHECK;
+void op_settle_again(struct timer *timer);
+
+// waiters.c
+void op_answer_waiter(struct engine *engine, const struct uuid *subject_id, int status, const char *body);
+void op_patience_over(struct timer *timer);
+void op_give_up_all(struct engine *engine);
+
+// reconcile.c
+void engine_sweep(struct timer *timer);

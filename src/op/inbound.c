@@ -1,0 +1,163 @@
+// Applying an event. Whatever it says, it may only touch payments of the merchant whose secret verified it, and of its own mode.
+#include "op/inbound.h"
+
+#include <string.h>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "op/op.h"
+#include "store/payments.h"
+
+// Events kept for payments that are not there yet, a merchant.
+#define KEPT_MAX 1000
+#define KEPT_BATCH 100
+
+// The payment that the event is about: by the provider's id, else by our id in its metadata.
+static enum errc find_payment(struct db *db, struct arena *arena, const struct uuid *merchant_id,
+                              const struct provider_event *event, struct payment *payment, struct err *err)
+{
+    enum errc rc = ERR_NOT_FOUND;
+    if (event->intent_id != NULL) {
+        rc = payment_by_ref(db, merchant_id, event->livemode, event->intent_id, arena, payment, err);
+    }
+    struct uuid id = {{0}};
+    if (rc == ERR_NOT_FOUND && event->payment_id != NULL && uuid_parse(event->payment_id, &id)) {
+        rc = payment_get(db, &id, merchant_id, arena, payment, err);
+        if (rc == OK && payment->livemode != event->livemode) {
+            rc = ERR_NOT_FOUND;
+        }
+    }
+    return rc;
+}
+
+// A refund means that the payment was made, whatever we knew of it: first that is taken over.
+static enum errc apply_refunded(struct db *db, struct change *change, struct payment *payment,
+                                const struct charge_refunded *charge, struct err *err)
+{
+    struct intent intent = {
+        .id = charge->intent_id,
+        .state = INTENT_SUCCEEDED,
+        .amount_provider_minor = charge->amount_minor,
+        .received_provider_minor = charge->captured_minor,
+        .currency = charge->currency,
+    };
+    enum errc rc = change_take_intent(db, change, payment, &intent, err);
+    if (rc != OK) {
+        return rc;
+    }
+    int64_t captured = money_to_stripe(payment->captured_minor, payment->currency);
+    if (charge->whole && charge->refunded_minor >= captured) {
+        return change_refund_whole(db, change, payment, err);
+    }
+    return change_note(db, change, payment, "refunded in part at the provider", err);
+}
+
+static enum errc apply(struct db *db, struct change *change, struct payment *payment,
+                       const struct provider_event *event, struct err *err)
+{
+    if (event->kind == EVENT_OTHER) {
+        return OK;
+    }
+    if (event->intent_id == NULL || !event->complete) {
+        // Not enough is said to act on. Where the object is known it is read; where it is not, the open charge asks anyway.
+        return payment->provider_ref != NULL ? change_owe(db, change, payment, op_sync.name, 0, err) : OK;
+    }
+    struct err why = {0};
+    enum errc rc = event->kind == EVENT_REFUNDED ? apply_refunded(db, change, payment, &event->charge, &why)
+                                                 : change_take_intent(db, change, payment, &event->intent, &why);
+    if (rc == ERR_CONFLICT) {
+        LOG(LOG_WARN, "an event does not fit its payment", LOG_STR("event_id", event->id), LOG_STR("reason", why.message));
+        struct payment unchanged = {0};
+        rc = payment_get(db, &payment->id, NULL, change->arena, &unchanged, err);
+        return rc == OK ? change_note(db, change, &unchanged, "ignored: an event that does not fit", err) : rc;
+    }
+    if (rc != OK) {
+        *err = why;
+    }
+    return rc;
+}
+
+// No such payment. If the event names one of this merchant's, it may still come.
+static enum errc keep(struct db *db, struct change *change, const struct inbound *inbound, struct err *err)
+{
+    const struct provider_event *event = &inbound->event;
+    struct uuid payment_id = {{0}};
+    struct uuid merchant_id = {{0}};
+    bool names_ours = event->kind != EVENT_OTHER && event->payment_id != NULL && event->merchant_id != NULL &&
+                      uuid_parse(event->payment_id, &payment_id) && uuid_parse(event->merchant_id, &merchant_id) &&
+                      uuid_equal(&merchant_id, &inbound->merchant_id);
+    if (!names_ours) {
+        return OK;
+    }
+    int64_t kept = 0;
+    enum errc rc = inbox_kept_count(db, &merchant_id, &kept, err);
+    if (rc != OK || kept >= KEPT_MAX) {
+        return rc;
+    }
+    struct inbox_event row = {
+        .merchant_id = merchant_id,
+        .livemode = event->livemode,
+        .event_id = event->id,
+        .type = event->type,
+        .payment_id = payment_id,
+        .body = arena_strndup(change->arena, inbound->body, inbound->body_bytes),
+        .received_us = change->now_us,
+    };
+    bool fresh = false;
+    return inbox_record(db, &row, &fresh, err);
+}
+
+enum errc inbound_apply(struct db *db, struct change *change, const struct inbound *inbound, struct err *err)
+{
+    const struct provider_event *event = &inbound->event;
+    struct payment payment = {0};
+    enum errc rc = find_payment(db, change->arena, &inbound->merchant_id, event, &payment, err);
+    if (rc == ERR_NOT_FOUND) {
+        return keep(db, change, inbound, err);
+    }
+    if (rc != OK) {
+        return rc;
+    }
+    struct inbox_event row = {
+        .merchant_id = inbound->merchant_id,
+        .livemode = event->livemode,
+        .event_id = event->id,
+        .type = event->type,
+        .payment_id = payment.id,
+        .received_us = change->now_us,
+    };
+    bool fresh = false;
+    rc = inbox_record(db, &row, &fresh, err);
+    return rc == OK && fresh ? apply(db, change, &payment, event, err) : rc;
+}
+
+static enum errc apply_one_kept(struct db *db, struct change *change, const struct inbox_event *row, struct err *err)
+{
+    struct provider_event event = {0};
+    enum errc rc = stripe_event_parse(row->body, strlen(row->body), change->arena, &event, NULL);
+    struct payment payment = {0};
+    if (rc == OK) {
+        change->cause = "event";
+        change->cause_ref = event.id;
+        rc = find_payment(db, change->arena, &row->merchant_id, &event, &payment, err);
+        if (rc == OK) {
+            rc = apply(db, change, &payment, &event, err);
+        } else if (rc == ERR_NOT_FOUND) {
+            rc = OK; // the payment is another merchant's or mode's: nothing of this event's
+        }
+    } else {
+        rc = OK; // it was parsed when it was kept, so it can only be damaged: let it go
+    }
+    return rc == OK ? inbox_done(db, row, err) : rc;
+}
+
+enum errc inbound_apply_kept(struct db *db, struct change *change, struct err *err)
+{
+    struct inbox_event *rows = arena_alloc(change->arena, KEPT_BATCH * sizeof(*rows));
+    size_t count = 0;
+    enum errc rc = inbox_ready(db, change->arena, rows, KEPT_BATCH, &count, err);
+    for (size_t i = 0; rc == OK && i < count; i++) {
+        rc = apply_one_kept(db, change, &rows[i], err);
+    }
+    return rc;
+}

@@ -1,0 +1,127 @@
+// Whose event is it? The body is untrusted until a secret matched: before that it only says which secrets to try first.
+#include "base/text.h"
+#include "op/inbound.h"
+#include "store/credentials.h"
+#include "store/payments.h"
+
+#define SECRETS_TRIED_MAX 1000
+#define CANDIDATES_MAX 8
+
+struct search {
+    const struct inbound *inbound;
+    const struct keyring *keyring;
+    struct uuid merchant_id;
+    bool matched;    // a secret matched
+    bool mode_agrees; // and it is one of the event's own mode
+};
+
+static bool try_secret(const struct credential_webhook *webhook, void *context)
+{
+    struct search *search = context;
+    struct arena scratch ARENA_CLEANUP = ARENA_EMPTY;
+    char id[UUID_TEXT_BYTES];
+    uuid_format(&webhook->credential_id, id);
+    char *plain = NULL;
+    size_t bytes = 0;
+    struct sealed sealed = {webhook->sealed, webhook->bytes};
+    if (seal_open(&search->keyring->master, &scratch, arena_printf(&scratch, "stripe-webhook:%s", id), sealed, &plain,
+                  &bytes, NULL) != OK) {
+        return true;
+    }
+    struct secret secret SECRET_CLEANUP;
+    secret_set(&secret, plain, bytes);
+    const struct inbound *inbound = search->inbound;
+    if (!stripe_signature_matches(&inbound->signature, &secret, inbound->body, inbound->body_bytes)) {
+        return true;
+    }
+    search->matched = true;
+    search->merchant_id = webhook->merchant_id;
+    search->mode_agrees = webhook->livemode == inbound->event.livemode;
+    return !search->mode_agrees; // go on: the other mode may have the same secret
+}
+
+static void add_candidate(struct uuid *candidates, size_t *count, const struct uuid *merchant_id)
+{
+    for (size_t i = 0; i < *count; i++) {
+        if (uuid_equal(&candidates[i], merchant_id)) {
+            return;
+        }
+    }
+    if (*count < CANDIDATES_MAX) {
+        candidates[(*count)++] = *merchant_id;
+    }
+}
+
+// Merchants that the object names: by our ids in its metadata, or by a provider's id that we hold.
+static enum errc find_candidates(struct db *db, struct arena *arena, const struct provider_event *event,
+                                 struct uuid *candidates, size_t *count, struct err *err)
+{
+    struct uuid id = {{0}};
+    if (event->merchant_id != NULL && uuid_parse(event->merchant_id, &id)) {
+        add_candidate(candidates, count, &id);
+    }
+    if (event->payment_id != NULL && uuid_parse(event->payment_id, &id)) {
+        struct payment payment = {0};
+        enum errc rc = payment_get(db, &id, NULL, arena, &payment, err);
+        if (rc == OK) {
+            add_candidate(candidates, count, &payment.merchant_id);
+        } else if (rc != ERR_NOT_FOUND) {
+            return rc;
+        }
+    }
+    if (event->intent_id == NULL) {
+        return OK;
+    }
+    struct uuid holders[CANDIDATES_MAX];
+    size_t holder_count = 0;
+    enum errc rc = payment_merchants_by_ref(db, event->intent_id, holders, CANDIDATES_MAX, &holder_count, err);
+    for (size_t i = 0; rc == OK && i < holder_count; i++) {
+        add_candidate(candidates, count, &holders[i]);
+    }
+    return rc;
+}
+
+static enum errc try_merchants(struct db *db, struct search *search, const struct uuid *candidates, size_t count,
+                               struct err *err)
+{
+    for (size_t i = 0; i < count && !search->mode_agrees; i++) {
+        bool more = false;
+        enum errc rc = credential_webhooks_each(db, &candidates[i], SECRETS_TRIED_MAX, try_secret, search, &more, err);
+        if (rc != OK) {
+            return rc;
+        }
+    }
+    return OK;
+}
+
+enum errc inbound_verify(struct db *db, const struct keyring *keyring, struct arena *arena, struct inbound *inbound,
+                         bool *ours, struct err *err)
+{
+    struct search search = {.inbound = inbound, .keyring = keyring};
+    struct uuid candidates[CANDIDATES_MAX];
+    size_t count = 0;
+    bool more = false;
+    enum errc rc = OK;
+    if (inbound->path_merchant_id != NULL) {
+        candidates[count++] = *inbound->path_merchant_id;
+    } else {
+        rc = find_candidates(db, arena, &inbound->event, candidates, &count, err);
+    }
+    bool named = count > 0;
+    if (rc == OK && named) {
+        rc = try_merchants(db, &search, candidates, count, err);
+    } else if (rc == OK) {
+        rc = credential_webhooks_each(db, NULL, SECRETS_TRIED_MAX, try_secret, &search, &more, err);
+    }
+    if (rc != OK) {
+        return rc;
+    }
+    if (!search.matched) {
+        return err_set(err, ERR_SIGNATURE_INVALID,
+                       more ? "no secret that was tried signed this body; name the merchant in the path"
+                            : "no signing secret of ours matches this body");
+    }
+    inbound->merchant_id = search.merchant_id;
+    *ours = named && search.mode_agrees;
+    return OK;
+}

@@ -1,0 +1,237 @@
+// The shape itself: an attempt is called, its answer settled, its waiter answered. Which attempts are due, and what comes
+// back after a crash, is reconcile.c's. Loop thread, but for the functions that say otherwise; an op's memory belongs to one
+// thread at a time and moves with the job.
+#include "op/op.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/require.h"
+#include "base/text.h"
+#include "base/timefmt.h"
+#include "op/engine.h"
+#include "store/credentials.h"
+
+// A settle that the database refused is tried again after this; the outcome stays in memory meanwhile.
+#define SETTLE_AGAIN_US (1 * US_PER_S)
+// An attempt holds its operation for one call and this much more.
+#define LEASE_MARGIN_US (30 * US_PER_S)
+// A look-up reads at most this many pages of 100 in one attempt.
+#define LIST_PAGES_MAX 1000
+
+int64_t op_lease_us(const struct engine *engine)
+{
+    return engine->options.config->stripe_timeout_ms * US_PER_MS + LEASE_MARGIN_US;
+}
+
+static struct op *op_new(struct engine *engine, const struct op_kind *kind, const struct operation *row)
+{
+    struct op *op = calloc(1, sizeof(*op));
+    REQUIRE(op != NULL);
+    op->engine = engine;
+    op->kind = kind;
+    list_init(&op->link);
+    op->row = *row;
+    op->row.body = arena_strdup(&op->arena, row->body);
+    op->row.kind = kind->name;
+    op->call.arena = &op->arena;
+    return op;
+}
+
+void op_free(struct op *op)
+{
+    if (op == NULL) {
+        return;
+    }
+    secret_wipe(&op->call.secret_key);
+    arena_release(&op->arena);
+    arena_release(&op->settle_arena);
+    free(op);
+}
+
+// The secret key of the version that the operation was first sent with, whichever is the merchant's present one.
+static enum errc read_secret_key(struct op *op, struct db *db, struct err *err)
+{
+    char id[UUID_TEXT_BYTES];
+    uuid_format(&op->row.credential_version_id, id);
+    struct sealed sealed = {0};
+    enum errc rc = credential_version_get(db, &op->row.credential_version_id, &op->arena, &sealed.data, &sealed.bytes, err);
+    char *plain = NULL;
+    size_t bytes = 0;
+    if (rc == OK) {
+        rc = seal_open(&op->engine->options.keyring->master, &op->arena, arena_printf(&op->arena, "stripe-key:%s", id),
+                       sealed, &plain, &bytes, err);
+    }
+    if (rc == OK) {
+        secret_set(&op->call.secret_key, plain, bytes);
+    }
+    return rc;
+}
+
+enum errc op_plan(struct engine *engine, const struct op_kind *kind, const struct operation *row, struct db *db,
+                  struct change *change, struct op **planned, bool *needless, struct err *err)
+{
+    struct op *op = op_new(engine, kind, row);
+    *needless = false;
+    enum errc rc = kind->plan(op, db, change, needless, err);
+    if (rc == OK && !*needless) {
+        rc = read_secret_key(op, db, err);
+    }
+    if (rc != OK || *needless) {
+        op_free(op);
+        return rc;
+    }
+    *planned = op;
+    return OK;
+}
+
+enum errc op_prepare(struct engine *engine, const struct op_kind *kind, const struct operation *row, struct db *db,
+                     struct change *change, struct op **op, struct err *err)
+{
+    enum errc rc = operation_insert(db, row, err);
+    bool needless = false;
+    if (rc == OK) {
+        rc = op_plan(engine, kind, row, db, change, op, &needless, err);
+    }
+    REQUIRE(rc != OK || !needless);
+    return rc;
+}
+
+static enum errc run_settle(struct store_job *job, struct db *db, struct err *err)
+{
+    struct op *op = CONTAINER_OF(job, struct op, job);
+    struct engine *engine = op->engine;
+    arena_release(&op->settle_arena);
+    op->open = false;
+    op->reply = NULL;
+    struct change change = {
+        .keyring = engine->options.keyring,
+        .random = engine->options.random,
+        .arena = &op->settle_arena,
+        .now_us = loop_wall_us(engine->options.loop),
+        .cause = op->row.attempts > 1 ? "recovery" : "api",
+        .cause_ref = op->call.answer.request_id,
+    };
+    struct operation row = {0};
+    enum errc rc = operation_get(db, &op->row.subject_id, op->kind->name, &op->settle_arena, &row, err);
+    if (rc == ERR_NOT_FOUND) {
+        return OK; // closed by another way
+    }
+    if (rc == OK) {
+        op->row = row;
+        rc = op->kind->settle(op, db, &change, err);
+    }
+    if (rc == OK) {
+        rc = op->open ? operation_update(db, &op->row, err)
+                      : operation_delete(db, &op->row.subject_id, op->kind->name, err);
+    }
+    op->told = change.told;
+    op->owed = change.owed;
+    return rc;
+}
+
+static void log_attempt(const struct op *op)
+{
+    const struct provider_answer *answer = &op->call.answer;
+    char id[UUID_TEXT_BYTES];
+    uuid_format(&op->row.subject_id, id);
+    if (op->open && (answer->outcome == PROVIDER_NO_AUTH || op->row.look_up)) {
+        LOG(LOG_ERROR, "a payment's outcome is unknown and cannot be asked for by sending it again",
+            LOG_STR("payment_id", id), LOG_STR("operation", op->kind->name), LOG_INT("status", answer->status),
+            LOG_STR("trouble", answer->trouble != NULL ? answer->trouble : "the provider refused the secret key"));
+    } else {
+        LOG(answer->trouble != NULL ? LOG_WARN : LOG_INFO, "provider answered", LOG_STR("payment_id", id),
+            LOG_STR("operation", op->kind->name), LOG_INT("attempt", op->row.attempts),
+            LOG_INT("status", answer->status), LOG_STR("provider_request_id", answer->request_id),
+            LOG_STR("trouble", answer->trouble));
+    }
+}
+
+static void settled(struct store_job *job)
+{
+    struct op *op = CONTAINER_OF(job, struct op, job);
+    struct engine *engine = op->engine;
+    if (job->result != OK) {
+        LOG(LOG_ERROR, "an outcome could not be recorded and is tried again", LOG_STR("operation", op->kind->name),
+            LOG_STR("error", job->err.message));
+        engine->stats.settle_retries_total++;
+        list_append(&engine->unsettled, &op->link);
+        timer_start(engine->options.loop, &engine->settle_timer, SETTLE_AGAIN_US);
+        return;
+    }
+    log_attempt(op);
+    engine->stats.in_flight--;
+    if (op->open) {
+        engine_due(engine, op->row.next_attempt_us);
+    }
+    if (op->owed) {
+        engine_due(engine, 0);
+    }
+    if (op->told) {
+        engine->options.on_told(engine->options.context);
+    }
+    if (op->reply != NULL) {
+        op_answer_waiter(engine, &op->row.subject_id, op->reply_status, op->reply);
+    }
+    op_free(op);
+}
+
+static void submit_settle(struct op *op)
+{
+    op->job = (struct store_job){.lane = STORE_WRITE, .run = run_settle, .done = settled};
+    store_submit_always(op->engine->options.store, &op->job);
+}
+
+void op_settle_again(struct timer *timer)
+{
+    struct engine *engine = CONTAINER_OF(timer, struct engine, settle_timer);
+    struct list waiting;
+    list_init(&waiting);
+    list_splice(&waiting, &engine->unsettled);
+    for (struct list *node = list_take_first(&waiting); node != NULL; node = list_take_first(&waiting)) {
+        submit_settle(CONTAINER_OF(node, struct op, link));
+    }
+}
+
+// Whether a page of a list holds this payment's intent; kept as the answer's one intent.
+static bool find_listed(struct op *op)
+{
+    struct provider_answer *answer = &op->call.answer;
+    char id[UUID_TEXT_BYTES];
+    uuid_format(&op->row.subject_id, id);
+    for (size_t i = 0; i < answer->intent_count; i++) {
+        if (text_equal(answer->intents[i].payment_id, id)) {
+            answer->intent = answer->intents[i];
+            answer->has_intent = true;
+            return true;
+        }
+    }
+    return false;
+}
+
+static void answered(struct provider_call *call)
+{
+    struct op *op = CONTAINER_OF(call, struct op, call);
+    struct engine *engine = op->engine;
+    struct provider_answer *answer = &call->answer;
+    if (call->verb == PROVIDER_LIST && answer->outcome == PROVIDER_DONE && !find_listed(op) &&
+        answer->next_page != NULL) {
+        if (++op->pages < LIST_PAGES_MAX) {
+            call->page = answer->next_page;
+            provider_send(engine->options.provider, call);
+            return;
+        }
+        answer->outcome = PROVIDER_UNKNOWN;
+        answer->trouble = "the list is too long to be read whole";
+    }
+    engine->stats.unknown_total += answer->outcome == PROVIDER_UNKNOWN || answer->outcome == PROVIDER_LOOK_UP;
+    submit_settle(op);
+}
+
+void op_run(struct op *op)
+{
+    op->engine->stats.in_flight++;
+    op->engine->stats.attempts_total++;
+    op->call.done = answered;
+    provider_send(op->engine->options.provider, &op->call);
+}

@@ -1,0 +1,117 @@
+// An operation: everything that moves money has this one shape. prepare (one transaction: the intent) -> call the provider
+// (parked) -> settle (one transaction: the outcome, the event for the merchant, the stored reply) -> reply.
+//
+// A kind of operation is one small file with two plain blocking functions, plan and settle. The first run and every later one,
+// behind a time-out or a crash, are the same code: an attempt is planned from what the database holds, and nothing else.
+// An operation is never cancelled once prepared, and an unknown outcome leaves it open, to be asked again.
+#pragma once
+
+#include "base/config.h"
+#include "base/keyring.h"
+#include "base/loop.h"
+#include "base/table.h"
+#include "op/change.h"
+#include "provider/provider.h"
+#include "store/operations.h"
+#include "store/store.h"
+
+struct engine;
+struct op;
+
+struct op_kind {
+    const char *name; // in the database
+    // Database thread, in the transaction that claims the attempt. Fills op->call from op->row and the payment. *needless: the
+    // outcome is known by now, the operation closes without a call. An error puts the attempt off and is logged.
+    enum errc (*plan)(struct op *op, struct db *db, struct change *change, bool *needless, struct err *err);
+    // Database thread, in the transaction that records the outcome. Sets op->open while something remains to be asked (and then
+    // op->row's next_attempt_us). An error undoes everything; it is tried again.
+    enum errc (*settle)(struct op *op, struct db *db, struct change *change, struct err *err);
+};
+
+extern const struct op_kind op_charge; // charge.c
+extern const struct op_kind op_sync;   // sync.c: asks after a payment that the payer has still to finish
+extern const struct op_kind op_cancel; // cancel.c
+
+// One attempt of one operation, from claim to settle. Owned by the engine.
+struct op {
+    struct engine *engine;
+    const struct op_kind *kind;
+    struct operation row;
+    struct provider_call call;
+    struct arena arena; // what was planned and answered; the database and loop threads use it in turn
+    struct arena settle_arena; // emptied before each run of the settle job
+    struct store_job job;
+    struct list link; // in the engine's list of attempts under way
+    int pages; // of a list, read in this attempt
+    // What settle left.
+    bool open;
+    bool told;
+    bool owed;
+    const char *reply; // the stored answer's body, where it was stored by this settle; in settle_arena
+    int reply_status;
+};
+
+struct engine_options {
+    struct loop *loop;
+    struct store *store;
+    struct provider *provider;
+    const struct keyring *keyring;
+    const struct config *config;
+    struct random *random;
+    void (*on_told)(void *context); // events for merchants were committed
+    void *context;
+};
+
+struct engine *engine_open(const struct engine_options *options);
+void engine_free(struct engine *engine);
+const struct engine_options *engine_options(const struct engine *engine);
+
+// Brings back what was open when the process last ended, then sweeps. Loop thread; *on_ready* is called once the open operations
+// are loaded and scheduled.
+void engine_start(struct engine *engine, void (*on_ready)(void *context), void *context);
+
+// Starts nothing new. True once no attempt is under way and nobody waits.
+bool engine_drain(struct engine *engine);
+bool engine_ready(const struct engine *engine);
+// Whether one more operation may be prepared; if not, the request is refused before anything is recorded.
+bool engine_has_room(const struct engine *engine);
+
+struct engine_stats {
+    int64_t in_flight;
+    int64_t waiting; // callers
+    int64_t attempts_total;
+    int64_t unknown_total;
+    int64_t settle_retries_total;
+};
+void engine_stats(const struct engine *engine, struct engine_stats *stats);
+
+// --- for those who prepare: database thread, in their transaction
+// Makes an attempt of a row that this very transaction wrote (attempts is 1, next_attempt_us is behind the lease) and plans it.
+enum errc op_prepare(struct engine *engine, const struct op_kind *kind, const struct operation *row, struct db *db,
+                     struct change *change, struct op **op, struct err *err) MUST_CHECK;
+void op_free(struct op *op);
+// How long an attempt holds its operation.
+int64_t op_lease_us(const struct engine *engine);
+
+// --- loop thread
+// Calls the provider for a prepared attempt whose transaction is committed. Takes the op.
+void op_run(struct op *op);
+
+// Somebody who waits for the first answer to what a payment's operation was begun with. The owner keeps it alive until `answered`,
+// which comes exactly once: with the stored reply, or with an error (code ERR_STORE) where it could not be read or kept.
+struct op_waiter {
+    struct table_node node;
+    struct list link;
+    struct engine *engine;
+    struct store_job job;
+    struct arena arena; // holds the body during `answered`
+    struct uuid subject_id;
+    int64_t deadline_us;
+    void (*answered)(struct op_waiter *waiter, enum errc rc, int status, const char *body);
+    int status;
+    const char *body;
+};
+void op_wait(struct engine *engine, struct op_waiter *waiter, const struct uuid *subject_id);
+
+// Something became due at this wall-clock time: attempts that others opened. Loop thread.
+void engine_due(struct engine *engine, int64_t due_us);

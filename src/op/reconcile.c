@@ -1,0 +1,312 @@
+// What is due: one sweep claims the open operations whose time has come and runs them through the same code as the first time.
+// A crash needs nothing else: the row is there, its lease ends, the sweep finds it. Loop thread, but for the run_ functions.
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/require.h"
+#include "base/text.h"
+#include "base/timefmt.h"
+#include "op/engine.h"
+#include "op/inbound.h"
+#include "store/idempotency.h"
+
+// Claimed at once; more are claimed as these end, within operations_max.
+#define CLAIM_MAX 64
+// An operation that cannot even be planned (its credentials do not open) waits this long.
+#define PLAN_AGAIN_US (600 * US_PER_S)
+// Answers older than this are pruned; from then a repeat is answered with the payment as it is.
+#define REPLY_KEPT_US (48 * 3600 * US_PER_S)
+#define REPLY_PRUNE_MAX 500
+
+// A claim under way. Everything in it is made anew when the job runs again.
+struct claim {
+    struct engine *engine;
+    struct store_job job;
+    struct arena arena;
+    bool first; // release what the last process held
+    size_t max;
+    struct op *ops[CLAIM_MAX];
+    size_t count;
+    size_t claimed;
+    int64_t next_due_us;
+    bool told;
+};
+
+static const struct op_kind *const kinds[] = {&op_charge, &op_sync, &op_cancel};
+
+static const struct op_kind *kind_of(const char *name)
+{
+    for (size_t i = 0; i < COUNT_OF(kinds); i++) {
+        if (text_equal(kinds[i]->name, name)) {
+            return kinds[i];
+        }
+    }
+    REQUIRE(!"the database holds an operation of a kind that this program does not know");
+    return NULL;
+}
+
+static void claim_clear(struct claim *claim)
+{
+    for (size_t i = 0; i < claim->count; i++) {
+        op_free(claim->ops[i]);
+    }
+    claim->count = 0;
+    claim->claimed = 0;
+    arena_release(&claim->arena);
+}
+
+// Plans one claimed row. What cannot be planned is put off, and never stands in the way of the others.
+static enum errc plan_row(struct claim *claim, struct db *db, struct change *change, struct operation *row,
+                          struct err *err)
+{
+    struct op *op = NULL;
+    bool needless = false;
+    struct err why = {0};
+    row->unresolved = row->unresolved || row->attempts > 0; // a lost attempt may have been carried out
+    row->attempts++;
+    enum errc rc = op_plan(claim->engine, kind_of(row->kind), row, db, change, &op, &needless, &why);
+    if (needless) {
+        return operation_delete(db, &row->subject_id, row->kind, err);
+    }
+    if (rc == ERR_STORE) {
+        *err = why;
+        return rc;
+    }
+    if (rc != OK) {
+        char id[UUID_TEXT_BYTES];
+        uuid_format(&row->subject_id, id);
+        LOG(LOG_ERROR, "an open operation cannot go on", LOG_STR("payment_id", id), LOG_STR("operation", row->kind),
+            LOG_STR("error", why.message));
+        row->attempts--;
+        row->next_attempt_us = change->now_us + PLAN_AGAIN_US;
+        return operation_update(db, row, err);
+    }
+    claim->ops[claim->count++] = op;
+    return operation_update(db, &op->row, err);
+}
+
+static enum errc run_claim(struct store_job *job, struct db *db, struct err *err)
+{
+    struct claim *claim = CONTAINER_OF(job, struct claim, job);
+    struct engine *engine = claim->engine;
+    claim_clear(claim);
+    struct change change = {
+        .keyring = engine->options.keyring,
+        .random = engine->options.random,
+        .arena = &claim->arena,
+        .now_us = loop_wall_us(engine->options.loop),
+        .cause = "recovery",
+    };
+    int64_t released = 0;
+    enum errc rc = claim->first ? operations_release_all(db, change.now_us, &released, err) : OK;
+    struct operation *rows = arena_alloc(&claim->arena, CLAIM_MAX * sizeof(*rows));
+    if (rc == OK) {
+        rc = operations_claim(db, change.now_us, op_lease_us(engine), &claim->arena, rows, claim->max, &claim->claimed, err);
+    }
+    for (size_t i = 0; rc == OK && i < claim->claimed; i++) {
+        rc = plan_row(claim, db, &change, &rows[i], err);
+    }
+    if (rc == OK) {
+        rc = operations_next_due(db, &claim->next_due_us, err);
+    }
+    claim->told = change.told;
+    return rc;
+}
+
+static void become_ready(struct engine *engine)
+{
+    if (!engine->ready) {
+        engine->ready = true;
+        engine->on_ready(engine->ready_context);
+    }
+}
+
+static void claimed(struct store_job *job)
+{
+    struct claim *claim = CONTAINER_OF(job, struct claim, job);
+    struct engine *engine = claim->engine;
+    engine->sweeping = false;
+    if (job->result != OK) {
+        LOG(LOG_ERROR, "open operations could not be read", LOG_STR("error", job->err.message));
+        claim_clear(claim);
+        engine_due(engine, loop_wall_us(engine->options.loop) + US_PER_S);
+        return;
+    }
+    claim->first = false;
+    for (size_t i = 0; i < claim->count; i++) {
+        op_run(claim->ops[i]);
+    }
+    bool more = claim->claimed == claim->max || engine->sweep_again;
+    claim->count = 0;
+    arena_release(&claim->arena);
+    become_ready(engine);
+    if (claim->told) {
+        engine->options.on_told(engine->options.context);
+    }
+    engine->sweep_again = false;
+    engine_due(engine, more ? 0 : claim->next_due_us);
+}
+
+void engine_sweep(struct timer *timer)
+{
+    struct engine *engine = CONTAINER_OF(timer, struct engine, sweep_timer);
+    const struct config *config = engine->options.config;
+    engine->sweep_due_us = INT64_MAX;
+    if (engine->draining) {
+        return;
+    }
+    if (engine->sweeping) {
+        engine->sweep_again = true;
+        return;
+    }
+    int64_t room = config->operations_max - engine->stats.in_flight;
+    if (room <= 0) {
+        engine_due(engine, loop_wall_us(engine->options.loop) + config->reconcile_interval_ms * US_PER_MS);
+        return;
+    }
+    engine->sweeping = true;
+    engine->claim->max = room < CLAIM_MAX ? (size_t)room : CLAIM_MAX;
+    engine->claim->job = (struct store_job){.lane = STORE_WRITE, .run = run_claim, .done = claimed};
+    store_submit_always(engine->options.store, &engine->claim->job);
+}
+
+void engine_due(struct engine *engine, int64_t due_us)
+{
+    int64_t now_us = loop_wall_us(engine->options.loop);
+    // The clock may jump, and other processes write too: look at least this often.
+    int64_t latest_us = now_us + engine->options.config->reconcile_interval_ms * US_PER_MS;
+    int64_t at_us = due_us < latest_us ? due_us : latest_us;
+    if (at_us < engine->sweep_due_us) {
+        engine->sweep_due_us = at_us;
+        timer_start(engine->options.loop, &engine->sweep_timer, at_us > now_us ? at_us - now_us : 0);
+    }
+}
+
+// Slow chores, in one small transaction every interval: events that waited for their payment, answers grown old.
+struct chores {
+    struct engine *engine;
+    struct store_job job;
+    struct arena arena;
+    struct change change;
+};
+
+static enum errc run_chores(struct store_job *job, struct db *db, struct err *err)
+{
+    struct chores *chores = CONTAINER_OF(job, struct chores, job);
+    struct engine *engine = chores->engine;
+    arena_release(&chores->arena);
+    chores->change = (struct change){
+        .keyring = engine->options.keyring,
+        .random = engine->options.random,
+        .arena = &chores->arena,
+        .now_us = loop_wall_us(engine->options.loop),
+    };
+    enum errc rc = inbound_apply_kept(db, &chores->change, err);
+    int64_t removed = 0;
+    return rc == OK ? reply_prune(db, chores->change.now_us - REPLY_KEPT_US, REPLY_PRUNE_MAX, &removed, err) : rc;
+}
+
+static void chores_done(struct store_job *job)
+{
+    struct chores *chores = CONTAINER_OF(job, struct chores, job);
+    struct engine *engine = chores->engine;
+    if (job->result != OK) {
+        LOG(LOG_ERROR, "the regular chores failed", LOG_STR("error", job->err.message));
+    } else if (chores->change.told) {
+        engine->options.on_told(engine->options.context);
+    }
+    engine->stats.in_flight--;
+    if (!engine->draining) {
+        timer_start(engine->options.loop, &engine->chores_timer,
+                    engine->options.config->reconcile_interval_ms * US_PER_MS);
+    }
+}
+
+static void do_chores(struct timer *timer)
+{
+    struct engine *engine = CONTAINER_OF(timer, struct engine, chores_timer);
+    if (engine->draining) {
+        return;
+    }
+    engine->stats.in_flight++;
+    engine->chores->job = (struct store_job){.lane = STORE_WRITE, .run = run_chores, .done = chores_done};
+    store_submit_always(engine->options.store, &engine->chores->job);
+}
+
+struct engine *engine_open(const struct engine_options *options)
+{
+    struct engine *engine = calloc(1, sizeof(*engine));
+    REQUIRE(engine != NULL);
+    engine->options = *options;
+    engine->sweep_due_us = INT64_MAX;
+    list_init(&engine->unsettled);
+    list_init(&engine->waiting);
+    timer_init(&engine->settle_timer, op_settle_again);
+    timer_init(&engine->patience_timer, op_patience_over);
+    timer_init(&engine->sweep_timer, engine_sweep);
+    timer_init(&engine->chores_timer, do_chores);
+    engine->claim = calloc(1, sizeof(*engine->claim));
+    engine->chores = calloc(1, sizeof(*engine->chores));
+    REQUIRE(engine->claim != NULL && engine->chores != NULL);
+    engine->claim->engine = engine;
+    engine->claim->first = true;
+    engine->chores->engine = engine;
+    return engine;
+}
+
+void engine_free(struct engine *engine)
+{
+    for (struct list *node = list_take_first(&engine->unsettled); node != NULL;
+         node = list_take_first(&engine->unsettled)) {
+        op_free(CONTAINER_OF(node, struct op, link)); // its row is still there: the next start asks again
+    }
+    timer_stop(engine->options.loop, &engine->settle_timer);
+    timer_stop(engine->options.loop, &engine->patience_timer);
+    timer_stop(engine->options.loop, &engine->sweep_timer);
+    timer_stop(engine->options.loop, &engine->chores_timer);
+    claim_clear(engine->claim);
+    arena_release(&engine->chores->arena);
+    free(engine->claim);
+    free(engine->chores);
+    table_release(&engine->waiters);
+    free(engine);
+}
+
+const struct engine_options *engine_options(const struct engine *engine)
+{
+    return &engine->options;
+}
+
+void engine_start(struct engine *engine, void (*on_ready)(void *context), void *context)
+{
+    engine->on_ready = on_ready;
+    engine->ready_context = context;
+    engine_due(engine, 0);
+    timer_start(engine->options.loop, &engine->chores_timer, 0);
+}
+
+bool engine_drain(struct engine *engine)
+{
+    engine->draining = true;
+    if (engine->stats.in_flight == 0) {
+        op_give_up_all(engine); // whatever they wait for goes on after the next start
+    }
+    return engine->stats.in_flight == 0 && engine->stats.waiting == 0 && !engine->sweeping;
+}
+
+bool engine_ready(const struct engine *engine)
+{
+    return engine->ready && !engine->draining;
+}
+
+bool engine_has_room(const struct engine *engine)
+{
+    int64_t max = engine->options.config->operations_max;
+    return !engine->draining && engine->stats.in_flight < max && engine->stats.waiting < max;
+}
+
+void engine_stats(const struct engine *engine, struct engine_stats *stats)
+{
+    *stats = engine->stats;
+}

@@ -1,0 +1,124 @@
+// The order of the fields is the seed's, then contract's.
+#include "op/render.h"
+
+#include "base/json.h"
+#include "base/timefmt.h"
+
+const char *client_secret_context(struct arena *arena, const struct uuid *payment_id)
+{
+    char id[UUID_TEXT_BYTES];
+    uuid_format(payment_id, id);
+    return arena_printf(arena, "client-secret:%s", id);
+}
+
+static void add_id(struct json_object *json, const char *name, const struct uuid *id)
+{
+    char text[UUID_TEXT_BYTES];
+    uuid_format(id, text);
+    json_add_str(json, name, text);
+}
+
+static void add_money(struct json_object *json, const char *name, int64_t amount_minor, const struct currency *currency)
+{
+    char text[MONEY_TEXT_BYTES];
+    money_format(amount_minor, currency, text);
+    json_add_str(json, name, text);
+}
+
+static void add_time(struct json_object *json, const char *name, int64_t time_us)
+{
+    char text[TIME_TEXT_BYTES];
+    time_format(time_us, text);
+    json_add_str(json, name, text);
+}
+
+static struct json_object *render_failure(const struct payment *payment)
+{
+    if (payment->status != PAYMENT_FAILED) {
+        return NULL;
+    }
+    struct json_object *failure = json_new_object();
+    json_add_str(failure, "code", payment->failure.code);
+    json_add_str(failure, "decline_code", payment->failure.decline_code);
+    json_add_str(failure, "message", payment->failure.message);
+    return failure;
+}
+
+static enum errc add_next_action(struct json_object *json, const struct payment *payment,
+                                 const struct seal_key *master, enum render_for use, struct arena *arena,
+                                 struct err *err)
+{
+    if (payment->status != PAYMENT_PENDING || payment->next_action == NEXT_ACTION_NONE) {
+        json_add(json, "next_action", NULL);
+        return OK;
+    }
+    struct json_object *action = json_new_object();
+    json_add_str(action, "type", next_action_name(payment->next_action));
+    json_add(json, "next_action", action);
+    if (payment->next_action == NEXT_ACTION_REDIRECT) {
+        json_add_str(action, "redirect_url", payment->redirect_url);
+    } else if (use == RENDER_ANSWER && payment->client_secret_sealed != NULL) {
+        char *secret = NULL;
+        size_t bytes = 0;
+        struct sealed sealed = {payment->client_secret_sealed, (size_t)payment->client_secret_sealed_bytes};
+        enum errc rc = seal_open(master, arena, client_secret_context(arena, &payment->id), sealed, &secret, &bytes, err);
+        if (rc != OK) {
+            return rc;
+        }
+        json_add_str(action, "client_secret", secret);
+    }
+    return OK;
+}
+
+static void add_about(struct json_object *json, const struct payment *payment)
+{
+    json_add_str(json, "description", payment->description);
+    json_add(json, "metadata",
+             payment->metadata_json != NULL ? json_tokener_parse(payment->metadata_json) : json_new_object());
+    json_add_str(json, "capture_method", payment->capture_manual ? "manual" : "automatic");
+    json_add_str(json, "payment_method", payment->payment_method);
+    json_add_str(json, "customer_email", payment->customer_email);
+    json_add_str(json, "return_url", payment->return_url);
+}
+
+enum errc render_payment(const struct payment *payment, const struct seal_key *master, enum render_for use,
+                         struct arena *arena, struct json_object **result, struct err *err)
+{
+    struct json_object *json JSON_CLEANUP = json_new_object();
+    if (use == RENDER_EVENT) {
+        add_id(json, "payment_id", &payment->id);
+    }
+    add_id(json, "id", &payment->id);
+    add_id(json, "merchant_id", &payment->merchant_id);
+    add_money(json, "amount", payment->amount_minor, payment->currency);
+    json_add_str(json, "currency", payment->currency->code);
+    json_add_str(json, "provider", payment->provider);
+    json_add_str(json, "status", payment_status_name(payment->status));
+    json_add_str(json, "provider_ref", payment->provider_ref);
+    json_add_str(json, "idempotency_key", payment->idempotency_key);
+    json_add_bool(json, "livemode", payment->livemode);
+    add_money(json, "amount_captured", payment->captured_minor, payment->currency);
+    add_money(json, "amount_refunded", payment->refunded_minor, payment->currency);
+    json_add_bool(json, "capturable", payment->capturable);
+    json_add_str(json, "saved_card_id", NULL);
+    add_about(json, payment);
+    if (use != RENDER_EVENT) {
+        enum errc rc = add_next_action(json, payment, master, use, arena, err);
+        if (rc != OK) {
+            return rc;
+        }
+    }
+    json_add(json, "failure", render_failure(payment));
+    add_time(json, "created_at", payment->created_us);
+    add_time(json, "updated_at", payment->updated_us);
+    *result = json_object_get(json);
+    return OK;
+}
+
+const char *render_success(struct arena *arena, struct json_object *data)
+{
+    struct json_object *json JSON_CLEANUP = json_new_object();
+    json_add_bool(json, "success", true);
+    json_add(json, "data", data);
+    return json_text(arena, json);
+}

@@ -1,0 +1,23 @@
+// A payment as JSON: the API's answers, the events to merchants and the stored replies are all made here. Pure; any thread.
+#pragma once
+
+#include <json-c/json.h>
+
+#include "base/crypto.h"
+#include "domain/payment.h"
+
+enum render_for {
+    RENDER_ANSWER, // to the merchant who asked for this payment: with next_action and its client secret
+    RENDER_LIST,   // one of many: without the client secret
+    RENDER_EVENT,  // data of a webhook: `payment_id` in front, without next_action
+};
+
+// The caller releases. ERR_CRYPTO: the client secret does not open.
+enum errc render_payment(const struct payment *payment, const struct seal_key *master, enum render_for use,
+                         struct arena *arena, struct json_object **json, struct err *err) MUST_CHECK;
+
+// {"success":true,"data":...} as text in the arena; takes `data`.
+const char *render_success(struct arena *arena, struct json_object *data);
+
+// The associated data that a payment's client secret is sealed with. In the arena.
+const char *client_secret_context(struct arena *arena, const struct uuid *payment_id);

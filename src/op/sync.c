@@ -1,0 +1,45 @@
+// Asks after a payment that is known at the provider and not finished: a payer who has still to authenticate, an authorisation
+// to be captured, an event that came incomplete. Ends when the payment does.
+#include "base/timefmt.h"
+#include "domain/retry.h"
+#include "op/op.h"
+#include "store/payments.h"
+
+static enum errc sync_plan(struct op *op, struct db *db, struct change *change, bool *needless, struct err *err)
+{
+    (void)change;
+    struct payment payment = {0};
+    enum errc rc = payment_get(db, &op->row.subject_id, NULL, &op->arena, &payment, err);
+    *needless = rc == OK && (payment.status == PAYMENT_COMPLETED || payment.status == PAYMENT_REFUNDED ||
+                             payment.provider_ref == NULL);
+    op->call.verb = PROVIDER_RETRIEVE;
+    op->call.ref = payment.provider_ref;
+    return rc;
+}
+
+static enum errc sync_settle(struct op *op, struct db *db, struct change *change, struct err *err)
+{
+    struct payment payment = {0};
+    struct err why = {0};
+    enum errc rc = payment_get(db, &op->row.subject_id, NULL, change->arena, &payment, err);
+    if (rc == OK && op->call.answer.has_intent) {
+        rc = change_take_intent(db, change, &payment, &op->call.answer.intent, &why);
+    }
+    if (rc == ERR_CONFLICT) {
+        op->call.answer.trouble = arena_strdup(&op->settle_arena, why.message);
+        rc = payment_get(db, &op->row.subject_id, NULL, change->arena, &payment, err);
+    } else if (rc != OK) {
+        *err = why;
+    }
+    if (rc != OK || (op->call.answer.has_intent && payment.status != PAYMENT_PENDING)) {
+        return rc;
+    }
+    uint32_t random32 = 0;
+    change->random->fill(change->random, &random32, sizeof(random32));
+    op->open = true;
+    op->row.next_attempt_us =
+        change->now_us + retry_check_delay_us(op->row.attempts, change->now_us - payment.created_us, random32);
+    return OK;
+}
+
+const struct op_kind op_sync = {.name = "sync", .plan = sync_plan, .settle = sync_settle};

@@ -1,0 +1,162 @@
+// Of an event only what the API's version cannot change is read: ids, status, amounts, currency, metadata, livemode and the
+// last error. Its version is the endpoint's, not ours. Sources: https://docs.stripe.com/webhooks,
+// https://docs.stripe.com/api/events.
+#include "provider/stripe_event.h"
+
+#include <string.h>
+
+#include "base/crypto.h"
+#include "base/json.h"
+#include "base/text.h"
+#include "provider/stripe_answer.h"
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1; // Stripe writes lower case, and only that is accepted
+}
+
+static bool hex_read(const char *text, size_t chars, uint8_t out[32])
+{
+    if (chars != 64) {
+        return false;
+    }
+    for (size_t i = 0; i < 32; i++) {
+        int high = hex_digit(text[2 * i]);
+        int low = hex_digit(text[2 * i + 1]);
+        if (high < 0 || low < 0) {
+            return false;
+        }
+        out[i] = (uint8_t)(high << 4 | low);
+    }
+    return true;
+}
+
+static void take_item(struct stripe_signature *signature, const char *item, size_t chars)
+{
+    if (chars > 2 && memcmp(item, "t=", 2) == 0 && chars - 2 < sizeof(signature->time_text)) {
+        memcpy(signature->time_text, item + 2, chars - 2);
+        signature->time_text[chars - 2] = '\0';
+    } else if (chars > 3 && memcmp(item, "v1=", 3) == 0 && signature->count < STRIPE_SIGNATURES_MAX &&
+               hex_read(item + 3, chars - 3, signature->v1[signature->count])) {
+        signature->count++;
+    }
+}
+
+enum errc stripe_signature_parse(const char *header, int64_t now_s, struct stripe_signature *signature, struct err *err)
+{
+    *signature = (struct stripe_signature){0};
+    if (header == NULL) {
+        return err_set(err, ERR_SIGNATURE_INVALID, "the Stripe-Signature header is missing");
+    }
+    for (const char *item = header; item != NULL;) {
+        const char *comma = strchr(item, ',');
+        take_item(signature, item, comma != NULL ? (size_t)(comma - item) : strlen(item));
+        item = comma != NULL ? comma + 1 : NULL;
+    }
+    if (text_to_i64(signature->time_text, &signature->time_s, NULL) != OK) {
+        return err_set(err, ERR_SIGNATURE_INVALID, "the Stripe-Signature header has no timestamp t=");
+    }
+    if (signature->count == 0) {
+        return err_set(err, ERR_SIGNATURE_INVALID, "the Stripe-Signature header has no v1 signature");
+    }
+    if (signature->time_s < now_s - STRIPE_SIGNATURE_TOLERANCE_S ||
+        signature->time_s > now_s + STRIPE_SIGNATURE_TOLERANCE_S) {
+        return err_set(err, ERR_SIGNATURE_INVALID, "the signature's timestamp is more than 5 minutes off");
+    }
+    return OK;
+}
+
+bool stripe_signature_matches(const struct stripe_signature *signature, const struct secret *secret, const void *body,
+                              size_t body_bytes)
+{
+    const struct crypto_part parts[] = {
+        {signature->time_text, strlen(signature->time_text)}, {".", 1}, {body, body_bytes}};
+    uint8_t expected[SHA256_BYTES];
+    crypto_hmac(secret->data, secret->len, parts, 3, expected);
+    bool matches = false;
+    for (size_t i = 0; i < signature->count; i++) {
+        matches |= crypto_equal(expected, signature->v1[i], SHA256_BYTES);
+    }
+    return matches;
+}
+
+// What a payment_intent.* event says by its type, and the status that its object must have then.
+static const struct intent_event {
+    const char *type;
+    const char *status;
+    enum intent_state state;
+} intent_events[] = {
+    {"payment_intent.succeeded", "succeeded", INTENT_SUCCEEDED},
+    {"payment_intent.payment_failed", "requires_payment_method", INTENT_ATTEMPT_FAILED},
+    {"payment_intent.canceled", "canceled", INTENT_CANCELED},
+    {"payment_intent.amount_capturable_updated", "requires_capture", INTENT_CAPTURABLE},
+    {"payment_intent.processing", "processing", INTENT_OPEN},
+    {"payment_intent.requires_action", "requires_action", INTENT_OPEN},
+};
+
+static void read_intent(struct provider_event *event, struct json_object *object, const struct intent_event *meaning,
+                        struct arena *arena)
+{
+    event->kind = EVENT_INTENT;
+    event->intent_id = event->object_id;
+    bool read = stripe_intent_read(object, arena, &event->intent);
+    event->intent.state = meaning->state;
+    event->intent.next_action = NEXT_ACTION_NONE;
+    event->intent.redirect_url = NULL;
+    event->intent.client_secret = NULL;
+    event->complete = read && text_equal(json_get_str(object, "status"), meaning->status) &&
+                      event->intent.amount_provider_minor >= 0 && event->intent.currency != NULL &&
+                      (meaning->state != INTENT_SUCCEEDED || event->intent.received_provider_minor >= 0);
+}
+
+static void read_charge(struct provider_event *event, struct json_object *object, struct arena *arena)
+{
+    event->kind = EVENT_REFUNDED;
+    event->intent_id = arena_strdup(arena, json_get_str(object, "payment_intent"));
+    int64_t amount = json_get_i64(object, "amount", -1);
+    event->charge = (struct charge_refunded){
+        .intent_id = event->intent_id,
+        .amount_minor = amount,
+        .captured_minor = json_get_i64(object, "amount_captured", amount),
+        .refunded_minor = json_get_i64(object, "amount_refunded", -1),
+        .whole = json_get_bool(object, "refunded", false),
+        .currency = arena_strdup(arena, json_get_str(object, "currency")),
+    };
+    event->complete = amount >= 0 && event->charge.refunded_minor >= 0 && event->charge.currency != NULL;
+}
+
+enum errc stripe_event_parse(const char *body, size_t bytes, struct arena *arena, struct provider_event *event,
+                             struct err *err)
+{
+    struct json_object *root JSON_CLEANUP = NULL;
+    enum errc rc = json_parse(body, bytes, &root, err);
+    if (rc != OK) {
+        return rc;
+    }
+    struct json_object *object = json_get(json_get(root, "data"), "object");
+    struct json_object *metadata = json_get(object, "metadata");
+    *event = (struct provider_event){
+        .id = arena_strdup(arena, json_get_str(root, "id")),
+        .type = arena_strdup(arena, json_get_str(root, "type")),
+        .livemode = json_get_bool(root, "livemode", false),
+        .object_id = arena_strdup(arena, json_get_str(object, "id")),
+        .payment_id = arena_strdup(arena, json_get_str(metadata, "payment_id")),
+        .merchant_id = arena_strdup(arena, json_get_str(metadata, "merchant_id")),
+    };
+    if (event->id == NULL || event->id[0] == '\0' || strlen(event->id) > 255 || event->type == NULL ||
+        strlen(event->type) > 255 || !json_object_is_type(object, json_type_object)) {
+        return err_set(err, ERR_BAD_REQUEST, "the body is not a Stripe event: id, type and data.object are needed");
+    }
+    if (text_equal(event->type, "charge.refunded")) {
+        read_charge(event, object, arena);
+    }
+    for (size_t i = 0; i < sizeof(intent_events) / sizeof(intent_events[0]); i++) {
+        if (text_equal(event->type, intent_events[i].type)) {
+            read_intent(event, object, &intent_events[i], arena);
+        }
+    }
+    return OK;
+}

@@ -1,0 +1,25 @@
+// Events from the provider: one row an event, ever, so that the same one again changes nothing.
+#pragma once
+
+#include "store/db.h"
+
+struct inbox_event {
+    struct uuid merchant_id;
+    bool livemode;
+    const char *event_id;
+    const char *type;
+    struct uuid payment_id; // nil: none
+    const char *body;       // kept only while it waits for its payment; NULL: done with
+    int64_t received_us;
+};
+
+// *fresh is false where this event was recorded before: nothing changed.
+enum errc inbox_record(struct db *db, const struct inbox_event *event, bool *fresh, struct err *err) MUST_CHECK;
+
+// How many events a merchant has waiting for payments that are not there yet.
+enum errc inbox_kept_count(struct db *db, const struct uuid *merchant_id, int64_t *count, struct err *err) MUST_CHECK;
+// Waiting events whose payment is there now, oldest first, at most `max`.
+enum errc inbox_ready(struct db *db, struct arena *arena, struct inbox_event *events, size_t max, size_t *count,
+                      struct err *err) MUST_CHECK;
+// The event was applied: its body goes.
+enum errc inbox_done(struct db *db, const struct inbox_event *event, struct err *err) MUST_CHECK;

@@ -1,0 +1,110 @@
+// Queries on open operations.
+#include "store/operations.h"
+
+#define COLUMNS                                                                                                        \
+    "subject_id, kind, merchant_id, livemode, credential_version_id, body, attempts, unresolved, look_up, absent_us, " \
+    "next_attempt_us, created_us"
+
+enum errc operation_insert(struct db *db, const struct operation *o, struct err *err)
+{
+    return db_run(db, NULL, err,
+                  "INSERT INTO operations (" COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
+                  " ON CONFLICT (subject_id, kind) DO UPDATE SET next_attempt_us = excluded.next_attempt_us"
+                  " WHERE excluded.next_attempt_us < operations.next_attempt_us",
+                  DB_ID(&o->subject_id), DB_STR(o->kind), DB_ID(&o->merchant_id), DB_I64(o->livemode),
+                  DB_ID(&o->credential_version_id), DB_STR(o->body), DB_I64(o->attempts), DB_I64(o->unresolved),
+                  DB_I64(o->look_up), DB_I64(o->absent_us), DB_I64(o->next_attempt_us), DB_I64(o->created_us));
+}
+
+static void read_row(struct db_rows *rows, struct arena *arena, struct operation *o)
+{
+    *o = (struct operation){
+        .subject_id = db_uuid(rows, 0),
+        .kind = db_text(rows, 1, arena),
+        .merchant_id = db_uuid(rows, 2),
+        .livemode = db_bool(rows, 3),
+        .credential_version_id = db_uuid(rows, 4),
+        .body = db_text(rows, 5, arena),
+        .attempts = (int)db_i64(rows, 6),
+        .unresolved = db_bool(rows, 7),
+        .look_up = db_bool(rows, 8),
+        .absent_us = db_i64(rows, 9),
+        .next_attempt_us = db_i64(rows, 10),
+        .created_us = db_i64(rows, 11),
+    };
+}
+
+enum errc operation_get(struct db *db, const struct uuid *subject_id, const char *kind, struct arena *arena,
+                        struct operation *operation, struct err *err)
+{
+    DB_ROWS(rows);
+    enum errc rc = db_query(db, &rows, err, "SELECT " COLUMNS " FROM operations WHERE subject_id = $1 AND kind = $2",
+                            DB_ID(subject_id), DB_STR(kind));
+    bool has = false;
+    if (rc == OK) {
+        rc = db_next(&rows, &has, err);
+    }
+    if (rc == OK && !has) {
+        return err_set(err, ERR_NOT_FOUND, "the operation is not open");
+    }
+    if (rc == OK) {
+        read_row(&rows, arena, operation);
+    }
+    return rc;
+}
+
+enum errc operation_update(struct db *db, const struct operation *o, struct err *err)
+{
+    return db_run(db, NULL, err,
+                  "UPDATE operations SET attempts = $3, unresolved = $4, look_up = $5, absent_us = $6,"
+                  " next_attempt_us = $7 WHERE subject_id = $1 AND kind = $2",
+                  DB_ID(&o->subject_id), DB_STR(o->kind), DB_I64(o->attempts), DB_I64(o->unresolved),
+                  DB_I64(o->look_up), DB_I64(o->absent_us), DB_I64(o->next_attempt_us));
+}
+
+enum errc operation_delete(struct db *db, const struct uuid *subject_id, const char *kind, struct err *err)
+{
+    return db_run(db, NULL, err, "DELETE FROM operations WHERE subject_id = $1 AND kind = $2", DB_ID(subject_id),
+                  DB_STR(kind));
+}
+
+enum errc operations_claim(struct db *db, int64_t now_us, int64_t lease_us, struct arena *arena,
+                           struct operation *operations, size_t max, size_t *count, struct err *err)
+{
+    *count = 0;
+    DB_ROWS(rows);
+    enum errc rc = db_query(db, &rows, err,
+                            "UPDATE operations SET next_attempt_us = $2 WHERE (subject_id, kind) IN"
+                            " (SELECT subject_id, kind FROM operations WHERE next_attempt_us <= $1"
+                            " ORDER BY next_attempt_us LIMIT $3) RETURNING " COLUMNS,
+                            DB_I64(now_us), DB_I64(now_us + lease_us), DB_I64((int64_t)max));
+    for (bool has = true; rc == OK && has;) {
+        rc = db_next(&rows, &has, err);
+        if (rc == OK && has) {
+            read_row(&rows, arena, &operations[(*count)++]);
+        }
+    }
+    return rc;
+}
+
+enum errc operations_next_due(struct db *db, int64_t *due_us, struct err *err)
+{
+    *due_us = INT64_MAX;
+    DB_ROWS(rows);
+    enum errc rc =
+        db_query(db, &rows, err, "SELECT next_attempt_us FROM operations ORDER BY next_attempt_us LIMIT 1");
+    bool has = false;
+    if (rc == OK) {
+        rc = db_next(&rows, &has, err);
+    }
+    if (rc == OK && has) {
+        *due_us = db_i64(&rows, 0);
+    }
+    return rc;
+}
+
+enum errc operations_release_all(struct db *db, int64_t now_us, int64_t *count, struct err *err)
+{
+    return db_run(db, count, err, "UPDATE operations SET next_attempt_us = $1 WHERE next_attempt_us > $1",
+                  DB_I64(now_us));
+}

@@ -1,0 +1,209 @@
+// Queries on payments. One list of columns serves every read, so that a column is added in one place.
+#include "store/payments.h"
+
+#include "base/require.h"
+#include "base/text.h"
+
+#define COLUMNS                                                                                                        \
+    "id, merchant_id, livemode, amount_minor, currency, status, provider, provider_ref, idempotency_key, "             \
+    "payment_method, return_url, description, metadata, capture_manual, customer_email, captured_minor, "              \
+    "refunded_minor, capturable, action_given, next_action, redirect_url, client_secret, failure_code, "               \
+    "failure_decline_code, failure_message, credential_version_id, created_us, updated_us"
+
+enum errc payment_insert(struct db *db, const struct payment *p, struct err *err)
+{
+    return db_run(db, NULL, err,
+                  "INSERT INTO payments (" COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,"
+                  " $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28)",
+                  DB_ID(&p->id), DB_ID(&p->merchant_id), DB_I64(p->livemode), DB_I64(p->amount_minor),
+                  DB_STR(p->currency->code), DB_STR(payment_status_name(p->status)), DB_STR(p->provider),
+                  DB_STR(p->provider_ref), DB_STR(p->idempotency_key), DB_STR(p->payment_method),
+                  DB_STR(p->return_url), DB_STR(p->description), DB_STR(p->metadata_json), DB_I64(p->capture_manual),
+                  DB_STR(p->customer_email), DB_I64(p->captured_minor), DB_I64(p->refunded_minor),
+                  DB_I64(p->capturable), DB_I64(p->action_given), DB_STR(next_action_name(p->next_action)),
+                  DB_STR(p->redirect_url), DB_BYTES(p->client_secret_sealed, (size_t)p->client_secret_sealed_bytes),
+                  DB_STR(p->failure.code), DB_STR(p->failure.decline_code), DB_STR(p->failure.message),
+                  DB_ID(&p->credential_id), DB_I64(p->created_us), DB_I64(p->updated_us));
+}
+
+enum errc payment_update(struct db *db, const struct payment *p, struct err *err)
+{
+    int64_t changed = 0;
+    enum errc rc = db_run(
+        db, &changed, err,
+        "UPDATE payments SET status = $2, provider_ref = $3, captured_minor = $4, refunded_minor = $5, capturable = $6,"
+        " action_given = $7, next_action = $8, redirect_url = $9, client_secret = $10, failure_code = $11,"
+        " failure_decline_code = $12, failure_message = $13, updated_us = $14 WHERE id = $1",
+        DB_ID(&p->id), DB_STR(payment_status_name(p->status)), DB_STR(p->provider_ref), DB_I64(p->captured_minor),
+        DB_I64(p->refunded_minor), DB_I64(p->capturable), DB_I64(p->action_given),
+        DB_STR(next_action_name(p->next_action)), DB_STR(p->redirect_url),
+        DB_BYTES(p->client_secret_sealed, (size_t)p->client_secret_sealed_bytes), DB_STR(p->failure.code),
+        DB_STR(p->failure.decline_code), DB_STR(p->failure.message), DB_I64(p->updated_us));
+    REQUIRE(rc != OK || changed == 1);
+    return rc;
+}
+
+static enum next_action_type next_action_of(const char *name)
+{
+    if (text_equal(name, next_action_name(NEXT_ACTION_REDIRECT))) {
+        return NEXT_ACTION_REDIRECT;
+    }
+    return text_equal(name, next_action_name(NEXT_ACTION_SDK)) ? NEXT_ACTION_SDK : NEXT_ACTION_NONE;
+}
+
+static enum errc read_row(struct db_rows *rows, struct arena *arena, struct payment *p, struct err *err)
+{
+    size_t sealed_bytes = 0;
+    *p = (struct payment){
+        .id = db_uuid(rows, 0),
+        .merchant_id = db_uuid(rows, 1),
+        .livemode = db_bool(rows, 2),
+        .amount_minor = db_i64(rows, 3),
+        .currency = currency_find(db_text(rows, 4, arena)),
+        .provider = db_text(rows, 6, arena),
+        .provider_ref = db_text(rows, 7, arena),
+        .idempotency_key = db_text(rows, 8, arena),
+        .payment_method = db_text(rows, 9, arena),
+        .return_url = db_text(rows, 10, arena),
+        .description = db_text(rows, 11, arena),
+        .metadata_json = db_text(rows, 12, arena),
+        .capture_manual = db_bool(rows, 13),
+        .customer_email = db_text(rows, 14, arena),
+        .captured_minor = db_i64(rows, 15),
+        .refunded_minor = db_i64(rows, 16),
+        .capturable = db_bool(rows, 17),
+        .action_given = db_bool(rows, 18),
+        .next_action = next_action_of(db_text(rows, 19, arena)),
+        .redirect_url = db_text(rows, 20, arena),
+        .client_secret_sealed = db_blob(rows, 21, arena, &sealed_bytes),
+        .failure = {.code = db_text(rows, 22, arena),
+                    .decline_code = db_text(rows, 23, arena),
+                    .message = db_text(rows, 24, arena)},
+        .credential_id = db_uuid(rows, 25),
+        .created_us = db_i64(rows, 26),
+        .updated_us = db_i64(rows, 27),
+    };
+    p->client_secret_sealed_bytes = (int)sealed_bytes;
+    if (p->currency == NULL || !payment_status_parse(db_text(rows, 5, arena), &p->status)) {
+        return err_set(err, ERR_STORE, "a payment row holds an unknown currency or status");
+    }
+    return OK;
+}
+
+static enum errc read_one(struct db_rows *rows, struct arena *arena, struct payment *payment, struct err *err)
+{
+    bool has = false;
+    enum errc rc = db_next(rows, &has, err);
+    if (rc != OK) {
+        return rc;
+    }
+    return has ? read_row(rows, arena, payment, err) : err_set(err, ERR_NOT_FOUND, "no such payment");
+}
+
+enum errc payment_get(struct db *db, const struct uuid *id, const struct uuid *merchant_id, struct arena *arena,
+                      struct payment *payment, struct err *err)
+{
+    DB_ROWS(rows);
+    enum errc rc = db_query(db, &rows, err, "SELECT " COLUMNS " FROM payments WHERE id = $1", DB_ID(id));
+    if (rc == OK) {
+        rc = read_one(&rows, arena, payment, err);
+    }
+    if (rc == OK && merchant_id != NULL && !uuid_equal(&payment->merchant_id, merchant_id)) {
+        return err_set(err, ERR_NOT_FOUND, "no such payment");
+    }
+    return rc;
+}
+
+enum errc payment_by_ref(struct db *db, const struct uuid *merchant_id, bool livemode, const char *provider_ref,
+                         struct arena *arena, struct payment *payment, struct err *err)
+{
+    DB_ROWS(rows);
+    enum errc rc = db_query(db, &rows, err,
+                            "SELECT " COLUMNS " FROM payments WHERE provider_ref = $1 AND merchant_id = $2"
+                            " AND livemode = $3",
+                            DB_STR(provider_ref), DB_ID(merchant_id), DB_I64(livemode));
+    return rc == OK ? read_one(&rows, arena, payment, err) : rc;
+}
+
+enum errc payment_merchants_by_ref(struct db *db, const char *provider_ref, struct uuid *merchants, size_t max,
+                                   size_t *count, struct err *err)
+{
+    *count = 0;
+    DB_ROWS(rows);
+    enum errc rc = db_query(db, &rows, err,
+                            "SELECT DISTINCT merchant_id FROM payments WHERE provider_ref = $1 LIMIT $2",
+                            DB_STR(provider_ref), DB_I64((int64_t)max));
+    for (bool has = true; rc == OK && has;) {
+        rc = db_next(&rows, &has, err);
+        if (rc == OK && has) {
+            merchants[(*count)++] = db_uuid(&rows, 0);
+        }
+    }
+    return rc;
+}
+
+// Each mode is a range of the index, read backwards; both modes are merged, never sorted.
+static enum errc start_list(struct db *db, const struct payment_query *query, struct db_rows *rows, struct err *err)
+{
+    const struct db_value values[] = {DB_ID(&query->merchant_id), DB_I64(query->limit), DB_I64(query->offset)};
+    if (query->test_only) {
+        return db_query_values(db, rows, err,
+                               "SELECT " COLUMNS " FROM payments WHERE merchant_id = $1 AND livemode = 0"
+                               " ORDER BY id DESC LIMIT $2 OFFSET $3",
+                               values, COUNT_OF(values));
+    }
+    return db_query_values(db, rows, err,
+                           "SELECT " COLUMNS " FROM payments WHERE merchant_id = $1 AND livemode = 0 UNION ALL"
+                           " SELECT " COLUMNS " FROM payments WHERE merchant_id = $1 AND livemode = 1"
+                           " ORDER BY id DESC LIMIT $2 OFFSET $3",
+                           values, COUNT_OF(values));
+}
+
+static enum errc count_list(struct db *db, const struct payment_query *query, struct payment_page *page,
+                            struct err *err)
+{
+    DB_ROWS(rows);
+    enum errc rc = db_query(db, &rows, err,
+                            "SELECT count(*) FROM (SELECT 1 FROM payments WHERE merchant_id = $1 AND livemode <= $2"
+                            " LIMIT $3) AS counted",
+                            DB_ID(&query->merchant_id), DB_I64(!query->test_only), DB_I64(PAYMENT_TOTAL_MAX + 1));
+    bool has = false;
+    if (rc == OK) {
+        rc = db_next(&rows, &has, err);
+    }
+    if (rc == OK) {
+        int64_t total = db_i64(&rows, 0);
+        page->total_exceeded = total > PAYMENT_TOTAL_MAX;
+        page->total = page->total_exceeded ? PAYMENT_TOTAL_MAX : total;
+    }
+    return rc;
+}
+
+enum errc payment_list(struct db *db, const struct payment_query *query, struct arena *arena,
+                       struct payment_page *page, struct err *err)
+{
+    *page = (struct payment_page){.payments = arena_alloc(arena, (size_t)query->limit * sizeof(struct payment))};
+    enum errc rc = count_list(db, query, page, err);
+    if (rc != OK) {
+        return rc;
+    }
+    DB_ROWS(rows);
+    rc = start_list(db, query, &rows, err);
+    for (bool has = true; rc == OK && has;) {
+        rc = db_next(&rows, &has, err);
+        if (rc == OK && has) {
+            REQUIRE(page->count < (size_t)query->limit);
+            rc = read_row(&rows, arena, &page->payments[page->count++], err);
+        }
+    }
+    return rc;
+}
+
+enum errc payment_history_append(struct db *db, const struct payment_history_entry *entry, struct err *err)
+{
+    return db_run(db, NULL, err,
+                  "INSERT INTO payment_history (payment_id, id, at_us, what, status, cause, cause_ref)"
+                  " VALUES ($1, $2, $3, $4, $5, $6, $7)",
+                  DB_ID(&entry->payment_id), DB_ID(&entry->id), DB_I64(entry->at_us), DB_STR(entry->what),
+                  DB_STR(payment_status_name(entry->status)), DB_STR(entry->cause), DB_STR(entry->cause_ref));
+}
