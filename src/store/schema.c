@@ -73,8 +73,10 @@ static const char step_1[] =
     " id BLOB PRIMARY KEY, merchant_id BLOB NOT NULL, livemode INTEGER NOT NULL, transaction_id BLOB, type TEXT NOT NULL,"
     " body TEXT NOT NULL, status TEXT NOT NULL, attempts INTEGER NOT NULL, next_attempt_us INTEGER,"
     " last_status_code INTEGER, last_error TEXT, delivered_us INTEGER, created_us INTEGER NOT NULL) STRICT;"
-    "CREATE INDEX outbox_open ON outbox(merchant_id, next_attempt_us) WHERE next_attempt_us IS NOT NULL;"
-    "CREATE INDEX outbox_due ON outbox(next_attempt_us) WHERE next_attempt_us IS NOT NULL;"
+    // What has a time to be attempted at, and what waits for its merchant to have an endpoint: see outbox.c. What stands
+    // behind another event (9223372036854775807) is in neither.
+    "CREATE INDEX outbox_open ON outbox(merchant_id, next_attempt_us) WHERE next_attempt_us < 9223372036854775806;"
+    "CREATE INDEX outbox_waiting ON outbox(merchant_id, created_us) WHERE next_attempt_us = 9223372036854775806;"
     "CREATE INDEX outbox_by_transaction ON outbox(transaction_id, id);"
     "CREATE INDEX outbox_by_merchant ON outbox(merchant_id, livemode, id);"
 

@@ -1,0 +1,267 @@
+// Sends the outbox: claim (a transaction) -> POST -> record (a transaction). Loop thread; the jobs' own
+// functions run on a database thread. What is claimed is leased for longer than an attempt can take; whatever
+// ends this process, or keeps it from recording, the event comes back when its lease is over: at least once.
+// This file decides when to look; claim.c takes what is due, sender.c sends and records it, waiting.c tends
+// what has no endpoint.
+//
+// A look is one walk over the merchants with open events, in one claim or, where they are many, several. It
+// is taken when somebody wakes us, when an attempt ends, when something is due, and every SWEEP_US, as other
+// programs change the database too. At most one claim is under way, and a look that is asked for meanwhile
+// follows it, so nothing that wakes us is lost.
+#include "delivery/delivery.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/require.h"
+#include "base/text.h"
+#include "base/timefmt.h"
+#include "delivery/claim.h"
+#include "delivery/sender.h"
+#include "delivery/waiting.h"
+
+#define SWEEP_US (5 * US_PER_S)
+#define STORE_AGAIN_US (1 * US_PER_S)
+#define LEASE_BEYOND_US (30 * US_PER_S) // what recording may take
+#define CLAIM_MAX 128                   // events of one claim: about 5 ms of the writer's time
+// A walk costs the writer about 3 us a merchant. Behind a long one we rest ten times that, so that thousands
+// of merchants with failing endpoints take a tenth of the writer's time at most, however often we are woken.
+#define VISITS_FREE 100
+#define REST_US_PER_VISIT 30
+
+struct delivery {
+    struct delivery_options options;
+    struct sender sender;
+
+    struct store_job leases;
+    struct claim claim;
+    struct waiting waiting;
+    bool leases_busy, claim_busy, waiting_busy; // the job is the store's
+    bool leases_over;                           // looks may begin
+    bool look_again;                            // asked for while a claim was under way
+    int64_t rest_until_us;                      // monotonic, as the next
+    int64_t waiting_due_us;
+    struct timer sweep;
+    struct uuid *busy; // the merchants of what is in flight, as a claim is told
+};
+
+static void sweep_in(struct delivery *delivery, int64_t delay_us)
+{
+    int64_t bounded_us = delay_us < SWEEP_US ? delay_us : SWEEP_US;
+    timer_start(delivery->options.loop, &delivery->sweep, bounded_us > 0 ? bounded_us : 0);
+}
+
+static int64_t room_left(const struct delivery *delivery)
+{
+    return delivery->options.config->webhook_in_flight_max - delivery->sender.stats.in_flight;
+}
+
+static void claim_submit(struct delivery *delivery)
+{
+    struct claim *claim = &delivery->claim;
+    int64_t room = room_left(delivery);
+    claim->now_us = loop_wall_us(delivery->options.loop);
+    claim->room = room < CLAIM_MAX ? room : CLAIM_MAX;
+    claim->busy_count = sender_busy(&delivery->sender, delivery->busy);
+    delivery->claim_busy = store_submit(delivery->options.store, &claim->job);
+    if (!delivery->claim_busy) {
+        sweep_in(delivery, STORE_AGAIN_US);
+    }
+}
+
+// Where there is no room, the end of an attempt looks again.
+static void look(struct delivery *delivery)
+{
+    if (!delivery->leases_over || delivery->sender.draining) {
+        return;
+    }
+    if (delivery->claim_busy) {
+        delivery->look_again = true;
+        return;
+    }
+    int64_t rest_us = delivery->rest_until_us - loop_mono_us(delivery->options.loop);
+    if (rest_us > 0) {
+        sweep_in(delivery, rest_us);
+    } else if (room_left(delivery) > 0) {
+        delivery->claim.from = claim_walk_behind(&delivery->claim.to.at);
+        claim_submit(delivery);
+    }
+}
+
+static void look_after_waiting(struct delivery *delivery)
+{
+    int64_t now_us = loop_mono_us(delivery->options.loop);
+    if (delivery->waiting_busy || now_us < delivery->waiting_due_us) {
+        return;
+    }
+    delivery->waiting.now_us = loop_wall_us(delivery->options.loop);
+    delivery->waiting_busy = store_submit(delivery->options.store, &delivery->waiting.job);
+    delivery->waiting_due_us = now_us + SWEEP_US;
+}
+
+// What to do behind a claim: go on with its walk, or rest until something is due or somebody asks.
+static void after_claim(struct delivery *delivery)
+{
+    struct claim *claim = &delivery->claim;
+    if (!claim->to.done && room_left(delivery) > 0) {
+        claim->from = claim->to;
+        claim_submit(delivery);
+        return;
+    }
+    if (claim->to.visits > VISITS_FREE) {
+        delivery->rest_until_us = loop_mono_us(delivery->options.loop) + claim->to.visits * REST_US_PER_VISIT;
+    }
+    if (delivery->look_again) {
+        delivery->look_again = false;
+        look(delivery);
+    } else {
+        sweep_in(delivery, claim->to.next_due_us - loop_wall_us(delivery->options.loop));
+    }
+}
+
+static void claim_done(struct store_job *job)
+{
+    struct claim *claim = CONTAINER_OF(job, struct claim, job);
+    struct delivery *delivery = CONTAINER_OF(claim, struct delivery, claim);
+    delivery->claim_busy = false;
+    if (job->result != OK || delivery->sender.draining) {
+        sending_free_all(&claim->sendings); // those that were claimed for a drain are left to their leases
+    }
+    while (!list_empty(&claim->sendings)) {
+        sender_send(&delivery->sender, CONTAINER_OF(list_take_first(&claim->sendings), struct sending, link));
+    }
+    if (delivery->sender.draining) {
+        return;
+    }
+    if (job->result != OK) {
+        LOG(LOG_ERROR, "cannot read what webhooks are due, will try again",
+            LOG_STR("error", job->err.message));
+        sweep_in(delivery, STORE_AGAIN_US);
+        return;
+    }
+    look_after_waiting(delivery);
+    after_claim(delivery);
+}
+
+static void waiting_done(struct store_job *job)
+{
+    struct waiting *waiting = CONTAINER_OF(job, struct waiting, job);
+    struct delivery *delivery = CONTAINER_OF(waiting, struct delivery, waiting);
+    delivery->waiting_busy = false;
+    if (job->result != OK) {
+        LOG(LOG_ERROR, "cannot tend waiting webhooks, will try again", LOG_STR("error", job->err.message));
+        return;
+    }
+    waiting->cursor = waiting->stopped_at;
+    if (waiting->more) {
+        delivery->waiting_due_us = 0;
+    }
+    if (waiting->more || waiting->released) {
+        look(delivery);
+    }
+}
+
+static void on_ended(struct sender *sender)
+{
+    look(CONTAINER_OF(sender, struct delivery, sender));
+}
+
+// --- start and stop
+
+static enum errc leases_run(struct store_job *job, struct db *db, struct err *err)
+{
+    struct delivery *delivery = CONTAINER_OF(job, struct delivery, leases);
+    int64_t count = 0;
+    return outbox_release_leases(db, loop_wall_us(delivery->options.loop), &count, err);
+}
+
+static void leases_done(struct store_job *job)
+{
+    struct delivery *delivery = CONTAINER_OF(job, struct delivery, leases);
+    delivery->leases_busy = false;
+    delivery->leases_over = job->result == OK;
+    if (delivery->sender.draining) {
+        return;
+    }
+    if (job->result != OK) {
+        LOG(LOG_ERROR, "cannot take up open webhooks, will try again", LOG_STR("error", job->err.message));
+        sweep_in(delivery, STORE_AGAIN_US);
+    }
+    look(delivery);
+}
+
+// An embedded database has no other process that could hold a lease, so those there are were left by a crash.
+static void end_leases(struct delivery *delivery)
+{
+    if (text_starts_with(delivery->options.config->database, "sqlite:")) {
+        delivery->leases_busy = true;
+        store_submit_always(delivery->options.store, &delivery->leases);
+        return;
+    }
+    delivery->leases_over = true;
+    look(delivery);
+}
+
+static void on_sweep(struct timer *timer)
+{
+    struct delivery *delivery = CONTAINER_OF(timer, struct delivery, sweep);
+    if (delivery->leases_over) {
+        look(delivery);
+    } else {
+        end_leases(delivery);
+    }
+}
+
+enum errc delivery_start(const struct delivery_options *options, struct delivery **out, struct err *err)
+{
+    struct retry_schedule schedule;
+    enum errc rc = retry_schedule_parse(options->config->webhook_schedule, &schedule, err);
+    if (rc != OK) {
+        return rc;
+    }
+    struct delivery *delivery = calloc(1, sizeof(*delivery));
+    REQUIRE(delivery);
+    delivery->options = *options;
+    delivery->busy = calloc((size_t)options->config->webhook_in_flight_max, sizeof(*delivery->busy));
+    REQUIRE(delivery->busy);
+    sender_init(&delivery->sender, &delivery->options, &schedule, on_ended);
+    timer_init(&delivery->sweep, on_sweep);
+    delivery->leases = (struct store_job){.lane = STORE_WRITE, .run = leases_run, .done = leases_done};
+    delivery->waiting.job = (struct store_job){.lane = STORE_WRITE, .run = waiting_run, .done = waiting_done};
+    struct claim *claim = &delivery->claim;
+    claim->job = (struct store_job){.lane = STORE_WRITE, .run = claim_run, .done = claim_done};
+    claim->endpoint_max = options->config->webhook_endpoint_max;
+    claim->lease_us = options->config->webhook_timeout_ms * US_PER_MS + LEASE_BEYOND_US;
+    claim->busy = delivery->busy;
+    list_init(&claim->sendings);
+    *out = delivery;
+    end_leases(delivery);
+    return OK;
+}
+
+void delivery_wake(struct delivery *delivery)
+{
+    look(delivery);
+}
+
+bool delivery_drain(struct delivery *delivery)
+{
+    timer_stop(delivery->options.loop, &delivery->sweep);
+    sender_drain(&delivery->sender);
+    return delivery->sender.stats.in_flight == 0 && !delivery->leases_busy && !delivery->claim_busy &&
+           !delivery->waiting_busy;
+}
+
+void delivery_free(struct delivery *delivery)
+{
+    timer_stop(delivery->options.loop, &delivery->sweep);
+    REQUIRE(!delivery->leases_busy && !delivery->claim_busy && !delivery->waiting_busy);
+    sender_release(&delivery->sender);
+    free(delivery->busy);
+    free(delivery);
+}
+
+void delivery_stats(const struct delivery *delivery, struct delivery_stats *stats)
+{
+    *stats = delivery->sender.stats;
+}
