@@ -1,5 +1,5 @@
-// Money is an integer of minor units and a currency; text becomes that integer exactly, with no float between.
-// Decimals: ISO 4217's, but MGA 0, and ISK and UGX 0 here while Stripe takes them x100
+// Money is an integer of minor units and a currency; text becomes that integer exactly, with no float
+// between. Decimals: ISO 4217's, but MGA 0, and ISK and UGX 0 here while Stripe takes them x100
 // (https://docs.stripe.com/currencies). Pure; any thread.
 #pragma once
 
@@ -13,8 +13,8 @@
 #define MONEY_TEXT_BYTES 32
 
 struct currency {
-    char code[4];        // upper case
-    uint8_t decimals;    // of our minor unit
+    char code[4];         // upper case
+    uint8_t decimals;     // of our minor unit
     uint8_t stripe_zeros; // digits that Stripe's minor unit has beyond ours: 2 for ISK and UGX, else 0
     bool last_digit_zero; // three-decimal currencies of which Stripe takes only two: the last digit must be 0
 };
@@ -25,11 +25,14 @@ const struct currency *currency_find(const char *code);
 // "[0-9]+(\.[0-9]+)?" to minor units. Zeros beyond the currency's decimals are accepted, other digits there
 // are refused, as are a sign, an exponent, spaces, a last third digit that Stripe refuses, and more than
 // MONEY_STRIPE_MINOR_MAX. Zero is accepted here (filters use it); who needs > 0 checks it. ERR_VALIDATION.
-enum errc money_parse(const char *text, const struct currency *currency, int64_t *amount_minor, struct err *err) MUST_CHECK;
+enum errc money_parse(const char *text, const struct currency *currency, int64_t *amount_minor,
+                      struct err *err) MUST_CHECK;
 
 // "50.00", JPY "500", KWD "1.500". amount_minor >= 0.
 void money_format(int64_t amount_minor, const struct currency *currency, char out[MONEY_TEXT_BYTES]);
 
-// To Stripe's minor units and back. From Stripe: ERR_VALIDATION where the amount is negative, too large or has no whole minor unit of ours.
+// To Stripe's minor units and back. From Stripe: ERR_VALIDATION where the amount is negative, too large or
+// has no whole minor unit of ours.
 int64_t money_to_stripe(int64_t amount_minor, const struct currency *currency);
-enum errc money_from_stripe(int64_t stripe_minor, const struct currency *currency, int64_t *amount_minor, struct err *err) MUST_CHECK;
+enum errc money_from_stripe(int64_t stripe_minor, const struct currency *currency, int64_t *amount_minor,
+                            struct err *err) MUST_CHECK;

@@ -8,7 +8,13 @@
 #include "base/uuid.h"
 #include "domain/money.h"
 
-enum payment_status { PAYMENT_PENDING, PAYMENT_COMPLETED, PAYMENT_FAILED, PAYMENT_REFUNDED, PAYMENT_STATUS_COUNT };
+enum payment_status {
+    PAYMENT_PENDING,
+    PAYMENT_COMPLETED,
+    PAYMENT_FAILED,
+    PAYMENT_REFUNDED,
+    PAYMENT_STATUS_COUNT
+};
 
 enum next_action_type { NEXT_ACTION_NONE, NEXT_ACTION_REDIRECT, NEXT_ACTION_SDK };
 
@@ -50,12 +56,13 @@ struct payment {
     int64_t updated_us;
 };
 
-// What the provider says of a payment, in neutral terms (a Stripe PaymentIntent). Unknown states: INTENT_OPEN.
+// What the provider says of a payment, in neutral terms (a Stripe PaymentIntent). Unknown states:
+// INTENT_OPEN.
 enum intent_state {
-    INTENT_OPEN,            // not finished: processing, requires_action, requires_confirmation, or unknown to us
-    INTENT_CAPTURABLE,      // authorised, to be captured
+    INTENT_OPEN,       // not finished: processing, requires_action, requires_confirmation, or unknown to us
+    INTENT_CAPTURABLE, // authorised, to be captured
     INTENT_SUCCEEDED,
-    INTENT_ATTEMPT_FAILED,  // requires_payment_method after an attempt
+    INTENT_ATTEMPT_FAILED, // requires_payment_method after an attempt
     INTENT_CANCELED,
 };
 
@@ -79,12 +86,14 @@ struct intent {
 // What a change asks of a payment's status.
 enum payment_move { MOVE_COMPLETE, MOVE_FAIL, MOVE_REFUND_WHOLE, MOVE_REFUND_UNDONE, PAYMENT_MOVE_COUNT };
 
-// Whether status may make the move, and where it leads (*to set only then). The whole table of contract: pending ->
-// completed | failed, failed -> completed, completed -> refunded, refunded -> completed. A move to the status it has is false.
+// Whether status may make the move, and where it leads (*to set only then). The whole table of contract:
+// pending -> completed | failed, failed -> completed, completed -> refunded, refunded -> completed. A move to
+// the status it has is false.
 bool payment_can_move(enum payment_status status, enum payment_move move, enum payment_status *to);
 
 // "pending", ... Static storage. parse: false when unknown.
 const char *payment_status_name(enum payment_status status);
 bool payment_status_parse(const char *name, enum payment_status *status);
 
-const char *next_action_name(enum next_action_type type); // "redirect_to_url", "use_stripe_sdk"; NULL for none
+const char *next_action_name(
+    enum next_action_type type); // "redirect_to_url", "use_stripe_sdk"; NULL for none

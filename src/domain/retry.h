@@ -7,15 +7,17 @@
 
 #include "base/err.h"
 
-// Provider attempts with an unknown outcome. attempts >= 1 were made; the delay doubles from 0.5 s to cap_us, then is
-// multiplied by a factor of 0.5 to 1.0 (random32 over its range), as Stripe's own SDKs do. Never under 0.25 s.
+// Provider attempts with an unknown outcome. attempts >= 1 were made; the delay doubles from 0.5 s to cap_us,
+// then is multiplied by a factor of 0.5 to 1.0 (random32 over its range), as Stripe's own SDKs do. Never
+// under 0.25 s.
 int64_t retry_provider_delay_us(int attempts, int64_t cap_us, uint32_t random32);
 
-// A known-pending payment is asked after 10 s, 1, 5, 30 minutes, then hourly, after a day daily. checks were made so far;
-// age_us is the payment's age. Plus up to 10 % jitter.
+// A known-pending payment is asked after 10 s, 1, 5, 30 minutes, then hourly, after a day daily. checks were
+// made so far; age_us is the payment's age. Plus up to 10 % jitter.
 int64_t retry_check_delay_us(int checks, int64_t age_us, uint32_t random32);
 
-// The merchant's webhook schedule: the delay behind the attempts made so far (>= 1), with up to 20 % jitter added.
+// The merchant's webhook schedule: the delay behind the attempts made so far (>= 1), with up to 20 % jitter
+// added.
 #define RETRY_SCHEDULE_MAX 32
 struct retry_schedule {
     int64_t delay_us[RETRY_SCHEDULE_MAX];
@@ -23,6 +25,7 @@ struct retry_schedule {
 };
 // "5,300,1800": seconds, each 1 to 604800. ERR_CONFIG.
 enum errc retry_schedule_parse(const char *text, struct retry_schedule *schedule, struct err *err) MUST_CHECK;
-// False: the schedule is used up, the event is dead. retry_after_us (0: none) is honoured where it is longer (at most 24 h).
+// False: the schedule is used up, the event is dead. retry_after_us (0: none) is honoured where it is longer
+// (at most 24 h).
 bool retry_webhook_delay_us(const struct retry_schedule *schedule, int attempts, int64_t retry_after_us,
                             uint32_t random32, int64_t *delay_us);
