@@ -34,7 +34,7 @@ fuzz: ## fuzz the parsers, SECONDS each (20)
 	@scripts/fuzz $(SECONDS)
 
 bench: build ## measure payments a second against the sandbox
-	@scripts/bench
+	@scripts/bench "$(BUILD)"
 
 asan: ## build and test under AddressSanitizer and UndefinedBehaviorSanitizer
 	@scripts/check asan

@@ -1,0 +1,159 @@
+// A crowd of payers: keeps CONNECTIONS payments under way for SECONDS, each under a new idempotency key, and
+// says how many were answered 201 with what delays: load URL API_KEY CONNECTIONS SECONDS. One thread; no
+// promise but its sums.
+#include <curl/curl.h>
+#include <inttypes.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/require.h"
+
+#define CONNECTIONS_MAX 4096
+#define SAMPLES_MAX 4000000
+#define US_PER_S 1000000
+
+static const char body[] = "{\"amount\":\"10.00\",\"currency\":\"USD\",\"provider\":\"stripe\","
+                           "\"payment_method\":\"pm_card_visa\"}";
+
+struct payer {
+    CURL *easy;
+    struct curl_slist *headers;
+    int64_t started_us;
+};
+
+struct crowd {
+    CURLM *multi;
+    const char *url;
+    const char *api_key;
+    struct payer payers[CONNECTIONS_MAX];
+    uint32_t *delays_us;
+    size_t answered;
+    size_t refused;
+    uint64_t started;
+};
+
+static int64_t now_us(void)
+{
+    struct timespec now;
+    REQUIRE(clock_gettime(CLOCK_MONOTONIC, &now) == 0);
+    return (int64_t)now.tv_sec * US_PER_S + now.tv_nsec / 1000;
+}
+
+static size_t ignore_body(char *data, size_t size, size_t count, void *context)
+{
+    (void)data;
+    (void)context;
+    return size * count;
+}
+
+static void pay(struct crowd *crowd, struct payer *payer)
+{
+    char text[200];
+    curl_slist_free_all(payer->headers);
+    payer->headers = curl_slist_append(NULL, "Content-Type: application/json");
+    (void)snprintf(text, sizeof(text), "X-API-Key: %s", crowd->api_key);
+    payer->headers = curl_slist_append(payer->headers, text);
+    (void)snprintf(text, sizeof(text), "Idempotency-Key: load-%d-%" PRIu64, (int)getpid(), crowd->started++);
+    payer->headers = curl_slist_append(payer->headers, text);
+    REQUIRE(payer->headers != NULL);
+    curl_easy_setopt(payer->easy, CURLOPT_URL, crowd->url);
+    curl_easy_setopt(payer->easy, CURLOPT_HTTPHEADER, payer->headers);
+    curl_easy_setopt(payer->easy, CURLOPT_POSTFIELDS, body);
+    curl_easy_setopt(payer->easy, CURLOPT_WRITEFUNCTION, ignore_body);
+    curl_easy_setopt(payer->easy, CURLOPT_PRIVATE, payer);
+    curl_easy_setopt(payer->easy, CURLOPT_NOPROXY, "*");
+    payer->started_us = now_us();
+    REQUIRE(curl_multi_add_handle(crowd->multi, payer->easy) == CURLM_OK);
+}
+
+static void note_answer(struct crowd *crowd, CURLMsg *message)
+{
+    struct payer *payer = NULL;
+    long status = 0;
+    REQUIRE(curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&payer) == CURLE_OK);
+    REQUIRE(curl_easy_getinfo(payer->easy, CURLINFO_RESPONSE_CODE, &status) == CURLE_OK);
+    if (message->data.result != CURLE_OK || status != 201) {
+        crowd->refused++;
+    } else if (crowd->answered < SAMPLES_MAX) {
+        crowd->delays_us[crowd->answered++] = (uint32_t)(now_us() - payer->started_us);
+    }
+    REQUIRE(curl_multi_remove_handle(crowd->multi, payer->easy) == CURLM_OK);
+}
+
+// Until the deadline each answer makes its payer pay again; after it, what is under way is awaited.
+static void run(struct crowd *crowd, size_t connections, int64_t deadline_us)
+{
+    for (size_t i = 0; i < connections; i++) {
+        crowd->payers[i].easy = curl_easy_init();
+        REQUIRE(crowd->payers[i].easy != NULL);
+        pay(crowd, &crowd->payers[i]);
+    }
+    int running = 1;
+    while (running > 0) {
+        REQUIRE(curl_multi_perform(crowd->multi, &running) == CURLM_OK);
+        int queued;
+        for (CURLMsg *message; (message = curl_multi_info_read(crowd->multi, &queued));) {
+            struct payer *payer = NULL;
+            REQUIRE(curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&payer) == CURLE_OK);
+            note_answer(crowd, message);
+            if (now_us() < deadline_us) {
+                pay(crowd, payer);
+                running++;
+            }
+        }
+        if (running > 0) {
+            REQUIRE(curl_multi_poll(crowd->multi, NULL, 0, 100, NULL) == CURLM_OK);
+        }
+    }
+}
+
+static int by_delay(const void *a, const void *b)
+{
+    const uint32_t left = *(const uint32_t *)a;
+    const uint32_t right = *(const uint32_t *)b;
+    return (left > right) - (left < right);
+}
+
+static double delay_ms(const struct crowd *crowd, unsigned percent)
+{
+    return crowd->answered ? crowd->delays_us[(crowd->answered - 1) * percent / 100] / 1000.0 : 0;
+}
+
+int main(int argc, char **argv)
+{
+    const unsigned long connections = argc == 5 ? strtoul(argv[3], NULL, 10) : 0;
+    const unsigned long seconds = argc == 5 ? strtoul(argv[4], NULL, 10) : 0;
+    if (connections == 0 || connections > CONNECTIONS_MAX || seconds == 0 || seconds > 3600) {
+        (void)fprintf(stderr, "usage: load URL API_KEY CONNECTIONS SECONDS\n");
+        return 2;
+    }
+    static struct crowd crowd;
+    crowd = (struct crowd){.url = argv[1], .api_key = argv[2]};
+    crowd.delays_us = calloc(SAMPLES_MAX, sizeof(*crowd.delays_us));
+    REQUIRE(crowd.delays_us != NULL && curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK);
+    crowd.multi = curl_multi_init();
+    REQUIRE(crowd.multi != NULL);
+
+    const int64_t start_us = now_us();
+    run(&crowd, connections, start_us + (int64_t)seconds * US_PER_S);
+    const double elapsed_s = (double)(now_us() - start_us) / US_PER_S;
+
+    qsort(crowd.delays_us, crowd.answered, sizeof(*crowd.delays_us), by_delay);
+    (void)printf("%5lu connections: %8.0f payments a second; median %6.1f ms, 99 %% within %6.1f ms, slowest "
+                 "%6.1f ms; "
+                 "%zu refused\n",
+                 connections, (double)crowd.answered / elapsed_s, delay_ms(&crowd, 50), delay_ms(&crowd, 99),
+                 delay_ms(&crowd, 100), crowd.refused);
+    for (size_t i = 0; i < connections; i++) {
+        curl_easy_cleanup(crowd.payers[i].easy);
+        curl_slist_free_all(crowd.payers[i].headers);
+    }
+    curl_multi_cleanup(crowd.multi);
+    curl_global_cleanup();
+    free(crowd.delays_us);
+    return crowd.refused == 0 && crowd.answered > 0 ? 0 : 1;
+}
