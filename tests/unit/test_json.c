@@ -181,6 +181,17 @@ static void a_nul_in_a_string_is_refused(void **state)
     assert_reads_as("\"\\\\u0000\"", "\"\\\\u0000\""); // a backslash and the text u0000
 }
 
+static void every_control_character_in_a_string_is_refused(void **state)
+{
+    (void)state;
+    for (char c = 0; c < 0x20; c++) {
+        const char value[] = {'"', 'a', c, '"'};
+        const char name[] = {'{', '"', c, '"', ':', '1', '}'};
+        assert_refused(value, sizeof value, "a control character in a string at byte 2");
+        assert_refused(name, sizeof name, "a control character in a string at byte 2");
+    }
+}
+
 static void nesting_has_a_limit(void **state)
 {
     (void)state;
@@ -342,6 +353,7 @@ int main(void)
         cmocka_unit_test(a_text_cut_anywhere_is_refused),
         cmocka_unit_test(bytes_that_are_not_utf8_are_refused),
         cmocka_unit_test(a_nul_in_a_string_is_refused),
+        cmocka_unit_test(every_control_character_in_a_string_is_refused),
         cmocka_unit_test(nesting_has_a_limit),
         cmocka_unit_test(a_repeated_name_is_refused),
         cmocka_unit_test(a_long_repeated_name_is_shortened_in_the_message),

@@ -55,6 +55,24 @@ static void ids_of_one_millisecond_increase(void **state)
     }
 }
 
+static void fill_zeros(struct random *self, void *out, unsigned bytes)
+{
+    (void)self;
+    memset(out, 0, bytes);
+}
+
+static void ids_increase_even_where_randomness_fails(void **state)
+{
+    (void)state;
+    struct random zeros = {.fill = fill_zeros};
+    struct uuid before = uuid_new(&zeros, NOW_US / 3);
+    for (int i = 0; i < 1000; i++) {
+        struct uuid id = uuid_new(&zeros, NOW_US / 3);
+        assert_true(memcmp(before.bytes, id.bytes, sizeof id.bytes) < 0);
+        before = id;
+    }
+}
+
 static int compare(const void *a, const void *b)
 {
     return memcmp(a, b, sizeof(struct uuid));
@@ -166,6 +184,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_id_says_its_version_variant_and_millisecond),
         cmocka_unit_test(ids_of_one_millisecond_increase),
+        cmocka_unit_test(ids_increase_even_where_randomness_fails),
         cmocka_unit_test(ids_stay_unique_when_the_clock_goes_back),
         cmocka_unit_test(threads_share_one_order),
         cmocka_unit_test(a_simulated_run_repeats_its_ids),
