@@ -30,6 +30,7 @@ struct exchange {
     bool seen;      // by on_head
     bool whole;     // on_request was called
     bool suspended;
+    bool dropped; // to end without an answer
 };
 
 static struct exchange *exchange_of(struct http_exchange *base)
@@ -96,6 +97,17 @@ void http_exchange_reply(struct http_exchange *base, const struct http_reply *re
     }
     exchange->response = response;
     exchange->status = reply->status;
+    if (exchange->suspended) {
+        exchange_unpark(exchange);
+        http_server_wake(exchange->server);
+    }
+}
+
+void http_exchange_drop(struct http_exchange *base)
+{
+    struct exchange *exchange = exchange_of(base);
+    REQUIRE(exchange->whole && exchange->response == NULL);
+    exchange->dropped = true;
     if (exchange->suspended) {
         exchange_unpark(exchange);
         http_server_wake(exchange->server);
@@ -189,11 +201,14 @@ static enum MHD_Result exchange_body(struct exchange *exchange, const char *data
 static enum MHD_Result exchange_whole(struct exchange *exchange)
 {
     const struct http_server_options *options = &exchange->server->options;
-    if (!exchange->response) {
+    if (!exchange->response && !exchange->dropped) {
         REQUIRE(!exchange->whole);
         exchange->whole = true;
         connection_phase_set(exchange->connection, CONNECTION_PARKED);
         options->on_request(&exchange->base, options->context);
+    }
+    if (exchange->dropped) {
+        return MHD_NO; // closes
     }
     if (!exchange->response) {
         exchange->suspended = true;
