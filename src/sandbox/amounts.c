@@ -1,0 +1,82 @@
+// Amounts that Stripe refuses. Pure. See amounts.h.
+#include "sandbox/amounts.h"
+
+#include "base/require.h"
+#include "base/text.h"
+#include "domain/money.h"
+
+// Minimum charges in minor units. Stripe's depend on the currency of settlement; the sandbox settles in the
+// currency charged.
+static const struct minimum {
+    const char *code;
+    int64_t minor;
+} minimums[] = {
+    {"AED", 200},  {"ARS", 50},  {"AUD", 50},  {"BRL", 50},  {"CAD", 50},   {"CHF", 50},    {"COP", 50},
+    {"CZK", 1500}, {"DKK", 250}, {"EUR", 50},  {"GBP", 30},  {"HKD", 400},  {"HUF", 17500}, {"IDR", 50},
+    {"ILS", 50},   {"INR", 50},  {"JPY", 50},  {"KRW", 50},  {"MXN", 1000}, {"MYR", 200},   {"NOK", 300},
+    {"NZD", 50},   {"PHP", 50},  {"PLN", 200}, {"RON", 200}, {"RUB", 50},   {"SEK", 300},   {"SGD", 50},
+    {"THB", 1000}, {"USD", 50},  {"ZAR", 50},
+};
+
+static int64_t minimum_of(const char *code)
+{
+    for (size_t i = 0; i < COUNT_OF(minimums); i++) {
+        if (text_equal(minimums[i].code, code)) {
+            return minimums[i].minor;
+        }
+    }
+    return 1;
+}
+
+static bool refuse(struct refusal *refusal, const char *code, const char *param, const char *message)
+{
+    *refusal = (struct refusal){.status = 400, .code = code, .param = param, .message = message};
+    return false;
+}
+
+static const char *shown(int64_t stripe_minor, const struct currency *currency, struct arena *arena)
+{
+    int64_t minor = 0;
+    char text[MONEY_TEXT_BYTES];
+    if (money_from_stripe(stripe_minor, currency, &minor, NULL) != OK) {
+        return arena_printf(arena, "%lld", (long long)stripe_minor);
+    }
+    money_format(minor, currency, text);
+    return arena_strdup(arena, text);
+}
+
+bool amount_check(int64_t amount, const char *currency_code, struct arena *arena, struct refusal *refusal)
+{
+    const struct currency *currency = currency_find(currency_code);
+    if (currency == NULL) {
+        return refuse(refusal, NULL, "currency",
+                      arena_printf(arena, "Invalid currency: %.20s", currency_code));
+    }
+    if (amount < 1) {
+        return refuse(refusal, "parameter_invalid_integer", "amount",
+                      "This value must be greater than or equal to 1.");
+    }
+    const char *lower = text_lower(arena, currency->code);
+    if (amount > AMOUNT_MAX) {
+        return refuse(refusal, "amount_too_large", "amount",
+                      arena_printf(arena, "Amount must be no more than %s %s",
+                                   shown(AMOUNT_MAX, currency, arena), lower));
+    }
+    if (amount < minimum_of(currency->code)) {
+        return refuse(refusal, "amount_too_small", "amount",
+                      arena_printf(arena, "Amount must be at least %s %s",
+                                   shown(minimum_of(currency->code), currency, arena), lower));
+    }
+    if (currency->stripe_zeros == 2 && amount % 100 != 0) {
+        return refuse(
+            refusal, "parameter_invalid_integer", "amount",
+            arena_printf(arena, "Amounts in %s have no fraction: the last two digits must be 00", lower));
+    }
+    if (currency->last_digit_zero && amount % 10 != 0) {
+        return refuse(refusal, "parameter_invalid_integer", "amount",
+                      arena_printf(arena,
+                                   "Amounts in %s are taken with two decimals: the last digit must be 0",
+                                   lower));
+    }
+    return true;
+}

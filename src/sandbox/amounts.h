@@ -1,0 +1,17 @@
+// What Stripe takes as an amount: minimum, maximum and the currencies with rules of their own. Pure.
+// https://docs.stripe.com/currencies
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "sandbox/refusal.h"
+
+#define AMOUNT_MAX INT64_C(999999999999)
+#define AMEX_AMOUNT_MAX INT64_C(999999999)
+
+// amount in Stripe's minor units, currency in either case. False: *refusal is filled, its text in the arena.
+bool amount_check(int64_t amount, const char *currency, struct arena *arena,
+                  struct refusal *refusal) MUST_CHECK;

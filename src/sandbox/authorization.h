@@ -1,0 +1,11 @@
+// Who calls: the secret key in the Authorization header, Bearer or Basic.
+// https://docs.stripe.com/api/authentication
+#pragma once
+
+#include "sandbox/refusal.h"
+#include "sandbox/state.h"
+
+// The key's account, made at first use; NULL: *refusal is filled (401, or 429 where there are too many
+// accounts).
+struct account *authorize(struct sandbox *sandbox, const char *authorization, struct arena *arena,
+                          struct refusal *refusal);

@@ -1,0 +1,19 @@
+// Charges: one for every attempt to take an intent's money, also those that failed.
+#pragma once
+
+#include "sandbox/methods.h"
+#include "sandbox/state.h"
+
+// A new one for the intent, not saved: not captured, neither succeeded nor failed yet.
+void charge_begin(const struct moment *at, const struct document *intent, const struct document *method,
+                  struct document *charge);
+void charge_succeed(struct document *charge, bool captured);
+void charge_fail(struct document *charge, const struct decline *decline);
+// Once, of an authorised one: takes this much and lets go of the rest.
+void charge_capture(struct document *charge, int64_t amount);
+// Lets go of all of an authorised one.
+void charge_release(struct document *charge);
+
+struct call;
+void charge_retrieve(struct call *call);
+void charge_list(struct call *call);

@@ -1,0 +1,8 @@
+// What is the sandbox's own and not Stripe's: everything under /_sandbox/.
+#pragma once
+
+#include "sandbox/sandbox.h"
+#include "sandbox/state.h"
+
+void control_handle(struct sandbox *sandbox, int64_t now_us, const struct sandbox_request *request,
+                    struct sandbox_response *response);

@@ -1,0 +1,106 @@
+// /v1/webhook_endpoints. Pure. See endpoints.h. https://docs.stripe.com/api/webhook_endpoints
+#include "sandbox/endpoints.h"
+
+#include "base/require.h"
+#include "base/text.h"
+#include "sandbox/call.h"
+#include "sandbox/ids.h"
+#include "sandbox/lists.h"
+#include "sandbox/versions.h"
+
+#define SECRET_TAIL_CHARS 32
+
+static struct json_object *enabled_events(struct call *call)
+{
+    const char *names[ENABLED_EVENTS_MAX];
+    size_t count = param_texts(&call->params, "enabled_events", names, COUNT_OF(names));
+    struct json_object *array = json_object_new_array();
+    for (size_t i = 0; i < count; i++) {
+        json_object_array_add(array, json_object_new_string(names[i]));
+    }
+    return array;
+}
+
+static struct json_object *endpoint_json(struct call *call)
+{
+    const char *version = param_text(&call->params, "api_version");
+    struct json_object *json = json_new_object();
+    json_add_str(json, "id", id_new(call->at.sandbox->random, call->at.arena, "we_1", ID_TAIL_CHARS));
+    json_add_str(json, "object", "webhook_endpoint");
+    json_add_str(json, "api_version", version);
+    json_add(json, "application", NULL);
+    json_add_i64(json, "created", moment_seconds(&call->at));
+    json_add_str(json, "description", param_text(&call->params, "description"));
+    json_add(json, "enabled_events", enabled_events(call));
+    json_add_bool(json, "livemode", call->at.account->livemode);
+    json_add(json, "metadata", json_new_object());
+    json_add_str(json, "status", "enabled");
+    json_add_str(json, "url", param_text(&call->params, "url"));
+    return json;
+}
+
+void endpoint_create(struct call *call)
+{
+    const char *url = param_text(&call->params, "url");
+    if (!text_starts_with(url, "http://") && !text_starts_with(url, "https://")) {
+        call_refuse(call,
+                    &(struct refusal){.status = 400,
+                                      .code = "url_invalid",
+                                      .param = "url",
+                                      .message = "Invalid URL: it must begin with http:// or https://"});
+        return;
+    }
+    if (call->at.account->sets[OBJECT_ENDPOINT].by_id.count >= ENDPOINTS_MAX) {
+        call_refuse(call,
+                    &(struct refusal){.status = 400,
+                                      .message = "You have reached the maximum of 16 webhook endpoints."});
+        return;
+    }
+    struct document endpoint DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
+    document_begin(&call->at, OBJECT_ENDPOINT, endpoint_json(call), &endpoint);
+    struct refusal refusal;
+    if (!param_metadata(&call->params, json_get(endpoint.json, "metadata"), &refusal)) {
+        call_refuse(call, &refusal);
+        return;
+    }
+    const char *secret = param_text(&call->params, "secret");
+    if (secret == NULL) {
+        secret = id_new(call->at.sandbox->random, call->at.arena, "whsec_", SECRET_TAIL_CHARS);
+    }
+    call->began = true;
+    json_add_str(endpoint.hidden, "secret", secret);
+    document_save(&endpoint);
+    // The one answer that shows the secret.
+    json_add_str(endpoint.json, "secret", secret);
+    call_answer_document(call, &endpoint);
+}
+
+void endpoint_retrieve(struct call *call)
+{
+    struct document endpoint DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
+    if (!document_open(&call->at, OBJECT_ENDPOINT, call->id, &endpoint)) {
+        call_refuse_missing(call, "webhook endpoint", call->id);
+        return;
+    }
+    call_answer_document(call, &endpoint);
+}
+
+void endpoint_list(struct call *call)
+{
+    list_answer(call, OBJECT_ENDPOINT, NULL, NULL);
+}
+
+void endpoint_delete(struct call *call)
+{
+    struct object *endpoint = object_find(call->at.account, OBJECT_ENDPOINT, call->id);
+    if (endpoint == NULL) {
+        call_refuse_missing(call, "webhook endpoint", call->id);
+        return;
+    }
+    struct json_object *json = json_new_object();
+    json_add_str(json, "id", call->id);
+    json_add_str(json, "object", "webhook_endpoint");
+    json_add_bool(json, "deleted", true);
+    object_remove(call->at.sandbox, call->at.account, endpoint);
+    call_answer(call, json);
+}

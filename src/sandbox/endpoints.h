@@ -1,0 +1,11 @@
+// Webhook endpoints: where an account's events go.
+#pragma once
+
+struct call;
+void endpoint_create(struct call *call);
+void endpoint_retrieve(struct call *call);
+void endpoint_list(struct call *call);
+void endpoint_delete(struct call *call);
+
+#define ENDPOINTS_MAX 16       // of one account, as at Stripe
+#define ENABLED_EVENTS_MAX 100 // of one endpoint

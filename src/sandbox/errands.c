@@ -1,0 +1,70 @@
+// The heap of errands. Pure. See errands.h.
+#include "sandbox/errands.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/require.h"
+
+static bool comes_before(const struct errand *a, const struct errand *b)
+{
+    return a->due_us != b->due_us ? a->due_us < b->due_us : a->number < b->number;
+}
+
+static void swap(struct errand *a, struct errand *b)
+{
+    struct errand held = *a;
+    *a = *b;
+    *b = held;
+}
+
+void errands_push(struct errand_queue *queue, int64_t due_us, const char *account_id, const char *id)
+{
+    if (queue->count == queue->capacity) {
+        queue->capacity = queue->capacity ? queue->capacity * 2 : 64;
+        queue->heap = realloc(queue->heap, queue->capacity * sizeof(queue->heap[0]));
+        REQUIRE(queue->heap != NULL);
+    }
+    struct errand *heap = queue->heap;
+    size_t at = queue->count++;
+    heap[at] = (struct errand){.due_us = due_us, .number = queue->next_number++};
+    snprintf(heap[at].account_id, sizeof(heap[at].account_id), "%s", account_id);
+    snprintf(heap[at].id, sizeof(heap[at].id), "%s", id);
+    while (at > 0 && comes_before(&heap[at], &heap[(at - 1) / 2])) {
+        swap(&heap[at], &heap[(at - 1) / 2]);
+        at = (at - 1) / 2;
+    }
+}
+
+int64_t errands_due_us(const struct errand_queue *queue)
+{
+    return queue->count == 0 ? INT64_MAX : queue->heap[0].due_us;
+}
+
+bool errands_pop(struct errand_queue *queue, int64_t now_us, struct errand *errand)
+{
+    if (queue->count == 0 || queue->heap[0].due_us > now_us) {
+        return false;
+    }
+    struct errand *heap = queue->heap;
+    *errand = heap[0];
+    heap[0] = heap[--queue->count];
+    size_t at = 0;
+    for (;;) {
+        size_t first = at;
+        for (size_t child = 2 * at + 1; child <= 2 * at + 2 && child < queue->count; child++) {
+            first = comes_before(&heap[child], &heap[first]) ? child : first;
+        }
+        if (first == at) {
+            return true;
+        }
+        swap(&heap[at], &heap[first]);
+        at = first;
+    }
+}
+
+void errands_release(struct errand_queue *queue)
+{
+    free(queue->heap);
+    *queue = (struct errand_queue){0};
+}

@@ -1,0 +1,94 @@
+// Event objects. Pure. See events.h. How they travel: deliveries.c.
+#include "sandbox/events.h"
+
+#include <string.h>
+
+#include "base/require.h"
+#include "base/text.h"
+#include "sandbox/deliveries.h"
+#include "sandbox/ids.h"
+#include "sandbox/lists.h"
+#include "sandbox/versions.h"
+
+// Keeps an account's events bounded: the oldest go first, whether delivered or not.
+static void forget_oldest(const struct moment *at)
+{
+    struct object_set *events = &at->account->sets[OBJECT_EVENT];
+    while (events->by_id.count > EVENTS_MAX) {
+        object_remove(at->sandbox, at->account, CONTAINER_OF(events->in_order.next, struct object, link));
+    }
+}
+
+void event_emit(const struct moment *at, const char *type, struct json_object *object)
+{
+    struct json_object *snapshot = NULL;
+    REQUIRE(json_object_deep_copy(object, &snapshot, NULL) == 0);
+    struct json_object *data = json_new_object();
+    json_add(data, "object", snapshot);
+    struct json_object *request = json_new_object();
+    json_add_str(request, "id", at->request_id);
+    json_add_str(request, "idempotency_key", at->idempotency_key);
+
+    struct json_object *json = json_new_object();
+    json_add_str(json, "id", id_new(at->sandbox->random, at->arena, "evt_3", ID_TAIL_CHARS));
+    json_add_str(json, "object", "event");
+    json_add_str(json, "api_version", VERSION_NEWEST);
+    json_add_i64(json, "created", moment_seconds(at));
+    json_add(json, "data", data);
+    json_add_bool(json, "livemode", at->account->livemode);
+    json_add_i64(json, "pending_webhooks", deliveries_wanting(at, type));
+    json_add(json, "request", request);
+    json_add_str(json, "type", type);
+
+    struct document event DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
+    document_begin(at, OBJECT_EVENT, json, &event);
+    document_save(&event);
+    forget_oldest(at);
+    deliveries_begin(at, type, json_get_str(json, "id"));
+}
+
+void event_retrieve(struct call *call)
+{
+    struct document event DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
+    if (!document_open(&call->at, OBJECT_EVENT, call->id, &event)) {
+        call_refuse_missing(call, "event", call->id);
+        return;
+    }
+    call_answer_document(call, &event);
+}
+
+// "payment_intent.*" takes all of that resource.
+static bool type_matches(const char *wanted, const char *type)
+{
+    size_t bytes = strlen(wanted);
+    bool wild = bytes > 0 && wanted[bytes - 1] == '*';
+    return wild ? strncmp(wanted, type, bytes - 1) == 0 : text_equal(wanted, type);
+}
+
+static bool is_wanted(const void *context, struct json_object *event)
+{
+    const struct call *call = context;
+    const char *type = json_get_str(event, "type");
+    const char *one = param_text(&call->params, "type");
+    if (one != NULL && !type_matches(one, type)) {
+        return false;
+    }
+    if (param_text(&call->params, "delivery_success") != NULL &&
+        param_bool(&call->params, "delivery_success", true) !=
+            (json_get_i64(event, "pending_webhooks", 0) == 0)) {
+        return false;
+    }
+    const char *types[EVENT_TYPES_MAX];
+    size_t count = param_texts(&call->params, "types", types, COUNT_OF(types));
+    for (size_t i = 0; i < count; i++) {
+        if (type_matches(types[i], type)) {
+            return true;
+        }
+    }
+    return count == 0;
+}
+
+void event_list(struct call *call)
+{
+    list_answer(call, OBJECT_EVENT, is_wanted, call);
+}

@@ -1,0 +1,121 @@
+// Kept answers, 24 hours each. Pure. See idempotency.h.
+// A call executes when it arrives and may answer later (the latency fault): in between, its key is in use.
+#include "sandbox/idempotency.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/crypto.h"
+#include "base/text.h"
+#include "base/timefmt.h"
+
+#define KEPT_US (24 * 3600 * US_PER_S)
+
+static int by_name_and_value(const void *a, const void *b)
+{
+    const struct form_field *one = a;
+    const struct form_field *other = b;
+    int order = strcmp(one->name, other->name);
+    return order != 0 ? order : strcmp(one->value, other->value);
+}
+
+// What must be the same under one key: the endpoint and the parameters, in whatever order.
+static const char *digest(const struct call *call, const struct sandbox_request *request)
+{
+    struct buf text BUF_CLEANUP = BUF_MAX((size_t)4 << 20);
+    struct form form = {0};
+    buf_printf(&text, "%s\n", request->path);
+    if (form_parse(request->body, request->body_bytes, call->at.arena, &form, NULL) == OK) {
+        qsort(form.fields, form.count, sizeof(form.fields[0]), by_name_and_value);
+        for (size_t i = 0; i < form.count; i++) {
+            form_add(&text, form.fields[i].name, form.fields[i].value);
+        }
+    } else {
+        buf_add(&text, request->body, request->body_bytes);
+    }
+    uint8_t sum[SHA256_BYTES];
+    char hex[2 * SHA256_BYTES + 1];
+    crypto_sha256(buf_str(&text), text.len, sum);
+    text_hex(sum, sizeof(sum), hex);
+    return arena_strdup(call->at.arena, hex);
+}
+
+// The oldest are first in the list: what is past its time goes from there.
+static void forget_old(const struct moment *at)
+{
+    struct list *answers = &at->account->sets[OBJECT_ANSWER].in_order;
+    while (!list_empty(answers)) {
+        struct object *oldest = CONTAINER_OF(answers->next, struct object, link);
+        if (oldest->created_us + KEPT_US > at->now_us) {
+            return;
+        }
+        object_remove(at->sandbox, at->account, oldest);
+    }
+}
+
+static enum idempotency refuse(struct call *call, const struct refusal *refusal)
+{
+    call_refuse(call, refusal);
+    return IDEMPOTENCY_REFUSED;
+}
+
+enum idempotency idempotency_look_up(struct call *call, const struct sandbox_request *request,
+                                     struct kept_answer *kept)
+{
+    const char *key = request->idempotency_key;
+    struct arena *arena = call->at.arena;
+    if (key == NULL || key[0] == '\0' || !text_equal(request->method, "POST")) {
+        return IDEMPOTENCY_NONE;
+    }
+    if (strlen(key) > IDEMPOTENCY_KEY_CHARS_MAX || !text_is_utf8(key, strlen(key))) {
+        return refuse(call,
+                      &(struct refusal){.status = 400,
+                                        .type = "idempotency_error",
+                                        .message = "An idempotency key can have up to 255 characters."});
+    }
+    forget_old(&call->at);
+    struct document found DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
+    if (!document_open(&call->at, OBJECT_ANSWER, key, &found)) {
+        return IDEMPOTENCY_FIRST;
+    }
+    if (!text_equal(json_get_str(found.json, "digest"), digest(call, request))) {
+        return refuse(
+            call, &(struct refusal){
+                      .status = 400,
+                      .type = "idempotency_error",
+                      .message = arena_printf(arena,
+                                              "Keys for idempotent requests can only be used with the same "
+                                              "endpoint and parameters as the first time. Use another key "
+                                              "than '%s' for another request.",
+                                              key)});
+    }
+    if (call->at.now_us < json_get_i64(found.json, "busy_until_us", 0)) {
+        return refuse(
+            call, &(struct refusal){
+                      .status = 409,
+                      .code = "idempotency_key_in_use",
+                      .message = arena_printf(arena,
+                                              "Another request under the idempotency key '%s' is still in "
+                                              "progress. Try again later.",
+                                              key)});
+    }
+    *kept = (struct kept_answer){.status = (int)json_get_i64(found.json, "status", 500),
+                                 .body = arena_strdup(arena, json_get_str(found.json, "body")),
+                                 .request_id = arena_strdup(arena, json_get_str(found.json, "request"))};
+    return IDEMPOTENCY_REPLAY;
+}
+
+void idempotency_keep(const struct call *call, const struct sandbox_request *request,
+                      const struct kept_answer *answer, int64_t busy_until_us)
+{
+    struct json_object *json = json_new_object();
+    json_add_str(json, "id", request->idempotency_key);
+    json_add_str(json, "digest", digest(call, request));
+    json_add_i64(json, "status", answer->status);
+    json_add_str(json, "body", answer->body);
+    json_add_str(json, "request", answer->request_id);
+    json_add_i64(json, "busy_until_us", busy_until_us);
+    struct document kept DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
+    document_begin(&call->at, OBJECT_ANSWER, json, &kept);
+    document_save(&kept);
+}

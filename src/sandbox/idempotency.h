@@ -1,0 +1,27 @@
+// Idempotency keys: the answer to the first request under a key is kept and given again.
+// https://docs.stripe.com/api/idempotent_requests
+#pragma once
+
+#include "sandbox/call.h"
+
+#define IDEMPOTENCY_KEY_CHARS_MAX 255
+
+enum idempotency {
+    IDEMPOTENCY_NONE,   // no key, or not a POST
+    IDEMPOTENCY_FIRST,  // nothing is kept under it: execute
+    IDEMPOTENCY_REPLAY, // the kept answer is to be given
+    IDEMPOTENCY_REFUSED // the call was refused: another request used the key, or the first is still under way
+};
+
+struct kept_answer {
+    int status;
+    const char *body;
+    const char *request_id; // of the first
+};
+
+// Looks the call's key up. Text of *kept (REPLAY only) lies in the call's arena.
+enum idempotency idempotency_look_up(struct call *call, const struct sandbox_request *request,
+                                     struct kept_answer *kept);
+// Keeps the call's answer. Until busy_until_us the call counts as still under way.
+void idempotency_keep(const struct call *call, const struct sandbox_request *request,
+                      const struct kept_answer *answer, int64_t busy_until_us);

@@ -1,0 +1,201 @@
+// Calls on one PaymentIntent that exists. Pure. See intents.h.
+#include "base/require.h"
+#include "base/text.h"
+#include "sandbox/amounts.h"
+#include "sandbox/charges.h"
+#include "sandbox/events.h"
+#include "sandbox/intents.h"
+
+static bool open_intent(struct call *call, struct document *intent)
+{
+    if (document_open(&call->at, OBJECT_INTENT, call->id, intent)) {
+        return true;
+    }
+    call_refuse_missing(call, "payment_intent", call->id);
+    return false;
+}
+
+static bool status_is_one_of(const struct document *intent, const char *const *statuses, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (intent_status_is(intent, statuses[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void intent_retrieve(struct call *call)
+{
+    struct document intent DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
+    if (open_intent(call, &intent)) {
+        call_answer_document(call, &intent);
+    }
+}
+
+// The text parameters that are stored as they come; an emptied one becomes null.
+static void set_texts(struct call *call, struct document *intent)
+{
+    static const char *const names[] = {"description", "receipt_email", "setup_future_usage",
+                                        "statement_descriptor_suffix", "capture_method"};
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        const char *text = param_text(&call->params, names[i]);
+        if (text != NULL) {
+            json_add_str(intent->json, names[i], text[0] == '\0' ? NULL : text);
+        }
+    }
+}
+
+// The method that the call names, else the one the intent has; none: *method stays empty.
+static bool find_method(struct call *call, const struct document *intent, struct document *method)
+{
+    struct refusal refusal;
+    const char *wanted = param_text(&call->params, "payment_method");
+    const char *id = wanted != NULL ? wanted : json_get_str(intent->json, "payment_method");
+    if (id == NULL || method_resolve(&call->at, id, method, &refusal)) {
+        return true;
+    }
+    call_refuse(call, &refusal);
+    return false;
+}
+
+// What an update may change only while no attempt is under way or done.
+static bool update_open(struct call *call, struct document *intent, struct document *method)
+{
+    static const char *const open[] = {"requires_payment_method", "requires_confirmation"};
+    static const char *const names[] = {"amount", "currency", "payment_method", "capture_method",
+                                        "setup_future_usage"};
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        if (param_text(&call->params, names[i]) != NULL && !status_is_one_of(intent, open, COUNT_OF(open))) {
+            intent_refuse_state(call, intent, "updated");
+            return false;
+        }
+    }
+    struct refusal refusal;
+    const char *currency = param_text(&call->params, "currency");
+    int64_t amount = param_i64(&call->params, "amount", json_get_i64(intent->json, "amount", 0));
+    currency = currency == NULL ? json_get_str(intent->json, "currency") : currency;
+    if (!amount_check(amount, currency, call->at.arena, &refusal)) {
+        call_refuse(call, &refusal);
+        return false;
+    }
+    json_add_i64(intent->json, "amount", amount);
+    json_add_str(intent->json, "currency", text_lower(call->at.arena, currency));
+    if (param_text(&call->params, "payment_method") == NULL) {
+        return true;
+    }
+    if (!find_method(call, intent, method)) {
+        return false;
+    }
+    json_add_str(intent->json, "payment_method", json_get_str(method->json, "id"));
+    intent_set_status(intent, "requires_confirmation");
+    return true;
+}
+
+void intent_update(struct call *call)
+{
+    struct document intent DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
+    struct document method DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
+    if (!open_intent(call, &intent)) {
+        return;
+    }
+    struct refusal refusal;
+    if (!param_metadata(&call->params, json_get(intent.json, "metadata"), &refusal)) {
+        call_refuse(call, &refusal);
+        return;
+    }
+    if (!update_open(call, &intent, &method)) {
+        return;
+    }
+    call->began = true;
+    set_texts(call, &intent);
+    if (method.json != NULL) {
+        document_save(&method);
+    }
+    document_save(&intent);
+    call_answer_document(call, &intent);
+}
+
+void intent_confirm(struct call *call)
+{
+    static const char *const from[] = {"requires_payment_method", "requires_confirmation", "requires_action"};
+    struct document intent DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
+    struct document method DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
+    if (!open_intent(call, &intent)) {
+        return;
+    }
+    if (!status_is_one_of(&intent, from, COUNT_OF(from))) {
+        intent_refuse_state(call, &intent, "confirmed");
+        return;
+    }
+    if (find_method(call, &intent, &method)) {
+        set_texts(call, &intent);
+        intent_attempt(call, &intent, &method);
+    }
+}
+
+void intent_capture(struct call *call)
+{
+    struct document intent DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
+    struct document charge DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
+    if (!open_intent(call, &intent)) {
+        return;
+    }
+    if (!intent_status_is(&intent, "requires_capture") ||
+        !document_open(&call->at, OBJECT_CHARGE, json_get_str(intent.json, "latest_charge"), &charge)) {
+        intent_refuse_state(call, &intent, "captured");
+        return;
+    }
+    int64_t capturable = json_get_i64(intent.json, "amount_capturable", 0);
+    int64_t amount = param_i64(&call->params, "amount_to_capture", capturable);
+    if (amount < 1 || amount > capturable) {
+        call_refuse(call,
+                    &(struct refusal){.status = 400,
+                                      .code = amount < 1 ? "parameter_invalid_integer" : "amount_too_large",
+                                      .param = "amount_to_capture",
+                                      .payment_intent = intent.json,
+                                      .message = arena_printf(call->at.arena,
+                                                              "The amount to capture must be from 1 to %lld.",
+                                                              (long long)capturable)});
+        return;
+    }
+    call->began = true;
+    charge_capture(&charge, amount);
+    document_save(&charge);
+    json_add_i64(intent.json, "amount_capturable", 0);
+    json_add_i64(intent.json, "amount_received", amount);
+    intent_set_status(&intent, "succeeded");
+    document_save(&intent);
+    event_emit(&call->at, "charge.captured", charge.json);
+    event_emit(&call->at, "payment_intent.succeeded", intent.json);
+    call_answer_document(call, &intent);
+}
+
+void intent_cancel(struct call *call)
+{
+    static const char *const from[] = {"requires_payment_method", "requires_confirmation", "requires_action",
+                                       "requires_capture"};
+    struct document intent DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
+    struct document charge DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
+    if (!open_intent(call, &intent)) {
+        return;
+    }
+    if (!status_is_one_of(&intent, from, COUNT_OF(from))) {
+        intent_refuse_state(call, &intent, "canceled");
+        return;
+    }
+    call->began = true;
+    if (intent_status_is(&intent, "requires_capture") &&
+        document_open(&call->at, OBJECT_CHARGE, json_get_str(intent.json, "latest_charge"), &charge)) {
+        charge_release(&charge);
+        document_save(&charge);
+    }
+    json_add_i64(intent.json, "amount_capturable", 0);
+    json_add_i64(intent.json, "canceled_at", moment_seconds(&call->at));
+    json_add_str(intent.json, "cancellation_reason", param_text(&call->params, "cancellation_reason"));
+    json_add(intent.json, "next_action", NULL);
+    intent_set_status(&intent, "canceled");
+    document_save(&intent);
+    event_emit(&call->at, "payment_intent.canceled", intent.json);
+    call_answer_document(call, &intent);
+}

@@ -1,0 +1,196 @@
+// POST /v1/payment_intents. Pure. See intents.h. https://docs.stripe.com/api/payment_intents/create
+#include "base/require.h"
+#include "base/text.h"
+#include "sandbox/amounts.h"
+#include "sandbox/events.h"
+#include "sandbox/ids.h"
+#include "sandbox/intents.h"
+
+#define CLIENT_SECRET_TAIL_CHARS 25
+
+static bool refuse(struct call *call, const char *code, const char *param, const char *message)
+{
+    call_refuse(call, &(struct refusal){.status = 400, .code = code, .param = param, .message = message});
+    return false;
+}
+
+// What may only be said together with confirm=true.
+static bool check_confirm_only(struct call *call)
+{
+    static const char *const only[] = {"off_session", "error_on_requires_action", "return_url",
+                                       "use_stripe_sdk"};
+    if (param_bool(&call->params, "confirm", false)) {
+        return true;
+    }
+    for (size_t i = 0; i < COUNT_OF(only); i++) {
+        const char *value = param_text(&call->params, only[i]);
+        // Said to be false is as good as not said, but a return_url is never that.
+        if (value != NULL && !text_equal(value, "false") && !text_equal(only[i], "use_stripe_sdk")) {
+            return refuse(call, NULL, only[i],
+                          arena_printf(call->at.arena, "%s can only be given with confirm=true.", only[i]));
+        }
+    }
+    return true;
+}
+
+static bool check_request(struct call *call)
+{
+    struct refusal refusal;
+    if (!amount_check(param_i64(&call->params, "amount", 0), param_text(&call->params, "currency"),
+                      call->at.arena, &refusal)) {
+        call_refuse(call, &refusal);
+        return false;
+    }
+    const char *types[1];
+    if (param_texts(&call->params, "payment_method_types", types, 1) > 0 &&
+        param_bool(&call->params, "automatic_payment_methods[enabled]", false)) {
+        return refuse(call, NULL, "payment_method_types",
+                      "payment_method_types cannot be given together with automatic_payment_methods.");
+    }
+    return check_confirm_only(call);
+}
+
+// On when it is asked for, and by default since 2023-08-16 unless the caller lists the types himself.
+static struct json_object *automatic_payment_methods(struct call *call)
+{
+    const char *types[1];
+    const char *said = param_text(&call->params, "automatic_payment_methods[enabled]");
+    bool by_default =
+        call_since(call, "2023-08-16") && param_texts(&call->params, "payment_method_types", types, 1) == 0;
+    if (said == NULL ? !by_default : !text_equal(said, "true")) {
+        return NULL;
+    }
+    const char *redirects = param_text(&call->params, "automatic_payment_methods[allow_redirects]");
+    struct json_object *json = json_new_object();
+    json_add_str(json, "allow_redirects", redirects == NULL ? "always" : redirects);
+    json_add_bool(json, "enabled", true);
+    return json;
+}
+
+static struct json_object *method_types(struct call *call)
+{
+    const char *types[20];
+    size_t count = param_texts(&call->params, "payment_method_types", types, COUNT_OF(types));
+    struct json_object *array = json_object_new_array();
+    for (size_t i = 0; i < count; i++) {
+        json_object_array_add(array, json_object_new_string(types[i]));
+    }
+    if (count == 0) {
+        json_object_array_add(array, json_object_new_string("card"));
+    }
+    return array;
+}
+
+static struct json_object *card_options(void)
+{
+    struct json_object *card = json_new_object();
+    json_add(card, "installments", NULL);
+    json_add(card, "mandate_options", NULL);
+    json_add(card, "network", NULL);
+    json_add_str(card, "request_three_d_secure", "automatic");
+    struct json_object *options = json_new_object();
+    json_add(options, "card", card);
+    return options;
+}
+
+static struct json_object *amount_details(void)
+{
+    struct json_object *details = json_new_object();
+    json_add(details, "tip", json_new_object());
+    return details;
+}
+
+static struct json_object *intent_json(struct call *call)
+{
+    static const char *const empty[] = {
+        "application",
+        "application_fee_amount",
+        "canceled_at",
+        "cancellation_reason",
+        "customer",
+        "customer_account",
+        "excluded_payment_method_types",
+        "last_payment_error",
+        "latest_charge",
+        "next_action",
+        "on_behalf_of",
+        "payment_method",
+        "payment_method_configuration_details",
+        "processing",
+        "review",
+        "shipping",
+        "source",
+        "statement_descriptor",
+        "transfer_data",
+        "transfer_group",
+    };
+    static const char *const texts[] = {"description", "receipt_email", "setup_future_usage",
+                                        "statement_descriptor_suffix"};
+    struct random *random = call->at.sandbox->random;
+    struct arena *arena = call->at.arena;
+    const struct params *params = &call->params;
+    const char *id = id_new(random, arena, "pi_3", ID_TAIL_CHARS);
+    const char *capture = param_text(params, "capture_method");
+    const char *confirmation = param_text(params, "confirmation_method");
+    struct json_object *json = json_new_object();
+    json_add_str(json, "id", id);
+    json_add_str(json, "object", "payment_intent");
+    json_add_i64(json, "amount", param_i64(params, "amount", 0));
+    json_add_i64(json, "amount_capturable", 0);
+    json_add(json, "amount_details", amount_details());
+    json_add_i64(json, "amount_received", 0);
+    json_add(json, "automatic_payment_methods", automatic_payment_methods(call));
+    json_add_str(json, "capture_method",
+                 capture != NULL                  ? capture
+                 : call_since(call, "2024-04-10") ? "automatic_async"
+                                                  : "automatic");
+    json_add_str(json, "client_secret",
+                 id_new(random, arena, arena_printf(arena, "%s_secret_", id), CLIENT_SECRET_TAIL_CHARS));
+    json_add_str(json, "confirmation_method", confirmation == NULL ? "automatic" : confirmation);
+    json_add_i64(json, "created", moment_seconds(&call->at));
+    json_add_str(json, "currency", text_lower(arena, param_text(params, "currency")));
+    json_add_bool(json, "livemode", call->at.account->livemode);
+    json_add(json, "metadata", json_new_object());
+    json_add(json, "payment_method_options", card_options());
+    json_add(json, "payment_method_types", method_types(call));
+    json_add_str(json, "status", "requires_payment_method");
+    for (size_t i = 0; i < COUNT_OF(empty); i++) {
+        json_add(json, empty[i], NULL);
+    }
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
+        json_add_str(json, texts[i], param_text(params, texts[i]));
+    }
+    return json;
+}
+
+void intent_create(struct call *call)
+{
+    if (!check_request(call)) {
+        return;
+    }
+    struct document intent DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
+    struct document method DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
+    struct refusal refusal;
+    const char *method_id = param_text(&call->params, "payment_method");
+    document_begin(&call->at, OBJECT_INTENT, intent_json(call), &intent);
+    if (!param_metadata(&call->params, json_get(intent.json, "metadata"), &refusal) ||
+        (method_id != NULL && !method_resolve(&call->at, method_id, &method, &refusal))) {
+        call_refuse(call, &refusal);
+        return;
+    }
+    if (method_id != NULL) {
+        json_add_str(intent.json, "payment_method", json_get_str(method.json, "id"));
+        intent_set_status(&intent, "requires_confirmation");
+    }
+    if (param_bool(&call->params, "confirm", false)) {
+        intent_attempt(call, &intent, &method);
+        return;
+    }
+    call->began = true;
+    if (method_id != NULL) {
+        document_save(&method);
+    }
+    document_save(&intent);
+    event_emit(&call->at, "payment_intent.created", intent.json);
+    call_answer_document(call, &intent);
+}

@@ -1,0 +1,276 @@
+// The moves of a PaymentIntent: attempt, 3-D Secure, settlement. Pure. See intents.h.
+// Invariant: an intent has at most one succeeded charge, and every attempt that reached the bank has one of
+// its own.
+#include "base/require.h"
+#include "base/text.h"
+#include "base/timefmt.h"
+#include "sandbox/amounts.h"
+#include "sandbox/charges.h"
+#include "sandbox/errand_work.h"
+#include "sandbox/events.h"
+#include "sandbox/ids.h"
+#include "sandbox/intents.h"
+
+#define PROCESSING_US (2 * US_PER_S)
+#define ACTION_KEY_CHARS 32
+
+bool intent_status_is(const struct document *intent, const char *status)
+{
+    return text_equal(json_get_str(intent->json, "status"), status);
+}
+
+void intent_set_status(struct document *intent, const char *status)
+{
+    json_add_str(intent->json, "status", status);
+}
+
+void intent_refuse_state(struct call *call, const struct document *intent, const char *verb)
+{
+    call->began = true;
+    call_refuse(
+        call, &(struct refusal){.status = 400,
+                                .code = "payment_intent_unexpected_state",
+                                .payment_intent = intent->json,
+                                .message = arena_printf(call->at.arena,
+                                                        "This PaymentIntent could not be %s because it has a "
+                                                        "status of %s.",
+                                                        verb, json_get_str(intent->json, "status"))});
+}
+
+static void save_and_emit(const struct moment *at, struct document *document, const char *event)
+{
+    document_save(document);
+    event_emit(at, event, document->json);
+}
+
+// The attempt is over without money: the intent waits for another method.
+static void fail(const struct moment *at, struct document *intent, const struct refusal *reason)
+{
+    json_add(intent->json, "last_payment_error", refusal_json(reason));
+    json_add(intent->json, "next_action", NULL);
+    json_add(intent->json, "payment_method", NULL);
+    intent_set_status(intent, "requires_payment_method");
+    save_and_emit(at, intent, "payment_intent.payment_failed");
+}
+
+// A charge that the bank declines. Gives its id.
+static const char *decline_charge(const struct moment *at, struct document *intent,
+                                  const struct document *method, const struct decline *decline)
+{
+    struct document charge DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
+    charge_begin(at, intent, method, &charge);
+    charge_fail(&charge, decline);
+    save_and_emit(at, &charge, "charge.failed");
+    const char *charge_id = arena_strdup(at->arena, json_get_str(charge.json, "id"));
+    json_add_str(intent->json, "latest_charge", charge_id);
+    fail(at, intent,
+         &(struct refusal){.type = "card_error",
+                           .code = decline->code,
+                           .decline_code = decline->decline_code,
+                           .advice_code = decline->advice_code,
+                           .message = decline->message,
+                           .charge = charge_id,
+                           .payment_method = method->json});
+    return charge_id;
+}
+
+// A charge that the bank grants: captured now, or authorised until somebody captures it.
+static void grant_charge(const struct moment *at, struct document *intent, struct document *method)
+{
+    bool manual = text_equal(json_get_str(intent->json, "capture_method"), "manual");
+    int64_t amount = json_get_i64(intent->json, "amount", 0);
+    struct document charge DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
+    charge_begin(at, intent, method, &charge);
+    charge_succeed(&charge, !manual);
+    save_and_emit(at, &charge, "charge.succeeded");
+    if (json_get(method->json, "customer") == NULL) {
+        json_add_bool(method->hidden, "used_up", true);
+        document_save(method);
+    }
+    json_add_str(intent->json, "latest_charge", json_get_str(charge.json, "id"));
+    json_add(intent->json, "next_action", NULL);
+    json_add_i64(intent->json, manual ? "amount_capturable" : "amount_received", amount);
+    intent_set_status(intent, manual ? "requires_capture" : "succeeded");
+    save_and_emit(at, intent,
+                  manual ? "payment_intent.amount_capturable_updated" : "payment_intent.succeeded");
+}
+
+static void process(const struct moment *at, struct document *intent)
+{
+    struct json_object *task = json_new_object();
+    json_add(intent->json, "next_action", NULL);
+    intent_set_status(intent, "processing");
+    save_and_emit(at, intent, "payment_intent.processing");
+    json_add_str(task, "intent", json_get_str(intent->json, "id"));
+    errand_add(at, ERRAND_SETTLE, at->now_us + PROCESSING_US, task);
+}
+
+// What the method does when it is charged. Gives the decline, NULL if there was none.
+static const struct decline *charge(const struct moment *at, struct document *intent, struct document *method)
+{
+    const struct test_method *test = method_behaviour(method);
+    switch (test->ending) {
+    case ENDING_DECLINES:
+        (void)decline_charge(at, intent, method, test->decline);
+        return test->decline;
+    case ENDING_PROCESSES:
+    case ENDING_PROCESSES_FAILS:
+        process(at, intent);
+        return NULL;
+    case ENDING_SUCCEEDS:
+    case ENDING_SERVER_ERROR:
+        grant_charge(at, intent, method);
+        return NULL;
+    }
+    return NULL;
+}
+
+void intent_settle(const struct moment *at, const char *id)
+{
+    struct document intent DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
+    struct document method DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
+    if (!document_open(at, OBJECT_INTENT, id, &intent) || !intent_status_is(&intent, "processing")) {
+        return;
+    }
+    REQUIRE(document_open(at, OBJECT_METHOD, json_get_str(intent.json, "payment_method"), &method));
+    const struct test_method *test = method_behaviour(&method);
+    if (test->ending == ENDING_PROCESSES_FAILS) {
+        (void)decline_charge(at, &intent, &method, test->decline);
+    } else {
+        grant_charge(at, &intent, &method);
+    }
+}
+
+void intent_authenticated(const struct moment *at, struct document *intent, bool passed)
+{
+    struct document method DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
+    REQUIRE(intent_status_is(intent, "requires_action"));
+    REQUIRE(document_open(at, OBJECT_METHOD, json_get_str(intent->json, "payment_method"), &method));
+    if (passed) {
+        (void)charge(at, intent, &method);
+        return;
+    }
+    fail(at, intent,
+         &(struct refusal){.code = "payment_intent_authentication_failure",
+                           .message =
+                               "The provided PaymentMethod has failed authentication. Provide another one to "
+                               "try again.",
+                           .payment_method = method.json});
+}
+
+// The payer has to go through 3-D Secure: on a page of the sandbox, or in the caller's own page by Stripe.js.
+static void require_action(const struct moment *at, struct document *intent,
+                           const struct confirmation *confirmation)
+{
+    const char *key = id_new(at->sandbox->random, at->arena, "", ACTION_KEY_CHARS);
+    const char *url = arena_printf(at->arena, "%s/_sandbox/authenticate/%s/%s?key=%s", at->base_url,
+                                   at->account->id, json_get_str(intent->json, "id"), key);
+    struct json_object *action = json_new_object();
+    struct json_object *details = json_new_object();
+    bool redirect = !confirmation->use_stripe_sdk && confirmation->return_url != NULL;
+    if (redirect) {
+        json_add(action, "redirect_to_url", details);
+        json_add_str(details, "return_url", confirmation->return_url);
+        json_add_str(details, "url", url);
+    } else {
+        json_add(action, "use_stripe_sdk", details);
+        json_add_str(details, "source", id_new(at->sandbox->random, at->arena, "src_1", ID_TAIL_CHARS));
+        json_add_str(details, "stripe_js", url);
+        json_add_str(details, "type", "three_d_secure_redirect");
+    }
+    json_add_str(action, "type", redirect ? "redirect_to_url" : "use_stripe_sdk");
+    json_add(intent->json, "next_action", action);
+    json_add_str(intent->hidden, "action_key", key);
+    json_add_str(intent->hidden, "return_url", confirmation->return_url);
+    intent_set_status(intent, "requires_action");
+    save_and_emit(at, intent, "payment_intent.requires_action");
+}
+
+// NULL: none is needed. Otherwise *decline is what happens if nobody is there for it (NULL: somebody is).
+static bool needs_authentication(const struct test_method *test, const struct confirmation *confirmation,
+                                 const struct decline **decline)
+{
+    *decline = confirmation->off_session                ? &decline_authentication_required
+               : confirmation->error_on_requires_action ? &decline_authentication_not_handled
+                                                        : NULL;
+    return test->authentication == AUTHENTICATION_ALWAYS ||
+           (test->authentication == AUTHENTICATION_ON_SESSION && !confirmation->off_session);
+}
+
+static bool check_attempt(struct call *call, const struct document *intent, const struct document *method,
+                          const struct confirmation *confirmation)
+{
+    struct refusal refusal = {.status = 400};
+    struct json_object *automatic = json_get(intent->json, "automatic_payment_methods");
+    if (method->json == NULL) {
+        refusal.code = "payment_intent_unexpected_state";
+        refusal.message = "This PaymentIntent cannot be confirmed because it has no payment method: give one "
+                          "with this call, or "
+                          "update it first.";
+    } else if (automatic != NULL && text_equal(json_get_str(automatic, "allow_redirects"), "always") &&
+               confirmation->return_url == NULL) {
+        refusal.message = "A return_url must be given, because this PaymentIntent accepts the payment "
+                          "methods enabled in the "
+                          "Dashboard, some of which redirect the payer. To do without, set "
+                          "automatic_payment_methods[allow_redirects] to never.";
+    } else if (text_equal(method_behaviour(method)->brand, "amex") &&
+               json_get_i64(intent->json, "amount", 0) > AMEX_AMOUNT_MAX) {
+        refusal.code = "amount_too_large";
+        refusal.param = "amount";
+        refusal.message = "American Express takes amounts of at most 9 digits.";
+    }
+    if (refusal.message != NULL) {
+        call_refuse(call, &refusal);
+    }
+    return refusal.message == NULL;
+}
+
+static void refuse_declined(struct call *call, const struct document *intent, const struct document *method,
+                            const struct decline *decline)
+{
+    call_refuse(call, &(struct refusal){.status = 402,
+                                        .type = "card_error",
+                                        .code = decline->code,
+                                        .decline_code = decline->decline_code,
+                                        .advice_code = decline->advice_code,
+                                        .message = decline->message,
+                                        .charge = json_get_str(intent->json, "latest_charge"),
+                                        .payment_intent = intent->json,
+                                        .payment_method = method->json});
+}
+
+void intent_attempt(struct call *call, struct document *intent, struct document *method)
+{
+    const struct confirmation confirmation = {
+        .off_session = param_bool(&call->params, "off_session", false),
+        .error_on_requires_action = param_bool(&call->params, "error_on_requires_action", false),
+        .use_stripe_sdk = param_bool(&call->params, "use_stripe_sdk", false),
+        .return_url = param_text(&call->params, "return_url"),
+    };
+    if (!check_attempt(call, intent, method, &confirmation)) {
+        return;
+    }
+    call->began = true;
+    json_add_str(intent->json, "payment_method", json_get_str(method->json, "id"));
+    json_add(intent->json, "last_payment_error", NULL);
+    document_save(method);
+    if (intent->object == NULL) {
+        save_and_emit(&call->at, intent, "payment_intent.created");
+    }
+    const struct decline *decline = NULL;
+    if (!needs_authentication(method_behaviour(method), &confirmation, &decline)) {
+        decline = charge(&call->at, intent, method);
+    } else if (decline != NULL) {
+        (void)decline_charge(&call->at, intent, method, decline);
+    } else {
+        require_action(&call->at, intent, &confirmation);
+    }
+    if (decline != NULL) {
+        refuse_declined(call, intent, method, decline);
+    } else if (method_behaviour(method)->ending == ENDING_SERVER_ERROR) {
+        call_refuse(call, &(struct refusal){
+                              .status = 500, .type = "api_error", .message = "An unknown error occurred."});
+    } else {
+        call_answer_document(call, intent);
+    }
+}

@@ -1,0 +1,164 @@
+// Paging. Pure. See lists.h.
+#include "sandbox/lists.h"
+
+#include <string.h>
+
+#include "base/require.h"
+#include "base/text.h"
+
+// A walk over an account's objects of one kind, newest to oldest or back.
+struct walk {
+    struct call *call;
+    enum object_kind kind;
+    bool (*takes)(const void *context, struct json_object *json);
+    const void *context;
+    struct range created;
+    struct list *next;
+    bool forward; // in time
+};
+
+static struct object *walk_step(struct walk *walk)
+{
+    struct list *head = &walk->call->at.account->sets[walk->kind].in_order;
+    if (walk->next == head) {
+        return NULL;
+    }
+    struct object *object = CONTAINER_OF(walk->next, struct object, link);
+    walk->next = walk->forward ? walk->next->next : walk->next->prev;
+    return object;
+}
+
+// The next object that fits, parsed; NULL at the end. The caller releases.
+static struct json_object *walk_next(struct walk *walk)
+{
+    for (struct object *object = walk_step(walk); object != NULL; object = walk_step(walk)) {
+        int64_t created_s = object->created_us / 1000000;
+        if (created_s < walk->created.min || created_s > walk->created.max) {
+            continue;
+        }
+        struct json_object *json = NULL;
+        REQUIRE(json_parse(object->text, strlen(object->text), &json, NULL) == OK);
+        if (walk->takes == NULL || walk->takes(walk->context, json)) {
+            return json;
+        }
+        json_release(&json);
+    }
+    return NULL;
+}
+
+static bool read_limit(struct call *call, int64_t *limit)
+{
+    *limit = param_i64(&call->params, "limit", LIST_LIMIT_DEFAULT);
+    if (*limit >= 1 && *limit <= LIST_LIMIT_MAX) {
+        return true;
+    }
+    call_refuse(call, &(struct refusal){.status = 400,
+                                        .code = "parameter_invalid_integer",
+                                        .param = "limit",
+                                        .message = "limit must be from 1 to 100"});
+    return false;
+}
+
+// Where a cursor's object is; false: refused.
+static bool find_cursor(struct call *call, enum object_kind kind, const char *param, struct list **at)
+{
+    const char *id = param_text(&call->params, param);
+    if (id == NULL) {
+        return true;
+    }
+    struct object *object = object_find(call->at.account, kind, id);
+    if (object == NULL) {
+        call_refuse(call, &(struct refusal){.status = 400,
+                                            .code = "resource_missing",
+                                            .param = param,
+                                            .message = arena_printf(call->at.arena, "No such %s: '%.100s'",
+                                                                    object_kind_name(kind), id)});
+        return false;
+    }
+    *at = &object->link;
+    return true;
+}
+
+// Up to limit objects in the order of the walk, and whether there are more.
+static struct json_object *collect(struct walk *walk, int64_t limit, bool *has_more)
+{
+    struct json_object *items = json_object_new_array();
+    *has_more = false;
+    for (struct json_object *json = walk_next(walk); json != NULL; json = walk_next(walk)) {
+        if ((int64_t)json_object_array_length(items) == limit) {
+            *has_more = true;
+            json_release(&json);
+            break;
+        }
+        json_object_array_add(items, json);
+    }
+    return items;
+}
+
+static struct json_object *reversed(struct json_object *items)
+{
+    struct json_object *turned = json_object_new_array();
+    for (size_t i = json_object_array_length(items); i > 0; i--) {
+        json_object_array_add(turned, json_object_get(json_object_array_get_idx(items, i - 1)));
+    }
+    (void)json_object_put(items);
+    return turned;
+}
+
+void list_answer(struct call *call, enum object_kind kind,
+                 bool (*takes)(const void *context, struct json_object *json), const void *context)
+{
+    struct list *head = &call->at.account->sets[kind].in_order;
+    struct list *older_than = head;
+    struct list *newer_than = head;
+    int64_t limit = 0;
+    if (!read_limit(call, &limit) || !find_cursor(call, kind, "starting_after", &older_than) ||
+        !find_cursor(call, kind, "ending_before", &newer_than)) {
+        return;
+    }
+    // ending_before asks for the page that ends there: it is walked from there to the newer ones, then
+    // turned.
+    bool forward = newer_than != head;
+    struct walk walk = {.call = call,
+                        .kind = kind,
+                        .takes = takes,
+                        .context = context,
+                        .created = param_range(&call->params, "created"),
+                        .next = forward ? newer_than->next : older_than->prev,
+                        .forward = forward};
+    bool has_more = false;
+    struct json_object *items = collect(&walk, limit, &has_more);
+    struct json_object *page = json_new_object();
+    json_add_str(page, "object", "list");
+    json_add(page, "data", forward ? reversed(items) : items);
+    json_add_bool(page, "has_more", has_more);
+    json_add_str(page, "url", call->path);
+    call_answer(call, page);
+}
+
+void search_answer(struct call *call, enum object_kind kind,
+                   bool (*takes)(const void *context, struct json_object *json), const void *context)
+{
+    struct list *after = &call->at.account->sets[kind].in_order;
+    int64_t limit = 0;
+    if (!read_limit(call, &limit) || !find_cursor(call, kind, "page", &after)) {
+        return;
+    }
+    struct walk walk = {.call = call,
+                        .kind = kind,
+                        .takes = takes,
+                        .context = context,
+                        .created = {.min = INT64_MIN, .max = INT64_MAX},
+                        .next = after->prev};
+    bool has_more = false;
+    struct json_object *items = collect(&walk, limit, &has_more);
+    struct json_object *last =
+        has_more ? json_object_array_get_idx(items, json_object_array_length(items) - 1) : NULL;
+    struct json_object *page = json_new_object();
+    json_add_str(page, "object", "search_result");
+    json_add_bool(page, "has_more", has_more);
+    json_add_str(page, "next_page", last == NULL ? NULL : json_get_str(last, "id"));
+    json_add_str(page, "url", call->path);
+    json_add(page, "data", items);
+    call_answer(call, page);
+}

@@ -1,0 +1,14 @@
+// Lists as Stripe pages them: newest first, limit, starting_after, ending_before, created. Pure.
+#pragma once
+
+#include "sandbox/call.h"
+
+#define LIST_LIMIT_DEFAULT 10
+#define LIST_LIMIT_MAX 100
+
+// Answers with the objects of the kind that `takes` takes (NULL: all); context is handed to it.
+void list_answer(struct call *call, enum object_kind kind,
+                 bool (*takes)(const void *context, struct json_object *json), const void *context);
+// Answers a search: the same, paged by `page` alone.
+void search_answer(struct call *call, enum object_kind kind,
+                   bool (*takes)(const void *context, struct json_object *json), const void *context);

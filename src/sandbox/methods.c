@@ -1,0 +1,122 @@
+// PaymentMethod objects, made of test cards. Pure. See methods.h.
+#include "sandbox/methods.h"
+
+#include "base/require.h"
+#include "base/text.h"
+#include "sandbox/call.h"
+#include "sandbox/ids.h"
+
+#define EXPIRY_YEARS 3 // from the year a method is made in, so that no test card ever runs out
+#define SECONDS_PER_YEAR INT64_C(31556952)
+
+static struct json_object *nulls(const char *const *names, size_t count)
+{
+    struct json_object *json = json_new_object();
+    for (size_t i = 0; i < count; i++) {
+        json_add(json, names[i], NULL);
+    }
+    return json;
+}
+
+struct json_object *billing_details_json(void)
+{
+    static const char *const address[] = {"city", "country", "line1", "line2", "postal_code", "state"};
+    static const char *const rest[] = {"email", "name", "phone", "tax_id"};
+    struct json_object *json = json_new_object();
+    json_add(json, "address", nulls(address, COUNT_OF(address)));
+    for (size_t i = 0; i < COUNT_OF(rest); i++) {
+        json_add(json, rest[i], NULL);
+    }
+    return json;
+}
+
+static struct json_object *card_json(const struct moment *at, const struct test_method *test)
+{
+    struct json_object *card = json_new_object();
+    json_add_str(card, "brand", test->brand);
+    struct json_object *checks = json_new_object();
+    json_add(checks, "address_line1_check", NULL);
+    json_add(checks, "address_postal_code_check", NULL);
+    json_add_str(checks, "cvc_check", text_equal(test->id, "pm_card_cvcCheckFail") ? "fail" : "pass");
+    json_add(card, "checks", checks);
+    json_add_str(card, "country", "US");
+    json_add_str(card, "display_brand", test->brand);
+    json_add_i64(card, "exp_month", 12);
+    json_add_i64(card, "exp_year", 1970 + moment_seconds(at) / SECONDS_PER_YEAR + EXPIRY_YEARS);
+    // The same card has the same fingerprint, in one account as in another.
+    json_add_str(card, "fingerprint", arena_printf(at->arena, "Sandbox%s%.5s", test->last4, test->brand));
+    json_add_str(card, "funding", test->funding);
+    json_add(card, "generated_from", NULL);
+    json_add_str(card, "last4", test->last4);
+    struct json_object *networks = json_new_object();
+    struct json_object *available = json_object_new_array();
+    json_object_array_add(available, json_object_new_string(test->brand));
+    json_add(networks, "available", available);
+    json_add(networks, "preferred", NULL);
+    json_add(card, "networks", networks);
+    json_add_str(card, "regulated_status", "unregulated");
+    struct json_object *usage = json_new_object();
+    json_add_bool(usage, "supported", true);
+    json_add(card, "three_d_secure_usage", usage);
+    json_add(card, "wallet", NULL);
+    return card;
+}
+
+static struct json_object *method_json(const struct moment *at, const struct test_method *test)
+{
+    struct json_object *json = json_new_object();
+    json_add_str(json, "id", id_new(at->sandbox->random, at->arena, "pm_1", ID_TAIL_CHARS));
+    json_add_str(json, "object", "payment_method");
+    json_add_str(json, "allow_redisplay", "unspecified");
+    json_add(json, "billing_details", billing_details_json());
+    json_add(json, "card", card_json(at, test));
+    json_add_i64(json, "created", moment_seconds(at));
+    json_add(json, "customer", NULL);
+    json_add_bool(json, "livemode", at->account->livemode);
+    json_add(json, "metadata", json_new_object());
+    json_add_str(json, "type", "card");
+    return json;
+}
+
+bool method_resolve(const struct moment *at, const char *id, struct document *method, struct refusal *refusal)
+{
+    const struct test_method *test = test_method_find(id);
+    if (test != NULL) {
+        document_begin(at, OBJECT_METHOD, method_json(at, test), method);
+        json_add_str(method->hidden, "test_method", test->id);
+        return true;
+    }
+    if (!document_open(at, OBJECT_METHOD, id, method)) {
+        *refusal =
+            (struct refusal){.status = 400,
+                             .code = "resource_missing",
+                             .param = "payment_method",
+                             .message = arena_printf(at->arena, "No such PaymentMethod: '%.100s'", id)};
+        return false;
+    }
+    if (json_get_bool(method->hidden, "used_up", false)) {
+        *refusal = (struct refusal){
+            .status = 400,
+            .message = "This PaymentMethod was used before without being attached to a Customer, "
+                       "and may not be used again."};
+        return false;
+    }
+    return true;
+}
+
+const struct test_method *method_behaviour(const struct document *method)
+{
+    const struct test_method *test = test_method_find(json_get_str(method->hidden, "test_method"));
+    REQUIRE(test != NULL);
+    return test;
+}
+
+void method_retrieve(struct call *call)
+{
+    struct document method DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
+    if (!document_open(&call->at, OBJECT_METHOD, call->id, &method)) {
+        call_refuse_missing(call, "PaymentMethod", call->id);
+        return;
+    }
+    call_answer_document(call, &method);
+}

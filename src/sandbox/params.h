@@ -1,0 +1,64 @@
+// The parameters of a call, held to the table of those that it accepts: unknown, missing, malformed and
+// repeated ones are refused as Stripe refuses them, with the parameter's bracket name. Pure.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/json.h"
+#include "net/form.h"
+#include "sandbox/refusal.h"
+
+enum param_type {
+    PARAM_INTEGER,
+    PARAM_BOOLEAN,
+    PARAM_TEXT,
+    PARAM_URL,
+    PARAM_CHOICE,
+    PARAM_TEXTS,    // name[]=a&name[]=b or name[0]=a
+    PARAM_METADATA, // name[key]=value
+    PARAM_RANGE,    // name=n or name[gt|gte|lt|lte]=n
+};
+
+struct param {
+    const char *name; // with brackets where it is nested: "automatic_payment_methods[enabled]"
+    enum param_type type;
+    bool required;
+    size_t chars_max;          // PARAM_TEXT, 0: 5000
+    const char *choices;       // PARAM_CHOICE: "a|b|c"
+    bool unsettable;           // an empty value is taken, and clears
+    const char *until_version; // date of the first API version that does not know it any more
+};
+
+struct params {
+    struct form form;
+};
+
+#define PARAMS_END                                                                                           \
+    {                                                                                                        \
+        .name = NULL                                                                                         \
+    }
+
+// Decodes and checks. accepted ends with PARAMS_END. version: "2026-10-28.endive". False: *refusal is filled
+// (its text in the arena).
+bool params_read(struct params *params, const char *text, size_t bytes, const struct param *accepted,
+                 const char *version, struct arena *arena, struct refusal *refusal) MUST_CHECK;
+
+// Of a parameter that params_read has taken. Absent: NULL, `absent`, 0. An emptied one is "".
+const char *param_text(const struct params *params, const char *name);
+int64_t param_i64(const struct params *params, const char *name, int64_t absent);
+bool param_bool(const struct params *params, const char *name, bool absent);
+size_t param_texts(const struct params *params, const char *name, const char **texts, size_t texts_max);
+
+// Applies metadata[...] to an object's metadata: sets, removes those with an empty value, or all for
+// `metadata=`. False: over Stripe's limits (50 keys of 40 characters, values of 500).
+bool param_metadata(const struct params *params, struct json_object *metadata,
+                    struct refusal *refusal) MUST_CHECK;
+
+struct range {
+    int64_t min;
+    int64_t max;
+};
+// name=, name[gt]= ...: both ends inclusive.
+struct range param_range(const struct params *params, const char *name);

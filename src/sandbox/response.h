@@ -1,0 +1,10 @@
+// Filling in a sandbox_response.
+#pragma once
+
+#include "base/json.h"
+#include "sandbox/sandbox.h"
+
+void response_header(struct sandbox_response *response, const char *name, const char *value);
+// Takes value.
+void response_json(struct sandbox_response *response, int status, struct json_object *value);
+void response_text(struct sandbox_response *response, int status, const char *content_type, const char *text);

@@ -1,0 +1,208 @@
+// Routes and parameters, as tables. A new resource is rows here and a file of its own. Pure. See routes.h.
+// Parameters of Stripe's that are not listed are refused as unknown: docs/sandbox.md says which are modelled.
+#include "sandbox/routes.h"
+
+#include <string.h>
+
+#include "base/require.h"
+#include "base/text.h"
+#include "sandbox/charges.h"
+#include "sandbox/endpoints.h"
+#include "sandbox/events.h"
+#include "sandbox/intents.h"
+
+#define EXPAND                                                                                               \
+    {                                                                                                        \
+        .name = "expand", .type = PARAM_TEXTS                                                                \
+    }
+#define METADATA                                                                                             \
+    {                                                                                                        \
+        .name = "metadata", .type = PARAM_METADATA                                                           \
+    }
+#define PAGING                                                                                               \
+    {.name = "limit", .type = PARAM_INTEGER}, {.name = "starting_after", .type = PARAM_TEXT},                \
+        {.name = "ending_before", .type = PARAM_TEXT},                                                       \
+    {                                                                                                        \
+        .name = "created", .type = PARAM_RANGE                                                               \
+    }
+// Gone from the API since this version: https://docs.stripe.com/changelog
+#define METHOD_TYPES                                                                                         \
+    {                                                                                                        \
+        .name = "payment_method_types", .type = PARAM_TEXTS, .until_version = "2026-09-30"                   \
+    }
+#define DESCRIPTION_CHARS_MAX 1000
+#define EMAIL_CHARS_MAX 512
+#define SUFFIX_CHARS_MAX 22
+
+static const struct param intent_create_params[] = {
+    {.name = "amount", .type = PARAM_INTEGER, .required = true},
+    {.name = "currency", .type = PARAM_TEXT, .required = true},
+    {.name = "automatic_payment_methods[enabled]", .type = PARAM_BOOLEAN},
+    {.name = "automatic_payment_methods[allow_redirects]", .type = PARAM_CHOICE, .choices = "always|never"},
+    {.name = "capture_method", .type = PARAM_CHOICE, .choices = "automatic|automatic_async|manual"},
+    {.name = "confirm", .type = PARAM_BOOLEAN},
+    {.name = "confirmation_method", .type = PARAM_CHOICE, .choices = "automatic|manual"},
+    {.name = "description", .type = PARAM_TEXT, .chars_max = DESCRIPTION_CHARS_MAX},
+    {.name = "error_on_requires_action", .type = PARAM_BOOLEAN},
+    {.name = "off_session", .type = PARAM_BOOLEAN},
+    {.name = "payment_method", .type = PARAM_TEXT},
+    {.name = "receipt_email", .type = PARAM_TEXT, .chars_max = EMAIL_CHARS_MAX},
+    {.name = "return_url", .type = PARAM_URL},
+    {.name = "setup_future_usage", .type = PARAM_CHOICE, .choices = "on_session|off_session"},
+    {.name = "statement_descriptor_suffix", .type = PARAM_TEXT, .chars_max = SUFFIX_CHARS_MAX},
+    {.name = "use_stripe_sdk", .type = PARAM_BOOLEAN},
+    METHOD_TYPES,
+    METADATA,
+    EXPAND,
+    PARAMS_END,
+};
+
+static const struct param intent_update_params[] = {
+    {.name = "amount", .type = PARAM_INTEGER},
+    {.name = "currency", .type = PARAM_TEXT},
+    {.name = "capture_method", .type = PARAM_CHOICE, .choices = "automatic|automatic_async|manual"},
+    {.name = "description", .type = PARAM_TEXT, .chars_max = DESCRIPTION_CHARS_MAX, .unsettable = true},
+    {.name = "payment_method", .type = PARAM_TEXT},
+    {.name = "receipt_email", .type = PARAM_TEXT, .chars_max = EMAIL_CHARS_MAX, .unsettable = true},
+    {.name = "setup_future_usage",
+     .type = PARAM_CHOICE,
+     .choices = "on_session|off_session",
+     .unsettable = true},
+    {.name = "statement_descriptor_suffix", .type = PARAM_TEXT, .chars_max = SUFFIX_CHARS_MAX},
+    METADATA,
+    EXPAND,
+    PARAMS_END,
+};
+
+static const struct param intent_confirm_params[] = {
+    {.name = "capture_method", .type = PARAM_CHOICE, .choices = "automatic|automatic_async|manual"},
+    {.name = "error_on_requires_action", .type = PARAM_BOOLEAN},
+    {.name = "off_session", .type = PARAM_BOOLEAN},
+    {.name = "payment_method", .type = PARAM_TEXT},
+    {.name = "receipt_email", .type = PARAM_TEXT, .chars_max = EMAIL_CHARS_MAX, .unsettable = true},
+    {.name = "return_url", .type = PARAM_URL},
+    {.name = "setup_future_usage",
+     .type = PARAM_CHOICE,
+     .choices = "on_session|off_session",
+     .unsettable = true},
+    {.name = "use_stripe_sdk", .type = PARAM_BOOLEAN},
+    METHOD_TYPES,
+    EXPAND,
+    PARAMS_END,
+};
+
+static const struct param intent_capture_params[] = {
+    {.name = "amount_to_capture", .type = PARAM_INTEGER},
+    EXPAND,
+    PARAMS_END,
+};
+
+static const struct param intent_cancel_params[] = {
+    {.name = "cancellation_reason",
+     .type = PARAM_CHOICE,
+     .choices = "duplicate|fraudulent|requested_by_customer|abandoned"},
+    EXPAND,
+    PARAMS_END,
+};
+
+static const struct param retrieve_params[] = {EXPAND, PARAMS_END};
+
+static const struct param intent_retrieve_params[] = {
+    {.name = "client_secret", .type = PARAM_TEXT},
+    EXPAND,
+    PARAMS_END,
+};
+
+static const struct param intent_list_params[] = {
+    {.name = "customer", .type = PARAM_TEXT},
+    PAGING,
+    EXPAND,
+    PARAMS_END,
+};
+
+static const struct param intent_search_params[] = {
+    {.name = "query", .type = PARAM_TEXT, .required = true},
+    {.name = "limit", .type = PARAM_INTEGER},
+    {.name = "page", .type = PARAM_TEXT},
+    EXPAND,
+    PARAMS_END,
+};
+
+static const struct param charge_list_params[] = {
+    {.name = "payment_intent", .type = PARAM_TEXT},
+    PAGING,
+    EXPAND,
+    PARAMS_END,
+};
+
+static const struct param event_list_params[] = {
+    {.name = "type", .type = PARAM_TEXT},
+    {.name = "types", .type = PARAM_TEXTS},
+    {.name = "delivery_success", .type = PARAM_BOOLEAN},
+    PAGING,
+    EXPAND,
+    PARAMS_END,
+};
+
+static const struct param endpoint_create_params[] = {
+    {.name = "url", .type = PARAM_URL, .required = true},
+    {.name = "enabled_events", .type = PARAM_TEXTS, .required = true},
+    {.name = "api_version", .type = PARAM_TEXT},
+    {.name = "description", .type = PARAM_TEXT},
+    {.name = "secret", .type = PARAM_TEXT, .chars_max = 500}, // not one of Stripe's: the caller's own secret
+    METADATA,
+    EXPAND,
+    PARAMS_END,
+};
+
+static const struct param endpoint_list_params[] = {PAGING, EXPAND, PARAMS_END};
+
+static const struct route routes[] = {
+    {"POST", "/v1/payment_intents", intent_create_params, intent_create},
+    {"GET", "/v1/payment_intents", intent_list_params, intent_list},
+    {"GET", "/v1/payment_intents/search", intent_search_params, intent_search},
+    {"GET", "/v1/payment_intents/:id", intent_retrieve_params, intent_retrieve},
+    {"POST", "/v1/payment_intents/:id", intent_update_params, intent_update},
+    {"POST", "/v1/payment_intents/:id/confirm", intent_confirm_params, intent_confirm},
+    {"POST", "/v1/payment_intents/:id/capture", intent_capture_params, intent_capture},
+    {"POST", "/v1/payment_intents/:id/cancel", intent_cancel_params, intent_cancel},
+    {"GET", "/v1/charges", charge_list_params, charge_list},
+    {"GET", "/v1/charges/:id", retrieve_params, charge_retrieve},
+    {"GET", "/v1/payment_methods/:id", retrieve_params, method_retrieve},
+    {"GET", "/v1/events", event_list_params, event_list},
+    {"GET", "/v1/events/:id", retrieve_params, event_retrieve},
+    {"POST", "/v1/webhook_endpoints", endpoint_create_params, endpoint_create},
+    {"GET", "/v1/webhook_endpoints", endpoint_list_params, endpoint_list},
+    {"GET", "/v1/webhook_endpoints/:id", retrieve_params, endpoint_retrieve},
+    {"DELETE", "/v1/webhook_endpoints/:id", retrieve_params, endpoint_delete},
+};
+
+// Whether the path is of the pattern. id, id_bytes: the segment that ":id" stands for.
+static bool matches(const char *pattern, const char *path, const char **id, size_t *id_bytes)
+{
+    *id = NULL;
+    const char *hole = strstr(pattern, ":id");
+    if (hole == NULL) {
+        return text_equal(pattern, path);
+    }
+    size_t before = (size_t)(hole - pattern);
+    if (strncmp(pattern, path, before) != 0) {
+        return false;
+    }
+    *id = path + before;
+    *id_bytes = strcspn(*id, "/");
+    return *id_bytes > 0 && text_equal(hole + strlen(":id"), *id + *id_bytes);
+}
+
+const struct route *route_find(const char *method, const char *path, struct arena *arena, const char **id)
+{
+    for (size_t i = 0; i < COUNT_OF(routes); i++) {
+        const char *segment = NULL;
+        size_t bytes = 0;
+        if (text_equal(routes[i].method, method) && matches(routes[i].path, path, &segment, &bytes)) {
+            *id = segment == NULL ? NULL : arena_strndup(arena, segment, bytes);
+            return &routes[i];
+        }
+    }
+    return NULL;
+}

@@ -1,0 +1,120 @@
+// What a sandbox holds: accounts, one for each secret key, and in each its objects as documents of JSON text.
+// Text, because a stored PaymentIntent is then 2 kB instead of the 9 kB of a parsed one, persistence is the
+// same for every kind, and a new kind of object is a new word in the enum. Invariant: every object is in its
+// account's table and list.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/json.h"
+#include "base/list.h"
+#include "base/table.h"
+#include "sandbox/errands.h"
+#include "sandbox/faults.h"
+#include "sandbox/sandbox.h"
+
+enum object_kind {
+    OBJECT_INTENT,
+    OBJECT_CHARGE,
+    OBJECT_REFUND,
+    OBJECT_METHOD,
+    OBJECT_ENDPOINT,
+    OBJECT_EVENT,
+    OBJECT_ANSWER, // kept under an idempotency key
+    OBJECT_ERRAND, // to be done at a time
+    OBJECT_KIND_COUNT
+};
+
+struct object {
+    struct table_node by_id;
+    struct list link; // in its account's list of the kind, oldest first
+    enum object_kind kind;
+    int64_t created_us;
+    char *id;
+    char *text;   // as Stripe shows it
+    char *hidden; // what only the sandbox knows of it; NULL: nothing
+};
+
+struct object_set {
+    struct table by_id;
+    struct list in_order;
+};
+
+struct account {
+    struct table_node by_key;
+    struct table_node by_id;
+    struct list link;
+    char *key;
+    char id[32];
+    bool livemode;
+    struct object_set sets[OBJECT_KIND_COUNT];
+};
+
+#define ACCOUNTS_MAX 10000
+#define EVENTS_MAX 10000 // of one account; the oldest go
+#define STATE_BYTES_MAX (INT64_C(2) << 30)
+
+struct sandbox {
+    struct random *random;
+    struct table accounts_by_key;
+    struct table accounts_by_id;
+    struct list accounts;
+    int64_t bytes; // of all objects
+    struct errand_queue errands;
+    struct faults faults;
+    bool journal_on;
+    struct buf journal;
+};
+
+// Who does something when: the surroundings of every change.
+struct moment {
+    struct sandbox *sandbox;
+    struct account *account;
+    int64_t now_us;
+    struct arena *arena;
+    const char *request_id;      // NULL: nobody asked for it, it happened by itself
+    const char *idempotency_key; // NULL: none
+    const char *base_url;
+};
+
+static inline int64_t moment_seconds(const struct moment *at)
+{
+    return at->now_us / 1000000;
+}
+
+// The account of a key, made at first use; NULL where there are too many.
+struct account *account_of_key(struct sandbox *sandbox, const char *key);
+struct account *account_of_id(const struct sandbox *sandbox, const char *id);
+
+// As they were in an earlier run. text NULL: the object was removed.
+struct account *account_restore(struct sandbox *sandbox, const char *key, const char *id);
+void object_restore(struct sandbox *sandbox, struct account *account, enum object_kind kind, const char *id,
+                    int64_t created_us, const char *text, const char *hidden);
+
+struct object *object_find(const struct account *account, enum object_kind kind, const char *id);
+void object_remove(struct sandbox *sandbox, struct account *account, struct object *object);
+const char *object_kind_name(enum object_kind kind);
+
+// An object taken out for reading and changing. Changes count from document_save on.
+struct document {
+    struct sandbox *sandbox;
+    struct account *account;
+    enum object_kind kind;
+    struct object *object; // NULL: new, not saved yet
+    int64_t created_us;
+    struct json_object *json;
+    struct json_object *hidden; // always an object
+};
+
+#define DOCUMENT_CLEANUP __attribute__((cleanup(document_close)))
+#define DOCUMENT_EMPTY ((struct document){0})
+
+// False: there is no such object.
+bool document_open(const struct moment *at, enum object_kind kind, const char *id, struct document *document);
+// A new one around json, which it takes; its id is json's "id".
+void document_begin(const struct moment *at, enum object_kind kind, struct json_object *json,
+                    struct document *document);
+void document_save(struct document *document);
+void document_close(struct document *document);
