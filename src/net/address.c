@@ -1,5 +1,5 @@
-// Address policy. One table of special ranges, IPv4 ones written in their mapped form, so that one comparison of
-// prefixes serves both families. Pure; any thread.
+// Address policy. One table of special ranges, IPv4 ones written in their mapped form, so that one comparison
+// of prefixes serves both families. Pure; any thread.
 #include "net/address.h"
 
 #include <arpa/inet.h>
@@ -62,7 +62,8 @@ static bool in_network(const struct address *address, const struct address *netw
     if (memcmp(address->bytes, network->bytes, whole_bytes) != 0) {
         return false;
     }
-    return rest_bits == 0 || (address->bytes[whole_bytes] ^ network->bytes[whole_bytes]) >> (8 - rest_bits) == 0;
+    return rest_bits == 0 ||
+           (address->bytes[whole_bytes] ^ network->bytes[whole_bytes]) >> (8 - rest_bits) == 0;
 }
 
 // "10.0.0.0/8" or "10.0.0.1"; cuts `text` at the slash.
@@ -85,7 +86,8 @@ static bool network_parse(char *text, struct network *network)
     return true;
 }
 
-enum errc network_list_parse(const char *text, struct arena *arena, struct network_list *list, struct err *err)
+enum errc network_list_parse(const char *text, struct arena *arena, struct network_list *list,
+                             struct err *err)
 {
     struct network_list parsed = {0};
     char *rest = arena_strdup(arena, text ? text : "");
@@ -118,30 +120,30 @@ bool network_list_has(const struct network_list *list, const struct address *add
     return false;
 }
 
-// IANA's IPv4 special-purpose registry, also those of its ranges that are globally reachable (nobody receives webhooks on
-// an anycast sink), multicast and what is reserved.
+// IANA's IPv4 special-purpose registry, also those of its ranges that are globally reachable (nobody receives
+// webhooks on an anycast sink), multicast and what is reserved.
 static const struct {
     uint8_t bytes[4];
     int prefix_bits;
 } special_ipv4[] = {
-    {{0}, 8},                // "this network"
-    {{10}, 8},               // private
-    {{100, 64}, 10},         // carrier-grade NAT
-    {{127}, 8},              // loopback
-    {{169, 254}, 16},        // link-local, cloud metadata
-    {{172, 16}, 12},         // private
-    {{192, 0, 0}, 24},       // IETF protocol assignments
-    {{192, 0, 2}, 24},       // documentation
-    {{192, 31, 196}, 24},    // AS112
-    {{192, 52, 193}, 24},    // AMT
-    {{192, 88, 99}, 24},     // 6to4 relay anycast, deprecated
-    {{192, 168}, 16},        // private
-    {{192, 175, 48}, 24},    // AS112
-    {{198, 18}, 15},         // benchmarking
-    {{198, 51, 100}, 24},    // documentation
-    {{203, 0, 113}, 24},     // documentation
-    {{224}, 4},              // multicast
-    {{240}, 4},              // reserved, limited broadcast
+    {{0}, 8},             // "this network"
+    {{10}, 8},            // private
+    {{100, 64}, 10},      // carrier-grade NAT
+    {{127}, 8},           // loopback
+    {{169, 254}, 16},     // link-local, cloud metadata
+    {{172, 16}, 12},      // private
+    {{192, 0, 0}, 24},    // IETF protocol assignments
+    {{192, 0, 2}, 24},    // documentation
+    {{192, 31, 196}, 24}, // AS112
+    {{192, 52, 193}, 24}, // AMT
+    {{192, 88, 99}, 24},  // 6to4 relay anycast, deprecated
+    {{192, 168}, 16},     // private
+    {{192, 175, 48}, 24}, // AS112
+    {{198, 18}, 15},      // benchmarking
+    {{198, 51, 100}, 24}, // documentation
+    {{203, 0, 113}, 24},  // documentation
+    {{224}, 4},           // multicast
+    {{240}, 4},           // reserved, limited broadcast
 };
 
 // Within 2000::/3, the only global unicast space; all that lies outside it is special but for NAT64.
@@ -149,10 +151,10 @@ static const struct {
     uint8_t bytes[16];
     int prefix_bits;
 } special_ipv6[] = {
-    {{0x20, 0x01}, 23},                         // IETF protocol assignments; Teredo, ORCHID and benchmarking are in it
-    {{0x20, 0x01, 0x0d, 0xb8}, 32},             // documentation
-    {{0x26, 0x20, 0x00, 0x4f, 0x80}, 48},       // AS112
-    {{0x3f, 0xff}, 20},                         // documentation
+    {{0x20, 0x01}, 23},             // IETF protocol assignments; Teredo, ORCHID and benchmarking are in it
+    {{0x20, 0x01, 0x0d, 0xb8}, 32}, // documentation
+    {{0x26, 0x20, 0x00, 0x4f, 0x80}, 48}, // AS112
+    {{0x3f, 0xff}, 20},                   // documentation
 };
 
 static bool ipv4_is_special(const void *ipv4)

@@ -20,7 +20,7 @@ struct network_list {
     struct network {
         struct address address;
         int prefix_bits; // of 128
-    } *items;
+    } * items;
     size_t count;
 };
 
@@ -29,7 +29,8 @@ bool address_from_sockaddr(const struct sockaddr *from, struct address *address)
 void address_format(const struct address *address, char out[ADDRESS_TEXT_BYTES]);
 
 // "127.0.0.1, 10.0.0.0/8,::1" (NULL or "": empty list), in the arena. ERR_CONFIG names the bad item.
-enum errc network_list_parse(const char *text, struct arena *arena, struct network_list *list, struct err *err) MUST_CHECK;
+enum errc network_list_parse(const char *text, struct arena *arena, struct network_list *list,
+                             struct err *err) MUST_CHECK;
 bool network_list_has(const struct network_list *list, const struct address *address);
 
 // Private, loopback, link-local, multicast, documentation, benchmarking, carrier NAT, reserved, unspecified;

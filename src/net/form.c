@@ -91,7 +91,8 @@ enum errc form_parse(const char *text, size_t bytes, struct arena *arena, struct
         if (field_end > field) { // "a=1&&b=2": an empty piece is no field
             const char *equals = memchr(field, '=', (size_t)(field_end - field));
             const char *name = unescape(field, equals ? equals : field_end, arena, err);
-            const char *value = name ? unescape(equals ? equals + 1 : field_end, field_end, arena, err) : NULL;
+            const char *value =
+                name ? unescape(equals ? equals + 1 : field_end, field_end, arena, err) : NULL;
             if (!value) {
                 return ERR_BAD_REQUEST;
             }

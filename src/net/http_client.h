@@ -12,11 +12,11 @@
 #include "net/address.h"
 
 enum http_result {
-    HTTP_DONE,       // a whole response came; status is set
-    HTTP_NOT_SENT,   // no connection was made: the request surely never left (refused, DNS, TLS failure)
-    HTTP_CUT,        // it may have left: time-out, reset, cut or malformed response
-    HTTP_FORBIDDEN,  // the address policy refused every address of the host; nothing was sent
-    HTTP_TOO_LARGE,  // the response was larger than response_bytes_max
+    HTTP_DONE,      // a whole response came; status is set
+    HTTP_NOT_SENT,  // no connection was made: the request surely never left (refused, DNS, TLS failure)
+    HTTP_CUT,       // it may have left: time-out, reset, cut or malformed response
+    HTTP_FORBIDDEN, // the address policy refused every address of the host; nothing was sent
+    HTTP_TOO_LARGE, // the response was larger than response_bytes_max
 };
 
 #define HTTP_RESPONSE_HEADERS_MAX 64 // Stripe sends close to 30; further ones are dropped
@@ -35,7 +35,7 @@ struct http_call {
     size_t header_count;
     const void *body; // NULL: none
     size_t body_bytes;
-    int64_t timeout_ms;        // from send to last byte, queueing included
+    int64_t timeout_ms; // from send to last byte, queueing included
     size_t response_bytes_max;
     bool public_only; // the address policy applies to the resolved address that is connected to; HTTP/1.1
     void (*done)(struct http_call *call);
@@ -43,11 +43,11 @@ struct http_call {
     // Filled before `done`.
     enum http_result result;
     int status;
-    struct arena arena;            // holds what follows; released by http_call_release
+    struct arena arena; // holds what follows; released by http_call_release
     struct http_header response_headers[HTTP_RESPONSE_HEADERS_MAX];
     size_t response_header_count;
     struct buf response_body;
-    char error[160];               // a sentence when result is not HTTP_DONE; no URL, no secret
+    char error[160]; // a sentence when result is not HTTP_DONE; no URL, no secret
 
     void *transfer; // the implementation's own
 };
@@ -75,11 +75,11 @@ void http_call_release(struct http_call *call);
 struct http_client_options {
     const char *user_agent;
     const char *ca_file; // added trust, NULL: the system's alone
-    // For public_only calls and for the others each, as they share no connections; at most 1000 (a multi handle gets
-    // slow beyond).
+    // For public_only calls and for the others each, as they share no connections; at most 1000 (a multi
+    // handle gets slow beyond).
     long connections_max;
-    long host_connections_max;     // to one host
-    struct network_list allow;     // addresses public_only may reach although special; kept by reference
+    long host_connections_max; // to one host
+    struct network_list allow; // addresses public_only may reach although special; kept by reference
 };
 struct uv_service_loop;
 enum errc http_client_curl_open(struct uv_service_loop *loop, const struct http_client_options *options,

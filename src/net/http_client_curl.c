@@ -1,6 +1,6 @@
-// The client on libcurl's multi-socket interface: the loop watches the sockets and the one timer curl asks for.
-// Loop thread. Invariant: a call is in `transfers` or `unsendable` from send to `done`; curl is never entered from its
-// own callbacks, and `done` is called from the loop or from close, never from send.
+// The client on libcurl's multi-socket interface: the loop watches the sockets and the one timer curl asks
+// for. Loop thread. Invariant: a call is in `transfers` or `unsendable` from send to `done`; curl is never
+// entered from its own callbacks, and `done` is called from the loop or from close, never from send.
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -113,15 +113,16 @@ static int on_curl_timer(CURLM *multi, long wait_ms, void *cls)
     return 0;
 }
 
-// curl looks at a call's time-out only once the call has a connection; this ends those that wait for one. The others
-// have ended by themselves: a deadline here comes a sweep after curl's own.
+// curl looks at a call's time-out only once the call has a connection; this ends those that wait for one. The
+// others have ended by themselves: a deadline here comes a sweep after curl's own.
 static void on_sweep(struct timer *timer)
 {
     struct curl_client *client = CONTAINER_OF(timer, struct curl_client, sweep);
     int64_t late_us = loop_mono_us(client->loop) - SWEEP_US;
     struct list late;
     list_init(&late);
-    LIST_EACH_SAFE(&client->transfers, node, after) {
+    LIST_EACH_SAFE(&client->transfers, node, after)
+    {
         if (CONTAINER_OF(node, struct transfer, link)->deadline_us < late_us) {
             list_remove(node);
             list_append(&late, node);
@@ -168,7 +169,8 @@ static void curl_client_send(struct http_client *base, struct http_call *call)
         timer_start(client->loop, &client->sweep, SWEEP_US);
     }
     list_append(&client->transfers, &transfer->link);
-    REQUIRE(curl_multi_add_handle(transfer->pool->multi, transfer->easy) == CURLM_OK); // goes out in the loop's next turn
+    REQUIRE(curl_multi_add_handle(transfer->pool->multi, transfer->easy) ==
+            CURLM_OK); // goes out in the loop's next turn
 }
 
 static void on_handle_closed(uv_handle_t *handle)
@@ -182,7 +184,8 @@ static void on_handle_closed(uv_handle_t *handle)
 
 static void pool_close(struct curl_pool *pool)
 {
-    REQUIRE(curl_multi_cleanup(pool->multi) == CURLM_OK); // calls on_curl_socket and on_curl_timer a last time
+    REQUIRE(curl_multi_cleanup(pool->multi) ==
+            CURLM_OK); // calls on_curl_socket and on_curl_timer a last time
     uv_close((uv_handle_t *)&pool->timer, on_handle_closed);
 }
 
@@ -227,13 +230,15 @@ enum errc http_client_curl_open(struct uv_service_loop *loop, const struct http_
                                 struct http_client **client, struct err *err)
 {
     static const struct http_client_ops ops = {.send = curl_client_send, .close = curl_client_close};
-    REQUIRE(options->connections_max > 0 && options->connections_max <= 1000 && options->host_connections_max > 0);
+    REQUIRE(options->connections_max > 0 && options->connections_max <= 1000 &&
+            options->host_connections_max > 0);
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
         return err_set(err, ERR_IO, "libcurl does not start");
     }
     if (!(curl_version_info(CURLVERSION_NOW)->features & CURL_VERSION_ASYNCHDNS)) {
         curl_global_cleanup();
-        return err_set(err, ERR_IO, "this libcurl resolves names on the calling thread, which would stop the service");
+        return err_set(err, ERR_IO,
+                       "this libcurl resolves names on the calling thread, which would stop the service");
     }
     struct curl_client *opened = calloc(1, sizeof(*opened));
     REQUIRE(opened != NULL);

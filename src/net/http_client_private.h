@@ -23,14 +23,15 @@ struct curl_client {
     struct loop *loop;
     uv_loop_t *uv;
     struct http_client_options options;
-    struct curl_pool open;        // any address
-    struct curl_pool public_only; // apart, so that a connection made without the address check is never reused with it
-    struct list transfers;        // of struct transfer: under way in a pool
-    struct list unsendable;       // of struct transfer: to be given back with HTTP_NOT_SENT in the loop's next turn
-    struct list spare;            // of struct transfer: finished, their easy handles kept
+    struct curl_pool open; // any address
+    struct curl_pool
+        public_only; // apart, so that a connection made without the address check is never reused with it
+    struct list transfers;  // of struct transfer: under way in a pool
+    struct list unsendable; // of struct transfer: to be given back with HTTP_NOT_SENT in the loop's next turn
+    struct list spare;      // of struct transfer: finished, their easy handles kept
     size_t spare_count;
-    struct timer give_back;       // serves `unsendable`
-    struct timer sweep;           // ends calls past their deadline that still wait for a connection
+    struct timer give_back; // serves `unsendable`
+    struct timer sweep;     // ends calls past their deadline that still wait for a connection
     bool closing;
     int open_handles; // libuv's, until the client can be freed
 };

@@ -1,5 +1,6 @@
 // The server's connections and how long each may stay in which phase. Loop thread.
-// libmicrohttpd's own time-out sees only silence; the sweep here also ends clients that send or read a byte now and then.
+// libmicrohttpd's own time-out sees only silence; the sweep here also ends clients that send or read a byte
+// now and then.
 #include <stdlib.h>
 #include <sys/socket.h>
 
@@ -60,7 +61,8 @@ static int64_t phase_limit_us(const struct http_server_options *options, enum co
 void connections_sweep(struct http_server *server)
 {
     int64_t now_us = loop_mono_us(server->loop);
-    LIST_EACH_SAFE(&server->connections, node, after) {
+    LIST_EACH_SAFE(&server->connections, node, after)
+    {
         struct connection *connection = CONTAINER_OF(node, struct connection, link);
         if (now_us - connection->phase_since_us > phase_limit_us(&server->options, connection->phase)) {
             connection_shut(connection);
@@ -70,7 +72,8 @@ void connections_sweep(struct http_server *server)
 
 void connections_close_idle(struct http_server *server)
 {
-    LIST_EACH_SAFE(&server->connections, node, after) {
+    LIST_EACH_SAFE(&server->connections, node, after)
+    {
         struct connection *connection = CONTAINER_OF(node, struct connection, link);
         if (connection->phase == CONNECTION_WAITING) {
             connection_shut(connection);
@@ -80,7 +83,8 @@ void connections_close_idle(struct http_server *server)
 
 void connections_unpark(struct http_server *server)
 {
-    LIST_EACH_SAFE(&server->connections, node, after) {
+    LIST_EACH_SAFE(&server->connections, node, after)
+    {
         struct connection *connection = CONTAINER_OF(node, struct connection, link);
         if (connection->exchange) {
             exchange_unpark(connection->exchange);

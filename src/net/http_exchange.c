@@ -3,10 +3,10 @@
 //   begin (request line) -> head -> body... -> whole request -> answered -> end
 //                                                  `-> parked -> http_exchange_reply -^
 //
-// An answer given before the body has come is kept until the client has sent the rest, which is thrown away: a client
-// that is still writing when the connection closes gets a reset instead of the answer. Only where the rest would be
-// large, or the client waits for 100 Continue, the answer goes out at once and the connection closes.
-// Invariant: on_end is called exactly once for each exchange that on_head has seen.
+// An answer given before the body has come is kept until the client has sent the rest, which is thrown away:
+// a client that is still writing when the connection closes gets a reset instead of the answer. Only where
+// the rest would be large, or the client waits for 100 Continue, the answer goes out at once and the
+// connection closes. Invariant: on_end is called exactly once for each exchange that on_head has seen.
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,11 +26,11 @@ struct exchange {
     struct MHD_Response *response; // the answer, once there is one
     int status;
     size_t discarded_bytes;
-    bool headed;    // MHD gave us the head
-    bool seen;      // by on_head
-    bool whole;     // on_request was called
+    bool headed; // MHD gave us the head
+    bool seen;   // by on_head
+    bool whole;  // on_request was called
     bool suspended;
-    bool dropped; // to end without an answer
+    bool dropped;   // to end without an answer
 };
 
 static struct exchange *exchange_of(struct http_exchange *base)
@@ -51,7 +51,8 @@ void *exchange_begin(void *cls, const char *target, struct MHD_Connection *mhd)
     return exchange;
 }
 
-void exchange_end(void *cls, struct MHD_Connection *mhd, void **request_context, enum MHD_RequestTerminationCode why)
+void exchange_end(void *cls, struct MHD_Connection *mhd, void **request_context,
+                  enum MHD_RequestTerminationCode why)
 {
     (void)mhd;
     (void)why;
@@ -86,8 +87,8 @@ void http_exchange_reply(struct http_exchange *base, const struct http_reply *re
 {
     struct exchange *exchange = exchange_of(base);
     REQUIRE(exchange->response == NULL);
-    struct MHD_Response *response =
-        MHD_create_response_from_buffer(reply->body_bytes, (void *)(uintptr_t)reply->body, MHD_RESPMEM_MUST_COPY);
+    struct MHD_Response *response = MHD_create_response_from_buffer(
+        reply->body_bytes, (void *)(uintptr_t)reply->body, MHD_RESPMEM_MUST_COPY);
     REQUIRE(response != NULL);
     if (reply->content_type) {
         response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, reply->content_type);
@@ -134,9 +135,9 @@ static enum MHD_Result exchange_send(struct exchange *exchange, bool close_after
 // For what never reaches a handler.
 static enum MHD_Result exchange_refuse(struct exchange *exchange, const char *sentence)
 {
-    const char *body = arena_printf(&exchange->base.arena,
-                                    "{\"success\":false,\"errors\":[{\"code\":\"BAD_REQUEST\",\"message\":\"%s\"}]}",
-                                    sentence);
+    const char *body = arena_printf(
+        &exchange->base.arena,
+        "{\"success\":false,\"errors\":[{\"code\":\"BAD_REQUEST\",\"message\":\"%s\"}]}", sentence);
     struct http_reply reply = {
         .status = MHD_HTTP_BAD_REQUEST,
         .content_type = "application/json",
@@ -165,7 +166,8 @@ static enum MHD_Result exchange_head(struct exchange *exchange, const char *meth
         return exchange_refuse(exchange, refusal);
     }
     base->method = method;
-    const struct sockaddr *peer = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
+    const struct sockaddr *peer =
+        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
     REQUIRE(address_from_sockaddr(peer, &base->peer));
     connection_phase_set(exchange->connection, CONNECTION_RECEIVING);
 
@@ -181,7 +183,8 @@ static enum MHD_Result exchange_head(struct exchange *exchange, const char *meth
     if (exchange->response && framing->has_body && cannot_wait) {
         return exchange_send(exchange, true);
     }
-    return MHD_YES; // also with an answer and no body: MHD closes the connection after whatever is queued here
+    return MHD_YES; // also with an answer and no body: MHD closes the connection after whatever is queued
+                    // here
 }
 
 static enum MHD_Result exchange_body(struct exchange *exchange, const char *data, size_t bytes)
@@ -219,7 +222,8 @@ static enum MHD_Result exchange_whole(struct exchange *exchange)
 }
 
 enum MHD_Result exchange_handle(void *cls, struct MHD_Connection *mhd, const char *path, const char *method,
-                                const char *version, const char *data, size_t *data_bytes, void **request_context)
+                                const char *version, const char *data, size_t *data_bytes,
+                                void **request_context)
 {
     (void)cls;
     (void)mhd;

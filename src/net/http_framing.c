@@ -1,6 +1,6 @@
-// Whether the head of a request can be read in one way only: where the request ends (RFC 9112 sections 6 and 11.2,
-// request smuggling), whom it is for, and which path it names. libmicrohttpd is more forgiving than a proxy in front of
-// it may be, so what is ambiguous is refused here. Pure, but for reading the head.
+// Whether the head of a request can be read in one way only: where the request ends (RFC 9112 sections 6
+// and 11.2, request smuggling), whom it is for, and which path it names. libmicrohttpd is more forgiving than
+// a proxy in front of it may be, so what is ambiguous is refused here. Pure, but for reading the head.
 #include <ctype.h>
 #include <string.h>
 
@@ -47,7 +47,8 @@ static enum MHD_Result head_visit(void *cls, enum MHD_ValueKind kind, const char
     } else if (text_equal_nocase(name, "Expect")) {
         head->expect = value;
     }
-    head->bad_name |= name[strcspn(name, " \t\r\v\f")] != '\0'; // "Content-Length : 5" is another header to others
+    head->bad_name |=
+        name[strcspn(name, " \t\r\v\f")] != '\0'; // "Content-Length : 5" is another header to others
     return MHD_YES;
 }
 
@@ -69,8 +70,8 @@ const char *framing_read(struct MHD_Connection *mhd, const char *version, struct
     if (head.content_lengths > 1 || (head.content_lengths > 0 && framing->chunked)) {
         return "the request's length is given twice";
     }
-    if (framing->chunked
-        && (head.transfer_encodings > 1 || !version_1_1 || !text_equal_nocase(head.transfer_encoding, "chunked"))) {
+    if (framing->chunked && (head.transfer_encodings > 1 || !version_1_1 ||
+                             !text_equal_nocase(head.transfer_encoding, "chunked"))) {
         return "the only Transfer-Encoding is chunked, in HTTP/1.1";
     }
     int64_t content_bytes = 0;
@@ -106,7 +107,8 @@ const char *target_read(const char *target, struct arena *arena, const char **pa
             }
             decoded[len] = (char)(high << 4 | low);
             if (decoded[len] == '\0' || decoded[len] == '/') {
-                return "the path holds an escaped NUL or slash"; // a segment would end where the client meant none
+                return "the path holds an escaped NUL or slash"; // a segment would end where the client meant
+                                                                 // none
             }
             c += 2;
         }

@@ -32,7 +32,8 @@ static bool endpoint_parse(const char *listen, struct endpoint *endpoint)
     const char *colon = strrchr(listen, ':');
     size_t host_bytes = colon ? (size_t)(colon - listen) : 0;
     int64_t port = 0;
-    if (host_bytes == 0 || host_bytes >= sizeof(host) || text_to_i64(colon + 1, &port, NULL) != OK || port > UINT16_MAX) {
+    if (host_bytes == 0 || host_bytes >= sizeof(host) || text_to_i64(colon + 1, &port, NULL) != OK ||
+        port > UINT16_MAX) {
         return false;
     }
     memcpy(host, listen, host_bytes);
@@ -67,16 +68,18 @@ enum errc http_listen(const char *listen_text, int *fd, uint16_t *port, struct e
 {
     struct endpoint endpoint;
     if (!endpoint_parse(listen_text, &endpoint)) {
-        return err_set(err, ERR_CONFIG, "\"%.80s\" is not an address and port (127.0.0.1:8080, [::1]:8080)", listen_text);
+        return err_set(err, ERR_CONFIG, "\"%.80s\" is not an address and port (127.0.0.1:8080, [::1]:8080)",
+                       listen_text);
     }
     int type = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
     __attribute__((cleanup(fd_cleanup))) int listening = socket(endpoint.address.ss_family, type, 0);
     int yes = 1;
     int no = 0; // "[::]:8080" takes IPv4 too, whatever the system's default
     bool ipv6 = endpoint.address.ss_family == AF_INET6;
-    if (listening < 0 || setsockopt(listening, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) != 0
-        || (ipv6 && setsockopt(listening, IPPROTO_IPV6, IPV6_V6ONLY, &no, sizeof(no)) != 0)
-        || bind(listening, (struct sockaddr *)&endpoint.address, endpoint.bytes) != 0 || listen(listening, BACKLOG) != 0) {
+    if (listening < 0 || setsockopt(listening, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) != 0 ||
+        (ipv6 && setsockopt(listening, IPPROTO_IPV6, IPV6_V6ONLY, &no, sizeof(no)) != 0) ||
+        bind(listening, (struct sockaddr *)&endpoint.address, endpoint.bytes) != 0 ||
+        listen(listening, BACKLOG) != 0) {
         return err_set(err, ERR_CONFIG, "%.80s: %s", listen_text, strerror(errno));
     }
     *port = bound_port(listening);

@@ -1,6 +1,6 @@
-// The server's daemon and how the loop drives it: libmicrohttpd keeps its sockets in an epoll descriptor of its own,
-// which the loop watches; MHD_run then serves what is ready. Loop thread.
-// Invariants: MHD_run is never entered twice; after each MHD_run the timer or `again` is set to what MHD asks for.
+// The server's daemon and how the loop drives it: libmicrohttpd keeps its sockets in an epoll descriptor of
+// its own, which the loop watches; MHD_run then serves what is ready. Loop thread. Invariants: MHD_run is
+// never entered twice; after each MHD_run the timer or `again` is set to what MHD asks for.
 // MHD_resume_connection wakes nothing by itself with external polling, hence http_server_wake.
 #include "net/http_server.h"
 
@@ -76,18 +76,14 @@ static struct MHD_Daemon *daemon_start(struct http_server *server, int listening
 {
     const struct http_server_options *options = &server->options;
     unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME;
-    return MHD_start_daemon(flags, 0, NULL, NULL, exchange_handle, server,
-                            MHD_OPTION_LISTEN_SOCKET, (MHD_socket)listening,
-                            MHD_OPTION_STRICT_FOR_CLIENT, 1,
-                            MHD_OPTION_CONNECTION_MEMORY_LIMIT, options->header_bytes_max,
-                            MHD_OPTION_CONNECTION_LIMIT, options->connections_max,
-                            MHD_OPTION_PER_IP_CONNECTION_LIMIT, options->connections_per_address_max,
-                            MHD_OPTION_CONNECTION_TIMEOUT, options->idle_timeout_s,
-                            MHD_OPTION_NOTIFY_CONNECTION, connection_notify, server,
-                            MHD_OPTION_URI_LOG_CALLBACK, exchange_begin, server,
-                            MHD_OPTION_NOTIFY_COMPLETED, exchange_end, server,
-                            MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, NULL,
-                            MHD_OPTION_END);
+    return MHD_start_daemon(
+        flags, 0, NULL, NULL, exchange_handle, server, MHD_OPTION_LISTEN_SOCKET, (MHD_socket)listening,
+        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_CONNECTION_MEMORY_LIMIT, options->header_bytes_max,
+        MHD_OPTION_CONNECTION_LIMIT, options->connections_max, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+        options->connections_per_address_max, MHD_OPTION_CONNECTION_TIMEOUT, options->idle_timeout_s,
+        MHD_OPTION_NOTIFY_CONNECTION, connection_notify, server, MHD_OPTION_URI_LOG_CALLBACK, exchange_begin,
+        server, MHD_OPTION_NOTIFY_COMPLETED, exchange_end, server, MHD_OPTION_UNESCAPE_CALLBACK,
+        leave_escaped, NULL, MHD_OPTION_END);
 }
 
 static void handles_open(struct http_server *server, uv_loop_t *uv)

@@ -1,5 +1,6 @@
-// HTTP in: libmicrohttpd on the loop's thread through its external epoll descriptor. An exchange is one request and its
-// answer; it may be answered at once or parked and answered later. Everything here on the loop thread.
+// HTTP in: libmicrohttpd on the loop's thread through its external epoll descriptor. An exchange is one
+// request and its answer; it may be answered at once or parked and answered later. Everything here on the
+// loop thread.
 #pragma once
 
 #include <stdbool.h>
@@ -16,12 +17,12 @@ struct http_server;
 struct http_exchange {
     struct arena arena; // the request's memory: lives until the exchange is over
     const char *method;
-    const char *path;   // percent-decoded, without the query
-    const char *query;  // raw, without '?'; "" if none
-    struct buf body;    // raw bytes
+    const char *path;      // percent-decoded, without the query
+    const char *query;     // raw, without '?'; "" if none
+    struct buf body;       // raw bytes
     size_t body_bytes_max; // set by on_head
     struct address peer;
-    void *context; // the handler's own
+    void *context;    // the handler's own
     void *connection; // the implementation's own
 };
 
@@ -29,17 +30,17 @@ struct http_server_options {
     const char *listen; // "127.0.0.1:8080", "[::1]:0"; port 0: any
     unsigned connections_max;
     unsigned connections_per_address_max; // 0: no limit
-    unsigned idle_timeout_s; // without progress on a request, or between two
-    unsigned request_timeout_s; // from the first byte of a request to its last
-    size_t header_bytes_max; // connection memory pool, 8192 or so
+    unsigned idle_timeout_s;              // without progress on a request, or between two
+    unsigned request_timeout_s;           // from the first byte of a request to its last
+    size_t header_bytes_max;              // connection memory pool, 8192 or so
     // Called when the head is there: sets body_bytes_max, or answers at once (then the body is not read).
     void (*on_head)(struct http_exchange *exchange, void *context);
     // Called when the whole request is there. Must answer, now or later, exactly once.
     void (*on_request)(struct http_exchange *exchange, void *context);
     // What to answer where the body grew past body_bytes_max (413): the handler writes its own error form.
     void (*on_too_large)(struct http_exchange *exchange, void *context);
-    // The exchange is over: answered and sent, or the client is gone (`answered` false: a parked one whose client hung
-    // up is still answered by its owner first). Last use of the exchange.
+    // The exchange is over: answered and sent, or the client is gone (`answered` false: a parked one whose
+    // client hung up is still answered by its owner first). Last use of the exchange.
     void (*on_end)(struct http_exchange *exchange, void *context);
     void *context;
 };
@@ -55,7 +56,8 @@ void http_server_drain(struct http_server *server);
 size_t http_server_exchanges(const struct http_server *server); // requests under way
 void http_server_close(struct http_server *server);
 
-// A request header, name in any case; NULL if absent. `repeated` (may be NULL) says whether it came more than once.
+// A request header, name in any case; NULL if absent. `repeated` (may be NULL) says whether it came more than
+// once.
 const char *http_exchange_header(struct http_exchange *exchange, const char *name, bool *repeated);
 
 struct http_reply {
@@ -64,13 +66,13 @@ struct http_reply {
     const struct http_reply_header {
         const char *name;
         const char *value;
-    } *headers;
+    } * headers;
     size_t header_count;
     const void *body; // copied
     size_t body_bytes;
 };
 // Answers. Exactly once an exchange; from on_head, on_request, or later.
 void http_exchange_reply(struct http_exchange *exchange, const struct http_reply *reply);
-// Ends the connection without an answer, for stand-ins that play a broken network. In place of http_exchange_reply,
-// from on_request or later.
+// Ends the connection without an answer, for stand-ins that play a broken network. In place of http_exchange_reply, from
+// on_request or later.
 void http_exchange_drop(struct http_exchange *exchange);

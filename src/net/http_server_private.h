@@ -1,5 +1,6 @@
-// Shared by the three files of the HTTP server alone: http_server.c (the daemon and the loop), http_connection.c
-// (connections and the time they may take) and http_exchange.c (one request and its answer).
+// Shared by the three files of the HTTP server alone: http_server.c (the daemon and the loop),
+// http_connection.c (connections and the time they may take) and http_exchange.c (one request and its
+// answer).
 #pragma once
 
 #include <microhttpd.h>
@@ -23,7 +24,7 @@ struct connection {
     struct http_server *server;
     struct MHD_Connection *mhd;
     enum connection_phase phase;
-    int64_t phase_since_us; // monotonic
+    int64_t phase_since_us;    // monotonic
     struct exchange *exchange; // NULL while waiting
 };
 
@@ -61,8 +62,10 @@ void connections_unpark(struct http_server *server);
 // http_exchange.c: libmicrohttpd's callbacks.
 void *exchange_begin(void *cls, const char *target, struct MHD_Connection *mhd);
 enum MHD_Result exchange_handle(void *cls, struct MHD_Connection *mhd, const char *path, const char *method,
-                                const char *version, const char *data, size_t *data_bytes, void **request_context);
-void exchange_end(void *cls, struct MHD_Connection *mhd, void **request_context, enum MHD_RequestTerminationCode why);
+                                const char *version, const char *data, size_t *data_bytes,
+                                void **request_context);
+void exchange_end(void *cls, struct MHD_Connection *mhd, void **request_context,
+                  enum MHD_RequestTerminationCode why);
 void exchange_unpark(struct exchange *exchange);
 
 // http_framing.c: whether the head says unambiguously where the request ends and what it asks for.

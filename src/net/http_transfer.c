@@ -1,9 +1,10 @@
-// One call on libcurl: how its easy handle is set up, what its callbacks keep, and what its end means. Loop thread.
-// Invariant: HTTP_NOT_SENT only where no byte of the request was handed to a connection, by curl's own count, and curl's
-// code names a step before sending. All that is doubtful is HTTP_CUT.
+// One call on libcurl: how its easy handle is set up, what its callbacks keep, and what its end means. Loop
+// thread. Invariant: HTTP_NOT_SENT only where no byte of the request was handed to a connection, by curl's
+// own count, and curl's code names a step before sending. All that is doubtful is HTTP_CUT.
 //
-// libcurl sends a request again by itself in one case: on a kept connection that turns out to be dead before a single
-// byte of an answer came. That is the same request with the same idempotency key, which is what the key is for.
+// libcurl sends a request again by itself in one case: on a kept connection that turns out to be dead before
+// a single byte of an answer came. That is the same request with the same idempotency key, which is what the
+// key is for.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,16 +47,15 @@ void transfer_reset(struct transfer *transfer)
     transfer->pool = NULL;
 }
 
-// curl shows the very address it is about to connect to, so what is checked is what is reached, however often a name
-// changes its mind.
+// curl shows the very address it is about to connect to, so what is checked is what is reached, however often
+// a name changes its mind.
 static curl_socket_t on_open_socket(void *cls, curlsocktype purpose, struct curl_sockaddr *target)
 {
     struct transfer *transfer = cls;
     struct address address;
     bool known = purpose == CURLSOCKTYPE_IPCXN && address_from_sockaddr(&target->addr, &address);
-    bool allowed = known
-                   && (!transfer->call->public_only || !address_is_special(&address)
-                       || network_list_has(&transfer->client->options.allow, &address));
+    bool allowed = known && (!transfer->call->public_only || !address_is_special(&address) ||
+                             network_list_has(&transfer->client->options.allow, &address));
     if (!allowed) {
         transfer->sockets_refused++;
         return CURL_SOCKET_BAD;
@@ -73,8 +73,8 @@ static size_t on_body(char *data, size_t size, size_t count, void *cls)
     return transfer->too_large ? 0 : size * count;
 }
 
-// Keeps "Name: value" in the call; those past HTTP_RESPONSE_HEADERS_MAX are let go, as losing an answer over its
-// decoration would turn a known outcome into an unknown one.
+// Keeps "Name: value" in the call; those past HTTP_RESPONSE_HEADERS_MAX are let go, as losing an answer over
+// its decoration would turn a known outcome into an unknown one.
 static void header_keep(struct http_call *call, const char *line, size_t bytes)
 {
     const char *colon = memchr(line, ':', bytes);
@@ -133,7 +133,8 @@ static bool prepare_headers(struct transfer *transfer)
             return false;
         }
     }
-    transfer->headers = curl_slist_append(transfer->headers, "Expect:"); // no second round trip for a small body
+    transfer->headers =
+        curl_slist_append(transfer->headers, "Expect:"); // no second round trip for a small body
     REQUIRE(transfer->headers != NULL);
     EASY_SET(transfer->easy, CURLOPT_HTTPHEADER, transfer->headers);
     return true;
@@ -162,7 +163,8 @@ static void prepare_policy(CURL *easy, const struct http_client_options *options
     EASY_SET(easy, CURLOPT_SSL_VERIFYHOST, 2L);
     EASY_SET(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     EASY_SET(easy, CURLOPT_NOSIGNAL, 1L);
-    EASY_SET(easy, CURLOPT_HTTP_VERSION, (long)(public_only ? CURL_HTTP_VERSION_1_1 : CURL_HTTP_VERSION_2TLS));
+    EASY_SET(easy, CURLOPT_HTTP_VERSION,
+             (long)(public_only ? CURL_HTTP_VERSION_1_1 : CURL_HTTP_VERSION_2TLS));
     EASY_SET(easy, CURLOPT_PIPEWAIT, public_only ? 0L : 1L);
     EASY_SET(easy, CURLOPT_BUFFERSIZE, TRANSFER_BUFFER_BYTES);
     EASY_SET(easy, CURLOPT_UPLOAD_BUFFERSIZE, TRANSFER_BUFFER_BYTES);
@@ -170,7 +172,8 @@ static void prepare_policy(CURL *easy, const struct http_client_options *options
     if (options->ca_file) {
         EASY_SET(easy, CURLOPT_CAINFO, options->ca_file); // beside the system's directory of certificates
     } else {
-        EASY_SET(easy, CURLOPT_CAPATH, NULL); // the system's bundle alone: curl caches a bundle, not a directory
+        EASY_SET(easy, CURLOPT_CAPATH,
+                 NULL); // the system's bundle alone: curl caches a bundle, not a directory
     }
 }
 
@@ -209,9 +212,12 @@ bool transfer_prepare(struct transfer *transfer, struct http_call *call)
 static bool is_before_sending(CURLcode code)
 {
     static const CURLcode codes[] = {
-        CURLE_URL_MALFORMAT,      CURLE_UNSUPPORTED_PROTOCOL,     CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_CONNECT,
-        CURLE_OPERATION_TIMEDOUT, CURLE_SSL_CONNECT_ERROR,        CURLE_SSL_CERTPROBLEM,      CURLE_SSL_CIPHER,
-        CURLE_SSL_ISSUER_ERROR,   CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CACERT_BADFILE,   CURLE_LOGIN_DENIED,
+        CURLE_URL_MALFORMAT,        CURLE_UNSUPPORTED_PROTOCOL,
+        CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_CONNECT,
+        CURLE_OPERATION_TIMEDOUT,   CURLE_SSL_CONNECT_ERROR,
+        CURLE_SSL_CERTPROBLEM,      CURLE_SSL_CIPHER,
+        CURLE_SSL_ISSUER_ERROR,     CURLE_PEER_FAILED_VERIFICATION,
+        CURLE_SSL_CACERT_BADFILE,   CURLE_LOGIN_DENIED,
     };
     for (size_t i = 0; i < COUNT_OF(codes); i++) {
         if (codes[i] == code) {

@@ -1,5 +1,5 @@
-// URLs through libcurl's own parser: the HTTP client hands the same text to the same code, so nothing can be read
-// in two ways. Pure; any thread.
+// URLs through libcurl's own parser: the HTTP client hands the same text to the same code, so nothing can be
+// read in two ways. Pure; any thread.
 #include "net/url.h"
 
 #include <arpa/inet.h>
@@ -17,7 +17,8 @@ static void handle_cleanup(CURLU **handle)
     curl_url_cleanup(*handle);
 }
 
-// A part as an arena copy; NULL where the URL does not have it (or it cannot be had: a bad international name).
+// A part as an arena copy; NULL where the URL does not have it (or it cannot be had: a bad international
+// name).
 static char *part(CURLU *handle, CURLUPart what, unsigned flags, struct arena *arena)
 {
     char *text = NULL;
@@ -40,7 +41,8 @@ static bool has_plain_characters(const char *text)
     return true;
 }
 
-// curl rewrites the numeric spellings it knows to dotted form; inet_aton knows what the C library's resolver would take.
+// curl rewrites the numeric spellings it knows to dotted form; inet_aton knows what the C library's resolver
+// would take.
 static bool is_address(const char *host)
 {
     struct address address;
@@ -65,11 +67,13 @@ enum errc url_parse(const char *text, struct arena *arena, struct url *url, stru
         return err_set(err, ERR_VALIDATION, "a URL is at most %d bytes long", URL_BYTES_MAX);
     }
     if (!has_plain_characters(text)) {
-        return err_set(err, ERR_VALIDATION, "a URL holds only ASCII, no spaces, backslashes or control characters");
+        return err_set(err, ERR_VALIDATION,
+                       "a URL holds only ASCII, no spaces, backslashes or control characters");
     }
     __attribute__((cleanup(handle_cleanup))) CURLU *handle = curl_url();
     REQUIRE(handle != NULL);
-    CURLUcode code = curl_url_set(handle, CURLUPART_URL, text, CURLU_DISALLOW_USER | CURLU_NON_SUPPORT_SCHEME);
+    CURLUcode code =
+        curl_url_set(handle, CURLUPART_URL, text, CURLU_DISALLOW_USER | CURLU_NON_SUPPORT_SCHEME);
     if (code == CURLUE_USER_NOT_ALLOWED) {
         return err_set(err, ERR_VALIDATION, "a URL may not hold a user name or password");
     }
@@ -79,6 +83,10 @@ enum errc url_parse(const char *text, struct arena *arena, struct url *url, stru
     struct url parsed = {.scheme = part(handle, CURLUPART_SCHEME, 0, arena)};
     if (!text_equal(parsed.scheme, "http") && !text_equal(parsed.scheme, "https")) {
         return err_set(err, ERR_VALIDATION, "the URL's scheme is neither http nor https");
+    }
+    const char *authority = strstr(text, "://"); // curl also takes one slash, or three
+    if (!authority || authority[3] == '/') {
+        return err_set(err, ERR_VALIDATION, "a URL begins with http:// or https:// and a host");
     }
     if (strchr(text, '#')) {
         return err_set(err, ERR_VALIDATION, "a URL may not hold a fragment");
@@ -99,7 +107,8 @@ enum errc url_parse(const char *text, struct arena *arena, struct url *url, stru
     parsed.port = (uint16_t)port;
     const char *path = part(handle, CURLUPART_PATH, 0, arena);
     const char *query = part(handle, CURLUPART_QUERY, 0, arena);
-    parsed.path_and_query = arena_printf(arena, "%s%s%s", path ? path : "/", query ? "?" : "", query ? query : "");
+    parsed.path_and_query =
+        arena_printf(arena, "%s%s%s", path ? path : "/", query ? "?" : "", query ? query : "");
     *url = parsed;
     return OK;
 }

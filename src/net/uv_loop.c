@@ -1,6 +1,7 @@
 // The real loop: tasks posted by any thread, timers in one sorted list, signals, all on one libuv loop.
-// Invariant: only `posted` and `async` are touched by other threads, `posted` under `mutex`; all else belongs to
-// the loop thread. One uv_timer_t serves every timer: it is armed for the first of the list, and only for it.
+// Invariant: only `posted` and `async` are touched by other threads, `posted` under `mutex`; all else belongs
+// to the loop thread. One uv_timer_t serves every timer: it is armed for the first of the list, and only for
+// it.
 #include "net/uv_loop.h"
 
 #include <pthread.h>
@@ -59,8 +60,8 @@ static void service_post(struct loop *loop, struct task *task)
     }
 }
 
-// Runs what is posted so far. What the tasks post themselves waits for the next turn, so that no chain of tasks
-// keeps the sockets from being served.
+// Runs what is posted so far. What the tasks post themselves waits for the next turn, so that no chain of
+// tasks keeps the sockets from being served.
 static void on_async(uv_async_t *async)
 {
     struct uv_service_loop *service = async->data;
@@ -91,7 +92,8 @@ static void timer_arm(struct uv_service_loop *service)
     }
     int64_t wait_us = first->due_us - service_mono_us(&service->base);
     uint64_t wait_ms = wait_us > 0 ? (uint64_t)((wait_us + US_PER_MS - 1) / US_PER_MS) : 0;
-    uv_update_time(&service->uv); // libuv counts from its own cached time, which a long callback leaves behind
+    uv_update_time(
+        &service->uv); // libuv counts from its own cached time, which a long callback leaves behind
     REQUIRE(uv_timer_start(&service->timer, on_timer, wait_ms, 0) == 0);
 }
 
@@ -100,7 +102,8 @@ static void on_timer(uv_timer_t *handle)
 {
     struct uv_service_loop *service = handle->data;
     int64_t now_us = service_mono_us(&service->base);
-    for (struct timer *first = first_timer(service); first && first->due_us <= now_us; first = first_timer(service)) {
+    for (struct timer *first = first_timer(service); first && first->due_us <= now_us;
+         first = first_timer(service)) {
         list_remove(&first->link);
         first->fire(first);
     }
@@ -201,13 +204,15 @@ static void on_signal_closed(uv_handle_t *handle)
 
 void uv_service_loop_close(struct uv_service_loop *loop)
 {
-    LIST_EACH_SAFE(&loop->signals, node, after) {
+    LIST_EACH_SAFE(&loop->signals, node, after)
+    {
         struct signal_watch *watch = CONTAINER_OF(node, struct signal_watch, link);
         uv_close((uv_handle_t *)&watch->handle, on_signal_closed);
     }
     uv_close((uv_handle_t *)&loop->timer, NULL);
     uv_close((uv_handle_t *)&loop->async, NULL);
-    uv_run(&loop->uv, UV_RUN_DEFAULT); // runs the close callbacks, also those of servers and clients closed before
+    uv_run(&loop->uv,
+           UV_RUN_DEFAULT); // runs the close callbacks, also those of servers and clients closed before
     REQUIRE(uv_loop_close(&loop->uv) == 0); // else somebody left a handle open
     REQUIRE(pthread_mutex_destroy(&loop->mutex) == 0);
     free(loop);

@@ -17,4 +17,5 @@ void uv_service_loop_stop(struct uv_service_loop *loop);
 void uv_service_loop_close(struct uv_service_loop *loop);
 
 // Calls on_signal on the loop thread for each of these signals. The handler stays until the loop closes.
-void uv_service_loop_on_signal(struct uv_service_loop *loop, int signal_number, void (*on_signal)(int signal_number, void *context), void *context);
+void uv_service_loop_on_signal(struct uv_service_loop *loop, int signal_number,
+                               void (*on_signal)(int signal_number, void *context), void *context);
