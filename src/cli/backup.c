@@ -1,5 +1,5 @@
-// paymentsd backup FILE: the database into a new file. The keys are not in it, on purpose: whoever finds a backup
-// can read no credential with it.
+// paymentsd backup FILE: the database into a new file. The keys are not in it, on purpose: whoever finds a
+// backup can read no credential with it.
 #include "store/backup.h"
 
 #include <stdio.h>

@@ -1,4 +1,5 @@
-// paymentsd check-config: whether a service with these settings would start, without starting or making anything.
+// paymentsd check-config: whether a service with these settings would start, without starting or making
+// anything.
 #include <stdio.h>
 #include <unistd.h>
 

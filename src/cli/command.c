@@ -22,14 +22,17 @@ void command_end(struct command *command)
 
 static void print_help(const struct command_form *form, const struct flag *common, size_t common_count)
 {
-    (void)printf("usage: paymentsd %s%s%s [FLAG...]\n\n", form->name, form->word ? " " : "", form->word ? form->word : "");
+    (void)printf("usage: paymentsd %s%s%s [FLAG...]\n\n", form->name, form->word ? " " : "",
+                 form->word ? form->word : "");
     flags_print_help(form->flags, form->flag_count, stdout);
     flags_print_help(common, common_count, stdout);
-    (void)printf("\nThe service's settings apply too, by flag or variable, such as --data-dir or PAYMENTS_DATA_DIR;\n"
-                 "paymentsd serve --help lists them. What is not given is asked for where stdin is a terminal.\n");
+    (void)printf(
+        "\nThe service's settings apply too, by flag or variable, such as --data-dir or PAYMENTS_DATA_DIR;\n"
+        "paymentsd serve --help lists them. What is not given is asked for where stdin is a terminal.\n");
 }
 
-bool command_begin(struct command *command, const struct command_form *form, int argc, char **argv, int *status)
+bool command_begin(struct command *command, const struct command_form *form, int argc, char **argv,
+                   int *status)
 {
     struct err err;
     bool help = false;
@@ -48,8 +51,8 @@ bool command_begin(struct command *command, const struct command_form *form, int
         return false;
     }
     int words = 0;
-    if (config_load(&command->config, &command->arena, argc, argv, environ, &command->word, form->word ? 1 : 0, &words,
-                    &err) != OK) {
+    if (config_load(&command->config, &command->arena, argc, argv, environ, &command->word,
+                    form->word ? 1 : 0, &words, &err) != OK) {
         *status = command_fail(&err);
         return false;
     }
@@ -71,16 +74,18 @@ static enum errc run_with_right_keys(struct db *db, void *context, struct err *e
     return e != OK || transaction->run == NULL ? e : transaction->run(db, transaction->context, err);
 }
 
-enum errc command_transact(struct command *command, enum errc (*run)(struct db *db, void *context, struct err *err),
-                           void *context, struct err *err)
+enum errc command_transact(struct command *command,
+                           enum errc (*run)(struct db *db, void *context, struct err *err), void *context,
+                           struct err *err)
 {
     enum errc e = startup_load_keys(&command->config, &command->keyring, err);
     struct transaction transaction = {.command = command, .run = run, .context = context};
     return e != OK ? e : store_run_once(command->config.database, run_with_right_keys, &transaction, err);
 }
 
-enum errc command_read(struct command *command, enum errc (*run)(struct db *db, void *context, struct err *err),
-                       void *context, struct err *err)
+enum errc command_read(struct command *command,
+                       enum errc (*run)(struct db *db, void *context, struct err *err), void *context,
+                       struct err *err)
 {
     // The check of the keys writes in a new database, so it is a transaction of its own.
     enum errc e = command_transact(command, NULL, NULL, err);

@@ -33,18 +33,22 @@ struct command {
 #define COMMAND_CLEANUP __attribute__((cleanup(command_end)))
 void command_end(struct command *command);
 
-// Reads argv and the settings. False: the command is over (help was printed, or a mistake said), with *status.
+// Reads argv and the settings. False: the command is over (help was printed, or a mistake said), with
+// *status.
 bool command_begin(struct command *command, const struct command_form *form, int argc, char **argv,
                    int *status) MUST_CHECK;
 
-// Runs `run` in one write transaction of the migrated database, after checking that it was made with the service's keys,
-// which this loads or, at the first start, makes. `run` NULL: only that. Works beside a running service.
-enum errc command_transact(struct command *command, enum errc (*run)(struct db *db, void *context, struct err *err),
-                           void *context, struct err *err) MUST_CHECK;
+// Runs `run` in one write transaction of the migrated database, after checking that it was made with the
+// service's keys, which this loads or, at the first start, makes. `run` NULL: only that. Works beside a
+// running service.
+enum errc command_transact(struct command *command,
+                           enum errc (*run)(struct db *db, void *context, struct err *err), void *context,
+                           struct err *err) MUST_CHECK;
 
 // The same in a read transaction, as of one moment; nobody waits for it.
-enum errc command_read(struct command *command, enum errc (*run)(struct db *db, void *context, struct err *err),
-                       void *context, struct err *err) MUST_CHECK;
+enum errc command_read(struct command *command,
+                       enum errc (*run)(struct db *db, void *context, struct err *err), void *context,
+                       struct err *err) MUST_CHECK;
 
 // For commands that only look: ERR_CONFIG where there is no database yet, instead of making an empty one.
 enum errc command_need_database(const struct command *command, struct err *err) MUST_CHECK;

@@ -1,5 +1,5 @@
-// paymentsd createapikey: a merchant's key. Without a merchant it takes the only one, or makes `default` where there
-// is none yet, in the same transaction, so that two that are run at once do not make two.
+// paymentsd createapikey: a merchant's key. Without a merchant it takes the only one, or makes `default`
+// where there is none yet, in the same transaction, so that two that are run at once do not make two.
 #include <stdio.h>
 
 #include "base/require.h"
@@ -53,11 +53,14 @@ static enum errc run(struct db *db, void *context, struct err *err)
         e = issue_merchant(db, &job->command->keyring, FIRST_MERCHANT, false, &job->issued.merchant, err);
         job->issued.merchant_is_new = true;
     }
-    return e != OK ? e : issue_key(db, &job->command->keyring, &job->command->arena, &job->wish, &job->issued, err);
+    return e != OK
+               ? e
+               : issue_key(db, &job->command->keyring, &job->command->arena, &job->wish, &job->issued, err);
 }
 
 // The question about the merchant needs to know which there are; with none yet, there is nothing to ask.
-static enum errc ask_merchant(struct command *command, struct job *job, const char **merchant, struct err *err)
+static enum errc ask_merchant(struct command *command, struct job *job, const char **merchant,
+                              struct err *err)
 {
     enum errc e = command_transact(command, look, job, err);
     if (e != OK || job->choice.candidate_count == 0) {
@@ -85,7 +88,8 @@ static enum errc ask(struct command *command, struct job *job, struct given *giv
         e = prompt_text(arena, "Mode (test or live)", MODE_DEFAULT, &given->mode, err);
     }
     if (e == OK && given->expires == NULL) {
-        e = prompt_text(arena, "Expires (a date, or a duration such as 90d)", EXPIRES_DEFAULT, &given->expires, err);
+        e = prompt_text(arena, "Expires (a date, or a duration such as 90d)", EXPIRES_DEFAULT,
+                        &given->expires, err);
     }
     if (e == OK && given->name == NULL) {
         e = prompt_text(arena, "Name of the key", "", &given->name, err);
@@ -102,8 +106,8 @@ static enum errc read_wish(const struct given *given, struct key_wish *wish, str
         e = value_parse_mode(given->mode ? given->mode : MODE_DEFAULT, &wish->livemode, err);
     }
     if (e == OK) {
-        e = value_parse_expiry(given->expires ? given->expires : EXPIRES_DEFAULT, command_now_us(), &wish->expires_us,
-                               err);
+        e = value_parse_expiry(given->expires ? given->expires : EXPIRES_DEFAULT, command_now_us(),
+                               &wish->expires_us, err);
     }
     if (e == OK && given->name != NULL) {
         e = value_check_name("--name", given->name, err);
@@ -116,10 +120,12 @@ int cmd_createapikey(int argc, char **argv)
     COMMAND_CLEANUP struct command command = {0};
     struct given given = {0};
     const struct flag flags[] = {
-        {"--merchant", "ID|NAME", &given.merchant, NULL, "whose key (the only merchant; \"" FIRST_MERCHANT "\" is made where there is none)"},
+        {"--merchant", "ID|NAME", &given.merchant, NULL,
+         "whose key (the only merchant; \"" FIRST_MERCHANT "\" is made where there is none)"},
         {"--scopes", "LIST", &given.scopes, NULL, "what it may do (" SCOPES_DEFAULT ")"},
         {"--mode", "test|live", &given.mode, NULL, "which payments it sees and makes (" MODE_DEFAULT ")"},
-        {"--expires", "TIME", &given.expires, NULL, "a time, or a duration such as 90d or 12h (" EXPIRES_DEFAULT ")"},
+        {"--expires", "TIME", &given.expires, NULL,
+         "a time, or a duration such as 90d or 12h (" EXPIRES_DEFAULT ")"},
         {"--name", "NAME", &given.name, NULL, "what people call it"},
     };
     const struct command_form form = {"createapikey", NULL, flags, COUNT_OF(flags)};

@@ -25,8 +25,8 @@ static enum errc run(struct db *db, void *context, struct err *err)
 }
 
 // What was not given: asked for, or the default.
-static enum errc complete(struct command *command, const char *question, const char *fallback, const char **value,
-                          struct err *err)
+static enum errc complete(struct command *command, const char *question, const char *fallback,
+                          const char **value, struct err *err)
 {
     if (*value != NULL) {
         return OK;
@@ -44,7 +44,8 @@ int cmd_createsuperadmin(int argc, char **argv)
     const struct flag flags[] = {
         {"--name", "NAME", &name, NULL, "what people call it (superadmin)"},
         {"--mode", "test|live", &mode, NULL, "the mode of its key (live)"},
-        {"--expires", "TIME", &expires, NULL, "when its key does: a time, or a duration such as 90d or 12h (never)"},
+        {"--expires", "TIME", &expires, NULL,
+         "when its key does: a time, or a duration such as 90d or 12h (never)"},
     };
     const struct command_form form = {"createsuperadmin", NULL, flags, COUNT_OF(flags)};
     int status;

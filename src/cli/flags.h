@@ -1,4 +1,5 @@
-// A command's own flags, which stand among those of the settings: taken out of argv, the rest goes to config_load.
+// A command's own flags, which stand among those of the settings: taken out of argv, the rest goes to
+// config_load.
 #pragma once
 
 #include <stdbool.h>
@@ -15,8 +16,9 @@ struct flag {
     const char *help;
 };
 
-// Takes these flags ("--name X" or "--name=X") out of argv and shortens *argc; the other words keep their order, and
-// nothing behind "--" is touched. ERR_VALIDATION: a value is missing, empty or given twice.
-enum errc flags_take(const struct flag *flags, size_t flag_count, int *argc, char **argv, struct err *err) MUST_CHECK;
+// Takes these flags ("--name X" or "--name=X") out of argv and shortens *argc; the other words keep their
+// order, and nothing behind "--" is touched. ERR_VALIDATION: a value is missing, empty or given twice.
+enum errc flags_take(const struct flag *flags, size_t flag_count, int *argc, char **argv,
+                     struct err *err) MUST_CHECK;
 
 void flags_print_help(const struct flag *flags, size_t flag_count, FILE *out);

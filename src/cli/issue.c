@@ -1,4 +1,5 @@
-// Merchants and keys come into being here and nowhere else. The text of a key leaves on stdout and is kept nowhere.
+// Merchants and keys come into being here and nowhere else. The text of a key leaves on stdout and is kept
+// nowhere.
 #include "cli/issue.h"
 
 #include <json-c/json.h>
@@ -56,7 +57,8 @@ struct json_object *issue_scopes_json(uint32_t scopes)
     return names;
 }
 
-static enum errc note_key(struct db *db, const struct keyring *keyring, const struct api_key *key, struct err *err)
+static enum errc note_key(struct db *db, const struct keyring *keyring, const struct api_key *key,
+                          struct err *err)
 {
     ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
     JSON_CLEANUP struct json_object *metadata = json_new_object();
@@ -81,8 +83,8 @@ static enum errc note_key(struct db *db, const struct keyring *keyring, const st
     return audit_append(db, keyring->pepper, &entry, key->created_us, err);
 }
 
-enum errc issue_key(struct db *db, const struct keyring *keyring, struct arena *arena, const struct key_wish *wish,
-                    struct issued_key *issued, struct err *err)
+enum errc issue_key(struct db *db, const struct keyring *keyring, struct arena *arena,
+                    const struct key_wish *wish, struct issued_key *issued, struct err *err)
 {
     int64_t now_us = command_now_us();
     char prefix[API_KEY_PREFIX_CHARS + 1];
@@ -122,9 +124,9 @@ static void print_text(struct command *command, const struct issued_key *issued,
                        const char *merchant_id, const char *expires)
 {
     const struct merchant *merchant = &issued->merchant;
-    (void)printf("API key (%s mode) of the %s%s \"%s\":\n\n    %s\n\n", issued->row.livemode ? "live" : "test",
-                 issued->merchant_is_new ? "new " : "", merchant->is_admin ? "admin" : "merchant", merchant->name,
-                 issued->text);
+    (void)printf("API key (%s mode) of the %s%s \"%s\":\n\n    %s\n\n",
+                 issued->row.livemode ? "live" : "test", issued->merchant_is_new ? "new " : "",
+                 merchant->is_admin ? "admin" : "merchant", merchant->name, issued->text);
     (void)printf("Keep it now: it is shown only this once and cannot be had again.\n\n");
     (void)printf("id        %s\nmerchant  %s\nscopes    %s\nexpires   %s\n", id, merchant_id,
                  scopes_format(&command->arena, issued->row.scopes), expires ? expires : "never");
@@ -147,7 +149,8 @@ int issue_print(struct command *command, const struct issued_key *issued)
                                               issued->row.expires_us != 0 ? expires : NULL);
     if (fflush(stdout) != 0) {
         struct err err;
-        (void)err_set(&err, ERR_IO, "the key was made but could not be shown: revokeapikey %s, and make another", id);
+        (void)err_set(&err, ERR_IO,
+                      "the key was made but could not be shown: revokeapikey %s, and make another", id);
         return command_fail(&err);
     }
     return 0;

@@ -26,8 +26,8 @@ enum errc issue_merchant(struct db *db, const struct keyring *keyring, const cha
                          struct merchant *merchant, struct err *err) MUST_CHECK;
 
 // A key for issued->merchant, written with its audit entry. Fills in row and text.
-enum errc issue_key(struct db *db, const struct keyring *keyring, struct arena *arena, const struct key_wish *wish,
-                    struct issued_key *issued, struct err *err) MUST_CHECK;
+enum errc issue_key(struct db *db, const struct keyring *keyring, struct arena *arena,
+                    const struct key_wish *wish, struct issued_key *issued, struct err *err) MUST_CHECK;
 
 // Shows the key, this once. Answers the exit status.
 int issue_print(struct command *command, const struct issued_key *issued);

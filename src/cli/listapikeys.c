@@ -71,7 +71,8 @@ static void print_json(const struct job *job)
 static void print_text(const struct job *job)
 {
     int64_t now_us = command_now_us();
-    (void)printf("%-36s  %-12s  %-7s  %-27s  %-20s  %s\n", "ID", "PREFIX", "STATE", "EXPIRES", "MERCHANT", "SCOPES");
+    (void)printf("%-36s  %-12s  %-7s  %-27s  %-20s  %s\n", "ID", "PREFIX", "STATE", "EXPIRES", "MERCHANT",
+                 "SCOPES");
     for (size_t i = 0; i < job->count; i++) {
         const struct api_key *key = &job->keys[i];
         char id[UUID_TEXT_BYTES];
@@ -80,8 +81,8 @@ static void print_text(const struct job *job)
         if (key->expires_us != 0) {
             time_format(key->expires_us, expires);
         }
-        (void)printf("%-36s  %-12s  %-7s  %-27s  %-20s  %s%s%s\n", id, key->prefix, key_state(key, now_us), expires,
-                     job->merchant_names[i], scopes_format(&job->command->arena, key->scopes),
+        (void)printf("%-36s  %-12s  %-7s  %-27s  %-20s  %s%s%s\n", id, key->prefix, key_state(key, now_us),
+                     expires, job->merchant_names[i], scopes_format(&job->command->arena, key->scopes),
                      key->name ? "  # " : "", key->name ? key->name : "");
     }
     if (job->count == KEYS_MAX) {

@@ -4,7 +4,8 @@
 #include "base/arena.h"
 #include "base/err.h"
 
-// Asks "QUESTION [FALLBACK]: " and reads one line; an empty one means the fallback, or, where that is NULL, asks again.
-// The answer is in the arena, without white space at its ends. ERR_VALIDATION: the input ended, or the line is too long.
+// Asks "QUESTION [FALLBACK]: " and reads one line; an empty one means the fallback, or, where that is NULL,
+// asks again. The answer is in the arena, without white space at its ends. ERR_VALIDATION: the input ended,
+// or the line is too long.
 enum errc prompt_text(struct arena *arena, const char *question, const char *fallback, const char **answer,
                       struct err *err) MUST_CHECK;

@@ -1,5 +1,5 @@
-// paymentsd revokeapikey: by id, or by the shown prefix where only one key has it. A running service notices with the
-// key's next request, for it looks every key up.
+// paymentsd revokeapikey: by id, or by the shown prefix where only one key has it. A running service notices
+// with the key's next request, for it looks every key up.
 #include <stdio.h>
 
 #include "base/json.h"
@@ -83,8 +83,8 @@ static void list_matches(const struct job *job)
     for (size_t i = 0; i < job->count; i++) {
         char id[UUID_TEXT_BYTES];
         uuid_format(&job->matches[i].id, id);
-        (void)fprintf(stderr, "  %s  %s  %-7s  %s\n", id, job->matches[i].prefix, key_state(&job->matches[i], now_us),
-                      job->merchants[i].name);
+        (void)fprintf(stderr, "  %s  %s  %-7s  %s\n", id, job->matches[i].prefix,
+                      key_state(&job->matches[i], now_us), job->merchants[i].name);
     }
 }
 
@@ -105,7 +105,8 @@ static void print(const struct job *job)
 static enum errc take_key(struct command *command, const char **key, struct err *err)
 {
     if (*key != NULL && command->word != NULL) {
-        return err_set(err, ERR_VALIDATION, "the key is given twice: as %.60s and as %.60s", *key, command->word);
+        return err_set(err, ERR_VALIDATION, "the key is given twice: as %.60s and as %.60s", *key,
+                       command->word);
     }
     *key = *key != NULL ? *key : command->word;
     if (*key == NULL) {

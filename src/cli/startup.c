@@ -12,7 +12,8 @@
 
 const char *startup_database_file(const struct config *config)
 {
-    return text_starts_with(config->database, SQLITE_PREFIX) ? config->database + strlen(SQLITE_PREFIX) : NULL;
+    return text_starts_with(config->database, SQLITE_PREFIX) ? config->database + strlen(SQLITE_PREFIX)
+                                                             : NULL;
 }
 
 static void close_descriptor(int *descriptor)
@@ -22,7 +23,8 @@ static void close_descriptor(int *descriptor)
     }
 }
 
-// Whether the file is a database already. An empty one, or something else by mistake, is not: opening it will tell.
+// Whether the file is a database already. An empty one, or something else by mistake, is not: opening it will
+// tell.
 static bool holds_database(const char *path)
 {
     static const char magic[16] = "SQLite format 3"; // its NUL is the 16th byte

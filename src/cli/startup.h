@@ -8,6 +8,6 @@
 // The file of a SQLite database, or NULL where the database is another. Points into the setting.
 const char *startup_database_file(const struct config *config);
 
-// Loads the keys. With SQLite, the first start makes the data directory and the key files; once there is a database
-// they are never made anew, for it cannot be read with others. ERR_CONFIG with one plain line.
+// Loads the keys. With SQLite, the first start makes the data directory and the key files; once there is a
+// database they are never made anew, for it cannot be read with others. ERR_CONFIG with one plain line.
 enum errc startup_load_keys(const struct config *config, struct keyring *keyring, struct err *err) MUST_CHECK;

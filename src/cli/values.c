@@ -68,7 +68,8 @@ enum errc value_parse_expiry(const char *text, int64_t now_us, int64_t *expires_
     }
     if (parse_lasting(text, &lasting_s)) {
         if (lasting_s > LASTING_S_MAX) {
-            return err_set(err, ERR_VALIDATION, "--expires %.40s is more than a hundred years: leave it out", text);
+            return err_set(err, ERR_VALIDATION, "--expires %.40s is more than a hundred years: leave it out",
+                           text);
         }
         at_us = now_us + lasting_s * US_PER_S;
     } else if (time_parse(text, &at_us, NULL) != OK) {

@@ -1,5 +1,5 @@
-// paymentsd verify-audit: proves the chain. That its end was not cut off shows only beside a head kept elsewhere, so the
-// head is printed.
+// paymentsd verify-audit: proves the chain. That its end was not cut off shows only beside a head kept
+// elsewhere, so the head is printed.
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -53,8 +53,10 @@ int cmd_verify_audit(int argc, char **argv)
         e = command_read(&command, run, &job, &err);
     }
     if (e == OK && job.broken_seq != 0) {
-        e = err_set(&err, ERR_STORE, "the audit log was tampered with: entry %" PRId64 " does not follow from the %" PRId64
-                    " before it", job.broken_seq, job.count);
+        e = err_set(&err, ERR_STORE,
+                    "the audit log was tampered with: entry %" PRId64 " does not follow from the %" PRId64
+                    " before it",
+                    job.broken_seq, job.count);
     }
     if (e != OK) {
         return command_fail(&err);

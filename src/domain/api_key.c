@@ -18,7 +18,8 @@ static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmn
 static const char mode_test[] = "sk_test_";
 static const char mode_live[] = "sk_live_";
 
-// One random digit. Of the 256 values of a byte the last 8 are thrown away: 248 is the largest multiple of 62.
+// One random digit. Of the 256 values of a byte the last 8 are thrown away: 248 is the largest multiple
+// of 62.
 static char random_digit(struct random *random)
 {
     uint8_t byte;

@@ -1,5 +1,5 @@
-// The text of an API key: "sk_test_" or "sk_live_", 32 random base62 characters, then CRC-32 of all before as 6
-// base62 digits, so that a mistyped key is refused before any look-up. Pure.
+// The text of an API key: "sk_test_" or "sk_live_", 32 random base62 characters, then CRC-32 of all before as
+// 6 base62 digits, so that a mistyped key is refused before any look-up. Pure.
 #pragma once
 
 #include <stdbool.h>
@@ -18,6 +18,6 @@ bool api_key_well_formed(const char *text);
 // Its first 12 characters, for people.
 void api_key_prefix(const char *text, char out[API_KEY_PREFIX_CHARS + 1]);
 
-// What is stored instead of the key: HMAC-SHA256 of its text under the pepper, so that a stolen database alone
-// proves no guess.
+// What is stored instead of the key: HMAC-SHA256 of its text under the pepper, so that a stolen database
+// alone proves no guess.
 void api_key_hash(const uint8_t pepper[32], const char *text, uint8_t out[32]);

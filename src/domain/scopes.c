@@ -27,8 +27,8 @@ static enum errc refuse(const char *name, size_t chars, struct err *err)
         buf_printf(&names, "%s%s", i == 0 ? "" : ", ", known[i].name);
     }
     // The unknown name is cut, so that the known ones fit behind it.
-    return err_set(err, ERR_VALIDATION, "unknown scope '%.*s'; the scopes are %s", chars > 40 ? 40 : (int)chars, name,
-                   buf_str(&names));
+    return err_set(err, ERR_VALIDATION, "unknown scope '%.*s'; the scopes are %s",
+                   chars > 40 ? 40 : (int)chars, name, buf_str(&names));
 }
 
 static bool find_bit(const char *name, size_t chars, uint32_t *bit)

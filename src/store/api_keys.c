@@ -1,9 +1,10 @@
-// API keys. A row says who a key belongs to and what it may do; the key itself cannot be had from it. A revoked row
-// stays, so that the audit log's prefixes keep their meaning. Database thread.
+// API keys. A row says who a key belongs to and what it may do; the key itself cannot be had from it. A
+// revoked row stays, so that the audit log's prefixes keep their meaning. Database thread.
 #include "store/api_keys.h"
 
-#define COLUMNS \
-    "k.id, k.merchant_id, k.hash, k.prefix, k.scopes, k.livemode, k.name, k.expires_us, k.revoked_us, k.created_us"
+#define COLUMNS                                                                                              \
+    "k.id, k.merchant_id, k.hash, k.prefix, k.scopes, k.livemode, k.name, k.expires_us, k.revoked_us, "      \
+    "k.created_us"
 #define COLUMN_COUNT 10
 
 static void read_row(struct db_rows *rows, struct arena *arena, struct api_key *key)
@@ -47,13 +48,14 @@ static enum errc read_rows(struct db_rows *rows, struct arena *arena, struct api
 
 enum errc api_key_insert(struct db *db, const struct api_key *key, struct err *err)
 {
-    return db_run(db, NULL, err,
-                  "INSERT INTO api_keys (id, merchant_id, hash, prefix, scopes, livemode, name, expires_us, revoked_us,"
-                  " created_us) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-                  DB_ID(&key->id), DB_ID(&key->merchant_id), DB_BYTES(key->hash, sizeof key->hash),
-                  DB_STR(key->prefix), DB_I64(key->scopes), DB_I64(key->livemode), DB_STR(key->name),
-                  key->expires_us == 0 ? DB_NIL : DB_I64(key->expires_us),
-                  key->revoked_us == 0 ? DB_NIL : DB_I64(key->revoked_us), DB_I64(key->created_us));
+    return db_run(
+        db, NULL, err,
+        "INSERT INTO api_keys (id, merchant_id, hash, prefix, scopes, livemode, name, expires_us, revoked_us,"
+        " created_us) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        DB_ID(&key->id), DB_ID(&key->merchant_id), DB_BYTES(key->hash, sizeof key->hash), DB_STR(key->prefix),
+        DB_I64(key->scopes), DB_I64(key->livemode), DB_STR(key->name),
+        key->expires_us == 0 ? DB_NIL : DB_I64(key->expires_us),
+        key->revoked_us == 0 ? DB_NIL : DB_I64(key->revoked_us), DB_I64(key->created_us));
 }
 
 enum errc api_key_find(struct db *db, const uint8_t hash[32], struct arena *arena, struct api_key *key,
@@ -89,17 +91,18 @@ enum errc api_key_search(struct db *db, const char *id_or_prefix, struct arena *
     struct uuid id;
     enum errc e;
     if (uuid_parse(id_or_prefix, &id)) {
-        e = db_query(db, &rows, err, "SELECT " COLUMNS " FROM api_keys k WHERE k.id = $1 LIMIT $2", DB_ID(&id),
-                     DB_I64((int64_t)max));
+        e = db_query(db, &rows, err, "SELECT " COLUMNS " FROM api_keys k WHERE k.id = $1 LIMIT $2",
+                     DB_ID(&id), DB_I64((int64_t)max));
     } else {
-        e = db_query(db, &rows, err, "SELECT " COLUMNS " FROM api_keys k WHERE k.prefix = $1 ORDER BY k.id DESC LIMIT $2",
+        e = db_query(db, &rows, err,
+                     "SELECT " COLUMNS " FROM api_keys k WHERE k.prefix = $1 ORDER BY k.id DESC LIMIT $2",
                      DB_STR(id_or_prefix), DB_I64((int64_t)max));
     }
     return e != OK ? e : read_rows(&rows, arena, keys, max, count, err);
 }
 
-enum errc api_key_list(struct db *db, const struct uuid *merchant_id, struct arena *arena, struct api_key *keys,
-                       size_t max, size_t *count, struct err *err)
+enum errc api_key_list(struct db *db, const struct uuid *merchant_id, struct arena *arena,
+                       struct api_key *keys, size_t max, size_t *count, struct err *err)
 {
     DB_ROWS(rows);
     enum errc e;
@@ -108,7 +111,8 @@ enum errc api_key_list(struct db *db, const struct uuid *merchant_id, struct are
                      DB_I64((int64_t)max));
     } else {
         e = db_query(db, &rows, err,
-                     "SELECT " COLUMNS " FROM api_keys k WHERE k.merchant_id = $1 ORDER BY k.id DESC LIMIT $2",
+                     "SELECT " COLUMNS
+                     " FROM api_keys k WHERE k.merchant_id = $1 ORDER BY k.id DESC LIMIT $2",
                      DB_ID(merchant_id), DB_I64((int64_t)max));
     }
     return e != OK ? e : read_rows(&rows, arena, keys, max, count, err);
@@ -117,8 +121,9 @@ enum errc api_key_list(struct db *db, const struct uuid *merchant_id, struct are
 enum errc api_key_revoke(struct db *db, const struct uuid *id, int64_t now_us, bool *changed, struct err *err)
 {
     int64_t count = 0;
-    enum errc e = db_run(db, &count, err, "UPDATE api_keys SET revoked_us = $2 WHERE id = $1 AND revoked_us IS NULL",
-                         DB_ID(id), DB_I64(now_us));
+    enum errc e =
+        db_run(db, &count, err, "UPDATE api_keys SET revoked_us = $2 WHERE id = $1 AND revoked_us IS NULL",
+               DB_ID(id), DB_I64(now_us));
     if (e == OK) {
         *changed = count > 0;
     }

@@ -6,7 +6,7 @@
 struct api_key {
     struct uuid id;
     struct uuid merchant_id;
-    uint8_t hash[32]; // HMAC-SHA256 of the key's text under the pepper
+    uint8_t hash[32];   // HMAC-SHA256 of the key's text under the pepper
     const char *prefix; // its first 12 characters
     uint32_t scopes;    // bits of domain/scopes.h
     bool livemode;
@@ -27,8 +27,11 @@ enum errc api_key_find(struct db *db, const uint8_t hash[32], struct arena *aren
                        struct api_key_owner *owner, struct err *err) MUST_CHECK;
 
 // By id (UUID text) or shown prefix. At most `max` matches, newest first.
-enum errc api_key_search(struct db *db, const char *id_or_prefix, struct arena *arena, struct api_key *keys, size_t max, size_t *count, struct err *err) MUST_CHECK;
+enum errc api_key_search(struct db *db, const char *id_or_prefix, struct arena *arena, struct api_key *keys,
+                         size_t max, size_t *count, struct err *err) MUST_CHECK;
 // All keys of a merchant (nil: of all), newest first.
-enum errc api_key_list(struct db *db, const struct uuid *merchant_id, struct arena *arena, struct api_key *keys, size_t max, size_t *count, struct err *err) MUST_CHECK;
+enum errc api_key_list(struct db *db, const struct uuid *merchant_id, struct arena *arena,
+                       struct api_key *keys, size_t max, size_t *count, struct err *err) MUST_CHECK;
 // *changed is false where it was revoked before.
-enum errc api_key_revoke(struct db *db, const struct uuid *id, int64_t now_us, bool *changed, struct err *err) MUST_CHECK;
+enum errc api_key_revoke(struct db *db, const struct uuid *id, int64_t now_us, bool *changed,
+                         struct err *err) MUST_CHECK;

@@ -1,12 +1,12 @@
 // The audit chain. Row n's mac is HMAC-SHA256 under the pepper over
 //
-//     mac of row n-1 (32 bytes; zeros before row 1) | seq | id | event_type | severity | actor_ip | merchant_id
-//     | key_prefix | detail | metadata | created_us
+//     mac of row n-1 (32 bytes; zeros before row 1) | seq | id | event_type | severity | actor_ip |
+//     merchant_id | key_prefix | detail | metadata | created_us
 //
-// where each field is its length in bytes as 8 big-endian bytes, then its bytes; a number is 8 big-endian bytes, NULL
-// is the length 2^64-1 and no bytes. So a changed, removed, inserted or moved row breaks the chain from there on for
-// everybody who lacks the pepper. Rows cut off the end do not show: that is what the printed head is kept for.
-// Invariant: seq counts from 1 without a gap. Database thread.
+// where each field is its length in bytes as 8 big-endian bytes, then its bytes; a number is 8 big-endian
+// bytes, NULL is the length 2^64-1 and no bytes. So a changed, removed, inserted or moved row breaks the
+// chain from there on for everybody who lacks the pepper. Rows cut off the end do not show: that is what the
+// printed head is kept for. Invariant: seq counts from 1 without a gap. Database thread.
 #include "store/audit.h"
 
 #include <string.h>
@@ -45,7 +45,8 @@ static void chain(const uint8_t pepper[32], const uint8_t previous[MAC_BYTES], c
     uint8_t created[8];
     put_u64((uint64_t)row->seq, seq);
     put_u64((uint64_t)row->created_us, created);
-    const char *texts[] = {row->event_type, row->severity, row->actor_ip, row->key_prefix, row->detail, row->metadata};
+    const char *texts[] = {row->event_type, row->severity, row->actor_ip,
+                           row->key_prefix, row->detail,   row->metadata};
     size_t bytes[COUNT_OF(texts)];
     for (size_t i = 0; i < COUNT_OF(texts); i++) {
         bytes[i] = texts[i] == NULL ? 0 : strlen(texts[i]);
@@ -56,7 +57,8 @@ static void chain(const uint8_t pepper[32], const uint8_t previous[MAC_BYTES], c
         {texts[0], bytes[0]},
         {texts[1], bytes[1]},
         {texts[2], bytes[2]},
-        {row->merchant_id ? row->merchant_id->bytes : NULL, row->merchant_id ? sizeof row->merchant_id->bytes : 0},
+        {row->merchant_id ? row->merchant_id->bytes : NULL,
+         row->merchant_id ? sizeof row->merchant_id->bytes : 0},
         {texts[3], bytes[3]},
         {texts[4], bytes[4]},
         {texts[5], bytes[5]},
@@ -99,8 +101,8 @@ static enum errc read_head(struct db *db, int64_t *seq, uint8_t mac[MAC_BYTES], 
     return OK;
 }
 
-enum errc audit_append(struct db *db, const uint8_t pepper[32], const struct audit_entry *entry, int64_t now_us,
-                       struct err *err)
+enum errc audit_append(struct db *db, const uint8_t pepper[32], const struct audit_entry *entry,
+                       int64_t now_us, struct err *err)
 {
     REQUIRE(entry->event_type != NULL && entry->severity != NULL && entry->detail != NULL);
     struct chained row = {
@@ -122,15 +124,17 @@ enum errc audit_append(struct db *db, const uint8_t pepper[32], const struct aud
     }
     row.seq++;
     chain(pepper, previous, &row, mac);
-    return db_run(db, NULL, err,
-                  "INSERT INTO audit_log (seq, id, event_type, severity, actor_ip, merchant_id, key_prefix, detail,"
-                  " metadata, created_us, mac) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-                  DB_I64(row.seq), DB_ID(&row.id), DB_STR(row.event_type), DB_STR(row.severity), DB_STR(row.actor_ip),
-                  DB_ID(row.merchant_id), DB_STR(row.key_prefix), DB_STR(row.detail),
-                  DB_STR(row.metadata), DB_I64(row.created_us), DB_BYTES(mac, sizeof mac));
+    return db_run(
+        db, NULL, err,
+        "INSERT INTO audit_log (seq, id, event_type, severity, actor_ip, merchant_id, key_prefix, detail,"
+        " metadata, created_us, mac) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+        DB_I64(row.seq), DB_ID(&row.id), DB_STR(row.event_type), DB_STR(row.severity), DB_STR(row.actor_ip),
+        DB_ID(row.merchant_id), DB_STR(row.key_prefix), DB_STR(row.detail), DB_STR(row.metadata),
+        DB_I64(row.created_us), DB_BYTES(mac, sizeof mac));
 }
 
-// Whether the row that `rows` stands on follows from the one with this seq and mac, which then become its own.
+// Whether the row that `rows` stands on follows from the one with this seq and mac, which then become its
+// own.
 static bool row_holds(struct db_rows *rows, const uint8_t pepper[32], int64_t *seq, uint8_t mac[MAC_BYTES])
 {
     ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
@@ -159,8 +163,8 @@ static bool row_holds(struct db_rows *rows, const uint8_t pepper[32], int64_t *s
     return true;
 }
 
-enum errc audit_verify(struct db *db, const uint8_t pepper[32], int64_t *count, int64_t *broken_seq, uint8_t head[32],
-                       struct err *err)
+enum errc audit_verify(struct db *db, const uint8_t pepper[32], int64_t *count, int64_t *broken_seq,
+                       uint8_t head[32], struct err *err)
 {
     DB_ROWS(rows);
     enum errc e = db_query(db, &rows, err,

@@ -1,20 +1,23 @@
-// The audit log: rows that are only ever appended, each with an HMAC under the pepper over itself and the one before.
+// The audit log: rows that are only ever appended, each with an HMAC under the pepper over itself and the one
+// before.
 #pragma once
 
 #include "store/db.h"
 
 struct audit_entry {
-    const char *event_type;     // "key.created"
-    const char *severity;       // "info", "warn", "critical"
-    const char *actor_ip;       // NULL: the command line
+    const char *event_type;         // "key.created"
+    const char *severity;           // "info", "warn", "critical"
+    const char *actor_ip;           // NULL: the command line
     const struct uuid *merchant_id; // NULL: none
-    const char *key_prefix;     // NULL: none
+    const char *key_prefix;         // NULL: none
     const char *detail;
-    const char *metadata_json;  // NULL: {}
+    const char *metadata_json; // NULL: {}
 };
 
 // Appends; must run in a write transaction (the chain's order is the database's).
-enum errc audit_append(struct db *db, const uint8_t pepper[32], const struct audit_entry *entry, int64_t now_us, struct err *err) MUST_CHECK;
+enum errc audit_append(struct db *db, const uint8_t pepper[32], const struct audit_entry *entry,
+                       int64_t now_us, struct err *err) MUST_CHECK;
 
 // Walks the chain. *broken_seq is 0 where it holds, else the first row that does not; head is the last mac.
-enum errc audit_verify(struct db *db, const uint8_t pepper[32], int64_t *count, int64_t *broken_seq, uint8_t head[32], struct err *err) MUST_CHECK;
+enum errc audit_verify(struct db *db, const uint8_t pepper[32], int64_t *count, int64_t *broken_seq,
+                       uint8_t head[32], struct err *err) MUST_CHECK;

@@ -24,7 +24,8 @@ static void finalize(sqlite3_stmt **statement)
     (void)sqlite3_finalize(*statement);
 }
 
-// VACUUM INTO takes an empty file, so the exclusive creation that refuses an old one also keeps a new one private.
+// VACUUM INTO takes an empty file, so the exclusive creation that refuses an old one also keeps a new one
+// private.
 static enum errc create_empty(const char *path, struct err *err)
 {
     const int descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -44,13 +45,16 @@ static enum errc copy(const char *source, const char *path, struct err *err)
                         sqlite3_prepare_v2(handle, "VACUUM INTO $1", -1, &statement, NULL) == SQLITE_OK &&
                         sqlite3_bind_text(statement, 1, path, -1, SQLITE_STATIC) == SQLITE_OK &&
                         sqlite3_step(statement) == SQLITE_DONE;
-    return copied ? OK : err_set(err, ERR_STORE, "cannot copy the database %s: %s", source, sqlite3_errmsg(handle));
+    return copied
+               ? OK
+               : err_set(err, ERR_STORE, "cannot copy the database %s: %s", source, sqlite3_errmsg(handle));
 }
 
 enum errc backup(const char *database, const char *path, struct err *err)
 {
     if (!text_starts_with(database, sqlite_driver.prefix)) {
-        return err_set(err, ERR_CONFIG, "only a SQLite database is copied here: use the database's own tools");
+        return err_set(err, ERR_CONFIG,
+                       "only a SQLite database is copied here: use the database's own tools");
     }
     enum errc e = create_empty(path, err);
     if (e != OK) {

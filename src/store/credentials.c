@@ -1,8 +1,9 @@
-// Provider credentials. Invariant: the version that an open operation was made with keeps its secret, whatever was
-// put or deleted since. Only sealed values pass through here. Database thread.
+// Provider credentials. Invariant: the version that an open operation was made with keeps its secret,
+// whatever was put or deleted since. Only sealed values pass through here. Database thread.
 #include "store/credentials.h"
 
-#define COLUMNS "id, merchant_id, provider, livemode, is_active, version_id, webhook_secret, created_us, updated_us"
+#define COLUMNS                                                                                              \
+    "id, merchant_id, provider, livemode, is_active, version_id, webhook_secret, created_us, updated_us"
 
 static void read_row(struct db_rows *rows, struct arena *arena, struct credential *credential)
 {
@@ -67,22 +68,25 @@ enum errc credential_list(struct db *db, const struct uuid *merchant_id, struct 
 enum errc credential_put(struct db *db, const struct credential *credential, struct err *err)
 {
     // The row that is there keeps its id and birth: its webhook secret is sealed with that id.
-    return db_run(db, NULL, err,
-                  "INSERT INTO credentials (" COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
-                  " ON CONFLICT (merchant_id, provider, livemode) DO UPDATE SET is_active = excluded.is_active,"
-                  " version_id = excluded.version_id, webhook_secret = excluded.webhook_secret,"
-                  " updated_us = excluded.updated_us",
-                  DB_ID(&credential->id), DB_ID(&credential->merchant_id), DB_STR(credential->provider),
-                  DB_I64(credential->livemode), DB_I64(credential->is_active), DB_ID(&credential->version_id),
-                  DB_BYTES(credential->webhook_secret, credential->webhook_secret_bytes),
-                  DB_I64(credential->created_us), DB_I64(credential->updated_us));
+    return db_run(
+        db, NULL, err,
+        "INSERT INTO credentials (" COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+        " ON CONFLICT (merchant_id, provider, livemode) DO UPDATE SET is_active = excluded.is_active,"
+        " version_id = excluded.version_id, webhook_secret = excluded.webhook_secret,"
+        " updated_us = excluded.updated_us",
+        DB_ID(&credential->id), DB_ID(&credential->merchant_id), DB_STR(credential->provider),
+        DB_I64(credential->livemode), DB_I64(credential->is_active), DB_ID(&credential->version_id),
+        DB_BYTES(credential->webhook_secret, credential->webhook_secret_bytes),
+        DB_I64(credential->created_us), DB_I64(credential->updated_us));
 }
 
-enum errc credential_set_active(struct db *db, const struct uuid *id, bool active, int64_t now_us, struct err *err)
+enum errc credential_set_active(struct db *db, const struct uuid *id, bool active, int64_t now_us,
+                                struct err *err)
 {
     int64_t changed = 0;
-    enum errc e = db_run(db, &changed, err, "UPDATE credentials SET is_active = $2, updated_us = $3 WHERE id = $1",
-                         DB_ID(id), DB_I64(active), DB_I64(now_us));
+    enum errc e =
+        db_run(db, &changed, err, "UPDATE credentials SET is_active = $2, updated_us = $3 WHERE id = $1",
+               DB_ID(id), DB_I64(active), DB_I64(now_us));
     if (e == OK && changed == 0) {
         return err_set(err, ERR_NOT_FOUND, "there are no such credentials");
     }
@@ -109,26 +113,29 @@ enum errc credential_version_get(struct db *db, const struct uuid *version_id, s
     return OK;
 }
 
-enum errc credential_version_insert(struct db *db, const struct uuid *version_id, const struct uuid *credential_id,
-                                    const uint8_t *sealed, size_t bytes, int64_t now_us, struct err *err)
+enum errc credential_version_insert(struct db *db, const struct uuid *version_id,
+                                    const struct uuid *credential_id, const uint8_t *sealed, size_t bytes,
+                                    int64_t now_us, struct err *err)
 {
-    return db_run(db, NULL, err,
-                  "INSERT INTO credential_versions (id, credential_id, secret_key, created_us) VALUES ($1, $2, $3, $4)",
-                  DB_ID(version_id), DB_ID(credential_id), DB_BYTES(sealed, bytes), DB_I64(now_us));
+    return db_run(
+        db, NULL, err,
+        "INSERT INTO credential_versions (id, credential_id, secret_key, created_us) VALUES ($1, $2, $3, $4)",
+        DB_ID(version_id), DB_ID(credential_id), DB_BYTES(sealed, bytes), DB_I64(now_us));
 }
 
 enum errc credential_versions_wipe(struct db *db, const struct uuid *credential_id, struct err *err)
 {
-    return db_run(db, NULL, err,
-                  "UPDATE credential_versions SET secret_key = NULL WHERE credential_id = $1 AND secret_key IS NOT NULL"
-                  " AND NOT EXISTS (SELECT 1 FROM credentials c WHERE c.version_id = credential_versions.id)"
-                  " AND NOT EXISTS (SELECT 1 FROM operations o WHERE o.credential_version_id = credential_versions.id)",
-                  DB_ID(credential_id));
+    return db_run(
+        db, NULL, err,
+        "UPDATE credential_versions SET secret_key = NULL WHERE credential_id = $1 AND secret_key IS NOT NULL"
+        " AND NOT EXISTS (SELECT 1 FROM credentials c WHERE c.version_id = credential_versions.id)"
+        " AND NOT EXISTS (SELECT 1 FROM operations o WHERE o.credential_version_id = credential_versions.id)",
+        DB_ID(credential_id));
 }
 
 // Starts the walk: one row more than may be visited, to know of others.
-static enum errc query_webhooks(struct db *db, struct db_rows *rows, const struct uuid *merchant_id, size_t max,
-                                struct err *err)
+static enum errc query_webhooks(struct db *db, struct db_rows *rows, const struct uuid *merchant_id,
+                                size_t max, struct err *err)
 {
     int64_t limit = (int64_t)max + 1;
     if (merchant_id == NULL) {

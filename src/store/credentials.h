@@ -1,5 +1,5 @@
-// A merchant's provider credentials: one row a mode, every secret key it ever had a version of its own, because an
-// operation is only ever retried with the version it was first sent with.
+// A merchant's provider credentials: one row a mode, every secret key it ever had a version of its own,
+// because an operation is only ever retried with the version it was first sent with.
 #pragma once
 
 #include "store/db.h"
@@ -25,18 +25,23 @@ enum errc credential_list(struct db *db, const struct uuid *merchant_id, struct 
                           struct credential credentials[2], size_t *count, struct err *err) MUST_CHECK;
 // Inserts or replaces the row of (merchant, provider, mode).
 enum errc credential_put(struct db *db, const struct credential *credential, struct err *err) MUST_CHECK;
-enum errc credential_set_active(struct db *db, const struct uuid *id, bool active, int64_t now_us, struct err *err) MUST_CHECK;
+enum errc credential_set_active(struct db *db, const struct uuid *id, bool active, int64_t now_us,
+                                struct err *err) MUST_CHECK;
 
 // A version's secret key, sealed with context "stripe-key:<version id>". ERR_NOT_FOUND: unknown or wiped.
 enum errc credential_version_get(struct db *db, const struct uuid *version_id, struct arena *arena,
                                  const uint8_t **sealed, size_t *bytes, struct err *err) MUST_CHECK;
-enum errc credential_version_insert(struct db *db, const struct uuid *version_id, const struct uuid *credential_id,
-                                    const uint8_t *sealed, size_t bytes, int64_t now_us, struct err *err) MUST_CHECK;
-// Wipes every version of this credential that is not its present one and that no open operation was made with.
-enum errc credential_versions_wipe(struct db *db, const struct uuid *credential_id, struct err *err) MUST_CHECK;
+enum errc credential_version_insert(struct db *db, const struct uuid *version_id,
+                                    const struct uuid *credential_id, const uint8_t *sealed, size_t bytes,
+                                    int64_t now_us, struct err *err) MUST_CHECK;
+// Wipes every version of this credential that is not its present one and that no open operation was made
+// with.
+enum errc credential_versions_wipe(struct db *db, const struct uuid *credential_id,
+                                   struct err *err) MUST_CHECK;
 
-// Every webhook secret there is (of any merchant and mode), for events that name no merchant: calls visit until it returns
-// false or `max` were seen; *more says that there are others. The sealed bytes are valid during the call.
+// Every webhook secret there is (of any merchant and mode), for events that name no merchant: calls visit
+// until it returns false or `max` were seen; *more says that there are others. The sealed bytes are valid
+// during the call.
 struct credential_webhook {
     struct uuid credential_id;
     struct uuid merchant_id;
@@ -45,5 +50,5 @@ struct credential_webhook {
     size_t bytes;
 };
 enum errc credential_webhooks_each(struct db *db, const struct uuid *merchant_id /* NULL: all */, size_t max,
-                                   bool (*visit)(const struct credential_webhook *webhook, void *context), void *context,
-                                   bool *more, struct err *err) MUST_CHECK;
+                                   bool (*visit)(const struct credential_webhook *webhook, void *context),
+                                   void *context, bool *more, struct err *err) MUST_CHECK;

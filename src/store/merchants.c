@@ -1,11 +1,12 @@
-// Merchants. Admins are rows here too, so that their keys belong to somebody; lists of merchants leave them out.
-// Database thread.
+// Merchants. Admins are rows here too, so that their keys belong to somebody; lists of merchants leave them
+// out. Database thread.
 #include "store/merchants.h"
 
 #include "base/text.h"
 
 #define COLUMNS                                                                                              \
-    "id, name, role, is_active, webhook_url, webhook_secret, webhook_secret_old, webhook_secret_old_until_us," \
+    "id, name, role, is_active, webhook_url, webhook_secret, webhook_secret_old, "                           \
+    "webhook_secret_old_until_us,"                                                                           \
     " webhook_stopped, created_us, updated_us"
 #define ROLE_ADMIN "admin"
 #define ROLE_MERCHANT "merchant"
@@ -71,7 +72,8 @@ enum errc merchant_insert(struct db *db, const struct merchant *merchant, struct
                   "INSERT INTO merchants (" COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
                   DB_ID(&merchant->id), DB_STR(merchant->name),
                   DB_STR(merchant->is_admin ? ROLE_ADMIN : ROLE_MERCHANT), DB_I64(merchant->is_active),
-                  DB_STR(merchant->webhook_url), DB_BYTES(merchant->webhook_secret, merchant->webhook_secret_bytes),
+                  DB_STR(merchant->webhook_url),
+                  DB_BYTES(merchant->webhook_secret, merchant->webhook_secret_bytes),
                   DB_BYTES(merchant->webhook_secret_old, merchant->webhook_secret_old_bytes),
                   until_us == 0 ? DB_NIL : DB_I64(until_us), DB_I64(merchant->webhook_stopped),
                   DB_I64(merchant->created_us), DB_I64(merchant->updated_us));
@@ -81,35 +83,39 @@ enum errc merchant_update_webhook(struct db *db, const struct merchant *merchant
 {
     int64_t until_us = merchant->webhook_secret_old_until_us;
     int64_t changed = 0;
-    enum errc e = db_run(
-        db, &changed, err,
-        "UPDATE merchants SET webhook_url = $2, webhook_secret = $3, webhook_secret_old = $4,"
-        " webhook_secret_old_until_us = $5, webhook_stopped = $6, updated_us = $7 WHERE id = $1",
-        DB_ID(&merchant->id), DB_STR(merchant->webhook_url),
-        DB_BYTES(merchant->webhook_secret, merchant->webhook_secret_bytes),
-        DB_BYTES(merchant->webhook_secret_old, merchant->webhook_secret_old_bytes),
-        until_us == 0 ? DB_NIL : DB_I64(until_us), DB_I64(merchant->webhook_stopped), DB_I64(merchant->updated_us));
+    enum errc e =
+        db_run(db, &changed, err,
+               "UPDATE merchants SET webhook_url = $2, webhook_secret = $3, webhook_secret_old = $4,"
+               " webhook_secret_old_until_us = $5, webhook_stopped = $6, updated_us = $7 WHERE id = $1",
+               DB_ID(&merchant->id), DB_STR(merchant->webhook_url),
+               DB_BYTES(merchant->webhook_secret, merchant->webhook_secret_bytes),
+               DB_BYTES(merchant->webhook_secret_old, merchant->webhook_secret_old_bytes),
+               until_us == 0 ? DB_NIL : DB_I64(until_us), DB_I64(merchant->webhook_stopped),
+               DB_I64(merchant->updated_us));
     if (e == OK && changed == 0) {
         return err_set(err, ERR_NOT_FOUND, "there is no such merchant");
     }
     return e;
 }
 
-enum errc merchant_list(struct db *db, struct arena *arena, struct merchant *merchants, size_t max, size_t *count,
-                        bool *more, struct err *err)
+enum errc merchant_list(struct db *db, struct arena *arena, struct merchant *merchants, size_t max,
+                        size_t *count, bool *more, struct err *err)
 {
     DB_ROWS(rows);
-    enum errc e = db_query(db, &rows, err,
-                           "SELECT " COLUMNS " FROM merchants WHERE role = '" ROLE_MERCHANT "' ORDER BY id LIMIT $1",
-                           DB_I64((int64_t)max + 1));
+    enum errc e =
+        db_query(db, &rows, err,
+                 "SELECT " COLUMNS " FROM merchants WHERE role = '" ROLE_MERCHANT "' ORDER BY id LIMIT $1",
+                 DB_I64((int64_t)max + 1));
     return e != OK ? e : read_rows(&rows, arena, merchants, max, count, more, err);
 }
 
-enum errc merchant_find_named(struct db *db, const char *name, struct arena *arena, struct merchant *merchants,
-                              size_t max, size_t *count, bool *more, struct err *err)
+enum errc merchant_find_named(struct db *db, const char *name, struct arena *arena,
+                              struct merchant *merchants, size_t max, size_t *count, bool *more,
+                              struct err *err)
 {
     DB_ROWS(rows);
-    enum errc e = db_query(db, &rows, err, "SELECT " COLUMNS " FROM merchants WHERE name = $1 ORDER BY id LIMIT $2",
-                           DB_STR(name), DB_I64((int64_t)max + 1));
+    enum errc e =
+        db_query(db, &rows, err, "SELECT " COLUMNS " FROM merchants WHERE name = $1 ORDER BY id LIMIT $2",
+                 DB_STR(name), DB_I64((int64_t)max + 1));
     return e != OK ? e : read_rows(&rows, arena, merchants, max, count, more, err);
 }

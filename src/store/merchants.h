@@ -8,10 +8,10 @@ struct merchant {
     const char *name;
     bool is_admin;
     bool is_active;
-    const char *webhook_url;                 // NULL: none
-    const uint8_t *webhook_secret;           // sealed, context "webhook:<merchant id>"; NULL: none
+    const char *webhook_url;       // NULL: none
+    const uint8_t *webhook_secret; // sealed, context "webhook:<merchant id>"; NULL: none
     size_t webhook_secret_bytes;
-    const uint8_t *webhook_secret_old;       // signs beside the new one until webhook_secret_old_until_us
+    const uint8_t *webhook_secret_old; // signs beside the new one until webhook_secret_old_until_us
     size_t webhook_secret_old_bytes;
     int64_t webhook_secret_old_until_us;
     bool webhook_stopped; // the endpoint answered 410
@@ -20,13 +20,18 @@ struct merchant {
 };
 
 // ERR_NOT_FOUND where there is none. Text into the arena.
-enum errc merchant_get(struct db *db, const struct uuid *id, struct arena *arena, struct merchant *merchant, struct err *err) MUST_CHECK;
+enum errc merchant_get(struct db *db, const struct uuid *id, struct arena *arena, struct merchant *merchant,
+                       struct err *err) MUST_CHECK;
 enum errc merchant_insert(struct db *db, const struct merchant *merchant, struct err *err) MUST_CHECK;
 // Writes the webhook columns and updated_us.
 enum errc merchant_update_webhook(struct db *db, const struct merchant *merchant, struct err *err) MUST_CHECK;
 
-// All merchants (not admins), oldest first, at most `max`; *count is how many there are in the array, *more whether there are others.
-enum errc merchant_list(struct db *db, struct arena *arena, struct merchant *merchants, size_t max, size_t *count, bool *more, struct err *err) MUST_CHECK;
+// All merchants (not admins), oldest first, at most `max`; *count is how many there are in the array, *more
+// whether there are others.
+enum errc merchant_list(struct db *db, struct arena *arena, struct merchant *merchants, size_t max,
+                        size_t *count, bool *more, struct err *err) MUST_CHECK;
 
 // Those of exactly this name, admins too, oldest first; names are for people and need not be unique.
-enum errc merchant_find_named(struct db *db, const char *name, struct arena *arena, struct merchant *merchants, size_t max, size_t *count, bool *more, struct err *err) MUST_CHECK;
+enum errc merchant_find_named(struct db *db, const char *name, struct arena *arena,
+                              struct merchant *merchants, size_t max, size_t *count, bool *more,
+                              struct err *err) MUST_CHECK;

@@ -26,12 +26,14 @@ static enum errc check(struct db *db, const char *name, const char *what, const 
     size_t bytes = 0;
     const uint8_t *known = db_blob(&rows, 0, &arena, &bytes);
     if (bytes != KEY_ID_BYTES || memcmp(known, id, KEY_ID_BYTES) != 0) {
-        return err_set(err, ERR_CONFIG, "this database was made with another %s: give the file it was made with", what);
+        return err_set(err, ERR_CONFIG,
+                       "this database was made with another %s: give the file it was made with", what);
     }
     return OK;
 }
 
-enum errc meta_check_keys(struct db *db, const uint8_t master_key_id[8], const uint8_t pepper_id[8], struct err *err)
+enum errc meta_check_keys(struct db *db, const uint8_t master_key_id[8], const uint8_t pepper_id[8],
+                          struct err *err)
 {
     enum errc e = check(db, "master_key_id", "master key", master_key_id, err);
     return e != OK ? e : check(db, "pepper_id", "pepper", pepper_id, err);

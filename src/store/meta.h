@@ -5,4 +5,5 @@
 
 // Remembers the key ids at the first start, compares them later: ERR_CONFIG says which file is the wrong one
 // ("this database was sealed with another master key"), before anything is written with a wrong key.
-enum errc meta_check_keys(struct db *db, const uint8_t master_key_id[8], const uint8_t pepper_id[8], struct err *err) MUST_CHECK;
+enum errc meta_check_keys(struct db *db, const uint8_t master_key_id[8], const uint8_t pepper_id[8],
+                          struct err *err) MUST_CHECK;
