@@ -63,7 +63,7 @@ static enum errc run_together(struct db *db, struct list *jobs, struct err *err)
 void batch_write(struct db *db, struct list *jobs)
 {
     REQUIRE(!list_empty(jobs));
-    // A savepoint costs a job 3 µs; alone, the transaction does the same.
+    // A savepoint costs a job of one insert 0.8 µs, one of eight 3 µs; alone, the transaction does the same.
     if (jobs->next->next == jobs) {
         batch_alone(db, job_of(jobs->next));
         return;

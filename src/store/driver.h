@@ -24,7 +24,9 @@ struct db_driver {
     int64_t (*changed)(struct db *db);
     struct db_value (*column)(struct db_rows *rows, int column); // borrowed until the next db_next
     void (*close_rows)(struct db_rows *rows);
-    void (*tend)(struct db *db); // housekeeping that nobody waits for: after a batch's answers went out
+    // The write-ahead log, where there is one. Both outside a transaction.
+    bool (*log_is_long)(struct db *db); // after this connection's last commit
+    void (*copy_log)(struct db *db);    // as much as needs no waiting; it may be long all the same
 };
 
 // The first member of every driver's connection.

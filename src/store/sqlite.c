@@ -72,13 +72,15 @@ static int64_t sqlite_changed(struct db *db)
     return sqlite_of(db)->changed;
 }
 
-static void sqlite_tend(struct db *db)
+static bool sqlite_log_is_long(struct db *db)
 {
-    struct sqlite *sqlite = sqlite_of(db);
-    if (sqlite->wal_pages >= CHECKPOINT_PAGES) {
-        // Passive: waits for nobody. What it could not copy is copied next time; its failure loses nothing.
-        sqlite3_wal_checkpoint_v2(sqlite->handle, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
-    }
+    return sqlite_of(db)->wal_pages >= CHECKPOINT_PAGES;
+}
+
+static void sqlite_copy_log(struct db *db)
+{
+    // What it could not copy is copied next time; its failure loses nothing.
+    sqlite3_wal_checkpoint_v2(sqlite_of(db)->handle, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
 }
 
 const struct db_driver sqlite_driver = {
@@ -98,5 +100,6 @@ const struct db_driver sqlite_driver = {
     .changed = sqlite_changed,
     .column = sqlite_column,
     .close_rows = sqlite_close_rows,
-    .tend = sqlite_tend,
+    .log_is_long = sqlite_log_is_long,
+    .copy_log = sqlite_copy_log,
 };

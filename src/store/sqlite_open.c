@@ -82,8 +82,8 @@ static int open_private(const char *path, bool writable, sqlite3 **handle)
     return code;
 }
 
-// SQLite calls this after each commit; instead of a checkpoint in the middle of it, sqlite_tend does that
-// later.
+// SQLite calls this after each commit. In its place a connection by default copies the log, in the middle of
+// the commit; here the store's keeper does, later.
 static int note_wal_pages(void *context, sqlite3 *handle, const char *name, int pages)
 {
     (void)handle;
@@ -176,7 +176,7 @@ enum errc sqlite_claim(const char *database, int *claim, struct err *err)
     if (result != OK) {
         return result;
     }
-    strcat(path, ".lock"); // path_of left room
+    memcpy(path + strlen(path), ".lock", sizeof(".lock")); // path_of left room
     const int lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (lock < 0) {
         return err_set(err, ERR_CONFIG, "cannot open %s: %s", path, strerrordesc_np(errno));

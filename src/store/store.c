@@ -13,6 +13,7 @@
 #include "base/require.h"
 #include "store/batch.h"
 #include "store/driver.h"
+#include "store/keeper.h"
 #include "store/lane.h"
 #include "store/migrate.h"
 
@@ -33,6 +34,7 @@ struct store {
     struct lane reads;
     struct lane writes;
     struct worker writer;
+    struct keeper keeper;
     struct worker *readers;
 };
 
@@ -62,7 +64,7 @@ static void *write_jobs(void *argument)
         atomic_fetch_sub(&store->waiting, count);
         batch_write(worker->db, &batch);
         post_all(store, &batch);
-        store->driver->tend(worker->db);
+        keeper_tend(&store->keeper, worker->db);
     }
     return NULL;
 }
@@ -96,6 +98,9 @@ static enum errc open_connections(struct store *store, struct err *err)
     if (result == OK) {
         result = migrate(store->writer.db, err);
     }
+    if (result == OK) {
+        result = keeper_open(&store->keeper, store->driver, store->options.database, err);
+    }
     for (int i = 0; i < store->options.readers && result == OK; i++) {
         result = worker_open(&store->readers[i], store, false, err);
     }
@@ -124,6 +129,9 @@ static enum errc start_threads(struct store *store, struct err *err)
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     enum errc result = worker_start(&store->writer, write_jobs, "db-writer", err);
+    if (result == OK) {
+        result = keeper_start(&store->keeper, err);
+    }
     for (int i = 0; i < store->options.readers && result == OK; i++) {
         result = worker_start(&store->readers[i], read_jobs, "db-reader", err);
     }
@@ -156,6 +164,7 @@ enum errc store_open(struct loop *loop, const struct store_options *options, str
     store->claim = -1;
     lane_init(&store->reads);
     lane_init(&store->writes);
+    keeper_init(&store->keeper);
     store->readers = calloc((size_t)options->readers + 1, sizeof(*store->readers));
     REQUIRE(store->readers);
     result = open_connections(store, err);
@@ -177,7 +186,7 @@ static void run_inline(struct store *store, struct store_job *job)
     list_append(&one, &job->task.link);
     batch_alone(store->writer.db, job);
     post_all(store, &one);
-    store->driver->tend(store->writer.db);
+    keeper_tend(&store->keeper, store->writer.db);
 }
 
 void store_submit_always(struct store *store, struct store_job *job)
@@ -205,11 +214,15 @@ size_t store_waiting(const struct store *store)
     return atomic_load(&store->waiting);
 }
 
-static void worker_stop(struct worker *worker)
+static void worker_join(struct worker *worker)
 {
     if (worker->started) {
         pthread_join(worker->thread, NULL);
     }
+}
+
+static void worker_close(struct worker *worker)
+{
     if (worker->db) {
         worker->store->driver->close(worker->db);
     }
@@ -220,11 +233,13 @@ void store_close(struct store *store)
     store->closed = true;
     lane_close(&store->reads);
     lane_close(&store->writes);
-    // The writer last: the last connection to close takes the write-ahead log in.
+    worker_join(&store->writer); // before the keeper, to whom it gives orders
+    keeper_stop(&store->keeper);
     for (int i = 0; i < store->options.readers; i++) {
-        worker_stop(&store->readers[i]);
+        worker_join(&store->readers[i]);
+        worker_close(&store->readers[i]);
     }
-    worker_stop(&store->writer);
+    worker_close(&store->writer); // the last one to close takes in what is left of the write-ahead log
     if (store->claim >= 0) {
         close(store->claim);
     }

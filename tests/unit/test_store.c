@@ -2,6 +2,7 @@
 #include "scratch.h"
 
 #include <pthread.h>
+#include <sys/stat.h>
 
 #include "base/require.h"
 #include "store/driver.h"
@@ -137,7 +138,8 @@ static void work_init(struct work *work, struct fixture *fixture, enum store_lan
 static enum errc create_table(struct db *db, void *context, struct err *err)
 {
     (void)context;
-    return db_run(db, NULL, err, "CREATE TABLE IF NOT EXISTS things (id INTEGER PRIMARY KEY) STRICT");
+    return db_run(db, NULL, err,
+                  "CREATE TABLE IF NOT EXISTS things (id INTEGER PRIMARY KEY, bytes BLOB) STRICT");
 }
 
 static enum errc try_open(struct fixture *fixture, int readers, struct store **store, struct err *err)
@@ -389,6 +391,49 @@ static void without_threads_a_job_runs_at_once_and_is_done_later(void **state)
     close_store(fixture);
 }
 
+static enum errc insert_big(struct store_job *job, struct db *db, struct err *err)
+{
+    (void)job;
+    return db_run(db, NULL, err, "INSERT INTO things (bytes) VALUES (zeroblob(1000000))");
+}
+
+static int64_t file_bytes(const struct fixture *fixture, const char *end)
+{
+    char path[160];
+    struct stat file = {0};
+    snprintf(path, sizeof(path), "%s%s", fixture->scratch.path, end);
+    assert_int_equal(stat(path, &file), 0);
+    return file.st_size;
+}
+
+// Everything is first written to the log: where the database outgrows it, the log was used again from its
+// start.
+static void expect_short_log(struct fixture *fixture, int readers)
+{
+    struct work work;
+    open_store(fixture, readers);
+    int jobs = 0;
+    do {
+        assert_true(++jobs < 1000);
+        work_init(&work, fixture, STORE_WRITE, 0);
+        work.job.run = insert_big;
+        assert_true(store_submit(fixture->store, &work.job));
+        inbox_run(&fixture->inbox, 1);
+        assert_int_equal(work.job.result, OK);
+    } while (file_bytes(fixture, "") < 2 * file_bytes(fixture, "-wal"));
+    close_store(fixture);
+}
+
+static void the_log_does_not_grow_with_the_database(void **state)
+{
+    expect_short_log(*state, 1);
+}
+
+static void without_threads_the_log_does_not_grow_either(void **state)
+{
+    expect_short_log(*state, 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -403,6 +448,8 @@ int main(void)
         TEST(a_command_that_fails_leaves_nothing),
         TEST(what_cannot_be_served_is_refused),
         TEST(without_threads_a_job_runs_at_once_and_is_done_later),
+        TEST(the_log_does_not_grow_with_the_database),
+        TEST(without_threads_the_log_does_not_grow_either),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
