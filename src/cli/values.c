@@ -71,7 +71,7 @@ enum errc value_parse_expiry(const char *text, int64_t now_us, int64_t *expires_
             return err_set(err, ERR_VALIDATION, "--expires %.40s is more than a hundred years: leave it out",
                            text);
         }
-        at_us = now_us + lasting_s * US_PER_S;
+        at_us = (now_us / US_PER_S + lasting_s) * US_PER_S; // whole seconds, as people read them
     } else if (time_parse(text, &at_us, NULL) != OK) {
         return err_set(err, ERR_VALIDATION,
                        "--expires must be a time (2030-01-31, 2030-01-31T12:00:00Z) or a duration (90d, 12h),"

@@ -1,0 +1,551 @@
+"""The commands, run as an operator runs them: what they make, what they show once, and how they refuse."""
+import concurrent.futures
+import contextlib
+import http.server
+import json
+import os
+import pty
+import re
+import select
+import sqlite3
+import stat
+import subprocess
+import tempfile
+import threading
+import time
+import uuid
+
+import pytest
+
+from support.process import environment
+from support.waiting import PATIENCE_S, scaled
+
+DEFAULT_SCOPES = {"payments:read", "payments:write", "merchant:read", "merchant:write", "webhooks:read"}
+KEY = re.compile(r"sk_(test|live)_[0-9A-Za-z]{38}")
+TIMEOUT_S = 60
+
+
+class Place:
+    """A data directory, and the program run on it."""
+
+    def __init__(self, binary, directory):
+        self.binary = str(binary)
+        self.directory = os.path.join(directory, "data")
+        self.database = os.path.join(self.directory, "payments.db")
+
+    def argv(self, *words):
+        return [self.binary, *map(str, words)]
+
+    def environment(self, **settings):
+        given = {"data_dir": self.directory} | settings
+        return environment(**{f"PAYMENTS_{name.upper()}": value for name, value in given.items()})
+
+    def run(self, *words, status=0, before=(), stdout=subprocess.PIPE, **settings):
+        done = subprocess.run([*before, *self.argv(*words)], env=self.environment(**settings), text=True,
+                              stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.PIPE,
+                              timeout=scaled(TIMEOUT_S), check=False)
+        assert done.returncode == status, f"{words}: {done.returncode}, {done.stdout}, {done.stderr}"
+        return done
+
+    def json(self, *words, **settings):
+        return json.loads(self.run(*words, "--json", **settings).stdout)
+
+    def refused(self, *words, status=1, **options):
+        """The one line of a refusal, without the program's name."""
+        done = self.run(*words, status=status, **options)
+        assert not done.stdout, done.stdout
+        assert re.fullmatch(r"paymentsd: [^\n]+\n", done.stderr), done.stderr
+        return done.stderr.removeprefix("paymentsd: ").rstrip("\n")
+
+    def sql(self, statement, *values):
+        with contextlib.closing(sqlite3.connect(self.database)) as database, database:
+            return database.execute(statement, values).fetchall()
+
+    def audit(self):
+        return [row[0] for row in self.sql("SELECT event_type FROM audit_log ORDER BY seq")]
+
+    def bytes(self):
+        """Everything there is in the data directory."""
+        content = b""
+        for name in os.listdir(self.directory):
+            with open(os.path.join(self.directory, name), "rb") as file:
+                content += file.read()
+        return content
+
+
+@pytest.fixture
+def place(binary):
+    with tempfile.TemporaryDirectory(prefix="paymentsd-cli-") as directory:
+        yield Place(binary, directory)
+
+
+class Terminal:
+    """A command with a terminal on stdin and stderr, as a person has it; stdout is read apart."""
+
+    def __init__(self, place, *words):
+        self.master, slave = pty.openpty()
+        self.process = subprocess.Popen(place.argv(*words), env=place.environment(), stdin=slave, stderr=slave,
+                                        stdout=subprocess.PIPE, text=True)
+        os.close(slave)
+        self.shown = ""
+
+    def expect(self, text):
+        """Reads until the text was shown; answers what was shown before it."""
+        deadline = time.monotonic() + scaled(PATIENCE_S)
+        while text not in self.shown:
+            ready, _, _ = select.select([self.master], [], [], max(0, deadline - time.monotonic()))
+            assert ready, f"waited for {text!r}, saw {self.shown!r}"
+            try:
+                self.shown += os.read(self.master, 4096).decode()
+            except OSError:
+                raise AssertionError(f"it ended without {text!r}: {self.shown!r}") from None
+        before, _, self.shown = self.shown.partition(text)
+        return before
+
+    def answer(self, question, text=""):
+        before = self.expect(question)
+        os.write(self.master, f"{text}\n".encode())
+        return before
+
+    def hang_up_input(self):
+        os.write(self.master, b"\x04")
+
+    def end(self, status=0):
+        out, _ = self.process.communicate(timeout=scaled(TIMEOUT_S))
+        assert self.process.returncode == status, f"{out}{self.shown}"
+        return out
+
+
+@pytest.fixture
+def terminal(place):
+    started = []
+
+    def start(*words):
+        started.append(Terminal(place, *words))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.process.kill()
+        one.process.wait()
+        one.process.stdout.close()
+        os.close(one.master)
+
+
+def mode(path):
+    return stat.S_IMODE(os.stat(path).st_mode)
+
+
+# Making
+
+def test_the_first_key_makes_everything_it_needs_for_the_owner_alone(place):
+    before = os.umask(0)
+    try:
+        key = place.json("createapikey")
+    finally:
+        os.umask(before)
+    assert set(key["scopes"]) == DEFAULT_SCOPES and key["mode"] == "live" and key["expires_at"] is None
+    assert KEY.fullmatch(key["key"]) and key["key"].startswith("sk_live_") and key["prefix"] == key["key"][:12]
+    assert place.sql("SELECT name, role, is_active FROM merchants") == [("default", "merchant", 1)]
+    assert mode(place.directory) == 0o700
+    assert {mode(os.path.join(place.directory, name)) for name in os.listdir(place.directory)} == {0o600}
+    assert place.audit() == ["merchant.created", "key.created"]
+
+
+def test_the_text_of_a_key_is_nowhere_in_the_data(place):
+    keys = [place.json("createapikey")["key"], place.json("createsuperadmin")["key"]]
+    shown = place.run("listapikeys").stdout + place.run("listapikeys", "--json").stdout
+    content = place.bytes()
+    assert b"default" in content   # the search can find what is there
+    for key in keys:
+        assert key[:12].encode() in content and key[:13].encode() not in content and key[12:].encode() not in content
+        assert key[:12] in shown and key[:13] not in shown
+
+
+def test_a_person_is_told_that_the_key_is_shown_only_once(place):
+    out = place.run("createapikey", "--mode", "test", "--name", "billing job").stdout
+    assert len(KEY.findall(out)) == 1 and "sk_test_" in out
+    assert "only this once" in out and "new merchant \"default\"" in out and "billing job" in out
+
+
+def test_a_merchant_is_made_and_used_by_its_id_or_its_name(place):
+    shop = place.json("createmerchant", "--name", "Café Zürich")
+    assert shop["name"] == "Café Zürich" and uuid.UUID(shop["id"]).version == 7
+    place.json("createmerchant", "--name", "other")
+    by_id = place.json("createapikey", "--merchant", shop["id"].upper(), "--scopes", "audit:read, refunds:write")
+    by_name = place.json("createapikey", "--merchant=Café Zürich", "--mode=test")
+    assert by_id["merchant_id"] == by_name["merchant_id"] == shop["id"]
+    assert by_id["scopes"] == ["refunds:write", "audit:read"] and by_name["mode"] == "test"
+
+
+def test_a_key_goes_to_the_only_merchant_and_admins_do_not_count(place):
+    admin = place.json("createsuperadmin")
+    shop = place.json("createmerchant", "--name", "shop")
+    key = place.json("createapikey")
+    assert key["merchant_id"] == shop["id"] != admin["merchant_id"]
+    assert place.sql("SELECT count(*) FROM merchants") == [(2,)]
+
+
+def test_among_several_merchants_it_lists_them_and_makes_nothing(place):
+    ids = [place.json("createmerchant", "--name", name)["id"] for name in ("one", "two")]
+    done = place.run("createapikey", status=1)
+    first, *listed = done.stderr.splitlines()
+    assert first == "paymentsd: there are several merchants: say which with --merchant ID"
+    assert [line.split() for line in listed] == [[ids[0], "one"], [ids[1], "two"]]
+    assert place.json("listapikeys") == [] and not done.stdout
+
+
+def test_a_name_that_two_merchants_have_is_refused_with_their_ids(place):
+    ids = [place.json("createmerchant", "--name", "twin")["id"] for _ in range(2)]
+    for command in ("createapikey", "listapikeys"):
+        done = place.run(command, "--merchant", "twin", status=1)
+        assert "several merchants have this name" in done.stderr.splitlines()[0]
+        assert all(one in done.stderr for one in ids)
+
+
+def test_an_admin_has_every_scope_and_a_name(place):
+    key = place.json("createsuperadmin", "--name", "Ops", "--mode", "test", "--expires", "12h")
+    assert len(key["scopes"]) == 8 and key["mode"] == "test" and key["expires_at"]
+    assert place.sql("SELECT name, role FROM merchants") == [("Ops", "admin")]
+    assert place.run("createsuperadmin").stdout.count("superadmin") == 1
+
+
+@pytest.mark.parametrize("text, seconds", [("90d", 90 * 86400), ("12h", 43200), ("5m", 300), ("30s", 30)])
+def test_a_duration_ends_that_long_from_now(place, text, seconds):
+    before = int(time.time())
+    place.json("createapikey", "--expires", text)
+    (expires_us,), = place.sql("SELECT expires_us FROM api_keys")
+    assert before + seconds <= expires_us / 1e6 <= time.time() + seconds
+
+
+@pytest.mark.parametrize("text, shown", [("2100-02-03", "2100-02-03T00:00:00Z"),
+                                         ("2100-02-03T04:05:06+02:00", "2100-02-03T02:05:06Z")])
+def test_an_expiry_may_be_a_time(place, text, shown):
+    assert place.json("createapikey", "--expires", text)["expires_at"] == shown
+
+
+def test_commands_that_start_at_once_on_nothing_agree_on_keys_and_merchant(place):
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        keys = list(pool.map(lambda _: place.json("createapikey"), range(8)))
+    assert len({key["merchant_id"] for key in keys}) == 1 and len({key["key"] for key in keys}) == 8
+    assert place.json("verify-audit")["count"] == 9
+    assert sorted(os.listdir(place.directory))[0] == "master.key"   # no temporary file is left
+
+
+def test_a_key_that_could_not_be_shown_is_named(place):
+    with open("/dev/full", "w", encoding="ascii") as full:
+        message = place.run("createapikey", status=1, stdout=full).stderr
+    (key,) = place.json("listapikeys")
+    assert message == (f"paymentsd: the key was made but could not be shown: revokeapikey {key['id']}, "
+                       "and make another\n")
+
+
+# Asking
+
+def test_at_a_terminal_it_asks_with_the_defaults_in_brackets(place, terminal):
+    place.json("createmerchant", "--name", "shop")
+    asked = terminal("createapikey")
+    asked.answer("Merchant (id or name) [shop]: ")
+    asked.answer("Scopes [payments:read,payments:write,merchant:read,merchant:write,webhooks:read]: ", "audit:read")
+    asked.answer("Mode (test or live) [live]: ", " test ")
+    asked.answer("Expires (a date, or a duration such as 90d) [never]: ", "1d")
+    asked.answer("Name of the key []: ", "billing")
+    assert "sk_test_" in asked.end()
+    (key,) = place.json("listapikeys")
+    assert (key["merchant"], key["scopes"], key["mode"], key["name"]) == ("shop", ["audit:read"], "test", "billing")
+
+
+def test_what_was_given_is_not_asked_and_a_first_merchant_needs_no_question(place, terminal):
+    asked = terminal("createapikey", "--mode", "test", "--name", "x", "--expires", "1d")
+    assert asked.answer("Scopes [") == ""
+    assert "new merchant \"default\"" in asked.end()
+
+
+def test_at_a_terminal_several_merchants_are_listed_and_one_is_asked_for(place, terminal):
+    ids = [place.json("createmerchant", "--name", name)["id"] for name in ("one", "two")]
+    asked = terminal("createapikey", "--mode", "test", "--name", "x", "--expires", "1d", "--scopes", "audit:read")
+    listed = asked.answer("Merchant (id or name): ")
+    assert all(one in listed for one in ids)
+    asked.answer("Merchant (id or name): ", "two")     # it has no default, so an empty answer is asked again
+    asked.end()
+    assert place.json("listapikeys")[0]["merchant"] == "two"
+
+
+def test_a_wrong_answer_is_a_refusal_and_makes_nothing(place, terminal):
+    asked = terminal("createsuperadmin")
+    asked.answer("Name of the admin [superadmin]: ")
+    asked.answer("Mode (test or live) [live]: ", "prod")
+    asked.answer("[never]: ")
+    asked.expect("paymentsd: --mode must be test or live, not \"prod\"")
+    asked.end(status=1)
+    assert not os.path.exists(place.directory)
+
+
+def test_the_end_of_input_ends_it_without_doing_anything(place, terminal):
+    for command, question in (("createmerchant", "Name of the merchant: "), ("revokeapikey", "Key to revoke"),
+                              ("createsuperadmin", "Name of the admin")):
+        asked = terminal(command)
+        asked.expect(question)
+        asked.hang_up_input()
+        asked.expect("nothing was done")
+        asked.end(status=1)
+    assert not os.path.exists(place.directory)
+
+
+def test_a_script_at_a_terminal_is_not_asked(place, terminal):
+    assert json.loads(terminal("createapikey", "--json").end())["mode"] == "live"
+    assert place.audit() == ["merchant.created", "key.created"]
+
+
+def test_without_a_terminal_a_missing_argument_is_named(place):
+    assert "--name is missing" in place.refused("createmerchant", status=2)
+    assert "KEY is missing" in place.refused("revokeapikey", status=2)
+    assert "FILE is missing" in place.refused("backup", status=2)
+    assert not os.path.exists(place.directory)
+
+
+# Listing and revoking
+
+def test_keys_are_listed_newest_first_with_their_state(place):
+    shop = place.json("createmerchant", "--name", "shop")
+    keys = [place.json("createapikey", "--merchant", "shop", "--expires", "1d", "--name", f"n{i}") for i in range(3)]
+    place.run("revokeapikey", keys[1]["id"])
+    place.sql("UPDATE api_keys SET expires_us = 1 WHERE name = 'n2'")
+    other = place.json("createsuperadmin")
+    listed = place.json("listapikeys")
+    assert [key["id"] for key in listed] == [other["id"], keys[2]["id"], keys[1]["id"], keys[0]["id"]]
+    assert [key["state"] for key in listed] == ["active", "expired", "revoked", "active"]
+    assert {key["merchant_id"] for key in place.json("listapikeys", "--merchant", shop["id"])} == {shop["id"]}
+    lines = place.run("listapikeys", "--merchant", "shop").stdout.splitlines()
+    assert len(lines) == 4 and "n2" in lines[1] and "expired" in lines[1]
+
+
+def test_a_key_is_revoked_by_id_by_prefix_or_by_flag_and_only_once(place):
+    keys = [place.json("createapikey") for _ in range(3)]
+    assert place.json("revokeapikey", keys[0]["id"])["state"] == "revoked"
+    assert keys[1]["id"] in place.run("revokeapikey", keys[1]["prefix"]).stdout
+    place.run("revokeapikey", "--key", keys[2]["id"])
+    assert {key["state"] for key in place.json("listapikeys")} == {"revoked"}
+    assert "revoked before" in place.refused("revokeapikey", keys[0]["id"])
+    severities = place.sql("SELECT event_type, severity FROM audit_log WHERE event_type LIKE 'key.%'")
+    assert severities == [("key.created", "info")] * 3 + [("key.revoked", "critical")] * 3
+
+
+def test_a_prefix_that_two_keys_share_lists_their_ids_and_revokes_none(place):
+    keys = [place.json("createapikey") for _ in range(2)]
+    place.sql("UPDATE api_keys SET prefix = 'sk_live_same'")
+    done = place.run("revokeapikey", "sk_live_same", status=1)
+    assert "2 API keys begin so" in done.stderr.splitlines()[0]
+    assert all(key["id"] in done.stderr for key in keys) and "default" in done.stderr
+    assert {key["state"] for key in place.json("listapikeys")} == {"active"}
+
+
+def test_a_key_that_is_not_there_is_not_revoked(place):
+    key = place.json("createapikey")
+    for text in ("sk_live_none", str(uuid.uuid4()), key["prefix"][:8], "%", ""):
+        place.refused("revokeapikey", text)
+    assert "given twice" in place.refused("revokeapikey", key["id"], "--key", key["id"])
+    assert place.json("listapikeys")[0]["state"] == "active"
+
+
+# Refusing
+
+@pytest.mark.parametrize("words, message", [
+    (["--scopes", "payments:delete"], "unknown scope 'payments:delete'; the scopes are payments:read"),
+    (["--mode", "prod"], "--mode must be test or live"),
+    (["--expires", "2020-01-01"], "--expires 2020-01-01 is not in the future"),
+    (["--expires", "0d"], "--expires 0d is not in the future"),
+    (["--expires", "tomorrow"], "--expires must be a time"),
+    (["--expires", "99999999999d"], "more than a hundred years"),
+    (["--merchant", "nobody"], "there is no merchant named \"nobody\""),
+    (["--merchant", "0190a000-0000-7000-8000-000000000000"], "there is no merchant 0190a000"),
+    (["--name", "a\nb"], "--name must be UTF-8 without control characters"),
+    (["--name", "x" * 101], "--name must have 1 to 100 bytes"),
+    (["--colour", "red"], "there is no flag --colour"),
+    (["word"], "there is no use for the word"),
+])
+def test_a_mistake_is_one_line_that_says_what_it_may_be(place, words, message):
+    assert message in place.refused("createapikey", *words)
+    assert not os.path.exists(place.database) or place.json("listapikeys") == []
+
+
+@pytest.mark.parametrize("words", [["--scopes"], ["--scopes", ""], ["--mode=live", "--mode", "live"], ["--json=1"]])
+def test_a_flag_used_wrongly_is_a_usage_error(place, words):
+    place.refused("createapikey", *words, status=2)
+
+
+def test_a_merchant_cannot_be_named_like_an_id(place):
+    assert "must not look like an id" in place.refused("createmerchant", "--name", uuid.uuid4())
+
+
+def test_no_command_and_an_unknown_one_show_the_help(place):
+    for words in ([], ["bogus"]):
+        done = place.run(*words, status=2)
+        assert not done.stdout and "usage: paymentsd COMMAND" in done.stderr and "createapikey" in done.stderr
+    assert "createapikey" in place.run("help").stdout
+    for command in ("createapikey", "backup", "verify-audit"):
+        assert "--json" in place.run(command, "--help").stdout
+    assert not os.path.exists(place.directory)
+
+
+def test_a_file_that_is_not_a_database_is_refused_and_kept(place):
+    os.mkdir(place.directory)
+    with open(place.database, "w", encoding="ascii") as file:
+        file.write("garbage" * 1000)
+    assert place.database in place.refused("createapikey")
+    with open(place.database, encoding="ascii") as file:
+        assert file.read() == "garbage" * 1000
+
+
+@pytest.mark.parametrize("name, what", [("master.key", "master key"), ("pepper.key", "pepper")])
+def test_a_wrong_key_is_refused_before_anything_is_written(place, name, what):
+    place.json("createapikey")
+    with open(os.path.join(place.directory, name), "w", encoding="ascii") as file:
+        file.write("ab" * 32)
+    assert f"made with another {what}" in place.refused("createapikey")
+    assert len(place.sql("SELECT id FROM api_keys")) == 1
+
+
+@pytest.mark.parametrize("name", ["master.key", "pepper.key"])
+def test_a_lost_key_is_not_made_anew_beside_a_database(place, name):
+    place.json("createapikey")
+    path = os.path.join(place.directory, name)
+    os.rename(path, path + ".away")
+    assert "put back the one that the database was made with" in place.refused("createapikey")
+    assert not os.path.exists(path)
+
+
+def test_a_key_file_that_others_may_read_is_refused(place):
+    place.json("createapikey")
+    os.chmod(os.path.join(place.directory, "master.key"), 0o644)
+    assert "chmod 600" in place.refused("listapikeys")
+
+
+def test_a_directory_that_cannot_be_written_is_named(place):
+    os.mkdir(place.directory, 0o500)
+    as_a_user = ["setpriv", "--bounding-set=-dac_override"] if os.geteuid() == 0 else []
+    message = place.refused("createapikey", before=as_a_user)
+    assert place.directory in message and "Permission denied" in message
+    os.rmdir(place.directory)
+    with open(place.directory, "w", encoding="ascii"):
+        pass
+    assert place.directory in place.refused("createapikey")
+
+
+def test_a_message_stays_one_line_whatever_it_quotes(place):
+    message = place.refused("createapikey", "--merchant", "a\nb\x1b[2J")
+    assert "a?b?[2J" in message
+
+
+# Looking after it
+
+def test_the_audit_chain_holds_and_its_head_moves(place):
+    place.json("createapikey")
+    first = place.json("verify-audit")
+    assert first["count"] == 2 and re.fullmatch("[0-9a-f]{64}", first["head"])
+    assert place.json("verify-audit") == first
+    place.json("createmerchant", "--name", "x")
+    second = place.json("verify-audit")
+    assert second["count"] == 3 and second["head"] != first["head"]
+    assert second["head"] in place.run("verify-audit").stdout
+
+
+def test_a_tampered_audit_row_is_named(place):
+    for name in "abcd":
+        place.json("createmerchant", "--name", name)
+    place.sql("UPDATE audit_log SET metadata = replace(metadata, '\"b\"', '\"z\"') WHERE seq = 2")
+    assert "entry 2" in place.refused("verify-audit")
+    place.sql("DELETE FROM audit_log WHERE seq < 3")
+    assert "entry 3" in place.refused("verify-audit")
+
+
+def test_looking_at_what_is_not_there_makes_nothing(place):
+    for words in (["verify-audit"], ["backup", "x.db"]):
+        assert place.database in place.refused(*words)
+    place.run("check-config")
+    assert not os.path.exists(place.directory)
+
+
+def test_a_backup_is_whole_private_and_never_replaces_a_file(place):
+    key = place.json("createapikey")
+    copy = os.path.join(place.directory, "copy.db")
+    out = place.run("backup", copy).stdout
+    assert "master.key" in out and "pepper.key" in out
+    assert mode(copy) == 0o600
+    assert place.json("listapikeys", database=f"sqlite:{copy}")[0]["id"] == key["id"]
+    assert place.json("verify-audit", database=f"sqlite:{copy}") == place.json("verify-audit")
+    size = os.path.getsize(copy)
+    assert "File exists" in place.refused("backup", copy)
+    assert os.path.getsize(copy) == size
+    assert "nowhere" in place.refused("backup", os.path.join(place.directory, "nowhere", "copy.db"))
+
+
+def test_a_backup_waits_for_no_writer_and_holds_what_was_committed(place):
+    place.json("createapikey")
+    with contextlib.closing(sqlite3.connect(place.database, isolation_level=None)) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        writer.execute("UPDATE merchants SET name = 'not committed'")
+        place.run("backup", place.database + ".copy")
+        writer.execute("ROLLBACK")
+    assert place.json("verify-audit", database=f"sqlite:{place.database}.copy")["count"] == 2
+
+
+def test_a_failed_backup_leaves_no_file(place):
+    os.mkdir(place.directory)
+    with open(place.database, "w", encoding="ascii") as file:
+        file.write("garbage" * 1000)
+    copy = os.path.join(place.directory, "copy.db")
+    place.refused("backup", copy)
+    assert not os.path.exists(copy)
+
+
+def test_the_settings_are_checked_without_making_anything(place):
+    assert place.json("check-config") == {"ok": True}
+    assert "PAYMENTS_PATIENCE" in place.refused("check-config", patience="never")
+    assert "webhook-allow" in place.refused("check-config", webhook_allow="10.0.0.0/99")
+    assert "stripe-api-base" in place.refused("check-config", stripe_api_base="ftp://x")
+    assert not os.path.exists(place.directory)
+    place.run("migrate")
+    place.run("check-config")
+    os.truncate(os.path.join(place.directory, "pepper.key"), 5)
+    assert "pepper.key must hold 32 bytes" in place.refused("check-config")
+
+
+def test_migrating_makes_the_database_and_again_changes_nothing(place):
+    place.run("migrate")
+    before = place.sql("SELECT version FROM schema_version")
+    place.run("migrate")
+    assert place.sql("SELECT version FROM schema_version") == before
+    place.sql("INSERT INTO schema_version VALUES (9999)")
+    assert "newer paymentsd" in place.refused("migrate")
+
+
+def test_the_version_is_printed(place):
+    assert place.run("version").stdout == f"paymentsd {place.json('version')['version']}\n"
+
+
+@contextlib.contextmanager
+def readyz(status):
+    """Something that answers /readyz so, and the address of it."""
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(status if self.path == "/readyz" else 404)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server.server_port
+        server.shutdown()
+        thread.join()
+
+
+def test_the_health_check_is_the_services_own_readiness(place):
+    with readyz(200) as port:
+        place.run("healthcheck", listen=f"127.0.0.1:{port}")
+        place.run("healthcheck", "--listen", f"0.0.0.0:{port}")
+    with readyz(503) as port:
+        assert "503" in place.refused("healthcheck", listen=f"127.0.0.1:{port}")
+    assert "connect" in place.refused("healthcheck", listen=f"127.0.0.1:{port}")
