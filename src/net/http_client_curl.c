@@ -30,7 +30,9 @@ static void transfer_finish(struct transfer *transfer)
     list_remove(&transfer->link);
     transfer_reset(transfer);
     call->transfer = NULL;
-    if (client->spare_count < SPARE_MAX && !client->closing) {
+    // A handle whose call failed is not used again: curl 7.88 may keep the call's buffer in it, and then
+    // refuses options.
+    if (call->result == HTTP_DONE && client->spare_count < SPARE_MAX && !client->closing) {
         list_append(&client->spare, &transfer->link);
         client->spare_count++;
     } else {

@@ -47,6 +47,7 @@ struct transfer {
     size_t header_bytes;
     size_t sockets_refused; // by the address policy
     size_t sockets_opened;
+    bool head_ended; // the final response's
     bool too_large;
 };
 

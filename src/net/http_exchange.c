@@ -30,7 +30,7 @@ struct exchange {
     bool seen;   // by on_head
     bool whole;  // on_request was called
     bool suspended;
-    bool dropped;   // to end without an answer
+    bool dropped; // to end without an answer
 };
 
 static struct exchange *exchange_of(struct http_exchange *base)

@@ -73,6 +73,6 @@ struct http_reply {
 };
 // Answers. Exactly once an exchange; from on_head, on_request, or later.
 void http_exchange_reply(struct http_exchange *exchange, const struct http_reply *reply);
-// Ends the connection without an answer, for stand-ins that play a broken network. In place of http_exchange_reply, from
-// on_request or later.
+// Ends the connection without an answer, for stand-ins that play a broken network. In place of
+// http_exchange_reply, from on_request or later.
 void http_exchange_drop(struct http_exchange *exchange);

@@ -106,6 +106,9 @@ static size_t on_header(char *line, size_t size, size_t count, void *cls)
     }
     if (bytes >= 5 && memcmp(line, "HTTP/", 5) == 0) {
         transfer->call->response_header_count = 0; // the final response after a 100 or 103
+        transfer->head_ended = false;
+    } else if (bytes <= 2 && strchr("\r\n", line[0])) {
+        transfer->head_ended = true;
     } else {
         header_keep(transfer->call, line, bytes);
     }
@@ -189,8 +192,10 @@ bool transfer_prepare(struct transfer *transfer, struct http_call *call)
     transfer->call = call;
     transfer->pool = call->public_only ? &client->public_only : &client->open;
     transfer->header_bytes = transfer->sockets_refused = transfer->sockets_opened = 0;
-    transfer->too_large = false;
-    transfer->deadline_us = loop_mono_us(client->loop) + call->timeout_ms * US_PER_MS;
+    transfer->too_large = transfer->head_ended = false;
+    int64_t timeout_ms = call->timeout_ms > 0 ? call->timeout_ms : 1; // to curl 0 is for ever
+    int64_t connect_ms = timeout_ms < CONNECT_TIMEOUT_MS_MAX ? timeout_ms : CONNECT_TIMEOUT_MS_MAX;
+    transfer->deadline_us = loop_mono_us(client->loop) + timeout_ms * US_PER_MS;
 
     prepare_policy(easy, &client->options, call->public_only);
     prepare_method(easy, call);
@@ -202,9 +207,8 @@ bool transfer_prepare(struct transfer *transfer, struct http_call *call)
     EASY_SET(easy, CURLOPT_WRITEDATA, transfer);
     EASY_SET(easy, CURLOPT_HEADERFUNCTION, on_header);
     EASY_SET(easy, CURLOPT_HEADERDATA, transfer);
-    EASY_SET(easy, CURLOPT_TIMEOUT_MS, (long)call->timeout_ms);
-    EASY_SET(easy, CURLOPT_CONNECTTIMEOUT_MS,
-             (long)(call->timeout_ms < CONNECT_TIMEOUT_MS_MAX ? call->timeout_ms : CONNECT_TIMEOUT_MS_MAX));
+    EASY_SET(easy, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
+    EASY_SET(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)connect_ms);
     return prepare_headers(transfer);
 }
 
@@ -229,8 +233,8 @@ static bool is_before_sending(CURLcode code)
 
 static enum http_result result_of(const struct transfer *transfer, CURLcode code)
 {
-    if (code == CURLE_OK) {
-        return HTTP_DONE;
+    if (code == CURLE_OK) { // also where the connection ended within the head
+        return transfer->head_ended ? HTTP_DONE : HTTP_CUT;
     }
     if (transfer->too_large) {
         return HTTP_TOO_LARGE;
@@ -252,7 +256,8 @@ void transfer_conclude(struct transfer *transfer, CURLcode code)
     REQUIRE(curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status) == CURLE_OK);
     call->status = (int)status;
     call->result = result_of(transfer, code);
-    const char *sentence = call->result == HTTP_FORBIDDEN   ? "the host has no address that may be reached"
+    const char *sentence = code == CURLE_OK                 ? "the response ends within its head"
+                           : call->result == HTTP_FORBIDDEN ? "the host has no address that may be reached"
                            : call->result == HTTP_TOO_LARGE ? "the response is too large"
                                                             : curl_easy_strerror(code);
     if (call->result != HTTP_DONE) {

@@ -11,6 +11,8 @@
 #include "base/require.h"
 #include "base/timefmt.h"
 
+#define CLOSE_TURNS_MAX 8
+
 struct signal_watch {
     uv_signal_t handle;
     struct list link;
@@ -211,8 +213,11 @@ void uv_service_loop_close(struct uv_service_loop *loop)
     }
     uv_close((uv_handle_t *)&loop->timer, NULL);
     uv_close((uv_handle_t *)&loop->async, NULL);
-    uv_run(&loop->uv,
-           UV_RUN_DEFAULT); // runs the close callbacks, also those of servers and clients closed before
+    // Runs the close callbacks, also those of servers and clients closed before. A pending stop takes a turn,
+    // a signal under way another.
+    for (int turn = 0; turn < CLOSE_TURNS_MAX && uv_loop_alive(&loop->uv); turn++) {
+        uv_run(&loop->uv, UV_RUN_NOWAIT);
+    }
     REQUIRE(uv_loop_close(&loop->uv) == 0); // else somebody left a handle open
     REQUIRE(pthread_mutex_destroy(&loop->mutex) == 0);
     free(loop);

@@ -1,0 +1,237 @@
+// The HTTP client against servers that behave, and that misbehave in every way a network can.
+#include "client_fixture.h"
+
+#define ANSWER "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+static void a_request_goes_out_as_it_was_given(void **state)
+{
+    (void)state;
+    static const struct wire_answer answers[] = {
+        {ANSWER, WIRE_KEEP, 0}, {ANSWER, WIRE_KEEP, 0}, {ANSWER, WIRE_KEEP, 0}};
+    static const struct http_header headers[] = {{"Authorization", "Bearer x"}, {"X-Empty", ""}};
+    struct wire_server server;
+    wire_server_start(&server, answers, COUNT_OF(answers));
+    struct named_call calls[3];
+    static const char *const methods[] = {"POST", "DELETE", "POST"};
+    for (int i = 0; i < 3; i++) {
+        call_init(&calls[i], server.port, "/v1/a?b=c%20d");
+        calls[i].call.method = methods[i];
+        calls[i].call.headers = headers;
+        calls[i].call.header_count = COUNT_OF(headers);
+        send_call(&calls[i].call);
+        wait_for_calls();
+        assert_int_equal(calls[i].call.result, HTTP_DONE);
+        http_call_release(&calls[i].call);
+        calls[1].call.body = NULL;
+    }
+    wire_server_join(&server);
+    const char *sent = buf_str(&server.requests);
+    assert_non_null(strstr(sent, "POST /v1/a?b=c%20d HTTP/1.1\r\n"));
+    assert_non_null(strstr(sent, "DELETE /v1/a?b=c%20d HTTP/1.1\r\n"));
+    assert_int_equal(wire_count(&server.requests, "\r\nAuthorization: Bearer x\r\n"), 3);
+    assert_int_equal(wire_count(&server.requests, "\r\nX-Empty:\r\n"), 3);
+    assert_int_equal(wire_count(&server.requests, "\r\nUser-Agent: tests/1\r\n"), 3);
+    assert_int_equal(wire_count(&server.requests, "\r\nContent-Length: 0\r\n"), 2);
+    assert_null(strcasestr(sent, "Expect"));
+    assert_null(strcasestr(sent, "Accept-Encoding"));
+    assert_int_equal(server.connections, 1); // the connection is kept
+    buf_release(&server.requests);
+}
+
+static void a_large_body_goes_out_whole_without_asking_first(void **state)
+{
+    (void)state;
+    static char body[200000];
+    memset(body, 'b', sizeof(body));
+    static const struct wire_answer answers[] = {{ANSWER, WIRE_CLOSE, 0}};
+    struct wire_server server;
+    wire_server_start(&server, answers, COUNT_OF(answers));
+    struct named_call named;
+    call_init(&named, server.port, "/");
+    named.call.method = "PUT";
+    named.call.body = body;
+    named.call.body_bytes = sizeof(body);
+    send_call(&named.call);
+    wait_for_calls();
+    wire_server_join(&server);
+    assert_int_equal(named.call.result, HTTP_DONE);
+    assert_null(strcasestr(buf_str(&server.requests), "Expect"));
+    assert_memory_equal(server.requests.data + server.requests.len - sizeof(body), body, sizeof(body));
+    http_call_release(&named.call);
+    buf_release(&server.requests);
+}
+
+// Sends one call to a server that gives this answer; the caller releases the call.
+static void fetch(struct named_call *named, const struct wire_answer *answer, int64_t timeout_ms)
+{
+    struct wire_server server;
+    wire_server_start(&server, answer, 1);
+    call_init(named, server.port, "/");
+    named->call.timeout_ms = timeout_ms;
+    send_call(&named->call);
+    wait_for_calls();
+    wire_server_join(&server);
+    buf_release(&server.requests);
+}
+
+static void a_response_is_kept_with_its_headers(void **state)
+{
+    (void)state;
+    static const struct wire_answer answer = {
+        "HTTP/1.1 100 Continue\r\nX-Interim: 1\r\n\r\n"
+        "HTTP/1.1 402 Payment Required\r\nRequest-Id: req_1\r\nX-Spaces: \t a b \t\r\nx-twice: "
+        "first\r\nX-Twice: second\r\n"
+        "X-Nothing:\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6\r\n world\r\n0\r\nX-Twice: "
+        "trailer\r\n\r\n",
+        WIRE_CLOSE, 0};
+    struct named_call named;
+    fetch(&named, &answer, 5000);
+    assert_int_equal(named.call.result, HTTP_DONE);
+    assert_int_equal(named.call.status, 402);
+    assert_string_equal(buf_str(&named.call.response_body), "hello world");
+    assert_string_equal(http_call_header(&named.call, "request-id"), "req_1");
+    assert_string_equal(http_call_header(&named.call, "X-Spaces"), "a b");
+    assert_string_equal(http_call_header(&named.call, "X-TWICE"), "first");
+    assert_string_equal(http_call_header(&named.call, "X-Nothing"), "");
+    assert_null(http_call_header(&named.call, "X-Interim"));
+    assert_string_equal(named.call.error, "");
+    http_call_release(&named.call);
+    assert_null(http_call_header(&named.call, "Request-Id"));
+}
+
+static void a_redirect_is_an_answer_like_any_other(void **state)
+{
+    (void)state;
+    static const struct wire_answer answer = {
+        "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n", WIRE_CLOSE, 0};
+    struct named_call named;
+    fetch(&named, &answer, 5000);
+    assert_int_equal(named.call.result, HTTP_DONE);
+    assert_int_equal(named.call.status, 302);
+    http_call_release(&named.call);
+}
+
+static void an_answer_cut_or_malformed_may_have_been_a_success(void **state)
+{
+    (void)state;
+    static const struct wire_answer answers[] = {
+        {NULL, WIRE_CLOSE, 0},
+        {NULL, WIRE_RESET, 0},
+        {"HTTP/1.1 200 OK\r\nContent-Le", WIRE_CLOSE, 0},
+        {"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort", WIRE_CLOSE, 0},
+        {"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort", WIRE_RESET, 0},
+        {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", WIRE_CLOSE, 0},
+        {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nhello\r\n0\r\n\r\n", WIRE_CLOSE, 0},
+        {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhelloXX0\r\n\r\n", WIRE_CLOSE, 0},
+        {"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\nhello", WIRE_CLOSE, 0},
+        {"HTTP/1.1 twohundred OK\r\nContent-Length: 2\r\n\r\nok", WIRE_CLOSE, 0},
+        {"this is no HTTP\r\n\r\n", WIRE_CLOSE, 0},
+        {"HTTP/1.1 200 OK\r\nno colon\r\n", WIRE_HOLD, 0},
+    };
+    for (size_t i = 0; i < COUNT_OF(answers); i++) {
+        struct named_call named;
+        fetch(&named, &answers[i], 300);
+        if (named.call.result != HTTP_CUT || named.call.error[0] == '\0') {
+            fail_msg("answer %zu: result %d, status %d", i, named.call.result, named.call.status);
+        }
+        http_call_release(&named.call);
+    }
+}
+
+static void silence_ends_the_call_in_time(void **state)
+{
+    (void)state;
+    static const struct wire_answer answers[] = {
+        {NULL, WIRE_HOLD, 0}, {"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nha", WIRE_HOLD, 0}};
+    for (size_t i = 0; i < COUNT_OF(answers); i++) {
+        struct named_call named;
+        int64_t start_us = loop_mono_us(uv_service_loop_base(service));
+        fetch(&named, &answers[i], 100);
+        int64_t took_us = loop_mono_us(uv_service_loop_base(service)) - start_us;
+        assert_int_equal(named.call.result, HTTP_CUT);
+        assert_in_range(took_us, 90000, 3000000);
+        http_call_release(&named.call);
+    }
+}
+
+static void what_has_no_connection_was_surely_not_sent(void **state)
+{
+    (void)state;
+    static const struct wire_answer answer = {ANSWER, WIRE_CLOSE, 0};
+    struct wire_server plain; // does not speak TLS
+    uint16_t refused_port = 0;
+    close(wire_listen(&refused_port));
+    wire_server_start(&plain, &answer, 1);
+    const struct {
+        const char *before_port;
+        uint16_t port;
+    } cases[] = {
+        {"http://127.0.0.1:", refused_port},  {"https://127.0.0.1:", plain.port},
+        {"http://no-such-host.invalid:", 80}, {"ftp://127.0.0.1:", plain.port},
+        {"http://bad host:", plain.port},     {"http://user:pw@127.0.0.1:", plain.port},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct named_call named;
+        call_init(&named, 0, "/");
+        snprintf(named.url, sizeof(named.url), "%s%d/", cases[i].before_port, cases[i].port);
+        send_call(&named.call);
+        wait_for_calls();
+        if (named.call.result != HTTP_NOT_SENT || named.call.error[0] == '\0') {
+            fail_msg("%s: result %d", named.url, named.call.result);
+        }
+        assert_null(strstr(named.call.error, "127.0.0.1"));
+        http_call_release(&named.call);
+    }
+    wire_server_join(&plain);
+    buf_release(&plain.requests);
+}
+
+static void a_header_with_a_line_break_is_not_sent(void **state)
+{
+    (void)state;
+    static const struct http_header headers[] = {{"X-Key", "a\r\nX-Injected: b"}};
+    struct named_call named;
+    call_init(&named, 1, "/");
+    named.call.headers = headers;
+    named.call.header_count = 1;
+    send_call(&named.call);
+    assert_int_equal(calls_left, 1); // done is never called from within send
+    wait_for_calls();
+    assert_int_equal(named.call.result, HTTP_NOT_SENT);
+    http_call_release(&named.call);
+}
+
+static void a_kept_connection_that_died_is_replaced(void **state)
+{
+    (void)state;
+    static const struct wire_answer answers[] = {{ANSWER, WIRE_CLOSE, 0}, {ANSWER, WIRE_CLOSE, 0}};
+    struct wire_server server;
+    wire_server_start(&server, answers, COUNT_OF(answers));
+    for (int i = 0; i < 2; i++) {
+        struct named_call named;
+        call_init(&named, server.port, "/");
+        send_call(&named.call);
+        wait_for_calls();
+        assert_int_equal(named.call.result, HTTP_DONE);
+        http_call_release(&named.call);
+    }
+    wire_server_join(&server);
+    assert_int_equal(server.connections, 2);
+    buf_release(&server.requests);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_request_goes_out_as_it_was_given),
+        cmocka_unit_test(a_large_body_goes_out_whole_without_asking_first),
+        cmocka_unit_test(a_response_is_kept_with_its_headers),
+        cmocka_unit_test(a_redirect_is_an_answer_like_any_other),
+        cmocka_unit_test(an_answer_cut_or_malformed_may_have_been_a_success),
+        cmocka_unit_test(silence_ends_the_call_in_time),
+        cmocka_unit_test(what_has_no_connection_was_surely_not_sent),
+        cmocka_unit_test(a_header_with_a_line_break_is_not_sent),
+        cmocka_unit_test(a_kept_connection_that_died_is_replaced),
+    };
+    return cmocka_run_group_tests(tests, open_usual_client, close_client);
+}
