@@ -1,0 +1,263 @@
+// Many events, many merchants, and what goes wrong around the delivery: nobody waits for another's endpoint,
+// nothing is polled, nothing is lost.
+#include "delivery_fixture.h"
+
+#define SLOW "https://slow.example/"
+#define GOOD "https://good.example/"
+
+static void a_hanging_endpoint_with_a_backlog_does_not_delay_another(void **state)
+{
+    struct fixture *f = *state;
+    f->fake.endpoints[0] = (struct endpoint){SLOW, STATUS_HANGS, NULL};
+    f->fake.endpoints[1] = (struct endpoint){GOOD, 200, NULL};
+    struct uuid slow = add_merchant(f, 1, SLOW);
+    struct uuid good = add_merchant(f, 2, GOOD);
+    for (int i = 0; i < 500; i++) {
+        append(f, slow, 0);
+    }
+    start(f);
+    run_for_s(f, 7);
+    uint32_t number = append(f, good, 0);
+    fixture_wake(f);
+    assert_string_equal(event(f, number).status, "delivered");
+    assert_int_equal(event(f, number).delivered_us, START_US + 7 * US_PER_S);
+    assert_int_equal(requests_to(f, SLOW), 4);
+    run_for_s(f, 8);
+    assert_int_equal(requests_to(f, SLOW), 8);
+    assert_int_equal(f->fake.in_flight_max, 5);
+}
+
+static void all_merchants_together_never_have_more_in_flight_than_allowed(void **state)
+{
+    struct fixture *f = *state;
+    f->config.webhook_in_flight_max = 6;
+    f->fake.endpoints[0] = (struct endpoint){SLOW, STATUS_HANGS, NULL};
+    for (uint8_t number = 1; number <= 5; number++) {
+        struct uuid shop = add_merchant(f, number, SLOW);
+        for (int i = 0; i < 10; i++) {
+            append(f, shop, 0);
+        }
+    }
+    start(f);
+    run_for_s(f, 100);
+    assert_int_equal(f->fake.in_flight_max, 6);
+    assert_true(f->fake.request_count >= 36);
+}
+
+static void merchants_take_turns_where_there_is_not_room_for_all(void **state)
+{
+    struct fixture *f = *state;
+    f->config.webhook_in_flight_max = 1;
+    f->config.webhook_endpoint_max = 1;
+    f->fake.endpoints[0] = (struct endpoint){SLOW, STATUS_HANGS, NULL};
+    f->fake.endpoints[1] = (struct endpoint){GOOD, 200, NULL};
+    struct uuid slow = add_merchant(f, 1, SLOW);
+    struct uuid good = add_merchant(f, 2, GOOD);
+    for (int i = 0; i < 20; i++) {
+        append(f, slow, 0);
+    }
+    append(f, good, 0);
+    append(f, good, 0);
+    start(f);
+    run_for_s(f, 35);
+    assert_string_equal(f->fake.requests[1].url, GOOD);
+    assert_string_equal(f->fake.requests[3].url, GOOD);
+}
+
+static void a_large_backlog_is_worked_off(void **state)
+{
+    struct fixture *f = *state;
+    f->config.webhook_in_flight_max = 256;
+    f->config.webhook_endpoint_max = 200;
+    f->fake.endpoints[0] = (struct endpoint){GOOD, 200, NULL};
+    struct uuid shop = add_merchant(f, 1, GOOD);
+    for (int i = 0; i < 1500; i++) {
+        append(f, shop, (uint8_t)(1 + i % 5));
+    }
+    start(f);
+    struct delivery_stats stats;
+    delivery_stats(f->delivery, &stats);
+    assert_int_equal(stats.delivered_total, 1500);
+    assert_int_equal(stats.in_flight, 0);
+    assert_int_equal(f->fake.request_count, 1500);
+}
+
+static void more_events_than_a_batch_wait_for_an_endpoint_and_are_all_sent(void **state)
+{
+    struct fixture *f = *state;
+    f->fake.endpoints[0] = (struct endpoint){GOOD, 200, NULL};
+    struct uuid shop = add_merchant(f, 1, NULL);
+    for (int i = 0; i < 2 * OUTBOX_BATCH_MAX + 10; i++) {
+        append(f, shop, 0);
+    }
+    start(f);
+    set_endpoint(f, (struct endpoint_change){shop, GOOD, .release = true});
+    fixture_wake(f);
+    run_for_s(f, 11);
+    assert_int_equal(f->fake.request_count, 2 * OUTBOX_BATCH_MAX + 10);
+}
+
+// Some of its events have a time when the URL goes.
+static void more_events_than_a_batch_stop_when_the_url_goes(void **state)
+{
+    struct fixture *f = *state;
+    struct uuid shop = add_merchant(f, 1, GOOD);
+    for (int i = 0; i < 2 * OUTBOX_BATCH_MAX + 10; i++) {
+        append(f, shop, 0);
+    }
+    set_endpoint(f, (struct endpoint_change){shop, NULL});
+    start(f);
+    run_for_s(f, 1);
+    assert_int_equal(f->fake.request_count, 0);
+    assert_int_equal(event(f, 1).next_attempt_us, OUTBOX_WAITING);
+    assert_int_equal(event(f, 2 * OUTBOX_BATCH_MAX + 10).next_attempt_us, OUTBOX_WAITING);
+}
+
+static void nothing_is_polled_while_there_is_nothing_to_do(void **state)
+{
+    struct fixture *f = *state;
+    start(f);
+    int64_t fired = f->loop.timers_fired;
+    run_for_s(f, 600);
+    assert_in_range(f->loop.timers_fired - fired, 100, 125);
+}
+
+static void nothing_is_polled_while_an_endpoint_has_all_its_share_in_flight(void **state)
+{
+    struct fixture *f = *state;
+    f->fake.endpoints[0] = (struct endpoint){SLOW, STATUS_HANGS, NULL};
+    struct uuid shop = add_merchant(f, 1, SLOW);
+    for (int i = 0; i < 50; i++) {
+        append(f, shop, 0);
+    }
+    start(f);
+    int64_t tasks = f->loop.tasks_run;
+    run_for_s(f, 14);
+    assert_in_range(f->loop.tasks_run - tasks, 1, 8);
+}
+
+static void claim_all(struct fixture *f, struct db *db, void *context)
+{
+    struct outbox_event claimed;
+    struct err err;
+    bool has = false;
+    assert_int_equal(
+        outbox_claim(db, context, now_us(f), now_us(f) + 45 * US_PER_S, &f->arena, &claimed, &has, &err), OK);
+    assert_true(has);
+}
+
+static void what_a_crash_left_claimed_is_sent_at_the_next_start(void **state)
+{
+    struct fixture *f = *state;
+    f->fake.endpoints[0] = (struct endpoint){GOOD, 200, NULL};
+    struct uuid shop = add_merchant(f, 1, GOOD);
+    uint32_t number = append(f, shop, 0);
+    fixture_do(f, claim_all, &shop);
+    assert_string_equal(event(f, number).status, "processing");
+    start(f);
+    assert_string_equal(event(f, number).status, "delivered");
+}
+
+static void what_another_process_claimed_and_left_is_sent_when_its_lease_is_over(void **state)
+{
+    struct fixture *f = *state;
+    f->fake.endpoints[0] = (struct endpoint){GOOD, 200, NULL};
+    struct uuid shop = add_merchant(f, 1, GOOD);
+    start(f);
+    uint32_t number = append(f, shop, 0);
+    fixture_do(f, claim_all, &shop);
+    run_for_s(f, 44);
+    assert_int_equal(f->fake.request_count, 0);
+    run_for_s(f, 2);
+    assert_string_equal(event(f, number).status, "delivered");
+}
+
+static void an_outcome_that_the_store_refuses_is_recorded_later_and_not_sent_again(void **state)
+{
+    struct fixture *f = *state;
+    f->fake.endpoints[0] = (struct endpoint){GOOD, 200, NULL};
+    struct uuid shop = add_merchant(f, 1, GOOD);
+    run_sql(f, "CREATE TRIGGER refuse BEFORE UPDATE ON outbox WHEN NEW.status = 'delivered'"
+               " BEGIN SELECT RAISE(ABORT, 'no'); END");
+    uint32_t number = append(f, shop, 0);
+    start(f);
+    run_for_s(f, 10);
+    struct delivery_stats stats;
+    delivery_stats(f->delivery, &stats);
+    assert_int_equal(stats.in_flight, 1);
+    run_sql(f, "DROP TRIGGER refuse");
+    run_for_s(f, 2);
+    assert_string_equal(event(f, number).status, "delivered");
+    assert_int_equal(f->fake.request_count, 1);
+}
+
+static void an_attempt_that_our_own_end_cut_does_not_count(void **state)
+{
+    struct fixture *f = *state;
+    f->fake.endpoints[0] = (struct endpoint){GOOD, STATUS_HANGS, NULL};
+    struct uuid shop = add_merchant(f, 1, GOOD);
+    uint32_t number = append(f, shop, 0);
+    start(f);
+    assert_false(delivery_drain(f->delivery));
+    stop(f);
+    assert_int_equal(event(f, number).attempts, 0);
+    f->fake.endpoints[0].status = 200;
+    start(f);
+    assert_string_equal(event(f, number).status, "delivered");
+}
+
+static void a_drain_records_what_is_answered_and_starts_nothing(void **state)
+{
+    struct fixture *f = *state;
+    f->fake.endpoints[0] = (struct endpoint){GOOD, 200, NULL};
+    struct uuid shop = add_merchant(f, 1, GOOD);
+    uint32_t number = append(f, shop, 1);
+    uint32_t next = append(f, shop, 1);
+    const struct delivery_options options = {&f->loop.base, f->store,   &f->fake.base,
+                                             &f->keyring,   &f->config, &random_system};
+    struct err err;
+    assert_int_equal(delivery_start(&options, &f->delivery, &err), OK);
+    while (f->fake.in_flight == 0) {
+        struct list *first = list_take_first(&f->loop.tasks);
+        assert_non_null(first);
+        CONTAINER_OF(first, struct task, link)->run(CONTAINER_OF(first, struct task, link));
+    }
+    assert_false(delivery_drain(f->delivery));
+    fake_loop_run_for(&f->loop, 0);
+    assert_true(delivery_drain(f->delivery));
+    assert_string_equal(event(f, number).status, "delivered");
+    run_for_s(f, 60);
+    assert_string_equal(event(f, next).status, "pending");
+}
+
+static void a_schedule_that_is_none_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    f->config.webhook_schedule = "5,soon";
+    const struct delivery_options options = {&f->loop.base, f->store,   &f->fake.base,
+                                             &f->keyring,   &f->config, &random_system};
+    struct delivery *delivery = NULL;
+    struct err err;
+    assert_int_equal(delivery_start(&options, &delivery, &err), ERR_CONFIG);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_hanging_endpoint_with_a_backlog_does_not_delay_another),
+        TEST(all_merchants_together_never_have_more_in_flight_than_allowed),
+        TEST(merchants_take_turns_where_there_is_not_room_for_all),
+        TEST(a_large_backlog_is_worked_off),
+        TEST(more_events_than_a_batch_wait_for_an_endpoint_and_are_all_sent),
+        TEST(more_events_than_a_batch_stop_when_the_url_goes),
+        TEST(nothing_is_polled_while_there_is_nothing_to_do),
+        TEST(nothing_is_polled_while_an_endpoint_has_all_its_share_in_flight),
+        TEST(what_a_crash_left_claimed_is_sent_at_the_next_start),
+        TEST(what_another_process_claimed_and_left_is_sent_when_its_lease_is_over),
+        TEST(an_outcome_that_the_store_refuses_is_recorded_later_and_not_sent_again),
+        TEST(an_attempt_that_our_own_end_cut_does_not_count),
+        TEST(a_drain_records_what_is_answered_and_starts_nothing),
+        TEST(a_schedule_that_is_none_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

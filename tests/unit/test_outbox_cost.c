@@ -1,0 +1,123 @@
+// A claim's cost must not grow with what anybody has waiting: how SQLite goes about each of the outbox's
+// statements, and what they cost beside 100,000 open events.
+#include "outbox_fixture.h"
+
+#include "store/sqlite.h"
+
+#define STATEMENTS_MAX 32
+
+// What the queries said to the database, for the test that asks how it would go about it.
+static const char *statements[STATEMENTS_MAX];
+static size_t statement_count;
+
+static enum errc spy_query(struct db *db, struct db_rows *rows, const char *sql,
+                           const struct db_value *values, size_t count, struct err *err)
+{
+    assert_true(statement_count < STATEMENTS_MAX);
+    statements[statement_count++] = sql;
+    return sqlite_driver.query(db, rows, sql, values, count, err);
+}
+
+// Every statement but the one that runs once at start, in the order of the header.
+static void run_every_statement(struct fixture *f)
+{
+    struct uuid shop = add_merchant(f, 1, true);
+    statement_count = 0;
+    struct outbox_lane lane;
+    struct outbox_event event;
+    bool has = false;
+    int64_t number = 0;
+    append(f, shop, id_of(8), NOW);
+    append(f, shop, id_of(9), NOW);
+    next_lane(f, (struct uuid){0}, &lane);
+    assert_int_equal(outbox_next_waiting(f->db, &shop, &lane, &has, &f->err), OK);
+    assert_int_equal(outbox_first_time(f->db, &shop, &number, &f->err), OK);
+    assert_true(claim(f, shop, NOW, &event));
+    assert_true(record(f, &event, (struct outbox_attempt){OUTBOX_DELIVERED, NOW, .status_code = 200}));
+    assert_true(claim(f, shop, NOW, &event));
+    assert_true(record(f, &event, (struct outbox_attempt){OUTBOX_GONE, NOW, .merchant_updated_us = NOW}));
+    assert_int_equal(outbox_release_merchant(f->db, &shop, NOW, &number, &f->err), OK);
+    assert_int_equal(outbox_park_merchant(f->db, &shop, NOW, &number, &f->err), OK);
+    assert_int_equal(outbox_bury_waiting(f->db, &shop, NOW + 1, NOW, &has, &f->err), OK);
+    assert_true(has);
+}
+
+static void assert_searches(sqlite3 *handle, const char *sql)
+{
+    char *explain = sqlite3_mprintf("EXPLAIN QUERY PLAN %s", sql);
+    sqlite3_stmt *stmt = NULL;
+    assert_int_equal(sqlite3_prepare_v2(handle, explain, -1, &stmt, NULL), SQLITE_OK);
+    while (sqlite3_step(stmt) == SQLITE_ROW) {
+        const char *detail = (const char *)sqlite3_column_text(stmt, 3);
+        if (strstr(detail, "SCAN") || strstr(detail, "TEMP B-TREE")) {
+            fail_msg("%s: %s", detail, sql);
+        }
+    }
+    sqlite3_finalize(stmt);
+    sqlite3_free(explain);
+}
+
+static void no_statement_scans_a_table_or_sorts(void **state)
+{
+    struct fixture *f = *state;
+    struct db_driver spy = sqlite_driver;
+    spy.query = spy_query;
+    f->db->driver = &spy;
+    run_every_statement(f);
+    f->db->driver = &sqlite_driver;
+    assert_true(statement_count >= 14);
+    for (size_t i = 0; i < statement_count; i++) {
+        assert_searches(((struct sqlite *)f->db)->handle, statements[i]);
+    }
+}
+
+static int count_step(void *context)
+{
+    ++*(int64_t *)context;
+    return 0;
+}
+
+// What a look at one merchant costs, in steps of SQLite's machine.
+static int64_t steps_of_a_look(struct fixture *f, struct uuid merchant_id)
+{
+    sqlite3 *handle = ((struct sqlite *)f->db)->handle;
+    struct outbox_lane lane;
+    struct outbox_event event;
+    int64_t steps = 0;
+    sqlite3_progress_handler(handle, 1, count_step, &steps);
+    assert_true(next_lane(f, (struct uuid){0}, &lane));
+    assert_true(claim(f, merchant_id, NOW, &event));
+    sqlite3_progress_handler(handle, 0, NULL, NULL);
+    return steps;
+}
+
+static void a_look_costs_the_same_before_100000_open_events(void **state)
+{
+    struct fixture *f = *state;
+    struct uuid busy = add_merchant(f, 1, true);
+    struct uuid quiet = add_merchant(f, 2, true);
+    append(f, busy, (struct uuid){0}, NOW);
+    append(f, quiet, (struct uuid){0}, NOW);
+    int64_t steps_before = steps_of_a_look(f, busy);
+    assert_int_equal(
+        db_run(
+            f->db, NULL, &f->err,
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000) INSERT INTO "
+            "outbox"
+            " (id, merchant_id, livemode, transaction_id, type, body, status, attempts, next_attempt_us, "
+            "created_us)"
+            " SELECT CAST(printf('%016d', i) AS BLOB), $1, 0, NULL, 't', '{}', 'pending', 0, $2, $2 FROM n",
+            DB_ID(&busy), DB_I64(NOW - 1)),
+        OK);
+    assert_in_range(steps_of_a_look(f, busy), steps_before / 2, steps_before * 2);
+    assert_in_range(steps_of_a_look(f, quiet), steps_before / 2, steps_before * 2);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(no_statement_scans_a_table_or_sorts),
+        TEST(a_look_costs_the_same_before_100000_open_events),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
