@@ -232,6 +232,38 @@ def test_commands_that_start_at_once_on_nothing_agree_on_keys_and_merchant(place
     assert sorted(os.listdir(place.directory))[0] == "master.key"   # no temporary file is left
 
 
+@contextlib.contextmanager
+def writing_without_pause(database):
+    """A program that begins its next transaction as soon as the one before is committed."""
+    ended = threading.Event()
+
+    def write():
+        with contextlib.closing(sqlite3.connect(database, isolation_level=None, timeout=scaled(TIMEOUT_S))) as writer:
+            writer.execute("CREATE TABLE written (x)")
+            while not ended.is_set():
+                writer.execute("BEGIN IMMEDIATE")
+                for _ in range(50):
+                    writer.execute("INSERT INTO written VALUES (1)")
+                writer.execute("COMMIT")
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def test_commands_get_their_turn_beside_a_service_that_writes_without_pause(place):
+    place.json("createapikey")
+    with writing_without_pause(place.database):
+        for _ in range(4):
+            place.json("createapikey")
+            place.json("verify-audit")
+    assert len(place.json("listapikeys")) == 5
+
+
 def test_a_key_that_could_not_be_shown_is_named(place):
     with open("/dev/full", "w", encoding="ascii") as full:
         message = place.run("createapikey", status=1, stdout=full).stderr

@@ -1,0 +1,34 @@
+// paymentsd sandbox: the stand-in for Stripe, which has no settings and no database of the service.
+#include <stdio.h>
+
+#include "base/require.h"
+#include "cli/command.h"
+#include "cli/commands.h"
+#include "sandbox/sandbox.h"
+
+#define LISTEN_DEFAULT "127.0.0.1:12111"
+
+int cmd_sandbox(int argc, char **argv)
+{
+    struct err err;
+    struct sandbox_options options = {0};
+    bool help = false;
+    const struct flag flags[] = {
+        {"--listen", "ADDRESS", &options.listen, NULL, "address and port to serve on (" LISTEN_DEFAULT ")"},
+        {"--data-file", "FILE", &options.data_file, NULL, "keep everything in this file (nothing is kept)"},
+        {"--help", NULL, NULL, &help, "print this"},
+    };
+    if (flags_take(flags, COUNT_OF(flags), &argc, argv, &err) != OK) {
+        return command_misuse("%s", err.message);
+    }
+    if (help) {
+        (void)printf("usage: paymentsd sandbox [FLAG...]\n\n");
+        flags_print_help(flags, COUNT_OF(flags), stdout);
+        return 0;
+    }
+    if (argc > 0) {
+        return command_misuse("sandbox has no use for \"%.60s\"", argv[0]);
+    }
+    options.listen = options.listen != NULL ? options.listen : LISTEN_DEFAULT;
+    return sandbox_run(&options, &err) == OK ? 0 : command_fail(&err);
+}
