@@ -109,8 +109,9 @@ static int exec_patiently(sqlite3 *handle, const char *sql)
     return code;
 }
 
-// SQLite's own waiting looks again after up to 0.1 s, and beside a server that writes batch after batch it mostly
-// looks at the wrong moment: commands gave up after their 5 s. Looks every half millisecond find a gap in time.
+// SQLite's own waiting looks again after up to 0.1 s, and beside a server that writes batch after batch it
+// mostly looks at the wrong moment: commands gave up after their 5 s. Looks every half millisecond find a gap
+// in time.
 static int wait_for_lock(void *context, int looks)
 {
     (void)context;
