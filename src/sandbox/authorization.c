@@ -8,6 +8,7 @@
 #include "base/text.h"
 
 #define KEY_CHARS_MAX 255
+#define SHOWN_CHARS_MIN 16 // shorter ones are masked whole
 
 // The key of "Bearer KEY" or "Basic base64(KEY:)"; NULL: there is none.
 static const char *key_of(const char *authorization, struct arena *arena)
@@ -46,7 +47,8 @@ static const char *masked(const char *key, struct arena *arena)
 {
     size_t chars = strlen(key);
     char *copy = arena_strdup(arena, key);
-    for (size_t i = chars < 8 ? 0 : 8; i + 4 < chars; i++) {
+    bool is_long = chars >= SHOWN_CHARS_MIN;
+    for (size_t i = is_long ? 8 : 0; i < (is_long ? chars - 4 : chars); i++) {
         copy[i] = '*';
     }
     return copy;
@@ -67,9 +69,8 @@ struct account *authorize(struct sandbox *sandbox, const char *authorization, st
                       "You did not provide an API key: send it as 'Authorization: Bearer YOUR_SECRET_KEY'.");
     }
     if (!text_is_utf8(key, strlen(key)) || !is_secret_key(key)) {
-        const char *shown =
-            text_is_utf8(key, strlen(key)) ? masked(arena_strndup(arena, key, KEY_CHARS_MAX), arena) : "?";
-        return refuse(refusal, 401, NULL, arena_printf(arena, "Invalid API Key provided: %s", shown));
+        const char *shown = text_is_utf8(key, strlen(key)) ? masked(key, arena) : "?";
+        return refuse(refusal, 401, NULL, arena_printf(arena, "Invalid API Key provided: %.300s", shown));
     }
     if (strstr(key, "expired") != NULL) {
         return refuse(refusal, 401, "api_key_expired",

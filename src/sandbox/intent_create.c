@@ -17,18 +17,18 @@ static bool refuse(struct call *call, const char *code, const char *param, const
 // What may only be said together with confirm=true.
 static bool check_confirm_only(struct call *call)
 {
-    static const char *const only[] = {"off_session", "error_on_requires_action", "return_url",
-                                       "use_stripe_sdk"};
+    static const char *const only[] = {"off_session", "error_on_requires_action"};
     if (param_bool(&call->params, "confirm", false)) {
         return true;
     }
     for (size_t i = 0; i < COUNT_OF(only); i++) {
-        const char *value = param_text(&call->params, only[i]);
-        // Said to be false is as good as not said, but a return_url is never that.
-        if (value != NULL && !text_equal(value, "false") && !text_equal(only[i], "use_stripe_sdk")) {
+        if (param_bool(&call->params, only[i], false)) {
             return refuse(call, NULL, only[i],
                           arena_printf(call->at.arena, "%s can only be given with confirm=true.", only[i]));
         }
+    }
+    if (param_text(&call->params, "return_url") != NULL) {
+        return refuse(call, NULL, "return_url", "return_url can only be given with confirm=true.");
     }
     return true;
 }
@@ -54,10 +54,9 @@ static bool check_request(struct call *call)
 static struct json_object *automatic_payment_methods(struct call *call)
 {
     const char *types[1];
-    const char *said = param_text(&call->params, "automatic_payment_methods[enabled]");
     bool by_default =
         call_since(call, "2023-08-16") && param_texts(&call->params, "payment_method_types", types, 1) == 0;
-    if (said == NULL ? !by_default : !text_equal(said, "true")) {
+    if (!param_bool(&call->params, "automatic_payment_methods[enabled]", by_default)) {
         return NULL;
     }
     const char *redirects = param_text(&call->params, "automatic_payment_methods[allow_redirects]");

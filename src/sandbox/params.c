@@ -136,7 +136,8 @@ static bool check_value(const struct param *param, const struct form_field *fiel
         return is_integer(value) || refuse(refusal, "parameter_invalid_integer", name,
                                            arena_printf(arena, "Invalid integer: %.100s", value));
     case PARAM_BOOLEAN:
-        return text_equal(value, "true") || text_equal(value, "false") ||
+        // The Python SDK writes True.
+        return text_equal_nocase(value, "true") || text_equal_nocase(value, "false") ||
                refuse(refusal, NULL, name, arena_printf(arena, "Invalid boolean: %.100s", value));
     case PARAM_CHOICE:
         return is_choice(param->choices, value) ||
@@ -222,7 +223,7 @@ int64_t param_i64(const struct params *params, const char *name, int64_t absent)
 bool param_bool(const struct params *params, const char *name, bool absent)
 {
     const char *text = param_text(params, name);
-    return text == NULL || text[0] == '\0' ? absent : text_equal(text, "true");
+    return text == NULL || text[0] == '\0' ? absent : text_equal_nocase(text, "true");
 }
 
 size_t param_texts(const struct params *params, const char *name, const char **texts, size_t texts_max)
