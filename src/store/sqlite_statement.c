@@ -38,16 +38,14 @@ static struct sqlite_statement *find_idle(struct sqlite_statement *first, const 
     return NULL;
 }
 
-// The same text may have another address in another object file.
-static struct sqlite_statement *find_idle_anywhere(struct sqlite *sqlite, const char *sql)
+static struct sqlite_statement *find(struct sqlite *sqlite, const char *sql)
 {
-    for (size_t i = 0; i < SQLITE_STATEMENT_BUCKETS; i++) {
-        struct sqlite_statement *statement = find_idle(sqlite->statements[i], sql);
-        if (statement) {
-            return statement;
-        }
+    struct sqlite_statement *statement = find_idle(sqlite->statements[bucket_of(sql)], sql);
+    // The same text may have another address in another object file.
+    for (size_t i = 0; i < SQLITE_STATEMENT_BUCKETS && !statement; i++) {
+        statement = find_idle(sqlite->statements[i], sql);
     }
-    return NULL;
+    return statement;
 }
 
 // SQLite numbers $1, $2 ... in the order of their appearance, and one that appears twice once.
@@ -63,13 +61,13 @@ static void resolve_parameters(struct sqlite_statement *statement)
     }
 }
 
-static enum errc prepare(struct sqlite *sqlite, const char *sql, struct sqlite_statement **out,
-                         struct err *err)
+// NULL where SQLite refuses the text.
+static struct sqlite_statement *prepare(struct sqlite *sqlite, const char *sql)
 {
     sqlite3_stmt *stmt = NULL;
     const char *tail = NULL;
     if (sqlite3_prepare_v3(sqlite->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, &stmt, &tail) != SQLITE_OK) {
-        return sqlite_failed(sqlite, err);
+        return NULL;
     }
     REQUIRE(stmt && *tail == '\0'); // exactly one statement
     REQUIRE(++sqlite->statement_count <= STATEMENTS_MAX);
@@ -80,8 +78,7 @@ static enum errc prepare(struct sqlite *sqlite, const char *sql, struct sqlite_s
     struct sqlite_statement **bucket = &sqlite->statements[bucket_of(sql)];
     statement->next = *bucket;
     *bucket = statement;
-    *out = statement;
-    return OK;
+    return statement;
 }
 
 static enum errc bind(struct sqlite *sqlite, sqlite3_stmt *stmt, int index, const struct db_value *value,
@@ -113,15 +110,15 @@ static enum errc start(struct sqlite *sqlite, struct sqlite_statement **out, con
     if (sqlite->in_transaction && sqlite3_get_autocommit(sqlite->handle)) {
         return err_set(err, ERR_STORE, "database: an earlier failure has ended the transaction");
     }
-    struct sqlite_statement *statement = find_idle(sqlite->statements[bucket_of(sql)], sql);
+    struct sqlite_statement *statement = find(sqlite, sql);
     if (!statement) {
-        statement = find_idle_anywhere(sqlite, sql);
+        statement = prepare(sqlite, sql);
     }
-    enum errc result = statement ? OK : prepare(sqlite, sql, &statement, err);
-    if (result != OK) {
-        return result;
+    if (!statement) {
+        return sqlite_failed(sqlite, err);
     }
     REQUIRE(count == statement->parameter_count);
+    enum errc result = OK;
     for (size_t i = 0; i < count && result == OK; i++) {
         result = bind(sqlite, statement->stmt, statement->parameters[i], &values[i], err);
     }

@@ -40,7 +40,7 @@ struct store;
 // Opens (creating it where allowed, mode 0600), and migrates to this program's version. ERR_CONFIG with one
 // plain line: not a database, no such directory, no permission, read-only, made by a newer version. `loop`
 // gets the `done`s.
-enum errc store_open(struct loop *loop, const struct store_options *options, struct store **store,
+enum errc store_open(struct loop *loop, const struct store_options *options, struct store **out,
                      struct err *err) MUST_CHECK;
 
 // Queues a job. False: the queue is full, nothing was queued. Loop thread.

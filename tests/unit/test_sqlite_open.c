@@ -121,6 +121,9 @@ static void missing_permissions_are_named(void **state)
     assert_int_equal(chmod(scratch->path, 0444), 0);
     assert_true(refused_to_nobody(scratch->database, "Permission denied"));
 
+    assert_int_equal(chmod(scratch->directory, 0777), 0); // where SQLite would open it for reading only
+    assert_true(refused_to_nobody(scratch->database, "Permission denied"));
+
     assert_int_equal(chmod(scratch->path, 0666), 0); // but no log can be made beside it
     assert_int_equal(chmod(scratch->directory, 0555), 0);
     assert_true(refused_to_nobody(scratch->database, "directory /"));

@@ -218,6 +218,27 @@ static void jobs_come_back_in_order_with_their_results(void **state)
     close_store(fixture);
 }
 
+static void a_batch_is_answered_before_the_next_begins(void **state)
+{
+    struct fixture *fixture = *state;
+    struct gate second_gate = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false, false};
+    struct work first;
+    struct work works[6];
+    open_store(fixture, 1);
+    hold_writer(fixture, &first);
+    for (size_t i = 0; i < COUNT_OF(works); i++) {
+        work_init(&works[i], fixture, STORE_WRITE, (int64_t)i);
+        works[i].gate = i == 4 ? &second_gate : NULL; // four are a batch
+        assert_true(store_submit(fixture->store, &works[i].job));
+    }
+    gate_open(&fixture->gate);
+    inbox_run(&fixture->inbox, 1 + 4);
+    assert_int_equal(works[3].order, 5);
+    gate_open(&second_gate);
+    inbox_run(&fixture->inbox, 2);
+    close_store(fixture);
+}
+
 static void a_reader_sees_what_was_answered(void **state)
 {
     struct fixture *fixture = *state;
@@ -440,6 +461,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(jobs_come_back_in_order_with_their_results),
+        TEST(a_batch_is_answered_before_the_next_begins),
         TEST(a_reader_sees_what_was_answered),
         TEST(readers_do_not_wait_for_the_writer_nor_for_each_other),
         TEST(a_full_queue_takes_only_what_must_be_settled),
