@@ -11,5 +11,6 @@ int cmd_listapikeys(int argc, char **argv);
 int cmd_migrate(int argc, char **argv);
 int cmd_revokeapikey(int argc, char **argv);
 int cmd_sandbox(int argc, char **argv);
+int cmd_serve(int argc, char **argv);
 int cmd_verify_audit(int argc, char **argv);
 int cmd_version(int argc, char **argv);

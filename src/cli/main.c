@@ -14,6 +14,7 @@ static const struct {
     int (*run)(int argc, char **argv);
     const char *help;
 } commands[] = {
+    {"serve", cmd_serve, "run the payments service"},
     {"sandbox", cmd_sandbox, "a stand-in for Stripe, for trying and testing"},
     {"createsuperadmin", cmd_createsuperadmin, "make an admin and its key, and show the key once"},
     {"createmerchant", cmd_createmerchant, "make a merchant"},

@@ -52,7 +52,7 @@ static const char *call_path(const struct provider_call *call)
     case PROVIDER_CANCEL:
         return arena_printf(call->arena, "/v1/payment_intents/%s/cancel", path_id(call));
     }
-    REQUIRE(!"a verb without a path");
+    REQUIRE(false); // every verb has a path
     return NULL;
 }
 

@@ -1,0 +1,81 @@
+// How a request ends: its headers, its log line, its error. Loop thread.
+#include <string.h>
+
+#include "api/api.h"
+#include "api/pipeline.h"
+#include "api/reply.h"
+#include "base/log.h"
+
+#define RETRY_AFTER_OVERLOAD_S 2
+#define RETRY_AFTER_IN_PROGRESS_S 1
+
+static void log_request(const struct request *request)
+{
+    char merchant[UUID_TEXT_BYTES] = "";
+    if (!uuid_is_nil(&request->principal.merchant_id)) {
+        uuid_format(&request->principal.merchant_id, merchant);
+    }
+    LOG(request->status >= 500 ? LOG_ERROR : LOG_INFO, "request", LOG_STR("request_id", request->id),
+        LOG_STR("method", request->exchange->method), LOG_STR("path", request->exchange->path),
+        LOG_INT("status", request->status), LOG_STR("merchant_id", merchant),
+        LOG_INT("us", loop_mono_us(api_options(request->api)->loop) - request->arrived_us));
+}
+
+void request_send(struct request *request)
+{
+    struct http_reply_header headers[5];
+    size_t count = 0;
+    headers[count++] = (struct http_reply_header){"X-Request-Id", request->id};
+    headers[count++] = (struct http_reply_header){"Cache-Control", "no-store"};
+    if (request->replayed) {
+        headers[count++] = (struct http_reply_header){"Idempotent-Replayed", "true"};
+    }
+    if (request->retry_after_s > 0) {
+        headers[count++] = (struct http_reply_header){
+            "Retry-After", arena_printf(request->arena, "%lld", (long long)request->retry_after_s)};
+    }
+    if (request->allow != NULL) {
+        headers[count++] = (struct http_reply_header){"Allow", request->allow};
+    }
+    struct http_reply reply = {
+        .status = request->status,
+        .content_type = request->content_type != NULL ? request->content_type : "application/json",
+        .headers = headers,
+        .header_count = count,
+        .body = request->reply,
+        .body_bytes = strlen(request->reply),
+    };
+    api_count_answer(request->api, request->status);
+    log_request(request);
+    json_release(&request->body);
+    http_exchange_reply(request->exchange, &reply);
+}
+
+void request_fail(struct request *request, const struct err *err)
+{
+    request->status = errc_status(err->code);
+    request->reply = reply_error(request->arena, err, request->id);
+    if (err->code == ERR_OVERLOADED) {
+        request->retry_after_s = RETRY_AFTER_OVERLOAD_S;
+    } else if (err->code == ERR_IDEMPOTENCY_IN_PROGRESS) {
+        request->retry_after_s = RETRY_AFTER_IN_PROGRESS_S;
+    }
+    if (request->status == 500) {
+        LOG(LOG_ERROR, "request failed", LOG_STR("request_id", request->id), LOG_STR("error", err->message));
+    }
+    request_send(request);
+}
+
+// An authentication that failed: counted by address, and refused altogether where there were too many.
+void request_fail_unauthenticated(struct request *request, struct err *err)
+{
+    struct auth_guard *guard = api_guard(request->api);
+    auth_guard_count(guard, request->auth_event, &request->client, NULL, request->principal.prefix);
+    int64_t wait_s = auth_guard_failed(guard, &request->client);
+    if (wait_s > 0) {
+        auth_guard_count(guard, "auth.rate_limited", &request->client, NULL, "");
+        (void)err_set(err, ERR_AUTH_RATE_LIMITED, "too many requests with a bad key came from this address");
+        request->retry_after_s = wait_s;
+    }
+    request_fail(request, err);
+}

@@ -1,0 +1,312 @@
+// The way of every request: head -> body -> read (pure) -> one database job (authenticate, then the route's work) -> answer;
+// where the work prepared an operation, its first answer is the request's. Loop thread, but for run_job.
+#include "api/api.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/auth.h"
+#include "api/handlers.h"
+#include "api/pipeline.h"
+#include "api/reply.h"
+#include "api/router.h"
+#include "base/log.h"
+#include "base/require.h"
+#include "base/text.h"
+#include "net/resolve.h"
+
+#define HEADER_BYTES_MAX (8 * 1024)
+#define IDLE_TIMEOUT_S 60
+#define REQUEST_TIMEOUT_S 30
+#define RESOLVE_TIMEOUT_MS 3000
+
+struct api {
+    struct api_options options;
+    struct http_server *server;
+    struct auth_guard *guard;
+    struct arena arena; // the lists below
+    struct network_list trusted_proxies;
+    struct network_list webhook_allow;
+    struct api_stats stats;
+    bool draining;
+};
+
+const struct api_options *api_options(const struct api *api)
+{
+    return &api->options;
+}
+
+static enum errc run_job(struct store_job *job, struct db *db, struct err *err)
+{
+    struct request *request = CONTAINER_OF(job, struct request, job);
+    request->status = 0;
+    request->told = false;
+    request->owed = false;
+    request->replayed = false;
+    op_free(request->op); // of a run whose batch could not be committed
+    request->op = NULL;
+    if (request->then != NULL) {
+        return request->then(request, db, err);
+    }
+    if (request->route->access == ROUTE_KEY) {
+        enum errc rc = auth_check(request, db, err);
+        if (rc != OK) {
+            return rc;
+        }
+    }
+    if (request->refusal.code != OK) {
+        *err = request->refusal;
+        return err->code;
+    }
+    if (request->problems.count > 0) {
+        return err_set(err, ERR_VALIDATION, "the request's fields");
+    }
+    return request->route->work(request, db, err);
+}
+
+static void submit(struct request *request, enum store_lane lane);
+
+static void waited(struct op_waiter *waiter, enum errc rc, int status, const char *body)
+{
+    struct request *request = CONTAINER_OF(waiter, struct request, waiter);
+    if (rc != OK) {
+        struct err err = waiter->job.err;
+        err.code = rc;
+        request_fail(request, &err);
+    } else {
+        request->status = status;
+        request->reply = arena_strdup(request->arena, body);
+        request_send(request);
+    }
+    arena_release(&waiter->arena);
+}
+
+static void job_done(struct store_job *job)
+{
+    struct request *request = CONTAINER_OF(job, struct request, job);
+    struct api *api = request->api;
+    if (request->told) {
+        api->options.on_told(api->options.context);
+    }
+    if (request->owed) {
+        engine_due(api->options.engine, 0);
+    }
+    if (job->result == OK && request->route->access == ROUTE_KEY) {
+        auth_guard_count(api->guard, "auth.success", &request->client, &request->principal.own_merchant_id,
+                         request->principal.prefix);
+    }
+    if (job->result == OK && request->op != NULL) {
+        struct op *op = request->op;
+        request->op = NULL;
+        op_wait(api->options.engine, &request->waiter, &request->subject_id);
+        op_run(op);
+    } else if (job->result == OK && request->status == 0) {
+        submit(request, STORE_WRITE); // the read job only began it
+    } else if (job->result == OK) {
+        request_send(request);
+    } else if (request->auth_event != NULL && job->result == ERR_AUTH_INVALID_KEY) {
+        request_fail_unauthenticated(request, &job->err);
+    } else {
+        if (request->auth_event != NULL) {
+            auth_guard_count(api->guard, request->auth_event, &request->client, NULL, request->principal.prefix);
+        }
+        if (job->result == ERR_VALIDATION && request->problems.count > 0) {
+            request->status = errc_status(request->problems.items[0].code);
+            request->reply = reply_problems(request->arena, &request->problems, request->id);
+            request_send(request);
+        } else {
+            job->err.code = job->result;
+            request_fail(request, &job->err);
+        }
+        op_free(request->op);
+        request->op = NULL;
+    }
+}
+
+static void submit(struct request *request, enum store_lane lane)
+{
+    request->job = (struct store_job){.lane = lane, .run = run_job, .done = job_done};
+    if (!store_submit(request->api->options.store, &request->job)) {
+        struct err err;
+        (void)err_set(&err, ERR_OVERLOADED, "too much is waiting; nothing was recorded, try again");
+        request_fail(request, &err);
+    }
+}
+
+// A body without a type, or of curl's default type, is read as JSON: the seed's own examples send none.
+static bool media_type_accepted(const char *type)
+{
+    if (type == NULL) {
+        return true;
+    }
+    size_t length = strcspn(type, "; \t");
+    return (length == 16 && strncasecmp(type, "application/json", length) == 0) ||
+           (length == 33 && strncasecmp(type, "application/x-www-form-urlencoded", length) == 0);
+}
+
+static void on_head(struct http_exchange *exchange, void *context)
+{
+    struct api *api = context;
+    struct request *request = request_new(api, exchange);
+    request->waiter.answered = waited;
+    api->stats.requests_total++;
+    struct err err;
+    const char *allow = NULL;
+    enum errc rc = route_find(exchange->method, exchange->path, request->arena, &request->route, &request->param, &allow, &err);
+    if (rc == ERR_METHOD_NOT_ALLOWED) {
+        request->allow = allow;
+    }
+    if (rc != OK) {
+        request_fail(request, &err);
+        return;
+    }
+    if (request->route->access == ROUTE_KEY && request->route->body_bytes_max > 0 &&
+        !media_type_accepted(http_exchange_header(exchange, "Content-Type", NULL))) {
+        (void)err_set(&err, ERR_UNSUPPORTED_MEDIA_TYPE, "the body must be application/json");
+        request_fail(request, &err);
+        return;
+    }
+    exchange->body_bytes_max = request->route->body_bytes_max;
+}
+
+static void on_too_large(struct http_exchange *exchange, void *context)
+{
+    (void)context;
+    struct request *request = exchange->context;
+    struct err err;
+    (void)err_set(&err, ERR_PAYLOAD_TOO_LARGE, "the body is larger than %zu bytes", exchange->body_bytes_max);
+    request_fail(request, &err);
+}
+
+static void host_resolved(void *context, const struct address *addresses, size_t count)
+{
+    struct request *request = context;
+    webhook_host_resolved(request, addresses, count);
+    submit(request, request->route->lane);
+}
+
+static void on_request(struct http_exchange *exchange, void *context)
+{
+    (void)context;
+    struct request *request = exchange->context;
+    const struct route *route = request->route;
+    if (route->access == ROUTE_OPERATOR) {
+        route->answer(request);
+        request_send(request);
+        return;
+    }
+    if (route->access == ROUTE_KEY) {
+        auth_read(request);
+        request_read_idempotency_key(request);
+        if (request->refusal.code == OK && route->body_bytes_max > 0) {
+            request_read_json(request);
+        }
+    }
+    struct err err = {0};
+    if (request->refusal.code == OK &&
+        form_parse(exchange->query, strlen(exchange->query), request->arena, &request->query, &err) != OK) {
+        request->refusal = err;
+    }
+    if (request->refusal.code == OK && route->read != NULL) {
+        route->read(request);
+    }
+    request->has_room = engine_has_room(request->api->options.engine);
+    if (request->host_to_check != NULL && request->problems.count == 0) {
+        resolve(request->api->options.uv_loop, request->host_to_check, RESOLVE_TIMEOUT_MS, host_resolved, request);
+    } else {
+        submit(request, route->lane);
+    }
+}
+
+static void on_end(struct http_exchange *exchange, void *context)
+{
+    (void)exchange;
+    (void)context;
+}
+
+enum errc api_open(const struct api_options *options, struct api **result, struct err *err)
+{
+    struct api *api = calloc(1, sizeof(*api));
+    REQUIRE(api != NULL);
+    api->options = *options;
+    enum errc rc = network_list_parse(options->config->trusted_proxies, &api->arena, &api->trusted_proxies, err);
+    if (rc == OK) {
+        rc = network_list_parse(options->config->webhook_allow, &api->arena, &api->webhook_allow, err);
+    }
+    struct http_server_options server = {
+        .listen = options->config->listen,
+        .connections_max = (unsigned)options->config->connections_max,
+        .idle_timeout_s = IDLE_TIMEOUT_S,
+        .request_timeout_s = REQUEST_TIMEOUT_S,
+        .header_bytes_max = HEADER_BYTES_MAX,
+        .on_head = on_head,
+        .on_request = on_request,
+        .on_too_large = on_too_large,
+        .on_end = on_end,
+        .context = api,
+    };
+    if (rc == OK) {
+        rc = http_server_open(options->uv_loop, &server, &api->server, err);
+    }
+    if (rc != OK) {
+        arena_release(&api->arena);
+        free(api);
+        return rc;
+    }
+    api->guard = auth_guard_open(options->loop, options->store, options->keyring);
+    *result = api;
+    return OK;
+}
+
+struct auth_guard *api_guard(struct api *api)
+{
+    return api->guard;
+}
+
+void api_count_answer(struct api *api, int status)
+{
+    api->stats.answers_total[status / 100]++;
+}
+
+const struct network_list *api_trusted_proxies(const struct api *api)
+{
+    return &api->trusted_proxies;
+}
+
+uint16_t api_port(const struct api *api)
+{
+    return http_server_port(api->server);
+}
+
+const struct network_list *api_webhook_allow(const struct api *api)
+{
+    return &api->webhook_allow;
+}
+
+bool api_drain(struct api *api)
+{
+    if (!api->draining) {
+        api->draining = true;
+        http_server_drain(api->server);
+    }
+    return http_server_exchanges(api->server) == 0 && auth_guard_drain(api->guard);
+}
+
+bool api_draining(const struct api *api)
+{
+    return api->draining;
+}
+
+void api_stats(const struct api *api, struct api_stats *stats)
+{
+    *stats = api->stats;
+    stats->connections = (int64_t)http_server_connections(api->server);
+}
+
+void api_free(struct api *api)
+{
+    http_server_close(api->server);
+    auth_guard_free(api->guard);
+    arena_release(&api->arena);
+    free(api);
+}

@@ -1,0 +1,124 @@
+// See auth.h. Of a presented key nothing but its hash and its first 12 characters goes beyond auth_read.
+#include "api/auth.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "api/api.h"
+#include "api/router.h"
+#include "base/text.h"
+#include "domain/api_key.h"
+#include "domain/scopes.h"
+#include "store/merchants.h"
+
+static const char *presented(struct request *request)
+{
+    const char *key = http_exchange_header(request->exchange, "X-API-Key", NULL);
+    if (key != NULL) {
+        return key;
+    }
+    const char *bearer = http_exchange_header(request->exchange, "Authorization", NULL);
+    return bearer != NULL && strncasecmp(bearer, "Bearer ", 7) == 0 ? bearer + 7 : NULL;
+}
+
+void auth_read(struct request *request)
+{
+    const char *key = presented(request);
+    request->presented_key = key != NULL ? "yes" : NULL;
+    request->key_well_formed = key != NULL && api_key_well_formed(key);
+    if (!request->key_well_formed) {
+        return;
+    }
+    api_key_prefix(key, request->principal.prefix);
+    const struct keyring *keyring = api_options(request->api)->keyring;
+    const struct crypto_part part = {key, strlen(key)};
+    crypto_hmac(keyring->pepper, sizeof(keyring->pepper), &part, 1, request->key_hash);
+    request->acting_for = arena_strdup(request->arena, http_exchange_header(request->exchange, "X-Merchant-Id", NULL));
+}
+
+static enum errc refuse(struct request *request, const char *event, const char *message, struct err *err)
+{
+    request->auth_event = event;
+    return err_set(err, ERR_AUTH_INVALID_KEY, "%s", message);
+}
+
+static enum errc check_key(struct request *request, struct db *db, struct api_key *key, struct api_key_owner *owner,
+                           struct err *err)
+{
+    if (request->presented_key == NULL) {
+        return refuse(request, "auth.failed", "an API key is needed, in X-API-Key or as Authorization: Bearer", err);
+    }
+    if (!request->key_well_formed) {
+        return refuse(request, "auth.invalid_format", "the API key is mistyped or incomplete", err);
+    }
+    enum errc rc = api_key_find(db, request->key_hash, request->arena, key, owner, err);
+    if (rc == ERR_NOT_FOUND) {
+        return refuse(request, "auth.failed", "the API key is unknown", err);
+    }
+    if (rc != OK) {
+        return rc;
+    }
+    if (key->revoked_us != 0) {
+        return refuse(request, "auth.failed", "the API key was revoked", err);
+    }
+    if (key->expires_us != 0 && key->expires_us <= request->now_us) {
+        return refuse(request, "auth.key_expired", "the API key has expired", err);
+    }
+    if (!owner->merchant_active) {
+        return refuse(request, "auth.merchant_inactive", "the merchant of this API key is not active", err);
+    }
+    return OK;
+}
+
+// An admin names the merchant it acts for; nobody else may.
+static enum errc choose_merchant(struct request *request, struct db *db, struct err *err)
+{
+    struct principal *principal = &request->principal;
+    if (!principal->is_admin) {
+        return request->acting_for == NULL
+                   ? OK
+                   : err_set(err, ERR_FORBIDDEN, "only an admin's key may name another merchant in X-Merchant-Id");
+    }
+    struct uuid id = {{0}};
+    if (request->acting_for == NULL) {
+        return err_set(err, ERR_BAD_REQUEST, "an admin's key needs the merchant's id in X-Merchant-Id");
+    }
+    struct merchant merchant = {0};
+    enum errc rc = uuid_parse(request->acting_for, &id) ? merchant_get(db, &id, request->arena, &merchant, err) : ERR_NOT_FOUND;
+    if (rc == ERR_NOT_FOUND) {
+        return err_set(err, ERR_NOT_FOUND, "there is no merchant with the id in X-Merchant-Id");
+    }
+    principal->merchant_id = id;
+    return rc;
+}
+
+static enum errc check_scope(struct request *request, struct err *err)
+{
+    uint32_t wanted = request->route->scopes;
+    if ((request->principal.scopes & wanted) != 0) {
+        return OK;
+    }
+    request->auth_event = "auth.scope_denied";
+    return err_set(err, ERR_AUTH_INSUFFICIENT_SCOPE, "the API key lacks the scope %s",
+                   scopes_format(request->arena, wanted));
+}
+
+enum errc auth_check(struct request *request, struct db *db, struct err *err)
+{
+    struct api_key key = {0};
+    struct api_key_owner owner = {0};
+    request->auth_event = NULL;
+    enum errc rc = check_key(request, db, &key, &owner, err);
+    if (rc != OK) {
+        return rc;
+    }
+    struct principal *principal = &request->principal;
+    principal->key_id = key.id;
+    principal->merchant_id = key.merchant_id;
+    principal->own_merchant_id = key.merchant_id;
+    principal->is_admin = owner.is_admin;
+    principal->livemode = key.livemode;
+    principal->scopes = key.scopes;
+    rc = check_scope(request, err);
+    return rc == OK ? choose_merchant(request, db, err) : rc;
+}

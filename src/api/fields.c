@@ -1,0 +1,218 @@
+// See fields.h. Card data is looked for before anything else is said, and is never repeated in a message.
+#include "api/fields.h"
+
+#include <string.h>
+
+#include "base/text.h"
+
+static bool in_list(const char *name, const char *const *names)
+{
+    for (; *names != NULL; names++) {
+        if (text_equal(name, *names)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void add(struct request *request, const char *prefix, const char *name, const char *message)
+{
+    problem_add(&request->problems, request->arena, ERR_VALIDATION,
+                arena_printf(request->arena, "%s%s", prefix, name), "%s", message);
+}
+
+void fields_only(struct request *request, struct json_object *object, const char *prefix, const char *const *names)
+{
+    json_object_object_foreach(object, name, value)
+    {
+        (void)value;
+        if (!in_list(name, names)) {
+            add(request, prefix, arena_strndup(request->arena, name, 100), "there is no such field");
+        }
+    }
+}
+
+// The member, or NULL where it is absent (noted where it must not be).
+static struct json_object *member(struct request *request, struct json_object *object, const char *prefix,
+                                  const char *name, enum field_need need)
+{
+    struct json_object *value = NULL;
+    bool there = json_object_object_get_ex(object, name, &value);
+    if (!there && need == FIELD_REQUIRED) {
+        add(request, prefix, name, "is required");
+    } else if (there && value == NULL && need != FIELD_OPTIONAL) {
+        add(request, prefix, name, "must not be null");
+    }
+    return value;
+}
+
+static bool has_control(const char *text, size_t bytes)
+{
+    for (size_t i = 0; i < bytes; i++) {
+        if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f) {
+            return true;
+        }
+    }
+    return false;
+}
+
+const char *field_text(struct request *request, struct json_object *object, const char *prefix, const char *name,
+                       enum field_need need, size_t chars_max)
+{
+    struct json_object *value = member(request, object, prefix, name, need);
+    if (value == NULL) {
+        return NULL;
+    }
+    size_t bytes = (size_t)json_object_get_string_len(value);
+    if (!json_object_is_type(value, json_type_string)) {
+        add(request, prefix, name, "must be a string");
+    } else if (bytes == 0) {
+        add(request, prefix, name, "must not be empty");
+    } else if (bytes > chars_max) {
+        add(request, prefix, name, arena_printf(request->arena, "must be at most %zu bytes long", chars_max));
+    } else if (has_control(json_object_get_string(value), bytes)) {
+        add(request, prefix, name, "must not hold control characters");
+    } else {
+        return json_object_get_string(value);
+    }
+    return NULL;
+}
+
+bool field_bool(struct request *request, struct json_object *object, const char *name, bool absent)
+{
+    struct json_object *value = member(request, object, "", name, FIELD_DECIDES);
+    if (value == NULL) {
+        return absent;
+    }
+    if (!json_object_is_type(value, json_type_boolean)) {
+        add(request, "", name, "must be true or false");
+        return absent;
+    }
+    return json_object_get_boolean(value);
+}
+
+const char *field_amount_text(struct request *request, struct json_object *object, const char *name,
+                              enum field_need need)
+{
+    struct json_object *value = member(request, object, "", name, need);
+    if (value == NULL) {
+        return NULL;
+    }
+    if (json_object_is_type(value, json_type_string)) {
+        const char *text = json_object_get_string(value);
+        return strlen(text) == (size_t)json_object_get_string_len(value) ? text : "";
+    }
+    const char *text = json_number_text(request->arena, value);
+    if (text == NULL) {
+        add(request, "", name, "must be a number or a string, such as 10.00");
+    }
+    return text;
+}
+
+static bool luhn(const char *digits, size_t count)
+{
+    int sum = 0;
+    for (size_t i = 0; i < count; i++) {
+        int digit = digits[count - 1 - i] - '0';
+        if (i % 2 == 1) {
+            digit *= 2;
+        }
+        sum += digit > 9 ? digit - 9 : digit;
+    }
+    return sum % 10 == 0;
+}
+
+// Wholly 13 to 19 digits without spaces and dashes, as a card begins (ISO/IEC 7812: 2221 to 2720, and 3 to 6), and Luhn.
+static bool is_card_number(const char *text)
+{
+    char digits[20];
+    size_t count = 0;
+    for (; *text != '\0'; text++) {
+        if (*text == ' ' || *text == '-') {
+            continue;
+        }
+        if (*text < '0' || *text > '9' || count == 19) {
+            return false;
+        }
+        digits[count++] = *text;
+    }
+    if (count < 13) {
+        return false;
+    }
+    int first_four = (digits[0] - '0') * 1000 + (digits[1] - '0') * 100 + (digits[2] - '0') * 10 + (digits[3] - '0');
+    bool begins = (digits[0] >= '3' && digits[0] <= '6') || (first_four >= 2221 && first_four <= 2720);
+    return begins && luhn(digits, count);
+}
+
+static bool is_card_field(const char *name, struct json_object *value)
+{
+    static const char *const refused[] = {"number", "card_number", "cvc", "cvv", "card", NULL};
+    static const char *const looked_into[] = {"payment_method", "payment_method_id", "description", "customer_name", NULL};
+    return in_list(name, refused) || (in_list(name, looked_into) && json_object_is_type(value, json_type_string) &&
+                                      is_card_number(json_object_get_string(value)));
+}
+
+// The parser bounds the depth.
+static const char *find_card_field(struct json_object *value) // NOLINT(misc-no-recursion)
+{
+    if (json_object_is_type(value, json_type_array)) {
+        for (size_t i = 0; i < json_object_array_length(value); i++) {
+            const char *found = find_card_field(json_object_array_get_idx(value, i));
+            if (found != NULL) {
+                return found;
+            }
+        }
+        return NULL;
+    }
+    if (!json_object_is_type(value, json_type_object)) {
+        return NULL;
+    }
+    json_object_object_foreach(value, name, inner)
+    {
+        const char *found = is_card_field(name, inner) ? name : find_card_field(inner);
+        if (found != NULL) {
+            return found;
+        }
+    }
+    return NULL;
+}
+
+bool fields_refuse_card_data(struct request *request)
+{
+    const char *field = find_card_field(request->body);
+    if (field == NULL) {
+        return false;
+    }
+    request->problems.count = 0;
+    problem_add(&request->problems, request->arena, ERR_CARD_DATA_REFUSED, field,
+                "card data must not be sent here: collect it with Stripe.js and send its token");
+    return true;
+}
+
+int64_t query_i64(struct request *request, const char *name, int64_t min, int64_t max, int64_t absent)
+{
+    const char *text = form_get(&request->query, name);
+    if (text == NULL) {
+        return absent;
+    }
+    int64_t value = 0;
+    if (text_to_i64(text, &value, NULL) != OK || value < min || value > max) {
+        problem_add(&request->problems, request->arena, ERR_VALIDATION, name, "must be a whole number from %lld to %lld",
+                    (long long)min, (long long)max);
+        return absent;
+    }
+    return value;
+}
+
+void query_only(struct request *request, const char *const *names)
+{
+    const struct form *query = &request->query;
+    for (size_t i = 0; i < query->count; i++) {
+        const char *name = query->fields[i].name;
+        if (!in_list(name, names)) {
+            add(request, "", arena_strndup(request->arena, name, 100), "there is no such filter");
+        } else if (form_get(query, name) != query->fields[i].value) {
+            add(request, "", name, "must be given once");
+        }
+    }
+}

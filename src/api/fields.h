@@ -1,0 +1,30 @@
+// Reading a JSON body's fields: each function notes what is wrong with its field among the request's problems and then
+// answers "absent". Loop thread, pure.
+#pragma once
+
+#include "api/request.h"
+
+enum field_need {
+    FIELD_OPTIONAL, // absent and null are the same
+    FIELD_DECIDES,  // optional, but null is refused: it decides what money does
+    FIELD_REQUIRED,
+};
+
+// Notes every member of `object` that is not in `names` (ends with NULL). prefix: "" or "stripe." for messages.
+void fields_only(struct request *request, struct json_object *object, const char *prefix, const char *const *names);
+
+// A string of 1 to chars_max bytes without control characters; NULL where it is absent or wrong.
+const char *field_text(struct request *request, struct json_object *object, const char *prefix, const char *name,
+                       enum field_need need, size_t chars_max);
+bool field_bool(struct request *request, struct json_object *object, const char *name, bool absent);
+
+// A money amount's own text, from a JSON number or string; NULL where it is absent or of another type.
+const char *field_amount_text(struct request *request, struct json_object *object, const char *name, enum field_need need);
+
+// Whether the body holds card data anywhere; if so that is the one problem that is answered.
+bool fields_refuse_card_data(struct request *request);
+
+// A query parameter that must be an integer from min to max; `absent` where it is not given or wrong.
+int64_t query_i64(struct request *request, const char *name, int64_t min, int64_t max, int64_t absent);
+// Notes every query parameter that is not in `names` (ends with NULL), and any that is repeated.
+void query_only(struct request *request, const char *const *names);

@@ -1,0 +1,37 @@
+// The functions behind the rows of router.c, by the file they are in.
+#pragma once
+
+#include "api/request.h"
+
+// operator.c
+void healthz_answer(struct request *request);
+void readyz_answer(struct request *request);
+void metrics_answer(struct request *request);
+
+// payment_create.c
+void payment_create_read(struct request *request);
+enum errc payment_create_work(struct request *request, struct db *db, struct err *err) MUST_CHECK;
+
+// payments.c
+void payment_list_read(struct request *request);
+enum errc payment_list_work(struct request *request, struct db *db, struct err *err) MUST_CHECK;
+enum errc payment_get_work(struct request *request, struct db *db, struct err *err) MUST_CHECK;
+
+// merchant.c
+enum errc merchant_me_work(struct request *request, struct db *db, struct err *err) MUST_CHECK;
+
+// webhook.c
+void webhook_put_read(struct request *request);
+// Notes addresses of request->host_to_check that must not be reached. Loop thread.
+void webhook_host_resolved(struct request *request, const struct address *addresses, size_t count);
+enum errc webhook_put_work(struct request *request, struct db *db, struct err *err) MUST_CHECK;
+
+// providers.c
+enum errc providers_list_work(struct request *request, struct db *db, struct err *err) MUST_CHECK;
+void providers_put_read(struct request *request);
+enum errc providers_put_work(struct request *request, struct db *db, struct err *err) MUST_CHECK;
+enum errc providers_delete_work(struct request *request, struct db *db, struct err *err) MUST_CHECK;
+
+// stripe_events.c
+void stripe_event_read(struct request *request);
+enum errc stripe_event_work(struct request *request, struct db *db, struct err *err) MUST_CHECK;

@@ -1,0 +1,336 @@
+// POST /v1/payments. Reading is pure and names every bad field; the work is one transaction: the idempotency key, then what
+// depends on state, then the payment and its operation.
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/api.h"
+#include "api/fields.h"
+#include "api/handlers.h"
+#include "base/text.h"
+#include "op/charge.h"
+#include "op/render.h"
+#include "op/reply.h"
+#include "store/credentials.h"
+#include "store/idempotency.h"
+#include "store/payments.h"
+
+#define KIND "payment"
+#define METADATA_PAIRS_MAX 40
+#define METADATA_NAME_MAX 40
+#define METADATA_VALUE_MAX 500
+
+struct payment_input {
+    struct payment payment; // what the request said of it
+    bool has_saved_card;
+    uint8_t request_hash[32];
+};
+
+static void problem(struct request *request, const char *field, const char *message)
+{
+    problem_add(&request->problems, request->arena, ERR_VALIDATION, field, "%s", message);
+}
+
+static void read_money(struct request *request, struct payment *payment)
+{
+    const char *code = field_text(request, request->body, "", "currency", FIELD_REQUIRED, 16);
+    const char *amount = field_amount_text(request, request->body, "amount", FIELD_REQUIRED);
+    payment->currency = code != NULL ? currency_find(code) : NULL;
+    if (code != NULL && payment->currency == NULL) {
+        problem(request, "currency", "must be a 3-letter ISO 4217 code that can be charged, such as USD");
+    }
+    if (amount == NULL) {
+        return;
+    }
+    // Without a currency the amount's form is still checked, as two-decimal money.
+    const struct currency *currency = payment->currency != NULL ? payment->currency : currency_find("USD");
+    struct err err;
+    if (money_parse(amount, currency, &payment->amount_minor, &err) != OK) {
+        problem(request, "amount", err.message);
+    } else if (payment->amount_minor == 0) {
+        problem(request, "amount", "must be greater than 0");
+    }
+}
+
+static bool well_formed_method(const char *text)
+{
+    return text_starts_with(text, "pm_") && strlen(text) > 3 &&
+           strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_") == strlen(text);
+}
+
+static void read_method(struct request *request, struct payment_input *input)
+{
+    struct payment *payment = &input->payment;
+    payment->payment_method = field_text(request, request->body, "", "payment_method", FIELD_OPTIONAL, 255);
+    const char *card = field_text(request, request->body, "", "saved_card_id", FIELD_OPTIONAL, 64);
+    bool off_session_given = json_object_object_get_ex(request->body, "off_session", NULL);
+    (void)field_bool(request, request->body, "off_session", true);
+    struct uuid card_id;
+    if (payment->payment_method != NULL && !well_formed_method(payment->payment_method)) {
+        problem(request, "payment_method", "must be a Stripe payment method, pm_...");
+    }
+    if (card != NULL && !uuid_parse(card, &card_id)) {
+        problem(request, "saved_card_id", "must be a UUID");
+    }
+    bool method_given = json_get(request->body, "payment_method") != NULL;
+    bool card_given = json_get(request->body, "saved_card_id") != NULL;
+    if (method_given == card_given) {
+        problem(request, "payment_method", "exactly one of payment_method and saved_card_id is needed");
+    }
+    if (off_session_given && !card_given) {
+        problem(request, "off_session", "goes only with saved_card_id");
+    }
+    input->has_saved_card = card_given;
+}
+
+static void check_pair(struct request *request, const char *name, struct json_object *value)
+{
+    static const char *const reserved[] = {"payment_id", "merchant_id", "refund_id"};
+    const char *field = arena_printf(request->arena, "metadata.%.*s", METADATA_NAME_MAX, name);
+    size_t length = strlen(name);
+    if (length == 0 || length > METADATA_NAME_MAX || strpbrk(name, "[]") != NULL) {
+        problem(request, field, "a name must be 1 to 40 bytes long and without brackets");
+    }
+    for (size_t i = 0; i < 3; i++) {
+        if (text_equal(name, reserved[i])) {
+            problem(request, field, "this name is reserved");
+        }
+    }
+    if (!json_object_is_type(value, json_type_string)) {
+        problem(request, field, "must be a string");
+    } else if (json_object_get_string_len(value) > METADATA_VALUE_MAX) {
+        problem(request, field, "must be at most 500 bytes long");
+    }
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+// As an object with its names sorted: metadata is a set, whatever the order it came in.
+static const char *sorted_metadata(struct request *request, struct json_object *metadata)
+{
+    const char *names[METADATA_PAIRS_MAX];
+    size_t count = 0;
+    json_object_object_foreach(metadata, name, value)
+    {
+        (void)value;
+        names[count++] = name;
+    }
+    qsort(names, count, sizeof(names[0]), compare_names);
+    struct json_object *sorted JSON_CLEANUP = json_new_object();
+    for (size_t i = 0; i < count; i++) {
+        json_add_str(sorted, names[i], json_get_str(metadata, names[i]));
+    }
+    return json_text(request->arena, sorted);
+}
+
+static void read_metadata(struct request *request, struct payment *payment)
+{
+    struct json_object *metadata = json_get(request->body, "metadata");
+    if (metadata == NULL) {
+        return;
+    }
+    if (!json_object_is_type(metadata, json_type_object)) {
+        problem(request, "metadata", "must be an object of strings");
+        return;
+    }
+    if (json_object_object_length(metadata) > METADATA_PAIRS_MAX) {
+        problem(request, "metadata", "must have at most 40 pairs");
+        return;
+    }
+    json_object_object_foreach(metadata, name, value)
+    {
+        check_pair(request, name, value);
+    }
+    if (request->problems.count == 0) {
+        payment->metadata_json = sorted_metadata(request, metadata);
+    }
+}
+
+static void read_about(struct request *request, struct payment *payment)
+{
+    struct json_object *body = request->body;
+    const char *provider = field_text(request, body, "", "provider", FIELD_REQUIRED, 64);
+    if (provider != NULL && !text_equal(provider, "stripe")) {
+        problem(request, "provider", "must be \"stripe\"");
+    }
+    payment->provider = "stripe";
+    payment->return_url = field_text(request, body, "", "return_url", FIELD_OPTIONAL, 2048);
+    if (payment->return_url != NULL && !text_starts_with(payment->return_url, "https://") &&
+        !text_starts_with(payment->return_url, "http://")) {
+        problem(request, "return_url", "must be an http or https URL");
+    }
+    payment->description = field_text(request, body, "", "description", FIELD_OPTIONAL, 1000);
+    payment->customer_email = field_text(request, body, "", "customer_email", FIELD_OPTIONAL, 512);
+    if (payment->customer_email != NULL && strchr(payment->customer_email, '@') == NULL) {
+        problem(request, "customer_email", "must be an e-mail address");
+    }
+    const char *capture = field_text(request, body, "", "capture_method", FIELD_DECIDES, 64);
+    payment->capture_manual = text_equal(capture, "manual");
+    if (capture != NULL && !payment->capture_manual && !text_equal(capture, "automatic")) {
+        problem(request, "capture_method", "must be \"automatic\" or \"manual\"");
+    }
+}
+
+// What makes two requests the same: their validated fields, whatever their bytes.
+static void hash_request(struct request *request, struct payment_input *input)
+{
+    const struct payment *payment = &input->payment;
+    struct json_object *fields JSON_CLEANUP = json_new_object();
+    json_add_i64(fields, "amount_minor", payment->amount_minor);
+    json_add_str(fields, "currency", payment->currency->code);
+    json_add_str(fields, "provider", payment->provider);
+    json_add_str(fields, "payment_method", payment->payment_method);
+    json_add_str(fields, "return_url", payment->return_url);
+    json_add_str(fields, "description", payment->description);
+    json_add_str(fields, "metadata", payment->metadata_json);
+    json_add_bool(fields, "capture_manual", payment->capture_manual);
+    json_add_str(fields, "customer_email", payment->customer_email);
+    const char *text = json_text(request->arena, fields);
+    crypto_sha256(text, strlen(text), input->request_hash);
+}
+
+void payment_create_read(struct request *request)
+{
+    static const char *const names[] = {"amount",        "currency",       "provider",    "payment_method",
+                                        "saved_card_id", "off_session",    "return_url",  "description",
+                                        "metadata",      "capture_method", "customer_email", NULL};
+    if (fields_refuse_card_data(request)) {
+        return;
+    }
+    struct payment_input *input = ARENA_NEW(request->arena, struct payment_input);
+    request->input = input;
+    fields_only(request, request->body, "", names);
+    read_money(request, &input->payment);
+    read_method(request, input);
+    read_about(request, &input->payment);
+    read_metadata(request, &input->payment);
+    query_only(request, (const char *const[]){NULL});
+    if (request->idempotency_key == NULL) {
+        (void)err_set(&request->refusal, ERR_IDEMPOTENCY_KEY_REQUIRED,
+                      "the Idempotency-Key header is needed, so that a repeat cannot charge twice");
+    } else if (request->problems.count == 0) {
+        hash_request(request, input);
+    }
+}
+
+// Live with live credentials where there are any, else test ones; a test key only test ones. *found: they are there and active.
+static enum errc choose_credential(struct request *request, struct db *db, struct credential *credential, bool *found,
+                                   struct err *err)
+{
+    *found = false;
+    for (int live = request->principal.livemode; live >= 0 && !*found; live--) {
+        enum errc rc = credential_get(db, &request->principal.merchant_id, "stripe", live == 1, request->arena, credential, err);
+        if (rc != OK && rc != ERR_NOT_FOUND) {
+            return rc;
+        }
+        *found = rc == OK && credential->is_active;
+    }
+    return OK;
+}
+
+// The first answer again, where this key was used before.
+static enum errc answer_repeat(struct request *request, struct db *db, const struct idempotency_key *key, struct err *err)
+{
+    const struct payment_input *input = request->input;
+    const struct keyring *keyring = api_options(request->api)->keyring;
+    if (!crypto_equal(key->request_hash, input->request_hash, sizeof(key->request_hash))) {
+        return err_set(err, ERR_IDEMPOTENCY_KEY_REUSED, "this Idempotency-Key was used before, for another request");
+    }
+    enum errc rc = reply_stored(db, keyring, &key->subject_id, request->arena, &request->status, &request->reply, err);
+    request->replayed = rc == OK && request->reply != NULL;
+    if (rc != OK || request->replayed) {
+        return rc;
+    }
+    struct operation open = {0};
+    rc = operation_get(db, &key->subject_id, op_charge.name, request->arena, &open, err);
+    if (rc == OK) {
+        return err_set(err, ERR_IDEMPOTENCY_IN_PROGRESS, "the first request with this Idempotency-Key is still under way");
+    }
+    struct payment payment = {0};
+    struct json_object *data = NULL;
+    if (rc == ERR_NOT_FOUND) { // the stored bytes were pruned
+        rc = payment_get(db, &key->subject_id, &request->principal.merchant_id, request->arena, &payment, err);
+    }
+    if (rc == OK) {
+        rc = render_payment(&payment, &keyring->master, RENDER_ANSWER, request->arena, &data, err);
+    }
+    if (rc == OK) {
+        request_answer(request, 201, data);
+        request->replayed = true;
+    }
+    return rc;
+}
+
+// Without credentials the mode is not decided, but a repeat is still answered: in either mode that the key may see.
+static enum errc find_repeat(struct request *request, struct db *db, const struct credential *credential, bool configured,
+                             bool *repeated, struct err *err)
+{
+    struct idempotency_key key = {0};
+    int first = configured ? credential->livemode : request->principal.livemode;
+    int last = configured ? credential->livemode : 0;
+    *repeated = false;
+    for (int live = first; live >= last && !*repeated; live--) {
+        enum errc rc = idempotency_find(db, &request->principal.merchant_id, live == 1, KIND, request->idempotency_key,
+                                        request->arena, &key, repeated, err);
+        if (rc != OK) {
+            return rc;
+        }
+    }
+    return *repeated ? answer_repeat(request, db, &key, err) : OK;
+}
+
+static enum errc prepare(struct request *request, struct db *db, const struct credential *credential, struct err *err)
+{
+    const struct payment_input *input = request->input;
+    struct change change = request_change(request);
+    struct payment payment = input->payment;
+    payment.id = uuid_new(change.random, change.now_us);
+    payment.merchant_id = request->principal.merchant_id;
+    payment.livemode = credential->livemode;
+    payment.status = PAYMENT_PENDING;
+    payment.idempotency_key = request->idempotency_key;
+    payment.credential_id = credential->version_id;
+    payment.created_us = change.now_us;
+    payment.updated_us = change.now_us;
+    struct idempotency_key key = {
+        .merchant_id = payment.merchant_id,
+        .livemode = payment.livemode,
+        .kind = KIND,
+        .key = request->idempotency_key,
+        .subject_id = payment.id,
+        .created_us = change.now_us,
+    };
+    memcpy(key.request_hash, input->request_hash, sizeof(key.request_hash));
+    enum errc rc = idempotency_insert(db, &key, err);
+    request->subject_id = payment.id;
+    return rc == OK ? charge_prepare(api_options(request->api)->engine, db, &change, &payment, &request->op, err) : rc;
+}
+
+enum errc payment_create_work(struct request *request, struct db *db, struct err *err)
+{
+    const struct payment_input *input = request->input;
+    struct credential credential = {0};
+    bool configured = false;
+    bool repeated = false;
+    request->reply = NULL;
+    enum errc rc = choose_credential(request, db, &credential, &configured, err);
+    if (rc == OK) {
+        rc = find_repeat(request, db, &credential, configured, &repeated, err);
+    }
+    if (rc != OK || repeated) {
+        return rc;
+    }
+    if (!configured) {
+        return err_set(err, ERR_PROVIDER_NOT_CONFIGURED,
+                       "this merchant has no Stripe credentials for this key's mode: PUT /v1/merchant/providers");
+    }
+    if (input->has_saved_card) {
+        return err_set(err, ERR_NOT_FOUND, "there is no such saved card");
+    }
+    if (!request->has_room) {
+        return err_set(err, ERR_OVERLOADED, "too many payments are under way; nothing was recorded, try again");
+    }
+    return prepare(request, db, &credential, err);
+}

@@ -1,0 +1,20 @@
+// What the files of a request's way share: request.c reads it, api.c runs it, answer.c ends it. Loop thread.
+#pragma once
+
+#include "api/api.h"
+
+// request.c
+struct request *request_new(struct api *api, struct http_exchange *exchange);
+void request_read_idempotency_key(struct request *request);
+void request_read_json(struct request *request);
+
+// answer.c. Each ends the request: its memory may be gone afterwards.
+void request_send(struct request *request); // status and reply are set
+void request_fail(struct request *request, const struct err *err);
+// A key that was refused: counted by address, and refused altogether where there were too many.
+void request_fail_unauthenticated(struct request *request, struct err *err);
+
+// api.c
+struct auth_guard *api_guard(struct api *api);
+void api_count_answer(struct api *api, int status);
+const struct network_list *api_trusted_proxies(const struct api *api);

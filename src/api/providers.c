@@ -1,0 +1,291 @@
+// PUT, GET, DELETE /v1/merchant/providers: the merchant's own Stripe credentials, one a mode, kept sealed. Nothing here calls
+// Stripe: a key is checked by its prefix only, and a wrong one shows at the first payment.
+#include "api/providers.h"
+
+#include <string.h>
+
+#include "api/api.h"
+#include "api/fields.h"
+#include "api/handlers.h"
+#include "base/text.h"
+#include "base/timefmt.h"
+#include "store/audit.h"
+#include "store/credentials.h"
+
+#define PROVIDER "stripe"
+
+struct providers_input {
+    bool livemode;
+    struct secret secret_key;
+    bool webhook_secret_given; // absent keeps the stored one
+    struct secret webhook_secret; // empty: removed
+};
+
+static const char *key_context(struct arena *arena, const struct uuid *version_id)
+{
+    char id[UUID_TEXT_BYTES];
+    uuid_format(version_id, id);
+    return arena_printf(arena, "stripe-key:%s", id);
+}
+
+static const char *webhook_context(struct arena *arena, const struct uuid *credential_id)
+{
+    char id[UUID_TEXT_BYTES];
+    uuid_format(credential_id, id);
+    return arena_printf(arena, "stripe-webhook:%s", id);
+}
+
+static enum errc add_masked(struct request *request, struct json_object *summary, const char *name, const char *context,
+                            struct sealed sealed, struct err *err)
+{
+    if (sealed.data == NULL) {
+        json_add(summary, name, NULL);
+        return OK;
+    }
+    char *plain = NULL;
+    size_t bytes = 0;
+    enum errc rc = seal_open(&api_options(request->api)->keyring->master, request->arena, context, sealed, &plain, &bytes, err);
+    if (rc == OK) {
+        struct secret secret SECRET_CLEANUP;
+        char masked[9];
+        secret_set(&secret, plain, bytes);
+        secret_mask(&secret, masked);
+        json_add_str(summary, name, masked);
+    }
+    return rc;
+}
+
+static enum errc credential_json(struct request *request, struct db *db, const struct credential *credential,
+                                 struct json_object **result, struct err *err)
+{
+    struct arena *arena = request->arena;
+    struct sealed key = {0};
+    enum errc rc = credential_version_get(db, &credential->version_id, arena, &key.data, &key.bytes, err);
+    if (rc != OK) {
+        return rc;
+    }
+    struct json_object *summary JSON_CLEANUP = json_new_object();
+    rc = add_masked(request, summary, "secret_key", key_context(arena, &credential->version_id), key, err);
+    if (rc == OK) {
+        struct sealed webhook = {credential->webhook_secret, credential->webhook_secret_bytes};
+        rc = add_masked(request, summary, "webhook_secret", webhook_context(arena, &credential->id), webhook, err);
+    }
+    if (rc != OK) {
+        return rc;
+    }
+    char text[UUID_TEXT_BYTES];
+    char time[TIME_TEXT_BYTES];
+    struct json_object *json = json_new_object();
+    uuid_format(&credential->id, text);
+    json_add_str(json, "id", text);
+    json_add_str(json, "provider", credential->provider);
+    json_add_bool(json, "livemode", credential->livemode);
+    json_add_bool(json, "is_active", credential->is_active);
+    json_add(json, "config_summary", json_object_get(summary));
+    time_format(credential->created_us, time);
+    json_add_str(json, "created_at", time);
+    time_format(credential->updated_us, time);
+    json_add_str(json, "updated_at", time);
+    *result = json;
+    return OK;
+}
+
+enum errc providers_json(struct request *request, struct db *db, struct json_object **result, struct err *err)
+{
+    struct credential credentials[2];
+    size_t count = 0;
+    enum errc rc = credential_list(db, &request->principal.merchant_id, request->arena, credentials, &count, err);
+    struct json_object *list JSON_CLEANUP = json_object_new_array();
+    for (size_t i = 0; rc == OK && i < count; i++) {
+        if (credentials[i].livemode && !request->principal.livemode) {
+            continue;
+        }
+        struct json_object *json = NULL;
+        rc = credential_json(request, db, &credentials[i], &json, err);
+        if (rc == OK) {
+            (void)json_object_array_add(list, json);
+        }
+    }
+    if (rc == OK) {
+        *result = json_object_get(list);
+    }
+    return rc;
+}
+
+enum errc providers_list_work(struct request *request, struct db *db, struct err *err)
+{
+    struct json_object *list = NULL;
+    enum errc rc = providers_json(request, db, &list, err);
+    if (rc == OK) {
+        request_answer(request, 200, list);
+    }
+    return rc;
+}
+
+static void problem(struct request *request, const char *field, const char *message)
+{
+    problem_add(&request->problems, request->arena, ERR_VALIDATION, field, "%s", message);
+}
+
+// Visible characters behind one of the prefixes; white space that was pasted along at the ends is taken off.
+static bool read_secret(struct request *request, const char *text, const char *const *prefixes, struct secret *secret)
+{
+    const char *trimmed = text_trim(request->arena, text);
+    for (; *prefixes != NULL; prefixes++) {
+        size_t length = strlen(trimmed);
+        bool visible = length > strlen(*prefixes);
+        for (size_t i = 0; i < length; i++) {
+            visible = visible && trimmed[i] > 0x20 && trimmed[i] < 0x7f;
+        }
+        if (visible && text_starts_with(trimmed, *prefixes)) {
+            secret_set(secret, trimmed, length);
+            return true;
+        }
+    }
+    return false;
+}
+
+static void read_webhook_secret(struct request *request, struct json_object *stripe, struct providers_input *input)
+{
+    static const char *const prefixes[] = {"whsec_", NULL};
+    struct json_object *value = NULL;
+    input->webhook_secret_given = json_object_object_get_ex(stripe, "webhook_secret", &value);
+    const char *text = field_text(request, stripe, "stripe.", "webhook_secret", FIELD_OPTIONAL, 255);
+    if (text != NULL && !read_secret(request, text, prefixes, &input->webhook_secret)) {
+        problem(request, "stripe.webhook_secret", "must be a Stripe signing secret, whsec_...");
+    }
+}
+
+void providers_put_read(struct request *request)
+{
+    static const char *const names[] = {"provider", "stripe", NULL};
+    static const char *const stripe_names[] = {"secret_key", "webhook_secret", NULL};
+    static const char *const prefixes[] = {"sk_test_", "sk_live_", "rk_test_", "rk_live_", NULL};
+    struct providers_input *input = ARENA_NEW(request->arena, struct providers_input);
+    request->input = input;
+    query_only(request, (const char *const[]){NULL});
+    fields_only(request, request->body, "", names);
+    const char *provider = field_text(request, request->body, "", "provider", FIELD_REQUIRED, 64);
+    if (provider != NULL && !text_equal(provider, PROVIDER)) {
+        problem(request, "provider", "must be \"stripe\"");
+    }
+    struct json_object *stripe = json_get(request->body, "stripe");
+    if (!json_object_is_type(stripe, json_type_object)) {
+        problem(request, "stripe", "must be an object with secret_key");
+        return;
+    }
+    fields_only(request, stripe, "stripe.", stripe_names);
+    const char *key = field_text(request, stripe, "stripe.", "secret_key", FIELD_REQUIRED, 255);
+    if (key != NULL && !read_secret(request, key, prefixes, &input->secret_key)) {
+        problem(request, "stripe.secret_key", "must be a Stripe secret or restricted key: sk_test_, sk_live_, rk_test_ or rk_live_");
+    }
+    input->livemode = text_starts_with(input->secret_key.data + 3, "live_");
+    read_webhook_secret(request, stripe, input);
+}
+
+static enum errc audit(struct request *request, struct db *db, const char *event_type, const char *detail, struct err *err)
+{
+    char address[ADDRESS_TEXT_BYTES];
+    address_format(&request->client, address);
+    struct audit_entry entry = {
+        .event_type = event_type,
+        .severity = "info",
+        .actor_ip = address,
+        .merchant_id = &request->principal.merchant_id,
+        .key_prefix = request->principal.prefix,
+        .detail = detail,
+    };
+    return audit_append(db, api_options(request->api)->keyring->pepper, &entry, request->now_us, err);
+}
+
+// The row of this mode as it will be: the one there is, or a new one; always with a new version.
+static enum errc next_credential(struct request *request, struct db *db, struct credential *credential, struct err *err)
+{
+    const struct providers_input *input = request->input;
+    const struct api_options *options = api_options(request->api);
+    enum errc rc = credential_get(db, &request->principal.merchant_id, PROVIDER, input->livemode, request->arena, credential, err);
+    if (rc == ERR_NOT_FOUND) {
+        *credential = (struct credential){
+            .id = uuid_new(options->random, request->now_us),
+            .merchant_id = request->principal.merchant_id,
+            .provider = PROVIDER,
+            .livemode = input->livemode,
+            .created_us = request->now_us,
+        };
+    } else if (rc != OK) {
+        return rc;
+    }
+    credential->version_id = uuid_new(options->random, request->now_us);
+    credential->is_active = true;
+    credential->updated_us = request->now_us;
+    if (input->webhook_secret_given) {
+        struct sealed sealed = {0};
+        if (input->webhook_secret.len > 0) {
+            sealed = seal(&options->keyring->master, request->arena, webhook_context(request->arena, &credential->id),
+                          input->webhook_secret.data, input->webhook_secret.len);
+        }
+        credential->webhook_secret = sealed.data;
+        credential->webhook_secret_bytes = sealed.bytes;
+    }
+    return OK;
+}
+
+enum errc providers_put_work(struct request *request, struct db *db, struct err *err)
+{
+    const struct providers_input *input = request->input;
+    if (input->livemode && !request->principal.livemode) {
+        request->problems.count = 0;
+        problem(request, "stripe.secret_key", "a test API key can only set Stripe test credentials");
+        return err_set(err, ERR_VALIDATION, "the request's fields");
+    }
+    struct credential credential = {0};
+    enum errc rc = next_credential(request, db, &credential, err);
+    if (rc != OK) {
+        return rc;
+    }
+    struct sealed key = seal(&api_options(request->api)->keyring->master, request->arena,
+                             key_context(request->arena, &credential.version_id), input->secret_key.data,
+                             input->secret_key.len);
+    rc = credential_put(db, &credential, err);
+    if (rc == OK) {
+        rc = credential_version_insert(db, &credential.version_id, &credential.id, key.data, key.bytes, request->now_us, err);
+    }
+    if (rc == OK) {
+        rc = credential_versions_wipe(db, &credential.id, err);
+    }
+    if (rc == OK) {
+        rc = audit(request, db, "provider.updated", credential.livemode ? "stripe, live" : "stripe, test", err);
+    }
+    struct json_object *json = NULL;
+    if (rc == OK) {
+        rc = credential_json(request, db, &credential, &json, err);
+    }
+    if (rc == OK) {
+        request_answer(request, 200, json);
+    }
+    return rc;
+}
+
+enum errc providers_delete_work(struct request *request, struct db *db, struct err *err)
+{
+    struct credential credentials[2];
+    size_t count = 0;
+    size_t stopped = 0;
+    enum errc rc = credential_list(db, &request->principal.merchant_id, request->arena, credentials, &count, err);
+    for (size_t i = 0; rc == OK && i < count; i++) {
+        bool visible = request->principal.livemode || !credentials[i].livemode;
+        if (visible && credentials[i].is_active && text_equal(request->param, credentials[i].provider)) {
+            rc = credential_set_active(db, &credentials[i].id, false, request->now_us, err);
+            stopped++;
+        }
+    }
+    if (rc == OK && stopped == 0) {
+        return err_set(err, ERR_NOT_FOUND, "there are no active credentials of this provider");
+    }
+    if (rc == OK) {
+        rc = audit(request, db, "provider.deleted", request->param, err);
+    }
+    request->status = 200;
+    request->reply = "{\"success\":true}";
+    return rc;
+}

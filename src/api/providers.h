@@ -1,0 +1,7 @@
+// A merchant's providers as JSON, for providers.c and merchant.c.
+#pragma once
+
+#include "api/request.h"
+
+// The array of those that the request's key may see; every secret masked. The caller releases. Database thread.
+enum errc providers_json(struct request *request, struct db *db, struct json_object **list, struct err *err) MUST_CHECK;

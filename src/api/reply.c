@@ -1,0 +1,84 @@
+// See reply.h.
+#include "api/reply.h"
+
+#include "base/require.h"
+
+static const struct {
+    int status;
+    const char *code;
+} errors[] = {
+    [OK] = {200, ""},
+    [ERR_AUTH_INVALID_KEY] = {401, "AUTH_INVALID_KEY"},
+    [ERR_AUTH_INSUFFICIENT_SCOPE] = {403, "AUTH_INSUFFICIENT_SCOPE"},
+    [ERR_AUTH_RATE_LIMITED] = {429, "AUTH_RATE_LIMITED"},
+    [ERR_BAD_REQUEST] = {400, "BAD_REQUEST"},
+    [ERR_FORBIDDEN] = {403, "AUTH_INSUFFICIENT_SCOPE"},
+    [ERR_IDEMPOTENCY_KEY_REQUIRED] = {400, "IDEMPOTENCY_KEY_REQUIRED"},
+    [ERR_SIGNATURE_INVALID] = {400, "SIGNATURE_INVALID"},
+    [ERR_NOT_FOUND] = {404, "NOT_FOUND"},
+    [ERR_METHOD_NOT_ALLOWED] = {405, "METHOD_NOT_ALLOWED"},
+    [ERR_CONFLICT] = {409, "CONFLICT"},
+    [ERR_IDEMPOTENCY_IN_PROGRESS] = {409, "IDEMPOTENCY_IN_PROGRESS"},
+    [ERR_PAYLOAD_TOO_LARGE] = {413, "PAYLOAD_TOO_LARGE"},
+    [ERR_UNSUPPORTED_MEDIA_TYPE] = {415, "UNSUPPORTED_MEDIA_TYPE"},
+    [ERR_VALIDATION] = {422, "VALIDATION_ERROR"},
+    [ERR_IDEMPOTENCY_KEY_REUSED] = {422, "IDEMPOTENCY_KEY_REUSED"},
+    [ERR_CARD_DATA_REFUSED] = {422, "CARD_DATA_REFUSED"},
+    [ERR_PROVIDER_NOT_CONFIGURED] = {422, "PROVIDER_NOT_CONFIGURED"},
+    [ERR_PROVIDER_REJECTED] = {422, "PROVIDER_REJECTED"},
+    [ERR_PROVIDER_AUTH_FAILED] = {422, "PROVIDER_AUTH_FAILED"},
+    [ERR_OVERLOADED] = {503, "OVERLOADED"},
+    [ERR_EXISTS] = {500, "INTERNAL_ERROR"},
+    [ERR_STORE] = {500, "INTERNAL_ERROR"},
+    [ERR_UNKNOWN] = {500, "INTERNAL_ERROR"},
+    [ERR_IO] = {500, "INTERNAL_ERROR"},
+    [ERR_CRYPTO] = {500, "INTERNAL_ERROR"},
+    [ERR_CONFIG] = {500, "INTERNAL_ERROR"},
+};
+_Static_assert(COUNT_OF(errors) == ERRC_COUNT, "every error has its status and code");
+
+int errc_status(enum errc code)
+{
+    return errors[code].status;
+}
+
+const char *errc_public_code(enum errc code)
+{
+    return errors[code].code;
+}
+
+static void add_error(struct json_object *list, enum errc code, const char *message, const char *field)
+{
+    struct json_object *error = json_new_object();
+    json_add_str(error, "code", errc_public_code(code));
+    json_add_str(error, "message", errc_status(code) == 500 ? "something went wrong here; the request id finds it in the log" : message);
+    if (field != NULL) {
+        json_add_str(error, "field", field);
+    }
+    (void)json_object_array_add(list, error);
+}
+
+static const char *finish(struct arena *arena, struct json_object *list, const char *request_id)
+{
+    struct json_object *body JSON_CLEANUP = json_new_object();
+    json_add_bool(body, "success", false);
+    json_add(body, "errors", list);
+    json_add_str(body, "request_id", request_id);
+    return json_text(arena, body);
+}
+
+const char *reply_error(struct arena *arena, const struct err *err, const char *request_id)
+{
+    struct json_object *list = json_object_new_array();
+    add_error(list, err->code, err->message, NULL);
+    return finish(arena, list, request_id);
+}
+
+const char *reply_problems(struct arena *arena, const struct problems *problems, const char *request_id)
+{
+    struct json_object *list = json_object_new_array();
+    for (size_t i = 0; i < problems->count; i++) {
+        add_error(list, problems->items[i].code, problems->items[i].message, problems->items[i].field);
+    }
+    return finish(arena, list, request_id);
+}

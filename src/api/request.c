@@ -1,0 +1,114 @@
+// Reading a request: who sent it, its id, its key, its body. Pure but for the clocks. Loop thread.
+#include "api/request.h"
+
+#include <string.h>
+
+#include "api/api.h"
+#include "api/pipeline.h"
+#include "base/text.h"
+
+static bool sane_request_id(const char *text)
+{
+    size_t length = text != NULL ? strlen(text) : 0;
+    return length > 0 && length < REQUEST_ID_BYTES &&
+           strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-") == length;
+}
+
+// The client's address: the peer, or, where the peer is a trusted proxy, the last untrusted hop it forwards for.
+static struct address client_address(struct api *api, struct http_exchange *exchange)
+{
+    struct address client = exchange->peer;
+    const char *forwarded = http_exchange_header(exchange, "X-Forwarded-For", NULL);
+    if (forwarded == NULL) {
+        return client;
+    }
+    char *hops = arena_strdup(&exchange->arena, forwarded);
+    while (hops != NULL && network_list_has(api_trusted_proxies(api), &client)) {
+        char *comma = strrchr(hops, ',');
+        struct address hop;
+        if (!address_parse(text_trim(&exchange->arena, comma != NULL ? comma + 1 : hops), &hop)) {
+            break;
+        }
+        client = hop;
+        if (comma == NULL) {
+            break;
+        }
+        *comma = '\0';
+    }
+    return client;
+}
+
+struct request *request_new(struct api *api, struct http_exchange *exchange)
+{
+    struct request *request = ARENA_NEW(&exchange->arena, struct request);
+    exchange->context = request;
+    request->api = api;
+    request->exchange = exchange;
+    request->arena = &exchange->arena;
+    request->client = client_address(api, exchange);
+    request->arrived_us = loop_mono_us(api_options(api)->loop);
+    request->now_us = loop_wall_us(api_options(api)->loop);
+    const char *given = http_exchange_header(exchange, "X-Request-Id", NULL);
+    if (sane_request_id(given)) {
+        memcpy(request->id, given, strlen(given) + 1);
+    } else {
+        struct uuid id = uuid_new(api_options(api)->random, request->now_us);
+        uuid_format(&id, request->id);
+    }
+    return request;
+}
+
+// The Idempotency-Key header: 1 to 255 visible characters, where there is one.
+void request_read_idempotency_key(struct request *request)
+{
+    bool repeated = false;
+    const char *key = http_exchange_header(request->exchange, "Idempotency-Key", &repeated);
+    if (key == NULL) {
+        return;
+    }
+    size_t length = strlen(key);
+    bool visible = length >= 1 && length <= 255;
+    for (size_t i = 0; visible && i < length; i++) {
+        visible = key[i] > 0x20 && key[i] < 0x7f;
+    }
+    if (!visible || repeated) {
+        (void)err_set(&request->refusal, ERR_BAD_REQUEST,
+                      "Idempotency-Key must be one header of 1 to 255 visible ASCII characters");
+        return;
+    }
+    request->idempotency_key = arena_strdup(request->arena, key);
+}
+
+void request_read_json(struct request *request)
+{
+    const struct buf *body = &request->exchange->body;
+    struct err err = {0};
+    if (body->len == 0) {
+        (void)err_set(&request->refusal, ERR_BAD_REQUEST, "a JSON object is expected in the body");
+    } else if (json_parse(buf_str(body), body->len, &request->body, &err) != OK) {
+        request->refusal = err;
+    } else if (!json_object_is_type(request->body, json_type_object)) {
+        (void)err_set(&request->refusal, ERR_BAD_REQUEST, "the body must be a JSON object");
+    }
+}
+
+struct change request_change(struct request *request)
+{
+    return (struct change){
+        .keyring = api_options(request->api)->keyring,
+        .random = api_options(request->api)->random,
+        .arena = request->arena,
+        .now_us = request->now_us,
+        .cause = "api",
+        .cause_ref = request->id,
+    };
+}
+
+void request_answer(struct request *request, int status, struct json_object *data)
+{
+    struct json_object *body JSON_CLEANUP = json_new_object();
+    json_add_bool(body, "success", true);
+    json_add(body, "data", data);
+    request->status = status;
+    request->reply = json_text(request->arena, body);
+}

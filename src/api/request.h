@@ -1,0 +1,82 @@
+// One request on its way through the API. The loop thread reads and checks it (pure), one database job authenticates and
+// does the work, the loop thread answers. Its memory is the exchange's arena and moves with the job.
+#pragma once
+
+#include "api/problems.h"
+#include "base/json.h"
+#include "net/form.h"
+#include "net/http_server.h"
+#include "op/op.h"
+#include "store/api_keys.h"
+#include "store/store.h"
+
+struct api;
+struct route;
+
+#define REQUEST_ID_BYTES 129
+#define REQUEST_HEADERS_MAX 8
+
+// Who asks, once authenticated.
+struct principal {
+    struct uuid key_id;
+    struct uuid merchant_id; // whom it acts for
+    struct uuid own_merchant_id;
+    bool is_admin;
+    bool livemode; // a live key sees both modes, a test key only test objects
+    uint32_t scopes;
+    char prefix[16];
+};
+
+struct request {
+    struct api *api;
+    struct http_exchange *exchange;
+    const struct route *route;
+    struct arena *arena; // the exchange's
+    char id[REQUEST_ID_BYTES];
+    struct address client;
+    const char *param; // the path's {id}; NULL: none
+    int64_t now_us;    // when it was wholly there
+    int64_t arrived_us; // monotonic
+
+    // What it brought.
+    const char *presented_key; // as sent; NULL: none. Only its hash goes further
+    bool key_well_formed;
+    uint8_t key_hash[32];
+    const char *acting_for; // X-Merchant-Id
+    const char *idempotency_key;
+    struct json_object *body; // an object, or NULL
+    struct form query;
+
+    // What is wrong with it: `refusal` (a header, the body's form) before `problems` (its fields).
+    struct err refusal;
+    struct problems problems;
+    void *input; // the route's own reading of it
+    const char *host_to_check; // a webhook URL's, resolved before the work begins; NULL: none
+    bool has_room; // one more operation may be prepared
+
+    struct store_job job;
+    // What authentication found; also set when it failed, for the log and the limit.
+    struct principal principal;
+    const char *auth_event; // audit's event type of a failure
+    // A second job, where the first (a read) was only the beginning; set by the route's work.
+    enum errc (*then)(struct request *request, struct db *db, struct err *err);
+    bool told;  // events for merchants were written
+    bool owed;  // operations were opened that are due now
+    struct op *op; // prepared: its first answer is this request's
+    struct uuid subject_id;
+    struct op_waiter waiter;
+
+    // The answer.
+    int status;
+    const char *reply; // body
+    const char *content_type; // NULL: JSON
+    const char *allow;        // of a 405
+    int64_t retry_after_s; // 0: none
+    bool replayed;
+};
+
+// A new change for this request's work: cause "api", its id as reference.
+struct change request_change(struct request *request);
+
+// Sets a 200 or 201 answer of {"success":true,"data":...}; takes `data`.
+void request_answer(struct request *request, int status, struct json_object *data);

@@ -1,0 +1,79 @@
+// See router.h. A new endpoint is a row here and its functions in the file of its resource.
+#include "api/router.h"
+
+#include <string.h>
+
+#include "api/handlers.h"
+#include "base/text.h"
+#include "domain/scopes.h"
+
+#define JSON_BODY_MAX (64 * 1024)
+#define EVENT_BODY_MAX (1024 * 1024)
+
+static const struct route routes[] = {
+    {"GET", "/healthz", ROUTE_OPERATOR, .answer = healthz_answer},
+    {"GET", "/readyz", ROUTE_OPERATOR, .answer = readyz_answer},
+    {"GET", "/metrics", ROUTE_OPERATOR, .answer = metrics_answer},
+
+    {"POST", "/v1/webhooks/stripe", ROUTE_PROVIDER, 0, STORE_READ, EVENT_BODY_MAX, stripe_event_read, stripe_event_work},
+    {"POST", "/v1/webhooks/stripe/{id}", ROUTE_PROVIDER, 0, STORE_READ, EVENT_BODY_MAX, stripe_event_read,
+     stripe_event_work},
+
+    {"POST", "/v1/payments", ROUTE_KEY, SCOPE_PAYMENTS_WRITE, STORE_WRITE, JSON_BODY_MAX, payment_create_read,
+     payment_create_work},
+    {"GET", "/v1/payments", ROUTE_KEY, SCOPE_PAYMENTS_READ, STORE_READ, 0, payment_list_read, payment_list_work},
+    {"GET", "/v1/payments/{id}", ROUTE_KEY, SCOPE_PAYMENTS_READ, STORE_READ, 0, NULL, payment_get_work},
+
+    {"GET", "/v1/merchant/me", ROUTE_KEY, SCOPE_MERCHANT_READ, STORE_READ, 0, NULL, merchant_me_work},
+    {"PUT", "/v1/merchant/webhook", ROUTE_KEY, SCOPE_MERCHANT_WRITE, STORE_WRITE, JSON_BODY_MAX, webhook_put_read,
+     webhook_put_work},
+    {"GET", "/v1/merchant/providers", ROUTE_KEY, SCOPE_MERCHANT_READ, STORE_READ, 0, NULL, providers_list_work},
+    {"PUT", "/v1/merchant/providers", ROUTE_KEY, SCOPE_MERCHANT_WRITE, STORE_WRITE, JSON_BODY_MAX, providers_put_read,
+     providers_put_work},
+    {"DELETE", "/v1/merchant/providers/{id}", ROUTE_KEY, SCOPE_MERCHANT_WRITE, STORE_WRITE, 0, NULL,
+     providers_delete_work},
+};
+
+#define ROUTE_COUNT (sizeof(routes) / sizeof(routes[0]))
+
+// Whether the path is the pattern's; *param is what stands for {id}: one segment, never empty.
+static bool path_matches(const char *pattern, const char *path, struct arena *arena, const char **param)
+{
+    const char *brace = strchr(pattern, '{');
+    if (brace == NULL) {
+        return text_equal(pattern, path);
+    }
+    size_t before = (size_t)(brace - pattern);
+    const char *after = strchr(brace, '}') + 1;
+    if (strncmp(pattern, path, before) != 0) {
+        return false;
+    }
+    size_t segment = strcspn(path + before, "/");
+    if (segment == 0 || !text_equal(path + before + segment, after)) {
+        return false;
+    }
+    *param = arena_strndup(arena, path + before, segment);
+    return true;
+}
+
+enum errc route_find(const char *method, const char *path, struct arena *arena, const struct route **route,
+                     const char **param, const char **allow, struct err *err)
+{
+    const char *methods = NULL;
+    *param = NULL;
+    for (size_t i = 0; i < ROUTE_COUNT; i++) {
+        if (!path_matches(routes[i].path, path, arena, param)) {
+            continue;
+        }
+        if (text_equal(routes[i].method, method)) {
+            *route = &routes[i];
+            return OK;
+        }
+        methods = methods == NULL ? routes[i].method : arena_printf(arena, "%s, %s", methods, routes[i].method);
+    }
+    if (methods == NULL) {
+        return err_set(err, ERR_NOT_FOUND, "there is no such path");
+    }
+    *allow = methods;
+    return err_set(err, ERR_METHOD_NOT_ALLOWED, "this path answers %s only", methods);
+}

@@ -1,0 +1,28 @@
+// The API's table of contents: every route is a row.
+#pragma once
+
+#include "api/request.h"
+
+enum route_access {
+    ROUTE_OPERATOR, // answered on the loop, without the database: `answer`
+    ROUTE_PROVIDER, // signed by the provider, not by a key: `work` authenticates
+    ROUTE_KEY,      // an API key with one of `scopes`
+};
+
+struct route {
+    const char *method;
+    const char *path; // may hold one {id}
+    enum route_access access;
+    uint32_t scopes; // any of these is enough
+    enum store_lane lane;
+    size_t body_bytes_max; // 0: a body is not read
+    // Loop thread, pure: checks the request and fills its input, refusal and problems.
+    void (*read)(struct request *request);
+    // Database thread, in a transaction, after authentication and only where nothing is wrong. May run again from the start.
+    enum errc (*work)(struct request *request, struct db *db, struct err *err);
+    void (*answer)(struct request *request);
+};
+
+// The route of a method and path. ERR_NOT_FOUND; ERR_METHOD_NOT_ALLOWED with *allow in the arena. *param: the {id}.
+enum errc route_find(const char *method, const char *path, struct arena *arena, const struct route **route, const char **param,
+                     const char **allow, struct err *err) MUST_CHECK;

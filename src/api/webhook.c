@@ -1,0 +1,128 @@
+// PUT /v1/merchant/webhook: where a merchant's events go, and the secret that signs them.
+#include <string.h>
+
+#include "api/api.h"
+#include "api/fields.h"
+#include "api/handlers.h"
+#include "base/text.h"
+#include "base/timefmt.h"
+#include "net/url.h"
+#include "store/audit.h"
+#include "store/merchants.h"
+#include "store/outbox.h"
+
+// A replaced secret signs beside the new one for so long.
+#define OVERLAP_US (24 * 3600 * US_PER_S)
+#define SECRET_BYTES 32
+
+struct webhook_input {
+    const char *url;
+    bool rotate;
+};
+
+static void problem(struct request *request, const char *message)
+{
+    problem_add(&request->problems, request->arena, ERR_VALIDATION, "webhook_url", "%s", message);
+}
+
+void webhook_put_read(struct request *request)
+{
+    static const char *const names[] = {"webhook_url", "rotate_secret", NULL};
+    struct webhook_input *input = ARENA_NEW(request->arena, struct webhook_input);
+    request->input = input;
+    query_only(request, (const char *const[]){NULL});
+    fields_only(request, request->body, "", names);
+    input->url = field_text(request, request->body, "", "webhook_url", FIELD_REQUIRED, 2048);
+    input->rotate = field_bool(request, request->body, "rotate_secret", false);
+    struct url url;
+    struct err err;
+    if (input->url == NULL) {
+        return;
+    }
+    if (url_parse(input->url, request->arena, &url, &err) != OK) {
+        problem(request, err.message);
+    } else if (text_equal(url.scheme, "http") && !api_options(request->api)->config->webhook_allow_http) {
+        problem(request, "must be https");
+    } else {
+        request->host_to_check = url.host; // its addresses are looked at before the work begins
+    }
+}
+
+void webhook_host_resolved(struct request *request, const struct address *addresses, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (address_is_special(&addresses[i]) && !network_list_has(api_webhook_allow(request->api), &addresses[i])) {
+            problem(request, "its host has a private, loopback, link-local or otherwise special address");
+            return;
+        }
+    }
+}
+
+// A new secret for the merchant, sealed into the row; its text for the answer.
+static const char *make_secret(struct request *request, struct merchant *merchant)
+{
+    uint8_t bytes[SECRET_BYTES];
+    struct random *random = api_options(request->api)->random;
+    random->fill(random, bytes, sizeof(bytes));
+    const char *text = arena_printf(request->arena, "whsec_%s", text_base64(request->arena, bytes, sizeof(bytes)));
+    crypto_wipe(bytes, sizeof(bytes));
+    merchant->webhook_secret_old = merchant->webhook_secret;
+    merchant->webhook_secret_old_bytes = merchant->webhook_secret_bytes;
+    merchant->webhook_secret_old_until_us = merchant->webhook_secret != NULL ? request->now_us + OVERLAP_US : 0;
+    char id[UUID_TEXT_BYTES];
+    uuid_format(&merchant->id, id);
+    struct sealed sealed = seal(&api_options(request->api)->keyring->master, request->arena,
+                                arena_printf(request->arena, "webhook:%s", id), text, strlen(text));
+    merchant->webhook_secret = sealed.data;
+    merchant->webhook_secret_bytes = sealed.bytes;
+    return text;
+}
+
+static enum errc audit(struct request *request, struct db *db, const char *detail, struct err *err)
+{
+    char address[ADDRESS_TEXT_BYTES];
+    address_format(&request->client, address);
+    struct audit_entry entry = {
+        .event_type = "webhook.url_updated",
+        .severity = "info",
+        .actor_ip = address,
+        .merchant_id = &request->principal.merchant_id,
+        .key_prefix = request->principal.prefix,
+        .detail = detail,
+    };
+    return audit_append(db, api_options(request->api)->keyring->pepper, &entry, request->now_us, err);
+}
+
+enum errc webhook_put_work(struct request *request, struct db *db, struct err *err)
+{
+    const struct webhook_input *input = request->input;
+    struct merchant merchant = {0};
+    enum errc rc = merchant_get(db, &request->principal.merchant_id, request->arena, &merchant, err);
+    if (rc != OK) {
+        return rc;
+    }
+    bool changed = !text_equal(merchant.webhook_url, input->url);
+    const char *secret = NULL;
+    if (changed || input->rotate || merchant.webhook_secret == NULL) {
+        secret = make_secret(request, &merchant);
+    }
+    merchant.webhook_url = input->url;
+    int64_t released = 0;
+    merchant.webhook_stopped = false;
+    merchant.updated_us = request->now_us;
+    rc = merchant_update_webhook(db, &merchant, err);
+    if (rc == OK) {
+        rc = outbox_release_merchant(db, &merchant.id, request->now_us, &released, err);
+    }
+    if (rc == OK && (changed || secret != NULL)) {
+        rc = audit(request, db, changed ? "the URL was set" : "the secret was rotated", err);
+    }
+    if (rc == OK) {
+        struct json_object *json = json_new_object();
+        json_add_str(json, "webhook_url", input->url);
+        json_add_str(json, "webhook_secret", secret);
+        request_answer(request, 200, json);
+        request->told = true; // what waited for a URL may go now
+    }
+    return rc;
+}

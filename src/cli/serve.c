@@ -1,0 +1,275 @@
+// paymentsd serve: wires the layers together, runs them on one loop, and takes them down in order. Loop thread.
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#ifdef HAVE_SYSTEMD
+#include <systemd/sd-daemon.h>
+#endif
+
+#include "api/api.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "base/timefmt.h"
+#include "cli/command.h"
+#include "cli/commands.h"
+#include "delivery/delivery.h"
+#include "net/http_client.h"
+#include "op/op.h"
+#include "provider/stripe.h"
+
+#define USER_AGENT "paymentsd/" PAYMENTSD_VERSION
+#define READERS 2
+#define BATCH_MAX 256
+// Connections to the provider where it speaks only HTTP/1.1; over HTTP/2 they are few.
+#define PROVIDER_CONNECTIONS_MAX 512
+#define CONNECTIONS_MAX 1000
+#define DRAIN_CHECK_US (20 * US_PER_MS)
+
+struct service {
+    const struct config *config;
+    struct keyring *keyring;
+    struct arena *arena;
+    struct uv_service_loop *uv_loop;
+    struct loop *loop;
+    struct store *store;
+    struct http_client *provider_client;
+    struct http_client *webhook_client;
+    struct provider *provider;
+    struct engine *engine;
+    struct delivery *delivery;
+    struct api *api;
+    struct timer drain_timer;
+    int64_t drain_until_us; // monotonic; 0: not draining
+};
+
+static void tell_manager(const char *state)
+{
+#ifdef HAVE_SYSTEMD
+    (void)sd_notify(0, state);
+#else
+    (void)state;
+#endif
+}
+
+static void on_told(void *context)
+{
+    struct service *service = context;
+    delivery_wake(service->delivery);
+}
+
+static void on_ready(void *context)
+{
+    (void)context;
+    LOG(LOG_INFO, "ready");
+    tell_manager("READY=1");
+}
+
+static void add_metrics(struct buf *out, void *context)
+{
+    struct service *service = context;
+    struct delivery_stats stats;
+    delivery_stats(service->delivery, &stats);
+    buf_printf(out, "# TYPE payments_deliveries_in_flight gauge\npayments_deliveries_in_flight %lld\n", (long long)stats.in_flight);
+    buf_printf(out, "# TYPE payments_deliveries_total counter\n");
+    buf_printf(out, "payments_deliveries_total{result=\"delivered\"} %lld\n", (long long)stats.delivered_total);
+    buf_printf(out, "payments_deliveries_total{result=\"failed\"} %lld\n", (long long)stats.failed_total);
+    buf_printf(out, "payments_deliveries_total{result=\"dead\"} %lld\n", (long long)stats.dead_total);
+}
+
+// Everything that is under way ends, in the order of who feeds whom; what does not end in time is in the database.
+static void check_drained(struct timer *timer)
+{
+    struct service *service = CONTAINER_OF(timer, struct service, drain_timer);
+    bool engine_done = engine_drain(service->engine);
+    bool api_done = api_drain(service->api);
+    bool delivery_done = delivery_drain(service->delivery);
+    bool late = loop_mono_us(service->loop) >= service->drain_until_us;
+    if ((engine_done && api_done && delivery_done) || late) {
+        if (late) {
+            LOG(LOG_WARN, "stopped with work under way; the next start goes on with it");
+        }
+        uv_service_loop_stop(service->uv_loop);
+        return;
+    }
+    timer_start(service->loop, &service->drain_timer, DRAIN_CHECK_US);
+}
+
+static void on_stop_signal(int signal_number, void *context)
+{
+    struct service *service = context;
+    if (service->drain_until_us != 0) {
+        return;
+    }
+    LOG(LOG_INFO, "stopping", LOG_INT("signal", signal_number));
+    tell_manager("STOPPING=1");
+    service->drain_until_us = loop_mono_us(service->loop) + service->config->drain_timeout_ms * US_PER_MS;
+    check_drained(&service->drain_timer);
+}
+
+static void set_log_level(const char *name)
+{
+    static const char *const names[] = {"debug", "info", "warn", "error"};
+    for (int i = 0; i < 4; i++) {
+        if (text_equal(name, names[i])) {
+            log_set_level((enum log_level)i);
+        }
+    }
+}
+
+// The settings that can change while serving: the log level, from the file and environment as they are now.
+static void on_reload_signal(int signal_number, void *context)
+{
+    (void)signal_number;
+    struct service *service = context;
+    set_log_level(service->config->log_level);
+    LOG(LOG_INFO, "reloaded");
+}
+
+// No core dump may hold a secret, and every connection needs a descriptor.
+static void harden(void)
+{
+    struct rlimit none = {0, 0};
+    (void)setrlimit(RLIMIT_CORE, &none);
+    (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        files.rlim_cur = files.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &files);
+    }
+}
+
+static enum errc open_clients(struct service *service, struct err *err)
+{
+    const struct config *config = service->config;
+    struct http_client_options options = {
+        .user_agent = USER_AGENT,
+        .ca_file = config->stripe_ca_file,
+        .connections_max = CONNECTIONS_MAX,
+        .host_connections_max = PROVIDER_CONNECTIONS_MAX,
+    };
+    enum errc rc = http_client_curl_open(service->uv_loop, &options, &service->provider_client, err);
+    if (rc != OK) {
+        return rc;
+    }
+    options.ca_file = NULL;
+    options.host_connections_max = (long)config->webhook_endpoint_max;
+    rc = network_list_parse(config->webhook_allow, service->arena, &options.allow, err);
+    return rc == OK ? http_client_curl_open(service->uv_loop, &options, &service->webhook_client, err) : rc;
+}
+
+static enum errc open_work(struct service *service, struct err *err)
+{
+    const struct config *config = service->config;
+    struct stripe_options stripe = {
+        .client = service->provider_client,
+        .api_base = config->stripe_api_base,
+        .timeout_ms = config->stripe_timeout_ms,
+    };
+    service->provider = stripe_open(&stripe);
+    struct engine_options engine = {
+        .loop = service->loop,
+        .store = service->store,
+        .provider = service->provider,
+        .keyring = service->keyring,
+        .config = config,
+        .random = &random_system,
+        .on_told = on_told,
+        .context = service,
+    };
+    service->engine = engine_open(&engine);
+    struct delivery_options delivery = {
+        .loop = service->loop,
+        .store = service->store,
+        .client = service->webhook_client,
+        .keyring = service->keyring,
+        .config = config,
+        .random = &random_system,
+    };
+    return delivery_start(&delivery, &service->delivery, err);
+}
+
+static enum errc open_service(struct service *service, struct err *err)
+{
+    const struct config *config = service->config;
+    enum errc rc = uv_service_loop_open(&service->uv_loop, err);
+    if (rc != OK) {
+        return rc;
+    }
+    service->loop = uv_service_loop_base(service->uv_loop);
+    timer_init(&service->drain_timer, check_drained);
+    struct store_options store = {
+        .database = config->database,
+        .readers = READERS,
+        .queue_max = (size_t)config->queue_max,
+        .batch_max = BATCH_MAX,
+    };
+    rc = store_open(service->loop, &store, &service->store, err);
+    if (rc == OK) {
+        rc = open_clients(service, err);
+    }
+    if (rc == OK) {
+        rc = open_work(service, err);
+    }
+    struct api_options api = {
+        .uv_loop = service->uv_loop,
+        .loop = service->loop,
+        .store = service->store,
+        .engine = service->engine,
+        .keyring = service->keyring,
+        .config = config,
+        .random = &random_system,
+        .on_told = on_told,
+        .add_metrics = add_metrics,
+        .context = service,
+    };
+    return rc == OK ? api_open(&api, &service->api, err) : rc;
+}
+
+static void serve(struct service *service)
+{
+    uv_service_loop_on_signal(service->uv_loop, SIGTERM, on_stop_signal, service);
+    uv_service_loop_on_signal(service->uv_loop, SIGINT, on_stop_signal, service);
+    uv_service_loop_on_signal(service->uv_loop, SIGHUP, on_reload_signal, service);
+    LOG(LOG_INFO, "listening", LOG_STR("listen", service->config->listen), LOG_INT("port", api_port(service->api)),
+        LOG_STR("version", PAYMENTSD_VERSION));
+    engine_start(service->engine, on_ready, service);
+    uv_service_loop_run(service->uv_loop);
+}
+
+int cmd_serve(int argc, char **argv)
+{
+    COMMAND_CLEANUP struct command command = {0};
+    const struct command_form form = {.name = "serve"};
+    int status;
+    if (!command_begin(&command, &form, argc, argv, &status)) {
+        return status;
+    }
+    harden();
+    set_log_level(command.config.log_level);
+    struct err err;
+    // Loads or makes the keys, migrates, and refuses a database that was made with other keys.
+    if (command_transact(&command, NULL, NULL, &err) != OK) {
+        return command_fail(&err);
+    }
+    struct service service = {.config = &command.config, .keyring = &command.keyring, .arena = &command.arena};
+    if (open_service(&service, &err) != OK) {
+        return command_fail(&err); // the process ends: the system takes back what was opened
+    }
+    serve(&service);
+    bool clean = loop_mono_us(service.loop) < service.drain_until_us;
+    if (clean) {
+        http_client_close(service.provider_client);
+        http_client_close(service.webhook_client);
+        api_free(service.api);
+        store_close(service.store);
+        delivery_free(service.delivery);
+        engine_free(service.engine);
+        stripe_close(service.provider);
+        store_free(service.store);
+        uv_service_loop_close(service.uv_loop);
+    }
+    LOG(LOG_INFO, "stopped");
+    return clean ? 0 : EXIT_MISTAKE;
+}

@@ -1,0 +1,62 @@
+// The look-up runs on libuv's thread pool. It cannot be stopped once begun, so a time-out only stops waiting for it.
+#include "net/resolve.h"
+
+#include <netdb.h>
+#include <stdlib.h>
+
+#include "base/require.h"
+#include "base/timefmt.h"
+
+struct look_up {
+    uv_getaddrinfo_t request;
+    struct timer timer;
+    struct uv_service_loop *loop;
+    void (*done)(void *context, const struct address *addresses, size_t count); // NULL: nobody waits any more
+    void *context;
+};
+
+static void finish(struct look_up *look_up, const struct address *addresses, size_t count)
+{
+    if (look_up->done != NULL) {
+        timer_stop(uv_service_loop_base(look_up->loop), &look_up->timer);
+        look_up->done(look_up->context, addresses, count);
+        look_up->done = NULL;
+    }
+}
+
+static void timed_out(struct timer *timer)
+{
+    struct look_up *look_up = CONTAINER_OF(timer, struct look_up, timer);
+    (void)uv_cancel((uv_req_t *)&look_up->request);
+    finish(look_up, NULL, 0);
+}
+
+static void resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *list)
+{
+    struct look_up *look_up = CONTAINER_OF(request, struct look_up, request);
+    struct address addresses[RESOLVE_ADDRESSES_MAX];
+    size_t count = 0;
+    for (struct addrinfo *item = list; status == 0 && item != NULL && count < RESOLVE_ADDRESSES_MAX; item = item->ai_next) {
+        count += address_from_sockaddr(item->ai_addr, &addresses[count]);
+    }
+    uv_freeaddrinfo(list);
+    finish(look_up, addresses, count);
+    free(look_up);
+}
+
+void resolve(struct uv_service_loop *loop, const char *host, int64_t timeout_ms,
+             void (*done)(void *context, const struct address *addresses, size_t count), void *context)
+{
+    struct look_up *look_up = calloc(1, sizeof(*look_up));
+    REQUIRE(look_up != NULL);
+    look_up->loop = loop;
+    look_up->done = done;
+    look_up->context = context;
+    timer_init(&look_up->timer, timed_out);
+    timer_start(uv_service_loop_base(loop), &look_up->timer, timeout_ms * US_PER_MS);
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
+    if (uv_getaddrinfo(uv_service_loop_uv(loop), &look_up->request, resolved, host, NULL, &hints) != 0) {
+        finish(look_up, NULL, 0); // no name that could resolve: too long, not valid in DNS
+        free(look_up);
+    }
+}

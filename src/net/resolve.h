@@ -1,0 +1,15 @@
+// A host's addresses, asked of the system's resolver without stopping the loop. Loop thread.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "net/address.h"
+#include "net/uv_loop.h"
+
+#define RESOLVE_ADDRESSES_MAX 32
+
+// Calls done exactly once, at once or later: with the addresses of the host (a name or any spelling of an address), or with none where it does
+// not resolve within timeout_ms.
+void resolve(struct uv_service_loop *loop, const char *host, int64_t timeout_ms,
+             void (*done)(void *context, const struct address *addresses, size_t count), void *context);
