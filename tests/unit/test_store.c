@@ -1,4 +1,5 @@
 // The database's threads and queues, seen from the loop.
+#include "inbox.h"
 #include "scratch.h"
 
 #include <pthread.h>
@@ -7,38 +8,6 @@
 #include "base/require.h"
 #include "store/driver.h"
 #include "store/store.h"
-
-// As much of a loop as the store uses: tasks come from any thread and run in this one, in order.
-struct inbox {
-    struct loop loop;
-    pthread_mutex_t mutex;
-    pthread_cond_t posted;
-    struct list tasks;
-};
-
-static void inbox_post(struct loop *loop, struct task *task)
-{
-    struct inbox *inbox = CONTAINER_OF(loop, struct inbox, loop);
-    pthread_mutex_lock(&inbox->mutex);
-    list_append(&inbox->tasks, &task->link);
-    pthread_cond_signal(&inbox->posted);
-    pthread_mutex_unlock(&inbox->mutex);
-}
-
-static const struct loop_ops inbox_ops = {.post = inbox_post};
-
-static void inbox_run(struct inbox *inbox, size_t tasks)
-{
-    for (size_t i = 0; i < tasks; i++) {
-        pthread_mutex_lock(&inbox->mutex);
-        while (list_empty(&inbox->tasks)) {
-            pthread_cond_wait(&inbox->posted, &inbox->mutex);
-        }
-        struct task *task = CONTAINER_OF(list_take_first(&inbox->tasks), struct task, link);
-        pthread_mutex_unlock(&inbox->mutex);
-        task->run(task);
-    }
-}
 
 // Keeps a database thread busy until it is opened.
 struct gate {
@@ -168,10 +137,7 @@ static int setup(void **state)
     struct fixture *fixture = calloc(1, sizeof(*fixture));
     struct err err = {0};
     scratch_make(&fixture->scratch);
-    fixture->inbox.loop.ops = &inbox_ops;
-    pthread_mutex_init(&fixture->inbox.mutex, NULL);
-    pthread_cond_init(&fixture->inbox.posted, NULL);
-    list_init(&fixture->inbox.tasks);
+    inbox_init(&fixture->inbox);
     pthread_mutex_init(&fixture->gate.mutex, NULL);
     pthread_cond_init(&fixture->gate.changed, NULL);
     assert_int_equal(store_run_once(fixture->scratch.database, create_table, NULL, &err), OK);
