@@ -19,12 +19,19 @@ static void forget_oldest(const struct moment *at)
     }
 }
 
-void event_emit(const struct moment *at, const char *type, struct json_object *object)
+// The object as it was saved, put into the event as text: parsing and copying it would cost more than all the
+// rest.
+static struct json_object *snapshot(const struct document *document)
 {
-    struct json_object *snapshot = NULL;
-    REQUIRE(json_object_deep_copy(object, &snapshot, NULL) == 0);
+    struct json_object *object = json_new_object();
+    json_object_set_serializer(object, json_object_userdata_to_json_string, document->object->text, NULL);
+    return object;
+}
+
+void event_emit(const struct moment *at, const char *type, const struct document *document)
+{
     struct json_object *data = json_new_object();
-    json_add(data, "object", snapshot);
+    json_add(data, "object", snapshot(document));
     struct json_object *request = json_new_object();
     json_add_str(request, "id", at->request_id);
     json_add_str(request, "idempotency_key", at->idempotency_key);

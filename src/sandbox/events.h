@@ -5,8 +5,8 @@
 
 #define EVENT_TYPES_MAX 20 // in one list call
 
-// Records that something happened to the object (a snapshot of it is taken) and sends it on its way.
-void event_emit(const struct moment *at, const char *type, struct json_object *object);
+// Records that something happened to the document, as it was last saved, and sends it on its way.
+void event_emit(const struct moment *at, const char *type, const struct document *document);
 
 struct call;
 void event_retrieve(struct call *call);

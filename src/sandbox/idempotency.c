@@ -1,4 +1,5 @@
 // Kept answers, 24 hours each. Pure. See idempotency.h.
+// An answer is an object whose text is the body, byte for byte, and whose hidden part says what it answered.
 // A call executes when it arrives and may answer later (the latency fault): in between, its key is in use.
 #include "sandbox/idempotency.h"
 
@@ -6,6 +7,7 @@
 #include <string.h>
 
 #include "base/crypto.h"
+#include "base/require.h"
 #include "base/text.h"
 #include "base/timefmt.h"
 
@@ -74,11 +76,13 @@ enum idempotency idempotency_look_up(struct call *call, const struct sandbox_req
                                         .message = "An idempotency key can have up to 255 characters."});
     }
     forget_old(&call->at);
-    struct document found DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
-    if (!document_open(&call->at, OBJECT_ANSWER, key, &found)) {
+    const struct object *found = object_find(call->at.account, OBJECT_ANSWER, key);
+    if (found == NULL) {
         return IDEMPOTENCY_FIRST;
     }
-    if (!text_equal(json_get_str(found.json, "digest"), digest(call, request))) {
+    struct json_object *about JSON_CLEANUP = NULL;
+    REQUIRE(json_parse(found->hidden, strlen(found->hidden), &about, NULL) == OK);
+    if (!text_equal(json_get_str(about, "digest"), digest(call, request))) {
         return refuse(
             call, &(struct refusal){
                       .status = 400,
@@ -89,7 +93,7 @@ enum idempotency idempotency_look_up(struct call *call, const struct sandbox_req
                                               "than '%s' for another request.",
                                               key)});
     }
-    if (call->at.now_us < json_get_i64(found.json, "busy_until_us", 0)) {
+    if (call->at.now_us < json_get_i64(about, "busy_until_us", 0)) {
         return refuse(
             call, &(struct refusal){
                       .status = 409,
@@ -99,23 +103,20 @@ enum idempotency idempotency_look_up(struct call *call, const struct sandbox_req
                                               "progress. Try again later.",
                                               key)});
     }
-    *kept = (struct kept_answer){.status = (int)json_get_i64(found.json, "status", 500),
-                                 .body = arena_strdup(arena, json_get_str(found.json, "body")),
-                                 .request_id = arena_strdup(arena, json_get_str(found.json, "request"))};
+    *kept = (struct kept_answer){.status = (int)json_get_i64(about, "status", 500),
+                                 .body = arena_strdup(arena, found->text),
+                                 .request_id = arena_strdup(arena, json_get_str(about, "request"))};
     return IDEMPOTENCY_REPLAY;
 }
 
 void idempotency_keep(const struct call *call, const struct sandbox_request *request,
                       const struct kept_answer *answer, int64_t busy_until_us)
 {
-    struct json_object *json = json_new_object();
-    json_add_str(json, "id", request->idempotency_key);
-    json_add_str(json, "digest", digest(call, request));
-    json_add_i64(json, "status", answer->status);
-    json_add_str(json, "body", answer->body);
-    json_add_str(json, "request", answer->request_id);
-    json_add_i64(json, "busy_until_us", busy_until_us);
-    struct document kept DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
-    document_begin(&call->at, OBJECT_ANSWER, json, &kept);
-    document_save(&kept);
+    struct json_object *about JSON_CLEANUP = json_new_object();
+    json_add_str(about, "digest", digest(call, request));
+    json_add_i64(about, "status", answer->status);
+    json_add_str(about, "request", answer->request_id);
+    json_add_i64(about, "busy_until_us", busy_until_us);
+    object_put(&call->at, OBJECT_ANSWER, request->idempotency_key, call->at.now_us, answer->body,
+               json_text(call->at.arena, about));
 }

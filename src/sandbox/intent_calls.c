@@ -166,8 +166,8 @@ void intent_capture(struct call *call)
     json_add_i64(intent.json, "amount_received", amount);
     intent_set_status(&intent, "succeeded");
     document_save(&intent);
-    event_emit(&call->at, "charge.captured", charge.json);
-    event_emit(&call->at, "payment_intent.succeeded", intent.json);
+    event_emit(&call->at, "charge.captured", &charge);
+    event_emit(&call->at, "payment_intent.succeeded", &intent);
     call_answer_document(call, &intent);
 }
 
@@ -196,6 +196,6 @@ void intent_cancel(struct call *call)
     json_add(intent.json, "next_action", NULL);
     intent_set_status(&intent, "canceled");
     document_save(&intent);
-    event_emit(&call->at, "payment_intent.canceled", intent.json);
+    event_emit(&call->at, "payment_intent.canceled", &intent);
     call_answer_document(call, &intent);
 }

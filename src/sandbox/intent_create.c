@@ -190,6 +190,6 @@ void intent_create(struct call *call)
         document_save(&method);
     }
     document_save(&intent);
-    event_emit(&call->at, "payment_intent.created", intent.json);
+    event_emit(&call->at, "payment_intent.created", &intent);
     call_answer_document(call, &intent);
 }

@@ -40,7 +40,7 @@ void intent_refuse_state(struct call *call, const struct document *intent, const
 static void save_and_emit(const struct moment *at, struct document *document, const char *event)
 {
     document_save(document);
-    event_emit(at, event, document->json);
+    event_emit(at, event, document);
 }
 
 // The attempt is over without money: the intent waits for another method.

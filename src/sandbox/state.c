@@ -130,8 +130,8 @@ void object_remove(struct sandbox *sandbox, struct account *account, struct obje
     object_forget(sandbox, account, object);
 }
 
-static struct object *object_put(struct sandbox *sandbox, struct account *account, enum object_kind kind,
-                                 const char *id, int64_t created_us, const char *text, const char *hidden)
+static struct object *object_store(struct sandbox *sandbox, struct account *account, enum object_kind kind,
+                                   const char *id, int64_t created_us, const char *text, const char *hidden)
 {
     struct object *object = object_find(account, kind, id);
     if (object == NULL) {
@@ -153,11 +153,19 @@ static struct object *object_put(struct sandbox *sandbox, struct account *accoun
     return object;
 }
 
+struct object *object_put(const struct moment *at, enum object_kind kind, const char *id, int64_t created_us,
+                          const char *text, const char *hidden)
+{
+    struct object *object = object_store(at->sandbox, at->account, kind, id, created_us, text, hidden);
+    journal_put(at->sandbox, at->account, object);
+    return object;
+}
+
 void object_restore(struct sandbox *sandbox, struct account *account, enum object_kind kind, const char *id,
                     int64_t created_us, const char *text, const char *hidden)
 {
     if (text != NULL) {
-        object_put(sandbox, account, kind, id, created_us, text, hidden);
+        object_store(sandbox, account, kind, id, created_us, text, hidden);
         if (kind == OBJECT_ERRAND) {
             errand_restore(sandbox, account, id, text);
         }
@@ -232,10 +240,9 @@ void document_save(struct document *document)
     struct arena arena ARENA_CLEANUP = ARENA_EMPTY;
     const char *hidden =
         json_object_object_length(document->hidden) == 0 ? NULL : json_text(&arena, document->hidden);
-    document->object =
-        object_put(document->sandbox, document->account, document->kind, json_get_str(document->json, "id"),
-                   document->created_us, json_text(&arena, document->json), hidden);
-    journal_put(document->sandbox, document->account, document->object);
+    const struct moment at = {.sandbox = document->sandbox, .account = document->account};
+    document->object = object_put(&at, document->kind, json_get_str(document->json, "id"),
+                                  document->created_us, json_text(&arena, document->json), hidden);
 }
 
 void document_close(struct document *document)

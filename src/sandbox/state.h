@@ -93,6 +93,9 @@ struct account *account_restore(struct sandbox *sandbox, const char *key, const 
 void object_restore(struct sandbox *sandbox, struct account *account, enum object_kind kind, const char *id,
                     int64_t created_us, const char *text, const char *hidden);
 
+// Stores an object whose text is at hand; one of that id is replaced, in its place.
+struct object *object_put(const struct moment *at, enum object_kind kind, const char *id, int64_t created_us,
+                          const char *text, const char *hidden);
 struct object *object_find(const struct account *account, enum object_kind kind, const char *id);
 void object_remove(struct sandbox *sandbox, struct account *account, struct object *object);
 const char *object_kind_name(enum object_kind kind);
