@@ -152,7 +152,7 @@ static void on_head(struct http_exchange *exchange, void *context)
     api->stats.requests_total++;
     struct err err;
     const char *allow = NULL;
-    enum errc rc = route_find(exchange->method, exchange->path, request->arena, &request->route, &request->param, &allow, &err);
+    enum errc rc = router_find(exchange->method, exchange->path, request->arena, &request->route, &request->param, &allow, &err);
     if (rc == ERR_METHOD_NOT_ALLOWED) {
         request->allow = allow;
     }

@@ -56,7 +56,7 @@ static bool path_matches(const char *pattern, const char *path, struct arena *ar
     return true;
 }
 
-enum errc route_find(const char *method, const char *path, struct arena *arena, const struct route **route,
+enum errc router_find(const char *method, const char *path, struct arena *arena, const struct route **route,
                      const char **param, const char **allow, struct err *err)
 {
     const char *methods = NULL;

@@ -24,5 +24,5 @@ struct route {
 };
 
 // The route of a method and path. ERR_NOT_FOUND; ERR_METHOD_NOT_ALLOWED with *allow in the arena. *param: the {id}.
-enum errc route_find(const char *method, const char *path, struct arena *arena, const struct route **route, const char **param,
+enum errc router_find(const char *method, const char *path, struct arena *arena, const struct route **route, const char **param,
                      const char **allow, struct err *err) MUST_CHECK;

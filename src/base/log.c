@@ -114,7 +114,7 @@ void log_write(enum log_level level, const char *message, const struct log_field
     struct timespec now;
     REQUIRE(clock_gettime(CLOCK_REALTIME, &now) == 0);
     char time_text[TIME_TEXT_BYTES];
-    time_format(now.tv_sec * US_PER_S + now.tv_nsec / 1000, time_text);
+    time_format_exact(now.tv_sec * US_PER_S + now.tv_nsec / 1000, time_text);
 
     struct line line;
     line.len = 0;

@@ -8,24 +8,26 @@
 
 #include "base/require.h"
 
-void time_format(int64_t time_us, char out[TIME_TEXT_BYTES])
+static void format(int64_t time_us, const char *fraction, char out[TIME_TEXT_BYTES])
 {
-    int64_t fraction_us = time_us % US_PER_S;
-    int64_t seconds = time_us / US_PER_S;
-    if (fraction_us < 0) {
-        fraction_us += US_PER_S;
-        seconds -= 1;
-    }
-    time_t at = (time_t)seconds;
+    time_t at = (time_t)(time_us / US_PER_S - (time_us % US_PER_S < 0));
     struct tm tm;
     REQUIRE(gmtime_r(&at, &tm) != NULL);
-    char fraction[16] = "";
-    if (fraction_us != 0) {
-        (void)snprintf(fraction, sizeof fraction, ".%06d", (int)fraction_us);
-    }
     int bytes = snprintf(out, TIME_TEXT_BYTES, "%04d-%02d-%02dT%02d:%02d:%02d%sZ", tm.tm_year + 1900,
                          tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, fraction);
     REQUIRE(bytes > 0 && bytes < TIME_TEXT_BYTES);
+}
+
+void time_format(int64_t time_us, char out[TIME_TEXT_BYTES])
+{
+    format(time_us, "", out);
+}
+
+void time_format_exact(int64_t time_us, char out[TIME_TEXT_BYTES])
+{
+    char fraction[16];
+    (void)snprintf(fraction, sizeof fraction, ".%06d", (int)((time_us % US_PER_S + US_PER_S) % US_PER_S));
+    format(time_us, fraction, out);
 }
 
 // Reads exactly `digits` digits, least to most, and moves *at behind them.

@@ -7,8 +7,10 @@
 
 #define TIME_TEXT_BYTES 32
 
-// "2025-01-01T12:00:00.123456Z"; the fraction is left out where it is zero.
+// "2025-01-01T12:00:00Z": the second that the time is in.
 void time_format(int64_t time_us, char out[TIME_TEXT_BYTES]);
+// "2025-01-01T12:00:00.123456Z", for the log.
+void time_format_exact(int64_t time_us, char out[TIME_TEXT_BYTES]);
 
 // RFC 3339 with `Z` or a numeric offset and an optional fraction of up to 9 digits; also a date alone
 // (midnight UTC). Years 1970 to 9999. ERR_VALIDATION with a sentence that says the expected form.

@@ -1,4 +1,4 @@
-// time_parse: what is accepted lies in 1970 to 9999 and is read back from what time_format writes of it.
+// time_parse: what is accepted lies in 1970 to 9999 and is read back from what time_format_exact writes of it.
 #include "base/timefmt.h"
 
 #include "fuzz.h"
@@ -14,7 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     }
     REQUIRE(time_us >= 0 && time_us < INT64_C(253402300800) * US_PER_S);
     char written[TIME_TEXT_BYTES];
-    time_format(time_us, written);
+    time_format_exact(time_us, written);
     int64_t again = -7;
     REQUIRE(time_parse(written, &again, NULL) == OK && again == time_us);
     return 0;
