@@ -1,0 +1,21 @@
+"""`make demo` is the first thing that a stranger sees: it must work, and end without leaving anything behind."""
+
+import os
+import subprocess
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+def test_the_demo_shows_a_payment_a_decline_and_3d_secure(binary, tmp_path):
+    ended = subprocess.run(
+        [os.path.join(ROOT, "scripts", "demo")],
+        env={**os.environ, "BUILD": os.path.dirname(str(binary)), "DEMO_ONCE": "1", "TMPDIR": str(tmp_path)},
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120, check=False)
+    assert ended.returncode == 0, ended.stdout
+    for said in ("webhook received: payment.completed (signature verified)",
+                 "the same payment; charges in Stripe's own books: 1",
+                 "webhook received: payment.failed (signature verified)",
+                 '"type": "redirect_to_url"'):
+        assert said in ended.stdout
+    assert ended.stdout.count("payment.completed (signature verified)") == 2
+    assert not list(tmp_path.iterdir())
