@@ -23,7 +23,7 @@
 #define SWEEP_US (5 * US_PER_S)
 #define STORE_AGAIN_US (1 * US_PER_S)
 #define LEASE_BEYOND_US (30 * US_PER_S) // what recording may take
-#define CLAIM_MAX 128                   // events of one claim: about 5 ms of the writer's time
+#define CLAIM_MAX 128                   // events of one claim: about 2 ms of the writer's time
 // A walk costs the writer about 3 us a merchant. Behind a long one we rest ten times that, so that thousands
 // of merchants with failing endpoints take a tenth of the writer's time at most, however often we are woken.
 #define VISITS_FREE 100

@@ -27,7 +27,7 @@ struct fixture {
     uint32_t next_event;
 };
 
-// A job of the test's own, done when `fixture_do` returns.
+// A job of the test's own, done when `fixture_do` returns; what was posted behind it has not run yet then.
 struct deed {
     struct store_job job;
     struct fixture *fixture;
@@ -57,8 +57,9 @@ static inline void fixture_do(struct fixture *f, void (*act)(struct fixture *f, 
                         .act = act,
                         .context = context};
     store_submit_always(f->store, &deed.job);
-    fake_loop_run_tasks(&f->loop);
-    assert_true(deed.done);
+    while (!deed.done) {
+        fake_loop_run_task(&f->loop);
+    }
     assert_int_equal(deed.job.result, OK);
 }
 
@@ -167,10 +168,10 @@ static inline void act_append(struct fixture *f, struct db *db, void *context)
 }
 
 // Event 1, 2, 3... with the body {"event": N}; transaction 0: none.
-static inline uint32_t append(struct fixture *f, struct uuid merchant_id, uint8_t transaction)
+static inline struct outbox_event new_event(struct fixture *f, struct uuid merchant_id, uint8_t transaction)
 {
     uint32_t number = ++f->next_event;
-    struct outbox_event event = {
+    return (struct outbox_event){
         .id = {.bytes = {0x02, [14] = (uint8_t)(number >> 8), [15] = (uint8_t)number}},
         .merchant_id = merchant_id,
         .transaction_id = {.bytes = {[0] = transaction}},
@@ -178,8 +179,14 @@ static inline uint32_t append(struct fixture *f, struct uuid merchant_id, uint8_
         .body = arena_printf(&f->arena, "{\"event\": %u}", number),
         .created_us = now_us(f),
     };
+}
+
+// Its number.
+static inline uint32_t append(struct fixture *f, struct uuid merchant_id, uint8_t transaction)
+{
+    struct outbox_event event = new_event(f, merchant_id, transaction);
     fixture_do(f, act_append, &event);
-    return number;
+    return f->next_event;
 }
 
 struct event_row {

@@ -60,13 +60,20 @@ static inline void fake_loop_init(struct fake_loop *loop, int64_t wall_us)
     list_init(&loop->timers);
 }
 
+// The task that was posted first; there must be one.
+static inline void fake_loop_run_task(struct fake_loop *loop)
+{
+    struct list *first = list_take_first(&loop->tasks);
+    REQUIRE(first);
+    struct task *task = CONTAINER_OF(first, struct task, link);
+    loop->tasks_run++;
+    task->run(task);
+}
+
 static inline void fake_loop_run_tasks(struct fake_loop *loop)
 {
     while (!list_empty(&loop->tasks)) {
-        struct list *first = list_take_first(&loop->tasks);
-        struct task *task = CONTAINER_OF(first, struct task, link);
-        loop->tasks_run++;
-        task->run(task);
+        fake_loop_run_task(loop);
     }
 }
 

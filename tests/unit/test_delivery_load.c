@@ -64,6 +64,39 @@ static void merchants_take_turns_where_there_is_not_room_for_all(void **state)
     assert_string_equal(f->fake.requests[3].url, GOOD);
 }
 
+static void a_look_comes_around_to_the_merchants_before_its_beginning(void **state)
+{
+    struct fixture *f = *state;
+    f->config.webhook_in_flight_max = 1;
+    f->fake.endpoints[0] = (struct endpoint){GOOD, 200, NULL};
+    f->fake.endpoints[1] = (struct endpoint){SLOW, STATUS_HANGS, NULL};
+    struct uuid good = add_merchant(f, 1, GOOD);
+    append(f, add_merchant(f, 2, SLOW), 0);
+    start(f);
+    uint32_t number = append(f, good, 0);
+    run_for_s(f, 16);
+    assert_int_equal(event(f, number).delivered_us, START_US + 15 * US_PER_S);
+}
+
+static void act_append_and_wake(struct fixture *f, struct db *db, void *context)
+{
+    act_append(f, db, context);
+    delivery_wake(f->delivery);
+}
+
+static void an_event_that_is_appended_while_a_claim_is_under_way_is_not_forgotten(void **state)
+{
+    struct fixture *f = *state;
+    f->fake.endpoints[0] = (struct endpoint){GOOD, 200, NULL};
+    struct uuid shop = add_merchant(f, 1, GOOD);
+    start(f);
+    struct outbox_event event = new_event(f, shop, 0);
+    delivery_wake(f->delivery);
+    fixture_do(f, act_append_and_wake, &event);
+    fake_loop_run_for(&f->loop, 0);
+    assert_int_equal(f->fake.request_count, 1);
+}
+
 static void a_large_backlog_is_worked_off(void **state)
 {
     struct fixture *f = *state;
@@ -111,6 +144,29 @@ static void more_events_than_a_batch_stop_when_the_url_goes(void **state)
     assert_int_equal(f->fake.request_count, 0);
     assert_int_equal(event(f, 1).next_attempt_us, OUTBOX_WAITING);
     assert_int_equal(event(f, 2 * OUTBOX_BATCH_MAX + 10).next_attempt_us, OUTBOX_WAITING);
+}
+
+static void the_writer_rests_between_walks_over_many_merchants(void **state)
+{
+    struct fixture *f = *state;
+    f->fake.endpoints[0] = (struct endpoint){SLOW, 500, NULL};
+    f->fake.endpoints[1] = (struct endpoint){GOOD, 200, NULL};
+    for (uint8_t number = 1; number <= 200; number++) {
+        append(f, add_merchant(f, number, SLOW), 0);
+    }
+    struct uuid good = add_merchant(f, 201, GOOD);
+    start(f);
+    run_for_s(f, 1);
+    int64_t tasks = f->loop.tasks_run;
+    for (int i = 0; i < 1000; i++) {
+        delivery_wake(f->delivery);
+        fake_loop_run_for(&f->loop, US_PER_MS);
+    }
+    assert_in_range(f->loop.tasks_run - tasks, 50, 200);
+    uint32_t number = append(f, good, 0);
+    delivery_wake(f->delivery);
+    fake_loop_run_for(&f->loop, 20 * US_PER_MS);
+    assert_string_equal(event(f, number).status, "delivered");
 }
 
 static void nothing_is_polled_while_there_is_nothing_to_do(void **state)
@@ -218,9 +274,7 @@ static void a_drain_records_what_is_answered_and_starts_nothing(void **state)
     struct err err;
     assert_int_equal(delivery_start(&options, &f->delivery, &err), OK);
     while (f->fake.in_flight == 0) {
-        struct list *first = list_take_first(&f->loop.tasks);
-        assert_non_null(first);
-        CONTAINER_OF(first, struct task, link)->run(CONTAINER_OF(first, struct task, link));
+        fake_loop_run_task(&f->loop);
     }
     assert_false(delivery_drain(f->delivery));
     fake_loop_run_for(&f->loop, 0);
@@ -247,9 +301,12 @@ int main(void)
         TEST(a_hanging_endpoint_with_a_backlog_does_not_delay_another),
         TEST(all_merchants_together_never_have_more_in_flight_than_allowed),
         TEST(merchants_take_turns_where_there_is_not_room_for_all),
+        TEST(a_look_comes_around_to_the_merchants_before_its_beginning),
+        TEST(an_event_that_is_appended_while_a_claim_is_under_way_is_not_forgotten),
         TEST(a_large_backlog_is_worked_off),
         TEST(more_events_than_a_batch_wait_for_an_endpoint_and_are_all_sent),
         TEST(more_events_than_a_batch_stop_when_the_url_goes),
+        TEST(the_writer_rests_between_walks_over_many_merchants),
         TEST(nothing_is_polled_while_there_is_nothing_to_do),
         TEST(nothing_is_polled_while_an_endpoint_has_all_its_share_in_flight),
         TEST(what_a_crash_left_claimed_is_sent_at_the_next_start),
