@@ -2,7 +2,6 @@
 #include "sandbox/ids.h"
 
 #include <stdint.h>
-#include <string.h>
 
 #include "base/require.h"
 
@@ -14,12 +13,10 @@ char *id_new(struct random *random, struct arena *arena, const char *prefix, siz
     REQUIRE(tail_chars <= TAIL_CHARS_MAX);
     uint8_t bytes[TAIL_CHARS_MAX];
     random->fill(random, bytes, (unsigned)tail_chars);
-    size_t prefix_bytes = strlen(prefix);
-    char *id = arena_alloc(arena, prefix_bytes + tail_chars + 1);
-    memcpy(id, prefix, prefix_bytes);
+    char tail[TAIL_CHARS_MAX];
     for (size_t i = 0; i < tail_chars; i++) {
         // 256 is no multiple of 62: some digits are a little likelier, which costs nothing here.
-        id[prefix_bytes + i] = digits[bytes[i] % 62];
+        tail[i] = digits[bytes[i] % 62];
     }
-    return id;
+    return arena_printf(arena, "%s%.*s", prefix, (int)tail_chars, tail);
 }

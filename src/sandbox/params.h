@@ -22,13 +22,13 @@ enum param_type {
 };
 
 struct param {
-    const char *name; // with brackets where it is nested: "automatic_payment_methods[enabled]"
+    const char *name;          // with brackets where it is nested: "automatic_payment_methods[enabled]"
+    const char *choices;       // PARAM_CHOICE: "a|b|c"
+    const char *until_version; // date of the first API version that does not know it any more
+    size_t chars_max;          // PARAM_TEXT, 0: 5000
     enum param_type type;
     bool required;
-    size_t chars_max;          // PARAM_TEXT, 0: 5000
-    const char *choices;       // PARAM_CHOICE: "a|b|c"
-    bool unsettable;           // an empty value is taken, and clears
-    const char *until_version; // date of the first API version that does not know it any more
+    bool unsettable; // an empty value is taken, and clears
 };
 
 struct params {

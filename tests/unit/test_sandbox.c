@@ -256,59 +256,60 @@ static void a_damaged_journal_is_refused(void **state)
     assert_string_equal(ledger(world), "{\"charges\":[],\"refunds\":[]}");
 }
 
+static const char *const pieces[] = {
+    "amount=1000",
+    "currency=usd",
+    "payment_method=pm_card_visa",
+    "payment_method=pm_card_authenticationRequired",
+    "payment_method=pm_card_declined",
+    "payment_method=pm_sandbox_processing",
+    "confirm=true",
+    "off_session=true",
+    "return_url=https://x.test/",
+    "capture_method=manual",
+    "metadata[a]=b",
+    "metadata[]=x",
+    "metadata[a][b]=c",
+    "metadata=",
+    "expand[]=latest_charge",
+    "expand[]=.",
+    "expand[]=latest_charge.payment_intent.latest_charge",
+    "[]=",
+    "=",
+    "&",
+    "%00",
+    "%ff",
+    "amount[]=1",
+    "limit=1",
+    "created[gte]=9223372036854775807",
+    "created=-1",
+    "query=metadata['a']:'b'",
+    "query=metadata['",
+    "types[]=*",
+    "starting_after=x",
+    "amount_to_capture=1",
+};
+static const char *const paths[] = {
+    "/v1/payment_intents",
+    "/v1/payment_intents/search",
+    "/v1/payment_intents//confirm",
+    "/v1/events",
+    "/v1/charges",
+    "/v1/webhook_endpoints",
+    "/v1/",
+    "/",
+    "/_sandbox/",
+    "/_sandbox/authenticate/",
+    "/_sandbox/authenticate/a/b",
+    "/_sandbox/faults",
+    "/v1/payment_methods/x",
+};
+static const char *const methods[] = {"GET", "POST", "DELETE", "PUT"};
+
 // Pieces of requests put together at random: whatever comes, there is an answer, and the ledger stays JSON.
 static void no_request_is_too_strange(void **state)
 {
     struct world *world = *state;
-    static const char *const pieces[] = {
-        "amount=1000",
-        "currency=usd",
-        "payment_method=pm_card_visa",
-        "payment_method=pm_card_authenticationRequired",
-        "payment_method=pm_card_declined",
-        "payment_method=pm_sandbox_processing",
-        "confirm=true",
-        "off_session=true",
-        "return_url=https://x.test/",
-        "capture_method=manual",
-        "metadata[a]=b",
-        "metadata[]=x",
-        "metadata[a][b]=c",
-        "metadata=",
-        "expand[]=latest_charge",
-        "expand[]=.",
-        "expand[]=latest_charge.payment_intent.latest_charge",
-        "[]=",
-        "=",
-        "&",
-        "%00",
-        "%ff",
-        "amount[]=1",
-        "limit=1",
-        "created[gte]=9223372036854775807",
-        "created=-1",
-        "query=metadata['a']:'b'",
-        "query=metadata['",
-        "types[]=*",
-        "starting_after=x",
-        "amount_to_capture=1",
-    };
-    static const char *const paths[] = {
-        "/v1/payment_intents",
-        "/v1/payment_intents/search",
-        "/v1/payment_intents//confirm",
-        "/v1/events",
-        "/v1/charges",
-        "/v1/webhook_endpoints",
-        "/v1/",
-        "/",
-        "/_sandbox/",
-        "/_sandbox/authenticate/",
-        "/_sandbox/authenticate/a/b",
-        "/_sandbox/faults",
-        "/v1/payment_methods/x",
-    };
-    static const char *const methods[] = {"GET", "POST", "DELETE", "PUT"};
     for (int round = 0; round < 20000; round++) {
         uint8_t dice[12];
         struct arena arena ARENA_CLEANUP = ARENA_EMPTY;
