@@ -1,5 +1,6 @@
-// The way of every request: head -> body -> read (pure) -> one database job (authenticate, then the route's work) -> answer;
-// where the work prepared an operation, its first answer is the request's. Loop thread, but for run_job.
+// The way of every request: head -> body -> read (pure) -> one database job (authenticate, then the route's
+// work) -> answer; where the work prepared an operation, its first answer is the request's. Loop thread, but
+// for run_job.
 #include "api/api.h"
 
 #include <stdlib.h>
@@ -108,7 +109,8 @@ static void job_done(struct store_job *job)
         request_fail_unauthenticated(request, &job->err);
     } else {
         if (request->auth_event != NULL) {
-            auth_guard_count(api->guard, request->auth_event, &request->client, NULL, request->principal.prefix);
+            auth_guard_count(api->guard, request->auth_event, &request->client, NULL,
+                             request->principal.prefix);
         }
         if (job->result == ERR_VALIDATION && request->problems.count > 0) {
             request->status = errc_status(request->problems.items[0].code);
@@ -152,7 +154,8 @@ static void on_head(struct http_exchange *exchange, void *context)
     api->stats.requests_total++;
     struct err err;
     const char *allow = NULL;
-    enum errc rc = router_find(exchange->method, exchange->path, request->arena, &request->route, &request->param, &allow, &err);
+    enum errc rc = router_find(exchange->method, exchange->path, request->arena, &request->route,
+                               &request->param, &allow, &err);
     if (rc == ERR_METHOD_NOT_ALLOWED) {
         request->allow = allow;
     }
@@ -212,7 +215,8 @@ static void on_request(struct http_exchange *exchange, void *context)
     }
     request->has_room = engine_has_room(request->api->options.engine);
     if (request->host_to_check != NULL && request->problems.count == 0) {
-        resolve(request->api->options.uv_loop, request->host_to_check, RESOLVE_TIMEOUT_MS, host_resolved, request);
+        resolve(request->api->options.uv_loop, request->host_to_check, RESOLVE_TIMEOUT_MS, host_resolved,
+                request);
     } else {
         submit(request, route->lane);
     }
@@ -229,7 +233,8 @@ enum errc api_open(const struct api_options *options, struct api **result, struc
     struct api *api = calloc(1, sizeof(*api));
     REQUIRE(api != NULL);
     api->options = *options;
-    enum errc rc = network_list_parse(options->config->trusted_proxies, &api->arena, &api->trusted_proxies, err);
+    enum errc rc =
+        network_list_parse(options->config->trusted_proxies, &api->arena, &api->trusted_proxies, err);
     if (rc == OK) {
         rc = network_list_parse(options->config->webhook_allow, &api->arena, &api->webhook_allow, err);
     }

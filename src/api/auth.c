@@ -33,7 +33,8 @@ void auth_read(struct request *request)
     const struct keyring *keyring = api_options(request->api)->keyring;
     const struct crypto_part part = {key, strlen(key)};
     crypto_hmac(keyring->pepper, sizeof(keyring->pepper), &part, 1, request->key_hash);
-    request->acting_for = arena_strdup(request->arena, http_exchange_header(request->exchange, "X-Merchant-Id", NULL));
+    request->acting_for =
+        arena_strdup(request->arena, http_exchange_header(request->exchange, "X-Merchant-Id", NULL));
 }
 
 static enum errc refuse(struct request *request, const char *event, const char *message, struct err *err)
@@ -42,11 +43,12 @@ static enum errc refuse(struct request *request, const char *event, const char *
     return err_set(err, ERR_AUTH_INVALID_KEY, "%s", message);
 }
 
-static enum errc check_key(struct request *request, struct db *db, struct api_key *key, struct api_key_owner *owner,
-                           struct err *err)
+static enum errc check_key(struct request *request, struct db *db, struct api_key *key,
+                           struct api_key_owner *owner, struct err *err)
 {
     if (request->presented_key == NULL) {
-        return refuse(request, "auth.failed", "an API key is needed, in X-API-Key or as Authorization: Bearer", err);
+        return refuse(request, "auth.failed",
+                      "an API key is needed, in X-API-Key or as Authorization: Bearer", err);
     }
     if (!request->key_well_formed) {
         return refuse(request, "auth.invalid_format", "the API key is mistyped or incomplete", err);
@@ -77,14 +79,17 @@ static enum errc choose_merchant(struct request *request, struct db *db, struct 
     if (!principal->is_admin) {
         return request->acting_for == NULL
                    ? OK
-                   : err_set(err, ERR_FORBIDDEN, "only an admin's key may name another merchant in X-Merchant-Id");
+                   : err_set(err, ERR_FORBIDDEN,
+                             "only an admin's key may name another merchant in X-Merchant-Id");
     }
     struct uuid id = {{0}};
     if (request->acting_for == NULL) {
         return err_set(err, ERR_BAD_REQUEST, "an admin's key needs the merchant's id in X-Merchant-Id");
     }
     struct merchant merchant = {0};
-    enum errc rc = uuid_parse(request->acting_for, &id) ? merchant_get(db, &id, request->arena, &merchant, err) : ERR_NOT_FOUND;
+    enum errc rc = uuid_parse(request->acting_for, &id)
+                       ? merchant_get(db, &id, request->arena, &merchant, err)
+                       : ERR_NOT_FOUND;
     if (rc == ERR_NOT_FOUND) {
         return err_set(err, ERR_NOT_FOUND, "there is no merchant with the id in X-Merchant-Id");
     }

@@ -1,4 +1,5 @@
-// Who asks, and may he? The order of checks: the key (known, active, unexpired, its merchant active), then the scope.
+// Who asks, and may he? The order of checks: the key (known, active, unexpired, its merchant active), then
+// the scope.
 #pragma once
 
 #include "api/request.h"
@@ -6,6 +7,7 @@
 // Loop thread: takes the key out of the headers, leaving only its hash.
 void auth_read(struct request *request);
 
-// Database thread: fills request->principal. ERR_AUTH_INVALID_KEY, ERR_AUTH_INSUFFICIENT_SCOPE, and for the admin's X-Merchant-Id
-// ERR_BAD_REQUEST, ERR_NOT_FOUND, ERR_FORBIDDEN. On failure request->auth_event says what audit calls it.
+// Database thread: fills request->principal. ERR_AUTH_INVALID_KEY, ERR_AUTH_INSUFFICIENT_SCOPE, and for the
+// admin's X-Merchant-Id ERR_BAD_REQUEST, ERR_NOT_FOUND, ERR_FORBIDDEN. On failure request->auth_event says
+// what audit calls it.
 enum errc auth_check(struct request *request, struct db *db, struct err *err) MUST_CHECK;

@@ -61,8 +61,8 @@ static const char *severity_of(const char *event_type)
     return text_equal(event_type, "auth.rate_limited") ? "critical" : "warn";
 }
 
-static enum errc write_one(struct auth_guard *guard, struct db *db, struct arena *arena, const struct counted *counted,
-                           struct err *err)
+static enum errc write_one(struct auth_guard *guard, struct db *db, struct arena *arena,
+                           const struct counted *counted, struct err *err)
 {
     char address[ADDRESS_TEXT_BYTES];
     address_format(&counted->client, address);
@@ -99,7 +99,8 @@ static void written(struct store_job *job)
     if (job->result != OK) {
         LOG(LOG_ERROR, "the audit log could not be written", LOG_STR("error", job->err.message));
     }
-    for (struct list *node = list_take_first(&guard->written); node != NULL; node = list_take_first(&guard->written)) {
+    for (struct list *node = list_take_first(&guard->written); node != NULL;
+         node = list_take_first(&guard->written)) {
         free(CONTAINER_OF(node, struct counted, link));
     }
 }
@@ -110,7 +111,8 @@ static void write_counts(struct auth_guard *guard)
         return;
     }
     if (guard->dropped > 0) {
-        LOG(LOG_WARN, "authentication events beyond the bound were not counted", LOG_INT("count", guard->dropped));
+        LOG(LOG_WARN, "authentication events beyond the bound were not counted",
+            LOG_INT("count", guard->dropped));
         guard->dropped = 0;
     }
     list_splice(&guard->written, &guard->counts_order);

@@ -1,5 +1,5 @@
-// Addresses that keep presenting bad keys, and what audit is told of authentication: both kept in memory within bounds, and
-// written once a minute, so that nobody can make us write. Loop thread.
+// Addresses that keep presenting bad keys, and what audit is told of authentication: both kept in memory
+// within bounds, and written once a minute, so that nobody can make us write. Loop thread.
 #pragma once
 
 #include "api/request.h"
@@ -9,7 +9,8 @@ struct auth_guard;
 struct auth_guard *auth_guard_open(struct loop *loop, struct store *store, const struct keyring *keyring);
 void auth_guard_free(struct auth_guard *guard);
 
-// A request failed with a bad key. Seconds until that address may fail again, where it has failed too often: 0: it may.
+// A request failed with a bad key. Seconds until that address may fail again, where it has failed too often:
+// 0: it may.
 int64_t auth_guard_failed(struct auth_guard *guard, const struct address *client);
 
 // Counts one event (auth.success and the like) by type, address and key prefix ("" where there is none).

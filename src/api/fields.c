@@ -21,7 +21,8 @@ static void add(struct request *request, const char *prefix, const char *name, c
                 arena_printf(request->arena, "%s%s", prefix, name), "%s", message);
 }
 
-void fields_only(struct request *request, struct json_object *object, const char *prefix, const char *const *names)
+void fields_only(struct request *request, struct json_object *object, const char *prefix,
+                 const char *const *names)
 {
     json_object_object_foreach(object, name, value)
     {
@@ -56,8 +57,8 @@ static bool has_control(const char *text, size_t bytes)
     return false;
 }
 
-const char *field_text(struct request *request, struct json_object *object, const char *prefix, const char *name,
-                       enum field_need need, size_t chars_max)
+const char *field_text(struct request *request, struct json_object *object, const char *prefix,
+                       const char *name, enum field_need need, size_t chars_max)
 {
     struct json_object *value = member(request, object, prefix, name, need);
     if (value == NULL) {
@@ -122,7 +123,8 @@ static bool luhn(const char *digits, size_t count)
     return sum % 10 == 0;
 }
 
-// Wholly 13 to 19 digits without spaces and dashes, as a card begins (ISO/IEC 7812: 2221 to 2720, and 3 to 6), and Luhn.
+// Wholly 13 to 19 digits without spaces and dashes, as a card begins (ISO/IEC 7812: 2221 to 2720, and 3 to
+// 6), and Luhn.
 static bool is_card_number(const char *text)
 {
     char digits[20];
@@ -139,7 +141,8 @@ static bool is_card_number(const char *text)
     if (count < 13) {
         return false;
     }
-    int first_four = (digits[0] - '0') * 1000 + (digits[1] - '0') * 100 + (digits[2] - '0') * 10 + (digits[3] - '0');
+    int first_four =
+        (digits[0] - '0') * 1000 + (digits[1] - '0') * 100 + (digits[2] - '0') * 10 + (digits[3] - '0');
     bool begins = (digits[0] >= '3' && digits[0] <= '6') || (first_four >= 2221 && first_four <= 2720);
     return begins && luhn(digits, count);
 }
@@ -147,9 +150,11 @@ static bool is_card_number(const char *text)
 static bool is_card_field(const char *name, struct json_object *value)
 {
     static const char *const refused[] = {"number", "card_number", "cvc", "cvv", "card", NULL};
-    static const char *const looked_into[] = {"payment_method", "payment_method_id", "description", "customer_name", NULL};
-    return in_list(name, refused) || (in_list(name, looked_into) && json_object_is_type(value, json_type_string) &&
-                                      is_card_number(json_object_get_string(value)));
+    static const char *const looked_into[] = {"payment_method", "payment_method_id", "description",
+                                              "customer_name", NULL};
+    return in_list(name, refused) ||
+           (in_list(name, looked_into) && json_object_is_type(value, json_type_string) &&
+            is_card_number(json_object_get_string(value)));
 }
 
 // The parser bounds the depth.
@@ -197,8 +202,8 @@ int64_t query_i64(struct request *request, const char *name, int64_t min, int64_
     }
     int64_t value = 0;
     if (text_to_i64(text, &value, NULL) != OK || value < min || value > max) {
-        problem_add(&request->problems, request->arena, ERR_VALIDATION, name, "must be a whole number from %lld to %lld",
-                    (long long)min, (long long)max);
+        problem_add(&request->problems, request->arena, ERR_VALIDATION, name,
+                    "must be a whole number from %lld to %lld", (long long)min, (long long)max);
         return absent;
     }
     return value;

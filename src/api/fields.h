@@ -1,5 +1,5 @@
-// Reading a JSON body's fields: each function notes what is wrong with its field among the request's problems and then
-// answers "absent". Loop thread, pure.
+// Reading a JSON body's fields: each function notes what is wrong with its field among the request's problems
+// and then answers "absent". Loop thread, pure.
 #pragma once
 
 #include "api/request.h"
@@ -10,16 +10,19 @@ enum field_need {
     FIELD_REQUIRED,
 };
 
-// Notes every member of `object` that is not in `names` (ends with NULL). prefix: "" or "stripe." for messages.
-void fields_only(struct request *request, struct json_object *object, const char *prefix, const char *const *names);
+// Notes every member of `object` that is not in `names` (ends with NULL). prefix: "" or "stripe." for
+// messages.
+void fields_only(struct request *request, struct json_object *object, const char *prefix,
+                 const char *const *names);
 
 // A string of 1 to chars_max bytes without control characters; NULL where it is absent or wrong.
-const char *field_text(struct request *request, struct json_object *object, const char *prefix, const char *name,
-                       enum field_need need, size_t chars_max);
+const char *field_text(struct request *request, struct json_object *object, const char *prefix,
+                       const char *name, enum field_need need, size_t chars_max);
 bool field_bool(struct request *request, struct json_object *object, const char *name, bool absent);
 
 // A money amount's own text, from a JSON number or string; NULL where it is absent or of another type.
-const char *field_amount_text(struct request *request, struct json_object *object, const char *name, enum field_need need);
+const char *field_amount_text(struct request *request, struct json_object *object, const char *name,
+                              enum field_need need);
 
 // Whether the body holds card data anywhere; if so that is the one problem that is answered.
 bool fields_refuse_card_data(struct request *request);

@@ -34,7 +34,8 @@ void metrics_answer(struct request *request)
     metric(&out, "counter", "http_requests_total", api.requests_total);
     buf_add_str(&out, "# TYPE payments_http_answers_total counter\n");
     for (int class = 2; class < 6; class ++) {
-        buf_printf(&out, "payments_http_answers_total{class=\"%dxx\"} %lld\n", class, (long long)api.answers_total[class]);
+        buf_printf(&out, "payments_http_answers_total{class=\"%dxx\"} %lld\n", class,
+                   (long long)api.answers_total[class]);
     }
     metric(&out, "gauge", "http_connections", api.connections);
     metric(&out, "gauge", "store_jobs_waiting", (int64_t)store_waiting(options->store));

@@ -1,5 +1,5 @@
-// POST /v1/payments. Reading is pure and names every bad field; the work is one transaction: the idempotency key, then what
-// depends on state, then the payment and its operation.
+// POST /v1/payments. Reading is pure and names every bad field; the work is one transaction: the idempotency
+// key, then what depends on state, then the payment and its operation.
 #include <stdlib.h>
 #include <string.h>
 
@@ -193,8 +193,8 @@ static void hash_request(struct request *request, struct payment_input *input)
 
 void payment_create_read(struct request *request)
 {
-    static const char *const names[] = {"amount",        "currency",       "provider",    "payment_method",
-                                        "saved_card_id", "off_session",    "return_url",  "description",
+    static const char *const names[] = {"amount",        "currency",       "provider",       "payment_method",
+                                        "saved_card_id", "off_session",    "return_url",     "description",
                                         "metadata",      "capture_method", "customer_email", NULL};
     if (fields_refuse_card_data(request)) {
         return;
@@ -215,13 +215,15 @@ void payment_create_read(struct request *request)
     }
 }
 
-// Live with live credentials where there are any, else test ones; a test key only test ones. *found: they are there and active.
-static enum errc choose_credential(struct request *request, struct db *db, struct credential *credential, bool *found,
-                                   struct err *err)
+// Live with live credentials where there are any, else test ones; a test key only test ones. *found: they are
+// there and active.
+static enum errc choose_credential(struct request *request, struct db *db, struct credential *credential,
+                                   bool *found, struct err *err)
 {
     *found = false;
     for (int live = request->principal.livemode; live >= 0 && !*found; live--) {
-        enum errc rc = credential_get(db, &request->principal.merchant_id, "stripe", live == 1, request->arena, credential, err);
+        enum errc rc = credential_get(db, &request->principal.merchant_id, "stripe", live == 1,
+                                      request->arena, credential, err);
         if (rc != OK && rc != ERR_NOT_FOUND) {
             return rc;
         }
@@ -231,14 +233,17 @@ static enum errc choose_credential(struct request *request, struct db *db, struc
 }
 
 // The first answer again, where this key was used before.
-static enum errc answer_repeat(struct request *request, struct db *db, const struct idempotency_key *key, struct err *err)
+static enum errc answer_repeat(struct request *request, struct db *db, const struct idempotency_key *key,
+                               struct err *err)
 {
     const struct payment_input *input = request->input;
     const struct keyring *keyring = api_options(request->api)->keyring;
     if (!crypto_equal(key->request_hash, input->request_hash, sizeof(key->request_hash))) {
-        return err_set(err, ERR_IDEMPOTENCY_KEY_REUSED, "this Idempotency-Key was used before, for another request");
+        return err_set(err, ERR_IDEMPOTENCY_KEY_REUSED,
+                       "this Idempotency-Key was used before, for another request");
     }
-    enum errc rc = reply_stored(db, keyring, &key->subject_id, request->arena, &request->status, &request->reply, err);
+    enum errc rc =
+        reply_stored(db, keyring, &key->subject_id, request->arena, &request->status, &request->reply, err);
     request->replayed = rc == OK && request->reply != NULL;
     if (rc != OK || request->replayed) {
         return rc;
@@ -246,12 +251,14 @@ static enum errc answer_repeat(struct request *request, struct db *db, const str
     struct operation open = {0};
     rc = operation_get(db, &key->subject_id, op_charge.name, request->arena, &open, err);
     if (rc == OK) {
-        return err_set(err, ERR_IDEMPOTENCY_IN_PROGRESS, "the first request with this Idempotency-Key is still under way");
+        return err_set(err, ERR_IDEMPOTENCY_IN_PROGRESS,
+                       "the first request with this Idempotency-Key is still under way");
     }
     struct payment payment = {0};
     struct json_object *data = NULL;
     if (rc == ERR_NOT_FOUND) { // the stored bytes were pruned
-        rc = payment_get(db, &key->subject_id, &request->principal.merchant_id, request->arena, &payment, err);
+        rc =
+            payment_get(db, &key->subject_id, &request->principal.merchant_id, request->arena, &payment, err);
     }
     if (rc == OK) {
         rc = render_payment(&payment, &keyring->master, RENDER_ANSWER, request->arena, &data, err);
@@ -263,17 +270,18 @@ static enum errc answer_repeat(struct request *request, struct db *db, const str
     return rc;
 }
 
-// Without credentials the mode is not decided, but a repeat is still answered: in either mode that the key may see.
-static enum errc find_repeat(struct request *request, struct db *db, const struct credential *credential, bool configured,
-                             bool *repeated, struct err *err)
+// Without credentials the mode is not decided, but a repeat is still answered: in either mode that the key
+// may see.
+static enum errc find_repeat(struct request *request, struct db *db, const struct credential *credential,
+                             bool configured, bool *repeated, struct err *err)
 {
     struct idempotency_key key = {0};
     int first = configured ? credential->livemode : request->principal.livemode;
     int last = configured ? credential->livemode : 0;
     *repeated = false;
     for (int live = first; live >= last && !*repeated; live--) {
-        enum errc rc = idempotency_find(db, &request->principal.merchant_id, live == 1, KIND, request->idempotency_key,
-                                        request->arena, &key, repeated, err);
+        enum errc rc = idempotency_find(db, &request->principal.merchant_id, live == 1, KIND,
+                                        request->idempotency_key, request->arena, &key, repeated, err);
         if (rc != OK) {
             return rc;
         }
@@ -281,7 +289,8 @@ static enum errc find_repeat(struct request *request, struct db *db, const struc
     return *repeated ? answer_repeat(request, db, &key, err) : OK;
 }
 
-static enum errc prepare(struct request *request, struct db *db, const struct credential *credential, struct err *err)
+static enum errc prepare(struct request *request, struct db *db, const struct credential *credential,
+                         struct err *err)
 {
     const struct payment_input *input = request->input;
     struct change change = request_change(request);
@@ -305,7 +314,9 @@ static enum errc prepare(struct request *request, struct db *db, const struct cr
     memcpy(key.request_hash, input->request_hash, sizeof(key.request_hash));
     enum errc rc = idempotency_insert(db, &key, err);
     request->subject_id = payment.id;
-    return rc == OK ? charge_prepare(api_options(request->api)->engine, db, &change, &payment, &request->op, err) : rc;
+    return rc == OK
+               ? charge_prepare(api_options(request->api)->engine, db, &change, &payment, &request->op, err)
+               : rc;
 }
 
 enum errc payment_create_work(struct request *request, struct db *db, struct err *err)
@@ -323,14 +334,16 @@ enum errc payment_create_work(struct request *request, struct db *db, struct err
         return rc;
     }
     if (!configured) {
-        return err_set(err, ERR_PROVIDER_NOT_CONFIGURED,
-                       "this merchant has no Stripe credentials for this key's mode: PUT /v1/merchant/providers");
+        return err_set(
+            err, ERR_PROVIDER_NOT_CONFIGURED,
+            "this merchant has no Stripe credentials for this key's mode: PUT /v1/merchant/providers");
     }
     if (input->has_saved_card) {
         return err_set(err, ERR_NOT_FOUND, "there is no such saved card");
     }
     if (!request->has_room) {
-        return err_set(err, ERR_OVERLOADED, "too many payments are under way; nothing was recorded, try again");
+        return err_set(err, ERR_OVERLOADED,
+                       "too many payments are under way; nothing was recorded, try again");
     }
     return prepare(request, db, &credential, err);
 }

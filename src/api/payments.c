@@ -23,7 +23,8 @@ enum errc payment_get_work(struct request *request, struct db *db, struct err *e
     }
     struct json_object *data = NULL;
     if (rc == OK) {
-        rc = render_payment(&payment, &api_options(request->api)->keyring->master, RENDER_ANSWER, request->arena, &data, err);
+        rc = render_payment(&payment, &api_options(request->api)->keyring->master, RENDER_ANSWER,
+                            request->arena, &data, err);
     }
     if (rc == OK) {
         request_answer(request, 200, data);
@@ -79,8 +80,8 @@ enum errc payment_list_work(struct request *request, struct db *db, struct err *
     struct json_object *items JSON_CLEANUP = json_object_new_array();
     for (size_t i = 0; rc == OK && i < page.count; i++) {
         struct json_object *item = NULL;
-        rc = render_payment(&page.payments[i], &api_options(request->api)->keyring->master, RENDER_LIST, request->arena,
-                            &item, err);
+        rc = render_payment(&page.payments[i], &api_options(request->api)->keyring->master, RENDER_LIST,
+                            request->arena, &item, err);
         if (rc == OK) {
             (void)json_object_array_add(items, item);
         }

@@ -4,8 +4,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-void problem_add(struct problems *problems, struct arena *arena, enum errc code, const char *field, const char *format,
-                 ...)
+void problem_add(struct problems *problems, struct arena *arena, enum errc code, const char *field,
+                 const char *format, ...)
 {
     if (problems->count == PROBLEMS_MAX) {
         return;

@@ -20,5 +20,5 @@ struct problems {
 };
 
 // Text is copied into the arena.
-void problem_add(struct problems *problems, struct arena *arena, enum errc code, const char *field, const char *format, ...)
-    __attribute__((format(printf, 5, 6)));
+void problem_add(struct problems *problems, struct arena *arena, enum errc code, const char *field,
+                 const char *format, ...) __attribute__((format(printf, 5, 6)));

@@ -1,5 +1,5 @@
-// PUT, GET, DELETE /v1/merchant/providers: the merchant's own Stripe credentials, one a mode, kept sealed. Nothing here calls
-// Stripe: a key is checked by its prefix only, and a wrong one shows at the first payment.
+// PUT, GET, DELETE /v1/merchant/providers: the merchant's own Stripe credentials, one a mode, kept sealed.
+// Nothing here calls Stripe: a key is checked by its prefix only, and a wrong one shows at the first payment.
 #include "api/providers.h"
 
 #include <string.h>
@@ -17,7 +17,7 @@
 struct providers_input {
     bool livemode;
     struct secret secret_key;
-    bool webhook_secret_given; // absent keeps the stored one
+    bool webhook_secret_given;    // absent keeps the stored one
     struct secret webhook_secret; // empty: removed
 };
 
@@ -35,8 +35,8 @@ static const char *webhook_context(struct arena *arena, const struct uuid *crede
     return arena_printf(arena, "stripe-webhook:%s", id);
 }
 
-static enum errc add_masked(struct request *request, struct json_object *summary, const char *name, const char *context,
-                            struct sealed sealed, struct err *err)
+static enum errc add_masked(struct request *request, struct json_object *summary, const char *name,
+                            const char *context, struct sealed sealed, struct err *err)
 {
     if (sealed.data == NULL) {
         json_add(summary, name, NULL);
@@ -44,7 +44,8 @@ static enum errc add_masked(struct request *request, struct json_object *summary
     }
     char *plain = NULL;
     size_t bytes = 0;
-    enum errc rc = seal_open(&api_options(request->api)->keyring->master, request->arena, context, sealed, &plain, &bytes, err);
+    enum errc rc = seal_open(&api_options(request->api)->keyring->master, request->arena, context, sealed,
+                             &plain, &bytes, err);
     if (rc == OK) {
         struct secret secret SECRET_CLEANUP;
         char masked[9];
@@ -68,7 +69,8 @@ static enum errc credential_json(struct request *request, struct db *db, const s
     rc = add_masked(request, summary, "secret_key", key_context(arena, &credential->version_id), key, err);
     if (rc == OK) {
         struct sealed webhook = {credential->webhook_secret, credential->webhook_secret_bytes};
-        rc = add_masked(request, summary, "webhook_secret", webhook_context(arena, &credential->id), webhook, err);
+        rc = add_masked(request, summary, "webhook_secret", webhook_context(arena, &credential->id), webhook,
+                        err);
     }
     if (rc != OK) {
         return rc;
@@ -94,7 +96,8 @@ enum errc providers_json(struct request *request, struct db *db, struct json_obj
 {
     struct credential credentials[2];
     size_t count = 0;
-    enum errc rc = credential_list(db, &request->principal.merchant_id, request->arena, credentials, &count, err);
+    enum errc rc =
+        credential_list(db, &request->principal.merchant_id, request->arena, credentials, &count, err);
     struct json_object *list JSON_CLEANUP = json_object_new_array();
     for (size_t i = 0; rc == OK && i < count; i++) {
         if (credentials[i].livemode && !request->principal.livemode) {
@@ -128,7 +131,8 @@ static void problem(struct request *request, const char *field, const char *mess
 }
 
 // Visible characters behind one of the prefixes; white space that was pasted along at the ends is taken off.
-static bool read_secret(struct request *request, const char *text, const char *const *prefixes, struct secret *secret)
+static bool read_secret(struct request *request, const char *text, const char *const *prefixes,
+                        struct secret *secret)
 {
     const char *trimmed = text_trim(request->arena, text);
     for (; *prefixes != NULL; prefixes++) {
@@ -145,7 +149,8 @@ static bool read_secret(struct request *request, const char *text, const char *c
     return false;
 }
 
-static void read_webhook_secret(struct request *request, struct json_object *stripe, struct providers_input *input)
+static void read_webhook_secret(struct request *request, struct json_object *stripe,
+                                struct providers_input *input)
 {
     static const char *const prefixes[] = {"whsec_", NULL};
     struct json_object *value = NULL;
@@ -177,13 +182,15 @@ void providers_put_read(struct request *request)
     fields_only(request, stripe, "stripe.", stripe_names);
     const char *key = field_text(request, stripe, "stripe.", "secret_key", FIELD_REQUIRED, 255);
     if (key != NULL && !read_secret(request, key, prefixes, &input->secret_key)) {
-        problem(request, "stripe.secret_key", "must be a Stripe secret or restricted key: sk_test_, sk_live_, rk_test_ or rk_live_");
+        problem(request, "stripe.secret_key",
+                "must be a Stripe secret or restricted key: sk_test_, sk_live_, rk_test_ or rk_live_");
     }
     input->livemode = text_starts_with(input->secret_key.data + 3, "live_");
     read_webhook_secret(request, stripe, input);
 }
 
-static enum errc audit(struct request *request, struct db *db, const char *event_type, const char *detail, struct err *err)
+static enum errc audit(struct request *request, struct db *db, const char *event_type, const char *detail,
+                       struct err *err)
 {
     char address[ADDRESS_TEXT_BYTES];
     address_format(&request->client, address);
@@ -199,11 +206,13 @@ static enum errc audit(struct request *request, struct db *db, const char *event
 }
 
 // The row of this mode as it will be: the one there is, or a new one; always with a new version.
-static enum errc next_credential(struct request *request, struct db *db, struct credential *credential, struct err *err)
+static enum errc next_credential(struct request *request, struct db *db, struct credential *credential,
+                                 struct err *err)
 {
     const struct providers_input *input = request->input;
     const struct api_options *options = api_options(request->api);
-    enum errc rc = credential_get(db, &request->principal.merchant_id, PROVIDER, input->livemode, request->arena, credential, err);
+    enum errc rc = credential_get(db, &request->principal.merchant_id, PROVIDER, input->livemode,
+                                  request->arena, credential, err);
     if (rc == ERR_NOT_FOUND) {
         *credential = (struct credential){
             .id = uuid_new(options->random, request->now_us),
@@ -221,8 +230,9 @@ static enum errc next_credential(struct request *request, struct db *db, struct 
     if (input->webhook_secret_given) {
         struct sealed sealed = {0};
         if (input->webhook_secret.len > 0) {
-            sealed = seal(&options->keyring->master, request->arena, webhook_context(request->arena, &credential->id),
-                          input->webhook_secret.data, input->webhook_secret.len);
+            sealed = seal(&options->keyring->master, request->arena,
+                          webhook_context(request->arena, &credential->id), input->webhook_secret.data,
+                          input->webhook_secret.len);
         }
         credential->webhook_secret = sealed.data;
         credential->webhook_secret_bytes = sealed.bytes;
@@ -248,13 +258,15 @@ enum errc providers_put_work(struct request *request, struct db *db, struct err 
                              input->secret_key.len);
     rc = credential_put(db, &credential, err);
     if (rc == OK) {
-        rc = credential_version_insert(db, &credential.version_id, &credential.id, key.data, key.bytes, request->now_us, err);
+        rc = credential_version_insert(db, &credential.version_id, &credential.id, key.data, key.bytes,
+                                       request->now_us, err);
     }
     if (rc == OK) {
         rc = credential_versions_wipe(db, &credential.id, err);
     }
     if (rc == OK) {
-        rc = audit(request, db, "provider.updated", credential.livemode ? "stripe, live" : "stripe, test", err);
+        rc = audit(request, db, "provider.updated", credential.livemode ? "stripe, live" : "stripe, test",
+                   err);
     }
     struct json_object *json = NULL;
     if (rc == OK) {
@@ -271,7 +283,8 @@ enum errc providers_delete_work(struct request *request, struct db *db, struct e
     struct credential credentials[2];
     size_t count = 0;
     size_t stopped = 0;
-    enum errc rc = credential_list(db, &request->principal.merchant_id, request->arena, credentials, &count, err);
+    enum errc rc =
+        credential_list(db, &request->principal.merchant_id, request->arena, credentials, &count, err);
     for (size_t i = 0; rc == OK && i < count; i++) {
         bool visible = request->principal.livemode || !credentials[i].livemode;
         if (visible && credentials[i].is_active && text_equal(request->param, credentials[i].provider)) {

@@ -3,5 +3,7 @@
 
 #include "api/request.h"
 
-// The array of those that the request's key may see; every secret masked. The caller releases. Database thread.
-enum errc providers_json(struct request *request, struct db *db, struct json_object **list, struct err *err) MUST_CHECK;
+// The array of those that the request's key may see; every secret masked. The caller releases. Database
+// thread.
+enum errc providers_json(struct request *request, struct db *db, struct json_object **list,
+                         struct err *err) MUST_CHECK;

@@ -14,7 +14,8 @@ static bool sane_request_id(const char *text)
            strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-") == length;
 }
 
-// The client's address: the peer, or, where the peer is a trusted proxy, the last untrusted hop it forwards for.
+// The client's address: the peer, or, where the peer is a trusted proxy, the last untrusted hop it forwards
+// for.
 static struct address client_address(struct api *api, struct http_exchange *exchange)
 {
     struct address client = exchange->peer;

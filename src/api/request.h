@@ -1,5 +1,6 @@
-// One request on its way through the API. The loop thread reads and checks it (pure), one database job authenticates and
-// does the work, the loop thread answers. Its memory is the exchange's arena and moves with the job.
+// One request on its way through the API. The loop thread reads and checks it (pure), one database job
+// authenticates and does the work, the loop thread answers. Its memory is the exchange's arena and moves with
+// the job.
 #pragma once
 
 #include "api/problems.h"
@@ -34,8 +35,8 @@ struct request {
     struct arena *arena; // the exchange's
     char id[REQUEST_ID_BYTES];
     struct address client;
-    const char *param; // the path's {id}; NULL: none
-    int64_t now_us;    // when it was wholly there
+    const char *param;  // the path's {id}; NULL: none
+    int64_t now_us;     // when it was wholly there
     int64_t arrived_us; // monotonic
 
     // What it brought.
@@ -50,9 +51,9 @@ struct request {
     // What is wrong with it: `refusal` (a header, the body's form) before `problems` (its fields).
     struct err refusal;
     struct problems problems;
-    void *input; // the route's own reading of it
+    void *input;               // the route's own reading of it
     const char *host_to_check; // a webhook URL's, resolved before the work begins; NULL: none
-    bool has_room; // one more operation may be prepared
+    bool has_room;             // one more operation may be prepared
 
     struct store_job job;
     // What authentication found; also set when it failed, for the log and the limit.
@@ -60,18 +61,18 @@ struct request {
     const char *auth_event; // audit's event type of a failure
     // A second job, where the first (a read) was only the beginning; set by the route's work.
     enum errc (*then)(struct request *request, struct db *db, struct err *err);
-    bool told;  // events for merchants were written
-    bool owed;  // operations were opened that are due now
+    bool told;     // events for merchants were written
+    bool owed;     // operations were opened that are due now
     struct op *op; // prepared: its first answer is this request's
     struct uuid subject_id;
     struct op_waiter waiter;
 
     // The answer.
     int status;
-    const char *reply; // body
+    const char *reply;        // body
     const char *content_type; // NULL: JSON
     const char *allow;        // of a 405
-    int64_t retry_after_s; // 0: none
+    int64_t retry_after_s;    // 0: none
     bool replayed;
 };
 

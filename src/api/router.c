@@ -15,21 +15,24 @@ static const struct route routes[] = {
     {"GET", "/readyz", ROUTE_OPERATOR, .answer = readyz_answer},
     {"GET", "/metrics", ROUTE_OPERATOR, .answer = metrics_answer},
 
-    {"POST", "/v1/webhooks/stripe", ROUTE_PROVIDER, 0, STORE_READ, EVENT_BODY_MAX, stripe_event_read, stripe_event_work},
+    {"POST", "/v1/webhooks/stripe", ROUTE_PROVIDER, 0, STORE_READ, EVENT_BODY_MAX, stripe_event_read,
+     stripe_event_work},
     {"POST", "/v1/webhooks/stripe/{id}", ROUTE_PROVIDER, 0, STORE_READ, EVENT_BODY_MAX, stripe_event_read,
      stripe_event_work},
 
     {"POST", "/v1/payments", ROUTE_KEY, SCOPE_PAYMENTS_WRITE, STORE_WRITE, JSON_BODY_MAX, payment_create_read,
      payment_create_work},
-    {"GET", "/v1/payments", ROUTE_KEY, SCOPE_PAYMENTS_READ, STORE_READ, 0, payment_list_read, payment_list_work},
+    {"GET", "/v1/payments", ROUTE_KEY, SCOPE_PAYMENTS_READ, STORE_READ, 0, payment_list_read,
+     payment_list_work},
     {"GET", "/v1/payments/{id}", ROUTE_KEY, SCOPE_PAYMENTS_READ, STORE_READ, 0, NULL, payment_get_work},
 
     {"GET", "/v1/merchant/me", ROUTE_KEY, SCOPE_MERCHANT_READ, STORE_READ, 0, NULL, merchant_me_work},
-    {"PUT", "/v1/merchant/webhook", ROUTE_KEY, SCOPE_MERCHANT_WRITE, STORE_WRITE, JSON_BODY_MAX, webhook_put_read,
-     webhook_put_work},
-    {"GET", "/v1/merchant/providers", ROUTE_KEY, SCOPE_MERCHANT_READ, STORE_READ, 0, NULL, providers_list_work},
-    {"PUT", "/v1/merchant/providers", ROUTE_KEY, SCOPE_MERCHANT_WRITE, STORE_WRITE, JSON_BODY_MAX, providers_put_read,
-     providers_put_work},
+    {"PUT", "/v1/merchant/webhook", ROUTE_KEY, SCOPE_MERCHANT_WRITE, STORE_WRITE, JSON_BODY_MAX,
+     webhook_put_read, webhook_put_work},
+    {"GET", "/v1/merchant/providers", ROUTE_KEY, SCOPE_MERCHANT_READ, STORE_READ, 0, NULL,
+     providers_list_work},
+    {"PUT", "/v1/merchant/providers", ROUTE_KEY, SCOPE_MERCHANT_WRITE, STORE_WRITE, JSON_BODY_MAX,
+     providers_put_read, providers_put_work},
     {"DELETE", "/v1/merchant/providers/{id}", ROUTE_KEY, SCOPE_MERCHANT_WRITE, STORE_WRITE, 0, NULL,
      providers_delete_work},
 };
@@ -57,7 +60,7 @@ static bool path_matches(const char *pattern, const char *path, struct arena *ar
 }
 
 enum errc router_find(const char *method, const char *path, struct arena *arena, const struct route **route,
-                     const char **param, const char **allow, struct err *err)
+                      const char **param, const char **allow, struct err *err)
 {
     const char *methods = NULL;
     *param = NULL;
@@ -69,7 +72,8 @@ enum errc router_find(const char *method, const char *path, struct arena *arena,
             *route = &routes[i];
             return OK;
         }
-        methods = methods == NULL ? routes[i].method : arena_printf(arena, "%s, %s", methods, routes[i].method);
+        methods =
+            methods == NULL ? routes[i].method : arena_printf(arena, "%s, %s", methods, routes[i].method);
     }
     if (methods == NULL) {
         return err_set(err, ERR_NOT_FOUND, "there is no such path");

@@ -18,11 +18,13 @@ struct route {
     size_t body_bytes_max; // 0: a body is not read
     // Loop thread, pure: checks the request and fills its input, refusal and problems.
     void (*read)(struct request *request);
-    // Database thread, in a transaction, after authentication and only where nothing is wrong. May run again from the start.
+    // Database thread, in a transaction, after authentication and only where nothing is wrong. May run again
+    // from the start.
     enum errc (*work)(struct request *request, struct db *db, struct err *err);
     void (*answer)(struct request *request);
 };
 
-// The route of a method and path. ERR_NOT_FOUND; ERR_METHOD_NOT_ALLOWED with *allow in the arena. *param: the {id}.
-enum errc router_find(const char *method, const char *path, struct arena *arena, const struct route **route, const char **param,
-                     const char **allow, struct err *err) MUST_CHECK;
+// The route of a method and path. ERR_NOT_FOUND; ERR_METHOD_NOT_ALLOWED with *allow in the arena. *param: the
+// {id}.
+enum errc router_find(const char *method, const char *path, struct arena *arena, const struct route **route,
+                      const char **param, const char **allow, struct err *err) MUST_CHECK;

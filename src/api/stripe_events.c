@@ -1,5 +1,5 @@
-// POST /v1/webhooks/stripe and /v1/webhooks/stripe/{merchant_id}. A read job finds whose secret signed it; only then a write
-// job records and applies it, so that strangers cannot make us write.
+// POST /v1/webhooks/stripe and /v1/webhooks/stripe/{merchant_id}. A read job finds whose secret signed it;
+// only then a write job records and applies it, so that strangers cannot make us write.
 #include "api/api.h"
 #include "api/handlers.h"
 #include "base/text.h"
@@ -26,9 +26,11 @@ void stripe_event_read(struct request *request)
         inbound->path_merchant_id = &input->path_merchant_id;
     }
     const char *header = http_exchange_header(request->exchange, "Stripe-Signature", NULL);
-    if (stripe_signature_parse(header, request->now_us / US_PER_S, &inbound->signature, &request->refusal) == OK) {
+    if (stripe_signature_parse(header, request->now_us / US_PER_S, &inbound->signature, &request->refusal) ==
+        OK) {
         // What it says is not believed before a secret matched, but may tell which secrets to try.
-        if (stripe_event_parse(inbound->body, inbound->body_bytes, request->arena, &inbound->event, NULL) != OK) {
+        if (stripe_event_parse(inbound->body, inbound->body_bytes, request->arena, &inbound->event, NULL) !=
+            OK) {
             inbound->event = (struct provider_event){0};
         }
     }
@@ -52,12 +54,14 @@ enum errc stripe_event_work(struct request *request, struct db *db, struct err *
 {
     struct event_input *input = request->input;
     bool ours = false;
-    enum errc rc = inbound_verify(db, api_options(request->api)->keyring, request->arena, &input->inbound, &ours, err);
+    enum errc rc =
+        inbound_verify(db, api_options(request->api)->keyring, request->arena, &input->inbound, &ours, err);
     if (rc != OK) {
         return rc;
     }
     if (input->inbound.event.id == NULL) {
-        return err_set(err, ERR_BAD_REQUEST, "the body is not a Stripe event: id, type and data.object are needed");
+        return err_set(err, ERR_BAD_REQUEST,
+                       "the body is not a Stripe event: id, type and data.object are needed");
     }
     if (ours) {
         request->then = apply;

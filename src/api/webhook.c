@@ -51,7 +51,8 @@ void webhook_put_read(struct request *request)
 void webhook_host_resolved(struct request *request, const struct address *addresses, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        if (address_is_special(&addresses[i]) && !network_list_has(api_webhook_allow(request->api), &addresses[i])) {
+        if (address_is_special(&addresses[i]) &&
+            !network_list_has(api_webhook_allow(request->api), &addresses[i])) {
             problem(request, "its host has a private, loopback, link-local or otherwise special address");
             return;
         }
@@ -64,11 +65,13 @@ static const char *make_secret(struct request *request, struct merchant *merchan
     uint8_t bytes[SECRET_BYTES];
     struct random *random = api_options(request->api)->random;
     random->fill(random, bytes, sizeof(bytes));
-    const char *text = arena_printf(request->arena, "whsec_%s", text_base64(request->arena, bytes, sizeof(bytes)));
+    const char *text =
+        arena_printf(request->arena, "whsec_%s", text_base64(request->arena, bytes, sizeof(bytes)));
     crypto_wipe(bytes, sizeof(bytes));
     merchant->webhook_secret_old = merchant->webhook_secret;
     merchant->webhook_secret_old_bytes = merchant->webhook_secret_bytes;
-    merchant->webhook_secret_old_until_us = merchant->webhook_secret != NULL ? request->now_us + OVERLAP_US : 0;
+    merchant->webhook_secret_old_until_us =
+        merchant->webhook_secret != NULL ? request->now_us + OVERLAP_US : 0;
     char id[UUID_TEXT_BYTES];
     uuid_format(&merchant->id, id);
     struct sealed sealed = seal(&api_options(request->api)->keyring->master, request->arena,

@@ -1,4 +1,5 @@
-// paymentsd serve: wires the layers together, runs them on one loop, and takes them down in order. Loop thread.
+// paymentsd serve: wires the layers together, runs them on one loop, and takes them down in order. Loop
+// thread.
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
@@ -71,14 +72,17 @@ static void add_metrics(struct buf *out, void *context)
     struct service *service = context;
     struct delivery_stats stats;
     delivery_stats(service->delivery, &stats);
-    buf_printf(out, "# TYPE payments_deliveries_in_flight gauge\npayments_deliveries_in_flight %lld\n", (long long)stats.in_flight);
+    buf_printf(out, "# TYPE payments_deliveries_in_flight gauge\npayments_deliveries_in_flight %lld\n",
+               (long long)stats.in_flight);
     buf_printf(out, "# TYPE payments_deliveries_total counter\n");
-    buf_printf(out, "payments_deliveries_total{result=\"delivered\"} %lld\n", (long long)stats.delivered_total);
+    buf_printf(out, "payments_deliveries_total{result=\"delivered\"} %lld\n",
+               (long long)stats.delivered_total);
     buf_printf(out, "payments_deliveries_total{result=\"failed\"} %lld\n", (long long)stats.failed_total);
     buf_printf(out, "payments_deliveries_total{result=\"dead\"} %lld\n", (long long)stats.dead_total);
 }
 
-// Everything that is under way ends, in the order of who feeds whom; what does not end in time is in the database.
+// Everything that is under way ends, in the order of who feeds whom; what does not end in time is in the
+// database.
 static void check_drained(struct timer *timer)
 {
     struct service *service = CONTAINER_OF(timer, struct service, drain_timer);
@@ -232,8 +236,8 @@ static void serve(struct service *service)
     uv_service_loop_on_signal(service->uv_loop, SIGTERM, on_stop_signal, service);
     uv_service_loop_on_signal(service->uv_loop, SIGINT, on_stop_signal, service);
     uv_service_loop_on_signal(service->uv_loop, SIGHUP, on_reload_signal, service);
-    LOG(LOG_INFO, "listening", LOG_STR("listen", service->config->listen), LOG_INT("port", api_port(service->api)),
-        LOG_STR("version", PAYMENTSD_VERSION));
+    LOG(LOG_INFO, "listening", LOG_STR("listen", service->config->listen),
+        LOG_INT("port", api_port(service->api)), LOG_STR("version", PAYMENTSD_VERSION));
     engine_start(service->engine, on_ready, service);
     uv_service_loop_run(service->uv_loop);
 }
@@ -253,7 +257,8 @@ int cmd_serve(int argc, char **argv)
     if (command_transact(&command, NULL, NULL, &err) != OK) {
         return command_fail(&err);
     }
-    struct service service = {.config = &command.config, .keyring = &command.keyring, .arena = &command.arena};
+    struct service service = {
+        .config = &command.config, .keyring = &command.keyring, .arena = &command.arena};
     if (open_service(&service, &err) != OK) {
         return command_fail(&err); // the process ends: the system takes back what was opened
     }

@@ -1,4 +1,5 @@
-// The look-up runs on libuv's thread pool. It cannot be stopped once begun, so a time-out only stops waiting for it.
+// The look-up runs on libuv's thread pool. It cannot be stopped once begun, so a time-out only stops waiting
+// for it.
 #include "net/resolve.h"
 
 #include <netdb.h>
@@ -36,7 +37,8 @@ static void resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *lis
     struct look_up *look_up = CONTAINER_OF(request, struct look_up, request);
     struct address addresses[RESOLVE_ADDRESSES_MAX];
     size_t count = 0;
-    for (struct addrinfo *item = list; status == 0 && item != NULL && count < RESOLVE_ADDRESSES_MAX; item = item->ai_next) {
+    for (struct addrinfo *item = list; status == 0 && item != NULL && count < RESOLVE_ADDRESSES_MAX;
+         item = item->ai_next) {
         count += address_from_sockaddr(item->ai_addr, &addresses[count]);
     }
     uv_freeaddrinfo(list);

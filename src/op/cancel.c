@@ -1,11 +1,13 @@
-// Cancels the intent of a payment that failed after its next action was handed out, so that nobody pays it later beside its
-// replacement. Where Stripe says that it is in another state by now, that state is read and taken over.
+// Cancels the intent of a payment that failed after its next action was handed out, so that nobody pays it
+// later beside its replacement. Where Stripe says that it is in another state by now, that state is read and
+// taken over.
 #include "base/timefmt.h"
 #include "domain/retry.h"
 #include "op/op.h"
 #include "store/payments.h"
 
-static enum errc cancel_plan(struct op *op, struct db *db, struct change *change, bool *needless, struct err *err)
+static enum errc cancel_plan(struct op *op, struct db *db, struct change *change, bool *needless,
+                             struct err *err)
 {
     (void)change;
     struct payment payment = {0};
@@ -45,7 +47,8 @@ static enum errc cancel_settle(struct op *op, struct db *db, struct change *chan
     uint32_t random32 = 0;
     change->random->fill(change->random, &random32, sizeof(random32));
     op->row.next_attempt_us =
-        change->now_us + retry_check_delay_us(op->row.attempts, change->now_us - op->row.created_us, random32);
+        change->now_us +
+        retry_check_delay_us(op->row.attempts, change->now_us - op->row.created_us, random32);
     return OK;
 }
 

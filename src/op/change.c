@@ -29,7 +29,8 @@ enum errc change_note(struct db *db, struct change *change, const struct payment
 }
 
 enum errc change_tell(struct db *db, struct change *change, const struct uuid *merchant_id, bool livemode,
-                      const struct uuid *transaction, const char *type, struct json_object *data, struct err *err)
+                      const struct uuid *transaction, const char *type, struct json_object *data,
+                      struct err *err)
 {
     struct uuid id = uuid_new(change->random, change->now_us);
     char id_text[UUID_TEXT_BYTES];
@@ -56,8 +57,8 @@ enum errc change_tell(struct db *db, struct change *change, const struct uuid *m
     return outbox_append(db, &event, err);
 }
 
-static enum errc tell_payment(struct db *db, struct change *change, const struct payment *payment, const char *type,
-                              struct err *err)
+static enum errc tell_payment(struct db *db, struct change *change, const struct payment *payment,
+                              const char *type, struct err *err)
 {
     struct json_object *data = NULL;
     enum errc rc = render_payment(payment, &change->keyring->master, RENDER_EVENT, change->arena, &data, err);
@@ -113,8 +114,8 @@ static void end_action(struct payment *payment)
     payment->client_secret_sealed_bytes = 0;
 }
 
-static enum errc fail(struct db *db, struct change *change, struct payment *payment, const struct failure *failure,
-                      bool intent_over, struct err *err)
+static enum errc fail(struct db *db, struct change *change, struct payment *payment,
+                      const struct failure *failure, bool intent_over, struct err *err)
 {
     enum payment_status to = payment->status;
     if (!payment_can_move(payment->status, MOVE_FAIL, &to)) {
@@ -131,8 +132,8 @@ static enum errc fail(struct db *db, struct change *change, struct payment *paym
     return rc == OK ? write_change(db, change, payment, "failed", "payment.failed", err) : rc;
 }
 
-enum errc change_fail(struct db *db, struct change *change, struct payment *payment, const struct failure *failure,
-                      struct err *err)
+enum errc change_fail(struct db *db, struct change *change, struct payment *payment,
+                      const struct failure *failure, struct err *err)
 {
     return fail(db, change, payment, failure, false, err);
 }
@@ -142,11 +143,13 @@ static enum errc check_ref_is_free(struct db *db, struct change *change, const s
                                    const struct intent *intent, struct err *err)
 {
     struct uuid named = {{0}};
-    if (intent->payment_id != NULL && uuid_parse(intent->payment_id, &named) && !uuid_equal(&named, &payment->id)) {
+    if (intent->payment_id != NULL && uuid_parse(intent->payment_id, &named) &&
+        !uuid_equal(&named, &payment->id)) {
         return err_set(err, ERR_CONFLICT, "the provider's object names another payment");
     }
     struct payment other = {0};
-    enum errc rc = payment_by_ref(db, &payment->merchant_id, payment->livemode, intent->id, change->arena, &other, err);
+    enum errc rc =
+        payment_by_ref(db, &payment->merchant_id, payment->livemode, intent->id, change->arena, &other, err);
     if (rc == OK) {
         return err_set(err, ERR_CONFLICT, "the provider's object is another payment's");
     }
@@ -168,15 +171,17 @@ static enum errc check_same(struct db *db, struct change *change, const struct p
     }
     int64_t expected = money_to_stripe(payment->amount_minor, payment->currency);
     bool amount_differs = intent->amount_provider_minor >= 0 && intent->amount_provider_minor != expected;
-    bool currency_differs = intent->currency != NULL && !text_equal_nocase(intent->currency, payment->currency->code);
+    bool currency_differs =
+        intent->currency != NULL && !text_equal_nocase(intent->currency, payment->currency->code);
     if (amount_differs || currency_differs) {
-        return err_set(err, ERR_CONFLICT, "the provider's object has another amount or currency than this payment");
+        return err_set(err, ERR_CONFLICT,
+                       "the provider's object has another amount or currency than this payment");
     }
     return OK;
 }
 
-static enum errc complete(struct db *db, struct change *change, struct payment *payment, const struct intent *intent,
-                          struct err *err)
+static enum errc complete(struct db *db, struct change *change, struct payment *payment,
+                          const struct intent *intent, struct err *err)
 {
     enum payment_status to = payment->status;
     if (!payment_can_move(payment->status, MOVE_COMPLETE, &to)) {
@@ -208,8 +213,8 @@ static enum errc authorise(struct db *db, struct change *change, struct payment 
 }
 
 // Not finished: keep what the payer needs in order to act.
-static enum errc keep_open(struct db *db, struct change *change, struct payment *payment, const struct intent *intent,
-                           bool ref_is_new, struct err *err)
+static enum errc keep_open(struct db *db, struct change *change, struct payment *payment,
+                           const struct intent *intent, bool ref_is_new, struct err *err)
 {
     if (payment->status != PAYMENT_PENDING) {
         return OK;
@@ -223,9 +228,9 @@ static enum errc keep_open(struct db *db, struct change *change, struct payment 
         payment->redirect_url = intent->redirect_url;
         payment->action_given = true;
         if (intent->client_secret != NULL) {
-            struct sealed sealed =
-                seal(&change->keyring->master, change->arena, client_secret_context(change->arena, &payment->id),
-                     intent->client_secret, strlen(intent->client_secret));
+            struct sealed sealed = seal(&change->keyring->master, change->arena,
+                                        client_secret_context(change->arena, &payment->id),
+                                        intent->client_secret, strlen(intent->client_secret));
             payment->client_secret_sealed = sealed.data;
             payment->client_secret_sealed_bytes = (int)sealed.bytes;
         }
@@ -244,8 +249,8 @@ static struct failure failure_of(const struct intent *intent)
     return failure;
 }
 
-enum errc change_take_intent(struct db *db, struct change *change, struct payment *payment, const struct intent *intent,
-                             struct err *err)
+enum errc change_take_intent(struct db *db, struct change *change, struct payment *payment,
+                             const struct intent *intent, struct err *err)
 {
     enum errc rc = check_same(db, change, payment, intent, err);
     if (rc != OK) {

@@ -1,5 +1,5 @@
-// The one way a payment changes. A change writes the row, its history and the event for the merchant in the transaction it
-// runs in, so that a status cannot change without them. Database threads.
+// The one way a payment changes. A change writes the row, its history and the event for the merchant in the
+// transaction it runs in, so that a status cannot change without them. Database threads.
 #pragma once
 
 #include <json-c/json.h>
@@ -21,20 +21,24 @@ struct change {
 };
 
 // A payment that was just prepared: the row and the first line of its history.
-enum errc change_create(struct db *db, struct change *change, const struct payment *payment, struct err *err) MUST_CHECK;
+enum errc change_create(struct db *db, struct change *change, const struct payment *payment,
+                        struct err *err) MUST_CHECK;
 
-// The payment could not be made: MOVE_FAIL with this reason, if its status allows it. Where its next action was handed out,
-// the intent is cancelled at the provider, so that nobody pays it later beside its replacement.
-enum errc change_fail(struct db *db, struct change *change, struct payment *payment, const struct failure *failure,
-                      struct err *err) MUST_CHECK;
+// The payment could not be made: MOVE_FAIL with this reason, if its status allows it. Where its next action
+// was handed out, the intent is cancelled at the provider, so that nobody pays it later beside its
+// replacement.
+enum errc change_fail(struct db *db, struct change *change, struct payment *payment,
+                      const struct failure *failure, struct err *err) MUST_CHECK;
 
-// Takes over what the provider says. A move that the status does not allow changes nothing and is noted in the history.
-// ERR_CONFLICT: the intent is not this payment's (another id, amount or currency); nothing is changed.
-enum errc change_take_intent(struct db *db, struct change *change, struct payment *payment, const struct intent *intent,
-                             struct err *err) MUST_CHECK;
+// Takes over what the provider says. A move that the status does not allow changes nothing and is noted in
+// the history. ERR_CONFLICT: the intent is not this payment's (another id, amount or currency); nothing is
+// changed.
+enum errc change_take_intent(struct db *db, struct change *change, struct payment *payment,
+                             const struct intent *intent, struct err *err) MUST_CHECK;
 
 // All of what was captured was refunded.
-enum errc change_refund_whole(struct db *db, struct change *change, struct payment *payment, struct err *err) MUST_CHECK;
+enum errc change_refund_whole(struct db *db, struct change *change, struct payment *payment,
+                              struct err *err) MUST_CHECK;
 
 // A line of history for something that changed nothing.
 enum errc change_note(struct db *db, struct change *change, const struct payment *payment, const char *what,
@@ -46,4 +50,5 @@ enum errc change_owe(struct db *db, struct change *change, const struct payment 
 
 // {"id","type","created_at","data"} for the merchant's endpoint; takes `data`. transaction NULL: none.
 enum errc change_tell(struct db *db, struct change *change, const struct uuid *merchant_id, bool livemode,
-                      const struct uuid *transaction, const char *type, struct json_object *data, struct err *err) MUST_CHECK;
+                      const struct uuid *transaction, const char *type, struct json_object *data,
+                      struct err *err) MUST_CHECK;

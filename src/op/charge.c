@@ -1,5 +1,6 @@
-// A charge. It is sent, or sent again, only within the charge window, always with the same body, idempotency key and credentials;
-// after that it is only looked for. What Stripe definitely refused is failed; everything else is asked until it is known.
+// A charge. It is sent, or sent again, only within the charge window, always with the same body, idempotency
+// key and credentials; after that it is only looked for. What Stripe definitely refused is failed; everything
+// else is asked until it is known.
 #include "op/charge.h"
 
 #include "base/timefmt.h"
@@ -48,7 +49,8 @@ static void plan_look_up(struct op *op, const struct payment *payment)
                                config->stripe_timeout_ms / 1000 + CLOCK_SLACK_S;
 }
 
-static enum errc charge_plan(struct op *op, struct db *db, struct change *change, bool *needless, struct err *err)
+static enum errc charge_plan(struct op *op, struct db *db, struct change *change, bool *needless,
+                             struct err *err)
 {
     (void)needless;
     const struct config *config = engine_options(op->engine)->config;
@@ -75,8 +77,8 @@ static enum errc charge_plan(struct op *op, struct db *db, struct change *change
     return rc;
 }
 
-enum errc charge_prepare(struct engine *engine, struct db *db, struct change *change, const struct payment *payment,
-                         struct op **op, struct err *err)
+enum errc charge_prepare(struct engine *engine, struct db *db, struct change *change,
+                         const struct payment *payment, struct op **op, struct err *err)
 {
     const char *body = NULL;
     enum errc rc = provider_charge_body(engine_options(engine)->provider, payment, change->arena, &body, err);
@@ -101,7 +103,8 @@ enum errc charge_prepare(struct engine *engine, struct db *db, struct change *ch
 }
 
 // The provider's state is in the payment; what is not finished there is asked after from now on.
-static enum errc take(struct op *op, struct db *db, struct change *change, struct payment *payment, struct err *err)
+static enum errc take(struct op *op, struct db *db, struct change *change, struct payment *payment,
+                      struct err *err)
 {
     struct err why = {0};
     enum errc rc = change_take_intent(db, change, payment, &op->call.answer.intent, &why);
@@ -111,7 +114,8 @@ static enum errc take(struct op *op, struct db *db, struct change *change, struc
         return payment_get(db, &op->row.subject_id, NULL, change->arena, payment, err);
     }
     if (rc == OK && payment->status == PAYMENT_PENDING) {
-        rc = change_owe(db, change, payment, op_sync.name, retry_check_delay_us(0, 0, random32(change)), &why);
+        rc =
+            change_owe(db, change, payment, op_sync.name, retry_check_delay_us(0, 0, random32(change)), &why);
     }
     if (rc != OK) {
         *err = why;
@@ -120,7 +124,8 @@ static enum errc take(struct op *op, struct db *db, struct change *change, struc
 }
 
 // Refused for good. Where the refusal names an intent that may still come to something, that decides.
-static enum errc refuse(struct op *op, struct db *db, struct change *change, struct payment *payment, struct err *err)
+static enum errc refuse(struct op *op, struct db *db, struct change *change, struct payment *payment,
+                        struct err *err)
 {
     const struct provider_answer *answer = &op->call.answer;
     if (answer->has_intent) {
@@ -133,7 +138,8 @@ static enum errc refuse(struct op *op, struct db *db, struct change *change, str
     return change_fail(db, change, payment, &answer->failure, err);
 }
 
-static enum errc absent(struct op *op, struct db *db, struct change *change, struct payment *payment, struct err *err)
+static enum errc absent(struct op *op, struct db *db, struct change *change, struct payment *payment,
+                        struct err *err)
 {
     if (op->row.absent_us == 0) {
         op->row.absent_us = change->now_us;
@@ -149,15 +155,18 @@ static enum errc absent(struct op *op, struct db *db, struct change *change, str
     return OK;
 }
 
-// Not known yet: when to ask again. Soon where the provider may only have been out of reach; at growing distances where it
-// answered, but nothing that helps.
+// Not known yet: when to ask again. Soon where the provider may only have been out of reach; at growing
+// distances where it answered, but nothing that helps.
 static void put_off(struct op *op, struct change *change)
 {
     const struct config *config = engine_options(op->engine)->config;
-    bool out_of_reach = op->call.answer.outcome == PROVIDER_UNKNOWN || op->call.answer.outcome == PROVIDER_LOOK_UP;
+    bool out_of_reach =
+        op->call.answer.outcome == PROVIDER_UNKNOWN || op->call.answer.outcome == PROVIDER_LOOK_UP;
     int64_t delay_us =
-        out_of_reach ? retry_provider_delay_us(op->row.attempts, config->reconcile_interval_ms * US_PER_MS, random32(change))
-                     : retry_check_delay_us(op->row.attempts, change->now_us - op->row.created_us, random32(change));
+        out_of_reach
+            ? retry_provider_delay_us(op->row.attempts, config->reconcile_interval_ms * US_PER_MS,
+                                      random32(change))
+            : retry_check_delay_us(op->row.attempts, change->now_us - op->row.created_us, random32(change));
     if (op->call.answer.retry_after_us > delay_us) {
         delay_us = op->call.answer.retry_after_us;
     }
@@ -166,7 +175,8 @@ static void put_off(struct op *op, struct change *change)
     op->row.next_attempt_us = change->now_us + delay_us;
 }
 
-static enum errc decide(struct op *op, struct db *db, struct change *change, struct payment *payment, struct err *err)
+static enum errc decide(struct op *op, struct db *db, struct change *change, struct payment *payment,
+                        struct err *err)
 {
     const struct provider_answer *answer = &op->call.answer;
     switch (answer->outcome) {
@@ -206,7 +216,8 @@ static enum errc charge_settle(struct op *op, struct db *db, struct change *chan
     if (rc == OK && op->open && op->row.next_attempt_us == before_us) {
         put_off(op, change);
     }
-    bool patience_over = change->now_us - op->row.created_us > engine_options(op->engine)->config->patience_ms * US_PER_MS;
+    bool patience_over =
+        change->now_us - op->row.created_us > engine_options(op->engine)->config->patience_ms * US_PER_MS;
     if (rc == OK && (!op->open || patience_over)) {
         op->reply_status = 201;
         rc = reply_keep(db, change, &payment, &op->reply, err);

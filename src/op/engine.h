@@ -1,4 +1,5 @@
-// The inside of the engine, shared by op.c (attempts), waiters.c (callers) and reconcile.c (what is due). Loop thread.
+// The inside of the engine, shared by op.c (attempts), waiters.c (callers) and reconcile.c (what is due).
+// Loop thread.
 #pragma once
 
 #include "op/op.h"
@@ -31,8 +32,9 @@ struct engine {
 };
 
 // op.c. Makes an attempt of a row and plans it; *needless: nothing to call, *planned stays as it was.
-enum errc op_plan(struct engine *engine, const struct op_kind *kind, const struct operation *row, struct db *db,
-                  struct change *change, struct op **planned, bool *needless, struct err *err) MUST_CHECK;
+enum errc op_plan(struct engine *engine, const struct op_kind *kind, const struct operation *row,
+                  struct db *db, struct change *change, struct op **planned, bool *needless,
+                  struct err *err) MUST_CHECK;
 void op_settle_again(struct timer *timer);
 
 // waiters.c

@@ -1,4 +1,5 @@
-// Applying an event. Whatever it says, it may only touch payments of the merchant whose secret verified it, and of its own mode.
+// Applying an event. Whatever it says, it may only touch payments of the merchant whose secret verified it,
+// and of its own mode.
 #include "op/inbound.h"
 
 #include <string.h>
@@ -59,17 +60,21 @@ static enum errc apply(struct db *db, struct change *change, struct payment *pay
         return OK;
     }
     if (event->intent_id == NULL || !event->complete) {
-        // Not enough is said to act on. Where the object is known it is read; where it is not, the open charge asks anyway.
+        // Not enough is said to act on. Where the object is known it is read; where it is not, the open
+        // charge asks anyway.
         return payment->provider_ref != NULL ? change_owe(db, change, payment, op_sync.name, 0, err) : OK;
     }
     struct err why = {0};
-    enum errc rc = event->kind == EVENT_REFUNDED ? apply_refunded(db, change, payment, &event->charge, &why)
-                                                 : change_take_intent(db, change, payment, &event->intent, &why);
+    enum errc rc = event->kind == EVENT_REFUNDED
+                       ? apply_refunded(db, change, payment, &event->charge, &why)
+                       : change_take_intent(db, change, payment, &event->intent, &why);
     if (rc == ERR_CONFLICT) {
-        LOG(LOG_WARN, "an event does not fit its payment", LOG_STR("event_id", event->id), LOG_STR("reason", why.message));
+        LOG(LOG_WARN, "an event does not fit its payment", LOG_STR("event_id", event->id),
+            LOG_STR("reason", why.message));
         struct payment unchanged = {0};
         rc = payment_get(db, &payment->id, NULL, change->arena, &unchanged, err);
-        return rc == OK ? change_note(db, change, &unchanged, "ignored: an event that does not fit", err) : rc;
+        return rc == OK ? change_note(db, change, &unchanged, "ignored: an event that does not fit", err)
+                        : rc;
     }
     if (rc != OK) {
         *err = why;
@@ -84,7 +89,8 @@ static enum errc keep(struct db *db, struct change *change, const struct inbound
     struct uuid payment_id = {{0}};
     struct uuid merchant_id = {{0}};
     bool names_ours = event->kind != EVENT_OTHER && event->payment_id != NULL && event->merchant_id != NULL &&
-                      uuid_parse(event->payment_id, &payment_id) && uuid_parse(event->merchant_id, &merchant_id) &&
+                      uuid_parse(event->payment_id, &payment_id) &&
+                      uuid_parse(event->merchant_id, &merchant_id) &&
                       uuid_equal(&merchant_id, &inbound->merchant_id);
     if (!names_ours) {
         return OK;
@@ -131,7 +137,8 @@ enum errc inbound_apply(struct db *db, struct change *change, const struct inbou
     return rc == OK && fresh ? apply(db, change, &payment, event, err) : rc;
 }
 
-static enum errc apply_one_kept(struct db *db, struct change *change, const struct inbox_event *row, struct err *err)
+static enum errc apply_one_kept(struct db *db, struct change *change, const struct inbox_event *row,
+                                struct err *err)
 {
     struct provider_event event = {0};
     enum errc rc = stripe_event_parse(row->body, strlen(row->body), change->arena, &event, NULL);

@@ -1,4 +1,5 @@
-// Whose event is it? The body is untrusted until a secret matched: before that it only says which secrets to try first.
+// Whose event is it? The body is untrusted until a secret matched: before that it only says which secrets to
+// try first.
 #include "base/text.h"
 #include "op/inbound.h"
 #include "store/credentials.h"
@@ -11,7 +12,7 @@ struct search {
     const struct inbound *inbound;
     const struct keyring *keyring;
     struct uuid merchant_id;
-    bool matched;    // a secret matched
+    bool matched;     // a secret matched
     bool mode_agrees; // and it is one of the event's own mode
 };
 
@@ -24,8 +25,8 @@ static bool try_secret(const struct credential_webhook *webhook, void *context)
     char *plain = NULL;
     size_t bytes = 0;
     struct sealed sealed = {webhook->sealed, webhook->bytes};
-    if (seal_open(&search->keyring->master, &scratch, arena_printf(&scratch, "stripe-webhook:%s", id), sealed, &plain,
-                  &bytes, NULL) != OK) {
+    if (seal_open(&search->keyring->master, &scratch, arena_printf(&scratch, "stripe-webhook:%s", id), sealed,
+                  &plain, &bytes, NULL) != OK) {
         return true;
     }
     struct secret secret SECRET_CLEANUP;
@@ -74,19 +75,21 @@ static enum errc find_candidates(struct db *db, struct arena *arena, const struc
     }
     struct uuid holders[CANDIDATES_MAX];
     size_t holder_count = 0;
-    enum errc rc = payment_merchants_by_ref(db, event->intent_id, holders, CANDIDATES_MAX, &holder_count, err);
+    enum errc rc =
+        payment_merchants_by_ref(db, event->intent_id, holders, CANDIDATES_MAX, &holder_count, err);
     for (size_t i = 0; rc == OK && i < holder_count; i++) {
         add_candidate(candidates, count, &holders[i]);
     }
     return rc;
 }
 
-static enum errc try_merchants(struct db *db, struct search *search, const struct uuid *candidates, size_t count,
-                               struct err *err)
+static enum errc try_merchants(struct db *db, struct search *search, const struct uuid *candidates,
+                               size_t count, struct err *err)
 {
     for (size_t i = 0; i < count && !search->mode_agrees; i++) {
         bool more = false;
-        enum errc rc = credential_webhooks_each(db, &candidates[i], SECRETS_TRIED_MAX, try_secret, search, &more, err);
+        enum errc rc =
+            credential_webhooks_each(db, &candidates[i], SECRETS_TRIED_MAX, try_secret, search, &more, err);
         if (rc != OK) {
             return rc;
         }
@@ -94,8 +97,8 @@ static enum errc try_merchants(struct db *db, struct search *search, const struc
     return OK;
 }
 
-enum errc inbound_verify(struct db *db, const struct keyring *keyring, struct arena *arena, struct inbound *inbound,
-                         bool *ours, struct err *err)
+enum errc inbound_verify(struct db *db, const struct keyring *keyring, struct arena *arena,
+                         struct inbound *inbound, bool *ours, struct err *err)
 {
     struct search search = {.inbound = inbound, .keyring = keyring};
     struct uuid candidates[CANDIDATES_MAX];

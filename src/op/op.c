@@ -1,6 +1,6 @@
-// The shape itself: an attempt is called, its answer settled, its waiter answered. Which attempts are due, and what comes
-// back after a crash, is reconcile.c's. Loop thread, but for the functions that say otherwise; an op's memory belongs to one
-// thread at a time and moves with the job.
+// The shape itself: an attempt is called, its answer settled, its waiter answered. Which attempts are due,
+// and what comes back after a crash, is reconcile.c's. Loop thread, but for the functions that say otherwise;
+// an op's memory belongs to one thread at a time and moves with the job.
 #include "op/op.h"
 
 #include <stdlib.h>
@@ -49,18 +49,20 @@ void op_free(struct op *op)
     free(op);
 }
 
-// The secret key of the version that the operation was first sent with, whichever is the merchant's present one.
+// The secret key of the version that the operation was first sent with, whichever is the merchant's present
+// one.
 static enum errc read_secret_key(struct op *op, struct db *db, struct err *err)
 {
     char id[UUID_TEXT_BYTES];
     uuid_format(&op->row.credential_version_id, id);
     struct sealed sealed = {0};
-    enum errc rc = credential_version_get(db, &op->row.credential_version_id, &op->arena, &sealed.data, &sealed.bytes, err);
+    enum errc rc = credential_version_get(db, &op->row.credential_version_id, &op->arena, &sealed.data,
+                                          &sealed.bytes, err);
     char *plain = NULL;
     size_t bytes = 0;
     if (rc == OK) {
-        rc = seal_open(&op->engine->options.keyring->master, &op->arena, arena_printf(&op->arena, "stripe-key:%s", id),
-                       sealed, &plain, &bytes, err);
+        rc = seal_open(&op->engine->options.keyring->master, &op->arena,
+                       arena_printf(&op->arena, "stripe-key:%s", id), sealed, &plain, &bytes, err);
     }
     if (rc == OK) {
         secret_set(&op->call.secret_key, plain, bytes);
@@ -68,8 +70,8 @@ static enum errc read_secret_key(struct op *op, struct db *db, struct err *err)
     return rc;
 }
 
-enum errc op_plan(struct engine *engine, const struct op_kind *kind, const struct operation *row, struct db *db,
-                  struct change *change, struct op **planned, bool *needless, struct err *err)
+enum errc op_plan(struct engine *engine, const struct op_kind *kind, const struct operation *row,
+                  struct db *db, struct change *change, struct op **planned, bool *needless, struct err *err)
 {
     struct op *op = op_new(engine, kind, row);
     *needless = false;
@@ -85,8 +87,8 @@ enum errc op_plan(struct engine *engine, const struct op_kind *kind, const struc
     return OK;
 }
 
-enum errc op_prepare(struct engine *engine, const struct op_kind *kind, const struct operation *row, struct db *db,
-                     struct change *change, struct op **op, struct err *err)
+enum errc op_prepare(struct engine *engine, const struct op_kind *kind, const struct operation *row,
+                     struct db *db, struct change *change, struct op **op, struct err *err)
 {
     enum errc rc = operation_insert(db, row, err);
     bool needless = false;
@@ -137,8 +139,10 @@ static void log_attempt(const struct op *op)
     uuid_format(&op->row.subject_id, id);
     if (op->open && (answer->outcome == PROVIDER_NO_AUTH || op->row.look_up)) {
         LOG(LOG_ERROR, "a payment's outcome is unknown and cannot be asked for by sending it again",
-            LOG_STR("payment_id", id), LOG_STR("operation", op->kind->name), LOG_INT("status", answer->status),
-            LOG_STR("trouble", answer->trouble != NULL ? answer->trouble : "the provider refused the secret key"));
+            LOG_STR("payment_id", id), LOG_STR("operation", op->kind->name),
+            LOG_INT("status", answer->status),
+            LOG_STR("trouble",
+                    answer->trouble != NULL ? answer->trouble : "the provider refused the secret key"));
     } else {
         LOG(answer->trouble != NULL ? LOG_WARN : LOG_INFO, "provider answered", LOG_STR("payment_id", id),
             LOG_STR("operation", op->kind->name), LOG_INT("attempt", op->row.attempts),
@@ -152,8 +156,8 @@ static void settled(struct store_job *job)
     struct op *op = CONTAINER_OF(job, struct op, job);
     struct engine *engine = op->engine;
     if (job->result != OK) {
-        LOG(LOG_ERROR, "an outcome could not be recorded and is tried again", LOG_STR("operation", op->kind->name),
-            LOG_STR("error", job->err.message));
+        LOG(LOG_ERROR, "an outcome could not be recorded and is tried again",
+            LOG_STR("operation", op->kind->name), LOG_STR("error", job->err.message));
         engine->stats.settle_retries_total++;
         list_append(&engine->unsettled, &op->link);
         timer_start(engine->options.loop, &engine->settle_timer, SETTLE_AGAIN_US);

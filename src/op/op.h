@@ -1,9 +1,11 @@
-// An operation: everything that moves money has this one shape. prepare (one transaction: the intent) -> call the provider
-// (parked) -> settle (one transaction: the outcome, the event for the merchant, the stored reply) -> reply.
+// An operation: everything that moves money has this one shape. prepare (one transaction: the intent) -> call
+// the provider (parked) -> settle (one transaction: the outcome, the event for the merchant, the stored
+// reply) -> reply.
 //
-// A kind of operation is one small file with two plain blocking functions, plan and settle. The first run and every later one,
-// behind a time-out or a crash, are the same code: an attempt is planned from what the database holds, and nothing else.
-// An operation is never cancelled once prepared, and an unknown outcome leaves it open, to be asked again.
+// A kind of operation is one small file with two plain blocking functions, plan and settle. The first run and
+// every later one, behind a time-out or a crash, are the same code: an attempt is planned from what the
+// database holds, and nothing else. An operation is never cancelled once prepared, and an unknown outcome
+// leaves it open, to be asked again.
 #pragma once
 
 #include "base/config.h"
@@ -20,11 +22,12 @@ struct op;
 
 struct op_kind {
     const char *name; // in the database
-    // Database thread, in the transaction that claims the attempt. Fills op->call from op->row and the payment. *needless: the
-    // outcome is known by now, the operation closes without a call. An error puts the attempt off and is logged.
+    // Database thread, in the transaction that claims the attempt. Fills op->call from op->row and the
+    // payment. *needless: the outcome is known by now, the operation closes without a call. An error puts the
+    // attempt off and is logged.
     enum errc (*plan)(struct op *op, struct db *db, struct change *change, bool *needless, struct err *err);
-    // Database thread, in the transaction that records the outcome. Sets op->open while something remains to be asked (and then
-    // op->row's next_attempt_us). An error undoes everything; it is tried again.
+    // Database thread, in the transaction that records the outcome. Sets op->open while something remains to
+    // be asked (and then op->row's next_attempt_us). An error undoes everything; it is tried again.
     enum errc (*settle)(struct op *op, struct db *db, struct change *change, struct err *err);
 };
 
@@ -38,11 +41,11 @@ struct op {
     const struct op_kind *kind;
     struct operation row;
     struct provider_call call;
-    struct arena arena; // what was planned and answered; the database and loop threads use it in turn
+    struct arena arena;        // what was planned and answered; the database and loop threads use it in turn
     struct arena settle_arena; // emptied before each run of the settle job
     struct store_job job;
     struct list link; // in the engine's list of attempts under way
-    int pages; // of a list, read in this attempt
+    int pages;        // of a list, read in this attempt
     // What settle left.
     bool open;
     bool told;
@@ -66,8 +69,8 @@ struct engine *engine_open(const struct engine_options *options);
 void engine_free(struct engine *engine);
 const struct engine_options *engine_options(const struct engine *engine);
 
-// Brings back what was open when the process last ended, then sweeps. Loop thread; *on_ready* is called once the open operations
-// are loaded and scheduled.
+// Brings back what was open when the process last ended, then sweeps. Loop thread; *on_ready* is called once
+// the open operations are loaded and scheduled.
 void engine_start(struct engine *engine, void (*on_ready)(void *context), void *context);
 
 // Starts nothing new. True once no attempt is under way and nobody waits.
@@ -86,9 +89,10 @@ struct engine_stats {
 void engine_stats(const struct engine *engine, struct engine_stats *stats);
 
 // --- for those who prepare: database thread, in their transaction
-// Makes an attempt of a row that this very transaction wrote (attempts is 1, next_attempt_us is behind the lease) and plans it.
-enum errc op_prepare(struct engine *engine, const struct op_kind *kind, const struct operation *row, struct db *db,
-                     struct change *change, struct op **op, struct err *err) MUST_CHECK;
+// Makes an attempt of a row that this very transaction wrote (attempts is 1, next_attempt_us is behind the
+// lease) and plans it.
+enum errc op_prepare(struct engine *engine, const struct op_kind *kind, const struct operation *row,
+                     struct db *db, struct change *change, struct op **op, struct err *err) MUST_CHECK;
 void op_free(struct op *op);
 // How long an attempt holds its operation.
 int64_t op_lease_us(const struct engine *engine);
@@ -97,8 +101,9 @@ int64_t op_lease_us(const struct engine *engine);
 // Calls the provider for a prepared attempt whose transaction is committed. Takes the op.
 void op_run(struct op *op);
 
-// Somebody who waits for the first answer to what a payment's operation was begun with. The owner keeps it alive until `answered`,
-// which comes exactly once: with the stored reply, or with an error (code ERR_STORE) where it could not be read or kept.
+// Somebody who waits for the first answer to what a payment's operation was begun with. The owner keeps it
+// alive until `answered`, which comes exactly once: with the stored reply, or with an error (code ERR_STORE)
+// where it could not be read or kept.
 struct op_waiter {
     struct table_node node;
     struct list link;

@@ -1,5 +1,6 @@
-// What is due: one sweep claims the open operations whose time has come and runs them through the same code as the first time.
-// A crash needs nothing else: the row is there, its lease ends, the sweep finds it. Loop thread, but for the run_ functions.
+// What is due: one sweep claims the open operations whose time has come and runs them through the same code
+// as the first time. A crash needs nothing else: the row is there, its lease ends, the sweep finds it. Loop
+// thread, but for the run_ functions.
 #include <stdlib.h>
 #include <string.h>
 
@@ -76,8 +77,8 @@ static enum errc plan_row(struct claim *claim, struct db *db, struct change *cha
     if (rc != OK) {
         char id[UUID_TEXT_BYTES];
         uuid_format(&row->subject_id, id);
-        LOG(LOG_ERROR, "an open operation cannot go on", LOG_STR("payment_id", id), LOG_STR("operation", row->kind),
-            LOG_STR("error", why.message));
+        LOG(LOG_ERROR, "an open operation cannot go on", LOG_STR("payment_id", id),
+            LOG_STR("operation", row->kind), LOG_STR("error", why.message));
         row->attempts--;
         row->next_attempt_us = change->now_us + PLAN_AGAIN_US;
         return operation_update(db, row, err);
@@ -102,7 +103,8 @@ static enum errc run_claim(struct store_job *job, struct db *db, struct err *err
     enum errc rc = claim->first ? operations_release_all(db, change.now_us, &released, err) : OK;
     struct operation *rows = arena_alloc(&claim->arena, CLAIM_MAX * sizeof(*rows));
     if (rc == OK) {
-        rc = operations_claim(db, change.now_us, op_lease_us(engine), &claim->arena, rows, claim->max, &claim->claimed, err);
+        rc = operations_claim(db, change.now_us, op_lease_us(engine), &claim->arena, rows, claim->max,
+                              &claim->claimed, err);
     }
     for (size_t i = 0; rc == OK && i < claim->claimed; i++) {
         rc = plan_row(claim, db, &change, &rows[i], err);
@@ -183,7 +185,8 @@ void engine_due(struct engine *engine, int64_t due_us)
     }
 }
 
-// Slow chores, in one small transaction every interval: events that waited for their payment, answers grown old.
+// Slow chores, in one small transaction every interval: events that waited for their payment, answers grown
+// old.
 struct chores {
     struct engine *engine;
     struct store_job job;
@@ -204,7 +207,8 @@ static enum errc run_chores(struct store_job *job, struct db *db, struct err *er
     };
     enum errc rc = inbound_apply_kept(db, &chores->change, err);
     int64_t removed = 0;
-    return rc == OK ? reply_prune(db, chores->change.now_us - REPLY_KEPT_US, REPLY_PRUNE_MAX, &removed, err) : rc;
+    return rc == OK ? reply_prune(db, chores->change.now_us - REPLY_KEPT_US, REPLY_PRUNE_MAX, &removed, err)
+                    : rc;
 }
 
 static void chores_done(struct store_job *job)

@@ -18,7 +18,8 @@ static void add_id(struct json_object *json, const char *name, const struct uuid
     json_add_str(json, name, text);
 }
 
-static void add_money(struct json_object *json, const char *name, int64_t amount_minor, const struct currency *currency)
+static void add_money(struct json_object *json, const char *name, int64_t amount_minor,
+                      const struct currency *currency)
 {
     char text[MONEY_TEXT_BYTES];
     money_format(amount_minor, currency, text);
@@ -61,7 +62,8 @@ static enum errc add_next_action(struct json_object *json, const struct payment 
         char *secret = NULL;
         size_t bytes = 0;
         struct sealed sealed = {payment->client_secret_sealed, (size_t)payment->client_secret_sealed_bytes};
-        enum errc rc = seal_open(master, arena, client_secret_context(arena, &payment->id), sealed, &secret, &bytes, err);
+        enum errc rc = seal_open(master, arena, client_secret_context(arena, &payment->id), sealed, &secret,
+                                 &bytes, err);
         if (rc != OK) {
             return rc;
         }

@@ -1,4 +1,5 @@
-// A payment as JSON: the API's answers, the events to merchants and the stored replies are all made here. Pure; any thread.
+// A payment as JSON: the API's answers, the events to merchants and the stored replies are all made here.
+// Pure; any thread.
 #pragma once
 
 #include <json-c/json.h>

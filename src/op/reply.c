@@ -24,7 +24,8 @@ enum errc reply_keep(struct db *db, struct change *change, const struct payment 
         return rc;
     }
     const char *text = render_success(change->arena, data);
-    struct sealed sealed = seal(master, change->arena, reply_context(change->arena, &payment->id), text, strlen(text));
+    struct sealed sealed =
+        seal(master, change->arena, reply_context(change->arena, &payment->id), text, strlen(text));
     struct stored_reply reply = {.status = 201, .sealed = sealed.data, .bytes = sealed.bytes};
     bool fresh = false;
     rc = reply_insert(db, &payment->id, &reply, change->now_us, &fresh, err);
@@ -34,8 +35,8 @@ enum errc reply_keep(struct db *db, struct change *change, const struct payment 
     return rc;
 }
 
-enum errc reply_stored(struct db *db, const struct keyring *keyring, const struct uuid *subject_id, struct arena *arena,
-                       int *status, const char **body, struct err *err)
+enum errc reply_stored(struct db *db, const struct keyring *keyring, const struct uuid *subject_id,
+                       struct arena *arena, int *status, const char **body, struct err *err)
 {
     *body = NULL;
     struct stored_reply reply = {0};

@@ -1,11 +1,12 @@
-// Asks after a payment that is known at the provider and not finished: a payer who has still to authenticate, an authorisation
-// to be captured, an event that came incomplete. Ends when the payment does.
+// Asks after a payment that is known at the provider and not finished: a payer who has still to authenticate,
+// an authorisation to be captured, an event that came incomplete. Ends when the payment does.
 #include "base/timefmt.h"
 #include "domain/retry.h"
 #include "op/op.h"
 #include "store/payments.h"
 
-static enum errc sync_plan(struct op *op, struct db *db, struct change *change, bool *needless, struct err *err)
+static enum errc sync_plan(struct op *op, struct db *db, struct change *change, bool *needless,
+                           struct err *err)
 {
     (void)change;
     struct payment payment = {0};
@@ -38,7 +39,8 @@ static enum errc sync_settle(struct op *op, struct db *db, struct change *change
     change->random->fill(change->random, &random32, sizeof(random32));
     op->open = true;
     op->row.next_attempt_us =
-        change->now_us + retry_check_delay_us(op->row.attempts, change->now_us - payment.created_us, random32);
+        change->now_us +
+        retry_check_delay_us(op->row.attempts, change->now_us - payment.created_us, random32);
     return OK;
 }
 

@@ -1,5 +1,6 @@
-// Callers who wait for an operation's first answer. Whoever's patience ends first gets the payment as it is then, `pending`,
-// and that is the stored answer from then on; the operation goes on by itself. Loop thread, but for run_give_up.
+// Callers who wait for an operation's first answer. Whoever's patience ends first gets the payment as it is
+// then, `pending`, and that is the stored answer from then on; the operation goes on by itself. Loop thread,
+// but for run_give_up.
 #include "base/log.h"
 #include "base/require.h"
 #include "base/timefmt.h"
@@ -18,9 +19,11 @@ void op_wait(struct engine *engine, struct op_waiter *waiter, const struct uuid 
 {
     waiter->engine = engine;
     waiter->subject_id = *subject_id;
-    waiter->deadline_us = loop_mono_us(engine->options.loop) + engine->options.config->patience_ms * US_PER_MS;
+    waiter->deadline_us =
+        loop_mono_us(engine->options.loop) + engine->options.config->patience_ms * US_PER_MS;
     if (list_empty(&engine->waiting)) {
-        timer_start(engine->options.loop, &engine->patience_timer, engine->options.config->patience_ms * US_PER_MS);
+        timer_start(engine->options.loop, &engine->patience_timer,
+                    engine->options.config->patience_ms * US_PER_MS);
     }
     table_insert(&engine->waiters, &waiter->node, &waiter->subject_id, sizeof(waiter->subject_id));
     list_append(&engine->waiting, &waiter->link);
@@ -58,7 +61,8 @@ static enum errc run_give_up(struct store_job *job, struct db *db, struct err *e
         rc = reply_keep(db, &change, &payment, &waiter->body, err);
     }
     if (rc == OK && waiter->body == NULL) {
-        rc = reply_stored(db, options->keyring, &waiter->subject_id, &waiter->arena, &waiter->status, &waiter->body, err);
+        rc = reply_stored(db, options->keyring, &waiter->subject_id, &waiter->arena, &waiter->status,
+                          &waiter->body, err);
     }
     return rc;
 }

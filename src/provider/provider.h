@@ -63,8 +63,10 @@ struct provider_call {
 struct provider;
 struct provider_ops {
     void (*send)(struct provider *provider, struct provider_call *call);
-    // The request body that charges this payment, stored before it is sent and resent unchanged. In the arena.
-    enum errc (*charge_body)(const struct payment *payment, struct arena *arena, const char **body, struct err *err);
+    // The request body that charges this payment, stored before it is sent and resent unchanged. In the
+    // arena.
+    enum errc (*charge_body)(const struct payment *payment, struct arena *arena, const char **body,
+                             struct err *err);
 };
 struct provider {
     const struct provider_ops *ops;

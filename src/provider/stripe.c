@@ -1,5 +1,6 @@
-// Stripe's calls over HTTP: which method, path and headers each verb has. Every POST carries an idempotency key and the exact
-// body it was given, so that sending it again is safe. What an answer means is stripe_answer.c's. Loop thread.
+// Stripe's calls over HTTP: which method, path and headers each verb has. Every POST carries an idempotency
+// key and the exact body it was given, so that sending it again is safe. What an answer means is
+// stripe_answer.c's. Loop thread.
 #include "provider/stripe.h"
 
 #include <stdlib.h>
@@ -69,8 +70,8 @@ static void stripe_send(struct provider *provider, struct provider_call *call)
     struct stripe *stripe = (struct stripe *)provider;
     bool post = call->verb == PROVIDER_CHARGE || call->verb == PROVIDER_CANCEL;
     size_t count = 0;
-    call->headers[count++] = (struct http_header){
-        "Authorization", arena_printf(call->arena, "Bearer %s", call->secret_key.data)};
+    call->headers[count++] =
+        (struct http_header){"Authorization", arena_printf(call->arena, "Bearer %s", call->secret_key.data)};
     call->headers[count++] = (struct http_header){"Stripe-Version", STRIPE_VERSION};
     call->headers[count++] = (struct http_header){"Accept", "application/json"};
     if (post) {

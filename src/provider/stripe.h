@@ -1,5 +1,5 @@
-// Stripe behind provider.h. Everything the service knows of Stripe's requests is in stripe.c and stripe_body.c, of its
-// answers in stripe_answer.c, of its events in stripe_event.c.
+// Stripe behind provider.h. Everything the service knows of Stripe's requests is in stripe.c and
+// stripe_body.c, of its answers in stripe_answer.c, of its events in stripe_event.c.
 #pragma once
 
 #include "provider/provider.h"
@@ -18,4 +18,5 @@ struct provider *stripe_open(const struct stripe_options *options);
 void stripe_close(struct provider *provider);
 
 // Part of struct provider_ops.
-enum errc stripe_charge_body(const struct payment *payment, struct arena *arena, const char **body, struct err *err);
+enum errc stripe_charge_body(const struct payment *payment, struct arena *arena, const char **body,
+                             struct err *err);

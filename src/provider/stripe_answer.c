@@ -1,6 +1,7 @@
-// What an answer of Stripe's means. The rule that everything else rests on: only what is definitely refused is refused; a
-// cut, unparsable or surprising answer leaves the outcome unknown. Sources: https://docs.stripe.com/api/errors,
-// https://docs.stripe.com/api/idempotent_requests, and the retry decision of Stripe's own SDKs.
+// What an answer of Stripe's means. The rule that everything else rests on: only what is definitely refused
+// is refused; a cut, unparsable or surprising answer leaves the outcome unknown. Sources:
+// https://docs.stripe.com/api/errors, https://docs.stripe.com/api/idempotent_requests, and the retry decision
+// of Stripe's own SDKs.
 #include "provider/stripe_answer.h"
 
 #include <string.h>

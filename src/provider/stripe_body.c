@@ -1,7 +1,8 @@
-// The form that charges a payment (POST /v1/payment_intents, https://docs.stripe.com/api/payment_intents/create).
+// The form that charges a payment (POST /v1/payment_intents,
+// https://docs.stripe.com/api/payment_intents/create).
 #include "base/json.h"
-#include "net/form.h"
 #include "base/text.h"
+#include "net/form.h"
 #include "provider/stripe.h"
 
 // 40 pairs of 40 and 500 bytes, each byte up to three characters once encoded, and the rest.
@@ -24,7 +25,8 @@ static void add_metadata(struct buf *form, const struct payment *payment, struct
     }
 }
 
-enum errc stripe_charge_body(const struct payment *payment, struct arena *arena, const char **body, struct err *err)
+enum errc stripe_charge_body(const struct payment *payment, struct arena *arena, const char **body,
+                             struct err *err)
 {
     struct buf form BUF_CLEANUP = BUF_MAX(CHARGE_BODY_BYTES_MAX);
     form_add_i64(&form, "amount", money_to_stripe(payment->amount_minor, payment->currency));

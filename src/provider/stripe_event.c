@@ -1,6 +1,6 @@
-// Of an event only what the API's version cannot change is read: ids, status, amounts, currency, metadata, livemode and the
-// last error. Its version is the endpoint's, not ours. Sources: https://docs.stripe.com/webhooks,
-// https://docs.stripe.com/api/events.
+// Of an event only what the API's version cannot change is read: ids, status, amounts, currency, metadata,
+// livemode and the last error. Its version is the endpoint's, not ours. Sources:
+// https://docs.stripe.com/webhooks, https://docs.stripe.com/api/events.
 #include "provider/stripe_event.h"
 
 #include <string.h>
@@ -45,7 +45,8 @@ static void take_item(struct stripe_signature *signature, const char *item, size
     }
 }
 
-enum errc stripe_signature_parse(const char *header, int64_t now_s, struct stripe_signature *signature, struct err *err)
+enum errc stripe_signature_parse(const char *header, int64_t now_s, struct stripe_signature *signature,
+                                 struct err *err)
 {
     *signature = (struct stripe_signature){0};
     if (header == NULL) {
@@ -69,8 +70,8 @@ enum errc stripe_signature_parse(const char *header, int64_t now_s, struct strip
     return OK;
 }
 
-bool stripe_signature_matches(const struct stripe_signature *signature, const struct secret *secret, const void *body,
-                              size_t body_bytes)
+bool stripe_signature_matches(const struct stripe_signature *signature, const struct secret *secret,
+                              const void *body, size_t body_bytes)
 {
     const struct crypto_part parts[] = {
         {signature->time_text, strlen(signature->time_text)}, {".", 1}, {body, body_bytes}};
@@ -97,8 +98,8 @@ static const struct intent_event {
     {"payment_intent.requires_action", "requires_action", INTENT_OPEN},
 };
 
-static void read_intent(struct provider_event *event, struct json_object *object, const struct intent_event *meaning,
-                        struct arena *arena)
+static void read_intent(struct provider_event *event, struct json_object *object,
+                        const struct intent_event *meaning, struct arena *arena)
 {
     event->kind = EVENT_INTENT;
     event->intent_id = event->object_id;
@@ -128,8 +129,8 @@ static void read_charge(struct provider_event *event, struct json_object *object
     event->complete = amount >= 0 && event->charge.refunded_minor >= 0 && event->charge.currency != NULL;
 }
 
-enum errc stripe_event_parse(const char *body, size_t bytes, struct arena *arena, struct provider_event *event,
-                             struct err *err)
+enum errc stripe_event_parse(const char *body, size_t bytes, struct arena *arena,
+                             struct provider_event *event, struct err *err)
 {
     struct json_object *root JSON_CLEANUP = NULL;
     enum errc rc = json_parse(body, bytes, &root, err);
@@ -148,7 +149,8 @@ enum errc stripe_event_parse(const char *body, size_t bytes, struct arena *arena
     };
     if (event->id == NULL || event->id[0] == '\0' || strlen(event->id) > 255 || event->type == NULL ||
         strlen(event->type) > 255 || !json_object_is_type(object, json_type_object)) {
-        return err_set(err, ERR_BAD_REQUEST, "the body is not a Stripe event: id, type and data.object are needed");
+        return err_set(err, ERR_BAD_REQUEST,
+                       "the body is not a Stripe event: id, type and data.object are needed");
     }
     if (text_equal(event->type, "charge.refunded")) {
         read_charge(event, object, arena);

@@ -6,7 +6,8 @@
 #include "base/secret.h"
 #include "domain/payment.h"
 
-// How old or ahead a signature may be (https://docs.stripe.com/webhooks/signature): 300 s passes, 301 does not.
+// How old or ahead a signature may be (https://docs.stripe.com/webhooks/signature): 300 s passes, 301 does
+// not.
 #define STRIPE_SIGNATURE_TOLERANCE_S 300
 #define STRIPE_SIGNATURES_MAX 16
 
@@ -21,10 +22,10 @@ struct stripe_signature {
 // ERR_SIGNATURE_INVALID with a sentence: no header, no time, a time out of bounds, no well-formed v1.
 enum errc stripe_signature_parse(const char *header, int64_t now_s, struct stripe_signature *signature,
                                  struct err *err) MUST_CHECK;
-// Whether any of its v1 is HMAC-SHA256(secret, time "." body), compared in constant time. The key is the whole
-// "whsec_..." text.
-bool stripe_signature_matches(const struct stripe_signature *signature, const struct secret *secret, const void *body,
-                              size_t body_bytes);
+// Whether any of its v1 is HMAC-SHA256(secret, time "." body), compared in constant time. The key is the
+// whole "whsec_..." text.
+bool stripe_signature_matches(const struct stripe_signature *signature, const struct secret *secret,
+                              const void *body, size_t body_bytes);
 
 enum provider_event_kind {
     EVENT_OTHER,   // not one that we act on
@@ -47,9 +48,9 @@ struct provider_event {
     const char *type;
     bool livemode;
     enum provider_event_kind kind;
-    bool complete;         // false: something needed is missing or contradicts the type, so the object must be read
-    const char *object_id; // NULL: none
-    const char *intent_id; // the intent that it is about; NULL: none
+    bool complete; // false: something needed is missing or contradicts the type, so the object must be read
+    const char *object_id;  // NULL: none
+    const char *intent_id;  // the intent that it is about; NULL: none
     const char *payment_id; // metadata, NULL: none
     const char *merchant_id;
     struct intent intent;
@@ -57,5 +58,5 @@ struct provider_event {
 };
 
 // Reads an event from the raw body. ERR_BAD_REQUEST where it is not an event object. Text in the arena.
-enum errc stripe_event_parse(const char *body, size_t bytes, struct arena *arena, struct provider_event *event,
-                             struct err *err) MUST_CHECK;
+enum errc stripe_event_parse(const char *body, size_t bytes, struct arena *arena,
+                             struct provider_event *event, struct err *err) MUST_CHECK;

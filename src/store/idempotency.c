@@ -6,8 +6,8 @@
 #include "base/require.h"
 
 enum errc idempotency_find(struct db *db, const struct uuid *merchant_id, bool livemode, const char *kind,
-                           const char *key, struct arena *arena, struct idempotency_key *found_key, bool *found,
-                           struct err *err)
+                           const char *key, struct arena *arena, struct idempotency_key *found_key,
+                           bool *found, struct err *err)
 {
     *found = false;
     DB_ROWS(rows);
@@ -41,20 +41,21 @@ enum errc idempotency_find(struct db *db, const struct uuid *merchant_id, bool l
 enum errc idempotency_insert(struct db *db, const struct idempotency_key *key, struct err *err)
 {
     return db_run(db, NULL, err,
-                  "INSERT INTO idempotency_keys (merchant_id, livemode, kind, key, request_hash, subject_id, created_us)"
+                  "INSERT INTO idempotency_keys (merchant_id, livemode, kind, key, request_hash, subject_id, "
+                  "created_us)"
                   " VALUES ($1, $2, $3, $4, $5, $6, $7)",
                   DB_ID(&key->merchant_id), DB_I64(key->livemode), DB_STR(key->kind), DB_STR(key->key),
                   DB_BYTES(key->request_hash, sizeof(key->request_hash)), DB_ID(&key->subject_id),
                   DB_I64(key->created_us));
 }
 
-enum errc reply_get(struct db *db, const struct uuid *subject_id, struct arena *arena, struct stored_reply *reply,
-                    struct err *err)
+enum errc reply_get(struct db *db, const struct uuid *subject_id, struct arena *arena,
+                    struct stored_reply *reply, struct err *err)
 {
     *reply = (struct stored_reply){0};
     DB_ROWS(rows);
-    enum errc rc = db_query(db, &rows, err, "SELECT status, body FROM replies WHERE subject_id = $1",
-                            DB_ID(subject_id));
+    enum errc rc =
+        db_query(db, &rows, err, "SELECT status, body FROM replies WHERE subject_id = $1", DB_ID(subject_id));
     bool has = false;
     if (rc == OK) {
         rc = db_next(&rows, &has, err);
@@ -66,8 +67,8 @@ enum errc reply_get(struct db *db, const struct uuid *subject_id, struct arena *
     return rc;
 }
 
-enum errc reply_insert(struct db *db, const struct uuid *subject_id, const struct stored_reply *reply, int64_t now_us,
-                       bool *fresh, struct err *err)
+enum errc reply_insert(struct db *db, const struct uuid *subject_id, const struct stored_reply *reply,
+                       int64_t now_us, bool *fresh, struct err *err)
 {
     int64_t changed = 0;
     enum errc rc = db_run(db, &changed, err,

@@ -1,4 +1,5 @@
-// A key names one request for ever, within merchant, mode and kind; the first answer's bytes are kept beside it, sealed.
+// A key names one request for ever, within merchant, mode and kind; the first answer's bytes are kept beside
+// it, sealed.
 #pragma once
 
 #include "store/db.h"
@@ -14,8 +15,9 @@ struct idempotency_key {
 };
 
 // *found is false where the key is new.
-enum errc idempotency_find(struct db *db, const struct uuid *merchant_id, bool livemode, const char *kind, const char *key,
-                           struct arena *arena, struct idempotency_key *found_key, bool *found, struct err *err) MUST_CHECK;
+enum errc idempotency_find(struct db *db, const struct uuid *merchant_id, bool livemode, const char *kind,
+                           const char *key, struct arena *arena, struct idempotency_key *found_key,
+                           bool *found, struct err *err) MUST_CHECK;
 enum errc idempotency_insert(struct db *db, const struct idempotency_key *key, struct err *err) MUST_CHECK;
 
 // The first answer to the request that made a subject, sealed with context "reply:<subject id>".
@@ -24,10 +26,12 @@ struct stored_reply {
     const uint8_t *sealed; // NULL: none is stored
     size_t bytes;
 };
-enum errc reply_get(struct db *db, const struct uuid *subject_id, struct arena *arena, struct stored_reply *reply, struct err *err) MUST_CHECK;
+enum errc reply_get(struct db *db, const struct uuid *subject_id, struct arena *arena,
+                    struct stored_reply *reply, struct err *err) MUST_CHECK;
 // Keeps the first: a later one for the same subject changes nothing, and *fresh is false.
-enum errc reply_insert(struct db *db, const struct uuid *subject_id, const struct stored_reply *reply, int64_t now_us,
-                       bool *fresh, struct err *err) MUST_CHECK;
-// Removes the answers about subjects made before that time (at least 24 h ago, or repeats lose their first answer too
-// early), at most `max`; *removed says how many.
-enum errc reply_prune(struct db *db, int64_t before_us, int64_t max, int64_t *removed, struct err *err) MUST_CHECK;
+enum errc reply_insert(struct db *db, const struct uuid *subject_id, const struct stored_reply *reply,
+                       int64_t now_us, bool *fresh, struct err *err) MUST_CHECK;
+// Removes the answers about subjects made before that time (at least 24 h ago, or repeats lose their first
+// answer too early), at most `max`; *removed says how many.
+enum errc reply_prune(struct db *db, int64_t before_us, int64_t max, int64_t *removed,
+                      struct err *err) MUST_CHECK;

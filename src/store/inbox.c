@@ -4,12 +4,13 @@
 enum errc inbox_record(struct db *db, const struct inbox_event *event, bool *fresh, struct err *err)
 {
     int64_t changed = 0;
-    enum errc rc = db_run(db, &changed, err,
-                          "INSERT INTO inbox (merchant_id, livemode, event_id, type, payment_id, body, received_us)"
-                          " VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
-                          DB_ID(&event->merchant_id), DB_I64(event->livemode), DB_STR(event->event_id),
-                          DB_STR(event->type), uuid_is_nil(&event->payment_id) ? DB_NIL : DB_ID(&event->payment_id),
-                          DB_STR(event->body), DB_I64(event->received_us));
+    enum errc rc =
+        db_run(db, &changed, err,
+               "INSERT INTO inbox (merchant_id, livemode, event_id, type, payment_id, body, received_us)"
+               " VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
+               DB_ID(&event->merchant_id), DB_I64(event->livemode), DB_STR(event->event_id),
+               DB_STR(event->type), uuid_is_nil(&event->payment_id) ? DB_NIL : DB_ID(&event->payment_id),
+               DB_STR(event->body), DB_I64(event->received_us));
     *fresh = changed == 1;
     return rc;
 }
@@ -18,9 +19,9 @@ enum errc inbox_kept_count(struct db *db, const struct uuid *merchant_id, int64_
 {
     *count = 0;
     DB_ROWS(rows);
-    enum errc rc = db_query(db, &rows, err,
-                            "SELECT count(*) FROM inbox WHERE merchant_id = $1 AND body IS NOT NULL",
-                            DB_ID(merchant_id));
+    enum errc rc =
+        db_query(db, &rows, err, "SELECT count(*) FROM inbox WHERE merchant_id = $1 AND body IS NOT NULL",
+                 DB_ID(merchant_id));
     bool has = false;
     if (rc == OK) {
         rc = db_next(&rows, &has, err);
@@ -31,16 +32,17 @@ enum errc inbox_kept_count(struct db *db, const struct uuid *merchant_id, int64_
     return rc;
 }
 
-enum errc inbox_ready(struct db *db, struct arena *arena, struct inbox_event *events, size_t max, size_t *count,
-                      struct err *err)
+enum errc inbox_ready(struct db *db, struct arena *arena, struct inbox_event *events, size_t max,
+                      size_t *count, struct err *err)
 {
     *count = 0;
     DB_ROWS(rows);
-    enum errc rc = db_query(db, &rows, err,
-                            "SELECT merchant_id, livemode, event_id, type, payment_id, body, received_us FROM inbox"
-                            " WHERE body IS NOT NULL AND payment_id IN (SELECT id FROM payments"
-                            " WHERE payments.id = inbox.payment_id) ORDER BY received_us LIMIT $1",
-                            DB_I64((int64_t)max));
+    enum errc rc =
+        db_query(db, &rows, err,
+                 "SELECT merchant_id, livemode, event_id, type, payment_id, body, received_us FROM inbox"
+                 " WHERE body IS NOT NULL AND payment_id IN (SELECT id FROM payments"
+                 " WHERE payments.id = inbox.payment_id) ORDER BY received_us LIMIT $1",
+                 DB_I64((int64_t)max));
     for (bool has = true; rc == OK && has;) {
         rc = db_next(&rows, &has, err);
         if (rc == OK && has) {

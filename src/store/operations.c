@@ -1,19 +1,21 @@
 // Queries on open operations.
 #include "store/operations.h"
 
-#define COLUMNS                                                                                                        \
-    "subject_id, kind, merchant_id, livemode, credential_version_id, body, attempts, unresolved, look_up, absent_us, " \
+#define COLUMNS                                                                                              \
+    "subject_id, kind, merchant_id, livemode, credential_version_id, body, attempts, unresolved, look_up, "  \
+    "absent_us, "                                                                                            \
     "next_attempt_us, created_us"
 
 enum errc operation_insert(struct db *db, const struct operation *o, struct err *err)
 {
-    return db_run(db, NULL, err,
-                  "INSERT INTO operations (" COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
-                  " ON CONFLICT (subject_id, kind) DO UPDATE SET next_attempt_us = excluded.next_attempt_us"
-                  " WHERE excluded.next_attempt_us < operations.next_attempt_us",
-                  DB_ID(&o->subject_id), DB_STR(o->kind), DB_ID(&o->merchant_id), DB_I64(o->livemode),
-                  DB_ID(&o->credential_version_id), DB_STR(o->body), DB_I64(o->attempts), DB_I64(o->unresolved),
-                  DB_I64(o->look_up), DB_I64(o->absent_us), DB_I64(o->next_attempt_us), DB_I64(o->created_us));
+    return db_run(
+        db, NULL, err,
+        "INSERT INTO operations (" COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
+        " ON CONFLICT (subject_id, kind) DO UPDATE SET next_attempt_us = excluded.next_attempt_us"
+        " WHERE excluded.next_attempt_us < operations.next_attempt_us",
+        DB_ID(&o->subject_id), DB_STR(o->kind), DB_ID(&o->merchant_id), DB_I64(o->livemode),
+        DB_ID(&o->credential_version_id), DB_STR(o->body), DB_I64(o->attempts), DB_I64(o->unresolved),
+        DB_I64(o->look_up), DB_I64(o->absent_us), DB_I64(o->next_attempt_us), DB_I64(o->created_us));
 }
 
 static void read_row(struct db_rows *rows, struct arena *arena, struct operation *o)
@@ -38,8 +40,9 @@ enum errc operation_get(struct db *db, const struct uuid *subject_id, const char
                         struct operation *operation, struct err *err)
 {
     DB_ROWS(rows);
-    enum errc rc = db_query(db, &rows, err, "SELECT " COLUMNS " FROM operations WHERE subject_id = $1 AND kind = $2",
-                            DB_ID(subject_id), DB_STR(kind));
+    enum errc rc =
+        db_query(db, &rows, err, "SELECT " COLUMNS " FROM operations WHERE subject_id = $1 AND kind = $2",
+                 DB_ID(subject_id), DB_STR(kind));
     bool has = false;
     if (rc == OK) {
         rc = db_next(&rows, &has, err);
@@ -64,8 +67,8 @@ enum errc operation_update(struct db *db, const struct operation *o, struct err 
 
 enum errc operation_delete(struct db *db, const struct uuid *subject_id, const char *kind, struct err *err)
 {
-    return db_run(db, NULL, err, "DELETE FROM operations WHERE subject_id = $1 AND kind = $2", DB_ID(subject_id),
-                  DB_STR(kind));
+    return db_run(db, NULL, err, "DELETE FROM operations WHERE subject_id = $1 AND kind = $2",
+                  DB_ID(subject_id), DB_STR(kind));
 }
 
 enum errc operations_claim(struct db *db, int64_t now_us, int64_t lease_us, struct arena *arena,

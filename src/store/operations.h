@@ -1,5 +1,5 @@
-// Open operations: what the provider is still owed a call for. A row is claimed by moving its next attempt behind a lease, so
-// that a crash or a lost answer brings it back by itself.
+// Open operations: what the provider is still owed a call for. A row is claimed by moving its next attempt
+// behind a lease, so that a crash or a lost answer brings it back by itself.
 #pragma once
 
 #include "store/db.h"
@@ -10,11 +10,11 @@ struct operation {
     struct uuid merchant_id;
     bool livemode;
     struct uuid credential_version_id;
-    const char *body;       // the exact form body to send; NULL: the kind sends none
-    int attempts;           // calls begun
-    bool unresolved;        // an attempt ended with an unknown outcome, or a crash lost it
-    bool look_up;           // never sent again, only looked for
-    int64_t absent_us;      // when a look-up first did not find it; 0: never
+    const char *body;  // the exact form body to send; NULL: the kind sends none
+    int attempts;      // calls begun
+    bool unresolved;   // an attempt ended with an unknown outcome, or a crash lost it
+    bool look_up;      // never sent again, only looked for
+    int64_t absent_us; // when a look-up first did not find it; 0: never
     int64_t next_attempt_us;
     int64_t created_us;
 };
@@ -25,11 +25,13 @@ enum errc operation_insert(struct db *db, const struct operation *operation, str
 enum errc operation_get(struct db *db, const struct uuid *subject_id, const char *kind, struct arena *arena,
                         struct operation *operation, struct err *err) MUST_CHECK;
 enum errc operation_update(struct db *db, const struct operation *operation, struct err *err) MUST_CHECK;
-enum errc operation_delete(struct db *db, const struct uuid *subject_id, const char *kind, struct err *err) MUST_CHECK;
+enum errc operation_delete(struct db *db, const struct uuid *subject_id, const char *kind,
+                           struct err *err) MUST_CHECK;
 
 // Claims up to `max` that are due, the longest due first: each one's next attempt becomes now + lease_us.
 enum errc operations_claim(struct db *db, int64_t now_us, int64_t lease_us, struct arena *arena,
-                           struct operation *operations, size_t max, size_t *count, struct err *err) MUST_CHECK;
+                           struct operation *operations, size_t max, size_t *count,
+                           struct err *err) MUST_CHECK;
 // When the next one is due; INT64_MAX where none is open.
 enum errc operations_next_due(struct db *db, int64_t *due_us, struct err *err) MUST_CHECK;
 // Makes every open operation due now: at start, when no other process can hold a lease.

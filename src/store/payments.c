@@ -4,26 +4,27 @@
 #include "base/require.h"
 #include "base/text.h"
 
-#define COLUMNS                                                                                                        \
-    "id, merchant_id, livemode, amount_minor, currency, status, provider, provider_ref, idempotency_key, "             \
-    "payment_method, return_url, description, metadata, capture_manual, customer_email, captured_minor, "              \
-    "refunded_minor, capturable, action_given, next_action, redirect_url, client_secret, failure_code, "               \
+#define COLUMNS                                                                                              \
+    "id, merchant_id, livemode, amount_minor, currency, status, provider, provider_ref, idempotency_key, "   \
+    "payment_method, return_url, description, metadata, capture_manual, customer_email, captured_minor, "    \
+    "refunded_minor, capturable, action_given, next_action, redirect_url, client_secret, failure_code, "     \
     "failure_decline_code, failure_message, credential_version_id, created_us, updated_us"
 
 enum errc payment_insert(struct db *db, const struct payment *p, struct err *err)
 {
-    return db_run(db, NULL, err,
-                  "INSERT INTO payments (" COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,"
-                  " $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28)",
-                  DB_ID(&p->id), DB_ID(&p->merchant_id), DB_I64(p->livemode), DB_I64(p->amount_minor),
-                  DB_STR(p->currency->code), DB_STR(payment_status_name(p->status)), DB_STR(p->provider),
-                  DB_STR(p->provider_ref), DB_STR(p->idempotency_key), DB_STR(p->payment_method),
-                  DB_STR(p->return_url), DB_STR(p->description), DB_STR(p->metadata_json), DB_I64(p->capture_manual),
-                  DB_STR(p->customer_email), DB_I64(p->captured_minor), DB_I64(p->refunded_minor),
-                  DB_I64(p->capturable), DB_I64(p->action_given), DB_STR(next_action_name(p->next_action)),
-                  DB_STR(p->redirect_url), DB_BYTES(p->client_secret_sealed, (size_t)p->client_secret_sealed_bytes),
-                  DB_STR(p->failure.code), DB_STR(p->failure.decline_code), DB_STR(p->failure.message),
-                  DB_ID(&p->credential_id), DB_I64(p->created_us), DB_I64(p->updated_us));
+    return db_run(
+        db, NULL, err,
+        "INSERT INTO payments (" COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,"
+        " $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28)",
+        DB_ID(&p->id), DB_ID(&p->merchant_id), DB_I64(p->livemode), DB_I64(p->amount_minor),
+        DB_STR(p->currency->code), DB_STR(payment_status_name(p->status)), DB_STR(p->provider),
+        DB_STR(p->provider_ref), DB_STR(p->idempotency_key), DB_STR(p->payment_method), DB_STR(p->return_url),
+        DB_STR(p->description), DB_STR(p->metadata_json), DB_I64(p->capture_manual),
+        DB_STR(p->customer_email), DB_I64(p->captured_minor), DB_I64(p->refunded_minor),
+        DB_I64(p->capturable), DB_I64(p->action_given), DB_STR(next_action_name(p->next_action)),
+        DB_STR(p->redirect_url), DB_BYTES(p->client_secret_sealed, (size_t)p->client_secret_sealed_bytes),
+        DB_STR(p->failure.code), DB_STR(p->failure.decline_code), DB_STR(p->failure.message),
+        DB_ID(&p->credential_id), DB_I64(p->created_us), DB_I64(p->updated_us));
 }
 
 enum errc payment_update(struct db *db, const struct payment *p, struct err *err)
@@ -31,11 +32,12 @@ enum errc payment_update(struct db *db, const struct payment *p, struct err *err
     int64_t changed = 0;
     enum errc rc = db_run(
         db, &changed, err,
-        "UPDATE payments SET status = $2, provider_ref = $3, captured_minor = $4, refunded_minor = $5, capturable = $6,"
+        "UPDATE payments SET status = $2, provider_ref = $3, captured_minor = $4, refunded_minor = $5, "
+        "capturable = $6,"
         " action_given = $7, next_action = $8, redirect_url = $9, client_secret = $10, failure_code = $11,"
         " failure_decline_code = $12, failure_message = $13, updated_us = $14 WHERE id = $1",
-        DB_ID(&p->id), DB_STR(payment_status_name(p->status)), DB_STR(p->provider_ref), DB_I64(p->captured_minor),
-        DB_I64(p->refunded_minor), DB_I64(p->capturable), DB_I64(p->action_given),
+        DB_ID(&p->id), DB_STR(payment_status_name(p->status)), DB_STR(p->provider_ref),
+        DB_I64(p->captured_minor), DB_I64(p->refunded_minor), DB_I64(p->capturable), DB_I64(p->action_given),
         DB_STR(next_action_name(p->next_action)), DB_STR(p->redirect_url),
         DB_BYTES(p->client_secret_sealed, (size_t)p->client_secret_sealed_bytes), DB_STR(p->failure.code),
         DB_STR(p->failure.decline_code), DB_STR(p->failure.message), DB_I64(p->updated_us));
@@ -100,8 +102,8 @@ static enum errc read_one(struct db_rows *rows, struct arena *arena, struct paym
     return has ? read_row(rows, arena, payment, err) : err_set(err, ERR_NOT_FOUND, "no such payment");
 }
 
-enum errc payment_get(struct db *db, const struct uuid *id, const struct uuid *merchant_id, struct arena *arena,
-                      struct payment *payment, struct err *err)
+enum errc payment_get(struct db *db, const struct uuid *id, const struct uuid *merchant_id,
+                      struct arena *arena, struct payment *payment, struct err *err)
 {
     DB_ROWS(rows);
     enum errc rc = db_query(db, &rows, err, "SELECT " COLUMNS " FROM payments WHERE id = $1", DB_ID(id));
@@ -114,8 +116,9 @@ enum errc payment_get(struct db *db, const struct uuid *id, const struct uuid *m
     return rc;
 }
 
-enum errc payment_by_ref(struct db *db, const struct uuid *merchant_id, bool livemode, const char *provider_ref,
-                         struct arena *arena, struct payment *payment, struct err *err)
+enum errc payment_by_ref(struct db *db, const struct uuid *merchant_id, bool livemode,
+                         const char *provider_ref, struct arena *arena, struct payment *payment,
+                         struct err *err)
 {
     DB_ROWS(rows);
     enum errc rc = db_query(db, &rows, err,
@@ -125,14 +128,14 @@ enum errc payment_by_ref(struct db *db, const struct uuid *merchant_id, bool liv
     return rc == OK ? read_one(&rows, arena, payment, err) : rc;
 }
 
-enum errc payment_merchants_by_ref(struct db *db, const char *provider_ref, struct uuid *merchants, size_t max,
-                                   size_t *count, struct err *err)
+enum errc payment_merchants_by_ref(struct db *db, const char *provider_ref, struct uuid *merchants,
+                                   size_t max, size_t *count, struct err *err)
 {
     *count = 0;
     DB_ROWS(rows);
-    enum errc rc = db_query(db, &rows, err,
-                            "SELECT DISTINCT merchant_id FROM payments WHERE provider_ref = $1 LIMIT $2",
-                            DB_STR(provider_ref), DB_I64((int64_t)max));
+    enum errc rc =
+        db_query(db, &rows, err, "SELECT DISTINCT merchant_id FROM payments WHERE provider_ref = $1 LIMIT $2",
+                 DB_STR(provider_ref), DB_I64((int64_t)max));
     for (bool has = true; rc == OK && has;) {
         rc = db_next(&rows, &has, err);
         if (rc == OK && has) {
@@ -143,9 +146,11 @@ enum errc payment_merchants_by_ref(struct db *db, const char *provider_ref, stru
 }
 
 // Each mode is a range of the index, read backwards; both modes are merged, never sorted.
-static enum errc start_list(struct db *db, const struct payment_query *query, struct db_rows *rows, struct err *err)
+static enum errc start_list(struct db *db, const struct payment_query *query, struct db_rows *rows,
+                            struct err *err)
 {
-    const struct db_value values[] = {DB_ID(&query->merchant_id), DB_I64(query->limit), DB_I64(query->offset)};
+    const struct db_value values[] = {DB_ID(&query->merchant_id), DB_I64(query->limit),
+                                      DB_I64(query->offset)};
     if (query->test_only) {
         return db_query_values(db, rows, err,
                                "SELECT " COLUMNS " FROM payments WHERE merchant_id = $1 AND livemode = 0"
@@ -153,7 +158,8 @@ static enum errc start_list(struct db *db, const struct payment_query *query, st
                                values, COUNT_OF(values));
     }
     return db_query_values(db, rows, err,
-                           "SELECT " COLUMNS " FROM payments WHERE merchant_id = $1 AND livemode = 0 UNION ALL"
+                           "SELECT " COLUMNS
+                           " FROM payments WHERE merchant_id = $1 AND livemode = 0 UNION ALL"
                            " SELECT " COLUMNS " FROM payments WHERE merchant_id = $1 AND livemode = 1"
                            " ORDER BY id DESC LIMIT $2 OFFSET $3",
                            values, COUNT_OF(values));
@@ -163,10 +169,11 @@ static enum errc count_list(struct db *db, const struct payment_query *query, st
                             struct err *err)
 {
     DB_ROWS(rows);
-    enum errc rc = db_query(db, &rows, err,
-                            "SELECT count(*) FROM (SELECT 1 FROM payments WHERE merchant_id = $1 AND livemode <= $2"
-                            " LIMIT $3) AS counted",
-                            DB_ID(&query->merchant_id), DB_I64(!query->test_only), DB_I64(PAYMENT_TOTAL_MAX + 1));
+    enum errc rc =
+        db_query(db, &rows, err,
+                 "SELECT count(*) FROM (SELECT 1 FROM payments WHERE merchant_id = $1 AND livemode <= $2"
+                 " LIMIT $3) AS counted",
+                 DB_ID(&query->merchant_id), DB_I64(!query->test_only), DB_I64(PAYMENT_TOTAL_MAX + 1));
     bool has = false;
     if (rc == OK) {
         rc = db_next(&rows, &has, err);
@@ -182,7 +189,8 @@ static enum errc count_list(struct db *db, const struct payment_query *query, st
 enum errc payment_list(struct db *db, const struct payment_query *query, struct arena *arena,
                        struct payment_page *page, struct err *err)
 {
-    *page = (struct payment_page){.payments = arena_alloc(arena, (size_t)query->limit * sizeof(struct payment))};
+    *page =
+        (struct payment_page){.payments = arena_alloc(arena, (size_t)query->limit * sizeof(struct payment))};
     enum errc rc = count_list(db, query, page, err);
     if (rc != OK) {
         return rc;

@@ -9,19 +9,21 @@ enum errc payment_insert(struct db *db, const struct payment *payment, struct er
 enum errc payment_update(struct db *db, const struct payment *payment, struct err *err) MUST_CHECK;
 
 // ERR_NOT_FOUND. merchant_id NULL: whoever's (recovery). Text into the arena.
-enum errc payment_get(struct db *db, const struct uuid *id, const struct uuid *merchant_id, struct arena *arena,
-                      struct payment *payment, struct err *err) MUST_CHECK;
+enum errc payment_get(struct db *db, const struct uuid *id, const struct uuid *merchant_id,
+                      struct arena *arena, struct payment *payment, struct err *err) MUST_CHECK;
 // By the provider's id, within one merchant and mode. ERR_NOT_FOUND.
-enum errc payment_by_ref(struct db *db, const struct uuid *merchant_id, bool livemode, const char *provider_ref,
-                         struct arena *arena, struct payment *payment, struct err *err) MUST_CHECK;
+enum errc payment_by_ref(struct db *db, const struct uuid *merchant_id, bool livemode,
+                         const char *provider_ref, struct arena *arena, struct payment *payment,
+                         struct err *err) MUST_CHECK;
 // Whose payment a provider's id is: up to `max` merchants that hold one of that id.
-enum errc payment_merchants_by_ref(struct db *db, const char *provider_ref, struct uuid *merchants, size_t max, size_t *count, struct err *err) MUST_CHECK;
+enum errc payment_merchants_by_ref(struct db *db, const char *provider_ref, struct uuid *merchants,
+                                   size_t max, size_t *count, struct err *err) MUST_CHECK;
 
 // Newest first. total is exact up to PAYMENT_TOTAL_MAX, and says that where there are more.
 #define PAYMENT_TOTAL_MAX 10000
 struct payment_query {
     struct uuid merchant_id;
-    bool test_only;     // leave out livemode
+    bool test_only; // leave out livemode
     int64_t offset;
     int64_t limit;
 };
@@ -31,16 +33,18 @@ struct payment_page {
     int64_t total;
     bool total_exceeded;
 };
-enum errc payment_list(struct db *db, const struct payment_query *query, struct arena *arena, struct payment_page *page, struct err *err) MUST_CHECK;
+enum errc payment_list(struct db *db, const struct payment_query *query, struct arena *arena,
+                       struct payment_page *page, struct err *err) MUST_CHECK;
 
 // What happened to a payment: appended, never changed.
 struct payment_history_entry {
     struct uuid id;
     struct uuid payment_id;
     int64_t at_us;
-    const char *what;      // "created", "completed", "ignored payment_intent.processing" ...
+    const char *what;           // "created", "completed", "ignored payment_intent.processing" ...
     enum payment_status status; // after it
-    const char *cause;     // "api", "event", "recovery"
-    const char *cause_ref; // request id, provider's event id; NULL: none
+    const char *cause;          // "api", "event", "recovery"
+    const char *cause_ref;      // request id, provider's event id; NULL: none
 };
-enum errc payment_history_append(struct db *db, const struct payment_history_entry *entry, struct err *err) MUST_CHECK;
+enum errc payment_history_append(struct db *db, const struct payment_history_entry *entry,
+                                 struct err *err) MUST_CHECK;
