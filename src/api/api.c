@@ -228,7 +228,7 @@ static void on_end(struct http_exchange *exchange, void *context)
     (void)context;
 }
 
-enum errc api_open(const struct api_options *options, struct api **result, struct err *err)
+enum errc api_open(const struct api_options *options, struct api **opened, struct err *err)
 {
     struct api *api = calloc(1, sizeof(*api));
     REQUIRE(api != NULL);
@@ -259,7 +259,7 @@ enum errc api_open(const struct api_options *options, struct api **result, struc
         return rc;
     }
     api->guard = auth_guard_open(options->loop, options->store, options->keyring);
-    *result = api;
+    *opened = api;
     return OK;
 }
 

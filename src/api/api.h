@@ -21,7 +21,7 @@ struct api_options {
 };
 
 // Listens. ERR_CONFIG.
-enum errc api_open(const struct api_options *options, struct api **api, struct err *err) MUST_CHECK;
+enum errc api_open(const struct api_options *options, struct api **opened, struct err *err) MUST_CHECK;
 uint16_t api_port(const struct api *api);
 const struct api_options *api_options(const struct api *api);
 

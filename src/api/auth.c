@@ -24,7 +24,7 @@ static const char *presented(struct request *request)
 void auth_read(struct request *request)
 {
     const char *key = presented(request);
-    request->presented_key = key != NULL ? "yes" : NULL;
+    request->key_presented = key != NULL;
     request->key_well_formed = key != NULL && api_key_well_formed(key);
     if (!request->key_well_formed) {
         return;
@@ -46,7 +46,7 @@ static enum errc refuse(struct request *request, const char *event, const char *
 static enum errc check_key(struct request *request, struct db *db, struct api_key *key,
                            struct api_key_owner *owner, struct err *err)
 {
-    if (request->presented_key == NULL) {
+    if (!request->key_presented) {
         return refuse(request, "auth.failed",
                       "an API key is needed, in X-API-Key or as Authorization: Bearer", err);
     }

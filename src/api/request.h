@@ -33,27 +33,22 @@ struct request {
     struct http_exchange *exchange;
     const struct route *route;
     struct arena *arena; // the exchange's
-    char id[REQUEST_ID_BYTES];
+    const char *param;   // the path's {id}; NULL: none
+    int64_t now_us;      // when its head was there
+    int64_t arrived_us;  // the same, monotonic
     struct address client;
-    const char *param;  // the path's {id}; NULL: none
-    int64_t now_us;     // when it was wholly there
-    int64_t arrived_us; // monotonic
 
-    // What it brought.
-    const char *presented_key; // as sent; NULL: none. Only its hash goes further
-    bool key_well_formed;
-    uint8_t key_hash[32];
+    // What it brought. Of the key only its hash goes further.
     const char *acting_for; // X-Merchant-Id
     const char *idempotency_key;
     struct json_object *body; // an object, or NULL
     struct form query;
+    uint8_t key_hash[32];
 
     // What is wrong with it: `refusal` (a header, the body's form) before `problems` (its fields).
-    struct err refusal;
     struct problems problems;
     void *input;               // the route's own reading of it
     const char *host_to_check; // a webhook URL's, resolved before the work begins; NULL: none
-    bool has_room;             // one more operation may be prepared
 
     struct store_job job;
     // What authentication found; also set when it failed, for the log and the limit.
@@ -61,18 +56,24 @@ struct request {
     const char *auth_event; // audit's event type of a failure
     // A second job, where the first (a read) was only the beginning; set by the route's work.
     enum errc (*then)(struct request *request, struct db *db, struct err *err);
-    bool told;     // events for merchants were written
-    bool owed;     // operations were opened that are due now
     struct op *op; // prepared: its first answer is this request's
     struct uuid subject_id;
     struct op_waiter waiter;
 
     // The answer.
-    int status;
     const char *reply;        // body
     const char *content_type; // NULL: JSON
     const char *allow;        // of a 405
     int64_t retry_after_s;    // 0: none
+    int status;
+
+    struct err refusal;
+    char id[REQUEST_ID_BYTES];
+    bool key_presented;
+    bool key_well_formed;
+    bool has_room; // one more operation may be prepared
+    bool told;     // events for merchants were written
+    bool owed;     // operations were opened that are due now
     bool replayed;
 };
 

@@ -63,7 +63,7 @@ char *arena_strndup(struct arena *arena, const char *text, size_t bytes)
     if (text == NULL) {
         return NULL;
     }
-    REQUIRE(bytes < SIZE_MAX / 2);
+    bytes = strnlen(text, bytes);
     char *copy = arena_alloc(arena, bytes + 1);
     memcpy(copy, text, bytes);
     return copy;

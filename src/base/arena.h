@@ -18,7 +18,7 @@ void *arena_alloc(struct arena *arena, size_t bytes);
 
 // Copies with a NUL behind. text NULL gives NULL.
 char *arena_strdup(struct arena *arena, const char *text);
-char *arena_strndup(struct arena *arena, const char *text, size_t bytes);
+char *arena_strndup(struct arena *arena, const char *text, size_t bytes_max); // to the NUL at the latest
 void *arena_memdup(struct arena *arena, const void *data, size_t bytes);
 char *arena_printf(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -15,7 +15,7 @@ int cmd_sandbox(int argc, char **argv)
     bool help = false;
     const struct flag flags[] = {
         {"--listen", "ADDRESS", &options.listen, NULL, "address and port to serve on (" LISTEN_DEFAULT ")"},
-        {"--data-file", "FILE", &options.data_file, NULL, "keep everything in this file (nothing is kept)"},
+        {"--data", "FILE", &options.data_file, NULL, "keep everything in this file (nothing is kept)"},
         {"--help", NULL, NULL, &help, "print this"},
     };
     if (flags_take(flags, COUNT_OF(flags), &argc, argv, &err) != OK) {

@@ -15,7 +15,7 @@ enum render_for {
 
 // The caller releases. ERR_CRYPTO: the client secret does not open.
 enum errc render_payment(const struct payment *payment, const struct seal_key *master, enum render_for use,
-                         struct arena *arena, struct json_object **json, struct err *err) MUST_CHECK;
+                         struct arena *arena, struct json_object **result, struct err *err) MUST_CHECK;
 
 // {"success":true,"data":...} as text in the arena; takes `data`.
 const char *render_success(struct arena *arena, struct json_object *data);

@@ -93,7 +93,7 @@ def account(sandbox):
 
 @pytest.fixture
 def start_sandbox(binary):
-    """start_sandbox("--data-file", path): a sandbox for this test alone."""
+    """start_sandbox("--data", path): a sandbox for this test alone."""
     started = []
 
     def start(*arguments):

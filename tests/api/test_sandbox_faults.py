@@ -128,7 +128,7 @@ def test_nothing_else_is_there(own_sandbox):
 
 def test_a_restart_keeps_everything_with_a_data_file(start_sandbox, tmp_path, receiver):
     path = tmp_path / "sandbox.journal"
-    first = start_sandbox("--data-file", path)
+    first = start_sandbox("--data", path)
     account = Account(first)
     endpoint = account.receive_at(receiver, "payment_intent.succeeded")
     receiver.otherwise = Answer(500)
@@ -139,7 +139,7 @@ def test_a_restart_keeps_everything_with_a_data_file(start_sandbox, tmp_path, re
     assert path.stat().st_mode & 0o777 == 0o600
 
     receiver.otherwise = Answer(200)
-    second = start_sandbox("--data-file", path)
+    second = start_sandbox("--data", path)
     account = Account(second, key=account.key)
     assert account.retrieve(intent.id) == intent
     assert account.create(idempotency_key="k1", metadata={"order": "1"}).id == intent.id
@@ -151,13 +151,13 @@ def test_a_restart_keeps_everything_with_a_data_file(start_sandbox, tmp_path, re
 
 def test_a_killed_sandbox_has_lost_nothing_that_it_answered(start_sandbox, tmp_path):
     path = tmp_path / "sandbox.journal"
-    first = start_sandbox("--data-file", path)
+    first = start_sandbox("--data", path)
     account = Account(first)
     intents = [account.create().id for _ in range(3)]
     first.process.kill()
     with path.open("a") as journal:
         journal.write('{"key":"sk_test_cut')  # as a kill in the middle of a write leaves it
-    second = start_sandbox("--data-file", path)
+    second = start_sandbox("--data", path)
     account = Account(second, key=account.key)
     assert [account.retrieve(intent).status for intent in intents] == ["succeeded"] * 3
 
@@ -165,6 +165,6 @@ def test_a_killed_sandbox_has_lost_nothing_that_it_answered(start_sandbox, tmp_p
 def test_a_file_that_is_no_journal_is_not_touched(binary, tmp_path):
     path = tmp_path / "letter.txt"
     path.write_text("Dear Jo,\n")
-    ended = subprocess.run([binary, "sandbox", "--listen", "127.0.0.1:0", "--data-file", path], capture_output=True, timeout=30)
+    ended = subprocess.run([binary, "sandbox", "--listen", "127.0.0.1:0", "--data", path], capture_output=True, timeout=30)
     assert ended.returncode != 0 and b"letter.txt" in ended.stderr
     assert path.read_text() == "Dear Jo,\n"
