@@ -158,7 +158,8 @@ def test_the_text_of_a_key_is_nowhere_in_the_data(place):
     content = place.bytes()
     assert b"default" in content   # the search can find what is there
     for key in keys:
-        assert key[:12].encode() in content and key[:13].encode() not in content and key[12:].encode() not in content
+        # 16: what is stored behind the prefix may by chance begin as the key goes on.
+        assert key[:12].encode() in content and key[:16].encode() not in content and key[12:].encode() not in content
         assert key[:12] in shown and key[:13] not in shown
 
 

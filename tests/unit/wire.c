@@ -2,6 +2,7 @@
 #include "wire.h"
 
 #include <arpa/inet.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -150,6 +151,11 @@ static void hang_up(int fd, enum wire_after after)
 
 static void give_answer(int fd, const struct wire_answer *answer)
 {
+    if (answer->after == WIRE_CLOSE) {
+        // The end leaves in one segment with the last bytes, so that no client has the one without the other.
+        const int corked = 1;
+        REQUIRE(setsockopt(fd, IPPROTO_TCP, TCP_CORK, &corked, sizeof(corked)) == 0);
+    }
     size_t times = answer->repeat > 0 ? answer->repeat : 1;
     bool alive = answer->bytes != NULL;
     for (size_t i = 0; i < times && alive; i++) {
