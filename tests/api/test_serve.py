@@ -1,0 +1,70 @@
+"""The service as a process: where it listens, how it ends and starts again, and what it logs meanwhile."""
+import threading
+import uuid
+
+from support.merchant import Merchant
+from support.stub import executed
+from support.waiting import wait_until
+
+
+def test_a_payment_is_made(merchant):
+    payment = merchant.pay("10.00")
+    assert payment["status"] == "completed" and payment["amount"] == "10.00"
+    assert merchant.payment(payment["id"]) == payment
+
+
+def test_merchants_do_not_see_each_other(server, merchant):
+    payment = merchant.pay()
+    assert Merchant(server).api.get(f"/v1/payments/{payment['id']}", expect=404).codes == ["NOT_FOUND"]
+
+
+def test_a_webhook_tells_of_the_payment(merchant, receiver):
+    merchant.use_webhook(receiver.url)
+    payment = merchant.pay()
+    delivery = receiver.wait_for("payment.completed")
+    assert delivery.json["data"]["payment_id"] == payment["id"]
+
+
+def test_it_says_where_it_listens_and_what_version_it_is(server):
+    entry, = [entry for entry in server.log() if entry["message"] == "listening"]
+    assert int(entry["port"]) == server.port
+    assert server.api(documented=False).get("/healthz").status == 200
+
+
+def test_sigterm_ends_it_in_good_order_and_data_outlives_it(start_server, stub_stripe):
+    server = start_server(stub_stripe.url)
+    merchant = Merchant(server)
+    merchant.use_stripe()
+    payment = merchant.pay()
+    server.restart()
+    assert merchant.payment(payment["id"])["status"] == "completed"
+
+
+def test_sigterm_waits_for_the_payment_under_way(start_server, stub_stripe):
+    server = start_server(stub_stripe.url)
+    merchant = Merchant(server)
+    merchant.use_stripe()
+    stub_stripe.answer_next("POST", "/v1/payment_intents", executed(delay_s=0.5))
+    paid = []
+    payer = threading.Thread(target=lambda: paid.append(merchant.pay()))
+    payer.start()
+    stub_stripe.wait_for("POST", "/v1/payment_intents")
+    server.terminate()
+    payer.join()
+    assert paid and paid[0]["status"] == "completed"
+
+
+def test_a_payment_under_way_survives_a_kill_and_is_charged_once(start_server, stub_stripe):
+    server = start_server(stub_stripe.url, reconcile_interval="200ms", patience="1s")
+    merchant = Merchant(server)
+    merchant.use_stripe()
+    key = f"order-{uuid.uuid4()}"
+    stub_stripe.answer_next("POST", "/v1/payment_intents", executed(hang=True))
+    payment = merchant.pay(idempotency_key=key)
+    assert payment["status"] == "pending"
+    server.kill()
+    server.restart()
+    wait_until(lambda: merchant.payment(payment["id"])["status"] == "completed", timeout=30)
+    assert merchant.pay(idempotency_key=key)["id"] == payment["id"]
+    assert stub_stripe.charged_minor(payment["id"]) == 1000
+    assert len(stub_stripe.objects("payment_intent")) == 1
