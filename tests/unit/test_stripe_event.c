@@ -1,0 +1,384 @@
+// Stripe's events: whose signature is believed, and what is read of a body. The signatures were made with
+// Stripe's own SDK.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/crypto.h"
+#include "base/require.h"
+#include "base/text.h"
+#include "provider/stripe_event.h"
+
+#define SECRET "whsec_test_secret_1"
+#define OTHER_SECRET "whsec_test_secret_2"
+#define TIME_S INT64_C(1700000000)
+#define BODY "{\"id\":\"evt_1\",\"object\":\"event\",\"type\":\"payment_intent.succeeded\"}"
+#define RIGHT "80d01916fbe31e77c6de3b50cac218fe70e1f2c5367cf7e3590c0901b7f67951"
+#define RIGHT_UPPER "80D01916FBE31E77C6DE3B50CAC218FE70E1F2C5367CF7E3590C0901B7F67951"
+#define RIGHT_CUT "80d01916fbe31e77c6de3b50cac218fe70e1f2c5367cf7e3590c0901b7f6795"
+#define WRONG "0000000000000000000000000000000000000000000000000000000000000000"
+#define RIGHT_HEADER "t=1700000000,v1=" RIGHT
+
+// Parsed as of now_s, then compared under the secret: what the service does with a delivery.
+static bool believed(const char *header, int64_t now_s, const char *secret_text, const char *body)
+{
+    struct stripe_signature signature;
+    struct err err = {0};
+    struct secret secret;
+    secret_set(&secret, secret_text, strlen(secret_text));
+    if (stripe_signature_parse(header, now_s, &signature, &err) != OK) {
+        assert_int_equal(err.code, ERR_SIGNATURE_INVALID);
+        assert_int_not_equal(err.message[0], '\0');
+        return false;
+    }
+    return stripe_signature_matches(&signature, &secret, body, strlen(body));
+}
+
+struct delivery {
+    const char *what;
+    const char *header;
+    int64_t age_s; // negative: the signature is from the future
+    const char *secret;
+    const char *body;
+};
+
+static void every_signature_that_the_sdk_accepts_is_believed(void **state)
+{
+    (void)state;
+    static const struct delivery accepted[] = {
+        {"exact", RIGHT_HEADER, 0, SECRET, BODY},
+        {"300 seconds old", RIGHT_HEADER, 300, SECRET, BODY},
+        {"300 seconds ahead", RIGHT_HEADER, -300, SECRET, BODY},
+        {"a wrong v1, then the right one", "t=1700000000,v1=" WRONG ",v1=" RIGHT, 0, SECRET, BODY},
+        {"the right v1, then a wrong one", "t=1700000000,v1=" RIGHT ",v1=" WRONG, 0, SECRET, BODY},
+        {"v1, then v0", "t=1700000000,v1=" RIGHT ",v0=" WRONG, 0, SECRET, BODY},
+        {"v1 before t", "v1=" RIGHT ",t=1700000000", 0, SECRET, BODY},
+        {"the last of two t", "t=1600000000,t=1700000000,v1=" RIGHT, 0, SECRET, BODY},
+        {"an unknown scheme", "t=1700000000,v2=x,v1=" RIGHT, 0, SECRET, BODY},
+    };
+    for (size_t i = 0; i < COUNT_OF(accepted); i++) {
+        const struct delivery *d = &accepted[i];
+        if (!believed(d->header, TIME_S + d->age_s, d->secret, d->body)) {
+            fail_msg("refused: %s", d->what);
+        }
+    }
+}
+
+static void every_signature_that_the_sdk_rejects_is_refused(void **state)
+{
+    (void)state;
+    static const struct delivery rejected[] = {
+        {"301 seconds old", RIGHT_HEADER, 301, SECRET, BODY},
+        {"301 seconds ahead", RIGHT_HEADER, -301, SECRET, BODY},
+        {"v0 only", "t=1700000000,v0=" RIGHT, 0, SECRET, BODY},
+        {"upper-case hex", "t=1700000000,v1=" RIGHT_UPPER, 0, SECRET, BODY},
+        {"63 digits", "t=1700000000,v1=" RIGHT_CUT, 0, SECRET, BODY},
+        {"65 digits", "t=1700000000,v1=" RIGHT "0", 0, SECRET, BODY},
+        {"no t", "v1=" RIGHT, 0, SECRET, BODY},
+        {"t=abc", "t=abc,v1=" RIGHT, 0, SECRET, BODY},
+        {"an empty t", "t=,v1=" RIGHT, 0, SECRET, BODY},
+        {"a negative t", "t=-1700000000,v1=" RIGHT, 0, SECRET, BODY},
+        {"a t beyond 64 bits", "t=99999999999999999999,v1=" RIGHT, 0, SECRET, BODY},
+        {"a space behind the comma", "t=1700000000, v1=" RIGHT, 0, SECRET, BODY},
+        {"another t than was signed", "t=1700000001,v1=" RIGHT, 0, SECRET, BODY},
+        {"the same t written otherwise", "t=01700000000,v1=" RIGHT, 0, SECRET, BODY},
+        {"a body with a line end more", RIGHT_HEADER, 0, SECRET, BODY "\n"},
+        {"another secret", RIGHT_HEADER, 0, OTHER_SECRET, BODY},
+        {"the secret without whsec_", RIGHT_HEADER, 0, "test_secret_1", BODY},
+        {"an empty header", "", 0, SECRET, BODY},
+        {"no header", NULL, 0, SECRET, BODY},
+        {"only commas", ",,,", 0, SECRET, BODY},
+    };
+    for (size_t i = 0; i < COUNT_OF(rejected); i++) {
+        const struct delivery *d = &rejected[i];
+        if (believed(d->header, TIME_S + d->age_s, d->secret, d->body)) {
+            fail_msg("believed: %s", d->what);
+        }
+    }
+}
+
+// While a secret is rolled Stripe signs with both; whichever of them is stored here, the delivery is
+// believed.
+static void either_of_two_secrets_is_believed_while_one_is_rolled(void **state)
+{
+    (void)state;
+    const struct crypto_part parts[] = {{"1700000000", 10}, {".", 1}, {BODY, strlen(BODY)}};
+    uint8_t mac[SHA256_BYTES];
+    char hex[2 * SHA256_BYTES + 1];
+    crypto_hmac(OTHER_SECRET, strlen(OTHER_SECRET), parts, COUNT_OF(parts), mac);
+    text_hex(mac, sizeof(mac), hex);
+    char header[256];
+    (void)snprintf(header, sizeof(header), "t=1700000000,v1=%s,v1=" RIGHT, hex);
+    assert_true(believed(header, TIME_S, SECRET, BODY));
+    assert_true(believed(header, TIME_S, OTHER_SECRET, BODY));
+    assert_false(believed(header, TIME_S, "whsec_test_secret_3", BODY));
+}
+
+static void more_signatures_than_are_kept_do_no_harm(void **state)
+{
+    (void)state;
+    char header[4096] = "t=1700000000,v1=" RIGHT;
+    for (int i = 0; i < 40; i++) {
+        (void)snprintf(header + strlen(header), sizeof(header) - strlen(header), ",v1=" WRONG);
+    }
+    assert_true(believed(header, TIME_S, SECRET, BODY));
+}
+
+// --- events
+
+struct fixture {
+    struct arena arena;
+    struct err err;
+    struct provider_event event;
+};
+
+static int setup(void **state)
+{
+    *state = calloc(1, sizeof(struct fixture));
+    return *state == NULL;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    arena_release(&f->arena);
+    free(f);
+    return 0;
+}
+
+static enum errc parse(struct fixture *f, const char *body)
+{
+    return stripe_event_parse(body, strlen(body), &f->arena, &f->event, &f->err);
+}
+
+// An event of this type about an intent with these members.
+static const struct provider_event *intent_event(struct fixture *f, const char *type, const char *members)
+{
+    const char *body = arena_printf(
+        &f->arena,
+        "{\"id\":\"evt_7\",\"object\":\"event\",\"livemode\":true,\"type\":\"%s\",\"data\":{\"object\":"
+        "{\"id\":\"pi_7\",\"object\":\"payment_intent\"%s}}}",
+        type, members);
+    assert_int_equal(parse(f, body), OK);
+    return &f->event;
+}
+
+#define MONEY ",\"amount\":5000,\"currency\":\"usd\""
+#define SUCCEEDED ",\"status\":\"succeeded\",\"amount_received\":5000"
+
+static void an_intent_event_is_read_whole(void **state)
+{
+    struct fixture *f = *state;
+    const struct provider_event *event = intent_event(
+        f, "payment_intent.succeeded",
+        MONEY SUCCEEDED ",\"client_secret\":\"pi_7_secret_x\",\"metadata\":{\"payment_id\":\"p\","
+                        "\"merchant_id\":\"m\"}");
+    assert_int_equal(event->kind, EVENT_INTENT);
+    assert_true(event->complete);
+    assert_true(event->livemode);
+    assert_string_equal(event->id, "evt_7");
+    assert_string_equal(event->object_id, "pi_7");
+    assert_string_equal(event->intent_id, "pi_7");
+    assert_string_equal(event->payment_id, "p");
+    assert_string_equal(event->merchant_id, "m");
+    assert_int_equal(event->intent.state, INTENT_SUCCEEDED);
+    assert_int_equal(event->intent.amount_provider_minor, 5000);
+    assert_int_equal(event->intent.received_provider_minor, 5000);
+    assert_string_equal(event->intent.currency, "usd");
+    assert_null(event->intent.client_secret);
+}
+
+static void each_type_means_one_state(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        const char *type;
+        const char *status;
+        enum intent_state means;
+    } types[] = {
+        {"payment_intent.succeeded", "succeeded", INTENT_SUCCEEDED},
+        {"payment_intent.payment_failed", "requires_payment_method", INTENT_ATTEMPT_FAILED},
+        {"payment_intent.canceled", "canceled", INTENT_CANCELED},
+        {"payment_intent.amount_capturable_updated", "requires_capture", INTENT_CAPTURABLE},
+        {"payment_intent.processing", "processing", INTENT_OPEN},
+        {"payment_intent.requires_action", "requires_action", INTENT_OPEN},
+    };
+    for (size_t i = 0; i < COUNT_OF(types); i++) {
+        const struct provider_event *event = intent_event(
+            f, types[i].type,
+            arena_printf(&f->arena, MONEY ",\"amount_received\":5000,\"status\":\"%s\"", types[i].status));
+        assert_int_equal(event->kind, EVENT_INTENT);
+        assert_true(event->complete);
+        assert_int_equal(event->intent.state, types[i].means);
+    }
+}
+
+static void an_event_that_lacks_what_is_needed_is_incomplete(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const lacking[] = {
+        "",
+        SUCCEEDED ",\"currency\":\"usd\"",
+        SUCCEEDED ",\"amount\":5000",
+        SUCCEEDED ",\"amount\":\"5000\",\"currency\":\"usd\"",
+        SUCCEEDED ",\"amount\":5000.5,\"currency\":\"usd\"",
+        MONEY ",\"status\":\"succeeded\"",
+        MONEY ",\"amount_received\":5000",
+        MONEY ",\"amount_received\":5000,\"status\":7",
+    };
+    for (size_t i = 0; i < COUNT_OF(lacking); i++) {
+        const struct provider_event *event = intent_event(f, "payment_intent.succeeded", lacking[i]);
+        assert_int_equal(event->kind, EVENT_INTENT);
+        assert_false(event->complete);
+        assert_string_equal(event->intent_id, "pi_7");
+    }
+}
+
+// Its object is of the moment of the event, so a status that is not the type's own is a contradiction.
+static void an_event_whose_object_contradicts_its_type_is_incomplete(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const types[] = {"payment_intent.payment_failed", "payment_intent.canceled",
+                                        "payment_intent.amount_capturable_updated",
+                                        "payment_intent.processing", "payment_intent.requires_action"};
+    for (size_t i = 0; i < COUNT_OF(types); i++) {
+        assert_false(intent_event(f, types[i], MONEY SUCCEEDED)->complete);
+    }
+}
+
+static void a_failed_payment_tells_why(void **state)
+{
+    struct fixture *f = *state;
+    const struct provider_event *event = intent_event(
+        f, "payment_intent.payment_failed",
+        MONEY ",\"status\":\"requires_payment_method\",\"last_payment_error\":{\"type\":\"card_error\","
+              "\"code\":\"card_declined\",\"decline_code\":\"insufficient_funds\",\"message\":\"No.\"}");
+    assert_true(event->complete);
+    assert_string_equal(event->intent.failure.code, "card_declined");
+    assert_string_equal(event->intent.failure.decline_code, "insufficient_funds");
+    assert_string_equal(event->intent.failure.message, "No.");
+}
+
+static void an_action_is_never_taken_from_an_event(void **state)
+{
+    struct fixture *f = *state;
+    const struct provider_event *event = intent_event(
+        f, "payment_intent.requires_action",
+        MONEY ",\"status\":\"requires_action\",\"client_secret\":\"pi_7_secret_x\",\"next_action\":"
+              "{\"type\":\"redirect_to_url\",\"redirect_to_url\":{\"url\":\"https://x.example\"}}");
+    assert_true(event->complete);
+    assert_int_equal(event->intent.next_action, NEXT_ACTION_NONE);
+    assert_null(event->intent.redirect_url);
+    assert_null(event->intent.client_secret);
+}
+
+// A charge.refunded about a charge with these members.
+static const struct provider_event *refund_event(struct fixture *f, const char *members)
+{
+    const char *body = arena_printf(&f->arena,
+                                    "{\"id\":\"evt_8\",\"type\":\"charge.refunded\",\"data\":{\"object\":"
+                                    "{\"id\":\"ch_8\",\"object\":\"charge\"%s}}}",
+                                    members);
+    assert_int_equal(parse(f, body), OK);
+    assert_int_equal(f->event.kind, EVENT_REFUNDED);
+    return &f->event;
+}
+
+static void a_refunded_charge_is_read(void **state)
+{
+    struct fixture *f = *state;
+    const struct provider_event *event = refund_event(
+        f, ",\"payment_intent\":\"pi_8\",\"amount\":5000,\"amount_captured\":3000,\"amount_refunded\":"
+           "1000,\"refunded\":false,\"currency\":\"usd\"");
+    assert_true(event->complete);
+    assert_string_equal(event->intent_id, "pi_8");
+    assert_string_equal(event->object_id, "ch_8");
+    assert_int_equal(event->charge.amount_minor, 5000);
+    assert_int_equal(event->charge.captured_minor, 3000);
+    assert_int_equal(event->charge.refunded_minor, 1000);
+    assert_false(event->charge.whole);
+}
+
+static void a_refunded_charge_that_lacks_an_amount_is_incomplete(void **state)
+{
+    struct fixture *f = *state;
+    assert_false(
+        refund_event(f, ",\"payment_intent\":\"pi_8\",\"amount_refunded\":1,\"currency\":\"usd\"")->complete);
+    assert_false(refund_event(f, ",\"payment_intent\":\"pi_8\",\"amount\":1,\"currency\":\"usd\"")->complete);
+    assert_false(
+        refund_event(f, ",\"payment_intent\":\"pi_8\",\"amount\":1,\"amount_refunded\":1")->complete);
+    assert_null(refund_event(f, ",\"amount\":1,\"amount_refunded\":1,\"currency\":\"usd\"")->intent_id);
+}
+
+static void a_type_that_nothing_acts_on_is_still_an_event(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(
+        parse(f, "{\"id\":\"evt_9\",\"type\":\"invoice.paid\",\"data\":{\"object\":{\"id\":\"in_1\"}}}"), OK);
+    assert_int_equal(f->event.kind, EVENT_OTHER);
+    assert_false(f->event.livemode);
+    assert_string_equal(f->event.object_id, "in_1");
+    assert_null(f->event.intent_id);
+    assert_null(f->event.payment_id);
+}
+
+static void a_body_that_is_no_event_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    char long_id[400];
+    (void)snprintf(long_id, sizeof(long_id), "{\"id\":\"%0256d\",\"type\":\"t\",\"data\":{\"object\":{}}}",
+                   0);
+    const char *const bodies[] = {
+        "",
+        "x",
+        "[]",
+        "7",
+        "null",
+        "{}",
+        "{\"id\":\"evt_1\"}",
+        "{\"id\":\"evt_1\",\"type\":\"t\"}",
+        "{\"id\":\"evt_1\",\"type\":\"t\",\"data\":[]}",
+        "{\"id\":\"evt_1\",\"type\":\"t\",\"data\":{\"object\":[]}}",
+        "{\"id\":\"evt_1\",\"type\":\"t\",\"data\":{\"object\":\"pi_1\"}}",
+        "{\"id\":7,\"type\":\"t\",\"data\":{\"object\":{}}}",
+        "{\"id\":\"\",\"type\":\"t\",\"data\":{\"object\":{}}}",
+        "{\"id\":\"evt_1\",\"type\":7,\"data\":{\"object\":{}}}",
+        "{\"id\":\"evt_1\",\"id\":\"evt_2\",\"type\":\"t\",\"data\":{\"object\":{}}}",
+        long_id,
+    };
+    for (size_t i = 0; i < COUNT_OF(bodies); i++) {
+        f->err = (struct err){0};
+        if (parse(f, bodies[i]) != ERR_BAD_REQUEST || f->err.message[0] == '\0') {
+            fail_msg("not refused: %s", bodies[i]);
+        }
+    }
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(every_signature_that_the_sdk_accepts_is_believed),
+        TEST(every_signature_that_the_sdk_rejects_is_refused),
+        TEST(either_of_two_secrets_is_believed_while_one_is_rolled),
+        TEST(more_signatures_than_are_kept_do_no_harm),
+        TEST(an_intent_event_is_read_whole),
+        TEST(each_type_means_one_state),
+        TEST(an_event_that_lacks_what_is_needed_is_incomplete),
+        TEST(an_event_whose_object_contradicts_its_type_is_incomplete),
+        TEST(a_failed_payment_tells_why),
+        TEST(an_action_is_never_taken_from_an_event),
+        TEST(a_refunded_charge_is_read),
+        TEST(a_refunded_charge_that_lacks_an_amount_is_incomplete),
+        TEST(a_type_that_nothing_acts_on_is_still_an_event),
+        TEST(a_body_that_is_no_event_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
