@@ -6,6 +6,8 @@
     stub      another stand-in for Stripe, written apart from the project's own, that can misbehave
     receiver  an endpoint of a merchant that receives webhooks
     merchant  a merchant made on the command line, with its keys
+    shape     the form of answers: errors, times, ids
+    raw       connections on which a test says what goes over the wire
     client    requests to the API, each kept for the test's report and for checks on all of them
     events    Stripe events and their signatures
 """

@@ -1,0 +1,79 @@
+"""A connection to the service on which a test says what goes over the wire, byte by byte."""
+import email.parser
+import json
+import socket
+
+from .waiting import PATIENCE_S, scaled
+
+
+class RawAnswer:
+    def __init__(self, status, headers, body):
+        self.status = status
+        self.headers = headers
+        self.body = body
+
+    @property
+    def json(self):
+        return json.loads(self.body)
+
+    @property
+    def codes(self):
+        return [error["code"] for error in self.json["errors"]]
+
+    @property
+    def fields(self):
+        return {error["field"] for error in self.json["errors"] if "field" in error}
+
+    def __repr__(self):
+        return f"{self.status} {dict(self.headers)} {self.body!r}"
+
+
+class Raw:
+    """Use as a context manager. Receiving fails after `timeout` seconds of silence."""
+
+    def __init__(self, server, timeout=PATIENCE_S):
+        self._socket = socket.create_connection(("127.0.0.1", server.port), scaled(timeout))
+        self._reader = self._socket.makefile("rb")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._reader.close()
+        self._socket.close()
+
+    def send(self, data):
+        self._socket.sendall(data)
+
+    def request(self, method, path, body=b"", **headers):
+        """A whole request; a header of None is left out, underscores stand for dashes."""
+        given = {"Host": "localhost", "Content-Length": str(len(body))}
+        given |= {name.replace("_", "-"): value for name, value in headers.items()}
+        lines = [f"{name}: {value}" for name, value in given.items() if value is not None]
+        self.send("\r\n".join([f"{method} {path} HTTP/1.1", *lines, "", ""]).encode("latin-1") + body)
+
+    def finish_sending(self):
+        """Half-closes: there is nothing more to come, but the answer is still wanted."""
+        self._socket.shutdown(socket.SHUT_WR)
+
+    def answer(self):
+        """The next answer."""
+        status_line = self._reader.readline()
+        assert status_line.startswith(b"HTTP/1."), f"no answer but {status_line!r}"
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            line = self._reader.readline()
+            assert line, f"an answer without an end: {head!r}"
+            head += line
+            if line == b"\r\n":
+                break
+        headers = email.parser.BytesParser().parsebytes(head)
+        body = self._reader.read(int(headers.get("Content-Length", 0)))
+        return RawAnswer(int(status_line.split()[1]), headers, body)
+
+    def rest(self):
+        """All that comes until the service closes the connection; a reset ends it too."""
+        try:
+            return self._reader.read()
+        except ConnectionResetError:
+            return b""
