@@ -212,19 +212,15 @@ static void on_sweep(struct timer *timer)
     }
 }
 
-enum errc delivery_start(const struct delivery_options *options, struct delivery **out, struct err *err)
+static struct delivery *delivery_new(const struct delivery_options *options,
+                                     const struct retry_schedule *schedule)
 {
-    struct retry_schedule schedule;
-    enum errc rc = retry_schedule_parse(options->config->webhook_schedule, &schedule, err);
-    if (rc != OK) {
-        return rc;
-    }
     struct delivery *delivery = calloc(1, sizeof(*delivery));
     REQUIRE(delivery);
     delivery->options = *options;
     delivery->busy = calloc((size_t)options->config->webhook_in_flight_max, sizeof(*delivery->busy));
     REQUIRE(delivery->busy);
-    sender_init(&delivery->sender, &delivery->options, &schedule, on_ended);
+    sender_init(&delivery->sender, &delivery->options, schedule, on_ended);
     timer_init(&delivery->sweep, on_sweep);
     delivery->leases = (struct store_job){.lane = STORE_WRITE, .run = leases_run, .done = leases_done};
     delivery->waiting.job = (struct store_job){.lane = STORE_WRITE, .run = waiting_run, .done = waiting_done};
@@ -234,9 +230,18 @@ enum errc delivery_start(const struct delivery_options *options, struct delivery
     claim->lease_us = options->config->webhook_timeout_ms * US_PER_MS + LEASE_BEYOND_US;
     claim->busy = delivery->busy;
     list_init(&claim->sendings);
-    *out = delivery;
-    end_leases(delivery);
-    return OK;
+    return delivery;
+}
+
+enum errc delivery_start(const struct delivery_options *options, struct delivery **delivery, struct err *err)
+{
+    struct retry_schedule schedule;
+    enum errc rc = retry_schedule_parse(options->config->webhook_schedule, &schedule, err);
+    if (rc == OK) {
+        *delivery = delivery_new(options, &schedule);
+        end_leases(*delivery);
+    }
+    return rc;
 }
 
 void delivery_wake(struct delivery *delivery)
