@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from support import recording, server as servers
-from support.merchant import Merchant
+from support.merchant import Merchant, ObservedMerchant
 from support.openapi import OpenApi
 from support.receiver import Receiver
 from support.sandbox import Sandbox
@@ -79,6 +79,24 @@ def stub_stripe():
     stub = StubStripe()
     yield stub
     stub.close()
+
+
+@pytest.fixture(scope="session")
+def _shared_stub(binary, openapi):
+    stub = StubStripe()
+    server = _new_server(binary, stub.url, {})
+    yield stub, server
+    server.close()
+    stub.close()
+
+
+@pytest.fixture
+def observed(_shared_stub):
+    """A merchant of a service whose Stripe is a stub, which the tests that use it share: `observed.stripe`. Its
+    secret key tells its requests from others': `observed.charges()`."""
+    stub, server = _shared_stub
+    yield ObservedMerchant(server, stub)
+    stub.behave()
 
 
 @pytest.fixture

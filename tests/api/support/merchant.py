@@ -63,3 +63,17 @@ class Merchant:
 
     def payment(self, payment_id):
         return self.api.get(f"/v1/payments/{payment_id}", expect=200).data
+
+
+class ObservedMerchant(Merchant):
+    """A merchant with Stripe credentials whose Stripe is a stub."""
+
+    def __init__(self, server, stub):
+        super().__init__(server)
+        self.stripe = stub
+        self.use_stripe()
+
+    def charges(self):
+        """What Stripe was asked to charge with this merchant's secret key, oldest first."""
+        return [request for request in self.stripe.calls("POST", "/v1/payment_intents")
+                if request.header("Authorization") == f"Bearer {self.stripe_key}"]

@@ -1,0 +1,324 @@
+"""One Idempotency-Key, one charge: whatever is repeated, whenever, by however many at once."""
+import concurrent.futures
+import json
+import threading
+import uuid
+
+import pytest
+
+from sandbox_fixture import charges_of
+from support.http_listener import Answer
+from support.merchant import Merchant
+from support.raw import Raw
+from support.shape import refused, succeeded
+from support.stub import executed
+from support.waiting import wait_until
+
+BODY = {"amount": "10.00", "currency": "USD", "provider": "stripe", "payment_method": "pm_card_visa",
+        "description": "Two tickets", "metadata": {"order": "7", "shelf": "b"}}
+
+
+def new_key():
+    return f"order-{uuid.uuid4()}"
+
+
+def pay(api, key, body=None, **options):
+    return api.post("/v1/payments", BODY if body is None else body, idempotency_key=key, **options)
+
+
+def charges(sandbox, payment):
+    return charges_of(sandbox, payment_id=payment["id"])
+
+
+# The same request
+
+def test_the_same_bytes_are_answered_with_the_same_bytes(merchant, sandbox):
+    key = new_key()
+    first, again, once_more = (pay(merchant.api, key) for _ in range(3))
+    assert first.status == again.status == once_more.status == 201
+    assert first.body == again.body == once_more.body
+    assert (first.replayed, again.replayed, once_more.replayed) == (False, True, True)
+    assert len(charges(sandbox, first.data)) == 1
+    assert len(succeeded(merchant.api.get("/v1/payments"))) == 1
+
+
+@pytest.mark.parametrize("text", [
+    json.dumps(dict(reversed(BODY.items()))),
+    json.dumps(BODY, indent=3),
+    json.dumps(BODY | {"amount": 10}),
+    json.dumps(BODY | {"amount": 10.0}),
+    json.dumps(BODY).replace('"10.00"', "10.000"),
+    json.dumps(BODY).replace('"10.00"', '"010.00"'),
+    json.dumps(BODY | {"currency": "usd"}),
+    json.dumps(BODY | {"currency": "uSd"}),
+    json.dumps(BODY | {"metadata": {"shelf": "b", "order": "7"}}),
+    json.dumps(BODY | {"capture_method": "automatic"}),
+    json.dumps(BODY | {"return_url": None, "customer_email": None}),
+    json.dumps(BODY).replace("Two", "\\u0054wo"),
+])
+def test_the_same_fields_in_other_bytes_are_the_same_request(merchant, sandbox, text):
+    key = new_key()
+    first = pay(merchant.api, key)
+    again = pay(merchant.api, key, text)
+    assert again.status == 201 and again.replayed and again.body == first.body
+    assert len(charges(sandbox, first.data)) == 1
+
+
+@pytest.mark.parametrize("change", [
+    {"amount": "10.01"}, {"amount": "1000"}, {"currency": "EUR"}, {"currency": "JPY", "amount": "1000"},
+    {"payment_method": "pm_card_mastercard"}, {"description": "two tickets"}, {"description": None},
+    {"metadata": {"order": "7"}}, {"metadata": {"order": "b", "shelf": "7"}}, {"metadata": None},
+    {"capture_method": "manual"}, {"return_url": "https://merchant.com/return"}, {"customer_email": "a@example.com"},
+])
+def test_another_request_under_the_same_key_is_refused(merchant, sandbox, change):
+    key = new_key()
+    first = pay(merchant.api, key)
+    refused(pay(merchant.api, key, BODY | change), 422, "IDEMPOTENCY_KEY_REUSED")
+    again = pay(merchant.api, key)
+    assert again.replayed and again.body == first.body
+    assert len(charges_of(sandbox, merchant_id=merchant.id)) == 1
+
+
+def test_another_key_is_another_charge(merchant, sandbox):
+    first, second = pay(merchant.api, new_key()), pay(merchant.api, new_key())
+    assert first.data["id"] != second.data["id"] and not second.replayed
+    assert len(charges_of(sandbox, merchant_id=merchant.id)) == 2
+
+
+def test_keys_are_told_apart_by_case_and_length(merchant, sandbox):
+    for key in ("order-a", "order-A", "order-", "order-aa"):
+        assert not pay(merchant.api, key).replayed
+    assert len(charges_of(sandbox, merchant_id=merchant.id)) == 4
+
+
+def test_a_failed_payment_is_answered_again_and_not_tried_again(merchant, sandbox):
+    declined = BODY | {"payment_method": "pm_card_visa_chargeDeclined"}
+    key = new_key()
+    first, again = pay(merchant.api, key, declined), pay(merchant.api, key, declined)
+    assert first.data["status"] == "failed" and again.replayed and again.body == first.body
+    assert len(charges(sandbox, first.data)) == 1
+    assert pay(merchant.api, new_key(), declined).data["id"] != first.data["id"]
+
+
+def test_a_replay_does_not_need_stripe_and_asks_nothing_of_it(observed):
+    key = new_key()
+    first = pay(observed.api, key)
+    before = len(observed.stripe.requests)
+    observed.stripe.answer_always("*", "*", Answer(500, {}))
+    again = pay(observed.api, key)
+    assert again.replayed and again.body == first.body
+    assert len(observed.stripe.requests) == before
+
+
+# Side by side
+
+def test_while_the_first_is_in_flight_a_repeat_has_to_wait(observed):
+    gate, key = threading.Event(), new_key()
+    observed.stripe.answer_next("POST", "/v1/payment_intents", executed(gate=gate))
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        first = pool.submit(pay, observed.api, key)
+        wait_until(observed.charges, what="the charge to reach Stripe")
+        early = refused(pay(observed.api, key), 409, "IDEMPOTENCY_IN_PROGRESS")
+        assert int(early.headers["Retry-After"]) >= 1
+        refused(pay(observed.api, key, BODY | {"amount": "11.00"}), 422, "IDEMPOTENCY_KEY_REUSED")
+        assert not pay(observed.api, new_key()).replayed
+        gate.set()
+        assert first.result().status == 201
+    again = pay(observed.api, key)
+    assert again.replayed and again.body == first.result().body
+    assert observed.stripe.charged_minor(again.data["id"]) == 1000
+
+
+def test_a_caller_who_hangs_up_finds_the_answer_when_it_comes_again(observed):
+    gate, key = threading.Event(), new_key()
+    observed.stripe.answer_next("POST", "/v1/payment_intents", executed(gate=gate))
+    with Raw(observed.server) as client:
+        client.request("POST", "/v1/payments", json.dumps(BODY).encode(), X_API_Key=observed.key["key"],
+                       Idempotency_Key=key)
+        wait_until(observed.charges, what="the charge to reach Stripe")
+    gate.set()
+    again = wait_until(lambda: (answer := pay(observed.api, key)).status == 201 and answer)
+    assert again.replayed and again.data["status"] == "completed"
+    assert len(observed.charges()) == 1
+
+
+def test_32_identical_requests_at_once_are_one_charge(merchant, sandbox):
+    key = new_key()
+    start = threading.Barrier(32)
+
+    def ask(_):
+        start.wait()
+        return pay(merchant.api, key)
+
+    with concurrent.futures.ThreadPoolExecutor(32) as pool:
+        answers = list(pool.map(ask, range(32)))
+    made = [answer for answer in answers if answer.status == 201]
+    assert made and {answer.status for answer in answers} <= {201, 409}
+    assert len({answer.body for answer in made}) == 1
+    assert len([answer for answer in made if not answer.replayed]) == 1
+    for answer in answers:
+        if answer.status == 409:
+            refused(answer, 409, "IDEMPOTENCY_IN_PROGRESS")
+    assert len(charges_of(sandbox, merchant_id=merchant.id)) == 1
+    assert len(succeeded(merchant.api.get("/v1/payments"))) == 1
+
+
+def test_of_different_requests_at_once_under_one_key_one_is_carried_out(merchant, sandbox):
+    key = new_key()
+    bodies = [BODY | {"amount": f"{10 + number}.00"} for number in range(16)]
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(lambda body: pay(merchant.api, key, body), bodies))
+    assert sorted(answer.status for answer in answers) == [201] + [422] * 15
+    for answer in answers:
+        if answer.status == 422:
+            refused(answer, 422, "IDEMPOTENCY_KEY_REUSED")
+    assert len(charges_of(sandbox, merchant_id=merchant.id)) == 1
+
+
+def test_16_different_keys_at_once_are_16_charges(merchant, sandbox):
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(lambda _: pay(merchant.api, new_key()), range(16)))
+    assert [answer.status for answer in answers] == [201] * 16
+    assert len({answer.data["provider_ref"] for answer in answers}) == 16
+    assert len(charges_of(sandbox, merchant_id=merchant.id)) == 16
+
+
+# Whose key it is
+
+def test_merchants_do_not_share_keys(server, merchant):
+    other = Merchant(server)
+    other.use_stripe()
+    key = new_key()
+    assert not pay(merchant.api, key).replayed
+    assert not pay(other.api, key).replayed
+    assert pay(merchant.api, key).data["merchant_id"] == merchant.id
+
+
+def test_a_merchants_api_keys_share_them(merchant):
+    key = new_key()
+    first = pay(merchant.api, key)
+    again = pay(merchant.client("payments:write"), key)
+    assert again.replayed and again.body == first.body
+
+
+def test_the_modes_do_not_share_keys(server):
+    merchant = Merchant(server)
+    merchant.use_stripe("test")
+    merchant.use_stripe("live")
+    key = new_key()
+    live, test = pay(merchant.api, key), pay(merchant.client(mode="test"), key)
+    assert (live.data["livemode"], test.data["livemode"]) == (True, False)
+    assert not test.replayed and live.data["id"] != test.data["id"]
+    assert pay(merchant.api, key).body == live.body
+    assert pay(merchant.client(mode="test"), key).body == test.body
+
+
+def test_a_live_key_that_charges_in_test_mode_shares_test_modes_keys(merchant):
+    key = new_key()
+    first = pay(merchant.api, key)
+    again = pay(merchant.client(mode="test"), key)
+    assert again.replayed and again.body == first.body
+
+
+# For ever
+
+def test_a_replay_outlives_the_credentials(merchant, sandbox):
+    key = new_key()
+    first = pay(merchant.api, key)
+    merchant.api.delete("/v1/merchant/providers/stripe", expect=200)
+    again = pay(merchant.api, key)
+    assert again.replayed and again.body == first.body
+    refused(pay(merchant.api, key, BODY | {"amount": "11.00"}), 422, "IDEMPOTENCY_KEY_REUSED")
+    refused(pay(merchant.api, new_key()), 422, "PROVIDER_NOT_CONFIGURED")
+    merchant.use_stripe()
+    assert pay(merchant.api, key).body == first.body
+    assert len(charges(sandbox, first.data)) == 1
+
+
+def test_a_replay_outlives_the_process(start_server, sandbox):
+    server = start_server(sandbox.url)
+    merchant = Merchant(server)
+    merchant.use_stripe()
+    key = new_key()
+    first = pay(merchant.api, key)
+    server.kill()
+    server.start()
+    again = pay(merchant.api, key)
+    assert again.replayed and again.body == first.body
+    assert len(charges(sandbox, first.data)) == 1
+
+
+def test_an_answer_that_was_pending_stays_pending_though_the_payment_goes_on(start_server, stub_stripe):
+    merchant = Merchant(start_server(stub_stripe.url, patience="200ms"))
+    merchant.use_stripe()
+    gate, key = threading.Event(), new_key()
+    stub_stripe.answer_next("POST", "/v1/payment_intents", executed(gate=gate))
+    first = pay(merchant.api, key)
+    assert first.status == 201 and first.data["status"] == "pending" and first.data["provider_ref"] is None
+    gate.set()
+    wait_until(lambda: merchant.payment(first.data["id"])["status"] == "completed")
+    again = pay(merchant.api, key)
+    assert again.replayed and again.body == first.body
+    assert stub_stripe.charged_minor(first.data["id"]) == 1000
+
+
+# What the key must be
+
+def test_a_payment_needs_a_key(merchant):
+    refused(pay(merchant.api, None), 400, "IDEMPOTENCY_KEY_REQUIRED")
+    assert succeeded(merchant.api.get("/v1/payments")) == []
+
+
+@pytest.mark.parametrize("key", ["", "k" * 256, "order 7", "order\t7", "order-\u00e9", "order-\x80"],
+                         ids=["empty", "256 characters", "space", "tab", "e acute", "8 bit"])
+def test_a_key_that_is_not_1_to_255_visible_characters_is_refused(merchant, key):
+    refused(pay(merchant.api, None, headers={"Idempotency-Key": key}), 400, "BAD_REQUEST")
+    assert succeeded(merchant.api.get("/v1/payments")) == []
+
+
+def test_two_key_headers_are_refused(merchant):
+    with Raw(merchant.server) as client:
+        body = json.dumps(BODY).encode()
+        client.send(b"POST /v1/payments HTTP/1.1\r\nHost: a\r\nX-API-Key: %s\r\nIdempotency-Key: a\r\n"
+                    b"idempotency-key: b\r\nContent-Length: %d\r\n\r\n%s"
+                    % (merchant.key["key"].encode(), len(body), body))
+        refused(client.answer(), 400, "BAD_REQUEST")
+
+
+@pytest.mark.parametrize("key", ["!", "k" * 255, "~{}|\"'<>%00&=;,/?#"], ids=["1 character", "255 characters", "signs"])
+def test_any_visible_characters_make_a_key(merchant, key):
+    first, again = pay(merchant.api, key), pay(merchant.api, key)
+    assert first.data["idempotency_key"] == key
+    assert again.replayed and again.body == first.body
+
+
+# What does not use a key up
+
+def test_a_refused_request_leaves_its_key_free(merchant):
+    key = new_key()
+    refused(pay(merchant.api, key, BODY | {"amount": "-1"}), 422, "VALIDATION_ERROR", "amount")
+    refused(pay(merchant.api, key, BODY | {"card": "4242424242424242"}), 422, "CARD_DATA_REFUSED", "card")
+    refused(pay(merchant.api, key, "{"), 400, "BAD_REQUEST")
+    refused(pay(merchant.api, key, BODY | {"x": "y"}), 422, "VALIDATION_ERROR", "x")
+    refused(pay(merchant.client("payments:read"), key), 403, "AUTH_INSUFFICIENT_SCOPE")
+    merchant.api.delete("/v1/merchant/providers/stripe", expect=200)
+    refused(pay(merchant.api, key), 422, "PROVIDER_NOT_CONFIGURED")
+    merchant.use_stripe()
+    assert not pay(merchant.api, key, expect=201).replayed
+
+
+def test_a_service_that_has_no_room_leaves_the_key_free(start_server, stub_stripe):
+    merchant = Merchant(start_server(stub_stripe.url, operations=1))
+    merchant.use_stripe()
+    gate, key, waiting_key = threading.Event(), new_key(), new_key()
+    stub_stripe.answer_next("POST", "/v1/payment_intents", executed(gate=gate))
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        first = pool.submit(pay, merchant.api, key)
+        stub_stripe.wait_for("POST", "/v1/payment_intents")
+        refused(pay(merchant.api, waiting_key), 503, "OVERLOADED")
+        refused(pay(merchant.api, key), 409, "IDEMPOTENCY_IN_PROGRESS")
+        assert len(succeeded(merchant.api.get("/v1/payments"))) == 1, "nothing was recorded"
+        gate.set()
+        assert first.result().status == 201
+    assert pay(merchant.api, key).replayed
+    assert not pay(merchant.api, waiting_key, expect=201).replayed
