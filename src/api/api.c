@@ -17,6 +17,8 @@
 #include "net/resolve.h"
 
 #define HEADER_BYTES_MAX (8 * 1024)
+// A body where none is needed is taken and not read.
+#define UNREAD_BODY_MAX (64 * 1024)
 #define IDLE_TIMEOUT_S 60
 #define REQUEST_TIMEOUT_S 30
 #define RESOLVE_TIMEOUT_MS 3000
@@ -169,7 +171,8 @@ static void on_head(struct http_exchange *exchange, void *context)
         request_fail(request, &err);
         return;
     }
-    exchange->body_bytes_max = request->route->body_bytes_max;
+    exchange->body_bytes_max =
+        request->route->body_bytes_max > 0 ? request->route->body_bytes_max : UNREAD_BODY_MAX;
 }
 
 static void on_too_large(struct http_exchange *exchange, void *context)

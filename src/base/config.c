@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/config_table.h"
+#include "base/log.h"
 #include "base/require.h"
 #include "base/text.h"
 
@@ -116,9 +117,15 @@ static enum errc take_environment(struct given *given, char **environment, struc
         size_t name_bytes = strcspn(*at, "=");
         const struct config_row *row = row_of_variable(given->arena, *at, name_bytes);
         if (row == NULL) {
-            return err_set(err, ERR_CONFIG, "there is no setting %.*s", (int)name_bytes, *at);
+            // The environment is not ours alone, and may be an older or newer version's.
+            LOG(LOG_WARN, "a variable that is no setting is ignored",
+                LOG_STR("variable", arena_strndup(given->arena, *at, name_bytes)));
+            continue;
         }
         const char *value = *at + name_bytes + ((*at)[name_bytes] == '=' ? 1 : 0);
+        if (*value == '\0') {
+            continue; // as if it were not there, which a caller cannot always arrange
+        }
         enum errc code = give(given, row, value, FROM_ENVIRONMENT, err);
         if (code != OK) {
             return code;

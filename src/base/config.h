@@ -1,5 +1,5 @@
 // Settings: default < file < environment (PAYMENTS_NAME) < flag (--name), all from one table in config.c,
-// which `--help` prints and docs/settings.md is held to. Read once at start, then constant.
+// which `--help` prints. Read once at start, then constant.
 #pragma once
 
 #include <stdbool.h>
@@ -39,7 +39,8 @@ struct config {
 // Fills *config. argv holds only flags ("--listen X" or "--listen=X") and positional words; positional words
 // are put into `rest` (at most rest_max; rest_count says how many). A file is named by --config or
 // PAYMENTS_CONFIG: `name = value` lines, # comments. ERR_CONFIG names the setting, where it came from and
-// what it may be. An unknown PAYMENTS_ variable, file name or flag is an error. `environment` is environ.
+// what it may be. An unknown name in the file or flag is an error; an unknown
+// PAYMENTS_ variable is only logged, an empty one counts as not there. `environment` is environ.
 enum errc config_load(struct config *config, struct arena *arena, int argc, char **argv, char **environment,
                       const char **rest, int rest_max, int *rest_count, struct err *err) MUST_CHECK;
 

@@ -41,7 +41,7 @@ const struct config_row config_rows[CONFIG_ROW_COUNT] = {
      "Seconds between attempts to deliver a webhook, comma-separated."},
     {"webhook-timeout", FIELD(webhook_timeout_ms), CONFIG_DURATION, "15s", 100 * MS, 5 * M, NULL,
      "How long one attempt to deliver a webhook may take."},
-    {"webhook-in-flight", FIELD(webhook_in_flight_max), CONFIG_INT, "256", 1, 10000, NULL,
+    {"webhook-in-flight", FIELD(webhook_in_flight_max), CONFIG_INT, "256", 1, 1000, NULL,
      "Webhook deliveries at once."},
     {"webhook-endpoint-in-flight", FIELD(webhook_endpoint_max), CONFIG_INT, "8", 1, 1000, NULL,
      "Webhook deliveries at once to one merchant."},

@@ -29,6 +29,8 @@
 #define DRAIN_CHECK_US (20 * US_PER_MS)
 
 struct service {
+    int argc;
+    char **argv;
     const struct config *config;
     struct keyring *keyring;
     struct arena *arena;
@@ -122,13 +124,23 @@ static void set_log_level(const char *name)
     }
 }
 
-// The settings that can change while serving: the log level, from the file and environment as they are now.
+// Reads the settings again, as file and flags are now, and takes over what can change while serving: the log
+// level.
 static void on_reload_signal(int signal_number, void *context)
 {
     (void)signal_number;
     struct service *service = context;
-    set_log_level(service->config->log_level);
-    LOG(LOG_INFO, "reloaded");
+    struct arena arena ARENA_CLEANUP = ARENA_EMPTY;
+    struct config config = {0};
+    struct err err;
+    int rest = 0;
+    if (config_load(&config, &arena, service->argc, service->argv, environ, NULL, 0, &rest, &err) != OK) {
+        LOG(LOG_ERROR, "the settings could not be read again; nothing changed",
+            LOG_STR("error", err.message));
+        return;
+    }
+    set_log_level(config.log_level);
+    LOG(LOG_INFO, "settings read again", LOG_STR("log_level", config.log_level));
 }
 
 // No core dump may hold a secret, and every connection needs a descriptor.
@@ -158,7 +170,7 @@ static enum errc open_clients(struct service *service, struct err *err)
         return rc;
     }
     options.ca_file = NULL;
-    options.host_connections_max = (long)config->webhook_endpoint_max;
+    options.host_connections_max = (long)config->webhook_in_flight_max; // merchants may share a host
     rc = network_list_parse(config->webhook_allow, service->arena, &options.allow, err);
     return rc == OK ? http_client_curl_open(service->uv_loop, &options, &service->webhook_client, err) : rc;
 }
@@ -257,8 +269,11 @@ int cmd_serve(int argc, char **argv)
     if (command_transact(&command, NULL, NULL, &err) != OK) {
         return command_fail(&err);
     }
-    struct service service = {
-        .config = &command.config, .keyring = &command.keyring, .arena = &command.arena};
+    struct service service = {.argc = argc,
+                              .argv = argv,
+                              .config = &command.config,
+                              .keyring = &command.keyring,
+                              .arena = &command.arena};
     if (open_service(&service, &err) != OK) {
         return command_fail(&err); // the process ends: the system takes back what was opened
     }

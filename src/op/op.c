@@ -144,7 +144,7 @@ static void log_attempt(const struct op *op)
             LOG_STR("trouble",
                     answer->trouble != NULL ? answer->trouble : "the provider refused the secret key"));
     } else {
-        LOG(answer->trouble != NULL ? LOG_WARN : LOG_INFO, "provider answered", LOG_STR("payment_id", id),
+        LOG(answer->trouble != NULL ? LOG_WARN : LOG_DEBUG, "provider answered", LOG_STR("payment_id", id),
             LOG_STR("operation", op->kind->name), LOG_INT("attempt", op->row.attempts),
             LOG_INT("status", answer->status), LOG_STR("provider_request_id", answer->request_id),
             LOG_STR("trouble", answer->trouble));

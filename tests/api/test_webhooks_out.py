@@ -5,8 +5,8 @@ import uuid
 
 import pytest
 
+from support.http_listener import Answer, HttpListener
 from support.events import intent_of, send_event
-from support.http_listener import Answer
 from support.merchant import Merchant
 from support.receiver import Receiver, payments_signature, standard_signature
 from support.server import Server
@@ -281,3 +281,23 @@ def test_no_log_line_shows_a_webhooks_query_secret_or_body(start_server, sandbox
     log = json.dumps(server.log())
     for hidden in ("hidden-in-the-query", merchant.webhook_secret, "a-description-in-the-body"):
         assert hidden not in log
+
+
+def test_a_hanging_endpoint_does_not_delay_another_of_the_same_host(start_server, sandbox):
+    arrived = []
+
+    def respond(request):
+        arrived.append(request.path)
+        return Answer(hang=request.path == "/slow")
+
+    host = HttpListener(respond)
+    try:
+        server = start_server(sandbox.url)
+        slow, good = new_merchant(server, host.url + "/slow"), new_merchant(server, host.url + "/good")
+        for _ in range(10):
+            slow.pay()
+        wait_until(lambda: arrived.count("/slow") == 8)
+        good.pay()
+        wait_until(lambda: "/good" in arrived, timeout=5)
+    finally:
+        host.close()

@@ -253,11 +253,27 @@ static void an_empty_value_is_a_mistake(void **state)
 {
     (void)state;
     assert_refused(WORDS("--listen="), WORDS(), "--listen takes a text that is not empty, not \"\"");
-    assert_refused(WORDS(), WORDS("PAYMENTS_WEBHOOK_ALLOW="),
-                   "PAYMENTS_WEBHOOK_ALLOW takes a text that is not empty, not \"\"");
 }
 
-static void unknown_names_are_refused_wherever_they_stand(void **state)
+static void an_empty_variable_counts_as_not_there(void **state)
+{
+    (void)state;
+    LOADED_CLEANUP struct loaded loaded;
+    assert_loads(&loaded, WORDS(), WORDS("PAYMENTS_WEBHOOK_ALLOW=", "PAYMENTS_PATIENCE="));
+    assert_null(loaded.config.webhook_allow);
+    assert_int_equal(loaded.config.patience_ms, 30000);
+}
+
+static void a_variable_that_is_no_setting_changes_nothing(void **state)
+{
+    (void)state;
+    LOADED_CLEANUP struct loaded loaded;
+    assert_loads(&loaded, WORDS(), WORDS("PAYMENTS_LISEN=x", "PAYMENTS_DATA-DIR=x", "PAYMENTS_=x"));
+    assert_string_equal(loaded.config.listen, "127.0.0.1:8080");
+    assert_string_equal(loaded.config.data_dir, "./data");
+}
+
+static void unknown_flags_and_words_are_refused(void **state)
 {
     (void)state;
     assert_refused(WORDS("--lisen", "x"), WORDS(), "there is no flag --lisen");
@@ -265,8 +281,6 @@ static void unknown_names_are_refused_wherever_they_stand(void **state)
     assert_refused(WORDS("-l"), WORDS(), "there is no flag -l");
     assert_refused(WORDS("-xlisten=x"), WORDS(), "there is no flag -xlisten");
     assert_refused(WORDS("--data_dir=x"), WORDS(), "there is no flag --data_dir");
-    assert_refused(WORDS(), WORDS("PAYMENTS_LISEN=x"), "there is no setting PAYMENTS_LISEN");
-    assert_refused(WORDS(), WORDS("PAYMENTS_DATA-DIR=x"), "there is no setting PAYMENTS_DATA-DIR");
     assert_refused(WORDS("a", "b", "c"), WORDS(), "there is no use for the word \"c\"");
 }
 
@@ -373,7 +387,9 @@ int main(void)
         cmocka_unit_test(bounds_hold_at_both_ends),
         cmocka_unit_test(a_level_is_one_of_four_words),
         cmocka_unit_test(an_empty_value_is_a_mistake),
-        cmocka_unit_test(unknown_names_are_refused_wherever_they_stand),
+        cmocka_unit_test(unknown_flags_and_words_are_refused),
+        cmocka_unit_test(an_empty_variable_counts_as_not_there),
+        cmocka_unit_test(a_variable_that_is_no_setting_changes_nothing),
         cmocka_unit_test(a_setting_given_twice_in_one_place_is_refused),
         cmocka_unit_test(a_flag_without_its_value_is_refused),
         cmocka_unit_test(a_file_has_comments_spaces_and_other_line_ends),
