@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/require.h"
 #include "base/text.h"
 
 static const char *copy(struct arena *arena, const char *text)
@@ -14,13 +15,20 @@ static const char *copy(struct arena *arena, const char *text)
     return arena_strdup(arena, text);
 }
 
-// Stripe masks keys in its messages; a stand-in might not.
-static const char *safe_message(struct provider_call *call, const char *message)
+// What an answer's text is kept of at most.
+#define WORD_BYTES_MAX 100
+#define MESSAGE_BYTES_MAX 500
+
+// Stripe masks keys in what it writes; a stand-in or a proxy might not. NULL for text that may hold a secret.
+static const char *harmless(struct arena *arena, const char *text, size_t bytes_max)
 {
-    if (message == NULL || strstr(message, call->secret_key.data) != NULL) {
-        return "The provider refused the request.";
+    static const char *const marks[] = {"sk_live_", "sk_test_", "rk_live_", "rk_test_", "whsec_", "_secret_"};
+    for (size_t i = 0; text != NULL && i < COUNT_OF(marks); i++) {
+        if (strstr(text, marks[i]) != NULL) {
+            return NULL;
+        }
     }
-    return arena_strndup(call->arena, message, 500);
+    return text != NULL ? arena_strndup(arena, text, text_cut(text, strlen(text), bytes_max)) : NULL;
 }
 
 static enum intent_state intent_state(const char *status, bool attempted)
@@ -40,13 +48,20 @@ static enum intent_state intent_state(const char *status, bool attempted)
     return INTENT_OPEN;
 }
 
+// All NULL where there is no error. Of a type that is not known it is a fault of the provider's.
 static struct failure failure_read(struct json_object *error, struct arena *arena)
 {
-    const char *code = json_get_str(error, "code");
+    if (!json_object_is_type(error, json_type_object)) {
+        return (struct failure){0};
+    }
+    const char *code = harmless(arena, json_get_str(error, "code"), WORD_BYTES_MAX);
+    const char *type = harmless(arena, json_get_str(error, "type"), WORD_BYTES_MAX);
+    const char *message = harmless(arena, json_get_str(error, "message"), MESSAGE_BYTES_MAX);
+    const char *named = code != NULL ? code : type;
     return (struct failure){
-        .code = copy(arena, code != NULL ? code : json_get_str(error, "type")),
-        .decline_code = copy(arena, json_get_str(error, "decline_code")),
-        .message = copy(arena, json_get_str(error, "message")),
+        .code = named != NULL ? named : "api_error",
+        .decline_code = harmless(arena, json_get_str(error, "decline_code"), WORD_BYTES_MAX),
+        .message = message != NULL ? message : "The provider refused the request.",
     };
 }
 
@@ -85,11 +100,16 @@ static void read_list(struct provider_call *call, struct json_object *body)
 {
     struct provider_answer *answer = &call->answer;
     struct json_object *data = json_get(body, "data");
-    if (!json_object_is_type(data, json_type_array)) {
-        answer->trouble = "a list without data";
+    struct json_object *more = json_get(body, "has_more");
+    if (!json_object_is_type(data, json_type_array) || !json_object_is_type(more, json_type_boolean)) {
+        answer->trouble = "a list without data, or that does not say whether there is more";
         return;
     }
     size_t length = json_object_array_length(data);
+    if (length == 0 && json_object_get_boolean(more)) {
+        answer->trouble = "an empty page of a list that goes on";
+        return;
+    }
     answer->intents = arena_alloc(call->arena, (length + 1) * sizeof(struct intent));
     for (size_t i = 0; i < length; i++) {
         if (!stripe_intent_read(json_object_array_get_idx(data, i), call->arena, &answer->intents[i])) {
@@ -98,8 +118,7 @@ static void read_list(struct provider_call *call, struct json_object *body)
         }
         answer->intent_count++;
     }
-    bool more = json_get_bool(body, "has_more", false);
-    answer->next_page = more && length > 0 ? answer->intents[length - 1].id : NULL;
+    answer->next_page = json_object_get_boolean(more) ? answer->intents[length - 1].id : NULL;
     answer->outcome = PROVIDER_DONE;
 }
 
@@ -120,7 +139,6 @@ static void read_refusal(struct provider_call *call, struct json_object *error)
 {
     struct provider_answer *answer = &call->answer;
     answer->failure = failure_read(error, call->arena);
-    answer->failure.message = safe_message(call, answer->failure.message);
     answer->has_intent = stripe_intent_read(json_get(error, "payment_intent"), call->arena, &answer->intent);
     answer->trouble = NULL;
     answer->outcome = PROVIDER_REFUSED;
@@ -156,7 +174,7 @@ static void read_error(struct provider_call *call, struct json_object *body)
         answer->outcome = PROVIDER_NO_AUTH;
         break;
     default:
-        answer->trouble = copy(call->arena, type);
+        answer->trouble = failure_read(error, call->arena).code;
         break;
     }
 }

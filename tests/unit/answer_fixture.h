@@ -1,0 +1,77 @@
+// What tests of Stripe's answers stand on: a finished HTTP call as the test has it, read into a provider's
+// answer.
+#pragma once
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/json.h"
+#include "base/require.h"
+#include "base/text.h"
+#include "provider/stripe_answer.h"
+
+#define KEY "sk_test_abcdefghijklmnop"
+#define ERROR(type) "{\"error\":{\"type\":\"" type "\"}}"
+
+struct fixture {
+    struct arena arena;
+    struct provider_call call;
+};
+
+static inline int setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+    REQUIRE(f != NULL);
+    *state = f;
+    return 0;
+}
+
+static inline int teardown(void **state)
+{
+    struct fixture *f = *state;
+    arena_release(&f->arena);
+    free(f);
+    return 0;
+}
+
+struct reply {
+    enum provider_verb verb;
+    enum http_result result;
+    int status;
+    const char *body;
+    const char *header;
+    const char *value;
+};
+
+// The answer that is read of this reply. Its text lives on in the arena.
+static inline const struct provider_answer *read_reply(struct fixture *f, struct reply reply)
+{
+    f->call = (struct provider_call){.verb = reply.verb, .arena = &f->arena};
+    secret_set(&f->call.secret_key, KEY, strlen(KEY));
+    struct http_call *http = &f->call.http;
+    http->result = reply.result;
+    http->status = reply.status;
+    http->response_body = BUF_MAX(1 << 20);
+    if (reply.body != NULL) {
+        buf_add_str(&http->response_body, reply.body);
+    }
+    if (reply.header != NULL) {
+        http->response_headers[0] = (struct http_header){reply.header, reply.value};
+        http->response_header_count = 1;
+    }
+    if (reply.result != HTTP_DONE) {
+        (void)snprintf(http->error, sizeof(http->error), "the connection was cut");
+    }
+    stripe_answer_read(&f->call);
+    http_call_release(http);
+    return &f->call.answer;
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

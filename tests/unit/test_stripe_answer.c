@@ -1,0 +1,301 @@
+// What each answer of Stripe's means, row by row: the outcome decides whether money may have moved, so every
+// status, body and header that is not a definite refusal must leave it unknown.
+#include "answer_fixture.h"
+
+#define REPLAYED "Idempotent-Replayed", "true"
+#define NEVER_AGAIN "Stripe-Should-Retry", "false"
+#define AGAIN "Stripe-Should-Retry", "true"
+
+#define INTENT "{\"id\":\"pi_1\",\"object\":\"payment_intent\",\"status\":\"succeeded\",\"amount\":5000}"
+#define DECLINED                                                                                             \
+    "{\"error\":{\"type\":\"card_error\",\"code\":\"card_declined\",\"decline_code\":\"generic_decline\","   \
+    "\"message\":"                                                                                           \
+    "\"Your card was "                                                                                       \
+    "declined.\",\"payment_intent\":{\"id\":\"pi_1\",\"status\":\"requires_payment_method\","                \
+    "\"last_payment_error\":{\"code\":\"card_declined\"}}}}"
+#define EMPTY_LIST "{\"object\":\"list\",\"data\":[],\"has_more\":false}"
+
+struct row {
+    const char *what;
+    struct reply reply;
+    enum provider_outcome outcome;
+};
+
+static void check_rows(struct fixture *f, const struct row *rows, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct provider_answer *answer = read_reply(f, rows[i].reply);
+        bool unknown = answer->outcome == PROVIDER_UNKNOWN || answer->outcome == PROVIDER_LOOK_UP;
+        if (answer->outcome != rows[i].outcome) {
+            fail_msg("%s: outcome %d", rows[i].what, (int)answer->outcome);
+        }
+        if (unknown != (answer->trouble != NULL) || (unknown && answer->has_intent)) {
+            fail_msg("%s: an outcome is unknown exactly where a trouble is told, and then holds no intent",
+                     rows[i].what);
+        }
+    }
+}
+
+static void what_was_not_answered_is_unknown(void **state)
+{
+    static const struct row rows[] = {
+        {"no connection", {PROVIDER_CHARGE, HTTP_NOT_SENT, 0, NULL, NULL, NULL}, PROVIDER_UNKNOWN},
+        {"a cut answer", {PROVIDER_CHARGE, HTTP_CUT, 0, NULL, NULL, NULL}, PROVIDER_UNKNOWN},
+        {"a cut answer of 200", {PROVIDER_CHARGE, HTTP_CUT, 200, INTENT, NULL, NULL}, PROVIDER_UNKNOWN},
+        {"a cut answer of 402", {PROVIDER_CHARGE, HTTP_CUT, 402, DECLINED, NULL, NULL}, PROVIDER_UNKNOWN},
+        {"a forbidden address", {PROVIDER_CHARGE, HTTP_FORBIDDEN, 0, NULL, NULL, NULL}, PROVIDER_UNKNOWN},
+        {"a giant answer", {PROVIDER_CHARGE, HTTP_TOO_LARGE, 200, INTENT, NULL, NULL}, PROVIDER_UNKNOWN},
+        {"a cut look-up", {PROVIDER_RETRIEVE, HTTP_CUT, 0, NULL, NULL, NULL}, PROVIDER_UNKNOWN},
+        {"a cut list", {PROVIDER_LIST, HTTP_CUT, 200, EMPTY_LIST, NULL, NULL}, PROVIDER_UNKNOWN},
+        {"a cut cancel", {PROVIDER_CANCEL, HTTP_CUT, 0, NULL, NULL, NULL}, PROVIDER_UNKNOWN},
+    };
+    check_rows(*state, rows, COUNT_OF(rows));
+}
+
+static void a_success_that_does_not_show_the_object_is_unknown(void **state)
+{
+    static const struct row rows[] = {
+        {"no body", {PROVIDER_CHARGE, HTTP_DONE, 200, NULL, NULL, NULL}, PROVIDER_UNKNOWN},
+        {"not JSON", {PROVIDER_CHARGE, HTTP_DONE, 200, "<html>", NULL, NULL}, PROVIDER_UNKNOWN},
+        {"half of it",
+         {PROVIDER_CHARGE, HTTP_DONE, 200, "{\"id\":\"pi_1\",\"sta", NULL, NULL},
+         PROVIDER_UNKNOWN},
+        {"an array", {PROVIDER_CHARGE, HTTP_DONE, 200, "[" INTENT "]", NULL, NULL}, PROVIDER_UNKNOWN},
+        {"no id",
+         {PROVIDER_CHARGE, HTTP_DONE, 200, "{\"status\":\"succeeded\"}", NULL, NULL},
+         PROVIDER_UNKNOWN},
+        {"an empty id",
+         {PROVIDER_CHARGE, HTTP_DONE, 200, "{\"id\":\"\",\"status\":\"succeeded\"}", NULL, NULL},
+         PROVIDER_UNKNOWN},
+        {"an id that is a number",
+         {PROVIDER_CHARGE, HTTP_DONE, 200, "{\"id\":1,\"status\":\"succeeded\"}", NULL, NULL},
+         PROVIDER_UNKNOWN},
+        {"no status", {PROVIDER_CHARGE, HTTP_DONE, 200, "{\"id\":\"pi_1\"}", NULL, NULL}, PROVIDER_UNKNOWN},
+        {"204", {PROVIDER_CHARGE, HTTP_DONE, 204, NULL, NULL, NULL}, PROVIDER_UNKNOWN},
+        {"a refusal under 200",
+         {PROVIDER_CHARGE, HTTP_DONE, 200, ERROR("card_error"), NULL, NULL},
+         PROVIDER_UNKNOWN},
+        {"a redirect", {PROVIDER_CHARGE, HTTP_DONE, 302, NULL, NULL, NULL}, PROVIDER_UNKNOWN},
+        {"a list without data",
+         {PROVIDER_LIST, HTTP_DONE, 200, "{\"object\":\"list\"}", NULL, NULL},
+         PROVIDER_UNKNOWN},
+        {"a list whose data is none",
+         {PROVIDER_LIST, HTTP_DONE, 200, "{\"data\":{},\"has_more\":false}", NULL, NULL},
+         PROVIDER_UNKNOWN},
+        {"a list with something unreadable in it",
+         {PROVIDER_LIST, HTTP_DONE, 200, "{\"data\":[" INTENT ",{\"id\":\"pi_2\"}],\"has_more\":false}", NULL,
+          NULL},
+         PROVIDER_UNKNOWN},
+        {"a list that does not say whether it is the last page",
+         {PROVIDER_LIST, HTTP_DONE, 200, "{\"data\":[]}", NULL, NULL},
+         PROVIDER_UNKNOWN},
+        {"an empty page that is not the last",
+         {PROVIDER_LIST, HTTP_DONE, 200, "{\"data\":[],\"has_more\":true}", NULL, NULL},
+         PROVIDER_UNKNOWN},
+    };
+    check_rows(*state, rows, COUNT_OF(rows));
+}
+
+static void a_fault_of_stripes_is_unknown(void **state)
+{
+    static const int statuses[] = {409, 424, 429, 500, 502, 503, 504, 599};
+    for (size_t i = 0; i < COUNT_OF(statuses); i++) {
+        const struct row rows[] = {
+            {"in its form",
+             {PROVIDER_CHARGE, HTTP_DONE, statuses[i], ERROR("api_error"), NULL, NULL},
+             PROVIDER_UNKNOWN},
+            {"that may be repeated",
+             {PROVIDER_CHARGE, HTTP_DONE, statuses[i], ERROR("api_error"), AGAIN},
+             PROVIDER_UNKNOWN},
+            {"with a page of HTML",
+             {PROVIDER_CHARGE, HTTP_DONE, statuses[i], "<html>", NULL, NULL},
+             PROVIDER_UNKNOWN},
+            {"with nothing", {PROVIDER_CHARGE, HTTP_DONE, statuses[i], NULL, NULL, NULL}, PROVIDER_UNKNOWN},
+            {"with an intent",
+             {PROVIDER_CHARGE, HTTP_DONE, statuses[i], INTENT, NULL, NULL},
+             PROVIDER_UNKNOWN},
+            {"of a look-up",
+             {PROVIDER_RETRIEVE, HTTP_DONE, statuses[i], ERROR("api_error"), NULL, NULL},
+             PROVIDER_UNKNOWN},
+            {"of a list",
+             {PROVIDER_LIST, HTTP_DONE, statuses[i], ERROR("api_error"), NULL, NULL},
+             PROVIDER_UNKNOWN},
+            {"of a cancel",
+             {PROVIDER_CANCEL, HTTP_DONE, statuses[i], ERROR("api_error"), NULL, NULL},
+             PROVIDER_UNKNOWN},
+        };
+        check_rows(*state, rows, COUNT_OF(rows));
+    }
+}
+
+// A stored 5xx would only be answered again, and so would a request that came under another's key.
+static void what_would_only_be_answered_again_is_looked_up(void **state)
+{
+    static const struct row rows[] = {
+        {"a replayed 500", {PROVIDER_CHARGE, HTTP_DONE, 500, ERROR("api_error"), REPLAYED}, PROVIDER_LOOK_UP},
+        {"a replayed 503 of HTML", {PROVIDER_CHARGE, HTTP_DONE, 503, "<html>", REPLAYED}, PROVIDER_LOOK_UP},
+        {"a 500 not to be repeated",
+         {PROVIDER_CHARGE, HTTP_DONE, 500, ERROR("api_error"), NEVER_AGAIN},
+         PROVIDER_LOOK_UP},
+        {"a replayed 409 is only busy",
+         {PROVIDER_CHARGE, HTTP_DONE, 409, ERROR("api_error"), REPLAYED},
+         PROVIDER_UNKNOWN},
+        {"a busy 429", {PROVIDER_CHARGE, HTTP_DONE, 429, ERROR("api_error"), NEVER_AGAIN}, PROVIDER_UNKNOWN},
+        {"idempotency_error 400",
+         {PROVIDER_CHARGE, HTTP_DONE, 400, ERROR("idempotency_error"), NULL, NULL},
+         PROVIDER_LOOK_UP},
+        {"idempotency_error 409",
+         {PROVIDER_CHARGE, HTTP_DONE, 409, ERROR("idempotency_error"), NULL, NULL},
+         PROVIDER_LOOK_UP},
+        {"idempotency_error 500",
+         {PROVIDER_CHARGE, HTTP_DONE, 500, ERROR("idempotency_error"), NULL, NULL},
+         PROVIDER_LOOK_UP},
+    };
+    check_rows(*state, rows, COUNT_OF(rows));
+}
+
+static void only_stripes_own_refusal_is_a_refusal(void **state)
+{
+    static const struct row rows[] = {
+        {"402", {PROVIDER_CHARGE, HTTP_DONE, 402, DECLINED, NULL, NULL}, PROVIDER_REFUSED},
+        {"a replayed 402", {PROVIDER_CHARGE, HTTP_DONE, 402, DECLINED, REPLAYED}, PROVIDER_REFUSED},
+        {"400",
+         {PROVIDER_CHARGE, HTTP_DONE, 400, ERROR("invalid_request_error"), NULL, NULL},
+         PROVIDER_REFUSED},
+        {"404",
+         {PROVIDER_RETRIEVE, HTTP_DONE, 404, ERROR("invalid_request_error"), NULL, NULL},
+         PROVIDER_REFUSED},
+        {"a 400 of HTML", {PROVIDER_CHARGE, HTTP_DONE, 400, "<html>", NULL, NULL}, PROVIDER_UNKNOWN},
+        {"a 402 without an error", {PROVIDER_CHARGE, HTTP_DONE, 402, "{}", NULL, NULL}, PROVIDER_UNKNOWN},
+        {"a 402 with an error that is text",
+         {PROVIDER_CHARGE, HTTP_DONE, 402, "{\"error\":\"declined\"}", NULL, NULL},
+         PROVIDER_UNKNOWN},
+        {"a 402 with an error without type",
+         {PROVIDER_CHARGE, HTTP_DONE, 402, "{\"error\":{\"code\":\"card_declined\"}}", NULL, NULL},
+         PROVIDER_UNKNOWN},
+        {"a 404 of some proxy", {PROVIDER_CHARGE, HTTP_DONE, 404, "not found", NULL, NULL}, PROVIDER_UNKNOWN},
+        {"405",
+         {PROVIDER_CHARGE, HTTP_DONE, 405, ERROR("invalid_request_error"), NULL, NULL},
+         PROVIDER_UNKNOWN},
+        {"408", {PROVIDER_CHARGE, HTTP_DONE, 408, ERROR("api_error"), NULL, NULL}, PROVIDER_UNKNOWN},
+        {"418", {PROVIDER_CHARGE, HTTP_DONE, 418, ERROR("card_error"), NULL, NULL}, PROVIDER_UNKNOWN},
+        {"401",
+         {PROVIDER_CHARGE, HTTP_DONE, 401, ERROR("invalid_request_error"), NULL, NULL},
+         PROVIDER_NO_AUTH},
+        {"403",
+         {PROVIDER_CHARGE, HTTP_DONE, 403, ERROR("invalid_request_error"), NULL, NULL},
+         PROVIDER_NO_AUTH},
+        {"a 401 of some proxy", {PROVIDER_CHARGE, HTTP_DONE, 401, "<html>", NULL, NULL}, PROVIDER_UNKNOWN},
+        {"a 403 of some proxy", {PROVIDER_CHARGE, HTTP_DONE, 403, "<html>", NULL, NULL}, PROVIDER_UNKNOWN},
+    };
+    check_rows(*state, rows, COUNT_OF(rows));
+}
+
+static void what_was_done_is_known(void **state)
+{
+    struct fixture *f = *state;
+    static const struct row rows[] = {
+        {"a charge", {PROVIDER_CHARGE, HTTP_DONE, 200, INTENT, NULL, NULL}, PROVIDER_DONE},
+        {"a replayed charge", {PROVIDER_CHARGE, HTTP_DONE, 200, INTENT, REPLAYED}, PROVIDER_DONE},
+        {"a look-up", {PROVIDER_RETRIEVE, HTTP_DONE, 200, INTENT, NULL, NULL}, PROVIDER_DONE},
+        {"a cancel", {PROVIDER_CANCEL, HTTP_DONE, 200, INTENT, NULL, NULL}, PROVIDER_DONE},
+        {"an empty list", {PROVIDER_LIST, HTTP_DONE, 200, EMPTY_LIST, NULL, NULL}, PROVIDER_DONE},
+    };
+    check_rows(f, rows, COUNT_OF(rows));
+    const struct provider_answer *answer = read_reply(f, rows[0].reply);
+    assert_true(answer->has_intent);
+    assert_string_equal(answer->intent.id, "pi_1");
+    assert_false(read_reply(f, rows[4].reply)->has_intent);
+}
+
+static void a_list_is_read_with_where_it_goes_on(void **state)
+{
+    struct fixture *f = *state;
+    struct reply reply = {PROVIDER_LIST, HTTP_DONE, 200, NULL, NULL, NULL};
+    reply.body = "{\"data\":[" INTENT
+                 ",{\"id\":\"pi_2\",\"status\":\"canceled\",\"metadata\":{\"payment_id\":\"p\"}}],"
+                 "\"has_more\":true}";
+    const struct provider_answer *answer = read_reply(f, reply);
+    assert_int_equal(answer->intent_count, 2);
+    assert_string_equal(answer->intents[1].payment_id, "p");
+    assert_string_equal(answer->next_page, "pi_2");
+    reply.body = "{\"data\":[" INTENT "],\"has_more\":false}";
+    answer = read_reply(f, reply);
+    assert_int_equal(answer->intent_count, 1);
+    assert_null(answer->next_page);
+}
+
+static void a_decline_says_why_and_names_its_intent(void **state)
+{
+    struct fixture *f = *state;
+    const struct provider_answer *answer =
+        read_reply(f, (struct reply){PROVIDER_CHARGE, HTTP_DONE, 402, DECLINED, NULL, NULL});
+    assert_string_equal(answer->failure.code, "card_declined");
+    assert_string_equal(answer->failure.decline_code, "generic_decline");
+    assert_string_equal(answer->failure.message, "Your card was declined.");
+    assert_true(answer->has_intent);
+    assert_string_equal(answer->intent.id, "pi_1");
+    assert_int_equal(answer->intent.state, INTENT_ATTEMPT_FAILED);
+}
+
+static void a_refusal_without_a_code_is_named_by_its_type(void **state)
+{
+    struct fixture *f = *state;
+    const struct provider_answer *answer = read_reply(
+        f, (struct reply){PROVIDER_CHARGE, HTTP_DONE, 400, ERROR("invalid_request_error"), NULL, NULL});
+    assert_string_equal(answer->failure.code, "invalid_request_error");
+    assert_null(answer->failure.decline_code);
+    assert_int_not_equal(answer->failure.message[0], '\0');
+    assert_false(answer->has_intent);
+}
+
+static void a_refused_key_is_our_own_failure_code(void **state)
+{
+    struct fixture *f = *state;
+    const struct provider_answer *answer = read_reply(
+        f, (struct reply){PROVIDER_CHARGE, HTTP_DONE, 401,
+                          "{\"error\":{\"type\":\"invalid_request_error\",\"message\":\"Invalid API Key "
+                          "provided: " KEY "\"}}",
+                          NULL, NULL});
+    assert_string_equal(answer->failure.code, "provider_auth_failed");
+    assert_null(strstr(answer->failure.message, "sk_test_"));
+}
+
+static void what_stripe_says_of_itself_is_kept(void **state)
+{
+    struct fixture *f = *state;
+    struct reply reply = {PROVIDER_CHARGE, HTTP_DONE, 429, ERROR("rate_limit_error"), "request-id", "req_1"};
+    const struct provider_answer *answer = read_reply(f, reply);
+    assert_int_equal(answer->status, 429);
+    assert_string_equal(answer->request_id, "req_1");
+    assert_int_equal(answer->retry_after_us, 0);
+    assert_string_equal(answer->trouble, "rate_limit_error");
+    reply.header = "Retry-After";
+    static const struct {
+        const char *value;
+        int64_t us;
+    } waits[] = {{"7", 7000000}, {"3600", 3600000000}, {"3601", 0}, {"-1", 0},
+                 {"1.5", 0},     {"soon", 0},          {"", 0}};
+    for (size_t i = 0; i < COUNT_OF(waits); i++) {
+        reply.value = waits[i].value;
+        assert_int_equal(read_reply(f, reply)->retry_after_us, waits[i].us);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(what_was_not_answered_is_unknown),
+        TEST(a_success_that_does_not_show_the_object_is_unknown),
+        TEST(a_fault_of_stripes_is_unknown),
+        TEST(what_would_only_be_answered_again_is_looked_up),
+        TEST(only_stripes_own_refusal_is_a_refusal),
+        TEST(what_was_done_is_known),
+        TEST(a_list_is_read_with_where_it_goes_on),
+        TEST(a_decline_says_why_and_names_its_intent),
+        TEST(a_refusal_without_a_code_is_named_by_its_type),
+        TEST(a_refused_key_is_our_own_failure_code),
+        TEST(what_stripe_says_of_itself_is_kept),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

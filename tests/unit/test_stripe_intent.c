@@ -1,0 +1,182 @@
+// What is read of an intent that Stripe shows, and what of an answer's text may go further.
+#include "answer_fixture.h"
+
+static struct intent intent_of(struct fixture *f, const char *members)
+{
+    const char *text = arena_printf(&f->arena, "{\"id\":\"pi_1\",%s}", members);
+    struct json_object *object JSON_CLEANUP = NULL;
+    struct err err;
+    assert_int_equal(json_parse(text, strlen(text), &object, &err), OK);
+    struct intent intent;
+    assert_true(stripe_intent_read(object, &f->arena, &intent));
+    return intent;
+}
+
+static void each_status_of_an_intent_means_one_state(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        const char *status;
+        enum intent_state state;
+        enum intent_state state_after_an_error;
+    } statuses[] = {
+        {"succeeded", INTENT_SUCCEEDED, INTENT_SUCCEEDED},
+        {"requires_capture", INTENT_CAPTURABLE, INTENT_CAPTURABLE},
+        {"canceled", INTENT_CANCELED, INTENT_CANCELED},
+        {"requires_payment_method", INTENT_OPEN, INTENT_ATTEMPT_FAILED},
+        {"processing", INTENT_OPEN, INTENT_OPEN},
+        {"requires_action", INTENT_OPEN, INTENT_OPEN},
+        {"requires_confirmation", INTENT_OPEN, INTENT_OPEN},
+        {"Succeeded", INTENT_OPEN, INTENT_OPEN},
+        {"", INTENT_OPEN, INTENT_OPEN},
+        {"something_of_next_year", INTENT_OPEN, INTENT_OPEN},
+    };
+    for (size_t i = 0; i < COUNT_OF(statuses); i++) {
+        const char *status = statuses[i].status;
+        const char *plain = arena_printf(&f->arena, "\"status\":\"%s\",\"last_payment_error\":null", status);
+        const char *failed =
+            arena_printf(&f->arena, "\"status\":\"%s\",\"last_payment_error\":{\"code\":\"x\"}", status);
+        if (intent_of(f, plain).state != statuses[i].state ||
+            intent_of(f, failed).state != statuses[i].state_after_an_error) {
+            fail_msg("another state: %s", status);
+        }
+    }
+}
+
+static void what_the_payer_must_do_is_read(void **state)
+{
+    struct fixture *f = *state;
+    struct intent intent =
+        intent_of(f, "\"status\":\"requires_action\",\"next_action\":{\"type\":\"redirect_to_url\","
+                     "\"redirect_to_url\":{\"url\":\"https://hooks.example/3ds\"}},"
+                     "\"client_secret\":\"pi_1_secret_s\"");
+    assert_int_equal(intent.next_action, NEXT_ACTION_REDIRECT);
+    assert_string_equal(intent.redirect_url, "https://hooks.example/3ds");
+    assert_string_equal(intent.client_secret, "pi_1_secret_s");
+    intent = intent_of(
+        f,
+        "\"status\":\"requires_action\",\"next_action\":{\"type\":\"use_stripe_sdk\",\"use_stripe_sdk\":{}}");
+    assert_int_equal(intent.next_action, NEXT_ACTION_SDK);
+    assert_null(intent.redirect_url);
+    intent =
+        intent_of(f, "\"status\":\"requires_action\",\"next_action\":{\"type\":\"something_of_next_year\"}");
+    assert_int_equal(intent.next_action, NEXT_ACTION_SDK);
+    intent = intent_of(f, "\"status\":\"processing\",\"next_action\":null");
+    assert_int_equal(intent.next_action, NEXT_ACTION_NONE);
+}
+
+static void a_member_of_another_type_is_not_said(void **state)
+{
+    struct fixture *f = *state;
+    struct intent intent =
+        intent_of(f, "\"status\":\"succeeded\",\"amount\":\"5000\",\"amount_received\":50.5,"
+                     "\"currency\":840,\"client_secret\":[],\"metadata\":\"none\",\"next_action\":7,"
+                     "\"last_payment_error\":\"declined\"");
+    assert_int_equal(intent.amount_provider_minor, -1);
+    assert_int_equal(intent.received_provider_minor, -1);
+    assert_null(intent.currency);
+    assert_null(intent.client_secret);
+    assert_null(intent.payment_id);
+    assert_null(intent.failure.code);
+    assert_null(intent.redirect_url);
+}
+
+static void an_object_without_a_usable_id_is_no_intent(void **state)
+{
+    struct fixture *f = *state;
+    char long_id[512];
+    (void)snprintf(long_id, sizeof(long_id), "{\"id\":\"%0256d\",\"status\":\"succeeded\"}", 0);
+    const char *const texts[] = {"{\"status\":\"succeeded\"}", "{\"id\":null,\"status\":\"succeeded\"}",
+                                 long_id, "[]", "7"};
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
+        struct json_object *object JSON_CLEANUP = NULL;
+        struct err err;
+        assert_int_equal(json_parse(texts[i], strlen(texts[i]), &object, &err), OK);
+        struct intent intent;
+        assert_false(stripe_intent_read(object, &f->arena, &intent));
+    }
+    struct intent intent;
+    assert_false(stripe_intent_read(NULL, &f->arena, &intent));
+}
+
+// --- what must not get out
+
+static bool tells_a_secret(const struct failure *failure)
+{
+    static const char *const secrets[] = {KEY, "pi_1_secret_s", "sk_live_other", "whsec_abc"};
+    const char *const texts[] = {failure->code, failure->decline_code, failure->message};
+    for (size_t i = 0; i < COUNT_OF(secrets); i++) {
+        for (size_t j = 0; j < COUNT_OF(texts); j++) {
+            if (texts[j] != NULL && strstr(texts[j], secrets[i]) != NULL) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static void no_failure_tells_a_secret(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const secrets[] = {KEY, "pi_1_secret_s", "sk_live_other", "whsec_abc"};
+    for (size_t i = 0; i < COUNT_OF(secrets); i++) {
+        const char *error =
+            arena_printf(&f->arena,
+                         "{\"type\":\"card_error\",\"code\":\"c_%s\",\"decline_code\":\"d_%s\","
+                         "\"message\":\"No such key: %s.\"}",
+                         secrets[i], secrets[i], secrets[i]);
+        struct reply reply = {
+            PROVIDER_CHARGE, HTTP_DONE, 402, arena_printf(&f->arena, "{\"error\":%s}", error), NULL, NULL};
+        const struct provider_answer *answer = read_reply(f, reply);
+        assert_int_equal(answer->outcome, PROVIDER_REFUSED);
+        assert_false(tells_a_secret(&answer->failure));
+        assert_non_null(answer->failure.code);
+        assert_non_null(answer->failure.message);
+        reply.status = 200;
+        reply.body = arena_printf(
+            &f->arena, "{\"id\":\"pi_1\",\"status\":\"requires_payment_method\",\"last_payment_error\":%s}",
+            error);
+        answer = read_reply(f, reply);
+        assert_int_equal(answer->intent.state, INTENT_ATTEMPT_FAILED);
+        assert_false(tells_a_secret(&answer->intent.failure));
+    }
+}
+
+static void a_trouble_tells_no_secret(void **state)
+{
+    struct fixture *f = *state;
+    const struct provider_answer *answer =
+        read_reply(f, (struct reply){PROVIDER_CHARGE, HTTP_DONE, 500, ERROR("error of " KEY), NULL, NULL});
+    assert_int_equal(answer->outcome, PROVIDER_UNKNOWN);
+    assert_null(strstr(answer->trouble, KEY));
+}
+
+static void a_long_message_is_cut_between_characters(void **state)
+{
+    struct fixture *f = *state;
+    struct buf body BUF_CLEANUP = BUF_MAX(1 << 16);
+    buf_add_str(&body, "{\"error\":{\"type\":\"card_error\",\"message\":\"x");
+    for (int i = 0; i < 400; i++) {
+        buf_add_str(&body, "\u20ac"); // 3 bytes each, and one before them
+    }
+    buf_add_str(&body, "\"}}");
+    const struct provider_answer *answer =
+        read_reply(f, (struct reply){PROVIDER_CHARGE, HTTP_DONE, 402, buf_str(&body), NULL, NULL});
+    size_t bytes = strlen(answer->failure.message);
+    assert_in_range(bytes, 400, 500);
+    assert_true(text_is_utf8(answer->failure.message, bytes));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(each_status_of_an_intent_means_one_state),
+        TEST(what_the_payer_must_do_is_read),
+        TEST(a_member_of_another_type_is_not_said),
+        TEST(an_object_without_a_usable_id_is_no_intent),
+        TEST(no_failure_tells_a_secret),
+        TEST(a_trouble_tells_no_secret),
+        TEST(a_long_message_is_cut_between_characters),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
