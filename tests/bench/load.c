@@ -120,7 +120,11 @@ static int by_delay(const void *a, const void *b)
 
 static double delay_ms(const struct crowd *crowd, unsigned percent)
 {
-    return crowd->answered ? crowd->delays_us[(crowd->answered - 1) * percent / 100] / 1000.0 : 0;
+    if (crowd->answered == 0) {
+        return 0;
+    }
+    const size_t rank = (crowd->answered - 1) * percent / 100;
+    return crowd->delays_us[rank] / 1000.0;
 }
 
 int main(int argc, char **argv)
