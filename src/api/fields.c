@@ -5,6 +5,8 @@
 
 #include "base/text.h"
 
+#define NAME_SHOWN_BYTES_MAX 100
+
 static bool in_list(const char *name, const char *const *names)
 {
     for (; *names != NULL; names++) {
@@ -13,6 +15,20 @@ static bool in_list(const char *name, const char *const *names)
         }
     }
     return false;
+}
+
+const char *field_shown(struct arena *arena, const char *name)
+{
+    return arena_strndup(arena, name, text_cut(name, strlen(name), NAME_SHOWN_BYTES_MAX));
+}
+
+size_t field_chars(const char *text)
+{
+    size_t chars = 0;
+    for (; *text != '\0'; text++) {
+        chars += ((unsigned char)*text & 0xc0) != 0x80; // not a continuation byte
+    }
+    return chars;
 }
 
 static void add(struct request *request, const char *prefix, const char *name, const char *message)
@@ -28,7 +44,7 @@ void fields_only(struct request *request, struct json_object *object, const char
     {
         (void)value;
         if (!in_list(name, names)) {
-            add(request, prefix, arena_strndup(request->arena, name, 100), "there is no such field");
+            add(request, prefix, field_shown(request->arena, name), "there is no such field");
         }
     }
 }
@@ -69,8 +85,8 @@ const char *field_text(struct request *request, struct json_object *object, cons
         add(request, prefix, name, "must be a string");
     } else if (bytes == 0) {
         add(request, prefix, name, "must not be empty");
-    } else if (bytes > chars_max) {
-        add(request, prefix, name, arena_printf(request->arena, "must be at most %zu bytes long", chars_max));
+    } else if (field_chars(json_object_get_string(value)) > chars_max) {
+        add(request, prefix, name, arena_printf(request->arena, "must be at most %zu characters long", chars_max));
     } else if (has_control(json_object_get_string(value), bytes)) {
         add(request, prefix, name, "must not hold control characters");
     } else {
@@ -152,9 +168,9 @@ static bool is_card_field(const char *name, struct json_object *value)
     static const char *const refused[] = {"number", "card_number", "cvc", "cvv", "card", NULL};
     static const char *const looked_into[] = {"payment_method", "payment_method_id", "description",
                                               "customer_name", NULL};
+    bool scalar = json_object_is_type(value, json_type_string) || json_object_is_type(value, json_type_int);
     return in_list(name, refused) ||
-           (in_list(name, looked_into) && json_object_is_type(value, json_type_string) &&
-            is_card_number(json_object_get_string(value)));
+           (in_list(name, looked_into) && scalar && is_card_number(json_object_get_string(value)));
 }
 
 // The parser bounds the depth.
@@ -215,7 +231,7 @@ void query_only(struct request *request, const char *const *names)
     for (size_t i = 0; i < query->count; i++) {
         const char *name = query->fields[i].name;
         if (!in_list(name, names)) {
-            add(request, "", arena_strndup(request->arena, name, 100), "there is no such filter");
+            add(request, "", field_shown(request->arena, name), "there is no such filter");
         } else if (form_get(query, name) != query->fields[i].value) {
             add(request, "", name, "must be given once");
         }

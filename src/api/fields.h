@@ -15,7 +15,13 @@ enum field_need {
 void fields_only(struct request *request, struct json_object *object, const char *prefix,
                  const char *const *names);
 
-// A string of 1 to chars_max bytes without control characters; NULL where it is absent or wrong.
+// A caller's name of a field as an answer may repeat it: cut where it is long, never within a character.
+const char *field_shown(struct arena *arena, const char *name);
+
+// How many characters well-formed UTF-8 has.
+size_t field_chars(const char *text);
+
+// A string of 1 to chars_max characters without control characters; NULL where it is absent or wrong.
 const char *field_text(struct request *request, struct json_object *object, const char *prefix,
                        const char *name, enum field_need need, size_t chars_max);
 bool field_bool(struct request *request, struct json_object *object, const char *name, bool absent);

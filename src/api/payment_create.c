@@ -85,10 +85,10 @@ static void read_method(struct request *request, struct payment_input *input)
 static void check_pair(struct request *request, const char *name, struct json_object *value)
 {
     static const char *const reserved[] = {"payment_id", "merchant_id", "refund_id"};
-    const char *field = arena_printf(request->arena, "metadata.%.*s", METADATA_NAME_MAX, name);
-    size_t length = strlen(name);
-    if (length == 0 || length > METADATA_NAME_MAX || strpbrk(name, "[]") != NULL) {
-        problem(request, field, "a name must be 1 to 40 bytes long and without brackets");
+    const char *field = arena_printf(request->arena, "metadata.%s", field_shown(request->arena, name));
+    size_t chars = field_chars(name);
+    if (chars == 0 || chars > METADATA_NAME_MAX || strpbrk(name, "[]") != NULL) {
+        problem(request, field, "a name must be 1 to 40 characters long and without brackets");
     }
     for (size_t i = 0; i < 3; i++) {
         if (text_equal(name, reserved[i])) {
@@ -97,8 +97,8 @@ static void check_pair(struct request *request, const char *name, struct json_ob
     }
     if (!json_object_is_type(value, json_type_string)) {
         problem(request, field, "must be a string");
-    } else if (json_object_get_string_len(value) > METADATA_VALUE_MAX) {
-        problem(request, field, "must be at most 500 bytes long");
+    } else if (field_chars(json_object_get_string(value)) > METADATA_VALUE_MAX) {
+        problem(request, field, "must be at most 500 characters long");
     }
 }
 
