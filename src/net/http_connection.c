@@ -34,6 +34,7 @@ void connection_notify(void *cls, struct MHD_Connection *mhd, void **socket_cont
     list_remove(&connection->link);
     server->connection_count--;
     free(connection);
+    http_accept_go_on(server);
 }
 
 // MHD finds the socket at its end and does the rest, in its own time.

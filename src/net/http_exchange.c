@@ -265,5 +265,9 @@ const char *http_exchange_header(struct http_exchange *exchange, const char *nam
     if (repeated) {
         *repeated = search.count > 1;
     }
+    size_t bytes = search.value ? strlen(search.value) : 0;
+    if (bytes > 0 && strchr(" \t", search.value[bytes - 1])) { // MHD leaves the white space behind a value
+        return text_trim(&exchange->arena, search.value);
+    }
     return search.value;
 }

@@ -15,23 +15,21 @@
 
 #define SWEEP_US US_PER_S
 
-static void server_run(struct http_server *server);
-
 static void on_poll(uv_poll_t *handle, int status, int events)
 {
     (void)status;
     (void)events;
-    server_run(handle->data);
+    http_server_run(handle->data);
 }
 
 static void on_timer(uv_timer_t *handle)
 {
-    server_run(handle->data);
+    http_server_run(handle->data);
 }
 
 static void on_again(uv_idle_t *handle)
 {
-    server_run(handle->data);
+    http_server_run(handle->data);
 }
 
 // In the next turn of the loop: many answers given in one turn cost one MHD_run.
@@ -40,7 +38,7 @@ void http_server_wake(struct http_server *server)
     REQUIRE(uv_idle_start(&server->again, on_again) == 0);
 }
 
-static void server_run(struct http_server *server)
+void http_server_run(struct http_server *server)
 {
     REQUIRE(!server->running);
     server->running = true;
@@ -61,6 +59,7 @@ static void on_sweep(struct timer *timer)
 {
     struct http_server *server = CONTAINER_OF(timer, struct http_server, sweep);
     connections_sweep(server);
+    http_accept_go_on(server);
     timer_start(server->loop, &server->sweep, SWEEP_US);
 }
 
@@ -72,29 +71,36 @@ static size_t leave_escaped(void *cls, struct MHD_Connection *mhd, char *text)
     return strlen(text);
 }
 
-static struct MHD_Daemon *daemon_start(struct http_server *server, int listening)
+static struct MHD_Daemon *daemon_start(struct http_server *server)
 {
     const struct http_server_options *options = &server->options;
-    unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME;
-    return MHD_start_daemon(
-        flags, 0, NULL, NULL, exchange_handle, server, MHD_OPTION_LISTEN_SOCKET, (MHD_socket)listening,
-        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_CONNECTION_MEMORY_LIMIT, options->header_bytes_max,
-        MHD_OPTION_CONNECTION_LIMIT, options->connections_max, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
-        options->connections_per_address_max, MHD_OPTION_CONNECTION_TIMEOUT, options->idle_timeout_s,
-        MHD_OPTION_NOTIFY_CONNECTION, connection_notify, server, MHD_OPTION_URI_LOG_CALLBACK, exchange_begin,
-        server, MHD_OPTION_NOTIFY_COMPLETED, exchange_end, server, MHD_OPTION_UNESCAPE_CALLBACK,
-        leave_escaped, NULL, MHD_OPTION_END);
+    struct MHD_OptionItem items[] = {
+        {MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL},
+        {MHD_OPTION_CONNECTION_MEMORY_LIMIT, (intptr_t)options->header_bytes_max, NULL},
+        {MHD_OPTION_CONNECTION_LIMIT, options->connections_max, NULL},
+        {MHD_OPTION_PER_IP_CONNECTION_LIMIT, options->connections_per_address_max, NULL},
+        {MHD_OPTION_CONNECTION_TIMEOUT, options->idle_timeout_s, NULL},
+        {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)connection_notify, server},
+        {MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)exchange_begin, server},
+        {MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)exchange_end, server},
+        {MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t)leave_escaped, NULL},
+        {MHD_OPTION_END, 0, NULL},
+    };
+    unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET;
+    return MHD_start_daemon(flags, 0, NULL, NULL, exchange_handle, server, MHD_OPTION_ARRAY, items,
+                            MHD_OPTION_END);
 }
 
-static void handles_open(struct http_server *server, uv_loop_t *uv)
+static void handles_open(struct http_server *server, uv_loop_t *uv, int listening)
 {
     int epoll_fd = MHD_get_daemon_info(server->mhd, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+    server->accepting.data = server->poll.data = server->timer.data = server->again.data = server;
+    server->open_handles = 4;
     REQUIRE(uv_poll_init(uv, &server->poll, epoll_fd) == 0);
     REQUIRE(uv_timer_init(uv, &server->timer) == 0);
     REQUIRE(uv_idle_init(uv, &server->again) == 0);
-    server->poll.data = server->timer.data = server->again.data = server;
-    server->open_handles = 3;
     REQUIRE(uv_poll_start(&server->poll, UV_READABLE, on_poll) == 0);
+    http_accept_open(server, uv, listening);
 }
 
 enum errc http_server_open(struct uv_service_loop *loop, const struct http_server_options *options,
@@ -113,13 +119,13 @@ enum errc http_server_open(struct uv_service_loop *loop, const struct http_serve
     opened->loop = uv_service_loop_base(loop);
     opened->port = port;
     list_init(&opened->connections);
-    opened->mhd = daemon_start(opened, listening);
+    opened->mhd = daemon_start(opened);
     if (!opened->mhd) {
         close(listening);
         free(opened);
         return err_set(err, ERR_IO, "the HTTP server does not start");
     }
-    handles_open(opened, uv_service_loop_uv(loop));
+    handles_open(opened, uv_service_loop_uv(loop), listening);
     timer_init(&opened->sweep, on_sweep);
     timer_start(opened->loop, &opened->sweep, SWEEP_US);
     *server = opened;
@@ -141,19 +147,6 @@ size_t http_server_exchanges(const struct http_server *server)
     return server->exchange_count;
 }
 
-void http_server_drain(struct http_server *server)
-{
-    if (server->draining) {
-        return;
-    }
-    server->draining = true;
-    int listening = MHD_quiesce_daemon(server->mhd);
-    if (listening >= 0) {
-        close(listening);
-    }
-    connections_close_idle(server);
-}
-
 static void on_handle_closed(uv_handle_t *handle)
 {
     struct http_server *server = handle->data;
@@ -162,10 +155,18 @@ static void on_handle_closed(uv_handle_t *handle)
     }
 }
 
+void http_server_drain(struct http_server *server)
+{
+    server->draining = true;
+    http_accept_close(server, on_handle_closed);
+    connections_close_idle(server);
+}
+
 void http_server_close(struct http_server *server)
 {
     REQUIRE(!server->running);
     timer_stop(server->loop, &server->sweep);
+    http_accept_close(server, on_handle_closed);
     connections_unpark(server); // MHD_stop_daemon aborts where a connection is suspended
     uv_close((uv_handle_t *)&server->poll, on_handle_closed);
     uv_close((uv_handle_t *)&server->timer, on_handle_closed);

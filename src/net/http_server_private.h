@@ -1,6 +1,6 @@
-// Shared by the three files of the HTTP server alone: http_server.c (the daemon and the loop),
-// http_connection.c (connections and the time they may take) and http_exchange.c (one request and its
-// answer).
+// Shared by the files of the HTTP server alone: http_server.c (the daemon and the loop), http_listen.c and
+// http_accept.c (new connections), http_connection.c (connections and the time they may take),
+// http_exchange.c (one request and its answer) and http_framing.c (what is refused before it).
 #pragma once
 
 #include <microhttpd.h>
@@ -33,20 +33,29 @@ struct http_server {
     struct loop *loop;
     struct MHD_Daemon *mhd;
     uint16_t port;
+    int listening; // -1 once draining
     bool draining;
     bool running; // MHD_run is on the stack
     struct list connections;
     size_t connection_count;
     size_t exchange_count; // that on_head has seen and on_end has not
     struct timer sweep;
-    uv_poll_t poll;   // on MHD's epoll descriptor
-    uv_timer_t timer; // MHD's own next time-out
-    uv_idle_t again;  // runs MHD in the next turn of the loop
+    uv_poll_t accepting; // on the listening socket
+    uv_poll_t poll;      // on MHD's epoll descriptor
+    uv_timer_t timer;    // MHD's own next time-out
+    uv_idle_t again;     // runs MHD in the next turn of the loop
     int open_handles;
 };
 
 // http_server.c
+void http_server_run(struct http_server *server);
 void http_server_wake(struct http_server *server);
+
+// http_accept.c
+void http_accept_open(struct http_server *server, uv_loop_t *uv, int listening);
+void http_accept_pause(struct http_server *server);
+void http_accept_go_on(struct http_server *server); // if there is room again
+void http_accept_close(struct http_server *server, void (*on_closed)(uv_handle_t *handle));
 
 // http_listen.c: "127.0.0.1:8080", "[::1]:0". A bound, listening, non-blocking socket. ERR_CONFIG.
 enum errc http_listen(const char *listen, int *fd, uint16_t *port, struct err *err) MUST_CHECK;

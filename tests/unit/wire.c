@@ -106,7 +106,7 @@ static void *client_run(void *cls)
         client->talk(client, fd);
         close(fd);
     }
-    loop_post(client->loop, client->ended);
+    loop_post(client->loop, &client->ended);
     return NULL;
 }
 

@@ -9,9 +9,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
-
-struct loop;
-struct task;
+#include "base/loop.h"
 
 // A socket that gives up after 10 s without progress, so that a failing test ends.
 int wire_connect(uint16_t port);
@@ -33,7 +31,7 @@ struct wire_client {
     bool ended_well; // the other end closed in order
     pthread_t thread;
     struct loop *loop;
-    struct task *ended;
+    struct task ended;
 };
 void wire_client_start(struct wire_client *client);
 // The plain `talk`: sends the request, reads all.
