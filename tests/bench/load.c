@@ -1,8 +1,9 @@
-// A crowd of payers: keeps CONNECTIONS payments under way for SECONDS, each under a new idempotency key, and
-// says how many were answered 201 with what delays: load URL API_KEY CONNECTIONS SECONDS. One thread; no
-// promise but its sums.
+// A crowd: keeps CONNECTIONS requests under way for SECONDS and says how many were answered with what delays.
+// `load pay URL API_KEY CONNECTIONS SECONDS` makes payments, each under a new idempotency key; `load get ...`
+// reads the URL. One thread; no promise but its sums.
 #include <curl/curl.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,6 +30,7 @@ struct crowd {
     CURLM *multi;
     const char *url;
     const char *api_key;
+    bool pays;
     struct payer payers[CONNECTIONS_MAX];
     uint32_t *delays_us;
     size_t answered;
@@ -62,7 +64,9 @@ static void pay(struct crowd *crowd, struct payer *payer)
     REQUIRE(payer->headers != NULL);
     curl_easy_setopt(payer->easy, CURLOPT_URL, crowd->url);
     curl_easy_setopt(payer->easy, CURLOPT_HTTPHEADER, payer->headers);
-    curl_easy_setopt(payer->easy, CURLOPT_POSTFIELDS, body);
+    if (crowd->pays) {
+        curl_easy_setopt(payer->easy, CURLOPT_POSTFIELDS, body);
+    }
     curl_easy_setopt(payer->easy, CURLOPT_WRITEFUNCTION, ignore_body);
     curl_easy_setopt(payer->easy, CURLOPT_PRIVATE, payer);
     curl_easy_setopt(payer->easy, CURLOPT_NOPROXY, "*");
@@ -76,7 +80,7 @@ static void note_answer(struct crowd *crowd, CURLMsg *message)
     long status = 0;
     REQUIRE(curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&payer) == CURLE_OK);
     REQUIRE(curl_easy_getinfo(payer->easy, CURLINFO_RESPONSE_CODE, &status) == CURLE_OK);
-    if (message->data.result != CURLE_OK || status != 201) {
+    if (message->data.result != CURLE_OK || status != (crowd->pays ? 201 : 200)) {
         crowd->refused++;
     } else if (crowd->answered < SAMPLES_MAX) {
         crowd->delays_us[crowd->answered++] = (uint32_t)(now_us() - payer->started_us);
@@ -129,14 +133,14 @@ static double delay_ms(const struct crowd *crowd, unsigned percent)
 
 int main(int argc, char **argv)
 {
-    const unsigned long connections = argc == 5 ? strtoul(argv[3], NULL, 10) : 0;
-    const unsigned long seconds = argc == 5 ? strtoul(argv[4], NULL, 10) : 0;
+    const unsigned long connections = argc == 6 ? strtoul(argv[4], NULL, 10) : 0;
+    const unsigned long seconds = argc == 6 ? strtoul(argv[5], NULL, 10) : 0;
     if (connections == 0 || connections > CONNECTIONS_MAX || seconds == 0 || seconds > 3600) {
-        (void)fprintf(stderr, "usage: load URL API_KEY CONNECTIONS SECONDS\n");
+        (void)fprintf(stderr, "usage: load pay|get URL API_KEY CONNECTIONS SECONDS\n");
         return 2;
     }
     static struct crowd crowd;
-    crowd = (struct crowd){.url = argv[1], .api_key = argv[2]};
+    crowd = (struct crowd){.url = argv[2], .api_key = argv[3], .pays = strcmp(argv[1], "pay") == 0};
     crowd.delays_us = calloc(SAMPLES_MAX, sizeof(*crowd.delays_us));
     REQUIRE(crowd.delays_us != NULL && curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK);
     crowd.multi = curl_multi_init();
@@ -147,10 +151,11 @@ int main(int argc, char **argv)
     const double elapsed_s = (double)(now_us() - start_us) / US_PER_S;
 
     qsort(crowd.delays_us, crowd.answered, sizeof(*crowd.delays_us), by_delay);
-    (void)printf("%5lu connections: %8.0f payments a second; median %6.1f ms, 99 %% within %6.1f ms, slowest "
+    (void)printf("%5lu connections: %6zu %s, %6.0f a second; median %6.1f ms, 99 %% within %6.1f ms, slowest "
                  "%6.1f ms; "
                  "%zu refused\n",
-                 connections, (double)crowd.answered / elapsed_s, delay_ms(&crowd, 50), delay_ms(&crowd, 99),
+                 connections, crowd.answered, crowd.pays ? "payments" : "reads",
+                 (double)crowd.answered / elapsed_s, delay_ms(&crowd, 50), delay_ms(&crowd, 99),
                  delay_ms(&crowd, 100), crowd.refused);
     for (size_t i = 0; i < connections; i++) {
         curl_easy_cleanup(crowd.payers[i].easy);
