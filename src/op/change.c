@@ -142,9 +142,9 @@ enum errc change_fail(struct db *db, struct change *change, struct payment *paym
 static enum errc check_ref_is_free(struct db *db, struct change *change, const struct payment *payment,
                                    const struct intent *intent, struct err *err)
 {
-    struct uuid named = {{0}};
-    if (intent->payment_id != NULL && uuid_parse(intent->payment_id, &named) &&
-        !uuid_equal(&named, &payment->id)) {
+    char id[UUID_TEXT_BYTES];
+    uuid_format(&payment->id, id);
+    if (intent->payment_id != NULL && !text_equal(intent->payment_id, id)) {
         return err_set(err, ERR_CONFLICT, "the provider's object names another payment");
     }
     struct payment other = {0};
@@ -157,8 +157,8 @@ static enum errc check_ref_is_free(struct db *db, struct change *change, const s
 }
 
 // An intent is this payment's when its id, or where none is known yet all that it says, agrees.
-static enum errc check_same(struct db *db, struct change *change, const struct payment *payment,
-                            const struct intent *intent, struct err *err)
+enum errc change_check_intent(struct db *db, struct change *change, const struct payment *payment,
+                              const struct intent *intent, struct err *err)
 {
     if (payment->provider_ref != NULL && !text_equal(payment->provider_ref, intent->id)) {
         return err_set(err, ERR_CONFLICT, "the provider's object is another one than this payment's");
@@ -252,7 +252,7 @@ static struct failure failure_of(const struct intent *intent)
 enum errc change_take_intent(struct db *db, struct change *change, struct payment *payment,
                              const struct intent *intent, struct err *err)
 {
-    enum errc rc = check_same(db, change, payment, intent, err);
+    enum errc rc = change_check_intent(db, change, payment, intent, err);
     if (rc != OK) {
         return rc;
     }

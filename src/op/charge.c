@@ -102,6 +102,15 @@ enum errc charge_prepare(struct engine *engine, struct db *db, struct change *ch
     return op_prepare(engine, &op_charge, &row, db, change, op, err);
 }
 
+// An answer about something else says nothing about this payment.
+static enum errc disregard(struct op *op, struct db *db, struct change *change, struct payment *payment,
+                           const struct err *why, struct err *err)
+{
+    op->open = true;
+    op->call.answer.trouble = arena_strdup(&op->settle_arena, why->message);
+    return payment_get(db, &op->row.subject_id, NULL, change->arena, payment, err);
+}
+
 // The provider's state is in the payment; what is not finished there is asked after from now on.
 static enum errc take(struct op *op, struct db *db, struct change *change, struct payment *payment,
                       struct err *err)
@@ -109,9 +118,7 @@ static enum errc take(struct op *op, struct db *db, struct change *change, struc
     struct err why = {0};
     enum errc rc = change_take_intent(db, change, payment, &op->call.answer.intent, &why);
     if (rc == ERR_CONFLICT) {
-        op->open = true; // an answer about something else says nothing about this payment
-        op->call.answer.trouble = arena_strdup(&op->settle_arena, why.message);
-        return payment_get(db, &op->row.subject_id, NULL, change->arena, payment, err);
+        return disregard(op, db, change, payment, &why, err);
     }
     if (rc == OK && payment->status == PAYMENT_PENDING) {
         rc =
@@ -128,13 +135,22 @@ static enum errc refuse(struct op *op, struct db *db, struct change *change, str
                         struct err *err)
 {
     const struct provider_answer *answer = &op->call.answer;
-    if (answer->has_intent) {
-        if (answer->intent.state == INTENT_SUCCEEDED || answer->intent.state == INTENT_CAPTURABLE ||
-            answer->intent.state == INTENT_OPEN) {
-            return take(op, db, change, payment, err);
-        }
-        payment->provider_ref = answer->intent.id;
+    if (!answer->has_intent) {
+        return change_fail(db, change, payment, &answer->failure, err);
     }
+    if (answer->intent.state != INTENT_ATTEMPT_FAILED && answer->intent.state != INTENT_CANCELED) {
+        return take(op, db, change, payment, err);
+    }
+    struct err why = {0};
+    enum errc rc = change_check_intent(db, change, payment, &answer->intent, &why);
+    if (rc == ERR_CONFLICT) {
+        return disregard(op, db, change, payment, &why, err);
+    }
+    if (rc != OK) {
+        *err = why;
+        return rc;
+    }
+    payment->provider_ref = answer->intent.id;
     return change_fail(db, change, payment, &answer->failure, err);
 }
 
