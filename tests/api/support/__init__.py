@@ -10,4 +10,5 @@
     raw       connections on which a test says what goes over the wire
     client    requests to the API, each kept for the test's report and for checks on all of them
     events    Stripe events and their signatures
+    meanwhile a call that goes on while the test does something else
 """

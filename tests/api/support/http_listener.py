@@ -68,20 +68,24 @@ class Answer:
 
 
 class HttpListener:
-    """Listens on a free port of the loopback; respond(Request) gives the Answer to each request."""
+    """Listens on the loopback, on a free port unless one is given; respond(Request) gives the Answer to each
+    request."""
 
-    def __init__(self, respond):
+    def __init__(self, respond, port=0):
         self._respond = respond
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
+        self._listener = socket.create_server(("127.0.0.1", port), backlog=1024)
         self.port = self._listener.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self.connections_accepted = 0
         # Readable from close() on: what every waiting thread also waits for.
         self._closing, self._close = socket.socketpair()
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._accepting = threading.Thread(target=self._accept, daemon=True)
+        self._accepting.start()
 
     def close(self):
+        """Ends every connection; from then on the port refuses new ones."""
         self._close.close()
+        self._accepting.join()
 
     def _accept(self):
         with self._listener:

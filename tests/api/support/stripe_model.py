@@ -92,9 +92,13 @@ class StripeModel:
         found = account.objects.get(name)
         return (200, found) if found else missing(kind, name)
 
-    def _list(self, account, kind, wanted):
+    def _list(self, account, kind, query, wanted):
         found = [obj for obj in reversed(account.of_kind(kind)) if wanted(obj)]
-        return 200, {"object": "list", "url": f"/v1/{kind}s", "has_more": False, "data": found}
+        if "starting_after" in query:
+            found = found[[obj["id"] for obj in found].index(query["starting_after"]) + 1:]
+        limit = int(query.get("limit", 10))
+        return 200, {"object": "list", "url": f"/v1/{kind}s", "has_more": len(found) > limit,
+                     "data": found[:limit]}
 
     # PaymentIntents
 
@@ -133,7 +137,7 @@ class StripeModel:
     def list_intents(self, account, query):
         after = int(query.get("created[gte]", 0))
         before = int(query.get("created[lte]", 1 << 40))
-        return self._list(account, "payment_intent", lambda intent: after <= intent["created"] <= before)
+        return self._list(account, "payment_intent", query, lambda intent: after <= intent["created"] <= before)
 
     def capture(self, account, form, name):
         intent = account.objects.get(name)
@@ -172,7 +176,7 @@ class StripeModel:
 
     def list_refunds(self, account, query):
         wanted = query.get("payment_intent")
-        return self._list(account, "refund", lambda refund: wanted in (None, refund["payment_intent"]))
+        return self._list(account, "refund", query, lambda refund: wanted in (None, refund["payment_intent"]))
 
     # Customers and cards
 

@@ -1,5 +1,6 @@
 """A stand-in for Stripe that can misbehave: it answers as stripe_model does until it is told what to answer."""
 import fnmatch
+import json
 import threading
 import time
 from dataclasses import replace
@@ -15,8 +16,18 @@ def executed(**fault):
     return Answer(status=None, **fault)
 
 
+def lying(**fields):
+    """What was asked is done, but the object that is answered has other fields: values, or functions of the object."""
+    def answer(done):
+        said = json.loads(done.body)
+        return replace(done, body=json.dumps(said | {name: value(said) if callable(value) else value
+                                                     for name, value in fields.items()}))
+    return answer
+
+
 class StubStripe:
-    """`requests` keeps everything that came, raw. Paths are patterns: "/v1/payment_intents/*/capture"."""
+    """`requests` keeps everything that came, raw. Paths are patterns: "/v1/payment_intents/*/capture". What it shall
+    answer is an Answer, or a function that makes one of what it would have answered, having done what was asked."""
 
     def __init__(self):
         self.model = StripeModel()
@@ -29,6 +40,10 @@ class StubStripe:
 
     def close(self):
         self._listener.close()
+
+    def come_back(self):
+        """After close(): listens again at the same address, with all that it held."""
+        self._listener = HttpListener(self._respond, self._listener.port)
 
     # What it shall answer
 
@@ -86,7 +101,9 @@ class StubStripe:
         with self._changed:
             self._requests.append(request)
             answer = self._take(request)
-            if answer is None or (answer.status is None and answer.raw is None):
+            if callable(answer):
+                answer = answer(self.model.answer(request))
+            elif answer is None or (answer.status is None and answer.raw is None):
                 done = self.model.answer(request)
                 answer = replace(answer or done, status=done.status, body=done.body, headers=done.headers)
             self._changed.notify_all()
