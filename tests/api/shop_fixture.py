@@ -1,0 +1,102 @@
+"""A merchant whose Stripe is the stub, and every way in which that can leave the outcome of a charge unknown."""
+import pytest
+
+from support.http_listener import Answer
+from support.merchant import Merchant
+from support.stripe_model import stripe_error
+from support.stub import executed
+from support.waiting import wait_until
+
+CHARGE = ("POST", "/v1/payment_intents")
+LIST = ("GET", "/v1/payment_intents")
+READ = ("GET", "/v1/payment_intents/*")
+HTML = {"Content-Type": "text/html"}
+REPLAYED = {"Idempotent-Replayed": "true"}
+
+# The same request may be sent again: Stripe was out of reach, or said nothing that tells what became of the charge.
+SENT_AGAIN = {
+    "closed without an answer": Answer(200, cut_after=0),
+    "reset without an answer": Answer(200, cut_after=0, reset=True),
+    "charged, closed without an answer": executed(cut_after=0),
+    "charged, reset without an answer": executed(cut_after=0, reset=True),
+    "charged, cut in the body": executed(cut_after=400),
+    "no answer in time": Answer(hang=True),
+    "charged, no answer in time": executed(hang=True),
+    "not HTTP": Answer(raw=b"\x00\xff\x16\x03 what is this\r\n\r\n"),
+    "not JSON": Answer(200, "<html>Welcome to the hotel's network</html>", HTML),
+    "JSON cut short": Answer(200, '{"id":"pi_1","object":"payment_intent","status":"succ'),
+    "an array": Answer(200, ["pi_1"]),
+    "nothing": Answer(200, b""),
+    "a success without an id": Answer(200, {"object": "payment_intent", "status": "succeeded", "amount": 1000}),
+    "a success without a status": Answer(200, {"object": "payment_intent", "id": "pi_1", "amount": 1000}),
+    "201 of something else": Answer(201, {"created": True}),
+    "a redirect": Answer(307, b"", {"Location": "http://127.0.0.1:9/v1/payment_intents"}),
+    "400 of a proxy": Answer(400, "<html>Bad Request</html>", HTML),
+    "402 of a proxy": Answer(402, b""),
+    "403 of a firewall": Answer(403, "<html>Request blocked</html>", HTML),
+    "404 of a proxy": Answer(404, {"message": "no Route matched with those values"}),
+    "409, the key is in use": Answer(409, stripe_error(code="idempotency_key_in_use")),
+    "424": Answer(424, stripe_error("api_error")),
+    "429, too many requests": Answer(429, stripe_error(code="rate_limit")),
+    "429, locked": Answer(429, stripe_error(code="lock_timeout")),
+    "500": Answer(500, stripe_error("api_error")),
+    "500 without a body": Answer(500, b""),
+    "502": Answer(502, "<html><h1>502 Bad Gateway</h1></html>", HTML),
+    "503": Answer(503, stripe_error("api_error")),
+    "504": Answer(504, "upstream request timeout"),
+}
+
+# Sending it again would only bring the same answer: it is looked up.
+LOOKED_UP = {
+    "a stored 500": Answer(500, stripe_error("api_error"), REPLAYED),
+    "a stored 500 of a proxy": Answer(500, "<html>", HTML | REPLAYED),
+    "a stored 503": Answer(503, stripe_error("api_error"), REPLAYED),
+    "not to be repeated": Answer(500, stripe_error("api_error"), {"Stripe-Should-Retry": "false"}),
+    "idempotency_error": Answer(400, stripe_error("idempotency_error")),
+}
+
+def by_name(table):
+    return pytest.mark.parametrize("answer", [pytest.param(answer, id=name) for name, answer in table.items()])
+
+
+@pytest.fixture
+def start_shop(start_server, stub_stripe):
+    """start_shop(patience="1s"): a merchant of a service of its own, whose Stripe is the stub."""
+    def start(**settings):
+        server = start_server(stub_stripe.url, **{"patience": "10s", "reconcile_interval": "250ms",
+                                                  "stripe_timeout": "500ms"} | settings)
+        merchant = Merchant(server)
+        merchant.use_stripe()
+        return merchant
+    return start
+
+
+@pytest.fixture
+def hasty_shop(start_shop):
+    """Its service does not let a caller wait long."""
+    return start_shop(patience="300ms")
+
+
+def pay(shop, key="order-1", **fields):
+    """The Answer to POST /v1/payments."""
+    body = {"amount": "10.00", "currency": "USD", "provider": "stripe", "payment_method": "pm_card_visa"}
+    return shop.api.post("/v1/payments", body | fields, idempotency_key=key)
+
+
+def pay_in_vain(shop, **fields):
+    """A payment whose outcome is not known when patience ends; answers the Answer."""
+    answer = pay(shop, **fields)
+    assert (answer.status, answer.data["status"], answer.data["failure"]) == (201, "pending", None), answer
+    return answer
+
+
+def wait_for_status(shop, payment, status):
+    return wait_until(lambda: (found := shop.payment(payment["id"]))["status"] == status and found,
+                      what=f"the payment to be {status}")
+
+
+def assert_the_same_request(requests, shop, payment):
+    """All of them are one request: bytes, idempotency key and Stripe key."""
+    assert {request.body for request in requests} == {requests[0].body}
+    assert {request.header("Idempotency-Key") for request in requests} == {f"pay_{payment['id']}"}
+    assert {request.header("Authorization") for request in requests} == {f"Bearer {shop.stripe_key}"}
