@@ -16,7 +16,7 @@ struct config {
     const char *data_dir;        // holds payments.db, master.key, pepper.key
     const char *master_key_file; // 32 bytes as base64 or 64 hex digits; default DATA_DIR/master.key
     const char *pepper_file;     // same forms; default DATA_DIR/pepper.key
-    const char *stripe_api_base; // https://api.stripe.com, no slash at the end
+    const char *stripe_api_base; // https://api.stripe.com; a slash at the end is left out
     const char *stripe_ca_file;  // extra trust anchors for that base, for stand-ins and proxies
     int64_t stripe_timeout_ms;   // one attempt, connect to last byte
     const char *webhook_allow;   // comma-separated addresses and CIDRs

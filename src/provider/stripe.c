@@ -18,6 +18,7 @@
 struct stripe {
     struct provider base;
     struct stripe_options options;
+    int base_length; // of api_base, without a slash at its end
 };
 
 static const char *list_path(const struct provider_call *call)
@@ -83,7 +84,8 @@ static void stripe_send(struct provider *provider, struct provider_call *call)
     const char *body = post ? (call->body != NULL ? call->body : "") : NULL;
     call->http = (struct http_call){
         .method = post ? "POST" : "GET",
-        .url = arena_printf(call->arena, "%s%s", stripe->options.api_base, call_path(call)),
+        .url = arena_printf(call->arena, "%.*s%s", stripe->base_length, stripe->options.api_base,
+                            call_path(call)),
         .headers = call->headers,
         .header_count = count,
         .body = body,
@@ -103,6 +105,10 @@ struct provider *stripe_open(const struct stripe_options *options)
     REQUIRE(stripe != NULL);
     stripe->base.ops = &stripe_ops;
     stripe->options = *options;
+    stripe->base_length = (int)strlen(options->api_base);
+    while (stripe->base_length > 0 && options->api_base[stripe->base_length - 1] == '/') {
+        stripe->base_length--;
+    }
     return &stripe->base;
 }
 
