@@ -18,11 +18,14 @@ struct look_up {
 
 static void finish(struct look_up *look_up, const struct address *addresses, size_t count)
 {
-    if (look_up->done != NULL) {
-        timer_stop(uv_service_loop_base(look_up->loop), &look_up->timer);
-        look_up->done(look_up->context, addresses, count);
-        look_up->done = NULL;
+    if (look_up->done == NULL) {
+        return;
     }
+    timer_stop(uv_service_loop_base(look_up->loop), &look_up->timer);
+    if (!uv_service_loop_is_closing(look_up->loop)) { // else whoever asked is gone already
+        look_up->done(look_up->context, addresses, count);
+    }
+    look_up->done = NULL;
 }
 
 static void timed_out(struct timer *timer)

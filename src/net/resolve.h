@@ -9,7 +9,7 @@
 
 #define RESOLVE_ADDRESSES_MAX 32
 
-// Calls done exactly once, at once or later: with the addresses of the host (a name or any spelling of an
-// address), or with none where it does not resolve within timeout_ms.
+// Calls done exactly once (never, where the loop closes before), at once or later: with the addresses of the
+// host (a name or any spelling of an address), or with none where it does not resolve within timeout_ms.
 void resolve(struct uv_service_loop *loop, const char *host, int64_t timeout_ms,
              void (*done)(void *context, const struct address *addresses, size_t count), void *context);

@@ -11,8 +11,6 @@
 #include "base/require.h"
 #include "base/timefmt.h"
 
-#define CLOSE_TURNS_MAX 8
-
 struct signal_watch {
     uv_signal_t handle;
     struct list link;
@@ -27,6 +25,7 @@ struct uv_service_loop {
     uv_timer_t timer;
     struct list timers;  // of struct timer, soonest first
     struct list signals; // of struct signal_watch
+    bool closing;
     pthread_mutex_t mutex;
     struct list posted; // of struct task
 };
@@ -87,6 +86,9 @@ static struct timer *first_timer(struct uv_service_loop *service)
 
 static void timer_arm(struct uv_service_loop *service)
 {
+    if (service->closing) {
+        return;
+    }
     struct timer *first = first_timer(service);
     if (!first) {
         REQUIRE(uv_timer_stop(&service->timer) == 0);
@@ -204,8 +206,16 @@ static void on_signal_closed(uv_handle_t *handle)
     free(CONTAINER_OF((uv_signal_t *)handle, struct signal_watch, handle));
 }
 
+// Else the loop would wait for this handle for ever: somebody's close is missing.
+static void require_closing(uv_handle_t *handle, void *context)
+{
+    (void)context;
+    REQUIRE(uv_is_closing(handle));
+}
+
 void uv_service_loop_close(struct uv_service_loop *loop)
 {
+    loop->closing = true;
     LIST_EACH_SAFE(&loop->signals, node, after)
     {
         struct signal_watch *watch = CONTAINER_OF(node, struct signal_watch, link);
@@ -213,14 +223,17 @@ void uv_service_loop_close(struct uv_service_loop *loop)
     }
     uv_close((uv_handle_t *)&loop->timer, NULL);
     uv_close((uv_handle_t *)&loop->async, NULL);
-    // Runs the close callbacks, also those of servers and clients closed before. A pending stop takes a turn,
-    // a signal under way another.
-    for (int turn = 0; turn < CLOSE_TURNS_MAX && uv_loop_alive(&loop->uv); turn++) {
-        uv_run(&loop->uv, UV_RUN_NOWAIT);
-    }
-    REQUIRE(uv_loop_close(&loop->uv) == 0); // else somebody left a handle open
+    uv_walk(&loop->uv, require_closing, NULL);
+    uv_run(&loop->uv, UV_RUN_NOWAIT); // a stop still pending ends this one at once
+    uv_run(&loop->uv, UV_RUN_DEFAULT);
+    REQUIRE(uv_loop_close(&loop->uv) == 0);
     REQUIRE(pthread_mutex_destroy(&loop->mutex) == 0);
     free(loop);
+}
+
+bool uv_service_loop_is_closing(const struct uv_service_loop *loop)
+{
+    return loop->closing;
 }
 
 static void on_uv_signal(uv_signal_t *handle, int signal_number)

@@ -12,6 +12,7 @@
 
 #include "base/require.h"
 #include "base/timefmt.h"
+#include "net/resolve.h"
 #include "net/uv_loop.h"
 
 #define THREADS 4
@@ -272,6 +273,41 @@ static void the_clocks_tell_the_time(void **state)
     assert_true(llabs(now.tv_sec - wall_us / US_PER_S) <= 1);
 }
 
+static void asked_too_late(void *context, const struct address *addresses, size_t count)
+{
+    (void)context;
+    (void)addresses;
+    (void)count;
+    fail_msg("the loop is closing");
+}
+
+static void closing_waits_for_a_look_up_and_tells_nobody(void **state)
+{
+    (void)state;
+    struct lettered waiting = {.letter = 'x'};
+    timer_init(&waiting.timer, timer_fires);
+    resolve(service, "localhost", 60000, asked_too_late, NULL);
+    timer_start(loop, &waiting.timer, 3600 * US_PER_S);
+    uv_service_loop_stop(service);
+    uv_service_loop_close(service);
+    assert_int_equal(uv_service_loop_open(&service, NULL), OK); // for the teardown
+}
+
+static void found(void *context, const struct address *addresses, size_t count)
+{
+    *(bool *)context = count > 0 && address_is_special(&addresses[0]);
+    uv_service_loop_stop(service);
+}
+
+static void a_host_is_looked_up_without_stopping_the_loop(void **state)
+{
+    (void)state;
+    bool is_loopback = false;
+    resolve(service, "localhost", 60000, found, &is_loopback);
+    uv_service_loop_run(service);
+    assert_true(is_loopback);
+}
+
 static void a_stop_before_the_run_ends_it_at_once(void **state)
 {
     (void)state;
@@ -294,6 +330,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_timer_may_stop_another_that_is_due_as_well, open_loop, close_loop),
         cmocka_unit_test_setup_teardown(signals_reach_their_handlers_on_the_loop, open_loop, close_loop),
         cmocka_unit_test_setup_teardown(the_clocks_tell_the_time, open_loop, close_loop),
+        cmocka_unit_test_setup_teardown(closing_waits_for_a_look_up_and_tells_nobody, open_loop, close_loop),
+        cmocka_unit_test_setup_teardown(a_host_is_looked_up_without_stopping_the_loop, open_loop, close_loop),
         cmocka_unit_test_setup_teardown(a_stop_before_the_run_ends_it_at_once, open_loop, close_loop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
