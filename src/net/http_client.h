@@ -71,7 +71,8 @@ const char *http_call_header(const struct http_call *call, const char *name);
 // Wipes and frees what the response left in the call.
 void http_call_release(struct http_call *call);
 
-// The real client on libcurl's multi-socket interface. ERR_IO. What the options point to must outlive it.
+// The real client on libcurl's multi-socket interface. ERR_IO. What the options point to must outlive it. The
+// whole process ignores SIGPIPE from then on.
 struct http_client_options {
     const char *user_agent;
     const char *ca_file; // added trust, NULL: the system's alone

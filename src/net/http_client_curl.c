@@ -1,6 +1,7 @@
 // The client on libcurl's multi-socket interface: the loop watches the sockets and the one timer curl asks
 // for. Loop thread. Invariant: a call is in `transfers` or `unsendable` from send to `done`; curl is never
 // entered from its own callbacks, and `done` is called from the loop or from close, never from send.
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -234,6 +235,7 @@ enum errc http_client_curl_open(struct uv_service_loop *loop, const struct http_
     static const struct http_client_ops ops = {.send = curl_client_send, .close = curl_client_close};
     REQUIRE(options->connections_max > 0 && options->connections_max <= 1000 &&
             options->host_connections_max > 0);
+    (void)signal(SIGPIPE, SIG_IGN); // libcurl leaves that to us: OpenSSL writes to sockets that may be closed
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
         return err_set(err, ERR_IO, "libcurl does not start");
     }

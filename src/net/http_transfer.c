@@ -166,6 +166,8 @@ static void prepare_policy(CURL *easy, const struct http_client_options *options
     EASY_SET(easy, CURLOPT_SSL_VERIFYHOST, 2L);
     EASY_SET(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     EASY_SET(easy, CURLOPT_NOSIGNAL, 1L);
+    EASY_SET(easy, CURLOPT_QUICK_EXIT,
+             1L); // else a call that ends during a look-up waits for it, and so the loop
     EASY_SET(easy, CURLOPT_HTTP_VERSION,
              (long)(public_only ? CURL_HTTP_VERSION_1_1 : CURL_HTTP_VERSION_2TLS));
     EASY_SET(easy, CURLOPT_PIPEWAIT, public_only ? 0L : 1L);
