@@ -114,13 +114,20 @@ static void end_action(struct payment *payment)
     payment->client_secret_sealed_bytes = 0;
 }
 
+// What the status does not allow changes nothing but that the provider's id may be news even so.
+static enum errc ignore(struct db *db, struct change *change, const struct payment *payment, const char *what,
+                        struct err *err)
+{
+    enum errc rc = payment_update(db, payment, err);
+    return rc == OK ? change_note(db, change, payment, what, err) : rc;
+}
+
 static enum errc fail(struct db *db, struct change *change, struct payment *payment,
                       const struct failure *failure, bool intent_over, struct err *err)
 {
     enum payment_status to = payment->status;
     if (!payment_can_move(payment->status, MOVE_FAIL, &to)) {
-        enum errc kept = payment_update(db, payment, err); // the provider's id may be news even so
-        return kept == OK ? change_note(db, change, payment, "ignored: a failure", err) : kept;
+        return ignore(db, change, payment, "ignored: a failure", err);
     }
     payment->status = to;
     payment->failure = *failure;
@@ -204,8 +211,11 @@ static enum errc complete(struct db *db, struct change *change, struct payment *
 // Authorised: pending still, and capturable.
 static enum errc authorise(struct db *db, struct change *change, struct payment *payment, struct err *err)
 {
-    if (payment->status != PAYMENT_PENDING || payment->capturable) {
-        return OK;
+    if (payment->status != PAYMENT_PENDING) {
+        return ignore(db, change, payment, "ignored: an authorisation", err);
+    }
+    if (payment->capturable) {
+        return OK; // the same news again
     }
     end_action(payment);
     payment->capturable = true;
@@ -217,7 +227,7 @@ static enum errc keep_open(struct db *db, struct change *change, struct payment 
                            const struct intent *intent, bool ref_is_new, struct err *err)
 {
     if (payment->status != PAYMENT_PENDING) {
-        return OK;
+        return ignore(db, change, payment, "ignored: processing", err);
     }
     bool acts = intent->next_action != NEXT_ACTION_NONE && payment->next_action == NEXT_ACTION_NONE;
     if (!acts && !ref_is_new) {

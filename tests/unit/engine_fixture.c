@@ -1,0 +1,399 @@
+#include "engine_fixture.h"
+
+#include "base/json.h"
+#include "store/credentials.h"
+#include "store/driver.h"
+#include "store/merchants.h"
+
+void transaction_begin(struct fixture *f)
+{
+    if (f->transactions++ == 0) {
+        assert_int_equal(f->db->driver->begin(f->db, true, &f->err), OK);
+    }
+}
+
+void transaction_end(struct fixture *f)
+{
+    if (--f->transactions == 0) {
+        assert_int_equal(f->db->driver->commit(f->db, &f->err), OK);
+    }
+}
+
+static void transaction_leave(struct fixture **f)
+{
+    transaction_end(*f);
+}
+// Until the end of the scope. Declared before the rows, which must be closed first.
+#define TRANSACTION(f)                                                                                       \
+    __attribute__((cleanup(transaction_leave))) struct fixture *within = (f);                                \
+    transaction_begin(within)
+
+static void note_told(void *context)
+{
+    struct fixture *f = context;
+    f->told++;
+}
+
+static void note_ready(void *context)
+{
+    struct fixture *f = context;
+    f->became_ready++;
+}
+
+static void open_engine(struct fixture *f)
+{
+    // No reader threads: jobs run in this thread.
+    const struct store_options store = {.database = f->scratch.database, .queue_max = 1000, .batch_max = 100};
+    assert_int_equal(store_open(&f->loop.base, &store, &f->store, &f->err), OK);
+    const struct engine_options options = {
+        .loop = &f->loop.base,
+        .store = f->store,
+        .provider = &f->provider.base,
+        .keyring = &f->keyring,
+        .config = &f->config,
+        .random = &random_system,
+        .on_told = note_told,
+        .context = f,
+    };
+    f->engine = engine_open(&options);
+}
+
+static void close_engine(struct fixture *f)
+{
+    fake_provider_die(&f->provider);
+    engine_free(f->engine);
+    store_close(f->store);
+    store_free(f->store);
+}
+
+static void add_merchant(struct fixture *f)
+{
+    TRANSACTION(f);
+    struct merchant merchant = {.id = f->merchant_id,
+                                .name = "shop",
+                                .is_active = true,
+                                .created_us = START_US,
+                                .updated_us = START_US};
+    assert_int_equal(merchant_insert(f->db, &merchant, &f->err), OK);
+    char id[UUID_TEXT_BYTES];
+    uuid_format(&f->version_id, id);
+    struct sealed sealed = seal(&f->keyring.master, &f->arena, arena_printf(&f->arena, "stripe-key:%s", id),
+                                SECRET_KEY, strlen(SECRET_KEY));
+    struct credential credential = {
+        .id = f->credential_id,
+        .merchant_id = f->merchant_id,
+        .provider = "stripe",
+        .is_active = true,
+        .version_id = f->version_id,
+        .created_us = START_US,
+        .updated_us = START_US,
+    };
+    assert_int_equal(credential_version_insert(f->db, &f->version_id, &f->credential_id, sealed.data,
+                                               sealed.bytes, START_US, &f->err),
+                     OK);
+    assert_int_equal(credential_put(f->db, &credential, &f->err), OK);
+}
+
+int engine_fixture_setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+    REQUIRE(f != NULL);
+    scratch_make(&f->scratch);
+    fake_loop_init(&f->loop, START_US);
+    fake_provider_init(&f->provider, &f->loop);
+    seal_key_set(&f->keyring.master, (const uint8_t[SEAL_KEY_BYTES]){1, 2, 3});
+    f->config = (struct config){.database = f->scratch.database,
+                                .stripe_timeout_ms = 80000,
+                                .charge_window_ms = 600000,
+                                .patience_ms = 30000,
+                                .reconcile_interval_ms = 5000,
+                                .operations_max = 100};
+    f->merchant_id = (struct uuid){.bytes = {0x01, [15] = 1}};
+    f->credential_id = (struct uuid){.bytes = {0x02, [15] = 1}};
+    f->version_id = (struct uuid){.bytes = {0x03, [15] = 1}};
+    open_engine(f);
+    assert_int_equal(sqlite_driver.open(f->scratch.database, true, &f->db, &f->err), OK);
+    add_merchant(f);
+    *state = f;
+    return 0;
+}
+
+static void free_buyers(struct fixture *f)
+{
+    for (size_t i = 0; i < f->buyer_count; i++) {
+        op_free(f->buyers[i]->op);
+        arena_release(&f->buyers[i]->waiter.arena);
+        free(f->buyers[i]->body);
+        free(f->buyers[i]);
+    }
+    f->buyer_count = 0;
+}
+
+int engine_fixture_teardown(void **state)
+{
+    struct fixture *f = *state;
+    close_engine(f);
+    free_buyers(f);
+    sqlite_driver.close(f->db);
+    arena_release(&f->provider.arena);
+    arena_release(&f->arena);
+    scratch_remove(&f->scratch);
+    free(f);
+    return 0;
+}
+
+void engine_begin(struct fixture *f)
+{
+    engine_start(f->engine, note_ready, f);
+    fake_loop_run_for(&f->loop, 0);
+}
+
+void engine_crash(struct fixture *f)
+{
+    fake_loop_run_tasks(&f->loop);
+    close_engine(f);
+    open_engine(f);
+    f->became_ready = 0;
+}
+
+void engine_run_s(struct fixture *f, int64_t seconds)
+{
+    fake_loop_run_for(&f->loop, seconds * US_PER_S);
+}
+
+// --- buyers
+
+struct buyer *buyer_new(struct fixture *f)
+{
+    REQUIRE(f->buyer_count < BUYERS_MAX);
+    struct buyer *buyer = calloc(1, sizeof(*buyer));
+    REQUIRE(buyer != NULL);
+    f->buyers[f->buyer_count++] = buyer;
+    int64_t now_us = loop_wall_us(&f->loop.base);
+    buyer->f = f;
+    buyer->payment = (struct payment){
+        .id = uuid_new(&random_system, now_us),
+        .merchant_id = f->merchant_id,
+        .amount_minor = 5000,
+        .currency = currency_find("USD"),
+        .status = PAYMENT_PENDING,
+        .provider = "stripe",
+        .idempotency_key = "order-123",
+        .payment_method = "pm_card_visa",
+        .credential_id = f->version_id,
+        .created_us = now_us,
+        .updated_us = now_us,
+    };
+    return buyer;
+}
+
+static enum errc run_prepare(struct store_job *job, struct db *db, struct err *err)
+{
+    struct buyer *buyer = CONTAINER_OF(job, struct buyer, job);
+    struct fixture *f = buyer->f;
+    op_free(buyer->op);
+    buyer->op = NULL;
+    struct change change = {
+        .keyring = &f->keyring,
+        .random = &random_system,
+        .arena = &f->arena,
+        .now_us = buyer->payment.created_us,
+        .cause = "api",
+        .cause_ref = "request-1",
+    };
+    return charge_prepare(f->engine, db, &change, &buyer->payment, &buyer->op, err);
+}
+
+static void prepared(struct store_job *job)
+{
+    CONTAINER_OF(job, struct buyer, job)->prepared = true;
+}
+
+enum errc buyer_prepare(struct buyer *buyer)
+{
+    buyer->job = (struct store_job){.lane = STORE_WRITE, .run = run_prepare, .done = prepared};
+    store_submit_always(buyer->f->store, &buyer->job);
+    while (!buyer->prepared) {
+        fake_loop_run_task(&buyer->f->loop);
+    }
+    return buyer->job.result;
+}
+
+static void answered(struct op_waiter *waiter, enum errc rc, int status, const char *body)
+{
+    struct buyer *buyer = CONTAINER_OF(waiter, struct buyer, waiter);
+    assert_int_equal(buyer->answers, 0); // exactly once
+    buyer->answers++;
+    buyer->rc = rc;
+    buyer->status = status;
+    buyer->body = body != NULL ? strdup(body) : NULL;
+}
+
+void buyer_go(struct buyer *buyer)
+{
+    struct op *op = buyer->op;
+    buyer->op = NULL;
+    buyer->waiter.answered = answered;
+    op_wait(buyer->f->engine, &buyer->waiter, &buyer->payment.id);
+    op_run(op);
+}
+
+struct buyer *buy(struct fixture *f)
+{
+    struct buyer *buyer = buyer_new(f);
+    assert_int_equal(buyer_prepare(buyer), OK);
+    buyer_go(buyer);
+    fake_loop_run_for(&f->loop, 0);
+    return buyer;
+}
+
+// --- answers
+
+struct provider_answer answer_intent(enum intent_state state)
+{
+    return (struct provider_answer){
+        .outcome = PROVIDER_DONE,
+        .status = 200,
+        .request_id = "req_1",
+        .has_intent = true,
+        .intent = {.id = "pi_1",
+                   .state = state,
+                   .amount_provider_minor = 5000,
+                   .received_provider_minor = state == INTENT_SUCCEEDED ? 5000 : 0,
+                   .currency = "usd",
+                   .client_secret = "pi_1_secret_s",
+                   .failure = {.code = state == INTENT_ATTEMPT_FAILED ? "card_declined" : NULL}},
+    };
+}
+
+struct provider_answer answer_action(void)
+{
+    struct provider_answer answer = answer_intent(INTENT_OPEN);
+    answer.intent.next_action = NEXT_ACTION_REDIRECT;
+    answer.intent.redirect_url = "https://hooks.example/3ds";
+    return answer;
+}
+
+struct provider_answer answer_declined(void)
+{
+    struct provider_answer answer = answer_intent(INTENT_ATTEMPT_FAILED);
+    answer.outcome = PROVIDER_REFUSED;
+    answer.status = 402;
+    answer.failure = (struct failure){"card_declined", "generic_decline", "Your card was declined."};
+    return answer;
+}
+
+struct provider_answer answer_unknown(void)
+{
+    return (struct provider_answer){.outcome = PROVIDER_UNKNOWN, .trouble = "the connection was cut"};
+}
+
+struct provider_answer answer_look_up(void)
+{
+    return (struct provider_answer){.outcome = PROVIDER_LOOK_UP, .status = 500, .trouble = "replayed"};
+}
+
+struct provider_answer answer_no_auth(void)
+{
+    return (struct provider_answer){
+        .outcome = PROVIDER_NO_AUTH,
+        .status = 401,
+        .failure = {"provider_auth_failed", NULL, "The provider refused the secret key."},
+    };
+}
+
+struct provider_answer answer_not_found(void)
+{
+    return (struct provider_answer){
+        .outcome = PROVIDER_REFUSED, .status = 404, .failure = {"resource_missing", NULL, "No such intent."}};
+}
+
+struct provider_answer answer_list(struct intent *intents, size_t count, const char *next_page)
+{
+    return (struct provider_answer){.outcome = PROVIDER_DONE,
+                                    .status = 200,
+                                    .intents = intents,
+                                    .intent_count = count,
+                                    .next_page = next_page};
+}
+
+struct intent listed(struct fixture *f, const struct uuid *payment_id, const char *intent_id,
+                     enum intent_state state)
+{
+    char id[UUID_TEXT_BYTES];
+    uuid_format(payment_id, id);
+    struct intent intent = answer_intent(state).intent;
+    intent.id = intent_id;
+    intent.payment_id = arena_strdup(&f->arena, id);
+    return intent;
+}
+
+// --- rows
+
+void run_sql(struct fixture *f, const char *sql)
+{
+    TRANSACTION(f);
+    assert_int_equal(db_run(f->db, NULL, &f->err, sql), OK);
+}
+
+int64_t sql_number(struct fixture *f, const char *sql)
+{
+    TRANSACTION(f);
+    DB_ROWS(rows);
+    bool has = false;
+    assert_int_equal(db_query(f->db, &rows, &f->err, sql), OK);
+    assert_int_equal(db_next(&rows, &has, &f->err), OK);
+    return has ? db_i64(&rows, 0) : -1;
+}
+
+struct payment payment_row(struct fixture *f, const struct uuid *id)
+{
+    TRANSACTION(f);
+    struct payment payment;
+    assert_int_equal(payment_get(f->db, id, NULL, &f->arena, &payment, &f->err), OK);
+    return payment;
+}
+
+// The first column of every row, with commas between.
+static const char *joined(struct fixture *f, const char *sql, const struct uuid *id)
+{
+    TRANSACTION(f);
+    struct buf text BUF_CLEANUP = BUF_MAX(1 << 16);
+    DB_ROWS(rows);
+    bool has = false;
+    assert_int_equal(db_query(f->db, &rows, &f->err, sql, DB_ID(id)), OK);
+    assert_int_equal(db_next(&rows, &has, &f->err), OK);
+    while (has) {
+        buf_printf(&text, "%s%s", text.len > 0 ? ", " : "", db_text(&rows, 0, &f->arena));
+        assert_int_equal(db_next(&rows, &has, &f->err), OK);
+    }
+    return arena_strdup(&f->arena, buf_str(&text));
+}
+
+const char *history_of(struct fixture *f, const struct uuid *id)
+{
+    return joined(
+        f,
+        "SELECT what || ' ' || status || ' ' || cause FROM payment_history WHERE payment_id = $1 ORDER BY id",
+        id);
+}
+
+const char *events_of(struct fixture *f, const struct uuid *id)
+{
+    return joined(f, "SELECT type FROM outbox WHERE transaction_id = $1 ORDER BY id", id);
+}
+
+const char *open_operations(struct fixture *f, const struct uuid *id)
+{
+    return joined(f, "SELECT kind FROM operations WHERE subject_id = $1 ORDER BY kind", id);
+}
+
+const char *answered_status(struct buyer *buyer)
+{
+    if (buyer->body == NULL) {
+        return NULL;
+    }
+    struct json_object *answer JSON_CLEANUP = NULL;
+    assert_int_equal(json_parse(buyer->body, strlen(buyer->body), &answer, &buyer->f->err), OK);
+    return arena_strdup(&buyer->f->arena, json_get_str(json_get(answer, "data"), "status"));
+}

@@ -1,0 +1,101 @@
+// What tests of the operations stand on: the real store on a SQLite file, run in the test's own thread, a
+// virtual clock, a provider that does as it is told, buyers who wait for their answer; and the rows that are
+// left, in short words.
+#pragma once
+
+#include "scratch.h"
+
+#include "fake_provider.h"
+
+#include "base/timefmt.h"
+#include "op/charge.h"
+#include "store/payments.h"
+
+#define START_US (INT64_C(1700000000) * US_PER_S)
+#define SECRET_KEY "sk_test_first"
+#define BUYERS_MAX 128
+
+struct fixture;
+
+// One who asks for a payment, as the API does.
+struct buyer {
+    struct fixture *f;
+    struct store_job job;
+    bool prepared;
+    struct payment payment;
+    struct op *op;
+    struct op_waiter waiter;
+    int answers;
+    enum errc rc;
+    int status;
+    char *body;
+};
+
+struct fixture {
+    struct scratch scratch;
+    struct fake_loop loop;
+    struct fake_provider provider;
+    struct config config;
+    struct keyring keyring;
+    struct store *store;
+    struct engine *engine;
+    struct db *db;    // a connection of the test's own
+    int transactions; // begun on it and not ended, one in the other
+    struct err err;
+    struct arena arena;
+    struct uuid merchant_id;
+    struct uuid credential_id;
+    struct uuid version_id;
+    struct buyer *buyers[BUYERS_MAX];
+    size_t buyer_count;
+    int told;
+    int became_ready;
+};
+
+int engine_fixture_setup(void **state);
+int engine_fixture_teardown(void **state);
+
+// The engine is not started by the setup: nothing is swept until it is.
+void engine_begin(struct fixture *f);
+// As a process that is killed, and another one started on the same file: calls under way and waiters are
+// gone.
+void engine_crash(struct fixture *f);
+void engine_run_s(struct fixture *f, int64_t seconds);
+
+// --- buyers
+struct buyer *buyer_new(struct fixture *f);
+enum errc buyer_prepare(struct buyer *buyer); // up to the commit
+void buyer_go(struct buyer *buyer);           // waits, and lets the call begin
+struct buyer *buy(struct fixture *f);         // all of it, and what comes of it without time passing
+
+// --- answers of the provider: of an intent "pi_1" over 50.00 USD
+struct provider_answer answer_intent(enum intent_state state);
+struct provider_answer answer_action(void); // requires_action, with a URL
+struct provider_answer answer_declined(void);
+struct provider_answer answer_unknown(void);
+struct provider_answer answer_look_up(void);
+struct provider_answer answer_no_auth(void);
+struct provider_answer answer_not_found(void);
+// A page of a list with these intents.
+struct provider_answer answer_list(struct intent *intents, size_t count, const char *next_page);
+// The intent of a payment as a list shows it.
+struct intent listed(struct fixture *f, const struct uuid *payment_id, const char *intent_id,
+                     enum intent_state state);
+
+// --- rows, each read or written in a transaction of its own unless the test has one open (while it has, no
+// engine runs)
+void transaction_begin(struct fixture *f);
+void transaction_end(struct fixture *f);
+void run_sql(struct fixture *f, const char *sql);
+int64_t sql_number(struct fixture *f, const char *sql); // of the first column of the first row; -1: no row
+struct payment payment_row(struct fixture *f, const struct uuid *id);
+// "created pending api, completed completed event": what, the status behind it, the cause.
+const char *history_of(struct fixture *f, const struct uuid *id);
+// "payment.completed, payment.refunded"
+const char *events_of(struct fixture *f, const struct uuid *id);
+// "charge, sync": the kinds of the open operations, sorted.
+const char *open_operations(struct fixture *f, const struct uuid *id);
+// The payment's status in the answer that the buyer got; NULL: it got none or no payment.
+const char *answered_status(struct buyer *buyer);
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, engine_fixture_setup, engine_fixture_teardown)

@@ -1,0 +1,170 @@
+// What a change leaves behind beside the status: what the payer must do, what the provider is owed, what the
+// merchant is told.
+#include "change_fixture.h"
+
+#include "base/json.h"
+#include "op/render.h"
+#include "store/driver.h"
+
+static struct payment pending_action(struct fixture *f)
+{
+    struct payment payment = insert_payment(f, PAYMENT_PENDING);
+    struct change change = change_of(f);
+    struct intent intent = answer_action().intent;
+    assert_int_equal(change_take_intent(f->db, &change, &payment, &intent, &f->err), OK);
+    return payment_row(f, &payment.id);
+}
+
+static void a_client_secret_is_kept_sealed(void **state)
+{
+    struct fixture *f = *state;
+    struct payment payment = pending_action(f);
+    assert_true(payment.action_given);
+    assert_int_equal(payment.next_action, NEXT_ACTION_REDIRECT);
+    assert_string_equal(payment.redirect_url, "https://hooks.example/3ds");
+    assert_string_equal(history_of(f, &payment.id), "action required pending event");
+    assert_string_equal(events_of(f, &payment.id), "");
+    size_t bytes = (size_t)payment.client_secret_sealed_bytes;
+    assert_null(memmem(payment.client_secret_sealed, bytes, "pi_1_secret_s", 13));
+    char *plain = NULL;
+    assert_int_equal(seal_open(&f->keyring.master, &f->arena, client_secret_context(&f->arena, &payment.id),
+                               (struct sealed){payment.client_secret_sealed, bytes}, &plain, &bytes, &f->err),
+                     OK);
+    assert_string_equal(plain, "pi_1_secret_s");
+}
+
+static void an_end_takes_the_action_and_its_secret_away(void **state)
+{
+    struct fixture *f = *state;
+    static const enum intent_state ends[] = {INTENT_SUCCEEDED, INTENT_CAPTURABLE, INTENT_ATTEMPT_FAILED,
+                                             INTENT_CANCELED};
+    for (size_t i = 0; i < COUNT_OF(ends); i++) {
+        struct payment payment = pending_action(f);
+        struct change change = change_of(f);
+        struct intent intent = answer_intent(ends[i]).intent;
+        assert_int_equal(change_take_intent(f->db, &change, &payment, &intent, &f->err), OK);
+        struct payment after = payment_row(f, &payment.id);
+        assert_int_equal(after.next_action, NEXT_ACTION_NONE);
+        assert_null(after.redirect_url);
+        assert_null(after.client_secret_sealed);
+        assert_true(after.action_given); // it was, and somebody may still hold it
+    }
+}
+
+static void a_failure_behind_an_action_owes_a_cancel_unless_the_intent_is_over(void **state)
+{
+    struct fixture *f = *state;
+    const struct {
+        enum intent_state state;
+        bool owes;
+    } ends[] = {{INTENT_ATTEMPT_FAILED, true},
+                {INTENT_CANCELED, false},
+                {INTENT_SUCCEEDED, false},
+                {INTENT_CAPTURABLE, false}};
+    for (size_t i = 0; i < COUNT_OF(ends); i++) {
+        struct payment payment = pending_action(f);
+        struct change change = change_of(f);
+        struct intent intent = answer_intent(ends[i].state).intent;
+        assert_int_equal(change_take_intent(f->db, &change, &payment, &intent, &f->err), OK);
+        assert_int_equal(change.owed, ends[i].owes);
+        assert_string_equal(open_operations(f, &payment.id), ends[i].owes ? "cancel" : "");
+        run_sql(f, "DELETE FROM operations");
+    }
+}
+
+static void a_failure_without_an_action_owes_nothing(void **state)
+{
+    struct fixture *f = *state;
+    struct payment payment = insert_payment(f, PAYMENT_PENDING);
+    struct change change = change_of(f);
+    struct intent intent = answer_intent(INTENT_ATTEMPT_FAILED).intent;
+    assert_int_equal(change_take_intent(f->db, &change, &payment, &intent, &f->err), OK);
+    assert_false(change.owed);
+    assert_string_equal(open_operations(f, &payment.id), "");
+}
+
+static void an_intent_that_is_cancelled_says_so(void **state)
+{
+    struct fixture *f = *state;
+    struct payment payment = insert_payment(f, PAYMENT_PENDING);
+    struct change change = change_of(f);
+    struct intent intent = answer_intent(INTENT_CANCELED).intent;
+    intent.failure = (struct failure){.code = "card_declined"}; // of an attempt before
+    assert_int_equal(change_take_intent(f->db, &change, &payment, &intent, &f->err), OK);
+    assert_string_equal(payment_row(f, &payment.id).failure.code, "canceled");
+}
+
+// --- events
+
+static const char *event_body(struct fixture *f)
+{
+    DB_ROWS(rows);
+    bool has = false;
+    assert_int_equal(db_query(f->db, &rows, &f->err, "SELECT body FROM outbox ORDER BY id DESC LIMIT 1"), OK);
+    assert_int_equal(db_next(&rows, &has, &f->err), OK);
+    assert_true(has);
+    return db_text(&rows, 0, &f->arena);
+}
+
+static void an_event_tells_the_payment_as_it_is_behind_the_change(void **state)
+{
+    struct fixture *f = *state;
+    struct payment payment = pending_action(f);
+    struct change change = change_of(f);
+    struct intent intent = answer_intent(INTENT_SUCCEEDED).intent;
+    assert_int_equal(change_take_intent(f->db, &change, &payment, &intent, &f->err), OK);
+    const char *body = event_body(f);
+    char id[UUID_TEXT_BYTES];
+    uuid_format(&payment.id, id);
+    struct json_object *event JSON_CLEANUP = NULL;
+    assert_int_equal(json_parse(body, strlen(body), &event, &f->err), OK);
+    struct json_object *data = json_get(event, "data");
+    assert_string_equal(json_get_str(event, "type"), "payment.completed");
+    assert_string_equal(json_get_str(event, "created_at"), "2023-11-14T22:14:20Z");
+    assert_non_null(json_get_str(event, "id"));
+    assert_string_equal(json_get_str(data, "payment_id"), id);
+    assert_string_equal(json_get_str(data, "status"), "completed");
+    assert_string_equal(json_get_str(data, "amount"), "50.00");
+    assert_string_equal(json_get_str(data, "amount_captured"), "50.00");
+    assert_false(json_object_object_get_ex(data, "next_action", NULL));
+    assert_null(strstr(body, "secret"));
+}
+
+static void a_change_and_all_it_writes_are_undone_together(void **state)
+{
+    struct fixture *f = *state;
+    struct payment payment = insert_payment(f, PAYMENT_PENDING);
+    struct change change = change_of(f);
+    struct intent intent = answer_intent(INTENT_SUCCEEDED).intent;
+    assert_int_equal(f->db->driver->savepoint(f->db, &f->err), OK);
+    assert_int_equal(change_take_intent(f->db, &change, &payment, &intent, &f->err), OK);
+    assert_int_equal(f->db->driver->rollback_to(f->db, &f->err), OK);
+    assert_int_equal(payment_row(f, &payment.id).status, PAYMENT_PENDING);
+    assert_string_equal(history_of(f, &payment.id), "");
+    assert_string_equal(events_of(f, &payment.id), "");
+}
+
+static void an_event_that_cannot_be_written_fails_the_change(void **state)
+{
+    struct fixture *f = *state;
+    struct payment payment = insert_payment(f, PAYMENT_PENDING);
+    struct change change = change_of(f);
+    struct intent intent = answer_intent(INTENT_SUCCEEDED).intent;
+    run_sql(f, "CREATE TRIGGER refuse BEFORE INSERT ON outbox BEGIN SELECT RAISE(ABORT, 'no'); END");
+    assert_int_equal(change_take_intent(f->db, &change, &payment, &intent, &f->err), ERR_STORE);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        IN_TRANSACTION(a_client_secret_is_kept_sealed),
+        IN_TRANSACTION(an_end_takes_the_action_and_its_secret_away),
+        IN_TRANSACTION(a_failure_behind_an_action_owes_a_cancel_unless_the_intent_is_over),
+        IN_TRANSACTION(a_failure_without_an_action_owes_nothing),
+        IN_TRANSACTION(an_intent_that_is_cancelled_says_so),
+        IN_TRANSACTION(an_event_tells_the_payment_as_it_is_behind_the_change),
+        IN_TRANSACTION(a_change_and_all_it_writes_are_undone_together),
+        IN_TRANSACTION(an_event_that_cannot_be_written_fails_the_change),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
