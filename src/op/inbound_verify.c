@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "op/inbound.h"
 #include "store/credentials.h"
+#include "store/merchants.h"
 #include "store/payments.h"
 
 #define SECRETS_TRIED_MAX 1000
@@ -59,7 +60,13 @@ static enum errc find_candidates(struct db *db, struct arena *arena, const struc
 {
     struct uuid id = {{0}};
     if (event->merchant_id != NULL && uuid_parse(event->merchant_id, &id)) {
-        add_candidate(candidates, count, &id);
+        struct merchant merchant = {0};
+        enum errc rc = merchant_get(db, &id, arena, &merchant, err);
+        if (rc == OK) {
+            add_candidate(candidates, count, &id);
+        } else if (rc != ERR_NOT_FOUND) { // a merchant's other traffic may use this name for something else
+            return rc;
+        }
     }
     if (event->payment_id != NULL && uuid_parse(event->payment_id, &id)) {
         struct payment payment = {0};
