@@ -11,4 +11,5 @@
     client    requests to the API, each kept for the test's report and for checks on all of them
     events    Stripe events and their signatures
     meanwhile a call that goes on while the test does something else
+    database  what the service keeps and does not show
 """

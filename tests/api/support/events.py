@@ -40,6 +40,19 @@ def send_event(server, sent, secret, *, path="/v1/webhooks/stripe", at=None, exp
     return server.api().post(path, body, headers=headers, expect=expect)
 
 
+def charge_of(payment, refunded_minor, **fields):
+    """The Charge behind one of our completed payments, refunded by so much, as charge.refunded would show it. Only for
+    currencies of two decimals."""
+    amount = int(payment["amount"].replace(".", ""))
+    return {
+        "id": stripe_id("ch_"), "object": "charge", "amount": amount, "amount_captured": amount,
+        "amount_refunded": refunded_minor, "refunded": refunded_minor == amount, "captured": True,
+        "currency": payment["currency"].lower(), "payment_intent": payment["provider_ref"], "status": "succeeded",
+        "livemode": payment["livemode"],
+        "metadata": {"payment_id": payment["id"], "merchant_id": payment["merchant_id"]},
+    } | fields
+
+
 def intent_of(payment, status="succeeded", **fields):
     """The PaymentIntent behind one of our payments, as an event would show it. Only for currencies of two
     decimals."""

@@ -1,0 +1,23 @@
+"""What the service keeps and does not show: read from its database file, beside it."""
+import sqlite3
+import uuid
+
+
+def _rows(server, sql, *values):
+    database = sqlite3.connect(f"file:{server.data_dir}/payments.db?mode=ro", uri=True)
+    try:
+        return database.execute(sql, values).fetchall()
+    finally:
+        database.close()
+
+
+def stored_events(server, merchant):
+    """The ids of the merchant's Stripe events that are recorded, oldest first."""
+    return [row[0] for row in _rows(server, "SELECT event_id FROM inbox WHERE merchant_id = ? ORDER BY received_us",
+                                    uuid.UUID(merchant.id).bytes)]
+
+
+def history(server, payment):
+    """What happened to the payment, oldest first: (what, cause, reference of the cause)."""
+    return _rows(server, "SELECT what, cause, cause_ref FROM payment_history WHERE payment_id = ? ORDER BY id",
+                 uuid.UUID(payment["id"]).bytes)
