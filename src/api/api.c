@@ -175,6 +175,15 @@ static void on_head(struct http_exchange *exchange, void *context)
         request->route->body_bytes_max > 0 ? request->route->body_bytes_max : UNREAD_BODY_MAX;
 }
 
+static void on_malformed(struct http_exchange *exchange, const char *sentence, void *context)
+{
+    struct api *api = context;
+    struct err err;
+    api->stats.requests_total++;
+    (void)err_set(&err, ERR_BAD_REQUEST, "%s", sentence);
+    request_fail(request_new(api, exchange), &err);
+}
+
 static void on_too_large(struct http_exchange *exchange, void *context)
 {
     (void)context;
@@ -250,6 +259,7 @@ enum errc api_open(const struct api_options *options, struct api **opened, struc
         .on_head = on_head,
         .on_request = on_request,
         .on_too_large = on_too_large,
+        .on_malformed = on_malformed,
         .on_end = on_end,
         .context = api,
     };

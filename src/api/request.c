@@ -19,7 +19,7 @@ static bool sane_request_id(const char *text)
 static struct address client_address(struct api *api, struct http_exchange *exchange)
 {
     struct address client = exchange->peer;
-    const char *forwarded = http_exchange_header(exchange, "X-Forwarded-For", NULL);
+    const char *forwarded = http_exchange_header_list(exchange, "X-Forwarded-For");
     if (forwarded == NULL) {
         return client;
     }

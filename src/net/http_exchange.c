@@ -6,7 +6,7 @@
 // An answer given before the body has come is kept until the client has sent the rest, which is thrown away:
 // a client that is still writing when the connection closes gets a reset instead of the answer. Only where
 // the rest would be large, or the client waits for 100 Continue, the answer goes out at once and the
-// connection closes. Invariant: on_end is called exactly once for each exchange that on_head has seen.
+// connection closes. Invariant: on_end is called exactly once for each exchange that a handler has seen.
 #include <stdlib.h>
 #include <string.h>
 
@@ -132,19 +132,23 @@ static enum MHD_Result exchange_send(struct exchange *exchange, bool close_after
     return MHD_queue_response(exchange->connection->mhd, (unsigned)exchange->status, exchange->response);
 }
 
-// For what never reaches a handler.
+// For a head that can be read in more than one way, or in none.
 static enum MHD_Result exchange_refuse(struct exchange *exchange, const char *sentence)
 {
-    const char *body = arena_printf(
-        &exchange->base.arena,
-        "{\"success\":false,\"errors\":[{\"code\":\"BAD_REQUEST\",\"message\":\"%s\"}]}", sentence);
-    struct http_reply reply = {
-        .status = MHD_HTTP_BAD_REQUEST,
-        .content_type = "application/json",
-        .body = body,
-        .body_bytes = strlen(body),
-    };
-    http_exchange_reply(&exchange->base, &reply);
+    const struct http_server_options *options = &exchange->server->options;
+    exchange->base.path = exchange->base.query = "";
+    if (options->on_malformed) {
+        options->on_malformed(&exchange->base, sentence, options->context);
+        REQUIRE(exchange->response != NULL);
+    } else {
+        struct http_reply reply = {
+            .status = MHD_HTTP_BAD_REQUEST,
+            .content_type = "text/plain",
+            .body = sentence,
+            .body_bytes = strlen(sentence),
+        };
+        http_exchange_reply(&exchange->base, &reply);
+    }
     return exchange_send(exchange, true);
 }
 
@@ -162,9 +166,6 @@ static enum MHD_Result exchange_head(struct exchange *exchange, const char *meth
     struct framing *framing = &exchange->framing;
     const char *refusal = framing_read(mhd, version, framing);
     refusal = refusal ? refusal : target_read(exchange->target, &base->arena, &base->path, &base->query);
-    if (refusal) {
-        return exchange_refuse(exchange, refusal);
-    }
     base->method = method;
     const struct sockaddr *peer =
         MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
@@ -174,6 +175,9 @@ static enum MHD_Result exchange_head(struct exchange *exchange, const char *meth
     const struct http_server_options *options = &exchange->server->options;
     exchange->seen = true;
     exchange->server->exchange_count++;
+    if (refusal) {
+        return exchange_refuse(exchange, refusal);
+    }
     options->on_head(base, options->context);
     base->body.max = base->body_bytes_max;
     if (!exchange->response && framing->content_bytes > base->body_bytes_max) {
@@ -270,4 +274,28 @@ const char *http_exchange_header(struct http_exchange *exchange, const char *nam
         return text_trim(&exchange->arena, search.value);
     }
     return search.value;
+}
+
+struct header_list {
+    const char *name;
+    const char *joined; // NULL: none yet
+    struct arena *arena;
+};
+
+static enum MHD_Result header_join(void *cls, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+    (void)kind;
+    struct header_list *list = cls;
+    if (text_equal_nocase(name, list->name)) {
+        const char *one = value ? value : "";
+        list->joined = list->joined ? arena_printf(list->arena, "%s,%s", list->joined, one) : one;
+    }
+    return MHD_YES;
+}
+
+const char *http_exchange_header_list(struct http_exchange *exchange, const char *name)
+{
+    struct header_list list = {.name = name, .arena = &exchange->arena};
+    MHD_get_connection_values(exchange_of(exchange)->connection->mhd, MHD_HEADER_KIND, header_join, &list);
+    return list.joined;
 }

@@ -39,6 +39,9 @@ struct http_server_options {
     void (*on_request)(struct http_exchange *exchange, void *context);
     // What to answer where the body grew past body_bytes_max (413): the handler writes its own error form.
     void (*on_too_large)(struct http_exchange *exchange, void *context);
+    // Instead of on_head, where the head cannot be read in one way only: answers 400 with that sentence, at once.
+    // The exchange has neither path nor query. NULL: the sentence itself is the answer.
+    void (*on_malformed)(struct http_exchange *exchange, const char *sentence, void *context);
     // The exchange is over: answered and sent, or the client is gone (`answered` false: a parked one whose
     // client hung up is still answered by its owner first). Last use of the exchange.
     void (*on_end)(struct http_exchange *exchange, void *context);
@@ -59,6 +62,10 @@ void http_server_close(struct http_server *server);
 // A request header, name in any case; NULL if absent. `repeated` (may be NULL) says whether it came more than
 // once.
 const char *http_exchange_header(struct http_exchange *exchange, const char *name, bool *repeated);
+
+// All values of a header that is a list, with commas between, in the order in which they came (RFC 9110
+// section 5.3); NULL if absent.
+const char *http_exchange_header_list(struct http_exchange *exchange, const char *name);
 
 struct http_reply {
     int status;

@@ -26,6 +26,7 @@ static struct uv_service_loop *service;
 static struct http_server *server;
 static struct http_exchange *parked; // the one at /hold
 static int heads;
+static int malformed;
 static int requests;
 static int ends;
 static int clients_left;
@@ -55,16 +56,18 @@ static inline void on_head(struct http_exchange *exchange, void *context)
     }
 }
 
-// What the handler was given, as text: "GET /path?query 127.0.0.1 [X-Asked] body-bytes:first-byte".
+// What the handler was given, as text: "GET /path?query 127.0.0.1 [X-Asked] body-bytes:first-byte {X-Listed}".
 static inline void describe(struct http_exchange *exchange)
 {
     char peer[ADDRESS_TEXT_BYTES];
     bool repeated = false;
     const char *asked = http_exchange_header(exchange, "x-ASKED", &repeated);
+    const char *listed = http_exchange_header_list(exchange, "X-Listed");
     address_format(&exchange->peer, peer);
     const char *text = arena_printf(
-        &exchange->arena, "%s %s?%s %s [%s%s] %zu:%.1s", exchange->method, exchange->path, exchange->query,
-        peer, asked ? asked : "", repeated ? ", repeated" : "", exchange->body.len, buf_str(&exchange->body));
+        &exchange->arena, "%s %s?%s %s [%s%s] %zu:%.1s {%s}", exchange->method, exchange->path,
+        exchange->query, peer, asked ? asked : "", repeated ? ", repeated" : "", exchange->body.len,
+        buf_str(&exchange->body), listed ? listed : "");
     reply_text(exchange, 200, text);
 }
 
@@ -98,6 +101,13 @@ static inline void on_request(struct http_exchange *exchange, void *context)
     }
 }
 
+static inline void on_malformed(struct http_exchange *exchange, const char *sentence, void *context)
+{
+    (void)context;
+    malformed++;
+    reply_text(exchange, 400, arena_printf(&exchange->arena, "malformed: %s", sentence));
+}
+
 static inline void on_too_large(struct http_exchange *exchange, void *context)
 {
     (void)context;
@@ -124,13 +134,14 @@ static inline struct http_server_options usual_options(void)
         .on_head = on_head,
         .on_request = on_request,
         .on_too_large = on_too_large,
+        .on_malformed = on_malformed,
         .on_end = on_end,
     };
 }
 
 static inline void open_server(const struct http_server_options *options)
 {
-    heads = requests = ends = clients_left = 0;
+    heads = malformed = requests = ends = clients_left = 0;
     parked = NULL;
     assert_int_equal(uv_service_loop_open(&service, NULL), OK);
     assert_int_equal(http_server_open(service, options, &server, NULL), OK);
@@ -149,7 +160,7 @@ static inline int close_server(void **state)
     (void)state;
     http_server_close(server);
     uv_service_loop_close(service);
-    assert_int_equal(heads, ends); // on_end, exactly once for what on_head has seen
+    assert_int_equal(heads + malformed, ends); // on_end, exactly once for what a handler has seen
     return 0;
 }
 

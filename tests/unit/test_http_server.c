@@ -33,6 +33,13 @@ static void headers_are_found_in_any_case_and_repetition_shows(void **state)
     assert_replies("GET / HTTP/1.1\r\n" HOST LAST "x-asked: 1\r\nX-ASKED: 2\r\n" CRLF, "[1, repeated]");
 }
 
+static void a_header_that_is_a_list_is_found_whole(void **state)
+{
+    (void)state;
+    assert_replies("GET / HTTP/1.1\r\n" HOST LAST "X-Listed: 1, 2\r\nX-Asked: 0\r\nx-listed: 3\r\n" CRLF, "{1, 2,3}");
+    assert_replies("GET / HTTP/1.1\r\n" HOST LAST CRLF, "{}");
+}
+
 static void a_body_comes_whole_by_its_length_or_in_chunks(void **state)
 {
     (void)state;
@@ -62,7 +69,7 @@ static void head_is_answered_without_a_body(void **state)
     (void)state;
     static const char request[] = "HEAD / HTTP/1.1\r\n" HOST LAST CRLF;
     struct buf reply = exchange_bytes(request, strlen(request));
-    assert_non_null(strstr(buf_str(&reply), "\r\nContent-Length: 23\r\n"));
+    assert_non_null(strstr(buf_str(&reply), "\r\nContent-Length: 26\r\n"));
     assert_string_equal(buf_str(&reply) + reply.len - 4, "\r\n\r\n");
     buf_release(&reply);
 }
@@ -289,6 +296,7 @@ int main(void)
         SERVER_TEST(a_request_reaches_its_handler_and_is_answered),
         SERVER_TEST(a_reply_header_with_a_line_break_is_left_out),
         SERVER_TEST(headers_are_found_in_any_case_and_repetition_shows),
+        SERVER_TEST(a_header_that_is_a_list_is_found_whole),
         SERVER_TEST(a_body_comes_whole_by_its_length_or_in_chunks),
         SERVER_TEST(any_method_reaches_the_handler),
         SERVER_TEST(head_is_answered_without_a_body),

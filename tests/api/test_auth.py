@@ -1,0 +1,314 @@
+"""Who may ask: keys, scopes, the limit on bad keys, and admins who act for a merchant. The service here trusts the
+loopback as a proxy, so that each test comes from addresses of its own."""
+import base64
+import contextlib
+import itertools
+import os
+import sqlite3
+import uuid
+import zlib
+
+import pytest
+
+from support.merchant import ALL_SCOPES, Merchant
+from support.raw import Raw
+from support.server import Server
+from support.shape import refused, succeeded
+from support.waiting import wait_until
+
+DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+FAILURES_ALLOWED = 10
+addresses = itertools.count(1)
+
+
+def new_address():
+    number = next(addresses)
+    return f"198.{18 + number // 65536}.{number // 256 % 256}.{number % 256}"
+
+
+def made_up_key(mode="live", letter="a"):
+    """A well-formed key that nobody made: its check digits are right."""
+    start = f"sk_{mode}_" + letter * 32
+    crc, check = zlib.crc32(start.encode()), ""
+    for _ in range(6):
+        crc, digit = divmod(crc, 62)
+        check = DIGITS[digit] + check
+    return start + check
+
+
+@contextlib.contextmanager
+def database(server):
+    with contextlib.closing(sqlite3.connect(os.path.join(server.data_dir, "payments.db"), timeout=10)) as opened:
+        with opened:
+            yield opened
+
+
+@pytest.fixture(scope="module")
+def guarded(binary, sandbox):
+    server = Server(binary, stripe_api_base=sandbox.url, trusted_proxies="127.0.0.1,10.0.0.0/8")
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="module")
+def known(guarded):
+    """A merchant that the tests here share; what changes one makes its own."""
+    merchant = Merchant(guarded)
+    merchant.use_stripe()
+    return merchant
+
+
+@pytest.fixture(scope="module")
+def admin(guarded):
+    """The admin's key."""
+    key = guarded.command_json("createsuperadmin", "--name", "root")["key"]
+    guarded.secrets.add(key)
+    return key
+
+
+def ask(server, key=None, address=None, **headers):
+    return server.api(key, X_Forwarded_For=address or new_address(), **headers).get("/v1/payments")
+
+
+# Keys
+
+def test_a_key_goes_in_either_header(guarded, known):
+    key = known.key["key"]
+    succeeded(ask(guarded, key))
+    succeeded(ask(guarded, Authorization=f"Bearer {key}"))
+    succeeded(ask(guarded, Authorization=f"bearer {key}"))
+    succeeded(ask(guarded, key, Authorization="Basic YTpi"))
+
+
+@pytest.mark.parametrize("make", [
+    lambda key: {}, lambda key: {"X-API-Key": ""}, lambda key: {"X-API-Key": "sk_live_your_key"},
+    lambda key: {"X-API-Key": key[:-1]}, lambda key: {"X-API-Key": key + "0"}, lambda key: {"X-API-Key": key.swapcase()},
+    lambda key: {"X-API-Key": key.replace("live", "test")}, lambda key: {"X-API-Key": f"Bearer {key}"},
+    lambda key: {"X-API-Key": f'"{key}"'}, lambda key: {"X-API-Key": "k" * 4000},
+    lambda key: {"X-API-Key": key[:9] + ("0" if key[9] != "0" else "1") + key[10:]},
+    lambda key: {"X-API-Key": made_up_key()}, lambda key: {"X-API-Key": made_up_key("test")},
+    lambda key: {"Authorization": key}, lambda key: {"Authorization": "Bearer"}, lambda key: {"Authorization": "Bearer "},
+    lambda key: {"Authorization": f"Token {key}"},
+    lambda key: {"Authorization": "Basic " + base64.b64encode(f"{key}:".encode()).decode()},
+    lambda key: {"X-API-Key": made_up_key(), "Authorization": f"Bearer {key}"},
+    lambda key: {"X-Api-Key2": key}, lambda key: {"Cookie": f"X-API-Key={key}"},
+], ids=["none", "empty", "placeholder", "cut", "longer", "other case", "other mode", "with Bearer", "quoted", "long",
+        "mistyped", "made up", "made up test key", "without Bearer", "Bearer alone", "Bearer and nothing", "Token", "Basic",
+        "bad key before a good one", "other header", "cookie"])
+def test_what_is_no_valid_key_is_refused(guarded, known, make):
+    headers = {name.replace("-", "_"): value for name, value in make(known.key["key"]).items()}
+    refused(ask(guarded, **headers), 401, "AUTH_INVALID_KEY")
+
+
+def test_a_key_in_the_query_is_no_key(guarded, known):
+    api = guarded.api(None, X_Forwarded_For=new_address())
+    refused(api.get("/v1/payments?x=1"), 401, "AUTH_INVALID_KEY")
+
+
+def test_a_revoked_key_is_refused_at_once(guarded, known):
+    key = known.create_key()
+    succeeded(ask(guarded, key["key"]))
+    guarded.command("revokeapikey", "--key", key["id"])
+    refused(ask(guarded, key["key"]), 401, "AUTH_INVALID_KEY")
+    succeeded(ask(guarded, known.key["key"]))
+
+
+def test_a_key_is_refused_from_its_expiry_on(guarded, known):
+    lasting = known.create_key(expires="1h")
+    brief = known.create_key(expires="1s")
+    address = new_address()
+    refused(wait_until(lambda: (answer := ask(guarded, brief["key"], address)).status != 200 and answer), 401,
+            "AUTH_INVALID_KEY")
+    succeeded(ask(guarded, lasting["key"]))
+
+
+def test_the_keys_of_an_inactive_merchant_stop_working_until_it_is_active_again(guarded):
+    merchant = Merchant(guarded)
+    key = merchant.key["key"]
+    succeeded(ask(guarded, key))
+    for active in (0, 1):
+        with database(guarded) as rows:
+            rows.execute("UPDATE merchants SET is_active = ? WHERE name = ?", (active, merchant.name))
+        if active:
+            succeeded(ask(guarded, key))
+        else:
+            refused(ask(guarded, key), 401, "AUTH_INVALID_KEY")
+
+
+# The order of checks
+
+def test_the_key_is_checked_before_the_scope_and_the_scope_before_the_request(guarded, known):
+    def send(key, body, idempotency_key=None):
+        api = guarded.api(key, X_Forwarded_For=new_address())
+        return api.post("/v1/payments?nonsense=1", body, idempotency_key=idempotency_key)
+    refused(send(None, "{"), 401, "AUTH_INVALID_KEY")
+    refused(send(made_up_key(), '{"card": "x"}'), 401, "AUTH_INVALID_KEY")
+    reader = known.create_key("payments:read")["key"]
+    for body in ("{", "[]", '{"card": "x"}', "{}", ""):
+        refused(send(reader, body, "a b"), 403, "AUTH_INSUFFICIENT_SCOPE")
+    refused(send(known.key["key"], "{", "k"), 400, "BAD_REQUEST")
+
+
+# Scopes
+
+ROUTES = [
+    ("GET", "/v1/payments", {"payments:read"}),
+    ("GET", f"/v1/payments/{uuid.uuid4()}", {"payments:read"}),
+    ("POST", "/v1/payments", {"payments:write"}),
+    ("GET", "/v1/merchant/me", {"merchant:read"}),
+    ("GET", "/v1/merchant/providers", {"merchant:read"}),
+    ("PUT", "/v1/merchant/providers", {"merchant:write"}),
+    ("DELETE", "/v1/merchant/providers/none", {"merchant:write"}),
+    ("PUT", "/v1/merchant/webhook", {"merchant:write"}),
+]
+
+
+@pytest.mark.parametrize("scope", ALL_SCOPES.split(","))
+def test_a_scope_opens_its_own_routes_and_no_others(guarded, known, scope):
+    api = guarded.api(known.create_key(scope)["key"], X_Forwarded_For=new_address())
+    for method, path, opened_by in ROUTES:
+        answer = api.request(method, path, None if method in ("GET", "DELETE") else "{}", idempotency_key="k")
+        if scope in opened_by:
+            assert answer.status in (200, 404, 422), repr(answer)
+        else:
+            refused(answer, 403, "AUTH_INSUFFICIENT_SCOPE")
+            assert any(name in answer.errors[0]["message"] for name in opened_by), "the message names the scope"
+
+
+def test_what_needs_no_key(guarded):
+    api = guarded.api(None, documented=False)
+    for path in ("/healthz", "/readyz", "/metrics"):
+        assert api.get(path).status == 200
+    refused(api.post("/v1/webhooks/stripe", "{}"), 400, "SIGNATURE_INVALID")
+
+
+# Too many bad keys
+
+def fail(server, address, times=1, key=None):
+    return [ask(server, key or made_up_key(), address) for _ in range(times)][-1]
+
+
+def test_after_ten_failures_an_address_is_refused_but_a_valid_key_passes(guarded, known):
+    address = new_address()
+    for _ in range(FAILURES_ALLOWED):
+        refused(fail(guarded, address), 401, "AUTH_INVALID_KEY")
+    limited = refused(fail(guarded, address), 429, "AUTH_RATE_LIMITED")
+    assert 0 < int(limited.headers["Retry-After"]) <= 301
+    succeeded(ask(guarded, known.key["key"], address))
+    refused(fail(guarded, address), 429, "AUTH_RATE_LIMITED")
+    refused(ask(guarded, None, address), 429, "AUTH_RATE_LIMITED")
+    refused(fail(guarded, new_address()), 401, "AUTH_INVALID_KEY")
+
+
+def test_a_lacking_scope_is_no_failure_of_the_key(guarded, known):
+    address, key = new_address(), known.create_key("audit:read")["key"]
+    for _ in range(FAILURES_ALLOWED + 2):
+        refused(ask(guarded, key, address), 403, "AUTH_INSUFFICIENT_SCOPE")
+
+
+@pytest.mark.parametrize("make", [
+    lambda client: f"{new_address()}, {client}", lambda client: f"{client}, 127.0.0.1", lambda client: f"{client},10.1.2.3, 127.0.0.1",
+    lambda client: f"unknown, {client}", lambda client: f"  {client}  ", lambda client: f"{new_address()},{new_address()},{client},10.9.9.9",
+], ids=["spoofed first", "a trusted hop behind", "two trusted hops behind", "garbage first", "spaces", "all"])
+def test_the_last_hop_that_is_not_trusted_is_the_client(guarded, make):
+    client = new_address()
+    for _ in range(FAILURES_ALLOWED):
+        refused(fail(guarded, make(client)), 401, "AUTH_INVALID_KEY")
+    refused(fail(guarded, make(client)), 429, "AUTH_RATE_LIMITED")
+    refused(fail(guarded, client), 429, "AUTH_RATE_LIMITED")
+
+
+def test_a_forwarded_for_header_of_the_clients_own_does_not_hide_it(guarded):
+    """Some proxies add a header line of their own behind the client's."""
+    client = new_address()
+
+    def send():
+        with Raw(guarded) as raw:
+            raw.send(f"GET /v1/payments HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: {new_address()}\r\n"
+                     f"X-API-Key: {made_up_key()}\r\nX-Forwarded-For: {client}\r\n\r\n".encode())
+            return raw.answer()
+    for _ in range(FAILURES_ALLOWED):
+        refused(send(), 401, "AUTH_INVALID_KEY")
+    refused(send(), 429, "AUTH_RATE_LIMITED")
+
+
+def test_an_ipv6_subscriber_is_one_address(guarded):
+    net = f"2001:db8:{next(addresses):x}:1"
+    for number in range(FAILURES_ALLOWED):
+        refused(fail(guarded, f"{net}::{number + 1:x}"), 401, "AUTH_INVALID_KEY")
+    refused(fail(guarded, f"{net}:aaaa::1"), 429, "AUTH_RATE_LIMITED")
+    refused(fail(guarded, f"{net[:-1]}2::1"), 401, "AUTH_INVALID_KEY")
+
+
+def test_without_a_trusted_proxy_the_header_means_nothing(start_server, sandbox):
+    server = start_server(sandbox.url)
+    for _ in range(FAILURES_ALLOWED):
+        refused(fail(server, new_address()), 401, "AUTH_INVALID_KEY")
+    refused(fail(server, new_address()), 429, "AUTH_RATE_LIMITED")
+
+
+# Admins
+
+def test_an_admin_acts_for_the_merchant_it_names(guarded, known, admin):
+    api = guarded.api(admin, X_Merchant_Id=known.id, X_Forwarded_For=new_address())
+    assert succeeded(api.get("/v1/merchant/me"))["id"] == known.id
+    payment = known.pay(api=api)
+    assert payment["merchant_id"] == known.id
+    assert succeeded(api.get(f"/v1/payments/{payment['id']}")) == payment
+    assert payment in succeeded(known.api.get("/v1/payments"))
+
+
+def test_an_admin_sees_nothing_of_another_merchant(guarded, known, admin):
+    other = Merchant(guarded)
+    payment = known.pay()
+    refused(guarded.api(admin, X_Merchant_Id=other.id).get(f"/v1/payments/{payment['id']}"), 404, "NOT_FOUND")
+
+
+def test_an_admin_must_name_a_merchant(guarded, admin):
+    refused(ask(guarded, admin), 400, "BAD_REQUEST")
+
+
+@pytest.mark.parametrize("name", ["0198f2b4-5c1e-7a3b-9d2f-1c8e4b7a6d50", "x", "", "00000000-0000-0000-0000-000000000000"])
+def test_a_merchant_that_is_not_there_is_not_found(guarded, admin, name):
+    refused(ask(guarded, admin, X_Merchant_Id=name), 404, "NOT_FOUND")
+
+
+def test_nobody_else_may_name_a_merchant(guarded, known):
+    other = Merchant(guarded)
+    for name in (known.id, other.id, "x"):
+        refused(ask(guarded, known.key["key"], X_Merchant_Id=name), 403, "AUTH_INSUFFICIENT_SCOPE")
+
+
+# What audit is told
+
+def test_authentication_is_counted_and_written_once_and_changes_at_once(start_server, sandbox):
+    server = start_server(sandbox.url, trusted_proxies="127.0.0.1")
+    merchant = Merchant(server)
+    address = "203.0.113.7"
+    before = audit_rows(server)
+    fail(server, address, 3)
+    fail(server, address, 2, "sk_live_mistyped")
+    key = merchant.create_key("audit:read")
+    ask(server, key["key"], address)
+    succeeded(ask(server, merchant.key["key"], address))
+    assert [row[0] for row in audit_rows(server)[len(before):]] == ["key.created"], "nobody can make us write"
+    server.command("revokeapikey", "--key", key["id"])
+    ask(server, key["key"], address)
+    fail(server, address, 5)
+    server.terminate()
+
+    counted = {(row[0], row[1], row[3]): row[4] for row in audit_rows(server) if row[2] == address}
+    unknown, prefix = made_up_key()[:12], merchant.key["key"][:12]
+    assert counted == {
+        ("auth.failed", "warn", unknown): 3 + 5, ("auth.failed", "warn", key["prefix"]): 1,
+        ("auth.invalid_format", "warn", None): 2, ("auth.scope_denied", "warn", key["prefix"]): 1,
+        ("auth.success", "info", prefix): 1, ("auth.rate_limited", "critical", None): 1,
+    }
+    assert [row[:2] for row in audit_rows(server) if row[0] == "key.revoked"] == [("key.revoked", "critical")]
+    assert "the audit log holds" in server.command("verify-audit").stdout
+
+
+def audit_rows(server):
+    with database(server) as rows:
+        return rows.execute("SELECT event_type, severity, actor_ip, key_prefix, metadata ->> '$.count' FROM audit_log "
+                            "ORDER BY seq").fetchall()
