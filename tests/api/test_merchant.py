@@ -1,0 +1,239 @@
+"""What a merchant sets for itself: Stripe credentials, of which only masks are ever shown, and the URL that its events
+go to, with the secret that signs them."""
+import base64
+import os
+import re
+import sqlite3
+
+import pytest
+
+from support.merchant import Merchant, random_secret
+from support.server import Server
+from support.shape import TIME, UUID7, assert_shape, refused, succeeded
+
+PROVIDERS = "/v1/merchant/providers"
+WEBHOOK = "/v1/merchant/webhook"
+URL = "https://merchant.com/webhooks/payments"
+SECRET = re.compile(r"whsec_[A-Za-z0-9+/]{43}=")
+PAYMENT = {"amount": "10.00", "currency": "USD", "provider": "stripe", "payment_method": "pm_card_visa"}
+
+
+@pytest.fixture
+def bare(server):
+    """A merchant that has set nothing."""
+    return Merchant(server)
+
+
+def credentials(key, **more):
+    return {"provider": "stripe", "stripe": {"secret_key": key} | more}
+
+
+def audited(merchant):
+    """The types of this merchant's entries, without those of its making."""
+    path = os.path.join(merchant.server.data_dir, "payments.db")
+    with sqlite3.connect(path, timeout=10) as rows:
+        found = rows.execute("SELECT event_type, severity, actor_ip, key_prefix FROM audit_log WHERE merchant_id = ? "
+                             "ORDER BY seq", (bytes.fromhex(merchant.id.replace("-", "")),)).fetchall()
+    made = [row for row in found if not row[0].startswith(("merchant.", "key.", "auth."))]
+    assert {row[1:] for row in made} <= {("info", "127.0.0.1", merchant.key["key"][:12])}
+    return [row[0] for row in made]
+
+
+# Who it is
+
+def test_a_merchant_reads_itself(bare):
+    assert_shape(succeeded(bare.api.get("/v1/merchant/me")), {
+        "id": bare.id, "name": bare.name, "role": "merchant", "webhook_url": None, "has_webhook_secret": False,
+        "is_active": True, "providers": []})
+    bare.use_stripe()
+    bare.use_webhook(URL)
+    me = succeeded(bare.api.get("/v1/merchant/me"))
+    assert (me["webhook_url"], me["has_webhook_secret"]) == (URL, True)
+    assert me["providers"] == succeeded(bare.api.get(PROVIDERS))
+
+
+# Credentials
+
+def test_credentials_are_shown_masked(bare):
+    key, secret = random_secret("sk_test_"), random_secret("whsec_")
+    bare.server.secrets |= {key, secret}
+    put = bare.api.put(PROVIDERS, credentials(key, webhook_secret=secret))
+    assert_shape(succeeded(put), {
+        "id": UUID7, "provider": "stripe", "livemode": False, "is_active": True,
+        "config_summary": {"secret_key": "****" + key[-4:], "webhook_secret": "****" + secret[-4:]},
+        "created_at": TIME, "updated_at": TIME})
+    listed = bare.api.get(PROVIDERS)
+    assert succeeded(listed) == [put.data]
+    for answer in (put, listed, bare.api.get("/v1/merchant/me")):
+        assert key not in answer.body.decode() and secret not in answer.body.decode()
+    assert audited(bare) == ["provider.updated"]
+
+
+def summary(merchant, **more):
+    return succeeded(merchant.api.put(PROVIDERS, credentials("sk_test_0123456789abcdef", **more)))["config_summary"]
+
+
+def test_a_webhook_secret_stays_when_absent_and_goes_when_null(bare):
+    assert summary(bare)["webhook_secret"] is None
+    assert summary(bare, webhook_secret="whsec_the_very_first")["webhook_secret"] == "****irst"
+    assert summary(bare)["webhook_secret"] == "****irst"
+    assert summary(bare, webhook_secret="whsec_the_second")["webhook_secret"] == "****cond"
+    assert summary(bare, webhook_secret=None)["webhook_secret"] is None
+    assert summary(bare)["webhook_secret"] is None
+
+
+def test_setting_credentials_again_keeps_their_id(bare):
+    first = succeeded(bare.api.put(PROVIDERS, credentials("sk_test_first")))
+    second = succeeded(bare.api.put(PROVIDERS, credentials("rk_test_second")))
+    assert (second["id"], second["created_at"]) == (first["id"], first["created_at"])
+    assert second["updated_at"] >= first["updated_at"]
+    assert second["config_summary"]["secret_key"] == "****cond"
+    assert succeeded(bare.api.get(PROVIDERS)) == [second]
+
+
+def test_each_mode_has_credentials_of_its_own(bare):
+    test = succeeded(bare.api.put(PROVIDERS, credentials("sk_test_aaaa", webhook_secret="whsec_test")))
+    live = succeeded(bare.api.put(PROVIDERS, credentials("rk_live_bbbb")))
+    assert (test["livemode"], live["livemode"]) == (False, True) and test["id"] != live["id"]
+    assert live["config_summary"] == {"secret_key": "****bbbb", "webhook_secret": None}
+    assert sorted(item["id"] for item in succeeded(bare.api.get(PROVIDERS))) == sorted([test["id"], live["id"]])
+
+
+def test_a_test_key_neither_sees_nor_sets_nor_deletes_live_credentials(bare):
+    bare.use_stripe("live")
+    api = bare.client(mode="test")
+    assert succeeded(api.get(PROVIDERS)) == []
+    assert succeeded(api.get("/v1/merchant/me"))["providers"] == []
+    refused(api.put(PROVIDERS, credentials("sk_live_0123")), 422, "VALIDATION_ERROR", "stripe.secret_key")
+    refused(api.delete(f"{PROVIDERS}/stripe"), 404, "NOT_FOUND")
+    bare.use_stripe("test")
+    api.delete(f"{PROVIDERS}/stripe", expect=200)
+    assert {item["livemode"]: item["is_active"] for item in succeeded(bare.api.get(PROVIDERS))} == {True: True, False: False}
+    assert bare.pay()["livemode"] is True
+
+
+def test_merchants_do_not_see_each_others_credentials(server, bare):
+    other = Merchant(server)
+    other.use_stripe()
+    assert succeeded(bare.api.get(PROVIDERS)) == []
+    refused(bare.api.delete(f"{PROVIDERS}/stripe"), 404, "NOT_FOUND")
+    assert other.pay()["status"] == "completed"
+
+
+def test_deleting_credentials_stops_new_payments_and_setting_them_starts_again(bare):
+    bare.use_stripe()
+    deleted = bare.api.delete(f"{PROVIDERS}/stripe")
+    assert deleted.status == 200 and deleted.json == {"success": True}
+    assert [item["is_active"] for item in succeeded(bare.api.get(PROVIDERS))] == [False]
+    refused(bare.api.post("/v1/payments", PAYMENT, idempotency_key="k"), 422, "PROVIDER_NOT_CONFIGURED")
+    refused(bare.api.delete(f"{PROVIDERS}/stripe"), 404, "NOT_FOUND")
+    bare.use_stripe()
+    assert [item["is_active"] for item in succeeded(bare.api.get(PROVIDERS))] == [True]
+    assert bare.pay(idempotency_key="k")["status"] == "completed"
+    assert audited(bare) == ["provider.updated", "provider.deleted", "provider.updated"]
+
+
+@pytest.mark.parametrize("name", ["paypal", "Stripe", "x", "%2e%2e"])
+def test_a_provider_that_is_none_is_not_found(bare, name):
+    bare.use_stripe()
+    refused(bare.api.delete(f"{PROVIDERS}/{name}"), 404, "NOT_FOUND")
+
+
+@pytest.mark.parametrize("body, fields", [
+    ({}, {"provider", "stripe"}), ({"provider": "stripe"}, {"stripe"}), ({"stripe": {"secret_key": "sk_test_1"}}, {"provider"}),
+    ({"provider": "paypal", "stripe": {"secret_key": "sk_test_1"}}, {"provider"}),
+    ({"provider": "stripe", "stripe": None}, {"stripe"}), ({"provider": "stripe", "stripe": "sk_test_1"}, {"stripe"}),
+    ({"provider": "stripe", "stripe": []}, {"stripe"}), ({"provider": "stripe", "stripe": {}}, {"stripe.secret_key"}),
+    (credentials("sk_test_1", publishable_key="pk_1"), {"stripe.publishable_key"}),
+    (credentials("sk_test_1") | {"livemode": True}, {"livemode"}),
+    (credentials(None), {"stripe.secret_key"}), (credentials(""), {"stripe.secret_key"}), (credentials(1), {"stripe.secret_key"}),
+    (credentials("pk_test_1"), {"stripe.secret_key"}), (credentials("sk_test_"), {"stripe.secret_key"}),
+    (credentials("sk_prod_1"), {"stripe.secret_key"}), (credentials("SK_TEST_1"), {"stripe.secret_key"}),
+    (credentials("sk_test_a b"), {"stripe.secret_key"}), (credentials("sk_test_a\nb"), {"stripe.secret_key"}),
+    (credentials("sk_test_é"), {"stripe.secret_key"}), (credentials("sk_test_" + "a" * 300), {"stripe.secret_key"}),
+    (credentials("sk_test_1", webhook_secret=""), {"stripe.webhook_secret"}),
+    (credentials("sk_test_1", webhook_secret="secret"), {"stripe.webhook_secret"}),
+    (credentials("sk_test_1", webhook_secret="whsec_"), {"stripe.webhook_secret"}),
+    (credentials("sk_test_1", webhook_secret=7), {"stripe.webhook_secret"}),
+])
+def test_credentials_that_cannot_be_are_refused_and_named(bare, body, fields):
+    refused(bare.api.put(PROVIDERS, body), 422, "VALIDATION_ERROR", *fields)
+    assert succeeded(bare.api.get(PROVIDERS)) == [] and audited(bare) == []
+
+
+def test_a_refused_change_leaves_the_credentials_as_they_were(bare):
+    before = bare.use_stripe()
+    refused(bare.api.put(PROVIDERS, credentials("pk_test_1")), 422, "VALIDATION_ERROR", "stripe.secret_key")
+    assert succeeded(bare.api.get(PROVIDERS)) == [before]
+
+
+# The webhook URL
+
+def put_url(merchant, url=URL, **more):
+    answer = merchant.api.put(WEBHOOK, {"webhook_url": url} | more)
+    if answer.status == 200 and answer.data["webhook_secret"]:
+        merchant.server.secrets.add(answer.data["webhook_secret"])
+    return answer
+
+
+def test_the_secret_is_shown_when_it_is_new_and_never_again(bare):
+    first = succeeded(put_url(bare))
+    assert_shape(first, {"webhook_url": URL, "webhook_secret": SECRET})
+    assert len(base64.b64decode(first["webhook_secret"].removeprefix("whsec_"), validate=True)) == 32
+    assert succeeded(put_url(bare)) == {"webhook_url": URL, "webhook_secret": None}
+    assert succeeded(put_url(bare, rotate_secret=False)) == {"webhook_url": URL, "webhook_secret": None}
+    me = bare.api.get("/v1/merchant/me")
+    assert first["webhook_secret"].encode() not in me.body and me.data["has_webhook_secret"] is True
+
+
+def test_a_changed_url_or_a_rotation_makes_a_new_secret(bare):
+    secrets = [succeeded(answer)["webhook_secret"] for answer in (
+        put_url(bare), put_url(bare, "https://merchant.com/other"), put_url(bare, "https://merchant.com/other", rotate_secret=True),
+        put_url(bare), put_url(bare, rotate_secret=True))]
+    assert all(SECRET.fullmatch(secret) for secret in secrets) and len(set(secrets)) == 5
+    assert audited(bare) == ["webhook.url_updated"] * 5
+
+
+@pytest.mark.parametrize("body, fields", [
+    ({}, {"webhook_url"}), ({"webhook_url": None}, {"webhook_url"}), ({"webhook_url": ""}, {"webhook_url"}),
+    ({"webhook_url": 7}, {"webhook_url"}), ({"webhook_url": [URL]}, {"webhook_url"}), ({"webhook_url": "merchant.com"}, {"webhook_url"}),
+    ({"webhook_url": "ftp://merchant.com/"}, {"webhook_url"}), ({"webhook_url": "https://"}, {"webhook_url"}),
+    ({"webhook_url": "https:///path"}, {"webhook_url"}), ({"webhook_url": "https://user:pass@merchant.com/"}, {"webhook_url"}),
+    ({"webhook_url": "https://merchant.com/a b"}, {"webhook_url"}), ({"webhook_url": "https://merchant.com/\n"}, {"webhook_url"}),
+    ({"webhook_url": "https://merchant.com:0/"}, {"webhook_url"}), ({"webhook_url": "https://merchant.com:99999/"}, {"webhook_url"}),
+    ({"webhook_url": "https://merchant.com/" + "a" * 2100}, {"webhook_url"}), ({"webhook_url": "javascript:alert(1)"}, {"webhook_url"}),
+    ({"webhook_url": "file:///etc/passwd"}, {"webhook_url"}), ({"webhook_url": URL, "rotate_secret": "yes"}, {"rotate_secret"}),
+    ({"webhook_url": URL, "rotate_secret": None}, {"rotate_secret"}), ({"webhook_url": URL, "rotate_secret": 1}, {"rotate_secret"}),
+    ({"webhook_url": URL, "secret": "x"}, {"secret"}), ({"url": URL}, {"url", "webhook_url"}),
+])
+def test_a_url_that_cannot_be_is_refused_and_named(bare, body, fields):
+    refused(bare.api.put(WEBHOOK, body), 422, "VALIDATION_ERROR", *fields)
+    assert succeeded(bare.api.get("/v1/merchant/me"))["webhook_url"] is None and audited(bare) == []
+
+
+@pytest.fixture(scope="module")
+def strict(binary, sandbox):
+    """A merchant of a service whose operator allows one private network and no plain HTTP."""
+    server = Server(binary, stripe_api_base=sandbox.url, webhook_allow="10.1.0.0/16")
+    yield Merchant(server)
+    server.close()
+
+
+@pytest.mark.parametrize("host", [
+    "127.0.0.1", "127.1", "2130706433", "0x7f000001", "0177.0.0.1", "localhost", "LOCALHOST", "0.0.0.0", "10.0.0.1",
+    "10.2.0.1", "172.16.0.1", "172.31.255.255", "192.168.1.1", "169.254.169.254", "100.64.0.1", "192.0.2.1", "198.18.0.1",
+    "224.0.0.1", "240.0.0.1", "255.255.255.255", "[::1]", "[::]", "[fc00::1]", "[fd12::1]", "[fe80::1]", "[ff02::1]",
+    "[::ffff:10.0.0.1]", "[::ffff:127.0.0.1]", "[64:ff9b::a00:1]", "[2002:a00:1::]", "[2001:db8::1]"])
+def test_a_private_or_special_address_is_refused(strict, host):
+    refused(strict.api.put(WEBHOOK, {"webhook_url": f"https://{host}/hook"}), 422, "VALIDATION_ERROR", "webhook_url")
+
+
+@pytest.mark.parametrize("url", ["https://10.1.2.3/hook", "https://93.184.216.34:8443/hook?a=1", "https://[2606:4700::1111]/",
+                                 "https://no-such-name.invalid/hook"])
+def test_an_address_that_is_allowed_or_public_or_not_known_yet_is_taken(strict, url):
+    assert succeeded(put_url(strict, url))["webhook_url"] == url
+
+
+def test_plain_http_is_for_the_operator_to_allow(strict, bare):
+    refused(put_url(strict, "http://93.184.216.34/hook"), 422, "VALIDATION_ERROR", "webhook_url")
+    assert succeeded(put_url(bare, "http://127.0.0.1:9/hook"))["webhook_url"] == "http://127.0.0.1:9/hook"
