@@ -81,7 +81,7 @@ enum errc url_parse(const char *text, struct arena *arena, struct url *url, stru
         return err_set(err, ERR_VALIDATION, "not an absolute URL: %s", curl_url_strerror(code));
     }
     struct url parsed = {.scheme = part(handle, CURLUPART_SCHEME, 0, arena)};
-    if (!text_equal(parsed.scheme, "http") && !text_equal(parsed.scheme, "https")) {
+    if (!parsed.scheme || (!text_equal(parsed.scheme, "http") && !text_equal(parsed.scheme, "https"))) {
         return err_set(err, ERR_VALIDATION, "the URL's scheme is neither http nor https");
     }
     const char *slashes = text + strlen(parsed.scheme); // curl also takes one slash, or three

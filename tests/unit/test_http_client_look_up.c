@@ -22,6 +22,7 @@ static struct addrinfo *numeric(const char *address, const char *service_name, c
 }
 
 // Stands in for the C library's, in this program and in libcurl.
+// NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name): there the names are reserved ones
 int getaddrinfo(const char *restrict node, const char *restrict service_name,
                 const struct addrinfo *restrict hints, struct addrinfo **restrict list)
 {

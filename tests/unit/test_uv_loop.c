@@ -255,8 +255,8 @@ static void signals_reach_their_handlers_on_the_loop(void **state)
     memset(signals_seen, 0, sizeof(signals_seen));
     uv_service_loop_on_signal(service, SIGUSR1, on_signal, &signals_seen[0]);
     uv_service_loop_on_signal(service, SIGUSR2, on_signal, &signals_seen[1]);
-    raise(SIGUSR1);
-    raise(SIGUSR2);
+    assert_int_equal(raise(SIGUSR1), 0);
+    assert_int_equal(raise(SIGUSR2), 0);
     uv_service_loop_run(service);
     assert_int_equal(signals_seen[0], 1);
     assert_int_equal(signals_seen[1], 1);
