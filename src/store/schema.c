@@ -1,12 +1,14 @@
-// The tables. Ids are 16-byte UUIDv7 (time-ordered, so that inserts append), times are integer microseconds, money is
-// integers of the currency's minor unit, text columns with a fixed set of values hold the API's own words, and a column
-// that may hold a secret holds it sealed. Small rows are clustered on their key (WITHOUT ROWID), large ones are not.
+// The tables. Ids are 16-byte UUIDv7 (time-ordered, so that inserts append), times are integer microseconds,
+// money is integers of the currency's minor unit, text columns with a fixed set of values hold the API's own
+// words, and a column that may hold a secret holds it sealed. Small rows are clustered on their key (WITHOUT
+// ROWID), large ones are not.
 #include "store/schema.h"
 
 #include "base/require.h"
 
 static const char step_1[] =
-    // What the database must be opened with: the ids of the keys that its values were sealed and hashed under.
+    // What the database must be opened with: the ids of the keys that its values were sealed and hashed
+    // under.
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;"
 
     "CREATE TABLE merchants ("
@@ -21,7 +23,8 @@ static const char step_1[] =
     " expires_us INTEGER, revoked_us INTEGER, created_us INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
     "CREATE INDEX api_keys_by_merchant ON api_keys(merchant_id);"
 
-    // One row a merchant, provider and mode; every secret key it ever had is a version, wiped when nothing open needs it.
+    // One row a merchant, provider and mode; every secret key it ever had is a version, wiped when nothing
+    // open needs it.
     "CREATE TABLE credentials ("
     " id BLOB PRIMARY KEY, merchant_id BLOB NOT NULL REFERENCES merchants(id), provider TEXT NOT NULL,"
     " livemode INTEGER NOT NULL, is_active INTEGER NOT NULL, version_id BLOB NOT NULL, webhook_secret BLOB,"
@@ -30,15 +33,19 @@ static const char step_1[] =
     "CREATE TABLE credential_versions ("
     " id BLOB PRIMARY KEY, credential_id BLOB NOT NULL, secret_key BLOB, created_us INTEGER NOT NULL)"
     " STRICT, WITHOUT ROWID;"
-    "CREATE INDEX credential_versions_kept ON credential_versions(credential_id) WHERE secret_key IS NOT NULL;"
+    "CREATE INDEX credential_versions_kept ON credential_versions(credential_id)"
+    " WHERE secret_key IS NOT NULL;"
 
     "CREATE TABLE payments ("
-    " id BLOB PRIMARY KEY, merchant_id BLOB NOT NULL, livemode INTEGER NOT NULL, amount_minor INTEGER NOT NULL,"
+    " id BLOB PRIMARY KEY, merchant_id BLOB NOT NULL, livemode INTEGER NOT NULL,"
+    " amount_minor INTEGER NOT NULL,"
     " currency TEXT NOT NULL, status TEXT NOT NULL, provider TEXT NOT NULL, provider_ref TEXT,"
     " idempotency_key TEXT NOT NULL, payment_method TEXT, return_url TEXT, description TEXT, metadata TEXT,"
     " capture_manual INTEGER NOT NULL, customer_email TEXT, captured_minor INTEGER NOT NULL,"
-    " refunded_minor INTEGER NOT NULL, capturable INTEGER NOT NULL, action_given INTEGER NOT NULL, next_action TEXT,"
-    " redirect_url TEXT, client_secret BLOB, failure_code TEXT, failure_decline_code TEXT, failure_message TEXT,"
+    " refunded_minor INTEGER NOT NULL, capturable INTEGER NOT NULL, action_given INTEGER NOT NULL,"
+    " next_action TEXT,"
+    " redirect_url TEXT, client_secret BLOB, failure_code TEXT, failure_decline_code TEXT,"
+    " failure_message TEXT,"
     " credential_version_id BLOB NOT NULL, created_us INTEGER NOT NULL, updated_us INTEGER NOT NULL,"
     " CHECK (amount_minor > 0), CHECK (captured_minor BETWEEN 0 AND amount_minor),"
     " CHECK (refunded_minor BETWEEN 0 AND captured_minor)) STRICT;"
@@ -48,7 +55,8 @@ static const char step_1[] =
 
     // What changed, when and why. Only ever appended to.
     "CREATE TABLE payment_history ("
-    " payment_id BLOB NOT NULL, id BLOB NOT NULL, at_us INTEGER NOT NULL, what TEXT NOT NULL, status TEXT NOT NULL,"
+    " payment_id BLOB NOT NULL, id BLOB NOT NULL, at_us INTEGER NOT NULL, what TEXT NOT NULL,"
+    " status TEXT NOT NULL,"
     " cause TEXT NOT NULL, cause_ref TEXT, PRIMARY KEY (payment_id, id)) STRICT, WITHOUT ROWID;"
 
     // A business key names its request for ever; the answer's bytes may be pruned.
@@ -57,26 +65,32 @@ static const char step_1[] =
     " request_hash BLOB NOT NULL, subject_id BLOB NOT NULL, created_us INTEGER NOT NULL,"
     " PRIMARY KEY (merchant_id, livemode, kind, key)) STRICT, WITHOUT ROWID;"
     "CREATE TABLE replies ("
-    " subject_id BLOB PRIMARY KEY, status INTEGER NOT NULL, body BLOB NOT NULL, created_us INTEGER NOT NULL) STRICT;"
+    " subject_id BLOB PRIMARY KEY, status INTEGER NOT NULL, body BLOB NOT NULL,"
+    " created_us INTEGER NOT NULL) STRICT;"
 
-    // What the provider is still owed a call for. A row is one open operation; none means that its outcome is known.
+    // What the provider is still owed a call for. A row is one open operation; none means that its outcome is
+    // known.
     "CREATE TABLE operations ("
     " subject_id BLOB NOT NULL, kind TEXT NOT NULL, merchant_id BLOB NOT NULL, livemode INTEGER NOT NULL,"
     " credential_version_id BLOB NOT NULL, body TEXT, attempts INTEGER NOT NULL, unresolved INTEGER NOT NULL,"
-    " look_up INTEGER NOT NULL, absent_us INTEGER, next_attempt_us INTEGER NOT NULL, created_us INTEGER NOT NULL,"
+    " look_up INTEGER NOT NULL, absent_us INTEGER, next_attempt_us INTEGER NOT NULL,"
+    " created_us INTEGER NOT NULL,"
     " PRIMARY KEY (subject_id, kind)) STRICT, WITHOUT ROWID;"
     "CREATE INDEX operations_due ON operations(next_attempt_us);"
     "CREATE INDEX operations_by_version ON operations(credential_version_id);"
 
     // Events to the merchant, written with the change they tell of; a row is also its delivery's state.
     "CREATE TABLE outbox ("
-    " id BLOB PRIMARY KEY, merchant_id BLOB NOT NULL, livemode INTEGER NOT NULL, transaction_id BLOB, type TEXT NOT NULL,"
+    " id BLOB PRIMARY KEY, merchant_id BLOB NOT NULL, livemode INTEGER NOT NULL, transaction_id BLOB,"
+    " type TEXT NOT NULL,"
     " body TEXT NOT NULL, status TEXT NOT NULL, attempts INTEGER NOT NULL, next_attempt_us INTEGER,"
     " last_status_code INTEGER, last_error TEXT, delivered_us INTEGER, created_us INTEGER NOT NULL) STRICT;"
-    // What has a time to be attempted at, and what waits for its merchant to have an endpoint: see outbox.c. What stands
-    // behind another event (9223372036854775807) is in neither.
-    "CREATE INDEX outbox_open ON outbox(merchant_id, next_attempt_us) WHERE next_attempt_us < 9223372036854775806;"
-    "CREATE INDEX outbox_waiting ON outbox(merchant_id, created_us) WHERE next_attempt_us = 9223372036854775806;"
+    // What has a time to be attempted at, and what waits for its merchant to have an endpoint: see outbox.c.
+    // What stands behind another event (9223372036854775807) is in neither.
+    "CREATE INDEX outbox_open ON outbox(merchant_id, next_attempt_us)"
+    " WHERE next_attempt_us < 9223372036854775806;"
+    "CREATE INDEX outbox_waiting ON outbox(merchant_id, created_us)"
+    " WHERE next_attempt_us = 9223372036854775806;"
     "CREATE INDEX outbox_by_transaction ON outbox(transaction_id, id);"
     "CREATE INDEX outbox_by_merchant ON outbox(merchant_id, livemode, id);"
 
@@ -88,8 +102,10 @@ static const char step_1[] =
     "CREATE INDEX inbox_kept ON inbox(merchant_id, payment_id) WHERE body IS NOT NULL;"
 
     "CREATE TABLE audit_log ("
-    " seq INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, event_type TEXT NOT NULL, severity TEXT NOT NULL, actor_ip TEXT,"
-    " merchant_id BLOB, key_prefix TEXT, detail TEXT NOT NULL, metadata TEXT NOT NULL, created_us INTEGER NOT NULL,"
+    " seq INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, event_type TEXT NOT NULL, severity TEXT NOT NULL,"
+    " actor_ip TEXT,"
+    " merchant_id BLOB, key_prefix TEXT, detail TEXT NOT NULL, metadata TEXT NOT NULL,"
+    " created_us INTEGER NOT NULL,"
     " mac BLOB NOT NULL) STRICT;"
     "CREATE INDEX audit_log_by_merchant ON audit_log(merchant_id, seq);";
 

@@ -1,4 +1,5 @@
-// time_parse: what is accepted lies in 1970 to 9999 and is read back from what time_format_exact writes of it.
+// time_parse: what is accepted lies in 1970 to 9999 and is read back from what time_format_exact writes of
+// it.
 #include "base/timefmt.h"
 
 #include "fuzz.h"
