@@ -19,8 +19,6 @@
 #define HEADER_BYTES_MAX (8 * 1024)
 // A body where none is needed is taken and not read.
 #define UNREAD_BODY_MAX (64 * 1024)
-#define IDLE_TIMEOUT_S 60
-#define REQUEST_TIMEOUT_S 30
 #define RESOLVE_TIMEOUT_MS 3000
 
 struct api {
@@ -253,8 +251,8 @@ enum errc api_open(const struct api_options *options, struct api **opened, struc
     struct http_server_options server = {
         .listen = options->config->listen,
         .connections_max = (unsigned)options->config->connections_max,
-        .idle_timeout_s = IDLE_TIMEOUT_S,
-        .request_timeout_s = REQUEST_TIMEOUT_S,
+        .idle_timeout_s = (unsigned)(options->config->idle_timeout_ms / 1000),
+        .request_timeout_s = (unsigned)(options->config->request_timeout_ms / 1000),
         .header_bytes_max = HEADER_BYTES_MAX,
         .on_head = on_head,
         .on_request = on_request,

@@ -30,6 +30,8 @@ struct config {
     int64_t patience_ms;           // default 30000
     int64_t reconcile_interval_ms; // default 5000
     int64_t connections_max;       // default 4096
+    int64_t idle_timeout_ms;       // a client's silence, in whole seconds
+    int64_t request_timeout_ms;    // a client's request from its first byte to its last, in whole seconds
     int64_t operations_max;        // provider calls in flight
     int64_t queue_max;             // database jobs waiting
     int64_t drain_timeout_ms;      // SIGTERM to exit at the latest
