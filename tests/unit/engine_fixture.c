@@ -1,6 +1,7 @@
 #include "engine_fixture.h"
 
 #include "base/json.h"
+#include "base/log.h"
 #include "store/credentials.h"
 #include "store/driver.h"
 #include "store/merchants.h"
@@ -98,6 +99,7 @@ int engine_fixture_setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof(*f));
     REQUIRE(f != NULL);
+    log_set_level(LOG_ERROR);
     scratch_make(&f->scratch);
     fake_loop_init(&f->loop, START_US);
     fake_provider_init(&f->provider, &f->loop);
