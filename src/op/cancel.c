@@ -21,34 +21,51 @@ static enum errc cancel_plan(struct op *op, struct db *db, struct change *change
     return rc;
 }
 
+// When to ask again. A refusal, or an answer that a repeat would only bring again, is about a state that is
+// read at once.
+static void put_off(struct op *op, struct change *change)
+{
+    const struct provider_answer *answer = &op->call.answer;
+    int64_t reconcile_us = engine_options(op->engine)->config->reconcile_interval_ms * US_PER_MS;
+    bool said_no = answer->outcome == PROVIDER_REFUSED || answer->outcome == PROVIDER_LOOK_UP;
+    uint32_t random32 = 0;
+    change->random->fill(change->random, &random32, sizeof(random32));
+    int64_t delay_us = retry_check_delay_us(op->row.attempts, change->now_us - op->row.created_us, random32);
+    op->row.look_up = op->call.verb == PROVIDER_CANCEL && said_no;
+    if (op->row.look_up) {
+        delay_us = 0;
+    } else if (answer->outcome == PROVIDER_UNKNOWN) {
+        delay_us = retry_provider_delay_us(op->row.attempts, reconcile_us, random32);
+    }
+    if (answer->retry_after_us > delay_us) {
+        delay_us = answer->retry_after_us;
+    }
+    op->open = true;
+    op->row.next_attempt_us = change->now_us + delay_us;
+}
+
 static enum errc cancel_settle(struct op *op, struct db *db, struct change *change, struct err *err)
 {
+    const struct provider_answer *answer = &op->call.answer;
+    bool known = answer->outcome == PROVIDER_DONE && answer->has_intent;
     struct payment payment = {0};
-    struct err why = {0};
     enum errc rc = payment_get(db, &op->row.subject_id, NULL, change->arena, &payment, err);
     if (rc != OK) {
         return rc;
     }
-    bool known = op->call.answer.outcome == PROVIDER_DONE && op->call.answer.has_intent;
-    if (known && op->call.answer.intent.state == INTENT_SUCCEEDED) {
-        rc = change_take_intent(db, change, &payment, &op->call.answer.intent, &why);
-    } else if (known && op->call.answer.intent.state == INTENT_CANCELED) {
-        rc = change_note(db, change, &payment, "canceled at the provider", err);
+    if (known && answer->intent.state == INTENT_CANCELED) {
+        return change_note(db, change, &payment, "canceled at the provider", err);
     }
-    if (rc == ERR_CONFLICT) {
+    if (known && answer->intent.state == INTENT_SUCCEEDED) {
+        struct err why = {0};
+        rc = change_take_intent(db, change, &payment, &answer->intent, &why);
+        if (rc != ERR_CONFLICT) {
+            *err = why;
+            return rc;
+        }
         op->call.answer.trouble = arena_strdup(&op->settle_arena, why.message);
-        return OK;
     }
-    if (rc != OK || known) {
-        return rc;
-    }
-    op->open = true;
-    op->row.look_up = op->call.verb == PROVIDER_CANCEL && op->call.answer.outcome == PROVIDER_REFUSED;
-    uint32_t random32 = 0;
-    change->random->fill(change->random, &random32, sizeof(random32));
-    op->row.next_attempt_us =
-        change->now_us +
-        retry_check_delay_us(op->row.attempts, change->now_us - op->row.created_us, random32);
+    put_off(op, change); // in any other state it may still be paid
     return OK;
 }
 

@@ -30,7 +30,8 @@ enum errc change_create(struct db *db, struct change *change, const struct payme
 enum errc change_fail(struct db *db, struct change *change, struct payment *payment,
                       const struct failure *failure, struct err *err) MUST_CHECK;
 
-// OK: the intent is this payment's. ERR_CONFLICT: it is not (another id, amount or currency, or it names another payment).
+// OK: the intent is this payment's. ERR_CONFLICT: it is not (another id, amount or currency, or it names
+// another payment).
 enum errc change_check_intent(struct db *db, struct change *change, const struct payment *payment,
                               const struct intent *intent, struct err *err) MUST_CHECK;
 
