@@ -22,6 +22,7 @@ struct engine {
     // reconcile.c
     struct timer sweep_timer;
     int64_t sweep_due_us; // wall clock; when the timer fires at the latest
+    int64_t clock_us;     // the wall clock less the monotonic one, at the last sweep
     bool sweeping;        // a claim job is under way
     bool sweep_again;
     struct claim *claim;

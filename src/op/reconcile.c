@@ -19,13 +19,17 @@
 // Answers older than this are pruned; from then a repeat is answered with the payment as it is.
 #define REPLY_KEPT_US (48 * 3600 * US_PER_S)
 #define REPLY_PRUNE_MAX 500
+// The wall clock was set if it moved by more than this against the monotonic one from one sweep to the next.
+#define CLOCK_STEP_US (5 * US_PER_S)
 
 // A claim under way. Everything in it is made anew when the job runs again.
 struct claim {
     struct engine *engine;
     struct store_job job;
     struct arena arena;
-    bool first; // release what the last process held
+    bool first;         // release what the last process held
+    bool clock_stepped; // since the last claim that succeeded
+    int64_t now_us;
     size_t max;
     struct op *ops[CLAIM_MAX];
     size_t count;
@@ -96,11 +100,14 @@ static enum errc run_claim(struct store_job *job, struct db *db, struct err *err
         .keyring = engine->options.keyring,
         .random = engine->options.random,
         .arena = &claim->arena,
-        .now_us = loop_wall_us(engine->options.loop),
+        .now_us = claim->now_us,
         .cause = "recovery",
     };
     int64_t released = 0;
     enum errc rc = claim->first ? operations_release_all(db, change.now_us, &released, err) : OK;
+    if (rc == OK && claim->clock_stepped) {
+        rc = operations_distrust_clock(db, change.now_us, err);
+    }
     struct operation *rows = arena_alloc(&claim->arena, CLAIM_MAX * sizeof(*rows));
     if (rc == OK) {
         rc = operations_claim(db, change.now_us, op_lease_us(engine), &claim->arena, rows, claim->max,
@@ -136,6 +143,7 @@ static void claimed(struct store_job *job)
         return;
     }
     claim->first = false;
+    claim->clock_stepped = false;
     for (size_t i = 0; i < claim->count; i++) {
         op_run(claim->ops[i]);
     }
@@ -148,6 +156,20 @@ static void claimed(struct store_job *job)
     }
     engine->sweep_again = false;
     engine_due(engine, more ? 0 : claim->next_due_us);
+}
+
+// Takes the time that the claim is made at, and whether the wall clock was set since the last one.
+static void look_at_clocks(struct engine *engine, struct claim *claim)
+{
+    claim->now_us = loop_wall_us(engine->options.loop);
+    int64_t clock_us = claim->now_us - loop_mono_us(engine->options.loop);
+    int64_t step_us = clock_us - engine->clock_us;
+    if (step_us > CLOCK_STEP_US || step_us < -CLOCK_STEP_US) {
+        LOG(LOG_WARN, "the clock was set; open charges are only looked for",
+            LOG_INT("step_ms", step_us / 1000));
+        claim->clock_stepped = true;
+    }
+    engine->clock_us = clock_us;
 }
 
 void engine_sweep(struct timer *timer)
@@ -168,6 +190,7 @@ void engine_sweep(struct timer *timer)
         return;
     }
     engine->sweeping = true;
+    look_at_clocks(engine, engine->claim);
     engine->claim->max = room < CLAIM_MAX ? (size_t)room : CLAIM_MAX;
     engine->claim->job = (struct store_job){.lane = STORE_WRITE, .run = run_claim, .done = claimed};
     store_submit_always(engine->options.store, &engine->claim->job);
@@ -244,6 +267,7 @@ struct engine *engine_open(const struct engine_options *options)
     REQUIRE(engine != NULL);
     engine->options = *options;
     engine->sweep_due_us = INT64_MAX;
+    engine->clock_us = loop_wall_us(options->loop) - loop_mono_us(options->loop);
     list_init(&engine->unsettled);
     list_init(&engine->waiting);
     timer_init(&engine->settle_timer, op_settle_again);

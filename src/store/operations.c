@@ -106,6 +106,15 @@ enum errc operations_next_due(struct db *db, int64_t *due_us, struct err *err)
     return rc;
 }
 
+enum errc operations_distrust_clock(struct db *db, int64_t now_us, struct err *err)
+{
+    return db_run(
+        db, NULL, err,
+        "UPDATE operations SET look_up = CASE WHEN body IS NULL THEN look_up ELSE 1 END, absent_us = 0,"
+        " next_attempt_us = $1",
+        DB_I64(now_us));
+}
+
 enum errc operations_release_all(struct db *db, int64_t now_us, int64_t *count, struct err *err)
 {
     return db_run(db, count, err, "UPDATE operations SET next_attempt_us = $1 WHERE next_attempt_us > $1",

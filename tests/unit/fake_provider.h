@@ -14,6 +14,7 @@
 struct fake_call {
     enum provider_verb verb;
     int64_t wall_us;
+    int64_t mono_us;
     const char *idempotency_key;
     const char *body;
     const char *ref;
@@ -66,6 +67,7 @@ static inline void fake_provider_note(struct fake_provider *fake, const struct p
     fake->calls[fake->call_count++] = (struct fake_call){
         .verb = call->verb,
         .wall_us = loop_wall_us(&fake->loop->base),
+        .mono_us = loop_mono_us(&fake->loop->base),
         .idempotency_key = arena_strdup(&fake->arena, call->idempotency_key),
         .body = arena_strdup(&fake->arena, call->body),
         .ref = arena_strdup(&fake->arena, call->ref),

@@ -1,0 +1,140 @@
+// Clocks that jump. Nobody can tell how old a charge is once the wall clock was set, so nothing is sent again
+// that might be beyond its window, and nothing waits for a time that the clock has left.
+#include "engine_fixture.h"
+
+#define WINDOW_S 600
+
+static void jump_s(struct fixture *f, int64_t seconds)
+{
+    f->loop.wall_offset_us += seconds * US_PER_S;
+}
+
+static size_t charges(const struct fixture *f)
+{
+    return fake_provider_count(&f->provider, PROVIDER_CHARGE);
+}
+
+// Whatever the wall clock says: by a clock that nobody sets.
+static void assert_nothing_sent_beyond_the_window(const struct fixture *f)
+{
+    for (size_t i = 0; i < f->provider.call_count; i++) {
+        const struct fake_call *call = &f->provider.calls[i];
+        int64_t age_us = call->mono_us - f->provider.calls[0].mono_us;
+        assert_true(call->verb != PROVIDER_CHARGE || age_us < WINDOW_S * US_PER_S);
+    }
+}
+
+static void a_charge_is_not_sent_beyond_its_window_whenever_the_clock_goes_back(void **state)
+{
+    struct fixture *f = *state;
+    engine_begin(f);
+    static const int64_t back_s[] = {6, 290, 5000};
+    for (size_t i = 0; i < COUNT_OF(back_s); i++) {
+        f->provider.call_count = 0;
+        buy(f);
+        engine_run_s(f, 300);
+        jump_s(f, -back_s[i]);
+        engine_run_s(f, 1000);
+        assert_nothing_sent_beyond_the_window(f);
+        assert_true(charges(f) > 0);
+        run_sql(f, "DELETE FROM operations");
+    }
+}
+
+static void many_small_steps_back_do_not_stretch_the_window(void **state)
+{
+    struct fixture *f = *state;
+    engine_begin(f);
+    buy(f);
+    for (int i = 0; i < 100; i++) {
+        engine_run_s(f, 10);
+        jump_s(f, -9);
+    }
+    assert_nothing_sent_beyond_the_window(f);
+}
+
+static void a_charge_goes_on_being_looked_for_after_the_clock_went_back(void **state)
+{
+    struct fixture *f = *state;
+    engine_begin(f);
+    struct buyer *buyer = buyer_new(f);
+    assert_int_equal(buyer_prepare(buyer), OK);
+    struct intent intent = listed(f, &buyer->payment.id, "pi_1", INTENT_SUCCEEDED);
+    buyer_go(buyer);
+    engine_run_s(f, 20);
+    jump_s(f, -7200);
+    f->provider.otherwise = answer_list(&intent, 1, NULL);
+    engine_run_s(f, 10);
+    assert_int_equal(payment_row(f, &buyer->payment.id).status, PAYMENT_COMPLETED);
+}
+
+static void a_new_charge_is_sent_again_although_the_clock_went_back_before(void **state)
+{
+    struct fixture *f = *state;
+    engine_begin(f);
+    engine_run_s(f, 60);
+    jump_s(f, -7200);
+    engine_run_s(f, 10);
+    buy(f);
+    engine_run_s(f, 60);
+    assert_true(charges(f) > 5);
+    assert_int_equal(fake_provider_count(&f->provider, PROVIDER_LIST), 0);
+}
+
+static void a_clock_that_goes_ahead_closes_the_window(void **state)
+{
+    struct fixture *f = *state;
+    engine_begin(f);
+    buy(f);
+    engine_run_s(f, 20);
+    size_t sent = charges(f);
+    jump_s(f, 700);
+    engine_run_s(f, 60);
+    assert_int_equal(charges(f), sent);
+    assert_true(fake_provider_count(&f->provider, PROVIDER_LIST) > 0);
+}
+
+// Two lists that are ten minutes apart only because the clock was set prove nothing.
+static void a_charge_is_not_called_absent_because_the_clock_went_ahead(void **state)
+{
+    struct fixture *f = *state;
+    engine_begin(f);
+    fake_provider_will(&f->provider, answer_look_up());
+    f->provider.otherwise = answer_list(NULL, 0, NULL);
+    struct buyer *buyer = buy(f);
+    engine_run_s(f, 10);
+    assert_int_equal(fake_provider_count(&f->provider, PROVIDER_LIST), 1);
+    jump_s(f, 3600);
+    engine_run_s(f, 500);
+    assert_int_equal(payment_row(f, &buyer->payment.id).status, PAYMENT_PENDING);
+    engine_run_s(f, 200);
+    assert_int_equal(payment_row(f, &buyer->payment.id).status, PAYMENT_FAILED);
+}
+
+static void a_restart_with_an_earlier_clock_does_not_send_again(void **state)
+{
+    struct fixture *f = *state;
+    f->provider.holds = true;
+    buy(f);
+    engine_crash(f);
+    f->provider.holds = false;
+    jump_s(f, -3600);
+    engine_begin(f);
+    engine_run_s(f, 60);
+    assert_int_equal(charges(f), 1);
+    assert_true(fake_provider_count(&f->provider, PROVIDER_LIST) > 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_charge_is_not_sent_beyond_its_window_whenever_the_clock_goes_back),
+        TEST(many_small_steps_back_do_not_stretch_the_window),
+        TEST(a_charge_goes_on_being_looked_for_after_the_clock_went_back),
+        TEST(a_new_charge_is_sent_again_although_the_clock_went_back_before),
+        TEST(a_clock_that_goes_ahead_closes_the_window),
+        TEST(a_charge_is_not_called_absent_because_the_clock_went_ahead),
+        TEST(a_restart_with_an_earlier_clock_does_not_send_again),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
