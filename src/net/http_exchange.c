@@ -83,10 +83,10 @@ static void response_header(struct MHD_Response *response, const char *name, con
     }
 }
 
-void http_exchange_reply(struct http_exchange *base, const struct http_reply *reply)
+void http_exchange_reply(struct http_exchange *exchange, const struct http_reply *reply)
 {
-    struct exchange *exchange = exchange_of(base);
-    REQUIRE(exchange->response == NULL);
+    struct exchange *own = exchange_of(exchange);
+    REQUIRE(own->response == NULL);
     struct MHD_Response *response = MHD_create_response_from_buffer(
         reply->body_bytes, (void *)(uintptr_t)reply->body, MHD_RESPMEM_MUST_COPY);
     REQUIRE(response != NULL);
@@ -96,22 +96,22 @@ void http_exchange_reply(struct http_exchange *base, const struct http_reply *re
     for (size_t i = 0; i < reply->header_count; i++) {
         response_header(response, reply->headers[i].name, reply->headers[i].value);
     }
-    exchange->response = response;
-    exchange->status = reply->status;
-    if (exchange->suspended) {
-        exchange_unpark(exchange);
-        http_server_wake(exchange->server);
+    own->response = response;
+    own->status = reply->status;
+    if (own->suspended) {
+        exchange_unpark(own);
+        http_server_wake(own->server);
     }
 }
 
-void http_exchange_drop(struct http_exchange *base)
+void http_exchange_drop(struct http_exchange *exchange)
 {
-    struct exchange *exchange = exchange_of(base);
-    REQUIRE(exchange->whole && exchange->response == NULL);
-    exchange->dropped = true;
-    if (exchange->suspended) {
-        exchange_unpark(exchange);
-        http_server_wake(exchange->server);
+    struct exchange *own = exchange_of(exchange);
+    REQUIRE(own->whole && own->response == NULL);
+    own->dropped = true;
+    if (own->suspended) {
+        exchange_unpark(own);
+        http_server_wake(own->server);
     }
 }
 

@@ -18,6 +18,7 @@
 #include "wire.h"
 
 #define BODY_BYTES_MAX 65536
+#define HUGE_BYTES (32 * 1024 * 1024) // no socket buffer takes it
 #define CRLF "\r\n"
 #define HOST "Host: a\r\n"
 #define LAST "Connection: close\r\n"
@@ -56,7 +57,8 @@ static inline void on_head(struct http_exchange *exchange, void *context)
     }
 }
 
-// What the handler was given, as text: "GET /path?query 127.0.0.1 [X-Asked] body-bytes:first-byte {X-Listed}".
+// What the handler was given, as text: "GET /path?query 127.0.0.1 [X-Asked] body-bytes:first-byte
+// {X-Listed}".
 static inline void describe(struct http_exchange *exchange)
 {
     char peer[ADDRESS_TEXT_BYTES];
@@ -64,10 +66,10 @@ static inline void describe(struct http_exchange *exchange)
     const char *asked = http_exchange_header(exchange, "x-ASKED", &repeated);
     const char *listed = http_exchange_header_list(exchange, "X-Listed");
     address_format(&exchange->peer, peer);
-    const char *text = arena_printf(
-        &exchange->arena, "%s %s?%s %s [%s%s] %zu:%.1s {%s}", exchange->method, exchange->path,
-        exchange->query, peer, asked ? asked : "", repeated ? ", repeated" : "", exchange->body.len,
-        buf_str(&exchange->body), listed ? listed : "");
+    const char *text =
+        arena_printf(&exchange->arena, "%s %s?%s %s [%s%s] %zu:%.1s {%s}", exchange->method, exchange->path,
+                     exchange->query, peer, asked ? asked : "", repeated ? ", repeated" : "",
+                     exchange->body.len, buf_str(&exchange->body), listed ? listed : "");
     reply_text(exchange, 200, text);
 }
 
@@ -96,6 +98,10 @@ static inline void on_request(struct http_exchange *exchange, void *context)
     } else if (strcmp(exchange->path, "/hold") == 0) {
         parked = exchange;
         uv_service_loop_stop(service); // the test goes on
+    } else if (strcmp(exchange->path, "/huge") == 0) {
+        char *huge = arena_alloc(&exchange->arena, HUGE_BYTES + 1);
+        memset(huge, 'h', HUGE_BYTES);
+        reply_text(exchange, 200, huge);
     } else {
         describe(exchange);
     }

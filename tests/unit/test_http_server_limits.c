@@ -2,6 +2,7 @@
 #include "server_fixture.h"
 
 #include <poll.h>
+#include <stdatomic.h>
 #include <sys/socket.h>
 
 static void a_body_too_large_is_refused_and_the_connection_goes_on(void **state)
@@ -58,7 +59,8 @@ static void talk_endless(struct wire_client *client, int fd)
     static const char chunk[] = "1000\r\n";
     static char data[4096 + 2];
     memset(data, 'b', sizeof(data));
-    memcpy(data + 4096, "\r\n", 2);
+    data[4096] = '\r';
+    data[4097] = '\n';
     bool alive = wire_send(fd, client->request, client->request_bytes);
     for (int i = 0; alive && i < 1000; i++) { // 4 MB
         alive = wire_send(fd, chunk, strlen(chunk)) && wire_send(fd, data, sizeof(data));
@@ -237,6 +239,41 @@ static void clients_that_trickle_and_clients_that_are_silent_are_cut_off(void **
     }
 }
 
+static atomic_bool sipping;
+
+static void talk_sip(struct wire_client *client, int fd)
+{
+    struct pollfd never = {.fd = fd};
+    char sip[1024];
+    bool alive = wire_send(fd, client->request, client->request_bytes);
+    while (alive && sipping && poll(&never, 1, 20) == 0) {
+        alive = recv(fd, sip, sizeof(sip), 0) > 0;
+    }
+    client->ended_well = true;
+}
+
+static void clients_that_read_nothing_or_little_of_their_answer_are_cut_off(void **state)
+{
+    (void)state;
+    struct http_server_options options = impatient_options();
+    open_server(&options);
+    static const char request[] = "GET /huge HTTP/1.1\r\n" HOST LAST CRLF;
+    struct wire_client sipper = {.talk = talk_sip};
+    sipping = true;
+    client_start(&sipper, request, strlen(request));
+    int silent = wire_connect(http_server_port(server));
+    assert_true(wire_send(silent, request, strlen(request)));
+    int64_t start_us = loop_mono_us(uv_service_loop_base(service));
+    while (ends < 2) {
+        uv_run(uv_service_loop_uv(service), UV_RUN_ONCE);
+    }
+    assert_in_range(loop_mono_us(uv_service_loop_base(service)) - start_us, 900000, 6000000);
+    sipping = false;
+    client_wait(&sipper);
+    close(silent);
+    buf_release(&sipper.reply);
+}
+
 static void answer_held(struct timer *timer)
 {
     (void)timer;
@@ -321,6 +358,7 @@ int main(void)
         SERVER_TEST(a_path_that_hides_something_is_refused),
         SERVER_TEST(a_head_larger_than_its_memory_is_refused),
         OWN_SERVER_TEST(clients_that_trickle_and_clients_that_are_silent_are_cut_off),
+        OWN_SERVER_TEST(clients_that_read_nothing_or_little_of_their_answer_are_cut_off),
         OWN_SERVER_TEST(a_parked_exchange_outlives_every_timeout),
         OWN_SERVER_TEST(one_address_gets_only_so_many_connections),
         OWN_SERVER_TEST(connections_beyond_the_limit_wait_for_their_turn),
