@@ -73,8 +73,9 @@ const struct engine_options *engine_options(const struct engine *engine);
 // the open operations are loaded and scheduled.
 void engine_start(struct engine *engine, void (*on_ready)(void *context), void *context);
 
-// Starts nothing new. True once no attempt is under way and nobody waits.
-bool engine_drain(struct engine *engine);
+// Starts nothing new. True once no attempt is under way and nobody waits. With `hurry` nobody is kept waiting
+// for an attempt any more: whoever waits is answered with the payment as it is.
+bool engine_drain(struct engine *engine, bool hurry);
 bool engine_ready(const struct engine *engine);
 // Whether one more operation may be prepared; if not, the request is refused before anything is recorded.
 bool engine_has_room(const struct engine *engine);

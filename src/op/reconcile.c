@@ -314,10 +314,10 @@ void engine_start(struct engine *engine, void (*on_ready)(void *context), void *
     timer_start(engine->options.loop, &engine->chores_timer, 0);
 }
 
-bool engine_drain(struct engine *engine)
+bool engine_drain(struct engine *engine, bool hurry)
 {
     engine->draining = true;
-    if (engine->stats.in_flight == 0) {
+    if (engine->stats.in_flight == 0 || hurry) {
         op_give_up_all(engine); // whatever they wait for goes on after the next start
     }
     return engine->stats.in_flight == 0 && engine->stats.waiting == 0 && !engine->sweeping;
