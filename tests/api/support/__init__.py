@@ -12,4 +12,5 @@
     events    Stripe events and their signatures
     meanwhile a call that goes on while the test does something else
     database  what the service keeps and does not show
+    books     the payments here beside the charges at the sandbox
 """
