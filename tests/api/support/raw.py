@@ -1,7 +1,9 @@
 """A connection to the service on which a test says what goes over the wire, byte by byte."""
 import email.parser
 import json
+import select
 import socket
+import struct
 
 from .waiting import PATIENCE_S, scaled
 
@@ -31,8 +33,12 @@ class RawAnswer:
 class Raw:
     """Use as a context manager. Receiving fails after `timeout` seconds of silence."""
 
-    def __init__(self, server, timeout=PATIENCE_S):
-        self._socket = socket.create_connection(("127.0.0.1", server.port), scaled(timeout))
+    def __init__(self, server, timeout=PATIENCE_S, receive_bytes=None):
+        self._socket = socket.socket()
+        self._socket.settimeout(scaled(timeout))
+        if receive_bytes:
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
+        self._socket.connect(("127.0.0.1", server.port))
         self._reader = self._socket.makefile("rb")
 
     def __enter__(self):
@@ -55,6 +61,21 @@ class Raw:
     def finish_sending(self):
         """Half-closes: there is nothing more to come, but the answer is still wanted."""
         self._socket.shutdown(socket.SHUT_WR)
+
+    def reset(self):
+        """Makes the end of this connection a reset instead of an orderly one."""
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    def ended_within(self, seconds):
+        """Whether the service ends the connection, or has ended it, within this time."""
+        ready, _, _ = select.select([self._socket], [], [], seconds)
+        try:
+            return bool(ready) and self._socket.recv(1, socket.MSG_PEEK) == b""
+        except ConnectionResetError:
+            return True
+
+    def line(self):
+        return self._reader.readline()
 
     def answer(self):
         """The next answer."""

@@ -1,0 +1,255 @@
+"""What clients do to a connection: they send slowly, hang up, hold on, send everything at once, or send what is no HTTP.
+The service answers what can be answered, ends what must end, and goes on with everybody else."""
+import contextlib
+import json
+import socket
+import time
+
+import pytest
+
+from support.merchant import Merchant
+from support.raw import Raw
+from support.server import Server
+from support.shape import refused, succeeded
+from support.waiting import scaled, wait_until
+
+BODY = {"amount": "10.00", "currency": "USD", "provider": "stripe", "payment_method": "pm_card_visa"}
+# The sweep that ends slow clients runs once a second.
+SWEEP_S = 1
+
+
+@pytest.fixture(scope="module")
+def hasty(binary, sandbox):
+    """A merchant of a service that waits a second for silent clients, and another for slow ones."""
+    server = Server(binary, stripe_api_base=sandbox.url, idle_timeout="1s", request_timeout="1s")
+    merchant = Merchant(server)
+    merchant.use_stripe()
+    yield merchant
+    assert merchant.pay()["status"] == "completed"
+    server.close()
+
+
+@pytest.fixture(scope="module")
+def payer(server):
+    merchant = Merchant(server)
+    merchant.use_stripe()
+    return merchant
+
+
+def head(merchant, length, key="slow"):
+    return (f"POST /v1/payments HTTP/1.1\r\nHost: a\r\nX-API-Key: {merchant.key['key']}\r\nIdempotency-Key: {key}\r\n"
+            f"Content-Length: {length}\r\n\r\n").encode()
+
+
+def seconds_until_closed(raw, trickle):
+    """Sends one byte of `trickle` at a time until the service closes the connection, and answers how long that took."""
+    start = time.monotonic()
+    for byte in trickle:
+        try:
+            raw.send(bytes([byte]))
+        except OSError:
+            return time.monotonic() - start
+        if raw.ended_within(0.05):
+            return time.monotonic() - start
+    raise AssertionError("the service took everything, however slowly it came")
+
+
+# Slow clients
+
+@pytest.mark.parametrize("start", [b"", b"GET /v1/payments HTTP/1.1\r\n", b"GET /v1/pay"])
+def test_a_client_that_falls_silent_is_disconnected(hasty, start):
+    with Raw(hasty.server) as raw:
+        began = time.monotonic()
+        raw.send(start)
+        assert b"200" not in raw.rest()
+        assert time.monotonic() - began < scaled(1 + SWEEP_S + 3)
+
+
+def test_a_head_that_trickles_in_is_cut_off(hasty):
+    with Raw(hasty.server) as raw:
+        raw.send(b"GET /v1/payments HTTP/1.1\r\nX-Slow: ")
+        assert seconds_until_closed(raw, b"a" * 1000) < scaled(1 + 1 + SWEEP_S + 3)
+
+
+def test_a_body_that_trickles_in_is_cut_off_and_nothing_comes_of_it(hasty):
+    with Raw(hasty.server) as raw:
+        raw.send(head(hasty, 1000) + b'{"amount": "1')
+        assert seconds_until_closed(raw, b"0" * 900) < scaled(1 + SWEEP_S + 3)
+    assert "slow" not in [payment["idempotency_key"] for payment in succeeded(hasty.api.get("/v1/payments"))]
+
+
+def test_a_client_that_does_not_read_its_answers_is_disconnected(hasty):
+    for number in range(5):
+        hasty.pay(description="d" * 1000, idempotency_key=f"long-{number}")
+    asked = (f"GET /v1/payments HTTP/1.1\r\nHost: a\r\nX-API-Key: {hasty.key['key']}\r\n\r\n").encode()
+
+    with Raw(hasty.server, receive_bytes=4096, timeout=0.1) as raw:
+        def is_hung_up_on():
+            try:
+                raw.send(asked * 200)
+            except TimeoutError:
+                pass  # the service has stopped to read
+            except ConnectionError:
+                return True
+            return False
+        wait_until(is_hung_up_on, what="the service to hang up on who never reads")
+
+
+# Who hangs up
+
+def test_a_client_that_half_closes_still_gets_its_answer(payer):
+    with Raw(payer.server) as raw:
+        text = json.dumps(BODY).encode()
+        raw.send(head(payer, len(text), "half-closed") + text)
+        raw.finish_sending()
+        answer = raw.answer()
+        assert answer.status == 201 and answer.json["data"]["status"] == "completed"
+
+
+def test_a_client_that_leaves_before_its_answer_finds_the_payment_later(payer):
+    text = json.dumps(BODY).encode()
+    with Raw(payer.server) as raw:
+        raw.send(head(payer, len(text), "gone") + text)
+    again = wait_until(lambda: (answer := payer.api.post("/v1/payments", BODY, idempotency_key="gone")).status == 201
+                       and answer)
+    assert again.data["status"] == "completed"
+    listed = [payment for payment in succeeded(payer.api.get("/v1/payments")) if payment["idempotency_key"] == "gone"]
+    assert len(listed) == 1
+
+
+def test_a_client_that_leaves_with_half_a_body_leaves_nothing(payer):
+    text = json.dumps(BODY).encode()
+    for reset in (False, True):
+        with Raw(payer.server) as raw:
+            raw.send(head(payer, len(text), f"half-{reset}") + text[:20])
+            if reset:
+                raw.reset()
+    answer = payer.api.post("/v1/payments", BODY, idempotency_key="half-True")
+    assert answer.status == 201 and not answer.replayed
+
+
+def test_a_request_that_never_comes_whole_does_not_hold_up_the_end(start_server, sandbox):
+    server = start_server(sandbox.url)
+    merchant = Merchant(server)
+    with Raw(server) as raw:
+        raw.send(head(merchant, 1000) + b"{")
+        wait_until(lambda: b"payments_http_connections 2" in server.api(documented=False).get("/metrics").body)
+        server.terminate()
+
+
+# Many, and all at once
+
+def test_hundreds_of_idle_connections_hold_nobody_up(payer):
+    with contextlib.ExitStack() as stack:
+        idle = [stack.enter_context(Raw(payer.server)) for _ in range(500)]
+        for raw in idle[::2]:
+            raw.send(b"GET /v1/payments HTTP/1.1\r\nHost: a\r\n")
+        assert payer.pay()["status"] == "completed"
+        for raw in idle[::50]:
+            raw.send(b"X-API-Key: %s\r\n\r\n" % payer.key["key"].encode() if raw in idle[::2] else b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert raw.answer().status == 200
+
+
+def test_connections_beyond_the_limit_get_their_turn_when_others_end(start_server, sandbox):
+    server = start_server(sandbox.url, connections=16, idle_timeout="1s")
+    with contextlib.ExitStack() as stack:
+        for _ in range(40):
+            stack.enter_context(Raw(server))
+        assert server.api().get("/healthz").status == 200, "once the idle ones are gone"
+
+
+def test_requests_sent_together_are_answered_in_order(payer):
+    paths = ["/v1/merchant/me", "/v1/nothing", "/v1/payments?page=0", "/v1/merchant/providers"]
+    with Raw(payer.server) as raw:
+        raw.send("".join(f"GET {path} HTTP/1.1\r\nHost: a\r\nX-API-Key: {payer.key['key']}\r\nX-Request-Id: r{number}\r\n\r\n"
+                         for number, path in enumerate(paths)).encode())
+        answers = [raw.answer() for _ in paths]
+    assert [answer.status for answer in answers] == [200, 404, 422, 200]
+    assert [answer.headers["X-Request-Id"] for answer in answers] == ["r0", "r1", "r2", "r3"]
+
+
+def test_payments_sent_together_are_each_made_once(payer):
+    text = json.dumps(BODY).encode()
+    with Raw(payer.server) as raw:
+        raw.send(b"".join(head(payer, len(text), f"piped-{number}") + text for number in (1, 2, 1, 3)))
+        answers = [raw.answer() for _ in range(4)]
+    assert [answer.status for answer in answers] == [201] * 4
+    assert answers[0].body == answers[2].body and answers[2].headers["Idempotent-Replayed"] == "true"
+    assert len({answer.json["data"]["id"] for answer in answers}) == 3
+
+
+def test_a_refused_body_does_not_become_the_next_request(payer):
+    hidden = b"GET /v1/merchant/me HTTP/1.1\r\nHost: a\r\nX-API-Key: %s\r\n\r\n" % payer.key["key"].encode()
+    with Raw(payer.server) as raw:
+        raw.send(head(payer, len(hidden)).replace(b"POST /v1/payments", b"POST /v1/nothing") + hidden)
+        refused(raw.answer(), 404, "NOT_FOUND")
+        raw.send(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert raw.answer().json == {"status": "alive"}
+
+
+# What is no HTTP, or ambiguous
+
+def test_an_expectation_is_met_before_the_body_is_sent(payer):
+    text = json.dumps(BODY).encode()
+    with Raw(payer.server) as raw:
+        raw.send(head(payer, len(text), "expected")[:-2] + b"Expect: 100-continue\r\n\r\n")
+        assert raw.line() == b"HTTP/1.1 100 Continue\r\n" and raw.line() == b"\r\n"
+        raw.send(text)
+        assert raw.answer().status == 201
+
+
+def test_a_head_that_is_too_large_is_refused(payer):
+    for lines in (b"X-Large: " + b"a" * 20_000 + b"\r\n", b"X-Many: a\r\n" * 5000):
+        with Raw(payer.server) as raw:
+            with contextlib.suppress(OSError):
+                raw.send(b"GET /v1/payments HTTP/1.1\r\nHost: a\r\n" + lines + b"\r\n")
+            assert raw.rest()[:13] in (b"HTTP/1.1 431 ", b"")
+    with Raw(payer.server) as raw:
+        with contextlib.suppress(OSError):
+            raw.send(b"GET /" + b"a" * 20_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert raw.rest()[:13] in (b"HTTP/1.1 414 ", b"HTTP/1.1 431 ", b"")
+
+
+@pytest.mark.parametrize("path", ["/v1/payments/%00", "/v1/payments/a%2fb", "/v1/payments/%zz", "/v1/%", "/%ff", "*",
+                                  "http://localhost/v1/payments", "v1/payments"])
+def test_a_target_that_cannot_be_read_is_refused(payer, path):
+    with Raw(payer.server) as raw:
+        raw.request("GET", path, X_API_Key=payer.key["key"], X_Request_Id="target")
+        answer = refused(raw.answer(), 400, "BAD_REQUEST")
+        assert answer.headers["X-Request-Id"] == "target"
+
+
+@pytest.mark.parametrize("lines", [
+    b"Host: a\r\nContent-Length: 2\r\nContent-Length: 3\r\n", b"Host: a\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n",
+    b"Host: a\r\nTransfer-Encoding: gzip\r\n", b"Host: a\r\nHost: b\r\nContent-Length: 2\r\n", b"Host: a\r\nIdempotency-Key: a\x01b\r\n",
+    b"Host: a\r\nX-API-Key: a\x7fb\r\n", b"Host: a\r\nContent-Length : 2\r\n"])
+def test_a_head_that_can_be_read_in_two_ways_is_refused(payer, lines):
+    with Raw(payer.server) as raw:
+        raw.send(b"POST /v1/payments HTTP/1.1\r\n" + lines + b"\r\n{}GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
+        refused(raw.answer(), 400, "BAD_REQUEST")
+        assert b"alive" not in raw.rest(), "what follows is not taken for a request"
+
+
+@pytest.mark.parametrize("text", [
+    b"\r\n\r\n\r\n", b"GET\r\n\r\n", b"GET / HTTP/9.9\r\nHost: a\r\n\r\n", b"GET  /  HTTP/1.1\r\nHost: a\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00\x01",
+    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"GET / HTTP/1.1\r\nno colon\r\n\r\n", b"POST /v1/payments HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n",
+    b"POST /v1/payments HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999999999999999\r\n\r\n",
+    b"POST /v1/payments HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"])
+def test_what_is_no_http_gets_nothing_done(payer, text):
+    with Raw(payer.server) as raw:
+        raw.send(text)
+        raw.finish_sending()
+        assert b" 200 " not in raw.rest() and b" 201 " not in raw.rest()
+    assert payer.server.api().get("/healthz").status == 200
+
+
+def test_a_stranger_to_http_1_1_is_answered_too(payer):
+    with Raw(payer.server) as raw:
+        raw.send(b"GET /healthz HTTP/1.0\r\n\r\n")
+        assert raw.answer().status == 200
+        assert raw.rest() == b""
+
+
+def test_a_taken_port_is_the_services_own(payer):
+    with pytest.raises(OSError), socket.socket() as second:
+        second.bind(("127.0.0.1", payer.server.port))
