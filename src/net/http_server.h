@@ -39,8 +39,8 @@ struct http_server_options {
     void (*on_request)(struct http_exchange *exchange, void *context);
     // What to answer where the body grew past body_bytes_max (413): the handler writes its own error form.
     void (*on_too_large)(struct http_exchange *exchange, void *context);
-    // Instead of on_head, where the head cannot be read in one way only: answers 400 with that sentence, at once.
-    // The exchange has neither path nor query. NULL: the sentence itself is the answer.
+    // Instead of on_head, where the head cannot be read in one way only: answers 400 with that sentence, at
+    // once. The exchange has neither path nor query. NULL: the sentence itself is the answer.
     void (*on_malformed)(struct http_exchange *exchange, const char *sentence, void *context);
     // The exchange is over: answered and sent, or the client is gone (`answered` false: a parked one whose
     // client hung up is still answered by its owner first). Last use of the exchange.

@@ -36,7 +36,8 @@ static void headers_are_found_in_any_case_and_repetition_shows(void **state)
 static void a_header_that_is_a_list_is_found_whole(void **state)
 {
     (void)state;
-    assert_replies("GET / HTTP/1.1\r\n" HOST LAST "X-Listed: 1, 2\r\nX-Asked: 0\r\nx-listed: 3\r\n" CRLF, "{1, 2,3}");
+    assert_replies("GET / HTTP/1.1\r\n" HOST LAST "X-Listed: 1, 2\r\nX-Asked: 0\r\nx-listed: 3\r\n" CRLF,
+                   "{1, 2,3}");
     assert_replies("GET / HTTP/1.1\r\n" HOST LAST CRLF, "{}");
 }
 
