@@ -63,7 +63,7 @@ static enum errc cancel_settle(struct op *op, struct db *db, struct change *chan
             *err = why;
             return rc;
         }
-        op->call.answer.trouble = arena_strdup(&op->settle_arena, why.message);
+        op->call.answer.trouble = arena_strdup(&op->arena, why.message);
     }
     put_off(op, change); // in any other state it may still be paid
     return OK;

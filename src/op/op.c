@@ -24,13 +24,15 @@ int64_t op_lease_us(const struct engine *engine)
     return engine->options.config->stripe_timeout_ms * US_PER_MS + LEASE_MARGIN_US;
 }
 
-static struct op *op_new(struct engine *engine, const struct op_kind *kind, const struct operation *row)
+static struct op *op_new(struct engine *engine, const struct op_kind *kind, const struct operation *row,
+                         const char *cause)
 {
     struct op *op = calloc(1, sizeof(*op));
     REQUIRE(op != NULL);
     op->engine = engine;
     op->kind = kind;
     list_init(&op->link);
+    op->cause = cause;
     op->row = *row;
     op->row.body = arena_strdup(&op->arena, row->body);
     op->row.kind = kind->name;
@@ -73,7 +75,7 @@ static enum errc read_secret_key(struct op *op, struct db *db, struct err *err)
 enum errc op_plan(struct engine *engine, const struct op_kind *kind, const struct operation *row,
                   struct db *db, struct change *change, struct op **planned, bool *needless, struct err *err)
 {
-    struct op *op = op_new(engine, kind, row);
+    struct op *op = op_new(engine, kind, row, change->cause);
     *needless = false;
     enum errc rc = kind->plan(op, db, change, needless, err);
     if (rc == OK && !*needless) {
@@ -111,7 +113,7 @@ static enum errc run_settle(struct store_job *job, struct db *db, struct err *er
         .random = engine->options.random,
         .arena = &op->settle_arena,
         .now_us = loop_wall_us(engine->options.loop),
-        .cause = op->row.attempts > 1 ? "recovery" : "api",
+        .cause = op->cause,
         .cause_ref = op->call.answer.request_id,
     };
     struct operation row = {0};

@@ -39,6 +39,7 @@ extern const struct op_kind op_cancel; // cancel.c
 struct op {
     struct engine *engine;
     const struct op_kind *kind;
+    const char *cause; // of what it changes: "api" for the attempt of the request itself, else "recovery"
     struct operation row;
     struct provider_call call;
     struct arena arena;        // what was planned and answered; the database and loop threads use it in turn

@@ -27,7 +27,7 @@ static enum errc sync_settle(struct op *op, struct db *db, struct change *change
         rc = change_take_intent(db, change, &payment, &op->call.answer.intent, &why);
     }
     if (rc == ERR_CONFLICT) {
-        op->call.answer.trouble = arena_strdup(&op->settle_arena, why.message);
+        op->call.answer.trouble = arena_strdup(&op->arena, why.message);
         rc = payment_get(db, &op->row.subject_id, NULL, change->arena, &payment, err);
     } else if (rc != OK) {
         *err = why;

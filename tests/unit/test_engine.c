@@ -1,0 +1,378 @@
+// The engine around the operations: outcomes that the database refuses, buyers whose patience ends, a drain,
+// leases.
+#include "engine_fixture.h"
+
+#include "base/log.h"
+#include "op/engine.h"
+#include "op/reply.h"
+
+#define REFUSE "CREATE TRIGGER refuse BEFORE UPDATE ON payments BEGIN SELECT RAISE(ABORT, 'no'); END"
+#define ALLOW "DROP TRIGGER refuse"
+
+static int64_t in_flight(const struct fixture *f)
+{
+    struct engine_stats stats;
+    engine_stats(f->engine, &stats);
+    return stats.in_flight;
+}
+
+// --- the database refuses
+
+static void an_outcome_that_the_database_refuses_is_recorded_later_and_not_asked_for_again(void **state)
+{
+    struct fixture *f = *state;
+    engine_begin(f);
+    run_sql(f, REFUSE);
+    fake_provider_will(&f->provider, answer_intent(INTENT_SUCCEEDED));
+    struct buyer *buyer = buy(f);
+    engine_run_s(f, 5);
+    assert_int_equal(buyer->answers, 0);
+    assert_int_equal(in_flight(f), 1);
+    assert_int_equal(f->told, 0);
+    run_sql(f, ALLOW);
+    engine_run_s(f, 2);
+    assert_int_equal(f->provider.call_count, 1);
+    assert_string_equal(answered_status(buyer), "completed");
+    assert_string_equal(events_of(f, &buyer->payment.id), "payment.completed");
+    assert_int_equal(in_flight(f), 0);
+    struct engine_stats stats;
+    engine_stats(f->engine, &stats);
+    assert_in_range(stats.settle_retries_total, 4, 7);
+}
+
+static void many_refused_outcomes_are_all_recorded(void **state)
+{
+    struct fixture *f = *state;
+    engine_begin(f);
+    run_sql(f, REFUSE);
+    for (int i = 0; i < 20; i++) {
+        struct provider_answer answer = answer_intent(INTENT_SUCCEEDED);
+        answer.intent.id = arena_printf(&f->arena, "pi_%d", i);
+        fake_provider_will(&f->provider, answer);
+        buy(f);
+    }
+    engine_run_s(f, 3);
+    run_sql(f, ALLOW);
+    engine_run_s(f, 2);
+    assert_int_equal(sql_number(f, "SELECT count(*) FROM payments WHERE status = 'completed'"), 20);
+    for (size_t i = 0; i < 20; i++) {
+        assert_int_equal(f->buyers[i]->answers, 1);
+    }
+}
+
+static void an_outcome_that_a_crash_loses_is_asked_for_again(void **state)
+{
+    struct fixture *f = *state;
+    engine_begin(f);
+    run_sql(f, REFUSE);
+    f->provider.otherwise = answer_intent(INTENT_SUCCEEDED);
+    struct buyer *buyer = buy(f);
+    engine_crash(f);
+    run_sql(f, ALLOW);
+    engine_begin(f);
+    engine_run_s(f, 1);
+    assert_int_equal(f->provider.call_count, 2);
+    assert_int_equal(payment_row(f, &buyer->payment.id).status, PAYMENT_COMPLETED);
+}
+
+static void a_sweep_that_the_database_refuses_comes_again(void **state)
+{
+    struct fixture *f = *state;
+    engine_begin(f);
+    fake_provider_will(&f->provider, answer_unknown());
+    fake_provider_will(&f->provider, answer_intent(INTENT_SUCCEEDED));
+    struct buyer *buyer = buy(f);
+    run_sql(f, "CREATE TRIGGER refuse BEFORE UPDATE ON operations BEGIN SELECT RAISE(ABORT, 'no'); END");
+    engine_run_s(f, 5);
+    assert_int_equal(f->provider.call_count, 1);
+    run_sql(f, ALLOW);
+    engine_run_s(f, 6);
+    assert_string_equal(answered_status(buyer), "completed");
+}
+
+// What is said of an outcome in the log must not be of the run of the settle that was undone.
+static void an_outcome_that_was_closed_meanwhile_is_let_go(void **state)
+{
+    struct fixture *f = *state;
+    log_set_level(LOG_WARN);
+    struct provider_answer other_amount = answer_intent(INTENT_SUCCEEDED);
+    other_amount.intent.amount_provider_minor = 4999;
+    fake_provider_will(&f->provider, other_amount);
+    run_sql(f, "CREATE TRIGGER refuse BEFORE UPDATE ON operations BEGIN SELECT RAISE(ABORT, 'no'); END");
+    struct buyer *buyer = buy(f);
+    run_sql(f, ALLOW);
+    run_sql(f, "DELETE FROM operations");
+    engine_run_s(f, 2);
+    assert_int_equal(in_flight(f), 0);
+    assert_int_equal(buyer->answers, 0);
+}
+
+// --- patience
+
+static void a_buyer_whose_patience_ends_gets_the_pending_payment_and_the_charge_goes_on(void **state)
+{
+    struct fixture *f = *state;
+    f->provider.holds = true;
+    struct buyer *buyer = buy(f);
+    engine_run_s(f, 29);
+    assert_int_equal(buyer->answers, 0);
+    engine_run_s(f, 2);
+    assert_int_equal(buyer->status, 201);
+    assert_string_equal(answered_status(buyer), "pending");
+    fake_provider_answer(&f->provider, answer_intent(INTENT_SUCCEEDED));
+    fake_loop_run_tasks(&f->loop);
+    assert_int_equal(buyer->answers, 1);
+    assert_int_equal(payment_row(f, &buyer->payment.id).status, PAYMENT_COMPLETED);
+    assert_string_equal(events_of(f, &buyer->payment.id), "payment.completed");
+}
+
+// A repeat is answered with the very bytes, whatever became of the payment since.
+static void what_the_impatient_buyer_got_stays_the_stored_answer(void **state)
+{
+    struct fixture *f = *state;
+    f->provider.holds = true;
+    struct buyer *buyer = buy(f);
+    engine_run_s(f, 31);
+    fake_provider_answer(&f->provider, answer_intent(INTENT_SUCCEEDED));
+    fake_loop_run_tasks(&f->loop);
+    const char *body = NULL;
+    int status = 0;
+    transaction_begin(f);
+    assert_int_equal(reply_stored(f->db, &f->keyring, &buyer->payment.id, &f->arena, &status, &body, &f->err),
+                     OK);
+    transaction_end(f);
+    assert_string_equal(body, buyer->body);
+}
+
+static void a_buyer_whose_patience_ends_as_the_outcome_is_recorded_gets_the_outcome(void **state)
+{
+    struct fixture *f = *state;
+    f->provider.holds = true;
+    struct buyer *buyer = buy(f);
+    fake_provider_answer(&f->provider,
+                         answer_intent(INTENT_SUCCEEDED)); // settled; the loop does not know it yet
+    f->loop.mono_us += 31 * US_PER_S;
+    op_patience_over(&f->engine->patience_timer);
+    fake_loop_run_tasks(&f->loop);
+    assert_int_equal(buyer->answers, 1);
+    assert_string_equal(answered_status(buyer), "completed");
+}
+
+static void each_buyers_patience_is_its_own(void **state)
+{
+    struct fixture *f = *state;
+    f->provider.holds = true;
+    struct buyer *first = buy(f);
+    engine_run_s(f, 10);
+    struct buyer *second = buy(f);
+    engine_run_s(f, 21);
+    assert_int_equal(first->answers, 1);
+    assert_int_equal(second->answers, 0);
+    engine_run_s(f, 10);
+    assert_int_equal(second->answers, 1);
+}
+
+static void an_answer_that_cannot_be_stored_is_an_error_to_its_buyer(void **state)
+{
+    struct fixture *f = *state;
+    f->provider.holds = true;
+    struct buyer *buyer = buy(f);
+    run_sql(f, "CREATE TRIGGER refuse BEFORE INSERT ON replies BEGIN SELECT RAISE(ABORT, 'no'); END");
+    engine_run_s(f, 31);
+    assert_int_equal(buyer->answers, 1);
+    assert_int_equal(buyer->rc, ERR_STORE);
+    assert_null(buyer->body);
+}
+
+// --- drain
+
+static void a_drain_waits_for_what_is_under_way(void **state)
+{
+    struct fixture *f = *state;
+    engine_begin(f);
+    f->provider.holds = true;
+    struct buyer *buyer = buy(f);
+    assert_false(engine_drain(f->engine, false));
+    assert_false(engine_ready(f->engine));
+    assert_false(engine_has_room(f->engine));
+    assert_int_equal(buyer->answers, 0);
+    fake_provider_answer(&f->provider, answer_intent(INTENT_SUCCEEDED));
+    fake_loop_run_tasks(&f->loop);
+    assert_true(engine_drain(f->engine, false));
+    assert_string_equal(answered_status(buyer), "completed");
+}
+
+static void a_drain_gives_those_who_wait_their_pending_answer(void **state)
+{
+    struct fixture *f = *state;
+    engine_begin(f);
+    struct buyer *buyer = buy(f); // of unknown outcome: nothing is under way until the next attempt
+    assert_int_equal(buyer->answers, 0);
+    assert_false(engine_drain(f->engine, false));
+    fake_loop_run_tasks(&f->loop);
+    assert_true(engine_drain(f->engine, false));
+    assert_int_equal(buyer->status, 201);
+    assert_string_equal(answered_status(buyer), "pending");
+    assert_string_equal(open_operations(f, &buyer->payment.id), "charge");
+}
+
+static void a_drain_in_a_hurry_gives_the_pending_answer_at_once(void **state)
+{
+    struct fixture *f = *state;
+    engine_begin(f);
+    f->provider.holds = true;
+    struct buyer *buyer = buy(f);
+    assert_false(engine_drain(f->engine, true));
+    fake_loop_run_tasks(&f->loop);
+    assert_string_equal(answered_status(buyer), "pending");
+    assert_false(engine_drain(f->engine, true)); // the attempt is under way still
+    fake_provider_answer(&f->provider, answer_intent(INTENT_SUCCEEDED));
+    fake_loop_run_tasks(&f->loop);
+    assert_true(engine_drain(f->engine, true));
+    assert_int_equal(payment_row(f, &buyer->payment.id).status, PAYMENT_COMPLETED);
+}
+
+static void a_drained_engine_begins_nothing(void **state)
+{
+    struct fixture *f = *state;
+    engine_begin(f);
+    buy(f);
+    (void)engine_drain(f->engine, false);
+    fake_loop_run_tasks(&f->loop);
+    engine_run_s(f, 120);
+    assert_true(engine_drain(f->engine, false));
+    assert_int_equal(f->provider.call_count, 1);
+}
+
+static void what_a_drain_left_open_goes_on_after_the_next_start(void **state)
+{
+    struct fixture *f = *state;
+    engine_begin(f);
+    struct buyer *buyer = buy(f);
+    (void)engine_drain(f->engine, false);
+    engine_crash(f);
+    f->provider.otherwise = answer_intent(INTENT_SUCCEEDED);
+    engine_begin(f);
+    engine_run_s(f, 1);
+    assert_int_equal(payment_row(f, &buyer->payment.id).status, PAYMENT_COMPLETED);
+}
+
+static void an_outcome_that_the_database_refuses_holds_the_drain_up(void **state)
+{
+    struct fixture *f = *state;
+    engine_begin(f);
+    run_sql(f, REFUSE);
+    fake_provider_will(&f->provider, answer_intent(INTENT_SUCCEEDED));
+    struct buyer *buyer = buy(f);
+    engine_run_s(f, 3);
+    assert_false(engine_drain(f->engine, false));
+    run_sql(f, ALLOW);
+    engine_run_s(f, 2);
+    assert_true(engine_drain(f->engine, false));
+    assert_string_equal(answered_status(buyer), "completed");
+}
+
+// --- leases
+
+static void an_attempt_holds_its_operation_for_as_long_as_a_call_can_take(void **state)
+{
+    struct fixture *f = *state;
+    engine_begin(f);
+    f->provider.holds = true;
+    buy(f);
+    engine_run_s(f, 80);
+    assert_int_equal(f->provider.call_count, 1);
+    engine_run_s(f, 60);
+    assert_int_equal(f->provider.call_count, 2);
+}
+
+static void two_attempts_at_one_charge_settle_it_once(void **state)
+{
+    struct fixture *f = *state;
+    engine_begin(f);
+    f->provider.holds = true;
+    struct buyer *buyer = buy(f);
+    engine_run_s(f, 140);
+    assert_int_equal(f->provider.call_count, 2);
+    fake_provider_answer(&f->provider, answer_intent(INTENT_SUCCEEDED));
+    fake_provider_answer(&f->provider, answer_intent(INTENT_SUCCEEDED));
+    fake_loop_run_tasks(&f->loop);
+    assert_string_equal(events_of(f, &buyer->payment.id), "payment.completed");
+    assert_string_equal(history_of(f, &buyer->payment.id), "created pending api, completed completed api");
+    assert_int_equal(in_flight(f), 0);
+}
+
+// The first was lost on its way and did nothing, the second did: in whatever order their answers come.
+static void an_unknown_outcome_behind_a_known_one_changes_nothing(void **state)
+{
+    struct fixture *f = *state;
+    engine_begin(f);
+    f->provider.holds = true;
+    struct buyer *buyer = buy(f);
+    engine_run_s(f, 140);
+    fake_provider_answer(&f->provider, answer_intent(INTENT_SUCCEEDED));
+    fake_provider_answer(&f->provider, answer_unknown());
+    fake_loop_run_tasks(&f->loop);
+    assert_string_equal(open_operations(f, &buyer->payment.id), "");
+    assert_int_equal(payment_row(f, &buyer->payment.id).status, PAYMENT_COMPLETED);
+}
+
+// --- sweeps
+
+static void a_backlog_larger_than_a_claim_is_worked_off_within_its_room(void **state)
+{
+    struct fixture *f = *state;
+    f->config.operations_max = 70;
+    f->provider.holds = true;
+    for (int i = 0; i < 100; i++) {
+        struct buyer *buyer = buyer_new(f);
+        assert_int_equal(buyer_prepare(buyer), OK);
+    }
+    engine_crash(f);
+    engine_begin(f);
+    assert_int_equal(f->provider.call_count, 70);
+    f->provider.holds = false;
+    for (int i = 0; i < 70; i++) {
+        fake_provider_answer(&f->provider, answer_not_found());
+    }
+    f->provider.otherwise = answer_not_found();
+    engine_run_s(f, 6);
+    assert_int_equal(f->provider.call_count, 100);
+}
+
+static void little_is_done_while_there_is_nothing_to_do(void **state)
+{
+    struct fixture *f = *state;
+    engine_begin(f);
+    int64_t fired = f->loop.timers_fired;
+    engine_run_s(f, 600);
+    assert_in_range(f->loop.timers_fired - fired, 200, 260); // a sweep and the chores, each once an interval
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(an_outcome_that_the_database_refuses_is_recorded_later_and_not_asked_for_again),
+        TEST(many_refused_outcomes_are_all_recorded),
+        TEST(an_outcome_that_a_crash_loses_is_asked_for_again),
+        TEST(a_sweep_that_the_database_refuses_comes_again),
+        TEST(an_outcome_that_was_closed_meanwhile_is_let_go),
+        TEST(a_buyer_whose_patience_ends_gets_the_pending_payment_and_the_charge_goes_on),
+        TEST(what_the_impatient_buyer_got_stays_the_stored_answer),
+        TEST(a_buyer_whose_patience_ends_as_the_outcome_is_recorded_gets_the_outcome),
+        TEST(each_buyers_patience_is_its_own),
+        TEST(an_answer_that_cannot_be_stored_is_an_error_to_its_buyer),
+        TEST(a_drain_waits_for_what_is_under_way),
+        TEST(a_drain_gives_those_who_wait_their_pending_answer),
+        TEST(a_drain_in_a_hurry_gives_the_pending_answer_at_once),
+        TEST(a_drained_engine_begins_nothing),
+        TEST(what_a_drain_left_open_goes_on_after_the_next_start),
+        TEST(an_outcome_that_the_database_refuses_holds_the_drain_up),
+        TEST(an_attempt_holds_its_operation_for_as_long_as_a_call_can_take),
+        TEST(two_attempts_at_one_charge_settle_it_once),
+        TEST(an_unknown_outcome_behind_a_known_one_changes_nothing),
+        TEST(a_backlog_larger_than_a_claim_is_worked_off_within_its_room),
+        TEST(little_is_done_while_there_is_nothing_to_do),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
