@@ -1,0 +1,249 @@
+// Payments that are known at the provider and not finished: asked after until they are, and cancelled there
+// when they failed here behind an action that somebody may still carry out.
+#include "engine_fixture.h"
+
+static struct buyer *buy_with(struct fixture *f, struct provider_answer answer)
+{
+    fake_provider_will(&f->provider, answer);
+    return buy(f);
+}
+
+static size_t calls(const struct fixture *f, enum provider_verb verb)
+{
+    return fake_provider_count(&f->provider, verb);
+}
+
+// --- sync
+
+static void a_payer_who_has_acted_is_noticed_without_any_event(void **state)
+{
+    struct fixture *f = *state;
+    engine_begin(f);
+    struct buyer *buyer = buy_with(f, answer_action());
+    f->provider.otherwise = answer_intent(INTENT_SUCCEEDED);
+    engine_run_s(f, 9);
+    assert_int_equal(f->provider.call_count, 1);
+    engine_run_s(f, 3);
+    assert_int_equal(f->provider.call_count, 2);
+    assert_int_equal(f->provider.calls[1].verb, PROVIDER_RETRIEVE);
+    assert_string_equal(f->provider.calls[1].ref, "pi_1");
+    assert_string_equal(f->provider.calls[1].secret_key, SECRET_KEY);
+    assert_string_equal(history_of(f, &buyer->payment.id),
+                        "created pending api, action required pending api, completed completed recovery");
+    assert_string_equal(events_of(f, &buyer->payment.id), "payment.completed");
+    assert_string_equal(open_operations(f, &buyer->payment.id), "");
+    assert_string_equal(answered_status(buyer), "pending");
+}
+
+static void an_unfinished_payment_is_asked_after_at_growing_distances(void **state)
+{
+    struct fixture *f = *state;
+    engine_begin(f);
+    f->provider.otherwise = answer_intent(INTENT_OPEN);
+    struct buyer *buyer = buy(f);
+    static const struct {
+        int64_t until_s;
+        size_t calls_min, calls_max;
+    } pace[] = {{60, 1, 2}, {600, 3, 3}, {3600, 3, 4}, {24 * 3600, 20, 28}, {5 * 24 * 3600, 23, 33}};
+    int64_t passed_s = 0;
+    for (size_t i = 0; i < COUNT_OF(pace); i++) {
+        engine_run_s(f, pace[i].until_s - passed_s);
+        passed_s = pace[i].until_s;
+        assert_in_range(calls(f, PROVIDER_RETRIEVE), pace[i].calls_min, pace[i].calls_max);
+    }
+    assert_string_equal(open_operations(f, &buyer->payment.id), "sync");
+    assert_string_equal(history_of(f, &buyer->payment.id), "created pending api, processing pending api");
+}
+
+static void a_payment_that_is_found_failed_has_failed(void **state)
+{
+    struct fixture *f = *state;
+    engine_begin(f);
+    struct buyer *buyer = buy_with(f, answer_intent(INTENT_OPEN));
+    f->provider.otherwise = answer_intent(INTENT_ATTEMPT_FAILED);
+    engine_run_s(f, 12);
+    assert_string_equal(history_of(f, &buyer->payment.id),
+                        "created pending api, processing pending api, failed failed recovery");
+    assert_string_equal(open_operations(f, &buyer->payment.id), ""); // nobody was given anything to act on
+}
+
+static void an_authorisation_is_watched_until_it_lapses(void **state)
+{
+    struct fixture *f = *state;
+    engine_begin(f);
+    f->provider.otherwise = answer_intent(INTENT_CAPTURABLE);
+    struct buyer *buyer = buy(f);
+    engine_run_s(f, 3 * 24 * 3600);
+    assert_true(payment_row(f, &buyer->payment.id).capturable);
+    assert_string_equal(open_operations(f, &buyer->payment.id), "sync");
+    f->provider.otherwise = answer_intent(INTENT_CANCELED);
+    engine_run_s(f, 2 * 24 * 3600);
+    struct payment payment = payment_row(f, &buyer->payment.id);
+    assert_int_equal(payment.status, PAYMENT_FAILED);
+    assert_string_equal(payment.failure.code, "canceled");
+    assert_false(payment.capturable);
+    assert_string_equal(events_of(f, &buyer->payment.id), "payment.capturable, payment.failed");
+}
+
+static void an_answer_that_does_not_help_leaves_a_payment_to_be_asked_after(void **state)
+{
+    struct fixture *f = *state;
+    engine_begin(f);
+    struct provider_answer other = answer_intent(INTENT_SUCCEEDED);
+    other.intent.id = "pi_2";
+    const struct provider_answer answers[] = {answer_unknown(), answer_look_up(), answer_not_found(),
+                                              answer_no_auth(), other};
+    for (size_t i = 0; i < COUNT_OF(answers); i++) {
+        struct provider_answer begins = answer_intent(INTENT_OPEN);
+        begins.intent.id = arena_printf(&f->arena, "pi_of_%zu", i);
+        struct buyer *buyer = buy_with(f, begins);
+        f->provider.otherwise = answers[i];
+        engine_run_s(f, 12);
+        assert_int_equal(calls(f, PROVIDER_RETRIEVE), i + 1);
+        assert_int_equal(payment_row(f, &buyer->payment.id).status, PAYMENT_PENDING);
+        assert_string_equal(open_operations(f, &buyer->payment.id), "sync");
+        run_sql(f, "DELETE FROM operations");
+    }
+}
+
+static void a_payment_that_an_event_finished_is_not_asked_after(void **state)
+{
+    struct fixture *f = *state;
+    engine_begin(f);
+    struct buyer *buyer = buy_with(f, answer_intent(INTENT_OPEN));
+    run_sql(f, "UPDATE payments SET status = 'completed', captured_minor = amount_minor");
+    engine_run_s(f, 60);
+    assert_int_equal(f->provider.call_count, 1);
+    assert_string_equal(open_operations(f, &buyer->payment.id), "");
+}
+
+static void an_unfinished_payment_is_asked_after_at_once_when_the_service_starts(void **state)
+{
+    struct fixture *f = *state;
+    engine_begin(f);
+    struct buyer *buyer = buy_with(f, answer_action());
+    f->provider.otherwise = answer_intent(INTENT_SUCCEEDED);
+    engine_crash(f);
+    engine_begin(f);
+    assert_int_equal(payment_row(f, &buyer->payment.id).status, PAYMENT_COMPLETED);
+}
+
+// --- cancel
+
+// A payment that failed behind an action which its payer may still carry out.
+static struct buyer *buy_and_fail_behind_an_action(struct fixture *f)
+{
+    struct buyer *buyer = buy_with(f, answer_action());
+    fake_provider_will(&f->provider, answer_intent(INTENT_ATTEMPT_FAILED)); // what the sync finds
+    return buyer;
+}
+
+static void an_intent_whose_payment_failed_behind_an_action_is_cancelled(void **state)
+{
+    struct fixture *f = *state;
+    engine_begin(f);
+    struct buyer *buyer = buy_and_fail_behind_an_action(f);
+    f->provider.otherwise = answer_intent(INTENT_CANCELED);
+    engine_run_s(f, 12);
+    assert_int_equal(calls(f, PROVIDER_CANCEL), 1);
+    const struct fake_call *cancel = &f->provider.calls[2];
+    char id[UUID_TEXT_BYTES];
+    uuid_format(&buyer->payment.id, id);
+    assert_int_equal(cancel->verb, PROVIDER_CANCEL);
+    assert_string_equal(cancel->ref, "pi_1");
+    assert_string_equal(cancel->idempotency_key, arena_printf(&f->arena, "can_%s", id));
+    assert_string_equal(history_of(f, &buyer->payment.id),
+                        "created pending api, action required pending api, failed failed recovery, "
+                        "canceled at the provider failed recovery");
+    assert_string_equal(events_of(f, &buyer->payment.id), "payment.failed");
+    assert_string_equal(open_operations(f, &buyer->payment.id), "");
+}
+
+static void a_cancel_of_unknown_outcome_is_asked_again_under_its_key(void **state)
+{
+    struct fixture *f = *state;
+    engine_begin(f);
+    struct buyer *buyer = buy_and_fail_behind_an_action(f);
+    engine_run_s(f, 30);
+    assert_true(calls(f, PROVIDER_CANCEL) > 2);
+    const struct fake_call *first = &f->provider.calls[2];
+    for (size_t i = 3; i < f->provider.call_count; i++) {
+        assert_int_equal(f->provider.calls[i].verb, PROVIDER_CANCEL);
+        assert_string_equal(f->provider.calls[i].idempotency_key, first->idempotency_key);
+    }
+    f->provider.otherwise = answer_intent(INTENT_CANCELED);
+    engine_run_s(f, 10);
+    assert_string_equal(open_operations(f, &buyer->payment.id), "");
+}
+
+// The payer was quicker: what was paid is believed.
+static void a_cancel_that_came_too_late_completes_the_payment(void **state)
+{
+    struct fixture *f = *state;
+    engine_begin(f);
+    struct buyer *buyer = buy_and_fail_behind_an_action(f);
+    fake_provider_will(&f->provider, answer_not_found()); // it is in another state
+    f->provider.otherwise = answer_intent(INTENT_SUCCEEDED);
+    engine_run_s(f, 15);
+    assert_int_equal(calls(f, PROVIDER_CANCEL), 1);
+    struct payment payment = payment_row(f, &buyer->payment.id);
+    assert_int_equal(payment.status, PAYMENT_COMPLETED);
+    assert_null(payment.failure.code);
+    assert_string_equal(events_of(f, &buyer->payment.id), "payment.failed, payment.completed");
+    assert_string_equal(open_operations(f, &buyer->payment.id), "");
+}
+
+static void a_cancel_that_nobody_needs_any_more_is_not_sent(void **state)
+{
+    struct fixture *f = *state;
+    engine_begin(f);
+    struct buyer *buyer = buy_with(f, answer_action());
+    transaction_begin(f);
+    struct change change = {.keyring = &f->keyring,
+                            .random = &random_system,
+                            .arena = &f->arena,
+                            .now_us = START_US,
+                            .cause = "event"};
+    struct payment payment = payment_row(f, &buyer->payment.id);
+    struct intent intent = answer_intent(INTENT_ATTEMPT_FAILED).intent;
+    assert_int_equal(change_take_intent(f->db, &change, &payment, &intent, &f->err), OK);
+    intent = answer_intent(INTENT_SUCCEEDED).intent;
+    assert_int_equal(change_take_intent(f->db, &change, &payment, &intent, &f->err), OK);
+    transaction_end(f);
+    assert_string_equal(open_operations(f, &buyer->payment.id), "cancel, sync");
+    engine_run_s(f, 60);
+    assert_int_equal(f->provider.call_count, 1);
+    assert_string_equal(open_operations(f, &buyer->payment.id), "");
+}
+
+static void a_cancel_goes_on_after_a_crash(void **state)
+{
+    struct fixture *f = *state;
+    engine_begin(f);
+    struct buyer *buyer = buy_and_fail_behind_an_action(f);
+    engine_run_s(f, 12);
+    assert_string_equal(open_operations(f, &buyer->payment.id), "cancel");
+    engine_crash(f);
+    f->provider.otherwise = answer_intent(INTENT_CANCELED);
+    engine_begin(f);
+    assert_string_equal(open_operations(f, &buyer->payment.id), "");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_payer_who_has_acted_is_noticed_without_any_event),
+        TEST(an_unfinished_payment_is_asked_after_at_growing_distances),
+        TEST(a_payment_that_is_found_failed_has_failed),
+        TEST(an_authorisation_is_watched_until_it_lapses),
+        TEST(an_answer_that_does_not_help_leaves_a_payment_to_be_asked_after),
+        TEST(a_payment_that_an_event_finished_is_not_asked_after),
+        TEST(an_unfinished_payment_is_asked_after_at_once_when_the_service_starts),
+        TEST(an_intent_whose_payment_failed_behind_an_action_is_cancelled),
+        TEST(a_cancel_of_unknown_outcome_is_asked_again_under_its_key),
+        TEST(a_cancel_that_came_too_late_completes_the_payment),
+        TEST(a_cancel_that_nobody_needs_any_more_is_not_sent),
+        TEST(a_cancel_goes_on_after_a_crash),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
