@@ -119,7 +119,8 @@ def test_a_signed_body_that_is_no_event_is_a_bad_request(server, merchant, body)
     assert answer.codes == ["BAD_REQUEST"]
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b"{}", b"\xff\xfe", b"[" * 100_000, b'{"data":{"object":{"id":"' + b"a" * 9000])
+@pytest.mark.parametrize("body", [b"", b"[]", b"{}", b"\xff\xfe", b"[" * 100_000, b'{"data":{"object":{"id":"' + b"a" * 9000],
+                         ids=["empty", "list", "object", "not UTF-8", "deep", "long"])
 def test_an_unsigned_body_is_not_even_looked_at(server, body):
     assert send_event(server, body, OTHER, expect=400).codes == ["SIGNATURE_INVALID"]
 
