@@ -16,6 +16,7 @@
 #include "base/timefmt.h"
 #include "cli/command.h"
 #include "cli/commands.h"
+#include "cli/startup.h"
 #include "delivery/delivery.h"
 #include "net/http_client.h"
 #include "op/op.h"
@@ -291,8 +292,9 @@ int cmd_serve(int argc, char **argv)
     harden();
     set_log_level(command.config.log_level);
     struct err err;
-    // Loads or makes the keys, migrates, and refuses a database that was made with other keys.
-    if (command_transact(&command, NULL, NULL, &err) != OK) {
+    // Then loads or makes the keys, migrates, and refuses a database that was made with other keys.
+    if (startup_check_settings(&command.config, &command.arena, &err) != OK ||
+        command_transact(&command, NULL, NULL, &err) != OK) {
         return command_fail(&err);
     }
     struct service service = {.argc = argc,

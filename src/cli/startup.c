@@ -7,6 +7,9 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "domain/retry.h"
+#include "net/address.h"
+#include "net/url.h"
 
 #define SQLITE_PREFIX "sqlite:"
 
@@ -52,4 +55,40 @@ enum errc startup_load_keys(const struct config *config, struct keyring *keyring
         return err_set(err, e, "%s: put back the one that the database was made with", message);
     }
     return e;
+}
+
+static bool names_a_database(const char *database)
+{
+    if (text_starts_with(database, SQLITE_PREFIX)) {
+        const char *path = database + strlen(SQLITE_PREFIX);
+        return *path != '\0' && !text_equal(path, ":memory:"); // one that ends with the process keeps nothing
+    }
+    return text_starts_with(database, "postgresql://");
+}
+
+enum errc startup_check_settings(const struct config *config, struct arena *arena, struct err *err)
+{
+    struct network_list networks;
+    struct retry_schedule schedule;
+    struct url url;
+    struct err why;
+    if (!names_a_database(config->database)) {
+        return err_set(err, ERR_CONFIG, "database: must be sqlite:PATH, PATH being a file, or postgresql://...");
+    }
+    if (network_list_parse(config->webhook_allow, arena, &networks, &why) != OK) {
+        return err_set(err, ERR_CONFIG, "webhook-allow: %.200s", why.message);
+    }
+    if (network_list_parse(config->trusted_proxies, arena, &networks, &why) != OK) {
+        return err_set(err, ERR_CONFIG, "trusted-proxies: %.200s", why.message);
+    }
+    if (retry_schedule_parse(config->webhook_schedule, &schedule, &why) != OK) {
+        return err_set(err, ERR_CONFIG, "webhook-schedule: %.200s", why.message);
+    }
+    if (url_parse(config->stripe_api_base, arena, &url, &why) != OK) {
+        return err_set(err, ERR_CONFIG, "stripe-api-base: %.200s", why.message);
+    }
+    if (config->stripe_ca_file != NULL && access(config->stripe_ca_file, R_OK) != 0) {
+        return err_set(err, ERR_CONFIG, "stripe-ca-file: cannot read %.200s", config->stripe_ca_file);
+    }
+    return OK;
 }
