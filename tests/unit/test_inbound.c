@@ -1,0 +1,405 @@
+// The provider's events: each applied once, to payments of the merchant and mode that it was signed for, and
+// to nothing else; one whose payment is not there yet is kept for it, within a bound.
+#include "change_fixture.h"
+
+#include "base/text.h"
+#include "op/inbound.h"
+
+struct told {
+    const char *event_id;
+    const char *type;
+    bool livemode;
+    const char *object;            // members of the object beside metadata
+    const struct uuid *payment_id; // in metadata; NULL: none
+    const struct uuid *merchant_id;
+};
+
+#define PAID                                                                                                 \
+    "\"id\":\"pi_1\",\"status\":\"succeeded\",\"amount\":5000,\"amount_received\":5000,\"currency\":\"usd\""
+#define DECLINED                                                                                             \
+    "\"id\":\"pi_1\",\"status\":\"requires_payment_method\",\"amount\":5000,\"currency\":\"usd\","           \
+    "\"last_payment_error\":{\"code\":\"card_declined\"}"
+#define CHARGE(amount_refunded, refunded)                                                                    \
+    "\"id\":\"ch_1\",\"payment_intent\":\"pi_1\",\"amount\":5000,\"amount_captured\":5000,\"currency\":"     \
+    "\"usd\","                                                                                               \
+    "\"amount_refunded\":" amount_refunded ",\"refunded\":" refunded
+
+static const char *id_text(struct fixture *f, const struct uuid *id)
+{
+    char text[UUID_TEXT_BYTES];
+    uuid_format(id, text);
+    return arena_strdup(&f->arena, text);
+}
+
+// As a delivery that this merchant's secret verified.
+static struct inbound verified(struct fixture *f, struct told told, const struct uuid *merchant_id)
+{
+    const char *metadata = "";
+    if (told.payment_id != NULL) {
+        metadata = arena_printf(&f->arena, "\"payment_id\":\"%s\"", id_text(f, told.payment_id));
+    }
+    if (told.merchant_id != NULL) {
+        metadata =
+            arena_printf(&f->arena, "%s,\"merchant_id\":\"%s\"", metadata, id_text(f, told.merchant_id));
+    }
+    struct inbound inbound = {.merchant_id = *merchant_id};
+    inbound.body = arena_printf(
+        &f->arena,
+        "{\"id\":\"%s\",\"type\":\"%s\",\"livemode\":%s,\"data\":{\"object\":{%s,\"metadata\":{%s}}}}",
+        told.event_id, told.type, told.livemode ? "true" : "false", told.object, metadata);
+    inbound.body_bytes = strlen(inbound.body);
+    assert_int_equal(stripe_event_parse(inbound.body, inbound.body_bytes, &f->arena, &inbound.event, &f->err),
+                     OK);
+    return inbound;
+}
+
+// What the API does with it. The change, for what it owes.
+static struct change apply_for(struct fixture *f, struct told told, const struct uuid *merchant_id)
+{
+    struct inbound inbound = verified(f, told, merchant_id);
+    struct change change = change_of(f);
+    change.cause_ref = told.event_id;
+    assert_int_equal(inbound_apply(f->db, &change, &inbound, &f->err), OK);
+    return change;
+}
+
+static struct change apply(struct fixture *f, struct told told)
+{
+    return apply_for(f, told, &f->merchant_id);
+}
+
+static int64_t recorded(struct fixture *f)
+{
+    return sql_number(f, "SELECT count(*) FROM inbox");
+}
+
+static int64_t kept(struct fixture *f)
+{
+    return sql_number(f, "SELECT count(*) FROM inbox WHERE body IS NOT NULL");
+}
+
+// --- applied
+
+static void an_event_about_an_intent_of_ours_is_applied_and_recorded(void **state)
+{
+    struct fixture *f = *state;
+    struct payment payment = insert_payment(f, PAYMENT_PENDING);
+    struct change change =
+        apply(f, (struct told){"evt_1", "payment_intent.succeeded", false, PAID, NULL, NULL});
+    assert_true(change.told);
+    assert_string_equal(history_of(f, &payment.id), "completed completed event");
+    assert_int_equal(sql_number(f, "SELECT count(*) FROM payment_history WHERE cause_ref = 'evt_1'"), 1);
+    assert_string_equal(events_of(f, &payment.id), "payment.completed");
+    assert_int_equal(recorded(f), 1);
+    assert_int_equal(kept(f), 0);
+}
+
+static void an_event_finds_a_payment_by_our_own_id_where_the_intent_is_news(void **state)
+{
+    struct fixture *f = *state;
+    struct payment payment = insert_payment(f, PAYMENT_PENDING);
+    run_sql(f, "UPDATE payments SET provider_ref = NULL");
+    apply(f, (struct told){"evt_1", "payment_intent.succeeded", false, PAID, &payment.id, NULL});
+    struct payment after = payment_row(f, &payment.id);
+    assert_int_equal(after.status, PAYMENT_COMPLETED);
+    assert_string_equal(after.provider_ref, "pi_1");
+}
+
+static void the_same_event_again_changes_nothing(void **state)
+{
+    struct fixture *f = *state;
+    struct payment payment = insert_payment(f, PAYMENT_PENDING);
+    const struct told told = {"evt_1", "payment_intent.payment_failed", false, DECLINED, NULL, NULL};
+    apply(f, told);
+    struct change again = apply(f, told);
+    assert_false(again.told);
+    assert_string_equal(history_of(f, &payment.id), "failed failed event");
+    assert_int_equal(recorded(f), 1);
+}
+
+static void events_that_come_in_the_wrong_order_end_in_the_same_status(void **state)
+{
+    struct fixture *f = *state;
+    struct payment payment = insert_payment(f, PAYMENT_PENDING);
+    apply(f, (struct told){"evt_2", "payment_intent.succeeded", false, PAID, NULL, NULL});
+    apply(f, (struct told){"evt_1", "payment_intent.payment_failed", false, DECLINED, NULL, NULL});
+    assert_int_equal(payment_row(f, &payment.id).status, PAYMENT_COMPLETED);
+    assert_string_equal(history_of(f, &payment.id),
+                        "completed completed event, ignored: a failure completed event");
+    assert_string_equal(events_of(f, &payment.id), "payment.completed");
+}
+
+static void an_event_that_does_not_fit_is_noted_and_changes_nothing(void **state)
+{
+    struct fixture *f = *state;
+    struct payment payment = insert_payment(f, PAYMENT_PENDING);
+    struct change change = apply(f, (struct told){"evt_1", "payment_intent.succeeded", false,
+                                                  "\"id\":\"pi_1\",\"status\":\"succeeded\",\"amount\":1,"
+                                                  "\"amount_received\":1,\"currency\":\"usd\"",
+                                                  NULL, NULL});
+    assert_false(change.told);
+    assert_string_equal(history_of(f, &payment.id), "ignored: an event that does not fit pending event");
+    assert_int_equal(recorded(f), 1);
+}
+
+static void an_incomplete_event_makes_the_object_be_read(void **state)
+{
+    struct fixture *f = *state;
+    struct payment payment = insert_payment(f, PAYMENT_PENDING);
+    struct change change =
+        apply(f, (struct told){"evt_1", "payment_intent.succeeded", false, "\"id\":\"pi_1\"", NULL, NULL});
+    assert_true(change.owed);
+    assert_string_equal(open_operations(f, &payment.id), "sync");
+    assert_int_equal(sql_number(f, "SELECT next_attempt_us FROM operations"), NOW_US);
+    assert_int_equal(payment_row(f, &payment.id).status, PAYMENT_PENDING);
+}
+
+static void an_event_of_a_type_that_nothing_acts_on_changes_nothing(void **state)
+{
+    struct fixture *f = *state;
+    struct payment payment = insert_payment(f, PAYMENT_PENDING);
+    apply(f, (struct told){"evt_1", "invoice.paid", false, PAID, &payment.id, &f->merchant_id});
+    assert_string_equal(history_of(f, &payment.id), "");
+    assert_int_equal(kept(f), 0);
+}
+
+// --- refunds
+
+static void a_charge_that_was_wholly_refunded_refunds_its_payment(void **state)
+{
+    struct fixture *f = *state;
+    struct payment payment = insert_payment(f, PAYMENT_COMPLETED);
+    apply(f, (struct told){"evt_1", "charge.refunded", false, CHARGE("5000", "true"), NULL, NULL});
+    struct payment after = payment_row(f, &payment.id);
+    assert_int_equal(after.status, PAYMENT_REFUNDED);
+    assert_int_equal(after.refunded_minor, 5000);
+    assert_string_equal(events_of(f, &payment.id), "payment.refunded");
+}
+
+static void a_charge_that_was_refunded_in_part_does_not_refund_its_payment(void **state)
+{
+    struct fixture *f = *state;
+    struct payment payment = insert_payment(f, PAYMENT_COMPLETED);
+    apply(f, (struct told){"evt_1", "charge.refunded", false, CHARGE("4999", "false"), NULL, NULL});
+    apply(f, (struct told){"evt_2", "charge.refunded", false, CHARGE("4999", "true"), NULL, NULL});
+    assert_int_equal(payment_row(f, &payment.id).status, PAYMENT_COMPLETED);
+    assert_string_equal(events_of(f, &payment.id), "");
+}
+
+static void a_refund_of_a_payment_that_was_not_known_to_be_made_first_completes_it(void **state)
+{
+    struct fixture *f = *state;
+    static const enum payment_status statuses[] = {PAYMENT_PENDING, PAYMENT_FAILED};
+    for (size_t i = 0; i < COUNT_OF(statuses); i++) {
+        struct payment payment = insert_payment(f, statuses[i]);
+        apply(f, (struct told){i == 0 ? "evt_1" : "evt_2", "charge.refunded", false, CHARGE("5000", "true"),
+                               NULL, NULL});
+        assert_int_equal(payment_row(f, &payment.id).status, PAYMENT_REFUNDED);
+        assert_string_equal(events_of(f, &payment.id), "payment.completed, payment.refunded");
+    }
+}
+
+// --- whose
+
+static void an_event_touches_nothing_of_another_merchant(void **state)
+{
+    struct fixture *f = *state;
+    struct payment payment = insert_payment(f, PAYMENT_PENDING);
+    const struct uuid other = {.bytes = {0x01, [15] = 2}};
+    apply_for(f,
+              (struct told){"evt_1", "payment_intent.succeeded", false, PAID, &payment.id, &f->merchant_id},
+              &other);
+    assert_int_equal(payment_row(f, &payment.id).status, PAYMENT_PENDING);
+    assert_int_equal(recorded(f), 0);
+}
+
+static void an_event_touches_nothing_of_the_other_mode(void **state)
+{
+    struct fixture *f = *state;
+    struct payment payment = insert_payment(f, PAYMENT_PENDING);
+    apply(f, (struct told){"evt_1", "payment_intent.succeeded", true, PAID, &payment.id, NULL});
+    assert_int_equal(payment_row(f, &payment.id).status, PAYMENT_PENDING);
+}
+
+static void the_same_event_id_of_another_merchant_or_mode_is_another_event(void **state)
+{
+    struct fixture *f = *state;
+    const struct uuid merchants[] = {f->merchant_id, f->merchant_id, {.bytes = {0x01, [15] = 2}}};
+    static const bool modes[] = {false, true, false};
+    insert_payment(f, PAYMENT_PENDING);
+    run_sql(f, "DELETE FROM payments");
+    for (size_t i = 0; i < COUNT_OF(merchants); i++) {
+        struct payment payment = {
+            .id = uuid_new(&random_system, START_US),
+            .merchant_id = merchants[i],
+            .livemode = modes[i],
+            .amount_minor = 5000,
+            .currency = currency_find("USD"),
+            .provider = "stripe",
+            .provider_ref = "pi_1",
+            .idempotency_key = "k",
+            .credential_id = f->version_id,
+        };
+        assert_int_equal(payment_insert(f->db, &payment, &f->err), OK);
+        apply_for(f, (struct told){"evt_1", "payment_intent.succeeded", modes[i], PAID, NULL, NULL},
+                  &merchants[i]);
+        assert_int_equal(payment_row(f, &payment.id).status, PAYMENT_COMPLETED);
+    }
+    assert_int_equal(recorded(f), 3);
+}
+
+static void an_event_about_nothing_of_ours_is_forgotten(void **state)
+{
+    struct fixture *f = *state;
+    struct uuid missing = uuid_new(&random_system, START_US);
+    const struct uuid other = {.bytes = {0x01, [15] = 2}};
+    apply(f, (struct told){"evt_1", "payment_intent.succeeded", false, PAID, NULL, NULL});
+    apply(f, (struct told){"evt_2", "payment_intent.succeeded", false, PAID, &missing, NULL});
+    apply(f, (struct told){"evt_3", "payment_intent.succeeded", false, PAID, &missing, &other});
+    apply(f, (struct told){"evt_4", "invoice.paid", false, PAID, &missing, &f->merchant_id});
+    assert_int_equal(recorded(f), 0);
+}
+
+// --- kept
+
+static void keep_for(struct fixture *f, const char *event_id, const char *type, const char *object,
+                     const struct uuid *payment_id)
+{
+    apply(f, (struct told){event_id, type, false, object, payment_id, &f->merchant_id});
+}
+
+static struct change apply_kept(struct fixture *f)
+{
+    struct change change = change_of(f);
+    assert_int_equal(inbound_apply_kept(f->db, &change, &f->err), OK);
+    return change;
+}
+
+static void an_event_that_comes_before_its_payment_is_kept_and_applied_behind_it(void **state)
+{
+    struct fixture *f = *state;
+    struct payment payment = insert_payment(f, PAYMENT_PENDING);
+    run_sql(f, "DELETE FROM payments");
+    keep_for(f, "evt_1", "payment_intent.succeeded", PAID, &payment.id);
+    assert_int_equal(kept(f), 1);
+    assert_false(apply_kept(f).told);
+    assert_int_equal(kept(f), 1);
+    payment.provider_ref = NULL;
+    assert_int_equal(payment_insert(f->db, &payment, &f->err), OK);
+    assert_true(apply_kept(f).told);
+    assert_string_equal(history_of(f, &payment.id), "completed completed event");
+    assert_int_equal(sql_number(f, "SELECT count(*) FROM payment_history WHERE cause_ref = 'evt_1'"), 1);
+    assert_int_equal(kept(f), 0);
+    assert_int_equal(recorded(f), 1);
+    assert_false(apply_kept(f).told);
+    assert_string_equal(events_of(f, &payment.id), "payment.completed");
+}
+
+static void a_kept_event_that_comes_again_is_still_applied_once(void **state)
+{
+    struct fixture *f = *state;
+    struct payment payment = insert_payment(f, PAYMENT_PENDING);
+    run_sql(f, "DELETE FROM payments");
+    keep_for(f, "evt_1", "payment_intent.succeeded", PAID, &payment.id);
+    keep_for(f, "evt_1", "payment_intent.succeeded", PAID, &payment.id);
+    assert_int_equal(kept(f), 1);
+    payment.provider_ref = NULL;
+    assert_int_equal(payment_insert(f->db, &payment, &f->err), OK);
+    keep_for(f, "evt_1", "payment_intent.succeeded", PAID, &payment.id);
+    apply_kept(f);
+    assert_string_equal(history_of(f, &payment.id), "completed completed event");
+}
+
+static void kept_events_are_applied_in_the_order_they_came(void **state)
+{
+    struct fixture *f = *state;
+    struct payment payment = insert_payment(f, PAYMENT_PENDING);
+    run_sql(f, "DELETE FROM payments");
+    keep_for(f, "evt_9", "payment_intent.payment_failed", DECLINED, &payment.id);
+    run_sql(f, "UPDATE inbox SET received_us = received_us - 1");
+    keep_for(f, "evt_1", "payment_intent.succeeded", PAID, &payment.id);
+    payment.provider_ref = NULL;
+    assert_int_equal(payment_insert(f->db, &payment, &f->err), OK);
+    apply_kept(f);
+    assert_string_equal(history_of(f, &payment.id), "failed failed event, completed completed event");
+}
+
+static void a_kept_event_of_another_merchants_payment_is_let_go(void **state)
+{
+    struct fixture *f = *state;
+    struct payment payment = insert_payment(f, PAYMENT_PENDING);
+    run_sql(f, "DELETE FROM payments");
+    keep_for(f, "evt_1", "payment_intent.succeeded", PAID, &payment.id);
+    payment.merchant_id.bytes[15] = 2;
+    assert_int_equal(payment_insert(f->db, &payment, &f->err), OK);
+    apply_kept(f);
+    assert_int_equal(payment_row(f, &payment.id).status, PAYMENT_PENDING);
+    assert_int_equal(kept(f), 0);
+}
+
+static void a_merchants_kept_events_are_bounded_and_anothers_are_not_in_their_way(void **state)
+{
+    struct fixture *f = *state;
+    struct uuid missing = uuid_new(&random_system, START_US);
+    const struct uuid other = {.bytes = {0x01, [15] = 2}};
+    run_sql(f,
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 999) INSERT INTO inbox"
+            " (merchant_id, livemode, event_id, type, payment_id, body, received_us)"
+            " SELECT (SELECT id FROM merchants), 0, 'evt_of_' || i, 't', x'00', '{}', 0 FROM n");
+    keep_for(f, "evt_1", "payment_intent.succeeded", PAID, &missing);
+    assert_int_equal(kept(f), 1000);
+    keep_for(f, "evt_2", "payment_intent.succeeded", PAID, &missing);
+    assert_int_equal(kept(f), 1000);
+    apply_for(f, (struct told){"evt_3", "payment_intent.succeeded", false, PAID, &missing, &other}, &other);
+    assert_int_equal(kept(f), 1001);
+}
+
+// --- beside a running engine
+
+static void the_engine_applies_what_was_kept(void **state)
+{
+    struct fixture *f = *state;
+    struct buyer *buyer = buyer_new(f);
+    transaction_begin(f);
+    keep_for(f, "evt_1", "payment_intent.succeeded", PAID, &buyer->payment.id);
+    transaction_end(f);
+    engine_begin(f);
+    assert_int_equal(buyer_prepare(buyer), OK);
+    f->provider.holds = true;
+    buyer_go(buyer);
+    engine_run_s(f, 6);
+    assert_int_equal(payment_row(f, &buyer->payment.id).status, PAYMENT_COMPLETED);
+    assert_int_equal(f->told, 1);
+    fake_provider_answer(&f->provider, answer_intent(INTENT_SUCCEEDED)); // the same news, later
+    fake_loop_run_tasks(&f->loop);
+    assert_string_equal(answered_status(buyer), "completed");
+    assert_string_equal(events_of(f, &buyer->payment.id), "payment.completed");
+    assert_string_equal(open_operations(f, &buyer->payment.id), "");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        IN_TRANSACTION(an_event_about_an_intent_of_ours_is_applied_and_recorded),
+        IN_TRANSACTION(an_event_finds_a_payment_by_our_own_id_where_the_intent_is_news),
+        IN_TRANSACTION(the_same_event_again_changes_nothing),
+        IN_TRANSACTION(events_that_come_in_the_wrong_order_end_in_the_same_status),
+        IN_TRANSACTION(an_event_that_does_not_fit_is_noted_and_changes_nothing),
+        IN_TRANSACTION(an_incomplete_event_makes_the_object_be_read),
+        IN_TRANSACTION(an_event_of_a_type_that_nothing_acts_on_changes_nothing),
+        IN_TRANSACTION(a_charge_that_was_wholly_refunded_refunds_its_payment),
+        IN_TRANSACTION(a_charge_that_was_refunded_in_part_does_not_refund_its_payment),
+        IN_TRANSACTION(a_refund_of_a_payment_that_was_not_known_to_be_made_first_completes_it),
+        IN_TRANSACTION(an_event_touches_nothing_of_another_merchant),
+        IN_TRANSACTION(an_event_touches_nothing_of_the_other_mode),
+        IN_TRANSACTION(the_same_event_id_of_another_merchant_or_mode_is_another_event),
+        IN_TRANSACTION(an_event_about_nothing_of_ours_is_forgotten),
+        IN_TRANSACTION(an_event_that_comes_before_its_payment_is_kept_and_applied_behind_it),
+        IN_TRANSACTION(a_kept_event_that_comes_again_is_still_applied_once),
+        IN_TRANSACTION(kept_events_are_applied_in_the_order_they_came),
+        IN_TRANSACTION(a_kept_event_of_another_merchants_payment_is_let_go),
+        IN_TRANSACTION(a_merchants_kept_events_are_bounded_and_anothers_are_not_in_their_way),
+        TEST(the_engine_applies_what_was_kept),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
