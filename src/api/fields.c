@@ -86,7 +86,8 @@ const char *field_text(struct request *request, struct json_object *object, cons
     } else if (bytes == 0) {
         add(request, prefix, name, "must not be empty");
     } else if (field_chars(json_object_get_string(value)) > chars_max) {
-        add(request, prefix, name, arena_printf(request->arena, "must be at most %zu characters long", chars_max));
+        add(request, prefix, name,
+            arena_printf(request->arena, "must be at most %zu characters long", chars_max));
     } else if (has_control(json_object_get_string(value), bytes)) {
         add(request, prefix, name, "must not hold control characters");
     } else {
