@@ -34,15 +34,37 @@ static bool refuse(struct refusal *refusal, const char *code, const char *param,
     return false;
 }
 
-static const char *shown(int64_t stripe_minor, const struct currency *currency, struct arena *arena)
+const char *amount_shown(int64_t amount, const char *currency_code, struct arena *arena)
 {
+    const struct currency *currency = currency_find(currency_code);
+    const char *lower = text_lower(arena, currency_code);
     int64_t minor = 0;
     char text[MONEY_TEXT_BYTES];
-    if (money_from_stripe(stripe_minor, currency, &minor, NULL) != OK) {
-        return arena_printf(arena, "%lld", (long long)stripe_minor);
+    if (currency == NULL || money_from_stripe(amount, currency, &minor, NULL) != OK) {
+        return arena_printf(arena, "%lld %s", (long long)amount, lower);
     }
     money_format(minor, currency, text);
-    return arena_strdup(arena, text);
+    return arena_printf(arena, "%s %s", text, lower);
+}
+
+bool amount_check_digits(int64_t amount, const char *currency_code, struct arena *arena,
+                         struct refusal *refusal)
+{
+    const struct currency *currency = currency_find(currency_code);
+    REQUIRE(currency != NULL);
+    const char *lower = text_lower(arena, currency->code);
+    if (currency->stripe_zeros == 2 && amount % 100 != 0) {
+        return refuse(
+            refusal, "parameter_invalid_integer", "amount",
+            arena_printf(arena, "Amounts in %s have no fraction: the last two digits must be 00", lower));
+    }
+    if (currency->last_digit_zero && amount % 10 != 0) {
+        return refuse(refusal, "parameter_invalid_integer", "amount",
+                      arena_printf(arena,
+                                   "Amounts in %s are taken with two decimals: the last digit must be 0",
+                                   lower));
+    }
+    return true;
 }
 
 bool amount_check(int64_t amount, const char *currency_code, struct arena *arena, struct refusal *refusal)
@@ -56,27 +78,16 @@ bool amount_check(int64_t amount, const char *currency_code, struct arena *arena
         return refuse(refusal, "parameter_invalid_integer", "amount",
                       "This value must be greater than or equal to 1.");
     }
-    const char *lower = text_lower(arena, currency->code);
     if (amount > AMOUNT_MAX) {
         return refuse(refusal, "amount_too_large", "amount",
-                      arena_printf(arena, "Amount must be no more than %s %s",
-                                   shown(AMOUNT_MAX, currency, arena), lower));
+                      arena_printf(arena, "Amount must be no more than %s",
+                                   amount_shown(AMOUNT_MAX, currency_code, arena)));
     }
-    if (amount < minimum_of(currency->code)) {
-        return refuse(refusal, "amount_too_small", "amount",
-                      arena_printf(arena, "Amount must be at least %s %s",
-                                   shown(minimum_of(currency->code), currency, arena), lower));
-    }
-    if (currency->stripe_zeros == 2 && amount % 100 != 0) {
+    int64_t minimum = minimum_of(currency->code);
+    if (amount < minimum) {
         return refuse(
-            refusal, "parameter_invalid_integer", "amount",
-            arena_printf(arena, "Amounts in %s have no fraction: the last two digits must be 00", lower));
+            refusal, "amount_too_small", "amount",
+            arena_printf(arena, "Amount must be at least %s", amount_shown(minimum, currency_code, arena)));
     }
-    if (currency->last_digit_zero && amount % 10 != 0) {
-        return refuse(refusal, "parameter_invalid_integer", "amount",
-                      arena_printf(arena,
-                                   "Amounts in %s are taken with two decimals: the last digit must be 0",
-                                   lower));
-    }
-    return true;
+    return amount_check_digits(amount, currency_code, arena, refusal);
 }

@@ -15,3 +15,8 @@
 // amount in Stripe's minor units, currency in either case. False: *refusal is filled, its text in the arena.
 bool amount_check(int64_t amount, const char *currency, struct arena *arena,
                   struct refusal *refusal) MUST_CHECK;
+// Only the currency's own rule for its last digits, which refunds keep too.
+bool amount_check_digits(int64_t amount, const char *currency, struct arena *arena,
+                         struct refusal *refusal) MUST_CHECK;
+// "12.50 usd", in the arena.
+const char *amount_shown(int64_t amount, const char *currency, struct arena *arena);

@@ -137,17 +137,19 @@ void charge_fail(struct document *charge, const struct decline *decline)
 
 void charge_capture(struct document *charge, int64_t amount)
 {
-    int64_t left = json_get_i64(charge->json, "amount", 0) - amount;
     json_add_bool(charge->json, "captured", true);
     json_add_i64(charge->json, "amount_captured", amount);
-    // Stripe counts what was authorised and never captured as refunded.
-    json_add_i64(charge->json, "amount_refunded", left);
 }
 
-void charge_release(struct document *charge)
+int64_t charge_unrefunded(const struct document *charge)
 {
-    json_add_i64(charge->json, "amount_refunded", json_get_i64(charge->json, "amount", 0));
-    json_add_bool(charge->json, "refunded", true);
+    return json_get_i64(charge->json, "amount", 0) - json_get_i64(charge->json, "amount_refunded", 0);
+}
+
+void charge_refund(struct document *charge, int64_t amount)
+{
+    json_add_i64(charge->json, "amount_refunded", json_get_i64(charge->json, "amount_refunded", 0) + amount);
+    json_add_bool(charge->json, "refunded", charge_unrefunded(charge) == 0);
 }
 
 void charge_retrieve(struct call *call)
@@ -160,14 +162,7 @@ void charge_retrieve(struct call *call)
     call_answer_document(call, &charge);
 }
 
-static bool is_of_intent(const void *context, struct json_object *charge)
-{
-    const struct call *call = context;
-    const char *intent = param_text(&call->params, "payment_intent");
-    return intent == NULL || text_equal(intent, json_get_str(charge, "payment_intent"));
-}
-
 void charge_list(struct call *call)
 {
-    list_answer(call, OBJECT_CHARGE, is_of_intent, call);
+    list_answer(call, OBJECT_CHARGE, list_filters_fit, call);
 }

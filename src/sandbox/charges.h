@@ -9,10 +9,12 @@ void charge_begin(const struct moment *at, const struct document *intent, const 
                   struct document *charge);
 void charge_succeed(struct document *charge, bool captured);
 void charge_fail(struct document *charge, const struct decline *decline);
-// Once, of an authorised one: takes this much and lets go of the rest.
+// Once, of an authorised one: takes this much. The rest is to be released (refund_release).
 void charge_capture(struct document *charge, int64_t amount);
-// Lets go of all of an authorised one.
-void charge_release(struct document *charge);
+// What of it is neither refunded nor released.
+int64_t charge_unrefunded(const struct document *charge);
+// Counts this much as refunded; less than 0: a refund has failed.
+void charge_refund(struct document *charge, int64_t amount);
 
 struct call;
 void charge_retrieve(struct call *call);

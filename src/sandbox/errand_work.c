@@ -3,23 +3,39 @@
 
 #include <string.h>
 
+#include "base/require.h"
 #include "base/text.h"
 #include "sandbox/deliveries.h"
 #include "sandbox/ids.h"
 #include "sandbox/intents.h"
+#include "sandbox/refunds.h"
 #include "sandbox/state.h"
 
 #define ERRAND_TAIL_CHARS 20
 
-static const char *const kind_names[] = {[ERRAND_DELIVER] = "deliver", [ERRAND_SETTLE] = "settle"};
+static const struct {
+    const char *name;
+    void (*run)(const struct moment *at, const char *id); // NULL: it hands out a delivery
+} kinds[] = {
+    [ERRAND_DELIVER] = {"deliver", NULL},
+    [ERRAND_SETTLE] = {"settle", intent_settle},
+    [ERRAND_REFUND] = {"refund", refund_settle},
+};
 
 void errand_add(const struct moment *at, enum errand_kind kind, int64_t due_us, struct json_object *task)
 {
     struct document errand DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
     json_add_str(task, "id", id_new(at->sandbox->random, at->arena, "errand_", ERRAND_TAIL_CHARS));
-    json_add_str(task, "errand", kind_names[kind]);
+    json_add_str(task, "errand", kinds[kind].name);
     document_begin(at, OBJECT_ERRAND, task, &errand);
     errand_postpone(at, &errand, due_us);
+}
+
+void errand_add_about(const struct moment *at, enum errand_kind kind, int64_t due_us, const char *id)
+{
+    struct json_object *task = json_new_object();
+    json_add_str(task, "about", id);
+    errand_add(at, kind, due_us, task);
 }
 
 void errand_postpone(const struct moment *at, struct document *errand, int64_t due_us)
@@ -52,10 +68,15 @@ static bool run_errand(const struct moment *at, const struct errand *due, struct
         json_get_i64(errand.json, "due_us", 0) != due->due_us) {
         return false;
     }
-    if (text_equal(json_get_str(errand.json, "errand"), kind_names[ERRAND_DELIVER])) {
+    const char *name = json_get_str(errand.json, "errand");
+    if (text_equal(name, kinds[ERRAND_DELIVER].name)) {
         return delivery_prepare(at, &errand, delivery);
     }
-    intent_settle(at, json_get_str(errand.json, "intent"));
+    for (size_t i = ERRAND_DELIVER + 1; i < COUNT_OF(kinds); i++) {
+        if (text_equal(name, kinds[i].name)) {
+            kinds[i].run(at, json_get_str(errand.json, "about"));
+        }
+    }
     object_remove(at->sandbox, at->account, errand.object);
     return false;
 }

@@ -5,7 +5,11 @@
 
 #include "base/json.h"
 
-enum errand_kind { ERRAND_DELIVER, ERRAND_SETTLE };
+enum errand_kind {
+    ERRAND_DELIVER,
+    ERRAND_SETTLE, // a processing intent
+    ERRAND_REFUND, // a refund that does not stay as it was made
+};
 
 struct sandbox;
 struct account;
@@ -14,6 +18,8 @@ struct document;
 
 // Takes task, which holds what the kind needs.
 void errand_add(const struct moment *at, enum errand_kind kind, int64_t due_us, struct json_object *task);
+// One whose task is to go on with the object of that id.
+void errand_add_about(const struct moment *at, enum errand_kind kind, int64_t due_us, const char *id);
 // Saves it, due again then.
 void errand_postpone(const struct moment *at, struct document *errand, int64_t due_us);
 // Back from the journal: text as stored.

@@ -28,10 +28,14 @@ static struct json_object *snapshot(const struct document *document)
     return object;
 }
 
-void event_emit(const struct moment *at, const char *type, const struct document *document)
+void event_emit_changed(const struct moment *at, const char *type, const struct document *document,
+                        struct json_object *previous)
 {
     struct json_object *data = json_new_object();
     json_add(data, "object", snapshot(document));
+    if (previous != NULL) {
+        json_add(data, "previous_attributes", previous);
+    }
     struct json_object *request = json_new_object();
     json_add_str(request, "id", at->request_id);
     json_add_str(request, "idempotency_key", at->idempotency_key);
@@ -52,6 +56,17 @@ void event_emit(const struct moment *at, const char *type, const struct document
     document_save(&event);
     forget_oldest(at);
     deliveries_begin(at, type, json_get_str(json, "id"));
+}
+
+void event_emit(const struct moment *at, const char *type, const struct document *document)
+{
+    event_emit_changed(at, type, document, NULL);
+}
+
+void event_save(const struct moment *at, struct document *document, const char *type)
+{
+    document_save(document);
+    event_emit(at, type, document);
 }
 
 void event_retrieve(struct call *call)

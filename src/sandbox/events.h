@@ -7,6 +7,11 @@
 
 // Records that something happened to the document, as it was last saved, and sends it on its way.
 void event_emit(const struct moment *at, const char *type, const struct document *document);
+// The same, with the values that its changed members had before. Takes previous.
+void event_emit_changed(const struct moment *at, const char *type, const struct document *document,
+                        struct json_object *previous);
+// Saves the document first.
+void event_save(const struct moment *at, struct document *document, const char *type);
 
 struct call;
 void event_retrieve(struct call *call);

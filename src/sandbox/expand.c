@@ -14,7 +14,12 @@ static const struct expandable {
 } expandables[] = {
     {"payment_intent", "latest_charge", OBJECT_CHARGE},
     {"payment_intent", "payment_method", OBJECT_METHOD},
+    {"payment_intent", "customer", OBJECT_CUSTOMER},
     {"charge", "payment_intent", OBJECT_INTENT},
+    {"charge", "customer", OBJECT_CUSTOMER},
+    {"payment_method", "customer", OBJECT_CUSTOMER},
+    {"refund", "charge", OBJECT_CHARGE},
+    {"refund", "payment_intent", OBJECT_INTENT},
 };
 
 static const struct expandable *expandable_find(struct json_object *value, const char *name)

@@ -3,8 +3,10 @@
 #include "base/text.h"
 #include "sandbox/amounts.h"
 #include "sandbox/charges.h"
+#include "sandbox/customers.h"
 #include "sandbox/events.h"
 #include "sandbox/intents.h"
+#include "sandbox/refunds.h"
 
 static bool open_intent(struct call *call, struct document *intent)
 {
@@ -49,27 +51,43 @@ static void set_texts(struct call *call, struct document *intent)
 // The method that the call names, else the one the intent has; none: *method stays empty.
 static bool find_method(struct call *call, const struct document *intent, struct document *method)
 {
-    struct refusal refusal;
     const char *wanted = param_text(&call->params, "payment_method");
     const char *id = wanted != NULL ? wanted : json_get_str(intent->json, "payment_method");
-    if (id == NULL || method_resolve(&call->at, id, method, &refusal)) {
+    return id == NULL || intent_find_method(call, intent, id, method);
+}
+
+// The customer that the call names, for good once there is one.
+static bool set_customer(struct call *call, struct document *intent)
+{
+    struct refusal refusal = {
+        .status = 400, .param = "customer", .message = "The customer of a PaymentIntent cannot be changed."};
+    const char *wanted = param_text(&call->params, "customer");
+    const char *present = json_get_str(intent->json, "customer");
+    if (wanted == NULL || text_equal(wanted, present)) {
         return true;
     }
-    call_refuse(call, &refusal);
-    return false;
+    if (present != NULL || !customer_check(&call->at, wanted, &refusal)) {
+        call_refuse(call, &refusal);
+        return false;
+    }
+    json_add_str(intent->json, "customer", wanted);
+    return true;
 }
 
 // What an update may change only while no attempt is under way or done.
 static bool update_open(struct call *call, struct document *intent, struct document *method)
 {
     static const char *const open[] = {"requires_payment_method", "requires_confirmation"};
-    static const char *const names[] = {"amount", "currency", "payment_method", "capture_method",
-                                        "setup_future_usage"};
+    static const char *const names[] = {"amount",         "currency",           "payment_method",
+                                        "capture_method", "setup_future_usage", "customer"};
     for (size_t i = 0; i < COUNT_OF(names); i++) {
         if (param_text(&call->params, names[i]) != NULL && !status_is_one_of(intent, open, COUNT_OF(open))) {
             intent_refuse_state(call, intent, "updated");
             return false;
         }
+    }
+    if (!set_customer(call, intent)) {
+        return false;
     }
     struct refusal refusal;
     const char *currency = param_text(&call->params, "currency");
@@ -146,8 +164,8 @@ void intent_capture(struct call *call)
         intent_refuse_state(call, &intent, "captured");
         return;
     }
-    int64_t capturable = json_get_i64(intent.json, "amount_capturable", 0);
-    int64_t amount = param_i64(&call->params, "amount_to_capture", capturable);
+    const int64_t capturable = json_get_i64(intent.json, "amount_capturable", 0);
+    const int64_t amount = param_i64(&call->params, "amount_to_capture", capturable);
     if (amount < 1 || amount > capturable) {
         call_refuse(call,
                     &(struct refusal){.status = 400,
@@ -166,6 +184,9 @@ void intent_capture(struct call *call)
     json_add_i64(intent.json, "amount_received", amount);
     intent_set_status(&intent, "succeeded");
     document_save(&intent);
+    if (amount < capturable) {
+        refund_release(&call->at, &charge, capturable - amount);
+    }
     event_emit(&call->at, "charge.captured", &charge);
     event_emit(&call->at, "payment_intent.succeeded", &intent);
     call_answer_document(call, &intent);
@@ -187,8 +208,7 @@ void intent_cancel(struct call *call)
     call->began = true;
     if (intent_status_is(&intent, "requires_capture") &&
         document_open(&call->at, OBJECT_CHARGE, json_get_str(intent.json, "latest_charge"), &charge)) {
-        charge_release(&charge);
-        document_save(&charge);
+        refund_release(&call->at, &charge, charge_unrefunded(&charge));
     }
     json_add_i64(intent.json, "amount_capturable", 0);
     json_add_i64(intent.json, "canceled_at", moment_seconds(&call->at));

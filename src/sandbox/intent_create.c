@@ -2,6 +2,7 @@
 #include "base/require.h"
 #include "base/text.h"
 #include "sandbox/amounts.h"
+#include "sandbox/customers.h"
 #include "sandbox/events.h"
 #include "sandbox/ids.h"
 #include "sandbox/intents.h"
@@ -106,7 +107,6 @@ static struct json_object *intent_json(struct call *call)
         "application_fee_amount",
         "canceled_at",
         "cancellation_reason",
-        "customer",
         "customer_account",
         "excluded_payment_method_types",
         "last_payment_error",
@@ -124,7 +124,7 @@ static struct json_object *intent_json(struct call *call)
         "transfer_group",
     };
     static const char *const texts[] = {"description", "receipt_email", "setup_future_usage",
-                                        "statement_descriptor_suffix"};
+                                        "statement_descriptor_suffix", "customer"};
     struct random *random = call->at.sandbox->random;
     struct arena *arena = call->at.arena;
     const struct params *params = &call->params;
@@ -173,11 +173,14 @@ void intent_create(struct call *call)
     const char *method_id = param_text(&call->params, "payment_method");
     document_begin(&call->at, OBJECT_INTENT, intent_json(call), &intent);
     if (!param_metadata(&call->params, json_get(intent.json, "metadata"), &refusal) ||
-        (method_id != NULL && !method_resolve(&call->at, method_id, &method, &refusal))) {
+        !customer_check(&call->at, param_text(&call->params, "customer"), &refusal)) {
         call_refuse(call, &refusal);
         return;
     }
     if (method_id != NULL) {
+        if (!intent_find_method(call, &intent, method_id, &method)) {
+            return;
+        }
         json_add_str(intent.json, "payment_method", json_get_str(method.json, "id"));
         intent_set_status(&intent, "requires_confirmation");
     }

@@ -10,9 +10,22 @@
 #include "sandbox/events.h"
 #include "sandbox/ids.h"
 #include "sandbox/intents.h"
+#include "sandbox/saved_methods.h"
 
 #define PROCESSING_US (2 * US_PER_S)
 #define ACTION_KEY_CHARS 32
+
+bool intent_find_method(struct call *call, const struct document *intent, const char *id,
+                        struct document *method)
+{
+    struct refusal refusal;
+    if (method_resolve(&call->at, id, method, &refusal) &&
+        method_check_owner(&call->at, method, json_get_str(intent->json, "customer"), &refusal)) {
+        return true;
+    }
+    call_refuse(call, &refusal);
+    return false;
+}
 
 bool intent_status_is(const struct document *intent, const char *status)
 {
@@ -37,12 +50,6 @@ void intent_refuse_state(struct call *call, const struct document *intent, const
                                                         verb, json_get_str(intent->json, "status"))});
 }
 
-static void save_and_emit(const struct moment *at, struct document *document, const char *event)
-{
-    document_save(document);
-    event_emit(at, event, document);
-}
-
 // The attempt is over without money: the intent waits for another method.
 static void fail(const struct moment *at, struct document *intent, const struct refusal *reason)
 {
@@ -50,7 +57,7 @@ static void fail(const struct moment *at, struct document *intent, const struct 
     json_add(intent->json, "next_action", NULL);
     json_add(intent->json, "payment_method", NULL);
     intent_set_status(intent, "requires_payment_method");
-    save_and_emit(at, intent, "payment_intent.payment_failed");
+    event_save(at, intent, "payment_intent.payment_failed");
 }
 
 // A charge that the bank declines. Gives its id.
@@ -60,7 +67,7 @@ static const char *decline_charge(const struct moment *at, struct document *inte
     struct document charge DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
     charge_begin(at, intent, method, &charge);
     charge_fail(&charge, decline);
-    save_and_emit(at, &charge, "charge.failed");
+    event_save(at, &charge, "charge.failed");
     const char *charge_id = arena_strdup(at->arena, json_get_str(charge.json, "id"));
     json_add_str(intent->json, "latest_charge", charge_id);
     fail(at, intent,
@@ -74,6 +81,24 @@ static const char *decline_charge(const struct moment *at, struct document *inte
     return charge_id;
 }
 
+// A method that was charged is used up, unless it is kept: attached, or to be used again as the intent says.
+static void keep_or_use_up(const struct moment *at, const struct document *intent, struct document *method)
+{
+    const char *future = json_get_str(intent->json, "setup_future_usage");
+    const char *customer_id = json_get_str(intent->json, "customer");
+    bool attached = json_get_str(method->json, "customer") != NULL;
+    if (text_equal(future, "off_session")) {
+        json_add_bool(method->hidden, "set_up", true);
+    }
+    if (!attached && future == NULL) {
+        json_add_bool(method->hidden, "used_up", true);
+    }
+    document_save(method);
+    if (!attached && future != NULL && customer_id != NULL) {
+        saved_method_attach(at, method, customer_id);
+    }
+}
+
 // A charge that the bank grants: captured now, or authorised until somebody captures it.
 static void grant_charge(const struct moment *at, struct document *intent, struct document *method)
 {
@@ -82,27 +107,21 @@ static void grant_charge(const struct moment *at, struct document *intent, struc
     struct document charge DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
     charge_begin(at, intent, method, &charge);
     charge_succeed(&charge, !manual);
-    save_and_emit(at, &charge, "charge.succeeded");
-    if (json_get(method->json, "customer") == NULL) {
-        json_add_bool(method->hidden, "used_up", true);
-        document_save(method);
-    }
+    event_save(at, &charge, "charge.succeeded");
+    keep_or_use_up(at, intent, method);
     json_add_str(intent->json, "latest_charge", json_get_str(charge.json, "id"));
     json_add(intent->json, "next_action", NULL);
     json_add_i64(intent->json, manual ? "amount_capturable" : "amount_received", amount);
     intent_set_status(intent, manual ? "requires_capture" : "succeeded");
-    save_and_emit(at, intent,
-                  manual ? "payment_intent.amount_capturable_updated" : "payment_intent.succeeded");
+    event_save(at, intent, manual ? "payment_intent.amount_capturable_updated" : "payment_intent.succeeded");
 }
 
 static void process(const struct moment *at, struct document *intent)
 {
-    struct json_object *task = json_new_object();
     json_add(intent->json, "next_action", NULL);
     intent_set_status(intent, "processing");
-    save_and_emit(at, intent, "payment_intent.processing");
-    json_add_str(task, "intent", json_get_str(intent->json, "id"));
-    errand_add(at, ERRAND_SETTLE, at->now_us + PROCESSING_US, task);
+    event_save(at, intent, "payment_intent.processing");
+    errand_add_about(at, ERRAND_SETTLE, at->now_us + PROCESSING_US, json_get_str(intent->json, "id"));
 }
 
 // What the method does when it is charged. Gives the decline, NULL if there was none.
@@ -183,18 +202,27 @@ static void require_action(const struct moment *at, struct document *intent,
     json_add_str(intent->hidden, "action_key", key);
     json_add_str(intent->hidden, "return_url", confirmation->return_url);
     intent_set_status(intent, "requires_action");
-    save_and_emit(at, intent, "payment_intent.requires_action");
+    event_save(at, intent, "payment_intent.requires_action");
 }
 
 // NULL: none is needed. Otherwise *decline is what happens if nobody is there for it (NULL: somebody is).
-static bool needs_authentication(const struct test_method *test, const struct confirmation *confirmation,
+static bool needs_authentication(const struct document *method, const struct confirmation *confirmation,
                                  const struct decline **decline)
 {
     *decline = confirmation->off_session                ? &decline_authentication_required
                : confirmation->error_on_requires_action ? &decline_authentication_not_handled
                                                         : NULL;
-    return test->authentication == AUTHENTICATION_ALWAYS ||
-           (test->authentication == AUTHENTICATION_ON_SESSION && !confirmation->off_session);
+    switch (method_behaviour(method)->authentication) {
+    case AUTHENTICATION_NONE:
+        return false;
+    case AUTHENTICATION_ALWAYS:
+        return true;
+    case AUTHENTICATION_ON_SESSION:
+        return !confirmation->off_session;
+    case AUTHENTICATION_UNTIL_SET_UP:
+        return !confirmation->off_session || !json_get_bool(method->hidden, "set_up", false);
+    }
+    return false;
 }
 
 static bool check_attempt(struct call *call, const struct document *intent, const struct document *method,
@@ -255,10 +283,10 @@ void intent_attempt(struct call *call, struct document *intent, struct document 
     json_add(intent->json, "last_payment_error", NULL);
     document_save(method);
     if (intent->object == NULL) {
-        save_and_emit(&call->at, intent, "payment_intent.created");
+        event_save(&call->at, intent, "payment_intent.created");
     }
     const struct decline *decline = NULL;
-    if (!needs_authentication(method_behaviour(method), &confirmation, &decline)) {
+    if (!needs_authentication(method, &confirmation, &decline)) {
         decline = charge(&call->at, intent, method);
     } else if (decline != NULL) {
         (void)decline_charge(&call->at, intent, method, decline);

@@ -13,6 +13,7 @@ struct walk {
     bool (*takes)(const void *context, struct json_object *json);
     const void *context;
     struct range created;
+    const char *mention; // what stands in the text of all that fit; NULL: nothing that is known
     struct list *next;
     bool forward; // in time
 };
@@ -36,6 +37,9 @@ static struct json_object *walk_next(struct walk *walk)
         if (created_s < walk->created.min || created_s > walk->created.max) {
             continue;
         }
+        if (walk->mention != NULL && strstr(object->text, walk->mention) == NULL) {
+            continue;
+        }
         struct json_object *json = NULL;
         REQUIRE(json_parse(object->text, strlen(object->text), &json, NULL) == OK);
         if (walk->takes == NULL || walk->takes(walk->context, json)) {
@@ -44,6 +48,30 @@ static struct json_object *walk_next(struct walk *walk)
         json_release(&json);
     }
     return NULL;
+}
+
+bool list_filters_fit(const void *call, struct json_object *json)
+{
+    static const char *const filters[] = {"charge", "customer", "email", "payment_intent"};
+    for (size_t i = 0; i < COUNT_OF(filters); i++) {
+        const char *wanted = param_text(&((const struct call *)call)->params, filters[i]);
+        if (wanted != NULL && !text_equal(wanted, json_get_str(json, filters[i]))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+// The id that the call filters by. Whatever belongs to it holds it in its text, so that the rest need no
+// parsing: a list of one payment's refunds does not cost more in an account that made a million.
+static const char *wanted_id(const struct call *call)
+{
+    static const char *const filters[] = {"payment_intent", "charge", "customer"};
+    const char *id = NULL;
+    for (size_t i = 0; i < COUNT_OF(filters) && id == NULL; i++) {
+        id = param_text(&call->params, filters[i]);
+    }
+    return id;
 }
 
 static bool read_limit(struct call *call, int64_t *limit)
@@ -124,6 +152,7 @@ void list_answer(struct call *call, enum object_kind kind,
                         .takes = takes,
                         .context = context,
                         .created = param_range(&call->params, "created"),
+                        .mention = wanted_id(call),
                         .next = forward ? newer_than->next : older_than->prev,
                         .forward = forward};
     bool has_more = false;

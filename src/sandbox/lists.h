@@ -9,6 +9,9 @@
 // Answers with the objects of the kind that `takes` takes (NULL: all); context is handed to it.
 void list_answer(struct call *call, enum object_kind kind,
                  bool (*takes)(const void *context, struct json_object *json), const void *context);
+// For `takes`, with the call as its context: the members that the call filters by (customer, payment_intent,
+// charge, email) are as it says.
+bool list_filters_fit(const void *call, struct json_object *json);
 // Answers a search: the same, paged by `page` alone.
 void search_answer(struct call *call, enum object_kind kind,
                    bool (*takes)(const void *context, struct json_object *json), const void *context);

@@ -97,11 +97,33 @@ bool method_resolve(const struct moment *at, const char *id, struct document *me
     if (json_get_bool(method->hidden, "used_up", false)) {
         *refusal = (struct refusal){
             .status = 400,
-            .message = "This PaymentMethod was used before without being attached to a Customer, "
-                       "and may not be used again."};
+            .message = "This PaymentMethod was previously used without being attached to a Customer, or was "
+                       "detached from one, and may not be used again."};
         return false;
     }
     return true;
+}
+
+bool method_check_owner(const struct moment *at, const struct document *method, const char *customer_id,
+                        struct refusal *refusal)
+{
+    const char *owner = json_get_str(method->json, "customer");
+    if (owner == NULL || text_equal(owner, customer_id)) {
+        return true;
+    }
+    const char *id = json_get_str(method->json, "id");
+    *refusal = (struct refusal){.status = 400, .param = "payment_method"};
+    refusal->message =
+        customer_id == NULL
+            ? arena_printf(at->arena,
+                           "The PaymentMethod %.100s is attached to a Customer: give that Customer in the "
+                           "customer parameter.",
+                           id)
+            : arena_printf(at->arena,
+                           "The customer does not have a payment method with the ID %.100s. The payment "
+                           "method must be attached to the customer.",
+                           id);
+    return false;
 }
 
 const struct test_method *method_behaviour(const struct document *method)

@@ -8,8 +8,9 @@
 
 enum authentication {
     AUTHENTICATION_NONE,
-    AUTHENTICATION_ALWAYS,     // 3-D Secure on every payment
-    AUTHENTICATION_ON_SESSION, // only while the payer is there: the card is already set up for later
+    AUTHENTICATION_ALWAYS,       // 3-D Secure on every payment
+    AUTHENTICATION_ON_SESSION,   // only while the payer is there: the card is already set up for later
+    AUTHENTICATION_UNTIL_SET_UP, // the same once a payment has set it up; until then on every payment
 };
 
 enum ending {
@@ -18,6 +19,15 @@ enum ending {
     ENDING_PROCESSES,       // processing, succeeded a while later
     ENDING_PROCESSES_FAILS, // processing, declined a while later
     ENDING_SERVER_ERROR,    // charged, but the call answers 500, then and whenever its key is used again
+};
+
+// What becomes of its refunds.
+enum refund_course {
+    REFUND_SUCCEEDS,
+    REFUND_PENDS,           // pending, succeeded a while later
+    REFUND_FAILS,           // succeeded, failed a while later
+    REFUND_REQUIRES_ACTION, // until it is canceled
+    REFUND_SERVER_ERROR,    // made, but the call answers 500, then and whenever its key is used again
 };
 
 struct decline {
@@ -35,6 +45,8 @@ struct test_method {
     enum authentication authentication;
     enum ending ending;
     const struct decline *decline; // where it ends so
+    bool attaches;                 // although it declines every charge
+    enum refund_course refund;
 };
 
 extern const struct decline decline_authentication_required;
@@ -47,6 +59,10 @@ const struct test_method *test_method_find(const char *id);
 // id of its own, as at Stripe), an id made before finds it. False: *refusal is filled.
 bool method_resolve(const struct moment *at, const char *id, struct document *method,
                     struct refusal *refusal) MUST_CHECK;
+// Whether it may be charged for the customer (NULL: for nobody): one that is attached only for its own.
+// False: *refusal is filled.
+bool method_check_owner(const struct moment *at, const struct document *method, const char *customer_id,
+                        struct refusal *refusal) MUST_CHECK;
 // The row behind a PaymentMethod.
 const struct test_method *method_behaviour(const struct document *method);
 // Billing details that nobody gave.

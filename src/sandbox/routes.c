@@ -7,9 +7,13 @@
 #include "base/require.h"
 #include "base/text.h"
 #include "sandbox/charges.h"
+#include "sandbox/customers.h"
 #include "sandbox/endpoints.h"
 #include "sandbox/events.h"
 #include "sandbox/intents.h"
+#include "sandbox/methods.h"
+#include "sandbox/refunds.h"
+#include "sandbox/saved_methods.h"
 
 #define EXPAND                                                                                               \
     {                                                                                                        \
@@ -33,6 +37,8 @@
 #define DESCRIPTION_CHARS_MAX 1000
 #define EMAIL_CHARS_MAX 512
 #define SUFFIX_CHARS_MAX 22
+#define NAME_CHARS_MAX 256
+#define PHONE_CHARS_MAX 20
 
 static const struct param intent_create_params[] = {
     {.name = "amount", .type = PARAM_INTEGER, .required = true},
@@ -42,6 +48,7 @@ static const struct param intent_create_params[] = {
     {.name = "capture_method", .type = PARAM_CHOICE, .choices = "automatic|automatic_async|manual"},
     {.name = "confirm", .type = PARAM_BOOLEAN},
     {.name = "confirmation_method", .type = PARAM_CHOICE, .choices = "automatic|manual"},
+    {.name = "customer", .type = PARAM_TEXT},
     {.name = "description", .type = PARAM_TEXT, .chars_max = DESCRIPTION_CHARS_MAX},
     {.name = "error_on_requires_action", .type = PARAM_BOOLEAN},
     {.name = "off_session", .type = PARAM_BOOLEAN},
@@ -60,6 +67,7 @@ static const struct param intent_create_params[] = {
 static const struct param intent_update_params[] = {
     {.name = "amount", .type = PARAM_INTEGER},
     {.name = "currency", .type = PARAM_TEXT},
+    {.name = "customer", .type = PARAM_TEXT},
     {.name = "capture_method", .type = PARAM_CHOICE, .choices = "automatic|automatic_async|manual"},
     {.name = "description", .type = PARAM_TEXT, .chars_max = DESCRIPTION_CHARS_MAX, .unsettable = true},
     {.name = "payment_method", .type = PARAM_TEXT},
@@ -129,6 +137,58 @@ static const struct param intent_search_params[] = {
 };
 
 static const struct param charge_list_params[] = {
+    {.name = "customer", .type = PARAM_TEXT},
+    {.name = "payment_intent", .type = PARAM_TEXT},
+    PAGING,
+    EXPAND,
+    PARAMS_END,
+};
+
+static const struct param customer_params[] = {
+    {.name = "description", .type = PARAM_TEXT, .unsettable = true},
+    {.name = "email", .type = PARAM_TEXT, .chars_max = EMAIL_CHARS_MAX, .unsettable = true},
+    {.name = "name", .type = PARAM_TEXT, .chars_max = NAME_CHARS_MAX, .unsettable = true},
+    {.name = "phone", .type = PARAM_TEXT, .chars_max = PHONE_CHARS_MAX, .unsettable = true},
+    METADATA,
+    EXPAND,
+    PARAMS_END,
+};
+
+static const struct param customer_list_params[] = {
+    {.name = "email", .type = PARAM_TEXT, .chars_max = EMAIL_CHARS_MAX},
+    PAGING,
+    EXPAND,
+    PARAMS_END,
+};
+
+static const struct param method_attach_params[] = {
+    {.name = "customer", .type = PARAM_TEXT, .required = true},
+    EXPAND,
+    PARAMS_END,
+};
+
+static const struct param method_list_params[] = {
+    {.name = "customer", .type = PARAM_TEXT},
+    {.name = "type", .type = PARAM_CHOICE, .choices = "card"},
+    PAGING,
+    EXPAND,
+    PARAMS_END,
+};
+
+static const struct param refund_create_params[] = {
+    {.name = "amount", .type = PARAM_INTEGER},
+    {.name = "charge", .type = PARAM_TEXT},
+    {.name = "payment_intent", .type = PARAM_TEXT},
+    {.name = "reason", .type = PARAM_CHOICE, .choices = "duplicate|fraudulent|requested_by_customer"},
+    METADATA,
+    EXPAND,
+    PARAMS_END,
+};
+
+static const struct param refund_update_params[] = {METADATA, EXPAND, PARAMS_END};
+
+static const struct param refund_list_params[] = {
+    {.name = "charge", .type = PARAM_TEXT},
     {.name = "payment_intent", .type = PARAM_TEXT},
     PAGING,
     EXPAND,
@@ -168,7 +228,20 @@ static const struct route routes[] = {
     {"POST", "/v1/payment_intents/:id/cancel", intent_cancel_params, intent_cancel},
     {"GET", "/v1/charges", charge_list_params, charge_list},
     {"GET", "/v1/charges/:id", retrieve_params, charge_retrieve},
+    {"GET", "/v1/payment_methods", method_list_params, method_list},
     {"GET", "/v1/payment_methods/:id", retrieve_params, method_retrieve},
+    {"POST", "/v1/payment_methods/:id/attach", method_attach_params, method_attach},
+    {"POST", "/v1/payment_methods/:id/detach", retrieve_params, method_detach},
+    {"POST", "/v1/customers", customer_params, customer_create},
+    {"GET", "/v1/customers", customer_list_params, customer_list},
+    {"GET", "/v1/customers/:id", retrieve_params, customer_retrieve},
+    {"POST", "/v1/customers/:id", customer_params, customer_update},
+    {"DELETE", "/v1/customers/:id", retrieve_params, customer_delete},
+    {"POST", "/v1/refunds", refund_create_params, refund_create},
+    {"GET", "/v1/refunds", refund_list_params, refund_list},
+    {"GET", "/v1/refunds/:id", retrieve_params, refund_retrieve},
+    {"POST", "/v1/refunds/:id", refund_update_params, refund_update},
+    {"POST", "/v1/refunds/:id/cancel", retrieve_params, refund_cancel},
     {"GET", "/v1/events", event_list_params, event_list},
     {"GET", "/v1/events/:id", retrieve_params, event_retrieve},
     {"POST", "/v1/webhook_endpoints", endpoint_create_params, endpoint_create},

@@ -20,6 +20,7 @@ enum object_kind {
     OBJECT_CHARGE,
     OBJECT_REFUND,
     OBJECT_METHOD,
+    OBJECT_CUSTOMER,
     OBJECT_ENDPOINT,
     OBJECT_EVENT,
     OBJECT_ANSWER, // kept under an idempotency key

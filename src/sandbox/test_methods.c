@@ -38,6 +38,15 @@ const struct decline decline_authentication_not_handled = {
         .id = (id_), .last4 = (last4_), .brand = "visa", .funding = "credit", .ending = ENDING_DECLINES,     \
         .decline = (decline_)                                                                                \
     }
+#define ATTACHES(id_, last4_, decline_)                                                                      \
+    {                                                                                                        \
+        .id = (id_), .last4 = (last4_), .brand = "visa", .funding = "credit", .ending = ENDING_DECLINES,     \
+        .decline = (decline_), .attaches = true                                                              \
+    }
+#define REFUNDS(id_, last4_, course_)                                                                        \
+    {                                                                                                        \
+        .id = (id_), .last4 = (last4_), .brand = "visa", .funding = "credit", .refund = (course_)            \
+    }
 #define AUTHENTICATES(id_, last4_, when_)                                                                    \
     {                                                                                                        \
         .id = (id_), .last4 = (last4_), .brand = "visa", .funding = "credit", .authentication = (when_)      \
@@ -65,18 +74,20 @@ static const struct test_method test_methods[] = {
     DECLINES("pm_card_chargeDeclinedIncorrectCvc", "0127", &wrong_cvc),
     DECLINES("pm_card_chargeDeclinedProcessingError", "0119", &processing),
     DECLINES("pm_card_visa_chargeDeclinedVelocityLimitExceeded", "6975", &velocity),
-    DECLINES("pm_card_chargeCustomerFail", "0341", &generic),
-    DECLINES("pm_card_radarBlock", "0019", &fraudulent),
+    ATTACHES("pm_card_chargeCustomerFail", "0341", &generic),
+    ATTACHES("pm_card_radarBlock", "0019", &fraudulent),
     SUCCEEDS("pm_card_riskLevelHighest", "4954", "visa"),
     SUCCEEDS("pm_card_cvcCheckFail", "0101", "visa"),
     SUCCEEDS("pm_card_bypassPending", "0077", "visa"),
-    SUCCEEDS("pm_card_pendingRefund", "7726", "visa"),
-    SUCCEEDS("pm_card_refundFail", "5126", "visa"),
+    REFUNDS("pm_card_pendingRefund", "7726", REFUND_PENDS),
+    REFUNDS("pm_card_refundFail", "5126", REFUND_FAILS),
+    REFUNDS("pm_sandbox_refundRequiresAction", "1003", REFUND_REQUIRES_ACTION),
+    REFUNDS("pm_sandbox_refundServerError", "1004", REFUND_SERVER_ERROR),
     SUCCEEDS("pm_card_createDispute", "0259", "visa"),
     SUCCEEDS("pm_card_createDisputeProductNotReceived", "2685", "visa"),
     SUCCEEDS("pm_card_createDisputeInquiry", "1976", "visa"),
     AUTHENTICATES("pm_card_authenticationRequired", "3184", AUTHENTICATION_ALWAYS),
-    AUTHENTICATES("pm_card_authenticationRequiredOnSetup", "3155", AUTHENTICATION_ALWAYS),
+    AUTHENTICATES("pm_card_authenticationRequiredOnSetup", "3155", AUTHENTICATION_UNTIL_SET_UP),
     AUTHENTICATES("pm_card_authenticationRequiredSetupForOffSession", "0446", AUTHENTICATION_ON_SESSION),
     AUTHENTICATES("pm_card_threeDSecure2Required", "3220", AUTHENTICATION_ALWAYS),
     AUTHENTICATES("pm_card_threeDSecureRequired", "3063", AUTHENTICATION_ALWAYS),

@@ -46,6 +46,24 @@ class Account:
             self.create(**params)
         return caught.value
 
+    def customer(self, **params):
+        return stripe.Customer.create(**self.options, **params)
+
+    def attach(self, method="pm_card_visa", customer=None):
+        """A PaymentMethod attached to the customer (an id), or to a new one."""
+        return stripe.PaymentMethod.attach(method, customer=customer or self.customer().id, **self.options)
+
+    def refund(self, intent=None, **params):
+        if intent is not None:
+            params["payment_intent"] = intent.id
+        return stripe.Refund.create(**params, **self.options)
+
+    def charge_of(self, intent):
+        return stripe.Charge.retrieve(self.retrieve(intent.id).latest_charge, **self.options)
+
+    def last_event(self, event_type):
+        return stripe.Event.list(type=event_type, limit=1, **self.options).data[0]
+
     def post(self, path, form, key=None, version=NEWEST, **headers):
         """Without the SDK: the answer as it came."""
         headers = {"Authorization": f"Bearer {self.key}", "Stripe-Version": version} | headers

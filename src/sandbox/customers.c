@@ -1,0 +1,178 @@
+// /v1/customers. Pure. See customers.h.
+#include "sandbox/customers.h"
+
+#include <string.h>
+
+#include "base/require.h"
+#include "base/text.h"
+#include "sandbox/events.h"
+#include "sandbox/ids.h"
+#include "sandbox/lists.h"
+#include "sandbox/saved_methods.h"
+
+#define CUSTOMER_TAIL_CHARS 14
+#define PREFIX_TAIL_CHARS 8
+
+static const char *const texts[] = {"description", "email", "name", "phone"};
+
+static bool is_deleted(struct json_object *customer)
+{
+    return json_get_bool(customer, "deleted", false);
+}
+
+static bool open_customer(struct call *call, struct document *customer)
+{
+    if (document_open(&call->at, OBJECT_CUSTOMER, call->id, customer) && !is_deleted(customer->json)) {
+        return true;
+    }
+    call_refuse_missing(call, "customer", call->id);
+    return false;
+}
+
+bool customer_check(const struct moment *at, const char *id, struct refusal *refusal)
+{
+    struct document customer DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
+    if (id == NULL || (document_open(at, OBJECT_CUSTOMER, id, &customer) && !is_deleted(customer.json))) {
+        return true;
+    }
+    *refusal = (struct refusal){.status = 400,
+                                .code = "resource_missing",
+                                .param = "customer",
+                                .message = arena_printf(at->arena, "No such customer: '%.100s'", id)};
+    return false;
+}
+
+static struct json_object *invoice_settings(void)
+{
+    static const char *const empty[] = {"custom_fields", "default_payment_method", "footer",
+                                        "rendering_options"};
+    struct json_object *json = json_new_object();
+    for (size_t i = 0; i < COUNT_OF(empty); i++) {
+        json_add(json, empty[i], NULL);
+    }
+    return json;
+}
+
+static struct json_object *customer_json(const struct moment *at)
+{
+    static const char *const empty[] = {"address", "currency", "default_source", "shipping", "test_clock"};
+    struct random *random = at->sandbox->random;
+    struct json_object *json = json_new_object();
+    json_add_str(json, "id", id_new(random, at->arena, "cus_", CUSTOMER_TAIL_CHARS));
+    json_add_str(json, "object", "customer");
+    json_add_i64(json, "balance", 0);
+    json_add_i64(json, "created", moment_seconds(at));
+    json_add_bool(json, "delinquent", false);
+    json_add_str(json, "invoice_prefix",
+                 text_upper(at->arena, id_new(random, at->arena, "", PREFIX_TAIL_CHARS)));
+    json_add(json, "invoice_settings", invoice_settings());
+    json_add_bool(json, "livemode", at->account->livemode);
+    json_add(json, "metadata", json_new_object());
+    json_add_i64(json, "next_invoice_sequence", 1);
+    json_add(json, "preferred_locales", json_object_new_array());
+    json_add_str(json, "tax_exempt", "none");
+    for (size_t i = 0; i < COUNT_OF(empty); i++) {
+        json_add(json, empty[i], NULL);
+    }
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
+        json_add(json, texts[i], NULL);
+    }
+    return json;
+}
+
+static bool is_email(const char *text)
+{
+    const char *at = strchr(text, '@');
+    return at != NULL && at != text && at[1] != '\0' && strpbrk(text, " \t\r\n") == NULL;
+}
+
+// The call's parameters into the customer. previous gets what they replace. False: refused.
+static bool set_fields(struct call *call, struct document *customer, struct json_object *previous)
+{
+    struct refusal refusal;
+    const char *email = param_text(&call->params, "email");
+    if (email != NULL && email[0] != '\0' && !is_email(email)) {
+        call_refuse(call, &(struct refusal){.status = 400,
+                                            .code = "email_invalid",
+                                            .param = "email",
+                                            .message = arena_printf(call->at.arena,
+                                                                    "Invalid email address: %.100s", email)});
+        return false;
+    }
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
+        const char *text = param_text(&call->params, texts[i]);
+        if (text != NULL) {
+            json_add_str(previous, texts[i], json_get_str(customer->json, texts[i]));
+            json_add_str(customer->json, texts[i], text[0] == '\0' ? NULL : text);
+        }
+    }
+    if (!param_metadata(&call->params, json_get(customer->json, "metadata"), &refusal)) {
+        call_refuse(call, &refusal);
+        return false;
+    }
+    return true;
+}
+
+void customer_create(struct call *call)
+{
+    struct document customer DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
+    struct json_object *previous JSON_CLEANUP = json_new_object();
+    document_begin(&call->at, OBJECT_CUSTOMER, customer_json(&call->at), &customer);
+    if (!set_fields(call, &customer, previous)) {
+        return;
+    }
+    call->began = true;
+    event_save(&call->at, &customer, "customer.created");
+    call_answer_document(call, &customer);
+}
+
+void customer_retrieve(struct call *call)
+{
+    struct document customer DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
+    if (!document_open(&call->at, OBJECT_CUSTOMER, call->id, &customer)) {
+        call_refuse_missing(call, "customer", call->id);
+        return;
+    }
+    call_answer_document(call, &customer);
+}
+
+void customer_update(struct call *call)
+{
+    struct document customer DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
+    struct json_object *previous JSON_CLEANUP = json_new_object();
+    if (!open_customer(call, &customer) || !set_fields(call, &customer, previous)) {
+        return;
+    }
+    call->began = true;
+    document_save(&customer);
+    event_emit_changed(&call->at, "customer.updated", &customer, json_object_get(previous));
+    call_answer_document(call, &customer);
+}
+
+void customer_delete(struct call *call)
+{
+    struct document customer DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
+    if (!open_customer(call, &customer)) {
+        return;
+    }
+    saved_methods_forget(&call->at, call->id);
+    // The event tells of the customer as it was.
+    event_emit(&call->at, "customer.deleted", &customer);
+    json_release(&customer.json);
+    customer.json = json_new_object();
+    json_add_str(customer.json, "id", call->id);
+    json_add_str(customer.json, "object", "customer");
+    json_add_bool(customer.json, "deleted", true);
+    document_save(&customer);
+    call_answer_document(call, &customer);
+}
+
+static bool is_wanted(const void *context, struct json_object *customer)
+{
+    return !is_deleted(customer) && list_filters_fit(context, customer);
+}
+
+void customer_list(struct call *call)
+{
+    list_answer(call, OBJECT_CUSTOMER, is_wanted, call);
+}

@@ -1,0 +1,16 @@
+// Customers. One that was deleted stays as a stub that says so, as at Stripe.
+// https://docs.stripe.com/api/customers
+#pragma once
+
+#include <stdbool.h>
+
+#include "sandbox/call.h"
+
+void customer_create(struct call *call);
+void customer_retrieve(struct call *call);
+void customer_update(struct call *call);
+void customer_delete(struct call *call);
+void customer_list(struct call *call);
+
+// Whether there is such a customer (NULL: none is asked for). False: *refusal is filled.
+bool customer_check(const struct moment *at, const char *id, struct refusal *refusal) MUST_CHECK;

@@ -1,0 +1,152 @@
+// Saved PaymentMethods. Pure. See saved_methods.h.
+#include "sandbox/saved_methods.h"
+
+#include <string.h>
+
+#include "base/require.h"
+#include "base/text.h"
+#include "sandbox/customers.h"
+#include "sandbox/events.h"
+#include "sandbox/lists.h"
+#include "sandbox/methods.h"
+
+void saved_method_attach(const struct moment *at, struct document *method, const char *customer_id)
+{
+    json_add_str(method->json, "customer", customer_id);
+    event_save(at, method, "payment_method.attached");
+}
+
+// The one that the path names, ready to be attached to the customer. False: refused.
+static bool find_attachable(struct call *call, const char *customer_id, struct document *method)
+{
+    struct refusal refusal;
+    if (test_method_find(call->id) == NULL &&
+        object_find(call->at.account, OBJECT_METHOD, call->id) == NULL) {
+        call_refuse_missing(call, "PaymentMethod", call->id);
+        return false;
+    }
+    if (!customer_check(&call->at, customer_id, &refusal) ||
+        !method_resolve(&call->at, call->id, method, &refusal)) {
+        call_refuse(call, &refusal);
+        return false;
+    }
+    const char *owner = json_get_str(method->json, "customer");
+    if (owner != NULL && !text_equal(owner, customer_id)) {
+        call_refuse(call, &(struct refusal){.status = 400,
+                                            .message = "The payment method you provided has already been "
+                                                       "attached to a customer."});
+        return false;
+    }
+    return true;
+}
+
+// What the bank says to the card when it is asked without an amount; NULL: it is good. The payer's
+// authentication comes with the first payment.
+static const struct decline *check_card(const struct document *method)
+{
+    const struct test_method *test = method_behaviour(method);
+    bool declines = test->ending == ENDING_DECLINES && test->authentication == AUTHENTICATION_NONE;
+    return declines && !test->attaches ? test->decline : NULL;
+}
+
+void method_attach(struct call *call)
+{
+    struct document method DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
+    const char *customer_id = param_text(&call->params, "customer");
+    if (!find_attachable(call, customer_id, &method)) {
+        return;
+    }
+    call->began = true;
+    const struct decline *decline = check_card(&method);
+    if (decline != NULL) {
+        call_refuse(call, &(struct refusal){.status = 402,
+                                            .type = "card_error",
+                                            .code = decline->code,
+                                            .decline_code = decline->decline_code,
+                                            .advice_code = decline->advice_code,
+                                            .message = decline->message});
+        return;
+    }
+    if (json_get_str(method.json, "customer") == NULL) {
+        saved_method_attach(&call->at, &method, customer_id);
+    }
+    call_answer_document(call, &method);
+}
+
+// Saves it.
+static void detach(struct document *method)
+{
+    json_add(method->json, "customer", NULL);
+    json_add_bool(method->hidden, "used_up", true);
+    document_save(method);
+}
+
+void method_detach(struct call *call)
+{
+    struct document method DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
+    if (!document_open(&call->at, OBJECT_METHOD, call->id, &method)) {
+        call_refuse_missing(call, "PaymentMethod", call->id);
+        return;
+    }
+    const char *customer_id = json_get_str(method.json, "customer");
+    if (customer_id == NULL) {
+        call_refuse(call, &(struct refusal){.status = 400,
+                                            .message = "The payment method you provided is not attached to a "
+                                                       "customer so detachment is impossible."});
+        return;
+    }
+    call->began = true;
+    struct json_object *previous = json_new_object();
+    json_add_str(previous, "customer", customer_id);
+    detach(&method);
+    event_emit_changed(&call->at, "payment_method.detached", &method, previous);
+    call_answer_document(call, &method);
+}
+
+void saved_methods_forget(const struct moment *at, const char *customer_id)
+{
+    LIST_EACH_SAFE(&at->account->sets[OBJECT_METHOD].in_order, link, after)
+    {
+        const struct object *object = CONTAINER_OF(link, struct object, link);
+        struct document method DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
+        // Most belong to others: only those whose text has the id are parsed.
+        if (strstr(object->text, customer_id) != NULL &&
+            document_open(at, OBJECT_METHOD, object->id, &method) &&
+            text_equal(json_get_str(method.json, "customer"), customer_id)) {
+            detach(&method);
+        }
+    }
+}
+
+void saved_method_replace_card(const struct moment *at, struct document *method, struct json_object *wanted)
+{
+    static const char *const names[] = {"brand", "exp_month", "exp_year", "last4"};
+    struct json_object *card = json_get(method->json, "card");
+    struct json_object *before = json_new_object();
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        struct json_object *value = json_get(wanted, names[i]);
+        if (value != NULL) {
+            json_add(before, names[i], json_object_get(json_get(card, names[i])));
+            json_add(card, names[i], json_object_get(value));
+        }
+    }
+    struct json_object *previous = json_new_object();
+    json_add(previous, "card", before);
+    document_save(method);
+    event_emit_changed(at, "payment_method.automatically_updated", method, previous);
+}
+
+static bool is_attached(const void *context, struct json_object *method)
+{
+    return json_get(method, "customer") != NULL && list_filters_fit(context, method);
+}
+
+void method_list(struct call *call)
+{
+    struct refusal refusal;
+    if (!customer_check(&call->at, param_text(&call->params, "customer"), &refusal)) {
+        call_refuse(call, &refusal);
+        return;
+    }
+    list_answer(call, OBJECT_METHOD, is_attached, call);
+}

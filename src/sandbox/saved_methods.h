@@ -1,0 +1,16 @@
+// PaymentMethods that are kept: attached to a customer, and detached from it for good.
+// https://docs.stripe.com/api/payment_methods/attach
+#pragma once
+
+#include "sandbox/call.h"
+
+void method_attach(struct call *call);
+void method_detach(struct call *call);
+void method_list(struct call *call);
+
+// Attaches one that belongs to nobody and may still be used. Saves and emits.
+void saved_method_attach(const struct moment *at, struct document *method, const char *customer_id);
+// The customer is deleted: its methods are detached, of which no event tells.
+void saved_methods_forget(const struct moment *at, const char *customer_id);
+// The card's bank has replaced it: takes exp_month, exp_year, last4, brand from wanted. Saves and emits.
+void saved_method_replace_card(const struct moment *at, struct document *method, struct json_object *wanted);

@@ -1,0 +1,108 @@
+"""Customers of the sandbox, through Stripe's own SDK."""
+import pytest
+import stripe
+
+from sandbox_fixture import Account, account, start_sandbox  # noqa: F401
+
+
+def retrieve(account, customer):
+    return stripe.Customer.retrieve(customer.id, **account.options)
+
+
+def test_a_customer_is_what_was_said(account):
+    customer = account.customer(email="jo@example.com", name="Jo", phone="+254700000000", description="a regular",
+                                metadata={"our": "7"})
+    assert customer.id.startswith("cus_") and customer.object == "customer"
+    assert (customer.email, customer.name, customer.phone) == ("jo@example.com", "Jo", "+254700000000")
+    assert (customer.description, customer.metadata.our, customer.livemode) == ("a regular", "7", False)
+    assert retrieve(account, customer) == customer
+    assert account.event_types() == ["customer.created"]
+
+
+def test_every_creation_makes_another_customer(account):
+    assert account.customer(email="jo@example.com").id != account.customer(email="jo@example.com").id
+
+
+def test_a_creation_under_one_key_makes_one_customer(account):
+    first = account.post("/v1/customers", {"email": "jo@example.com"}, key="cus-1")
+    again = account.post("/v1/customers", {"email": "jo@example.com"}, key="cus-1")
+    assert again.content == first.content and again.headers["Idempotent-Replayed"] == "true"
+    assert len(stripe.Customer.list(**account.options).data) == 1
+
+
+@pytest.mark.parametrize("field, value, code", [
+    ("email", "nobody", "email_invalid"), ("email", "@", "email_invalid"), ("email", "jo@" + "x" * 510, None),
+    ("name", "x" * 257, None), ("phone", "1" * 21, None), ("description", "x" * 5001, None), ("nickname", "Jo", None)])
+def test_a_bad_field_is_refused_by_name(account, field, value, code):
+    with pytest.raises(stripe.error.InvalidRequestError) as caught:
+        account.customer(**{field: value})
+    assert (caught.value.http_status, caught.value.param) == (400, field)
+    assert code is None or caught.value.code == code
+    assert stripe.Customer.list(**account.options).data == []
+
+
+def test_an_update_changes_what_it_names(account):
+    customer = account.customer(email="jo@example.com", name="Jo", metadata={"a": "1"})
+    changed = stripe.Customer.modify(customer.id, name="", phone="123", metadata={"b": "2"}, **account.options)
+    assert (changed.email, changed.name, changed.phone) == ("jo@example.com", None, "123")
+    assert changed.metadata == {"a": "1", "b": "2"}
+    assert retrieve(account, customer) == changed
+    event = account.last_event("customer.updated")
+    assert event.data.object.phone == "123" and event.data.previous_attributes == {"name": "Jo", "phone": None}
+
+
+def test_a_deleted_customer_says_so_and_is_no_more(account):
+    customer = account.customer(email="jo@example.com")
+    deleted = stripe.Customer.delete(customer.id, **account.options)
+    assert deleted.deleted is True and deleted.id == customer.id
+    assert retrieve(account, customer).deleted is True
+    assert account.last_event("customer.deleted").data.object.email == "jo@example.com"
+    for change in (lambda: stripe.Customer.modify(customer.id, name="Jo", **account.options),
+                   lambda: stripe.Customer.delete(customer.id, **account.options)):
+        with pytest.raises(stripe.error.InvalidRequestError) as caught:
+            change()
+        assert (caught.value.http_status, caught.value.code) == (404, "resource_missing")
+    assert stripe.Customer.list(**account.options).data == []
+
+
+def test_a_deleted_customer_takes_its_cards_along(account):
+    customer = account.customer()
+    mine, other = account.attach(customer=customer.id), account.attach()
+    stripe.Customer.delete(customer.id, **account.options)
+    assert stripe.PaymentMethod.retrieve(mine.id, **account.options).customer is None
+    assert stripe.PaymentMethod.retrieve(other.id, **account.options).customer == other.customer
+    assert "may not be used again" in account.refused(payment_method=mine.id).user_message
+    refused = account.refused(customer=customer.id)
+    assert (refused.code, refused.param) == ("resource_missing", "customer")
+    assert "payment_method.detached" not in account.event_types()
+
+
+def test_customers_are_listed_by_their_address_and_by_pages(account):
+    made = [account.customer(email=f"{name}@example.com").id for name in ("a", "b", "a", "c")]
+    assert [c.id for c in stripe.Customer.list(email="a@example.com", **account.options)] == [made[2], made[0]]
+    assert stripe.Customer.list(email="A@example.com", **account.options).data == []
+    page = stripe.Customer.list(limit=3, **account.options)
+    assert [c.id for c in page.data] == made[:0:-1] and page.has_more
+    rest = stripe.Customer.list(limit=3, starting_after=made[1], **account.options)
+    assert [c.id for c in rest.data] == made[:1] and not rest.has_more
+
+
+def test_an_unknown_customer_is_missing(account):
+    with pytest.raises(stripe.error.InvalidRequestError) as caught:
+        stripe.Customer.retrieve("cus_unknown", **account.options)
+    assert (caught.value.http_status, caught.value.code) == (404, "resource_missing")
+
+
+def test_customers_and_cards_outlive_a_restart(start_sandbox, tmp_path):
+    data = tmp_path / "state"
+    first = start_sandbox("--data", data)
+    account = Account(first)
+    customer, gone = account.customer(email="jo@example.com"), account.customer()
+    card = account.attach(customer=customer.id)
+    stripe.Customer.delete(gone.id, **account.options)
+    first.close()
+    account = Account(start_sandbox("--data", data), key=account.key)
+    assert retrieve(account, customer) == customer
+    assert retrieve(account, gone).deleted is True
+    assert stripe.PaymentMethod.retrieve(card.id, **account.options) == card
+    assert account.create(customer=customer.id, payment_method=card.id).status == "succeeded"
