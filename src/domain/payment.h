@@ -36,7 +36,8 @@ struct payment {
     const char *provider; // "stripe"
     const char *provider_ref;
     const char *idempotency_key;
-    const char *payment_method;
+    const char *payment_method; // NULL: a saved card
+    struct uuid saved_card_id;  // nil: none
     const char *return_url;
     const char *description;
     const char *metadata_json; // an object of strings, names sorted

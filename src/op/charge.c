@@ -81,7 +81,8 @@ enum errc charge_prepare(struct engine *engine, struct db *db, struct change *ch
                          const struct payment *payment, struct op **op, struct err *err)
 {
     const char *body = NULL;
-    enum errc rc = provider_charge_body(engine_options(engine)->provider, payment, change->arena, &body, err);
+    enum errc rc = engine_options(engine)->provider->ops->charge_body(payment, NULL, NULL, false,
+                                                                      change->arena, &body, err);
     if (rc == OK) {
         rc = change_create(db, change, payment, err);
     }

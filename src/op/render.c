@@ -102,7 +102,11 @@ enum errc render_payment(const struct payment *payment, const struct seal_key *m
     add_money(json, "amount_captured", payment->captured_minor, payment->currency);
     add_money(json, "amount_refunded", payment->refunded_minor, payment->currency);
     json_add_bool(json, "capturable", payment->capturable);
-    json_add_str(json, "saved_card_id", NULL);
+    if (uuid_is_nil(&payment->saved_card_id)) {
+        json_add_str(json, "saved_card_id", NULL);
+    } else {
+        add_id(json, "saved_card_id", &payment->saved_card_id);
+    }
     add_about(json, payment);
     if (use != RENDER_EVENT) {
         enum errc rc = add_next_action(json, payment, master, use, arena, err);

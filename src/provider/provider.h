@@ -9,14 +9,25 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/secret.h"
+#include "domain/card.h"
 #include "domain/payment.h"
+#include "domain/refund.h"
 #include "net/http_client.h"
 
+// What can be asked of a provider. Those that change something carry an idempotency key.
 enum provider_verb {
-    PROVIDER_CHARGE,   // create and confirm a payment, at most once for an idempotency key
-    PROVIDER_RETRIEVE, // read one by the provider's id
-    PROVIDER_LIST,     // one page of those created within a time, newest first
-    PROVIDER_CANCEL,   // so that nobody can pay it any more
+    PROVIDER_CHARGE,          // create and confirm a payment
+    PROVIDER_RETRIEVE,        // read one by the provider's id
+    PROVIDER_LIST,            // one page of those created within a time, newest first
+    PROVIDER_CANCEL,          // so that nobody can pay it any more
+    PROVIDER_CAPTURE,         // of an authorised one, once
+    PROVIDER_REFUND,          // of a payment, in whole or in part
+    PROVIDER_REFUND_RETRIEVE, // read one by the provider's id
+    PROVIDER_REFUND_LIST,     // one page of a payment's refunds, newest first
+    PROVIDER_CUSTOMER,        // make a customer
+    PROVIDER_ATTACH,          // a payment method to a customer
+    PROVIDER_DETACH,          // so that it can never be charged again
+    PROVIDER_VERB_COUNT
 };
 
 enum provider_outcome {
@@ -25,6 +36,15 @@ enum provider_outcome {
     PROVIDER_NO_AUTH, // the secret key was refused; says nothing of earlier attempts
     PROVIDER_UNKNOWN, // may have happened or not; the same request may be sent again under the same key
     PROVIDER_LOOK_UP, // may have happened or not, and sending it again would not tell
+};
+
+// What is kept of a payment method.
+struct provider_method {
+    const char *id; // may differ from the one that was attached
+    const char *brand;
+    const char *last4;
+    int exp_month; // 0: not said
+    int exp_year;
 };
 
 struct provider_answer {
@@ -37,6 +57,13 @@ struct provider_answer {
     struct intent intent;
     struct intent *intents; // PROVIDER_LIST
     size_t intent_count;
+    bool has_refund;
+    struct provider_refund refund;
+    struct provider_refund *refunds; // PROVIDER_REFUND_LIST
+    size_t refund_count;
+    const char *customer_ref; // PROVIDER_CUSTOMER
+    bool has_method;          // PROVIDER_ATTACH
+    struct provider_method method;
     const char *next_page; // where the next page begins; NULL: this was the last
     const char *trouble;   // why the outcome is unknown, for logs; NULL: it is known
 };
@@ -44,12 +71,12 @@ struct provider_answer {
 // The caller owns a call until `done`, which comes exactly once and never from within provider_send.
 struct provider_call {
     enum provider_verb verb;
-    const char *idempotency_key; // CHARGE, CANCEL
-    const char *body;            // CHARGE: exactly what charge_body made when the payment was prepared
-    const char *ref;             // RETRIEVE, CANCEL: the provider's id
+    const char *idempotency_key; // of every verb that changes something
+    const char *body;            // exactly as it was made when the operation was prepared; NULL: none
+    const char *ref;             // the provider's id of what the verb is about; REFUND_LIST: of the payment
     int64_t created_from_s;      // LIST: both inclusive
     int64_t created_until_s;
-    const char *page; // LIST: next_page of the answer before; NULL: the first
+    const char *page; // LIST, REFUND_LIST: next_page of the answer before; NULL: the first
     struct secret secret_key;
     struct arena *arena; // the answer's text lives there
     void (*done)(struct provider_call *call);
@@ -63,10 +90,16 @@ struct provider_call {
 struct provider;
 struct provider_ops {
     void (*send)(struct provider *provider, struct provider_call *call);
-    // The request body that charges this payment, stored before it is sent and resent unchanged. In the
-    // arena.
-    enum errc (*charge_body)(const struct payment *payment, struct arena *arena, const char **body,
-                             struct err *err);
+    // The request bodies, made when an operation is prepared, stored, and sent unchanged ever after. In the
+    // arena. `customer_ref` and `method_ref`: a saved card's, NULL for a payment with
+    // payment->payment_method.
+    enum errc (*charge_body)(const struct payment *payment, const char *customer_ref, const char *method_ref,
+                             bool off_session, struct arena *arena, const char **body, struct err *err);
+    const char *(*capture_body)(const struct payment *payment, int64_t amount_minor, struct arena *arena);
+    const char *(*refund_body)(const struct refund *refund, const char *payment_ref, struct arena *arena);
+    const char *(*customer_body)(const struct customer *customer, const char *email, const char *name,
+                                 struct arena *arena);
+    const char *(*attach_body)(const char *customer_ref, struct arena *arena);
 };
 struct provider {
     const struct provider_ops *ops;
@@ -75,10 +108,4 @@ struct provider {
 static inline void provider_send(struct provider *provider, struct provider_call *call)
 {
     provider->ops->send(provider, call);
-}
-
-static inline enum errc provider_charge_body(struct provider *provider, const struct payment *payment,
-                                             struct arena *arena, const char **body, struct err *err)
-{
-    return provider->ops->charge_body(payment, arena, body, err);
 }

@@ -21,41 +21,55 @@ struct stripe {
     int base_length; // of api_base, without a slash at its end
 };
 
-static const char *list_path(const struct provider_call *call)
+// Each verb's place in Stripe's API; %s is what it is about.
+static const struct {
+    bool post;
+    const char *path;
+} places[PROVIDER_VERB_COUNT] = {
+    [PROVIDER_CHARGE] = {true, "/v1/payment_intents"},
+    [PROVIDER_RETRIEVE] = {false, "/v1/payment_intents/%s"},
+    [PROVIDER_LIST] = {false, "/v1/payment_intents?"},
+    [PROVIDER_CANCEL] = {true, "/v1/payment_intents/%s/cancel"},
+    [PROVIDER_CAPTURE] = {true, "/v1/payment_intents/%s/capture"},
+    [PROVIDER_REFUND] = {true, "/v1/refunds"},
+    [PROVIDER_REFUND_RETRIEVE] = {false, "/v1/refunds/%s"},
+    [PROVIDER_REFUND_LIST] = {false, "/v1/refunds?"},
+    [PROVIDER_CUSTOMER] = {true, "/v1/customers"},
+    [PROVIDER_ATTACH] = {true, "/v1/payment_methods/%s/attach"},
+    [PROVIDER_DETACH] = {true, "/v1/payment_methods/%s/detach"},
+};
+
+static void add_list_query(struct buf *query, const struct provider_call *call)
 {
-    struct buf query BUF_CLEANUP = BUF_MAX(1024);
-    form_add(&query, "limit", LIST_PAGE);
-    form_add_i64(&query, "created[gte]", call->created_from_s);
-    form_add_i64(&query, "created[lte]", call->created_until_s);
-    if (call->page != NULL) {
-        form_add(&query, "starting_after", call->page);
+    form_add(query, "limit", LIST_PAGE);
+    if (call->verb == PROVIDER_LIST) {
+        form_add_i64(query, "created[gte]", call->created_from_s);
+        form_add_i64(query, "created[lte]", call->created_until_s);
+    } else {
+        form_add(query, "payment_intent", call->ref);
     }
-    return arena_printf(call->arena, "/v1/payment_intents?%s", buf_str(&query));
+    if (call->page != NULL) {
+        form_add(query, "starting_after", call->page);
+    }
 }
 
-// An id goes into a path: only what Stripe's ids are made of may reach it.
-static const char *path_id(const struct provider_call *call)
-{
-    REQUIRE(call->ref != NULL);
-    struct buf escaped BUF_CLEANUP = BUF_MAX(1024);
-    form_add(&escaped, "", call->ref);
-    return arena_strdup(call->arena, buf_str(&escaped) + 1); // behind the '=' of the empty name
-}
-
+// An id goes into a path escaped, whatever it is made of.
 static const char *call_path(const struct provider_call *call)
 {
-    switch (call->verb) {
-    case PROVIDER_CHARGE:
-        return "/v1/payment_intents";
-    case PROVIDER_RETRIEVE:
-        return arena_printf(call->arena, "/v1/payment_intents/%s", path_id(call));
-    case PROVIDER_LIST:
-        return list_path(call);
-    case PROVIDER_CANCEL:
-        return arena_printf(call->arena, "/v1/payment_intents/%s/cancel", path_id(call));
+    const char *path = places[call->verb].path;
+    const char *hole = strstr(path, "%s");
+    struct buf text BUF_CLEANUP = BUF_MAX(4096);
+    if (text_ends_with(path, "?")) {
+        add_list_query(&text, call);
+        return arena_printf(call->arena, "%s%s", path, buf_str(&text));
     }
-    REQUIRE(false); // every verb has a path
-    return NULL;
+    if (hole == NULL) {
+        return path;
+    }
+    REQUIRE(call->ref != NULL);
+    form_add(&text, "", call->ref);
+    const char *escaped = buf_str(&text) + 1; // behind the '=' of the empty name
+    return arena_printf(call->arena, "%.*s%s%s", (int)(hole - path), path, escaped, hole + 2);
 }
 
 static void http_done(struct http_call *http)
@@ -69,7 +83,7 @@ static void http_done(struct http_call *http)
 static void stripe_send(struct provider *provider, struct provider_call *call)
 {
     struct stripe *stripe = (struct stripe *)provider;
-    bool post = call->verb == PROVIDER_CHARGE || call->verb == PROVIDER_CANCEL;
+    bool post = places[call->verb].post;
     size_t count = 0;
     call->headers[count++] =
         (struct http_header){"Authorization", arena_printf(call->arena, "Bearer %s", call->secret_key.data)};
@@ -97,7 +111,14 @@ static void stripe_send(struct provider *provider, struct provider_call *call)
     http_client_send(stripe->options.client, &call->http);
 }
 
-static const struct provider_ops stripe_ops = {.send = stripe_send, .charge_body = stripe_charge_body};
+static const struct provider_ops stripe_ops = {
+    .send = stripe_send,
+    .charge_body = stripe_charge_body,
+    .capture_body = stripe_capture_body,
+    .refund_body = stripe_refund_body,
+    .customer_body = stripe_customer_body,
+    .attach_body = stripe_attach_body,
+};
 
 struct provider *stripe_open(const struct stripe_options *options)
 {

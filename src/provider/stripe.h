@@ -17,6 +17,11 @@ struct stripe_options {
 struct provider *stripe_open(const struct stripe_options *options);
 void stripe_close(struct provider *provider);
 
-// Part of struct provider_ops.
-enum errc stripe_charge_body(const struct payment *payment, struct arena *arena, const char **body,
-                             struct err *err);
+// stripe_body.c: the parts of struct provider_ops that make bodies. Pure; any thread.
+enum errc stripe_charge_body(const struct payment *payment, const char *customer_ref, const char *method_ref,
+                             bool off_session, struct arena *arena, const char **body, struct err *err);
+const char *stripe_capture_body(const struct payment *payment, int64_t amount_minor, struct arena *arena);
+const char *stripe_refund_body(const struct refund *refund, const char *payment_ref, struct arena *arena);
+const char *stripe_customer_body(const struct customer *customer, const char *email, const char *name,
+                                 struct arena *arena);
+const char *stripe_attach_body(const char *customer_ref, struct arena *arena);

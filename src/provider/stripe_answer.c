@@ -10,90 +10,22 @@
 #include "base/require.h"
 #include "base/text.h"
 
-static const char *copy(struct arena *arena, const char *text)
+// One of a list's `length` objects.
+static bool read_item(struct provider_call *call, struct json_object *item, size_t i, size_t length)
 {
-    return arena_strdup(arena, text);
-}
-
-// What an answer's text is kept of at most.
-#define WORD_BYTES_MAX 100
-#define MESSAGE_BYTES_MAX 500
-
-// Stripe masks keys in what it writes; a stand-in or a proxy might not. NULL for text that may hold a secret.
-static const char *harmless(struct arena *arena, const char *text, size_t bytes_max)
-{
-    static const char *const marks[] = {"sk_live_", "sk_test_", "rk_live_", "rk_test_", "whsec_", "_secret_"};
-    for (size_t i = 0; text != NULL && i < COUNT_OF(marks); i++) {
-        if (strstr(text, marks[i]) != NULL) {
-            return NULL;
+    struct provider_answer *answer = &call->answer;
+    if (call->verb == PROVIDER_LIST) {
+        if (i == 0) {
+            answer->intents = arena_alloc(call->arena, length * sizeof(struct intent));
         }
+        answer->intent_count = i + 1;
+        return stripe_intent_read(item, call->arena, &answer->intents[i]);
     }
-    return text != NULL ? arena_strndup(arena, text, text_cut(text, strlen(text), bytes_max)) : NULL;
-}
-
-static enum intent_state intent_state(const char *status, bool attempted)
-{
-    if (text_equal(status, "succeeded")) {
-        return INTENT_SUCCEEDED;
+    if (i == 0) {
+        answer->refunds = arena_alloc(call->arena, length * sizeof(struct provider_refund));
     }
-    if (text_equal(status, "requires_capture")) {
-        return INTENT_CAPTURABLE;
-    }
-    if (text_equal(status, "canceled")) {
-        return INTENT_CANCELED;
-    }
-    if (text_equal(status, "requires_payment_method") && attempted) {
-        return INTENT_ATTEMPT_FAILED;
-    }
-    return INTENT_OPEN;
-}
-
-// All NULL where there is no error. Of a type that is not known it is a fault of the provider's.
-static struct failure failure_read(struct json_object *error, struct arena *arena)
-{
-    if (!json_object_is_type(error, json_type_object)) {
-        return (struct failure){0};
-    }
-    const char *code = harmless(arena, json_get_str(error, "code"), WORD_BYTES_MAX);
-    const char *type = harmless(arena, json_get_str(error, "type"), WORD_BYTES_MAX);
-    const char *message = harmless(arena, json_get_str(error, "message"), MESSAGE_BYTES_MAX);
-    const char *named = code != NULL ? code : type;
-    return (struct failure){
-        .code = named != NULL ? named : "api_error",
-        .decline_code = harmless(arena, json_get_str(error, "decline_code"), WORD_BYTES_MAX),
-        .message = message != NULL ? message : "The provider refused the request.",
-    };
-}
-
-bool stripe_intent_read(struct json_object *object, struct arena *arena, struct intent *intent)
-{
-    const char *id = json_get_str(object, "id");
-    const char *status = json_get_str(object, "status");
-    if (id == NULL || id[0] == '\0' || strlen(id) > 255 || status == NULL) {
-        return false;
-    }
-    struct json_object *error = json_get(object, "last_payment_error");
-    struct json_object *action = json_get(object, "next_action");
-    struct json_object *metadata = json_get(object, "metadata");
-    *intent = (struct intent){
-        .id = copy(arena, id),
-        .state = intent_state(status, error != NULL),
-        .amount_provider_minor = json_get_i64(object, "amount", -1),
-        .received_provider_minor = json_get_i64(object, "amount_received", -1),
-        .currency = copy(arena, json_get_str(object, "currency")),
-        .client_secret = copy(arena, json_get_str(object, "client_secret")),
-        .payment_id = copy(arena, json_get_str(metadata, "payment_id")),
-        .merchant_id = copy(arena, json_get_str(metadata, "merchant_id")),
-        .failure = failure_read(error, arena),
-    };
-    const char *redirect = json_get_str(json_get(action, "redirect_to_url"), "url");
-    if (redirect != NULL) {
-        intent->next_action = NEXT_ACTION_REDIRECT;
-        intent->redirect_url = copy(arena, redirect);
-    } else if (action != NULL) {
-        intent->next_action = NEXT_ACTION_SDK;
-    }
-    return true;
+    answer->refund_count = i + 1;
+    return stripe_refund_read(item, call->arena, &answer->refunds[i]);
 }
 
 static void read_list(struct provider_call *call, struct json_object *body)
@@ -110,24 +42,49 @@ static void read_list(struct provider_call *call, struct json_object *body)
         answer->trouble = "an empty page of a list that goes on";
         return;
     }
-    answer->intents = arena_alloc(call->arena, (length + 1) * sizeof(struct intent));
     for (size_t i = 0; i < length; i++) {
-        if (!stripe_intent_read(json_object_array_get_idx(data, i), call->arena, &answer->intents[i])) {
+        if (!read_item(call, json_object_array_get_idx(data, i), i, length)) {
             answer->trouble = "a list with something unreadable in it";
             return;
         }
-        answer->intent_count++;
     }
-    answer->next_page = json_object_get_boolean(more) ? answer->intents[length - 1].id : NULL;
+    const char *last = length > 0 ? json_get_str(json_object_array_get_idx(data, length - 1), "id") : NULL;
+    answer->next_page = json_object_get_boolean(more) ? arena_strdup(call->arena, last) : NULL;
     answer->outcome = PROVIDER_DONE;
+}
+
+// Whether the body is the object that the verb is answered with.
+static bool read_object(struct provider_call *call, struct json_object *body)
+{
+    struct provider_answer *answer = &call->answer;
+    switch (call->verb) {
+    case PROVIDER_REFUND:
+    case PROVIDER_REFUND_RETRIEVE:
+        return answer->has_refund = stripe_refund_read(body, call->arena, &answer->refund);
+    case PROVIDER_CUSTOMER:
+        answer->customer_ref = arena_strdup(call->arena, json_get_str(body, "id"));
+        return answer->customer_ref != NULL && answer->customer_ref[0] != '\0';
+    case PROVIDER_ATTACH:
+    case PROVIDER_DETACH:
+        return answer->has_method = stripe_method_read(body, call->arena, &answer->method);
+    case PROVIDER_CHARGE:
+    case PROVIDER_RETRIEVE:
+    case PROVIDER_CANCEL:
+    case PROVIDER_CAPTURE:
+        return answer->has_intent = stripe_intent_read(body, call->arena, &answer->intent);
+    case PROVIDER_LIST:
+    case PROVIDER_REFUND_LIST:
+    case PROVIDER_VERB_COUNT:
+        break;
+    }
+    return false;
 }
 
 static void read_success(struct provider_call *call, struct json_object *body)
 {
-    if (call->verb == PROVIDER_LIST) {
+    if (call->verb == PROVIDER_LIST || call->verb == PROVIDER_REFUND_LIST) {
         read_list(call, body);
-    } else if (stripe_intent_read(body, call->arena, &call->answer.intent)) {
-        call->answer.has_intent = true;
+    } else if (read_object(call, body)) {
         call->answer.outcome = PROVIDER_DONE;
     } else {
         call->answer.trouble = "a success without the object";
@@ -138,7 +95,7 @@ static void read_success(struct provider_call *call, struct json_object *body)
 static void read_refusal(struct provider_call *call, struct json_object *error)
 {
     struct provider_answer *answer = &call->answer;
-    answer->failure = failure_read(error, call->arena);
+    answer->failure = stripe_failure_read(error, call->arena);
     answer->has_intent = stripe_intent_read(json_get(error, "payment_intent"), call->arena, &answer->intent);
     answer->trouble = NULL;
     answer->outcome = PROVIDER_REFUSED;
@@ -174,7 +131,7 @@ static void read_error(struct provider_call *call, struct json_object *body)
         answer->outcome = PROVIDER_NO_AUTH;
         break;
     default:
-        answer->trouble = failure_read(error, call->arena).code;
+        answer->trouble = stripe_failure_read(error, call->arena).code;
         break;
     }
 }
@@ -202,11 +159,11 @@ void stripe_answer_read(struct provider_call *call)
     struct provider_answer *answer = &call->answer;
     *answer = (struct provider_answer){.outcome = PROVIDER_UNKNOWN};
     if (http->result != HTTP_DONE) {
-        answer->trouble = copy(call->arena, http->error);
+        answer->trouble = arena_strdup(call->arena, http->error);
         return;
     }
     answer->status = http->status;
-    answer->request_id = copy(call->arena, http_call_header(http, "Request-Id"));
+    answer->request_id = arena_strdup(call->arena, http_call_header(http, "Request-Id"));
     answer->retry_after_us = retry_after_us(http);
     struct json_object *body JSON_CLEANUP = NULL;
     enum errc rc = json_parse(buf_str(&http->response_body), http->response_body.len, &body, NULL);

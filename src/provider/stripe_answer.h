@@ -8,5 +8,13 @@
 // Reads the finished HTTP call of call->verb into call->answer.
 void stripe_answer_read(struct provider_call *call);
 
+// stripe_object.c
+// An error object of Stripe's: nothing in it may hold a secret. All NULL where there is none.
+struct failure stripe_failure_read(struct json_object *error, struct arena *arena);
 // A PaymentIntent object to neutral terms. False where it is not one (no id). Text is copied into the arena.
 bool stripe_intent_read(struct json_object *object, struct arena *arena, struct intent *intent);
+
+// A Refund object, the same way.
+bool stripe_refund_read(struct json_object *object, struct arena *arena, struct provider_refund *refund);
+// A PaymentMethod object, the same way.
+bool stripe_method_read(struct json_object *object, struct arena *arena, struct provider_method *method);

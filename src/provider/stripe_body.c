@@ -1,5 +1,5 @@
-// The form that charges a payment (POST /v1/payment_intents,
-// https://docs.stripe.com/api/payment_intents/create).
+// The forms that Stripe is sent: https://docs.stripe.com/api/payment_intents/create, /refunds/create,
+// /customers/create, /payment_methods/attach.
 #include "base/json.h"
 #include "base/text.h"
 #include "net/form.h"
@@ -25,16 +25,22 @@ static void add_metadata(struct buf *form, const struct payment *payment, struct
     }
 }
 
-enum errc stripe_charge_body(const struct payment *payment, struct arena *arena, const char **body,
-                             struct err *err)
+enum errc stripe_charge_body(const struct payment *payment, const char *customer_ref, const char *method_ref,
+                             bool off_session, struct arena *arena, const char **body, struct err *err)
 {
     struct buf form BUF_CLEANUP = BUF_MAX(CHARGE_BODY_BYTES_MAX);
     form_add_i64(&form, "amount", money_to_stripe(payment->amount_minor, payment->currency));
     form_add(&form, "currency", text_lower(arena, payment->currency->code));
-    form_add(&form, "payment_method", payment->payment_method);
+    if (customer_ref != NULL) {
+        form_add(&form, "customer", customer_ref); // a method that is attached is charged with its customer
+    }
+    form_add(&form, "payment_method", method_ref != NULL ? method_ref : payment->payment_method);
     form_add(&form, "confirm", "true");
     form_add(&form, "automatic_payment_methods[enabled]", "true");
-    if (payment->return_url != NULL) {
+    if (off_session) {
+        form_add(&form, "off_session", "true");
+    }
+    if (payment->return_url != NULL && !off_session) {
         form_add(&form, "return_url", payment->return_url);
     } else {
         // Without it Stripe refuses to confirm, since some methods of the account might redirect the payer.
@@ -55,4 +61,54 @@ enum errc stripe_charge_body(const struct payment *payment, struct arena *arena,
     }
     *body = arena_strdup(arena, buf_str(&form));
     return OK;
+}
+
+const char *stripe_capture_body(const struct payment *payment, int64_t amount_minor, struct arena *arena)
+{
+    struct buf form BUF_CLEANUP = BUF_MAX(256);
+    form_add_i64(&form, "amount_to_capture", money_to_stripe(amount_minor, payment->currency));
+    return arena_strdup(arena, buf_str(&form));
+}
+
+const char *stripe_refund_body(const struct refund *refund, const char *payment_ref, struct arena *arena)
+{
+    struct buf form BUF_CLEANUP = BUF_MAX(4096);
+    char id[UUID_TEXT_BYTES];
+    form_add(&form, "payment_intent", payment_ref);
+    form_add_i64(&form, "amount", money_to_stripe(refund->amount_minor, refund->currency));
+    if (refund->reason != NULL) {
+        form_add(&form, "reason", refund->reason);
+    }
+    uuid_format(&refund->id, id);
+    form_add(&form, "metadata[refund_id]", id);
+    uuid_format(&refund->payment_id, id);
+    form_add(&form, "metadata[payment_id]", id);
+    uuid_format(&refund->merchant_id, id);
+    form_add(&form, "metadata[merchant_id]", id);
+    return arena_strdup(arena, buf_str(&form));
+}
+
+const char *stripe_customer_body(const struct customer *customer, const char *email, const char *name,
+                                 struct arena *arena)
+{
+    struct buf form BUF_CLEANUP = BUF_MAX(8192);
+    char id[UUID_TEXT_BYTES];
+    if (email != NULL) {
+        form_add(&form, "email", email);
+    }
+    if (name != NULL) {
+        form_add(&form, "name", name);
+    }
+    uuid_format(&customer->id, id);
+    form_add(&form, "metadata[customer_id]", id);
+    uuid_format(&customer->merchant_id, id);
+    form_add(&form, "metadata[merchant_id]", id);
+    return arena_strdup(arena, buf_str(&form));
+}
+
+const char *stripe_attach_body(const char *customer_ref, struct arena *arena)
+{
+    struct buf form BUF_CLEANUP = BUF_MAX(1024);
+    form_add(&form, "customer", customer_ref);
+    return arena_strdup(arena, buf_str(&form));
 }

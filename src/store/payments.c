@@ -8,14 +8,14 @@
     "id, merchant_id, livemode, amount_minor, currency, status, provider, provider_ref, idempotency_key, "   \
     "payment_method, return_url, description, metadata, capture_manual, customer_email, captured_minor, "    \
     "refunded_minor, capturable, action_given, next_action, redirect_url, client_secret, failure_code, "     \
-    "failure_decline_code, failure_message, credential_version_id, created_us, updated_us"
+    "failure_decline_code, failure_message, credential_version_id, created_us, updated_us, saved_card_id"
 
 enum errc payment_insert(struct db *db, const struct payment *p, struct err *err)
 {
     return db_run(
         db, NULL, err,
         "INSERT INTO payments (" COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,"
-        " $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28)",
+        " $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29)",
         DB_ID(&p->id), DB_ID(&p->merchant_id), DB_I64(p->livemode), DB_I64(p->amount_minor),
         DB_STR(p->currency->code), DB_STR(payment_status_name(p->status)), DB_STR(p->provider),
         DB_STR(p->provider_ref), DB_STR(p->idempotency_key), DB_STR(p->payment_method), DB_STR(p->return_url),
@@ -24,7 +24,8 @@ enum errc payment_insert(struct db *db, const struct payment *p, struct err *err
         DB_I64(p->capturable), DB_I64(p->action_given), DB_STR(next_action_name(p->next_action)),
         DB_STR(p->redirect_url), DB_BYTES(p->client_secret_sealed, (size_t)p->client_secret_sealed_bytes),
         DB_STR(p->failure.code), DB_STR(p->failure.decline_code), DB_STR(p->failure.message),
-        DB_ID(&p->credential_id), DB_I64(p->created_us), DB_I64(p->updated_us));
+        DB_ID(&p->credential_id), DB_I64(p->created_us), DB_I64(p->updated_us),
+        uuid_is_nil(&p->saved_card_id) ? DB_NIL : DB_ID(&p->saved_card_id));
 }
 
 enum errc payment_update(struct db *db, const struct payment *p, struct err *err)
@@ -84,6 +85,7 @@ static enum errc read_row(struct db_rows *rows, struct arena *arena, struct paym
         .credential_id = db_uuid(rows, 25),
         .created_us = db_i64(rows, 26),
         .updated_us = db_i64(rows, 27),
+        .saved_card_id = db_uuid(rows, 28),
     };
     p->client_secret_sealed_bytes = (int)sealed_bytes;
     if (p->currency == NULL || !payment_status_parse(db_text(rows, 5, arena), &p->status)) {

@@ -55,7 +55,7 @@ static int teardown(void **state)
 static const char *body_of(struct fixture *f)
 {
     const char *body = NULL;
-    assert_int_equal(stripe_charge_body(&f->payment, &f->arena, &body, &f->err), OK);
+    assert_int_equal(stripe_charge_body(&f->payment, NULL, NULL, false, &f->arena, &body, &f->err), OK);
     return body;
 }
 
@@ -182,7 +182,7 @@ static void a_payment_beyond_every_limit_is_refused(void **state)
     memset(text, 'x', bytes);
     f->payment.description = text;
     const char *body = NULL;
-    assert_int_equal(stripe_charge_body(&f->payment, &f->arena, &body, &f->err), ERR_VALIDATION);
+    assert_int_equal(stripe_charge_body(&f->payment, NULL, NULL, false, &f->arena, &body, &f->err), ERR_VALIDATION);
     assert_null(body);
 }
 

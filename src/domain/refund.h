@@ -1,0 +1,51 @@
+// A refund, what the provider says of it, and the only moves it may make. Decisions only.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/uuid.h"
+#include "domain/money.h"
+#include "domain/payment.h"
+
+enum refund_status { REFUND_PENDING, REFUND_COMPLETED, REFUND_FAILED, REFUND_STATUS_COUNT };
+
+// One row of `refunds`. Text is owned by the arena it was read or built into; NULL text is SQL NULL.
+struct refund {
+    struct uuid id;
+    struct uuid payment_id;
+    struct uuid merchant_id;
+    bool livemode;
+    int64_t amount_minor;
+    const struct currency *currency;
+    enum refund_status status;
+    const char *provider_ref;
+    const char *reason; // "duplicate", "fraudulent", "requested_by_customer"; NULL: none
+    struct failure failure;
+    struct uuid credential_id; // the credentials version that it was first sent with
+    int64_t created_us;
+    int64_t updated_us;
+};
+
+// What the provider says of a refund, in neutral terms (a Stripe Refund). Unknown states are pending.
+struct provider_refund {
+    const char *id;
+    enum refund_status status;
+    int64_t amount_provider_minor; // -1: not said
+    const char *currency;          // as the provider wrote it; NULL: not said
+    const char *intent_id;         // NULL: not said
+    const char *refund_id;         // metadata[refund_id]; NULL: none
+    const char *reason;            // one of struct refund's; NULL: none or another
+    const char *failure_reason;    // NULL: none
+};
+
+// Whether a refund may go from one status to the other: pending -> completed | failed, and completed ->
+// failed (the money came back, weeks later). To the status it has: false.
+bool refund_can_move(enum refund_status from, enum refund_status to);
+
+// "pending", "completed", "failed". Static storage. parse: false when unknown.
+const char *refund_status_name(enum refund_status status);
+bool refund_status_parse(const char *name, enum refund_status *status);
+
+// Whether it is one of the reasons that a request may give.
+bool refund_reason_known(const char *reason);

@@ -1,0 +1,153 @@
+// Stripe's objects in neutral terms: untrusted JSON in, text copied into the arena out. Pure; any thread.
+// https://docs.stripe.com/api/payment_intents/object, /refunds/object, /payment_methods/object
+#include <string.h>
+
+#include "base/json.h"
+#include "base/require.h"
+#include "base/text.h"
+#include "provider/stripe_answer.h"
+
+static const char *object_id(struct json_object *object)
+{
+    const char *id = json_get_str(object, "id");
+    return id != NULL && id[0] != '\0' && strlen(id) <= 255 ? id : NULL;
+}
+
+// An id, or the object itself where it was expanded.
+static const char *id_or_object(struct json_object *object, const char *name)
+{
+    struct json_object *value = json_get(object, name);
+    return json_object_is_type(value, json_type_object) ? json_get_str(value, "id")
+                                                        : json_get_str(object, name);
+}
+
+static const char *copy(struct arena *arena, const char *text)
+{
+    return arena_strdup(arena, text);
+}
+
+// What an answer's text is kept of at most.
+#define WORD_BYTES_MAX 100
+#define MESSAGE_BYTES_MAX 500
+
+// Stripe masks keys in what it writes; a stand-in or a proxy might not. NULL for text that may hold a secret.
+static const char *harmless(struct arena *arena, const char *text, size_t bytes_max)
+{
+    static const char *const marks[] = {"sk_live_", "sk_test_", "rk_live_", "rk_test_", "whsec_", "_secret_"};
+    for (size_t i = 0; text != NULL && i < COUNT_OF(marks); i++) {
+        if (strstr(text, marks[i]) != NULL) {
+            return NULL;
+        }
+    }
+    return text != NULL ? arena_strndup(arena, text, text_cut(text, strlen(text), bytes_max)) : NULL;
+}
+
+static enum intent_state intent_state(const char *status, bool attempted)
+{
+    if (text_equal(status, "succeeded")) {
+        return INTENT_SUCCEEDED;
+    }
+    if (text_equal(status, "requires_capture")) {
+        return INTENT_CAPTURABLE;
+    }
+    if (text_equal(status, "canceled")) {
+        return INTENT_CANCELED;
+    }
+    if (text_equal(status, "requires_payment_method") && attempted) {
+        return INTENT_ATTEMPT_FAILED;
+    }
+    return INTENT_OPEN;
+}
+
+// All NULL where there is no error. Of a type that is not known it is a fault of the provider's.
+struct failure stripe_failure_read(struct json_object *error, struct arena *arena)
+{
+    if (!json_object_is_type(error, json_type_object)) {
+        return (struct failure){0};
+    }
+    const char *code = harmless(arena, json_get_str(error, "code"), WORD_BYTES_MAX);
+    const char *type = harmless(arena, json_get_str(error, "type"), WORD_BYTES_MAX);
+    const char *message = harmless(arena, json_get_str(error, "message"), MESSAGE_BYTES_MAX);
+    const char *named = code != NULL ? code : type;
+    return (struct failure){
+        .code = named != NULL ? named : "api_error",
+        .decline_code = harmless(arena, json_get_str(error, "decline_code"), WORD_BYTES_MAX),
+        .message = message != NULL ? message : "The provider refused the request.",
+    };
+}
+
+bool stripe_intent_read(struct json_object *object, struct arena *arena, struct intent *intent)
+{
+    const char *id = object_id(object);
+    const char *status = json_get_str(object, "status");
+    if (id == NULL || status == NULL) {
+        return false;
+    }
+    struct json_object *error = json_get(object, "last_payment_error");
+    struct json_object *action = json_get(object, "next_action");
+    struct json_object *metadata = json_get(object, "metadata");
+    *intent = (struct intent){
+        .id = copy(arena, id),
+        .state = intent_state(status, error != NULL),
+        .amount_provider_minor = json_get_i64(object, "amount", -1),
+        .received_provider_minor = json_get_i64(object, "amount_received", -1),
+        .currency = copy(arena, json_get_str(object, "currency")),
+        .client_secret = copy(arena, json_get_str(object, "client_secret")),
+        .payment_id = copy(arena, json_get_str(metadata, "payment_id")),
+        .merchant_id = copy(arena, json_get_str(metadata, "merchant_id")),
+        .failure = stripe_failure_read(error, arena),
+    };
+    const char *redirect = json_get_str(json_get(action, "redirect_to_url"), "url");
+    if (redirect != NULL) {
+        intent->next_action = NEXT_ACTION_REDIRECT;
+        intent->redirect_url = copy(arena, redirect);
+    } else if (action != NULL) {
+        intent->next_action = NEXT_ACTION_SDK;
+    }
+    return true;
+}
+
+static enum refund_status refund_status(const char *status)
+{
+    if (text_equal(status, "succeeded")) {
+        return REFUND_COMPLETED;
+    }
+    return text_equal(status, "failed") || text_equal(status, "canceled") ? REFUND_FAILED : REFUND_PENDING;
+}
+
+bool stripe_refund_read(struct json_object *object, struct arena *arena, struct provider_refund *refund)
+{
+    const char *id = object_id(object);
+    if (id == NULL) {
+        return false;
+    }
+    const char *reason = json_get_str(object, "reason");
+    *refund = (struct provider_refund){
+        .id = arena_strdup(arena, id),
+        .status = refund_status(json_get_str(object, "status")),
+        .amount_provider_minor = json_get_i64(object, "amount", -1),
+        .currency = arena_strdup(arena, json_get_str(object, "currency")),
+        .intent_id = arena_strdup(arena, id_or_object(object, "payment_intent")),
+        .refund_id = arena_strdup(arena, json_get_str(json_get(object, "metadata"), "refund_id")),
+        .reason = refund_reason_known(reason) ? arena_strdup(arena, reason) : NULL,
+        .failure_reason = arena_strdup(arena, json_get_str(object, "failure_reason")),
+    };
+    return true;
+}
+
+bool stripe_method_read(struct json_object *object, struct arena *arena, struct provider_method *method)
+{
+    const char *id = object_id(object);
+    if (id == NULL) {
+        return false;
+    }
+    struct json_object *card = json_get(object, "card");
+    *method = (struct provider_method){
+        .id = arena_strdup(arena, id),
+        .brand = arena_strdup(arena, json_get_str(card, "brand")),
+        .last4 = arena_strdup(arena, json_get_str(card, "last4")),
+        .exp_month = (int)json_get_i64(card, "exp_month", 0),
+        .exp_year = (int)json_get_i64(card, "exp_year", 0),
+    };
+    return true;
+}

@@ -1,0 +1,43 @@
+// Rows of customers and of their saved cards.
+#pragma once
+
+#include "domain/card.h"
+#include "store/db.h"
+
+// The customer of this e-mail (lower case). ERR_NOT_FOUND.
+enum errc customer_by_email(struct db *db, const struct uuid *merchant_id, bool livemode, const char *email,
+                            struct arena *arena, struct customer *customer, struct err *err) MUST_CHECK;
+// ERR_NOT_FOUND.
+enum errc customer_get(struct db *db, const struct uuid *id, struct arena *arena, struct customer *customer,
+                       struct err *err) MUST_CHECK;
+enum errc customer_by_ref(struct db *db, const struct uuid *merchant_id, bool livemode,
+                          const char *provider_ref, struct arena *arena, struct customer *customer,
+                          struct err *err) MUST_CHECK;
+enum errc customer_insert(struct db *db, const struct customer *customer, struct err *err) MUST_CHECK;
+enum errc customer_set_ref(struct db *db, const struct uuid *id, const char *provider_ref,
+                           struct err *err) MUST_CHECK;
+
+enum errc card_insert(struct db *db, const struct card *card, struct err *err) MUST_CHECK;
+// Writes every column that may change after the insert.
+enum errc card_update(struct db *db, const struct card *card, struct err *err) MUST_CHECK;
+// ERR_NOT_FOUND. merchant_id NULL: whoever's. Text into the arena.
+enum errc card_get(struct db *db, const struct uuid *id, const struct uuid *merchant_id, struct arena *arena,
+                   struct card *card, struct err *err) MUST_CHECK;
+// The active card of this method (the provider's id of it), or the one that is being saved from it for this
+// e-mail (NULL: none). ERR_NOT_FOUND.
+enum errc card_by_method(struct db *db, const struct uuid *merchant_id, bool livemode, const char *method,
+                         const char *email, struct arena *arena, struct card *card,
+                         struct err *err) MUST_CHECK;
+
+// Whether the customer has an active default card.
+enum errc card_has_default(struct db *db, const struct uuid *customer_id, bool *has,
+                           struct err *err) MUST_CHECK;
+// Makes this one the customer's default, and no other.
+enum errc card_make_default(struct db *db, const struct card *card, int64_t now_us,
+                            struct err *err) MUST_CHECK;
+// Makes the newest of the customer's active cards its default, where there is one.
+enum errc card_make_newest_default(struct db *db, const struct uuid *customer_id, int64_t now_us,
+                                   struct err *err) MUST_CHECK;
+// Every active card of the customer becomes gone.
+enum errc cards_all_gone(struct db *db, const struct uuid *customer_id, int64_t now_us,
+                         struct err *err) MUST_CHECK;
