@@ -27,7 +27,8 @@ int cmd_check_config(int argc, char **argv)
         return status;
     }
     struct err err;
-    if (startup_check_settings(&command.config, &command.arena, &err) != OK || check_keys(&command, &err) != OK) {
+    if (startup_check_settings(&command.config, &command.arena, &err) != OK ||
+        check_keys(&command, &err) != OK) {
         return command_fail(&err);
     }
     (void)puts(command.json ? "{\"ok\":true}" : "the settings are sound");

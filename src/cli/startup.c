@@ -73,7 +73,8 @@ enum errc startup_check_settings(const struct config *config, struct arena *aren
     struct url url;
     struct err why;
     if (!names_a_database(config->database)) {
-        return err_set(err, ERR_CONFIG, "database: must be sqlite:PATH, PATH being a file, or postgresql://...");
+        return err_set(err, ERR_CONFIG,
+                       "database: must be sqlite:PATH, PATH being a file, or postgresql://...");
     }
     if (network_list_parse(config->webhook_allow, arena, &networks, &why) != OK) {
         return err_set(err, ERR_CONFIG, "webhook-allow: %.200s", why.message);

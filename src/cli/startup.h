@@ -1,4 +1,5 @@
-// What every start needs before the database is opened: sound settings, the data directory and the service's keys.
+// What every start needs before the database is opened: sound settings, the data directory and the service's
+// keys.
 #pragma once
 
 #include "base/arena.h"
@@ -13,6 +14,7 @@ const char *startup_database_file(const struct config *config);
 // database they are never made anew, for it cannot be read with others. ERR_CONFIG with one plain line.
 enum errc startup_load_keys(const struct config *config, struct keyring *keyring, struct err *err) MUST_CHECK;
 
-// Whether the settings that are mere texts to config.c make sense to those who will use them: addresses, URLs,
-// schedules. Makes nothing. ERR_CONFIG names the setting.
-enum errc startup_check_settings(const struct config *config, struct arena *arena, struct err *err) MUST_CHECK;
+// Whether the settings that are mere texts to config.c make sense to those who will use them: addresses,
+// URLs, schedules. Makes nothing. ERR_CONFIG names the setting.
+enum errc startup_check_settings(const struct config *config, struct arena *arena,
+                                 struct err *err) MUST_CHECK;

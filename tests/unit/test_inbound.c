@@ -2,6 +2,7 @@
 // to nothing else; one whose payment is not there yet is kept for it, within a bound.
 #include "change_fixture.h"
 
+#include "base/require.h"
 #include "base/text.h"
 #include "op/inbound.h"
 
@@ -34,6 +35,7 @@ static const char *id_text(struct fixture *f, const struct uuid *id)
 // As a delivery that this merchant's secret verified.
 static struct inbound verified(struct fixture *f, struct told told, const struct uuid *merchant_id)
 {
+    REQUIRE(merchant_id != NULL);
     const char *metadata = "";
     if (told.payment_id != NULL) {
         metadata = arena_printf(&f->arena, "\"payment_id\":\"%s\"", id_text(f, told.payment_id));
