@@ -7,6 +7,7 @@
 void healthz_answer(struct request *request);
 void readyz_answer(struct request *request);
 void metrics_answer(struct request *request);
+void openapi_answer(struct request *request);
 
 // payment_create.c
 void payment_create_read(struct request *request);

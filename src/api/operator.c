@@ -1,6 +1,8 @@
-// For who runs it: /healthz, /readyz, /metrics. Answered on the loop, without the database.
+// For who runs it or programs against it: /healthz, /readyz, /metrics, /openapi.json. Answered on the loop,
+// without the database.
 #include "api/api.h"
 #include "api/handlers.h"
+#include "api/openapi.h"
 
 #define METRICS_BYTES_MAX (64 * 1024)
 
@@ -48,4 +50,10 @@ void metrics_answer(struct request *request)
     request->status = 200;
     request->content_type = "text/plain; version=0.0.4";
     request->reply = arena_strdup(request->arena, buf_str(&out));
+}
+
+void openapi_answer(struct request *request)
+{
+    request->status = 200;
+    request->reply = openapi_json();
 }

@@ -14,6 +14,7 @@ static const struct route routes[] = {
     {"GET", "/healthz", ROUTE_OPERATOR, .answer = healthz_answer},
     {"GET", "/readyz", ROUTE_OPERATOR, .answer = readyz_answer},
     {"GET", "/metrics", ROUTE_OPERATOR, .answer = metrics_answer},
+    {"GET", "/openapi.json", ROUTE_OPERATOR, .answer = openapi_answer},
 
     {"POST", "/v1/webhooks/stripe", ROUTE_PROVIDER, 0, STORE_READ, EVENT_BODY_MAX, stripe_event_read,
      stripe_event_work},
