@@ -1,22 +1,15 @@
-// /_sandbox/faults, /_sandbox/ledger, and the way to the 3-D Secure page. Pure. See control.h.
+// /_sandbox/faults, /_sandbox/ledger, and the way to the 3-D Secure page and to happenings. Pure. See
+// control.h.
 #include "sandbox/control.h"
 
 #include <string.h>
 
 #include "base/text.h"
+#include "sandbox/happenings.h"
 #include "sandbox/pages.h"
 #include "sandbox/response.h"
 
 #define LEDGER_BYTES_MAX ((size_t)STATE_BYTES_MAX)
-
-static void refuse(struct sandbox_response *response, int status, const char *message)
-{
-    struct json_object *body = json_new_object();
-    struct json_object *error = json_new_object();
-    json_add_str(error, "message", message);
-    json_add(body, "error", error);
-    response_json(response, status, body);
-}
 
 static void handle_faults(struct sandbox *sandbox, const struct sandbox_request *request,
                           struct sandbox_response *response)
@@ -27,11 +20,11 @@ static void handle_faults(struct sandbox *sandbox, const struct sandbox_request 
         if (json_parse(request->body == NULL ? "" : request->body, request->body_bytes, &wanted, &err) !=
                 OK ||
             faults_change(&sandbox->faults, wanted, &err) != OK) {
-            refuse(response, 400, err.message);
+            response_refuse(response, 400, err.message);
             return;
         }
     } else if (!text_equal(request->method, "GET")) {
-        refuse(response, 405, "faults are read by GET and set by POST");
+        response_refuse(response, 405, "faults are read by GET and set by POST");
         return;
     }
     response_json(response, 200, faults_json(&sandbox->faults));
@@ -57,7 +50,7 @@ static void handle_ledger(const struct sandbox *sandbox, const struct sandbox_re
                           struct sandbox_response *response)
 {
     if (!text_equal(request->method, "GET")) {
-        refuse(response, 405, "the ledger is read by GET");
+        response_refuse(response, 405, "the ledger is read by GET");
         return;
     }
     struct buf ledger BUF_CLEANUP = BUF_MAX(LEDGER_BYTES_MAX);
@@ -78,7 +71,7 @@ void control_handle(struct sandbox *sandbox, int64_t now_us, const struct sandbo
         handle_ledger(sandbox, request, response);
     } else if (text_starts_with(request->path, PAGE_PATH)) {
         page_handle(sandbox, now_us, request, response);
-    } else {
-        refuse(response, 404, "there is nothing of that name here");
+    } else if (!happening_handle(sandbox, now_us, request, response)) {
+        response_refuse(response, 404, "there is nothing of that name here");
     }
 }

@@ -6,6 +6,7 @@
 #include "base/require.h"
 #include "base/text.h"
 #include "sandbox/deliveries.h"
+#include "sandbox/disputes.h"
 #include "sandbox/ids.h"
 #include "sandbox/intents.h"
 #include "sandbox/refunds.h"
@@ -20,6 +21,7 @@ static const struct {
     [ERRAND_DELIVER] = {"deliver", NULL},
     [ERRAND_SETTLE] = {"settle", intent_settle},
     [ERRAND_REFUND] = {"refund", refund_settle},
+    [ERRAND_DISPUTE] = {"dispute", dispute_begin},
 };
 
 void errand_add(const struct moment *at, enum errand_kind kind, int64_t due_us, struct json_object *task)

@@ -18,6 +18,8 @@ static const struct expandable {
     {"charge", "payment_intent", OBJECT_INTENT},
     {"charge", "customer", OBJECT_CUSTOMER},
     {"payment_method", "customer", OBJECT_CUSTOMER},
+    {"dispute", "charge", OBJECT_CHARGE},
+    {"dispute", "payment_intent", OBJECT_INTENT},
     {"refund", "charge", OBJECT_CHARGE},
     {"refund", "payment_intent", OBJECT_INTENT},
 };

@@ -4,6 +4,7 @@
 #include "sandbox/amounts.h"
 #include "sandbox/charges.h"
 #include "sandbox/customers.h"
+#include "sandbox/disputes.h"
 #include "sandbox/events.h"
 #include "sandbox/intents.h"
 #include "sandbox/refunds.h"
@@ -154,6 +155,7 @@ void intent_confirm(struct call *call)
 
 void intent_capture(struct call *call)
 {
+    struct document method DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
     struct document intent DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
     struct document charge DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
     if (!open_intent(call, &intent)) {
@@ -177,6 +179,7 @@ void intent_capture(struct call *call)
                                                               (long long)capturable)});
         return;
     }
+    REQUIRE(document_open(&call->at, OBJECT_METHOD, json_get_str(charge.json, "payment_method"), &method));
     call->began = true;
     charge_capture(&charge, amount);
     document_save(&charge);
@@ -189,6 +192,7 @@ void intent_capture(struct call *call)
     }
     event_emit(&call->at, "charge.captured", &charge);
     event_emit(&call->at, "payment_intent.succeeded", &intent);
+    dispute_expect(&call->at, &method, &charge);
     call_answer_document(call, &intent);
 }
 

@@ -6,6 +6,7 @@
 #include "base/timefmt.h"
 #include "sandbox/amounts.h"
 #include "sandbox/charges.h"
+#include "sandbox/disputes.h"
 #include "sandbox/errand_work.h"
 #include "sandbox/events.h"
 #include "sandbox/ids.h"
@@ -108,6 +109,9 @@ static void grant_charge(const struct moment *at, struct document *intent, struc
     charge_begin(at, intent, method, &charge);
     charge_succeed(&charge, !manual);
     event_save(at, &charge, "charge.succeeded");
+    if (!manual) {
+        dispute_expect(at, method, &charge);
+    }
     keep_or_use_up(at, intent, method);
     json_add_str(intent->json, "latest_charge", json_get_str(charge.json, "id"));
     json_add(intent->json, "next_action", NULL);

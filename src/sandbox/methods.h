@@ -47,6 +47,8 @@ struct test_method {
     const struct decline *decline; // where it ends so
     bool attaches;                 // although it declines every charge
     enum refund_course refund;
+    const char *dispute_reason; // NULL: nobody disputes its charges
+    bool inquiry;               // the dispute only asks
 };
 
 extern const struct decline decline_authentication_required;

@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "sandbox/amounts.h"
 #include "sandbox/charges.h"
+#include "sandbox/disputes.h"
 #include "sandbox/events.h"
 #include "sandbox/lists.h"
 #include "sandbox/methods.h"
@@ -74,7 +75,11 @@ static int64_t read_amount(struct call *call, const struct document *charge)
     int64_t left = charge_unrefunded(charge);
     int64_t amount = param_i64(&call->params, "amount", left);
     struct refusal refusal;
-    if (left == 0) {
+    if (dispute_bars_refund(&call->at, charge)) {
+        (void)refuse(call, "charge_disputed", NULL,
+                     arena_printf(arena, "Charge %.100s has been charged back; cannot issue a refund.",
+                                  json_get_str(charge->json, "id")));
+    } else if (left == 0) {
         (void)refuse(call, "charge_already_refunded", NULL,
                      arena_printf(arena, "Charge %.100s has already been refunded.",
                                   json_get_str(charge->json, "id")));

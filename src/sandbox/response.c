@@ -24,3 +24,12 @@ void response_json(struct sandbox_response *response, int status, struct json_ob
     response_text(response, status, "application/json", json_text(response->arena, value));
     json_release(&value);
 }
+
+void response_refuse(struct sandbox_response *response, int status, const char *message)
+{
+    struct json_object *body = json_new_object();
+    struct json_object *error = json_new_object();
+    json_add_str(error, "message", message);
+    json_add(body, "error", error);
+    response_json(response, status, body);
+}

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "sandbox/charges.h"
 #include "sandbox/customers.h"
+#include "sandbox/disputes.h"
 #include "sandbox/endpoints.h"
 #include "sandbox/events.h"
 #include "sandbox/intents.h"
@@ -187,7 +188,8 @@ static const struct param refund_create_params[] = {
 
 static const struct param refund_update_params[] = {METADATA, EXPAND, PARAMS_END};
 
-static const struct param refund_list_params[] = {
+// Refunds and disputes belong to a charge alike.
+static const struct param of_charge_list_params[] = {
     {.name = "charge", .type = PARAM_TEXT},
     {.name = "payment_intent", .type = PARAM_TEXT},
     PAGING,
@@ -238,10 +240,13 @@ static const struct route routes[] = {
     {"POST", "/v1/customers/:id", customer_params, customer_update},
     {"DELETE", "/v1/customers/:id", retrieve_params, customer_delete},
     {"POST", "/v1/refunds", refund_create_params, refund_create},
-    {"GET", "/v1/refunds", refund_list_params, refund_list},
+    {"GET", "/v1/refunds", of_charge_list_params, refund_list},
     {"GET", "/v1/refunds/:id", retrieve_params, refund_retrieve},
     {"POST", "/v1/refunds/:id", refund_update_params, refund_update},
     {"POST", "/v1/refunds/:id/cancel", retrieve_params, refund_cancel},
+    {"GET", "/v1/disputes", of_charge_list_params, dispute_list},
+    {"GET", "/v1/disputes/:id", retrieve_params, dispute_retrieve},
+    {"POST", "/v1/disputes/:id/close", retrieve_params, dispute_close},
     {"GET", "/v1/events", event_list_params, event_list},
     {"GET", "/v1/events/:id", retrieve_params, event_retrieve},
     {"POST", "/v1/webhook_endpoints", endpoint_create_params, endpoint_create},

@@ -30,10 +30,15 @@ static char *copy_text(const char *text)
 const char *object_kind_name(enum object_kind kind)
 {
     static const char *const names[OBJECT_KIND_COUNT] = {
-        [OBJECT_INTENT] = "payment_intent", [OBJECT_CHARGE] = "charge",
-        [OBJECT_REFUND] = "refund",         [OBJECT_METHOD] = "payment_method",
-        [OBJECT_CUSTOMER] = "customer",     [OBJECT_ENDPOINT] = "webhook_endpoint",
-        [OBJECT_EVENT] = "event",           [OBJECT_ANSWER] = "answer",
+        [OBJECT_INTENT] = "payment_intent",
+        [OBJECT_CHARGE] = "charge",
+        [OBJECT_REFUND] = "refund",
+        [OBJECT_METHOD] = "payment_method",
+        [OBJECT_CUSTOMER] = "customer",
+        [OBJECT_DISPUTE] = "dispute",
+        [OBJECT_ENDPOINT] = "webhook_endpoint",
+        [OBJECT_EVENT] = "event",
+        [OBJECT_ANSWER] = "answer",
         [OBJECT_ERRAND] = "errand",
     };
     return names[kind];

@@ -21,6 +21,7 @@ enum object_kind {
     OBJECT_REFUND,
     OBJECT_METHOD,
     OBJECT_CUSTOMER,
+    OBJECT_DISPUTE,
     OBJECT_ENDPOINT,
     OBJECT_EVENT,
     OBJECT_ANSWER, // kept under an idempotency key

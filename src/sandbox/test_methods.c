@@ -47,6 +47,11 @@ const struct decline decline_authentication_not_handled = {
     {                                                                                                        \
         .id = (id_), .last4 = (last4_), .brand = "visa", .funding = "credit", .refund = (course_)            \
     }
+#define DISPUTES(id_, last4_, reason_, inquiry_)                                                             \
+    {                                                                                                        \
+        .id = (id_), .last4 = (last4_), .brand = "visa", .funding = "credit", .dispute_reason = (reason_),   \
+        .inquiry = (inquiry_)                                                                                \
+    }
 #define AUTHENTICATES(id_, last4_, when_)                                                                    \
     {                                                                                                        \
         .id = (id_), .last4 = (last4_), .brand = "visa", .funding = "credit", .authentication = (when_)      \
@@ -83,9 +88,9 @@ static const struct test_method test_methods[] = {
     REFUNDS("pm_card_refundFail", "5126", REFUND_FAILS),
     REFUNDS("pm_sandbox_refundRequiresAction", "1003", REFUND_REQUIRES_ACTION),
     REFUNDS("pm_sandbox_refundServerError", "1004", REFUND_SERVER_ERROR),
-    SUCCEEDS("pm_card_createDispute", "0259", "visa"),
-    SUCCEEDS("pm_card_createDisputeProductNotReceived", "2685", "visa"),
-    SUCCEEDS("pm_card_createDisputeInquiry", "1976", "visa"),
+    DISPUTES("pm_card_createDispute", "0259", "fraudulent", false),
+    DISPUTES("pm_card_createDisputeProductNotReceived", "2685", "product_not_received", false),
+    DISPUTES("pm_card_createDisputeInquiry", "1976", "fraudulent", true),
     AUTHENTICATES("pm_card_authenticationRequired", "3184", AUTHENTICATION_ALWAYS),
     AUTHENTICATES("pm_card_authenticationRequiredOnSetup", "3155", AUTHENTICATION_UNTIL_SET_UP),
     AUTHENTICATES("pm_card_authenticationRequiredSetupForOffSession", "0446", AUTHENTICATION_ON_SESSION),

@@ -1,0 +1,183 @@
+// Disputes. Pure. See disputes.h.
+#include "sandbox/disputes.h"
+
+#include "base/require.h"
+#include "base/text.h"
+#include "base/timefmt.h"
+#include "sandbox/charges.h"
+#include "sandbox/errand_work.h"
+#include "sandbox/events.h"
+#include "sandbox/ids.h"
+#include "sandbox/lists.h"
+#include "sandbox/methods.h"
+
+#define DISPUTE_AFTER_US US_PER_S
+#define EVIDENCE_S (INT64_C(7) * 24 * 3600)
+
+// Every move there is, and the event that tells of it.
+static const struct move {
+    const char *from;
+    const char *to;
+    const char *event;
+} moves[] = {
+    {"needs_response", "under_review", "charge.dispute.updated"},
+    {"needs_response", "won", "charge.dispute.closed"},
+    {"needs_response", "lost", "charge.dispute.closed"},
+    {"under_review", "won", "charge.dispute.closed"},
+    {"under_review", "lost", "charge.dispute.closed"},
+    {"warning_needs_response", "warning_under_review", "charge.dispute.updated"},
+    {"warning_needs_response", "warning_closed", "charge.dispute.closed"},
+    {"warning_under_review", "warning_closed", "charge.dispute.closed"},
+};
+
+void dispute_expect(const struct moment *at, const struct document *method, const struct document *charge)
+{
+    if (method_behaviour(method)->dispute_reason != NULL) {
+        errand_add_about(at, ERRAND_DISPUTE, at->now_us + DISPUTE_AFTER_US, json_get_str(charge->json, "id"));
+    }
+}
+
+bool dispute_bars_refund(const struct moment *at, const struct document *charge)
+{
+    static const char *const barring[] = {"needs_response", "under_review", "lost"};
+    struct document dispute DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
+    if (!document_open(at, OBJECT_DISPUTE, json_get_str(charge->hidden, "dispute"), &dispute)) {
+        return false;
+    }
+    for (size_t i = 0; i < COUNT_OF(barring); i++) {
+        if (text_equal(json_get_str(dispute.json, "status"), barring[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static struct json_object *evidence_details(const struct moment *at)
+{
+    struct json_object *details = json_new_object();
+    json_add_i64(details, "due_by", moment_seconds(at) + EVIDENCE_S);
+    json_add_bool(details, "has_evidence", false);
+    json_add_bool(details, "past_due", false);
+    json_add_i64(details, "submission_count", 0);
+    return details;
+}
+
+static struct json_object *method_details(const struct test_method *test)
+{
+    struct json_object *card = json_new_object();
+    json_add_str(card, "brand", test->brand);
+    json_add_str(card, "case_type", test->inquiry ? "inquiry" : "chargeback");
+    json_add_str(card, "network_reason_code",
+                 text_equal(test->dispute_reason, "fraudulent") ? "10.4" : "13.1");
+    struct json_object *details = json_new_object();
+    json_add(details, "card", card);
+    json_add_str(details, "type", "card");
+    return details;
+}
+
+static struct json_object *dispute_json(const struct moment *at, const struct test_method *test,
+                                        const struct document *charge)
+{
+    struct json_object *json = json_new_object();
+    json_add_str(json, "id", id_new(at->sandbox->random, at->arena, "dp_1", ID_TAIL_CHARS));
+    json_add_str(json, "object", "dispute");
+    json_add_i64(json, "amount", charge_unrefunded(charge));
+    json_add(json, "balance_transactions", json_object_new_array());
+    json_add_str(json, "charge", json_get_str(charge->json, "id"));
+    json_add_i64(json, "created", moment_seconds(at));
+    json_add_str(json, "currency", json_get_str(charge->json, "currency"));
+    json_add(json, "enhanced_eligibility_types", json_object_new_array());
+    json_add(json, "evidence", json_new_object());
+    json_add(json, "evidence_details", evidence_details(at));
+    json_add_bool(json, "is_charge_refundable", test->inquiry);
+    json_add_bool(json, "livemode", at->account->livemode);
+    json_add(json, "metadata", json_new_object());
+    json_add_str(json, "payment_intent", json_get_str(charge->json, "payment_intent"));
+    json_add(json, "payment_method_details", method_details(test));
+    json_add_str(json, "reason", test->dispute_reason);
+    json_add_str(json, "status", test->inquiry ? "warning_needs_response" : "needs_response");
+    return json;
+}
+
+void dispute_begin(const struct moment *at, const char *charge_id)
+{
+    struct document charge DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
+    struct document method DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
+    struct document dispute DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
+    if (!document_open(at, OBJECT_CHARGE, charge_id, &charge) || charge_unrefunded(&charge) == 0) {
+        return;
+    }
+    REQUIRE(document_open(at, OBJECT_METHOD, json_get_str(charge.json, "payment_method"), &method));
+    const struct test_method *test = method_behaviour(&method);
+    document_begin(at, OBJECT_DISPUTE, dispute_json(at, test, &charge), &dispute);
+    json_add_bool(charge.json, "disputed", true);
+    json_add_str(charge.hidden, "dispute", json_get_str(dispute.json, "id"));
+    document_save(&charge);
+    event_save(at, &dispute, "charge.dispute.created");
+    if (!test->inquiry) {
+        event_emit(at, "charge.dispute.funds_withdrawn", &dispute);
+    }
+}
+
+static const struct move *move_find(const char *from, const char *to)
+{
+    for (size_t i = 0; i < COUNT_OF(moves); i++) {
+        if (text_equal(moves[i].from, from) && text_equal(moves[i].to, to)) {
+            return &moves[i];
+        }
+    }
+    return NULL;
+}
+
+bool dispute_move(const struct moment *at, struct document *dispute, const char *status)
+{
+    const struct move *move = move_find(json_get_str(dispute->json, "status"), status);
+    if (move == NULL) {
+        return false;
+    }
+    struct json_object *previous = json_new_object();
+    json_add_str(previous, "status", move->from);
+    json_add_str(dispute->json, "status", move->to);
+    document_save(dispute);
+    event_emit_changed(at, move->event, dispute, previous);
+    if (text_equal(move->to, "won")) {
+        event_emit(at, "charge.dispute.funds_reinstated", dispute);
+    }
+    return true;
+}
+
+static bool open_dispute(struct call *call, struct document *dispute)
+{
+    if (document_open(&call->at, OBJECT_DISPUTE, call->id, dispute)) {
+        return true;
+    }
+    call_refuse_missing(call, "dispute", call->id);
+    return false;
+}
+
+void dispute_retrieve(struct call *call)
+{
+    struct document dispute DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
+    if (open_dispute(call, &dispute)) {
+        call_answer_document(call, &dispute);
+    }
+}
+
+void dispute_close(struct call *call)
+{
+    struct document dispute DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
+    if (!open_dispute(call, &dispute)) {
+        return;
+    }
+    call->began = true;
+    if (!dispute_move(&call->at, &dispute, "lost") && !dispute_move(&call->at, &dispute, "warning_closed")) {
+        call_refuse(call, &(struct refusal){.status = 400, .message = "This dispute is already closed."});
+        return;
+    }
+    call_answer_document(call, &dispute);
+}
+
+void dispute_list(struct call *call)
+{
+    list_answer(call, OBJECT_DISPUTE, list_filters_fit, call);
+}
