@@ -1,0 +1,305 @@
+// The queries on payments, operations, replies and keys: what they find, and in what order.
+#include "queries_fixture.h"
+
+#include "store/idempotency.h"
+
+// --- lists
+
+static void payments_are_listed_newest_first_over_both_modes(void **state)
+{
+    struct fixture *f = *state;
+    struct uuid ids[20];
+    for (size_t i = 0; i < COUNT_OF(ids); i++) {
+        ids[i] = insert_payment(f, START_US + (int64_t)i * US_PER_S, i % 3 == 0);
+    }
+    struct payment_page page = list(f, false, 0, 50);
+    assert_int_equal(page.count, 20);
+    assert_int_equal(page.total, 20);
+    for (size_t i = 0; i < 20; i++) {
+        assert_memory_equal(&page.payments[i].id, &ids[19 - i], sizeof(ids[0]));
+    }
+}
+
+static void pages_put_together_are_the_whole_list(void **state)
+{
+    struct fixture *f = *state;
+    for (int64_t i = 0; i < 23; i++) {
+        insert_payment(f, START_US + i * US_PER_S, i % 2 == 0);
+    }
+    struct payment_page whole = list(f, false, 0, 100);
+    size_t seen = 0;
+    for (int64_t offset = 0; offset < 30; offset += 5) {
+        struct payment_page page = list(f, false, offset, 5);
+        assert_int_equal(page.total, 23);
+        for (size_t i = 0; i < page.count; i++) {
+            assert_memory_equal(&page.payments[i].id, &whole.payments[seen++].id, sizeof(struct uuid));
+        }
+    }
+    assert_int_equal(seen, 23);
+    assert_int_equal(list(f, false, 23, 5).count, 0);
+    assert_int_equal(list(f, false, INT64_MAX, 5).count, 0);
+}
+
+static void a_list_of_test_payments_leaves_live_ones_out(void **state)
+{
+    struct fixture *f = *state;
+    insert_payment(f, START_US, true);
+    struct uuid test = insert_payment(f, START_US, false);
+    struct payment_page page = list(f, true, 0, 50);
+    assert_int_equal(page.count, 1);
+    assert_int_equal(page.total, 1);
+    assert_memory_equal(&page.payments[0].id, &test, sizeof(test));
+}
+
+static void another_merchants_payments_are_in_no_list_and_not_found(void **state)
+{
+    struct fixture *f = *state;
+    struct uuid id = insert_payment(f, START_US, false);
+    const struct uuid other = {.bytes = {0x01, [15] = 2}};
+    struct payment payment;
+    assert_int_equal(payment_get(f->db, &id, &other, &f->arena, &payment, &f->err), ERR_NOT_FOUND);
+    assert_int_equal(payment_get(f->db, &id, &f->merchant_id, &f->arena, &payment, &f->err), OK);
+    f->merchant_id = other;
+    assert_int_equal(list(f, false, 0, 50).count, 0);
+    assert_int_equal(list(f, false, 0, 50).total, 0);
+}
+
+static void a_total_is_exact_up_to_its_bound_and_says_when_there_are_more(void **state)
+{
+    struct fixture *f = *state;
+    insert_many(f, PAYMENT_TOTAL_MAX);
+    struct payment_page page = list(f, false, 0, 1);
+    assert_int_equal(page.total, PAYMENT_TOTAL_MAX);
+    assert_false(page.total_exceeded);
+    insert_many(f, 1);
+    page = list(f, false, 0, 1);
+    assert_int_equal(page.total, PAYMENT_TOTAL_MAX);
+    assert_true(page.total_exceeded);
+    assert_int_equal(list(f, false, PAYMENT_TOTAL_MAX, 5).count, 1); // pages go on beyond it
+}
+
+// --- operations
+
+// The numbers of the claimed operations as a set of bits.
+static uint32_t claim(struct fixture *f, int64_t now_us, size_t max)
+{
+    struct operation claimed[16];
+    size_t count = 0;
+    uint32_t numbers = 0;
+    assert_int_equal(
+        operations_claim(f->db, now_us, 110 * US_PER_S, &f->arena, claimed, max, &count, &f->err), OK);
+    assert_true(count <= max);
+    for (size_t i = 0; i < count; i++) {
+        numbers |= 1u << claimed[i].subject_id.bytes[15];
+        assert_int_equal(claimed[i].next_attempt_us, now_us + 110 * US_PER_S);
+        assert_string_equal(claimed[i].body, "amount=1");
+    }
+    return numbers;
+}
+
+static int64_t next_due(struct fixture *f)
+{
+    int64_t due_us = 0;
+    assert_int_equal(operations_next_due(f->db, &due_us, &f->err), OK);
+    return due_us;
+}
+
+static void operations_are_claimed_when_due_the_longest_due_first(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(next_due(f), INT64_MAX);
+    for (uint8_t i = 1; i <= 5; i++) {
+        insert_operation(f, i, NOW_US - i * US_PER_S);
+    }
+    insert_operation(f, 6, NOW_US + 1);
+    assert_int_equal(next_due(f), NOW_US - 5 * US_PER_S);
+    assert_int_equal(claim(f, NOW_US, 2), 1u << 5 | 1u << 4);
+    assert_int_equal(claim(f, NOW_US, 16), 1u << 3 | 1u << 2 | 1u << 1);
+    assert_int_equal(claim(f, NOW_US, 16), 0);
+    assert_int_equal(next_due(f), NOW_US + 1);
+    assert_int_equal(claim(f, NOW_US + 1, 16), 1u << 6);
+}
+
+static void a_claimed_operation_comes_back_when_its_lease_ends(void **state)
+{
+    struct fixture *f = *state;
+    insert_operation(f, 1, NOW_US);
+    assert_int_equal(claim(f, NOW_US, 16), 1u << 1);
+    assert_int_equal(claim(f, NOW_US + 110 * US_PER_S - 1, 16), 0);
+    assert_int_equal(claim(f, NOW_US + 110 * US_PER_S, 16), 1u << 1);
+}
+
+static void a_start_ends_every_lease(void **state)
+{
+    struct fixture *f = *state;
+    int64_t released = 0;
+    insert_operation(f, 1, NOW_US);
+    insert_operation(f, 2, NOW_US + 86400 * US_PER_S);
+    claim(f, NOW_US, 16);
+    assert_int_equal(operations_release_all(f->db, NOW_US, &released, &f->err), OK);
+    assert_int_equal(released, 2);
+    assert_int_equal(claim(f, NOW_US, 16), 1u << 1 | 1u << 2);
+}
+
+static void an_operation_that_is_opened_again_only_comes_forward(void **state)
+{
+    struct fixture *f = *state;
+    struct operation operation = operation_of(f, 1, NOW_US);
+    operation.attempts = 3;
+    assert_int_equal(operation_insert(f->db, &operation, &f->err), OK);
+    insert_operation(f, 1, NOW_US + 1);
+    assert_int_equal(next_due(f), NOW_US);
+    insert_operation(f, 1, NOW_US - 1);
+    assert_int_equal(next_due(f), NOW_US - 1);
+    struct operation found;
+    assert_int_equal(operation_get(f->db, &operation.subject_id, "charge", &f->arena, &found, &f->err), OK);
+    assert_int_equal(found.attempts, 3);
+    assert_int_equal(operation_get(f->db, &operation.subject_id, "cancel", &f->arena, &found, &f->err),
+                     ERR_NOT_FOUND);
+}
+
+static void a_clock_that_was_set_takes_back_what_rested_on_it(void **state)
+{
+    struct fixture *f = *state;
+    struct operation charge = operation_of(f, 1, NOW_US + 99);
+    struct operation sync = charge;
+    sync.kind = "sync";
+    sync.body = NULL;
+    charge.absent_us = sync.absent_us = START_US;
+    assert_int_equal(operation_insert(f->db, &charge, &f->err), OK);
+    assert_int_equal(operation_insert(f->db, &sync, &f->err), OK);
+    assert_int_equal(operations_distrust_clock(f->db, NOW_US, &f->err), OK);
+    struct operation found;
+    assert_int_equal(operation_get(f->db, &charge.subject_id, "charge", &f->arena, &found, &f->err), OK);
+    assert_true(found.look_up);
+    assert_int_equal(found.absent_us, 0);
+    assert_int_equal(found.next_attempt_us, NOW_US);
+    assert_int_equal(operation_get(f->db, &charge.subject_id, "sync", &f->arena, &found, &f->err), OK);
+    assert_false(found.look_up);
+    assert_int_equal(found.next_attempt_us, NOW_US);
+}
+
+// --- replies and keys
+
+static struct uuid insert_reply(struct fixture *f, int64_t at_us, const char *text, bool fresh_expected)
+{
+    struct uuid id = {{(uint8_t)(at_us / 1000 >> 40), (uint8_t)(at_us / 1000 >> 32),
+                       (uint8_t)(at_us / 1000 >> 24), (uint8_t)(at_us / 1000 >> 16),
+                       (uint8_t)(at_us / 1000 >> 8), (uint8_t)(at_us / 1000), 0x70}};
+    struct stored_reply reply = {.status = 201, .sealed = (const uint8_t *)text, .bytes = strlen(text)};
+    bool fresh = !fresh_expected;
+    assert_int_equal(reply_insert(f->db, &id, &reply, at_us, &fresh, &f->err), OK);
+    assert_int_equal(fresh, fresh_expected);
+    return id;
+}
+
+static void the_first_reply_is_kept(void **state)
+{
+    struct fixture *f = *state;
+    struct uuid id = insert_reply(f, START_US, "first", true);
+    insert_reply(f, START_US, "second", false);
+    struct stored_reply reply;
+    assert_int_equal(reply_get(f->db, &id, &f->arena, &reply, &f->err), OK);
+    assert_int_equal(reply.status, 201);
+    assert_memory_equal(reply.sealed, "first", 5);
+    const struct uuid missing = {{9}};
+    assert_int_equal(reply_get(f->db, &missing, &f->arena, &reply, &f->err), OK);
+    assert_null(reply.sealed);
+}
+
+static void old_replies_are_pruned_the_oldest_first_and_in_small_steps(void **state)
+{
+    struct fixture *f = *state;
+    struct uuid ids[10];
+    for (size_t i = 0; i < COUNT_OF(ids); i++) {
+        ids[i] = insert_reply(f, START_US + (int64_t)i * US_PER_S, "reply", true);
+    }
+    int64_t removed = 0;
+    assert_int_equal(reply_prune(f->db, START_US + 5 * US_PER_S, 3, &removed, &f->err), OK);
+    assert_int_equal(removed, 3);
+    struct stored_reply reply;
+    assert_int_equal(reply_get(f->db, &ids[2], &f->arena, &reply, &f->err), OK);
+    assert_null(reply.sealed);
+    assert_int_equal(reply_prune(f->db, START_US + 5 * US_PER_S, 100, &removed, &f->err), OK);
+    assert_int_equal(removed, 2);
+    assert_int_equal(reply_get(f->db, &ids[5], &f->arena, &reply, &f->err), OK);
+    assert_non_null(reply.sealed);
+    assert_int_equal(reply_prune(f->db, START_US + 5 * US_PER_S, 100, &removed, &f->err), OK);
+    assert_int_equal(removed, 0);
+}
+
+static void a_key_is_one_merchants_in_one_mode_for_one_kind_of_request(void **state)
+{
+    struct fixture *f = *state;
+    struct idempotency_key key = {.merchant_id = f->merchant_id,
+                                  .kind = "payment",
+                                  .key = "order-123",
+                                  .request_hash = {7},
+                                  .subject_id = {{5}},
+                                  .created_us = START_US};
+    assert_int_equal(idempotency_insert(f->db, &key, &f->err), OK);
+    assert_int_equal(idempotency_insert(f->db, &key, &f->err), ERR_EXISTS);
+    struct idempotency_key found;
+    bool has = false;
+    assert_int_equal(idempotency_find(f->db, &f->merchant_id, false, "payment", "order-123", &f->arena,
+                                      &found, &has, &f->err),
+                     OK);
+    assert_true(has);
+    assert_int_equal(found.request_hash[0], 7);
+    assert_int_equal(found.subject_id.bytes[0], 5);
+    const struct uuid other = {.bytes = {0x01, [15] = 2}};
+    struct idempotency_key others[] = {key, key, key, key};
+    others[0].merchant_id = other;
+    others[1].livemode = true;
+    others[2].kind = "refund";
+    others[3].key = "Order-123";
+    for (size_t i = 0; i < COUNT_OF(others); i++) {
+        const struct idempotency_key *o = &others[i];
+        assert_int_equal(idempotency_find(f->db, &o->merchant_id, o->livemode, o->kind, o->key, &f->arena,
+                                          &found, &has, &f->err),
+                         OK);
+        assert_false(has);
+        assert_int_equal(idempotency_insert(f->db, o, &f->err), OK);
+    }
+}
+
+static void one_provider_id_is_one_payments_within_a_merchant_and_a_mode(void **state)
+{
+    struct fixture *f = *state;
+    struct uuid ids[] = {insert_payment(f, START_US, false), insert_payment(f, START_US, false),
+                         insert_payment(f, START_US, true)};
+    struct payment payments[3];
+    for (size_t i = 0; i < 3; i++) {
+        payments[i] = payment_row(f, &ids[i]);
+        payments[i].provider_ref = "pi_1";
+    }
+    assert_int_equal(payment_update(f->db, &payments[0], &f->err), OK);
+    assert_int_equal(payment_update(f->db, &payments[1], &f->err), ERR_EXISTS);
+    assert_int_equal(payment_update(f->db, &payments[2], &f->err), OK);
+    struct payment found;
+    assert_int_equal(payment_by_ref(f->db, &f->merchant_id, true, "pi_1", &f->arena, &found, &f->err), OK);
+    assert_memory_equal(&found.id, &ids[2], sizeof(ids[2]));
+    assert_int_equal(payment_by_ref(f->db, &f->merchant_id, true, "pi_2", &f->arena, &found, &f->err),
+                     ERR_NOT_FOUND);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        IN_TRANSACTION(payments_are_listed_newest_first_over_both_modes),
+        IN_TRANSACTION(pages_put_together_are_the_whole_list),
+        IN_TRANSACTION(a_list_of_test_payments_leaves_live_ones_out),
+        IN_TRANSACTION(another_merchants_payments_are_in_no_list_and_not_found),
+        IN_TRANSACTION(a_total_is_exact_up_to_its_bound_and_says_when_there_are_more),
+        IN_TRANSACTION(operations_are_claimed_when_due_the_longest_due_first),
+        IN_TRANSACTION(a_claimed_operation_comes_back_when_its_lease_ends),
+        IN_TRANSACTION(a_start_ends_every_lease),
+        IN_TRANSACTION(an_operation_that_is_opened_again_only_comes_forward),
+        IN_TRANSACTION(a_clock_that_was_set_takes_back_what_rested_on_it),
+        IN_TRANSACTION(the_first_reply_is_kept),
+        IN_TRANSACTION(old_replies_are_pruned_the_oldest_first_and_in_small_steps),
+        IN_TRANSACTION(a_key_is_one_merchants_in_one_mode_for_one_kind_of_request),
+        IN_TRANSACTION(one_provider_id_is_one_payments_within_a_merchant_and_a_mode),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,162 @@
+// None of the queries of a request, an event or a sweep may cost more the more there is of everything else:
+// how SQLite goes about each of them, and what it costs.
+#include "queries_fixture.h"
+
+#include "store/idempotency.h"
+#include "store/inbox.h"
+#include "store/sqlite.h"
+
+#define STATEMENTS_MAX 64
+static const char *statements[STATEMENTS_MAX];
+static size_t statement_count;
+
+static enum errc spy_query(struct db *db, struct db_rows *rows, const char *sql,
+                           const struct db_value *values, size_t count, struct err *err)
+{
+    assert_true(statement_count < STATEMENTS_MAX);
+    statements[statement_count++] = sql;
+    return sqlite_driver.query(db, rows, sql, values, count, err);
+}
+
+// What happens for every request, event and sweep. Not: what runs once at start, and behind a clock that was
+// set.
+static void run_every_statement(struct fixture *f)
+{
+    struct uuid id = insert_payment(f, START_US, false);
+    struct payment payment = payment_row(f, &id);
+    struct uuid merchants[4];
+    size_t count = 0;
+    int64_t number = 0;
+    payment.provider_ref = "pi_1";
+    assert_int_equal(payment_update(f->db, &payment, &f->err), OK);
+    assert_int_equal(payment_by_ref(f->db, &f->merchant_id, false, "pi_1", &f->arena, &payment, &f->err), OK);
+    assert_int_equal(payment_merchants_by_ref(f->db, "pi_1", merchants, 4, &count, &f->err), OK);
+    list(f, false, 0, 50);
+    list(f, true, 0, 50);
+    insert_operation(f, 1, NOW_US);
+    struct operation operation = operation_of(f, 1, NOW_US);
+    assert_int_equal(operations_claim(f->db, NOW_US, 1, &f->arena, &operation, 1, &count, &f->err), OK);
+    assert_int_equal(operations_next_due(f->db, &number, &f->err), OK);
+    assert_int_equal(operation_get(f->db, &operation.subject_id, "charge", &f->arena, &operation, &f->err),
+                     OK);
+    assert_int_equal(operation_update(f->db, &operation, &f->err), OK);
+    assert_int_equal(operation_delete(f->db, &operation.subject_id, "charge", &f->err), OK);
+    struct stored_reply reply = {.status = 201, .sealed = id.bytes, .bytes = sizeof(id)};
+    bool fresh = false;
+    assert_int_equal(reply_insert(f->db, &id, &reply, NOW_US, &fresh, &f->err), OK);
+    assert_int_equal(reply_get(f->db, &id, &f->arena, &reply, &f->err), OK);
+    assert_int_equal(reply_prune(f->db, START_US, 3, &number, &f->err), OK);
+    struct idempotency_key key = {.merchant_id = f->merchant_id, .kind = "payment", .key = "order-123"};
+    bool has = false;
+    assert_int_equal(idempotency_insert(f->db, &key, &f->err), OK);
+    assert_int_equal(idempotency_find(f->db, &f->merchant_id, false, "payment", "order-123", &f->arena, &key,
+                                      &has, &f->err),
+                     OK);
+    struct inbox_event event = {
+        .merchant_id = f->merchant_id, .event_id = "evt_1", .type = "t", .payment_id = id, .body = "{}"};
+    assert_int_equal(inbox_record(f->db, &event, &fresh, &f->err), OK);
+    assert_int_equal(inbox_kept_count(f->db, &f->merchant_id, &number, &f->err), OK);
+    assert_int_equal(number, 1);
+    assert_int_equal(inbox_done(f->db, &event, &f->err), OK);
+}
+
+// A walk along an index that a LIMIT ends at once is no scan of a table.
+static bool is_costly(const char *detail)
+{
+    return strstr(detail, "TEMP B-TREE") != NULL ||
+           (strncmp(detail, "SCAN ", 5) == 0 && strcmp(detail, "SCAN counted") != 0 &&
+            strcmp(detail, "SCAN operations USING COVERING INDEX operations_due") != 0);
+}
+
+static void assert_searches(sqlite3 *handle, const char *sql)
+{
+    char *explain = sqlite3_mprintf("EXPLAIN QUERY PLAN %s", sql);
+    sqlite3_stmt *stmt = NULL;
+    assert_int_equal(sqlite3_prepare_v2(handle, explain, -1, &stmt, NULL), SQLITE_OK);
+    while (sqlite3_step(stmt) == SQLITE_ROW) {
+        const char *detail = (const char *)sqlite3_column_text(stmt, 3);
+        if (is_costly(detail)) {
+            fail_msg("%s: %s", detail, sql);
+        }
+    }
+    sqlite3_finalize(stmt);
+    sqlite3_free(explain);
+}
+
+static void no_statement_scans_a_table_or_sorts(void **state)
+{
+    struct fixture *f = *state;
+    struct db_driver spy = sqlite_driver;
+    spy.query = spy_query;
+    f->db->driver = &spy;
+    statement_count = 0;
+    run_every_statement(f);
+    f->db->driver = &sqlite_driver;
+    assert_true(statement_count >= 23);
+    for (size_t i = 0; i < statement_count; i++) {
+        assert_searches(((struct sqlite *)f->db)->handle, statements[i]);
+    }
+}
+
+static int count_step(void *context)
+{
+    ++*(int64_t *)context;
+    return 0;
+}
+
+// In steps of SQLite's machine.
+static int64_t cost_of(struct fixture *f, void (*run)(struct fixture *f))
+{
+    sqlite3 *handle = ((struct sqlite *)f->db)->handle;
+    int64_t steps = 0;
+    run(f);
+    sqlite3_progress_handler(handle, 1, count_step, &steps);
+    run(f);
+    sqlite3_progress_handler(handle, 0, NULL, NULL);
+    return steps;
+}
+
+static void list_first_page(struct fixture *f)
+{
+    assert_int_equal(list(f, false, 0, 50).count, 50);
+}
+
+static void a_page_costs_the_same_beyond_the_bound_of_its_total(void **state)
+{
+    struct fixture *f = *state;
+    insert_many(f, PAYMENT_TOTAL_MAX + 1);
+    int64_t before = cost_of(f, list_first_page);
+    insert_many(f, 3 * PAYMENT_TOTAL_MAX);
+    assert_in_range(cost_of(f, list_first_page), before / 2, before * 2);
+}
+
+static void count_kept(struct fixture *f)
+{
+    int64_t count = 0;
+    assert_int_equal(inbox_kept_count(f->db, &f->merchant_id, &count, &f->err), OK);
+    assert_int_equal(count, 0);
+}
+
+static void kept_events_are_counted_without_a_look_at_those_that_are_done_with(void **state)
+{
+    struct fixture *f = *state;
+    int64_t before = cost_of(f, count_kept);
+    assert_int_equal(db_run(f->db, NULL, &f->err,
+                            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000) "
+                            "INSERT INTO inbox"
+                            " (merchant_id, livemode, event_id, type, payment_id, received_us)"
+                            " SELECT $1, 0, 'evt_of_' || i, 't', $1, 0 FROM n",
+                            DB_ID(&f->merchant_id)),
+                     OK);
+    assert_in_range(cost_of(f, count_kept), before / 2, before * 2);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        IN_TRANSACTION(no_statement_scans_a_table_or_sorts),
+        IN_TRANSACTION(a_page_costs_the_same_beyond_the_bound_of_its_total),
+        IN_TRANSACTION(kept_events_are_counted_without_a_look_at_those_that_are_done_with),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
