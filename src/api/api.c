@@ -46,6 +46,7 @@ static enum errc run_job(struct store_job *job, struct db *db, struct err *err)
     request->replayed = false;
     op_free(request->op); // of a run whose batch could not be committed
     request->op = NULL;
+    request->wait_for = NULL;
     if (request->then != NULL) {
         return request->then(request, db, err);
     }
@@ -67,19 +68,18 @@ static enum errc run_job(struct store_job *job, struct db *db, struct err *err)
 
 static void submit(struct request *request, enum store_lane lane);
 
-static void waited(struct op_waiter *waiter, enum errc rc, int status, const char *body)
+static void waited(struct op_waiter *waiter, const struct op_answer *answer)
 {
     struct request *request = CONTAINER_OF(waiter, struct request, waiter);
-    if (rc != OK) {
-        struct err err = waiter->job.err;
-        err.code = rc;
-        request_fail(request, &err);
+    const struct err refusal = answer->refusal;
+    request->status = answer->status;
+    request->reply = arena_strdup(request->arena, answer->body);
+    arena_release(&waiter->arena); // it may hold the answer; the request may be gone behind the next line
+    if (refusal.code != OK) {
+        request_fail(request, &refusal);
     } else {
-        request->status = status;
-        request->reply = arena_strdup(request->arena, body);
         request_send(request);
     }
-    arena_release(&waiter->arena);
 }
 
 static void job_done(struct store_job *job)
@@ -96,11 +96,13 @@ static void job_done(struct store_job *job)
         auth_guard_count(api->guard, "auth.success", &request->client, &request->principal.own_merchant_id,
                          request->principal.prefix);
     }
-    if (job->result == OK && request->op != NULL) {
+    if (job->result == OK && request->wait_for != NULL) {
         struct op *op = request->op;
         request->op = NULL;
-        op_wait(api->options.engine, &request->waiter, &request->subject_id);
-        op_run(op);
+        op_wait(api->options.engine, &request->waiter, request->wait_for, &request->subject_id);
+        if (op != NULL) {
+            op_run(op);
+        }
     } else if (job->result == OK && request->status == 0) {
         submit(request, STORE_WRITE); // the read job only began it
     } else if (job->result == OK) {

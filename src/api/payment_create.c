@@ -242,9 +242,11 @@ static enum errc answer_repeat(struct request *request, struct db *db, const str
         return err_set(err, ERR_IDEMPOTENCY_KEY_REUSED,
                        "this Idempotency-Key was used before, for another request");
     }
-    enum errc rc =
-        reply_stored(db, keyring, &key->subject_id, request->arena, &request->status, &request->reply, err);
-    request->replayed = rc == OK && request->reply != NULL;
+    struct op_answer stored = {0};
+    enum errc rc = reply_stored(db, keyring, &key->subject_id, request->arena, &stored, err);
+    request->replayed = rc == OK && stored.status != 0;
+    request->status = stored.status;
+    request->reply = stored.body;
     if (rc != OK || request->replayed) {
         return rc;
     }
@@ -314,6 +316,7 @@ static enum errc prepare(struct request *request, struct db *db, const struct cr
     memcpy(key.request_hash, input->request_hash, sizeof(key.request_hash));
     enum errc rc = idempotency_insert(db, &key, err);
     request->subject_id = payment.id;
+    request->wait_for = &op_charge;
     return rc == OK
                ? charge_prepare(api_options(request->api)->engine, db, &change, &payment, &request->op, err)
                : rc;

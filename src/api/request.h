@@ -56,8 +56,10 @@ struct request {
     const char *auth_event; // audit's event type of a failure
     // A second job, where the first (a read) was only the beginning; set by the route's work.
     enum errc (*then)(struct request *request, struct db *db, struct err *err);
-    struct op *op; // prepared: its first answer is this request's
+    const struct op_kind
+        *wait_for; // whose answer about subject_id is this request's; NULL: it has one itself
     struct uuid subject_id;
+    struct op *op; // prepared, and run once the transaction is committed; NULL: it is under way
     struct op_waiter waiter;
 
     // The answer.

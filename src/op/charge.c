@@ -71,8 +71,8 @@ static enum errc charge_plan(struct op *op, struct db *db, struct change *change
         plan_send(op);
     }
     if (age_us > config->patience_ms * US_PER_MS) {
-        const char *kept = NULL; // nobody waits any more: a repeat is answered with this from now on
-        rc = reply_keep(db, change, &payment, &kept, err);
+        struct op_answer kept = {0}; // nobody waits any more: a repeat is answered with this from now on
+        rc = reply_keep_payment(db, change, &payment, &kept, err);
     }
     return rc;
 }
@@ -236,10 +236,24 @@ static enum errc charge_settle(struct op *op, struct db *db, struct change *chan
     bool patience_over =
         change->now_us - op->row.created_us > engine_options(op->engine)->config->patience_ms * US_PER_MS;
     if (rc == OK && (!op->open || patience_over)) {
-        op->reply_status = 201;
-        rc = reply_keep(db, change, &payment, &op->reply, err);
+        rc = reply_keep_payment(db, change, &payment, &op->answer, err);
     }
     return rc;
 }
 
-const struct op_kind op_charge = {.name = "charge", .plan = charge_plan, .settle = charge_settle};
+// The payment as it is, pending, is the first answer from now on; unless a settle was quicker.
+static enum errc charge_give_up(const struct uuid *subject_id, struct db *db, struct change *change,
+                                struct op_answer *answer, struct err *err)
+{
+    struct payment payment = {0};
+    enum errc rc = payment_get(db, subject_id, NULL, change->arena, &payment, err);
+    if (rc == OK) {
+        rc = reply_keep_payment(db, change, &payment, answer, err);
+    }
+    return rc == OK && answer->status == 0
+               ? reply_stored(db, change->keyring, subject_id, change->arena, answer, err)
+               : rc;
+}
+
+const struct op_kind op_charge = {
+    .name = "charge", .plan = charge_plan, .settle = charge_settle, .give_up = charge_give_up};

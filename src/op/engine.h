@@ -14,8 +14,9 @@ struct engine {
     struct list unsettled;
     struct timer settle_timer;
 
-    // waiters.c: callers by subject, and in the order of their deadlines (the patience is the same for all).
-    struct table waiters;
+    // waiters.c: callers by operation, and in the order of their deadlines (the patience is the same for
+    // all).
+    struct table waiting_rooms;
     struct list waiting;
     struct timer patience_timer;
 
@@ -39,7 +40,8 @@ enum errc op_plan(struct engine *engine, const struct op_kind *kind, const struc
 void op_settle_again(struct timer *timer);
 
 // waiters.c
-void op_answer_waiter(struct engine *engine, const struct uuid *subject_id, int status, const char *body);
+void op_answer_waiters(struct engine *engine, const struct op_kind *kind, const struct uuid *subject_id,
+                       const struct op_answer *answer);
 void op_patience_over(struct timer *timer);
 void op_give_up_all(struct engine *engine);
 

@@ -107,7 +107,7 @@ static enum errc run_settle(struct store_job *job, struct db *db, struct err *er
     struct engine *engine = op->engine;
     arena_release(&op->settle_arena);
     op->open = false;
-    op->reply = NULL;
+    op->answer = (struct op_answer){0};
     struct change change = {
         .keyring = engine->options.keyring,
         .random = engine->options.random,
@@ -176,8 +176,8 @@ static void settled(struct store_job *job)
     if (op->told) {
         engine->options.on_told(engine->options.context);
     }
-    if (op->reply != NULL) {
-        op_answer_waiter(engine, &op->row.subject_id, op->reply_status, op->reply);
+    if (op->answer.status != 0 || op->answer.refusal.code != OK) {
+        op_answer_waiters(engine, op->kind, &op->row.subject_id, &op->answer);
     }
     op_free(op);
 }

@@ -20,6 +20,13 @@
 struct engine;
 struct op;
 
+// What a caller is told of an operation: an answer, or that it was refused.
+struct op_answer {
+    int status;         // HTTP; 0: none yet
+    const char *body;   // JSON
+    struct err refusal; // code OK: there is an answer
+};
+
 struct op_kind {
     const char *name; // in the database
     // Database thread, in the transaction that claims the attempt. Fills op->call from op->row and the
@@ -29,6 +36,9 @@ struct op_kind {
     // Database thread, in the transaction that records the outcome. Sets op->open while something remains to
     // be asked (and then op->row's next_attempt_us). An error undoes everything; it is tried again.
     enum errc (*settle)(struct op *op, struct db *db, struct change *change, struct err *err);
+    // Database thread: what a caller is told whose patience is over. NULL: nobody waits for this kind.
+    enum errc (*give_up)(const struct uuid *subject_id, struct db *db, struct change *change,
+                         struct op_answer *answer, struct err *err);
 };
 
 extern const struct op_kind op_charge; // charge.c
@@ -51,8 +61,7 @@ struct op {
     bool open;
     bool told;
     bool owed;
-    const char *reply; // the stored answer's body, where it was stored by this settle; in settle_arena
-    int reply_status;
+    struct op_answer answer; // for those who wait; in settle_arena
 };
 
 struct engine_options {
@@ -91,7 +100,7 @@ struct engine_stats {
 void engine_stats(const struct engine *engine, struct engine_stats *stats);
 
 // --- for those who prepare: database thread, in their transaction
-// Makes an attempt of a row that this very transaction wrote (attempts is 1, next_attempt_us is behind the
+// Makes an attempt of a row that this very transaction writes (attempts is 1, next_attempt_us is behind the
 // lease) and plans it.
 enum errc op_prepare(struct engine *engine, const struct op_kind *kind, const struct operation *row,
                      struct db *db, struct change *change, struct op **op, struct err *err) MUST_CHECK;
@@ -103,22 +112,22 @@ int64_t op_lease_us(const struct engine *engine);
 // Calls the provider for a prepared attempt whose transaction is committed. Takes the op.
 void op_run(struct op *op);
 
-// Somebody who waits for the first answer to what a payment's operation was begun with. The owner keeps it
-// alive until `answered`, which comes exactly once: with the stored reply, or with an error (code ERR_STORE)
-// where it could not be read or kept.
+// Somebody who waits for the answer to an operation. The owner keeps it alive until `answered`, which comes
+// exactly once; the answer is valid during the call.
 struct op_waiter {
-    struct table_node node;
-    struct list link;
+    struct list in_room; // of those who wait for the same
+    struct list link;    // in the order of deadlines
     struct engine *engine;
+    const struct op_kind *kind;
     struct store_job job;
-    struct arena arena; // holds the body during `answered`
+    struct arena arena;
     struct uuid subject_id;
     int64_t deadline_us;
-    void (*answered)(struct op_waiter *waiter, enum errc rc, int status, const char *body);
-    int status;
-    const char *body;
+    void (*answered)(struct op_waiter *waiter, const struct op_answer *answer);
+    struct op_answer answer;
 };
-void op_wait(struct engine *engine, struct op_waiter *waiter, const struct uuid *subject_id);
+void op_wait(struct engine *engine, struct op_waiter *waiter, const struct op_kind *kind,
+             const struct uuid *subject_id);
 
 // Something became due at this wall-clock time: attempts that others opened. Loop thread.
 void engine_due(struct engine *engine, int64_t due_us);

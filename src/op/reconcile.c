@@ -297,7 +297,7 @@ void engine_free(struct engine *engine)
     arena_release(&engine->chores->arena);
     free(engine->claim);
     free(engine->chores);
-    table_release(&engine->waiters);
+    table_release(&engine->waiting_rooms);
     free(engine);
 }
 

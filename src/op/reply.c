@@ -13,32 +13,34 @@ static const char *reply_context(struct arena *arena, const struct uuid *subject
     return arena_printf(arena, "reply:%s", id);
 }
 
-enum errc reply_keep(struct db *db, struct change *change, const struct payment *payment, const char **body,
-                     struct err *err)
+enum errc reply_keep(struct db *db, struct change *change, const struct uuid *subject_id, int status,
+                     struct json_object *data, struct op_answer *answer, struct err *err)
 {
-    *body = NULL;
-    const struct seal_key *master = &change->keyring->master;
-    struct json_object *data = NULL;
-    enum errc rc = render_payment(payment, master, RENDER_ANSWER, change->arena, &data, err);
-    if (rc != OK) {
-        return rc;
-    }
     const char *text = render_success(change->arena, data);
-    struct sealed sealed =
-        seal(master, change->arena, reply_context(change->arena, &payment->id), text, strlen(text));
-    struct stored_reply reply = {.status = 201, .sealed = sealed.data, .bytes = sealed.bytes};
+    struct sealed sealed = seal(&change->keyring->master, change->arena,
+                                reply_context(change->arena, subject_id), text, strlen(text));
+    struct stored_reply reply = {.status = status, .sealed = sealed.data, .bytes = sealed.bytes};
     bool fresh = false;
-    rc = reply_insert(db, &payment->id, &reply, change->now_us, &fresh, err);
+    enum errc rc = reply_insert(db, subject_id, &reply, change->now_us, &fresh, err);
     if (rc == OK && fresh) {
-        *body = text;
+        *answer = (struct op_answer){.status = status, .body = text};
     }
     return rc;
 }
 
-enum errc reply_stored(struct db *db, const struct keyring *keyring, const struct uuid *subject_id,
-                       struct arena *arena, int *status, const char **body, struct err *err)
+enum errc reply_keep_payment(struct db *db, struct change *change, const struct payment *payment,
+                             struct op_answer *answer, struct err *err)
 {
-    *body = NULL;
+    struct json_object *data = NULL;
+    enum errc rc =
+        render_payment(payment, &change->keyring->master, RENDER_ANSWER, change->arena, &data, err);
+    return rc == OK ? reply_keep(db, change, &payment->id, 201, data, answer, err) : rc;
+}
+
+enum errc reply_stored(struct db *db, const struct keyring *keyring, const struct uuid *subject_id,
+                       struct arena *arena, struct op_answer *answer, struct err *err)
+{
+    *answer = (struct op_answer){0};
     struct stored_reply reply = {0};
     enum errc rc = reply_get(db, subject_id, arena, &reply, err);
     if (rc != OK || reply.sealed == NULL) {
@@ -49,8 +51,7 @@ enum errc reply_stored(struct db *db, const struct keyring *keyring, const struc
     struct sealed sealed = {reply.sealed, reply.bytes};
     rc = seal_open(&keyring->master, arena, reply_context(arena, subject_id), sealed, &text, &bytes, err);
     if (rc == OK) {
-        *status = reply.status;
-        *body = text;
+        *answer = (struct op_answer){.status = reply.status, .body = text};
     }
     return rc;
 }

@@ -2,13 +2,16 @@
 // Database threads.
 #pragma once
 
-#include "op/change.h"
+#include "op/op.h"
 
-// Renders the payment as it is now and stores that as the first answer, status 201. *body stays NULL where an
-// answer is stored already. In the change's arena.
-enum errc reply_keep(struct db *db, struct change *change, const struct payment *payment, const char **body,
-                     struct err *err) MUST_CHECK;
+// Stores {"success":true,"data":...} as the first answer about a subject; takes `data`. The answer stays
+// without a status where one is stored already. Text in the change's arena.
+enum errc reply_keep(struct db *db, struct change *change, const struct uuid *subject_id, int status,
+                     struct json_object *data, struct op_answer *answer, struct err *err) MUST_CHECK;
+// The same for a payment as it is now: status 201.
+enum errc reply_keep_payment(struct db *db, struct change *change, const struct payment *payment,
+                             struct op_answer *answer, struct err *err) MUST_CHECK;
 
-// The stored answer's bytes; *body NULL: none is stored (in flight, or pruned).
+// The stored answer; without a status: none is stored (in flight, or pruned).
 enum errc reply_stored(struct db *db, const struct keyring *keyring, const struct uuid *subject_id,
-                       struct arena *arena, int *status, const char **body, struct err *err) MUST_CHECK;
+                       struct arena *arena, struct op_answer *answer, struct err *err) MUST_CHECK;

@@ -1,52 +1,99 @@
-// Callers who wait for an operation's first answer. Whoever's patience ends first gets the payment as it is
-// then, `pending`, and that is the stored answer from then on; the operation goes on by itself. Loop thread,
-// but for run_give_up.
+// Callers who wait for an operation's first answer. Whoever's patience ends first is answered by the
+// operation's kind from what the database holds then; the operation goes on by itself. Loop thread, but for
+// run_give_up.
+#include <stdlib.h>
+#include <string.h>
+
 #include "base/log.h"
 #include "base/require.h"
 #include "base/timefmt.h"
 #include "op/engine.h"
-#include "op/reply.h"
-#include "store/payments.h"
+
+struct room_key {
+    struct uuid subject_id;
+    const struct op_kind *kind;
+};
+
+// Everybody who waits for one operation.
+struct waiting_room {
+    struct table_node node;
+    struct room_key key;
+    struct list waiters;
+};
+
+static struct room_key room_key(const struct op_kind *kind, const struct uuid *subject_id)
+{
+    struct room_key key;
+    memset(&key, 0, sizeof(key)); // it is compared as bytes
+    key.subject_id = *subject_id;
+    key.kind = kind;
+    return key;
+}
+
+static struct waiting_room *find_room(struct engine *engine, const struct room_key *key)
+{
+    struct table_node *node = table_find(&engine->waiting_rooms, key, sizeof(*key));
+    return node != NULL ? CONTAINER_OF(node, struct waiting_room, node) : NULL;
+}
 
 static void forget(struct op_waiter *waiter)
 {
-    table_remove(&waiter->engine->waiters, &waiter->node);
+    struct engine *engine = waiter->engine;
+    struct room_key key = room_key(waiter->kind, &waiter->subject_id);
+    struct waiting_room *room = find_room(engine, &key);
+    list_remove(&waiter->in_room);
     list_remove(&waiter->link);
-    waiter->engine->stats.waiting--;
+    engine->stats.waiting--;
+    if (list_empty(&room->waiters)) {
+        table_remove(&engine->waiting_rooms, &room->node);
+        free(room);
+    }
 }
 
-void op_wait(struct engine *engine, struct op_waiter *waiter, const struct uuid *subject_id)
+void op_wait(struct engine *engine, struct op_waiter *waiter, const struct op_kind *kind,
+             const struct uuid *subject_id)
 {
+    int64_t patience_us = engine->options.config->patience_ms * US_PER_MS;
     waiter->engine = engine;
+    waiter->kind = kind;
     waiter->subject_id = *subject_id;
-    waiter->deadline_us =
-        loop_mono_us(engine->options.loop) + engine->options.config->patience_ms * US_PER_MS;
+    waiter->deadline_us = loop_mono_us(engine->options.loop) + patience_us;
     if (list_empty(&engine->waiting)) {
-        timer_start(engine->options.loop, &engine->patience_timer,
-                    engine->options.config->patience_ms * US_PER_MS);
+        timer_start(engine->options.loop, &engine->patience_timer, patience_us);
     }
-    table_insert(&engine->waiters, &waiter->node, &waiter->subject_id, sizeof(waiter->subject_id));
+    struct room_key key = room_key(kind, subject_id);
+    struct waiting_room *room = find_room(engine, &key);
+    if (room == NULL) {
+        room = malloc(sizeof(*room));
+        REQUIRE(room != NULL);
+        room->key = key;
+        list_init(&room->waiters);
+        table_insert(&engine->waiting_rooms, &room->node, &room->key, sizeof(room->key));
+    }
+    list_append(&room->waiters, &waiter->in_room);
     list_append(&engine->waiting, &waiter->link);
     engine->stats.waiting++;
 }
 
-void op_answer_waiter(struct engine *engine, const struct uuid *subject_id, int status, const char *body)
+void op_answer_waiters(struct engine *engine, const struct op_kind *kind, const struct uuid *subject_id,
+                       const struct op_answer *answer)
 {
-    struct table_node *node = table_find(&engine->waiters, subject_id, sizeof(*subject_id));
-    if (node == NULL) {
-        return; // it hung up, or its patience was over
+    struct room_key key = room_key(kind, subject_id);
+    struct waiting_room *room = find_room(engine, &key);
+    while (room != NULL) { // NULL: they hung up, or their patience was over
+        struct op_waiter *waiter = CONTAINER_OF(room->waiters.next, struct op_waiter, in_room);
+        forget(waiter);
+        waiter->answered(waiter, answer);
+        room = find_room(engine, &key);
     }
-    struct op_waiter *waiter = CONTAINER_OF(node, struct op_waiter, node);
-    forget(waiter);
-    waiter->answered(waiter, OK, status, body);
 }
 
-// Stores the present state as the answer, unless a settle was quicker; either way the stored one is given.
 static enum errc run_give_up(struct store_job *job, struct db *db, struct err *err)
 {
     struct op_waiter *waiter = CONTAINER_OF(job, struct op_waiter, job);
     const struct engine_options *options = &waiter->engine->options;
     arena_release(&waiter->arena);
+    waiter->answer = (struct op_answer){0};
     struct change change = {
         .keyring = options->keyring,
         .random = options->random,
@@ -54,24 +101,18 @@ static enum errc run_give_up(struct store_job *job, struct db *db, struct err *e
         .now_us = loop_wall_us(options->loop),
         .cause = "api",
     };
-    struct payment payment = {0};
-    enum errc rc = payment_get(db, &waiter->subject_id, NULL, &waiter->arena, &payment, err);
-    waiter->status = 201;
-    if (rc == OK) {
-        rc = reply_keep(db, &change, &payment, &waiter->body, err);
-    }
-    if (rc == OK && waiter->body == NULL) {
-        rc = reply_stored(db, options->keyring, &waiter->subject_id, &waiter->arena, &waiter->status,
-                          &waiter->body, err);
-    }
-    return rc;
+    return waiter->kind->give_up(&waiter->subject_id, db, &change, &waiter->answer, err);
 }
 
 static void gave_up(struct store_job *job)
 {
     struct op_waiter *waiter = CONTAINER_OF(job, struct op_waiter, job);
     waiter->engine->stats.waiting--;
-    waiter->answered(waiter, job->result, waiter->status, waiter->body);
+    if (job->result != OK) {
+        waiter->answer = (struct op_answer){.refusal = job->err};
+        waiter->answer.refusal.code = job->result;
+    }
+    waiter->answered(waiter, &waiter->answer);
 }
 
 static void give_up(struct op_waiter *waiter)

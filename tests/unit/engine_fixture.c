@@ -221,14 +221,14 @@ enum errc buyer_prepare(struct buyer *buyer)
     return buyer->job.result;
 }
 
-static void answered(struct op_waiter *waiter, enum errc rc, int status, const char *body)
+static void answered(struct op_waiter *waiter, const struct op_answer *answer)
 {
     struct buyer *buyer = CONTAINER_OF(waiter, struct buyer, waiter);
     assert_int_equal(buyer->answers, 0); // exactly once
     buyer->answers++;
-    buyer->rc = rc;
-    buyer->status = status;
-    buyer->body = body != NULL ? strdup(body) : NULL;
+    buyer->rc = answer->refusal.code;
+    buyer->status = answer->status;
+    buyer->body = answer->body != NULL ? strdup(answer->body) : NULL;
 }
 
 void buyer_go(struct buyer *buyer)
@@ -236,7 +236,7 @@ void buyer_go(struct buyer *buyer)
     struct op *op = buyer->op;
     buyer->op = NULL;
     buyer->waiter.answered = answered;
-    op_wait(buyer->f->engine, &buyer->waiter, &buyer->payment.id);
+    op_wait(buyer->f->engine, &buyer->waiter, &op_charge, &buyer->payment.id);
     op_run(op);
 }
 

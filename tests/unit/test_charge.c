@@ -205,14 +205,12 @@ static void the_answer_is_stored_as_it_was_given(void **state)
     struct fixture *f = *state;
     fake_provider_will(&f->provider, answer_intent(INTENT_SUCCEEDED));
     struct buyer *buyer = buy(f);
-    const char *body = NULL;
-    int status = 0;
+    struct op_answer answer = {0};
     transaction_begin(f);
-    assert_int_equal(reply_stored(f->db, &f->keyring, &buyer->payment.id, &f->arena, &status, &body, &f->err),
-                     OK);
+    assert_int_equal(reply_stored(f->db, &f->keyring, &buyer->payment.id, &f->arena, &answer, &f->err), OK);
     transaction_end(f);
-    assert_int_equal(status, 201);
-    assert_string_equal(body, buyer->body);
+    assert_int_equal(answer.status, 201);
+    assert_string_equal(answer.body, buyer->body);
     assert_int_equal(sql_number(f, "SELECT count(*) FROM replies WHERE instr(body, 'amount') > 0"), 0);
 }
 
@@ -223,15 +221,12 @@ static void an_answer_belongs_to_its_payment_alone(void **state)
     struct buyer *buyer = buy(f);
     run_sql(f, "UPDATE replies SET subject_id = x'0102030405060708090a0b0c0d0e0f10'");
     struct uuid moved = {{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}};
-    const char *body = NULL;
-    int status = 0;
+    struct op_answer answer = {0};
     transaction_begin(f);
-    assert_int_equal(reply_stored(f->db, &f->keyring, &moved, &f->arena, &status, &body, &f->err),
-                     ERR_CRYPTO);
-    assert_int_equal(reply_stored(f->db, &f->keyring, &buyer->payment.id, &f->arena, &status, &body, &f->err),
-                     OK);
+    assert_int_equal(reply_stored(f->db, &f->keyring, &moved, &f->arena, &answer, &f->err), ERR_CRYPTO);
+    assert_int_equal(reply_stored(f->db, &f->keyring, &buyer->payment.id, &f->arena, &answer, &f->err), OK);
     transaction_end(f);
-    assert_null(body);
+    assert_null(answer.body);
 }
 
 static void an_open_charge_has_no_answer_while_its_buyer_waits(void **state)

@@ -135,13 +135,11 @@ static void what_the_impatient_buyer_got_stays_the_stored_answer(void **state)
     engine_run_s(f, 31);
     fake_provider_answer(&f->provider, answer_intent(INTENT_SUCCEEDED));
     fake_loop_run_tasks(&f->loop);
-    const char *body = NULL;
-    int status = 0;
+    struct op_answer answer = {0};
     transaction_begin(f);
-    assert_int_equal(reply_stored(f->db, &f->keyring, &buyer->payment.id, &f->arena, &status, &body, &f->err),
-                     OK);
+    assert_int_equal(reply_stored(f->db, &f->keyring, &buyer->payment.id, &f->arena, &answer, &f->err), OK);
     transaction_end(f);
-    assert_string_equal(body, buyer->body);
+    assert_string_equal(answer.body, buyer->body);
 }
 
 static void a_buyer_whose_patience_ends_as_the_outcome_is_recorded_gets_the_outcome(void **state)
