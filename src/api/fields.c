@@ -19,6 +19,9 @@ static bool in_list(const char *name, const char *const *names)
 
 const char *field_shown(struct arena *arena, const char *name)
 {
+    if (name[0] == '\0') {
+        return "\"\"";
+    }
     return arena_strndup(arena, name, text_cut(name, strlen(name), NAME_SHOWN_BYTES_MAX));
 }
 

@@ -15,7 +15,8 @@ enum field_need {
 void fields_only(struct request *request, struct json_object *object, const char *prefix,
                  const char *const *names);
 
-// A caller's name of a field as an answer may repeat it: cut where it is long, never within a character.
+// A caller's name of a field as an answer may repeat it: cut where it is long, never within a character;
+// an empty one as two quotation marks.
 const char *field_shown(struct arena *arena, const char *name);
 
 // How many characters well-formed UTF-8 has.

@@ -297,11 +297,13 @@ int cmd_serve(int argc, char **argv)
         command_transact(&command, NULL, NULL, &err) != OK) {
         return command_fail(&err);
     }
-    struct service service = {.argc = argc,
-                              .argv = argv,
-                              .config = &command.config,
-                              .keyring = &command.keyring,
-                              .arena = &command.arena};
+    // Static, so that what a failed start leaves open is in reach to the end, and no leak.
+    static struct service service;
+    service = (struct service){.argc = argc,
+                               .argv = argv,
+                               .config = &command.config,
+                               .keyring = &command.keyring,
+                               .arena = &command.arena};
     if (open_service(&service, &err) != OK) {
         return command_fail(&err); // the process ends: the system takes back what was opened
     }

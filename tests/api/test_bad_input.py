@@ -89,7 +89,7 @@ def test_an_unknown_field_is_refused_and_named(victim, name):
     answer = post(victim, BODY | {name: "x"})
     shown = answer.errors[0]["field"]
     refused(answer, 422, "VALIDATION_ERROR", shown)
-    assert name.startswith(shown) and (shown == name or len(shown.encode()) in (99, 100))
+    assert shown == (name or '""') or name.startswith(shown) and len(shown.encode()) in (99, 100)
 
 
 def test_every_bad_field_is_named_in_one_answer(victim):

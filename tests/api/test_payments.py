@@ -246,7 +246,7 @@ def test_metadata_within_its_limits_is_kept(merchant, metadata):
 @pytest.mark.parametrize("metadata, field", [
     (pairs(41), "metadata"), ("text", "metadata"), (["a"], "metadata"), (7, "metadata"),
     ({"n" * 41: "v"}, "metadata." + "n" * 41), ({"日" * 41: "v"}, "metadata." + "日" * 33),
-    ({"name": "v" * 501}, "metadata.name"), ({"name": "日" * 501}, "metadata.name"), ({"": "v"}, "metadata."),
+    ({"name": "v" * 501}, "metadata.name"), ({"name": "日" * 501}, "metadata.name"), ({"": "v"}, 'metadata.""'),
     ({"a[b": "v"}, "metadata.a[b"), ({"a]": "v"}, "metadata.a]"), ({"payment_id": "v"}, "metadata.payment_id"),
     ({"merchant_id": "v"}, "metadata.merchant_id"), ({"refund_id": "v"}, "metadata.refund_id"),
     ({"name": 7}, "metadata.name"), ({"name": None}, "metadata.name"), ({"name": {"a": "b"}}, "metadata.name"),
