@@ -1,20 +1,7 @@
 // The sandbox's machine in this process, on a clock and randomness of the test's own: what takes hours over
 // HTTP.
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
+#include "sandbox_world.h"
 
-#include <cmocka.h>
-
-#include "base/json.h"
-#include "base/require.h"
-#include "base/timefmt.h"
-#include "sandbox/sandbox.h"
-
-#define START_US (INT64_C(1800000000) * US_PER_S)
 #define HOUR_US (3600 * US_PER_S)
 
 #define CHARGE                                                                                               \
@@ -24,73 +11,11 @@
 #define ENDPOINT                                                                                             \
     "url=http%3A%2F%2Fshop.example%2Fhook&enabled_events[]=payment_intent.succeeded&secret=whsec_1"
 
-// Randomness that repeats: a counter, mixed.
-struct repeated {
-    struct random base;
-    uint64_t state;
-};
-
-static void fill_repeated(struct random *self, void *out, unsigned bytes)
-{
-    struct repeated *repeated = (struct repeated *)self;
-    for (unsigned i = 0; i < bytes; i++) {
-        repeated->state = repeated->state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-        ((uint8_t *)out)[i] = (uint8_t)(repeated->state >> 56);
-    }
-}
-
-struct world {
-    struct repeated random;
-    struct arena arena;
-    struct sandbox *sandbox;
-    struct sandbox_response response;
-};
-
-static int set_up(void **state)
-{
-    struct world *world = calloc(1, sizeof(*world));
-    REQUIRE(world != NULL);
-    world->random.base.fill = fill_repeated;
-    world->sandbox = sandbox_new(&world->random.base);
-    *state = world;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct world *world = *state;
-    sandbox_free(world->sandbox);
-    arena_release(&world->arena);
-    free(world);
-    return 0;
-}
-
-static const char *ask(struct world *world, int64_t now_us, const char *method, const char *path,
-                       const char *body, const char *key)
-{
-    const struct sandbox_request request = {.method = method,
-                                            .path = path,
-                                            .query = "",
-                                            .body = body,
-                                            .body_bytes = strlen(body),
-                                            .authorization = "Bearer sk_test_unit",
-                                            .idempotency_key = key,
-                                            .base_url = "http://sandbox.example"};
-    world->response = (struct sandbox_response){.arena = &world->arena};
-    sandbox_handle(world->sandbox, now_us, &request, &world->response);
-    return world->response.body;
-}
-
 static const char *charge(struct world *world, int64_t now_us, const char *key)
 {
-    const char *body = ask(world, now_us, "POST", "/v1/payment_intents", CHARGE, key);
+    const char *body = world_ask(world, now_us, "POST", "/v1/payment_intents", CHARGE, key);
     assert_int_equal(world->response.status, 200);
     return body;
-}
-
-static const char *ledger(struct world *world)
-{
-    return ask(world, START_US, "GET", "/_sandbox/ledger", "", NULL);
 }
 
 static bool next_delivery(struct world *world, int64_t now_us, struct sandbox_delivery *delivery)
@@ -100,7 +25,7 @@ static bool next_delivery(struct world *world, int64_t now_us, struct sandbox_de
 
 static void set_fault(struct world *world, const char *settings)
 {
-    (void)ask(world, START_US, "POST", "/_sandbox/faults", settings, NULL);
+    (void)world_ask(world, START_US, "POST", "/_sandbox/faults", settings, NULL);
     assert_int_equal(world->response.status, 200);
 }
 
@@ -108,10 +33,10 @@ static void the_same_randomness_and_clock_give_the_same_bytes(void **state)
 {
     struct world *one = *state;
     struct world *other;
-    (void)set_up((void **)&other);
+    (void)world_set_up((void **)&other);
     assert_string_equal(charge(one, START_US, "k"), charge(other, START_US, "k"));
-    assert_string_equal(ledger(one), ledger(other));
-    (void)tear_down((void **)&other);
+    assert_string_equal(world_ledger(one), world_ledger(other));
+    (void)world_tear_down((void **)&other);
 }
 
 static void a_kept_answer_is_forgotten_after_a_day(void **state)
@@ -128,7 +53,7 @@ static void a_key_is_in_use_exactly_as_long_as_the_latency(void **state)
     set_fault(world, "{\"latency_ms\":100}");
     const char *first = charge(world, START_US, "k");
     assert_int_equal(world->response.delay_us, 100 * US_PER_MS);
-    (void)ask(world, START_US + 99999, "POST", "/v1/payment_intents", CHARGE, "k");
+    (void)world_ask(world, START_US + 99999, "POST", "/v1/payment_intents", CHARGE, "k");
     assert_int_equal(world->response.status, 409);
     assert_string_equal(charge(world, START_US + 100000, "k"), first);
 }
@@ -137,7 +62,7 @@ static void an_event_is_due_when_it_was_held_long_enough(void **state)
 {
     struct world *world = *state;
     struct sandbox_delivery delivery;
-    (void)ask(world, START_US, "POST", "/v1/webhook_endpoints", ENDPOINT, NULL);
+    (void)world_ask(world, START_US, "POST", "/v1/webhook_endpoints", ENDPOINT, NULL);
     set_fault(world, "{\"hold_events_ms\":3600000}");
     assert_int_equal(sandbox_next_due_us(world->sandbox), INT64_MAX);
     (void)charge(world, START_US, NULL);
@@ -156,7 +81,7 @@ static void a_refused_event_is_tried_five_times_and_then_given_up(void **state)
     struct sandbox_delivery delivery;
     static const int64_t delays_us[] = {US_PER_S / 2, 2 * US_PER_S, 10 * US_PER_S, 60 * US_PER_S};
     int64_t now_us = START_US;
-    (void)ask(world, now_us, "POST", "/v1/webhook_endpoints", ENDPOINT, NULL);
+    (void)world_ask(world, now_us, "POST", "/v1/webhook_endpoints", ENDPOINT, NULL);
     (void)charge(world, now_us, NULL);
     for (size_t i = 0; i < COUNT_OF(delays_us); i++) {
         assert_true(next_delivery(world, now_us, &delivery));
@@ -173,20 +98,12 @@ static void a_delivery_that_was_accepted_is_over_even_if_it_is_said_twice(void *
 {
     struct world *world = *state;
     struct sandbox_delivery delivery;
-    (void)ask(world, START_US, "POST", "/v1/webhook_endpoints", ENDPOINT, NULL);
+    (void)world_ask(world, START_US, "POST", "/v1/webhook_endpoints", ENDPOINT, NULL);
     (void)charge(world, START_US, NULL);
     assert_true(next_delivery(world, START_US, &delivery));
     sandbox_delivery_done(world->sandbox, START_US, delivery.account_id, delivery.errand_id, true);
     sandbox_delivery_done(world->sandbox, START_US, delivery.account_id, delivery.errand_id, false);
     assert_int_equal(sandbox_next_due_us(world->sandbox), INT64_MAX);
-}
-
-// Feeds a journal's text into the sandbox, line by line.
-static void restore(struct sandbox *sandbox, const char *lines)
-{
-    for (const char *end = strchr(lines, '\n'); end != NULL; lines = end + 1, end = strchr(lines, '\n')) {
-        assert_int_equal(sandbox_restore_line(sandbox, lines, (size_t)(end - lines), NULL), OK);
-    }
 }
 
 static void keep_lines(const struct buf *lines, void *context)
@@ -200,21 +117,21 @@ static void a_journal_rebuilds_what_was(void **state)
     struct world *other;
     struct sandbox_delivery delivery;
     sandbox_journal_on(world->sandbox);
-    (void)ask(world, START_US, "POST", "/v1/webhook_endpoints", ENDPOINT, NULL);
+    (void)world_ask(world, START_US, "POST", "/v1/webhook_endpoints", ENDPOINT, NULL);
     const char *first = charge(world, START_US, "k");
     assert_true(next_delivery(world, START_US, &delivery));
     sandbox_delivery_done(world->sandbox, START_US, delivery.account_id, delivery.errand_id, false);
-    const char *books = ledger(world);
+    const char *books = world_ledger(world);
 
-    (void)set_up((void **)&other);
+    (void)world_set_up((void **)&other);
     other->random.state = 1; // another run has other randomness
-    restore(other->sandbox, buf_str(sandbox_journal(world->sandbox)));
-    assert_string_equal(ledger(other), books);
+    world_restore(other, buf_str(sandbox_journal(world->sandbox)));
+    assert_string_equal(world_ledger(other), books);
     assert_string_equal(charge(other, START_US, "k"), first);
     // The delivery under way when it ended comes again when its repetition is due, once.
     assert_true(next_delivery(other, START_US + US_PER_S / 2, &delivery));
     assert_false(next_delivery(other, START_US + HOUR_US, &delivery));
-    (void)tear_down((void **)&other);
+    (void)world_tear_down((void **)&other);
 }
 
 static void a_rewritten_journal_says_the_same_in_fewer_lines(void **state)
@@ -224,15 +141,15 @@ static void a_rewritten_journal_says_the_same_in_fewer_lines(void **state)
     struct buf whole BUF_CLEANUP = BUF_MAX((size_t)1 << 20);
     sandbox_journal_on(world->sandbox);
     (void)charge(world, START_US, "k");
-    (void)ask(world, START_US, "POST", "/v1/webhook_endpoints", ENDPOINT, NULL);
+    (void)world_ask(world, START_US, "POST", "/v1/webhook_endpoints", ENDPOINT, NULL);
     size_t bytes_before = sandbox_journal(world->sandbox)->len;
     sandbox_journal_everything(world->sandbox, keep_lines, &whole);
     assert_true(whole.len < bytes_before);
 
-    (void)set_up((void **)&other);
-    restore(other->sandbox, buf_str(&whole));
-    assert_string_equal(ledger(other), ledger(world));
-    (void)tear_down((void **)&other);
+    (void)world_set_up((void **)&other);
+    world_restore(other, buf_str(&whole));
+    assert_string_equal(world_ledger(other), world_ledger(world));
+    (void)world_tear_down((void **)&other);
 }
 
 static void a_damaged_journal_is_refused(void **state)
@@ -253,7 +170,7 @@ static void a_damaged_journal_is_refused(void **state)
         assert_int_equal(sandbox_restore_line(world->sandbox, lines[i], strlen(lines[i]), &err),
                          ERR_BAD_REQUEST);
     }
-    assert_string_equal(ledger(world), "{\"charges\":[],\"refunds\":[]}");
+    assert_string_equal(world_ledger(world), "{\"charges\":[],\"refunds\":[]}");
 }
 
 static const char *const pieces[] = {
@@ -288,6 +205,14 @@ static const char *const pieces[] = {
     "types[]=*",
     "starting_after=x",
     "amount_to_capture=1",
+    "customer=cus_x",
+    "customer=%22",
+    "email=a@b.test",
+    "email=@",
+    "payment_intent=pi_x",
+    "charge=",
+    "type=card",
+    "setup_future_usage=off_session",
 };
 static const char *const paths[] = {
     "/v1/payment_intents",
@@ -303,6 +228,18 @@ static const char *const paths[] = {
     "/_sandbox/authenticate/a/b",
     "/_sandbox/faults",
     "/v1/payment_methods/x",
+    "/v1/payment_methods",
+    "/v1/payment_methods/pm_card_visa/attach",
+    "/v1/payment_methods/x/detach",
+    "/v1/customers",
+    "/v1/customers/x",
+    "/v1/refunds",
+    "/v1/refunds/x/cancel",
+    "/v1/disputes",
+    "/v1/disputes/x/close",
+    "/_sandbox/disputes/",
+    "/_sandbox/payment_methods/update",
+    "/_sandbox/payment_methods//update",
 };
 static const char *const methods[] = {"GET", "POST", "DELETE", "PUT"};
 
@@ -314,7 +251,7 @@ static void no_request_is_too_strange(void **state)
         uint8_t dice[12];
         struct arena arena ARENA_CLEANUP = ARENA_EMPTY;
         struct buf text BUF_CLEANUP = BUF_MAX(4096);
-        fill_repeated(&world->random.base, dice, sizeof(dice));
+        world->random.base.fill(&world->random.base, dice, sizeof(dice));
         buf_add_str(&text, dice[8] % 2 == 0 ? CHARGE : "limit=1");
         for (int i = 0; i < dice[0] % 8; i++) {
             buf_printf(&text, "&%s", pieces[dice[i + 1] % COUNT_OF(pieces)]);
@@ -334,7 +271,7 @@ static void no_request_is_too_strange(void **state)
         assert_true(response.body_bytes > 0 || response.status == 303);
     }
     struct json_object *books JSON_CLEANUP = NULL;
-    const char *text = ledger(world);
+    const char *text = world_ledger(world);
     assert_int_equal(json_parse(text, strlen(text), &books, NULL), OK);
     assert_true(json_object_array_length(json_get(books, "charges")) > 0);
 }
@@ -342,18 +279,23 @@ static void no_request_is_too_strange(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(the_same_randomness_and_clock_give_the_same_bytes, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_kept_answer_is_forgotten_after_a_day, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_key_is_in_use_exactly_as_long_as_the_latency, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(an_event_is_due_when_it_was_held_long_enough, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_refused_event_is_tried_five_times_and_then_given_up, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(a_delivery_that_was_accepted_is_over_even_if_it_is_said_twice, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(a_journal_rebuilds_what_was, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_rewritten_journal_says_the_same_in_fewer_lines, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_damaged_journal_is_refused, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(no_request_is_too_strange, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_same_randomness_and_clock_give_the_same_bytes, world_set_up,
+                                        world_tear_down),
+        cmocka_unit_test_setup_teardown(a_kept_answer_is_forgotten_after_a_day, world_set_up,
+                                        world_tear_down),
+        cmocka_unit_test_setup_teardown(a_key_is_in_use_exactly_as_long_as_the_latency, world_set_up,
+                                        world_tear_down),
+        cmocka_unit_test_setup_teardown(an_event_is_due_when_it_was_held_long_enough, world_set_up,
+                                        world_tear_down),
+        cmocka_unit_test_setup_teardown(a_refused_event_is_tried_five_times_and_then_given_up, world_set_up,
+                                        world_tear_down),
+        cmocka_unit_test_setup_teardown(a_delivery_that_was_accepted_is_over_even_if_it_is_said_twice,
+                                        world_set_up, world_tear_down),
+        cmocka_unit_test_setup_teardown(a_journal_rebuilds_what_was, world_set_up, world_tear_down),
+        cmocka_unit_test_setup_teardown(a_rewritten_journal_says_the_same_in_fewer_lines, world_set_up,
+                                        world_tear_down),
+        cmocka_unit_test_setup_teardown(a_damaged_journal_is_refused, world_set_up, world_tear_down),
+        cmocka_unit_test_setup_teardown(no_request_is_too_strange, world_set_up, world_tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
