@@ -172,26 +172,6 @@ static enum errc absent(struct op *op, struct db *db, struct change *change, str
     return OK;
 }
 
-// Not known yet: when to ask again. Soon where the provider may only have been out of reach; at growing
-// distances where it answered, but nothing that helps.
-static void put_off(struct op *op, struct change *change)
-{
-    const struct config *config = engine_options(op->engine)->config;
-    bool out_of_reach =
-        op->call.answer.outcome == PROVIDER_UNKNOWN || op->call.answer.outcome == PROVIDER_LOOK_UP;
-    int64_t delay_us =
-        out_of_reach
-            ? retry_provider_delay_us(op->row.attempts, config->reconcile_interval_ms * US_PER_MS,
-                                      random32(change))
-            : retry_check_delay_us(op->row.attempts, change->now_us - op->row.created_us, random32(change));
-    if (op->call.answer.retry_after_us > delay_us) {
-        delay_us = op->call.answer.retry_after_us;
-    }
-    op->open = true;
-    op->row.unresolved = true;
-    op->row.next_attempt_us = change->now_us + delay_us;
-}
-
 static enum errc decide(struct op *op, struct db *db, struct change *change, struct payment *payment,
                         struct err *err)
 {
@@ -231,7 +211,7 @@ static enum errc charge_settle(struct op *op, struct db *db, struct change *chan
         rc = decide(op, db, change, &payment, err);
     }
     if (rc == OK && op->open && op->row.next_attempt_us == before_us) {
-        put_off(op, change);
+        op_put_off(op, change);
     }
     bool patience_over =
         change->now_us - op->row.created_us > engine_options(op->engine)->config->patience_ms * US_PER_MS;

@@ -9,6 +9,7 @@
 #include "base/require.h"
 #include "base/text.h"
 #include "base/timefmt.h"
+#include "domain/retry.h"
 #include "op/engine.h"
 #include "store/credentials.h"
 
@@ -99,6 +100,38 @@ enum errc op_prepare(struct engine *engine, const struct op_kind *kind, const st
     }
     REQUIRE(rc != OK || !needless);
     return rc;
+}
+
+static uint32_t random32(struct change *change)
+{
+    uint32_t value = 0;
+    change->random->fill(change->random, &value, sizeof(value));
+    return value;
+}
+
+void op_put_off(struct op *op, struct change *change)
+{
+    const struct provider_answer *answer = &op->call.answer;
+    int64_t reconcile_us = op->engine->options.config->reconcile_interval_ms * US_PER_MS;
+    bool out_of_reach = answer->outcome == PROVIDER_UNKNOWN || answer->outcome == PROVIDER_LOOK_UP;
+    int64_t delay_us =
+        out_of_reach
+            ? retry_provider_delay_us(op->row.attempts, reconcile_us, random32(change))
+            : retry_check_delay_us(op->row.attempts, change->now_us - op->row.created_us, random32(change));
+    if (answer->retry_after_us > delay_us) {
+        delay_us = answer->retry_after_us;
+    }
+    op->open = true;
+    op->row.unresolved = true;
+    op->row.next_attempt_us = change->now_us + delay_us;
+}
+
+void op_check_again(struct op *op, struct change *change, int64_t created_us)
+{
+    op->open = true;
+    op->row.next_attempt_us =
+        change->now_us +
+        retry_check_delay_us(op->row.attempts, change->now_us - created_us, random32(change));
 }
 
 static enum errc run_settle(struct store_job *job, struct db *db, struct err *err)
@@ -215,13 +248,38 @@ static bool find_listed(struct op *op)
     return false;
 }
 
+static void collect_refunds(struct op *op)
+{
+    const struct provider_answer *answer = &op->call.answer;
+    size_t count = op->refund_count + answer->refund_count;
+    struct provider_refund *all = arena_alloc(&op->arena, count * sizeof(*all));
+    for (size_t i = 0; i < count; i++) {
+        all[i] = i < op->refund_count ? op->refunds[i] : answer->refunds[i - op->refund_count];
+    }
+    op->refunds = all;
+    op->refund_count = count;
+}
+
+// Whether the answer is a page of a list behind which another is to be read.
+static bool reads_on(struct op *op)
+{
+    const struct provider_answer *answer = &op->call.answer;
+    if (answer->outcome != PROVIDER_DONE) {
+        return false;
+    }
+    if (op->call.verb == PROVIDER_REFUND_LIST) {
+        collect_refunds(op);
+        return answer->next_page != NULL;
+    }
+    return op->call.verb == PROVIDER_LIST && !find_listed(op) && answer->next_page != NULL;
+}
+
 static void answered(struct provider_call *call)
 {
     struct op *op = CONTAINER_OF(call, struct op, call);
     struct engine *engine = op->engine;
     struct provider_answer *answer = &call->answer;
-    if (call->verb == PROVIDER_LIST && answer->outcome == PROVIDER_DONE && !find_listed(op) &&
-        answer->next_page != NULL) {
+    if (reads_on(op)) {
         if (++op->pages < LIST_PAGES_MAX) {
             call->page = answer->next_page;
             provider_send(engine->options.provider, call);

@@ -41,9 +41,13 @@ struct op_kind {
                          struct op_answer *answer, struct err *err);
 };
 
-extern const struct op_kind op_charge; // charge.c
-extern const struct op_kind op_sync;   // sync.c: asks after a payment that the payer has still to finish
-extern const struct op_kind op_cancel; // cancel.c
+extern const struct op_kind op_charge;      // charge.c
+extern const struct op_kind op_sync;        // sync.c: asks after a payment that the payer has still to finish
+extern const struct op_kind op_cancel;      // cancel.c
+extern const struct op_kind op_refund;      // refund.c
+extern const struct op_kind op_refund_sync; // refund.c: asks after one that is pending at the provider
+extern const struct op_kind
+    op_refunds; // refunds.c: takes over a payment's refunds as the provider lists them
 
 // One attempt of one operation, from claim to settle. Owned by the engine.
 struct op {
@@ -55,8 +59,10 @@ struct op {
     struct arena arena;        // what was planned and answered; the database and loop threads use it in turn
     struct arena settle_arena; // emptied before each run of the settle job
     struct store_job job;
-    struct list link; // in the engine's list of attempts under way
-    int pages;        // of a list, read in this attempt
+    struct list link;                // in the engine's list of attempts under way
+    int pages;                       // of a list, read in this attempt
+    struct provider_refund *refunds; // of all pages
+    size_t refund_count;
     // What settle left.
     bool open;
     bool told;
@@ -107,6 +113,13 @@ enum errc op_prepare(struct engine *engine, const struct op_kind *kind, const st
 void op_free(struct op *op);
 // How long an attempt holds its operation.
 int64_t op_lease_us(const struct engine *engine);
+
+// --- for those who settle: the outcome is not known, or not the last; sets op->open and when to ask again
+// Soon where the provider may only have been out of reach; at growing distances where it answered, but
+// nothing that helps.
+void op_put_off(struct op *op, struct change *change);
+// At the distances of something that takes its time at the provider, and began at created_us.
+void op_check_again(struct op *op, struct change *change, int64_t created_us);
 
 // --- loop thread
 // Calls the provider for a prepared attempt whose transaction is committed. Takes the op.

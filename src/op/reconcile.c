@@ -38,7 +38,8 @@ struct claim {
     bool told;
 };
 
-static const struct op_kind *const kinds[] = {&op_charge, &op_sync, &op_cancel};
+static const struct op_kind *const kinds[] = {&op_charge, &op_sync,        &op_cancel,
+                                              &op_refund, &op_refund_sync, &op_refunds};
 
 static const struct op_kind *kind_of(const char *name)
 {

@@ -121,6 +121,29 @@ enum errc render_payment(const struct payment *payment, const struct seal_key *m
     return OK;
 }
 
+struct json_object *render_refund(const struct refund *refund)
+{
+    struct json_object *json = json_new_object();
+    add_id(json, "id", &refund->id);
+    add_id(json, "payment_id", &refund->payment_id);
+    json_add_str(json, "status", refund_status_name(refund->status));
+    json_add_str(json, "provider_ref", refund->provider_ref);
+    add_money(json, "amount", refund->amount_minor, refund->currency);
+    json_add_str(json, "currency", refund->currency->code);
+    json_add_str(json, "reason", refund->reason);
+    json_add_bool(json, "livemode", refund->livemode);
+    struct json_object *failure = NULL;
+    if (refund->status == REFUND_FAILED) {
+        failure = json_new_object();
+        json_add_str(failure, "code", refund->failure.code);
+        json_add_str(failure, "message", refund->failure.message);
+    }
+    json_add(json, "failure", failure);
+    add_time(json, "created_at", refund->created_us);
+    add_time(json, "updated_at", refund->updated_us);
+    return json;
+}
+
 const char *render_success(struct arena *arena, struct json_object *data)
 {
     struct json_object *json JSON_CLEANUP = json_new_object();

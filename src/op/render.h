@@ -6,6 +6,7 @@
 
 #include "base/crypto.h"
 #include "domain/payment.h"
+#include "domain/refund.h"
 
 enum render_for {
     RENDER_ANSWER, // to the merchant who asked for this payment: with next_action and its client secret
@@ -16,6 +17,9 @@ enum render_for {
 // The caller releases. ERR_CRYPTO: the client secret does not open.
 enum errc render_payment(const struct payment *payment, const struct seal_key *master, enum render_for use,
                          struct arena *arena, struct json_object **result, struct err *err) MUST_CHECK;
+
+// A refund, for answers and events alike. The caller releases.
+struct json_object *render_refund(const struct refund *refund);
 
 // {"success":true,"data":...} as text in the arena; takes `data`.
 const char *render_success(struct arena *arena, struct json_object *data);

@@ -1,7 +1,5 @@
 // Asks after a payment that is known at the provider and not finished: a payer who has still to authenticate,
 // an authorisation to be captured, an event that came incomplete. Ends when the payment does.
-#include "base/timefmt.h"
-#include "domain/retry.h"
 #include "op/op.h"
 #include "store/payments.h"
 
@@ -35,12 +33,7 @@ static enum errc sync_settle(struct op *op, struct db *db, struct change *change
     if (rc != OK || (op->call.answer.has_intent && payment.status != PAYMENT_PENDING)) {
         return rc;
     }
-    uint32_t random32 = 0;
-    change->random->fill(change->random, &random32, sizeof(random32));
-    op->open = true;
-    op->row.next_attempt_us =
-        change->now_us +
-        retry_check_delay_us(op->row.attempts, change->now_us - payment.created_us, random32);
+    op_check_again(op, change, payment.created_us);
     return OK;
 }
 

@@ -1,0 +1,188 @@
+// A refund. Its amount is reserved by its row before the provider is called, so refunds side by side can
+// never sum to more than was captured. The provider keeps an idempotency key for 24 hours at least: within 23
+// it is sent again under it; after that it is looked for among the payment's refunds, and sent anew only
+// where it is not there and the key is surely forgotten.
+#include "op/refund.h"
+
+#include "base/text.h"
+#include "base/timefmt.h"
+#include "domain/retry.h"
+#include "op/refund_change.h"
+#include "op/render.h"
+#include "op/reply.h"
+#include "store/payments.h"
+#include "store/refunds.h"
+
+#define KEY_HELD_US (23 * 3600 * US_PER_S)
+#define KEY_FORGOTTEN_US (25 * 3600 * US_PER_S)
+
+static void plan_send(struct op *op)
+{
+    char id[UUID_TEXT_BYTES];
+    uuid_format(&op->row.subject_id, id);
+    op->call.verb = PROVIDER_REFUND;
+    op->call.idempotency_key = arena_printf(&op->arena, "ref_%s", id);
+    op->call.body = op->row.body;
+}
+
+// A lost answer may have been a refund: while its key holds, sending it again is safe, later only looking is.
+static enum errc refund_plan(struct op *op, struct db *db, struct change *change, bool *needless,
+                             struct err *err)
+{
+    (void)needless;
+    int64_t age_us = change->now_us - op->row.created_us;
+    bool key_holds = age_us >= 0 && age_us < KEY_HELD_US && !op->row.look_up;
+    bool surely_absent = op->row.absent_us != 0 && age_us >= KEY_FORGOTTEN_US;
+    if (key_holds || surely_absent) {
+        op->row.absent_us = 0; // the next attempt looks first
+        plan_send(op);
+        return OK;
+    }
+    struct refund refund = {0};
+    struct payment payment = {0};
+    enum errc rc = refund_get(db, &op->row.subject_id, NULL, &op->arena, &refund, err);
+    if (rc == OK) {
+        rc = payment_get(db, &refund.payment_id, NULL, &op->arena, &payment, err);
+    }
+    op->call.verb = PROVIDER_REFUND_LIST;
+    op->call.ref = payment.provider_ref;
+    return rc;
+}
+
+enum errc refund_prepare(struct engine *engine, struct db *db, struct change *change,
+                         const struct payment *payment, const struct refund *refund, struct op **op,
+                         struct err *err)
+{
+    const struct provider *provider = engine_options(engine)->provider;
+    struct operation row = {
+        .subject_id = refund->id,
+        .kind = op_refund.name,
+        .merchant_id = refund->merchant_id,
+        .livemode = refund->livemode,
+        .credential_version_id = refund->credential_id,
+        .body = provider->ops->refund_body(refund, payment->provider_ref, change->arena),
+        .attempts = 1,
+        .next_attempt_us = change->now_us + op_lease_us(engine),
+        .created_us = change->now_us,
+    };
+    enum errc rc = refund_insert(db, refund, err);
+    if (rc == OK) {
+        rc = change_note(db, change, payment, "refund requested", err);
+    }
+    return rc == OK ? op_prepare(engine, &op_refund, &row, db, change, op, err) : rc;
+}
+
+// The one of a list that carries our id.
+static const struct provider_refund *find_listed(const struct op *op)
+{
+    char id[UUID_TEXT_BYTES];
+    uuid_format(&op->row.subject_id, id);
+    for (size_t i = 0; i < op->refund_count; i++) {
+        if (text_equal(op->refunds[i].refund_id, id)) {
+            return &op->refunds[i];
+        }
+    }
+    return NULL;
+}
+
+static enum errc take(struct op *op, struct db *db, struct change *change, struct refund *refund,
+                      const struct provider_refund *said, struct err *err)
+{
+    struct err why = {0};
+    enum errc rc = refund_take(db, change, refund, said, &why);
+    if (rc == ERR_CONFLICT) {
+        op->open = true;
+        op->row.look_up = true;
+        op->call.answer.trouble = arena_strdup(&op->arena, why.message);
+        return refund_get(db, &op->row.subject_id, NULL, change->arena, refund, err);
+    }
+    if (rc != OK) {
+        *err = why;
+    }
+    return rc;
+}
+
+static enum errc decide(struct op *op, struct db *db, struct change *change, struct refund *refund,
+                        struct err *err)
+{
+    const struct provider_answer *answer = &op->call.answer;
+    bool listed = op->call.verb == PROVIDER_REFUND_LIST;
+    if (answer->outcome == PROVIDER_DONE) {
+        const struct provider_refund *said = listed ? find_listed(op) : &answer->refund;
+        if (said != NULL) {
+            return take(op, db, change, refund, said, err);
+        }
+        op->row.absent_us = change->now_us;
+    } else if (!listed && (answer->outcome == PROVIDER_REFUSED ||
+                           (answer->outcome == PROVIDER_NO_AUTH && !op->row.unresolved))) {
+        return refund_fail(db, change, refund, &answer->failure, err);
+    } else if (answer->outcome == PROVIDER_LOOK_UP) {
+        op->row.look_up = true;
+    }
+    op->open = true;
+    return OK;
+}
+
+static enum errc refund_settle(struct op *op, struct db *db, struct change *change, struct err *err)
+{
+    const struct config *config = engine_options(op->engine)->config;
+    struct refund refund = {0};
+    enum errc rc = refund_get(db, &op->row.subject_id, NULL, change->arena, &refund, err);
+    if (rc == OK) {
+        rc = decide(op, db, change, &refund, err);
+    }
+    if (rc == OK && op->open) {
+        op_put_off(op, change);
+    }
+    bool patience_over = change->now_us - op->row.created_us > config->patience_ms * US_PER_MS;
+    if (rc == OK && (!op->open || patience_over)) {
+        rc = reply_keep(db, change, &refund.id, 201, render_refund(&refund), &op->answer, err);
+    }
+    return rc;
+}
+
+// The refund as it is, pending, is the first answer from now on; unless a settle was quicker.
+static enum errc refund_give_up(const struct uuid *subject_id, struct db *db, struct change *change,
+                                struct op_answer *answer, struct err *err)
+{
+    struct refund refund = {0};
+    enum errc rc = refund_get(db, subject_id, NULL, change->arena, &refund, err);
+    if (rc == OK) {
+        rc = reply_keep(db, change, subject_id, 201, render_refund(&refund), answer, err);
+    }
+    return rc == OK && answer->status == 0
+               ? reply_stored(db, change->keyring, subject_id, change->arena, answer, err)
+               : rc;
+}
+
+const struct op_kind op_refund = {
+    .name = "refund", .plan = refund_plan, .settle = refund_settle, .give_up = refund_give_up};
+
+// --- asking after a refund that is pending at the provider
+
+static enum errc sync_plan(struct op *op, struct db *db, struct change *change, bool *needless,
+                           struct err *err)
+{
+    (void)change;
+    struct refund refund = {0};
+    enum errc rc = refund_get(db, &op->row.subject_id, NULL, &op->arena, &refund, err);
+    *needless = rc == OK && (refund.status != REFUND_PENDING || refund.provider_ref == NULL);
+    op->call.verb = PROVIDER_REFUND_RETRIEVE;
+    op->call.ref = refund.provider_ref;
+    return rc;
+}
+
+static enum errc sync_settle(struct op *op, struct db *db, struct change *change, struct err *err)
+{
+    struct refund refund = {0};
+    enum errc rc = refund_get(db, &op->row.subject_id, NULL, change->arena, &refund, err);
+    if (rc == OK && op->call.answer.has_refund) {
+        rc = take(op, db, change, &refund, &op->call.answer.refund, err);
+    }
+    if (rc == OK && refund.status == REFUND_PENDING) {
+        op_check_again(op, change, refund.created_us);
+    }
+    return rc;
+}
+
+const struct op_kind op_refund_sync = {.name = "refund_sync", .plan = sync_plan, .settle = sync_settle};

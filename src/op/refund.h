@@ -1,0 +1,12 @@
+// Beginning a refund. Database thread, in the transaction of the request.
+#pragma once
+
+#include "domain/refund.h"
+#include "op/op.h"
+
+// Reserves the refund's amount (pending) and keeps its operation with the exact body that will be sent; *op
+// is run once the transaction is committed. The caller has checked, in this transaction, that so much is
+// left.
+enum errc refund_prepare(struct engine *engine, struct db *db, struct change *change,
+                         const struct payment *payment, const struct refund *refund, struct op **op,
+                         struct err *err) MUST_CHECK;

@@ -1,0 +1,188 @@
+// What is refunded of a payment is always the sum of its completed rows, never a figure of the provider's,
+// which counts refunds that are still pending and money that was never captured.
+#include "op/refund_change.h"
+
+#include "base/json.h"
+#include "base/text.h"
+#include "base/timefmt.h"
+#include "domain/retry.h"
+#include "op/op.h"
+#include "op/render.h"
+#include "store/operations.h"
+#include "store/payments.h"
+#include "store/refunds.h"
+
+static enum errc tell(struct db *db, struct change *change, const struct payment *payment,
+                      const struct refund *refund, const char *type, struct err *err)
+{
+    struct json_object *data = NULL;
+    enum errc rc = render_payment(payment, &change->keyring->master, RENDER_EVENT, change->arena, &data, err);
+    if (rc != OK) {
+        return rc;
+    }
+    json_add(data, "refund", render_refund(refund));
+    return change_tell(db, change, &payment->merchant_id, payment->livemode, &payment->id, type, data, err);
+}
+
+// The payment's sum, and its status where the sum decides it.
+static enum errc sum_up(struct db *db, struct payment *payment, struct err *err)
+{
+    int64_t completed_minor = 0;
+    int64_t pending_minor = 0;
+    enum errc rc = refund_sums(db, &payment->id, &completed_minor, &pending_minor, err);
+    if (rc != OK) {
+        return rc;
+    }
+    if (completed_minor > payment->captured_minor) {
+        return err_set(err, ERR_CONFLICT, "the provider says that more was refunded than was captured");
+    }
+    payment->refunded_minor = completed_minor;
+    bool whole = completed_minor > 0 && completed_minor == payment->captured_minor;
+    (void)payment_can_move(payment->status, whole ? MOVE_REFUND_WHOLE : MOVE_REFUND_UNDONE, &payment->status);
+    return OK;
+}
+
+// Writes a refund whose status is new, and all that follows from it.
+static enum errc write_refund(struct db *db, struct change *change, const struct refund *refund, bool is_new,
+                              struct err *err)
+{
+    static const char *const whats[] = {"refund pending", "refund completed", "refund failed"};
+    static const char *const types[] = {NULL, "payment.refunded", "refund.failed"};
+    struct payment payment = {0};
+    enum errc rc = is_new ? refund_insert(db, refund, err) : refund_update(db, refund, err);
+    if (rc == OK) {
+        rc = payment_get(db, &refund->payment_id, NULL, change->arena, &payment, err);
+    }
+    if (rc == OK) {
+        rc = sum_up(db, &payment, err);
+    }
+    if (rc != OK) {
+        return rc;
+    }
+    payment.updated_us = change->now_us;
+    rc = payment_update(db, &payment, err);
+    if (rc == OK) {
+        rc = change_note(db, change, &payment, whats[refund->status], err);
+    }
+    if (rc == OK && types[refund->status] != NULL) {
+        rc = tell(db, change, &payment, refund, types[refund->status], err);
+    }
+    return rc;
+}
+
+// A refund that the provider has not finished is asked after.
+static enum errc ask_later(struct db *db, struct change *change, const struct refund *refund, struct err *err)
+{
+    uint32_t random32 = 0;
+    change->random->fill(change->random, &random32, sizeof(random32));
+    struct operation operation = {
+        .subject_id = refund->id,
+        .kind = op_refund_sync.name,
+        .merchant_id = refund->merchant_id,
+        .livemode = refund->livemode,
+        .credential_version_id = refund->credential_id,
+        .next_attempt_us = change->now_us + retry_check_delay_us(0, 0, random32),
+        .created_us = change->now_us,
+    };
+    return operation_insert(db, &operation, err);
+}
+
+static enum errc check_same(const struct refund *refund, const struct provider_refund *said, struct err *err)
+{
+    bool other_id = refund->provider_ref != NULL && !text_equal(refund->provider_ref, said->id);
+    int64_t expected = money_to_stripe(refund->amount_minor, refund->currency);
+    bool other_amount = said->amount_provider_minor >= 0 && said->amount_provider_minor != expected;
+    bool other_currency =
+        said->currency != NULL && !text_equal_nocase(said->currency, refund->currency->code);
+    return other_id || other_amount || other_currency
+               ? err_set(err, ERR_CONFLICT, "the provider's refund is another one than this")
+               : OK;
+}
+
+static struct failure failure_of(const struct provider_refund *said)
+{
+    return (struct failure){
+        .code = said->failure_reason != NULL ? said->failure_reason : "refund_failed",
+        .message = "The provider could not carry the refund out.",
+    };
+}
+
+enum errc refund_take(struct db *db, struct change *change, struct refund *refund,
+                      const struct provider_refund *said, struct err *err)
+{
+    enum errc rc = check_same(refund, said, err);
+    bool news = refund->provider_ref == NULL;
+    if (rc != OK) {
+        return rc;
+    }
+    refund->provider_ref = said->id;
+    if (refund_can_move(refund->status, said->status)) {
+        refund->status = said->status;
+        refund->failure = said->status == REFUND_FAILED ? failure_of(said) : (struct failure){0};
+        refund->updated_us = change->now_us;
+        rc = write_refund(db, change, refund, false, err);
+    } else if (news) {
+        rc = refund_update(db, refund, err);
+    }
+    return rc == OK && refund->status == REFUND_PENDING ? ask_later(db, change, refund, err) : rc;
+}
+
+enum errc refund_fail(struct db *db, struct change *change, struct refund *refund,
+                      const struct failure *failure, struct err *err)
+{
+    if (!refund_can_move(refund->status, REFUND_FAILED)) {
+        return OK;
+    }
+    refund->status = REFUND_FAILED;
+    refund->failure = *failure;
+    refund->updated_us = change->now_us;
+    return write_refund(db, change, refund, false, err);
+}
+
+// Made at the provider's dashboard: a row of its own.
+static enum errc adopt(struct db *db, struct change *change, const struct payment *payment,
+                       const struct provider_refund *said, struct err *err)
+{
+    struct refund refund = {
+        .id = uuid_new(change->random, change->now_us),
+        .payment_id = payment->id,
+        .merchant_id = payment->merchant_id,
+        .livemode = payment->livemode,
+        .currency = payment->currency,
+        .status = said->status,
+        .provider_ref = said->id,
+        .reason = said->reason,
+        .credential_id = payment->credential_id,
+        .created_us = change->now_us,
+        .updated_us = change->now_us,
+    };
+    enum errc rc =
+        money_from_stripe(said->amount_provider_minor, payment->currency, &refund.amount_minor, err);
+    if (rc != OK || refund.amount_minor == 0 || !text_equal_nocase(said->currency, payment->currency->code)) {
+        return err_set(err, ERR_CONFLICT, "the provider's refund has no amount of this payment's currency");
+    }
+    if (refund.status == REFUND_FAILED) {
+        refund.failure = failure_of(said);
+    }
+    rc = write_refund(db, change, &refund, true, err);
+    return rc == OK && refund.status == REFUND_PENDING ? ask_later(db, change, &refund, err) : rc;
+}
+
+enum errc refund_take_over(struct db *db, struct change *change, const struct payment *payment,
+                           const struct provider_refund *said, struct err *err)
+{
+    struct refund refund = {0};
+    struct uuid id;
+    enum errc rc =
+        refund_by_ref(db, &payment->merchant_id, payment->livemode, said->id, change->arena, &refund, err);
+    if (rc == ERR_NOT_FOUND && said->refund_id != NULL && uuid_parse(said->refund_id, &id)) {
+        rc = refund_get(db, &id, &payment->merchant_id, change->arena, &refund, err);
+    }
+    if (rc == ERR_NOT_FOUND) {
+        return adopt(db, change, payment, said, err);
+    }
+    if (rc == OK && !uuid_equal(&refund.payment_id, &payment->id)) {
+        return err_set(err, ERR_CONFLICT, "the provider's refund is another payment's");
+    }
+    return rc == OK ? refund_take(db, change, &refund, said, err) : rc;
+}

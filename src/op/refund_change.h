@@ -1,0 +1,22 @@
+// The one way a refund changes. Row, the payment's sum and status, history and event in the transaction it
+// runs in. Database threads.
+#pragma once
+
+#include "domain/refund.h"
+#include "op/change.h"
+
+// Takes over what the provider says of this refund. What its status does not allow changes nothing.
+// ERR_CONFLICT: it is another refund (id, amount, currency or payment differ), or there would be more
+// refunded than was captured; nothing changed.
+enum errc refund_take(struct db *db, struct change *change, struct refund *refund,
+                      const struct provider_refund *said, struct err *err) MUST_CHECK;
+
+// The provider refused it: failed, and its amount is free again.
+enum errc refund_fail(struct db *db, struct change *change, struct refund *refund,
+                      const struct failure *failure, struct err *err) MUST_CHECK;
+
+// Takes over any refund of a completed payment that the provider tells of: the row it is, by the provider's
+// id or by ours in its metadata, or else a new one, made at the provider's own dashboard. ERR_CONFLICT as
+// above.
+enum errc refund_take_over(struct db *db, struct change *change, const struct payment *payment,
+                           const struct provider_refund *said, struct err *err) MUST_CHECK;
