@@ -1,10 +1,11 @@
 """Fixtures of the API tests. The service, its sandbox and their data are shared by a whole run (by each of its
 workers); every test has merchants of its own, so tests do not see each other."""
+import json
 import os
 import pathlib
+import subprocess
 
 import pytest
-import yaml
 
 from support import recording, server as servers
 from support.merchant import Merchant, ObservedMerchant
@@ -20,13 +21,16 @@ EXCHANGES_SHOWN = 10
 
 
 @pytest.fixture(scope="session")
-def openapi():
-    """The published description of the API, to which every exchange with the service is held."""
-    path = ROOT / "docs" / "openapi.yaml"
-    if not path.exists():
-        yield None
-        return
-    document = OpenApi(yaml.safe_load(path.read_text()))
+def openapi_json():
+    """The published description of the API as JSON, as the build reads it."""
+    return subprocess.run([ROOT / "scripts" / "openapi-json", ROOT / "docs" / "openapi.yaml"], check=True,
+                          stdout=subprocess.PIPE).stdout
+
+
+@pytest.fixture(scope="session", autouse=True)
+def openapi(openapi_json):
+    """That description, to which every exchange with the service is held, whoever started it."""
+    document = OpenApi(json.loads(openapi_json))
     recording.observers.append(document.check)
     yield document
     recording.observers.remove(document.check)
@@ -53,7 +57,7 @@ def sandbox(binary):
 
 
 @pytest.fixture(scope="session")
-def server(binary, sandbox, openapi):
+def server(binary, sandbox):
     """The shared service, whose Stripe is the sandbox. A test that stops it, or needs settings, uses start_server."""
     server = _new_server(binary, sandbox.url, {})
     yield server
@@ -61,7 +65,7 @@ def server(binary, sandbox, openapi):
 
 
 @pytest.fixture
-def start_server(binary, openapi):
+def start_server(binary):
     """start_server(stub_stripe.url, patience="1s"): a service for this test alone."""
     started = []
 
@@ -82,7 +86,7 @@ def stub_stripe():
 
 
 @pytest.fixture(scope="session")
-def _shared_stub(binary, openapi):
+def _shared_stub(binary):
     stub = StubStripe()
     server = _new_server(binary, stub.url, {})
     yield stub, server
@@ -100,10 +104,14 @@ def observed(_shared_stub):
 
 
 @pytest.fixture
-def receiver():
+def receiver(openapi):
+    """Whatever the service delivers to it is held to the API's description."""
     receiver = Receiver()
     yield receiver
     receiver.close()
+    for delivery in receiver.deliveries:
+        if (delivery.header("User-Agent") or "").startswith("paymentsd/"):
+            openapi.check_webhook(delivery)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import select
 import socket
 import struct
 
+from .recording import Exchange, record
 from .waiting import PATIENCE_S, scaled
 
 
@@ -40,6 +41,7 @@ class Raw:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
         self._socket.connect(("127.0.0.1", server.port))
         self._reader = self._socket.makefile("rb")
+        self._asked = []  # requests of `request` that have no answer yet: method, path, headers
 
     def __enter__(self):
         return self
@@ -55,7 +57,9 @@ class Raw:
         """A whole request; a header of None is left out, underscores stand for dashes."""
         given = {"Host": "localhost", "Content-Length": str(len(body))}
         given |= {name.replace("_", "-"): value for name, value in headers.items()}
-        lines = [f"{name}: {value}" for name, value in given.items() if value is not None]
+        given = {name: value for name, value in given.items() if value is not None}
+        self._asked.append((method, path, given))
+        lines = [f"{name}: {value}" for name, value in given.items()]
         self.send("\r\n".join([f"{method} {path} HTTP/1.1", *lines, "", ""]).encode("latin-1") + body)
 
     def finish_sending(self):
@@ -78,7 +82,7 @@ class Raw:
         return self._reader.readline()
 
     def answer(self):
-        """The next answer."""
+        """The next answer. That to a request of `request` is held to the API's description."""
         status_line = self._reader.readline()
         assert status_line.startswith(b"HTTP/1."), f"no answer but {status_line!r}"
         head = b""
@@ -90,7 +94,11 @@ class Raw:
                 break
         headers = email.parser.BytesParser().parsebytes(head)
         body = self._reader.read(int(headers.get("Content-Length", 0)))
-        return RawAnswer(int(status_line.split()[1]), headers, body)
+        answer = RawAnswer(int(status_line.split()[1]), headers, body)
+        if self._asked:
+            method, path, given = self._asked.pop(0)
+            record(Exchange(method, path, given, None, answer.status, headers, body))
+        return answer
 
     def rest(self):
         """All that comes until the service closes the connection; a reset ends it too."""

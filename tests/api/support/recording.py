@@ -17,7 +17,7 @@ class Exchange:
     method: str
     target: str
     request_headers: dict
-    request_body: bytes
+    request_body: bytes   # None: not known, so that only the answer is held to the description
     status: int
     headers: object       # http.client's message: get() knows no case
     body: bytes
@@ -29,6 +29,8 @@ class Exchange:
 
 
 def _shown(body):
+    if body is None:
+        return "..."
     try:
         text = json.dumps(json.loads(body))
     except ValueError:
