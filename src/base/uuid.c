@@ -72,6 +72,16 @@ struct uuid uuid_new(struct random *random, int64_t now_us)
     return id;
 }
 
+struct uuid uuid_first_of(int64_t ms)
+{
+    REQUIRE(ms >= 0 && ms <= MS_MAX);
+    struct uuid id = {{0}};
+    for (unsigned i = 0; i < 6; i++) {
+        id.bytes[i] = (uint8_t)((uint64_t)ms >> (40 - 8 * i));
+    }
+    return id;
+}
+
 static bool dash_at(unsigned at)
 {
     return at == 8 || at == 13 || at == 18 || at == 23;

@@ -8,6 +8,10 @@
 
 #include "base/require.h"
 
+// The most decimals that a currency has, and more than any amount is in thousandths.
+#define THOUSANDTHS_DECIMALS 3
+#define THOUSANDTHS_MAX (MONEY_STRIPE_MINOR_MAX * 1000)
+
 // "123.45" taken apart: pointers into the text, digits counted.
 struct decimal_text {
     const char *whole;
@@ -78,13 +82,18 @@ static enum errc refuse_too_large(const struct currency *currency, struct err *e
     return err_set(err, ERR_VALIDATION, "must be at most %s %s", largest, currency->code);
 }
 
+static enum errc refuse_form(struct err *err)
+{
+    return err_set(err, ERR_VALIDATION, "must be a decimal number such as 10 or 10.00");
+}
+
 enum errc money_parse(const char *text, const struct currency *currency, int64_t *amount_minor,
                       struct err *err)
 {
     REQUIRE(text != NULL && currency != NULL);
     struct decimal_text parts;
     if (!split_decimal(text, &parts)) {
-        return err_set(err, ERR_VALIDATION, "must be a decimal number such as 10 or 10.00");
+        return refuse_form(err);
     }
     int64_t max = amount_minor_max(currency);
     int64_t value = 0;
@@ -124,6 +133,34 @@ void money_format(int64_t amount_minor, const struct currency *currency, char ou
         out[length++] = (char)('0' + amount_minor / unit % 10);
     }
     out[length] = '\0';
+}
+
+int64_t money_thousandths(int64_t amount_minor, const struct currency *currency)
+{
+    REQUIRE(amount_minor >= 0 && amount_minor <= amount_minor_max(currency));
+    return amount_minor * power_of_ten(THOUSANDTHS_DECIMALS - currency->decimals);
+}
+
+enum errc money_parse_thousandths(const char *text, bool up, int64_t *thousandths, struct err *err)
+{
+    struct decimal_text parts;
+    if (!split_decimal(text, &parts)) {
+        return refuse_form(err);
+    }
+    int64_t value = 0;
+    bool fits = true;
+    for (size_t i = 0; i < parts.whole_digits && fits; i++) {
+        fits = push_digit(&value, parts.whole[i], THOUSANDTHS_MAX);
+    }
+    for (size_t i = 0; i < THOUSANDTHS_DECIMALS && fits; i++) {
+        fits = push_digit(&value, i < parts.fraction_digits ? parts.fraction[i] : '0', THOUSANDTHS_MAX);
+    }
+    bool beyond = false;
+    for (size_t i = THOUSANDTHS_DECIMALS; i < parts.fraction_digits; i++) {
+        beyond = beyond || parts.fraction[i] != '0';
+    }
+    *thousandths = fits ? value + (up && beyond) : INT64_MAX;
+    return OK;
 }
 
 int64_t money_to_stripe(int64_t amount_minor, const struct currency *currency)

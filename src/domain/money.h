@@ -31,6 +31,13 @@ enum errc money_parse(const char *text, const struct currency *currency, int64_t
 // "50.00", JPY "500", KWD "1.500". amount_minor >= 0.
 void money_format(int64_t amount_minor, const struct currency *currency, char out[MONEY_TEXT_BYTES]);
 
+// Amounts of all currencies on one scale, to be compared as decimals: thousandths of the major unit.
+int64_t money_thousandths(int64_t amount_minor, const struct currency *currency);
+// A decimal of any length to that scale: up to the next whole thousandth or down to it, so that comparing
+// with it is exact. What is above every amount is INT64_MAX. ERR_VALIDATION.
+enum errc money_parse_thousandths(const char *text, bool up, int64_t *thousandths,
+                                  struct err *err) MUST_CHECK;
+
 // To Stripe's minor units and back. From Stripe: ERR_VALIDATION where the amount is negative, too large or
 // has no whole minor unit of ours.
 int64_t money_to_stripe(int64_t amount_minor, const struct currency *currency);

@@ -36,6 +36,14 @@ enum errc db_query_values(struct db *db, struct db_rows *rows, struct err *err, 
     return db->driver->query(db, rows, sql, values, count, err);
 }
 
+enum errc db_query_once(struct db *db, struct db_rows *rows, struct err *err, const char *sql,
+                        const struct db_value *values, size_t count)
+{
+    db_rows_close(rows);
+    rows->db = db;
+    return db->driver->query_once(db, rows, sql, values, count, err);
+}
+
 enum errc db_next(struct db_rows *rows, bool *has, struct err *err)
 {
     *has = false;

@@ -53,6 +53,9 @@ void db_rows_close(struct db_rows *rows);
 // without copying: they must outlive the rows. ERR_STORE, ERR_EXISTS may come here or from db_next.
 enum errc db_query_values(struct db *db, struct db_rows *rows, struct err *err, const char *sql,
                           const struct db_value *values, size_t count) MUST_CHECK;
+// The same for a text that was built for this use: it is prepared anew, and not kept.
+enum errc db_query_once(struct db *db, struct db_rows *rows, struct err *err, const char *sql,
+                        const struct db_value *values, size_t count) MUST_CHECK;
 // The next row; *has is false behind the last.
 enum errc db_next(struct db_rows *rows, bool *has, struct err *err) MUST_CHECK;
 

@@ -20,6 +20,9 @@ struct db_driver {
     enum errc (*script)(struct db *db, const char *sql, struct err *err); // several statements, no parameters
     enum errc (*query)(struct db *db, struct db_rows *rows, const char *sql, const struct db_value *values,
                        size_t count, struct err *err);
+    // The same for a text that is not kept.
+    enum errc (*query_once)(struct db *db, struct db_rows *rows, const char *sql,
+                            const struct db_value *values, size_t count, struct err *err);
     enum errc (*next)(struct db_rows *rows, bool *has, struct err *err);
     int64_t (*changed)(struct db *db);
     struct db_value (*column)(struct db_rows *rows, int column); // borrowed until the next db_next

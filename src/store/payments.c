@@ -12,20 +12,22 @@
 
 enum errc payment_insert(struct db *db, const struct payment *p, struct err *err)
 {
-    return db_run(
-        db, NULL, err,
-        "INSERT INTO payments (" COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,"
-        " $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29)",
-        DB_ID(&p->id), DB_ID(&p->merchant_id), DB_I64(p->livemode), DB_I64(p->amount_minor),
-        DB_STR(p->currency->code), DB_STR(payment_status_name(p->status)), DB_STR(p->provider),
-        DB_STR(p->provider_ref), DB_STR(p->idempotency_key), DB_STR(p->payment_method), DB_STR(p->return_url),
-        DB_STR(p->description), DB_STR(p->metadata_json), DB_I64(p->capture_manual),
-        DB_STR(p->customer_email), DB_I64(p->captured_minor), DB_I64(p->refunded_minor),
-        DB_I64(p->capturable), DB_I64(p->action_given), DB_STR(next_action_name(p->next_action)),
-        DB_STR(p->redirect_url), DB_BYTES(p->client_secret_sealed, (size_t)p->client_secret_sealed_bytes),
-        DB_STR(p->failure.code), DB_STR(p->failure.decline_code), DB_STR(p->failure.message),
-        DB_ID(&p->credential_id), DB_I64(p->created_us), DB_I64(p->updated_us),
-        uuid_is_nil(&p->saved_card_id) ? DB_NIL : DB_ID(&p->saved_card_id));
+    return db_run(db, NULL, err,
+                  "INSERT INTO payments (" COLUMNS
+                  ", amount_thousandths) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,"
+                  " $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30)",
+                  DB_ID(&p->id), DB_ID(&p->merchant_id), DB_I64(p->livemode), DB_I64(p->amount_minor),
+                  DB_STR(p->currency->code), DB_STR(payment_status_name(p->status)), DB_STR(p->provider),
+                  DB_STR(p->provider_ref), DB_STR(p->idempotency_key), DB_STR(p->payment_method),
+                  DB_STR(p->return_url), DB_STR(p->description), DB_STR(p->metadata_json),
+                  DB_I64(p->capture_manual), DB_STR(p->customer_email), DB_I64(p->captured_minor),
+                  DB_I64(p->refunded_minor), DB_I64(p->capturable), DB_I64(p->action_given),
+                  DB_STR(next_action_name(p->next_action)), DB_STR(p->redirect_url),
+                  DB_BYTES(p->client_secret_sealed, (size_t)p->client_secret_sealed_bytes),
+                  DB_STR(p->failure.code), DB_STR(p->failure.decline_code), DB_STR(p->failure.message),
+                  DB_ID(&p->credential_id), DB_I64(p->created_us), DB_I64(p->updated_us),
+                  uuid_is_nil(&p->saved_card_id) ? DB_NIL : DB_ID(&p->saved_card_id),
+                  DB_I64(money_thousandths(p->amount_minor, p->currency)));
 }
 
 enum errc payment_update(struct db *db, const struct payment *p, struct err *err)
@@ -54,7 +56,7 @@ static enum next_action_type next_action_of(const char *name)
     return text_equal(name, next_action_name(NEXT_ACTION_SDK)) ? NEXT_ACTION_SDK : NEXT_ACTION_NONE;
 }
 
-static enum errc read_row(struct db_rows *rows, struct arena *arena, struct payment *p, struct err *err)
+enum errc payment_read(struct db_rows *rows, struct arena *arena, struct payment *p, struct err *err)
 {
     size_t sealed_bytes = 0;
     *p = (struct payment){
@@ -101,7 +103,7 @@ static enum errc read_one(struct db_rows *rows, struct arena *arena, struct paym
     if (rc != OK) {
         return rc;
     }
-    return has ? read_row(rows, arena, payment, err) : err_set(err, ERR_NOT_FOUND, "no such payment");
+    return has ? payment_read(rows, arena, payment, err) : err_set(err, ERR_NOT_FOUND, "no such payment");
 }
 
 enum errc payment_get(struct db *db, const struct uuid *id, const struct uuid *merchant_id,
@@ -147,68 +149,6 @@ enum errc payment_merchants_by_ref(struct db *db, const char *provider_ref, stru
     return rc;
 }
 
-// Each mode is a range of the index, read backwards; both modes are merged, never sorted.
-static enum errc start_list(struct db *db, const struct payment_query *query, struct db_rows *rows,
-                            struct err *err)
-{
-    const struct db_value values[] = {DB_ID(&query->merchant_id), DB_I64(query->limit),
-                                      DB_I64(query->offset)};
-    if (query->test_only) {
-        return db_query_values(db, rows, err,
-                               "SELECT " COLUMNS " FROM payments WHERE merchant_id = $1 AND livemode = 0"
-                               " ORDER BY id DESC LIMIT $2 OFFSET $3",
-                               values, COUNT_OF(values));
-    }
-    return db_query_values(db, rows, err,
-                           "SELECT " COLUMNS
-                           " FROM payments WHERE merchant_id = $1 AND livemode = 0 UNION ALL"
-                           " SELECT " COLUMNS " FROM payments WHERE merchant_id = $1 AND livemode = 1"
-                           " ORDER BY id DESC LIMIT $2 OFFSET $3",
-                           values, COUNT_OF(values));
-}
-
-static enum errc count_list(struct db *db, const struct payment_query *query, struct payment_page *page,
-                            struct err *err)
-{
-    DB_ROWS(rows);
-    enum errc rc =
-        db_query(db, &rows, err,
-                 "SELECT count(*) FROM (SELECT 1 FROM payments WHERE merchant_id = $1 AND livemode <= $2"
-                 " LIMIT $3) AS counted",
-                 DB_ID(&query->merchant_id), DB_I64(!query->test_only), DB_I64(PAYMENT_TOTAL_MAX + 1));
-    bool has = false;
-    if (rc == OK) {
-        rc = db_next(&rows, &has, err);
-    }
-    if (rc == OK) {
-        int64_t total = db_i64(&rows, 0);
-        page->total_exceeded = total > PAYMENT_TOTAL_MAX;
-        page->total = page->total_exceeded ? PAYMENT_TOTAL_MAX : total;
-    }
-    return rc;
-}
-
-enum errc payment_list(struct db *db, const struct payment_query *query, struct arena *arena,
-                       struct payment_page *page, struct err *err)
-{
-    *page =
-        (struct payment_page){.payments = arena_alloc(arena, (size_t)query->limit * sizeof(struct payment))};
-    enum errc rc = count_list(db, query, page, err);
-    if (rc != OK) {
-        return rc;
-    }
-    DB_ROWS(rows);
-    rc = start_list(db, query, &rows, err);
-    for (bool has = true; rc == OK && has;) {
-        rc = db_next(&rows, &has, err);
-        if (rc == OK && has) {
-            REQUIRE(page->count < (size_t)query->limit);
-            rc = read_row(&rows, arena, &page->payments[page->count++], err);
-        }
-    }
-    return rc;
-}
-
 enum errc payment_history_append(struct db *db, const struct payment_history_entry *entry, struct err *err)
 {
     return db_run(db, NULL, err,
@@ -217,3 +157,60 @@ enum errc payment_history_append(struct db *db, const struct payment_history_ent
                   DB_ID(&entry->payment_id), DB_ID(&entry->id), DB_I64(entry->at_us), DB_STR(entry->what),
                   DB_STR(payment_status_name(entry->status)), DB_STR(entry->cause), DB_STR(entry->cause_ref));
 }
+
+enum errc payment_history_read(struct db_rows *rows, struct arena *arena, struct payment_history_entry *entry,
+                               struct err *err)
+{
+    entry->id = db_uuid(rows, 0);
+    entry->at_us = db_i64(rows, 1);
+    entry->what = db_text(rows, 2, arena);
+    entry->cause = db_text(rows, 4, arena);
+    entry->cause_ref = db_text(rows, 5, arena);
+    return payment_status_parse(db_text(rows, 3, arena), &entry->status)
+               ? OK
+               : err_set(err, ERR_STORE, "a history row holds an unknown status");
+}
+
+// --- lists
+
+static const struct filter_word providers[] = {{"stripe"}, {NULL}};
+
+#define RARE "status <> 'completed'"
+static const struct filter_word statuses[] = {
+    {"pending", RARE}, {"completed"}, {"failed", RARE}, {"refunded", RARE}, {NULL}};
+
+static const struct filter payment_filters[] = {
+    {"provider", FILTER_WORD, "provider = :value", providers},
+    {"status", FILTER_WORD, "status = :value", statuses},
+    {"currency", FILTER_CURRENCY, "currency = :value"},
+    {"min_amount", FILTER_AMOUNT_MIN, "amount_thousandths >= :value"},
+    {"max_amount", FILTER_AMOUNT_MAX, "amount_thousandths <= :value"},
+    {"since", FILTER_SINCE},
+    {"until", FILTER_UNTIL},
+    {"provider_ref", FILTER_TEXT, "provider_ref = :value"},
+    {"idempotency_key", FILTER_TEXT,
+     "id = (SELECT subject_id FROM idempotency_keys WHERE merchant_id = :owner AND livemode = :mode"
+     " AND kind = 'payment' AND key = :value)"},
+    {"saved_card_id", FILTER_ID, "saved_card_id = :value"},
+    {"livemode", FILTER_LIVEMODE},
+    {NULL},
+};
+
+const struct listing payment_listing = {
+    .name = "payments",
+    .table = "payments",
+    .columns = COLUMNS,
+    .owner = "merchant_id = :owner",
+    .has_modes = true,
+    .filters = payment_filters,
+};
+
+static const struct filter no_filters[] = {{NULL}};
+
+const struct listing payment_history_listing = {
+    .name = "history",
+    .table = "payment_history",
+    .columns = "id, at_us, what, status, cause, cause_ref",
+    .owner = "payment_id = :owner",
+    .filters = no_filters,
+};

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "domain/payment.h"
-#include "store/db.h"
+#include "store/listing.h"
 
 enum errc payment_insert(struct db *db, const struct payment *payment, struct err *err) MUST_CHECK;
 // Writes every column that may change after the insert.
@@ -19,22 +19,11 @@ enum errc payment_by_ref(struct db *db, const struct uuid *merchant_id, bool liv
 enum errc payment_merchants_by_ref(struct db *db, const char *provider_ref, struct uuid *merchants,
                                    size_t max, size_t *count, struct err *err) MUST_CHECK;
 
-// Newest first. total is exact up to PAYMENT_TOTAL_MAX, and says that where there are more.
-#define PAYMENT_TOTAL_MAX 10000
-struct payment_query {
-    struct uuid merchant_id;
-    bool test_only; // leave out livemode
-    int64_t offset;
-    int64_t limit;
-};
-struct payment_page {
-    struct payment *payments;
-    size_t count;
-    int64_t total;
-    bool total_exceeded;
-};
-enum errc payment_list(struct db *db, const struct payment_query *query, struct arena *arena,
-                       struct payment_page *page, struct err *err) MUST_CHECK;
+// A merchant's payments.
+extern const struct listing payment_listing;
+// The row that a query in those columns stands on. Text into the arena.
+enum errc payment_read(struct db_rows *rows, struct arena *arena, struct payment *payment,
+                       struct err *err) MUST_CHECK;
 
 // What happened to a payment: appended, never changed.
 struct payment_history_entry {
@@ -48,3 +37,8 @@ struct payment_history_entry {
 };
 enum errc payment_history_append(struct db *db, const struct payment_history_entry *entry,
                                  struct err *err) MUST_CHECK;
+// A payment's history.
+extern const struct listing payment_history_listing;
+// payment_id stays as it is.
+enum errc payment_history_read(struct db_rows *rows, struct arena *arena, struct payment_history_entry *entry,
+                               struct err *err) MUST_CHECK;

@@ -35,6 +35,8 @@ enum errc sqlite_claim(const char *database, int *claim, struct err *err) MUST_C
 // sqlite_statement.c
 enum errc sqlite_query(struct db *db, struct db_rows *rows, const char *sql, const struct db_value *values,
                        size_t count, struct err *err) MUST_CHECK;
+enum errc sqlite_query_once(struct db *db, struct db_rows *rows, const char *sql,
+                            const struct db_value *values, size_t count, struct err *err) MUST_CHECK;
 enum errc sqlite_next(struct db_rows *rows, bool *has, struct err *err) MUST_CHECK;
 struct db_value sqlite_column(struct db_rows *rows, int column);
 void sqlite_close_rows(struct db_rows *rows);

@@ -1,6 +1,6 @@
 // Statements of one SQLite connection: prepared once for each SQL text, bound, stepped, reset. A statement
 // that is in use is never handed out again; a second use of the same text at the same time gets a second
-// statement. The thread that owns the connection.
+// statement. A text that was built for one use is prepared for it alone. The thread that owns the connection.
 #include "store/sqlite.h"
 
 #include <stdio.h>
@@ -10,13 +10,15 @@
 #include "base/require.h"
 
 #define PARAMETERS_MAX 64
-// A program has so many literals and no more: a text that is built at run time would fill the memory.
+// A program has so many literals and no more: a text that is built at run time would fill the memory, and is
+// for sqlite_query_once.
 #define STATEMENTS_MAX 1024
 
 struct sqlite_statement {
     struct sqlite_statement *next;
     sqlite3_stmt *stmt;
     bool in_use;
+    bool once; // in no bucket: it ends with its use
     size_t parameter_count;
     int parameters[PARAMETERS_MAX]; // SQLite's index of $1, $2 ...
 };
@@ -62,19 +64,41 @@ static void resolve_parameters(struct sqlite_statement *statement)
 }
 
 // NULL where SQLite refuses the text.
-static struct sqlite_statement *prepare(struct sqlite *sqlite, const char *sql)
+static struct sqlite_statement *prepare(struct sqlite *sqlite, const char *sql, bool once)
 {
     sqlite3_stmt *stmt = NULL;
     const char *tail = NULL;
-    if (sqlite3_prepare_v3(sqlite->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, &stmt, &tail) != SQLITE_OK) {
+    unsigned flags = once ? 0 : SQLITE_PREPARE_PERSISTENT;
+    if (sqlite3_prepare_v3(sqlite->handle, sql, -1, flags, &stmt, &tail) != SQLITE_OK) {
         return NULL;
     }
     REQUIRE(stmt && *tail == '\0'); // exactly one statement
-    REQUIRE(++sqlite->statement_count <= STATEMENTS_MAX);
     struct sqlite_statement *statement = calloc(1, sizeof(*statement));
     REQUIRE(statement);
     statement->stmt = stmt;
+    statement->once = once;
     resolve_parameters(statement);
+    return statement;
+}
+
+static void end(struct sqlite_statement *statement)
+{
+    sqlite3_finalize(statement->stmt);
+    free(statement);
+}
+
+// An idle one for the text, of those that are kept. NULL where SQLite refuses the text.
+static struct sqlite_statement *keep(struct sqlite *sqlite, const char *sql)
+{
+    struct sqlite_statement *statement = find(sqlite, sql);
+    if (statement) {
+        return statement;
+    }
+    statement = prepare(sqlite, sql, false);
+    if (!statement) {
+        return NULL;
+    }
+    REQUIRE(++sqlite->statement_count <= STATEMENTS_MAX);
     struct sqlite_statement **bucket = &sqlite->statements[bucket_of(sql)];
     statement->next = *bucket;
     *bucket = statement;
@@ -102,18 +126,15 @@ static enum errc bind(struct sqlite *sqlite, sqlite3_stmt *stmt, int index, cons
     return code == SQLITE_OK ? OK : sqlite_failed(sqlite, err);
 }
 
-// An idle statement for the text, with the values bound, marked as in use.
-static enum errc start(struct sqlite *sqlite, struct sqlite_statement **out, const char *sql,
+// A statement for the text, with the values bound, marked as in use.
+static enum errc start(struct sqlite *sqlite, struct sqlite_statement **out, const char *sql, bool once,
                        const struct db_value *values, size_t count, struct err *err)
 {
     // Outside a transaction every statement would commit by itself.
     if (sqlite->in_transaction && sqlite3_get_autocommit(sqlite->handle)) {
         return err_set(err, ERR_STORE, "database: an earlier failure has ended the transaction");
     }
-    struct sqlite_statement *statement = find(sqlite, sql);
-    if (!statement) {
-        statement = prepare(sqlite, sql);
-    }
+    struct sqlite_statement *statement = once ? prepare(sqlite, sql, true) : keep(sqlite, sql);
     if (!statement) {
         return sqlite_failed(sqlite, err);
     }
@@ -125,12 +146,18 @@ static enum errc start(struct sqlite *sqlite, struct sqlite_statement **out, con
     if (result == OK) {
         statement->in_use = true;
         *out = statement;
+    } else if (once) {
+        end(statement);
     }
     return result;
 }
 
 static void stop(struct sqlite_statement *statement)
 {
+    if (statement->once) {
+        end(statement);
+        return;
+    }
     sqlite3_reset(statement->stmt); // repeats the failure that the step has told of
     statement->in_use = false;
 }
@@ -138,7 +165,7 @@ static void stop(struct sqlite_statement *statement)
 enum errc sqlite_steer(struct sqlite *sqlite, const char *sql, struct err *err)
 {
     struct sqlite_statement *statement = NULL;
-    enum errc result = start(sqlite, &statement, sql, NULL, 0, err);
+    enum errc result = start(sqlite, &statement, sql, false, NULL, 0, err);
     if (result != OK) {
         return result;
     }
@@ -149,18 +176,30 @@ enum errc sqlite_steer(struct sqlite *sqlite, const char *sql, struct err *err)
     return result;
 }
 
-enum errc sqlite_query(struct db *db, struct db_rows *rows, const char *sql, const struct db_value *values,
-                       size_t count, struct err *err)
+static enum errc query(struct db *db, struct db_rows *rows, const char *sql, bool once,
+                       const struct db_value *values, size_t count, struct err *err)
 {
     struct sqlite *sqlite = sqlite_of(db);
     REQUIRE(sqlite->in_transaction);
     struct sqlite_statement *statement = NULL;
-    const enum errc result = start(sqlite, &statement, sql, values, count, err);
+    const enum errc result = start(sqlite, &statement, sql, once, values, count, err);
     if (result == OK) {
         sqlite->rows_open++;
         rows->statement = statement;
     }
     return result;
+}
+
+enum errc sqlite_query(struct db *db, struct db_rows *rows, const char *sql, const struct db_value *values,
+                       size_t count, struct err *err)
+{
+    return query(db, rows, sql, false, values, count, err);
+}
+
+enum errc sqlite_query_once(struct db *db, struct db_rows *rows, const char *sql,
+                            const struct db_value *values, size_t count, struct err *err)
+{
+    return query(db, rows, sql, true, values, count, err);
 }
 
 enum errc sqlite_next(struct db_rows *rows, bool *has, struct err *err)
@@ -209,8 +248,7 @@ void sqlite_drop_statements(struct sqlite *sqlite)
         while (sqlite->statements[i]) {
             struct sqlite_statement *statement = sqlite->statements[i];
             sqlite->statements[i] = statement->next;
-            sqlite3_finalize(statement->stmt);
-            free(statement);
+            end(statement);
         }
     }
 }

@@ -37,34 +37,6 @@ static inline struct uuid insert_payment(struct fixture *f, int64_t at_us, bool 
     return payment.id;
 }
 
-// As many payments more, all of the merchant and the mode, each older than the ones before.
-static inline void insert_many(struct fixture *f, int64_t count)
-{
-    static int64_t made;
-    assert_int_equal(db_run(f->db, NULL, &f->err,
-                            "WITH RECURSIVE n(i) AS (SELECT $3 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < "
-                            "$3 + $2) INSERT INTO payments"
-                            " (id, merchant_id, livemode, amount_minor, currency, status, provider, "
-                            "idempotency_key, capture_manual,"
-                            " captured_minor, refunded_minor, capturable, action_given, "
-                            "credential_version_id, created_us, updated_us)"
-                            " SELECT CAST(printf('%016d', i) AS BLOB), $1, 0, 1, 'USD', 'pending', 'stripe', "
-                            "'k', 0, 0, 0, 0, 0, $1,"
-                            " 0, 0 FROM n",
-                            DB_ID(&f->merchant_id), DB_I64(count), DB_I64(made)),
-                     OK);
-    made += count;
-}
-
-static inline struct payment_page list(struct fixture *f, bool test_only, int64_t offset, int64_t limit)
-{
-    const struct payment_query query = {
-        .merchant_id = f->merchant_id, .test_only = test_only, .offset = offset, .limit = limit};
-    struct payment_page page;
-    assert_int_equal(payment_list(f->db, &query, &f->arena, &page, &f->err), OK);
-    return page;
-}
-
 static inline struct operation operation_of(struct fixture *f, uint8_t number, int64_t next_attempt_us)
 {
     return (struct operation){

@@ -3,55 +3,9 @@
 
 #include "store/idempotency.h"
 
-// --- lists
+// --- payments
 
-static void payments_are_listed_newest_first_over_both_modes(void **state)
-{
-    struct fixture *f = *state;
-    struct uuid ids[20];
-    for (size_t i = 0; i < COUNT_OF(ids); i++) {
-        ids[i] = insert_payment(f, START_US + (int64_t)i * US_PER_S, i % 3 == 0);
-    }
-    struct payment_page page = list(f, false, 0, 50);
-    assert_int_equal(page.count, 20);
-    assert_int_equal(page.total, 20);
-    for (size_t i = 0; i < 20; i++) {
-        assert_memory_equal(&page.payments[i].id, &ids[19 - i], sizeof(ids[0]));
-    }
-}
-
-static void pages_put_together_are_the_whole_list(void **state)
-{
-    struct fixture *f = *state;
-    for (int64_t i = 0; i < 23; i++) {
-        insert_payment(f, START_US + i * US_PER_S, i % 2 == 0);
-    }
-    struct payment_page whole = list(f, false, 0, 100);
-    size_t seen = 0;
-    for (int64_t offset = 0; offset < 30; offset += 5) {
-        struct payment_page page = list(f, false, offset, 5);
-        assert_int_equal(page.total, 23);
-        for (size_t i = 0; i < page.count; i++) {
-            assert_memory_equal(&page.payments[i].id, &whole.payments[seen++].id, sizeof(struct uuid));
-        }
-    }
-    assert_int_equal(seen, 23);
-    assert_int_equal(list(f, false, 23, 5).count, 0);
-    assert_int_equal(list(f, false, INT64_MAX, 5).count, 0);
-}
-
-static void a_list_of_test_payments_leaves_live_ones_out(void **state)
-{
-    struct fixture *f = *state;
-    insert_payment(f, START_US, true);
-    struct uuid test = insert_payment(f, START_US, false);
-    struct payment_page page = list(f, true, 0, 50);
-    assert_int_equal(page.count, 1);
-    assert_int_equal(page.total, 1);
-    assert_memory_equal(&page.payments[0].id, &test, sizeof(test));
-}
-
-static void another_merchants_payments_are_in_no_list_and_not_found(void **state)
+static void another_merchants_payment_is_not_found(void **state)
 {
     struct fixture *f = *state;
     struct uuid id = insert_payment(f, START_US, false);
@@ -59,23 +13,6 @@ static void another_merchants_payments_are_in_no_list_and_not_found(void **state
     struct payment payment;
     assert_int_equal(payment_get(f->db, &id, &other, &f->arena, &payment, &f->err), ERR_NOT_FOUND);
     assert_int_equal(payment_get(f->db, &id, &f->merchant_id, &f->arena, &payment, &f->err), OK);
-    f->merchant_id = other;
-    assert_int_equal(list(f, false, 0, 50).count, 0);
-    assert_int_equal(list(f, false, 0, 50).total, 0);
-}
-
-static void a_total_is_exact_up_to_its_bound_and_says_when_there_are_more(void **state)
-{
-    struct fixture *f = *state;
-    insert_many(f, PAYMENT_TOTAL_MAX);
-    struct payment_page page = list(f, false, 0, 1);
-    assert_int_equal(page.total, PAYMENT_TOTAL_MAX);
-    assert_false(page.total_exceeded);
-    insert_many(f, 1);
-    page = list(f, false, 0, 1);
-    assert_int_equal(page.total, PAYMENT_TOTAL_MAX);
-    assert_true(page.total_exceeded);
-    assert_int_equal(list(f, false, PAYMENT_TOTAL_MAX, 5).count, 1); // pages go on beyond it
 }
 
 // --- operations
@@ -286,11 +223,7 @@ static void one_provider_id_is_one_payments_within_a_merchant_and_a_mode(void **
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        IN_TRANSACTION(payments_are_listed_newest_first_over_both_modes),
-        IN_TRANSACTION(pages_put_together_are_the_whole_list),
-        IN_TRANSACTION(a_list_of_test_payments_leaves_live_ones_out),
-        IN_TRANSACTION(another_merchants_payments_are_in_no_list_and_not_found),
-        IN_TRANSACTION(a_total_is_exact_up_to_its_bound_and_says_when_there_are_more),
+        IN_TRANSACTION(another_merchants_payment_is_not_found),
         IN_TRANSACTION(operations_are_claimed_when_due_the_longest_due_first),
         IN_TRANSACTION(a_claimed_operation_comes_back_when_its_lease_ends),
         IN_TRANSACTION(a_start_ends_every_lease),

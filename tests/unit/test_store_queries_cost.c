@@ -31,8 +31,6 @@ static void run_every_statement(struct fixture *f)
     assert_int_equal(payment_update(f->db, &payment, &f->err), OK);
     assert_int_equal(payment_by_ref(f->db, &f->merchant_id, false, "pi_1", &f->arena, &payment, &f->err), OK);
     assert_int_equal(payment_merchants_by_ref(f->db, "pi_1", merchants, 4, &count, &f->err), OK);
-    list(f, false, 0, 50);
-    list(f, true, 0, 50);
     insert_operation(f, 1, NOW_US);
     struct operation operation = operation_of(f, 1, NOW_US);
     assert_int_equal(operations_claim(f->db, NOW_US, 1, &f->arena, &operation, 1, &count, &f->err), OK);
@@ -64,7 +62,7 @@ static void run_every_statement(struct fixture *f)
 static bool is_costly(const char *detail)
 {
     return strstr(detail, "TEMP B-TREE") != NULL ||
-           (strncmp(detail, "SCAN ", 5) == 0 && strcmp(detail, "SCAN counted") != 0 &&
+           (strncmp(detail, "SCAN ", 5) == 0 &&
             strcmp(detail, "SCAN operations USING COVERING INDEX operations_due") != 0);
 }
 
@@ -92,7 +90,7 @@ static void no_statement_scans_a_table_or_sorts(void **state)
     statement_count = 0;
     run_every_statement(f);
     f->db->driver = &sqlite_driver;
-    assert_true(statement_count >= 23);
+    assert_true(statement_count >= 19);
     for (size_t i = 0; i < statement_count; i++) {
         assert_searches(((struct sqlite *)f->db)->handle, statements[i]);
     }
@@ -114,20 +112,6 @@ static int64_t cost_of(struct fixture *f, void (*run)(struct fixture *f))
     run(f);
     sqlite3_progress_handler(handle, 0, NULL, NULL);
     return steps;
-}
-
-static void list_first_page(struct fixture *f)
-{
-    assert_int_equal(list(f, false, 0, 50).count, 50);
-}
-
-static void a_page_costs_the_same_beyond_the_bound_of_its_total(void **state)
-{
-    struct fixture *f = *state;
-    insert_many(f, PAYMENT_TOTAL_MAX + 1);
-    int64_t before = cost_of(f, list_first_page);
-    insert_many(f, 3 * PAYMENT_TOTAL_MAX);
-    assert_in_range(cost_of(f, list_first_page), before / 2, before * 2);
 }
 
 static void count_kept(struct fixture *f)
@@ -155,7 +139,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         IN_TRANSACTION(no_statement_scans_a_table_or_sorts),
-        IN_TRANSACTION(a_page_costs_the_same_beyond_the_bound_of_its_total),
         IN_TRANSACTION(kept_events_are_counted_without_a_look_at_those_that_are_done_with),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,207 @@
+// Reading a list's query string: each filter's text becomes a condition of the query, or a problem that names
+// the filter. Loop thread, pure.
+#include <string.h>
+
+#include "api/api.h"
+#include "api/cursor.h"
+#include "api/fields.h"
+#include "api/listing.h"
+#include "base/require.h"
+#include "base/text.h"
+#include "base/timefmt.h"
+#include "domain/money.h"
+
+#define PAGE_SIZE_DEFAULT 50
+#define PAGE_SIZE_MAX 100
+#define PAGE_MAX 1000000
+#define NAMES_MAX 24
+#define TEXT_CHARS_MAX 255
+
+static void problem(struct request *request, const char *name, const char *message)
+{
+    problem_add(&request->problems, request->arena, ERR_VALIDATION, name, "%s", message);
+}
+
+const char *listing_given(const struct request *request, const char *name)
+{
+    return form_get(&request->query, name);
+}
+
+static void where(struct request *request, const struct filter *filter, struct db_value value)
+{
+    struct listing_input *input = request->input;
+    listing_where(&input->query, filter->condition, value);
+}
+
+static void read_text(struct request *request, const struct filter *filter, const char *text)
+{
+    size_t chars = field_chars(text);
+    if (chars == 0 || chars > TEXT_CHARS_MAX) {
+        problem(request, filter->name, "must be 1 to 255 characters long");
+    } else if (filter->form == FILTER_EMAIL) {
+        where(request, filter, DB_STR(text_lower(request->arena, text)));
+    } else {
+        where(request, filter, DB_STR(text));
+    }
+}
+
+static const char *words_listed(struct arena *arena, const struct filter_word *words)
+{
+    const char *listed = words->word;
+    for (words++; words->word != NULL; words++) {
+        listed = arena_printf(arena, "%s, %s", listed, words->word);
+    }
+    return listed;
+}
+
+static void read_word(struct request *request, const struct filter *filter, const char *text)
+{
+    struct listing_input *input = request->input;
+    for (const struct filter_word *word = filter->words; word->word != NULL; word++) {
+        if (text_equal(word->word, text)) {
+            where(request, filter, DB_STR(word->word));
+            if (word->also != NULL) {
+                listing_where_plain(&input->query, word->also);
+            }
+            return;
+        }
+    }
+    problem(request, filter->name,
+            arena_printf(request->arena, "must be one of: %s", words_listed(request->arena, filter->words)));
+}
+
+static void read_id(struct request *request, const struct filter *filter, const char *text)
+{
+    struct uuid *id = ARENA_NEW(request->arena, struct uuid);
+    if (!uuid_parse(text, id)) {
+        problem(request, filter->name, "must be a UUID");
+    } else {
+        where(request, filter, DB_ID(id));
+    }
+}
+
+static void read_currency(struct request *request, const struct filter *filter, const char *text)
+{
+    const struct currency *currency = currency_find(text);
+    if (currency == NULL) {
+        problem(request, filter->name, "must be a 3-letter ISO 4217 code, such as USD");
+    } else {
+        where(request, filter, DB_STR(currency->code));
+    }
+}
+
+static void read_amount(struct request *request, const struct filter *filter, const char *text)
+{
+    int64_t thousandths = 0;
+    struct err err;
+    if (money_parse_thousandths(text, filter->form == FILTER_AMOUNT_MIN, &thousandths, &err) != OK) {
+        problem(request, filter->name, err.message);
+    } else {
+        where(request, filter, DB_I64(thousandths));
+    }
+}
+
+static void read_time(struct request *request, const struct filter *filter, const char *text)
+{
+    struct listing_input *input = request->input;
+    int64_t time_us = 0;
+    struct err err;
+    if (time_parse(text, &time_us, &err) != OK) {
+        problem(request, filter->name, err.message);
+    } else if (filter->form == FILTER_SINCE) {
+        listing_since(&input->query, time_us, request->arena);
+    } else {
+        listing_until(&input->query, time_us, request->arena);
+    }
+}
+
+static void read_livemode(struct request *request, const struct filter *filter, const char *text)
+{
+    struct listing_input *input = request->input;
+    if (text_equal(text, "true")) {
+        input->query.test = false;
+    } else if (text_equal(text, "false")) {
+        input->query.live = false;
+    } else {
+        problem(request, filter->name, "must be true or false");
+    }
+}
+
+static void read_filter(struct request *request, const struct filter *filter, const char *text)
+{
+    switch (filter->form) {
+    case FILTER_TEXT:
+    case FILTER_EMAIL:
+        read_text(request, filter, text);
+        break;
+    case FILTER_WORD:
+        read_word(request, filter, text);
+        break;
+    case FILTER_ID:
+        read_id(request, filter, text);
+        break;
+    case FILTER_CURRENCY:
+        read_currency(request, filter, text);
+        break;
+    case FILTER_AMOUNT_MIN:
+    case FILTER_AMOUNT_MAX:
+        read_amount(request, filter, text);
+        break;
+    case FILTER_SINCE:
+    case FILTER_UNTIL:
+        read_time(request, filter, text);
+        break;
+    case FILTER_LIVEMODE:
+        read_livemode(request, filter, text);
+        break;
+    }
+}
+
+static void read_cursor(struct request *request)
+{
+    struct listing_input *input = request->input;
+    const char *text = listing_given(request, "cursor");
+    if (text == NULL) {
+        return;
+    }
+    input->has_cursor = true;
+    if (listing_given(request, "page") != NULL) {
+        problem(request, "page", "goes not with cursor");
+    }
+    struct uuid *last = ARENA_NEW(request->arena, struct uuid);
+    const struct keyring *keyring = api_options(request->api)->keyring;
+    if (cursor_read(keyring, input->query.listing->name, text, last)) {
+        listing_behind(&input->query, last);
+    } else {
+        problem(request, "cursor", "must be a meta.next_cursor of this list");
+    }
+}
+
+// Notes what is no filter of the list, or comes twice.
+static void read_names(struct request *request, const struct listing *listing)
+{
+    const char *names[NAMES_MAX] = {"page", "page_size", "cursor"};
+    size_t count = 3;
+    for (const struct filter *filter = listing->filters; filter->name != NULL; filter++) {
+        REQUIRE(count < NAMES_MAX - 1);
+        names[count++] = filter->name;
+    }
+    query_only(request, names);
+}
+
+void listing_read(struct request *request, const struct listing *listing)
+{
+    struct listing_input *input = ARENA_NEW(request->arena, struct listing_input);
+    input->query = (struct listing_query){.listing = listing, .test = true, .live = true};
+    request->input = input;
+    read_names(request, listing);
+    input->page = query_i64(request, "page", 1, PAGE_MAX, 1);
+    input->page_size = query_i64(request, "page_size", 1, PAGE_SIZE_MAX, PAGE_SIZE_DEFAULT);
+    read_cursor(request);
+    for (const struct filter *filter = listing->filters; filter->name != NULL; filter++) {
+        const char *text = listing_given(request, filter->name);
+        if (text != NULL) {
+            read_filter(request, filter, text);
+        }
+    }
+}

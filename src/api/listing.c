@@ -1,0 +1,117 @@
+// See listing.h. A page is one row more than is shown, which tells whether there is another page; a page by
+// its number is first turned into the row that it stands behind, so that only ids are stepped over. Database
+// thread; what it makes is of one transaction, so count and page agree.
+#include "api/listing.h"
+
+#include "api/api.h"
+#include "api/cursor.h"
+
+struct page {
+    struct json_object *items;
+    struct uuid last; // of the rows shown
+    int64_t count;
+    bool has_more;
+};
+
+static void answer(struct request *request, const struct page *page, int64_t total)
+{
+    const struct listing_input *input = request->input;
+    struct json_object *meta = json_new_object();
+    if (!input->has_cursor) {
+        json_add_i64(meta, "page", input->page);
+    }
+    json_add_i64(meta, "page_size", input->page_size);
+    if (!input->has_cursor) {
+        json_add_i64(meta, "total", total > LISTING_TOTAL_MAX ? LISTING_TOTAL_MAX : total);
+    }
+    if (total > LISTING_TOTAL_MAX) {
+        json_add_bool(meta, "total_exceeded", true);
+    }
+    const char *next = page->has_more ? cursor_make(api_options(request->api)->keyring, request->arena,
+                                                    input->query.listing->name, &page->last)
+                                      : NULL;
+    json_add_str(meta, "next_cursor", next);
+    struct json_object *body JSON_CLEANUP = json_new_object();
+    json_add_bool(body, "success", true);
+    json_add(body, "data", json_object_get(page->items));
+    json_add(body, "meta", meta);
+    request->status = 200;
+    request->reply = json_text(request->arena, body);
+}
+
+static enum errc add_item(struct request *request, struct db_rows *rows, listing_render *render,
+                          struct page *page, struct err *err)
+{
+    struct json_object *item = NULL;
+    enum errc rc = render(request, rows, &item, err);
+    if (rc == OK) {
+        (void)json_object_array_add(page->items, item);
+        page->last = db_uuid(rows, 0);
+        page->count++;
+    }
+    return rc;
+}
+
+static enum errc read_page(struct request *request, struct db *db, const struct listing_query *query,
+                           listing_render *render, struct page *page, struct err *err)
+{
+    const struct listing_input *input = request->input;
+    DB_ROWS(rows);
+    enum errc rc = listing_rows(db, query, input->page_size + 1, &rows, err);
+    if (rc == OK) {
+        rc = db_next(&rows, &page->has_more, err);
+    }
+    while (rc == OK && page->has_more && page->count < input->page_size) {
+        rc = add_item(request, &rows, render, page, err);
+        if (rc == OK) {
+            rc = db_next(&rows, &page->has_more, err);
+        }
+    }
+    return rc;
+}
+
+// Moves the query behind the pages before the one that was asked for; *has is false where they are all.
+static enum errc turn_to_page(struct request *request, struct db *db, struct listing_query *query, bool *has,
+                              struct err *err)
+{
+    const struct listing_input *input = request->input;
+    *has = true;
+    if (input->page == 1) {
+        return OK;
+    }
+    struct uuid *last = ARENA_NEW(request->arena, struct uuid);
+    enum errc rc = listing_nth(db, query, (input->page - 1) * input->page_size, last, has, err);
+    if (rc == OK && *has) {
+        listing_behind(query, last);
+    }
+    return rc;
+}
+
+enum errc listing_answer(struct request *request, struct db *db, const struct uuid *owner,
+                         listing_render *render, struct err *err)
+{
+    const struct listing_input *input = request->input;
+    struct listing_query query = input->query; // this may run again
+    query.owner = owner;
+    query.live = query.live && request->principal.livemode;
+    struct json_object *items JSON_CLEANUP = json_object_new_array();
+    struct page page = {.items = items};
+    int64_t total = 0;
+    enum errc rc = OK;
+    if (!query.listing->has_modes || query.test || query.live) {
+        bool has = true;
+        if (!input->has_cursor) {
+            rc = listing_count(db, &query, LISTING_TOTAL_MAX + 1, &total, err);
+        }
+        if (rc == OK) {
+            rc = turn_to_page(request, db, &query, &has, err);
+        }
+        if (rc == OK && has) {
+            rc = read_page(request, db, &query, render, &page, err);
+        }
+    }
+    if (rc == OK) {
+        answer(request, &page, total);
+    }
+    return rc;
+}

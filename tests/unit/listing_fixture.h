@@ -1,0 +1,126 @@
+// What tests of listings stand on: a SQLite file with the schema, one transaction open, and payments as many
+// as they need.
+#pragma once
+
+#include "scratch.h"
+
+#include "base/require.h"
+#include "base/timefmt.h"
+#include "store/driver.h"
+#include "store/migrate.h"
+#include "store/payments.h"
+
+#define NOW_US (INT64_C(1700000000) * US_PER_S)
+
+struct fixture {
+    struct scratch scratch;
+    struct db *db;
+    struct err err;
+    struct arena arena;
+    struct uuid merchant_id;
+    int64_t made;
+};
+
+static inline int setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+    scratch_make(&f->scratch);
+    f->merchant_id = (struct uuid){.bytes = {0x01, [15] = 1}};
+    assert_int_equal(sqlite_driver.open(f->scratch.database, true, &f->db, &f->err), OK);
+    assert_int_equal(migrate(f->db, &f->err), OK);
+    assert_int_equal(f->db->driver->begin(f->db, true, &f->err), OK);
+    *state = f;
+    return 0;
+}
+
+static inline int teardown(void **state)
+{
+    struct fixture *f = *state;
+    sqlite_driver.rollback(f->db);
+    sqlite_driver.close(f->db);
+    arena_release(&f->arena);
+    scratch_remove(&f->scratch);
+    free(f);
+    return 0;
+}
+
+static inline struct payment payment_of(struct fixture *f, int64_t at_us)
+{
+    return (struct payment){
+        .id = uuid_new(&random_system, at_us),
+        .merchant_id = f->merchant_id,
+        .amount_minor = 5000,
+        .currency = currency_find("USD"),
+        .provider = "stripe",
+        .idempotency_key = "order-123",
+        .credential_id = {{1}},
+        .created_us = at_us,
+        .updated_us = at_us,
+    };
+}
+
+static inline struct uuid insert(struct fixture *f, const struct payment *payment)
+{
+    assert_int_equal(payment_insert(f->db, payment, &f->err), OK);
+    return payment->id;
+}
+
+static inline struct uuid insert_at(struct fixture *f, int64_t at_us, bool livemode)
+{
+    struct payment payment = payment_of(f, at_us);
+    payment.livemode = livemode;
+    return insert(f, &payment);
+}
+
+// As many completed payments more, all of the merchant and of both modes in turn, each newer than the ones
+// before.
+static inline void insert_many(struct fixture *f, int64_t count)
+{
+    assert_int_equal(
+        db_run(
+            f->db, NULL, &f->err,
+            "WITH RECURSIVE n(i) AS (SELECT $3 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $3 + $2)"
+            " INSERT INTO payments (id, merchant_id, livemode, amount_minor, amount_thousandths, currency,"
+            " status, provider, idempotency_key, capture_manual, captured_minor, refunded_minor, capturable,"
+            " action_given, credential_version_id, created_us, updated_us)"
+            " SELECT CAST(printf('%016d', i) AS BLOB), $1, i % 2, 1, 10, 'USD', 'completed', 'stripe', 'k',"
+            " 0, 0, 0, 0, 0, $1, 0, 0 FROM n",
+            DB_ID(&f->merchant_id), DB_I64(count), DB_I64(f->made)),
+        OK);
+    f->made += count;
+}
+
+static inline struct listing_query query_of(struct fixture *f)
+{
+    return (struct listing_query){
+        .listing = &payment_listing, .owner = &f->merchant_id, .test = true, .live = true};
+}
+
+struct found {
+    struct uuid ids[128];
+    size_t count;
+};
+
+static inline struct found list(struct fixture *f, const struct listing_query *query, int64_t limit)
+{
+    struct found found = {0};
+    DB_ROWS(rows);
+    bool has = false;
+    assert_int_equal(listing_rows(f->db, query, limit, &rows, &f->err), OK);
+    assert_int_equal(db_next(&rows, &has, &f->err), OK);
+    while (has) {
+        assert_true(found.count < COUNT_OF(found.ids));
+        found.ids[found.count++] = db_uuid(&rows, 0);
+        assert_int_equal(db_next(&rows, &has, &f->err), OK);
+    }
+    return found;
+}
+
+static inline int64_t count(struct fixture *f, const struct listing_query *query, int64_t max)
+{
+    int64_t counted = -1;
+    assert_int_equal(listing_count(f->db, query, max, &counted, &f->err), OK);
+    return counted;
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
