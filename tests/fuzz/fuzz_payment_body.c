@@ -1,0 +1,53 @@
+// payment_create_read, the body of POST /v1/payments: one without a problem is a payment that can be charged,
+// one with problems names each, and card data is the only problem that is named beside none.
+#include "api/handlers.h"
+#include "api/request.h"
+#include "base/json.h"
+#include "base/text.h"
+#include "fuzz.h"
+
+static void check_problems(const struct problems *problems)
+{
+    REQUIRE(problems->count <= PROBLEMS_MAX);
+    for (size_t i = 0; i < problems->count; i++) {
+        const struct problem *problem = &problems->items[i];
+        REQUIRE(problem->code == ERR_VALIDATION || problem->code == ERR_CARD_DATA_REFUSED);
+        REQUIRE(problem->field[0] != '\0' && text_is_utf8(problem->field, strlen(problem->field)));
+        REQUIRE(problem->message[0] != '\0' && text_is_utf8(problem->message, strlen(problem->message)));
+        REQUIRE(problem->code != ERR_CARD_DATA_REFUSED || problems->count == 1);
+    }
+}
+
+static void check_payment(const struct payment *payment)
+{
+    REQUIRE(payment->currency != NULL && payment->amount_minor > 0);
+    REQUIRE(money_to_stripe(payment->amount_minor, payment->currency) <= MONEY_STRIPE_MINOR_MAX);
+    REQUIRE(strcmp(payment->provider, "stripe") == 0);
+    if (payment->metadata_json != NULL) {
+        struct json_object *metadata JSON_CLEANUP = NULL;
+        REQUIRE(json_parse(payment->metadata_json, strlen(payment->metadata_json), &metadata, NULL) == OK);
+        REQUIRE(json_object_object_length(metadata) <= 40);
+        REQUIRE(json_get(metadata, "payment_id") == NULL && json_get(metadata, "merchant_id") == NULL);
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
+{
+    ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
+    struct json_object *body JSON_CLEANUP = NULL;
+    if (json_parse((const char *)data, bytes, &body, NULL) != OK ||
+        !json_object_is_type(body, json_type_object)) {
+        return 0; // fuzz_json's
+    }
+    struct request *request = ARENA_NEW(&arena, struct request);
+    request->arena = &arena;
+    request->body = body;
+    request->idempotency_key = "order-123";
+    payment_create_read(request);
+    REQUIRE(request->refusal.code == OK);
+    check_problems(&request->problems);
+    if (request->problems.count == 0) {
+        check_payment(request->input); // what was read begins with the payment
+    }
+    return 0;
+}

@@ -1,0 +1,105 @@
+// stripe_answer_read: whatever comes back, an outcome is only a refusal where Stripe's own form says so under
+// the right status, only done where the object is there, and everything else unknown with a trouble to log.
+// The first byte chooses what was asked, the second the status, the third a header; the rest is the body.
+#include "provider/stripe_answer.h"
+
+#include <stdio.h>
+
+#include "base/text.h"
+#include "fuzz.h"
+
+static const int statuses[] = {200, 201, 204, 302, 400, 401, 402, 403, 404,
+                               405, 409, 424, 429, 500, 502, 503, 0};
+static const struct http_header headers[] = {{"Request-Id", "req_1"},
+                                             {"Idempotent-Replayed", "true"},
+                                             {"Stripe-Should-Retry", "false"},
+                                             {"Retry-After", "7"}};
+
+static void check_text(const char *text, size_t bytes_max)
+{
+    REQUIRE(text == NULL || (strlen(text) <= bytes_max && text_is_utf8(text, strlen(text))));
+}
+
+static void check_failure(const struct failure *failure)
+{
+    check_text(failure->code, 100);
+    check_text(failure->decline_code, 100);
+    check_text(failure->message, 500);
+    REQUIRE(failure->message == NULL || strstr(failure->message, "sk_test_") == NULL);
+}
+
+static void check_intent(const struct intent *intent)
+{
+    REQUIRE(intent->id[0] != '\0' && strlen(intent->id) <= 255);
+    REQUIRE((intent->next_action == NEXT_ACTION_REDIRECT) == (intent->redirect_url != NULL));
+    check_failure(&intent->failure);
+}
+
+static bool shows_what_was_done(const struct provider_call *call)
+{
+    const struct provider_answer *answer = &call->answer;
+    return call->verb == PROVIDER_LIST || call->verb == PROVIDER_REFUND_LIST || answer->has_intent ||
+           answer->has_refund || answer->has_method || answer->customer_ref != NULL;
+}
+
+static void check_outcome(const struct provider_call *call)
+{
+    const struct provider_answer *answer = &call->answer;
+    int status = answer->status;
+    bool known = answer->trouble == NULL;
+    switch (answer->outcome) {
+    case PROVIDER_DONE:
+        REQUIRE(known && status >= 200 && status < 300 && shows_what_was_done(call));
+        break;
+    case PROVIDER_REFUSED:
+        REQUIRE(known && (status == 400 || status == 402 || status == 404) && answer->failure.code != NULL);
+        break;
+    case PROVIDER_NO_AUTH:
+        REQUIRE(known && (status == 401 || status == 403) && answer->failure.code != NULL);
+        break;
+    case PROVIDER_UNKNOWN:
+    case PROVIDER_LOOK_UP:
+        REQUIRE(!known && !answer->has_intent && !answer->has_refund && answer->next_page == NULL);
+        break;
+    }
+}
+
+static void check_answer(const struct provider_call *call)
+{
+    const struct provider_answer *answer = &call->answer;
+    check_outcome(call);
+    check_failure(&answer->failure);
+    if (answer->has_intent) {
+        check_intent(&answer->intent);
+    }
+    if (answer->outcome == PROVIDER_DONE) {
+        for (size_t i = 0; i < answer->intent_count; i++) {
+            check_intent(&answer->intents[i]);
+        }
+        for (size_t i = 0; i < answer->refund_count; i++) {
+            REQUIRE(answer->refunds[i].id[0] != '\0');
+        }
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
+{
+    if (bytes < 3) {
+        return 0;
+    }
+    ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
+    struct provider_call call = {.verb = (enum provider_verb)(data[0] % PROVIDER_VERB_COUNT),
+                                 .arena = &arena};
+    call.http.status = statuses[data[1] % COUNT_OF(statuses)];
+    call.http.result = call.http.status != 0 ? HTTP_DONE : HTTP_CUT;
+    call.http.response_headers[0] = headers[data[2] % COUNT_OF(headers)];
+    call.http.response_header_count = 1;
+    call.http.response_body = BUF_MAX(1 << 20);
+    (void)snprintf(call.http.error, sizeof(call.http.error), "the connection was cut");
+    secret_set(&call.secret_key, "sk_test_1", 9);
+    buf_add(&call.http.response_body, data + 3, bytes - 3);
+    stripe_answer_read(&call);
+    http_call_release(&call.http);
+    check_answer(&call);
+    return 0;
+}

@@ -1,0 +1,64 @@
+// stripe_event_parse: an event that is taken has an id and a type; one that calls itself complete has all
+// that acting on it needs; and none brings a secret or an action for the payer.
+#include "provider/stripe_event.h"
+
+#include "base/text.h"
+#include "fuzz.h"
+
+static void check_text(const char *text)
+{
+    REQUIRE(text == NULL || text_is_utf8(text, strlen(text)));
+}
+
+static void check_intent(const struct provider_event *event)
+{
+    const struct intent *intent = &event->intent;
+    REQUIRE(intent->next_action == NEXT_ACTION_NONE && intent->redirect_url == NULL &&
+            intent->client_secret == NULL);
+    check_text(intent->failure.code);
+    check_text(intent->failure.decline_code);
+    check_text(intent->failure.message);
+    REQUIRE(intent->failure.message == NULL || strstr(intent->failure.message, "sk_live_") == NULL);
+    if (event->complete) {
+        REQUIRE(strcmp(intent->id, event->intent_id) == 0 && intent->amount_provider_minor >= 0 &&
+                intent->currency != NULL);
+        REQUIRE(intent->state != INTENT_SUCCEEDED || intent->received_provider_minor >= 0);
+    }
+}
+
+static void check_charge(const struct provider_event *event)
+{
+    const struct charge_refunded *charge = &event->charge;
+    if (event->complete) {
+        REQUIRE(charge->amount_minor >= 0 && charge->refunded_minor >= 0 && charge->currency != NULL);
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
+{
+    ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
+    struct provider_event event;
+    struct err err = {0};
+    if (stripe_event_parse((const char *)data, bytes, &arena, &event, &err) != OK) {
+        REQUIRE(err.code == ERR_BAD_REQUEST && err.message[0] != '\0');
+        return 0;
+    }
+    REQUIRE(event.id[0] != '\0' && strlen(event.id) <= 255 && strlen(event.type) <= 255);
+    check_text(event.id);
+    check_text(event.type);
+    check_text(event.object_id);
+    check_text(event.payment_id);
+    check_text(event.merchant_id);
+    switch (event.kind) {
+    case EVENT_OTHER:
+        REQUIRE(!event.complete);
+        break;
+    case EVENT_INTENT:
+        check_intent(&event);
+        break;
+    case EVENT_REFUNDED:
+        check_charge(&event);
+        break;
+    }
+    return 0;
+}
