@@ -1,0 +1,222 @@
+// A page must not cost more the more there is of everything else: how SQLite goes about each filter of each
+// listing, and what a page costs, first or deep, beside 40,000 rows.
+#include "listing_fixture.h"
+
+#include "base/text.h"
+#include "store/sqlite.h"
+
+static char *statement; // the last one
+
+static enum errc spy_query(struct db *db, struct db_rows *rows, const char *sql,
+                           const struct db_value *values, size_t count, struct err *err)
+{
+    free(statement);
+    statement = strdup(sql);
+    return sqlite_driver.query_once(db, rows, sql, values, count, err);
+}
+
+// How SQLite goes about the listing's page: "SEARCH ... | SEARCH ..."
+static const char *plan_of(struct fixture *f, const struct listing_query *query)
+{
+    struct db_driver spy = sqlite_driver;
+    spy.query_once = spy_query;
+    f->db->driver = &spy;
+    list(f, query, 1);
+    f->db->driver = &sqlite_driver;
+    char *explain = sqlite3_mprintf("EXPLAIN QUERY PLAN %s", statement);
+    sqlite3_stmt *stmt = NULL;
+    assert_int_equal(sqlite3_prepare_v2(((struct sqlite *)f->db)->handle, explain, -1, &stmt, NULL),
+                     SQLITE_OK);
+    const char *plan = "";
+    while (sqlite3_step(stmt) == SQLITE_ROW) {
+        plan = arena_printf(&f->arena, "%s%s | ", plan, (const char *)sqlite3_column_text(stmt, 3));
+    }
+    sqlite3_finalize(stmt);
+    sqlite3_free(explain);
+    free(statement);
+    statement = NULL;
+    return plan;
+}
+
+static void assert_plan(struct fixture *f, const struct listing_query *query, const char *index)
+{
+    const char *plan = plan_of(f, query);
+    if (strstr(plan, "SCAN ") || strstr(plan, "TEMP B-TREE") || !strstr(plan, index)) {
+        fail_msg("not by %s: %s", index, plan);
+    }
+}
+
+static struct db_value some_value(struct fixture *f, const struct filter *filter)
+{
+    switch (filter->form) {
+    case FILTER_ID:
+        return DB_ID(&f->merchant_id);
+    case FILTER_AMOUNT_MIN:
+    case FILTER_AMOUNT_MAX:
+        return DB_I64(1000);
+    case FILTER_TEXT:
+    case FILTER_WORD:
+    case FILTER_EMAIL:
+    case FILTER_CURRENCY:
+    case FILTER_SINCE:
+    case FILTER_UNTIL:
+    case FILTER_LIVEMODE:
+        break;
+    }
+    return DB_STR("text");
+}
+
+static void add_filter(struct fixture *f, struct listing_query *query, const char *name, const char *word)
+{
+    for (const struct filter *filter = query->listing->filters; filter->name != NULL; filter++) {
+        if (text_equal(filter->name, name)) {
+            listing_where(query, filter->condition, some_value(f, filter));
+            for (const struct filter_word *w = filter->words; w != NULL && w->word != NULL; w++) {
+                if (text_equal(w->word, word) && w->also != NULL) {
+                    listing_where_plain(query, w->also);
+                }
+            }
+            return;
+        }
+    }
+    fail_msg("there is no filter %s", name);
+}
+
+struct expectation {
+    const struct listing *listing;
+    const char *filter; // NULL: none
+    const char *word;
+    const char *index;
+};
+
+#define RANGE "AND id>? AND id<?)"
+#define BY_MERCHANT "payments_by_merchant (merchant_id=? AND livemode=? " RANGE
+#define RARE "payments_rare (merchant_id=? AND livemode=? AND status=? " RANGE
+
+static const struct expectation expectations[] = {
+    {&payment_listing, NULL, NULL, BY_MERCHANT},
+    {&payment_listing, "provider", "stripe", BY_MERCHANT},
+    {&payment_listing, "status", "completed", BY_MERCHANT},
+    {&payment_listing, "status", "failed", RARE},
+    {&payment_listing, "status", "pending", RARE},
+    {&payment_listing, "status", "refunded", RARE},
+    {&payment_listing, "currency", NULL, BY_MERCHANT},
+    {&payment_listing, "min_amount", NULL, BY_MERCHANT},
+    {&payment_listing, "provider_ref", NULL,
+     "payments_by_ref (provider_ref=? AND merchant_id=? AND livemode=?)"},
+    {&payment_listing, "idempotency_key", NULL, "sqlite_autoindex_payments_1 (id=?)"},
+    {&payment_listing, "saved_card_id", NULL,
+     "payments_by_card (merchant_id=? AND livemode=? AND saved_card_id=? " RANGE},
+    {&payment_history_listing, NULL, NULL, "PRIMARY KEY (payment_id=? " RANGE},
+};
+
+// With a range of time and a place too, and in one mode and in both.
+static void every_filter_has_its_index(void **state)
+{
+    struct fixture *f = *state;
+    for (size_t i = 0; i < COUNT_OF(expectations); i++) {
+        const struct expectation *expected = &expectations[i];
+        for (int modes = 1; modes <= 3; modes++) {
+            struct listing_query query = {.listing = expected->listing,
+                                          .owner = &f->merchant_id,
+                                          .test = (modes & 1) != 0,
+                                          .live = (modes & 2) != 0};
+            if (expected->filter != NULL) {
+                add_filter(f, &query, expected->filter, expected->word);
+            }
+            listing_since(&query, NOW_US, &f->arena);
+            listing_until(&query, NOW_US + 86400 * US_PER_S, &f->arena);
+            assert_plan(f, &query, expected->index);
+        }
+    }
+}
+
+static int count_step(void *context)
+{
+    ++*(int64_t *)context;
+    return 0;
+}
+
+// In steps of SQLite's machine.
+static int64_t steps_of(struct fixture *f, const struct listing_query *query, size_t expected)
+{
+    sqlite3 *handle = ((struct sqlite *)f->db)->handle;
+    int64_t steps = 0;
+    sqlite3_progress_handler(handle, 1, count_step, &steps);
+    assert_int_equal(list(f, query, 50).count, expected);
+    sqlite3_progress_handler(handle, 0, NULL, NULL);
+    return steps;
+}
+
+static struct uuid id_at(struct fixture *f, const struct listing_query *query, int64_t place)
+{
+    struct uuid id;
+    bool has = false;
+    assert_int_equal(listing_nth(f->db, query, place, &id, &has, &f->err), OK);
+    assert_true(has);
+    return id;
+}
+
+static void a_page_costs_the_same_at_any_depth_and_beside_any_number(void **state)
+{
+    struct fixture *f = *state;
+    insert_many(f, 10000);
+    struct listing_query query = query_of(f);
+    int64_t before = steps_of(f, &query, 50);
+    insert_many(f, 30000);
+    assert_in_range(steps_of(f, &query, 50), before / 2, before * 2);
+    struct uuid deep = id_at(f, &query, 39000);
+    listing_behind(&query, &deep);
+    assert_in_range(steps_of(f, &query, 50), before / 2, before * 2);
+    listing_until(&query, INT64_C(253402300799) * US_PER_S, &f->arena);
+    assert_in_range(steps_of(f, &query, 50), before / 2, before * 2);
+}
+
+static void what_is_rare_is_found_without_a_look_at_the_rest(void **state)
+{
+    struct fixture *f = *state;
+    struct payment payment = payment_of(f, 0);
+    payment.status = PAYMENT_FAILED;
+    payment.provider_ref = "text";
+    payment.saved_card_id = f->merchant_id;
+    payment.id = (struct uuid){{0x01}};
+    insert(f, &payment);
+    insert_many(f, 40000);
+    static const struct {
+        const char *name;
+        const char *word;
+    } rare[] = {{"status", "failed"}, {"provider_ref"}, {"idempotency_key"}, {"saved_card_id"}};
+    for (size_t i = 0; i < COUNT_OF(rare); i++) {
+        struct listing_query query = query_of(f);
+        add_filter(f, &query, rare[i].name, rare[i].word);
+        int64_t steps = 0;
+        sqlite3_progress_handler(((struct sqlite *)f->db)->handle, 1, count_step, &steps);
+        list(f, &query, 50);
+        count(f, &query, 10001);
+        sqlite3_progress_handler(((struct sqlite *)f->db)->handle, 0, NULL, NULL);
+        assert_in_range(steps, 1, 1000);
+    }
+}
+
+static void a_count_stops_at_its_bound(void **state)
+{
+    struct fixture *f = *state;
+    struct listing_query query = query_of(f);
+    insert_many(f, 40000);
+    int64_t steps = 0;
+    sqlite3_progress_handler(((struct sqlite *)f->db)->handle, 1, count_step, &steps);
+    assert_int_equal(count(f, &query, 1000), 1000);
+    sqlite3_progress_handler(((struct sqlite *)f->db)->handle, 0, NULL, NULL);
+    assert_in_range(steps, 1000, 20000);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(every_filter_has_its_index),
+        TEST(a_page_costs_the_same_at_any_depth_and_beside_any_number),
+        TEST(what_is_rare_is_found_without_a_look_at_the_rest),
+        TEST(a_count_stops_at_its_bound),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
