@@ -27,6 +27,7 @@ static bool find_charge_of_intent(struct call *call, const char *id, struct docu
     if (!document_open(&call->at, OBJECT_INTENT, id, &intent)) {
         return refuse_unknown(call, "payment_intent", id);
     }
+    call->began = true;
     bool charged =
         document_open(&call->at, OBJECT_CHARGE, json_get_str(intent.json, "latest_charge"), charge) &&
         json_get_bool(charge->json, "captured", false);
@@ -42,6 +43,7 @@ static bool find_charge_by_id(struct call *call, const char *id, struct document
     if (!document_open(&call->at, OBJECT_CHARGE, id, charge)) {
         return refuse_unknown(call, "charge", id);
     }
+    call->began = true;
     if (!json_get_bool(charge->json, "paid", false)) {
         return refuse(
             call, "charge_not_refundable", NULL,
@@ -55,6 +57,8 @@ static bool find_charge_by_id(struct call *call, const char *id, struct document
                                id, json_get_str(charge->json, "payment_intent")));
 }
 
+// The charge that is to be refunded. Once there is one, execution has begun: what stands against the refund
+// from there on is kept under the idempotency key.
 static bool find_charge(struct call *call, struct document *charge)
 {
     const char *intent_id = param_text(&call->params, "payment_intent");
@@ -83,9 +87,6 @@ static int64_t read_amount(struct call *call, const struct document *charge)
         (void)refuse(call, "charge_already_refunded", NULL,
                      arena_printf(arena, "Charge %.100s has already been refunded.",
                                   json_get_str(charge->json, "id")));
-    } else if (amount < 1) {
-        (void)refuse(call, "parameter_invalid_integer", "amount",
-                     "This value must be greater than or equal to 1.");
     } else if (amount > left) {
         (void)refuse(
             call, NULL, "amount",
@@ -104,21 +105,33 @@ static bool answers_with_error(const struct moment *at, const struct document *c
     return method_behaviour(&method)->refund == REFUND_SERVER_ERROR;
 }
 
+// What can be said of the parameters without looking at the charge.
+static bool check_request(struct call *call, struct json_object *metadata)
+{
+    struct refusal refusal;
+    if (!param_metadata(&call->params, metadata, &refusal)) {
+        call_refuse(call, &refusal);
+        return false;
+    }
+    return param_i64(&call->params, "amount", 1) >= 1 ||
+           refuse(call, "parameter_invalid_integer", "amount",
+                  "This value must be greater than or equal to 1.");
+}
+
 void refund_create(struct call *call)
 {
     struct document charge DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
     struct document refund DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
-    int64_t amount = find_charge(call, &charge) ? read_amount(call, &charge) : 0;
+    struct json_object *metadata JSON_CLEANUP = json_new_object();
+    if (!check_request(call, metadata) || !find_charge(call, &charge)) {
+        return;
+    }
+    int64_t amount = read_amount(call, &charge);
     if (amount == 0) {
         return;
     }
-    struct refusal refusal;
     refund_begin(&call->at, &charge, amount, param_text(&call->params, "reason"), &refund);
-    if (!param_metadata(&call->params, json_get(refund.json, "metadata"), &refusal)) {
-        call_refuse(call, &refusal);
-        return;
-    }
-    call->began = true;
+    json_add(refund.json, "metadata", json_object_get(metadata));
     refund_make(&call->at, &charge, &refund);
     if (answers_with_error(&call->at, &charge)) {
         call_refuse(call, &(struct refusal){

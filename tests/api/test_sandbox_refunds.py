@@ -186,6 +186,23 @@ def test_one_key_refunds_once(account):
     assert (other.status_code, other.json()["error"]["type"]) == (400, "idempotency_error")
 
 
+def test_a_refusal_that_depends_on_the_charge_is_kept_under_its_key(account):
+    intent = account.create()
+    account.refund(intent, amount=900)
+    form = {"payment_intent": intent.id, "amount": 200}
+    first = account.post("/v1/refunds", form, key="ref-1")
+    again = account.post("/v1/refunds", form, key="ref-1")
+    assert (first.status_code, again.status_code, again.headers["Idempotent-Replayed"]) == (400, 400, "true")
+    assert again.json() == first.json()
+
+
+def test_a_refusal_of_the_request_alone_is_not_kept(account):
+    intent = account.create()
+    for form in ({"payment_intent": intent.id, "amount": 0}, {"payment_intent": "pi_unknown"}):
+        assert account.post("/v1/refunds", form, key="ref-1").status_code == 400
+    assert account.post("/v1/refunds", {"payment_intent": intent.id}, key="ref-1").status_code == 200
+
+
 def test_a_refund_whose_answer_is_lost_is_found_again(own_sandbox):
     account = Account(own_sandbox)
     intent = account.create()
