@@ -90,6 +90,13 @@ class OpenApi:
                        reverse=True)
         return [f"{error.json_path}: {error.message}" for error in found]
 
+    def error_codes(self, response):
+        """The codes of a documented answer's errors; none where it is no refusal."""
+        schema = response.get("content", {}).get("application/json", {}).get("schema", {})
+        codes = [branch["properties"]["errors"]["items"]["properties"]["code"]["enum"]
+                 for branch in schema.get("allOf", []) if "errors" in branch.get("properties", {})]
+        return codes[0] if codes else []
+
     def follow(self, item):
         while "$ref" in item:
             _, item = self._resolver.resolve(item["$ref"])

@@ -1,0 +1,105 @@
+"""Every request that the API's description shows is sent to the service, and gets what the description shows."""
+import json
+import re
+import uuid
+
+from support.events import sign_stripe_event
+from support.merchant import Merchant
+
+# The ids in the description's examples, and who makes what they stand for.
+OBJECTS = {
+    "01942190-8d40-7c3e-8f1a-2b3c4d5e6f70": lambda merchant: merchant.id,
+    "01942189-35a0-7b2c-9d4e-5f60718293a4": lambda merchant: merchant.pay("50.00")["id"],
+}
+
+# What differs from one time to another.
+VARYING = {"id", "merchant_id", "payment_id", "provider_ref", "idempotency_key", "created_at", "updated_at", "redirect_url",
+           "client_secret"}
+WHSEC = re.compile(r"whsec_[A-Za-z0-9+/]{43}=")
+
+
+def shown(value, name=None):
+    """The value without what varies."""
+    if isinstance(value, dict):
+        return {inner_name: shown(inner, inner_name) for inner_name, inner in value.items()}
+    if isinstance(value, list):
+        return [shown(inner) for inner in value]
+    if name in VARYING and value is not None:
+        return f"<{name}>"
+    return WHSEC.sub("<secret>", value) if isinstance(value, str) else value
+
+
+def requests_of(openapi):
+    """Operation, name and value of every request example; None and None for an operation without a body."""
+    for operation in openapi.operations:
+        content = operation.body["content"]["application/json"] if operation.body else {"examples": {None: {"value": None}}}
+        for name, example in content["examples"].items():
+            yield operation, name, openapi.follow(example)["value"]
+
+
+def response_example(openapi, operation, name):
+    content = operation.responses[str(operation.success())]["content"]
+    example = content.get("application/json", {}).get("examples", {}).get(name)
+    return openapi.follow(example)["value"] if example else None
+
+
+class Sender:
+    """Sends examples as a merchant, whose objects take the place of those that the examples name."""
+
+    def __init__(self, merchant):
+        self.merchant = merchant
+        self.made = {}
+
+    def real(self, value):
+        if isinstance(value, dict):
+            return {name: self.real(inner) for name, inner in value.items()}
+        if isinstance(value, list):
+            return [self.real(inner) for inner in value]
+        if not isinstance(value, str):
+            return value
+        if value in OBJECTS and value not in self.made:
+            self.made[value] = OBJECTS[value](self.merchant)
+        return self.made.get(value, value)
+
+    def send(self, operation, body):
+        given = {place: {parameter["name"]: self.real(parameter["example"])
+                         for parameter in operation.parameters_in(place) if "example" in parameter}
+                 for place in ("path", "query", "header")}
+        headers = given["header"]
+        if "Idempotency-Key" in headers:
+            headers["Idempotency-Key"] += f"-{uuid.uuid4()}"
+        path = re.sub(r"\{(\w+)\}", lambda match: given["path"][match.group(1)], operation.path)
+        body = self.real(body)
+        if "Stripe-Signature" in headers:
+            body = json.dumps(body)
+            headers["Stripe-Signature"] = sign_stripe_event(body.encode(), self.merchant.stripe_webhook_secret)
+        api = self.merchant.api if operation.said["security"] else self.merchant.server.api()
+        return api.request(operation.method, path, body, headers=headers, query=given["query"])
+
+
+def test_every_request_example_is_taken_and_answered_as_shown(openapi, server):
+    compared = 0
+    for operation, name, body in requests_of(openapi):
+        merchant = Merchant(server)
+        merchant.use_stripe()
+        answer = Sender(merchant).send(operation, body)
+        assert answer.status == operation.success(), f"{operation.id}, {name}:\n{answer!r}"
+        expected = response_example(openapi, operation, name)
+        if expected is not None:
+            assert shown(answer.json) == shown(expected), f"{operation.id}, {name}"
+            compared += 1
+    assert compared >= 8
+
+
+def test_the_event_shown_is_the_one_sent(openapi, server, receiver):
+    merchant = Merchant(server)
+    merchant.use_stripe()
+    merchant.use_webhook(receiver.url)
+    for event_type, webhook in openapi.webhooks.items():
+        for example in webhook.body["content"]["application/json"].get("examples", {}).values():
+            event = openapi.follow(example)["value"]
+            assert event["type"] == event_type
+            data = event["data"]
+            merchant.pay(data["amount"], data["currency"], data["payment_method"], return_url=data["return_url"])
+            delivered = receiver.wait_for(event_type).json
+            assert shown(delivered) == shown(event)
