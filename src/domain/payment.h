@@ -60,7 +60,8 @@ struct payment {
 // What the provider says of a payment, in neutral terms (a Stripe PaymentIntent). Unknown states:
 // INTENT_OPEN.
 enum intent_state {
-    INTENT_OPEN,       // not finished: processing, requires_action, requires_confirmation, or unknown to us
+    INTENT_OPEN,       // not finished: requires_action, requires_confirmation, or unknown to us
+    INTENT_PROCESSING, // the payer has done his part
     INTENT_CAPTURABLE, // authorised, to be captured
     INTENT_SUCCEEDED,
     INTENT_ATTEMPT_FAILED, // requires_payment_method after an attempt

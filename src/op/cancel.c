@@ -17,7 +17,11 @@ static enum errc cancel_plan(struct op *op, struct db *db, struct change *change
     uuid_format(&op->row.subject_id, id);
     op->call.verb = op->row.look_up ? PROVIDER_RETRIEVE : PROVIDER_CANCEL;
     op->call.ref = payment.provider_ref;
-    op->call.idempotency_key = arena_printf(&op->arena, "can_%s", id);
+    // An answer is kept under its key. Once it was that nothing was cancelled, another try needs another key;
+    // cancelling twice does no harm.
+    op->call.idempotency_key = op->row.absent_us == 0
+                                   ? arena_printf(&op->arena, "can_%s", id)
+                                   : arena_printf(&op->arena, "can_%s_%d", id, op->row.attempts);
     return rc;
 }
 
@@ -64,6 +68,9 @@ static enum errc cancel_settle(struct op *op, struct db *db, struct change *chan
             return rc;
         }
         op->call.answer.trouble = arena_strdup(&op->arena, why.message);
+    }
+    if (op->call.verb == PROVIDER_RETRIEVE && known && op->row.absent_us == 0) {
+        op->row.absent_us = change->now_us; // not cancelled, though that was asked for
     }
     put_off(op, change); // in any other state it may still be paid
     return OK;

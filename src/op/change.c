@@ -222,6 +222,20 @@ static enum errc authorise(struct db *db, struct change *change, struct payment 
     return write_change(db, change, payment, "capturable", "payment.capturable", err);
 }
 
+// The payer has done his part: nothing is asked of him any more.
+static enum errc processing(struct db *db, struct change *change, struct payment *payment, bool ref_is_new,
+                            struct err *err)
+{
+    if (payment->status != PAYMENT_PENDING) {
+        return ignore(db, change, payment, "ignored: processing", err);
+    }
+    if (payment->next_action == NEXT_ACTION_NONE && !ref_is_new) {
+        return OK;
+    }
+    end_action(payment);
+    return write_change(db, change, payment, "processing", NULL, err);
+}
+
 // Not finished: keep what the payer needs in order to act.
 static enum errc keep_open(struct db *db, struct change *change, struct payment *payment,
                            const struct intent *intent, bool ref_is_new, struct err *err)
@@ -278,19 +292,10 @@ enum errc change_take_intent(struct db *db, struct change *change, struct paymen
         return fail(db, change, payment, &failure, false, err);
     case INTENT_CANCELED:
         return fail(db, change, payment, &failure, true, err);
+    case INTENT_PROCESSING:
+        return processing(db, change, payment, ref_is_new, err);
     case INTENT_OPEN:
         break;
     }
     return keep_open(db, change, payment, intent, ref_is_new, err);
-}
-
-enum errc change_refund_whole(struct db *db, struct change *change, struct payment *payment, struct err *err)
-{
-    enum payment_status to = payment->status;
-    if (!payment_can_move(payment->status, MOVE_REFUND_WHOLE, &to)) {
-        return OK;
-    }
-    payment->status = to;
-    payment->refunded_minor = payment->captured_minor;
-    return write_change(db, change, payment, "refunded", "payment.refunded", err);
 }

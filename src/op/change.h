@@ -41,10 +41,6 @@ enum errc change_check_intent(struct db *db, struct change *change, const struct
 enum errc change_take_intent(struct db *db, struct change *change, struct payment *payment,
                              const struct intent *intent, struct err *err) MUST_CHECK;
 
-// All of what was captured was refunded.
-enum errc change_refund_whole(struct db *db, struct change *change, struct payment *payment,
-                              struct err *err) MUST_CHECK;
-
 // A line of history for something that changed nothing.
 enum errc change_note(struct db *db, struct change *change, const struct payment *payment, const char *what,
                       struct err *err) MUST_CHECK;

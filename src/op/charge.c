@@ -12,6 +12,8 @@
 #define ABSENT_FOR_US (600 * US_PER_S)
 // The provider's clock and ours may differ by this much when a list is asked for by time.
 #define CLOCK_SLACK_S 600
+// Beyond this a list by time proves nothing.
+#define CLOCK_OFF_US (300 * US_PER_S)
 
 static uint32_t random32(struct change *change)
 {
@@ -29,6 +31,8 @@ static const char *charge_key(struct op *op)
 
 static void plan_send(struct op *op)
 {
+    op->send_before_us =
+        op->row.created_us + engine_options(op->engine)->config->charge_window_ms * US_PER_MS;
     op->call.verb = PROVIDER_CHARGE;
     op->call.idempotency_key = charge_key(op);
     op->call.body = op->row.body;
@@ -36,7 +40,6 @@ static void plan_send(struct op *op)
 
 static void plan_look_up(struct op *op, const struct payment *payment)
 {
-    const struct config *config = engine_options(op->engine)->config;
     op->row.look_up = true;
     if (payment->provider_ref != NULL) {
         op->call.verb = PROVIDER_RETRIEVE;
@@ -45,8 +48,6 @@ static void plan_look_up(struct op *op, const struct payment *payment)
     }
     op->call.verb = PROVIDER_LIST;
     op->call.created_from_s = op->row.created_us / US_PER_S - CLOCK_SLACK_S;
-    op->call.created_until_s = (op->row.created_us + config->charge_window_ms * US_PER_MS) / US_PER_S +
-                               config->stripe_timeout_ms / 1000 + CLOCK_SLACK_S;
 }
 
 static enum errc charge_plan(struct op *op, struct db *db, struct change *change, bool *needless,
@@ -108,6 +109,7 @@ static enum errc disregard(struct op *op, struct db *db, struct change *change, 
                            const struct err *why, struct err *err)
 {
     op->open = true;
+    op->row.look_up = true;
     op->call.answer.trouble = arena_strdup(&op->arena, why->message);
     return payment_get(db, &op->row.subject_id, NULL, change->arena, payment, err);
 }
@@ -158,6 +160,12 @@ static enum errc refuse(struct op *op, struct db *db, struct change *change, str
 static enum errc absent(struct op *op, struct db *db, struct change *change, struct payment *payment,
                         struct err *err)
 {
+    int64_t off_us = op->call.answer.server_time_us - change->now_us;
+    if (op->call.answer.server_time_us != 0 && (off_us > CLOCK_OFF_US || off_us < -CLOCK_OFF_US)) {
+        op->open = true; // the list was asked for by a time that one of the two clocks does not share
+        op->call.answer.trouble = "this machine's clock and the provider's differ by more than 5 minutes";
+        return OK;
+    }
     if (op->row.absent_us == 0) {
         op->row.absent_us = change->now_us;
     } else if (change->now_us - op->row.absent_us >= ABSENT_FOR_US) {

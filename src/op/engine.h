@@ -10,7 +10,9 @@ struct engine {
     bool draining;
     bool ready;
 
-    // op.c: attempts whose settle the database refused.
+    // op.c: the operations under way, so that none is called twice at once, and attempts whose settle the
+    // database refused.
+    struct table active;
     struct list unsettled;
     struct timer settle_timer;
 
@@ -38,6 +40,12 @@ enum errc op_plan(struct engine *engine, const struct op_kind *kind, const struc
                   struct db *db, struct change *change, struct op **planned, bool *needless,
                   struct err *err) MUST_CHECK;
 void op_settle_again(struct timer *timer);
+struct op_key op_key(const struct op_kind *kind, const struct uuid *subject_id);
+// Whether an attempt of the same operation is under way; it is then told to hurry the next.
+bool op_is_under_way(struct engine *engine, const struct op *op);
+
+// pages.c. Takes a page of a list in; true where another page is to be read behind it.
+bool op_reads_on(struct op *op);
 
 // waiters.c
 void op_answer_waiters(struct engine *engine, const struct op_kind *kind, const struct uuid *subject_id,

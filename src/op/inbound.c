@@ -4,9 +4,13 @@
 
 #include <string.h>
 
+#include "base/json.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "op/op.h"
+#include "op/refund.h"
+#include "op/refund_change.h"
+#include "op/render.h"
 #include "store/payments.h"
 
 // Events kept for payments that are not there yet, a merchant.
@@ -31,10 +35,12 @@ static enum errc find_payment(struct db *db, struct arena *arena, const struct u
     return rc;
 }
 
-// A refund means that the payment was made, whatever we knew of it: first that is taken over.
-static enum errc apply_refunded(struct db *db, struct change *change, struct payment *payment,
-                                const struct charge_refunded *charge, struct err *err)
+// What was refunded was paid, whatever we knew of it: that is taken over first, and then the provider's list
+// of the refunds.
+static enum errc apply_charge(struct db *db, struct change *change, struct payment *payment,
+                              const struct provider_event *event, struct err *err)
 {
+    const struct charge_refunded *charge = &event->charge;
     struct intent intent = {
         .id = charge->intent_id,
         .state = INTENT_SUCCEEDED,
@@ -42,15 +48,72 @@ static enum errc apply_refunded(struct db *db, struct change *change, struct pay
         .received_provider_minor = charge->captured_minor,
         .currency = charge->currency,
     };
-    enum errc rc = change_take_intent(db, change, payment, &intent, err);
+    bool made = payment->status == PAYMENT_COMPLETED || payment->status == PAYMENT_REFUNDED;
+    enum errc rc = made ? OK : change_take_intent(db, change, payment, &intent, err);
+    return rc == OK ? refunds_owe(db, change, payment, charge->whole ? charge->id : NULL, err) : rc;
+}
+
+// Of a payment that was captured in part only the whole list tells a refund from what was let go.
+static enum errc apply_refund(struct db *db, struct change *change, struct payment *payment,
+                              const struct provider_refund *refund, struct err *err)
+{
+    bool made = payment->status == PAYMENT_COMPLETED || payment->status == PAYMENT_REFUNDED;
+    bool ours = refund->refund_id != NULL;
+    return made && (ours || payment->captured_minor == payment->amount_minor)
+               ? refund_take_over(db, change, payment, refund, err)
+               : refunds_owe(db, change, payment, NULL, err);
+}
+
+static enum errc apply_dispute(struct db *db, struct change *change, const struct payment *payment,
+                               const struct provider_event *event, struct err *err)
+{
+    bool opened = event->kind == EVENT_DISPUTE_OPENED;
+    struct json_object *data = NULL;
+    enum errc rc = change_note(db, change, payment, opened ? "disputed" : "dispute closed", err);
+    if (rc == OK) {
+        rc = render_payment(payment, &change->keyring->master, RENDER_EVENT, change->arena, &data, err);
+    }
     if (rc != OK) {
         return rc;
     }
-    int64_t captured = money_to_stripe(payment->captured_minor, payment->currency);
-    if (charge->whole && charge->refunded_minor >= captured) {
-        return change_refund_whole(db, change, payment, err);
+    json_add(data, "dispute", render_dispute(&event->dispute));
+    return change_tell(db, change, &payment->merchant_id, payment->livemode, &payment->id,
+                       opened ? "payment.disputed" : "payment.dispute_closed", data, err);
+}
+
+// Not enough is said to act on. Where the object is known it is read; where it is not, the open charge asks
+// anyway.
+static enum errc ask(struct db *db, struct change *change, const struct payment *payment,
+                     const struct provider_event *event, struct err *err)
+{
+    if (payment->provider_ref == NULL) {
+        return OK;
     }
-    return change_note(db, change, payment, "refunded in part at the provider", err);
+    bool refunds = event->kind == EVENT_CHARGE_REFUNDED || event->kind == EVENT_REFUND;
+    return refunds ? refunds_owe(db, change, payment, event->charge.whole ? event->charge.id : NULL, err)
+                   : change_owe(db, change, payment, op_sync.name, 0, err);
+}
+
+static enum errc apply_complete(struct db *db, struct change *change, struct payment *payment,
+                                const struct provider_event *event, struct err *err)
+{
+    switch (event->kind) {
+    case EVENT_INTENT:
+        return change_take_intent(db, change, payment, &event->intent, err);
+    case EVENT_CHARGE_REFUNDED:
+        return apply_charge(db, change, payment, event, err);
+    case EVENT_REFUND:
+        return apply_refund(db, change, payment, &event->refund, err);
+    case EVENT_DISPUTE_OPENED:
+    case EVENT_DISPUTE_CLOSED:
+        return apply_dispute(db, change, payment, event, err);
+    case EVENT_OTHER:
+    case EVENT_METHOD_GONE:
+    case EVENT_METHOD_UPDATED:
+    case EVENT_CUSTOMER_GONE:
+        break;
+    }
+    return OK;
 }
 
 static enum errc apply(struct db *db, struct change *change, struct payment *payment,
@@ -60,14 +123,10 @@ static enum errc apply(struct db *db, struct change *change, struct payment *pay
         return OK;
     }
     if (event->intent_id == NULL || !event->complete) {
-        // Not enough is said to act on. Where the object is known it is read; where it is not, the open
-        // charge asks anyway.
-        return payment->provider_ref != NULL ? change_owe(db, change, payment, op_sync.name, 0, err) : OK;
+        return ask(db, change, payment, event, err);
     }
     struct err why = {0};
-    enum errc rc = event->kind == EVENT_REFUNDED
-                       ? apply_refunded(db, change, payment, &event->charge, &why)
-                       : change_take_intent(db, change, payment, &event->intent, &why);
+    enum errc rc = apply_complete(db, change, payment, event, &why);
     if (rc == ERR_CONFLICT) {
         LOG(LOG_WARN, "an event does not fit its payment", LOG_STR("event_id", event->id),
             LOG_STR("reason", why.message));

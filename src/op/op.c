@@ -4,6 +4,7 @@
 #include "op/op.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "base/require.h"
@@ -17,8 +18,6 @@
 #define SETTLE_AGAIN_US (1 * US_PER_S)
 // An attempt holds its operation for one call and this much more.
 #define LEASE_MARGIN_US (30 * US_PER_S)
-// A look-up reads at most this many pages of 100 in one attempt.
-#define LIST_PAGES_MAX 1000
 
 int64_t op_lease_us(const struct engine *engine)
 {
@@ -37,7 +36,8 @@ static struct op *op_new(struct engine *engine, const struct op_kind *kind, cons
     op->row = *row;
     op->row.body = arena_strdup(&op->arena, row->body);
     op->row.kind = kind->name;
-    op->call.arena = &op->arena;
+    op->key = op_key(kind, &row->subject_id);
+    op->call.arena = &op->page_arena;
     return op;
 }
 
@@ -48,19 +48,42 @@ void op_free(struct op *op)
     }
     secret_wipe(&op->call.secret_key);
     arena_release(&op->arena);
+    arena_release(&op->page_arena);
     arena_release(&op->settle_arena);
     free(op);
+}
+
+static enum errc version_key(struct op *op, struct db *db, struct sealed *sealed, struct err *err)
+{
+    return credential_version_get(db, &op->row.credential_version_id, &op->arena, &sealed->data,
+                                  &sealed->bytes, err);
+}
+
+// An operation that was never sent, on a payment whose own version is gone: the merchant's present one
+// serves.
+static enum errc take_present_version(struct op *op, struct db *db, struct err *err)
+{
+    struct credential present = {0};
+    enum errc rc =
+        credential_get(db, &op->row.merchant_id, "stripe", op->row.livemode, &op->arena, &present, err);
+    if (rc == OK) {
+        op->row.credential_version_id = present.version_id;
+    }
+    return rc;
 }
 
 // The secret key of the version that the operation was first sent with, whichever is the merchant's present
 // one.
 static enum errc read_secret_key(struct op *op, struct db *db, struct err *err)
 {
+    struct sealed sealed = {0};
+    enum errc rc = version_key(op, db, &sealed, err);
+    if (rc == ERR_NOT_FOUND && op->row.attempts == 1 && op->kind != &op_charge) {
+        rc = take_present_version(op, db, err);
+        rc = rc == OK ? version_key(op, db, &sealed, err) : rc;
+    }
     char id[UUID_TEXT_BYTES];
     uuid_format(&op->row.credential_version_id, id);
-    struct sealed sealed = {0};
-    enum errc rc = credential_version_get(db, &op->row.credential_version_id, &op->arena, &sealed.data,
-                                          &sealed.bytes, err);
     char *plain = NULL;
     size_t bytes = 0;
     if (rc == OK) {
@@ -93,12 +116,12 @@ enum errc op_plan(struct engine *engine, const struct op_kind *kind, const struc
 enum errc op_prepare(struct engine *engine, const struct op_kind *kind, const struct operation *row,
                      struct db *db, struct change *change, struct op **op, struct err *err)
 {
-    enum errc rc = operation_insert(db, row, err);
     bool needless = false;
-    if (rc == OK) {
-        rc = op_plan(engine, kind, row, db, change, op, &needless, err);
-    }
+    enum errc rc = op_plan(engine, kind, row, db, change, op, &needless, err);
     REQUIRE(rc != OK || !needless);
+    if (rc == OK) {
+        rc = operation_insert(db, &(*op)->row, err);
+    }
     return rc;
 }
 
@@ -155,8 +178,12 @@ static enum errc run_settle(struct store_job *job, struct db *db, struct err *er
         return OK; // closed by another way
     }
     if (rc == OK) {
+        bool hurried = op->hurried || row.next_attempt_us < op->row.next_attempt_us;
         op->row = row;
         rc = op->kind->settle(op, db, &change, err);
+        if (op->open && hurried) {
+            op->row.next_attempt_us = change.now_us; // what was asked for meanwhile is newer than this answer
+        }
     }
     if (rc == OK) {
         rc = op->open ? operation_update(db, &op->row, err)
@@ -200,6 +227,7 @@ static void settled(struct store_job *job)
     }
     log_attempt(op);
     engine->stats.in_flight--;
+    table_remove(&engine->active, &op->active);
     if (op->open) {
         engine_due(engine, op->row.next_attempt_us);
     }
@@ -232,70 +260,56 @@ void op_settle_again(struct timer *timer)
     }
 }
 
-// Whether a page of a list holds this payment's intent; kept as the answer's one intent.
-static bool find_listed(struct op *op)
-{
-    struct provider_answer *answer = &op->call.answer;
-    char id[UUID_TEXT_BYTES];
-    uuid_format(&op->row.subject_id, id);
-    for (size_t i = 0; i < answer->intent_count; i++) {
-        if (text_equal(answer->intents[i].payment_id, id)) {
-            answer->intent = answer->intents[i];
-            answer->has_intent = true;
-            return true;
-        }
-    }
-    return false;
-}
-
-static void collect_refunds(struct op *op)
-{
-    const struct provider_answer *answer = &op->call.answer;
-    size_t count = op->refund_count + answer->refund_count;
-    struct provider_refund *all = arena_alloc(&op->arena, count * sizeof(*all));
-    for (size_t i = 0; i < count; i++) {
-        all[i] = i < op->refund_count ? op->refunds[i] : answer->refunds[i - op->refund_count];
-    }
-    op->refunds = all;
-    op->refund_count = count;
-}
-
-// Whether the answer is a page of a list behind which another is to be read.
-static bool reads_on(struct op *op)
-{
-    const struct provider_answer *answer = &op->call.answer;
-    if (answer->outcome != PROVIDER_DONE) {
-        return false;
-    }
-    if (op->call.verb == PROVIDER_REFUND_LIST) {
-        collect_refunds(op);
-        return answer->next_page != NULL;
-    }
-    return op->call.verb == PROVIDER_LIST && !find_listed(op) && answer->next_page != NULL;
-}
-
 static void answered(struct provider_call *call)
 {
     struct op *op = CONTAINER_OF(call, struct op, call);
-    struct engine *engine = op->engine;
-    struct provider_answer *answer = &call->answer;
-    if (reads_on(op)) {
-        if (++op->pages < LIST_PAGES_MAX) {
-            call->page = answer->next_page;
-            provider_send(engine->options.provider, call);
-            return;
-        }
-        answer->outcome = PROVIDER_UNKNOWN;
-        answer->trouble = "the list is too long to be read whole";
+    const struct provider_answer *answer = &call->answer;
+    if (op_reads_on(op)) {
+        provider_send(op->engine->options.provider, call);
+        return;
     }
-    engine->stats.unknown_total += answer->outcome == PROVIDER_UNKNOWN || answer->outcome == PROVIDER_LOOK_UP;
+    op->engine->stats.unknown_total +=
+        answer->outcome == PROVIDER_UNKNOWN || answer->outcome == PROVIDER_LOOK_UP;
     submit_settle(op);
+}
+
+struct op_key op_key(const struct op_kind *kind, const struct uuid *subject_id)
+{
+    struct op_key key;
+    memset(&key, 0, sizeof(key)); // it is compared as bytes
+    key.subject_id = *subject_id;
+    key.kind = kind;
+    return key;
+}
+
+bool op_is_under_way(struct engine *engine, const struct op *op)
+{
+    struct table_node *node = table_find(&engine->active, &op->key, sizeof(op->key));
+    if (node != NULL) {
+        CONTAINER_OF(node, struct op, active)->hurried = true;
+    }
+    return node != NULL;
+}
+
+// Whether it may still be sent: a disk or a machine that stood still may have held it up since it was
+// planned.
+static bool in_time(const struct op *op)
+{
+    return op->send_before_us == 0 || loop_wall_us(op->engine->options.loop) < op->send_before_us;
 }
 
 void op_run(struct op *op)
 {
-    op->engine->stats.in_flight++;
-    op->engine->stats.attempts_total++;
+    struct engine *engine = op->engine;
+    engine->stats.in_flight++;
+    engine->stats.attempts_total++;
+    table_insert(&engine->active, &op->active, &op->key, sizeof(op->key));
     op->call.done = answered;
-    provider_send(op->engine->options.provider, &op->call);
+    if (in_time(op)) {
+        provider_send(engine->options.provider, &op->call);
+        return;
+    }
+    op->call.answer = (struct provider_answer){.outcome = PROVIDER_LOOK_UP,
+                                               .trouble = "it was held up until it was too late to send it"};
+    submit_settle(op);
 }

@@ -49,6 +49,12 @@ extern const struct op_kind op_refund_sync; // refund.c: asks after one that is 
 extern const struct op_kind
     op_refunds; // refunds.c: takes over a payment's refunds as the provider lists them
 
+// What names an operation; compared as bytes.
+struct op_key {
+    struct uuid subject_id;
+    const struct op_kind *kind;
+};
+
 // One attempt of one operation, from claim to settle. Owned by the engine.
 struct op {
     struct engine *engine;
@@ -59,7 +65,12 @@ struct op {
     struct arena arena;        // what was planned and answered; the database and loop threads use it in turn
     struct arena settle_arena; // emptied before each run of the settle job
     struct store_job job;
-    struct list link;                // in the engine's list of attempts under way
+    struct list link;         // of attempts whose settle the database refused
+    struct table_node active; // in the engine's table of operations under way
+    struct op_key key;
+    int64_t send_before_us;          // wall clock: the call may not leave later than this; 0: whenever
+    bool hurried;                    // while it was under way somebody asked for another attempt at once
+    struct arena page_arena;         // the answer's text; of a list of payments only the present page's
     int pages;                       // of a list, read in this attempt
     struct provider_refund *refunds; // of all pages
     size_t refund_count;

@@ -27,8 +27,8 @@ struct claim {
     struct engine *engine;
     struct store_job job;
     struct arena arena;
-    bool first;         // release what the last process held
-    bool clock_stepped; // since the last claim that succeeded
+    bool first;      // release what the last process held
+    int64_t step_us; // by how much the wall clock was set since the last claim that succeeded; 0: it was not
     int64_t now_us;
     size_t max;
     struct op *ops[CLAIM_MAX];
@@ -105,9 +105,10 @@ static enum errc run_claim(struct store_job *job, struct db *db, struct err *err
         .cause = "recovery",
     };
     int64_t released = 0;
-    enum errc rc = claim->first ? operations_release_all(db, change.now_us, &released, err) : OK;
-    if (rc == OK && claim->clock_stepped) {
-        rc = operations_distrust_clock(db, change.now_us, err);
+    enum errc rc =
+        claim->first ? operations_release_leases(db, change.now_us, op_lease_us(engine), &released, err) : OK;
+    if (rc == OK && claim->step_us != 0) {
+        rc = operations_distrust_clock(db, change.now_us, claim->step_us, err);
     }
     struct operation *rows = arena_alloc(&claim->arena, CLAIM_MAX * sizeof(*rows));
     if (rc == OK) {
@@ -144,9 +145,13 @@ static void claimed(struct store_job *job)
         return;
     }
     claim->first = false;
-    claim->clock_stepped = false;
+    claim->step_us = 0;
     for (size_t i = 0; i < claim->count; i++) {
-        op_run(claim->ops[i]);
+        if (op_is_under_way(engine, claim->ops[i])) {
+            op_free(claim->ops[i]); // a call that takes longer than its lease
+        } else {
+            op_run(claim->ops[i]);
+        }
     }
     bool more = claim->claimed == claim->max || engine->sweep_again;
     claim->count = 0;
@@ -168,7 +173,7 @@ static void look_at_clocks(struct engine *engine, struct claim *claim)
     if (step_us > CLOCK_STEP_US || step_us < -CLOCK_STEP_US) {
         LOG(LOG_WARN, "the clock was set; open charges are only looked for",
             LOG_INT("step_ms", step_us / 1000));
-        claim->clock_stepped = true;
+        claim->step_us += step_us;
     }
     engine->clock_us = clock_us;
 }
@@ -299,6 +304,7 @@ void engine_free(struct engine *engine)
     free(engine->claim);
     free(engine->chores);
     table_release(&engine->waiting_rooms);
+    table_release(&engine->active);
     free(engine);
 }
 
@@ -332,7 +338,7 @@ bool engine_ready(const struct engine *engine)
 bool engine_has_room(const struct engine *engine)
 {
     int64_t max = engine->options.config->operations_max;
-    return !engine->draining && engine->stats.in_flight < max && engine->stats.waiting < max;
+    return engine->ready && !engine->draining && engine->stats.in_flight < max && engine->stats.waiting < max;
 }
 
 void engine_stats(const struct engine *engine, struct engine_stats *stats)

@@ -10,3 +10,8 @@
 enum errc refund_prepare(struct engine *engine, struct db *db, struct change *change,
                          const struct payment *payment, const struct refund *refund, struct op **op,
                          struct err *err) MUST_CHECK;
+
+// The provider's list of this payment's refunds is to be taken over now. whole_charge: the charge that the
+// provider says was refunded wholly; NULL: it does not say so.
+enum errc refunds_owe(struct db *db, struct change *change, const struct payment *payment,
+                      const char *whole_charge, struct err *err) MUST_CHECK;

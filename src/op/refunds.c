@@ -3,9 +3,29 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "base/timefmt.h"
-#include "op/op.h"
+#include "op/refund.h"
 #include "op/refund_change.h"
 #include "store/payments.h"
+
+// So often a payment is asked after that has refunds at the provider and is not made here.
+#define MADE_ATTEMPTS_MAX 3
+
+enum errc refunds_owe(struct db *db, struct change *change, const struct payment *payment,
+                      const char *whole_charge, struct err *err)
+{
+    struct operation operation = {
+        .subject_id = payment->id,
+        .kind = op_refunds.name,
+        .merchant_id = payment->merchant_id,
+        .livemode = payment->livemode,
+        .credential_version_id = payment->credential_id,
+        .body = whole_charge,
+        .next_attempt_us = change->now_us,
+        .created_us = change->now_us,
+    };
+    change->owed = true;
+    return operation_insert(db, &operation, err);
+}
 
 static enum errc refunds_plan(struct op *op, struct db *db, struct change *change, bool *needless,
                               struct err *err)
@@ -19,11 +39,30 @@ static enum errc refunds_plan(struct op *op, struct db *db, struct change *chang
     return rc;
 }
 
+// Of an authorisation that was captured in part Stripe lists what it let go as a refund too, though no money
+// moved: the oldest one that nobody asked us for and that has just that amount.
+static const struct provider_refund *find_release(const struct op *op, const struct payment *payment)
+{
+    int64_t released = money_to_stripe(payment->amount_minor, payment->currency) -
+                       money_to_stripe(payment->captured_minor, payment->currency);
+    for (size_t i = op->refund_count; released > 0 && i > 0; i--) { // listed newest first
+        const struct provider_refund *said = &op->refunds[i - 1];
+        if (said->refund_id == NULL && said->amount_provider_minor == released) {
+            return said;
+        }
+    }
+    return NULL;
+}
+
 // One that does not fit is left out, and does not keep the others from being taken over.
 static enum errc take_all(struct op *op, struct db *db, struct change *change, const struct payment *payment,
                           struct err *err)
 {
-    for (size_t i = op->refund_count; i > 0; i--) { // listed newest first
+    const struct provider_refund *release = find_release(op, payment);
+    for (size_t i = op->refund_count; i > 0; i--) {
+        if (&op->refunds[i - 1] == release) {
+            continue;
+        }
         struct err why = {0};
         enum errc rc = refund_take_over(db, change, payment, &op->refunds[i - 1], &why);
         if (rc == ERR_CONFLICT) {
@@ -37,6 +76,25 @@ static enum errc take_all(struct op *op, struct db *db, struct change *change, c
     return OK;
 }
 
+// The provider's own word that all was refunded, and no refund in its list: then the charge is the one there
+// is to name.
+static enum errc take_whole(struct op *op, struct db *db, struct change *change,
+                            const struct payment *payment, struct err *err)
+{
+    struct provider_refund said = {
+        .id = op->row.body,
+        .status = REFUND_COMPLETED,
+        .amount_provider_minor = money_to_stripe(payment->captured_minor, payment->currency),
+        .currency = payment->currency->code,
+    };
+    op->refunds = &said;
+    op->refund_count = 1;
+    enum errc rc = take_all(op, db, change, payment, err);
+    op->refunds = NULL;
+    op->refund_count = 0;
+    return rc;
+}
+
 static enum errc refunds_settle(struct op *op, struct db *db, struct change *change, struct err *err)
 {
     struct payment payment = {0};
@@ -46,12 +104,15 @@ static enum errc refunds_settle(struct op *op, struct db *db, struct change *cha
     }
     bool made = payment.status == PAYMENT_COMPLETED || payment.status == PAYMENT_REFUNDED;
     if (op->call.answer.outcome == PROVIDER_DONE && made) {
-        return take_all(op, db, change, &payment, err);
+        return op->refund_count == 0 && op->row.body != NULL ? take_whole(op, db, change, &payment, err)
+                                                             : take_all(op, db, change, &payment, err);
+    }
+    if (op->call.answer.outcome == PROVIDER_DONE && op->row.attempts >= MADE_ATTEMPTS_MAX) {
+        return OK; // it never was: what the list shows is an authorisation that was let go
     }
     if (op->call.answer.outcome == PROVIDER_DONE) { // what was refunded was paid: that is learned first
         rc = change_owe(db, change, &payment, op_sync.name, 0, err);
     }
-    op->open = true;
     op_put_off(op, change);
     return rc;
 }

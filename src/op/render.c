@@ -144,6 +144,29 @@ struct json_object *render_refund(const struct refund *refund)
     return json;
 }
 
+struct json_object *render_dispute(const struct dispute *dispute)
+{
+    struct json_object *json = json_new_object();
+    const struct currency *currency = dispute->currency != NULL ? currency_find(dispute->currency) : NULL;
+    int64_t amount_minor = 0;
+    json_add_str(json, "id", dispute->id);
+    json_add_str(json, "status", dispute->status);
+    json_add_str(json, "reason", dispute->reason);
+    if (currency != NULL && dispute->amount_minor >= 0 &&
+        money_from_stripe(dispute->amount_minor, currency, &amount_minor, NULL) == OK) {
+        add_money(json, "amount", amount_minor, currency);
+    } else {
+        json_add(json, "amount", NULL);
+    }
+    json_add_str(json, "currency", currency != NULL ? currency->code : NULL);
+    if (dispute->evidence_due_s > 0) {
+        add_time(json, "evidence_due_by", dispute->evidence_due_s * US_PER_S);
+    } else {
+        json_add(json, "evidence_due_by", NULL);
+    }
+    return json;
+}
+
 const char *render_success(struct arena *arena, struct json_object *data)
 {
     struct json_object *json JSON_CLEANUP = json_new_object();

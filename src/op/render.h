@@ -7,6 +7,7 @@
 #include "base/crypto.h"
 #include "domain/payment.h"
 #include "domain/refund.h"
+#include "provider/stripe_event.h"
 
 enum render_for {
     RENDER_ANSWER, // to the merchant who asked for this payment: with next_action and its client secret
@@ -20,6 +21,8 @@ enum errc render_payment(const struct payment *payment, const struct seal_key *m
 
 // A refund, for answers and events alike. The caller releases.
 struct json_object *render_refund(const struct refund *refund);
+// A dispute, as part of an event. The caller releases.
+struct json_object *render_dispute(const struct dispute *dispute);
 
 // {"success":true,"data":...} as text in the arena; takes `data`.
 const char *render_success(struct arena *arena, struct json_object *data);

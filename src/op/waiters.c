@@ -2,35 +2,20 @@
 // operation's kind from what the database holds then; the operation goes on by itself. Loop thread, but for
 // run_give_up.
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/log.h"
 #include "base/require.h"
 #include "base/timefmt.h"
 #include "op/engine.h"
 
-struct room_key {
-    struct uuid subject_id;
-    const struct op_kind *kind;
-};
-
 // Everybody who waits for one operation.
 struct waiting_room {
     struct table_node node;
-    struct room_key key;
+    struct op_key key;
     struct list waiters;
 };
 
-static struct room_key room_key(const struct op_kind *kind, const struct uuid *subject_id)
-{
-    struct room_key key;
-    memset(&key, 0, sizeof(key)); // it is compared as bytes
-    key.subject_id = *subject_id;
-    key.kind = kind;
-    return key;
-}
-
-static struct waiting_room *find_room(struct engine *engine, const struct room_key *key)
+static struct waiting_room *find_room(struct engine *engine, const struct op_key *key)
 {
     struct table_node *node = table_find(&engine->waiting_rooms, key, sizeof(*key));
     return node != NULL ? CONTAINER_OF(node, struct waiting_room, node) : NULL;
@@ -39,7 +24,7 @@ static struct waiting_room *find_room(struct engine *engine, const struct room_k
 static void forget(struct op_waiter *waiter)
 {
     struct engine *engine = waiter->engine;
-    struct room_key key = room_key(waiter->kind, &waiter->subject_id);
+    struct op_key key = op_key(waiter->kind, &waiter->subject_id);
     struct waiting_room *room = find_room(engine, &key);
     list_remove(&waiter->in_room);
     list_remove(&waiter->link);
@@ -61,7 +46,7 @@ void op_wait(struct engine *engine, struct op_waiter *waiter, const struct op_ki
     if (list_empty(&engine->waiting)) {
         timer_start(engine->options.loop, &engine->patience_timer, patience_us);
     }
-    struct room_key key = room_key(kind, subject_id);
+    struct op_key key = op_key(kind, subject_id);
     struct waiting_room *room = find_room(engine, &key);
     if (room == NULL) {
         room = malloc(sizeof(*room));
@@ -78,7 +63,7 @@ void op_wait(struct engine *engine, struct op_waiter *waiter, const struct op_ki
 void op_answer_waiters(struct engine *engine, const struct op_kind *kind, const struct uuid *subject_id,
                        const struct op_answer *answer)
 {
-    struct room_key key = room_key(kind, subject_id);
+    struct op_key key = op_key(kind, subject_id);
     struct waiting_room *room = find_room(engine, &key);
     while (room != NULL) { // NULL: they hung up, or their patience was over
         struct op_waiter *waiter = CONTAINER_OF(room->waiters.next, struct op_waiter, in_room);

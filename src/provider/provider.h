@@ -18,7 +18,7 @@
 enum provider_verb {
     PROVIDER_CHARGE,          // create and confirm a payment
     PROVIDER_RETRIEVE,        // read one by the provider's id
-    PROVIDER_LIST,            // one page of those created within a time, newest first
+    PROVIDER_LIST,            // one page of those created since a time, newest first
     PROVIDER_CANCEL,          // so that nobody can pay it any more
     PROVIDER_CAPTURE,         // of an authorised one, once
     PROVIDER_REFUND,          // of a payment, in whole or in part
@@ -52,6 +52,7 @@ struct provider_answer {
     int status;             // HTTP; 0: no answer came
     const char *request_id; // the provider's, for its support; NULL: none
     int64_t retry_after_us; // 0: not said
+    int64_t server_time_us; // the provider's wall clock as it answered; 0: not said
     struct failure failure; // of a refusal, and of NO_AUTH
     bool has_intent;        // a refusal can have one too: a declined payment leaves it behind
     struct intent intent;
@@ -74,9 +75,8 @@ struct provider_call {
     const char *idempotency_key; // of every verb that changes something
     const char *body;            // exactly as it was made when the operation was prepared; NULL: none
     const char *ref;             // the provider's id of what the verb is about; REFUND_LIST: of the payment
-    int64_t created_from_s;      // LIST: both inclusive
-    int64_t created_until_s;
-    const char *page; // LIST, REFUND_LIST: next_page of the answer before; NULL: the first
+    int64_t created_from_s;      // LIST: inclusive
+    const char *page;            // LIST, REFUND_LIST: next_page of the answer before; NULL: the first
     struct secret secret_key;
     struct arena *arena; // the answer's text lives there
     void (*done)(struct provider_call *call);

@@ -44,7 +44,6 @@ static void add_list_query(struct buf *query, const struct provider_call *call)
     form_add(query, "limit", LIST_PAGE);
     if (call->verb == PROVIDER_LIST) {
         form_add_i64(query, "created[gte]", call->created_from_s);
-        form_add_i64(query, "created[lte]", call->created_until_s);
     } else {
         form_add(query, "payment_intent", call->ref);
     }

@@ -5,10 +5,12 @@
 #include "provider/stripe_answer.h"
 
 #include <string.h>
+#include <time.h>
 
 #include "base/json.h"
 #include "base/require.h"
 #include "base/text.h"
+#include "base/timefmt.h"
 
 // One of a list's `length` objects.
 static bool read_item(struct provider_call *call, struct json_object *item, size_t i, size_t length)
@@ -146,6 +148,15 @@ static int64_t retry_after_us(const struct http_call *http)
     return seconds * 1000000;
 }
 
+// The Date header, in the one form that servers write (RFC 9110 section 5.6.7).
+static int64_t server_time_us(const struct http_call *http)
+{
+    const char *text = http_call_header(http, "Date");
+    struct tm tm = {0};
+    const char *end = text != NULL ? strptime(text, "%a, %d %b %Y %H:%M:%S GMT", &tm) : NULL;
+    return end != NULL && *end == '\0' ? (int64_t)timegm(&tm) * US_PER_S : 0;
+}
+
 // A server's fault that is stored under the key, or that it says not to repeat, would only be answered again.
 static bool repeating_is_useless(const struct http_call *http)
 {
@@ -165,6 +176,7 @@ void stripe_answer_read(struct provider_call *call)
     answer->status = http->status;
     answer->request_id = arena_strdup(call->arena, http_call_header(http, "Request-Id"));
     answer->retry_after_us = retry_after_us(http);
+    answer->server_time_us = server_time_us(http);
     struct json_object *body JSON_CLEANUP = NULL;
     enum errc rc = json_parse(buf_str(&http->response_body), http->response_body.len, &body, NULL);
     if (rc != OK || !json_object_is_type(body, json_type_object)) {

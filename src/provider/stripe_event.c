@@ -94,7 +94,7 @@ static const struct intent_event {
     {"payment_intent.payment_failed", "requires_payment_method", INTENT_ATTEMPT_FAILED},
     {"payment_intent.canceled", "canceled", INTENT_CANCELED},
     {"payment_intent.amount_capturable_updated", "requires_capture", INTENT_CAPTURABLE},
-    {"payment_intent.processing", "processing", INTENT_OPEN},
+    {"payment_intent.processing", "processing", INTENT_PROCESSING},
     {"payment_intent.requires_action", "requires_action", INTENT_OPEN},
 };
 
@@ -113,20 +113,86 @@ static void read_intent(struct provider_event *event, struct json_object *object
                       (meaning->state != INTENT_SUCCEEDED || event->intent.received_provider_minor >= 0);
 }
 
+static const char *text_of(struct json_object *object, const char *name, struct arena *arena)
+{
+    return arena_strdup(arena, json_get_str(object, name));
+}
+
+// What was captured matters only for a payment that was not known to be made; without it that is read.
 static void read_charge(struct provider_event *event, struct json_object *object, struct arena *arena)
 {
-    event->kind = EVENT_REFUNDED;
-    event->intent_id = arena_strdup(arena, json_get_str(object, "payment_intent"));
-    int64_t amount = json_get_i64(object, "amount", -1);
+    event->kind = EVENT_CHARGE_REFUNDED;
+    event->intent_id = text_of(object, "payment_intent", arena);
     event->charge = (struct charge_refunded){
+        .id = event->object_id,
         .intent_id = event->intent_id,
-        .amount_minor = amount,
-        .captured_minor = json_get_i64(object, "amount_captured", amount),
-        .refunded_minor = json_get_i64(object, "amount_refunded", -1),
+        .amount_minor = json_get_i64(object, "amount", -1),
+        .captured_minor = json_get_i64(object, "amount_captured", -1),
         .whole = json_get_bool(object, "refunded", false),
-        .currency = arena_strdup(arena, json_get_str(object, "currency")),
+        .currency = text_of(object, "currency", arena),
     };
-    event->complete = amount >= 0 && event->charge.refunded_minor >= 0 && event->charge.currency != NULL;
+    event->complete =
+        event->charge.amount_minor >= 0 && event->charge.captured_minor > 0 && event->charge.currency != NULL;
+    if (!json_get_bool(object, "captured", true)) {
+        event->kind = EVENT_OTHER; // an authorisation that was let go: no money moved
+    }
+}
+
+static void read_refund(struct provider_event *event, struct json_object *object, struct arena *arena)
+{
+    event->kind = EVENT_REFUND;
+    bool read = stripe_refund_read(object, arena, &event->refund);
+    event->intent_id = event->refund.intent_id;
+    event->complete = read && json_get_str(object, "status") != NULL &&
+                      event->refund.amount_provider_minor > 0 && event->refund.currency != NULL &&
+                      event->intent_id != NULL;
+}
+
+static void read_dispute(struct provider_event *event, struct json_object *object, struct arena *arena)
+{
+    event->intent_id = text_of(object, "payment_intent", arena);
+    event->dispute = (struct dispute){
+        .id = event->object_id,
+        .status = text_of(object, "status", arena),
+        .reason = text_of(object, "reason", arena),
+        .amount_minor = json_get_i64(object, "amount", -1),
+        .currency = text_of(object, "currency", arena),
+        .evidence_due_s = json_get_i64(json_get(object, "evidence_details"), "due_by", 0),
+    };
+    event->complete = event->intent_id != NULL && event->dispute.id != NULL;
+}
+
+static void read_other(struct provider_event *event, struct json_object *object, struct arena *arena)
+{
+    static const struct {
+        const char *type;
+        enum provider_event_kind kind;
+    } others[] = {
+        {"charge.refunded", EVENT_CHARGE_REFUNDED},
+        {"refund.created", EVENT_REFUND},
+        {"refund.updated", EVENT_REFUND},
+        {"refund.failed", EVENT_REFUND},
+        {"charge.refund.updated", EVENT_REFUND},
+        {"payment_method.detached", EVENT_METHOD_GONE},
+        {"customer.deleted", EVENT_CUSTOMER_GONE},
+        {"payment_method.automatically_updated", EVENT_METHOD_UPDATED},
+        {"charge.dispute.created", EVENT_DISPUTE_OPENED},
+        {"charge.dispute.closed", EVENT_DISPUTE_CLOSED},
+    };
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        if (text_equal(event->type, others[i].type)) {
+            event->kind = others[i].kind;
+        }
+    }
+    if (event->kind == EVENT_CHARGE_REFUNDED) {
+        read_charge(event, object, arena);
+    } else if (event->kind == EVENT_REFUND) {
+        read_refund(event, object, arena);
+    } else if (event->kind == EVENT_DISPUTE_OPENED || event->kind == EVENT_DISPUTE_CLOSED) {
+        read_dispute(event, object, arena);
+    } else if (event->kind == EVENT_METHOD_UPDATED) {
+        event->complete = stripe_method_read(object, arena, &event->method);
+    }
 }
 
 enum errc stripe_event_parse(const char *body, size_t bytes, struct arena *arena,
@@ -152,9 +218,7 @@ enum errc stripe_event_parse(const char *body, size_t bytes, struct arena *arena
         return err_set(err, ERR_BAD_REQUEST,
                        "the body is not a Stripe event: id, type and data.object are needed");
     }
-    if (text_equal(event->type, "charge.refunded")) {
-        read_charge(event, object, arena);
-    }
+    read_other(event, object, arena);
     for (size_t i = 0; i < sizeof(intent_events) / sizeof(intent_events[0]); i++) {
         if (text_equal(event->type, intent_events[i].type)) {
             read_intent(event, object, &intent_events[i], arena);

@@ -4,7 +4,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/secret.h"
-#include "domain/payment.h"
+#include "provider/provider.h"
 
 // How old or ahead a signature may be (https://docs.stripe.com/webhooks/signature): 300 s passes, 301 does
 // not.
@@ -28,19 +28,35 @@ bool stripe_signature_matches(const struct stripe_signature *signature, const st
                               const void *body, size_t body_bytes);
 
 enum provider_event_kind {
-    EVENT_OTHER,   // not one that we act on
-    EVENT_INTENT,  // tells an intent's state: `intent`
-    EVENT_REFUNDED // charge.refunded: `charge`
+    EVENT_OTHER,           // not one that we act on
+    EVENT_INTENT,          // tells an intent's state: `intent`
+    EVENT_CHARGE_REFUNDED, // something of a charge was refunded: `charge`
+    EVENT_REFUND,          // tells a refund's state: `refund`
+    EVENT_METHOD_GONE,     // object_id can no longer be charged
+    EVENT_METHOD_UPDATED,  // `method`
+    EVENT_CUSTOMER_GONE,   // object_id and all its methods
+    EVENT_DISPUTE_OPENED,  // `dispute`
+    EVENT_DISPUTE_CLOSED,
 };
 
 // A charge that was refunded, in whole or in part; amounts in Stripe's minor units, -1: not said.
 struct charge_refunded {
+    const char *id;
     const char *intent_id;
     int64_t amount_minor;
     int64_t captured_minor;
-    int64_t refunded_minor;
     bool whole; // Stripe's own `refunded`
     const char *currency;
+};
+
+// A dispute, as it is told on; amounts in Stripe's minor units.
+struct dispute {
+    const char *id;
+    const char *status;
+    const char *reason;
+    int64_t amount_minor; // -1: not said
+    const char *currency;
+    int64_t evidence_due_s; // 0: not said
 };
 
 struct provider_event {
@@ -55,6 +71,9 @@ struct provider_event {
     const char *merchant_id;
     struct intent intent;
     struct charge_refunded charge;
+    struct provider_refund refund;
+    struct provider_method method;
+    struct dispute dispute;
 };
 
 // Reads an event from the raw body. ERR_BAD_REQUEST where it is not an event object. Text in the arena.

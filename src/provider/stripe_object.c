@@ -50,6 +50,9 @@ static enum intent_state intent_state(const char *status, bool attempted)
     if (text_equal(status, "requires_capture")) {
         return INTENT_CAPTURABLE;
     }
+    if (text_equal(status, "processing")) {
+        return INTENT_PROCESSING;
+    }
     if (text_equal(status, "canceled")) {
         return INTENT_CANCELED;
     }

@@ -158,7 +158,7 @@ void refund_retrieve(struct call *call)
     }
 }
 
-void refund_update(struct call *call)
+void refund_call_update(struct call *call)
 {
     struct document refund DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
     struct refusal refusal;

@@ -10,7 +10,7 @@
 // The calls (refund_calls.c).
 void refund_create(struct call *call);
 void refund_retrieve(struct call *call);
-void refund_update(struct call *call);
+void refund_call_update(struct call *call);
 void refund_cancel(struct call *call);
 void refund_list(struct call *call);
 

@@ -242,7 +242,7 @@ static const struct route routes[] = {
     {"POST", "/v1/refunds", refund_create_params, refund_create},
     {"GET", "/v1/refunds", of_charge_list_params, refund_list},
     {"GET", "/v1/refunds/:id", retrieve_params, refund_retrieve},
-    {"POST", "/v1/refunds/:id", refund_update_params, refund_update},
+    {"POST", "/v1/refunds/:id", refund_update_params, refund_call_update},
     {"POST", "/v1/refunds/:id/cancel", retrieve_params, refund_cancel},
     {"GET", "/v1/disputes", of_charge_list_params, dispute_list},
     {"GET", "/v1/disputes/:id", retrieve_params, dispute_retrieve},

@@ -60,9 +60,10 @@ enum errc operation_update(struct db *db, const struct operation *o, struct err 
 {
     return db_run(db, NULL, err,
                   "UPDATE operations SET attempts = $3, unresolved = $4, look_up = $5, absent_us = $6,"
-                  " next_attempt_us = $7 WHERE subject_id = $1 AND kind = $2",
+                  " next_attempt_us = $7, credential_version_id = $8 WHERE subject_id = $1 AND kind = $2",
                   DB_ID(&o->subject_id), DB_STR(o->kind), DB_I64(o->attempts), DB_I64(o->unresolved),
-                  DB_I64(o->look_up), DB_I64(o->absent_us), DB_I64(o->next_attempt_us));
+                  DB_I64(o->look_up), DB_I64(o->absent_us), DB_I64(o->next_attempt_us),
+                  DB_ID(&o->credential_version_id));
 }
 
 enum errc operation_delete(struct db *db, const struct uuid *subject_id, const char *kind, struct err *err)
@@ -106,17 +107,20 @@ enum errc operations_next_due(struct db *db, int64_t *due_us, struct err *err)
     return rc;
 }
 
-enum errc operations_distrust_clock(struct db *db, int64_t now_us, struct err *err)
+enum errc operations_distrust_clock(struct db *db, int64_t now_us, int64_t step_us, struct err *err)
 {
     return db_run(
         db, NULL, err,
         "UPDATE operations SET look_up = CASE WHEN body IS NULL THEN look_up ELSE 1 END, absent_us = 0,"
-        " next_attempt_us = $1",
-        DB_I64(now_us));
+        " next_attempt_us = $1, created_us = created_us + $2",
+        DB_I64(now_us), DB_I64(step_us));
 }
 
-enum errc operations_release_all(struct db *db, int64_t now_us, int64_t *count, struct err *err)
+enum errc operations_release_leases(struct db *db, int64_t now_us, int64_t lease_us, int64_t *count,
+                                    struct err *err)
 {
-    return db_run(db, count, err, "UPDATE operations SET next_attempt_us = $1 WHERE next_attempt_us > $1",
-                  DB_I64(now_us));
+    return db_run(
+        db, count, err,
+        "UPDATE operations SET next_attempt_us = $1 WHERE next_attempt_us > $1 AND next_attempt_us <= $2",
+        DB_I64(now_us), DB_I64(now_us + lease_us));
 }

@@ -34,8 +34,11 @@ enum errc operations_claim(struct db *db, int64_t now_us, int64_t lease_us, stru
                            struct err *err) MUST_CHECK;
 // When the next one is due; INT64_MAX where none is open.
 enum errc operations_next_due(struct db *db, int64_t *due_us, struct err *err) MUST_CHECK;
-// The clock was set: how old anything is cannot be told from it any more. What would be sent again is only
+// The clock was set by step_us: when anything began is told in the new time, what would be sent again is only
 // looked for from now on, what was absent is looked for anew, and everything is due now.
-enum errc operations_distrust_clock(struct db *db, int64_t now_us, struct err *err) MUST_CHECK;
-// Makes every open operation due now: at start, when no other process can hold a lease.
-enum errc operations_release_all(struct db *db, int64_t now_us, int64_t *count, struct err *err) MUST_CHECK;
+enum errc operations_distrust_clock(struct db *db, int64_t now_us, int64_t step_us,
+                                    struct err *err) MUST_CHECK;
+// Makes what a process that ended may have held due now: at start, when no other process can hold a lease.
+// What is due later than a lease stays so.
+enum errc operations_release_leases(struct db *db, int64_t now_us, int64_t lease_us, int64_t *count,
+                                    struct err *err) MUST_CHECK;

@@ -30,7 +30,7 @@ static void check_charge(const struct provider_event *event)
 {
     const struct charge_refunded *charge = &event->charge;
     if (event->complete) {
-        REQUIRE(charge->amount_minor >= 0 && charge->refunded_minor >= 0 && charge->currency != NULL);
+        REQUIRE(charge->amount_minor >= 0 && charge->captured_minor > 0 && charge->currency != NULL);
     }
 }
 
@@ -51,13 +51,24 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     check_text(event.merchant_id);
     switch (event.kind) {
     case EVENT_OTHER:
-        REQUIRE(!event.complete);
+    case EVENT_METHOD_GONE:
+    case EVENT_CUSTOMER_GONE:
         break;
     case EVENT_INTENT:
         check_intent(&event);
         break;
-    case EVENT_REFUNDED:
+    case EVENT_CHARGE_REFUNDED:
         check_charge(&event);
+        break;
+    case EVENT_REFUND:
+        REQUIRE(!event.complete || (event.refund.id != NULL && event.refund.amount_provider_minor > 0));
+        break;
+    case EVENT_METHOD_UPDATED:
+        REQUIRE(!event.complete || event.method.id != NULL);
+        break;
+    case EVENT_DISPUTE_OPENED:
+    case EVENT_DISPUTE_CLOSED:
+        REQUIRE(!event.complete || event.dispute.id != NULL);
         break;
     }
     return 0;

@@ -21,7 +21,6 @@ struct fake_call {
     const char *page;
     const char *secret_key;
     int64_t created_from_s;
-    int64_t created_until_s;
 };
 
 struct fake_provider {
@@ -74,7 +73,6 @@ static inline void fake_provider_note(struct fake_provider *fake, const struct p
         .page = arena_strdup(&fake->arena, call->page),
         .secret_key = arena_strdup(&fake->arena, call->secret_key.data),
         .created_from_s = call->created_from_s,
-        .created_until_s = call->created_until_s,
     };
 }
 

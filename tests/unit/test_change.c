@@ -103,23 +103,6 @@ static void the_same_authorisation_again_says_nothing_new(void **state)
     assert_string_equal(history_of(f, &payment.id), "capturable pending event");
 }
 
-static void a_wholly_refunded_payment_is_refunded_once_and_only_from_completed(void **state)
-{
-    struct fixture *f = *state;
-    for (enum payment_status status = 0; status < PAYMENT_STATUS_COUNT; status++) {
-        struct payment payment = insert_payment(f, status);
-        struct change change = change_of(f);
-        bool moves = status == PAYMENT_COMPLETED;
-        assert_int_equal(change_refund_whole(f->db, &change, &payment, &f->err), OK);
-        assert_int_equal(change_refund_whole(f->db, &change, &payment, &f->err), OK);
-        struct payment after = payment_row(f, &payment.id);
-        assert_int_equal(after.status, moves ? PAYMENT_REFUNDED : status);
-        assert_int_equal(after.refunded_minor, after.status == PAYMENT_REFUNDED ? 5000 : 0);
-        assert_string_equal(events_of(f, &payment.id), moves ? "payment.refunded" : "");
-        assert_string_equal(history_of(f, &payment.id), moves ? "refunded refunded event" : "");
-    }
-}
-
 static void a_failure_is_taken_only_while_pending(void **state)
 {
     struct fixture *f = *state;
@@ -260,7 +243,6 @@ int main(void)
         IN_TRANSACTION(every_status_takes_what_the_provider_says_as_the_contract_has_it),
         IN_TRANSACTION(an_intent_that_was_not_known_yet_is_taken_the_same_way),
         IN_TRANSACTION(the_same_authorisation_again_says_nothing_new),
-        IN_TRANSACTION(a_wholly_refunded_payment_is_refunded_once_and_only_from_completed),
         IN_TRANSACTION(a_failure_is_taken_only_while_pending),
         IN_TRANSACTION(what_was_captured_is_what_the_provider_received),
         IN_TRANSACTION(an_impossible_capture_is_a_conflict),

@@ -64,7 +64,6 @@ static void a_list_is_asked_for_over_all_the_time_that_the_charge_can_be_of(void
     const struct fake_call *list = next_call(f, PROVIDER_LIST, 900);
     int64_t created_s = START_US / US_PER_S;
     assert_true(list->created_from_s <= created_s);
-    assert_true(list->created_until_s >= created_s + 600 + 80);
 }
 
 static void a_shorter_window_is_kept(void **state)

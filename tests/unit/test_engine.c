@@ -272,46 +272,34 @@ static void an_outcome_that_the_database_refuses_holds_the_drain_up(void **state
 
 // --- leases
 
-static void an_attempt_holds_its_operation_for_as_long_as_a_call_can_take(void **state)
-{
-    struct fixture *f = *state;
-    engine_begin(f);
-    f->provider.holds = true;
-    buy(f);
-    engine_run_s(f, 80);
-    assert_int_equal(f->provider.call_count, 1);
-    engine_run_s(f, 60);
-    assert_int_equal(f->provider.call_count, 2);
-}
-
-static void two_attempts_at_one_charge_settle_it_once(void **state)
+static void an_attempt_that_outlives_its_lease_is_not_made_twice(void **state)
 {
     struct fixture *f = *state;
     engine_begin(f);
     f->provider.holds = true;
     struct buyer *buyer = buy(f);
-    engine_run_s(f, 140);
-    assert_int_equal(f->provider.call_count, 2);
-    fake_provider_answer(&f->provider, answer_intent(INTENT_SUCCEEDED));
+    engine_run_s(f, 300);
+    assert_int_equal(f->provider.call_count, 1);
     fake_provider_answer(&f->provider, answer_intent(INTENT_SUCCEEDED));
     fake_loop_run_tasks(&f->loop);
     assert_string_equal(events_of(f, &buyer->payment.id), "payment.completed");
     assert_string_equal(history_of(f, &buyer->payment.id), "created pending api, completed completed api");
+    assert_string_equal(open_operations(f, &buyer->payment.id), "");
     assert_int_equal(in_flight(f), 0);
 }
 
-// The first was lost on its way and did nothing, the second did: in whatever order their answers come.
-static void an_unknown_outcome_behind_a_known_one_changes_nothing(void **state)
+static void an_unknown_outcome_behind_an_outlived_lease_is_asked_again_at_once(void **state)
 {
     struct fixture *f = *state;
     engine_begin(f);
     f->provider.holds = true;
     struct buyer *buyer = buy(f);
     engine_run_s(f, 140);
-    fake_provider_answer(&f->provider, answer_intent(INTENT_SUCCEEDED));
+    f->provider.holds = false;
+    f->provider.otherwise = answer_intent(INTENT_SUCCEEDED);
     fake_provider_answer(&f->provider, answer_unknown());
-    fake_loop_run_tasks(&f->loop);
-    assert_string_equal(open_operations(f, &buyer->payment.id), "");
+    engine_run_s(f, 1);
+    assert_int_equal(f->provider.call_count, 2);
     assert_int_equal(payment_row(f, &buyer->payment.id).status, PAYMENT_COMPLETED);
 }
 
@@ -366,9 +354,8 @@ int main(void)
         TEST(a_drained_engine_begins_nothing),
         TEST(what_a_drain_left_open_goes_on_after_the_next_start),
         TEST(an_outcome_that_the_database_refuses_holds_the_drain_up),
-        TEST(an_attempt_holds_its_operation_for_as_long_as_a_call_can_take),
-        TEST(two_attempts_at_one_charge_settle_it_once),
-        TEST(an_unknown_outcome_behind_a_known_one_changes_nothing),
+        TEST(an_attempt_that_outlives_its_lease_is_not_made_twice),
+        TEST(an_unknown_outcome_behind_an_outlived_lease_is_asked_again_at_once),
         TEST(a_backlog_larger_than_a_claim_is_worked_off_within_its_room),
         TEST(little_is_done_while_there_is_nothing_to_do),
     };

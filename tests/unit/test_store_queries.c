@@ -71,11 +71,11 @@ static void a_start_ends_every_lease(void **state)
     struct fixture *f = *state;
     int64_t released = 0;
     insert_operation(f, 1, NOW_US);
-    insert_operation(f, 2, NOW_US + 86400 * US_PER_S);
+    insert_operation(f, 2, NOW_US + 86400 * US_PER_S); // due tomorrow, and held by nobody
     claim(f, NOW_US, 16);
-    assert_int_equal(operations_release_all(f->db, NOW_US, &released, &f->err), OK);
-    assert_int_equal(released, 2);
-    assert_int_equal(claim(f, NOW_US, 16), 1u << 1 | 1u << 2);
+    assert_int_equal(operations_release_leases(f->db, NOW_US, 3600 * US_PER_S, &released, &f->err), OK);
+    assert_int_equal(released, 1);
+    assert_int_equal(claim(f, NOW_US, 16), 1u << 1);
 }
 
 static void an_operation_that_is_opened_again_only_comes_forward(void **state)
@@ -105,12 +105,13 @@ static void a_clock_that_was_set_takes_back_what_rested_on_it(void **state)
     charge.absent_us = sync.absent_us = START_US;
     assert_int_equal(operation_insert(f->db, &charge, &f->err), OK);
     assert_int_equal(operation_insert(f->db, &sync, &f->err), OK);
-    assert_int_equal(operations_distrust_clock(f->db, NOW_US, &f->err), OK);
+    assert_int_equal(operations_distrust_clock(f->db, NOW_US, -7, &f->err), OK);
     struct operation found;
     assert_int_equal(operation_get(f->db, &charge.subject_id, "charge", &f->arena, &found, &f->err), OK);
     assert_true(found.look_up);
     assert_int_equal(found.absent_us, 0);
     assert_int_equal(found.next_attempt_us, NOW_US);
+    assert_int_equal(found.created_us, charge.created_us - 7);
     assert_int_equal(operation_get(f->db, &charge.subject_id, "sync", &f->arena, &found, &f->err), OK);
     assert_false(found.look_up);
     assert_int_equal(found.next_attempt_us, NOW_US);

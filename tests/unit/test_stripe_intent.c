@@ -24,7 +24,7 @@ static void each_status_of_an_intent_means_one_state(void **state)
         {"requires_capture", INTENT_CAPTURABLE, INTENT_CAPTURABLE},
         {"canceled", INTENT_CANCELED, INTENT_CANCELED},
         {"requires_payment_method", INTENT_OPEN, INTENT_ATTEMPT_FAILED},
-        {"processing", INTENT_OPEN, INTENT_OPEN},
+        {"processing", INTENT_PROCESSING, INTENT_PROCESSING},
         {"requires_action", INTENT_OPEN, INTENT_OPEN},
         {"requires_confirmation", INTENT_OPEN, INTENT_OPEN},
         {"Succeeded", INTENT_OPEN, INTENT_OPEN},
