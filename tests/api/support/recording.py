@@ -38,13 +38,8 @@ def _shown(body):
     return text if len(text) <= SHOWN_BYTES else text[:SHOWN_BYTES] + "..."
 
 
-def keep(exchange):
-    """Keeps it for the report."""
-    of_this_test.append(exchange)
-
-
 def record(exchange):
-    """Keeps it, and has it checked."""
-    keep(exchange)
+    """Keeps it for the report, and has it checked."""
+    of_this_test.append(exchange)
     for observer in observers:
         observer(exchange)

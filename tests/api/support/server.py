@@ -8,7 +8,7 @@ import tempfile
 
 from .client import Api
 from .process import Process, environment
-from .recording import keep, record
+from .recording import record
 from .waiting import scaled, wait_until
 
 SANITIZER_REPORT = re.compile(r"(Address|Thread|Leak|Memory)Sanitizer|runtime error: ")
@@ -94,11 +94,11 @@ class Server:
     def url(self):
         return f"http://127.0.0.1:{self.port}"
 
-    def api(self, key=None, documented=True, **headers):
-        """A client, whose exchanges are held to the API's description unless `documented` is false."""
+    def api(self, key=None, **headers):
+        """A client, whose exchanges are held to the API's description."""
         if key is not None:
             self.secrets.add(key)
-        return Api(self.url, key, record if documented else keep, **headers)
+        return Api(self.url, key, record, **headers)
 
     def environment(self):
         given = {"data_dir": self.data_dir} | self.settings
