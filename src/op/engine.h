@@ -52,6 +52,7 @@ void op_answer_waiters(struct engine *engine, const struct op_kind *kind, const 
                        const struct op_answer *answer);
 void op_patience_over(struct timer *timer);
 void op_give_up_all(struct engine *engine);
+void op_forget_all(struct engine *engine); // at the end: whoever waits still is never answered
 
 // reconcile.c
 void engine_sweep(struct timer *timer);

@@ -33,6 +33,7 @@ static struct op *op_new(struct engine *engine, const struct op_kind *kind, cons
     op->kind = kind;
     list_init(&op->link);
     op->cause = cause;
+    op->leased_until_us = row->next_attempt_us;
     op->row = *row;
     op->row.body = arena_strdup(&op->arena, row->body);
     op->row.kind = kind->name;
@@ -178,7 +179,7 @@ static enum errc run_settle(struct store_job *job, struct db *db, struct err *er
         return OK; // closed by another way
     }
     if (rc == OK) {
-        bool hurried = op->hurried || row.next_attempt_us < op->row.next_attempt_us;
+        bool hurried = op->hurried || row.next_attempt_us < op->leased_until_us;
         op->row = row;
         rc = op->kind->settle(op, db, &change, err);
         if (op->open && hurried) {

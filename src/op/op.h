@@ -69,6 +69,7 @@ struct op {
     struct table_node active; // in the engine's table of operations under way
     struct op_key key;
     int64_t send_before_us;          // wall clock: the call may not leave later than this; 0: whenever
+    int64_t leased_until_us;         // as it was claimed; somebody who wants it sooner moves the row's time
     bool hurried;                    // while it was under way somebody asked for another attempt at once
     struct arena page_arena;         // the answer's text; of a list of payments only the present page's
     int pages;                       // of a list, read in this attempt

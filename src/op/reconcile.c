@@ -303,7 +303,7 @@ void engine_free(struct engine *engine)
     arena_release(&engine->chores->arena);
     free(engine->claim);
     free(engine->chores);
-    table_release(&engine->waiting_rooms);
+    op_forget_all(engine);
     table_release(&engine->active);
     free(engine);
 }

@@ -128,3 +128,16 @@ void op_give_up_all(struct engine *engine)
         give_up(CONTAINER_OF(engine->waiting.next, struct op_waiter, link));
     }
 }
+
+static void free_room(struct table_node *node, void *context)
+{
+    struct engine *engine = context;
+    table_remove(&engine->waiting_rooms, node);
+    free(CONTAINER_OF(node, struct waiting_room, node));
+}
+
+void op_forget_all(struct engine *engine)
+{
+    table_each(&engine->waiting_rooms, free_room, engine);
+    table_release(&engine->waiting_rooms);
+}

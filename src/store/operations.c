@@ -119,8 +119,8 @@ enum errc operations_distrust_clock(struct db *db, int64_t now_us, int64_t step_
 enum errc operations_release_leases(struct db *db, int64_t now_us, int64_t lease_us, int64_t *count,
                                     struct err *err)
 {
-    return db_run(
-        db, count, err,
-        "UPDATE operations SET next_attempt_us = $1 WHERE next_attempt_us > $1 AND next_attempt_us <= $2",
-        DB_I64(now_us), DB_I64(now_us + lease_us));
+    return db_run(db, count, err,
+                  "UPDATE operations SET next_attempt_us = $1 WHERE next_attempt_us > $1"
+                  " AND (next_attempt_us <= $2 OR created_us > $1)",
+                  DB_I64(now_us), DB_I64(now_us + lease_us));
 }

@@ -39,6 +39,6 @@ enum errc operations_next_due(struct db *db, int64_t *due_us, struct err *err) M
 enum errc operations_distrust_clock(struct db *db, int64_t now_us, int64_t step_us,
                                     struct err *err) MUST_CHECK;
 // Makes what a process that ended may have held due now: at start, when no other process can hold a lease.
-// What is due later than a lease stays so.
+// What is due later than a lease stays so, unless the clock went back behind its beginning meanwhile.
 enum errc operations_release_leases(struct db *db, int64_t now_us, int64_t lease_us, int64_t *count,
                                     struct err *err) MUST_CHECK;

@@ -111,14 +111,15 @@ static void a_charge_is_not_called_absent_because_the_clock_went_ahead(void **st
     assert_int_equal(payment_row(f, &buyer->payment.id).status, PAYMENT_FAILED);
 }
 
-static void a_restart_with_an_earlier_clock_does_not_send_again(void **state)
+// The clock goes back while nothing runs, so that nobody sees it go.
+static void a_restart_with_an_earlier_clock_looks_at_once_and_does_not_send_again(void **state)
 {
     struct fixture *f = *state;
     f->provider.holds = true;
     buy(f);
+    jump_s(f, -7200);
     engine_crash(f);
     f->provider.holds = false;
-    jump_s(f, -3600);
     engine_begin(f);
     engine_run_s(f, 60);
     assert_int_equal(charges(f), 1);
@@ -134,7 +135,7 @@ int main(void)
         TEST(a_new_charge_is_sent_again_although_the_clock_went_back_before),
         TEST(a_clock_that_goes_ahead_closes_the_window),
         TEST(a_charge_is_not_called_absent_because_the_clock_went_ahead),
-        TEST(a_restart_with_an_earlier_clock_does_not_send_again),
+        TEST(a_restart_with_an_earlier_clock_looks_at_once_and_does_not_send_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -90,6 +90,25 @@ static void a_sweep_that_the_database_refuses_comes_again(void **state)
     assert_string_equal(answered_status(buyer), "completed");
 }
 
+// A settle that runs again must not take its own first run for somebody else's hurry.
+static void a_settle_that_runs_again_keeps_its_distance(void **state)
+{
+    struct fixture *f = *state;
+    engine_begin(f);
+    fake_provider_will(&f->provider, answer_unknown());
+    f->provider.otherwise = answer_no_auth();
+    buy(f);
+    run_sql(f, "CREATE TRIGGER refuse BEFORE UPDATE OF unresolved ON operations WHEN NEW.attempts = 2"
+               " AND NEW.next_attempt_us <> OLD.next_attempt_us BEGIN SELECT RAISE(ABORT, 'no'); END");
+    engine_run_s(f, 5);
+    assert_int_equal(f->provider.call_count, 2);
+    run_sql(f, ALLOW);
+    engine_run_s(f, 30);
+    assert_int_equal(f->provider.call_count, 2);
+    engine_run_s(f, 400);
+    assert_true(f->provider.call_count > 2);
+}
+
 // What is said of an outcome in the log must not be of the run of the settle that was undone.
 static void an_outcome_that_was_closed_meanwhile_is_let_go(void **state)
 {
@@ -342,6 +361,7 @@ int main(void)
         TEST(many_refused_outcomes_are_all_recorded),
         TEST(an_outcome_that_a_crash_loses_is_asked_for_again),
         TEST(a_sweep_that_the_database_refuses_comes_again),
+        TEST(a_settle_that_runs_again_keeps_its_distance),
         TEST(an_outcome_that_was_closed_meanwhile_is_let_go),
         TEST(a_buyer_whose_patience_ends_gets_the_pending_payment_and_the_charge_goes_on),
         TEST(what_the_impatient_buyer_got_stays_the_stored_answer),
