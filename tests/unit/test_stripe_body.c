@@ -182,7 +182,8 @@ static void a_payment_beyond_every_limit_is_refused(void **state)
     memset(text, 'x', bytes);
     f->payment.description = text;
     const char *body = NULL;
-    assert_int_equal(stripe_charge_body(&f->payment, NULL, NULL, false, &f->arena, &body, &f->err), ERR_VALIDATION);
+    assert_int_equal(stripe_charge_body(&f->payment, NULL, NULL, false, &f->arena, &body, &f->err),
+                     ERR_VALIDATION);
     assert_null(body);
 }
 
