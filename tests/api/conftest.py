@@ -18,6 +18,7 @@ from support.stub import StubStripe
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 LOG_LINES_SHOWN = 60
 EXCHANGES_SHOWN = 10
+ID_SHOWN = 60
 
 
 @pytest.fixture(scope="session")
@@ -131,6 +132,11 @@ def _every_server_stays_well():
     yield
     for server in list(servers.running):
         server.check()
+
+
+def pytest_make_parametrize_id(val):
+    """A test's name need not hold all of what it sends."""
+    return ascii(val[:ID_SHOWN])[1:-1] + "..." if isinstance(val, (str, bytes)) and len(val) > ID_SHOWN else None
 
 
 @pytest.hookimpl(hookwrapper=True)
