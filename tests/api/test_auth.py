@@ -175,6 +175,12 @@ def test_a_scope_opens_its_own_routes_and_no_others(guarded, known, scope):
             assert any(name in answer.errors[0]["message"] for name in opened_by), "the message names the scope"
 
 
+def test_every_route_that_needs_a_scope_is_asked_for_it(openapi):
+    asked = {openapi.operation(method, path).id for method, path, _ in ROUTES}
+    left_out = {operation.id for operation in openapi.operations if operation.said["security"]} - asked
+    assert not left_out
+
+
 def test_what_needs_no_key(guarded):
     api = guarded.api(None)
     for path in ("/healthz", "/readyz", "/metrics", "/openapi.json"):
