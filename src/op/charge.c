@@ -109,7 +109,6 @@ static enum errc disregard(struct op *op, struct db *db, struct change *change, 
                            const struct err *why, struct err *err)
 {
     op->open = true;
-    op->row.look_up = true;
     op->call.answer.trouble = arena_strdup(&op->arena, why->message);
     return payment_get(db, &op->row.subject_id, NULL, change->arena, payment, err);
 }

@@ -93,7 +93,6 @@ static enum errc take(struct op *op, struct db *db, struct change *change, struc
     enum errc rc = refund_take(db, change, refund, said, &why);
     if (rc == ERR_CONFLICT) {
         op->open = true;
-        op->row.look_up = true;
         op->call.answer.trouble = arena_strdup(&op->arena, why.message);
         return refund_get(db, &op->row.subject_id, NULL, change->arena, refund, err);
     }

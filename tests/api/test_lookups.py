@@ -1,5 +1,4 @@
 """A charge that must not be sent again is looked for: by its id, else among those that Stripe lists."""
-import sqlite3
 import time
 
 from shop_fixture import (CHARGE, LIST, LOOKED_UP, READ, SENT_AGAIN, by_name, hasty_shop, pay,  # noqa: F401
@@ -20,7 +19,7 @@ def test_a_charge_that_cannot_be_sent_again_is_found_in_the_list(hasty_shop, stu
     intent, = stub_stripe.objects("payment_intent")
     assert completed["provider_ref"] == intent["id"]
     query = stub_stripe.calls(*LIST)[0].query
-    assert int(query["created[gte]"]) <= started and int(query["created[lte]"]) >= intent["created"]
+    assert int(query["created[gte]"]) <= started and "created[lte]" not in query
 
 
 @by_name(LOOKED_UP)
@@ -28,7 +27,7 @@ def test_a_charge_that_the_list_does_not_show_stays_pending(hasty_shop, stub_str
     stub_stripe.answer_always(*CHARGE, answer)
     payment = pay_in_vain(hasty_shop).data
     stub_stripe.wait_for(*LIST)
-    hasty_shop.server.restart()  # looks again at once
+    hasty_shop.server.restart_making_due()
     stub_stripe.wait_for(*LIST, count=2)
     assert len(stub_stripe.calls(*CHARGE)) == 1
     assert hasty_shop.payment(payment["id"])["status"] == "pending"
@@ -72,7 +71,7 @@ def test_a_list_that_does_not_tell_is_asked_again_soon_and_never_counts_as_absen
     stub_stripe.behave()
     stub_stripe.answer_always(*CHARGE, LOOKED_UP["a stored 500"])
     if answer.status == 404:
-        hasty_shop.server.restart()  # a refused list is not asked for again at once
+        hasty_shop.server.restart_making_due()  # a refused list is not asked for again at once
     wait_for_status(hasty_shop, payment, "completed")
 
 
@@ -85,7 +84,7 @@ def test_behind_the_charge_window_nothing_is_sent_any_more(start_shop, stub_stri
     sent = stub_stripe.calls(*CHARGE)
     assert len(sent) >= 2 and max(request.received_at for request in sent) < created_at + 1.5
     stub_stripe.behave()
-    shop.server.restart()
+    shop.server.restart_making_due()
     stub_stripe.wait_for(*LIST, count=2)
     assert shop.payment(payment["id"])["status"] == "pending"
     assert len(stub_stripe.calls(*CHARGE)) == len(sent) and stub_stripe.charged_minor(payment["id"]) == 0
@@ -127,22 +126,12 @@ def test_an_intent_that_an_event_made_known_is_read_by_its_id(hasty_shop, stub_s
     assert stub_stripe.calls(*READ)[0].path.endswith(intent["id"])
 
 
-def restart_ten_minutes_later(server):
-    """Nobody can wait so long: what the service remembers is made older instead."""
-    server.terminate()
-    with sqlite3.connect(f"{server.data_dir}/payments.db") as database:
-        changed = database.execute("UPDATE operations SET absent_us = absent_us - 600000000 WHERE absent_us > 0").rowcount
-    database.close()
-    assert changed == 1
-    server.start()
-
-
 def test_a_charge_absent_from_two_lists_ten_minutes_apart_was_never_made(hasty_shop, stub_stripe, receiver):
     hasty_shop.use_webhook(receiver.url)
     stub_stripe.answer_always(*CHARGE, LOOKED_UP["a stored 500"])
     first = pay_in_vain(hasty_shop)
     stub_stripe.wait_for(*LIST)
-    restart_ten_minutes_later(hasty_shop.server)
+    hasty_shop.server.restart_making_due(absent_older_us=600_000_000)
     failed = wait_for_status(hasty_shop, first.data, "failed")
     assert failed["failure"]["code"] == "provider_unavailable" and len(stub_stripe.calls(*CHARGE)) == 1
     receiver.wait_for("payment.failed")

@@ -92,7 +92,7 @@ def test_an_event_that_is_lost_is_made_up_for_by_asking(start_server, sandbox):
     merchant.use_stripe()  # the sandbox sends this account's events nowhere
     payment = merchant.pay(payment_method=AUTHENTICATE, return_url=RETURN_URL)
     press(payment["next_action"]["redirect_url"], "complete")
-    merchant.server.restart()  # asks at once after all that is open
+    merchant.server.restart_making_due()  # asks at once after all that is open
     wait_for_status(merchant, payment, "completed")
 
 
@@ -130,7 +130,7 @@ def test_the_intent_is_canceled_once_and_with_the_credentials_that_made_it(shop,
     assert request.header("Authorization") == f"Bearer {old_key}"
     assert intent_of_stub(stub_stripe, pending)["status"] == "canceled"
     fail(shop, pending)
-    shop.server.restart()
+    shop.server.restart_making_due()
     assert len(stub_stripe.calls(*CANCEL)) == 1
 
 
@@ -171,7 +171,7 @@ def test_an_intent_that_could_not_be_canceled_is_read_and_canceled_later(shop, s
     fail(shop, pending)
     stub_stripe.wait_for(*READ)
     assert shop.payment(pending["id"])["status"] == "failed"
-    shop.server.restart()  # goes on at once with what is open
+    shop.server.restart_making_due()  # goes on at once with what is open
     stub_stripe.wait_for(*CANCEL, count=2)
     wait_until(lambda: intent_of_stub(stub_stripe, pending)["status"] == "canceled")
 
@@ -186,5 +186,5 @@ def test_an_intent_that_was_canceled_at_stripe_is_not_canceled_again(shop, stub_
     send_event(shop.server, event("payment_intent.canceled", intent_of(pending, "canceled")),
                shop.stripe_webhook_secret)
     assert shop.payment(pending["id"])["failure"]["code"] == "canceled"
-    shop.server.restart()
+    shop.server.restart_making_due()
     assert stub_stripe.calls(*CANCEL) == []

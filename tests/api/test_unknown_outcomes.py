@@ -175,7 +175,7 @@ def test_a_key_refused_while_an_attempt_is_unresolved_says_nothing_of_the_paymen
     assert alert["status"] == status
     assert hasty_shop.payment(payment["id"])["status"] == "pending"
     stub_stripe.behave()
-    hasty_shop.server.restart()
+    hasty_shop.server.restart_making_due()
     wait_for_status(hasty_shop, payment, "completed")
     assert stub_stripe.charged_minor(payment["id"]) == 1000
 
@@ -197,7 +197,7 @@ def test_an_answer_about_another_charge_is_not_believed(hasty_shop, stub_stripe,
     payment = pay_in_vain(hasty_shop).data
     assert (payment["provider_ref"], payment["amount_captured"]) == (None, "0.00")
     stub_stripe.behave()
-    hasty_shop.server.restart()  # asks again at once; the idempotency key brings the charge that was made
+    hasty_shop.server.restart_making_due()  # asks again at once; the idempotency key brings the charge that was made
     completed = wait_for_status(hasty_shop, payment, "completed")
     assert completed["amount_captured"] == "10.00" and stub_stripe.charged_minor(payment["id"]) == 1000
 
@@ -214,7 +214,7 @@ def test_another_payments_intent_is_not_taken(hasty_shop, stub_stripe, status, m
     second = pay_in_vain(hasty_shop, key="order-2").data
     assert second["provider_ref"] is None
     assert hasty_shop.payment(first["id"])["status"] == "completed"
-    hasty_shop.server.restart()
+    hasty_shop.server.restart_making_due()
     assert wait_for_status(hasty_shop, second, "completed")["provider_ref"] != first["provider_ref"]
     assert [stub_stripe.charged_minor(payment["id"]) for payment in (first, second)] == [1000, 1000]
 
