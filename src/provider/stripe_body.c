@@ -5,8 +5,9 @@
 #include "net/form.h"
 #include "provider/stripe.h"
 
-// 40 pairs of 40 and 500 bytes, each byte up to three characters once encoded, and the rest.
-#define CHARGE_BODY_BYTES_MAX (128 * 1024)
+// A request has 64 kB at most; each byte of it may take three once it is escaped, and the fields' own names
+// come on top.
+#define CHARGE_BODY_BYTES_MAX (256 * 1024)
 
 static void add_metadata(struct buf *form, const struct payment *payment, struct arena *arena)
 {
