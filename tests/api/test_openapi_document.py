@@ -225,6 +225,14 @@ def test_every_error_has_the_code_and_status_that_the_program_has(openapi, route
                 assert (int(status), code) in table, operation.id
 
 
+def test_it_has_the_events_of_the_program_and_no_others(document, openapi):
+    def told(layer):
+        sources = (ROOT / "src" / layer).glob("*.c")
+        return {name for source in sources for name in re.findall(r'"((?:payment|refund|webhook)\.[a-z_]+)"', source.read_text())}
+    assert openapi.webhooks.keys() == set(document["components"]["schemas"]["EventTypeName"]["enum"])
+    assert told("op") <= openapi.webhooks.keys() <= told("op") | told("api")
+
+
 def test_every_answer_names_its_headers(openapi):
     for operation in openapi.operations:
         for status, response in operation.responses.items():
