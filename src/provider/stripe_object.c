@@ -133,7 +133,7 @@ bool stripe_refund_read(struct json_object *object, struct arena *arena, struct 
         .intent_id = arena_strdup(arena, id_or_object(object, "payment_intent")),
         .refund_id = arena_strdup(arena, json_get_str(json_get(object, "metadata"), "refund_id")),
         .reason = refund_reason_known(reason) ? arena_strdup(arena, reason) : NULL,
-        .failure_reason = arena_strdup(arena, json_get_str(object, "failure_reason")),
+        .failure_reason = harmless(arena, json_get_str(object, "failure_reason"), WORD_BYTES_MAX),
     };
     return true;
 }
@@ -147,8 +147,8 @@ bool stripe_method_read(struct json_object *object, struct arena *arena, struct 
     struct json_object *card = json_get(object, "card");
     *method = (struct provider_method){
         .id = arena_strdup(arena, id),
-        .brand = arena_strdup(arena, json_get_str(card, "brand")),
-        .last4 = arena_strdup(arena, json_get_str(card, "last4")),
+        .brand = harmless(arena, json_get_str(card, "brand"), WORD_BYTES_MAX),
+        .last4 = harmless(arena, json_get_str(card, "last4"), WORD_BYTES_MAX),
         .exp_month = (int)json_get_i64(card, "exp_month", 0),
         .exp_year = (int)json_get_i64(card, "exp_year", 0),
     };

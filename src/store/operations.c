@@ -109,11 +109,11 @@ enum errc operations_next_due(struct db *db, int64_t *due_us, struct err *err)
 
 enum errc operations_distrust_clock(struct db *db, int64_t now_us, int64_t step_us, struct err *err)
 {
-    return db_run(
-        db, NULL, err,
-        "UPDATE operations SET look_up = CASE WHEN body IS NULL THEN look_up ELSE 1 END, absent_us = 0,"
-        " next_attempt_us = $1, created_us = created_us + $2",
-        DB_I64(now_us), DB_I64(step_us));
+    return db_run(db, NULL, err,
+                  "UPDATE operations SET look_up = CASE WHEN body IS NULL THEN look_up ELSE 1 END,"
+                  " absent_us = CASE WHEN body IS NULL THEN absent_us ELSE 0 END,"
+                  " next_attempt_us = $1, created_us = created_us + $2",
+                  DB_I64(now_us), DB_I64(step_us));
 }
 
 enum errc operations_release_leases(struct db *db, int64_t now_us, int64_t lease_us, int64_t *count,
