@@ -82,18 +82,21 @@ def test_a_key_goes_in_either_header(guarded, known):
 
 @pytest.mark.parametrize("make", [
     lambda key: {}, lambda key: {"X-API-Key": ""}, lambda key: {"X-API-Key": "sk_live_your_key"},
-    lambda key: {"X-API-Key": key[:-1]}, lambda key: {"X-API-Key": key + "0"}, lambda key: {"X-API-Key": key.swapcase()},
+    lambda key: {"X-API-Key": key[:-1]}, lambda key: {"X-API-Key": key + "0"},
+    lambda key: {"X-API-Key": key.swapcase()},
     lambda key: {"X-API-Key": key.replace("live", "test")}, lambda key: {"X-API-Key": f"Bearer {key}"},
     lambda key: {"X-API-Key": f'"{key}"'}, lambda key: {"X-API-Key": "k" * 4000},
     lambda key: {"X-API-Key": key[:9] + ("0" if key[9] != "0" else "1") + key[10:]},
     lambda key: {"X-API-Key": made_up_key()}, lambda key: {"X-API-Key": made_up_key("test")},
-    lambda key: {"Authorization": key}, lambda key: {"Authorization": "Bearer"}, lambda key: {"Authorization": "Bearer "},
+    lambda key: {"Authorization": key}, lambda key: {"Authorization": "Bearer"},
+    lambda key: {"Authorization": "Bearer "},
     lambda key: {"Authorization": f"Token {key}"},
     lambda key: {"Authorization": "Basic " + base64.b64encode(f"{key}:".encode()).decode()},
     lambda key: {"X-API-Key": made_up_key(), "Authorization": f"Bearer {key}"},
     lambda key: {"X-Api-Key2": key}, lambda key: {"Cookie": f"X-API-Key={key}"},
 ], ids=["none", "empty", "placeholder", "cut", "longer", "other case", "other mode", "with Bearer", "quoted", "long",
-        "mistyped", "made up", "made up test key", "without Bearer", "Bearer alone", "Bearer and nothing", "Token", "Basic",
+        "mistyped", "made up", "made up test key", "without Bearer", "Bearer alone", "Bearer and nothing", "Token",
+        "Basic",
         "bad key before a good one", "other header", "cookie"])
 def test_what_is_no_valid_key_is_refused(guarded, known, make):
     headers = {name.replace("-", "_"): value for name, value in make(known.key["key"]).items()}
@@ -213,8 +216,10 @@ def test_a_lacking_scope_is_no_failure_of_the_key(guarded, known):
 
 
 @pytest.mark.parametrize("make", [
-    lambda client: f"{new_address()}, {client}", lambda client: f"{client}, 127.0.0.1", lambda client: f"{client},10.1.2.3, 127.0.0.1",
-    lambda client: f"unknown, {client}", lambda client: f"  {client}  ", lambda client: f"{new_address()},{new_address()},{client},10.9.9.9",
+    lambda client: f"{new_address()}, {client}", lambda client: f"{client}, 127.0.0.1",
+    lambda client: f"{client},10.1.2.3, 127.0.0.1",
+    lambda client: f"unknown, {client}", lambda client: f"  {client}  ",
+    lambda client: f"{new_address()},{new_address()},{client},10.9.9.9",
 ], ids=["spoofed first", "a trusted hop behind", "two trusted hops behind", "garbage first", "spaces", "all"])
 def test_the_last_hop_that_is_not_trusted_is_the_client(guarded, make):
     client = new_address()
@@ -274,7 +279,8 @@ def test_an_admin_must_name_a_merchant(guarded, admin):
     refused(ask(guarded, admin), 400, "BAD_REQUEST")
 
 
-@pytest.mark.parametrize("name", ["0198f2b4-5c1e-7a3b-9d2f-1c8e4b7a6d50", "x", "", "00000000-0000-0000-0000-000000000000"])
+@pytest.mark.parametrize("name", ["0198f2b4-5c1e-7a3b-9d2f-1c8e4b7a6d50", "x", "",
+                                  "00000000-0000-0000-0000-000000000000"])
 def test_a_merchant_that_is_not_there_is_not_found(guarded, admin, name):
     refused(ask(guarded, admin, X_Merchant_Id=name), 404, "NOT_FOUND")
 

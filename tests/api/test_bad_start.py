@@ -29,7 +29,8 @@ class Start:
         """The one line, without the program's name."""
         given = {"data_dir": self.directory, "listen": "127.0.0.1:0"} | settings
         variables = {f"PAYMENTS_{name.upper()}": str(value) for name, value in given.items() if value is not None}
-        done = subprocess.run([self.binary, "serve", *words], env=environment(**variables), text=True, errors="replace",
+        done = subprocess.run([self.binary, "serve", *words], env=environment(**variables), text=True,
+                              errors="replace",
                               stdin=subprocess.DEVNULL, capture_output=True, timeout=scaled(TIMEOUT_S), check=False)
         assert done.returncode in (1, 2) and done.stdout == "", done
         assert re.fullmatch(r"paymentsd: [^\n]+\n", done.stderr), done.stderr
@@ -67,8 +68,10 @@ def holds(used):
     ("connections", "many"), ("connections", "0"), ("operations", "1e3"), ("queue", "99999999999999999999"),
     ("charge_window", "24h"), ("request_timeout", "10ms"), ("idle_timeout", "0"), ("log_level", "loud"),
     ("webhook_allow_http", "perhaps"), ("listen", "banana"), ("listen", "127.0.0.1"), ("listen", "127.0.0.1:99999"),
-    ("listen", "300.0.0.1:80"), ("trusted_proxies", "banana"), ("trusted_proxies", "10.0.0.0/33"), ("webhook_allow", "10.0.0.0/"),
-    ("webhook_schedule", "5,x"), ("webhook_schedule", ","), ("stripe_api_base", "api.stripe.com"), ("stripe_api_base", "ftp://stripe"),
+    ("listen", "300.0.0.1:80"), ("trusted_proxies", "banana"), ("trusted_proxies", "10.0.0.0/33"),
+    ("webhook_allow", "10.0.0.0/"),
+    ("webhook_schedule", "5,x"), ("webhook_schedule", ","), ("stripe_api_base", "api.stripe.com"),
+    ("stripe_api_base", "ftp://stripe"),
     ("stripe_ca_file", "/nonexistent/ca.pem"), ("database", "mysql://localhost"), ("database", "sqlite::memory:"),
     ("database", "sqlite:"), ("config", "/nonexistent/settings")])
 def test_a_setting_that_cannot_be_is_named_and_nothing_is_made(begin, name, value):
@@ -77,7 +80,8 @@ def test_a_setting_that_cannot_be_is_named_and_nothing_is_made(begin, name, valu
     assert not os.path.exists(begin.directory) or name == "listen"
 
 
-@pytest.mark.parametrize("words", [["--nonsense"], ["--patience"], ["--patience=banana"], ["word"], ["--listen", "a", "--listen", "b"],
+@pytest.mark.parametrize("words", [["--nonsense"], ["--patience"], ["--patience=banana"], ["word"],
+                                   ["--listen", "a", "--listen", "b"],
                                    ["-v"], ["--port", "80"]])
 def test_a_flag_that_cannot_be_is_refused(begin, words):
     assert words[0].split("=")[0].lstrip("-") in begin.refused(*words)
@@ -116,7 +120,8 @@ def test_a_second_service_on_a_port_leaves_the_first_alone(begin, start_server, 
 
 # The database
 
-@pytest.mark.parametrize("content", [b"garbage" * 1000, bytes(range(256)) * 64, b"SQLite format 3\x00" + b"\xff" * 8192,
+@pytest.mark.parametrize("content", [b"garbage" * 1000, bytes(range(256)) * 64,
+                                     b"SQLite format 3\x00" + b"\xff" * 8192,
                                      b"<html></html>"], ids=["text", "bytes", "head alone", "short"])
 def test_a_file_that_is_no_database_is_refused_and_kept(begin, tmp_path, content):
     path = tmp_path / "garbage.db"
@@ -152,7 +157,8 @@ def test_another_key_than_the_databases_is_refused_and_the_right_one_still_opens
     server = used[0]
     path = os.path.join(server.data_dir, name)
     shutil.copy(path, path + ".kept")
-    for content, said in ((secrets.token_hex(32), "another"), ("short", "32 bytes"), ("", "32 bytes"), ("z" * 64, "32 bytes")):
+    for content, said in ((secrets.token_hex(32), "another"), ("short", "32 bytes"), ("", "32 bytes"),
+                          ("z" * 64, "32 bytes")):
         with open(path, "w", encoding="ascii") as file:
             file.write(content)
         assert said in begin.refused(data_dir=server.data_dir)

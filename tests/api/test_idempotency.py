@@ -285,7 +285,8 @@ def test_two_key_headers_are_refused(merchant):
         refused(client.answer(), 400, "BAD_REQUEST")
 
 
-@pytest.mark.parametrize("key", ["!", "k" * 255, "~{}|\"'<>%00&=;,/?#"], ids=["1 character", "255 characters", "signs"])
+@pytest.mark.parametrize("key", ["!", "k" * 255, "~{}|\"'<>%00&=;,/?#"],
+                         ids=["1 character", "255 characters", "signs"])
 def test_any_visible_characters_make_a_key(merchant, key):
     first, again = pay(merchant.api, key), pay(merchant.api, key)
     assert first.data["idempotency_key"] == key

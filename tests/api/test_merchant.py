@@ -108,7 +108,8 @@ def test_a_test_key_neither_sees_nor_sets_nor_deletes_live_credentials(bare):
     refused(api.delete(f"{PROVIDERS}/stripe"), 404, "NOT_FOUND")
     bare.use_stripe("test")
     api.delete(f"{PROVIDERS}/stripe", expect=200)
-    assert {item["livemode"]: item["is_active"] for item in succeeded(bare.api.get(PROVIDERS))} == {True: True, False: False}
+    active = {item["livemode"]: item["is_active"] for item in succeeded(bare.api.get(PROVIDERS))}
+    assert active == {True: True, False: False}
     assert bare.pay()["livemode"] is True
 
 
@@ -140,13 +141,15 @@ def test_a_provider_that_is_none_is_not_found(bare, name):
 
 
 @pytest.mark.parametrize("body, fields", [
-    ({}, {"provider", "stripe"}), ({"provider": "stripe"}, {"stripe"}), ({"stripe": {"secret_key": "sk_test_1"}}, {"provider"}),
+    ({}, {"provider", "stripe"}), ({"provider": "stripe"}, {"stripe"}),
+    ({"stripe": {"secret_key": "sk_test_1"}}, {"provider"}),
     ({"provider": "paypal", "stripe": {"secret_key": "sk_test_1"}}, {"provider"}),
     ({"provider": "stripe", "stripe": None}, {"stripe"}), ({"provider": "stripe", "stripe": "sk_test_1"}, {"stripe"}),
     ({"provider": "stripe", "stripe": []}, {"stripe"}), ({"provider": "stripe", "stripe": {}}, {"stripe.secret_key"}),
     (credentials("sk_test_1", publishable_key="pk_1"), {"stripe.publishable_key"}),
     (credentials("sk_test_1") | {"livemode": True}, {"livemode"}),
-    (credentials(None), {"stripe.secret_key"}), (credentials(""), {"stripe.secret_key"}), (credentials(1), {"stripe.secret_key"}),
+    (credentials(None), {"stripe.secret_key"}), (credentials(""), {"stripe.secret_key"}),
+    (credentials(1), {"stripe.secret_key"}),
     (credentials("pk_test_1"), {"stripe.secret_key"}), (credentials("sk_test_"), {"stripe.secret_key"}),
     (credentials("sk_prod_1"), {"stripe.secret_key"}), (credentials("SK_TEST_1"), {"stripe.secret_key"}),
     (credentials("sk_test_a b"), {"stripe.secret_key"}), (credentials("sk_test_a\nb"), {"stripe.secret_key"}),
@@ -188,7 +191,8 @@ def test_the_secret_is_shown_when_it_is_new_and_never_again(bare):
 
 def test_a_changed_url_or_a_rotation_makes_a_new_secret(bare):
     secrets = [succeeded(answer)["webhook_secret"] for answer in (
-        put_url(bare), put_url(bare, "https://merchant.com/other"), put_url(bare, "https://merchant.com/other", rotate_secret=True),
+        put_url(bare), put_url(bare, "https://merchant.com/other"),
+        put_url(bare, "https://merchant.com/other", rotate_secret=True),
         put_url(bare), put_url(bare, rotate_secret=True))]
     assert all(SECRET.fullmatch(secret) for secret in secrets) and len(set(secrets)) == 5
     assert audited(bare) == ["webhook.url_updated"] * 5
@@ -196,14 +200,21 @@ def test_a_changed_url_or_a_rotation_makes_a_new_secret(bare):
 
 @pytest.mark.parametrize("body, fields", [
     ({}, {"webhook_url"}), ({"webhook_url": None}, {"webhook_url"}), ({"webhook_url": ""}, {"webhook_url"}),
-    ({"webhook_url": 7}, {"webhook_url"}), ({"webhook_url": [URL]}, {"webhook_url"}), ({"webhook_url": "merchant.com"}, {"webhook_url"}),
+    ({"webhook_url": 7}, {"webhook_url"}), ({"webhook_url": [URL]}, {"webhook_url"}),
+    ({"webhook_url": "merchant.com"}, {"webhook_url"}),
     ({"webhook_url": "ftp://merchant.com/"}, {"webhook_url"}), ({"webhook_url": "https://"}, {"webhook_url"}),
-    ({"webhook_url": "https:///path"}, {"webhook_url"}), ({"webhook_url": "https://user:pass@merchant.com/"}, {"webhook_url"}),
-    ({"webhook_url": "https://merchant.com/a b"}, {"webhook_url"}), ({"webhook_url": "https://merchant.com/\n"}, {"webhook_url"}),
-    ({"webhook_url": "https://merchant.com:0/"}, {"webhook_url"}), ({"webhook_url": "https://merchant.com:99999/"}, {"webhook_url"}),
-    ({"webhook_url": "https://merchant.com/" + "a" * 2100}, {"webhook_url"}), ({"webhook_url": "javascript:alert(1)"}, {"webhook_url"}),
-    ({"webhook_url": "file:///etc/passwd"}, {"webhook_url"}), ({"webhook_url": URL, "rotate_secret": "yes"}, {"rotate_secret"}),
-    ({"webhook_url": URL, "rotate_secret": None}, {"rotate_secret"}), ({"webhook_url": URL, "rotate_secret": 1}, {"rotate_secret"}),
+    ({"webhook_url": "https:///path"}, {"webhook_url"}),
+    ({"webhook_url": "https://user:pass@merchant.com/"}, {"webhook_url"}),
+    ({"webhook_url": "https://merchant.com/a b"}, {"webhook_url"}),
+    ({"webhook_url": "https://merchant.com/\n"}, {"webhook_url"}),
+    ({"webhook_url": "https://merchant.com:0/"}, {"webhook_url"}),
+    ({"webhook_url": "https://merchant.com:99999/"}, {"webhook_url"}),
+    ({"webhook_url": "https://merchant.com/" + "a" * 2100}, {"webhook_url"}),
+    ({"webhook_url": "javascript:alert(1)"}, {"webhook_url"}),
+    ({"webhook_url": "file:///etc/passwd"}, {"webhook_url"}),
+    ({"webhook_url": URL, "rotate_secret": "yes"}, {"rotate_secret"}),
+    ({"webhook_url": URL, "rotate_secret": None}, {"rotate_secret"}),
+    ({"webhook_url": URL, "rotate_secret": 1}, {"rotate_secret"}),
     ({"webhook_url": URL, "secret": "x"}, {"secret"}), ({"url": URL}, {"url", "webhook_url"}),
 ])
 def test_a_url_that_cannot_be_is_refused_and_named(bare, body, fields):
@@ -221,14 +232,16 @@ def strict(binary, sandbox):
 
 @pytest.mark.parametrize("host", [
     "127.0.0.1", "127.1", "2130706433", "0x7f000001", "0177.0.0.1", "localhost", "LOCALHOST", "0.0.0.0", "10.0.0.1",
-    "10.2.0.1", "172.16.0.1", "172.31.255.255", "192.168.1.1", "169.254.169.254", "100.64.0.1", "192.0.2.1", "198.18.0.1",
+    "10.2.0.1", "172.16.0.1", "172.31.255.255", "192.168.1.1", "169.254.169.254", "100.64.0.1", "192.0.2.1",
+    "198.18.0.1",
     "224.0.0.1", "240.0.0.1", "255.255.255.255", "[::1]", "[::]", "[fc00::1]", "[fd12::1]", "[fe80::1]", "[ff02::1]",
     "[::ffff:10.0.0.1]", "[::ffff:127.0.0.1]", "[64:ff9b::a00:1]", "[2002:a00:1::]", "[2001:db8::1]"])
 def test_a_private_or_special_address_is_refused(strict, host):
     refused(strict.api.put(WEBHOOK, {"webhook_url": f"https://{host}/hook"}), 422, "VALIDATION_ERROR", "webhook_url")
 
 
-@pytest.mark.parametrize("url", ["https://10.1.2.3/hook", "https://93.184.216.34:8443/hook?a=1", "https://[2606:4700::1111]/",
+@pytest.mark.parametrize("url", ["https://10.1.2.3/hook", "https://93.184.216.34:8443/hook?a=1",
+                                 "https://[2606:4700::1111]/",
                                  "https://no-such-name.invalid/hook"])
 def test_an_address_that_is_allowed_or_public_or_not_known_yet_is_taken(strict, url):
     assert succeeded(put_url(strict, url))["webhook_url"] == url

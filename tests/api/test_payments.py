@@ -43,8 +43,10 @@ def test_another_merchants_payment_is_not_found(server, merchant):
 
 @pytest.mark.parametrize("name", [
     "x", "1", "-", "a1b2c3d4-...", "00000000-0000-0000-0000-000000000000", "%2e%2e", "..", "null",
-    "01a207ae-e320-757d-be74-048664add68", "01a207ae-e320-757d-be74-048664add68d0", "01a207aee320757dbe74048664add68d",
-    "{01a207ae-e320-757d-be74-048664add68d}", "01a207ae-e320-757d-be74-048664add68g", "%20", "'%20OR%201=1--", "é" * 50])
+    "01a207ae-e320-757d-be74-048664add68", "01a207ae-e320-757d-be74-048664add68d0",
+    "01a207aee320757dbe74048664add68d",
+    "{01a207ae-e320-757d-be74-048664add68d}", "01a207ae-e320-757d-be74-048664add68g", "%20", "'%20OR%201=1--",
+    "é" * 50])
 def test_an_id_that_is_none_is_not_found(merchant, name):
     answer = merchant.api.get("/v1/payments/" + requests.utils.quote(name, safe="%{}'=-"))
     refused(answer, 404, "NOT_FOUND")
@@ -221,7 +223,8 @@ def test_a_limit_of_stripes_is_stripes_to_refuse(merchant, amount, currency, cod
 @pytest.mark.parametrize("secret_key", ["sk_test_invalid_0123456789", "sk_test_expired_0123456789"])
 def test_a_secret_key_that_stripe_refuses_fails_the_payment(server, merchant, secret_key):
     server.secrets.add(secret_key)
-    merchant.api.put("/v1/merchant/providers", {"provider": "stripe", "stripe": {"secret_key": secret_key}}, expect=200)
+    merchant.api.put("/v1/merchant/providers", {"provider": "stripe", "stripe": {"secret_key": secret_key}},
+                     expect=200)
     answer = post(merchant.api, BODY)
     payment = succeeded(answer, 201)
     assert (payment["status"], payment["failure"]["code"]) == ("failed", "provider_auth_failed")
@@ -257,7 +260,8 @@ def test_metadata_beyond_its_limits_is_named(merchant, metadata, field):
 
 @pytest.mark.parametrize("change, field", [
     ({"return_url": "merchant.com/return"}, "return_url"), ({"return_url": "javascript:alert(1)"}, "return_url"),
-    ({"return_url": ""}, "return_url"), ({"return_url": "https://a/\n"}, "return_url"), ({"return_url": 7}, "return_url"),
+    ({"return_url": ""}, "return_url"), ({"return_url": "https://a/\n"}, "return_url"),
+    ({"return_url": 7}, "return_url"),
     ({"description": "d" * 1001}, "description"), ({"description": {"a": "b"}}, "description"),
     ({"customer_email": "nobody"}, "customer_email"), ({"customer_email": "a@b" + "c" * 600}, "customer_email"),
     ({"capture_method": "later"}, "capture_method"), ({"capture_method": None}, "capture_method"),
@@ -265,7 +269,8 @@ def test_metadata_beyond_its_limits_is_named(merchant, metadata, field):
     ({"payment_method": "visa"}, "payment_method"), ({"payment_method": "pm_"}, "payment_method"),
     ({"payment_method": "pm_a&amount=1"}, "payment_method"), ({"payment_method": ["pm_card_visa"]}, "payment_method"),
     ({"saved_card_id": "x", "payment_method": None}, "saved_card_id"),
-    ({"off_session": True}, "off_session"), ({"provider": "paypal"}, "provider"), ({"provider": "Stripe"}, "provider")])
+    ({"off_session": True}, "off_session"), ({"provider": "paypal"}, "provider"),
+    ({"provider": "Stripe"}, "provider")])
 def test_a_field_with_a_wrong_value_is_named(merchant, change, field):
     refuse(merchant, change, "VALIDATION_ERROR", field)
 
@@ -287,13 +292,18 @@ CARD_NUMBERS = {"4242424242424242", "4242 4242-4242 4242", "378282246310005", "2
 
 
 @pytest.mark.parametrize("change, field", [
-    ({"number": "1"}, "number"), ({"card_number": "x"}, "card_number"), ({"cvc": "123"}, "cvc"), ({"cvv": 123}, "cvv"),
+    ({"number": "1"}, "number"), ({"card_number": "x"}, "card_number"), ({"cvc": "123"}, "cvc"),
+    ({"cvv": 123}, "cvv"),
     ({"card": {"number": "4242424242424242"}}, "card"), ({"metadata": {"cvc": "123"}}, "cvc"),
     ({"payment_method": {"card": {"number": "4242424242424242"}}}, "card"), ({"x": [{"y": {"card": 1}}]}, "card"),
-    ({"payment_method": "4242424242424242"}, "payment_method"), ({"payment_method": 4242424242424242}, "payment_method"),
-    ({"payment_method": "4242 4242-4242 4242"}, "payment_method"), ({"description": "378282246310005"}, "description"),
-    ({"description": " 2223003122003222 "}, "description"), ({"payment_method_id": "6011111111111117"}, "payment_method_id"),
-    ({"customer_name": "5555-5555-5555-4444"}, "customer_name"), ({"metadata": {"description": "4242424242424242"}}, "description"),
+    ({"payment_method": "4242424242424242"}, "payment_method"),
+    ({"payment_method": 4242424242424242}, "payment_method"),
+    ({"payment_method": "4242 4242-4242 4242"}, "payment_method"),
+    ({"description": "378282246310005"}, "description"),
+    ({"description": " 2223003122003222 "}, "description"), ({"payment_method_id": "6011111111111117"},
+                                                             "payment_method_id"),
+    ({"customer_name": "5555-5555-5555-4444"}, "customer_name"),
+    ({"metadata": {"description": "4242424242424242"}}, "description"),
 ])
 def test_card_data_is_refused_and_neither_answered_nor_logged(server, merchant, change, field):
     server.secrets |= CARD_NUMBERS  # the log is searched for them when this test ends
@@ -307,7 +317,8 @@ def test_card_data_is_all_that_a_refusal_speaks_of(merchant):
 
 
 @pytest.mark.parametrize("description", [
-    "4000056655665557", "1234567890123", "Order 4000056655665556", "400005665566", "9999999999999995", "40000566556655564000"])
+    "4000056655665557", "1234567890123", "Order 4000056655665556", "400005665566", "9999999999999995",
+    "40000566556655564000"])
 def test_numbers_that_are_no_cards_may_be_written_down(merchant, description):
     assert merchant.pay(description=description)["description"] == description
 

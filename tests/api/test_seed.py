@@ -45,7 +45,8 @@ PAYMENT_SHAPE = {
     # What the walk-through's answer does not show, and the API's description does.
     "livemode": False, "amount_captured": "10.00", "amount_refunded": "0.00", "capturable": False,
     "saved_card_id": None, "description": None, "metadata": {}, "capture_method": "automatic",
-    "payment_method": "pm_card_visa", "customer_email": None, "return_url": None, "next_action": None, "failure": None,
+    "payment_method": "pm_card_visa", "customer_email": None, "return_url": None, "next_action": None,
+    "failure": None,
     "updated_at": TIME,
 }
 FAILURE = {"code": str, "decline_code": str, "message": str}
