@@ -6,12 +6,11 @@
 #include "api/api.h"
 #include "api/fields.h"
 #include "api/handlers.h"
+#include "api/idempotency.h"
 #include "base/text.h"
 #include "op/charge.h"
 #include "op/render.h"
-#include "op/reply.h"
 #include "store/credentials.h"
-#include "store/idempotency.h"
 #include "store/payments.h"
 
 #define KIND "payment"
@@ -232,44 +231,14 @@ static enum errc choose_credential(struct request *request, struct db *db, struc
     return OK;
 }
 
-// The first answer again, where this key was used before.
-static enum errc answer_repeat(struct request *request, struct db *db, const struct idempotency_key *key,
-                               struct err *err)
+static enum errc render_present(struct request *request, struct db *db, const struct uuid *id,
+                                struct json_object **data, struct err *err)
 {
-    const struct payment_input *input = request->input;
-    const struct keyring *keyring = api_options(request->api)->keyring;
-    if (!crypto_equal(key->request_hash, input->request_hash, sizeof(key->request_hash))) {
-        return err_set(err, ERR_IDEMPOTENCY_KEY_REUSED,
-                       "this Idempotency-Key was used before, for another request");
-    }
-    struct op_answer stored = {0};
-    enum errc rc = reply_stored(db, keyring, &key->subject_id, request->arena, &stored, err);
-    request->replayed = rc == OK && stored.status != 0;
-    request->status = stored.status;
-    request->reply = stored.body;
-    if (rc != OK || request->replayed) {
-        return rc;
-    }
-    struct operation open = {0};
-    rc = operation_get(db, &key->subject_id, op_charge.name, request->arena, &open, err);
-    if (rc == OK) {
-        return err_set(err, ERR_IDEMPOTENCY_IN_PROGRESS,
-                       "the first request with this Idempotency-Key is still under way");
-    }
     struct payment payment = {0};
-    struct json_object *data = NULL;
-    if (rc == ERR_NOT_FOUND) { // the stored bytes were pruned
-        rc =
-            payment_get(db, &key->subject_id, &request->principal.merchant_id, request->arena, &payment, err);
-    }
-    if (rc == OK) {
-        rc = render_payment(&payment, &keyring->master, RENDER_ANSWER, request->arena, &data, err);
-    }
-    if (rc == OK) {
-        request_answer(request, 201, data);
-        request->replayed = true;
-    }
-    return rc;
+    enum errc rc = payment_get(db, id, &request->principal.merchant_id, request->arena, &payment, err);
+    return rc == OK ? render_payment(&payment, &api_options(request->api)->keyring->master, RENDER_ANSWER,
+                                     request->arena, data, err)
+                    : rc;
 }
 
 // Without credentials the mode is not decided, but a repeat is still answered: in either mode that the key
@@ -288,7 +257,10 @@ static enum errc find_repeat(struct request *request, struct db *db, const struc
             return rc;
         }
     }
-    return *repeated ? answer_repeat(request, db, &key, err) : OK;
+    const struct payment_input *input = request->input;
+    return *repeated ? idempotency_answer_repeat(request, db, &key, input->request_hash, &op_charge,
+                                                 render_present, err)
+                     : OK;
 }
 
 static enum errc prepare(struct request *request, struct db *db, const struct credential *credential,
