@@ -13,6 +13,7 @@ from support.events import charge_of, event, intent_of, send_event, stripe_id
 from support.meanwhile import InBackground
 from support.stripe_model import AUTHENTICATE
 from support.stub import executed
+from support.waiting import wait_until
 
 DECLINED = {"type": "card_error", "code": "card_declined", "decline_code": "insufficient_funds",
             "message": "Your card has insufficient funds."}
@@ -121,9 +122,10 @@ def test_a_wholly_refunded_charge_makes_its_payment_refunded(shop, stub_stripe, 
 def test_a_charge_refunded_in_part_leaves_its_payment_completed(shop, stub_stripe):
     payment = shop.pay()
     tell(shop, "charge.refunded", refund_at_stripe(stub_stripe, shop, payment, 400))
+    wait_until(lambda: shop.payment(payment["id"])["amount_refunded"] == "4.00", what="the refund to be taken over")
     assert shop.payment(payment["id"])["status"] == "completed"
     tell(shop, "charge.refunded", refund_at_stripe(stub_stripe, shop, payment, 600))
-    wait_for_status(shop, payment, "refunded")
+    assert wait_for_status(shop, payment, "refunded")["amount_refunded"] == "10.00"
 
 
 def test_a_refund_completes_a_payment_that_was_not_known_to_be_made(shop, stub_stripe, pending, receiver):

@@ -10,15 +10,25 @@ class Books:
     def __init__(self, sandbox, merchant):
         self.payments = {payment["id"]: payment for payment in _all_payments(merchant)}
         self.charges = defaultdict(list)  # by our payment's id
+        self.refunded_minor = defaultdict(int)  # by the intent's id
         with urllib.request.urlopen(sandbox.url + "/_sandbox/ledger", timeout=30) as answer:
-            for charge in json.load(answer)["charges"]:
-                if charge["metadata"].get("merchant_id") == merchant.id:
-                    self.charges[charge["metadata"]["payment_id"]].append(charge)
+            ledger = json.load(answer)
+        for charge in ledger["charges"]:
+            if charge["metadata"].get("merchant_id") == merchant.id:
+                self.charges[charge["metadata"]["payment_id"]].append(charge)
+        for refund in ledger["refunds"]:
+            if refund["status"] == "succeeded":
+                self.refunded_minor[refund["payment_intent"]] += refund["amount"]
 
     @property
     def open(self):
-        """Payments whose end is not known yet."""
-        return [payment for payment in self.payments.values() if payment["status"] == "pending"]
+        """Payments whose end, or some of whose refunds, are not known yet."""
+        return [payment for payment in self.payments.values()
+                if payment["status"] == "pending" or minor(payment["amount_refunded"]) != self.refunded_of(payment)]
+
+    def refunded_of(self, payment):
+        """What Stripe gave back of it, in minor units."""
+        return self.refunded_minor[payment["provider_ref"]]
 
     def check(self):
         """Nobody paid twice, and what we say of each payment is what Stripe did."""
@@ -26,9 +36,17 @@ class Books:
         for payment_id, payment in self.payments.items():
             paid = [charge for charge in self.charges[payment_id] if charge["paid"]]
             assert len(paid) <= 1, f"paid {len(paid)} times: {payment}"
-            expected = "completed" if paid else "failed"
+            given_back = self.refunded_of(payment)
+            whole = given_back > 0 and given_back == minor(payment["amount_captured"])
+            expected = ("refunded" if whole else "completed") if paid else "failed"
             assert payment["status"] == expected, f"Stripe has {self.charges[payment_id]}: {payment}"
+            assert minor(payment["amount_refunded"]) == given_back, payment
             assert not paid or payment["provider_ref"] == paid[0]["payment_intent"], payment
+
+
+def minor(amount):
+    """Of a currency with two decimals."""
+    return int(amount.replace(".", ""))
 
 
 def _all_payments(merchant):
@@ -55,6 +73,8 @@ class Told:
     def types(self, payment):
         return [event["type"] for event in self.events[payment["id"]]]
 
-    def has_ended(self, payment):
-        """Whether the present status of the payment was told."""
-        return f"payment.{payment['status']}" in self.types(payment)
+    def has_all_of(self, payment):
+        """Whether all that there is to tell of the payment as it is now was told."""
+        types = self.types(payment)
+        end = "payment.failed" if payment["status"] == "failed" else "payment.completed"
+        return end in types and (payment["amount_refunded"] == "0.00" or "payment.refunded" in types)
