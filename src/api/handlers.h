@@ -18,6 +18,22 @@ void payment_list_read(struct request *request);
 enum errc payment_list_work(struct request *request, struct db *db, struct err *err) MUST_CHECK;
 enum errc payment_get_work(struct request *request, struct db *db, struct err *err) MUST_CHECK;
 
+// payment_history.c
+void payment_history_read_query(struct request *request);
+enum errc payment_history_work(struct request *request, struct db *db, struct err *err) MUST_CHECK;
+
+// webhook_logs.c
+void webhook_logs_read(struct request *request);
+enum errc webhook_logs_work(struct request *request, struct db *db, struct err *err) MUST_CHECK;
+void webhook_redeliver_read(struct request *request);
+enum errc webhook_redeliver_work(struct request *request, struct db *db, struct err *err) MUST_CHECK;
+void webhook_test_read(struct request *request);
+enum errc webhook_test_work(struct request *request, struct db *db, struct err *err) MUST_CHECK;
+
+// audit_logs.c
+void audit_logs_read(struct request *request);
+enum errc audit_logs_work(struct request *request, struct db *db, struct err *err) MUST_CHECK;
+
 // merchant.c
 enum errc merchant_me_work(struct request *request, struct db *db, struct err *err) MUST_CHECK;
 

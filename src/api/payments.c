@@ -1,23 +1,28 @@
 // GET /v1/payments and /v1/payments/{id}.
-#include "store/payments.h"
+#include "api/payments.h"
 
 #include "api/api.h"
 #include "api/handlers.h"
 #include "api/listing.h"
 #include "op/render.h"
 
-enum errc payment_get_work(struct request *request, struct db *db, struct err *err)
+enum errc payment_of_request(struct request *request, struct db *db, struct payment *payment, struct err *err)
 {
     struct uuid id;
+    enum errc rc = uuid_parse(request->param, &id)
+                       ? payment_get(db, &id, &request->principal.merchant_id, request->arena, payment, err)
+                       : ERR_NOT_FOUND;
+    if (rc == ERR_NOT_FOUND || (rc == OK && payment->livemode && !request->principal.livemode)) {
+        return err_set(err, ERR_NOT_FOUND, "there is no such payment");
+    }
+    return rc;
+}
+
+enum errc payment_get_work(struct request *request, struct db *db, struct err *err)
+{
     struct payment payment = {0};
-    if (!uuid_parse(request->param, &id)) {
-        return err_set(err, ERR_NOT_FOUND, "there is no such payment");
-    }
-    enum errc rc = payment_get(db, &id, &request->principal.merchant_id, request->arena, &payment, err);
-    if (rc == ERR_NOT_FOUND || (rc == OK && payment.livemode && !request->principal.livemode)) {
-        return err_set(err, ERR_NOT_FOUND, "there is no such payment");
-    }
     struct json_object *data = NULL;
+    enum errc rc = payment_of_request(request, db, &payment, err);
     if (rc == OK) {
         rc = render_payment(&payment, &api_options(request->api)->keyring->master, RENDER_ANSWER,
                             request->arena, &data, err);

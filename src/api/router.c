@@ -27,6 +27,19 @@ static const struct route routes[] = {
      payment_list_work},
     {"GET", "/v1/payments/{id}", ROUTE_KEY, SCOPE_PAYMENTS_READ, STORE_READ, 0, NULL, payment_get_work},
 
+    {"GET", "/v1/payments/{id}/events", ROUTE_KEY, SCOPE_PAYMENTS_READ, STORE_READ, 0,
+     payment_history_read_query, payment_history_work},
+
+    {"GET", "/v1/webhooks/logs", ROUTE_KEY, SCOPE_WEBHOOKS_READ, STORE_READ, 0, webhook_logs_read,
+     webhook_logs_work},
+    {"POST", "/v1/webhooks/logs/{id}/redeliver", ROUTE_KEY, SCOPE_MERCHANT_WRITE, STORE_WRITE, 0,
+     webhook_redeliver_read, webhook_redeliver_work},
+    {"POST", "/v1/merchant/webhook/test", ROUTE_KEY, SCOPE_MERCHANT_WRITE, STORE_WRITE, 0, webhook_test_read,
+     webhook_test_work},
+
+    {"GET", "/v1/audit/logs", ROUTE_KEY, SCOPE_AUDIT_READ, STORE_READ, 0, audit_logs_read, audit_logs_work,
+     .any_merchant = true},
+
     {"GET", "/v1/merchant/me", ROUTE_KEY, SCOPE_MERCHANT_READ, STORE_READ, 0, NULL, merchant_me_work},
     {"PUT", "/v1/merchant/webhook", ROUTE_KEY, SCOPE_MERCHANT_WRITE, STORE_WRITE, JSON_BODY_MAX,
      webhook_put_read, webhook_put_work},

@@ -22,6 +22,7 @@ struct route {
     // from the start.
     enum errc (*work)(struct request *request, struct db *db, struct err *err);
     void (*answer)(struct request *request);
+    bool any_merchant; // an admin need not say for whom it asks
 };
 
 // The route of a method and path. ERR_NOT_FOUND; ERR_METHOD_NOT_ALLOWED with *allow in the arena. *param: the

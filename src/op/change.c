@@ -54,6 +54,7 @@ enum errc change_tell(struct db *db, struct change *change, const struct uuid *m
         .created_us = change->now_us,
     };
     change->told = true;
+    change->event_id = id;
     return outbox_append(db, &event, err);
 }
 

@@ -17,6 +17,7 @@ struct change {
     const char *cause;     // "api", "event", "recovery"
     const char *cause_ref; // request id, provider's event id; NULL: none
     bool told;             // set when an event to the merchant was written
+    struct uuid event_id;  // of the last one
     bool owed;             // set when an operation was opened that is due now
 };
 

@@ -2,7 +2,7 @@
 // before.
 #pragma once
 
-#include "store/db.h"
+#include "store/listing.h"
 
 struct audit_entry {
     const char *event_type;         // "key.created"
@@ -21,3 +21,13 @@ enum errc audit_append(struct db *db, const uint8_t pepper[32], const struct aud
 // Walks the chain. *broken_seq is 0 where it holds, else the first row that does not; head is the last mac.
 enum errc audit_verify(struct db *db, const uint8_t pepper[32], int64_t *count, int64_t *broken_seq,
                        uint8_t head[32], struct err *err) MUST_CHECK;
+
+// What is listed: `id` and `created_us` are the row's own.
+struct audit_row {
+    struct uuid id;
+    struct audit_entry entry;
+    int64_t created_us;
+};
+extern const struct listing audit_listing;
+// The row that a query in those columns stands on, into the arena.
+void audit_read(struct db_rows *rows, struct arena *arena, struct audit_row *row);

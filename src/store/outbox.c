@@ -187,7 +187,7 @@ enum errc outbox_record(struct db *db, const struct outbox_event *claimed,
     int64_t changed = 0;
     enum errc rc = db_run(db, &changed, err,
                           "UPDATE outbox SET status = $3, next_attempt_us = $4, attempts = attempts + 1,"
-                          " last_status_code = $5, last_error = $6, delivered_us = $7"
+                          " last_status_code = $5, last_error = $6, delivered_us = coalesce($7, delivered_us)"
                           " WHERE id = $1 AND status = 'processing' AND next_attempt_us = $2",
                           DB_ID(&claimed->id), DB_I64(claimed->next_attempt_us), DB_STR(state.status),
                           state.next_attempt, attempt->status_code ? DB_I64(attempt->status_code) : DB_NIL,

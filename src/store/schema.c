@@ -132,6 +132,9 @@ static const char step_1[] =
     " WHERE next_attempt_us = 9223372036854775806;"
     "CREATE INDEX outbox_by_transaction ON outbox(transaction_id, id);"
     "CREATE INDEX outbox_by_merchant ON outbox(merchant_id, livemode, id);"
+    // Lists of what is rare beside all that was delivered.
+    "CREATE INDEX outbox_unfinished ON outbox(merchant_id, livemode, id) WHERE next_attempt_us IS NOT NULL;"
+    "CREATE INDEX outbox_dead ON outbox(merchant_id, livemode, id) WHERE status = 'dead';"
 
     // Events from the provider: one row an event, ever; the body is kept only until it can be applied.
     "CREATE TABLE inbox ("
@@ -146,7 +149,10 @@ static const char step_1[] =
     " merchant_id BLOB, key_prefix TEXT, detail TEXT NOT NULL, metadata TEXT NOT NULL,"
     " created_us INTEGER NOT NULL,"
     " mac BLOB NOT NULL) STRICT;"
-    "CREATE INDEX audit_log_by_merchant ON audit_log(merchant_id, seq);";
+    "CREATE INDEX audit_log_by_merchant ON audit_log(merchant_id, id);"
+    "CREATE INDEX audit_log_rare ON audit_log(id) WHERE event_type <> 'auth.success';"
+    "CREATE INDEX audit_log_rare_by_merchant ON audit_log(merchant_id, id)"
+    " WHERE event_type <> 'auth.success';";
 
 const char *const schema_steps[] = {step_1};
 const size_t schema_step_count = COUNT_OF(schema_steps);

@@ -10,7 +10,14 @@ from support.merchant import Merchant
 OBJECTS = {
     "01942190-8d40-7c3e-8f1a-2b3c4d5e6f70": lambda merchant: merchant.id,
     "01942189-35a0-7b2c-9d4e-5f60718293a4": lambda merchant: merchant.pay("50.00")["id"],
+    "01942189-3988-7a1b-8c2d-3e4f5a6b7c8d": lambda merchant: event_of(merchant)["id"],
 }
+
+
+def event_of(merchant):
+    """An event in the log of a merchant that has an endpoint."""
+    merchant.use_webhook("http://127.0.0.1:9/webhooks/payments")
+    return merchant.api.post("/v1/merchant/webhook/test", expect=201).data
 
 # What differs from one time to another.
 VARYING = {"id", "merchant_id", "payment_id", "provider_ref", "idempotency_key", "created_at", "updated_at", "redirect_url",

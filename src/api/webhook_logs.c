@@ -1,0 +1,142 @@
+// GET /v1/webhooks/logs, POST /v1/webhooks/logs/{id}/redeliver, POST /v1/merchant/webhook/test: what became
+// of the events to a merchant, and sending them by hand.
+#include "api/api.h"
+#include "api/fields.h"
+#include "api/handlers.h"
+#include "api/listing.h"
+#include "base/text.h"
+#include "base/timefmt.h"
+#include "store/merchants.h"
+#include "store/outbox_log.h"
+
+static void add_time(struct json_object *json, const char *name, int64_t time_us)
+{
+    char text[TIME_TEXT_BYTES];
+    if (time_us != 0) {
+        time_format(time_us, text);
+    }
+    json_add_str(json, name, time_us != 0 ? text : NULL);
+}
+
+static void add_id(struct json_object *json, const char *name, const struct uuid *id)
+{
+    char text[UUID_TEXT_BYTES];
+    uuid_format(id, text);
+    json_add_str(json, name, uuid_is_nil(id) ? NULL : text);
+}
+
+// When it will be attempted, 0 where that has no time: it is finished, being sent, behind another event, or
+// without an endpoint.
+static int64_t next_retry_us(const struct outbox_event *event)
+{
+    bool has_time = event->next_attempt_us < OUTBOX_WAITING && !text_equal(event->status, "processing");
+    return has_time ? event->next_attempt_us : 0;
+}
+
+static struct json_object *render(const struct outbox_event *event)
+{
+    struct json_object *json = json_new_object();
+    add_id(json, "id", &event->id);
+    add_id(json, "transaction_id", &event->transaction_id);
+    json_add_str(json, "event_type", event->type);
+    json_add_bool(json, "livemode", event->livemode);
+    json_add_str(json, "status", event->status);
+    json_add_i64(json, "attempts", event->attempts);
+    if (event->last_status_code != 0) {
+        json_add_i64(json, "last_status_code", event->last_status_code);
+    } else {
+        json_add(json, "last_status_code", NULL);
+    }
+    json_add_str(json, "last_error", event->last_error);
+    add_time(json, "delivered_at", event->delivered_us);
+    add_time(json, "next_retry_at", next_retry_us(event));
+    add_time(json, "created_at", event->created_us);
+    return json;
+}
+
+void webhook_logs_read(struct request *request)
+{
+    listing_read(request, &outbox_log_listing);
+}
+
+static enum errc render_row(struct request *request, struct db_rows *rows, struct json_object **item,
+                            struct err *err)
+{
+    (void)err;
+    struct outbox_event event;
+    outbox_log_read(rows, request->arena, &event);
+    *item = render(&event);
+    return OK;
+}
+
+enum errc webhook_logs_work(struct request *request, struct db *db, struct err *err)
+{
+    return listing_answer(request, db, &request->principal.merchant_id, render_row, err);
+}
+
+// --- by hand
+
+static enum errc answer_event(struct request *request, struct db *db, int status, const struct uuid *id,
+                              struct err *err)
+{
+    struct outbox_event event;
+    enum errc rc = outbox_log_get(db, id, &request->principal.merchant_id, request->arena, &event, err);
+    if (rc == OK) {
+        request_answer(request, status, render(&event));
+        request->told = true; // something is to be sent
+    }
+    return rc;
+}
+
+void webhook_redeliver_read(struct request *request)
+{
+    query_only(request, (const char *const[]){NULL});
+}
+
+static enum errc check_endpoint(struct request *request, struct db *db, struct err *err)
+{
+    struct merchant merchant = {0};
+    enum errc rc = merchant_get(db, &request->principal.merchant_id, request->arena, &merchant, err);
+    if (rc == OK && merchant.webhook_url == NULL) {
+        return err_set(err, ERR_CONFLICT, "there is no webhook_url to send it to");
+    }
+    if (rc == OK && merchant.webhook_stopped) {
+        return err_set(err, ERR_CONFLICT, "the endpoint answered 410: set the webhook_url again first");
+    }
+    return rc;
+}
+
+enum errc webhook_redeliver_work(struct request *request, struct db *db, struct err *err)
+{
+    struct uuid id;
+    struct outbox_event event;
+    enum errc rc = uuid_parse(request->param, &id)
+                       ? outbox_log_get(db, &id, &request->principal.merchant_id, request->arena, &event, err)
+                       : ERR_NOT_FOUND;
+    if (rc == ERR_NOT_FOUND || (rc == OK && event.livemode && !request->principal.livemode)) {
+        return err_set(err, ERR_NOT_FOUND, "there is no such event");
+    }
+    if (rc == OK) {
+        rc = check_endpoint(request, db, err);
+    }
+    if (rc == OK) {
+        rc = outbox_redeliver(db, &id, request->now_us, err);
+    }
+    return rc == OK ? answer_event(request, db, 200, &id, err) : rc;
+}
+
+void webhook_test_read(struct request *request)
+{
+    query_only(request, (const char *const[]){NULL});
+}
+
+enum errc webhook_test_work(struct request *request, struct db *db, struct err *err)
+{
+    struct change change = request_change(request);
+    const struct principal *principal = &request->principal;
+    struct json_object *data = json_new_object();
+    json_add_bool(data, "livemode", principal->livemode);
+    enum errc rc = change_tell(db, &change, &principal->merchant_id, principal->livemode, NULL,
+                               "webhook.test", data, err);
+    return rc == OK ? answer_event(request, db, 201, &change.event_id, err) : rc;
+}
