@@ -18,6 +18,12 @@ void payment_list_read(struct request *request);
 enum errc payment_list_work(struct request *request, struct db *db, struct err *err) MUST_CHECK;
 enum errc payment_get_work(struct request *request, struct db *db, struct err *err) MUST_CHECK;
 
+// refund_create.c
+void refund_create_read(struct request *request);
+enum errc refund_create_work(struct request *request, struct db *db, struct err *err) MUST_CHECK;
+
+// refunds.c
+enum errc refund_get_work(struct request *request, struct db *db, struct err *err) MUST_CHECK;
 // payment_history.c
 void payment_history_read_query(struct request *request);
 enum errc payment_history_work(struct request *request, struct db *db, struct err *err) MUST_CHECK;

@@ -26,6 +26,7 @@ static const char *const sentences[] = {
     [ERR_VALIDATION] = "a value is not acceptable",
     [ERR_IDEMPOTENCY_KEY_REUSED] = "the Idempotency-Key was used for another request",
     [ERR_CARD_DATA_REFUSED] = "card data is not accepted",
+    [ERR_REFUND_EXCEEDS] = "more than is left of the payment cannot be refunded",
     [ERR_PROVIDER_NOT_CONFIGURED] = "the provider is not configured",
     [ERR_PROVIDER_REJECTED] = "the provider refused",
     [ERR_PROVIDER_AUTH_FAILED] = "the provider refused the credentials",

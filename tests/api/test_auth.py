@@ -162,6 +162,8 @@ ROUTES = [
     ("GET", "/v1/webhooks/logs", {"webhooks:read"}),
     ("POST", f"/v1/webhooks/logs/{uuid.uuid4()}/redeliver", {"merchant:write"}),
     ("GET", "/v1/audit/logs", {"audit:read"}),
+    ("POST", "/v1/refunds", {"refunds:write", "payments:write"}),
+    ("GET", f"/v1/refunds/{uuid.uuid4()}", {"refunds:read", "payments:read"}),
     ("GET", "/v1/merchant/me", {"merchant:read"}),
     ("GET", "/v1/merchant/providers", {"merchant:read"}),
     ("PUT", "/v1/merchant/providers", {"merchant:write"}),

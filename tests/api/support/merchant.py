@@ -61,6 +61,11 @@ class Merchant:
         return (api or self.api).post("/v1/payments", body, expect=expect,
                                       idempotency_key=idempotency_key or f"order-{uuid.uuid4()}").data
 
+    def refund(self, payment, amount=None, *, expect=201, idempotency_key=None, **fields):
+        """POST /v1/refunds, of all that is left where no amount is given; answers the refund."""
+        body = {"payment_id": payment["id"]} | ({} if amount is None else {"amount": amount}) | fields
+        return self.api.post("/v1/refunds", body, expect=expect, idempotency_key=idempotency_key).data
+
     def payment(self, payment_id):
         return self.api.get(f"/v1/payments/{payment_id}", expect=200).data
 
