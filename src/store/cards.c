@@ -110,16 +110,8 @@ enum errc card_update(struct db *db, const struct card *c, struct err *err)
     return rc;
 }
 
-static enum errc read_card(struct db_rows *rows, struct arena *arena, struct card *c, struct err *err)
+enum errc card_read(struct db_rows *rows, struct arena *arena, struct card *c, struct err *err)
 {
-    bool has = false;
-    enum errc rc = db_next(rows, &has, err);
-    if (rc != OK) {
-        return rc;
-    }
-    if (!has) {
-        return err_set(err, ERR_NOT_FOUND, "no such card");
-    }
     *c = (struct card){
         .id = db_uuid(rows, 0),
         .merchant_id = db_uuid(rows, 1),
@@ -143,6 +135,16 @@ static enum errc read_card(struct db_rows *rows, struct arena *arena, struct car
     return card_status_parse(db_text(rows, 4, arena), &c->status)
                ? OK
                : err_set(err, ERR_STORE, "a card row holds an unknown status");
+}
+
+static enum errc read_card(struct db_rows *rows, struct arena *arena, struct card *card, struct err *err)
+{
+    bool has = false;
+    enum errc rc = db_next(rows, &has, err);
+    if (rc != OK) {
+        return rc;
+    }
+    return has ? card_read(rows, arena, card, err) : err_set(err, ERR_NOT_FOUND, "no such card");
 }
 
 enum errc card_get(struct db *db, const struct uuid *id, const struct uuid *merchant_id, struct arena *arena,
@@ -208,3 +210,23 @@ enum errc cards_all_gone(struct db *db, const struct uuid *customer_id, int64_t 
                   " WHERE customer_id = $1 AND status = 'active'",
                   DB_ID(customer_id), DB_I64(now_us));
 }
+
+// --- the list
+
+static const struct filter filters[] = {
+    {"customer_email", FILTER_EMAIL,
+     "id IN (SELECT id FROM cards WHERE customer_id = (SELECT id FROM customers WHERE merchant_id = :owner"
+     " AND livemode = :mode AND email = :value))"},
+    {"livemode", FILTER_LIVEMODE},
+    {NULL},
+};
+
+const struct listing card_listing = {
+    .name = "cards",
+    .table = "cards",
+    .columns = CARD_COLUMNS,
+    .owner = "merchant_id = :owner",
+    .always = "status = 'active'",
+    .has_modes = true,
+    .filters = filters,
+};

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "domain/card.h"
-#include "store/db.h"
+#include "store/listing.h"
 
 // The customer of this e-mail (lower case). ERR_NOT_FOUND.
 enum errc customer_by_email(struct db *db, const struct uuid *merchant_id, bool livemode, const char *email,
@@ -41,3 +41,8 @@ enum errc card_make_newest_default(struct db *db, const struct uuid *customer_id
 // Every active card of the customer becomes gone.
 enum errc cards_all_gone(struct db *db, const struct uuid *customer_id, int64_t now_us,
                          struct err *err) MUST_CHECK;
+
+// A merchant's active cards.
+extern const struct listing card_listing;
+// The row that a query in those columns stands on. Text into the arena.
+enum errc card_read(struct db_rows *rows, struct arena *arena, struct card *card, struct err *err) MUST_CHECK;

@@ -32,16 +32,8 @@ enum errc refund_update(struct db *db, const struct refund *r, struct err *err)
     return rc;
 }
 
-static enum errc read_one(struct db_rows *rows, struct arena *arena, struct refund *r, struct err *err)
+enum errc refund_read(struct db_rows *rows, struct arena *arena, struct refund *r, struct err *err)
 {
-    bool has = false;
-    enum errc rc = db_next(rows, &has, err);
-    if (rc != OK) {
-        return rc;
-    }
-    if (!has) {
-        return err_set(err, ERR_NOT_FOUND, "no such refund");
-    }
     *r = (struct refund){
         .id = db_uuid(rows, 0),
         .payment_id = db_uuid(rows, 1),
@@ -60,6 +52,16 @@ static enum errc read_one(struct db_rows *rows, struct arena *arena, struct refu
         return err_set(err, ERR_STORE, "a refund row holds an unknown currency or status");
     }
     return OK;
+}
+
+static enum errc read_one(struct db_rows *rows, struct arena *arena, struct refund *refund, struct err *err)
+{
+    bool has = false;
+    enum errc rc = db_next(rows, &has, err);
+    if (rc != OK) {
+        return rc;
+    }
+    return has ? refund_read(rows, arena, refund, err) : err_set(err, ERR_NOT_FOUND, "no such refund");
 }
 
 enum errc refund_get(struct db *db, const struct uuid *id, const struct uuid *merchant_id,
@@ -107,3 +109,27 @@ enum errc refund_sums(struct db *db, const struct uuid *payment_id, int64_t *com
     }
     return rc;
 }
+
+// --- the list
+
+#define RARE "status <> 'completed'"
+static const struct filter_word statuses[] = {{"pending", RARE}, {"completed"}, {"failed", RARE}, {NULL}};
+
+static const struct filter filters[] = {
+    // By way of ids, so that they are looked for among the payment's refunds and not among the merchant's.
+    {"payment_id", FILTER_ID, "id IN (SELECT id FROM refunds WHERE payment_id = :value)"},
+    {"status", FILTER_WORD, "status = :value", statuses},
+    {"since", FILTER_SINCE},
+    {"until", FILTER_UNTIL},
+    {"livemode", FILTER_LIVEMODE},
+    {NULL},
+};
+
+const struct listing refund_listing = {
+    .name = "refunds",
+    .table = "refunds",
+    .columns = COLUMNS,
+    .owner = "merchant_id = :owner",
+    .has_modes = true,
+    .filters = filters,
+};

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "domain/refund.h"
-#include "store/db.h"
+#include "store/listing.h"
 
 enum errc refund_insert(struct db *db, const struct refund *refund, struct err *err) MUST_CHECK;
 // Writes every column that may change after the insert: status, provider_ref, failure, updated_us.
@@ -20,3 +20,9 @@ enum errc refund_by_ref(struct db *db, const struct uuid *merchant_id, bool live
 // Minor units of a payment's refunds: completed ones, and those still pending (which reserve their amount).
 enum errc refund_sums(struct db *db, const struct uuid *payment_id, int64_t *completed_minor,
                       int64_t *pending_minor, struct err *err) MUST_CHECK;
+
+// A merchant's refunds.
+extern const struct listing refund_listing;
+// The row that a query in those columns stands on. Text into the arena.
+enum errc refund_read(struct db_rows *rows, struct arena *arena, struct refund *refund,
+                      struct err *err) MUST_CHECK;

@@ -89,6 +89,7 @@ static const char step_1[] =
     " CHECK (amount_minor > 0)) STRICT;"
     "CREATE INDEX refunds_by_payment ON refunds(payment_id, id);"
     "CREATE INDEX refunds_by_merchant ON refunds(merchant_id, livemode, id);"
+    "CREATE INDEX refunds_rare ON refunds(merchant_id, livemode, status, id) WHERE status <> 'completed';"
     "CREATE UNIQUE INDEX refunds_by_ref ON refunds(provider_ref, merchant_id, livemode)"
     " WHERE provider_ref IS NOT NULL;"
 

@@ -3,6 +3,10 @@
 #include "listing_fixture.h"
 
 #include "base/text.h"
+#include "store/audit.h"
+#include "store/cards.h"
+#include "store/outbox_log.h"
+#include "store/refunds.h"
 #include "store/sqlite.h"
 
 static char *statement; // the last one
@@ -108,6 +112,20 @@ static const struct expectation expectations[] = {
     {&payment_listing, "saved_card_id", NULL,
      "payments_by_card (merchant_id=? AND livemode=? AND saved_card_id=? " RANGE},
     {&payment_history_listing, NULL, NULL, "PRIMARY KEY (payment_id=? " RANGE},
+    {&refund_listing, NULL, NULL, "refunds_by_merchant (merchant_id=? AND livemode=? " RANGE},
+    {&refund_listing, "status", "pending", "refunds_rare (merchant_id=? AND livemode=? AND status=? " RANGE},
+    {&refund_listing, "payment_id", NULL, "refunds_by_payment (payment_id=?)"},
+    {&card_listing, NULL, NULL, "cards_by_merchant (merchant_id=? AND livemode=? " RANGE},
+    {&card_listing, "customer_email", NULL, "cards_by_customer (customer_id=?)"},
+    {&outbox_log_listing, NULL, NULL, "outbox_by_merchant (merchant_id=? AND livemode=? " RANGE},
+    {&outbox_log_listing, "status", "delivered", "outbox_by_merchant (merchant_id=? AND livemode=? " RANGE},
+    {&outbox_log_listing, "status", "retrying", "outbox_unfinished (merchant_id=? AND livemode=? " RANGE},
+    {&outbox_log_listing, "status", "dead", "outbox_dead (merchant_id=? AND livemode=? " RANGE},
+    {&outbox_log_listing, "transaction_id", NULL, "outbox_by_transaction (transaction_id=?)"},
+    {&audit_listing, NULL, NULL, "audit_log_by_merchant (merchant_id=? " RANGE},
+    {&audit_listing, "severity", "info", "audit_log_by_merchant (merchant_id=? " RANGE},
+    {&audit_listing, "severity", "critical", "audit_log_rare_by_merchant (merchant_id=? " RANGE},
+    {&audit_listing, "event_type", "key.created", "audit_log_rare_by_merchant (merchant_id=? " RANGE},
 };
 
 // With a range of time and a place too, and in one mode and in both.
@@ -129,6 +147,19 @@ static void every_filter_has_its_index(void **state)
             assert_plan(f, &query, expected->index);
         }
     }
+}
+
+// As an admin asks.
+static void what_is_everybodys_has_its_index_too(void **state)
+{
+    struct fixture *f = *state;
+    struct listing_query query = {.listing = &audit_listing};
+    listing_since(&query, NOW_US, &f->arena);
+    assert_plan(f, &query, "sqlite_autoindex_audit_log_1 (id>?)");
+    add_filter(f, &query, "severity", "warn");
+    assert_plan(f, &query, "audit_log_rare (id>?)");
+    add_filter(f, &query, "merchant_id", NULL);
+    assert_plan(f, &query, "audit_log_rare_by_merchant (merchant_id=? AND id>?)");
 }
 
 static int count_step(void *context)
@@ -214,6 +245,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(every_filter_has_its_index),
+        TEST(what_is_everybodys_has_its_index_too),
         TEST(a_page_costs_the_same_at_any_depth_and_beside_any_number),
         TEST(what_is_rare_is_found_without_a_look_at_the_rest),
         TEST(a_count_stops_at_its_bound),
