@@ -179,10 +179,10 @@ static enum errc run_settle(struct store_job *job, struct db *db, struct err *er
         return OK; // closed by another way
     }
     if (rc == OK) {
-        bool hurried = op->hurried || row.next_attempt_us < op->leased_until_us;
+        op->hurried = row.next_attempt_us != op->leased_until_us;
         op->row = row;
         rc = op->kind->settle(op, db, &change, err);
-        if (op->open && hurried) {
+        if (op->open && op->hurried) {
             op->row.next_attempt_us = change.now_us; // what was asked for meanwhile is newer than this answer
         }
     }
@@ -285,11 +285,7 @@ struct op_key op_key(const struct op_kind *kind, const struct uuid *subject_id)
 
 bool op_is_under_way(struct engine *engine, const struct op *op)
 {
-    struct table_node *node = table_find(&engine->active, &op->key, sizeof(op->key));
-    if (node != NULL) {
-        CONTAINER_OF(node, struct op, active)->hurried = true;
-    }
-    return node != NULL;
+    return table_find(&engine->active, &op->key, sizeof(op->key)) != NULL;
 }
 
 // Whether it may still be sent: a disk or a machine that stood still may have held it up since it was

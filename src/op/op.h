@@ -70,7 +70,7 @@ struct op {
     struct op_key key;
     int64_t send_before_us;          // wall clock: the call may not leave later than this; 0: whenever
     int64_t leased_until_us;         // as it was claimed; somebody who wants it sooner moves the row's time
-    bool hurried;                    // while it was under way somebody asked for another attempt at once
+    bool hurried;                    // for settle: while it was under way somebody did
     struct arena page_arena;         // the answer's text; of a list of payments only the present page's
     int pages;                       // of a list, read in this attempt
     struct provider_refund *refunds; // of all pages

@@ -104,6 +104,7 @@ static enum errc refunds_settle(struct op *op, struct db *db, struct change *cha
     }
     bool made = payment.status == PAYMENT_COMPLETED || payment.status == PAYMENT_REFUNDED;
     if (op->call.answer.outcome == PROVIDER_DONE && made) {
+        op->open = op->hurried; // by an event that is newer than this list
         return op->refund_count == 0 && op->row.body != NULL ? take_whole(op, db, change, &payment, err)
                                                              : take_all(op, db, change, &payment, err);
     }

@@ -128,6 +128,18 @@ def test_a_charge_refunded_in_part_leaves_its_payment_completed(shop, stub_strip
     assert wait_for_status(shop, payment, "refunded")["amount_refunded"] == "10.00"
 
 
+def test_a_refund_that_is_told_while_the_list_is_read_is_not_lost(start_shop, stub_stripe):
+    shop = start_shop(stripe_timeout="10s")
+    payment = shop.pay()
+    gate = threading.Event()
+    stub_stripe.answer_next("GET", "/v1/refunds", executed(gate=gate))  # what it lists is settled now
+    tell(shop, "charge.refunded", refund_at_stripe(stub_stripe, shop, payment, 400))
+    stub_stripe.wait_for("GET", "/v1/refunds")
+    tell(shop, "charge.refunded", refund_at_stripe(stub_stripe, shop, payment, 300))
+    gate.set()
+    wait_until(lambda: shop.payment(payment["id"])["amount_refunded"] == "7.00", what="both refunds to be there")
+
+
 def test_a_refund_completes_a_payment_that_was_not_known_to_be_made(shop, stub_stripe, pending, receiver):
     shop.use_webhook(receiver.url)
     tell(shop, "charge.refunded", refund_at_stripe(stub_stripe, shop, pending, 1000))
@@ -351,6 +363,21 @@ def test_what_an_event_leaves_out_is_read_from_stripe(shop, stub_stripe, pending
     wait_for_status(shop, pending, "completed")
     read, = stub_stripe.calls(*READ)
     assert read.path.endswith(intent["id"]) and read.header("Authorization") == f"Bearer {shop.stripe_key}"
+
+
+def test_an_event_that_comes_while_the_intent_is_read_has_it_read_again(start_shop, stub_stripe):
+    shop = start_shop(stripe_timeout="10s")
+    pending = pay_later(shop)
+    gate = threading.Event()
+    stub_stripe.answer_next(*READ, executed(gate=gate))  # which tells of now
+    said = intent_of(pending)
+    del said["amount_received"]
+    tell(shop, "payment_intent.processing", said)
+    stub_stripe.wait_for(*READ)
+    at_stripe(stub_stripe, pending, status="succeeded", amount_received=1000)
+    tell(shop, "payment_intent.succeeded", said)
+    gate.set()
+    wait_for_status(shop, pending, "completed")
 
 
 def test_an_event_that_contradicts_itself_is_read_from_stripe(shop, stub_stripe, pending):
