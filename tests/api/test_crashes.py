@@ -147,7 +147,9 @@ class Crowd:
         self.answers = {}  # the first answer to each key
         weighted = [method for method, weight in METHODS for _ in range(weight)]
         self._orders = {key: self._order(dice.choice(weighted), dice.randrange(100, 100_000)) for key in keys}
-        self._given_back = {key: dice.choice([1, 2]) for key in keys if dice.random() < 0.2}  # of so many parts, one
+        # Who gives back, and one of how many parts.
+        self._given_back = {key: (dice.choice([self._refund, self._refund_at_stripe]), dice.choice([1, 2]))
+                            for key in keys if dice.random() < 0.3}
         self._left = list(keys)
         self._payers = [InBackground(self._pay_all) for _ in range(8)]
 
@@ -163,15 +165,26 @@ class Crowd:
             answer = wait_until(lambda: self.repeat(key), timeout=60, what=f"an answer to {key}")
             self.answers[key] = answer
             if key in self._given_back and answer.data["status"] == "completed":
-                amount = minor(answer.data["amount"]) // self._given_back[key]
-                wait_until(lambda: self._refund(key, answer.data["provider_ref"], amount), timeout=60)
+                refund, parts = self._given_back[key]
+                amount = minor(answer.data["amount"]) // parts
+                wait_until(lambda: refund(key, answer.data, amount), timeout=60, what=f"a refund of {key}")
 
-    def _refund(self, key, intent, amount):
-        """At Stripe's dashboard."""
+    def _refund(self, key, payment, amount):
+        sent = {"payment_id": payment["id"], "amount": f"{amount // 100}.{amount % 100:02}"}
         try:
-            return requests.post(f"{self.sandbox.url}/v1/refunds", data={"payment_intent": intent, "amount": amount},
+            answer = self.merchant.api.post("/v1/refunds", sent, idempotency_key=f"refund-{key}")
+        except LOST:
+            return False
+        assert answer.status in (201, 409, 503), answer
+        return answer.status == 201
+
+    def _refund_at_stripe(self, key, payment, amount):
+        """At the dashboard."""
+        try:
+            return requests.post(f"{self.sandbox.url}/v1/refunds", timeout=10,
+                                 data={"payment_intent": payment["provider_ref"], "amount": amount},
                                  headers={"Authorization": f"Bearer {self.merchant.stripe_key}",
-                                          "Idempotency-Key": f"dashboard-{key}"}, timeout=10).ok
+                                          "Idempotency-Key": f"dashboard-{key}"}).ok
         except requests.ConnectionError:
             return False
 
