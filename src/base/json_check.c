@@ -12,6 +12,7 @@ struct cursor {
     const char *at;
     const char *end;
     int depth_left;
+    size_t values_left;
     size_t member_count;
     const char *wrong; // what was refused at `at`; NULL while all is well
 };
@@ -188,6 +189,10 @@ static bool check_nested(struct cursor *cursor, char open)
 static bool check_value(struct cursor *cursor)
 {
     skip_space(cursor);
+    if (cursor->values_left == 0) {
+        return refuse(cursor, "too many values");
+    }
+    cursor->values_left--;
     char c = peek(cursor);
     switch (c) {
     case '{':
@@ -206,12 +211,19 @@ static bool check_value(struct cursor *cursor)
     }
 }
 
-enum errc json_check(const char *text, size_t bytes, int depth_max, size_t *member_count, struct err *err)
+enum errc json_check(const char *text, size_t bytes, int depth_max, size_t values_max, size_t *member_count,
+                     struct err *err)
 {
     if (!text_is_utf8(text, bytes)) {
         return err_set(err, ERR_BAD_REQUEST, "the text is not valid UTF-8");
     }
-    struct cursor cursor = {.start = text, .at = text, .end = text + bytes, .depth_left = depth_max};
+    struct cursor cursor = {
+        .start = text,
+        .at = text,
+        .end = text + bytes,
+        .depth_left = depth_max,
+        .values_left = values_max,
+    };
     if (check_value(&cursor)) {
         skip_space(&cursor);
         if (cursor.at < cursor.end) {

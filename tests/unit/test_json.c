@@ -300,6 +300,32 @@ static void only_a_number_has_a_number_text(void **state)
     }
 }
 
+// "[{},{},...]" with so many values, the list itself included.
+static void list_of_values(struct buf *text, size_t values)
+{
+    for (size_t i = 1; i < values; i++) {
+        buf_add_str(text, i == 1 ? "[{}" : ",{}");
+    }
+    buf_add_str(text, "]");
+}
+
+static void values_have_a_limit(void **state)
+{
+    (void)state;
+    BUF_CLEANUP struct buf most = BUF_MAX(100000);
+    BUF_CLEANUP struct buf more = BUF_MAX(100000);
+    list_of_values(&most, JSON_VALUES_MAX);
+    list_of_values(&more, JSON_VALUES_MAX + 1);
+    JSON_CLEANUP struct json_object *list = parse(buf_str(&most));
+    assert_int_equal(json_object_array_length(list), JSON_VALUES_MAX - 1);
+    assert_refused(buf_str(&more), more.len, "too many values");
+
+    JSON_CLEANUP struct json_object *small = NULL;
+    assert_int_equal(json_parse_small("{\"a\":[1]}", 9, 3, &small, NULL), OK);
+    JSON_CLEANUP struct json_object *none = NULL;
+    assert_int_equal(json_parse_small("{\"a\":[1]}", 9, 2, &none, NULL), ERR_BAD_REQUEST);
+}
+
 static void a_member_of_the_wrong_type_reads_as_absent(void **state)
 {
     (void)state;
@@ -355,6 +381,7 @@ int main(void)
         cmocka_unit_test(a_nul_in_a_string_is_refused),
         cmocka_unit_test(every_control_character_in_a_string_is_refused),
         cmocka_unit_test(nesting_has_a_limit),
+        cmocka_unit_test(values_have_a_limit),
         cmocka_unit_test(a_repeated_name_is_refused),
         cmocka_unit_test(a_long_repeated_name_is_shortened_in_the_message),
         cmocka_unit_test(the_same_name_in_different_objects_is_no_repeat),
