@@ -2,7 +2,7 @@
 // only then a write job records and applies it, so that strangers cannot make us write.
 #include "api/api.h"
 #include "api/handlers.h"
-#include "base/text.h"
+#include "base/require.h"
 #include "base/timefmt.h"
 #include "op/inbound.h"
 
@@ -26,14 +26,9 @@ void stripe_event_read(struct request *request)
         inbound->path_merchant_id = &input->path_merchant_id;
     }
     const char *header = http_exchange_header(request->exchange, "Stripe-Signature", NULL);
-    if (stripe_signature_parse(header, request->now_us / US_PER_S, &inbound->signature, &request->refusal) ==
-        OK) {
-        // What it says is not believed before a secret matched, but may tell which secrets to try.
-        if (stripe_event_parse(inbound->body, inbound->body_bytes, request->arena, &inbound->event, NULL) !=
-            OK) {
-            inbound->event = (struct provider_event){0};
-        }
-    }
+    enum errc rc =
+        stripe_signature_parse(header, request->now_us / US_PER_S, &inbound->signature, &request->refusal);
+    REQUIRE(rc == OK || request->refusal.code == rc);
 }
 
 static enum errc apply(struct request *request, struct db *db, struct err *err)
@@ -53,13 +48,19 @@ static enum errc apply(struct request *request, struct db *db, struct err *err)
 enum errc stripe_event_work(struct request *request, struct db *db, struct err *err)
 {
     struct event_input *input = request->input;
+    struct inbound *inbound = &input->inbound;
     bool ours = false;
+    // Here and not on the loop: up to 1 MiB from a stranger. What it says is not believed before a secret
+    // matched, but may tell which secrets to try.
+    if (stripe_event_parse(inbound->body, inbound->body_bytes, request->arena, &inbound->event, NULL) != OK) {
+        inbound->event = (struct provider_event){0};
+    }
     enum errc rc =
-        inbound_verify(db, api_options(request->api)->keyring, request->arena, &input->inbound, &ours, err);
+        inbound_verify(db, api_options(request->api)->keyring, request->arena, inbound, &ours, err);
     if (rc != OK) {
         return rc;
     }
-    if (input->inbound.event.id == NULL) {
+    if (inbound->event.id == NULL) {
         return err_set(err, ERR_BAD_REQUEST,
                        "the body is not a Stripe event: id, type and data.object are needed");
     }

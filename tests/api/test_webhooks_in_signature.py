@@ -113,6 +113,14 @@ def test_the_body_is_verified_as_it_came(server, merchant, pending):
     assert merchant.payment(pending["id"])["status"] == "completed"
 
 
+def test_a_body_of_too_many_values_is_not_read(server, merchant, pending):
+    sent = event("payment_intent.succeeded", intent_of(pending))
+    answer = send_event(server, sent | {"more": [{}] * 20_000}, merchant.stripe_webhook_secret, expect=400)
+    assert answer.codes == ["BAD_REQUEST"] and merchant.payment(pending["id"])["status"] == "pending"
+    send_event(server, sent | {"more": [{}] * 10_000}, merchant.stripe_webhook_secret)
+    assert merchant.payment(pending["id"])["status"] == "completed"
+
+
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b"\xff\xfe", b'{"id":"evt_1","type":"x"}', b'{"id":"evt_1",'])
 def test_a_signed_body_that_is_no_event_is_a_bad_request(server, merchant, body):
     answer = send_event(server, body, merchant.stripe_webhook_secret, expect=400)
