@@ -1,6 +1,6 @@
-// The way of every request: head -> body -> read (pure) -> one database job (authenticate, then the route's
-// work) -> answer; where the work prepared an operation, its first answer is the request's. Loop thread, but
-// for run_job.
+// The way of every request: head -> body -> a key that may be one -> read (pure) -> one database job
+// (authenticate, then the route's work) -> answer; where the work prepared an operation, its first answer is
+// the request's. Loop thread, but for run_job.
 #include "api/api.h"
 
 #include <stdlib.h>
@@ -210,14 +210,18 @@ static void on_request(struct http_exchange *exchange, void *context)
         request_send(request);
         return;
     }
+    struct err err = {0};
     if (route->access == ROUTE_KEY) {
-        auth_read(request);
+        if (auth_read(request, &err) != OK) {
+            request_fail_unauthenticated(request, &err);
+            return;
+        }
         request_read_idempotency_key(request);
-        if (request->refusal.code == OK && route->body_bytes_max > 0) {
+        bool left_out = route->body_optional && exchange->body.len == 0;
+        if (request->refusal.code == OK && route->body_bytes_max > 0 && !left_out) {
             request_read_json(request);
         }
     }
-    struct err err = {0};
     if (request->refusal.code == OK &&
         form_parse(exchange->query, strlen(exchange->query), request->arena, &request->query, &err) != OK) {
         request->refusal = err;

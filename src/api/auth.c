@@ -21,38 +21,32 @@ static const char *presented(struct request *request)
     return bearer != NULL && strncasecmp(bearer, "Bearer ", 7) == 0 ? bearer + 7 : NULL;
 }
 
-void auth_read(struct request *request)
-{
-    const char *key = presented(request);
-    request->key_presented = key != NULL;
-    request->key_well_formed = key != NULL && api_key_well_formed(key);
-    if (!request->key_well_formed) {
-        return;
-    }
-    api_key_prefix(key, request->principal.prefix);
-    const struct keyring *keyring = api_options(request->api)->keyring;
-    const struct crypto_part part = {key, strlen(key)};
-    crypto_hmac(keyring->pepper, sizeof(keyring->pepper), &part, 1, request->key_hash);
-    request->acting_for =
-        arena_strdup(request->arena, http_exchange_header(request->exchange, "X-Merchant-Id", NULL));
-}
-
 static enum errc refuse(struct request *request, const char *event, const char *message, struct err *err)
 {
     request->auth_event = event;
     return err_set(err, ERR_AUTH_INVALID_KEY, "%s", message);
 }
 
-static enum errc check_key(struct request *request, struct db *db, struct api_key *key,
-                           struct api_key_owner *owner, struct err *err)
+enum errc auth_read(struct request *request, struct err *err)
 {
-    if (!request->key_presented) {
+    const char *key = presented(request);
+    if (key == NULL) {
         return refuse(request, "auth.failed",
                       "an API key is needed, in X-API-Key or as Authorization: Bearer", err);
     }
-    if (!request->key_well_formed) {
+    if (!api_key_well_formed(key)) {
         return refuse(request, "auth.invalid_format", "the API key is mistyped or incomplete", err);
     }
+    api_key_prefix(key, request->principal.prefix);
+    api_key_hash(api_options(request->api)->keyring->pepper, key, request->key_hash);
+    request->acting_for =
+        arena_strdup(request->arena, http_exchange_header(request->exchange, "X-Merchant-Id", NULL));
+    return OK;
+}
+
+static enum errc check_key(struct request *request, struct db *db, struct api_key *key,
+                           struct api_key_owner *owner, struct err *err)
+{
     enum errc rc = api_key_find(db, request->key_hash, request->arena, key, owner, err);
     if (rc == ERR_NOT_FOUND) {
         return refuse(request, "auth.failed", "the API key is unknown", err);

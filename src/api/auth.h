@@ -4,8 +4,9 @@
 
 #include "api/request.h"
 
-// Loop thread: takes the key out of the headers, leaving only its hash.
-void auth_read(struct request *request);
+// Loop thread: takes the key out of the headers, leaving only its hash. ERR_AUTH_INVALID_KEY where there is
+// none, or where its check digits are wrong: such a request costs nothing more than this.
+enum errc auth_read(struct request *request, struct err *err) MUST_CHECK;
 
 // Database thread: fills request->principal. ERR_AUTH_INVALID_KEY, ERR_AUTH_INSUFFICIENT_SCOPE, and for the
 // admin's X-Merchant-Id ERR_BAD_REQUEST, ERR_NOT_FOUND, ERR_FORBIDDEN. On failure request->auth_event says

@@ -71,8 +71,6 @@ struct request {
 
     struct err refusal;
     char id[REQUEST_ID_BYTES];
-    bool key_presented;
-    bool key_well_formed;
     bool has_room; // one more operation may be prepared
     bool told;     // events for merchants were written
     bool owed;     // operations were opened that are due now

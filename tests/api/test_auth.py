@@ -108,6 +108,16 @@ def test_a_key_in_the_query_is_no_key(guarded, known):
     refused(api.get("/v1/payments?x=1"), 401, "AUTH_INVALID_KEY")
 
 
+@pytest.mark.parametrize("key", [None, "sk_live_your_key", made_up_key()[:-1] + "!"])
+def test_what_cannot_be_a_key_never_reaches_the_database(guarded, key):
+    with database(guarded) as rows:
+        rows.execute("BEGIN IMMEDIATE")  # nobody else writes now
+        api = guarded.api(key, X_Forwarded_For=new_address())
+        refused(api.post("/v1/payments", "{"), 401, "AUTH_INVALID_KEY")
+        refused(api.put("/v1/merchant/webhook", {"webhook_url": "https://hooks.shop.example/x"}), 401, "AUTH_INVALID_KEY")
+        rows.rollback()
+
+
 def test_a_revoked_key_is_refused_at_once(guarded, known):
     key = known.create_key()
     succeeded(ask(guarded, key["key"]))
