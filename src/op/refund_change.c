@@ -3,6 +3,7 @@
 #include "op/refund_change.h"
 
 #include "base/json.h"
+#include "base/require.h"
 #include "base/text.h"
 #include "base/timefmt.h"
 #include "domain/retry.h"
@@ -24,6 +25,15 @@ static enum errc tell(struct db *db, struct change *change, const struct payment
     return change_tell(db, change, &payment->merchant_id, payment->livemode, &payment->id, type, data, err);
 }
 
+// Before anything is written: a conflict is left out by whoever meets it, and must leave nothing behind.
+static enum errc check_fits(const struct payment *payment, const struct refund *refund, struct err *err)
+{
+    bool fits = refund->status != REFUND_COMPLETED ||
+                refund->amount_minor <= payment->captured_minor - payment->refunded_minor;
+    return fits ? OK
+                : err_set(err, ERR_CONFLICT, "the provider says that more was refunded than was captured");
+}
+
 // The payment's sum, and its status where the sum decides it.
 static enum errc sum_up(struct db *db, struct payment *payment, struct err *err)
 {
@@ -33,9 +43,7 @@ static enum errc sum_up(struct db *db, struct payment *payment, struct err *err)
     if (rc != OK) {
         return rc;
     }
-    if (completed_minor > payment->captured_minor) {
-        return err_set(err, ERR_CONFLICT, "the provider says that more was refunded than was captured");
-    }
+    REQUIRE(completed_minor <= payment->captured_minor);
     payment->refunded_minor = completed_minor;
     bool whole = completed_minor > 0 && completed_minor == payment->captured_minor;
     (void)payment_can_move(payment->status, whole ? MOVE_REFUND_WHOLE : MOVE_REFUND_UNDONE, &payment->status);
@@ -49,9 +57,12 @@ static enum errc write_refund(struct db *db, struct change *change, const struct
     static const char *const whats[] = {"refund pending", "refund completed", "refund failed"};
     static const char *const types[] = {NULL, "payment.refunded", "refund.failed"};
     struct payment payment = {0};
-    enum errc rc = is_new ? refund_insert(db, refund, err) : refund_update(db, refund, err);
+    enum errc rc = payment_get(db, &refund->payment_id, NULL, change->arena, &payment, err);
     if (rc == OK) {
-        rc = payment_get(db, &refund->payment_id, NULL, change->arena, &payment, err);
+        rc = check_fits(&payment, refund, err);
+    }
+    if (rc == OK) {
+        rc = is_new ? refund_insert(db, refund, err) : refund_update(db, refund, err);
     }
     if (rc == OK) {
         rc = sum_up(db, &payment, err);

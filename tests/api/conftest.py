@@ -6,6 +6,7 @@ import pathlib
 import subprocess
 
 import pytest
+import requests
 
 from support import recording, server as servers
 from support.merchant import Merchant, ObservedMerchant
@@ -120,6 +121,17 @@ def merchant(server):
     """A merchant of the shared service, with Stripe credentials."""
     merchant = Merchant(server)
     merchant.use_stripe()
+    return merchant
+
+
+@pytest.fixture
+def listening(server, merchant, sandbox):
+    """The merchant, whose account at the sandbox sends its events to the service."""
+    form = {"url": f"{server.url}/v1/webhooks/stripe", "secret": merchant.stripe_webhook_secret,
+            "enabled_events[]": "*"}
+    answer = requests.post(f"{sandbox.url}/v1/webhook_endpoints", data=form, timeout=10,
+                           headers={"Authorization": f"Bearer {merchant.stripe_key}"})
+    assert answer.status_code == 200, answer.text
     return merchant
 
 

@@ -16,17 +16,6 @@ RETURN_URL = "https://shop.example/return"
 CANCEL = ("POST", "/v1/payment_intents/*/cancel")
 
 
-@pytest.fixture
-def listening(server, merchant, sandbox):
-    """The merchant, whose account at the sandbox sends its events to the service."""
-    form = {"url": f"{server.url}/v1/webhooks/stripe", "secret": merchant.stripe_webhook_secret,
-            "enabled_events[]": "*"}
-    answer = requests.post(f"{sandbox.url}/v1/webhook_endpoints", data=form, timeout=10,
-                           headers={"Authorization": f"Bearer {merchant.stripe_key}"})
-    assert answer.status_code == 200, answer.text
-    return merchant
-
-
 def intent_at(sandbox, shop, payment):
     stripe.api_base = sandbox.url
     return stripe.PaymentIntent.retrieve(payment["provider_ref"], api_key=shop.stripe_key)
