@@ -12,6 +12,7 @@
 #define ABSENT_FOR_US (600 * US_PER_S)
 // The provider's clock and ours may differ by this much when a list is asked for by time.
 #define CLOCK_SLACK_S 600
+#define LAST_SLACK_S (24 * 3600)
 // Beyond this a list by time proves nothing.
 #define CLOCK_OFF_US (300 * US_PER_S)
 
@@ -47,7 +48,10 @@ static void plan_look_up(struct op *op, const struct payment *payment)
         return;
     }
     op->call.verb = PROVIDER_LIST;
-    op->call.created_from_s = op->row.created_us / US_PER_S - CLOCK_SLACK_S;
+    // The last list before a charge is called absent reaches back so far that this machine's clock may have
+    // been wrong then.
+    op->call.created_from_s =
+        op->row.created_us / US_PER_S - (op->row.absent_us != 0 ? LAST_SLACK_S : CLOCK_SLACK_S);
 }
 
 static enum errc charge_plan(struct op *op, struct db *db, struct change *change, bool *needless,
@@ -159,6 +163,12 @@ static enum errc refuse(struct op *op, struct db *db, struct change *change, str
 static enum errc absent(struct op *op, struct db *db, struct change *change, struct payment *payment,
                         struct err *err)
 {
+    if (change->now_us < op->row.created_us) {
+        op->open =
+            true; // the clock went back, so it was ahead when the charge was made, nobody knows how far
+        op->call.answer.trouble = "this machine's clock is behind the time of the payment";
+        return OK;
+    }
     int64_t off_us = op->call.answer.server_time_us - change->now_us;
     if (op->call.answer.server_time_us != 0 && (off_us > CLOCK_OFF_US || off_us < -CLOCK_OFF_US)) {
         op->open = true; // the list was asked for by a time that one of the two clocks does not share

@@ -126,7 +126,9 @@ static enum errc apply(struct db *db, struct change *change, struct payment *pay
         return ask(db, change, payment, event, err);
     }
     struct err why = {0};
-    enum errc rc = apply_complete(db, change, payment, event, &why);
+    bool other = payment->provider_ref != NULL && !text_equal(payment->provider_ref, event->intent_id);
+    enum errc rc = other ? err_set(&why, ERR_CONFLICT, "it is about another object than the payment's")
+                         : apply_complete(db, change, payment, event, &why);
     if (rc == ERR_CONFLICT) {
         LOG(LOG_WARN, "an event does not fit its payment", LOG_STR("event_id", event->id),
             LOG_STR("reason", why.message));

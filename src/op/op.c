@@ -62,7 +62,7 @@ static enum errc version_key(struct op *op, struct db *db, struct sealed *sealed
 
 // An operation that was never sent, on a payment whose own version is gone: the merchant's present one
 // serves.
-static enum errc take_present_version(struct op *op, struct db *db, struct err *err)
+enum errc op_take_present_version(struct op *op, struct db *db, struct err *err)
 {
     struct credential present = {0};
     enum errc rc =
@@ -80,7 +80,7 @@ static enum errc read_secret_key(struct op *op, struct db *db, struct err *err)
     struct sealed sealed = {0};
     enum errc rc = version_key(op, db, &sealed, err);
     if (rc == ERR_NOT_FOUND && op->row.attempts == 1 && op->kind != &op_charge) {
-        rc = take_present_version(op, db, err);
+        rc = op_take_present_version(op, db, err);
         rc = rc == OK ? version_key(op, db, &sealed, err) : rc;
     }
     char id[UUID_TEXT_BYTES];
@@ -179,12 +179,19 @@ static enum errc run_settle(struct store_job *job, struct db *db, struct err *er
         return OK; // closed by another way
     }
     if (rc == OK) {
-        op->hurried = row.next_attempt_us != op->leased_until_us;
+        // Sooner than the lease ends; or later, but not by a claim that found the operation under way still.
+        op->hurried = row.next_attempt_us != op->leased_until_us &&
+                      row.next_attempt_us < op->leased_until_us + op_lease_us(engine);
         op->row = row;
         rc = op->kind->settle(op, db, &change, err);
         if (op->open && op->hurried) {
             op->row.next_attempt_us = change.now_us; // what was asked for meanwhile is newer than this answer
         }
+    }
+    if (rc == OK && op->hurried && op->kind->give_up == NULL && !op->open) {
+        op->open = true; // closed by an answer that is older than what asked anew; the next plan knows if
+                         // that is needless
+        op->row.next_attempt_us = change.now_us;
     }
     if (rc == OK) {
         rc = op->open ? operation_update(db, &op->row, err)
@@ -200,14 +207,12 @@ static void log_attempt(const struct op *op)
     const struct provider_answer *answer = &op->call.answer;
     char id[UUID_TEXT_BYTES];
     uuid_format(&op->row.subject_id, id);
-    if (op->open && (answer->outcome == PROVIDER_NO_AUTH || op->row.look_up)) {
-        LOG(LOG_ERROR, "a payment's outcome is unknown and cannot be asked for by sending it again",
-            LOG_STR("payment_id", id), LOG_STR("operation", op->kind->name),
-            LOG_INT("status", answer->status),
-            LOG_STR("trouble",
-                    answer->trouble != NULL ? answer->trouble : "the provider refused the secret key"));
+    if (op->open && answer->outcome == PROVIDER_NO_AUTH) {
+        LOG(LOG_ERROR, "the provider refuses the secret key of an operation whose outcome is unknown",
+            LOG_STR("subject_id", id), LOG_STR("operation", op->kind->name),
+            LOG_INT("status", answer->status));
     } else {
-        LOG(answer->trouble != NULL ? LOG_WARN : LOG_DEBUG, "provider answered", LOG_STR("payment_id", id),
+        LOG(answer->trouble != NULL ? LOG_WARN : LOG_DEBUG, "provider answered", LOG_STR("subject_id", id),
             LOG_STR("operation", op->kind->name), LOG_INT("attempt", op->row.attempts),
             LOG_INT("status", answer->status), LOG_STR("provider_request_id", answer->request_id),
             LOG_STR("trouble", answer->trouble));
@@ -261,11 +266,24 @@ void op_settle_again(struct timer *timer)
     }
 }
 
+// The state that a refusal is about is read behind it, so that the attempt knows both.
+static bool reads_refused(struct op *op)
+{
+    const struct provider_answer *answer = &op->call.answer;
+    if (!op->kind->reads_refused || answer->outcome != PROVIDER_REFUSED ||
+        op->call.verb == PROVIDER_RETRIEVE) {
+        return false;
+    }
+    op->refusal = answer->failure;
+    op->call.verb = PROVIDER_RETRIEVE;
+    return true;
+}
+
 static void answered(struct provider_call *call)
 {
     struct op *op = CONTAINER_OF(call, struct op, call);
     const struct provider_answer *answer = &call->answer;
-    if (op_reads_on(op)) {
+    if (op_reads_on(op) || reads_refused(op)) {
         provider_send(op->engine->options.provider, call);
         return;
     }

@@ -39,15 +39,18 @@ struct op_kind {
     // Database thread: what a caller is told whose patience is over. NULL: nobody waits for this kind.
     enum errc (*give_up)(const struct uuid *subject_id, struct db *db, struct change *change,
                          struct op_answer *answer, struct err *err);
+    bool reads_refused; // a refusal is about a state, which is read in the same attempt
 };
 
 extern const struct op_kind op_charge;      // charge.c
 extern const struct op_kind op_sync;        // sync.c: asks after a payment that the payer has still to finish
 extern const struct op_kind op_cancel;      // cancel.c
+extern const struct op_kind op_capture;     // capture.c
 extern const struct op_kind op_refund;      // refund.c
 extern const struct op_kind op_refund_sync; // refund.c: asks after one that is pending at the provider
 extern const struct op_kind
-    op_refunds; // refunds.c: takes over a payment's refunds as the provider lists them
+    op_refunds;                      // refunds.c: takes over a payment's refunds as the provider lists them
+extern const struct op_kind op_card; // card.c: saves a card, and makes its customer before
 
 // What names an operation; compared as bytes.
 struct op_key {
@@ -75,6 +78,7 @@ struct op {
     int pages;                       // of a list, read in this attempt
     struct provider_refund *refunds; // of all pages
     size_t refund_count;
+    struct failure refusal; // code NULL: none; else the answer is of the reading behind it
     // What settle left.
     bool open;
     bool told;
@@ -130,6 +134,9 @@ int64_t op_lease_us(const struct engine *engine);
 // Soon where the provider may only have been out of reach; at growing distances where it answered, but
 // nothing that helps.
 void op_put_off(struct op *op, struct change *change);
+// Has the operation go on with the merchant's present credentials version. ERR_NOT_FOUND: there is none. Only
+// where nothing can have been done with the one before.
+enum errc op_take_present_version(struct op *op, struct db *db, struct err *err) MUST_CHECK;
 // At the distances of something that takes its time at the provider, and began at created_us.
 void op_check_again(struct op *op, struct change *change, int64_t created_us);
 

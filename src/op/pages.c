@@ -1,6 +1,7 @@
 // Lists that come in pages. Of a list of payments only one is wanted, so each page is let go before the next
 // is read; a payment's refunds are few, and all are kept. Loop thread.
 #include "base/text.h"
+#include "base/timefmt.h"
 #include "op/engine.h"
 
 // A look-up reads at most this many pages of 100 in one attempt.
@@ -58,6 +59,7 @@ bool op_reads_on(struct op *op)
     if (++op->pages >= (refunds ? REFUND_PAGES_MAX : LIST_PAGES_MAX)) {
         answer->outcome = PROVIDER_UNKNOWN;
         answer->trouble = "the list is too long to be read whole";
+        answer->retry_after_us = 3600 * US_PER_S;
         return false;
     }
     op->call.page = arena_strdup(&op->arena, answer->next_page);

@@ -82,7 +82,7 @@ static enum errc plan_row(struct claim *claim, struct db *db, struct change *cha
     if (rc != OK) {
         char id[UUID_TEXT_BYTES];
         uuid_format(&row->subject_id, id);
-        LOG(LOG_ERROR, "an open operation cannot go on", LOG_STR("payment_id", id),
+        LOG(LOG_ERROR, "an open operation cannot go on", LOG_STR("subject_id", id),
             LOG_STR("operation", row->kind), LOG_STR("error", why.message));
         row->attempts--;
         row->next_attempt_us = change->now_us + PLAN_AGAIN_US;
@@ -246,8 +246,13 @@ static void chores_done(struct store_job *job)
     struct engine *engine = chores->engine;
     if (job->result != OK) {
         LOG(LOG_ERROR, "the regular chores failed", LOG_STR("error", job->err.message));
-    } else if (chores->change.told) {
-        engine->options.on_told(engine->options.context);
+    } else {
+        if (chores->change.told) {
+            engine->options.on_told(engine->options.context);
+        }
+        if (chores->change.owed) {
+            engine_due(engine, 0);
+        }
     }
     engine->stats.in_flight--;
     if (!engine->draining) {

@@ -15,6 +15,8 @@
 
 #define KEY_HELD_US (23 * 3600 * US_PER_S)
 #define KEY_FORGOTTEN_US (25 * 3600 * US_PER_S)
+// What a list showed so long ago may have changed.
+#define LOOK_HOLDS_US (600 * US_PER_S)
 
 static void plan_send(struct op *op)
 {
@@ -32,7 +34,8 @@ static enum errc refund_plan(struct op *op, struct db *db, struct change *change
     (void)needless;
     int64_t age_us = change->now_us - op->row.created_us;
     bool key_holds = age_us >= 0 && age_us < KEY_HELD_US && !op->row.look_up;
-    bool surely_absent = op->row.absent_us != 0 && age_us >= KEY_FORGOTTEN_US;
+    bool surely_absent = op->row.absent_us != 0 && age_us >= KEY_FORGOTTEN_US &&
+                         change->now_us - op->row.absent_us < LOOK_HOLDS_US;
     if (key_holds || surely_absent) {
         op->send_before_us = key_holds ? op->row.created_us + KEY_HELD_US : 0;
         op->row.absent_us = 0; // the next attempt looks first
@@ -92,13 +95,28 @@ static enum errc take(struct op *op, struct db *db, struct change *change, struc
     struct err why = {0};
     enum errc rc = refund_take(db, change, refund, said, &why);
     if (rc == ERR_CONFLICT) {
-        op->open = true;
+        op_put_off(op, change);
         op->call.answer.trouble = arena_strdup(&op->arena, why.message);
         return refund_get(db, &op->row.subject_id, NULL, change->arena, refund, err);
     }
     if (rc != OK) {
         *err = why;
     }
+    return rc;
+}
+
+// The payment's own secret key is refused, and nothing was sent with it: the merchant's present one may do.
+static enum errc try_present_version(struct op *op, struct db *db, struct change *change,
+                                     struct refund *refund, struct err *err)
+{
+    struct uuid refused = op->row.credential_version_id;
+    enum errc rc = op_take_present_version(op, db, err);
+    if (rc == ERR_NOT_FOUND || (rc == OK && uuid_equal(&refused, &op->row.credential_version_id))) {
+        return refund_fail(db, change, refund, &op->call.answer.failure, err);
+    }
+    op->open = rc == OK;
+    op->row.attempts = 0; // the next is the first with this key
+    op->row.next_attempt_us = change->now_us;
     return rc;
 }
 
@@ -113,13 +131,18 @@ static enum errc decide(struct op *op, struct db *db, struct change *change, str
             return take(op, db, change, refund, said, err);
         }
         op->row.absent_us = change->now_us;
-    } else if (!listed && (answer->outcome == PROVIDER_REFUSED ||
-                           (answer->outcome == PROVIDER_NO_AUTH && !op->row.unresolved))) {
+    } else if (!listed && answer->outcome == PROVIDER_REFUSED) {
         return refund_fail(db, change, refund, &answer->failure, err);
+    } else if (!listed && answer->outcome == PROVIDER_NO_AUTH && !op->row.unresolved) {
+        return try_present_version(op, db, change, refund, err);
     } else if (answer->outcome == PROVIDER_LOOK_UP) {
         op->row.look_up = true;
     }
-    op->open = true;
+    op_put_off(op, change);
+    int64_t forgotten_us = op->row.created_us + KEY_FORGOTTEN_US;
+    if (listed && op->row.next_attempt_us > forgotten_us) { // then it may be sent anew
+        op->row.next_attempt_us = forgotten_us > change->now_us ? forgotten_us : change->now_us;
+    }
     return OK;
 }
 
@@ -130,9 +153,6 @@ static enum errc refund_settle(struct op *op, struct db *db, struct change *chan
     enum errc rc = refund_get(db, &op->row.subject_id, NULL, change->arena, &refund, err);
     if (rc == OK) {
         rc = decide(op, db, change, &refund, err);
-    }
-    if (rc == OK && op->open) {
-        op_put_off(op, change);
     }
     bool patience_over = change->now_us - op->row.created_us > config->patience_ms * US_PER_MS;
     if (rc == OK && (!op->open || patience_over)) {

@@ -1,5 +1,6 @@
 // Takes over all refunds of a payment as the provider lists them: behind a charge.refunded event, which only
 // says that there is something new.
+#include "store/refunds.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "base/timefmt.h"
@@ -7,8 +8,8 @@
 #include "op/refund_change.h"
 #include "store/payments.h"
 
-// So often a payment is asked after that has refunds at the provider and is not made here.
-#define MADE_ATTEMPTS_MAX 3
+// So long a payment is asked after that has refunds at the provider and is not made here.
+#define MADE_WITHIN_US (3600 * US_PER_S)
 
 enum errc refunds_owe(struct db *db, struct change *change, const struct payment *payment,
                       const char *whole_charge, struct err *err)
@@ -77,22 +78,28 @@ static enum errc take_all(struct op *op, struct db *db, struct change *change, c
 }
 
 // The provider's own word that all was refunded, and no refund in its list: then the charge is the one there
-// is to name.
+// is to name, for what is left. Refunds of ours that are under way come first.
 static enum errc take_whole(struct op *op, struct db *db, struct change *change,
                             const struct payment *payment, struct err *err)
 {
-    struct provider_refund said = {
+    int64_t completed_minor = 0;
+    int64_t pending_minor = 0;
+    enum errc rc = refund_sums(db, &payment->id, &completed_minor, &pending_minor, err);
+    int64_t left_minor = payment->captured_minor - completed_minor;
+    if (rc != OK || left_minor == 0) {
+        return rc;
+    }
+    if (pending_minor > 0) {
+        op_put_off(op, change);
+        return OK;
+    }
+    const struct provider_refund said = {
         .id = op->row.body,
         .status = REFUND_COMPLETED,
-        .amount_provider_minor = money_to_stripe(payment->captured_minor, payment->currency),
+        .amount_provider_minor = money_to_stripe(left_minor, payment->currency),
         .currency = payment->currency->code,
     };
-    op->refunds = &said;
-    op->refund_count = 1;
-    enum errc rc = take_all(op, db, change, payment, err);
-    op->refunds = NULL;
-    op->refund_count = 0;
-    return rc;
+    return refund_take_over(db, change, payment, &said, err);
 }
 
 static enum errc refunds_settle(struct op *op, struct db *db, struct change *change, struct err *err)
@@ -104,15 +111,15 @@ static enum errc refunds_settle(struct op *op, struct db *db, struct change *cha
     }
     bool made = payment.status == PAYMENT_COMPLETED || payment.status == PAYMENT_REFUNDED;
     if (op->call.answer.outcome == PROVIDER_DONE && made) {
-        op->open = op->hurried; // by an event that is newer than this list
         return op->refund_count == 0 && op->row.body != NULL ? take_whole(op, db, change, &payment, err)
                                                              : take_all(op, db, change, &payment, err);
     }
-    if (op->call.answer.outcome == PROVIDER_DONE && op->row.attempts >= MADE_ATTEMPTS_MAX) {
-        return OK; // it never was: what the list shows is an authorisation that was let go
-    }
-    if (op->call.answer.outcome == PROVIDER_DONE) { // what was refunded was paid: that is learned first
+    if (op->call.answer.outcome == PROVIDER_DONE && op->row.absent_us == 0) {
+        op->row.absent_us = change->now_us; // what was refunded was paid: that is learned first
         rc = change_owe(db, change, &payment, op_sync.name, 0, err);
+    } else if (op->call.answer.outcome == PROVIDER_DONE &&
+               change->now_us - op->row.absent_us >= MADE_WITHIN_US) {
+        return OK; // it never was: what the list shows is an authorisation that was let go
     }
     op_put_off(op, change);
     return rc;

@@ -11,8 +11,9 @@ enum errc operation_insert(struct db *db, const struct operation *o, struct err 
     return db_run(
         db, NULL, err,
         "INSERT INTO operations (" COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
-        " ON CONFLICT (subject_id, kind) DO UPDATE SET next_attempt_us = excluded.next_attempt_us"
-        " WHERE excluded.next_attempt_us < operations.next_attempt_us",
+        " ON CONFLICT (subject_id, kind) DO UPDATE SET next_attempt_us = CASE WHEN"
+        " excluded.next_attempt_us < operations.next_attempt_us THEN excluded.next_attempt_us"
+        " ELSE operations.next_attempt_us END, body = coalesce(operations.body, excluded.body)",
         DB_ID(&o->subject_id), DB_STR(o->kind), DB_ID(&o->merchant_id), DB_I64(o->livemode),
         DB_ID(&o->credential_version_id), DB_STR(o->body), DB_I64(o->attempts), DB_I64(o->unresolved),
         DB_I64(o->look_up), DB_I64(o->absent_us), DB_I64(o->next_attempt_us), DB_I64(o->created_us));
@@ -113,7 +114,7 @@ enum errc operations_distrust_clock(struct db *db, int64_t now_us, int64_t step_
                   "UPDATE operations SET look_up = CASE WHEN body IS NULL THEN look_up ELSE 1 END,"
                   " absent_us = CASE WHEN body IS NULL THEN absent_us ELSE 0 END,"
                   " next_attempt_us = $1, created_us = created_us + $2",
-                  DB_I64(now_us), DB_I64(step_us));
+                  DB_I64(now_us), DB_I64(step_us < 0 ? step_us : 0));
 }
 
 enum errc operations_release_leases(struct db *db, int64_t now_us, int64_t lease_us, int64_t *count,

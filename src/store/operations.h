@@ -5,8 +5,8 @@
 #include "store/db.h"
 
 struct operation {
-    struct uuid subject_id; // the payment
-    const char *kind;       // "charge", "sync", "cancel"
+    struct uuid subject_id; // the payment, refund or card
+    const char *kind;       // struct op_kind's name
     struct uuid merchant_id;
     bool livemode;
     struct uuid credential_version_id;
@@ -34,8 +34,9 @@ enum errc operations_claim(struct db *db, int64_t now_us, int64_t lease_us, stru
                            struct err *err) MUST_CHECK;
 // When the next one is due; INT64_MAX where none is open.
 enum errc operations_next_due(struct db *db, int64_t *due_us, struct err *err) MUST_CHECK;
-// The clock was set by step_us: when anything began is told in the new time, what would be sent again is only
-// looked for from now on, what was absent is looked for anew, and everything is due now.
+// The clock was set by step_us. Where it went back, when anything began is told in the new time; where it
+// went ahead it may be the machine that stood still, and the earlier time is the safe one. Then what would be
+// sent again is only looked for from now on, what was absent is looked for anew, and everything is due now.
 enum errc operations_distrust_clock(struct db *db, int64_t now_us, int64_t step_us,
                                     struct err *err) MUST_CHECK;
 // Makes what a process that ended may have held due now: at start, when no other process can hold a lease.
