@@ -17,22 +17,6 @@
 
 #define DISCARD_BYTES_MAX (1024 * 1024)
 
-struct exchange {
-    struct http_exchange base;
-    struct http_server *server;
-    struct connection *connection;
-    char *target; // raw; in the arena
-    struct framing framing;
-    struct MHD_Response *response; // the answer, once there is one
-    int status;
-    size_t discarded_bytes;
-    bool headed; // MHD gave us the head
-    bool seen;   // by on_head
-    bool whole;  // on_request was called
-    bool suspended;
-    bool dropped; // to end without an answer
-};
-
 static struct exchange *exchange_of(struct http_exchange *base)
 {
     return CONTAINER_OF(base, struct exchange, base);
@@ -72,6 +56,7 @@ void exchange_end(void *cls, struct MHD_Connection *mhd, void **request_context,
         MHD_destroy_response(exchange->response);
     }
     buf_release(&exchange->base.body);
+    buf_release(&exchange->stream.piece);
     arena_release(&exchange->base.arena);
     free(exchange);
 }
@@ -87,8 +72,10 @@ void http_exchange_reply(struct http_exchange *exchange, const struct http_reply
 {
     struct exchange *own = exchange_of(exchange);
     REQUIRE(own->response == NULL);
-    struct MHD_Response *response = MHD_create_response_from_buffer(
-        reply->body_bytes, (void *)(uintptr_t)reply->body, MHD_RESPMEM_MUST_COPY);
+    struct MHD_Response *response =
+        reply->more != NULL ? stream_open(own, reply)
+                            : MHD_create_response_from_buffer(
+                                  reply->body_bytes, (void *)(uintptr_t)reply->body, MHD_RESPMEM_MUST_COPY);
     REQUIRE(response != NULL);
     if (reply->content_type) {
         response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, reply->content_type);

@@ -43,7 +43,8 @@ struct http_server_options {
     // once. The exchange has neither path nor query. NULL: the sentence itself is the answer.
     void (*on_malformed)(struct http_exchange *exchange, const char *sentence, void *context);
     // The exchange is over: answered and sent, or the client is gone (`answered` false: a parked one whose
-    // client hung up is still answered by its owner first). Last use of the exchange.
+    // client hung up is still answered by its owner first, and given the piece that was asked for). Last use
+    // of the exchange.
     void (*on_end)(struct http_exchange *exchange, void *context);
     void *context;
 };
@@ -77,9 +78,18 @@ struct http_reply {
     size_t header_count;
     const void *body; // copied
     size_t body_bytes;
+    // Where the body comes in pieces, `body` is the first, and this asks for the next one when those before
+    // it have left for the client: exactly one http_exchange_more or http_exchange_cut answers, now or later.
+    // NULL: `body` is all of it.
+    void (*more)(struct http_exchange *exchange, void *context);
 };
 // Answers. Exactly once an exchange; from on_head, on_request, or later.
 void http_exchange_reply(struct http_exchange *exchange, const struct http_reply *reply);
+// The next piece, copied; `last`: none follows. Only a last one may be empty.
+#define HTTP_PIECE_BYTES_MAX (4 * 1024 * 1024)
+void http_exchange_more(struct http_exchange *exchange, const void *data, size_t bytes, bool last);
+// Ends the connection within the body: the client sees that it is not whole.
+void http_exchange_cut(struct http_exchange *exchange);
 // Ends the connection without an answer, for stand-ins that play a broken network. In place of
 // http_exchange_reply, from on_request or later.
 void http_exchange_drop(struct http_exchange *exchange);

@@ -1,6 +1,7 @@
 // Shared by the files of the HTTP server alone: http_server.c (the daemon and the loop), http_listen.c and
 // http_accept.c (new connections), http_connection.c (connections and the time they may take),
-// http_exchange.c (one request and its answer) and http_framing.c (what is refused before it).
+// http_exchange.c (one request and its answer), http_stream.c (an answer in pieces) and http_framing.c (what
+// is refused before it).
 #pragma once
 
 #include <microhttpd.h>
@@ -11,6 +12,16 @@
 #include "net/http_server.h"
 
 struct exchange;
+
+// A body that comes in pieces; see http_stream.c.
+struct stream {
+    void (*more)(struct http_exchange *exchange, void *context); // NULL: it comes whole
+    struct buf piece;
+    size_t sent_bytes; // of the piece
+    bool asked;        // for the next piece, which is being made
+    bool last;         // nothing follows the piece
+    bool cut;
+};
 
 enum connection_phase {
     CONNECTION_WAITING,   // for the head of a request; idle between two
@@ -26,6 +37,31 @@ struct connection {
     enum connection_phase phase;
     int64_t phase_since_us;    // monotonic
     struct exchange *exchange; // NULL while waiting
+};
+
+struct framing {
+    bool has_body;
+    bool chunked;
+    bool expects_continue;
+    uint64_t content_bytes; // 0 where chunked
+};
+
+// One request and its answer; see http_exchange.c.
+struct exchange {
+    struct http_exchange base;
+    struct http_server *server;
+    struct connection *connection;
+    char *target; // raw; in the arena
+    struct framing framing;
+    struct MHD_Response *response; // the answer, once there is one
+    struct stream stream;
+    int status;
+    size_t discarded_bytes;
+    bool headed; // MHD gave us the head
+    bool seen;   // by on_head
+    bool whole;  // on_request was called
+    bool suspended;
+    bool dropped; // to end without an answer
 };
 
 struct http_server {
@@ -77,13 +113,10 @@ void exchange_end(void *cls, struct MHD_Connection *mhd, void **request_context,
                   enum MHD_RequestTerminationCode why);
 void exchange_unpark(struct exchange *exchange);
 
+// http_stream.c
+struct MHD_Response *stream_open(struct exchange *exchange, const struct http_reply *reply);
+
 // http_framing.c: whether the head says unambiguously where the request ends and what it asks for.
-struct framing {
-    bool has_body;
-    bool chunked;
-    bool expects_continue;
-    uint64_t content_bytes; // 0 where chunked
-};
 // The sentence of a 400, or NULL where all is well and *framing is filled.
 const char *framing_read(struct MHD_Connection *mhd, const char *version, struct framing *framing);
 // Decodes a request target into path and query, in the arena. The sentence of a 400, or NULL.
