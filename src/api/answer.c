@@ -44,6 +44,7 @@ void request_send(struct request *request)
         .header_count = count,
         .body = request->reply,
         .body_bytes = strlen(request->reply),
+        .more = request->more,
     };
     api_count_answer(request->api, request->status);
     log_request(request);
@@ -54,6 +55,8 @@ void request_send(struct request *request)
 void request_fail(struct request *request, const struct err *err)
 {
     request->status = errc_status(err->code);
+    request->content_type = NULL;
+    request->more = NULL;
     request->reply = reply_error(request->arena, err, request->id);
     if (err->code == ERR_OVERLOADED) {
         request->retry_after_s = RETRY_AFTER_OVERLOAD_S;

@@ -137,6 +137,12 @@ static void submit(struct request *request, enum store_lane lane)
     }
 }
 
+void request_work_again(struct request *request, void (*done)(struct store_job *job))
+{
+    request->job = (struct store_job){.lane = STORE_READ, .run = run_job, .done = done};
+    store_submit_always(request->api->options.store, &request->job);
+}
+
 // A body without a type, or of curl's default type, is read as JSON: the seed's own examples send none.
 static bool media_type_accepted(const char *type)
 {
@@ -240,8 +246,9 @@ static void on_request(struct http_exchange *exchange, void *context)
 
 static void on_end(struct http_exchange *exchange, void *context)
 {
-    (void)exchange;
     (void)context;
+    const struct request *request = exchange->context;
+    export_end(request->export);
 }
 
 enum errc api_open(const struct api_options *options, struct api **opened, struct err *err)

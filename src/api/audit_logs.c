@@ -10,12 +10,13 @@ void audit_logs_read(struct request *request)
     listing_read(request, &audit_listing);
 }
 
-static enum errc render_row(struct request *request, struct db_rows *rows, struct json_object **item,
-                            struct err *err)
+static enum errc render_row(struct request *request, struct db_rows *rows, struct arena *arena,
+                            struct json_object **item, struct err *err)
 {
+    (void)request;
     (void)err;
     struct audit_row row;
-    audit_read(rows, request->arena, &row);
+    audit_read(rows, arena, &row);
     char id[UUID_TEXT_BYTES];
     char merchant_id[UUID_TEXT_BYTES];
     char time[TIME_TEXT_BYTES];

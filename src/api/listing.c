@@ -43,7 +43,7 @@ static enum errc add_item(struct request *request, struct db_rows *rows, listing
                           struct page *page, struct err *err)
 {
     struct json_object *item = NULL;
-    enum errc rc = render(request, rows, &item, err);
+    enum errc rc = render(request, rows, request->arena, &item, err);
     if (rc == OK) {
         (void)json_object_array_add(page->items, item);
         page->last = db_uuid(rows, 0);
@@ -87,18 +87,25 @@ static enum errc turn_to_page(struct request *request, struct db *db, struct lis
     return rc;
 }
 
+bool listing_query_of(const struct request *request, const struct uuid *owner, struct listing_query *query)
+{
+    const struct listing_input *input = request->input;
+    *query = input->query;
+    query->owner = owner;
+    query->live = query->live && request->principal.livemode;
+    return !query->listing->has_modes || query->test || query->live;
+}
+
 enum errc listing_answer(struct request *request, struct db *db, const struct uuid *owner,
                          listing_render *render, struct err *err)
 {
     const struct listing_input *input = request->input;
-    struct listing_query query = input->query; // this may run again
-    query.owner = owner;
-    query.live = query.live && request->principal.livemode;
+    struct listing_query query; // a copy: this may run again
     struct json_object *items JSON_CLEANUP = json_object_new_array();
     struct page page = {.items = items};
     int64_t total = 0;
     enum errc rc = OK;
-    if (!query.listing->has_modes || query.test || query.live) {
+    if (listing_query_of(request, owner, &query)) {
         bool has = true;
         if (!input->has_cursor) {
             rc = listing_count(db, &query, LISTING_TOTAL_MAX + 1, &total, err);

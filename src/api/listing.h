@@ -23,9 +23,14 @@ void listing_read(struct request *request, const struct listing *listing);
 // Which filter was given, NULL: not.
 const char *listing_given(const struct request *request, const char *name);
 
-// Makes the answer's item of the row that `rows` stands on; the caller releases it.
-typedef enum errc listing_render(struct request *request, struct db_rows *rows, struct json_object **item,
-                                 struct err *err);
+// Makes the answer's item of the row that `rows` stands on; the caller releases it. What is needed meanwhile,
+// in the arena.
+typedef enum errc listing_render(struct request *request, struct db_rows *rows, struct arena *arena,
+                                 struct json_object **item, struct err *err);
+
+// What was read, for the rows that are this owner's (NULL: everybody's) and in modes that the key may see;
+// false where it may see none of them.
+bool listing_query_of(const struct request *request, const struct uuid *owner, struct listing_query *query);
 
 // Answers the page that was read, of the rows that are this owner's (NULL: everybody's) and in modes that the
 // key may see. Database thread.

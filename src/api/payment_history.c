@@ -9,11 +9,12 @@ void payment_history_read_query(struct request *request)
     listing_read(request, &payment_history_listing);
 }
 
-static enum errc render_entry(struct request *request, struct db_rows *rows, struct json_object **item,
-                              struct err *err)
+static enum errc render_entry(struct request *request, struct db_rows *rows, struct arena *arena,
+                              struct json_object **item, struct err *err)
 {
+    (void)request;
     struct payment_history_entry entry = {0};
-    enum errc rc = payment_history_read(rows, request->arena, &entry, err);
+    enum errc rc = payment_history_read(rows, arena, &entry, err);
     if (rc != OK) {
         return rc;
     }

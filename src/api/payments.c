@@ -2,6 +2,7 @@
 #include "api/payments.h"
 
 #include "api/api.h"
+#include "api/export.h"
 #include "api/handlers.h"
 #include "api/listing.h"
 #include "op/render.h"
@@ -36,21 +37,52 @@ enum errc payment_get_work(struct request *request, struct db *db, struct err *e
 void payment_list_read(struct request *request)
 {
     listing_read(request, &payment_listing);
+    export_read(request);
 }
 
-static enum errc render_one(struct request *request, struct db_rows *rows, struct json_object **item,
-                            struct err *err)
+static enum errc render_one(struct request *request, struct db_rows *rows, struct arena *arena,
+                            struct json_object **item, struct err *err)
 {
     struct payment payment = {0};
-    enum errc rc = payment_read(rows, request->arena, &payment, err);
+    enum errc rc = payment_read(rows, arena, &payment, err);
     if (rc == OK) {
-        rc = render_payment(&payment, &api_options(request->api)->keyring->master, RENDER_LIST,
-                            request->arena, item, err);
+        rc = render_payment(&payment, &api_options(request->api)->keyring->master, RENDER_LIST, arena, item,
+                            err);
     }
     return rc;
 }
 
+static const struct export_column columns[] = {
+    {"id", "id"},
+    {"created_at", "created_at"},
+    {"updated_at", "updated_at"},
+    {"status", "status"},
+    {"amount", "amount"},
+    {"currency", "currency"},
+    {"amount_captured", "amount_captured"},
+    {"amount_refunded", "amount_refunded"},
+    {"livemode", "livemode"},
+    {"provider", "provider"},
+    {"provider_ref", "provider_ref"},
+    {"idempotency_key", "idempotency_key"},
+    {"payment_method", "payment_method"},
+    {"saved_card_id", "saved_card_id"},
+    {"capture_method", "capture_method"},
+    {"capturable", "capturable"},
+    {"customer_email", "customer_email"},
+    {"description", "description"},
+    {"failure_code", "failure", "code"},
+    {"failure_decline_code", "failure", "decline_code"},
+    {"failure_message", "failure", "message"},
+    {"return_url", "return_url"},
+    {"metadata", "metadata"},
+    {"merchant_id", "merchant_id"},
+    {NULL},
+};
+
 enum errc payment_list_work(struct request *request, struct db *db, struct err *err)
 {
-    return listing_answer(request, db, &request->principal.merchant_id, render_one, err);
+    const struct uuid *owner = &request->principal.merchant_id;
+    return export_wanted(request) ? export_answer(request, db, owner, render_one, columns, err)
+                                  : listing_answer(request, db, owner, render_one, err);
 }

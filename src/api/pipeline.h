@@ -15,6 +15,11 @@ void request_fail(struct request *request, const struct err *err);
 void request_fail_unauthenticated(struct request *request, struct err *err);
 
 // api.c
+// Runs the route's work again, key and all, as a read; `done` on the loop. For an answer that goes on.
+void request_work_again(struct request *request, void (*done)(struct store_job *job));
 struct auth_guard *api_guard(struct api *api);
 void api_count_answer(struct api *api, int status);
 const struct network_list *api_trusted_proxies(const struct api *api);
+
+// export.c
+void export_end(struct export_state *export);

@@ -12,6 +12,7 @@
 #include "store/store.h"
 
 struct api;
+struct export_state;
 struct route;
 
 #define REQUEST_ID_BYTES 129
@@ -63,10 +64,12 @@ struct request {
     struct op_waiter waiter;
 
     // The answer.
-    const char *reply;        // body
-    const char *content_type; // NULL: JSON
-    const char *allow;        // of a 405
-    int64_t retry_after_s;    // 0: none
+    const char *reply;                                           // body
+    void (*more)(struct http_exchange *exchange, void *context); // NULL: that is all of it
+    struct export_state *export;                                 // of a list as CSV
+    const char *content_type;                                    // NULL: JSON
+    const char *allow;                                           // of a 405
+    int64_t retry_after_s;                                       // 0: none
     int status;
 
     struct err refusal;

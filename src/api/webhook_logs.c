@@ -59,12 +59,13 @@ void webhook_logs_read(struct request *request)
     listing_read(request, &outbox_log_listing);
 }
 
-static enum errc render_row(struct request *request, struct db_rows *rows, struct json_object **item,
-                            struct err *err)
+static enum errc render_row(struct request *request, struct db_rows *rows, struct arena *arena,
+                            struct json_object **item, struct err *err)
 {
+    (void)request;
     (void)err;
     struct outbox_event event;
-    outbox_log_read(rows, request->arena, &event);
+    outbox_log_read(rows, arena, &event);
     *item = render(&event);
     return OK;
 }

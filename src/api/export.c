@@ -1,0 +1,169 @@
+// See export.h. A piece's job may run again, so it changes nothing but the piece and where it ended; that
+// becomes the next one's beginning when the piece is on its way.
+#include "api/export.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "api/api.h"
+#include "api/csv.h"
+#include "api/pipeline.h"
+#include "base/log.h"
+#include "base/require.h"
+#include "base/text.h"
+
+// What a piece holds: about 3 ms of a database thread's time.
+#define PIECE_ROWS_MAX 500
+#define PIECE_BYTES_ENOUGH (256 * 1024)
+
+struct export_state {
+    struct uuid behind; // where the piece begins
+    struct uuid last;   // where it ends
+    int64_t pieces;     // that are on their way
+    bool over;          // nothing comes behind it
+    struct buf piece;
+};
+
+bool export_wanted(const struct request *request)
+{
+    const char *accept = http_exchange_header_list(request->exchange, "Accept");
+    return accept != NULL && strcasestr(accept, "text/csv") != NULL &&
+           strcasestr(accept, "application/json") == NULL;
+}
+
+void export_read(struct request *request)
+{
+    static const char *const pages[] = {"page", "page_size", "cursor"};
+    for (size_t i = 0; export_wanted(request) && i < COUNT_OF(pages); i++) {
+        if (listing_given(request, pages[i]) != NULL) {
+            problem_add(&request->problems, request->arena, ERR_VALIDATION, pages[i],
+                        "goes not with text/csv, which is the whole list");
+        }
+    }
+}
+
+static const char *cell_text(struct arena *arena, struct json_object *value)
+{
+    if (value == NULL || json_object_is_type(value, json_type_string)) {
+        return json_object_get_string(value);
+    }
+    return json_text(arena, value);
+}
+
+static void add_titles(struct buf *out, const struct export_column *columns)
+{
+    for (const struct export_column *column = columns; column->title != NULL; column++) {
+        csv_cell(out, column->title, column == columns);
+    }
+    csv_end_row(out);
+}
+
+static void add_row(struct buf *out, struct arena *arena, const struct export_column *columns,
+                    struct json_object *item)
+{
+    for (const struct export_column *column = columns; column->title != NULL; column++) {
+        struct json_object *value = json_get(item, column->name);
+        if (column->within != NULL) {
+            value = json_get(value, column->within);
+        }
+        csv_cell(out, cell_text(arena, value), column == columns);
+    }
+    csv_end_row(out);
+}
+
+// Adds rows until the piece is full or the list is over.
+static enum errc add_rows(struct request *request, struct db_rows *rows, listing_render *render,
+                          const struct export_column *columns, struct err *err)
+{
+    struct export_state *export = request->export;
+    bool has = false;
+    enum errc rc = db_next(rows, &has, err);
+    for (int64_t i = 0; rc == OK && has && i < PIECE_ROWS_MAX && export->piece.len < PIECE_BYTES_ENOUGH;
+         i++) {
+        struct arena arena ARENA_CLEANUP = ARENA_EMPTY;
+        struct json_object *item JSON_CLEANUP = NULL;
+        rc = render(request, rows, &arena, &item, err);
+        if (rc == OK) {
+            add_row(&export->piece, &arena, columns, item);
+            export->last = db_uuid(rows, 0);
+            rc = db_next(rows, &has, err);
+        }
+    }
+    export->over = !has;
+    return rc;
+}
+
+static void give_more(struct http_exchange *exchange, void *context);
+
+enum errc export_answer(struct request *request, struct db *db, const struct uuid *owner,
+                        listing_render *render, const struct export_column *columns, struct err *err)
+{
+    if (request->export == NULL) {
+        request->export = ARENA_NEW(request->arena, struct export_state);
+        request->export->piece = BUF_MAX(HTTP_PIECE_BYTES_MAX);
+    }
+    struct export_state *export = request->export;
+    struct listing_query query;
+    buf_release(&export->piece);
+    export->over = true;
+    enum errc rc = OK;
+    if (export->pieces == 0) {
+        add_titles(&export->piece, columns);
+    }
+    if (listing_query_of(request, owner, &query)) {
+        if (export->pieces > 0) {
+            listing_behind(&query, &export->behind);
+        }
+        DB_ROWS(rows);
+        rc = listing_rows(db, &query, PIECE_ROWS_MAX + 1, &rows, err);
+        if (rc == OK) {
+            rc = add_rows(request, &rows, render, columns, err);
+        }
+    }
+    if (rc == OK) {
+        REQUIRE(!export->piece.overflow); // a row is far smaller than what is left of the buffer
+        request->status = 200;
+        request->content_type = "text/csv; charset=utf-8; header=present";
+        request->reply = buf_str(&export->piece);
+        request->more = export->over ? NULL : give_more;
+    }
+    return rc;
+}
+
+static void piece_made(struct store_job *job)
+{
+    struct request *request = CONTAINER_OF(job, struct request, job);
+    struct export_state *export = request->export;
+    if (job->result != OK) {
+        LOG(LOG_WARN, "a list was cut", LOG_STR("request_id", request->id),
+            LOG_STR("error", job->err.message));
+        http_exchange_cut(request->exchange);
+        return;
+    }
+    export->behind = export->last;
+    export->pieces++;
+    http_exchange_more(request->exchange, export->piece.data, export->piece.len, export->over);
+}
+
+static void give_more(struct http_exchange *exchange, void *context)
+{
+    (void)context;
+    struct request *request = exchange->context;
+    struct export_state *export = request->export;
+    if (export->pieces == 0) {
+        export->behind = export->last; // the answer's own piece has gone
+        export->pieces = 1;
+    }
+    if (api_draining(request->api)) {
+        http_exchange_cut(exchange);
+    } else {
+        request_work_again(request, piece_made);
+    }
+}
+
+void export_end(struct export_state *export)
+{
+    if (export != NULL) {
+        buf_release(&export->piece);
+    }
+}
