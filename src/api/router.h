@@ -22,6 +22,7 @@ struct route {
     // from the start.
     enum errc (*work)(struct request *request, struct db *db, struct err *err);
     void (*answer)(struct request *request);
+    bool body_optional; // none is an empty object
     bool any_merchant; // an admin need not say for whom it asks
 };
 
