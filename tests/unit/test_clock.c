@@ -126,9 +126,42 @@ static void a_restart_with_an_earlier_clock_looks_at_once_and_does_not_send_agai
     assert_true(fake_provider_count(&f->provider, PROVIDER_LIST) > 0);
 }
 
+// A charge is asked for from a time at which it cannot have been made yet, whatever the clock did since.
+static void a_machine_that_stood_still_looks_back_to_when_the_charge_was_made(void **state)
+{
+    struct fixture *f = *state;
+    engine_begin(f);
+    fake_provider_will(&f->provider, answer_unknown());
+    f->provider.otherwise = answer_list(NULL, 0, NULL);
+    struct buyer *buyer = buy(f);
+    int64_t created_us = payment_row(f, &buyer->payment.id).created_us;
+    jump_s(f, 7200); // it is really two hours later
+    engine_run_s(f, 30);
+    assert_int_equal(sql_number(f, "SELECT created_us FROM operations"), created_us);
+    const struct fake_call *list = &f->provider.calls[f->provider.call_count - 1];
+    assert_int_equal(list->verb, PROVIDER_LIST);
+    assert_true(list->created_from_s <= created_us / 1000000);
+}
+
+static void a_clock_that_was_ahead_when_the_charge_was_made_calls_it_absent_never(void **state)
+{
+    struct fixture *f = *state;
+    f->provider.holds = true;
+    f->provider.otherwise = answer_list(NULL, 0, NULL);
+    struct uuid id = buy(f)->payment.id;
+    jump_s(f, -7200);
+    engine_crash(f);
+    f->provider.holds = false;
+    engine_begin(f);
+    engine_run_s(f, 1500);
+    assert_int_equal(payment_row(f, &id).status, PAYMENT_PENDING);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(a_machine_that_stood_still_looks_back_to_when_the_charge_was_made),
+        TEST(a_clock_that_was_ahead_when_the_charge_was_made_calls_it_absent_never),
         TEST(a_charge_is_not_sent_beyond_its_window_whenever_the_clock_goes_back),
         TEST(many_small_steps_back_do_not_stretch_the_window),
         TEST(a_charge_goes_on_being_looked_for_after_the_clock_went_back),

@@ -200,6 +200,19 @@ static void an_authorisation_that_was_let_go_is_no_refund(void **state)
     assert_string_equal(open_operations(f, &payment.id), "");
 }
 
+static void a_refund_of_another_object_is_none_of_this_payments(void **state)
+{
+    struct fixture *f = *state;
+    struct payment payment = insert_payment(f, PAYMENT_COMPLETED);
+    apply(f, (struct told){"evt_1", "refund.created", false,
+                           "\"id\":\"re_1\",\"payment_intent\":\"pi_another\",\"status\":\"succeeded\","
+                           "\"amount\":5000,\"currency\":\"usd\"",
+                           &payment.id, &f->merchant_id});
+    assert_int_equal(payment_row(f, &payment.id).status, PAYMENT_COMPLETED);
+    assert_int_equal(payment_row(f, &payment.id).refunded_minor, 0);
+    assert_string_equal(events_of(f, &payment.id), "");
+}
+
 // --- whose
 
 static void an_event_touches_nothing_of_another_merchant(void **state)
@@ -389,6 +402,7 @@ int main(void)
         IN_TRANSACTION(an_incomplete_event_makes_the_object_be_read),
         IN_TRANSACTION(an_event_of_a_type_that_nothing_acts_on_changes_nothing),
         IN_TRANSACTION(a_refunded_charge_has_its_payments_refunds_listed),
+        IN_TRANSACTION(a_refund_of_another_object_is_none_of_this_payments),
         IN_TRANSACTION(an_authorisation_that_was_let_go_is_no_refund),
         IN_TRANSACTION(a_refund_of_a_payment_that_was_not_known_to_be_made_first_completes_it),
         IN_TRANSACTION(an_event_touches_nothing_of_another_merchant),
