@@ -3,6 +3,7 @@ payment."""
 import concurrent.futures
 import json
 import re
+import sqlite3
 import threading
 import urllib.request
 import uuid
@@ -300,6 +301,21 @@ def test_while_the_first_is_under_way_the_same_request_is_told_so(observed):
         answer = first.result()
     again = ask(observed, payment, key=key)
     assert (again.body, again.replayed) == (answer.body, True)
+
+
+def test_where_the_first_answer_was_pruned_the_refund_is_shown_as_it_is(start_server, stub_stripe):
+    merchant = Merchant(start_server(stub_stripe.url))
+    merchant.use_stripe()
+    payment = merchant.pay("10.00")
+    refund = ask(merchant, payment, "4.00", key="k").data
+    merchant.server.terminate()
+    with sqlite3.connect(f"{merchant.server.data_dir}/payments.db") as database:
+        assert database.execute("DELETE FROM replies").rowcount == 2
+    database.close()
+    merchant.server.start()
+    again = ask(merchant, payment, "4.00", key="k")
+    assert (again.status, again.data, again.replayed) == (201, refund, True)
+    assert len(stub_stripe.objects("refund")) == 1
 
 
 def test_a_service_that_has_no_room_refunds_nothing(start_server, stub_stripe):
