@@ -58,7 +58,7 @@ void request_fail(struct request *request, const struct err *err)
     request->content_type = NULL;
     request->more = NULL;
     request->reply = reply_error(request->arena, err, request->id);
-    if (err->code == ERR_OVERLOADED) {
+    if (err->code == ERR_OVERLOADED || err->code == ERR_PROVIDER_UNAVAILABLE) {
         request->retry_after_s = RETRY_AFTER_OVERLOAD_S;
     } else if (err->code == ERR_IDEMPOTENCY_IN_PROGRESS) {
         request->retry_after_s = RETRY_AFTER_IN_PROGRESS_S;

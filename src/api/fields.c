@@ -202,6 +202,12 @@ static const char *find_card_field(struct json_object *value) // NOLINT(misc-no-
     return NULL;
 }
 
+bool field_is_method(const char *text)
+{
+    return text_starts_with(text, "pm_") && strlen(text) > 3 &&
+           strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_") == strlen(text);
+}
+
 bool fields_refuse_card_data(struct request *request)
 {
     const char *field = find_card_field(request->body);

@@ -27,6 +27,9 @@ const char *field_text(struct request *request, struct json_object *object, cons
                        const char *name, enum field_need need, size_t chars_max);
 bool field_bool(struct request *request, struct json_object *object, const char *name, bool absent);
 
+// Whether it has the form of a Stripe payment method, pm_...
+bool field_is_method(const char *text);
+
 // A money amount's own text, from a JSON number or string; NULL where it is absent or of another type.
 const char *field_amount_text(struct request *request, struct json_object *object, const char *name,
                               enum field_need need);

@@ -18,6 +18,10 @@ void payment_list_read(struct request *request);
 enum errc payment_list_work(struct request *request, struct db *db, struct err *err) MUST_CHECK;
 enum errc payment_get_work(struct request *request, struct db *db, struct err *err) MUST_CHECK;
 
+// card_create.c
+void card_create_read(struct request *request);
+enum errc card_create_work(struct request *request, struct db *db, struct err *err) MUST_CHECK;
+
 // refund_create.c
 void refund_create_read(struct request *request);
 enum errc refund_create_work(struct request *request, struct db *db, struct err *err) MUST_CHECK;

@@ -4,13 +4,13 @@
 #include <string.h>
 
 #include "api/api.h"
+#include "api/credential_choice.h"
 #include "api/fields.h"
 #include "api/handlers.h"
 #include "api/idempotency.h"
 #include "base/text.h"
 #include "op/charge.h"
 #include "op/render.h"
-#include "store/credentials.h"
 #include "store/payments.h"
 
 #define KIND "payment"
@@ -50,12 +50,6 @@ static void read_money(struct request *request, struct payment *payment)
     }
 }
 
-static bool well_formed_method(const char *text)
-{
-    return text_starts_with(text, "pm_") && strlen(text) > 3 &&
-           strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_") == strlen(text);
-}
-
 static void read_method(struct request *request, struct payment_input *input)
 {
     struct payment *payment = &input->payment;
@@ -64,7 +58,7 @@ static void read_method(struct request *request, struct payment_input *input)
     bool off_session_given = json_object_object_get_ex(request->body, "off_session", NULL);
     (void)field_bool(request, request->body, "off_session", true);
     struct uuid card_id;
-    if (payment->payment_method != NULL && !well_formed_method(payment->payment_method)) {
+    if (payment->payment_method != NULL && !field_is_method(payment->payment_method)) {
         problem(request, "payment_method", "must be a Stripe payment method, pm_...");
     }
     if (card != NULL && !uuid_parse(card, &card_id)) {
@@ -214,23 +208,6 @@ void payment_create_read(struct request *request)
     }
 }
 
-// Live with live credentials where there are any, else test ones; a test key only test ones. *found: they are
-// there and active.
-static enum errc choose_credential(struct request *request, struct db *db, struct credential *credential,
-                                   bool *found, struct err *err)
-{
-    *found = false;
-    for (int live = request->principal.livemode; live >= 0 && !*found; live--) {
-        enum errc rc = credential_get(db, &request->principal.merchant_id, "stripe", live == 1,
-                                      request->arena, credential, err);
-        if (rc != OK && rc != ERR_NOT_FOUND) {
-            return rc;
-        }
-        *found = rc == OK && credential->is_active;
-    }
-    return OK;
-}
-
 static enum errc render_present(struct request *request, struct db *db, const struct uuid *id,
                                 struct json_object **data, struct err *err)
 {
@@ -301,7 +278,7 @@ enum errc payment_create_work(struct request *request, struct db *db, struct err
     bool configured = false;
     bool repeated = false;
     request->reply = NULL;
-    enum errc rc = choose_credential(request, db, &credential, &configured, err);
+    enum errc rc = credential_choose(request, db, &credential, &configured, err);
     if (rc == OK) {
         rc = find_repeat(request, db, &credential, configured, &repeated, err);
     }
@@ -309,9 +286,7 @@ enum errc payment_create_work(struct request *request, struct db *db, struct err
         return rc;
     }
     if (!configured) {
-        return err_set(
-            err, ERR_PROVIDER_NOT_CONFIGURED,
-            "this merchant has no Stripe credentials for this key's mode: PUT /v1/merchant/providers");
+        return credential_missing(err);
     }
     if (input->has_saved_card) {
         return err_set(err, ERR_NOT_FOUND, "there is no such saved card");

@@ -27,6 +27,9 @@ static const struct route routes[] = {
      payment_list_work},
     {"GET", "/v1/payments/{id}", ROUTE_KEY, SCOPE_PAYMENTS_READ, STORE_READ, 0, NULL, payment_get_work},
 
+    {"POST", "/v1/payments/cards", ROUTE_KEY, SCOPE_PAYMENTS_WRITE, STORE_WRITE, JSON_BODY_MAX,
+     card_create_read, card_create_work},
+
     {"POST", "/v1/refunds", ROUTE_KEY, SCOPE_REFUNDS_WRITE | SCOPE_PAYMENTS_WRITE, STORE_WRITE, JSON_BODY_MAX,
      refund_create_read, refund_create_work},
     {"GET", "/v1/refunds/{id}", ROUTE_KEY, SCOPE_REFUNDS_READ | SCOPE_PAYMENTS_READ, STORE_READ, 0, NULL,

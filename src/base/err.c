@@ -30,6 +30,7 @@ static const char *const sentences[] = {
     [ERR_PROVIDER_NOT_CONFIGURED] = "the provider is not configured",
     [ERR_PROVIDER_REJECTED] = "the provider refused",
     [ERR_PROVIDER_AUTH_FAILED] = "the provider refused the credentials",
+    [ERR_PROVIDER_UNAVAILABLE] = "the provider could not be reached in time",
     [ERR_OVERLOADED] = "the service is at its limits",
     [ERR_EXISTS] = "the row exists already",
     [ERR_STORE] = "the database failed",

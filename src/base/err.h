@@ -27,6 +27,7 @@ enum errc {
     ERR_PROVIDER_NOT_CONFIGURED,
     ERR_PROVIDER_REJECTED,
     ERR_PROVIDER_AUTH_FAILED,
+    ERR_PROVIDER_UNAVAILABLE,
     ERR_OVERLOADED,
     // Internal; outside they are all INTERNAL_ERROR.
     ERR_EXISTS,  // a unique constraint refused the row

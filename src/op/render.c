@@ -144,6 +144,29 @@ struct json_object *render_refund(const struct refund *refund)
     return json;
 }
 
+// An expiry that the provider did not say is null.
+static void add_expiry(struct json_object *json, const char *name, int value)
+{
+    json_add(json, name, value != 0 ? json_object_new_int(value) : NULL);
+}
+
+struct json_object *render_card(const struct card *card)
+{
+    struct json_object *json = json_new_object();
+    add_id(json, "id", &card->id);
+    json_add_str(json, "provider", card->provider);
+    json_add_str(json, "brand", card->brand);
+    json_add_str(json, "last4", card->last4);
+    add_expiry(json, "exp_month", card->exp_month);
+    add_expiry(json, "exp_year", card->exp_year);
+    json_add_bool(json, "is_default", card->is_default);
+    add_time(json, "created_at", card->created_us);
+    json_add_str(json, "customer_email", card->customer_email);
+    json_add_str(json, "customer_name", card->customer_name);
+    json_add_bool(json, "livemode", card->livemode);
+    return json;
+}
+
 struct json_object *render_dispute(const struct dispute *dispute)
 {
     struct json_object *json = json_new_object();

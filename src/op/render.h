@@ -5,6 +5,7 @@
 #include <json-c/json.h>
 
 #include "base/crypto.h"
+#include "domain/card.h"
 #include "domain/payment.h"
 #include "domain/refund.h"
 #include "provider/stripe_event.h"
@@ -21,6 +22,8 @@ enum errc render_payment(const struct payment *payment, const struct seal_key *m
 
 // A refund, for answers and events alike. The caller releases.
 struct json_object *render_refund(const struct refund *refund);
+// A saved card. The caller releases.
+struct json_object *render_card(const struct card *card);
 // A dispute, as part of an event. The caller releases.
 struct json_object *render_dispute(const struct dispute *dispute);
 

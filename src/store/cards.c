@@ -105,7 +105,7 @@ enum errc card_update(struct db *db, const struct card *c, struct err *err)
                " WHERE id = $1",
                DB_ID(&c->id), DB_STR(card_status_name(c->status)), DB_STR(c->provider_ref), DB_STR(c->brand),
                DB_STR(c->last4), DB_I64(c->exp_month), DB_I64(c->exp_year), DB_I64(c->is_default),
-               DB_I64(c->updated_us));
+               DB_STR(c->failure.code), DB_STR(c->failure.message), DB_I64(c->updated_us));
     REQUIRE(rc != OK || changed == 1);
     return rc;
 }

@@ -172,6 +172,7 @@ ROUTES = [
     ("GET", "/v1/webhooks/logs", {"webhooks:read"}),
     ("POST", f"/v1/webhooks/logs/{uuid.uuid4()}/redeliver", {"merchant:write"}),
     ("GET", "/v1/audit/logs", {"audit:read"}),
+    ("POST", "/v1/payments/cards", {"payments:write"}),
     ("POST", "/v1/refunds", {"refunds:write", "payments:write"}),
     ("GET", f"/v1/refunds/{uuid.uuid4()}", {"refunds:read", "payments:read"}),
     ("GET", "/v1/merchant/me", {"merchant:read"}),

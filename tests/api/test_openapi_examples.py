@@ -22,7 +22,7 @@ def event_of(merchant):
 
 # What differs from one time to another.
 VARYING = {"id", "merchant_id", "payment_id", "provider_ref", "idempotency_key", "created_at", "updated_at", "redirect_url",
-           "client_secret"}
+           "client_secret", "exp_year"}
 WHSEC = re.compile(r"whsec_[A-Za-z0-9+/]{43}=")
 
 

@@ -1,0 +1,238 @@
+// POST /v1/payments/cards. Reading is pure and names every bad field; the work is one transaction: the
+// idempotency key where there is one, the card that is there already, else its customer, the card and its
+// operation.
+#include <string.h>
+
+#include "api/api.h"
+#include "api/credential_choice.h"
+#include "api/fields.h"
+#include "api/handlers.h"
+#include "api/idempotency.h"
+#include "base/text.h"
+#include "op/card.h"
+#include "op/render.h"
+#include "store/cards.h"
+
+#define KIND "card"
+
+struct card_input {
+    const char *method;
+    const char *email;
+    const char *name;
+    uint8_t request_hash[32];
+};
+
+// What makes two requests the same: their validated fields, whatever their bytes.
+static void hash_request(struct request *request, struct card_input *input)
+{
+    struct json_object *fields JSON_CLEANUP = json_new_object();
+    json_add_str(fields, "payment_method_id", input->method);
+    json_add_str(fields, "customer_email", input->email);
+    json_add_str(fields, "customer_name", input->name);
+    const char *text = json_text(request->arena, fields);
+    crypto_sha256(text, strlen(text), input->request_hash);
+}
+
+void card_create_read(struct request *request)
+{
+    static const char *const names[] = {"payment_method_id", "customer_email", "customer_name", NULL};
+    if (fields_refuse_card_data(request)) {
+        return;
+    }
+    struct card_input *input = ARENA_NEW(request->arena, struct card_input);
+    request->input = input;
+    fields_only(request, request->body, "", names);
+    input->method = field_text(request, request->body, "", "payment_method_id", FIELD_REQUIRED, 255);
+    if (input->method != NULL && !field_is_method(input->method)) {
+        problem_add(&request->problems, request->arena, ERR_VALIDATION, "payment_method_id",
+                    "must be a Stripe payment method, pm_...");
+    }
+    input->email = field_text(request, request->body, "", "customer_email", FIELD_OPTIONAL, 512);
+    if (input->email != NULL && strchr(input->email, '@') == NULL) {
+        problem_add(&request->problems, request->arena, ERR_VALIDATION, "customer_email",
+                    "must be an e-mail address");
+    }
+    input->name = field_text(request, request->body, "", "customer_name", FIELD_OPTIONAL, 255);
+    query_only(request, (const char *const[]){NULL});
+    if (request->problems.count == 0) {
+        hash_request(request, input);
+    }
+}
+
+// The card as it is now. One that the provider would not have is refused again.
+static enum errc render_present(struct request *request, struct db *db, const struct uuid *id,
+                                struct json_object **data, struct err *err)
+{
+    struct card card = {0};
+    enum errc rc = card_get(db, id, &request->principal.merchant_id, request->arena, &card, err);
+    if (rc == OK) {
+        rc = card_refusal(&card, err);
+    }
+    if (rc == OK) {
+        *data = render_card(&card);
+    }
+    return rc;
+}
+
+// The request waits for the card that an earlier one is saving; where nothing came of that so far, the
+// provider is asked again at once.
+static enum errc wait_for_card(struct request *request, struct db *db, const struct uuid *card_id,
+                               struct err *err)
+{
+    struct operation open = {0};
+    request->subject_id = *card_id;
+    request->wait_for = &op_card;
+    enum errc rc = operation_get(db, card_id, op_card.name, request->arena, &open, err);
+    if (rc == OK && open.unresolved && open.next_attempt_us > request->now_us) {
+        open.next_attempt_us = request->now_us;
+        request->owed = true;
+        rc = operation_update(db, &open, err);
+    }
+    return rc;
+}
+
+static enum errc find_repeat(struct request *request, struct db *db, const struct credential *credential,
+                             bool configured, bool *repeated, struct err *err)
+{
+    const struct card_input *input = request->input;
+    struct idempotency_key key = {0};
+    *repeated = false;
+    int first = configured ? credential->livemode : request->principal.livemode;
+    int last = configured ? credential->livemode : 0;
+    for (int live = first; request->idempotency_key != NULL && live >= last && !*repeated; live--) {
+        enum errc rc = idempotency_find(db, &request->principal.merchant_id, live == 1, KIND,
+                                        request->idempotency_key, request->arena, &key, repeated, err);
+        if (rc != OK) {
+            return rc;
+        }
+    }
+    if (!*repeated) {
+        return OK;
+    }
+    struct err why = {0};
+    enum errc rc =
+        idempotency_answer_repeat(request, db, &key, input->request_hash, &op_card, render_present, &why);
+    if (rc == ERR_IDEMPOTENCY_IN_PROGRESS) {
+        return wait_for_card(request, db, &key.subject_id, err);
+    }
+    return rc == OK ? OK : err_set(err, why.code, "%s", why.message);
+}
+
+static enum errc keep_key(struct request *request, struct db *db, bool livemode, const struct uuid *card_id,
+                          struct err *err)
+{
+    const struct card_input *input = request->input;
+    if (request->idempotency_key == NULL) {
+        return OK;
+    }
+    struct idempotency_key key = {
+        .merchant_id = request->principal.merchant_id,
+        .livemode = livemode,
+        .kind = KIND,
+        .key = request->idempotency_key,
+        .subject_id = *card_id,
+        .created_us = request->now_us,
+    };
+    memcpy(key.request_hash, input->request_hash, sizeof(key.request_hash));
+    return idempotency_insert(db, &key, err);
+}
+
+// The card that this method is, or is becoming.
+static enum errc answer_known(struct request *request, struct db *db, const struct card *card,
+                              struct err *err)
+{
+    enum errc rc = keep_key(request, db, card->livemode, &card->id, err);
+    if (rc == OK && card->status == CARD_SAVING) {
+        return wait_for_card(request, db, &card->id, err);
+    }
+    if (rc == OK) {
+        request_answer(request, 201, render_card(card));
+    }
+    return rc;
+}
+
+// The customer of the card's e-mail, made where there is none; a card without one has a customer of its own.
+static enum errc find_customer(struct request *request, struct db *db, struct change *change,
+                               const struct credential *credential, struct uuid *customer_id, struct err *err)
+{
+    const struct card_input *input = request->input;
+    const struct provider *provider = engine_options(api_options(request->api)->engine)->provider;
+    struct customer customer = {0};
+    const char *email = input->email != NULL ? text_lower(request->arena, input->email) : NULL;
+    enum errc rc = ERR_NOT_FOUND;
+    if (email != NULL) {
+        rc = customer_by_email(db, &credential->merchant_id, credential->livemode, email, request->arena,
+                               &customer, err);
+    }
+    if (rc == ERR_NOT_FOUND) {
+        customer = (struct customer){
+            .id = uuid_new(change->random, change->now_us),
+            .merchant_id = credential->merchant_id,
+            .livemode = credential->livemode,
+            .email = email,
+            .credential_id = credential->version_id,
+            .created_us = change->now_us,
+        };
+        customer.body = provider->ops->customer_body(&customer, input->email, input->name, request->arena);
+        rc = customer_insert(db, &customer, err);
+    }
+    *customer_id = customer.id;
+    return rc;
+}
+
+static enum errc prepare(struct request *request, struct db *db, const struct credential *credential,
+                         struct err *err)
+{
+    const struct card_input *input = request->input;
+    struct change change = request_change(request);
+    struct card card = {
+        .merchant_id = credential->merchant_id,
+        .livemode = credential->livemode,
+        .status = CARD_SAVING,
+        .provider = "stripe",
+        .method_sent = input->method,
+        .customer_email = input->email,
+        .customer_name = input->name,
+        .credential_id = credential->version_id,
+        .created_us = change.now_us,
+        .updated_us = change.now_us,
+    };
+    enum errc rc = find_customer(request, db, &change, credential, &card.customer_id, err);
+    card.id = uuid_new(change.random, change.now_us);
+    if (rc == OK) {
+        rc = keep_key(request, db, card.livemode, &card.id, err);
+    }
+    request->subject_id = card.id;
+    request->wait_for = &op_card;
+    return rc == OK ? card_prepare(api_options(request->api)->engine, db, &change, &card, &request->op, err)
+                    : rc;
+}
+
+enum errc card_create_work(struct request *request, struct db *db, struct err *err)
+{
+    const struct card_input *input = request->input;
+    struct credential credential = {0};
+    struct card known = {0};
+    bool configured = false;
+    bool repeated = false;
+    request->reply = NULL;
+    enum errc rc = credential_choose(request, db, &credential, &configured, err);
+    if (rc == OK) {
+        rc = find_repeat(request, db, &credential, configured, &repeated, err);
+    }
+    if (rc != OK || repeated) {
+        return rc;
+    }
+    if (!configured) {
+        return credential_missing(err);
+    }
+    rc = card_by_method(db, &credential.merchant_id, credential.livemode, input->method, input->email,
+                        request->arena, &known, err);
+    if (rc != ERR_NOT_FOUND) {
+        return rc == OK ? answer_known(request, db, &known, err) : rc;
+    }
+    if (!request->has_room) {
+        return err_set(err, ERR_OVERLOADED, "too much is under way; nothing was recorded, try again");
+    }
+    return prepare(request, db, &credential, err);
+}

@@ -1,0 +1,23 @@
+// See credential_choice.h.
+#include "api/credential_choice.h"
+
+enum errc credential_choose(struct request *request, struct db *db, struct credential *credential,
+                            bool *found, struct err *err)
+{
+    *found = false;
+    for (int live = request->principal.livemode; live >= 0 && !*found; live--) {
+        enum errc rc = credential_get(db, &request->principal.merchant_id, "stripe", live == 1,
+                                      request->arena, credential, err);
+        if (rc != OK && rc != ERR_NOT_FOUND) {
+            return rc;
+        }
+        *found = rc == OK && credential->is_active;
+    }
+    return OK;
+}
+
+enum errc credential_missing(struct err *err)
+{
+    return err_set(err, ERR_PROVIDER_NOT_CONFIGURED,
+                   "this merchant has no Stripe credentials for this key's mode: PUT /v1/merchant/providers");
+}

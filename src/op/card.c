@@ -1,0 +1,199 @@
+// Saving a card: the customer is made at the provider, where that is still to be done, then the payment
+// method is attached to it. Both are steps of one operation, each planned from the rows alone. Their keys
+// name the customer and the card, so that saving side by side, again, or after a crash makes one customer and
+// attaches once; no money moves, so a step may be sent again at any time.
+#include "op/card.h"
+
+#include "base/text.h"
+#include "op/render.h"
+#include "op/reply.h"
+#include "store/cards.h"
+
+static enum errc read_rows(struct db *db, const struct uuid *card_id, struct arena *arena, struct card *card,
+                           struct customer *customer, struct err *err)
+{
+    enum errc rc = card_get(db, card_id, NULL, arena, card, err);
+    return rc == OK ? customer_get(db, &card->customer_id, arena, customer, err) : rc;
+}
+
+static void plan_customer(struct op *op, const struct customer *customer)
+{
+    char id[UUID_TEXT_BYTES];
+    uuid_format(&customer->id, id);
+    op->call.verb = PROVIDER_CUSTOMER;
+    op->call.idempotency_key = arena_printf(&op->arena, "cus_%s", id);
+    op->call.body = customer->body;
+}
+
+static void plan_attach(struct op *op, const struct card *card, const struct customer *customer)
+{
+    const struct provider *provider = engine_options(op->engine)->provider;
+    char id[UUID_TEXT_BYTES];
+    uuid_format(&card->id, id);
+    op->call.verb = PROVIDER_ATTACH;
+    op->call.ref = card->method_sent;
+    op->call.idempotency_key = arena_printf(&op->arena, "att_%s", id);
+    op->call.body = provider->ops->attach_body(customer->provider_ref, &op->arena);
+}
+
+static enum errc save_plan(struct op *op, struct db *db, struct change *change, bool *needless,
+                           struct err *err)
+{
+    (void)change;
+    struct card card = {0};
+    struct customer customer = {0};
+    enum errc rc = read_rows(db, &op->row.subject_id, &op->arena, &card, &customer, err);
+    if (rc != OK) {
+        return rc;
+    }
+    *needless = card.status != CARD_SAVING;
+    if (customer.provider_ref == NULL) {
+        plan_customer(op, &customer);
+    } else {
+        plan_attach(op, &card, &customer);
+    }
+    return OK;
+}
+
+enum errc card_prepare(struct engine *engine, struct db *db, struct change *change, const struct card *card,
+                       struct op **op, struct err *err)
+{
+    struct operation row = {
+        .subject_id = card->id,
+        .kind = op_card.name,
+        .merchant_id = card->merchant_id,
+        .livemode = card->livemode,
+        .credential_version_id = card->credential_id,
+        .attempts = 1,
+        .next_attempt_us = change->now_us + op_lease_us(engine),
+        .created_us = change->now_us,
+    };
+    enum errc rc = card_insert(db, card, err);
+    return rc == OK ? op_prepare(engine, &op_card, &row, db, change, op, err) : rc;
+}
+
+enum errc card_refusal(const struct card *card, struct err *err)
+{
+    if (card->failure.code == NULL) {
+        return OK;
+    }
+    bool no_auth = text_equal(card->failure.code, "provider_auth_failed");
+    return err_set(err, no_auth ? ERR_PROVIDER_AUTH_FAILED : ERR_PROVIDER_REJECTED, "%s: %s",
+                   card->failure.code, card->failure.message != NULL ? card->failure.message : "refused");
+}
+
+enum errc card_end(struct db *db, struct change *change, struct card *card, struct err *err)
+{
+    bool was_default = card->is_default;
+    card->status = CARD_GONE;
+    card->is_default = false;
+    card->updated_us = change->now_us;
+    enum errc rc = card_update(db, card, err);
+    return rc == OK && was_default ? card_make_newest_default(db, &card->customer_id, change->now_us, err)
+                                   : rc;
+}
+
+// The customer is there: what remains is to attach the method, at once and as the first attempt of that.
+static void go_on_to_attach(struct op *op, struct change *change)
+{
+    op->open = true;
+    op->row.attempts = 0;
+    op->row.unresolved = false;
+    op->row.next_attempt_us = change->now_us;
+}
+
+// A method that is attached already (it was saved under another spelling of the e-mail) is the card that it
+// was.
+static enum errc attached(struct op *op, struct db *db, struct change *change, struct card *card,
+                          struct err *err)
+{
+    const struct provider_method *method = &op->call.answer.method;
+    struct card there = {0};
+    bool has_default = false;
+    enum errc rc = card_by_method(db, &card->merchant_id, card->livemode, method->id, card->customer_email,
+                                  change->arena, &there, err);
+    bool known = rc == OK && there.status == CARD_ACTIVE;
+    if (rc == OK || rc == ERR_NOT_FOUND) {
+        rc = card_has_default(db, &card->customer_id, &has_default, err);
+    }
+    if (rc != OK) {
+        return rc;
+    }
+    card->status = known ? CARD_GONE : CARD_ACTIVE;
+    card->provider_ref = method->id;
+    card->brand = method->brand;
+    card->last4 = method->last4;
+    card->exp_month = method->exp_month;
+    card->exp_year = method->exp_year;
+    card->is_default = !known && !has_default;
+    rc = card_update(db, card, err);
+    return rc == OK
+               ? reply_keep(db, change, &card->id, 201, render_card(known ? &there : card), &op->answer, err)
+               : rc;
+}
+
+// A refusal of the secret key is one, whatever an earlier attempt did: attaching twice does no harm, so the
+// card can be saved again once the key is right.
+static enum errc refuse(struct op *op, struct db *db, struct card *card, struct err *err)
+{
+    card->status = CARD_GONE;
+    card->failure = op->call.answer.failure;
+    enum errc rc = card_update(db, card, err);
+    if (rc == OK) {
+        (void)card_refusal(card, &op->answer.refusal);
+    }
+    return rc;
+}
+
+static enum errc save_settle(struct op *op, struct db *db, struct change *change, struct err *err)
+{
+    const struct provider_answer *answer = &op->call.answer;
+    struct card card = {0};
+    struct customer customer = {0};
+    enum errc rc = read_rows(db, &op->row.subject_id, change->arena, &card, &customer, err);
+    if (rc != OK) {
+        return rc;
+    }
+    card.updated_us = change->now_us;
+    bool made_customer = op->call.verb == PROVIDER_CUSTOMER && answer->outcome == PROVIDER_DONE;
+    if (made_customer && customer.provider_ref == NULL) {
+        customer.provider_ref = answer->customer_ref;
+        rc = customer_set_ref(db, &customer.id, answer->customer_ref, err);
+    }
+    if (op->call.verb == PROVIDER_CUSTOMER && customer.provider_ref != NULL) {
+        go_on_to_attach(op, change); // another card's operation may have made it meanwhile
+        return rc;
+    }
+    switch (answer->outcome) {
+    case PROVIDER_DONE:
+        return attached(op, db, change, &card, err);
+    case PROVIDER_REFUSED:
+    case PROVIDER_NO_AUTH:
+        return refuse(op, db, &card, err);
+    case PROVIDER_UNKNOWN:
+    case PROVIDER_LOOK_UP:
+        break;
+    }
+    op_put_off(op, change);
+    return OK;
+}
+
+// The operation goes on: the same request again waits for its outcome, or is answered with it.
+static enum errc save_give_up(const struct uuid *subject_id, struct db *db, struct change *change,
+                              struct op_answer *answer, struct err *err)
+{
+    struct card card = {0};
+    enum errc rc = card_get(db, subject_id, NULL, change->arena, &card, err);
+    if (rc == OK) {
+        rc = reply_stored(db, change->keyring, subject_id, change->arena, answer, err);
+    }
+    if (rc == OK && answer->status == 0 && card_refusal(&card, &answer->refusal) == OK) {
+        (void)err_set(&answer->refusal, ERR_PROVIDER_UNAVAILABLE,
+                      "the provider has not answered yet whether the card is saved; ask again with the same "
+                      "request");
+    }
+    return rc;
+}
+
+const struct op_kind op_card = {
+    .name = "card", .plan = save_plan, .settle = save_settle, .give_up = save_give_up};

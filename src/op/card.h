@@ -1,0 +1,16 @@
+// Beginning to save a card, and to let it go. Database thread, in the transaction of the request.
+#pragma once
+
+#include "domain/card.h"
+#include "op/op.h"
+
+// Keeps the card (saving; its customer's row is there) and its operation; *op is run once the transaction is
+// committed.
+enum errc card_prepare(struct engine *engine, struct db *db, struct change *change, const struct card *card,
+                       struct op **op, struct err *err) MUST_CHECK;
+
+// Fills *err with why the provider would not have this card, and returns its code. OK: it did not refuse it.
+enum errc card_refusal(const struct card *card, struct err *err);
+
+// An active card becomes inactive; where it was the default, the newest of the rest is from now on.
+enum errc card_end(struct db *db, struct change *change, struct card *card, struct err *err) MUST_CHECK;

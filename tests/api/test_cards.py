@@ -1,0 +1,236 @@
+"""Saved cards: what is answered, what is refused, and that a customer is one customer at Stripe however many cards are
+saved at once and whatever is lost on the way."""
+import concurrent.futures
+import re
+import uuid
+
+import pytest
+
+from shop_fixture import HTML, start_shop  # noqa: F401
+from support.http_listener import Answer
+from support.meanwhile import InBackground
+from support.merchant import Merchant
+from support.shape import TIME, UUID7, assert_shape, refused
+from support.stripe_model import Account, stripe_error
+from support.stub import executed
+
+CUSTOMER = ("POST", "/v1/customers")
+ATTACH = ("POST", "/v1/payment_methods/*/attach")
+CARD_SHAPE = {
+    "id": UUID7, "provider": "stripe", "brand": "visa", "last4": "4242", "exp_month": int, "exp_year": int,
+    "is_default": True, "created_at": TIME,
+    # What the walk-through's answer does not show, and the API's description does.
+    "customer_email": "user@example.com", "customer_name": "Jane Doe", "livemode": False,
+}
+
+
+def save(merchant, method="pm_card_visa", email="user@example.com", api=None, key=None, **fields):
+    """The Answer to POST /v1/payments/cards."""
+    body = {"payment_method_id": method} | ({} if email is None else {"customer_email": email}) | fields
+    return (api or merchant.api).post("/v1/payments/cards", body, idempotency_key=key)
+
+
+def saved(merchant, *args, **fields):
+    """A card that was saved."""
+    answer = save(merchant, *args, **fields)
+    assert answer.status == 201, repr(answer)
+    return answer.data
+
+
+def new_method(shop, stub_stripe):
+    """A method that is at Stripe already, so that attaching it does not make another."""
+    account = stub_stripe.model.accounts.setdefault(shop.stripe_key, Account(False))
+    card = {"brand": "visa", "last4": "4242", "exp_month": 12, "exp_year": 2034}
+    return account.add("pm_", "payment_method", type="card", card=card, metadata={}, customer=None)["id"]
+
+
+@pytest.fixture
+def shop(start_shop):
+    return start_shop()
+
+
+@pytest.fixture
+def hasty_shop(start_shop):
+    return start_shop(patience="300ms")
+
+
+# Saving
+
+@pytest.mark.parametrize("content_type", [None, "application/x-www-form-urlencoded", "application/json"])
+def test_the_request_of_the_walk_through_is_answered_with_every_field(merchant, content_type):
+    text = '{"payment_method_id": "pm_card_visa", "customer_email": "user@example.com", "customer_name": "Jane Doe"}'
+    answer = merchant.api.post("/v1/payments/cards", text, headers={"Content-Type": content_type}, expect=201)
+    assert_shape(answer.json, {"success": True, "data": CARD_SHAPE})
+
+
+def test_a_card_without_an_e_mail_has_a_customer_of_its_own(shop, stub_stripe):
+    first, second = (saved(shop, f"pm_own{number}", email=None) for number in range(2))
+    assert first["is_default"] and second["is_default"]
+    assert (first["customer_email"], first["customer_name"]) == (None, None)
+    assert len(stub_stripe.objects("customer")) == 2
+
+
+def test_an_e_mail_is_one_customer_whatever_its_case_and_its_first_card_is_the_default(shop, stub_stripe):
+    first = saved(shop, "pm_one", "User@Example.com", customer_name="Jane Doe")
+    second = saved(shop, "pm_two", "user@example.COM")
+    assert (first["is_default"], second["is_default"]) == (True, False)
+    assert (first["customer_email"], second["customer_email"]) == ("User@Example.com", "user@example.COM")
+    customer, = stub_stripe.objects("customer")
+    assert (customer["email"], customer["name"]) == ("User@Example.com", "Jane Doe")
+    assert {request.form["customer"] for request in stub_stripe.calls(*ATTACH)} == {customer["id"]}
+
+
+def test_saving_an_active_method_again_answers_the_card_there_is(shop, stub_stripe):
+    method = new_method(shop, stub_stripe)
+    first = saved(shop, method)
+    assert saved(shop, method) == first and saved(shop, method, key="again") == first
+    assert saved(shop, method, "other@example.com") == first
+    assert len(stub_stripe.calls(*ATTACH)) == 1
+
+
+def test_the_same_method_under_another_spelling_of_its_e_mail_is_one_card(shop, stub_stripe):
+    method = new_method(shop, stub_stripe)
+    stub_stripe.answer_always(*ATTACH, executed(delay_s=0.3))
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        cards = list(pool.map(lambda email: saved(shop, method, email), ("a@example.com", "A@example.com")))
+    assert cards[0]["id"] == cards[1]["id"]
+
+
+def test_cards_that_are_saved_at_once_for_one_e_mail_make_one_customer(shop, stub_stripe):
+    stub_stripe.answer_always(*CUSTOMER, executed(delay_s=0.1))
+    with concurrent.futures.ThreadPoolExecutor(12) as pool:
+        cards = list(pool.map(lambda number: saved(shop, f"pm_race{number}", f"{'aA'[number % 2]}@example.com"), range(12)))
+    assert len({card["id"] for card in cards}) == 12
+    assert [card["is_default"] for card in cards].count(True) == 1
+    assert len(stub_stripe.objects("customer")) == 1
+    assert len({request.body for request in stub_stripe.calls(*CUSTOMER)}) == 1
+
+
+def test_the_same_save_at_once_is_one_card(shop, stub_stripe):
+    stub_stripe.answer_always(*ATTACH, executed(delay_s=0.2))
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        cards = list(pool.map(lambda number: saved(shop, "pm_same", key=f"save-{number % 2}"), range(8)))
+    assert {card["id"] for card in cards} == {cards[0]["id"]} and len(stub_stripe.calls(*ATTACH)) == 1
+
+
+def test_a_card_is_saved_in_the_mode_that_payments_are_made_in(merchant):
+    assert saved(merchant)["livemode"] is False
+    merchant.use_stripe("live")
+    assert saved(merchant)["livemode"] is True
+    assert saved(merchant, api=merchant.client(mode="test"))["livemode"] is False
+
+
+# Refusals
+
+@pytest.mark.parametrize("body, fields", [
+    ({}, ["payment_method_id"]),
+    ({"payment_method_id": 4}, ["payment_method_id"]),
+    ({"payment_method_id": "tok_visa"}, ["payment_method_id"]),
+    ({"payment_method_id": "pm_a/../b"}, ["payment_method_id"]),
+    ({"payment_method_id": "pm_", "customer_email": "nobody", "customer_name": "", "brand": "visa"},
+     ["payment_method_id", "customer_email", "customer_name", "brand"]),
+])
+def test_every_wrong_field_is_named(merchant, body, fields):
+    refused(merchant.api.post("/v1/payments/cards", body), 422, "VALIDATION_ERROR", *fields)
+
+
+@pytest.mark.parametrize("body, field", [
+    ({"payment_method_id": "4242 4242 4242 4242"}, "payment_method_id"),
+    ({"payment_method_id": "pm_card_visa", "cvc": "123"}, "cvc"),
+    ({"payment_method_id": "pm_card_visa", "customer_name": "4242-4242-4242-4242"}, "customer_name"),
+])
+def test_card_data_is_refused(merchant, body, field):
+    refused(merchant.api.post("/v1/payments/cards", body), 422, "CARD_DATA_REFUSED", field)
+
+
+def test_a_key_needs_the_scope_and_the_merchant_credentials(server, merchant):
+    refused(save(merchant, api=merchant.client("payments:read")), 403, "AUTH_INSUFFICIENT_SCOPE")
+    refused(save(Merchant(server)), 422, "PROVIDER_NOT_CONFIGURED")
+
+
+@pytest.mark.parametrize("step", [CUSTOMER, ATTACH], ids=["customer", "attach"])
+@pytest.mark.parametrize("answer, code, message", [
+    (Answer(402, stripe_error("card_error", code="card_declined")), "PROVIDER_REJECTED", "card_declined: "),
+    (Answer(404, stripe_error(code="resource_missing")), "PROVIDER_REJECTED", "resource_missing: "),
+    (Answer(401, stripe_error()), "PROVIDER_AUTH_FAILED", "provider_auth_failed: "),
+])
+def test_what_stripe_refuses_is_refused_again_for_the_same_key_and_can_be_saved_under_another(shop, stub_stripe, step, answer,
+                                                                                            code, message):
+    stub_stripe.answer_next(*step, answer)
+    first = refused(save(shop, "pm_bad", key="save-1"), 422, code)
+    assert first.json["errors"][0]["message"].startswith(message)
+    asked = len(stub_stripe.requests)
+    again = refused(save(shop, "pm_bad", key="save-1"), 422, code)
+    assert again.json["errors"] == first.json["errors"] and len(stub_stripe.requests) == asked
+    assert saved(shop, "pm_bad", key="save-2")["is_default"]
+
+
+# Repeats
+
+def test_the_same_key_gets_the_first_answer_and_saves_nothing_more(merchant):
+    first = save(merchant, key="save-1")
+    again = save(merchant, key="save-1")
+    assert (again.status, again.body, again.replayed) == (201, first.body, True)
+    refused(save(merchant, "pm_card_mastercard", key="save-1"), 422, "IDEMPOTENCY_KEY_REUSED")
+    assert save(merchant, key="save-2").data["id"] != first.data["id"]
+
+
+def test_keys_are_of_a_merchant_and_apart_from_those_of_payments(server, merchant):
+    other = Merchant(server)
+    other.use_stripe()
+    merchant.pay(idempotency_key="key-1")
+    assert saved(merchant, key="key-1")["id"] != saved(other, key="key-1")["id"]
+
+
+# Unknown outcomes
+
+@pytest.mark.parametrize("step", [CUSTOMER, ATTACH], ids=["customer", "attach"])
+@pytest.mark.parametrize("answer", [Answer(200, cut_after=0), executed(cut_after=0), executed(hang=True),
+                                    Answer(500, stripe_error("api_error")), Answer(502, "<html>", HTML)],
+                         ids=["closed", "done, closed", "done, no answer", "500", "502"])
+def test_a_step_of_unknown_outcome_is_sent_again_unchanged_until_it_is_known(hasty_shop, stub_stripe, step, answer):
+    stub_stripe.answer_always(*step, answer)
+    first = refused(save(hasty_shop, "pm_lost", key="save-1"), 503, "PROVIDER_UNAVAILABLE")
+    assert int(first.headers["Retry-After"]) > 0
+    stub_stripe.wait_for(*step, count=2)
+    refused(save(hasty_shop, "pm_lost", key="save-1"), 503, "PROVIDER_UNAVAILABLE")
+    stub_stripe.behave()
+    card = finally_saved(hasty_shop, "pm_lost", key="save-1")
+    calls = stub_stripe.calls(*step)
+    assert len({(call.body, call.header("Idempotency-Key")) for call in calls}) == 1
+    assert len(stub_stripe.objects("customer")) == 1 and card["is_default"]
+
+
+def finally_saved(shop, *args, **fields):
+    """The card, however often the patience of asking for it ends."""
+    while (answer := save(shop, *args, **fields)).status == 503:
+        pass
+    assert answer.status == 201, repr(answer)
+    return answer.data
+
+
+def test_the_same_key_waits_for_a_save_that_is_under_way(shop, stub_stripe):
+    stub_stripe.answer_always(*ATTACH, executed(delay_s=0.3))
+    first = InBackground(save, shop, "pm_slow", key="save-1")
+    stub_stripe.wait_for(*ATTACH)
+    again = save(shop, "pm_slow", key="save-1")
+    assert (again.status, again.body) == (201, first.result().body)
+    assert len(stub_stripe.calls(*ATTACH)) == 1
+
+
+@pytest.mark.parametrize("step", [CUSTOMER, ATTACH], ids=["customer", "attach"])
+@pytest.mark.parametrize("answer", [Answer(hang=True), executed(hang=True)], ids=["not done", "done"])
+def test_a_save_under_way_is_ended_by_the_next_process(start_shop, stub_stripe, step, answer):
+    shop = start_shop(stripe_timeout="30s")
+    stub_stripe.answer_next(*step, answer)
+    method = new_method(shop, stub_stripe)
+    saving = InBackground(save, shop, method, key="save-1")
+    stub_stripe.wait_for(*step)
+    shop.server.kill()
+    with pytest.raises(OSError):
+        saving.result()
+    shop.server.start()
+    card = finally_saved(shop, method, key="save-1")
+    assert card["is_default"] and len(stub_stripe.objects("customer")) == 1
+    assert len({request.header("Idempotency-Key") for request in stub_stripe.wait_for(*step, count=2)}) == 1
+    assert saved(shop, method) == card
