@@ -27,6 +27,8 @@ void refund_create_read(struct request *request);
 enum errc refund_create_work(struct request *request, struct db *db, struct err *err) MUST_CHECK;
 
 // refunds.c
+void refund_list_read(struct request *request);
+enum errc refund_list_work(struct request *request, struct db *db, struct err *err) MUST_CHECK;
 enum errc refund_get_work(struct request *request, struct db *db, struct err *err) MUST_CHECK;
 // payment_history.c
 void payment_history_read_query(struct request *request);

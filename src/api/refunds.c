@@ -1,7 +1,8 @@
-// GET /v1/refunds/{id}.
+// GET /v1/refunds and /v1/refunds/{id}.
 #include "store/refunds.h"
 
 #include "api/handlers.h"
+#include "api/listing.h"
 #include "op/render.h"
 
 enum errc refund_get_work(struct request *request, struct db *db, struct err *err)
@@ -19,4 +20,26 @@ enum errc refund_get_work(struct request *request, struct db *db, struct err *er
         request_answer(request, 200, render_refund(&refund));
     }
     return rc;
+}
+
+void refund_list_read(struct request *request)
+{
+    listing_read(request, &refund_listing);
+}
+
+static enum errc render_row(struct request *request, struct db_rows *rows, struct arena *arena,
+                            struct json_object **item, struct err *err)
+{
+    (void)request;
+    struct refund refund = {0};
+    enum errc rc = refund_read(rows, arena, &refund, err);
+    if (rc == OK) {
+        *item = render_refund(&refund);
+    }
+    return rc;
+}
+
+enum errc refund_list_work(struct request *request, struct db *db, struct err *err)
+{
+    return listing_answer(request, db, &request->principal.merchant_id, render_row, err);
 }

@@ -32,6 +32,8 @@ static const struct route routes[] = {
 
     {"POST", "/v1/refunds", ROUTE_KEY, SCOPE_REFUNDS_WRITE | SCOPE_PAYMENTS_WRITE, STORE_WRITE, JSON_BODY_MAX,
      refund_create_read, refund_create_work},
+    {"GET", "/v1/refunds", ROUTE_KEY, SCOPE_REFUNDS_READ | SCOPE_PAYMENTS_READ, STORE_READ, 0,
+     refund_list_read, refund_list_work},
     {"GET", "/v1/refunds/{id}", ROUTE_KEY, SCOPE_REFUNDS_READ | SCOPE_PAYMENTS_READ, STORE_READ, 0, NULL,
      refund_get_work},
     {"GET", "/v1/payments/{id}/events", ROUTE_KEY, SCOPE_PAYMENTS_READ, STORE_READ, 0,

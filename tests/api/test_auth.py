@@ -174,6 +174,7 @@ ROUTES = [
     ("GET", "/v1/audit/logs", {"audit:read"}),
     ("POST", "/v1/payments/cards", {"payments:write"}),
     ("POST", "/v1/refunds", {"refunds:write", "payments:write"}),
+    ("GET", "/v1/refunds", {"refunds:read", "payments:read"}),
     ("GET", f"/v1/refunds/{uuid.uuid4()}", {"refunds:read", "payments:read"}),
     ("GET", "/v1/merchant/me", {"merchant:read"}),
     ("GET", "/v1/merchant/providers", {"merchant:read"}),
