@@ -1,6 +1,5 @@
-// The way of every request: head -> body -> a key that may be one -> read (pure) -> one database job
-// (authenticate, then the route's work) -> answer; where the work prepared an operation, its first answer is
-// the request's. Loop thread, but for run_job.
+// Requests as they come: head -> body -> a key that may be one -> read (pure) -> the database (work.c). Loop
+// thread.
 #include "api/api.h"
 
 #include <stdlib.h>
@@ -9,17 +8,13 @@
 #include "api/auth.h"
 #include "api/handlers.h"
 #include "api/pipeline.h"
-#include "api/reply.h"
 #include "api/router.h"
-#include "base/log.h"
 #include "base/require.h"
 #include "base/text.h"
-#include "net/resolve.h"
 
 #define HEADER_BYTES_MAX (8 * 1024)
 // A body where none is needed is taken and not read.
 #define UNREAD_BODY_MAX (64 * 1024)
-#define RESOLVE_TIMEOUT_MS 3000
 
 struct api {
     struct api_options options;
@@ -37,112 +32,6 @@ const struct api_options *api_options(const struct api *api)
     return &api->options;
 }
 
-static enum errc run_job(struct store_job *job, struct db *db, struct err *err)
-{
-    struct request *request = CONTAINER_OF(job, struct request, job);
-    request->status = 0;
-    request->told = false;
-    request->owed = false;
-    request->replayed = false;
-    op_free(request->op); // of a run whose batch could not be committed
-    request->op = NULL;
-    request->wait_for = NULL;
-    if (request->then != NULL) {
-        return request->then(request, db, err);
-    }
-    if (request->route->access == ROUTE_KEY) {
-        enum errc rc = auth_check(request, db, err);
-        if (rc != OK) {
-            return rc;
-        }
-    }
-    if (request->refusal.code != OK) {
-        *err = request->refusal;
-        return err->code;
-    }
-    if (request->problems.count > 0) {
-        return err_set(err, ERR_VALIDATION, "the request's fields");
-    }
-    return request->route->work(request, db, err);
-}
-
-static void submit(struct request *request, enum store_lane lane);
-
-static void waited(struct op_waiter *waiter, const struct op_answer *answer)
-{
-    struct request *request = CONTAINER_OF(waiter, struct request, waiter);
-    const struct err refusal = answer->refusal;
-    request->status = answer->status;
-    request->reply = arena_strdup(request->arena, answer->body);
-    arena_release(&waiter->arena); // it may hold the answer; the request may be gone behind the next line
-    if (refusal.code != OK) {
-        request_fail(request, &refusal);
-    } else {
-        request_send(request);
-    }
-}
-
-static void job_done(struct store_job *job)
-{
-    struct request *request = CONTAINER_OF(job, struct request, job);
-    struct api *api = request->api;
-    if (request->told) {
-        api->options.on_told(api->options.context);
-    }
-    if (request->owed) {
-        engine_due(api->options.engine, 0);
-    }
-    if (job->result == OK && request->route->access == ROUTE_KEY) {
-        auth_guard_count(api->guard, "auth.success", &request->client, &request->principal.own_merchant_id,
-                         request->principal.prefix);
-    }
-    if (job->result == OK && request->wait_for != NULL) {
-        struct op *op = request->op;
-        request->op = NULL;
-        op_wait(api->options.engine, &request->waiter, request->wait_for, &request->subject_id);
-        if (op != NULL) {
-            op_run(op);
-        }
-    } else if (job->result == OK && request->status == 0) {
-        submit(request, STORE_WRITE); // the read job only began it
-    } else if (job->result == OK) {
-        request_send(request);
-    } else if (request->auth_event != NULL && job->result == ERR_AUTH_INVALID_KEY) {
-        request_fail_unauthenticated(request, &job->err);
-    } else {
-        if (request->auth_event != NULL) {
-            auth_guard_count(api->guard, request->auth_event, &request->client, NULL,
-                             request->principal.prefix);
-        }
-        if (job->result == ERR_VALIDATION && request->problems.count > 0) {
-            request->status = errc_status(request->problems.items[0].code);
-            request->reply = reply_problems(request->arena, &request->problems, request->id);
-            request_send(request);
-        } else {
-            job->err.code = job->result;
-            request_fail(request, &job->err);
-        }
-        op_free(request->op);
-        request->op = NULL;
-    }
-}
-
-static void submit(struct request *request, enum store_lane lane)
-{
-    request->job = (struct store_job){.lane = lane, .run = run_job, .done = job_done};
-    if (!store_submit(request->api->options.store, &request->job)) {
-        struct err err;
-        (void)err_set(&err, ERR_OVERLOADED, "too much is waiting; nothing was recorded, try again");
-        request_fail(request, &err);
-    }
-}
-
-void request_work_again(struct request *request, void (*done)(struct store_job *job))
-{
-    request->job = (struct store_job){.lane = STORE_READ, .run = run_job, .done = done};
-    store_submit_always(request->api->options.store, &request->job);
-}
-
 // A body without a type, or of curl's default type, is read as JSON: the seed's own examples send none.
 static bool media_type_accepted(const char *type)
 {
@@ -158,7 +47,6 @@ static void on_head(struct http_exchange *exchange, void *context)
 {
     struct api *api = context;
     struct request *request = request_new(api, exchange);
-    request->waiter.answered = waited;
     api->stats.requests_total++;
     struct err err;
     const char *allow = NULL;
@@ -199,13 +87,6 @@ static void on_too_large(struct http_exchange *exchange, void *context)
     request_fail(request, &err);
 }
 
-static void host_resolved(void *context, const struct address *addresses, size_t count)
-{
-    struct request *request = context;
-    webhook_host_resolved(request, addresses, count);
-    submit(request, request->route->lane);
-}
-
 static void on_request(struct http_exchange *exchange, void *context)
 {
     (void)context;
@@ -236,12 +117,7 @@ static void on_request(struct http_exchange *exchange, void *context)
         route->read(request);
     }
     request->has_room = engine_has_room(request->api->options.engine);
-    if (request->host_to_check != NULL && request->problems.count == 0) {
-        resolve(request->api->options.uv_loop, request->host_to_check, RESOLVE_TIMEOUT_MS, host_resolved,
-                request);
-    } else {
-        submit(request, route->lane);
-    }
+    request_begin(request);
 }
 
 static void on_end(struct http_exchange *exchange, void *context)

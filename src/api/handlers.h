@@ -51,8 +51,6 @@ enum errc merchant_me_work(struct request *request, struct db *db, struct err *e
 
 // webhook.c
 void webhook_put_read(struct request *request);
-// Notes addresses of request->host_to_check that must not be reached. Loop thread.
-void webhook_host_resolved(struct request *request, const struct address *addresses, size_t count);
 enum errc webhook_put_work(struct request *request, struct db *db, struct err *err) MUST_CHECK;
 
 // providers.c

@@ -1,4 +1,4 @@
-// What the files of a request's way share: request.c reads it, api.c runs it, answer.c ends it. Loop thread.
+// What the files of a request's way share: request.c reads it, work.c runs it, answer.c ends it. Loop thread.
 #pragma once
 
 #include "api/api.h"
@@ -8,6 +8,12 @@ struct request *request_new(struct api *api, struct http_exchange *exchange);
 void request_read_idempotency_key(struct request *request);
 void request_read_json(struct request *request);
 
+// work.c
+void request_begin(struct request *request); // everything that needs the database: the route's work
+void request_go_on(struct request *request); // its next job, whose `before` is over
+// Runs the route's work again, key and all, as a read; `done` on the loop. For an answer that goes on.
+void request_work_again(struct request *request, void (*done)(struct store_job *job));
+
 // answer.c. Each ends the request: its memory may be gone afterwards.
 void request_send(struct request *request); // status and reply are set
 void request_fail(struct request *request, const struct err *err);
@@ -15,8 +21,6 @@ void request_fail(struct request *request, const struct err *err);
 void request_fail_unauthenticated(struct request *request, struct err *err);
 
 // api.c
-// Runs the route's work again, key and all, as a read; `done` on the loop. For an answer that goes on.
-void request_work_again(struct request *request, void (*done)(struct store_job *job));
 struct auth_guard *api_guard(struct api *api);
 void api_count_answer(struct api *api, int status);
 const struct network_list *api_trusted_proxies(const struct api *api);

@@ -29,6 +29,18 @@ struct principal {
     char prefix[16];
 };
 
+struct request;
+
+// One job of a request's.
+struct request_step {
+    // Database thread, in a transaction, after authentication and only where nothing is wrong. May run again
+    // from the start.
+    enum errc (*work)(struct request *request, struct db *db, struct err *err);
+    enum store_lane lane;
+    // Loop thread, before the job: calls request_go_on, now or later. NULL: the job is queued at once.
+    void (*before)(struct request *request);
+};
+
 struct request {
     struct api *api;
     struct http_exchange *exchange;
@@ -48,15 +60,14 @@ struct request {
 
     // What is wrong with it: `refusal` (a header, the body's form) before `problems` (its fields).
     struct problems problems;
-    void *input;               // the route's own reading of it
-    const char *host_to_check; // a webhook URL's, resolved before the work begins; NULL: none
+    void *input; // the route's own reading of it
 
     struct store_job job;
     // What authentication found; also set when it failed, for the log and the limit.
     struct principal principal;
-    const char *auth_event; // audit's event type of a failure
-    // A second job, where the first (a read) was only the beginning; set by the route's work.
-    enum errc (*then)(struct request *request, struct db *db, struct err *err);
+    const char *auth_event;   // audit's event type of a failure
+    struct request_step step; // the present job
+    struct request_step then; // another job behind it, set by its work; no work: it was the last
     const struct op_kind
         *wait_for; // whose answer about subject_id is this request's; NULL: it has one itself
     struct uuid subject_id;

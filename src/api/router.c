@@ -50,7 +50,7 @@ static const struct route routes[] = {
      .any_merchant = true},
 
     {"GET", "/v1/merchant/me", ROUTE_KEY, SCOPE_MERCHANT_READ, STORE_READ, 0, NULL, merchant_me_work},
-    {"PUT", "/v1/merchant/webhook", ROUTE_KEY, SCOPE_MERCHANT_WRITE, STORE_WRITE, JSON_BODY_MAX,
+    {"PUT", "/v1/merchant/webhook", ROUTE_KEY, SCOPE_MERCHANT_WRITE, STORE_READ, JSON_BODY_MAX,
      webhook_put_read, webhook_put_work},
     {"GET", "/v1/merchant/providers", ROUTE_KEY, SCOPE_MERCHANT_READ, STORE_READ, 0, NULL,
      providers_list_work},

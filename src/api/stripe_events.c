@@ -65,7 +65,7 @@ enum errc stripe_event_work(struct request *request, struct db *db, struct err *
                        "the body is not a Stripe event: id, type and data.object are needed");
     }
     if (ours) {
-        request->then = apply;
+        request->then = (struct request_step){.work = apply, .lane = STORE_WRITE};
         return OK;
     }
     request->status = 200;

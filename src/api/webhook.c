@@ -4,8 +4,10 @@
 #include "api/api.h"
 #include "api/fields.h"
 #include "api/handlers.h"
+#include "api/pipeline.h"
 #include "base/text.h"
 #include "base/timefmt.h"
+#include "net/resolve.h"
 #include "net/url.h"
 #include "store/audit.h"
 #include "store/merchants.h"
@@ -14,9 +16,12 @@
 // A replaced secret signs beside the new one for so long.
 #define OVERLAP_US (24 * 3600 * US_PER_S)
 #define SECRET_BYTES 32
+// A name that does not resolve by then may still be accepted: it is looked up again before each delivery.
+#define RESOLVE_TIMEOUT_MS 3000
 
 struct webhook_input {
     const char *url;
+    const char *host;
     bool rotate;
 };
 
@@ -44,19 +49,30 @@ void webhook_put_read(struct request *request)
     } else if (text_equal(url.scheme, "http") && !api_options(request->api)->config->webhook_allow_http) {
         problem(request, "must be https");
     } else {
-        request->host_to_check = url.host; // its addresses are looked at before the work begins
+        input->host = url.host;
     }
 }
 
-void webhook_host_resolved(struct request *request, const struct address *addresses, size_t count)
+static void host_resolved(void *context, const struct address *addresses, size_t count, bool tried)
 {
+    struct request *request = context;
+    if (!tried) {
+        (void)err_set(&request->refusal, ERR_OVERLOADED, "too many names are being looked up; try again");
+    }
     for (size_t i = 0; i < count; i++) {
         if (address_is_special(&addresses[i]) &&
             !network_list_has(api_webhook_allow(request->api), &addresses[i])) {
             problem(request, "its host has a private, loopback, link-local or otherwise special address");
-            return;
+            break;
         }
     }
+    request_go_on(request);
+}
+
+static void check_host(struct request *request)
+{
+    const struct webhook_input *input = request->input;
+    resolve(api_options(request->api)->uv_loop, input->host, RESOLVE_TIMEOUT_MS, host_resolved, request);
 }
 
 // A new secret for the merchant, sealed into the row; its text for the answer.
@@ -96,7 +112,7 @@ static enum errc audit(struct request *request, struct db *db, const char *detai
     return audit_append(db, api_options(request->api)->keyring->pepper, &entry, request->now_us, err);
 }
 
-enum errc webhook_put_work(struct request *request, struct db *db, struct err *err)
+static enum errc put(struct request *request, struct db *db, struct err *err)
 {
     const struct webhook_input *input = request->input;
     struct merchant merchant = {0};
@@ -128,4 +144,13 @@ enum errc webhook_put_work(struct request *request, struct db *db, struct err *e
         request->told = true; // what waited for a URL may go now
     }
     return rc;
+}
+
+// Whoever may set it is known by now; only then is the name looked up.
+enum errc webhook_put_work(struct request *request, struct db *db, struct err *err)
+{
+    (void)db;
+    (void)err;
+    request->then = (struct request_step){.work = put, .lane = STORE_WRITE, .before = check_host};
+    return OK;
 }

@@ -12,18 +12,19 @@ struct look_up {
     uv_getaddrinfo_t request;
     struct timer timer;
     struct uv_service_loop *loop;
-    void (*done)(void *context, const struct address *addresses, size_t count); // NULL: nobody waits any more
+    // NULL: nobody waits any more
+    void (*done)(void *context, const struct address *addresses, size_t count, bool tried);
     void *context;
 };
 
-static void finish(struct look_up *look_up, const struct address *addresses, size_t count)
+static void finish(struct look_up *look_up, const struct address *addresses, size_t count, bool tried)
 {
     if (look_up->done == NULL) {
         return;
     }
     timer_stop(uv_service_loop_base(look_up->loop), &look_up->timer);
     if (!uv_service_loop_is_closing(look_up->loop)) { // else whoever asked is gone already
-        look_up->done(look_up->context, addresses, count);
+        look_up->done(look_up->context, addresses, count, tried);
     }
     look_up->done = NULL;
 }
@@ -31,8 +32,8 @@ static void finish(struct look_up *look_up, const struct address *addresses, siz
 static void timed_out(struct timer *timer)
 {
     struct look_up *look_up = CONTAINER_OF(timer, struct look_up, timer);
-    (void)uv_cancel((uv_req_t *)&look_up->request);
-    finish(look_up, NULL, 0);
+    bool was_queued = uv_cancel((uv_req_t *)&look_up->request) == 0;
+    finish(look_up, NULL, 0, !was_queued);
 }
 
 static void resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *list)
@@ -45,12 +46,13 @@ static void resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *lis
         count += address_from_sockaddr(item->ai_addr, &addresses[count]);
     }
     uv_freeaddrinfo(list);
-    finish(look_up, addresses, count);
+    finish(look_up, addresses, count, true);
     free(look_up);
 }
 
 void resolve(struct uv_service_loop *loop, const char *host, int64_t timeout_ms,
-             void (*done)(void *context, const struct address *addresses, size_t count), void *context)
+             void (*done)(void *context, const struct address *addresses, size_t count, bool tried),
+             void *context)
 {
     struct look_up *look_up = calloc(1, sizeof(*look_up));
     REQUIRE(look_up != NULL);
@@ -61,7 +63,7 @@ void resolve(struct uv_service_loop *loop, const char *host, int64_t timeout_ms,
     timer_start(uv_service_loop_base(loop), &look_up->timer, timeout_ms * US_PER_MS);
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
     if (uv_getaddrinfo(uv_service_loop_uv(loop), &look_up->request, resolved, host, NULL, &hints) != 0) {
-        finish(look_up, NULL, 0); // no name that could resolve: too long, not valid in DNS
+        finish(look_up, NULL, 0, true); // no name that could resolve: too long, not valid in DNS
         free(look_up);
     }
 }

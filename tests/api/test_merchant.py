@@ -250,3 +250,17 @@ def test_an_address_that_is_allowed_or_public_or_not_known_yet_is_taken(strict, 
 def test_plain_http_is_for_the_operator_to_allow(strict, bare):
     refused(put_url(strict, "http://93.184.216.34/hook"), 422, "VALIDATION_ERROR", "webhook_url")
     assert succeeded(put_url(bare, "http://127.0.0.1:9/hook"))["webhook_url"] == "http://127.0.0.1:9/hook"
+
+
+def test_a_name_is_looked_up_only_for_whoever_may_set_it(start_server, sandbox):
+    server = start_server(sandbox.url)
+    merchant = Merchant(server)
+    threads = f"/proc/{server.process.pid}/task"  # looking up takes threads, which are made for the first of them
+    before = len(os.listdir(threads))
+    revoked = merchant.create_key()
+    server.command("revokeapikey", "--key", revoked["id"])
+    refused(server.api(revoked["key"]).put(WEBHOOK, {"webhook_url": URL}), 401, "AUTH_INVALID_KEY")
+    refused(merchant.client("merchant:read").put(WEBHOOK, {"webhook_url": URL}), 403, "AUTH_INSUFFICIENT_SCOPE")
+    assert len(os.listdir(threads)) == before
+    succeeded(put_url(merchant, "https://93.184.216.34/hook"))
+    assert len(os.listdir(threads)) > before

@@ -273,11 +273,12 @@ static void the_clocks_tell_the_time(void **state)
     assert_true(llabs(now.tv_sec - wall_us / US_PER_S) <= 1);
 }
 
-static void asked_too_late(void *context, const struct address *addresses, size_t count)
+static void asked_too_late(void *context, const struct address *addresses, size_t count, bool tried)
 {
     (void)context;
     (void)addresses;
     (void)count;
+    (void)tried;
     fail_msg("the loop is closing");
 }
 
@@ -293,9 +294,9 @@ static void closing_waits_for_a_look_up_and_tells_nobody(void **state)
     assert_int_equal(uv_service_loop_open(&service, NULL), OK); // for the teardown
 }
 
-static void found(void *context, const struct address *addresses, size_t count)
+static void found(void *context, const struct address *addresses, size_t count, bool tried)
 {
-    *(bool *)context = count > 0 && address_is_special(&addresses[0]);
+    *(bool *)context = tried && count > 0 && address_is_special(&addresses[0]);
     uv_service_loop_stop(service);
 }
 
@@ -306,6 +307,43 @@ static void a_host_is_looked_up_without_stopping_the_loop(void **state)
     resolve(service, "localhost", 60000, found, &is_loopback);
     uv_service_loop_run(service);
     assert_true(is_loopback);
+}
+
+#define POOL_THREADS_MAX 1024 // libuv's own bound
+
+static uv_sem_t let_go;
+
+static void hold_a_thread(uv_work_t *work)
+{
+    (void)work;
+    uv_sem_wait(&let_go);
+}
+
+static void not_found(void *context, const struct address *addresses, size_t count, bool tried)
+{
+    (void)addresses;
+    *(bool *)context = count == 0 && !tried;
+    uv_service_loop_stop(service);
+}
+
+static void a_look_up_that_found_every_thread_busy_was_not_tried(void **state)
+{
+    (void)state;
+    static uv_work_t holders[POOL_THREADS_MAX];
+    bool untried = false;
+    assert_int_equal(uv_sem_init(&let_go, 0), 0);
+    for (size_t i = 0; i < COUNT_OF(holders); i++) {
+        assert_int_equal(uv_queue_work(uv_service_loop_uv(service), &holders[i], hold_a_thread, NULL), 0);
+    }
+    resolve(service, "localhost", 20, not_found, &untried);
+    uv_service_loop_run(service);
+    assert_true(untried);
+    for (size_t i = 0; i < COUNT_OF(holders); i++) {
+        uv_sem_post(&let_go);
+    }
+    uv_service_loop_close(service); // waits for them
+    uv_sem_destroy(&let_go);
+    assert_int_equal(uv_service_loop_open(&service, NULL), OK); // for the teardown
 }
 
 static void a_stop_before_the_run_ends_it_at_once(void **state)
@@ -332,6 +370,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_clocks_tell_the_time, open_loop, close_loop),
         cmocka_unit_test_setup_teardown(closing_waits_for_a_look_up_and_tells_nobody, open_loop, close_loop),
         cmocka_unit_test_setup_teardown(a_host_is_looked_up_without_stopping_the_loop, open_loop, close_loop),
+        cmocka_unit_test_setup_teardown(a_look_up_that_found_every_thread_busy_was_not_tried, open_loop,
+                                        close_loop),
         cmocka_unit_test_setup_teardown(a_stop_before_the_run_ends_it_at_once, open_loop, close_loop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,140 @@
+// What a request does in the database: one job (authenticate, then the route's work), or several, one behind
+// the other, where the first was only the beginning; then its answer, or the wait for the operation that it
+// prepared. Loop thread, but for run_job.
+#include "api/api.h"
+#include "api/auth.h"
+#include "api/pipeline.h"
+#include "api/reply.h"
+#include "api/router.h"
+
+static enum errc run_job(struct store_job *job, struct db *db, struct err *err)
+{
+    struct request *request = CONTAINER_OF(job, struct request, job);
+    request->status = 0;
+    request->told = false;
+    request->owed = false;
+    request->replayed = false;
+    op_free(request->op); // of a run whose batch could not be committed
+    request->op = NULL;
+    request->wait_for = NULL;
+    request->then = (struct request_step){0};
+    if (request->route->access == ROUTE_KEY) {
+        enum errc rc = auth_check(request, db, err);
+        if (rc != OK) {
+            return rc;
+        }
+    }
+    if (request->refusal.code != OK) {
+        *err = request->refusal;
+        return err->code;
+    }
+    if (request->problems.count > 0) {
+        return err_set(err, ERR_VALIDATION, "the request's fields");
+    }
+    return request->step.work(request, db, err);
+}
+
+static void waited(struct op_waiter *waiter, const struct op_answer *answer)
+{
+    struct request *request = CONTAINER_OF(waiter, struct request, waiter);
+    const struct err refusal = answer->refusal;
+    request->status = answer->status;
+    request->reply = arena_strdup(request->arena, answer->body);
+    arena_release(&waiter->arena); // it may hold the answer; the request may be gone behind the next line
+    if (refusal.code != OK) {
+        request_fail(request, &refusal);
+    } else {
+        request_send(request);
+    }
+}
+
+static void job_succeeded(struct request *request)
+{
+    struct api *api = request->api;
+    if (request->then.work != NULL) {
+        request->step = request->then;
+        if (request->step.before != NULL) {
+            request->step.before(request);
+        } else {
+            request_go_on(request);
+        }
+        return;
+    }
+    if (request->route->access == ROUTE_KEY) {
+        auth_guard_count(api_guard(api), "auth.success", &request->client,
+                         &request->principal.own_merchant_id, request->principal.prefix);
+    }
+    if (request->wait_for == NULL) {
+        request_send(request);
+        return;
+    }
+    struct op *op = request->op;
+    request->op = NULL;
+    request->waiter.answered = waited;
+    op_wait(api_options(api)->engine, &request->waiter, request->wait_for, &request->subject_id);
+    if (op != NULL) {
+        op_run(op);
+    }
+}
+
+static void job_failed(struct request *request)
+{
+    struct err err = request->job.err;
+    err.code = request->job.result;
+    op_free(request->op); // before the answer, behind which the request may be gone
+    request->op = NULL;
+    if (request->auth_event != NULL && err.code == ERR_AUTH_INVALID_KEY) {
+        request_fail_unauthenticated(request, &err);
+        return;
+    }
+    if (request->auth_event != NULL) {
+        auth_guard_count(api_guard(request->api), request->auth_event, &request->client, NULL,
+                         request->principal.prefix);
+    }
+    if (err.code == ERR_VALIDATION && request->problems.count > 0) {
+        request->status = errc_status(request->problems.items[0].code);
+        request->reply = reply_problems(request->arena, &request->problems, request->id);
+        request_send(request);
+    } else {
+        request_fail(request, &err);
+    }
+}
+
+static void job_done(struct store_job *job)
+{
+    struct request *request = CONTAINER_OF(job, struct request, job);
+    const struct api_options *options = api_options(request->api);
+    if (request->told) {
+        options->on_told(options->context);
+    }
+    if (request->owed) {
+        engine_due(options->engine, 0);
+    }
+    if (job->result == OK) {
+        job_succeeded(request);
+    } else {
+        job_failed(request);
+    }
+}
+
+void request_go_on(struct request *request)
+{
+    request->job = (struct store_job){.lane = request->step.lane, .run = run_job, .done = job_done};
+    if (!store_submit(api_options(request->api)->store, &request->job)) {
+        struct err err;
+        (void)err_set(&err, ERR_OVERLOADED, "too much is waiting; nothing was recorded, try again");
+        request_fail(request, &err);
+    }
+}
+
+void request_work_again(struct request *request, void (*done)(struct store_job *job))
+{
+    request->job = (struct store_job){.lane = STORE_READ, .run = run_job, .done = done};
+    store_submit_always(api_options(request->api)->store, &request->job);
+}
+
+void request_begin(struct request *request)
+{
+    request->step = (struct request_step){.work = request->route->work, .lane = request->route->lane};
+    request_go_on(request);
+}
