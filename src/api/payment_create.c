@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "op/charge.h"
 #include "op/render.h"
+#include "store/cards.h"
 #include "store/payments.h"
 
 #define KIND "payment"
@@ -21,6 +22,8 @@
 struct payment_input {
     struct payment payment; // what the request said of it
     bool has_saved_card;
+    bool off_session;
+    bool off_session_given;
     uint8_t request_hash[32];
 };
 
@@ -55,13 +58,12 @@ static void read_method(struct request *request, struct payment_input *input)
     struct payment *payment = &input->payment;
     payment->payment_method = field_text(request, request->body, "", "payment_method", FIELD_OPTIONAL, 255);
     const char *card = field_text(request, request->body, "", "saved_card_id", FIELD_OPTIONAL, 64);
-    bool off_session_given = json_object_object_get_ex(request->body, "off_session", NULL);
-    (void)field_bool(request, request->body, "off_session", true);
-    struct uuid card_id;
+    input->off_session_given = json_object_object_get_ex(request->body, "off_session", NULL);
+    input->off_session = field_bool(request, request->body, "off_session", true);
     if (payment->payment_method != NULL && !field_is_method(payment->payment_method)) {
         problem(request, "payment_method", "must be a Stripe payment method, pm_...");
     }
-    if (card != NULL && !uuid_parse(card, &card_id)) {
+    if (card != NULL && !uuid_parse(card, &payment->saved_card_id)) {
         problem(request, "saved_card_id", "must be a UUID");
     }
     bool method_given = json_get(request->body, "payment_method") != NULL;
@@ -69,7 +71,7 @@ static void read_method(struct request *request, struct payment_input *input)
     if (method_given == card_given) {
         problem(request, "payment_method", "exactly one of payment_method and saved_card_id is needed");
     }
-    if (off_session_given && !card_given) {
+    if (input->off_session_given && !card_given) {
         problem(request, "off_session", "goes only with saved_card_id");
     }
     input->has_saved_card = card_given;
@@ -180,6 +182,14 @@ static void hash_request(struct request *request, struct payment_input *input)
     json_add_str(fields, "metadata", payment->metadata_json);
     json_add_bool(fields, "capture_manual", payment->capture_manual);
     json_add_str(fields, "customer_email", payment->customer_email);
+    if (input->has_saved_card) {
+        char card_id[UUID_TEXT_BYTES];
+        uuid_format(&payment->saved_card_id, card_id);
+        json_add_str(fields, "saved_card_id", card_id);
+    }
+    if (input->off_session_given) {
+        json_add_bool(fields, "off_session", input->off_session);
+    }
     const char *text = json_text(request->arena, fields);
     crypto_sha256(text, strlen(text), input->request_hash);
 }
@@ -240,8 +250,31 @@ static enum errc find_repeat(struct request *request, struct db *db, const struc
                      : OK;
 }
 
+// The saved card that is to be charged, as the provider knows it: an active one of this merchant and mode.
+static enum errc find_saved_card(struct request *request, struct db *db, bool livemode,
+                                 struct saved_method *saved, struct err *err)
+{
+    const struct payment_input *input = request->input;
+    struct card card = {0};
+    struct customer customer = {0};
+    enum errc rc = card_get(db, &input->payment.saved_card_id, &request->principal.merchant_id,
+                            request->arena, &card, err);
+    if (rc == ERR_NOT_FOUND || (rc == OK && (card.status != CARD_ACTIVE || card.livemode != livemode))) {
+        return err_set(err, ERR_NOT_FOUND, "there is no such saved card");
+    }
+    if (rc == OK) {
+        rc = customer_get(db, &card.customer_id, request->arena, &customer, err);
+    }
+    *saved = (struct saved_method){
+        .customer_ref = customer.provider_ref,
+        .method_ref = card.provider_ref,
+        .off_session = input->off_session,
+    };
+    return rc;
+}
+
 static enum errc prepare(struct request *request, struct db *db, const struct credential *credential,
-                         struct err *err)
+                         const struct saved_method *saved, struct err *err)
 {
     const struct payment_input *input = request->input;
     struct change change = request_change(request);
@@ -266,15 +299,16 @@ static enum errc prepare(struct request *request, struct db *db, const struct cr
     enum errc rc = idempotency_insert(db, &key, err);
     request->subject_id = payment.id;
     request->wait_for = &op_charge;
-    return rc == OK
-               ? charge_prepare(api_options(request->api)->engine, db, &change, &payment, &request->op, err)
-               : rc;
+    return rc == OK ? charge_prepare(api_options(request->api)->engine, db, &change, &payment, saved,
+                                     &request->op, err)
+                    : rc;
 }
 
 enum errc payment_create_work(struct request *request, struct db *db, struct err *err)
 {
     const struct payment_input *input = request->input;
     struct credential credential = {0};
+    struct saved_method saved = {0};
     bool configured = false;
     bool repeated = false;
     request->reply = NULL;
@@ -289,11 +323,14 @@ enum errc payment_create_work(struct request *request, struct db *db, struct err
         return credential_missing(err);
     }
     if (input->has_saved_card) {
-        return err_set(err, ERR_NOT_FOUND, "there is no such saved card");
+        rc = find_saved_card(request, db, credential.livemode, &saved, err);
+    }
+    if (rc != OK) {
+        return rc;
     }
     if (!request->has_room) {
         return err_set(err, ERR_OVERLOADED,
                        "too many payments are under way; nothing was recorded, try again");
     }
-    return prepare(request, db, &credential, err);
+    return prepare(request, db, &credential, input->has_saved_card ? &saved : NULL, err);
 }

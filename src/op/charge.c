@@ -83,11 +83,14 @@ static enum errc charge_plan(struct op *op, struct db *db, struct change *change
 }
 
 enum errc charge_prepare(struct engine *engine, struct db *db, struct change *change,
-                         const struct payment *payment, struct op **op, struct err *err)
+                         const struct payment *payment, const struct saved_method *saved, struct op **op,
+                         struct err *err)
 {
+    static const struct saved_method none = {0};
+    const struct saved_method *with = saved != NULL ? saved : &none;
     const char *body = NULL;
-    enum errc rc = engine_options(engine)->provider->ops->charge_body(payment, NULL, NULL, false,
-                                                                      change->arena, &body, err);
+    enum errc rc = engine_options(engine)->provider->ops->charge_body(
+        payment, with->customer_ref, with->method_ref, with->off_session, change->arena, &body, err);
     if (rc == OK) {
         rc = change_create(db, change, payment, err);
     }

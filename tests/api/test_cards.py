@@ -234,3 +234,65 @@ def test_a_save_under_way_is_ended_by_the_next_process(start_shop, stub_stripe, 
     assert card["is_default"] and len(stub_stripe.objects("customer")) == 1
     assert len({request.header("Idempotency-Key") for request in stub_stripe.wait_for(*step, count=2)}) == 1
     assert saved(shop, method) == card
+
+
+# Charging
+
+@pytest.mark.parametrize("fields, off_session", [({}, "true"), ({"off_session": True}, "true"), ({"off_session": False}, None)],
+                         ids=["not said", "off session", "on session"])
+def test_a_saved_card_is_charged_with_its_customer(shop, stub_stripe, fields, off_session):
+    card = saved(shop, customer_name="Jane Doe")
+    payment = shop.pay("29.99", saved_card_id=card["id"], **fields)
+    assert (payment["status"], payment["saved_card_id"], payment["payment_method"]) == ("completed", card["id"], None)
+    customer, = stub_stripe.objects("customer")
+    method, = stub_stripe.objects("payment_method")
+    sent = stub_stripe.calls("POST", "/v1/payment_intents")[-1].form
+    assert (sent["customer"], sent["payment_method"], sent.get("off_session")) == (customer["id"], method["id"], off_session)
+    assert shop.payment(payment["id"]) == payment
+
+
+def test_a_saved_card_is_charged_again_and_again(merchant):
+    card = saved(merchant)
+    payments = [merchant.pay("29.99", saved_card_id=card["id"]) for _ in range(3)]
+    assert [payment["status"] for payment in payments] == ["completed"] * 3
+    listed = merchant.api.get(f"/v1/payments?saved_card_id={card['id']}", expect=200).data
+    assert {payment["id"] for payment in listed} == {payment["id"] for payment in payments}
+
+
+def test_a_charge_off_session_that_needs_authentication_fails(merchant):
+    card = saved(merchant, "pm_card_authenticationRequired")
+    payment = merchant.pay(saved_card_id=card["id"])
+    assert (payment["status"], payment["failure"]["code"]) == ("failed", "authentication_required")
+    payment = merchant.pay(saved_card_id=card["id"], off_session=False)
+    assert (payment["status"], payment["next_action"]["type"]) == ("pending", "use_stripe_sdk")
+
+
+def test_the_same_key_with_another_card_or_presence_is_another_request(merchant):
+    card, other = saved(merchant), saved(merchant)
+    first = merchant.pay(saved_card_id=card["id"], idempotency_key="order-1")
+    assert merchant.pay(saved_card_id=card["id"], idempotency_key="order-1") == first
+    for fields in ({"saved_card_id": other["id"]}, {"saved_card_id": card["id"], "off_session": False}, {}):
+        body = {"amount": "10.00", "currency": "USD", "provider": "stripe"} | (fields or {"payment_method": "pm_card_visa"})
+        refused(merchant.api.post("/v1/payments", body, idempotency_key="order-1"), 422, "IDEMPOTENCY_KEY_REUSED")
+
+
+def charge(merchant, card, api=None):
+    """The Answer to a charge of the card."""
+    body = {"amount": "10.00", "currency": "USD", "provider": "stripe", "saved_card_id": card["id"]}
+    return (api or merchant.api).post("/v1/payments", body, idempotency_key=f"order-{uuid.uuid4()}")
+
+
+def test_only_active_cards_of_this_merchant_and_mode_are_charged(server, merchant):
+    card = saved(merchant)
+    other = Merchant(server)
+    other.use_stripe()
+    refused(charge(other, card), 404, "NOT_FOUND")
+    refused(charge(merchant, {"id": str(uuid.uuid4())}), 404, "NOT_FOUND")
+    merchant.use_stripe("live")
+    refused(charge(merchant, card), 404, "NOT_FOUND")
+    assert charge(merchant, card, merchant.client(mode="test")).status == 201
+    live = saved(merchant)
+    refused(charge(merchant, live, merchant.client(mode="test")), 404, "NOT_FOUND")
+    assert charge(merchant, live).data["livemode"] is True
+
+

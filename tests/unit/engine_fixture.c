@@ -203,7 +203,7 @@ static enum errc run_prepare(struct store_job *job, struct db *db, struct err *e
         .cause = "api",
         .cause_ref = "request-1",
     };
-    return charge_prepare(f->engine, db, &change, &buyer->payment, &buyer->op, err);
+    return charge_prepare(f->engine, db, &change, &buyer->payment, NULL, &buyer->op, err);
 }
 
 static void prepared(struct store_job *job)
