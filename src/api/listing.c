@@ -52,12 +52,13 @@ static enum errc add_item(struct request *request, struct db_rows *rows, listing
     return rc;
 }
 
+// At most `limit` rows, of which a page is shown.
 static enum errc read_page(struct request *request, struct db *db, const struct listing_query *query,
-                           listing_render *render, struct page *page, struct err *err)
+                           int64_t limit, listing_render *render, struct page *page, struct err *err)
 {
     const struct listing_input *input = request->input;
     DB_ROWS(rows);
-    enum errc rc = listing_rows(db, query, input->page_size + 1, &rows, err);
+    enum errc rc = listing_rows(db, query, limit, &rows, err);
     if (rc == OK) {
         rc = db_next(&rows, &page->has_more, err);
     }
@@ -70,21 +71,34 @@ static enum errc read_page(struct request *request, struct db *db, const struct 
     return rc;
 }
 
-// Moves the query behind the pages before the one that was asked for; *has is false where they are all.
-static enum errc turn_to_page(struct request *request, struct db *db, struct listing_query *query, bool *has,
-                              struct err *err)
+// Moves the query behind the pages before the one that was asked for.
+static enum errc turn_to_page(struct request *request, struct db *db, struct listing_query *query,
+                              int64_t before, bool *has, struct err *err)
 {
-    const struct listing_input *input = request->input;
-    *has = true;
-    if (input->page == 1) {
-        return OK;
-    }
     struct uuid *last = ARENA_NEW(request->arena, struct uuid);
-    enum errc rc = listing_nth(db, query, (input->page - 1) * input->page_size, last, has, err);
+    enum errc rc = listing_nth(db, query, before, last, has, err);
     if (rc == OK && *has) {
         listing_behind(query, last);
     }
     return rc;
+}
+
+// The page by its number, and the total. Where that is exact, nothing is looked for behind the last row.
+static enum errc read_numbered(struct request *request, struct db *db, struct listing_query *query,
+                               listing_render *render, struct page *page, int64_t *total, struct err *err)
+{
+    const struct listing_input *input = request->input;
+    int64_t before = (input->page - 1) * input->page_size;
+    int64_t limit = input->page_size + 1;
+    bool has = true;
+    enum errc rc = listing_count(db, query, LISTING_TOTAL_MAX + 1, total, err);
+    if (rc == OK && *total <= LISTING_TOTAL_MAX && *total - before < limit) {
+        limit = *total - before;
+    }
+    if (rc == OK && before > 0 && limit > 0) {
+        rc = turn_to_page(request, db, query, before, &has, err);
+    }
+    return rc == OK && has && limit > 0 ? read_page(request, db, query, limit, render, page, err) : rc;
 }
 
 bool listing_query_of(const struct request *request, const struct uuid *owner, struct listing_query *query)
@@ -106,16 +120,8 @@ enum errc listing_answer(struct request *request, struct db *db, const struct uu
     int64_t total = 0;
     enum errc rc = OK;
     if (listing_query_of(request, owner, &query)) {
-        bool has = true;
-        if (!input->has_cursor) {
-            rc = listing_count(db, &query, LISTING_TOTAL_MAX + 1, &total, err);
-        }
-        if (rc == OK) {
-            rc = turn_to_page(request, db, &query, &has, err);
-        }
-        if (rc == OK && has) {
-            rc = read_page(request, db, &query, render, &page, err);
-        }
+        rc = input->has_cursor ? read_page(request, db, &query, input->page_size + 1, render, &page, err)
+                               : read_numbered(request, db, &query, render, &page, &total, err);
     }
     if (rc == OK) {
         answer(request, &page, total);
