@@ -29,6 +29,10 @@ static const struct route routes[] = {
 
     {"POST", "/v1/payments/cards", ROUTE_KEY, SCOPE_PAYMENTS_WRITE, STORE_WRITE, JSON_BODY_MAX,
      card_create_read, card_create_work},
+    {"DELETE", "/v1/payments/cards/{id}", ROUTE_KEY, SCOPE_PAYMENTS_WRITE, STORE_WRITE, 0, NULL,
+     card_delete_work},
+    {"POST", "/v1/payments/cards/{id}/default", ROUTE_KEY, SCOPE_PAYMENTS_WRITE, STORE_WRITE, 0, NULL,
+     card_default_work},
 
     {"POST", "/v1/refunds", ROUTE_KEY, SCOPE_REFUNDS_WRITE | SCOPE_PAYMENTS_WRITE, STORE_WRITE, JSON_BODY_MAX,
      refund_create_read, refund_create_work},

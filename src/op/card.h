@@ -14,3 +14,6 @@ enum errc card_refusal(const struct card *card, struct err *err);
 
 // An active card becomes inactive; where it was the default, the newest of the rest is from now on.
 enum errc card_end(struct db *db, struct change *change, struct card *card, struct err *err) MUST_CHECK;
+
+// An active card is deleted: it becomes inactive at once, and is detached at the provider behind.
+enum errc card_delete(struct db *db, struct change *change, struct card *card, struct err *err) MUST_CHECK;

@@ -51,6 +51,7 @@ extern const struct op_kind op_refund_sync; // refund.c: asks after one that is 
 extern const struct op_kind
     op_refunds;                      // refunds.c: takes over a payment's refunds as the provider lists them
 extern const struct op_kind op_card; // card.c: saves a card, and makes its customer before
+extern const struct op_kind op_detach; // detach.c
 
 // What names an operation; compared as bytes.
 struct op_key {

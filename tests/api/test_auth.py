@@ -173,6 +173,8 @@ ROUTES = [
     ("POST", f"/v1/webhooks/logs/{uuid.uuid4()}/redeliver", {"merchant:write"}),
     ("GET", "/v1/audit/logs", {"audit:read"}),
     ("POST", "/v1/payments/cards", {"payments:write"}),
+    ("DELETE", f"/v1/payments/cards/{uuid.uuid4()}", {"payments:write"}),
+    ("POST", f"/v1/payments/cards/{uuid.uuid4()}/default", {"payments:write"}),
     ("POST", "/v1/refunds", {"refunds:write", "payments:write"}),
     ("GET", "/v1/refunds", {"refunds:read", "payments:read"}),
     ("GET", f"/v1/refunds/{uuid.uuid4()}", {"refunds:read", "payments:read"}),

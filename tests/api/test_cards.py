@@ -13,6 +13,7 @@ from support.merchant import Merchant
 from support.shape import TIME, UUID7, assert_shape, refused
 from support.stripe_model import Account, stripe_error
 from support.stub import executed
+from support.waiting import wait_until
 
 CUSTOMER = ("POST", "/v1/customers")
 ATTACH = ("POST", "/v1/payment_methods/*/attach")
@@ -296,3 +297,90 @@ def test_only_active_cards_of_this_merchant_and_mode_are_charged(server, merchan
     assert charge(merchant, live).data["livemode"] is True
 
 
+# Deleting, and the default
+
+DETACH = ("POST", "/v1/payment_methods/*/detach")
+
+
+def delete(merchant, card, api=None):
+    """The Answer to DELETE /v1/payments/cards/{id}."""
+    return (api or merchant.api).delete(f"/v1/payments/cards/{card['id']}")
+
+
+def make_default(merchant, card, api=None):
+    return (api or merchant.api).post(f"/v1/payments/cards/{card['id']}/default")
+
+
+def test_a_deleted_card_is_inactive_at_once_and_detached_at_stripe(shop, stub_stripe):
+    card = saved(shop)
+    assert delete(shop, card).json == {"success": True}
+    refused(delete(shop, card), 404, "NOT_FOUND")
+    refused(charge(shop, card), 404, "NOT_FOUND")
+    refused(make_default(shop, card), 404, "NOT_FOUND")
+    call = stub_stripe.wait_for(*DETACH)[0]
+    assert call.header("Idempotency-Key") == f"det_{card['id']}"
+    wait_until(lambda: [method["customer"] for method in stub_stripe.objects("payment_method")] == [None])
+
+
+@pytest.mark.parametrize("answer", [executed(cut_after=0), Answer(503, stripe_error("api_error"))],
+                         ids=["done, closed", "503"])
+def test_detaching_goes_on_over_a_restart_until_it_is_done(start_shop, stub_stripe, answer):
+    shop = start_shop()
+    card = saved(shop)
+    stub_stripe.answer_always(*DETACH, answer)
+    assert delete(shop, card).status == 200
+    stub_stripe.wait_for(*DETACH)
+    shop.server.kill()
+    stub_stripe.behave()
+    shop.server.start()
+    wait_until(lambda: [method["customer"] for method in stub_stripe.objects("payment_method")] == [None])
+    refused(delete(shop, card), 404, "NOT_FOUND")
+
+
+def test_a_method_that_is_detached_already_is_not_asked_for_again(shop, stub_stripe):
+    card = saved(shop)
+    stub_stripe.answer_next(*DETACH, Answer(400, stripe_error(message="It is not attached.")))
+    assert delete(shop, card).status == 200
+    stub_stripe.wait_for(*DETACH)
+    shop.server.restart()
+    saved(shop)
+    assert len(stub_stripe.calls(*DETACH)) == 1
+
+
+def test_a_deleted_method_can_be_saved_again(shop, stub_stripe):
+    method = new_method(shop, stub_stripe)
+    card = saved(shop, method)
+    delete(shop, card)
+    stub_stripe.wait_for(*DETACH)
+    again = saved(shop, method)
+    assert again["id"] != card["id"] and again["is_default"]
+
+
+def test_the_newest_of_the_rest_becomes_the_default(shop):
+    first, second, third = (saved(shop) for _ in range(3))
+    assert delete(shop, second).status == 200
+    assert make_default(shop, first).data["is_default"]
+    assert delete(shop, first).status == 200
+    assert make_default(shop, third).data == third | {"is_default": True}
+    assert not saved(shop)["is_default"]
+
+
+def test_making_a_card_the_default_makes_no_other_the_default(shop, stub_stripe):
+    first, second = saved(shop, method := new_method(shop, stub_stripe)), saved(shop)
+    assert make_default(shop, second).data == second | {"is_default": True}
+    assert saved(shop, method) == first | {"is_default": False}
+    elsewhere = saved(shop, email="other@example.com")
+    assert elsewhere["is_default"]
+
+
+def test_cards_of_others_and_of_a_mode_that_the_key_may_not_see_are_not_there(server, merchant):
+    card = saved(merchant)
+    other = Merchant(server)
+    merchant.use_stripe("live")
+    live = saved(merchant)
+    test_api = merchant.client(mode="test")
+    for call in (delete, make_default):
+        refused(call(other, card), 404, "NOT_FOUND")
+        refused(call(merchant, live, test_api), 404, "NOT_FOUND")
+        refused(call(merchant, {"id": "x"}), 404, "NOT_FOUND")
+    assert delete(merchant, card, test_api).status == 200 and delete(merchant, live).status == 200

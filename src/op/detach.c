@@ -1,0 +1,60 @@
+// Detaches a card that was deleted here, so that it can never be charged again at the provider either. It
+// uses the merchant's present credentials, and goes on until the provider has done it, or says that there is
+// nothing to be done.
+#include "op/card.h"
+
+#include "store/cards.h"
+#include "store/credentials.h"
+
+enum errc card_delete(struct db *db, struct change *change, struct card *card, struct err *err)
+{
+    struct operation row = {
+        .subject_id = card->id,
+        .kind = op_detach.name,
+        .merchant_id = card->merchant_id,
+        .livemode = card->livemode,
+        .credential_version_id = card->credential_id,
+        .next_attempt_us = change->now_us,
+        .created_us = change->now_us,
+    };
+    enum errc rc = card_end(db, change, card, err);
+    change->owed = true;
+    return rc == OK ? operation_insert(db, &row, err) : rc;
+}
+
+static enum errc detach_plan(struct op *op, struct db *db, struct change *change, bool *needless,
+                             struct err *err)
+{
+    (void)change;
+    (void)needless;
+    struct card card = {0};
+    struct credential present = {0};
+    enum errc rc = card_get(db, &op->row.subject_id, NULL, &op->arena, &card, err);
+    if (rc == OK) {
+        rc = credential_get(db, &card.merchant_id, card.provider, card.livemode, &op->arena, &present, err);
+    }
+    if (rc != OK) {
+        return rc;
+    }
+    char id[UUID_TEXT_BYTES];
+    uuid_format(&card.id, id);
+    op->row.credential_version_id = present.version_id;
+    op->call.verb = PROVIDER_DETACH;
+    op->call.ref = card.provider_ref;
+    op->call.idempotency_key = arena_printf(&op->arena, "det_%s", id);
+    return OK;
+}
+
+// A refusal says that it is not attached, or not there: that is what was wanted.
+static enum errc detach_settle(struct op *op, struct db *db, struct change *change, struct err *err)
+{
+    (void)db;
+    (void)err;
+    enum provider_outcome outcome = op->call.answer.outcome;
+    if (outcome != PROVIDER_DONE && outcome != PROVIDER_REFUSED) {
+        op_put_off(op, change);
+    }
+    return OK;
+}
+
+const struct op_kind op_detach = {.name = "detach", .plan = detach_plan, .settle = detach_settle};
