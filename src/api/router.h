@@ -23,7 +23,7 @@ struct route {
     enum errc (*work)(struct request *request, struct db *db, struct err *err);
     void (*answer)(struct request *request);
     bool body_optional; // none is an empty object
-    bool any_merchant; // an admin need not say for whom it asks
+    bool any_merchant;  // an admin need not say for whom it asks
 };
 
 // The route of a method and path. ERR_NOT_FOUND; ERR_METHOD_NOT_ALLOWED with *allow in the arena. *param: the

@@ -69,21 +69,21 @@ static void go_on(struct exchange *exchange)
     }
 }
 
-void http_exchange_more(struct http_exchange *base, const void *data, size_t bytes, bool last)
+void http_exchange_more(struct http_exchange *exchange, const void *data, size_t bytes, bool last)
 {
-    struct exchange *exchange = CONTAINER_OF(base, struct exchange, base);
-    REQUIRE(exchange->stream.asked && (bytes > 0 || last));
-    exchange->stream.asked = false;
-    exchange->stream.last = last;
-    put_piece(&exchange->stream, data, bytes);
-    go_on(exchange);
+    struct exchange *own = CONTAINER_OF(exchange, struct exchange, base);
+    REQUIRE(own->stream.asked && (bytes > 0 || last));
+    own->stream.asked = false;
+    own->stream.last = last;
+    put_piece(&own->stream, data, bytes);
+    go_on(own);
 }
 
-void http_exchange_cut(struct http_exchange *base)
+void http_exchange_cut(struct http_exchange *exchange)
 {
-    struct exchange *exchange = CONTAINER_OF(base, struct exchange, base);
-    REQUIRE(exchange->stream.asked);
-    exchange->stream.asked = false;
-    exchange->stream.cut = true;
-    go_on(exchange);
+    struct exchange *own = CONTAINER_OF(exchange, struct exchange, base);
+    REQUIRE(own->stream.asked);
+    own->stream.asked = false;
+    own->stream.cut = true;
+    go_on(own);
 }

@@ -97,9 +97,11 @@ static void assert_pieces(const char *target, const char *version, const char *c
     assert_non_null(strstr(at, " 200 OK\r\n"));
     assert_non_null(strstr(at, "X-Kept: yes\r\n"));
     for (size_t i = 0; i < count; i++) {
-        at = strstr(at, pieces[i]);
-        if (at == NULL) {
+        const char *found = strstr(at, pieces[i]);
+        if (found == NULL) {
             fail_msg("%s: no %s in order: %s", target, pieces[i], buf_str(&reply));
+        } else {
+            at = found;
         }
     }
     buf_release(&reply);

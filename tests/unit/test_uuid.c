@@ -179,6 +179,20 @@ static void what_is_no_id_is_refused_and_changes_nothing(void **state)
     assert_false(uuid_is_nil(&id));
 }
 
+static void the_first_id_of_a_millisecond_bounds_it(void **state)
+{
+    (void)state;
+    for (int64_t ms = 1700000000000; ms < 1700000000100; ms++) {
+        struct uuid first = uuid_first_of(ms);
+        struct uuid next = uuid_first_of(ms + 1);
+        struct uuid later = uuid_new(&random_system, ms * 1000 + 999);
+        assert_true(memcmp(&first, &later, sizeof(later)) < 0);
+        assert_true(memcmp(&later, &next, sizeof(later)) < 0);
+    }
+    struct uuid last = uuid_first_of((INT64_C(1) << 48) - 1);
+    assert_memory_equal(last.bytes, ((uint8_t[]){0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0}), 7);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -190,6 +204,7 @@ int main(void)
         cmocka_unit_test(a_simulated_run_repeats_its_ids),
         cmocka_unit_test(an_id_reads_back_from_its_text),
         cmocka_unit_test(what_is_no_id_is_refused_and_changes_nothing),
+        cmocka_unit_test(the_first_id_of_a_millisecond_bounds_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
