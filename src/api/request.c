@@ -89,7 +89,7 @@ void request_read_json(struct request *request)
     struct err err = {0};
     if (body->len == 0) {
         (void)err_set(&request->refusal, ERR_BAD_REQUEST, "a JSON object is expected in the body");
-    } else if (json_parse_small(buf_str(body), body->len, BODY_VALUES_MAX, &request->body, &err) != OK) {
+    } else if (json_parse_bounded(buf_str(body), body->len, BODY_VALUES_MAX, &request->body, &err) != OK) {
         request->refusal = err;
     } else if (!json_object_is_type(request->body, json_type_object)) {
         (void)err_set(&request->refusal, ERR_BAD_REQUEST, "the body must be a JSON object");

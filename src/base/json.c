@@ -124,11 +124,11 @@ static void find_repeat(const char *text, size_t bytes, struct err *err)
 
 enum errc json_parse(const char *text, size_t bytes, struct json_object **value, struct err *err)
 {
-    return json_parse_small(text, bytes, JSON_VALUES_MAX, value, err);
+    return json_parse_bounded(text, bytes, JSON_VALUES_MAX, value, err);
 }
 
-enum errc json_parse_small(const char *text, size_t bytes, size_t values_max, struct json_object **value,
-                           struct err *err)
+enum errc json_parse_bounded(const char *text, size_t bytes, size_t values_max, struct json_object **value,
+                             struct err *err)
 {
     if (bytes > INT32_MAX) {
         return err_set(err, ERR_BAD_REQUEST, "the text is too long");

@@ -23,9 +23,9 @@ void json_release(struct json_object **value); // drops the reference, sets NULL
 // values, no repeated name within an object, no \u0000 within a string. ERR_BAD_REQUEST with a sentence
 // (which name, at which byte). The caller releases.
 enum errc json_parse(const char *text, size_t bytes, struct json_object **value, struct err *err) MUST_CHECK;
-// The same, for a text that needs fewer values than that.
-enum errc json_parse_small(const char *text, size_t bytes, size_t values_max, struct json_object **value,
-                           struct err *err) MUST_CHECK;
+// The same with another bound on the values.
+enum errc json_parse_bounded(const char *text, size_t bytes, size_t values_max, struct json_object **value,
+                             struct err *err) MUST_CHECK;
 
 // Reading what is not ours (a provider's answer): a member of the wrong type reads as absent. NULL-safe on
 // `object`.

@@ -321,9 +321,9 @@ static void values_have_a_limit(void **state)
     assert_refused(buf_str(&more), more.len, "too many values");
 
     JSON_CLEANUP struct json_object *small = NULL;
-    assert_int_equal(json_parse_small("{\"a\":[1]}", 9, 3, &small, NULL), OK);
+    assert_int_equal(json_parse_bounded("{\"a\":[1]}", 9, 3, &small, NULL), OK);
     JSON_CLEANUP struct json_object *none = NULL;
-    assert_int_equal(json_parse_small("{\"a\":[1]}", 9, 2, &none, NULL), ERR_BAD_REQUEST);
+    assert_int_equal(json_parse_bounded("{\"a\":[1]}", 9, 2, &none, NULL), ERR_BAD_REQUEST);
 }
 
 static void a_member_of_the_wrong_type_reads_as_absent(void **state)

@@ -13,7 +13,7 @@ static struct json_object *parse(const char *text)
 {
     struct json_object *json = NULL;
     assert_non_null(text);
-    assert_int_equal(json_parse(text, strlen(text), &json, NULL), OK);
+    assert_int_equal(json_parse_bounded(text, strlen(text), 1000000, &json, NULL), OK);
     return json;
 }
 
