@@ -48,9 +48,9 @@ struct payment {
     bool capturable;
     bool action_given; // a next_action was handed out: a failure must cancel the intent at the provider
     enum next_action_type next_action;
-    const char *redirect_url;
-    const uint8_t *client_secret_sealed; // NULL: none
-    int client_secret_sealed_bytes;
+    const uint8_t
+        *action_secret_sealed; // the redirect's URL, or the client secret of an SDK action; NULL: none
+    int action_secret_sealed_bytes;
     struct failure failure;
     struct uuid credential_id; // the credentials version that it was first sent with
     int64_t created_us;
@@ -78,7 +78,7 @@ struct intent {
     bool livemode_said;
     struct failure failure;
     enum next_action_type next_action;
-    const char *redirect_url;
+    const char *redirect_url;  // secret: it may hold the client secret
     const char *client_secret; // secret; NULL: not said
     const char *payment_id;    // metadata[payment_id], NULL: none
     const char *merchant_id;   // metadata[merchant_id], NULL: none

@@ -110,9 +110,8 @@ static void end_action(struct payment *payment)
 {
     payment->capturable = false;
     payment->next_action = NEXT_ACTION_NONE;
-    payment->redirect_url = NULL;
-    payment->client_secret_sealed = NULL;
-    payment->client_secret_sealed_bytes = 0;
+    payment->action_secret_sealed = NULL;
+    payment->action_secret_sealed_bytes = 0;
 }
 
 // What the status does not allow changes nothing but that the provider's id may be news even so.
@@ -237,6 +236,20 @@ static enum errc processing(struct db *db, struct change *change, struct payment
     return write_change(db, change, payment, "processing", NULL, err);
 }
 
+// What the payer needs for it: the client secret, or a URL that holds it.
+static void seal_action(struct change *change, struct payment *payment, const struct intent *intent)
+{
+    const char *text =
+        intent->next_action == NEXT_ACTION_REDIRECT ? intent->redirect_url : intent->client_secret;
+    if (text != NULL) {
+        struct sealed sealed =
+            seal(&change->keyring->master, change->arena, action_secret_context(change->arena, &payment->id),
+                 text, strlen(text));
+        payment->action_secret_sealed = sealed.data;
+        payment->action_secret_sealed_bytes = (int)sealed.bytes;
+    }
+}
+
 // Not finished: keep what the payer needs in order to act.
 static enum errc keep_open(struct db *db, struct change *change, struct payment *payment,
                            const struct intent *intent, bool ref_is_new, struct err *err)
@@ -250,15 +263,8 @@ static enum errc keep_open(struct db *db, struct change *change, struct payment 
     }
     if (acts) {
         payment->next_action = intent->next_action;
-        payment->redirect_url = intent->redirect_url;
         payment->action_given = true;
-        if (intent->client_secret != NULL) {
-            struct sealed sealed = seal(&change->keyring->master, change->arena,
-                                        client_secret_context(change->arena, &payment->id),
-                                        intent->client_secret, strlen(intent->client_secret));
-            payment->client_secret_sealed = sealed.data;
-            payment->client_secret_sealed_bytes = (int)sealed.bytes;
-        }
+        seal_action(change, payment, intent);
     }
     return write_change(db, change, payment, acts ? "action required" : "processing", NULL, err);
 }

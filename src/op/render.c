@@ -4,11 +4,11 @@
 #include "base/json.h"
 #include "base/timefmt.h"
 
-const char *client_secret_context(struct arena *arena, const struct uuid *payment_id)
+const char *action_secret_context(struct arena *arena, const struct uuid *payment_id)
 {
     char id[UUID_TEXT_BYTES];
     uuid_format(payment_id, id);
-    return arena_printf(arena, "client-secret:%s", id);
+    return arena_printf(arena, "next-action:%s", id);
 }
 
 static void add_id(struct json_object *json, const char *name, const struct uuid *id)
@@ -56,20 +56,19 @@ static enum errc add_next_action(struct json_object *json, const struct payment 
     struct json_object *action = json_new_object();
     json_add_str(action, "type", next_action_name(payment->next_action));
     json_add(json, "next_action", action);
-    if (payment->next_action == NEXT_ACTION_REDIRECT) {
-        json_add_str(action, "redirect_url", payment->redirect_url);
-    } else if (use == RENDER_ANSWER && payment->client_secret_sealed != NULL) {
-        char *secret = NULL;
-        size_t bytes = 0;
-        struct sealed sealed = {payment->client_secret_sealed, (size_t)payment->client_secret_sealed_bytes};
-        enum errc rc = seal_open(master, arena, client_secret_context(arena, &payment->id), sealed, &secret,
-                                 &bytes, err);
-        if (rc != OK) {
-            return rc;
-        }
-        json_add_str(action, "client_secret", secret);
+    if (use != RENDER_ANSWER || payment->action_secret_sealed == NULL) {
+        return OK;
     }
-    return OK;
+    char *text = NULL;
+    size_t bytes = 0;
+    struct sealed sealed = {payment->action_secret_sealed, (size_t)payment->action_secret_sealed_bytes};
+    enum errc rc =
+        seal_open(master, arena, action_secret_context(arena, &payment->id), sealed, &text, &bytes, err);
+    if (rc == OK) {
+        bool redirect = payment->next_action == NEXT_ACTION_REDIRECT;
+        json_add_str(action, redirect ? "redirect_url" : "client_secret", text);
+    }
+    return rc;
 }
 
 static void add_about(struct json_object *json, const struct payment *payment)

@@ -11,12 +11,12 @@
 #include "provider/stripe_event.h"
 
 enum render_for {
-    RENDER_ANSWER, // to the merchant who asked for this payment: with next_action and its client secret
-    RENDER_LIST,   // one of many: without the client secret
+    RENDER_ANSWER, // to the merchant who asked for this payment: with all of next_action
+    RENDER_LIST,   // one of many: of next_action only the type
     RENDER_EVENT,  // data of a webhook: `payment_id` in front, without next_action
 };
 
-// The caller releases. ERR_CRYPTO: the client secret does not open.
+// The caller releases. ERR_CRYPTO: what next_action needs does not open.
 enum errc render_payment(const struct payment *payment, const struct seal_key *master, enum render_for use,
                          struct arena *arena, struct json_object **result, struct err *err) MUST_CHECK;
 
@@ -30,5 +30,5 @@ struct json_object *render_dispute(const struct dispute *dispute);
 // {"success":true,"data":...} as text in the arena; takes `data`.
 const char *render_success(struct arena *arena, struct json_object *data);
 
-// The associated data that a payment's client secret is sealed with. In the arena.
-const char *client_secret_context(struct arena *arena, const struct uuid *payment_id);
+// The associated data that a payment's action_secret is sealed with. In the arena.
+const char *action_secret_context(struct arena *arena, const struct uuid *payment_id);

@@ -7,7 +7,7 @@
 #define COLUMNS                                                                                              \
     "id, merchant_id, livemode, amount_minor, currency, status, provider, provider_ref, idempotency_key, "   \
     "payment_method, return_url, description, metadata, capture_manual, customer_email, captured_minor, "    \
-    "refunded_minor, capturable, action_given, next_action, redirect_url, client_secret, failure_code, "     \
+    "refunded_minor, capturable, action_given, next_action, action_secret, failure_code, "                   \
     "failure_decline_code, failure_message, credential_version_id, created_us, updated_us, saved_card_id"
 
 enum errc payment_insert(struct db *db, const struct payment *p, struct err *err)
@@ -15,15 +15,15 @@ enum errc payment_insert(struct db *db, const struct payment *p, struct err *err
     return db_run(db, NULL, err,
                   "INSERT INTO payments (" COLUMNS
                   ", amount_thousandths) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,"
-                  " $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30)",
+                  " $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29)",
                   DB_ID(&p->id), DB_ID(&p->merchant_id), DB_I64(p->livemode), DB_I64(p->amount_minor),
                   DB_STR(p->currency->code), DB_STR(payment_status_name(p->status)), DB_STR(p->provider),
                   DB_STR(p->provider_ref), DB_STR(p->idempotency_key), DB_STR(p->payment_method),
                   DB_STR(p->return_url), DB_STR(p->description), DB_STR(p->metadata_json),
                   DB_I64(p->capture_manual), DB_STR(p->customer_email), DB_I64(p->captured_minor),
                   DB_I64(p->refunded_minor), DB_I64(p->capturable), DB_I64(p->action_given),
-                  DB_STR(next_action_name(p->next_action)), DB_STR(p->redirect_url),
-                  DB_BYTES(p->client_secret_sealed, (size_t)p->client_secret_sealed_bytes),
+                  DB_STR(next_action_name(p->next_action)),
+                  DB_BYTES(p->action_secret_sealed, (size_t)p->action_secret_sealed_bytes),
                   DB_STR(p->failure.code), DB_STR(p->failure.decline_code), DB_STR(p->failure.message),
                   DB_ID(&p->credential_id), DB_I64(p->created_us), DB_I64(p->updated_us),
                   uuid_is_nil(&p->saved_card_id) ? DB_NIL : DB_ID(&p->saved_card_id),
@@ -37,12 +37,12 @@ enum errc payment_update(struct db *db, const struct payment *p, struct err *err
         db, &changed, err,
         "UPDATE payments SET status = $2, provider_ref = $3, captured_minor = $4, refunded_minor = $5, "
         "capturable = $6,"
-        " action_given = $7, next_action = $8, redirect_url = $9, client_secret = $10, failure_code = $11,"
-        " failure_decline_code = $12, failure_message = $13, updated_us = $14 WHERE id = $1",
+        " action_given = $7, next_action = $8, action_secret = $9, failure_code = $10,"
+        " failure_decline_code = $11, failure_message = $12, updated_us = $13 WHERE id = $1",
         DB_ID(&p->id), DB_STR(payment_status_name(p->status)), DB_STR(p->provider_ref),
         DB_I64(p->captured_minor), DB_I64(p->refunded_minor), DB_I64(p->capturable), DB_I64(p->action_given),
-        DB_STR(next_action_name(p->next_action)), DB_STR(p->redirect_url),
-        DB_BYTES(p->client_secret_sealed, (size_t)p->client_secret_sealed_bytes), DB_STR(p->failure.code),
+        DB_STR(next_action_name(p->next_action)),
+        DB_BYTES(p->action_secret_sealed, (size_t)p->action_secret_sealed_bytes), DB_STR(p->failure.code),
         DB_STR(p->failure.decline_code), DB_STR(p->failure.message), DB_I64(p->updated_us));
     REQUIRE(rc != OK || changed == 1);
     return rc;
@@ -79,17 +79,16 @@ enum errc payment_read(struct db_rows *rows, struct arena *arena, struct payment
         .capturable = db_bool(rows, 17),
         .action_given = db_bool(rows, 18),
         .next_action = next_action_of(db_text(rows, 19, arena)),
-        .redirect_url = db_text(rows, 20, arena),
-        .client_secret_sealed = db_blob(rows, 21, arena, &sealed_bytes),
-        .failure = {.code = db_text(rows, 22, arena),
-                    .decline_code = db_text(rows, 23, arena),
-                    .message = db_text(rows, 24, arena)},
-        .credential_id = db_uuid(rows, 25),
-        .created_us = db_i64(rows, 26),
-        .updated_us = db_i64(rows, 27),
-        .saved_card_id = db_uuid(rows, 28),
+        .action_secret_sealed = db_blob(rows, 20, arena, &sealed_bytes),
+        .failure = {.code = db_text(rows, 21, arena),
+                    .decline_code = db_text(rows, 22, arena),
+                    .message = db_text(rows, 23, arena)},
+        .credential_id = db_uuid(rows, 24),
+        .created_us = db_i64(rows, 25),
+        .updated_us = db_i64(rows, 26),
+        .saved_card_id = db_uuid(rows, 27),
     };
-    p->client_secret_sealed_bytes = (int)sealed_bytes;
+    p->action_secret_sealed_bytes = (int)sealed_bytes;
     if (p->currency == NULL || !payment_status_parse(db_text(rows, 5, arena), &p->status)) {
         return err_set(err, ERR_STORE, "a payment row holds an unknown currency or status");
     }

@@ -45,7 +45,7 @@ static const char step_1[] =
     " capture_manual INTEGER NOT NULL, customer_email TEXT, captured_minor INTEGER NOT NULL,"
     " refunded_minor INTEGER NOT NULL, capturable INTEGER NOT NULL, action_given INTEGER NOT NULL,"
     " next_action TEXT,"
-    " redirect_url TEXT, client_secret BLOB, failure_code TEXT, failure_decline_code TEXT,"
+    " action_secret BLOB, failure_code TEXT, failure_decline_code TEXT,"
     " failure_message TEXT,"
     " credential_version_id BLOB NOT NULL, created_us INTEGER NOT NULL, updated_us INTEGER NOT NULL,"
     " CHECK (amount_minor > 0), CHECK (captured_minor BETWEEN 0 AND amount_minor),"

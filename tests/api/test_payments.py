@@ -154,14 +154,17 @@ def test_3_d_secure_gives_a_next_action_and_completes_when_stripe_says_so(server
     assert (done["status"], done["amount_captured"], done["next_action"]) == ("completed", "10.00", None)
 
 
-def test_the_client_secret_is_given_to_its_merchant_alone_and_kept_sealed(server, merchant):
-    payment = merchant.pay(payment_method="pm_card_authenticationRequired")
-    secret = payment["next_action"]["client_secret"]
-    server.secrets.add(secret)  # the log is searched for it when this test ends
+@pytest.mark.parametrize("return_url", [RETURN_URL, None])
+def test_what_the_payer_needs_is_given_to_its_merchant_alone_and_kept_sealed(server, merchant, return_url):
+    """A URL as Stripe gives it holds the client secret."""
+    payment = merchant.pay(payment_method="pm_card_authenticationRequired", return_url=return_url)
+    action = payment["next_action"]
+    needed = action["redirect_url" if return_url else "client_secret"]
+    server.secrets.add(needed)  # the log is searched for it when this test ends
     listed = merchant.api.get("/v1/payments")
-    assert succeeded(listed)[0]["next_action"] == {"type": "use_stripe_sdk"}
-    assert secret.encode() not in listed.body
-    assert not in_data_directory(server, secret)
+    assert succeeded(listed)[0]["next_action"] == {"type": action["type"]}
+    assert needed.encode() not in listed.body
+    assert not in_data_directory(server, needed)
 
 
 def in_data_directory(server, *texts):

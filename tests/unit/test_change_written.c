@@ -15,22 +15,43 @@ static struct payment pending_action(struct fixture *f)
     return payment_row(f, &payment.id);
 }
 
-static void a_client_secret_is_kept_sealed(void **state)
+// What is kept sealed of a payment's next action, opened.
+static const char *kept(struct fixture *f, const struct payment *payment)
+{
+    char *plain = NULL;
+    size_t bytes = 0;
+    struct sealed sealed = {payment->action_secret_sealed, (size_t)payment->action_secret_sealed_bytes};
+    assert_null(memmem(sealed.data, sealed.bytes, "pi_1_secret_s", 13));
+    assert_null(memmem(sealed.data, sealed.bytes, "hooks.example", 13));
+    assert_int_equal(seal_open(&f->keyring.master, &f->arena, action_secret_context(&f->arena, &payment->id),
+                               sealed, &plain, &bytes, &f->err),
+                     OK);
+    return plain;
+}
+
+static void the_url_of_a_redirect_is_kept_sealed_and_the_client_secret_not_at_all(void **state)
 {
     struct fixture *f = *state;
     struct payment payment = pending_action(f);
     assert_true(payment.action_given);
     assert_int_equal(payment.next_action, NEXT_ACTION_REDIRECT);
-    assert_string_equal(payment.redirect_url, "https://hooks.example/3ds");
+    assert_string_equal(kept(f, &payment), "https://hooks.example/3ds");
     assert_string_equal(history_of(f, &payment.id), "action required pending event");
     assert_string_equal(events_of(f, &payment.id), "");
-    size_t bytes = (size_t)payment.client_secret_sealed_bytes;
-    assert_null(memmem(payment.client_secret_sealed, bytes, "pi_1_secret_s", 13));
-    char *plain = NULL;
-    assert_int_equal(seal_open(&f->keyring.master, &f->arena, client_secret_context(&f->arena, &payment.id),
-                               (struct sealed){payment.client_secret_sealed, bytes}, &plain, &bytes, &f->err),
-                     OK);
-    assert_string_equal(plain, "pi_1_secret_s");
+}
+
+static void the_client_secret_of_an_sdk_action_is_kept_sealed(void **state)
+{
+    struct fixture *f = *state;
+    struct payment payment = insert_payment(f, PAYMENT_PENDING);
+    struct change change = change_of(f);
+    struct intent intent = answer_action().intent;
+    intent.next_action = NEXT_ACTION_SDK;
+    intent.redirect_url = NULL;
+    assert_int_equal(change_take_intent(f->db, &change, &payment, &intent, &f->err), OK);
+    payment = payment_row(f, &payment.id);
+    assert_int_equal(payment.next_action, NEXT_ACTION_SDK);
+    assert_string_equal(kept(f, &payment), "pi_1_secret_s");
 }
 
 static void an_end_takes_the_action_and_its_secret_away(void **state)
@@ -45,8 +66,7 @@ static void an_end_takes_the_action_and_its_secret_away(void **state)
         assert_int_equal(change_take_intent(f->db, &change, &payment, &intent, &f->err), OK);
         struct payment after = payment_row(f, &payment.id);
         assert_int_equal(after.next_action, NEXT_ACTION_NONE);
-        assert_null(after.redirect_url);
-        assert_null(after.client_secret_sealed);
+        assert_null(after.action_secret_sealed);
         assert_true(after.action_given); // it was, and somebody may still hold it
     }
 }
@@ -157,7 +177,8 @@ static void an_event_that_cannot_be_written_fails_the_change(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        IN_TRANSACTION(a_client_secret_is_kept_sealed),
+        IN_TRANSACTION(the_url_of_a_redirect_is_kept_sealed_and_the_client_secret_not_at_all),
+        IN_TRANSACTION(the_client_secret_of_an_sdk_action_is_kept_sealed),
         IN_TRANSACTION(an_end_takes_the_action_and_its_secret_away),
         IN_TRANSACTION(a_failure_behind_an_action_owes_a_cancel_unless_the_intent_is_over),
         IN_TRANSACTION(a_failure_without_an_action_owes_nothing),
