@@ -25,6 +25,8 @@ static const struct route routes[] = {
      payment_create_work},
     {"GET", "/v1/payments", ROUTE_KEY, SCOPE_PAYMENTS_READ, STORE_READ, 0, payment_list_read,
      payment_list_work},
+    {"GET", "/v1/payments/cards", ROUTE_KEY, SCOPE_PAYMENTS_READ, STORE_READ, 0, card_list_read,
+     card_list_work},
     {"GET", "/v1/payments/{id}", ROUTE_KEY, SCOPE_PAYMENTS_READ, STORE_READ, 0, NULL, payment_get_work},
 
     {"POST", "/v1/payments/cards", ROUTE_KEY, SCOPE_PAYMENTS_WRITE, STORE_WRITE, JSON_BODY_MAX,

@@ -173,6 +173,7 @@ ROUTES = [
     ("POST", f"/v1/webhooks/logs/{uuid.uuid4()}/redeliver", {"merchant:write"}),
     ("GET", "/v1/audit/logs", {"audit:read"}),
     ("POST", "/v1/payments/cards", {"payments:write"}),
+    ("GET", "/v1/payments/cards", {"payments:read"}),
     ("DELETE", f"/v1/payments/cards/{uuid.uuid4()}", {"payments:write"}),
     ("POST", f"/v1/payments/cards/{uuid.uuid4()}/default", {"payments:write"}),
     ("POST", "/v1/refunds", {"refunds:write", "payments:write"}),

@@ -384,3 +384,23 @@ def test_cards_of_others_and_of_a_mode_that_the_key_may_not_see_are_not_there(se
         refused(call(merchant, live, test_api), 404, "NOT_FOUND")
         refused(call(merchant, {"id": "x"}), 404, "NOT_FOUND")
     assert delete(merchant, card, test_api).status == 200 and delete(merchant, live).status == 200
+
+
+# The list
+
+def listed(merchant, query="", api=None):
+    return (api or merchant.api).get(f"/v1/payments/cards{query}", expect=200).data
+
+
+def test_active_cards_are_listed_newest_first(server, merchant):
+    assert listed(merchant) == []
+    mine = [saved(merchant, email=email) for email in ("a@example.com", "A@example.com", "b@example.com", None)]
+    assert listed(merchant) == mine[::-1] and listed(Merchant(server)) == []
+    assert listed(merchant, "?customer_email=a@EXAMPLE.com") == [mine[1], mine[0]]
+    assert listed(merchant, "?page=2&page_size=3") == [mine[0]]
+    delete(merchant, mine[0])
+    assert listed(merchant)[-1] == mine[1] | {"is_default": True}
+    merchant.use_stripe("live")
+    live = saved(merchant)
+    assert listed(merchant, "?livemode=true") == [live] and live not in listed(merchant, api=merchant.client(mode="test"))
+    refused(merchant.api.get("/v1/payments/cards?brand=visa"), 422, "VALIDATION_ERROR", "brand")

@@ -1,0 +1,27 @@
+// GET /v1/payments/cards.
+#include "api/handlers.h"
+#include "api/listing.h"
+#include "op/render.h"
+#include "store/cards.h"
+
+void card_list_read(struct request *request)
+{
+    listing_read(request, &card_listing);
+}
+
+static enum errc render_row(struct request *request, struct db_rows *rows, struct arena *arena,
+                            struct json_object **item, struct err *err)
+{
+    (void)request;
+    struct card card = {0};
+    enum errc rc = card_read(rows, arena, &card, err);
+    if (rc == OK) {
+        *item = render_card(&card);
+    }
+    return rc;
+}
+
+enum errc card_list_work(struct request *request, struct db *db, struct err *err)
+{
+    return listing_answer(request, db, &request->principal.merchant_id, render_row, err);
+}
