@@ -28,6 +28,10 @@ static const struct route routes[] = {
     {"GET", "/v1/payments/cards", ROUTE_KEY, SCOPE_PAYMENTS_READ, STORE_READ, 0, card_list_read,
      card_list_work},
     {"GET", "/v1/payments/{id}", ROUTE_KEY, SCOPE_PAYMENTS_READ, STORE_READ, 0, NULL, payment_get_work},
+    {"POST", "/v1/payments/{id}/capture", ROUTE_KEY, SCOPE_PAYMENTS_WRITE, STORE_WRITE, JSON_BODY_MAX,
+     payment_capture_read, payment_capture_work, .body_optional = true},
+    {"POST", "/v1/payments/{id}/cancel", ROUTE_KEY, SCOPE_PAYMENTS_WRITE, STORE_WRITE, 0, payment_cancel_read,
+     payment_cancel_work},
 
     {"POST", "/v1/payments/cards", ROUTE_KEY, SCOPE_PAYMENTS_WRITE, STORE_WRITE, JSON_BODY_MAX,
      card_create_read, card_create_work},

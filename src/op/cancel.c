@@ -1,10 +1,24 @@
-// Cancels the intent of a payment that failed after its next action was handed out, so that nobody pays it
-// later beside its replacement. Where Stripe says that it is in another state by now, that state is read and
-// taken over.
+// Cancels an intent so that nobody can pay it any more: of a payment that failed after its next action was
+// handed out (nobody shall pay it later beside its replacement; this goes on until it is so), and of a
+// pending one because its merchant asks for it, which ends with what the provider says. Where it says that
+// the intent is in another state by now, that state is read and taken over.
 #include "base/timefmt.h"
 #include "domain/retry.h"
-#include "op/op.h"
+#include "op/end.h"
 #include "store/payments.h"
+
+// An answer is kept under its key. Once it was that nothing was cancelled, another try needs another key;
+// cancelling twice does no harm.
+static const char *cancel_key(struct op *op, const struct payment *payment)
+{
+    char id[UUID_TEXT_BYTES];
+    uuid_format(&op->row.subject_id, id);
+    if (payment->status == PAYMENT_PENDING) {
+        return arena_printf(&op->arena, "can_%s_%lld", id, (long long)op->row.created_us);
+    }
+    return op->row.absent_us == 0 ? arena_printf(&op->arena, "can_%s", id)
+                                  : arena_printf(&op->arena, "can_%s_%d", id, op->row.attempts);
+}
 
 static enum errc cancel_plan(struct op *op, struct db *db, struct change *change, bool *needless,
                              struct err *err)
@@ -12,30 +26,31 @@ static enum errc cancel_plan(struct op *op, struct db *db, struct change *change
     (void)change;
     struct payment payment = {0};
     enum errc rc = payment_get(db, &op->row.subject_id, NULL, &op->arena, &payment, err);
-    *needless = rc == OK && (payment.status != PAYMENT_FAILED || payment.provider_ref == NULL);
-    char id[UUID_TEXT_BYTES];
-    uuid_format(&op->row.subject_id, id);
+    bool cancellable = payment.status == PAYMENT_PENDING || payment.status == PAYMENT_FAILED;
+    *needless = rc == OK && (!cancellable || payment.provider_ref == NULL);
     op->call.verb = op->row.look_up ? PROVIDER_RETRIEVE : PROVIDER_CANCEL;
     op->call.ref = payment.provider_ref;
-    // An answer is kept under its key. Once it was that nothing was cancelled, another try needs another key;
-    // cancelling twice does no harm.
-    op->call.idempotency_key = op->row.absent_us == 0
-                                   ? arena_printf(&op->arena, "can_%s", id)
-                                   : arena_printf(&op->arena, "can_%s_%d", id, op->row.attempts);
+    op->call.idempotency_key = rc == OK ? cancel_key(op, &payment) : NULL;
     return rc;
 }
 
-// When to ask again. A refusal, or an answer that a repeat would only bring again, is about a state that is
-// read at once.
+enum errc cancel_prepare(struct engine *engine, struct db *db, struct change *change, struct payment *payment,
+                         struct op **op, struct err *err)
+{
+    struct operation row = end_operation(engine, change, payment, &op_cancel);
+    enum errc rc = change_capturable(db, change, payment, false, "cancellation requested", err);
+    return rc == OK ? op_prepare(engine, &op_cancel, &row, db, change, op, err) : rc;
+}
+
+// When to ask again. An answer that a repeat would only bring again is about a state that is read at once.
 static void put_off(struct op *op, struct change *change)
 {
     const struct provider_answer *answer = &op->call.answer;
     int64_t reconcile_us = engine_options(op->engine)->config->reconcile_interval_ms * US_PER_MS;
-    bool said_no = answer->outcome == PROVIDER_REFUSED || answer->outcome == PROVIDER_LOOK_UP;
     uint32_t random32 = 0;
     change->random->fill(change->random, &random32, sizeof(random32));
     int64_t delay_us = retry_check_delay_us(op->row.attempts, change->now_us - op->row.created_us, random32);
-    op->row.look_up = op->call.verb == PROVIDER_CANCEL && said_no;
+    op->row.look_up = op->call.verb == PROVIDER_CANCEL && answer->outcome == PROVIDER_LOOK_UP;
     if (op->row.look_up) {
         delay_us = 0;
     } else if (answer->outcome == PROVIDER_UNKNOWN) {
@@ -48,32 +63,101 @@ static void put_off(struct op *op, struct change *change)
     op->row.next_attempt_us = change->now_us + delay_us;
 }
 
-static enum errc cancel_settle(struct op *op, struct db *db, struct change *change, struct err *err)
+// Whether what the provider tells ends it; *payment has it then.
+static enum errc take(struct op *op, struct db *db, struct change *change, struct payment *payment,
+                      bool *ended, struct err *err)
+{
+    const struct intent *intent = &op->call.answer.intent;
+    struct err why = {0};
+    bool canceled = intent->state == INTENT_CANCELED;
+    bool read = op->call.verb == PROVIDER_RETRIEVE;
+    bool authorised = intent->state == INTENT_CAPTURABLE;
+    if (canceled && payment->status == PAYMENT_FAILED) {
+        *ended = true;
+        return change_note(db, change, payment, "canceled at the provider", err);
+    }
+    if (payment->status == PAYMENT_FAILED && intent->state != INTENT_SUCCEEDED) {
+        return OK;
+    }
+    enum errc rc = authorised ? change_check_intent(db, change, payment, intent, &why)
+                              : change_take_intent(db, change, payment, intent, &why);
+    if (rc == ERR_CONFLICT) {
+        op->call.answer.trouble = arena_strdup(&op->arena, why.message);
+        return payment_get(db, &op->row.subject_id, NULL, change->arena, payment, err);
+    }
+    if (rc != OK) {
+        *err = why;
+        return rc;
+    }
+    *ended = canceled || payment->status == PAYMENT_COMPLETED || payment->status == PAYMENT_REFUNDED;
+    if (payment->status == PAYMENT_PENDING && read) {
+        *ended = true;
+        return end_undo(op, db, change, payment, authorised, "cancellation refused", err);
+    }
+    return OK;
+}
+
+static enum errc decide(struct op *op, struct db *db, struct change *change, struct payment *payment,
+                        bool *ended, struct err *err)
 {
     const struct provider_answer *answer = &op->call.answer;
-    bool known = answer->outcome == PROVIDER_DONE && answer->has_intent;
+    if (answer->outcome == PROVIDER_DONE && answer->has_intent) {
+        return take(op, db, change, payment, ended, err);
+    }
+    if (payment->status == PAYMENT_PENDING && end_is_refused(op)) {
+        *ended = true;
+        // Its state cannot be read: it was authorised if the payer of a manual capture has nothing left to
+        // do.
+        bool authorised = payment->capture_manual && payment->next_action == NEXT_ACTION_NONE;
+        return end_undo(op, db, change, payment, authorised, "cancellation refused", err);
+    }
+    return OK;
+}
+
+static enum errc answer_as_it_is(struct db *db, struct change *change, const struct payment *payment,
+                                 struct op_answer *answer, struct err *err)
+{
+    if (payment->status == PAYMENT_FAILED) {
+        return end_answer(change, payment, 200, answer, err);
+    }
+    if (payment->status == PAYMENT_PENDING) {
+        return end_answer_unfinished(db, change, payment, &op_cancel, answer, err);
+    }
+    (void)err_set(&answer->refusal, ERR_CONFLICT, "the payment was completed before it could be canceled");
+    return OK;
+}
+
+static enum errc cancel_settle(struct op *op, struct db *db, struct change *change, struct err *err)
+{
     struct payment payment = {0};
+    bool ended = false;
     enum errc rc = payment_get(db, &op->row.subject_id, NULL, change->arena, &payment, err);
+    if (rc == OK) {
+        rc = decide(op, db, change, &payment, &ended, err);
+    }
     if (rc != OK) {
         return rc;
     }
-    if (known && answer->intent.state == INTENT_CANCELED) {
-        return change_note(db, change, &payment, "canceled at the provider", err);
+    if (ended) {
+        return op->answer.refusal.code == OK ? answer_as_it_is(db, change, &payment, &op->answer, err) : OK;
     }
-    if (known && answer->intent.state == INTENT_SUCCEEDED) {
-        struct err why = {0};
-        rc = change_take_intent(db, change, &payment, &answer->intent, &why);
-        if (rc != ERR_CONFLICT) {
-            *err = why;
-            return rc;
-        }
-        op->call.answer.trouble = arena_strdup(&op->arena, why.message);
-    }
-    if (op->call.verb == PROVIDER_RETRIEVE && known && op->row.absent_us == 0) {
+    if (op->call.verb == PROVIDER_RETRIEVE && op->call.answer.has_intent && op->row.absent_us == 0) {
         op->row.absent_us = change->now_us; // not cancelled, though that was asked for
     }
     put_off(op, change); // in any other state it may still be paid
     return OK;
 }
 
-const struct op_kind op_cancel = {.name = "cancel", .plan = cancel_plan, .settle = cancel_settle};
+static enum errc cancel_give_up(const struct uuid *subject_id, struct db *db, struct change *change,
+                                struct op_answer *answer, struct err *err)
+{
+    struct payment payment = {0};
+    enum errc rc = payment_get(db, subject_id, NULL, change->arena, &payment, err);
+    return rc == OK ? answer_as_it_is(db, change, &payment, answer, err) : rc;
+}
+
+const struct op_kind op_cancel = {.name = "cancel",
+                                  .plan = cancel_plan,
+                                  .settle = cancel_settle,
+                                  .give_up = cancel_give_up,
+                                  .reads_refused = true};

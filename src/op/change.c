@@ -208,14 +208,35 @@ static enum errc complete(struct db *db, struct change *change, struct payment *
     return write_change(db, change, payment, "completed", "payment.completed", err);
 }
 
+enum errc change_is_ending(struct db *db, struct change *change, const struct payment *payment, bool *ending,
+                           struct err *err)
+{
+    struct operation open = {0};
+    enum errc rc = operation_get(db, &payment->id, "capture", change->arena, &open, err);
+    if (rc == ERR_NOT_FOUND) {
+        rc = operation_get(db, &payment->id, "cancel", change->arena, &open, err);
+    }
+    *ending = rc == OK;
+    return rc == ERR_NOT_FOUND ? OK : rc;
+}
+
+enum errc change_capturable(struct db *db, struct change *change, struct payment *payment, bool capturable,
+                            const char *what, struct err *err)
+{
+    payment->capturable = capturable;
+    return write_change(db, change, payment, what, capturable ? "payment.capturable" : NULL, err);
+}
+
 // Authorised: pending still, and capturable.
 static enum errc authorise(struct db *db, struct change *change, struct payment *payment, struct err *err)
 {
     if (payment->status != PAYMENT_PENDING) {
         return ignore(db, change, payment, "ignored: an authorisation", err);
     }
-    if (payment->capturable) {
-        return OK; // the same news again
+    bool ending = false;
+    enum errc rc = change_is_ending(db, change, payment, &ending, err);
+    if (rc != OK || ending || payment->capturable) {
+        return rc; // the same news again, or news from before its end was asked for
     }
     end_action(payment);
     payment->capturable = true;

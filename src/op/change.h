@@ -42,6 +42,14 @@ enum errc change_check_intent(struct db *db, struct change *change, const struct
 enum errc change_take_intent(struct db *db, struct change *change, struct payment *payment,
                              const struct intent *intent, struct err *err) MUST_CHECK;
 
+// Whether the payment is being captured or canceled: *ending.
+enum errc change_is_ending(struct db *db, struct change *change, const struct payment *payment, bool *ending,
+                           struct err *err) MUST_CHECK;
+// For those who do that: while it is under way the payment is not capturable; it is again, and the merchant
+// is told so, where it came to nothing.
+enum errc change_capturable(struct db *db, struct change *change, struct payment *payment, bool capturable,
+                            const char *what, struct err *err) MUST_CHECK;
+
 // A line of history for something that changed nothing.
 enum errc change_note(struct db *db, struct change *change, const struct payment *payment, const char *what,
                       struct err *err) MUST_CHECK;

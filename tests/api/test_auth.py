@@ -168,6 +168,8 @@ ROUTES = [
     ("GET", "/v1/payments", {"payments:read"}),
     ("GET", f"/v1/payments/{uuid.uuid4()}", {"payments:read"}),
     ("POST", "/v1/payments", {"payments:write"}),
+    ("POST", f"/v1/payments/{uuid.uuid4()}/capture", {"payments:write"}),
+    ("POST", f"/v1/payments/{uuid.uuid4()}/cancel", {"payments:write"}),
     ("GET", f"/v1/payments/{uuid.uuid4()}/events", {"payments:read"}),
     ("GET", "/v1/webhooks/logs", {"webhooks:read"}),
     ("POST", f"/v1/webhooks/logs/{uuid.uuid4()}/redeliver", {"merchant:write"}),

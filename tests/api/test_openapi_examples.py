@@ -10,11 +10,17 @@ from support.merchant import Merchant
 OBJECTS = {
     "01942190-8d40-7c3e-8f1a-2b3c4d5e6f70": lambda merchant: merchant.id,
     "01942189-35a0-7b2c-9d4e-5f60718293a4": lambda merchant: merchant.pay("50.00")["id"],
+    "01942189-35a0-7b2c-9d4e-5f60718293a8": lambda merchant: authorised(merchant)["id"],
     "0194218a-2000-7c5d-a6b7-8c9d0e1f2a3b": lambda merchant: merchant.refund(merchant.pay("50.00"), "25.00")["id"],
     "0194218b-4c00-7d2e-8f3a-4b5c6d7e8f90": lambda merchant: merchant.api.post("/v1/payments/cards", {
         "payment_method_id": "pm_card_visa", "customer_email": "user@example.com", "customer_name": "Jane Doe"}).data["id"],
     "01942189-3988-7a1b-8c2d-3e4f5a6b7c8d": lambda merchant: event_of(merchant)["id"],
 }
+
+
+def authorised(merchant):
+    return merchant.pay("12.50", "USD", "pm_card_mastercard", capture_method="manual", description="Order 1001",
+                        customer_email="jane@example.com", metadata={"order": "1001", "channel": "web"})
 
 
 def event_of(merchant):

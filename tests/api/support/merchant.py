@@ -61,6 +61,10 @@ class Merchant:
         return (api or self.api).post("/v1/payments", body, expect=expect,
                                       idempotency_key=idempotency_key or f"order-{uuid.uuid4()}").data
 
+    def end(self, payment, how, body=None, *, expect=200):
+        """POST /v1/payments/{id}/capture or cancel; answers the Answer."""
+        return self.api.post(f"/v1/payments/{payment['id']}/{how}", body, expect=expect)
+
     def refund(self, payment, amount=None, *, expect=201, idempotency_key=None, **fields):
         """POST /v1/refunds, of all that is left where no amount is given; answers the refund."""
         body = {"payment_id": payment["id"]} | ({} if amount is None else {"amount": amount}) | fields
