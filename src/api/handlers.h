@@ -22,14 +22,6 @@ enum errc payment_get_work(struct request *request, struct db *db, struct err *e
 void card_create_read(struct request *request);
 enum errc card_create_work(struct request *request, struct db *db, struct err *err) MUST_CHECK;
 
-// cards.c
-void card_list_read(struct request *request);
-enum errc card_list_work(struct request *request, struct db *db, struct err *err) MUST_CHECK;
-
-// card_change.c
-enum errc card_delete_work(struct request *request, struct db *db, struct err *err) MUST_CHECK;
-enum errc card_default_work(struct request *request, struct db *db, struct err *err) MUST_CHECK;
-
 // payment_end.c
 void payment_capture_read(struct request *request);
 enum errc payment_capture_work(struct request *request, struct db *db, struct err *err) MUST_CHECK;
