@@ -1,8 +1,8 @@
 // GET /v1/payments/cards.
+#include "store/cards.h"
 #include "api/handlers.h"
 #include "api/listing.h"
 #include "op/render.h"
-#include "store/cards.h"
 
 void card_list_read(struct request *request)
 {

@@ -49,8 +49,8 @@ extern const struct op_kind op_capture;     // capture.c
 extern const struct op_kind op_refund;      // refund.c
 extern const struct op_kind op_refund_sync; // refund.c: asks after one that is pending at the provider
 extern const struct op_kind
-    op_refunds;                      // refunds.c: takes over a payment's refunds as the provider lists them
-extern const struct op_kind op_card; // card.c: saves a card, and makes its customer before
+    op_refunds;                        // refunds.c: takes over a payment's refunds as the provider lists them
+extern const struct op_kind op_card;   // card.c: saves a card, and makes its customer before
 extern const struct op_kind op_detach; // detach.c
 
 // What names an operation; compared as bytes.
