@@ -171,7 +171,7 @@ def test_a_key_refused_while_an_attempt_is_unresolved_says_nothing_of_the_paymen
     stub_stripe.answer_next(*CHARGE, executed(cut_after=0))
     stub_stripe.answer_always(*CHARGE, Answer(status, stripe_error(code="api_key_expired")))
     payment = pay_in_vain(hasty_shop).data
-    alert = hasty_shop.server.wait_for_log(level="error", payment_id=payment["id"])
+    alert = hasty_shop.server.wait_for_log(level="error", subject_id=payment["id"])
     assert alert["status"] == status
     assert hasty_shop.payment(payment["id"])["status"] == "pending"
     stub_stripe.behave()
