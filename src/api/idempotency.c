@@ -2,7 +2,35 @@
 #include "api/idempotency.h"
 
 #include "api/api.h"
+#include "base/timefmt.h"
 #include "op/reply.h"
+
+static void take_answer(struct request *request, const struct op_answer *answer)
+{
+    request->replayed = answer->status != 0;
+    request->status = answer->status;
+    request->reply = answer->body;
+}
+
+// No answer is stored, and the outcome is not known. While the first request may still be waiting for it,
+// this one has to wait too; after that (its process died, or the answer was pruned) nobody will answer it any
+// more, and the resource as it is now becomes the first answer.
+static enum errc answer_open(struct request *request, struct db *db, const struct idempotency_key *key,
+                             const struct op_kind *op_kind, struct err *err)
+{
+    int64_t age_us = request->now_us - key->created_us;
+    if (age_us < 0 || age_us >= api_options(request->api)->config->patience_ms * US_PER_MS) {
+        struct change change = request_change(request);
+        struct op_answer answer = {0};
+        enum errc rc = op_kind->give_up(&key->subject_id, db, &change, &answer, err);
+        take_answer(request, &answer);
+        if (rc != OK || request->replayed) {
+            return rc;
+        }
+    }
+    return err_set(err, ERR_IDEMPOTENCY_IN_PROGRESS,
+                   "the first request with this Idempotency-Key is still under way");
+}
 
 enum errc idempotency_answer_repeat(struct request *request, struct db *db, const struct idempotency_key *key,
                                     const uint8_t request_hash[32], const struct op_kind *op_kind,
@@ -15,17 +43,14 @@ enum errc idempotency_answer_repeat(struct request *request, struct db *db, cons
     struct op_answer stored = {0};
     enum errc rc =
         reply_stored(db, api_options(request->api)->keyring, &key->subject_id, request->arena, &stored, err);
-    request->replayed = rc == OK && stored.status != 0;
-    request->status = stored.status;
-    request->reply = stored.body;
+    take_answer(request, &stored);
     if (rc != OK || request->replayed) {
         return rc;
     }
     struct operation open = {0};
     rc = operation_get(db, &key->subject_id, op_kind->name, request->arena, &open, err);
     if (rc == OK) {
-        return err_set(err, ERR_IDEMPOTENCY_IN_PROGRESS,
-                       "the first request with this Idempotency-Key is still under way");
+        return answer_open(request, db, key, op_kind, err);
     }
     struct json_object *data = NULL;
     if (rc == ERR_NOT_FOUND) { // the stored bytes were pruned

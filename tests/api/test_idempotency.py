@@ -7,6 +7,7 @@ import uuid
 import pytest
 
 from sandbox_fixture import charges_of
+from support.database import forget_answers
 from support.http_listener import Answer
 from support.merchant import Merchant
 from support.raw import Raw
@@ -260,6 +261,42 @@ def test_an_answer_that_was_pending_stays_pending_though_the_payment_goes_on(sta
     again = pay(merchant.api, key)
     assert again.replayed and again.body == first.body
     assert stub_stripe.charged_minor(first.data["id"]) == 1000
+
+
+def test_a_key_whose_first_request_can_never_be_answered_is_not_in_progress_for_ever(start_server, stub_stripe):
+    server = start_server(stub_stripe.url, patience="2s")
+    merchant = Merchant(server)
+    merchant.use_stripe()
+    gate, key = threading.Event(), new_key()
+    stub_stripe.answer_always("POST", "/v1/payment_intents", executed(gate=gate))
+    with Raw(server) as client:
+        client.request("POST", "/v1/payments", json.dumps(BODY).encode(), X_API_Key=merchant.key["key"],
+                       Idempotency_Key=key)
+        stub_stripe.wait_for("POST", "/v1/payment_intents")
+        server.kill()
+    server.start()
+    first = wait_until(lambda: (answer := pay(merchant.api, key)).status != 409 and answer)
+    assert first.status == 201 and first.replayed and first.data["status"] == "pending"
+    gate.set()
+    wait_until(lambda: merchant.payment(first.data["id"])["status"] == "completed")
+    assert pay(merchant.api, key).body == first.body
+    assert stub_stripe.charged_minor(first.data["id"]) == 1000
+
+
+def test_a_pruned_answer_about_an_open_payment_is_the_payment_as_it_is(start_server, stub_stripe):
+    merchant = Merchant(start_server(stub_stripe.url, patience="200ms"))
+    merchant.use_stripe()
+    gate, key = threading.Event(), new_key()
+    stub_stripe.answer_next("POST", "/v1/payment_intents", executed(gate=gate))
+    first = pay(merchant.api, key)
+    assert first.data["status"] == "pending" and forget_answers(merchant.server) == 1
+    again = pay(merchant.api, key)
+    assert again.status == 201 and again.replayed and again.data == merchant.payment(first.data["id"])
+    gate.set()
+    wait_until(lambda: merchant.payment(first.data["id"])["status"] == "completed")
+    assert forget_answers(merchant.server) == 1
+    done = pay(merchant.api, key)
+    assert done.status == 201 and done.replayed and done.data == merchant.payment(first.data["id"])
 
 
 # What the key must be

@@ -1,4 +1,5 @@
-"""What the service keeps and does not show: read from its database file, beside it."""
+"""What the service keeps and does not show: its database file, beside it."""
+import contextlib
 import sqlite3
 import uuid
 
@@ -21,3 +22,10 @@ def history(server, payment):
     """What happened to the payment, oldest first: (what, cause, reference of the cause)."""
     return _rows(server, "SELECT what, cause, cause_ref FROM payment_history WHERE payment_id = ? ORDER BY id",
                  uuid.UUID(payment["id"]).bytes)
+
+
+def forget_answers(server):
+    """Removes every stored answer, as time does; says how many there were."""
+    with contextlib.closing(sqlite3.connect(f"{server.data_dir}/payments.db", timeout=10)) as database:
+        with database:
+            return database.execute("DELETE FROM replies").rowcount
