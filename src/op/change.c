@@ -263,9 +263,8 @@ static void seal_action(struct change *change, struct payment *payment, const st
     const char *text =
         intent->next_action == NEXT_ACTION_REDIRECT ? intent->redirect_url : intent->client_secret;
     if (text != NULL) {
-        struct sealed sealed =
-            seal(&change->keyring->master, change->arena, action_secret_context(change->arena, &payment->id),
-                 text, strlen(text));
+        struct sealed sealed = seal(&change->keyring->master, change->arena,
+                                    action_secret_context(change->arena, &payment->id), text, strlen(text));
         payment->action_secret_sealed = sealed.data;
         payment->action_secret_sealed_bytes = (int)sealed.bytes;
     }
