@@ -15,7 +15,9 @@
 #define PAGE_SIZE_MAX 100
 #define PAGE_MAX 1000000
 #define NAMES_MAX 24
+// As long as what is stored may be.
 #define TEXT_CHARS_MAX 255
+#define EMAIL_CHARS_MAX 512
 
 static void problem(struct request *request, const char *name, const char *message)
 {
@@ -36,8 +38,10 @@ static void where(struct request *request, const struct filter *filter, struct d
 static void read_text(struct request *request, const struct filter *filter, const char *text)
 {
     size_t chars = field_chars(text);
-    if (chars == 0 || chars > TEXT_CHARS_MAX) {
-        problem(request, filter->name, "must be 1 to 255 characters long");
+    size_t chars_max = filter->form == FILTER_EMAIL ? EMAIL_CHARS_MAX : TEXT_CHARS_MAX;
+    if (chars == 0 || chars > chars_max) {
+        problem(request, filter->name,
+                arena_printf(request->arena, "must be 1 to %zu characters long", chars_max));
     } else if (filter->form == FILTER_EMAIL) {
         where(request, filter, DB_STR(text_lower(request->arena, text)));
     } else {

@@ -10,7 +10,7 @@
 
 // What a filter's value must be, and what it becomes.
 enum filter_form {
-    FILTER_TEXT,       // up to 255 characters
+    FILTER_TEXT,       // as it is
     FILTER_WORD,       // one of `words`
     FILTER_ID,         // a UUID
     FILTER_EMAIL,      // in lower case
