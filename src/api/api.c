@@ -140,6 +140,8 @@ enum errc api_open(const struct api_options *options, struct api **opened, struc
     struct http_server_options server = {
         .listen = options->config->listen,
         .connections_max = (unsigned)options->config->connections_max,
+        .connections_per_address_max = (unsigned)options->config->connections_per_address_max,
+        .unlimited = &api->trusted_proxies,
         .idle_timeout_s = (unsigned)(options->config->idle_timeout_ms / 1000),
         .request_timeout_s = (unsigned)(options->config->request_timeout_ms / 1000),
         .header_bytes_max = HEADER_BYTES_MAX,

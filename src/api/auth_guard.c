@@ -162,20 +162,9 @@ void auth_guard_free(struct auth_guard *guard)
     free(guard);
 }
 
-// One IPv6 subscriber has a /64 of addresses.
-static struct address subscriber(const struct address *client)
-{
-    static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-    struct address address = *client;
-    if (memcmp(address.bytes, mapped, sizeof(mapped)) != 0) {
-        memset(address.bytes + 8, 0, 8);
-    }
-    return address;
-}
-
 static struct failing *failing_of(struct auth_guard *guard, const struct address *client)
 {
-    struct address address = subscriber(client);
+    struct address address = address_subscriber(client);
     struct table_node *node = table_find(&guard->failing, &address, sizeof(address));
     if (node != NULL) {
         return CONTAINER_OF(node, struct failing, node);

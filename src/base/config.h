@@ -12,7 +12,7 @@
 // Text is owned by the arena given to config_load. NULL text: not set.
 struct config {
     const char *listen;          // "127.0.0.1:8080", "[::1]:8080", "unix:" is not offered
-    const char *database;        // "sqlite:PATH" (PATH ":memory:" is refused) or "postgresql://..."
+    const char *database;        // "sqlite:PATH" (PATH ":memory:" is refused)
     const char *data_dir;        // holds payments.db, master.key, pepper.key
     const char *master_key_file; // 32 bytes as base64 or 64 hex digits; default DATA_DIR/master.key
     const char *pepper_file;     // same forms; default DATA_DIR/pepper.key
@@ -21,21 +21,22 @@ struct config {
     int64_t stripe_timeout_ms;   // one attempt, connect to last byte
     const char *webhook_allow;   // comma-separated addresses and CIDRs
     bool webhook_allow_http;
-    const char *webhook_schedule;  // comma-separated seconds between attempts
-    int64_t webhook_timeout_ms;    // one attempt
-    int64_t webhook_in_flight_max; // deliveries at once, all endpoints
-    int64_t webhook_endpoint_max;  // deliveries at once to one merchant
-    const char *trusted_proxies;   // comma-separated addresses and CIDRs
-    int64_t charge_window_ms;      // default 600000, at most 23 h
-    int64_t patience_ms;           // default 30000
-    int64_t reconcile_interval_ms; // default 5000
-    int64_t connections_max;       // default 4096
-    int64_t idle_timeout_ms;       // a client's silence, in whole seconds
-    int64_t request_timeout_ms;    // a client's request from its first byte to its last, in whole seconds
-    int64_t operations_max;        // provider calls in flight
-    int64_t queue_max;             // database jobs waiting
-    int64_t drain_timeout_ms;      // SIGTERM to exit at the latest
-    const char *log_level;         // debug, info, warn, error
+    const char *webhook_schedule;        // comma-separated seconds between attempts
+    int64_t webhook_timeout_ms;          // one attempt
+    int64_t webhook_in_flight_max;       // deliveries at once, all endpoints
+    int64_t webhook_endpoint_max;        // deliveries at once to one merchant
+    const char *trusted_proxies;         // comma-separated addresses and CIDRs
+    int64_t charge_window_ms;            // default 600000, at most 23 h
+    int64_t patience_ms;                 // default 30000
+    int64_t reconcile_interval_ms;       // default 5000
+    int64_t connections_max;             // default 4096
+    int64_t connections_per_address_max; // default 256, once half of all are taken
+    int64_t idle_timeout_ms;             // a client's silence, in whole seconds
+    int64_t request_timeout_ms; // a client's request from its first byte to its last, in whole seconds
+    int64_t operations_max;     // provider calls in flight
+    int64_t queue_max;          // database jobs waiting
+    int64_t drain_timeout_ms;   // SIGTERM to exit at the latest
+    const char *log_level;      // debug, info, warn, error
 };
 
 // Fills *config. argv holds only flags ("--listen X" or "--listen=X") and positional words; positional words

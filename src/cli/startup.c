@@ -59,11 +59,11 @@ enum errc startup_load_keys(const struct config *config, struct keyring *keyring
 
 static bool names_a_database(const char *database)
 {
-    if (text_starts_with(database, SQLITE_PREFIX)) {
-        const char *path = database + strlen(SQLITE_PREFIX);
-        return *path != '\0' && !text_equal(path, ":memory:"); // one that ends with the process keeps nothing
+    if (!text_starts_with(database, SQLITE_PREFIX)) {
+        return false;
     }
-    return text_starts_with(database, "postgresql://");
+    const char *path = database + strlen(SQLITE_PREFIX);
+    return *path != '\0' && !text_equal(path, ":memory:"); // one that ends with the process keeps nothing
 }
 
 enum errc startup_check_settings(const struct config *config, struct arena *arena, struct err *err)
@@ -73,8 +73,7 @@ enum errc startup_check_settings(const struct config *config, struct arena *aren
     struct url url;
     struct err why;
     if (!names_a_database(config->database)) {
-        return err_set(err, ERR_CONFIG,
-                       "database: must be sqlite:PATH, PATH being a file, or postgresql://...");
+        return err_set(err, ERR_CONFIG, "database: must be sqlite:PATH, PATH being a file");
     }
     if (network_list_parse(config->webhook_allow, arena, &networks, &why) != OK) {
         return err_set(err, ERR_CONFIG, "webhook-allow: %.200s", why.message);

@@ -48,6 +48,15 @@ static bool is_ipv4(const struct address *address)
     return memcmp(address->bytes, mapped_prefix, 12) == 0;
 }
 
+struct address address_subscriber(const struct address *address)
+{
+    struct address subscriber = *address;
+    if (!is_ipv4(address)) {
+        memset(subscriber.bytes + 8, 0, 8);
+    }
+    return subscriber;
+}
+
 void address_format(const struct address *address, char out[ADDRESS_TEXT_BYTES])
 {
     const char *text = is_ipv4(address) ? inet_ntop(AF_INET, address->bytes + 12, out, ADDRESS_TEXT_BYTES)

@@ -1,8 +1,10 @@
 // Taking new connections. We accept them ourselves and hand them to libmicrohttpd: at its own limit it
 // accepts and closes, where here a connection beyond the limit waits in the kernel's queue until one ends.
+// One that would let its address take more than its share is closed.
 // Loop thread. Invariant: the listening socket is watched exactly while connections may be taken.
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -22,14 +24,78 @@ static bool is_client_gone(int error)
     return error == ECONNABORTED || error == EINTR || error == EPROTO || error == EPERM;
 }
 
+static struct crowd *find_crowd(const struct http_server *server, const struct address *subscriber)
+{
+    struct table_node *node = table_find(&server->crowds, subscriber, sizeof(*subscriber));
+    return node != NULL ? CONTAINER_OF(node, struct crowd, node) : NULL;
+}
+
+// Whether the address has its share already. While most of all connections are free, nobody needs to go
+// without.
+static bool has_too_many(const struct http_server *server, const struct sockaddr *peer)
+{
+    const struct http_server_options *options = &server->options;
+    struct address address;
+    if (options->connections_per_address_max == 0 ||
+        server->connection_count * 2 < options->connections_max || !address_from_sockaddr(peer, &address) ||
+        (options->unlimited != NULL && network_list_has(options->unlimited, &address))) {
+        return false;
+    }
+    struct address subscriber = address_subscriber(&address);
+    const struct crowd *crowd = find_crowd(server, &subscriber);
+    return crowd != NULL && crowd->count >= options->connections_per_address_max;
+}
+
+void http_accept_join(struct connection *connection)
+{
+    struct http_server *server = connection->server;
+    const struct sockaddr *peer =
+        MHD_get_connection_info(connection->mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
+    struct address address = {{0}};
+    REQUIRE(address_from_sockaddr(peer, &address));
+    struct address subscriber = address_subscriber(&address);
+    struct crowd *crowd = find_crowd(server, &subscriber);
+    if (crowd == NULL) {
+        crowd = calloc(1, sizeof(*crowd));
+        REQUIRE(crowd != NULL);
+        crowd->address = subscriber;
+        table_insert(&server->crowds, &crowd->node, &crowd->address, sizeof(crowd->address));
+    }
+    crowd->count++;
+    connection->crowd = crowd;
+}
+
+void http_accept_leave(struct connection *connection)
+{
+    struct crowd *crowd = connection->crowd;
+    if (--crowd->count == 0) {
+        table_remove(&connection->server->crowds, &crowd->node);
+        free(crowd);
+    }
+}
+
+void http_accept_tell(struct http_server *server)
+{
+    if (server->refused_count > 0) {
+        LOG(LOG_WARN, "connections were refused, for their address has its share of all",
+            LOG_INT("count", (int64_t)server->refused_count));
+        server->refused_count = 0;
+    }
+}
+
 // Takes one connection; false where there is none to take now.
 static bool accept_one(struct http_server *server)
 {
     struct sockaddr_storage peer;
     socklen_t peer_bytes = sizeof(peer);
     int fd = accept4(server->listening, (struct sockaddr *)&peer, &peer_bytes, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd >= 0 && has_too_many(server, (struct sockaddr *)&peer)) {
+        server->refused_count++;
+        close(fd);
+        return true;
+    }
     if (fd >= 0) {
-        // Closes the socket itself where it refuses it: too many of one address.
+        // Closes the socket itself where it refuses it.
         (void)MHD_add_connection(server->mhd, fd, (struct sockaddr *)&peer, peer_bytes);
         return true;
     }

@@ -28,6 +28,7 @@ void connection_notify(void *cls, struct MHD_Connection *mhd, void **socket_cont
         connection->server = server;
         connection->mhd = mhd;
         list_append(&server->connections, &connection->link);
+        http_accept_join(connection);
         server->connection_count++;
         connection_phase_set(connection, CONNECTION_WAITING);
         *socket_context = connection;
@@ -37,6 +38,7 @@ void connection_notify(void *cls, struct MHD_Connection *mhd, void **socket_cont
     REQUIRE(connection->exchange == NULL);
     list_remove(&connection->link);
     server->connection_count--;
+    http_accept_leave(connection);
     free(connection);
     http_accept_go_on(server);
 }

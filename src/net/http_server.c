@@ -59,6 +59,7 @@ static void on_sweep(struct timer *timer)
 {
     struct http_server *server = CONTAINER_OF(timer, struct http_server, sweep);
     connections_sweep(server);
+    http_accept_tell(server);
     http_accept_go_on(server);
     timer_start(server->loop, &server->sweep, SWEEP_US);
 }
@@ -78,7 +79,6 @@ static struct MHD_Daemon *daemon_start(struct http_server *server)
         {MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL},
         {MHD_OPTION_CONNECTION_MEMORY_LIMIT, (intptr_t)options->header_bytes_max, NULL},
         {MHD_OPTION_CONNECTION_LIMIT, options->connections_max, NULL},
-        {MHD_OPTION_PER_IP_CONNECTION_LIMIT, options->connections_per_address_max, NULL},
         {MHD_OPTION_CONNECTION_TIMEOUT, options->idle_timeout_s, NULL},
         {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)connection_notify, server},
         {MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)exchange_begin, server},
@@ -173,4 +173,5 @@ void http_server_close(struct http_server *server)
     uv_close((uv_handle_t *)&server->again, on_handle_closed);
     MHD_stop_daemon(server->mhd); // ends every exchange
     REQUIRE(list_empty(&server->connections) && server->exchange_count == 0);
+    table_release(&server->crowds);
 }

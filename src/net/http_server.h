@@ -29,7 +29,10 @@ struct http_exchange {
 struct http_server_options {
     const char *listen; // "127.0.0.1:8080", "[::1]:0"; port 0: any
     unsigned connections_max;
-    unsigned connections_per_address_max; // 0: no limit
+    // Of one address (an IPv6 one's /64) once half of connections_max are taken, so that nobody can take them
+    // all; what comes beyond it is closed. 0: no limit.
+    unsigned connections_per_address_max;
+    const struct network_list *unlimited; // addresses without that limit; NULL: none
     unsigned idle_timeout_s;              // without progress on a request, or between two
     unsigned request_timeout_s;           // from the first byte of a request to its last
     size_t header_bytes_max;              // connection memory pool, 8192 or so

@@ -9,6 +9,7 @@
 
 #include "base/list.h"
 #include "base/loop.h"
+#include "base/table.h"
 #include "net/http_server.h"
 
 struct exchange;
@@ -30,8 +31,16 @@ enum connection_phase {
     CONNECTION_SENDING,   // the answer
 };
 
+// The connections of one address.
+struct crowd {
+    struct table_node node;
+    struct address address;
+    size_t count; // never 0
+};
+
 struct connection {
     struct list link;
+    struct crowd *crowd;
     struct http_server *server;
     struct MHD_Connection *mhd;
     enum connection_phase phase;
@@ -74,6 +83,8 @@ struct http_server {
     bool running; // MHD_run is on the stack
     struct list connections;
     size_t connection_count;
+    struct table crowds;
+    size_t refused_count;  // connections since the last sweep
     size_t exchange_count; // that on_head has seen and on_end has not
     struct timer sweep;
     uv_poll_t accepting; // on the listening socket
@@ -91,6 +102,10 @@ void http_server_wake(struct http_server *server);
 void http_accept_open(struct http_server *server, uv_loop_t *uv, int listening);
 void http_accept_pause(struct http_server *server);
 void http_accept_go_on(struct http_server *server); // if there is room again
+void http_accept_tell(struct http_server *server);  // logs what was refused
+// A connection joins, and leaves, those of its address.
+void http_accept_join(struct connection *connection);
+void http_accept_leave(struct connection *connection);
 void http_accept_close(struct http_server *server, void (*on_closed)(uv_handle_t *handle));
 
 // http_listen.c: "127.0.0.1:8080", "[::1]:0". A bound, listening, non-blocking socket. ERR_CONFIG.

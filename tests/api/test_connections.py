@@ -261,3 +261,15 @@ def test_a_stranger_to_http_1_1_is_answered_too(payer):
 def test_a_taken_port_is_the_services_own(payer):
     with pytest.raises(OSError), socket.socket() as second:
         second.bind(("127.0.0.1", payer.server.port))
+
+
+@pytest.mark.parametrize("settings", [{}, {"trusted_proxies": "127.0.0.1"}], ids=["a stranger", "a trusted proxy"])
+def test_only_a_trusted_proxy_can_take_every_connection(start_server, sandbox, settings):
+    server = start_server(sandbox.url, connections=16, connections_per_address=4, **settings)
+    with contextlib.ExitStack() as stack:
+        taken = [stack.enter_context(Raw(server)) for _ in range(15)]
+        share = 15 if settings else 8
+        kept = wait_until(lambda: len(left := [raw for raw in taken if not raw.ended_within(0)]) == share and left)
+        for raw in [*kept, stack.enter_context(Raw(server, source="127.0.0.2"))]:
+            raw.request("GET", "/healthz")
+            assert raw.answer().status == 200

@@ -27,6 +27,21 @@ static bool special(const char *text)
     return address_is_special(&address);
 }
 
+static void an_ipv6_subscriber_is_its_network_and_an_ipv4_one_its_address(void **state)
+{
+    (void)state;
+    static const char *const pairs[][2] = {{"2001:db8:1:2:a:b:c:d", "2001:db8:1:2::"},
+                                           {"::1", "::"},
+                                           {"203.0.113.7", "203.0.113.7"},
+                                           {"::ffff:203.0.113.7", "203.0.113.7"}};
+    for (size_t i = 0; i < COUNT_OF(pairs); i++) {
+        struct address address = parse(pairs[i][0]);
+        struct address expected = parse(pairs[i][1]);
+        struct address subscriber = address_subscriber(&address);
+        assert_memory_equal(&subscriber, &expected, sizeof(expected));
+    }
+}
+
 static void each_special_range_is_special_at_both_ends_and_not_beyond(void **state)
 {
     (void)state;
@@ -237,6 +252,7 @@ int main(void)
         cmocka_unit_test(a_list_has_what_is_inside_its_networks),
         cmocka_unit_test(no_text_is_an_empty_list),
         cmocka_unit_test(a_bad_item_is_named),
+        cmocka_unit_test(an_ipv6_subscriber_is_its_network_and_an_ipv4_one_its_address),
         cmocka_unit_test(a_prefix_of_nothing_holds_everything),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

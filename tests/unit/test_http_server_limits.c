@@ -299,19 +299,26 @@ static void a_parked_exchange_outlives_every_timeout(void **state)
     buf_release(&client.reply);
 }
 
-static void one_address_gets_only_so_many_connections(void **state)
+// Connects so often, and waits until the server has taken them all.
+static void connect_all(int *fds, size_t count)
 {
-    (void)state;
-    struct http_server_options options = usual_options();
-    options.connections_per_address_max = 2;
-    open_server(&options);
-    int fds[2];
-    for (int i = 0; i < 2; i++) {
+    for (size_t i = 0; i < count; i++) {
         fds[i] = wire_connect(http_server_port(server));
-        while (http_server_connections(server) < (size_t)i + 1) {
+        while (http_server_connections(server) < i + 1) {
             uv_run(uv_service_loop_uv(service), UV_RUN_ONCE);
         }
     }
+}
+
+static void half_of_all_taken_one_address_gets_only_so_many_connections(void **state)
+{
+    (void)state;
+    struct http_server_options options = usual_options();
+    options.connections_max = 4;
+    options.connections_per_address_max = 2;
+    open_server(&options);
+    int fds[2];
+    connect_all(fds, COUNT_OF(fds));
     struct buf reply = exchange_bytes("", 0); // closed at once
     assert_int_equal(reply.len, 0);
     assert_int_equal(http_server_connections(server), 2);
@@ -321,6 +328,42 @@ static void one_address_gets_only_so_many_connections(void **state)
     }
     assert_replies("GET / HTTP/1.1\r\n" HOST LAST CRLF, "200 OK");
     close(fds[1]);
+}
+
+static void while_most_are_free_one_address_may_have_half_of_all_connections(void **state)
+{
+    (void)state;
+    struct http_server_options options = usual_options();
+    options.connections_max = 8;
+    options.connections_per_address_max = 1;
+    open_server(&options);
+    int fds[4];
+    connect_all(fds, COUNT_OF(fds));
+    struct buf reply = exchange_bytes("", 0); // closed at once
+    assert_int_equal(reply.len, 0);
+    assert_int_equal(http_server_connections(server), 4);
+    for (size_t i = 0; i < COUNT_OF(fds); i++) {
+        close(fds[i]);
+    }
+}
+
+static void an_unlimited_address_may_have_all_connections(void **state)
+{
+    (void)state;
+    struct arena arena ARENA_CLEANUP = ARENA_EMPTY;
+    struct network_list proxies = {0};
+    assert_int_equal(network_list_parse("127.0.0.0/8", &arena, &proxies, NULL), OK);
+    struct http_server_options options = usual_options();
+    options.connections_max = 4;
+    options.connections_per_address_max = 1;
+    options.unlimited = &proxies;
+    open_server(&options);
+    int fds[3];
+    connect_all(fds, COUNT_OF(fds));
+    assert_replies("GET / HTTP/1.1\r\n" HOST LAST CRLF, "200 OK");
+    for (size_t i = 0; i < COUNT_OF(fds); i++) {
+        close(fds[i]);
+    }
 }
 
 static void connections_beyond_the_limit_wait_for_their_turn(void **state)
@@ -360,7 +403,9 @@ int main(void)
         OWN_SERVER_TEST(clients_that_trickle_and_clients_that_are_silent_are_cut_off),
         OWN_SERVER_TEST(clients_that_read_nothing_or_little_of_their_answer_are_cut_off),
         OWN_SERVER_TEST(a_parked_exchange_outlives_every_timeout),
-        OWN_SERVER_TEST(one_address_gets_only_so_many_connections),
+        OWN_SERVER_TEST(half_of_all_taken_one_address_gets_only_so_many_connections),
+        OWN_SERVER_TEST(while_most_are_free_one_address_may_have_half_of_all_connections),
+        OWN_SERVER_TEST(an_unlimited_address_may_have_all_connections),
         OWN_SERVER_TEST(connections_beyond_the_limit_wait_for_their_turn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -32,10 +32,12 @@ class RawAnswer:
 
 
 class Raw:
-    """Use as a context manager. Receiving fails after `timeout` seconds of silence."""
+    """Use as a context manager. Receiving fails after `timeout` seconds of silence. `source` is the address that it comes
+    from."""
 
-    def __init__(self, server, timeout=PATIENCE_S, receive_bytes=None):
+    def __init__(self, server, timeout=PATIENCE_S, receive_bytes=None, source="127.0.0.1"):
         self._socket = socket.socket()
+        self._socket.bind((source, 0))
         self._socket.settimeout(scaled(timeout))
         if receive_bytes:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
