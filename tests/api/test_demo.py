@@ -6,7 +6,7 @@ import subprocess
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
-def test_the_demo_shows_a_payment_a_decline_and_3d_secure(binary, tmp_path):
+def test_the_demo_shows_all_that_there_is(binary, tmp_path):
     ended = subprocess.run(
         [os.path.join(ROOT, "scripts", "demo")],
         env={**os.environ, "BUILD": os.path.dirname(str(binary)), "DEMO_ONCE": "1", "TMPDIR": str(tmp_path)},
@@ -15,7 +15,9 @@ def test_the_demo_shows_a_payment_a_decline_and_3d_secure(binary, tmp_path):
     for said in ("webhook received: payment.completed (signature verified)",
                  "the same payment; charges in Stripe's own books: 1",
                  "webhook received: payment.failed (signature verified)",
-                 '"type": "redirect_to_url"'):
+                 '"type": "redirect_to_url"',
+                 "webhook received: payment.refunded (signature verified)",
+                 '"last4": "4242"'):
         assert said in ended.stdout
-    assert ended.stdout.count("payment.completed (signature verified)") == 2
+    assert ended.stdout.count("payment.completed (signature verified)") == 3
     assert not list(tmp_path.iterdir())
