@@ -123,8 +123,7 @@ static void on_request(struct http_exchange *exchange, void *context)
 static void on_end(struct http_exchange *exchange, void *context)
 {
     (void)context;
-    const struct request *request = exchange->context;
-    export_end(request->export);
+    export_end(exchange->context);
 }
 
 enum errc api_open(const struct api_options *options, struct api **opened, struct err *err)
@@ -173,6 +172,11 @@ struct auth_guard *api_guard(struct api *api)
 void api_count_answer(struct api *api, int status)
 {
     api->stats.answers_total[status / 100]++;
+}
+
+int64_t *api_exports(struct api *api)
+{
+    return &api->stats.exports;
 }
 
 const struct network_list *api_trusted_proxies(const struct api *api)

@@ -12,9 +12,11 @@
 #include "base/require.h"
 #include "base/text.h"
 
-// What a piece holds: about 3 ms of a database thread's time.
-#define PIECE_ROWS_MAX 500
-#define PIECE_BYTES_ENOUGH (256 * 1024)
+// Each may wait with a piece for a client that takes nothing.
+#define EXPORTS_MAX 32
+// What a piece holds: about 2 ms of a database thread's time.
+#define PIECE_ROWS_MAX 250
+#define PIECE_BYTES_ENOUGH (128 * 1024)
 
 struct export_state {
     struct uuid behind; // where the piece begins
@@ -24,7 +26,7 @@ struct export_state {
     struct buf piece;
 };
 
-bool export_wanted(const struct request *request)
+static bool is_wanted(const struct request *request)
 {
     const char *accept = http_exchange_header_list(request->exchange, "Accept");
     return accept != NULL && strcasestr(accept, "text/csv") != NULL &&
@@ -34,12 +36,22 @@ bool export_wanted(const struct request *request)
 void export_read(struct request *request)
 {
     static const char *const pages[] = {"page", "page_size", "cursor"};
-    for (size_t i = 0; export_wanted(request) && i < COUNT_OF(pages); i++) {
+    if (!is_wanted(request)) {
+        return;
+    }
+    if (*api_exports(request->api) == EXPORTS_MAX) {
+        (void)err_set(&request->refusal, ERR_OVERLOADED, "too many whole lists are being sent; try again");
+        return;
+    }
+    for (size_t i = 0; i < COUNT_OF(pages); i++) {
         if (listing_given(request, pages[i]) != NULL) {
             problem_add(&request->problems, request->arena, ERR_VALIDATION, pages[i],
                         "goes not with text/csv, which is the whole list");
         }
     }
+    ++*api_exports(request->api);
+    request->export = ARENA_NEW(request->arena, struct export_state);
+    request->export->piece = BUF_MAX(HTTP_PIECE_BYTES_MAX);
 }
 
 static const char *cell_text(struct arena *arena, struct json_object *value)
@@ -98,10 +110,6 @@ static void give_more(struct http_exchange *exchange, void *context);
 enum errc export_answer(struct request *request, struct db *db, const struct uuid *owner,
                         listing_render *render, const struct export_column *columns, struct err *err)
 {
-    if (request->export == NULL) {
-        request->export = ARENA_NEW(request->arena, struct export_state);
-        request->export->piece = BUF_MAX(HTTP_PIECE_BYTES_MAX);
-    }
     struct export_state *export = request->export;
     struct listing_query query;
     buf_release(&export->piece);
@@ -161,9 +169,10 @@ static void give_more(struct http_exchange *exchange, void *context)
     }
 }
 
-void export_end(struct export_state *export)
+void export_end(struct request *request)
 {
-    if (export != NULL) {
-        buf_release(&export->piece);
+    if (request->export != NULL) {
+        buf_release(&request->export->piece);
+        --*api_exports(request->api);
     }
 }

@@ -6,10 +6,8 @@
 
 #include "api/listing.h"
 
-// Whether the request asks for CSV. Its errors are JSON all the same.
-bool export_wanted(const struct request *request);
-
-// Notes what does not go with CSV among the request's problems. Loop thread.
+// Where the request asks for CSV, sets request->export, and notes what does not go with it. Errors are JSON
+// all the same. Loop thread.
 void export_read(struct request *request);
 
 // A column: a field of the list's items, or a field within one that is an object.
@@ -19,7 +17,7 @@ struct export_column {
     const char *within; // NULL: the field itself
 };
 
-// In place of listing_answer, for a request that was read by listing_read. Database thread.
+// In place of listing_answer, where request->export is set. Database thread.
 enum errc export_answer(struct request *request, struct db *db, const struct uuid *owner,
                         listing_render *render, const struct export_column *columns,
                         struct err *err) MUST_CHECK; // columns end with a NULL title

@@ -40,6 +40,7 @@ void metrics_answer(struct request *request)
                    (long long)api.answers_total[class]);
     }
     metric(&out, "gauge", "http_connections", api.connections);
+    metric(&out, "gauge", "exports_in_flight", api.exports);
     metric(&out, "gauge", "store_jobs_waiting", (int64_t)store_waiting(options->store));
     metric(&out, "gauge", "operations_in_flight", engine.in_flight);
     metric(&out, "gauge", "operations_callers_waiting", engine.waiting);

@@ -83,6 +83,6 @@ static const struct export_column columns[] = {
 enum errc payment_list_work(struct request *request, struct db *db, struct err *err)
 {
     const struct uuid *owner = &request->principal.merchant_id;
-    return export_wanted(request) ? export_answer(request, db, owner, render_one, columns, err)
-                                  : listing_answer(request, db, owner, render_one, err);
+    return request->export != NULL ? export_answer(request, db, owner, render_one, columns, err)
+                                   : listing_answer(request, db, owner, render_one, err);
 }

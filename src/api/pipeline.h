@@ -23,7 +23,8 @@ void request_fail_unauthenticated(struct request *request, struct err *err);
 // api.c
 struct auth_guard *api_guard(struct api *api);
 void api_count_answer(struct api *api, int status);
+int64_t *api_exports(struct api *api); // whole lists that are being sent
 const struct network_list *api_trusted_proxies(const struct api *api);
 
 // export.c
-void export_end(struct export_state *export);
+void export_end(struct request *request);

@@ -8,7 +8,7 @@ import pytest
 
 from support.merchant import Merchant
 from support.server import Server
-from support.shape import refused
+from support.shape import refused, succeeded
 from support.stock import add_payments, payment, utc_us
 from support.stripe_model import DECLINE
 from support.waiting import SCALE, wait_until
@@ -18,6 +18,7 @@ COLUMNS = ["id", "created_at", "updated_at", "status", "amount", "currency", "am
            "capturable", "customer_email", "description", "failure_code", "failure_decline_code", "failure_message",
            "return_url", "metadata", "merchant_id"]
 MANY = 6000
+AT_ONCE = 32
 
 
 def as_csv(api, query="", accept="text/csv"):
@@ -167,6 +168,16 @@ def test_a_reader_who_leaves_costs_nothing_more(long_list):
         connection.close()
     api = long_list.server.api(documented=False)
     wait_until(lambda: b"payments_http_connections 1\n" in api.get("/metrics").body)
+
+
+def test_only_so_many_are_sent_at_once(long_list):
+    server, open_ones = long_list.server, [begin(long_list.server, long_list.key["key"]) for _ in range(AT_ONCE)]
+    refused(long_list.api.get("/v1/payments", headers={"Accept": "text/csv"}), 503, "OVERLOADED")
+    succeeded(long_list.api.get("/v1/payments"))
+    for connection, _ in open_ones:
+        connection.close()
+    wait_until(lambda: b"\npayments_exports_in_flight 0\n" in server.api(documented=False).get("/metrics").body)
+    assert len(as_csv(long_list.api)[1]) == 16000
 
 
 def memory_bytes(server):
