@@ -24,6 +24,7 @@ struct api {
     struct network_list trusted_proxies;
     struct network_list webhook_allow;
     struct api_stats stats;
+    int64_t reserved; // requests under way that may still prepare an operation
     bool draining;
 };
 
@@ -87,6 +88,25 @@ static void on_too_large(struct http_exchange *exchange, void *context)
     request_fail(request, &err);
 }
 
+// Room for one more operation, from now on: those that wait for the database together may not fill the same
+// place.
+static void reserve(struct request *request)
+{
+    struct api *api = request->api;
+    struct engine_stats engine;
+    engine_stats(api->options.engine, &engine);
+    int64_t begun = engine.in_flight > engine.waiting ? engine.in_flight : engine.waiting;
+    request->has_room =
+        engine_has_room(api->options.engine) && begun + api->reserved < api->options.config->operations_max;
+    api->reserved += request->has_room;
+}
+
+void request_give_back(struct request *request)
+{
+    request->api->reserved -= request->has_room;
+    request->has_room = false;
+}
+
 static void on_request(struct http_exchange *exchange, void *context)
 {
     (void)context;
@@ -116,7 +136,9 @@ static void on_request(struct http_exchange *exchange, void *context)
     if (request->refusal.code == OK && route->read != NULL) {
         route->read(request);
     }
-    request->has_room = engine_has_room(request->api->options.engine);
+    if (route->access == ROUTE_KEY && route->lane == STORE_WRITE) {
+        reserve(request);
+    }
     request_begin(request);
 }
 

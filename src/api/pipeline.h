@@ -21,6 +21,8 @@ void request_fail(struct request *request, const struct err *err);
 void request_fail_unauthenticated(struct request *request, struct err *err);
 
 // api.c
+// Its place for an operation: it has none to prepare any more, or that counts by itself from now on.
+void request_give_back(struct request *request);
 struct auth_guard *api_guard(struct api *api);
 void api_count_answer(struct api *api, int status);
 int64_t *api_exports(struct api *api); // whole lists that are being sent

@@ -85,7 +85,7 @@ struct request {
 
     struct err refusal;
     char id[REQUEST_ID_BYTES];
-    bool has_room; // one more operation may be prepared
+    bool has_room; // an operation may be prepared: its place is reserved until the job is done
     bool told;     // events for merchants were written
     bool owed;     // operations were opened that are due now
     bool replayed;

@@ -104,6 +104,7 @@ static void job_done(struct store_job *job)
 {
     struct request *request = CONTAINER_OF(job, struct request, job);
     const struct api_options *options = api_options(request->api);
+    request_give_back(request);
     if (request->told) {
         options->on_told(options->context);
     }
@@ -122,6 +123,7 @@ void request_go_on(struct request *request)
     request->job = (struct store_job){.lane = request->step.lane, .run = run_job, .done = job_done};
     if (!store_submit(api_options(request->api)->store, &request->job)) {
         struct err err;
+        request_give_back(request);
         (void)err_set(&err, ERR_OVERLOADED, "too much is waiting; nothing was recorded, try again");
         request_fail(request, &err);
     }

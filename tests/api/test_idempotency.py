@@ -1,13 +1,15 @@
 """One Idempotency-Key, one charge: whatever is repeated, whenever, by however many at once."""
 import concurrent.futures
+import contextlib
 import json
+import re
 import threading
 import uuid
 
 import pytest
 
 from sandbox_fixture import charges_of
-from support.database import forget_answers
+from support.database import forget_answers, nobody_writes
 from support.http_listener import Answer
 from support.merchant import Merchant
 from support.raw import Raw
@@ -360,3 +362,22 @@ def test_a_service_that_has_no_room_leaves_the_key_free(start_server, stub_strip
         assert first.result().status == 201
     assert pay(merchant.api, key).replayed
     assert not pay(merchant.api, waiting_key, expect=201).replayed
+
+
+def metric(server, name):
+    return int(re.search(rf"^payments_{name} (\d+)$", server.api().get("/metrics").body.decode(), re.M)[1])
+
+
+def test_requests_that_come_together_have_no_more_room_than_one_behind_the_other(start_server, stub_stripe):
+    merchant = Merchant(start_server(stub_stripe.url, operations=3))
+    merchant.use_stripe()
+    with contextlib.ExitStack() as stack:
+        with nobody_writes(merchant.server):
+            clients = [stack.enter_context(Raw(merchant.server)) for _ in range(12)]
+            for client in clients:
+                client.request("POST", "/v1/payments", json.dumps(BODY).encode(), X_API_Key=merchant.key["key"],
+                               Idempotency_Key=new_key())
+            wait_until(lambda: metric(merchant.server, "store_jobs_waiting") >= 12, what="all of them to wait together")
+        assert sorted(client.answer().status for client in clients) == [201] * 3 + [503] * 9
+    for _ in range(4):
+        assert pay(merchant.api, new_key()).status == 201, "the places were given back"

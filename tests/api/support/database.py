@@ -29,3 +29,12 @@ def forget_answers(server):
     with contextlib.closing(sqlite3.connect(f"{server.data_dir}/payments.db", timeout=10)) as database:
         with database:
             return database.execute("DELETE FROM replies").rowcount
+
+
+@contextlib.contextmanager
+def nobody_writes(server):
+    """While it is open, whatever the service wants to write has to wait."""
+    with contextlib.closing(sqlite3.connect(f"{server.data_dir}/payments.db", timeout=10)) as database:
+        database.execute("BEGIN IMMEDIATE")
+        yield
+        database.rollback()
