@@ -20,6 +20,8 @@ struct api {
     struct api_options options;
     struct http_server *server;
     struct auth_guard *guard;
+    struct failures *bad_signatures;
+    struct turns searches;
     struct arena arena; // the lists below
     struct network_list trusted_proxies;
     struct network_list webhook_allow;
@@ -136,6 +138,10 @@ static void on_request(struct http_exchange *exchange, void *context)
     if (request->refusal.code == OK && route->read != NULL) {
         route->read(request);
     }
+    if (route->access == ROUTE_PROVIDER && request->refusal.code != OK) {
+        request_fail(request, &request->refusal); // there is no key whose holder alone may know it
+        return;
+    }
     if (route->access == ROUTE_KEY && route->lane == STORE_WRITE) {
         reserve(request);
     }
@@ -181,9 +187,21 @@ enum errc api_open(const struct api_options *options, struct api **opened, struc
         free(api);
         return rc;
     }
+    api->bad_signatures = failures_open(options->loop);
+    turns_init(&api->searches);
     api->guard = auth_guard_open(options->loop, options->store, options->keyring);
     *opened = api;
     return OK;
+}
+
+struct failures *api_bad_signatures(struct api *api)
+{
+    return api->bad_signatures;
+}
+
+struct turns *api_searches(struct api *api)
+{
+    return &api->searches;
 }
 
 struct auth_guard *api_guard(struct api *api)
@@ -240,6 +258,7 @@ void api_free(struct api *api)
 {
     http_server_close(api->server);
     auth_guard_free(api->guard);
+    failures_free(api->bad_signatures);
     arena_release(&api->arena);
     free(api);
 }

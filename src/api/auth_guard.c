@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/failures.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/require.h"
@@ -12,20 +13,8 @@
 #include "base/timefmt.h"
 #include "store/audit.h"
 
-// Ten failures within five minutes close an address; a valid key still passes.
-#define FAILURES_MAX 10
-#define FAILURE_WINDOW_US (300 * US_PER_S)
-#define ADDRESSES_MAX 10000
 #define COUNTS_MAX 1000
 #define WRITE_EVERY_US (60 * US_PER_S)
-
-struct failing {
-    struct table_node node;
-    struct list link; // oldest first, so that the table stays within its bound
-    struct address address;
-    int64_t at_us[FAILURES_MAX]; // a ring: the last failures
-    int next;
-};
 
 struct counted {
     struct table_node node;
@@ -42,8 +31,7 @@ struct auth_guard {
     struct loop *loop;
     struct store *store;
     const struct keyring *keyring;
-    struct table failing;
-    struct list failing_order;
+    struct failures *failures; // of keys
     struct table counts;
     struct list counts_order;
     int64_t dropped; // counts that found no room
@@ -137,7 +125,7 @@ struct auth_guard *auth_guard_open(struct loop *loop, struct store *store, const
     guard->loop = loop;
     guard->store = store;
     guard->keyring = keyring;
-    list_init(&guard->failing_order);
+    guard->failures = failures_open(loop);
     list_init(&guard->counts_order);
     list_init(&guard->written);
     timer_init(&guard->timer, on_timer);
@@ -149,56 +137,18 @@ void auth_guard_free(struct auth_guard *guard)
 {
     timer_stop(guard->loop, &guard->timer);
     REQUIRE(!guard->writing);
-    for (struct list *node = list_take_first(&guard->failing_order); node != NULL;
-         node = list_take_first(&guard->failing_order)) {
-        free(CONTAINER_OF(node, struct failing, link));
-    }
+    failures_free(guard->failures);
     for (struct list *node = list_take_first(&guard->counts_order); node != NULL;
          node = list_take_first(&guard->counts_order)) {
         free(CONTAINER_OF(node, struct counted, link));
     }
-    table_release(&guard->failing);
     table_release(&guard->counts);
     free(guard);
 }
 
-static struct failing *failing_of(struct auth_guard *guard, const struct address *client)
-{
-    struct address address = address_subscriber(client);
-    struct table_node *node = table_find(&guard->failing, &address, sizeof(address));
-    if (node != NULL) {
-        return CONTAINER_OF(node, struct failing, node);
-    }
-    struct failing *failing = NULL;
-    if (guard->failing.count == ADDRESSES_MAX) {
-        failing = CONTAINER_OF(list_take_first(&guard->failing_order), struct failing, link);
-        table_remove(&guard->failing, &failing->node);
-    } else {
-        failing = malloc(sizeof(*failing));
-        REQUIRE(failing != NULL);
-    }
-    *failing = (struct failing){.address = address};
-    for (int i = 0; i < FAILURES_MAX; i++) {
-        failing->at_us[i] = -FAILURE_WINDOW_US;
-    }
-    table_insert(&guard->failing, &failing->node, &failing->address, sizeof(failing->address));
-    list_append(&guard->failing_order, &failing->link);
-    return failing;
-}
-
 int64_t auth_guard_failed(struct auth_guard *guard, const struct address *client)
 {
-    int64_t now_us = loop_mono_us(guard->loop);
-    struct failing *failing = failing_of(guard, client);
-    int64_t oldest_us = failing->at_us[failing->next]; // the tenth last
-    if (now_us - oldest_us < FAILURE_WINDOW_US) {
-        return (oldest_us + FAILURE_WINDOW_US - now_us) / US_PER_S + 1;
-    }
-    failing->at_us[failing->next] = now_us;
-    failing->next = (failing->next + 1) % FAILURES_MAX;
-    list_remove(&failing->link);
-    list_append(&guard->failing_order, &failing->link);
-    return 0;
+    return failures_add(guard->failures, client);
 }
 
 void auth_guard_count(struct auth_guard *guard, const char *event_type, const struct address *client,

@@ -2,6 +2,8 @@
 #pragma once
 
 #include "api/api.h"
+#include "api/failures.h"
+#include "api/turns.h"
 
 // request.c
 struct request *request_new(struct api *api, struct http_exchange *exchange);
@@ -24,6 +26,8 @@ void request_fail_unauthenticated(struct request *request, struct err *err);
 // Its place for an operation: it has none to prepare any more, or that counts by itself from now on.
 void request_give_back(struct request *request);
 struct auth_guard *api_guard(struct api *api);
+struct failures *api_bad_signatures(struct api *api); // of events
+struct turns *api_searches(struct api *api);
 void api_count_answer(struct api *api, int status);
 int64_t *api_exports(struct api *api); // whole lists that are being sent
 const struct network_list *api_trusted_proxies(const struct api *api);

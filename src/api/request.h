@@ -4,6 +4,7 @@
 #pragma once
 
 #include "api/problems.h"
+#include "api/turns.h"
 #include "base/json.h"
 #include "net/form.h"
 #include "net/http_server.h"
@@ -37,6 +38,7 @@ struct request_step {
     // from the start.
     enum errc (*work)(struct request *request, struct db *db, struct err *err);
     enum store_lane lane;
+    bool one_at_a_time; // waits until no other such job runs
     // Loop thread, before the job: calls request_go_on, now or later. NULL: the job is queued at once.
     void (*before)(struct request *request);
 };
@@ -65,7 +67,8 @@ struct request {
     struct store_job job;
     // What authentication found; also set when it failed, for the log and the limit.
     struct principal principal;
-    const char *auth_event;   // audit's event type of a failure
+    const char *auth_event; // audit's event type of a failure
+    struct turn turn;
     struct request_step step; // the present job
     struct request_step then; // another job behind it, set by its work; no work: it was the last
     const struct op_kind

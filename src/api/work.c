@@ -91,6 +91,9 @@ static void job_failed(struct request *request)
         auth_guard_count(api_guard(request->api), request->auth_event, &request->client, NULL,
                          request->principal.prefix);
     }
+    if (err.code == ERR_SIGNATURE_INVALID) {
+        (void)failures_add(api_bad_signatures(request->api), &request->client);
+    }
     if (err.code == ERR_VALIDATION && request->problems.count > 0) {
         request->status = errc_status(request->problems.items[0].code);
         request->reply = reply_problems(request->arena, &request->problems, request->id);
@@ -100,11 +103,20 @@ static void job_failed(struct request *request)
     }
 }
 
+// The end of the job, or that it does not come to it.
+static void leave(struct request *request)
+{
+    request_give_back(request);
+    if (request->step.one_at_a_time) {
+        turns_pass(api_searches(request->api));
+    }
+}
+
 static void job_done(struct store_job *job)
 {
     struct request *request = CONTAINER_OF(job, struct request, job);
     const struct api_options *options = api_options(request->api);
-    request_give_back(request);
+    leave(request);
     if (request->told) {
         options->on_told(options->context);
     }
@@ -118,14 +130,36 @@ static void job_done(struct store_job *job)
     }
 }
 
-void request_go_on(struct request *request)
+static void fail_overloaded(struct request *request)
+{
+    struct err err;
+    (void)err_set(&err, ERR_OVERLOADED, "too much is waiting; nothing was recorded, try again");
+    request_fail(request, &err);
+}
+
+static void submit(struct request *request)
 {
     request->job = (struct store_job){.lane = request->step.lane, .run = run_job, .done = job_done};
     if (!store_submit(api_options(request->api)->store, &request->job)) {
-        struct err err;
-        request_give_back(request);
-        (void)err_set(&err, ERR_OVERLOADED, "too much is waiting; nothing was recorded, try again");
-        request_fail(request, &err);
+        leave(request);
+        fail_overloaded(request);
+    }
+}
+
+static void turn_came(struct turn *turn)
+{
+    submit(CONTAINER_OF(turn, struct request, turn));
+}
+
+void request_go_on(struct request *request)
+{
+    if (!request->step.one_at_a_time) {
+        submit(request);
+        return;
+    }
+    request->turn.come = turn_came;
+    if (!turns_take(api_searches(request->api), &request->turn)) {
+        fail_overloaded(request);
     }
 }
 

@@ -16,11 +16,22 @@ struct inbound {
     struct uuid merchant_id; // filled by inbound_verify: whose secret matched
 };
 
-// Finds the merchant whose secret signed it. *ours is false where it is genuine and can touch nothing of
-// ours. ERR_SIGNATURE_INVALID: no secret matches. Candidates are the merchant of the path, else those that
-// the event's object names, else all (at most 1,000).
+enum inbound_verdict {
+    INBOUND_OURS,
+    INBOUND_NOT_OURS, // genuine, and can touch nothing of ours
+    INBOUND_UNNAMED,  // neither the path nor its object names anybody: inbound_search tells whether it is
+                      // genuine
+};
+
+// Finds the merchant whose secret signed it, among the merchant of the path, else those that the event's
+// object names. ERR_SIGNATURE_INVALID: none of their secrets matches, or it names nobody and is too large to
+// be tried with everybody's.
 enum errc inbound_verify(struct db *db, const struct keyring *keyring, struct arena *arena,
-                         struct inbound *inbound, bool *ours, struct err *err) MUST_CHECK;
+                         struct inbound *inbound, enum inbound_verdict *verdict, struct err *err) MUST_CHECK;
+// Of one that names nobody: whether any secret of ours signed it, at most 1,000 tried. Nothing of ours can be
+// touched by it. Up to 0.2 s, for whoever asks. ERR_SIGNATURE_INVALID.
+enum errc inbound_search(struct db *db, const struct keyring *keyring, const struct inbound *inbound,
+                         struct err *err) MUST_CHECK;
 
 // Records the event and applies it. The same again changes nothing; one about nothing of ours is forgotten;
 // one that names a payment of ours that is not there yet is kept, within a bound.

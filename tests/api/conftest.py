@@ -60,8 +60,9 @@ def sandbox(binary):
 
 @pytest.fixture(scope="session")
 def server(binary, sandbox):
-    """The shared service, whose Stripe is the sandbox. A test that stops it, or needs settings, uses start_server."""
-    server = _new_server(binary, sandbox.url, {})
+    """The shared service, whose Stripe is the sandbox. A test that stops it, or needs settings, uses start_server.
+    It trusts the loopback as a proxy, so that what comes often can come from many addresses."""
+    server = _new_server(binary, sandbox.url, {"trusted_proxies": "127.0.0.1"})
     yield server
     server.close()
 

@@ -227,6 +227,21 @@ def test_a_merchants_other_traffic_is_accepted_and_forgotten(server, merchant, m
     assert stored_events(server, merchant) == []
 
 
+def test_an_address_that_sends_too_much_that_nobody_signed_has_to_name_the_merchant(server, merchant, pending):
+    address = "203.0.113.77"
+    named = event("payment_intent.succeeded", intent_of(pending))
+    unnamed = event("payment_intent.succeeded", {"id": stripe_id("pi_"), "object": "payment_intent"})
+    for number in range(10):
+        send_event(server, unnamed, merchant.stripe_webhook_secret, address=address)
+        send_event(server, named if number % 2 else unnamed, OTHER, address=address, expect=400)
+    answer = send_event(server, unnamed, merchant.stripe_webhook_secret, address=address, expect=400)
+    assert answer.codes == ["SIGNATURE_INVALID"] and "in the path" in answer.errors[0]["message"]
+    send_event(server, unnamed, merchant.stripe_webhook_secret)
+    send_event(server, unnamed, merchant.stripe_webhook_secret, address=address, path=f"{PATH}/{merchant.id}")
+    send_event(server, named, merchant.stripe_webhook_secret, address=address)
+    assert merchant.payment(pending["id"])["status"] == "completed"
+
+
 # Secrets come and go
 
 def put_stripe(merchant, **stripe_fields):

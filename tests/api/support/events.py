@@ -1,6 +1,7 @@
 """Stripe's events, as Stripe sends and signs them."""
 import hashlib
 import hmac
+import ipaddress
 import json
 import time
 import uuid
@@ -32,11 +33,13 @@ def signature_v1(body, secret, at):
     return hmac.new(secret.encode(), f"{at}.".encode() + body, hashlib.sha256).hexdigest()
 
 
-def send_event(server, sent, secret, *, path="/v1/webhooks/stripe", at=None, expect=200):
-    """Delivers an event (a dict, or the bytes themselves) as Stripe would; answers the client's Answer."""
+def send_event(server, sent, secret, *, path="/v1/webhooks/stripe", at=None, expect=200, address=None):
+    """Delivers an event (a dict, or the bytes themselves) as Stripe would, from an address of its own where none is
+    given; answers the client's Answer."""
     body = sent if isinstance(sent, bytes) else json.dumps(sent).encode()
     headers = {"Content-Type": "application/json; charset=utf-8",
-               "Stripe-Signature": sign_stripe_event(body, secret, at)}
+               "Stripe-Signature": sign_stripe_event(body, secret, at),
+               "X-Forwarded-For": address or str(ipaddress.IPv6Address(uuid.uuid4().int))}
     return server.api().post(path, body, headers=headers, expect=expect)
 
 
