@@ -69,11 +69,19 @@ void request_fail(struct request *request, const struct err *err)
     request_send(request);
 }
 
+void request_count(const struct request *request, const char *auth_event)
+{
+    const struct principal *principal = &request->principal;
+    bool known = principal->prefix[0] != '\0';
+    auth_guard_count(api_guard(request->api), auth_event, &request->client,
+                     known ? &principal->own_merchant_id : NULL, principal->prefix);
+}
+
 // An authentication that failed: counted by address, and refused altogether where there were too many.
 void request_fail_unauthenticated(struct request *request, struct err *err)
 {
     struct auth_guard *guard = api_guard(request->api);
-    auth_guard_count(guard, request->auth_event, &request->client, NULL, request->principal.prefix);
+    request_count(request, request->auth_event);
     int64_t wait_s = auth_guard_failed(guard, &request->client);
     if (wait_s > 0) {
         auth_guard_count(guard, "auth.rate_limited", &request->client, NULL, "");

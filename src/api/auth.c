@@ -1,6 +1,7 @@
 // See auth.h. Of a presented key nothing but its hash and its first 12 characters goes beyond auth_read.
 #include "api/auth.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -37,7 +38,6 @@ enum errc auth_read(struct request *request, struct err *err)
     if (!api_key_well_formed(key)) {
         return refuse(request, "auth.invalid_format", "the API key is mistyped or incomplete", err);
     }
-    api_key_prefix(key, request->principal.prefix);
     api_key_hash(api_options(request->api)->keyring->pepper, key, request->key_hash);
     request->acting_for =
         arena_strdup(request->arena, http_exchange_header(request->exchange, "X-Merchant-Id", NULL));
@@ -54,6 +54,9 @@ static enum errc check_key(struct request *request, struct db *db, struct api_ke
     if (rc != OK) {
         return rc;
     }
+    // Known from here on, also where it is refused; before that its beginning is whatever a stranger wrote.
+    (void)snprintf(request->principal.prefix, sizeof(request->principal.prefix), "%s", key->prefix);
+    request->principal.own_merchant_id = key->merchant_id;
     if (key->revoked_us != 0) {
         return refuse(request, "auth.failed", "the API key was revoked", err);
     }
@@ -110,14 +113,13 @@ enum errc auth_check(struct request *request, struct db *db, struct err *err)
     struct api_key key = {0};
     struct api_key_owner owner = {0};
     request->auth_event = NULL;
+    request->principal = (struct principal){0};
     enum errc rc = check_key(request, db, &key, &owner, err);
     if (rc != OK) {
         return rc;
     }
     struct principal *principal = &request->principal;
-    principal->key_id = key.id;
     principal->merchant_id = key.merchant_id;
-    principal->own_merchant_id = key.merchant_id;
     principal->is_admin = owner.is_admin;
     principal->livemode = key.livemode;
     principal->scopes = key.scopes;

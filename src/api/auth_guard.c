@@ -14,6 +14,7 @@
 #include "store/audit.h"
 
 #define COUNTS_MAX 1000
+#define COUNTS_OF_STRANGERS_MAX 500
 #define WRITE_EVERY_US (60 * US_PER_S)
 
 struct counted {
@@ -34,7 +35,8 @@ struct auth_guard {
     struct failures *failures; // of keys
     struct table counts;
     struct list counts_order;
-    int64_t dropped; // counts that found no room
+    size_t of_strangers; // counts without one of our keys
+    int64_t dropped;     // counts that found no room
     struct timer timer;
     bool writing;
     struct store_job job;
@@ -106,6 +108,7 @@ static void write_counts(struct auth_guard *guard)
     list_splice(&guard->written, &guard->counts_order);
     table_release(&guard->counts);
     guard->counts = TABLE_EMPTY;
+    guard->of_strangers = 0;
     guard->writing = true;
     guard->job = (struct store_job){.lane = STORE_WRITE, .run = run_write, .done = written};
     store_submit_always(guard->store, &guard->job);
@@ -164,10 +167,12 @@ void auth_guard_count(struct auth_guard *guard, const char *event_type, const st
         CONTAINER_OF(node, struct counted, node)->count++;
         return;
     }
-    if (guard->counts.count == COUNTS_MAX) {
+    bool stranger = key_prefix[0] == '\0';
+    if (guard->counts.count == COUNTS_MAX || (stranger && guard->of_strangers == COUNTS_OF_STRANGERS_MAX)) {
         guard->dropped++;
         return;
     }
+    guard->of_strangers += stranger;
     struct counted *counted = calloc(1, sizeof(*counted));
     REQUIRE(counted != NULL);
     memcpy(counted->key, key, sizeof(key));

@@ -16,9 +16,10 @@ void request_go_on(struct request *request); // its next job, whose `before` is 
 // Runs the route's work again, key and all, as a read; `done` on the loop. For an answer that goes on.
 void request_work_again(struct request *request, void (*done)(struct store_job *job));
 
-// answer.c. Each ends the request: its memory may be gone afterwards.
+// answer.c. Each but request_count ends the request: its memory may be gone afterwards.
 void request_send(struct request *request); // status and reply are set
 void request_fail(struct request *request, const struct err *err);
+void request_count(const struct request *request, const char *auth_event); // for audit
 // A key that was refused: counted by address, and refused altogether where there were too many.
 void request_fail_unauthenticated(struct request *request, struct err *err);
 

@@ -21,9 +21,8 @@ struct route;
 
 // Who asks, once authenticated.
 struct principal {
-    struct uuid key_id;
-    struct uuid merchant_id; // whom it acts for
-    struct uuid own_merchant_id;
+    struct uuid merchant_id;     // whom it acts for
+    struct uuid own_merchant_id; // this and the prefix are known also of a key that is refused, if it is ours
     bool is_admin;
     bool livemode; // a live key sees both modes, a test key only test objects
     uint32_t scopes;

@@ -61,8 +61,7 @@ static void job_succeeded(struct request *request)
         return;
     }
     if (request->route->access == ROUTE_KEY) {
-        auth_guard_count(api_guard(api), "auth.success", &request->client,
-                         &request->principal.own_merchant_id, request->principal.prefix);
+        request_count(request, "auth.success");
     }
     if (request->wait_for == NULL) {
         request_send(request);
@@ -88,8 +87,7 @@ static void job_failed(struct request *request)
         return;
     }
     if (request->auth_event != NULL) {
-        auth_guard_count(api_guard(request->api), request->auth_event, &request->client, NULL,
-                         request->principal.prefix);
+        request_count(request, request->auth_event);
     }
     if (err.code == ERR_SIGNATURE_INVALID) {
         (void)failures_add(api_bad_signatures(request->api), &request->client);

@@ -75,7 +75,7 @@ def test_an_admin_sees_everything_without_naming_anybody(audited):
     items = audited.logs(audited.admin, page_size=100)
     assert set(TYPES) <= set(types_of(items))
     assert {audited.merchant.id, audited.other.id} <= {item["merchant_id"] for item in items}
-    assert {item["event_type"] for item in items if item["merchant_id"] is None} >= {"auth.failed", "auth.invalid_format"}
+    assert "auth.invalid_format" in types_of(item for item in items if item["merchant_id"] is None)
     for item in items:
         assert_shape(item, ITEM)
 

@@ -1,6 +1,7 @@
 """Who may ask: keys, scopes, the limit on bad keys, and admins who act for a merchant. The service here trusts the
 loopback as a proxy, so that each test comes from addresses of its own."""
 import base64
+import collections
 import contextlib
 import itertools
 import os
@@ -334,14 +335,41 @@ def test_authentication_is_counted_and_written_once_and_changes_at_once(start_se
     server.terminate()
 
     counted = {(row[0], row[1], row[3]): row[4] for row in audit_rows(server) if row[2] == address}
-    unknown, prefix = made_up_key()[:12], merchant.key["key"][:12]
+    prefix = merchant.key["key"][:12]
     assert counted == {
-        ("auth.failed", "warn", unknown): 3 + 5, ("auth.failed", "warn", key["prefix"]): 1,
+        ("auth.failed", "warn", None): 3 + 5, ("auth.failed", "warn", key["prefix"]): 1,
         ("auth.invalid_format", "warn", None): 2, ("auth.scope_denied", "warn", key["prefix"]): 1,
         ("auth.success", "info", prefix): 1, ("auth.rate_limited", "critical", None): 1,
     }
     assert [row[:2] for row in audit_rows(server) if row[0] == "key.revoked"] == [("key.revoked", "critical")]
     assert "the audit log holds" in server.command("verify-audit").stdout
+
+
+def test_what_is_counted_of_our_own_keys_names_their_merchant(start_server, sandbox):
+    server = start_server(sandbox.url)
+    merchant = Merchant(server)
+    key, revoked = merchant.create_key("audit:read"), merchant.create_key()
+    server.command("revokeapikey", "--key", revoked["id"])
+    for asked_with in (key["key"], revoked["key"], made_up_key()):
+        ask(server, asked_with)
+    server.terminate()
+    with database(server) as rows:
+        named = rows.execute("SELECT event_type, merchant_id, key_prefix FROM audit_log WHERE event_type LIKE 'auth.%'")
+        id_bytes = uuid.UUID(merchant.id).bytes
+        assert sorted(named, key=str) == sorted([("auth.scope_denied", id_bytes, key["prefix"]),
+                                                 ("auth.failed", id_bytes, revoked["prefix"]),
+                                                 ("auth.failed", None, None)], key=str)
+
+
+def test_strangers_leave_room_for_what_our_own_keys_do(start_server, sandbox):
+    server = start_server(sandbox.url, trusted_proxies="127.0.0.1")
+    merchant = Merchant(server)
+    for number in range(1010):
+        fail(server, f"198.51.{number // 256}.{number % 256}", key=made_up_key(letter="abc"[number % 3]))
+    succeeded(ask(server, merchant.key["key"], "203.0.113.7"))
+    server.terminate()
+    counts = collections.Counter(row[0] for row in audit_rows(server))
+    assert (counts["auth.failed"], counts["auth.success"]) == (500, 1)
 
 
 def audit_rows(server):
