@@ -10,6 +10,7 @@
 #include "net/resolve.h"
 #include "net/url.h"
 #include "store/audit.h"
+#include "store/credentials.h"
 #include "store/merchants.h"
 #include "store/outbox.h"
 
@@ -112,11 +113,31 @@ static enum errc audit(struct request *request, struct db *db, const char *detai
     return audit_append(db, api_options(request->api)->keyring->pepper, &entry, request->now_us, err);
 }
 
+// There is one URL for both modes: what could redirect the events of live payments is not a test key's to
+// set.
+static enum errc check_mode(struct request *request, struct db *db, struct err *err)
+{
+    struct credential live = {0};
+    if (request->principal.livemode) {
+        return OK;
+    }
+    enum errc rc =
+        credential_get(db, &request->principal.merchant_id, "stripe", true, request->arena, &live, err);
+    return rc == OK
+               ? err_set(err, ERR_FORBIDDEN,
+                         "where a merchant has live credentials, only a live API key may set its webhook")
+               : (rc == ERR_NOT_FOUND ? OK : rc);
+}
+
 static enum errc put(struct request *request, struct db *db, struct err *err)
 {
     const struct webhook_input *input = request->input;
     struct merchant merchant = {0};
-    enum errc rc = merchant_get(db, &request->principal.merchant_id, request->arena, &merchant, err);
+    enum errc rc = check_mode(request, db, err);
+    if (rc != OK) {
+        return rc;
+    }
+    rc = merchant_get(db, &request->principal.merchant_id, request->arena, &merchant, err);
     if (rc != OK) {
         return rc;
     }
@@ -149,8 +170,6 @@ static enum errc put(struct request *request, struct db *db, struct err *err)
 // Whoever may set it is known by now; only then is the name looked up.
 enum errc webhook_put_work(struct request *request, struct db *db, struct err *err)
 {
-    (void)db;
-    (void)err;
     request->then = (struct request_step){.work = put, .lane = STORE_WRITE, .before = check_host};
-    return OK;
+    return check_mode(request, db, err);
 }

@@ -264,3 +264,16 @@ def test_a_name_is_looked_up_only_for_whoever_may_set_it(start_server, sandbox):
     assert len(os.listdir(threads)) == before
     succeeded(put_url(merchant, "https://93.184.216.34/hook"))
     assert len(os.listdir(threads)) > before
+
+
+def test_a_test_key_sets_the_webhook_only_while_there_are_no_live_credentials(bare):
+    test_api = bare.client(mode="test")
+    bare.use_stripe("test")
+    assert succeeded(test_api.put(WEBHOOK, {"webhook_url": URL}))["webhook_secret"]
+    bare.use_stripe("live")
+    for body in ({"webhook_url": "https://93.184.216.34/"}, {"webhook_url": URL, "rotate_secret": True}):
+        refused(test_api.put(WEBHOOK, body), 403, "AUTH_INSUFFICIENT_SCOPE")
+    bare.api.delete(PROVIDERS + "/stripe", expect=200)  # its open live payments go on
+    refused(test_api.put(WEBHOOK, {"webhook_url": URL}), 403, "AUTH_INSUFFICIENT_SCOPE")
+    assert succeeded(bare.api.get("/v1/merchant/me"))["webhook_url"] == URL
+    assert succeeded(put_url(bare, rotate_secret=True))["webhook_secret"]
