@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "base/timefmt.h"
 #include "op/op.h"
 #include "op/refund.h"
 #include "op/refund_change.h"
@@ -15,6 +16,8 @@
 
 // Events kept for payments that are not there yet, a merchant.
 #define KEPT_MAX 1000
+#define KEPT_BYTES_MAX ((size_t)64 * 1024) // Stripe's own have some 5 KiB
+#define KEPT_US (30 * 24 * 3600 * US_PER_S)
 #define KEPT_BATCH 100
 
 // The payment that the event is about: by the provider's id, else by our id in its metadata.
@@ -153,7 +156,7 @@ static enum errc keep(struct db *db, struct change *change, const struct inbound
                       uuid_parse(event->payment_id, &payment_id) &&
                       uuid_parse(event->merchant_id, &merchant_id) &&
                       uuid_equal(&merchant_id, &inbound->merchant_id);
-    if (!names_ours) {
+    if (!names_ours || inbound->body_bytes > KEPT_BYTES_MAX) {
         return OK;
     }
     int64_t kept = 0;
@@ -227,5 +230,5 @@ enum errc inbound_apply_kept(struct db *db, struct change *change, struct err *e
     for (size_t i = 0; rc == OK && i < count; i++) {
         rc = apply_one_kept(db, change, &rows[i], err);
     }
-    return rc;
+    return rc == OK ? inbox_give_up(db, change->now_us - KEPT_US, KEPT_BATCH, err) : rc;
 }

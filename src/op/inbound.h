@@ -38,5 +38,6 @@ enum errc inbound_search(struct db *db, const struct keyring *keyring, const str
 enum errc inbound_apply(struct db *db, struct change *change, const struct inbound *inbound,
                         struct err *err) MUST_CHECK;
 
-// Applies the kept events whose payment is there now.
+// Applies the kept events whose payment is there now, and lets those go whose payment has not come in 30
+// days.
 enum errc inbound_apply_kept(struct db *db, struct change *change, struct err *err) MUST_CHECK;

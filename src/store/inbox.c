@@ -69,3 +69,13 @@ enum errc inbox_done(struct db *db, const struct inbox_event *event, struct err 
                   "UPDATE inbox SET body = NULL WHERE merchant_id = $1 AND livemode = $2 AND event_id = $3",
                   DB_ID(&event->merchant_id), DB_I64(event->livemode), DB_STR(event->event_id));
 }
+
+enum errc inbox_give_up(struct db *db, int64_t before_us, size_t max, struct err *err)
+{
+    return db_run(
+        db, NULL, err,
+        "UPDATE inbox SET body = NULL WHERE (merchant_id, livemode, event_id) IN"
+        " (SELECT merchant_id, livemode, event_id FROM inbox WHERE body IS NOT NULL AND received_us < $1"
+        " LIMIT $2)",
+        DB_I64(before_us), DB_I64((int64_t)max));
+}

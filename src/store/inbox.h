@@ -25,3 +25,5 @@ enum errc inbox_ready(struct db *db, struct arena *arena, struct inbox_event *ev
                       size_t *count, struct err *err) MUST_CHECK;
 // The event was applied: its body goes.
 enum errc inbox_done(struct db *db, const struct inbox_event *event, struct err *err) MUST_CHECK;
+// Events from before that time wait no more, at most `max` of them: their bodies go.
+enum errc inbox_give_up(struct db *db, int64_t before_us, size_t max, struct err *err) MUST_CHECK;

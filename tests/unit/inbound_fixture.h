@@ -1,0 +1,82 @@
+// What tests of the provider's events stand on: an event as a merchant's secret verified it, and applying it.
+#pragma once
+
+#include "change_fixture.h"
+
+#include "base/require.h"
+#include "base/text.h"
+#include "op/inbound.h"
+
+struct told {
+    const char *event_id;
+    const char *type;
+    bool livemode;
+    const char *object;            // members of the object beside metadata
+    const struct uuid *payment_id; // in metadata; NULL: none
+    const struct uuid *merchant_id;
+};
+
+#define PAID                                                                                                 \
+    "\"id\":\"pi_1\",\"status\":\"succeeded\",\"amount\":5000,\"amount_received\":5000,\"currency\":\"usd\""
+#define DECLINED                                                                                             \
+    "\"id\":\"pi_1\",\"status\":\"requires_payment_method\",\"amount\":5000,\"currency\":\"usd\","           \
+    "\"last_payment_error\":{\"code\":\"card_declined\"}"
+#define CHARGE(amount_refunded, refunded)                                                                    \
+    "\"id\":\"ch_1\",\"payment_intent\":\"pi_1\",\"amount\":5000,\"amount_captured\":5000,\"currency\":"     \
+    "\"usd\","                                                                                               \
+    "\"amount_refunded\":" amount_refunded ",\"refunded\":" refunded
+
+static inline const char *id_text(struct fixture *f, const struct uuid *id)
+{
+    char text[UUID_TEXT_BYTES];
+    uuid_format(id, text);
+    return arena_strdup(&f->arena, text);
+}
+
+// As a delivery that this merchant's secret verified.
+static inline struct inbound verified(struct fixture *f, struct told told, const struct uuid *merchant_id)
+{
+    REQUIRE(merchant_id != NULL);
+    const char *metadata = "";
+    if (told.payment_id != NULL) {
+        metadata = arena_printf(&f->arena, "\"payment_id\":\"%s\"", id_text(f, told.payment_id));
+    }
+    if (told.merchant_id != NULL) {
+        metadata =
+            arena_printf(&f->arena, "%s,\"merchant_id\":\"%s\"", metadata, id_text(f, told.merchant_id));
+    }
+    struct inbound inbound = {.merchant_id = *merchant_id};
+    inbound.body = arena_printf(
+        &f->arena,
+        "{\"id\":\"%s\",\"type\":\"%s\",\"livemode\":%s,\"data\":{\"object\":{%s,\"metadata\":{%s}}}}",
+        told.event_id, told.type, told.livemode ? "true" : "false", told.object, metadata);
+    inbound.body_bytes = strlen(inbound.body);
+    assert_int_equal(stripe_event_parse(inbound.body, inbound.body_bytes, &f->arena, &inbound.event, &f->err),
+                     OK);
+    return inbound;
+}
+
+// What the API does with it. The change, for what it owes.
+static inline struct change apply_for(struct fixture *f, struct told told, const struct uuid *merchant_id)
+{
+    struct inbound inbound = verified(f, told, merchant_id);
+    struct change change = change_of(f);
+    change.cause_ref = told.event_id;
+    assert_int_equal(inbound_apply(f->db, &change, &inbound, &f->err), OK);
+    return change;
+}
+
+static inline struct change apply(struct fixture *f, struct told told)
+{
+    return apply_for(f, told, &f->merchant_id);
+}
+
+static inline int64_t recorded(struct fixture *f)
+{
+    return sql_number(f, "SELECT count(*) FROM inbox");
+}
+
+static inline int64_t kept(struct fixture *f)
+{
+    return sql_number(f, "SELECT count(*) FROM inbox WHERE body IS NOT NULL");
+}

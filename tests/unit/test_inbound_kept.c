@@ -1,0 +1,164 @@
+// Events whose payment is not there yet: kept for it, within bounds, and applied behind it.
+#include "inbound_fixture.h"
+
+static void keep_for(struct fixture *f, const char *event_id, const char *type, const char *object,
+                     const struct uuid *payment_id)
+{
+    apply(f, (struct told){event_id, type, false, object, payment_id, &f->merchant_id});
+}
+
+static struct change apply_kept(struct fixture *f)
+{
+    struct change change = change_of(f);
+    assert_int_equal(inbound_apply_kept(f->db, &change, &f->err), OK);
+    return change;
+}
+
+static void an_event_that_comes_before_its_payment_is_kept_and_applied_behind_it(void **state)
+{
+    struct fixture *f = *state;
+    struct payment payment = insert_payment(f, PAYMENT_PENDING);
+    run_sql(f, "DELETE FROM payments");
+    keep_for(f, "evt_1", "payment_intent.succeeded", PAID, &payment.id);
+    assert_int_equal(kept(f), 1);
+    assert_false(apply_kept(f).told);
+    assert_int_equal(kept(f), 1);
+    payment.provider_ref = NULL;
+    assert_int_equal(payment_insert(f->db, &payment, &f->err), OK);
+    assert_true(apply_kept(f).told);
+    assert_string_equal(history_of(f, &payment.id), "completed completed event");
+    assert_int_equal(sql_number(f, "SELECT count(*) FROM payment_history WHERE cause_ref = 'evt_1'"), 1);
+    assert_int_equal(kept(f), 0);
+    assert_int_equal(recorded(f), 1);
+    assert_false(apply_kept(f).told);
+    assert_string_equal(events_of(f, &payment.id), "payment.completed");
+}
+
+static void a_kept_event_dies_after_30_days(void **state)
+{
+    struct fixture *f = *state;
+    struct payment payment = insert_payment(f, PAYMENT_PENDING);
+    run_sql(f, "DELETE FROM payments");
+    keep_for(f, "evt_1", "payment_intent.succeeded", PAID, &payment.id);
+    run_sql(f, "UPDATE inbox SET received_us = received_us - 30 * 86400 * 1000000");
+    apply_kept(f);
+    assert_int_equal(kept(f), 1);
+    run_sql(f, "UPDATE inbox SET received_us = received_us - 1");
+    apply_kept(f);
+    assert_int_equal(kept(f), 0);
+    assert_int_equal(recorded(f), 1);
+}
+
+static void an_event_of_more_than_64_kib_is_not_kept(void **state)
+{
+    struct fixture *f = *state;
+    struct payment payment = insert_payment(f, PAYMENT_PENDING);
+    run_sql(f, "DELETE FROM payments");
+    const struct told told = {"evt_1", "payment_intent.succeeded", false, PAID, &payment.id, &f->merchant_id};
+    static const size_t sizes[] = {64 * 1024 + 1, 64 * 1024};
+    for (size_t i = 0; i < COUNT_OF(sizes); i++) {
+        struct inbound inbound = verified(f, told, &f->merchant_id);
+        struct change change = change_of(f);
+        inbound.body_bytes = sizes[i];
+        inbound.body = arena_printf(&f->arena, "%-*s", (int)inbound.body_bytes, inbound.body);
+        assert_int_equal(inbound_apply(f->db, &change, &inbound, &f->err), OK);
+        assert_int_equal(kept(f), i);
+    }
+}
+
+static void a_kept_event_that_comes_again_is_still_applied_once(void **state)
+{
+    struct fixture *f = *state;
+    struct payment payment = insert_payment(f, PAYMENT_PENDING);
+    run_sql(f, "DELETE FROM payments");
+    keep_for(f, "evt_1", "payment_intent.succeeded", PAID, &payment.id);
+    keep_for(f, "evt_1", "payment_intent.succeeded", PAID, &payment.id);
+    assert_int_equal(kept(f), 1);
+    payment.provider_ref = NULL;
+    assert_int_equal(payment_insert(f->db, &payment, &f->err), OK);
+    keep_for(f, "evt_1", "payment_intent.succeeded", PAID, &payment.id);
+    apply_kept(f);
+    assert_string_equal(history_of(f, &payment.id), "completed completed event");
+}
+
+static void kept_events_are_applied_in_the_order_they_came(void **state)
+{
+    struct fixture *f = *state;
+    struct payment payment = insert_payment(f, PAYMENT_PENDING);
+    run_sql(f, "DELETE FROM payments");
+    keep_for(f, "evt_9", "payment_intent.payment_failed", DECLINED, &payment.id);
+    run_sql(f, "UPDATE inbox SET received_us = received_us - 1");
+    keep_for(f, "evt_1", "payment_intent.succeeded", PAID, &payment.id);
+    payment.provider_ref = NULL;
+    assert_int_equal(payment_insert(f->db, &payment, &f->err), OK);
+    apply_kept(f);
+    assert_string_equal(history_of(f, &payment.id), "failed failed event, completed completed event");
+}
+
+static void a_kept_event_of_another_merchants_payment_is_let_go(void **state)
+{
+    struct fixture *f = *state;
+    struct payment payment = insert_payment(f, PAYMENT_PENDING);
+    run_sql(f, "DELETE FROM payments");
+    keep_for(f, "evt_1", "payment_intent.succeeded", PAID, &payment.id);
+    payment.merchant_id.bytes[15] = 2;
+    assert_int_equal(payment_insert(f->db, &payment, &f->err), OK);
+    apply_kept(f);
+    assert_int_equal(payment_row(f, &payment.id).status, PAYMENT_PENDING);
+    assert_int_equal(kept(f), 0);
+}
+
+static void a_merchants_kept_events_are_bounded_and_anothers_are_not_in_their_way(void **state)
+{
+    struct fixture *f = *state;
+    struct uuid missing = uuid_new(&random_system, START_US);
+    const struct uuid other = {.bytes = {0x01, [15] = 2}};
+    run_sql(f,
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 999) INSERT INTO inbox"
+            " (merchant_id, livemode, event_id, type, payment_id, body, received_us)"
+            " SELECT (SELECT id FROM merchants), 0, 'evt_of_' || i, 't', x'00', '{}', 0 FROM n");
+    keep_for(f, "evt_1", "payment_intent.succeeded", PAID, &missing);
+    assert_int_equal(kept(f), 1000);
+    keep_for(f, "evt_2", "payment_intent.succeeded", PAID, &missing);
+    assert_int_equal(kept(f), 1000);
+    apply_for(f, (struct told){"evt_3", "payment_intent.succeeded", false, PAID, &missing, &other}, &other);
+    assert_int_equal(kept(f), 1001);
+}
+
+// --- beside a running engine
+
+static void the_engine_applies_what_was_kept(void **state)
+{
+    struct fixture *f = *state;
+    struct buyer *buyer = buyer_new(f);
+    transaction_begin(f);
+    keep_for(f, "evt_1", "payment_intent.succeeded", PAID, &buyer->payment.id);
+    transaction_end(f);
+    engine_begin(f);
+    assert_int_equal(buyer_prepare(buyer), OK);
+    f->provider.holds = true;
+    buyer_go(buyer);
+    engine_run_s(f, 6);
+    assert_int_equal(payment_row(f, &buyer->payment.id).status, PAYMENT_COMPLETED);
+    assert_int_equal(f->told, 1);
+    fake_provider_answer(&f->provider, answer_intent(INTENT_SUCCEEDED)); // the same news, later
+    fake_loop_run_tasks(&f->loop);
+    assert_string_equal(answered_status(buyer), "completed");
+    assert_string_equal(events_of(f, &buyer->payment.id), "payment.completed");
+    assert_string_equal(open_operations(f, &buyer->payment.id), "");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        IN_TRANSACTION(an_event_that_comes_before_its_payment_is_kept_and_applied_behind_it),
+        IN_TRANSACTION(a_kept_event_dies_after_30_days),
+        IN_TRANSACTION(an_event_of_more_than_64_kib_is_not_kept),
+        IN_TRANSACTION(a_kept_event_that_comes_again_is_still_applied_once),
+        IN_TRANSACTION(kept_events_are_applied_in_the_order_they_came),
+        IN_TRANSACTION(a_kept_event_of_another_merchants_payment_is_let_go),
+        IN_TRANSACTION(a_merchants_kept_events_are_bounded_and_anothers_are_not_in_their_way),
+        TEST(the_engine_applies_what_was_kept),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
