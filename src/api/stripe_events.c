@@ -94,7 +94,8 @@ enum errc stripe_event_work(struct request *request, struct db *db, struct err *
         return OK;
     }
     rc = rc == OK ? check_is_event(inbound, err) : rc;
-    if (rc == OK && verdict == INBOUND_OURS) {
+    // Most of Stripe's types say nothing that we act on, and would only fill the table of those that do.
+    if (rc == OK && verdict == INBOUND_OURS && inbound->event.kind != EVENT_OTHER) {
         request->then = (struct request_step){.work = apply, .lane = STORE_WRITE};
         return OK;
     }

@@ -164,6 +164,7 @@ def test_an_event_of_no_interest_changes_nothing(shop, pending, event_type):
     obj = intent_of(pending) if event_type != "charge.succeeded" else charge_of(pending, 0)
     tell(shop, event_type, obj)
     assert shop.payment(pending["id"]) == pending
+    assert stored_events(shop.server, shop) == []
 
 
 def test_events_about_nothing_of_ours_are_not_kept(shop):
