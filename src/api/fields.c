@@ -66,37 +66,58 @@ static struct json_object *member(struct request *request, struct json_object *o
     return value;
 }
 
-static bool has_control(const char *text, size_t bytes)
+static bool has_control(const char *text)
 {
-    for (size_t i = 0; i < bytes; i++) {
-        if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f) {
+    for (; *text != '\0'; text++) {
+        if ((unsigned char)*text < 0x20 || *text == 0x7f) {
             return true;
         }
     }
     return false;
 }
 
+static const char *string_member(struct request *request, struct json_object *object, const char *prefix,
+                                 const char *name, enum field_need need)
+{
+    struct json_object *value = member(request, object, prefix, name, need);
+    if (value != NULL && !json_object_is_type(value, json_type_string)) {
+        add(request, prefix, name, "must be a string");
+        return NULL;
+    }
+    return json_object_get_string(value);
+}
+
+static const char *check_text(struct request *request, const char *prefix, const char *name, const char *text,
+                              size_t chars_max)
+{
+    if (text == NULL) {
+        return NULL;
+    }
+    if (*text == '\0') {
+        add(request, prefix, name, "must not be empty");
+    } else if (field_chars(text) > chars_max) {
+        add(request, prefix, name,
+            arena_printf(request->arena, "must be at most %zu characters long", chars_max));
+    } else if (has_control(text)) {
+        add(request, prefix, name, "must not hold control characters");
+    } else {
+        return text;
+    }
+    return NULL;
+}
+
 const char *field_text(struct request *request, struct json_object *object, const char *prefix,
                        const char *name, enum field_need need, size_t chars_max)
 {
-    struct json_object *value = member(request, object, prefix, name, need);
-    if (value == NULL) {
-        return NULL;
-    }
-    size_t bytes = (size_t)json_object_get_string_len(value);
-    if (!json_object_is_type(value, json_type_string)) {
-        add(request, prefix, name, "must be a string");
-    } else if (bytes == 0) {
-        add(request, prefix, name, "must not be empty");
-    } else if (field_chars(json_object_get_string(value)) > chars_max) {
-        add(request, prefix, name,
-            arena_printf(request->arena, "must be at most %zu characters long", chars_max));
-    } else if (has_control(json_object_get_string(value), bytes)) {
-        add(request, prefix, name, "must not hold control characters");
-    } else {
-        return json_object_get_string(value);
-    }
-    return NULL;
+    return check_text(request, prefix, name, string_member(request, object, prefix, name, need), chars_max);
+}
+
+const char *field_pasted(struct request *request, struct json_object *object, const char *prefix,
+                         const char *name, enum field_need need, size_t chars_max)
+{
+    const char *text = string_member(request, object, prefix, name, need);
+    return text != NULL ? check_text(request, prefix, name, text_trim(request->arena, text), chars_max)
+                        : NULL;
 }
 
 bool field_bool(struct request *request, struct json_object *object, const char *name, bool absent)

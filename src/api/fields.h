@@ -25,6 +25,9 @@ size_t field_chars(const char *text);
 // A string of 1 to chars_max characters without control characters; NULL where it is absent or wrong.
 const char *field_text(struct request *request, struct json_object *object, const char *prefix,
                        const char *name, enum field_need need, size_t chars_max);
+// The same without white space at its ends, which comes along where something is pasted.
+const char *field_pasted(struct request *request, struct json_object *object, const char *prefix,
+                         const char *name, enum field_need need, size_t chars_max);
 bool field_bool(struct request *request, struct json_object *object, const char *name, bool absent);
 
 // Whether it has the form of a Stripe payment method, pm_...

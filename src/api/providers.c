@@ -130,19 +130,17 @@ static void problem(struct request *request, const char *field, const char *mess
     problem_add(&request->problems, request->arena, ERR_VALIDATION, field, "%s", message);
 }
 
-// Visible characters behind one of the prefixes; white space that was pasted along at the ends is taken off.
-static bool read_secret(struct request *request, const char *text, const char *const *prefixes,
-                        struct secret *secret)
+// Visible characters behind one of the prefixes.
+static bool read_secret(const char *text, const char *const *prefixes, struct secret *secret)
 {
-    const char *trimmed = text_trim(request->arena, text);
     for (; *prefixes != NULL; prefixes++) {
-        size_t length = strlen(trimmed);
+        size_t length = strlen(text);
         bool visible = length > strlen(*prefixes);
         for (size_t i = 0; i < length; i++) {
-            visible = visible && trimmed[i] > 0x20 && trimmed[i] < 0x7f;
+            visible = visible && text[i] > 0x20 && text[i] < 0x7f;
         }
-        if (visible && text_starts_with(trimmed, *prefixes)) {
-            secret_set(secret, trimmed, length);
+        if (visible && text_starts_with(text, *prefixes)) {
+            secret_set(secret, text, length);
             return true;
         }
     }
@@ -155,8 +153,8 @@ static void read_webhook_secret(struct request *request, struct json_object *str
     static const char *const prefixes[] = {"whsec_", NULL};
     struct json_object *value = NULL;
     input->webhook_secret_given = json_object_object_get_ex(stripe, "webhook_secret", &value);
-    const char *text = field_text(request, stripe, "stripe.", "webhook_secret", FIELD_OPTIONAL, 255);
-    if (text != NULL && !read_secret(request, text, prefixes, &input->webhook_secret)) {
+    const char *text = field_pasted(request, stripe, "stripe.", "webhook_secret", FIELD_OPTIONAL, 255);
+    if (text != NULL && !read_secret(text, prefixes, &input->webhook_secret)) {
         problem(request, "stripe.webhook_secret", "must be a Stripe signing secret, whsec_...");
     }
 }
@@ -180,8 +178,8 @@ void providers_put_read(struct request *request)
         return;
     }
     fields_only(request, stripe, "stripe.", stripe_names);
-    const char *key = field_text(request, stripe, "stripe.", "secret_key", FIELD_REQUIRED, 255);
-    if (key != NULL && !read_secret(request, key, prefixes, &input->secret_key)) {
+    const char *key = field_pasted(request, stripe, "stripe.", "secret_key", FIELD_REQUIRED, 255);
+    if (key != NULL && !read_secret(key, prefixes, &input->secret_key)) {
         problem(request, "stripe.secret_key",
                 "must be a Stripe secret or restricted key: sk_test_, sk_live_, rk_test_ or rk_live_");
     }

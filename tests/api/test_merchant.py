@@ -82,6 +82,16 @@ def test_a_webhook_secret_stays_when_absent_and_goes_when_null(bare):
     assert summary(bare)["webhook_secret"] is None
 
 
+def test_white_space_that_was_pasted_along_is_no_part_of_a_secret(bare):
+    put = bare.api.put(PROVIDERS, credentials(" sk_test_0123456789abcdef\n", webhook_secret="\twhsec_0123456789\r\n"))
+    assert succeeded(put)["config_summary"] == {"secret_key": "****cdef", "webhook_secret": "****6789"}
+    for field, secret in (("secret_key", "sk_test_0123\n4567"), ("webhook_secret", "whsec_0123 4567"),
+                          ("webhook_secret", " \n")):
+        body = credentials("sk_test_0123456789abcdef")
+        body["stripe"][field] = secret
+        refused(bare.api.put(PROVIDERS, body), 422, "VALIDATION_ERROR", f"stripe.{field}")
+
+
 def test_setting_credentials_again_keeps_their_id(bare):
     first = succeeded(bare.api.put(PROVIDERS, credentials("sk_test_first")))
     second = succeeded(bare.api.put(PROVIDERS, credentials("rk_test_second")))
