@@ -1,4 +1,4 @@
-// Rows of payments and of their history, and the stored answers of idempotent requests.
+// Rows of payments and of their history.
 #pragma once
 
 #include "domain/payment.h"
