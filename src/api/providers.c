@@ -11,6 +11,7 @@
 #include "base/timefmt.h"
 #include "store/audit.h"
 #include "store/credentials.h"
+#include "store/sealed.h"
 
 #define PROVIDER "stripe"
 
@@ -20,20 +21,6 @@ struct providers_input {
     bool webhook_secret_given;    // absent keeps the stored one
     struct secret webhook_secret; // empty: removed
 };
-
-static const char *key_context(struct arena *arena, const struct uuid *version_id)
-{
-    char id[UUID_TEXT_BYTES];
-    uuid_format(version_id, id);
-    return arena_printf(arena, "stripe-key:%s", id);
-}
-
-static const char *webhook_context(struct arena *arena, const struct uuid *credential_id)
-{
-    char id[UUID_TEXT_BYTES];
-    uuid_format(credential_id, id);
-    return arena_printf(arena, "stripe-webhook:%s", id);
-}
 
 static enum errc add_masked(struct request *request, struct json_object *summary, const char *name,
                             const char *context, struct sealed sealed, struct err *err)
@@ -66,11 +53,12 @@ static enum errc credential_json(struct request *request, struct db *db, const s
         return rc;
     }
     struct json_object *summary JSON_CLEANUP = json_new_object();
-    rc = add_masked(request, summary, "secret_key", key_context(arena, &credential->version_id), key, err);
+    rc = add_masked(request, summary, "secret_key",
+                    sealed_context(arena, SEALED_STRIPE_KEY, &credential->version_id), key, err);
     if (rc == OK) {
         struct sealed webhook = {credential->webhook_secret, credential->webhook_secret_bytes};
-        rc = add_masked(request, summary, "webhook_secret", webhook_context(arena, &credential->id), webhook,
-                        err);
+        rc = add_masked(request, summary, "webhook_secret",
+                        sealed_context(arena, SEALED_STRIPE_WEBHOOK, &credential->id), webhook, err);
     }
     if (rc != OK) {
         return rc;
@@ -229,8 +217,8 @@ static enum errc next_credential(struct request *request, struct db *db, struct 
         struct sealed sealed = {0};
         if (input->webhook_secret.len > 0) {
             sealed = seal(&options->keyring->master, request->arena,
-                          webhook_context(request->arena, &credential->id), input->webhook_secret.data,
-                          input->webhook_secret.len);
+                          sealed_context(request->arena, SEALED_STRIPE_WEBHOOK, &credential->id),
+                          input->webhook_secret.data, input->webhook_secret.len);
         }
         credential->webhook_secret = sealed.data;
         credential->webhook_secret_bytes = sealed.bytes;
@@ -252,8 +240,8 @@ enum errc providers_put_work(struct request *request, struct db *db, struct err 
         return rc;
     }
     struct sealed key = seal(&api_options(request->api)->keyring->master, request->arena,
-                             key_context(request->arena, &credential.version_id), input->secret_key.data,
-                             input->secret_key.len);
+                             sealed_context(request->arena, SEALED_STRIPE_KEY, &credential.version_id),
+                             input->secret_key.data, input->secret_key.len);
     rc = credential_put(db, &credential, err);
     if (rc == OK) {
         rc = credential_version_insert(db, &credential.version_id, &credential.id, key.data, key.bytes,

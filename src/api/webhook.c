@@ -13,6 +13,7 @@
 #include "store/credentials.h"
 #include "store/merchants.h"
 #include "store/outbox.h"
+#include "store/sealed.h"
 
 // A replaced secret signs beside the new one for so long.
 #define OVERLAP_US (24 * 3600 * US_PER_S)
@@ -89,10 +90,9 @@ static const char *make_secret(struct request *request, struct merchant *merchan
     merchant->webhook_secret_old_bytes = merchant->webhook_secret_bytes;
     merchant->webhook_secret_old_until_us =
         merchant->webhook_secret != NULL ? request->now_us + OVERLAP_US : 0;
-    char id[UUID_TEXT_BYTES];
-    uuid_format(&merchant->id, id);
-    struct sealed sealed = seal(&api_options(request->api)->keyring->master, request->arena,
-                                arena_printf(request->arena, "webhook:%s", id), text, strlen(text));
+    struct sealed sealed =
+        seal(&api_options(request->api)->keyring->master, request->arena,
+             sealed_context(request->arena, SEALED_WEBHOOK, &merchant->id), text, strlen(text));
     merchant->webhook_secret = sealed.data;
     merchant->webhook_secret_bytes = sealed.bytes;
     return text;

@@ -49,6 +49,8 @@ struct sealed {
 struct sealed seal(const struct seal_key *key, struct arena *arena, const char *context, const void *plain,
                    size_t plain_bytes);
 
+bool seal_is_of(const struct seal_key *key, struct sealed sealed); // whether it was sealed with this key
+
 // Opens into the arena with a NUL behind. ERR_CRYPTO: another key (says so), another context, or damaged.
 enum errc seal_open(const struct seal_key *key, struct arena *arena, const char *context,
                     struct sealed sealed, char **plain, size_t *plain_bytes, struct err *err) MUST_CHECK;

@@ -64,16 +64,26 @@ struct sealed seal(const struct seal_key *key, struct arena *arena, const char *
     return (struct sealed){.data = out, .bytes = plain_bytes + SEAL_OVERHEAD_BYTES};
 }
 
+static bool has_known_form(struct sealed sealed)
+{
+    return sealed.bytes >= SEAL_OVERHEAD_BYTES && sealed.bytes <= INT_MAX && sealed.data[0] == VERSION;
+}
+
+bool seal_is_of(const struct seal_key *key, struct sealed sealed)
+{
+    return has_known_form(sealed) && memcmp(sealed.data + KEY_ID_AT, key->id, KEY_ID_BYTES) == 0;
+}
+
 enum errc seal_open(const struct seal_key *key, struct arena *arena, const char *context,
                     struct sealed sealed, char **plain, size_t *plain_bytes, struct err *err)
 {
     REQUIRE(pthread_once(&once, fetch) == 0);
     REQUIRE(strlen(context) <= INT_MAX);
     const uint8_t *in = sealed.data;
-    if (sealed.bytes < SEAL_OVERHEAD_BYTES || sealed.bytes > INT_MAX || in[0] != VERSION) {
+    if (!has_known_form(sealed)) {
         return err_set(err, ERR_CRYPTO, "the sealed value is damaged: it is not of a known form");
     }
-    if (memcmp(in + KEY_ID_AT, key->id, KEY_ID_BYTES) != 0) {
+    if (!seal_is_of(key, sealed)) {
         return err_set(err, ERR_CRYPTO, "the value was sealed with another master key");
     }
     size_t text_bytes = sealed.bytes - SEAL_OVERHEAD_BYTES;

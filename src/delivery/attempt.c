@@ -11,6 +11,7 @@
 #include "delivery/retry_after.h"
 #include "delivery/signature.h"
 #include "net/url.h"
+#include "store/sealed.h"
 
 // Nobody reads the answer; this much lets a connection with a chatty endpoint be kept.
 #define RESPONSE_BYTES_MAX ((size_t)16 * 1024)
@@ -33,13 +34,11 @@ static void secrets_wipe(struct secrets *secrets)
 static enum errc open_secret(struct sending *sending, const struct keyring *keyring, struct sealed sealed,
                              struct secrets *secrets, struct err *err)
 {
-    char id[UUID_TEXT_BYTES];
-    uuid_format(&sending->merchant.id, id);
     char *plain = NULL;
     size_t plain_bytes = 0;
-    enum errc rc =
-        seal_open(&keyring->master, &sending->arena, arena_printf(&sending->arena, "webhook:%s", id), sealed,
-                  &plain, &plain_bytes, err);
+    enum errc rc = seal_open(&keyring->master, &sending->arena,
+                             sealed_context(&sending->arena, SEALED_WEBHOOK, &sending->merchant.id), sealed,
+                             &plain, &plain_bytes, err);
     if (rc == OK) {
         REQUIRE(plain_bytes <= SECRET_BYTES_MAX);
         secret_set(&secrets->items[secrets->count++], plain, plain_bytes);

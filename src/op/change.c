@@ -12,6 +12,7 @@
 #include "store/operations.h"
 #include "store/outbox.h"
 #include "store/payments.h"
+#include "store/sealed.h"
 
 enum errc change_note(struct db *db, struct change *change, const struct payment *payment, const char *what,
                       struct err *err)
@@ -263,8 +264,9 @@ static void seal_action(struct change *change, struct payment *payment, const st
     const char *text =
         intent->next_action == NEXT_ACTION_REDIRECT ? intent->redirect_url : intent->client_secret;
     if (text != NULL) {
-        struct sealed sealed = seal(&change->keyring->master, change->arena,
-                                    action_secret_context(change->arena, &payment->id), text, strlen(text));
+        struct sealed sealed =
+            seal(&change->keyring->master, change->arena,
+                 sealed_context(change->arena, SEALED_NEXT_ACTION, &payment->id), text, strlen(text));
         payment->action_secret_sealed = sealed.data;
         payment->action_secret_sealed_bytes = (int)sealed.bytes;
     }

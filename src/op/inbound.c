@@ -2,8 +2,6 @@
 // and of its own mode.
 #include "op/inbound.h"
 
-#include <string.h>
-
 #include "base/json.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -13,6 +11,7 @@
 #include "op/refund_change.h"
 #include "op/render.h"
 #include "store/payments.h"
+#include "store/sealed.h"
 
 // Events kept for payments that are not there yet, a merchant.
 #define KEPT_MAX 1000
@@ -164,13 +163,17 @@ static enum errc keep(struct db *db, struct change *change, const struct inbound
     if (rc != OK || kept >= KEPT_MAX) {
         return rc;
     }
+    struct sealed sealed =
+        seal(&change->keyring->master, change->arena, sealed_event_context(change->arena, event->id),
+             inbound->body, inbound->body_bytes);
     struct inbox_event row = {
         .merchant_id = merchant_id,
         .livemode = event->livemode,
         .event_id = event->id,
         .type = event->type,
         .payment_id = payment_id,
-        .body = arena_strndup(change->arena, inbound->body, inbound->body_bytes),
+        .body = sealed.data,
+        .body_bytes = sealed.bytes,
         .received_us = change->now_us,
     };
     bool fresh = false;
@@ -205,7 +208,15 @@ static enum errc apply_one_kept(struct db *db, struct change *change, const stru
                                 struct err *err)
 {
     struct provider_event event = {0};
-    enum errc rc = stripe_event_parse(row->body, strlen(row->body), change->arena, &event, NULL);
+    struct sealed sealed = {row->body, row->body_bytes};
+    char *body = NULL;
+    size_t body_bytes = 0;
+    enum errc rc =
+        seal_open(&change->keyring->master, change->arena, sealed_event_context(change->arena, row->event_id),
+                  sealed, &body, &body_bytes, NULL);
+    if (rc == OK) {
+        rc = stripe_event_parse(body, body_bytes, change->arena, &event, NULL);
+    }
     struct payment payment = {0};
     if (rc == OK) {
         change->cause = "event";

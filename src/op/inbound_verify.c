@@ -5,6 +5,7 @@
 #include "store/credentials.h"
 #include "store/merchants.h"
 #include "store/payments.h"
+#include "store/sealed.h"
 
 #define SECRETS_TRIED_MAX 1000
 #define CANDIDATES_MAX 8
@@ -23,13 +24,12 @@ static bool try_secret(const struct credential_webhook *webhook, void *context)
 {
     struct search *search = context;
     struct arena scratch ARENA_CLEANUP = ARENA_EMPTY;
-    char id[UUID_TEXT_BYTES];
-    uuid_format(&webhook->credential_id, id);
     char *plain = NULL;
     size_t bytes = 0;
     struct sealed sealed = {webhook->sealed, webhook->bytes};
-    if (seal_open(&search->keyring->master, &scratch, arena_printf(&scratch, "stripe-webhook:%s", id), sealed,
-                  &plain, &bytes, NULL) != OK) {
+    if (seal_open(&search->keyring->master, &scratch,
+                  sealed_context(&scratch, SEALED_STRIPE_WEBHOOK, &webhook->credential_id), sealed, &plain,
+                  &bytes, NULL) != OK) {
         return true;
     }
     struct secret secret SECRET_CLEANUP;

@@ -13,6 +13,7 @@
 #include "domain/retry.h"
 #include "op/engine.h"
 #include "store/credentials.h"
+#include "store/sealed.h"
 
 // A settle that the database refused is tried again after this; the outcome stays in memory meanwhile.
 #define SETTLE_AGAIN_US (1 * US_PER_S)
@@ -83,13 +84,12 @@ static enum errc read_secret_key(struct op *op, struct db *db, struct err *err)
         rc = op_take_present_version(op, db, err);
         rc = rc == OK ? version_key(op, db, &sealed, err) : rc;
     }
-    char id[UUID_TEXT_BYTES];
-    uuid_format(&op->row.credential_version_id, id);
     char *plain = NULL;
     size_t bytes = 0;
     if (rc == OK) {
         rc = seal_open(&op->engine->options.keyring->master, &op->arena,
-                       arena_printf(&op->arena, "stripe-key:%s", id), sealed, &plain, &bytes, err);
+                       sealed_context(&op->arena, SEALED_STRIPE_KEY, &op->row.credential_version_id), sealed,
+                       &plain, &bytes, err);
     }
     if (rc == OK) {
         secret_set(&op->call.secret_key, plain, bytes);

@@ -3,13 +3,7 @@
 
 #include "base/json.h"
 #include "base/timefmt.h"
-
-const char *action_secret_context(struct arena *arena, const struct uuid *payment_id)
-{
-    char id[UUID_TEXT_BYTES];
-    uuid_format(payment_id, id);
-    return arena_printf(arena, "next-action:%s", id);
-}
+#include "store/sealed.h"
 
 static void add_id(struct json_object *json, const char *name, const struct uuid *id)
 {
@@ -62,8 +56,8 @@ static enum errc add_next_action(struct json_object *json, const struct payment 
     char *text = NULL;
     size_t bytes = 0;
     struct sealed sealed = {payment->action_secret_sealed, (size_t)payment->action_secret_sealed_bytes};
-    enum errc rc =
-        seal_open(master, arena, action_secret_context(arena, &payment->id), sealed, &text, &bytes, err);
+    enum errc rc = seal_open(master, arena, sealed_context(arena, SEALED_NEXT_ACTION, &payment->id), sealed,
+                             &text, &bytes, err);
     if (rc == OK) {
         bool redirect = payment->next_action == NEXT_ACTION_REDIRECT;
         json_add_str(action, redirect ? "redirect_url" : "client_secret", text);

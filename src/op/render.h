@@ -29,6 +29,3 @@ struct json_object *render_dispute(const struct dispute *dispute);
 
 // {"success":true,"data":...} as text in the arena; takes `data`.
 const char *render_success(struct arena *arena, struct json_object *data);
-
-// The associated data that a payment's action_secret is sealed with. In the arena.
-const char *action_secret_context(struct arena *arena, const struct uuid *payment_id);

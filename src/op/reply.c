@@ -5,20 +5,14 @@
 
 #include "op/render.h"
 #include "store/idempotency.h"
-
-static const char *reply_context(struct arena *arena, const struct uuid *subject_id)
-{
-    char id[UUID_TEXT_BYTES];
-    uuid_format(subject_id, id);
-    return arena_printf(arena, "reply:%s", id);
-}
+#include "store/sealed.h"
 
 enum errc reply_keep(struct db *db, struct change *change, const struct uuid *subject_id, int status,
                      struct json_object *data, struct op_answer *answer, struct err *err)
 {
     const char *text = render_success(change->arena, data);
     struct sealed sealed = seal(&change->keyring->master, change->arena,
-                                reply_context(change->arena, subject_id), text, strlen(text));
+                                sealed_context(change->arena, SEALED_REPLY, subject_id), text, strlen(text));
     struct stored_reply reply = {.status = status, .sealed = sealed.data, .bytes = sealed.bytes};
     bool fresh = false;
     enum errc rc = reply_insert(db, subject_id, &reply, change->now_us, &fresh, err);
@@ -49,7 +43,8 @@ enum errc reply_stored(struct db *db, const struct keyring *keyring, const struc
     char *text = NULL;
     size_t bytes = 0;
     struct sealed sealed = {reply.sealed, reply.bytes};
-    rc = seal_open(&keyring->master, arena, reply_context(arena, subject_id), sealed, &text, &bytes, err);
+    rc = seal_open(&keyring->master, arena, sealed_context(arena, SEALED_REPLY, subject_id), sealed, &text,
+                   &bytes, err);
     if (rc == OK) {
         *answer = (struct op_answer){.status = reply.status, .body = text};
     }

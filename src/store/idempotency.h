@@ -20,7 +20,7 @@ enum errc idempotency_find(struct db *db, const struct uuid *merchant_id, bool l
                            bool *found, struct err *err) MUST_CHECK;
 enum errc idempotency_insert(struct db *db, const struct idempotency_key *key, struct err *err) MUST_CHECK;
 
-// The first answer to the request that made a subject, sealed with context "reply:<subject id>".
+// The first answer to the request that made a subject, sealed (SEALED_REPLY).
 struct stored_reply {
     int status;
     const uint8_t *sealed; // NULL: none is stored

@@ -10,7 +10,7 @@ enum errc inbox_record(struct db *db, const struct inbox_event *event, bool *fre
                " VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
                DB_ID(&event->merchant_id), DB_I64(event->livemode), DB_STR(event->event_id),
                DB_STR(event->type), uuid_is_nil(&event->payment_id) ? DB_NIL : DB_ID(&event->payment_id),
-               DB_STR(event->body), DB_I64(event->received_us));
+               DB_BYTES(event->body, event->body_bytes), DB_I64(event->received_us));
     *fresh = changed == 1;
     return rc;
 }
@@ -49,15 +49,16 @@ enum errc inbox_ready(struct db *db, struct arena *arena, struct inbox_event *ev
     for (bool has = true; rc == OK && has;) {
         rc = db_next(&rows, &has, err);
         if (rc == OK && has) {
-            events[(*count)++] = (struct inbox_event){
+            struct inbox_event *event = &events[(*count)++];
+            *event = (struct inbox_event){
                 .merchant_id = db_uuid(&rows, 0),
                 .livemode = db_bool(&rows, 1),
                 .event_id = db_text(&rows, 2, arena),
                 .type = db_text(&rows, 3, arena),
                 .payment_id = db_uuid(&rows, 4),
-                .body = db_text(&rows, 5, arena),
                 .received_us = db_i64(&rows, 6),
             };
+            event->body = db_blob(&rows, 5, arena, &event->body_bytes);
         }
     }
     return rc;

@@ -9,7 +9,8 @@ struct inbox_event {
     const char *event_id;
     const char *type;
     struct uuid payment_id; // nil: none
-    const char *body;       // kept only while it waits for its payment; NULL: done with
+    const uint8_t *body; // sealed (SEALED_EVENT), kept only while it waits for its payment; NULL: done with
+    size_t body_bytes;
     int64_t received_us;
 };
 

@@ -9,7 +9,7 @@ struct merchant {
     bool is_admin;
     bool is_active;
     const char *webhook_url;       // NULL: none
-    const uint8_t *webhook_secret; // sealed, context "webhook:<merchant id>"; NULL: none
+    const uint8_t *webhook_secret; // sealed (SEALED_WEBHOOK); NULL: none
     size_t webhook_secret_bytes;
     const uint8_t *webhook_secret_old; // signs beside the new one until webhook_secret_old_until_us
     size_t webhook_secret_old_bytes;

@@ -142,7 +142,7 @@ static const char step_1[] =
     // Events from the provider: one row an event, ever; the body is kept only until it can be applied.
     "CREATE TABLE inbox ("
     " merchant_id BLOB NOT NULL, livemode INTEGER NOT NULL, event_id TEXT NOT NULL, type TEXT NOT NULL,"
-    " payment_id BLOB, body TEXT, received_us INTEGER NOT NULL,"
+    " payment_id BLOB, body BLOB, received_us INTEGER NOT NULL,"
     " PRIMARY KEY (merchant_id, livemode, event_id)) STRICT, WITHOUT ROWID;"
     "CREATE INDEX inbox_kept ON inbox(merchant_id, payment_id) WHERE body IS NOT NULL;"
 

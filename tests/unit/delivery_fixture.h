@@ -10,6 +10,7 @@
 #include "delivery/delivery.h"
 #include "store/merchants.h"
 #include "store/outbox.h"
+#include "store/sealed.h"
 
 #define START_US (INT64_C(1700000000) * US_PER_S)
 #define SECRET_NEW "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
@@ -96,9 +97,7 @@ static inline void fixture_wake(struct fixture *f)
 
 static inline struct sealed seal_secret(struct fixture *f, const struct uuid *merchant_id, const char *secret)
 {
-    char id[UUID_TEXT_BYTES];
-    uuid_format(merchant_id, id);
-    return seal(&f->keyring.master, &f->arena, arena_printf(&f->arena, "webhook:%s", id), secret,
+    return seal(&f->keyring.master, &f->arena, sealed_context(&f->arena, SEALED_WEBHOOK, merchant_id), secret,
                 strlen(secret));
 }
 

@@ -5,6 +5,7 @@
 #include "store/credentials.h"
 #include "store/driver.h"
 #include "store/merchants.h"
+#include "store/sealed.h"
 
 void transaction_begin(struct fixture *f)
 {
@@ -76,10 +77,9 @@ static void add_merchant(struct fixture *f)
                                 .created_us = START_US,
                                 .updated_us = START_US};
     assert_int_equal(merchant_insert(f->db, &merchant, &f->err), OK);
-    char id[UUID_TEXT_BYTES];
-    uuid_format(&f->version_id, id);
-    struct sealed sealed = seal(&f->keyring.master, &f->arena, arena_printf(&f->arena, "stripe-key:%s", id),
-                                SECRET_KEY, strlen(SECRET_KEY));
+    struct sealed sealed =
+        seal(&f->keyring.master, &f->arena, sealed_context(&f->arena, SEALED_STRIPE_KEY, &f->version_id),
+             SECRET_KEY, strlen(SECRET_KEY));
     struct credential credential = {
         .id = f->credential_id,
         .merchant_id = f->merchant_id,

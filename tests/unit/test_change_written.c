@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "op/render.h"
 #include "store/driver.h"
+#include "store/sealed.h"
 
 static struct payment pending_action(struct fixture *f)
 {
@@ -23,8 +24,9 @@ static const char *kept(struct fixture *f, const struct payment *payment)
     struct sealed sealed = {payment->action_secret_sealed, (size_t)payment->action_secret_sealed_bytes};
     assert_null(memmem(sealed.data, sealed.bytes, "pi_1_secret_s", 13));
     assert_null(memmem(sealed.data, sealed.bytes, "hooks.example", 13));
-    assert_int_equal(seal_open(&f->keyring.master, &f->arena, action_secret_context(&f->arena, &payment->id),
-                               sealed, &plain, &bytes, &f->err),
+    assert_int_equal(seal_open(&f->keyring.master, &f->arena,
+                               sealed_context(&f->arena, SEALED_NEXT_ACTION, &payment->id), sealed, &plain,
+                               &bytes, &f->err),
                      OK);
     return plain;
 }

@@ -3,6 +3,7 @@
 #include "engine_fixture.h"
 
 #include "store/credentials.h"
+#include "store/sealed.h"
 
 #define WINDOW_US (600 * US_PER_S)
 
@@ -212,10 +213,9 @@ static void a_charge_whose_intent_is_known_is_read_by_its_id(void **state)
 static void put_credentials(struct fixture *f, uint8_t number, const char *secret_key)
 {
     struct uuid version = {.bytes = {0x03, [15] = number}};
-    char id[UUID_TEXT_BYTES];
-    uuid_format(&version, id);
-    struct sealed sealed = seal(&f->keyring.master, &f->arena, arena_printf(&f->arena, "stripe-key:%s", id),
-                                secret_key, strlen(secret_key));
+    struct sealed sealed =
+        seal(&f->keyring.master, &f->arena, sealed_context(&f->arena, SEALED_STRIPE_KEY, &version),
+             secret_key, strlen(secret_key));
     transaction_begin(f);
     struct credential credential;
     assert_int_equal(credential_get(f->db, &f->merchant_id, "stripe", false, &f->arena, &credential, &f->err),

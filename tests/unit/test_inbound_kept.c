@@ -34,6 +34,16 @@ static void an_event_that_comes_before_its_payment_is_kept_and_applied_behind_it
     assert_string_equal(events_of(f, &payment.id), "payment.completed");
 }
 
+static void a_kept_event_is_kept_sealed(void **state)
+{
+    struct fixture *f = *state;
+    struct payment payment = insert_payment(f, PAYMENT_PENDING);
+    run_sql(f, "DELETE FROM payments");
+    keep_for(f, "evt_1", "payment_intent.succeeded", PAID ",\"client_secret\":\"pi_1_secret_s\"",
+             &payment.id);
+    assert_int_equal(sql_number(f, "SELECT instr(body, x'7365637265745f') FROM inbox"), 0); // "secret_"
+}
+
 static void a_kept_event_dies_after_30_days(void **state)
 {
     struct fixture *f = *state;
@@ -116,7 +126,7 @@ static void a_merchants_kept_events_are_bounded_and_anothers_are_not_in_their_wa
     run_sql(f,
             "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 999) INSERT INTO inbox"
             " (merchant_id, livemode, event_id, type, payment_id, body, received_us)"
-            " SELECT (SELECT id FROM merchants), 0, 'evt_of_' || i, 't', x'00', '{}', 0 FROM n");
+            " SELECT (SELECT id FROM merchants), 0, 'evt_of_' || i, 't', x'00', x'00', 0 FROM n");
     keep_for(f, "evt_1", "payment_intent.succeeded", PAID, &missing);
     assert_int_equal(kept(f), 1000);
     keep_for(f, "evt_2", "payment_intent.succeeded", PAID, &missing);
@@ -152,6 +162,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         IN_TRANSACTION(an_event_that_comes_before_its_payment_is_kept_and_applied_behind_it),
+        IN_TRANSACTION(a_kept_event_is_kept_sealed),
         IN_TRANSACTION(a_kept_event_dies_after_30_days),
         IN_TRANSACTION(an_event_of_more_than_64_kib_is_not_kept),
         IN_TRANSACTION(a_kept_event_that_comes_again_is_still_applied_once),

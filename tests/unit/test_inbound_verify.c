@@ -6,6 +6,7 @@
 #include "op/inbound.h"
 #include "store/credentials.h"
 #include "store/merchants.h"
+#include "store/sealed.h"
 
 #define FIRST_SECRET "whsec_of_the_first_shop"
 #define SECOND_SECRET "whsec_of_the_second_shop"
@@ -26,10 +27,9 @@ static void put_secret(struct fixture *f, const struct uuid *merchant_id, bool l
         .created_us = START_US,
         .updated_us = START_US,
     };
-    char id[UUID_TEXT_BYTES];
-    uuid_format(&credential.id, id);
-    struct sealed sealed = seal(&f->keyring.master, &f->arena,
-                                arena_printf(&f->arena, "stripe-webhook:%s", id), secret, strlen(secret));
+    struct sealed sealed =
+        seal(&f->keyring.master, &f->arena, sealed_context(&f->arena, SEALED_STRIPE_WEBHOOK, &credential.id),
+             secret, strlen(secret));
     credential.webhook_secret = sealed.data;
     credential.webhook_secret_bytes = sealed.bytes;
     assert_int_equal(credential_put(f->db, &credential, &f->err), OK);

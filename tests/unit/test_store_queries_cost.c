@@ -50,8 +50,12 @@ static void run_every_statement(struct fixture *f)
     assert_int_equal(idempotency_find(f->db, &f->merchant_id, false, "payment", "order-123", &f->arena, &key,
                                       &has, &f->err),
                      OK);
-    struct inbox_event event = {
-        .merchant_id = f->merchant_id, .event_id = "evt_1", .type = "t", .payment_id = id, .body = "{}"};
+    struct inbox_event event = {.merchant_id = f->merchant_id,
+                                .event_id = "evt_1",
+                                .type = "t",
+                                .payment_id = id,
+                                .body = (const uint8_t *)"{}",
+                                .body_bytes = 2};
     assert_int_equal(inbox_record(f->db, &event, &fresh, &f->err), OK);
     assert_int_equal(inbox_kept_count(f->db, &f->merchant_id, &number, &f->err), OK);
     assert_int_equal(number, 1);
