@@ -241,7 +241,7 @@ static enum errc charge_settle(struct op *op, struct db *db, struct change *chan
     return rc;
 }
 
-// The payment as it is, pending, is the first answer from now on; unless a settle was quicker.
+// The payment as it is, pending, is the first answer from now on; unless there was one before.
 static enum errc charge_give_up(const struct uuid *subject_id, struct db *db, struct change *change,
                                 struct op_answer *answer, struct err *err)
 {
@@ -250,9 +250,7 @@ static enum errc charge_give_up(const struct uuid *subject_id, struct db *db, st
     if (rc == OK) {
         rc = reply_keep_payment(db, change, &payment, answer, err);
     }
-    return rc == OK && answer->status == 0
-               ? reply_stored(db, change->keyring, subject_id, change->arena, answer, err)
-               : rc;
+    return rc;
 }
 
 const struct op_kind op_charge = {

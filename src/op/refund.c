@@ -161,7 +161,7 @@ static enum errc refund_settle(struct op *op, struct db *db, struct change *chan
     return rc;
 }
 
-// The refund as it is, pending, is the first answer from now on; unless a settle was quicker.
+// The refund as it is, pending, is the first answer from now on; unless there was one before.
 static enum errc refund_give_up(const struct uuid *subject_id, struct db *db, struct change *change,
                                 struct op_answer *answer, struct err *err)
 {
@@ -170,9 +170,7 @@ static enum errc refund_give_up(const struct uuid *subject_id, struct db *db, st
     if (rc == OK) {
         rc = reply_keep(db, change, subject_id, 201, render_refund(&refund), answer, err);
     }
-    return rc == OK && answer->status == 0
-               ? reply_stored(db, change->keyring, subject_id, change->arena, answer, err)
-               : rc;
+    return rc;
 }
 
 const struct op_kind op_refund = {

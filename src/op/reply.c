@@ -16,10 +16,11 @@ enum errc reply_keep(struct db *db, struct change *change, const struct uuid *su
     struct stored_reply reply = {.status = status, .sealed = sealed.data, .bytes = sealed.bytes};
     bool fresh = false;
     enum errc rc = reply_insert(db, subject_id, &reply, change->now_us, &fresh, err);
-    if (rc == OK && fresh) {
-        *answer = (struct op_answer){.status = status, .body = text};
+    if (rc != OK || !fresh) {
+        return rc == OK ? reply_stored(db, change->keyring, subject_id, change->arena, answer, err) : rc;
     }
-    return rc;
+    *answer = (struct op_answer){.status = status, .body = text};
+    return OK;
 }
 
 enum errc reply_keep_payment(struct db *db, struct change *change, const struct payment *payment,

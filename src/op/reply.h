@@ -4,8 +4,9 @@
 
 #include "op/op.h"
 
-// Stores {"success":true,"data":...} as the first answer about a subject; takes `data`. The answer stays
-// without a status where one is stored already. Text in the change's arena.
+// Stores {"success":true,"data":...} as the first answer about a subject, unless one is stored already; takes
+// `data`. *answer is the one that is stored then: whoever still waits gets what repeats of the key get. Text
+// in the change's arena.
 enum errc reply_keep(struct db *db, struct change *change, const struct uuid *subject_id, int status,
                      struct json_object *data, struct op_answer *answer, struct err *err) MUST_CHECK;
 // The same for a payment as it is now: status 201.

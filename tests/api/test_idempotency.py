@@ -158,6 +158,7 @@ def test_32_identical_requests_at_once_are_one_charge(merchant, sandbox):
     made = [answer for answer in answers if answer.status == 201]
     assert made and {answer.status for answer in answers} <= {201, 409}
     assert len({answer.body for answer in made}) == 1
+    assert made[0].data["status"] == "completed"  # none was answered before the outcome was known
     assert len([answer for answer in made if not answer.replayed]) == 1
     for answer in answers:
         if answer.status == 409:

@@ -161,6 +161,25 @@ static void what_the_impatient_buyer_got_stays_the_stored_answer(void **state)
     assert_string_equal(answer.body, buyer->body);
 }
 
+// Somebody else was answered first, while the buyer had patience still: he gets the same, and gets it as soon
+// as the outcome is known.
+static void a_buyer_who_waits_behind_a_stored_answer_is_not_kept_waiting(void **state)
+{
+    struct fixture *f = *state;
+    f->provider.holds = true;
+    struct buyer *buyer = buy(f);
+    struct payment payment = payment_row(f, &buyer->payment.id);
+    struct change change = {.keyring = &f->keyring, .arena = &f->arena, .now_us = START_US};
+    struct op_answer stored = {0};
+    transaction_begin(f);
+    assert_int_equal(reply_keep_payment(f->db, &change, &payment, &stored, &f->err), OK);
+    transaction_end(f);
+    fake_provider_answer(&f->provider, answer_intent(INTENT_SUCCEEDED));
+    fake_loop_run_tasks(&f->loop);
+    assert_int_equal(buyer->answers, 1);
+    assert_string_equal(buyer->body, stored.body);
+}
+
 static void a_buyer_whose_patience_ends_as_the_outcome_is_recorded_gets_the_outcome(void **state)
 {
     struct fixture *f = *state;
@@ -365,6 +384,7 @@ int main(void)
         TEST(an_outcome_that_was_closed_meanwhile_is_let_go),
         TEST(a_buyer_whose_patience_ends_gets_the_pending_payment_and_the_charge_goes_on),
         TEST(what_the_impatient_buyer_got_stays_the_stored_answer),
+        TEST(a_buyer_who_waits_behind_a_stored_answer_is_not_kept_waiting),
         TEST(a_buyer_whose_patience_ends_as_the_outcome_is_recorded_gets_the_outcome),
         TEST(each_buyers_patience_is_its_own),
         TEST(an_answer_that_cannot_be_stored_is_an_error_to_its_buyer),
