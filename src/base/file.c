@@ -142,3 +142,19 @@ enum errc file_create(const char *path, const void *data, size_t bytes, bool *cr
     enum errc e = write_and_link(path, temporary, data, bytes, created, err);
     return e != OK ? e : file_sync_directory_of(path, err);
 }
+
+enum errc file_name_again(const char *path, const char *name, struct err *err)
+{
+    if (link(path, name) != 0 && errno != EEXIST) {
+        return err_set(err, ERR_CONFIG, "cannot name %s also %s: %s", path, name, strerror(errno));
+    }
+    return file_sync_directory_of(name, err);
+}
+
+enum errc file_replace(const char *path, const char *by, struct err *err)
+{
+    if (rename(by, path) != 0) {
+        return err_set(err, ERR_CONFIG, "cannot put %s in the place of %s: %s", by, path, strerror(errno));
+    }
+    return file_sync_directory_of(path, err);
+}

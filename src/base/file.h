@@ -18,6 +18,11 @@ enum errc file_make_directory_of(const char *path, struct err *err) MUST_CHECK;
 enum errc file_create(const char *path, const void *data, size_t bytes, bool *created,
                       struct err *err) MUST_CHECK;
 
+// Gives a file a second name, durably; one that is there already is taken for it. ERR_CONFIG.
+enum errc file_name_again(const char *path, const char *name, struct err *err) MUST_CHECK;
+// Puts a file in another one's place, at one instant and durably. ERR_CONFIG.
+enum errc file_replace(const char *path, const char *by, struct err *err) MUST_CHECK;
+
 // Makes what was written to a file or a directory's entries durable. ERR_IO.
 enum errc file_sync(const char *path, struct err *err) MUST_CHECK;
 enum errc file_sync_directory_of(const char *path, struct err *err) MUST_CHECK;

@@ -71,6 +71,9 @@ static enum errc run_with_right_keys(struct db *db, void *context, struct err *e
     const struct transaction *transaction = context;
     const struct keyring *keyring = &transaction->command->keyring;
     enum errc e = meta_check_keys(db, keyring->master.id, keyring->pepper_id, err);
+    if (e == ERR_CONFIG) {
+        startup_explain_rotation(&transaction->command->config, err);
+    }
     return e != OK || transaction->run == NULL ? e : transaction->run(db, transaction->context, err);
 }
 

@@ -10,6 +10,7 @@ int cmd_healthcheck(int argc, char **argv);
 int cmd_listapikeys(int argc, char **argv);
 int cmd_migrate(int argc, char **argv);
 int cmd_revokeapikey(int argc, char **argv);
+int cmd_rotate_master_key(int argc, char **argv);
 int cmd_sandbox(int argc, char **argv);
 int cmd_serve(int argc, char **argv);
 int cmd_verify_audit(int argc, char **argv);

@@ -25,6 +25,7 @@ static const struct {
     {"check-config", cmd_check_config, "say whether the settings and the key files are sound"},
     {"verify-audit", cmd_verify_audit, "prove that the audit log was not tampered with"},
     {"backup", cmd_backup, "copy the database into a new file, beside a running service"},
+    {"rotate-master-key", cmd_rotate_master_key, "seal everything anew under a new master key"},
     {"healthcheck", cmd_healthcheck, "ask the running service whether it is ready"},
     {"version", cmd_version, "print the version"},
 };

@@ -57,6 +57,21 @@ enum errc startup_load_keys(const struct config *config, struct keyring *keyring
     return e;
 }
 
+const char *startup_next_master_key_file(const struct config *config, struct arena *arena)
+{
+    return arena_printf(arena, "%s.new", config->master_key_file);
+}
+
+void startup_explain_rotation(const struct config *config, struct err *err)
+{
+    ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
+    if (access(startup_next_master_key_file(config, &arena), F_OK) == 0) {
+        const char *message = arena_strdup(&arena, err->message);
+        (void)err_set(err, err->code,
+                      "%s; or a rotation was interrupted, and paymentsd rotate-master-key ends it", message);
+    }
+}
+
 static bool names_a_database(const char *database)
 {
     if (!text_starts_with(database, SQLITE_PREFIX)) {

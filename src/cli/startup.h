@@ -14,6 +14,11 @@ const char *startup_database_file(const struct config *config);
 // database they are never made anew, for it cannot be read with others. ERR_CONFIG with one plain line.
 enum errc startup_load_keys(const struct config *config, struct keyring *keyring, struct err *err) MUST_CHECK;
 
+// Where a rotation makes the next master key. In the arena.
+const char *startup_next_master_key_file(const struct config *config, struct arena *arena);
+// Adds to the message of a key that the database refuses what to do where a rotation was interrupted.
+void startup_explain_rotation(const struct config *config, struct err *err);
+
 // Whether the settings that are mere texts to config.c make sense to those who will use them: addresses,
 // URLs, schedules. Makes nothing. ERR_CONFIG names the setting.
 enum errc startup_check_settings(const struct config *config, struct arena *arena,

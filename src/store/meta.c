@@ -38,3 +38,9 @@ enum errc meta_check_keys(struct db *db, const uint8_t master_key_id[8], const u
     enum errc e = check(db, "master_key_id", "master key", master_key_id, err);
     return e != OK ? e : check(db, "pepper_id", "pepper", pepper_id, err);
 }
+
+enum errc meta_change_master_key(struct db *db, const uint8_t id[8], struct err *err)
+{
+    return db_run(db, NULL, err, "UPDATE meta SET value = $1 WHERE name = 'master_key_id'",
+                  DB_BYTES(id, (size_t)KEY_ID_BYTES));
+}

@@ -1,6 +1,8 @@
-// The database for a program that does one thing and ends: no threads, no claim, so it works beside a running
-// server. The calling thread.
+// The database for a program that does one thing and ends: no threads, and unless it must be alone no claim,
+// so it works beside a running server. The calling thread.
 #include "store/store.h"
+
+#include <unistd.h>
 
 #include "store/driver.h"
 #include "store/migrate.h"
@@ -44,6 +46,26 @@ enum errc store_run_once(const char *database,
                          struct err *err)
 {
     return run_once(database, true, run, context, err);
+}
+
+static void close_claim(int *claim)
+{
+    if (*claim >= 0) {
+        close(*claim);
+    }
+}
+
+enum errc store_run_alone(const char *database,
+                          enum errc (*run)(struct db *db, void *context, struct err *err), void *context,
+                          struct err *err)
+{
+    const struct db_driver *driver = NULL;
+    __attribute__((cleanup(close_claim))) int claim = -1;
+    enum errc result = db_driver_find(database, &driver, err);
+    if (result == OK) {
+        result = driver->claim(database, &claim, err);
+    }
+    return result == OK ? run_once(database, true, run, context, err) : result;
 }
 
 enum errc store_read_once(const char *database,

@@ -24,6 +24,17 @@ def history(server, payment):
                  uuid.UUID(payment["id"]).bytes)
 
 
+def kept_values(server):
+    """Everything in the database: (table, column, value), in a fixed order."""
+    with contextlib.closing(sqlite3.connect(f"file:{server.data_dir}/payments.db?mode=ro", uri=True)) as database:
+        tables = [name for name, in database.execute("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")]
+        for table in tables:
+            rows = database.execute(f"SELECT * FROM {table}")
+            columns = [column[0] for column in rows.description]
+            for row in rows:
+                yield from ((table, column, value) for column, value in zip(columns, row))
+
+
 def forget_answers(server):
     """Removes every stored answer, as time does; says how many there were."""
     with contextlib.closing(sqlite3.connect(f"{server.data_dir}/payments.db", timeout=10)) as database:

@@ -1,0 +1,107 @@
+// paymentsd rotate-master-key: everything sealed anew under a new key, while no service runs.
+//
+// The key's files and the database cannot change at one instant, so the order is what makes it safe to be
+// interrupted anywhere: the new key is durable beside the old one, which has its second name, before the one
+// transaction that needs it; only behind its commit does the new key take the old one's place. The database
+// knows which of the two it needs. Run again, the command takes up the new key that it finds.
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/text.h"
+#include "cli/command.h"
+#include "cli/commands.h"
+#include "cli/startup.h"
+#include "store/meta.h"
+#include "store/sealed.h"
+#include "store/store.h"
+
+struct job {
+    struct command *command;
+    struct keyring next;
+    const char *next_file;
+    const char *kept_file; // the old key's second name
+    int64_t count;
+};
+
+static void end_job(struct job *job)
+{
+    keyring_wipe(&job->next);
+}
+
+static enum errc run(struct db *db, void *context, struct err *err)
+{
+    struct job *job = context;
+    const struct keyring *present = &job->command->keyring;
+    const struct keyring *next = &job->next;
+    enum errc rc = meta_check_keys(db, present->master.id, present->pepper_id, err);
+    if (rc == OK) {
+        rc = sealed_rekey(db, &present->master, &next->master, &job->count, err);
+        return rc == OK ? meta_change_master_key(db, next->master.id, err) : rc;
+    }
+    return meta_check_keys(db, next->master.id, next->pepper_id, NULL) == OK ? OK : rc; // committed before
+}
+
+static enum errc load_keys(struct job *job, struct err *err)
+{
+    struct command *command = job->command;
+    const struct config *config = &command->config;
+    enum errc rc = startup_load_keys(config, &command->keyring, err);
+    if (rc != OK) {
+        return rc;
+    }
+    char id[2 * sizeof(command->keyring.master.id) + 1];
+    text_hex(command->keyring.master.id, sizeof(command->keyring.master.id), id);
+    job->kept_file = arena_printf(&command->arena, "%s.%s", config->master_key_file, id);
+    job->next_file = startup_next_master_key_file(config, &command->arena);
+    rc = keyring_load(&job->next, job->next_file, config->pepper_file, true, err);
+    return rc == OK ? file_name_again(config->master_key_file, job->kept_file, err) : rc;
+}
+
+static enum errc rotate(struct job *job, struct err *err)
+{
+    const struct config *config = &job->command->config;
+    enum errc rc = load_keys(job, err);
+    if (rc == OK) {
+        rc = store_run_alone(config->database, run, job, err);
+    }
+    return rc == OK ? file_replace(config->master_key_file, job->next_file, err) : rc;
+}
+
+static void print(const struct job *job)
+{
+    struct command *command = job->command;
+    if (!command->json) {
+        (void)printf("values sealed anew: %" PRId64 "\nthe new master key is in %s\n"
+                     "the old one is kept in %s: it opens backups made before, and nothing else\n",
+                     job->count, command->config.master_key_file, job->kept_file);
+        return;
+    }
+    JSON_CLEANUP struct json_object *answer = json_new_object();
+    json_add_i64(answer, "count", job->count);
+    json_add_str(answer, "master_key_file", command->config.master_key_file);
+    json_add_str(answer, "old_master_key_file", job->kept_file);
+    (void)puts(json_text(&command->arena, answer));
+}
+
+int cmd_rotate_master_key(int argc, char **argv)
+{
+    COMMAND_CLEANUP struct command command = {0};
+    const struct command_form form = {.name = "rotate-master-key"};
+    int status;
+    if (!command_begin(&command, &form, argc, argv, &status)) {
+        return status;
+    }
+    struct err err;
+    __attribute__((cleanup(end_job))) struct job job = {.command = &command};
+    enum errc rc = command_need_database(&command, &err);
+    if (rc == OK) {
+        rc = rotate(&job, &err);
+    }
+    if (rc != OK) {
+        return command_fail(&err);
+    }
+    print(&job);
+    return 0;
+}
