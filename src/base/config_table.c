@@ -66,7 +66,7 @@ const struct config_row config_rows[CONFIG_ROW_COUNT] = {
     {"operations", FIELD(operations_max), CONFIG_INT, "2048", 1, 100000, NULL,
      "Provider calls in flight; beyond it requests are answered 503."},
     {"queue", FIELD(queue_max), CONFIG_INT, "8192", 16, 1000000, NULL,
-     "Database jobs waiting; beyond it requests are answered 503."},
+     "Database jobs waiting or under way; beyond it requests are answered 503."},
     {"drain-timeout", FIELD(drain_timeout_ms), CONFIG_DURATION, "30s", 100 * MS, 1 * H, NULL,
      "From SIGTERM to exit at the latest."},
     {"log-level", FIELD(log_level), CONFIG_CHOICE, "info", 0, 0, "debug info warn error",

@@ -30,7 +30,7 @@ struct store {
     const struct db_driver *driver;
     int claim;
     bool closed;
-    atomic_size_t waiting; // in both lanes
+    atomic_size_t waiting; // jobs of both lanes that are not finished
     struct lane reads;
     struct lane writes;
     struct worker writer;
@@ -61,8 +61,8 @@ static void *write_jobs(void *argument)
     list_init(&batch);
     size_t count;
     while ((count = lane_take(&store->writes, &batch, store->options.batch_max)) > 0) {
-        atomic_fetch_sub(&store->waiting, count);
         batch_write(worker->db, &batch);
+        atomic_fetch_sub(&store->waiting, count);
         post_all(store, &batch);
         keeper_tend(&store->keeper, worker->db);
     }
@@ -76,8 +76,8 @@ static void *read_jobs(void *argument)
     struct list one;
     list_init(&one);
     while (lane_take(&store->reads, &one, 1) > 0) {
-        atomic_fetch_sub(&store->waiting, 1);
         batch_alone(worker->db, CONTAINER_OF(one.next, struct store_job, task.link));
+        atomic_fetch_sub(&store->waiting, 1);
         post_all(store, &one);
     }
     return NULL;

@@ -31,7 +31,7 @@ struct store_job {
 struct store_options {
     const char *database; // "sqlite:PATH"
     int readers;          // 0: no threads at all, a job runs inside store_submit (for a simulation)
-    size_t queue_max;     // jobs waiting, both lanes
+    size_t queue_max;     // jobs not finished, both lanes
     size_t batch_max;     // jobs in one transaction
 };
 
@@ -49,6 +49,7 @@ bool store_submit(struct store *store, struct store_job *job) MUST_CHECK;
 // Queues even beyond queue_max: for jobs that settle what was already begun. Loop thread.
 void store_submit_always(struct store *store, struct store_job *job);
 
+// Jobs that are queued or under way: whoever submitted them waits still. Any thread.
 size_t store_waiting(const struct store *store);
 
 // Finishes every queued job (their `done`s still run on the loop), stops the threads. Nothing can be
