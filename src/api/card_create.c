@@ -22,15 +22,13 @@ struct card_input {
     uint8_t request_hash[32];
 };
 
-// What makes two requests the same: their validated fields, whatever their bytes.
 static void hash_request(struct request *request, struct card_input *input)
 {
     struct json_object *fields JSON_CLEANUP = json_new_object();
-    json_add_str(fields, "payment_method_id", input->method);
-    json_add_str(fields, "customer_email", input->email);
-    json_add_str(fields, "customer_name", input->name);
-    const char *text = json_text(request->arena, fields);
-    crypto_sha256(text, strlen(text), input->request_hash);
+    idempotency_field(fields, "payment_method_id", input->method);
+    idempotency_field(fields, "customer_email", input->email);
+    idempotency_field(fields, "customer_name", input->name);
+    idempotency_hash(request, fields, input->request_hash);
 }
 
 void card_create_read(struct request *request)

@@ -1,9 +1,24 @@
 // See idempotency.h.
 #include "api/idempotency.h"
 
+#include <string.h>
+
 #include "api/api.h"
 #include "base/timefmt.h"
 #include "op/reply.h"
+
+void idempotency_field(struct json_object *fields, const char *name, const char *text)
+{
+    if (text != NULL) {
+        json_add_str(fields, name, text);
+    }
+}
+
+void idempotency_hash(struct request *request, struct json_object *fields, uint8_t hash[32])
+{
+    const char *text = json_text(request->arena, fields);
+    crypto_sha256(text, strlen(text), hash);
+}
 
 static void take_answer(struct request *request, const struct op_answer *answer)
 {

@@ -3,7 +3,15 @@
 #pragma once
 
 #include "api/request.h"
+#include "base/json.h"
 #include "store/idempotency.h"
+
+// What makes two requests the same: their validated fields, whatever their bytes. The hash outlives this
+// version, as keys do. So a field that was not given, or was given the value that it has when it is not, is
+// left out: the same request then has the same hash in a version that knows one field more. Names, their
+// order and the form of their values never change.
+void idempotency_field(struct json_object *fields, const char *name, const char *text); // NULL: left out
+void idempotency_hash(struct request *request, struct json_object *fields, uint8_t hash[32]);
 
 // The resource that an earlier request made, as it is now. The caller releases it.
 typedef enum errc idempotency_render(struct request *request, struct db *db, const struct uuid *id,

@@ -23,7 +23,6 @@ struct payment_input {
     struct payment payment; // what the request said of it
     bool has_saved_card;
     bool off_session;
-    bool off_session_given;
     uint8_t request_hash[32];
 };
 
@@ -58,7 +57,6 @@ static void read_method(struct request *request, struct payment_input *input)
     struct payment *payment = &input->payment;
     payment->payment_method = field_text(request, request->body, "", "payment_method", FIELD_OPTIONAL, 255);
     const char *card = field_text(request, request->body, "", "saved_card_id", FIELD_OPTIONAL, 64);
-    input->off_session_given = json_object_object_get_ex(request->body, "off_session", NULL);
     input->off_session = field_bool(request, request->body, "off_session", true);
     if (payment->payment_method != NULL && !field_is_method(payment->payment_method)) {
         problem(request, "payment_method", "must be a Stripe payment method, pm_...");
@@ -71,7 +69,7 @@ static void read_method(struct request *request, struct payment_input *input)
     if (method_given == card_given) {
         problem(request, "payment_method", "exactly one of payment_method and saved_card_id is needed");
     }
-    if (input->off_session_given && !card_given) {
+    if (json_object_object_get_ex(request->body, "off_session", NULL) && !card_given) {
         problem(request, "off_session", "goes only with saved_card_id");
     }
     input->has_saved_card = card_given;
@@ -138,7 +136,7 @@ static void read_metadata(struct request *request, struct payment *payment)
     {
         check_pair(request, name, value);
     }
-    if (request->problems.count == 0) {
+    if (request->problems.count == 0 && json_object_object_length(metadata) > 0) {
         payment->metadata_json = sorted_metadata(request, metadata);
     }
 }
@@ -168,30 +166,30 @@ static void read_about(struct request *request, struct payment *payment)
     }
 }
 
-// What makes two requests the same: their validated fields, whatever their bytes.
 static void hash_request(struct request *request, struct payment_input *input)
 {
     const struct payment *payment = &input->payment;
     struct json_object *fields JSON_CLEANUP = json_new_object();
     json_add_i64(fields, "amount_minor", payment->amount_minor);
-    json_add_str(fields, "currency", payment->currency->code);
-    json_add_str(fields, "provider", payment->provider);
-    json_add_str(fields, "payment_method", payment->payment_method);
-    json_add_str(fields, "return_url", payment->return_url);
-    json_add_str(fields, "description", payment->description);
-    json_add_str(fields, "metadata", payment->metadata_json);
-    json_add_bool(fields, "capture_manual", payment->capture_manual);
-    json_add_str(fields, "customer_email", payment->customer_email);
+    idempotency_field(fields, "currency", payment->currency->code);
+    idempotency_field(fields, "provider", payment->provider);
+    idempotency_field(fields, "payment_method", payment->payment_method);
+    idempotency_field(fields, "return_url", payment->return_url);
+    idempotency_field(fields, "description", payment->description);
+    idempotency_field(fields, "metadata", payment->metadata_json);
+    if (payment->capture_manual) {
+        json_add_bool(fields, "capture_manual", true);
+    }
+    idempotency_field(fields, "customer_email", payment->customer_email);
     if (input->has_saved_card) {
         char card_id[UUID_TEXT_BYTES];
         uuid_format(&payment->saved_card_id, card_id);
-        json_add_str(fields, "saved_card_id", card_id);
+        idempotency_field(fields, "saved_card_id", card_id);
     }
-    if (input->off_session_given) {
-        json_add_bool(fields, "off_session", input->off_session);
+    if (!input->off_session) {
+        json_add_bool(fields, "off_session", false);
     }
-    const char *text = json_text(request->arena, fields);
-    crypto_sha256(text, strlen(text), input->request_hash);
+    idempotency_hash(request, fields, input->request_hash);
 }
 
 void payment_create_read(struct request *request)

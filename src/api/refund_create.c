@@ -86,20 +86,18 @@ static enum errc parse_amount(struct request *request, const struct payment *pay
     return ERR_VALIDATION;
 }
 
-// What makes two requests the same: their validated fields, whatever their bytes.
 static void hash_request(struct request *request, int64_t amount_minor, uint8_t hash[32])
 {
     const struct refund_input *input = request->input;
     char payment_id[UUID_TEXT_BYTES];
     uuid_format(&input->payment_id, payment_id);
     struct json_object *fields JSON_CLEANUP = json_new_object();
-    json_add_str(fields, "payment_id", payment_id);
+    idempotency_field(fields, "payment_id", payment_id);
     if (input->amount != NULL) {
         json_add_i64(fields, "amount_minor", amount_minor);
     }
-    json_add_str(fields, "reason", input->reason);
-    const char *text = json_text(request->arena, fields);
-    crypto_sha256(text, strlen(text), hash);
+    idempotency_field(fields, "reason", input->reason);
+    idempotency_hash(request, fields, hash);
 }
 
 static enum errc render_present(struct request *request, struct db *db, const struct uuid *id,

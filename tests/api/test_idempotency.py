@@ -1,6 +1,7 @@
 """One Idempotency-Key, one charge: whatever is repeated, whenever, by however many at once."""
 import concurrent.futures
 import contextlib
+import hashlib
 import json
 import re
 import threading
@@ -9,7 +10,7 @@ import uuid
 import pytest
 
 from sandbox_fixture import charges_of
-from support.database import forget_answers, nobody_writes
+from support.database import forget_answers, nobody_writes, request_hash
 from support.http_listener import Answer
 from support.merchant import Merchant
 from support.raw import Raw
@@ -80,6 +81,68 @@ def test_another_request_under_the_same_key_is_refused(merchant, sandbox, change
     again = pay(merchant.api, key)
     assert again.replayed and again.body == first.body
     assert len(charges_of(sandbox, merchant_id=merchant.id)) == 1
+
+
+def assert_hash_is_of(merchant, key, text, **ids):
+    """A key never expires, so what its request is told by can never change: not these texts, of which it is the hash."""
+    for name, value in ids.items():
+        text = text.replace(f"<{name}>", value)
+    assert request_hash(merchant.server, merchant, key) == hashlib.sha256(text.encode()).digest()
+
+
+ALL_FIELDS = {
+    "amount": "10.00", "currency": "usd", "provider": "stripe", "payment_method": "pm_card_visa",
+    "return_url": "https://shop.example/return", "description": "Zwei \u00fc \"Karten\"", "metadata": {"b": "2", "a": "/1"},
+    "capture_method": "manual", "customer_email": "a@example.com",
+}
+ALL_HASHED = (
+    '{"amount_minor":1000,"currency":"USD","provider":"stripe","payment_method":"pm_card_visa",'
+    '"return_url":"https://shop.example/return","description":"Zwei \u00fc \\"Karten\\"",'
+    '"metadata":"{\\"a\\":\\"/1\\",\\"b\\":\\"2\\"}","capture_manual":true,"customer_email":"a@example.com"}')
+FEWEST_FIELDS = {"amount": "10.00", "currency": "USD", "provider": "stripe", "payment_method": "pm_card_visa"}
+FEWEST_HASHED = '{"amount_minor":1000,"currency":"USD","provider":"stripe","payment_method":"pm_card_visa"}'
+SAVED_FIELDS = {"amount": "10.00", "currency": "USD", "provider": "stripe"}
+SAVED_HASHED = '{"amount_minor":1000,"currency":"USD","provider":"stripe","saved_card_id":"<card>"'
+
+
+@pytest.mark.parametrize("fields, text", [
+    (ALL_FIELDS, ALL_HASHED), (FEWEST_FIELDS, FEWEST_HASHED),
+    (FEWEST_FIELDS | {"capture_method": "automatic", "metadata": {}, "description": None}, FEWEST_HASHED),
+], ids=["every field", "the fewest", "with defaults"])
+def test_what_a_payments_request_is_told_by_never_changes(merchant, fields, text):
+    pay(merchant.api, key := new_key(), fields, expect=201)
+    assert_hash_is_of(merchant, key, text)
+
+
+@pytest.mark.parametrize("fields, end", [({}, "}"), ({"off_session": True}, "}"), ({"off_session": False}, ',"off_session":false}')],
+                         ids=["not said", "off session", "on session"])
+def test_what_a_saved_cards_charge_is_told_by_never_changes(merchant, fields, end):
+    card = merchant.api.post("/v1/payments/cards", {"payment_method_id": "pm_card_visa"}, expect=201).data["id"]
+    pay(merchant.api, key := new_key(), SAVED_FIELDS | {"saved_card_id": card} | fields, expect=201)
+    assert_hash_is_of(merchant, key, SAVED_HASHED + end, card=card)
+
+
+@pytest.mark.parametrize("fields, text", [
+    ({"amount": "4", "reason": "duplicate"}, '{"payment_id":"<payment>","amount_minor":400,"reason":"duplicate"}'),
+    ({}, '{"payment_id":"<payment>"}'),
+    ({"reason": None}, '{"payment_id":"<payment>"}'),
+], ids=["every field", "the fewest", "with defaults"])
+def test_what_a_refunds_request_is_told_by_never_changes(merchant, fields, text):
+    payment = merchant.pay()
+    merchant.refund(payment, idempotency_key=(key := new_key()), **fields)
+    assert_hash_is_of(merchant, key, text, payment=payment["id"])
+
+
+@pytest.mark.parametrize("fields, text", [
+    ({"customer_email": "User@example.com", "customer_name": "Jane"},
+     '{"payment_method_id":"pm_card_visa","customer_email":"User@example.com","customer_name":"Jane"}'),
+    ({}, '{"payment_method_id":"pm_card_visa"}'),
+    ({"customer_email": None, "customer_name": None}, '{"payment_method_id":"pm_card_visa"}'),
+], ids=["every field", "the fewest", "with defaults"])
+def test_what_the_request_to_save_a_card_is_told_by_never_changes(merchant, fields, text):
+    body = {"payment_method_id": "pm_card_visa"} | fields
+    merchant.api.post("/v1/payments/cards", body, idempotency_key=(key := new_key()), expect=201)
+    assert_hash_is_of(merchant, key, text)
 
 
 def test_another_key_is_another_charge(merchant, sandbox):

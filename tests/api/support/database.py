@@ -35,6 +35,13 @@ def kept_values(server):
                 yield from ((table, column, value) for column, value in zip(columns, row))
 
 
+def request_hash(server, merchant, key):
+    """What the key keeps of the request that it was used for."""
+    (found,), = _rows(server, "SELECT request_hash FROM idempotency_keys WHERE merchant_id = ? AND key = ?",
+                      uuid.UUID(merchant.id).bytes, key)
+    return found
+
+
 def forget_answers(server):
     """Removes every stored answer, as time does; says how many there were."""
     with contextlib.closing(sqlite3.connect(f"{server.data_dir}/payments.db", timeout=10)) as database:
