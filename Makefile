@@ -9,7 +9,7 @@ PAYMENTSD = $(BUILD)/paymentsd
 export BUILD
 
 .PHONY: build test check format demo run fuzz bench asan tsan install clean help \
-        createsuperadmin createmerchant createapikey revokeapikey listapikeys
+        createsuperadmin createmerchant updatemerchant createapikey revokeapikey listapikeys
 
 build: ## build the program, build/paymentsd (the default)
 	@scripts/build "$(BUILD)" paymentsd
@@ -42,7 +42,7 @@ asan: ## build and test under AddressSanitizer and UndefinedBehaviorSanitizer
 tsan: ## build and test under ThreadSanitizer
 	@scripts/check tsan
 
-# The commands take what is given of NAME, MERCHANT, SCOPES, MODE, EXPIRES and KEY, from make's command line or
+# The commands take what is given of NAME, MERCHANT, ACTIVE, SCOPES, MODE, EXPIRES and KEY, from make's command line or
 # the environment, and ask for the rest where a terminal is there. Only their own output goes to stdout.
 flag = $${$(1):+$(2) "$$$(1)"}
 command = @scripts/build "$(BUILD)" paymentsd >&2 && exec "$(PAYMENTSD)" $@
@@ -57,6 +57,9 @@ createsuperadmin: ## make an admin and its key, and show the key once (NAME, MOD
 
 createmerchant: ## make a merchant (NAME)
 	$(command) $(name)
+
+updatemerchant: ## make a merchant's keys stop working, or work again (MERCHANT, ACTIVE: true or false)
+	$(command) $(merchant) $(call flag,ACTIVE,--active)
 
 createapikey: ## make a merchant's API key and show it once (MERCHANT, SCOPES, MODE, EXPIRES, NAME)
 	$(command) $(merchant) $(scopes) $(mode) $(expires) $(name)

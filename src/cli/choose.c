@@ -30,6 +30,16 @@ enum errc choose_merchant(struct db *db, const char *text, struct arena *arena, 
     return OK;
 }
 
+enum errc choose_named(struct db *db, const char *text, struct arena *arena, struct choice *choice,
+                       struct err *err)
+{
+    enum errc e = choose_merchant(db, text, arena, choice, err);
+    if (e == OK && !choice->found) {
+        return err_set(err, ERR_EXISTS, "several merchants have this name: say which with --merchant ID");
+    }
+    return e;
+}
+
 void choice_list(const struct choice *choice)
 {
     for (size_t i = 0; i < choice->candidate_count; i++) {

@@ -18,5 +18,9 @@ struct choice {
 enum errc choose_merchant(struct db *db, const char *text, struct arena *arena, struct choice *choice,
                           struct err *err) MUST_CHECK;
 
+// The same where one must be named: ERR_EXISTS where several have this name.
+enum errc choose_named(struct db *db, const char *text, struct arena *arena, struct choice *choice,
+                       struct err *err) MUST_CHECK;
+
 // Lists the candidates on stderr, one a line.
 void choice_list(const struct choice *choice);

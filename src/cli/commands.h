@@ -13,5 +13,6 @@ int cmd_revokeapikey(int argc, char **argv);
 int cmd_rotate_master_key(int argc, char **argv);
 int cmd_sandbox(int argc, char **argv);
 int cmd_serve(int argc, char **argv);
+int cmd_updatemerchant(int argc, char **argv);
 int cmd_verify_audit(int argc, char **argv);
 int cmd_version(int argc, char **argv);

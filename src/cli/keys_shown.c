@@ -5,12 +5,15 @@
 #include "base/timefmt.h"
 #include "cli/issue.h"
 
-const char *key_state(const struct api_key *key, int64_t now_us)
+const char *key_state(const struct api_key *key, const struct merchant *merchant, int64_t now_us)
 {
     if (key->revoked_us != 0) {
         return "revoked";
     }
-    return key->expires_us != 0 && key->expires_us <= now_us ? "expired" : "active";
+    if (key->expires_us != 0 && key->expires_us <= now_us) {
+        return "expired";
+    }
+    return merchant->is_active ? "active" : "inactive";
 }
 
 static void add_time(struct json_object *object, const char *name, int64_t time_us)
@@ -20,7 +23,7 @@ static void add_time(struct json_object *object, const char *name, int64_t time_
     json_add_str(object, name, time_us == 0 ? NULL : text);
 }
 
-struct json_object *key_json(const struct api_key *key, const char *merchant_name, int64_t now_us)
+struct json_object *key_json(const struct api_key *key, const struct merchant *merchant, int64_t now_us)
 {
     struct json_object *object = json_new_object();
     char id[UUID_TEXT_BYTES];
@@ -29,11 +32,11 @@ struct json_object *key_json(const struct api_key *key, const char *merchant_nam
     json_add_str(object, "prefix", key->prefix);
     uuid_format(&key->merchant_id, id);
     json_add_str(object, "merchant_id", id);
-    json_add_str(object, "merchant", merchant_name);
+    json_add_str(object, "merchant", merchant->name);
     json_add(object, "scopes", issue_scopes_json(key->scopes));
     json_add_str(object, "mode", key->livemode ? "live" : "test");
     json_add_str(object, "name", key->name);
-    json_add_str(object, "state", key_state(key, now_us));
+    json_add_str(object, "state", key_state(key, merchant, now_us));
     add_time(object, "expires_at", key->expires_us);
     add_time(object, "revoked_at", key->revoked_us);
     add_time(object, "created_at", key->created_us);

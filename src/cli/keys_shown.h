@@ -5,8 +5,9 @@
 
 #include "base/arena.h"
 #include "store/api_keys.h"
+#include "store/merchants.h"
 
-// "active", "revoked" or "expired".
-const char *key_state(const struct api_key *key, int64_t now_us);
+// "active", "revoked", "expired", or "inactive" as its merchant.
+const char *key_state(const struct api_key *key, const struct merchant *merchant, int64_t now_us);
 
-struct json_object *key_json(const struct api_key *key, const char *merchant_name, int64_t now_us);
+struct json_object *key_json(const struct api_key *key, const struct merchant *merchant, int64_t now_us);

@@ -18,26 +18,24 @@ struct job {
     const char *merchant; // NULL: all
     struct choice choice;
     struct api_key *keys;
-    const char **merchant_names; // of the same keys
+    struct merchant *merchants; // whose these are
     size_t count;
 };
 
-// Keys of one merchant mostly stand together, so the name before is the name of many.
-static enum errc name_merchants(struct db *db, struct job *job, struct err *err)
+// Keys of one merchant mostly stand together, so the one before is whose many are.
+static enum errc find_merchants(struct db *db, struct job *job, struct err *err)
 {
     struct arena *arena = &job->command->arena;
-    job->merchant_names = arena_alloc(arena, job->count * sizeof *job->merchant_names);
+    job->merchants = arena_alloc(arena, job->count * sizeof *job->merchants);
     for (size_t i = 0; i < job->count; i++) {
         if (i > 0 && uuid_equal(&job->keys[i].merchant_id, &job->keys[i - 1].merchant_id)) {
-            job->merchant_names[i] = job->merchant_names[i - 1];
+            job->merchants[i] = job->merchants[i - 1];
             continue;
         }
-        struct merchant merchant;
-        enum errc e = merchant_get(db, &job->keys[i].merchant_id, arena, &merchant, err);
+        enum errc e = merchant_get(db, &job->keys[i].merchant_id, arena, &job->merchants[i], err);
         if (e != OK) {
             return e;
         }
-        job->merchant_names[i] = merchant.name;
     }
     return OK;
 }
@@ -46,16 +44,13 @@ static enum errc run(struct db *db, void *context, struct err *err)
 {
     struct job *job = context;
     struct arena *arena = &job->command->arena;
-    enum errc e = job->merchant == NULL ? OK : choose_merchant(db, job->merchant, arena, &job->choice, err);
+    enum errc e = job->merchant == NULL ? OK : choose_named(db, job->merchant, arena, &job->choice, err);
     if (e != OK) {
         return e;
     }
-    if (job->merchant != NULL && !job->choice.found) {
-        return err_set(err, ERR_EXISTS, "several merchants have this name: say which with --merchant ID");
-    }
     job->keys = arena_alloc(arena, KEYS_MAX * sizeof *job->keys);
     e = api_key_list(db, &job->choice.merchant.id, arena, job->keys, KEYS_MAX, &job->count, err);
-    return e != OK ? e : name_merchants(db, job, err);
+    return e != OK ? e : find_merchants(db, job, err);
 }
 
 static void print_json(const struct job *job)
@@ -63,7 +58,7 @@ static void print_json(const struct job *job)
     JSON_CLEANUP struct json_object *list = json_object_new_array();
     int64_t now_us = command_now_us();
     for (size_t i = 0; i < job->count; i++) {
-        (void)json_object_array_add(list, key_json(&job->keys[i], job->merchant_names[i], now_us));
+        (void)json_object_array_add(list, key_json(&job->keys[i], &job->merchants[i], now_us));
     }
     (void)puts(json_text(&job->command->arena, list));
 }
@@ -71,7 +66,7 @@ static void print_json(const struct job *job)
 static void print_text(const struct job *job)
 {
     int64_t now_us = command_now_us();
-    (void)printf("%-36s  %-12s  %-7s  %-27s  %-20s  %s\n", "ID", "PREFIX", "STATE", "EXPIRES", "MERCHANT",
+    (void)printf("%-36s  %-12s  %-8s  %-27s  %-20s  %s\n", "ID", "PREFIX", "STATE", "EXPIRES", "MERCHANT",
                  "SCOPES");
     for (size_t i = 0; i < job->count; i++) {
         const struct api_key *key = &job->keys[i];
@@ -81,9 +76,10 @@ static void print_text(const struct job *job)
         if (key->expires_us != 0) {
             time_format(key->expires_us, expires);
         }
-        (void)printf("%-36s  %-12s  %-7s  %-27s  %-20s  %s%s%s\n", id, key->prefix, key_state(key, now_us),
-                     expires, job->merchant_names[i], scopes_format(&job->command->arena, key->scopes),
-                     key->name ? "  # " : "", key->name ? key->name : "");
+        (void)printf("%-36s  %-12s  %-8s  %-27s  %-20s  %s%s%s\n", id, key->prefix,
+                     key_state(key, &job->merchants[i], now_us), expires, job->merchants[i].name,
+                     scopes_format(&job->command->arena, key->scopes), key->name ? "  # " : "",
+                     key->name ? key->name : "");
     }
     if (job->count == KEYS_MAX) {
         (void)fprintf(stderr, "only the newest %d are listed: --merchant lists one merchant's\n", KEYS_MAX);

@@ -18,6 +18,7 @@ static const struct {
     {"sandbox", cmd_sandbox, "a stand-in for Stripe, for trying and testing"},
     {"createsuperadmin", cmd_createsuperadmin, "make an admin and its key, and show the key once"},
     {"createmerchant", cmd_createmerchant, "make a merchant"},
+    {"updatemerchant", cmd_updatemerchant, "make a merchant's keys stop working, or work again"},
     {"createapikey", cmd_createapikey, "make a merchant's API key and show it once"},
     {"listapikeys", cmd_listapikeys, "list the API keys (never their text)"},
     {"revokeapikey", cmd_revokeapikey, "make an API key stop working, for good"},

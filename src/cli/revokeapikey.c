@@ -83,8 +83,8 @@ static void list_matches(const struct job *job)
     for (size_t i = 0; i < job->count; i++) {
         char id[UUID_TEXT_BYTES];
         uuid_format(&job->matches[i].id, id);
-        (void)fprintf(stderr, "  %s  %s  %-7s  %s\n", id, job->matches[i].prefix,
-                      key_state(&job->matches[i], now_us), job->merchants[i].name);
+        (void)fprintf(stderr, "  %s  %s  %-8s  %s\n", id, job->matches[i].prefix,
+                      key_state(&job->matches[i], &job->merchants[i], now_us), job->merchants[i].name);
     }
 }
 
@@ -92,7 +92,7 @@ static void print(const struct job *job)
 {
     const struct api_key *key = &job->matches[0];
     if (job->command->json) {
-        JSON_CLEANUP struct json_object *answer = key_json(key, job->merchants[0].name, command_now_us());
+        JSON_CLEANUP struct json_object *answer = key_json(key, &job->merchants[0], command_now_us());
         (void)puts(json_text(&job->command->arena, answer));
         return;
     }

@@ -33,6 +33,15 @@ enum errc value_parse_mode(const char *text, bool *livemode, struct err *err)
     return OK;
 }
 
+enum errc value_parse_active(const char *text, bool *active, struct err *err)
+{
+    if (!text_equal(text, "true") && !text_equal(text, "false")) {
+        return err_set(err, ERR_VALIDATION, "--active must be true or false, not \"%.40s\"", text);
+    }
+    *active = text_equal(text, "true");
+    return OK;
+}
+
 // "90d" and the like. False: it has not that form.
 static bool parse_lasting(const char *text, int64_t *lasting_s)
 {

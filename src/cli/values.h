@@ -12,6 +12,9 @@ enum errc value_check_name(const char *flag, const char *text, struct err *err) 
 // "test" or "live". ERR_VALIDATION.
 enum errc value_parse_mode(const char *text, bool *livemode, struct err *err) MUST_CHECK;
 
+// "true" or "false". ERR_VALIDATION.
+enum errc value_parse_active(const char *text, bool *active, struct err *err) MUST_CHECK;
+
 // "never" (0), a time (base/timefmt.h) or a duration from now in seconds, minutes, hours or days ("90d",
 // "12h"), which must lie in the future. ERR_VALIDATION.
 enum errc value_parse_expiry(const char *text, int64_t now_us, int64_t *expires_us,

@@ -98,6 +98,20 @@ enum errc merchant_update_webhook(struct db *db, const struct merchant *merchant
     return e;
 }
 
+enum errc merchant_set_active(struct db *db, const struct uuid *id, bool active, int64_t now_us,
+                              bool *changed, struct err *err)
+{
+    int64_t count = 0;
+    enum errc e =
+        db_run(db, &count, err,
+               "UPDATE merchants SET is_active = $2, updated_us = $3 WHERE id = $1 AND is_active <> $2",
+               DB_ID(id), DB_I64(active), DB_I64(now_us));
+    if (e == OK) {
+        *changed = count > 0;
+    }
+    return e;
+}
+
 enum errc merchant_list(struct db *db, struct arena *arena, struct merchant *merchants, size_t max,
                         size_t *count, bool *more, struct err *err)
 {

@@ -26,6 +26,10 @@ enum errc merchant_insert(struct db *db, const struct merchant *merchant, struct
 // Writes the webhook columns and updated_us.
 enum errc merchant_update_webhook(struct db *db, const struct merchant *merchant, struct err *err) MUST_CHECK;
 
+// *changed is false where it was so before.
+enum errc merchant_set_active(struct db *db, const struct uuid *id, bool active, int64_t now_us,
+                              bool *changed, struct err *err) MUST_CHECK;
+
 // All merchants (not admins), oldest first, at most `max`; *count is how many there are in the array, *more
 // whether there are others.
 enum errc merchant_list(struct db *db, struct arena *arena, struct merchant *merchants, size_t max,

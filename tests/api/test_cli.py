@@ -381,6 +381,52 @@ def test_a_key_that_is_not_there_is_not_revoked(place):
     assert place.json("listapikeys")[0]["state"] == "active"
 
 
+# Deactivating a merchant
+
+def test_a_merchant_is_deactivated_and_made_active_again(place):
+    shop = place.json("createmerchant", "--name", "shop")
+    keys = [place.json("createapikey", "--merchant", "shop") for _ in range(2)]
+    place.run("revokeapikey", keys[1]["id"])
+    other = place.json("createsuperadmin")
+    states = lambda: {key["id"]: key["state"] for key in place.json("listapikeys")}
+    assert place.json("updatemerchant", "--merchant", "shop", "--active", "false") == {
+        "id": shop["id"], "name": "shop", "is_active": False}
+    assert states() == {keys[0]["id"]: "inactive", keys[1]["id"]: "revoked", other["id"]: "active"}
+    assert "shop" in place.run("updatemerchant", "--merchant", shop["id"], "--active", "true").stdout
+    assert states() == {keys[0]["id"]: "active", keys[1]["id"]: "revoked", other["id"]: "active"}
+    noted = place.sql("SELECT severity, merchant_id, metadata FROM audit_log WHERE event_type = 'merchant.updated' ORDER BY seq")
+    assert [(severity, uuid.UUID(bytes=merchant), json.loads(metadata)) for severity, merchant, metadata in noted] == [
+        ("info", uuid.UUID(shop["id"]), {"is_active": active}) for active in (False, True)]
+    place.run("verify-audit")
+
+
+def test_a_merchant_that_is_so_already_is_left_alone(place):
+    shop = place.json("createmerchant", "--name", "shop")
+    assert "is active already" in place.refused("updatemerchant", "--merchant", "shop", "--active", "true")
+    place.run("updatemerchant", "--merchant", "shop", "--active", "false")
+    assert "is inactive already" in place.refused("updatemerchant", "--merchant", shop["id"], "--active", "false")
+    assert place.audit().count("merchant.updated") == 1
+
+
+def test_which_merchant_and_what_must_be_said(place):
+    shops = [place.json("createmerchant", "--name", "shop") for _ in range(2)]
+    done = place.run("updatemerchant", "--merchant", "shop", "--active", "false", status=1)
+    assert "several merchants have this name" in done.stderr and all(shop["id"] in done.stderr for shop in shops)
+    assert "no merchant named" in place.refused("updatemerchant", "--merchant", "shops", "--active", "false")
+    assert "true or false" in place.refused("updatemerchant", "--merchant", shops[0]["id"], "--active", "no")
+    assert "--merchant is missing" in place.refused("updatemerchant", "--active", "false", status=2)
+    assert "--active is missing" in place.refused("updatemerchant", "--merchant", shops[0]["id"], status=2)
+    assert "merchant.updated" not in place.audit()
+
+
+def test_at_a_terminal_it_asks_which_merchant_and_what(place, terminal):
+    place.json("createmerchant", "--name", "shop")
+    asked = terminal("updatemerchant")
+    asked.answer("Merchant (id or name): ", "shop")
+    asked.answer("Active (true or false): ", "false")
+    assert 'merchant "shop" is inactive' in asked.end()
+
+
 # Refusing
 
 @pytest.mark.parametrize("words, message", [

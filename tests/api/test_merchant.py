@@ -7,9 +7,13 @@ import sqlite3
 
 import pytest
 
+from shop_fixture import CHARGE, hasty_shop, pay_in_vain, start_shop  # noqa: F401
+from support.events import event, intent_of, send_event
 from support.merchant import Merchant, random_secret
 from support.server import Server
 from support.shape import TIME, UUID7, assert_shape, refused, succeeded
+from support.stripe_model import AUTHENTICATE
+from support.stub import executed
 
 PROVIDERS = "/v1/merchant/providers"
 WEBHOOK = "/v1/merchant/webhook"
@@ -287,3 +291,19 @@ def test_a_test_key_sets_the_webhook_only_while_there_are_no_live_credentials(ba
     refused(test_api.put(WEBHOOK, {"webhook_url": URL}), 403, "AUTH_INSUFFICIENT_SCOPE")
     assert succeeded(bare.api.get("/v1/merchant/me"))["webhook_url"] == URL
     assert succeeded(put_url(bare, rotate_secret=True))["webhook_secret"]
+
+
+# Being active
+
+def test_a_deactivated_merchants_recovery_inbound_events_and_deliveries_go_on(hasty_shop, stub_stripe, receiver):
+    hasty_shop.use_webhook(receiver.url)
+    to_act = hasty_shop.pay(payment_method=AUTHENTICATE)
+    stub_stripe.answer_always(*CHARGE, executed(cut_after=0))
+    unknown = pay_in_vain(hasty_shop).data
+    hasty_shop.activate(False)
+    stub_stripe.behave()
+    send_event(hasty_shop.server, event("payment_intent.succeeded", intent_of(to_act)), hasty_shop.stripe_webhook_secret)
+    for payment in (unknown, to_act):
+        told = receiver.wait_for(lambda delivery, payment=payment: delivery.json["data"]["payment_id"] == payment["id"])
+        assert told.json["type"] == "payment.completed"
+    refused(hasty_shop.api.get(f"/v1/payments/{to_act['id']}"), 401, "AUTH_INVALID_KEY")

@@ -36,6 +36,10 @@ class Merchant:
         """A client with a new key."""
         return self.server.api(self.create_key(scopes, mode, **flags)["key"])
 
+    def activate(self, active):
+        """An inactive merchant's keys do not work."""
+        self.server.command("updatemerchant", "--merchant", self.id, "--active", str(active).lower())
+
     def use_stripe(self, mode="test"):
         """Sets Stripe credentials of its own, so that it shares nothing with other merchants at Stripe."""
         self.stripe_key = random_secret(f"sk_{mode}_")

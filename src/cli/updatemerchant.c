@@ -1,0 +1,112 @@
+// paymentsd updatemerchant: stops all of a merchant's keys at once, or lets them work again. What was begun
+// goes on: its payments are recovered, Stripe's events applied, its own delivered.
+#include <stdio.h>
+
+#include "base/json.h"
+#include "base/require.h"
+#include "cli/choose.h"
+#include "cli/command.h"
+#include "cli/commands.h"
+#include "cli/prompt.h"
+#include "cli/values.h"
+#include "store/audit.h"
+
+struct job {
+    struct command *command;
+    const char *merchant;
+    struct choice choice;
+    bool active;
+};
+
+static enum errc note(struct db *db, const struct job *job, int64_t now_us, struct err *err)
+{
+    ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
+    JSON_CLEANUP struct json_object *metadata = json_new_object();
+    json_add_bool(metadata, "is_active", job->active);
+    const struct audit_entry entry = {
+        .event_type = "merchant.updated",
+        .severity = "info",
+        .merchant_id = &job->choice.merchant.id,
+        .detail = "changed on the command line",
+        .metadata_json = json_text(&arena, metadata),
+    };
+    return audit_append(db, job->command->keyring.pepper, &entry, now_us, err);
+}
+
+static enum errc run(struct db *db, void *context, struct err *err)
+{
+    struct job *job = context;
+    enum errc e = choose_named(db, job->merchant, &job->command->arena, &job->choice, err);
+    if (e != OK) {
+        return e;
+    }
+    int64_t now_us = command_now_us();
+    bool changed = false;
+    e = merchant_set_active(db, &job->choice.merchant.id, job->active, now_us, &changed, err);
+    if (e == OK && !changed) {
+        return err_set(err, ERR_CONFLICT, "this merchant is %s already", job->active ? "active" : "inactive");
+    }
+    return e != OK ? e : note(db, job, now_us, err);
+}
+
+static enum errc take(struct job *job, const char *active, struct err *err)
+{
+    struct arena *arena = &job->command->arena;
+    enum errc e = job->merchant ? OK : prompt_text(arena, "Merchant (id or name)", NULL, &job->merchant, err);
+    if (e == OK && active == NULL) {
+        e = prompt_text(arena, "Active (true or false)", NULL, &active, err);
+    }
+    return e != OK ? e : value_parse_active(active, &job->active, err);
+}
+
+static void print(const struct job *job)
+{
+    const struct merchant *merchant = &job->choice.merchant;
+    char id[UUID_TEXT_BYTES];
+    uuid_format(&merchant->id, id);
+    if (!job->command->json) {
+        (void)printf("merchant \"%s\" is %s\nid  %s\n", merchant->name, job->active ? "active" : "inactive",
+                     id);
+        return;
+    }
+    JSON_CLEANUP struct json_object *answer = json_new_object();
+    json_add_str(answer, "id", id);
+    json_add_str(answer, "name", merchant->name);
+    json_add_bool(answer, "is_active", job->active);
+    (void)puts(json_text(&job->command->arena, answer));
+}
+
+int cmd_updatemerchant(int argc, char **argv)
+{
+    COMMAND_CLEANUP struct command command = {0};
+    struct job job = {.command = &command};
+    const char *active = NULL;
+    const struct flag flags[] = {
+        {"--merchant", "ID|NAME", &job.merchant, NULL, "which merchant, or admin"},
+        {"--active", "true|false", &active, NULL, "whether its keys work"},
+    };
+    const struct command_form form = {"updatemerchant", NULL, flags, COUNT_OF(flags)};
+    int status;
+    if (!command_begin(&command, &form, argc, argv, &status)) {
+        return status;
+    }
+    if ((job.merchant == NULL || active == NULL) && !command.ask) {
+        return command_misuse(
+            "%s is missing: paymentsd updatemerchant --merchant ID|NAME --active true|false",
+            job.merchant == NULL ? "--merchant" : "--active");
+    }
+    struct err err;
+    enum errc e = take(&job, active, &err);
+    if (e == OK) {
+        e = command_transact(&command, run, &job, &err);
+    }
+    if (e != OK) {
+        status = command_fail(&err);
+        if (e == ERR_EXISTS) {
+            choice_list(&job.choice);
+        }
+        return status;
+    }
+    print(&job);
+    return 0;
+}
