@@ -29,8 +29,7 @@ struct engine {
     bool sweeping;        // a claim job is under way
     bool sweep_again;
     struct claim *claim;
-    struct timer chores_timer;
-    struct chores *chores;
+    struct chores *chores; // chores.c
     void (*on_ready)(void *context);
     void *ready_context;
 };
@@ -53,6 +52,11 @@ void op_answer_waiters(struct engine *engine, const struct op_kind *kind, const 
 void op_patience_over(struct timer *timer);
 void op_give_up_all(struct engine *engine);
 void op_forget_all(struct engine *engine); // at the end: whoever waits still is never answered
+
+// chores.c. From chores_start on they are done until the engine drains.
+struct chores *chores_open(struct engine *engine);
+void chores_free(struct chores *chores);
+void chores_start(struct chores *chores);
 
 // reconcile.c
 void engine_sweep(struct timer *timer);

@@ -9,16 +9,11 @@
 #include "base/text.h"
 #include "base/timefmt.h"
 #include "op/engine.h"
-#include "op/inbound.h"
-#include "store/idempotency.h"
 
 // Claimed at once; more are claimed as these end, within operations_max.
 #define CLAIM_MAX 64
 // An operation that cannot even be planned (its credentials do not open) waits this long.
 #define PLAN_AGAIN_US (600 * US_PER_S)
-// Answers older than this are pruned; from then a repeat is answered with the payment as it is.
-#define REPLY_KEPT_US (48 * 3600 * US_PER_S)
-#define REPLY_PRUNE_MAX 500
 // The wall clock was set if it moved by more than this against the monotonic one from one sweep to the next.
 #define CLOCK_STEP_US (5 * US_PER_S)
 
@@ -215,64 +210,6 @@ void engine_due(struct engine *engine, int64_t due_us)
     }
 }
 
-// Slow chores, in one small transaction every interval: events that waited for their payment, answers grown
-// old.
-struct chores {
-    struct engine *engine;
-    struct store_job job;
-    struct arena arena;
-    struct change change;
-};
-
-static enum errc run_chores(struct store_job *job, struct db *db, struct err *err)
-{
-    struct chores *chores = CONTAINER_OF(job, struct chores, job);
-    struct engine *engine = chores->engine;
-    arena_release(&chores->arena);
-    chores->change = (struct change){
-        .keyring = engine->options.keyring,
-        .random = engine->options.random,
-        .arena = &chores->arena,
-        .now_us = loop_wall_us(engine->options.loop),
-    };
-    enum errc rc = inbound_apply_kept(db, &chores->change, err);
-    int64_t removed = 0;
-    return rc == OK ? reply_prune(db, chores->change.now_us - REPLY_KEPT_US, REPLY_PRUNE_MAX, &removed, err)
-                    : rc;
-}
-
-static void chores_done(struct store_job *job)
-{
-    struct chores *chores = CONTAINER_OF(job, struct chores, job);
-    struct engine *engine = chores->engine;
-    if (job->result != OK) {
-        LOG(LOG_ERROR, "the regular chores failed", LOG_STR("error", job->err.message));
-    } else {
-        if (chores->change.told) {
-            engine->options.on_told(engine->options.context);
-        }
-        if (chores->change.owed) {
-            engine_due(engine, 0);
-        }
-    }
-    engine->stats.in_flight--;
-    if (!engine->draining) {
-        timer_start(engine->options.loop, &engine->chores_timer,
-                    engine->options.config->reconcile_interval_ms * US_PER_MS);
-    }
-}
-
-static void do_chores(struct timer *timer)
-{
-    struct engine *engine = CONTAINER_OF(timer, struct engine, chores_timer);
-    if (engine->draining) {
-        return;
-    }
-    engine->stats.in_flight++;
-    engine->chores->job = (struct store_job){.lane = STORE_WRITE, .run = run_chores, .done = chores_done};
-    store_submit_always(engine->options.store, &engine->chores->job);
-}
-
 struct engine *engine_open(const struct engine_options *options)
 {
     struct engine *engine = calloc(1, sizeof(*engine));
@@ -285,13 +222,11 @@ struct engine *engine_open(const struct engine_options *options)
     timer_init(&engine->settle_timer, op_settle_again);
     timer_init(&engine->patience_timer, op_patience_over);
     timer_init(&engine->sweep_timer, engine_sweep);
-    timer_init(&engine->chores_timer, do_chores);
     engine->claim = calloc(1, sizeof(*engine->claim));
-    engine->chores = calloc(1, sizeof(*engine->chores));
-    REQUIRE(engine->claim != NULL && engine->chores != NULL);
+    REQUIRE(engine->claim != NULL);
     engine->claim->engine = engine;
     engine->claim->first = true;
-    engine->chores->engine = engine;
+    engine->chores = chores_open(engine);
     return engine;
 }
 
@@ -304,11 +239,9 @@ void engine_free(struct engine *engine)
     timer_stop(engine->options.loop, &engine->settle_timer);
     timer_stop(engine->options.loop, &engine->patience_timer);
     timer_stop(engine->options.loop, &engine->sweep_timer);
-    timer_stop(engine->options.loop, &engine->chores_timer);
     claim_clear(engine->claim);
-    arena_release(&engine->chores->arena);
+    chores_free(engine->chores);
     free(engine->claim);
-    free(engine->chores);
     op_forget_all(engine);
     table_release(&engine->active);
     free(engine);
@@ -324,7 +257,7 @@ void engine_start(struct engine *engine, void (*on_ready)(void *context), void *
     engine->on_ready = on_ready;
     engine->ready_context = context;
     engine_due(engine, 0);
-    timer_start(engine->options.loop, &engine->chores_timer, 0);
+    chores_start(engine->chores);
 }
 
 bool engine_drain(struct engine *engine, bool hurry)

@@ -1,4 +1,5 @@
-// Events from the provider: one row an event, ever, so that the same one again changes nothing.
+// Events from the provider: one row an event, so that the same one again changes nothing, for
+// longer than the provider can send it.
 #pragma once
 
 #include "store/db.h"
@@ -28,3 +29,5 @@ enum errc inbox_ready(struct db *db, struct arena *arena, struct inbox_event *ev
 enum errc inbox_done(struct db *db, const struct inbox_event *event, struct err *err) MUST_CHECK;
 // Events from before that time wait no more, at most `max` of them: their bodies go.
 enum errc inbox_give_up(struct db *db, int64_t before_us, size_t max, struct err *err) MUST_CHECK;
+// Forgets events from before that time, the oldest first, at most `max` of them.
+enum errc inbox_prune(struct db *db, int64_t before_us, size_t max, struct err *err) MUST_CHECK;

@@ -139,11 +139,13 @@ static const char step_1[] =
     "CREATE INDEX outbox_unfinished ON outbox(merchant_id, livemode, id) WHERE next_attempt_us IS NOT NULL;"
     "CREATE INDEX outbox_dead ON outbox(merchant_id, livemode, id) WHERE status = 'dead';"
 
-    // Events from the provider: one row an event, ever; the body is kept only until it can be applied.
+    // Events from the provider: one row an event, for longer than it can come again; the body is kept only
+    // until it can be applied.
     "CREATE TABLE inbox ("
     " merchant_id BLOB NOT NULL, livemode INTEGER NOT NULL, event_id TEXT NOT NULL, type TEXT NOT NULL,"
     " payment_id BLOB, body BLOB, received_us INTEGER NOT NULL,"
     " PRIMARY KEY (merchant_id, livemode, event_id)) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX inbox_by_age ON inbox(received_us);"
     "CREATE INDEX inbox_kept ON inbox(merchant_id, payment_id) WHERE body IS NOT NULL;"
 
     "CREATE TABLE audit_log ("

@@ -59,6 +59,43 @@ static void a_kept_event_dies_after_30_days(void **state)
     assert_int_equal(recorded(f), 1);
 }
 
+// The provider sends an event for 30 days at most.
+static void an_event_that_was_applied_is_known_again_for_35_days(void **state)
+{
+    struct fixture *f = *state;
+    const struct told told = {"evt_1", "payment_intent.succeeded", false, PAID, NULL, NULL};
+    insert_payment(f, PAYMENT_PENDING);
+    apply(f, told);
+    transaction_end(f);
+    engine_begin(f);
+    static const struct {
+        int64_t passes_s;
+        int64_t recorded;
+    } then[] = {{35 * 86400, 1}, {90, 0}};
+    for (size_t i = 0; i < COUNT_OF(then); i++) {
+        f->loop.wall_offset_us += then[i].passes_s * US_PER_S;
+        engine_run_s(f, 6);
+        transaction_begin(f);
+        assert_int_equal(recorded(f), then[i].recorded);
+        transaction_end(f);
+    }
+    transaction_begin(f);
+}
+
+static void events_that_grew_old_are_forgotten_oldest_first_and_in_small_steps(void **state)
+{
+    struct fixture *f = *state;
+    run_sql(f,
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10) INSERT INTO inbox"
+            " (merchant_id, livemode, event_id, type, received_us)"
+            " SELECT x'01', 0, 'evt_' || i, 't', 10 - i FROM n");
+    assert_int_equal(inbox_prune(f->db, 8, 3, &f->err), OK);
+    assert_int_equal(recorded(f), 7);
+    assert_int_equal(sql_number(f, "SELECT min(received_us) FROM inbox"), 3);
+    assert_int_equal(inbox_prune(f->db, 8, 100, &f->err), OK);
+    assert_int_equal(sql_number(f, "SELECT min(received_us) FROM inbox"), 8);
+}
+
 static void an_event_of_more_than_64_kib_is_not_kept(void **state)
 {
     struct fixture *f = *state;
@@ -164,6 +201,8 @@ int main(void)
         IN_TRANSACTION(an_event_that_comes_before_its_payment_is_kept_and_applied_behind_it),
         IN_TRANSACTION(a_kept_event_is_kept_sealed),
         IN_TRANSACTION(a_kept_event_dies_after_30_days),
+        IN_TRANSACTION(an_event_that_was_applied_is_known_again_for_35_days),
+        IN_TRANSACTION(events_that_grew_old_are_forgotten_oldest_first_and_in_small_steps),
         IN_TRANSACTION(an_event_of_more_than_64_kib_is_not_kept),
         IN_TRANSACTION(a_kept_event_that_comes_again_is_still_applied_once),
         IN_TRANSACTION(kept_events_are_applied_in_the_order_they_came),

@@ -60,6 +60,7 @@ static void run_every_statement(struct fixture *f)
     assert_int_equal(inbox_kept_count(f->db, &f->merchant_id, &number, &f->err), OK);
     assert_int_equal(number, 1);
     assert_int_equal(inbox_done(f->db, &event, &f->err), OK);
+    assert_int_equal(inbox_prune(f->db, START_US, 3, &f->err), OK);
 }
 
 // A walk along an index that a LIMIT ends at once is no scan of a table.

@@ -1,0 +1,99 @@
+// Slow chores, in one small transaction every interval: events that waited for their payment, answers and
+// events grown old. Loop thread, but for the run_ functions.
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/require.h"
+#include "base/timefmt.h"
+#include "op/engine.h"
+#include "op/inbound.h"
+#include "store/idempotency.h"
+#include "store/inbox.h"
+
+// Answers older than this are pruned; from then a repeat is answered with the payment as it is.
+#define REPLY_KEPT_US (48 * 3600 * US_PER_S)
+// Events older than this are forgotten. The provider itself keeps and sends them for 30 days.
+#define EVENT_KEPT_US (35 * 24 * 3600 * US_PER_S)
+#define PRUNE_MAX 500
+
+struct chores {
+    struct engine *engine;
+    struct timer timer;
+    struct store_job job;
+    struct arena arena;
+    struct change change;
+};
+
+static enum errc run_chores(struct store_job *job, struct db *db, struct err *err)
+{
+    struct chores *chores = CONTAINER_OF(job, struct chores, job);
+    struct engine *engine = chores->engine;
+    arena_release(&chores->arena);
+    chores->change = (struct change){
+        .keyring = engine->options.keyring,
+        .random = engine->options.random,
+        .arena = &chores->arena,
+        .now_us = loop_wall_us(engine->options.loop),
+    };
+    int64_t now_us = chores->change.now_us;
+    enum errc rc = inbound_apply_kept(db, &chores->change, err);
+    if (rc == OK) {
+        rc = inbox_prune(db, now_us - EVENT_KEPT_US, PRUNE_MAX, err);
+    }
+    int64_t removed = 0;
+    return rc == OK ? reply_prune(db, now_us - REPLY_KEPT_US, PRUNE_MAX, &removed, err) : rc;
+}
+
+static void chores_done(struct store_job *job)
+{
+    struct chores *chores = CONTAINER_OF(job, struct chores, job);
+    struct engine *engine = chores->engine;
+    if (job->result != OK) {
+        LOG(LOG_ERROR, "the regular chores failed", LOG_STR("error", job->err.message));
+    } else {
+        if (chores->change.told) {
+            engine->options.on_told(engine->options.context);
+        }
+        if (chores->change.owed) {
+            engine_due(engine, 0);
+        }
+    }
+    engine->stats.in_flight--;
+    if (!engine->draining) {
+        timer_start(engine->options.loop, &chores->timer,
+                    engine->options.config->reconcile_interval_ms * US_PER_MS);
+    }
+}
+
+static void do_chores(struct timer *timer)
+{
+    struct chores *chores = CONTAINER_OF(timer, struct chores, timer);
+    struct engine *engine = chores->engine;
+    if (engine->draining) {
+        return;
+    }
+    engine->stats.in_flight++;
+    chores->job = (struct store_job){.lane = STORE_WRITE, .run = run_chores, .done = chores_done};
+    store_submit_always(engine->options.store, &chores->job);
+}
+
+struct chores *chores_open(struct engine *engine)
+{
+    struct chores *chores = calloc(1, sizeof(*chores));
+    REQUIRE(chores != NULL);
+    chores->engine = engine;
+    timer_init(&chores->timer, do_chores);
+    return chores;
+}
+
+void chores_free(struct chores *chores)
+{
+    timer_stop(chores->engine->options.loop, &chores->timer);
+    arena_release(&chores->arena);
+    free(chores);
+}
+
+void chores_start(struct chores *chores)
+{
+    timer_start(chores->engine->options.loop, &chores->timer, 0);
+}
