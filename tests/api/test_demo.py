@@ -16,8 +16,16 @@ def test_the_demo_shows_all_that_there_is(binary, tmp_path):
                  "the same payment; charges in Stripe's own books: 1",
                  "webhook received: payment.failed (signature verified)",
                  '"type": "redirect_to_url"',
+                 "webhook received: payment.capturable (signature verified)",
+                 '"amount_captured": "65.50"',
+                 '"code": "canceled"',
                  "webhook received: payment.refunded (signature verified)",
-                 '"last4": "4242"'):
+                 '"last4": "4242"',
+                 "GET /v1/payments?status=completed",
+                 "action required",
+                 "/redeliver"):
         assert said in ended.stdout
-    assert ended.stdout.count("payment.completed (signature verified)") == 3
+    # One by card, one authenticated, one captured, one by a saved card; and the first one sent again.
+    assert ended.stdout.count("payment.completed (signature verified)") == 5
+    assert "WRONG SIGNATURE" not in ended.stdout
     assert not list(tmp_path.iterdir())
