@@ -1,5 +1,5 @@
 // Every setting, its bounds and its help; reading one value; printing the table. Pure but for the printing.
-// A new setting is one row here, one field in struct config and one line in docs/settings.md.
+// A new setting is one row here and one field in struct config.
 #include "base/config_table.h"
 
 #include <string.h>

@@ -26,6 +26,11 @@ static void print_help(const struct command_form *form, const struct flag *commo
                  form->word ? form->word : "");
     flags_print_help(form->flags, form->flag_count, stdout);
     flags_print_help(common, common_count, stdout);
+    if (form->lists_settings) {
+        (void)putchar('\n');
+        config_print_help(stdout);
+        return;
+    }
     (void)printf(
         "\nThe service's settings apply too, by flag or variable, such as --data-dir or PAYMENTS_DATA_DIR;\n"
         "paymentsd serve --help lists them. What is not given is asked for where stdin is a terminal.\n");

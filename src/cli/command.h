@@ -20,6 +20,7 @@ struct command_form {
     const char *word; // what the help calls its one positional word; NULL: it takes none
     const struct flag *flags;
     size_t flag_count;
+    bool lists_settings; // its help says what each setting is; the others' help says where to find that
 };
 
 struct command {

@@ -284,7 +284,7 @@ static void close_service(struct service *service)
 int cmd_serve(int argc, char **argv)
 {
     COMMAND_CLEANUP struct command command = {0};
-    const struct command_form form = {.name = "serve"};
+    const struct command_form form = {.name = "serve", .lists_settings = true};
     int status;
     if (!command_begin(&command, &form, argc, argv, &status)) {
         return status;

@@ -17,6 +17,7 @@ import uuid
 
 import pytest
 
+from conftest import ROOT
 from support.process import environment
 from support.waiting import PATIENCE_S, scaled
 
@@ -465,6 +466,14 @@ def test_no_command_and_an_unknown_one_show_the_help(place):
     for command in ("createapikey", "backup", "verify-audit"):
         assert "--json" in place.run(command, "--help").stdout
     assert not os.path.exists(place.directory)
+
+
+def test_the_help_of_serve_says_what_each_setting_is(place):
+    shown = place.run("serve", "--help").stdout
+    names = re.findall(r'^    \{"([a-z-]+)",', (ROOT / "src" / "base" / "config_table.c").read_text(), re.MULTILINE)
+    assert "data-dir" in names and "log-level" in names
+    for name in names:
+        assert f"--{name} " in shown and f"PAYMENTS_{name.upper().replace('-', '_')}\n" in shown
 
 
 def test_a_file_that_is_not_a_database_is_refused_and_kept(place):
