@@ -31,15 +31,17 @@ int64_t retry_provider_delay_us(int attempts, int64_t cap_us, uint32_t random32)
     return jittered_us < PROVIDER_LEAST_US ? PROVIDER_LEAST_US : jittered_us;
 }
 
-int64_t retry_check_delay_us(int checks, int64_t age_us, uint32_t random32)
+int64_t retry_check_delay_us(int64_t age_us, uint32_t random32)
 {
     static const int64_t first_us[] = {10 * SECOND_US, MINUTE_US, 5 * MINUTE_US, 30 * MINUTE_US};
-    REQUIRE(checks >= 0);
-    int64_t delay_us = HOUR_US;
-    if (age_us >= DAY_US) {
-        delay_us = DAY_US;
-    } else if ((size_t)checks < COUNT_OF(first_us)) {
-        delay_us = first_us[checks];
+    int64_t delay_us = age_us < DAY_US ? HOUR_US : DAY_US;
+    int64_t until_us = 0;
+    for (size_t i = 0; i < COUNT_OF(first_us); i++) {
+        if (age_us < until_us + first_us[i]) {
+            delay_us = first_us[i];
+            break;
+        }
+        until_us += first_us[i];
     }
     return delay_us + random_share(delay_us, 10, random32);
 }

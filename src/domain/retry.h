@@ -12,9 +12,9 @@
 // under 0.25 s.
 int64_t retry_provider_delay_us(int attempts, int64_t cap_us, uint32_t random32);
 
-// A known-pending payment is asked after 10 s, 1, 5, 30 minutes, then hourly, after a day daily. checks were
-// made so far; age_us is the payment's age. Plus up to 10 % jitter.
-int64_t retry_check_delay_us(int checks, int64_t age_us, uint32_t random32);
+// What is known to take its time is asked after 10 s, then 1, 5 and 30 minutes later, then hourly, after a
+// day daily: the distance that belongs to its age, however often it was asked before. Plus up to 10 % jitter.
+int64_t retry_check_delay_us(int64_t age_us, uint32_t random32);
 
 // The merchant's webhook schedule: the delay behind the attempts made so far (>= 1), with up to 20 % jitter
 // added.

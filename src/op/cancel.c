@@ -49,7 +49,7 @@ static void put_off(struct op *op, struct change *change)
     int64_t reconcile_us = engine_options(op->engine)->config->reconcile_interval_ms * US_PER_MS;
     uint32_t random32 = 0;
     change->random->fill(change->random, &random32, sizeof(random32));
-    int64_t delay_us = retry_check_delay_us(op->row.attempts, change->now_us - op->row.created_us, random32);
+    int64_t delay_us = retry_check_delay_us(change->now_us - op->row.created_us, random32);
     op->row.look_up = op->call.verb == PROVIDER_CANCEL && answer->outcome == PROVIDER_LOOK_UP;
     if (op->row.look_up) {
         delay_us = 0;

@@ -130,8 +130,7 @@ static enum errc take(struct op *op, struct db *db, struct change *change, struc
         return disregard(op, db, change, payment, &why, err);
     }
     if (rc == OK && payment->status == PAYMENT_PENDING) {
-        rc =
-            change_owe(db, change, payment, op_sync.name, retry_check_delay_us(0, 0, random32(change)), &why);
+        rc = change_owe(db, change, payment, op_sync.name, retry_check_delay_us(0, random32(change)), &why);
     }
     if (rc != OK) {
         *err = why;

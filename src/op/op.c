@@ -133,15 +133,18 @@ static uint32_t random32(struct change *change)
     return value;
 }
 
+static bool out_of_reach(const struct op *op)
+{
+    return op->call.answer.outcome == PROVIDER_UNKNOWN || op->call.answer.outcome == PROVIDER_LOOK_UP;
+}
+
 void op_put_off(struct op *op, struct change *change)
 {
     const struct provider_answer *answer = &op->call.answer;
     int64_t reconcile_us = op->engine->options.config->reconcile_interval_ms * US_PER_MS;
-    bool out_of_reach = answer->outcome == PROVIDER_UNKNOWN || answer->outcome == PROVIDER_LOOK_UP;
-    int64_t delay_us =
-        out_of_reach
-            ? retry_provider_delay_us(op->row.attempts, reconcile_us, random32(change))
-            : retry_check_delay_us(op->row.attempts, change->now_us - op->row.created_us, random32(change));
+    int64_t delay_us = out_of_reach(op)
+                           ? retry_provider_delay_us(op->row.attempts, reconcile_us, random32(change))
+                           : retry_check_delay_us(change->now_us - op->row.created_us, random32(change));
     if (answer->retry_after_us > delay_us) {
         delay_us = answer->retry_after_us;
     }
@@ -150,12 +153,15 @@ void op_put_off(struct op *op, struct change *change)
     op->row.next_attempt_us = change->now_us + delay_us;
 }
 
-void op_check_again(struct op *op, struct change *change, int64_t created_us)
+void op_check_again(struct op *op, struct change *change)
 {
+    if (out_of_reach(op)) {
+        op_put_off(op, change);
+        return;
+    }
     op->open = true;
     op->row.next_attempt_us =
-        change->now_us +
-        retry_check_delay_us(op->row.attempts, change->now_us - created_us, random32(change));
+        change->now_us + retry_check_delay_us(change->now_us - op->row.created_us, random32(change));
 }
 
 static enum errc run_settle(struct store_job *job, struct db *db, struct err *err)

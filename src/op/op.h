@@ -138,8 +138,9 @@ void op_put_off(struct op *op, struct change *change);
 // Has the operation go on with the merchant's present credentials version. ERR_NOT_FOUND: there is none. Only
 // where nothing can have been done with the one before.
 enum errc op_take_present_version(struct op *op, struct db *db, struct err *err) MUST_CHECK;
-// At the distances of something that takes its time at the provider, and began at created_us.
-void op_check_again(struct op *op, struct change *change, int64_t created_us);
+// At the distances of something that takes its time at the provider, and began when the operation did; soon
+// where the provider could not be asked.
+void op_check_again(struct op *op, struct change *change);
 
 // --- loop thread
 // Calls the provider for a prepared attempt whose transaction is committed. Takes the op.

@@ -198,7 +198,7 @@ static enum errc sync_settle(struct op *op, struct db *db, struct change *change
         rc = take(op, db, change, &refund, &op->call.answer.refund, err);
     }
     if (rc == OK && refund.status == REFUND_PENDING) {
-        op_check_again(op, change, refund.created_us);
+        op_check_again(op, change);
     }
     return rc;
 }

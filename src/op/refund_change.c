@@ -92,7 +92,7 @@ static enum errc ask_later(struct db *db, struct change *change, const struct re
         .merchant_id = refund->merchant_id,
         .livemode = refund->livemode,
         .credential_version_id = refund->credential_id,
-        .next_attempt_us = change->now_us + retry_check_delay_us(0, 0, random32),
+        .next_attempt_us = change->now_us + retry_check_delay_us(0, random32),
         .created_us = change->now_us,
     };
     return operation_insert(db, &operation, err);

@@ -33,7 +33,7 @@ static enum errc sync_settle(struct op *op, struct db *db, struct change *change
     if (rc != OK || (op->call.answer.has_intent && payment.status != PAYMENT_PENDING)) {
         return rc;
     }
-    op_check_again(op, change, payment.created_us);
+    op_check_again(op, change);
     return OK;
 }
 

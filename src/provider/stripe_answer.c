@@ -12,6 +12,9 @@
 #include "base/text.h"
 #include "base/timefmt.h"
 
+// Stripe's own SDKs wait no longer either.
+#define RETRY_AFTER_MAX_S 60
+
 // One of a list's `length` objects.
 static bool read_item(struct provider_call *call, struct json_object *item, size_t i, size_t length)
 {
@@ -138,14 +141,15 @@ static void read_error(struct provider_call *call, struct json_object *body)
     }
 }
 
+// Whatever stands between may ask for hours: waiting them would leave a charge behind its window.
 static int64_t retry_after_us(const struct http_call *http)
 {
     const char *text = http_call_header(http, "Retry-After");
     int64_t seconds = 0;
-    if (text == NULL || text_to_i64(text, &seconds, NULL) != OK || seconds > 3600) {
+    if (text == NULL || text_to_i64(text, &seconds, NULL) != OK) {
         return 0;
     }
-    return seconds * 1000000;
+    return (seconds < RETRY_AFTER_MAX_S ? seconds : RETRY_AFTER_MAX_S) * US_PER_S;
 }
 
 // The Date header, in the one form that servers write (RFC 9110 section 5.6.7).
@@ -157,11 +161,35 @@ static int64_t server_time_us(const struct http_call *http)
     return end != NULL && *end == '\0' ? (int64_t)timegm(&tm) * US_PER_S : 0;
 }
 
-// A server's fault that is stored under the key, or that it says not to repeat, would only be answered again.
+static bool header_says(const struct http_call *http, const char *name, const char *value)
+{
+    return text_equal(http_call_header(http, name), value);
+}
+
+// A fault that is stored under the key, or that it says not to repeat, would only be answered again. Not 429:
+// nothing was done, so what is sent later is not a repetition.
 static bool repeating_is_useless(const struct http_call *http)
 {
-    return http->status >= 500 && (text_equal(http_call_header(http, "Idempotent-Replayed"), "true") ||
-                                   text_equal(http_call_header(http, "Stripe-Should-Retry"), "false"));
+    return (http->status >= 500 && header_says(http, "Idempotent-Replayed", "true")) ||
+           (http->status != 429 && header_says(http, "Stripe-Should-Retry", "false"));
+}
+
+// A refusal that Stripe asks to repeat is not its last word, unless it is one that it had stored.
+static void heed_should_retry(struct provider_call *call)
+{
+    struct provider_answer *answer = &call->answer;
+    bool refused = answer->outcome == PROVIDER_REFUSED || answer->outcome == PROVIDER_NO_AUTH;
+    if (refused && header_says(&call->http, "Stripe-Should-Retry", "true") &&
+        !header_says(&call->http, "Idempotent-Replayed", "true")) {
+        *answer = (struct provider_answer){.outcome = PROVIDER_UNKNOWN,
+                                           .status = answer->status,
+                                           .request_id = answer->request_id,
+                                           .retry_after_us = answer->retry_after_us,
+                                           .server_time_us = answer->server_time_us,
+                                           .trouble = "a refusal that Stripe asks to repeat"};
+    } else if (answer->outcome == PROVIDER_UNKNOWN && repeating_is_useless(&call->http)) {
+        answer->outcome = PROVIDER_LOOK_UP;
+    }
 }
 
 void stripe_answer_read(struct provider_call *call)
@@ -186,7 +214,5 @@ void stripe_answer_read(struct provider_call *call)
     } else {
         read_error(call, body);
     }
-    if (answer->outcome == PROVIDER_UNKNOWN && repeating_is_useless(http)) {
-        answer->outcome = PROVIDER_LOOK_UP;
-    }
+    heed_should_retry(call);
 }

@@ -103,7 +103,7 @@ static void a_settle_that_runs_again_keeps_its_distance(void **state)
     engine_run_s(f, 5);
     assert_int_equal(f->provider.call_count, 2);
     run_sql(f, ALLOW);
-    engine_run_s(f, 30);
+    engine_run_s(f, 9);
     assert_int_equal(f->provider.call_count, 2);
     engine_run_s(f, 400);
     assert_true(f->provider.call_count > 2);

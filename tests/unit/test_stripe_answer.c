@@ -140,6 +140,12 @@ static void what_would_only_be_answered_again_is_looked_up(void **state)
         {"a replayed 409 is only busy",
          {PROVIDER_CHARGE, HTTP_DONE, 409, ERROR("api_error"), REPLAYED},
          PROVIDER_UNKNOWN},
+        {"a 409 not to be repeated",
+         {PROVIDER_CHARGE, HTTP_DONE, 409, ERROR("api_error"), NEVER_AGAIN},
+         PROVIDER_LOOK_UP},
+        {"a 424 not to be repeated",
+         {PROVIDER_CHARGE, HTTP_DONE, 424, ERROR("api_error"), NEVER_AGAIN},
+         PROVIDER_LOOK_UP},
         {"a busy 429", {PROVIDER_CHARGE, HTTP_DONE, 429, ERROR("api_error"), NEVER_AGAIN}, PROVIDER_UNKNOWN},
         {"idempotency_error 400",
          {PROVIDER_CHARGE, HTTP_DONE, 400, ERROR("idempotency_error"), NULL, NULL},
@@ -152,6 +158,19 @@ static void what_would_only_be_answered_again_is_looked_up(void **state)
          PROVIDER_LOOK_UP},
     };
     check_rows(*state, rows, COUNT_OF(rows));
+}
+
+static void a_refusal_that_stripe_asks_to_repeat_is_not_its_last_word(void **state)
+{
+    static const int statuses[] = {400, 401, 402, 403, 404};
+    for (size_t i = 0; i < COUNT_OF(statuses); i++) {
+        const struct row row = {
+            "asked for", {PROVIDER_CHARGE, HTTP_DONE, statuses[i], DECLINED, AGAIN}, PROVIDER_UNKNOWN};
+        check_rows(*state, &row, 1);
+        const struct row last = {
+            "forbidden", {PROVIDER_CHARGE, HTTP_DONE, statuses[i], DECLINED, NEVER_AGAIN}, PROVIDER_REFUSED};
+        check_rows(*state, &last, statuses[i] != 401 && statuses[i] != 403);
+    }
 }
 
 static void only_stripes_own_refusal_is_a_refusal(void **state)
@@ -274,8 +293,8 @@ static void what_stripe_says_of_itself_is_kept(void **state)
     static const struct {
         const char *value;
         int64_t us;
-    } waits[] = {{"7", 7000000}, {"3600", 3600000000}, {"3601", 0}, {"-1", 0},
-                 {"1.5", 0},     {"soon", 0},          {"", 0}};
+    } waits[] = {{"7", 7000000}, {"60", 60000000}, {"3600", 60000000}, {"-1", 0}, {"1.5", 0},
+                 {"soon", 0},    {"", 0}};
     for (size_t i = 0; i < COUNT_OF(waits); i++) {
         reply.value = waits[i].value;
         assert_int_equal(read_reply(f, reply)->retry_after_us, waits[i].us);
@@ -289,6 +308,7 @@ int main(void)
         TEST(a_success_that_does_not_show_the_object_is_unknown),
         TEST(a_fault_of_stripes_is_unknown),
         TEST(what_would_only_be_answered_again_is_looked_up),
+        TEST(a_refusal_that_stripe_asks_to_repeat_is_not_its_last_word),
         TEST(only_stripes_own_refusal_is_a_refusal),
         TEST(what_was_done_is_known),
         TEST(a_list_is_read_with_where_it_goes_on),

@@ -91,8 +91,7 @@ static void an_answer_that_does_not_help_leaves_a_payment_to_be_asked_after(void
     engine_begin(f);
     struct provider_answer other = answer_intent(INTENT_SUCCEEDED);
     other.intent.id = "pi_2";
-    const struct provider_answer answers[] = {answer_unknown(), answer_look_up(), answer_not_found(),
-                                              answer_no_auth(), other};
+    const struct provider_answer answers[] = {answer_not_found(), answer_no_auth(), other};
     for (size_t i = 0; i < COUNT_OF(answers); i++) {
         struct provider_answer begins = answer_intent(INTENT_OPEN);
         begins.intent.id = arena_printf(&f->arena, "pi_of_%zu", i);
@@ -104,6 +103,23 @@ static void an_answer_that_does_not_help_leaves_a_payment_to_be_asked_after(void
         assert_string_equal(open_operations(f, &buyer->payment.id), "sync");
         run_sql(f, "DELETE FROM operations");
     }
+}
+
+// An hour's distance must not become two because the provider was away for a minute.
+static void a_provider_that_was_away_is_asked_again_as_soon_as_it_is_back(void **state)
+{
+    struct fixture *f = *state;
+    engine_begin(f);
+    f->provider.otherwise = answer_intent(INTENT_OPEN);
+    struct buyer *buyer = buy(f);
+    engine_run_s(f, 5700); // 10 s, 1, 5, 30 minutes and an hour are over at 5770 s at the earliest
+    f->provider.otherwise = answer_unknown();
+    size_t asked = calls(f, PROVIDER_RETRIEVE);
+    engine_run_s(f, 700);
+    assert_in_range(calls(f, PROVIDER_RETRIEVE), asked + 5, asked + 400);
+    f->provider.otherwise = answer_intent(INTENT_SUCCEEDED);
+    engine_run_s(f, 5);
+    assert_int_equal(payment_row(f, &buyer->payment.id).status, PAYMENT_COMPLETED);
 }
 
 static void a_payment_that_an_event_finished_is_not_asked_after(void **state)
@@ -237,6 +253,7 @@ int main(void)
         TEST(a_payment_that_is_found_failed_has_failed),
         TEST(an_authorisation_is_watched_until_it_lapses),
         TEST(an_answer_that_does_not_help_leaves_a_payment_to_be_asked_after),
+        TEST(a_provider_that_was_away_is_asked_again_as_soon_as_it_is_back),
         TEST(a_payment_that_an_event_finished_is_not_asked_after),
         TEST(an_unfinished_payment_is_asked_after_at_once_when_the_service_starts),
         TEST(an_intent_whose_payment_failed_behind_an_action_is_cancelled),
