@@ -166,7 +166,7 @@ def test_a_reader_who_leaves_costs_nothing_more(long_list):
     for _ in range(20):
         connection, _ = begin(long_list.server, long_list.key["key"])
         connection.close()
-    api = long_list.server.api(documented=False)
+    api = long_list.server.api()
     wait_until(lambda: b"payments_http_connections 1\n" in api.get("/metrics").body)
 
 
@@ -176,7 +176,7 @@ def test_only_so_many_are_sent_at_once(long_list):
     succeeded(long_list.api.get("/v1/payments"))
     for connection, _ in open_ones:
         connection.close()
-    wait_until(lambda: b"\npayments_exports_in_flight 0\n" in server.api(documented=False).get("/metrics").body)
+    wait_until(lambda: b"\npayments_exports_in_flight 0\n" in server.api().get("/metrics").body)
     assert len(as_csv(long_list.api)[1]) == 16000
 
 

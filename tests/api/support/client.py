@@ -64,6 +64,10 @@ class Api:
         self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
         self.exchanges = []
 
+    def unrecorded(self):
+        """The same, for reading so much that it would take long to hold all of it to the API's description."""
+        return Api(f"http://{self.host}:{self.port}", self.key, **self.headers)
+
     def request(self, method, path, body=None, *, idempotency_key=None, headers=None, query=None, expect=None):
         """A dict or list body is sent as JSON, bytes and text as they are. A header of None is left out.
         `expect` is the status that the answer must have."""

@@ -1,4 +1,5 @@
-"""Payments by the thousand: written into the database of a service that does not run, as the service writes them."""
+"""Rows by the thousand: written into the database of a service that does not run, as the service writes them."""
+import contextlib
 import random
 import sqlite3
 import uuid
@@ -46,11 +47,60 @@ def add_payments(server, payments):
             "credential_version_id": row["id"].bytes, "created_us": row["at_us"], "updated_us": row["at_us"],
         }
     rows = [columns(row) for row in payments]
-    with sqlite3.connect(f"{server.data_dir}/payments.db") as database:
+    add_rows(server, "payments", rows)
+    add_rows(server, "idempotency_keys", [
+        {"merchant_id": row["merchant_id"], "livemode": row["livemode"], "kind": "payment", "key": row["idempotency_key"],
+         "request_hash": bytes(32), "subject_id": row["id"], "created_us": row["created_us"]} for row in rows])
+
+
+def add_rows(server, table, rows):
+    """Rows by their columns, all of the same ones; answers their ids. The server must not run."""
+    with contextlib.closing(sqlite3.connect(f"{server.data_dir}/payments.db")) as database, database:
         names = list(rows[0])
-        database.executemany(f"INSERT INTO payments ({', '.join(names)}) VALUES "
+        database.executemany(f"INSERT INTO {table} ({', '.join(names)}) VALUES "
                              f"({', '.join(':' + name for name in names)})", rows)
-        database.executemany(
-            "INSERT INTO idempotency_keys VALUES (:merchant_id, :livemode, 'payment', :idempotency_key, zeroblob(32),"
-            " :id, :created_us)", rows)
-    database.close()
+    return [row.get("id") for row in rows]
+
+
+# Rows of the other lists, each made at a time of its own.
+
+def refund(merchant, at_us, of, *, livemode):
+    """A refund of this payment's."""
+    return _owned(merchant, at_us, livemode) | {
+        "payment_id": of["id"].bytes, "amount_minor": 1, "currency": "USD", "status": "completed",
+        "credential_version_id": bytes(16), "updated_us": at_us}
+
+
+def customer(merchant, at_us, email, *, livemode):
+    return _owned(merchant, at_us, livemode) | {"email": email, "body": "", "credential_version_id": bytes(16)}
+
+
+def card(merchant, at_us, of, *, livemode):
+    """A card of this customer's."""
+    return _owned(merchant, at_us, livemode) | {
+        "customer_id": of["id"], "customer_email": of["email"], "status": "active", "provider": "stripe",
+        "method_sent": "pm_card_visa", "brand": "visa", "last4": "4242", "exp_month": 12, "exp_year": 2034, "is_default": 0,
+        "credential_version_id": bytes(16), "updated_us": at_us}
+
+
+def event(merchant, at_us, *, livemode):
+    return _owned(merchant, at_us, livemode) | {
+        "type": "payment.completed", "body": "{}", "status": "delivered", "attempts": 1, "last_status_code": 200,
+        "delivered_us": at_us}
+
+
+def audit_entry(merchant, at_us):
+    """One that the chain does not know."""
+    return {"id": uuid7(at_us).bytes, "event_type": "provider.updated", "severity": "info",
+            "merchant_id": uuid.UUID(merchant.id).bytes, "detail": "made for a test", "metadata": "{}", "created_us": at_us,
+            "mac": bytes(32)}
+
+
+def history_entry(payment_id, at_us):
+    return {"payment_id": uuid.UUID(payment_id).bytes, "id": uuid7(at_us).bytes, "at_us": at_us, "what": "created",
+            "status": "pending", "cause": "api"}
+
+
+def _owned(merchant, at_us, livemode):
+    return {"id": uuid7(at_us).bytes, "merchant_id": uuid.UUID(merchant.id).bytes, "livemode": int(livemode),
+            "created_us": at_us}
