@@ -3,20 +3,7 @@
 #include "api/handlers.h"
 #include "api/request.h"
 #include "base/json.h"
-#include "base/text.h"
-#include "fuzz.h"
-
-static void check_problems(const struct problems *problems)
-{
-    REQUIRE(problems->count <= PROBLEMS_MAX);
-    for (size_t i = 0; i < problems->count; i++) {
-        const struct problem *problem = &problems->items[i];
-        REQUIRE(problem->code == ERR_VALIDATION || problem->code == ERR_CARD_DATA_REFUSED);
-        REQUIRE(problem->field[0] != '\0' && text_is_utf8(problem->field, strlen(problem->field)));
-        REQUIRE(problem->message[0] != '\0' && text_is_utf8(problem->message, strlen(problem->message)));
-        REQUIRE(problem->code != ERR_CARD_DATA_REFUSED || problems->count == 1);
-    }
-}
+#include "fuzz_request.h"
 
 static void check_payment(const struct payment *payment)
 {

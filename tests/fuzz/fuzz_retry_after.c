@@ -1,0 +1,12 @@
+// retry_after_us, what a merchant's endpoint asks for: never in the past, and a year at most.
+#include "base/timefmt.h"
+#include "delivery/retry_after.h"
+#include "fuzz.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
+{
+    FUZZ_CLEANUP char *value = fuzz_text(data, bytes);
+    int64_t wait_us = retry_after_us(value, INT64_C(1700000000) * US_PER_S);
+    REQUIRE(wait_us >= 0 && wait_us <= 366 * 86400 * US_PER_S);
+    return 0;
+}
