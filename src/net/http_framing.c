@@ -16,6 +16,7 @@ struct head {
     int hosts;
     bool bad_name;
     bool bad_value;
+    bool folded;
 };
 
 // No control characters (but tabs); a NUL would end the text early.
@@ -29,13 +30,26 @@ static bool is_plain(const char *value, size_t bytes)
     return true;
 }
 
+// libmicrohttpd 0.9.75 appends a line that begins with white space to the name of the header before it, so
+// that "Content:" and " -Length" become another header than a proxy saw. It takes heads apart where they are:
+// a value stands right behind its name, the colon and blanks, and only a name that something was appended to
+// has moved.
+static bool is_folded(const char *name, size_t name_bytes, const char *value)
+{
+    if (value <= name + name_bytes) {
+        return true;
+    }
+    const char *between = name + name_bytes + 1; // the colon's place
+    return between + strspn(between, " \t") != value;
+}
+
 static enum MHD_Result head_visit(void *cls, enum MHD_ValueKind kind, const char *name, size_t name_bytes,
                                   const char *value, size_t value_bytes)
 {
     (void)kind;
-    (void)name_bytes;
     struct head *head = cls;
     head->bad_value |= value && !is_plain(value, value_bytes);
+    head->folded |= value && is_folded(name, name_bytes, value);
     if (text_equal_nocase(name, "Content-Length")) {
         head->content_length = value ? value : "";
         head->content_lengths++;
@@ -58,6 +72,9 @@ const char *framing_read(struct MHD_Connection *mhd, const char *version, struct
     MHD_get_connection_values_n(mhd, MHD_HEADER_KIND, head_visit, &head);
     *framing = (struct framing){.chunked = head.transfer_encodings > 0};
     bool version_1_1 = text_equal(version, "HTTP/1.1");
+    if (head.folded) {
+        return "a header goes on in the next line";
+    }
     if (head.bad_name) {
         return "a header's name holds white space";
     }
