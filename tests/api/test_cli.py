@@ -18,6 +18,7 @@ import uuid
 import pytest
 
 from conftest import ROOT
+from support import leaks
 from support.process import environment
 from support.waiting import PATIENCE_S, scaled
 
@@ -45,6 +46,7 @@ class Place:
         done = subprocess.run([*before, *self.argv(*words)], env=self.environment(**settings), text=True,
                               stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.PIPE,
                               timeout=scaled(TIMEOUT_S), check=False)
+        leaks.refuse_in_output(words, done.stderr)
         assert done.returncode == status, f"{words}: {done.returncode}, {done.stdout}, {done.stderr}"
         return done
 

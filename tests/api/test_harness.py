@@ -1,10 +1,13 @@
 """The stand-ins that the other tests rely on: a stub that silently behaved would prove nothing."""
+import base64
 import http.client
 import json
+import os
 import threading
 
 import pytest
 
+from support import leaks
 from support.client import Api
 from support.events import sign_stripe_event
 from support.http_listener import Answer
@@ -128,3 +131,37 @@ def test_stripe_signatures_are_those_of_the_official_library():
 def test_waiting_in_vain_fails():
     with pytest.raises(AssertionError, match="in vain for rain"):
         wait_until(lambda: False, timeout=0.05, what="rain")
+
+
+@pytest.mark.parametrize("secret", [
+    "sk_live_" + "a1B2" * 8 + "c3D4e5", "sk_test_" + "0f" * 16, "rk_live_" + "0f" * 16, "whsec_" + "A+/b" * 8 + "=",
+    "pi_3MtwBwLkdIwHu7ix28a3tqPa_secret_YrKJUKribcBjcG8HVhfZluoGH", "4242424242424242"])
+def test_a_secret_is_found_by_its_shape_wherever_it_stands(tmp_path, secret):
+    (tmp_path / "payments.db").write_bytes(os.urandom(5000) + secret.encode() + b"\x00")
+    with pytest.raises(AssertionError, match="payments.db shows in clear"):
+        leaks.refuse_in_files(tmp_path)
+    assert leaks.found(f'{{"message": "{secret}"}}')
+
+
+@pytest.mark.parametrize("text", ["sk_live_a1B2...", "****1234", "sk_test_...", '{"has_webhook_secret": true}',
+                                  "pi_3MtwBwLkdIwHu7ix28a3tqPa", "evt_00000000000000000000000000"])
+def test_what_people_are_shown_is_no_secret(text):
+    assert not leaks.found(text)
+
+
+def test_a_service_that_keeps_its_own_key_in_clear_is_found_out(start_server, sandbox):
+    server = start_server(sandbox.url)
+    with open(f"{server.data_dir}/master.key", encoding="ascii") as file:
+        key = file.read().strip()
+    for spelling in (key.encode(), base64.b64decode(key)):
+        with open(f"{server.data_dir}/spare", "wb") as file:
+            file.write(b"x" + spelling + b"x")
+        with pytest.raises(AssertionError, match="spare shows in clear"):
+            leaks.refuse_in_files(server.data_dir)
+    os.unlink(f"{server.data_dir}/spare")
+
+
+def test_every_secret_that_a_merchant_of_the_tests_has_can_be_found(merchant):
+    merchant.use_webhook("https://merchant.com/webhooks")
+    for secret in (merchant.key["key"], merchant.stripe_key, merchant.stripe_webhook_secret, merchant.webhook_secret):
+        assert leaks.found(secret) == [secret.encode()]

@@ -2,6 +2,7 @@
 taken up again."""
 import contextlib
 import os
+import re
 import shutil
 import sqlite3
 import stat
@@ -39,7 +40,7 @@ class Keys:
         """The paths of the old keys."""
         names = os.listdir(self.server.data_dir)
         return [os.path.join(self.server.data_dir, name) for name in names
-                if name.startswith("master.key.") and name != "master.key.new"]
+                if re.fullmatch("master[.]key[.][0-9a-f]{16}", name)]
 
     def sealed(self):
         """The columns that hold sealed values, by the id of the key that these need."""

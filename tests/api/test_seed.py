@@ -62,7 +62,6 @@ class Integrator:
         shown = server.command("createapikey", "--scopes", SCOPES).stdout
         self.key = re.search(r"\bsk_live_[0-9A-Za-z]{38}\b", shown).group()
         self.shown = shown
-        server.secrets.add(self.key)
         self.api = server.api(self.key)
 
     def send(self, method, path, text, content_type=None, idempotency_key=None):

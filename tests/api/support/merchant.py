@@ -29,7 +29,6 @@ class Merchant:
         more = [word for name, value in flags.items() for word in (f"--{name}", value)]
         key = self.server.command_json("createapikey", "--merchant", self.id, "--scopes", scopes,
                                        "--mode", mode or self.mode, *more)
-        self.server.secrets.add(key["key"])
         return key
 
     def client(self, scopes=ALL_SCOPES, mode=None, **flags):
@@ -44,7 +43,6 @@ class Merchant:
         """Sets Stripe credentials of its own, so that it shares nothing with other merchants at Stripe."""
         self.stripe_key = random_secret(f"sk_{mode}_")
         self.stripe_webhook_secret = random_secret("whsec_")
-        self.server.secrets |= {self.stripe_key, self.stripe_webhook_secret}
         return self.api.put("/v1/merchant/providers", {
             "provider": "stripe",
             "stripe": {"secret_key": self.stripe_key, "webhook_secret": self.stripe_webhook_secret},
@@ -53,7 +51,6 @@ class Merchant:
     def use_webhook(self, url):
         self.webhook_secret = self.api.put("/v1/merchant/webhook", {"webhook_url": url},
                                            expect=200).data["webhook_secret"]
-        self.server.secrets.add(self.webhook_secret)
         return self.webhook_secret
 
     def pay(self, amount="10.00", currency="USD", payment_method="pm_card_visa", *, expect=201,

@@ -2,6 +2,7 @@
 import re
 import signal
 
+from . import leaks
 from .process import Process, environment
 
 LISTENING = re.compile(r"listening on (http://127\.0\.0\.1:\d+)")
@@ -20,4 +21,5 @@ class Sandbox:
     def close(self):
         self.process.signal(signal.SIGTERM)
         status = self.process.wait()
+        leaks.refuse_in_output(["sandbox"], "\n".join(self.process.out.all() + self.process.err.all()))
         assert status == 0, f"the sandbox ended with status {status}:\n" + "\n".join(self.process.err.all())
