@@ -12,5 +12,6 @@
     events    Stripe events and their signatures
     meanwhile a call that goes on while the test does something else
     database  what the service keeps and does not show
+    guide     docs/guide.md, its programs, and a shell in which its commands are typed
     books     the payments here beside the charges at the sandbox
 """

@@ -75,11 +75,11 @@ class Lines:
 class Process:
     """Runs argv in a process group of its own; setpriv has the kernel kill it should the tests be killed."""
 
-    def __init__(self, argv, env):
+    def __init__(self, argv, env, folder=None):
         self.out = Lines()
         self.err = Lines()
         self._popen = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "KILL", *map(str, argv)], env=env, start_new_session=True, text=True,
+            ["setpriv", "--pdeathsig", "KILL", *map(str, argv)], env=env, cwd=folder, start_new_session=True, text=True,
             errors="replace", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self._readers = [threading.Thread(target=lines.read_from, args=(stream,), daemon=True)
                          for lines, stream in ((self.out, self._popen.stdout), (self.err, self._popen.stderr))]
