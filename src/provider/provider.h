@@ -27,6 +27,7 @@ enum provider_verb {
     PROVIDER_CUSTOMER,        // make a customer
     PROVIDER_ATTACH,          // a payment method to a customer
     PROVIDER_DETACH,          // so that it can never be charged again
+    PROVIDER_EVENTS,          // one page of the events of a time, of those types that we act on, newest first
     PROVIDER_VERB_COUNT
 };
 
@@ -37,6 +38,11 @@ enum provider_outcome {
     PROVIDER_UNKNOWN, // may have happened or not; the same request may be sent again under the same key
     PROVIDER_LOOK_UP, // may have happened or not, and sending it again would not tell
 };
+
+// How many of a list's items are asked for at once.
+#define PROVIDER_PAGE_ITEMS 100
+
+struct provider_event;
 
 // What is kept of a payment method.
 struct provider_method {
@@ -65,6 +71,8 @@ struct provider_answer {
     const char *customer_ref; // PROVIDER_CUSTOMER
     bool has_method;          // PROVIDER_ATTACH
     struct provider_method method;
+    struct provider_event *events; // EVENTS: those of the page that can be read
+    size_t event_count;
     const char *next_page; // where the next page begins; NULL: this was the last
     const char *trouble;   // why the outcome is unknown, for logs; NULL: it is known
 };
@@ -75,8 +83,9 @@ struct provider_call {
     const char *idempotency_key; // of every verb that changes something
     const char *body;            // exactly as it was made when the operation was prepared; NULL: none
     const char *ref;             // the provider's id of what the verb is about; REFUND_LIST: of the payment
-    int64_t created_from_s;      // LIST: inclusive
-    const char *page;            // LIST, REFUND_LIST: next_page of the answer before; NULL: the first
+    int64_t created_from_s;      // LIST, EVENTS: inclusive
+    int64_t created_until_s;     // EVENTS: exclusive; 0: whatever there is
+    const char *page;            // of a list: next_page of the answer before; NULL: the first
     struct secret secret_key;
     struct arena *arena; // the answer's text lives there
     void (*done)(struct provider_call *call);

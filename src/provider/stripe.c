@@ -10,10 +10,12 @@
 #include "base/text.h"
 #include "net/form.h"
 #include "provider/stripe_answer.h"
+#include "provider/stripe_event.h"
 
-// A PaymentIntent is 3 to 5 kB; a page of a hundred stays well below.
+// A PaymentIntent is 3 to 5 kB; a page of a hundred stays well below. An event holds any object of the
+// account's whole, with up to 27 kB of metadata.
 #define RESPONSE_BYTES_MAX (2 * 1024 * 1024)
-#define LIST_PAGE "100"
+#define EVENTS_BYTES_MAX (8 * 1024 * 1024)
 
 struct stripe {
     struct provider base;
@@ -37,15 +39,22 @@ static const struct {
     [PROVIDER_CUSTOMER] = {true, "/v1/customers"},
     [PROVIDER_ATTACH] = {true, "/v1/payment_methods/%s/attach"},
     [PROVIDER_DETACH] = {true, "/v1/payment_methods/%s/detach"},
+    [PROVIDER_EVENTS] = {false, "/v1/events?"},
 };
 
 static void add_list_query(struct buf *query, const struct provider_call *call)
 {
-    form_add(query, "limit", LIST_PAGE);
-    if (call->verb == PROVIDER_LIST) {
-        form_add_i64(query, "created[gte]", call->created_from_s);
-    } else {
+    form_add_i64(query, "limit", PROVIDER_PAGE_ITEMS);
+    if (call->verb == PROVIDER_REFUND_LIST) {
         form_add(query, "payment_intent", call->ref);
+    } else {
+        form_add_i64(query, "created[gte]", call->created_from_s);
+    }
+    if (call->created_until_s != 0) {
+        form_add_i64(query, "created[lt]", call->created_until_s);
+    }
+    if (call->verb == PROVIDER_EVENTS) {
+        stripe_event_add_types(query);
     }
     if (call->page != NULL) {
         form_add(query, "starting_after", call->page);
@@ -104,7 +113,7 @@ static void stripe_send(struct provider *provider, struct provider_call *call)
         .body = body,
         .body_bytes = body != NULL ? strlen(body) : 0,
         .timeout_ms = stripe->options.timeout_ms,
-        .response_bytes_max = RESPONSE_BYTES_MAX,
+        .response_bytes_max = call->verb == PROVIDER_EVENTS ? EVENTS_BYTES_MAX : RESPONSE_BYTES_MAX,
         .done = http_done,
     };
     http_client_send(stripe->options.client, &call->http);

@@ -11,6 +11,19 @@
 #include "base/require.h"
 #include "base/text.h"
 #include "base/timefmt.h"
+#include "provider/stripe_event.h"
+
+// What cannot be read of them is nothing that we could act on, and must not keep the others from us.
+static void read_event(struct provider_call *call, struct json_object *item, size_t i, size_t length)
+{
+    struct provider_answer *answer = &call->answer;
+    if (i == 0) {
+        answer->events = arena_alloc(call->arena, length * sizeof(struct provider_event));
+    }
+    if (stripe_event_of_json(item, call->arena, &answer->events[answer->event_count], NULL) == OK) {
+        answer->event_count++;
+    }
+}
 
 // Stripe's own SDKs wait no longer either.
 #define RETRY_AFTER_MAX_S 60
@@ -19,6 +32,10 @@
 static bool read_item(struct provider_call *call, struct json_object *item, size_t i, size_t length)
 {
     struct provider_answer *answer = &call->answer;
+    if (call->verb == PROVIDER_EVENTS) {
+        read_event(call, item, i, length);
+        return true;
+    }
     if (call->verb == PROVIDER_LIST) {
         if (i == 0) {
             answer->intents = arena_alloc(call->arena, length * sizeof(struct intent));
@@ -54,6 +71,10 @@ static void read_list(struct provider_call *call, struct json_object *body)
         }
     }
     const char *last = length > 0 ? json_get_str(json_object_array_get_idx(data, length - 1), "id") : NULL;
+    if (json_object_get_boolean(more) && last == NULL) {
+        answer->trouble = "a list that goes on behind something without an id";
+        return;
+    }
     answer->next_page = json_object_get_boolean(more) ? arena_strdup(call->arena, last) : NULL;
     answer->outcome = PROVIDER_DONE;
 }
@@ -79,6 +100,7 @@ static bool read_object(struct provider_call *call, struct json_object *body)
         return answer->has_intent = stripe_intent_read(body, call->arena, &answer->intent);
     case PROVIDER_LIST:
     case PROVIDER_REFUND_LIST:
+    case PROVIDER_EVENTS:
     case PROVIDER_VERB_COUNT:
         break;
     }
@@ -87,7 +109,7 @@ static bool read_object(struct provider_call *call, struct json_object *body)
 
 static void read_success(struct provider_call *call, struct json_object *body)
 {
-    if (call->verb == PROVIDER_LIST || call->verb == PROVIDER_REFUND_LIST) {
+    if (call->verb == PROVIDER_LIST || call->verb == PROVIDER_REFUND_LIST || call->verb == PROVIDER_EVENTS) {
         read_list(call, body);
     } else if (read_object(call, body)) {
         call->answer.outcome = PROVIDER_DONE;

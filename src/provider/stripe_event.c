@@ -7,7 +7,9 @@
 
 #include "base/crypto.h"
 #include "base/json.h"
+#include "base/require.h"
 #include "base/text.h"
+#include "net/form.h"
 #include "provider/stripe_answer.h"
 
 static int hex_digit(char c)
@@ -162,26 +164,27 @@ static void read_dispute(struct provider_event *event, struct json_object *objec
     event->complete = event->intent_id != NULL && event->dispute.id != NULL;
 }
 
+static const struct {
+    const char *type;
+    enum provider_event_kind kind;
+} other_events[] = {
+    {"charge.refunded", EVENT_CHARGE_REFUNDED},
+    {"refund.created", EVENT_REFUND},
+    {"refund.updated", EVENT_REFUND},
+    {"refund.failed", EVENT_REFUND},
+    {"charge.refund.updated", EVENT_REFUND},
+    {"payment_method.detached", EVENT_METHOD_GONE},
+    {"customer.deleted", EVENT_CUSTOMER_GONE},
+    {"payment_method.automatically_updated", EVENT_METHOD_UPDATED},
+    {"charge.dispute.created", EVENT_DISPUTE_OPENED},
+    {"charge.dispute.closed", EVENT_DISPUTE_CLOSED},
+};
+
 static void read_other(struct provider_event *event, struct json_object *object, struct arena *arena)
 {
-    static const struct {
-        const char *type;
-        enum provider_event_kind kind;
-    } others[] = {
-        {"charge.refunded", EVENT_CHARGE_REFUNDED},
-        {"refund.created", EVENT_REFUND},
-        {"refund.updated", EVENT_REFUND},
-        {"refund.failed", EVENT_REFUND},
-        {"charge.refund.updated", EVENT_REFUND},
-        {"payment_method.detached", EVENT_METHOD_GONE},
-        {"customer.deleted", EVENT_CUSTOMER_GONE},
-        {"payment_method.automatically_updated", EVENT_METHOD_UPDATED},
-        {"charge.dispute.created", EVENT_DISPUTE_OPENED},
-        {"charge.dispute.closed", EVENT_DISPUTE_CLOSED},
-    };
-    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
-        if (text_equal(event->type, others[i].type)) {
-            event->kind = others[i].kind;
+    for (size_t i = 0; i < COUNT_OF(other_events); i++) {
+        if (text_equal(event->type, other_events[i].type)) {
+            event->kind = other_events[i].kind;
         }
     }
     if (event->kind == EVENT_CHARGE_REFUNDED) {
@@ -195,14 +198,23 @@ static void read_other(struct provider_event *event, struct json_object *object,
     }
 }
 
-enum errc stripe_event_parse(const char *body, size_t bytes, struct arena *arena,
-                             struct provider_event *event, struct err *err)
+// So many Stripe takes (https://docs.stripe.com/api/events/list).
+_Static_assert(COUNT_OF(intent_events) + COUNT_OF(other_events) <= 20,
+               "types of events that can be asked for");
+
+void stripe_event_add_types(struct buf *query)
 {
-    struct json_object *root JSON_CLEANUP = NULL;
-    enum errc rc = json_parse(body, bytes, &root, err);
-    if (rc != OK) {
-        return rc;
+    for (size_t i = 0; i < COUNT_OF(intent_events); i++) {
+        form_add(query, "types[]", intent_events[i].type);
     }
+    for (size_t i = 0; i < COUNT_OF(other_events); i++) {
+        form_add(query, "types[]", other_events[i].type);
+    }
+}
+
+enum errc stripe_event_of_json(struct json_object *root, struct arena *arena, struct provider_event *event,
+                               struct err *err)
+{
     struct json_object *object = json_get(json_get(root, "data"), "object");
     struct json_object *metadata = json_get(object, "metadata");
     *event = (struct provider_event){
@@ -219,10 +231,18 @@ enum errc stripe_event_parse(const char *body, size_t bytes, struct arena *arena
                        "the body is not a Stripe event: id, type and data.object are needed");
     }
     read_other(event, object, arena);
-    for (size_t i = 0; i < sizeof(intent_events) / sizeof(intent_events[0]); i++) {
+    for (size_t i = 0; i < COUNT_OF(intent_events); i++) {
         if (text_equal(event->type, intent_events[i].type)) {
             read_intent(event, object, &intent_events[i], arena);
         }
     }
     return OK;
+}
+
+enum errc stripe_event_parse(const char *body, size_t bytes, struct arena *arena,
+                             struct provider_event *event, struct err *err)
+{
+    struct json_object *root JSON_CLEANUP = NULL;
+    enum errc rc = json_parse(body, bytes, &root, err);
+    return rc == OK ? stripe_event_of_json(root, arena, event, err) : rc;
 }

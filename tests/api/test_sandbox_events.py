@@ -136,6 +136,28 @@ def test_events_are_listed_by_type(account):
     assert len(types(limit=2)) == 2
 
 
+def test_events_of_a_time_are_listed_page_by_page(account):
+    for _ in range(5):
+        account.create(confirm=None, return_url=None)
+    wanted = {"types": ["payment_intent.created", "charge.refunded"], "limit": 2} | account.options
+    made = [event.created for event in stripe.Event.list(**wanted | {"limit": 100}).data]
+    assert len(made) == 5
+    bounds = {"gte": made[-1], "lt": made[0] + 1}
+    first = stripe.Event.list(created=bounds, **wanted)
+    second = stripe.Event.list(created=bounds, starting_after=first.data[-1].id, **wanted)
+    third = stripe.Event.list(created=bounds, starting_after=second.data[-1].id, **wanted)
+    assert [(len(page.data), page.has_more) for page in (first, second, third)] == [(2, True), (2, True), (1, False)]
+    assert stripe.Event.list(ending_before=second.data[0].id, **wanted).data == first.data
+    assert stripe.Event.list(created={"gte": made[0] + 1}, **wanted).data == []
+    assert stripe.Event.list(created={"lt": made[-1]}, **wanted).data == []
+
+
+def test_a_page_behind_an_event_that_is_not_there_is_refused(account):
+    with pytest.raises(stripe.error.InvalidRequestError) as caught:
+        stripe.Event.list(starting_after="evt_gone", **account.options)
+    assert (caught.value.param, caught.value.code) == ("starting_after", "resource_missing")
+
+
 def test_an_event_is_a_snapshot(account):
     intent = account.create(confirm=None, return_url=None)
     stripe.PaymentIntent.modify(intent.id, description="later", **account.options)

@@ -2,6 +2,8 @@
 // status, body and header that is not a definite refusal must leave it unknown.
 #include "answer_fixture.h"
 
+#include "provider/stripe_event.h"
+
 #define REPLAYED "Idempotent-Replayed", "true"
 #define NEVER_AGAIN "Stripe-Should-Retry", "false"
 #define AGAIN "Stripe-Should-Retry", "true"
@@ -85,6 +87,9 @@ static void a_success_that_does_not_show_the_object_is_unknown(void **state)
         {"a list with something unreadable in it",
          {PROVIDER_LIST, HTTP_DONE, 200, "{\"data\":[" INTENT ",{\"id\":\"pi_2\"}],\"has_more\":false}", NULL,
           NULL},
+         PROVIDER_UNKNOWN},
+        {"a list that goes on behind something without an id",
+         {PROVIDER_EVENTS, HTTP_DONE, 200, "{\"data\":[7],\"has_more\":true}", NULL, NULL},
          PROVIDER_UNKNOWN},
         {"a list that does not say whether it is the last page",
          {PROVIDER_LIST, HTTP_DONE, 200, "{\"data\":[]}", NULL, NULL},
@@ -244,6 +249,20 @@ static void a_list_is_read_with_where_it_goes_on(void **state)
     assert_null(answer->next_page);
 }
 
+// What is no event, or none that can be read, must not keep the others from us.
+static void a_list_of_events_is_read_without_what_is_none(void **state)
+{
+    struct fixture *f = *state;
+    struct reply reply = {PROVIDER_EVENTS, HTTP_DONE, 200, NULL, NULL, NULL};
+    reply.body = "{\"data\":[null,{\"id\":\"evt_1\",\"type\":\"t\",\"data\":{\"object\":" INTENT "}},7,"
+                 "{\"id\":\"evt_2\"}],\"has_more\":true}";
+    const struct provider_answer *answer = read_reply(f, reply);
+    assert_int_equal(answer->outcome, PROVIDER_DONE);
+    assert_int_equal(answer->event_count, 1);
+    assert_string_equal(answer->events[0].object_id, "pi_1");
+    assert_string_equal(answer->next_page, "evt_2");
+}
+
 static void a_decline_says_why_and_names_its_intent(void **state)
 {
     struct fixture *f = *state;
@@ -312,6 +331,7 @@ int main(void)
         TEST(only_stripes_own_refusal_is_a_refusal),
         TEST(what_was_done_is_known),
         TEST(a_list_is_read_with_where_it_goes_on),
+        TEST(a_list_of_events_is_read_without_what_is_none),
         TEST(a_decline_says_why_and_names_its_intent),
         TEST(a_refusal_without_a_code_is_named_by_its_type),
         TEST(a_refused_key_is_our_own_failure_code),

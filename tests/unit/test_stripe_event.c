@@ -13,6 +13,7 @@
 #include "base/crypto.h"
 #include "base/require.h"
 #include "base/text.h"
+#include "net/form.h"
 #include "provider/stripe_event.h"
 
 #define SECRET "whsec_test_secret_1"
@@ -359,6 +360,26 @@ static void a_body_that_is_no_event_is_refused(void **state)
     }
 }
 
+// Whatever is asked for is acted on.
+static void the_types_that_are_asked_for_are_those_that_are_acted_on(void **state)
+{
+    struct fixture *f = *state;
+    struct buf query BUF_CLEANUP = BUF_MAX(4096);
+    stripe_event_add_types(&query);
+    struct form form = {0};
+    assert_int_equal(form_parse(buf_str(&query), query.len, &f->arena, &form, &f->err), OK);
+    assert_in_range(form.count, 16, 20); // Stripe takes no more
+    for (size_t i = 0; i < form.count; i++) {
+        assert_string_equal(form.fields[i].name, "types[]");
+        const char *body = arena_printf(
+            &f->arena,
+            "{\"id\":\"evt_1\",\"type\":\"%s\",\"data\":{\"object\":{\"id\":\"x_1\",\"captured\":true}}}",
+            form.fields[i].value);
+        assert_int_equal(parse(f, body), OK);
+        assert_int_not_equal(f->event.kind, EVENT_OTHER);
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -378,6 +399,7 @@ int main(void)
         TEST(a_refunded_charge_that_lacks_an_amount_is_incomplete),
         TEST(a_type_that_nothing_acts_on_is_still_an_event),
         TEST(a_body_that_is_no_event_is_refused),
+        TEST(the_types_that_are_asked_for_are_those_that_are_acted_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

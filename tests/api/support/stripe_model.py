@@ -56,6 +56,7 @@ class StripeModel:
         ("POST", r"/v1/customers", "create_customer"),
         ("POST", r"/v1/payment_methods/(\w+)/attach", "attach"),
         ("POST", r"/v1/payment_methods/(\w+)/detach", "detach"),
+        ("GET", r"/v1/events", "list_events"),
     ]
 
     def __init__(self):
@@ -99,6 +100,11 @@ class StripeModel:
         limit = int(query.get("limit", 10))
         return 200, {"object": "list", "url": f"/v1/{kind}s", "has_more": len(found) > limit,
                      "data": found[:limit]}
+
+    def list_events(self, account, query):
+        """Those that a test put there: nothing here makes any."""
+        after, before = int(query.get("created[gte]", 0)), int(query.get("created[lt]", 1 << 40))
+        return self._list(account, "event", query, lambda event: after <= event["created"] < before)
 
     # PaymentIntents
 
