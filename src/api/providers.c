@@ -9,6 +9,7 @@
 #include "api/handlers.h"
 #include "base/text.h"
 #include "base/timefmt.h"
+#include "op/events.h"
 #include "store/audit.h"
 #include "store/credentials.h"
 #include "store/sealed.h"
@@ -246,6 +247,9 @@ enum errc providers_put_work(struct request *request, struct db *db, struct err 
     if (rc == OK) {
         rc = credential_version_insert(db, &credential.version_id, &credential.id, key.data, key.bytes,
                                        request->now_us, err);
+    }
+    if (rc == OK) {
+        rc = events_ask(api_options(request->api)->engine, db, &credential, request->now_us, err);
     }
     if (rc == OK) {
         rc = credential_versions_wipe(db, &credential.id, err);

@@ -29,6 +29,7 @@ struct config {
     int64_t charge_window_ms;            // default 600000, at most 23 h
     int64_t patience_ms;                 // default 30000
     int64_t reconcile_interval_ms;       // default 5000
+    int64_t events_interval_ms;          // default 60000
     int64_t connections_max;             // default 4096
     int64_t connections_per_address_max; // default 256, once half of all are taken
     int64_t idle_timeout_ms;             // a client's silence, in whole seconds

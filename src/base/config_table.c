@@ -54,6 +54,8 @@ const struct config_row config_rows[CONFIG_ROW_COUNT] = {
      "How long a request waits for Stripe before it is answered \"pending\"."},
     {"reconcile-interval", FIELD(reconcile_interval_ms), CONFIG_DURATION, "5s", 100 * MS, 1 * H, NULL,
      "Time between sweeps for intents whose outcome is not known."},
+    {"events-interval", FIELD(events_interval_ms), CONFIG_DURATION, "60s", 100 * MS, 24 * H, NULL,
+     "Time between looks for Stripe's events of a merchant who gave no webhook secret."},
     {"connections", FIELD(connections_max), CONFIG_INT, "4096", 16, 1000000, NULL,
      "Client connections at once."},
     {"connections-per-address", FIELD(connections_per_address_max), CONFIG_INT, "256", 1, 1000000, NULL,

@@ -1,5 +1,5 @@
 // Slow chores, in one small transaction every interval: events that waited for their payment, answers and
-// events grown old. Loop thread, but for the run_ functions.
+// events grown old, a note that the service runs. Loop thread, but for the run_ functions.
 #include <stdlib.h>
 
 #include "base/log.h"
@@ -9,12 +9,15 @@
 #include "op/inbound.h"
 #include "store/idempotency.h"
 #include "store/inbox.h"
+#include "store/meta.h"
 
 // Answers older than this are pruned; from then a repeat is answered with the payment as it is.
 #define REPLY_KEPT_US (48 * 3600 * US_PER_S)
 // Events older than this are forgotten. The provider itself keeps and sends them for 30 days.
 #define EVENT_KEPT_US (35 * 24 * 3600 * US_PER_S)
 #define PRUNE_MAX 500
+// What happened since this was last noted may have been missed.
+#define ALIVE_EVERY_US (60 * US_PER_S)
 
 struct chores {
     struct engine *engine;
@@ -22,6 +25,8 @@ struct chores {
     struct store_job job;
     struct arena arena;
     struct change change;
+    bool notes_alive;
+    int64_t alive_us; // wall clock, when it was last noted; 0: not yet
 };
 
 static enum errc run_chores(struct store_job *job, struct db *db, struct err *err)
@@ -40,6 +45,9 @@ static enum errc run_chores(struct store_job *job, struct db *db, struct err *er
     if (rc == OK) {
         rc = inbox_prune(db, now_us - EVENT_KEPT_US, PRUNE_MAX, err);
     }
+    if (rc == OK && chores->notes_alive) {
+        rc = meta_alive_put(db, now_us, err);
+    }
     int64_t removed = 0;
     return rc == OK ? reply_prune(db, now_us - REPLY_KEPT_US, PRUNE_MAX, &removed, err) : rc;
 }
@@ -51,6 +59,7 @@ static void chores_done(struct store_job *job)
     if (job->result != OK) {
         LOG(LOG_ERROR, "the regular chores failed", LOG_STR("error", job->err.message));
     } else {
+        chores->alive_us = chores->notes_alive ? chores->change.now_us : chores->alive_us;
         if (chores->change.told) {
             engine->options.on_told(engine->options.context);
         }
@@ -73,6 +82,9 @@ static void do_chores(struct timer *timer)
         return;
     }
     engine->stats.in_flight++;
+    int64_t since_us = loop_wall_us(engine->options.loop) - chores->alive_us;
+    chores->notes_alive = engine->ready && // what the process before noted was read
+                          (since_us < 0 || since_us >= ALIVE_EVERY_US);
     chores->job = (struct store_job){.lane = STORE_WRITE, .run = run_chores, .done = chores_done};
     store_submit_always(engine->options.store, &chores->job);
 }

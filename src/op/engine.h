@@ -15,6 +15,7 @@ struct engine {
     struct table active;
     struct list unsettled;
     struct timer settle_timer;
+    int64_t background; // of those under way, how many are of a background kind
 
     // waiters.c: callers by operation, and in the order of their deadlines (the patience is the same for
     // all).

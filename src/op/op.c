@@ -12,6 +12,7 @@
 #include "base/timefmt.h"
 #include "domain/retry.h"
 #include "op/engine.h"
+#include "op/events.h"
 #include "store/credentials.h"
 #include "store/sealed.h"
 
@@ -123,7 +124,7 @@ enum errc op_prepare(struct engine *engine, const struct op_kind *kind, const st
     if (rc == OK) {
         rc = operation_insert(db, &(*op)->row, err);
     }
-    return rc;
+    return rc == OK ? events_hurry(engine, db, &row->credential_version_id, change->now_us, err) : rc;
 }
 
 static uint32_t random32(struct change *change)
@@ -213,15 +214,17 @@ static void log_attempt(const struct op *op)
     const struct provider_answer *answer = &op->call.answer;
     char id[UUID_TEXT_BYTES];
     uuid_format(&op->row.subject_id, id);
-    if (op->open && answer->outcome == PROVIDER_NO_AUTH) {
+    bool told_before = op->kind->background && op->row.attempts > 1;
+    if (op->open && answer->outcome == PROVIDER_NO_AUTH && !op->kind->background) {
         LOG(LOG_ERROR, "the provider refuses the secret key of an operation whose outcome is unknown",
             LOG_STR("subject_id", id), LOG_STR("operation", op->kind->name),
             LOG_INT("status", answer->status));
     } else {
-        LOG(answer->trouble != NULL ? LOG_WARN : LOG_DEBUG, "provider answered", LOG_STR("subject_id", id),
+        bool trouble = answer->trouble != NULL || (op->kind->background && answer->outcome != PROVIDER_DONE);
+        LOG(trouble && !told_before ? LOG_WARN : LOG_DEBUG, "provider answered", LOG_STR("subject_id", id),
             LOG_STR("operation", op->kind->name), LOG_INT("attempt", op->row.attempts),
             LOG_INT("status", answer->status), LOG_STR("provider_request_id", answer->request_id),
-            LOG_STR("trouble", answer->trouble));
+            LOG_STR("trouble", answer->trouble != NULL ? answer->trouble : answer->failure.message));
     }
 }
 
@@ -239,6 +242,7 @@ static void settled(struct store_job *job)
     }
     log_attempt(op);
     engine->stats.in_flight--;
+    engine->background -= op->kind->background;
     table_remove(&engine->active, &op->active);
     if (op->open) {
         engine_due(engine, op->row.next_attempt_us);
@@ -323,6 +327,7 @@ void op_run(struct op *op)
 {
     struct engine *engine = op->engine;
     engine->stats.in_flight++;
+    engine->background += op->kind->background;
     engine->stats.attempts_total++;
     table_insert(&engine->active, &op->active, &op->key, sizeof(op->key));
     op->call.done = answered;

@@ -40,6 +40,8 @@ struct op_kind {
     enum errc (*give_up)(const struct uuid *subject_id, struct db *db, struct change *change,
                          struct op_answer *answer, struct err *err);
     bool reads_refused; // a refusal is about a state, which is read in the same attempt
+    bool background;    // no payment's outcome hangs on it: it holds few places, and a trouble that goes on
+                        // is told once
 };
 
 extern const struct op_kind op_charge;      // charge.c
@@ -52,6 +54,7 @@ extern const struct op_kind
     op_refunds;                        // refunds.c: takes over a payment's refunds as the provider lists them
 extern const struct op_kind op_card;   // card.c: saves a card, and makes its customer before
 extern const struct op_kind op_detach; // detach.c
+extern const struct op_kind op_events; // events.c: asks for events that did not come; of credentials
 
 // What names an operation; compared as bytes.
 struct op_key {

@@ -9,11 +9,15 @@
 #include "base/text.h"
 #include "base/timefmt.h"
 #include "op/engine.h"
+#include "op/events.h"
 
 // Claimed at once; more are claimed as these end, within operations_max.
 #define CLAIM_MAX 64
 // An operation that cannot even be planned (its credentials do not open) waits this long.
 #define PLAN_AGAIN_US (600 * US_PER_S)
+// Of the calls at once at most this part are of a background kind; one that finds no place waits this long.
+#define BACKGROUND_PART 16
+#define BACKGROUND_AGAIN_US (10 * US_PER_S)
 // The wall clock was set if it moved by more than this against the monotonic one from one sweep to the next.
 #define CLOCK_STEP_US (5 * US_PER_S)
 
@@ -26,6 +30,7 @@ struct claim {
     int64_t step_us; // by how much the wall clock was set since the last claim that succeeded; 0: it was not
     int64_t now_us;
     size_t max;
+    int64_t background_room;
     struct op *ops[CLAIM_MAX];
     size_t count;
     size_t claimed;
@@ -33,9 +38,9 @@ struct claim {
     bool told;
 };
 
-static const struct op_kind *const kinds[] = {&op_charge,  &op_sync,   &op_cancel,
-                                              &op_capture, &op_refund, &op_refund_sync,
-                                              &op_refunds, &op_card,   &op_detach};
+static const struct op_kind *const kinds[] = {&op_charge, &op_sync,        &op_cancel,  &op_capture,
+                                              &op_refund, &op_refund_sync, &op_refunds, &op_card,
+                                              &op_detach, &op_events};
 
 static const struct op_kind *kind_of(const char *name)
 {
@@ -65,9 +70,14 @@ static enum errc plan_row(struct claim *claim, struct db *db, struct change *cha
     struct op *op = NULL;
     bool needless = false;
     struct err why = {0};
+    const struct op_kind *kind = kind_of(row->kind);
+    if (kind->background && claim->background_room-- <= 0) {
+        row->next_attempt_us = change->now_us + BACKGROUND_AGAIN_US;
+        return operation_update(db, row, err);
+    }
     row->unresolved = row->unresolved || row->attempts > 0; // a lost attempt may have been carried out
     row->attempts++;
-    enum errc rc = op_plan(claim->engine, kind_of(row->kind), row, db, change, &op, &needless, &why);
+    enum errc rc = op_plan(claim->engine, kind, row, db, change, &op, &needless, &why);
     if (needless) {
         return operation_delete(db, &row->subject_id, row->kind, err);
     }
@@ -103,6 +113,9 @@ static enum errc run_claim(struct store_job *job, struct db *db, struct err *err
     int64_t released = 0;
     enum errc rc =
         claim->first ? operations_release_leases(db, change.now_us, op_lease_us(engine), &released, err) : OK;
+    if (rc == OK && claim->first) {
+        rc = events_begin(db, change.now_us, err);
+    }
     if (rc == OK && claim->step_us != 0) {
         rc = operations_distrust_clock(db, change.now_us, claim->step_us, err);
     }
@@ -193,6 +206,8 @@ void engine_sweep(struct timer *timer)
     }
     engine->sweeping = true;
     look_at_clocks(engine, engine->claim);
+    engine->claim->background_room =
+        (config->operations_max + BACKGROUND_PART - 1) / BACKGROUND_PART - engine->background;
     engine->claim->max = room < CLAIM_MAX ? (size_t)room : CLAIM_MAX;
     engine->claim->job = (struct store_job){.lane = STORE_WRITE, .run = run_claim, .done = claimed};
     store_submit_always(engine->options.store, &engine->claim->job);

@@ -1,4 +1,5 @@
-// The ids of the keys that this database's values were sealed and hashed under. Database thread.
+// The ids of the keys that this database's values were sealed and hashed under, and when the service last
+// ran. Database thread.
 #include "store/meta.h"
 
 #include <string.h>
@@ -43,4 +44,30 @@ enum errc meta_change_master_key(struct db *db, const uint8_t id[8], struct err 
 {
     return db_run(db, NULL, err, "UPDATE meta SET value = $1 WHERE name = 'master_key_id'",
                   DB_BYTES(id, (size_t)KEY_ID_BYTES));
+}
+
+enum errc meta_alive_get(struct db *db, int64_t *at_us, struct err *err)
+{
+    *at_us = 0;
+    DB_ROWS(rows);
+    enum errc e = db_query(db, &rows, err, "SELECT value FROM meta WHERE name = 'alive_us'");
+    bool has = false;
+    if (e == OK) {
+        e = db_next(&rows, &has, err);
+    }
+    size_t bytes = 0;
+    ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
+    const uint8_t *value = e == OK && has ? db_blob(&rows, 0, &arena, &bytes) : NULL;
+    if (bytes == sizeof(*at_us)) {
+        memcpy(at_us, value, sizeof(*at_us));
+    }
+    return e;
+}
+
+enum errc meta_alive_put(struct db *db, int64_t at_us, struct err *err)
+{
+    return db_run(db, NULL, err,
+                  "INSERT INTO meta (name, value) VALUES ('alive_us', $1)"
+                  " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+                  DB_BYTES(&at_us, sizeof(at_us)));
 }

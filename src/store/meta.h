@@ -1,4 +1,4 @@
-// What the database must be opened with.
+// What is kept of the service as a whole: what the database must be opened with, and when it last ran.
 #pragma once
 
 #include "store/db.h"
@@ -9,3 +9,7 @@ enum errc meta_check_keys(struct db *db, const uint8_t master_key_id[8], const u
                           struct err *err) MUST_CHECK;
 // Behind sealed_rekey, in its transaction.
 enum errc meta_change_master_key(struct db *db, const uint8_t id[8], struct err *err) MUST_CHECK;
+
+// When the service was last known to run; 0: never.
+enum errc meta_alive_get(struct db *db, int64_t *at_us, struct err *err) MUST_CHECK;
+enum errc meta_alive_put(struct db *db, int64_t at_us, struct err *err) MUST_CHECK;

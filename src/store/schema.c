@@ -148,6 +148,11 @@ static const char step_1[] =
     "CREATE INDEX inbox_by_age ON inbox(received_us);"
     "CREATE INDEX inbox_kept ON inbox(merchant_id, payment_id) WHERE body IS NOT NULL;"
 
+    // How far they have been asked for, and where the present round stands: event_feeds.h.
+    "CREATE TABLE event_feeds ("
+    " credential_id BLOB PRIMARY KEY, since_s INTEGER NOT NULL, at_s INTEGER NOT NULL,"
+    " width_s INTEGER NOT NULL, page TEXT) STRICT, WITHOUT ROWID;"
+
     "CREATE TABLE audit_log ("
     " seq INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, event_type TEXT NOT NULL, severity TEXT NOT NULL,"
     " actor_ip TEXT,"

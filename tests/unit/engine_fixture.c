@@ -109,6 +109,7 @@ int engine_fixture_setup(void **state)
                                 .charge_window_ms = 600000,
                                 .patience_ms = 30000,
                                 .reconcile_interval_ms = 5000,
+                                .events_interval_ms = 60000,
                                 .operations_max = 100};
     f->merchant_id = (struct uuid){.bytes = {0x01, [15] = 1}};
     f->credential_id = (struct uuid){.bytes = {0x02, [15] = 1}};

@@ -1,6 +1,7 @@
 // A provider without a network, for tests in one thread: it answers as the test has laid down, in the order
-// of the calls, or keeps them under way until the test answers; and it remembers every call. Bodies are the
-// real ones of Stripe's.
+// of the calls, or keeps them under way until the test answers; and it remembers every call. Looks for events
+// are apart from that: they find none, unless the test says what they find. Bodies are the real ones of
+// Stripe's.
 #pragma once
 
 #include "fake_loop.h"
@@ -32,7 +33,10 @@ struct fake_provider {
     struct provider_answer answers[FAKE_ANSWERS_MAX]; // the next ones
     size_t answer_count, answered;
     struct provider_answer otherwise; // when these are used up
-    bool holds;                       // new calls are answered by fake_provider_answer only
+    // Answers a look for events; NULL: there are none.
+    struct provider_answer (*events)(struct fake_provider *fake, const struct provider_call *call);
+    size_t events_asked;
+    bool holds; // new calls are answered by fake_provider_answer only
     struct list held;
 };
 
@@ -79,17 +83,24 @@ static inline void fake_provider_note(struct fake_provider *fake, const struct p
 static inline void fake_provider_send(struct provider *provider, struct provider_call *call)
 {
     struct fake_provider *fake = CONTAINER_OF(provider, struct fake_provider, base);
-    fake_provider_note(fake, call);
     struct fake_exchange *exchange = calloc(1, sizeof(*exchange));
     REQUIRE(exchange != NULL);
     exchange->call = call;
+    exchange->task.run = fake_provider_task;
+    if (call->verb == PROVIDER_EVENTS) {
+        fake->events_asked++;
+        exchange->answer = fake->events != NULL ? fake->events(fake, call)
+                                                : (struct provider_answer){.outcome = PROVIDER_DONE};
+        loop_post(&fake->loop->base, &exchange->task);
+        return;
+    }
+    fake_provider_note(fake, call);
     if (fake->holds) {
         list_append(&fake->held, &exchange->link);
         return;
     }
     exchange->answer =
         fake->answered < fake->answer_count ? fake->answers[fake->answered++] : fake->otherwise;
-    exchange->task.run = fake_provider_task;
     loop_post(&fake->loop->base, &exchange->task);
 }
 

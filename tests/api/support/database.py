@@ -56,3 +56,8 @@ def nobody_writes(server):
         database.execute("BEGIN IMMEDIATE")
         yield
         database.rollback()
+
+
+def is_asking_for_events(server):
+    """Whether Stripe's events are still to be fetched for anybody."""
+    return _rows(server, "SELECT count(*) FROM operations WHERE kind = 'events'")[0][0] > 0

@@ -39,10 +39,11 @@ class Merchant:
         """An inactive merchant's keys do not work."""
         self.server.command("updatemerchant", "--merchant", self.id, "--active", str(active).lower())
 
-    def use_stripe(self, mode="test"):
-        """Sets Stripe credentials of its own, so that it shares nothing with other merchants at Stripe."""
+    def use_stripe(self, mode="test", *, webhook=True):
+        """Sets Stripe credentials of its own, so that it shares nothing with other merchants at Stripe; without a webhook
+        secret, events must be fetched."""
         self.stripe_key = random_secret(f"sk_{mode}_")
-        self.stripe_webhook_secret = random_secret("whsec_")
+        self.stripe_webhook_secret = random_secret("whsec_") if webhook else None
         return self.api.put("/v1/merchant/providers", {
             "provider": "stripe",
             "stripe": {"secret_key": self.stripe_key, "webhook_secret": self.stripe_webhook_secret},

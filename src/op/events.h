@@ -1,0 +1,16 @@
+// Asking the provider for events that did not come by themselves. Database thread.
+#pragma once
+
+#include "op/op.h"
+#include "store/credentials.h"
+
+// At start: the events of all credentials that were ever used are asked for, from when this service was last
+// known to run.
+enum errc events_begin(struct db *db, int64_t now_us, struct err *err) MUST_CHECK;
+// With credentials that were just put in place: an interval from now, and again while they have no webhook
+// secret.
+enum errc events_ask(struct engine *engine, struct db *db, const struct credential *credential,
+                     int64_t now_us, struct err *err) MUST_CHECK;
+// Credentials that lay idle are in use again.
+enum errc events_hurry(struct engine *engine, struct db *db, const struct uuid *version_id, int64_t now_us,
+                       struct err *err) MUST_CHECK;

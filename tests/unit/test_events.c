@@ -1,0 +1,506 @@
+// Events that did not come by themselves: fetched behind a stop, and at intervals where there is no webhook
+// secret; each applied once, oldest first, whatever gathered and whenever the process dies.
+#include "engine_fixture.h"
+
+#include "base/text.h"
+#include "op/events.h"
+#include "op/inbound.h"
+#include "provider/stripe_event.h"
+
+#define HOUR_S INT64_C(3600)
+#define EVENTS_MAX 1000
+
+// The provider's own list: disputes of the intent "pi_1", named in the order they were made.
+struct happening {
+    int64_t made_s; // by the provider's clock
+    int64_t shows_s;
+    bool livemode;
+    char id[16];
+};
+static struct happening happenings[EVENTS_MAX];
+static size_t happening_count;
+static int64_t provider_behind_s; // its clock
+static struct provider_answer refusal;
+
+static int64_t provider_now_s(struct fixture *f)
+{
+    return loop_wall_us(&f->loop.base) / US_PER_S - provider_behind_s;
+}
+
+static struct happening *happens_at(int64_t made_s)
+{
+    REQUIRE(happening_count < EVENTS_MAX);
+    struct happening *happening = &happenings[happening_count++];
+    *happening = (struct happening){.made_s = made_s};
+    (void)snprintf(happening->id, sizeof(happening->id), "evt_%04zu", happening_count);
+    return happening;
+}
+
+static struct provider_event as_event(const struct happening *happening)
+{
+    return (struct provider_event){.id = happening->id,
+                                   .type = "charge.dispute.created",
+                                   .livemode = happening->livemode,
+                                   .kind = EVENT_DISPUTE_OPENED,
+                                   .complete = true,
+                                   .object_id = "dp_1",
+                                   .intent_id = "pi_1",
+                                   .dispute = {.id = "dp_1"}};
+}
+
+static struct provider_answer list_events(struct fake_provider *fake, const struct provider_call *call)
+{
+    struct fixture *f = CONTAINER_OF(fake, struct fixture, provider);
+    assert_int_equal(call->verb, PROVIDER_EVENTS);
+    if (refusal.outcome != PROVIDER_DONE) {
+        return refusal;
+    }
+    struct provider_answer answer = {.outcome = PROVIDER_DONE,
+                                     .status = 200,
+                                     .server_time_us = provider_now_s(f) * US_PER_S,
+                                     .events = arena_alloc(&f->arena, 100 * sizeof(struct provider_event))};
+    bool reached = call->page == NULL;
+    for (size_t i = happening_count; i > 0; i--) {
+        const struct happening *happening = &happenings[i - 1];
+        if (!reached) {
+            reached = text_equal(happening->id, call->page);
+            continue;
+        }
+        bool fits = happening->made_s >= call->created_from_s && happening->made_s <= provider_now_s(f) &&
+                    happening->shows_s <= provider_now_s(f) &&
+                    (call->created_until_s == 0 || happening->made_s < call->created_until_s);
+        if (fits && answer.event_count == 100) {
+            answer.next_page = answer.events[99].id;
+            break;
+        }
+        if (fits) {
+            answer.events[answer.event_count++] = as_event(happening);
+        }
+    }
+    return answer;
+}
+
+static int setup(void **state)
+{
+    int rc = engine_fixture_setup(state);
+    struct fixture *f = *state;
+    f->provider.events = list_events;
+    happening_count = 0;
+    provider_behind_s = 0;
+    refusal = (struct provider_answer){.outcome = PROVIDER_DONE};
+    return rc;
+}
+
+static void give_webhook_secret(struct fixture *f)
+{
+    run_sql(f, "UPDATE credentials SET webhook_secret = x'00'");
+}
+
+// As the API does behind a PUT.
+static void put_credentials(struct fixture *f)
+{
+    transaction_begin(f);
+    struct credential credential = {0};
+    assert_int_equal(credential_get(f->db, &f->merchant_id, "stripe", false, &f->arena, &credential, &f->err),
+                     OK);
+    assert_int_equal(events_ask(f->engine, f->db, &credential, loop_wall_us(&f->loop.base), &f->err), OK);
+    transaction_end(f);
+}
+
+static struct buyer *buy_paid(struct fixture *f)
+{
+    fake_provider_will(&f->provider, answer_intent(INTENT_SUCCEEDED));
+    return buy(f);
+}
+
+static int64_t now_s(struct fixture *f)
+{
+    return loop_wall_us(&f->loop.base) / US_PER_S;
+}
+
+// A payment, and then nobody is there for so long.
+static struct buyer *buy_and_stop(struct fixture *f, int64_t stopped_s)
+{
+    engine_begin(f);
+    struct buyer *buyer = buy_paid(f);
+    engine_run_s(f, 300);
+    engine_crash(f);
+    f->loop.mono_us += stopped_s * US_PER_S;
+    return buyer;
+}
+
+static int64_t applied(struct fixture *f)
+{
+    return sql_number(f, "SELECT count(*) FROM payment_history WHERE what = 'disputed'");
+}
+
+static int64_t told(struct fixture *f)
+{
+    return sql_number(f, "SELECT count(*) FROM outbox WHERE type = 'payment.disputed'");
+}
+
+static int64_t asking(struct fixture *f)
+{
+    return sql_number(f, "SELECT count(*) FROM operations WHERE kind = 'events'");
+}
+
+static void assert_all_applied_once_in_order(struct fixture *f)
+{
+    assert_int_equal(applied(f), happening_count);
+    assert_int_equal(told(f), happening_count);
+    assert_int_equal(sql_number(f, "SELECT count(*) FROM (SELECT cause_ref, lag(cause_ref) OVER (ORDER BY id)"
+                                   " AS before FROM payment_history WHERE what = 'disputed')"
+                                   " WHERE before >= cause_ref"),
+                     0);
+}
+
+// --- behind a stop
+
+static void what_happened_while_it_was_stopped_is_applied_after_the_start(void **state)
+{
+    struct fixture *f = *state;
+    give_webhook_secret(f);
+    struct buyer *buyer = buy_and_stop(f, 5 * HOUR_S);
+    happens_at(now_s(f) - 4 * HOUR_S);
+    happens_at(now_s(f) - 10);
+    engine_begin(f);
+    engine_run_s(f, 1);
+    assert_all_applied_once_in_order(f);
+    assert_string_equal(events_of(f, &buyer->payment.id),
+                        "payment.completed, payment.disputed, payment.disputed");
+    assert_int_equal(f->provider.events_asked, 1);
+    engine_run_s(f, HOUR_S);
+    assert_int_equal(asking(f), 0); // from now on they come by themselves
+    assert_int_equal(f->provider.events_asked, 1);
+}
+
+static void what_came_before_the_stop_is_not_asked_for_again(void **state)
+{
+    struct fixture *f = *state;
+    give_webhook_secret(f);
+    buy_and_stop(f, HOUR_S);
+    happens_at(now_s(f) - HOUR_S - 400); // longer before than a note of life and a late event can be
+    engine_begin(f);
+    engine_run_s(f, 5);
+    assert_int_equal(f->provider.events_asked, 1);
+    assert_int_equal(applied(f), 0);
+}
+
+static void an_event_that_came_by_itself_too_is_applied_once(void **state)
+{
+    struct fixture *f = *state;
+    give_webhook_secret(f);
+    buy_and_stop(f, HOUR_S);
+    struct happening *happening = happens_at(now_s(f) - 10);
+    transaction_begin(f);
+    struct change change = {.keyring = &f->keyring,
+                            .random = &random_system,
+                            .arena = &f->arena,
+                            .now_us = loop_wall_us(&f->loop.base),
+                            .cause = "event",
+                            .cause_ref = happening->id};
+    struct inbound inbound = {.merchant_id = f->merchant_id, .event = as_event(happening)};
+    assert_int_equal(inbound_apply(f->db, &change, &inbound, &f->err), OK);
+    transaction_end(f);
+    engine_begin(f);
+    engine_run_s(f, 5);
+    assert_int_equal(f->provider.events_asked, 1);
+    assert_all_applied_once_in_order(f);
+}
+
+static void more_than_a_page_is_applied_oldest_first(void **state)
+{
+    struct fixture *f = *state;
+    give_webhook_secret(f);
+    buy_and_stop(f, 20 * 24 * HOUR_S);
+    for (int i = 0; i < 250; i++) {
+        happens_at(now_s(f) - 9 * 24 * HOUR_S + i * 7);
+    }
+    for (int i = 0; i < 150; i++) {
+        happens_at(now_s(f) - 200 + i);
+    }
+    engine_begin(f);
+    engine_run_s(f, 60);
+    assert_all_applied_once_in_order(f);
+    assert_in_range(f->provider.events_asked, 5, 80);
+    assert_int_equal(asking(f), 0);
+}
+
+// No span of time is short enough for these: they are read page by page.
+static void more_than_a_page_of_one_second_is_applied(void **state)
+{
+    struct fixture *f = *state;
+    give_webhook_secret(f);
+    buy_and_stop(f, HOUR_S);
+    for (int i = 0; i < 330; i++) {
+        happens_at(now_s(f) - 1800);
+    }
+    happens_at(now_s(f) - 1700);
+    engine_begin(f);
+    engine_run_s(f, 60);
+    assert_int_equal(applied(f), 331);
+    assert_int_equal(told(f), 331);
+    assert_int_equal(asking(f), 0);
+}
+
+static void a_backlog_is_worked_off_a_page_at_a_time(void **state)
+{
+    struct fixture *f = *state;
+    give_webhook_secret(f);
+    buy_and_stop(f, 24 * HOUR_S);
+    for (int i = 0; i < 900; i++) {
+        happens_at(now_s(f) - 80000 + i * 60);
+    }
+    engine_begin(f);
+    int64_t before = 0;
+    for (int i = 0; i < 30; i++) {
+        size_t asked = f->provider.events_asked;
+        engine_run_s(f, 1);
+        assert_in_range(f->provider.events_asked - asked, 0, 10);
+        assert_in_range(applied(f) - before, 0, 10 * 100);
+        before = applied(f);
+    }
+    assert_all_applied_once_in_order(f);
+}
+
+static void a_crash_at_any_page_loses_none_and_applies_none_twice(void **state)
+{
+    struct fixture *f = *state;
+    give_webhook_secret(f);
+    buy_and_stop(f, 24 * HOUR_S);
+    for (int i = 0; i < 500; i++) {
+        happens_at(now_s(f) - 80000 + i * 60);
+    }
+    for (int i = 0; i < 40; i++) {
+        engine_begin(f);
+        fake_loop_run_for(&f->loop, 450 * US_PER_MS);
+        engine_crash(f);
+    }
+    engine_begin(f);
+    engine_run_s(f, 60);
+    assert_all_applied_once_in_order(f);
+}
+
+// A hundred others, each with credentials.
+static void add_shops(struct fixture *f)
+{
+    run_sql(f, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100)"
+               " INSERT INTO merchants (id, name, role, is_active, webhook_stopped, created_us, updated_us)"
+               " SELECT randomblob(16), 'other', 'merchant', 1, 0, 0, 0 FROM n");
+    run_sql(f, "INSERT INTO credentials SELECT randomblob(16), id, 'stripe', 0, 1,"
+               " (SELECT version_id FROM credentials), NULL, 0, 0 FROM merchants WHERE name = 'other'");
+}
+
+static void credentials_that_were_never_used_are_not_asked_with_at_the_start(void **state)
+{
+    struct fixture *f = *state;
+    add_shops(f);
+    buy_and_stop(f, HOUR_S);
+    engine_begin(f);
+    assert_int_equal(asking(f), 1);
+    engine_run_s(f, 1);
+    assert_int_equal(f->provider.events_asked, 1);
+}
+
+static void the_start_asks_for_few_merchants_at_once(void **state)
+{
+    struct fixture *f = *state;
+    buy_and_stop(f, HOUR_S);
+    add_shops(f);
+    run_sql(f, "INSERT INTO customers (id, merchant_id, livemode, body, credential_version_id, created_us)"
+               " SELECT x'00', merchant_id, 0, '', version_id, 0 FROM credentials LIMIT 1");
+    run_sql(f, "INSERT INTO cards (id, merchant_id, customer_id, livemode, status, provider, method_sent,"
+               " exp_month, exp_year, is_default, credential_version_id, created_us, updated_us)"
+               " SELECT randomblob(16), merchant_id, x'00', 0, 'active', 'stripe', 'pm', 1, 2030, 0,"
+               " version_id, 0, 0 FROM credentials WHERE created_us = 0");
+    engine_begin(f);
+    assert_int_equal(asking(f), 101);
+    engine_run_s(f, 3);
+    assert_in_range(f->provider.events_asked, 20, 31);
+    engine_run_s(f, 30);
+    assert_in_range(f->provider.events_asked, 101, 110);
+}
+
+// --- at intervals
+
+static void without_a_webhook_secret_it_is_asked_every_interval(void **state)
+{
+    struct fixture *f = *state;
+    engine_begin(f);
+    put_credentials(f);
+    buy_paid(f);
+    for (int i = 1; i <= 20; i++) {
+        happens_at(now_s(f) + 1);
+        engine_run_s(f, 61);
+        assert_int_equal(applied(f), i);
+    }
+    assert_in_range(f->provider.events_asked, 18, 21);
+    give_webhook_secret(f);
+    engine_run_s(f, HOUR_S);
+    assert_in_range(f->provider.events_asked, 18, 22);
+    assert_int_equal(asking(f), 0);
+}
+
+static void an_event_that_shows_late_is_applied(void **state)
+{
+    struct fixture *f = *state;
+    engine_begin(f);
+    put_credentials(f);
+    buy_paid(f);
+    engine_run_s(f, 600);
+    happens_at(now_s(f) + 1)->shows_s = now_s(f) + 290;
+    happens_at(now_s(f) + 2);
+    engine_run_s(f, 120);
+    assert_int_equal(applied(f), 1);
+    engine_run_s(f, 300);
+    assert_int_equal(applied(f), 2);
+}
+
+static void a_clock_that_is_an_hour_ahead_of_the_providers_hides_nothing(void **state)
+{
+    struct fixture *f = *state;
+    engine_begin(f);
+    put_credentials(f);
+    buy_paid(f);
+    engine_run_s(f, 600);
+    provider_behind_s = HOUR_S;
+    run_sql(f, "UPDATE event_feeds SET since_s = since_s - 3600, at_s = at_s - 3600");
+    for (int i = 0; i < 300; i++) {
+        happens_at(provider_now_s(f) + i * 2);
+    }
+    for (int i = 0; i < 700; i += 50) {
+        engine_run_s(f, 50);
+    }
+    assert_int_equal(applied(f), 300);
+    assert_int_equal(told(f), 300);
+}
+
+static void a_busy_merchants_events_come_within_the_interval(void **state)
+{
+    struct fixture *f = *state;
+    engine_begin(f);
+    put_credentials(f);
+    buy_paid(f);
+    engine_run_s(f, 60);
+    for (int i = 0; i < 900; i++) {
+        happens_at(now_s(f) + i);
+    }
+    for (int minute = 1; minute <= 14; minute++) {
+        engine_run_s(f, 60);
+        assert_in_range(applied(f) + 70, 60 * minute, 60 * minute + 71);
+    }
+    engine_run_s(f, 120);
+    assert_all_applied_once_in_order(f);
+    assert_in_range(f->provider.events_asked, 30, 400);
+}
+
+static void those_who_made_no_payment_for_a_week_are_asked_hourly_until_they_do(void **state)
+{
+    struct fixture *f = *state;
+    engine_begin(f);
+    put_credentials(f);
+    engine_run_s(f, 12 * HOUR_S);
+    assert_in_range(f->provider.events_asked, 11, 13);
+    size_t asked = f->provider.events_asked;
+    buy_paid(f);
+    engine_run_s(f, 600);
+    assert_in_range(f->provider.events_asked - asked, 9, 11);
+}
+
+static void deleted_credentials_are_not_asked_with(void **state)
+{
+    struct fixture *f = *state;
+    engine_begin(f);
+    put_credentials(f);
+    buy_paid(f);
+    run_sql(f, "UPDATE credentials SET is_active = 0");
+    engine_run_s(f, HOUR_S);
+    assert_int_equal(f->provider.events_asked, 0);
+    assert_int_equal(asking(f), 0);
+    engine_crash(f);
+    engine_begin(f);
+    engine_run_s(f, HOUR_S);
+    assert_int_equal(f->provider.events_asked, 0);
+}
+
+static void a_key_that_may_not_read_events_is_asked_with_later_and_later(void **state)
+{
+    struct fixture *f = *state;
+    engine_begin(f);
+    put_credentials(f);
+    buy_paid(f);
+    refusal = answer_no_auth();
+    static const struct {
+        int64_t until_s;
+        size_t asked_min, asked_max;
+    } pace[] = {{70, 1, 1}, {600, 4, 4}, {HOUR_S, 6, 6}, {12 * HOUR_S, 16, 18}};
+    int64_t passed_s = 0;
+    for (size_t i = 0; i < COUNT_OF(pace); i++) {
+        engine_run_s(f, pace[i].until_s - passed_s);
+        passed_s = pace[i].until_s;
+        assert_in_range(f->provider.events_asked, pace[i].asked_min, pace[i].asked_max);
+    }
+    buy_paid(f); // does not hurry it
+    size_t asked = f->provider.events_asked;
+    engine_run_s(f, 120);
+    assert_in_range(f->provider.events_asked - asked, 0, 1);
+    happens_at(now_s(f) - 3 * HOUR_S);
+    refusal.outcome = PROVIDER_DONE;
+    put_credentials(f); // with another key
+    engine_run_s(f, 61);
+    assert_int_equal(applied(f), 1);
+}
+
+static void a_provider_out_of_reach_is_asked_at_the_interval(void **state)
+{
+    struct fixture *f = *state;
+    engine_begin(f);
+    put_credentials(f);
+    buy_paid(f);
+    refusal = answer_unknown();
+    happens_at(now_s(f) + 100);
+    engine_run_s(f, 3000);
+    assert_in_range(f->provider.events_asked, 45, 51);
+    refusal.outcome = PROVIDER_DONE;
+    engine_run_s(f, 61);
+    assert_int_equal(applied(f), 1);
+}
+
+static void an_event_of_the_other_mode_changes_nothing(void **state)
+{
+    struct fixture *f = *state;
+    engine_begin(f);
+    put_credentials(f);
+    buy_paid(f);
+    happens_at(now_s(f) + 1)->livemode = true;
+    engine_run_s(f, 61);
+    assert_int_equal(f->provider.events_asked, 1);
+    assert_int_equal(sql_number(f, "SELECT count(*) FROM inbox"), 0);
+}
+
+#define EVENTS_TEST(name) cmocka_unit_test_setup_teardown(name, setup, engine_fixture_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        EVENTS_TEST(what_happened_while_it_was_stopped_is_applied_after_the_start),
+        EVENTS_TEST(what_came_before_the_stop_is_not_asked_for_again),
+        EVENTS_TEST(an_event_that_came_by_itself_too_is_applied_once),
+        EVENTS_TEST(more_than_a_page_is_applied_oldest_first),
+        EVENTS_TEST(more_than_a_page_of_one_second_is_applied),
+        EVENTS_TEST(a_backlog_is_worked_off_a_page_at_a_time),
+        EVENTS_TEST(a_crash_at_any_page_loses_none_and_applies_none_twice),
+        EVENTS_TEST(credentials_that_were_never_used_are_not_asked_with_at_the_start),
+        EVENTS_TEST(the_start_asks_for_few_merchants_at_once),
+        EVENTS_TEST(without_a_webhook_secret_it_is_asked_every_interval),
+        EVENTS_TEST(an_event_that_shows_late_is_applied),
+        EVENTS_TEST(a_clock_that_is_an_hour_ahead_of_the_providers_hides_nothing),
+        EVENTS_TEST(a_busy_merchants_events_come_within_the_interval),
+        EVENTS_TEST(those_who_made_no_payment_for_a_week_are_asked_hourly_until_they_do),
+        EVENTS_TEST(deleted_credentials_are_not_asked_with),
+        EVENTS_TEST(a_key_that_may_not_read_events_is_asked_with_later_and_later),
+        EVENTS_TEST(a_provider_out_of_reach_is_asked_at_the_interval),
+        EVENTS_TEST(an_event_of_the_other_mode_changes_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
