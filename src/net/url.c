@@ -100,6 +100,9 @@ enum errc url_parse(const char *text, struct arena *arena, struct url *url, stru
     if (!host || *host == '\0') {
         return err_set(err, ERR_VALIDATION, "the URL's host is not a valid name");
     }
+    if (host[strlen(host) - 1] == '.') { // 127.0.0.1. is an address to some and a name to others
+        return err_set(err, ERR_VALIDATION, "a URL's host may not end with a dot");
+    }
     host_take(&parsed, host, arena);
     int64_t port = 0;
     const char *port_text = part(handle, CURLUPART_PORT, CURLU_DEFAULT_PORT, arena);

@@ -1,4 +1,6 @@
 """A merchant whose Stripe is the stub, and every way in which that can leave the outcome of a charge unknown."""
+import gzip
+
 import pytest
 
 from support.http_listener import Answer
@@ -25,6 +27,15 @@ SENT_AGAIN = {
     "not HTTP": Answer(raw=b"\x00\xff\x16\x03 what is this\r\n\r\n"),
     "not JSON": Answer(200, "<html>Welcome to the hotel's network</html>", HTML),
     "JSON cut short": Answer(200, '{"id":"pi_1","object":"payment_intent","status":"succ'),
+    "a byte at a time": Answer(200, "{}", drip_s=0.05),
+    "charged, a byte at a time": executed(drip_s=0.05),
+    "larger than anything of Stripe's": Answer(200, b" " * (2 * 1024 * 1024 + 1)),
+    "a body without an end": Answer(raw=b"HTTP/1.1 200 OK\r\n\r\n" + b" " * (3 * 1024 * 1024)),
+    "headers without an end": Answer(raw=b"HTTP/1.1 200 OK\r\n" + b"X-Any: aaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n" * 4000),
+    "interim answers without an end": Answer(raw=b"HTTP/1.1 103 Early Hints\r\nLink: </>\r\n\r\n" * 4000),
+    "compressed, which nobody asked for": Answer(200, gzip.compress(b'{"id":"pi_1","object":"payment_intent"}'),
+                                                 {"Content-Encoding": "gzip"}),
+    "deeply nested": Answer(200, "[" * 100000),
     "an array": Answer(200, ["pi_1"]),
     "nothing": Answer(200, b""),
     "a success without an id": Answer(200, {"object": "payment_intent", "status": "succeeded", "amount": 1000}),

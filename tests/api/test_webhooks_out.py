@@ -1,4 +1,5 @@
 """Webhooks to merchants: what arrives, how it is signed, and what happens where endpoints misbehave."""
+import gzip
 import json
 import time
 import uuid
@@ -237,6 +238,41 @@ def test_a_long_answer_counts_by_its_status(start_server, sandbox, receiver):
     receiver.wait_for(1)
     wait_until(lambda: 'payments_deliveries_total{result="delivered"} 1' in
                server.api().get("/metrics").body.decode())
+    assert len(receiver.deliveries) == 1
+
+
+@pytest.mark.parametrize("answer", [
+    Answer(200, "x" * 200, drip_s=0.05),
+    Answer(raw=b"HTTP/1.1 103 Early Hints\r\nLink: </>\r\n\r\n" * 4000), Answer(raw=b"HTTP/0.9 200\r\n"),
+    Answer(raw=b"200 OK"), Answer(raw=b"HTTP/1.1 999999 OK\r\n\r\n"), Answer(200, cut_after=20)],
+    ids=["a byte at a time", "interim answers without an end", "an old version",
+         "no HTTP", "no status", "cut in the head"])
+def test_an_answer_that_never_comes_whole_is_a_failed_attempt_and_bounded(start_server, sandbox, receiver, answer):
+    server = start_server(sandbox.url, webhook_schedule="1", webhook_timeout="1s", log_level="debug")
+    merchant = new_merchant(server, receiver.url)
+    receiver.answer_next(answer)
+    merchant.pay()
+    server.wait_for_log(message=FAILED, merchant_id=merchant.id)
+    server.wait_for_log(message="webhook delivered", merchant_id=merchant.id)
+    assert len(receiver.deliveries) == 2 and not receiver.deliveries[0].header("Accept-Encoding")
+
+
+def test_headers_without_an_end_count_by_the_status_before_them(start_server, sandbox, receiver):
+    server = start_server(sandbox.url, webhook_schedule="1", log_level="debug")
+    merchant = new_merchant(server, receiver.url)
+    receiver.answer_next(Answer(raw=b"HTTP/1.1 200 OK\r\n" + b"X-Any: aaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n" * 4000))
+    merchant.pay()
+    server.wait_for_log(message="webhook delivered", merchant_id=merchant.id)
+    assert len(receiver.deliveries) == 1
+
+
+@pytest.mark.parametrize("kind", ["gzip", "br", "deflate, gzip", "nothing"])
+def test_a_compressed_answer_is_not_unpacked(start_server, sandbox, receiver, kind):
+    server = start_server(sandbox.url, webhook_schedule="1", log_level="debug")
+    merchant = new_merchant(server, receiver.url)
+    receiver.answer_next(Answer(200, gzip.compress(bytes(10_000_000)), {"Content-Encoding": kind}))
+    merchant.pay()
+    server.wait_for_log(message="webhook delivered", merchant_id=merchant.id)
     assert len(receiver.deliveries) == 1
 
 

@@ -11,6 +11,8 @@
 static sem_t slow_may_end;
 static sem_t slow_has_ended;
 
+static int rebound_look_ups;
+
 static struct addrinfo *numeric(const char *address, const char *service_name, const struct addrinfo *hints)
 {
     static int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
@@ -41,6 +43,8 @@ int getaddrinfo(const char *restrict node, const char *restrict service_name,
         struct addrinfo *second = numeric("127.0.0.1", service_name, hints);
         REQUIRE(*list && second);
         (*list)->ai_next = second;
+    } else if (strcmp(node, "rebound.example") == 0) {
+        *list = numeric(rebound_look_ups++ == 0 ? "127.0.0.1" : "127.0.0.2", service_name, hints);
     } else if (strcmp(node, "unknown.example") == 0) {
         *list = NULL;
     } else {
@@ -93,13 +97,19 @@ static void a_name_of_a_private_address_is_forbidden(void **state)
     buf_release(&server.requests);
 }
 
+static struct http_client_options allowing(struct arena *arena, const char *networks)
+{
+    struct http_client_options options = {
+        .user_agent = "tests/1", .connections_max = 5, .host_connections_max = 5};
+    assert_int_equal(network_list_parse(networks, arena, &options.allow, NULL), OK);
+    return options;
+}
+
 static void of_several_addresses_only_those_allowed_are_tried(void **state)
 {
     (void)state;
     ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
-    struct http_client_options options = {
-        .user_agent = "tests/1", .connections_max = 5, .host_connections_max = 5};
-    assert_int_equal(network_list_parse("127.0.0.1", &arena, &options.allow, NULL), OK);
+    struct http_client_options options = allowing(&arena, "127.0.0.1");
     open_client(&options);
     static const struct wire_answer answer = {ANSWER, WIRE_CLOSE, 0};
     struct wire_server server;
@@ -110,6 +120,31 @@ static void of_several_addresses_only_those_allowed_are_tried(void **state)
     assert_int_equal(named.call.result, HTTP_DONE);
     http_call_release(&named.call);
     buf_release(&server.requests);
+}
+
+static void a_name_that_leads_elsewhere_the_second_time_is_judged_by_where_it_leads(void **state)
+{
+    (void)state;
+    ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
+    struct http_client_options options = allowing(&arena, "127.0.0.1");
+    open_client(&options);
+    static const struct wire_answer answer = {ANSWER, WIRE_CLOSE, 0};
+    struct wire_server server;
+    wire_server_start(&server, &answer, 1);
+    struct named_call named;
+    fetch(&named, "rebound.example", server.port, 5000);
+    wire_server_join(&server);
+    assert_int_equal(named.call.result, HTTP_DONE);
+    assert_int_equal(rebound_look_ups,
+                     1); // between the look at the address and the connection there is no other
+    http_call_release(&named.call);
+    buf_release(&server.requests);
+    close_client(NULL); // and with it what curl remembers of names
+    open_client(&options);
+    fetch(&named, "rebound.example", server.port, 5000);
+    assert_int_equal(rebound_look_ups, 2);
+    assert_int_equal(named.call.result, HTTP_FORBIDDEN);
+    http_call_release(&named.call);
 }
 
 static void a_name_that_does_not_resolve_was_not_sent(void **state)
@@ -130,6 +165,7 @@ int main(void)
         LOOK_UP_TEST(a_slow_look_up_holds_up_neither_the_loop_nor_the_end),
         LOOK_UP_TEST(a_name_of_a_private_address_is_forbidden),
         LOOK_UP_TEST(of_several_addresses_only_those_allowed_are_tried),
+        LOOK_UP_TEST(a_name_that_leads_elsewhere_the_second_time_is_judged_by_where_it_leads),
         LOOK_UP_TEST(a_name_that_does_not_resolve_was_not_sent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

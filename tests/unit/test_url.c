@@ -90,6 +90,12 @@ static void what_is_no_plain_web_address_is_refused(void **state)
         "https://caf\xc3\xa9.example/",
         "https://example.org/\xff",
         "https://exam ple.org/",
+        "https://example.org./",
+        "https://localhost./",
+        "http://127.0.0.1./",
+        "http://127.0.0.1.:80/",
+        "http://2130706433./",
+        "http://./",
     };
     for (size_t i = 0; i < COUNT_OF(texts); i++) {
         ARENA_CLEANUP struct arena arena = ARENA_EMPTY;

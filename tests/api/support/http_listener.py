@@ -54,6 +54,7 @@ class Answer:
     hang: bool = False           # never answered, the connection left open
     cut_after: int | None = None  # this many bytes of the answer are sent, then the connection is closed
     reset: bool = False          # closed by a reset instead of an orderly end
+    drip_s: float = 0            # a byte at a time, with this pause, until the other side has enough
 
     def wire(self):
         if self.raw is not None:
@@ -134,6 +135,13 @@ class HttpListener:
         raw = head + b"\r\n\r\n" + body[:length]
         return Request(method, target, headers, body[:length], raw), body[length:]
 
+    def _drip(self, connection, wire, pause_s):
+        for at in range(len(wire)):
+            connection.sendall(wire[at:at + 1])
+            if select.select([connection, self._closing], [], [], pause_s)[0]:
+                return False  # it hung up
+        return True
+
     def _send(self, connection, answer):
         """Whether the connection goes on."""
         if answer.gate is not None:
@@ -144,6 +152,8 @@ class HttpListener:
             select.select([connection, self._closing], [], [])
             return False
         wire = answer.wire()
+        if answer.drip_s:
+            return self._drip(connection, wire, answer.drip_s)
         connection.sendall(wire if answer.cut_after is None else wire[:answer.cut_after])
         if answer.reset:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
