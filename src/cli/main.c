@@ -2,6 +2,8 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "base/require.h"
@@ -64,6 +66,9 @@ int main(int argc, char **argv)
 {
     // Whatever a command makes (database, log, keys, backup) is the service's alone.
     (void)umask(0077);
+    // Every command has the keys: no core dump may hold them, and nobody but root may look into the process.
+    (void)setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+    (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     int status = dispatch(argc, argv);
     if (fflush(stdout) != 0 && status == 0) {
         struct err err;

@@ -2,7 +2,6 @@
 // thread.
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -157,12 +156,9 @@ static void on_reload_signal(int signal_number, void *context)
     LOG(LOG_INFO, "settings read again", LOG_STR("log_level", config.log_level));
 }
 
-// No core dump may hold a secret, and every connection needs a descriptor.
-static void harden(void)
+// Every connection needs a descriptor.
+static void raise_limits(void)
 {
-    struct rlimit none = {0, 0};
-    (void)setrlimit(RLIMIT_CORE, &none);
-    (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     struct rlimit files;
     if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
         files.rlim_cur = files.rlim_max;
@@ -289,7 +285,7 @@ int cmd_serve(int argc, char **argv)
     if (!command_begin(&command, &form, argc, argv, &status)) {
         return status;
     }
-    harden();
+    raise_limits();
     set_log_level(command.config.log_level);
     struct err err;
     // Then loads or makes the keys, migrates, and refuses a database that was made with other keys.

@@ -68,3 +68,9 @@ def test_a_payment_under_way_survives_a_kill_and_is_charged_once(start_server, s
     assert merchant.pay(idempotency_key=key)["id"] == payment["id"]
     assert stub_stripe.charged_minor(payment["id"]) == 1000
     assert len(stub_stripe.objects("payment_intent")) == 1
+
+
+def test_a_crash_leaves_no_core_dump(server):
+    with open(f"/proc/{server.process.pid}/limits", encoding="ascii") as file:
+        core = next(line for line in file if line.startswith("Max core file size"))
+    assert core.split()[-3:-1] == ["0", "0"]
