@@ -149,41 +149,13 @@ static enum errc answer_known(struct request *request, struct db *db, const stru
     return rc;
 }
 
-// The customer of the card's e-mail, made where there is none; a card without one has a customer of its own.
-static enum errc find_customer(struct request *request, struct db *db, struct change *change,
-                               const struct credential *credential, struct uuid *customer_id, struct err *err)
-{
-    const struct card_input *input = request->input;
-    const struct provider *provider = engine_options(api_options(request->api)->engine)->provider;
-    struct customer customer = {0};
-    const char *email = input->email != NULL ? text_lower(request->arena, input->email) : NULL;
-    enum errc rc = ERR_NOT_FOUND;
-    if (email != NULL) {
-        rc = customer_by_email(db, &credential->merchant_id, credential->livemode, email, request->arena,
-                               &customer, err);
-    }
-    if (rc == ERR_NOT_FOUND) {
-        customer = (struct customer){
-            .id = uuid_new(change->random, change->now_us),
-            .merchant_id = credential->merchant_id,
-            .livemode = credential->livemode,
-            .email = email,
-            .credential_id = credential->version_id,
-            .created_us = change->now_us,
-        };
-        customer.body = provider->ops->customer_body(&customer, input->email, input->name, request->arena);
-        rc = customer_insert(db, &customer, err);
-    }
-    *customer_id = customer.id;
-    return rc;
-}
-
 static enum errc prepare(struct request *request, struct db *db, const struct credential *credential,
                          struct err *err)
 {
     const struct card_input *input = request->input;
     struct change change = request_change(request);
     struct card card = {
+        .id = uuid_new(change.random, change.now_us),
         .merchant_id = credential->merchant_id,
         .livemode = credential->livemode,
         .status = CARD_SAVING,
@@ -195,11 +167,7 @@ static enum errc prepare(struct request *request, struct db *db, const struct cr
         .created_us = change.now_us,
         .updated_us = change.now_us,
     };
-    enum errc rc = find_customer(request, db, &change, credential, &card.customer_id, err);
-    card.id = uuid_new(change.random, change.now_us);
-    if (rc == OK) {
-        rc = keep_key(request, db, card.livemode, &card.id, err);
-    }
+    enum errc rc = keep_key(request, db, card.livemode, &card.id, err);
     request->subject_id = card.id;
     request->wait_for = &op_card;
     return rc == OK ? card_prepare(api_options(request->api)->engine, db, &change, &card, &request->op, err)

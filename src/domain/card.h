@@ -8,8 +8,8 @@
 #include "base/uuid.h"
 #include "domain/payment.h"
 
-// One row of `customers`: unique by merchant, mode and lower-cased e-mail; a card without e-mail has one of
-// its own.
+// One row of `customers`: of those that are not gone, unique by merchant, mode and lower-cased e-mail; a card
+// without e-mail has one of its own.
 struct customer {
     struct uuid id;
     struct uuid merchant_id;
@@ -18,6 +18,7 @@ struct customer {
     const char *body;          // the exact form that makes it at the provider, kept because its key names it
     const char *provider_ref;  // NULL: not made there yet
     struct uuid credential_id; // the version it was first sent with: a customer lives in that account
+    int64_t gone_us;           // deleted at the provider: no card is saved under it any more; 0: not
     int64_t created_us;
 };
 

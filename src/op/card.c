@@ -1,7 +1,8 @@
 // Saving a card: the customer is made at the provider, where that is still to be done, then the payment
 // method is attached to it. Both are steps of one operation, each planned from the rows alone. Their keys
 // name the customer and the card, so that saving side by side, again, or after a crash makes one customer and
-// attaches once; no money moves, so a step may be sent again at any time.
+// attaches once; no money moves, so a step may be sent again at any time. Where the customer was deleted at
+// the provider, another takes its place.
 #include "op/card.h"
 
 #include "base/text.h"
@@ -16,37 +17,77 @@ static enum errc read_rows(struct db *db, const struct uuid *card_id, struct are
     return rc == OK ? customer_get(db, &card->customer_id, arena, customer, err) : rc;
 }
 
+// The customer of the card's e-mail, made where there is none; a card without one has a customer of its own.
+static enum errc find_customer(struct engine *engine, struct db *db, struct change *change,
+                               const struct card *card, const struct uuid *credential_id,
+                               struct customer *customer, struct err *err)
+{
+    const struct provider *provider = engine_options(engine)->provider;
+    const char *email = card->customer_email != NULL ? text_lower(change->arena, card->customer_email) : NULL;
+    if (email != NULL) {
+        enum errc rc =
+            customer_by_email(db, &card->merchant_id, card->livemode, email, change->arena, customer, err);
+        if (rc != ERR_NOT_FOUND) {
+            return rc;
+        }
+    }
+    *customer = (struct customer){
+        .id = uuid_new(change->random, change->now_us),
+        .merchant_id = card->merchant_id,
+        .livemode = card->livemode,
+        .email = email,
+        .credential_id = *credential_id,
+        .created_us = change->now_us,
+    };
+    customer->body =
+        provider->ops->customer_body(customer, card->customer_email, card->customer_name, change->arena);
+    return customer_insert(db, customer, err);
+}
+
+static enum errc replace_customer(struct op *op, struct db *db, struct change *change, struct card *card,
+                                  struct customer *customer, struct err *err)
+{
+    enum errc rc = find_customer(op->engine, db, change, card, &op->row.credential_version_id, customer, err);
+    card->customer_id = customer->id;
+    card->updated_us = change->now_us;
+    return rc == OK ? card_update(db, card, err) : rc;
+}
+
 static void plan_customer(struct op *op, const struct customer *customer)
 {
     char id[UUID_TEXT_BYTES];
     uuid_format(&customer->id, id);
     op->call.verb = PROVIDER_CUSTOMER;
     op->call.idempotency_key = arena_printf(&op->arena, "cus_%s", id);
-    op->call.body = customer->body;
+    op->call.body = arena_strdup(&op->arena, customer->body);
 }
 
 static void plan_attach(struct op *op, const struct card *card, const struct customer *customer)
 {
     const struct provider *provider = engine_options(op->engine)->provider;
-    char id[UUID_TEXT_BYTES];
-    uuid_format(&card->id, id);
+    char card_id[UUID_TEXT_BYTES];
+    char customer_id[UUID_TEXT_BYTES];
+    uuid_format(&card->id, card_id);
+    uuid_format(&customer->id, customer_id);
     op->call.verb = PROVIDER_ATTACH;
     op->call.ref = card->method_sent;
-    op->call.idempotency_key = arena_printf(&op->arena, "att_%s", id);
+    op->call.idempotency_key = arena_printf(&op->arena, "att_%s_%s", card_id, customer_id);
     op->call.body = provider->ops->attach_body(customer->provider_ref, &op->arena);
 }
 
 static enum errc save_plan(struct op *op, struct db *db, struct change *change, bool *needless,
                            struct err *err)
 {
-    (void)change;
     struct card card = {0};
     struct customer customer = {0};
     enum errc rc = read_rows(db, &op->row.subject_id, &op->arena, &card, &customer, err);
-    if (rc != OK) {
+    *needless = rc == OK && card.status != CARD_SAVING;
+    if (rc == OK && !*needless && customer.gone_us != 0) {
+        rc = replace_customer(op, db, change, &card, &customer, err);
+    }
+    if (rc != OK || *needless) {
         return rc;
     }
-    *needless = card.status != CARD_SAVING;
     if (customer.provider_ref == NULL) {
         plan_customer(op, &customer);
     } else {
@@ -55,9 +96,10 @@ static enum errc save_plan(struct op *op, struct db *db, struct change *change, 
     return OK;
 }
 
-enum errc card_prepare(struct engine *engine, struct db *db, struct change *change, const struct card *card,
+enum errc card_prepare(struct engine *engine, struct db *db, struct change *change, struct card *card,
                        struct op **op, struct err *err)
 {
+    struct customer customer = {0};
     struct operation row = {
         .subject_id = card->id,
         .kind = op_card.name,
@@ -68,7 +110,11 @@ enum errc card_prepare(struct engine *engine, struct db *db, struct change *chan
         .next_attempt_us = change->now_us + op_lease_us(engine),
         .created_us = change->now_us,
     };
-    enum errc rc = card_insert(db, card, err);
+    enum errc rc = find_customer(engine, db, change, card, &card->credential_id, &customer, err);
+    card->customer_id = customer.id;
+    if (rc == OK) {
+        rc = card_insert(db, card, err);
+    }
     return rc == OK ? op_prepare(engine, &op_card, &row, db, change, op, err) : rc;
 }
 
@@ -93,8 +139,32 @@ enum errc card_end(struct db *db, struct change *change, struct card *card, stru
                                    : rc;
 }
 
-// The customer is there: what remains is to attach the method, at once and as the first attempt of that.
-static void go_on_to_attach(struct op *op, struct change *change)
+enum errc card_owe(struct db *db, struct change *change, const struct card *card, const char *kind,
+                   struct err *err)
+{
+    struct operation row = {
+        .subject_id = card->id,
+        .kind = kind,
+        .merchant_id = card->merchant_id,
+        .livemode = card->livemode,
+        .credential_version_id = card->credential_id,
+        .next_attempt_us = change->now_us,
+        .created_us = change->now_us,
+    };
+    change->owed = true;
+    return operation_insert(db, &row, err);
+}
+
+void card_take_method(struct card *card, const struct provider_method *method)
+{
+    card->brand = method->brand != NULL ? method->brand : card->brand;
+    card->last4 = method->last4 != NULL ? method->last4 : card->last4;
+    card->exp_month = method->exp_month != 0 ? method->exp_month : card->exp_month;
+    card->exp_year = method->exp_year != 0 ? method->exp_year : card->exp_year;
+}
+
+// The next step follows at once, and as the first attempt of that.
+static void go_on(struct op *op, struct change *change)
 {
     op->open = true;
     op->row.attempts = 0;
@@ -121,28 +191,56 @@ static enum errc attached(struct op *op, struct db *db, struct change *change, s
     }
     card->status = known ? CARD_GONE : CARD_ACTIVE;
     card->provider_ref = method->id;
-    card->brand = method->brand;
-    card->last4 = method->last4;
-    card->exp_month = method->exp_month;
-    card->exp_year = method->exp_year;
+    card_take_method(card, method);
     card->is_default = !known && !has_default;
     rc = card_update(db, card, err);
-    return rc == OK
-               ? reply_keep(db, change, &card->id, 201, render_card(known ? &there : card), &op->answer, err)
-               : rc;
+    const struct card *saved = known ? &there : card;
+    if (rc == OK && op->row.look_up) { // an event told of it meanwhile, and may be newer than this answer
+        rc = card_owe(db, change, saved, op_card_sync.name, err);
+    }
+    return rc == OK ? reply_keep(db, change, &card->id, 201, render_card(saved), &op->answer, err) : rc;
 }
 
 // A refusal of the secret key is one, whatever an earlier attempt did: attaching twice does no harm, so the
 // card can be saved again once the key is right.
-static enum errc refuse(struct op *op, struct db *db, struct card *card, struct err *err)
+static enum errc refuse(struct op *op, struct db *db, struct card *card, const struct failure *failure,
+                        struct err *err)
 {
     card->status = CARD_GONE;
-    card->failure = op->call.answer.failure;
+    card->failure = *failure;
     enum errc rc = card_update(db, card, err);
     if (rc == OK) {
         (void)card_refusal(card, &op->answer.refusal);
     }
     return rc;
+}
+
+// The provider has no such customer (any more): no card is saved under it from now on. Its own cards went
+// with it, unless this key may be another account's than it was made with. The card goes on with another
+// customer, but only where this one is older than the card: one that was made for it and is missing at once
+// would be made for ever.
+static enum errc without_customer(struct op *op, struct db *db, struct change *change, struct card *card,
+                                  const struct customer *customer, struct err *err)
+{
+    enum errc rc = customer_set_gone(db, &customer->id, change->now_us, err);
+    if (rc == OK && uuid_equal(&customer->credential_id, &op->row.credential_version_id)) {
+        rc = cards_all_gone(db, &customer->id, change->now_us, err);
+    }
+    if (rc == OK && customer->created_us < card->created_us) {
+        go_on(op, change);
+        return OK;
+    }
+    return rc == OK ? refuse(op, db, card, &op->call.answer.failure, err) : rc;
+}
+
+// The customer that it was attached to was deleted meanwhile, and every method of its with it, for good.
+static enum errc attached_in_vain(struct op *op, struct db *db, struct card *card, struct err *err)
+{
+    static const struct failure failure = {
+        .code = "customer_deleted",
+        .message = "The customer was deleted at the provider while the card was being saved.",
+    };
+    return refuse(op, db, card, &failure, err);
 }
 
 static enum errc save_settle(struct op *op, struct db *db, struct change *change, struct err *err)
@@ -161,15 +259,20 @@ static enum errc save_settle(struct op *op, struct db *db, struct change *change
         rc = customer_set_ref(db, &customer.id, answer->customer_ref, err);
     }
     if (op->call.verb == PROVIDER_CUSTOMER && customer.provider_ref != NULL) {
-        go_on_to_attach(op, change); // another card's operation may have made it meanwhile
+        go_on(op, change); // another card's operation may have made it meanwhile
         return rc;
     }
     switch (answer->outcome) {
     case PROVIDER_DONE:
-        return attached(op, db, change, &card, err);
+        return customer.gone_us != 0 ? attached_in_vain(op, db, &card, err)
+                                     : attached(op, db, change, &card, err);
     case PROVIDER_REFUSED:
+        if (op->call.verb == PROVIDER_ATTACH && answer->customer_missing) {
+            return without_customer(op, db, change, &card, &customer, err);
+        }
+        return refuse(op, db, &card, &answer->failure, err);
     case PROVIDER_NO_AUTH:
-        return refuse(op, db, &card, err);
+        return refuse(op, db, &card, &answer->failure, err);
     case PROVIDER_UNKNOWN:
     case PROVIDER_LOOK_UP:
         break;

@@ -1,12 +1,13 @@
-// Beginning to save a card, and to let it go. Database thread, in the transaction of the request.
+// Beginning to save a card, to let it go, and to ask the provider about it. Database threads, in the
+// transaction of the request, the event or the outcome.
 #pragma once
 
 #include "domain/card.h"
 #include "op/op.h"
 
-// Keeps the card (saving; its customer's row is there) and its operation; *op is run once the transaction is
-// committed.
-enum errc card_prepare(struct engine *engine, struct db *db, struct change *change, const struct card *card,
+// Keeps the card (saving), its customer, which it fills in, and its operation; *op is run once the
+// transaction is committed.
+enum errc card_prepare(struct engine *engine, struct db *db, struct change *change, struct card *card,
                        struct op **op, struct err *err) MUST_CHECK;
 
 // Fills *err with why the provider would not have this card, and returns its code. OK: it did not refuse it.
@@ -17,3 +18,9 @@ enum errc card_end(struct db *db, struct change *change, struct card *card, stru
 
 // An active card is deleted: it becomes inactive at once, and is detached at the provider behind.
 enum errc card_delete(struct db *db, struct change *change, struct card *card, struct err *err) MUST_CHECK;
+
+// Opens an operation of this kind on the card, due now.
+enum errc card_owe(struct db *db, struct change *change, const struct card *card, const char *kind,
+                   struct err *err) MUST_CHECK;
+// What is kept of a method, as far as it is said.
+void card_take_method(struct card *card, const struct provider_method *method);

@@ -8,18 +8,8 @@
 
 enum errc card_delete(struct db *db, struct change *change, struct card *card, struct err *err)
 {
-    struct operation row = {
-        .subject_id = card->id,
-        .kind = op_detach.name,
-        .merchant_id = card->merchant_id,
-        .livemode = card->livemode,
-        .credential_version_id = card->credential_id,
-        .next_attempt_us = change->now_us,
-        .created_us = change->now_us,
-    };
     enum errc rc = card_end(db, change, card, err);
-    change->owed = true;
-    return rc == OK ? operation_insert(db, &row, err) : rc;
+    return rc == OK ? card_owe(db, change, card, op_detach.name, err) : rc;
 }
 
 static enum errc detach_plan(struct op *op, struct db *db, struct change *change, bool *needless,

@@ -1,11 +1,12 @@
-// Applying an event. Whatever it says, it may only touch payments of the merchant whose secret verified it,
-// and of its own mode.
+// Applying an event. Whatever it says, it may only touch payments and cards of the merchant whose secret
+// verified it, and of its own mode.
 #include "op/inbound.h"
 
 #include "base/json.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "base/timefmt.h"
+#include "op/card_event.h"
 #include "op/op.h"
 #include "op/refund.h"
 #include "op/refund_change.h"
@@ -180,10 +181,50 @@ static enum errc keep(struct db *db, struct change *change, const struct inbound
     return inbox_record(db, &row, &fresh, err);
 }
 
+// *fresh is false where it was recorded before. payment_id nil: it is about none.
+static enum errc record(struct db *db, const struct change *change, const struct inbound *inbound,
+                        const struct uuid *payment_id, bool *fresh, struct err *err)
+{
+    struct inbox_event row = {
+        .merchant_id = inbound->merchant_id,
+        .livemode = inbound->event.livemode,
+        .event_id = inbound->event.id,
+        .type = inbound->event.type,
+        .payment_id = *payment_id,
+        .received_us = change->now_us,
+    };
+    return inbox_record(db, &row, fresh, err);
+}
+
+static bool is_about_cards(const struct provider_event *event)
+{
+    return event->kind == EVENT_METHOD_GONE || event->kind == EVENT_METHOD_UPDATED ||
+           event->kind == EVENT_CUSTOMER_GONE;
+}
+
+static enum errc apply_to_cards(struct db *db, struct change *change, const struct inbound *inbound,
+                                struct err *err)
+{
+    static const struct uuid none = {{0}};
+    struct card_subject subject = {0};
+    bool fresh = false;
+    enum errc rc = card_event_find(db, change->arena, &inbound->merchant_id, &inbound->event, &subject, err);
+    if (rc == OK) {
+        rc = record(db, change, inbound, &none, &fresh, err);
+    }
+    if (rc == OK && fresh) {
+        return card_event_apply(db, change, &inbound->event, &subject, err);
+    }
+    return rc == ERR_NOT_FOUND ? OK : rc;
+}
+
 enum errc inbound_apply(struct db *db, struct change *change, const struct inbound *inbound, struct err *err)
 {
     const struct provider_event *event = &inbound->event;
     struct payment payment = {0};
+    if (is_about_cards(event)) {
+        return apply_to_cards(db, change, inbound, err);
+    }
     enum errc rc = find_payment(db, change->arena, &inbound->merchant_id, event, &payment, err);
     if (rc == ERR_NOT_FOUND) {
         return keep(db, change, inbound, err);
@@ -191,16 +232,8 @@ enum errc inbound_apply(struct db *db, struct change *change, const struct inbou
     if (rc != OK) {
         return rc;
     }
-    struct inbox_event row = {
-        .merchant_id = inbound->merchant_id,
-        .livemode = event->livemode,
-        .event_id = event->id,
-        .type = event->type,
-        .payment_id = payment.id,
-        .received_us = change->now_us,
-    };
     bool fresh = false;
-    rc = inbox_record(db, &row, &fresh, err);
+    rc = record(db, change, inbound, &payment.id, &fresh, err);
     return rc == OK && fresh ? apply(db, change, &payment, event, err) : rc;
 }
 

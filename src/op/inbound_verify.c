@@ -1,6 +1,6 @@
 // Whose event is it? The body is untrusted until a secret matched: before that it only says which secrets to
 // try first.
-#include "base/text.h"
+#include "base/require.h"
 #include "op/inbound.h"
 #include "store/credentials.h"
 #include "store/merchants.h"
@@ -56,6 +56,18 @@ static void add_candidate(struct uuid *candidates, size_t *count, const struct u
     }
 }
 
+static enum errc add_holders(struct db *db, const char *provider_ref, struct uuid *candidates, size_t *count,
+                             struct err *err)
+{
+    struct uuid holders[CANDIDATES_MAX];
+    size_t holder_count = 0;
+    enum errc rc = merchant_holders(db, provider_ref, holders, CANDIDATES_MAX, &holder_count, err);
+    for (size_t i = 0; rc == OK && i < holder_count; i++) {
+        add_candidate(candidates, count, &holders[i]);
+    }
+    return rc;
+}
+
 // Merchants that the object names: by our ids in its metadata, or by a provider's id that we hold.
 static enum errc find_candidates(struct db *db, struct arena *arena, const struct provider_event *event,
                                  struct uuid *candidates, size_t *count, struct err *err)
@@ -79,15 +91,12 @@ static enum errc find_candidates(struct db *db, struct arena *arena, const struc
             return rc;
         }
     }
-    if (event->intent_id == NULL) {
-        return OK;
-    }
-    struct uuid holders[CANDIDATES_MAX];
-    size_t holder_count = 0;
-    enum errc rc =
-        payment_merchants_by_ref(db, event->intent_id, holders, CANDIDATES_MAX, &holder_count, err);
-    for (size_t i = 0; rc == OK && i < holder_count; i++) {
-        add_candidate(candidates, count, &holders[i]);
+    const char *const refs[] = {event->object_id, event->intent_id, event->customer_ref};
+    enum errc rc = OK;
+    for (size_t i = 0; rc == OK && i < COUNT_OF(refs); i++) {
+        if (refs[i] != NULL) {
+            rc = add_holders(db, refs[i], candidates, count, err);
+        }
     }
     return rc;
 }

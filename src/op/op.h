@@ -55,6 +55,7 @@ extern const struct op_kind
 extern const struct op_kind op_card;   // card.c: saves a card, and makes its customer before
 extern const struct op_kind op_detach; // detach.c
 extern const struct op_kind op_events; // events.c: asks for events that did not come; of credentials
+extern const struct op_kind op_card_sync; // card_sync.c: reads a saved card that an event told of
 
 // What names an operation; compared as bytes.
 struct op_key {

@@ -27,6 +27,7 @@ enum provider_verb {
     PROVIDER_CUSTOMER,        // make a customer
     PROVIDER_ATTACH,          // a payment method to a customer
     PROVIDER_DETACH,          // so that it can never be charged again
+    PROVIDER_METHOD_RETRIEVE, // read a payment method by the provider's id
     PROVIDER_EVENTS,          // one page of the events of a time, of those types that we act on, newest first
     PROVIDER_VERB_COUNT
 };
@@ -51,6 +52,7 @@ struct provider_method {
     const char *last4;
     int exp_month; // 0: not said
     int exp_year;
+    bool detached; // said to be of no customer
 };
 
 struct provider_answer {
@@ -69,7 +71,8 @@ struct provider_answer {
     struct provider_refund *refunds; // PROVIDER_REFUND_LIST
     size_t refund_count;
     const char *customer_ref; // PROVIDER_CUSTOMER
-    bool has_method;          // PROVIDER_ATTACH
+    bool customer_missing;    // of a refusal: there is no such customer
+    bool has_method;          // ATTACH, METHOD_RETRIEVE
     struct provider_method method;
     struct provider_event *events; // EVENTS: those of the page that can be read
     size_t event_count;

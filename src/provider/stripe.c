@@ -39,6 +39,7 @@ static const struct {
     [PROVIDER_CUSTOMER] = {true, "/v1/customers"},
     [PROVIDER_ATTACH] = {true, "/v1/payment_methods/%s/attach"},
     [PROVIDER_DETACH] = {true, "/v1/payment_methods/%s/detach"},
+    [PROVIDER_METHOD_RETRIEVE] = {false, "/v1/payment_methods/%s"},
     [PROVIDER_EVENTS] = {false, "/v1/events?"},
 };
 

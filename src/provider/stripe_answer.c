@@ -92,6 +92,7 @@ static bool read_object(struct provider_call *call, struct json_object *body)
         return answer->customer_ref != NULL && answer->customer_ref[0] != '\0';
     case PROVIDER_ATTACH:
     case PROVIDER_DETACH:
+    case PROVIDER_METHOD_RETRIEVE:
         return answer->has_method = stripe_method_read(body, call->arena, &answer->method);
     case PROVIDER_CHARGE:
     case PROVIDER_RETRIEVE:
@@ -124,6 +125,8 @@ static void read_refusal(struct provider_call *call, struct json_object *error)
     struct provider_answer *answer = &call->answer;
     answer->failure = stripe_failure_read(error, call->arena);
     answer->has_intent = stripe_intent_read(json_get(error, "payment_intent"), call->arena, &answer->intent);
+    answer->customer_missing = text_equal(answer->failure.code, "resource_missing") &&
+                               text_equal(json_get_str(error, "param"), "customer");
     answer->trouble = NULL;
     answer->outcome = PROVIDER_REFUSED;
 }

@@ -164,6 +164,16 @@ static void read_dispute(struct provider_event *event, struct json_object *objec
     event->complete = event->intent_id != NULL && event->dispute.id != NULL;
 }
 
+// The id is all that is taken of a method: what else it says is of the endpoint's version, and may be older
+// than what an earlier event brought. One that was detached says only beside it whose it was.
+static void read_method(struct provider_event *event, struct json_object *data, struct arena *arena)
+{
+    const char *customer = text_of(json_get(data, "object"), "customer", arena);
+    event->customer_ref =
+        customer != NULL ? customer : text_of(json_get(data, "previous_attributes"), "customer", arena);
+    event->complete = event->object_id != NULL;
+}
+
 static const struct {
     const char *type;
     enum provider_event_kind kind;
@@ -180,8 +190,9 @@ static const struct {
     {"charge.dispute.closed", EVENT_DISPUTE_CLOSED},
 };
 
-static void read_other(struct provider_event *event, struct json_object *object, struct arena *arena)
+static void read_other(struct provider_event *event, struct json_object *data, struct arena *arena)
 {
+    struct json_object *object = json_get(data, "object");
     for (size_t i = 0; i < COUNT_OF(other_events); i++) {
         if (text_equal(event->type, other_events[i].type)) {
             event->kind = other_events[i].kind;
@@ -193,8 +204,10 @@ static void read_other(struct provider_event *event, struct json_object *object,
         read_refund(event, object, arena);
     } else if (event->kind == EVENT_DISPUTE_OPENED || event->kind == EVENT_DISPUTE_CLOSED) {
         read_dispute(event, object, arena);
-    } else if (event->kind == EVENT_METHOD_UPDATED) {
-        event->complete = stripe_method_read(object, arena, &event->method);
+    } else if (event->kind == EVENT_METHOD_GONE || event->kind == EVENT_METHOD_UPDATED) {
+        read_method(event, data, arena);
+    } else if (event->kind == EVENT_CUSTOMER_GONE) {
+        event->complete = event->object_id != NULL;
     }
 }
 
@@ -215,7 +228,8 @@ void stripe_event_add_types(struct buf *query)
 enum errc stripe_event_of_json(struct json_object *root, struct arena *arena, struct provider_event *event,
                                struct err *err)
 {
-    struct json_object *object = json_get(json_get(root, "data"), "object");
+    struct json_object *data = json_get(root, "data");
+    struct json_object *object = json_get(data, "object");
     struct json_object *metadata = json_get(object, "metadata");
     *event = (struct provider_event){
         .id = arena_strdup(arena, json_get_str(root, "id")),
@@ -224,13 +238,14 @@ enum errc stripe_event_of_json(struct json_object *root, struct arena *arena, st
         .object_id = arena_strdup(arena, json_get_str(object, "id")),
         .payment_id = arena_strdup(arena, json_get_str(metadata, "payment_id")),
         .merchant_id = arena_strdup(arena, json_get_str(metadata, "merchant_id")),
+        .customer_id = arena_strdup(arena, json_get_str(metadata, "customer_id")),
     };
     if (event->id == NULL || event->id[0] == '\0' || strlen(event->id) > 255 || event->type == NULL ||
         strlen(event->type) > 255 || !json_object_is_type(object, json_type_object)) {
         return err_set(err, ERR_BAD_REQUEST,
                        "the body is not a Stripe event: id, type and data.object are needed");
     }
-    read_other(event, object, arena);
+    read_other(event, data, arena);
     for (size_t i = 0; i < COUNT_OF(intent_events); i++) {
         if (text_equal(event->type, intent_events[i].type)) {
             read_intent(event, object, &intent_events[i], arena);

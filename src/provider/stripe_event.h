@@ -35,8 +35,8 @@ enum provider_event_kind {
     EVENT_INTENT,          // tells an intent's state: `intent`
     EVENT_CHARGE_REFUNDED, // something of a charge was refunded: `charge`
     EVENT_REFUND,          // tells a refund's state: `refund`
-    EVENT_METHOD_GONE,     // object_id can no longer be charged
-    EVENT_METHOD_UPDATED,  // `method`
+    EVENT_METHOD_GONE,     // object_id, of customer_ref, can no longer be charged
+    EVENT_METHOD_UPDATED,  // object_id, of customer_ref, is another card now
     EVENT_CUSTOMER_GONE,   // object_id and all its methods
     EVENT_DISPUTE_OPENED,  // `dispute`
     EVENT_DISPUTE_CLOSED,
@@ -68,14 +68,15 @@ struct provider_event {
     bool livemode;
     enum provider_event_kind kind;
     bool complete; // false: something needed is missing or contradicts the type, so the object must be read
-    const char *object_id;  // NULL: none
-    const char *intent_id;  // the intent that it is about; NULL: none
-    const char *payment_id; // metadata, NULL: none
+    const char *object_id;    // NULL: none
+    const char *intent_id;    // the intent that it is about; NULL: none
+    const char *customer_ref; // the provider's customer that its method is or was of; NULL: none
+    const char *payment_id;   // metadata, NULL: none
     const char *merchant_id;
+    const char *customer_id;
     struct intent intent;
     struct charge_refunded charge;
     struct provider_refund refund;
-    struct provider_method method;
     struct dispute dispute;
 };
 

@@ -145,12 +145,15 @@ bool stripe_method_read(struct json_object *object, struct arena *arena, struct 
         return false;
     }
     struct json_object *card = json_get(object, "card");
+    struct json_object *customer = NULL;
+    bool has_customer = json_object_object_get_ex(object, "customer", &customer);
     *method = (struct provider_method){
         .id = arena_strdup(arena, id),
         .brand = harmless(arena, json_get_str(card, "brand"), WORD_BYTES_MAX),
         .last4 = harmless(arena, json_get_str(card, "last4"), WORD_BYTES_MAX),
         .exp_month = (int)json_get_i64(card, "exp_month", 0),
         .exp_year = (int)json_get_i64(card, "exp_year", 0),
+        .detached = has_customer && customer == NULL,
     };
     return true;
 }

@@ -4,7 +4,7 @@
 #include "base/require.h"
 
 #define CUSTOMER_COLUMNS                                                                                     \
-    "id, merchant_id, livemode, email, body, provider_ref, credential_version_id, created_us"
+    "id, merchant_id, livemode, email, body, provider_ref, credential_version_id, gone_us, created_us"
 #define CARD_COLUMNS                                                                                         \
     "id, merchant_id, customer_id, livemode, status, provider, method_sent, provider_ref, brand, last4, "    \
     "exp_month, exp_year, customer_email, customer_name, is_default, failure_code, "                         \
@@ -28,7 +28,8 @@ static enum errc read_customer(struct db_rows *rows, struct arena *arena, struct
         .body = db_text(rows, 4, arena),
         .provider_ref = db_text(rows, 5, arena),
         .credential_id = db_uuid(rows, 6),
-        .created_us = db_i64(rows, 7),
+        .gone_us = db_i64(rows, 7),
+        .created_us = db_i64(rows, 8),
     };
     return OK;
 }
@@ -40,7 +41,7 @@ enum errc customer_by_email(struct db *db, const struct uuid *merchant_id, bool 
     enum errc rc =
         db_query(db, &rows, err,
                  "SELECT " CUSTOMER_COLUMNS " FROM customers WHERE merchant_id = $1 AND livemode = $2"
-                 " AND email = $3",
+                 " AND email = $3 AND gone_us = 0",
                  DB_ID(merchant_id), DB_I64(livemode), DB_STR(email));
     return rc == OK ? read_customer(&rows, arena, customer, err) : rc;
 }
@@ -70,15 +71,22 @@ enum errc customer_by_ref(struct db *db, const struct uuid *merchant_id, bool li
 enum errc customer_insert(struct db *db, const struct customer *c, struct err *err)
 {
     return db_run(db, NULL, err,
-                  "INSERT INTO customers (" CUSTOMER_COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+                  "INSERT INTO customers (" CUSTOMER_COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
                   DB_ID(&c->id), DB_ID(&c->merchant_id), DB_I64(c->livemode), DB_STR(c->email),
-                  DB_STR(c->body), DB_STR(c->provider_ref), DB_ID(&c->credential_id), DB_I64(c->created_us));
+                  DB_STR(c->body), DB_STR(c->provider_ref), DB_ID(&c->credential_id), DB_I64(c->gone_us),
+                  DB_I64(c->created_us));
 }
 
 enum errc customer_set_ref(struct db *db, const struct uuid *id, const char *provider_ref, struct err *err)
 {
     return db_run(db, NULL, err, "UPDATE customers SET provider_ref = $2 WHERE id = $1", DB_ID(id),
                   DB_STR(provider_ref));
+}
+
+enum errc customer_set_gone(struct db *db, const struct uuid *id, int64_t now_us, struct err *err)
+{
+    return db_run(db, NULL, err, "UPDATE customers SET gone_us = $2 WHERE id = $1 AND gone_us = 0", DB_ID(id),
+                  DB_I64(now_us));
 }
 
 enum errc card_insert(struct db *db, const struct card *c, struct err *err)
@@ -98,14 +106,14 @@ enum errc card_insert(struct db *db, const struct card *c, struct err *err)
 enum errc card_update(struct db *db, const struct card *c, struct err *err)
 {
     int64_t changed = 0;
-    enum errc rc =
-        db_run(db, &changed, err,
-               "UPDATE cards SET status = $2, provider_ref = $3, brand = $4, last4 = $5, exp_month = $6,"
-               " exp_year = $7, is_default = $8, failure_code = $9, failure_message = $10, updated_us = $11"
-               " WHERE id = $1",
-               DB_ID(&c->id), DB_STR(card_status_name(c->status)), DB_STR(c->provider_ref), DB_STR(c->brand),
-               DB_STR(c->last4), DB_I64(c->exp_month), DB_I64(c->exp_year), DB_I64(c->is_default),
-               DB_STR(c->failure.code), DB_STR(c->failure.message), DB_I64(c->updated_us));
+    enum errc rc = db_run(
+        db, &changed, err,
+        "UPDATE cards SET status = $2, provider_ref = $3, brand = $4, last4 = $5, exp_month = $6,"
+        " exp_year = $7, is_default = $8, failure_code = $9, failure_message = $10, updated_us = $11,"
+        " customer_id = $12 WHERE id = $1",
+        DB_ID(&c->id), DB_STR(card_status_name(c->status)), DB_STR(c->provider_ref), DB_STR(c->brand),
+        DB_STR(c->last4), DB_I64(c->exp_month), DB_I64(c->exp_year), DB_I64(c->is_default),
+        DB_STR(c->failure.code), DB_STR(c->failure.message), DB_I64(c->updated_us), DB_ID(&c->customer_id));
     REQUIRE(rc != OK || changed == 1);
     return rc;
 }
@@ -176,6 +184,29 @@ enum errc card_by_method(struct db *db, const struct uuid *merchant_id, bool liv
     return rc == OK ? read_card(&rows, arena, card, err) : rc;
 }
 
+enum errc card_by_ref(struct db *db, const struct uuid *merchant_id, bool livemode, const char *provider_ref,
+                      struct arena *arena, struct card *card, struct err *err)
+{
+    DB_ROWS(rows);
+    enum errc rc = db_query(db, &rows, err,
+                            "SELECT " CARD_COLUMNS " FROM cards WHERE provider_ref = $1 AND merchant_id = $2"
+                            " AND livemode = $3 ORDER BY status = 'active' DESC LIMIT 1",
+                            DB_STR(provider_ref), DB_ID(merchant_id), DB_I64(livemode));
+    return rc == OK ? read_card(&rows, arena, card, err) : rc;
+}
+
+enum errc cards_saving_look_up(struct db *db, const struct uuid *merchant_id, bool livemode, const char *kind,
+                               const char *method, const char *customer_ref, int64_t *count, struct err *err)
+{
+    return db_run(db, count, err,
+                  "UPDATE operations SET look_up = 1 WHERE kind = $3 AND subject_id IN"
+                  " (SELECT id FROM cards WHERE merchant_id = $1 AND livemode = $2 AND method_sent = $4"
+                  " AND status = 'saving' UNION ALL SELECT id FROM cards WHERE customer_id IN"
+                  " (SELECT id FROM customers WHERE provider_ref = $5 AND merchant_id = $1 AND livemode = $2)"
+                  " AND status = 'saving')",
+                  DB_ID(merchant_id), DB_I64(livemode), DB_STR(kind), DB_STR(method), DB_STR(customer_ref));
+}
+
 enum errc card_has_default(struct db *db, const struct uuid *customer_id, bool *has, struct err *err)
 {
     DB_ROWS(rows);
@@ -215,7 +246,7 @@ enum errc cards_all_gone(struct db *db, const struct uuid *customer_id, int64_t 
 
 static const struct filter filters[] = {
     {"customer_email", FILTER_EMAIL,
-     "id IN (SELECT id FROM cards WHERE customer_id = (SELECT id FROM customers WHERE merchant_id = :owner"
+     "id IN (SELECT id FROM cards WHERE customer_id IN (SELECT id FROM customers WHERE merchant_id = :owner"
      " AND livemode = :mode AND email = :value))"},
     {"livemode", FILTER_LIVEMODE},
     {NULL},

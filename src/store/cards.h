@@ -4,7 +4,7 @@
 #include "domain/card.h"
 #include "store/listing.h"
 
-// The customer of this e-mail (lower case). ERR_NOT_FOUND.
+// The customer of this e-mail (lower case) that is not gone. ERR_NOT_FOUND.
 enum errc customer_by_email(struct db *db, const struct uuid *merchant_id, bool livemode, const char *email,
                             struct arena *arena, struct customer *customer, struct err *err) MUST_CHECK;
 // ERR_NOT_FOUND.
@@ -16,6 +16,7 @@ enum errc customer_by_ref(struct db *db, const struct uuid *merchant_id, bool li
 enum errc customer_insert(struct db *db, const struct customer *customer, struct err *err) MUST_CHECK;
 enum errc customer_set_ref(struct db *db, const struct uuid *id, const char *provider_ref,
                            struct err *err) MUST_CHECK;
+enum errc customer_set_gone(struct db *db, const struct uuid *id, int64_t now_us, struct err *err) MUST_CHECK;
 
 enum errc card_insert(struct db *db, const struct card *card, struct err *err) MUST_CHECK;
 // Writes every column that may change after the insert.
@@ -28,6 +29,14 @@ enum errc card_get(struct db *db, const struct uuid *id, const struct uuid *merc
 enum errc card_by_method(struct db *db, const struct uuid *merchant_id, bool livemode, const char *method,
                          const char *email, struct arena *arena, struct card *card,
                          struct err *err) MUST_CHECK;
+// The card that the provider knows by this id; of several the active one. ERR_NOT_FOUND.
+enum errc card_by_ref(struct db *db, const struct uuid *merchant_id, bool livemode, const char *provider_ref,
+                      struct arena *arena, struct card *card, struct err *err) MUST_CHECK;
+// The open operations (of this kind) that save a card from this method, or for the provider's customer (NULL:
+// none), look at it once more when it is saved: *count of them.
+enum errc cards_saving_look_up(struct db *db, const struct uuid *merchant_id, bool livemode, const char *kind,
+                               const char *method, const char *customer_ref, int64_t *count,
+                               struct err *err) MUST_CHECK;
 
 // Whether the customer has an active default card.
 enum errc card_has_default(struct db *db, const struct uuid *customer_id, bool *has,

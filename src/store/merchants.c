@@ -133,3 +133,23 @@ enum errc merchant_find_named(struct db *db, const char *name, struct arena *are
                  DB_STR(name), DB_I64((int64_t)max + 1));
     return e != OK ? e : read_rows(&rows, arena, merchants, max, count, more, err);
 }
+
+enum errc merchant_holders(struct db *db, const char *provider_ref, struct uuid *merchants, size_t max,
+                           size_t *count, struct err *err)
+{
+    *count = 0;
+    DB_ROWS(rows);
+    enum errc rc = db_query(db, &rows, err,
+                            "SELECT merchant_id FROM payments WHERE provider_ref = $1"
+                            " UNION SELECT merchant_id FROM refunds WHERE provider_ref = $1"
+                            " UNION SELECT merchant_id FROM cards WHERE provider_ref = $1"
+                            " UNION SELECT merchant_id FROM customers WHERE provider_ref = $1 LIMIT $2",
+                            DB_STR(provider_ref), DB_I64((int64_t)max));
+    for (bool has = true; rc == OK && has;) {
+        rc = db_next(&rows, &has, err);
+        if (rc == OK && has) {
+            merchants[(*count)++] = db_uuid(&rows, 0);
+        }
+    }
+    return rc;
+}

@@ -35,6 +35,10 @@ enum errc merchant_set_active(struct db *db, const struct uuid *id, bool active,
 enum errc merchant_list(struct db *db, struct arena *arena, struct merchant *merchants, size_t max,
                         size_t *count, bool *more, struct err *err) MUST_CHECK;
 
+// Those that hold this id of the provider's, whatever it is of, at most `max`.
+enum errc merchant_holders(struct db *db, const char *provider_ref, struct uuid *merchants, size_t max,
+                           size_t *count, struct err *err) MUST_CHECK;
+
 // Those of exactly this name, admins too, oldest first; names are for people and need not be unique.
 enum errc merchant_find_named(struct db *db, const char *name, struct arena *arena,
                               struct merchant *merchants, size_t max, size_t *count, bool *more,

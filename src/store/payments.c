@@ -131,23 +131,6 @@ enum errc payment_by_ref(struct db *db, const struct uuid *merchant_id, bool liv
     return rc == OK ? read_one(&rows, arena, payment, err) : rc;
 }
 
-enum errc payment_merchants_by_ref(struct db *db, const char *provider_ref, struct uuid *merchants,
-                                   size_t max, size_t *count, struct err *err)
-{
-    *count = 0;
-    DB_ROWS(rows);
-    enum errc rc =
-        db_query(db, &rows, err, "SELECT DISTINCT merchant_id FROM payments WHERE provider_ref = $1 LIMIT $2",
-                 DB_STR(provider_ref), DB_I64((int64_t)max));
-    for (bool has = true; rc == OK && has;) {
-        rc = db_next(&rows, &has, err);
-        if (rc == OK && has) {
-            merchants[(*count)++] = db_uuid(&rows, 0);
-        }
-    }
-    return rc;
-}
-
 enum errc payment_history_append(struct db *db, const struct payment_history_entry *entry, struct err *err)
 {
     return db_run(db, NULL, err,

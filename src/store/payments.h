@@ -15,9 +15,6 @@ enum errc payment_get(struct db *db, const struct uuid *id, const struct uuid *m
 enum errc payment_by_ref(struct db *db, const struct uuid *merchant_id, bool livemode,
                          const char *provider_ref, struct arena *arena, struct payment *payment,
                          struct err *err) MUST_CHECK;
-// Whose payment a provider's id is: up to `max` merchants that hold one of that id.
-enum errc payment_merchants_by_ref(struct db *db, const char *provider_ref, struct uuid *merchants,
-                                   size_t max, size_t *count, struct err *err) MUST_CHECK;
 
 // A merchant's payments.
 extern const struct listing payment_listing;

@@ -62,12 +62,12 @@ static const char step_1[] =
     " WHERE provider_ref IS NOT NULL;"
 
     // Whose cards they are. The form that makes a customer at the provider is kept: its key names that very
-    // form.
+    // form. One that was deleted there is gone, and its e-mail free for another.
     "CREATE TABLE customers ("
     " id BLOB PRIMARY KEY, merchant_id BLOB NOT NULL, livemode INTEGER NOT NULL, email TEXT, body TEXT NOT "
     "NULL,"
-    " provider_ref TEXT, credential_version_id BLOB NOT NULL, created_us INTEGER NOT NULL,"
-    " UNIQUE (merchant_id, livemode, email)) STRICT;"
+    " provider_ref TEXT, credential_version_id BLOB NOT NULL, gone_us INTEGER NOT NULL,"
+    " created_us INTEGER NOT NULL, UNIQUE (merchant_id, livemode, email, gone_us)) STRICT;"
     "CREATE INDEX customers_by_ref ON customers(provider_ref, merchant_id, livemode)"
     " WHERE provider_ref IS NOT NULL;"
     "CREATE TABLE cards ("

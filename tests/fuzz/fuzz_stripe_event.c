@@ -49,10 +49,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     check_text(event.object_id);
     check_text(event.payment_id);
     check_text(event.merchant_id);
+    check_text(event.customer_id);
+    check_text(event.customer_ref);
     switch (event.kind) {
     case EVENT_OTHER:
+        break;
     case EVENT_METHOD_GONE:
+    case EVENT_METHOD_UPDATED:
     case EVENT_CUSTOMER_GONE:
+        REQUIRE(!event.complete || event.object_id != NULL);
         break;
     case EVENT_INTENT:
         check_intent(&event);
@@ -62,9 +67,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
         break;
     case EVENT_REFUND:
         REQUIRE(!event.complete || (event.refund.id != NULL && event.refund.amount_provider_minor > 0));
-        break;
-    case EVENT_METHOD_UPDATED:
-        REQUIRE(!event.complete || event.method.id != NULL);
         break;
     case EVENT_DISPUTE_OPENED:
     case EVENT_DISPUTE_CLOSED:

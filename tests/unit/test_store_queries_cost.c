@@ -2,9 +2,11 @@
 // how SQLite goes about each of them, and what it costs.
 #include "queries_fixture.h"
 
+#include "store/cards.h"
 #include "store/event_feeds.h"
 #include "store/idempotency.h"
 #include "store/inbox.h"
+#include "store/merchants.h"
 #include "store/sqlite.h"
 
 #define STATEMENTS_MAX 64
@@ -31,7 +33,18 @@ static void run_every_statement(struct fixture *f)
     payment.provider_ref = "pi_1";
     assert_int_equal(payment_update(f->db, &payment, &f->err), OK);
     assert_int_equal(payment_by_ref(f->db, &f->merchant_id, false, "pi_1", &f->arena, &payment, &f->err), OK);
-    assert_int_equal(payment_merchants_by_ref(f->db, "pi_1", merchants, 4, &count, &f->err), OK);
+    assert_int_equal(merchant_holders(f->db, "pi_1", merchants, 4, &count, &f->err), OK);
+    struct card card = {0};
+    struct customer customer = {0};
+    assert_int_equal(card_by_ref(f->db, &f->merchant_id, false, "pm_1", &f->arena, &card, &f->err),
+                     ERR_NOT_FOUND);
+    assert_int_equal(customer_by_ref(f->db, &f->merchant_id, false, "cus_1", &f->arena, &customer, &f->err),
+                     ERR_NOT_FOUND);
+    assert_int_equal(customer_by_email(f->db, &f->merchant_id, false, "a@b", &f->arena, &customer, &f->err),
+                     ERR_NOT_FOUND);
+    assert_int_equal(
+        cards_saving_look_up(f->db, &f->merchant_id, false, "card", "pm_1", "cus_1", &number, &f->err), OK);
+    assert_int_equal(cards_all_gone(f->db, &id, NOW_US, &f->err), OK);
     insert_operation(f, 1, NOW_US);
     struct operation operation = operation_of(f, 1, NOW_US);
     assert_int_equal(operations_claim(f->db, NOW_US, 1, &f->arena, &operation, 1, &count, &f->err), OK);

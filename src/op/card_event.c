@@ -1,0 +1,61 @@
+// Of a method the event's id is all that is believed: one that was detached can never be attached again, and
+// any other is read. A card that is being saved may not be known by that id yet, so whatever is being saved
+// from the method, or for its customer, is read once it is there.
+#include "op/card_event.h"
+
+#include "base/require.h"
+#include "op/card.h"
+#include "store/cards.h"
+
+static enum errc find_card(struct db *db, struct arena *arena, const struct uuid *merchant_id,
+                           const struct provider_event *event, struct card *card, struct err *err)
+{
+    int64_t saving = 0;
+    enum errc rc = cards_saving_look_up(db, merchant_id, event->livemode, op_card.name, event->object_id,
+                                        event->customer_ref, &saving, err);
+    if (rc == OK) {
+        rc = card_by_ref(db, merchant_id, event->livemode, event->object_id, arena, card, err);
+    }
+    return rc == ERR_NOT_FOUND && saving > 0 ? OK : rc;
+}
+
+// By the provider's id, else by ours in its metadata: the answer that tells the provider's may still be under
+// way.
+static enum errc find_customer(struct db *db, struct arena *arena, const struct uuid *merchant_id,
+                               const struct provider_event *event, struct customer *customer, struct err *err)
+{
+    struct uuid id = {{0}};
+    enum errc rc = customer_by_ref(db, merchant_id, event->livemode, event->object_id, arena, customer, err);
+    if (rc != ERR_NOT_FOUND || event->customer_id == NULL || !uuid_parse(event->customer_id, &id)) {
+        return rc;
+    }
+    rc = customer_get(db, &id, arena, customer, err);
+    bool other = rc == OK && (!uuid_equal(&customer->merchant_id, merchant_id) ||
+                              customer->livemode != event->livemode || customer->provider_ref != NULL);
+    return other ? err_set(err, ERR_NOT_FOUND, "no such customer") : rc;
+}
+
+enum errc card_event_find(struct db *db, struct arena *arena, const struct uuid *merchant_id,
+                          const struct provider_event *event, struct card_subject *subject, struct err *err)
+{
+    if (!event->complete) {
+        return err_set(err, ERR_NOT_FOUND, "the event names no object");
+    }
+    return event->kind == EVENT_CUSTOMER_GONE
+               ? find_customer(db, arena, merchant_id, event, &subject->customer, err)
+               : find_card(db, arena, merchant_id, event, &subject->card, err);
+}
+
+enum errc card_event_apply(struct db *db, struct change *change, const struct provider_event *event,
+                           struct card_subject *subject, struct err *err)
+{
+    if (event->kind == EVENT_CUSTOMER_GONE) {
+        enum errc rc = customer_set_gone(db, &subject->customer.id, change->now_us, err);
+        return rc == OK ? cards_all_gone(db, &subject->customer.id, change->now_us, err) : rc;
+    }
+    if (subject->card.status != CARD_ACTIVE) {
+        return OK;
+    }
+    return event->kind == EVENT_METHOD_GONE ? card_end(db, change, &subject->card, err)
+                                            : card_owe(db, change, &subject->card, op_card_sync.name, err);
+}

@@ -1,0 +1,52 @@
+// Asks after a saved card of which an event told something: the provider's own account of it decides,
+// whatever the event said and in whatever order events came. With the merchant's present credentials.
+#include "base/text.h"
+#include "op/card.h"
+#include "store/cards.h"
+
+static enum errc sync_plan(struct op *op, struct db *db, struct change *change, bool *needless,
+                           struct err *err)
+{
+    (void)change;
+    struct card card = {0};
+    enum errc rc = card_get(db, &op->row.subject_id, NULL, &op->arena, &card, err);
+    *needless = rc == OK && card.status != CARD_ACTIVE;
+    if (rc == OK && !*needless) {
+        rc = op_take_present_version(op, db, err);
+    }
+    op->call.verb = PROVIDER_METHOD_RETRIEVE;
+    op->call.ref = card.provider_ref;
+    return rc;
+}
+
+static enum errc take(struct db *db, struct change *change, struct card *card,
+                      const struct provider_method *method, struct err *err)
+{
+    if (method->detached) {
+        return card_end(db, change, card, err);
+    }
+    card_take_method(card, method);
+    card->updated_us = change->now_us;
+    return card_update(db, card, err);
+}
+
+// A refusal says nothing of the card: the present key may be another account's.
+static enum errc sync_settle(struct op *op, struct db *db, struct change *change, struct err *err)
+{
+    struct provider_answer *answer = &op->call.answer;
+    struct card card = {0};
+    enum errc rc = card_get(db, &op->row.subject_id, NULL, change->arena, &card, err);
+    if (rc != OK || card.status != CARD_ACTIVE || answer->outcome == PROVIDER_REFUSED) {
+        return rc;
+    }
+    if (answer->outcome == PROVIDER_DONE && text_equal(answer->method.id, card.provider_ref)) {
+        return take(db, change, &card, &answer->method, err);
+    }
+    if (answer->outcome == PROVIDER_DONE) {
+        answer->trouble = "another payment method than was asked for";
+    }
+    op_put_off(op, change);
+    return OK;
+}
+
+const struct op_kind op_card_sync = {.name = "card_sync", .plan = sync_plan, .settle = sync_settle};
