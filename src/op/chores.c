@@ -58,7 +58,10 @@ static void chores_done(struct store_job *job)
     struct engine *engine = chores->engine;
     if (job->result != OK) {
         LOG(LOG_ERROR, "the regular chores failed", LOG_STR("error", job->err.message));
+        engine->unwritable = engine->unwritable || job->result == ERR_STORE;
+        chores->alive_us = 0; // the next time tries whether it can be written
     } else {
+        engine->unwritable = engine->unwritable && !chores->notes_alive;
         chores->alive_us = chores->notes_alive ? chores->change.now_us : chores->alive_us;
         if (chores->change.told) {
             engine->options.on_told(engine->options.context);

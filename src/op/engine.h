@@ -9,6 +9,7 @@ struct engine {
     struct engine_stats stats;
     bool draining;
     bool ready;
+    bool unwritable; // the store refused the last that was noted in it
 
     // op.c: the operations under way, so that none is called twice at once, and attempts whose settle the
     // database refused.

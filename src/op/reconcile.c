@@ -286,7 +286,7 @@ bool engine_drain(struct engine *engine, bool hurry)
 
 bool engine_ready(const struct engine *engine)
 {
-    return engine->ready && !engine->draining;
+    return engine->ready && !engine->unwritable && !engine->draining;
 }
 
 bool engine_has_room(const struct engine *engine)

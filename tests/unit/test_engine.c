@@ -373,6 +373,22 @@ static void little_is_done_while_there_is_nothing_to_do(void **state)
     assert_in_range(f->loop.timers_fired - fired, 200, 260); // a sweep and the chores, each once an interval
 }
 
+static void a_store_that_cannot_be_written_makes_the_engine_unready_until_it_can(void **state)
+{
+    struct fixture *f = *state;
+    engine_begin(f);
+    engine_run_s(f, 10);
+    assert_true(engine_ready(f->engine));
+    run_sql(f, "CREATE TRIGGER refuse BEFORE INSERT ON meta BEGIN SELECT RAISE(ABORT, 'no'); END");
+    engine_run_s(f, 70);
+    assert_false(engine_ready(f->engine));
+    engine_run_s(f, 600);
+    assert_false(engine_ready(f->engine));
+    run_sql(f, ALLOW);
+    engine_run_s(f, 10);
+    assert_true(engine_ready(f->engine));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -398,6 +414,7 @@ int main(void)
         TEST(an_unknown_outcome_behind_an_outlived_lease_is_asked_again_at_once),
         TEST(a_backlog_larger_than_a_claim_is_worked_off_within_its_room),
         TEST(little_is_done_while_there_is_nothing_to_do),
+        TEST(a_store_that_cannot_be_written_makes_the_engine_unready_until_it_can),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
