@@ -190,7 +190,9 @@ enum errc card_by_ref(struct db *db, const struct uuid *merchant_id, bool livemo
     DB_ROWS(rows);
     enum errc rc = db_query(db, &rows, err,
                             "SELECT " CARD_COLUMNS " FROM cards WHERE provider_ref = $1 AND merchant_id = $2"
-                            " AND livemode = $3 ORDER BY status = 'active' DESC LIMIT 1",
+                            " AND livemode = $3 AND status = 'active'"
+                            " UNION ALL SELECT " CARD_COLUMNS " FROM cards WHERE provider_ref = $1"
+                            " AND merchant_id = $2 AND livemode = $3 LIMIT 1",
                             DB_STR(provider_ref), DB_ID(merchant_id), DB_I64(livemode));
     return rc == OK ? read_card(&rows, arena, card, err) : rc;
 }

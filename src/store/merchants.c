@@ -140,10 +140,11 @@ enum errc merchant_holders(struct db *db, const char *provider_ref, struct uuid 
     *count = 0;
     DB_ROWS(rows);
     enum errc rc = db_query(db, &rows, err,
-                            "SELECT merchant_id FROM payments WHERE provider_ref = $1"
-                            " UNION SELECT merchant_id FROM refunds WHERE provider_ref = $1"
-                            " UNION SELECT merchant_id FROM cards WHERE provider_ref = $1"
-                            " UNION SELECT merchant_id FROM customers WHERE provider_ref = $1 LIMIT $2",
+                            "SELECT DISTINCT merchant_id FROM payments WHERE provider_ref = $1"
+                            " UNION ALL SELECT DISTINCT merchant_id FROM refunds WHERE provider_ref = $1"
+                            " UNION ALL SELECT DISTINCT merchant_id FROM cards WHERE provider_ref = $1"
+                            " UNION ALL SELECT DISTINCT merchant_id FROM customers WHERE provider_ref = $1"
+                            " LIMIT $2",
                             DB_STR(provider_ref), DB_I64((int64_t)max));
     for (bool has = true; rc == OK && has;) {
         rc = db_next(&rows, &has, err);

@@ -35,7 +35,8 @@ enum errc merchant_set_active(struct db *db, const struct uuid *id, bool active,
 enum errc merchant_list(struct db *db, struct arena *arena, struct merchant *merchants, size_t max,
                         size_t *count, bool *more, struct err *err) MUST_CHECK;
 
-// Those that hold this id of the provider's, whatever it is of, at most `max`.
+// Those that hold this id of the provider's, whatever it is of, at most `max`. Ids of different kinds differ,
+// so none is told twice.
 enum errc merchant_holders(struct db *db, const char *provider_ref, struct uuid *merchants, size_t max,
                            size_t *count, struct err *err) MUST_CHECK;
 

@@ -307,8 +307,10 @@ static void the_start_asks_for_few_merchants_at_once(void **state)
     struct fixture *f = *state;
     buy_and_stop(f, HOUR_S);
     add_shops(f);
-    run_sql(f, "INSERT INTO customers (id, merchant_id, livemode, body, credential_version_id, created_us)"
-               " SELECT x'00', merchant_id, 0, '', version_id, 0 FROM credentials LIMIT 1");
+    run_sql(
+        f,
+        "INSERT INTO customers (id, merchant_id, livemode, body, credential_version_id, gone_us, created_us)"
+        " SELECT x'00', merchant_id, 0, '', version_id, 0, 0 FROM credentials LIMIT 1");
     run_sql(f, "INSERT INTO cards (id, merchant_id, customer_id, livemode, status, provider, method_sent,"
                " exp_month, exp_year, is_default, credential_version_id, created_us, updated_us)"
                " SELECT randomblob(16), merchant_id, x'00', 0, 'active', 'stripe', 'pm', 1, 2030, 0,"
