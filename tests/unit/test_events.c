@@ -8,7 +8,7 @@
 #include "provider/stripe_event.h"
 
 #define HOUR_S INT64_C(3600)
-#define EVENTS_MAX 1000
+#define EVENTS_MAX 4000
 
 // The provider's own list: disputes of the intent "pi_1", named in the order they were made.
 struct happening {
@@ -358,6 +358,24 @@ static void an_event_that_shows_late_is_applied(void **state)
     assert_int_equal(applied(f), 2);
 }
 
+// The round takes long, and its end is asked for again from where the beginning of it was sure.
+static void an_event_that_shows_while_the_round_is_past_it_is_applied(void **state)
+{
+    struct fixture *f = *state;
+    engine_begin(f);
+    put_credentials(f);
+    buy_paid(f);
+    int64_t asked_s = now_s(f) + 60;
+    run_sql(f, "UPDATE event_feeds SET since_s = since_s - 300, at_s = at_s - 300");
+    happens_at(asked_s - 297)->shows_s = asked_s + 2;
+    for (int i = 0; i < 3900; i++) {
+        happens_at(asked_s - 280 + i / 14);
+    }
+    engine_run_s(f, 200);
+    assert_int_equal(applied(f), 3901);
+    assert_int_equal(told(f), 3901);
+}
+
 static void a_clock_that_is_an_hour_ahead_of_the_providers_hides_nothing(void **state)
 {
     struct fixture *f = *state;
@@ -401,7 +419,7 @@ static void those_who_made_no_payment_for_a_week_are_asked_hourly_until_they_do(
     struct fixture *f = *state;
     engine_begin(f);
     put_credentials(f);
-    engine_run_s(f, 12 * HOUR_S);
+    engine_run_s(f, 12 * HOUR_S + 1800);
     assert_in_range(f->provider.events_asked, 11, 13);
     size_t asked = f->provider.events_asked;
     buy_paid(f);
@@ -445,7 +463,7 @@ static void a_key_that_may_not_read_events_is_asked_with_later_and_later(void **
     buy_paid(f); // does not hurry it
     size_t asked = f->provider.events_asked;
     engine_run_s(f, 120);
-    assert_in_range(f->provider.events_asked - asked, 0, 1);
+    assert_int_equal(f->provider.events_asked, asked);
     happens_at(now_s(f) - 3 * HOUR_S);
     refusal.outcome = PROVIDER_DONE;
     put_credentials(f); // with another key
@@ -474,6 +492,7 @@ static void an_event_of_the_other_mode_changes_nothing(void **state)
     engine_begin(f);
     put_credentials(f);
     buy_paid(f);
+    run_sql(f, "UPDATE payments SET livemode = 1"); // the other credentials' business
     happens_at(now_s(f) + 1)->livemode = true;
     engine_run_s(f, 61);
     assert_int_equal(f->provider.events_asked, 1);
@@ -496,6 +515,7 @@ int main(void)
         EVENTS_TEST(the_start_asks_for_few_merchants_at_once),
         EVENTS_TEST(without_a_webhook_secret_it_is_asked_every_interval),
         EVENTS_TEST(an_event_that_shows_late_is_applied),
+        EVENTS_TEST(an_event_that_shows_while_the_round_is_past_it_is_applied),
         EVENTS_TEST(a_clock_that_is_an_hour_ahead_of_the_providers_hides_nothing),
         EVENTS_TEST(a_busy_merchants_events_come_within_the_interval),
         EVENTS_TEST(those_who_made_no_payment_for_a_week_are_asked_hourly_until_they_do),
