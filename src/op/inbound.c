@@ -156,7 +156,7 @@ static enum errc keep(struct db *db, struct change *change, const struct inbound
                       uuid_parse(event->payment_id, &payment_id) &&
                       uuid_parse(event->merchant_id, &merchant_id) &&
                       uuid_equal(&merchant_id, &inbound->merchant_id);
-    if (!names_ours || inbound->body_bytes > KEPT_BYTES_MAX) {
+    if (!names_ours || inbound->body == NULL || inbound->body_bytes > KEPT_BYTES_MAX) {
         return OK;
     }
     int64_t kept = 0;

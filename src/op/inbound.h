@@ -8,7 +8,7 @@
 
 // A delivery of Stripe's. Everything lives in the request's arena.
 struct inbound {
-    const char *body; // raw
+    const char *body; // raw; NULL of one that was fetched: its payment was there before it
     size_t body_bytes;
     const struct uuid *path_merchant_id; // NULL: the path names none
     struct stripe_signature signature;

@@ -128,6 +128,16 @@ def test_refunds_and_disputes_of_the_dashboard_come_once(unlistening, sandbox, r
     assert unlistening.payment(payment["id"])["status"] == "completed"
 
 
+def test_a_customer_deleted_at_the_dashboard_ends_its_cards(unlistening, sandbox):
+    saved = unlistening.api.post("/v1/payments/cards", {"payment_method_id": "pm_card_visa",
+                                                    "customer_email": "payer@shop.example"}, expect=201).data
+    customer, = stripe.Customer.list(**at_sandbox(sandbox, unlistening)).data
+    stripe.Customer.delete(customer.id, **at_sandbox(sandbox, unlistening))
+    wait_until(lambda: saved["id"] not in [card["id"] for card in
+                                           unlistening.api.get("/v1/payments/cards", expect=200).json["data"]],
+               what="the card to be inactive")
+
+
 # What can go wrong
 
 @pytest.fixture
