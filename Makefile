@@ -8,7 +8,7 @@ PREFIX ?= /usr/local
 PAYMENTSD = $(BUILD)/paymentsd
 export BUILD
 
-.PHONY: build test check format demo run fuzz bench asan tsan install clean help \
+.PHONY: build test check format demo run fuzz race bench asan tsan install clean help \
         createsuperadmin createmerchant updatemerchant createapikey revokeapikey listapikeys
 
 build: ## build the program, build/paymentsd (the default)
@@ -32,6 +32,9 @@ run: build ## run the service (settings: PAYMENTS_... variables, or `build/payme
 
 fuzz: ## fuzz the parsers, SECONDS each (20)
 	@scripts/fuzz $(SECONDS)
+
+race: build ## ask for 64 refunds of one payment at once, ROUNDS times (1000)
+	@ROUNDS=$${ROUNDS:-1000} PAYMENTSD="$(PAYMENTSD)" /usr/bin/python3 -m pytest -s tests/api/test_refund_race.py
 
 bench: build ## measure payments a second against the sandbox
 	@scripts/bench "$(BUILD)"

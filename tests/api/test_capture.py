@@ -59,6 +59,7 @@ def test_without_an_amount_all_of_it_is_captured(merchant, receiver, body):
 @pytest.mark.parametrize("currency, authorised, amount, captured", [
     ("USD", "10.00", "2.50", "2.50"), ("USD", "10.00", 2.5, "2.50"), ("USD", "10.00", "10", "10.00"),
     ("JPY", "500", 120, "120"), ("KWD", "5.000", "1.230", "1.230"), ("ISK", "500", "120", "120"),
+    ("UGX", "500", "120.0", "120"),
 ])
 def test_a_part_is_captured_and_the_rest_released(merchant, sandbox, currency, authorised, amount, captured):
     payment = authorise(merchant, authorised, currency)

@@ -96,7 +96,8 @@ def test_a_reason_is_passed_on_and_shown(observed, reason):
 @pytest.mark.parametrize("currency, amount, part, shown, rest, wrong", [
     ("JPY", 500, 200, "200", "300", "0.5"), ("JPY", "500", "200.00", "200", "300", 1.01),
     ("KWD", "1.500", "0.250", "0.250", "1.250", "0.005"), ("KWD", "1.500", 1.49, "1.490", "0.010", "0.0001"),
-    ("USD", "0.50", "0.010", "0.01", "0.49", "0.001")])
+    ("USD", "0.50", "0.010", "0.01", "0.49", "0.001"), ("ISK", "500", "120", "120", "380", "0.5"),
+    ("UGX", 500, "120.0", "120", "380", "1.01")])
 def test_amounts_have_the_payments_own_decimals(merchant, currency, amount, part, shown, rest, wrong):
     payment = merchant.pay(amount, currency)
     refused(ask(merchant, payment, wrong), 422, "VALIDATION_ERROR", "amount")

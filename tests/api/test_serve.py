@@ -1,8 +1,11 @@
 """The service as a process: where it listens, how it ends and starts again, and what it logs meanwhile."""
+import contextlib
+import sqlite3
 import threading
 import uuid
 
 from support.merchant import Merchant
+from support.shape import refused
 from support.stub import executed
 from support.waiting import wait_until
 
@@ -23,6 +26,18 @@ def test_a_webhook_tells_of_the_payment(merchant, receiver):
     payment = merchant.pay()
     delivery = receiver.wait_for("payment.completed")
     assert delivery.json["data"]["payment_id"] == payment["id"]
+
+
+def test_what_goes_wrong_inside_is_told_by_its_request_id_alone(start_server, sandbox):
+    server = start_server(sandbox.url)
+    merchant = Merchant(server)
+    merchant.use_stripe()
+    with contextlib.closing(sqlite3.connect(f"{server.data_dir}/payments.db", timeout=10)) as database:
+        database.execute("DROP TABLE refunds")
+    answer = refused(merchant.api.get("/v1/refunds"), 500, "INTERNAL_ERROR")
+    assert "table" not in answer.errors[0]["message"]
+    assert "refunds" in str(server.wait_for_log(level="error", request_id=answer.json["request_id"]))
+    assert merchant.pay()["status"] == "completed"
 
 
 def test_it_says_where_it_listens_and_what_version_it_is(server):

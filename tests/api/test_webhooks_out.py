@@ -1,6 +1,8 @@
 """Webhooks to merchants: what arrives, how it is signed, and what happens where endpoints misbehave."""
+import contextlib
 import gzip
 import json
+import sqlite3
 import time
 import uuid
 
@@ -217,6 +219,21 @@ def test_a_replaced_secret_signs_beside_the_new_one(merchant, receiver):
     assert new != old
     merchant.pay()
     assert_signed(receiver.wait_for("payment.completed"), new, old)
+
+
+def test_a_replaced_secret_signs_for_24_hours_and_no_longer(merchant, receiver):
+    old = merchant.use_webhook(receiver.url)
+    new = merchant.api.put("/v1/merchant/webhook", {"webhook_url": receiver.url, "rotate_secret": True},
+                           expect=200).data["webhook_secret"]
+    merchant.server.secrets.add(new)
+    with contextlib.closing(sqlite3.connect(f"{merchant.server.data_dir}/payments.db", timeout=10)) as database, database:
+        row = (uuid.UUID(merchant.id).bytes,)
+        (overlap_us,), = database.execute(
+            "SELECT webhook_secret_old_until_us - updated_us FROM merchants WHERE id = ?", row).fetchall()
+        assert overlap_us == 24 * 3600 * 1000000
+        database.execute("UPDATE merchants SET webhook_secret_old_until_us = updated_us WHERE id = ?", row)
+    merchant.pay()
+    assert_signed(receiver.wait_for("payment.completed"), new)
 
 
 def test_a_redirect_is_not_followed(start_server, sandbox, receiver, another_receiver):

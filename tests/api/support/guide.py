@@ -7,10 +7,11 @@ import subprocess
 from dataclasses import dataclass
 
 from .process import environment
-from .waiting import wait_until
+from .waiting import scaled, wait_until
 
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PROGRAM = re.compile(r"(?:#|//) ([\w.]+\.(?:py|mjs)): ")
+TIMEOUT_S = 120  # for all that is typed
 ANYTHING = "…"  # in what is shown: differs from one time to another
 # Whoever only looks may look again until what is to come has come.
 CHANGES = re.compile(r" -d | -X |=\$\(|python3 |node |&$", re.MULTILINE)
@@ -60,8 +61,9 @@ class Terminal:
     def __init__(self, folder):
         self.errors = open(folder / "stderr", "w+", encoding="utf-8")
         self.shell = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "KILL", "bash", "-euo", "pipefail"], cwd=folder, env=environment(), text=True,
-            start_new_session=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors)
+            ["setpriv", "--pdeathsig", "KILL", "timeout", str(scaled(TIMEOUT_S)), "bash", "-euo", "pipefail"],
+            cwd=folder, env=environment(), text=True, start_new_session=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors)
 
     def type(self, commands):
         """Answers what they print."""

@@ -1,0 +1,126 @@
+"""What holds for every route alike, tried on each of them as the API's description names them, which other tests hold to
+the program's: how bodies, filters and merchants' names that are wrong are refused. See also test_bad_input.py, which
+goes deeper on one route, and test_isolation.py."""
+import json
+import re
+import uuid
+
+import pytest
+
+from support.merchant import Merchant
+from support.shape import refused
+
+# What no filter takes, by what it is for; every text filter refuses nothing and too much.
+NOT_TAKEN = ["", "x" * 600, "\N{SNOWMAN}" * 600]
+SEVERAL = {"page": ["0", "-1", "1.5", "x", "1000001"], "page_size": ["0", "101", "x"], "cursor": ["x"],
+           "since": ["yesterday", "2025-13-01"], "until": ["2025-01-01T00:00"], "livemode": ["1", "True"],
+           "min_amount": ["-1", "1e3"], "max_amount": ["1.", "ten"]}
+
+
+@pytest.fixture(scope="module")
+def merchant_here(server):
+    merchant = Merchant(server)
+    merchant.use_stripe()
+    return merchant
+
+
+@pytest.fixture(scope="module")
+def admin_key(server):
+    return server.command_json("createsuperadmin", "--name", f"admin-{uuid.uuid4()}")["key"]
+
+
+def with_key(openapi):
+    return [operation for operation in openapi.operations if operation.said["security"]]
+
+
+def with_body(openapi):
+    operations = [operation for operation in with_key(openapi) if operation.body]
+    assert len(operations) >= 6
+    return operations
+
+
+def send(api, operation, body=None, **options):
+    path = re.sub(r"\{\w+\}", str(uuid.uuid4()), operation.path)
+    return api.request(operation.method, path, body, idempotency_key=str(uuid.uuid4()), **options)
+
+
+def example_of(openapi, operation):
+    """A body that the route takes, and the name of one of its fields."""
+    body = next(value for example in operation.body["content"]["application/json"]["examples"].values()
+                if (value := openapi.follow(example)["value"]))
+    return body, next(iter(body))
+
+
+def test_a_field_that_is_unknown_is_named(openapi, merchant_here):
+    for operation in with_body(openapi):
+        body, _ = example_of(openapi, operation)
+        refused(send(merchant_here.api, operation, body | {"colour": "red"}), 422, "VALIDATION_ERROR", "colour")
+
+
+def test_a_field_of_another_type_is_named(openapi, merchant_here):
+    for operation in with_body(openapi):
+        body, _ = example_of(openapi, operation)
+        for name in body:
+            answer = send(merchant_here.api, operation, body | {name: [{"a": 1}]})
+            refused(answer, 422, "VALIDATION_ERROR", *answer.fields)
+            assert name in answer.fields, operation.id
+
+
+def test_a_field_that_is_repeated_makes_a_bad_request(openapi, merchant_here):
+    for operation in with_body(openapi):
+        body, name = example_of(openapi, operation)
+        text = json.dumps(body).removesuffix("}") + f", {json.dumps(name)}: {json.dumps(body[name])}}}"
+        refused(send(merchant_here.api, operation, text), 400, "BAD_REQUEST")
+
+
+def test_a_body_that_is_no_object_is_a_bad_request(openapi, merchant_here):
+    for operation in with_body(openapi):
+        for text in ("[]", "{", "null", "7", '"x"', '{"a":1}{}'):
+            refused(send(merchant_here.api, operation, text), 400, "BAD_REQUEST")
+
+
+def test_a_body_of_another_type_or_too_large_is_refused(openapi, merchant_here):
+    for operation in with_body(openapi):
+        body, _ = example_of(openapi, operation)
+        text = json.dumps(body)
+        refused(send(merchant_here.api, operation, text, headers={"Content-Type": "text/plain"}), 415, "UNSUPPORTED_MEDIA_TYPE")
+        refused(send(merchant_here.api, operation, text + " " * (64 * 1024)), 413, "PAYLOAD_TOO_LARGE")
+
+
+def test_a_filter_with_a_wrong_value_an_unknown_and_a_repeated_one_are_named(openapi, merchant_here):
+    payment, tried = merchant_here.pay(), 0
+    for operation in openapi.operations:
+        names = [parameter["name"] for parameter in operation.parameters_in("query")]
+        path = operation.path.replace("{id}", payment["id"])
+        if not names:
+            continue
+        refused(merchant_here.api.get(f"{path}?colour=red"), 422, "VALIDATION_ERROR", "colour")
+        for name in names:
+            for value in NOT_TAKEN + SEVERAL.get(name, []):
+                answer = merchant_here.api.get(path, query={name: value})
+                refused(answer, 422, "VALIDATION_ERROR", name)
+                tried += 1
+            good = "1" if name.startswith("page") else "x"
+            answer = merchant_here.api.get(path, query=[(name, good), (name, good)])
+            assert answer.status == 422 and name in answer.fields, f"{operation.id}: {name} twice\n{answer!r}"
+    assert tried > 150
+
+
+def test_an_admin_names_a_merchant_everywhere_and_nobody_else_may(openapi, merchant_here, admin_key):
+    server = merchant_here.server
+    nobody, unknown = server.api(admin_key), server.api(admin_key, X_Merchant_Id=str(uuid.uuid4()))
+    other = server.api(merchant_here.key["key"], X_Merchant_Id=merchant_here.id)
+    for operation in with_key(openapi):
+        body = example_of(openapi, operation)[0] if operation.body else None
+        if operation.id != "listAuditLogs":
+            refused(send(nobody, operation, body), 400, "BAD_REQUEST")
+        refused(send(unknown, operation, body), 404, "NOT_FOUND")
+        refused(send(other, operation, body), 403, "AUTH_INSUFFICIENT_SCOPE")
+
+
+def test_a_request_id_is_given_back_everywhere(openapi, merchant_here):
+    for operation in openapi.operations:
+        body = "{" if operation.body else None
+        answer = send(merchant_here.api, operation, body, headers={"X-Request-Id": f"mine-{operation.id}"})
+        assert answer.headers["X-Request-Id"] == f"mine-{operation.id}"
+        assert answer.status < 300 or answer.json["request_id"] == f"mine-{operation.id}"
