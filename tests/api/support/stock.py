@@ -72,7 +72,8 @@ def refund(merchant, at_us, of, *, livemode):
 
 
 def customer(merchant, at_us, email, *, livemode):
-    return _owned(merchant, at_us, livemode) | {"email": email, "body": "", "credential_version_id": bytes(16)}
+    return _owned(merchant, at_us, livemode) | {"email": email, "body": "", "credential_version_id": bytes(16),
+                                                "gone_us": 0}
 
 
 def card(merchant, at_us, of, *, livemode):
