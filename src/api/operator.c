@@ -47,6 +47,12 @@ void metrics_answer(struct request *request)
     metric(&out, "counter", "operations_attempts_total", engine.attempts_total);
     metric(&out, "counter", "operations_unknown_total", engine.unknown_total);
     metric(&out, "counter", "operations_settle_retries_total", engine.settle_retries_total);
+    metric(&out, "counter", "operations_put_back_total", engine.put_back_total);
+    metric(&out, "gauge", "provider_calls_queued", engine.governor.queued);
+    metric(&out, "counter", "provider_refused_total", engine.governor.refused_total);
+    metric(&out, "counter", "provider_limited_total", engine.governor.limited_total);
+    metric(&out, "gauge", "provider_circuit_open", engine.governor.circuit_open);
+    metric(&out, "counter", "provider_circuit_opened_total", engine.governor.circuit_opened_total);
     options->add_metrics(&out, options->context);
     request->status = 200;
     request->content_type = "text/plain; version=0.0.4";

@@ -19,6 +19,7 @@ struct config {
     const char *stripe_api_base; // https://api.stripe.com; a slash at the end is left out
     const char *stripe_ca_file;  // extra trust anchors for that base, for stand-ins and proxies
     int64_t stripe_timeout_ms;   // one attempt, connect to last byte
+    const char *stripe_rate;     // requests a second of an account, "25,100" or "off"; NULL: by that base
     const char *webhook_allow;   // comma-separated addresses and CIDRs
     bool webhook_allow_http;
     const char *webhook_schedule;        // comma-separated seconds between attempts

@@ -32,6 +32,10 @@ const struct config_row config_rows[CONFIG_ROW_COUNT] = {
      "Certificates (PEM) to trust for that address beside the system's."},
     {"stripe-timeout", FIELD(stripe_timeout_ms), CONFIG_DURATION, "80s", 100 * MS, 10 * M, NULL,
      "How long one call to Stripe may take."},
+    {"stripe-rate", FIELD(stripe_rate), CONFIG_TEXT, NULL, 0, 0, NULL,
+     "Calls a second to one merchant's account, in test and in live mode, such as 25,100; or off. Where it "
+     "is "
+     "not set: 25,100 at Stripe's own address, off at any other."},
     {"webhook-allow", FIELD(webhook_allow), CONFIG_TEXT, NULL, 0, 0, NULL,
      "Private addresses that webhooks may go to nevertheless: addresses and CIDRs, comma-separated."},
     {"webhook-allow-http", FIELD(webhook_allow_http), CONFIG_BOOL, "false", 0, 0, NULL,

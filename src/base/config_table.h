@@ -28,7 +28,7 @@ struct config_row {
     const char *help;    // one sentence
 };
 
-#define CONFIG_ROW_COUNT 28
+#define CONFIG_ROW_COUNT 29
 #define CONFIG_DATA_DIR "DATA_DIR" // in a preset: the data-dir, wherever it is
 
 extern const struct config_row config_rows[CONFIG_ROW_COUNT];

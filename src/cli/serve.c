@@ -201,6 +201,7 @@ static enum errc open_work(struct service *service, struct err *err)
         .keyring = service->keyring,
         .config = config,
         .random = &random_system,
+        .rates = stripe_rates(config->stripe_rate, config->stripe_api_base),
         .on_told = on_told,
         .context = service,
     };

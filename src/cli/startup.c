@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "domain/pace.h"
 #include "domain/retry.h"
 #include "net/address.h"
 #include "net/url.h"
@@ -85,6 +86,7 @@ enum errc startup_check_settings(const struct config *config, struct arena *aren
 {
     struct network_list networks;
     struct retry_schedule schedule;
+    struct pace_rates rates;
     struct url url;
     struct err why;
     if (!names_a_database(config->database)) {
@@ -101,6 +103,9 @@ enum errc startup_check_settings(const struct config *config, struct arena *aren
     }
     if (url_parse(config->stripe_api_base, arena, &url, &why) != OK) {
         return err_set(err, ERR_CONFIG, "stripe-api-base: %.200s", why.message);
+    }
+    if (config->stripe_rate != NULL && pace_rates_parse(config->stripe_rate, &rates, &why) != OK) {
+        return err_set(err, ERR_CONFIG, "stripe-rate: %.200s", why.message);
     }
     if (config->stripe_ca_file != NULL && access(config->stripe_ca_file, R_OK) != 0) {
         return err_set(err, ERR_CONFIG, "stripe-ca-file: cannot read %.200s", config->stripe_ca_file);

@@ -60,7 +60,7 @@ static enum errc charge_plan(struct op *op, struct db *db, struct change *change
     (void)needless;
     const struct config *config = engine_options(op->engine)->config;
     int64_t age_us = change->now_us - op->row.created_us;
-    if (op->row.attempts == 1 && !op->row.unresolved) {
+    if (op->row.attempts == 1 && !op->row.unresolved && age_us == 0) {
         plan_send(op); // the payment was written by this very transaction
         return OK;
     }

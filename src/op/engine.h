@@ -10,6 +10,7 @@ struct engine {
     bool draining;
     bool ready;
     bool unwritable; // the store refused the last that was noted in it
+    struct governor *governor;
 
     // op.c: the operations under way, so that none is called twice at once, and attempts whose settle the
     // database refused.
@@ -30,16 +31,25 @@ struct engine {
     int64_t clock_us;     // the wall clock less the monotonic one, at the last sweep
     bool sweeping;        // a claim job is under way
     bool sweep_again;
+    int64_t recovering; // attempts under way that a sweep began
+    bool wants_room;    // a sweep found none; the next that gets free is its
     struct claim *claim;
     struct chores *chores; // chores.c
     void (*on_ready)(void *context);
     void *ready_context;
 };
 
-// op.c. Makes an attempt of a row and plans it; *needless: nothing to call, *planned stays as it was.
+// op.c. Makes an attempt of a row and plans it; *needless: nothing to call, *planned stays as it was. The
+// place goes with the attempt, or is given back.
 enum errc op_plan(struct engine *engine, const struct op_kind *kind, const struct operation *row,
-                  struct db *db, struct change *change, struct op **planned, bool *needless,
-                  struct err *err) MUST_CHECK;
+                  const struct place *place, struct db *db, struct change *change, struct op **planned,
+                  bool *needless, struct err *err) MUST_CHECK;
+// The governor's: sends what is planned; false where it is too late for that.
+bool op_call(struct place *place);
+void op_ended(struct op *op); // it is not under way any more; its owner frees it
+// put_back.c. Leaves it to a later sweep.
+void op_put_back(struct place *place, int64_t wait_us);
+void op_drop(struct place *place); // at the end: it was not called, and its row is still there
 void op_settle_again(struct timer *timer);
 struct op_key op_key(const struct op_kind *kind, const struct uuid *subject_id);
 // Whether an attempt of the same operation is under way; it is then told to hurry the next.
@@ -60,5 +70,6 @@ struct chores *chores_open(struct engine *engine);
 void chores_free(struct chores *chores);
 void chores_start(struct chores *chores);
 
-// reconcile.c
+// reconcile.c. Room for an attempt is free again.
+void engine_freed(struct engine *engine);
 void engine_sweep(struct timer *timer);

@@ -27,7 +27,7 @@ int64_t op_lease_us(const struct engine *engine)
 }
 
 static struct op *op_new(struct engine *engine, const struct op_kind *kind, const struct operation *row,
-                         const char *cause)
+                         const struct place *place, const char *cause)
 {
     struct op *op = calloc(1, sizeof(*op));
     REQUIRE(op != NULL);
@@ -35,6 +35,7 @@ static struct op *op_new(struct engine *engine, const struct op_kind *kind, cons
     op->kind = kind;
     list_init(&op->link);
     op->cause = cause;
+    op->place = *place;
     op->leased_until_us = row->next_attempt_us;
     op->row = *row;
     op->row.body = arena_strdup(&op->arena, row->body);
@@ -49,6 +50,7 @@ void op_free(struct op *op)
     if (op == NULL) {
         return;
     }
+    governor_give_back(&op->place);
     secret_wipe(&op->call.secret_key);
     arena_release(&op->arena);
     arena_release(&op->page_arena);
@@ -99,9 +101,10 @@ static enum errc read_secret_key(struct op *op, struct db *db, struct err *err)
 }
 
 enum errc op_plan(struct engine *engine, const struct op_kind *kind, const struct operation *row,
-                  struct db *db, struct change *change, struct op **planned, bool *needless, struct err *err)
+                  const struct place *place, struct db *db, struct change *change, struct op **planned,
+                  bool *needless, struct err *err)
 {
-    struct op *op = op_new(engine, kind, row, change->cause);
+    struct op *op = op_new(engine, kind, row, place, change->cause);
     *needless = false;
     enum errc rc = kind->plan(op, db, change, needless, err);
     if (rc == OK && !*needless) {
@@ -119,7 +122,15 @@ enum errc op_prepare(struct engine *engine, const struct op_kind *kind, const st
                      struct db *db, struct change *change, struct op **op, struct err *err)
 {
     bool needless = false;
-    enum errc rc = op_plan(engine, kind, row, db, change, op, &needless, err);
+    struct place place;
+    int64_t wait_us = 0;
+    if (!governor_take(engine->governor, &row->merchant_id, row->livemode, CIRCUIT_CALLERS, &place,
+                       &wait_us)) {
+        return err_set(
+            err, ERR_OVERLOADED,
+            "the provider cannot be called now for this merchant; nothing was recorded, try again");
+    }
+    enum errc rc = op_plan(engine, kind, row, &place, db, change, op, &needless, err);
     REQUIRE(rc != OK || !needless);
     if (rc == OK) {
         rc = operation_insert(db, &(*op)->row, err);
@@ -228,6 +239,16 @@ static void log_attempt(const struct op *op)
     }
 }
 
+void op_ended(struct op *op)
+{
+    struct engine *engine = op->engine;
+    engine->stats.in_flight--;
+    engine->recovering -= op->place.side == CIRCUIT_RECOVERY;
+    engine->background -= op->kind->background;
+    table_remove(&engine->active, &op->active);
+    engine_freed(engine);
+}
+
 static void settled(struct store_job *job)
 {
     struct op *op = CONTAINER_OF(job, struct op, job);
@@ -241,9 +262,7 @@ static void settled(struct store_job *job)
         return;
     }
     log_attempt(op);
-    engine->stats.in_flight--;
-    engine->background -= op->kind->background;
-    table_remove(&engine->active, &op->active);
+    op_ended(op);
     if (op->open) {
         engine_due(engine, op->row.next_attempt_us);
     }
@@ -293,8 +312,9 @@ static void answered(struct provider_call *call)
 {
     struct op *op = CONTAINER_OF(call, struct op, call);
     const struct provider_answer *answer = &call->answer;
+    governor_answered(&op->place, &op->row.subject_id, answer);
     if (op_reads_on(op) || reads_refused(op)) {
-        provider_send(op->engine->options.provider, call);
+        governor_call(&op->place);
         return;
     }
     op->engine->stats.unknown_total +=
@@ -323,19 +343,27 @@ static bool in_time(const struct op *op)
     return op->send_before_us == 0 || loop_wall_us(op->engine->options.loop) < op->send_before_us;
 }
 
-void op_run(struct op *op)
+bool op_call(struct place *place)
 {
-    struct engine *engine = op->engine;
-    engine->stats.in_flight++;
-    engine->background += op->kind->background;
-    engine->stats.attempts_total++;
-    table_insert(&engine->active, &op->active, &op->key, sizeof(op->key));
-    op->call.done = answered;
-    if (in_time(op)) {
-        provider_send(engine->options.provider, &op->call);
-        return;
+    struct op *op = CONTAINER_OF(place, struct op, place);
+    if (place->called || in_time(op)) {
+        op->engine->stats.attempts_total += !place->called;
+        provider_send(op->engine->options.provider, &op->call);
+        return true;
     }
     op->call.answer = (struct provider_answer){.outcome = PROVIDER_LOOK_UP,
                                                .trouble = "it was held up until it was too late to send it"};
     submit_settle(op);
+    return false;
+}
+
+void op_run(struct op *op)
+{
+    struct engine *engine = op->engine;
+    engine->stats.in_flight++;
+    engine->recovering += op->place.side == CIRCUIT_RECOVERY;
+    engine->background += op->kind->background;
+    table_insert(&engine->active, &op->active, &op->key, sizeof(op->key));
+    op->call.done = answered;
+    governor_call(&op->place);
 }

@@ -13,6 +13,7 @@
 #include "base/loop.h"
 #include "base/table.h"
 #include "op/change.h"
+#include "op/governor.h"
 #include "provider/provider.h"
 #include "store/operations.h"
 #include "store/store.h"
@@ -75,9 +76,11 @@ struct op {
     struct store_job job;
     struct list link;         // of attempts whose settle the database refused
     struct table_node active; // in the engine's table of operations under way
+    struct place place;       // among its account's; from before it was planned to its end
     struct op_key key;
     int64_t send_before_us;          // wall clock: the call may not leave later than this; 0: whenever
     int64_t leased_until_us;         // as it was claimed; somebody who wants it sooner moves the row's time
+    int64_t put_back_until_us;       // of an attempt that is not made
     bool hurried;                    // for settle: while it was under way somebody did
     struct arena page_arena;         // the answer's text; of a list of payments only the present page's
     int pages;                       // of a list, read in this attempt
@@ -98,6 +101,7 @@ struct engine_options {
     const struct keyring *keyring;
     const struct config *config;
     struct random *random;
+    struct pace_rates rates;        // of calls to the provider, for each account
     void (*on_told)(void *context); // events for merchants were committed
     void *context;
 };
@@ -123,12 +127,14 @@ struct engine_stats {
     int64_t attempts_total;
     int64_t unknown_total;
     int64_t settle_retries_total;
+    int64_t put_back_total; // attempts that were not made: the provider was away, or it was not their turn
+    struct governor_stats governor;
 };
 void engine_stats(const struct engine *engine, struct engine_stats *stats);
 
 // --- for those who prepare: database thread, in their transaction
 // Makes an attempt of a row that this very transaction writes (attempts is 1, next_attempt_us is behind the
-// lease) and plans it.
+// lease) and plans it. ERR_OVERLOADED: the provider is away, or the account's share of its pace is used up.
 enum errc op_prepare(struct engine *engine, const struct op_kind *kind, const struct operation *row,
                      struct db *db, struct change *change, struct op **op, struct err *err) MUST_CHECK;
 void op_free(struct op *op);
@@ -147,7 +153,8 @@ enum errc op_take_present_version(struct op *op, struct db *db, struct err *err)
 void op_check_again(struct op *op, struct change *change);
 
 // --- loop thread
-// Calls the provider for a prepared attempt whose transaction is committed. Takes the op.
+// Calls the provider for a prepared attempt whose transaction is committed, as soon as it is its turn. Takes
+// the op.
 void op_run(struct op *op);
 
 // Somebody who waits for the answer to an operation. The owner keeps it alive until `answered`, which comes

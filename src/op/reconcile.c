@@ -70,14 +70,21 @@ static enum errc plan_row(struct claim *claim, struct db *db, struct change *cha
     struct op *op = NULL;
     bool needless = false;
     struct err why = {0};
+    struct place place;
+    int64_t wait_us = 0;
     const struct op_kind *kind = kind_of(row->kind);
     if (kind->background && claim->background_room-- <= 0) {
         row->next_attempt_us = change->now_us + BACKGROUND_AGAIN_US;
         return operation_update(db, row, err);
     }
+    if (!governor_take(claim->engine->governor, &row->merchant_id, row->livemode, CIRCUIT_RECOVERY, &place,
+                       &wait_us)) {
+        row->next_attempt_us = change->now_us + wait_us;
+        return operation_update(db, row, err);
+    }
     row->unresolved = row->unresolved || row->attempts > 0; // a lost attempt may have been carried out
     row->attempts++;
-    enum errc rc = op_plan(claim->engine, kind, row, db, change, &op, &needless, &why);
+    enum errc rc = op_plan(claim->engine, kind, row, &place, db, change, &op, &needless, &why);
     if (needless) {
         return operation_delete(db, &row->subject_id, row->kind, err);
     }
@@ -187,6 +194,34 @@ static void look_at_clocks(struct engine *engine, struct claim *claim)
     engine->clock_us = clock_us;
 }
 
+// At most half of all attempts are recovery's, and those it can have, however many callers come.
+static int64_t recovery_max(const struct engine *engine)
+{
+    return (engine->options.config->operations_max + 1) / 2;
+}
+
+// How many operations may be claimed; where none, *wait_us is when to look again.
+static int64_t sweep_room(struct engine *engine, int64_t *wait_us)
+{
+    const struct config *config = engine->options.config;
+    int64_t claims_max = governor_claims_max(engine->governor, wait_us);
+    int64_t free = config->operations_max - engine->stats.in_flight;
+    int64_t share = recovery_max(engine) - engine->recovering;
+    int64_t room = free < share ? free : share;
+    engine->wants_room = claims_max > 0 && room <= 0;
+    if (claims_max > 0) {
+        *wait_us = config->reconcile_interval_ms * US_PER_MS;
+    }
+    return room < claims_max ? room : claims_max;
+}
+
+void engine_freed(struct engine *engine)
+{
+    if (engine->wants_room) {
+        engine_due(engine, 0);
+    }
+}
+
 void engine_sweep(struct timer *timer)
 {
     struct engine *engine = CONTAINER_OF(timer, struct engine, sweep_timer);
@@ -199,9 +234,10 @@ void engine_sweep(struct timer *timer)
         engine->sweep_again = true;
         return;
     }
-    int64_t room = config->operations_max - engine->stats.in_flight;
+    int64_t wait_us = 0;
+    int64_t room = sweep_room(engine, &wait_us);
     if (room <= 0) {
-        engine_due(engine, loop_wall_us(engine->options.loop) + config->reconcile_interval_ms * US_PER_MS);
+        engine_due(engine, loop_wall_us(engine->options.loop) + wait_us);
         return;
     }
     engine->sweeping = true;
@@ -225,6 +261,11 @@ void engine_due(struct engine *engine, int64_t due_us)
     }
 }
 
+static void resumed(void *context)
+{
+    engine_due(context, 0);
+}
+
 struct engine *engine_open(const struct engine_options *options)
 {
     struct engine *engine = calloc(1, sizeof(*engine));
@@ -237,6 +278,17 @@ struct engine *engine_open(const struct engine_options *options)
     timer_init(&engine->settle_timer, op_settle_again);
     timer_init(&engine->patience_timer, op_patience_over);
     timer_init(&engine->sweep_timer, engine_sweep);
+    engine->governor = governor_open(&(struct governor_options){
+        .loop = options->loop,
+        .random = options->random,
+        .rates = options->rates,
+        .operations_max = &options->config->operations_max,
+        .reconcile_interval_ms = &options->config->reconcile_interval_ms,
+        .call = op_call,
+        .put_back = op_put_back,
+        .resumed = resumed,
+        .context = engine,
+    });
     engine->claim = calloc(1, sizeof(*engine->claim));
     REQUIRE(engine->claim != NULL);
     engine->claim->engine = engine;
@@ -258,6 +310,7 @@ void engine_free(struct engine *engine)
     chores_free(engine->chores);
     free(engine->claim);
     op_forget_all(engine);
+    governor_close(engine->governor, op_drop);
     table_release(&engine->active);
     free(engine);
 }
@@ -278,6 +331,9 @@ void engine_start(struct engine *engine, void (*on_ready)(void *context), void *
 bool engine_drain(struct engine *engine, bool hurry)
 {
     engine->draining = true;
+    if (hurry) {
+        governor_put_back_all(engine->governor);
+    }
     if (engine->stats.in_flight == 0 || hurry) {
         op_give_up_all(engine); // whatever they wait for goes on after the next start
     }
@@ -292,10 +348,13 @@ bool engine_ready(const struct engine *engine)
 bool engine_has_room(const struct engine *engine)
 {
     int64_t max = engine->options.config->operations_max;
-    return engine->ready && !engine->draining && engine->stats.in_flight < max && engine->stats.waiting < max;
+    bool yields = engine->wants_room && engine->recovering < recovery_max(engine);
+    return engine->ready && !engine->draining && !yields && engine->stats.in_flight < max &&
+           engine->stats.waiting < max;
 }
 
 void engine_stats(const struct engine *engine, struct engine_stats *stats)
 {
     *stats = engine->stats;
+    governor_stats(engine->governor, &stats->governor);
 }

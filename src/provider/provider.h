@@ -78,6 +78,8 @@ struct provider_answer {
     size_t event_count;
     const char *next_page; // where the next page begins; NULL: this was the last
     const char *trouble;   // why the outcome is unknown, for logs; NULL: it is known
+    bool away;             // no answer of the provider's own, or one that it is out of order
+    bool limited;          // these were too many requests of this account
 };
 
 // The caller owns a call until `done`, which comes exactly once and never from within provider_send.

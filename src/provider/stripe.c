@@ -9,6 +9,7 @@
 #include "base/require.h"
 #include "base/text.h"
 #include "net/form.h"
+#include "net/url.h"
 #include "provider/stripe_answer.h"
 #include "provider/stripe_event.h"
 
@@ -118,6 +119,20 @@ static void stripe_send(struct provider *provider, struct provider_call *call)
         .done = http_done,
     };
     http_client_send(stripe->options.client, &call->http);
+}
+
+struct pace_rates stripe_rates(const char *setting, const char *api_base)
+{
+    ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
+    struct pace_rates rates = {0};
+    struct url url;
+    struct err err;
+    if (setting != NULL) {
+        REQUIRE(pace_rates_parse(setting, &rates, &err) == OK);
+    } else if (url_parse(api_base, &arena, &url, &err) == OK && text_equal(url.host, "api.stripe.com")) {
+        rates = (struct pace_rates){.test = 25, .live = 100};
+    }
+    return rates;
 }
 
 static const struct provider_ops stripe_ops = {

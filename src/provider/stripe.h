@@ -2,6 +2,7 @@
 // stripe_body.c, of its answers in stripe_answer.c, of its events in stripe_event.c.
 #pragma once
 
+#include "domain/pace.h"
 #include "provider/provider.h"
 
 // The one API version that requests are written for and answers are read by.
@@ -12,6 +13,11 @@ struct stripe_options {
     const char *api_base;       // "https://api.stripe.com"
     int64_t timeout_ms;         // of one call
 };
+
+// What Stripe allows an account: `setting` where it is given (and valid, as pace_rates_parse has it), else
+// what Stripe publishes, but only at its own address; a stand-in's limits are not known.
+// https://docs.stripe.com/rate-limits
+struct pace_rates stripe_rates(const char *setting, const char *api_base);
 
 // Never fails; freed by stripe_close once no call is under way.
 struct provider *stripe_open(const struct stripe_options *options);

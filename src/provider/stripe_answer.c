@@ -162,6 +162,8 @@ static void read_error(struct provider_call *call, struct json_object *body)
         break;
     default:
         answer->trouble = stripe_failure_read(error, call->arena).code;
+        // The other 429: the object is locked by another request.
+        answer->limited = answer->status == 429 && !text_equal(answer->trouble, "lock_timeout");
         break;
     }
 }
@@ -223,6 +225,7 @@ void stripe_answer_read(struct provider_call *call)
     struct provider_answer *answer = &call->answer;
     *answer = (struct provider_answer){.outcome = PROVIDER_UNKNOWN};
     if (http->result != HTTP_DONE) {
+        answer->away = http->result != HTTP_TOO_LARGE;
         answer->trouble = arena_strdup(call->arena, http->error);
         return;
     }
@@ -234,10 +237,13 @@ void stripe_answer_read(struct provider_call *call)
     enum errc rc = json_parse(buf_str(&http->response_body), http->response_body.len, &body, NULL);
     if (rc != OK || !json_object_is_type(body, json_type_object)) {
         answer->trouble = "an answer that is not a JSON object";
+        answer->away = http->status != 429;
+        answer->limited = http->status == 429;
     } else if (http->status >= 200 && http->status < 300) {
         read_success(call, body);
     } else {
         read_error(call, body);
     }
     heed_should_retry(call);
+    answer->away |= http->status >= 500 && answer->outcome == PROVIDER_UNKNOWN;
 }

@@ -54,6 +54,7 @@ static void open_engine(struct fixture *f)
         .keyring = &f->keyring,
         .config = &f->config,
         .random = &random_system,
+        .rates = f->rates,
         .on_told = note_told,
         .context = f,
     };
@@ -62,6 +63,10 @@ static void open_engine(struct fixture *f)
 
 static void close_engine(struct fixture *f)
 {
+    for (size_t i = 0; i < f->buyer_count; i++) {
+        op_free(f->buyers[i]->op); // of one who never went: it dies with the process
+        f->buyers[i]->op = NULL;
+    }
     fake_provider_die(&f->provider);
     engine_free(f->engine);
     store_close(f->store);
@@ -124,7 +129,6 @@ int engine_fixture_setup(void **state)
 static void free_buyers(struct fixture *f)
 {
     for (size_t i = 0; i < f->buyer_count; i++) {
-        op_free(f->buyers[i]->op);
         arena_release(&f->buyers[i]->waiter.arena);
         free(f->buyers[i]->body);
         free(f->buyers[i]);

@@ -39,8 +39,9 @@ struct fixture {
     struct keyring keyring;
     struct store *store;
     struct engine *engine;
-    struct db *db;    // a connection of the test's own
-    int transactions; // begun on it and not ended, one in the other
+    struct pace_rates rates; // of the next engine; off at first
+    struct db *db;           // a connection of the test's own
+    int transactions;        // begun on it and not ended, one in the other
     struct err err;
     struct arena arena;
     struct uuid merchant_id;

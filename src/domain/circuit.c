@@ -1,0 +1,58 @@
+// See circuit.h. Any thread.
+#include "domain/circuit.h"
+
+#include "domain/retry.h"
+
+// So many failures in a row are no accident of single connections.
+#define FAILURES_MAX 10
+
+static void schedule(struct circuit *circuit, enum circuit_side side, int64_t now_us, int64_t cap_us,
+                     uint32_t random32)
+{
+    circuit->probe_us[side] = now_us + retry_provider_delay_us(circuit->probes[side] + 1, cap_us, random32);
+}
+
+bool circuit_failed(struct circuit *circuit, const struct uuid *merchant, const struct uuid *operation,
+                    int64_t now_us, int64_t cap_us, uint32_t random32)
+{
+    circuit->several |= circuit->failures > 0 && !uuid_equal(&circuit->merchant, merchant);
+    circuit->merchant = *merchant;
+    if (circuit->open || (circuit->failures > 0 && uuid_equal(&circuit->operation, operation))) {
+        return false;
+    }
+    circuit->operation = *operation;
+    circuit->open = ++circuit->failures == FAILURES_MAX;
+    for (int side = 0; circuit->open && side < CIRCUIT_SIDE_COUNT; side++) {
+        schedule(circuit, (enum circuit_side)side, now_us, cap_us, random32);
+    }
+    return circuit->open;
+}
+
+bool circuit_answered(struct circuit *circuit)
+{
+    bool was_open = circuit->open;
+    *circuit = (struct circuit){0};
+    return was_open;
+}
+
+bool circuit_holds(const struct circuit *circuit, const struct uuid *merchant)
+{
+    return circuit->open && (circuit->several || uuid_equal(&circuit->merchant, merchant));
+}
+
+bool circuit_holds_all(const struct circuit *circuit)
+{
+    return circuit->open && circuit->several;
+}
+
+int64_t circuit_wait_us(const struct circuit *circuit, enum circuit_side side, int64_t now_us)
+{
+    return circuit->probe_us[side] > now_us ? circuit->probe_us[side] - now_us : 0;
+}
+
+void circuit_probe(struct circuit *circuit, enum circuit_side side, int64_t now_us, int64_t cap_us,
+                   uint32_t random32)
+{
+    circuit->probes[side]++;
+    schedule(circuit, side, now_us, cap_us, random32);
+}

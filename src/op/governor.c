@@ -1,0 +1,255 @@
+// Whose turn it is, and what answers mean for those who come later. Invariant: an account is in `waiting`
+// while anything waits in its queues. Loop thread.
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/require.h"
+#include "domain/retry.h"
+#include "op/governor_private.h"
+
+// Calls of one account at once: the connections to a provider without HTTP/2 are shared, and are more.
+#define CALLS_MAX 256
+
+static bool is_queued(const struct account *account)
+{
+    return !list_empty(&account->queues[CIRCUIT_CALLERS]) || !list_empty(&account->queues[CIRCUIT_RECOVERY]);
+}
+
+static void leave_queue(struct governor *governor, struct place *place)
+{
+    list_remove(&place->link);
+    governor->stats.queued--;
+    if (!is_queued(place->account)) {
+        list_remove(&place->account->waiting);
+    }
+}
+
+static struct place *next_in_turn(struct account *account)
+{
+    if (list_empty(&account->queues[account->turn])) {
+        account->turn = !account->turn;
+    }
+    struct place *place = CONTAINER_OF(account->queues[account->turn].next, struct place, link);
+    account->turn = !account->turn;
+    return place;
+}
+
+static void look_again_at(struct governor *governor, int64_t wait_us, int64_t now)
+{
+    if (now + wait_us < governor->timer_due_us) {
+        governor->timer_due_us = now + wait_us;
+        timer_start(governor->options.loop, &governor->timer, wait_us);
+    }
+}
+
+static int64_t account_wait_us(struct governor *governor, const struct account *account, int64_t now)
+{
+    int64_t pace_us = account->rate > 0 ? pace_wait_us(&account->pace, now) : 0;
+    governor_lock(governor);
+    int64_t pause_us = account->paused_until_us - now;
+    governor_unlock(governor);
+    return pace_us > pause_us ? pace_us : pause_us;
+}
+
+static void call_those_in_turn(struct governor *governor, struct account *account)
+{
+    int64_t now = governor_now_us(governor);
+    while (is_queued(account) && account->calling < CALLS_MAX) {
+        int64_t wait_us = account_wait_us(governor, account, now);
+        if (wait_us > 0) {
+            look_again_at(governor, wait_us, now);
+            return;
+        }
+        struct place *place = next_in_turn(account);
+        leave_queue(governor, place);
+        if (governor->options.call(place)) {
+            place->called = true;
+            account->calling++;
+            pace_take(&account->pace, account->rate, now);
+        }
+    }
+}
+
+static void on_timer(struct timer *timer)
+{
+    struct governor *governor = CONTAINER_OF(timer, struct governor, timer);
+    governor->timer_due_us = INT64_MAX;
+    LIST_EACH_SAFE(&governor->waiting, node, after)
+    {
+        call_those_in_turn(governor, CONTAINER_OF(node, struct account, waiting));
+    }
+}
+
+static void put_back(struct governor *governor, struct place *place, int64_t wait_us)
+{
+    governor_lock(governor);
+    int64_t spread = governor_spread_us(place->account, wait_us, governor_now_us(governor));
+    governor_unlock(governor);
+    governor->options.put_back(place, spread);
+}
+
+// Puts back what waits and has not called yet. What has goes on: its outcome is not known without the rest.
+static void put_queues_back(struct governor *governor, struct account *account, int64_t wait_us)
+{
+    for (int side = 0; side < CIRCUIT_SIDE_COUNT; side++) {
+        LIST_EACH_SAFE(&account->queues[side], node, after)
+        {
+            struct place *place = CONTAINER_OF(node, struct place, link);
+            if (!place->called && !place->probe) {
+                leave_queue(governor, place);
+                put_back(governor, place, wait_us);
+            }
+        }
+    }
+}
+
+void governor_put_back_all(struct governor *governor)
+{
+    LIST_EACH_SAFE(&governor->waiting, node, after)
+    {
+        put_queues_back(governor, CONTAINER_OF(node, struct account, waiting), 0);
+    }
+}
+
+void governor_call(struct place *place)
+{
+    struct governor *governor = place->governor;
+    struct account *account = place->account;
+    governor_lock(governor);
+    int64_t wait_us = place->called || place->probe
+                          ? 0
+                          : governor_held_us(governor, account, place->side, governor_now_us(governor));
+    governor_unlock(governor);
+    if (wait_us > 0) {
+        put_back(governor, place, wait_us);
+        return;
+    }
+    struct list *queue = &account->queues[place->side];
+    list_append(place->called ? queue->next : queue, &place->link); // the rest of what has begun goes first
+    governor->stats.queued++;
+    if (!list_linked(&account->waiting)) {
+        list_append(&governor->waiting, &account->waiting);
+    }
+    call_those_in_turn(governor, account);
+}
+
+// --- answers
+
+// Calls that were under way together are told together: that is one pause.
+static void pause_account(struct governor *governor, struct account *account, int64_t asked_us, int64_t now)
+{
+    governor->stats.limited_total++;
+    if (account->paused_until_us <= now) {
+        account->pauses++;
+    }
+    int told = account->pauses > 0 ? account->pauses : 1; // one that was answered well may have begun before
+    int64_t pause_us = retry_provider_delay_us(told, governor_cap_us(governor), governor_random32(governor));
+    pause_us = asked_us > pause_us ? asked_us : pause_us;
+    if (now + pause_us > account->paused_until_us) {
+        account->paused_until_us = now + pause_us;
+    }
+}
+
+static void circuit_opened(struct governor *governor)
+{
+    LOG(LOG_ERROR, "the provider is away: its calls are held back until it answers a probe",
+        LOG_STR("merchants", governor->circuit.several ? "all" : "one"));
+    governor->stats.circuit_opened_total++;
+    LIST_EACH_SAFE(&governor->waiting, node, after)
+    {
+        struct account *account = CONTAINER_OF(node, struct account, waiting);
+        if (circuit_holds(&governor->circuit, &account->key.merchant_id)) {
+            put_queues_back(governor, account, 0);
+        }
+    }
+}
+
+void governor_answered(struct place *place, const struct uuid *operation,
+                       const struct provider_answer *answer)
+{
+    struct governor *governor = place->governor;
+    struct account *account = place->account;
+    int64_t now = governor_now_us(governor);
+    bool opened = false;
+    bool closed = false;
+    account->calling--;
+    governor_lock(governor);
+    if (answer->away) {
+        opened = circuit_failed(&governor->circuit, &account->key.merchant_id, operation, now,
+                                governor_cap_us(governor), governor_random32(governor));
+    } else {
+        closed = circuit_answered(&governor->circuit);
+    }
+    if (answer->limited) {
+        pause_account(governor, account, answer->retry_after_us, now);
+    } else if (!answer->away) {
+        account->pauses = 0;
+    }
+    governor_unlock(governor);
+    if (opened) {
+        circuit_opened(governor);
+    } else if (closed) {
+        LOG(LOG_INFO, "the provider answers again");
+        governor->options.resumed(governor->options.context);
+    }
+    if (answer->limited) {
+        put_queues_back(governor, account, account_wait_us(governor, account, now));
+    }
+    call_those_in_turn(governor, account);
+    governor_forget_idle(governor);
+}
+
+int64_t governor_claims_max(struct governor *governor, int64_t *wait_us)
+{
+    governor_lock(governor);
+    bool held = circuit_holds_all(&governor->circuit);
+    *wait_us = held ? circuit_wait_us(&governor->circuit, CIRCUIT_RECOVERY, governor_now_us(governor)) : 0;
+    governor_unlock(governor);
+    if (*wait_us > 0) {
+        return 0;
+    }
+    return held ? 1 : INT64_MAX;
+}
+
+void governor_stats(struct governor *governor, struct governor_stats *stats)
+{
+    governor_lock(governor);
+    *stats = governor->stats;
+    stats->circuit_open = governor->circuit.open;
+    governor_unlock(governor);
+}
+
+struct governor *governor_open(const struct governor_options *options)
+{
+    struct governor *governor = calloc(1, sizeof(*governor));
+    REQUIRE(governor != NULL);
+    governor->options = *options;
+    REQUIRE(pthread_mutex_init(&governor->mutex, NULL) == 0);
+    list_init(&governor->idle);
+    list_init(&governor->waiting);
+    timer_init(&governor->timer, on_timer);
+    governor->timer_due_us = INT64_MAX;
+    return governor;
+}
+
+static void free_account(struct table_node *node, void *context)
+{
+    struct governor *governor = context;
+    table_remove(&governor->accounts, node);
+    free(CONTAINER_OF(node, struct account, node));
+}
+
+void governor_close(struct governor *governor, void (*drop)(struct place *place))
+{
+    timer_stop(governor->options.loop, &governor->timer);
+    while (!list_empty(&governor->waiting)) {
+        struct account *account = CONTAINER_OF(governor->waiting.next, struct account, waiting);
+        struct place *place = next_in_turn(account);
+        leave_queue(governor, place);
+        drop(place);
+    }
+    table_each(&governor->accounts, free_account, governor);
+    table_release(&governor->accounts);
+    (void)pthread_mutex_destroy(&governor->mutex);
+    free(governor);
+}

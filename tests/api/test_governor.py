@@ -1,0 +1,123 @@
+"""Who may call Stripe, and when: each account's pace, and a Stripe that is away."""
+import concurrent.futures
+import re
+
+import pytest
+
+from shop_fixture import CHARGE, pay, start_shop, wait_for_status  # noqa: F401
+from support.http_listener import Answer
+from support.merchant import Merchant
+from support.stripe_model import stripe_error
+from support.waiting import wait_until
+
+FAILURES = 10  # in a row, of as many payments: Stripe is away
+
+
+def metric(shop, name):
+    return int(re.search(rf"^payments_{name} (\d+)$", shop.api.get("/metrics").body.decode(), re.MULTILINE)[1])
+
+
+def pay_all(shop, keys):
+    with concurrent.futures.ThreadPoolExecutor(len(keys)) as pool:
+        return list(pool.map(lambda key: pay(shop, key=key), keys))
+
+
+def refused(shop, keys):
+    """One of these that are sent at once that is refused, and its key: one may be let through, to see if Stripe is
+    back."""
+    answers = zip(keys, pay_all(shop, keys))
+    return next((key, answer) for key, answer in answers if answer.status != 201)
+
+
+def assert_overloaded(answer):
+    assert (answer.status, answer.codes) == (503, ["OVERLOADED"]) and int(answer.headers["Retry-After"]) >= 1
+
+
+AWAY = {"nobody listens": None, "503": Answer(503, stripe_error("api_error"))}
+
+
+@pytest.mark.parametrize("how", AWAY)
+def test_while_stripe_is_away_nothing_new_is_recorded_and_all_goes_on_when_it_is_back(start_shop, stub_stripe, how):
+    shop = start_shop(patience="300ms")
+    if AWAY[how] is None:
+        stub_stripe.close()
+    else:
+        stub_stripe.answer_always(*CHARGE, AWAY[how])
+    open_ones = [answer.data for answer in pay_all(shop, [f"open-{n}" for n in range(FAILURES)])]
+    wait_until(lambda: metric(shop, "provider_circuit_open"))
+    key, answer = refused(shop, [f"late-{n}" for n in range(5)])
+    assert_overloaded(answer)
+    known = shop.api.get("/v1/payments?page_size=100").data
+    assert key not in {payment["idempotency_key"] for payment in known}
+
+    if AWAY[how] is None:
+        stub_stripe.come_back()
+    else:
+        stub_stripe.behave()
+    wait_until(lambda: not metric(shop, "provider_circuit_open"))
+    for payment in open_ones:
+        wait_for_status(shop, payment, "completed")
+        assert stub_stripe.charged_minor(payment["id"]) == 1000
+    again = pay(shop, key=key)
+    assert (again.status, again.replayed) == (201, False)
+    assert wait_for_status(shop, again.data, "completed")
+    assert metric(shop, "provider_circuit_opened_total") >= 1
+
+
+def test_a_merchants_broken_key_opens_nothing(start_shop, stub_stripe):
+    shop = start_shop()
+    stub_stripe.answer_always(*CHARGE, Answer(401, stripe_error(code="api_key_expired")))
+    answers = pay_all(shop, [f"broken-{n}" for n in range(2 * FAILURES)])
+    assert {answer.data["status"] for answer in answers} == {"failed"}
+    assert metric(shop, "provider_circuit_opened_total") == 0
+    stub_stripe.behave()
+    assert pay(shop, key="order-2").data["status"] == "completed"
+
+
+def test_a_share_that_is_used_up_is_a_503_and_the_same_key_is_served_later(start_shop, stub_stripe):
+    shop = start_shop(stripe_rate="1,1")
+    stub_stripe.answer_always(*CHARGE, Answer(hang=True))
+    with concurrent.futures.ThreadPoolExecutor(6) as pool:
+        waiting = [pool.submit(pay, shop, key=f"first-{n}") for n in range(5)]  # five seconds' worth
+        wait_until(lambda: metric(shop, "operations_callers_waiting") == 5)
+        late = pay(shop, key="late")
+        assert_overloaded(late)
+        assert metric(shop, "provider_refused_total") == 1
+        stub_stripe.behave()
+        assert all(answer.result().status == 201 for answer in waiting)
+    again = wait_until(lambda: (answer := pay(shop, key="late")).status == 201 and answer)
+    assert not again.replayed and len(stub_stripe.objects("payment_intent")) == 6
+
+
+def test_a_flood_of_one_merchant_does_not_delay_anothers_payment(start_shop, stub_stripe):
+    shop = start_shop(stripe_rate="1,1", patience="30s")
+    other = Merchant(shop.server)
+    other.use_stripe()
+    with concurrent.futures.ThreadPoolExecutor(6) as pool:
+        flood = [pool.submit(pay, shop, key=f"flood-{n}") for n in range(5)]
+        wait_until(lambda: metric(shop, "provider_calls_queued") > 0)
+        first = pay(other).data
+        flooded = {f"Bearer {shop.stripe_key}"}
+        sent = [request.header("Authorization") for request in stub_stripe.calls(*CHARGE)]
+        assert first["status"] == "completed" and sum(key in flooded for key in sent) < 5, sent
+        assert {answer.result().data["status"] for answer in flood} == {"completed"}
+
+
+def test_an_account_that_is_told_to_slow_down_pauses_alone(start_shop, stub_stripe):
+    shop = start_shop()
+    other = Merchant(shop.server)
+    other.use_stripe()
+    limited = Answer(429, stripe_error(code="rate_limit"), {"Retry-After": "3"})
+    stub_stripe.answer_next(*CHARGE, limited)
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        first = pool.submit(pay, shop)
+        wait_until(lambda: metric(shop, "provider_limited_total") == 1)
+        assert_overloaded(pay(shop, key="order-2"))
+        assert pay(other).data["status"] == "completed"
+        assert first.result().data["status"] == "completed"
+    assert pay(shop, key="order-2").data["status"] == "completed"
+
+
+def test_a_bad_rate_is_refused_at_the_start(start_server, stub_stripe):
+    with pytest.raises(AssertionError, match="stripe-rate: must be the requests a second"):
+        start_server(stub_stripe.url, stripe_rate="25")

@@ -1,0 +1,375 @@
+// Who may call the provider, and when: an account's pace, callers beside recovery, too many requests, and a
+// provider that is away. On a virtual clock, through the engine.
+#include "engine_fixture.h"
+
+#include "op/engine.h"
+#include "store/merchants.h"
+
+static struct governor_stats stats_of(struct fixture *f)
+{
+    struct engine_stats stats;
+    engine_stats(f->engine, &stats);
+    return stats.governor;
+}
+
+// The engine of a process with these rates.
+static void begin_at(struct fixture *f, int64_t rate)
+{
+    f->rates = (struct pace_rates){.test = rate, .live = rate};
+    engine_crash(f);
+    engine_begin(f);
+}
+
+// Opens this many operations that a process which ended left, of unknown outcome.
+static void leave_open(struct fixture *f, int count)
+{
+    f->config.operations_max = 1000;
+    for (int i = 0; i < count; i++) {
+        assert_int_equal(buyer_prepare(buyer_new(f)), OK);
+    }
+}
+
+static struct provider_answer answer_away(void)
+{
+    struct provider_answer answer = answer_unknown();
+    answer.away = true;
+    return answer;
+}
+
+static struct provider_answer answer_limited(void)
+{
+    return (struct provider_answer){
+        .outcome = PROVIDER_UNKNOWN, .status = 429, .limited = true, .trouble = "rate_limit"};
+}
+
+static size_t charges(const struct fixture *f)
+{
+    return fake_provider_count(&f->provider, PROVIDER_CHARGE);
+}
+
+// A buyer of another merchant's shop.
+static struct buyer *stranger_new(struct fixture *f)
+{
+    struct buyer *buyer = buyer_new(f);
+    buyer->payment.merchant_id = (struct uuid){.bytes = {0x01, [15] = 2}};
+    struct merchant merchant = {.id = buyer->payment.merchant_id, .name = "other", .is_active = true};
+    transaction_begin(f);
+    if (merchant_get(f->db, &merchant.id, &f->arena, &merchant, &f->err) == ERR_NOT_FOUND) {
+        assert_int_equal(merchant_insert(f->db, &merchant, &f->err), OK);
+    }
+    transaction_end(f);
+    return buyer;
+}
+
+// --- pace
+
+static void a_backlog_is_worked_off_at_the_accounts_pace(void **state)
+{
+    struct fixture *f = *state;
+    leave_open(f, 100);
+    f->provider.otherwise = answer_not_found();
+    begin_at(f, 10);
+    engine_run_s(f, 12);
+    assert_in_range(f->provider.call_count, 100, 102); // 100 at 10 a second
+    assert_int_equal(charges(f), 100);
+    for (size_t i = 10; i < f->provider.call_count; i++) {
+        assert_true(f->provider.calls[i].mono_us - f->provider.calls[i - 10].mono_us >= US_PER_S);
+    }
+    assert_int_equal(sql_number(f, "SELECT count(*) FROM operations WHERE kind = 'charge'"), 0);
+}
+
+static void a_caller_does_not_wait_behind_a_backlog_nor_the_backlog_behind_callers(void **state)
+{
+    struct fixture *f = *state;
+    leave_open(f, 60);
+    f->provider.otherwise = answer_not_found();
+    begin_at(f, 10);
+    engine_run_s(f, 1);
+    size_t before = f->provider.call_count;
+    f->provider.holds = true;
+    struct buyer *buyers[10];
+    for (size_t i = 0; i < COUNT_OF(buyers); i++) {
+        buyers[i] = buy(f);
+    }
+    engine_run_s(f, 1);
+    size_t of_callers = 0;
+    size_t all = f->provider.call_count - before;
+    for (size_t i = before; i < f->provider.call_count; i++) {
+        for (size_t b = 0; b < COUNT_OF(buyers); b++) {
+            char id[UUID_TEXT_BYTES];
+            uuid_format(&buyers[b]->payment.id, id);
+            of_callers += strstr(f->provider.calls[i].idempotency_key, id) != NULL;
+        }
+    }
+    assert_in_range(all, 8, 11);
+    assert_in_range(of_callers, all / 2 - 1, all / 2 + 1);
+    f->provider.holds = false;
+}
+
+static void a_flood_of_one_merchant_delays_no_other(void **state)
+{
+    struct fixture *f = *state;
+    f->provider.otherwise = answer_not_found();
+    leave_open(f, 100);
+    struct buyer *stranger = stranger_new(f);
+    begin_at(f, 10);
+    assert_int_equal(buyer_prepare(stranger), OK);
+    size_t before = f->provider.call_count;
+    buyer_go(stranger);
+    assert_int_equal(f->provider.call_count, before + 1);
+    fake_loop_run_for(&f->loop, 0);
+    assert_int_equal(stranger->answers, 1);
+}
+
+static void who_comes_when_the_share_is_used_up_is_refused_and_nothing_is_recorded(void **state)
+{
+    struct fixture *f = *state;
+    begin_at(f, 4);
+    f->provider.holds = true;
+    for (int i = 0; i < 20; i++) { // five seconds' worth
+        buy(f);
+    }
+    struct buyer *refused = buyer_new(f);
+    assert_int_equal(buyer_prepare(refused), ERR_OVERLOADED);
+    assert_int_equal(sql_number(f, "SELECT count(*) FROM payments"), 20);
+    assert_int_equal(sql_number(f, "SELECT count(*) FROM operations WHERE kind = 'charge'"), 20);
+    assert_int_equal(stats_of(f).refused_total, 1);
+    struct buyer *stranger = stranger_new(f);
+    assert_int_equal(buyer_prepare(stranger), OK);
+    engine_run_s(f, 6);
+    assert_int_equal(charges(f), 20);
+    fake_provider_answer(&f->provider, answer_intent(INTENT_SUCCEEDED));
+    fake_loop_run_tasks(&f->loop);
+    assert_int_equal(buyer_prepare(buyer_new(f)), OK);
+    f->provider.holds = false;
+}
+
+// --- too many requests
+
+static void an_account_that_is_told_to_slow_down_pauses_and_no_other_does(void **state)
+{
+    struct fixture *f = *state;
+    begin_at(f, 100);
+    struct provider_answer limited = answer_limited();
+    limited.retry_after_us = 3 * US_PER_S;
+    fake_provider_will(&f->provider, limited);
+    f->provider.otherwise = answer_intent(INTENT_SUCCEEDED);
+    struct buyer *buyer = buy(f);
+    assert_int_equal(buyer_prepare(buyer_new(f)), ERR_OVERLOADED);
+    struct buyer *stranger = stranger_new(f);
+    assert_int_equal(buyer_prepare(stranger), OK);
+    engine_run_s(f, 2);
+    assert_int_equal(f->provider.call_count, 1);
+    engine_run_s(f, 2);
+    assert_string_equal(answered_status(buyer), "completed");
+    assert_int_equal(stats_of(f).limited_total, 1);
+    assert_int_equal(buyer_prepare(buyer_new(f)), OK);
+}
+
+static void what_waited_as_its_account_was_told_to_slow_down_is_sent_later_as_if_for_the_first_time(
+    void **state)
+{
+    struct fixture *f = *state;
+    begin_at(f, 2);
+    f->provider.holds = true;
+    buy(f);
+    struct buyer *waits[4];
+    for (size_t i = 0; i < COUNT_OF(waits); i++) {
+        waits[i] = buy(f);
+    }
+    struct provider_answer limited = answer_limited();
+    limited.retry_after_us = 4 * US_PER_S;
+    fake_provider_answer(&f->provider, limited);
+    fake_loop_run_tasks(&f->loop);
+    assert_int_equal(charges(f), 1);
+    assert_int_equal(stats_of(f).queued, 0);
+    assert_int_equal(
+        sql_number(
+            f, "SELECT count(*) FROM operations WHERE kind = 'charge' AND attempts = 0 AND unresolved = 0"),
+        4);
+    f->provider.holds = false;
+    f->provider.otherwise = answer_no_auth(); // of a first attempt: definitely not done
+    engine_run_s(f, 12);
+    for (size_t i = 0; i < COUNT_OF(waits); i++) {
+        assert_string_equal(answered_status(waits[i]), "failed");
+    }
+}
+
+// --- the circuit
+
+static void make_go_away(struct fixture *f)
+{
+    f->provider.otherwise = answer_away();
+    for (int i = 0; i < 10; i++) {
+        assert_int_equal(stats_of(f).circuit_open, 0);
+        buy(f);
+    }
+    assert_int_equal(stats_of(f).circuit_open, 1);
+}
+
+static void a_provider_that_is_away_is_only_probed_and_nothing_new_is_recorded(void **state)
+{
+    struct fixture *f = *state;
+    engine_begin(f);
+    make_go_away(f);
+    assert_int_equal(buyer_prepare(buyer_new(f)), ERR_OVERLOADED);
+    assert_int_equal(sql_number(f, "SELECT count(*) FROM payments"), 10);
+    size_t before = f->provider.call_count;
+    engine_run_s(f, 120);
+    assert_in_range(f->provider.call_count - before, 120 / 5, 60);
+    for (size_t i = before + 1; i < f->provider.call_count; i++) {
+        assert_true(f->provider.calls[i].mono_us - f->provider.calls[i - 1].mono_us <= 5 * US_PER_S);
+    }
+    assert_int_equal(stats_of(f).circuit_opened_total, 1);
+}
+
+static void all_that_waited_goes_on_within_the_interval_once_the_provider_is_back(void **state)
+{
+    struct fixture *f = *state;
+    engine_begin(f);
+    make_go_away(f);
+    engine_run_s(f, 60);
+    f->provider.otherwise = answer_not_found();
+    engine_run_s(f, 10); // a probe within 5 s, the others within 5 s of that
+    assert_int_equal(sql_number(f, "SELECT count(*) FROM operations WHERE kind = 'charge'"), 0);
+    assert_int_equal(stats_of(f).circuit_open, 0);
+    f->provider.otherwise = answer_intent(INTENT_SUCCEEDED);
+    assert_string_equal(answered_status(buy(f)), "completed");
+}
+
+// What every new call would succeed with must not stay refused because old ones never will.
+static void a_new_call_may_be_the_probe(void **state)
+{
+    struct fixture *f = *state;
+    engine_begin(f);
+    make_go_away(f);
+    engine_run_s(f, 6);
+    f->provider.holds = true;
+    struct buyer *buyer = buyer_new(f);
+    assert_int_equal(buyer_prepare(buyer), OK);
+    assert_int_equal(buyer_prepare(buyer_new(f)), ERR_OVERLOADED); // one of them is enough
+    buyer_go(buyer);
+    fake_provider_answer(&f->provider, answer_intent(INTENT_SUCCEEDED));
+    fake_loop_run_tasks(&f->loop);
+    assert_int_equal(stats_of(f).circuit_open, 0);
+    assert_string_equal(answered_status(buyer), "completed");
+    f->provider.holds = false;
+}
+
+static void one_merchants_failures_hold_back_no_other_until_others_fail_too(void **state)
+{
+    struct fixture *f = *state;
+    engine_begin(f);
+    make_go_away(f);
+    struct buyer *stranger = stranger_new(f);
+    assert_int_equal(buyer_prepare(stranger), OK);
+    buyer_go(stranger); // is not answered either
+    fake_loop_run_for(&f->loop, 0);
+    assert_int_equal(buyer_prepare(stranger_new(f)), ERR_OVERLOADED);
+}
+
+static void answers_of_any_kind_keep_the_circuit_closed(void **state)
+{
+    struct fixture *f = *state;
+    const struct provider_answer answers[] = {answer_no_auth(), answer_declined(), answer_limited()};
+    engine_begin(f);
+    for (size_t i = 0; i < COUNT_OF(answers); i++) {
+        for (int n = 0; n < 9; n++) {
+            fake_provider_will(&f->provider, answer_away());
+            buy(f);
+        }
+        fake_provider_will(&f->provider, answers[i]);
+        buy(f);
+        assert_int_equal(stats_of(f).circuit_open, 0);
+        run_sql(f, "DELETE FROM operations");
+        engine_run_s(f, 5);
+    }
+}
+
+static void an_operation_that_fails_again_and_again_does_not_open_the_circuit(void **state)
+{
+    struct fixture *f = *state;
+    engine_begin(f);
+    f->provider.otherwise = answer_away();
+    buy(f);
+    engine_run_s(f, 300);
+    assert_true(f->provider.call_count > 20);
+    assert_int_equal(stats_of(f).circuit_open, 0);
+}
+
+// What was recorded a moment before the circuit opened, and never sent, is later sent as a first attempt is.
+static void what_was_not_sent_before_the_circuit_opened_is_not_unresolved(void **state)
+{
+    struct fixture *f = *state;
+    engine_begin(f);
+    struct buyer *late = buyer_new(f);
+    assert_int_equal(buyer_prepare(late), OK);
+    make_go_away(f);
+    size_t before = f->provider.call_count;
+    buyer_go(late);
+    fake_loop_run_tasks(&f->loop);
+    assert_int_equal(f->provider.call_count, before);
+    assert_int_equal(
+        sql_number(
+            f, "SELECT count(*) FROM operations WHERE kind = 'charge' AND attempts = 0 AND unresolved = 0"),
+        1);
+    f->provider.otherwise = answer_no_auth();
+    engine_run_s(f, 20);
+    assert_int_equal(payment_row(f, &late->payment.id).status, PAYMENT_FAILED);
+    assert_string_equal(payment_row(f, &late->payment.id).failure.code, "provider_auth_failed");
+}
+
+static void what_waits_behind_the_circuit_is_not_sent_behind_its_window(void **state)
+{
+    struct fixture *f = *state;
+    engine_begin(f);
+    struct buyer *late = buyer_new(f);
+    assert_int_equal(buyer_prepare(late), OK);
+    make_go_away(f);
+    f->loop.mono_us += 601 * US_PER_S;
+    size_t before = charges(f);
+    f->provider.otherwise = answer_list(NULL, 0, NULL);
+    buyer_go(late);
+    engine_run_s(f, 1300);
+    assert_int_equal(charges(f), before);
+    assert_string_equal(payment_row(f, &late->payment.id).failure.code, "provider_unavailable");
+}
+
+static void a_drain_in_a_hurry_leaves_what_waits_to_the_next_start(void **state)
+{
+    struct fixture *f = *state;
+    begin_at(f, 1);
+    f->provider.otherwise = answer_not_found();
+    for (int i = 0; i < 4; i++) {
+        buy(f);
+    }
+    (void)engine_drain(f->engine, true);
+    fake_loop_run_tasks(&f->loop);
+    assert_true(engine_drain(f->engine, true));
+    assert_true(
+        sql_number(
+            f, "SELECT count(*) FROM operations WHERE kind = 'charge' AND attempts = 0 AND unresolved = 0") >=
+        2);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_backlog_is_worked_off_at_the_accounts_pace),
+        TEST(a_caller_does_not_wait_behind_a_backlog_nor_the_backlog_behind_callers),
+        TEST(a_flood_of_one_merchant_delays_no_other),
+        TEST(who_comes_when_the_share_is_used_up_is_refused_and_nothing_is_recorded),
+        TEST(an_account_that_is_told_to_slow_down_pauses_and_no_other_does),
+        TEST(what_waited_as_its_account_was_told_to_slow_down_is_sent_later_as_if_for_the_first_time),
+        TEST(a_provider_that_is_away_is_only_probed_and_nothing_new_is_recorded),
+        TEST(all_that_waited_goes_on_within_the_interval_once_the_provider_is_back),
+        TEST(a_new_call_may_be_the_probe),
+        TEST(one_merchants_failures_hold_back_no_other_until_others_fail_too),
+        TEST(answers_of_any_kind_keep_the_circuit_closed),
+        TEST(an_operation_that_fails_again_and_again_does_not_open_the_circuit),
+        TEST(what_was_not_sent_before_the_circuit_opened_is_not_unresolved),
+        TEST(what_waits_behind_the_circuit_is_not_sent_behind_its_window),
+        TEST(a_drain_in_a_hurry_leaves_what_waits_to_the_next_start),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
