@@ -8,7 +8,7 @@ PREFIX ?= /usr/local
 PAYMENTSD = $(BUILD)/paymentsd
 export BUILD
 
-.PHONY: build test check format demo run fuzz race bench asan tsan install clean help \
+.PHONY: build test check format demo run fuzz crash race bench asan tsan install clean help \
         createsuperadmin createmerchant updatemerchant createapikey revokeapikey listapikeys
 
 build: ## build the program, build/paymentsd (the default)
@@ -35,6 +35,10 @@ fuzz: ## fuzz the parsers, SECONDS each (20)
 
 race: build ## ask for 64 refunds of one payment at once, ROUNDS times (1000)
 	@ROUNDS=$${ROUNDS:-1000} PAYMENTSD="$(PAYMENTSD)" /usr/bin/python3 -m pytest -s tests/api/test_refund_race.py
+
+crash: ## kill it at every point, and compare its books with Stripe's (SEED; ROUNDS a step, or all)
+	@scripts/build "$(BUILD)" all
+	@scripts/crash "$(BUILD)" "$(SEED)" "$(ROUNDS)"
 
 bench: build ## measure payments a second against the sandbox
 	@scripts/bench "$(BUILD)"

@@ -17,7 +17,8 @@ class Books:
             if charge["metadata"].get("merchant_id") == merchant.id:
                 self.charges[charge["metadata"]["payment_id"]].append(charge)
         for refund in ledger["refunds"]:
-            if refund["status"] == "succeeded":
+            # Without a balance transaction it lets go what was authorised and never captured.
+            if refund["status"] == "succeeded" and refund["balance_transaction"] is not None:
                 self.refunded_minor[refund["payment_intent"]] += refund["amount"]
 
     @property
@@ -34,14 +35,17 @@ class Books:
         """Nobody paid twice, and what we say of each payment is what Stripe did."""
         assert self.charges.keys() <= self.payments.keys(), "a charge without a payment of ours"
         for payment_id, payment in self.payments.items():
-            paid = [charge for charge in self.charges[payment_id] if charge["paid"]]
-            assert len(paid) <= 1, f"paid {len(paid)} times: {payment}"
+            authorised = [charge for charge in self.charges[payment_id] if charge["paid"]]
+            assert len(authorised) <= 1, f"paid {len(authorised)} times: {payment}"
+            paid = [charge for charge in authorised if charge["captured"]]
             given_back = self.refunded_of(payment)
             whole = given_back > 0 and given_back == minor(payment["amount_captured"])
             expected = ("refunded" if whole else "completed") if paid else "failed"
             assert payment["status"] == expected, f"Stripe has {self.charges[payment_id]}: {payment}"
             assert minor(payment["amount_refunded"]) == given_back, payment
-            assert not paid or payment["provider_ref"] == paid[0]["payment_intent"], payment
+            if paid:
+                assert payment["provider_ref"] == paid[0]["payment_intent"], payment
+                assert minor(payment["amount_captured"]) == paid[0]["amount_captured"], payment
 
 
 def minor(amount):

@@ -44,7 +44,7 @@ class Server:
 
     def start(self):
         self.process = Process([self.binary, "serve", "--listen", f"127.0.0.1:{self.port}"],
-                               self.environment())
+                               self.process_environment())
         self._seen = self._mark = 0
         port = self.process.err.wait_for(_port_of_listening)
         assert port, self._explained("did not say where it listens")
@@ -117,6 +117,10 @@ class Server:
     def environment(self):
         given = {"data_dir": self.data_dir} | self.settings
         return environment(**{f"PAYMENTS_{name.upper()}": _setting(value) for name, value in given.items()})
+
+    def process_environment(self):
+        """The service's own, where a command's is not the same."""
+        return self.environment()
 
     def command(self, *words, check=True, **options):
         """Runs a command of the program on this server's data, with this server's settings."""

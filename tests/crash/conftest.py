@@ -1,0 +1,79 @@
+"""What the crash tests share: the program, the library that kills it, how much is to be done, and the counts at the end."""
+import os
+import pathlib
+import random
+
+import pytest
+
+from world import World
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+COUNTED = ("points", "kills", "operations", "violations")
+ROUNDS_OF_THE_SUITE = "3"
+
+
+@pytest.fixture(scope="session")
+def binary():
+    return pathlib.Path(os.environ.get("PAYMENTSD", ROOT / "build" / "paymentsd")).resolve()
+
+
+@pytest.fixture(scope="session")
+def library_if_any():
+    """None beside a sanitizer, whose runtime lets no library come before it."""
+    path = os.environ.get("PAYMENTSD_KILL_AT", str(ROOT / "build" / "tests" / "crash" / "libkill_at.so"))
+    return pathlib.Path(path).resolve() if path else None
+
+
+@pytest.fixture(scope="session")
+def library(library_if_any):
+    if library_if_any is None:
+        pytest.skip("the library is not for a sanitizer's build")
+    return library_if_any
+
+
+@pytest.fixture(scope="session")
+def rounds():
+    """How often each step is killed, at points that the dice choose; None: at all."""
+    given = os.environ.get("ROUNDS") or ROUNDS_OF_THE_SUITE
+    return None if given == "all" else int(given)
+
+
+@pytest.fixture
+def dice(request):
+    """Of a seed that is shown where the test fails: SEED brings the same again."""
+    seed = os.environ.get("SEED") or str(random.randrange(1 << 30))
+    print(f"SEED={seed}")
+    return random.Random(f"{seed} {request.node.name}")
+
+
+@pytest.fixture
+def start_world(binary):
+    """start_world(library): a world for this test alone."""
+    started = []
+
+    def start(*arguments, **settings):
+        started.append(World(binary, *arguments, **settings))
+        return started[-1]
+
+    yield start
+    for world in started:
+        world.close()
+
+
+@pytest.fixture
+def count(record_property):
+    """count(kills=3): into the sums at the end."""
+    def add(**numbers):
+        for name, number in numbers.items():
+            record_property(name, number)
+    return add
+
+
+def pytest_terminal_summary(terminalreporter):
+    sums = dict.fromkeys(COUNTED, 0)
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if getattr(report, "when", None) == "call":
+                for name, number in report.user_properties:
+                    sums[name] += number
+    terminalreporter.write_line(", ".join(f"{number} {name}" for name, number in sums.items()))

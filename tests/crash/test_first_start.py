@@ -1,0 +1,49 @@
+"""Killed at each call with an effect outside that a first start makes, the next start makes what is missing: keys are never
+made anew beside a database, and none is half made."""
+import os
+import re
+import stat
+
+from plan import DISK, whens_of
+
+ROUNDS_A_STEP = 5
+# What a key is written to before it gets its name.
+HALF_MADE_KEY = re.compile(r"(master|pepper)\.key\.\w{6}")
+
+
+def empty(server):
+    for name in os.listdir(server.data_dir):
+        os.unlink(os.path.join(server.data_dir, name))
+
+
+def remove_half_made_keys(server):
+    for name in filter(HALF_MADE_KEY.fullmatch, os.listdir(server.data_dir)):
+        path = os.path.join(server.data_dir, name)
+        assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
+        os.unlink(path)
+
+
+def test_killed_at_any_call_of_its_first_start_it_starts(start_world, library, rounds, dice, count):
+    world = start_world(library)
+    server, plan = world.server, world.plan
+    server.kill()
+    empty(server)
+    before = plan.seen()
+    server.start()
+    calls = {point: number - before[point] for point, number in plan.seen().items() if point in DISK}
+    where = [(point, when, call) for point in calls for when in whens_of(point) for call in range(1, calls[point] + 1)]
+    if rounds is not None:
+        kinds = [point for point in calls if calls[point]]
+        chosen = [dice.choice(kinds) for _ in range(rounds * ROUNDS_A_STEP)]
+        where = [dice.choice([one for one in where if one[0] == point]) for point in chosen]
+    kills = 0
+    for point, when, call in where:
+        server.kill()
+        empty(server)
+        plan.kill(point, when, call)
+        kills += not server.start_or_die()
+        server.start_again()
+        server.command("createmerchant", "--name", "shop")
+        remove_half_made_keys(server)
+    count(points=len(where), kills=kills, operations=len(where))
+    assert kills > 0
