@@ -82,6 +82,16 @@ struct uuid uuid_first_of(int64_t ms)
     return id;
 }
 
+struct uuid uuid_behind(const struct uuid *id)
+{
+    struct uuid next = *id;
+    unsigned i = sizeof(next.bytes) - 1;
+    while (++next.bytes[i] == 0) { // a carry through all of the random part comes once in 2^56
+        REQUIRE(--i > 8);
+    }
+    return next;
+}
+
 static bool dash_at(unsigned at)
 {
     return at == 8 || at == 13 || at == 18 || at == 23;

@@ -23,6 +23,9 @@ struct uuid uuid_new(struct random *random, int64_t now_us);
 // The lowest id there can be of this millisecond: ids made since are not below it.
 struct uuid uuid_first_of(int64_t ms);
 
+// The next higher id: for what must come behind that one, whatever the clock says.
+struct uuid uuid_behind(const struct uuid *id);
+
 void uuid_format(const struct uuid *id, char out[UUID_TEXT_BYTES]);
 bool uuid_parse(const char *text, struct uuid *id); // any version, either case, with dashes
 bool uuid_equal(const struct uuid *a, const struct uuid *b);

@@ -33,21 +33,27 @@ enum errc change_tell(struct db *db, struct change *change, const struct uuid *m
                       const struct uuid *transaction, const char *type, struct json_object *data,
                       struct err *err)
 {
-    struct uuid id = uuid_new(change->random, change->now_us);
+    struct json_object *about JSON_CLEANUP = data;
+    struct uuid transaction_id = transaction != NULL ? *transaction : (struct uuid){{0}};
+    struct uuid id = {{0}};
     char id_text[UUID_TEXT_BYTES];
     char time_text[TIME_TEXT_BYTES];
+    enum errc rc = outbox_next_id(db, &transaction_id, change->random, change->now_us, &id, err);
+    if (rc != OK) {
+        return rc;
+    }
     uuid_format(&id, id_text);
     time_format(change->now_us, time_text);
     struct json_object *body JSON_CLEANUP = json_new_object();
     json_add_str(body, "id", id_text);
     json_add_str(body, "type", type);
     json_add_str(body, "created_at", time_text);
-    json_add(body, "data", data);
+    json_add(body, "data", json_object_get(about));
     struct outbox_event event = {
         .id = id,
         .merchant_id = *merchant_id,
         .livemode = livemode,
-        .transaction_id = transaction != NULL ? *transaction : (struct uuid){{0}},
+        .transaction_id = transaction_id,
         .type = type,
         .body = json_text(change->arena, body),
         .status = "pending",

@@ -30,6 +30,11 @@ struct outbox_event {
     int64_t created_us;
 };
 
+// An id for a transaction's next event, behind those of all that it has: they are sent in the order of their
+// ids, and the clock may have gone back since.
+enum errc outbox_next_id(struct db *db, const struct uuid *transaction_id, struct random *random,
+                         int64_t now_us, struct uuid *id, struct err *err) MUST_CHECK;
+
 // Appends a pending event: due now, behind an unfinished one of the same transaction, or waiting for an
 // endpoint.
 enum errc outbox_append(struct db *db, const struct outbox_event *event, struct err *err) MUST_CHECK;

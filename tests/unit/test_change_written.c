@@ -176,6 +176,21 @@ static void an_event_that_cannot_be_written_fails_the_change(void **state)
     assert_int_equal(change_take_intent(f->db, &change, &payment, &intent, &f->err), ERR_STORE);
 }
 
+// They are sent in the order of their ids, and the second is one that a merchant must not see before the
+// first.
+static void events_keep_the_order_of_the_changes_although_the_clock_goes_back(void **state)
+{
+    struct fixture *f = *state;
+    struct payment payment = insert_payment(f, PAYMENT_PENDING);
+    struct change change = change_of(f);
+    struct intent failed = answer_intent(INTENT_ATTEMPT_FAILED).intent;
+    struct intent succeeded = answer_intent(INTENT_SUCCEEDED).intent;
+    assert_int_equal(change_take_intent(f->db, &change, &payment, &failed, &f->err), OK);
+    change.now_us -= 100 * US_PER_S;
+    assert_int_equal(change_take_intent(f->db, &change, &payment, &succeeded, &f->err), OK);
+    assert_string_equal(events_of(f, &payment.id), "payment.failed, payment.completed");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -187,6 +202,7 @@ int main(void)
         IN_TRANSACTION(an_intent_that_is_cancelled_says_so),
         IN_TRANSACTION(an_event_tells_the_payment_as_it_is_behind_the_change),
         IN_TRANSACTION(a_change_and_all_it_writes_are_undone_together),
+        IN_TRANSACTION(events_keep_the_order_of_the_changes_although_the_clock_goes_back),
         IN_TRANSACTION(an_event_that_cannot_be_written_fails_the_change),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
