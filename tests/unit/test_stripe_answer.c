@@ -320,6 +320,40 @@ static void what_stripe_says_of_itself_is_kept(void **state)
     }
 }
 
+// Whether Stripe is away, and whether an account is to slow down, is told by nobody but Stripe and the
+// network.
+static void who_is_away_and_who_is_to_slow_down_is_told_apart(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        struct reply reply;
+        bool away, limited;
+    } rows[] = {
+        {{PROVIDER_CHARGE, HTTP_NOT_SENT, 0, NULL, NULL, NULL}, true, false},
+        {{PROVIDER_CHARGE, HTTP_CUT, 0, NULL, NULL, NULL}, true, false},
+        {{PROVIDER_CHARGE, HTTP_TOO_LARGE, 0, NULL, NULL, NULL}, false, false},
+        {{PROVIDER_CHARGE, HTTP_DONE, 200, "<html>", NULL, NULL}, true, false},
+        {{PROVIDER_CHARGE, HTTP_DONE, 503, "<html>", NULL, NULL}, true, false},
+        {{PROVIDER_CHARGE, HTTP_DONE, 500, ERROR("api_error"), NULL, NULL}, true, false},
+        {{PROVIDER_CHARGE, HTTP_DONE, 500, ERROR("api_error"), REPLAYED}, false, false}, // it answers
+        {{PROVIDER_CHARGE, HTTP_DONE, 401, ERROR("invalid_request_error"), NULL, NULL}, false, false},
+        {{PROVIDER_CHARGE, HTTP_DONE, 402, DECLINED, NULL, NULL}, false, false},
+        {{PROVIDER_CHARGE, HTTP_DONE, 409, ERROR("api_error"), NULL, NULL}, false, false},
+        {{PROVIDER_CHARGE, HTTP_DONE, 429, ERROR("rate_limit_error"), NULL, NULL}, false, true},
+        {{PROVIDER_CHARGE, HTTP_DONE, 429, "<html>", NULL, NULL}, false, true},
+        {{PROVIDER_CHARGE, HTTP_DONE, 429,
+          "{\"error\":{\"type\":\"invalid_request_error\",\"code\":\"lock_timeout\"}}", NULL, NULL},
+         false,
+         false},
+        {{PROVIDER_CHARGE, HTTP_DONE, 200, INTENT, NULL, NULL}, false, false},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        const struct provider_answer *answer = read_reply(f, rows[i].reply);
+        assert_int_equal(answer->away, rows[i].away);
+        assert_int_equal(answer->limited, rows[i].limited);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -336,6 +370,7 @@ int main(void)
         TEST(a_refusal_without_a_code_is_named_by_its_type),
         TEST(a_refused_key_is_our_own_failure_code),
         TEST(what_stripe_says_of_itself_is_kept),
+        TEST(who_is_away_and_who_is_to_slow_down_is_told_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
