@@ -22,7 +22,7 @@ enum errc inbox_record(struct db *db, const struct inbox_event *event, bool *fre
 // How many events a merchant has waiting for payments that are not there yet.
 enum errc inbox_kept_count(struct db *db, const struct uuid *merchant_id, int64_t *count,
                            struct err *err) MUST_CHECK;
-// Waiting events whose payment is there now, oldest first, at most `max`.
+// Waiting events whose payment is there now, each payment's oldest first, at most `max`.
 enum errc inbox_ready(struct db *db, struct arena *arena, struct inbox_event *events, size_t max,
                       size_t *count, struct err *err) MUST_CHECK;
 // The event was applied: its body goes.

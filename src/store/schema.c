@@ -146,7 +146,7 @@ static const char step_1[] =
     " payment_id BLOB, body BLOB, received_us INTEGER NOT NULL,"
     " PRIMARY KEY (merchant_id, livemode, event_id)) STRICT, WITHOUT ROWID;"
     "CREATE INDEX inbox_by_age ON inbox(received_us);"
-    "CREATE INDEX inbox_kept ON inbox(merchant_id, payment_id) WHERE body IS NOT NULL;"
+    "CREATE INDEX inbox_kept ON inbox(merchant_id, payment_id, received_us) WHERE body IS NOT NULL;"
 
     // How far they have been asked for, and where the present round stands: event_feeds.h.
     "CREATE TABLE event_feeds ("
