@@ -40,6 +40,10 @@ crash: ## kill it at every point, and compare its books with Stripe's (SEED; ROU
 	@scripts/build "$(BUILD)" all
 	@scripts/crash "$(BUILD)" "$(SEED)" "$(ROUNDS)"
 
+sim: ## simulate the service and all that can go wrong: SEED=n replays one run, SEEDS=n runs that many (10000)
+	@scripts/build "$(BUILD)" all
+	@"$(BUILD)/tests/sim/sim" $(if $(SEED),--seed $(SEED),--seeds 1 $(or $(SEEDS),10000))
+
 bench: build ## measure payments a second against the sandbox
 	@scripts/bench "$(BUILD)"
 

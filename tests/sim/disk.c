@@ -1,0 +1,554 @@
+// See disk.h. Files are two texts, as they are read and as they are durable, and the writes between the two.
+// Locks are kept as SQLite's own file systems keep them; the write-ahead log's index is memory that a crash
+// takes with it.
+#include "disk.h"
+
+#include <sqlite3.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/require.h"
+#include "base/text.h"
+#include "world.h"
+
+#define FILES_MAX 8
+#define SECTOR_BYTES 512
+#define REGIONS_MAX 64
+#define REGION_SLOTS SQLITE_SHM_NLOCK
+
+struct extent {
+    char *data;
+    int64_t bytes;
+    int64_t capacity;
+};
+
+// A write, or where data is NULL a cut to `offset` bytes.
+struct change {
+    char *data;
+    int64_t offset;
+    int64_t bytes;
+};
+
+struct file {
+    char name[512];
+    bool exists;
+    struct extent present;
+    struct extent durable;
+    struct change *changes; // since the last sync
+    size_t change_count;
+    size_t change_capacity;
+    int shared; // connections that hold a lock of any kind
+    struct handle *reserved;
+    struct handle *exclusive;
+    void *regions[REGIONS_MAX];
+    int slot_shared[REGION_SLOTS];
+    struct handle *slot_exclusive[REGION_SLOTS];
+};
+
+struct handle {
+    sqlite3_file base;
+    struct file *file;
+    int generation;
+    int lock;
+    uint16_t slots_shared;
+    uint16_t slots_exclusive;
+};
+
+static struct file files[FILES_MAX];
+static int generation; // of the process that runs
+static int64_t calls_left;
+static void (*die_now)(void);
+static int64_t failing_until_us;
+
+void disk_die_after(int64_t calls, void (*die)(void))
+{
+    calls_left = calls;
+    die_now = die;
+}
+
+void disk_fail_until(int64_t until_us)
+{
+    failing_until_us = until_us;
+}
+
+static bool fails(void)
+{
+    bool failed = !world.calm && (world.now_us < failing_until_us || dice(20000) == 0);
+    world.counts.disk_failures += failed;
+    return failed;
+}
+
+// Whether this is the call that the process does not survive.
+static bool is_last(void)
+{
+    return calls_left > 0 && --calls_left == 0;
+}
+
+// --- contents
+
+static void extent_write(struct extent *extent, const void *data, int64_t offset, int64_t bytes)
+{
+    int64_t end = offset + bytes;
+    if (end > extent->capacity) {
+        extent->capacity = end * 2;
+        extent->data = realloc(extent->data, (size_t)extent->capacity);
+        REQUIRE(extent->data != NULL);
+    }
+    if (offset > extent->bytes) {
+        memset(extent->data + extent->bytes, 0, (size_t)(offset - extent->bytes));
+    }
+    memcpy(extent->data + offset, data, (size_t)bytes);
+    extent->bytes = end > extent->bytes ? end : extent->bytes;
+}
+
+static void extent_apply(struct extent *extent, const struct change *change)
+{
+    if (change->data != NULL) {
+        extent_write(extent, change->data, change->offset, change->bytes);
+    } else if (change->offset < extent->bytes) {
+        extent->bytes = change->offset;
+    }
+}
+
+static void change_add(struct file *file, const void *data, int64_t offset, int64_t bytes)
+{
+    if (file->change_count == file->change_capacity) {
+        file->change_capacity = file->change_capacity ? file->change_capacity * 2 : 64;
+        file->changes = realloc(file->changes, file->change_capacity * sizeof(*file->changes));
+        REQUIRE(file->changes != NULL);
+    }
+    struct change change = {.offset = offset, .bytes = bytes};
+    if (data != NULL) {
+        change.data = malloc((size_t)bytes);
+        REQUIRE(change.data != NULL);
+        memcpy(change.data, data, (size_t)bytes);
+    }
+    file->changes[file->change_count++] = change;
+    extent_apply(&file->present, &change);
+}
+
+static void changes_forget(struct file *file)
+{
+    for (size_t i = 0; i < file->change_count; i++) {
+        free(file->changes[i].data);
+    }
+    file->change_count = 0;
+}
+
+// Sector by sector, as a disk writes.
+static void tear(struct extent *extent, const struct change *change)
+{
+    for (int64_t at = 0; at < change->bytes; at += SECTOR_BYTES) {
+        int64_t bytes = change->bytes - at < SECTOR_BYTES ? change->bytes - at : SECTOR_BYTES;
+        if (dice(2) == 0) {
+            extent_write(extent, change->data + at, change->offset + at, bytes);
+        }
+    }
+}
+
+static void lose_power(struct file *file)
+{
+    uint64_t manner = dice(4); // all lost, all kept, or each by chance
+    for (size_t i = 0; i < file->change_count; i++) {
+        const struct change *change = &file->changes[i];
+        uint64_t fate = manner < 2 ? manner : dice(3);
+        if (fate == 1) {
+            extent_apply(&file->durable, change);
+        } else if (fate == 2 && change->data != NULL) {
+            tear(&file->durable, change);
+        }
+    }
+    changes_forget(file);
+    file->present.bytes = 0;
+    extent_write(&file->present, file->durable.data, 0, file->durable.bytes);
+}
+
+void disk_crash(bool power_lost)
+{
+    generation++;
+    calls_left = 0;
+    for (size_t i = 0; i < FILES_MAX; i++) {
+        struct file *file = &files[i];
+        if (power_lost && file->exists) {
+            lose_power(file);
+        }
+        file->shared = 0;
+        file->reserved = file->exclusive = NULL;
+        memset(file->slot_shared, 0, sizeof(file->slot_shared));
+        memset(file->slot_exclusive, 0, sizeof(file->slot_exclusive));
+        for (size_t region = 0; region < REGIONS_MAX; region++) {
+            file->regions[region] = NULL; // a handle of the dead may still point there
+        }
+    }
+}
+
+// --- the calls of one file
+
+static struct handle *handle_of(sqlite3_file *base)
+{
+    struct handle *handle = (struct handle *)base;
+    REQUIRE(handle->generation == generation);
+    return handle;
+}
+
+static int disk_read(sqlite3_file *base, void *out, int bytes, sqlite3_int64 offset)
+{
+    const struct extent *extent = &handle_of(base)->file->present;
+    if (fails()) {
+        return SQLITE_IOERR_READ;
+    }
+    int64_t there = extent->bytes > offset ? extent->bytes - offset : 0;
+    int64_t taken = there < bytes ? there : bytes;
+    if (taken > 0) {
+        memcpy(out, extent->data + offset, (size_t)taken);
+    }
+    memset((char *)out + taken, 0, (size_t)(bytes - taken));
+    return taken == bytes ? SQLITE_OK : SQLITE_IOERR_SHORT_READ;
+}
+
+static int disk_write(sqlite3_file *base, const void *data, int bytes, sqlite3_int64 offset)
+{
+    struct file *file = handle_of(base)->file;
+    if (fails()) {
+        if (dice(2) == 0) {
+            change_add(file, data, offset, bytes / 2);
+        }
+        return dice(2) == 0 ? SQLITE_FULL : SQLITE_IOERR_WRITE;
+    }
+    if (is_last()) {
+        if (dice(2) == 0) {
+            change_add(file, data, offset, dice_between(1, bytes));
+        }
+        die_now();
+    }
+    change_add(file, data, offset, bytes);
+    return SQLITE_OK;
+}
+
+static int disk_truncate(sqlite3_file *base, sqlite3_int64 bytes)
+{
+    if (fails()) {
+        return SQLITE_IOERR_TRUNCATE;
+    }
+    change_add(handle_of(base)->file, NULL, bytes, 0);
+    return SQLITE_OK;
+}
+
+static void sync_changes(struct file *file)
+{
+    for (size_t i = 0; i < file->change_count; i++) {
+        extent_apply(&file->durable, &file->changes[i]);
+    }
+    changes_forget(file);
+}
+
+// A failed sync may have written some, and says afterwards that all is well though the rest never comes: so
+// Linux does it.
+static int disk_sync(sqlite3_file *base, int flags)
+{
+    (void)flags;
+    struct file *file = handle_of(base)->file;
+    if (fails()) {
+        if (dice(2) == 0) {
+            changes_forget(file);
+        }
+        return SQLITE_IOERR_FSYNC;
+    }
+    bool last = is_last();
+    if (last && dice(2) == 0) {
+        die_now();
+    }
+    if (!mutated("answer-before-sync")) {
+        sync_changes(file);
+    }
+    if (last) {
+        die_now();
+    }
+    return SQLITE_OK;
+}
+
+static int disk_size(sqlite3_file *base, sqlite3_int64 *bytes)
+{
+    *bytes = handle_of(base)->file->present.bytes;
+    return SQLITE_OK;
+}
+
+static int disk_lock(sqlite3_file *base, int lock)
+{
+    struct handle *handle = handle_of(base);
+    struct file *file = handle->file;
+    if (handle->lock >= lock) {
+        return SQLITE_OK;
+    }
+    if (file->exclusive != NULL && file->exclusive != handle) {
+        return SQLITE_BUSY;
+    }
+    if (handle->lock == SQLITE_LOCK_NONE) {
+        file->shared++;
+        handle->lock = SQLITE_LOCK_SHARED;
+    }
+    if (lock == SQLITE_LOCK_SHARED) {
+        return SQLITE_OK;
+    }
+    if (file->reserved != NULL && file->reserved != handle) {
+        return SQLITE_BUSY;
+    }
+    file->reserved = handle;
+    if (lock == SQLITE_LOCK_EXCLUSIVE && file->shared > 1) {
+        return SQLITE_BUSY;
+    }
+    file->exclusive = lock == SQLITE_LOCK_EXCLUSIVE ? handle : file->exclusive;
+    handle->lock = lock;
+    return SQLITE_OK;
+}
+
+static int disk_unlock(sqlite3_file *base, int lock)
+{
+    struct handle *handle = (struct handle *)base;
+    if (handle->generation != generation || handle->lock <= lock) {
+        return SQLITE_OK;
+    }
+    struct file *file = handle->file;
+    file->reserved = file->reserved == handle ? NULL : file->reserved;
+    file->exclusive = file->exclusive == handle ? NULL : file->exclusive;
+    file->shared -= lock == SQLITE_LOCK_NONE;
+    handle->lock = lock;
+    return SQLITE_OK;
+}
+
+static int disk_check_reserved(sqlite3_file *base, int *reserved)
+{
+    *reserved = handle_of(base)->file->reserved != NULL;
+    return SQLITE_OK;
+}
+
+static int disk_control(sqlite3_file *base, int operation, void *argument)
+{
+    (void)base;
+    (void)operation;
+    (void)argument;
+    return SQLITE_NOTFOUND;
+}
+
+static int disk_sector_size(sqlite3_file *base)
+{
+    (void)base;
+    return 4096;
+}
+
+static int disk_characteristics(sqlite3_file *base)
+{
+    (void)base;
+    return SQLITE_IOCAP_POWERSAFE_OVERWRITE; // as SQLite takes a Linux file system to be
+}
+
+static int disk_shm_map(sqlite3_file *base, int region, int bytes, int extend, void volatile **out)
+{
+    struct file *file = handle_of(base)->file;
+    REQUIRE(region < REGIONS_MAX);
+    if (file->regions[region] == NULL && extend) {
+        file->regions[region] = calloc(1, (size_t)bytes);
+        REQUIRE(file->regions[region] != NULL);
+    }
+    *out = file->regions[region];
+    return SQLITE_OK;
+}
+
+static bool shm_is_free(const struct handle *handle, int slot, bool exclusive)
+{
+    const struct file *file = handle->file;
+    bool held_exclusively = file->slot_exclusive[slot] != NULL && file->slot_exclusive[slot] != handle;
+    int own = (handle->slots_shared >> slot) & 1;
+    return !held_exclusively && (!exclusive || file->slot_shared[slot] == own);
+}
+
+static int disk_shm_lock(sqlite3_file *base, int offset, int count, int flags)
+{
+    struct handle *handle = handle_of(base);
+    struct file *file = handle->file;
+    bool exclusive = flags & SQLITE_SHM_EXCLUSIVE;
+    bool locks = flags & SQLITE_SHM_LOCK;
+    for (int slot = offset; locks && slot < offset + count; slot++) {
+        if (!shm_is_free(handle, slot, exclusive)) {
+            return SQLITE_BUSY;
+        }
+    }
+    for (int slot = offset; slot < offset + count; slot++) {
+        uint16_t bit = (uint16_t)(1U << slot);
+        if (exclusive) {
+            file->slot_exclusive[slot] = locks ? handle : NULL;
+            handle->slots_exclusive =
+                (uint16_t)(locks ? handle->slots_exclusive | bit : handle->slots_exclusive & ~bit);
+        } else if (locks != ((handle->slots_shared & bit) != 0)) {
+            file->slot_shared[slot] += locks ? 1 : -1;
+            handle->slots_shared ^= bit;
+        }
+    }
+    return SQLITE_OK;
+}
+
+static void disk_shm_barrier(sqlite3_file *base)
+{
+    (void)base;
+}
+
+static int disk_shm_unmap(sqlite3_file *base, int delete)
+{
+    (void)base;
+    (void)delete; // the memory stays with the file
+    return SQLITE_OK;
+}
+
+static int disk_close(sqlite3_file *base)
+{
+    struct handle *handle = (struct handle *)base;
+    if (handle->generation == generation) {
+        disk_unlock(base, SQLITE_LOCK_NONE);
+    }
+    return SQLITE_OK;
+}
+
+static const sqlite3_io_methods methods = {
+    .iVersion = 2,
+    .xClose = disk_close,
+    .xRead = disk_read,
+    .xWrite = disk_write,
+    .xTruncate = disk_truncate,
+    .xSync = disk_sync,
+    .xFileSize = disk_size,
+    .xLock = disk_lock,
+    .xUnlock = disk_unlock,
+    .xCheckReservedLock = disk_check_reserved,
+    .xFileControl = disk_control,
+    .xSectorSize = disk_sector_size,
+    .xDeviceCharacteristics = disk_characteristics,
+    .xShmMap = disk_shm_map,
+    .xShmLock = disk_shm_lock,
+    .xShmBarrier = disk_shm_barrier,
+    .xShmUnmap = disk_shm_unmap,
+};
+
+// --- the file system
+
+static struct file *find(const char *name)
+{
+    for (size_t i = 0; i < FILES_MAX; i++) {
+        if (files[i].exists && text_equal(files[i].name, name)) {
+            return &files[i];
+        }
+    }
+    return NULL;
+}
+
+static struct file *make(const char *name)
+{
+    for (size_t i = 0; i < FILES_MAX; i++) {
+        if (!files[i].exists) {
+            files[i].exists = true;
+            REQUIRE(strlen(name) < sizeof(files[i].name));
+            memcpy(files[i].name, name, strlen(name) + 1);
+            return &files[i];
+        }
+    }
+    require_failed("there is room for one more file", __FILE__, __LINE__);
+}
+
+static int disk_open(sqlite3_vfs *vfs, sqlite3_filename name, sqlite3_file *base, int flags, int *out_flags)
+{
+    (void)vfs;
+    struct handle *handle = (struct handle *)base;
+    *handle = (struct handle){.generation = generation};
+    REQUIRE(name != NULL); // temporary files are kept in memory
+    handle->file = find(name);
+    if (handle->file == NULL) {
+        if (!(flags & SQLITE_OPEN_CREATE)) {
+            return SQLITE_CANTOPEN;
+        }
+        handle->file = make(name);
+    }
+    handle->base.pMethods = &methods;
+    if (out_flags != NULL) {
+        *out_flags = flags;
+    }
+    return SQLITE_OK;
+}
+
+static int disk_delete(sqlite3_vfs *vfs, const char *name, int sync_directory)
+{
+    (void)vfs;
+    (void)sync_directory;
+    struct file *file = find(name);
+    if (file == NULL) {
+        return SQLITE_IOERR_DELETE_NOENT;
+    }
+    changes_forget(file);
+    file->present.bytes = file->durable.bytes = 0;
+    file->exists = false;
+    return SQLITE_OK;
+}
+
+static int disk_access(sqlite3_vfs *vfs, const char *name, int flags, int *result)
+{
+    (void)vfs;
+    (void)flags;
+    *result = find(name) != NULL;
+    return SQLITE_OK;
+}
+
+static int disk_full_path(sqlite3_vfs *vfs, const char *name, int bytes, char *out)
+{
+    (void)vfs;
+    return sqlite3_snprintf(bytes, out, "%s", name) != NULL ? SQLITE_OK : SQLITE_CANTOPEN;
+}
+
+static int disk_randomness(sqlite3_vfs *vfs, int bytes, char *out)
+{
+    (void)vfs;
+    world.random.fill(&world.random, out, (unsigned)bytes);
+    return bytes;
+}
+
+static int disk_sleep(sqlite3_vfs *vfs, int microseconds)
+{
+    (void)vfs;
+    return microseconds;
+}
+
+static int disk_time(sqlite3_vfs *vfs, sqlite3_int64 *milliseconds)
+{
+    (void)vfs;
+    *milliseconds = INT64_C(210866760000000) + (WORLD_START_US + world.now_us) / 1000; // Julian days' epoch
+    return SQLITE_OK;
+}
+
+static int disk_last_error(sqlite3_vfs *vfs, int bytes, char *out)
+{
+    (void)vfs;
+    (void)bytes;
+    (void)out;
+    return 0;
+}
+
+static sqlite3_vfs vfs = {
+    .iVersion = 2,
+    .szOsFile = sizeof(struct handle),
+    .mxPathname = 511,
+    .zName = "simulated",
+    .xOpen = disk_open,
+    .xDelete = disk_delete,
+    .xAccess = disk_access,
+    .xFullPathname = disk_full_path,
+    .xRandomness = disk_randomness,
+    .xSleep = disk_sleep,
+    .xGetLastError = disk_last_error,
+    .xCurrentTimeInt64 = disk_time,
+};
+
+void disk_install(void)
+{
+    // One thread, and calls that never return leave no mutex held.
+    REQUIRE(sqlite3_config(SQLITE_CONFIG_SINGLETHREAD) == SQLITE_OK);
+    REQUIRE(sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0) == SQLITE_OK);
+    REQUIRE(sqlite3_initialize() == SQLITE_OK);
+    REQUIRE(sqlite3_vfs_register(&vfs, 1) == SQLITE_OK);
+}

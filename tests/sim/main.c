@@ -1,0 +1,275 @@
+// sim [--seed N | --seeds FIRST COUNT | --mutations SEEDS]: runs of the whole service in one thread on a
+// virtual clock, each from its seed alone and in a process of its own. Ends with what was done and what
+// was broken; with --mutations, after how many seeds each mistake was found. See docs/simulation.md.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/require.h"
+#include "base/text.h"
+#include "disk.h"
+#include "mutations.h"
+#include "network.h"
+#include "promises.h"
+#include "service.h"
+#include "shop.h"
+#include "stripe_side.h"
+#include "world.h"
+
+#define TROUBLE_US (1500 * US_PER_S)  // so long things go wrong
+#define REST_US (3 * 3600 * US_PER_S) // within this all must come to rest
+#define LOOK_US (30 * US_PER_S)
+#define CHILDREN_MAX 64
+
+// --- what goes wrong
+
+static void crash_service(void *about)
+{
+    (void)about;
+    if (world.calm) {
+        return;
+    }
+    bool power_lost = dice(2) == 0;
+    if (dice(3) == 0) {
+        service_kill(power_lost);
+    } else {
+        service_kill_within(dice_between(1, 60), power_lost);
+    }
+    world_after(dice_between(5, 150) * US_PER_S, crash_service, NULL);
+}
+
+static void fail_disk(void *about)
+{
+    (void)about;
+    disk_fail_until(world.now_us + dice_between(1000, 10 * US_PER_S));
+    world_after(dice_between(60, 600) * US_PER_S, fail_disk, NULL);
+}
+
+// Mostly for a moment; now and then for longer than a charge may wait.
+static void fail_stripe(void *about)
+{
+    (void)about;
+    int64_t for_s = dice(8) == 0 ? dice_between(300, 1200) : dice_between(1, 90);
+    network_stripe_down_until(world.now_us + for_s * US_PER_S, dice(2) == 0);
+    world_after((for_s + dice_between(60, 600)) * US_PER_S, fail_stripe, NULL);
+}
+
+static void step_clock(void *about)
+{
+    (void)about;
+    if (!world.calm) {
+        int64_t step_us = dice_between(1, dice(8) != 0 ? 60 * US_PER_S : 7200 * US_PER_S);
+        service_step_clock(dice(2) == 0 ? step_us : -step_us);
+        world_after(dice_between(30, 400) * US_PER_S, step_clock, NULL);
+    }
+}
+
+static void look(void *about)
+{
+    (void)about;
+    promises_check_now();
+    if (!world.calm) {
+        world_after(LOOK_US, look, NULL);
+    }
+}
+
+static void run_until(int64_t until_us)
+{
+    while (service_step(until_us)) {
+    }
+}
+
+static void come_to_rest(void)
+{
+    int64_t rest_us = world.now_us + REST_US;
+    do {
+        run_until(world.now_us + 30 * US_PER_S);
+    } while (world.now_us < rest_us && !promises_at_rest());
+}
+
+static void run_seed(uint64_t seed, const char *mutation, bool verbose)
+{
+    world_begin(seed, mutation, verbose);
+    disk_install();
+    service_install();
+    mutation_set_up();
+    stripe_side_begin();
+    service_start();
+    shop_open();
+    world_after(dice_between(1, 60) * US_PER_S, crash_service, NULL);
+    world_after(dice_between(1, 600) * US_PER_S, fail_disk, NULL);
+    world_after(dice_between(1, 600) * US_PER_S, fail_stripe, NULL);
+    world_after(LOOK_US, look, NULL);
+    if (dice(4) == 0) {
+        world_after(dice_between(1, 400) * US_PER_S, step_clock, NULL);
+    }
+    run_until(TROUBLE_US);
+    world.calm = true;
+    service_step_clock(-service.wall_offset_us);
+    note("calm");
+    come_to_rest();
+    promises_make_due(); // what is asked after only by the hour
+    come_to_rest();
+    promises_check_end();
+    service_uninstall();
+}
+
+// --- many of them
+
+struct child {
+    pid_t pid;
+    int pipe;
+    uint64_t seed;
+};
+
+static struct child child_start(uint64_t seed, const char *mutation)
+{
+    int ends[2];
+    REQUIRE(pipe(ends) == 0);
+    (void)fflush(stdout);
+    struct child child = {.pid = fork(), .pipe = ends[0], .seed = seed};
+    REQUIRE(child.pid >= 0);
+    if (child.pid == 0) {
+        REQUIRE(dup2(ends[1], STDIN_FILENO) == STDIN_FILENO); // what is above is the service's own
+        close(ends[0]);
+        close(ends[1]);
+        (void)!freopen("/dev/null", "w", stderr);
+        run_seed(seed, mutation, false);
+        REQUIRE(write(STDIN_FILENO, &world.counts, sizeof(world.counts)) == sizeof(world.counts));
+        (void)fflush(stdout);
+        _exit(0);
+    }
+    close(ends[1]);
+    return child;
+}
+
+static void add_counts(struct counts *sum, const struct counts *more)
+{
+    int64_t *to = (int64_t *)sum;
+    const int64_t *from = (const int64_t *)more;
+    for (size_t i = 0; i < sizeof(*sum) / sizeof(*to); i++) {
+        to[i] += from[i];
+    }
+}
+
+// A run that ends otherwise than by itself broke something too.
+static void child_end(struct child *child, struct counts *sum)
+{
+    struct counts counts = {0};
+    int status = 0;
+    bool whole = read(child->pipe, &counts, sizeof(counts)) == sizeof(counts);
+    close(child->pipe);
+    REQUIRE(waitpid(child->pid, &status, 0) == child->pid);
+    if (!whole || status != 0) {
+        printf("seed %llu: ended by itself, status %d\n", (unsigned long long)child->seed, status);
+        counts.violations++;
+    }
+    if (counts.violations > 0) {
+        printf("seed %llu: %lld violations; replay: sim --seed %llu\n", (unsigned long long)child->seed,
+               (long long)counts.violations, (unsigned long long)child->seed);
+    }
+    add_counts(sum, &counts);
+}
+
+static void print_counts(const struct counts *c, uint64_t seeds)
+{
+    printf("%llu seeds: %lld payments, %lld refunds, %lld captures, %lld cancels, %lld cards; %lld answers, "
+           "%lld repeats;"
+           " %lld calls to Stripe, %lld events of it, %lld events to merchants\n",
+           (unsigned long long)seeds, (long long)c->payments, (long long)c->refunds, (long long)c->captures,
+           (long long)c->cancels, (long long)c->cards, (long long)c->answers, (long long)c->replays,
+           (long long)c->provider_calls, (long long)c->provider_events, (long long)c->merchant_events);
+    printf(
+        "faults: %lld kills, %lld losses of power, %lld failed disk calls, %lld clock steps, %lld requests "
+        "lost,"
+        " %lld doubled, %lld answers lost, %lld cut, %lld too late, %lld errors of Stripe, %lld of endpoints,"
+        " %lld events lost, %lld hang-ups\n",
+        (long long)c->kills, (long long)c->power_losses, (long long)c->disk_failures,
+        (long long)c->clock_steps, (long long)c->requests_lost, (long long)c->requests_doubled,
+        (long long)c->answers_lost, (long long)c->answers_cut, (long long)c->late_answers,
+        (long long)c->provider_errors, (long long)c->endpoint_failures, (long long)c->events_lost,
+        (long long)c->hang_ups);
+    printf("%lld violations\n", (long long)c->violations);
+}
+
+static struct counts run_seeds(uint64_t first, uint64_t seeds)
+{
+    struct counts sum = {0};
+    struct child children[CHILDREN_MAX];
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    size_t width = processors > CHILDREN_MAX ? CHILDREN_MAX : (size_t)processors;
+    for (uint64_t i = 0; i < seeds + width; i++) {
+        struct child *child = &children[i % width];
+        if (i >= width) {
+            child_end(child, &sum);
+        }
+        if (i < seeds) {
+            *child = child_start(first + i, NULL);
+        } else if (i + 1 >= seeds + width || i >= seeds + width - 1) {
+            break;
+        }
+    }
+    return sum;
+}
+
+// After how many seeds the mistake is found; 0: it is not.
+static uint64_t seeds_to_find(const char *mutation, uint64_t most)
+{
+    for (uint64_t seed = 1; seed <= most; seed++) {
+        struct child child = child_start(seed, mutation);
+        struct counts counts = {0};
+        int status = 0;
+        bool whole = read(child.pipe, &counts, sizeof(counts)) == sizeof(counts);
+        close(child.pipe);
+        REQUIRE(waitpid(child.pid, &status, 0) == child.pid);
+        if (!whole || status != 0 || counts.violations > 0) {
+            return seed;
+        }
+    }
+    return 0;
+}
+
+static int find_mutations(uint64_t most)
+{
+    int failed = 0;
+    printf("1..%zu\n", mutation_count);
+    for (size_t i = 0; i < mutation_count; i++) {
+        uint64_t seeds = seeds_to_find(mutation_names[i], most);
+        failed += seeds == 0;
+        printf("%sok %zu %s # found after %llu seeds\n", seeds > 0 ? "" : "not ", i + 1, mutation_names[i],
+               (unsigned long long)seeds);
+    }
+    return failed > 0;
+}
+
+static uint64_t number(const char *text)
+{
+    int64_t value = 0;
+    if (text == NULL || text_to_i64(text, &value, NULL) != OK || value < 0) {
+        (void)fputs("usage: sim --seed N [MUTATION] | --seeds FIRST COUNT | --mutations SEEDS\n", stderr);
+        exit(2);
+    }
+    return (uint64_t)value;
+}
+
+int main(int argc, char **argv)
+{
+    const char *what = argc > 1 ? argv[1] : "";
+    if (text_equal(what, "--seed")) {
+        run_seed(number(argv[2]), argc > 3 ? argv[3] : NULL, true);
+        print_counts(&world.counts, 1);
+        return world.counts.violations > 0;
+    }
+    if (text_equal(what, "--mutations")) {
+        return find_mutations(number(argv[2]));
+    }
+    uint64_t first = number(argc > 2 ? argv[2] : NULL);
+    uint64_t seeds = number(argc > 3 ? argv[3] : NULL);
+    struct counts sum = run_seeds(first, seeds);
+    print_counts(&sum, seeds);
+    printf("%llu passed, %lld failed\n", (unsigned long long)(sum.violations > 0 ? 0 : seeds),
+           (long long)sum.violations);
+    return sum.violations > 0;
+}

@@ -1,0 +1,110 @@
+// Mistakes made on purpose, to prove that a run finds them: each stands where one part of the service calls
+// another, put between the two by the linker (--wrap), so that what is tested otherwise is the service as it
+// is, to the byte. Some more are where the simulation itself stands in for something: the disk
+// (answer-before-sync), the network (fresh-key-on-retry).
+#include "mutations.h"
+
+#include <stdio.h>
+
+#include "base/require.h"
+#include "base/text.h"
+#include "delivery/attempt.h"
+#include "op/inbound.h"
+#include "provider/stripe_answer.h"
+#include "service.h"
+#include "store/batch.h"
+#include "store/driver.h"
+#include "store/idempotency.h"
+#include "store/outbox.h"
+#include "store/refunds.h"
+#include "world.h"
+
+const char *const mutation_names[] = {
+    "answer-before-sync", // what was answered may be lost with the power
+    "answer-without-commit",
+    "event-not-applied", // Stripe's event is answered, and changes nothing
+    "event-unwritten",   // a change now and then without its event to the merchant
+    "fresh-key-on-retry",
+    "no-reservation",    // a pending refund leaves what it will take
+    "reply-not-kept",    // a repeat is answered with what is then
+    "sent-is-delivered", // an event counts as delivered whatever came back
+    "unknown-is-failed",
+    "window-ignored", // a charge is sent whenever Stripe can be reached again
+};
+const size_t mutation_count = COUNT_OF(mutation_names);
+
+#define WRAPPED(result, name, ...)                                                                           \
+    result __real_##name(__VA_ARGS__);                                                                       \
+    result __wrap_##name(__VA_ARGS__);                                                                       \
+    result __wrap_##name(__VA_ARGS__)
+
+WRAPPED(void, batch_alone, struct db *db, struct store_job *job)
+{
+    if (!mutated("answer-without-commit") || job->lane != STORE_WRITE || dice(50) != 0) {
+        __real_batch_alone(db, job);
+        return;
+    }
+    job->result = db->driver->begin(db, true, &job->err);
+    if (job->result == OK) {
+        job->result = job->run(job, db, &job->err);
+        db->driver->rollback(db);
+    }
+}
+
+WRAPPED(enum errc, refund_sums, struct db *db, const struct uuid *payment_id, int64_t *completed_minor,
+        int64_t *pending_minor, struct err *err)
+{
+    enum errc rc = __real_refund_sums(db, payment_id, completed_minor, pending_minor, err);
+    if (mutated("no-reservation")) {
+        *pending_minor = 0;
+    }
+    return rc;
+}
+
+WRAPPED(enum errc, inbound_apply, struct db *db, struct change *change, const struct inbound *inbound,
+        struct err *err)
+{
+    return mutated("event-not-applied") ? OK : __real_inbound_apply(db, change, inbound, err);
+}
+
+WRAPPED(enum errc, outbox_append, struct db *db, const struct outbox_event *event, struct err *err)
+{
+    return mutated("event-unwritten") && dice(20) == 0 ? OK : __real_outbox_append(db, event, err);
+}
+
+WRAPPED(enum errc, reply_insert, struct db *db, const struct uuid *subject_id,
+        const struct stored_reply *reply, int64_t now_us, bool *fresh, struct err *err)
+{
+    if (mutated("reply-not-kept")) {
+        *fresh = true;
+        return OK;
+    }
+    return __real_reply_insert(db, subject_id, reply, now_us, fresh, err);
+}
+
+WRAPPED(struct outbox_attempt, attempt_read, struct sending *sending, const struct retry_schedule *schedule,
+        int64_t now_us, uint32_t random32)
+{
+    if (mutated("sent-is-delivered")) {
+        sending->call.result = HTTP_DONE;
+        sending->call.status = 200;
+    }
+    return __real_attempt_read(sending, schedule, now_us, random32);
+}
+
+WRAPPED(void, stripe_answer_read, struct provider_call *call)
+{
+    __real_stripe_answer_read(call);
+    struct provider_answer *answer = &call->answer;
+    if (mutated("unknown-is-failed") && answer->outcome == PROVIDER_UNKNOWN) {
+        answer->outcome = PROVIDER_REFUSED;
+        answer->failure = (struct failure){.code = "timeout", .message = "No answer came."};
+    }
+}
+
+void mutation_set_up(void)
+{
+    if (mutated("window-ignored")) {
+        service.config.charge_window_ms = INT64_C(23) * 3600 * 1000;
+    }
+}

@@ -1,0 +1,374 @@
+// See service.h.
+#include "service.h"
+
+#include <setjmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "api/api.h"
+#include "base/log.h"
+#include "base/require.h"
+#include "delivery/delivery.h"
+#include "disk.h"
+#include "domain/api_key.h"
+#include "domain/scopes.h"
+#include "network.h"
+#include "op/op.h"
+#include "provider/stripe.h"
+#include "store/api_keys.h"
+#include "store/merchants.h"
+#include "store/sealed.h"
+#include "world.h"
+
+// What one start of it holds. Never freed: see service.h.
+struct life {
+    struct loop loop;
+    struct list tasks;
+    struct list timers;
+    struct store *store;
+    struct engine *engine;
+    struct delivery *delivery;
+    struct api *api;
+};
+
+struct service service;
+
+static struct life *life;
+static jmp_buf death;
+static bool running; // inside the service: it can die
+static bool power_goes;
+static char directory[] = "/tmp/paymentsd-sim-XXXXXX";
+static char database[128];
+static int first_descriptor;
+
+// --- its loop
+
+static int64_t wall_us(struct loop *loop)
+{
+    (void)loop;
+    return service_wall_us();
+}
+
+static int64_t mono_us(struct loop *loop)
+{
+    (void)loop;
+    return world.now_us;
+}
+
+static void post(struct loop *loop, struct task *task)
+{
+    list_append(&CONTAINER_OF(loop, struct life, loop)->tasks, &task->link);
+}
+
+static void stop_timer(struct loop *loop, struct timer *timer)
+{
+    (void)loop;
+    if (list_linked(&timer->link)) {
+        list_remove(&timer->link);
+    }
+}
+
+static void start_timer(struct loop *loop, struct timer *timer, int64_t delay_us)
+{
+    stop_timer(loop, timer);
+    timer->due_us = world.now_us + delay_us;
+    list_append(&CONTAINER_OF(loop, struct life, loop)->timers, &timer->link);
+}
+
+static const struct loop_ops loop_ops = {wall_us, mono_us, post, start_timer, stop_timer};
+
+int64_t service_wall_us(void)
+{
+    return WORLD_START_US + service.wall_offset_us + world.now_us;
+}
+
+void service_step_clock(int64_t step_us)
+{
+    service.wall_offset_us += step_us;
+    world.counts.clock_steps++;
+    int64_t off_us = service.wall_offset_us < 0 ? -service.wall_offset_us : service.wall_offset_us;
+    world.clock_was_far = world.clock_was_far || off_us > 280 * US_PER_S;
+    note("the service's clock is set by %lld ms", (long long)(step_us / 1000));
+}
+
+// --- its life
+
+static void die(void)
+{
+    REQUIRE(running);
+    longjmp(death, 1);
+}
+
+static void bury(void)
+{
+    running = false;
+    service.up = false;
+    life = NULL;
+    disk_crash(power_goes);
+    close_range((unsigned)first_descriptor, ~0U, 0); // its lock on the database
+    if (power_goes) {
+        world.counts.power_losses++;
+    } else {
+        world.counts.kills++;
+    }
+    note("the service %s", power_goes ? "lost its power" : "was killed");
+}
+
+static void on_told(void *context)
+{
+    delivery_wake(((struct life *)context)->delivery);
+}
+
+static void on_ready(void *context)
+{
+    (void)context;
+}
+
+static void add_metrics(struct buf *out, void *context)
+{
+    (void)out;
+    (void)context;
+}
+
+static enum errc open_layers(struct err *err)
+{
+    struct store_options store = {
+        .database = database, .readers = 0, .queue_max = (size_t)service.config.queue_max, .batch_max = 256};
+    enum errc rc = store_open(&life->loop, &store, &life->store, err);
+    if (rc != OK) {
+        return rc;
+    }
+    struct stripe_options stripe = {.client = network_to_stripe(),
+                                    .api_base = STRIPE_BASE,
+                                    .timeout_ms = service.config.stripe_timeout_ms};
+    struct engine_options engine = {
+        .loop = &life->loop,
+        .store = life->store,
+        .provider = stripe_open(&stripe),
+        .keyring = &service.keyring,
+        .config = &service.config,
+        .random = &world.random,
+        .on_told = on_told,
+        .context = life,
+    };
+    life->engine = engine_open(&engine);
+    struct delivery_options delivery = {
+        .loop = &life->loop,
+        .store = life->store,
+        .client = network_to_merchants(),
+        .keyring = &service.keyring,
+        .config = &service.config,
+        .random = &world.random,
+    };
+    rc = delivery_start(&delivery, &life->delivery, err);
+    struct api_options api = {
+        .loop = &life->loop,
+        .store = life->store,
+        .engine = life->engine,
+        .keyring = &service.keyring,
+        .config = &service.config,
+        .random = &world.random,
+        .on_told = on_told,
+        .add_metrics = add_metrics,
+        .context = life,
+    };
+    return rc == OK ? api_open(&api, &life->api, err) : rc;
+}
+
+// Runs `act` as the service's own doing: it may not come back from it.
+static bool live_through(void (*act)(void))
+{
+    if (setjmp(death) != 0) {
+        bury();
+        return false;
+    }
+    running = true;
+    act();
+    running = false;
+    return true;
+}
+
+static void begin(void)
+{
+    struct err err = {0};
+    if (open_layers(&err) !=
+        OK) { // a disk that fails at the wrong moment: whoever started it starts it again
+        note("it cannot start: %s", err.message);
+        die();
+    }
+    engine_start(life->engine, on_ready, life);
+    service.up = true;
+}
+
+static void start_again(void *about)
+{
+    (void)about;
+    service_start();
+}
+
+void service_start(void)
+{
+    life = calloc(1, sizeof(*life));
+    REQUIRE(life != NULL);
+    life->loop.ops = &loop_ops;
+    list_init(&life->tasks);
+    list_init(&life->timers);
+    service.life++;
+    power_goes = false;
+    note("the service starts, for the %d. time", service.life);
+    if (!live_through(begin)) {
+        world_after(5 * US_PER_S, start_again, NULL);
+    }
+}
+
+static void come_back(void)
+{
+    int64_t away_us = dice(10) == 0 ? dice_between(60, 1200) * US_PER_S : dice_between(10000, 5000000);
+    world_after(away_us, start_again, NULL);
+}
+
+void service_kill(bool power_lost)
+{
+    if (service.up) {
+        power_goes = power_lost;
+        bury();
+        come_back();
+    }
+}
+
+void service_kill_within(int64_t disk_calls, bool power_lost)
+{
+    power_goes = power_lost;
+    disk_die_after(disk_calls, die);
+}
+
+static struct timer *first_timer(void)
+{
+    struct timer *first = NULL;
+    LIST_EACH_SAFE(&life->timers, node, after)
+    {
+        struct timer *timer = CONTAINER_OF(node, struct timer, link);
+        first = first == NULL || timer->due_us < first->due_us ? timer : first;
+    }
+    return first;
+}
+
+static void run_task(void)
+{
+    struct task *task = CONTAINER_OF(list_take_first(&life->tasks), struct task, link);
+    task->run(task);
+}
+
+static void fire_timer(void)
+{
+    struct timer *timer = first_timer();
+    list_remove(&timer->link);
+    world.now_us = timer->due_us > world.now_us ? timer->due_us : world.now_us;
+    timer->fire(timer);
+}
+
+bool service_step(int64_t until_us)
+{
+    struct timer *timer = service.up && list_empty(&life->tasks) ? first_timer() : NULL;
+    int64_t timer_us = timer != NULL ? timer->due_us : INT64_MAX;
+    void (*act)(void) = NULL;
+    if (service.up && !list_empty(&life->tasks)) {
+        act = run_task;
+    } else if (timer_us <= world_next_us()) {
+        act = fire_timer;
+    } else {
+        act = world_run_next;
+    }
+    if (act != run_task && timer_us > until_us && world_next_us() > until_us) {
+        world.now_us = until_us;
+        return false;
+    }
+    if (!live_through(act)) {
+        come_back();
+    }
+    return true;
+}
+
+// --- its installation
+
+static enum errc add_merchant(struct db *db, struct service_merchant *merchant, int number, struct err *err)
+{
+    struct arena arena ARENA_CLEANUP = ARENA_EMPTY;
+    int64_t now_us = service_wall_us();
+    struct uuid id = uuid_new(&world.random, now_us);
+    uuid_format(&id, merchant->id);
+    struct sealed sealed = seal(&service.keyring.master, &arena, sealed_context(&arena, SEALED_WEBHOOK, &id),
+                                WEBHOOK_SECRET, strlen(WEBHOOK_SECRET));
+    struct merchant row = {
+        .id = id,
+        .name = "shop",
+        .is_active = true,
+        .webhook_url = arena_printf(&arena, "https://merchant%d.sim/hook", number),
+        .webhook_secret = sealed.data,
+        .webhook_secret_bytes = sealed.bytes,
+        .created_us = now_us,
+        .updated_us = now_us,
+    };
+    api_key_make(&world.random, true, merchant->api_key);
+    char prefix[API_KEY_PREFIX_CHARS + 1];
+    api_key_prefix(merchant->api_key, prefix);
+    struct api_key key = {
+        .id = uuid_new(&world.random, now_us),
+        .merchant_id = id,
+        .prefix = prefix,
+        .scopes = SCOPE_ALL,
+        .livemode = true,
+        .created_us = now_us,
+    };
+    api_key_hash(service.keyring.pepper, merchant->api_key, key.hash);
+    (void)snprintf(merchant->stripe_key, sizeof(merchant->stripe_key), "sk_test_simulated%d", number);
+    enum errc rc = merchant_insert(db, &row, err);
+    return rc == OK ? api_key_insert(db, &key, err) : rc;
+}
+
+static enum errc add_merchants(struct db *db, void *context, struct err *err)
+{
+    (void)context;
+    enum errc rc = OK;
+    for (int i = 0; rc == OK && i < SERVICE_MERCHANTS; i++) {
+        rc = add_merchant(db, &service.merchants[i], i, err);
+    }
+    return rc;
+}
+
+void service_install(void)
+{
+    static struct arena arena;
+    static char schedule[] = "--webhook-schedule=5,60,300,900";
+    char *arguments[] = {schedule, NULL};
+    char *nothing[] = {NULL};
+    int rest = 0;
+    struct err err = {0};
+    uint8_t master[SEAL_KEY_BYTES] = {1};
+    REQUIRE(mkdtemp(directory) != NULL);
+    (void)snprintf(database, sizeof(database), "sqlite:%s/payments.db", directory);
+    REQUIRE(config_load(&service.config, &arena, 1, arguments, nothing, NULL, 0, &rest, &err) == OK);
+    seal_key_set(&service.keyring.master, master);
+    log_set_level(LOG_ERROR);
+    first_descriptor = dup(STDIN_FILENO);
+    close(first_descriptor);
+    bool calm = world.calm;
+    world.calm = true; // what this lays is there before anything goes wrong
+    REQUIRE(store_run_once(database, add_merchants, NULL, &err) == OK);
+    world.calm = calm;
+}
+
+const char *service_database(void)
+{
+    return database + strlen("sqlite:");
+}
+
+void service_uninstall(void)
+{
+    char lock[160];
+    (void)snprintf(lock, sizeof(lock), "%s.lock", service_database());
+    (void)unlink(lock);
+    (void)rmdir(directory);
+}

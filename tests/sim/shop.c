@@ -1,0 +1,246 @@
+// See shop.h.
+#include "shop.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/require.h"
+#include "base/text.h"
+#include "orders.h"
+#include "service.h"
+#include "stripe_side.h"
+#include "world.h"
+
+#define PAYMENTS 200
+#define CARDS 8
+#define OPEN_US (600 * US_PER_S)
+#define POLLS_MAX 6
+
+static char saved_cards[SERVICE_MERCHANTS][CARDS][37];
+static size_t saved_count[SERVICE_MERCHANTS];
+static int next_key;
+
+struct payer {
+    char page[1024];
+    bool completes;
+};
+
+static const char *const methods[] = {
+    "pm_card_visa",
+    "pm_card_visa",
+    "pm_card_visa",
+    "pm_card_visa",
+    "pm_card_mastercard",
+    "pm_card_visa_chargeDeclined",
+    "pm_card_chargeDeclinedExpiredCard",
+    "pm_card_authenticationRequired",
+    "pm_card_threeDSecure2Required",
+    "pm_card_pendingRefund",
+    "pm_card_refundFail",
+    "pm_sandbox_processing",
+    "pm_sandbox_processingFails",
+    "pm_sandbox_serverError",
+    "pm_sandbox_refundServerError",
+    "pm_card_nobody",
+};
+
+static void follow(struct order *order, struct json_object *payment);
+
+static void name_key(char out[32], const char *kind)
+{
+    (void)snprintf(out, 32, "%s-%d", kind, next_key++);
+}
+
+// --- what follows a payment
+
+static void refund(struct order *of, const char *id, int64_t amount_minor, bool decimals)
+{
+    char key[32];
+    char body[256];
+    name_key(key, "refund");
+    int64_t whole = decimals ? amount_minor / 100 : amount_minor;
+    int used = snprintf(body, sizeof(body), "{\"payment_id\":\"%s\",\"amount\":\"%lld", id, (long long)whole);
+    (void)snprintf(body + used, sizeof(body) - (size_t)used, ".%02lld\"}",
+                   (long long)(decimals ? amount_minor % 100 : 0));
+    world.counts.refunds++;
+    order_place(
+        &(struct order){
+            .merchant = of->merchant, .method = "POST", .path = "/v1/refunds", .key = key, .body = body},
+        dice_between(0, 60 * US_PER_S));
+}
+
+// The answer's decimal text as minor units: its digits.
+static int64_t minor_of(const char *text)
+{
+    int64_t minor = 0;
+    for (; *text != '\0'; text++) {
+        minor = *text == '.' ? minor : minor * 10 + (*text - '0');
+    }
+    return minor;
+}
+
+static void refund_some(struct order *order, struct json_object *payment)
+{
+    int64_t captured = minor_of(json_get_str(payment, "amount_captured"));
+    bool decimals = text_equal(json_get_str(payment, "currency"), "USD");
+    const char *id = json_get_str(payment, "id");
+    for (uint64_t left = dice(3) == 0 ? dice(4) + 1 : 0; left > 0; left--) {
+        refund(order, id, dice(3) == 0 ? captured : dice_between(1, captured), decimals);
+    }
+    if (world.dashboard && dice(8) == 0) {
+        stripe_side_dashboard_refund(order->merchant, json_get_str(payment, "provider_ref"),
+                                     dice_between(1, captured));
+    }
+}
+
+static void end_authorisation(struct order *order, struct json_object *payment)
+{
+    char path[128];
+    bool cancels = dice(3) == 0;
+    (void)snprintf(path, sizeof(path), "/v1/payments/%s/%s", json_get_str(payment, "id"),
+                   cancels ? "cancel" : "capture");
+    const char *body = NULL;
+    char part[64];
+    if (!cancels && dice(3) == 0 && text_equal(json_get_str(payment, "currency"), "USD")) {
+        int64_t minor = dice_between(1, minor_of(json_get_str(payment, "amount")));
+        (void)snprintf(part, sizeof(part), "{\"amount\":%lld.%02lld}", (long long)minor / 100,
+                       (long long)minor % 100);
+        body = part;
+    }
+    world.counts.cancels += cancels;
+    world.counts.captures += !cancels;
+    order_place(
+        &(struct order){
+            .merchant = order->merchant, .method = "POST", .path = path, .body = body, .then = follow},
+        dice_between(0, 120 * US_PER_S));
+}
+
+static void decide(void *about)
+{
+    struct payer *payer = about;
+    stripe_side_payer(payer->page, payer->completes);
+}
+
+static void send_payer(const char *url)
+{
+    struct payer *payer = calloc(1, sizeof(*payer));
+    REQUIRE(payer != NULL);
+    (void)snprintf(payer->page, sizeof(payer->page), "%s", url);
+    payer->completes = dice(4) != 0;
+    world_after(dice_between(US_PER_S, 200 * US_PER_S), decide, payer);
+}
+
+static void look_later(struct order *order, struct json_object *payment)
+{
+    char path[128];
+    size_t polls = (size_t)order->about;
+    if (polls < POLLS_MAX) {
+        (void)snprintf(path, sizeof(path), "/v1/payments/%s", json_get_str(payment, "id"));
+        order_place(&(struct order){.merchant = order->merchant,
+                                    .method = "GET",
+                                    .path = path,
+                                    .then = follow,
+                                    .about = (void *)(polls + 1)},
+                    dice_between(US_PER_S, 200 * US_PER_S));
+    }
+}
+
+static void follow(struct order *order, struct json_object *payment)
+{
+    const char *status = json_get_str(payment, "status");
+    const char *page = json_get_str(json_get(payment, "next_action"), "redirect_url");
+    if (text_equal(status, "completed")) {
+        refund_some(order, payment);
+    } else if (text_equal(status, "pending")) {
+        if (json_get_bool(payment, "capturable", false)) {
+            end_authorisation(order, payment);
+        } else if (page != NULL && order->about == NULL && dice(6) != 0) {
+            send_payer(page);
+        }
+        look_later(order, payment);
+    }
+}
+
+// --- orders
+
+static void save_id(struct order *order, struct json_object *card)
+{
+    size_t *count = &saved_count[order->merchant];
+    if (*count < CARDS) {
+        (void)snprintf(saved_cards[order->merchant][(*count)++], 37, "%s", json_get_str(card, "id"));
+    }
+}
+
+static void save_card(int merchant)
+{
+    static const char *const cards[] = {"pm_card_visa", "pm_card_mastercard", "pm_card_visa_chargeDeclined",
+                                        "pm_card_authenticationRequired"};
+    char body[200];
+    char key[32];
+    name_key(key, "card");
+    (void)snprintf(body, sizeof(body),
+                   "{\"payment_method_id\":\"%s\",\"customer_email\":\"payer%d@example.com\"}",
+                   cards[dice(COUNT_OF(cards))], (int)dice(3));
+    world.counts.cards++;
+    order_place(&(struct order){.merchant = merchant,
+                                .method = "POST",
+                                .path = "/v1/payments/cards",
+                                .key = key,
+                                .body = body,
+                                .then = save_id},
+                dice_between(0, OPEN_US / 2));
+}
+
+static void pay(void *about)
+{
+    (void)about;
+    char key[32];
+    char body[400];
+    char with[100];
+    int merchant = (int)dice(SERVICE_MERCHANTS);
+    bool usd = dice(4) != 0;
+    int64_t minor = dice_between(100, 50000);
+    if (saved_count[merchant] > 0 && dice(4) == 0) {
+        (void)snprintf(with, sizeof(with), "\"saved_card_id\":\"%s\"",
+                       saved_cards[merchant][dice(saved_count[merchant])]);
+    } else {
+        (void)snprintf(with, sizeof(with), "\"payment_method\":\"%s\"%s", methods[dice(COUNT_OF(methods))],
+                       dice(5) == 0 ? ",\"capture_method\":\"manual\"" : "");
+    }
+    (void)snprintf(body, sizeof(body),
+                   "{\"amount\":%lld%s,\"currency\":\"%s\",\"provider\":\"stripe\",%s,\"return_url\":\"https:"
+                   "//shop.sim/\"}",
+                   (long long)minor, usd ? ".25" : "", usd ? "USD" : "JPY", with);
+    name_key(key, "order");
+    world.counts.payments++;
+    order_place(&(struct order){.merchant = merchant,
+                                .method = "POST",
+                                .path = "/v1/payments",
+                                .key = key,
+                                .body = body,
+                                .then = follow},
+                0);
+}
+
+void shop_open(void)
+{
+    world.dashboard = dice(2) == 0;
+    for (int i = 0; i < SERVICE_MERCHANTS; i++) {
+        char body[300];
+        (void)snprintf(
+            body, sizeof(body),
+            "{\"provider\":\"stripe\",\"stripe\":{\"secret_key\":\"%s\",\"webhook_secret\":\"%s\"}}",
+            service.merchants[i].stripe_key, STRIPE_WEBHOOK_SECRET);
+        order_place(
+            &(struct order){.merchant = i, .method = "PUT", .path = "/v1/merchant/providers", .body = body},
+            0);
+        for (int card = 0; card < CARDS; card++) {
+            save_card(i);
+        }
+    }
+    for (int i = 0; i < PAYMENTS; i++) {
+        world_after(dice_between(US_PER_S, OPEN_US), pay, NULL);
+    }
+}

@@ -1,0 +1,236 @@
+// See stripe_side.h.
+#include "stripe_side.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/require.h"
+#include "base/text.h"
+#include "front.h"
+#include "net/form.h"
+#include "sandbox/sandbox.h"
+#include "service.h"
+#include "world.h"
+
+#define CHARGE_WINDOW_US (600 * US_PER_S) // as it is by default
+
+static struct sandbox *sandbox;
+
+static int64_t true_us(void)
+{
+    return WORLD_START_US + world.now_us;
+}
+
+// --- events to the service
+
+struct event {
+    struct arena arena;
+    struct sandbox_delivery delivery;
+    bool double_of_another;
+};
+
+static void send_due(void);
+
+static void look_again(void *about)
+{
+    (void)about;
+    send_due();
+}
+
+static void look_when_due(void)
+{
+    int64_t due_us = sandbox_next_due_us(sandbox);
+    if (due_us != INT64_MAX) {
+        world_after(due_us > true_us() ? due_us - true_us() : 0, look_again, NULL);
+    }
+}
+
+static void answered(void *about, const struct front_answer *answer)
+{
+    struct event *event = about;
+    bool accepted = answer->status >= 200 && answer->status < 300 && !fault_in(30);
+    if (!event->double_of_another) {
+        sandbox_delivery_done(sandbox, true_us(), event->delivery.account_id, event->delivery.errand_id,
+                              accepted);
+        look_when_due();
+    }
+}
+
+static void arrive(void *about)
+{
+    struct event *event = about;
+    const struct http_header headers[] = {{"Stripe-Signature", event->delivery.signature},
+                                          {"Content-Type", "application/json; charset=utf-8"}};
+    struct front_request request = {
+        .method = "POST",
+        .path = strstr(event->delivery.url, "/v1/"),
+        .headers = headers,
+        .header_count = COUNT_OF(headers),
+        .body = event->delivery.body,
+        .answered = answered,
+        .about = event,
+    };
+    world.counts.provider_events++;
+    front_send(&request);
+}
+
+static void get_lost(void *about)
+{
+    answered(about, &(const struct front_answer){.status = 0});
+}
+
+static void send_event(struct event *event)
+{
+    if (fault_in(12)) {
+        world.counts.events_lost++;
+        world_after(dice_between(0, 10 * US_PER_S), get_lost, event);
+        return;
+    }
+    if (fault_in(20)) {
+        struct event *twin = calloc(1, sizeof(*twin));
+        REQUIRE(twin != NULL);
+        *twin = *event; // its texts stay with the first
+        twin->double_of_another = true;
+        world_after(dice_between(0, 60 * US_PER_S), arrive, twin);
+    }
+    int64_t way_us = fault_in(10) ? dice_between(0, 120 * US_PER_S) : dice_between(500, 500000);
+    world_after(way_us, arrive, event);
+}
+
+static void send_due(void)
+{
+    for (;;) {
+        struct event *event = calloc(1, sizeof(*event));
+        REQUIRE(event != NULL);
+        if (!sandbox_next_delivery(sandbox, true_us(), &event->arena, &event->delivery)) {
+            free(event);
+            break;
+        }
+        send_event(event);
+    }
+    look_when_due();
+}
+
+// --- its API
+
+static int64_t handle(const struct sandbox_request *request, struct arena *arena, struct stripe_reply *reply)
+{
+    struct sandbox_response response = {.arena = arena};
+    sandbox_handle(sandbox, true_us(), request, &response);
+    struct http_header *headers = arena_alloc(arena, SANDBOX_HEADERS_MAX * sizeof(*headers));
+    for (size_t i = 0; i < response.header_count; i++) {
+        headers[i] = (struct http_header){response.headers[i].name, response.headers[i].value};
+    }
+    *reply = (struct stripe_reply){
+        .status = response.status,
+        .headers = headers,
+        .header_count = response.header_count,
+        .body = response.body,
+    };
+    look_when_due();
+    return response.delay_us;
+}
+
+int64_t stripe_side_handle(const struct stripe_request *request, struct arena *arena,
+                           struct stripe_reply *reply)
+{
+    size_t path_bytes = strcspn(request->target, "?");
+    struct sandbox_request asked = {
+        .method = request->method,
+        .path = arena_strndup(arena, request->target, path_bytes),
+        .query = request->target[path_bytes] == '?' ? request->target + path_bytes + 1 : "",
+        .body = request->body != NULL ? request->body : "",
+        .body_bytes = request->body != NULL ? strlen(request->body) : 0,
+        .authorization = request->authorization,
+        .stripe_version = request->version,
+        .idempotency_key = request->idempotency_key,
+        .base_url = STRIPE_BASE,
+    };
+    int64_t delay_us = handle(&asked, arena, reply);
+    note("stripe: %s %s %s -> %d", request->method, request->target,
+         request->idempotency_key != NULL ? request->idempotency_key : "", reply->status);
+    return delay_us;
+}
+
+void stripe_side_watch(const char *method, const char *target, const char *idempotency_key)
+{
+    struct uuid id = {{0}};
+    if (!text_equal(method, "POST") || !text_equal(target, "/v1/payment_intents") ||
+        world.counts.clock_steps > 0 || !uuid_parse(idempotency_key + strlen("pay_"), &id)) {
+        return;
+    }
+    int64_t made_ms = 0; // a payment's id tells when it was made
+    for (int i = 0; i < 6; i++) {
+        made_ms = made_ms << 8 | id.bytes[i];
+    }
+    int64_t age_us = true_us() - made_ms * US_PER_MS;
+    if (age_us > CHARGE_WINDOW_US + US_PER_MS) {
+        violation("%s is charged %lld s after it was made", idempotency_key, (long long)(age_us / US_PER_S));
+    }
+}
+
+static struct stripe_reply ask(struct arena *arena, int merchant, const char *method, const char *path,
+                               const char *form)
+{
+    struct stripe_reply reply = {0};
+    const struct sandbox_request request = {
+        .method = method,
+        .path = path,
+        .query = "",
+        .body = form,
+        .body_bytes = strlen(form),
+        .authorization = arena_printf(arena, "Bearer %s", service.merchants[merchant].stripe_key),
+        .base_url = STRIPE_BASE,
+    };
+    (void)handle(&request, arena, &reply);
+    return reply;
+}
+
+void stripe_side_dashboard_refund(int merchant, const char *intent_id, int64_t amount_minor)
+{
+    struct arena arena ARENA_CLEANUP = ARENA_EMPTY;
+    struct buf form BUF_CLEANUP = BUF_MAX(1024);
+    form_add(&form, "payment_intent", intent_id);
+    form_add_i64(&form, "amount", amount_minor);
+    struct stripe_reply reply = ask(&arena, merchant, "POST", "/v1/refunds", buf_str(&form));
+    note("dashboard: refunds %lld of %s -> %d", (long long)amount_minor, intent_id, reply.status);
+}
+
+void stripe_side_payer(const char *page_url, bool completes)
+{
+    struct arena arena ARENA_CLEANUP = ARENA_EMPTY;
+    const char *path = page_url + strlen(STRIPE_BASE);
+    struct stripe_reply reply = ask(&arena, 0, "POST", arena_strndup(&arena, path, strcspn(path, "?")),
+                                    completes ? "action=complete" : "action=fail");
+    note("payer: %s -> %d", completes ? "completes" : "fails", reply.status);
+}
+
+struct json_object *stripe_side_ledger(void)
+{
+    struct arena arena ARENA_CLEANUP = ARENA_EMPTY;
+    struct json_object *ledger = NULL;
+    struct stripe_reply reply = {0};
+    const struct sandbox_request request = {
+        .method = "GET", .path = "/_sandbox/ledger", .query = "", .body = "", .base_url = STRIPE_BASE};
+    (void)handle(&request, &arena, &reply);
+    REQUIRE(json_parse_bounded(reply.body, strlen(reply.body), 10000000, &ledger, NULL) == OK);
+    return ledger;
+}
+
+void stripe_side_begin(void)
+{
+    sandbox = sandbox_new(&world.random);
+    for (int i = 0; i < SERVICE_MERCHANTS; i++) {
+        struct arena arena ARENA_CLEANUP = ARENA_EMPTY;
+        struct buf form BUF_CLEANUP = BUF_MAX(1024);
+        form_add(&form, "url",
+                 dice(2) == 0 ? "https://service.sim/v1/webhooks/stripe"
+                              : arena_printf(&arena, "https://service.sim/v1/webhooks/stripe/%s",
+                                             service.merchants[i].id));
+        form_add(&form, "enabled_events[]", "*");
+        form_add(&form, "secret", STRIPE_WEBHOOK_SECRET);
+        struct stripe_reply reply = ask(&arena, i, "POST", "/v1/webhook_endpoints", buf_str(&form));
+        REQUIRE(reply.status == 200);
+    }
+}

@@ -1,0 +1,37 @@
+// Stripe: the sandbox's machine, run in this process on the true time, and what comes from its side: events,
+// payers who authenticate, and people who refund at its dashboard. One thread.
+#pragma once
+
+#include <stdint.h>
+
+#include "net/http_client.h"
+
+struct stripe_request {
+    const char *method;
+    const char *target; // path and query
+    const char *authorization;
+    const char *version;
+    const char *idempotency_key;
+    const char *body;
+};
+
+struct stripe_reply {
+    int status;
+    const struct http_header *headers;
+    size_t header_count;
+    const char *body;
+};
+
+void stripe_side_begin(void);
+// Carries it out now. Returns how long the answer takes; its text is in the arena.
+int64_t stripe_side_handle(const struct stripe_request *request, struct arena *arena,
+                           struct stripe_reply *reply);
+// Sees a request leave the service: none may leave that charges later than the charge window allows.
+void stripe_side_watch(const char *method, const char *target, const char *idempotency_key);
+
+// A person at the dashboard refunds this much of an intent (in its own minor units).
+void stripe_side_dashboard_refund(int merchant, const char *intent_id, int64_t amount_minor);
+// The payer decides on the page that he was sent to.
+void stripe_side_payer(const char *page_url, bool completes);
+// Every charge and refund there ever was: {"charges":[...],"refunds":[...]}. The caller releases.
+struct json_object *stripe_side_ledger(void);

@@ -1,0 +1,163 @@
+// See world.h.
+#include "world.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/require.h"
+#include "base/text.h"
+
+#define NOTES_MAX 4000
+#define NOTE_BYTES 240
+
+struct happening {
+    int64_t at_us;
+    uint64_t number;
+    void (*run)(void *about);
+    void *about;
+};
+
+struct world world;
+
+static struct happening *heap;
+static size_t heap_count;
+static size_t heap_capacity;
+static uint64_t next_number;
+static char notes[NOTES_MAX][NOTE_BYTES];
+static uint64_t note_count;
+
+// SplitMix64.
+static uint64_t draw(void)
+{
+    uint64_t z = (world.dice += UINT64_C(0x9e3779b97f4a7c15));
+    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return z ^ (z >> 31);
+}
+
+static void fill(struct random *self, void *out, unsigned bytes)
+{
+    (void)self;
+    for (unsigned i = 0; i < bytes; i++) {
+        ((uint8_t *)out)[i] = (uint8_t)(draw() >> 32);
+    }
+}
+
+void world_begin(uint64_t seed, const char *mutation, bool verbose)
+{
+    world = (struct world){
+        .seed = seed, .dice = seed, .random = {fill}, .mutation = mutation, .verbose = verbose};
+}
+
+static bool comes_before(const struct happening *a, const struct happening *b)
+{
+    return a->at_us != b->at_us ? a->at_us < b->at_us : a->number < b->number;
+}
+
+static void swap(size_t a, size_t b)
+{
+    struct happening held = heap[a];
+    heap[a] = heap[b];
+    heap[b] = held;
+}
+
+void world_after(int64_t delay_us, void (*run)(void *about), void *about)
+{
+    if (heap_count == heap_capacity) {
+        heap_capacity = heap_capacity ? heap_capacity * 2 : 256;
+        heap = realloc(heap, heap_capacity * sizeof(*heap));
+        REQUIRE(heap != NULL);
+    }
+    size_t at = heap_count++;
+    heap[at] = (struct happening){world.now_us + delay_us, next_number++, run, about};
+    for (; at > 0 && comes_before(&heap[at], &heap[(at - 1) / 2]); at = (at - 1) / 2) {
+        swap(at, (at - 1) / 2);
+    }
+}
+
+int64_t world_next_us(void)
+{
+    return heap_count > 0 ? heap[0].at_us : INT64_MAX;
+}
+
+void world_run_next(void)
+{
+    REQUIRE(heap_count > 0);
+    struct happening first = heap[0];
+    heap[0] = heap[--heap_count];
+    for (size_t at = 0;;) {
+        size_t least = at;
+        for (size_t child = 2 * at + 1; child <= 2 * at + 2 && child < heap_count; child++) {
+            least = comes_before(&heap[child], &heap[least]) ? child : least;
+        }
+        if (least == at) {
+            break;
+        }
+        swap(at, least);
+        at = least;
+    }
+    world.now_us = first.at_us > world.now_us ? first.at_us : world.now_us;
+    first.run(first.about);
+}
+
+uint64_t dice(uint64_t below)
+{
+    return draw() % below;
+}
+
+int64_t dice_between(int64_t least, int64_t most)
+{
+    return least + (int64_t)dice((uint64_t)(most - least + 1));
+}
+
+bool fault_in(uint64_t in)
+{
+    return !world.calm && dice(in) == 0;
+}
+
+bool mutated(const char *mutation)
+{
+    return text_equal(world.mutation, mutation);
+}
+
+static void keep(const char *format, va_list arguments)
+{
+    char *line = notes[note_count++ % NOTES_MAX];
+    int used = snprintf(line, NOTE_BYTES, "%12.6f ", (double)world.now_us / 1e6); // a log's, not money's
+    (void)vsnprintf(line + used, (size_t)(NOTE_BYTES - used), format, arguments);
+    if (world.verbose) {
+        puts(line);
+    }
+}
+
+void note(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    keep(format, arguments);
+    va_end(arguments);
+}
+
+void violation(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    world.counts.violations++;
+    char text[NOTE_BYTES];
+    (void)vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    note("VIOLATION: %s", text);
+    if (world.mutation == NULL) {
+        printf("seed %llu: violation: %s\n", (unsigned long long)world.seed, text);
+    }
+}
+
+void world_print_notes(void)
+{
+    uint64_t first = note_count > NOTES_MAX ? note_count - NOTES_MAX : 0;
+    for (uint64_t i = first; i < note_count; i++) {
+        puts(notes[i % NOTES_MAX]);
+    }
+}
