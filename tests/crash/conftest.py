@@ -74,6 +74,8 @@ def pytest_terminal_summary(terminalreporter):
     for reports in terminalreporter.stats.values():
         for report in reports:
             if getattr(report, "when", None) == "call":
-                for name, number in report.user_properties:
+                counts = dict(report.user_properties)
+                counts.setdefault("violations", int(report.failed))
+                for name, number in counts.items():
                     sums[name] += number
     terminalreporter.write_line(", ".join(f"{number} {name}" for name, number in sums.items()))
