@@ -6,11 +6,12 @@
 
 #include "base/require.h"
 
-// The operating system's word on an I/O failure ("No space left on device").
+// The operating system's word on an I/O failure ("Input/output error"), where SQLite still has it.
 static const char *system_reason(const struct sqlite *sqlite)
 {
-    const char *reason = strerrordesc_np(sqlite3_system_errno(sqlite->handle));
-    return reason ? reason : "unknown";
+    const int number = sqlite3_system_errno(sqlite->handle);
+    const char *reason = number != 0 ? strerrordesc_np(number) : NULL;
+    return reason ? reason : "no reason given";
 }
 
 enum errc sqlite_failed(const struct sqlite *sqlite, struct err *err)
