@@ -52,17 +52,39 @@ static enum errc run_chores(struct store_job *job, struct db *db, struct err *er
     return rc == OK ? reply_prune(db, now_us - REPLY_KEPT_US, PRUNE_MAX, &removed, err) : rc;
 }
 
+// Says once that the database cannot be written, and once that it can again.
+static void note_whether_writable(struct chores *chores)
+{
+    struct engine *engine = chores->engine;
+    if (chores->job.result != OK && chores->job.result != ERR_STORE) {
+        LOG(LOG_ERROR, "the regular chores failed", LOG_STR("error", chores->job.err.message));
+        return;
+    }
+    if (chores->job.result == ERR_STORE) {
+        if (!engine->unwritable) {
+            LOG(LOG_ERROR, "the database cannot be written: not ready until it can",
+                LOG_STR("error", chores->job.err.message));
+        }
+        engine->unwritable = true;
+        return;
+    }
+    if (!chores->notes_alive) {
+        return;
+    }
+    if (engine->unwritable) {
+        LOG(LOG_WARN, "the database can be written again");
+    }
+    engine->unwritable = false;
+    engine->write_failed = false;
+    chores->alive_us = chores->change.now_us;
+}
+
 static void chores_done(struct store_job *job)
 {
     struct chores *chores = CONTAINER_OF(job, struct chores, job);
     struct engine *engine = chores->engine;
-    if (job->result != OK) {
-        LOG(LOG_ERROR, "the regular chores failed", LOG_STR("error", job->err.message));
-        engine->unwritable = engine->unwritable || job->result == ERR_STORE;
-        chores->alive_us = 0; // the next time tries whether it can be written
-    } else {
-        engine->unwritable = engine->unwritable && !chores->notes_alive;
-        chores->alive_us = chores->notes_alive ? chores->change.now_us : chores->alive_us;
+    note_whether_writable(chores);
+    if (job->result == OK) {
         if (chores->change.told) {
             engine->options.on_told(engine->options.context);
         }
@@ -86,8 +108,9 @@ static void do_chores(struct timer *timer)
     }
     engine->stats.in_flight++;
     int64_t since_us = loop_wall_us(engine->options.loop) - chores->alive_us;
-    chores->notes_alive = engine->ready && // what the process before noted was read
-                          (since_us < 0 || since_us >= ALIVE_EVERY_US);
+    chores->notes_alive =
+        engine->ready && // what the process before noted was read
+        (engine->unwritable || engine->write_failed || since_us < 0 || since_us >= ALIVE_EVERY_US);
     chores->job = (struct store_job){.lane = STORE_WRITE, .run = run_chores, .done = chores_done};
     store_submit_always(engine->options.store, &chores->job);
 }
@@ -111,4 +134,9 @@ void chores_free(struct chores *chores)
 void chores_start(struct chores *chores)
 {
     timer_start(chores->engine->options.loop, &chores->timer, 0);
+}
+
+void engine_write_failed(struct engine *engine)
+{
+    engine->write_failed = true;
 }

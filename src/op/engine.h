@@ -9,7 +9,8 @@ struct engine {
     struct engine_stats stats;
     bool draining;
     bool ready;
-    bool unwritable; // the store refused the last that was noted in it
+    bool unwritable;   // the store refused the last that was noted in it
+    bool write_failed; // so it did something else: the next chores try whether it can be written
     struct governor *governor;
 
     // op.c: the operations under way, so that none is called twice at once, and attempts whose settle the

@@ -118,6 +118,8 @@ void engine_start(struct engine *engine, void (*on_ready)(void *context), void *
 // for an attempt any more: whoever waits is answered with the payment as it is.
 bool engine_drain(struct engine *engine, bool hurry);
 bool engine_ready(const struct engine *engine);
+// The store refused a write: whether it refuses all is tried soon, and makes the engine unready. Loop thread.
+void engine_write_failed(struct engine *engine);
 // Whether one more operation may be prepared; if not, the request is refused before anything is recorded.
 bool engine_has_room(const struct engine *engine);
 

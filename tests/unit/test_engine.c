@@ -390,6 +390,21 @@ static void a_store_that_cannot_be_written_makes_the_engine_unready_until_it_can
     assert_true(engine_ready(f->engine));
 }
 
+static void a_write_that_failed_has_the_store_tried_soon(void **state)
+{
+    struct fixture *f = *state;
+    engine_begin(f);
+    engine_run_s(f, 10);
+    run_sql(f, "CREATE TRIGGER refuse BEFORE INSERT ON meta BEGIN SELECT RAISE(ABORT, 'no'); END");
+    engine_write_failed(f->engine);
+    assert_true(engine_ready(f->engine));
+    engine_run_s(f, 10);
+    assert_false(engine_ready(f->engine));
+    run_sql(f, ALLOW);
+    engine_run_s(f, 10);
+    assert_true(engine_ready(f->engine));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -416,6 +431,7 @@ int main(void)
         TEST(a_backlog_larger_than_a_claim_is_worked_off_within_its_room),
         TEST(little_is_done_while_there_is_nothing_to_do),
         TEST(a_store_that_cannot_be_written_makes_the_engine_unready_until_it_can),
+        TEST(a_write_that_failed_has_the_store_tried_soon),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

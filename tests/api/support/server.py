@@ -43,13 +43,17 @@ class Server:
     # Running it
 
     def start(self):
+        self.launch()
+        wait_until(self._is_ready, what="/readyz")
+
+    def launch(self):
+        """Starts it, and does not wait until it is ready."""
         self.process = Process([self.binary, "serve", "--listen", f"127.0.0.1:{self.port}"],
                                self.process_environment())
         self._seen = self._mark = 0
         port = self.process.err.wait_for(_port_of_listening)
         assert port, self._explained("did not say where it listens")
         self.port = port
-        wait_until(self._is_ready, what="/readyz")
 
     def terminate(self):
         """Asks it to end, waits until it did, and holds it to a clean end."""
