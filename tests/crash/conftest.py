@@ -9,7 +9,7 @@ from world import World
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 COUNTED = ("points", "kills", "operations", "violations")
-ROUNDS_OF_THE_SUITE = "3"
+ROUNDS_OF_THE_SUITE = "2"
 
 
 @pytest.fixture(scope="session")

@@ -54,10 +54,8 @@ class Walk:
             self.violations.append(f"the books: {error}")
 
     def _start_if_ended(self):
-        server = self.world.server
-        if server.process.exit_status() is not None:
-            self.kills += server.was_killed
-            server.start_again()
+        killed = self.world.server.was_killed
+        self.kills += self.world.start_if_ended() and killed
 
     def _until_answered(self, key, subject):
         def attempt():

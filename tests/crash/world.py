@@ -116,6 +116,13 @@ class World:
             assert answer.body == first, f"answered {first} at first, and now {answer!r}"
         return answer
 
+    def start_if_ended(self):
+        """Whether it had."""
+        ended = self.server.process.exit_status() is not None
+        if ended:
+            self.server.start_again()
+        return ended
+
     def stop(self):
         """Asks the service to end, and waits until it did, by itself or by being killed."""
         self.server.process.signal(signal.SIGTERM)
