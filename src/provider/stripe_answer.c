@@ -27,6 +27,9 @@ static void read_event(struct provider_call *call, struct json_object *item, siz
 
 // Stripe's own SDKs wait no longer either.
 #define RETRY_AFTER_MAX_S 60
+// An event holds its object as the version of its time has it. An old one puts the charges into a payment:
+// some 300 values with what a merchant may add; a page that could not be read would be asked for for ever.
+#define EVENTS_VALUES_MAX ((size_t)1000 * PROVIDER_PAGE_ITEMS)
 
 // One of a list's `length` objects.
 static bool read_item(struct provider_call *call, struct json_object *item, size_t i, size_t length)
@@ -234,7 +237,9 @@ void stripe_answer_read(struct provider_call *call)
     answer->retry_after_us = retry_after_us(http);
     answer->server_time_us = server_time_us(http);
     struct json_object *body JSON_CLEANUP = NULL;
-    enum errc rc = json_parse(buf_str(&http->response_body), http->response_body.len, &body, NULL);
+    size_t values_max = call->verb == PROVIDER_EVENTS ? EVENTS_VALUES_MAX : JSON_VALUES_MAX;
+    enum errc rc =
+        json_parse_bounded(buf_str(&http->response_body), http->response_body.len, values_max, &body, NULL);
     if (rc != OK || !json_object_is_type(body, json_type_object)) {
         answer->trouble = "an answer that is not a JSON object";
         answer->away = http->status != 429;
