@@ -39,7 +39,7 @@ static bool is_folded(const char *name, size_t name_bytes, const char *value)
     if (value <= name + name_bytes) {
         return true;
     }
-    const char *between = name + name_bytes + 1; // the colon's place
+    const char *between = name + name_bytes + 1; // behind the colon
     return between + strspn(between, " \t") != value;
 }
 
