@@ -10,7 +10,7 @@
 #include "op/governor_private.h"
 
 // An account may have so many seconds' worth of its pace under way or waiting, of callers and of recovery
-// each: nobody waits longer, and an attempt's lease is longer still.
+// each: at that pace nobody waits longer than both together, and an attempt's lease is longer still.
 #define PLACES_S 5
 // An operation that found no place asks again after this.
 #define FULL_WAIT_US (1 * US_PER_S)
@@ -71,7 +71,7 @@ static struct account *account_of(struct governor *governor, const struct uuid *
     return account;
 }
 
-// A quarter of all room is left to the other accounts.
+// Neither side has more than three quarters of all room.
 static int64_t places_max(const struct governor *governor, const struct account *account)
 {
     int64_t max = *governor->options.operations_max - *governor->options.operations_max / 4;

@@ -1,12 +1,11 @@
 // Attempts that were planned and are not made: the provider is away, or it is not their turn for long.
-// Nothing was sent, so the row becomes as it was before, and the next attempt is what this one would have
-// been. Loop thread, but for run_put_back.
+// Nothing was sent, so the row is as untried as it was before, and the next attempt is what this one would
+// have been; what the plan learned by the clock (that a charge is only looked for now) stays. Loop thread,
+// but for run_put_back.
 #include "base/log.h"
 #include "base/timefmt.h"
 #include "op/engine.h"
 
-// The row becomes as it was before the attempt: nothing was sent, so the next is what this one would have
-// been.
 static enum errc run_put_back(struct store_job *job, struct db *db, struct err *err)
 {
     struct op *op = CONTAINER_OF(job, struct op, job);
