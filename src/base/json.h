@@ -15,8 +15,7 @@ void json_release(struct json_object **value); // drops the reference, sets NULL
 
 #define JSON_DEPTH_MAX 32
 // A value costs up to 2 us and 800 bytes (an empty object), whatever little text it is: 1 MiB of "{}," would
-// be 0.7 s and 285 MB. Pages of 100 of Stripe's objects have some 60 values each; those of events have more,
-// and a bound of their own.
+// be 0.7 s and 285 MB. One of Stripe's objects has some 60 to 300; pages of them have a bound of their own.
 #define JSON_VALUES_MAX 20000
 
 // Parses the whole text: strict RFC 8259, UTF-8, depth at most JSON_DEPTH_MAX, at most JSON_VALUES_MAX

@@ -27,9 +27,15 @@ static void read_event(struct provider_call *call, struct json_object *item, siz
 
 // Stripe's own SDKs wait no longer either.
 #define RETRY_AFTER_MAX_S 60
-// An event holds its object as the version of its time has it. An old one puts the charges into a payment:
-// some 300 values with what a merchant may add; a page that could not be read would be asked for for ever.
-#define EVENTS_VALUES_MAX ((size_t)1000 * PROVIDER_PAGE_ITEMS)
+// A page that could not be read would be asked for for ever. An event of an old version holds a payment with
+// its charges, some 300 values with what a merchant may add; a payment with many methods and a last error
+// 200.
+#define LIST_VALUES_MAX ((size_t)1000 * PROVIDER_PAGE_ITEMS)
+
+static bool is_list(enum provider_verb verb)
+{
+    return verb == PROVIDER_LIST || verb == PROVIDER_REFUND_LIST || verb == PROVIDER_EVENTS;
+}
 
 // One of a list's `length` objects.
 static bool read_item(struct provider_call *call, struct json_object *item, size_t i, size_t length)
@@ -113,7 +119,7 @@ static bool read_object(struct provider_call *call, struct json_object *body)
 
 static void read_success(struct provider_call *call, struct json_object *body)
 {
-    if (call->verb == PROVIDER_LIST || call->verb == PROVIDER_REFUND_LIST || call->verb == PROVIDER_EVENTS) {
+    if (is_list(call->verb)) {
         read_list(call, body);
     } else if (read_object(call, body)) {
         call->answer.outcome = PROVIDER_DONE;
@@ -237,7 +243,7 @@ void stripe_answer_read(struct provider_call *call)
     answer->retry_after_us = retry_after_us(http);
     answer->server_time_us = server_time_us(http);
     struct json_object *body JSON_CLEANUP = NULL;
-    size_t values_max = call->verb == PROVIDER_EVENTS ? EVENTS_VALUES_MAX : JSON_VALUES_MAX;
+    size_t values_max = is_list(call->verb) ? LIST_VALUES_MAX : JSON_VALUES_MAX;
     enum errc rc =
         json_parse_bounded(buf_str(&http->response_body), http->response_body.len, values_max, &body, NULL);
     if (rc != OK || !json_object_is_type(body, json_type_object)) {
