@@ -1,6 +1,7 @@
 // DELETE /v1/payments/cards/{id} and POST /v1/payments/cards/{id}/default.
 #include "api/api.h"
 #include "api/handlers.h"
+#include "base/timefmt.h"
 #include "op/card.h"
 #include "op/render.h"
 #include "store/cards.h"
@@ -23,7 +24,8 @@ enum errc card_delete_work(struct request *request, struct db *db, struct err *e
     struct change change = request_change(request);
     enum errc rc = find_card(request, db, &card, err);
     if (rc == OK) {
-        rc = card_delete(db, &change, &card, err);
+        int64_t charge_window_us = api_options(request->api)->config->charge_window_ms * US_PER_MS;
+        rc = card_delete(db, &change, &card, charge_window_us, err);
     }
     request->owed = change.owed;
     request->status = 200;

@@ -140,7 +140,7 @@ enum errc card_end(struct db *db, struct change *change, struct card *card, stru
 }
 
 enum errc card_owe(struct db *db, struct change *change, const struct card *card, const char *kind,
-                   struct err *err)
+                   int64_t delay_us, struct err *err)
 {
     struct operation row = {
         .subject_id = card->id,
@@ -148,10 +148,10 @@ enum errc card_owe(struct db *db, struct change *change, const struct card *card
         .merchant_id = card->merchant_id,
         .livemode = card->livemode,
         .credential_version_id = card->credential_id,
-        .next_attempt_us = change->now_us,
+        .next_attempt_us = change->now_us + delay_us,
         .created_us = change->now_us,
     };
-    change->owed = true;
+    change->owed = change->owed || delay_us == 0;
     return operation_insert(db, &row, err);
 }
 
@@ -196,7 +196,7 @@ static enum errc attached(struct op *op, struct db *db, struct change *change, s
     rc = card_update(db, card, err);
     const struct card *saved = known ? &there : card;
     if (rc == OK && op->row.look_up) { // an event told of it meanwhile, and may be newer than this answer
-        rc = card_owe(db, change, saved, op_card_sync.name, err);
+        rc = card_owe(db, change, saved, op_card_sync.name, 0, err);
     }
     return rc == OK ? reply_keep(db, change, &card->id, 201, render_card(saved), &op->answer, err) : rc;
 }

@@ -16,11 +16,13 @@ enum errc card_refusal(const struct card *card, struct err *err);
 // An active card becomes inactive; where it was the default, the newest of the rest is from now on.
 enum errc card_end(struct db *db, struct change *change, struct card *card, struct err *err) MUST_CHECK;
 
-// An active card is deleted: it becomes inactive at once, and is detached at the provider behind.
-enum errc card_delete(struct db *db, struct change *change, struct card *card, struct err *err) MUST_CHECK;
+// An active card is deleted: it becomes inactive at once, and is detached at the provider behind; where a
+// charge of it is under way, not before that can no longer be sent.
+enum errc card_delete(struct db *db, struct change *change, struct card *card, int64_t charge_window_us,
+                      struct err *err) MUST_CHECK;
 
-// Opens an operation of this kind on the card, due now.
+// Opens an operation of this kind on the card, due after delay_us.
 enum errc card_owe(struct db *db, struct change *change, const struct card *card, const char *kind,
-                   struct err *err) MUST_CHECK;
+                   int64_t delay_us, struct err *err) MUST_CHECK;
 // What is kept of a method, as far as it is said.
 void card_take_method(struct card *card, const struct provider_method *method);

@@ -57,5 +57,5 @@ enum errc card_event_apply(struct db *db, struct change *change, const struct pr
         return OK;
     }
     return event->kind == EVENT_METHOD_GONE ? card_end(db, change, &subject->card, err)
-                                            : card_owe(db, change, &subject->card, op_card_sync.name, err);
+                                            : card_owe(db, change, &subject->card, op_card_sync.name, 0, err);
 }

@@ -6,10 +6,15 @@
 #include "store/cards.h"
 #include "store/credentials.h"
 
-enum errc card_delete(struct db *db, struct change *change, struct card *card, struct err *err)
+enum errc card_delete(struct db *db, struct change *change, struct card *card, int64_t charge_window_us,
+                      struct err *err)
 {
+    bool charged = false;
     enum errc rc = card_end(db, change, card, err);
-    return rc == OK ? card_owe(db, change, card, op_detach.name, err) : rc;
+    if (rc == OK) {
+        rc = card_is_being_charged(db, card, &charged, err);
+    }
+    return rc == OK ? card_owe(db, change, card, op_detach.name, charged ? charge_window_us : 0, err) : rc;
 }
 
 static enum errc detach_plan(struct op *op, struct db *db, struct change *change, bool *needless,

@@ -38,6 +38,10 @@ enum errc cards_saving_look_up(struct db *db, const struct uuid *merchant_id, bo
                                const char *method, const char *customer_ref, int64_t *count,
                                struct err *err) MUST_CHECK;
 
+// Whether a charge of this card is open: it may still be sent.
+enum errc card_is_being_charged(struct db *db, const struct card *card, bool *charged,
+                                struct err *err) MUST_CHECK;
+
 // Whether the customer has an active default card.
 enum errc card_has_default(struct db *db, const struct uuid *customer_id, bool *has,
                            struct err *err) MUST_CHECK;

@@ -458,3 +458,19 @@ def test_a_charge_of_unknown_outcome_is_sent_again_though_its_card_went(start_sh
     stub_stripe.behave()
     wait_for_status(shop, payment, "completed")
     assert stub_stripe.charged_minor(payment["id"]) == 1000
+
+
+def test_a_deleted_card_is_detached_when_its_open_charge_can_no_longer_be_sent(start_shop, stub_stripe):
+    shop = start_shop(patience="300ms", charge_window="4s")
+    card = saved(shop)
+    stub_stripe.answer_always(*CHARGE, executed(cut_after=0))
+    payment = charge(shop, card).data
+    shop.api.delete(f"/v1/payments/cards/{card['id']}", expect=200)
+    stub_stripe.behave()
+    wait_for_status(shop, payment, "completed")
+    stub_stripe.wait_for("POST", "/v1/payment_methods/*/detach")
+    paths = [request.path for request in stub_stripe.requests]
+    charges = [i for i, path in enumerate(paths) if path == CHARGE[1]]
+    detachings = [i for i, path in enumerate(paths) if path.endswith("/detach")]
+    assert len(charges) > 1 and charges[-1] < detachings[0]
+

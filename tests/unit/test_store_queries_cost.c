@@ -30,6 +30,7 @@ static void run_every_statement(struct fixture *f)
     struct uuid merchants[4];
     size_t count = 0;
     int64_t number = 0;
+    bool fresh = false;
     payment.provider_ref = "pi_1";
     assert_int_equal(payment_update(f->db, &payment, &f->err), OK);
     assert_int_equal(payment_by_ref(f->db, &f->merchant_id, false, "pi_1", &f->arena, &payment, &f->err), OK);
@@ -45,6 +46,8 @@ static void run_every_statement(struct fixture *f)
     assert_int_equal(
         cards_saving_look_up(f->db, &f->merchant_id, false, "card", "pm_1", "cus_1", &number, &f->err), OK);
     assert_int_equal(cards_all_gone(f->db, &id, NOW_US, &f->err), OK);
+    card = (struct card){.id = id, .merchant_id = f->merchant_id};
+    assert_int_equal(card_is_being_charged(f->db, &card, &fresh, &f->err), OK);
     insert_operation(f, 1, NOW_US);
     struct operation operation = operation_of(f, 1, NOW_US);
     assert_int_equal(operations_claim(f->db, NOW_US, 1, &f->arena, &operation, 1, &count, &f->err), OK);
@@ -54,7 +57,6 @@ static void run_every_statement(struct fixture *f)
     assert_int_equal(operation_update(f->db, &operation, &f->err), OK);
     assert_int_equal(operation_delete(f->db, &operation.subject_id, "charge", &f->err), OK);
     struct stored_reply reply = {.status = 201, .sealed = id.bytes, .bytes = sizeof(id)};
-    bool fresh = false;
     assert_int_equal(reply_insert(f->db, &id, &reply, NOW_US, &fresh, &f->err), OK);
     assert_int_equal(reply_get(f->db, &id, &f->arena, &reply, &f->err), OK);
     assert_int_equal(reply_prune(f->db, START_US, 3, &number, &f->err), OK);
