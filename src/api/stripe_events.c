@@ -68,6 +68,7 @@ static enum errc search(struct request *request, struct db *db, struct err *err)
     const struct event_input *input = request->input;
     enum errc rc = inbound_search(db, api_options(request->api)->keyring, &input->inbound, err);
     rc = rc == OK ? check_is_event(&input->inbound, err) : rc;
+    rc = rc == OK ? inbound_check_known(db, &input->inbound, request->now_us, err) : rc;
     return rc == OK ? received(request) : rc;
 }
 

@@ -19,6 +19,9 @@
 #define KEPT_BYTES_MAX ((size_t)64 * 1024) // Stripe's own have some 5 KiB
 #define KEPT_US (30 * 24 * 3600 * US_PER_S)
 #define KEPT_BATCH 100
+// A dispute comes so long behind its charge at the least; and is sent again for days where it is not taken.
+#define DISPUTED_AFTER_US (1 * US_PER_S)
+#define SENT_AGAIN_WITHIN_US (24 * 3600 * US_PER_S)
 
 // The payment that the event is about: by the provider's id, else by our id in its metadata.
 static enum errc find_payment(struct db *db, struct arena *arena, const struct uuid *merchant_id,
@@ -146,6 +149,20 @@ static enum errc apply(struct db *db, struct change *change, struct payment *pay
     return rc;
 }
 
+enum errc inbound_check_known(struct db *db, const struct inbound *inbound, int64_t now_us, struct err *err)
+{
+    enum provider_event_kind kind = inbound->event.kind;
+    if (kind != EVENT_DISPUTE_OPENED && kind != EVENT_DISPUTE_CLOSED) {
+        return OK;
+    }
+    bool any = false;
+    enum errc rc = operations_linger(db, op_charge.name, now_us - SENT_AGAIN_WITHIN_US, DISPUTED_AFTER_US,
+                                     now_us, &any, err);
+    return rc == OK && any ? err_set(err, ERR_OVERLOADED,
+                                     "what this is about may be a payment whose outcome is not known yet")
+                           : rc;
+}
+
 // No such payment. If the event names one of this merchant's, it may still come.
 static enum errc keep(struct db *db, struct change *change, const struct inbound *inbound, struct err *err)
 {
@@ -156,8 +173,11 @@ static enum errc keep(struct db *db, struct change *change, const struct inbound
                       uuid_parse(event->payment_id, &payment_id) &&
                       uuid_parse(event->merchant_id, &merchant_id) &&
                       uuid_equal(&merchant_id, &inbound->merchant_id);
-    if (!names_ours || inbound->body == NULL || inbound->body_bytes > KEPT_BYTES_MAX) {
+    if (inbound->body == NULL) {
         return OK;
+    }
+    if (!names_ours || inbound->body_bytes > KEPT_BYTES_MAX) {
+        return inbound_check_known(db, inbound, change->now_us, err);
     }
     int64_t kept = 0;
     enum errc rc = inbox_kept_count(db, &merchant_id, &kept, err);

@@ -33,8 +33,15 @@ enum errc inbound_verify(struct db *db, const struct keyring *keyring, struct ar
 enum errc inbound_search(struct db *db, const struct keyring *keyring, const struct inbound *inbound,
                          struct err *err) MUST_CHECK;
 
+// A dispute says whose payment it is about by the intent's id alone, which is not known here while what
+// became of its charge is not. Of one whose intent is unknown: ERR_OVERLOADED where a charge is open that it
+// may be about, so that it is sent again.
+enum errc inbound_check_known(struct db *db, const struct inbound *inbound, int64_t now_us,
+                              struct err *err) MUST_CHECK;
+
 // Records the event and applies it. The same again changes nothing; one about nothing of ours is forgotten;
-// one that names a payment of ours that is not there yet is kept, within a bound.
+// one that names a payment of ours that is not there yet is kept, within a bound. ERR_OVERLOADED as
+// inbound_check_known says; not of events that were fetched.
 enum errc inbound_apply(struct db *db, struct change *change, const struct inbound *inbound,
                         struct err *err) MUST_CHECK;
 

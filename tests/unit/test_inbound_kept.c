@@ -210,6 +210,52 @@ static void the_engine_applies_what_was_kept(void **state)
     assert_string_equal(open_operations(f, &buyer->payment.id), "");
 }
 
+static struct told dispute(const char *event_id)
+{
+    return (struct told){.event_id = event_id,
+                         .type = "charge.dispute.created",
+                         .object =
+                             "\"id\":\"dp_1\",\"payment_intent\":\"pi_1\",\"status\":\"needs_response\""};
+}
+
+static enum errc take_dispute(struct fixture *f)
+{
+    struct inbound inbound = verified(f, dispute("evt_dispute"), &f->merchant_id);
+    struct change change = change_of(f);
+    change.now_us = loop_wall_us(&f->loop.base);
+    return inbound_apply(f->db, &change, &inbound, &f->err);
+}
+
+// It names the intent alone, whose id is not known yet.
+static void a_dispute_of_a_payment_whose_outcome_is_unknown_is_not_taken_until_it_is_known(void **state)
+{
+    struct fixture *f = *state;
+    engine_begin(f);
+    f->provider.holds = true;
+    struct uuid id = buy(f)->payment.id;
+    engine_run_s(f, 2);
+    transaction_begin(f);
+    assert_int_equal(take_dispute(f), ERR_OVERLOADED);
+    f->loop.wall_offset_us -= 3600 * US_PER_S; // by this clock the charge is not made yet
+    assert_int_equal(take_dispute(f), ERR_OVERLOADED);
+    f->loop.wall_offset_us += 3600 * US_PER_S;
+    transaction_end(f);
+    fake_provider_answer(&f->provider, answer_intent(INTENT_SUCCEEDED));
+    fake_loop_run_tasks(&f->loop);
+    transaction_begin(f);
+    assert_int_equal(take_dispute(f), OK);
+    assert_int_equal(take_dispute(f), OK);
+    transaction_end(f);
+    assert_string_equal(events_of(f, &id), "payment.completed, payment.disputed");
+}
+
+static void a_dispute_of_nothing_of_ours_is_taken_and_forgotten(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(take_dispute(f), OK);
+    assert_int_equal(recorded(f), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -224,6 +270,8 @@ int main(void)
         IN_TRANSACTION(kept_events_are_applied_in_the_order_they_came),
         IN_TRANSACTION(a_kept_event_of_another_merchants_payment_is_let_go),
         IN_TRANSACTION(a_merchants_kept_events_are_bounded_and_anothers_are_not_in_their_way),
+        IN_TRANSACTION(a_dispute_of_nothing_of_ours_is_taken_and_forgotten),
+        TEST(a_dispute_of_a_payment_whose_outcome_is_unknown_is_not_taken_until_it_is_known),
         TEST(the_engine_applies_what_was_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
