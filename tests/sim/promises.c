@@ -260,6 +260,9 @@ static void check_answer(const struct books *books, const struct order *order)
         if (text_equal(json_get_str(data, "status"), "completed") && charges == 0) {
             violation("payment %s was called completed, and was never charged", id);
         }
+        if (text_equal(json_get_str(data, "status"), "failed") && charges > 0) {
+            violation("payment %s was called failed, and was charged", id);
+        }
     }
 }
 
