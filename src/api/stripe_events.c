@@ -65,7 +65,7 @@ static enum errc check_is_event(const struct inbound *inbound, struct err *err)
 // It names nobody, so it can change nothing; but Stripe is told whether it is genuine.
 static enum errc search(struct request *request, struct db *db, struct err *err)
 {
-    const struct event_input *input = request->input;
+    struct event_input *input = request->input;
     enum errc rc = inbound_search(db, api_options(request->api)->keyring, &input->inbound, err);
     rc = rc == OK ? check_is_event(&input->inbound, err) : rc;
     rc = rc == OK ? inbound_check_known(db, &input->inbound, request->now_us, err) : rc;

@@ -19,8 +19,9 @@
 #define KEPT_BYTES_MAX ((size_t)64 * 1024) // Stripe's own have some 5 KiB
 #define KEPT_US (30 * 24 * 3600 * US_PER_S)
 #define KEPT_BATCH 100
-// A dispute comes so long behind its charge at the least; and is sent again for days where it is not taken.
-#define DISPUTED_AFTER_US (1 * US_PER_S)
+// A charge that is answered as it should be is not open for so long, and no dispute comes sooner behind it;
+// one that is not taken is sent again for days.
+#define DISPUTED_AFTER_US (30 * US_PER_S)
 #define SENT_AGAIN_WITHIN_US (24 * 3600 * US_PER_S)
 
 // The payment that the event is about: by the provider's id, else by our id in its metadata.
@@ -156,8 +157,8 @@ enum errc inbound_check_known(struct db *db, const struct inbound *inbound, int6
         return OK;
     }
     bool any = false;
-    enum errc rc = operations_linger(db, op_charge.name, now_us - SENT_AGAIN_WITHIN_US, DISPUTED_AFTER_US,
-                                     now_us, &any, err);
+    enum errc rc = operations_linger(db, &inbound->merchant_id, op_charge.name, now_us - SENT_AGAIN_WITHIN_US,
+                                     DISPUTED_AFTER_US, now_us, &any, err);
     return rc == OK && any ? err_set(err, ERR_OVERLOADED,
                                      "what this is about may be a payment whose outcome is not known yet")
                            : rc;

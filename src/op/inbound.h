@@ -29,13 +29,14 @@ enum inbound_verdict {
 enum errc inbound_verify(struct db *db, const struct keyring *keyring, struct arena *arena,
                          struct inbound *inbound, enum inbound_verdict *verdict, struct err *err) MUST_CHECK;
 // Of one that names nobody: whether any secret of ours signed it, at most 1,000 tried. Nothing of ours can be
-// touched by it. Up to 0.2 s, for whoever asks. ERR_SIGNATURE_INVALID.
-enum errc inbound_search(struct db *db, const struct keyring *keyring, const struct inbound *inbound,
+// touched by it. Up to 0.2 s, for whoever asks. Fills inbound->merchant_id: whose secret matched first.
+// ERR_SIGNATURE_INVALID.
+enum errc inbound_search(struct db *db, const struct keyring *keyring, struct inbound *inbound,
                          struct err *err) MUST_CHECK;
 
 // A dispute says whose payment it is about by the intent's id alone, which is not known here while what
-// became of its charge is not. Of one whose intent is unknown: ERR_OVERLOADED where a charge is open that it
-// may be about, so that it is sent again.
+// became of its charge is not. Of one whose intent is unknown: ERR_OVERLOADED where a charge of this
+// merchant's has been open for so long that it may be about it, so that it is sent again.
 enum errc inbound_check_known(struct db *db, const struct inbound *inbound, int64_t now_us,
                               struct err *err) MUST_CHECK;
 

@@ -146,7 +146,7 @@ enum errc inbound_verify(struct db *db, const struct keyring *keyring, struct ar
     return rc;
 }
 
-enum errc inbound_search(struct db *db, const struct keyring *keyring, const struct inbound *inbound,
+enum errc inbound_search(struct db *db, const struct keyring *keyring, struct inbound *inbound,
                          struct err *err)
 {
     struct search search = {.inbound = inbound, .keyring = keyring};
@@ -157,5 +157,6 @@ enum errc inbound_search(struct db *db, const struct keyring *keyring, const str
                        more ? "no secret that was tried signed this body; name the merchant in the path"
                             : "no signing secret of ours matches this body");
     }
+    inbound->merchant_id = search.merchant_id;
     return rc;
 }

@@ -108,14 +108,15 @@ enum errc operations_next_due(struct db *db, int64_t *due_us, struct err *err)
     return rc;
 }
 
-enum errc operations_linger(struct db *db, const char *kind, int64_t from_us, int64_t moment_us,
-                            int64_t now_us, bool *any, struct err *err)
+enum errc operations_linger(struct db *db, const struct uuid *merchant_id, const char *kind, int64_t from_us,
+                            int64_t moment_us, int64_t now_us, bool *any, struct err *err)
 {
     DB_ROWS(rows);
-    enum errc rc = db_query(db, &rows, err,
-                            "SELECT 1 FROM operations WHERE kind = $1 AND created_us > $2"
-                            " AND created_us NOT BETWEEN $3 AND $4 LIMIT 1",
-                            DB_STR(kind), DB_I64(from_us), DB_I64(now_us - moment_us + 1), DB_I64(now_us));
+    enum errc rc = db_query(
+        db, &rows, err,
+        "SELECT 1 FROM operations WHERE kind = $1 AND merchant_id = $5 AND created_us > $2"
+        " AND created_us NOT BETWEEN $3 AND $4 LIMIT 1",
+        DB_STR(kind), DB_I64(from_us), DB_I64(now_us - moment_us + 1), DB_I64(now_us), DB_ID(merchant_id));
     return rc == OK ? db_next(&rows, any, err) : rc;
 }
 

@@ -34,11 +34,11 @@ enum errc operations_claim(struct db *db, int64_t now_us, int64_t lease_us, stru
                            struct err *err) MUST_CHECK;
 // When the next one is due; INT64_MAX where none is open.
 enum errc operations_next_due(struct db *db, int64_t *due_us, struct err *err) MUST_CHECK;
-// Whether one of this kind lingers: began after from_us and is still open, but not for less than moment_us.
-// One that began later than now did so by a clock that was set since. Walks the open ones: not for every
-// request.
-enum errc operations_linger(struct db *db, const char *kind, int64_t from_us, int64_t moment_us,
-                            int64_t now_us, bool *any, struct err *err) MUST_CHECK;
+// Whether one of this merchant's of this kind lingers: began after from_us and is still open, but not for
+// less than moment_us. One that began later than now did so by a clock that was set since. Walks the open
+// ones: not for every request.
+enum errc operations_linger(struct db *db, const struct uuid *merchant_id, const char *kind, int64_t from_us,
+                            int64_t moment_us, int64_t now_us, bool *any, struct err *err) MUST_CHECK;
 // The clock was set by step_us. Where it went back, when anything began is told in the new time; where it
 // went ahead it may be the machine that stood still, and the earlier time is the safe one. Then what would be
 // sent again is only looked for from now on, what was absent is looked for anew, and everything is due now.
