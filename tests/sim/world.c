@@ -125,7 +125,8 @@ bool mutated(const char *mutation)
 static void keep(const char *format, va_list arguments)
 {
     char *line = notes[note_count++ % NOTES_MAX];
-    int used = snprintf(line, NOTE_BYTES, "%12.6f ", (double)world.now_us / 1e6); // a log's, not money's
+    int used = snprintf(line, NOTE_BYTES, "%6lld.%06lld ", (long long)(world.now_us / US_PER_S),
+                        (long long)(world.now_us % US_PER_S));
     (void)vsnprintf(line + used, (size_t)(NOTE_BYTES - used), format, arguments);
     if (world.verbose) {
         puts(line);
