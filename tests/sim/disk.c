@@ -1,6 +1,5 @@
-// See disk.h. Files are two texts, as they are read and as they are durable, and the writes between the two.
-// Locks are kept as SQLite's own file systems keep them; the write-ahead log's index is memory that a crash
-// takes with it.
+// See disk.h. What a file holds is disk_content.c's. Locks are kept as SQLite's own file systems keep them;
+// the write-ahead log's index is memory that a crash takes with it.
 #include "disk.h"
 
 #include <sqlite3.h>
@@ -9,34 +8,17 @@
 
 #include "base/require.h"
 #include "base/text.h"
+#include "disk_content.h"
 #include "world.h"
 
 #define FILES_MAX 8
-#define SECTOR_BYTES 512
 #define REGIONS_MAX 64
 #define REGION_SLOTS SQLITE_SHM_NLOCK
-
-struct extent {
-    char *data;
-    int64_t bytes;
-    int64_t capacity;
-};
-
-// A write, or where data is NULL a cut to `offset` bytes.
-struct change {
-    char *data;
-    int64_t offset;
-    int64_t bytes;
-};
 
 struct file {
     char name[512];
     bool exists;
-    struct extent present;
-    struct extent durable;
-    struct change *changes; // since the last sync
-    size_t change_count;
-    size_t change_capacity;
+    struct disk_content content;
     int shared; // connections that hold a lock of any kind
     struct handle *reserved;
     struct handle *exclusive;
@@ -84,85 +66,6 @@ static bool is_last(void)
     return calls_left > 0 && --calls_left == 0;
 }
 
-// --- contents
-
-static void extent_write(struct extent *extent, const void *data, int64_t offset, int64_t bytes)
-{
-    int64_t end = offset + bytes;
-    if (end > extent->capacity) {
-        extent->capacity = end * 2;
-        extent->data = realloc(extent->data, (size_t)extent->capacity);
-        REQUIRE(extent->data != NULL);
-    }
-    if (offset > extent->bytes) {
-        memset(extent->data + extent->bytes, 0, (size_t)(offset - extent->bytes));
-    }
-    memcpy(extent->data + offset, data, (size_t)bytes);
-    extent->bytes = end > extent->bytes ? end : extent->bytes;
-}
-
-static void extent_apply(struct extent *extent, const struct change *change)
-{
-    if (change->data != NULL) {
-        extent_write(extent, change->data, change->offset, change->bytes);
-    } else if (change->offset < extent->bytes) {
-        extent->bytes = change->offset;
-    }
-}
-
-static void change_add(struct file *file, const void *data, int64_t offset, int64_t bytes)
-{
-    if (file->change_count == file->change_capacity) {
-        file->change_capacity = file->change_capacity ? file->change_capacity * 2 : 64;
-        file->changes = realloc(file->changes, file->change_capacity * sizeof(*file->changes));
-        REQUIRE(file->changes != NULL);
-    }
-    struct change change = {.offset = offset, .bytes = bytes};
-    if (data != NULL) {
-        change.data = malloc((size_t)bytes);
-        REQUIRE(change.data != NULL);
-        memcpy(change.data, data, (size_t)bytes);
-    }
-    file->changes[file->change_count++] = change;
-    extent_apply(&file->present, &change);
-}
-
-static void changes_forget(struct file *file)
-{
-    for (size_t i = 0; i < file->change_count; i++) {
-        free(file->changes[i].data);
-    }
-    file->change_count = 0;
-}
-
-// Sector by sector, as a disk writes.
-static void tear(struct extent *extent, const struct change *change)
-{
-    for (int64_t at = 0; at < change->bytes; at += SECTOR_BYTES) {
-        int64_t bytes = change->bytes - at < SECTOR_BYTES ? change->bytes - at : SECTOR_BYTES;
-        if (dice(2) == 0) {
-            extent_write(extent, change->data + at, change->offset + at, bytes);
-        }
-    }
-}
-
-static void lose_power(struct file *file)
-{
-    uint64_t manner = dice(4); // all lost, all kept, or each by chance
-    for (size_t i = 0; i < file->change_count; i++) {
-        const struct change *change = &file->changes[i];
-        uint64_t fate = manner < 2 ? manner : dice(3);
-        if (fate == 1) {
-            extent_apply(&file->durable, change);
-        } else if (fate == 2 && change->data != NULL) {
-            tear(&file->durable, change);
-        }
-    }
-    changes_forget(file);
-    file->present.bytes = 0;
-    extent_write(&file->present, file->durable.data, 0, file->durable.bytes);
-}
-
 void disk_crash(bool power_lost)
 {
     generation++;
@@ -170,7 +73,7 @@ void disk_crash(bool power_lost)
     for (size_t i = 0; i < FILES_MAX; i++) {
         struct file *file = &files[i];
         if (power_lost && file->exists) {
-            lose_power(file);
+            content_lose_power(&file->content);
         }
         file->shared = 0;
         file->reserved = file->exclusive = NULL;
@@ -193,7 +96,7 @@ static struct handle *handle_of(sqlite3_file *base)
 
 static int disk_read(sqlite3_file *base, void *out, int bytes, sqlite3_int64 offset)
 {
-    const struct extent *extent = &handle_of(base)->file->present;
+    const struct extent *extent = &handle_of(base)->file->content.present;
     if (fails()) {
         return SQLITE_IOERR_READ;
     }
@@ -211,17 +114,17 @@ static int disk_write(sqlite3_file *base, const void *data, int bytes, sqlite3_i
     struct file *file = handle_of(base)->file;
     if (fails()) {
         if (dice(2) == 0) {
-            change_add(file, data, offset, bytes / 2);
+            content_change(&file->content, data, offset, bytes / 2);
         }
         return dice(2) == 0 ? SQLITE_FULL : SQLITE_IOERR_WRITE;
     }
     if (is_last()) {
         if (dice(2) == 0) {
-            change_add(file, data, offset, dice_between(1, bytes));
+            content_change(&file->content, data, offset, dice_between(1, bytes));
         }
         die_now();
     }
-    change_add(file, data, offset, bytes);
+    content_change(&file->content, data, offset, bytes);
     return SQLITE_OK;
 }
 
@@ -230,16 +133,8 @@ static int disk_truncate(sqlite3_file *base, sqlite3_int64 bytes)
     if (fails()) {
         return SQLITE_IOERR_TRUNCATE;
     }
-    change_add(handle_of(base)->file, NULL, bytes, 0);
+    content_change(&handle_of(base)->file->content, NULL, bytes, 0);
     return SQLITE_OK;
-}
-
-static void sync_changes(struct file *file)
-{
-    for (size_t i = 0; i < file->change_count; i++) {
-        extent_apply(&file->durable, &file->changes[i]);
-    }
-    changes_forget(file);
 }
 
 // A failed sync may have written some, and says afterwards that all is well though the rest never comes: so
@@ -250,7 +145,7 @@ static int disk_sync(sqlite3_file *base, int flags)
     struct file *file = handle_of(base)->file;
     if (fails()) {
         if (dice(2) == 0) {
-            changes_forget(file);
+            content_forget_changes(&file->content);
         }
         return SQLITE_IOERR_FSYNC;
     }
@@ -259,7 +154,7 @@ static int disk_sync(sqlite3_file *base, int flags)
         die_now();
     }
     if (!mutated("answer-before-sync")) {
-        sync_changes(file);
+        content_sync(&file->content);
     }
     if (last) {
         die_now();
@@ -269,7 +164,7 @@ static int disk_sync(sqlite3_file *base, int flags)
 
 static int disk_size(sqlite3_file *base, sqlite3_int64 *bytes)
 {
-    *bytes = handle_of(base)->file->present.bytes;
+    *bytes = handle_of(base)->file->content.present.bytes;
     return SQLITE_OK;
 }
 
@@ -481,8 +376,8 @@ static int disk_delete(sqlite3_vfs *vfs, const char *name, int sync_directory)
     if (file == NULL) {
         return SQLITE_IOERR_DELETE_NOENT;
     }
-    changes_forget(file);
-    file->present.bytes = file->durable.bytes = 0;
+    content_forget_changes(&file->content);
+    file->content.present.bytes = file->content.durable.bytes = 0;
     file->exists = false;
     return SQLITE_OK;
 }
