@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "fuzz.h"
+#include "provider/stripe_event.h"
 
 static const int statuses[] = {200, 201, 204, 302, 400, 401, 402, 403, 404,
                                405, 409, 424, 429, 500, 502, 503, 0};
@@ -38,8 +39,10 @@ static void check_intent(const struct intent *intent)
 static bool shows_what_was_done(const struct provider_call *call)
 {
     const struct provider_answer *answer = &call->answer;
-    return call->verb == PROVIDER_LIST || call->verb == PROVIDER_REFUND_LIST || answer->has_intent ||
-           answer->has_refund || answer->has_method || answer->customer_ref != NULL;
+    bool list =
+        call->verb == PROVIDER_LIST || call->verb == PROVIDER_REFUND_LIST || call->verb == PROVIDER_EVENTS;
+    return list || answer->has_intent || answer->has_refund || answer->has_method ||
+           answer->customer_ref != NULL;
 }
 
 static void check_outcome(const struct provider_call *call)
@@ -78,6 +81,9 @@ static void check_answer(const struct provider_call *call)
         }
         for (size_t i = 0; i < answer->refund_count; i++) {
             REQUIRE(answer->refunds[i].id[0] != '\0');
+        }
+        for (size_t i = 0; i < answer->event_count; i++) {
+            REQUIRE(answer->events[i].id[0] != '\0' && answer->events[i].type != NULL);
         }
     }
 }
