@@ -2,7 +2,7 @@
 // method is attached to it. Both are steps of one operation, each planned from the rows alone. Their keys
 // name the customer and the card, so that saving side by side, again, or after a crash makes one customer and
 // attaches once; no money moves, so a step may be sent again at any time. Where the customer was deleted at
-// the provider, another takes its place.
+// the provider, another takes its place, and the step is made anew for that one.
 #include "op/card.h"
 
 #include "base/text.h"
@@ -53,26 +53,26 @@ static enum errc replace_customer(struct op *op, struct db *db, struct change *c
     return rc == OK ? card_update(db, card, err) : rc;
 }
 
-static void plan_customer(struct op *op, const struct customer *customer)
+// The key of a step, which names the customer that it is for.
+static const char *step_key(struct arena *arena, enum provider_verb verb, const struct card *card)
 {
-    char id[UUID_TEXT_BYTES];
-    uuid_format(&customer->id, id);
-    op->call.verb = PROVIDER_CUSTOMER;
-    op->call.idempotency_key = arena_printf(&op->arena, "cus_%s", id);
-    op->call.body = arena_strdup(&op->arena, customer->body);
-}
-
-static void plan_attach(struct op *op, const struct card *card, const struct customer *customer)
-{
-    const struct provider *provider = engine_options(op->engine)->provider;
     char card_id[UUID_TEXT_BYTES];
     char customer_id[UUID_TEXT_BYTES];
     uuid_format(&card->id, card_id);
-    uuid_format(&customer->id, customer_id);
-    op->call.verb = PROVIDER_ATTACH;
-    op->call.ref = card->method_sent;
-    op->call.idempotency_key = arena_printf(&op->arena, "att_%s_%s", card_id, customer_id);
-    op->call.body = provider->ops->attach_body(customer->provider_ref, &op->arena);
+    uuid_format(&card->customer_id, customer_id);
+    return verb == PROVIDER_CUSTOMER ? arena_printf(arena, "cus_%s", customer_id)
+                                     : arena_printf(arena, "att_%s_%s", card_id, customer_id);
+}
+
+static void plan_step(struct op *op, const struct card *card, const struct customer *customer)
+{
+    const struct provider *provider = engine_options(op->engine)->provider;
+    bool attach = customer->provider_ref != NULL;
+    op->call.verb = attach ? PROVIDER_ATTACH : PROVIDER_CUSTOMER;
+    op->call.ref = attach ? card->method_sent : NULL;
+    op->call.idempotency_key = step_key(&op->arena, op->call.verb, card);
+    op->call.body = attach ? provider->ops->attach_body(customer->provider_ref, &op->arena)
+                           : arena_strdup(&op->arena, customer->body);
 }
 
 static enum errc save_plan(struct op *op, struct db *db, struct change *change, bool *needless,
@@ -85,15 +85,10 @@ static enum errc save_plan(struct op *op, struct db *db, struct change *change, 
     if (rc == OK && !*needless && customer.gone_us != 0) {
         rc = replace_customer(op, db, change, &card, &customer, err);
     }
-    if (rc != OK || *needless) {
-        return rc;
+    if (rc == OK && !*needless) {
+        plan_step(op, &card, &customer);
     }
-    if (customer.provider_ref == NULL) {
-        plan_customer(op, &customer);
-    } else {
-        plan_attach(op, &card, &customer);
-    }
-    return OK;
+    return rc;
 }
 
 enum errc card_prepare(struct engine *engine, struct db *db, struct change *change, struct card *card,
@@ -251,6 +246,10 @@ static enum errc save_settle(struct op *op, struct db *db, struct change *change
     enum errc rc = read_rows(db, &op->row.subject_id, change->arena, &card, &customer, err);
     if (rc != OK) {
         return rc;
+    }
+    if (!text_equal(op->call.idempotency_key, step_key(change->arena, op->call.verb, &card))) {
+        go_on(op, change); // it got another customer meanwhile: this answer is about the one before
+        return OK;
     }
     card.updated_us = change->now_us;
     bool made_customer = op->call.verb == PROVIDER_CUSTOMER && answer->outcome == PROVIDER_DONE;

@@ -63,10 +63,13 @@ static inline void fake_provider_task(struct task *task)
 
 static inline void fake_provider_note(struct fake_provider *fake, const struct provider_call *call)
 {
-    bool writes = call->verb == PROVIDER_CHARGE || call->verb == PROVIDER_CANCEL;
+    bool has_body = call->verb == PROVIDER_CHARGE || call->verb == PROVIDER_CAPTURE ||
+                    call->verb == PROVIDER_REFUND || call->verb == PROVIDER_CUSTOMER ||
+                    call->verb == PROVIDER_ATTACH;
+    bool writes = has_body || call->verb == PROVIDER_CANCEL || call->verb == PROVIDER_DETACH;
     REQUIRE(fake->call_count < FAKE_CALLS_MAX && call->secret_key.len > 0);
     REQUIRE(!writes || call->idempotency_key != NULL);
-    REQUIRE((call->verb == PROVIDER_CHARGE) == (call->body != NULL));
+    REQUIRE(has_body == (call->body != NULL));
     fake->calls[fake->call_count++] = (struct fake_call){
         .verb = call->verb,
         .wall_us = loop_wall_us(&fake->loop->base),
@@ -104,8 +107,14 @@ static inline void fake_provider_send(struct provider *provider, struct provider
     loop_post(&fake->loop->base, &exchange->task);
 }
 
-static const struct provider_ops fake_provider_ops = {.send = fake_provider_send,
-                                                      .charge_body = stripe_charge_body};
+static const struct provider_ops fake_provider_ops = {
+    .send = fake_provider_send,
+    .charge_body = stripe_charge_body,
+    .capture_body = stripe_capture_body,
+    .refund_body = stripe_refund_body,
+    .customer_body = stripe_customer_body,
+    .attach_body = stripe_attach_body,
+};
 
 static inline void fake_provider_init(struct fake_provider *fake, struct fake_loop *loop)
 {

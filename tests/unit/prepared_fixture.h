@@ -1,0 +1,116 @@
+// Beginning an operation of any kind as the API does: prepared in a transaction of the store's, and run once
+// that is committed.
+#pragma once
+
+#include "engine_fixture.h"
+
+#include "op/card.h"
+#include "store/cards.h"
+
+struct prepared {
+    struct store_job job;
+    struct fixture *f;
+    // Writes what the operation is about, and begins it.
+    enum errc (*prepare)(struct fixture *f, struct db *db, struct change *change, struct op **op,
+                         struct err *err);
+    struct op *op; // NULL: it is not begun by a request, but is due
+    bool owed;
+    bool done;
+};
+
+static inline struct change change_by_api(struct fixture *f)
+{
+    return (struct change){
+        .keyring = &f->keyring,
+        .random = &random_system,
+        .arena = &f->arena,
+        .now_us = loop_wall_us(&f->loop.base),
+        .cause = "api",
+        .cause_ref = "request-1",
+    };
+}
+
+static inline enum errc prepared_run(struct store_job *job, struct db *db, struct err *err)
+{
+    struct prepared *prepared = CONTAINER_OF(job, struct prepared, job);
+    struct change change = change_by_api(prepared->f);
+    enum errc rc = prepared->prepare(prepared->f, db, &change, &prepared->op, err);
+    prepared->owed = change.owed;
+    return rc;
+}
+
+static inline void prepared_done(struct store_job *job)
+{
+    CONTAINER_OF(job, struct prepared, job)->done = true;
+}
+
+// Up to the commit.
+static inline struct prepared prepare(struct fixture *f, enum errc (*how)(struct fixture *f, struct db *db,
+                                                                          struct change *change,
+                                                                          struct op **op, struct err *err))
+{
+    struct prepared prepared = {.f = f, .prepare = how};
+    prepared.job = (struct store_job){.lane = STORE_WRITE, .run = prepared_run, .done = prepared_done};
+    store_submit_always(f->store, &prepared.job);
+    while (!prepared.done) {
+        fake_loop_run_task(&f->loop);
+    }
+    assert_int_equal(prepared.job.result, OK);
+    return prepared;
+}
+
+// Lets the call begin, and what comes of it without time passing.
+static inline void prepared_go(struct prepared *prepared)
+{
+    if (prepared->op != NULL) {
+        op_run(prepared->op);
+    } else if (prepared->owed) {
+        engine_due(prepared->f->engine, 0);
+    }
+    fake_loop_run_for(&prepared->f->loop, 0);
+}
+
+// --- a card that is being saved, with its customer
+
+#define CARD_ID ((struct uuid){.bytes = {0x06, [15] = 1}})
+
+static inline enum errc prepare_card(struct fixture *f, struct db *db, struct change *change, struct op **op,
+                                     struct err *err)
+{
+    struct card card = {
+        .id = CARD_ID,
+        .merchant_id = f->merchant_id,
+        .status = CARD_SAVING,
+        .provider = "stripe",
+        .method_sent = "pm_card_visa",
+        .customer_email = "buyer@shop.example",
+        .credential_id = f->version_id,
+        .created_us = change->now_us,
+        .updated_us = change->now_us,
+    };
+    return card_prepare(f->engine, db, change, &card, op, err);
+}
+
+static inline struct card card_row(struct fixture *f)
+{
+    struct card card = {0};
+    transaction_begin(f);
+    assert_int_equal(card_get(f->db, &CARD_ID, NULL, &f->arena, &card, &f->err), OK);
+    transaction_end(f);
+    return card;
+}
+
+static inline struct provider_answer answer_customer(const char *customer_ref)
+{
+    return (struct provider_answer){.outcome = PROVIDER_DONE, .status = 200, .customer_ref = customer_ref};
+}
+
+static inline struct provider_answer answer_method(const char *method_ref)
+{
+    return (struct provider_answer){
+        .outcome = PROVIDER_DONE,
+        .status = 200,
+        .has_method = true,
+        .method = {.id = method_ref, .brand = "visa", .last4 = "4242", .exp_month = 12, .exp_year = 2030},
+    };
+}
