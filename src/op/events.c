@@ -5,6 +5,7 @@
 // the end of every round is asked for again by the next, because an event may show late.
 #include "op/events.h"
 
+#include "base/log.h"
 #include "base/timefmt.h"
 #include "op/inbound.h"
 #include "store/event_feeds.h"
@@ -129,11 +130,20 @@ static bool move_on(const struct op *op, struct event_feed *feed)
     if (feed->at_s == feed->since_s && sure_s > feed->since_s) {
         feed->since_s = sure_s;
     }
-    if (until_s != 0 && call->answer.event_count <= PROVIDER_PAGE_ITEMS / 2) {
+    if (until_s != 0 && call->answer.event_count <= (size_t)call->page_items / 2) {
         feed->width_s *= 2;
     }
     feed->at_s = until_s != 0 ? until_s : feed->since_s;
     return until_s == 0;
+}
+
+// Its id is not known, so nothing can be asked for behind it.
+static void log_stepped_over(const struct op *op)
+{
+    char id[UUID_TEXT_BYTES];
+    uuid_format(&op->row.merchant_id, id);
+    LOG(LOG_ERROR, "an event is too large to be read: it is stepped over, with the older ones of its second",
+        LOG_STR("merchant_id", id), LOG_INT("created_s", op->call.created_from_s));
 }
 
 static enum errc take_page(struct op *op, struct db *db, struct change *change, struct event_feed *feed,
@@ -142,9 +152,14 @@ static enum errc take_page(struct op *op, struct db *db, struct change *change, 
     const struct provider_call *call = &op->call;
     int64_t until_s = call->created_until_s != 0 ? call->created_until_s : change->now_us / US_PER_S;
     int64_t asked_s = until_s - call->created_from_s;
-    if (call->answer.next_page != NULL && call->page == NULL && asked_s > 1) {
+    bool goes_on = call->answer.next_page != NULL && call->page == NULL;
+    if (asked_s > 1 && (goes_on || call->answer.too_large)) {
         feed->width_s = asked_s / 2;
+        feed->page = NULL;
         return OK;
+    }
+    if (call->answer.too_large) {
+        log_stepped_over(op);
     }
     enum errc rc = apply_page(op, db, change, err);
     if (rc == OK) {
@@ -191,7 +206,7 @@ static enum errc events_settle(struct op *op, struct db *db, struct change *chan
 {
     struct event_feed feed = {0};
     enum errc rc = event_feed_get(db, &op->row.subject_id, change->arena, &feed, err);
-    bool failed = op->call.answer.outcome != PROVIDER_DONE;
+    bool failed = op->call.answer.outcome != PROVIDER_DONE && !op->call.answer.too_large;
     bool ended = false;
     op->open = true;
     op->row.next_attempt_us = change->now_us + (failed ? failed_delay_us(op) : NEXT_PAGE_US);

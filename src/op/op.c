@@ -42,6 +42,7 @@ static struct op *op_new(struct engine *engine, const struct op_kind *kind, cons
     op->row.kind = kind->name;
     op->key = op_key(kind, &row->subject_id);
     op->call.arena = &op->page_arena;
+    op->call.page_items = PROVIDER_PAGE_ITEMS;
     return op;
 }
 

@@ -1,5 +1,6 @@
 // Lists that come in pages. Of a list of payments only one is wanted, so each page is let go before the next
-// is read; a payment's refunds are few, and all are kept. Loop thread.
+// is read; a payment's refunds are few, and all are kept. A page that is larger than an answer may be is
+// asked for again with half as much on it. Loop thread.
 #include "base/text.h"
 #include "base/timefmt.h"
 #include "op/engine.h"
@@ -49,9 +50,23 @@ static bool wants_more(struct op *op)
     return op->call.verb == PROVIDER_LIST && !find_listed(op) && answer->next_page != NULL;
 }
 
+// Of a span of time that can be cut short, that is done instead (events.c).
+static bool halve(struct op *op)
+{
+    struct provider_call *call = &op->call;
+    if (call->page_items == 1 || call->created_until_s - call->created_from_s > 1) {
+        return false;
+    }
+    call->page_items /= 2;
+    return true;
+}
+
 bool op_reads_on(struct op *op)
 {
     struct provider_answer *answer = &op->call.answer;
+    if (answer->too_large && halve(op)) {
+        return true;
+    }
     if (!wants_more(op)) {
         return false;
     }

@@ -78,6 +78,7 @@ struct provider_answer {
     size_t event_count;
     const char *next_page; // where the next page begins; NULL: this was the last
     const char *trouble;   // why the outcome is unknown, for logs; NULL: it is known
+    bool too_large;        // a list's page that is larger than an answer may be
     bool away;             // no answer of the provider's own, or one that it is out of order
     bool limited;          // these were too many requests of this account
 };
@@ -91,6 +92,7 @@ struct provider_call {
     int64_t created_from_s;      // LIST, EVENTS: inclusive
     int64_t created_until_s;     // EVENTS: exclusive; 0: whatever there is
     const char *page;            // of a list: next_page of the answer before; NULL: the first
+    int page_items;              // of a list: how many at once
     struct secret secret_key;
     struct arena *arena; // the answer's text lives there
     void (*done)(struct provider_call *call);

@@ -46,7 +46,7 @@ static const struct {
 
 static void add_list_query(struct buf *query, const struct provider_call *call)
 {
-    form_add_i64(query, "limit", PROVIDER_PAGE_ITEMS);
+    form_add_i64(query, "limit", call->page_items);
     if (call->verb == PROVIDER_REFUND_LIST) {
         form_add(query, "payment_intent", call->ref);
     } else {

@@ -235,6 +235,7 @@ void stripe_answer_read(struct provider_call *call)
     *answer = (struct provider_answer){.outcome = PROVIDER_UNKNOWN};
     if (http->result != HTTP_DONE) {
         answer->away = http->result != HTTP_TOO_LARGE;
+        answer->too_large = http->result == HTTP_TOO_LARGE && is_list(call->verb);
         answer->trouble = arena_strdup(call->arena, http->error);
         return;
     }

@@ -190,6 +190,16 @@ def test_something_unreadable_among_the_events_hides_no_other(stub_shop, stub_st
     wait_until(lambda: is_disputed(stub_shop, payment), what="the dispute to be told")
 
 
+def test_a_page_that_is_too_large_to_be_taken_is_asked_for_in_smaller_ones(stub_shop, stub_stripe):
+    payment = stub_shop.pay()
+    stub_stripe.answer_always(*EVENTS, Answer(200, b" " * (9 << 20)))
+    wait_until(lambda: any("created[lt]" in request.query for request in stub_stripe.calls(*EVENTS)),
+               what="less to be asked for")
+    stub_stripe.behave()
+    dispute_at(stub_stripe, stub_shop, payment)
+    wait_until(lambda: is_disputed(stub_shop, payment), what="the dispute to be told")
+
+
 def test_only_what_can_change_something_is_asked_for(stub_shop, stub_stripe):
     request = stub_stripe.wait_for(*EVENTS)[0]
     names = [pair.split("=")[0] for pair in request.target.partition("?")[2].split("&")]

@@ -1,5 +1,4 @@
 // The log: one JSON object a line and one write a line, whatever it is given.
-#include <fcntl.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,39 +12,13 @@
 
 #include <cmocka.h>
 
+#include "log_capture.h"
+
 #include "base/buf.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/require.h"
 #include "base/timefmt.h"
-
-// What log lines are written while stderr is a file. The file has no name, so nothing is left behind.
-struct capture {
-    FILE *file;
-    int stderr_before;
-};
-
-static struct capture capture_start(void)
-{
-    struct capture capture = {.file = tmpfile(), .stderr_before = dup(STDERR_FILENO)};
-    REQUIRE(capture.file != NULL && capture.stderr_before >= 0);
-    REQUIRE(fcntl(fileno(capture.file), F_SETFL, O_APPEND) == 0); // as a log is opened: writes do not overlap
-    REQUIRE(dup2(fileno(capture.file), STDERR_FILENO) >= 0);
-    return capture;
-}
-
-static void capture_end(struct capture *capture, struct buf *text)
-{
-    REQUIRE(dup2(capture->stderr_before, STDERR_FILENO) >= 0);
-    REQUIRE(close(capture->stderr_before) == 0);
-    rewind(capture->file);
-    char piece[4096];
-    size_t bytes;
-    while ((bytes = fread(piece, 1, sizeof piece, capture->file)) > 0) {
-        buf_add(text, piece, bytes);
-    }
-    (void)fclose(capture->file);
-}
 
 // The one line that `level` and `fields` make, parsed.
 static struct json_object *line_of(const char *message, const struct log_field *fields, size_t count)

@@ -292,6 +292,21 @@ static void a_full_page_of_large_objects_is_read(void **state)
     assert_int_equal(answer->intent_count, PROVIDER_PAGE_ITEMS);
 }
 
+static void a_giant_page_is_told_from_other_trouble(void **state)
+{
+    static const enum provider_verb lists[] = {PROVIDER_LIST, PROVIDER_REFUND_LIST, PROVIDER_EVENTS};
+    struct fixture *f = *state;
+    struct reply reply = {PROVIDER_CHARGE, HTTP_TOO_LARGE, 200, NULL, NULL, NULL};
+    assert_false(read_reply(f, reply)->too_large);
+    for (size_t i = 0; i < COUNT_OF(lists); i++) {
+        reply.verb = lists[i];
+        reply.result = HTTP_TOO_LARGE;
+        assert_true(read_reply(f, reply)->too_large);
+        reply.result = HTTP_CUT;
+        assert_false(read_reply(f, reply)->too_large);
+    }
+}
+
 static void a_decline_says_why_and_names_its_intent(void **state)
 {
     struct fixture *f = *state;
@@ -396,6 +411,7 @@ int main(void)
         TEST(a_list_is_read_with_where_it_goes_on),
         TEST(a_list_of_events_is_read_without_what_is_none),
         TEST(a_full_page_of_large_objects_is_read),
+        TEST(a_giant_page_is_told_from_other_trouble),
         TEST(a_decline_says_why_and_names_its_intent),
         TEST(a_refusal_without_a_code_is_named_by_its_type),
         TEST(a_refused_key_is_our_own_failure_code),
