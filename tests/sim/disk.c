@@ -1,5 +1,4 @@
-// See disk.h. What a file holds is disk_content.c's. Locks are kept as SQLite's own file systems keep them;
-// the write-ahead log's index is memory that a crash takes with it.
+// See disk.h. What a file holds is disk_content.c's, who may use it disk_locks.c's.
 #include "disk.h"
 
 #include <sqlite3.h>
@@ -9,31 +8,23 @@
 #include "base/require.h"
 #include "base/text.h"
 #include "disk_content.h"
+#include "disk_locks.h"
 #include "world.h"
 
 #define FILES_MAX 8
-#define REGIONS_MAX 64
-#define REGION_SLOTS SQLITE_SHM_NLOCK
 
 struct file {
     char name[512];
     bool exists;
     struct disk_content content;
-    int shared; // connections that hold a lock of any kind
-    struct handle *reserved;
-    struct handle *exclusive;
-    void *regions[REGIONS_MAX];
-    int slot_shared[REGION_SLOTS];
-    struct handle *slot_exclusive[REGION_SLOTS];
+    struct disk_locks locks;
 };
 
 struct handle {
     sqlite3_file base;
     struct file *file;
     int generation;
-    int lock;
-    uint16_t slots_shared;
-    uint16_t slots_exclusive;
+    struct disk_lock_holder holder;
 };
 
 static struct file files[FILES_MAX];
@@ -75,13 +66,7 @@ void disk_crash(bool power_lost)
         if (power_lost && file->exists) {
             content_lose_power(&file->content);
         }
-        file->shared = 0;
-        file->reserved = file->exclusive = NULL;
-        memset(file->slot_shared, 0, sizeof(file->slot_shared));
-        memset(file->slot_exclusive, 0, sizeof(file->slot_exclusive));
-        for (size_t region = 0; region < REGIONS_MAX; region++) {
-            file->regions[region] = NULL; // a handle of the dead may still point there
-        }
+        file->locks = (struct disk_locks){0}; // the dead may still point to its memory
     }
 }
 
@@ -171,49 +156,21 @@ static int disk_size(sqlite3_file *base, sqlite3_int64 *bytes)
 static int disk_lock(sqlite3_file *base, int lock)
 {
     struct handle *handle = handle_of(base);
-    struct file *file = handle->file;
-    if (handle->lock >= lock) {
-        return SQLITE_OK;
-    }
-    if (file->exclusive != NULL && file->exclusive != handle) {
-        return SQLITE_BUSY;
-    }
-    if (handle->lock == SQLITE_LOCK_NONE) {
-        file->shared++;
-        handle->lock = SQLITE_LOCK_SHARED;
-    }
-    if (lock == SQLITE_LOCK_SHARED) {
-        return SQLITE_OK;
-    }
-    if (file->reserved != NULL && file->reserved != handle) {
-        return SQLITE_BUSY;
-    }
-    file->reserved = handle;
-    if (lock == SQLITE_LOCK_EXCLUSIVE && file->shared > 1) {
-        return SQLITE_BUSY;
-    }
-    file->exclusive = lock == SQLITE_LOCK_EXCLUSIVE ? handle : file->exclusive;
-    handle->lock = lock;
-    return SQLITE_OK;
+    return locks_take(&handle->file->locks, &handle->holder, lock);
 }
 
 static int disk_unlock(sqlite3_file *base, int lock)
 {
     struct handle *handle = (struct handle *)base;
-    if (handle->generation != generation || handle->lock <= lock) {
-        return SQLITE_OK;
+    if (handle->generation == generation) {
+        locks_release(&handle->file->locks, &handle->holder, lock);
     }
-    struct file *file = handle->file;
-    file->reserved = file->reserved == handle ? NULL : file->reserved;
-    file->exclusive = file->exclusive == handle ? NULL : file->exclusive;
-    file->shared -= lock == SQLITE_LOCK_NONE;
-    handle->lock = lock;
     return SQLITE_OK;
 }
 
 static int disk_check_reserved(sqlite3_file *base, int *reserved)
 {
-    *reserved = handle_of(base)->file->reserved != NULL;
+    *reserved = handle_of(base)->file->locks.reserved != NULL;
     return SQLITE_OK;
 }
 
@@ -239,47 +196,14 @@ static int disk_characteristics(sqlite3_file *base)
 
 static int disk_shm_map(sqlite3_file *base, int region, int bytes, int extend, void volatile **out)
 {
-    struct file *file = handle_of(base)->file;
-    REQUIRE(region < REGIONS_MAX);
-    if (file->regions[region] == NULL && extend) {
-        file->regions[region] = calloc(1, (size_t)bytes);
-        REQUIRE(file->regions[region] != NULL);
-    }
-    *out = file->regions[region];
+    *out = locks_region(&handle_of(base)->file->locks, region, bytes, extend);
     return SQLITE_OK;
-}
-
-static bool shm_is_free(const struct handle *handle, int slot, bool exclusive)
-{
-    const struct file *file = handle->file;
-    bool held_exclusively = file->slot_exclusive[slot] != NULL && file->slot_exclusive[slot] != handle;
-    int own = (handle->slots_shared >> slot) & 1;
-    return !held_exclusively && (!exclusive || file->slot_shared[slot] == own);
 }
 
 static int disk_shm_lock(sqlite3_file *base, int offset, int count, int flags)
 {
     struct handle *handle = handle_of(base);
-    struct file *file = handle->file;
-    bool exclusive = flags & SQLITE_SHM_EXCLUSIVE;
-    bool locks = flags & SQLITE_SHM_LOCK;
-    for (int slot = offset; locks && slot < offset + count; slot++) {
-        if (!shm_is_free(handle, slot, exclusive)) {
-            return SQLITE_BUSY;
-        }
-    }
-    for (int slot = offset; slot < offset + count; slot++) {
-        uint16_t bit = (uint16_t)(1U << slot);
-        if (exclusive) {
-            file->slot_exclusive[slot] = locks ? handle : NULL;
-            handle->slots_exclusive =
-                (uint16_t)(locks ? handle->slots_exclusive | bit : handle->slots_exclusive & ~bit);
-        } else if (locks != ((handle->slots_shared & bit) != 0)) {
-            file->slot_shared[slot] += locks ? 1 : -1;
-            handle->slots_shared ^= bit;
-        }
-    }
-    return SQLITE_OK;
+    return locks_slots(&handle->file->locks, &handle->holder, offset, count, flags);
 }
 
 static void disk_shm_barrier(sqlite3_file *base)
@@ -296,11 +220,7 @@ static int disk_shm_unmap(sqlite3_file *base, int delete)
 
 static int disk_close(sqlite3_file *base)
 {
-    struct handle *handle = (struct handle *)base;
-    if (handle->generation == generation) {
-        disk_unlock(base, SQLITE_LOCK_NONE);
-    }
-    return SQLITE_OK;
+    return disk_unlock(base, SQLITE_LOCK_NONE);
 }
 
 static const sqlite3_io_methods methods = {
