@@ -56,3 +56,11 @@ void circuit_probe(struct circuit *circuit, enum circuit_side side, int64_t now_
     circuit->probes[side]++;
     schedule(circuit, side, now_us, cap_us, random32);
 }
+
+void circuit_probe_unsent(struct circuit *circuit, enum circuit_side side)
+{
+    if (circuit->probes[side] > 0) { // else the circuit it was to probe is closed by now
+        circuit->probes[side]--;
+        circuit->probe_us[side] = 0;
+    }
+}

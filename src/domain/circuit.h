@@ -38,3 +38,5 @@ int64_t circuit_wait_us(const struct circuit *circuit, enum circuit_side side, i
 // A probe is made.
 void circuit_probe(struct circuit *circuit, enum circuit_side side, int64_t now_us, int64_t cap_us,
                    uint32_t random32);
+// A probe was not sent after all: the next may be made at once.
+void circuit_probe_unsent(struct circuit *circuit, enum circuit_side side);

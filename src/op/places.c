@@ -133,6 +133,9 @@ void governor_give_back(struct place *place)
     }
     governor_lock(governor);
     account->places[place->side]--;
+    if (place->probe && !place->called) {
+        circuit_probe_unsent(&governor->circuit, place->side);
+    }
     if (account->places[CIRCUIT_CALLERS] + account->places[CIRCUIT_RECOVERY] == 0) {
         list_append(&governor->idle, &account->idle);
     }

@@ -256,6 +256,32 @@ static void a_new_call_may_be_the_probe(void **state)
     f->provider.holds = false;
 }
 
+// One that is under way still, two that cannot be planned and five needless ones are due before the others.
+static void an_operation_that_comes_to_no_call_uses_up_no_probe(void **state)
+{
+    struct fixture *f = *state;
+    engine_begin(f);
+    f->provider.holds = true;
+    buy(f);
+    f->provider.holds = false;
+    make_go_away(f);
+    struct buyer *stranger = stranger_new(f);
+    assert_int_equal(buyer_prepare(stranger), OK);
+    buyer_go(stranger);  // now everybody is held back
+    engine_run_s(f, 60); // probes are seconds apart by now
+    run_sql(f, "UPDATE operations SET next_attempt_us = 4");
+    run_sql(f, "UPDATE operations SET next_attempt_us = 3, kind = 'sync' WHERE subject_id IN"
+               " (SELECT subject_id FROM operations ORDER BY subject_id DESC LIMIT 5)");
+    run_sql(f, "UPDATE operations SET next_attempt_us = 2, credential_version_id = zeroblob(16)"
+               " WHERE subject_id IN (SELECT subject_id FROM operations ORDER BY subject_id LIMIT 3)");
+    run_sql(f, "UPDATE operations SET next_attempt_us = 1 WHERE subject_id ="
+               " (SELECT min(subject_id) FROM operations)");
+    size_t before = charges(f);
+    engine_run_s(f, 6);
+    assert_in_range(charges(f) - before, 1, 3);
+    assert_int_equal(sql_number(f, "SELECT count(*) FROM operations WHERE kind = 'sync'"), 0);
+}
+
 static void one_merchants_failures_hold_back_no_other_until_others_fail_too(void **state)
 {
     struct fixture *f = *state;
@@ -364,6 +390,7 @@ int main(void)
         TEST(a_provider_that_is_away_is_only_probed_and_nothing_new_is_recorded),
         TEST(all_that_waited_goes_on_within_the_interval_once_the_provider_is_back),
         TEST(a_new_call_may_be_the_probe),
+        TEST(an_operation_that_comes_to_no_call_uses_up_no_probe),
         TEST(one_merchants_failures_hold_back_no_other_until_others_fail_too),
         TEST(answers_of_any_kind_keep_the_circuit_closed),
         TEST(an_operation_that_fails_again_and_again_does_not_open_the_circuit),

@@ -1,0 +1,188 @@
+// When the circuit opens, whom it holds back, when it is probed, and what closes it.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/require.h"
+#include "domain/circuit.h"
+
+#define SECOND INT64_C(1000000)
+#define NOW (100 * SECOND)
+#define CAP (5 * SECOND)
+#define LONGEST UINT32_MAX // chance: no delay is shortened
+#define FAILURES 10
+
+static const struct uuid shop = {.bytes = {1}};
+static const struct uuid other = {.bytes = {2}};
+
+static struct uuid operation_id(int number)
+{
+    return (struct uuid){.bytes = {[14] = (uint8_t)(number >> 8), [15] = (uint8_t)number}};
+}
+
+static bool fails(struct circuit *circuit, const struct uuid *merchant, int operation)
+{
+    struct uuid id = operation_id(operation);
+    return circuit_failed(circuit, merchant, &id, NOW, CAP, LONGEST);
+}
+
+// By as many failures of this merchant's as it takes.
+static struct circuit opened_by(const struct uuid *merchant)
+{
+    struct circuit circuit = {0};
+    for (int i = 0; i < FAILURES; i++) {
+        assert_false(circuit.open);
+        assert_int_equal(fails(&circuit, merchant, i), i == FAILURES - 1);
+    }
+    assert_true(circuit.open);
+    return circuit;
+}
+
+static void it_opens_by_failures_of_different_operations_one_behind_the_other(void **state)
+{
+    (void)state;
+    struct circuit circuit = {0};
+    assert_false(circuit_holds(&circuit, &shop));
+    circuit = opened_by(&shop);
+    assert_false(fails(&circuit, &shop, FAILURES)); // it opened once
+    assert_true(circuit.open);
+}
+
+static void one_operation_that_fails_again_and_again_does_not_open_it(void **state)
+{
+    (void)state;
+    struct circuit circuit = {0};
+    for (int i = 0; i < 10 * FAILURES; i++) {
+        assert_false(fails(&circuit, &shop, 7));
+    }
+    assert_false(circuit.open);
+    assert_int_equal(circuit.failures, 1);
+}
+
+static void an_answer_makes_it_count_from_nothing(void **state)
+{
+    (void)state;
+    struct circuit circuit = {0};
+    for (int i = 0; i < FAILURES - 1; i++) {
+        assert_false(fails(&circuit, &shop, i));
+    }
+    assert_false(circuit_answered(&circuit)); // it was not open
+    for (int i = 0; i < FAILURES - 1; i++) {
+        assert_false(fails(&circuit, &other, i));
+    }
+    assert_true(fails(&circuit, &other, FAILURES));
+    assert_false(circuit_holds_all(&circuit)); // the first merchant's failures are forgotten too
+}
+
+static void failures_of_one_merchant_hold_back_only_that_one(void **state)
+{
+    (void)state;
+    struct circuit circuit = opened_by(&shop);
+    assert_true(circuit_holds(&circuit, &shop));
+    assert_false(circuit_holds(&circuit, &other));
+    assert_false(circuit_holds_all(&circuit));
+}
+
+static void a_failure_of_another_merchant_holds_back_everybody(void **state)
+{
+    (void)state;
+    struct circuit circuit = opened_by(&shop);
+    assert_false(fails(&circuit, &other, FAILURES)); // it was open before
+    assert_true(circuit_holds(&circuit, &shop));
+    assert_true(circuit_holds(&circuit, &other));
+    assert_true(circuit_holds_all(&circuit));
+
+    circuit = (struct circuit){0};
+    for (int i = 0; i < FAILURES; i++) {
+        (void)fails(&circuit, i % 2 == 0 ? &shop : &other, i);
+    }
+    assert_true(circuit_holds_all(&circuit));
+}
+
+static void an_answer_closes_it_and_lets_everybody_through(void **state)
+{
+    (void)state;
+    struct circuit circuit = opened_by(&shop);
+    assert_false(fails(&circuit, &other, FAILURES));
+    assert_true(circuit_answered(&circuit));
+    assert_false(circuit_holds(&circuit, &shop));
+    assert_false(circuit_holds(&circuit, &other));
+    assert_false(circuit_holds_all(&circuit));
+    assert_false(circuit_answered(&circuit)); // it closed once
+    circuit = opened_by(&shop);
+    assert_false(circuit_holds_all(&circuit));
+}
+
+static void probes_of_each_side_come_at_delays_that_double_up_to_the_cap(void **state)
+{
+    (void)state;
+    static const int64_t delays_ms[] = {500, 1000, 2000, 4000, 5000, 5000};
+    struct circuit circuit = opened_by(&shop);
+    int64_t now_us = NOW;
+    for (size_t i = 0; i < COUNT_OF(delays_ms); i++) {
+        int64_t wait_us = circuit_wait_us(&circuit, CIRCUIT_CALLERS, now_us);
+        assert_in_range(wait_us, delays_ms[i] * 1000 - 1, delays_ms[i] * 1000);
+        now_us += wait_us;
+        assert_int_equal(circuit_wait_us(&circuit, CIRCUIT_CALLERS, now_us - 1), 1);
+        assert_int_equal(circuit_wait_us(&circuit, CIRCUIT_CALLERS, now_us), 0);
+        circuit_probe(&circuit, CIRCUIT_CALLERS, now_us, CAP, LONGEST);
+    }
+    assert_int_equal(circuit_wait_us(&circuit, CIRCUIT_RECOVERY, NOW + SECOND / 2), 0);
+}
+
+static void a_failed_probe_leaves_it_open_and_the_next_where_it_was(void **state)
+{
+    (void)state;
+    struct circuit circuit = opened_by(&shop);
+    circuit_probe(&circuit, CIRCUIT_RECOVERY, NOW + SECOND, CAP, LONGEST);
+    int64_t wait_us = circuit_wait_us(&circuit, CIRCUIT_RECOVERY, NOW + SECOND);
+    assert_false(fails(&circuit, &shop, FAILURES));
+    assert_true(circuit.open);
+    assert_int_equal(circuit_wait_us(&circuit, CIRCUIT_RECOVERY, NOW + SECOND), wait_us);
+}
+
+static void a_probe_that_was_not_sent_leaves_its_turn_and_its_delay_to_the_next(void **state)
+{
+    (void)state;
+    struct circuit circuit = opened_by(&shop);
+    circuit_probe(&circuit, CIRCUIT_CALLERS, NOW + SECOND, CAP, LONGEST);
+    int64_t of_callers_us = circuit_wait_us(&circuit, CIRCUIT_CALLERS, NOW + SECOND);
+    circuit_probe(&circuit, CIRCUIT_RECOVERY, NOW + SECOND, CAP, LONGEST);
+    int64_t wait_us = circuit_wait_us(&circuit, CIRCUIT_RECOVERY, NOW + SECOND);
+    circuit_probe_unsent(&circuit, CIRCUIT_RECOVERY);
+    assert_int_equal(circuit_wait_us(&circuit, CIRCUIT_RECOVERY, NOW + SECOND), 0);
+    assert_int_equal(circuit_wait_us(&circuit, CIRCUIT_CALLERS, NOW + SECOND), of_callers_us);
+    circuit_probe(&circuit, CIRCUIT_RECOVERY, NOW + SECOND, CAP, LONGEST);
+    assert_int_equal(circuit_wait_us(&circuit, CIRCUIT_RECOVERY, NOW + SECOND), wait_us);
+}
+
+static void a_probe_that_was_not_sent_does_nothing_to_a_circuit_that_closed_meanwhile(void **state)
+{
+    (void)state;
+    struct circuit circuit = opened_by(&shop);
+    circuit_probe(&circuit, CIRCUIT_CALLERS, NOW + SECOND, CAP, LONGEST);
+    assert_true(circuit_answered(&circuit));
+    circuit = opened_by(&shop);
+    circuit_probe_unsent(&circuit, CIRCUIT_CALLERS);
+    assert_true(circuit_wait_us(&circuit, CIRCUIT_CALLERS, NOW) > 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(it_opens_by_failures_of_different_operations_one_behind_the_other),
+        cmocka_unit_test(one_operation_that_fails_again_and_again_does_not_open_it),
+        cmocka_unit_test(an_answer_makes_it_count_from_nothing),
+        cmocka_unit_test(failures_of_one_merchant_hold_back_only_that_one),
+        cmocka_unit_test(a_failure_of_another_merchant_holds_back_everybody),
+        cmocka_unit_test(an_answer_closes_it_and_lets_everybody_through),
+        cmocka_unit_test(probes_of_each_side_come_at_delays_that_double_up_to_the_cap),
+        cmocka_unit_test(a_failed_probe_leaves_it_open_and_the_next_where_it_was),
+        cmocka_unit_test(a_probe_that_was_not_sent_leaves_its_turn_and_its_delay_to_the_next),
+        cmocka_unit_test(a_probe_that_was_not_sent_does_nothing_to_a_circuit_that_closed_meanwhile),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
