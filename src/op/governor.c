@@ -88,14 +88,15 @@ static void put_back(struct governor *governor, struct place *place, int64_t wai
     governor->options.put_back(place, spread);
 }
 
-// Puts back what waits and has not called yet. What has goes on: its outcome is not known without the rest.
-static void put_queues_back(struct governor *governor, struct account *account, int64_t wait_us)
+// Puts back what waits; of that what has called before only where `begun` says so: it would have to begin
+// anew.
+static void put_queues_back(struct governor *governor, struct account *account, bool begun, int64_t wait_us)
 {
     for (int side = 0; side < CIRCUIT_SIDE_COUNT; side++) {
         LIST_EACH_SAFE(&account->queues[side], node, after)
         {
             struct place *place = CONTAINER_OF(node, struct place, link);
-            if (!place->called && !place->probe) {
+            if (!place->called || begun) {
                 leave_queue(governor, place);
                 put_back(governor, place, wait_us);
             }
@@ -107,7 +108,7 @@ void governor_put_back_all(struct governor *governor)
 {
     LIST_EACH_SAFE(&governor->waiting, node, after)
     {
-        put_queues_back(governor, CONTAINER_OF(node, struct account, waiting), 0);
+        put_queues_back(governor, CONTAINER_OF(node, struct account, waiting), true, 0);
     }
 }
 
@@ -116,9 +117,9 @@ void governor_call(struct place *place)
     struct governor *governor = place->governor;
     struct account *account = place->account;
     governor_lock(governor);
-    int64_t wait_us = place->called || place->probe
-                          ? 0
-                          : governor_held_us(governor, account, place->side, governor_now_us(governor));
+    int64_t wait_us = place->called ? 0
+                                    : governor_held_us(governor, account, place->side, place->probe,
+                                                       governor_now_us(governor));
     governor_unlock(governor);
     if (wait_us > 0) {
         put_back(governor, place, wait_us);
@@ -159,7 +160,7 @@ static void circuit_opened(struct governor *governor)
     {
         struct account *account = CONTAINER_OF(node, struct account, waiting);
         if (circuit_holds(&governor->circuit, &account->key.merchant_id)) {
-            put_queues_back(governor, account, 0);
+            put_queues_back(governor, account, false, 0);
         }
     }
 }
@@ -193,7 +194,7 @@ void governor_answered(struct place *place, const struct uuid *operation,
         governor->options.resumed(governor->options.context);
     }
     if (answer->limited) {
-        put_queues_back(governor, account, account_wait_us(governor, account, now));
+        put_queues_back(governor, account, false, account_wait_us(governor, account, now));
     }
     call_those_in_turn(governor, account);
     governor_forget_idle(governor);

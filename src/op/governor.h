@@ -33,7 +33,7 @@ struct governor_options {
     const int64_t *reconcile_interval_ms; // no pause and no wait for a probe is longer
     // It is its turn. False: it did not call after all.
     bool (*call)(struct place *place);
-    // It was not called, and cannot be for so long; it does not come back here.
+    // It was not called, or is not called any further, and cannot be for so long; it does not come back here.
     void (*put_back)(struct place *place, int64_t wait_us);
     void (*resumed)(void *context); // the circuit closed
     void *context;
@@ -57,7 +57,7 @@ void governor_answered(struct place *place, const struct uuid *operation,
 // How many operations may be claimed at once: one, as the probe, while the circuit holds everybody back, and
 // none (0) until *wait_us have passed where it is not time for one.
 int64_t governor_claims_max(struct governor *governor, int64_t *wait_us);
-// Puts back whatever waits.
+// Puts back whatever waits, at the end: nothing may wait for a pause or a pace then.
 void governor_put_back_all(struct governor *governor);
 
 struct governor_stats {

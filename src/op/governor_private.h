@@ -48,9 +48,9 @@ int64_t governor_now_us(struct governor *governor);
 int64_t governor_cap_us(const struct governor *governor); // of every delay
 uint32_t governor_random32(struct governor *governor);
 
-// places.c; under the mutex. How long the account's calls are held back.
+// places.c; under the mutex. How long the account's calls are held back; a probe only by a pause.
 int64_t governor_held_us(const struct governor *governor, const struct account *account,
-                         enum circuit_side side, int64_t now_us);
+                         enum circuit_side side, bool probe, int64_t now_us);
 // When one that must wait so long should ask again: behind those that were told so before.
 int64_t governor_spread_us(struct account *account, int64_t wait_us, int64_t now_us);
 

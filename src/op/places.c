@@ -80,12 +80,12 @@ static int64_t places_max(const struct governor *governor, const struct account 
 }
 
 int64_t governor_held_us(const struct governor *governor, const struct account *account,
-                         enum circuit_side side, int64_t now)
+                         enum circuit_side side, bool probe, int64_t now)
 {
-    if (circuit_holds(&governor->circuit, &account->key.merchant_id)) {
-        return circuit_wait_us(&governor->circuit, side, now);
-    }
-    return account->paused_until_us > now ? account->paused_until_us - now : 0;
+    bool held = !probe && circuit_holds(&governor->circuit, &account->key.merchant_id);
+    int64_t circuit_us = held ? circuit_wait_us(&governor->circuit, side, now) : 0;
+    int64_t pause_us = account->paused_until_us > now ? account->paused_until_us - now : 0;
+    return circuit_us > pause_us ? circuit_us : pause_us;
 }
 
 int64_t governor_spread_us(struct account *account, int64_t wait_us, int64_t now)
@@ -101,7 +101,7 @@ bool governor_take(struct governor *governor, const struct uuid *merchant_id, bo
     int64_t now = governor_now_us(governor);
     governor_lock(governor);
     struct account *account = account_of(governor, merchant_id, livemode);
-    *wait_us = governor_held_us(governor, account, side, now);
+    *wait_us = governor_held_us(governor, account, side, false, now);
     if (*wait_us == 0 && account->places[side] >= places_max(governor, account)) {
         *wait_us = FULL_WAIT_US;
     }

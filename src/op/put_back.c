@@ -1,7 +1,7 @@
-// Attempts that were planned and are not made: the provider is away, or it is not their turn for long.
-// Nothing was sent, so the row is as untried as it was before, and the next attempt is what this one would
-// have been; what the plan learned by the clock (that a charge is only looked for now) stays. Loop thread,
-// but for run_put_back.
+// Attempts that were planned and are not made: the provider is away, it is not their turn for long, or the
+// process ends. Where nothing was sent the row is as untried as it was before, and the next attempt is what
+// this one would have been; what the plan learned by the clock (that a charge is only looked for now) stays.
+// Loop thread, but for run_put_back.
 #include "base/log.h"
 #include "base/timefmt.h"
 #include "op/engine.h"
@@ -15,8 +15,8 @@ static enum errc run_put_back(struct store_job *job, struct db *db, struct err *
     if (rc == ERR_NOT_FOUND) {
         return OK; // closed by another way
     }
-    row.attempts = op->row.attempts - 1;
-    row.unresolved = op->row.unresolved;
+    row.attempts = op->row.attempts - !op->place.called;
+    row.unresolved = op->row.unresolved || op->place.called;
     row.next_attempt_us = op->put_back_until_us;
     return rc == OK ? operation_update(db, &row, err) : rc;
 }

@@ -282,6 +282,33 @@ static void an_operation_that_comes_to_no_call_uses_up_no_probe(void **state)
     assert_int_equal(sql_number(f, "SELECT count(*) FROM operations WHERE kind = 'sync'"), 0);
 }
 
+static void an_account_that_pauses_probes_nothing(void **state)
+{
+    struct fixture *f = *state;
+    engine_begin(f);
+    f->provider.holds = true;
+    buy(f);
+    f->provider.holds = false;
+    struct provider_answer limited = answer_limited();
+    limited.retry_after_us = 60 * US_PER_S;
+    fake_provider_will(&f->provider, limited);
+    buy(f);
+    f->provider.otherwise = answer_away();
+    for (int i = 0; i < 9; i++) {
+        struct buyer *stranger = stranger_new(f);
+        assert_int_equal(buyer_prepare(stranger), OK);
+        buyer_go(stranger);
+    }
+    fake_loop_run_for(&f->loop, 0);
+    run_sql(f, "UPDATE operations SET next_attempt_us = 1 WHERE merchant_id ="
+               " (SELECT merchant_id FROM operations ORDER BY subject_id LIMIT 1)");
+    fake_provider_answer(&f->provider, answer_away());
+    assert_int_equal(stats_of(f).circuit_open, 1);
+    size_t before = f->provider.call_count;
+    fake_loop_run_for(&f->loop, US_PER_S / 2); // by then the first probe is due, not yet the second
+    assert_int_equal(f->provider.call_count, before + 1);
+}
+
 static void one_merchants_failures_hold_back_no_other_until_others_fail_too(void **state)
 {
     struct fixture *f = *state;
@@ -378,6 +405,48 @@ static void a_drain_in_a_hurry_leaves_what_waits_to_the_next_start(void **state)
         2);
 }
 
+static void a_drain_in_a_hurry_does_not_wait_for_a_probes_turn(void **state)
+{
+    struct fixture *f = *state;
+    begin_at(f, 1);
+    f->provider.otherwise = answer_away();
+    while (!stats_of(f).circuit_open) {
+        buy(f);
+        engine_run_s(f, 3);
+    }
+    engine_run_s(f, 6);
+    size_t before = f->provider.call_count;
+    while (f->provider.call_count == before) {
+        fake_loop_run_for(&f->loop, US_PER_S / 10);
+    }
+    struct buyer *probe = buyer_new(f); // a moment behind recovery's, at one a second
+    assert_int_equal(buyer_prepare(probe), OK);
+    buyer_go(probe);
+    assert_int_equal(stats_of(f).queued, 1);
+    (void)engine_drain(f->engine, true);
+    fake_loop_run_tasks(&f->loop);
+    assert_true(engine_drain(f->engine, true));
+    assert_int_equal(sql_number(f, "SELECT count(*) FROM operations WHERE attempts = 0 AND unresolved = 0"),
+                     1);
+}
+
+static void a_drain_in_a_hurry_does_not_wait_for_the_rest_of_a_list(void **state)
+{
+    struct fixture *f = *state;
+    begin_at(f, 1);
+    buy(f);
+    f->provider.otherwise = answer_list(NULL, 0, "next");
+    run_sql(f, "UPDATE operations SET look_up = 1");
+    engine_run_s(f, 10);
+    assert_true(fake_provider_count(&f->provider, PROVIDER_LIST) > 2);
+    assert_int_equal(stats_of(f).queued, 1);
+    (void)engine_drain(f->engine, true);
+    fake_loop_run_tasks(&f->loop);
+    assert_true(engine_drain(f->engine, true));
+    assert_int_equal(sql_number(f, "SELECT count(*) FROM operations WHERE attempts = 2 AND unresolved = 1"),
+                     1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -391,12 +460,15 @@ int main(void)
         TEST(all_that_waited_goes_on_within_the_interval_once_the_provider_is_back),
         TEST(a_new_call_may_be_the_probe),
         TEST(an_operation_that_comes_to_no_call_uses_up_no_probe),
+        TEST(an_account_that_pauses_probes_nothing),
         TEST(one_merchants_failures_hold_back_no_other_until_others_fail_too),
         TEST(answers_of_any_kind_keep_the_circuit_closed),
         TEST(an_operation_that_fails_again_and_again_does_not_open_the_circuit),
         TEST(what_was_not_sent_before_the_circuit_opened_is_not_unresolved),
         TEST(what_waits_behind_the_circuit_is_not_sent_behind_its_window),
         TEST(a_drain_in_a_hurry_leaves_what_waits_to_the_next_start),
+        TEST(a_drain_in_a_hurry_does_not_wait_for_a_probes_turn),
+        TEST(a_drain_in_a_hurry_does_not_wait_for_the_rest_of_a_list),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
