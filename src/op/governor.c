@@ -4,11 +4,16 @@
 
 #include "base/log.h"
 #include "base/require.h"
+#include "base/timefmt.h"
 #include "domain/retry.h"
 #include "op/governor_private.h"
 
 // Calls of one account at once: the connections to a provider without HTTP/2 are shared, and are more.
 #define CALLS_MAX 256
+// What has waited so long is put back, so that an attempt's lease, a call's time-out and 30 s more, does not
+// end while it waits. How long anything has waited is looked at so often.
+#define QUEUED_MAX_US (20 * US_PER_S)
+#define QUEUED_LOOK_US (1 * US_PER_S)
 
 static bool is_queued(const struct account *account)
 {
@@ -54,11 +59,12 @@ static int64_t account_wait_us(struct governor *governor, const struct account *
 static void call_those_in_turn(struct governor *governor, struct account *account)
 {
     int64_t now = governor_now_us(governor);
+    int64_t look_us = QUEUED_LOOK_US;
     while (is_queued(account) && account->calling < CALLS_MAX) {
         int64_t wait_us = account_wait_us(governor, account, now);
         if (wait_us > 0) {
-            look_again_at(governor, wait_us, now);
-            return;
+            look_us = wait_us < look_us ? wait_us : look_us;
+            break;
         }
         struct place *place = next_in_turn(account);
         leave_queue(governor, place);
@@ -68,15 +74,8 @@ static void call_those_in_turn(struct governor *governor, struct account *accoun
             pace_take(&account->pace, account->rate, now);
         }
     }
-}
-
-static void on_timer(struct timer *timer)
-{
-    struct governor *governor = CONTAINER_OF(timer, struct governor, timer);
-    governor->timer_due_us = INT64_MAX;
-    LIST_EACH_SAFE(&governor->waiting, node, after)
-    {
-        call_those_in_turn(governor, CONTAINER_OF(node, struct account, waiting));
+    if (is_queued(account)) {
+        look_again_at(governor, look_us, now);
     }
 }
 
@@ -88,15 +87,16 @@ static void put_back(struct governor *governor, struct place *place, int64_t wai
     governor->options.put_back(place, spread);
 }
 
-// Puts back what waits; of that what has called before only where `begun` says so: it would have to begin
-// anew.
-static void put_queues_back(struct governor *governor, struct account *account, bool begun, int64_t wait_us)
+// Puts back what waits since before that time; of what has called before only where `begun` says so: it would
+// have to begin anew.
+static void put_queues_back(struct governor *governor, struct account *account, int64_t before_us, bool begun,
+                            int64_t wait_us)
 {
     for (int side = 0; side < CIRCUIT_SIDE_COUNT; side++) {
         LIST_EACH_SAFE(&account->queues[side], node, after)
         {
             struct place *place = CONTAINER_OF(node, struct place, link);
-            if (!place->called || begun) {
+            if (place->queued_us < before_us && (!place->called || begun)) {
                 leave_queue(governor, place);
                 put_back(governor, place, wait_us);
             }
@@ -104,11 +104,24 @@ static void put_queues_back(struct governor *governor, struct account *account, 
     }
 }
 
+static void on_timer(struct timer *timer)
+{
+    struct governor *governor = CONTAINER_OF(timer, struct governor, timer);
+    int64_t overdue_us = governor_now_us(governor) - QUEUED_MAX_US;
+    governor->timer_due_us = INT64_MAX;
+    LIST_EACH_SAFE(&governor->waiting, node, after)
+    {
+        struct account *account = CONTAINER_OF(node, struct account, waiting);
+        put_queues_back(governor, account, overdue_us, false, 0);
+        call_those_in_turn(governor, account);
+    }
+}
+
 void governor_put_back_all(struct governor *governor)
 {
     LIST_EACH_SAFE(&governor->waiting, node, after)
     {
-        put_queues_back(governor, CONTAINER_OF(node, struct account, waiting), true, 0);
+        put_queues_back(governor, CONTAINER_OF(node, struct account, waiting), INT64_MAX, true, 0);
     }
 }
 
@@ -116,15 +129,15 @@ void governor_call(struct place *place)
 {
     struct governor *governor = place->governor;
     struct account *account = place->account;
+    int64_t now = governor_now_us(governor);
     governor_lock(governor);
-    int64_t wait_us = place->called ? 0
-                                    : governor_held_us(governor, account, place->side, place->probe,
-                                                       governor_now_us(governor));
+    int64_t held_us = governor_held_us(governor, account, place->side, place->probe, now);
     governor_unlock(governor);
-    if (wait_us > 0) {
-        put_back(governor, place, wait_us);
+    if (held_us > 0 && !place->called) {
+        put_back(governor, place, held_us);
         return;
     }
+    place->queued_us = now;
     struct list *queue = &account->queues[place->side];
     list_append(place->called ? queue->next : queue, &place->link); // the rest of what has begun goes first
     governor->stats.queued++;
@@ -160,7 +173,7 @@ static void circuit_opened(struct governor *governor)
     {
         struct account *account = CONTAINER_OF(node, struct account, waiting);
         if (circuit_holds(&governor->circuit, &account->key.merchant_id)) {
-            put_queues_back(governor, account, false, 0);
+            put_queues_back(governor, account, INT64_MAX, false, 0);
         }
     }
 }
@@ -194,7 +207,7 @@ void governor_answered(struct place *place, const struct uuid *operation,
         governor->options.resumed(governor->options.context);
     }
     if (answer->limited) {
-        put_queues_back(governor, account, false, account_wait_us(governor, account, now));
+        put_queues_back(governor, account, INT64_MAX, false, account_wait_us(governor, account, now));
     }
     call_those_in_turn(governor, account);
     governor_forget_idle(governor);

@@ -20,8 +20,9 @@ struct place {
     struct governor *governor; // NULL: none is held
     struct account *account;
     enum circuit_side side;
-    bool probe;  // goes through an open circuit
-    bool called; // something of this attempt was sent
+    bool probe;        // goes through an open circuit
+    bool called;       // something of this attempt was sent
+    int64_t queued_us; // since when it waits its turn
     struct list link;
 };
 

@@ -144,6 +144,29 @@ static void who_comes_when_the_share_is_used_up_is_refused_and_nothing_is_record
     f->provider.holds = false;
 }
 
+// The rest of a list goes first, and this one takes longer than the other's lease.
+static void what_waits_longer_than_its_lease_is_as_untried_as_before(void **state)
+{
+    struct fixture *f = *state;
+    leave_open(f, 1);
+    fake_loop_run_for(&f->loop, US_PER_S);
+    leave_open(f, 1);
+    f->provider.otherwise = answer_list(NULL, 0, "next");
+    run_sql(f, "UPDATE operations SET next_attempt_us = 1, look_up = 1 WHERE subject_id ="
+               " (SELECT min(subject_id) FROM operations)");
+    run_sql(f, "UPDATE operations SET next_attempt_us = 2, attempts = 0, unresolved = 0 WHERE subject_id ="
+               " (SELECT max(subject_id) FROM operations)");
+    begin_at(f, 1);
+    engine_run_s(f, 300);
+    assert_int_equal(charges(f), 0);
+    assert_int_equal(sql_number(f, "SELECT attempts + unresolved FROM operations"
+                                   " WHERE kind = 'charge' AND look_up = 0"),
+                     1);
+    struct engine_stats stats;
+    engine_stats(f->engine, &stats);
+    assert_in_range(stats.put_back_total, 20, 30); // it, and a look for events
+}
+
 // --- too many requests
 
 static void an_account_that_is_told_to_slow_down_pauses_and_no_other_does(void **state)
@@ -454,6 +477,7 @@ int main(void)
         TEST(a_caller_does_not_wait_behind_a_backlog_nor_the_backlog_behind_callers),
         TEST(a_flood_of_one_merchant_delays_no_other),
         TEST(who_comes_when_the_share_is_used_up_is_refused_and_nothing_is_recorded),
+        TEST(what_waits_longer_than_its_lease_is_as_untried_as_before),
         TEST(an_account_that_is_told_to_slow_down_pauses_and_no_other_does),
         TEST(what_waited_as_its_account_was_told_to_slow_down_is_sent_later_as_if_for_the_first_time),
         TEST(a_provider_that_is_away_is_only_probed_and_nothing_new_is_recorded),
