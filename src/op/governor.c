@@ -82,7 +82,8 @@ static void call_those_in_turn(struct governor *governor, struct account *accoun
 static void put_back(struct governor *governor, struct place *place, int64_t wait_us)
 {
     governor_lock(governor);
-    int64_t spread = governor_spread_us(place->account, wait_us, governor_now_us(governor));
+    int64_t spread =
+        governor_spread_us(place->account, place->account->rate, wait_us, governor_now_us(governor));
     governor_unlock(governor);
     governor->options.put_back(place, spread);
 }

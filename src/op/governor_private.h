@@ -33,7 +33,8 @@ struct governor {
     struct governor_options options;
     pthread_mutex_t mutex;
     struct table accounts;
-    struct list idle; // longest idle first
+    struct list idle;                   // longest idle first
+    int64_t places[CIRCUIT_SIDE_COUNT]; // of all accounts
     struct circuit circuit;
     struct governor_stats stats;
     struct list waiting;
@@ -51,8 +52,8 @@ uint32_t governor_random32(struct governor *governor);
 // places.c; under the mutex. How long the account's calls are held back; a probe only by a pause.
 int64_t governor_held_us(const struct governor *governor, const struct account *account,
                          enum circuit_side side, bool probe, int64_t now_us);
-// When one that must wait so long should ask again: behind those that were told so before.
-int64_t governor_spread_us(struct account *account, int64_t wait_us, int64_t now_us);
+// When one that must wait so long should ask again: behind those that were told so before, at this rate.
+int64_t governor_spread_us(struct account *account, int64_t rate, int64_t wait_us, int64_t now_us);
 
 // places.c; loop thread. Frees the accounts that nothing is known of any more that the next call would have
 // to keep to.

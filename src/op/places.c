@@ -12,8 +12,13 @@
 // An account may have so many seconds' worth of its pace under way or waiting, of callers and of recovery
 // each: at that pace nobody waits longer than both together, and an attempt's lease is longer still.
 #define PLACES_S 5
-// An operation that found no place asks again after this.
+// On each side it may hold so many times the places that are free there. One account alone has three quarters
+// then, two have three sevenths each, and there are always some for the next.
+#define PLACES_OF_FREE 3
+// An operation that found no place asks again after this, and those of an account without a pace at so many
+// a second: each time is a write.
 #define FULL_WAIT_US (1 * US_PER_S)
+#define FULL_RATE 1000
 
 void governor_lock(struct governor *governor)
 {
@@ -71,10 +76,21 @@ static struct account *account_of(struct governor *governor, const struct uuid *
     return account;
 }
 
-// Neither side has more than three quarters of all room.
-static int64_t places_max(const struct governor *governor, const struct account *account)
+int64_t governor_recovery_max(const struct governor *governor)
 {
-    int64_t max = *governor->options.operations_max - *governor->options.operations_max / 4;
+    return (*governor->options.operations_max + 1) / 2;
+}
+
+static int64_t places_max(const struct governor *governor, const struct account *account,
+                          enum circuit_side side)
+{
+    int64_t of_recovery = governor->places[CIRCUIT_RECOVERY];
+    int64_t free = *governor->options.operations_max - governor->places[CIRCUIT_CALLERS] - of_recovery;
+    int64_t free_to_recovery = governor_recovery_max(governor) - of_recovery;
+    if (side == CIRCUIT_RECOVERY && free_to_recovery < free) {
+        free = free_to_recovery;
+    }
+    int64_t max = free * PLACES_OF_FREE;
     int64_t of_rate = account->rate * PLACES_S;
     return account->rate > 0 && of_rate < max ? of_rate : max;
 }
@@ -88,10 +104,10 @@ int64_t governor_held_us(const struct governor *governor, const struct account *
     return circuit_us > pause_us ? circuit_us : pause_us;
 }
 
-int64_t governor_spread_us(struct account *account, int64_t wait_us, int64_t now)
+int64_t governor_spread_us(struct account *account, int64_t rate, int64_t wait_us, int64_t now)
 {
     int64_t at_us = account->later_us > now + wait_us ? account->later_us : now + wait_us;
-    account->later_us = at_us + pace_interval_us(account->rate);
+    account->later_us = at_us + pace_interval_us(rate);
     return at_us - now;
 }
 
@@ -101,9 +117,11 @@ bool governor_take(struct governor *governor, const struct uuid *merchant_id, bo
     int64_t now = governor_now_us(governor);
     governor_lock(governor);
     struct account *account = account_of(governor, merchant_id, livemode);
+    int64_t later_rate = account->rate;
     *wait_us = governor_held_us(governor, account, side, false, now);
-    if (*wait_us == 0 && account->places[side] >= places_max(governor, account)) {
+    if (*wait_us == 0 && account->places[side] >= places_max(governor, account, side)) {
         *wait_us = FULL_WAIT_US;
+        later_rate = account->rate > 0 ? account->rate : FULL_RATE;
     }
     bool taken = *wait_us == 0;
     if (taken) {
@@ -113,10 +131,11 @@ bool governor_take(struct governor *governor, const struct uuid *merchant_id, bo
                           governor_random32(governor));
         }
         account->places[side]++;
+        governor->places[side]++;
         list_remove(&account->idle);
         *place = (struct place){.governor = governor, .account = account, .side = side, .probe = probe};
     } else if (side == CIRCUIT_RECOVERY) {
-        *wait_us = governor_spread_us(account, *wait_us, now);
+        *wait_us = governor_spread_us(account, later_rate, *wait_us, now);
     } else {
         governor->stats.refused_total++;
     }
@@ -133,6 +152,7 @@ void governor_give_back(struct place *place)
     }
     governor_lock(governor);
     account->places[place->side]--;
+    governor->places[place->side]--;
     if (place->probe && !place->called) {
         circuit_probe_unsent(&governor->circuit, place->side);
     }

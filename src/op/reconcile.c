@@ -194,19 +194,13 @@ static void look_at_clocks(struct engine *engine, struct claim *claim)
     engine->clock_us = clock_us;
 }
 
-// At most half of all attempts are recovery's, and those it can have, however many callers come.
-static int64_t recovery_max(const struct engine *engine)
-{
-    return (engine->options.config->operations_max + 1) / 2;
-}
-
 // How many operations may be claimed; where none, *wait_us is when to look again.
 static int64_t sweep_room(struct engine *engine, int64_t *wait_us)
 {
     const struct config *config = engine->options.config;
     int64_t claims_max = governor_claims_max(engine->governor, wait_us);
     int64_t free = config->operations_max - engine->stats.in_flight;
-    int64_t share = recovery_max(engine) - engine->recovering;
+    int64_t share = governor_recovery_max(engine->governor) - engine->recovering;
     int64_t room = free < share ? free : share;
     engine->wants_room = claims_max > 0 && room <= 0;
     if (claims_max > 0) {
@@ -348,7 +342,7 @@ bool engine_ready(const struct engine *engine)
 bool engine_has_room(const struct engine *engine)
 {
     int64_t max = engine->options.config->operations_max;
-    bool yields = engine->wants_room && engine->recovering < recovery_max(engine);
+    bool yields = engine->wants_room && engine->recovering < governor_recovery_max(engine->governor);
     return engine->ready && !engine->draining && !yields && engine->stats.in_flight < max &&
            engine->stats.waiting < max;
 }

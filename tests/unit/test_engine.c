@@ -343,9 +343,9 @@ static void an_unknown_outcome_behind_an_outlived_lease_is_asked_again_at_once(v
 
 // --- sweeps
 
-static void a_backlog_larger_than_a_claim_is_worked_off_within_its_room(void **state)
+// A process that has room for so many finds a hundred open ones; what it calls stays under way.
+static void begin_with_backlog(struct fixture *f, int64_t operations_max)
 {
-    struct fixture *f = *state;
     f->config.operations_max = 200;
     f->provider.holds = true;
     for (int i = 0; i < 100; i++) {
@@ -353,16 +353,37 @@ static void a_backlog_larger_than_a_claim_is_worked_off_within_its_room(void **s
         assert_int_equal(buyer_prepare(buyer), OK);
     }
     engine_crash(f);
-    f->config.operations_max = 140;
+    f->config.operations_max = operations_max;
     engine_begin(f);
-    assert_int_equal(f->provider.call_count, 70); // half of all
+}
+
+static void answer_backlog(struct fixture *f)
+{
     f->provider.holds = false;
     f->provider.otherwise = answer_not_found();
-    for (int i = 0; i < 70; i++) {
+    while (!list_empty(&f->provider.held)) {
         fake_provider_answer(&f->provider, answer_not_found());
     }
+}
+
+static void a_backlog_larger_than_a_claim_is_worked_off_within_its_merchants_share(void **state)
+{
+    struct fixture *f = *state;
+    begin_with_backlog(f, 200);
+    assert_int_equal(f->provider.call_count, 75); // three quarters of half of all
+    answer_backlog(f);
+    engine_run_s(f, 2);
+    assert_int_equal(f->provider.call_count, 100);
+}
+
+static void a_backlog_larger_than_its_room_is_worked_off_as_it_gets_free(void **state)
+{
+    struct fixture *f = *state;
+    begin_with_backlog(f, 6);
+    assert_int_equal(f->provider.call_count, 3); // half of all
+    answer_backlog(f);
     fake_loop_run_for(&f->loop, 0);
-    assert_int_equal(f->provider.call_count, 100); // at once, as room gets free
+    assert_int_equal(f->provider.call_count, 100);
 }
 
 static void little_is_done_while_there_is_nothing_to_do(void **state)
@@ -428,7 +449,8 @@ int main(void)
         TEST(an_outcome_that_the_database_refuses_holds_the_drain_up),
         TEST(an_attempt_that_outlives_its_lease_is_not_made_twice),
         TEST(an_unknown_outcome_behind_an_outlived_lease_is_asked_again_at_once),
-        TEST(a_backlog_larger_than_a_claim_is_worked_off_within_its_room),
+        TEST(a_backlog_larger_than_a_claim_is_worked_off_within_its_merchants_share),
+        TEST(a_backlog_larger_than_its_room_is_worked_off_as_it_gets_free),
         TEST(little_is_done_while_there_is_nothing_to_do),
         TEST(a_store_that_cannot_be_written_makes_the_engine_unready_until_it_can),
         TEST(a_write_that_failed_has_the_store_tried_soon),

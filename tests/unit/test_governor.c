@@ -121,6 +121,39 @@ static void a_flood_of_one_merchant_delays_no_other(void **state)
     assert_int_equal(stranger->answers, 1);
 }
 
+static void floods_of_several_merchants_leave_places_to_the_next(void **state)
+{
+    struct fixture *f = *state;
+    f->config.operations_max = 40;
+    f->provider.holds = true;
+    engine_begin(f);
+    for (struct buyer *buyer = buyer_new(f); buyer_prepare(buyer) == OK; buyer = buyer_new(f)) {
+        buyer_go(buyer);
+    }
+    assert_int_equal(charges(f), 30);
+    for (struct buyer *buyer = stranger_new(f); buyer_prepare(buyer) == OK; buyer = stranger_new(f)) {
+        buyer_go(buyer);
+    }
+    assert_in_range(charges(f), 31, 39);
+    assert_true(engine_has_room(f->engine));
+}
+
+static void a_backlog_of_one_merchant_leaves_places_to_anothers(void **state)
+{
+    struct fixture *f = *state;
+    leave_open(f, 60);
+    struct buyer *stranger = stranger_new(f);
+    assert_int_equal(buyer_prepare(stranger), OK);
+    f->config.operations_max = 40;
+    f->provider.holds = true; // what is called stays under way
+    begin_at(f, 0);
+    engine_run_s(f, 1);
+    char id[UUID_TEXT_BYTES];
+    uuid_format(&stranger->payment.id, id);
+    assert_in_range(charges(f), 2, 19);
+    assert_non_null(strstr(f->provider.calls[charges(f) - 1].idempotency_key, id));
+}
+
 static void who_comes_when_the_share_is_used_up_is_refused_and_nothing_is_recorded(void **state)
 {
     struct fixture *f = *state;
@@ -476,6 +509,8 @@ int main(void)
         TEST(a_backlog_is_worked_off_at_the_accounts_pace),
         TEST(a_caller_does_not_wait_behind_a_backlog_nor_the_backlog_behind_callers),
         TEST(a_flood_of_one_merchant_delays_no_other),
+        TEST(floods_of_several_merchants_leave_places_to_the_next),
+        TEST(a_backlog_of_one_merchant_leaves_places_to_anothers),
         TEST(who_comes_when_the_share_is_used_up_is_refused_and_nothing_is_recorded),
         TEST(what_waits_longer_than_its_lease_is_as_untried_as_before),
         TEST(an_account_that_is_told_to_slow_down_pauses_and_no_other_does),
