@@ -25,9 +25,12 @@ enum errc events_begin(struct db *db, int64_t now_us, struct err *err)
 {
     int64_t alive_us = 0;
     enum errc rc = meta_alive_get(db, &alive_us, err);
-    int64_t known_us = alive_us < now_us ? alive_us : now_us;
+    int64_t alive_s = alive_us / US_PER_S - LATE_S;
+    if (alive_s > now_us / US_PER_S) {
+        alive_s = 0; // by a clock that was ahead: the feeds go on where they stand
+    }
     if (rc == OK) {
-        rc = event_feeds_open(db, op_events.name, known_us / US_PER_S - LATE_S, err);
+        rc = event_feeds_open(db, op_events.name, alive_s, err);
     }
     return rc == OK ? event_feeds_ask(db, op_events.name, now_us, START_PACE_US, err) : rc;
 }
@@ -86,8 +89,9 @@ static enum errc events_plan(struct op *op, struct db *db, struct change *change
     return rc;
 }
 
-// Listed newest first, and applied oldest first.
-static enum errc apply_page(struct op *op, struct db *db, struct change *change, struct err *err)
+// Listed newest first, and applied oldest first. *held_up: one of them is to be fetched again.
+static enum errc apply_page(struct op *op, struct db *db, struct change *change, bool *held_up,
+                            struct err *err)
 {
     const struct provider_answer *answer = &op->call.answer;
     for (size_t i = answer->event_count; i > 0; i--) {
@@ -98,8 +102,11 @@ static enum errc apply_page(struct op *op, struct db *db, struct change *change,
         struct inbound inbound = {.event = *event, .merchant_id = op->row.merchant_id};
         change->cause = "event";
         change->cause_ref = event->id;
-        enum errc rc = inbound_apply(db, change, &inbound, err);
-        if (rc != OK) {
+        struct err why = {0};
+        enum errc rc = inbound_apply(db, change, &inbound, &why);
+        *held_up = *held_up || rc == ERR_OVERLOADED;
+        if (rc != OK && rc != ERR_OVERLOADED) {
+            *err = why;
             return rc;
         }
     }
@@ -114,8 +121,9 @@ static int64_t sure_until_s(const struct op *op)
     return (said_us > 0 && said_us < asked_us ? said_us : asked_us) / US_PER_S - LATE_S;
 }
 
-// Moves the feed on behind a page that was applied. True at the end of the round.
-static bool move_on(const struct op *op, struct event_feed *feed)
+// Moves the feed on behind a page that was applied; held up, the next round begins no later than this one.
+// True at the end of the round.
+static bool move_on(const struct op *op, struct event_feed *feed, bool held_up)
 {
     const struct provider_call *call = &op->call;
     feed->page = call->answer.next_page;
@@ -127,7 +135,7 @@ static bool move_on(const struct op *op, struct event_feed *feed)
     if (until_s != 0 && until_s < sure_s) {
         sure_s = until_s;
     }
-    if (feed->at_s == feed->since_s && sure_s > feed->since_s) {
+    if (!held_up && feed->at_s == feed->since_s && sure_s > feed->since_s) {
         feed->since_s = sure_s;
     }
     if (until_s != 0 && call->answer.event_count <= (size_t)call->page_items / 2) {
@@ -161,11 +169,26 @@ static enum errc take_page(struct op *op, struct db *db, struct change *change, 
     if (call->answer.too_large) {
         log_stepped_over(op);
     }
-    enum errc rc = apply_page(op, db, change, err);
+    bool held_up = false;
+    enum errc rc = apply_page(op, db, change, &held_up, err);
     if (rc == OK) {
-        *ended = move_on(op, feed);
+        *ended = move_on(op, feed, held_up);
     }
     return rc;
+}
+
+// Whether the feed stood where nothing can have happened yet, because this machine's clock was ahead; it goes
+// back then.
+static bool goes_back(const struct op *op, struct event_feed *feed)
+{
+    int64_t said_s = op->call.answer.server_time_us / US_PER_S;
+    if (said_s == 0 || feed->since_s <= said_s) {
+        return false;
+    }
+    feed->since_s = said_s - LATE_S;
+    feed->at_s = feed->since_s;
+    feed->page = NULL;
+    return true;
 }
 
 // When a round has ended: at the next interval, at a growing one where nobody uses the credentials, or never
@@ -212,7 +235,7 @@ static enum errc events_settle(struct op *op, struct db *db, struct change *chan
     op->row.next_attempt_us = change->now_us + (failed ? failed_delay_us(op) : NEXT_PAGE_US);
     if (failed) {
         feed.page = NULL; // it may be no place in the list any more
-    } else if (rc == OK) {
+    } else if (rc == OK && !goes_back(op, &feed)) {
         op->row.attempts = 0;
         rc = take_page(op, db, change, &feed, &ended, err);
     }

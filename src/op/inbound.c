@@ -174,10 +174,7 @@ static enum errc keep(struct db *db, struct change *change, const struct inbound
                       uuid_parse(event->payment_id, &payment_id) &&
                       uuid_parse(event->merchant_id, &merchant_id) &&
                       uuid_equal(&merchant_id, &inbound->merchant_id);
-    if (inbound->body == NULL) {
-        return OK;
-    }
-    if (!names_ours || inbound->body_bytes > KEPT_BYTES_MAX) {
+    if (inbound->body == NULL || !names_ours || inbound->body_bytes > KEPT_BYTES_MAX) {
         return inbound_check_known(db, inbound, change->now_us, err);
     }
     int64_t kept = 0;

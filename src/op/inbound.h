@@ -8,7 +8,7 @@
 
 // A delivery of Stripe's. Everything lives in the request's arena.
 struct inbound {
-    const char *body; // raw; NULL of one that was fetched: its payment was there before it
+    const char *body; // raw; NULL of one that was fetched, and is not kept: it can be fetched again
     size_t body_bytes;
     const struct uuid *path_merchant_id; // NULL: the path names none
     struct stripe_signature signature;
@@ -36,13 +36,14 @@ enum errc inbound_search(struct db *db, const struct keyring *keyring, struct in
 
 // A dispute says whose payment it is about by the intent's id alone, which is not known here while what
 // became of its charge is not. Of one whose intent is unknown: ERR_OVERLOADED where a charge of this
-// merchant's has been open for so long that it may be about it, so that it is sent again.
+// merchant's has been open for so long that it may be about it, so that it is sent, or
+// fetched, again.
 enum errc inbound_check_known(struct db *db, const struct inbound *inbound, int64_t now_us,
                               struct err *err) MUST_CHECK;
 
 // Records the event and applies it. The same again changes nothing; one about nothing of ours is forgotten;
 // one that names a payment of ours that is not there yet is kept, within a bound. ERR_OVERLOADED as
-// inbound_check_known says; not of events that were fetched.
+// inbound_check_known says.
 enum errc inbound_apply(struct db *db, struct change *change, const struct inbound *inbound,
                         struct err *err) MUST_CHECK;
 

@@ -347,6 +347,81 @@ static void an_event_of_the_other_mode_changes_nothing(void **state)
     assert_int_equal(sql_number(f, "SELECT count(*) FROM inbox"), 0);
 }
 
+// --- what is not known yet
+
+// It names the intent alone, which is not known here while the charge's outcome is not.
+static void a_dispute_is_fetched_until_it_is_known_whose_payment_it_is_about(void **state)
+{
+    struct fixture *f = *state;
+    engine_begin(f);
+    put_credentials(f);
+    struct buyer *buyer = buy(f); // of unknown outcome
+    happens_at(now_s(f) + 40);
+    engine_run_s(f, 1200);
+    assert_int_equal(applied(f), 0);
+    struct intent intent = listed(f, &buyer->payment.id, "pi_1", INTENT_SUCCEEDED);
+    f->provider.otherwise = answer_list(&intent, 1, NULL);
+    engine_run_s(f, 1200);
+    assert_int_equal(payment_row(f, &buyer->payment.id).status, PAYMENT_COMPLETED);
+    assert_all_applied_once_in_order(f);
+    assert_true(sql_number(f, "SELECT since_s FROM event_feeds") > happenings[0].made_s);
+}
+
+static void a_dispute_of_others_holds_nothing_up_for_longer_than_a_day(void **state)
+{
+    struct fixture *f = *state;
+    engine_begin(f);
+    put_credentials(f);
+    fake_provider_will(&f->provider, answer_unknown());
+    f->provider.otherwise = answer_no_auth(); // it is asked at growing distances
+    buy(f);
+    happens_at(now_s(f) + 40);
+    engine_run_s(f, 23 * HOUR_S);
+    assert_true(sql_number(f, "SELECT since_s FROM event_feeds") <= happenings[0].made_s);
+    engine_run_s(f, 2 * HOUR_S);
+    assert_string_equal(open_operations(f, &f->buyers[0]->payment.id), "charge");
+    assert_true(sql_number(f, "SELECT since_s FROM event_feeds") > happenings[0].made_s);
+}
+
+// --- this machine's clock alone
+
+static void set_clock_ahead_s(struct fixture *f, int64_t seconds)
+{
+    f->loop.wall_offset_us += seconds * US_PER_S;
+    provider_behind_s += seconds;
+}
+
+static void credentials_that_were_put_by_a_clock_ahead_are_asked_with_from_when_it_is_right(void **state)
+{
+    struct fixture *f = *state;
+    engine_begin(f);
+    set_clock_ahead_s(f, 24 * HOUR_S);
+    engine_run_s(f, 10);
+    put_credentials(f);
+    buy_paid(f);
+    set_clock_ahead_s(f, -24 * HOUR_S);
+    happens_at(provider_now_s(f) + 90);
+    engine_run_s(f, 200);
+    assert_all_applied_once_in_order(f);
+}
+
+static void a_stop_while_the_clock_was_ahead_hides_nothing(void **state)
+{
+    struct fixture *f = *state;
+    give_webhook_secret(f);
+    engine_begin(f);
+    buy_paid(f);
+    set_clock_ahead_s(f, 24 * HOUR_S);
+    engine_run_s(f, 300);
+    engine_crash(f);
+    set_clock_ahead_s(f, -24 * HOUR_S);
+    f->loop.mono_us += 5 * HOUR_S * US_PER_S;
+    happens_at(provider_now_s(f) - 4 * HOUR_S);
+    engine_begin(f);
+    engine_run_s(f, 5);
+    assert_all_applied_once_in_order(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -369,6 +444,10 @@ int main(void)
         EVENTS_TEST(a_key_that_may_not_read_events_is_asked_with_later_and_later),
         EVENTS_TEST(a_provider_out_of_reach_is_asked_at_the_interval),
         EVENTS_TEST(an_event_of_the_other_mode_changes_nothing),
+        EVENTS_TEST(a_dispute_is_fetched_until_it_is_known_whose_payment_it_is_about),
+        EVENTS_TEST(a_dispute_of_others_holds_nothing_up_for_longer_than_a_day),
+        EVENTS_TEST(credentials_that_were_put_by_a_clock_ahead_are_asked_with_from_when_it_is_right),
+        EVENTS_TEST(a_stop_while_the_clock_was_ahead_hides_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
