@@ -18,7 +18,6 @@ enum errc change_note(struct db *db, struct change *change, const struct payment
                       struct err *err)
 {
     struct payment_history_entry entry = {
-        .id = uuid_new(change->random, change->now_us),
         .payment_id = payment->id,
         .at_us = change->now_us,
         .what = what,
@@ -26,7 +25,8 @@ enum errc change_note(struct db *db, struct change *change, const struct payment
         .cause = change->cause,
         .cause_ref = change->cause_ref,
     };
-    return payment_history_append(db, &entry, err);
+    enum errc rc = payment_history_next_id(db, &payment->id, change->random, change->now_us, &entry.id, err);
+    return rc == OK ? payment_history_append(db, &entry, err) : rc;
 }
 
 enum errc change_tell(struct db *db, struct change *change, const struct uuid *merchant_id, bool livemode,

@@ -120,3 +120,14 @@ struct uuid db_uuid(struct db_rows *rows, int column)
     }
     return id;
 }
+
+enum errc db_id_behind(struct db_rows *rows, const struct uuid *made, struct uuid *id, struct err *err)
+{
+    bool has = false;
+    enum errc rc = db_next(rows, &has, err);
+    if (rc == OK) {
+        const struct uuid last = has ? db_uuid(rows, 0) : *made;
+        *id = has ? uuid_behind(&last) : *made;
+    }
+    return rc;
+}

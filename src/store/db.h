@@ -78,3 +78,8 @@ bool db_is_null(struct db_rows *rows, int column);
 const char *db_text(struct db_rows *rows, int column, struct arena *arena);
 const uint8_t *db_blob(struct db_rows *rows, int column, struct arena *arena, size_t *bytes);
 struct uuid db_uuid(struct db_rows *rows, int column);
+
+// For rows that are told in the order of their ids, though the clock may have gone back since the last of
+// them: `made`, or the id behind the one that the query found, where it found one from `made` on.
+enum errc db_id_behind(struct db_rows *rows, const struct uuid *made, struct uuid *id,
+                       struct err *err) MUST_CHECK;

@@ -30,19 +30,11 @@ enum errc outbox_next_id(struct db *db, const struct uuid *transaction_id, struc
 {
     const struct uuid made = uuid_new(random, now_us);
     DB_ROWS(rows);
-    bool has = false;
     enum errc rc = db_query(db, &rows, err,
                             "SELECT id FROM outbox WHERE transaction_id = $1 AND id >= $2"
                             " ORDER BY id DESC LIMIT 1",
                             DB_ID(transaction_id), DB_ID(&made));
-    if (rc == OK) {
-        rc = db_next(&rows, &has, err);
-    }
-    if (rc == OK) {
-        const struct uuid last = has ? db_uuid(&rows, 0) : made;
-        *id = has ? uuid_behind(&last) : made;
-    }
-    return rc;
+    return rc == OK ? db_id_behind(&rows, &made, id, err) : rc;
 }
 
 enum errc outbox_append(struct db *db, const struct outbox_event *event, struct err *err)

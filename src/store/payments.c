@@ -131,6 +131,18 @@ enum errc payment_by_ref(struct db *db, const struct uuid *merchant_id, bool liv
     return rc == OK ? read_one(&rows, arena, payment, err) : rc;
 }
 
+enum errc payment_history_next_id(struct db *db, const struct uuid *payment_id, struct random *random,
+                                  int64_t now_us, struct uuid *id, struct err *err)
+{
+    const struct uuid made = uuid_new(random, now_us);
+    DB_ROWS(rows);
+    enum errc rc = db_query(db, &rows, err,
+                            "SELECT id FROM payment_history WHERE payment_id = $1 AND id >= $2"
+                            " ORDER BY id DESC LIMIT 1",
+                            DB_ID(payment_id), DB_ID(&made));
+    return rc == OK ? db_id_behind(&rows, &made, id, err) : rc;
+}
+
 enum errc payment_history_append(struct db *db, const struct payment_history_entry *entry, struct err *err)
 {
     return db_run(db, NULL, err,

@@ -32,6 +32,9 @@ struct payment_history_entry {
     const char *cause;          // "api", "event", "recovery"
     const char *cause_ref;      // request id, provider's event id; NULL: none
 };
+// An id for the payment's next entry, behind those of all that it has.
+enum errc payment_history_next_id(struct db *db, const struct uuid *payment_id, struct random *random,
+                                  int64_t now_us, struct uuid *id, struct err *err) MUST_CHECK;
 enum errc payment_history_append(struct db *db, const struct payment_history_entry *entry,
                                  struct err *err) MUST_CHECK;
 // A payment's history.

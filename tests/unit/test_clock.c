@@ -157,6 +157,20 @@ static void a_clock_that_was_ahead_when_the_charge_was_made_calls_it_absent_neve
     assert_int_equal(payment_row(f, &id).status, PAYMENT_PENDING);
 }
 
+// Its times are as the clock had them.
+static void a_payments_history_is_told_in_the_order_in_which_it_happened(void **state)
+{
+    struct fixture *f = *state;
+    engine_begin(f);
+    fake_provider_will(&f->provider, answer_action());
+    struct buyer *buyer = buy(f);
+    jump_s(f, -7200);
+    f->provider.otherwise = answer_intent(INTENT_SUCCEEDED);
+    engine_run_s(f, 60);
+    assert_string_equal(history_of(f, &buyer->payment.id),
+                        "created pending api, action required pending api, completed completed recovery");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -169,6 +183,7 @@ int main(void)
         TEST(a_clock_that_goes_ahead_closes_the_window),
         TEST(a_charge_is_not_called_absent_because_the_clock_went_ahead),
         TEST(a_restart_with_an_earlier_clock_looks_at_once_and_does_not_send_again),
+        TEST(a_payments_history_is_told_in_the_order_in_which_it_happened),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -48,6 +48,8 @@ static void run_every_statement(struct fixture *f)
     assert_int_equal(cards_all_gone(f->db, &id, NOW_US, &f->err), OK);
     card = (struct card){.id = id, .merchant_id = f->merchant_id};
     assert_int_equal(card_is_being_charged(f->db, &card, &fresh, &f->err), OK);
+    struct uuid next = {{0}};
+    assert_int_equal(payment_history_next_id(f->db, &id, &random_system, NOW_US, &next, &f->err), OK);
     insert_operation(f, 1, NOW_US);
     struct operation operation = operation_of(f, 1, NOW_US);
     assert_int_equal(operations_claim(f->db, NOW_US, 1, &f->arena, &operation, 1, &count, &f->err), OK);
