@@ -163,7 +163,7 @@ static enum errc prepare(struct request *request, struct db *db, const struct cr
         .method_sent = input->method,
         .customer_email = input->email,
         .customer_name = input->name,
-        .credential_id = credential->version_id,
+        .credential_version_id = credential->version_id,
         .created_us = change.now_us,
         .updated_us = change.now_us,
     };

@@ -282,7 +282,7 @@ static enum errc prepare(struct request *request, struct db *db, const struct cr
     payment.livemode = credential->livemode;
     payment.status = PAYMENT_PENDING;
     payment.idempotency_key = request->idempotency_key;
-    payment.credential_id = credential->version_id;
+    payment.credential_version_id = credential->version_id;
     payment.created_us = change.now_us;
     payment.updated_us = change.now_us;
     struct idempotency_key key = {

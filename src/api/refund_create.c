@@ -183,7 +183,7 @@ static enum errc prepare(struct request *request, struct db *db, const struct pa
         .currency = payment->currency,
         .status = REFUND_PENDING,
         .reason = input->reason,
-        .credential_id = payment->credential_id,
+        .credential_version_id = payment->credential_version_id,
         .created_us = change.now_us,
         .updated_us = change.now_us,
     };

@@ -14,11 +14,11 @@ struct customer {
     struct uuid id;
     struct uuid merchant_id;
     bool livemode;
-    const char *email;         // lower case; NULL: none
-    const char *body;          // the exact form that makes it at the provider, kept because its key names it
-    const char *provider_ref;  // NULL: not made there yet
-    struct uuid credential_id; // the version it was first sent with: a customer lives in that account
-    int64_t gone_us;           // deleted at the provider: no card is saved under it any more; 0: not
+    const char *email;        // lower case; NULL: none
+    const char *body;         // the exact form that makes it at the provider, kept because its key names it
+    const char *provider_ref; // NULL: not made there yet
+    struct uuid credential_version_id; // the version it was first sent with: a customer lives in that account
+    int64_t gone_us;                   // deleted at the provider: no card is saved under it any more; 0: not
     int64_t created_us;
 };
 
@@ -48,7 +48,7 @@ struct card {
     const char *customer_name;
     bool is_default;
     struct failure failure; // why it could not be attached
-    struct uuid credential_id;
+    struct uuid credential_version_id;
     int64_t created_us;
     int64_t updated_us;
 };

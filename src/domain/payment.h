@@ -52,7 +52,7 @@ struct payment {
         *action_secret_sealed; // the redirect's URL, or the client secret of an SDK action; NULL: none
     int action_secret_sealed_bytes;
     struct failure failure;
-    struct uuid credential_id; // the credentials version that it was first sent with
+    struct uuid credential_version_id; // the credentials version that it was first sent with
     int64_t created_us;
     int64_t updated_us;
 };

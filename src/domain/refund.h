@@ -22,7 +22,7 @@ struct refund {
     const char *provider_ref;
     const char *reason; // "duplicate", "fraudulent", "requested_by_customer"; NULL: none
     struct failure failure;
-    struct uuid credential_id; // the credentials version that it was first sent with
+    struct uuid credential_version_id; // the credentials version that it was first sent with
     int64_t created_us;
     int64_t updated_us;
 };

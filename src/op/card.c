@@ -19,7 +19,7 @@ static enum errc read_rows(struct db *db, const struct uuid *card_id, struct are
 
 // The customer of the card's e-mail, made where there is none; a card without one has a customer of its own.
 static enum errc find_customer(struct engine *engine, struct db *db, struct change *change,
-                               const struct card *card, const struct uuid *credential_id,
+                               const struct card *card, const struct uuid *credential_version_id,
                                struct customer *customer, struct err *err)
 {
     const struct provider *provider = engine_options(engine)->provider;
@@ -36,7 +36,7 @@ static enum errc find_customer(struct engine *engine, struct db *db, struct chan
         .merchant_id = card->merchant_id,
         .livemode = card->livemode,
         .email = email,
-        .credential_id = *credential_id,
+        .credential_version_id = *credential_version_id,
         .created_us = change->now_us,
     };
     customer->body =
@@ -100,12 +100,12 @@ enum errc card_prepare(struct engine *engine, struct db *db, struct change *chan
         .kind = op_card.name,
         .merchant_id = card->merchant_id,
         .livemode = card->livemode,
-        .credential_version_id = card->credential_id,
+        .credential_version_id = card->credential_version_id,
         .attempts = 1,
         .next_attempt_us = change->now_us + op_lease_us(engine),
         .created_us = change->now_us,
     };
-    enum errc rc = find_customer(engine, db, change, card, &card->credential_id, &customer, err);
+    enum errc rc = find_customer(engine, db, change, card, &card->credential_version_id, &customer, err);
     card->customer_id = customer.id;
     if (rc == OK) {
         rc = card_insert(db, card, err);
@@ -142,7 +142,7 @@ enum errc card_owe(struct db *db, struct change *change, const struct card *card
         .kind = kind,
         .merchant_id = card->merchant_id,
         .livemode = card->livemode,
-        .credential_version_id = card->credential_id,
+        .credential_version_id = card->credential_version_id,
         .next_attempt_us = change->now_us + delay_us,
         .created_us = change->now_us,
     };
@@ -218,7 +218,7 @@ static enum errc without_customer(struct op *op, struct db *db, struct change *c
                                   const struct customer *customer, struct err *err)
 {
     enum errc rc = customer_set_gone(db, &customer->id, change->now_us, err);
-    if (rc == OK && uuid_equal(&customer->credential_id, &op->row.credential_version_id)) {
+    if (rc == OK && uuid_equal(&customer->credential_version_id, &op->row.credential_version_id)) {
         rc = cards_all_gone(db, &customer->id, change->now_us, err);
     }
     if (rc == OK && customer->created_us < card->created_us) {

@@ -7,8 +7,9 @@
 #include "op/card.h"
 #include "store/cards.h"
 
-static enum errc find_card(struct db *db, struct arena *arena, const struct uuid *merchant_id,
-                           const struct provider_event *event, struct card *card, struct err *err)
+static enum errc mark_saving_and_find_card(struct db *db, struct arena *arena, const struct uuid *merchant_id,
+                                           const struct provider_event *event, struct card *card,
+                                           struct err *err)
 {
     int64_t saving = 0;
     enum errc rc = cards_saving_look_up(db, merchant_id, event->livemode, op_card.name, event->object_id,
@@ -43,7 +44,7 @@ enum errc card_event_find(struct db *db, struct arena *arena, const struct uuid 
     }
     return event->kind == EVENT_CUSTOMER_GONE
                ? find_customer(db, arena, merchant_id, event, &subject->customer, err)
-               : find_card(db, arena, merchant_id, event, &subject->card, err);
+               : mark_saving_and_find_card(db, arena, merchant_id, event, &subject->card, err);
 }
 
 enum errc card_event_apply(struct db *db, struct change *change, const struct provider_event *event,

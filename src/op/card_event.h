@@ -12,7 +12,8 @@ struct card_subject {
     struct customer customer; // EVENT_CUSTOMER_GONE
 };
 
-// ERR_NOT_FOUND: nothing of this merchant's and the event's mode.
+// ERR_NOT_FOUND: nothing of this merchant's and the event's mode. What is being saved from the event's
+// method, or for its customer, is marked to be read once it is there.
 enum errc card_event_find(struct db *db, struct arena *arena, const struct uuid *merchant_id,
                           const struct provider_event *event, struct card_subject *subject,
                           struct err *err) MUST_CHECK;

@@ -105,7 +105,7 @@ enum errc change_owe(struct db *db, struct change *change, const struct payment 
         .kind = kind,
         .merchant_id = payment->merchant_id,
         .livemode = payment->livemode,
-        .credential_version_id = payment->credential_id,
+        .credential_version_id = payment->credential_version_id,
         .next_attempt_us = change->now_us + delay_us,
         .created_us = change->now_us,
     };

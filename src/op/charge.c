@@ -102,7 +102,7 @@ enum errc charge_prepare(struct engine *engine, struct db *db, struct change *ch
         .merchant_id = payment->merchant_id,
         .kind = op_charge.name,
         .livemode = payment->livemode,
-        .credential_version_id = payment->credential_id,
+        .credential_version_id = payment->credential_version_id,
         .body = body,
         .attempts = 1,
         .next_attempt_us = change->now_us + op_lease_us(engine),

@@ -14,7 +14,7 @@ struct operation end_operation(struct engine *engine, const struct change *chang
         .kind = kind->name,
         .merchant_id = payment->merchant_id,
         .livemode = payment->livemode,
-        .credential_version_id = payment->credential_id,
+        .credential_version_id = payment->credential_version_id,
         .attempts = 1,
         .next_attempt_us = change->now_us + op_lease_us(engine),
         .created_us = change->now_us,

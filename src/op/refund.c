@@ -63,7 +63,7 @@ enum errc refund_prepare(struct engine *engine, struct db *db, struct change *ch
         .kind = op_refund.name,
         .merchant_id = refund->merchant_id,
         .livemode = refund->livemode,
-        .credential_version_id = refund->credential_id,
+        .credential_version_id = refund->credential_version_id,
         .body = provider->ops->refund_body(refund, payment->provider_ref, change->arena),
         .attempts = 1,
         .next_attempt_us = change->now_us + op_lease_us(engine),

@@ -91,7 +91,7 @@ static enum errc ask_later(struct db *db, struct change *change, const struct re
         .kind = op_refund_sync.name,
         .merchant_id = refund->merchant_id,
         .livemode = refund->livemode,
-        .credential_version_id = refund->credential_id,
+        .credential_version_id = refund->credential_version_id,
         .next_attempt_us = change->now_us + retry_check_delay_us(0, random32),
         .created_us = change->now_us,
     };
@@ -163,7 +163,7 @@ static enum errc adopt(struct db *db, struct change *change, const struct paymen
         .status = said->status,
         .provider_ref = said->id,
         .reason = said->reason,
-        .credential_id = payment->credential_id,
+        .credential_version_id = payment->credential_version_id,
         .created_us = change->now_us,
         .updated_us = change->now_us,
     };

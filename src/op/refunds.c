@@ -19,7 +19,7 @@ enum errc refunds_owe(struct db *db, struct change *change, const struct payment
         .kind = op_refunds.name,
         .merchant_id = payment->merchant_id,
         .livemode = payment->livemode,
-        .credential_version_id = payment->credential_id,
+        .credential_version_id = payment->credential_version_id,
         .body = whole_charge,
         .next_attempt_us = change->now_us,
         .created_us = change->now_us,

@@ -27,7 +27,7 @@ static enum errc read_customer(struct db_rows *rows, struct arena *arena, struct
         .email = db_text(rows, 3, arena),
         .body = db_text(rows, 4, arena),
         .provider_ref = db_text(rows, 5, arena),
-        .credential_id = db_uuid(rows, 6),
+        .credential_version_id = db_uuid(rows, 6),
         .gone_us = db_i64(rows, 7),
         .created_us = db_i64(rows, 8),
     };
@@ -73,8 +73,8 @@ enum errc customer_insert(struct db *db, const struct customer *c, struct err *e
     return db_run(db, NULL, err,
                   "INSERT INTO customers (" CUSTOMER_COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
                   DB_ID(&c->id), DB_ID(&c->merchant_id), DB_I64(c->livemode), DB_STR(c->email),
-                  DB_STR(c->body), DB_STR(c->provider_ref), DB_ID(&c->credential_id), DB_I64(c->gone_us),
-                  DB_I64(c->created_us));
+                  DB_STR(c->body), DB_STR(c->provider_ref), DB_ID(&c->credential_version_id),
+                  DB_I64(c->gone_us), DB_I64(c->created_us));
 }
 
 enum errc customer_set_ref(struct db *db, const struct uuid *id, const char *provider_ref, struct err *err)
@@ -100,7 +100,7 @@ enum errc card_insert(struct db *db, const struct card *c, struct err *err)
                   DB_STR(c->provider_ref), DB_STR(c->brand), DB_STR(c->last4), DB_I64(c->exp_month),
                   DB_I64(c->exp_year), DB_STR(c->customer_email), DB_STR(c->customer_name),
                   DB_I64(c->is_default), DB_STR(c->failure.code), DB_STR(c->failure.message),
-                  DB_ID(&c->credential_id), DB_I64(c->created_us), DB_I64(c->updated_us));
+                  DB_ID(&c->credential_version_id), DB_I64(c->created_us), DB_I64(c->updated_us));
 }
 
 enum errc card_update(struct db *db, const struct card *c, struct err *err)
@@ -136,7 +136,7 @@ enum errc card_read(struct db_rows *rows, struct arena *arena, struct card *c, s
         .customer_name = db_text(rows, 13, arena),
         .is_default = db_bool(rows, 14),
         .failure = {.code = db_text(rows, 15, arena), .message = db_text(rows, 16, arena)},
-        .credential_id = db_uuid(rows, 17),
+        .credential_version_id = db_uuid(rows, 17),
         .created_us = db_i64(rows, 18),
         .updated_us = db_i64(rows, 19),
     };

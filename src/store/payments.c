@@ -25,7 +25,7 @@ enum errc payment_insert(struct db *db, const struct payment *p, struct err *err
                   DB_STR(next_action_name(p->next_action)),
                   DB_BYTES(p->action_secret_sealed, (size_t)p->action_secret_sealed_bytes),
                   DB_STR(p->failure.code), DB_STR(p->failure.decline_code), DB_STR(p->failure.message),
-                  DB_ID(&p->credential_id), DB_I64(p->created_us), DB_I64(p->updated_us),
+                  DB_ID(&p->credential_version_id), DB_I64(p->created_us), DB_I64(p->updated_us),
                   uuid_is_nil(&p->saved_card_id) ? DB_NIL : DB_ID(&p->saved_card_id),
                   DB_I64(money_thousandths(p->amount_minor, p->currency)));
 }
@@ -83,7 +83,7 @@ enum errc payment_read(struct db_rows *rows, struct arena *arena, struct payment
         .failure = {.code = db_text(rows, 21, arena),
                     .decline_code = db_text(rows, 22, arena),
                     .message = db_text(rows, 23, arena)},
-        .credential_id = db_uuid(rows, 24),
+        .credential_version_id = db_uuid(rows, 24),
         .created_us = db_i64(rows, 25),
         .updated_us = db_i64(rows, 26),
         .saved_card_id = db_uuid(rows, 27),

@@ -15,7 +15,7 @@ enum errc refund_insert(struct db *db, const struct refund *r, struct err *err)
                   DB_ID(&r->id), DB_ID(&r->payment_id), DB_ID(&r->merchant_id), DB_I64(r->livemode),
                   DB_I64(r->amount_minor), DB_STR(r->currency->code), DB_STR(refund_status_name(r->status)),
                   DB_STR(r->provider_ref), DB_STR(r->reason), DB_STR(r->failure.code),
-                  DB_STR(r->failure.message), DB_ID(&r->credential_id), DB_I64(r->created_us),
+                  DB_STR(r->failure.message), DB_ID(&r->credential_version_id), DB_I64(r->created_us),
                   DB_I64(r->updated_us));
 }
 
@@ -44,7 +44,7 @@ enum errc refund_read(struct db_rows *rows, struct arena *arena, struct refund *
         .provider_ref = db_text(rows, 7, arena),
         .reason = db_text(rows, 8, arena),
         .failure = {.code = db_text(rows, 9, arena), .message = db_text(rows, 10, arena)},
-        .credential_id = db_uuid(rows, 11),
+        .credential_version_id = db_uuid(rows, 11),
         .created_us = db_i64(rows, 12),
         .updated_us = db_i64(rows, 13),
     };

@@ -34,7 +34,7 @@ static inline struct payment insert_payment(struct fixture *f, enum payment_stat
         .captured_minor = paid ? 5000 : 0,
         .refunded_minor = status == PAYMENT_REFUNDED ? 5000 : 0,
         .failure = {.code = status == PAYMENT_FAILED ? "card_declined" : NULL},
-        .credential_id = f->version_id,
+        .credential_version_id = f->version_id,
         .created_us = START_US,
         .updated_us = START_US,
     };

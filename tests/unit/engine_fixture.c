@@ -187,7 +187,7 @@ struct buyer *buyer_new(struct fixture *f)
         .provider = "stripe",
         .idempotency_key = "order-123",
         .payment_method = "pm_card_visa",
-        .credential_id = f->version_id,
+        .credential_version_id = f->version_id,
         .created_us = now_us,
         .updated_us = now_us,
     };

@@ -53,7 +53,7 @@ static inline struct payment payment_of(struct fixture *f, int64_t at_us)
         .currency = currency_find("USD"),
         .provider = "stripe",
         .idempotency_key = "order-123",
-        .credential_id = {{1}},
+        .credential_version_id = {{1}},
         .created_us = at_us,
         .updated_us = at_us,
     };

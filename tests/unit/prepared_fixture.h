@@ -84,7 +84,7 @@ static inline enum errc prepare_card(struct fixture *f, struct db *db, struct ch
         .provider = "stripe",
         .method_sent = "pm_card_visa",
         .customer_email = "buyer@shop.example",
-        .credential_id = f->version_id,
+        .credential_version_id = f->version_id,
         .created_us = change->now_us,
         .updated_us = change->now_us,
     };

@@ -29,7 +29,7 @@ static inline struct uuid insert_payment(struct fixture *f, int64_t at_us, bool 
         .currency = currency_find("USD"),
         .provider = "stripe",
         .idempotency_key = "order-123",
-        .credential_id = f->version_id,
+        .credential_version_id = f->version_id,
         .created_us = at_us,
         .updated_us = at_us,
     };

@@ -154,7 +154,7 @@ static void a_payment_that_cannot_be_prepared_leaves_nothing(void **state)
 {
     struct fixture *f = *state;
     struct buyer *buyer = buyer_new(f);
-    buyer->payment.credential_id = (struct uuid){{9}}; // of which no secret key is kept
+    buyer->payment.credential_version_id = (struct uuid){{9}}; // of which no secret key is kept
     assert_int_equal(buyer_prepare(buyer), ERR_NOT_FOUND);
     assert_null(buyer->op);
     assert_int_equal(sql_number(f, "SELECT count(*) FROM payments"), 0);

@@ -174,7 +174,7 @@ static void the_same_event_id_of_another_merchant_or_mode_is_another_event(void 
             .provider = "stripe",
             .provider_ref = "pi_1",
             .idempotency_key = "k",
-            .credential_id = f->version_id,
+            .credential_version_id = f->version_id,
         };
         assert_int_equal(payment_insert(f->db, &payment, &f->err), OK);
         apply_for(f, (struct told){"evt_1", "payment_intent.succeeded", modes[i], PAID, NULL, NULL},

@@ -74,7 +74,7 @@ static struct uuid insert_payment(struct fixture *f, const struct uuid *merchant
         .provider = "stripe",
         .provider_ref = provider_ref,
         .idempotency_key = "order-123",
-        .credential_id = f->version_id,
+        .credential_version_id = f->version_id,
     };
     assert_int_equal(payment_insert(f->db, &payment, &f->err), OK);
     return payment.id;
