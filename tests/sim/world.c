@@ -9,8 +9,7 @@
 #include "base/require.h"
 #include "base/text.h"
 
-#define NOTES_MAX 4000
-#define NOTE_BYTES 240
+#define VIOLATION_BYTES 240
 
 struct happening {
     int64_t at_us;
@@ -25,8 +24,6 @@ static struct happening *heap;
 static size_t heap_count;
 static size_t heap_capacity;
 static uint64_t next_number;
-static char notes[NOTES_MAX][NOTE_BYTES];
-static uint64_t note_count;
 
 // SplitMix64.
 static uint64_t draw(void)
@@ -122,23 +119,21 @@ bool mutated(const char *mutation)
     return text_equal(world.mutation, mutation);
 }
 
-static void keep(const char *format, va_list arguments)
+static void print_line(const char *format, va_list arguments)
 {
-    char *line = notes[note_count++ % NOTES_MAX];
-    int used = snprintf(line, NOTE_BYTES, "%6lld.%06lld ", (long long)(world.now_us / US_PER_S),
-                        (long long)(world.now_us % US_PER_S));
-    (void)vsnprintf(line + used, (size_t)(NOTE_BYTES - used), format, arguments);
-    if (world.verbose) {
-        puts(line);
-    }
+    printf("%6lld.%06lld ", (long long)(world.now_us / US_PER_S), (long long)(world.now_us % US_PER_S));
+    (void)vprintf(format, arguments);
+    (void)putchar('\n');
 }
 
 void note(const char *format, ...)
 {
-    va_list arguments;
-    va_start(arguments, format);
-    keep(format, arguments);
-    va_end(arguments);
+    if (world.verbose) {
+        va_list arguments;
+        va_start(arguments, format);
+        print_line(format, arguments);
+        va_end(arguments);
+    }
 }
 
 void violation(const char *format, ...)
@@ -146,19 +141,11 @@ void violation(const char *format, ...)
     va_list arguments;
     va_start(arguments, format);
     world.counts.violations++;
-    char text[NOTE_BYTES];
+    char text[VIOLATION_BYTES];
     (void)vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
     note("VIOLATION: %s", text);
     if (world.mutation == NULL) {
         printf("seed %llu: violation: %s\n", (unsigned long long)world.seed, text);
-    }
-}
-
-void world_print_notes(void)
-{
-    uint64_t first = note_count > NOTES_MAX ? note_count - NOTES_MAX : 0;
-    for (uint64_t i = first; i < note_count; i++) {
-        puts(notes[i % NOTES_MAX]);
     }
 }

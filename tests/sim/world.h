@@ -50,8 +50,7 @@ int64_t dice_between(int64_t least, int64_t most);
 
 bool mutated(const char *mutation);
 
-// One line of what happened, kept for a run that breaks a promise: the last few thousand.
+// One line of what happened, printed where the run is told.
 void note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 // A promise is broken.
 void violation(const char *format, ...) __attribute__((format(printf, 1, 2)));
-void world_print_notes(void);
