@@ -7,19 +7,27 @@
 
 #include "base/crypto.h"
 #include "base/json.h"
+#include "base/list.h"
 #include "base/require.h"
+#include "base/table.h"
 #include "base/text.h"
+#include "base/uuid.h"
 #include "service.h"
 #include "world.h"
 
-struct received {
-    char event_id[37];
-    char payment_id[37];
+struct event {
+    struct table_node node;
+    char id[UUID_TEXT_BYTES];
 };
 
-static struct received *all;
-static size_t count;
-static size_t capacity;
+struct payment {
+    struct table_node node;
+    char id[UUID_TEXT_BYTES];
+    char latest[UUID_TEXT_BYTES]; // of its events: ids tell their order, whatever the clock did
+};
+
+static struct table events;
+static struct table payments;
 
 static bool signature_is_right(const char *timestamp, const char *signature, const char *body)
 {
@@ -33,23 +41,28 @@ static bool signature_is_right(const char *timestamp, const char *signature, con
 
 bool endpoint_has(const char *event_id)
 {
-    for (size_t i = count; i > 0; i--) {
-        if (text_equal(all[i - 1].event_id, event_id)) {
-            return true;
-        }
-    }
-    return false;
+    return table_find(&events, event_id, strlen(event_id)) != NULL;
 }
 
-// A later event of the payment was here before this one: ids tell the order, whatever the clock did.
-static bool is_late(const char *event_id, const char *payment_id)
+static void remember(const char *event_id)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (text_equal(all[i].payment_id, payment_id) && strcmp(all[i].event_id, event_id) > 0) {
-            return true;
-        }
+    struct event *event = calloc(1, sizeof(*event));
+    REQUIRE(event != NULL);
+    (void)snprintf(event->id, sizeof(event->id), "%s", event_id);
+    table_insert(&events, &event->node, event->id, strlen(event->id));
+}
+
+static struct payment *payment_of(const char *id)
+{
+    struct table_node *found = table_find(&payments, id, strlen(id));
+    if (found != NULL) {
+        return CONTAINER_OF(found, struct payment, node);
     }
-    return false;
+    struct payment *payment = calloc(1, sizeof(*payment));
+    REQUIRE(payment != NULL);
+    (void)snprintf(payment->id, sizeof(payment->id), "%s", id);
+    table_insert(&payments, &payment->node, payment->id, strlen(payment->id));
+    return payment;
 }
 
 void endpoint_receive(const char *event_id, const char *timestamp, const char *signature, const char *body)
@@ -67,15 +80,11 @@ void endpoint_receive(const char *event_id, const char *timestamp, const char *s
     if (endpoint_has(event_id)) {
         return;
     }
-    if (is_late(event_id, payment_id)) {
+    remember(event_id);
+    struct payment *payment = payment_of(payment_id);
+    if (strcmp(payment->latest, event_id) > 0) {
         violation("event %s of payment %s came behind a later one", event_id, payment_id);
+    } else {
+        (void)snprintf(payment->latest, sizeof(payment->latest), "%s", event_id);
     }
-    if (count == capacity) {
-        capacity = capacity ? capacity * 2 : 256;
-        all = realloc(all, capacity * sizeof(*all));
-        REQUIRE(all != NULL);
-    }
-    struct received *received = &all[count++];
-    (void)snprintf(received->event_id, sizeof(received->event_id), "%s", event_id);
-    (void)snprintf(received->payment_id, sizeof(received->payment_id), "%s", payment_id);
 }

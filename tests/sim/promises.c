@@ -8,10 +8,10 @@
 #include "base/json.h"
 #include "base/require.h"
 #include "base/text.h"
+#include "books.h"
 #include "endpoints.h"
 #include "orders.h"
 #include "service.h"
-#include "stripe_side.h"
 #include "world.h"
 
 // What may stay open is what is asked after for as long as the payer or the provider takes; and a refund that
@@ -54,8 +54,12 @@ static const char *text(sqlite3_stmt *statement, int column)
 static void none_of(const char *what, const char *sql)
 {
     STATEMENT statement = prepare(sql);
-    while (sqlite3_step(statement) == SQLITE_ROW) {
+    int rc = sqlite3_step(statement);
+    for (; rc == SQLITE_ROW; rc = sqlite3_step(statement)) {
         violation("%s: %s", what, text(statement, 0));
+    }
+    if (rc != SQLITE_DONE) {
+        violation("%s: %s", what, sqlite3_errmsg(database));
     }
 }
 
@@ -65,17 +69,17 @@ static int64_t number_of(const char *sql)
     return sqlite3_step(statement) == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : 0;
 }
 
-// Opened for each look: a process that dies takes every connection with it.
+// One connection for each life of the service: a process that dies takes every connection with it.
 static bool open_database(void)
 {
-    const char *path = service_database();
-    bool opened =
-        sqlite3_open_v2(path, &database, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) == SQLITE_OK;
-    opened = opened && sqlite3_exec(database, "SELECT count(*) FROM payments", NULL, NULL, NULL) == SQLITE_OK;
-    if (!opened) {
-        sqlite3_close(database);
+    static int life;
+    if (!service.up || life == service.life) {
+        return service.up;
     }
-    return opened;
+    const char *path = service_database();
+    life = service.life;
+    REQUIRE(sqlite3_open_v2(path, &database, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) == SQLITE_OK);
+    return true;
 }
 
 // --- at any moment
@@ -101,7 +105,6 @@ void promises_check_now(void)
     world.calm = true; // to look does no harm
     if (open_database()) {
         check_reservations();
-        sqlite3_close(database);
     }
     world.calm = calm;
 }
@@ -111,65 +114,21 @@ void promises_make_due(void)
     REQUIRE(open_database());
     REQUIRE(sqlite3_exec(database, "UPDATE operations SET next_attempt_us = 0", NULL, NULL, NULL) ==
             SQLITE_OK);
-    sqlite3_close(database);
 }
 
 bool promises_at_rest(void)
 {
-    if (!service.up || orders_open() || !open_database()) {
+    if (orders_open() || !open_database()) {
         return false;
     }
     int64_t open = number_of("SELECT count(*) FROM operations WHERE " OWED " OR next_attempt_us = 0");
     open += number_of("SELECT count(*) FROM outbox WHERE status NOT IN ('delivered', 'dead')");
-    sqlite3_close(database);
     return open == 0;
 }
 
 // --- at the end: the provider's books
 
-struct books {
-    struct json_object *charges;
-    struct json_object *refunds;
-};
-
-static bool is_captured(struct json_object *charge)
-{
-    return text_equal(json_get_str(charge, "status"), "succeeded") &&
-           json_get_bool(charge, "captured", false);
-}
-
-// The captured charge of a payment, and how many there are.
-static struct json_object *captured_charge(const struct books *books, const char *payment_id, int *count)
-{
-    struct json_object *found = NULL;
-    *count = 0;
-    for (size_t i = 0; i < json_object_array_length(books->charges); i++) {
-        struct json_object *charge = json_object_array_get_idx(books->charges, i);
-        if (is_captured(charge) &&
-            text_equal(json_get_str(json_get(charge, "metadata"), "payment_id"), payment_id)) {
-            found = charge;
-            (*count)++;
-        }
-    }
-    return found;
-}
-
-// What was paid back of an intent. What an authorisation let go of is a refund too, but no money moved.
-static int64_t paid_back(const struct books *books, const char *intent_id)
-{
-    int64_t sum = 0;
-    for (size_t i = 0; i < json_object_array_length(books->refunds); i++) {
-        struct json_object *refund = json_object_array_get_idx(books->refunds, i);
-        bool moved = json_get(refund, "balance_transaction") != NULL;
-        if (moved && text_equal(json_get_str(refund, "payment_intent"), intent_id) &&
-            text_equal(json_get_str(refund, "status"), "succeeded")) {
-            sum += json_get_i64(refund, "amount", 0);
-        }
-    }
-    return sum;
-}
-
-static void check_payment(const struct books *books, sqlite3_stmt *row)
+static void check_payment(sqlite3_stmt *row)
 {
     char id[UUID_TEXT_BYTES];
     id_text(row, id);
@@ -178,8 +137,8 @@ static void check_payment(const struct books *books, sqlite3_stmt *row)
     int64_t refunded = sqlite3_column_int64(row, 3);
     const char *ref = text(row, 4);
     bool made = text_equal(status, "completed") || text_equal(status, "refunded");
-    int charges = 0;
-    struct json_object *charge = captured_charge(books, id, &charges);
+    struct json_object *charge = NULL;
+    int charges = books_captured(id, &charge);
     if (charges > 1) {
         violation("payment %s was charged %d times", id, charges);
     }
@@ -191,9 +150,9 @@ static void check_payment(const struct books *books, sqlite3_stmt *row)
     }
     // While its clock is far off the service refuses Stripe's events; Stripe sends them again for three days,
     // which is longer than a run.
-    if (ref != NULL && !world.clock_was_far && paid_back(books, ref) != refunded) {
+    if (ref != NULL && !world.clock_was_far && books_paid_back(ref) != refunded) {
         violation("payment %s: %lld refunded here, %lld at the provider", id, (long long)refunded,
-                  (long long)paid_back(books, ref));
+                  (long long)books_paid_back(ref));
     }
     if (text_equal(status, "refunded") != (captured > 0 && refunded == captured)) {
         violation("payment %s is %s with %lld of %lld refunded", id, status, (long long)refunded,
@@ -204,11 +163,11 @@ static void check_payment(const struct books *books, sqlite3_stmt *row)
     }
 }
 
-static void check_payments(const struct books *books)
+static void check_payments(void)
 {
     STATEMENT row = prepare("SELECT id, status, captured_minor, refunded_minor, provider_ref FROM payments");
     while (sqlite3_step(row) == SQLITE_ROW) {
-        check_payment(books, row);
+        check_payment(row);
     }
 }
 
@@ -226,26 +185,22 @@ static int64_t rows_with(const char *table, const char *id)
 }
 
 // A charge of nobody's: its payment is not in the books.
-static void check_charges(const struct books *books)
+static void check_charge(struct json_object *charge, const char *payment_id)
 {
-    for (size_t i = 0; i < json_object_array_length(books->charges); i++) {
-        struct json_object *charge = json_object_array_get_idx(books->charges, i);
-        const char *payment_id = json_get_str(json_get(charge, "metadata"), "payment_id");
-        if (is_captured(charge) && rows_with("payments", payment_id) != 1) {
-            violation("charge %s is of no payment", json_get_str(charge, "id"));
-        }
+    if (rows_with("payments", payment_id) != 1) {
+        violation("charge %s is of no payment", json_get_str(charge, "id"));
     }
 }
 
 // --- at the end: what was said
 
-static void check_answer(const struct books *books, const struct order *order)
+static void check_answer(const struct order *order)
 {
     struct json_object *body JSON_CLEANUP = NULL;
     REQUIRE(json_parse(order->answer, strlen(order->answer), &body, NULL) == OK);
     struct json_object *data = json_get(body, "data");
     const char *id = json_get_str(data, "id");
-    int charges = 0;
+    struct json_object *charge = NULL;
     if (text_starts_with(order->path, "/v1/merchant")) {
         return;
     }
@@ -256,7 +211,7 @@ static void check_answer(const struct books *books, const struct order *order)
         violation("%s %s was answered, and is gone", table, id);
     }
     if (text_equal(table, "payments")) {
-        (void)captured_charge(books, id, &charges);
+        int charges = books_captured(id, &charge);
         if (text_equal(json_get_str(data, "status"), "completed") && charges == 0) {
             violation("payment %s was called completed, and was never charged", id);
         }
@@ -293,15 +248,14 @@ static void check_told(void)
 
 void promises_check_end(void)
 {
-    struct json_object *ledger JSON_CLEANUP = stripe_side_ledger();
-    struct books books = {json_get(ledger, "charges"), json_get(ledger, "refunds")};
+    books_open();
     REQUIRE(open_database());
     check_reservations();
-    check_payments(&books);
-    check_charges(&books);
+    check_payments();
+    books_each_captured(check_charge);
     for (size_t i = 0; i < order_count; i++) {
         if (orders[i]->answer != NULL) {
-            check_answer(&books, orders[i]);
+            check_answer(orders[i]);
         }
     }
     check_told();
@@ -310,5 +264,4 @@ void promises_check_end(void)
     none_of("the database",
             "SELECT integrity_check FROM pragma_integrity_check WHERE integrity_check <> 'ok'");
     none_of("the database", "SELECT \"table\" FROM pragma_foreign_key_check");
-    sqlite3_close(database);
 }
