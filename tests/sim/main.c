@@ -52,7 +52,7 @@ static void fail_stripe(void *about)
 {
     (void)about;
     int64_t for_s = dice(8) == 0 ? dice_between(300, 1200) : dice_between(1, 90);
-    network_stripe_down_until(world.now_us + for_s * US_PER_S, dice(2) == 0);
+    network_stripe_down_until(world.now_us + for_s * US_PER_S);
     world_after((for_s + dice_between(60, 600)) * US_PER_S, fail_stripe, NULL);
 }
 

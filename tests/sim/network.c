@@ -28,13 +28,16 @@ struct parcel {
     struct stripe_reply reply;
 };
 
+static const int error_statuses[] = {500, 502, 503, 504, 429, 409, 424};
 static int64_t down_until_us;
-static bool down_with_errors;
+static int down_status; // 0: its connections are refused
 
-void network_stripe_down_until(int64_t until_us, bool with_errors)
+// All that is asked gets the same: an answer of another kind now and then would be the end of it to the
+// service.
+void network_stripe_down_until(int64_t until_us)
 {
     down_until_us = until_us;
-    down_with_errors = with_errors;
+    down_status = dice(2) == 0 ? 0 : error_statuses[dice(COUNT_OF(error_statuses))];
 }
 
 static const char *parcel_header(const struct parcel *parcel, const char *name)
@@ -163,14 +166,15 @@ static void answer_error(struct parcel *parcel, int status)
 
 static void send_to_stripe(struct parcel *parcel)
 {
-    static const int statuses[] = {500, 502, 503, 504, 429, 409, 424};
     int64_t way_us = dice_between(500, 20000);
     bool down = world.now_us < down_until_us && !world.calm;
-    if (down && !down_with_errors) {
+    if (down && down_status == 0) {
         world.counts.requests_lost++;
         end(parcel, way_us, HTTP_NOT_SENT, "connection refused");
-    } else if ((down && down_with_errors) || fault_in(40)) {
-        answer_error(parcel, statuses[dice(COUNT_OF(statuses))]);
+    } else if (down) {
+        answer_error(parcel, down_status);
+    } else if (fault_in(40)) {
+        answer_error(parcel, error_statuses[dice(COUNT_OF(error_statuses))]);
     } else if (fault_in(25)) {
         world.counts.requests_lost++;
         if (dice(2) == 0) { // else it is never heard of again

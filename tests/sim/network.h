@@ -7,5 +7,5 @@
 struct http_client *network_to_stripe(void);
 struct http_client *network_to_merchants(void);
 
-// Stripe is out of reach, or answers nothing but errors, until that time.
-void network_stripe_down_until(int64_t until_us, bool with_errors);
+// Stripe is out of reach, or answers nothing but one error, until that time.
+void network_stripe_down_until(int64_t until_us);
