@@ -10,11 +10,13 @@
 #include "base/text.h"
 #include "delivery/attempt.h"
 #include "op/inbound.h"
+#include "op/op.h"
 #include "provider/stripe_answer.h"
 #include "service.h"
 #include "store/batch.h"
 #include "store/driver.h"
 #include "store/idempotency.h"
+#include "store/inbox.h"
 #include "store/outbox.h"
 #include "store/refunds.h"
 #include "world.h"
@@ -22,10 +24,13 @@
 const char *const mutation_names[] = {
     "answer-before-sync", // what was answered may be lost with the power
     "answer-without-commit",
-    "event-not-applied", // Stripe's event is answered, and changes nothing
-    "event-unwritten",   // a change now and then without its event to the merchant
+    "event-applied-twice", // one that Stripe sends again counts as new
+    "event-not-applied",   // Stripe's event is answered, and changes nothing
+    "event-unwritten",     // a change now and then without its event to the merchant
     "fresh-key-on-retry",
+    "lease-ignored",     // an operation that is under way is claimed again
     "no-reservation",    // a pending refund leaves what it will take
+    "order-by-clock",    // a payment's events are in the order of the service's clock
     "reply-not-kept",    // a repeat is answered with what is then
     "sent-is-delivered", // an event counts as delivered whatever came back
     "unknown-is-failed",
@@ -65,6 +70,39 @@ WRAPPED(enum errc, inbound_apply, struct db *db, struct change *change, const st
         struct err *err)
 {
     return mutated("event-not-applied") ? OK : __real_inbound_apply(db, change, inbound, err);
+}
+
+WRAPPED(enum errc, inbox_record, struct db *db, const struct inbox_event *event, bool *fresh, struct err *err)
+{
+    enum errc rc = __real_inbox_record(db, event, fresh, err);
+    if (mutated("event-applied-twice")) {
+        *fresh = true;
+    }
+    return rc;
+}
+
+WRAPPED(enum errc, outbox_next_id, struct db *db, const struct uuid *transaction_id, struct random *random,
+        int64_t now_us, struct uuid *id, struct err *err)
+{
+    if (mutated("order-by-clock")) {
+        *id = uuid_new(random, now_us);
+        return OK;
+    }
+    return __real_outbox_next_id(db, transaction_id, random, now_us, id, err);
+}
+
+WRAPPED(int64_t, op_lease_us, const struct engine *engine)
+{
+    return mutated("lease-ignored") ? US_PER_S : __real_op_lease_us(engine);
+}
+
+// The engine knows by itself, too, what it has under way.
+WRAPPED(void, op_run, struct op *op)
+{
+    if (mutated("lease-ignored")) {
+        op->key.kind = (const void *)op; // nobody finds it there
+    }
+    __real_op_run(op);
 }
 
 WRAPPED(enum errc, outbox_append, struct db *db, const struct outbox_event *event, struct err *err)

@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/list.h"
 #include "base/require.h"
+#include "base/table.h"
 #include "base/text.h"
 #include "endpoints.h"
 #include "service.h"
@@ -26,9 +28,11 @@ struct parcel {
     enum http_result result;
     const char *error;
     struct stripe_reply reply;
+    struct table_node by_key;
 };
 
 static const int error_statuses[] = {500, 502, 503, 504, 429, 409, 424};
+static struct table last_sent; // under each idempotency key
 static int64_t down_until_us;
 static int down_status; // 0: its connections are refused
 
@@ -241,11 +245,31 @@ static struct parcel *pack(struct http_call *call)
     return parcel;
 }
 
+// An operation is under way once: what is sent under its key again is sent when the first is over. Only the
+// customer that two cards are saved for may be made for both at once.
+static void watch_key(struct parcel *parcel)
+{
+    const char *key = parcel_header(parcel, "Idempotency-Key");
+    if (key == NULL || text_equal(parcel->target, "/v1/customers")) {
+        return;
+    }
+    struct table_node *found = table_find(&last_sent, key, strlen(key));
+    if (found != NULL) {
+        const struct parcel *last = CONTAINER_OF(found, struct parcel, by_key);
+        if (last->call != NULL && last->life == service.life) {
+            violation("%s is sent again while it is under way", key);
+        }
+        table_remove(&last_sent, found);
+    }
+    table_insert(&last_sent, &parcel->by_key, key, strlen(key));
+}
+
 static void to_stripe(struct http_client *client, struct http_call *call)
 {
     (void)client;
     struct parcel *parcel = pack(call);
     world.counts.provider_calls++;
+    watch_key(parcel);
     stripe_side_watch(parcel->method, parcel->target, parcel_header(parcel, "Idempotency-Key"));
     if (mutated("fresh-key-on-retry")) {
         for (size_t i = 0; i < parcel->header_count; i++) {

@@ -184,11 +184,29 @@ static int64_t rows_with(const char *table, const char *id)
     return number_of(sql);
 }
 
-// A charge of nobody's: its payment is not in the books.
+static int64_t times_told(const char *payment_id, const char *type)
+{
+    STATEMENT statement = prepare("SELECT count(*) FROM outbox WHERE transaction_id = ? AND type = ?");
+    struct uuid id;
+    REQUIRE(uuid_parse(payment_id, &id));
+    sqlite3_bind_blob(statement, 1, id.bytes, sizeof(id.bytes), SQLITE_STATIC);
+    sqlite3_bind_text(statement, 2, type, -1, SQLITE_STATIC);
+    REQUIRE(sqlite3_step(statement) == SQLITE_ROW);
+    return sqlite3_column_int64(statement, 0);
+}
+
+// A charge of nobody's: its payment is not in the books. And what only Stripe's events tell of.
 static void check_charge(struct json_object *charge, const char *payment_id)
 {
     if (rows_with("payments", payment_id) != 1) {
         violation("charge %s is of no payment", json_get_str(charge, "id"));
+        return;
+    }
+    int64_t told = times_told(payment_id, "payment.disputed");
+    int64_t disputes = json_get_bool(charge, "disputed", false);
+    if (told > disputes || (told < disputes && !world.clock_was_far)) {
+        violation("payment %s has %lld disputes, of which %lld were told", payment_id, (long long)disputes,
+                  (long long)told);
     }
 }
 

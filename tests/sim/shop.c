@@ -39,6 +39,8 @@ static const char *const methods[] = {
     "pm_card_threeDSecure2Required",
     "pm_card_pendingRefund",
     "pm_card_refundFail",
+    "pm_card_createDispute",
+    "pm_card_createDisputeInquiry",
     "pm_sandbox_processing",
     "pm_sandbox_processingFails",
     "pm_sandbox_serverError",
