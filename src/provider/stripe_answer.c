@@ -149,7 +149,10 @@ static void read_error(struct provider_call *call, struct json_object *body)
         answer->trouble = "an error that is not in Stripe's form";
         return;
     }
-    if (text_equal(type, "idempotency_error")) {
+    // One whose key is in use is being carried out: the same request will be answered with what becomes of
+    // it.
+    bool busy = answer->status == 409 && text_equal(json_get_str(error, "code"), "idempotency_key_in_use");
+    if (text_equal(type, "idempotency_error") && !busy) {
         answer->trouble = "another request came before under this idempotency key";
         answer->outcome = PROVIDER_LOOK_UP;
         return;

@@ -135,6 +135,8 @@ static void a_fault_of_stripes_is_unknown(void **state)
     }
 }
 
+#define IN_USE "{\"error\":{\"type\":\"idempotency_error\",\"code\":\"idempotency_key_in_use\"}}"
+
 // A stored 5xx would only be answered again, and so would a request that came under another's key.
 static void what_would_only_be_answered_again_is_looked_up(void **state)
 {
@@ -163,6 +165,8 @@ static void what_would_only_be_answered_again_is_looked_up(void **state)
         {"idempotency_error 500",
          {PROVIDER_CHARGE, HTTP_DONE, 500, ERROR("idempotency_error"), NULL, NULL},
          PROVIDER_LOOK_UP},
+        {"a 409 of a key in use", {PROVIDER_CHARGE, HTTP_DONE, 409, IN_USE, NULL, NULL}, PROVIDER_UNKNOWN},
+        {"a 400 of a key in use", {PROVIDER_CHARGE, HTTP_DONE, 400, IN_USE, NULL, NULL}, PROVIDER_LOOK_UP},
     };
     check_rows(*state, rows, COUNT_OF(rows));
 }
