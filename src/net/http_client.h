@@ -55,6 +55,7 @@ struct http_call {
 struct http_client;
 struct http_client_ops {
     void (*send)(struct http_client *client, struct http_call *call);
+    void (*give_up)(struct http_client *client, struct http_call *call);
     void (*close)(struct http_client *client);
 };
 struct http_client {
@@ -64,6 +65,13 @@ struct http_client {
 static inline void http_client_send(struct http_client *client, struct http_call *call)
 {
     client->ops->send(client, call);
+}
+
+// Of a call that is under way: its time is over. Its `done` comes soon, not from within this, and with the
+// response if that is quicker.
+static inline void http_client_give_up(struct http_client *client, struct http_call *call)
+{
+    client->ops->give_up(client, call);
 }
 
 // The value of a response header, name in any case; NULL if absent.

@@ -116,8 +116,9 @@ static int on_curl_timer(CURLM *multi, long wait_ms, void *cls)
     return 0;
 }
 
-// curl looks at a call's time-out only once the call has a connection; this ends those that wait for one. The
-// others have ended by themselves: a deadline here comes a sweep after curl's own.
+// curl looks at a call's time-out only once the call has a connection; this ends those that wait for one, and
+// those that are given up. The others have ended by themselves: a deadline here comes a sweep after curl's
+// own.
 static void on_sweep(struct timer *timer)
 {
     struct curl_client *client = CONTAINER_OF(timer, struct curl_client, sweep);
@@ -176,6 +177,13 @@ static void curl_client_send(struct http_client *base, struct http_call *call)
             CURLM_OK); // goes out in the loop's next turn
 }
 
+static void curl_client_give_up(struct http_client *base, struct http_call *call)
+{
+    (void)base;
+    struct transfer *transfer = call->transfer;
+    transfer->deadline_us = 0; // the next sweep ends it
+}
+
 static void on_handle_closed(uv_handle_t *handle)
 {
     struct curl_pool *pool = handle->data;
@@ -232,7 +240,8 @@ static void pool_open(struct curl_pool *pool, struct curl_client *client)
 enum errc http_client_curl_open(struct uv_service_loop *loop, const struct http_client_options *options,
                                 struct http_client **client, struct err *err)
 {
-    static const struct http_client_ops ops = {.send = curl_client_send, .close = curl_client_close};
+    static const struct http_client_ops ops = {
+        .send = curl_client_send, .give_up = curl_client_give_up, .close = curl_client_close};
     REQUIRE(options->connections_max > 0 && options->connections_max <= 1000 &&
             options->host_connections_max > 0);
     (void)signal(SIGPIPE, SIG_IGN); // libcurl leaves that to us: OpenSSL writes to sockets that may be closed

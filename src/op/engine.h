@@ -47,7 +47,8 @@ enum errc op_plan(struct engine *engine, const struct op_kind *kind, const struc
                   bool *needless, struct err *err) MUST_CHECK;
 // The governor's: sends what is planned; false where it is too late for that.
 bool op_call(struct place *place);
-void op_ended(struct op *op); // it is not under way any more; its owner frees it
+void op_give_up(struct place *place); // what it sent is not waited for any longer
+void op_ended(struct op *op);         // it is not under way any more; its owner frees it
 // put_back.c. Leaves it to a later sweep.
 void op_put_back(struct place *place, int64_t wait_us);
 void op_drop(struct place *place); // at the end: it was not called, and its row is still there

@@ -14,6 +14,8 @@
 // end while it waits. How long anything has waited is looked at so often.
 #define QUEUED_MAX_US (20 * US_PER_S)
 #define QUEUED_LOOK_US (1 * US_PER_S)
+// A provider that answered nothing for so long was away.
+#define SILENCE_US (10 * US_PER_S)
 
 static bool is_queued(const struct account *account)
 {
@@ -56,6 +58,18 @@ static int64_t account_wait_us(struct governor *governor, const struct account *
     return pace_us > pause_us ? pace_us : pause_us;
 }
 
+static void note_call(struct governor *governor, struct place *place, int64_t now)
+{
+    if (list_empty(&governor->calling)) {
+        governor->silent_since_us = now;
+    }
+    list_append(&governor->calling, &place->link);
+    place->called = true;
+    place->given_up = false;
+    place->account->calling++;
+    pace_take(&place->account->pace, place->account->rate, now);
+}
+
 static void call_those_in_turn(struct governor *governor, struct account *account)
 {
     int64_t now = governor_now_us(governor);
@@ -69,9 +83,7 @@ static void call_those_in_turn(struct governor *governor, struct account *accoun
         struct place *place = next_in_turn(account);
         leave_queue(governor, place);
         if (governor->options.call(place)) {
-            place->called = true;
-            account->calling++;
-            pace_take(&account->pace, account->rate, now);
+            note_call(governor, place, now);
         }
     }
     if (is_queued(account)) {
@@ -165,6 +177,20 @@ static void pause_account(struct governor *governor, struct account *account, in
     }
 }
 
+// The first answer behind a silence: what was called before the call that is answered would hang on until its
+// time is over, although the provider is back. To give that up is as safe as a time-out, and if it is being
+// carried out still, asking again costs a call.
+static void give_up_what_hangs(struct governor *governor, const struct place *answered, int64_t now)
+{
+    bool back = now - governor->silent_since_us >= SILENCE_US;
+    governor->silent_since_us = now;
+    for (struct list *node = governor->calling.next; back && node != &answered->link; node = node->next) {
+        struct place *place = CONTAINER_OF(node, struct place, link);
+        place->given_up = true;
+        governor->options.give_up(place);
+    }
+}
+
 static void circuit_opened(struct governor *governor)
 {
     LOG(LOG_ERROR, "the provider is away: its calls are held back until it answers a probe",
@@ -187,12 +213,16 @@ void governor_answered(struct place *place, const struct uuid *operation,
     int64_t now = governor_now_us(governor);
     bool opened = false;
     bool closed = false;
+    if (!answer->away) {
+        give_up_what_hangs(governor, place, now);
+    }
+    list_remove(&place->link);
     account->calling--;
     governor_lock(governor);
-    if (answer->away) {
+    if (answer->away && !place->given_up) {
         opened = circuit_failed(&governor->circuit, &account->key.merchant_id, operation, now,
                                 governor_cap_us(governor), governor_random32(governor));
-    } else {
+    } else if (!answer->away) {
         closed = circuit_answered(&governor->circuit);
     }
     if (answer->limited) {
@@ -242,6 +272,7 @@ struct governor *governor_open(const struct governor_options *options)
     REQUIRE(pthread_mutex_init(&governor->mutex, NULL) == 0);
     list_init(&governor->idle);
     list_init(&governor->waiting);
+    list_init(&governor->calling);
     timer_init(&governor->timer, on_timer);
     governor->timer_due_us = INT64_MAX;
     return governor;

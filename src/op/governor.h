@@ -22,6 +22,7 @@ struct place {
     enum circuit_side side;
     bool probe;        // goes through an open circuit
     bool called;       // something of this attempt was sent
+    bool given_up;     // its last call was
     int64_t queued_us; // since when it waits its turn
     struct list link;
 };
@@ -34,6 +35,8 @@ struct governor_options {
     const int64_t *reconcile_interval_ms; // no pause and no wait for a probe is longer
     // It is its turn. False: it did not call after all.
     bool (*call)(struct place *place);
+    // What it called is not waited for any longer: governor_answered comes soon, not from within this.
+    void (*give_up)(struct place *place);
     // It was not called, or is not called any further, and cannot be for so long; it does not come back here.
     void (*put_back)(struct place *place, int64_t wait_us);
     void (*resumed)(void *context); // the circuit closed

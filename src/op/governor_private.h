@@ -38,6 +38,8 @@ struct governor {
     struct circuit circuit;
     struct governor_stats stats;
     struct list waiting;
+    struct list calling;     // in the order of their calls
+    int64_t silent_since_us; // while something is calling: the last answer, or the first call behind none
     struct timer timer;
     int64_t timer_due_us; // INT64_MAX: not started
 };

@@ -358,6 +358,12 @@ bool op_call(struct place *place)
     return false;
 }
 
+void op_give_up(struct place *place)
+{
+    struct op *op = CONTAINER_OF(place, struct op, place);
+    provider_give_up(op->engine->options.provider, &op->call);
+}
+
 void op_run(struct op *op)
 {
     struct engine *engine = op->engine;

@@ -279,6 +279,7 @@ struct engine *engine_open(const struct engine_options *options)
         .operations_max = &options->config->operations_max,
         .reconcile_interval_ms = &options->config->reconcile_interval_ms,
         .call = op_call,
+        .give_up = op_give_up,
         .put_back = op_put_back,
         .resumed = resumed,
         .context = engine,

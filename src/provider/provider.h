@@ -106,6 +106,8 @@ struct provider_call {
 struct provider;
 struct provider_ops {
     void (*send)(struct provider *provider, struct provider_call *call);
+    // Of a call that is under way: it ends soon, as one that is not answered, unless it is by then.
+    void (*give_up)(struct provider *provider, struct provider_call *call);
     // The request bodies, made when an operation is prepared, stored, and sent unchanged ever after. In the
     // arena. `customer_ref` and `method_ref`: a saved card's, NULL for a payment with
     // payment->payment_method.
@@ -124,4 +126,9 @@ struct provider {
 static inline void provider_send(struct provider *provider, struct provider_call *call)
 {
     provider->ops->send(provider, call);
+}
+
+static inline void provider_give_up(struct provider *provider, struct provider_call *call)
+{
+    provider->ops->give_up(provider, call);
 }

@@ -121,6 +121,11 @@ static void stripe_send(struct provider *provider, struct provider_call *call)
     http_client_send(stripe->options.client, &call->http);
 }
 
+static void stripe_give_up(struct provider *provider, struct provider_call *call)
+{
+    http_client_give_up(((struct stripe *)provider)->options.client, &call->http);
+}
+
 struct pace_rates stripe_rates(const char *setting, const char *api_base)
 {
     ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
@@ -137,6 +142,7 @@ struct pace_rates stripe_rates(const char *setting, const char *api_base)
 
 static const struct provider_ops stripe_ops = {
     .send = stripe_send,
+    .give_up = stripe_give_up,
     .charge_body = stripe_charge_body,
     .capture_body = stripe_capture_body,
     .refund_body = stripe_refund_body,

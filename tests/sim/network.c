@@ -229,6 +229,7 @@ static struct parcel *pack(struct http_call *call)
     REQUIRE(parcel != NULL);
     const char *host = strstr(call->url, "://") + 3;
     parcel->call = call;
+    call->transfer = parcel;
     parcel->life = service.life;
     parcel->method = call->method;
     parcel->target = arena_strdup(&parcel->arena, strchr(host, '/'));
@@ -288,13 +289,19 @@ static void to_merchant(struct http_client *client, struct http_call *call)
     send_to_merchant(pack(call));
 }
 
+static void give_up(struct http_client *client, struct http_call *call)
+{
+    (void)client;
+    world_after(0, time_out, call->transfer);
+}
+
 static void close_client(struct http_client *client)
 {
     (void)client;
 }
 
-static const struct http_client_ops stripe_ops = {to_stripe, close_client};
-static const struct http_client_ops merchant_ops = {to_merchant, close_client};
+static const struct http_client_ops stripe_ops = {to_stripe, give_up, close_client};
+static const struct http_client_ops merchant_ops = {to_merchant, give_up, close_client};
 static struct http_client stripe_client = {&stripe_ops};
 static struct http_client merchant_client = {&merchant_ops};
 

@@ -107,8 +107,25 @@ static inline void fake_provider_send(struct provider *provider, struct provider
     loop_post(&fake->loop->base, &exchange->task);
 }
 
+// One that is kept under way ends without an answer; the others are answered anyhow.
+static inline void fake_provider_give_up(struct provider *provider, struct provider_call *call)
+{
+    struct fake_provider *fake = CONTAINER_OF(provider, struct fake_provider, base);
+    LIST_EACH_SAFE(&fake->held, node, after)
+    {
+        struct fake_exchange *exchange = CONTAINER_OF(node, struct fake_exchange, link);
+        if (exchange->call == call) {
+            list_remove(node);
+            exchange->answer =
+                (struct provider_answer){.outcome = PROVIDER_UNKNOWN, .away = true, .trouble = "given up"};
+            loop_post(&fake->loop->base, &exchange->task);
+        }
+    }
+}
+
 static const struct provider_ops fake_provider_ops = {
     .send = fake_provider_send,
+    .give_up = fake_provider_give_up,
     .charge_body = stripe_charge_body,
     .capture_body = stripe_capture_body,
     .refund_body = stripe_refund_body,

@@ -503,6 +503,66 @@ static void a_drain_in_a_hurry_does_not_wait_for_the_rest_of_a_list(void **state
                      1);
 }
 
+// --- a provider that answers nothing, and is back
+
+static void what_hangs_is_asked_again_once_a_later_call_is_answered(void **state)
+{
+    struct fixture *f = *state;
+    f->provider.holds = true;
+    engine_begin(f);
+    for (int i = 0; i < 12; i++) {
+        buy(f);
+        engine_run_s(f, 1);
+    }
+    f->provider.holds = false;
+    f->provider.otherwise = answer_not_found();
+    struct buyer *later = buyer_new(f);
+    assert_int_equal(buyer_prepare(later), OK);
+    buyer_go(later);
+    engine_run_s(f, 5);
+    assert_string_equal(answered_status(later), "failed");
+    assert_int_equal(charges(f), 12 + 1 + 12);
+    for (size_t i = 0; i < 12; i++) {
+        assert_string_equal(answered_status(f->buyers[i]), "failed");
+    }
+    assert_int_equal(stats_of(f).circuit_opened_total, 0); // they say nothing of now
+}
+
+static void a_call_that_takes_long_is_waited_for_while_others_are_answered(void **state)
+{
+    struct fixture *f = *state;
+    engine_begin(f);
+    f->provider.holds = true;
+    struct buyer *slow = buy(f);
+    f->provider.holds = false;
+    f->provider.otherwise = answer_not_found();
+    for (int i = 0; i < 12; i++) {
+        engine_run_s(f, 5);
+        assert_string_equal(answered_status(buy(f)), "failed");
+    }
+    assert_int_equal(charges(f), 13);
+    fake_provider_answer(&f->provider, answer_not_found());
+    engine_run_s(f, 1);
+    assert_int_equal(payment_row(f, &slow->payment.id).status, PAYMENT_FAILED);
+    assert_int_equal(charges(f), 13);
+}
+
+static void a_time_in_which_nothing_was_asked_is_no_silence(void **state)
+{
+    struct fixture *f = *state;
+    engine_begin(f);
+    f->provider.otherwise = answer_not_found();
+    buy(f);
+    engine_run_s(f, 600);
+    f->provider.holds = true;
+    buy(f);
+    f->provider.holds = false;
+    buy(f); // is answered before the other is
+    engine_run_s(f, 5);
+    assert_int_equal(charges(f), 3);
+    fake_provider_answer(&f->provider, answer_not_found());
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -528,6 +588,9 @@ int main(void)
         TEST(a_drain_in_a_hurry_leaves_what_waits_to_the_next_start),
         TEST(a_drain_in_a_hurry_does_not_wait_for_a_probes_turn),
         TEST(a_drain_in_a_hurry_does_not_wait_for_the_rest_of_a_list),
+        TEST(what_hangs_is_asked_again_once_a_later_call_is_answered),
+        TEST(a_call_that_takes_long_is_waited_for_while_others_are_answered),
+        TEST(a_time_in_which_nothing_was_asked_is_no_silence),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -154,6 +154,28 @@ static void silence_ends_the_call_in_time(void **state)
     }
 }
 
+static struct named_call hangs;
+
+static void give_up_hanging(struct timer *timer)
+{
+    (void)timer;
+    http_client_give_up(client, &hangs.call);
+}
+
+static void a_call_that_is_given_up_ends_before_its_time_as_one_that_was_cut(void **state)
+{
+    (void)state;
+    static const struct wire_answer answer = {NULL, WIRE_HOLD, 0};
+    struct timer timer;
+    timer_init(&timer, give_up_hanging);
+    timer_start(uv_service_loop_base(service), &timer, 50000);
+    int64_t start_us = loop_mono_us(uv_service_loop_base(service));
+    fetch(&hangs, &answer, 60000);
+    assert_in_range(loop_mono_us(uv_service_loop_base(service)) - start_us, 50000, 30000000);
+    assert_int_equal(hangs.call.result, HTTP_CUT);
+    http_call_release(&hangs.call);
+}
+
 static void what_has_no_connection_was_surely_not_sent(void **state)
 {
     (void)state;
@@ -230,6 +252,7 @@ int main(void)
         cmocka_unit_test(a_redirect_is_an_answer_like_any_other),
         cmocka_unit_test(an_answer_cut_or_malformed_may_have_been_a_success),
         cmocka_unit_test(silence_ends_the_call_in_time),
+        cmocka_unit_test(a_call_that_is_given_up_ends_before_its_time_as_one_that_was_cut),
         cmocka_unit_test(what_has_no_connection_was_surely_not_sent),
         cmocka_unit_test(a_header_with_a_line_break_is_not_sent),
         cmocka_unit_test(a_kept_connection_that_died_is_replaced),
