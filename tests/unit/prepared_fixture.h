@@ -1,11 +1,13 @@
 // Beginning an operation of any kind as the API does: prepared in a transaction of the store's, and run once
-// that is committed.
+// that is committed; and putting other credentials.
 #pragma once
 
 #include "engine_fixture.h"
 
 #include "op/card.h"
 #include "store/cards.h"
+#include "store/credentials.h"
+#include "store/sealed.h"
 
 struct prepared {
     struct store_job job;
@@ -68,6 +70,28 @@ static inline void prepared_go(struct prepared *prepared)
         engine_due(prepared->f->engine, 0);
     }
     fake_loop_run_for(&prepared->f->loop, 0);
+}
+
+// --- credentials
+
+// As the API does: another secret key is the merchant's present one from now on.
+static inline void put_credentials(struct fixture *f, uint8_t number, const char *secret_key)
+{
+    struct uuid version = {.bytes = {0x03, [15] = number}};
+    struct sealed sealed =
+        seal(&f->keyring.master, &f->arena, sealed_context(&f->arena, SEALED_STRIPE_KEY, &version),
+             secret_key, strlen(secret_key));
+    transaction_begin(f);
+    struct credential credential;
+    assert_int_equal(credential_get(f->db, &f->merchant_id, "stripe", false, &f->arena, &credential, &f->err),
+                     OK);
+    credential.version_id = version;
+    assert_int_equal(credential_version_insert(f->db, &version, &f->credential_id, sealed.data, sealed.bytes,
+                                               START_US, &f->err),
+                     OK);
+    assert_int_equal(credential_put(f->db, &credential, &f->err), OK);
+    assert_int_equal(credential_versions_wipe(f->db, &f->credential_id, &f->err), OK);
+    transaction_end(f);
 }
 
 // --- a card that is being saved, with its customer

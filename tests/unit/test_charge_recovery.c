@@ -1,9 +1,6 @@
 // A charge whose outcome is not known: sent again only within the charge window, then looked for; the same
 // credentials to its end; crashes, refusals of the database, leases and clocks that jump.
-#include "engine_fixture.h"
-
-#include "store/credentials.h"
-#include "store/sealed.h"
+#include "prepared_fixture.h"
 
 #define WINDOW_US (600 * US_PER_S)
 
@@ -209,25 +206,6 @@ static void a_charge_whose_intent_is_known_is_read_by_its_id(void **state)
 }
 
 // --- credentials
-
-static void put_credentials(struct fixture *f, uint8_t number, const char *secret_key)
-{
-    struct uuid version = {.bytes = {0x03, [15] = number}};
-    struct sealed sealed =
-        seal(&f->keyring.master, &f->arena, sealed_context(&f->arena, SEALED_STRIPE_KEY, &version),
-             secret_key, strlen(secret_key));
-    transaction_begin(f);
-    struct credential credential;
-    assert_int_equal(credential_get(f->db, &f->merchant_id, "stripe", false, &f->arena, &credential, &f->err),
-                     OK);
-    credential.version_id = version;
-    assert_int_equal(credential_version_insert(f->db, &version, &f->credential_id, sealed.data, sealed.bytes,
-                                               START_US, &f->err),
-                     OK);
-    assert_int_equal(credential_put(f->db, &credential, &f->err), OK);
-    assert_int_equal(credential_versions_wipe(f->db, &f->credential_id, &f->err), OK);
-    transaction_end(f);
-}
 
 static void a_charge_keeps_the_credentials_it_was_first_sent_with(void **state)
 {

@@ -1,0 +1,225 @@
+// How each kind of operation begins, with what must be there before: by a request, which prepares it, or by
+// something that owes it.
+#pragma once
+
+#include "prepared_fixture.h"
+
+#include "op/end.h"
+#include "op/refund.h"
+#include "store/refunds.h"
+
+#define PAYMENT_ID ((struct uuid){.bytes = {0x07, [15] = 1}})
+#define REFUND_ID ((struct uuid){.bytes = {0x08, [15] = 1}})
+
+// --- what there is before
+
+static struct payment payment_of(struct fixture *f, enum payment_status status)
+{
+    bool paid = status == PAYMENT_COMPLETED;
+    return (struct payment){
+        .id = PAYMENT_ID,
+        .merchant_id = f->merchant_id,
+        .amount_minor = 5000,
+        .currency = currency_find("USD"),
+        .status = status,
+        .provider = "stripe",
+        .provider_ref = "pi_1",
+        .idempotency_key = "order-123",
+        .payment_method = "pm_card_visa",
+        .captured_minor = paid ? 5000 : 0,
+        .credential_version_id = f->version_id,
+        .created_us = START_US,
+        .updated_us = START_US,
+    };
+}
+
+static struct refund refund_of(struct fixture *f)
+{
+    return (struct refund){
+        .id = REFUND_ID,
+        .payment_id = PAYMENT_ID,
+        .merchant_id = f->merchant_id,
+        .amount_minor = 5000,
+        .currency = currency_find("USD"),
+        .credential_version_id = f->version_id,
+        .created_us = START_US,
+        .updated_us = START_US,
+    };
+}
+
+static enum errc insert_customer(struct fixture *f, struct db *db, struct err *err)
+{
+    const struct customer customer = {
+        .id = {.bytes = {0x09, [15] = 1}},
+        .merchant_id = f->merchant_id,
+        .email = "buyer@shop.example",
+        .body = "email=buyer%40shop.example",
+        .provider_ref = "cus_1",
+        .credential_version_id = f->version_id,
+        .created_us = START_US,
+    };
+    return customer_insert(db, &customer, err);
+}
+
+static enum errc insert_card(struct fixture *f, struct db *db, struct card *card, struct err *err)
+{
+    *card = (struct card){
+        .id = CARD_ID,
+        .merchant_id = f->merchant_id,
+        .customer_id = {.bytes = {0x09, [15] = 1}},
+        .status = CARD_ACTIVE,
+        .provider = "stripe",
+        .method_sent = "pm_card_visa",
+        .provider_ref = "pm_1",
+        .credential_version_id = f->version_id,
+        .created_us = START_US,
+        .updated_us = START_US,
+    };
+    enum errc rc = insert_customer(f, db, err);
+    return rc == OK ? card_insert(db, card, err) : rc;
+}
+
+// --- each kind's beginning
+
+#define PREPARE(name)                                                                                        \
+    static enum errc name(struct fixture *f, struct db *db, struct change *change, struct op **op,           \
+                          struct err *err)
+
+PREPARE(prepare_charge)
+{
+    struct payment payment = payment_of(f, PAYMENT_PENDING);
+    payment.provider_ref = NULL;
+    return charge_prepare(f->engine, db, change, &payment, NULL, op, err);
+}
+
+PREPARE(prepare_capture)
+{
+    struct payment payment = payment_of(f, PAYMENT_PENDING);
+    payment.capture_manual = true;
+    payment.capturable = true;
+    enum errc rc = payment_insert(db, &payment, err);
+    return rc == OK ? capture_prepare(f->engine, db, change, &payment, 3000, op, err) : rc;
+}
+
+PREPARE(prepare_cancel)
+{
+    struct payment payment = payment_of(f, PAYMENT_PENDING);
+    enum errc rc = payment_insert(db, &payment, err);
+    return rc == OK ? cancel_prepare(f->engine, db, change, &payment, op, err) : rc;
+}
+
+PREPARE(prepare_refund)
+{
+    struct payment payment = payment_of(f, PAYMENT_COMPLETED);
+    struct refund refund = refund_of(f);
+    enum errc rc = payment_insert(db, &payment, err);
+    return rc == OK ? refund_prepare(f->engine, db, change, &payment, &refund, op, err) : rc;
+}
+
+PREPARE(prepare_attach)
+{
+    enum errc rc = insert_customer(f, db, err);
+    return rc == OK ? prepare_card(f, db, change, op, err) : rc;
+}
+
+PREPARE(owe_detach)
+{
+    struct card card = {0};
+    (void)op;
+    enum errc rc = insert_card(f, db, &card, err);
+    return rc == OK ? card_delete(db, change, &card, 0, err) : rc;
+}
+
+PREPARE(owe_card_sync)
+{
+    struct card card = {0};
+    (void)op;
+    enum errc rc = insert_card(f, db, &card, err);
+    return rc == OK ? card_owe(db, change, &card, op_card_sync.name, 0, err) : rc;
+}
+
+static enum errc owe_of_payment(struct fixture *f, struct db *db, struct change *change,
+                                enum payment_status status, const struct op_kind *kind, struct err *err)
+{
+    struct payment payment = payment_of(f, status);
+    enum errc rc = payment_insert(db, &payment, err);
+    return rc == OK ? change_owe(db, change, &payment, kind->name, 0, err) : rc;
+}
+
+PREPARE(owe_cancel)
+{
+    (void)op;
+    return owe_of_payment(f, db, change, PAYMENT_FAILED, &op_cancel, err);
+}
+
+PREPARE(owe_sync)
+{
+    (void)op;
+    return owe_of_payment(f, db, change, PAYMENT_PENDING, &op_sync, err);
+}
+
+PREPARE(owe_refunds)
+{
+    (void)op;
+    return owe_of_payment(f, db, change, PAYMENT_COMPLETED, &op_refunds, err);
+}
+
+// What was sent, and is only looked for from now on.
+static enum errc owe_look_up(struct fixture *f, struct db *db, struct change *change,
+                             const struct uuid *subject_id, const struct op_kind *kind, struct err *err)
+{
+    const struct operation row = {
+        .subject_id = *subject_id,
+        .kind = kind->name,
+        .merchant_id = f->merchant_id,
+        .credential_version_id = f->version_id,
+        .body = "amount=5000",
+        .attempts = 1,
+        .unresolved = true,
+        .look_up = true,
+        .next_attempt_us = change->now_us,
+        .created_us = START_US,
+    };
+    change->owed = true;
+    return operation_insert(db, &row, err);
+}
+
+PREPARE(owe_charge_list)
+{
+    struct payment payment = payment_of(f, PAYMENT_PENDING);
+    (void)op;
+    payment.provider_ref = NULL;
+    enum errc rc = payment_insert(db, &payment, err);
+    return rc == OK ? owe_look_up(f, db, change, &PAYMENT_ID, &op_charge, err) : rc;
+}
+
+PREPARE(owe_charge_retrieve)
+{
+    struct payment payment = payment_of(f, PAYMENT_PENDING);
+    (void)op;
+    enum errc rc = payment_insert(db, &payment, err);
+    return rc == OK ? owe_look_up(f, db, change, &PAYMENT_ID, &op_charge, err) : rc;
+}
+
+static enum errc insert_refund(struct fixture *f, struct db *db, const char *provider_ref, struct err *err)
+{
+    struct payment payment = payment_of(f, PAYMENT_COMPLETED);
+    struct refund refund = refund_of(f);
+    refund.provider_ref = provider_ref;
+    enum errc rc = payment_insert(db, &payment, err);
+    return rc == OK ? refund_insert(db, &refund, err) : rc;
+}
+
+PREPARE(owe_refund_list)
+{
+    (void)op;
+    enum errc rc = insert_refund(f, db, NULL, err);
+    return rc == OK ? owe_look_up(f, db, change, &REFUND_ID, &op_refund, err) : rc;
+}
+
+PREPARE(owe_refund_sync)
+{
+    (void)op;
+    enum errc rc = insert_refund(f, db, "re_1", err);
+    return rc == OK ? owe_look_up(f, db, change, &REFUND_ID, &op_refund_sync, err) : rc;
+}
