@@ -5,6 +5,7 @@
 // libcurl sends a request again by itself in one case: on a kept connection that turns out to be dead before
 // a single byte of an answer came. That is the same request with the same idempotency key, which is what the
 // key is for.
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,10 @@
 #include "net/http_client_private.h"
 
 #define CONNECT_TIMEOUT_MS_MAX 10000
+// What the other machine has not acknowledged for so long is lost with its connection. However long the
+// answer takes is another matter; but over HTTP/2 all later calls would go into a connection that is dead,
+// and wait.
+#define UNACKNOWLEDGED_MS_MAX 10000
 #define TRANSFER_BUFFER_BYTES 16384L // the least curl takes for uploads; a connection has one of each
 #define HEADER_BYTES_MAX (64 * 1024)
 
@@ -62,7 +67,13 @@ static curl_socket_t on_open_socket(void *cls, curlsocktype purpose, struct curl
     }
     transfer->sockets_opened++;
     int fd = socket(target->family, target->socktype | SOCK_CLOEXEC, target->protocol);
-    return fd < 0 ? CURL_SOCKET_BAD : fd;
+    if (fd < 0) {
+        return CURL_SOCKET_BAD;
+    }
+    static const unsigned int unacknowledged_ms = UNACKNOWLEDGED_MS_MAX;
+    REQUIRE(setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unacknowledged_ms, sizeof(unacknowledged_ms)) ==
+            0);
+    return fd;
 }
 
 static size_t on_body(char *data, size_t size, size_t count, void *cls)

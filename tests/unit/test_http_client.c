@@ -1,4 +1,7 @@
 // The HTTP client against servers that behave, and that misbehave in every way a network can.
+#include <arpa/inet.h>
+#include <netinet/tcp.h>
+
 #include "client_fixture.h"
 
 #define ANSWER "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -176,6 +179,41 @@ static void a_call_that_is_given_up_ends_before_its_time_as_one_that_was_cut(voi
     http_call_release(&hangs.call);
 }
 
+// How long the kernel waits for what it sent on the socket of this process that is connected to the port; 0:
+// as long as it likes.
+static unsigned int unacknowledged_ms_max(uint16_t port)
+{
+    unsigned int found_ms = 0;
+    for (int fd = 3; fd < 200; fd++) {
+        struct sockaddr_in peer = {0};
+        socklen_t peer_bytes = sizeof(peer);
+        socklen_t bytes = sizeof(found_ms);
+        if (getpeername(fd, (struct sockaddr *)&peer, &peer_bytes) == 0 && ntohs(peer.sin_port) == port) {
+            assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &found_ms, &bytes), 0);
+        }
+    }
+    return found_ms;
+}
+
+// On one machine everything is acknowledged, so that it comes to this cannot be tried here.
+static void a_connection_on_which_nothing_arrives_is_dead_before_the_call_is(void **state)
+{
+    (void)state;
+    static const struct wire_answer answer = {ANSWER, WIRE_HOLD, 0};
+    struct wire_server server;
+    struct named_call named;
+    wire_server_start(&server, &answer, 1);
+    call_init(&named, server.port, "/");
+    send_call(&named.call);
+    wait_for_calls();
+    assert_int_equal(unacknowledged_ms_max(server.port), 10000);
+    http_call_release(&named.call);
+    assert_int_equal(close_client(NULL), 0);
+    wire_server_join(&server);
+    buf_release(&server.requests);
+    assert_int_equal(open_usual_client(NULL), 0);
+}
+
 static void what_has_no_connection_was_surely_not_sent(void **state)
 {
     (void)state;
@@ -253,6 +291,7 @@ int main(void)
         cmocka_unit_test(an_answer_cut_or_malformed_may_have_been_a_success),
         cmocka_unit_test(silence_ends_the_call_in_time),
         cmocka_unit_test(a_call_that_is_given_up_ends_before_its_time_as_one_that_was_cut),
+        cmocka_unit_test(a_connection_on_which_nothing_arrives_is_dead_before_the_call_is),
         cmocka_unit_test(what_has_no_connection_was_surely_not_sent),
         cmocka_unit_test(a_header_with_a_line_break_is_not_sent),
         cmocka_unit_test(a_kept_connection_that_died_is_replaced),
