@@ -125,12 +125,14 @@ static enum errc decide(struct op *op, struct db *db, struct change *change, str
 {
     const struct provider_answer *answer = &op->call.answer;
     bool listed = op->call.verb == PROVIDER_REFUND_LIST;
+    bool absent = false;
     if (answer->outcome == PROVIDER_DONE) {
         const struct provider_refund *said = listed ? find_listed(op) : &answer->refund;
         if (said != NULL) {
             return take(op, db, change, refund, said, err);
         }
         op->row.absent_us = change->now_us;
+        absent = true;
     } else if (!listed && answer->outcome == PROVIDER_REFUSED) {
         return refund_fail(db, change, refund, &answer->failure, err);
     } else if (!listed && answer->outcome == PROVIDER_NO_AUTH && !op->row.unresolved) {
@@ -140,7 +142,7 @@ static enum errc decide(struct op *op, struct db *db, struct change *change, str
     }
     op_put_off(op, change);
     int64_t forgotten_us = op->row.created_us + KEY_FORGOTTEN_US;
-    if (listed && op->row.next_attempt_us > forgotten_us) { // then it may be sent anew
+    if (absent && op->row.next_attempt_us > forgotten_us) { // then it may be sent anew
         op->row.next_attempt_us = forgotten_us > change->now_us ? forgotten_us : change->now_us;
     }
     return OK;

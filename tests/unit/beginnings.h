@@ -13,7 +13,7 @@
 
 // --- what there is before
 
-static struct payment payment_of(struct fixture *f, enum payment_status status)
+static inline struct payment payment_of(struct fixture *f, enum payment_status status)
 {
     bool paid = status == PAYMENT_COMPLETED;
     return (struct payment){
@@ -33,7 +33,7 @@ static struct payment payment_of(struct fixture *f, enum payment_status status)
     };
 }
 
-static struct refund refund_of(struct fixture *f)
+static inline struct refund refund_of(struct fixture *f)
 {
     return (struct refund){
         .id = REFUND_ID,
@@ -47,7 +47,7 @@ static struct refund refund_of(struct fixture *f)
     };
 }
 
-static enum errc insert_customer(struct fixture *f, struct db *db, struct err *err)
+static inline enum errc insert_customer(struct fixture *f, struct db *db, struct err *err)
 {
     const struct customer customer = {
         .id = {.bytes = {0x09, [15] = 1}},
@@ -61,7 +61,7 @@ static enum errc insert_customer(struct fixture *f, struct db *db, struct err *e
     return customer_insert(db, &customer, err);
 }
 
-static enum errc insert_card(struct fixture *f, struct db *db, struct card *card, struct err *err)
+static inline enum errc insert_card(struct fixture *f, struct db *db, struct card *card, struct err *err)
 {
     *card = (struct card){
         .id = CARD_ID,
@@ -82,8 +82,8 @@ static enum errc insert_card(struct fixture *f, struct db *db, struct card *card
 // --- each kind's beginning
 
 #define PREPARE(name)                                                                                        \
-    static enum errc name(struct fixture *f, struct db *db, struct change *change, struct op **op,           \
-                          struct err *err)
+    static inline enum errc name(struct fixture *f, struct db *db, struct change *change, struct op **op,    \
+                                 struct err *err)
 
 PREPARE(prepare_charge)
 {
@@ -138,8 +138,9 @@ PREPARE(owe_card_sync)
     return rc == OK ? card_owe(db, change, &card, op_card_sync.name, 0, err) : rc;
 }
 
-static enum errc owe_of_payment(struct fixture *f, struct db *db, struct change *change,
-                                enum payment_status status, const struct op_kind *kind, struct err *err)
+static inline enum errc owe_of_payment(struct fixture *f, struct db *db, struct change *change,
+                                       enum payment_status status, const struct op_kind *kind,
+                                       struct err *err)
 {
     struct payment payment = payment_of(f, status);
     enum errc rc = payment_insert(db, &payment, err);
@@ -165,8 +166,9 @@ PREPARE(owe_refunds)
 }
 
 // What was sent, and is only looked for from now on.
-static enum errc owe_look_up(struct fixture *f, struct db *db, struct change *change,
-                             const struct uuid *subject_id, const struct op_kind *kind, struct err *err)
+static inline enum errc owe_look_up(struct fixture *f, struct db *db, struct change *change,
+                                    const struct uuid *subject_id, const struct op_kind *kind,
+                                    struct err *err)
 {
     const struct operation row = {
         .subject_id = *subject_id,
@@ -201,7 +203,8 @@ PREPARE(owe_charge_retrieve)
     return rc == OK ? owe_look_up(f, db, change, &PAYMENT_ID, &op_charge, err) : rc;
 }
 
-static enum errc insert_refund(struct fixture *f, struct db *db, const char *provider_ref, struct err *err)
+static inline enum errc insert_refund(struct fixture *f, struct db *db, const char *provider_ref,
+                                      struct err *err)
 {
     struct payment payment = payment_of(f, PAYMENT_COMPLETED);
     struct refund refund = refund_of(f);
