@@ -1,6 +1,6 @@
 // Clocks that jump. Nobody can tell how old a charge is once the wall clock was set, so nothing is sent again
 // that might be beyond its window, and nothing waits for a time that the clock has left.
-#include "engine_fixture.h"
+#include "beginnings.h"
 
 #define WINDOW_S 600
 
@@ -157,6 +157,45 @@ static void a_clock_that_was_ahead_when_the_charge_was_made_calls_it_absent_neve
     assert_int_equal(payment_row(f, &id).status, PAYMENT_PENDING);
 }
 
+static void begin_refund(struct fixture *f)
+{
+    engine_begin(f);
+    struct prepared refund = prepare(f, prepare_refund);
+    fake_provider_will(&f->provider, answer_unknown());
+    prepared_go(&refund);
+}
+
+// Its key holds for a day, of which a clock that is set cannot make more.
+static void a_refund_goes_on_being_sent_under_its_key_after_the_clock_was_set(void **state)
+{
+    struct fixture *f = *state;
+    static const int64_t steps_s[] = {3600, -7200};
+    begin_refund(f);
+    for (size_t i = 0; i < COUNT_OF(steps_s); i++) {
+        size_t sent = fake_provider_count(&f->provider, PROVIDER_REFUND);
+        jump_s(f, steps_s[i]);
+        engine_run_s(f, 30);
+        assert_true(fake_provider_count(&f->provider, PROVIDER_REFUND) > sent);
+    }
+    assert_int_equal(fake_provider_count(&f->provider, PROVIDER_REFUND_LIST), 0);
+}
+
+static void a_refund_is_not_sent_beyond_its_keys_time_whenever_the_clock_goes_back(void **state)
+{
+    struct fixture *f = *state;
+    begin_refund(f);
+    f->provider.otherwise = answer_no_auth(); // it is asked at growing distances
+    for (int i = 0; i < 30; i++) {
+        engine_run_s(f, 3600);
+        jump_s(f, -3500);
+    }
+    for (size_t i = 0; i < f->provider.call_count; i++) {
+        const struct fake_call *call = &f->provider.calls[i];
+        assert_true(call->verb != PROVIDER_REFUND || call->mono_us < 23 * 3600 * US_PER_S);
+    }
+    assert_true(fake_provider_count(&f->provider, PROVIDER_REFUND_LIST) > 0);
+}
+
 // Its times are as the clock had them.
 static void a_payments_history_is_told_in_the_order_in_which_it_happened(void **state)
 {
@@ -183,6 +222,8 @@ int main(void)
         TEST(a_clock_that_goes_ahead_closes_the_window),
         TEST(a_charge_is_not_called_absent_because_the_clock_went_ahead),
         TEST(a_restart_with_an_earlier_clock_looks_at_once_and_does_not_send_again),
+        TEST(a_refund_goes_on_being_sent_under_its_key_after_the_clock_was_set),
+        TEST(a_refund_is_not_sent_beyond_its_keys_time_whenever_the_clock_goes_back),
         TEST(a_payments_history_is_told_in_the_order_in_which_it_happened),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
