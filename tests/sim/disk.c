@@ -54,7 +54,7 @@ static bool fails(void)
 // Whether this is the call that the process does not survive.
 static bool is_last(void)
 {
-    return calls_left > 0 && --calls_left == 0;
+    return !world.calm && calls_left > 0 && --calls_left == 0;
 }
 
 void disk_crash(bool power_lost)
