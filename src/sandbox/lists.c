@@ -14,6 +14,7 @@ struct walk {
     const void *context;
     struct range created;
     const char *mention; // what stands in the text of all that fit; NULL: nothing that is known
+    bool unread;         // nobody looks into the objects
     struct list *next;
     bool forward; // in time
 };
@@ -29,7 +30,23 @@ static struct object *walk_step(struct walk *walk)
     return object;
 }
 
-// The next object that fits, parsed; NULL at the end. The caller releases.
+static int write_text(struct json_object *json, struct printbuf *out, int level, int flags)
+{
+    (void)level;
+    (void)flags;
+    const char *text = json_object_get_userdata(json);
+    return printbuf_memappend(out, text, (int)strlen(text));
+}
+
+// What is only shown is not parsed to be written again: of a page of payments that was most of the work.
+static struct json_object *unread(const struct object *object)
+{
+    struct json_object *json = json_new_object();
+    json_object_set_serializer(json, write_text, object->text, NULL);
+    return json;
+}
+
+// The next object that fits; NULL at the end. The caller releases.
 static struct json_object *walk_next(struct walk *walk)
 {
     for (struct object *object = walk_step(walk); object != NULL; object = walk_step(walk)) {
@@ -39,6 +56,9 @@ static struct json_object *walk_next(struct walk *walk)
         }
         if (walk->mention != NULL && strstr(object->text, walk->mention) == NULL) {
             continue;
+        }
+        if (walk->unread) {
+            return unread(object);
         }
         struct json_object *json = NULL;
         REQUIRE(json_parse(object->text, strlen(object->text), &json, NULL) == OK);
@@ -50,9 +70,20 @@ static struct json_object *walk_next(struct walk *walk)
     return NULL;
 }
 
+static const char *const filters[] = {"charge", "customer", "email", "payment_intent"};
+
+static bool has_filter(const struct call *call)
+{
+    for (size_t i = 0; i < COUNT_OF(filters); i++) {
+        if (param_text(&call->params, filters[i]) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool list_filters_fit(const void *call, struct json_object *json)
 {
-    static const char *const filters[] = {"charge", "customer", "email", "payment_intent"};
     for (size_t i = 0; i < COUNT_OF(filters); i++) {
         const char *wanted = param_text(&((const struct call *)call)->params, filters[i]);
         if (wanted != NULL && !text_equal(wanted, json_get_str(json, filters[i]))) {
@@ -66,10 +97,10 @@ bool list_filters_fit(const void *call, struct json_object *json)
 // parsing: a list of one payment's refunds does not cost more in an account that made a million.
 static const char *wanted_id(const struct call *call)
 {
-    static const char *const filters[] = {"payment_intent", "charge", "customer"};
+    static const char *const ids[] = {"payment_intent", "charge", "customer"};
     const char *id = NULL;
-    for (size_t i = 0; i < COUNT_OF(filters) && id == NULL; i++) {
-        id = param_text(&call->params, filters[i]);
+    for (size_t i = 0; i < COUNT_OF(ids) && id == NULL; i++) {
+        id = param_text(&call->params, ids[i]);
     }
     return id;
 }
@@ -147,12 +178,16 @@ void list_answer(struct call *call, enum object_kind kind,
     // ending_before asks for the page that ends there: it is walked from there to the newer ones, then
     // turned.
     bool forward = newer_than != head;
+    bool takes_all = takes == NULL || (takes == list_filters_fit && !has_filter(call));
+    const char *path = NULL;
+    bool expands = param_texts(&call->params, "expand", &path, 1) > 0;
     struct walk walk = {.call = call,
                         .kind = kind,
                         .takes = takes,
                         .context = context,
                         .created = param_range(&call->params, "created"),
                         .mention = wanted_id(call),
+                        .unread = takes_all && !expands,
                         .next = forward ? newer_than->next : older_than->prev,
                         .forward = forward};
     bool has_more = false;
