@@ -14,10 +14,8 @@
 #include "service.h"
 #include "world.h"
 
-// What may stay open is what is asked after for as long as the payer or the provider takes; and a refund that
-// was under way when the clock was set, which is only looked for until the provider has surely forgotten its
-// key: a day is longer than a run.
-#define OWED "kind NOT IN ('sync', 'refund_sync', 'events') AND NOT (kind = 'refund' AND look_up)"
+// What may stay open is what is asked after for as long as the payer or the provider takes.
+#define OWED "kind NOT IN ('sync', 'refund_sync', 'events')"
 
 static sqlite3 *database;
 
