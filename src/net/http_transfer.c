@@ -167,8 +167,10 @@ static void prepare_method(CURL *easy, const struct http_call *call)
     EASY_SET(easy, CURLOPT_CUSTOMREQUEST, call->method);
 }
 
-static void prepare_policy(CURL *easy, const struct http_client_options *options, bool public_only)
+static void prepare_policy(CURL *easy, const struct http_client_options *options,
+                           const struct http_call *call)
 {
+    bool public_only = call->public_only;
     EASY_SET(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     EASY_SET(easy, CURLOPT_PROXY, ""); // none, whatever the environment says
     EASY_SET(easy, CURLOPT_FOLLOWLOCATION, 0L);
@@ -181,7 +183,9 @@ static void prepare_policy(CURL *easy, const struct http_client_options *options
              1L); // else a call that ends during a look-up waits for it, and so the loop
     EASY_SET(easy, CURLOPT_HTTP_VERSION,
              (long)(public_only ? CURL_HTTP_VERSION_1_1 : CURL_HTTP_VERSION_2TLS));
-    EASY_SET(easy, CURLOPT_PIPEWAIT, public_only ? 0L : 1L);
+    // Sharing a connection is agreed on with TLS; without it curl would wait for the first answer to learn
+    // that there is none to share.
+    EASY_SET(easy, CURLOPT_PIPEWAIT, !public_only && strncasecmp(call->url, "https:", 6) == 0 ? 1L : 0L);
     EASY_SET(easy, CURLOPT_BUFFERSIZE, TRANSFER_BUFFER_BYTES);
     EASY_SET(easy, CURLOPT_UPLOAD_BUFFERSIZE, TRANSFER_BUFFER_BYTES);
     EASY_SET(easy, CURLOPT_USERAGENT, options->user_agent);
@@ -212,7 +216,7 @@ bool transfer_prepare(struct transfer *transfer, struct http_call *call)
     int64_t connect_ms = timeout_ms < CONNECT_TIMEOUT_MS_MAX ? timeout_ms : CONNECT_TIMEOUT_MS_MAX;
     transfer->deadline_us = loop_mono_us(client->loop) + timeout_ms * US_PER_MS;
 
-    prepare_policy(easy, &client->options, call->public_only);
+    prepare_policy(easy, &client->options, call);
     prepare_method(easy, call);
     EASY_SET(easy, CURLOPT_URL, call->url);
     EASY_SET(easy, CURLOPT_PRIVATE, transfer);

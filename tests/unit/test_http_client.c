@@ -1,5 +1,6 @@
 // The HTTP client against servers that behave, and that misbehave in every way a network can.
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/tcp.h>
 
 #include "client_fixture.h"
@@ -214,6 +215,48 @@ static void a_connection_on_which_nothing_arrives_is_dead_before_the_call_is(voi
     assert_int_equal(open_usual_client(NULL), 0);
 }
 
+// A server that accepts and says nothing until it has two connections; then it ends both.
+static struct {
+    struct timer timer;
+    int listening;
+    int accepted[2];
+    int count;
+} silent;
+
+static void accept_silently(struct timer *timer)
+{
+    int fd = accept4(silent.listening, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd >= 0) {
+        silent.accepted[silent.count++] = fd;
+    }
+    if (silent.count < 2) {
+        timer_start(uv_service_loop_base(service), timer, 5000);
+        return;
+    }
+    close(silent.accepted[0]);
+    close(silent.accepted[1]);
+}
+
+static void no_call_waits_for_the_answer_to_another(void **state)
+{
+    (void)state;
+    uint16_t port = 0;
+    silent.listening = wire_listen(&port);
+    assert_int_equal(fcntl(silent.listening, F_SETFL, O_NONBLOCK), 0);
+    timer_init(&silent.timer, accept_silently);
+    timer_start(uv_service_loop_base(service), &silent.timer, 0);
+    struct named_call calls[2];
+    for (int i = 0; i < 2; i++) {
+        call_init(&calls[i], port, "/");
+        send_call(&calls[i].call);
+    }
+    wait_for_calls();
+    assert_int_equal(silent.count, 2);
+    http_call_release(&calls[0].call);
+    http_call_release(&calls[1].call);
+    close(silent.listening);
+}
+
 static void what_has_no_connection_was_surely_not_sent(void **state)
 {
     (void)state;
@@ -292,6 +335,7 @@ int main(void)
         cmocka_unit_test(silence_ends_the_call_in_time),
         cmocka_unit_test(a_call_that_is_given_up_ends_before_its_time_as_one_that_was_cut),
         cmocka_unit_test(a_connection_on_which_nothing_arrives_is_dead_before_the_call_is),
+        cmocka_unit_test(no_call_waits_for_the_answer_to_another),
         cmocka_unit_test(what_has_no_connection_was_surely_not_sent),
         cmocka_unit_test(a_header_with_a_line_break_is_not_sent),
         cmocka_unit_test(a_kept_connection_that_died_is_replaced),
