@@ -13,6 +13,8 @@
 
 // So long behind its time an event may show, and a clock be wrong.
 #define LATE_S 300
+// So long an event is fetched again whose payment is not known yet.
+#define HELD_UP_S (24 * INT64_C(3600))
 // Between the pages of a round, so that no backlog keeps the provider or the database to itself.
 #define NEXT_PAGE_US (100 * US_PER_MS)
 // At start, from one credentials' turn to the next one's.
@@ -89,9 +91,9 @@ static enum errc events_plan(struct op *op, struct db *db, struct change *change
     return rc;
 }
 
-// Listed newest first, and applied oldest first. *held_up: one of them is to be fetched again.
-static enum errc apply_page(struct op *op, struct db *db, struct change *change, bool *held_up,
-                            struct err *err)
+// Listed newest first, and applied oldest first. The row's absent_us tells that the payment of one of this
+// round is not known yet, so that it is to be fetched again.
+static enum errc apply_page(struct op *op, struct db *db, struct change *change, struct err *err)
 {
     const struct provider_answer *answer = &op->call.answer;
     for (size_t i = answer->event_count; i > 0; i--) {
@@ -104,7 +106,9 @@ static enum errc apply_page(struct op *op, struct db *db, struct change *change,
         change->cause_ref = event->id;
         struct err why = {0};
         enum errc rc = inbound_apply(db, change, &inbound, &why);
-        *held_up = *held_up || rc == ERR_OVERLOADED;
+        if (rc == ERR_OVERLOADED && event->created_s > change->now_us / US_PER_S - HELD_UP_S) {
+            op->row.absent_us = change->now_us;
+        }
         if (rc != OK && rc != ERR_OVERLOADED) {
             *err = why;
             return rc;
@@ -121,9 +125,9 @@ static int64_t sure_until_s(const struct op *op)
     return (said_us > 0 && said_us < asked_us ? said_us : asked_us) / US_PER_S - LATE_S;
 }
 
-// Moves the feed on behind a page that was applied; held up, the next round begins no later than this one.
-// True at the end of the round.
-static bool move_on(const struct op *op, struct event_feed *feed, bool held_up)
+// Moves the feed on behind a page that was applied; what is to be fetched again is behind where the next
+// round begins. True at the end of the round.
+static bool move_on(const struct op *op, struct event_feed *feed)
 {
     const struct provider_call *call = &op->call;
     feed->page = call->answer.next_page;
@@ -135,7 +139,7 @@ static bool move_on(const struct op *op, struct event_feed *feed, bool held_up)
     if (until_s != 0 && until_s < sure_s) {
         sure_s = until_s;
     }
-    if (!held_up && feed->at_s == feed->since_s && sure_s > feed->since_s) {
+    if (op->row.absent_us == 0 && feed->at_s == feed->since_s && sure_s > feed->since_s) {
         feed->since_s = sure_s;
     }
     if (until_s != 0 && call->answer.event_count <= (size_t)call->page_items / 2) {
@@ -169,10 +173,9 @@ static enum errc take_page(struct op *op, struct db *db, struct change *change, 
     if (call->answer.too_large) {
         log_stepped_over(op);
     }
-    bool held_up = false;
-    enum errc rc = apply_page(op, db, change, &held_up, err);
+    enum errc rc = apply_page(op, db, change, err);
     if (rc == OK) {
-        *ended = move_on(op, feed, held_up);
+        *ended = move_on(op, feed);
     }
     return rc;
 }
@@ -192,7 +195,7 @@ static bool goes_back(const struct op *op, struct event_feed *feed)
 }
 
 // When a round has ended: at the next interval, at a growing one where nobody uses the credentials, or never
-// where events come by themselves.
+// where events come by themselves and nothing is to be fetched again.
 static enum errc wait_for_next(struct op *op, struct db *db, struct change *change, struct err *err)
 {
     struct credential present = {0};
@@ -207,7 +210,8 @@ static enum errc wait_for_next(struct op *op, struct db *db, struct change *chan
     if (!used && delay_us < IDLE_US) {
         delay_us = IDLE_US;
     }
-    op->open = present.webhook_secret == NULL;
+    op->open = present.webhook_secret == NULL || op->row.absent_us != 0;
+    op->row.absent_us = 0;
     op->row.next_attempt_us = change->now_us + delay_us;
     return rc;
 }

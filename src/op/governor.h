@@ -51,7 +51,7 @@ void governor_close(struct governor *governor, void (*drop)(struct place *place)
 bool governor_take(struct governor *governor, const struct uuid *merchant_id, bool livemode,
                    enum circuit_side side, struct place *place, int64_t *wait_us);
 void governor_give_back(struct place *place); // any thread; does nothing where none is held
-// At most half of all places are recovery's, and those it can have, however many callers come.
+// At most half of all places are recovery's.
 int64_t governor_recovery_max(const struct governor *governor);
 
 // --- loop thread

@@ -50,7 +50,7 @@ static bool wants_more(struct op *op)
     return op->call.verb == PROVIDER_LIST && !find_listed(op) && answer->next_page != NULL;
 }
 
-// Of a span of time that can be cut short, that is done instead (events.c).
+// Of a span of time that has an end and can be cut short, that is done instead (events.c).
 static bool halve(struct op *op)
 {
     struct provider_call *call = &op->call;

@@ -124,7 +124,7 @@ static enum errc run_claim(struct store_job *job, struct db *db, struct err *err
         rc = events_begin(db, change.now_us, err);
     }
     if (rc == OK && claim->step_us != 0) {
-        rc = operations_distrust_clock(db, op_charge.name, change.now_us, claim->step_us, err);
+        rc = operations_distrust_clock(db, op_refund.name, change.now_us, claim->step_us, err);
     }
     struct operation *rows = arena_alloc(&claim->arena, CLAIM_MAX * sizeof(*rows));
     if (rc == OK) {

@@ -234,6 +234,7 @@ enum errc stripe_event_of_json(struct json_object *root, struct arena *arena, st
     *event = (struct provider_event){
         .id = arena_strdup(arena, json_get_str(root, "id")),
         .type = arena_strdup(arena, json_get_str(root, "type")),
+        .created_s = json_get_i64(root, "created", 0),
         .livemode = json_get_bool(root, "livemode", false),
         .object_id = arena_strdup(arena, json_get_str(object, "id")),
         .payment_id = arena_strdup(arena, json_get_str(metadata, "payment_id")),

@@ -65,6 +65,7 @@ struct dispute {
 struct provider_event {
     const char *id;
     const char *type;
+    int64_t created_s; // by the provider's clock; 0: not said
     bool livemode;
     enum provider_event_kind kind;
     bool complete; // false: something needed is missing or contradicts the type, so the object must be read

@@ -123,11 +123,12 @@ enum errc operations_linger(struct db *db, const struct uuid *merchant_id, const
 enum errc operations_distrust_clock(struct db *db, const char *kind, int64_t now_us, int64_t step_us,
                                     struct err *err)
 {
-    return db_run(db, NULL, err,
-                  "UPDATE operations SET look_up = CASE WHEN kind = $3 THEN 1 ELSE look_up END,"
-                  " absent_us = CASE WHEN body IS NULL THEN absent_us ELSE 0 END,"
-                  " next_attempt_us = $1, created_us = created_us + $2",
-                  DB_I64(now_us), DB_I64(step_us < 0 ? step_us : 0), DB_STR(kind));
+    return db_run(
+        db, NULL, err,
+        "UPDATE operations SET look_up = CASE WHEN body IS NULL OR kind = $3 THEN look_up ELSE 1 END,"
+        " absent_us = CASE WHEN body IS NULL THEN absent_us ELSE 0 END,"
+        " next_attempt_us = $1, created_us = created_us + $2",
+        DB_I64(now_us), DB_I64(step_us < 0 ? step_us : 0), DB_STR(kind));
 }
 
 enum errc operations_release_leases(struct db *db, int64_t now_us, int64_t lease_us, int64_t *count,

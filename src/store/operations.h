@@ -41,8 +41,8 @@ enum errc operations_linger(struct db *db, const struct uuid *merchant_id, const
                             int64_t moment_us, int64_t now_us, bool *any, struct err *err) MUST_CHECK;
 // The clock was set by step_us. Where it went back, when anything began is told in the new time; where it
 // went ahead it may be the machine that stood still, and the earlier time is the safe one: nothing is ever
-// taken for younger than it is. What is of this kind is only looked for from now on, what was absent is
-// looked for anew, and everything is due now.
+// taken for younger than it is. What would be sent again is only looked for from now on, but for this kind,
+// whose key does not depend on a time; what was absent is looked for anew, and everything is due now.
 enum errc operations_distrust_clock(struct db *db, const char *kind, int64_t now_us, int64_t step_us,
                                     struct err *err) MUST_CHECK;
 // Makes what a process that ended may have held due now: at start, when no other process can hold a lease.

@@ -44,6 +44,7 @@ static inline struct provider_event as_event(const struct happening *happening)
 {
     return (struct provider_event){.id = happening->id,
                                    .type = "charge.dispute.created",
+                                   .created_s = happening->made_s,
                                    .livemode = happening->livemode,
                                    .kind = EVENT_DISPUTE_OPENED,
                                    .complete = true,

@@ -196,6 +196,21 @@ static void a_refund_is_not_sent_beyond_its_keys_time_whenever_the_clock_goes_ba
     assert_true(fake_provider_count(&f->provider, PROVIDER_REFUND_LIST) > 0);
 }
 
+// Its key holds a time, which is told in the new one where the clock went back.
+static void a_capture_is_only_read_after_the_clock_was_set(void **state)
+{
+    struct fixture *f = *state;
+    engine_begin(f);
+    struct prepared capture = prepare(f, prepare_capture);
+    fake_provider_will(&f->provider, answer_unknown());
+    prepared_go(&capture);
+    f->provider.otherwise = answer_unknown();
+    jump_s(f, -7200);
+    engine_run_s(f, 300);
+    assert_int_equal(fake_provider_count(&f->provider, PROVIDER_CAPTURE), 1);
+    assert_true(fake_provider_count(&f->provider, PROVIDER_RETRIEVE) > 0);
+}
+
 // Its times are as the clock had them.
 static void a_payments_history_is_told_in_the_order_in_which_it_happened(void **state)
 {
@@ -224,6 +239,7 @@ int main(void)
         TEST(a_restart_with_an_earlier_clock_looks_at_once_and_does_not_send_again),
         TEST(a_refund_goes_on_being_sent_under_its_key_after_the_clock_was_set),
         TEST(a_refund_is_not_sent_beyond_its_keys_time_whenever_the_clock_goes_back),
+        TEST(a_capture_is_only_read_after_the_clock_was_set),
         TEST(a_payments_history_is_told_in_the_order_in_which_it_happened),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

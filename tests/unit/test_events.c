@@ -367,6 +367,44 @@ static void a_dispute_is_fetched_until_it_is_known_whose_payment_it_is_about(voi
     assert_true(sql_number(f, "SELECT since_s FROM event_feeds") > happenings[0].made_s);
 }
 
+static void a_dispute_is_fetched_until_then_although_events_come_by_themselves(void **state)
+{
+    struct fixture *f = *state;
+    give_webhook_secret(f);
+    engine_begin(f);
+    struct buyer *buyer = buy(f); // of unknown outcome
+    engine_run_s(f, 300);
+    engine_crash(f);
+    happens_at(now_s(f) - 10);
+    engine_begin(f);
+    engine_run_s(f, 900);
+    assert_int_equal(applied(f), 0);
+    assert_int_equal(asking(f), 1);
+    struct intent intent = listed(f, &buyer->payment.id, "pi_1", INTENT_SUCCEEDED);
+    f->provider.otherwise = answer_list(&intent, 1, NULL);
+    engine_run_s(f, 1200);
+    assert_all_applied_once_in_order(f);
+    assert_int_equal(asking(f), 0);
+}
+
+static void a_dispute_is_fetched_until_then_also_from_the_first_page_of_a_second(void **state)
+{
+    struct fixture *f = *state;
+    engine_begin(f);
+    put_credentials(f);
+    struct buyer *buyer = buy(f); // of unknown outcome
+    int64_t at_s = now_s(f) + 40;
+    for (int i = 0; i < 150; i++) {
+        happens_at(at_s)->livemode = i < 149; // of other credentials but for the newest
+    }
+    struct intent intent = listed(f, &buyer->payment.id, "pi_1", INTENT_SUCCEEDED);
+    engine_run_s(f, 1200);
+    assert_int_equal(applied(f), 0);
+    f->provider.otherwise = answer_list(&intent, 1, NULL);
+    engine_run_s(f, 1200);
+    assert_int_equal(applied(f), 1);
+}
+
 static void a_dispute_of_others_holds_nothing_up_for_longer_than_a_day(void **state)
 {
     struct fixture *f = *state;
@@ -376,7 +414,10 @@ static void a_dispute_of_others_holds_nothing_up_for_longer_than_a_day(void **st
     f->provider.otherwise = answer_no_auth(); // it is asked at growing distances
     buy(f);
     happens_at(now_s(f) + 40);
-    engine_run_s(f, 23 * HOUR_S);
+    engine_run_s(f, 12 * HOUR_S);
+    fake_provider_will(&f->provider, answer_unknown());
+    buy(f); // which it cannot be about
+    engine_run_s(f, 11 * HOUR_S);
     assert_true(sql_number(f, "SELECT since_s FROM event_feeds") <= happenings[0].made_s);
     engine_run_s(f, 2 * HOUR_S);
     assert_string_equal(open_operations(f, &f->buyers[0]->payment.id), "charge");
@@ -445,6 +486,8 @@ int main(void)
         EVENTS_TEST(a_provider_out_of_reach_is_asked_at_the_interval),
         EVENTS_TEST(an_event_of_the_other_mode_changes_nothing),
         EVENTS_TEST(a_dispute_is_fetched_until_it_is_known_whose_payment_it_is_about),
+        EVENTS_TEST(a_dispute_is_fetched_until_then_although_events_come_by_themselves),
+        EVENTS_TEST(a_dispute_is_fetched_until_then_also_from_the_first_page_of_a_second),
         EVENTS_TEST(a_dispute_of_others_holds_nothing_up_for_longer_than_a_day),
         EVENTS_TEST(credentials_that_were_put_by_a_clock_ahead_are_asked_with_from_when_it_is_right),
         EVENTS_TEST(a_stop_while_the_clock_was_ahead_hides_nothing),
