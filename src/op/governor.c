@@ -14,8 +14,10 @@
 // end while it waits. How long anything has waited is looked at so often.
 #define QUEUED_MAX_US (20 * US_PER_S)
 #define QUEUED_LOOK_US (1 * US_PER_S)
-// A provider that answered nothing for so long was away.
+// A provider that answered nothing for so long was away. While it is silent an account may call once more
+// every so often, however many of its calls hang: the first of these to be answered tells that it is back.
 #define SILENCE_US (10 * US_PER_S)
+#define SILENT_CALL_US (5 * US_PER_S)
 
 static bool is_queued(const struct account *account)
 {
@@ -70,11 +72,17 @@ static void note_call(struct governor *governor, struct place *place, int64_t no
     pace_take(&place->account->pace, place->account->rate, now);
 }
 
+static int64_t calls_max(const struct governor *governor, int64_t now)
+{
+    bool calling = !list_empty(&governor->calling);
+    return CALLS_MAX + (calling ? (now - governor->silent_since_us) / SILENT_CALL_US : 0);
+}
+
 static void call_those_in_turn(struct governor *governor, struct account *account)
 {
     int64_t now = governor_now_us(governor);
     int64_t look_us = QUEUED_LOOK_US;
-    while (is_queued(account) && account->calling < CALLS_MAX) {
+    while (is_queued(account) && account->calling < calls_max(governor, now)) {
         int64_t wait_us = account_wait_us(governor, account, now);
         if (wait_us > 0) {
             look_us = wait_us < look_us ? wait_us : look_us;

@@ -13,7 +13,7 @@
 
 #define START_US (INT64_C(1700000000) * US_PER_S)
 #define SECRET_KEY "sk_test_first"
-#define BUYERS_MAX 128
+#define BUYERS_MAX 300
 
 struct fixture;
 

@@ -220,6 +220,27 @@ static void what_hangs_is_asked_again_once_a_later_call_is_answered(void **state
     assert_int_equal(stats_of(f).circuit_opened_total, 0); // they say nothing of now
 }
 
+static void as_many_calls_as_an_account_may_make_do_not_hide_that_it_is_back(void **state)
+{
+    struct fixture *f = *state;
+    f->config.operations_max = 1000;
+    f->provider.holds = true;
+    engine_begin(f);
+    for (int i = 0; i < 280; i++) {
+        buy(f);
+    }
+    engine_run_s(f, 4);
+    assert_int_equal(charges(f), 256);
+    engine_run_s(f, 5);
+    assert_int_equal(charges(f), 257);
+    f->provider.holds = false;
+    f->provider.otherwise = answer_not_found();
+    engine_run_s(f, 8);
+    for (size_t i = 0; i < 280; i++) {
+        assert_string_equal(answered_status(f->buyers[i]), "failed");
+    }
+}
+
 static void a_call_that_takes_long_is_waited_for_while_others_are_answered(void **state)
 {
     struct fixture *f = *state;
@@ -268,6 +289,7 @@ int main(void)
         TEST(what_was_not_sent_before_the_circuit_opened_is_not_unresolved),
         TEST(what_waits_behind_the_circuit_is_not_sent_behind_its_window),
         TEST(what_hangs_is_asked_again_once_a_later_call_is_answered),
+        TEST(as_many_calls_as_an_account_may_make_do_not_hide_that_it_is_back),
         TEST(a_call_that_takes_long_is_waited_for_while_others_are_answered),
         TEST(a_time_in_which_nothing_was_asked_is_no_silence),
     };
