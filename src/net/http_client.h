@@ -13,7 +13,8 @@
 
 enum http_result {
     HTTP_DONE,      // a whole response came; status is set
-    HTTP_NOT_SENT,  // no connection was made: the request surely never left (refused, DNS, TLS failure)
+    HTTP_NOT_SENT,  // surely not carried out: no connection was made, or the server said that it ignored it
+    HTTP_TOO_LATE,  // send_before_us passed before all of it was written; it was not sent, and must not be
     HTTP_CUT,       // it may have left: time-out, reset, cut or malformed response
     HTTP_FORBIDDEN, // the address policy refused every address of the host; nothing was sent
     HTTP_TOO_LARGE, // the response was larger than response_bytes_max
@@ -26,6 +27,8 @@ struct http_header {
     const char *value;
 };
 
+struct http_client;
+
 // One request. The caller owns it, and everything it points to, until `done` is called, which happens exactly
 // once and never from within http_client_send. No redirects, no cookies, no proxy from the environment.
 struct http_call {
@@ -35,7 +38,9 @@ struct http_call {
     size_t header_count;
     const void *body; // NULL: none
     size_t body_bytes;
-    int64_t timeout_ms; // from send to last byte, queueing included
+    int64_t timeout_ms;     // from send to last byte, queueing included
+    int64_t send_before_us; // wall clock: checked as the request is written, not as it is handed over; 0:
+                            // whenever
     size_t response_bytes_max;
     bool public_only; // the address policy applies to the resolved address that is connected to; HTTP/1.1
     void (*done)(struct http_call *call);
@@ -49,10 +54,10 @@ struct http_call {
     struct buf response_body;
     char error[160]; // a sentence when result is not HTTP_DONE; no URL, no secret
 
-    void *transfer; // the implementation's own
+    struct http_client *client; // the one that has it; a client may hand a call on to another
+    void *transfer;             // that client's own
 };
 
-struct http_client;
 struct http_client_ops {
     void (*send)(struct http_client *client, struct http_call *call);
     void (*give_up)(struct http_client *client, struct http_call *call);
@@ -64,14 +69,15 @@ struct http_client {
 
 static inline void http_client_send(struct http_client *client, struct http_call *call)
 {
+    call->client = client;
     client->ops->send(client, call);
 }
 
 // Of a call that is under way: its time is over. Its `done` comes soon, not from within this, and with the
 // response if that is quicker.
-static inline void http_client_give_up(struct http_client *client, struct http_call *call)
+static inline void http_call_give_up(struct http_call *call)
 {
-    client->ops->give_up(client, call);
+    call->client->ops->give_up(call->client, call);
 }
 
 // The value of a response header, name in any case; NULL if absent.

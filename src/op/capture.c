@@ -23,7 +23,7 @@ static enum errc capture_plan(struct op *op, struct db *db, struct change *chang
     if (key_holds) {
         char id[UUID_TEXT_BYTES];
         uuid_format(&op->row.subject_id, id);
-        op->send_before_us = op->row.created_us + KEY_HELD_US;
+        op->call.send_before_us = op->row.created_us + KEY_HELD_US;
         // A capture that was refused may be asked for again, and under the same key would only get the
         // old refusal.
         op->call.idempotency_key = arena_printf(&op->arena, "cap_%s_%lld", id, (long long)op->row.created_us);

@@ -32,7 +32,7 @@ static const char *charge_key(struct op *op)
 
 static void plan_send(struct op *op)
 {
-    op->send_before_us =
+    op->call.send_before_us =
         op->row.created_us + engine_options(op->engine)->config->charge_window_ms * US_PER_MS;
     op->call.verb = PROVIDER_CHARGE;
     op->call.idempotency_key = charge_key(op);

@@ -306,6 +306,7 @@ static bool reads_refused(struct op *op)
     }
     op->refusal = answer->failure;
     op->call.verb = PROVIDER_RETRIEVE;
+    op->call.send_before_us = 0;
     return true;
 }
 
@@ -341,7 +342,8 @@ bool op_is_under_way(struct engine *engine, const struct op *op)
 // planned.
 static bool in_time(const struct op *op)
 {
-    return op->send_before_us == 0 || loop_wall_us(op->engine->options.loop) < op->send_before_us;
+    int64_t before_us = op->call.send_before_us;
+    return before_us == 0 || loop_wall_us(op->engine->options.loop) < before_us;
 }
 
 bool op_call(struct place *place)

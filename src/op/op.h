@@ -78,7 +78,6 @@ struct op {
     struct table_node active; // in the engine's table of operations under way
     struct place place;       // among its account's; from before it was planned to its end
     struct op_key key;
-    int64_t send_before_us;          // wall clock: the call may not leave later than this; 0: whenever
     int64_t leased_until_us;         // as it was claimed; somebody who wants it sooner moves the row's time
     int64_t put_back_until_us;       // of an attempt that is not made
     bool hurried;                    // for settle: while it was under way somebody did

@@ -37,7 +37,7 @@ static enum errc refund_plan(struct op *op, struct db *db, struct change *change
     bool surely_absent = op->row.absent_us != 0 && age_us >= KEY_FORGOTTEN_US &&
                          change->now_us - op->row.absent_us < LOOK_HOLDS_US;
     if (key_holds || surely_absent) {
-        op->send_before_us = key_holds ? op->row.created_us + KEY_HELD_US : 0;
+        op->call.send_before_us = key_holds ? op->row.created_us + KEY_HELD_US : 0;
         op->row.absent_us = 0; // the next attempt looks first
         plan_send(op);
         return OK;

@@ -93,6 +93,7 @@ struct provider_call {
     int64_t created_until_s;     // EVENTS: exclusive; 0: whatever there is
     const char *page;            // of a list: next_page of the answer before; NULL: the first
     int page_items;              // of a list: how many at once
+    int64_t send_before_us;      // wall clock: the request may not be written later; 0: whenever
     struct secret secret_key;
     struct arena *arena; // the answer's text lives there
     void (*done)(struct provider_call *call);

@@ -115,6 +115,7 @@ static void stripe_send(struct provider *provider, struct provider_call *call)
         .body = body,
         .body_bytes = body != NULL ? strlen(body) : 0,
         .timeout_ms = stripe->options.timeout_ms,
+        .send_before_us = call->send_before_us,
         .response_bytes_max = call->verb == PROVIDER_EVENTS ? EVENTS_BYTES_MAX : RESPONSE_BYTES_MAX,
         .done = http_done,
     };
@@ -123,7 +124,8 @@ static void stripe_send(struct provider *provider, struct provider_call *call)
 
 static void stripe_give_up(struct provider *provider, struct provider_call *call)
 {
-    http_client_give_up(((struct stripe *)provider)->options.client, &call->http);
+    (void)provider;
+    http_call_give_up(&call->http);
 }
 
 struct pace_rates stripe_rates(const char *setting, const char *api_base)

@@ -44,6 +44,7 @@ static void what_was_not_answered_is_unknown(void **state)
 {
     static const struct row rows[] = {
         {"no connection", {PROVIDER_CHARGE, HTTP_NOT_SENT, 0, NULL, NULL, NULL}, PROVIDER_UNKNOWN},
+        {"too late to send", {PROVIDER_CHARGE, HTTP_TOO_LATE, 0, NULL, NULL, NULL}, PROVIDER_LOOK_UP},
         {"a cut answer", {PROVIDER_CHARGE, HTTP_CUT, 0, NULL, NULL, NULL}, PROVIDER_UNKNOWN},
         {"a cut answer of 200", {PROVIDER_CHARGE, HTTP_CUT, 200, INTENT, NULL, NULL}, PROVIDER_UNKNOWN},
         {"a cut answer of 402", {PROVIDER_CHARGE, HTTP_CUT, 402, DECLINED, NULL, NULL}, PROVIDER_UNKNOWN},
