@@ -2,6 +2,7 @@
 // thread.
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -17,7 +18,7 @@
 #include "cli/commands.h"
 #include "cli/startup.h"
 #include "delivery/delivery.h"
-#include "net/http_client.h"
+#include "net/http2_client.h"
 #include "op/op.h"
 #include "provider/stripe.h"
 
@@ -44,7 +45,9 @@ struct service {
     struct uv_service_loop *uv_loop;
     struct loop *loop;
     struct store *store;
-    struct http_client *provider_client;
+    struct http_client *provider_http1;
+    struct http_client
+        *provider_client; // over HTTP/2 where the provider's address is https, else provider_http1
     struct http_client *webhook_client;
     struct provider *provider;
     struct engine *engine;
@@ -166,6 +169,22 @@ static void raise_limits(void)
     }
 }
 
+static enum errc open_provider_client(struct service *service, struct err *err)
+{
+    const struct config *config = service->config;
+    service->provider_client = service->provider_http1;
+    if (strncasecmp(config->stripe_api_base, "https:", 6) != 0) {
+        return OK;
+    }
+    struct http2_client_options options = {
+        .origin = config->stripe_api_base,
+        .user_agent = USER_AGENT,
+        .ca_file = config->stripe_ca_file,
+        .http1 = service->provider_http1,
+    };
+    return http2_client_open(service->uv_loop, &options, &service->provider_client, err);
+}
+
 static enum errc open_clients(struct service *service, struct err *err)
 {
     const struct config *config = service->config;
@@ -175,7 +194,10 @@ static enum errc open_clients(struct service *service, struct err *err)
         .connections_max = CONNECTIONS_MAX,
         .host_connections_max = PROVIDER_CONNECTIONS_MAX,
     };
-    enum errc rc = http_client_curl_open(service->uv_loop, &options, &service->provider_client, err);
+    enum errc rc = http_client_curl_open(service->uv_loop, &options, &service->provider_http1, err);
+    if (rc == OK) {
+        rc = open_provider_client(service, err);
+    }
     if (rc != OK) {
         return rc;
     }
@@ -267,7 +289,10 @@ static void serve(struct service *service)
 
 static void close_service(struct service *service)
 {
-    http_client_close(service->provider_client);
+    if (service->provider_client != service->provider_http1) {
+        http_client_close(service->provider_client);
+    }
+    http_client_close(service->provider_http1);
     http_client_close(service->webhook_client);
     api_free(service->api);
     store_close(service->store);

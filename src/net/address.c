@@ -43,15 +43,32 @@ bool address_from_sockaddr(const struct sockaddr *from, struct address *address)
     return false;
 }
 
-static bool is_ipv4(const struct address *address)
+bool address_is_ipv4(const struct address *address)
 {
     return memcmp(address->bytes, mapped_prefix, 12) == 0;
+}
+
+socklen_t address_to_sockaddr(const struct address *address, uint16_t port, struct sockaddr_storage *to)
+{
+    memset(to, 0, sizeof(*to));
+    if (address_is_ipv4(address)) {
+        struct sockaddr_in *ipv4 = (struct sockaddr_in *)(void *)to;
+        ipv4->sin_family = AF_INET;
+        ipv4->sin_port = htons(port);
+        memcpy(&ipv4->sin_addr, address->bytes + 12, 4);
+        return sizeof(*ipv4);
+    }
+    struct sockaddr_in6 *ipv6 = (struct sockaddr_in6 *)(void *)to;
+    ipv6->sin6_family = AF_INET6;
+    ipv6->sin6_port = htons(port);
+    memcpy(&ipv6->sin6_addr, address->bytes, 16);
+    return sizeof(*ipv6);
 }
 
 struct address address_subscriber(const struct address *address)
 {
     struct address subscriber = *address;
-    if (!is_ipv4(address)) {
+    if (!address_is_ipv4(address)) {
         memset(subscriber.bytes + 8, 0, 8);
     }
     return subscriber;
@@ -59,8 +76,9 @@ struct address address_subscriber(const struct address *address)
 
 void address_format(const struct address *address, char out[ADDRESS_TEXT_BYTES])
 {
-    const char *text = is_ipv4(address) ? inet_ntop(AF_INET, address->bytes + 12, out, ADDRESS_TEXT_BYTES)
-                                        : inet_ntop(AF_INET6, address->bytes, out, ADDRESS_TEXT_BYTES);
+    const char *text = address_is_ipv4(address)
+                           ? inet_ntop(AF_INET, address->bytes + 12, out, ADDRESS_TEXT_BYTES)
+                           : inet_ntop(AF_INET6, address->bytes, out, ADDRESS_TEXT_BYTES);
     REQUIRE(text != NULL);
 }
 
@@ -183,7 +201,7 @@ bool address_is_special(const struct address *address)
     static const struct address global_unicast = {{0x20}};
     static const struct address nat64 = {{0x00, 0x64, 0xff, 0x9b}}; // RFC 6052
     static const struct address six_to_four = {{0x20, 0x02}};       // RFC 3056
-    if (is_ipv4(address) || in_network(address, &nat64, 96)) {
+    if (address_is_ipv4(address) || in_network(address, &nat64, 96)) {
         return ipv4_is_special(address->bytes + 12);
     }
     if (!in_network(address, &global_unicast, 3)) {

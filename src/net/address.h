@@ -26,6 +26,9 @@ struct network_list {
 
 bool address_parse(const char *text, struct address *address); // "10.0.0.1", "::1"; no port, no brackets
 bool address_from_sockaddr(const struct sockaddr *from, struct address *address);
+// With that port. Returns the length of what it filled.
+socklen_t address_to_sockaddr(const struct address *address, uint16_t port, struct sockaddr_storage *to);
+bool address_is_ipv4(const struct address *address);
 // Whose it is, as far as an address tells: an IPv6 subscriber has a /64 of them.
 struct address address_subscriber(const struct address *address);
 void address_format(const struct address *address, char out[ADDRESS_TEXT_BYTES]);

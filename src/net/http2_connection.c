@@ -1,0 +1,394 @@
+// One connection of the HTTP/2 client: its socket, its TLS, and when it is no longer believed in. Loop
+// thread. Invariant: a connection that is closed has no calls and is in no list; its memory goes when libuv
+// has let go of it.
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/require.h"
+#include "base/timefmt.h"
+#include "net/http2_private.h"
+
+#define OPENING_US (10 * US_PER_S) // from the first packet to the server's SETTINGS
+// From the last byte to the question, from there to doubt, and to the end.
+#define SILENCE_US (5 * US_PER_S)
+#define DOUBT_US (1 * US_PER_S)
+#define UNANSWERED_US (3 * US_PER_S)
+// A request that flow control holds back for so long is given up with its connection.
+#define UNWRITTEN_US (5 * US_PER_S)
+#define IDLE_US (60 * US_PER_S)
+#define LIFE_US (600 * US_PER_S)
+// What the other machine has not acknowledged for so long is lost with the connection.
+#define UNACKNOWLEDGED_MS 10000U
+#define STREAMS_MAX 100  // however many more the server allows
+#define READ_BYTES 16384 // a TLS record holds no more
+#define READS_MAX 64     // one connection may not keep the others waiting
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct http2_connection *connection = CONTAINER_OF((uv_poll_t *)handle, struct http2_connection, poll);
+    struct http2_client *client = connection->client;
+    free(connection);
+    http2_client_release(client);
+}
+
+// The calls are gone by now. Where it is not orderly, what the kernel still holds must not be sent later.
+static void close_socket(struct http2_connection *connection, bool orderly)
+{
+    static const struct linger at_once = {.l_onoff = 1};
+    list_remove(&connection->link);
+    connection->client->connection_count -= connection->state >= HTTP2_READY;
+    connection->state = HTTP2_CLOSED;
+    nghttp2_session_del(connection->session);
+    connection->session = NULL;
+    tls_close(connection->tls, orderly);
+    connection->tls = NULL;
+    if (!orderly) {
+        (void)setsockopt(connection->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+    }
+    uv_close((uv_handle_t *)&connection->poll, on_closed);
+    (void)close(connection->fd);
+}
+
+void http2_connection_lose(struct http2_connection *connection, const char *sentence)
+{
+    bool was_opening = connection->state < HTTP2_READY;
+    LIST_EACH_SAFE(&connection->calls, node, after)
+    {
+        struct http2_call *call = CONTAINER_OF(node, struct http2_call, link);
+        if (call->headers_sent) {
+            http2_call_end(call, HTTP_CUT, sentence);
+        } else {
+            http2_call_requeue(call, sentence);
+        }
+    }
+    close_socket(connection, false);
+    if (was_opening) {
+        http2_dial_failed(connection, sentence);
+    }
+}
+
+static void on_poll(uv_poll_t *handle, int status, int events);
+
+// False: the connection is closed.
+static bool poll_for(struct http2_connection *connection, int events)
+{
+    if (connection->polled == events) {
+        return true;
+    }
+    connection->polled = events;
+    if (uv_poll_start(&connection->poll, events, on_poll) != 0) {
+        http2_connection_lose(connection, "the connection cannot be watched");
+        return false;
+    }
+    return true;
+}
+
+// Whether what waits in `out` held a request whose time to be written is over by now.
+static bool out_is_late(const struct http2_connection *connection)
+{
+    return connection->out_written < connection->out_bytes && connection->out_before_us != 0 &&
+           loop_wall_us(connection->client->loop) >= connection->out_before_us;
+}
+
+// Takes from nghttp2 until the buffer counts as full. False: the session is broken.
+static bool fill_out(struct http2_connection *connection)
+{
+    connection->out_bytes = connection->out_written = 0;
+    connection->out_before_us = 0;
+    while (connection->out_bytes < HTTP2_OUT_FULL_BYTES) {
+        const uint8_t *data = NULL;
+        ssize_t bytes = nghttp2_session_mem_send(connection->session, &data);
+        if (bytes <= 0) {
+            return bytes == 0;
+        }
+        if ((size_t)bytes > sizeof(connection->out) - connection->out_bytes) {
+            return false;
+        }
+        memcpy(connection->out + connection->out_bytes, data, (size_t)bytes);
+        connection->out_bytes += (size_t)bytes;
+    }
+    return true;
+}
+
+// Whether all was written. A connection that is lost on the way is closed.
+static bool write_out(struct http2_connection *connection)
+{
+    while (true) {
+        if (connection->out_written == connection->out_bytes && !fill_out(connection)) {
+            http2_connection_lose(connection, "HTTP/2 cannot go on on this connection");
+            return false;
+        }
+        if (connection->out_bytes == 0) {
+            return true;
+        }
+        size_t count = 0;
+        enum tls_result result = tls_write(connection->tls, connection->out + connection->out_written,
+                                           connection->out_bytes - connection->out_written, &count);
+        if (result == TLS_WANTS_WRITE || result == TLS_WANTS_READ) {
+            return false;
+        }
+        if (result != TLS_DONE) {
+            http2_connection_lose(connection, "the connection was closed as something was written");
+            return false;
+        }
+        connection->out_written += count;
+    }
+}
+
+void http2_connection_flush(struct http2_connection *connection)
+{
+    if (out_is_late(connection)) {
+        http2_connection_lose(connection, "what was to be written waited until it was too late");
+        return;
+    }
+    bool written = write_out(connection);
+    if (connection->state == HTTP2_CLOSED) {
+        return;
+    }
+    connection->blocked = !written;
+    if (!nghttp2_session_want_read(connection->session) && !nghttp2_session_want_write(connection->session)) {
+        http2_connection_lose(connection, "the server ended the connection");
+        return;
+    }
+    (void)poll_for(connection, UV_READABLE | (written ? 0 : UV_WRITABLE));
+}
+
+static void read_in(struct http2_connection *connection)
+{
+    unsigned char data[READ_BYTES];
+    for (int i = 0; i < READS_MAX && connection->state != HTTP2_CLOSED; i++) {
+        size_t count = 0;
+        enum tls_result result = tls_read(connection->tls, data, sizeof(data), &count);
+        if (result == TLS_WANTS_READ || result == TLS_WANTS_WRITE) {
+            return;
+        }
+        if (result != TLS_DONE) {
+            http2_connection_lose(connection, result == TLS_ENDED ? "the server closed the connection"
+                                                                  : "the connection was cut");
+            return;
+        }
+        connection->heard_us = loop_mono_us(connection->client->loop);
+        connection->pinged_us = 0;
+        connection->suspect = false;
+        if (nghttp2_session_mem_recv(connection->session, data, count) < 0) {
+            http2_connection_lose(connection, "the server does not keep to HTTP/2");
+        }
+    }
+}
+
+static void begin_http2(struct http2_connection *connection)
+{
+    struct http2_client *client = connection->client;
+    if (!tls_speaks_http2(connection->tls)) {
+        client->http1_until_us = loop_mono_us(client->loop) + LIFE_US;
+        http2_dial_stop(client); // closes this attempt too
+        http2_client_wake(client);
+        return;
+    }
+    connection->state = HTTP2_GREETING;
+    if (!http2_session_begin(connection)) {
+        http2_connection_lose(connection, "HTTP/2 cannot begin on this connection");
+        return;
+    }
+    http2_connection_flush(connection);
+}
+
+static void handshake(struct http2_connection *connection)
+{
+    struct err err;
+    switch (tls_handshake(connection->tls, &err)) {
+    case TLS_DONE:
+        begin_http2(connection);
+        break;
+    case TLS_WANTS_READ:
+        (void)poll_for(connection, UV_READABLE);
+        break;
+    case TLS_WANTS_WRITE:
+        (void)poll_for(connection, UV_WRITABLE);
+        break;
+    case TLS_ENDED:
+    case TLS_FAILED:
+        http2_connection_lose(connection, err.message);
+        break;
+    }
+}
+
+static void connected(struct http2_connection *connection)
+{
+    struct http2_client *client = connection->client;
+    int error = 0;
+    socklen_t bytes = sizeof(error);
+    if (getsockopt(connection->fd, SOL_SOCKET, SO_ERROR, &error, &bytes) != 0 || error != 0) {
+        http2_connection_lose(connection, "no connection could be made");
+        return;
+    }
+    struct err err;
+    if (tls_open(client->tls, connection->fd, client->origin.host, client->origin.host_is_address,
+                 &connection->tls, &err) != OK) {
+        http2_connection_lose(connection, err.message);
+        return;
+    }
+    connection->state = HTTP2_HANDSHAKING;
+    handshake(connection);
+}
+
+static void on_poll(uv_poll_t *handle, int status, int events)
+{
+    (void)status; // what is wrong shows as the socket is used
+    (void)events;
+    struct http2_connection *connection = CONTAINER_OF(handle, struct http2_connection, poll);
+    struct http2_client *client = connection->client;
+    if (connection->state == HTTP2_CONNECTING) {
+        connected(connection);
+    } else if (connection->state == HTTP2_HANDSHAKING) {
+        handshake(connection);
+    } else {
+        read_in(connection);
+        if (connection->state == HTTP2_GREETING) {
+            http2_connection_flush(connection);
+        }
+    }
+    http2_client_turn(client); // writes what nghttp2 has to say, and ends what was answered
+}
+
+static bool socket_set_up(int fd)
+{
+    static const int on = 1;
+    static const unsigned int unacknowledged_ms = UNACKNOWLEDGED_MS;
+    // A system may lack it; a PING that is not answered tells too.
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unacknowledged_ms, sizeof(unacknowledged_ms));
+    return setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) == 0;
+}
+
+// The socket, connecting; -1: it cannot.
+static int socket_open(const struct address *address, uint16_t port)
+{
+    struct sockaddr_storage to;
+    socklen_t bytes = address_to_sockaddr(address, port, &to);
+    int fd = socket(to.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0) {
+        return -1;
+    }
+    if (!socket_set_up(fd) || (connect(fd, (struct sockaddr *)&to, bytes) != 0 && errno != EINPROGRESS)) {
+        (void)close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+enum errc http2_connection_open(struct http2_client *client, const struct address *address,
+                                struct http2_connection **connection, struct err *err)
+{
+    int fd = socket_open(address, client->origin.port);
+    if (fd < 0) {
+        return err_set(err, ERR_IO, "no connection could be made");
+    }
+    struct http2_connection *opened = calloc(1, sizeof(*opened));
+    REQUIRE(opened != NULL);
+    opened->client = client;
+    opened->fd = fd;
+    opened->born_us = opened->heard_us = opened->idle_since_us = loop_mono_us(client->loop);
+    list_init(&opened->link);
+    list_init(&opened->calls);
+    if (uv_poll_init_socket(uv_service_loop_uv(client->service), &opened->poll, fd) != 0) {
+        (void)close(fd);
+        free(opened);
+        return err_set(err, ERR_IO, "the connection cannot be watched");
+    }
+    client->open_handles++;
+    opened->polled = UV_WRITABLE;
+    if (uv_poll_start(&opened->poll, UV_WRITABLE, on_poll) != 0) {
+        close_socket(opened, false);
+        return err_set(err, ERR_IO, "the connection cannot be watched");
+    }
+    *connection = opened;
+    return OK;
+}
+
+// --- whether it is believed in
+
+bool http2_connection_has_room(const struct http2_connection *connection)
+{
+    if (connection->state != HTTP2_READY || connection->suspect || connection->blocked) {
+        return false;
+    }
+    uint32_t allowed =
+        nghttp2_session_get_remote_settings(connection->session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+    return connection->call_count < (allowed < STREAMS_MAX ? allowed : STREAMS_MAX) &&
+           nghttp2_session_check_request_allowed(connection->session);
+}
+
+void http2_connection_retire(struct http2_connection *connection)
+{
+    if (connection->state == HTTP2_READY) {
+        connection->state = HTTP2_RETIRING;
+    }
+}
+
+static void ping(struct http2_connection *connection)
+{
+    connection->pinged_us = loop_mono_us(connection->client->loop);
+    if (nghttp2_submit_ping(connection->session, NGHTTP2_FLAG_NONE, NULL) != 0) {
+        http2_connection_lose(connection, "HTTP/2 cannot go on on this connection");
+    }
+}
+
+void http2_connection_doubt(struct http2_connection *connection)
+{
+    connection->suspect = true;
+    if (connection->pinged_us == 0) {
+        ping(connection);
+    }
+}
+
+static void check_silence(struct http2_connection *connection, int64_t now_us)
+{
+    if (connection->pinged_us != 0 && now_us - connection->pinged_us >= UNANSWERED_US) {
+        http2_connection_lose(connection, "the connection went silent");
+    } else if (connection->pinged_us != 0 && now_us - connection->pinged_us >= DOUBT_US) {
+        connection->suspect = true;
+    } else if (connection->pinged_us == 0 && connection->call_count > 0 &&
+               now_us - connection->heard_us >= SILENCE_US) {
+        ping(connection);
+    }
+}
+
+// Where one request cannot be written for so long, the next one could not either.
+static void check_unwritten(struct http2_connection *connection, int64_t now_us)
+{
+    LIST_EACH_SAFE(&connection->calls, node, after)
+    {
+        struct http2_call *call = CONTAINER_OF(node, struct http2_call, link);
+        if (call->body_sent_bytes < call->http->body_bytes && now_us - call->opened_us >= UNWRITTEN_US) {
+            http2_session_reset(call);
+            http2_call_end(call, HTTP_CUT, "the server did not take the request in time");
+            http2_connection_retire(connection);
+        }
+    }
+}
+
+void http2_connection_check(struct http2_connection *connection, int64_t now_us)
+{
+    if (connection->state < HTTP2_READY) {
+        if (now_us - connection->born_us >= OPENING_US) {
+            http2_connection_lose(connection, "no connection was ready in time");
+        }
+        return;
+    }
+    check_unwritten(connection, now_us);
+    if (now_us - connection->born_us >= LIFE_US) {
+        http2_connection_retire(connection);
+    }
+    bool over = connection->state == HTTP2_RETIRING || now_us - connection->idle_since_us >= IDLE_US;
+    if (connection->call_count == 0 && over) {
+        close_socket(connection, true);
+    } else {
+        check_silence(connection, now_us);
+    }
+}
