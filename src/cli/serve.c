@@ -80,6 +80,28 @@ static void on_ready(void *context)
     tell_manager("READY=1");
 }
 
+static void add_connection_metrics(const struct service *service, struct buf *out)
+{
+    struct http2_client_stats stats = {0};
+    if (service->provider_client != service->provider_http1) {
+        http2_client_stats(service->provider_client, &stats);
+    }
+    buf_printf(out,
+               "# HELP payments_provider_connections HTTP/2 connections to the provider.\n"
+               "# TYPE payments_provider_connections gauge\npayments_provider_connections %lld\n",
+               (long long)stats.connections);
+    buf_printf(out,
+               "# HELP payments_provider_connections_opened_total HTTP/2 connections that were made.\n"
+               "# TYPE payments_provider_connections_opened_total counter\n"
+               "payments_provider_connections_opened_total %lld\n",
+               (long long)stats.opened_total);
+    buf_printf(out,
+               "# HELP payments_provider_connections_lost_total HTTP/2 connections that ended under calls.\n"
+               "# TYPE payments_provider_connections_lost_total counter\n"
+               "payments_provider_connections_lost_total %lld\n",
+               (long long)stats.lost_total);
+}
+
 static void add_metrics(struct buf *out, void *context)
 {
     struct service *service = context;
@@ -92,6 +114,7 @@ static void add_metrics(struct buf *out, void *context)
                (long long)stats.delivered_total);
     buf_printf(out, "payments_deliveries_total{result=\"failed\"} %lld\n", (long long)stats.failed_total);
     buf_printf(out, "payments_deliveries_total{result=\"dead\"} %lld\n", (long long)stats.dead_total);
+    add_connection_metrics(service, out);
 }
 
 // Everything that is under way ends, in the order of who feeds whom. Callers are answered in any case: those

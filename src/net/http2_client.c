@@ -179,7 +179,7 @@ static void end_late_calls(struct http2_connection *connection, int64_t now_us)
         if (now_us >= call->deadline_us) {
             http2_session_reset(call);
             http2_call_end(call, HTTP_CUT, "no answer came in time");
-            http2_connection_doubt(connection);
+            http2_connection_doubt(connection, now_us);
         }
     }
 }
@@ -219,6 +219,18 @@ static void on_sweep(struct timer *timer)
 
 // --- the seam
 
+// What no header may hold: a line break would begin another one.
+static bool is_sendable(const struct http_call *http)
+{
+    for (size_t i = 0; i < http->header_count; i++) {
+        const char *value = http->headers[i].value;
+        if (nghttp2_check_header_value((const uint8_t *)value, strlen(value)) == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static void client_send(struct http_client *base, struct http_call *http)
 {
     struct http2_client *client = client_of(base);
@@ -236,6 +248,8 @@ static void client_send(struct http_client *base, struct http_call *http)
     list_append(&client->queue, &call->link);
     if (client->closing) {
         http2_call_end(call, HTTP_NOT_SENT, "the client is closing");
+    } else if (!is_sendable(http)) {
+        http2_call_end(call, HTTP_NOT_SENT, "a header holds a control character");
     } else if (!list_linked(&client->sweep.link) || client->sweep.due_us > now_us + SWEEP_US) {
         client->swept_us = now_us;
         timer_start(client->loop, &client->sweep, SWEEP_US);
@@ -271,6 +285,13 @@ static void client_close(struct http_client *base)
     timer_stop(client->loop, &client->wake);
     timer_stop(client->loop, &client->sweep);
     http2_client_release(client);
+}
+
+void http2_client_stats(const struct http_client *client, struct http2_client_stats *stats)
+{
+    const struct http2_client *own = CONTAINER_OF(client, const struct http2_client, base);
+    *stats = own->stats;
+    stats->connections = (int64_t)own->connection_count;
 }
 
 void http2_client_release(struct http2_client *client)

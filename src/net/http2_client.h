@@ -17,3 +17,10 @@ struct http2_client_options {
 // ignores SIGPIPE from then on. ERR_CONFIG: origin is no https URL, or ca_file cannot be read. ERR_IO.
 enum errc http2_client_open(struct uv_service_loop *loop, const struct http2_client_options *options,
                             struct http_client **client, struct err *err) MUST_CHECK;
+
+struct http2_client_stats {
+    int64_t connections;
+    int64_t opened_total;
+    int64_t lost_total; // that ended while calls were on them
+};
+void http2_client_stats(const struct http_client *client, struct http2_client_stats *stats);

@@ -14,20 +14,11 @@
 #include "base/timefmt.h"
 #include "net/http2_private.h"
 
-#define OPENING_US (10 * US_PER_S) // from the first packet to the server's SETTINGS
-// From the last byte to the question, from there to doubt, and to the end.
-#define SILENCE_US (5 * US_PER_S)
-#define DOUBT_US (1 * US_PER_S)
-#define UNANSWERED_US (3 * US_PER_S)
-// A request that flow control holds back for so long is given up with its connection.
-#define UNWRITTEN_US (5 * US_PER_S)
-#define IDLE_US (60 * US_PER_S)
-#define LIFE_US (600 * US_PER_S)
 // What the other machine has not acknowledged for so long is lost with the connection.
 #define UNACKNOWLEDGED_MS 10000U
-#define STREAMS_MAX 100  // however many more the server allows
-#define READ_BYTES 16384 // a TLS record holds no more
-#define READS_MAX 64     // one connection may not keep the others waiting
+#define HTTP1_ONLY_US (600 * US_PER_S) // then the server is asked again whether it speaks HTTP/2
+#define READ_BYTES 16384               // a TLS record holds no more
+#define READS_MAX 64                   // one connection may not keep the others waiting
 
 static void on_closed(uv_handle_t *handle)
 {
@@ -37,8 +28,7 @@ static void on_closed(uv_handle_t *handle)
     http2_client_release(client);
 }
 
-// The calls are gone by now. Where it is not orderly, what the kernel still holds must not be sent later.
-static void close_socket(struct http2_connection *connection, bool orderly)
+void http2_connection_close(struct http2_connection *connection, bool orderly)
 {
     static const struct linger at_once = {.l_onoff = 1};
     list_remove(&connection->link);
@@ -58,6 +48,7 @@ static void close_socket(struct http2_connection *connection, bool orderly)
 void http2_connection_lose(struct http2_connection *connection, const char *sentence)
 {
     bool was_opening = connection->state < HTTP2_READY;
+    connection->client->stats.lost_total += connection->call_count > 0;
     LIST_EACH_SAFE(&connection->calls, node, after)
     {
         struct http2_call *call = CONTAINER_OF(node, struct http2_call, link);
@@ -67,7 +58,7 @@ void http2_connection_lose(struct http2_connection *connection, const char *sent
             http2_call_requeue(call, sentence);
         }
     }
-    close_socket(connection, false);
+    http2_connection_close(connection, false);
     if (was_opening) {
         http2_dial_failed(connection, sentence);
     }
@@ -186,7 +177,7 @@ static void begin_http2(struct http2_connection *connection)
 {
     struct http2_client *client = connection->client;
     if (!tls_speaks_http2(connection->tls)) {
-        client->http1_until_us = loop_mono_us(client->loop) + LIFE_US;
+        client->http1_until_us = loop_mono_us(client->loop) + HTTP1_ONLY_US;
         http2_dial_stop(client); // closes this attempt too
         http2_client_wake(client);
         return;
@@ -224,11 +215,12 @@ static void connected(struct http2_connection *connection)
     struct http2_client *client = connection->client;
     int error = 0;
     socklen_t bytes = sizeof(error);
+    struct err err;
     if (getsockopt(connection->fd, SOL_SOCKET, SO_ERROR, &error, &bytes) != 0 || error != 0) {
-        http2_connection_lose(connection, "no connection could be made");
+        (void)err_set(&err, ERR_IO, "no connection could be made: %s", strerror(error));
+        http2_connection_lose(connection, err.message);
         return;
     }
-    struct err err;
     if (tls_open(client->tls, connection->fd, client->origin.host, client->origin.host_is_address,
                  &connection->tls, &err) != OK) {
         http2_connection_lose(connection, err.message);
@@ -287,7 +279,7 @@ enum errc http2_connection_open(struct http2_client *client, const struct addres
 {
     int fd = socket_open(address, client->origin.port);
     if (fd < 0) {
-        return err_set(err, ERR_IO, "no connection could be made");
+        return err_set(err, ERR_IO, "no connection could be made: %s", strerror(errno));
     }
     struct http2_connection *opened = calloc(1, sizeof(*opened));
     REQUIRE(opened != NULL);
@@ -304,91 +296,9 @@ enum errc http2_connection_open(struct http2_client *client, const struct addres
     client->open_handles++;
     opened->polled = UV_WRITABLE;
     if (uv_poll_start(&opened->poll, UV_WRITABLE, on_poll) != 0) {
-        close_socket(opened, false);
+        http2_connection_close(opened, false);
         return err_set(err, ERR_IO, "the connection cannot be watched");
     }
     *connection = opened;
     return OK;
-}
-
-// --- whether it is believed in
-
-bool http2_connection_has_room(const struct http2_connection *connection)
-{
-    if (connection->state != HTTP2_READY || connection->suspect || connection->blocked) {
-        return false;
-    }
-    uint32_t allowed =
-        nghttp2_session_get_remote_settings(connection->session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
-    return connection->call_count < (allowed < STREAMS_MAX ? allowed : STREAMS_MAX) &&
-           nghttp2_session_check_request_allowed(connection->session);
-}
-
-void http2_connection_retire(struct http2_connection *connection)
-{
-    if (connection->state == HTTP2_READY) {
-        connection->state = HTTP2_RETIRING;
-    }
-}
-
-static void ping(struct http2_connection *connection)
-{
-    connection->pinged_us = loop_mono_us(connection->client->loop);
-    if (nghttp2_submit_ping(connection->session, NGHTTP2_FLAG_NONE, NULL) != 0) {
-        http2_connection_lose(connection, "HTTP/2 cannot go on on this connection");
-    }
-}
-
-void http2_connection_doubt(struct http2_connection *connection)
-{
-    connection->suspect = true;
-    if (connection->pinged_us == 0) {
-        ping(connection);
-    }
-}
-
-static void check_silence(struct http2_connection *connection, int64_t now_us)
-{
-    if (connection->pinged_us != 0 && now_us - connection->pinged_us >= UNANSWERED_US) {
-        http2_connection_lose(connection, "the connection went silent");
-    } else if (connection->pinged_us != 0 && now_us - connection->pinged_us >= DOUBT_US) {
-        connection->suspect = true;
-    } else if (connection->pinged_us == 0 && connection->call_count > 0 &&
-               now_us - connection->heard_us >= SILENCE_US) {
-        ping(connection);
-    }
-}
-
-// Where one request cannot be written for so long, the next one could not either.
-static void check_unwritten(struct http2_connection *connection, int64_t now_us)
-{
-    LIST_EACH_SAFE(&connection->calls, node, after)
-    {
-        struct http2_call *call = CONTAINER_OF(node, struct http2_call, link);
-        if (call->body_sent_bytes < call->http->body_bytes && now_us - call->opened_us >= UNWRITTEN_US) {
-            http2_session_reset(call);
-            http2_call_end(call, HTTP_CUT, "the server did not take the request in time");
-            http2_connection_retire(connection);
-        }
-    }
-}
-
-void http2_connection_check(struct http2_connection *connection, int64_t now_us)
-{
-    if (connection->state < HTTP2_READY) {
-        if (now_us - connection->born_us >= OPENING_US) {
-            http2_connection_lose(connection, "no connection was ready in time");
-        }
-        return;
-    }
-    check_unwritten(connection, now_us);
-    if (now_us - connection->born_us >= LIFE_US) {
-        http2_connection_retire(connection);
-    }
-    bool over = connection->state == HTTP2_RETIRING || now_us - connection->idle_since_us >= IDLE_US;
-    if (connection->call_count == 0 && over) {
-        close_socket(connection, true);
-    } else {
-        check_silence(connection, now_us);
-    }
 }

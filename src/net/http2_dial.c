@@ -108,6 +108,7 @@ void http2_dial_ready(struct http2_connection *connection)
     list_remove(&connection->link);
     list_append(&client->connections, &connection->link);
     client->connection_count++;
+    client->stats.opened_total++;
     http2_dial_stop(client);
     http2_client_wake(client);
 }

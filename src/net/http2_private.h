@@ -1,6 +1,6 @@
 // Shared by the files of the HTTP/2 client alone: http2_client.c (calls, the queue, time), http2_dial.c (a
-// new connection: names, addresses, attempts), http2_connection.c (one socket and its TLS) and
-// http2_session.c (what nghttp2 is told and tells).
+// new connection: names, addresses, attempts), http2_connection.c (one socket and its TLS), http2_liveness.c
+// (how long it is trusted) and http2_session.c (what nghttp2 is told and tells).
 //
 // A call is in exactly one place: the queue, a connection's calls, or `finished`. nghttp2's callbacks and the
 // dial only move calls; `done` is called from http2_client_turn alone.
@@ -47,7 +47,7 @@ struct http2_connection {
     int64_t heard_us;      // when the last byte came
     int64_t idle_since_us; // since when it has no calls
     int64_t pinged_us;     // of a PING since which nothing came; 0: none
-    bool suspect;          // a call timed out, or the PING's answer is late: no new calls until a byte comes
+    bool suspect;          // it may be dead: no new calls until a byte comes
     bool blocked;          // the socket takes no more for now
     unsigned char out[HTTP2_OUT_BYTES];
     size_t out_bytes;
@@ -87,6 +87,7 @@ struct http2_dial {
 
 struct http2_client {
     struct http_client base;
+    struct http2_client_stats stats;
     struct http2_client_options options;
     struct uv_service_loop *service;
     struct loop *loop;
@@ -138,16 +139,21 @@ void http2_dial_failed(struct http2_connection *connection, const char *sentence
 // Begins to connect. ERR_IO.
 enum errc http2_connection_open(struct http2_client *client, const struct address *address,
                                 struct http2_connection **connection, struct err *err) MUST_CHECK;
-bool http2_connection_has_room(const struct http2_connection *connection);
 // Writes what waits, as far as the socket takes it.
 void http2_connection_flush(struct http2_connection *connection);
-// Takes no more calls, and closes once those that it has are over.
-void http2_connection_retire(struct http2_connection *connection);
-void http2_connection_doubt(struct http2_connection *connection); // asks whether the server is there
-// Once in a sweep: what time does to a connection.
-void http2_connection_check(struct http2_connection *connection, int64_t now_us);
 // Closes it at once: its calls end HTTP_CUT, or go back to the queue where they had not been sent.
 void http2_connection_lose(struct http2_connection *connection, const char *sentence);
+// Closes one without calls. Not orderly: what the kernel has not sent by now is never sent.
+void http2_connection_close(struct http2_connection *connection, bool orderly);
+
+// --- http2_liveness.c
+bool http2_connection_has_room(const struct http2_connection *connection);
+// Takes no more calls, and closes once those that it has are over.
+void http2_connection_retire(struct http2_connection *connection);
+// A call on it had no answer in time: asks whether the server is there.
+void http2_connection_doubt(struct http2_connection *connection, int64_t now_us);
+// Once in a sweep: what time does to a connection.
+void http2_connection_check(struct http2_connection *connection, int64_t now_us);
 
 // --- http2_session.c
 // NULL: no memory.
