@@ -1,12 +1,12 @@
 """The way to Stripe is TLS, and its certificate is verified: a server that cannot prove its name gets no charge."""
 import socket
 import ssl
-import subprocess
 import threading
 import urllib.parse
 
 import pytest
 
+from support.certificates import make_certificate
 from support.merchant import Merchant
 
 
@@ -53,14 +53,6 @@ class TlsFront:
 
     def close(self):
         self.listener.close()
-
-
-def make_certificate(folder, name):
-    certificate, key = folder / f"{name}.crt", folder / f"{name}.key"
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-                    "-days", "2", "-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name}",
-                    "-keyout", key, "-out", certificate], check=True, capture_output=True)
-    return certificate, key
 
 
 @pytest.fixture
