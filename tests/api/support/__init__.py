@@ -7,6 +7,10 @@
     receiver  an endpoint of a merchant that receives webhooks
     merchant  a merchant made on the command line, with its keys
     shape     the form of answers: errors, times, ids
+    http2_listener
+              HTTP/2 over TLS for the stub, on python3-h2
+    certificates
+              made for a test, by openssl
     raw       connections on which a test says what goes over the wire
     client    requests to the API, each kept for the test's report and for checks on all of them
     events    Stripe events and their signatures

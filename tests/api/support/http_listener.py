@@ -18,6 +18,8 @@ class Request:
     body: bytes
     raw: bytes
     received_at: float = field(default_factory=time.time)
+    connection: object = None  # the Http2Connection that it came on; None over HTTP/1.1
+    stream_id: int = 0
 
     @property
     def path(self):
@@ -47,7 +49,7 @@ class Answer:
     """What to answer. status None: what the stand-in itself would answer, having done what was asked."""
     status: int | None = 200
     body: object = b""           # bytes, text, or anything that JSON can hold
-    headers: dict = field(default_factory=dict)
+    headers: dict = field(default_factory=dict)  # one of None is left out
     raw: bytes | None = None     # sent as it is, instead of status, headers and body
     delay_s: float = 0
     gate: threading.Event | None = None  # answered only once this is set
@@ -55,15 +57,23 @@ class Answer:
     cut_after: int | None = None  # this many bytes of the answer are sent, then the connection is closed
     reset: bool = False          # closed by a reset instead of an orderly end
     drip_s: float = 0            # a byte at a time, with this pause, until the other side has enough
+    # Over HTTP/2 alone:
+    act: object = None           # act(connection, stream_id): done first, once the request has come
+    trailers: dict = field(default_factory=dict)
 
-    def wire(self):
-        if self.raw is not None:
-            return self.raw
+    def parts(self):
+        """The headers and the body."""
         body, kind = self.body, "text/plain"
         if not isinstance(body, (bytes, str)):
             body, kind = json.dumps(body), "application/json"
         body = body.encode() if isinstance(body, str) else body
         headers = {"Content-Type": kind, "Content-Length": str(len(body))} | self.headers
+        return {name: value for name, value in headers.items() if value is not None}, body
+
+    def wire(self):
+        if self.raw is not None:
+            return self.raw
+        headers, body = self.parts()
         head = f"HTTP/1.1 {self.status} -\r\n" + "".join(f"{k}: {v}\r\n" for k, v in headers.items())
         return head.encode() + b"\r\n" + body
 

@@ -27,23 +27,25 @@ def lying(**fields):
 
 class StubStripe:
     """`requests` keeps everything that came, raw. Paths are patterns: "/v1/payment_intents/*/capture". What it shall
-    answer is an Answer, or a function that makes one of what it would have answered, having done what was asked."""
+    answer is an Answer, or a function that makes one of what it would have answered, having done what was asked.
+    `listen(respond, port)` makes the listener that carries it."""
 
-    def __init__(self):
+    def __init__(self, listen=HttpListener):
         self.model = StripeModel()
         self._changed = threading.Condition()
         self._requests = []
         self._next = []    # (method, path, answer), each used once
         self._always = []  # the same, used for as long as they stand
-        self._listener = HttpListener(self._respond)
-        self.url = self._listener.url
+        self._listen = listen
+        self.listener = listen(self._respond)
+        self.url = self.listener.url
 
     def close(self):
-        self._listener.close()
+        self.listener.close()
 
     def come_back(self):
         """After close(): listens again at the same address, with all that it held."""
-        self._listener = HttpListener(self._respond, self._listener.port)
+        self.listener = self._listen(self._respond, self.listener.port)
 
     # What it shall answer
 
