@@ -25,6 +25,7 @@ format: ## lay out every C file as .clang-format says
 	@scripts/check format fix
 
 demo: build ## start everything on a sandbox and show each request, answer and webhook
+	@scripts/deps demo
 	@scripts/demo
 
 run: build ## run the service (settings: PAYMENTS_... variables, or `build/paymentsd serve --help`)
@@ -45,6 +46,7 @@ sim: ## simulate the service and all that can go wrong: SEED=n replays one run, 
 	@"$(BUILD)/tests/sim/sim" $(if $(SEED),--seed $(SEED),--seeds 1 $(or $(SEEDS),10000))
 
 bench: build ## measure payments a second against the sandbox
+	@scripts/deps demo
 	@scripts/bench "$(BUILD)"
 
 asan: ## build and test under AddressSanitizer and UndefinedBehaviorSanitizer

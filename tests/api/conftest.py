@@ -10,6 +10,7 @@ import requests
 
 from support import recording, server as servers
 from support.merchant import Merchant, ObservedMerchant
+from support.nghttpx import Nghttpx
 from support.openapi import OpenApi
 from support.receiver import Receiver
 from support.sandbox import Sandbox
@@ -46,9 +47,8 @@ def binary():
     return path
 
 
-def _new_server(binary, stripe_url, settings):
-    return Server(binary, **{"stripe_api_base": stripe_url, "webhook_allow": "127.0.0.1",
-                             "webhook_allow_http": True} | settings)
+def _new_server(binary, **settings):
+    return Server(binary, **{"webhook_allow": "127.0.0.1", "webhook_allow_http": True} | settings)
 
 
 @pytest.fixture(scope="session")
@@ -59,21 +59,29 @@ def sandbox(binary):
 
 
 @pytest.fixture(scope="session")
-def server(binary, sandbox):
+def nghttpx(sandbox, tmp_path_factory):
+    """A service's way to the sandbox: TLS and HTTP/2."""
+    nghttpx = Nghttpx(sandbox.url, tmp_path_factory.mktemp("nghttpx"))
+    yield nghttpx
+    nghttpx.close()
+
+
+@pytest.fixture(scope="session")
+def server(binary, nghttpx):
     """The shared service, whose Stripe is the sandbox. A test that stops it, or needs settings, uses start_server.
     It trusts the loopback as a proxy, so that what comes often can come from many addresses."""
-    server = _new_server(binary, sandbox.url, {"trusted_proxies": "127.0.0.1"})
+    server = _new_server(binary, **nghttpx.settings, trusted_proxies="127.0.0.1")
     yield server
     server.close()
 
 
 @pytest.fixture
 def start_server(binary):
-    """start_server(stub_stripe.url, patience="1s"): a service for this test alone."""
+    """start_server(**nghttpx.settings), or start_server(stub_stripe.url, patience="1s"): a service for this test alone."""
     started = []
 
-    def start(stripe_url, **settings):
-        started.append(_new_server(binary, stripe_url, settings))
+    def start(stripe_api_base, **settings):
+        started.append(_new_server(binary, stripe_api_base=stripe_api_base, **settings))
         return started[-1]
 
     yield start
@@ -91,7 +99,7 @@ def stub_stripe():
 @pytest.fixture(scope="session")
 def _shared_stub(binary):
     stub = StubStripe()
-    server = _new_server(binary, stub.url, {})
+    server = _new_server(binary, stripe_api_base=stub.url)
     yield stub, server
     server.close()
     stub.close()

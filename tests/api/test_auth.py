@@ -45,8 +45,8 @@ def database(server):
 
 
 @pytest.fixture(scope="module")
-def guarded(binary, sandbox):
-    server = Server(binary, stripe_api_base=sandbox.url, trusted_proxies="127.0.0.1,10.0.0.0/8")
+def guarded(binary, nghttpx):
+    server = Server(binary, **nghttpx.settings, trusted_proxies="127.0.0.1,10.0.0.0/8")
     yield server
     server.close()
 
@@ -271,8 +271,8 @@ def test_an_ipv6_subscriber_is_one_address(guarded):
     refused(fail(guarded, f"{net[:-1]}2::1"), 401, "AUTH_INVALID_KEY")
 
 
-def test_without_a_trusted_proxy_the_header_means_nothing(start_server, sandbox):
-    server = start_server(sandbox.url)
+def test_without_a_trusted_proxy_the_header_means_nothing(start_server, nghttpx):
+    server = start_server(**nghttpx.settings)
     for _ in range(FAILURES_ALLOWED):
         refused(fail(server, new_address()), 401, "AUTH_INVALID_KEY")
     refused(fail(server, new_address()), 429, "AUTH_RATE_LIMITED")
@@ -313,8 +313,8 @@ def test_nobody_else_may_name_a_merchant(guarded, known):
 
 # What audit is told
 
-def test_authentication_is_counted_and_written_once_and_changes_at_once(start_server, sandbox):
-    server = start_server(sandbox.url, trusted_proxies="127.0.0.1")
+def test_authentication_is_counted_and_written_once_and_changes_at_once(start_server, nghttpx):
+    server = start_server(**nghttpx.settings, trusted_proxies="127.0.0.1")
     merchant = Merchant(server)
     address = "203.0.113.7"
     before = audit_rows(server)
@@ -340,8 +340,8 @@ def test_authentication_is_counted_and_written_once_and_changes_at_once(start_se
     assert "the audit log holds" in server.command("verify-audit").stdout
 
 
-def test_what_is_counted_of_our_own_keys_names_their_merchant(start_server, sandbox):
-    server = start_server(sandbox.url)
+def test_what_is_counted_of_our_own_keys_names_their_merchant(start_server, nghttpx):
+    server = start_server(**nghttpx.settings)
     merchant = Merchant(server)
     key, revoked = merchant.create_key("audit:read"), merchant.create_key()
     server.command("revokeapikey", "--key", revoked["id"])
@@ -356,8 +356,8 @@ def test_what_is_counted_of_our_own_keys_names_their_merchant(start_server, sand
                                                  ("auth.failed", None, None)], key=str)
 
 
-def test_strangers_leave_room_for_what_our_own_keys_do(start_server, sandbox):
-    server = start_server(sandbox.url, trusted_proxies="127.0.0.1")
+def test_strangers_leave_room_for_what_our_own_keys_do(start_server, nghttpx):
+    server = start_server(**nghttpx.settings, trusted_proxies="127.0.0.1")
     merchant = Merchant(server)
     for number in range(1010):
         fail(server, f"198.51.{number // 256}.{number % 256}", key=made_up_key(letter="abc"[number % 3]))

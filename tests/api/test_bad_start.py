@@ -43,9 +43,9 @@ def begin(binary, tmp_path):
 
 
 @pytest.fixture
-def used(start_server, sandbox):
+def used(start_server, nghttpx):
     """A server that has ended, and the merchant and payment that it holds."""
-    server = start_server(sandbox.url)
+    server = start_server(**nghttpx.settings)
     merchant = Merchant(server)
     merchant.use_stripe()
     payment = merchant.pay()
@@ -111,8 +111,8 @@ def test_a_port_in_use_is_named(begin, used):
     holds(used)
 
 
-def test_a_second_service_on_a_port_leaves_the_first_alone(begin, start_server, sandbox):
-    server = start_server(sandbox.url)
+def test_a_second_service_on_a_port_leaves_the_first_alone(begin, start_server, nghttpx):
+    server = start_server(**nghttpx.settings)
     merchant = Merchant(server)
     assert "in use" in begin.refused(listen=f"127.0.0.1:{server.port}")
     assert merchant.api.get("/v1/merchant/me").status == 200
@@ -179,7 +179,7 @@ def test_a_refusal_never_shows_a_key(begin, tmp_path):
 
 # A start that is interrupted
 
-def test_a_start_that_is_interrupted_leaves_a_database_that_starts(binary, begin, start_server, sandbox):
+def test_a_start_that_is_interrupted_leaves_a_database_that_starts(binary, begin, start_server, nghttpx):
     command = [begin.binary, "serve", "--listen", "127.0.0.1:0", "--data-dir", str(begin.directory)]
     for attempt in range(6):
         with subprocess.Popen(command, env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
@@ -188,6 +188,6 @@ def test_a_start_that_is_interrupted_leaves_a_database_that_starts(binary, begin
             process.send_signal(signal.SIGKILL)
             process.wait()
             assert b"paymentsd: " not in first
-    server = start_server(sandbox.url, data_dir=begin.directory)
+    server = start_server(**nghttpx.settings, data_dir=begin.directory)
     with contextlib.closing(socket.create_connection(("127.0.0.1", server.port))):
         assert server.api().get("/readyz").status == 200

@@ -19,9 +19,9 @@ SWEEP_S = 1
 
 
 @pytest.fixture(scope="module")
-def hasty(binary, sandbox):
+def hasty(binary, nghttpx):
     """A merchant of a service that waits a second for silent clients, and another for slow ones."""
-    server = Server(binary, stripe_api_base=sandbox.url, idle_timeout="1s", request_timeout="1s")
+    server = Server(binary, **nghttpx.settings, idle_timeout="1s", request_timeout="1s")
     merchant = Merchant(server)
     merchant.use_stripe()
     yield merchant
@@ -128,8 +128,8 @@ def test_a_client_that_leaves_with_half_a_body_leaves_nothing(payer):
     assert answer.status == 201 and not answer.replayed
 
 
-def test_a_request_that_never_comes_whole_does_not_hold_up_the_end(start_server, sandbox):
-    server = start_server(sandbox.url)
+def test_a_request_that_never_comes_whole_does_not_hold_up_the_end(start_server, nghttpx):
+    server = start_server(**nghttpx.settings)
     merchant = Merchant(server)
     with Raw(server) as raw:
         raw.send(head(merchant, 1000) + b"{")
@@ -154,8 +154,8 @@ def test_hundreds_of_idle_connections_hold_nobody_up(payer):
             assert raw.answer().status == 200
 
 
-def test_connections_beyond_the_limit_get_their_turn_when_others_end(start_server, sandbox):
-    server = start_server(sandbox.url, connections=16, idle_timeout="1s")
+def test_connections_beyond_the_limit_get_their_turn_when_others_end(start_server, nghttpx):
+    server = start_server(**nghttpx.settings, connections=16, idle_timeout="1s")
     with contextlib.ExitStack() as stack:
         for _ in range(40):
             stack.enter_context(Raw(server))
@@ -272,8 +272,8 @@ def is_served(raw):
 
 
 @pytest.mark.parametrize("settings", [{}, {"trusted_proxies": "127.0.0.1"}], ids=["a stranger", "a trusted proxy"])
-def test_only_a_trusted_proxy_can_take_every_connection(start_server, sandbox, settings):
-    server = start_server(sandbox.url, connections=16, connections_per_address=4, **settings)
+def test_only_a_trusted_proxy_can_take_every_connection(start_server, nghttpx, settings):
+    server = start_server(**nghttpx.settings, connections=16, connections_per_address=4, **settings)
     with contextlib.ExitStack() as stack:
         taken = [stack.enter_context(Raw(server)) for _ in range(15)]
         if not settings:  # half of all is 8, less what the fixture may still hold

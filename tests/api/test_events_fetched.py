@@ -34,9 +34,9 @@ def wait_until_caught_up(server):
 
 
 @pytest.fixture
-def shop(start_server, sandbox, receiver):
+def shop(start_server, sandbox, nghttpx, receiver):
     """Its account at the sandbox sends its events nowhere."""
-    shop = Merchant(start_server(sandbox.url, reconcile_interval="250ms", events_interval="250ms"))
+    shop = Merchant(start_server(**nghttpx.settings, reconcile_interval="250ms", events_interval="250ms"))
     shop.use_stripe()
     shop.use_webhook(receiver.url)
     wait_until_caught_up(shop.server)
@@ -44,8 +44,8 @@ def shop(start_server, sandbox, receiver):
 
 
 @pytest.fixture
-def unlistening(start_server, sandbox, receiver):
-    shop = Merchant(start_server(sandbox.url, reconcile_interval="250ms", events_interval="250ms"))
+def unlistening(start_server, nghttpx, receiver):
+    shop = Merchant(start_server(**nghttpx.settings, reconcile_interval="250ms", events_interval="250ms"))
     shop.use_stripe(webhook=False)
     shop.use_webhook(receiver.url)
     return shop

@@ -35,10 +35,10 @@ def port_for_a_receiver():
 
 # The guide, from its beginning to its end
 
-def test_all_of_the_guide_does_what_it_says(guide, folder, start_server, sandbox):
+def test_all_of_the_guide_does_what_it_says(guide, folder, start_server, sandbox, nghttpx):
     settings = guide.service_settings()
     assert settings.pop("stripe_api_base") == "http://127.0.0.1:12111"
-    server = start_server(sandbox.url, **settings)
+    server = start_server(**nghttpx.settings, **settings)
     key = server.command_json("createapikey")["key"]
     read = guide.read_with({"http://127.0.0.1:8080": server.url, "http://127.0.0.1:12111": sandbox.url,
                             "sk_live_...": key, "9000": str(port_for_a_receiver())})
@@ -125,8 +125,8 @@ def test_one_subscription_that_cannot_be_charged_keeps_no_other_from_it(folder, 
     assert done.returncode == 1
 
 
-def test_the_comparison_goes_through_all_pages(folder, start_server, sandbox, language):
-    merchant = Merchant(start_server(sandbox.url))
+def test_the_comparison_goes_through_all_pages(folder, start_server, nghttpx, language):
+    merchant = Merchant(start_server(**nghttpx.settings))
     merchant.server.terminate()
     stock = [payment(merchant, utc_us("2025-01-01T00:00:00") + number * 1000000, idempotency_key=f"order-{number}")
              for number in range(230)]

@@ -149,8 +149,8 @@ def test_what_people_are_shown_is_no_secret(text):
     assert not leaks.found(text)
 
 
-def test_a_service_that_keeps_its_own_key_in_clear_is_found_out(start_server, sandbox):
-    server = start_server(sandbox.url)
+def test_a_service_that_keeps_its_own_key_in_clear_is_found_out(start_server, nghttpx):
+    server = start_server(**nghttpx.settings)
     with open(f"{server.data_dir}/master.key", encoding="ascii") as file:
         key = file.read().strip()
     for spelling in (key.encode(), base64.b64decode(key)):

@@ -302,8 +302,8 @@ def test_a_replay_outlives_the_credentials(merchant, sandbox):
     assert len(charges(sandbox, first.data)) == 1
 
 
-def test_a_replay_outlives_the_process(start_server, sandbox):
-    server = start_server(sandbox.url)
+def test_a_replay_outlives_the_process(start_server, sandbox, nghttpx):
+    server = start_server(**nghttpx.settings)
     merchant = Merchant(server)
     merchant.use_stripe()
     key = new_key()

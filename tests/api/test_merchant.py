@@ -233,9 +233,9 @@ def test_a_url_that_cannot_be_is_refused_and_named(bare, body, fields):
 
 
 @pytest.fixture(scope="module")
-def strict(binary, sandbox):
+def strict(binary, nghttpx):
     """A merchant of a service whose operator allows one private network and no plain HTTP."""
-    server = Server(binary, stripe_api_base=sandbox.url, webhook_allow="10.1.0.0/16")
+    server = Server(binary, **nghttpx.settings, webhook_allow="10.1.0.0/16")
     yield Merchant(server)
     server.close()
 
@@ -264,8 +264,8 @@ def test_plain_http_is_for_the_operator_to_allow(strict, bare):
     assert succeeded(put_url(bare, "http://127.0.0.1:9/hook"))["webhook_url"] == "http://127.0.0.1:9/hook"
 
 
-def test_a_name_is_looked_up_only_for_whoever_may_set_it(start_server, sandbox):
-    server = start_server(sandbox.url)
+def test_a_name_is_looked_up_only_for_whoever_may_set_it(start_server, nghttpx):
+    server = start_server(**nghttpx.settings)
     merchant = Merchant(server)
     threads = f"/proc/{server.process.pid}/task"  # looking up takes threads, which are made for the first of them
     before = len(os.listdir(threads))

@@ -321,8 +321,8 @@ def test_numbers_that_are_no_cards_may_be_written_down(merchant, description):
     assert merchant.pay(description=description)["description"] == description
 
 
-def test_what_was_made_is_in_the_database_to_the_last_row(start_server, sandbox):
-    server = start_server(sandbox.url)
+def test_what_was_made_is_in_the_database_to_the_last_row(start_server, nghttpx):
+    server = start_server(**nghttpx.settings)
     merchant = Merchant(server)
     merchant.use_stripe()
     made = {merchant.pay(amount=f"{number}.25")["id"].replace("-", "") for number in range(1, 6)}

@@ -97,8 +97,8 @@ class Shop:
 
 
 @pytest.fixture
-def shop(start_server, sandbox, receiver):
-    return Shop(start_server(sandbox.url), receiver)
+def shop(start_server, nghttpx, receiver):
+    return Shop(start_server(**nghttpx.settings), receiver)
 
 
 @pytest.fixture
@@ -204,8 +204,8 @@ def test_another_key_than_the_databases_is_refused_and_does_not_become_it(stoppe
     assert shop.holds()
 
 
-def test_where_there_is_no_database_nothing_is_made(start_server, sandbox, tmp_path):
-    server = start_server(sandbox.url)
+def test_where_there_is_no_database_nothing_is_made(start_server, nghttpx, tmp_path):
+    server = start_server(**nghttpx.settings)
     server.terminate()
     server.settings["data_dir"] = tmp_path / "nothing"
     refused = server.command("rotate-master-key", check=False)

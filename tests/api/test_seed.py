@@ -76,10 +76,10 @@ class Integrator:
         return succeeded(self.api.post("/v1/payments", body, idempotency_key=key), 201)
 
 
-@pytest.fixture
-def integrator(start_server, sandbox):
-    """On an empty service, as in the walk-through; its key is live, its Stripe key a test one."""
-    return Integrator(start_server(sandbox.url))
+@pytest.fixture(params=["TLS and HTTP/2", "plain HTTP/1.1"])
+def integrator(request, start_server, sandbox, nghttpx):
+    """On an empty service, as in the walk-through; its key is live, its Stripe key a test one. Each way to Stripe in turn."""
+    return Integrator(start_server(sandbox.url) if request.param == "plain HTTP/1.1" else start_server(**nghttpx.settings))
 
 
 def test_step_3_makes_a_live_key_with_the_scopes_named(integrator):

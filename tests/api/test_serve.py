@@ -28,8 +28,8 @@ def test_a_webhook_tells_of_the_payment(merchant, receiver):
     assert delivery.json["data"]["payment_id"] == payment["id"]
 
 
-def test_what_goes_wrong_inside_is_told_by_its_request_id_alone(start_server, sandbox):
-    server = start_server(sandbox.url)
+def test_what_goes_wrong_inside_is_told_by_its_request_id_alone(start_server, nghttpx):
+    server = start_server(**nghttpx.settings)
     merchant = Merchant(server)
     merchant.use_stripe()
     with contextlib.closing(sqlite3.connect(f"{server.data_dir}/payments.db", timeout=10)) as database:

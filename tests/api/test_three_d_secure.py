@@ -76,8 +76,8 @@ def test_an_action_that_fails_ends_the_payment_and_its_intent(listening, sandbox
     assert listening.payment(payment["id"])["failure"]["code"] == code
 
 
-def test_an_event_that_is_lost_is_made_up_for_by_asking(start_server, sandbox):
-    merchant = Merchant(start_server(sandbox.url))
+def test_an_event_that_is_lost_is_made_up_for_by_asking(start_server, sandbox, nghttpx):
+    merchant = Merchant(start_server(**nghttpx.settings))
     merchant.use_stripe()  # the sandbox sends this account's events nowhere
     payment = merchant.pay(payment_method=AUTHENTICATE, return_url=RETURN_URL)
     press(payment["next_action"]["redirect_url"], "complete")

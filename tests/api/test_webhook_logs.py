@@ -36,10 +36,10 @@ def redeliver(merchant, log_id, expect=200):
 
 
 @pytest.fixture
-def shop(start_server, sandbox):
+def shop(start_server, nghttpx):
     """shop(webhook_schedule="3600"): a merchant of a service of its own."""
     def start(**settings):
-        merchant = Merchant(start_server(sandbox.url, **settings))
+        merchant = Merchant(start_server(**nghttpx.settings, **settings))
         merchant.use_stripe()
         return merchant
     return start

@@ -28,8 +28,8 @@ def another_receiver():
 
 
 @pytest.fixture(scope="module")
-def server_that_allows_nothing(binary, sandbox):
-    server = Server(binary, stripe_api_base=sandbox.url)
+def server_that_allows_nothing(binary, nghttpx):
+    server = Server(binary, **nghttpx.settings)
     yield server
     server.close()
 
@@ -81,8 +81,8 @@ def test_a_failed_payment_is_told_too(merchant, receiver):
     assert body["data"]["failure"]["code"] == payment["failure"]["code"]
 
 
-def test_a_failing_endpoint_gets_the_same_bytes_again_newly_signed(start_server, sandbox, receiver):
-    server = start_server(sandbox.url, webhook_schedule="1,1,1")
+def test_a_failing_endpoint_gets_the_same_bytes_again_newly_signed(start_server, nghttpx, receiver):
+    server = start_server(**nghttpx.settings, webhook_schedule="1,1,1")
     merchant = new_merchant(server, receiver.url)
     receiver.answer_next(Answer(500), Answer(404, cut_after=5), Answer(200))
     merchant.pay()
@@ -97,8 +97,8 @@ def test_a_failing_endpoint_gets_the_same_bytes_again_newly_signed(start_server,
     assert len(receiver.deliveries) == 4
 
 
-def test_a_retry_after_is_honoured(start_server, sandbox, receiver):
-    server = start_server(sandbox.url, webhook_schedule="1,1")
+def test_a_retry_after_is_honoured(start_server, nghttpx, receiver):
+    server = start_server(**nghttpx.settings, webhook_schedule="1,1")
     merchant = new_merchant(server, receiver.url)
     receiver.answer_next(Answer(503, headers={"Retry-After": "3"}))
     merchant.pay()
@@ -106,8 +106,8 @@ def test_a_retry_after_is_honoured(start_server, sandbox, receiver):
     assert second.received_at - first.received_at >= 2.9
 
 
-def test_events_of_one_payment_come_in_order(start_server, sandbox, receiver):
-    server = start_server(sandbox.url, webhook_schedule="1,1,1")
+def test_events_of_one_payment_come_in_order(start_server, nghttpx, receiver):
+    server = start_server(**nghttpx.settings, webhook_schedule="1,1,1")
     merchant = new_merchant(server, receiver.url)
     receiver.answer_next(Answer(500), Answer(500))
     payment = merchant.pay(payment_method=DECLINE)
@@ -123,8 +123,8 @@ def _succeeded(payment):
             "created": int(time.time()), "livemode": False, "data": {"object": intent_of(payment)}}
 
 
-def test_a_dead_event_lets_the_next_one_pass(start_server, sandbox, receiver):
-    server = start_server(sandbox.url, webhook_schedule="1")
+def test_a_dead_event_lets_the_next_one_pass(start_server, nghttpx, receiver):
+    server = start_server(**nghttpx.settings, webhook_schedule="1")
     merchant = new_merchant(server, receiver.url)
     receiver.answer_next(Answer(500), Answer(500))
     payment = merchant.pay(payment_method=DECLINE)
@@ -135,9 +135,8 @@ def test_a_dead_event_lets_the_next_one_pass(start_server, sandbox, receiver):
     server.wait_for_log(message="webhook dead", status=500)
 
 
-def test_a_hanging_endpoint_with_a_backlog_does_not_delay_another_merchants(start_server, sandbox, receiver,
-                                                                             another_receiver):
-    server = start_server(sandbox.url)
+def test_a_hanging_endpoint_with_a_backlog_does_not_delay_another_merchants(start_server, nghttpx, receiver, another_receiver):
+    server = start_server(**nghttpx.settings)
     slow, good = new_merchant(server, receiver.url), new_merchant(server, another_receiver.url)
     receiver.otherwise = Answer(hang=True)
     for _ in range(12):
@@ -151,8 +150,8 @@ def test_a_hanging_endpoint_with_a_backlog_does_not_delay_another_merchants(star
     assert len(receiver.deliveries) == 8
 
 
-def test_what_a_killed_server_had_not_delivered_arrives_after_the_restart(start_server, sandbox, receiver):
-    server = start_server(sandbox.url)
+def test_what_a_killed_server_had_not_delivered_arrives_after_the_restart(start_server, nghttpx, receiver):
+    server = start_server(**nghttpx.settings)
     merchant = new_merchant(server, receiver.url)
     receiver.otherwise = Answer(hang=True)
     payments = {merchant.pay()["id"] for _ in range(10)}
@@ -166,8 +165,8 @@ def test_what_a_killed_server_had_not_delivered_arrives_after_the_restart(start_
     assert sorted(told) == sorted(payments)
 
 
-def test_a_server_that_is_asked_to_end_leaves_the_rest_to_the_next(start_server, sandbox, receiver):
-    server = start_server(sandbox.url, webhook_timeout="1s")
+def test_a_server_that_is_asked_to_end_leaves_the_rest_to_the_next(start_server, nghttpx, receiver):
+    server = start_server(**nghttpx.settings, webhook_timeout="1s")
     merchant = new_merchant(server, receiver.url)
     receiver.answer_next(Answer(hang=True))
     payment = merchant.pay()
@@ -202,8 +201,8 @@ def test_after_a_410_nothing_is_sent_until_the_url_is_set_again(merchant, receiv
     assert_signed(receiver.deliveries[2], secret)
 
 
-def test_an_attempt_goes_to_the_url_of_its_time(start_server, sandbox, receiver, another_receiver):
-    server = start_server(sandbox.url, webhook_schedule="1,1,1")
+def test_an_attempt_goes_to_the_url_of_its_time(start_server, nghttpx, receiver, another_receiver):
+    server = start_server(**nghttpx.settings, webhook_schedule="1,1,1")
     merchant = new_merchant(server, receiver.url)
     receiver.otherwise = Answer(500)
     merchant.pay()
@@ -238,8 +237,8 @@ def test_a_replaced_secret_signs_for_24_hours_and_no_longer(merchant, receiver):
     assert_signed(receiver.wait_for("payment.completed"), new)
 
 
-def test_a_redirect_is_not_followed(start_server, sandbox, receiver, another_receiver):
-    server = start_server(sandbox.url, webhook_schedule="1")
+def test_a_redirect_is_not_followed(start_server, nghttpx, receiver, another_receiver):
+    server = start_server(**nghttpx.settings, webhook_schedule="1")
     merchant = new_merchant(server, receiver.url)
     receiver.answer_next(Answer(307, headers={"Location": another_receiver.url}))
     merchant.pay()
@@ -249,8 +248,8 @@ def test_a_redirect_is_not_followed(start_server, sandbox, receiver, another_rec
                         error="the endpoint answered 307; redirects are not followed")
 
 
-def test_a_long_answer_counts_by_its_status(start_server, sandbox, receiver):
-    server = start_server(sandbox.url, webhook_schedule="1")
+def test_a_long_answer_counts_by_its_status(start_server, nghttpx, receiver):
+    server = start_server(**nghttpx.settings, webhook_schedule="1")
     merchant = new_merchant(server, receiver.url)
     receiver.answer_next(Answer(200, body="x" * 1000000))
     merchant.pay()
@@ -266,8 +265,8 @@ def test_a_long_answer_counts_by_its_status(start_server, sandbox, receiver):
     Answer(raw=b"200 OK"), Answer(raw=b"HTTP/1.1 999999 OK\r\n\r\n"), Answer(200, cut_after=20)],
     ids=["a byte at a time", "interim answers without an end", "an old version",
          "no HTTP", "no status", "cut in the head"])
-def test_an_answer_that_never_comes_whole_is_a_failed_attempt_and_bounded(start_server, sandbox, receiver, answer):
-    server = start_server(sandbox.url, webhook_schedule="1", webhook_timeout="1s", log_level="debug")
+def test_an_answer_that_never_comes_whole_is_a_failed_attempt_and_bounded(start_server, nghttpx, receiver, answer):
+    server = start_server(**nghttpx.settings, webhook_schedule="1", webhook_timeout="1s", log_level="debug")
     merchant = new_merchant(server, receiver.url)
     receiver.answer_next(answer)
     merchant.pay()
@@ -276,8 +275,8 @@ def test_an_answer_that_never_comes_whole_is_a_failed_attempt_and_bounded(start_
     assert len(receiver.deliveries) == 2 and not receiver.deliveries[0].header("Accept-Encoding")
 
 
-def test_headers_without_an_end_count_by_the_status_before_them(start_server, sandbox, receiver):
-    server = start_server(sandbox.url, webhook_schedule="1", log_level="debug")
+def test_headers_without_an_end_count_by_the_status_before_them(start_server, nghttpx, receiver):
+    server = start_server(**nghttpx.settings, webhook_schedule="1", log_level="debug")
     merchant = new_merchant(server, receiver.url)
     receiver.answer_next(Answer(raw=b"HTTP/1.1 200 OK\r\n" + b"X-Any: aaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n" * 4000))
     merchant.pay()
@@ -286,8 +285,8 @@ def test_headers_without_an_end_count_by_the_status_before_them(start_server, sa
 
 
 @pytest.mark.parametrize("kind", ["gzip", "br", "deflate, gzip", "nothing"])
-def test_a_compressed_answer_is_not_unpacked(start_server, sandbox, receiver, kind):
-    server = start_server(sandbox.url, webhook_schedule="1", log_level="debug")
+def test_a_compressed_answer_is_not_unpacked(start_server, nghttpx, receiver, kind):
+    server = start_server(**nghttpx.settings, webhook_schedule="1", log_level="debug")
     merchant = new_merchant(server, receiver.url)
     receiver.answer_next(Answer(200, gzip.compress(bytes(10_000_000)), {"Content-Encoding": kind}))
     merchant.pay()
@@ -304,9 +303,8 @@ def test_a_private_address_is_refused_as_a_url(server_that_allows_nothing, host)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::ffff:127.0.0.1]"])
-def test_a_private_address_is_not_reached_though_it_was_allowed_when_the_url_was_set(start_server, sandbox, receiver,
-                                                                                     host):
-    server = start_server(sandbox.url, webhook_allow="127.0.0.1,::1")
+def test_a_private_address_is_not_reached_though_it_was_allowed_when_the_url_was_set(start_server, nghttpx, receiver, host):
+    server = start_server(**nghttpx.settings, webhook_allow="127.0.0.1,::1")
     merchant = new_merchant(server, receiver.url.replace("127.0.0.1", host))
     del server.settings["webhook_allow"]
     server.restart()
@@ -315,8 +313,8 @@ def test_a_private_address_is_not_reached_though_it_was_allowed_when_the_url_was
     assert receiver.deliveries == []
 
 
-def test_http_is_not_sent_to_once_the_operator_forbids_it(start_server, sandbox, receiver):
-    server = start_server(sandbox.url)
+def test_http_is_not_sent_to_once_the_operator_forbids_it(start_server, nghttpx, receiver):
+    server = start_server(**nghttpx.settings)
     merchant = new_merchant(server, receiver.url)
     server.settings["webhook_allow_http"] = False
     server.restart()
@@ -325,8 +323,8 @@ def test_http_is_not_sent_to_once_the_operator_forbids_it(start_server, sandbox,
     assert receiver.deliveries == []
 
 
-def test_no_log_line_shows_a_webhooks_query_secret_or_body(start_server, sandbox, receiver):
-    server = start_server(sandbox.url, webhook_schedule="1", log_level="debug")
+def test_no_log_line_shows_a_webhooks_query_secret_or_body(start_server, nghttpx, receiver):
+    server = start_server(**nghttpx.settings, webhook_schedule="1", log_level="debug")
     merchant = new_merchant(server, receiver.url + "?token=hidden-in-the-query")
     receiver.answer_next(Answer(500))
     merchant.pay(description="a-description-in-the-body")
@@ -337,7 +335,7 @@ def test_no_log_line_shows_a_webhooks_query_secret_or_body(start_server, sandbox
         assert hidden not in log
 
 
-def test_a_hanging_endpoint_does_not_delay_another_of_the_same_host(start_server, sandbox):
+def test_a_hanging_endpoint_does_not_delay_another_of_the_same_host(start_server, nghttpx):
     arrived = []
 
     def respond(request):
@@ -346,7 +344,7 @@ def test_a_hanging_endpoint_does_not_delay_another_of_the_same_host(start_server
 
     host = HttpListener(respond)
     try:
-        server = start_server(sandbox.url)
+        server = start_server(**nghttpx.settings)
         slow, good = new_merchant(server, host.url + "/slow"), new_merchant(server, host.url + "/good")
         for _ in range(10):
             slow.pay()

@@ -3,6 +3,7 @@
     process   a child process that cannot outlive the tests, and its output
     server    `paymentsd serve` on a data directory and port of its own
     sandbox   `paymentsd sandbox`, the project's own stand-in for Stripe
+    nghttpx   a proxy, so that the service reaches the sandbox over TLS and HTTP/2
     stub      another stand-in for Stripe, written apart from the project's own, that can misbehave
     receiver  an endpoint of a merchant that receives webhooks
     merchant  a merchant made on the command line, with its keys

@@ -73,14 +73,15 @@ class Lines:
 
 
 class Process:
-    """Runs argv in a process group of its own; setpriv has the kernel kill it should the tests be killed."""
+    """Runs argv in a process group of its own; setpriv has the kernel kill it should the tests be killed. It inherits
+    the descriptors `fds`."""
 
-    def __init__(self, argv, env, folder=None):
+    def __init__(self, argv, env, folder=None, fds=()):
         self.out = Lines()
         self.err = Lines()
         self._popen = subprocess.Popen(
             ["setpriv", "--pdeathsig", "KILL", *map(str, argv)], env=env, cwd=folder, start_new_session=True, text=True,
-            errors="replace", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            errors="replace", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, pass_fds=fds)
         self._readers = [threading.Thread(target=lines.read_from, args=(stream,), daemon=True)
                          for lines, stream in ((self.out, self._popen.stdout), (self.err, self._popen.stderr))]
         for reader in self._readers:
