@@ -47,12 +47,12 @@ def dice(request):
 
 
 @pytest.fixture
-def start_world(binary):
+def start_world(binary, tmp_path):
     """start_world(library): a world for this test alone."""
     started = []
 
     def start(*arguments, **settings):
-        started.append(World(binary, *arguments, **settings))
+        started.append(World(binary, tmp_path, *arguments, **settings))
         return started[-1]
 
     yield start

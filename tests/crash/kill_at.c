@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <openssl/ssl.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -51,6 +52,7 @@ struct plan {
     int64_t calls_left; // the call that makes it 0 is the one
     int64_t action;     // 0: none; KILL; else an errno, with which that call and all that follow fail
     int64_t stripe_port;
+    int64_t stripe_tls; // not 0: TLS is spoken there, and nowhere else
     int64_t endpoint_port;
     int64_t acted; // how often
     int64_t seen[POINTS];
@@ -119,6 +121,9 @@ static enum point point_of_peer(int fd, bool receive)
         return NO_POINT;
     }
     uint16_t port = ntohs(peer.sin_port);
+    if (port == plan->stripe_port && plan->stripe_tls != 0) {
+        return NO_POINT; // counted where the text is known: Stripe learns nothing from a handshake
+    }
     enum point send = port == plan->stripe_port     ? STRIPE_SEND
                       : port == plan->endpoint_port ? ENDPOINT_SEND
                                                     : CLIENT_SEND;
@@ -273,5 +278,19 @@ ssize_t recvfrom(int fd, void *restrict data, size_t bytes, int flags, struct so
                  socklen_t *restrict from_bytes)
 {
     return received(fd, REAL(recvfrom)(fd, data, bytes, flags, from, from_bytes));
+}
+
+// TLS. A call is killed halfway after half of its text, which is a whole record to the other side. None fails.
+
+int SSL_write_ex(SSL *tls, const void *data, size_t bytes, size_t *written)
+{
+    struct call call = begin(STRIPE_SEND);
+    return (int)end(call, REAL(SSL_write_ex)(tls, data, part(call, bytes), written));
+}
+
+int SSL_read_ex(SSL *tls, void *data, size_t bytes, size_t *count)
+{
+    int result = REAL(SSL_read_ex)(tls, data, bytes, count);
+    return result == 1 ? (int)end(begin(STRIPE_RECEIVE), result) : result;
 }
 // NOLINTEND(readability-inconsistent-declaration-parameter-name)

@@ -4,6 +4,7 @@ import mmap
 import os
 import struct
 import tempfile
+import urllib.parse
 
 POINTS = ("wal write", "wal sync", "database write", "database sync", "journal", "key file", "directory sync",
           "stripe send", "stripe receive", "client send", "client receive", "endpoint send", "endpoint receive")
@@ -12,7 +13,7 @@ DISK = POINTS[:7]
 KILL = -1
 
 # Its fields, each of 8 bytes, as `struct plan` has them.
-FIELDS = ("points", "when", "calls_left", "action", "stripe_port", "endpoint_port", "acted") + POINTS
+FIELDS = ("points", "when", "calls_left", "action", "stripe_port", "stripe_tls", "endpoint_port", "acted") + POINTS
 
 
 def whens_of(point):
@@ -23,12 +24,14 @@ def whens_of(point):
 
 
 class Plan:
-    def __init__(self, library, stripe_port=0, endpoint_port=0):
+    def __init__(self, library, stripe_url, endpoint_url):
         handle, self.path = tempfile.mkstemp(prefix="kill-at-")
         with os.fdopen(handle, "r+b") as file:
             file.truncate(8 * len(FIELDS))
             self._fields = mmap.mmap(file.fileno(), 8 * len(FIELDS))
-        self._set(stripe_port=stripe_port, endpoint_port=endpoint_port)
+        stripe = urllib.parse.urlsplit(stripe_url)
+        self._set(stripe_port=stripe.port, stripe_tls=stripe.scheme == "https",
+                  endpoint_port=urllib.parse.urlsplit(endpoint_url).port)
         self.environment = {"LD_PRELOAD": str(library), "KILL_AT_PLAN": self.path}
 
     def close(self):

@@ -1,5 +1,5 @@
-"""A service that is killed and started again, with all that it deals with: the sandbox as its Stripe, a merchant's
-endpoint, and the merchant's clients, who repeat a request under its key until it is answered."""
+"""A service that is killed and started again, with all that it deals with: the sandbox as its Stripe, nghttpx in front of
+it, a merchant's endpoint, and the merchant's clients, who repeat a request under its key until it is answered."""
 import http.client
 import signal
 
@@ -9,6 +9,7 @@ from plan import Plan
 from support.books import Books, Told
 from support.database import history
 from support.merchant import Merchant
+from support.nghttpx import Nghttpx
 from support.receiver import Receiver
 from support.sandbox import Sandbox
 from support.server import Server
@@ -55,14 +56,18 @@ class KillableServer(Server):
 
 
 class World:
-    def __init__(self, binary, library=None, **settings):
+    """`plain`: Stripe is reached over HTTP/1.1 without TLS. The certificate of its TLS is kept in the folder."""
+
+    def __init__(self, binary, folder, library=None, plain=False, **settings):
         self.sandbox = Sandbox(binary)
+        self.nghttpx = None if plain else Nghttpx(self.sandbox.url, folder)
         self.receiver = Receiver()
         self.operations = 0
         self.last = None  # the last Answer, or what came instead
         self._answered = {}  # the body, by path and idempotency key
-        self.plan = Plan(library, port_of(self.sandbox.url), port_of(self.receiver.url)) if library else None
-        self.server = KillableServer(binary, self.plan, **SETTINGS | {"stripe_api_base": self.sandbox.url} | settings)
+        way = self.nghttpx.settings if self.nghttpx else {"stripe_api_base": self.sandbox.url}
+        self.plan = Plan(library, way["stripe_api_base"], self.receiver.url) if library else None
+        self.server = KillableServer(binary, self.plan, **SETTINGS | way | settings)
         self.merchant = Merchant(self.server)
         self.merchant.use_stripe()
         self.merchant.use_webhook(self.receiver.url)
@@ -75,6 +80,8 @@ class World:
             self.plan.calm()
         self.server.close()
         self.receiver.close()
+        if self.nghttpx:
+            self.nghttpx.close()
         self.sandbox.close()
         if self.plan:
             self.plan.close()
@@ -162,7 +169,3 @@ class World:
                      for payment_id, types in expected.items()
                      if told.types(books.payments[payment_id]) != types}
             raise AssertionError(f"told and expected: {wrong}") from None
-
-
-def port_of(url):
-    return int(url.split(":")[2].split("/")[0])
