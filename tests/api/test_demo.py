@@ -12,7 +12,8 @@ def test_the_demo_shows_all_that_there_is(binary, tmp_path):
         env={**os.environ, "BUILD": os.path.dirname(str(binary)), "DEMO_ONCE": "1", "TMPDIR": str(tmp_path)},
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120, check=False)
     assert ended.returncode == 0, ended.stdout
-    for said in ("webhook received: payment.completed (signature verified)",
+    for said in ("over TLS and HTTP/2",
+                 "webhook received: payment.completed (signature verified)",
                  "the same payment; charges in Stripe's own books: 1",
                  "webhook received: payment.failed (signature verified)",
                  '"type": "redirect_to_url"',
