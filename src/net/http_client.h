@@ -85,8 +85,9 @@ const char *http_call_header(const struct http_call *call, const char *name);
 // Wipes and frees what the response left in the call.
 void http_call_release(struct http_call *call);
 
-// The real client on libcurl's multi-socket interface. ERR_IO. What the options point to must outlive it. The
-// whole process ignores SIGPIPE from then on.
+// The HTTP/1.1 client on libcurl's multi-socket interface. ERR_IO. What the options point to must outlive it.
+// The whole process ignores SIGPIPE from then on. Calls that are more than the connections wait in a queue,
+// which the callers bound.
 struct http_client_options {
     const char *user_agent;
     const char *ca_file; // added trust, NULL: the system's alone
@@ -99,7 +100,8 @@ struct http_client_options {
 struct uv_service_loop;
 enum errc http_client_curl_open(struct uv_service_loop *loop, const struct http_client_options *options,
                                 struct http_client **client, struct err *err) MUST_CHECK;
-// Cuts every call still under way (its `done` is called with HTTP_CUT) and frees the client.
+// Ends every call still under way (its `done` is called, with HTTP_CUT if it may have left) and frees the
+// client.
 static inline void http_client_close(struct http_client *client)
 {
     client->ops->close(client);

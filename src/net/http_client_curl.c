@@ -1,6 +1,9 @@
-// The client on libcurl's multi-socket interface: the loop watches the sockets and the one timer curl asks
-// for. Loop thread. Invariant: a call is in `transfers` or `unsendable` from send to `done`; curl is never
-// entered from its own callbacks, and `done` is called from the loop or from close, never from send.
+// The HTTP/1.1 client on libcurl's multi-socket interface: the loop watches the sockets and the one timer
+// curl asks for. Loop thread. Invariants: a call is in `transfers` or `ended` from send to `done`; curl is
+// never entered from its own callbacks, and `done` is called from the loop or from close, never from send.
+// libcurl has no more calls than it may have connections: all others wait in the pool's queue, where their
+// time is watched. The callers bound that queue: by PAYMENTS_OPERATIONS, PAYMENTS_WEBHOOK_IN_FLIGHT and, in
+// the sandbox, SENDS_MAX.
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +13,6 @@
 #include "net/http_client_private.h"
 #include "net/uv_loop.h"
 
-#define SPARE_MAX 64
 #define SWEEP_US (100 * US_PER_MS)
 
 struct watch {
@@ -24,35 +26,82 @@ static struct curl_client *curl_client_of(struct http_client *client)
     return CONTAINER_OF(client, struct curl_client, base);
 }
 
-static void transfer_finish(struct transfer *transfer)
+// A handle whose call failed is not used again: libcurl 7.88 may keep the call's buffer in it, and then
+// refuses options.
+static void keep_easy(struct transfer *transfer)
 {
     struct curl_client *client = transfer->client;
+    if (transfer->call->result == HTTP_DONE && client->spare_count < SPARE_MAX && !client->closing) {
+        curl_easy_reset(transfer->easy);
+        client->spare[client->spare_count++] = transfer->easy;
+        transfer->easy = NULL;
+    }
+}
+
+static void end_later(struct transfer *transfer, const char *error)
+{
+    struct curl_client *client = transfer->client;
+    transfer->call->result = HTTP_NOT_SENT;
+    snprintf(transfer->call->error, sizeof(transfer->call->error), "%s", error);
+    list_remove(&transfer->link);
+    list_append(&client->ended, &transfer->link);
+    timer_start(client->loop, &client->give_back, 0);
+}
+
+static bool pool_add(struct transfer *transfer, CURL *easy)
+{
+    REQUIRE(easy != NULL);
+    if (!transfer_prepare(transfer, easy)) {
+        return false;
+    }
+    bool added = curl_multi_add_handle(transfer->pool->multi, easy) == CURLM_OK;
+    if (!added) {
+        transfer_drop_easy(transfer);
+    }
+    return added;
+}
+
+// Hands to libcurl what it has connections for; it goes out in the loop's next turn. To be called after calls
+// were added or have ended.
+static void pool_start(struct curl_pool *pool)
+{
+    struct curl_client *client = pool->client;
+    for (struct http_turn *turn = http_queue_next(&pool->queue); turn; turn = http_queue_next(&pool->queue)) {
+        struct transfer *transfer = CONTAINER_OF(turn, struct transfer, turn);
+        bool added = client->spare_count > 0 && pool_add(transfer, client->spare[--client->spare_count]);
+        // Where a handle that has served before is refused, a new one may not be.
+        if (!added && !pool_add(transfer, curl_easy_init())) {
+            end_later(transfer, "libcurl does not take the call");
+        }
+    }
+}
+
+static void transfer_finish(struct transfer *transfer)
+{
     struct http_call *call = transfer->call;
     list_remove(&transfer->link);
-    transfer_reset(transfer);
-    call->transfer = NULL;
-    // A handle whose call failed is not used again: curl 7.88 may keep the call's buffer in it, and then
-    // refuses options.
-    if (call->result == HTTP_DONE && client->spare_count < SPARE_MAX && !client->closing) {
-        list_append(&client->spare, &transfer->link);
-        client->spare_count++;
-    } else {
-        transfer_free(transfer);
+    if (transfer->turn.host) {
+        http_queue_leave(&transfer->pool->queue, &transfer->turn);
     }
+    transfer_free(transfer);
+    call->transfer = NULL;
     call->done(call);
 }
 
 static void transfer_end(struct transfer *transfer, CURLcode code)
 {
     transfer_conclude(transfer, code);
-    REQUIRE(curl_multi_remove_handle(transfer->pool->multi, transfer->easy) == CURLM_OK);
+    if (transfer->easy && curl_multi_remove_handle(transfer->pool->multi, transfer->easy) == CURLM_OK) {
+        keep_easy(transfer);
+    }
     transfer_finish(transfer);
 }
 
+// What libcurl cannot do now, for want of memory, ends with the time of the call that it was for.
 static void pool_act(struct curl_pool *pool, curl_socket_t fd, int events)
 {
     int running = 0;
-    REQUIRE(curl_multi_socket_action(pool->multi, fd, events, &running) == CURLM_OK);
+    (void)curl_multi_socket_action(pool->multi, fd, events, &running);
     int left = 0;
     for (CURLMsg *message = curl_multi_info_read(pool->multi, &left); message;
          message = curl_multi_info_read(pool->multi, &left)) {
@@ -60,6 +109,7 @@ static void pool_act(struct curl_pool *pool, curl_socket_t fd, int events)
         REQUIRE(curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &transfer) == CURLE_OK);
         transfer_end(transfer, message->data.result);
     }
+    pool_start(pool);
 }
 
 static void on_poll(uv_poll_t *handle, int status, int events)
@@ -76,28 +126,49 @@ static void on_watch_closed(uv_handle_t *handle)
     free(CONTAINER_OF((uv_poll_t *)handle, struct watch, poll));
 }
 
+static struct watch *watch_open(struct curl_pool *pool, curl_socket_t fd)
+{
+    struct watch *watch = calloc(1, sizeof(*watch));
+    REQUIRE(watch != NULL);
+    watch->pool = pool;
+    watch->fd = fd;
+    if (uv_poll_init_socket(pool->client->uv, &watch->poll, fd) != 0) {
+        free(watch);
+        return NULL;
+    }
+    if (curl_multi_assign(pool->multi, fd, watch) != CURLM_OK) {
+        uv_close((uv_handle_t *)&watch->poll, on_watch_closed);
+        return NULL;
+    }
+    return watch;
+}
+
+// A call whose socket cannot be watched ends in the next sweep. If libcurl were told, it would end all calls.
+static void give_up_unwatched(CURL *easy)
+{
+    struct transfer *transfer = NULL;
+    REQUIRE(curl_easy_getinfo(easy, CURLINFO_PRIVATE, &transfer) == CURLE_OK);
+    if (transfer) { // else it is libcurl's own, for a connection that it closes
+        transfer->deadline_us = 0;
+    }
+}
+
 static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *cls, void *socket_data)
 {
-    (void)easy;
     struct curl_pool *pool = cls;
     struct watch *watch = socket_data;
     if (what == CURL_POLL_REMOVE) {
         if (watch) {
-            REQUIRE(curl_multi_assign(pool->multi, fd, NULL) == CURLM_OK);
+            (void)curl_multi_assign(pool->multi, fd, NULL); // refused if libcurl has forgotten the socket
             uv_close((uv_handle_t *)&watch->poll, on_watch_closed);
         }
         return 0;
     }
-    if (!watch) {
-        watch = calloc(1, sizeof(*watch));
-        REQUIRE(watch != NULL);
-        watch->pool = pool;
-        watch->fd = fd;
-        REQUIRE(uv_poll_init_socket(pool->client->uv, &watch->poll, fd) == 0);
-        REQUIRE(curl_multi_assign(pool->multi, fd, watch) == CURLM_OK);
-    }
+    watch = watch ? watch : watch_open(pool, fd);
     int events = (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
-    REQUIRE(uv_poll_start(&watch->poll, events, on_poll) == 0);
+    if (!watch || uv_poll_start(&watch->poll, events, on_poll) != 0) {
+        give_up_unwatched(easy);
+    }
     return 0;
 }
 
@@ -116,65 +187,67 @@ static int on_curl_timer(CURLM *multi, long wait_ms, void *cls)
     return 0;
 }
 
-// curl looks at a call's time-out only once the call has a connection; this ends those that wait for one, and
-// those that are given up. The others have ended by themselves: a deadline here comes a sweep after curl's
+// Ends calls whose time is over: those that wait in a queue, those that are given up, and those that could
+// only be written too late. The others have ended by themselves: a deadline here comes a sweep after curl's
 // own.
 static void on_sweep(struct timer *timer)
 {
     struct curl_client *client = CONTAINER_OF(timer, struct curl_client, sweep);
     int64_t late_us = loop_mono_us(client->loop) - SWEEP_US;
-    struct list late;
-    list_init(&late);
+    struct list over;
+    list_init(&over);
     LIST_EACH_SAFE(&client->transfers, node, after)
     {
-        if (CONTAINER_OF(node, struct transfer, link)->deadline_us < late_us) {
+        struct transfer *transfer = CONTAINER_OF(node, struct transfer, link);
+        transfer->too_late |= transfer_is_too_late(transfer);
+        if (transfer->too_late || transfer->deadline_us < late_us) {
             list_remove(node);
-            list_append(&late, node);
+            list_append(&over, node);
         }
     }
-    while (!list_empty(&late)) {
-        transfer_end(CONTAINER_OF(late.next, struct transfer, link), CURLE_OPERATION_TIMEDOUT);
+    while (!list_empty(&over)) {
+        transfer_end(CONTAINER_OF(over.next, struct transfer, link), CURLE_OPERATION_TIMEDOUT);
     }
+    pool_start(&client->open);
+    pool_start(&client->public_only);
     if (!list_empty(&client->transfers)) {
         timer_start(client->loop, &client->sweep, SWEEP_US);
     }
 }
 
-static void give_back_first(struct curl_client *client)
+static void give_back_ended(struct curl_client *client)
 {
-    struct transfer *transfer = CONTAINER_OF(client->unsendable.next, struct transfer, link);
-    transfer->call->result = HTTP_NOT_SENT;
-    snprintf(transfer->call->error, sizeof(transfer->call->error), "%s",
-             client->closing ? "the client is closing" : "a header holds a line break");
-    transfer_finish(transfer);
+    while (!list_empty(&client->ended)) {
+        transfer_finish(CONTAINER_OF(client->ended.next, struct transfer, link));
+    }
 }
 
 static void on_give_back(struct timer *timer)
 {
     struct curl_client *client = CONTAINER_OF(timer, struct curl_client, give_back);
-    while (!list_empty(&client->unsendable)) {
-        give_back_first(client);
-    }
+    give_back_ended(client);
+    pool_start(&client->open);
+    pool_start(&client->public_only);
 }
 
 static void curl_client_send(struct http_client *base, struct http_call *call)
 {
     struct curl_client *client = curl_client_of(base);
-    struct list *spare = list_take_first(&client->spare);
-    client->spare_count -= spare != NULL;
-    struct transfer *transfer = spare ? CONTAINER_OF(spare, struct transfer, link) : transfer_new(client);
-    bool sendable = transfer_prepare(transfer, call);
-    if (!sendable || client->closing) {
-        list_append(&client->unsendable, &transfer->link);
-        timer_start(client->loop, &client->give_back, 0);
+    struct transfer *transfer = transfer_new(client, call);
+    if (client->closing) {
+        end_later(transfer, "the client is closing");
+        return;
+    }
+    if (!transfer_is_sendable(transfer)) {
+        end_later(transfer, "a header holds a line break");
         return;
     }
     if (list_empty(&client->transfers)) {
         timer_start(client->loop, &client->sweep, SWEEP_US);
     }
     list_append(&client->transfers, &transfer->link);
-    REQUIRE(curl_multi_add_handle(transfer->pool->multi, transfer->easy) ==
-            CURLM_OK); // goes out in the loop's next turn
+    http_queue_join(&transfer->pool->queue, &transfer->turn, call->url);
+    pool_start(transfer->pool);
 }
 
 static void curl_client_give_up(struct http_client *base, struct http_call *call)
@@ -195,8 +268,11 @@ static void on_handle_closed(uv_handle_t *handle)
 
 static void pool_close(struct curl_pool *pool)
 {
-    REQUIRE(curl_multi_cleanup(pool->multi) ==
-            CURLM_OK); // calls on_curl_socket and on_curl_timer a last time
+    if (pool->multi) {
+        // Calls on_curl_socket and on_curl_timer a last time.
+        REQUIRE(curl_multi_cleanup(pool->multi) == CURLM_OK);
+    }
+    http_queue_release(&pool->queue);
     uv_close((uv_handle_t *)&pool->timer, on_handle_closed);
 }
 
@@ -208,33 +284,35 @@ static void curl_client_close(struct http_client *base)
         struct transfer *transfer = CONTAINER_OF(client->transfers.next, struct transfer, link);
         transfer_end(transfer, CURLE_ABORTED_BY_CALLBACK);
     }
-    while (!list_empty(&client->unsendable)) { // also those that a `done` has sent just now
-        give_back_first(client);
-    }
+    give_back_ended(client); // also those that a `done` has sent just now
     timer_stop(client->loop, &client->sweep);
     timer_stop(client->loop, &client->give_back);
-    for (struct list *node = list_take_first(&client->spare); node; node = list_take_first(&client->spare)) {
-        transfer_free(CONTAINER_OF(node, struct transfer, link));
+    while (client->spare_count > 0) {
+        curl_easy_cleanup(client->spare[--client->spare_count]);
     }
     pool_close(&client->open);
     pool_close(&client->public_only);
 }
 
-static void pool_open(struct curl_pool *pool, struct curl_client *client)
+// False: libcurl cannot do what is needed. To be closed in any case.
+static bool pool_open(struct curl_pool *pool, struct curl_client *client)
 {
+    const struct http_client_options *options = &client->options;
     pool->client = client;
-    pool->multi = curl_multi_init();
-    REQUIRE(pool->multi != NULL);
+    http_queue_init(&pool->queue, (size_t)options->connections_max, (size_t)options->host_connections_max);
     REQUIRE(uv_timer_init(client->uv, &pool->timer) == 0);
     pool->timer.data = pool;
     client->open_handles++;
-    curl_multi_setopt(pool->multi, CURLMOPT_SOCKETFUNCTION, on_curl_socket);
-    curl_multi_setopt(pool->multi, CURLMOPT_SOCKETDATA, pool);
-    curl_multi_setopt(pool->multi, CURLMOPT_TIMERFUNCTION, on_curl_timer);
-    curl_multi_setopt(pool->multi, CURLMOPT_TIMERDATA, pool);
-    curl_multi_setopt(pool->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, client->options.connections_max);
-    curl_multi_setopt(pool->multi, CURLMOPT_MAXCONNECTS, client->options.connections_max);
-    curl_multi_setopt(pool->multi, CURLMOPT_MAX_HOST_CONNECTIONS, client->options.host_connections_max);
+    pool->multi = curl_multi_init();
+    CURLM *multi = pool->multi;
+    // The connections of the calls under way and those that are kept. If these are too many, libcurl closes
+    // one that is kept.
+    return multi && curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_curl_socket) == CURLM_OK &&
+           curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, pool) == CURLM_OK &&
+           curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_curl_timer) == CURLM_OK &&
+           curl_multi_setopt(multi, CURLMOPT_TIMERDATA, pool) == CURLM_OK &&
+           curl_multi_setopt(multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, options->connections_max) == CURLM_OK &&
+           curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, options->connections_max) == CURLM_OK;
 }
 
 enum errc http_client_curl_open(struct uv_service_loop *loop, const struct http_client_options *options,
@@ -260,12 +338,15 @@ enum errc http_client_curl_open(struct uv_service_loop *loop, const struct http_
     opened->uv = uv_service_loop_uv(loop);
     opened->options = *options;
     list_init(&opened->transfers);
-    list_init(&opened->unsendable);
-    list_init(&opened->spare);
+    list_init(&opened->ended);
     timer_init(&opened->give_back, on_give_back);
     timer_init(&opened->sweep, on_sweep);
-    pool_open(&opened->open, opened);
-    pool_open(&opened->public_only, opened);
+    bool open = pool_open(&opened->open, opened);
+    bool public_only = pool_open(&opened->public_only, opened);
+    if (!open || !public_only) {
+        curl_client_close(&opened->base);
+        return err_set(err, ERR_IO, "libcurl does not start");
+    }
     *client = &opened->base;
     return OK;
 }

@@ -8,13 +8,17 @@
 #include "base/list.h"
 #include "base/loop.h"
 #include "net/http_client.h"
+#include "net/http_queue.h"
+
+#define SPARE_MAX 64
 
 struct curl_client;
 
-// One multi handle with its connections and its timer.
+// One multi handle with its connections, the calls that wait for one, and its timer.
 struct curl_pool {
     struct curl_client *client;
     CURLM *multi;
+    struct http_queue queue;
     uv_timer_t timer;
 };
 
@@ -26,36 +30,47 @@ struct curl_client {
     struct curl_pool open; // any address
     struct curl_pool
         public_only; // apart, so that a connection made without the address check is never reused with it
-    struct list transfers;  // of struct transfer: under way in a pool
-    struct list unsendable; // of struct transfer: to be given back with HTTP_NOT_SENT in the loop's next turn
-    struct list spare;      // of struct transfer: finished, their easy handles kept
+    struct list transfers; // of struct transfer: waiting in a pool's queue, or with libcurl
+    struct list ended;     // of struct transfer: not sent, given back in the loop's next turn
+    CURL *spare[SPARE_MAX];
     size_t spare_count;
-    struct timer give_back; // serves `unsendable`
-    struct timer sweep;     // ends calls past their deadline that still wait for a connection
+    struct timer give_back; // serves `ended`
+    struct timer sweep;     // ends calls whose time is over
     bool closing;
     int open_handles; // libuv's, until the client can be freed
 };
 
 struct transfer {
     struct list link;
-    CURL *easy;
+    struct http_turn turn;
     struct curl_client *client;
     struct curl_pool *pool;
     struct http_call *call;
+    CURL *easy; // NULL: not with libcurl yet
     struct curl_slist *headers;
     int64_t deadline_us; // monotonic
     size_t header_bytes;
     size_t sockets_refused; // by the address policy
     size_t sockets_opened;
+    bool refused;    // libcurl refused an option
+    bool writing;    // libcurl has begun to write the request
+    bool again;      // ... and writes it once more, as the connection died
+    bool too_late;   // send_before_us passed before all of it was written
     bool head_ended; // the final response's
     bool too_large;
 };
 
-struct transfer *transfer_new(struct curl_client *client);
+struct transfer *transfer_new(struct curl_client *client, struct http_call *call);
+// Frees it, and its easy handle if it still has one.
 void transfer_free(struct transfer *transfer);
-// Sets the easy handle up for the call. False: the call cannot be expressed (a line break in a header).
-bool transfer_prepare(struct transfer *transfer, struct http_call *call);
-// Fills the call from the finished easy handle.
+// Whether the call may be sent: no header holds a line break.
+bool transfer_is_sendable(const struct transfer *transfer);
+// Sets the easy handle up for the call, which has it from then on. False: libcurl refuses; the handle is
+// freed.
+bool transfer_prepare(struct transfer *transfer, CURL *easy);
+// Frees the handle.
+void transfer_drop_easy(struct transfer *transfer);
+// Whether send_before_us has passed while a part of the request is still to be written.
+bool transfer_is_too_late(const struct transfer *transfer);
+// Fills the call from what became of it; code is libcurl's, if it had the call.
 void transfer_conclude(struct transfer *transfer, CURLcode code);
-// Drops what belongs to one call; the easy handle may be used again.
-void transfer_reset(struct transfer *transfer);

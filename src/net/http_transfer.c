@@ -1,10 +1,10 @@
 // One call on libcurl: how its easy handle is set up, what its callbacks keep, and what its end means. Loop
-// thread. Invariant: HTTP_NOT_SENT only where no byte of the request was handed to a connection, by curl's
-// own count, and curl's code names a step before sending. All that is doubtful is HTTP_CUT.
+// thread. Invariant: HTTP_NOT_SENT and HTTP_TOO_LATE only if libcurl never began to write the request, or was
+// stopped before it had written all of it. All that is doubtful is HTTP_CUT.
 //
 // libcurl sends a request again by itself in one case: on a kept connection that turns out to be dead before
 // a single byte of an answer came. That is the same request with the same idempotency key, which is what the
-// key is for.
+// key is for. It asks on_write again each time.
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,41 +15,82 @@
 #include "net/http_client_private.h"
 
 #define CONNECT_TIMEOUT_MS_MAX 10000
-// What the other machine has not acknowledged for so long is lost with its connection. However long the
-// answer takes is another matter; but over HTTP/2 all later calls would go into a connection that is dead,
-// and wait.
+// If the other machine acknowledges nothing for so long, the connection is dead, and its call need not wait
+// for its own time-out.
 #define UNACKNOWLEDGED_MS_MAX 10000
 #define TRANSFER_BUFFER_BYTES 16384L // the least curl takes for uploads; a connection has one of each
 #define HEADER_BYTES_MAX (64 * 1024)
 
-// A constant option on a valid handle fails only where memory does.
-#define EASY_SET(easy, option, value) REQUIRE(curl_easy_setopt((easy), (option), (value)) == CURLE_OK)
+#if LIBCURL_VERSION_NUM < 0x080600
+#define CURLE_TOO_LARGE CURLE_OUT_OF_MEMORY // its code for a header of over 100 kB
+#endif
 
-struct transfer *transfer_new(struct curl_client *client)
+// libcurl may refuse any option on a handle that has served a call before.
+#define EASY_SET(transfer, option, value)                                                                    \
+    ((transfer)->refused |= curl_easy_setopt((transfer)->easy, (option), (value)) != CURLE_OK)
+
+struct transfer *transfer_new(struct curl_client *client, struct http_call *call)
 {
     struct transfer *transfer = calloc(1, sizeof(*transfer));
     REQUIRE(transfer != NULL);
-    transfer->client = client;
-    transfer->easy = curl_easy_init();
-    REQUIRE(transfer->easy != NULL);
     list_init(&transfer->link);
+    list_init(&transfer->turn.link);
+    transfer->client = client;
+    transfer->pool = call->public_only ? &client->public_only : &client->open;
+    transfer->call = call;
+    transfer->deadline_us = loop_mono_us(client->loop) + call->timeout_ms * US_PER_MS;
+    call->transfer = transfer;
+    call->response_body = BUF_MAX(call->response_bytes_max);
+    call->response_header_count = 0;
+    call->status = 0;
+    call->error[0] = '\0';
     return transfer;
+}
+
+void transfer_drop_easy(struct transfer *transfer)
+{
+    curl_easy_cleanup(transfer->easy);
+    transfer->easy = NULL;
+    curl_slist_free_all(transfer->headers);
+    transfer->headers = NULL;
 }
 
 void transfer_free(struct transfer *transfer)
 {
-    transfer_reset(transfer);
-    curl_easy_cleanup(transfer->easy);
+    transfer_drop_easy(transfer);
     free(transfer);
 }
 
-void transfer_reset(struct transfer *transfer)
+static bool is_past(const struct transfer *transfer)
 {
-    curl_easy_reset(transfer->easy); // before the list of headers it points to goes
-    curl_slist_free_all(transfer->headers);
-    transfer->headers = NULL;
-    transfer->call = NULL;
-    transfer->pool = NULL;
+    int64_t before_us = transfer->call->send_before_us;
+    return before_us != 0 && loop_wall_us(transfer->client->loop) >= before_us;
+}
+
+bool transfer_is_too_late(const struct transfer *transfer)
+{
+    if (!is_past(transfer) || transfer->again) {
+        return false;
+    }
+    curl_off_t body_bytes = 0;
+    if (transfer->writing) {
+        REQUIRE(curl_easy_getinfo(transfer->easy, CURLINFO_SIZE_UPLOAD_T, &body_bytes) == CURLE_OK);
+    }
+    return !transfer->writing || (size_t)body_bytes < transfer->call->body_bytes;
+}
+
+// libcurl has a connection and is about to write the request.
+static int on_write(void *cls, char *peer, char *own, int peer_port, int own_port)
+{
+    (void)peer, (void)own, (void)peer_port, (void)own_port;
+    struct transfer *transfer = cls;
+    transfer->again |= transfer->writing;
+    if (is_past(transfer)) {
+        transfer->too_late = true;
+        return CURL_PREREQFUNC_ABORT;
+    }
+    transfer->writing = true;
+    return CURL_PREREQFUNC_OK;
 }
 
 // curl shows the very address it is about to connect to, so what is checked is what is reached, however often
@@ -66,6 +107,7 @@ static curl_socket_t on_open_socket(void *cls, curlsocktype purpose, struct curl
         return CURL_SOCKET_BAD;
     }
     transfer->sockets_opened++;
+    transfer->again |= transfer->writing;
     int fd = socket(target->family, target->socktype | SOCK_CLOEXEC, target->protocol);
     if (fd < 0) {
         return CURL_SOCKET_BAD;
@@ -126,128 +168,111 @@ static size_t on_header(char *line, size_t size, size_t count, void *cls)
     return bytes;
 }
 
-static bool header_add(struct transfer *transfer, const char *name, const char *value)
+bool transfer_is_sendable(const struct transfer *transfer)
 {
-    if (strpbrk(name, "\r\n") || strpbrk(value, "\r\n")) {
-        return false;
-    }
-    // curl's own notation: "Name;" sends an empty header, "Name:" sends none.
-    const char *line = arena_printf(&transfer->call->arena, *value ? "%s: %s" : "%s;%s", name, value);
-    struct curl_slist *headers = curl_slist_append(transfer->headers, line);
-    REQUIRE(headers != NULL);
-    transfer->headers = headers;
-    return true;
-}
-
-static bool prepare_headers(struct transfer *transfer)
-{
-    const struct http_call *call = transfer->call;
-    for (size_t i = 0; i < call->header_count; i++) {
-        if (!header_add(transfer, call->headers[i].name, call->headers[i].value)) {
+    for (size_t i = 0; i < transfer->call->header_count; i++) {
+        const struct http_header *header = &transfer->call->headers[i];
+        if (strpbrk(header->name, "\r\n") || strpbrk(header->value, "\r\n")) {
             return false;
         }
     }
-    transfer->headers =
-        curl_slist_append(transfer->headers, "Expect:"); // no second round trip for a small body
-    REQUIRE(transfer->headers != NULL);
-    EASY_SET(transfer->easy, CURLOPT_HTTPHEADER, transfer->headers);
     return true;
 }
 
-static void prepare_method(CURL *easy, const struct http_call *call)
+static void header_add(struct transfer *transfer, const char *line)
 {
+    struct curl_slist *headers = curl_slist_append(transfer->headers, line);
+    REQUIRE(headers != NULL);
+    transfer->headers = headers;
+}
+
+static void prepare_headers(struct transfer *transfer)
+{
+    struct http_call *call = transfer->call;
+    for (size_t i = 0; i < call->header_count; i++) {
+        const struct http_header *header = &call->headers[i];
+        // curl's own notation: "Name;" sends an empty header, "Name:" sends none.
+        header_add(transfer, *header->value
+                                 ? arena_printf(&call->arena, "%s: %s", header->name, header->value)
+                                 : arena_printf(&call->arena, "%s;", header->name));
+    }
+    header_add(transfer, "Expect:"); // no second round trip for a small body
+    EASY_SET(transfer, CURLOPT_HTTPHEADER, transfer->headers);
+}
+
+static void prepare_method(struct transfer *transfer)
+{
+    const struct http_call *call = transfer->call;
     if (strcmp(call->method, "HEAD") == 0) {
-        EASY_SET(easy, CURLOPT_NOBODY, 1L);
+        EASY_SET(transfer, CURLOPT_NOBODY, 1L);
         return;
     }
     if (call->body || strcmp(call->method, "POST") == 0) {
-        EASY_SET(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)(call->body ? call->body_bytes : 0));
-        EASY_SET(easy, CURLOPT_POSTFIELDS, call->body ? call->body : ""); // not copied: the caller keeps it
+        EASY_SET(transfer, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)(call->body ? call->body_bytes : 0));
+        EASY_SET(transfer, CURLOPT_POSTFIELDS,
+                 call->body ? call->body : ""); // not copied: the caller keeps it
     }
-    EASY_SET(easy, CURLOPT_CUSTOMREQUEST, call->method);
+    EASY_SET(transfer, CURLOPT_CUSTOMREQUEST, call->method);
 }
 
-static void prepare_policy(CURL *easy, const struct http_client_options *options,
-                           const struct http_call *call)
+static void prepare_policy(struct transfer *transfer)
 {
-    bool public_only = call->public_only;
-    EASY_SET(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-    EASY_SET(easy, CURLOPT_PROXY, ""); // none, whatever the environment says
-    EASY_SET(easy, CURLOPT_FOLLOWLOCATION, 0L);
-    EASY_SET(easy, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
-    EASY_SET(easy, CURLOPT_SSL_VERIFYPEER, 1L);
-    EASY_SET(easy, CURLOPT_SSL_VERIFYHOST, 2L);
-    EASY_SET(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-    EASY_SET(easy, CURLOPT_NOSIGNAL, 1L);
-    EASY_SET(easy, CURLOPT_QUICK_EXIT,
+    const struct http_client_options *options = &transfer->client->options;
+    EASY_SET(transfer, CURLOPT_PROTOCOLS_STR, "http,https");
+    EASY_SET(transfer, CURLOPT_PROXY, ""); // none, whatever the environment says
+    EASY_SET(transfer, CURLOPT_FOLLOWLOCATION, 0L);
+    EASY_SET(transfer, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
+    EASY_SET(transfer, CURLOPT_SSL_VERIFYPEER, 1L);
+    EASY_SET(transfer, CURLOPT_SSL_VERIFYHOST, 2L);
+    EASY_SET(transfer, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    EASY_SET(transfer, CURLOPT_NOSIGNAL, 1L);
+    EASY_SET(transfer, CURLOPT_QUICK_EXIT,
              1L); // else a call that ends during a look-up waits for it, and so the loop
-    EASY_SET(easy, CURLOPT_HTTP_VERSION,
-             (long)(public_only ? CURL_HTTP_VERSION_1_1 : CURL_HTTP_VERSION_2TLS));
-    // Sharing a connection is agreed on with TLS; without it curl would wait for the first answer to learn
-    // that there is none to share.
-    EASY_SET(easy, CURLOPT_PIPEWAIT, !public_only && strncasecmp(call->url, "https:", 6) == 0 ? 1L : 0L);
-    EASY_SET(easy, CURLOPT_BUFFERSIZE, TRANSFER_BUFFER_BYTES);
-    EASY_SET(easy, CURLOPT_UPLOAD_BUFFERSIZE, TRANSFER_BUFFER_BYTES);
-    EASY_SET(easy, CURLOPT_USERAGENT, options->user_agent);
+    EASY_SET(transfer, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    EASY_SET(transfer, CURLOPT_BUFFERSIZE, TRANSFER_BUFFER_BYTES);
+    EASY_SET(transfer, CURLOPT_UPLOAD_BUFFERSIZE, TRANSFER_BUFFER_BYTES);
+    EASY_SET(transfer, CURLOPT_USERAGENT, options->user_agent);
     // curl keeps a bundle of certificates it has read, but only where no directory of them is set: without
     // this a new TLS connection costs 23 ms of reading instead of 0.3 ms.
     if (options->ca_file) {
-        EASY_SET(easy, CURLOPT_CAINFO,
+        EASY_SET(transfer, CURLOPT_CAINFO,
                  options->ca_file); // in the bundle's place, beside the system's directory
     } else {
-        EASY_SET(easy, CURLOPT_CAPATH, NULL);
+        EASY_SET(transfer, CURLOPT_CAPATH, NULL);
     }
 }
 
-bool transfer_prepare(struct transfer *transfer, struct http_call *call)
+static void prepare_callbacks(struct transfer *transfer)
 {
-    CURL *easy = transfer->easy;
-    struct curl_client *client = transfer->client;
-    call->transfer = transfer;
-    call->response_body = BUF_MAX(call->response_bytes_max);
-    call->response_header_count = 0;
-    call->status = 0;
-    call->error[0] = '\0';
-    transfer->call = call;
-    transfer->pool = call->public_only ? &client->public_only : &client->open;
-    transfer->header_bytes = transfer->sockets_refused = transfer->sockets_opened = 0;
-    transfer->too_large = transfer->head_ended = false;
-    int64_t timeout_ms = call->timeout_ms > 0 ? call->timeout_ms : 1; // to curl 0 is for ever
+    EASY_SET(transfer, CURLOPT_PRIVATE, transfer);
+    EASY_SET(transfer, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
+    EASY_SET(transfer, CURLOPT_OPENSOCKETDATA, transfer);
+    EASY_SET(transfer, CURLOPT_PREREQFUNCTION, on_write);
+    EASY_SET(transfer, CURLOPT_PREREQDATA, transfer);
+    EASY_SET(transfer, CURLOPT_WRITEFUNCTION, on_body);
+    EASY_SET(transfer, CURLOPT_WRITEDATA, transfer);
+    EASY_SET(transfer, CURLOPT_HEADERFUNCTION, on_header);
+    EASY_SET(transfer, CURLOPT_HEADERDATA, transfer);
+}
+
+bool transfer_prepare(struct transfer *transfer, CURL *easy)
+{
+    transfer->easy = easy;
+    transfer->refused = false;
+    int64_t left_ms = (transfer->deadline_us - loop_mono_us(transfer->client->loop)) / US_PER_MS;
+    int64_t timeout_ms = left_ms > 0 ? left_ms : 1; // to curl 0 is for ever
     int64_t connect_ms = timeout_ms < CONNECT_TIMEOUT_MS_MAX ? timeout_ms : CONNECT_TIMEOUT_MS_MAX;
-    transfer->deadline_us = loop_mono_us(client->loop) + timeout_ms * US_PER_MS;
-
-    prepare_policy(easy, &client->options, call);
-    prepare_method(easy, call);
-    EASY_SET(easy, CURLOPT_URL, call->url);
-    EASY_SET(easy, CURLOPT_PRIVATE, transfer);
-    EASY_SET(easy, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
-    EASY_SET(easy, CURLOPT_OPENSOCKETDATA, transfer);
-    EASY_SET(easy, CURLOPT_WRITEFUNCTION, on_body);
-    EASY_SET(easy, CURLOPT_WRITEDATA, transfer);
-    EASY_SET(easy, CURLOPT_HEADERFUNCTION, on_header);
-    EASY_SET(easy, CURLOPT_HEADERDATA, transfer);
-    EASY_SET(easy, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
-    EASY_SET(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)connect_ms);
-    return prepare_headers(transfer);
-}
-
-// Codes of steps before the request is written.
-static bool is_before_sending(CURLcode code)
-{
-    static const CURLcode codes[] = {
-        CURLE_URL_MALFORMAT,        CURLE_UNSUPPORTED_PROTOCOL,
-        CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_CONNECT,
-        CURLE_OPERATION_TIMEDOUT,   CURLE_SSL_CONNECT_ERROR,
-        CURLE_SSL_CERTPROBLEM,      CURLE_SSL_CIPHER,
-        CURLE_SSL_ISSUER_ERROR,     CURLE_PEER_FAILED_VERIFICATION,
-        CURLE_SSL_CACERT_BADFILE,   CURLE_LOGIN_DENIED,
-    };
-    for (size_t i = 0; i < COUNT_OF(codes); i++) {
-        if (codes[i] == code) {
-            return true;
-        }
+    EASY_SET(transfer, CURLOPT_URL, transfer->call->url);
+    EASY_SET(transfer, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
+    EASY_SET(transfer, CURLOPT_CONNECTTIMEOUT_MS, (long)connect_ms);
+    prepare_policy(transfer);
+    prepare_method(transfer);
+    prepare_callbacks(transfer);
+    prepare_headers(transfer);
+    if (transfer->refused) {
+        transfer_drop_easy(transfer);
     }
-    return false;
+    return !transfer->refused;
 }
 
 static enum http_result result_of(const struct transfer *transfer, CURLcode code)
@@ -255,31 +280,48 @@ static enum http_result result_of(const struct transfer *transfer, CURLcode code
     if (code == CURLE_OK) { // also where the connection ended within the head
         return transfer->head_ended ? HTTP_DONE : HTTP_CUT;
     }
-    if (transfer->too_large) {
+    if (transfer->too_large || (transfer->writing && !transfer->head_ended && code == CURLE_TOO_LARGE)) {
         return HTTP_TOO_LARGE;
     }
-    long sent_bytes = 0;
-    curl_off_t pretransfer_us = 0;
-    REQUIRE(curl_easy_getinfo(transfer->easy, CURLINFO_REQUEST_SIZE, &sent_bytes) == CURLE_OK);
-    REQUIRE(curl_easy_getinfo(transfer->easy, CURLINFO_PRETRANSFER_TIME_T, &pretransfer_us) == CURLE_OK);
-    if (sent_bytes > 0 || pretransfer_us > 0 || !is_before_sending(code)) {
+    if (transfer->too_late && !transfer->again) {
+        return HTTP_TOO_LATE;
+    }
+    if (transfer->writing) {
         return HTTP_CUT;
     }
     return transfer->sockets_refused > 0 && transfer->sockets_opened == 0 ? HTTP_FORBIDDEN : HTTP_NOT_SENT;
 }
 
+static const char *sentence_of(const struct transfer *transfer, CURLcode code)
+{
+    switch (transfer->call->result) {
+    case HTTP_TOO_LATE:
+        return "its time was over before it could be sent";
+    case HTTP_FORBIDDEN:
+        return "the host has no address that may be reached";
+    case HTTP_TOO_LARGE:
+        return "the response is too large";
+    case HTTP_DONE:
+    case HTTP_NOT_SENT:
+    case HTTP_CUT:
+        break;
+    }
+    if (!transfer->easy) {
+        return transfer->client->closing ? "the client is closing" : "no connection became free in time";
+    }
+    return code == CURLE_OK ? "the response ends within its head" : curl_easy_strerror(code);
+}
+
 void transfer_conclude(struct transfer *transfer, CURLcode code)
 {
     struct http_call *call = transfer->call;
-    long status = 0;
-    REQUIRE(curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status) == CURLE_OK);
-    call->status = (int)status;
+    if (transfer->easy) {
+        long status = 0;
+        REQUIRE(curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status) == CURLE_OK);
+        call->status = (int)status;
+    }
     call->result = result_of(transfer, code);
-    const char *sentence = code == CURLE_OK                 ? "the response ends within its head"
-                           : call->result == HTTP_FORBIDDEN ? "the host has no address that may be reached"
-                           : call->result == HTTP_TOO_LARGE ? "the response is too large"
-                                                            : curl_easy_strerror(code);
     if (call->result != HTTP_DONE) {
-        snprintf(call->error, sizeof(call->error), "%s", sentence);
+        snprintf(call->error, sizeof(call->error), "%s", sentence_of(transfer, code));
     }
 }
