@@ -312,10 +312,11 @@ static void serve(struct service *service)
 
 static void close_service(struct service *service)
 {
-    if (service->provider_client != service->provider_http1) {
+    http_client_close(service->provider_http1);
+    if (service->provider_client !=
+        service->provider_http1) { // the calls that ended just now may have sent more
         http_client_close(service->provider_client);
     }
-    http_client_close(service->provider_http1);
     http_client_close(service->webhook_client);
     api_free(service->api);
     store_close(service->store);

@@ -1,12 +1,13 @@
 // The calls of the HTTP/2 client: the queue, which connection takes a call, what time does to it, and its
-// end. Loop thread. Invariant: no call waits anywhere but in `queue`. nghttp2 is given a request only for a
-// stream that may open at once, so whether it may still be sent is known when it is written.
+// end. Loop thread. Invariant: calls wait in `queue` alone. nghttp2 is given a request only for a stream that
+// may open at once, on a connection that takes bytes.
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/require.h"
+#include "base/text.h"
 #include "base/timefmt.h"
 #include "net/http2_private.h"
 
@@ -14,7 +15,7 @@
 #define SWEEP_US (100 * US_PER_MS)
 #define IDLE_SWEEP_US (1 * US_PER_S)
 // A sweep this late means that the loop, or the machine, stood still: what came meanwhile is not read yet.
-#define STOOD_STILL_US (1 * US_PER_S)
+#define STOOD_STILL_US (500 * US_PER_MS)
 #define RESENDS_MAX 3
 
 static struct http2_client *client_of(struct http_client *base)
@@ -66,7 +67,7 @@ void http2_call_requeue(struct http2_call *call, const char *sentence)
     http2_client_wake(call->client);
 }
 
-void http2_call_to_http1(struct http2_call *call)
+static void call_to_http1(struct http2_call *call)
 {
     struct http2_client *client = call->client;
     struct http_call *http = call->http;
@@ -108,13 +109,13 @@ static void dispatch(struct http2_client *client)
     bool http1 = loop_mono_us(client->loop) < client->http1_until_us;
     while (!list_empty(&client->queue)) {
         struct http2_call *call = CONTAINER_OF(client->queue.next, struct http2_call, link);
-        struct http2_connection *connection = http1 ? NULL : connection_with_room(client);
-        if (http1) {
-            http2_call_to_http1(call);
-        } else if (is_too_late(call)) {
+        struct http2_connection *connection = connection_with_room(client);
+        if (is_too_late(call)) {
             http2_call_end(call, HTTP_TOO_LATE, "it was too late to send it");
+        } else if (connection == NULL && http1) {
+            call_to_http1(call);
         } else if (connection == NULL) {
-            if (!client->dial.under_way && client->connection_count < CONNECTIONS_MAX &&
+            if (!client->dial.under_way && client->stats.connections < CONNECTIONS_MAX &&
                 loop_mono_us(client->loop) >= client->dial_after_us) {
                 http2_dial_start(client);
             }
@@ -184,17 +185,8 @@ static void end_late_calls(struct http2_connection *connection, int64_t now_us)
     }
 }
 
-static void on_sweep(struct timer *timer)
+static void check_connections(struct http2_client *client, int64_t now_us)
 {
-    struct http2_client *client = CONTAINER_OF(timer, struct http2_client, sweep);
-    int64_t now_us = loop_mono_us(client->loop);
-    bool stood_still = now_us - client->swept_us > IDLE_SWEEP_US + STOOD_STILL_US;
-    client->swept_us = now_us;
-    bool calls = !list_empty(&client->queue) || client->dial.under_way;
-    LIST_EACH_SAFE(&client->queue, node, after)
-    {
-        queued_call_check(CONTAINER_OF(node, struct http2_call, link), now_us);
-    }
     LIST_EACH_SAFE(&client->dial.attempts, node, after)
     {
         http2_connection_check(CONTAINER_OF(node, struct http2_connection, link), now_us);
@@ -203,13 +195,26 @@ static void on_sweep(struct timer *timer)
     {
         struct http2_connection *connection = CONTAINER_OF(node, struct http2_connection, link);
         end_late_calls(connection, now_us);
-        if (!stood_still) {
-            http2_connection_check(connection, now_us); // may free it
-        }
+        http2_connection_check(connection, now_us); // may close it
+    }
+}
+
+static void on_sweep(struct timer *timer)
+{
+    struct http2_client *client = CONTAINER_OF(timer, struct http2_client, sweep);
+    int64_t now_us = loop_mono_us(client->loop);
+    bool stood_still = now_us - timer->due_us > STOOD_STILL_US;
+    bool calls = !list_empty(&client->queue) || client->dial.under_way;
+    LIST_EACH_SAFE(&client->queue, node, after)
+    {
+        queued_call_check(CONTAINER_OF(node, struct http2_call, link), now_us);
+    }
+    if (!stood_still) {
+        check_connections(client, now_us);
     }
     LIST_EACH_SAFE(&client->connections, node, after)
     {
-        calls |= !list_empty(&CONTAINER_OF(node, struct http2_connection, link)->calls);
+        calls |= CONTAINER_OF(node, struct http2_connection, link)->call_count > 0;
     }
     if (calls || !list_empty(&client->connections)) {
         timer_start(client->loop, &client->sweep, calls ? SWEEP_US : IDLE_SWEEP_US);
@@ -219,16 +224,17 @@ static void on_sweep(struct timer *timer)
 
 // --- the seam
 
-// What no header may hold: a line break would begin another one.
-static bool is_sendable(const struct http_call *http)
+static bool is_sendable(struct http_call *http)
 {
     for (size_t i = 0; i < http->header_count; i++) {
+        const char *name = text_lower(&http->arena, http->headers[i].name);
         const char *value = http->headers[i].value;
-        if (nghttp2_check_header_value((const uint8_t *)value, strlen(value)) == 0) {
+        if (nghttp2_check_header_name((const uint8_t *)name, strlen(name)) == 0 ||
+            nghttp2_check_header_value((const uint8_t *)value, strlen(value)) == 0) {
             return false;
         }
     }
-    return true;
+    return http->header_count <= HTTP2_REQUEST_HEADERS_MAX;
 }
 
 static void client_send(struct http_client *base, struct http_call *http)
@@ -249,9 +255,8 @@ static void client_send(struct http_client *base, struct http_call *http)
     if (client->closing) {
         http2_call_end(call, HTTP_NOT_SENT, "the client is closing");
     } else if (!is_sendable(http)) {
-        http2_call_end(call, HTTP_NOT_SENT, "a header holds a control character");
+        http2_call_end(call, HTTP_NOT_SENT, "its headers cannot be sent");
     } else if (!list_linked(&client->sweep.link) || client->sweep.due_us > now_us + SWEEP_US) {
-        client->swept_us = now_us;
         timer_start(client->loop, &client->sweep, SWEEP_US);
     }
     http2_client_wake(client);
@@ -291,7 +296,6 @@ void http2_client_stats(const struct http_client *client, struct http2_client_st
 {
     const struct http2_client *own = CONTAINER_OF(client, const struct http2_client, base);
     *stats = own->stats;
-    stats->connections = (int64_t)own->connection_count;
 }
 
 void http2_client_release(struct http2_client *client)

@@ -1,8 +1,8 @@
 // HTTP out over TLS and HTTP/2 (RFC 9113), to one origin, on nghttp2. Loop thread.
 //
-// Many calls share a connection, so a bad one must not hold them all. A connection from which nothing came
-// for 5 s while calls are on it is asked (PING); without a word for 3 more seconds it is closed. After a
-// time-out, and while the question is open, new calls go to a fresh connection.
+// Many calls share a connection, so a bad connection must not hold them all. While calls are on it and
+// nothing has come for 5 s, the server is asked (PING). New calls go to a fresh connection from a second
+// later on. After 3 s without a byte the connection is closed.
 #pragma once
 
 #include "net/http_client.h"
@@ -11,10 +11,11 @@ struct http2_client_options {
     const char *origin; // its https URL; what follows the host is ignored
     const char *user_agent;
     const char *ca_file;       // authorities to trust besides the system's, NULL: none
-    struct http_client *http1; // takes the calls of a server that speaks HTTP/1.1 only; outlives this one
+    struct http_client *http1; // takes the calls if the server wants HTTP/1.1
 };
-// What the options point to must outlive the client. It is closed right before the loop is. The whole process
-// ignores SIGPIPE from then on. ERR_CONFIG: origin is no https URL, or ca_file cannot be read. ERR_IO.
+// What the options point to must outlive the client. It is closed after the calls of `http1` have ended,
+// right before the loop is. The whole process ignores SIGPIPE from then on. ERR_VALIDATION, ERR_CONFIG:
+// origin is no https URL, or ca_file cannot be read. ERR_IO.
 enum errc http2_client_open(struct uv_service_loop *loop, const struct http2_client_options *options,
                             struct http_client **client, struct err *err) MUST_CHECK;
 

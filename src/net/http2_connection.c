@@ -32,7 +32,10 @@ void http2_connection_close(struct http2_connection *connection, bool orderly)
 {
     static const struct linger at_once = {.l_onoff = 1};
     list_remove(&connection->link);
-    connection->client->connection_count -= connection->state >= HTTP2_READY;
+    if (connection->state >= HTTP2_READY) {
+        connection->client->stats.connections--;
+        http2_dial_pause_if_useless(connection);
+    }
     connection->state = HTTP2_CLOSED;
     nghttp2_session_del(connection->session);
     connection->session = NULL;
@@ -80,7 +83,8 @@ static bool poll_for(struct http2_connection *connection, int events)
     return true;
 }
 
-// Whether what waits in `out` held a request whose time to be written is over by now.
+// Whether `out` waits although the time of a request in it is over. That request may have been written by
+// now; then others are cut for it, which costs them a second question.
 static bool out_is_late(const struct http2_connection *connection)
 {
     return connection->out_written < connection->out_bytes && connection->out_before_us != 0 &&
@@ -107,26 +111,37 @@ static bool fill_out(struct http2_connection *connection)
     return true;
 }
 
-// Whether all was written. A connection that is lost on the way is closed.
-static bool write_out(struct http2_connection *connection)
+static void read_in(struct http2_connection *connection);
+
+// What the server said before it closed the connection still counts.
+static void lose_after_reading(struct http2_connection *connection, const char *sentence)
+{
+    read_in(connection);
+    if (connection->state != HTTP2_CLOSED) {
+        http2_connection_lose(connection, sentence);
+    }
+}
+
+// TLS_DONE: all was written. TLS_FAILED: the connection is closed.
+static enum tls_result write_out(struct http2_connection *connection)
 {
     while (true) {
         if (connection->out_written == connection->out_bytes && !fill_out(connection)) {
             http2_connection_lose(connection, "HTTP/2 cannot go on on this connection");
-            return false;
+            return TLS_FAILED;
         }
         if (connection->out_bytes == 0) {
-            return true;
+            return TLS_DONE;
         }
         size_t count = 0;
         enum tls_result result = tls_write(connection->tls, connection->out + connection->out_written,
                                            connection->out_bytes - connection->out_written, &count);
         if (result == TLS_WANTS_WRITE || result == TLS_WANTS_READ) {
-            return false;
+            return result;
         }
         if (result != TLS_DONE) {
-            http2_connection_lose(connection, "the connection was closed as something was written");
-            return false;
+            lose_after_reading(connection, "the connection was closed as something was written");
+            return TLS_FAILED;
         }
         connection->out_written += count;
     }
@@ -138,16 +153,17 @@ void http2_connection_flush(struct http2_connection *connection)
         http2_connection_lose(connection, "what was to be written waited until it was too late");
         return;
     }
-    bool written = write_out(connection);
-    if (connection->state == HTTP2_CLOSED) {
+    enum tls_result result = write_out(connection);
+    if (result == TLS_FAILED) {
         return;
     }
-    connection->blocked = !written;
+    connection->blocked = result != TLS_DONE;
     if (!nghttp2_session_want_read(connection->session) && !nghttp2_session_want_write(connection->session)) {
-        http2_connection_lose(connection, "the server ended the connection");
+        http2_connection_lose(connection, "the connection is over");
         return;
     }
-    (void)poll_for(connection, UV_READABLE | (written ? 0 : UV_WRITABLE));
+    bool wants_write = result == TLS_WANTS_WRITE || connection->read_wants_write;
+    (void)poll_for(connection, UV_READABLE | (wants_write ? UV_WRITABLE : 0));
 }
 
 static void read_in(struct http2_connection *connection)
@@ -156,6 +172,7 @@ static void read_in(struct http2_connection *connection)
     for (int i = 0; i < READS_MAX && connection->state != HTTP2_CLOSED; i++) {
         size_t count = 0;
         enum tls_result result = tls_read(connection->tls, data, sizeof(data), &count);
+        connection->read_wants_write = result == TLS_WANTS_WRITE;
         if (result == TLS_WANTS_READ || result == TLS_WANTS_WRITE) {
             return;
         }
@@ -173,11 +190,18 @@ static void read_in(struct http2_connection *connection)
     }
 }
 
+void http2_connection_use_http1(struct http2_connection *connection)
+{
+    struct http2_client *client = connection->client;
+    client->http1_until_us = loop_mono_us(client->loop) + HTTP1_ONLY_US;
+    http2_connection_retire(connection);
+}
+
 static void begin_http2(struct http2_connection *connection)
 {
     struct http2_client *client = connection->client;
     if (!tls_speaks_http2(connection->tls)) {
-        client->http1_until_us = loop_mono_us(client->loop) + HTTP1_ONLY_US;
+        http2_connection_use_http1(connection);
         http2_dial_stop(client); // closes this attempt too
         http2_client_wake(client);
         return;
@@ -232,9 +256,11 @@ static void connected(struct http2_connection *connection)
 
 static void on_poll(uv_poll_t *handle, int status, int events)
 {
-    (void)status; // what is wrong shows as the socket is used
     (void)events;
     struct http2_connection *connection = CONTAINER_OF(handle, struct http2_connection, poll);
+    if (status < 0) { // libuv polls no more; what is wrong shows as the socket is used
+        connection->polled = 0;
+    }
     struct http2_client *client = connection->client;
     if (connection->state == HTTP2_CONNECTING) {
         connected(connection);

@@ -18,7 +18,20 @@ static void dial_ended(struct http2_client *client)
     timer_stop(client->loop, &client->dial.stagger);
 }
 
-// What waits is told, unless a connection that is there will have room for it.
+static void pause_dial(struct http2_client *client)
+{
+    int64_t after_us = loop_mono_us(client->loop) + AGAIN_US;
+    client->dial_after_us = after_us > client->dial_after_us ? after_us : client->dial_after_us;
+}
+
+void http2_dial_pause_if_useless(const struct http2_connection *connection)
+{
+    if (!connection->has_answered) {
+        pause_dial(connection->client);
+    }
+}
+
+// Ends the calls that wait, unless a ready connection may take them.
 static void gave_up(struct http2_client *client)
 {
     dial_ended(client);
@@ -27,8 +40,9 @@ static void gave_up(struct http2_client *client)
     {
         ready |= CONTAINER_OF(node, struct http2_connection, link)->state == HTTP2_READY;
     }
-    client->dial_after_us = loop_mono_us(client->loop) + (ready ? AGAIN_US : 0);
-    if (!ready) {
+    if (ready) {
+        pause_dial(client);
+    } else {
         http2_client_fail_queue(client, client->dial.error);
     }
     http2_client_wake(client);
@@ -107,8 +121,12 @@ void http2_dial_ready(struct http2_connection *connection)
     connection->state = HTTP2_READY;
     list_remove(&connection->link);
     list_append(&client->connections, &connection->link);
-    client->connection_count++;
+    client->stats.connections++;
     client->stats.opened_total++;
+    if (nghttp2_session_get_remote_settings(connection->session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS) ==
+        0) {
+        pause_dial(client); // the next one would allow no stream either
+    }
     http2_dial_stop(client);
     http2_client_wake(client);
 }

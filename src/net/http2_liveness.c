@@ -88,7 +88,7 @@ void http2_connection_check(struct http2_connection *connection, int64_t now_us)
     }
     bool over = connection->state == HTTP2_RETIRING || now_us - connection->idle_since_us >= IDLE_US;
     if (connection->call_count == 0 && over) {
-        http2_connection_close(connection, true);
+        http2_connection_close(connection, connection->pinged_us == 0 && !connection->blocked);
     } else {
         check_silence(connection, now_us);
     }

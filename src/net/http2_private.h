@@ -3,7 +3,7 @@
 // (how long it is trusted) and http2_session.c (what nghttp2 is told and tells).
 //
 // A call is in exactly one place: the queue, a connection's calls, or `finished`. nghttp2's callbacks and the
-// dial only move calls; `done` is called from http2_client_turn alone.
+// dial only move calls; `done` is called from http2_client_turn, and at the close.
 #pragma once
 
 #include <nghttp2/nghttp2.h>
@@ -16,6 +16,7 @@
 #include "net/tls.h"
 #include "net/url.h"
 
+#define HTTP2_REQUEST_HEADERS_MAX 16
 #define HTTP2_ERROR_BYTES ERR_MESSAGE_MAX
 // Enough for what nghttp2 hands out before the buffer counts as full: a frame of 16 kB and its header.
 #define HTTP2_OUT_BYTES (3 * 16384)
@@ -49,6 +50,8 @@ struct http2_connection {
     int64_t pinged_us;     // of a PING since which nothing came; 0: none
     bool suspect;          // it may be dead: no new calls until a byte comes
     bool blocked;          // the socket takes no more for now
+    bool read_wants_write; // TLS has to write before it can read on
+    bool has_answered;     // a call, wholly
     unsigned char out[HTTP2_OUT_BYTES];
     size_t out_bytes;
     size_t out_written;
@@ -68,9 +71,6 @@ struct http2_call {
     size_t body_sent_bytes;
     size_t header_bytes;
     bool head_ended; // the final response's
-    bool complete;   // the response is whole
-    bool too_large;
-    bool too_late;
 };
 
 // The making of one connection. Addresses are tried side by side, each a little after the one before, and the
@@ -98,14 +98,12 @@ struct http2_client {
     nghttp2_session_callbacks *callbacks;
     struct list queue; // of struct http2_call, in the order of sending; bounded by those who send
     struct list connections;
-    size_t connection_count;
     struct http2_dial dial;
     int64_t dial_after_us;  // no new connection before
     int64_t http1_until_us; // the server chose HTTP/1.1: its calls go that way until then
     struct list finished;   // of struct http2_call: `done` is due
     struct timer wake;
     struct timer sweep;
-    int64_t swept_us;
     bool closing;
     int open_handles; // libuv's, until the client can be freed
 };
@@ -117,10 +115,8 @@ void http2_client_wake(struct http2_client *client);
 void http2_client_turn(struct http2_client *client);
 // The call is over. A sentence where it is not HTTP_DONE.
 void http2_call_end(struct http2_call *call, enum http_result result, const char *sentence);
-// The server surely ignored it, so it goes to the head of the queue; the third time it ends HTTP_NOT_SENT.
+// The server surely ignored it, so it goes to the head of the queue; after three times it ends HTTP_NOT_SENT.
 void http2_call_requeue(struct http2_call *call, const char *sentence);
-// Hands it on to the client for HTTP/1.1.
-void http2_call_to_http1(struct http2_call *call);
 // The calls that wait cannot be sent: no connection can be made.
 void http2_client_fail_queue(struct http2_client *client, const char *sentence);
 
@@ -131,6 +127,8 @@ void http2_client_release(struct http2_client *client);
 void http2_dial_init(struct http2_dial *dial);
 void http2_dial_start(struct http2_client *client); // while none is under way
 void http2_dial_stop(struct http2_client *client);
+// The connection ends, or takes no more calls. If it has answered none, the next dial waits a second.
+void http2_dial_pause_if_useless(const struct http2_connection *connection);
 // One of its attempts is ready, and is the client's now; or it has failed and is closed.
 void http2_dial_ready(struct http2_connection *connection);
 void http2_dial_failed(struct http2_connection *connection, const char *sentence);
@@ -139,6 +137,8 @@ void http2_dial_failed(struct http2_connection *connection, const char *sentence
 // Begins to connect. ERR_IO.
 enum errc http2_connection_open(struct http2_client *client, const struct address *address,
                                 struct http2_connection **connection, struct err *err) MUST_CHECK;
+// The server wants HTTP/1.1: calls for which no other connection has room go that way for ten minutes.
+void http2_connection_use_http1(struct http2_connection *connection);
 // Writes what waits, as far as the socket takes it.
 void http2_connection_flush(struct http2_connection *connection);
 // Closes it at once: its calls end HTTP_CUT, or go back to the queue where they had not been sent.

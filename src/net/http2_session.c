@@ -1,6 +1,6 @@
-// What nghttp2 is told of a call, and what it tells: streams, headers, data, and how they end. Loop thread,
-// from within nghttp2_session_mem_recv and nghttp2_session_mem_send, so nothing here closes a connection or
-// calls `done`.
+// What nghttp2 is told of a call, and what it tells: streams, headers, data, and how they end. Loop thread.
+// The callbacks run within nghttp2_session_mem_recv and nghttp2_session_mem_send, so they do not close their
+// connection and do not call `done`.
 //
 // HTTP_NOT_SENT, or a second try, only where the server says that it ignored the request (RFC 9113 section
 // 8.7), or where it never left. All that is doubtful is HTTP_CUT.
@@ -16,12 +16,19 @@
 #define STREAM_WINDOW_BYTES (1 * 1024 * 1024)
 #define CONNECTION_WINDOW_BYTES (16 * 1024 * 1024)
 #define HEADER_BYTES_MAX (128 * 1024)
-#define REQUEST_HEADERS_MAX 24
+#define OWN_HEADERS_MAX 6 // besides the call's
 #define CALM_US (1 * US_PER_S)
 
 static struct http2_call *call_of(nghttp2_session *session, int32_t stream_id)
 {
     return nghttp2_session_get_stream_user_data(session, stream_id);
+}
+
+// Ends the call now; nothing more of its stream concerns it.
+static void end_call(struct http2_call *call, enum http_result result, const char *sentence)
+{
+    (void)nghttp2_session_set_stream_user_data(call->connection->session, call->stream_id, NULL);
+    http2_call_end(call, result, sentence);
 }
 
 // --- the response
@@ -49,8 +56,8 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
     struct http_call *http = call->http;
     call->header_bytes += name_bytes + value_bytes;
     if (call->header_bytes > HEADER_BYTES_MAX) {
-        call->too_large = true;
-        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+        end_call(call, HTTP_TOO_LARGE, "the response's headers are too large");
+        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE; // nghttp2 resets the stream
     }
     if (name_bytes > 0 && name[0] == ':') {
         status_read(call, value, value_bytes);
@@ -74,7 +81,7 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t stream_id, c
     }
     buf_add(&call->http->response_body, data, bytes);
     if (call->http->response_body.overflow) {
-        call->too_large = true;
+        end_call(call, HTTP_TOO_LARGE, "the response is too large");
         return nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, stream_id, NGHTTP2_CANCEL);
     }
     return 0;
@@ -92,6 +99,7 @@ static void head_received(struct http2_call *call)
 static void goaway_received(struct http2_connection *connection, const nghttp2_goaway *goaway)
 {
     http2_connection_retire(connection);
+    http2_dial_pause_if_useless(connection);
     if (goaway->error_code == NGHTTP2_ENHANCE_YOUR_CALM) {
         connection->client->dial_after_us = loop_mono_us(connection->client->loop) + CALM_US;
     }
@@ -114,18 +122,19 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
     }
     bool ends = frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA;
     if (ends && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0 && call->head_ended) {
-        call->complete = true;
-        if (call->body_sent_bytes < call->http->body_bytes) { // it was answered before it was read
-            return nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
-                                             NGHTTP2_NO_ERROR);
-        }
+        bool body_left = call->body_sent_bytes < call->http->body_bytes; // it was answered before it was read
+        connection->has_answered = true;
+        end_call(call, HTTP_DONE, NULL);
+        return body_left ? nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
+                                                     NGHTTP2_NO_ERROR)
+                         : 0;
     }
     return 0;
 }
 
 static int on_stream_close(nghttp2_session *session, int32_t stream_id, uint32_t error_code, void *cls)
 {
-    (void)cls;
+    struct http2_connection *connection = cls;
     struct http2_call *call = call_of(session, stream_id);
     if (call == NULL) {
         return 0;
@@ -134,16 +143,11 @@ static int on_stream_close(nghttp2_session *session, int32_t stream_id, uint32_t
     (void)snprintf(sentence, sizeof(sentence), "the server ended the stream: %s",
                    nghttp2_http2_strerror(error_code));
     bool answered = call->head_ended || call->http->response_body.len > 0;
-    if (call->too_large) {
-        http2_call_end(call, HTTP_TOO_LARGE, "the response is too large");
-    } else if (call->too_late) {
-        http2_call_end(call, HTTP_TOO_LATE, "it was too late to send it");
-    } else if (call->complete) {
-        http2_call_end(call, HTTP_DONE, NULL);
-    } else if (!call->headers_sent || (error_code == NGHTTP2_REFUSED_STREAM && !answered)) {
+    if (error_code == NGHTTP2_HTTP_1_1_REQUIRED) {
+        http2_connection_use_http1(connection);
+    }
+    if (!call->headers_sent || (error_code == NGHTTP2_REFUSED_STREAM && !answered)) {
         http2_call_requeue(call, sentence);
-    } else if (error_code == NGHTTP2_HTTP_1_1_REQUIRED && !answered) {
-        http2_call_to_http1(call);
     } else {
         http2_call_end(call, HTTP_CUT, sentence);
     }
@@ -175,7 +179,7 @@ static ssize_t on_body_wanted(nghttp2_session *session, int32_t stream_id, uint8
     const struct http_call *http = call->http;
     if (http->send_before_us != 0) {
         if (loop_wall_us(call->client->loop) >= http->send_before_us) {
-            call->too_late = true;
+            end_call(call, HTTP_TOO_LATE, "it was too late to send it");
             return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
         }
         if (connection->out_before_us == 0 || http->send_before_us < connection->out_before_us) {
@@ -193,14 +197,14 @@ static ssize_t on_body_wanted(nghttp2_session *session, int32_t stream_id, uint8
 }
 
 struct request_headers {
-    nghttp2_nv items[REQUEST_HEADERS_MAX];
+    nghttp2_nv items[OWN_HEADERS_MAX + HTTP2_REQUEST_HEADERS_MAX];
     size_t count;
 };
 
 // A value that is a secret, or never the same twice, is not kept in the compression's table.
 static void header_add(struct request_headers *headers, const char *name, const char *value, bool kept)
 {
-    REQUIRE(headers->count < REQUEST_HEADERS_MAX);
+    REQUIRE(headers->count < COUNT_OF(headers->items));
     headers->items[headers->count++] = (nghttp2_nv){
         .name = (uint8_t *)name,
         .value = (uint8_t *)value,
@@ -240,8 +244,10 @@ bool http2_session_submit(struct http2_connection *connection, struct http2_call
     struct request_headers headers = {.count = 0};
     request_headers(call, &headers);
     nghttp2_data_provider body = {.read_callback = on_body_wanted};
+    // An empty body too is asked for as it is written, which is when the time to send is checked.
+    bool has_body = call->http->body_bytes > 0 || call->http->send_before_us != 0;
     int32_t stream_id = nghttp2_submit_request(connection->session, NULL, headers.items, headers.count,
-                                               call->http->body_bytes > 0 ? &body : NULL, call);
+                                               has_body ? &body : NULL, call);
     if (stream_id < 0) {
         return false;
     }

@@ -1,4 +1,5 @@
-// HTTP out, as a seam: net/http_client_curl.c is the real one. All calls and callbacks on the loop thread.
+// HTTP out, as a seam. The real ones are net/http2_client.c, over TLS and HTTP/2 to one server, and
+// net/http_client_curl.c, over HTTP/1.1. All calls and callbacks on the loop thread.
 #pragma once
 
 #include <stdbool.h>

@@ -28,8 +28,8 @@ static const char *openssl_reason(void)
 static bool context_set_up(SSL_CTX *ssl)
 {
     SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER, NULL);
-    // A connection that ends without notice is told by HTTP's own framing.
-    SSL_CTX_set_options(ssl, SSL_OP_IGNORE_UNEXPECTED_EOF);
+    // HTTP/2's frames show where a connection was cut. HTTP/2 forbids renegotiation (RFC 9113 section 9.2.1).
+    SSL_CTX_set_options(ssl, SSL_OP_IGNORE_UNEXPECTED_EOF | SSL_OP_NO_RENEGOTIATION);
     SSL_CTX_set_mode(ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                               SSL_MODE_RELEASE_BUFFERS);
     return SSL_CTX_set_min_proto_version(ssl, TLS1_2_VERSION) == 1 &&
