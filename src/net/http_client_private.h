@@ -54,7 +54,7 @@ struct transfer {
     size_t sockets_opened;
     bool refused;    // libcurl refused an option
     bool writing;    // libcurl has begun to write the request
-    bool again;      // ... and writes it once more, as the connection died
+    bool again;      // libcurl sends it once more, because the kept connection was dead
     bool too_late;   // send_before_us passed before all of it was written
     bool head_ended; // the final response's
     bool too_large;

@@ -4,7 +4,7 @@
 //
 // libcurl sends a request again by itself in one case: on a kept connection that turns out to be dead before
 // a single byte of an answer came. That is the same request with the same idempotency key, which is what the
-// key is for. It asks on_write again each time.
+// key is for. It calls on_write again before each attempt.
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,8 +15,8 @@
 #include "net/http_client_private.h"
 
 #define CONNECT_TIMEOUT_MS_MAX 10000
-// If the other machine acknowledges nothing for so long, the connection is dead, and its call need not wait
-// for its own time-out.
+// After this long without an acknowledgement the connection counts as dead, and its call ends before its own
+// time-out.
 #define UNACKNOWLEDGED_MS_MAX 10000
 #define TRANSFER_BUFFER_BYTES 16384L // the least curl takes for uploads; a connection has one of each
 #define HEADER_BYTES_MAX (64 * 1024)
@@ -72,11 +72,12 @@ bool transfer_is_too_late(const struct transfer *transfer)
     if (!is_past(transfer) || transfer->again) {
         return false;
     }
-    curl_off_t body_bytes = 0;
-    if (transfer->writing) {
-        REQUIRE(curl_easy_getinfo(transfer->easy, CURLINFO_SIZE_UPLOAD_T, &body_bytes) == CURLE_OK);
+    if (!transfer->writing) {
+        return true;
     }
-    return !transfer->writing || (size_t)body_bytes < transfer->call->body_bytes;
+    curl_off_t sent_bytes = 0;
+    REQUIRE(curl_easy_getinfo(transfer->easy, CURLINFO_SIZE_UPLOAD_T, &sent_bytes) == CURLE_OK);
+    return (size_t)sent_bytes < transfer->call->body_bytes;
 }
 
 // libcurl has a connection and is about to write the request.

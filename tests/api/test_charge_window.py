@@ -58,8 +58,8 @@ def pay_and_disconnect(shop, alpn):
 
 
 @pytest.mark.parametrize("alpn", ["h2", "http/1.1"])
-def test_a_charge_does_not_leave_when_the_handshake_outlasts_its_window(start_server, start_gated_stripe, certificate,  # noqa: F811
-                                                                        alpn):
+def test_a_charge_does_not_leave_when_the_handshake_outlasts_its_window(
+        start_server, start_gated_stripe, certificate, alpn):  # noqa: F811
     stripe = start_gated_stripe(alpn)
     settings = settings_for(certificate) | {"patience": "300ms", "charge_window": "2s"}
     shop = new_shop(start_server(stripe.url, **settings), stripe)
