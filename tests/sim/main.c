@@ -22,6 +22,7 @@
 #define REST_US (3 * 3600 * US_PER_S) // within this all must come to rest
 #define LOOK_US (30 * US_PER_S)
 #define CHILDREN_MAX 64
+#define SEEDS_FOR_ALL_FAULTS 16 // in so many, each fault happens
 
 // --- what goes wrong
 
@@ -173,6 +174,36 @@ static void child_end(struct child *child, struct counts *sum)
     add_counts(sum, &counts);
 }
 
+struct fault {
+    const char *name;
+    size_t at; // in struct counts
+};
+#define FAULT(member, name)                                                                                  \
+    {                                                                                                        \
+        name, offsetof(struct counts, member)                                                                \
+    }
+
+static const struct fault faults[] = {
+    FAULT(kills, "kills"),
+    FAULT(power_losses, "losses of power"),
+    FAULT(disk_failures, "failed disk calls"),
+    FAULT(clock_steps, "clock steps"),
+    FAULT(requests_lost, "requests lost"),
+    FAULT(requests_doubled, "requests doubled"),
+    FAULT(answers_lost, "answers lost"),
+    FAULT(answers_cut, "answers cut"),
+    FAULT(late_answers, "answers too late"),
+    FAULT(provider_errors, "errors of Stripe"),
+    FAULT(endpoint_failures, "errors of endpoints"),
+    FAULT(events_lost, "events lost"),
+    FAULT(hang_ups, "hang-ups"),
+};
+
+static int64_t fault_count(const struct counts *counts, const struct fault *fault)
+{
+    return *(const int64_t *)((const char *)counts + fault->at);
+}
+
 static void print_counts(const struct counts *c, uint64_t seeds)
 {
     printf("%llu seeds: %lld payments, %lld refunds, %lld captures, %lld cancels, %lld cards; %lld answers, "
@@ -181,17 +212,24 @@ static void print_counts(const struct counts *c, uint64_t seeds)
            (unsigned long long)seeds, (long long)c->payments, (long long)c->refunds, (long long)c->captures,
            (long long)c->cancels, (long long)c->cards, (long long)c->answers, (long long)c->replays,
            (long long)c->provider_calls, (long long)c->provider_events, (long long)c->merchant_events);
-    printf(
-        "faults: %lld kills, %lld losses of power, %lld failed disk calls, %lld clock steps, %lld requests "
-        "lost,"
-        " %lld doubled, %lld answers lost, %lld cut, %lld too late, %lld errors of Stripe, %lld of endpoints,"
-        " %lld events lost, %lld hang-ups\n",
-        (long long)c->kills, (long long)c->power_losses, (long long)c->disk_failures,
-        (long long)c->clock_steps, (long long)c->requests_lost, (long long)c->requests_doubled,
-        (long long)c->answers_lost, (long long)c->answers_cut, (long long)c->late_answers,
-        (long long)c->provider_errors, (long long)c->endpoint_failures, (long long)c->events_lost,
-        (long long)c->hang_ups);
-    printf("%lld violations\n", (long long)c->violations);
+    for (size_t i = 0; i < COUNT_OF(faults); i++) {
+        printf("%s%lld %s", i == 0 ? "faults: " : ", ", (long long)fault_count(c, &faults[i]),
+               faults[i].name);
+    }
+    printf("\n%lld violations\n", (long long)c->violations);
+}
+
+// A fault that never happens proves nothing.
+static int64_t print_missing(const struct counts *counts)
+{
+    int64_t missing = 0;
+    for (size_t i = 0; i < COUNT_OF(faults); i++) {
+        if (fault_count(counts, &faults[i]) == 0) {
+            printf("no %s in all these seeds\n", faults[i].name);
+            missing++;
+        }
+    }
+    return missing;
 }
 
 static struct counts run_seeds(uint64_t first, uint64_t seeds)
@@ -269,7 +307,7 @@ int main(int argc, char **argv)
     uint64_t seeds = number(argc > 3 ? argv[3] : NULL);
     struct counts sum = run_seeds(first, seeds);
     print_counts(&sum, seeds);
-    printf("%llu passed, %lld failed\n", (unsigned long long)(sum.violations > 0 ? 0 : seeds),
-           (long long)sum.violations);
-    return sum.violations > 0;
+    int64_t failed = sum.violations + (seeds >= SEEDS_FOR_ALL_FAULTS ? print_missing(&sum) : 0);
+    printf("%llu passed, %lld failed\n", (unsigned long long)(failed > 0 ? 0 : seeds), (long long)failed);
+    return failed > 0;
 }
