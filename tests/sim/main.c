@@ -188,6 +188,15 @@ static const struct fault faults[] = {
     FAULT(power_losses, "losses of power"),
     FAULT(disk_failures, "failed disk calls"),
     FAULT(clock_steps, "clock steps"),
+    FAULT(connects_slow, "slow connects"),
+    FAULT(connects_failed, "failed connects"),
+    FAULT(connections_cut, "connections cut"),
+    FAULT(connections_silent, "connections silent"),
+    FAULT(connections_sent_away, "connections sent away"),
+    FAULT(calls_cut, "calls cut with their connection"),
+    FAULT(calls_refused, "calls refused with it"),
+    FAULT(calls_refused_for_good, "calls refused again and again"),
+    FAULT(calls_too_late, "calls too late to be sent"),
     FAULT(requests_lost, "requests lost"),
     FAULT(requests_doubled, "requests doubled"),
     FAULT(answers_lost, "answers lost"),
@@ -208,10 +217,11 @@ static void print_counts(const struct counts *c, uint64_t seeds)
 {
     printf("%llu seeds: %lld payments, %lld refunds, %lld captures, %lld cancels, %lld cards; %lld answers, "
            "%lld repeats;"
-           " %lld calls to Stripe, %lld events of it, %lld events to merchants\n",
+           " %lld calls to Stripe, %lld connections, %lld events of it, %lld events to merchants\n",
            (unsigned long long)seeds, (long long)c->payments, (long long)c->refunds, (long long)c->captures,
            (long long)c->cancels, (long long)c->cards, (long long)c->answers, (long long)c->replays,
-           (long long)c->provider_calls, (long long)c->provider_events, (long long)c->merchant_events);
+           (long long)c->provider_calls, (long long)c->connections, (long long)c->provider_events,
+           (long long)c->merchant_events);
     for (size_t i = 0; i < COUNT_OF(faults); i++) {
         printf("%s%lld %s", i == 0 ? "faults: " : ", ", (long long)fault_count(c, &faults[i]),
                faults[i].name);

@@ -9,6 +9,7 @@
 #include "base/require.h"
 #include "base/table.h"
 #include "base/text.h"
+#include "connections.h"
 #include "endpoints.h"
 #include "service.h"
 #include "stripe_side.h"
@@ -18,13 +19,14 @@ struct parcel {
     struct arena arena;
     struct http_call *call; // NULL: it was answered, or its sender is gone
     int life;
-    bool to_stripe;
+    struct stream stream; // of a call to Stripe
     const char *method;
     const char *target; // path and query
     struct http_header *headers;
     size_t header_count;
     const char *body;
     // How it ends.
+    bool over; // the client has ended it: no answer counts any more
     enum http_result result;
     const char *error;
     struct stripe_reply reply;
@@ -33,15 +35,21 @@ struct parcel {
 
 static const int error_statuses[] = {500, 502, 503, 504, 429, 409, 424};
 static struct table last_sent; // under each idempotency key
-static int64_t down_until_us;
-static int down_status; // 0: its connections are refused
+static int64_t errors_until_us;
+static int error_status;
 
-// All that is asked gets the same: an answer of another kind now and then would be the end of it to the
-// service.
+// While it answers errors, all that is asked gets the same: an answer of another kind now and then would be
+// the end of it to the service.
 void network_stripe_down_until(int64_t until_us)
 {
-    down_until_us = until_us;
-    down_status = dice(2) == 0 ? 0 : error_statuses[dice(COUNT_OF(error_statuses))];
+    uint64_t how = dice(4);
+    if (how < 2) {
+        connections_down_until(until_us, how == 0);
+    } else {
+        errors_until_us = until_us;
+        error_status = error_statuses[dice(COUNT_OF(error_statuses))];
+        note("Stripe answers %d until %lld", error_status, (long long)(until_us / US_PER_S));
+    }
 }
 
 static const char *parcel_header(const struct parcel *parcel, const char *name)
@@ -76,6 +84,7 @@ static void hand_over(void *about)
         return;
     }
     parcel->call = NULL;
+    connections_leave(&parcel->stream);
     call->result = parcel->result;
     if (parcel->result == HTTP_DONE) {
         copy_reply(call, &parcel->reply);
@@ -85,20 +94,42 @@ static void hand_over(void *about)
     call->done(call);
 }
 
+static void reach_client(void *about)
+{
+    struct parcel *parcel = about;
+    if (connections_hears(&parcel->stream)) {
+        hand_over(parcel);
+    }
+}
+
+// What comes from the other side ends it, if it reaches the client.
 static void end(struct parcel *parcel, int64_t delay_us, enum http_result result, const char *error)
 {
+    if (!parcel->over) {
+        parcel->result = result;
+        parcel->error = error;
+        world_after(delay_us, reach_client, parcel);
+    }
+}
+
+void network_end(struct stream *stream, enum http_result result, const char *error)
+{
+    struct parcel *parcel = CONTAINER_OF(stream, struct parcel, stream);
+    parcel->over = true;
     parcel->result = result;
     parcel->error = error;
-    world_after(delay_us, hand_over, parcel);
+    world_after(0, hand_over, parcel);
 }
 
 static void time_out(void *about)
 {
     struct parcel *parcel = about;
-    if (parcel->call != NULL) {
+    if (parcel->call != NULL && !parcel->over) {
         world.counts.late_answers++;
-        parcel->result = HTTP_CUT;
+        parcel->over = true;
+        parcel->result = connections_waits(&parcel->stream) ? HTTP_NOT_SENT : HTTP_CUT;
         parcel->error = "no answer in time";
+        connections_suspect(&parcel->stream);
         hand_over(parcel);
     }
 }
@@ -106,12 +137,9 @@ static void time_out(void *about)
 // The answer is on its way back, and may not arrive as it was sent.
 static void send_back(struct parcel *parcel, int64_t delay_us)
 {
-    if (parcel->call == NULL) {
-        return; // the answer to a double
-    }
     if (fault_in(20)) {
         world.counts.answers_lost++;
-        end(parcel, dice_between(1000, 30 * US_PER_S), HTTP_CUT, "the connection was reset");
+        end(parcel, dice_between(1000, 30 * US_PER_S), HTTP_CUT, "the stream was reset");
     } else if (fault_in(60)) {
         world.counts.answers_cut++; // a proxy that hands on what it has
         size_t bytes = strlen(parcel->reply.body != NULL ? parcel->reply.body : "");
@@ -126,9 +154,9 @@ static void send_back(struct parcel *parcel, int64_t delay_us)
 
 // --- to Stripe
 
-static void arrive_at_stripe(void *about)
+// Returns how long the answer takes.
+static int64_t process(struct parcel *parcel, struct stripe_reply *reply)
 {
-    struct parcel *parcel = about;
     struct stripe_request request = {
         .method = parcel->method,
         .target = parcel->target,
@@ -137,27 +165,48 @@ static void arrive_at_stripe(void *about)
         .idempotency_key = parcel_header(parcel, "Idempotency-Key"),
         .body = parcel->body,
     };
+    return stripe_side_handle(&request, &parcel->arena, reply);
+}
+
+static struct parcel *parcel_of(struct writing *writing)
+{
+    return CONTAINER_OF(writing->stream, struct parcel, stream);
+}
+
+static void arrive_at_stripe(void *about)
+{
+    struct writing *writing = about;
+    struct parcel *parcel = parcel_of(writing);
+    if (writing->lost) {
+        return;
+    }
     struct stripe_reply reply = {0};
-    int64_t delay_us = stripe_side_handle(&request, &parcel->arena, &reply);
+    writing->taken = true;
+    int64_t delay_us = process(parcel, &reply);
     if (parcel->call != NULL) {
         parcel->reply = reply;
-        send_back(parcel, delay_us + dice_between(500, 20000));
+        int64_t work_us = dice(3) == 0 ? dice_between(0, 2 * US_PER_S) : 0;
+        send_back(parcel, delay_us + work_us + dice_between(500, 20000));
     }
 }
 
+// A double is carried out, and its answer is nobody's.
 static void arrive_again(void *about)
 {
-    struct parcel *parcel = about;
-    struct http_call *call = parcel->call;
-    parcel->call = NULL; // a double is carried out, and its answer is nobody's
-    arrive_at_stripe(parcel);
-    parcel->call = call;
+    struct writing *writing = about;
+    struct stripe_reply reply = {0};
+    if (!writing->lost) {
+        writing->taken = true;
+        (void)process(parcel_of(writing), &reply);
+    }
 }
 
-static void answer_error(struct parcel *parcel, int status)
+static void answer_error(struct writing *writing, int status)
 {
     static struct http_header again[] = {{"Retry-After", "2"}};
+    struct parcel *parcel = parcel_of(writing);
     world.counts.provider_errors++;
+    writing->taken = true;
     parcel->reply = (struct stripe_reply){
         .status = status,
         .headers = again,
@@ -168,31 +217,39 @@ static void answer_error(struct parcel *parcel, int status)
     end(parcel, dice_between(500, 50000), HTTP_DONE, NULL);
 }
 
-static void send_to_stripe(struct parcel *parcel)
+// Stripe's side begins with it, and it comes to nothing.
+static void lose_request(struct writing *writing)
 {
+    world.counts.requests_lost++;
+    writing->taken = true;
+    if (dice(2) == 0) { // else it is never heard of again
+        end(parcel_of(writing), dice_between(1000, 30 * US_PER_S), HTTP_CUT, "the stream was reset");
+    }
+}
+
+void network_write(struct writing *writing)
+{
+    struct parcel *parcel = parcel_of(writing);
     int64_t way_us = dice_between(500, 20000);
-    bool down = world.now_us < down_until_us && !world.calm;
-    if (down && down_status == 0) {
-        world.counts.requests_lost++;
-        end(parcel, way_us, HTTP_NOT_SENT, "connection refused");
-    } else if (down) {
-        answer_error(parcel, down_status);
+    stripe_side_watch(parcel->method, parcel->target, parcel_header(parcel, "Idempotency-Key"));
+    if (writing->lost) {
+        return;
+    }
+    if (world.now_us < errors_until_us && !world.calm) {
+        answer_error(writing, error_status);
     } else if (fault_in(40)) {
-        answer_error(parcel, error_statuses[dice(COUNT_OF(error_statuses))]);
+        answer_error(writing, error_statuses[dice(COUNT_OF(error_statuses))]);
     } else if (fault_in(25)) {
-        world.counts.requests_lost++;
-        if (dice(2) == 0) { // else it is never heard of again
-            end(parcel, dice_between(1000, 30 * US_PER_S), HTTP_CUT, "the connection was reset");
-        }
+        lose_request(writing);
     } else {
         if (fault_in(30)) {
             world.counts.requests_doubled++;
-            world_after(way_us + dice_between(0, 2 * US_PER_S), arrive_again, parcel);
+            world_after(way_us + dice_between(0, 2 * US_PER_S), arrive_again, writing);
         }
         if (fault_in(40)) {
             way_us += dice_between(1, 100) * US_PER_S; // it overtakes nobody, and is overtaken by many
         }
-        world_after(way_us, arrive_at_stripe, parcel);
+        world_after(way_us, arrive_at_stripe, writing);
     }
 }
 
@@ -229,6 +286,7 @@ static struct parcel *pack(struct http_call *call)
     REQUIRE(parcel != NULL);
     const char *host = strstr(call->url, "://") + 3;
     parcel->call = call;
+    list_init(&parcel->stream.link);
     call->transfer = parcel;
     parcel->life = service.life;
     parcel->method = call->method;
@@ -271,7 +329,6 @@ static void to_stripe(struct http_client *client, struct http_call *call)
     struct parcel *parcel = pack(call);
     world.counts.provider_calls++;
     watch_key(parcel);
-    stripe_side_watch(parcel->method, parcel->target, parcel_header(parcel, "Idempotency-Key"));
     if (mutated("fresh-key-on-retry")) {
         for (size_t i = 0; i < parcel->header_count; i++) {
             if (text_equal(parcel->headers[i].name, "Idempotency-Key")) {
@@ -280,7 +337,7 @@ static void to_stripe(struct http_client *client, struct http_call *call)
             }
         }
     }
-    send_to_stripe(parcel);
+    connections_send(&parcel->stream, call->send_before_us);
 }
 
 static void to_merchant(struct http_client *client, struct http_call *call)

@@ -2,10 +2,16 @@
 // and to the merchants' endpoints. One thread.
 #pragma once
 
+#include "connections.h"
 #include "net/http_client.h"
 
 struct http_client *network_to_stripe(void);
 struct http_client *network_to_merchants(void);
 
-// Stripe is out of reach, or answers nothing but one error, until that time.
+// Until that time Stripe is out of reach, or answers nothing but one error.
 void network_stripe_down_until(int64_t until_us);
+
+// For connections.c: a request is written, and is on its way.
+void network_write(struct writing *writing);
+// For connections.c: the client ends a call, whose `done` is called soon, not from within this.
+void network_end(struct stream *stream, enum http_result result, const char *error);

@@ -17,6 +17,7 @@
 #define CARDS 8
 #define OPEN_US (600 * US_PER_S)
 #define POLLS_MAX 6
+#define RUSHES 3 // moments at which many pay at once, and so share connections
 
 static char saved_cards[SERVICE_MERCHANTS][CARDS][37];
 static size_t saved_count[SERVICE_MERCHANTS];
@@ -242,7 +243,14 @@ void shop_open(void)
             save_card(i);
         }
     }
+    int64_t rushes_us[RUSHES];
+    for (int i = 0; i < RUSHES; i++) {
+        rushes_us[i] = dice_between(US_PER_S, OPEN_US);
+    }
     for (int i = 0; i < PAYMENTS; i++) {
-        world_after(dice_between(US_PER_S, OPEN_US), pay, NULL);
+        bool rushes = dice(3) == 0;
+        world_after(rushes ? rushes_us[dice(RUSHES)] + dice_between(0, US_PER_S)
+                           : dice_between(US_PER_S, OPEN_US),
+                    pay, NULL);
     }
 }

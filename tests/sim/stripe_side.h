@@ -26,7 +26,8 @@ void stripe_side_begin(void);
 // Carries it out now. Returns how long the answer takes; its text is in the arena.
 int64_t stripe_side_handle(const struct stripe_request *request, struct arena *arena,
                            struct stripe_reply *reply);
-// Sees a request leave the service: none may leave that charges later than the charge window allows.
+// Sees a request as it is written: by the service's clock, none may be written that charges after the charge
+// window.
 void stripe_side_watch(const char *method, const char *target, const char *idempotency_key);
 
 // A person at the dashboard refunds this much of an intent (in its own minor units).

@@ -1,0 +1,389 @@
+// See connections.h. The client dies with the service; what it had written by then may still arrive.
+#include "connections.h"
+
+#include <stdlib.h>
+
+#include "base/require.h"
+#include "network.h"
+#include "service.h"
+#include "world.h"
+
+#define STREAMS_MAX 100
+#define CONNECTIONS_MAX 16
+#define CONNECT_MAX_US (10 * US_PER_S)
+#define LIFE_US (600 * US_PER_S)
+#define IDLE_US (60 * US_PER_S)
+#define PING_AFTER_US (5 * US_PER_S) // of silence while calls are under way
+#define PONG_WITHIN_US (3 * US_PER_S)
+#define REFUSALS_MAX 3
+
+struct connection {
+    struct list link;    // among the client's, until it is closed
+    struct list streams; // in the order they were written
+    int stream_count;
+    int streams_max;
+    int life; // the service's
+    int64_t made_us;
+    int64_t idle_since_us;
+    bool ready;   // else it is being made
+    bool leaving; // it takes no further calls
+    bool mute;    // nothing arrives from it any more
+    bool deaf;    // and nothing written to it arrives
+    bool pinged;
+};
+
+static struct {
+    int life; // the service's
+    struct list queue;
+    struct list connections;
+    int connection_count;
+    bool connecting;
+} client;
+
+static int64_t down_until_us;
+static bool down_silently;
+
+static struct stream *stream_of(struct list *node)
+{
+    return CONTAINER_OF(node, struct stream, link);
+}
+
+static bool is_open(const struct connection *connection)
+{
+    return service.up && connection->life == service.life && list_linked(&connection->link);
+}
+
+static void close_connection(struct connection *connection)
+{
+    list_remove(&connection->link);
+    client.connection_count--;
+}
+
+// It takes no further calls; those on it go on.
+static void retire(struct connection *connection)
+{
+    connection->leaving = true;
+    if (connection->stream_count == 0) {
+        close_connection(connection);
+    }
+}
+
+static void take_off(struct connection *connection, struct stream *stream)
+{
+    list_remove(&stream->link);
+    stream->connection = NULL;
+    connection->stream_count--;
+    connection->idle_since_us = world.now_us;
+}
+
+static void serve_queue(void);
+
+// --- what goes wrong with a connection
+
+// What Stripe has not taken by now may be lost.
+static void lose_some(struct connection *connection)
+{
+    LIST_EACH_SAFE(&connection->streams, node, after)
+    {
+        struct writing *writing = stream_of(node)->writing;
+        if (!writing->taken && dice(2) == 0) {
+            writing->lost = true;
+        }
+    }
+}
+
+static void break_off(struct connection *connection, const char *error)
+{
+    close_connection(connection);
+    LIST_EACH_SAFE(&connection->streams, node, after)
+    {
+        struct stream *stream = stream_of(node);
+        world.counts.calls_cut++;
+        take_off(connection, stream);
+        network_end(stream, HTTP_CUT, error);
+    }
+    serve_queue();
+}
+
+static void cut(void *about)
+{
+    struct connection *connection = about;
+    if (is_open(connection)) {
+        note("a connection with %d calls is cut", connection->stream_count);
+        world.counts.connections_cut++;
+        lose_some(connection);
+        break_off(connection, "the connection was reset");
+    }
+}
+
+// Its streams' last ones were surely not processed. They go to the head of the queue, in their order.
+static void refuse_last(struct connection *connection)
+{
+    struct stream *stream = stream_of(connection->streams.prev);
+    world.counts.calls_refused++;
+    stream->writing->lost = true;
+    take_off(connection, stream);
+    if (stream->refusals < REFUSALS_MAX) {
+        stream->refusals++;
+        list_append(client.queue.next, &stream->link);
+    } else {
+        world.counts.calls_refused_for_good++;
+        network_end(stream, HTTP_NOT_SENT, "the server refused the request again and again");
+    }
+}
+
+static void go_away(void *about)
+{
+    struct connection *connection = about;
+    if (!is_open(connection) || connection->mute) {
+        return;
+    }
+    int64_t refused = 0;
+    struct list *last = connection->streams.prev;
+    for (; last != &connection->streams && !stream_of(last)->writing->taken; last = last->prev) {
+        refused++;
+    }
+    refused = refused > 0 ? dice_between(1, refused) : 0;
+    note("a connection is told to go away; it had %d calls, of which %lld were refused",
+         connection->stream_count, (long long)refused);
+    world.counts.connections_sent_away++;
+    for (; refused > 0; refused--) {
+        refuse_last(connection);
+    }
+    retire(connection);
+    serve_queue();
+}
+
+static void pong_is_overdue(void *about)
+{
+    struct connection *connection = about;
+    if (is_open(connection)) {
+        break_off(connection, "the connection was silent");
+    }
+}
+
+static void ping(struct connection *connection)
+{
+    if (!connection->pinged) {
+        connection->pinged = true;
+        connection->leaving = true;
+        world_after(PONG_WITHIN_US, pong_is_overdue, connection);
+    }
+}
+
+static void look_at_silence(void *about)
+{
+    struct connection *connection = about;
+    if (is_open(connection) && connection->stream_count > 0) {
+        ping(connection);
+    }
+}
+
+static void fall_silent(void *about)
+{
+    struct connection *connection = about;
+    if (!is_open(connection) || connection->mute) {
+        return;
+    }
+    note("a connection with %d calls falls silent", connection->stream_count);
+    world.counts.connections_silent++;
+    connection->mute = true;
+    connection->deaf = dice(2) == 0;
+    if (connection->deaf) {
+        lose_some(connection);
+    }
+    world_after(PING_AFTER_US, look_at_silence, connection);
+}
+
+// Soon after a request was written, so that it is mostly on its way or being answered. Stripe mostly sends
+// the next connection away too, so that some calls are refused to the end.
+static void draw_trouble(struct connection *connection, const struct stream *stream)
+{
+    static void (*const troubles[])(void *about) = {cut, go_away, fall_silent};
+    if (stream->refusals > 0 && !world.calm && dice(4) != 0) {
+        world_after(dice_between(0, 500), go_away, connection);
+    } else if (fault_in(40)) {
+        world_after(dice_between(0, 30 * US_PER_MS), troubles[dice(COUNT_OF(troubles))], connection);
+    }
+}
+
+// --- to make one
+
+static bool is_down(void)
+{
+    return world.now_us < down_until_us && !world.calm;
+}
+
+static void not_made(void *about)
+{
+    struct connection *connection = about;
+    if (!is_open(connection)) {
+        return;
+    }
+    world.counts.connects_failed++;
+    client.connecting = false;
+    close_connection(connection);
+    LIST_EACH_SAFE(&client.queue, node, after)
+    {
+        list_remove(node);
+        network_end(stream_of(node), HTTP_NOT_SENT, "no connection was made");
+    }
+}
+
+static void made(void *about)
+{
+    struct connection *connection = about;
+    if (is_down()) {
+        not_made(about);
+    } else if (is_open(connection)) {
+        client.connecting = false;
+        connection->ready = true;
+        connection->made_us = world.now_us;
+        connection->idle_since_us = world.now_us;
+        serve_queue();
+    }
+}
+
+static void make_connection(void)
+{
+    struct connection *connection = calloc(1, sizeof(*connection));
+    REQUIRE(connection != NULL);
+    list_init(&connection->streams);
+    list_append(&client.connections, &connection->link);
+    client.connection_count++;
+    client.connecting = true;
+    connection->life = service.life;
+    connection->streams_max = dice(5) == 0 ? 1 : STREAMS_MAX;
+    world.counts.connections++;
+    if (is_down()) {
+        world_after(down_silently ? CONNECT_MAX_US : dice_between(500, 20000), not_made, connection);
+    } else if (fault_in(12)) {
+        world_after(dice_between(500, CONNECT_MAX_US), not_made, connection);
+    } else {
+        bool slow = fault_in(3);
+        world.counts.connects_slow += slow;
+        world_after(slow ? dice_between(US_PER_S, CONNECT_MAX_US) : dice_between(1000, 40000), made,
+                    connection);
+    }
+}
+
+// --- calls
+
+static void write_to(struct connection *connection, struct stream *stream)
+{
+    bool too_late = stream->send_before_us != 0 && service_wall_us() >= stream->send_before_us;
+    if (too_late) {
+        world.counts.calls_too_late++;
+        network_end(stream, HTTP_TOO_LATE, "the request could not be sent in time");
+        return;
+    }
+    struct writing *writing = calloc(1, sizeof(*writing));
+    REQUIRE(writing != NULL);
+    *writing = (struct writing){.stream = stream, .lost = connection->deaf};
+    stream->writing = writing;
+    stream->connection = connection;
+    list_append(&connection->streams, &stream->link);
+    if (connection->mute && connection->stream_count == 0) {
+        world_after(PING_AFTER_US, look_at_silence, connection);
+    }
+    connection->stream_count++;
+    network_write(writing);
+    draw_trouble(connection, stream);
+}
+
+// One with a free stream; what is past its time is retired on the way.
+static struct connection *ready_connection(void)
+{
+    LIST_EACH_SAFE(&client.connections, node, after)
+    {
+        struct connection *connection = CONTAINER_OF(node, struct connection, link);
+        bool idle = connection->stream_count == 0 && world.now_us - connection->idle_since_us >= IDLE_US;
+        if (!connection->ready || connection->leaving) {
+            continue;
+        }
+        if (idle || world.now_us - connection->made_us >= LIFE_US) {
+            retire(connection);
+        } else if (connection->stream_count < connection->streams_max) {
+            return connection;
+        }
+    }
+    return NULL;
+}
+
+static void serve_queue(void)
+{
+    while (!list_empty(&client.queue)) {
+        struct connection *connection = ready_connection();
+        if (connection == NULL) {
+            break;
+        }
+        write_to(connection, stream_of(list_take_first(&client.queue)));
+    }
+    if (!list_empty(&client.queue) && !client.connecting && client.connection_count < CONNECTIONS_MAX) {
+        make_connection();
+    }
+}
+
+void connections_send(struct stream *stream, int64_t send_before_us)
+{
+    if (client.life != service.life) {
+        client.life = service.life;
+        list_init(&client.queue);
+        list_init(&client.connections);
+        client.connection_count = 0;
+        client.connecting = false;
+    }
+    stream->send_before_us = send_before_us;
+    list_append(&client.queue, &stream->link);
+    serve_queue();
+}
+
+void connections_leave(struct stream *stream)
+{
+    struct connection *connection = stream->connection;
+    if (connection == NULL) {
+        list_remove(&stream->link);
+        return;
+    }
+    take_off(connection, stream);
+    if (connection->leaving && connection->stream_count == 0) {
+        close_connection(connection);
+    }
+    serve_queue();
+}
+
+// One that is not silent answers the ping at once, and nothing changes.
+void connections_suspect(struct stream *stream)
+{
+    if (stream->connection != NULL && stream->connection->mute) {
+        ping(stream->connection);
+    }
+}
+
+bool connections_waits(const struct stream *stream)
+{
+    return stream->connection == NULL && list_linked(&stream->link);
+}
+
+bool connections_hears(const struct stream *stream)
+{
+    return stream->connection == NULL || !stream->connection->mute;
+}
+
+void connections_down_until(int64_t until_us, bool silent)
+{
+    down_until_us = until_us;
+    down_silently = silent;
+    note("Stripe %s until %lld", silent ? "is silent" : "refuses connections",
+         (long long)(until_us / US_PER_S));
+    if (client.life == 0 || world.calm) {
+        return;
+    }
+    LIST_EACH_SAFE(&client.connections, node, after)
+    {
+        struct connection *connection = CONTAINER_OF(node, struct connection, link);
+        if (connection->ready) {
+            world_after(0, silent ? fall_silent : cut, connection);
+        }
+    }
+}
