@@ -1,7 +1,7 @@
 // Mistakes made on purpose, to prove that a run finds them: each stands where one part of the service calls
 // another, put between the two by the linker (--wrap), so that what is tested otherwise is the service as it
 // is, to the byte. Some more are where the simulation itself stands in for something: the disk
-// (answer-before-sync), the network (fresh-key-on-retry).
+// (answer-before-sync), the network (fresh-key-on-retry), the HTTP client (late-write).
 #include "mutations.h"
 
 #include <stdio.h>
@@ -24,10 +24,13 @@
 const char *const mutation_names[] = {
     "answer-before-sync", // what was answered may be lost with the power
     "answer-without-commit",
+    "cut-is-failed",       // a call whose connection was cut counts as refused
     "event-applied-twice", // one that Stripe sends again counts as new
     "event-not-applied",   // Stripe's event is answered, and changes nothing
     "event-unwritten",     // a change now and then without its event to the merchant
     "fresh-key-on-retry",
+    "late-is-failed",    // a call that could not be sent in time counts as refused, whatever was sent before
+    "late-write",        // a request is written whenever a connection is ready
     "lease-ignored",     // an operation that is under way is claimed again
     "no-reservation",    // a pending refund leaves what it will take
     "order-by-clock",    // a payment's events are in the order of the service's clock
@@ -130,11 +133,18 @@ WRAPPED(struct outbox_attempt, attempt_read, struct sending *sending, const stru
     return __real_attempt_read(sending, schedule, now_us, random32);
 }
 
+static bool is_called_failed(const struct provider_call *call)
+{
+    return (mutated("unknown-is-failed") && call->answer.outcome == PROVIDER_UNKNOWN) ||
+           (mutated("cut-is-failed") && call->http.result == HTTP_CUT) ||
+           (mutated("late-is-failed") && call->http.result == HTTP_TOO_LATE);
+}
+
 WRAPPED(void, stripe_answer_read, struct provider_call *call)
 {
     __real_stripe_answer_read(call);
     struct provider_answer *answer = &call->answer;
-    if (mutated("unknown-is-failed") && answer->outcome == PROVIDER_UNKNOWN) {
+    if (is_called_failed(call)) {
         answer->outcome = PROVIDER_REFUSED;
         answer->failure = (struct failure){.code = "timeout", .message = "No answer came."};
     }
