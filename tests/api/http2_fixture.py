@@ -41,7 +41,8 @@ def start_stripe(certificate):
 def start_shop(start_server, certificate):
     """start_shop(stripe, patience="1s"): a merchant of a service of its own, whose Stripe is `stripe`."""
     def start(stripe, **settings):
-        return new_shop(start_server(stripe.url, **settings_for(certificate) | settings), stripe)
+        settings = {"stripe_api_base": stripe.url} | settings_for(certificate) | settings
+        return new_shop(start_server(**settings), stripe)
     return start
 
 
@@ -69,7 +70,6 @@ def shop(start_shop, stripe):
 def connected(shop):
     pay(shop, key="first")
     shop.stripe.connection, = shop.stripe.listener.open_connections
-    shop.descriptors = descriptors(shop)
     return shop
 
 
@@ -97,7 +97,12 @@ def calls_for(shop, payment):
             if request.form["metadata[payment_id]"] == payment["id"]]
 
 
-def assert_well(shop):
-    """No connection is left over, and the service kept to HTTP/2."""
+def assert_well(shop, connections=1):
+    """No more connections are left than these, and the service kept to HTTP/2."""
     assert [error for connection in shop.stripe.listener.connections for error in connection.errors] == []
-    wait_until(lambda: descriptors(shop) <= shop.descriptors, what="the connections to be closed")
+    assert_settled(shop, connections)
+
+
+def assert_settled(shop, connections=1):
+    wait_until(lambda: len(shop.stripe.listener.open_connections) <= connections, what="the connections to be closed")
+    wait_until(lambda: descriptors(shop) <= shop.descriptors + connections, what="the descriptors to be closed")

@@ -1,5 +1,5 @@
-// Preloaded into the service by the tests: the name $ADDRESSES_NAME has the addresses that $ADDRESSES lists, in
-// that order, which no system's own files could be relied on to say. Every other name is looked up as ever.
+// Preloaded into the service by the tests: the name $ADDRESSES_NAME has the addresses in $ADDRESSES, in that
+// order. No system's own files can be relied on for that. Every other name is looked up as usual.
 #include <dlfcn.h>
 #include <netdb.h>
 #include <stdio.h>

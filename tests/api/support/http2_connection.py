@@ -1,17 +1,20 @@
-"""The server's end of one HTTP/2 connection, which can misbehave. Everything happens on the thread that runs it; what
-tests ask of it from theirs (`goaway`, `mute`, `close`, ...) is handed to that thread and done soon."""
+"""The server's end of one HTTP/2 connection, which can misbehave. Everything happens on the thread that makes it. What
+tests ask of it on theirs (`goaway`, `mute`, `close`, ...) is handed to that thread and done soon."""
+import os
 import queue
 import select
 import socket
+import ssl
 import struct
+import threading
 import time
 from collections import deque
 
 from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.errors import ErrorCodes
-from h2.events import (ConnectionTerminated, DataReceived, PingReceived, RequestReceived, SettingsAcknowledged,
-                       StreamEnded, StreamReset)
+from h2.events import (DataReceived, PingReceived, RequestReceived, SettingsAcknowledged, StreamEnded,
+                       StreamReset)
 from h2.exceptions import H2Error
 from h2.settings import SettingCodes, Settings
 from hyperframe.frame import GoAwayFrame, RstStreamFrame, SettingsFrame
@@ -46,8 +49,8 @@ class _Reply:
 
 
 class Http2Connection:
-    """`respond(Request)` gives the Answer. `settings` go in the first SETTINGS frame. `on_headers(connection,
-    stream_id)` is called for each request's head, before its body came."""
+    """`respond(Request)` gives the Answer. `settings` go into the first SETTINGS frame. `on_headers(connection,
+    stream_id)` is called when a request's head came, before its body."""
 
     def __init__(self, sock, closing, respond, settings, on_headers):
         self._sock = sock
@@ -59,23 +62,26 @@ class Http2Connection:
         self._requests = {}  # by stream: head, body so far
         self._replies = []
         self._mute = False
-        self._deaf = False
+        self._thread = threading.current_thread()
         self._window_stays_shut = WINDOW in settings
         self._h2 = _Unlimited(H2Configuration(client_side=False, header_encoding="utf-8"))
         self._h2.local_settings = Settings(client=False, initial_values={LIMIT: 100} | settings)
         self.stream_limit = None  # what the client acknowledged last
         self._limit_told = self._h2.local_settings.max_concurrent_streams
         self._limits_unacknowledged = deque([self._limit_told])
+        self.deaf = False  # reads nothing any more, so it does not see its end either
         self.ended = False
         self.requests_open = 0
         self.pings = 0
-        self.goaway_received = None  # its error code
-        self.errors = []       # what the client did that HTTP/2 forbids
+        self.errors = []  # what the client did that HTTP/2 forbids
 
     # What tests may ask for, on any thread
 
     def send_raw(self, data):
-        self._do(lambda: self._sock.sendall(data))
+        def send():
+            self._flush()
+            self._sock.sendall(data)
+        self._do(send)
 
     def goaway(self, last_stream_id=HIGHEST_STREAM, error=ErrorCodes.NO_ERROR):
         self.send_raw(GoAwayFrame(NO_STREAM, last_stream_id, error).serialize())
@@ -87,14 +93,14 @@ class Http2Connection:
 
     def allow_streams(self, count):
         """A new SETTINGS frame with this limit."""
-        def tell():
+        def note():
             self._limit_told = count
             self._limits_unacknowledged.append(count)
-            self._sock.sendall(SettingsFrame(NO_STREAM, {LIMIT: count}).serialize())
-        self._do(tell)
+        self._do(note)
+        self.send_raw(SettingsFrame(NO_STREAM, {LIMIT: count}).serialize())
 
     def open_windows(self):
-        """Where `settings` have each stream's window shut after so many bytes: lets the client send on."""
+        """Where `settings` shut each stream's window after so many bytes, lets the client send on."""
         def let():
             self._window_stays_shut = False
             self._limits_unacknowledged.append(self._limit_told)
@@ -105,25 +111,41 @@ class Http2Connection:
         """An answer before the answer."""
         self._do(lambda: self._h2.send_headers(stream_id, [(":status", str(status)), *headers.items()]))
 
+    def answer_now(self, stream_id, answer):
+        """Before the request is whole."""
+        self._do(lambda: self._replies.append(_Reply(stream_id, answer)))
+
     def encoded(self, *headers):
         """A block of headers as this connection has to write it; only on its own thread, where `act` is called."""
         return self._h2.encoder.encode(headers)
 
     def mute(self, *, reading):
-        """From now on it says nothing. The system acknowledges what comes, whether or not it is read."""
+        """From now on it says nothing, and takes no request. The system acknowledges what comes, read or unread."""
         def fall_silent():
-            self._mute, self._deaf = True, not reading
+            self._mute, self.deaf = True, not reading
         self._do(fall_silent)
 
-    def close(self, *, reset=False):
-        """Ends it by FIN or RST."""
+    def close(self, *, notice=False, reset=False):
+        """Ends it by FIN, with TLS's notice before it where wanted, or by RST."""
         def end():
+            if notice:
+                self._sock.settimeout(0)  # does not wait for the other side's
+                try:
+                    self._sock.unwrap()
+                except ssl.SSLWantReadError:
+                    pass
             if reset:
                 self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.ended = True
         self._do(end)
 
+    def send_beneath_tls(self, data):
+        self._do(lambda: os.write(self._sock.fileno(), data))
+
     def _do(self, action):
+        if threading.current_thread() is self._thread:
+            action()
+            return
         self._actions.put(action)
         try:
             self._wake.send(b"x")
@@ -146,7 +168,7 @@ class Http2Connection:
             self._woken.close()
 
     def _step(self):
-        sources = [self._woken, self._closing] + ([] if self._deaf else [self._sock])
+        sources = [self._woken, self._closing] + ([] if self.deaf else [self._sock])
         ready, _, _ = select.select(sources, [], [], POLL_S if self._replies else None)
         if self._closing in ready:
             self.ended = True
@@ -168,7 +190,7 @@ class Http2Connection:
         data = self._sock.recv(65536)
         if not data:
             self.ended = True
-        elif not self._mute:
+        else:
             try:
                 events = self._h2.receive_data(data)
             except H2Error as error:
@@ -186,7 +208,7 @@ class Http2Connection:
             self._requests[event.stream_id][1].extend(event.data)
             if not self._window_stays_shut:
                 self._h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
-        elif isinstance(event, StreamEnded) and event.stream_id in self._requests:
+        elif isinstance(event, StreamEnded) and event.stream_id in self._requests and not self._mute:
             self._answer(event.stream_id)
         elif isinstance(event, StreamReset):
             self._forget(event.stream_id)
@@ -194,8 +216,6 @@ class Http2Connection:
             self.pings += 1
         elif isinstance(event, SettingsAcknowledged):
             self.stream_limit = self._limits_unacknowledged.popleft()
-        elif isinstance(event, ConnectionTerminated):
-            self.goaway_received = event.error_code
 
     def _begin(self, event):
         self._requests[event.stream_id] = event.headers, bytearray()

@@ -27,7 +27,7 @@ class Http2Listener(HttpListener):
         self.url = f"https://localhost:{self.port}"
 
     def when_connected(self, *actions):
-        """Each is called once, with the socket of a new connection, in the place of all that would be said on it."""
+        """Each is called once, with the socket of a new connection, and says what is said on it."""
         self._on_connect.extend(actions)
 
     def when_headers_come(self, *actions):
@@ -36,14 +36,15 @@ class Http2Listener(HttpListener):
 
     @property
     def open_connections(self):
-        return [connection for connection in self.connections if not connection.ended]
+        """Those whose end it will see."""
+        return [connection for connection in self.connections if not connection.ended and not connection.deaf]
 
     def _serve(self, connection):
         try:
             connection.settimeout(HANDSHAKE_S)
             secure = self._context.wrap_socket(connection, server_side=True)
             secure.settimeout(None)
-        except OSError:  # ssl.SSLError is one: the client does not want it so
+        except OSError:  # ssl.SSLError is one: the client refuses
             connection.close()
             return
         if self._on_connect:
