@@ -280,7 +280,8 @@ ssize_t recvfrom(int fd, void *restrict data, size_t bytes, int flags, struct so
     return received(fd, REAL(recvfrom)(fd, data, bytes, flags, from, from_bytes));
 }
 
-// TLS. A call is killed halfway after half of its text, which is a whole record to the other side. None fails.
+// TLS. A call is killed halfway after half of its text, which is a whole record to the other side. None
+// fails.
 
 int SSL_write_ex(SSL *tls, const void *data, size_t bytes, size_t *written)
 {
