@@ -97,11 +97,15 @@ def pending(shop):
     return shop.pay(payment_method=AUTHENTICATE, return_url=RETURN_URL)
 
 
-def fail(shop, payment):
+def tell_of_failure(shop, payment):
     error = {"type": "card_error", "code": "payment_intent_authentication_failure"}
     send_event(shop.server, event("payment_intent.payment_failed",
                                   intent_of(payment, "requires_payment_method", last_payment_error=error)),
                shop.stripe_webhook_secret)
+
+
+def fail(shop, payment):
+    tell_of_failure(shop, payment)
     assert shop.payment(payment["id"])["status"] == "failed"
 
 
@@ -146,8 +150,9 @@ def test_a_cancellation_survives_a_kill(shop, stub_stripe, pending):
 
 def test_an_intent_that_was_paid_before_it_could_be_canceled_completes_the_payment(shop, stub_stripe, pending):
     intent_of_stub(stub_stripe, pending).update(status="succeeded", amount_received=1000)
-    fail(shop, pending)
+    tell_of_failure(shop, pending)
     wait_for_status(shop, pending, "completed")
+    assert "failed" in [change["status"] for change in shop.api.get(f"/v1/payments/{pending['id']}/events").data]
     assert stub_stripe.calls(*READ)
 
 
