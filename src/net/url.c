@@ -112,8 +112,8 @@ enum errc url_parse(const char *text, struct arena *arena, struct url *url, stru
     parsed.port = (uint16_t)port;
     const char *path = part(handle, CURLUPART_PATH, 0, arena);
     const char *query = part(handle, CURLUPART_QUERY, 0, arena);
-    parsed.path_and_query =
-        arena_printf(arena, "%s%s%s", path ? path : "/", query ? "?" : "", query ? query : "");
+    const char *mark = strchr(text, '?') ? "?" : ""; // newer versions of curl do not tell of an empty query
+    parsed.path_and_query = arena_printf(arena, "%s%s%s", path ? path : "/", mark, query ? query : "");
     *url = parsed;
     return OK;
 }
