@@ -41,7 +41,6 @@ class Operation:
 class OpenApi:
     def __init__(self, document):
         self.document = document
-        self._resolver = jsonschema.RefResolver("", document)
         self._validators = {}
         self.operations = [
             Operation(self, method, path, item, said)
@@ -99,7 +98,10 @@ class OpenApi:
 
     def follow(self, item):
         while "$ref" in item:
-            _, item = self._resolver.resolve(item["$ref"])
+            value = self.document
+            for name in item["$ref"].removeprefix("#/").split("/"):
+                value = value[name]
+            item = value
         return item
 
     def _check_answer(self, exchange, response):
@@ -165,6 +167,8 @@ class OpenApi:
 
     def _validator(self, schema):
         if id(schema) not in self._validators:
+            # The document's references point into its components, so those belong to each schema.
+            whole = {**schema, "components": self.document["components"]}
             self._validators[id(schema)] = jsonschema.Draft202012Validator(
-                schema, resolver=self._resolver, format_checker=jsonschema.FormatChecker(["uuid"]))
+                whole, format_checker=jsonschema.FormatChecker(["uuid"]))
         return self._validators[id(schema)]
