@@ -92,9 +92,9 @@ def test_whenever_the_disk_fails_what_was_begun_is_ended_when_it_is_well(start_w
 
 # At its start
 
-def refused_start(server, **options):
+def refused_start(binary, server, **options):
     """The one line that it ends with."""
-    done = subprocess.run([str(server.binary), "serve", "--listen", "127.0.0.1:0"], env=server.environment(), text=True,
+    done = subprocess.run([binary, "serve", "--listen", "127.0.0.1:0"], env=server.environment(), text=True,
                           stdin=subprocess.DEVNULL, capture_output=True, timeout=scaled(20), check=False, **options)
     line, = done.stderr.splitlines()
     assert done.returncode == 1 and line.startswith("paymentsd: "), done
@@ -112,6 +112,7 @@ def test_a_database_that_may_not_be_written_is_refused_in_one_line(start_world, 
         os.chmod(parent, 0o755)
         server.data_dir = shutil.copytree(whole, os.path.join(parent, "data"))
         os.unlink(os.path.join(server.data_dir, "payments.db.lock"))
+        binary = shutil.copy(server.binary, parent)  # another user may not reach the build, say below /root
         as_user = {}
         if os.geteuid() == 0:
             as_user = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
@@ -119,7 +120,7 @@ def test_a_database_that_may_not_be_written_is_refused_in_one_line(start_world, 
                 os.chown(os.path.join(server.data_dir, name), NOBODY, NOBODY)
         os.chmod(os.path.join(server.data_dir, read_only), 0o500)
         try:
-            line = refused_start(server, **as_user)
+            line = refused_start(binary, server, **as_user)
         finally:
             os.chmod(server.data_dir, 0o700)
             server.data_dir = whole
