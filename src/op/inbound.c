@@ -123,6 +123,22 @@ static enum errc apply_complete(struct db *db, struct change *change, struct pay
     return OK;
 }
 
+// It may fit once another event has come, and that may never come: the provider is asked how things stand.
+// Of another object there is nothing to ask.
+static enum errc does_not_fit(struct db *db, struct change *change, const struct payment *payment,
+                              const struct provider_event *event, const struct err *why, bool other,
+                              struct err *err)
+{
+    LOG(LOG_WARN, "an event does not fit its payment", LOG_STR("event_id", event->id),
+        LOG_STR("reason", why->message));
+    struct payment unchanged = {0};
+    enum errc rc = payment_get(db, &payment->id, NULL, change->arena, &unchanged, err);
+    if (rc == OK) {
+        rc = change_note(db, change, &unchanged, "ignored: an event that does not fit", err);
+    }
+    return rc == OK && !other ? ask(db, change, &unchanged, event, err) : rc;
+}
+
 static enum errc apply(struct db *db, struct change *change, struct payment *payment,
                        const struct provider_event *event, struct err *err)
 {
@@ -137,12 +153,7 @@ static enum errc apply(struct db *db, struct change *change, struct payment *pay
     enum errc rc = other ? err_set(&why, ERR_CONFLICT, "it is about another object than the payment's")
                          : apply_complete(db, change, payment, event, &why);
     if (rc == ERR_CONFLICT) {
-        LOG(LOG_WARN, "an event does not fit its payment", LOG_STR("event_id", event->id),
-            LOG_STR("reason", why.message));
-        struct payment unchanged = {0};
-        rc = payment_get(db, &payment->id, NULL, change->arena, &unchanged, err);
-        return rc == OK ? change_note(db, change, &unchanged, "ignored: an event that does not fit", err)
-                        : rc;
+        return does_not_fit(db, change, payment, event, &why, other, err);
     }
     if (rc != OK) {
         *err = why;

@@ -8,6 +8,7 @@
 #include "base/timefmt.h"
 #include "domain/retry.h"
 #include "op/op.h"
+#include "op/refund.h"
 #include "op/render.h"
 #include "store/operations.h"
 #include "store/payments.h"
@@ -25,13 +26,18 @@ static enum errc tell(struct db *db, struct change *change, const struct payment
     return change_tell(db, change, &payment->merchant_id, payment->livemode, &payment->id, type, data, err);
 }
 
-// Before anything is written: a conflict is left out by whoever meets it, and must leave nothing behind.
-static enum errc check_fits(const struct payment *payment, const struct refund *refund, struct err *err)
+// Before anything is written: a conflict is left out by the caller, and must leave nothing behind. Another
+// refund may have failed without our knowing yet, so the list of all of them is read then.
+static enum errc check_fits(struct db *db, struct change *change, const struct payment *payment,
+                            const struct refund *refund, struct err *err)
 {
-    bool fits = refund->status != REFUND_COMPLETED ||
-                refund->amount_minor <= payment->captured_minor - payment->refunded_minor;
-    return fits ? OK
-                : err_set(err, ERR_CONFLICT, "the provider says that more was refunded than was captured");
+    if (refund->status != REFUND_COMPLETED ||
+        refund->amount_minor <= payment->captured_minor - payment->refunded_minor) {
+        return OK;
+    }
+    enum errc rc = refunds_owe(db, change, payment, NULL, err);
+    return rc == OK ? err_set(err, ERR_CONFLICT, "the provider says that more was refunded than was captured")
+                    : rc;
 }
 
 // The payment's sum, and its status where the sum decides it.
@@ -59,7 +65,7 @@ static enum errc write_refund(struct db *db, struct change *change, const struct
     struct payment payment = {0};
     enum errc rc = payment_get(db, &refund->payment_id, NULL, change->arena, &payment, err);
     if (rc == OK) {
-        rc = check_fits(&payment, refund, err);
+        rc = check_fits(db, change, &payment, refund, err);
     }
     if (rc == OK) {
         rc = is_new ? refund_insert(db, refund, err) : refund_update(db, refund, err);

@@ -1,5 +1,5 @@
-// Takes over all refunds of a payment as the provider lists them: behind a charge.refunded event, which only
-// says that there is something new.
+// Takes over all refunds of a payment as the provider lists them: after a charge.refunded event, which only
+// says that there is something new, and after anything that does not fit what is known.
 #include "store/refunds.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -8,8 +8,10 @@
 #include "op/refund_change.h"
 #include "store/payments.h"
 
-// So long a payment is asked after that has refunds at the provider and is not made here.
+// A payment that has refunds at the provider and is not made here is asked after for this long.
 #define MADE_WITHIN_US (3600 * US_PER_S)
+// A list with a refund that does not fit is read again for this long: it may be older than what is known.
+#define FITS_WITHIN_US (3600 * US_PER_S)
 
 enum errc refunds_owe(struct db *db, struct change *change, const struct payment *payment,
                       const char *whole_charge, struct err *err)
@@ -55,32 +57,46 @@ static const struct provider_refund *find_release(const struct op *op, const str
     return NULL;
 }
 
-// One that does not fit is left out, and does not keep the others from being taken over.
+// *unfit is set where it does not fit.
+static enum errc take_one(struct db *db, struct change *change, const struct payment *payment,
+                          const struct provider_refund *said, bool *unfit, struct err *err)
+{
+    struct err why = {0};
+    enum errc rc = refund_take_over(db, change, payment, said, &why);
+    if (rc == ERR_CONFLICT) {
+        LOG(LOG_WARN, "a refund at the provider does not fit its payment", LOG_STR("refund", said->id),
+            LOG_STR("reason", why.message));
+        *unfit = true;
+        return OK;
+    }
+    if (rc != OK) {
+        *err = why;
+    }
+    return rc;
+}
+
+// Those that failed come first: their amounts may be what the others need. One that does not fit does not
+// keep the others from being taken over.
 static enum errc take_all(struct op *op, struct db *db, struct change *change, const struct payment *payment,
-                          struct err *err)
+                          bool *unfit, struct err *err)
 {
     const struct provider_refund *release = find_release(op, payment);
-    for (size_t i = op->refund_count; i > 0; i--) {
-        if (&op->refunds[i - 1] == release) {
-            continue;
-        }
-        struct err why = {0};
-        enum errc rc = refund_take_over(db, change, payment, &op->refunds[i - 1], &why);
-        if (rc == ERR_CONFLICT) {
-            LOG(LOG_ERROR, "a refund at the provider does not fit its payment",
-                LOG_STR("refund", op->refunds[i - 1].id), LOG_STR("reason", why.message));
-        } else if (rc != OK) {
-            *err = why;
-            return rc;
+    enum errc rc = OK;
+    for (int failed = 1; failed >= 0; failed--) {
+        for (size_t i = op->refund_count; rc == OK && i > 0; i--) { // listed newest first
+            const struct provider_refund *said = &op->refunds[i - 1];
+            if (said != release && (said->status == REFUND_FAILED) == failed) {
+                rc = take_one(db, change, payment, said, unfit, err);
+            }
         }
     }
-    return OK;
+    return rc;
 }
 
 // The provider's own word that all was refunded, and no refund in its list: then the charge is the one there
 // is to name, for what is left. Refunds of ours that are under way come first.
 static enum errc take_whole(struct op *op, struct db *db, struct change *change,
-                            const struct payment *payment, struct err *err)
+                            const struct payment *payment, bool *unfit, struct err *err)
 {
     int64_t completed_minor = 0;
     int64_t pending_minor = 0;
@@ -99,7 +115,28 @@ static enum errc take_whole(struct op *op, struct db *db, struct change *change,
         .amount_provider_minor = money_to_stripe(left_minor, payment->currency),
         .currency = payment->currency->code,
     };
-    return refund_take_over(db, change, payment, &said, err);
+    return take_one(db, change, payment, &said, unfit, err);
+}
+
+static enum errc take_list(struct op *op, struct db *db, struct change *change, const struct payment *payment,
+                           struct err *err)
+{
+    bool unfit = false;
+    enum errc rc = op->refund_count == 0 && op->row.body != NULL
+                       ? take_whole(op, db, change, payment, &unfit, err)
+                       : take_all(op, db, change, payment, &unfit, err);
+    if (rc != OK || !unfit) {
+        return rc;
+    }
+    if (change->now_us - op->row.created_us < FITS_WITHIN_US) {
+        op_put_off(op, change);
+        return OK;
+    }
+    LOG(LOG_ERROR, "the refunds at the provider do not fit their payment; compare the two by hand",
+        LOG_STR("provider_ref", payment->provider_ref));
+    struct payment now = {0};
+    rc = payment_get(db, &payment->id, NULL, change->arena, &now, err);
+    return rc == OK ? change_note(db, change, &now, "ignored: a refund that does not fit", err) : rc;
 }
 
 static enum errc refunds_settle(struct op *op, struct db *db, struct change *change, struct err *err)
@@ -111,8 +148,7 @@ static enum errc refunds_settle(struct op *op, struct db *db, struct change *cha
     }
     bool made = payment.status == PAYMENT_COMPLETED || payment.status == PAYMENT_REFUNDED;
     if (op->call.answer.outcome == PROVIDER_DONE && made) {
-        return op->refund_count == 0 && op->row.body != NULL ? take_whole(op, db, change, &payment, err)
-                                                             : take_all(op, db, change, &payment, err);
+        return take_list(op, db, change, &payment, err);
     }
     if (op->call.answer.outcome == PROVIDER_DONE && op->row.absent_us == 0) {
         op->row.absent_us = change->now_us; // what was refunded was paid: that is learned first

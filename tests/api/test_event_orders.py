@@ -150,3 +150,36 @@ def test_a_refund_that_failed_late_stays_failed(shop, stub_stripe, receiver, ord
     ended = shop.api.get(f"/v1/refunds/{refund['id']}", expect=200).data
     assert (ended["status"], ended["failure"]["code"]) == ("failed", "lost_or_stolen_card")
     assert told_of(shop, receiver, payment) == {"payment.completed": 1, "payment.refunded": 1, "refund.failed": 1}
+
+
+@pytest.mark.parametrize("told_last", ["created", "failed"])
+def test_a_refund_at_the_dashboard_in_place_of_one_that_failed_is_taken_over_in_either_order(
+        shop, stub_stripe, receiver, told_last):
+    payment = shop.pay()
+    failed = shop.refund(payment)
+    account = stub_stripe.model.accounts[shop.stripe_key]
+    held = account.objects[failed["provider_ref"]]
+    held |= {"status": "failed", "failure_reason": "lost_or_stolen_card"}
+    made = account.add("re_", "refund", amount=1000, currency="usd", status="succeeded", failure_reason=None, reason=None,
+                       payment_intent=payment["provider_ref"], charge=held["charge"], metadata={})
+    told = [("refund.created", dict(made)), ("refund.failed", dict(held))]
+    tell(shop, random.Random(0), told if told_last == "failed" else told[::-1])
+    wait_for(shop, payment, status="refunded", amount_refunded="10.00")
+    listed = shop.api.get("/v1/refunds", query={"payment_id": payment["id"]}, expect=200).data
+    assert {(one["provider_ref"], one["status"]) for one in listed} == {(made["id"], "completed"), (held["id"], "failed")}
+    assert told_of(shop, receiver, payment) == {"payment.completed": 1, "payment.refunded": 2, "refund.failed": 1}
+
+
+def test_a_refund_that_failed_makes_room_for_an_older_one_in_the_list(shop, stub_stripe):
+    payment = shop.pay()
+    account = stub_stripe.model.accounts[shop.stripe_key]
+    made = account.add("re_", "refund", amount=0, currency="usd", status="pending", failure_reason=None, reason=None,
+                       payment_intent=payment["provider_ref"], charge=stripe_id("ch_"), metadata={})
+    failed = shop.refund(payment)
+    account.objects[failed["provider_ref"]] |= {"status": "failed", "failure_reason": "lost_or_stolen_card"}
+    made |= {"status": "succeeded", "amount": 1000}
+    tell(shop, random.Random(0), [("charge.refunded", charge_of(payment, 1000))])
+    wait_until(lambda: {(one["provider_ref"], one["status"]) for one in shop.api.get(
+        "/v1/refunds", query={"payment_id": payment["id"]}, expect=200).data} ==
+        {(made["id"], "completed"), (failed["provider_ref"], "failed")}, what="both refunds to be as they are at Stripe")
+    assert shop.payment(payment["id"])["amount_refunded"] == "10.00"
