@@ -35,6 +35,7 @@ struct provider_refund {
     const char *currency;          // as the provider wrote it; NULL: not said
     const char *intent_id;         // NULL: not said
     const char *refund_id;         // metadata[refund_id]; NULL: none
+    bool unmarked;                 // it has no metadata at all, so it may be one of ours too
     const char *reason;            // one of struct refund's; NULL: none or another
     const char *failure_reason;    // NULL: none
 };

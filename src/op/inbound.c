@@ -66,9 +66,9 @@ static enum errc apply_refund(struct db *db, struct change *change, struct payme
 {
     bool made = payment->status == PAYMENT_COMPLETED || payment->status == PAYMENT_REFUNDED;
     bool ours = refund->refund_id != NULL;
-    return made && (ours || payment->captured_minor == payment->amount_minor)
-               ? refund_take_over(db, change, payment, refund, err)
-               : refunds_owe(db, change, payment, NULL, err);
+    bool unclear = !made || (!ours && payment->captured_minor != payment->amount_minor);
+    enum errc rc = unclear ? OK : refund_take_over(db, change, payment, refund, &unclear, err);
+    return rc == OK && unclear ? refunds_owe(db, change, payment, NULL, err) : rc;
 }
 
 static enum errc apply_dispute(struct db *db, struct change *change, const struct payment *payment,

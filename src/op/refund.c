@@ -76,8 +76,8 @@ enum errc refund_prepare(struct engine *engine, struct db *db, struct change *ch
     return rc == OK ? op_prepare(engine, &op_refund, &row, db, change, op, err) : rc;
 }
 
-// The one of a list that carries our id.
-static const struct provider_refund *find_listed(const struct op *op)
+// The one of a list that carries our id; NULL: none.
+static const struct provider_refund *find_marked(const struct op *op)
 {
     char id[UUID_TEXT_BYTES];
     uuid_format(&op->row.subject_id, id);
@@ -87,6 +87,38 @@ static const struct provider_refund *find_listed(const struct op *op)
         }
     }
     return NULL;
+}
+
+// One without metadata that has our amount and is no other row's: calling ours absent might refund twice.
+static enum errc find_unmarked(const struct op *op, struct db *db, struct change *change,
+                               const struct refund *refund, const struct provider_refund **said,
+                               struct err *err)
+{
+    struct payment payment = {0};
+    enum errc rc = payment_get(db, &refund->payment_id, NULL, change->arena, &payment, err);
+    const struct provider_refund *release = refunds_find_release(op, &payment);
+    int64_t amount = money_to_stripe(refund->amount_minor, refund->currency);
+    for (size_t i = 0; rc == OK && i < op->refund_count; i++) {
+        const struct provider_refund *one = &op->refunds[i];
+        struct refund other = {0};
+        if (one == release || !one->unmarked || one->amount_provider_minor != amount) {
+            continue;
+        }
+        rc = refund_by_ref(db, &refund->merchant_id, refund->livemode, one->id, change->arena, &other, err);
+        if (rc == ERR_NOT_FOUND) {
+            *said = one;
+            return OK;
+        }
+    }
+    return rc;
+}
+
+static enum errc find_listed(const struct op *op, struct db *db, struct change *change,
+                             const struct refund *refund, const struct provider_refund **said,
+                             struct err *err)
+{
+    *said = find_marked(op);
+    return *said != NULL ? OK : find_unmarked(op, db, change, refund, said, err);
 }
 
 static enum errc take(struct op *op, struct db *db, struct change *change, struct refund *refund,
@@ -127,9 +159,10 @@ static enum errc decide(struct op *op, struct db *db, struct change *change, str
     bool listed = op->call.verb == PROVIDER_REFUND_LIST;
     bool absent = false;
     if (answer->outcome == PROVIDER_DONE) {
-        const struct provider_refund *said = listed ? find_listed(op) : &answer->refund;
-        if (said != NULL) {
-            return take(op, db, change, refund, said, err);
+        const struct provider_refund *said = &answer->refund;
+        enum errc rc = listed ? find_listed(op, db, change, refund, &said, err) : OK;
+        if (rc != OK || said != NULL) {
+            return rc == OK ? take(op, db, change, refund, said, err) : rc;
         }
         op->row.absent_us = change->now_us;
         absent = true;

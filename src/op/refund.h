@@ -15,3 +15,7 @@ enum errc refund_prepare(struct engine *engine, struct db *db, struct change *ch
 // provider says was refunded wholly; NULL: it does not say so.
 enum errc refunds_owe(struct db *db, struct change *change, const struct payment *payment,
                       const char *whole_charge, struct err *err) MUST_CHECK;
+
+// Of an authorisation that was captured in part Stripe lists what it let go as a refund too, though no money
+// moved: the oldest in op's list that does not carry an id of ours and has just that amount. NULL: none.
+const struct provider_refund *refunds_find_release(const struct op *op, const struct payment *payment);

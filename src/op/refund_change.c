@@ -124,11 +124,38 @@ static struct failure failure_of(const struct provider_refund *said)
     };
 }
 
+// Another row that was taken over under this id before its own call was answered is the same refund: it
+// gives the id and its amount back.
+static enum errc replace_twin(struct db *db, struct change *change, const struct refund *refund,
+                              const struct provider_refund *said, struct err *err)
+{
+    struct refund twin = {0};
+    enum errc rc =
+        refund_by_ref(db, &refund->merchant_id, refund->livemode, said->id, change->arena, &twin, err);
+    if (rc != OK) {
+        return rc == ERR_NOT_FOUND ? OK : rc;
+    }
+    if (!uuid_equal(&twin.payment_id, &refund->payment_id) || twin.created_us < refund->created_us) {
+        return err_set(err, ERR_CONFLICT, "the provider's refund is another one's");
+    }
+    twin.provider_ref = NULL;
+    twin.updated_us = change->now_us;
+    if (!refund_can_move(twin.status, REFUND_FAILED)) {
+        return refund_update(db, &twin, err);
+    }
+    twin.status = REFUND_FAILED;
+    twin.failure = (struct failure){.code = "duplicate", .message = "It is the same as another refund here."};
+    return write_refund(db, change, &twin, false, err);
+}
+
 enum errc refund_take(struct db *db, struct change *change, struct refund *refund,
                       const struct provider_refund *said, struct err *err)
 {
-    enum errc rc = check_same(refund, said, err);
     bool news = refund->provider_ref == NULL;
+    enum errc rc = check_same(refund, said, err);
+    if (rc == OK && news) {
+        rc = replace_twin(db, change, refund, said, err);
+    }
     if (rc != OK) {
         return rc;
     }
@@ -158,7 +185,7 @@ enum errc refund_fail(struct db *db, struct change *change, struct refund *refun
 
 // Made at the provider's dashboard: a row of its own.
 static enum errc adopt(struct db *db, struct change *change, const struct payment *payment,
-                       const struct provider_refund *said, struct err *err)
+                       const struct provider_refund *said, bool *unclear, struct err *err)
 {
     struct refund refund = {
         .id = uuid_new(change->random, change->now_us),
@@ -181,22 +208,29 @@ static enum errc adopt(struct db *db, struct change *change, const struct paymen
     if (refund.status == REFUND_FAILED) {
         refund.failure = failure_of(said);
     }
+    if (said->refund_id == NULL) {
+        rc = refund_is_awaited(db, &payment->id, refund.amount_minor, unclear, err);
+    }
+    if (rc != OK || *unclear) {
+        return rc;
+    }
     rc = write_refund(db, change, &refund, true, err);
     return rc == OK && refund.status == REFUND_PENDING ? ask_later(db, change, &refund, err) : rc;
 }
 
 enum errc refund_take_over(struct db *db, struct change *change, const struct payment *payment,
-                           const struct provider_refund *said, struct err *err)
+                           const struct provider_refund *said, bool *unclear, struct err *err)
 {
     struct refund refund = {0};
     struct uuid id;
+    *unclear = false;
     enum errc rc =
         refund_by_ref(db, &payment->merchant_id, payment->livemode, said->id, change->arena, &refund, err);
     if (rc == ERR_NOT_FOUND && said->refund_id != NULL && uuid_parse(said->refund_id, &id)) {
         rc = refund_get(db, &id, &payment->merchant_id, change->arena, &refund, err);
     }
     if (rc == ERR_NOT_FOUND) {
-        return adopt(db, change, payment, said, err);
+        return adopt(db, change, payment, said, unclear, err);
     }
     if (rc == OK && !uuid_equal(&refund.payment_id, &payment->id)) {
         return err_set(err, ERR_CONFLICT, "the provider's refund is another payment's");

@@ -16,7 +16,8 @@ enum errc refund_fail(struct db *db, struct change *change, struct refund *refun
                       const struct failure *failure, struct err *err) MUST_CHECK;
 
 // Takes over any refund of a completed payment that the provider tells of: the row it is, by the provider's
-// id or by ours in its metadata, or else a new one, made at the provider's own dashboard. ERR_CONFLICT as
+// id or by ours in its metadata, or else a new one, made at the provider's own dashboard. *unclear: it may
+// be the one that the answer to a call of ours is going to name; nothing changed, ask again. ERR_CONFLICT as
 // above.
 enum errc refund_take_over(struct db *db, struct change *change, const struct payment *payment,
-                           const struct provider_refund *said, struct err *err) MUST_CHECK;
+                           const struct provider_refund *said, bool *unclear, struct err *err) MUST_CHECK;

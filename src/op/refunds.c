@@ -42,9 +42,7 @@ static enum errc refunds_plan(struct op *op, struct db *db, struct change *chang
     return rc;
 }
 
-// Of an authorisation that was captured in part Stripe lists what it let go as a refund too, though no money
-// moved: the oldest one that nobody asked us for and that has just that amount.
-static const struct provider_refund *find_release(const struct op *op, const struct payment *payment)
+const struct provider_refund *refunds_find_release(const struct op *op, const struct payment *payment)
 {
     int64_t released = money_to_stripe(payment->amount_minor, payment->currency) -
                        money_to_stripe(payment->captured_minor, payment->currency);
@@ -57,12 +55,15 @@ static const struct provider_refund *find_release(const struct op *op, const str
     return NULL;
 }
 
-// *unfit is set where it does not fit.
-static enum errc take_one(struct db *db, struct change *change, const struct payment *payment,
+static enum errc take_one(struct op *op, struct db *db, struct change *change, const struct payment *payment,
                           const struct provider_refund *said, bool *unfit, struct err *err)
 {
     struct err why = {0};
-    enum errc rc = refund_take_over(db, change, payment, said, &why);
+    bool unclear = false;
+    enum errc rc = refund_take_over(db, change, payment, said, &unclear, &why);
+    if (unclear) {
+        op_put_off(op, change);
+    }
     if (rc == ERR_CONFLICT) {
         LOG(LOG_WARN, "a refund at the provider does not fit its payment", LOG_STR("refund", said->id),
             LOG_STR("reason", why.message));
@@ -75,18 +76,18 @@ static enum errc take_one(struct db *db, struct change *change, const struct pay
     return rc;
 }
 
-// Those that failed come first: their amounts may be what the others need. One that does not fit does not
-// keep the others from being taken over.
+// Those that failed come first: their amounts may be what the others need. One that does not fit (*unfit)
+// does not keep the others from being taken over.
 static enum errc take_all(struct op *op, struct db *db, struct change *change, const struct payment *payment,
                           bool *unfit, struct err *err)
 {
-    const struct provider_refund *release = find_release(op, payment);
+    const struct provider_refund *release = refunds_find_release(op, payment);
     enum errc rc = OK;
     for (int failed = 1; failed >= 0; failed--) {
         for (size_t i = op->refund_count; rc == OK && i > 0; i--) { // listed newest first
             const struct provider_refund *said = &op->refunds[i - 1];
             if (said != release && (said->status == REFUND_FAILED) == failed) {
-                rc = take_one(db, change, payment, said, unfit, err);
+                rc = take_one(op, db, change, payment, said, unfit, err);
             }
         }
     }
@@ -115,7 +116,7 @@ static enum errc take_whole(struct op *op, struct db *db, struct change *change,
         .amount_provider_minor = money_to_stripe(left_minor, payment->currency),
         .currency = payment->currency->code,
     };
-    return take_one(db, change, payment, &said, unfit, err);
+    return take_one(op, db, change, payment, &said, unfit, err);
 }
 
 static enum errc take_list(struct op *op, struct db *db, struct change *change, const struct payment *payment,

@@ -125,13 +125,15 @@ bool stripe_refund_read(struct json_object *object, struct arena *arena, struct 
         return false;
     }
     const char *reason = json_get_str(object, "reason");
+    struct json_object *metadata = json_get(object, "metadata");
     *refund = (struct provider_refund){
         .id = arena_strdup(arena, id),
         .status = refund_status(json_get_str(object, "status")),
         .amount_provider_minor = json_get_i64(object, "amount", -1),
         .currency = arena_strdup(arena, json_get_str(object, "currency")),
         .intent_id = arena_strdup(arena, id_or_object(object, "payment_intent")),
-        .refund_id = arena_strdup(arena, json_get_str(json_get(object, "metadata"), "refund_id")),
+        .refund_id = arena_strdup(arena, json_get_str(metadata, "refund_id")),
+        .unmarked = !json_object_is_type(metadata, json_type_object),
         .reason = refund_reason_known(reason) ? arena_strdup(arena, reason) : NULL,
         .failure_reason = harmless(arena, json_get_str(object, "failure_reason"), WORD_BYTES_MAX),
     };

@@ -110,6 +110,17 @@ enum errc refund_sums(struct db *db, const struct uuid *payment_id, int64_t *com
     return rc;
 }
 
+enum errc refund_is_awaited(struct db *db, const struct uuid *payment_id, int64_t amount_minor, bool *awaited,
+                            struct err *err)
+{
+    DB_ROWS(rows);
+    enum errc rc = db_query(db, &rows, err,
+                            "SELECT 1 FROM refunds WHERE payment_id = $1 AND amount_minor = $2"
+                            " AND status = 'pending' AND provider_ref IS NULL LIMIT 1",
+                            DB_ID(payment_id), DB_I64(amount_minor));
+    return rc == OK ? db_next(&rows, awaited, err) : rc;
+}
+
 // --- the list
 
 #define RARE "status <> 'completed'"

@@ -21,6 +21,11 @@ enum errc refund_by_ref(struct db *db, const struct uuid *merchant_id, bool live
 enum errc refund_sums(struct db *db, const struct uuid *payment_id, int64_t *completed_minor,
                       int64_t *pending_minor, struct err *err) MUST_CHECK;
 
+// *awaited: whether a refund of this payment and amount was asked for at the provider, whose id for it is not
+// known yet.
+enum errc refund_is_awaited(struct db *db, const struct uuid *payment_id, int64_t amount_minor, bool *awaited,
+                            struct err *err) MUST_CHECK;
+
 // A merchant's refunds.
 extern const struct listing refund_listing;
 // The row that a query in those columns stands on. Text into the arena.

@@ -2,12 +2,13 @@
 dashboard. What is told of a payment is always the sum of its refunds that are completed."""
 import contextlib
 import http.client
+import threading
 
 import pytest
 import requests
 
 from shop_fixture import LOOKED_UP, SENT_AGAIN, by_name, hasty_shop, start_shop, wait_for_status  # noqa: F401
-from support.events import event, send_event, stripe_id
+from support.events import charge_of, event, send_event, stripe_id
 from support.http_listener import Answer
 from support.meanwhile import InBackground
 from support.stripe_model import PENDING_REFUND, stripe_error
@@ -92,6 +93,69 @@ def test_what_sending_again_cannot_tell_is_looked_for_among_the_payments_refunds
     at_stripe, = stub_stripe.objects("refund")
     assert completed["provider_ref"] == at_stripe["id"]
     assert len(stub_stripe.calls(*REFUND)) == 1 and stub_stripe.calls(*LIST)
+
+
+def bare(stub_stripe):
+    """The one refund there is, which says nothing of who asked for it from now on."""
+    made, = wait_until(lambda: stub_stripe.objects("refund"))
+    made.pop("metadata", None)
+    return dict(made)
+
+
+def test_a_refund_without_metadata_that_an_event_tells_of_before_our_answer_is_ours(start_shop, stub_stripe, receiver):
+    shop = start_shop(stripe_timeout="10s")
+    shop.use_webhook(receiver.url)
+    payment = shop.pay("10.00")
+    gate = threading.Event()
+    stub_stripe.answer_next(*REFUND, executed(gate=gate))
+    refunding = InBackground(shop.refund, payment)
+    made = bare(stub_stripe)
+    send_event(shop.server, event("refund.created", made), shop.stripe_webhook_secret)
+    send_event(shop.server, event("charge.refunded", charge_of(payment, 1000)), shop.stripe_webhook_secret)
+    stub_stripe.wait_for(*LIST)
+    pending, = shop.api.get("/v1/refunds", query={"payment_id": payment["id"]}, expect=200).data
+    assert (pending["status"], pending["provider_ref"]) == ("pending", None)
+    gate.set()
+    refund = refunding.result()
+    assert (refund["id"], refund["status"], refund["provider_ref"]) == (pending["id"], "completed", made["id"])
+    shop.server.restart_making_due()
+    stub_stripe.wait_for(*LIST, 2)
+    listed, = shop.api.get("/v1/refunds", query={"payment_id": payment["id"]}, expect=200).data
+    assert listed["id"] == refund["id"]
+    told_of(receiver, "payment.refunded")
+    assert len(receiver.events("payment.refunded")) == 1
+    assert shop.payment(payment["id"])["amount_refunded"] == "10.00"
+
+
+def test_a_refund_of_a_dashboard_beside_ours_is_taken_over_once_ours_is_known(start_shop, stub_stripe):
+    shop = start_shop(stripe_timeout="10s")
+    payment = shop.pay("10.00")
+    account, gate = stub_stripe.model.accounts[shop.stripe_key], threading.Event()
+    stub_stripe.answer_next(*REFUND, executed(gate=gate))
+    refunding = InBackground(shop.refund, payment, "4.00")
+    ours, = wait_until(lambda: stub_stripe.objects("refund"))
+    theirs = account.add("re_", "refund", **{name: value for name, value in ours.items() if name in (
+        "amount", "currency", "status", "payment_intent", "charge", "reason", "failure_reason")}, metadata={})
+    send_event(shop.server, event("refund.created", theirs), shop.stripe_webhook_secret)
+    stub_stripe.wait_for(*LIST)
+    gate.set()
+    assert refunding.result()["provider_ref"] == ours["id"]
+    shop.server.restart_making_due()
+    wait_until(lambda: shop.payment(payment["id"])["amount_refunded"] == "8.00", what="both to be refunded")
+    listed = shop.api.get("/v1/refunds", query={"payment_id": payment["id"]}, expect=200).data
+    assert {one["provider_ref"] for one in listed} == {ours["id"], theirs["id"]}
+
+
+def test_a_refund_without_metadata_is_found_when_it_is_looked_for(shop, stub_stripe):
+    payment = shop.pay("10.00")
+
+    def stored_fault(made):
+        bare(stub_stripe)
+        return Answer(500, stripe_error("api_error"), {"Idempotent-Replayed": "true"})
+    stub_stripe.answer_next(*REFUND, stored_fault)
+    refund = shop.refund(payment, "4.00")
+    at_stripe, = stub_stripe.objects("refund")
+    assert wait_for_refund(shop, refund, "completed")["provider_ref"] == at_stripe["id"]
 
 
 def test_a_refund_that_a_crash_cut_off_is_made_once(shop, stub_stripe):

@@ -39,11 +39,52 @@ static void a_refund_that_is_not_there_once_its_key_is_forgotten_is_sent_anew(vo
     assert_int_equal(calls(f, PROVIDER_REFUND), sent + 1);
 }
 
+#define TWIN_ID "x'0A000000000000000000000000000001'"
+
+static struct provider_answer refunded(void)
+{
+    return (struct provider_answer){.outcome = PROVIDER_DONE,
+                                    .status = 200,
+                                    .has_refund = true,
+                                    .refund = {.id = "re_1",
+                                               .status = REFUND_COMPLETED,
+                                               .amount_provider_minor = 5000,
+                                               .currency = "usd",
+                                               .intent_id = "pi_1"}};
+}
+
+// As an older version of this program did it, where the event came first.
+static void a_refund_that_was_taken_over_under_its_id_before_it_was_answered_counts_once(void **state)
+{
+    struct fixture *f = *state;
+    engine_begin(f);
+    f->provider.holds = true;
+    struct prepared refund = prepare(f, prepare_refund);
+    prepared_go(&refund);
+    run_sql(f, "INSERT INTO refunds SELECT " TWIN_ID
+               ", payment_id, merchant_id, livemode, amount_minor, currency,"
+               " 'completed', 're_1', NULL, NULL, NULL, credential_version_id, created_us + 1, updated_us "
+               "FROM refunds");
+    run_sql(f, "UPDATE payments SET refunded_minor = 5000, status = 'refunded'");
+    fake_provider_answer(&f->provider, refunded());
+    engine_run_s(f, 1);
+    assert_int_equal(sql_number(f, "SELECT status = 'completed' AND provider_ref = 're_1' FROM refunds"
+                                   " WHERE id <> " TWIN_ID),
+                     1);
+    assert_int_equal(sql_number(f, "SELECT status = 'failed' AND provider_ref IS NULL FROM refunds"
+                                   " WHERE id = " TWIN_ID),
+                     1);
+    assert_int_equal(sql_number(f, "SELECT refunded_minor FROM payments WHERE status = 'refunded'"), 5000);
+    assert_string_equal(events_of(f, &PAYMENT_ID), "refund.failed, payment.refunded");
+    assert_string_equal(open_operations(f, &REFUND_ID), "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_refund_that_cannot_be_looked_for_is_asked_after_at_growing_distances),
         TEST(a_refund_that_is_not_there_once_its_key_is_forgotten_is_sent_anew),
+        TEST(a_refund_that_was_taken_over_under_its_id_before_it_was_answered_counts_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
