@@ -47,6 +47,7 @@ void metrics_answer(struct request *request)
     metric(&out, "counter", "operations_attempts_total", engine.attempts_total);
     metric(&out, "counter", "operations_unknown_total", engine.unknown_total);
     metric(&out, "counter", "operations_settle_retries_total", engine.settle_retries_total);
+    metric(&out, "counter", "operations_settle_given_up_total", engine.settle_given_up_total);
     metric(&out, "counter", "operations_put_back_total", engine.put_back_total);
     metric(&out, "gauge", "provider_calls_queued", engine.governor.queued);
     metric(&out, "counter", "provider_refused_total", engine.governor.refused_total);

@@ -13,12 +13,14 @@ struct engine {
     bool write_failed; // so it did something else: the next chores try whether it can be written
     struct governor *governor;
 
-    // op.c: the operations under way, so that none is called twice at once, and attempts whose settle the
-    // database refused.
+    // op.c: the operations under way, so that none is called twice at once.
     struct table active;
+    int64_t background; // of those under way, how many are of a background kind
+
+    // unsettled.c: attempts whose outcome could not be recorded.
     struct list unsettled;
     struct timer settle_timer;
-    int64_t background; // of those under way, how many are of a background kind
+    int64_t settle_due_us; // monotonic; when it fires
 
     // waiters.c: callers by operation, and in the order of their deadlines (the patience is the same for
     // all).
@@ -52,10 +54,15 @@ void op_ended(struct op *op);         // it is not under way any more; its owner
 // put_back.c. Leaves it to a later sweep.
 void op_put_back(struct place *place, int64_t wait_us);
 void op_drop(struct place *place); // at the end: it was not called, and its row is still there
-void op_settle_again(struct timer *timer);
+void op_settle(struct op *op);     // records the outcome
 struct op_key op_key(const struct op_kind *kind, const struct uuid *subject_id);
 // Whether an attempt of the same operation is under way; it is then told to hurry the next.
 bool op_is_under_way(struct engine *engine, const struct op *op);
+
+// unsettled.c. The outcome could not be recorded; takes the op.
+void op_unsettled(struct op *op);
+void op_settle_again(struct timer *timer);
+void op_settle_all(struct engine *engine); // now, whenever they are due
 
 // pages.c. Takes a page of a list in; true where another page is to be read behind it.
 bool op_reads_on(struct op *op);

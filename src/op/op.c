@@ -16,8 +16,6 @@
 #include "store/credentials.h"
 #include "store/sealed.h"
 
-// A settle that the database refused is tried again after this; the outcome stays in memory meanwhile.
-#define SETTLE_AGAIN_US (1 * US_PER_S)
 // An attempt holds its operation for one call and this much more.
 #define LEASE_MARGIN_US (30 * US_PER_S)
 
@@ -257,9 +255,7 @@ static void settled(struct store_job *job)
     if (job->result != OK) {
         LOG(LOG_ERROR, "an outcome could not be recorded and is tried again",
             LOG_STR("operation", op->kind->name), LOG_STR("error", job->err.message));
-        engine->stats.settle_retries_total++;
-        list_append(&engine->unsettled, &op->link);
-        timer_start(engine->options.loop, &engine->settle_timer, SETTLE_AGAIN_US);
+        op_unsettled(op);
         return;
     }
     log_attempt(op);
@@ -279,21 +275,10 @@ static void settled(struct store_job *job)
     op_free(op);
 }
 
-static void submit_settle(struct op *op)
+void op_settle(struct op *op)
 {
     op->job = (struct store_job){.lane = STORE_WRITE, .run = run_settle, .done = settled};
     store_submit_always(op->engine->options.store, &op->job);
-}
-
-void op_settle_again(struct timer *timer)
-{
-    struct engine *engine = CONTAINER_OF(timer, struct engine, settle_timer);
-    struct list waiting;
-    list_init(&waiting);
-    list_splice(&waiting, &engine->unsettled);
-    for (struct list *node = list_take_first(&waiting); node != NULL; node = list_take_first(&waiting)) {
-        submit_settle(CONTAINER_OF(node, struct op, link));
-    }
 }
 
 // The state that a refusal is about is read behind it, so that the attempt knows both.
@@ -321,7 +306,7 @@ static void answered(struct provider_call *call)
     }
     op->engine->stats.unknown_total +=
         answer->outcome == PROVIDER_UNKNOWN || answer->outcome == PROVIDER_LOOK_UP;
-    submit_settle(op);
+    op_settle(op);
 }
 
 struct op_key op_key(const struct op_kind *kind, const struct uuid *subject_id)
@@ -356,7 +341,7 @@ bool op_call(struct place *place)
     }
     op->call.answer = (struct provider_answer){.outcome = PROVIDER_LOOK_UP,
                                                .trouble = "it was held up until it was too late to send it"};
-    submit_settle(op);
+    op_settle(op);
     return false;
 }
 

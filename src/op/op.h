@@ -74,7 +74,9 @@ struct op {
     struct arena arena;        // what was planned and answered; the database and loop threads use it in turn
     struct arena settle_arena; // emptied before each run of the settle job
     struct store_job job;
-    struct list link;         // of attempts whose settle the database refused
+    struct list link;         // of attempts whose outcome could not be recorded
+    int settle_tries;         // in vain
+    int64_t settle_at_us;     // monotonic; when the next is due
     struct table_node active; // in the engine's table of operations under way
     struct place place;       // among its account's; from before it was planned to its end
     struct op_key key;
@@ -128,6 +130,7 @@ struct engine_stats {
     int64_t attempts_total;
     int64_t unknown_total;
     int64_t settle_retries_total;
+    int64_t settle_given_up_total; // outcomes that could not be recorded and are asked for again
     int64_t put_back_total; // attempts that were not made: the provider was away, or it was not their turn
     struct governor_stats governor;
 };

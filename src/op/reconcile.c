@@ -266,6 +266,7 @@ struct engine *engine_open(const struct engine_options *options)
     REQUIRE(engine != NULL);
     engine->options = *options;
     engine->sweep_due_us = INT64_MAX;
+    engine->settle_due_us = INT64_MAX;
     engine->clock_us = loop_wall_us(options->loop) - loop_mono_us(options->loop);
     list_init(&engine->unsettled);
     list_init(&engine->waiting);
@@ -325,7 +326,10 @@ void engine_start(struct engine *engine, void (*on_ready)(void *context), void *
 
 bool engine_drain(struct engine *engine, bool hurry)
 {
-    engine->draining = true;
+    if (!engine->draining) {
+        engine->draining = true;
+        op_settle_all(engine);
+    }
     if (hurry) {
         governor_put_back_all(engine->governor);
     }

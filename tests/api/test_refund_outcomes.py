@@ -331,3 +331,17 @@ def test_money_that_a_partial_capture_let_go_is_no_refund(listening, sandbox, re
     now = listening.payment(payment["id"])
     assert (now["status"], now["amount_refunded"]) == ("refunded", "6.00")
     assert len(receiver.events("payment.refunded")) == 2
+
+
+def test_a_charge_that_two_payments_are_said_to_have_is_one_payments_and_holds_nothing_up(shop, stub_stripe):
+    """Stripe lists no refunds, so the charge stands for them."""
+    first, second = shop.pay("10.00"), shop.pay("10.00")
+    for listed, payment in enumerate((first, second), start=1):
+        sent = event("charge.refunded", charge_of(payment, 1000, id="ch_1"))
+        send_event(shop.server, sent, shop.stripe_webhook_secret)
+        stub_stripe.wait_for(*LIST, listed)
+        wait_until(lambda: b"\npayments_operations_in_flight 0\n" in shop.server.api().get("/metrics").body,
+                   what="nothing to be under way")
+    assert (shop.payment(first["id"])["status"], shop.payment(first["id"])["amount_refunded"]) == ("refunded", "10.00")
+    assert (shop.payment(second["id"])["status"], shop.payment(second["id"])["amount_refunded"]) == ("completed", "0.00")
+    assert b"\npayments_operations_settle_retries_total 0\n" in shop.server.api().get("/metrics").body

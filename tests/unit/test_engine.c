@@ -60,6 +60,51 @@ static void many_refused_outcomes_are_all_recorded(void **state)
     }
 }
 
+// Not for want of a database: another row has what this one needs.
+static void begin_one_that_cannot_be_recorded(struct fixture *f)
+{
+    engine_begin(f);
+    run_sql(f, "CREATE UNIQUE INDEX refuse ON payments(status) WHERE status = 'completed'");
+    f->provider.otherwise = answer_intent(INTENT_SUCCEEDED);
+    buy(f);
+    f->provider.otherwise.intent.id = "pi_2";
+    buy(f);
+}
+
+static void an_outcome_that_cannot_be_recorded_is_let_go_and_asked_for_at_growing_distances(void **state)
+{
+    struct fixture *f = *state;
+    struct engine_stats stats;
+    begin_one_that_cannot_be_recorded(f);
+    engine_run_s(f, 4);
+    assert_int_equal(in_flight(f), 0);
+    engine_stats(f->engine, &stats);
+    assert_int_equal(stats.settle_given_up_total, 1);
+    const struct uuid *id = &f->buyers[1]->payment.id;
+    assert_string_equal(history_of(f, id),
+                        "created pending api, an outcome could not be recorded pending api");
+    assert_string_equal(open_operations(f, id), "charge");
+    engine_run_s(f, 3 * 24 * 3600);
+    assert_in_range(f->provider.call_count, 10, 60);
+    run_sql(f, "DROP INDEX refuse");
+    engine_run_s(f, 2 * 24 * 3600);
+    assert_int_equal(payment_row(f, id).status, PAYMENT_COMPLETED);
+    assert_string_equal(open_operations(f, id), "");
+}
+
+static void an_outcome_that_cannot_be_recorded_does_not_hold_up_a_stop(void **state)
+{
+    struct fixture *f = *state;
+    begin_one_that_cannot_be_recorded(f);
+    assert_int_equal(in_flight(f), 1);
+    (void)engine_drain(f->engine, false);
+    engine_run_s(f, 0);
+    (void)engine_drain(f->engine, false);
+    engine_run_s(f, 0);
+    assert_true(engine_drain(f->engine, false));
+    assert_string_equal(open_operations(f, &f->buyers[1]->payment.id), "charge");
+}
+
 static void an_outcome_that_a_crash_loses_is_asked_for_again(void **state)
 {
     struct fixture *f = *state;
@@ -431,6 +476,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(an_outcome_that_the_database_refuses_is_recorded_later_and_not_asked_for_again),
         TEST(many_refused_outcomes_are_all_recorded),
+        TEST(an_outcome_that_cannot_be_recorded_is_let_go_and_asked_for_at_growing_distances),
+        TEST(an_outcome_that_cannot_be_recorded_does_not_hold_up_a_stop),
         TEST(an_outcome_that_a_crash_loses_is_asked_for_again),
         TEST(a_sweep_that_the_database_refuses_comes_again),
         TEST(a_settle_that_runs_again_keeps_its_distance),

@@ -79,11 +79,32 @@ static void a_refund_that_was_taken_over_under_its_id_before_it_was_answered_cou
     assert_string_equal(open_operations(f, &REFUND_ID), "");
 }
 
+static void a_refund_that_never_fits_is_read_again_for_an_hour_and_then_noted(void **state)
+{
+    static struct provider_refund too_much[1];
+    struct fixture *f = *state;
+    too_much[0] = refunded().refund;
+    too_much[0].amount_provider_minor = 5001;
+    f->provider.otherwise = (struct provider_answer){
+        .outcome = PROVIDER_DONE, .status = 200, .refunds = too_much, .refund_count = 1};
+    engine_begin(f);
+    (void)prepare(f, owe_refunds);
+    engine_due(f->engine, 0);
+    engine_run_s(f, 3000);
+    assert_string_equal(open_operations(f, &PAYMENT_ID), "refunds");
+    engine_run_s(f, 3 * 3600);
+    assert_string_equal(open_operations(f, &PAYMENT_ID), "");
+    assert_in_range(f->provider.call_count, 4, 8);
+    assert_string_equal(history_of(f, &PAYMENT_ID), "ignored: a refund that does not fit completed recovery");
+    assert_int_equal(sql_number(f, "SELECT count(*) FROM refunds"), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_refund_that_cannot_be_looked_for_is_asked_after_at_growing_distances),
         TEST(a_refund_that_is_not_there_once_its_key_is_forgotten_is_sent_anew),
+        TEST(a_refund_that_never_fits_is_read_again_for_an_hour_and_then_noted),
         TEST(a_refund_that_was_taken_over_under_its_id_before_it_was_answered_counts_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
