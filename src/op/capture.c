@@ -45,9 +45,13 @@ enum errc capture_prepare(struct engine *engine, struct db *db, struct change *c
 static enum errc take(struct op *op, struct db *db, struct change *change, struct payment *payment,
                       struct err *err)
 {
-    const struct intent *intent = &op->call.answer.intent;
+    struct intent *intent = &op->call.answer.intent;
     struct err why = {0};
     bool authorised = intent->state == INTENT_CAPTURABLE;
+    if (intent->received_provider_minor < 0) { // not said: then it is what was asked for
+        intent->received_provider_minor =
+            engine_options(op->engine)->provider->ops->capture_amount(op->row.body);
+    }
     bool read = op->call.verb == PROVIDER_RETRIEVE;
     enum errc rc = authorised ? change_check_intent(db, change, payment, intent, &why)
                               : change_take_intent(db, change, payment, intent, &why);

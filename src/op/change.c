@@ -201,9 +201,16 @@ static enum errc complete(struct db *db, struct change *change, struct payment *
     if (!payment_can_move(payment->status, MOVE_COMPLETE, &to)) {
         return OK; // it is complete already: the same news again
     }
+    struct operation capture = {0};
+    bool said = intent->received_provider_minor >= 0;
+    enum errc rc =
+        said ? ERR_NOT_FOUND : operation_get(db, &payment->id, "capture", change->arena, &capture, err);
+    if (rc != ERR_NOT_FOUND) {
+        return rc; // a capture is under way that knows how much was asked for
+    }
     int64_t captured = payment->amount_minor;
     if (intent->received_provider_minor >= 0) {
-        enum errc rc = money_from_stripe(intent->received_provider_minor, payment->currency, &captured, err);
+        rc = money_from_stripe(intent->received_provider_minor, payment->currency, &captured, err);
         if (rc != OK || captured > payment->amount_minor || captured == 0) {
             return err_set(err, ERR_CONFLICT, "the provider says that it captured an impossible amount");
         }

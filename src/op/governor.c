@@ -199,10 +199,10 @@ static void give_up_what_hangs(struct governor *governor, const struct place *an
     }
 }
 
-static void circuit_opened(struct governor *governor)
+static void circuit_opened(struct governor *governor, const char *trouble)
 {
     LOG(LOG_ERROR, "the provider is away: its calls are held back until it answers a probe",
-        LOG_STR("merchants", governor->circuit.several ? "all" : "one"));
+        LOG_STR("merchants", governor->circuit.several ? "all" : "one"), LOG_STR("trouble", trouble));
     governor->stats.circuit_opened_total++;
     LIST_EACH_SAFE(&governor->waiting, node, after)
     {
@@ -240,7 +240,7 @@ void governor_answered(struct place *place, const struct uuid *operation,
     }
     governor_unlock(governor);
     if (opened) {
-        circuit_opened(governor);
+        circuit_opened(governor, answer->trouble);
     } else if (closed) {
         LOG(LOG_INFO, "the provider answers again");
         governor->options.resumed(governor->options.context);

@@ -41,6 +41,7 @@ static struct op *op_new(struct engine *engine, const struct op_kind *kind, cons
     op->key = op_key(kind, &row->subject_id);
     op->call.arena = &op->page_arena;
     op->call.page_items = PROVIDER_PAGE_ITEMS;
+    op->call.livemode = row->livemode;
     return op;
 }
 

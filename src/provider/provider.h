@@ -94,6 +94,7 @@ struct provider_call {
     const char *page;            // of a list: next_page of the answer before; NULL: the first
     int page_items;              // of a list: how many at once
     int64_t send_before_us;      // wall clock: the request may not be written later; 0: whenever
+    bool livemode;               // the secret key's mode
     struct secret secret_key;
     struct arena *arena; // the answer's text lives there
     void (*done)(struct provider_call *call);
@@ -115,6 +116,8 @@ struct provider_ops {
     enum errc (*charge_body)(const struct payment *payment, const char *customer_ref, const char *method_ref,
                              bool off_session, struct arena *arena, const char **body, struct err *err);
     const char *(*capture_body)(const struct payment *payment, int64_t amount_minor, struct arena *arena);
+    int64_t (*capture_amount)(
+        const char *body); // what a capture_body asks for, in the provider's minor units
     const char *(*refund_body)(const struct refund *refund, const char *payment_ref, struct arena *arena);
     const char *(*customer_body)(const struct customer *customer, const char *email, const char *name,
                                  struct arena *arena);

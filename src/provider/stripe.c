@@ -147,6 +147,7 @@ static const struct provider_ops stripe_ops = {
     .give_up = stripe_give_up,
     .charge_body = stripe_charge_body,
     .capture_body = stripe_capture_body,
+    .capture_amount = stripe_capture_amount,
     .refund_body = stripe_refund_body,
     .customer_body = stripe_customer_body,
     .attach_body = stripe_attach_body,

@@ -27,6 +27,7 @@ void stripe_close(struct provider *provider);
 enum errc stripe_charge_body(const struct payment *payment, const char *customer_ref, const char *method_ref,
                              bool off_session, struct arena *arena, const char **body, struct err *err);
 const char *stripe_capture_body(const struct payment *payment, int64_t amount_minor, struct arena *arena);
+int64_t stripe_capture_amount(const char *body);
 const char *stripe_refund_body(const struct refund *refund, const char *payment_ref, struct arena *arena);
 const char *stripe_customer_body(const struct customer *customer, const char *email, const char *name,
                                  struct arena *arena);

@@ -37,6 +37,12 @@ static bool is_list(enum provider_verb verb)
     return verb == PROVIDER_LIST || verb == PROVIDER_REFUND_LIST || verb == PROVIDER_EVENTS;
 }
 
+// Whether an object may be one of the account that was asked: none says so that is of the other mode.
+static bool fits_mode(const struct provider_call *call, struct json_object *object)
+{
+    return json_get_bool(object, "livemode", call->livemode) == call->livemode;
+}
+
 // One of a list's `length` objects.
 static bool read_item(struct provider_call *call, struct json_object *item, size_t i, size_t length)
 {
@@ -44,6 +50,9 @@ static bool read_item(struct provider_call *call, struct json_object *item, size
     if (call->verb == PROVIDER_EVENTS) {
         read_event(call, item, i, length);
         return true;
+    }
+    if (!fits_mode(call, item)) {
+        return false;
     }
     if (call->verb == PROVIDER_LIST) {
         if (i == 0) {
@@ -121,6 +130,8 @@ static void read_success(struct provider_call *call, struct json_object *body)
 {
     if (is_list(call->verb)) {
         read_list(call, body);
+    } else if (!fits_mode(call, body)) {
+        call->answer.trouble = "an object of the other mode, test or live, than the secret key's";
     } else if (read_object(call, body)) {
         call->answer.outcome = PROVIDER_DONE;
     } else {
@@ -128,12 +139,22 @@ static void read_success(struct provider_call *call, struct json_object *body)
     }
 }
 
-// A refusal that says itself what was refused.
+// A refusal that says itself what was refused. Of a declined payment that alone tells that it was tried: its
+// intent may lack the last error.
 static void read_refusal(struct provider_call *call, struct json_object *error)
 {
     struct provider_answer *answer = &call->answer;
+    struct json_object *intent = json_get(error, "payment_intent");
+    if (!fits_mode(call, intent)) {
+        answer->trouble = "a refusal about an object of the other mode, test or live, than the secret key's";
+        return;
+    }
     answer->failure = stripe_failure_read(error, call->arena);
-    answer->has_intent = stripe_intent_read(json_get(error, "payment_intent"), call->arena, &answer->intent);
+    answer->has_intent = stripe_intent_read(intent, call->arena, &answer->intent);
+    if (text_equal(json_get_str(error, "type"), "card_error") &&
+        text_equal(json_get_str(intent, "status"), "requires_payment_method")) {
+        answer->intent.state = INTENT_ATTEMPT_FAILED;
+    }
     answer->customer_missing = text_equal(answer->failure.code, "resource_missing") &&
                                text_equal(json_get_str(error, "param"), "customer");
     answer->trouble = NULL;
@@ -145,8 +166,10 @@ static void read_error(struct provider_call *call, struct json_object *body)
     struct provider_answer *answer = &call->answer;
     struct json_object *error = json_get(body, "error");
     const char *type = json_get_str(error, "type");
-    if (type == NULL) {
-        answer->trouble = "an error that is not in Stripe's form";
+    if (type == NULL) { // of something between, or of another service than Stripe
+        answer->trouble = "an error that is not in Stripe's form; is PAYMENTS_STRIPE_API_BASE right?";
+        answer->away = answer->status != 429;
+        answer->limited = answer->status == 429;
         return;
     }
     // One whose key is in use is being carried out: the same request will be answered with what becomes of
@@ -252,7 +275,7 @@ void stripe_answer_read(struct provider_call *call)
     enum errc rc =
         json_parse_bounded(buf_str(&http->response_body), http->response_body.len, values_max, &body, NULL);
     if (rc != OK || !json_object_is_type(body, json_type_object)) {
-        answer->trouble = "an answer that is not a JSON object";
+        answer->trouble = "an answer that is not a JSON object; is PAYMENTS_STRIPE_API_BASE right?";
         answer->away = http->status != 429;
         answer->limited = http->status == 429;
     } else if (http->status >= 200 && http->status < 300) {

@@ -1,6 +1,9 @@
 // The forms that Stripe is sent: https://docs.stripe.com/api/payment_intents/create, /refunds/create,
 // /customers/create, /payment_methods/attach.
+#include <string.h>
+
 #include "base/json.h"
+#include "base/require.h"
 #include "base/text.h"
 #include "net/form.h"
 #include "provider/stripe.h"
@@ -8,6 +11,7 @@
 // A request has 64 kB at most; each byte of it may take three once it is escaped, and the fields' own names
 // come on top.
 #define CHARGE_BODY_BYTES_MAX (256 * 1024)
+#define AMOUNT_TO_CAPTURE "amount_to_capture"
 
 static void add_metadata(struct buf *form, const struct payment *payment, struct arena *arena)
 {
@@ -67,8 +71,16 @@ enum errc stripe_charge_body(const struct payment *payment, const char *customer
 const char *stripe_capture_body(const struct payment *payment, int64_t amount_minor, struct arena *arena)
 {
     struct buf form BUF_CLEANUP = BUF_MAX(256);
-    form_add_i64(&form, "amount_to_capture", money_to_stripe(amount_minor, payment->currency));
+    form_add_i64(&form, AMOUNT_TO_CAPTURE, money_to_stripe(amount_minor, payment->currency));
     return arena_strdup(arena, buf_str(&form));
+}
+
+int64_t stripe_capture_amount(const char *body)
+{
+    int64_t amount = 0;
+    REQUIRE(text_starts_with(body, AMOUNT_TO_CAPTURE "="));
+    REQUIRE(text_to_i64(body + strlen(AMOUNT_TO_CAPTURE "="), &amount, NULL) == OK);
+    return amount;
 }
 
 const char *stripe_refund_body(const struct refund *refund, const char *payment_ref, struct arena *arena)

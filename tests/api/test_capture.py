@@ -1,6 +1,8 @@
 """What is authorised is captured, once, or canceled: by the sandbox as Stripe does it, and by a stub that leaves the
 outcome unknown or refuses."""
+import threading
 import uuid
+from dataclasses import replace
 
 import pytest
 
@@ -11,6 +13,7 @@ from support.meanwhile import InBackground
 from support.merchant import Merchant
 from support.shape import refused
 from support.stripe_model import AUTHENTICATE, stripe_error
+from support.stub import lying
 from support.waiting import wait_until
 
 CAPTURE = ("POST", "/v1/payment_intents/*/capture")
@@ -175,6 +178,25 @@ def test_an_unknown_outcome_is_asked_for_until_it_is_known(hasty_shop, stub_stri
     requests = stub_stripe.calls(*WAYS[how])
     assert len({(request.header("Idempotency-Key"), request.body) for request in requests}) == 1
     assert stub_stripe.charged_minor(payment["id"]) == (1000 if how == "capture" else 0)
+
+
+@pytest.mark.parametrize("told_first", [False, True], ids=["the capture's answer", "an event and a look-up first"])
+def test_where_stripe_does_not_say_how_much_it_captured_it_is_what_was_asked_for(start_shop, stub_stripe, told_first):
+    shop = start_shop(stripe_timeout="10s")
+    payment = authorise(shop)
+    silent, gate = lying(amount_received=None), threading.Event()
+    stub_stripe.answer_always("*", "/v1/payment_intents/*", silent)
+    if told_first:
+        stub_stripe.answer_next(*CAPTURE, lambda done: replace(silent(done), gate=gate))
+    capturing = InBackground(shop.end, payment, "capture", {"amount": "4.00"})
+    if told_first:
+        stub_stripe.wait_for(*CAPTURE)
+        sent = event("payment_intent.succeeded", intent_of(payment, amount_received=None))
+        send_event(shop.server, sent, shop.stripe_webhook_secret)
+        stub_stripe.wait_for("GET", f"/v1/payment_intents/{payment['provider_ref']}")
+        gate.set()
+    capturing.result(timeout=30)
+    assert state(wait_for_status(shop, payment, "completed")) == ("completed", False, "4.00")
 
 
 @both_ways

@@ -33,7 +33,8 @@ def assert_overloaded(answer):
     assert (answer.status, answer.codes) == (503, ["OVERLOADED"]) and int(answer.headers["Retry-After"]) >= 1
 
 
-AWAY = {"nobody listens": None, "503": Answer(503, stripe_error("api_error"))}
+AWAY = {"nobody listens": None, "503": Answer(503, stripe_error("api_error")),
+        "something else answers 404": Answer(404, {"message": "no Route matched with those values"})}
 
 
 @pytest.mark.parametrize("how", AWAY)

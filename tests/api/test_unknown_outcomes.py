@@ -1,5 +1,6 @@
 """An unknown outcome is never failed: whatever Stripe does to a charge, nobody pays twice, and nothing that may have
 been paid is called failed. The stub plays the Stripe that misbehaves."""
+import json
 import time
 import uuid
 
@@ -18,6 +19,7 @@ ANOTHER = {
     "amount": lying(amount=999),
     "received amount": lying(amount_received=100_000),
     "currency": lying(currency="eur"),
+    "mode": lying(livemode=True),
     "payment": lying(metadata=lambda said: said["metadata"] | {"payment_id": str(uuid.uuid4())}),
     "payment of somebody else": lying(metadata={"payment_id": "4711"}),
 }
@@ -25,6 +27,9 @@ ANOTHER = {
 DEFINITE = {
     "a declined card": (Answer(402, stripe_error("card_error", code="card_declined", decline_code="lost_card")),
                         "card_declined"),
+    "a decline without a last error": (lambda done: Answer(402, stripe_error(
+        "card_error", code="card_declined",
+        payment_intent=json.loads(done.body) | {"status": "requires_payment_method"})), "card_declined"),
     "a bad request": (Answer(400, stripe_error(code="parameter_invalid_empty", param="amount")),
                       "parameter_invalid_empty"),
     "an unknown method": (Answer(400, stripe_error(code="resource_missing", param="payment_method")),

@@ -128,6 +128,7 @@ static const struct provider_ops fake_provider_ops = {
     .give_up = fake_provider_give_up,
     .charge_body = stripe_charge_body,
     .capture_body = stripe_capture_body,
+    .capture_amount = stripe_capture_amount,
     .refund_body = stripe_refund_body,
     .customer_body = stripe_customer_body,
     .attach_body = stripe_attach_body,

@@ -395,12 +395,59 @@ static void who_is_away_and_who_is_to_slow_down_is_told_apart(void **state)
          false,
          false},
         {{PROVIDER_CHARGE, HTTP_DONE, 200, INTENT, NULL, NULL}, false, false},
+        {{PROVIDER_CHARGE, HTTP_DONE, 404, "{\"message\":\"no route\"}", NULL, NULL}, true, false},
+        {{PROVIDER_CHARGE, HTTP_DONE, 429, "{\"message\":\"slow down\"}", NULL, NULL}, false, true},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         const struct provider_answer *answer = read_reply(f, rows[i].reply);
         assert_int_equal(answer->away, rows[i].away);
         assert_int_equal(answer->limited, rows[i].limited);
     }
+}
+
+// With a test key: an object that says that it is live is none of that account's.
+static void an_object_of_the_other_mode_is_not_believed(void **state)
+{
+    static const struct row rows[] = {
+        {"a charge",
+         {PROVIDER_CHARGE, HTTP_DONE, 200, "{\"id\":\"pi_1\",\"status\":\"succeeded\",\"livemode\":true}",
+          NULL, NULL},
+         PROVIDER_UNKNOWN},
+        {"a refusal",
+         {PROVIDER_CHARGE, HTTP_DONE, 402,
+          "{\"error\":{\"type\":\"card_error\",\"payment_intent\":{\"id\":\"pi_1\",\"livemode\":true,"
+          "\"status\":\"requires_payment_method\"}}}",
+          NULL, NULL},
+         PROVIDER_UNKNOWN},
+        {"a list",
+         {PROVIDER_LIST, HTTP_DONE, 200,
+          "{\"data\":[{\"id\":\"pi_1\",\"status\":\"succeeded\",\"livemode\":true}],\"has_more\":false}",
+          NULL, NULL},
+         PROVIDER_UNKNOWN},
+        {"a customer",
+         {PROVIDER_CUSTOMER, HTTP_DONE, 200, "{\"id\":\"cus_1\",\"livemode\":true}", NULL, NULL},
+         PROVIDER_UNKNOWN},
+        {"a method",
+         {PROVIDER_ATTACH, HTTP_DONE, 200, "{\"id\":\"pm_1\",\"livemode\":true}", NULL, NULL},
+         PROVIDER_UNKNOWN},
+        {"its own mode",
+         {PROVIDER_CHARGE, HTTP_DONE, 200, "{\"id\":\"pi_1\",\"status\":\"succeeded\",\"livemode\":false}",
+          NULL, NULL},
+         PROVIDER_DONE},
+    };
+    check_rows(*state, rows, COUNT_OF(rows));
+}
+
+static void a_decline_failed_although_its_intent_lacks_the_last_error(void **state)
+{
+    const struct provider_answer *answer =
+        read_reply(*state, (struct reply){PROVIDER_CHARGE, HTTP_DONE, 402,
+                                          "{\"error\":{\"type\":\"card_error\",\"code\":\"card_declined\","
+                                          "\"payment_intent\":{\"id\":\"pi_1\","
+                                          "\"status\":\"requires_payment_method\"}}}",
+                                          NULL, NULL});
+    assert_true(answer->has_intent);
+    assert_int_equal(answer->intent.state, INTENT_ATTEMPT_FAILED);
 }
 
 int main(void)
@@ -422,6 +469,8 @@ int main(void)
         TEST(a_refused_key_is_our_own_failure_code),
         TEST(what_stripe_says_of_itself_is_kept),
         TEST(who_is_away_and_who_is_to_slow_down_is_told_apart),
+        TEST(an_object_of_the_other_mode_is_not_believed),
+        TEST(a_decline_failed_although_its_intent_lacks_the_last_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
