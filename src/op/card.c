@@ -1,14 +1,19 @@
 // Saving a card: the customer is made at the provider, where that is still to be done, then the payment
 // method is attached to it. Both are steps of one operation, each planned from the rows alone. Their keys
 // name the customer and the card, so that saving side by side, again, or after a crash makes one customer and
-// attaches once; no money moves, so a step may be sent again at any time. Where the customer was deleted at
+// attaches once; no money moves, so a step may be sent again at any time. Where a fault was stored under its
+// key, what came of it is read: it is taken over, or the step sent anew. Where the customer was deleted at
 // the provider, another takes its place, and the step is made anew for that one.
 #include "op/card.h"
 
 #include "base/text.h"
+#include "base/timefmt.h"
 #include "op/render.h"
 #include "op/reply.h"
 #include "store/cards.h"
+
+// The provider's clock and ours may differ by this much when a list is asked for by time.
+#define CLOCK_SLACK_S 600
 
 static enum errc read_rows(struct db *db, const struct uuid *card_id, struct arena *arena, struct card *card,
                            struct customer *customer, struct err *err)
@@ -53,15 +58,24 @@ static enum errc replace_customer(struct op *op, struct db *db, struct change *c
     return rc == OK ? card_update(db, card, err) : rc;
 }
 
-// The key of a step, which names the customer that it is for.
-static const char *step_key(struct arena *arena, enum provider_verb verb, const struct card *card)
+static bool makes_customer(const struct op *op)
+{
+    return op->call.verb == PROVIDER_CUSTOMER || op->call.verb == PROVIDER_CUSTOMER_LIST;
+}
+
+// The key of a step, which names the customer that it is for, and from when an attach is sent anew.
+static const char *step_key(const struct op *op, struct arena *arena, const struct card *card)
 {
     char card_id[UUID_TEXT_BYTES];
     char customer_id[UUID_TEXT_BYTES];
     uuid_format(&card->id, card_id);
     uuid_format(&card->customer_id, customer_id);
-    return verb == PROVIDER_CUSTOMER ? arena_printf(arena, "cus_%s", customer_id)
-                                     : arena_printf(arena, "att_%s_%s", card_id, customer_id);
+    if (makes_customer(op)) {
+        return arena_printf(arena, "cus_%s", customer_id);
+    }
+    return op->row.absent_us == 0
+               ? arena_printf(arena, "att_%s_%s", card_id, customer_id)
+               : arena_printf(arena, "att_%s_%s_%lld", card_id, customer_id, (long long)op->row.absent_us);
 }
 
 static void plan_step(struct op *op, const struct card *card, const struct customer *customer)
@@ -69,8 +83,9 @@ static void plan_step(struct op *op, const struct card *card, const struct custo
     const struct provider *provider = engine_options(op->engine)->provider;
     bool attach = customer->provider_ref != NULL;
     op->call.verb = attach ? PROVIDER_ATTACH : PROVIDER_CUSTOMER;
-    op->call.ref = attach ? card->method_sent : NULL;
-    op->call.idempotency_key = step_key(&op->arena, op->call.verb, card);
+    op->call.ref = attach ? card->method_sent : card->customer_email;
+    op->call.created_from_s = customer->created_us / US_PER_S - CLOCK_SLACK_S;
+    op->call.idempotency_key = step_key(op, &op->arena, card);
     op->call.body = attach ? provider->ops->attach_body(customer->provider_ref, &op->arena)
                            : arena_strdup(&op->arena, customer->body);
 }
@@ -164,7 +179,19 @@ static void go_on(struct op *op, struct change *change)
     op->open = true;
     op->row.attempts = 0;
     op->row.unresolved = false;
+    op->row.absent_us = 0;
     op->row.next_attempt_us = change->now_us;
+}
+
+// At once the first time, then at growing distances.
+void card_send_anew(struct op *op, struct change *change)
+{
+    bool first = op->row.absent_us == 0;
+    op->row.absent_us = change->now_us;
+    op_put_off(op, change);
+    if (first) {
+        op->row.next_attempt_us = change->now_us;
+    }
 }
 
 // A method that is attached already (it was saved under another spelling of the e-mail) is the card that it
@@ -238,6 +265,43 @@ static enum errc attached_in_vain(struct op *op, struct db *db, struct card *car
     return refuse(op, db, card, &failure, err);
 }
 
+// The provider's id of the customer, where the answer tells it.
+static const char *customer_told(const struct op *op, const struct customer *customer)
+{
+    const struct provider_answer *answer = &op->call.answer;
+    char id[UUID_TEXT_BYTES];
+    uuid_format(&customer->id, id);
+    if (answer->outcome != PROVIDER_DONE || op->call.verb == PROVIDER_CUSTOMER) {
+        return answer->outcome == PROVIDER_DONE ? answer->customer_ref : NULL;
+    }
+    for (size_t i = 0; i < answer->customer_count; i++) {
+        if (text_equal(answer->customers[i].customer_id, id)) {
+            return answer->customers[i].id;
+        }
+    }
+    return NULL;
+}
+
+// A fault was stored under the step's key. A customer that is not found is let go, and another one made: if
+// the provider has it all the same, it has one that nobody uses. A method that is not this customer's is
+// attached anew. A key that may not read does not keep a card from being saved.
+static enum errc looked_up(struct op *op, struct db *db, struct change *change, struct card *card,
+                           const struct customer *customer, struct err *err)
+{
+    const struct provider_answer *answer = &op->call.answer;
+    if (answer->outcome == PROVIDER_UNKNOWN || answer->outcome == PROVIDER_LOOK_UP) {
+        op_put_off(op, change);
+        return OK;
+    }
+    if (op->call.verb == PROVIDER_METHOD_RETRIEVE && answer->outcome == PROVIDER_DONE &&
+        customer->gone_us == 0 && text_equal(answer->method.customer_ref, customer->provider_ref)) {
+        return attached(op, db, change, card, err);
+    }
+    card_send_anew(op, change);
+    return op->call.verb == PROVIDER_CUSTOMER_LIST ? customer_set_gone(db, &customer->id, change->now_us, err)
+                                                   : OK;
+}
+
 static enum errc save_settle(struct op *op, struct db *db, struct change *change, struct err *err)
 {
     const struct provider_answer *answer = &op->call.answer;
@@ -247,19 +311,22 @@ static enum errc save_settle(struct op *op, struct db *db, struct change *change
     if (rc != OK) {
         return rc;
     }
-    if (!text_equal(op->call.idempotency_key, step_key(change->arena, op->call.verb, &card))) {
+    if (!text_equal(op->call.idempotency_key, step_key(op, change->arena, &card))) {
         go_on(op, change); // it got another customer meanwhile: this answer is about the one before
         return OK;
     }
     card.updated_us = change->now_us;
-    bool made_customer = op->call.verb == PROVIDER_CUSTOMER && answer->outcome == PROVIDER_DONE;
-    if (made_customer && customer.provider_ref == NULL) {
-        customer.provider_ref = answer->customer_ref;
-        rc = customer_set_ref(db, &customer.id, answer->customer_ref, err);
+    const char *told = makes_customer(op) ? customer_told(op, &customer) : NULL;
+    if (told != NULL && customer.provider_ref == NULL) {
+        customer.provider_ref = told;
+        rc = customer_set_ref(db, &customer.id, told, err);
     }
-    if (op->call.verb == PROVIDER_CUSTOMER && customer.provider_ref != NULL) {
+    if (makes_customer(op) && customer.provider_ref != NULL) {
         go_on(op, change); // another card's operation may have made it meanwhile
         return rc;
+    }
+    if (op->call.verb == PROVIDER_CUSTOMER_LIST || op->call.verb == PROVIDER_METHOD_RETRIEVE) {
+        return looked_up(op, db, change, &card, &customer, err);
     }
     switch (answer->outcome) {
     case PROVIDER_DONE:

@@ -26,3 +26,6 @@ enum errc card_owe(struct db *db, struct change *change, const struct card *card
                    int64_t delay_us, struct err *err) MUST_CHECK;
 // What is kept of a method, as far as it is said.
 void card_take_method(struct card *card, const struct provider_method *method);
+
+// What was to be done was not, and its key only brings the old answer: it is sent anew under another key.
+void card_send_anew(struct op *op, struct change *change);

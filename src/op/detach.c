@@ -1,6 +1,7 @@
 // Detaches a card that was deleted here, so that it can never be charged again at the provider either. It
 // uses the merchant's present credentials, and goes on until the provider has done it, or says that there is
-// nothing to be done.
+// nothing to be done. Where a fault was stored under its key, the method is read, and detached anew if it is
+// still attached.
 #include "op/card.h"
 
 #include "store/cards.h"
@@ -36,7 +37,9 @@ static enum errc detach_plan(struct op *op, struct db *db, struct change *change
     op->row.credential_version_id = present.version_id;
     op->call.verb = PROVIDER_DETACH;
     op->call.ref = card.provider_ref;
-    op->call.idempotency_key = arena_printf(&op->arena, "det_%s", id);
+    op->call.idempotency_key =
+        op->row.absent_us == 0 ? arena_printf(&op->arena, "det_%s", id)
+                               : arena_printf(&op->arena, "det_%s_%lld", id, (long long)op->row.absent_us);
     return OK;
 }
 
@@ -46,7 +49,11 @@ static enum errc detach_settle(struct op *op, struct db *db, struct change *chan
     (void)db;
     (void)err;
     enum provider_outcome outcome = op->call.answer.outcome;
-    if (outcome != PROVIDER_DONE && outcome != PROVIDER_REFUSED) {
+    bool read = op->call.verb == PROVIDER_METHOD_RETRIEVE;
+    if (read &&
+        ((outcome == PROVIDER_DONE && !op->call.answer.method.detached) || outcome == PROVIDER_NO_AUTH)) {
+        card_send_anew(op, change);
+    } else if (outcome != PROVIDER_DONE && outcome != PROVIDER_REFUSED) {
         op_put_off(op, change);
     }
     return OK;

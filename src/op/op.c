@@ -296,12 +296,29 @@ static bool reads_refused(struct op *op)
     return true;
 }
 
+// What was stored under a key would only be answered again: whether it was done is read, in the same attempt.
+// Of what moves money that is planned (charge.c, refund.c, capture.c).
+static bool looks_up(struct op *op)
+{
+    static const enum provider_verb look_ups[PROVIDER_VERB_COUNT] = {
+        [PROVIDER_CUSTOMER] = PROVIDER_CUSTOMER_LIST,
+        [PROVIDER_ATTACH] = PROVIDER_METHOD_RETRIEVE,
+        [PROVIDER_DETACH] = PROVIDER_METHOD_RETRIEVE,
+    };
+    enum provider_verb look_up = look_ups[op->call.verb];
+    if (op->call.answer.outcome != PROVIDER_LOOK_UP || look_up == PROVIDER_CHARGE) {
+        return false;
+    }
+    op->call.verb = look_up;
+    return true;
+}
+
 static void answered(struct provider_call *call)
 {
     struct op *op = CONTAINER_OF(call, struct op, call);
     const struct provider_answer *answer = &call->answer;
     governor_answered(&op->place, &op->row.subject_id, answer);
-    if (op_reads_on(op) || reads_refused(op)) {
+    if (op_reads_on(op) || reads_refused(op) || looks_up(op)) {
         governor_call(&op->place);
         return;
     }

@@ -25,6 +25,7 @@ enum provider_verb {
     PROVIDER_REFUND_RETRIEVE, // read one by the provider's id
     PROVIDER_REFUND_LIST,     // one page of a payment's refunds, newest first
     PROVIDER_CUSTOMER,        // make a customer
+    PROVIDER_CUSTOMER_LIST,   // the newest of those made since a time, of an e-mail where there is one
     PROVIDER_ATTACH,          // a payment method to a customer
     PROVIDER_DETACH,          // so that it can never be charged again
     PROVIDER_METHOD_RETRIEVE, // read a payment method by the provider's id
@@ -45,6 +46,12 @@ enum provider_outcome {
 
 struct provider_event;
 
+// What a list tells of a customer.
+struct provider_customer {
+    const char *id;
+    const char *customer_id; // metadata[customer_id]; NULL: none
+};
+
 // What is kept of a payment method.
 struct provider_method {
     const char *id; // may differ from the one that was attached
@@ -52,7 +59,8 @@ struct provider_method {
     const char *last4;
     int exp_month; // 0: not said
     int exp_year;
-    bool detached; // said to be of no customer
+    const char *customer_ref; // NULL: not said, or none
+    bool detached;            // said to be of no customer
 };
 
 struct provider_answer {
@@ -70,9 +78,11 @@ struct provider_answer {
     struct provider_refund refund;
     struct provider_refund *refunds; // PROVIDER_REFUND_LIST
     size_t refund_count;
-    const char *customer_ref; // PROVIDER_CUSTOMER
-    bool customer_missing;    // of a refusal: there is no such customer
-    bool has_method;          // ATTACH, METHOD_RETRIEVE
+    const char *customer_ref;            // PROVIDER_CUSTOMER
+    struct provider_customer *customers; // PROVIDER_CUSTOMER_LIST
+    size_t customer_count;
+    bool customer_missing; // of a refusal: there is no such customer
+    bool has_method;       // ATTACH, METHOD_RETRIEVE
     struct provider_method method;
     struct provider_event *events; // EVENTS: those of the page that can be read
     size_t event_count;
@@ -88,8 +98,9 @@ struct provider_call {
     enum provider_verb verb;
     const char *idempotency_key; // of every verb that changes something
     const char *body;            // exactly as it was made when the operation was prepared; NULL: none
-    const char *ref;             // the provider's id of what the verb is about; REFUND_LIST: of the payment
-    int64_t created_from_s;      // LIST, EVENTS: inclusive
+    const char *ref;             // the provider's id of what the verb is about; REFUND_LIST: of the payment;
+                                 // CUSTOMER_LIST: the e-mail, NULL: any
+    int64_t created_from_s;      // LIST, CUSTOMER_LIST, EVENTS: inclusive
     int64_t created_until_s;     // EVENTS: exclusive; 0: whatever there is
     const char *page;            // of a list: next_page of the answer before; NULL: the first
     int page_items;              // of a list: how many at once

@@ -38,6 +38,7 @@ static const struct {
     [PROVIDER_REFUND_RETRIEVE] = {false, "/v1/refunds/%s"},
     [PROVIDER_REFUND_LIST] = {false, "/v1/refunds?"},
     [PROVIDER_CUSTOMER] = {true, "/v1/customers"},
+    [PROVIDER_CUSTOMER_LIST] = {false, "/v1/customers?"},
     [PROVIDER_ATTACH] = {true, "/v1/payment_methods/%s/attach"},
     [PROVIDER_DETACH] = {true, "/v1/payment_methods/%s/detach"},
     [PROVIDER_METHOD_RETRIEVE] = {false, "/v1/payment_methods/%s"},
@@ -51,6 +52,9 @@ static void add_list_query(struct buf *query, const struct provider_call *call)
         form_add(query, "payment_intent", call->ref);
     } else {
         form_add_i64(query, "created[gte]", call->created_from_s);
+    }
+    if (call->verb == PROVIDER_CUSTOMER_LIST && call->ref != NULL) {
+        form_add(query, "email", call->ref);
     }
     if (call->created_until_s != 0) {
         form_add_i64(query, "created[lt]", call->created_until_s);

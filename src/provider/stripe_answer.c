@@ -34,7 +34,8 @@ static void read_event(struct provider_call *call, struct json_object *item, siz
 
 static bool is_list(enum provider_verb verb)
 {
-    return verb == PROVIDER_LIST || verb == PROVIDER_REFUND_LIST || verb == PROVIDER_EVENTS;
+    return verb == PROVIDER_LIST || verb == PROVIDER_REFUND_LIST || verb == PROVIDER_CUSTOMER_LIST ||
+           verb == PROVIDER_EVENTS;
 }
 
 // Whether an object may be one of the account that was asked: none says so that is of the other mode.
@@ -60,6 +61,13 @@ static bool read_item(struct provider_call *call, struct json_object *item, size
         }
         answer->intent_count = i + 1;
         return stripe_intent_read(item, call->arena, &answer->intents[i]);
+    }
+    if (call->verb == PROVIDER_CUSTOMER_LIST) {
+        if (i == 0) {
+            answer->customers = arena_alloc(call->arena, length * sizeof(struct provider_customer));
+        }
+        answer->customer_count = i + 1;
+        return stripe_customer_read(item, call->arena, &answer->customers[i]);
     }
     if (i == 0) {
         answer->refunds = arena_alloc(call->arena, length * sizeof(struct provider_refund));
@@ -119,6 +127,7 @@ static bool read_object(struct provider_call *call, struct json_object *body)
         return answer->has_intent = stripe_intent_read(body, call->arena, &answer->intent);
     case PROVIDER_LIST:
     case PROVIDER_REFUND_LIST:
+    case PROVIDER_CUSTOMER_LIST:
     case PROVIDER_EVENTS:
     case PROVIDER_VERB_COUNT:
         break;

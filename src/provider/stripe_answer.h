@@ -18,3 +18,5 @@ bool stripe_intent_read(struct json_object *object, struct arena *arena, struct 
 bool stripe_refund_read(struct json_object *object, struct arena *arena, struct provider_refund *refund);
 // A PaymentMethod object, the same way.
 bool stripe_method_read(struct json_object *object, struct arena *arena, struct provider_method *method);
+bool stripe_customer_read(struct json_object *object, struct arena *arena,
+                          struct provider_customer *customer);

@@ -155,7 +155,21 @@ bool stripe_method_read(struct json_object *object, struct arena *arena, struct 
         .last4 = harmless(arena, json_get_str(card, "last4"), WORD_BYTES_MAX),
         .exp_month = (int)json_get_i64(card, "exp_month", 0),
         .exp_year = (int)json_get_i64(card, "exp_year", 0),
+        .customer_ref = copy(arena, id_or_object(object, "customer")),
         .detached = has_customer && customer == NULL,
+    };
+    return true;
+}
+
+bool stripe_customer_read(struct json_object *object, struct arena *arena, struct provider_customer *customer)
+{
+    const char *id = object_id(object);
+    if (id == NULL) {
+        return false;
+    }
+    *customer = (struct provider_customer){
+        .id = copy(arena, id),
+        .customer_id = copy(arena, json_get_str(json_get(object, "metadata"), "customer_id")),
     };
     return true;
 }

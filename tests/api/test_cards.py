@@ -1,6 +1,7 @@
 """Saved cards: what is answered, what is refused, and that a customer is one customer at Stripe however many cards are
 saved at once and whatever is lost on the way."""
 import concurrent.futures
+import json
 import re
 import uuid
 
@@ -42,7 +43,8 @@ def new_method(shop, stub_stripe):
     """A method that is at Stripe already, so that attaching it does not make another."""
     account = stub_stripe.model.accounts.setdefault(shop.stripe_key, Account(False))
     card = {"brand": "visa", "last4": "4242", "exp_month": 12, "exp_year": 2034}
-    return account.add("pm_", "payment_method", type="card", card=card, metadata={}, customer=None)["id"]
+    return account.add("pm_", "payment_method", type="card", card=card, source="pm_card_visa", metadata={},
+                       customer=None)["id"]
 
 
 @pytest.fixture
@@ -202,6 +204,56 @@ def test_a_step_of_unknown_outcome_is_sent_again_unchanged_until_it_is_known(has
     assert len(stub_stripe.objects("customer")) == 1 and card["is_default"]
 
 
+def stored_fault(shop, stub_stripe, done):
+    """A 500 that Stripe keeps under the request's key, whether what was asked for was done or not."""
+    def answer(executed_answer):
+        account = stub_stripe.model.accounts[shop.stripe_key]
+        key, (asked, _, _) = list(account.replies.items())[-1]
+        account.replies[key] = asked, 500, json.dumps(stripe_error("api_error"))
+        made = account.objects[json.loads(executed_answer.body)["id"]]
+        if not done and made["object"] == "customer":
+            del account.objects[made["id"]]
+        elif not done:
+            made["customer"] = None
+        return Answer(500, stripe_error("api_error"))
+    return answer
+
+
+@pytest.mark.parametrize("email", ["user@example.com", None], ids=["with an e-mail", "without one"])
+@pytest.mark.parametrize("done", [True, False], ids=["done", "not done"])
+def test_a_fault_that_stripe_stored_for_a_customer_does_not_keep_cards_from_being_saved(shop, stub_stripe, done, email):
+    stub_stripe.answer_next(*CUSTOMER, stored_fault(shop, stub_stripe, done))
+    card = saved(shop, new_method(shop, stub_stripe), email, key="save-1")
+    customer, = stub_stripe.objects("customer")
+    method, = stub_stripe.objects("payment_method")
+    assert (card["is_default"], method["customer"]) == (True, customer["id"])
+    assert len({call.header("Idempotency-Key") for call in stub_stripe.calls(*CUSTOMER)}) == (1 if done else 2)
+    assert saved(shop, new_method(shop, stub_stripe), "user@example.com") and shop.pay(saved_card_id=card["id"])
+    assert len(stub_stripe.objects("customer")) == (1 if email else 2)
+
+
+@pytest.mark.parametrize("done", [True, False], ids=["done", "not done"])
+def test_a_fault_that_stripe_stored_for_an_attach_does_not_keep_the_card_from_being_saved(shop, stub_stripe, done):
+    stub_stripe.answer_next(*ATTACH, stored_fault(shop, stub_stripe, done))
+    card = saved(shop, new_method(shop, stub_stripe), key="save-1")
+    assert card["brand"] == "visa" and shop.pay(saved_card_id=card["id"])["status"] == "completed"
+    assert len({call.header("Idempotency-Key") for call in stub_stripe.calls(*ATTACH)}) == (1 if done else 2)
+    customer, = stub_stripe.objects("customer")
+    method, = stub_stripe.objects("payment_method")
+    assert method["customer"] == customer["id"]
+
+
+def test_where_every_customer_meets_a_stored_fault_few_are_made(hasty_shop, stub_stripe):
+    stub_stripe.answer_always(*CUSTOMER, Answer(500, stripe_error("api_error"), {"Idempotent-Replayed": "true"}))
+    refused(save(hasty_shop, "pm_lost", key="save-1"), 503, "PROVIDER_UNAVAILABLE")
+    stub_stripe.wait_for(*CUSTOMER, 2)
+    wait_until(lambda: b"\npayments_operations_in_flight 0\n" in hasty_shop.server.api().get("/metrics").body)
+    assert len(stub_stripe.calls(*CUSTOMER)) == 2
+    stub_stripe.behave()
+    hasty_shop.server.restart_making_due()
+    assert finally_saved(hasty_shop, "pm_lost", key="save-1")["is_default"]
+
+
 def finally_saved(shop, *args, **fields):
     """The card, however often the patience of asking for it ends."""
     while (answer := save(shop, *args, **fields)).status == 503:
@@ -335,6 +387,26 @@ def test_detaching_goes_on_over_a_restart_until_it_is_done(start_shop, stub_stri
     shop.server.start()
     wait_until(lambda: [method["customer"] for method in stub_stripe.objects("payment_method")] == [None])
     refused(delete(shop, card), 404, "NOT_FOUND")
+
+
+@pytest.mark.parametrize("done", [True, False], ids=["done", "not done"])
+def test_a_fault_that_stripe_stored_for_a_detach_does_not_leave_the_card_attached(shop, stub_stripe, done):
+    card = saved(shop)
+    method, = stub_stripe.objects("payment_method")
+    customer = method["customer"]
+
+    def stored(_):
+        account = stub_stripe.model.accounts[shop.stripe_key]
+        key, (asked, _, _) = list(account.replies.items())[-1]
+        account.replies[key] = asked, 500, json.dumps(stripe_error("api_error"))
+        method["customer"] = None if done else customer
+        return Answer(500, stripe_error("api_error"))
+    stub_stripe.answer_next(*DETACH, stored)
+    assert delete(shop, card).status == 200
+    stub_stripe.wait_for("GET", f"/v1/payment_methods/{method['id']}")
+    wait_until(lambda: method["customer"] is None)
+    wait_until(lambda: b"\npayments_operations_in_flight 0\n" in shop.server.api().get("/metrics").body)
+    assert len({call.header("Idempotency-Key") for call in stub_stripe.calls(*DETACH)}) == (1 if done else 2)
 
 
 def test_a_method_that_is_detached_already_is_not_asked_for_again(shop, stub_stripe):

@@ -39,8 +39,8 @@ static void check_intent(const struct intent *intent)
 static bool shows_what_was_done(const struct provider_call *call)
 {
     const struct provider_answer *answer = &call->answer;
-    bool list =
-        call->verb == PROVIDER_LIST || call->verb == PROVIDER_REFUND_LIST || call->verb == PROVIDER_EVENTS;
+    bool list = call->verb == PROVIDER_LIST || call->verb == PROVIDER_REFUND_LIST ||
+                call->verb == PROVIDER_CUSTOMER_LIST || call->verb == PROVIDER_EVENTS;
     return list || answer->has_intent || answer->has_refund || answer->has_method ||
            answer->customer_ref != NULL;
 }

@@ -54,6 +54,7 @@ class StripeModel:
         ("POST", r"/v1/refunds", "create_refund"),
         ("GET", r"/v1/refunds", "list_refunds"),
         ("POST", r"/v1/customers", "create_customer"),
+        ("GET", r"/v1/customers", "list_customers"),
         ("POST", r"/v1/payment_methods/(\w+)/attach", "attach"),
         ("POST", r"/v1/payment_methods/(\w+)/detach", "detach"),
         ("GET", r"/v1/events", "list_events"),
@@ -189,6 +190,11 @@ class StripeModel:
     def create_customer(self, account, form):
         return 200, account.add("cus_", "customer", email=form.get("email"), name=form.get("name"),
                                 metadata=metadata_of(form))
+
+    def list_customers(self, account, query):
+        after, email = int(query.get("created[gte]", 0)), query.get("email")
+        return self._list(account, "customer", query, lambda customer: after <= customer["created"]
+                          and email in (None, customer["email"]))
 
     def attach(self, account, form, name):
         if form["customer"] not in account.objects:
