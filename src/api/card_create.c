@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "op/card.h"
 #include "op/render.h"
+#include "op/reply.h"
 #include "store/cards.h"
 
 #define KIND "card"
@@ -117,7 +118,7 @@ static enum errc find_repeat(struct request *request, struct db *db, const struc
 }
 
 static enum errc keep_key(struct request *request, struct db *db, bool livemode, const struct uuid *card_id,
-                          struct err *err)
+                          const struct uuid *reply_id, struct err *err)
 {
     const struct card_input *input = request->input;
     if (request->idempotency_key == NULL) {
@@ -129,23 +130,36 @@ static enum errc keep_key(struct request *request, struct db *db, bool livemode,
         .kind = KIND,
         .key = request->idempotency_key,
         .subject_id = *card_id,
+        .reply_id = *reply_id,
         .created_us = request->now_us,
     };
     memcpy(key.request_hash, input->request_hash, sizeof(key.request_hash));
     return idempotency_insert(db, &key, err);
 }
 
-// The card that this method is, or is becoming.
+// The card that this method is, or is becoming. What is becoming is answered as the request that saves it is;
+// what is there may have changed since that one's answer, so this one's is kept apart.
 static enum errc answer_known(struct request *request, struct db *db, const struct card *card,
                               struct err *err)
 {
-    enum errc rc = keep_key(request, db, card->livemode, &card->id, err);
-    if (rc == OK && card->status == CARD_SAVING) {
-        return wait_for_card(request, db, &card->id, err);
+    struct change change = request_change(request);
+    struct uuid reply_id = {{0}};
+    if (card->status == CARD_SAVING) {
+        enum errc rc = keep_key(request, db, card->livemode, &card->id, &reply_id, err);
+        return rc == OK ? wait_for_card(request, db, &card->id, err) : rc;
     }
-    if (rc == OK) {
+    if (request->idempotency_key == NULL) {
         request_answer(request, 201, render_card(card));
+        return OK;
     }
+    struct op_answer answer = {0};
+    reply_id = uuid_new(change.random, change.now_us);
+    enum errc rc = keep_key(request, db, card->livemode, &card->id, &reply_id, err);
+    if (rc == OK) {
+        rc = reply_keep(db, &change, &reply_id, 201, render_card(card), &answer, err);
+    }
+    request->status = answer.status;
+    request->reply = answer.body;
     return rc;
 }
 
@@ -167,7 +181,8 @@ static enum errc prepare(struct request *request, struct db *db, const struct cr
         .created_us = change.now_us,
         .updated_us = change.now_us,
     };
-    enum errc rc = keep_key(request, db, card.livemode, &card.id, err);
+    static const struct uuid of_the_card = {{0}};
+    enum errc rc = keep_key(request, db, card.livemode, &card.id, &of_the_card, err);
     request->subject_id = card.id;
     request->wait_for = &op_card;
     return rc == OK ? card_prepare(api_options(request->api)->engine, db, &change, &card, &request->op, err)

@@ -59,8 +59,9 @@ enum errc idempotency_answer_repeat(struct request *request, struct db *db, cons
                        "this Idempotency-Key was used before, for another request");
     }
     struct op_answer stored = {0};
+    const struct uuid *reply_id = uuid_is_nil(&key->reply_id) ? &key->subject_id : &key->reply_id;
     enum errc rc =
-        reply_stored(db, api_options(request->api)->keyring, &key->subject_id, request->arena, &stored, err);
+        reply_stored(db, api_options(request->api)->keyring, reply_id, request->arena, &stored, err);
     take_answer(request, &stored);
     if (rc != OK || request->replayed) {
         return rc;

@@ -12,7 +12,7 @@ enum errc idempotency_find(struct db *db, const struct uuid *merchant_id, bool l
     *found = false;
     DB_ROWS(rows);
     enum errc rc = db_query(db, &rows, err,
-                            "SELECT request_hash, subject_id, created_us FROM idempotency_keys"
+                            "SELECT request_hash, subject_id, created_us, reply_id FROM idempotency_keys"
                             " WHERE merchant_id = $1 AND livemode = $2 AND kind = $3 AND key = $4",
                             DB_ID(merchant_id), DB_I64(livemode), DB_STR(kind), DB_STR(key));
     bool has = false;
@@ -32,6 +32,7 @@ enum errc idempotency_find(struct db *db, const struct uuid *merchant_id, bool l
         .key = key,
         .subject_id = db_uuid(&rows, 1),
         .created_us = db_i64(&rows, 2),
+        .reply_id = db_uuid(&rows, 3),
     };
     memcpy(found_key->request_hash, hash, hash_bytes);
     *found = true;
@@ -42,11 +43,11 @@ enum errc idempotency_insert(struct db *db, const struct idempotency_key *key, s
 {
     return db_run(db, NULL, err,
                   "INSERT INTO idempotency_keys (merchant_id, livemode, kind, key, request_hash, subject_id, "
-                  "created_us)"
-                  " VALUES ($1, $2, $3, $4, $5, $6, $7)",
+                  "created_us, reply_id)"
+                  " VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
                   DB_ID(&key->merchant_id), DB_I64(key->livemode), DB_STR(key->kind), DB_STR(key->key),
                   DB_BYTES(key->request_hash, sizeof(key->request_hash)), DB_ID(&key->subject_id),
-                  DB_I64(key->created_us));
+                  DB_I64(key->created_us), uuid_is_nil(&key->reply_id) ? DB_NIL : DB_ID(&key->reply_id));
 }
 
 enum errc reply_get(struct db *db, const struct uuid *subject_id, struct arena *arena,

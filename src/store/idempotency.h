@@ -11,6 +11,7 @@ struct idempotency_key {
     const char *key;
     uint8_t request_hash[32];
     struct uuid subject_id;
+    struct uuid reply_id; // what the first answer is stored under; nil: subject_id
     int64_t created_us;
 };
 
@@ -20,7 +21,8 @@ enum errc idempotency_find(struct db *db, const struct uuid *merchant_id, bool l
                            bool *found, struct err *err) MUST_CHECK;
 enum errc idempotency_insert(struct db *db, const struct idempotency_key *key, struct err *err) MUST_CHECK;
 
-// The first answer to the request that made a subject, sealed (SEALED_REPLY).
+// The first answer to the request that made a subject, or to a later one that found it there (then under an
+// id of the answer's own), sealed (SEALED_REPLY).
 struct stored_reply {
     int status;
     const uint8_t *sealed; // NULL: none is stored

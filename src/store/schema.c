@@ -164,5 +164,9 @@ static const char step_1[] =
     "CREATE INDEX audit_log_rare_by_merchant ON audit_log(merchant_id, id)"
     " WHERE event_type <> 'auth.success';";
 
-const char *const schema_steps[] = {step_1};
+// Of a key whose request found a card there already, what its own first answer is stored under; NULL: the
+// subject's id.
+static const char step_2[] = "ALTER TABLE idempotency_keys ADD COLUMN reply_id BLOB;";
+
+const char *const schema_steps[] = {step_1, step_2};
 const size_t schema_step_count = COUNT_OF(schema_steps);

@@ -178,6 +178,21 @@ def test_the_same_key_gets_the_first_answer_and_saves_nothing_more(merchant):
     assert save(merchant, key="save-2").data["id"] != first.data["id"]
 
 
+def test_each_key_of_one_card_gets_its_own_first_answer_again(shop, stub_stripe):
+    method = new_method(shop, stub_stripe)
+    first = save(shop, method, key="save-1")
+    other = saved(shop, new_method(shop, stub_stripe))
+    make_default(shop, other)
+    second = save(shop, method, key="save-2", customer_name="J. Doe")
+    assert (first.data["id"], first.data["is_default"]) == (second.data["id"], True)
+    assert (second.status, second.data["is_default"], second.replayed) == (201, False, False)
+    make_default(shop, first.data)
+    shop.server.restart()
+    for key, answer, fields in (("save-1", first, {}), ("save-2", second, {"customer_name": "J. Doe"})):
+        again = save(shop, method, key=key, **fields)
+        assert (again.status, again.body, again.replayed) == (201, answer.body, True)
+
+
 def test_keys_are_of_a_merchant_and_apart_from_those_of_payments(server, merchant):
     other = Merchant(server)
     other.use_stripe()

@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 
 #include "store/driver.h"
+#include "store/idempotency.h"
 #include "store/migrate.h"
 #include "store/schema.h"
 
@@ -103,6 +104,32 @@ static void the_programs_own_steps_are_valid(void **state)
     db->driver->close(db);
 }
 
+// From before an answer had an id of its own: it is the subject's.
+static void a_key_of_the_first_schema_is_found_after_the_second(void **state)
+{
+    ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
+    struct db *db = opened(state);
+    struct err err = {0};
+    struct idempotency_key key = {0};
+    const struct uuid merchant_id = {{0x01}};
+    bool found = false;
+    assert_int_equal(migrate_steps(db, schema_steps, 1, &err), OK);
+    assert_int_equal(db->driver->begin(db, true, &err), OK);
+    assert_int_equal(
+        db_run(db, NULL, &err,
+               "INSERT INTO idempotency_keys VALUES (x'01000000000000000000000000000000', 0, 'card',"
+               " 'save-1', zeroblob(32), x'02000000000000000000000000000000', 7)"),
+        OK);
+    assert_int_equal(db->driver->commit(db, &err), OK);
+    assert_int_equal(migrate(db, &err), OK);
+    assert_int_equal(db->driver->begin(db, false, &err), OK);
+    assert_int_equal(idempotency_find(db, &merchant_id, false, "card", "save-1", &arena, &key, &found, &err),
+                     OK);
+    assert_true(found && key.created_us == 7 && uuid_is_nil(&key.reply_id));
+    db->driver->rollback(db);
+    db->driver->close(db);
+}
+
 // In a process of its own, where a failed assertion would have nowhere to go.
 static _Noreturn void migrate_and_exit(const char *database)
 {
@@ -150,6 +177,7 @@ int main(void)
         TEST(a_step_that_fails_leaves_nothing_of_itself_and_can_be_repeated),
         TEST(a_newer_database_is_refused_and_left_as_it_was),
         TEST(the_programs_own_steps_are_valid),
+        TEST(a_key_of_the_first_schema_is_found_after_the_second),
         TEST(programs_that_start_at_once_take_turns),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
