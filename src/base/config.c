@@ -196,12 +196,52 @@ static enum errc take_file(struct given *given, const char *path, struct err *er
     return OK;
 }
 
+// NULL where it is not set, or empty.
+static const char *variable(char **environment, const char *name)
+{
+    size_t bytes = strlen(name);
+    for (char **at = environment; *at != NULL; at++) {
+        if (strncmp(*at, name, bytes) == 0 && (*at)[bytes] == '=' && (*at)[bytes + 1] != '\0') {
+            return *at + bytes + 1;
+        }
+    }
+    return NULL;
+}
+
+// Where data lies that nobody gave a place: what systemd made for the service, else where the XDG Base
+// Directory Specification puts a program's state, which must be an absolute path. Never the working
+// directory, which is another one for each caller. NULL: there is no such place.
+static const char *default_data_dir(struct arena *arena, char **environment)
+{
+    const char *systemd = variable(environment, "STATE_DIRECTORY");
+    const char *state = variable(environment, "XDG_STATE_HOME");
+    const char *home = variable(environment, "HOME");
+    if (systemd != NULL && *systemd == '/') {
+        return arena_strndup(arena, systemd, strcspn(systemd, ":")); // the first, where the unit has several
+    }
+    if (state != NULL && *state == '/') {
+        return arena_printf(arena, "%s/paymentsd", state);
+    }
+    return home != NULL && *home == '/' ? arena_printf(arena, "%s/.local/state/paymentsd", home) : NULL;
+}
+
 // Fills in the defaults; those in the data directory follow it, wherever it is.
-static void take_defaults(struct given *given)
+static enum errc take_defaults(struct given *given, char **environment, struct err *err)
 {
     const struct config_row *data_dir = config_row_find("data-dir", strlen("data-dir"));
-    const char *directory = given->rows[data_dir - config_rows].value;
-    directory = directory != NULL ? directory : data_dir->preset;
+    size_t data_dir_at = (size_t)(data_dir - config_rows);
+    const char *directory = given->rows[data_dir_at].value;
+    if (directory == NULL) {
+        directory = default_data_dir(given->arena, environment);
+        given->rows[data_dir_at].value = directory;
+        given->rows[data_dir_at].source = FROM_DEFAULT;
+    }
+    if (directory == NULL) {
+        return err_set(
+            err, ERR_CONFIG,
+            "there is no place for the data, as HOME is not set: name a directory by %s or --data-dir",
+            config_row_variable(data_dir, given->arena));
+    }
     for (size_t i = 0; i < CONFIG_ROW_COUNT; i++) {
         const char *preset = config_rows[i].preset;
         if (given->rows[i].value != NULL || preset == NULL) {
@@ -214,6 +254,7 @@ static void take_defaults(struct given *given)
                                    : arena_printf(given->arena, "%.*s%s%s", (int)(place - preset), preset,
                                                   directory, place + strlen(CONFIG_DATA_DIR));
     }
+    return OK;
 }
 
 enum errc config_load(struct config *config, struct arena *arena, int argc, char **argv, char **environment,
@@ -228,11 +269,14 @@ enum errc config_load(struct config *config, struct arena *arena, int argc, char
     if (code == OK && given.rows[0].value != NULL) {
         code = take_file(&given, given.rows[0].value, err);
     }
+    if (code == OK) {
+        code = take_defaults(&given, environment, err);
+    }
     if (code != OK) {
         return code;
     }
-    take_defaults(&given);
-    struct config loaded = {0};
+    const struct config_row *data_dir = config_row_find("data-dir", strlen("data-dir"));
+    struct config loaded = {.data_dir_given = given.rows[data_dir - config_rows].source != FROM_DEFAULT};
     for (size_t i = 0; i < CONFIG_ROW_COUNT; i++) {
         if (given.rows[i].value == NULL) {
             continue;

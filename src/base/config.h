@@ -14,6 +14,7 @@ struct config {
     const char *listen;          // "127.0.0.1:8080", "[::1]:8080", "unix:" is not offered
     const char *database;        // "sqlite:PATH" (PATH ":memory:" is refused)
     const char *data_dir;        // holds payments.db, master.key, pepper.key
+    bool data_dir_given;         // false: it is the default
     const char *master_key_file; // 32 bytes as base64 or 64 hex digits; default DATA_DIR/master.key
     const char *pepper_file;     // same forms; default DATA_DIR/pepper.key
     const char *stripe_api_base; // https://api.stripe.com; a slash at the end is left out

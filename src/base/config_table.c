@@ -18,8 +18,9 @@ const struct config_row config_rows[CONFIG_ROW_COUNT] = {
     {"config", 0, CONFIG_FILE, NULL, 0, 0, NULL,
      "A file of settings, one \"name = value\" a line, # comments."},
     {"listen", FIELD(listen), CONFIG_TEXT, "127.0.0.1:8080", 0, 0, NULL, "Address and port to serve on."},
-    {"data-dir", FIELD(data_dir), CONFIG_TEXT, "./data", 0, 0, NULL,
-     "Directory of the database and the keys."},
+    {"data-dir", FIELD(data_dir), CONFIG_TEXT, CONFIG_STATE_HOME "/paymentsd", 0, 0, NULL,
+     "Directory of the database and the keys. The default is $STATE_DIRECTORY where systemd sets it, else "
+     "$XDG_STATE_HOME/paymentsd where that is set."},
     {"database", FIELD(database), CONFIG_TEXT, "sqlite:" CONFIG_DATA_DIR "/payments.db", 0, 0, NULL,
      "Where payments are kept: sqlite:PATH."},
     {"master-key-file", FIELD(master_key_file), CONFIG_TEXT, CONFIG_DATA_DIR "/master.key", 0, 0, NULL,

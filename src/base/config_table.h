@@ -29,7 +29,8 @@ struct config_row {
 };
 
 #define CONFIG_ROW_COUNT 29
-#define CONFIG_DATA_DIR "DATA_DIR" // in a preset: the data-dir, wherever it is
+#define CONFIG_STATE_HOME "~/.local/state" // for the help: config.c knows the rest of it
+#define CONFIG_DATA_DIR "DATA_DIR"         // in a preset: the data-dir, wherever it is
 
 extern const struct config_row config_rows[CONFIG_ROW_COUNT];
 

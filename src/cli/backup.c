@@ -8,6 +8,7 @@
 #include "cli/command.h"
 #include "cli/commands.h"
 #include "cli/prompt.h"
+#include "cli/startup.h"
 
 static void print(struct command *command)
 {
@@ -36,7 +37,7 @@ int cmd_backup(int argc, char **argv)
         return command_misuse("FILE is missing: paymentsd backup FILE");
     }
     struct err err;
-    enum errc e = command_need_database(&command, &err);
+    enum errc e = startup_need_database(&command.config, &err);
     if (e == OK && command.word == NULL) {
         e = prompt_text(&command.arena, "File to make", NULL, &command.word, &err);
     }

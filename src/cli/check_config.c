@@ -12,7 +12,7 @@ static enum errc check_keys(struct command *command, struct err *err)
 {
     const struct config *config = &command->config;
     bool missing = access(config->master_key_file, F_OK) != 0 || access(config->pepper_file, F_OK) != 0;
-    if (missing && command_need_database(command, NULL) != OK) {
+    if (missing && startup_need_database(config, NULL) != OK) {
         return OK;
     }
     return keyring_load(&command->keyring, config->master_key_file, config->pepper_file, false, err);

@@ -61,6 +61,7 @@ bool command_begin(struct command *command, const struct command_form *form, int
         *status = command_fail(&err);
         return false;
     }
+    command->makes_database = form->makes_database;
     command->ask = !command->json && isatty(STDIN_FILENO);
     return true;
 }
@@ -86,7 +87,10 @@ enum errc command_transact(struct command *command,
                            enum errc (*run)(struct db *db, void *context, struct err *err), void *context,
                            struct err *err)
 {
-    enum errc e = startup_load_keys(&command->config, &command->keyring, err);
+    enum errc e = command->makes_database ? OK : startup_need_database(&command->config, err);
+    if (e == OK) {
+        e = startup_load_keys(&command->config, &command->keyring, err);
+    }
     struct transaction transaction = {.command = command, .run = run, .context = context};
     return e != OK ? e : store_run_once(command->config.database, run_with_right_keys, &transaction, err);
 }
@@ -98,15 +102,6 @@ enum errc command_read(struct command *command,
     // The check of the keys writes in a new database, so it is a transaction of its own.
     enum errc e = command_transact(command, NULL, NULL, err);
     return e != OK ? e : store_read_once(command->config.database, run, context, err);
-}
-
-enum errc command_need_database(const struct command *command, struct err *err)
-{
-    const char *file = startup_database_file(&command->config);
-    if (file != NULL && access(file, F_OK) != 0) {
-        return err_set(err, ERR_CONFIG, "there is no database %s", file);
-    }
-    return OK;
 }
 
 int64_t command_now_us(void)

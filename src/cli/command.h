@@ -21,6 +21,7 @@ struct command_form {
     const struct flag *flags;
     size_t flag_count;
     bool lists_settings; // its help says what each setting is; the others' help says where to find that
+    bool makes_database; // where there is none; every other command refuses then
 };
 
 struct command {
@@ -28,6 +29,7 @@ struct command {
     struct config config;
     struct keyring keyring; // after command_load_keys
     const char *word;       // the positional word; NULL: none was given
+    bool makes_database;    // as its form says
     bool json;
     bool ask; // somebody is there to answer questions: a terminal on stdin, and no --json
 };
@@ -40,8 +42,8 @@ bool command_begin(struct command *command, const struct command_form *form, int
                    int *status) MUST_CHECK;
 
 // Runs `run` in one write transaction of the migrated database, after checking that it was made with the
-// service's keys, which this loads or, at the first start, makes. `run` NULL: only that. Works beside a
-// running service.
+// service's keys, which this loads. `run` NULL: only that. Works beside a running service. Where there is no
+// database yet, a command that makes one makes the keys too; any other refuses.
 enum errc command_transact(struct command *command,
                            enum errc (*run)(struct db *db, void *context, struct err *err), void *context,
                            struct err *err) MUST_CHECK;
@@ -50,9 +52,6 @@ enum errc command_transact(struct command *command,
 enum errc command_read(struct command *command,
                        enum errc (*run)(struct db *db, void *context, struct err *err), void *context,
                        struct err *err) MUST_CHECK;
-
-// For commands that only look: ERR_CONFIG where there is no database yet, instead of making an empty one.
-enum errc command_need_database(const struct command *command, struct err *err) MUST_CHECK;
 
 int64_t command_now_us(void);
 

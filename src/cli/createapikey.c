@@ -7,6 +7,7 @@
 #include "cli/commands.h"
 #include "cli/issue.h"
 #include "cli/prompt.h"
+#include "cli/startup.h"
 #include "cli/values.h"
 #include "domain/scopes.h"
 
@@ -135,7 +136,10 @@ int cmd_createapikey(int argc, char **argv)
     }
     struct err err;
     struct job job = {.command = &command};
-    enum errc e = command.ask ? ask(&command, &job, &given, &err) : OK;
+    enum errc e = startup_need_database(&command.config, &err);
+    if (e == OK && command.ask) {
+        e = ask(&command, &job, &given, &err);
+    }
     if (e == OK) {
         e = read_wish(&given, &job.wish, &err);
     }

@@ -7,6 +7,7 @@
 #include "cli/commands.h"
 #include "cli/issue.h"
 #include "cli/prompt.h"
+#include "cli/startup.h"
 #include "cli/values.h"
 
 struct job {
@@ -58,7 +59,10 @@ int cmd_createmerchant(int argc, char **argv)
         return command_misuse("--name is missing: paymentsd createmerchant --name NAME");
     }
     struct err err;
-    enum errc e = name != NULL ? OK : prompt_text(&command.arena, "Name of the merchant", NULL, &name, &err);
+    enum errc e = startup_need_database(&command.config, &err);
+    if (e == OK && name == NULL) {
+        e = prompt_text(&command.arena, "Name of the merchant", NULL, &name, &err);
+    }
     if (e == OK) {
         e = check_name(name, &err);
     }

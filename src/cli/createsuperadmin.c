@@ -5,6 +5,7 @@
 #include "cli/commands.h"
 #include "cli/issue.h"
 #include "cli/prompt.h"
+#include "cli/startup.h"
 #include "cli/values.h"
 #include "domain/scopes.h"
 
@@ -54,7 +55,10 @@ int cmd_createsuperadmin(int argc, char **argv)
     }
     struct err err;
     struct job job = {.command = &command, .wish = {.scopes = SCOPE_ALL}};
-    enum errc e = complete(&command, "Name of the admin", "superadmin", &name, &err);
+    enum errc e = startup_need_database(&command.config, &err);
+    if (e == OK) {
+        e = complete(&command, "Name of the admin", "superadmin", &name, &err);
+    }
     if (e == OK) {
         e = complete(&command, "Mode (test or live)", "live", &mode, &err);
     }

@@ -7,7 +7,7 @@
 int cmd_migrate(int argc, char **argv)
 {
     COMMAND_CLEANUP struct command command = {0};
-    const struct command_form form = {.name = "migrate"};
+    const struct command_form form = {.name = "migrate", .makes_database = true};
     int status;
     if (!command_begin(&command, &form, argc, argv, &status)) {
         return status;

@@ -10,6 +10,7 @@
 #include "cli/commands.h"
 #include "cli/keys_shown.h"
 #include "cli/prompt.h"
+#include "cli/startup.h"
 #include "store/audit.h"
 #include "store/merchants.h"
 
@@ -131,7 +132,10 @@ int cmd_revokeapikey(int argc, char **argv)
         return command_misuse("KEY is missing: paymentsd revokeapikey ID|PREFIX");
     }
     struct err err;
-    enum errc e = take_key(&command, &job.key, &err);
+    enum errc e = startup_need_database(&command.config, &err);
+    if (e == OK) {
+        e = take_key(&command, &job.key, &err);
+    }
     if (e == OK) {
         e = command_transact(&command, run, &job, &err);
     }

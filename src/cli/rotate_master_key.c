@@ -95,7 +95,7 @@ int cmd_rotate_master_key(int argc, char **argv)
     }
     struct err err;
     __attribute__((cleanup(end_job))) struct job job = {.command = &command};
-    enum errc rc = command_need_database(&command, &err);
+    enum errc rc = startup_need_database(&command.config, &err);
     if (rc == OK) {
         rc = rotate(&job, &err);
     }

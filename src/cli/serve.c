@@ -1,5 +1,6 @@
 // paymentsd serve: wires the layers together, runs them on one loop, and takes them down in order. Loop
 // thread.
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
@@ -21,6 +22,7 @@
 #include "net/http2_client.h"
 #include "op/op.h"
 #include "provider/stripe.h"
+#include "store/payments.h"
 
 #define USER_AGENT "paymentsd/" PAYMENTSD_VERSION
 #define READERS 2
@@ -28,6 +30,7 @@
 // Connections to the provider where it speaks only HTTP/1.1; over HTTP/2 they are few.
 #define PROVIDER_CONNECTIONS_MAX 512
 #define CONNECTIONS_MAX 1000
+#define PAYMENTS_COUNTED_MAX 1000000
 #define DRAIN_CHECK_US (20 * US_PER_MS)
 
 enum service_end {
@@ -42,6 +45,8 @@ struct service {
     const struct config *config;
     struct keyring *keyring;
     struct arena *arena;
+    bool had_database; // before this start
+    int64_t payments;  // in it, counted up to PAYMENTS_COUNTED_MAX
     struct uv_service_loop *uv_loop;
     struct loop *loop;
     struct store *store;
@@ -299,8 +304,25 @@ static enum errc open_service(struct service *service, struct err *err)
     return rc == OK ? api_open(&api, &service->api, err) : rc;
 }
 
+// A new database, where an old one was meant, knows of no payment and would charge again: it must be seen.
+static void tell_database(const struct service *service)
+{
+    char whole[PATH_MAX];
+    const char *file = startup_database_file(service->config);
+    file = realpath(file, whole) != NULL ? whole : file;
+    if (service->had_database) {
+        LOG(LOG_INFO, "the database is open", LOG_STR("file", file),
+            LOG_INT(service->payments < PAYMENTS_COUNTED_MAX ? "payments" : "payments_at_least",
+                    service->payments));
+    } else {
+        LOG(LOG_WARN, "a new database was made", LOG_STR("file", file),
+            LOG_INT("payments", service->payments));
+    }
+}
+
 static void serve(struct service *service)
 {
+    tell_database(service);
     uv_service_loop_on_signal(service->uv_loop, SIGTERM, on_stop_signal, service);
     uv_service_loop_on_signal(service->uv_loop, SIGINT, on_stop_signal, service);
     uv_service_loop_on_signal(service->uv_loop, SIGHUP, on_reload_signal, service);
@@ -327,22 +349,28 @@ static void close_service(struct service *service)
     uv_service_loop_close(service->uv_loop);
 }
 
+static enum errc count_payments(struct db *db, void *context, struct err *err)
+{
+    return payment_count(db, PAYMENTS_COUNTED_MAX, context, err);
+}
+
+// Loads or makes the keys, migrates, and refuses a database that was made with other keys.
+static enum errc open_database(struct command *command, struct service *service, struct err *err)
+{
+    enum errc e = startup_has_database(&command->config, &service->had_database, err);
+    return e == OK ? command_transact(command, count_payments, &service->payments, err) : e;
+}
+
 int cmd_serve(int argc, char **argv)
 {
     COMMAND_CLEANUP struct command command = {0};
-    const struct command_form form = {.name = "serve", .lists_settings = true};
+    const struct command_form form = {.name = "serve", .lists_settings = true, .makes_database = true};
     int status;
     if (!command_begin(&command, &form, argc, argv, &status)) {
         return status;
     }
     raise_limits();
     set_log_level(command.config.log_level);
-    struct err err;
-    // Then loads or makes the keys, migrates, and refuses a database that was made with other keys.
-    if (startup_check_settings(&command.config, &command.arena, &err) != OK ||
-        command_transact(&command, NULL, NULL, &err) != OK) {
-        return command_fail(&err);
-    }
     // Static, so that what a failed start leaves open is in reach to the end, and no leak.
     static struct service service;
     service = (struct service){.argc = argc,
@@ -350,6 +378,11 @@ int cmd_serve(int argc, char **argv)
                                .config = &command.config,
                                .keyring = &command.keyring,
                                .arena = &command.arena};
+    struct err err;
+    if (startup_check_settings(&command.config, &command.arena, &err) != OK ||
+        open_database(&command, &service, &err) != OK) {
+        return command_fail(&err);
+    }
     if (open_service(&service, &err) != OK) {
         return command_fail(&err); // the process ends: the system takes back what was opened
     }

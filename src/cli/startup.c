@@ -1,6 +1,7 @@
 // Invariant: keys are made before the database that needs them, never after. Before threads start.
 #include "cli/startup.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,6 +14,7 @@
 #include "net/url.h"
 
 #define SQLITE_PREFIX "sqlite:"
+#define FORMER_DATA_DIR "./data"
 
 const char *startup_database_file(const struct config *config)
 {
@@ -27,28 +29,77 @@ static void close_descriptor(int *descriptor)
     }
 }
 
-// Whether the file is a database already. An empty one, or something else by mistake, is not: opening it will
-// tell.
-static bool holds_database(const char *path)
+// Whether the file is a database already. An empty one is not.
+static enum errc holds_database(const char *path, bool *holds, struct err *err)
 {
     static const char magic[16] = "SQLite format 3"; // its NUL is the 16th byte
     char start[sizeof magic];
     __attribute__((cleanup(close_descriptor))) int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    return descriptor >= 0 && read(descriptor, start, sizeof start) == (ssize_t)sizeof start &&
-           memcmp(start, magic, sizeof magic) == 0;
+    *holds = false;
+    if (descriptor < 0 && errno == ENOENT) {
+        return OK;
+    }
+    ssize_t bytes = descriptor < 0 ? -1 : read(descriptor, start, sizeof start);
+    if (bytes < 0) {
+        return err_set(err, ERR_CONFIG, "cannot read the database %s: %s", path, strerror(errno));
+    }
+    *holds = bytes == (ssize_t)sizeof start && memcmp(start, magic, sizeof magic) == 0;
+    return *holds || bytes == 0
+               ? OK
+               : err_set(err, ERR_CONFIG, "cannot use the database %s: it is not a SQLite database", path);
+}
+
+enum errc startup_has_database(const struct config *config, bool *has, struct err *err)
+{
+    const char *file = startup_database_file(config);
+    *has = true;
+    return file == NULL ? OK : holds_database(file, has, err);
+}
+
+enum errc startup_need_database(const struct config *config, struct err *err)
+{
+    bool has = false;
+    enum errc e = startup_has_database(config, &has, err);
+    return e != OK || has
+               ? e
+               : err_set(err, ERR_CONFIG,
+                         "there is no database %s: start the service first, or name its data directory by "
+                         "PAYMENTS_DATA_DIR or --data-dir",
+                         startup_database_file(config));
+}
+
+// The default was the working directory's own once. Beside such a database a new one in the present default
+// would be begun without anybody's wish, and would not know what was charged.
+static enum errc refuse_forgotten_database(const struct config *config, struct err *err)
+{
+    bool forgotten = false;
+    if (!config->data_dir_given && holds_database(FORMER_DATA_DIR "/payments.db", &forgotten, NULL) == OK &&
+        forgotten) {
+        return err_set(err, ERR_CONFIG,
+                       "there is a database in " FORMER_DATA_DIR
+                       ", but none in %s, where it would be by default: move "
+                       "it there, or name it by PAYMENTS_DATA_DIR",
+                       config->data_dir);
+    }
+    return OK;
 }
 
 enum errc startup_load_keys(const struct config *config, struct keyring *keyring, struct err *err)
 {
     const char *file = startup_database_file(config);
-    bool first_start = file != NULL && !holds_database(file);
-    if (first_start) {
-        enum errc e = file_make_directory(config->data_dir, err);
-        if (e != OK) {
-            return e;
-        }
+    bool there = false;
+    enum errc e = startup_has_database(config, &there, err);
+    if (e == OK && !there) {
+        e = refuse_forgotten_database(config, err);
     }
-    enum errc e = keyring_load(keyring, config->master_key_file, config->pepper_file, first_start, err);
+    if (e == OK && !there) {
+        e = file_make_directory(config->data_dir, err);
+    }
+    if (e != OK) {
+        return e;
+    }
+    bool first_start = !there;
+    e = keyring_load(keyring, config->master_key_file, config->pepper_file, first_start, err);
     bool lost = access(config->master_key_file, F_OK) != 0 || access(config->pepper_file, F_OK) != 0;
     if (e != OK && file != NULL && !first_start && lost) {
         char message[ERR_MESSAGE_MAX];

@@ -10,6 +10,12 @@
 // The file of a SQLite database, or NULL where the database is another. Points into the setting.
 const char *startup_database_file(const struct config *config);
 
+// Whether there is a database of these settings. ERR_CONFIG where it cannot be told: it may not be read, or
+// something else is in its place.
+enum errc startup_has_database(const struct config *config, bool *has, struct err *err) MUST_CHECK;
+// ERR_CONFIG where there is none, with its path and how to name another.
+enum errc startup_need_database(const struct config *config, struct err *err) MUST_CHECK;
+
 // Loads the keys. With SQLite, the first start makes the data directory and the key files; once there is a
 // database they are never made anew, for it cannot be read with others. ERR_CONFIG with one plain line.
 enum errc startup_load_keys(const struct config *config, struct keyring *keyring, struct err *err) MUST_CHECK;

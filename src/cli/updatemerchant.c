@@ -8,6 +8,7 @@
 #include "cli/command.h"
 #include "cli/commands.h"
 #include "cli/prompt.h"
+#include "cli/startup.h"
 #include "cli/values.h"
 #include "store/audit.h"
 
@@ -96,7 +97,10 @@ int cmd_updatemerchant(int argc, char **argv)
             job.merchant == NULL ? "--merchant" : "--active");
     }
     struct err err;
-    enum errc e = take(&job, active, &err);
+    enum errc e = startup_need_database(&command.config, &err);
+    if (e == OK) {
+        e = take(&job, active, &err);
+    }
     if (e == OK) {
         e = command_transact(&command, run, &job, &err);
     }

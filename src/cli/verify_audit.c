@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/commands.h"
+#include "cli/startup.h"
 #include "store/audit.h"
 
 #define MAC_BYTES 32
@@ -48,7 +49,7 @@ int cmd_verify_audit(int argc, char **argv)
     }
     struct err err;
     struct job job = {.command = &command};
-    enum errc e = command_need_database(&command, &err);
+    enum errc e = startup_need_database(&command.config, &err);
     if (e == OK) {
         e = command_read(&command, run, &job, &err);
     }

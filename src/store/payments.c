@@ -165,6 +165,21 @@ enum errc payment_history_read(struct db_rows *rows, struct arena *arena, struct
                : err_set(err, ERR_STORE, "a history row holds an unknown status");
 }
 
+enum errc payment_count(struct db *db, int64_t most, int64_t *count, struct err *err)
+{
+    DB_ROWS(rows);
+    bool has = false;
+    enum errc rc =
+        db_query(db, &rows, err, "SELECT count(*) FROM (SELECT 1 FROM payments LIMIT $1)", DB_I64(most));
+    if (rc == OK) {
+        rc = db_next(&rows, &has, err);
+    }
+    if (rc == OK) {
+        *count = db_i64(&rows, 0);
+    }
+    return rc;
+}
+
 // --- lists
 
 static const struct filter_word providers[] = {{"stripe"}, {NULL}};

@@ -16,6 +16,9 @@ enum errc payment_by_ref(struct db *db, const struct uuid *merchant_id, bool liv
                          const char *provider_ref, struct arena *arena, struct payment *payment,
                          struct err *err) MUST_CHECK;
 
+// How many there are, of all merchants; counts no further than `most` (a million takes 25 ms).
+enum errc payment_count(struct db *db, int64_t most, int64_t *count, struct err *err) MUST_CHECK;
+
 // A merchant's payments.
 extern const struct listing payment_listing;
 // The row that a query in those columns stands on. Text into the arena.

@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import subprocess
+import tempfile
 
 import pytest
 import requests
@@ -12,6 +13,7 @@ from support import recording, server as servers
 from support.merchant import Merchant, ObservedMerchant
 from support.nghttpx import Nghttpx
 from support.openapi import OpenApi
+from support.place import Place, Terminal
 from support.receiver import Receiver
 from support.sandbox import Sandbox
 from support.server import Server
@@ -142,6 +144,34 @@ def listening(server, merchant, sandbox):
                            headers={"Authorization": f"Bearer {merchant.stripe_key}"})
     assert answer.status_code == 200, answer.text
     return merchant
+
+
+@pytest.fixture
+def nothing(binary):
+    """Where there is no data directory yet."""
+    with tempfile.TemporaryDirectory(prefix="paymentsd-cli-") as directory:
+        yield Place(binary, directory)
+
+
+@pytest.fixture
+def place(nothing):
+    """A database that nothing is in yet."""
+    nothing.run("migrate")
+    return nothing
+
+
+@pytest.fixture
+def terminal(nothing):
+    """terminal("createapikey"): the command, with somebody to answer its questions."""
+    started = []
+
+    def start(*words):
+        started.append(Terminal(nothing, *words))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.close()
 
 
 @pytest.fixture(autouse=True)

@@ -4,9 +4,7 @@ import contextlib
 import http.server
 import json
 import os
-import pty
 import re
-import select
 import sqlite3
 import stat
 import subprocess
@@ -18,121 +16,11 @@ import uuid
 import pytest
 
 from conftest import ROOT
-from support import leaks
-from support.process import environment
-from support.waiting import PATIENCE_S, scaled
+from support.place import TIMEOUT_S
+from support.waiting import scaled
 
 DEFAULT_SCOPES = {"payments:read", "payments:write", "merchant:read", "merchant:write", "webhooks:read"}
 KEY = re.compile(r"sk_(test|live)_[0-9A-Za-z]{38}")
-TIMEOUT_S = 60
-
-
-class Place:
-    """A data directory, and the program run on it."""
-
-    def __init__(self, binary, directory):
-        self.binary = str(binary)
-        self.directory = os.path.join(directory, "data")
-        self.database = os.path.join(self.directory, "payments.db")
-
-    def argv(self, *words):
-        return [self.binary, *map(str, words)]
-
-    def environment(self, **settings):
-        given = {"data_dir": self.directory} | settings
-        return environment(**{f"PAYMENTS_{name.upper()}": value for name, value in given.items()})
-
-    def run(self, *words, status=0, before=(), stdout=subprocess.PIPE, **settings):
-        done = subprocess.run([*before, *self.argv(*words)], env=self.environment(**settings), text=True,
-                              stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.PIPE,
-                              timeout=scaled(TIMEOUT_S), check=False)
-        leaks.refuse_in_output(words, done.stderr)
-        assert done.returncode == status, f"{words}: {done.returncode}, {done.stdout}, {done.stderr}"
-        return done
-
-    def json(self, *words, **settings):
-        return json.loads(self.run(*words, "--json", **settings).stdout)
-
-    def refused(self, *words, status=1, **options):
-        """The one line of a refusal, without the program's name."""
-        done = self.run(*words, status=status, **options)
-        assert not done.stdout, done.stdout
-        assert re.fullmatch(r"paymentsd: [^\n]+\n", done.stderr), done.stderr
-        return done.stderr.removeprefix("paymentsd: ").rstrip("\n")
-
-    def sql(self, statement, *values):
-        with contextlib.closing(sqlite3.connect(self.database)) as database, database:
-            return database.execute(statement, values).fetchall()
-
-    def audit(self):
-        return [row[0] for row in self.sql("SELECT event_type FROM audit_log ORDER BY seq")]
-
-    def bytes(self):
-        """Everything there is in the data directory."""
-        content = b""
-        for name in os.listdir(self.directory):
-            with open(os.path.join(self.directory, name), "rb") as file:
-                content += file.read()
-        return content
-
-
-@pytest.fixture
-def place(binary):
-    with tempfile.TemporaryDirectory(prefix="paymentsd-cli-") as directory:
-        yield Place(binary, directory)
-
-
-class Terminal:
-    """A command with a terminal on stdin and stderr, as a person has it; stdout is read apart."""
-
-    def __init__(self, place, *words):
-        self.master, slave = pty.openpty()
-        self.process = subprocess.Popen(place.argv(*words), env=place.environment(), stdin=slave, stderr=slave,
-                                        stdout=subprocess.PIPE, text=True)
-        os.close(slave)
-        self.shown = ""
-
-    def expect(self, text):
-        """Reads until the text was shown; answers what was shown before it."""
-        deadline = time.monotonic() + scaled(PATIENCE_S)
-        while text not in self.shown:
-            ready, _, _ = select.select([self.master], [], [], max(0, deadline - time.monotonic()))
-            assert ready, f"waited for {text!r}, saw {self.shown!r}"
-            try:
-                self.shown += os.read(self.master, 4096).decode()
-            except OSError:
-                raise AssertionError(f"it ended without {text!r}: {self.shown!r}") from None
-        before, _, self.shown = self.shown.partition(text)
-        return before
-
-    def answer(self, question, text=""):
-        before = self.expect(question)
-        os.write(self.master, f"{text}\n".encode())
-        return before
-
-    def hang_up_input(self):
-        os.write(self.master, b"\x04")
-
-    def end(self, status=0):
-        out, _ = self.process.communicate(timeout=scaled(TIMEOUT_S))
-        assert self.process.returncode == status, f"{out}{self.shown}"
-        return out
-
-
-@pytest.fixture
-def terminal(place):
-    started = []
-
-    def start(*words):
-        started.append(Terminal(place, *words))
-        return started[-1]
-
-    yield start
-    for one in started:
-        one.process.kill()
-        one.process.wait()
-        one.process.stdout.close()
-        os.close(one.master)
 
 
 def mode(path):
@@ -141,18 +29,19 @@ def mode(path):
 
 # Making
 
-def test_the_first_key_makes_everything_it_needs_for_the_owner_alone(place):
+def test_what_is_made_is_the_owners_alone(nothing):
     before = os.umask(0)
     try:
-        key = place.json("createapikey")
+        nothing.run("migrate")
+        key = nothing.json("createapikey")
     finally:
         os.umask(before)
     assert set(key["scopes"]) == DEFAULT_SCOPES and key["mode"] == "live" and key["expires_at"] is None
     assert KEY.fullmatch(key["key"]) and key["key"].startswith("sk_live_") and key["prefix"] == key["key"][:12]
-    assert place.sql("SELECT name, role, is_active FROM merchants") == [("default", "merchant", 1)]
-    assert mode(place.directory) == 0o700
-    assert {mode(os.path.join(place.directory, name)) for name in os.listdir(place.directory)} == {0o600}
-    assert place.audit() == ["merchant.created", "key.created"]
+    assert nothing.sql("SELECT name, role, is_active FROM merchants") == [("default", "merchant", 1)]
+    assert mode(nothing.directory) == 0o700
+    assert {mode(os.path.join(nothing.directory, name)) for name in os.listdir(nothing.directory)} == {0o600}
+    assert nothing.audit() == ["merchant.created", "key.created"]
 
 
 def test_the_text_of_a_key_is_nowhere_in_the_data(place):
@@ -228,12 +117,13 @@ def test_an_expiry_may_be_a_time(place, text, shown):
     assert place.json("createapikey", "--expires", text)["expires_at"] == shown
 
 
-def test_commands_that_start_at_once_on_nothing_agree_on_keys_and_merchant(place):
+def test_commands_that_start_at_once_on_nothing_agree_on_keys_and_merchant(nothing):
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        keys = list(pool.map(lambda _: place.json("createapikey"), range(8)))
+        list(pool.map(lambda _: nothing.run("migrate"), range(8)))
+        keys = list(pool.map(lambda _: nothing.json("createapikey"), range(8)))
     assert len({key["merchant_id"] for key in keys}) == 1 and len({key["key"] for key in keys}) == 8
-    assert place.json("verify-audit")["count"] == 9
-    assert sorted(os.listdir(place.directory))[0] == "master.key"   # no temporary file is left
+    assert nothing.json("verify-audit")["count"] == 9
+    assert sorted(os.listdir(nothing.directory))[0] == "master.key"   # no temporary file is left
 
 
 @contextlib.contextmanager
@@ -314,7 +204,7 @@ def test_a_wrong_answer_is_a_refusal_and_makes_nothing(place, terminal):
     asked.answer("[never]: ")
     asked.expect("paymentsd: --mode must be test or live, not \"prod\"")
     asked.end(status=1)
-    assert not os.path.exists(place.directory)
+    assert place.audit() == []
 
 
 def test_the_end_of_input_ends_it_without_doing_anything(place, terminal):
@@ -325,7 +215,7 @@ def test_the_end_of_input_ends_it_without_doing_anything(place, terminal):
         asked.hang_up_input()
         asked.expect("nothing was done")
         asked.end(status=1)
-    assert not os.path.exists(place.directory)
+    assert place.audit() == []
 
 
 def test_a_script_at_a_terminal_is_not_asked(place, terminal):
@@ -333,11 +223,11 @@ def test_a_script_at_a_terminal_is_not_asked(place, terminal):
     assert place.audit() == ["merchant.created", "key.created"]
 
 
-def test_without_a_terminal_a_missing_argument_is_named(place):
-    assert "--name is missing" in place.refused("createmerchant", status=2)
-    assert "KEY is missing" in place.refused("revokeapikey", status=2)
-    assert "FILE is missing" in place.refused("backup", status=2)
-    assert not os.path.exists(place.directory)
+def test_without_a_terminal_a_missing_argument_is_named(nothing):
+    assert "--name is missing" in nothing.refused("createmerchant", status=2)
+    assert "KEY is missing" in nothing.refused("revokeapikey", status=2)
+    assert "FILE is missing" in nothing.refused("backup", status=2)
+    assert not os.path.exists(nothing.directory)
 
 
 # Listing and revoking
@@ -460,14 +350,14 @@ def test_a_merchant_cannot_be_named_like_an_id(place):
     assert "must not look like an id" in place.refused("createmerchant", "--name", uuid.uuid4())
 
 
-def test_no_command_and_an_unknown_one_show_the_help(place):
+def test_no_command_and_an_unknown_one_show_the_help(nothing):
     for words in ([], ["bogus"]):
-        done = place.run(*words, status=2)
+        done = nothing.run(*words, status=2)
         assert not done.stdout and "usage: paymentsd COMMAND" in done.stderr and "createapikey" in done.stderr
-    assert "createapikey" in place.run("help").stdout
+    assert "createapikey" in nothing.run("help").stdout
     for command in ("createapikey", "backup", "verify-audit"):
-        assert "--json" in place.run(command, "--help").stdout
-    assert not os.path.exists(place.directory)
+        assert "--json" in nothing.run(command, "--help").stdout
+    assert not os.path.exists(nothing.directory)
 
 
 def test_the_help_of_serve_says_what_each_setting_is(place):
@@ -479,10 +369,10 @@ def test_the_help_of_serve_says_what_each_setting_is(place):
 
 
 def test_a_file_that_is_not_a_database_is_refused_and_kept(place):
-    os.mkdir(place.directory)
     with open(place.database, "w", encoding="ascii") as file:
         file.write("garbage" * 1000)
-    assert place.database in place.refused("createapikey")
+    for command in ("createapikey", "migrate"):
+        assert place.database in place.refused(command)
     with open(place.database, encoding="ascii") as file:
         assert file.read() == "garbage" * 1000
 
@@ -511,15 +401,15 @@ def test_a_key_file_that_others_may_read_is_refused(place):
     assert "chmod 600" in place.refused("listapikeys")
 
 
-def test_a_directory_that_cannot_be_written_is_named(place):
-    os.mkdir(place.directory, 0o500)
+def test_a_directory_that_cannot_be_written_is_named(nothing):
+    os.mkdir(nothing.directory, 0o500)
     as_a_user = ["setpriv", "--bounding-set=-dac_override"] if os.geteuid() == 0 else []
-    message = place.refused("createapikey", before=as_a_user)
-    assert place.directory in message and "Permission denied" in message
-    os.rmdir(place.directory)
-    with open(place.directory, "w", encoding="ascii"):
+    message = nothing.refused("migrate", before=as_a_user)
+    assert nothing.directory in message and "Permission denied" in message
+    os.rmdir(nothing.directory)
+    with open(nothing.directory, "w", encoding="ascii"):
         pass
-    assert place.directory in place.refused("createapikey")
+    assert nothing.directory in nothing.refused("migrate")
 
 
 def test_a_message_stays_one_line_whatever_it_quotes(place):
@@ -549,11 +439,11 @@ def test_a_tampered_audit_row_is_named(place):
     assert "entry 3" in place.refused("verify-audit")
 
 
-def test_looking_at_what_is_not_there_makes_nothing(place):
+def test_looking_at_what_is_not_there_makes_nothing(nothing):
     for words in (["verify-audit"], ["backup", "x.db"]):
-        assert place.database in place.refused(*words)
-    place.run("check-config")
-    assert not os.path.exists(place.directory)
+        assert nothing.database in nothing.refused(*words)
+    nothing.run("check-config")
+    assert not os.path.exists(nothing.directory)
 
 
 def test_a_backup_is_whole_private_and_never_replaces_a_file(place):
@@ -581,7 +471,6 @@ def test_a_backup_waits_for_no_writer_and_holds_what_was_committed(place):
 
 
 def test_a_failed_backup_leaves_no_file(place):
-    os.mkdir(place.directory)
     with open(place.database, "w", encoding="ascii") as file:
         file.write("garbage" * 1000)
     copy = os.path.join(place.directory, "copy.db")
@@ -589,16 +478,16 @@ def test_a_failed_backup_leaves_no_file(place):
     assert not os.path.exists(copy)
 
 
-def test_the_settings_are_checked_without_making_anything(place):
-    assert place.json("check-config") == {"ok": True}
-    assert "PAYMENTS_PATIENCE" in place.refused("check-config", patience="never")
-    assert "webhook-allow" in place.refused("check-config", webhook_allow="10.0.0.0/99")
-    assert "stripe-api-base" in place.refused("check-config", stripe_api_base="ftp://x")
-    assert not os.path.exists(place.directory)
-    place.run("migrate")
-    place.run("check-config")
-    os.truncate(os.path.join(place.directory, "pepper.key"), 5)
-    assert "pepper.key must hold 32 bytes" in place.refused("check-config")
+def test_the_settings_are_checked_without_making_anything(nothing):
+    assert nothing.json("check-config") == {"ok": True}
+    assert "PAYMENTS_PATIENCE" in nothing.refused("check-config", patience="never")
+    assert "webhook-allow" in nothing.refused("check-config", webhook_allow="10.0.0.0/99")
+    assert "stripe-api-base" in nothing.refused("check-config", stripe_api_base="ftp://x")
+    assert not os.path.exists(nothing.directory)
+    nothing.run("migrate")
+    nothing.run("check-config")
+    os.truncate(os.path.join(nothing.directory, "pepper.key"), 5)
+    assert "pepper.key must hold 32 bytes" in nothing.refused("check-config")
 
 
 def test_migrating_makes_the_database_and_again_changes_nothing(place):

@@ -12,6 +12,8 @@
 
 #define WORDS_MAX 16
 
+static char home[] = "HOME=/home/ops";
+
 static void check_config(const struct config *config)
 {
     REQUIRE(config->listen[0] != '\0' && config->database[0] != '\0' && config->data_dir[0] != '\0');
@@ -50,7 +52,7 @@ static void load_flags(struct arena *arena, char *text)
             words[count++] = word;
         }
     }
-    load(arena, count, words, (char *[]){NULL});
+    load(arena, count, words, (char *[]){home, NULL});
 }
 
 static void load_file(struct arena *arena, const uint8_t *data, size_t bytes)
@@ -58,7 +60,7 @@ static void load_file(struct arena *arena, const uint8_t *data, size_t bytes)
     int fd = memfd_create("fuzz_config", MFD_CLOEXEC);
     REQUIRE(fd >= 0 && write(fd, data, bytes) == (ssize_t)bytes);
     char *variable = arena_printf(arena, "PAYMENTS_CONFIG=/proc/self/fd/%d", fd);
-    load(arena, 0, NULL, (char *[]){variable, NULL});
+    load(arena, 0, NULL, (char *[]){home, variable, NULL});
     (void)close(fd);
 }
 

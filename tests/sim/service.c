@@ -343,13 +343,14 @@ void service_install(void)
     static struct arena arena;
     static char schedule[] = "--webhook-schedule=5,60,300,900";
     char *arguments[] = {schedule, NULL};
-    char *nothing[] = {NULL};
+    static char home[] = "HOME=/nonexistent"; // nothing is looked for there
+    char *environment[] = {home, NULL};
     int rest = 0;
     struct err err = {0};
     uint8_t master[SEAL_KEY_BYTES] = {1};
     REQUIRE(mkdtemp(directory) != NULL);
     (void)snprintf(database, sizeof(database), "sqlite:%s/payments.db", directory);
-    REQUIRE(config_load(&service.config, &arena, 1, arguments, nothing, NULL, 0, &rest, &err) == OK);
+    REQUIRE(config_load(&service.config, &arena, 1, arguments, environment, NULL, 0, &rest, &err) == OK);
     if (dice(2) == 0) { // a short one often ends while a call still waits for a connection
         service.config.charge_window_ms = dice_between(5, 40) * 1000;
     }

@@ -17,6 +17,8 @@
 #include "base/require.h"
 #include "base/text.h"
 
+#define VARIABLES_MAX 8
+
 struct loaded {
     struct arena arena;
     struct config config;
@@ -41,7 +43,14 @@ static enum errc load(struct loaded *loaded, char **words, char **environment)
     while (words[count] != NULL) {
         count++;
     }
-    return config_load(&loaded->config, &loaded->arena, count, words, environment, loaded->rest,
+    char *whole[VARIABLES_MAX + 2] = {0}; // as everywhere there is a HOME, unless the test gives another
+    int variables = 0;
+    for (; environment[variables] != NULL; variables++) {
+        REQUIRE(variables < VARIABLES_MAX);
+        whole[variables] = environment[variables];
+    }
+    whole[variables] = (char *)"HOME=/home/ops";
+    return config_load(&loaded->config, &loaded->arena, count, words, whole, loaded->rest,
                        COUNT_OF(loaded->rest), &loaded->rest_count, &loaded->err);
 }
 
@@ -87,10 +96,11 @@ static void every_setting_has_its_default(void **state)
     assert_loads(&loaded, WORDS(), WORDS("PATH=/bin", "PAYMENT=no prefix of ours"));
     const struct config *config = &loaded.config;
     assert_string_equal(config->listen, "127.0.0.1:8080");
-    assert_string_equal(config->data_dir, "./data");
-    assert_string_equal(config->database, "sqlite:./data/payments.db");
-    assert_string_equal(config->master_key_file, "./data/master.key");
-    assert_string_equal(config->pepper_file, "./data/pepper.key");
+    assert_string_equal(config->data_dir, "/home/ops/.local/state/paymentsd");
+    assert_false(config->data_dir_given);
+    assert_string_equal(config->database, "sqlite:/home/ops/.local/state/paymentsd/payments.db");
+    assert_string_equal(config->master_key_file, "/home/ops/.local/state/paymentsd/master.key");
+    assert_string_equal(config->pepper_file, "/home/ops/.local/state/paymentsd/pepper.key");
     assert_string_equal(config->stripe_api_base, "https://api.stripe.com");
     assert_null(config->stripe_ca_file);
     assert_int_equal(config->stripe_timeout_ms, 80000);
@@ -148,6 +158,38 @@ static void what_lies_in_the_data_directory_follows_it(void **state)
     assert_string_equal(loaded.config.database, "sqlite:/var/lib/payments/payments.db");
     assert_string_equal(loaded.config.master_key_file, "/var/lib/payments/master.key");
     assert_string_equal(loaded.config.pepper_file, "/run/pepper");
+}
+
+static void assert_data_dir(char **environment, const char *expected)
+{
+    LOADED_CLEANUP struct loaded loaded;
+    assert_loads(&loaded, WORDS(), environment);
+    assert_string_equal(loaded.config.data_dir, expected);
+}
+
+static void data_without_a_place_lies_where_a_programs_state_does(void **state)
+{
+    (void)state;
+    assert_data_dir(WORDS("HOME=/h", "XDG_STATE_HOME=/x"), "/x/paymentsd");
+    assert_data_dir(WORDS("HOME=/h", "XDG_STATE_HOME=relative"), "/h/.local/state/paymentsd");
+    assert_data_dir(WORDS("HOME=/h", "XDG_STATE_HOME="), "/h/.local/state/paymentsd");
+    assert_data_dir(WORDS("XDG_STATE_HOME=/x", "STATE_DIRECTORY=/var/lib/payments"), "/var/lib/payments");
+    assert_data_dir(WORDS("STATE_DIRECTORY=/var/lib/one:/var/lib/two"), "/var/lib/one");
+    assert_data_dir(WORDS("STATE_DIRECTORY=/s", "PAYMENTS_DATA_DIR=/given"), "/given");
+}
+
+static void data_that_has_no_place_is_refused(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
+    struct config config = {0};
+    int rest_count = 0;
+    assert_int_equal(config_load(&config, &arena, 0, NULL, WORDS("PATH=/bin"), NULL, 0, &rest_count, &err),
+                     ERR_CONFIG);
+    assert_string_equal(err.message,
+                        "there is no place for the data, as HOME is not set: name a directory by "
+                        "PAYMENTS_DATA_DIR or --data-dir");
 }
 
 static void words_and_flags_may_mix(void **state)
@@ -270,7 +312,7 @@ static void a_variable_that_is_no_setting_changes_nothing(void **state)
     LOADED_CLEANUP struct loaded loaded;
     assert_loads(&loaded, WORDS(), WORDS("PAYMENTS_LISEN=x", "PAYMENTS_DATA-DIR=x", "PAYMENTS_=x"));
     assert_string_equal(loaded.config.listen, "127.0.0.1:8080");
-    assert_string_equal(loaded.config.data_dir, "./data");
+    assert_false(loaded.config.data_dir_given);
 }
 
 static void unknown_flags_and_words_are_refused(void **state)
@@ -381,6 +423,8 @@ int main(void)
         cmocka_unit_test(a_flag_goes_before_a_variable_and_a_variable_before_the_file),
         cmocka_unit_test(the_flag_says_which_file_if_the_variable_says_another),
         cmocka_unit_test(what_lies_in_the_data_directory_follows_it),
+        cmocka_unit_test(data_without_a_place_lies_where_a_programs_state_does),
+        cmocka_unit_test(data_that_has_no_place_is_refused),
         cmocka_unit_test(words_and_flags_may_mix),
         cmocka_unit_test(durations_have_units_and_plain_numbers_are_seconds),
         cmocka_unit_test(switches_are_true_or_false),

@@ -1,0 +1,126 @@
+"""Which database a command works on: only `serve` and `migrate` make one, and whoever gives no place finds the same one from
+every folder."""
+import json
+import os
+import subprocess
+
+import pytest
+
+from support.merchant import Merchant
+from support.process import environment
+from support.waiting import scaled
+
+TIMEOUT_S = 60
+NEEDS_A_DATABASE = [["createsuperadmin"], ["createmerchant", "--name", "shop"], ["createapikey"], ["listapikeys"],
+                    ["updatemerchant", "--merchant", "shop", "--active", "false"], ["revokeapikey", "sk_live_x"],
+                    ["verify-audit"], ["backup", "/nonexistent/copy.db"], ["rotate-master-key"]]
+
+
+@pytest.mark.parametrize("words", NEEDS_A_DATABASE, ids=lambda words: words[0])
+def test_a_command_makes_no_database_and_says_which_it_looked_for(nothing, words):
+    message = nothing.refused(*words)
+    assert nothing.database in message and "PAYMENTS_DATA_DIR or --data-dir" in message
+    assert not os.path.exists(nothing.directory)
+
+
+@pytest.mark.parametrize("words", NEEDS_A_DATABASE, ids=lambda words: words[0])
+def test_an_empty_file_is_no_database(nothing, words):
+    os.mkdir(nothing.directory)
+    with open(nothing.database, "w", encoding="ascii"):
+        pass
+    assert "there is no database" in nothing.refused(*words)
+    assert os.listdir(nothing.directory) == ["payments.db"] and os.path.getsize(nothing.database) == 0
+
+
+def test_nothing_is_asked_where_there_is_no_database(nothing, terminal):
+    for command in ("createmerchant", "createsuperadmin", "createapikey", "revokeapikey", "updatemerchant"):
+        asked = terminal(command)
+        assert asked.expect("paymentsd: there is no database") == ""
+        asked.end(status=1)
+
+
+# The default place
+
+class Home:
+    """Someone's home, with other folders to call the program from."""
+
+    def __init__(self, binary, directory):
+        self.binary = str(binary)
+        self.home = directory / "home"
+        self.data = self.home / ".local" / "state" / "paymentsd"
+        self.folders = [directory / "one", directory / "two"]
+        for folder in (self.home, *self.folders):
+            folder.mkdir()
+
+    def run(self, *words, folder=0, **variables):
+        given = {name: value for name, value in environment().items()
+                 if name not in ("HOME", "XDG_STATE_HOME", "STATE_DIRECTORY")}
+        given |= {"HOME": str(self.home)} | {name: str(value) for name, value in variables.items()}
+        return subprocess.run([self.binary, *words], cwd=self.folders[folder], env=given, text=True,
+                              stdin=subprocess.DEVNULL, capture_output=True, timeout=scaled(TIMEOUT_S), check=False)
+
+    def done(self, *words, **options):
+        done = self.run(*words, **options)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def refused(self, *words, **options):
+        done = self.run(*words, **options)
+        assert done.returncode == 1 and not done.stdout and done.stderr.count("\n") == 1, done
+        return done.stderr
+
+
+@pytest.fixture
+def home(binary, tmp_path):
+    return Home(binary, tmp_path)
+
+
+def test_every_folder_finds_the_same_database_and_none_is_made_in_it(home):
+    home.done("migrate", folder=0)
+    key = json.loads(home.done("createapikey", "--json", folder=1))
+    assert json.loads(home.done("listapikeys", "--json", folder=0))[0]["id"] == key["id"]
+    assert (home.data / "payments.db").exists() and (home.data / "master.key").exists()
+    assert not any(os.listdir(folder) for folder in home.folders)
+
+
+def test_the_state_directory_of_a_service_manager_or_of_the_user_goes_before(home, tmp_path):
+    home.done("migrate", XDG_STATE_HOME=tmp_path / "xdg")
+    assert (tmp_path / "xdg" / "paymentsd" / "payments.db").exists()
+    home.done("migrate", XDG_STATE_HOME=tmp_path / "xdg", STATE_DIRECTORY=tmp_path / "systemd")
+    assert (tmp_path / "systemd" / "payments.db").exists()
+    home.done("migrate", STATE_DIRECTORY=tmp_path / "systemd", PAYMENTS_DATA_DIR=tmp_path / "given")
+    assert (tmp_path / "given" / "payments.db").exists()
+    assert not home.data.exists()
+
+
+def test_without_a_home_the_place_must_be_named(home):
+    assert "PAYMENTS_DATA_DIR" in home.refused("serve", HOME="")
+    assert "PAYMENTS_DATA_DIR" in home.refused("createapikey", HOME="")
+
+
+@pytest.mark.parametrize("command", ["serve", "migrate"])
+def test_a_database_in_the_former_default_place_is_not_passed_over(home, command):
+    former = home.folders[0] / "data"
+    home.done("migrate", PAYMENTS_DATA_DIR=former)
+    message = home.refused(command)
+    assert "there is a database in ./data" in message and str(home.data) in message
+    assert not home.data.exists()
+    home.done("migrate", PAYMENTS_DATA_DIR="./data")
+    home.done("migrate", folder=1)
+
+
+# What serve says of it
+
+def test_the_service_says_which_database_it_opened_and_what_it_holds(start_server, sandbox):
+    server = start_server(sandbox.url)
+    new = server.wait_for_log(message="a new database was made")
+    assert new["level"] == "warn" and new["payments"] == 0
+    assert new["file"] == os.path.realpath(server.data_dir) + "/payments.db"
+    merchant = Merchant(server)
+    merchant.use_stripe()
+    for _ in range(3):
+        merchant.pay()
+    server.restart()
+    opened = server.wait_for_log(message="the database is open")
+    assert opened["level"] == "info" and opened["payments"] == 3 and opened["file"] == new["file"]
+    assert not [entry for entry in server.log() if entry["message"] == "a new database was made"]
