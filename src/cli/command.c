@@ -72,14 +72,19 @@ struct transaction {
     void *context;
 };
 
+enum errc command_check_keys(const struct command *command, struct db *db, struct err *err)
+{
+    enum errc e = meta_check_keys(db, command->keyring.master.id, command->keyring.pepper_id, err);
+    if (e == ERR_CONFIG) {
+        startup_explain_rotation(&command->config, err);
+    }
+    return e;
+}
+
 static enum errc run_with_right_keys(struct db *db, void *context, struct err *err)
 {
     const struct transaction *transaction = context;
-    const struct keyring *keyring = &transaction->command->keyring;
-    enum errc e = meta_check_keys(db, keyring->master.id, keyring->pepper_id, err);
-    if (e == ERR_CONFIG) {
-        startup_explain_rotation(&transaction->command->config, err);
-    }
+    enum errc e = command_check_keys(transaction->command, db, err);
     return e != OK || transaction->run == NULL ? e : transaction->run(db, transaction->context, err);
 }
 

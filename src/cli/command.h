@@ -41,6 +41,9 @@ void command_end(struct command *command);
 bool command_begin(struct command *command, const struct command_form *form, int argc, char **argv,
                    int *status) MUST_CHECK;
 
+// Whether the database was made with the keys that the command loaded; a new one is from now on. ERR_CONFIG.
+enum errc command_check_keys(const struct command *command, struct db *db, struct err *err) MUST_CHECK;
+
 // Runs `run` in one write transaction of the migrated database, after checking that it was made with the
 // service's keys, which this loads. `run` NULL: only that. Works beside a running service. Where there is no
 // database yet, a command that makes one makes the keys too; any other refuses.

@@ -42,6 +42,7 @@ enum service_end {
 struct service {
     int argc;
     char **argv;
+    const struct command *command;
     const struct config *config;
     struct keyring *keyring;
     struct arena *arena;
@@ -267,6 +268,14 @@ static enum errc open_work(struct service *service, struct err *err)
     return delivery_start(&delivery, &service->delivery, err);
 }
 
+// Refuses a database that was made with other keys.
+static enum errc check_database(struct db *db, void *context, struct err *err)
+{
+    struct service *service = context;
+    enum errc rc = command_check_keys(service->command, db, err);
+    return rc == OK ? payment_count(db, PAYMENTS_COUNTED_MAX, &service->payments, err) : rc;
+}
+
 static enum errc open_service(struct service *service, struct err *err)
 {
     const struct config *config = service->config;
@@ -281,6 +290,8 @@ static enum errc open_service(struct service *service, struct err *err)
         .readers = READERS,
         .queue_max = (size_t)config->queue_max,
         .batch_max = BATCH_MAX,
+        .check = check_database,
+        .check_context = service,
     };
     rc = store_open(service->loop, &store, &service->store, err);
     if (rc == OK) {
@@ -349,22 +360,10 @@ static void close_service(struct service *service)
     uv_service_loop_close(service->uv_loop);
 }
 
-static enum errc count_payments(struct db *db, void *context, struct err *err)
-{
-    return payment_count(db, PAYMENTS_COUNTED_MAX, context, err);
-}
-
-// Loads or makes the keys, migrates, and refuses a database that was made with other keys.
-static enum errc open_database(struct command *command, struct service *service, struct err *err)
-{
-    enum errc e = startup_has_database(&command->config, &service->had_database, err);
-    return e == OK ? command_transact(command, count_payments, &service->payments, err) : e;
-}
-
 int cmd_serve(int argc, char **argv)
 {
     COMMAND_CLEANUP struct command command = {0};
-    const struct command_form form = {.name = "serve", .lists_settings = true, .makes_database = true};
+    const struct command_form form = {.name = "serve", .lists_settings = true};
     int status;
     if (!command_begin(&command, &form, argc, argv, &status)) {
         return status;
@@ -375,12 +374,14 @@ int cmd_serve(int argc, char **argv)
     static struct service service;
     service = (struct service){.argc = argc,
                                .argv = argv,
+                               .command = &command,
                                .config = &command.config,
                                .keyring = &command.keyring,
                                .arena = &command.arena};
     struct err err;
     if (startup_check_settings(&command.config, &command.arena, &err) != OK ||
-        open_database(&command, &service, &err) != OK) {
+        startup_has_database(&command.config, &service.had_database, &err) != OK ||
+        startup_load_keys(&command.config, &command.keyring, &err) != OK) {
         return command_fail(&err);
     }
     if (open_service(&service, &err) != OK) {

@@ -1,7 +1,9 @@
-// What the files of the SQLite driver share: sqlite_open.c makes connections, sqlite.c runs transactions,
+// What the files of the SQLite driver share: sqlite_open.c makes connections, sqlite_claim.c keeps a second
+// server away, sqlite.c runs transactions,
 // sqlite_statement.c the statements in them, sqlite_error.c says what went wrong. Nobody else includes this.
 #pragma once
 
+#include <limits.h>
 #include <sqlite3.h>
 
 #include "store/driver.h"
@@ -30,6 +32,13 @@ static inline struct sqlite *sqlite_of(struct db *db)
 // sqlite_open.c
 enum errc sqlite_open_db(const char *database, bool writable, struct db **db, struct err *err) MUST_CHECK;
 void sqlite_close_db(struct db *db);
+// Why the file cannot be opened (SQLite's primary code), as far as the file system tells; else the reason
+// given. ERR_CONFIG.
+enum errc sqlite_unusable(int code, const char *path, const char *reason, struct err *err);
+// The file of a database's name. ERR_CONFIG.
+enum errc sqlite_path(const char *database, char path[PATH_MAX], struct err *err) MUST_CHECK;
+
+// sqlite_claim.c
 enum errc sqlite_claim(const char *database, int *claim, struct err *err) MUST_CHECK;
 
 // sqlite_statement.c

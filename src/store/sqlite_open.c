@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -32,11 +31,11 @@ static const char reader_settings[] = "PRAGMA cache_size = -2000; PRAGMA query_o
 
 // ./ before a relative path, so that names which SQLite treats specially (":memory:", "file:…") are names of
 // files.
-static enum errc path_of(const char *database, char path[PATH_MAX], struct err *err)
+enum errc sqlite_path(const char *database, char path[PATH_MAX], struct err *err)
 {
     const char *name = database + strlen(sqlite_driver.prefix);
     const int bytes = snprintf(path, PATH_MAX, "%s%s", *name == '/' ? "" : "./", name);
-    if (*name == '\0' || bytes >= PATH_MAX - (int)sizeof(".lock")) {
+    if (*name == '\0' || bytes >= PATH_MAX) {
         return err_set(err, ERR_CONFIG, "the database must be sqlite:PATH");
     }
     return OK;
@@ -47,12 +46,8 @@ static enum errc unusable(struct err *err, const char *path, const char *reason)
     return err_set(err, ERR_CONFIG, "cannot use the database %s: %s", path, reason);
 }
 
-// Why SQLite could not open the file (its primary code), as far as the file system tells.
-static enum errc explain(const struct sqlite *sqlite, int code, const char *path, struct err *err)
+enum errc sqlite_unusable(int code, const char *path, const char *reason, struct err *err)
 {
-    if (code != SQLITE_NOTADB && code != SQLITE_CANTOPEN && code != SQLITE_PERM && code != SQLITE_READONLY) {
-        return sqlite_failed(sqlite, err);
-    }
     struct stat file;
     if (stat(path, &file) == 0 && S_ISDIR(file.st_mode)) {
         return unusable(err, path, "it is a directory");
@@ -70,7 +65,15 @@ static enum errc explain(const struct sqlite *sqlite, int code, const char *path
         return err_set(err, ERR_CONFIG, "cannot use the database %s: directory %s: %s", path, directory,
                        strerrordesc_np(errno));
     }
-    return unusable(err, path, sqlite3_errmsg(sqlite->handle));
+    return unusable(err, path, reason);
+}
+
+static enum errc explain(const struct sqlite *sqlite, int code, const char *path, struct err *err)
+{
+    if (code != SQLITE_NOTADB && code != SQLITE_CANTOPEN && code != SQLITE_PERM && code != SQLITE_READONLY) {
+        return sqlite_failed(sqlite, err);
+    }
+    return sqlite_unusable(code, path, sqlite3_errmsg(sqlite->handle), err);
 }
 
 // New files are 0600; SQLite gives the log and the shared index the database's own mode.
@@ -150,7 +153,7 @@ static void drop(struct sqlite **sqlite)
 enum errc sqlite_open_db(const char *database, bool writable, struct db **db, struct err *err)
 {
     char path[PATH_MAX];
-    const enum errc result = path_of(database, path, err);
+    const enum errc result = sqlite_path(database, path, err);
     if (result != OK) {
         return result;
     }
@@ -179,29 +182,4 @@ void sqlite_close_db(struct db *db)
     sqlite_drop_statements(sqlite);
     REQUIRE(sqlite3_close(sqlite->handle) == SQLITE_OK);
     free(sqlite);
-}
-
-enum errc sqlite_claim(const char *database, int *claim, struct err *err)
-{
-    char path[PATH_MAX];
-    const enum errc result = path_of(database, path, err);
-    if (result != OK) {
-        return result;
-    }
-    memcpy(path + strlen(path), ".lock", sizeof(".lock")); // path_of left room
-    const int lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (lock < 0) {
-        return err_set(err, ERR_CONFIG, "cannot open %s: %s", path, strerrordesc_np(errno));
-    }
-    if (flock(lock, LOCK_EX | LOCK_NB) != 0) {
-        const int reason = errno;
-        close(lock);
-        if (reason == EWOULDBLOCK) {
-            return err_set(err, ERR_CONFIG, "another paymentsd is serving this database (%s is locked)",
-                           path);
-        }
-        return err_set(err, ERR_CONFIG, "cannot lock %s: %s", path, strerrordesc_np(reason));
-    }
-    *claim = lock;
-    return OK;
 }

@@ -89,14 +89,32 @@ static enum errc worker_open(struct worker *worker, struct store *store, bool wr
     return store->driver->open(store->options.database, writable, &worker->db, err);
 }
 
+static enum errc run_check(const struct store_options *options, struct db *db, struct err *err)
+{
+    enum errc result = db->driver->begin(db, true, err);
+    if (result != OK) {
+        return result;
+    }
+    result = options->check(db, options->check_context, err);
+    if (result != OK) {
+        db->driver->rollback(db);
+        return result;
+    }
+    return db->driver->commit(db, err);
+}
+
 static enum errc open_connections(struct store *store, struct err *err)
 {
-    enum errc result = worker_open(&store->writer, store, true, err);
+    // A second server must not even migrate.
+    enum errc result = store->driver->claim(store->options.database, &store->claim, err);
     if (result == OK) {
-        result = store->driver->claim(store->options.database, &store->claim, err);
+        result = worker_open(&store->writer, store, true, err);
     }
     if (result == OK) {
         result = migrate(store->writer.db, err);
+    }
+    if (result == OK && store->options.check != NULL) {
+        result = run_check(&store->options, store->writer.db, err);
     }
     if (result == OK) {
         result = keeper_open(&store->keeper, store->driver, store->options.database, err);

@@ -33,6 +33,10 @@ struct store_options {
     int readers;          // 0: no threads at all, a job runs inside store_submit (for a simulation)
     size_t queue_max;     // jobs not finished, both lanes
     size_t batch_max;     // jobs in one transaction
+    // Runs in the first transaction, when nothing else was written but what migrating needs; where it fails,
+    // so does the opening. NULL: nothing.
+    enum errc (*check)(struct db *db, void *context, struct err *err);
+    void *check_context;
 };
 
 struct store;

@@ -111,7 +111,6 @@ def test_a_database_that_may_not_be_written_is_refused_in_one_line(start_world, 
     with tempfile.TemporaryDirectory() as parent:
         os.chmod(parent, 0o755)
         server.data_dir = shutil.copytree(whole, os.path.join(parent, "data"))
-        os.unlink(os.path.join(server.data_dir, "payments.db.lock"))
         binary = shutil.copy(server.binary, parent)  # another user may not reach the build, say below /root
         as_user = {}
         if os.geteuid() == 0:

@@ -372,8 +372,5 @@ const char *service_database(void)
 
 void service_uninstall(void)
 {
-    char lock[160];
-    (void)snprintf(lock, sizeof(lock), "%s.lock", service_database());
-    (void)unlink(lock);
     (void)rmdir(directory);
 }

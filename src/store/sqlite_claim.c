@@ -1,0 +1,83 @@
+// One server a database. The lock is on the database's own file, so it holds whatever path or link leads
+// there. flock and the locks that SQLite takes are independent of each other. But to close any descriptor of
+// the file releases SQLite's own in the whole process: a claim is made before the file is opened otherwise,
+// and given up after all of that is closed. Any thread.
+#include "store/sqlite.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+static void close_file(FILE **file)
+{
+    if (*file != NULL) {
+        (void)fclose(*file);
+    }
+}
+
+// Who holds the lock, as the system lists it: "1: FLOCK  ADVISORY  WRITE 4711 fe:00:10215874 0 EOF". Empty:
+// it does not say, as in another container.
+static void find_holder(int descriptor, char pid[32])
+{
+    *pid = '\0';
+    struct stat file;
+    char place[64];
+    char line[256];
+    __attribute__((cleanup(close_file))) FILE *locks = fopen("/proc/locks", "re");
+    if (locks == NULL || fstat(descriptor, &file) != 0) {
+        return;
+    }
+    (void)snprintf(place, sizeof(place), " %02x:%02x:%llu ", major(file.st_dev), minor(file.st_dev),
+                   (unsigned long long)file.st_ino);
+    while (fgets(line, sizeof(line), locks) != NULL) {
+        char *end = strstr(line, place);
+        if (end == NULL || strstr(line, "FLOCK") == NULL) {
+            continue;
+        }
+        *end = '\0';
+        const char *holder = strrchr(line, ' ');
+        if (holder != NULL && holder[1] >= '1' && holder[1] <= '9') {
+            (void)snprintf(pid, 32, "%.31s", holder + 1);
+        }
+        return;
+    }
+}
+
+static enum errc lock(int descriptor, const char *path, struct err *err)
+{
+    if (flock(descriptor, LOCK_EX | LOCK_NB) == 0) {
+        return OK;
+    }
+    if (errno != EWOULDBLOCK) {
+        return err_set(err, ERR_CONFIG, "cannot lock the database %s: %s", path, strerrordesc_np(errno));
+    }
+    char pid[32];
+    find_holder(descriptor, pid);
+    return err_set(err, ERR_CONFIG, "another paymentsd is serving this database (%s is locked%s%s)", path,
+                   *pid ? " by process " : "", pid);
+}
+
+enum errc sqlite_claim(const char *database, int *claim, struct err *err)
+{
+    char path[PATH_MAX];
+    const enum errc result = sqlite_path(database, path, err);
+    if (result != OK) {
+        return result;
+    }
+    const int descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0600);
+    if (descriptor < 0) {
+        return sqlite_unusable(SQLITE_CANTOPEN, path, strerrordesc_np(errno), err);
+    }
+    const enum errc locked = lock(descriptor, path, err);
+    if (locked != OK) {
+        close(descriptor);
+        return locked;
+    }
+    *claim = descriptor;
+    return OK;
+}
