@@ -352,13 +352,18 @@ static bool in_time(const struct op *op)
 bool op_call(struct place *place)
 {
     struct op *op = CONTAINER_OF(place, struct op, place);
-    if (place->called || in_time(op)) {
+    const char *held_up = NULL;
+    if (!place->called && !in_time(op)) {
+        held_up = "it was held up until it was too late to send it";
+    } else if (!place->called && !store_in_place(op->engine->options.store)) {
+        held_up = "the database that knows of it was replaced";
+    }
+    if (held_up == NULL) {
         op->engine->stats.attempts_total += !place->called;
         provider_send(op->engine->options.provider, &op->call);
         return true;
     }
-    op->call.answer = (struct provider_answer){.outcome = PROVIDER_LOOK_UP,
-                                               .trouble = "it was held up until it was too late to send it"};
+    op->call.answer = (struct provider_answer){.outcome = PROVIDER_LOOK_UP, .trouble = held_up};
     op_settle(op);
     return false;
 }

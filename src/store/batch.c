@@ -60,6 +60,16 @@ static enum errc run_together(struct db *db, struct list *jobs, struct err *err)
     return db->driver->commit(db, err);
 }
 
+void batch_refuse(struct list *jobs, const struct err *err)
+{
+    LIST_EACH_SAFE(jobs, link, after)
+    {
+        struct store_job *job = job_of(link);
+        job->err = *err;
+        job->result = ERR_STORE;
+    }
+}
+
 void batch_write(struct db *db, struct list *jobs)
 {
     REQUIRE(!list_empty(jobs));
@@ -73,10 +83,5 @@ void batch_write(struct db *db, struct list *jobs)
         return;
     }
     // What a job decided is void too: it may have seen what an earlier one wrote.
-    LIST_EACH_SAFE(jobs, link, after)
-    {
-        struct store_job *job = job_of(link);
-        job->err = err;
-        job->result = ERR_STORE;
-    }
+    batch_refuse(jobs, &err);
 }

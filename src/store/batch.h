@@ -9,5 +9,8 @@
 // reason. Blocking.
 void batch_write(struct db *db, struct list *jobs);
 
+// Runs none of them: each gets ERR_STORE and this reason.
+void batch_refuse(struct list *jobs, const struct err *err);
+
 // Runs one job in a transaction of its own.
 void batch_alone(struct db *db, struct store_job *job);

@@ -11,6 +11,9 @@ struct db_driver {
     // Makes this process the only server of the database, until the descriptor *claim is closed. ERR_CONFIG:
     // another one is.
     enum errc (*claim)(const char *database, int *claim, struct err *err);
+    // Whether the database that was claimed still is the one of this name. ERR_STORE: it was moved away or
+    // replaced, so what is written to it now would be gone at the next start.
+    enum errc (*in_place)(const char *database, int claim, struct err *err);
     enum errc (*begin)(struct db *db, bool write, struct err *err);
     enum errc (*commit)(struct db *db, struct err *err); // failing leaves no transaction open
     void (*rollback)(struct db *db);

@@ -88,6 +88,7 @@ const struct db_driver sqlite_driver = {
     .open = sqlite_open_db,
     .close = sqlite_close_db,
     .claim = sqlite_claim,
+    .in_place = sqlite_in_place,
     .begin = sqlite_begin,
     .commit = sqlite_commit,
     .rollback = sqlite_rollback,

@@ -40,6 +40,7 @@ enum errc sqlite_path(const char *database, char path[PATH_MAX], struct err *err
 
 // sqlite_claim.c
 enum errc sqlite_claim(const char *database, int *claim, struct err *err) MUST_CHECK;
+enum errc sqlite_in_place(const char *database, int claim, struct err *err) MUST_CHECK;
 
 // sqlite_statement.c
 enum errc sqlite_query(struct db *db, struct db_rows *rows, const char *sql, const struct db_value *values,

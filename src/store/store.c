@@ -53,6 +53,16 @@ static void post_all(struct store *store, struct list *jobs)
     }
 }
 
+static enum errc in_place(const struct store *store, struct err *err)
+{
+    return store->driver->in_place(store->options.database, store->claim, err);
+}
+
+bool store_in_place(const struct store *store)
+{
+    return in_place(store, NULL) == OK;
+}
+
 static void *write_jobs(void *argument)
 {
     struct worker *worker = argument;
@@ -61,7 +71,12 @@ static void *write_jobs(void *argument)
     list_init(&batch);
     size_t count;
     while ((count = lane_take(&store->writes, &batch, store->options.batch_max)) > 0) {
-        batch_write(worker->db, &batch);
+        struct err err = {0};
+        if (in_place(store, &err) == OK) {
+            batch_write(worker->db, &batch);
+        } else {
+            batch_refuse(&batch, &err);
+        }
         atomic_fetch_sub(&store->waiting, count);
         post_all(store, &batch);
         keeper_tend(&store->keeper, worker->db);
@@ -202,7 +217,12 @@ static void run_inline(struct store *store, struct store_job *job)
     struct list one;
     list_init(&one);
     list_append(&one, &job->task.link);
-    batch_alone(store->writer.db, job);
+    struct err err = {0};
+    if (job->lane == STORE_READ || in_place(store, &err) == OK) {
+        batch_alone(store->writer.db, job);
+    } else {
+        batch_refuse(&one, &err);
+    }
     post_all(store, &one);
     keeper_tend(&store->keeper, store->writer.db);
 }

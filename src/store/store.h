@@ -56,6 +56,11 @@ void store_submit_always(struct store *store, struct store_job *job);
 // Jobs that are queued or under way: whoever submitted them waits still. Any thread.
 size_t store_waiting(const struct store *store);
 
+// Whether the database's file still is the one that was opened. Where not, every write is refused with
+// ERR_STORE, and nothing may be sent anywhere: what is known of it would be gone at the next start. Any
+// thread.
+bool store_in_place(const struct store *store) MUST_CHECK;
+
 // Finishes every queued job (their `done`s still run on the loop), stops the threads. Nothing can be
 // submitted any more. Loop thread, once.
 void store_close(struct store *store);

@@ -1,12 +1,14 @@
 """One service a database: whatever path leads to it, and whatever becomes of its file."""
 import os
+import shutil
 import subprocess
 
 import pytest
 
-from support.merchant import Merchant
+from support.merchant import Merchant, ObservedMerchant
 from support.process import environment
-from support.waiting import scaled
+from support.shape import refused as answered
+from support.waiting import scaled, wait_until
 
 TIMEOUT_S = 30
 
@@ -52,3 +54,56 @@ def test_the_lock_goes_with_the_service(serving):
     assert sorted(os.listdir(serving.data_dir)) == ["master.key", "payments.db", "pepper.key"]
     serving.command("rotate-master-key")
     serving.start()
+
+
+# The file is replaced under the service
+
+def put_away(server):
+    """What an operator does who restores in the wrong order: the files of the database go aside."""
+    aside = os.path.join(server.data_dir, "aside")
+    os.mkdir(aside)
+    for name in ("payments.db", "payments.db-wal", "payments.db-shm"):
+        shutil.move(os.path.join(server.data_dir, name), aside)
+    return aside
+
+
+def put_back(server, aside):
+    for name in os.listdir(aside):
+        os.replace(os.path.join(aside, name), os.path.join(server.data_dir, name))
+    os.rmdir(aside)
+
+
+@pytest.mark.parametrize("a_backup_is_put_there", [True, False])
+def test_a_database_that_was_replaced_takes_no_payment(start_server, stub_stripe, a_backup_is_put_there):
+    server = start_server(stub_stripe.url, reconcile_interval="100ms")
+    merchant = ObservedMerchant(server, stub_stripe)
+    copy = os.path.join(server.data_dir, "copy")
+    server.command("backup", copy)
+    payment = merchant.pay()
+    aside = put_away(server)
+    if a_backup_is_put_there:
+        os.rename(copy, os.path.join(server.data_dir, "payments.db"))
+    answered(merchant.api.post("/v1/payments", {"amount": "10.00", "currency": "USD", "provider": "stripe",
+                                                "payment_method": "pm_card_visa"}, idempotency_key="while-away"),
+             500, "INTERNAL_ERROR")
+    wait_until(lambda: server.api().get("/readyz").status == 503, what="not ready")
+    said = server.wait_for_log(message="the database cannot be written: not ready until it can")["error"]
+    path = os.path.join(server.data_dir, "payments.db")
+    assert path in said and ("stop the service" in said if a_backup_is_put_there else "cannot find the file" in said)
+    assert len(merchant.charges()) == 1
+    put_back(server, aside)
+    wait_until(lambda: server.api().get("/readyz").status == 200, what="ready again")
+    assert merchant.payment(payment["id"]) == payment
+    assert merchant.pay(idempotency_key="while-away")["status"] == "completed" and len(merchant.charges()) == 2
+
+
+def test_a_charge_that_waited_for_its_turn_is_not_sent_either(start_server, stub_stripe):
+    server = start_server(stub_stripe.url, reconcile_interval="100ms", stripe_rate="1,1", patience="200ms")
+    merchant = ObservedMerchant(server, stub_stripe)
+    payments = [merchant.pay() for _ in range(4)]
+    assert {payment["status"] for payment in payments} == {"completed", "pending"}
+    aside = put_away(server)
+    server.wait_for_log(message="an outcome could not be recorded and is tried again")
+    put_back(server, aside)
+    assert server.wait_for_log(message="provider answered", trouble="the database that knows of it was replaced")
+    assert len(merchant.charges()) < 4
