@@ -11,6 +11,12 @@ export BUILD
 .PHONY: build test check format demo run fuzz crash race bench asan tsan install clean help \
         createsuperadmin createmerchant updatemerchant createapikey revokeapikey listapikeys
 
+# Refuses a variable that the target does not take: a misspelt one would silently leave the default, as SCOPE= would make
+# a key with every default scope.
+given = $(foreach v,$(.VARIABLES),$(if $(findstring command line,$(origin $(v))),$(v)))
+unknown = $(filter-out $(1) BUILD PAYMENTSD CC CFLAGS LDFLAGS PAYMENTS_%,$(given))
+only = $(if $(call unknown,$(1)),$(error make $@ takes $(or $(1),no variables), not $(strip $(call unknown,$(1)))))
+
 build: ## build the program, build/paymentsd (the default)
 	@scripts/build "$(BUILD)" paymentsd
 
@@ -29,20 +35,20 @@ demo: build ## start everything on a sandbox and show each request, answer and w
 	@scripts/demo
 
 run: build ## run the service (settings: PAYMENTS_... variables, or `build/paymentsd serve --help`)
-	@exec "$(PAYMENTSD)" serve
+	$(call only,)@exec "$(PAYMENTSD)" serve
 
 fuzz: ## fuzz the parsers, SECONDS each (20)
-	@scripts/fuzz $(SECONDS)
+	$(call only,SECONDS)@scripts/fuzz $(SECONDS)
 
 race: build ## ask for 64 refunds of one payment at once, ROUNDS times (1000)
-	@ROUNDS=$${ROUNDS:-1000} PAYMENTSD="$(PAYMENTSD)" /usr/bin/python3 -m pytest -s tests/api/test_refund_race.py
+	$(call only,ROUNDS)@ROUNDS=$${ROUNDS:-1000} PAYMENTSD="$(PAYMENTSD)" /usr/bin/python3 -m pytest -s tests/api/test_refund_race.py
 
 crash: ## kill it at every point, and compare its books with Stripe's (SEED; ROUNDS a step, or all)
-	@scripts/build "$(BUILD)" all
+	$(call only,SEED ROUNDS)@scripts/build "$(BUILD)" all
 	@scripts/crash "$(BUILD)" "$(SEED)" "$(ROUNDS)"
 
 sim: ## simulate the service and all that can go wrong: SEED=n replays one run, SEEDS=n runs that many (10000)
-	@scripts/build "$(BUILD)" all
+	$(call only,SEED SEEDS)@scripts/build "$(BUILD)" all
 	@"$(BUILD)/tests/sim/sim" $(if $(SEED),--seed $(SEED),--seeds 1 $(or $(SEEDS),10000))
 
 bench: build ## measure payments a second against the sandbox
@@ -56,9 +62,9 @@ tsan: ## build and test under ThreadSanitizer
 	@scripts/check tsan
 
 # The commands take what is given of NAME, MERCHANT, ACTIVE, SCOPES, MODE, EXPIRES and KEY, from make's command line or
-# the environment, and ask for the rest where a terminal is there. Only their own output goes to stdout.
-flag = $${$(1):+$(2) "$$$(1)"}
-command = @scripts/build "$(BUILD)" paymentsd >&2 && exec "$(PAYMENTSD)" $@
+# the environment, and prompt for the rest in a terminal. Only their own output goes to stdout.
+flag = $${$(1)+$(2) "$$$(1)"}
+command = $(call only,$(1))@scripts/build "$(BUILD)" paymentsd >&2 && exec "$(PAYMENTSD)" $@
 name = $(call flag,NAME,--name)
 merchant = $(call flag,MERCHANT,--merchant)
 scopes = $(call flag,SCOPES,--scopes)
@@ -66,22 +72,22 @@ mode = $(call flag,MODE,--mode)
 expires = $(call flag,EXPIRES,--expires)
 
 createsuperadmin: ## make an admin and its key, and show the key once (NAME, MODE, EXPIRES)
-	$(command) $(name) $(mode) $(expires)
+	$(call command,NAME MODE EXPIRES) $(name) $(mode) $(expires)
 
 createmerchant: ## make a merchant (NAME)
-	$(command) $(name)
+	$(call command,NAME) $(name)
 
 updatemerchant: ## make a merchant's keys stop working, or work again (MERCHANT, ACTIVE: true or false)
-	$(command) $(merchant) $(call flag,ACTIVE,--active)
+	$(call command,MERCHANT ACTIVE) $(merchant) $(call flag,ACTIVE,--active)
 
 createapikey: ## make a merchant's API key and show it once (MERCHANT, SCOPES, MODE, EXPIRES, NAME)
-	$(command) $(merchant) $(scopes) $(mode) $(expires) $(name)
+	$(call command,MERCHANT SCOPES MODE EXPIRES NAME) $(merchant) $(scopes) $(mode) $(expires) $(name)
 
 revokeapikey: ## revoke a key (KEY: its id or an unambiguous prefix)
-	$(command) $(call flag,KEY,--key)
+	$(call command,KEY) $(call flag,KEY,--key)
 
 listapikeys: ## list the keys (MERCHANT)
-	$(command) $(merchant)
+	$(call command,MERCHANT) $(merchant)
 
 install: build ## install under PREFIX (/usr/local), staged into DESTDIR
 	@install -D -m 755 "$(PAYMENTSD)" "$(DESTDIR)$(PREFIX)/bin/paymentsd"

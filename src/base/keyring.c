@@ -158,6 +158,20 @@ enum errc keyring_load(struct keyring *keyring, const char *master_key_file, con
     return e;
 }
 
+static enum errc check_one(const char *what, const char *path, struct err *err)
+{
+    uint8_t key[KEY_BYTES];
+    enum errc e = access(path, F_OK) != 0 && errno == ENOENT ? OK : load_one(what, path, false, key, err);
+    crypto_wipe(key, sizeof key);
+    return e;
+}
+
+enum errc keyring_check(const char *master_key_file, const char *pepper_file, struct err *err)
+{
+    enum errc e = check_one("master key", master_key_file, err);
+    return e == OK ? check_one("pepper", pepper_file, err) : e;
+}
+
 void keyring_wipe(struct keyring *keyring)
 {
     crypto_wipe(keyring, sizeof *keyring);

@@ -18,4 +18,6 @@ struct keyring {
 // others.
 enum errc keyring_load(struct keyring *keyring, const char *master_key_file, const char *pepper_file,
                        bool create, struct err *err) MUST_CHECK;
+// Whether those of the two files that are there could be loaded. Makes none. ERR_CONFIG.
+enum errc keyring_check(const char *master_key_file, const char *pepper_file, struct err *err) MUST_CHECK;
 void keyring_wipe(struct keyring *keyring);

@@ -1,21 +1,143 @@
-// paymentsd check-config: whether a service with these settings would start, without starting or making
-// anything.
+// paymentsd check-config: tries all that a start with these settings would do, and changes nothing: no file
+// is made, no connection taken.
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/require.h"
+#include "base/text.h"
 #include "cli/command.h"
 #include "cli/commands.h"
 #include "cli/startup.h"
+#include "net/http_server.h"
+#include "net/tls.h"
+#include "store/meta.h"
+#include "store/migrate.h"
+#include "store/store.h"
 
-// Key files that are there must be sound; with SQLite, missing ones are made at the first start.
-static enum errc check_keys(struct command *command, struct err *err)
+// Cuts the last part of a path off: "/a/b" to "/a", "/a" to "/", "a" to ".".
+static void go_up(char path[PATH_MAX])
+{
+    char *slash = strrchr(path, '/');
+    if (slash == NULL) {
+        (void)snprintf(path, PATH_MAX, ".");
+    } else {
+        slash[slash == path] = '\0';
+    }
+}
+
+// Whether a file could be made there: in its directory, which a start makes where `made`, with those above
+// it.
+static enum errc check_place(const char *file, bool made, struct err *err)
+{
+    char path[PATH_MAX];
+    struct stat status;
+    if (snprintf(path, sizeof path, "%s", file) >= (int)sizeof path) {
+        return err_set(err, ERR_CONFIG, "the file's name is too long: %.80s...", file);
+    }
+    go_up(path);
+    while (made && stat(path, &status) != 0 && errno == ENOENT && strcmp(path, ".") != 0) {
+        go_up(path);
+    }
+    if (stat(path, &status) != 0) {
+        return err_set(err, ERR_CONFIG, "directory %s: %s", path, strerror(errno));
+    }
+    if (!S_ISDIR(status.st_mode)) {
+        return err_set(err, ERR_CONFIG, "directory %s: %s", path, strerror(ENOTDIR));
+    }
+    return faccessat(AT_FDCWD, path, W_OK | X_OK, AT_EACCESS) == 0
+               ? OK
+               : err_set(err, ERR_CONFIG, "directory %s: %s", path, strerror(errno));
+}
+
+static bool is_missing(const char *file)
+{
+    return access(file, F_OK) != 0 && errno == ENOENT;
+}
+
+// A first start makes the data directory, and the keys that are missing; those that are there must be sound.
+static enum errc check_first_start(struct command *command, struct err *err)
 {
     const struct config *config = &command->config;
-    bool missing = access(config->master_key_file, F_OK) != 0 || access(config->pepper_file, F_OK) != 0;
-    if (missing && startup_need_database(config, NULL) != OK) {
-        return OK;
+    const char *database = startup_database_file(config);
+    const char *in_data_dir = arena_printf(&command->arena, "%s/", config->data_dir);
+    enum errc e = startup_refuse_forgotten_database(config, err);
+    if (e == OK) {
+        e = check_place(in_data_dir, true, err);
     }
-    return keyring_load(&command->keyring, config->master_key_file, config->pepper_file, false, err);
+    if (e == OK) {
+        e = check_place(database, text_starts_with(database, in_data_dir), err);
+    }
+    const char *const keys[] = {config->master_key_file, config->pepper_file};
+    for (size_t i = 0; e == OK && i < COUNT_OF(keys); i++) {
+        e = is_missing(keys[i]) ? check_place(keys[i], true, err) : OK;
+    }
+    return e == OK ? keyring_check(config->master_key_file, config->pepper_file, err) : e;
+}
+
+static enum errc look(struct db *db, void *context, struct err *err)
+{
+    const struct command *command = context;
+    const struct keyring *keyring = &command->keyring;
+    int64_t version = 0;
+    enum errc e = migrate_look(db, &version, err);
+    if (e != OK || version == 0) { // a first start that was interrupted
+        return e;
+    }
+    e = meta_compare_keys(db, keyring->master.id, keyring->pepper_id, err);
+    if (e == ERR_CONFIG) {
+        startup_explain_rotation(&command->config, err);
+    }
+    return e;
+}
+
+static enum errc check_database(struct command *command, struct err *err)
+{
+    const struct config *config = &command->config;
+    enum errc e = startup_load_keys(config, &command->keyring, err);
+    if (e == OK) {
+        e = check_place(startup_database_file(config), false, err);
+    }
+    if (e == OK && faccessat(AT_FDCWD, startup_database_file(config), R_OK | W_OK, AT_EACCESS) != 0) {
+        e = err_set(err, ERR_CONFIG, "cannot use the database %s: %s", startup_database_file(config),
+                    strerror(errno));
+    }
+    return e == OK ? store_look_once(config->database, look, command, err) : e;
+}
+
+// A service that runs has the port already, which is no fault of its settings.
+static enum errc check_listen(const struct config *config, struct err *err)
+{
+    enum errc e = http_server_try_listen(config->listen, err);
+    return e == ERR_EXISTS && store_is_served(config->database) ? OK : e;
+}
+
+static enum errc check_certificates(const struct config *config, struct err *err)
+{
+    struct tls_context *context = NULL;
+    enum errc e = tls_context_open(config->stripe_ca_file, &context, err);
+    tls_context_free(context);
+    return e;
+}
+
+static enum errc check(struct command *command, struct err *err)
+{
+    bool there = false;
+    enum errc e = startup_check_settings(&command->config, &command->arena, err);
+    if (e == OK) {
+        e = check_certificates(&command->config, err);
+    }
+    if (e == OK) {
+        e = startup_has_database(&command->config, &there, err);
+    }
+    if (e == OK) {
+        e = there ? check_database(command, err) : check_first_start(command, err);
+    }
+    return e == OK ? check_listen(&command->config, err) : e;
 }
 
 int cmd_check_config(int argc, char **argv)
@@ -27,10 +149,9 @@ int cmd_check_config(int argc, char **argv)
         return status;
     }
     struct err err;
-    if (startup_check_settings(&command.config, &command.arena, &err) != OK ||
-        check_keys(&command, &err) != OK) {
+    if (check(&command, &err) != OK) {
         return command_fail(&err);
     }
-    (void)puts(command.json ? "{\"ok\":true}" : "the settings are sound");
+    (void)puts(command.json ? "{\"ok\":true}" : "the service can start with these settings");
     return 0;
 }

@@ -70,7 +70,7 @@ enum errc startup_need_database(const struct config *config, struct err *err)
 
 // The default was the working directory's own once. Beside such a database a new one in the present default
 // would be begun without anybody's wish, and would not know what was charged.
-static enum errc refuse_forgotten_database(const struct config *config, struct err *err)
+enum errc startup_refuse_forgotten_database(const struct config *config, struct err *err)
 {
     bool forgotten = false;
     if (!config->data_dir_given && holds_database(FORMER_DATA_DIR "/payments.db", &forgotten, NULL) == OK &&
@@ -90,7 +90,7 @@ enum errc startup_load_keys(const struct config *config, struct keyring *keyring
     bool there = false;
     enum errc e = startup_has_database(config, &there, err);
     if (e == OK && !there) {
-        e = refuse_forgotten_database(config, err);
+        e = startup_refuse_forgotten_database(config, err);
     }
     if (e == OK && !there) {
         e = file_make_directory(config->data_dir, err);

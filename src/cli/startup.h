@@ -16,6 +16,9 @@ enum errc startup_has_database(const struct config *config, bool *has, struct er
 // ERR_CONFIG where there is none, with its path and how to name another.
 enum errc startup_need_database(const struct config *config, struct err *err) MUST_CHECK;
 
+// ERR_CONFIG where the present default holds none, but the place that was the default once does.
+enum errc startup_refuse_forgotten_database(const struct config *config, struct err *err) MUST_CHECK;
+
 // Loads the keys. With SQLite, the first start makes the data directory and the key files; once there is a
 // database they are never made anew, for it cannot be read with others. ERR_CONFIG with one plain line.
 enum errc startup_load_keys(const struct config *config, struct keyring *keyring, struct err *err) MUST_CHECK;

@@ -64,7 +64,13 @@ static uint16_t bound_port(int fd)
                                                : ntohs(((struct sockaddr_in *)&bound.address)->sin_port);
 }
 
-enum errc http_listen(const char *listen_text, int *fd, uint16_t *port, struct err *err)
+static enum errc refused(const char *listen_text, struct err *err)
+{
+    enum errc code = errno == EADDRINUSE ? ERR_EXISTS : ERR_CONFIG;
+    return err_set(err, code, "%.80s: %s", listen_text, strerror(errno));
+}
+
+static enum errc bind_socket(const char *listen_text, int *fd, struct err *err)
 {
     struct endpoint endpoint;
     if (!endpoint_parse(listen_text, &endpoint)) {
@@ -72,18 +78,36 @@ enum errc http_listen(const char *listen_text, int *fd, uint16_t *port, struct e
                        listen_text);
     }
     int type = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
-    __attribute__((cleanup(fd_cleanup))) int listening = socket(endpoint.address.ss_family, type, 0);
     int yes = 1;
     int no = 0; // "[::]:8080" takes IPv4 too, whatever the system's default
     bool ipv6 = endpoint.address.ss_family == AF_INET6;
-    if (listening < 0 || setsockopt(listening, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) != 0 ||
-        (ipv6 && setsockopt(listening, IPPROTO_IPV6, IPV6_V6ONLY, &no, sizeof(no)) != 0) ||
-        bind(listening, (struct sockaddr *)&endpoint.address, endpoint.bytes) != 0 ||
-        listen(listening, BACKLOG) != 0) {
-        return err_set(err, ERR_CONFIG, "%.80s: %s", listen_text, strerror(errno));
+    *fd = socket(endpoint.address.ss_family, type, 0);
+    if (*fd < 0 || setsockopt(*fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) != 0 ||
+        (ipv6 && setsockopt(*fd, IPPROTO_IPV6, IPV6_V6ONLY, &no, sizeof(no)) != 0) ||
+        bind(*fd, (struct sockaddr *)&endpoint.address, endpoint.bytes) != 0) {
+        return refused(listen_text, err);
+    }
+    return OK;
+}
+
+enum errc http_listen(const char *listen_text, int *fd, uint16_t *port, struct err *err)
+{
+    __attribute__((cleanup(fd_cleanup))) int listening = -1;
+    enum errc rc = bind_socket(listen_text, &listening, err);
+    if (rc != OK) {
+        return rc;
+    }
+    if (listen(listening, BACKLOG) != 0) {
+        return refused(listen_text, err);
     }
     *port = bound_port(listening);
     *fd = listening;
     listening = -1;
     return OK;
+}
+
+enum errc http_server_try_listen(const char *listen_text, struct err *err)
+{
+    __attribute__((cleanup(fd_cleanup))) int bound = -1;
+    return bind_socket(listen_text, &bound, err);
 }

@@ -108,7 +108,8 @@ void http_accept_join(struct connection *connection);
 void http_accept_leave(struct connection *connection);
 void http_accept_close(struct http_server *server, void (*on_closed)(uv_handle_t *handle));
 
-// http_listen.c: "127.0.0.1:8080", "[::1]:0". A bound, listening, non-blocking socket. ERR_CONFIG.
+// http_listen.c: "127.0.0.1:8080", "[::1]:0". A bound, listening, non-blocking socket. ERR_CONFIG,
+// ERR_EXISTS: another listens there.
 enum errc http_listen(const char *listen, int *fd, uint16_t *port, struct err *err) MUST_CHECK;
 
 // http_connection.c

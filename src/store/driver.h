@@ -7,10 +7,14 @@ struct db_driver {
     const char *prefix; // of the database's name: "sqlite:"
     // `writable` false: a connection for readers. ERR_CONFIG with one plain line, ERR_STORE.
     enum errc (*open)(const char *database, bool writable, struct db **db, struct err *err);
+    // A connection that changes nothing, not even files beside the database; for one look.
+    enum errc (*look)(const char *database, struct db **db, struct err *err);
     void (*close)(struct db *db);
     // Makes this process the only server of the database, until the descriptor *claim is closed. ERR_CONFIG:
     // another one is.
     enum errc (*claim)(const char *database, int *claim, struct err *err);
+    // Whether somebody has claimed it. It must not be open in this process.
+    bool (*is_claimed)(const char *database);
     // Whether the database that was claimed still is the one of this name. ERR_STORE: it was moved away or
     // replaced, so what is written to it now would be gone at the next start.
     enum errc (*in_place)(const char *database, int claim, struct err *err);

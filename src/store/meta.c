@@ -6,22 +6,16 @@
 
 #define KEY_ID_BYTES 8
 
-// Compares what is remembered under the name, or remembers it.
-static enum errc check(struct db *db, const char *name, const char *what, const uint8_t id[KEY_ID_BYTES],
-                       struct err *err)
+static enum errc compare(struct db *db, const char *name, const char *what, const uint8_t id[KEY_ID_BYTES],
+                         bool *remembered, struct err *err)
 {
     DB_ROWS(rows);
     enum errc e = db_query(db, &rows, err, "SELECT value FROM meta WHERE name = $1", DB_STR(name));
-    bool has = false;
     if (e == OK) {
-        e = db_next(&rows, &has, err);
+        e = db_next(&rows, remembered, err);
     }
-    if (e != OK) {
+    if (e != OK || !*remembered) {
         return e;
-    }
-    if (!has) {
-        return db_run(db, NULL, err, "INSERT INTO meta (name, value) VALUES ($1, $2)", DB_STR(name),
-                      DB_BYTES(id, (size_t)KEY_ID_BYTES));
     }
     ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
     size_t bytes = 0;
@@ -33,11 +27,30 @@ static enum errc check(struct db *db, const char *name, const char *what, const 
     return OK;
 }
 
+// Compares what is remembered under the name, or remembers it.
+static enum errc check(struct db *db, const char *name, const char *what, const uint8_t id[KEY_ID_BYTES],
+                       struct err *err)
+{
+    bool remembered = false;
+    enum errc e = compare(db, name, what, id, &remembered, err);
+    return e != OK || remembered ? e
+                                 : db_run(db, NULL, err, "INSERT INTO meta (name, value) VALUES ($1, $2)",
+                                          DB_STR(name), DB_BYTES(id, (size_t)KEY_ID_BYTES));
+}
+
 enum errc meta_check_keys(struct db *db, const uint8_t master_key_id[8], const uint8_t pepper_id[8],
                           struct err *err)
 {
     enum errc e = check(db, "master_key_id", "master key", master_key_id, err);
     return e != OK ? e : check(db, "pepper_id", "pepper", pepper_id, err);
+}
+
+enum errc meta_compare_keys(struct db *db, const uint8_t master_key_id[8], const uint8_t pepper_id[8],
+                            struct err *err)
+{
+    bool remembered = false;
+    enum errc e = compare(db, "master_key_id", "master key", master_key_id, &remembered, err);
+    return e != OK ? e : compare(db, "pepper_id", "pepper", pepper_id, &remembered, err);
 }
 
 enum errc meta_change_master_key(struct db *db, const uint8_t id[8], struct err *err)

@@ -7,6 +7,9 @@
 // ("this database was sealed with another master key"), before anything is written with a wrong key.
 enum errc meta_check_keys(struct db *db, const uint8_t master_key_id[8], const uint8_t pepper_id[8],
                           struct err *err) MUST_CHECK;
+// Only compares.
+enum errc meta_compare_keys(struct db *db, const uint8_t master_key_id[8], const uint8_t pepper_id[8],
+                            struct err *err) MUST_CHECK;
 // Behind sealed_rekey, in its transaction.
 enum errc meta_change_master_key(struct db *db, const uint8_t id[8], struct err *err) MUST_CHECK;
 

@@ -6,23 +6,50 @@
 #include "store/driver.h"
 #include "store/schema.h"
 
-static enum errc read_version(struct db *db, int64_t *version, struct err *err)
+#define VERSION_SQL "SELECT max(version) FROM schema_version"
+
+static enum errc read_number(struct db *db, const char *sql, int64_t *number, struct err *err)
 {
-    enum errc result =
-        db_run(db, NULL, err, "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT PRIMARY KEY)");
-    if (result != OK) {
-        return result;
-    }
     DB_ROWS(rows);
     bool has = false;
-    result = db_query(db, &rows, err, "SELECT max(version) FROM schema_version");
+    enum errc result = db_query_once(db, &rows, err, sql, NULL, 0);
     if (result == OK) {
         result = db_next(&rows, &has, err);
     }
     if (result == OK) {
-        *version = db_i64(&rows, 0);
+        *number = db_i64(&rows, 0);
     }
     return result;
+}
+
+static enum errc read_version(struct db *db, int64_t *version, struct err *err)
+{
+    enum errc result =
+        db_run(db, NULL, err, "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT PRIMARY KEY)");
+    return result == OK ? read_number(db, VERSION_SQL, version, err) : result;
+}
+
+static enum errc check_version(int64_t version, size_t count, struct err *err)
+{
+    const int64_t known = (int64_t)count;
+    return version <= known
+               ? OK
+               : err_set(err, ERR_CONFIG,
+                         "the database was made by a newer paymentsd: its schema is version %lld, this "
+                         "program's %lld",
+                         (long long)version, (long long)known);
+}
+
+enum errc migrate_look(struct db *db, int64_t *version, struct err *err)
+{
+    int64_t begun = 0;
+    *version = 0;
+    enum errc result =
+        read_number(db, "SELECT count(*) FROM sqlite_schema WHERE name = 'schema_version'", &begun, err);
+    if (result == OK && begun > 0) {
+        result = read_number(db, VERSION_SQL, version, err);
+    }
+    return result == OK ? check_version(*version, schema_step_count, err) : result;
 }
 
 // In a transaction. *done: nothing is missing.
@@ -34,14 +61,11 @@ static enum errc apply_next(struct db *db, const char *const *steps, size_t coun
     if (result != OK) {
         return result;
     }
-    const int64_t known = (int64_t)count;
-    if (version > known) {
-        return err_set(
-            err, ERR_CONFIG,
-            "the database was made by a newer paymentsd: its schema is version %lld, this program's %lld",
-            (long long)version, (long long)known);
+    result = check_version(version, count, err);
+    if (result != OK) {
+        return result;
     }
-    *done = version == known;
+    *done = version == (int64_t)count;
     if (*done) {
         return OK;
     }

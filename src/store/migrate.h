@@ -10,5 +10,9 @@
 // program.
 enum errc migrate(struct db *db, struct err *err) MUST_CHECK;
 
+// Whether `migrate` would take the database, without changing it; *version is its schema's, 0 before the
+// first step.
+enum errc migrate_look(struct db *db, int64_t *version, struct err *err) MUST_CHECK;
+
 // The same with other steps than the program's own (schema.h).
 enum errc migrate_steps(struct db *db, const char *const *steps, size_t count, struct err *err) MUST_CHECK;

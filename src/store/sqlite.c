@@ -86,8 +86,10 @@ static void sqlite_copy_log(struct db *db)
 const struct db_driver sqlite_driver = {
     .prefix = "sqlite:",
     .open = sqlite_open_db,
+    .look = sqlite_look,
     .close = sqlite_close_db,
     .claim = sqlite_claim,
+    .is_claimed = sqlite_is_claimed,
     .in_place = sqlite_in_place,
     .begin = sqlite_begin,
     .commit = sqlite_commit,

@@ -31,6 +31,7 @@ static inline struct sqlite *sqlite_of(struct db *db)
 
 // sqlite_open.c
 enum errc sqlite_open_db(const char *database, bool writable, struct db **db, struct err *err) MUST_CHECK;
+enum errc sqlite_look(const char *database, struct db **db, struct err *err) MUST_CHECK;
 void sqlite_close_db(struct db *db);
 // Why the file cannot be opened (SQLite's primary code), as far as the file system tells; else the reason
 // given. ERR_CONFIG.
@@ -40,6 +41,7 @@ enum errc sqlite_path(const char *database, char path[PATH_MAX], struct err *err
 
 // sqlite_claim.c
 enum errc sqlite_claim(const char *database, int *claim, struct err *err) MUST_CHECK;
+bool sqlite_is_claimed(const char *database);
 enum errc sqlite_in_place(const char *database, int claim, struct err *err) MUST_CHECK;
 
 // sqlite_statement.c

@@ -82,6 +82,21 @@ enum errc sqlite_claim(const char *database, int *claim, struct err *err)
     return OK;
 }
 
+// The lock is tried for an instant, shared: two that look do not see each other.
+bool sqlite_is_claimed(const char *database)
+{
+    char path[PATH_MAX];
+    if (sqlite_path(database, path, NULL) != OK) {
+        return false;
+    }
+    const int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    const bool claimed = descriptor >= 0 && flock(descriptor, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    if (descriptor >= 0) {
+        close(descriptor);
+    }
+    return claimed;
+}
+
 enum errc sqlite_in_place(const char *database, int claim, struct err *err)
 {
     char path[PATH_MAX];

@@ -15,7 +15,8 @@
 
 #include "base/require.h"
 
-#define BUSY_TIMEOUT_MS 5000 // a command writes to the same file beside the server
+#define LOOK_NAME_BYTES (3 * PATH_MAX + 32) // every byte of the path escaped
+#define BUSY_TIMEOUT_MS 5000                // a command writes to the same file beside the server
 
 // page_size and WAL are kept in the file, the rest is each connection's. synchronous=FULL: a commit is on the
 // disk when it returns. The write-ahead log shrinks to journal_size_limit after something held it open for
@@ -123,9 +124,8 @@ static int wait_for_lock(void *context, int looks)
     return looks < BUSY_TIMEOUT_MS * 2;
 }
 
-static bool set_up(struct sqlite *sqlite)
+static void set_limits(sqlite3 *handle)
 {
-    sqlite3 *handle = sqlite->handle;
     sqlite3_extended_result_codes(handle, 1);
     sqlite3_db_config(handle, SQLITE_DBCONFIG_ENABLE_FKEY, 1, NULL);
     sqlite3_db_config(handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
@@ -133,6 +133,12 @@ static bool set_up(struct sqlite *sqlite)
     // Off: "name" in double quotes would silently be a string where there is no such column.
     sqlite3_db_config(handle, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
     sqlite3_db_config(handle, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
+}
+
+static bool set_up(struct sqlite *sqlite)
+{
+    sqlite3 *handle = sqlite->handle;
+    set_limits(handle);
     // The first statement that reads the file: here it turns out not to be a database, or not ours to write.
     if (exec_patiently(handle, settings) != SQLITE_OK) {
         return false;
@@ -168,6 +174,50 @@ enum errc sqlite_open_db(const char *database, bool writable, struct db **db, st
         return explain(sqlite, SQLITE_READONLY, path, err);
     }
     if (!set_up(sqlite)) {
+        return explain(sqlite, sqlite3_errcode(sqlite->handle) & 0xff, path, err);
+    }
+    *db = &sqlite->db;
+    sqlite = NULL;
+    return OK;
+}
+
+// SQLite's name of a file that it may only read. One without a write-ahead log is taken as it is (immutable),
+// for the first reader would make an empty log beside it.
+static enum errc name_for_look(const char *path, char name[LOOK_NAME_BYTES], struct err *err)
+{
+    char wal[PATH_MAX];
+    struct stat log;
+    const bool fits = snprintf(wal, sizeof(wal), "%s-wal", path) < (int)sizeof(wal);
+    const bool has_log = fits && stat(wal, &log) == 0 && log.st_size > 0;
+    size_t at = (size_t)snprintf(name, LOOK_NAME_BYTES, "file:");
+    for (; *path != '\0' && at < LOOK_NAME_BYTES - 32; path++) {
+        const bool special = strchr("%?#", *path) != NULL;
+        at += (size_t)snprintf(name + at, LOOK_NAME_BYTES - at, special ? "%%%02x" : "%c", (unsigned)*path);
+    }
+    (void)snprintf(name + at, LOOK_NAME_BYTES - at, has_log ? "?mode=ro" : "?immutable=1");
+    return fits ? OK : err_set(err, ERR_CONFIG, "the database's name is too long: %.80s...", path);
+}
+
+enum errc sqlite_look(const char *database, struct db **db, struct err *err)
+{
+    char path[PATH_MAX];
+    char name[LOOK_NAME_BYTES];
+    enum errc result = sqlite_path(database, path, err);
+    if (result == OK) {
+        result = name_for_look(path, name, err);
+    }
+    if (result != OK) {
+        return result;
+    }
+    __attribute__((cleanup(drop))) struct sqlite *sqlite = calloc(1, sizeof(*sqlite));
+    REQUIRE(sqlite);
+    sqlite->db.driver = &sqlite_driver;
+    const int flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI;
+    if (sqlite3_open_v2(name, &sqlite->handle, flags, NULL) != SQLITE_OK) {
+        return explain(sqlite, sqlite3_errcode(sqlite->handle), path, err);
+    }
+    set_limits(sqlite->handle);
+    if (sqlite3_exec(sqlite->handle, "SELECT 1 FROM sqlite_schema", NULL, NULL, NULL) != SQLITE_OK) {
         return explain(sqlite, sqlite3_errcode(sqlite->handle) & 0xff, path, err);
     }
     *db = &sqlite->db;

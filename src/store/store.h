@@ -72,11 +72,20 @@ void store_free(struct store *store);
 enum errc store_run_once(const char *database,
                          enum errc (*run)(struct db *db, void *context, struct err *err), void *context,
                          struct err *err) MUST_CHECK;
-// The same as the database's only server: ERR_CONFIG while one runs, and none starts until it is over.
+// Runs one job on a database that is there, in a read transaction, changing nothing: neither its schema nor
+// any file.
+enum errc store_look_once(const char *database,
+                          enum errc (*run)(struct db *db, void *context, struct err *err), void *context,
+                          struct err *err) MUST_CHECK;
+// Whether a server runs on the database. It must not be open in this process.
+bool store_is_served(const char *database);
+// As store_run_once, as the database's only server: ERR_CONFIG while one runs, and none starts until it is
+// over.
 enum errc store_run_alone(const char *database,
                           enum errc (*run)(struct db *db, void *context, struct err *err), void *context,
                           struct err *err) MUST_CHECK;
-// The same in a read transaction: as of one moment, and nobody's write waits for it, however long it takes.
+// As store_run_once in a read transaction: as of one moment, and nobody's write waits for it, however long it
+// takes.
 enum errc store_read_once(const char *database,
                           enum errc (*run)(struct db *db, void *context, struct err *err), void *context,
                           struct err *err) MUST_CHECK;

@@ -74,3 +74,29 @@ enum errc store_read_once(const char *database,
 {
     return run_once(database, false, run, context, err);
 }
+
+enum errc store_look_once(const char *database,
+                          enum errc (*run)(struct db *db, void *context, struct err *err), void *context,
+                          struct err *err)
+{
+    const struct db_driver *driver = NULL;
+    __attribute__((cleanup(close_db))) struct db *db = NULL;
+    enum errc result = db_driver_find(database, &driver, err);
+    if (result == OK) {
+        result = driver->look(database, &db, err);
+    }
+    if (result == OK) {
+        result = driver->begin(db, false, err);
+    }
+    if (result == OK) {
+        result = run(db, context, err);
+        driver->rollback(db);
+    }
+    return result;
+}
+
+bool store_is_served(const char *database)
+{
+    const struct db_driver *driver = NULL;
+    return db_driver_find(database, &driver, NULL) == OK && driver->is_claimed(database);
+}

@@ -284,7 +284,7 @@ static void a_taken_port_is_named(void **state)
     options.listen = taken;
     struct http_server *other = NULL;
     struct err err = {0};
-    assert_int_equal(http_server_open(service, &options, &other, &err), ERR_CONFIG);
+    assert_int_equal(http_server_open(service, &options, &other, &err), ERR_EXISTS);
     assert_non_null(strstr(err.message, taken));
     assert_non_null(strstr(err.message, "in use"));
 }

@@ -1,0 +1,169 @@
+"""check-config tries all that serve would, and changes nothing; make refuses what its targets do not take."""
+import os
+import pathlib
+import secrets
+import shutil
+import socket
+import subprocess
+
+import pytest
+
+from conftest import ROOT
+from support.process import environment
+from support.waiting import scaled
+
+TIMEOUT_S = 60
+# Root passes over permissions, unless it gives that up.
+AS_A_USER = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+
+
+def everything_in(directory):
+    """Each file's name, mode, time and content; the directory's own too."""
+    found = {}
+    for path in [pathlib.Path(directory), *pathlib.Path(directory).rglob("*")]:
+        status = path.stat()
+        found[str(path)] = (status.st_mode, status.st_mtime_ns, None if path.is_dir() else path.read_bytes())
+    return found
+
+
+@pytest.fixture
+def used(place):
+    """A database that holds something, and nobody serves."""
+    place.json("createapikey")
+    return place
+
+
+def free(place, **settings):
+    return {"listen": "127.0.0.1:0"} | settings
+
+
+def sound(place, **settings):
+    place.run("check-config", **free(place, **settings))
+
+
+def unsound(place, *, before=(), **settings):
+    """The one line, having changed nothing; serve refuses as well."""
+    parent = os.path.dirname(place.directory)
+    as_it_was = everything_in(parent)
+    message = place.refused("check-config", before=before, **free(place, **settings))
+    assert everything_in(parent) == as_it_was
+    place.refused("serve", before=before, **free(place, **settings))
+    return message
+
+
+def test_a_sound_database_is_sound_and_stays_as_it_is(used):
+    as_it_was = everything_in(used.directory)
+    sound(used)
+    assert everything_in(used.directory) == as_it_was
+
+
+def test_where_nothing_is_yet_nothing_is_made(nothing):
+    sound(nothing)
+    assert not os.path.exists(nothing.directory)
+
+
+@pytest.mark.parametrize("name, what", [("master.key", "master key"), ("pepper.key", "pepper")])
+def test_another_databases_key_is_found(used, name, what):
+    with open(os.path.join(used.directory, name), "w", encoding="ascii") as file:
+        file.write(secrets.token_hex(32))
+    assert f"made with another {what}" in unsound(used)
+
+
+def test_a_key_that_is_missing_or_no_key_is_found(used):
+    path = os.path.join(used.directory, "master.key")
+    os.rename(path, path + ".away")
+    assert "put back" in unsound(used)
+    with open(path, "w", encoding="ascii") as file:
+        file.write("short")
+    os.chmod(path, 0o600)
+    assert "must hold 32 bytes" in unsound(used)
+
+
+def test_a_malformed_key_is_found_though_the_other_one_is_not_made_yet(nothing):
+    os.mkdir(nothing.directory)
+    path = os.path.join(nothing.directory, "master.key")
+    with open(path, "w", encoding="ascii") as file:
+        file.write("short")
+    os.chmod(path, 0o600)
+    assert "must hold 32 bytes" in unsound(nothing)
+
+
+def test_a_directory_that_cannot_be_read_or_written_is_found(used):
+    for mode in (0o000, 0o500):
+        os.chmod(used.directory, mode)
+        try:
+            message = used.refused("check-config", before=AS_A_USER, **free(used))
+            assert used.directory in message and "Permission denied" in message
+        finally:
+            os.chmod(used.directory, 0o700)
+
+
+def test_a_directory_that_cannot_be_made_is_found(nothing):
+    os.chmod(os.path.dirname(nothing.directory), 0o500)
+    message = nothing.refused("check-config", before=AS_A_USER, **free(nothing))
+    assert os.path.dirname(nothing.directory) in message and "Permission denied" in message
+    os.chmod(os.path.dirname(nothing.directory), 0o700)
+    with open(nothing.directory, "w", encoding="ascii"):
+        pass
+    assert "Not a directory" in unsound(nothing)
+
+
+def test_a_file_that_is_no_database_a_damaged_one_and_a_newer_one_are_found(used):
+    whole = used.database + ".whole"
+    shutil.copy(used.database, whole)
+    used.sql("INSERT INTO schema_version VALUES (9999)")
+    assert "newer paymentsd" in unsound(used)
+    with open(used.database, "wb") as file:
+        file.write(b"garbage" * 1000)
+    assert "not a SQLite database" in unsound(used)
+    with open(used.database, "wb") as file:
+        file.write(b"SQLite format 3\x00" + b"\xff" * 8192)
+    unsound(used)
+    shutil.copy(whole, used.database)
+    sound(used)
+
+
+def test_certificates_that_cannot_be_read_are_found(used, tmp_path):
+    file = tmp_path / "ca.pem"
+    file.write_text("no certificate", encoding="ascii")
+    assert str(file) in unsound(used, stripe_ca_file=str(file), stripe_api_base="https://127.0.0.1:1")
+
+
+def test_an_address_that_cannot_be_served_on_is_found(used):
+    assert "banana" in unsound(used, listen="banana")
+    assert "192.0.2.1:80" in unsound(used, listen="192.0.2.1:80")    # of nobody here
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        assert "in use" in unsound(used, listen=f"127.0.0.1:{taken.getsockname()[1]}")
+
+
+def test_the_port_of_the_service_that_runs_is_no_fault(start_server, sandbox):
+    server = start_server(sandbox.url)
+    server.command("check-config", "--listen", f"127.0.0.1:{server.port}")
+    assert server.api().get("/readyz").status == 200
+
+
+# make
+
+def make(place, *words):
+    variables = place.environment() | {"BUILD": os.path.dirname(place.binary)}
+    return subprocess.run(["make", *words], cwd=ROOT, env=variables, text=True,
+                          stdin=subprocess.DEVNULL, capture_output=True, timeout=scaled(TIMEOUT_S), check=False)
+
+
+@pytest.mark.parametrize("words, wrong", [
+    (["createapikey", "SCOPE=payments:read"], "SCOPE"), (["createapikey", "scopes=payments:read"], "scopes"),
+    (["createapikey", "KEY=x"], "KEY"), (["createsuperadmin", "SCOPES=payments:read"], "SCOPES"),
+    (["createmerchant", "MERCHANT=x"], "MERCHANT"), (["updatemerchant", "MERCHANT=x", "ACTVE=false"], "ACTVE"),
+    (["revokeapikey", "ID=x"], "ID"), (["listapikeys", "NAME=x"], "NAME"), (["run", "PORT=80"], "PORT")])
+def test_make_refuses_a_variable_that_the_target_does_not_take(place, words, wrong):
+    done = make(place, *words)
+    assert done.returncode == 2 and not done.stdout, done
+    assert f"make {words[0]} takes" in done.stderr and f"not {wrong}" in done.stderr
+    assert place.json("listapikeys") == [] and place.audit() == []
+
+
+@pytest.mark.parametrize("variable", ["SCOPES", "MODE", "EXPIRES", "MERCHANT", "NAME"])
+def test_make_refuses_an_empty_value_which_would_be_the_default(place, variable):
+    done = make(place, "createapikey", f"{variable}=")
+    assert done.returncode == 2 and f"--{variable.lower()} needs a value" in done.stderr
+    assert place.json("listapikeys") == []
