@@ -1,6 +1,8 @@
 // paymentsd serve: wires the layers together, runs them on one loop, and takes them down in order. Loop
 // thread.
+#include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
@@ -331,12 +333,25 @@ static void tell_database(const struct service *service)
     }
 }
 
+// With a terminal, a hang-up is that terminal's end, and ends the service; without one, as under a service
+// manager, it asks for a reload. Whoever started it by nohup wants it to outlive the terminal.
+static bool ends_with_terminal(void)
+{
+    struct sigaction hangup;
+    int terminal = open("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC);
+    if (terminal >= 0) {
+        (void)close(terminal);
+    }
+    return terminal >= 0 && sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler != SIG_IGN;
+}
+
 static void serve(struct service *service)
 {
     tell_database(service);
     uv_service_loop_on_signal(service->uv_loop, SIGTERM, on_stop_signal, service);
     uv_service_loop_on_signal(service->uv_loop, SIGINT, on_stop_signal, service);
-    uv_service_loop_on_signal(service->uv_loop, SIGHUP, on_reload_signal, service);
+    uv_service_loop_on_signal(service->uv_loop, SIGHUP,
+                              ends_with_terminal() ? on_stop_signal : on_reload_signal, service);
     LOG(LOG_INFO, "listening", LOG_STR("listen", service->config->listen),
         LOG_INT("port", api_port(service->api)), LOG_STR("version", PAYMENTSD_VERSION));
     engine_start(service->engine, on_ready, service);
