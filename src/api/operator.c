@@ -3,6 +3,7 @@
 #include "api/api.h"
 #include "api/handlers.h"
 #include "api/openapi.h"
+#include "base/log.h"
 
 #define METRICS_BYTES_MAX (64 * 1024)
 
@@ -54,6 +55,7 @@ void metrics_answer(struct request *request)
     metric(&out, "counter", "provider_limited_total", engine.governor.limited_total);
     metric(&out, "gauge", "provider_circuit_open", engine.governor.circuit_open);
     metric(&out, "counter", "provider_circuit_opened_total", engine.governor.circuit_opened_total);
+    metric(&out, "counter", "log_dropped_total", log_dropped_total());
     options->add_metrics(&out, options->context);
     request->status = 200;
     request->content_type = "text/plain; version=0.0.4";

@@ -1,13 +1,19 @@
 // Log lines: composed on the stack, one write each, so that lines of several threads do not mix.
-// Invariant: every line is one valid JSON object, whatever bytes it was given; a field that does not fit is
-// left out.
+// Invariants: every line is one valid JSON object, whatever bytes it was given; a field that does not fit is
+// left out. Nobody waits for whoever reads the log: a line that would have to wait is dropped and counted.
 #include "base/log.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -16,10 +22,21 @@
 #include "base/timefmt.h"
 
 #define STRING_BYTES_MAX 500
-#define LINE_BYTES_MAX 8192
+#define LINE_BYTES_MAX PIPE_BUF // a pipe takes so much as a whole or not at all
 #define LINE_END "}\n"
 
 static atomic_int least_level = LOG_INFO;
+static atomic_llong dropped_total;
+
+// Where lines go; constant once threads run.
+static int out = STDERR_FILENO;
+static enum { OUT_MAY_WAIT, OUT_NEVER_WAITS, OUT_SOCKET } out_kind;
+
+// Of what went out before, under the mutex.
+static pthread_mutex_t out_mutex = PTHREAD_MUTEX_INITIALIZER;
+static int64_t dropped;           // lines, since that was last said
+static char rest[LINE_BYTES_MAX]; // of the last line, which was taken in part, as a terminal may
+static size_t rest_bytes;
 
 struct line {
     size_t len;
@@ -99,7 +116,65 @@ void log_set_level(enum log_level level)
     atomic_store_explicit(&least_level, (int)level, memory_order_relaxed);
 }
 
-void log_write(enum log_level level, const char *message, const struct log_field *fields, size_t count)
+void log_never_wait(void)
+{
+    struct stat status;
+    if (fstat(STDERR_FILENO, &status) != 0) {
+        return;
+    }
+    if (S_ISSOCK(status.st_mode)) {
+        out_kind = OUT_SOCKET;
+    } else if (S_ISFIFO(status.st_mode) || S_ISCHR(status.st_mode)) {
+        // Opened anew: O_NONBLOCK on stderr itself would also be everyone's who shares it. What another user
+        // made may not be opened; then `put_out` looks for room alone.
+        int own = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+        if (own >= 0) {
+            out = own;
+            out_kind = OUT_NEVER_WAITS;
+        }
+    }
+}
+
+int64_t log_dropped_total(void)
+{
+    return atomic_load(&dropped_total);
+}
+
+static ssize_t write_some(const char *text, size_t bytes)
+{
+    struct pollfd room = {.fd = out, .events = POLLOUT};
+    ssize_t written;
+    do {
+        if (out_kind == OUT_SOCKET) {
+            written = send(out, text, bytes, MSG_DONTWAIT | MSG_NOSIGNAL);
+        } else if (out_kind == OUT_MAY_WAIT && poll(&room, 1, 0) != 1) {
+            written = 0;
+        } else {
+            written = write(out, text, bytes);
+        }
+    } while (written < 0 && errno == EINTR);
+    return written;
+}
+
+// Under the mutex. False: nothing of it was taken. What is begun is ended before anything else goes out.
+static bool put_out(const char *text, size_t bytes)
+{
+    ssize_t written = rest_bytes > 0 ? write_some(rest, rest_bytes) : 0;
+    if (written > 0) {
+        rest_bytes -= (size_t)written;
+        memmove(rest, rest + written, rest_bytes);
+    }
+    written = rest_bytes == 0 ? write_some(text, bytes) : 0;
+    if (written <= 0) {
+        return false;
+    }
+    rest_bytes = bytes - (size_t)written;
+    memcpy(rest, text + written, rest_bytes);
+    return true;
+}
+
+static void compose(struct line *line, enum log_level level, const char *message,
+                    const struct log_field *fields, size_t count)
 {
     static const char *const names[] = {
         [LOG_DEBUG] = "debug",
@@ -108,32 +183,55 @@ void log_write(enum log_level level, const char *message, const struct log_field
         [LOG_ERROR] = "error",
     };
     REQUIRE(level < COUNT_OF(names));
-    if ((int)level < atomic_load_explicit(&least_level, memory_order_relaxed)) {
-        return;
-    }
     struct timespec now;
     REQUIRE(clock_gettime(CLOCK_REALTIME, &now) == 0);
     char time_text[TIME_TEXT_BYTES];
     time_format_exact(now.tv_sec * US_PER_S + now.tv_nsec / 1000, time_text);
 
-    struct line line;
-    line.len = 0;
-    line.full = false;
-    put(&line, "{", 1);
+    line->len = 0;
+    line->full = false;
+    put(line, "{", 1);
     const struct log_field heading[] = {
         LOG_STR("time", time_text),
         LOG_STR("level", names[level]),
         LOG_STR("message", message),
     };
     for (size_t i = 0; i < COUNT_OF(heading); i++) {
-        put_member(&line, &heading[i]);
+        put_member(line, &heading[i]);
     }
     for (size_t i = 0; i < count; i++) {
-        put_member(&line, &fields[i]);
+        put_member(line, &fields[i]);
     }
-    memcpy(line.text + line.len, LINE_END, strlen(LINE_END));
-    line.len += strlen(LINE_END);
-    // A log that cannot be written must not stop payments: only an interrupted write is tried again.
-    while (write(STDERR_FILENO, line.text, line.len) < 0 && errno == EINTR) {
+    memcpy(line->text + line->len, LINE_END, strlen(LINE_END));
+    line->len += strlen(LINE_END);
+}
+
+// Under the mutex. Whether it was said, or there is nothing to say.
+static bool say_dropped(void)
+{
+    if (dropped == 0) {
+        return true;
     }
+    struct line line;
+    compose(&line, LOG_WARN, "lines are missing here: nobody read the log", &LOG_INT("dropped", dropped), 1);
+    if (!put_out(line.text, line.len)) {
+        return false;
+    }
+    dropped = 0;
+    return true;
+}
+
+void log_write(enum log_level level, const char *message, const struct log_field *fields, size_t count)
+{
+    if ((int)level < atomic_load_explicit(&least_level, memory_order_relaxed)) {
+        return;
+    }
+    struct line line;
+    compose(&line, level, message, fields, count);
+    REQUIRE(pthread_mutex_lock(&out_mutex) == 0);
+    if (!say_dropped() || !put_out(line.text, line.len)) {
+        dropped++;
+        atomic_fetch_add(&dropped_total, 1);
+    }
+    REQUIRE(pthread_mutex_unlock(&out_mutex) == 0);
 }

@@ -384,6 +384,7 @@ int cmd_serve(int argc, char **argv)
         return status;
     }
     raise_limits();
+    log_never_wait();
     set_log_level(command.config.log_level);
     // Static, so that what a failed start leaves open is in reach to the end, and no leak.
     static struct service service;

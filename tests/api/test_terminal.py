@@ -1,12 +1,18 @@
 """The service in someone's terminal: it ends with it, and what nobody reads does not hold it up."""
 import contextlib
+import fcntl
 import json
 import os
 import pty
+import re
 import signal
 import socket
 import subprocess
+import tty
 
+import pytest
+
+from support.client import Api
 import pytest
 
 from support.waiting import PATIENCE_S, scaled, wait_until
@@ -64,3 +70,78 @@ def test_without_a_terminal_a_hang_up_reloads(start_server, sandbox):
     server.reload()
     server.wait_for_log(message="settings read again")
     assert server.api().get("/readyz").status == 200
+
+
+# A log that nobody reads
+
+def pipe():
+    read, write = os.pipe()
+    fcntl.fcntl(write, fcntl.F_SETPIPE_SZ, 4096)
+    return read, write
+
+
+def stream_socket():
+    ours, its = socket.socketpair()
+    return ours.detach(), its.detach()
+
+
+def pseudo_terminal():
+    master, slave = pty.openpty()
+    tty.setraw(slave)
+    return master, slave
+
+
+class Unread:
+    """A log that is read only when that is asked for."""
+
+    def __init__(self, descriptor):
+        self.descriptor = descriptor
+        self.text = ""
+        os.set_blocking(descriptor, False)
+
+    def read(self):
+        """The entries that were to be read."""
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                self.text += os.read(self.descriptor, 65536).decode()
+        lines = self.text.split("\n")
+        self.text = lines.pop()
+        return [json.loads(line) for line in lines if line]
+
+    def read_until(self, wanted, before=lambda: None):
+        """The first entry that is wanted."""
+        def found():
+            before()
+            return next(filter(wanted, self.read()), None)
+        return wait_until(found)
+
+
+@pytest.mark.parametrize("make", [pipe, stream_socket, pseudo_terminal], ids=lambda make: make.__name__)
+def test_a_log_that_nobody_reads_holds_up_nothing(place, make):
+    ours, its = make()
+    process = subprocess.Popen(place.argv("serve", "--listen", "127.0.0.1:0"), env=place.environment(), stderr=its,
+                               stdin=subprocess.DEVNULL, start_new_session=True)
+    os.close(its)
+    log = Unread(ours)
+    try:
+        api = Api(f"http://127.0.0.1:{log.read_until(lambda entry: entry['message'] == 'listening')['port']}")
+
+        def dropped():
+            shown = api.get("/metrics").body.decode()
+            return int(re.search(r"^payments_log_dropped_total (\d+)$", shown, re.MULTILINE)[1])
+
+        wait_until(lambda: dropped() > 100, what="lines to be dropped")
+        assert api.get("/healthz").status == 200
+        said = log.read_until(lambda entry: entry.get("dropped", 0) > 100, before=lambda: api.get("/healthz"))
+        assert said["level"] == "warn" and "nobody read the log" in said["message"]
+        log.read()
+        count = dropped()
+        for _ in range(5):
+            log.read_until(lambda entry: entry["message"] == "request", before=lambda: api.get("/healthz"))
+        assert dropped() == count
+        process.terminate()
+        assert process.wait(scaled(PATIENCE_S)) == 0
+    finally:
+        process.kill()
+        process.wait()
+        os.close(ours)
