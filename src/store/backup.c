@@ -4,13 +4,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sqlite3.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/file.h"
 #include "base/text.h"
-#include "store/driver.h"
+#include "store/sqlite.h"
 
 #define BUSY_TIMEOUT_MS 5000
 
@@ -56,11 +55,15 @@ enum errc backup(const char *database, const char *path, struct err *err)
         return err_set(err, ERR_CONFIG,
                        "only a SQLite database is copied here: use the database's own tools");
     }
-    enum errc e = create_empty(path, err);
+    const char *source = database + strlen(sqlite_driver.prefix);
+    enum errc e = sqlite_check_private(source, err);
+    if (e == OK) {
+        e = create_empty(path, err);
+    }
     if (e != OK) {
         return e;
     }
-    e = copy(database + strlen(sqlite_driver.prefix), path, err);
+    e = copy(source, path, err);
     if (e == OK) {
         e = file_sync(path, err); // VACUUM INTO leaves that to the system
     }

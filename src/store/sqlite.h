@@ -1,6 +1,6 @@
 // What the files of the SQLite driver share: sqlite_open.c makes connections, sqlite_claim.c keeps a second
-// server away, sqlite.c runs transactions,
-// sqlite_statement.c the statements in them, sqlite_error.c says what went wrong. Nobody else includes this.
+// server away, sqlite.c runs transactions, sqlite_statement.c the statements in them, sqlite_error.c says
+// what went wrong. Beside them only backup.c includes this.
 #pragma once
 
 #include <limits.h>
@@ -33,6 +33,8 @@ static inline struct sqlite *sqlite_of(struct db *db)
 enum errc sqlite_open_db(const char *database, bool writable, struct db **db, struct err *err) MUST_CHECK;
 enum errc sqlite_look(const char *database, struct db **db, struct err *err) MUST_CHECK;
 void sqlite_close_db(struct db *db);
+// ERR_CONFIG where others than its owner may read the file, or the log beside it.
+enum errc sqlite_check_private(const char *path, struct err *err) MUST_CHECK;
 // Why the file cannot be opened (SQLite's primary code), as far as the file system tells; else the reason
 // given. ERR_CONFIG.
 enum errc sqlite_unusable(int code, const char *path, const char *reason, struct err *err);

@@ -77,6 +77,34 @@ static enum errc explain(const struct sqlite *sqlite, int code, const char *path
     return sqlite_unusable(code, path, sqlite3_errmsg(sqlite->handle), err);
 }
 
+// As for the keys: a file that others may read has perhaps been read, and its owner should know. Nor may it
+// have a second name, whose write-ahead log would be another one. A file that is not there, or not ours to
+// open, is not judged here.
+enum errc sqlite_check_private(const char *path, struct err *err)
+{
+    static const char *const ends[] = {"", "-wal", "-shm"};
+    for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+        char file[PATH_MAX];
+        struct stat status;
+        if (snprintf(file, sizeof(file), "%s%s", path, ends[i]) >= (int)sizeof(file)) {
+            return err_set(err, ERR_CONFIG, "the database's name is too long: %.80s...", path);
+        }
+        if (stat(file, &status) != 0 || !S_ISREG(status.st_mode) ||
+            faccessat(AT_FDCWD, file, R_OK | W_OK, AT_EACCESS) != 0) {
+            continue;
+        }
+        if ((status.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
+            return err_set(err, ERR_CONFIG, "the database file %s is open to other users: chmod 600 it",
+                           file);
+        }
+        if (status.st_nlink > 1) {
+            return err_set(err, ERR_CONFIG,
+                           "the database file %s has another name too (a hard link): remove that", file);
+        }
+    }
+    return OK;
+}
+
 // New files are 0600; SQLite gives the log and the shared index the database's own mode.
 static int open_private(const char *path, bool writable, sqlite3 **handle)
 {
@@ -159,7 +187,10 @@ static void drop(struct sqlite **sqlite)
 enum errc sqlite_open_db(const char *database, bool writable, struct db **db, struct err *err)
 {
     char path[PATH_MAX];
-    const enum errc result = sqlite_path(database, path, err);
+    enum errc result = sqlite_path(database, path, err);
+    if (result == OK) {
+        result = sqlite_check_private(path, err);
+    }
     if (result != OK) {
         return result;
     }
@@ -203,6 +234,9 @@ enum errc sqlite_look(const char *database, struct db **db, struct err *err)
     char path[PATH_MAX];
     char name[LOOK_NAME_BYTES];
     enum errc result = sqlite_path(database, path, err);
+    if (result == OK) {
+        result = sqlite_check_private(path, err);
+    }
     if (result == OK) {
         result = name_for_look(path, name, err);
     }

@@ -39,6 +39,17 @@ def test_nothing_is_asked_where_there_is_no_database(nothing, terminal):
         asked.end(status=1)
 
 
+# What others may read
+
+@pytest.mark.parametrize("words", [["serve"], ["migrate"], ["createapikey"], ["listapikeys"], ["backup", "copy.db"],
+                                   ["verify-audit"], ["check-config"]], ids=lambda words: words[0])
+def test_a_database_that_others_may_read_is_refused(place, words):
+    os.chmod(place.database, 0o640)
+    assert f"{place.database} is open to other users: chmod 600 it" in place.refused(*words, listen="127.0.0.1:0")
+    os.chmod(place.database, 0o600)
+    place.run("listapikeys")
+
+
 # The default place
 
 class Home:

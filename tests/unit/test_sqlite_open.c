@@ -7,12 +7,15 @@
 
 #include "store/driver.h"
 
+#define NOBODY 65534
+
 static void write_file(const char *path, const char *content, size_t bytes)
 {
     FILE *file = fopen(path, "w");
     assert_non_null(file);
     assert_int_equal(fwrite(content, 1, bytes, file), bytes);
     assert_int_equal(fclose(file), 0);
+    assert_int_equal(chmod(path, 0600), 0);
 }
 
 static void refused(const char *database, enum errc code, const char *reason)
@@ -94,7 +97,7 @@ static bool refused_to_nobody(const char *database, const char *reason)
 {
     const pid_t child = fork();
     if (child == 0) {
-        if (geteuid() == 0 && setresuid(65534, 65534, 65534) != 0) {
+        if (geteuid() == 0 && setresuid(NOBODY, NOBODY, NOBODY) != 0) {
             _exit(2);
         }
         struct db *db = NULL;
@@ -124,10 +127,49 @@ static void missing_permissions_are_named(void **state)
     assert_int_equal(chmod(scratch->directory, 0777), 0); // where SQLite would open it for reading only
     assert_true(refused_to_nobody(scratch->database, "Permission denied"));
 
-    assert_int_equal(chmod(scratch->path, 0666), 0); // but no log can be made beside it
+    if (geteuid() == 0) {
+        assert_int_equal(chown(scratch->path, NOBODY, NOBODY), 0);
+    }
+    assert_int_equal(chmod(scratch->path, 0600), 0); // but no log can be made beside it
     assert_int_equal(chmod(scratch->directory, 0555), 0);
     assert_true(refused_to_nobody(scratch->database, "directory /"));
     assert_int_equal(chmod(scratch->directory, 0755), 0);
+}
+
+static void a_database_that_others_may_read_is_refused(void **state)
+{
+    const struct scratch *scratch = *state;
+    struct db *db = opened(scratch->database, true);
+    make_table(db);
+    sqlite_driver.close(db);
+    static const mode_t modes[] = {0640, 0604, 0660, 0602, 0610};
+    for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+        assert_int_equal(chmod(scratch->path, modes[i]), 0);
+        refused(scratch->database, ERR_CONFIG, "is open to other users: chmod 600 it");
+        struct err err = {0};
+        assert_int_equal(sqlite_driver.look(scratch->database, &db, &err), ERR_CONFIG);
+    }
+    assert_int_equal(chmod(scratch->path, 0600), 0);
+    char log[160];
+    snprintf(log, sizeof(log), "%s-wal", scratch->path);
+    write_file(log, "", 0);
+    assert_int_equal(chmod(log, 0644), 0);
+    refused(scratch->database, ERR_CONFIG, "-wal is open to other users");
+}
+
+static void a_database_with_a_second_name_is_refused(void **state)
+{
+    const struct scratch *scratch = *state;
+    struct db *db = opened(scratch->database, true);
+    make_table(db);
+    sqlite_driver.close(db);
+    char second[160];
+    snprintf(second, sizeof(second), "%s.second", scratch->path);
+    assert_int_equal(link(scratch->path, second), 0);
+    refused(scratch->database, ERR_CONFIG, "has another name too");
+    assert_int_equal(unlink(second), 0);
+    db = opened(scratch->database, true);
+    sqlite_driver.close(db);
 }
 
 static void a_new_database_and_its_log_are_the_owners_alone(void **state)
@@ -222,6 +264,8 @@ int main(void)
         TEST(a_missing_directory_is_named),
         TEST(a_name_without_a_path_is_refused),
         TEST(missing_permissions_are_named),
+        TEST(a_database_that_others_may_read_is_refused),
+        TEST(a_database_with_a_second_name_is_refused),
         TEST(a_new_database_and_its_log_are_the_owners_alone),
         TEST(a_name_that_sqlite_treats_specially_is_a_file),
         TEST(a_reader_makes_no_database),
