@@ -63,6 +63,9 @@ void request_fail(struct request *request, const struct err *err)
     } else if (err->code == ERR_IDEMPOTENCY_IN_PROGRESS) {
         request->retry_after_s = RETRY_AFTER_IN_PROGRESS_S;
     }
+    if (err->code == ERR_SIGNATURE_INVALID) {
+        api_count_bad_signature(request->api);
+    }
     if (request->status == 500) {
         LOG(LOG_ERROR, "request failed", LOG_STR("request_id", request->id), LOG_STR("error", err->message));
     }

@@ -8,6 +8,7 @@
 #include "api/auth.h"
 #include "api/handlers.h"
 #include "api/pipeline.h"
+#include "api/refused_events.h"
 #include "api/router.h"
 #include "base/require.h"
 #include "base/text.h"
@@ -21,6 +22,7 @@ struct api {
     struct http_server *server;
     struct auth_guard *guard;
     struct failures *bad_signatures;
+    struct refused_events *refused_events;
     struct turns searches;
     struct arena arena; // the lists below
     struct network_list trusted_proxies;
@@ -188,6 +190,7 @@ enum errc api_open(const struct api_options *options, struct api **opened, struc
         return rc;
     }
     api->bad_signatures = failures_open(options->loop);
+    api->refused_events = refused_events_open();
     turns_init(&api->searches);
     api->guard = auth_guard_open(options->loop, options->store, options->keyring);
     *opened = api;
@@ -209,9 +212,19 @@ struct auth_guard *api_guard(struct api *api)
     return api->guard;
 }
 
+struct refused_events *api_refused_events(struct api *api)
+{
+    return api->refused_events;
+}
+
 void api_count_answer(struct api *api, int status)
 {
     api->stats.answers_total[status / 100]++;
+}
+
+void api_count_bad_signature(struct api *api)
+{
+    api->stats.signatures_refused_total++;
 }
 
 int64_t *api_exports(struct api *api)
@@ -259,6 +272,7 @@ void api_free(struct api *api)
     http_server_close(api->server);
     auth_guard_free(api->guard);
     failures_free(api->bad_signatures);
+    refused_events_free(api->refused_events);
     arena_release(&api->arena);
     free(api);
 }

@@ -36,7 +36,9 @@ struct api_stats {
     int64_t requests_total;
     int64_t answers_total[6]; // by hundreds of the status: [2] is 2xx
     int64_t connections;
-    int64_t exports; // whole lists that are being sent
+    int64_t signatures_refused_total; // of provider's events
+    int64_t exports;                  // whole lists that are being sent
 };
 void api_stats(const struct api *api, struct api_stats *stats);
 bool api_draining(const struct api *api);
+struct refused_events *api_refused_events(struct api *api);

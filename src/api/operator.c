@@ -40,6 +40,7 @@ void metrics_answer(struct request *request)
         buf_printf(&out, "payments_http_answers_total{class=\"%dxx\"} %lld\n", class,
                    (long long)api.answers_total[class]);
     }
+    metric(&out, "counter", "webhook_signatures_refused_total", api.signatures_refused_total);
     metric(&out, "gauge", "http_connections", api.connections);
     metric(&out, "gauge", "exports_in_flight", api.exports);
     metric(&out, "gauge", "store_jobs_waiting", (int64_t)store_waiting(options->store));

@@ -30,6 +30,7 @@ struct auth_guard *api_guard(struct api *api);
 struct failures *api_bad_signatures(struct api *api); // of events
 struct turns *api_searches(struct api *api);
 void api_count_answer(struct api *api, int status);
+void api_count_bad_signature(struct api *api);
 int64_t *api_exports(struct api *api); // whole lists that are being sent
 const struct network_list *api_trusted_proxies(const struct api *api);
 

@@ -7,6 +7,7 @@
 #include "api/api.h"
 #include "api/fields.h"
 #include "api/handlers.h"
+#include "api/refused_events.h"
 #include "base/text.h"
 #include "base/timefmt.h"
 #include "op/events.h"
@@ -44,6 +45,22 @@ static enum errc add_masked(struct request *request, struct json_object *summary
     return rc;
 }
 
+// NULL: none.
+static struct json_object *refused_json(struct request *request, const struct credential *credential)
+{
+    struct refused_count refused =
+        refused_events_of(api_refused_events(request->api), &credential->merchant_id, credential->livemode);
+    if (refused.count == 0) {
+        return NULL;
+    }
+    char time[TIME_TEXT_BYTES];
+    struct json_object *json = json_new_object();
+    json_add_i64(json, "count", refused.count);
+    time_format(refused.last_us, time);
+    json_add_str(json, "last_at", time);
+    return json;
+}
+
 static enum errc credential_json(struct request *request, struct db *db, const struct credential *credential,
                                  struct json_object **result, struct err *err)
 {
@@ -73,6 +90,7 @@ static enum errc credential_json(struct request *request, struct db *db, const s
     json_add_bool(json, "livemode", credential->livemode);
     json_add_bool(json, "is_active", credential->is_active);
     json_add(json, "config_summary", json_object_get(summary));
+    json_add(json, "refused_events", refused_json(request, credential));
     time_format(credential->created_us, time);
     json_add_str(json, "created_at", time);
     time_format(credential->updated_us, time);
@@ -259,6 +277,9 @@ enum errc providers_put_work(struct request *request, struct db *db, struct err 
                    err);
     }
     struct json_object *json = NULL;
+    if (rc == OK && input->webhook_secret_given) {
+        refused_events_clear(api_refused_events(request->api), &credential.merchant_id, credential.livemode);
+    }
     if (rc == OK) {
         rc = credential_json(request, db, &credential, &json, err);
     }

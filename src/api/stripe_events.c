@@ -4,9 +4,11 @@
 #include "api/api.h"
 #include "api/handlers.h"
 #include "api/pipeline.h"
+#include "api/refused_events.h"
 #include "base/require.h"
 #include "base/timefmt.h"
 #include "op/inbound.h"
+#include "store/credentials.h"
 
 struct event_input {
     struct inbound inbound;
@@ -72,6 +74,18 @@ static enum errc search(struct request *request, struct db *db, struct err *err)
     return rc == OK ? received(request) : rc;
 }
 
+// Only of a merchant with credentials of that mode, so that strangers cannot fill the table with names.
+static void note_refused(struct request *request, struct db *db, const struct inbound *inbound)
+{
+    struct credential credential;
+    if (inbound->event.id != NULL && !uuid_is_nil(&inbound->merchant_id) &&
+        credential_get(db, &inbound->merchant_id, "stripe", inbound->event.livemode, request->arena,
+                       &credential, NULL) == OK) {
+        refused_events_add(api_refused_events(request->api), &inbound->merchant_id, inbound->event.livemode,
+                           request->now_us);
+    }
+}
+
 enum errc stripe_event_work(struct request *request, struct db *db, struct err *err)
 {
     struct event_input *input = request->input;
@@ -84,6 +98,12 @@ enum errc stripe_event_work(struct request *request, struct db *db, struct err *
     }
     enum errc rc =
         inbound_verify(db, api_options(request->api)->keyring, request->arena, inbound, &verdict, err);
+    if (rc == ERR_SIGNATURE_INVALID) {
+        note_refused(request, db, inbound);
+    } else if (rc == OK && verdict == INBOUND_OURS) {
+        refused_events_clear(api_refused_events(request->api), &inbound->merchant_id,
+                             inbound->event.livemode);
+    }
     if (rc == OK && verdict == INBOUND_UNNAMED && !input->may_search) {
         return err_set(
             err, ERR_SIGNATURE_INVALID,

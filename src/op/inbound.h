@@ -13,7 +13,8 @@ struct inbound {
     const struct uuid *path_merchant_id; // NULL: the path names none
     struct stripe_signature signature;
     struct provider_event event;
-    struct uuid merchant_id; // filled by inbound_verify: whose secret matched
+    struct uuid merchant_id; // filled by inbound_verify: whose secret matched, or, where none did, whom it
+                             // names first
 };
 
 enum inbound_verdict {

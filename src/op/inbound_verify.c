@@ -138,6 +138,7 @@ enum errc inbound_verify(struct db *db, const struct keyring *keyring, struct ar
         return rc;
     }
     rc = try_merchants(db, &search, candidates, count, err);
+    inbound->merchant_id = candidates[0];
     if (rc == OK && !search.matched) {
         return err_set(err, ERR_SIGNATURE_INVALID, "no signing secret of ours matches this body");
     }

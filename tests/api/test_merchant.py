@@ -64,7 +64,7 @@ def test_credentials_are_shown_masked(bare):
     assert_shape(succeeded(put), {
         "id": UUID7, "provider": "stripe", "livemode": False, "is_active": True,
         "config_summary": {"secret_key": "****" + key[-4:], "webhook_secret": "****" + secret[-4:]},
-        "created_at": TIME, "updated_at": TIME})
+        "refused_events": None, "created_at": TIME, "updated_at": TIME})
     listed = bare.api.get(PROVIDERS)
     assert succeeded(listed) == [put.data]
     for answer in (put, listed, bare.api.get("/v1/merchant/me")):

@@ -52,7 +52,7 @@ PAYMENT_SHAPE = {
 FAILURE = {"code": str, "decline_code": str, "message": str}
 PROVIDER = {"id": UUID7, "provider": "stripe", "livemode": False, "is_active": True,
             "config_summary": {"secret_key": "****_key", "webhook_secret": "****cret"},
-            "created_at": TIME, "updated_at": TIME}
+            "refused_events": None, "created_at": TIME, "updated_at": TIME}
 
 
 class Integrator:
