@@ -178,6 +178,9 @@ static void end_late_calls(struct http2_connection *connection, int64_t now_us)
     {
         struct http2_call *call = CONTAINER_OF(node, struct http2_call, link);
         if (now_us >= call->deadline_us) {
+            if (call->body_sent_bytes < call->http->body_bytes) {
+                http2_connection_retire(connection); // the next request could not be written either
+            }
             http2_session_reset(call);
             http2_call_end(call, HTTP_CUT, "no answer came in time");
             http2_connection_doubt(connection, now_us);

@@ -56,6 +56,7 @@ void http2_connection_lose(struct http2_connection *connection, const char *sent
     {
         struct http2_call *call = CONTAINER_OF(node, struct http2_call, link);
         if (call->headers_sent) {
+            call->http->lost_connection = connection->serial;
             http2_call_end(call, HTTP_CUT, sentence);
         } else {
             http2_call_requeue(call, sentence);
@@ -311,6 +312,7 @@ enum errc http2_connection_open(struct http2_client *client, const struct addres
     REQUIRE(opened != NULL);
     opened->client = client;
     opened->fd = fd;
+    opened->serial = ++client->last_serial;
     opened->born_us = opened->heard_us = opened->idle_since_us = loop_mono_us(client->loop);
     list_init(&opened->link);
     list_init(&opened->calls);

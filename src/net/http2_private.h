@@ -37,6 +37,7 @@ struct http2_connection {
     struct list link; // in the client's attempts until it is ready, then in its connections
     struct http2_client *client;
     enum http2_state state;
+    uint64_t serial; // from 1
     int fd;
     uv_poll_t poll;
     int polled; // the events that are polled for
@@ -98,6 +99,7 @@ struct http2_client {
     nghttp2_session_callbacks *callbacks;
     struct list queue; // of struct http2_call, in the order of sending; bounded by those who send
     struct list connections;
+    uint64_t last_serial;
     struct http2_dial dial;
     int64_t dial_after_us;  // no new connection before
     int64_t http1_until_us; // the server chose HTTP/1.1: its calls go that way until then

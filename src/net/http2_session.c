@@ -158,10 +158,17 @@ static int on_stream_close(nghttp2_session *session, int32_t stream_id, uint32_t
 
 static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, void *cls)
 {
-    (void)cls;
+    struct http2_connection *connection = cls;
     struct http2_call *call = call_of(session, frame->hd.stream_id);
     if (call != NULL && frame->hd.type == NGHTTP2_HEADERS) {
         call->headers_sent = true;
+    }
+    // We reset streams with NO_ERROR and CANCEL; with other codes nghttp2 does, after a malformed answer. The
+    // two sides may disagree about the header table by then, so that every later answer would be malformed
+    // too.
+    if (frame->hd.type == NGHTTP2_RST_STREAM && frame->rst_stream.error_code != NGHTTP2_NO_ERROR &&
+        frame->rst_stream.error_code != NGHTTP2_CANCEL) {
+        http2_connection_retire(connection);
     }
     return 0;
 }

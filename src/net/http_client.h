@@ -53,7 +53,8 @@ struct http_call {
     struct http_header response_headers[HTTP_RESPONSE_HEADERS_MAX];
     size_t response_header_count;
     struct buf response_body;
-    char error[160]; // a sentence when result is not HTTP_DONE; no URL, no secret
+    uint64_t lost_connection; // HTTP_CUT together with all calls on this connection; 0: not said
+    char error[160];          // a sentence when result is not HTTP_DONE; no URL, no secret
 
     struct http_client *client; // the one that has it; a client may hand a call on to another
     void *transfer;             // that client's own

@@ -227,7 +227,10 @@ void governor_answered(struct place *place, const struct uuid *operation,
     list_remove(&place->link);
     account->calling--;
     governor_lock(governor);
-    if (answer->away && !place->given_up) {
+    bool counted_before =
+        answer->lost_connection != 0 && answer->lost_connection == governor->lost_connection;
+    if (answer->away && !place->given_up && !counted_before) {
+        governor->lost_connection = answer->lost_connection;
         opened = circuit_failed(&governor->circuit, &account->key.merchant_id, operation, now,
                                 governor_cap_us(governor), governor_random32(governor));
     } else if (!answer->away) {

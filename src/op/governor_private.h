@@ -36,6 +36,7 @@ struct governor {
     struct list idle;                   // longest idle first
     int64_t places[CIRCUIT_SIDE_COUNT]; // of all accounts
     struct circuit circuit;
+    uint64_t lost_connection; // whose calls' failure was counted last
     struct governor_stats stats;
     struct list waiting;
     struct list calling;     // in the order of their calls

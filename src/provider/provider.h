@@ -90,7 +90,9 @@ struct provider_answer {
     const char *trouble;   // why the outcome is unknown, for logs; NULL: it is known
     bool too_large;        // a list's page that is larger than an answer may be
     bool away;             // no answer of the provider's own, or one that it is out of order
-    bool limited;          // these were too many requests of this account
+    uint64_t
+        lost_connection; // `away` is one event for all answers with the same number; 0: an event of its own
+    bool limited;        // these were too many requests of this account
 };
 
 // The caller owns a call until `done`, which comes exactly once and never from within provider_send.

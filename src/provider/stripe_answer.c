@@ -271,6 +271,7 @@ void stripe_answer_read(struct provider_call *call)
     if (http->result != HTTP_DONE) {
         answer->outcome = http->result == HTTP_TOO_LATE ? PROVIDER_LOOK_UP : PROVIDER_UNKNOWN;
         answer->away = http->result != HTTP_TOO_LARGE;
+        answer->lost_connection = http->lost_connection;
         answer->too_large = http->result == HTTP_TOO_LARGE && is_list(call->verb);
         answer->trouble = arena_strdup(call->arena, http->error);
         return;
