@@ -84,6 +84,8 @@ VIOLATIONS = {
     "headers that another frame interrupts": lambda connection, stream_id:
         head(connection, stream_id, STATUS, flags=0) + frame(PING, 0, 0, bytes(8)),
     "headers that are not HPACK": lambda connection, stream_id: frame(HEADERS, END_HEADERS, stream_id, b"\xff" * 50),
+    "headers that put the client's table out of step": lambda connection, stream_id:
+        head(connection, stream_id, (":status", "103")) * 100 + whole(STATUS, JSON)(connection, stream_id),
     "a header of index 0": lambda connection, stream_id: frame(HEADERS, END_HEADERS, stream_id, b"\x80"),
     # Answers
     "no status": whole(JSON),
@@ -104,13 +106,14 @@ VIOLATIONS = {
 
 
 @pytest.mark.parametrize("name", VIOLATIONS)
-def test_an_answer_against_the_rules_is_unknown_and_asked_again(shop, stripe, name):
+def test_an_answer_against_the_rules_is_unknown_and_asked_again_on_a_fresh_connection(shop, stripe, name):
     def violate(connection, stream_id):
         connection.send_raw(VIOLATIONS[name](connection, stream_id))
     stripe.answer_next(*CHARGE, executed(hang=True, act=violate))
     payment, = assert_completed(shop, pay_at_once(shop, 1), SOON_S)
     first, second = calls_for(shop, payment)
     assert (first.body, first.header("Idempotency-Key")) == (second.body, second.header("Idempotency-Key"))
+    assert first.connection is not second.connection
     assert_settled(shop)
 
 

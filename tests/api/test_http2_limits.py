@@ -79,10 +79,11 @@ def test_a_body_is_sent_once_its_window_opens(start_shop, start_stripe, bytes_al
     assert_well(shop)
 
 
-@pytest.mark.parametrize("bytes_allowed", [0, 100])
-def test_a_window_that_stays_shut_sends_calls_to_a_fresh_connection(start_shop, start_stripe, bytes_allowed):
+@pytest.mark.parametrize("bytes_allowed, stripe_timeout", [(0, "60s"), (100, "2s")])
+def test_a_window_that_stays_shut_sends_calls_to_a_fresh_connection(start_shop, start_stripe, bytes_allowed,
+                                                                    stripe_timeout):
     stripe = start_stripe(settings={WINDOW: bytes_allowed})
-    shop = start_shop(stripe)
+    shop = start_shop(stripe, stripe_timeout=stripe_timeout)
     paying = pay_at_once(shop, 5)
     wait_until(lambda: sum(connection.requests_open for connection in stripe.listener.connections) == 5)
     stripe.listener.settings = {}
