@@ -167,6 +167,16 @@ def test_a_connection_that_ends_in_place_of_an_answer_leaves_all_its_calls_unkno
     assert_well(shop)
 
 
+def test_a_connection_that_is_lost_with_many_calls_keeps_no_new_payment_out(shop, stripe):
+    stripe.answer_next(*CHARGE, *[executed(hang=True)] * 16)
+    paying = pay_at_once(shop, 16)
+    stripe.wait_for(*CHARGE, count=17)
+    stripe.connection.close(reset=True)
+    shop.server.wait_for_log(message="provider answered")
+    assert_completed(shop, pay_at_once(shop, 16, start=16) + paying, SOON_S)
+    assert_well(shop)
+
+
 @pytest.mark.parametrize("cut_after", [0, 1, 400])
 def test_an_answer_that_is_cut_leaves_the_call_unknown(shop, stripe, cut_after):
     stripe.answer_next(*CHARGE, executed(cut_after=cut_after))
