@@ -8,7 +8,7 @@ PREFIX ?= /usr/local
 PAYMENTSD = $(BUILD)/paymentsd
 export BUILD
 
-.PHONY: build test check format demo run fuzz crash race bench asan tsan install clean help \
+.PHONY: build test check format demo run fuzz crash race soak bench asan tsan install clean help \
         createsuperadmin createmerchant updatemerchant createapikey revokeapikey listapikeys
 
 # Refuses a variable that the target does not take: a misspelt one would silently leave the default, as SCOPE= would make
@@ -50,6 +50,10 @@ crash: ## kill it at every point, and compare its books with Stripe's (SEED; ROU
 sim: ## simulate the service and all that can go wrong: SEED=n replays one run, SEEDS=n runs that many (10000)
 	$(call only,SEED SEEDS)@scripts/build "$(BUILD)" all
 	@"$(BUILD)/tests/sim/sim" $(if $(SEED),--seed $(SEED),--seeds 1 $(or $(SEEDS),10000))
+
+soak: ## make 200000 payments (PAYMENTS) while the way to Stripe fails again and again, and compare the books
+	@scripts/build "$(BUILD)" all
+	@scripts/soak "$(BUILD)"
 
 bench: build ## measure payments a second against the sandbox
 	@scripts/deps demo
