@@ -30,6 +30,7 @@ static enum errc cancel_plan(struct op *op, struct db *db, struct change *change
     *needless = rc == OK && (!cancellable || payment.provider_ref == NULL);
     op->call.verb = op->row.look_up ? PROVIDER_RETRIEVE : PROVIDER_CANCEL;
     op->call.ref = payment.provider_ref;
+    op->evidence_ref = payment.provider_ref;
     op->call.idempotency_key = rc == OK ? cancel_key(op, &payment) : NULL;
     return rc;
 }

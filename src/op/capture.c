@@ -19,6 +19,7 @@ static enum errc capture_plan(struct op *op, struct db *db, struct change *chang
     int64_t age_us = change->now_us - op->row.created_us;
     bool key_holds = age_us >= 0 && age_us < KEY_HELD_US && !op->row.look_up;
     op->call.ref = payment.provider_ref;
+    op->evidence_ref = payment.provider_ref;
     op->call.verb = key_holds ? PROVIDER_CAPTURE : PROVIDER_RETRIEVE;
     if (key_holds) {
         char id[UUID_TEXT_BYTES];

@@ -54,6 +54,15 @@ static void plan_look_up(struct op *op, const struct payment *payment)
         op->row.created_us / US_PER_S - (op->row.absent_us != 0 ? LAST_SLACK_S : CLOCK_SLACK_S);
 }
 
+// Where this one's own id is not known, any other payment that was made with the same key tells its account.
+static enum errc find_evidence(struct op *op, struct db *db, const struct payment *payment, struct err *err)
+{
+    op->evidence_ref = payment->provider_ref;
+    return payment->provider_ref != NULL
+               ? OK
+               : payment_ref_of_version(db, payment, &op->arena, &op->evidence_ref, err);
+}
+
 static enum errc charge_plan(struct op *op, struct db *db, struct change *change, bool *needless,
                              struct err *err)
 {
@@ -66,6 +75,9 @@ static enum errc charge_plan(struct op *op, struct db *db, struct change *change
     }
     struct payment payment = {0};
     enum errc rc = payment_get(db, &op->row.subject_id, NULL, &op->arena, &payment, err);
+    if (rc == OK && op->row.unresolved) {
+        rc = find_evidence(op, db, &payment, err);
+    }
     if (rc != OK) {
         return rc;
     }

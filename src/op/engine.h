@@ -67,6 +67,18 @@ void op_settle_all(struct engine *engine); // now, whenever they are due
 // pages.c. Takes a page of a list in; true where another page is to be read behind it.
 bool op_reads_on(struct op *op);
 
+// op.c. Opens the secret key of a version of credentials.
+enum errc op_open_key(struct op *op, struct db *db, const struct uuid *version_id, struct secret *key,
+                      struct err *err) MUST_CHECK;
+
+// account.c. At the end of a plan: the present key, where the operation's own may be refused.
+enum errc account_plan(struct op *op, struct db *db, struct err *err) MUST_CHECK;
+// The key was refused: true where the present one asks for evidence next. Loop thread.
+bool account_asks(struct op *op);
+void account_answered(struct op *op); // what the evidence shows, if it was asked for. Loop thread.
+// In the transaction that settles: the operation goes on with the present key.
+void account_take_present(struct op *op, const struct change *change);
+
 // waiters.c
 void op_answer_waiters(struct engine *engine, const struct op_kind *kind, const struct uuid *subject_id,
                        const struct op_answer *answer);

@@ -52,16 +52,29 @@ void op_free(struct op *op)
     }
     governor_give_back(&op->place);
     secret_wipe(&op->call.secret_key);
+    secret_wipe(&op->present_key);
     arena_release(&op->arena);
     arena_release(&op->page_arena);
     arena_release(&op->settle_arena);
     free(op);
 }
 
-static enum errc version_key(struct op *op, struct db *db, struct sealed *sealed, struct err *err)
+enum errc op_open_key(struct op *op, struct db *db, const struct uuid *version_id, struct secret *key,
+                      struct err *err)
 {
-    return credential_version_get(db, &op->row.credential_version_id, &op->arena, &sealed->data,
-                                  &sealed->bytes, err);
+    struct sealed sealed = {0};
+    char *plain = NULL;
+    size_t bytes = 0;
+    enum errc rc = credential_version_get(db, version_id, &op->arena, &sealed.data, &sealed.bytes, err);
+    if (rc == OK) {
+        rc =
+            seal_open(&op->engine->options.keyring->master, &op->arena,
+                      sealed_context(&op->arena, SEALED_STRIPE_KEY, version_id), sealed, &plain, &bytes, err);
+    }
+    if (rc == OK) {
+        secret_set(key, plain, bytes);
+    }
+    return rc;
 }
 
 // An operation that was never sent, on a payment whose own version is gone: the merchant's present one
@@ -81,23 +94,13 @@ enum errc op_take_present_version(struct op *op, struct db *db, struct err *err)
 // one.
 static enum errc read_secret_key(struct op *op, struct db *db, struct err *err)
 {
-    struct sealed sealed = {0};
-    enum errc rc = version_key(op, db, &sealed, err);
+    struct secret *key = &op->call.secret_key;
+    enum errc rc = op_open_key(op, db, &op->row.credential_version_id, key, err);
     if (rc == ERR_NOT_FOUND && op->row.attempts == 1 && op->kind != &op_charge) {
         rc = op_take_present_version(op, db, err);
-        rc = rc == OK ? version_key(op, db, &sealed, err) : rc;
+        rc = rc == OK ? op_open_key(op, db, &op->row.credential_version_id, key, err) : rc;
     }
-    char *plain = NULL;
-    size_t bytes = 0;
-    if (rc == OK) {
-        rc = seal_open(&op->engine->options.keyring->master, &op->arena,
-                       sealed_context(&op->arena, SEALED_STRIPE_KEY, &op->row.credential_version_id), sealed,
-                       &plain, &bytes, err);
-    }
-    if (rc == OK) {
-        secret_set(&op->call.secret_key, plain, bytes);
-    }
-    return rc;
+    return rc == OK ? account_plan(op, db, err) : rc;
 }
 
 enum errc op_plan(struct engine *engine, const struct op_kind *kind, const struct operation *row,
@@ -201,7 +204,11 @@ static enum errc run_settle(struct store_job *job, struct db *db, struct err *er
         op->hurried = row.next_attempt_us != op->leased_until_us &&
                       row.next_attempt_us < op->leased_until_us + op_lease_us(engine);
         op->row = row;
-        rc = op->kind->settle(op, db, &change, err);
+        if (op->proven) {
+            account_take_present(op, &change);
+        } else {
+            rc = op->kind->settle(op, db, &change, err);
+        }
         if (op->open && op->hurried) {
             op->row.next_attempt_us = change.now_us; // what was asked for meanwhile is newer than this answer
         }
@@ -318,10 +325,11 @@ static void answered(struct provider_call *call)
     struct op *op = CONTAINER_OF(call, struct op, call);
     const struct provider_answer *answer = &call->answer;
     governor_answered(&op->place, &op->row.subject_id, answer);
-    if (op_reads_on(op) || reads_refused(op) || looks_up(op)) {
+    if (op_reads_on(op) || reads_refused(op) || looks_up(op) || account_asks(op)) {
         governor_call(&op->place);
         return;
     }
+    account_answered(op);
     op->engine->stats.unknown_total +=
         answer->outcome == PROVIDER_UNKNOWN || answer->outcome == PROVIDER_LOOK_UP;
     op_settle(op);

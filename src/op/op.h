@@ -88,6 +88,14 @@ struct op {
     struct provider_refund *refunds; // of all pages
     size_t refund_count;
     struct failure refusal; // code NULL: none; else the answer is of the reading behind it
+    // account.c: for a key that is refused while an outcome is open.
+    const char *evidence_ref; // a payment at the provider that is of the key's account; NULL: none is known
+    struct uuid present_version_id; // of the merchant's credentials; nil: it does not matter
+    struct secret present_key;      // empty: it is no other one, or there is no evidence
+    bool proving;                   // the present key asks for the evidence
+    bool proven;                    // and it is of the same account
+    struct provider_answer refused; // what was answered before that
+    enum provider_verb refused_verb;
     // What settle left.
     bool open;
     bool told;

@@ -27,11 +27,21 @@ static void plan_send(struct op *op)
     op->call.body = op->row.body;
 }
 
+static enum errc get_payment(struct op *op, struct db *db, struct payment *payment, struct err *err)
+{
+    struct refund refund = {0};
+    enum errc rc = refund_get(db, &op->row.subject_id, NULL, &op->arena, &refund, err);
+    return rc == OK ? payment_get(db, &refund.payment_id, NULL, &op->arena, payment, err) : rc;
+}
+
 // A lost answer may have been a refund: while its key holds, sending it again is safe, later only looking is.
 static enum errc refund_plan(struct op *op, struct db *db, struct change *change, bool *needless,
                              struct err *err)
 {
+    struct payment payment = {0};
+    enum errc rc = op->row.unresolved ? get_payment(op, db, &payment, err) : OK;
     (void)needless;
+    op->evidence_ref = payment.provider_ref;
     int64_t age_us = change->now_us - op->row.created_us;
     bool key_holds = age_us >= 0 && age_us < KEY_HELD_US && !op->row.look_up;
     bool surely_absent = op->row.absent_us != 0 && age_us >= KEY_FORGOTTEN_US &&
@@ -40,14 +50,9 @@ static enum errc refund_plan(struct op *op, struct db *db, struct change *change
         op->call.send_before_us = key_holds ? op->row.created_us + KEY_HELD_US : 0;
         op->row.absent_us = 0; // the next attempt looks first
         plan_send(op);
-        return OK;
+        return rc;
     }
-    struct refund refund = {0};
-    struct payment payment = {0};
-    enum errc rc = refund_get(db, &op->row.subject_id, NULL, &op->arena, &refund, err);
-    if (rc == OK) {
-        rc = payment_get(db, &refund.payment_id, NULL, &op->arena, &payment, err);
-    }
+    rc = rc == OK ? get_payment(op, db, &payment, err) : rc;
     op->call.verb = PROVIDER_REFUND_LIST;
     op->call.ref = payment.provider_ref;
     return rc;
@@ -218,10 +223,15 @@ static enum errc sync_plan(struct op *op, struct db *db, struct change *change, 
 {
     (void)change;
     struct refund refund = {0};
+    struct payment payment = {0};
     enum errc rc = refund_get(db, &op->row.subject_id, NULL, &op->arena, &refund, err);
     *needless = rc == OK && (refund.status != REFUND_PENDING || refund.provider_ref == NULL);
+    if (rc == OK && op->row.unresolved) {
+        rc = get_payment(op, db, &payment, err);
+    }
     op->call.verb = PROVIDER_REFUND_RETRIEVE;
     op->call.ref = refund.provider_ref;
+    op->evidence_ref = payment.provider_ref;
     return rc;
 }
 

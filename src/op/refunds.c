@@ -39,6 +39,7 @@ static enum errc refunds_plan(struct op *op, struct db *db, struct change *chang
     *needless = rc == OK && payment.provider_ref == NULL;
     op->call.verb = PROVIDER_REFUND_LIST;
     op->call.ref = payment.provider_ref;
+    op->evidence_ref = payment.provider_ref;
     return rc;
 }
 

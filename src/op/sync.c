@@ -13,6 +13,7 @@ static enum errc sync_plan(struct op *op, struct db *db, struct change *change, 
                              payment.provider_ref == NULL);
     op->call.verb = PROVIDER_RETRIEVE;
     op->call.ref = payment.provider_ref;
+    op->evidence_ref = payment.provider_ref;
     return rc;
 }
 

@@ -131,6 +131,33 @@ enum errc payment_by_ref(struct db *db, const struct uuid *merchant_id, bool liv
     return rc == OK ? read_one(&rows, arena, payment, err) : rc;
 }
 
+#define NEAR "1000" // rows looked at on either side
+
+enum errc payment_ref_of_version(struct db *db, const struct payment *payment, struct arena *arena,
+                                 const char **provider_ref, struct err *err)
+{
+    DB_ROWS(rows);
+    bool has = false;
+    enum errc rc = db_query(
+        db, &rows, err,
+        "SELECT provider_ref FROM (SELECT provider_ref, credential_version_id FROM payments"
+        " WHERE merchant_id = $1 AND livemode = $2 AND id < $3 ORDER BY id DESC LIMIT " NEAR ")"
+        " WHERE credential_version_id = $4 AND provider_ref IS NOT NULL"
+        " UNION ALL SELECT provider_ref FROM (SELECT provider_ref, credential_version_id FROM payments"
+        " WHERE merchant_id = $1 AND livemode = $2 AND id > $3 ORDER BY id LIMIT " NEAR ")"
+        " WHERE credential_version_id = $4 AND provider_ref IS NOT NULL LIMIT 1",
+        DB_ID(&payment->merchant_id), DB_I64(payment->livemode), DB_ID(&payment->id),
+        DB_ID(&payment->credential_version_id));
+    *provider_ref = NULL;
+    if (rc == OK) {
+        rc = db_next(&rows, &has, err);
+    }
+    if (rc == OK && has) {
+        *provider_ref = db_text(&rows, 0, arena);
+    }
+    return rc;
+}
+
 enum errc payment_history_next_id(struct db *db, const struct uuid *payment_id, struct random *random,
                                   int64_t now_us, struct uuid *id, struct err *err)
 {

@@ -15,6 +15,10 @@ enum errc payment_get(struct db *db, const struct uuid *id, const struct uuid *m
 enum errc payment_by_ref(struct db *db, const struct uuid *merchant_id, bool livemode,
                          const char *provider_ref, struct arena *arena, struct payment *payment,
                          struct err *err) MUST_CHECK;
+// The provider's id of another payment near this one that was made with the same version of credentials;
+// NULL: there is none.
+enum errc payment_ref_of_version(struct db *db, const struct payment *payment, struct arena *arena,
+                                 const char **provider_ref, struct err *err) MUST_CHECK;
 
 // How many there are, of all merchants; counts no further than `most` (a million takes 25 ms).
 enum errc payment_count(struct db *db, int64_t most, int64_t *count, struct err *err) MUST_CHECK;

@@ -158,6 +158,26 @@ def test_a_refund_without_metadata_is_found_when_it_is_looked_for(shop, stub_str
     assert wait_for_refund(shop, refund, "completed")["provider_ref"] == at_stripe["id"]
 
 
+@pytest.mark.parametrize("done", [True, False], ids=["done", "never arrived"])
+def test_a_refund_whose_key_was_revoked_is_looked_for_with_the_next_key_of_that_account(hasty_shop, stub_stripe, done):
+    payment = hasty_shop.pay("10.00")
+    stub_stripe.answer_always(*REFUND, executed(cut_after=0) if done else Answer(503, stripe_error("api_error")))
+    refund = hasty_shop.refund(payment, "4.00")
+    old_key = hasty_shop.stripe_key
+    stub_stripe.model.revoked.add(old_key)
+    hasty_shop.use_stripe()
+    stub_stripe.model.accounts[hasty_shop.stripe_key] = stub_stripe.model.accounts[old_key]
+    stub_stripe.behave()
+    hasty_shop.server.restart_making_due()
+    if done:
+        wait_for_refund(hasty_shop, refund, "completed")
+    else:
+        listed = stub_stripe.wait_for(*LIST)
+        assert {call.header("Authorization") for call in listed} == {f"Bearer {hasty_shop.stripe_key}"}
+        assert refund_now(hasty_shop, refund)["status"] == "pending"
+    assert len(stub_stripe.objects("refund")) == done
+
+
 def test_a_refund_that_a_crash_cut_off_is_made_once(shop, stub_stripe):
     payment = shop.pay("10.00")
     stub_stripe.answer_next(*REFUND, executed(hang=True))

@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 
-from shop_fixture import (CHARGE, SENT_AGAIN, assert_the_same_request, by_name, hasty_shop, pay,  # noqa: F401
+from shop_fixture import (CHARGE, LIST, SENT_AGAIN, assert_the_same_request, by_name, hasty_shop, pay,  # noqa: F401
                           pay_in_vain, start_shop, wait_for_status)
 from support.http_listener import Answer
 from support.meanwhile import InBackground
@@ -183,6 +183,51 @@ def test_a_key_refused_while_an_attempt_is_unresolved_says_nothing_of_the_paymen
     hasty_shop.server.restart_making_due()
     wait_for_status(hasty_shop, payment, "completed")
     assert stub_stripe.charged_minor(payment["id"]) == 1000
+
+
+def replace_key(shop, stub_stripe, same_account=True):
+    """The secret key is revoked at Stripe, and the merchant gives another: of the same account or of another one."""
+    old_key = shop.stripe_key
+    stub_stripe.model.revoked.add(old_key)
+    shop.use_stripe()
+    if same_account:
+        stub_stripe.model.accounts[shop.stripe_key] = stub_stripe.model.accounts[old_key]
+
+
+@pytest.mark.parametrize("charged", [True, False], ids=["charged", "never arrived"])
+def test_a_charge_whose_key_was_revoked_is_looked_for_with_the_next_key_of_that_account(hasty_shop, stub_stripe, charged):
+    known = pay(hasty_shop).data
+    stub_stripe.answer_always(*CHARGE, executed(cut_after=0) if charged else SENT_AGAIN["503"])
+    payment = pay_in_vain(hasty_shop, key="order-2").data
+    replace_key(hasty_shop, stub_stripe)
+    stub_stripe.behave()
+    hasty_shop.server.restart_making_due()
+    if charged:
+        wait_for_status(hasty_shop, payment, "completed")
+    else:
+        new = [call for call in stub_stripe.wait_for(*LIST) if call.header("Authorization") == f"Bearer {hasty_shop.stripe_key}"]
+        assert new and hasty_shop.payment(payment["id"])["status"] == "pending"
+        hasty_shop.server.restart_making_due(absent_older_us=600_000_000)
+        failed = wait_for_status(hasty_shop, payment, "failed")
+        assert failed["failure"]["code"] == "provider_unavailable"
+    asked = stub_stripe.calls("GET", f"/v1/payment_intents/{known['provider_ref']}")
+    assert {call.header("Authorization") for call in asked} == {f"Bearer {hasty_shop.stripe_key}"}
+    assert stub_stripe.charged_minor(payment["id"]) == (1000 if charged else 0)
+    assert {call.header("Authorization") for call in stub_stripe.calls(*CHARGE)} != {f"Bearer {hasty_shop.stripe_key}"}
+
+
+def test_the_key_of_another_account_tells_nothing_of_a_charge(hasty_shop, stub_stripe):
+    known = pay(hasty_shop).data
+    stub_stripe.answer_always(*CHARGE, SENT_AGAIN["503"])
+    payment = pay_in_vain(hasty_shop, key="order-2").data
+    replace_key(hasty_shop, stub_stripe, same_account=False)
+    stub_stripe.behave()
+    hasty_shop.server.restart_making_due()
+    stub_stripe.wait_for("GET", f"/v1/payment_intents/{known['provider_ref']}")
+    hasty_shop.server.restart_making_due(absent_older_us=600_000_000)
+    stub_stripe.wait_for("GET", f"/v1/payment_intents/{known['provider_ref']}", 2)
+    assert hasty_shop.payment(payment["id"])["status"] == "pending"
+    assert not stub_stripe.calls(*LIST)
 
 
 def test_a_decline_of_a_repeated_attempt_is_still_a_decline(start_shop, stub_stripe):

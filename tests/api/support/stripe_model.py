@@ -61,13 +61,16 @@ class StripeModel:
     ]
 
     def __init__(self):
-        self.accounts = {}  # by secret key
+        self.accounts = {}  # by secret key; several keys may be of one
+        self.revoked = set()  # secret keys
 
     def answer(self, request):
         secret_key = (request.header("Authorization") or "").removeprefix("Bearer ")
         headers = {"Content-Type": "application/json", "Request-Id": stripe_id("req_")}
         if not re.match(r"[sr]k_(test|live)_", secret_key):
             return Answer(401, stripe_error(message="You did not provide an API key."), headers)
+        if secret_key in self.revoked:
+            return Answer(401, stripe_error(code="api_key_expired"), headers)
         account = self.accounts.setdefault(secret_key, Account("_live_" in secret_key))
         key = request.header("Idempotency-Key") if request.method == "POST" else None
         asked = (request.method, request.path, request.body)

@@ -92,7 +92,8 @@ class StubStripe:
     def objects(self, kind):
         """All objects of a kind ("payment_intent", "refund", "customer"), of every account."""
         with self._changed:
-            return [obj for account in self.model.accounts.values() for obj in account.of_kind(kind)]
+            accounts = {id(account): account for account in self.model.accounts.values()}  # several keys may be of one
+            return [obj for account in accounts.values() for obj in account.of_kind(kind)]
 
     def charged_minor(self, payment_id):
         """How much the payer paid for one of our payments, over all PaymentIntents that name it."""

@@ -1,0 +1,66 @@
+// A secret key that is refused while an outcome is open: the merchant's present key reads an object that is
+// known to be of the refused key's account. Where it can, both keys are of one account, and the operation
+// goes on with the present one. What moves money is then only looked for, never sent again. Where it cannot,
+// the refusal stands. Database threads, but for account_asks and account_answered.
+#include "base/log.h"
+#include "base/text.h"
+#include "op/engine.h"
+#include "store/credentials.h"
+
+enum errc account_plan(struct op *op, struct db *db, struct err *err)
+{
+    struct credential present = {0};
+    if (!op->row.unresolved) {
+        return OK;
+    }
+    enum errc rc =
+        credential_get(db, &op->row.merchant_id, "stripe", op->row.livemode, &op->arena, &present, err);
+    if (rc != OK) {
+        return rc == ERR_NOT_FOUND ? OK : rc;
+    }
+    op->present_version_id = present.version_id;
+    if (op->evidence_ref == NULL || uuid_equal(&present.version_id, &op->row.credential_version_id)) {
+        return OK;
+    }
+    return op_open_key(op, db, &present.version_id, &op->present_key, err);
+}
+
+bool account_asks(struct op *op)
+{
+    if (op->call.answer.outcome != PROVIDER_NO_AUTH || op->present_key.len == 0 || op->proving) {
+        return false;
+    }
+    op->proving = true;
+    op->refused = op->call.answer;
+    op->refused_verb = op->call.verb;
+    op->call.verb = PROVIDER_RETRIEVE;
+    op->call.ref = op->evidence_ref;
+    op->call.send_before_us = 0;
+    op->call.secret_key = op->present_key;
+    return true;
+}
+
+void account_answered(struct op *op)
+{
+    const struct provider_answer *answer = &op->call.answer;
+    if (!op->proving) {
+        return;
+    }
+    op->proven = answer->outcome == PROVIDER_DONE && text_equal(answer->intent.id, op->evidence_ref);
+    if (!op->proven) {
+        op->call.answer = op->refused;
+        op->call.verb = op->refused_verb;
+    }
+}
+
+void account_take_present(struct op *op, const struct change *change)
+{
+    char id[UUID_TEXT_BYTES];
+    uuid_format(&op->row.subject_id, id);
+    LOG(LOG_WARN, "a refused secret key is replaced by the merchant's present one of the same account",
+        LOG_STR("subject_id", id), LOG_STR("operation", op->kind->name));
+    op->row.credential_version_id = op->present_version_id;
+    op->row.look_up = op->row.look_up || op->row.body != NULL;
+    op->row.next_attempt_us = change->now_us;
+    op->open = true;
+}
