@@ -66,7 +66,8 @@ static void on_head(struct http_exchange *exchange, void *context)
     }
     if (request->route->access == ROUTE_KEY && request->route->body_bytes_max > 0 &&
         !media_type_accepted(http_exchange_header(exchange, "Content-Type", NULL))) {
-        (void)err_set(&err, ERR_UNSUPPORTED_MEDIA_TYPE, "the body must be application/json");
+        (void)err_set(&err, ERR_UNSUPPORTED_MEDIA_TYPE,
+                      "JSON is expected: the body must be application/json");
         request_fail(request, &err);
         return;
     }

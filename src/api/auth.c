@@ -28,6 +28,20 @@ static enum errc refuse(struct request *request, const char *event, const char *
     return err_set(err, ERR_AUTH_INVALID_KEY, "%s", message);
 }
 
+static const char *why_malformed(const char *key)
+{
+    switch (api_key_likeness(key)) {
+    case API_KEY_LIKE_STRIPES:
+        return "this looks like one of Stripe's keys; X-API-Key takes a key of this service, which "
+               "createapikey makes";
+    case API_KEY_LIKE_PLACEHOLDER:
+        return "this is the example's placeholder; put your API key, which createapikey made, in its place";
+    case API_KEY_LIKE_OURS:
+        break;
+    }
+    return "the API key is mistyped or incomplete";
+}
+
 enum errc auth_read(struct request *request, struct err *err)
 {
     const char *key = presented(request);
@@ -36,7 +50,7 @@ enum errc auth_read(struct request *request, struct err *err)
                       "an API key is needed, in X-API-Key or as Authorization: Bearer", err);
     }
     if (!api_key_well_formed(key)) {
-        return refuse(request, "auth.invalid_format", "the API key is mistyped or incomplete", err);
+        return refuse(request, "auth.invalid_format", why_malformed(key), err);
     }
     api_key_hash(api_options(request->api)->keyring->pepper, key, request->key_hash);
     request->acting_for =

@@ -10,6 +10,7 @@
 #include "api/refused_events.h"
 #include "base/text.h"
 #include "base/timefmt.h"
+#include "domain/api_key.h"
 #include "op/events.h"
 #include "store/audit.h"
 #include "store/credentials.h"
@@ -154,6 +155,17 @@ static bool read_secret(const char *text, const char *const *prefixes, struct se
     return false;
 }
 
+// What is wrong with a text that is no secret; NULL: it may be one.
+static const char *why_no_secret(const char *text)
+{
+    if (api_key_well_formed(text)) {
+        return "this is a key of this service; Stripe's own secret key is expected, from Stripe's dashboard";
+    }
+    return api_key_likeness(text) == API_KEY_LIKE_PLACEHOLDER
+               ? "this is the example's placeholder; put what Stripe's dashboard shows in its place"
+               : NULL;
+}
+
 static void read_webhook_secret(struct request *request, struct json_object *stripe,
                                 struct providers_input *input)
 {
@@ -161,7 +173,10 @@ static void read_webhook_secret(struct request *request, struct json_object *str
     struct json_object *value = NULL;
     input->webhook_secret_given = json_object_object_get_ex(stripe, "webhook_secret", &value);
     const char *text = field_pasted(request, stripe, "stripe.", "webhook_secret", FIELD_OPTIONAL, 255);
-    if (text != NULL && !read_secret(text, prefixes, &input->webhook_secret)) {
+    const char *wrong = text != NULL ? why_no_secret(text) : NULL;
+    if (wrong != NULL) {
+        problem(request, "stripe.webhook_secret", wrong);
+    } else if (text != NULL && !read_secret(text, prefixes, &input->webhook_secret)) {
         problem(request, "stripe.webhook_secret", "must be a Stripe signing secret, whsec_...");
     }
 }
@@ -186,7 +201,10 @@ void providers_put_read(struct request *request)
     }
     fields_only(request, stripe, "stripe.", stripe_names);
     const char *key = field_pasted(request, stripe, "stripe.", "secret_key", FIELD_REQUIRED, 255);
-    if (key != NULL && !read_secret(key, prefixes, &input->secret_key)) {
+    const char *wrong = key != NULL ? why_no_secret(key) : NULL;
+    if (wrong != NULL) {
+        problem(request, "stripe.secret_key", wrong);
+    } else if (key != NULL && !read_secret(key, prefixes, &input->secret_key)) {
         problem(request, "stripe.secret_key",
                 "must be a Stripe secret or restricted key: sk_test_, sk_live_, rk_test_ or rk_live_");
     }

@@ -83,12 +83,23 @@ void request_read_idempotency_key(struct request *request)
     request->idempotency_key = arena_strdup(request->arena, key);
 }
 
+// "amount=10.00&currency=USD", as curl -d sends it.
+static bool looks_like_form(const struct buf *body)
+{
+    const char *text = buf_str(body);
+    size_t name = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-[]%+");
+    return name > 0 && text[name] == '=';
+}
+
 void request_read_json(struct request *request)
 {
     const struct buf *body = &request->exchange->body;
     struct err err = {0};
     if (body->len == 0) {
         (void)err_set(&request->refusal, ERR_BAD_REQUEST, "a JSON object is expected in the body");
+    } else if (looks_like_form(body)) {
+        (void)err_set(&request->refusal, ERR_BAD_REQUEST,
+                      "JSON is expected in the body, {\"name\": \"value\"}, and this is a form, name=value");
     } else if (json_parse_bounded(buf_str(body), body->len, BODY_VALUES_MAX, &request->body, &err) != OK) {
         request->refusal = err;
     } else if (!json_object_is_type(request->body, json_type_object)) {

@@ -99,10 +99,12 @@ static enum errc check_endpoint(struct request *request, struct db *db, struct e
     struct merchant merchant = {0};
     enum errc rc = merchant_get(db, &request->principal.merchant_id, request->arena, &merchant, err);
     if (rc == OK && merchant.webhook_url == NULL) {
-        return err_set(err, ERR_CONFLICT, "there is no webhook_url to send it to");
+        return err_set(err, ERR_CONFLICT,
+                       "there is no webhook_url to send it to: set one by PUT /v1/merchant/webhook");
     }
     if (rc == OK && merchant.webhook_stopped) {
-        return err_set(err, ERR_CONFLICT, "the endpoint answered 410: set the webhook_url again first");
+        return err_set(err, ERR_CONFLICT,
+                       "the endpoint answered 410: set the webhook_url again by PUT /v1/merchant/webhook");
     }
     return rc;
 }
@@ -135,9 +137,13 @@ enum errc webhook_test_work(struct request *request, struct db *db, struct err *
 {
     struct change change = request_change(request);
     const struct principal *principal = &request->principal;
+    enum errc rc = check_endpoint(request, db, err);
+    if (rc != OK) {
+        return rc;
+    }
     struct json_object *data = json_new_object();
     json_add_bool(data, "livemode", principal->livemode);
-    enum errc rc = change_tell(db, &change, &principal->merchant_id, principal->livemode, NULL,
-                               "webhook.test", data, err);
+    rc = change_tell(db, &change, &principal->merchant_id, principal->livemode, NULL, "webhook.test", data,
+                     err);
     return rc == OK ? answer_event(request, db, 201, &change.event_id, err) : rc;
 }

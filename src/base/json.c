@@ -78,16 +78,16 @@ static bool is_name(const char *token, size_t token_bytes, const char *end)
 }
 
 // Adds the name, unescaped, to the names of its object; false where it is there already.
-static bool note_name(struct json_object *names, const char *token, size_t token_bytes, size_t at,
-                      struct err *err)
+static bool note_name(struct json_object *names, const char *token, size_t token_bytes,
+                      struct json_place place, struct err *err)
 {
     JSON_CLEANUP struct json_object *name = NULL;
     REQUIRE(build(token, token_bytes, &name));
     const char *text = json_object_get_string(name);
     if (json_object_object_get_ex(names, text, NULL)) {
         size_t shown = text_cut(text, strlen(text), NAME_SHOWN_BYTES_MAX);
-        (void)err_set(err, ERR_BAD_REQUEST, "the name \"%.*s\" is repeated at byte %zu", (int)shown, text,
-                      at);
+        (void)err_set(err, ERR_BAD_REQUEST, "the name \"%.*s\" is repeated at line %zu, column %zu",
+                      (int)shown, text, place.line, place.column);
         return false;
     }
     json_add(names, text, NULL);
@@ -111,7 +111,7 @@ static void find_repeat(const char *text, size_t bytes, struct err *err)
         } else if (text[at] == '"') {
             size_t token_bytes = string_bytes(text + at);
             if (is_name(text + at, token_bytes, text + bytes)) {
-                searching = note_name(names[depth], text + at, token_bytes, at, err);
+                searching = note_name(names[depth], text + at, token_bytes, json_place(text, at), err);
             }
             at += token_bytes - 1;
         }

@@ -20,7 +20,7 @@ void json_release(struct json_object **value); // drops the reference, sets NULL
 
 // Parses the whole text: strict RFC 8259, UTF-8, depth at most JSON_DEPTH_MAX, at most JSON_VALUES_MAX
 // values, no repeated name within an object, no \u0000 within a string. ERR_BAD_REQUEST with a sentence
-// (which name, at which byte). The caller releases.
+// (what is expected, or which name is repeated, at which line and column). The caller releases.
 enum errc json_parse(const char *text, size_t bytes, struct json_object **value, struct err *err) MUST_CHECK;
 // The same with another bound on the values.
 enum errc json_parse_bounded(const char *text, size_t bytes, size_t values_max, struct json_object **value,

@@ -63,15 +63,15 @@ static bool check_escape(struct cursor *cursor)
         return true;
     }
     if (c != 'u' || cursor->end - cursor->at < 5) {
-        return refuse(cursor, "an escape that JSON does not have");
+        return refuse(cursor, "an escape is expected after the backslash, such as \\n or \\u00e9");
     }
     for (int i = 1; i <= 4; i++) {
         if (!is_hex(cursor->at[i])) {
-            return refuse(cursor, "an escape that JSON does not have");
+            return refuse(cursor, "an escape is expected after the backslash, such as \\n or \\u00e9");
         }
     }
     if (memcmp(cursor->at, "u0000", 5) == 0) {
-        return refuse(cursor, "\\u0000, which is not accepted,");
+        return refuse(cursor, "\\u0000 is not accepted");
     }
     cursor->at += 5;
     return true;
@@ -80,7 +80,7 @@ static bool check_escape(struct cursor *cursor)
 static bool check_string(struct cursor *cursor)
 {
     if (!take(cursor, '"')) {
-        return refuse(cursor, "something other than a string");
+        return refuse(cursor, "a name in double quotes is expected");
     }
     while (cursor->at < cursor->end) {
         unsigned char c = (unsigned char)*cursor->at;
@@ -89,20 +89,20 @@ static bool check_string(struct cursor *cursor)
             return true;
         }
         if (c < 0x20) {
-            return refuse(cursor, "a control character in a string");
+            return refuse(cursor, "a control character in a string must be escaped");
         }
         cursor->at++;
         if (c == '\\' && !check_escape(cursor)) {
             return false;
         }
     }
-    return refuse(cursor, "a string without an end");
+    return refuse(cursor, "a closing double quote is expected");
 }
 
 static bool check_digits(struct cursor *cursor)
 {
     if (!is_digit(peek(cursor))) {
-        return refuse(cursor, "a malformed number");
+        return refuse(cursor, "a digit is expected");
     }
     while (is_digit(peek(cursor))) {
         cursor->at++;
@@ -115,7 +115,7 @@ static bool check_number(struct cursor *cursor)
     (void)take(cursor, '-');
     if (take(cursor, '0')) {
         if (is_digit(peek(cursor))) {
-            return refuse(cursor, "a number with a leading zero");
+            return refuse(cursor, "a number must not begin with a zero");
         }
     } else if (!check_digits(cursor)) {
         return false;
@@ -136,7 +136,7 @@ static bool check_word(struct cursor *cursor, const char *word)
 {
     size_t bytes = strlen(word);
     if ((size_t)(cursor->end - cursor->at) < bytes || memcmp(cursor->at, word, bytes) != 0) {
-        return refuse(cursor, "an unknown word");
+        return refuse(cursor, "true, false or null is expected");
     }
     cursor->at += bytes;
     return true;
@@ -152,7 +152,7 @@ static bool check_member(struct cursor *cursor)
     }
     skip_space(cursor);
     if (!take(cursor, ':')) {
-        return refuse(cursor, "a name without a colon");
+        return refuse(cursor, "a colon is expected after the name");
     }
     cursor->member_count++;
     return check_value(cursor);
@@ -165,19 +165,29 @@ static bool check_list(struct cursor *cursor, bool (*check_item)(struct cursor *
     if (take(cursor, close)) {
         return true;
     }
-    do {
+    bool more = true;
+    while (more) {
         if (!check_item(cursor)) {
             return false;
         }
         skip_space(cursor);
-    } while (take(cursor, ','));
-    return take(cursor, close) ? true : refuse(cursor, "a missing comma or bracket");
+        more = take(cursor, ',');
+        skip_space(cursor);
+        if (more && peek(cursor) == close) {
+            return refuse(cursor, close == '}' ? "a name in double quotes is expected after the comma"
+                                               : "a value is expected after the comma");
+        }
+    }
+    if (take(cursor, close)) {
+        return true;
+    }
+    return refuse(cursor, close == '}' ? "a comma or } is expected" : "a comma or ] is expected");
 }
 
 static bool check_nested(struct cursor *cursor, char open)
 {
     if (cursor->depth_left == 0) {
-        return refuse(cursor, "too deep a nesting");
+        return refuse(cursor, "it is nested too deep");
     }
     cursor->at++;
     cursor->depth_left--;
@@ -190,7 +200,7 @@ static bool check_value(struct cursor *cursor)
 {
     skip_space(cursor);
     if (cursor->values_left == 0) {
-        return refuse(cursor, "too many values");
+        return refuse(cursor, "it has too many values");
     }
     cursor->values_left--;
     char c = peek(cursor);
@@ -207,8 +217,20 @@ static bool check_value(struct cursor *cursor)
     case 'n':
         return check_word(cursor, "null");
     default:
-        return c == '-' || is_digit(c) ? check_number(cursor) : refuse(cursor, "no value");
+        return c == '-' || is_digit(c) ? check_number(cursor) : refuse(cursor, "a value is expected");
     }
+}
+
+struct json_place json_place(const char *text, size_t at)
+{
+    struct json_place place = {1, 1};
+    for (size_t i = 0; i < at; i++) {
+        bool new_line = text[i] == '\n';
+        bool begins_character = (text[i] & 0xc0) != 0x80;
+        place.line += new_line;
+        place.column = new_line ? 1 : place.column + begins_character;
+    }
+    return place;
 }
 
 enum errc json_check(const char *text, size_t bytes, int depth_max, size_t values_max, size_t *member_count,
@@ -227,12 +249,13 @@ enum errc json_check(const char *text, size_t bytes, int depth_max, size_t value
     if (check_value(&cursor)) {
         skip_space(&cursor);
         if (cursor.at < cursor.end) {
-            (void)refuse(&cursor, "something behind the value");
+            (void)refuse(&cursor, "the end is expected, after one value");
         }
     }
     if (cursor.wrong != NULL) {
-        return err_set(err, ERR_BAD_REQUEST, "not valid JSON: %s at byte %zu", cursor.wrong,
-                       (size_t)(cursor.at - cursor.start));
+        struct json_place place = json_place(text, (size_t)(cursor.at - cursor.start));
+        return err_set(err, ERR_BAD_REQUEST, "not valid JSON at line %zu, column %zu: %s", place.line,
+                       place.column, cursor.wrong);
     }
     *member_count = cursor.member_count;
     return OK;

@@ -88,7 +88,8 @@ class WebhookLogs:
 
     @staticmethod
     def add(shop):
-        return shop.api.post("/v1/merchant/webhook/test", expect=201).data["id"]
+        shop.pay()
+        return shop.newest("/v1/webhooks/logs")
 
 
 class AuditLogs:

@@ -6,6 +6,7 @@ import pytest
 from support.events import event, intent_of, send_event
 from support.http_listener import Answer
 from support.merchant import Merchant
+from support.receiver import Receiver
 from support.shape import TIME, UUID7, Either, assert_shape, refused, succeeded
 from support.stripe_model import DECLINE
 from support.waiting import wait_until
@@ -114,14 +115,19 @@ def test_an_event_that_is_being_sent(shop, receiver):
 
 @pytest.fixture(scope="module")
 def known(server):
-    """A merchant without a URL, with events of both modes."""
+    """A merchant whose endpoint is gone, with events of both modes that wait."""
     merchant = Merchant(server)
     merchant.use_stripe("live")
     merchant.use_stripe("test")
     test = merchant.client(mode="test")
+    gone = Receiver()
+    gone.otherwise = Answer(410)
+    merchant.use_webhook(gone.url)
+    merchant.test_event = test.post("/v1/merchant/webhook/test", expect=201).data
+    wait_for_log(merchant, status="pending", last_status_code=410)
+    gone.close()
     merchant.payments = [merchant.pay(api=api, payment_method=method)
                          for api in (merchant.api, test) for method in ("pm_card_visa", DECLINE)]
-    merchant.test_event = test.post("/v1/merchant/webhook/test", expect=201).data
     merchant.test = test
     return merchant
 
@@ -151,7 +157,7 @@ def test_the_time_chooses(known):
 
 
 def test_the_mode_chooses_and_a_test_key_sees_its_own(known):
-    assert [item["livemode"] for item in logs(known)] == [False, False, False, True, True]
+    assert [item["livemode"] for item in logs(known)] == [False, False, True, True, False]
     assert len(logs(known, livemode="true")) == 2 and len(logs(known, livemode="false")) == 3
     own = known.test.get("/v1/webhooks/logs", expect=200)
     assert [item["livemode"] for item in own.data] == [False] * 3 and own.meta["total"] == 3
@@ -282,6 +288,7 @@ def test_only_what_the_key_sees_can_be_sent_again(known, merchant):
 
 def test_reading_needs_webhooks_read_and_sending_merchant_write(merchant):
     reader, writer = merchant.client("webhooks:read"), merchant.client("merchant:write")
+    merchant.use_webhook("http://127.0.0.1:9/webhooks/payments")
     succeeded(reader.get("/v1/webhooks/logs"))
     refused(writer.get("/v1/webhooks/logs"), 403, "AUTH_INSUFFICIENT_SCOPE")
     queued = succeeded(writer.post("/v1/merchant/webhook/test"), 201)

@@ -139,14 +139,42 @@ static void malformed_numbers_are_refused(void **state)
     }
 }
 
-static void anything_behind_the_value_is_refused_at_its_byte(void **state)
+static void anything_behind_the_value_is_refused_at_its_place(void **state)
 {
     (void)state;
-    assert_refused("{} x", 4, "something behind the value at byte 3");
-    assert_refused("{}{}", 4, "at byte 2");
-    assert_refused("1 2", 3, "at byte 2");
-    assert_refused("{}\0", 3, "at byte 2");
-    assert_refused("null,", 5, "at byte 4");
+    assert_refused("{} x", 4, "line 1, column 4: the end is expected, after one value");
+    assert_refused("{}{}", 4, "at line 1, column 3: ");
+    assert_refused("1 2", 3, "at line 1, column 3: ");
+    assert_refused("{}\0", 3, "at line 1, column 3: ");
+    assert_refused("null,", 5, "at line 1, column 5: ");
+}
+
+static void a_refusal_says_where_and_what_is_expected(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        const char *said;
+    } cases[] = {
+        {"{\n  \"amount\": 10,\n}", "line 3, column 1: a name in double quotes is expected after the comma"},
+        {"[1,\r\n 2, ]", "line 2, column 5: a value is expected after the comma"},
+        {"{\"a\": 1 \"b\": 2}", "line 1, column 9: a comma or } is expected"},
+        {"[1 2]", "line 1, column 4: a comma or ] is expected"},
+        {"{a: 1}", "line 1, column 2: a name in double quotes is expected"},
+        {"{'a': 1}", "line 1, column 2: a name in double quotes is expected"},
+        {"{\"\u00e4\u00f6\" 1}", "line 1, column 7: a colon is expected after the name"},
+        {"{\"a\": }", "line 1, column 7: a value is expected"},
+        {"{\"a\": True}", "line 1, column 7: a value is expected"},
+        {"{\"a\": tru}", "line 1, column 7: true, false or null is expected"},
+        {"{\"a\": 010}", "line 1, column 8: a number must not begin with a zero"},
+        {"{\"a\": 1.}", "line 1, column 9: a digit is expected"},
+        {"{\"a\": \"b", "line 1, column 9: a closing double quote is expected"},
+        {"{\"a\": \"\\x\"}", "an escape is expected after the backslash"},
+        {"", "line 1, column 1: a value is expected"},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        assert_refused(cases[i].text, strlen(cases[i].text), cases[i].said);
+    }
 }
 
 static void a_text_cut_anywhere_is_refused(void **state)
@@ -187,8 +215,8 @@ static void every_control_character_in_a_string_is_refused(void **state)
     for (char c = 0; c < 0x20; c++) {
         const char value[] = {'"', 'a', c, '"'};
         const char name[] = {'{', '"', c, '"', ':', '1', '}'};
-        assert_refused(value, sizeof value, "a control character in a string at byte 2");
-        assert_refused(name, sizeof name, "a control character in a string at byte 2");
+        assert_refused(value, sizeof value, "column 3: a control character in a string must be escaped");
+        assert_refused(name, sizeof name, "column 3: a control character in a string must be escaped");
     }
 }
 
@@ -204,17 +232,17 @@ static void nesting_has_a_limit(void **state)
         if (depth <= JSON_DEPTH_MAX) {
             assert_reads_as(text, text);
         } else {
-            assert_refused(text, strlen(text), "too deep a nesting at byte 32");
+            assert_refused(text, strlen(text), "column 33: it is nested too deep");
         }
     }
     static char deep[1000000];
     memset(deep, '[', sizeof deep);
-    assert_refused(deep, sizeof deep, "too deep");
+    assert_refused(deep, sizeof deep, "nested too deep");
     BUF_CLEANUP struct buf objects = BUF_MAX(1000000);
     while (!objects.overflow) {
         buf_add_str(&objects, "{\"a\":");
     }
-    assert_refused(objects.data, objects.len, "too deep");
+    assert_refused(objects.data, objects.len, "nested too deep");
 }
 
 static void a_repeated_name_is_refused(void **state)
@@ -230,10 +258,10 @@ static void a_repeated_name_is_refused(void **state)
         "{\"\\u0061\\u006d\\u006F\\u0075nt\":1,\"amount\":2}",
         "{\"\\\"\":{\"amount\":1,\"amount\":2}}"};
     for (size_t i = 0; i < COUNT_OF(texts); i++) {
-        assert_refused(texts[i], strlen(texts[i]), "the name \"amount\" is repeated at byte ");
+        assert_refused(texts[i], strlen(texts[i]), "the name \"amount\" is repeated at line 1, column ");
     }
-    assert_refused("{\"\":1,\"\":2}", 11, "the name \"\" is repeated at byte 6");
-    assert_refused("{\"/\":1,\"\\/\":2}", 14, "the name \"/\" is repeated at byte 7");
+    assert_refused("{\"\":1,\"\":2}", 11, "the name \"\" is repeated at line 1, column 7");
+    assert_refused("{\"/\":1,\"\\/\":2}", 14, "the name \"/\" is repeated at line 1, column 8");
 }
 
 static void a_long_repeated_name_is_shortened_in_the_message(void **state)
@@ -244,7 +272,7 @@ static void a_long_repeated_name_is_shortened_in_the_message(void **state)
     name[sizeof name - 1] = '\0';
     char text[1000];
     int bytes = snprintf(text, sizeof text, "{\"%s\":1,\"%s\":2}", name, name);
-    assert_refused(text, (size_t)bytes, "nnn\" is repeated at byte 405");
+    assert_refused(text, (size_t)bytes, "nnn\" is repeated at line 1, column 406");
 }
 
 static void the_same_name_in_different_objects_is_no_repeat(void **state)
@@ -375,7 +403,8 @@ int main(void)
         cmocka_unit_test(json_is_read_and_written_again),
         cmocka_unit_test(what_is_not_json_is_refused),
         cmocka_unit_test(malformed_numbers_are_refused),
-        cmocka_unit_test(anything_behind_the_value_is_refused_at_its_byte),
+        cmocka_unit_test(anything_behind_the_value_is_refused_at_its_place),
+        cmocka_unit_test(a_refusal_says_where_and_what_is_expected),
         cmocka_unit_test(a_text_cut_anywhere_is_refused),
         cmocka_unit_test(bytes_that_are_not_utf8_are_refused),
         cmocka_unit_test(a_nul_in_a_string_is_refused),
