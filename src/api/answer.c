@@ -4,21 +4,37 @@
 #include "api/api.h"
 #include "api/pipeline.h"
 #include "api/reply.h"
+#include "api/router.h"
 #include "base/log.h"
 
 #define RETRY_AFTER_OVERLOAD_S 2
 #define RETRY_AFTER_IN_PROGRESS_S 1
 
+// An error is for somebody to look at. A refusal for want of room is not one, and that nothing new is taken
+// while the service begins or ends is as it should be.
+static enum log_level level_of(const struct request *request)
+{
+    if (request->status == 503) {
+        bool expected = api_draining(request->api) ||
+                        (request->route != NULL && request->route->access == ROUTE_OPERATOR);
+        return expected ? LOG_INFO : LOG_WARN;
+    }
+    return request->status >= 500 ? LOG_ERROR : LOG_INFO;
+}
+
 static void log_request(const struct request *request)
 {
     char merchant[UUID_TEXT_BYTES] = "";
+    char client[ADDRESS_TEXT_BYTES];
+    address_format(&request->client, client);
     if (!uuid_is_nil(&request->principal.merchant_id)) {
         uuid_format(&request->principal.merchant_id, merchant);
     }
-    LOG(request->status >= 500 ? LOG_ERROR : LOG_INFO, "request", LOG_STR("request_id", request->id),
+    LOG(level_of(request), "request", LOG_STR("request_id", request->id),
         LOG_STR("method", request->exchange->method), LOG_STR("path", request->exchange->path),
-        LOG_INT("status", request->status), LOG_STR("merchant_id", merchant),
-        LOG_INT("us", loop_mono_us(api_options(request->api)->loop) - request->arrived_us));
+        LOG_INT("status", request->status), LOG_STR("error_code", request->error_code),
+        LOG_STR("client", client), LOG_STR("merchant_id", merchant),
+        LOG_INT("duration_us", loop_mono_us(api_options(request->api)->loop) - request->arrived_us));
 }
 
 void request_send(struct request *request)
@@ -55,6 +71,7 @@ void request_send(struct request *request)
 void request_fail(struct request *request, const struct err *err)
 {
     request->status = errc_status(err->code);
+    request->error_code = errc_public_code(err->code);
     request->content_type = NULL;
     request->more = NULL;
     request->reply = reply_error(request->arena, err, request->id);

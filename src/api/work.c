@@ -97,6 +97,7 @@ static void job_failed(struct request *request)
     }
     if (err.code == ERR_VALIDATION && request->problems.count > 0) {
         request->status = errc_status(request->problems.items[0].code);
+        request->error_code = errc_public_code(request->problems.items[0].code);
         request->reply = reply_problems(request->arena, &request->problems, request->id);
         request_send(request);
     } else {
