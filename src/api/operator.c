@@ -21,9 +21,56 @@ void readyz_answer(struct request *request)
     request->reply = ready ? "{\"status\":\"ready\"}" : "{\"status\":\"not ready\"}";
 }
 
-static void metric(struct buf *out, const char *type, const char *name, int64_t value)
+static void metric(struct buf *out, const char *type, const char *name, int64_t value, const char *help)
 {
-    buf_printf(out, "# TYPE payments_%s %s\npayments_%s %lld\n", name, type, name, (long long)value);
+    buf_printf(out, "# HELP payments_%s %s\n# TYPE payments_%s %s\npayments_%s %lld\n", name, help, name,
+               type, name, (long long)value);
+}
+
+static void add_api(struct buf *out, const struct api_stats *api)
+{
+    metric(out, "counter", "http_requests_total", api->requests_total, "Requests that came.");
+    buf_add_str(out, "# HELP payments_http_answers_total Answers, by the class of their status.\n"
+                     "# TYPE payments_http_answers_total counter\n");
+    for (int class = 2; class < 6; class ++) {
+        buf_printf(out, "payments_http_answers_total{class=\"%dxx\"} %lld\n", class,
+                   (long long)api->answers_total[class]);
+    }
+    metric(out, "counter", "webhook_signatures_refused_total", api->signatures_refused_total,
+           "Stripe's events that were refused because no signing secret matched.");
+    metric(out, "gauge", "http_connections", api->connections, "Client connections that are open.");
+    metric(out, "gauge", "exports_in_flight", api->exports, "Whole lists that are being sent as CSV.");
+}
+
+static void add_operations(struct buf *out, const struct engine_stats *engine)
+{
+    metric(out, "gauge", "operations_in_flight", engine->in_flight, "Operations under way.");
+    metric(out, "gauge", "operations_callers_waiting", engine->waiting,
+           "Requests that wait for an operation's outcome.");
+    metric(out, "counter", "operations_attempts_total", engine->attempts_total,
+           "Calls of operations to Stripe.");
+    metric(out, "counter", "operations_unknown_total", engine->unknown_total,
+           "Calls whose outcome is not known: Stripe did not answer, or not clearly.");
+    metric(out, "counter", "operations_settle_retries_total", engine->settle_retries_total,
+           "Outcomes that could not be recorded and were tried again.");
+    metric(out, "counter", "operations_settle_given_up_total", engine->settle_given_up_total,
+           "Outcomes that could not be recorded, and are asked for again later.");
+    metric(out, "counter", "operations_put_back_total", engine->put_back_total,
+           "Operations that waited too long for their turn and went back to the database.");
+}
+
+static void add_provider(struct buf *out, const struct governor_stats *governor)
+{
+    metric(out, "gauge", "provider_calls_queued", governor->queued,
+           "Calls that wait for their turn at Stripe.");
+    metric(out, "counter", "provider_refused_total", governor->refused_total,
+           "Operations that were refused because Stripe is away or a merchant's share is used up.");
+    metric(out, "counter", "provider_limited_total", governor->limited_total,
+           "Calls that Stripe answered with 429.");
+    metric(out, "gauge", "provider_circuit_open", governor->circuit_open,
+           "1 while Stripe is away and only probed.");
+    metric(out, "counter", "provider_circuit_opened_total", governor->circuit_opened_total,
+           "How often Stripe was found to be away.");
 }
 
 void metrics_answer(struct request *request)
@@ -34,29 +81,13 @@ void metrics_answer(struct request *request)
     struct engine_stats engine;
     api_stats(request->api, &api);
     engine_stats(options->engine, &engine);
-    metric(&out, "counter", "http_requests_total", api.requests_total);
-    buf_add_str(&out, "# TYPE payments_http_answers_total counter\n");
-    for (int class = 2; class < 6; class ++) {
-        buf_printf(&out, "payments_http_answers_total{class=\"%dxx\"} %lld\n", class,
-                   (long long)api.answers_total[class]);
-    }
-    metric(&out, "counter", "webhook_signatures_refused_total", api.signatures_refused_total);
-    metric(&out, "gauge", "http_connections", api.connections);
-    metric(&out, "gauge", "exports_in_flight", api.exports);
-    metric(&out, "gauge", "store_jobs_waiting", (int64_t)store_waiting(options->store));
-    metric(&out, "gauge", "operations_in_flight", engine.in_flight);
-    metric(&out, "gauge", "operations_callers_waiting", engine.waiting);
-    metric(&out, "counter", "operations_attempts_total", engine.attempts_total);
-    metric(&out, "counter", "operations_unknown_total", engine.unknown_total);
-    metric(&out, "counter", "operations_settle_retries_total", engine.settle_retries_total);
-    metric(&out, "counter", "operations_settle_given_up_total", engine.settle_given_up_total);
-    metric(&out, "counter", "operations_put_back_total", engine.put_back_total);
-    metric(&out, "gauge", "provider_calls_queued", engine.governor.queued);
-    metric(&out, "counter", "provider_refused_total", engine.governor.refused_total);
-    metric(&out, "counter", "provider_limited_total", engine.governor.limited_total);
-    metric(&out, "gauge", "provider_circuit_open", engine.governor.circuit_open);
-    metric(&out, "counter", "provider_circuit_opened_total", engine.governor.circuit_opened_total);
-    metric(&out, "counter", "log_dropped_total", log_dropped_total());
+    add_api(&out, &api);
+    metric(&out, "gauge", "store_jobs_waiting", (int64_t)store_waiting(options->store),
+           "Database jobs that wait or run.");
+    add_operations(&out, &engine);
+    add_provider(&out, &engine.governor);
+    metric(&out, "counter", "log_dropped_total", log_dropped_total(),
+           "Log lines that were dropped, as nobody read them.");
     options->add_metrics(&out, options->context);
     request->status = 200;
     request->content_type = "text/plain; version=0.0.4";

@@ -115,9 +115,13 @@ static void add_metrics(struct buf *out, void *context)
     struct service *service = context;
     struct delivery_stats stats;
     delivery_stats(service->delivery, &stats);
-    buf_printf(out, "# TYPE payments_deliveries_in_flight gauge\npayments_deliveries_in_flight %lld\n",
+    buf_printf(out,
+               "# HELP payments_deliveries_in_flight Webhook deliveries under way.\n"
+               "# TYPE payments_deliveries_in_flight gauge\npayments_deliveries_in_flight %lld\n",
                (long long)stats.in_flight);
-    buf_printf(out, "# TYPE payments_deliveries_total counter\n");
+    buf_printf(out,
+               "# HELP payments_deliveries_total Attempts to deliver a webhook, by what became of them.\n"
+               "# TYPE payments_deliveries_total counter\n");
     buf_printf(out, "payments_deliveries_total{result=\"delivered\"} %lld\n",
                (long long)stats.delivered_total);
     buf_printf(out, "payments_deliveries_total{result=\"failed\"} %lld\n", (long long)stats.failed_total);
