@@ -9,7 +9,7 @@ PAYMENTSD = $(BUILD)/paymentsd
 export BUILD
 
 .PHONY: build test check format demo run fuzz crash race soak bench asan tsan install clean help \
-        createsuperadmin createmerchant updatemerchant createapikey revokeapikey listapikeys
+        createsuperadmin createmerchant updatemerchant createapikey revokeapikey listapikeys listmerchants
 
 # Refuses a variable that the target does not take: a misspelt one would silently leave the default, as SCOPE= would make
 # a key with every default scope.
@@ -83,6 +83,9 @@ createmerchant: ## make a merchant (NAME)
 
 updatemerchant: ## make a merchant's keys stop working, or work again (MERCHANT, ACTIVE: true or false)
 	$(call command,MERCHANT ACTIVE) $(merchant) $(call flag,ACTIVE,--active)
+
+listmerchants: ## list the merchants and admins
+	$(call command,)
 
 createapikey: ## make a merchant's API key and show it once (MERCHANT, SCOPES, MODE, EXPIRES, NAME)
 	$(call command,MERCHANT SCOPES MODE EXPIRES NAME) $(merchant) $(scopes) $(mode) $(expires) $(name)

@@ -13,7 +13,7 @@ enum errc choose_merchant(struct db *db, const char *text, struct arena *arena, 
         choice->found = e == OK;
         return e == ERR_NOT_FOUND ? err_set(err, e, "there is no merchant %s", text) : e;
     }
-    enum errc e = text == NULL ? merchant_list(db, arena, choice->candidates, CHOICES_MAX,
+    enum errc e = text == NULL ? merchant_list(db, false, arena, choice->candidates, CHOICES_MAX,
                                                &choice->candidate_count, &choice->more, err)
                                : merchant_find_named(db, text, arena, choice->candidates, CHOICES_MAX,
                                                      &choice->candidate_count, &choice->more, err);

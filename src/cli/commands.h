@@ -8,6 +8,7 @@ int cmd_createmerchant(int argc, char **argv);
 int cmd_createsuperadmin(int argc, char **argv);
 int cmd_healthcheck(int argc, char **argv);
 int cmd_listapikeys(int argc, char **argv);
+int cmd_listmerchants(int argc, char **argv);
 int cmd_migrate(int argc, char **argv);
 int cmd_revokeapikey(int argc, char **argv);
 int cmd_rotate_master_key(int argc, char **argv);

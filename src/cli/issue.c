@@ -11,14 +11,38 @@
 #include "domain/scopes.h"
 #include "store/audit.h"
 
+#define NAMED_MAX 50 // admins of one name; a merchant's is unique
+
 void issued_key_wipe(struct issued_key *issued)
 {
     crypto_wipe(issued, sizeof *issued);
 }
 
+static enum errc check_unique(struct db *db, const char *name, bool is_admin, struct err *err)
+{
+    ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
+    struct merchant named[NAMED_MAX];
+    size_t count = 0;
+    bool more = false;
+    enum errc e = merchant_find_named(db, name, &arena, named, NAMED_MAX, &count, &more, err);
+    for (size_t i = 0; e == OK && i < count; i++) {
+        if (!is_admin || !named[i].is_admin) {
+            char id[UUID_TEXT_BYTES];
+            uuid_format(&named[i].id, id);
+            return err_set(err, ERR_EXISTS, "the name \"%.100s\" is taken already, by the %s %s", name,
+                           named[i].is_admin ? "admin" : "merchant", id);
+        }
+    }
+    return e;
+}
+
 enum errc issue_merchant(struct db *db, const struct keyring *keyring, const char *name, bool is_admin,
                          struct merchant *merchant, struct err *err)
 {
+    enum errc e = check_unique(db, name, is_admin, err);
+    if (e != OK) {
+        return e;
+    }
     int64_t now_us = command_now_us();
     *merchant = (struct merchant){
         .id = uuid_new(&random_system, now_us),
@@ -28,7 +52,7 @@ enum errc issue_merchant(struct db *db, const struct keyring *keyring, const cha
         .created_us = now_us,
         .updated_us = now_us,
     };
-    enum errc e = merchant_insert(db, merchant, err);
+    e = merchant_insert(db, merchant, err);
     if (e != OK) {
         return e;
     }

@@ -21,7 +21,8 @@ struct issued_key {
 };
 void issued_key_wipe(struct issued_key *issued);
 
-// A new row of that name (kept by reference), written with its audit entry.
+// A new row of that name (kept by reference), written with its audit entry. ERR_EXISTS where a merchant has
+// the name already; admins may share one.
 enum errc issue_merchant(struct db *db, const struct keyring *keyring, const char *name, bool is_admin,
                          struct merchant *merchant, struct err *err) MUST_CHECK;
 

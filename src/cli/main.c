@@ -21,6 +21,7 @@ static const struct {
     {"createsuperadmin", cmd_createsuperadmin, "make an admin and its key, and show the key once"},
     {"createmerchant", cmd_createmerchant, "make a merchant"},
     {"updatemerchant", cmd_updatemerchant, "make a merchant's keys stop working, or work again"},
+    {"listmerchants", cmd_listmerchants, "list the merchants and admins"},
     {"createapikey", cmd_createapikey, "make a merchant's API key and show it once"},
     {"listapikeys", cmd_listapikeys, "list the API keys (never their text)"},
     {"revokeapikey", cmd_revokeapikey, "make an API key stop working, for good"},
@@ -56,6 +57,9 @@ static int dispatch(int argc, char **argv)
     if (text_equal(argv[1], "help") || text_equal(argv[1], "--help") || text_equal(argv[1], "-h")) {
         print_help(stdout);
         return 0;
+    }
+    if (text_equal(argv[1], "--version") || text_equal(argv[1], "-V")) {
+        return cmd_version(argc - 2, argv + 2);
     }
     (void)command_misuse("there is no command \"%.60s\"", argv[1]);
     print_help(stderr);

@@ -112,14 +112,14 @@ enum errc merchant_set_active(struct db *db, const struct uuid *id, bool active,
     return e;
 }
 
-enum errc merchant_list(struct db *db, struct arena *arena, struct merchant *merchants, size_t max,
-                        size_t *count, bool *more, struct err *err)
+enum errc merchant_list(struct db *db, bool admins, struct arena *arena, struct merchant *merchants,
+                        size_t max, size_t *count, bool *more, struct err *err)
 {
     DB_ROWS(rows);
-    enum errc e =
-        db_query(db, &rows, err,
-                 "SELECT " COLUMNS " FROM merchants WHERE role = '" ROLE_MERCHANT "' ORDER BY id LIMIT $1",
-                 DB_I64((int64_t)max + 1));
+    enum errc e = db_query(db, &rows, err,
+                           "SELECT " COLUMNS " FROM merchants WHERE $1 OR role = '" ROLE_MERCHANT
+                           "' ORDER BY id LIMIT $2",
+                           DB_I64(admins), DB_I64((int64_t)max + 1));
     return e != OK ? e : read_rows(&rows, arena, merchants, max, count, more, err);
 }
 

@@ -30,17 +30,17 @@ enum errc merchant_update_webhook(struct db *db, const struct merchant *merchant
 enum errc merchant_set_active(struct db *db, const struct uuid *id, bool active, int64_t now_us,
                               bool *changed, struct err *err) MUST_CHECK;
 
-// All merchants (not admins), oldest first, at most `max`; *count is how many there are in the array, *more
-// whether there are others.
-enum errc merchant_list(struct db *db, struct arena *arena, struct merchant *merchants, size_t max,
-                        size_t *count, bool *more, struct err *err) MUST_CHECK;
+// All merchants, and admins where these are wanted, oldest first, at most `max`; *count is how many there are
+// in the array, *more whether there are others.
+enum errc merchant_list(struct db *db, bool admins, struct arena *arena, struct merchant *merchants,
+                        size_t max, size_t *count, bool *more, struct err *err) MUST_CHECK;
 
 // Those that hold this id of the provider's, whatever it is of, at most `max`. Ids of different kinds differ,
 // so none is told twice.
 enum errc merchant_holders(struct db *db, const char *provider_ref, struct uuid *merchants, size_t max,
                            size_t *count, struct err *err) MUST_CHECK;
 
-// Those of exactly this name, admins too, oldest first; names are for people and need not be unique.
+// Those of exactly this name, admins too, oldest first; databases of earlier versions may hold a name twice.
 enum errc merchant_find_named(struct db *db, const char *name, struct arena *arena,
                               struct merchant *merchants, size_t max, size_t *count, bool *more,
                               struct err *err) MUST_CHECK;

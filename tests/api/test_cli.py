@@ -89,11 +89,41 @@ def test_among_several_merchants_it_lists_them_and_makes_nothing(place):
 
 
 def test_a_name_that_two_merchants_have_is_refused_with_their_ids(place):
-    ids = [place.json("createmerchant", "--name", "twin")["id"] for _ in range(2)]
+    ids = [place.json("createmerchant", "--name", name)["id"] for name in ("one", "two")]
+    place.sql("UPDATE merchants SET name = 'twin'")    # as earlier versions allowed
     for command in ("createapikey", "listapikeys"):
         done = place.run(command, "--merchant", "twin", status=1)
         assert "several merchants have this name" in done.stderr.splitlines()[0]
         assert all(one in done.stderr for one in ids)
+
+
+def test_a_merchants_name_is_taken_once(place):
+    shop = place.json("createmerchant", "--name", "shop")
+    for words in (["createmerchant", "--name", "shop"], ["createsuperadmin", "--name", "shop"]):
+        assert f'the name "shop" is taken already, by the merchant {shop["id"]}' in place.refused(*words)
+    admin = place.json("createsuperadmin")
+    place.json("createsuperadmin")    # admins may share one
+    assert "is taken already, by the admin" in place.refused("createmerchant", "--name", "superadmin")
+    assert [one["name"] for one in place.json("listmerchants")] == ["shop", "superadmin", "superadmin"]
+    assert admin["merchant_id"] in place.run("listmerchants").stdout
+
+
+def test_two_that_are_made_at_once_do_not_get_one_name(place):
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda _: subprocess.run(place.argv("createmerchant", "--name", "shop"), check=False,
+                                                      env=place.environment(), capture_output=True).returncode, range(8)))
+    assert sorted(made) == [0] + [1] * 7 and len(place.json("listmerchants")) == 1
+
+
+def test_merchants_are_listed_with_their_role_and_state(place):
+    shop = place.json("createmerchant", "--name", "shop")
+    place.run("updatemerchant", "--merchant", "shop", "--active", "false")
+    admin = place.json("createsuperadmin", "--name", "Ops")
+    listed = place.json("listmerchants")
+    assert [(one["id"], one["name"], one["role"], one["is_active"]) for one in listed] == [
+        (shop["id"], "shop", "merchant", False), (admin["merchant_id"], "Ops", "admin", True)]
+    _, first, second = place.run("listmerchants").stdout.splitlines()
+    assert first.split()[:3] == [shop["id"], "merchant", "inactive"] and second.split()[:3] == [admin["merchant_id"], "admin", "active"]
 
 
 def test_an_admin_has_every_scope_and_a_name(place):
@@ -302,7 +332,8 @@ def test_a_merchant_that_is_so_already_is_left_alone(place):
 
 
 def test_which_merchant_and_what_must_be_said(place):
-    shops = [place.json("createmerchant", "--name", "shop") for _ in range(2)]
+    shops = [place.json("createmerchant", "--name", name) for name in ("shop", "other")]
+    place.sql("UPDATE merchants SET name = 'shop'")
     done = place.run("updatemerchant", "--merchant", "shop", "--active", "false", status=1)
     assert "several merchants have this name" in done.stderr and all(shop["id"] in done.stderr for shop in shops)
     assert "no merchant named" in place.refused("updatemerchant", "--merchant", "shops", "--active", "false")
@@ -499,8 +530,9 @@ def test_migrating_makes_the_database_and_again_changes_nothing(place):
     assert "newer paymentsd" in place.refused("migrate")
 
 
-def test_the_version_is_printed(place):
-    assert place.run("version").stdout == f"paymentsd {place.json('version')['version']}\n"
+def test_the_version_is_printed(nothing):
+    for words in (["version"], ["--version"], ["-V"]):
+        assert nothing.run(*words).stdout == f"paymentsd {nothing.json(*words)['version']}\n"
 
 
 @contextlib.contextmanager

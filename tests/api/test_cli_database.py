@@ -11,7 +11,7 @@ from support.process import environment
 from support.waiting import scaled
 
 TIMEOUT_S = 60
-NEEDS_A_DATABASE = [["createsuperadmin"], ["createmerchant", "--name", "shop"], ["createapikey"], ["listapikeys"],
+NEEDS_A_DATABASE = [["createsuperadmin"], ["createmerchant", "--name", "shop"], ["createapikey"], ["listapikeys"], ["listmerchants"],
                     ["updatemerchant", "--merchant", "shop", "--active", "false"], ["revokeapikey", "sk_live_x"],
                     ["verify-audit"], ["backup", "/nonexistent/copy.db"], ["rotate-master-key"]]
 

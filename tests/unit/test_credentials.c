@@ -201,14 +201,14 @@ static enum errc merchants(struct db *db, void *context, struct err *err)
     struct merchant list[2];
     size_t count = 9;
     bool more = true;
-    assert_int_equal(merchant_list(db, &arena, list, 2, &count, &more, err), OK);
+    assert_int_equal(merchant_list(db, false, &arena, list, 2, &count, &more, err), OK);
     assert_true(count == 0 && !more);
     struct uuid shop = new_merchant(db, "shop", false);
     (void)new_merchant(db, "root", true);
     struct uuid twin = new_merchant(db, "shop", false);
-    assert_int_equal(merchant_list(db, &arena, list, 2, &count, &more, err), OK);
+    assert_int_equal(merchant_list(db, false, &arena, list, 2, &count, &more, err), OK);
     assert_true(count == 2 && !more && uuid_equal(&list[0].id, &shop) && uuid_equal(&list[1].id, &twin));
-    assert_int_equal(merchant_list(db, &arena, list, 1, &count, &more, err), OK);
+    assert_int_equal(merchant_list(db, false, &arena, list, 1, &count, &more, err), OK);
     assert_true(count == 1 && more);
     assert_int_equal(merchant_find_named(db, "root", &arena, list, 2, &count, &more, err), OK);
     assert_true(count == 1 && list[0].is_admin && list[0].is_active);

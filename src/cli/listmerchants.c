@@ -1,0 +1,81 @@
+// paymentsd listmerchants: the merchants and admins, oldest first.
+#include <json-c/json.h>
+#include <stdio.h>
+
+#include "base/json.h"
+#include "base/timefmt.h"
+#include "cli/command.h"
+#include "cli/commands.h"
+#include "store/merchants.h"
+
+#define MERCHANTS_MAX 10000
+
+struct job {
+    struct command *command;
+    struct merchant *merchants;
+    size_t count;
+    bool more;
+};
+
+static enum errc run(struct db *db, void *context, struct err *err)
+{
+    struct job *job = context;
+    struct arena *arena = &job->command->arena;
+    job->merchants = arena_alloc(arena, MERCHANTS_MAX * sizeof *job->merchants);
+    return merchant_list(db, true, arena, job->merchants, MERCHANTS_MAX, &job->count, &job->more, err);
+}
+
+static void print_json(const struct job *job)
+{
+    JSON_CLEANUP struct json_object *list = json_object_new_array();
+    for (size_t i = 0; i < job->count; i++) {
+        const struct merchant *merchant = &job->merchants[i];
+        struct json_object *object = json_new_object();
+        char id[UUID_TEXT_BYTES];
+        char created[TIME_TEXT_BYTES];
+        uuid_format(&merchant->id, id);
+        time_format(merchant->created_us, created);
+        json_add_str(object, "id", id);
+        json_add_str(object, "name", merchant->name);
+        json_add_str(object, "role", merchant->is_admin ? "admin" : "merchant");
+        json_add_bool(object, "is_active", merchant->is_active);
+        json_add_str(object, "webhook_url", merchant->webhook_url);
+        json_add_str(object, "created_at", created);
+        (void)json_object_array_add(list, object);
+    }
+    (void)puts(json_text(&job->command->arena, list));
+}
+
+static void print_text(const struct job *job)
+{
+    (void)printf("%-36s  %-8s  %-8s  %-20s  %s\n", "ID", "ROLE", "STATE", "CREATED", "NAME");
+    for (size_t i = 0; i < job->count; i++) {
+        const struct merchant *merchant = &job->merchants[i];
+        char id[UUID_TEXT_BYTES];
+        char created[TIME_TEXT_BYTES];
+        uuid_format(&merchant->id, id);
+        time_format(merchant->created_us, created);
+        (void)printf("%-36s  %-8s  %-8s  %-20s  %s\n", id, merchant->is_admin ? "admin" : "merchant",
+                     merchant->is_active ? "active" : "inactive", created, merchant->name);
+    }
+}
+
+int cmd_listmerchants(int argc, char **argv)
+{
+    COMMAND_CLEANUP struct command command = {0};
+    struct job job = {.command = &command};
+    const struct command_form form = {.name = "listmerchants"};
+    int status;
+    if (!command_begin(&command, &form, argc, argv, &status)) {
+        return status;
+    }
+    struct err err;
+    if (command_read(&command, run, &job, &err) != OK) {
+        return command_fail(&err);
+    }
+    (command.json ? print_json : print_text)(&job);
+    if (job.more) {
+        (void)fprintf(stderr, "only the oldest %d are listed\n", MERCHANTS_MAX);
+    }
+    return 0;
+}
