@@ -100,7 +100,7 @@ static enum errc find_repeat(struct request *request, struct db *db, const struc
     int last = configured ? credential->livemode : 0;
     for (int live = first; request->idempotency_key != NULL && live >= last && !*repeated; live--) {
         enum errc rc = idempotency_find(db, &request->principal.merchant_id, live == 1, KIND,
-                                        request->idempotency_key, request->arena, &key, repeated, err);
+                                        request->idempotency_key, &key, repeated, err);
         if (rc != OK) {
             return rc;
         }

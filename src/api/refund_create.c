@@ -120,7 +120,7 @@ static enum errc find_repeat(struct request *request, struct db *db, bool livemo
         return OK;
     }
     enum errc rc = idempotency_find(db, &request->principal.merchant_id, livemode, KIND,
-                                    request->idempotency_key, request->arena, &key, repeated, err);
+                                    request->idempotency_key, &key, repeated, err);
     return rc == OK && *repeated
                ? idempotency_answer_repeat(request, db, &key, hash, &op_refund, render_present, err)
                : rc;

@@ -63,7 +63,7 @@ static int64_t power_of_ten(unsigned exponent)
 }
 
 // The largest amount of ours that is at most MONEY_STRIPE_MINOR_MAX at Stripe.
-static int64_t amount_minor_max(const struct currency *currency)
+int64_t money_minor_max(const struct currency *currency)
 {
     return MONEY_STRIPE_MINOR_MAX / power_of_ten(currency->stripe_zeros);
 }
@@ -78,7 +78,7 @@ static bool push_digit(int64_t *value, char digit, int64_t max)
 static enum errc refuse_too_large(const struct currency *currency, struct err *err)
 {
     char largest[MONEY_TEXT_BYTES];
-    money_format(amount_minor_max(currency), currency, largest);
+    money_format(money_minor_max(currency), currency, largest);
     return err_set(err, ERR_VALIDATION, "must be at most %s %s", largest, currency->code);
 }
 
@@ -95,7 +95,7 @@ enum errc money_parse(const char *text, const struct currency *currency, int64_t
     if (!split_decimal(text, &parts)) {
         return refuse_form(err);
     }
-    int64_t max = amount_minor_max(currency);
+    int64_t max = money_minor_max(currency);
     int64_t value = 0;
     for (size_t i = 0; i < parts.whole_digits; i++) {
         if (!push_digit(&value, parts.whole[i], max)) {
@@ -137,7 +137,7 @@ void money_format(int64_t amount_minor, const struct currency *currency, char ou
 
 int64_t money_thousandths(int64_t amount_minor, const struct currency *currency)
 {
-    REQUIRE(amount_minor >= 0 && amount_minor <= amount_minor_max(currency));
+    REQUIRE(amount_minor >= 0 && amount_minor <= money_minor_max(currency));
     return amount_minor * power_of_ten(THOUSANDTHS_DECIMALS - currency->decimals);
 }
 
@@ -165,7 +165,7 @@ enum errc money_parse_thousandths(const char *text, bool up, int64_t *thousandth
 
 int64_t money_to_stripe(int64_t amount_minor, const struct currency *currency)
 {
-    REQUIRE(amount_minor >= 0 && amount_minor <= amount_minor_max(currency));
+    REQUIRE(amount_minor >= 0 && amount_minor <= money_minor_max(currency));
     return amount_minor * power_of_ten(currency->stripe_zeros);
 }
 

@@ -28,6 +28,9 @@ const struct currency *currency_find(const char *code);
 enum errc money_parse(const char *text, const struct currency *currency, int64_t *amount_minor,
                       struct err *err) MUST_CHECK;
 
+// The largest amount that Stripe takes.
+int64_t money_minor_max(const struct currency *currency);
+
 // "50.00", JPY "500", KWD "1.500". amount_minor >= 0.
 void money_format(int64_t amount_minor, const struct currency *currency, char out[MONEY_TEXT_BYTES]);
 

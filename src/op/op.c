@@ -134,7 +134,10 @@ enum errc op_prepare(struct engine *engine, const struct op_kind *kind, const st
             "the provider cannot be called now for this merchant; nothing was recorded, try again");
     }
     enum errc rc = op_plan(engine, kind, row, &place, db, change, op, &needless, err);
-    REQUIRE(rc != OK || !needless);
+    if (rc == OK && needless) {
+        // The caller looked at the same rows before it prepared this: they contradict each other.
+        return err_set(err, ERR_STORE, "a payment's row contradicts itself: there is nothing to call for");
+    }
     if (rc == OK) {
         rc = operation_insert(db, &(*op)->row, err);
     }

@@ -49,7 +49,6 @@ static const struct op_kind *kind_of(const char *name)
             return kinds[i];
         }
     }
-    REQUIRE(false); // the schema is of this program, so its kinds are too
     return NULL;
 }
 
@@ -63,6 +62,17 @@ static void claim_clear(struct claim *claim)
     arena_release(&claim->arena);
 }
 
+static enum errc put_off_row(struct db *db, struct operation *row, int64_t now_us, const char *why,
+                             struct err *err)
+{
+    char id[UUID_TEXT_BYTES];
+    uuid_format(&row->subject_id, id);
+    LOG(LOG_ERROR, "an open operation cannot go on", LOG_STR("subject_id", id),
+        LOG_STR("operation", row->kind), LOG_STR("error", why));
+    row->next_attempt_us = now_us + PLAN_AGAIN_US;
+    return operation_update(db, row, err);
+}
+
 // Plans one claimed row. What cannot be planned is put off, and never stands in the way of the others.
 static enum errc plan_row(struct claim *claim, struct db *db, struct change *change, struct operation *row,
                           struct err *err)
@@ -73,6 +83,9 @@ static enum errc plan_row(struct claim *claim, struct db *db, struct change *cha
     struct place place;
     int64_t wait_us = 0;
     const struct op_kind *kind = kind_of(row->kind);
+    if (kind == NULL) {
+        return put_off_row(db, row, change->now_us, "the row is damaged: it is of an unknown kind", err);
+    }
     if (kind->background && claim->background_room-- <= 0) {
         row->next_attempt_us = change->now_us + BACKGROUND_AGAIN_US;
         return operation_update(db, row, err);
@@ -85,6 +98,11 @@ static enum errc plan_row(struct claim *claim, struct db *db, struct change *cha
     row->unresolved = row->unresolved || row->attempts > 0; // a lost attempt may have been carried out
     row->attempts++;
     enum errc rc = op_plan(claim->engine, kind, row, &place, db, change, &op, &needless, &why);
+    if (db_take_damage(db)) {
+        op_free(op); // planned from damaged rows
+        row->attempts--;
+        return put_off_row(db, row, change->now_us, "a row that it needs is damaged", err);
+    }
     if (needless) {
         return operation_delete(db, &row->subject_id, row->kind, err);
     }
@@ -93,13 +111,8 @@ static enum errc plan_row(struct claim *claim, struct db *db, struct change *cha
         return rc;
     }
     if (rc != OK) {
-        char id[UUID_TEXT_BYTES];
-        uuid_format(&row->subject_id, id);
-        LOG(LOG_ERROR, "an open operation cannot go on", LOG_STR("subject_id", id),
-            LOG_STR("operation", row->kind), LOG_STR("error", why.message));
         row->attempts--;
-        row->next_attempt_us = change->now_us + PLAN_AGAIN_US;
-        return operation_update(db, row, err);
+        return put_off_row(db, row, change->now_us, why.message, err);
     }
     claim->ops[claim->count++] = op;
     return operation_update(db, &op->row, err);

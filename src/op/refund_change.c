@@ -3,7 +3,6 @@
 #include "op/refund_change.h"
 
 #include "base/json.h"
-#include "base/require.h"
 #include "base/text.h"
 #include "base/timefmt.h"
 #include "domain/retry.h"
@@ -49,7 +48,9 @@ static enum errc sum_up(struct db *db, struct payment *payment, struct err *err)
     if (rc != OK) {
         return rc;
     }
-    REQUIRE(completed_minor <= payment->captured_minor);
+    if (completed_minor > payment->captured_minor) {
+        return err_set(err, ERR_STORE, "the rows of a payment's refunds exceed what was captured");
+    }
     payment->refunded_minor = completed_minor;
     bool whole = completed_minor > 0 && completed_minor == payment->captured_minor;
     (void)payment_can_move(payment->status, whole ? MOVE_REFUND_WHOLE : MOVE_REFUND_UNDONE, &payment->status);

@@ -20,11 +20,7 @@ static void read_row(struct db_rows *rows, struct arena *arena, struct api_key *
         .revoked_us = db_i64(rows, 8),
         .created_us = db_i64(rows, 9),
     };
-    size_t bytes = 0;
-    const uint8_t *hash = db_blob(rows, 2, arena, &bytes);
-    for (size_t i = 0; i < sizeof key->hash && i < bytes; i++) {
-        key->hash[i] = hash[i];
-    }
+    db_fixed(rows, 2, key->hash, sizeof key->hash);
 }
 
 static enum errc read_rows(struct db_rows *rows, struct arena *arena, struct api_key *keys, size_t max,

@@ -89,14 +89,11 @@ static enum errc read_head(struct db *db, int64_t *seq, uint8_t mac[MAC_BYTES], 
     *seq = 0;
     memset(mac, 0, MAC_BYTES);
     if (has) {
-        ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
-        size_t bytes = 0;
-        const uint8_t *stored = db_blob(&rows, 1, &arena, &bytes);
-        if (bytes != MAC_BYTES) {
-            return err_set(err, ERR_STORE, "the audit log's last row is damaged");
-        }
         *seq = db_i64(&rows, 0);
-        memcpy(mac, stored, MAC_BYTES);
+        db_fixed(&rows, 1, mac, MAC_BYTES);
+    }
+    if (*seq < 0 || *seq == INT64_MAX) {
+        return err_set(err, ERR_STORE, "the audit log's last row is damaged");
     }
     return OK;
 }
@@ -151,11 +148,12 @@ static bool row_holds(struct db_rows *rows, const uint8_t pepper[32], int64_t *s
         .metadata = db_text(rows, 8, &arena),
         .created_us = db_i64(rows, 9),
     };
-    size_t bytes = 0;
-    const uint8_t *stored = db_blob(rows, 10, &arena, &bytes);
+    uint8_t stored[MAC_BYTES];
+    db_fixed(rows, 10, stored, sizeof stored);
     uint8_t expected[MAC_BYTES];
     chain(pepper, mac, &row, expected);
-    if (row.seq != *seq + 1 || bytes != MAC_BYTES || !crypto_equal(stored, expected, MAC_BYTES)) {
+    bool damaged = db_take_damage(rows->db); // a text with a NUL inside too: the mac covers what is before it
+    if (damaged || row.seq != *seq + 1 || !crypto_equal(stored, expected, MAC_BYTES)) {
         return false;
     }
     *seq = row.seq;

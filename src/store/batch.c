@@ -17,7 +17,7 @@ void batch_alone(struct db *db, struct store_job *job)
     if (job->result != OK) {
         return;
     }
-    job->result = job->run(job, db, &job->err);
+    job->result = db_result(db, job->run(job, db, &job->err), &job->err);
     if (job->result == OK) {
         job->result = db->driver->commit(db, &job->err);
     } else {
@@ -32,7 +32,7 @@ static enum errc run_inside(struct db *db, struct store_job *job, struct err *er
     if (result != OK) {
         return result;
     }
-    job->result = job->run(job, db, &job->err);
+    job->result = db_result(db, job->run(job, db, &job->err), &job->err);
     if (job->result == OK) {
         return db->driver->release(db, err);
     }

@@ -130,8 +130,8 @@ enum errc card_read(struct db_rows *rows, struct arena *arena, struct card *c, s
         .provider_ref = db_text(rows, 7, arena),
         .brand = db_text(rows, 8, arena),
         .last4 = db_text(rows, 9, arena),
-        .exp_month = (int)db_i64(rows, 10),
-        .exp_year = (int)db_i64(rows, 11),
+        .exp_month = db_count(rows, 10),
+        .exp_year = db_count(rows, 11),
         .customer_email = db_text(rows, 12, arena),
         .customer_name = db_text(rows, 13, arena),
         .is_default = db_bool(rows, 14),
@@ -140,9 +140,7 @@ enum errc card_read(struct db_rows *rows, struct arena *arena, struct card *c, s
         .created_us = db_i64(rows, 18),
         .updated_us = db_i64(rows, 19),
     };
-    return card_status_parse(db_text(rows, 4, arena), &c->status)
-               ? OK
-               : err_set(err, ERR_STORE, "a card row holds an unknown status");
+    return card_status_parse(db_text(rows, 4, arena), &c->status) ? OK : db_damaged(rows, 4, err);
 }
 
 static enum errc read_card(struct db_rows *rows, struct arena *arena, struct card *card, struct err *err)

@@ -3,10 +3,13 @@
 // business.
 #include "store/db.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/require.h"
 #include "store/driver.h"
+
+#define COUNT_MAX 1000000000
 
 enum errc db_driver_find(const char *database, const struct db_driver **driver, struct err *err)
 {
@@ -28,12 +31,35 @@ void db_rows_close(struct db_rows *rows)
     }
 }
 
+static enum errc refuse_damage(const struct db *db, struct err *err)
+{
+    return db->damaged[0] == '\0'
+               ? OK
+               : err_set(err, ERR_STORE, "database: the file is damaged (a value in the column %s)",
+                         db->damaged);
+}
+
+enum errc db_result(struct db *db, enum errc result, struct err *err)
+{
+    const enum errc damaged = refuse_damage(db, err);
+    db->damaged[0] = '\0';
+    return damaged != OK ? damaged : result;
+}
+
+bool db_take_damage(struct db *db)
+{
+    const bool damaged = db->damaged[0] != '\0';
+    db->damaged[0] = '\0';
+    return damaged;
+}
+
 enum errc db_query_values(struct db *db, struct db_rows *rows, struct err *err, const char *sql,
                           const struct db_value *values, size_t count)
 {
     db_rows_close(rows);
     rows->db = db;
-    return db->driver->query(db, rows, sql, values, count, err);
+    const enum errc damaged = refuse_damage(db, err);
+    return damaged != OK ? damaged : db->driver->query(db, rows, sql, values, count, err);
 }
 
 enum errc db_query_once(struct db *db, struct db_rows *rows, struct err *err, const char *sql,
@@ -41,7 +67,8 @@ enum errc db_query_once(struct db *db, struct db_rows *rows, struct err *err, co
 {
     db_rows_close(rows);
     rows->db = db;
-    return db->driver->query_once(db, rows, sql, values, count, err);
+    const enum errc damaged = refuse_damage(db, err);
+    return damaged != OK ? damaged : db->driver->query_once(db, rows, sql, values, count, err);
 }
 
 enum errc db_next(struct db_rows *rows, bool *has, struct err *err)
@@ -50,7 +77,10 @@ enum errc db_next(struct db_rows *rows, bool *has, struct err *err)
     if (!rows->statement) {
         return OK;
     }
-    const enum errc result = rows->db->driver->next(rows, has, err);
+    enum errc result = refuse_damage(rows->db, err);
+    if (result == OK) {
+        result = rows->db->driver->next(rows, has, err);
+    }
     // A statement that ended holds no lock while its owner still looks at what it read.
     if (!*has) {
         db_rows_close(rows);
@@ -73,13 +103,43 @@ enum errc db_run_values(struct db *db, int64_t *changed, struct err *err, const 
     return result;
 }
 
-// The column as `type`, or NULL. Anything else means that the query and the schema disagree.
-static struct db_value column_of_type(struct db_rows *rows, int column, int type)
+static void note_damage(struct db_rows *rows, int column)
+{
+    struct db *db = rows->db;
+    (void)snprintf(db->damaged, sizeof(db->damaged), "%s", db->driver->column_name(rows, column));
+}
+
+enum errc db_damaged(struct db_rows *rows, int column, struct err *err)
+{
+    note_damage(rows, column);
+    return refuse_damage(rows->db, err);
+}
+
+static struct db_value column_of(struct db_rows *rows, int column)
 {
     REQUIRE(rows->statement);
-    const struct db_value value = rows->db->driver->column(rows, column);
-    REQUIRE((int)value.type == type || value.type == DB_NULL);
-    return value;
+    return rows->db->driver->column(rows, column);
+}
+
+// The column as `type`, or NULL, which damage reads as too.
+static struct db_value column_of_type(struct db_rows *rows, int column, int type)
+{
+    const struct db_value value = column_of(rows, column);
+    if (value.type == DB_NULL || (int)value.type == type) {
+        return value;
+    }
+    note_damage(rows, column);
+    return DB_NIL;
+}
+
+static int64_t number_up_to(struct db_rows *rows, int column, int64_t max)
+{
+    const int64_t number = column_of_type(rows, column, DB_INT).integer;
+    if (number < 0 || number > max) {
+        note_damage(rows, column);
+        return 0;
+    }
+    return number;
 }
 
 int64_t db_i64(struct db_rows *rows, int column)
@@ -89,18 +149,30 @@ int64_t db_i64(struct db_rows *rows, int column)
 
 bool db_bool(struct db_rows *rows, int column)
 {
-    return db_i64(rows, column) != 0;
+    return number_up_to(rows, column, 1) == 1;
+}
+
+int db_count(struct db_rows *rows, int column)
+{
+    return (int)number_up_to(rows, column, COUNT_MAX);
 }
 
 bool db_is_null(struct db_rows *rows, int column)
 {
-    REQUIRE(rows->statement);
-    return rows->db->driver->column(rows, column).type == DB_NULL;
+    return column_of(rows, column).type == DB_NULL;
 }
 
 const char *db_text(struct db_rows *rows, int column, struct arena *arena)
 {
-    return arena_strdup(arena, column_of_type(rows, column, DB_TEXT).data);
+    const struct db_value value = column_of(rows, column);
+    if (value.type == DB_NULL) {
+        return NULL;
+    }
+    if (value.type != DB_TEXT || strlen(value.data) != value.bytes) {
+        note_damage(rows, column);
+        return arena_strdup(arena, "");
+    }
+    return arena_memdup(arena, value.data, value.bytes + 1);
 }
 
 const uint8_t *db_blob(struct db_rows *rows, int column, struct arena *arena, size_t *bytes)
@@ -110,14 +182,21 @@ const uint8_t *db_blob(struct db_rows *rows, int column, struct arena *arena, si
     return value.type == DB_NULL ? NULL : arena_memdup(arena, value.data, value.bytes);
 }
 
+void db_fixed(struct db_rows *rows, int column, void *out, size_t bytes)
+{
+    const struct db_value value = column_of_type(rows, column, DB_BLOB);
+    memset(out, 0, bytes);
+    if (value.type == DB_BLOB && value.bytes == bytes) {
+        memcpy(out, value.data, bytes);
+    } else if (value.type == DB_BLOB) {
+        note_damage(rows, column);
+    }
+}
+
 struct uuid db_uuid(struct db_rows *rows, int column)
 {
-    struct uuid id = {0};
-    const struct db_value value = column_of_type(rows, column, DB_BLOB);
-    if (value.type == DB_BLOB) {
-        REQUIRE(value.bytes == sizeof(id.bytes));
-        id = *(const struct uuid *)value.data;
-    }
+    struct uuid id;
+    db_fixed(rows, column, id.bytes, sizeof(id.bytes));
     return id;
 }
 
@@ -125,9 +204,14 @@ enum errc db_id_behind(struct db_rows *rows, const struct uuid *made, struct uui
 {
     bool has = false;
     enum errc rc = db_next(rows, &has, err);
-    if (rc == OK) {
-        const struct uuid last = has ? db_uuid(rows, 0) : *made;
-        *id = has ? uuid_behind(&last) : *made;
+    if (rc != OK) {
+        return rc;
     }
-    return rc;
+    static const uint8_t full[] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+    const struct uuid last = has ? db_uuid(rows, 0) : *made;
+    if (has && memcmp(last.bytes + sizeof(last.bytes) - sizeof(full), full, sizeof(full)) == 0) {
+        return db_damaged(rows, 0, err); // no id of ours: none can come after it
+    }
+    *id = has ? uuid_behind(&last) : *made;
+    return OK;
 }

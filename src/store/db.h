@@ -14,10 +14,10 @@
 struct db;
 
 struct db_value {
-    enum { DB_NULL, DB_INT, DB_TEXT, DB_BLOB } type;
+    enum { DB_NULL, DB_INT, DB_TEXT, DB_BLOB, DB_FOREIGN } type; // foreign: of a type that no table has
     int64_t integer;
     const void *data; // text: NUL-terminated
-    size_t bytes;     // blob
+    size_t bytes;     // of a blob, and of a text that was read
 };
 #define DB_NIL ((struct db_value){.type = DB_NULL})
 #define DB_I64(value) ((struct db_value){.type = DB_INT, .integer = (value)})
@@ -72,12 +72,25 @@ enum errc db_run_values(struct db *db, int64_t *changed, struct err *err, const 
     db_run_values((db), (changed), (err), (sql), DB_VALUES(__VA_ARGS__))
 
 // Columns of the present row, from 0. A NULL reads as 0, NULL, nil. Text and bytes are copied into the arena.
+// A value that no query of ours writes (another type, another length, a text with a NUL inside) is damage: it
+// reads as 0, "" or nil, and from then on every query of the job fails, and so does the job (db_result).
 int64_t db_i64(struct db_rows *rows, int column);
 bool db_bool(struct db_rows *rows, int column);
+int db_count(struct db_rows *rows, int column); // from 0 to 1,000,000,000
 bool db_is_null(struct db_rows *rows, int column);
 const char *db_text(struct db_rows *rows, int column, struct arena *arena);
 const uint8_t *db_blob(struct db_rows *rows, int column, struct arena *arena, size_t *bytes);
 struct uuid db_uuid(struct db_rows *rows, int column);
+// A blob of exactly this length into `out`; zeros where it is NULL or damaged.
+void db_fixed(struct db_rows *rows, int column, void *out, size_t bytes);
+
+// For queries that know better what a column may hold: damage in it. ERR_STORE.
+enum errc db_damaged(struct db_rows *rows, int column, struct err *err) MUST_CHECK;
+
+// The result of a job that ended with `result`: ERR_STORE where it met damage, whatever it made of that.
+enum errc db_result(struct db *db, enum errc result, struct err *err) MUST_CHECK;
+// For a job whose business damage is: whether it met any, which is then forgotten.
+bool db_take_damage(struct db *db);
 
 // For rows that are told in the order of their ids, though the clock may have gone back since the last of
 // them: `made`, or the id behind the one that the query found, where it found one from `made` on.

@@ -33,15 +33,19 @@ struct db_driver {
     enum errc (*next)(struct db_rows *rows, bool *has, struct err *err);
     int64_t (*changed)(struct db *db);
     struct db_value (*column)(struct db_rows *rows, int column); // borrowed until the next db_next
+    const char *(*column_name)(struct db_rows *rows, int column);
     void (*close_rows)(struct db_rows *rows);
     // The write-ahead log, where there is one. Both outside a transaction.
     bool (*log_is_long)(struct db *db); // after this connection's last commit
     void (*copy_log)(struct db *db);    // as much as needs no waiting; it may be long all the same
 };
 
+#define DB_DAMAGED_BYTES 48
+
 // The first member of every driver's connection.
 struct db {
     const struct db_driver *driver;
+    char damaged[DB_DAMAGED_BYTES]; // the column whose damage the present job met; "": none
 };
 
 extern const struct db_driver sqlite_driver;

@@ -1,13 +1,8 @@
 // Queries on idempotency keys and on the answers stored beside them.
 #include "store/idempotency.h"
 
-#include <string.h>
-
-#include "base/require.h"
-
 enum errc idempotency_find(struct db *db, const struct uuid *merchant_id, bool livemode, const char *kind,
-                           const char *key, struct arena *arena, struct idempotency_key *found_key,
-                           bool *found, struct err *err)
+                           const char *key, struct idempotency_key *found_key, bool *found, struct err *err)
 {
     *found = false;
     DB_ROWS(rows);
@@ -22,9 +17,6 @@ enum errc idempotency_find(struct db *db, const struct uuid *merchant_id, bool l
     if (rc != OK || !has) {
         return rc;
     }
-    size_t hash_bytes = 0;
-    const uint8_t *hash = db_blob(&rows, 0, arena, &hash_bytes);
-    REQUIRE(hash_bytes == sizeof(found_key->request_hash));
     *found_key = (struct idempotency_key){
         .merchant_id = *merchant_id,
         .livemode = livemode,
@@ -34,7 +26,7 @@ enum errc idempotency_find(struct db *db, const struct uuid *merchant_id, bool l
         .created_us = db_i64(&rows, 2),
         .reply_id = db_uuid(&rows, 3),
     };
-    memcpy(found_key->request_hash, hash, hash_bytes);
+    db_fixed(&rows, 0, found_key->request_hash, sizeof(found_key->request_hash));
     *found = true;
     return OK;
 }
@@ -62,8 +54,11 @@ enum errc reply_get(struct db *db, const struct uuid *subject_id, struct arena *
         rc = db_next(&rows, &has, err);
     }
     if (rc == OK && has) {
-        reply->status = (int)db_i64(&rows, 0);
+        reply->status = db_count(&rows, 0);
         reply->sealed = db_blob(&rows, 1, arena, &reply->bytes);
+    }
+    if (rc == OK && has && (reply->status < 200 || reply->status > 599)) {
+        return db_damaged(&rows, 0, err);
     }
     return rc;
 }

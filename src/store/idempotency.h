@@ -17,8 +17,8 @@ struct idempotency_key {
 
 // *found is false where the key is new.
 enum errc idempotency_find(struct db *db, const struct uuid *merchant_id, bool livemode, const char *kind,
-                           const char *key, struct arena *arena, struct idempotency_key *found_key,
-                           bool *found, struct err *err) MUST_CHECK;
+                           const char *key, struct idempotency_key *found_key, bool *found,
+                           struct err *err) MUST_CHECK;
 enum errc idempotency_insert(struct db *db, const struct idempotency_key *key, struct err *err) MUST_CHECK;
 
 // The first answer to the request that made a subject, or to a later one that found it there (then under an

@@ -17,7 +17,8 @@ static enum errc read_number(struct db *db, const char *sql, int64_t *number, st
         result = db_next(&rows, &has, err);
     }
     if (result == OK) {
-        *number = db_i64(&rows, 0);
+        *number = db_count(&rows, 0);
+        result = db_result(db, OK, err);
     }
     return result;
 }

@@ -28,7 +28,7 @@ static void read_row(struct db_rows *rows, struct arena *arena, struct operation
         .livemode = db_bool(rows, 3),
         .credential_version_id = db_uuid(rows, 4),
         .body = db_text(rows, 5, arena),
-        .attempts = (int)db_i64(rows, 6),
+        .attempts = db_count(rows, 6),
         .unresolved = db_bool(rows, 7),
         .look_up = db_bool(rows, 8),
         .absent_us = db_i64(rows, 9),

@@ -135,7 +135,7 @@ enum errc outbox_claim(struct db *db, const struct uuid *merchant_id, int64_t no
         .type = db_text(&rows, 3, arena),
         .body = db_text(&rows, 4, arena),
         .status = "processing",
-        .attempts = (int)db_i64(&rows, 5),
+        .attempts = db_count(&rows, 5),
         .next_attempt_us = lease_until_us,
         .created_us = db_i64(&rows, 6),
     };

@@ -89,10 +89,14 @@ enum errc payment_read(struct db_rows *rows, struct arena *arena, struct payment
         .saved_card_id = db_uuid(rows, 27),
     };
     p->action_secret_sealed_bytes = (int)sealed_bytes;
-    if (p->currency == NULL || !payment_status_parse(db_text(rows, 5, arena), &p->status)) {
-        return err_set(err, ERR_STORE, "a payment row holds an unknown currency or status");
+    if (p->currency == NULL) {
+        return db_damaged(rows, 4, err);
     }
-    return OK;
+    if (p->amount_minor < 1 || p->amount_minor > money_minor_max(p->currency) || p->refunded_minor < 0 ||
+        p->captured_minor < p->refunded_minor || p->amount_minor < p->captured_minor) {
+        return db_damaged(rows, 3, err);
+    }
+    return payment_status_parse(db_text(rows, 5, arena), &p->status) ? OK : db_damaged(rows, 5, err);
 }
 
 static enum errc read_one(struct db_rows *rows, struct arena *arena, struct payment *payment, struct err *err)
@@ -187,9 +191,7 @@ enum errc payment_history_read(struct db_rows *rows, struct arena *arena, struct
     entry->what = db_text(rows, 2, arena);
     entry->cause = db_text(rows, 4, arena);
     entry->cause_ref = db_text(rows, 5, arena);
-    return payment_status_parse(db_text(rows, 3, arena), &entry->status)
-               ? OK
-               : err_set(err, ERR_STORE, "a history row holds an unknown status");
+    return payment_status_parse(db_text(rows, 3, arena), &entry->status) ? OK : db_damaged(rows, 3, err);
 }
 
 enum errc payment_count(struct db *db, int64_t most, int64_t *count, struct err *err)

@@ -48,10 +48,13 @@ enum errc refund_read(struct db_rows *rows, struct arena *arena, struct refund *
         .created_us = db_i64(rows, 12),
         .updated_us = db_i64(rows, 13),
     };
-    if (r->currency == NULL || !refund_status_parse(db_text(rows, 6, arena), &r->status)) {
-        return err_set(err, ERR_STORE, "a refund row holds an unknown currency or status");
+    if (r->currency == NULL) {
+        return db_damaged(rows, 5, err);
     }
-    return OK;
+    if (r->amount_minor < 1 || r->amount_minor > money_minor_max(r->currency)) {
+        return db_damaged(rows, 4, err);
+    }
+    return refund_status_parse(db_text(rows, 6, arena), &r->status) ? OK : db_damaged(rows, 6, err);
 }
 
 static enum errc read_one(struct db_rows *rows, struct arena *arena, struct refund *refund, struct err *err)

@@ -103,6 +103,7 @@ const struct db_driver sqlite_driver = {
     .next = sqlite_next,
     .changed = sqlite_changed,
     .column = sqlite_column,
+    .column_name = sqlite_column_name,
     .close_rows = sqlite_close_rows,
     .log_is_long = sqlite_log_is_long,
     .copy_log = sqlite_copy_log,

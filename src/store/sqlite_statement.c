@@ -122,6 +122,9 @@ static enum errc bind(struct sqlite *sqlite, sqlite3_stmt *stmt, int index, cons
     case DB_BLOB:
         code = sqlite3_bind_blob64(stmt, index, value->data, value->bytes, SQLITE_STATIC);
         break;
+    case DB_FOREIGN:
+        REQUIRE(!"a value that is only ever read");
+        break;
     }
     return code == SQLITE_OK ? OK : sqlite_failed(sqlite, err);
 }
@@ -222,8 +225,12 @@ struct db_value sqlite_column(struct db_rows *rows, int column)
     switch (sqlite3_column_type(stmt, column)) {
     case SQLITE_INTEGER:
         return DB_I64(sqlite3_column_int64(stmt, column));
-    case SQLITE_TEXT:
-        return DB_STR((const char *)sqlite3_column_text(stmt, column));
+    case SQLITE_TEXT: {
+        const unsigned char *text = sqlite3_column_text(stmt, column);
+        REQUIRE(text); // NULL only where memory ran out
+        return (struct db_value){
+            .type = DB_TEXT, .data = text, .bytes = (size_t)sqlite3_column_bytes(stmt, column)};
+    }
     case SQLITE_BLOB: {
         const void *data = sqlite3_column_blob(stmt, column); // NULL where it is empty
         return DB_BYTES(data ? data : "", (size_t)sqlite3_column_bytes(stmt, column));
@@ -231,9 +238,16 @@ struct db_value sqlite_column(struct db_rows *rows, int column)
     case SQLITE_NULL:
         return DB_NIL;
     default:
-        REQUIRE(!"a column of a type that no table has");
-        return DB_NIL;
+        return (struct db_value){.type = DB_FOREIGN};
     }
+}
+
+const char *sqlite_column_name(struct db_rows *rows, int column)
+{
+    const struct sqlite_statement *statement = rows->statement;
+    const char *name = sqlite3_column_name(statement->stmt, column);
+    REQUIRE(name); // NULL only where memory ran out
+    return name;
 }
 
 void sqlite_close_rows(struct db_rows *rows)

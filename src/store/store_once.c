@@ -33,7 +33,7 @@ static enum errc run_once(const char *database, bool write,
     if (result != OK) {
         return result;
     }
-    result = run(db, context, err);
+    result = db_result(db, run(db, context, err), err);
     if (result != OK) {
         driver->rollback(db);
         return result;

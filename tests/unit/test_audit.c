@@ -114,6 +114,17 @@ static void every_change_to_a_row_is_found_at_that_row(void **state)
         {"UPDATE audit_log SET seq = 99 WHERE seq = 3; UPDATE audit_log SET seq = 3 WHERE seq = 4;"
          "UPDATE audit_log SET seq = 4 WHERE seq = 99",
          3},
+        // What C strings, or columns of a fixed length, would not show.
+        {"UPDATE audit_log SET event_type = event_type || char(0) || 'x' WHERE seq = 3", 3},
+        {"UPDATE audit_log SET severity = severity || char(0) WHERE seq = 3", 3},
+        {"UPDATE audit_log SET actor_ip = actor_ip || char(0) || 'x' WHERE seq = 4", 4},
+        {"UPDATE audit_log SET key_prefix = key_prefix || char(0) || 'x' WHERE seq = 4", 4},
+        {"UPDATE audit_log SET detail = detail || char(0) || 'x' WHERE seq = 3", 3},
+        {"UPDATE audit_log SET metadata = metadata || char(0) || 'x' WHERE seq = 3", 3},
+        {"UPDATE audit_log SET id = x'00' WHERE seq = 3", 3},
+        {"UPDATE audit_log SET id = zeroblob(17) WHERE seq = 3", 3},
+        {"UPDATE audit_log SET merchant_id = x'' WHERE seq = 4", 4},
+        {"UPDATE audit_log SET mac = zeroblob(33) WHERE seq = 5", 5},
         // Text moved from one field to the next: the bytes in a row stay the same.
         {"UPDATE audit_log SET event_type = 'key.createdin', severity = 'fo' WHERE seq = 3", 3},
     };

@@ -14,7 +14,7 @@ struct fixture {
 struct insert {
     struct store_job job;
     int64_t id;
-    enum { THEN_OK, THEN_REFUSE, THEN_ORPHAN, THEN_FILL_DISK, THEN_IGNORE_FULL_DISK } then;
+    enum { THEN_OK, THEN_REFUSE, THEN_ORPHAN, THEN_FILL_DISK, THEN_IGNORE_FULL_DISK, THEN_MEET_DAMAGE } then;
     int64_t seen; // rows there were before
 };
 
@@ -49,6 +49,16 @@ static enum errc insert_run(struct store_job *job, struct db *db, struct err *er
         const enum errc ignored =
             db_run(db, NULL, NULL, "INSERT INTO things (bytes) VALUES (zeroblob(200000))");
         return ignored == ERR_STORE ? OK : ERR_CONFLICT;
+    }
+    case THEN_MEET_DAMAGE: {
+        DB_ROWS(rows);
+        bool has = false;
+        assert_int_equal(db_query(db, &rows, err, "SELECT x'00' AS part"), OK);
+        assert_int_equal(db_next(&rows, &has, err), OK);
+        const struct uuid id = db_uuid(&rows, 0);
+        assert_true(uuid_is_nil(&id));
+        assert_int_equal(db_run(db, NULL, NULL, "DELETE FROM things"), ERR_STORE); // not with what was read
+        return OK; // as if nothing had happened
     }
     }
     REQUIRE(!"no such case");
@@ -107,6 +117,24 @@ static void limit_disk(const struct fixture *fixture, const char *sql)
     assert_int_equal(sqlite_driver.begin(fixture->db, false, &err), OK);
     assert_int_equal(db_run(fixture->db, NULL, &err, sql), OK);
     assert_int_equal(sqlite_driver.commit(fixture->db, &err), OK);
+}
+
+static void a_job_that_meets_damage_fails_alone_whatever_it_says(void **state)
+{
+    struct fixture *fixture = *state;
+    struct list jobs;
+    struct insert inserts[3];
+    list_init(&jobs);
+    add(&jobs, &inserts[0], 1, THEN_OK);
+    add(&jobs, &inserts[1], 2, THEN_MEET_DAMAGE);
+    add(&jobs, &inserts[2], 3, THEN_OK);
+    batch_write(fixture->db, &jobs);
+    assert_int_equal(inserts[0].job.result, OK);
+    assert_int_equal(inserts[1].job.result, ERR_STORE);
+    assert_string_equal(inserts[1].job.err.message,
+                        "database: the file is damaged (a value in the column part)");
+    assert_int_equal(inserts[2].job.result, OK);
+    assert_int_equal(durable_rows(fixture), 2);
 }
 
 static void a_failing_job_undoes_only_itself(void **state)
@@ -213,6 +241,7 @@ static void a_commit_that_fails_for_a_job_alone_is_its_failure(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(a_job_that_meets_damage_fails_alone_whatever_it_says),
         TEST(a_failing_job_undoes_only_itself),
         TEST(a_failing_job_alone_leaves_nothing),
         TEST(a_commit_that_fails_fails_every_job),

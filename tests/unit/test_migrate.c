@@ -107,7 +107,6 @@ static void the_programs_own_steps_are_valid(void **state)
 // From before an answer had an id of its own: it is the subject's.
 static void a_key_of_the_first_schema_is_found_after_the_second(void **state)
 {
-    ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
     struct db *db = opened(state);
     struct err err = {0};
     struct idempotency_key key = {0};
@@ -123,8 +122,7 @@ static void a_key_of_the_first_schema_is_found_after_the_second(void **state)
     assert_int_equal(db->driver->commit(db, &err), OK);
     assert_int_equal(migrate(db, &err), OK);
     assert_int_equal(db->driver->begin(db, false, &err), OK);
-    assert_int_equal(idempotency_find(db, &merchant_id, false, "card", "save-1", &arena, &key, &found, &err),
-                     OK);
+    assert_int_equal(idempotency_find(db, &merchant_id, false, "card", "save-1", &key, &found, &err), OK);
     assert_true(found && key.created_us == 7 && uuid_is_nil(&key.reply_id));
     db->driver->rollback(db);
     db->driver->close(db);

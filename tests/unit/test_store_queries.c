@@ -184,9 +184,8 @@ static void a_key_is_one_merchants_in_one_mode_for_one_kind_of_request(void **st
     assert_int_equal(idempotency_insert(f->db, &key, &f->err), ERR_EXISTS);
     struct idempotency_key found;
     bool has = false;
-    assert_int_equal(idempotency_find(f->db, &f->merchant_id, false, "payment", "order-123", &f->arena,
-                                      &found, &has, &f->err),
-                     OK);
+    assert_int_equal(
+        idempotency_find(f->db, &f->merchant_id, false, "payment", "order-123", &found, &has, &f->err), OK);
     assert_true(has);
     assert_int_equal(found.request_hash[0], 7);
     assert_int_equal(found.subject_id.bytes[0], 5);
@@ -198,9 +197,9 @@ static void a_key_is_one_merchants_in_one_mode_for_one_kind_of_request(void **st
     others[3].key = "Order-123";
     for (size_t i = 0; i < COUNT_OF(others); i++) {
         const struct idempotency_key *o = &others[i];
-        assert_int_equal(idempotency_find(f->db, &o->merchant_id, o->livemode, o->kind, o->key, &f->arena,
-                                          &found, &has, &f->err),
-                         OK);
+        assert_int_equal(
+            idempotency_find(f->db, &o->merchant_id, o->livemode, o->kind, o->key, &found, &has, &f->err),
+            OK);
         assert_false(has);
         assert_int_equal(idempotency_insert(f->db, o, &f->err), OK);
     }

@@ -65,9 +65,8 @@ static void run_every_statement(struct fixture *f)
     struct idempotency_key key = {.merchant_id = f->merchant_id, .kind = "payment", .key = "order-123"};
     bool has = false;
     assert_int_equal(idempotency_insert(f->db, &key, &f->err), OK);
-    assert_int_equal(idempotency_find(f->db, &f->merchant_id, false, "payment", "order-123", &f->arena, &key,
-                                      &has, &f->err),
-                     OK);
+    assert_int_equal(
+        idempotency_find(f->db, &f->merchant_id, false, "payment", "order-123", &key, &has, &f->err), OK);
     struct inbox_event event = {.merchant_id = f->merchant_id,
                                 .event_id = "evt_1",
                                 .type = "t",
