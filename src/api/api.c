@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/audit_head.h"
 #include "api/auth.h"
 #include "api/handlers.h"
 #include "api/pipeline.h"
@@ -21,6 +22,7 @@ struct api {
     struct api_options options;
     struct http_server *server;
     struct auth_guard *guard;
+    struct audit_heads *audit_heads;
     struct failures *bad_signatures;
     struct refused_events *refused_events;
     struct turns searches;
@@ -194,6 +196,7 @@ enum errc api_open(const struct api_options *options, struct api **opened, struc
     api->refused_events = refused_events_open();
     turns_init(&api->searches);
     api->guard = auth_guard_open(options->loop, options->store, options->keyring);
+    api->audit_heads = audit_heads_open(options->loop, options->store);
     *opened = api;
     return OK;
 }
@@ -254,7 +257,8 @@ bool api_drain(struct api *api)
         api->draining = true;
         http_server_drain(api->server);
     }
-    return http_server_exchanges(api->server) == 0 && auth_guard_drain(api->guard);
+    bool heads_done = audit_heads_drain(api->audit_heads);
+    return http_server_exchanges(api->server) == 0 && auth_guard_drain(api->guard) && heads_done;
 }
 
 bool api_draining(const struct api *api)
@@ -271,6 +275,7 @@ void api_stats(const struct api *api, struct api_stats *stats)
 void api_free(struct api *api)
 {
     http_server_close(api->server);
+    audit_heads_free(api->audit_heads);
     auth_guard_free(api->guard);
     failures_free(api->bad_signatures);
     refused_events_free(api->refused_events);

@@ -1,28 +1,34 @@
-// paymentsd verify-audit: proves the chain. That its end was not cut off shows only beside a head kept
-// elsewhere, so the head is printed.
+// paymentsd verify-audit: proves the chain, and prints its head. That its end was not cut off shows only
+// beside a head that was kept elsewhere, such as the log: --head takes one.
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/json.h"
+#include "base/require.h"
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/commands.h"
 #include "cli/startup.h"
 #include "store/audit.h"
 
-#define MAC_BYTES 32
+#define MAC_BYTES AUDIT_MAC_BYTES
 
 struct job {
     struct command *command;
     int64_t count;
     int64_t broken_seq;
     uint8_t head[MAC_BYTES];
+    struct audit_head kept; // given with --head; zeros: none
+    bool kept_holds;
 };
 
 static enum errc run(struct db *db, void *context, struct err *err)
 {
     struct job *job = context;
-    return audit_verify(db, job->command->keyring.pepper, &job->count, &job->broken_seq, job->head, err);
+    enum errc e =
+        audit_verify(db, job->command->keyring.pepper, &job->count, &job->broken_seq, job->head, err);
+    return e == OK ? audit_head_holds(db, &job->kept, &job->kept_holds, err) : e;
 }
 
 static void print(const struct job *job)
@@ -39,16 +45,35 @@ static void print(const struct job *job)
     (void)puts(json_text(&job->command->arena, answer));
 }
 
+static bool read_head(const char *text, uint8_t mac[MAC_BYTES])
+{
+    static const char digits[] = "0123456789abcdef";
+    if (strlen(text) != (size_t)2 * MAC_BYTES || strspn(text, digits) != (size_t)2 * MAC_BYTES) {
+        return false;
+    }
+    for (size_t i = 0; i < MAC_BYTES; i++) {
+        mac[i] = (uint8_t)((strchr(digits, text[2 * i]) - digits) << 4 |
+                           (strchr(digits, text[2 * i + 1]) - digits));
+    }
+    return true;
+}
+
 int cmd_verify_audit(int argc, char **argv)
 {
     COMMAND_CLEANUP struct command command = {0};
-    const struct command_form form = {.name = "verify-audit"};
+    const char *kept = NULL;
+    const struct flag flags[] = {
+        {"--head", "HEX", &kept, NULL, "a head of before that the log must still hold"}};
+    const struct command_form form = {"verify-audit", NULL, flags, COUNT_OF(flags)};
     int status;
     if (!command_begin(&command, &form, argc, argv, &status)) {
         return status;
     }
     struct err err;
     struct job job = {.command = &command};
+    if (kept != NULL && !read_head(kept, job.kept.mac)) {
+        return command_misuse("--head must be the 64 hexadecimal digits of a head");
+    }
     enum errc e = startup_need_database(&command.config, &err);
     if (e == OK) {
         e = command_read(&command, run, &job, &err);
@@ -58,6 +83,9 @@ int cmd_verify_audit(int argc, char **argv)
                     "the audit log was tampered with: entry %" PRId64 " does not follow from the %" PRId64
                     " before it",
                     job.broken_seq, job.count);
+    }
+    if (e == OK && !job.kept_holds) {
+        e = err_set(&err, ERR_STORE, "the audit log was cut: it does not hold the given head any more");
     }
     if (e != OK) {
         return command_fail(&err);

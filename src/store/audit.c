@@ -5,8 +5,9 @@
 //
 // where each field is its length in bytes as 8 big-endian bytes, then its bytes; a number is 8 big-endian
 // bytes, NULL is the length 2^64-1 and no bytes. So a changed, removed, inserted or moved row breaks the
-// chain from there on for everybody who lacks the pepper. Rows cut off the end do not show: that is what the
-// printed head is kept for. Invariant: seq counts from 1 without a gap. Database thread.
+// chain from there on for everybody who lacks the pepper. Rows cut off the end do not show: that is what
+// heads are kept elsewhere for (api/audit_head.c). Invariant: seq counts from 1 without a gap. Database
+// thread.
 #include "store/audit.h"
 
 #include <string.h>
@@ -14,7 +15,7 @@
 #include "base/crypto.h"
 #include "base/require.h"
 
-#define MAC_BYTES 32
+#define MAC_BYTES AUDIT_MAC_BYTES
 #define FIELD_COUNT 10
 
 // A row as it is covered by the mac; text NULL is SQL NULL.
@@ -74,8 +75,7 @@ static void chain(const uint8_t pepper[32], const uint8_t previous[MAC_BYTES], c
     crypto_hmac(pepper, 32, parts, COUNT_OF(parts), mac);
 }
 
-// The newest row's seq and mac; 0 and zeros in an empty log.
-static enum errc read_head(struct db *db, int64_t *seq, uint8_t mac[MAC_BYTES], struct err *err)
+enum errc audit_head_read(struct db *db, struct audit_head *head, struct err *err)
 {
     DB_ROWS(rows);
     enum errc e = db_query(db, &rows, err, "SELECT seq, mac FROM audit_log ORDER BY seq DESC LIMIT 1");
@@ -86,16 +86,31 @@ static enum errc read_head(struct db *db, int64_t *seq, uint8_t mac[MAC_BYTES], 
     if (e != OK) {
         return e;
     }
-    *seq = 0;
-    memset(mac, 0, MAC_BYTES);
+    *head = (struct audit_head){0};
     if (has) {
-        *seq = db_i64(&rows, 0);
-        db_fixed(&rows, 1, mac, MAC_BYTES);
+        head->seq = db_i64(&rows, 0);
+        db_fixed(&rows, 1, head->mac, sizeof(head->mac));
     }
-    if (*seq < 0 || *seq == INT64_MAX) {
-        return err_set(err, ERR_STORE, "the audit log's last row is damaged");
+    if (head->seq < 0 || head->seq == INT64_MAX) {
+        return db_damaged(&rows, 0, err);
     }
     return OK;
+}
+
+enum errc audit_head_holds(struct db *db, const struct audit_head *head, bool *holds, struct err *err)
+{
+    static const struct audit_head empty;
+    *holds = memcmp(head->mac, empty.mac, sizeof(head->mac)) == 0;
+    if (*holds) {
+        return OK;
+    }
+    DB_ROWS(rows);
+    const struct db_value mac = DB_BYTES(head->mac, sizeof(head->mac));
+    enum errc e = head->seq == 0
+                      ? db_query(db, &rows, err, "SELECT 1 FROM audit_log WHERE mac = $1", mac)
+                      : db_query(db, &rows, err, "SELECT 1 FROM audit_log WHERE mac = $1 AND seq = $2", mac,
+                                 DB_I64(head->seq));
+    return e == OK ? db_next(&rows, holds, err) : e;
 }
 
 enum errc audit_append(struct db *db, const uint8_t pepper[32], const struct audit_entry *entry,
@@ -113,14 +128,14 @@ enum errc audit_append(struct db *db, const uint8_t pepper[32], const struct aud
         .metadata = entry->metadata_json ? entry->metadata_json : "{}",
         .created_us = now_us,
     };
-    uint8_t previous[MAC_BYTES];
+    struct audit_head previous;
     uint8_t mac[MAC_BYTES];
-    enum errc e = read_head(db, &row.seq, previous, err);
+    enum errc e = audit_head_read(db, &previous, err);
     if (e != OK) {
         return e;
     }
-    row.seq++;
-    chain(pepper, previous, &row, mac);
+    row.seq = previous.seq + 1;
+    chain(pepper, previous.mac, &row, mac);
     return db_run(
         db, NULL, err,
         "INSERT INTO audit_log (seq, id, event_type, severity, actor_ip, merchant_id, key_prefix, detail,"

@@ -18,6 +18,18 @@ struct audit_entry {
 enum errc audit_append(struct db *db, const uint8_t pepper[32], const struct audit_entry *entry,
                        int64_t now_us, struct err *err) MUST_CHECK;
 
+#define AUDIT_MAC_BYTES 32
+
+// What the chain ends with: the newest row's number and mac; 0 and zeros where there is none.
+struct audit_head {
+    int64_t seq;
+    uint8_t mac[AUDIT_MAC_BYTES];
+};
+enum errc audit_head_read(struct db *db, struct audit_head *head, struct err *err) MUST_CHECK;
+// Whether a head of before is in the chain still; seq 0: whatever its number is. One of an empty log is.
+enum errc audit_head_holds(struct db *db, const struct audit_head *head, bool *holds,
+                           struct err *err) MUST_CHECK;
+
 // Walks the chain. *broken_seq is 0 where it holds, else the first row that does not; head is the last mac.
 enum errc audit_verify(struct db *db, const uint8_t pepper[32], int64_t *count, int64_t *broken_seq,
                        uint8_t head[32], struct err *err) MUST_CHECK;

@@ -461,6 +461,25 @@ def test_the_audit_chain_holds_and_its_head_moves(place):
     assert second["head"] in place.run("verify-audit").stdout
 
 
+def test_an_audit_log_whose_end_was_cut_does_not_hold_the_head_that_was_kept(place):
+    for name in "abc":
+        place.json("createmerchant", "--name", name)
+    kept = place.json("verify-audit")["head"]
+    place.json("createmerchant", "--name", "d")
+    place.run("verify-audit", "--head", kept)
+    place.sql("DELETE FROM audit_log WHERE seq > 2")
+    place.run("verify-audit")
+    assert "was cut" in place.refused("verify-audit", "--head", kept)
+
+
+def test_the_service_logs_the_head_of_its_audit_log(start_server, nghttpx):
+    server = start_server(**nghttpx.settings)
+    server.command("createmerchant", "--name", "x")
+    server.restart()
+    logged = server.wait_for_log(message="audit head")
+    assert logged["entries"] == 1 and logged["head"] == server.command_json("verify-audit")["head"]
+
+
 def test_a_tampered_audit_row_is_named(place):
     for name in "abcd":
         place.json("createmerchant", "--name", name)

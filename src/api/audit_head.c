@@ -1,0 +1,94 @@
+// See audit_head.h. Only a head that still follows from the one before is written: a log that was cut or
+// replaced while the service ran is an error.
+#include "api/audit_head.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/require.h"
+#include "base/text.h"
+#include "base/timefmt.h"
+#include "store/audit.h"
+
+#define WRITE_EVERY_US (600 * US_PER_S)
+
+struct audit_heads {
+    struct loop *loop;
+    struct store *store;
+    struct timer timer;
+    struct store_job job;
+    bool reading;
+    struct audit_head known; // as it was written last; none at first
+    struct audit_head present;
+    bool known_holds;
+};
+
+static enum errc run_read(struct store_job *job, struct db *db, struct err *err)
+{
+    struct audit_heads *heads = CONTAINER_OF(job, struct audit_heads, job);
+    enum errc rc = audit_head_read(db, &heads->present, err);
+    return rc == OK ? audit_head_holds(db, &heads->known, &heads->known_holds, err) : rc;
+}
+
+static void write_head(struct audit_heads *heads)
+{
+    char mac[2 * AUDIT_MAC_BYTES + 1];
+    if (!heads->known_holds) {
+        text_hex(heads->known.mac, sizeof(heads->known.mac), mac);
+        LOG(LOG_ERROR, "the audit log was cut or changed: it holds this head no more",
+            LOG_INT("entries", heads->known.seq), LOG_STR("head", mac));
+    }
+    if (heads->present.seq == heads->known.seq && heads->known_holds) {
+        return;
+    }
+    heads->known = heads->present;
+    text_hex(heads->known.mac, sizeof(heads->known.mac), mac);
+    LOG(LOG_INFO, "audit head", LOG_INT("entries", heads->known.seq), LOG_STR("head", mac));
+}
+
+static void read_done(struct store_job *job)
+{
+    struct audit_heads *heads = CONTAINER_OF(job, struct audit_heads, job);
+    heads->reading = false;
+    if (job->result == OK) {
+        write_head(heads);
+    } else {
+        LOG(LOG_ERROR, "the audit log's head could not be read", LOG_STR("error", job->err.message));
+    }
+}
+
+static void on_timer(struct timer *timer)
+{
+    struct audit_heads *heads = CONTAINER_OF(timer, struct audit_heads, timer);
+    timer_start(heads->loop, &heads->timer, WRITE_EVERY_US);
+    if (!heads->reading) {
+        heads->reading = true;
+        heads->job = (struct store_job){.lane = STORE_READ, .run = run_read, .done = read_done};
+        store_submit_always(heads->store, &heads->job);
+    }
+}
+
+struct audit_heads *audit_heads_open(struct loop *loop, struct store *store)
+{
+    struct audit_heads *heads = calloc(1, sizeof(*heads));
+    REQUIRE(heads != NULL);
+    heads->loop = loop;
+    heads->store = store;
+    timer_init(&heads->timer, on_timer);
+    timer_start(loop, &heads->timer, 0);
+    return heads;
+}
+
+void audit_heads_free(struct audit_heads *heads)
+{
+    timer_stop(heads->loop, &heads->timer);
+    REQUIRE(!heads->reading);
+    free(heads);
+}
+
+bool audit_heads_drain(struct audit_heads *heads)
+{
+    timer_stop(heads->loop, &heads->timer);
+    return !heads->reading;
+}
