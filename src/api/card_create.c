@@ -46,11 +46,7 @@ void card_create_read(struct request *request)
         problem_add(&request->problems, request->arena, ERR_VALIDATION, "payment_method_id",
                     "must be a Stripe payment method, pm_...");
     }
-    input->email = field_text(request, request->body, "", "customer_email", FIELD_OPTIONAL, 512);
-    if (input->email != NULL && strchr(input->email, '@') == NULL) {
-        problem_add(&request->problems, request->arena, ERR_VALIDATION, "customer_email",
-                    "must be an e-mail address");
-    }
+    input->email = field_email(request, request->body, "customer_email");
     input->name = field_text(request, request->body, "", "customer_name", FIELD_OPTIONAL, 255);
     query_only(request, (const char *const[]){NULL});
     if (request->problems.count == 0) {

@@ -120,6 +120,16 @@ const char *field_pasted(struct request *request, struct json_object *object, co
                         : NULL;
 }
 
+const char *field_email(struct request *request, struct json_object *object, const char *name)
+{
+    const char *text = field_text(request, object, "", name, FIELD_OPTIONAL, EMAIL_CHARS_MAX);
+    if (text != NULL && (strchr(text, '@') == NULL || strchr(text, ' ') != NULL)) {
+        add(request, "", name, "must be an e-mail address");
+        return NULL;
+    }
+    return text;
+}
+
 bool field_bool(struct request *request, struct json_object *object, const char *name, bool absent)
 {
     struct json_object *value = member(request, object, "", name, FIELD_DECIDES);

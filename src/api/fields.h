@@ -28,6 +28,9 @@ const char *field_text(struct request *request, struct json_object *object, cons
 // The same without white space at its ends, which comes along where something is pasted.
 const char *field_pasted(struct request *request, struct json_object *object, const char *prefix,
                          const char *name, enum field_need need, size_t chars_max);
+// An e-mail address: at most EMAIL_CHARS_MAX characters with an @ and without a space.
+#define EMAIL_CHARS_MAX 512
+const char *field_email(struct request *request, struct json_object *object, const char *name);
 bool field_bool(struct request *request, struct json_object *object, const char *name, bool absent);
 
 // Whether it has the form of a Stripe payment method, pm_...

@@ -155,10 +155,7 @@ static void read_about(struct request *request, struct payment *payment)
         problem(request, "return_url", "must be an http or https URL");
     }
     payment->description = field_text(request, body, "", "description", FIELD_OPTIONAL, 1000);
-    payment->customer_email = field_text(request, body, "", "customer_email", FIELD_OPTIONAL, 512);
-    if (payment->customer_email != NULL && strchr(payment->customer_email, '@') == NULL) {
-        problem(request, "customer_email", "must be an e-mail address");
-    }
+    payment->customer_email = field_email(request, body, "customer_email");
     const char *capture = field_text(request, body, "", "capture_method", FIELD_DECIDES, 64);
     payment->capture_manual = text_equal(capture, "manual");
     if (capture != NULL && !payment->capture_manual && !text_equal(capture, "automatic")) {

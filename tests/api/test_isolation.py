@@ -108,7 +108,7 @@ def test_a_filter_finds_nothing_of_anothers(openapi, merchant, owner):
     for operation in with_key(openapi):
         for parameter in operation.parameters_in("query"):
             name, schema = parameter["name"], openapi.follow(parameter["schema"])
-            if operation.names or name == "cursor" or schema.get("type") != "string" or schema.keys() & {"enum", "const", "pattern"}:
+            if operation.names or name == "cursor" or schema.get("type") != "string" or schema.keys() & {"enum", "const"}:
                 continue
             for value in (*owner.ids, owner.paid["idempotency_key"], "a@example.com"):
                 answer = merchant.api.get(operation.path, query={name: value})

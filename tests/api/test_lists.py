@@ -180,6 +180,30 @@ def test_a_bad_or_unknown_filter_is_named(stock, bad, name):
     refused(stock.merchant.api.get("/v1/payments", query=query), 422, "VALIDATION_ERROR", name)
 
 
+@pytest.mark.parametrize("path, name", [
+    ("/v1/payments?idempotency_key=a+b", "idempotency_key"), ("/v1/payments?idempotency_key=a%20b", "idempotency_key"),
+    ("/v1/payments?provider_ref=pi_1+", "provider_ref"), ("/v1/payments?since=2025-01-31T00:00:00+02:00", "since"),
+    ("/v1/payments?saved_card_id=+", "saved_card_id"), ("/v1/payments?min_amount=+10", "min_amount"),
+    ("/v1/payments/cards?customer_email=user+tag@example.com", "customer_email"),
+    ("/v1/refunds?until=2025-01-31T00:00:00+02:00", "until"),
+    ("/v1/webhooks/logs?event_type=payment.completed+", "event_type"), ("/v1/audit/logs?severity=+info", "severity"),
+])
+@pytest.mark.parametrize("accept", ["application/json", "text/csv"])
+def test_a_plus_that_was_not_escaped_is_refused_and_not_looked_for(server, path, name, accept):
+    api = Merchant(server).client()
+    answer = refused(api.get(path, headers={"Accept": accept}), 422, "VALIDATION_ERROR", name)
+    assert "%2B" in answer.errors[0]["message"]
+
+
+def test_an_escaped_plus_finds_the_payment_and_the_card(merchant):
+    payment = merchant.pay(idempotency_key="a+b")
+    card = merchant.api.post("/v1/payments/cards", {"payment_method_id": "pm_card_visa",
+                                                    "customer_email": "user+tag@example.com"}, expect=201).data
+    assert [item["id"] for item in merchant.api.get("/v1/payments?idempotency_key=a%2Bb").data] == [payment["id"]]
+    found = merchant.api.get("/v1/payments/cards?customer_email=user%2Btag@example.com").data
+    assert [item["id"] for item in found] == [card["id"]]
+
+
 def test_every_bad_filter_is_named_at_once(stock):
     answer = stock.merchant.api.get("/v1/payments?status=x&currency=y&since=z&page=0&page_size=0&colour=red&livemode=2")
     refused(answer, 422, "VALIDATION_ERROR", "status", "currency", "since", "page", "page_size", "colour", "livemode")
