@@ -92,6 +92,18 @@ static bool path_matches(const char *pattern, const char *path, struct arena *ar
     return true;
 }
 
+// HEAD is answered as GET is, without the body (RFC 9110 section 9.3.2).
+static const char *method_of_route(const char *method)
+{
+    return text_equal(method, "HEAD") ? "GET" : method;
+}
+
+// The route's methods, as Allow names them.
+static const char *methods_of(const struct route *route)
+{
+    return text_equal(route->method, "GET") ? "GET, HEAD" : route->method;
+}
+
 enum errc router_find(const char *method, const char *path, struct arena *arena, const struct route **route,
                       const char **param, const char **allow, struct err *err)
 {
@@ -101,12 +113,12 @@ enum errc router_find(const char *method, const char *path, struct arena *arena,
         if (!path_matches(routes[i].path, path, arena, param)) {
             continue;
         }
-        if (text_equal(routes[i].method, method)) {
+        if (text_equal(routes[i].method, method_of_route(method))) {
             *route = &routes[i];
             return OK;
         }
-        methods =
-            methods == NULL ? routes[i].method : arena_printf(arena, "%s, %s", methods, routes[i].method);
+        const char *more = methods_of(&routes[i]);
+        methods = methods == NULL ? more : arena_printf(arena, "%s, %s", methods, more);
     }
     if (methods == NULL) {
         return err_set(err, ERR_NOT_FOUND, "there is no such path");

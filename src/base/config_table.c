@@ -66,8 +66,8 @@ const struct config_row config_rows[CONFIG_ROW_COUNT] = {
     {"connections-per-address", FIELD(connections_per_address_max), CONFIG_INT, "256", 1, 1000000, NULL,
      "Client connections at once from one address, once half of all are taken; trusted proxies may have "
      "more."},
-    {"idle-timeout", FIELD(idle_timeout_ms), CONFIG_DURATION, "60s", 1 * S, 1 * H, NULL,
-     "How long a client's connection may be silent, in whole seconds."},
+    {"idle-timeout", FIELD(idle_timeout_ms), CONFIG_DURATION, "90s", 1 * S, 1 * H, NULL,
+     "How long a client's connection may be silent, in whole seconds: longer than your proxy keeps it."},
     {"request-timeout", FIELD(request_timeout_ms), CONFIG_DURATION, "30s", 1 * S, 10 * M, NULL,
      "How long a client may take to send a request, or to read its answer, in whole seconds."},
     {"operations", FIELD(operations_max), CONFIG_INT, "2048", 1, 100000, NULL,

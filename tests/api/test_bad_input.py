@@ -199,14 +199,14 @@ def test_an_unknown_path_is_not_found(victim, path):
 
 
 @pytest.mark.parametrize("method, path, allowed", [
-    ("DELETE", "/v1/payments", {"GET", "POST"}), ("PUT", "/v1/payments", {"GET", "POST"}),
-    ("PATCH", "/v1/payments", {"GET", "POST"}),
-    ("BREW", "/v1/payments", {"GET", "POST"}), ("OPTIONS", "/v1/payments", {"GET", "POST"}),
-    ("get", "/v1/payments", {"GET", "POST"}),
-    ("POST", "/v1/merchant/me", {"GET"}), ("POST", "/v1/merchant/providers", {"GET", "PUT"}),
+    ("DELETE", "/v1/payments", {"GET", "HEAD", "POST"}), ("PUT", "/v1/payments", {"GET", "HEAD", "POST"}),
+    ("PATCH", "/v1/payments", {"GET", "HEAD", "POST"}),
+    ("BREW", "/v1/payments", {"GET", "HEAD", "POST"}), ("OPTIONS", "/v1/payments", {"GET", "HEAD", "POST"}),
+    ("get", "/v1/payments", {"GET", "HEAD", "POST"}),
+    ("POST", "/v1/merchant/me", {"GET", "HEAD"}), ("POST", "/v1/merchant/providers", {"GET", "HEAD", "PUT"}),
     ("GET", "/v1/webhooks/stripe", {"POST"}),
-    ("PUT", "/v1/merchant/providers/stripe", {"DELETE"}), ("TRACE", "/v1/payments", {"GET", "POST"}),
-    ("POST", "/healthz", {"GET"})])
+    ("PUT", "/v1/merchant/providers/stripe", {"DELETE"}), ("TRACE", "/v1/payments", {"GET", "HEAD", "POST"}),
+    ("POST", "/healthz", {"GET", "HEAD"})])
 def test_another_method_is_not_allowed_and_those_that_are_are_named(victim, method, path, allowed):
     answer = refused(victim.api.request(method, path), 405, "METHOD_NOT_ALLOWED")
     assert set(answer.headers["Allow"].split(", ")) == allowed

@@ -82,6 +82,13 @@ def test_the_whole_list_is_there_once_newest_first(stocked):
     assert {row["merchant_id"] for row in rows} == {stocked.id}
 
 
+def test_head_tells_of_the_list_and_sends_none_of_it(stocked):
+    answer = stocked.api.request("HEAD", "/v1/payments", headers={"Accept": "text/csv"}, expect=200)
+    assert (answer.headers.get_content_type(), answer.body) == ("text/csv", b"")
+    assert "Content-Length" not in answer.headers  # it is not known before the list was read
+    wait_until(lambda: b"\npayments_exports_in_flight 0\n" in stocked.server.api().get("/metrics").body)
+
+
 def test_filters_hold(stocked):
     _, rows = as_csv(stocked.api, "?status=failed&livemode=false&min_amount=100")
     assert [row["amount"] for row in rows] == [str(row["amount"]) for row in reversed(stocked.stock)

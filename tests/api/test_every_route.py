@@ -1,6 +1,7 @@
 """What holds for every route alike, tried on each of them as the API's description names them, which other tests hold to
 the program's: how bodies, filters and merchants' names that are wrong are refused. See also test_bad_input.py, which
 goes deeper on one route, and test_isolation.py."""
+import http.client
 import json
 import re
 import uuid
@@ -124,3 +125,40 @@ def test_a_request_id_is_given_back_everywhere(openapi, merchant_here):
         answer = send(merchant_here.api, operation, body, headers={"X-Request-Id": f"mine-{operation.id}"})
         assert answer.headers["X-Request-Id"] == f"mine-{operation.id}"
         assert answer.status < 300 or answer.json["request_id"] == f"mine-{operation.id}"
+
+
+def test_head_answers_as_get_does_without_the_body(openapi, merchant_here):
+    payment, tried = merchant_here.pay(), 0
+    merchant_here.refund(payment, "1.00")
+    for operation in openapi.operations:
+        if operation.method != "GET":
+            continue
+        path = operation.path.replace("{id}", payment["id"])
+        got, headed = merchant_here.api.get(path), merchant_here.api.request("HEAD", path)
+        assert (headed.status, headed.body) == (got.status, b""), f"{path}\n{headed!r}"
+        said, said_of_head = ({name: value for name, value in answer.headers.items() if name not in ("Date", "X-Request-Id")}
+                              for answer in (got, headed))
+        if operation.path == "/metrics":
+            del said["Content-Length"], said_of_head["Content-Length"]
+        assert said_of_head == said, path
+        tried += 1
+    assert tried >= 12
+
+
+def test_head_is_refused_as_get_is(merchant_here):
+    anyone = merchant_here.server.api(None)
+    for path, status in (("/v1/payments", 401), ("/v1/none", 404), ("/v1/refunds?colour=red", 401)):
+        assert (answer := anyone.request("HEAD", path)).status == status and answer.body == b"", path
+    assert merchant_here.api.request("HEAD", "/v1/payments?colour=red").status == 422
+    not_allowed = anyone.request("HEAD", "/v1/webhooks/stripe", expect=405)
+    assert (not_allowed.headers["Allow"], not_allowed.body) == ("POST", b"")
+
+
+def test_the_connection_goes_on_after_head(merchant_here):
+    connection = http.client.HTTPConnection("127.0.0.1", merchant_here.server.port, timeout=30)
+    headers = {"X-API-Key": merchant_here.key["key"]}
+    for method in ("HEAD", "GET", "HEAD", "HEAD", "GET"):
+        connection.request(method, "/v1/merchant/me", headers=headers)
+        answer = connection.getresponse()
+        assert answer.status == 200 and bool(answer.read()) == (method == "GET")
+    connection.close()

@@ -115,6 +115,7 @@ static void every_setting_has_its_default(void **state)
     assert_int_equal(config->patience_ms, 30000);
     assert_int_equal(config->reconcile_interval_ms, 5000);
     assert_int_equal(config->connections_max, 4096);
+    assert_int_equal(config->idle_timeout_ms, 90000); // nginx and AWS keep a connection for 60 s
     assert_int_equal(config->operations_max, 2048);
     assert_int_equal(config->queue_max, 8192);
     assert_int_equal(config->drain_timeout_ms, 30000);

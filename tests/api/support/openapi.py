@@ -52,8 +52,10 @@ class OpenApi:
                          for event_type, item in document.get("webhooks", {}).items()}
 
     def operation(self, method, target):
-        """What the document says of this request; None where it knows no such method and path."""
+        """What the document says of this request; None where it knows no such method and path. HEAD is GET without the
+        body."""
         path = target.partition("?")[0]
+        method = "GET" if method == "HEAD" else method
         return next((operation for operation in self.operations
                      if operation.method == method and operation.pattern.fullmatch(path)), None)
 
