@@ -30,7 +30,7 @@ static struct address client_address(struct api *api, struct http_exchange *exch
     while (hops != NULL && network_list_has(api_trusted_proxies(api), &client)) {
         char *comma = strrchr(hops, ',');
         struct address hop;
-        if (!address_parse(text_trim(&exchange->arena, comma != NULL ? comma + 1 : hops), &hop)) {
+        if (!address_parse_with_port(text_trim(&exchange->arena, comma != NULL ? comma + 1 : hops), &hop)) {
             break;
         }
         client = hop;

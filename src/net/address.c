@@ -30,6 +30,31 @@ bool address_parse(const char *text, struct address *address)
     return inet_pton(AF_INET6, text, address->bytes) == 1;
 }
 
+// ":443"
+static bool is_port(const char *text)
+{
+    size_t digits = *text == ':' ? strspn(text + 1, "0123456789") : 0;
+    return digits >= 1 && digits <= 5 && text[1 + digits] == '\0';
+}
+
+bool address_parse_with_port(const char *text, struct address *address)
+{
+    char host[ADDRESS_TEXT_BYTES];
+    bool bracketed = *text == '[';
+    const char *begin = text + bracketed;
+    size_t bytes = strcspn(begin, bracketed ? "]" : ":");
+    if (address_parse(text, address)) {
+        return true; // an IPv6 address without brackets has no port
+    }
+    if (bytes >= sizeof(host) || begin[bytes] == '\0') {
+        return false;
+    }
+    const char *behind = begin + bytes + bracketed;
+    memcpy(host, begin, bytes);
+    host[bytes] = '\0';
+    return ((bracketed && *behind == '\0') || is_port(behind)) && address_parse(host, address);
+}
+
 bool address_from_sockaddr(const struct sockaddr *from, struct address *address)
 {
     if (from->sa_family == AF_INET) {

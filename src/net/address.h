@@ -25,6 +25,8 @@ struct network_list {
 };
 
 bool address_parse(const char *text, struct address *address); // "10.0.0.1", "::1"; no port, no brackets
+// The same with a port or brackets, as proxies write it: also "10.0.0.1:8080", "[::1]", "[::1]:8080".
+bool address_parse_with_port(const char *text, struct address *address);
 bool address_from_sockaddr(const struct sockaddr *from, struct address *address);
 // With that port. Returns the length of what it filled.
 socklen_t address_to_sockaddr(const struct address *address, uint16_t port, struct sockaddr_storage *to);

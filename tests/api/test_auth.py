@@ -240,7 +240,9 @@ def test_a_lacking_scope_is_no_failure_of_the_key(guarded, known):
     lambda client: f"{client},10.1.2.3, 127.0.0.1",
     lambda client: f"unknown, {client}", lambda client: f"  {client}  ",
     lambda client: f"{new_address()},{new_address()},{client},10.9.9.9",
-], ids=["spoofed first", "a trusted hop behind", "two trusted hops behind", "garbage first", "spaces", "all"])
+    lambda client: f"{client}:51234", lambda client: f"{new_address()}:1, {client}:443, 10.9.9.9:8080",
+], ids=["spoofed first", "a trusted hop behind", "two trusted hops behind", "garbage first", "spaces", "all", "a port",
+        "ports everywhere"])
 def test_the_last_hop_that_is_not_trusted_is_the_client(guarded, make):
     client = new_address()
     for _ in range(FAILURES_ALLOWED):
@@ -269,6 +271,14 @@ def test_an_ipv6_subscriber_is_one_address(guarded):
         refused(fail(guarded, f"{net}::{number + 1:x}"), 401, "AUTH_INVALID_KEY")
     refused(fail(guarded, f"{net}:aaaa::1"), 429, "AUTH_RATE_LIMITED")
     refused(fail(guarded, f"{net[:-1]}2::1"), 401, "AUTH_INVALID_KEY")
+
+
+def test_an_ipv6_address_with_brackets_and_a_port_is_the_client(guarded):
+    client = f"2001:db8:{next(addresses):x}:1::7"
+    for number in range(FAILURES_ALLOWED):
+        refused(fail(guarded, f"[{client}]:{40000 + number}"), 401, "AUTH_INVALID_KEY")
+    refused(fail(guarded, f"[{client}]"), 429, "AUTH_RATE_LIMITED")
+    refused(fail(guarded, client), 429, "AUTH_RATE_LIMITED")
 
 
 def test_without_a_trusted_proxy_the_header_means_nothing(start_server, nghttpx):

@@ -1,5 +1,5 @@
 // network_list_parse: an accepted list holds every address it was written with, and written out again is the
-// same.
+// same. address_parse_with_port: reads what address_parse reads, as the same.
 #include "net/address.h"
 
 #include "fuzz.h"
@@ -8,6 +8,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
     ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
     FUZZ_CLEANUP char *text = fuzz_text(data, bytes);
+    struct address plain;
+    struct address with_port;
+    if (address_parse(text, &plain)) {
+        REQUIRE(address_parse_with_port(text, &with_port));
+        REQUIRE(memcmp(plain.bytes, with_port.bytes, sizeof(plain.bytes)) == 0);
+    } else {
+        (void)address_parse_with_port(text, &with_port);
+    }
     struct network_list list = {.count = 77};
     struct err err = {0};
     if (network_list_parse(text, &arena, &list, &err) != OK) {

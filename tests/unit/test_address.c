@@ -42,6 +42,61 @@ static void an_ipv6_subscriber_is_its_network_and_an_ipv4_one_its_address(void *
     }
 }
 
+static void an_address_is_read_with_its_port_and_in_brackets(void **state)
+{
+    (void)state;
+    static const char *const same[][2] = {
+        {"203.0.113.8", "203.0.113.8"},         {"203.0.113.8:51234", "203.0.113.8"},
+        {"203.0.113.8:1", "203.0.113.8"},       {"2001:db8::1", "2001:db8::1"},
+        {"2001:db8::1:443", "2001:db8::1:443"}, {"[2001:db8::1]", "2001:db8::1"},
+        {"[2001:db8::1]:443", "2001:db8::1"},   {"[::ffff:10.0.0.1]:80", "10.0.0.1"},
+    };
+    for (size_t i = 0; i < COUNT_OF(same); i++) {
+        struct address expected = parse(same[i][1]);
+        struct address address;
+        if (!address_parse_with_port(same[i][0], &address) ||
+            memcmp(&address, &expected, sizeof(address)) != 0) {
+            fail_msg("%s", same[i][0]);
+        }
+    }
+}
+
+static void what_is_no_address_with_a_port_is_refused(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "",
+        ":",
+        ":80",
+        "[",
+        "[]",
+        "[]:80",
+        "[::1",
+        "[::1]80",
+        "[::1]:",
+        "[::1]:x",
+        "[::1]:123456",
+        "[::1]:80 ",
+        "::1]:80",
+        "10.0.0.1:",
+        "10.0.0.1:x",
+        "10.0.0.1:80:80",
+        "10.0.0.1:-1",
+        "10.0.0.1 :80",
+        "10.0.0:80",
+        "unknown",
+        "unknown:80",
+        "example.com:80",
+        "[1111:2222:3333:4444:5555:6666:7777:8888:9999:aaaa]:80",
+    };
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
+        struct address address;
+        if (address_parse_with_port(texts[i], &address)) {
+            fail_msg("\"%s\" is taken for an address", texts[i]);
+        }
+    }
+}
+
 static void each_special_range_is_special_at_both_ends_and_not_beyond(void **state)
 {
     (void)state;
@@ -240,6 +295,8 @@ static void a_prefix_of_nothing_holds_everything(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_address_is_read_with_its_port_and_in_brackets),
+        cmocka_unit_test(what_is_no_address_with_a_port_is_refused),
         cmocka_unit_test(each_special_range_is_special_at_both_ends_and_not_beyond),
         cmocka_unit_test(well_known_public_addresses_are_not_special),
         cmocka_unit_test(private_ipv6_addresses_are_special),
