@@ -11,6 +11,7 @@
 #include "op/render.h"
 #include "op/reply.h"
 #include "store/cards.h"
+#include "store/credentials.h"
 
 // The provider's clock and ours may differ by this much when a list is asked for by time.
 #define CLOCK_SLACK_S 600
@@ -237,18 +238,28 @@ static enum errc refuse(struct op *op, struct db *db, struct card *card, const s
     return rc;
 }
 
-// The provider has no such customer (any more): no card is saved under it from now on. Its own cards went
-// with it, unless this key may be another account's than it was made with. The card goes on with another
-// customer, but only where this one is older than the card: one that was made for it and is missing at once
-// would be made for ever.
+enum errc card_customer_missing(struct db *db, struct change *change, const struct customer *customer,
+                                const struct uuid *credential_version_id, bool *gone, struct err *err)
+{
+    struct credential present = {0};
+    enum errc rc = credential_get(db, &customer->merchant_id, "stripe", customer->livemode, change->arena,
+                                  &present, err);
+    *gone = rc == OK && (uuid_equal(credential_version_id, &present.version_id) ||
+                         uuid_equal(credential_version_id, &customer->credential_version_id));
+    if (rc == OK && *gone) {
+        rc = customer_set_gone(db, &customer->id, change->now_us, err);
+    }
+    return rc == OK && *gone ? cards_all_gone(db, &customer->id, change->now_us, err) : rc;
+}
+
+// The card goes on with another customer, but only where the missing one is older than the card: one that was
+// made for it and is missing at once would be made for ever.
 static enum errc without_customer(struct op *op, struct db *db, struct change *change, struct card *card,
                                   const struct customer *customer, struct err *err)
 {
-    enum errc rc = customer_set_gone(db, &customer->id, change->now_us, err);
-    if (rc == OK && uuid_equal(&customer->credential_version_id, &op->row.credential_version_id)) {
-        rc = cards_all_gone(db, &customer->id, change->now_us, err);
-    }
-    if (rc == OK && customer->created_us < card->created_us) {
+    bool gone = false;
+    enum errc rc = card_customer_missing(db, change, customer, &op->row.credential_version_id, &gone, err);
+    if (rc == OK && gone && customer->created_us < card->created_us) {
         go_on(op, change);
         return OK;
     }

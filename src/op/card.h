@@ -16,6 +16,13 @@ enum errc card_refusal(const struct card *card, struct err *err);
 // An active card becomes inactive; where it was the default, the newest of the rest is from now on.
 enum errc card_end(struct db *db, struct change *change, struct card *card, struct err *err) MUST_CHECK;
 
+// The provider, called with this version of the credentials, does not know the customer. Where the version is
+// the merchant's present one, or the one that the customer was made with, the customer is gone (*gone) and
+// its cards are inactive. An older version says nothing: its account may no longer be the merchant's.
+enum errc card_customer_missing(struct db *db, struct change *change, const struct customer *customer,
+                                const struct uuid *credential_version_id, bool *gone,
+                                struct err *err) MUST_CHECK;
+
 // An active card is deleted: it becomes inactive at once, and is detached at the provider behind; where a
 // charge of it is under way, not before that can no longer be sent.
 enum errc card_delete(struct db *db, struct change *change, struct card *card, int64_t charge_window_us,

@@ -5,7 +5,9 @@
 
 #include "base/timefmt.h"
 #include "domain/retry.h"
+#include "op/card.h"
 #include "op/reply.h"
+#include "store/cards.h"
 #include "store/payments.h"
 
 // A charge that two lists this far apart do not show was never made.
@@ -150,13 +152,30 @@ static enum errc take(struct op *op, struct db *db, struct change *change, struc
     return rc;
 }
 
+// The saved card's customer is missing at the provider, so that nothing can be charged to it any more.
+static enum errc lose_customer(const struct op *op, struct db *db, struct change *change,
+                               const struct payment *payment, struct err *err)
+{
+    struct card card = {0};
+    struct customer customer = {0};
+    bool gone = false;
+    enum errc rc = card_get(db, &payment->saved_card_id, NULL, change->arena, &card, err);
+    if (rc == OK) {
+        rc = customer_get(db, &card.customer_id, change->arena, &customer, err);
+    }
+    return rc == OK ? card_customer_missing(db, change, &customer, &op->row.credential_version_id, &gone, err)
+                    : rc;
+}
+
 // Refused for good. Where the refusal names an intent that may still come to something, that decides.
 static enum errc refuse(struct op *op, struct db *db, struct change *change, struct payment *payment,
                         struct err *err)
 {
     const struct provider_answer *answer = &op->call.answer;
     if (!answer->has_intent) {
-        return change_fail(db, change, payment, &answer->failure, err);
+        bool lost = answer->customer_missing && !uuid_is_nil(&payment->saved_card_id);
+        enum errc rc = lost ? lose_customer(op, db, change, payment, err) : OK;
+        return rc == OK ? change_fail(db, change, payment, &answer->failure, err) : rc;
     }
     if (answer->intent.state != INTENT_ATTEMPT_FAILED && answer->intent.state != INTENT_CANCELED) {
         return take(op, db, change, payment, err);

@@ -168,5 +168,9 @@ static const char step_1[] =
 // subject's id.
 static const char step_2[] = "ALTER TABLE idempotency_keys ADD COLUMN reply_id BLOB;";
 
-const char *const schema_steps[] = {step_1, step_2};
+// Cards stayed active though the provider knew their customer no more.
+static const char step_3[] = "UPDATE cards SET status = 'gone', is_default = 0 WHERE status = 'active'"
+                             " AND customer_id IN (SELECT id FROM customers WHERE gone_us <> 0);";
+
+const char *const schema_steps[] = {step_1, step_2, step_3};
 const size_t schema_step_count = COUNT_OF(schema_steps);

@@ -422,16 +422,58 @@ def test_a_customer_that_is_missing_as_soon_as_it_is_made_is_not_made_for_ever(s
     assert saved(shop, "pm_one")["is_default"]
 
 
-def test_cards_that_another_accounts_key_cannot_see_stay(shop, stub_stripe):
-    card, key = saved(shop, "pm_one"), shop.stripe_key
-    elsewhere = random_secret("sk_test_")
-    for secret_key in (elsewhere, key):
-        shop.api.put("/v1/merchant/providers", {"provider": "stripe", "stripe": {"secret_key": secret_key}}, expect=200)
-        if secret_key == elsewhere:
-            there = saved(shop, "pm_two")
-            assert there["is_default"] and cards_of(shop) == [there, card]
-    assert charge(shop, card).data["status"] == "completed"
-    assert shop.api.get(f"/v1/payments/cards?customer_email={EMAIL}", expect=200).data == [there, card]
+def move(merchant, secret_key=None):
+    """To another account at Stripe, or to the one of this key."""
+    merchant.stripe_key = secret_key or random_secret("sk_test_")
+    stripe = {"secret_key": merchant.stripe_key}
+    merchant.api.put("/v1/merchant/providers", {"provider": "stripe", "stripe": stripe}, expect=200)
+
+
+def test_an_e_mail_has_one_default_card_after_a_move_to_another_account(shop, stub_stripe):
+    old, key = [saved(shop, "pm_one"), saved(shop, "pm_two")], shop.stripe_key
+    move(shop)
+    there = saved(shop, "pm_three")
+    assert there["is_default"] and cards_of(shop) == [there]
+    assert shop.api.get(f"/v1/payments/cards?customer_email={EMAIL}", expect=200).data == [there]
+    for card in old:
+        refused(charge(shop, card), 404, "NOT_FOUND")
+        refused(shop.api.post(f"/v1/payments/cards/{card['id']}/default"), 404, "NOT_FOUND")
+    move(shop, key)
+    back = saved(shop, "pm_four")
+    assert back["is_default"] and cards_of(shop) == [back]
+
+
+def test_a_charge_finds_out_that_a_card_is_of_an_account_that_is_the_merchants_no_more(merchant):
+    cards, elsewhere = [saved(merchant), saved(merchant)], saved(merchant, email="other@example.com")
+    move(merchant)
+    failed = charge(merchant, cards[0]).data
+    assert (failed["status"], failed["failure"]["code"]) == ("failed", "resource_missing")
+    assert cards_of(merchant) == [elsewhere]
+    for card in cards:
+        refused(charge(merchant, card), 404, "NOT_FOUND")
+    there = saved(merchant)
+    assert there["is_default"] and charge(merchant, there).data["status"] == "completed"
+
+
+def test_a_new_key_of_the_same_account_costs_no_card(listening, at_stripe):
+    card = saved(listening)
+    move(listening, listening.stripe_key)
+    again = saved(listening)
+    assert cards_of(listening) == [again, card] and not again["is_default"]
+    assert charge(listening, card).data["status"] == "completed"
+
+
+def test_what_the_former_accounts_key_does_not_see_is_no_less_the_present_ones(shop, stub_stripe):
+    """A save that was begun before the move is tried again with the key that it was begun with."""
+    saved(shop, "pm_one")
+    stub_stripe.answer_next(*ATTACH, Answer(hang=True))
+    before = len(stub_stripe.calls(*ATTACH))
+    late = InBackground(save, shop, "pm_late", key="late-1")
+    stub_stripe.wait_for(*ATTACH, count=before + 1)
+    move(shop)
+    there = saved(shop, "pm_two")
+    refused(late.result(), 422, "PROVIDER_REJECTED")
+    assert cards_of(shop) == [there] and charge(shop, there).data["status"] == "completed"
 
 
 # Charges under way

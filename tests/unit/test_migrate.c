@@ -128,6 +128,35 @@ static void a_key_of_the_first_schema_is_found_after_the_second(void **state)
     db->driver->close(db);
 }
 
+static void execute(struct db *db, const char *sql)
+{
+    struct err err = {0};
+    assert_int_equal(db->driver->begin(db, true, &err), OK);
+    if (db->driver->script(db, sql, &err) != OK) {
+        fail_msg("%s", err.message);
+    }
+    assert_int_equal(db->driver->commit(db, &err), OK);
+}
+
+static void a_gone_customers_cards_are_made_inactive(void **state)
+{
+    struct db *db = opened(state);
+    struct err err = {0};
+    assert_int_equal(migrate_steps(db, schema_steps, 1, &err), OK);
+    execute(db, "INSERT INTO customers (id, merchant_id, livemode, email, body, credential_version_id,"
+                " gone_us, created_us) VALUES"
+                " (x'01', x'00', 0, 'a@example.com', '', x'00', 7, 0),"
+                " (x'02', x'00', 0, 'a@example.com', '', x'00', 0, 0);"
+                "INSERT INTO cards (id, merchant_id, customer_id, livemode, status, provider, method_sent,"
+                " exp_month, exp_year, is_default, credential_version_id, created_us, updated_us) VALUES"
+                " (x'11', x'00', x'01', 0, 'active', 'stripe', 'pm_1', 1, 2030, 1, x'00', 0, 0),"
+                " (x'12', x'00', x'02', 0, 'active', 'stripe', 'pm_2', 1, 2030, 1, x'00', 0, 0);");
+    assert_int_equal(migrate(db, &err), OK);
+    assert_int_equal(number(db, "SELECT count(*) FROM cards WHERE status = 'active' AND id = x'12'"), 1);
+    assert_int_equal(number(db, "SELECT count(*) FROM cards WHERE status = 'gone' AND is_default = 0"), 1);
+    db->driver->close(db);
+}
+
 // In a process of its own, where a failed assertion would have nowhere to go.
 static _Noreturn void migrate_and_exit(const char *database)
 {
@@ -176,6 +205,7 @@ int main(void)
         TEST(a_newer_database_is_refused_and_left_as_it_was),
         TEST(the_programs_own_steps_are_valid),
         TEST(a_key_of_the_first_schema_is_found_after_the_second),
+        TEST(a_gone_customers_cards_are_made_inactive),
         TEST(programs_that_start_at_once_take_turns),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
