@@ -239,7 +239,7 @@ static void log_attempt(const struct op *op)
     if (op->open && answer->outcome == PROVIDER_NO_AUTH && !op->kind->background) {
         LOG(LOG_ERROR, "the provider refuses the secret key of an operation whose outcome is unknown",
             LOG_STR("subject_id", id), LOG_STR("operation", op->kind->name),
-            LOG_INT("status", answer->status));
+            LOG_INT("status", answer->status), LOG_STR("trouble", answer->failure.message));
     } else {
         bool trouble = answer->trouble != NULL || (op->kind->background && answer->outcome != PROVIDER_DONE);
         LOG(trouble && !told_before ? LOG_WARN : LOG_DEBUG, "provider answered", LOG_STR("subject_id", id),

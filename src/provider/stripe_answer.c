@@ -31,6 +31,10 @@ static void read_event(struct provider_call *call, struct json_object *item, siz
 // its charges, some 300 values with what a merchant may add; a payment with many methods and a last error
 // 200.
 #define LIST_VALUES_MAX ((size_t)1000 * PROVIDER_PAGE_ITEMS)
+// How Stripe names the permissions of a restricted key, and how much of that is taken over.
+#define PERMISSION_PREFIX "rak_"
+#define PERMISSIONS_MAX 4
+#define PERMISSION_BYTES_MAX 64
 
 static bool is_list(enum provider_verb verb)
 {
@@ -170,6 +174,25 @@ static void read_refusal(struct provider_call *call, struct json_object *error)
     answer->outcome = PROVIDER_REFUSED;
 }
 
+// Why the secret key was refused. Stripe's own message repeats the key, so only the names of the permissions
+// that a restricted key lacks are taken over ("Having the 'rak_customer_write' permission would allow...").
+static const char *key_refusal(struct arena *arena, const char *message)
+{
+    const char *lacking = NULL;
+    const char *at = message != NULL ? strstr(message, PERMISSION_PREFIX) : NULL;
+    for (int i = 0; at != NULL && i < PERMISSIONS_MAX; i++) {
+        size_t bytes = strspn(at, "abcdefghijklmnopqrstuvwxyz_");
+        const char *name =
+            arena_strndup(arena, at, bytes < PERMISSION_BYTES_MAX ? bytes : PERMISSION_BYTES_MAX);
+        lacking = lacking == NULL ? name : arena_printf(arena, "%s, %s", lacking, name);
+        at = strstr(at + bytes, PERMISSION_PREFIX);
+    }
+    return lacking == NULL
+               ? "The provider refused the secret key: it is unknown, expired or lacks a permission."
+               : arena_printf(arena, "The provider refused the secret key: it lacks the permission %s.",
+                              lacking);
+}
+
 static void read_error(struct provider_call *call, struct json_object *body)
 {
     struct provider_answer *answer = &call->answer;
@@ -199,7 +222,7 @@ static void read_error(struct provider_call *call, struct json_object *body)
     case 403:
         answer->failure = (struct failure){
             .code = "provider_auth_failed",
-            .message = "The provider refused the secret key: it is unknown, expired or lacks a permission.",
+            .message = key_refusal(call->arena, json_get_str(error, "message")),
         };
         answer->trouble = NULL;
         answer->outcome = PROVIDER_NO_AUTH;

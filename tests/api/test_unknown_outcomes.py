@@ -230,6 +230,29 @@ def test_the_key_of_another_account_tells_nothing_of_a_charge(hasty_shop, stub_s
     assert not stub_stripe.calls(*LIST)
 
 
+LACKING = Answer(403, stripe_error(message="The provided key 'rk_test_****1234' does not have the required permissions for this "
+                                   "endpoint on account 'acct_1'. Having the 'rak_payment_intent_write' permission would "
+                                   "allow this request to continue."))
+
+
+def test_the_permission_that_a_restricted_key_lacks_is_shown(hasty_shop, stub_stripe):
+    stub_stripe.answer_next(*CHARGE, LACKING)
+    failure = pay(hasty_shop).data["failure"]
+    assert failure["code"] == "provider_auth_failed" and "rak_payment_intent_write" in failure["message"]
+    assert "rk_test_" not in failure["message"]
+    stub_stripe.answer_next("POST", "/v1/customers", LACKING)
+    answer = hasty_shop.api.post("/v1/payments/cards", {"payment_method_id": "pm_card_visa"}, expect=422)
+    assert answer.codes == ["PROVIDER_AUTH_FAILED"] and "rak_payment_intent_write" in answer.errors[0]["message"]
+
+
+def test_the_log_names_the_permission_that_an_open_payment_lacks(hasty_shop, stub_stripe):
+    stub_stripe.answer_next(*CHARGE, executed(cut_after=0))
+    stub_stripe.answer_always(*CHARGE, LACKING)
+    payment = pay_in_vain(hasty_shop).data
+    alert = hasty_shop.server.wait_for_log(level="error", subject_id=payment["id"])
+    assert "rak_payment_intent_write" in alert["trouble"]
+
+
 def test_a_decline_of_a_repeated_attempt_is_still_a_decline(start_shop, stub_stripe):
     shop = start_shop()
     stub_stripe.answer_next(*CHARGE, executed(cut_after=0))

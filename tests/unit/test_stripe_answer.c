@@ -348,6 +348,39 @@ static void a_refused_key_is_our_own_failure_code(void **state)
     assert_null(strstr(answer->failure.message, "sk_test_"));
 }
 
+#define LACKING "The provider refused the secret key: it lacks the permission "
+
+static void the_permission_that_a_restricted_key_lacks_is_named_and_the_key_is_not(void **state)
+{
+    struct fixture *f = *state;
+    static const char before[] =
+        "The provided key 'rk_test_****1234' does not have the required permissions for "
+        "this endpoint on account 'acct_1'. Having the ";
+    static const struct {
+        const char *message;
+        const char *shown;
+    } rows[] = {
+        {"'rak_payment_intent_write' permission would allow this request to continue.",
+         LACKING "rak_payment_intent_write."},
+        {"'rak_customer_write', 'rak_charge_write' permissions would allow this request to continue.",
+         LACKING "rak_customer_write, rak_charge_write."},
+        {"rak_a rak_b rak_c rak_d rak_e", LACKING "rak_a, rak_b, rak_c, rak_d."},
+        {"rak_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+         LACKING "rak_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa."},
+        {"right one.", "The provider refused the secret key: it is unknown, expired or lacks a permission."},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        char body[1024];
+        snprintf(body, sizeof(body), "{\"error\":{\"type\":\"invalid_request_error\",\"message\":\"%s%s\"}}",
+                 before, rows[i].message);
+        const struct provider_answer *answer =
+            read_reply(f, (struct reply){PROVIDER_CHARGE, HTTP_DONE, 403, body, NULL, NULL});
+        assert_int_equal(answer->outcome, PROVIDER_NO_AUTH);
+        assert_string_equal(answer->failure.code, "provider_auth_failed");
+        assert_string_equal(answer->failure.message, rows[i].shown);
+    }
+}
+
 static void what_stripe_says_of_itself_is_kept(void **state)
 {
     struct fixture *f = *state;
@@ -467,6 +500,7 @@ int main(void)
         TEST(a_decline_says_why_and_names_its_intent),
         TEST(a_refusal_without_a_code_is_named_by_its_type),
         TEST(a_refused_key_is_our_own_failure_code),
+        TEST(the_permission_that_a_restricted_key_lacks_is_named_and_the_key_is_not),
         TEST(what_stripe_says_of_itself_is_kept),
         TEST(who_is_away_and_who_is_to_slow_down_is_told_apart),
         TEST(an_object_of_the_other_mode_is_not_believed),
