@@ -1,11 +1,13 @@
 // See fields.h. Card data is looked for before anything else is said, and is never repeated in a message.
 #include "api/fields.h"
 
+#include <ctype.h>
 #include <string.h>
 
 #include "base/text.h"
 
 #define NAME_SHOWN_BYTES_MAX 100
+#define RETURN_URL_SCHEME_MAX 64
 
 static bool in_list(const char *name, const char *const *names)
 {
@@ -125,6 +127,36 @@ const char *field_email(struct request *request, struct json_object *object, con
     const char *text = field_text(request, object, "", name, FIELD_OPTIONAL, EMAIL_CHARS_MAX);
     if (text != NULL && (strchr(text, '@') == NULL || strchr(text, ' ') != NULL)) {
         add(request, "", name, "must be an e-mail address");
+        return NULL;
+    }
+    return text;
+}
+
+// scheme "://" and something behind it, without the ASCII characters that no URL holds (RFC 3986). An app's
+// own scheme is one too, but not those by which a browser would run or read what it is sent to.
+static bool is_return_url(const char *text)
+{
+    static const char *const refused[] = {"javascript", "vbscript", "data", "file", "blob", "about", NULL};
+    size_t scheme_bytes = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-.");
+    char scheme[RETURN_URL_SCHEME_MAX + 1] = {0};
+    if (scheme_bytes == 0 || scheme_bytes > RETURN_URL_SCHEME_MAX || !isalpha((unsigned char)text[0]) ||
+        !text_starts_with(text + scheme_bytes, "://") || text[scheme_bytes + 3] == '\0') {
+        return false;
+    }
+    for (size_t i = 0; i < scheme_bytes; i++) {
+        scheme[i] = (char)tolower((unsigned char)text[i]);
+    }
+    bool is_web = text_equal(scheme, "http") || text_equal(scheme, "https");
+    bool has_host = strchr("/?#:", text[scheme_bytes + 3]) == NULL;
+    return !in_list(scheme, refused) && (has_host || !is_web) && strpbrk(text, " \"<>\\^`{|}") == NULL;
+}
+
+const char *field_return_url(struct request *request, struct json_object *object)
+{
+    const char *text = field_text(request, object, "", "return_url", FIELD_OPTIONAL, 2048);
+    if (text != NULL && !is_return_url(text)) {
+        add(request, "", "return_url",
+            "must be an http or https URL, or one of your app's own scheme (myapp://...), without spaces");
         return NULL;
     }
     return text;

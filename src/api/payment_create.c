@@ -149,11 +149,7 @@ static void read_about(struct request *request, struct payment *payment)
         problem(request, "provider", "must be \"stripe\"");
     }
     payment->provider = "stripe";
-    payment->return_url = field_text(request, body, "", "return_url", FIELD_OPTIONAL, 2048);
-    if (payment->return_url != NULL && !text_starts_with(payment->return_url, "https://") &&
-        !text_starts_with(payment->return_url, "http://")) {
-        problem(request, "return_url", "must be an http or https URL");
-    }
+    payment->return_url = field_return_url(request, body);
     payment->description = field_text(request, body, "", "description", FIELD_OPTIONAL, 1000);
     payment->customer_email = field_email(request, body, "customer_email");
     const char *capture = field_text(request, body, "", "capture_method", FIELD_DECIDES, 64);

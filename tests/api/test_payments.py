@@ -155,6 +155,17 @@ def test_3_d_secure_gives_a_next_action_and_completes_when_stripe_says_so(server
     assert (done["status"], done["amount_captured"], done["next_action"]) == ("completed", "10.00", None)
 
 
+@pytest.mark.parametrize("return_url", ["myapp://paid", "com.example.shop-2://pay/done?order=1#top", "MyApp:///paid",
+                                        "http://localhost:3000/return", "https://[::1]/r", "https://a.example/%20x?a=1&b=(2)"])
+def test_the_payer_comes_back_to_a_page_or_to_an_app(merchant, return_url):
+    payment = merchant.pay(payment_method="pm_card_authenticationRequired", return_url=return_url)
+    assert (payment["status"], payment["return_url"]) == ("pending", return_url)
+    assert payment["next_action"]["type"] == "redirect_to_url"
+    page = requests.post(payment["next_action"]["redirect_url"], data={"action": "complete"}, allow_redirects=False, timeout=30)
+    before, _, after = return_url.partition("#")
+    assert page.headers["Location"].startswith(before + ("&" if "?" in before else "?")) and page.headers["Location"].endswith(after)
+
+
 @pytest.mark.parametrize("return_url", [RETURN_URL, None])
 def test_what_the_payer_needs_is_given_to_its_merchant_alone_and_kept_sealed(server, merchant, return_url):
     """A URL as Stripe gives it holds the client secret."""
@@ -265,7 +276,15 @@ def test_metadata_beyond_its_limits_is_named(merchant, metadata, field):
 @pytest.mark.parametrize("change, field", [
     ({"return_url": "merchant.com/return"}, "return_url"), ({"return_url": "javascript:alert(1)"}, "return_url"),
     ({"return_url": ""}, "return_url"), ({"return_url": "https://a/\n"}, "return_url"),
-    ({"return_url": 7}, "return_url"),
+    ({"return_url": 7}, "return_url"), ({"return_url": "https://merchant.com/a b"}, "return_url"),
+    ({"return_url": "https://merchant.com/ "}, "return_url"), ({"return_url": "https://merchant.com/<a>"}, "return_url"),
+    ({"return_url": "https://"}, "return_url"), ({"return_url": "https:///return"}, "return_url"),
+    ({"return_url": "https://:80/"}, "return_url"), ({"return_url": "myapp:return"}, "return_url"),
+    ({"return_url": "myapp://"}, "return_url"), ({"return_url": "://return"}, "return_url"),
+    ({"return_url": "1app://return"}, "return_url"), ({"return_url": "my app://return"}, "return_url"),
+    ({"return_url": "javascript://x/%0aalert(1)"}, "return_url"), ({"return_url": "JavaScript://x"}, "return_url"),
+    ({"return_url": "data://text/html,x"}, "return_url"), ({"return_url": "file:///etc/passwd"}, "return_url"),
+    ({"return_url": "a" * 65 + "://x"}, "return_url"),
     ({"description": "d" * 1001}, "description"), ({"description": {"a": "b"}}, "description"),
     ({"customer_email": "nobody"}, "customer_email"), ({"customer_email": "a b@c"}, "customer_email"),
     ({"customer_email": "a@b" + "c" * 600}, "customer_email"),
