@@ -14,7 +14,7 @@
 #include "base/require.h"
 #include "base/text.h"
 
-#define HEADER_BYTES_MAX (8 * 1024)
+#define HEAD_BYTES_MAX (8 * 1024)
 // A body where none is needed is taken and not read.
 #define UNREAD_BODY_MAX (64 * 1024)
 
@@ -77,13 +77,17 @@ static void on_head(struct http_exchange *exchange, void *context)
         request->route->body_bytes_max > 0 ? request->route->body_bytes_max : UNREAD_BODY_MAX;
 }
 
-static void on_malformed(struct http_exchange *exchange, const char *sentence, void *context)
+static void on_malformed(struct http_exchange *exchange, int status, const char *sentence, void *context)
 {
     struct api *api = context;
+    struct request *request = exchange->context;
     struct err err;
-    api->stats.requests_total++;
-    (void)err_set(&err, ERR_BAD_REQUEST, "%s", sentence);
-    request_fail(request_new(api, exchange), &err);
+    if (request == NULL) { // on_head was not called
+        request = request_new(api, exchange);
+        api->stats.requests_total++;
+    }
+    (void)err_set(&err, status == 431 ? ERR_HEAD_TOO_LARGE : ERR_BAD_REQUEST, "%s", sentence);
+    request_fail(request, &err);
 }
 
 static void on_too_large(struct http_exchange *exchange, void *context)
@@ -176,7 +180,7 @@ enum errc api_open(const struct api_options *options, struct api **opened, struc
         .unlimited = &api->trusted_proxies,
         .idle_timeout_s = (unsigned)(options->config->idle_timeout_ms / 1000),
         .request_timeout_s = (unsigned)(options->config->request_timeout_ms / 1000),
-        .header_bytes_max = HEADER_BYTES_MAX,
+        .head_bytes_max = HEAD_BYTES_MAX,
         .on_head = on_head,
         .on_request = on_request,
         .on_too_large = on_too_large,

@@ -77,6 +77,19 @@ void buf_printf(struct buf *buf, const char *format, ...)
     va_end(args);
 }
 
+void buf_take(struct buf *buf, size_t bytes)
+{
+    REQUIRE(bytes <= buf->len);
+    size_t left_bytes = buf->len - bytes;
+    if (left_bytes == 0) {
+        buf_release(buf);
+        return;
+    }
+    memmove(buf->data, buf->data + bytes, left_bytes + 1); // with the NUL
+    explicit_bzero(buf->data + left_bytes + 1, bytes);
+    buf->len = left_bytes;
+}
+
 const char *buf_str(const struct buf *buf)
 {
     return buf->data == NULL ? "" : buf->data;

@@ -20,6 +20,9 @@ void buf_add(struct buf *buf, const void *data, size_t bytes);
 void buf_add_str(struct buf *buf, const char *text);
 void buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+// Takes so many bytes off the front. What is left moves there; without a rest all memory is released.
+void buf_take(struct buf *buf, size_t bytes);
+
 // The content as a C string; "" when empty. Owned by the buffer.
 const char *buf_str(const struct buf *buf);
 

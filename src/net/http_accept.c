@@ -1,7 +1,6 @@
-// Taking new connections. We accept them ourselves and hand them to libmicrohttpd: at its own limit it
-// accepts and closes, where here a connection beyond the limit waits in the kernel's queue until one ends.
-// One that would let its address take more than its share is closed.
-// Loop thread. Invariant: the listening socket is watched exactly while connections may be taken.
+// Taking new connections. One beyond the limit of all waits in the kernel's queue until another ends. One
+// that would let its address take more than its share is closed. Loop thread. Invariant: the listening socket
+// is watched exactly while connections may be taken.
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -19,6 +18,11 @@ static bool is_full(const struct http_server *server)
     return server->connection_count >= server->options.connections_max;
 }
 
+static void pause_accepting(struct http_server *server)
+{
+    REQUIRE(uv_poll_stop(&server->accepting) == 0);
+}
+
 static bool is_client_gone(int error)
 {
     return error == ECONNABORTED || error == EINTR || error == EPROTO || error == EPERM;
@@ -32,16 +36,15 @@ static struct crowd *find_crowd(const struct http_server *server, const struct a
 
 // Whether the address has its share already. While most of all connections are free, nobody needs to go
 // without.
-static bool has_too_many(const struct http_server *server, const struct sockaddr *peer)
+static bool has_too_many(const struct http_server *server, const struct address *peer)
 {
     const struct http_server_options *options = &server->options;
-    struct address address;
     if (options->connections_per_address_max == 0 ||
-        server->connection_count * 2 < options->connections_max || !address_from_sockaddr(peer, &address) ||
-        (options->unlimited != NULL && network_list_has(options->unlimited, &address))) {
+        server->connection_count * 2 < options->connections_max ||
+        (options->unlimited != NULL && network_list_has(options->unlimited, peer))) {
         return false;
     }
-    struct address subscriber = address_subscriber(&address);
+    struct address subscriber = address_subscriber(peer);
     const struct crowd *crowd = find_crowd(server, &subscriber);
     return crowd != NULL && crowd->count >= options->connections_per_address_max;
 }
@@ -49,11 +52,7 @@ static bool has_too_many(const struct http_server *server, const struct sockaddr
 void http_accept_join(struct connection *connection)
 {
     struct http_server *server = connection->server;
-    const struct sockaddr *peer =
-        MHD_get_connection_info(connection->mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
-    struct address address = {{0}};
-    REQUIRE(address_from_sockaddr(peer, &address));
-    struct address subscriber = address_subscriber(&address);
+    struct address subscriber = address_subscriber(&connection->peer);
     struct crowd *crowd = find_crowd(server, &subscriber);
     if (crowd == NULL) {
         crowd = calloc(1, sizeof(*crowd));
@@ -89,14 +88,15 @@ static bool accept_one(struct http_server *server)
     struct sockaddr_storage peer;
     socklen_t peer_bytes = sizeof(peer);
     int fd = accept4(server->listening, (struct sockaddr *)&peer, &peer_bytes, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd >= 0 && has_too_many(server, (struct sockaddr *)&peer)) {
-        server->refused_count++;
-        close(fd);
-        return true;
-    }
     if (fd >= 0) {
-        // Closes the socket itself where it refuses it.
-        (void)MHD_add_connection(server->mhd, fd, (struct sockaddr *)&peer, peer_bytes);
+        struct address address = {{0}};
+        REQUIRE(address_from_sockaddr((struct sockaddr *)&peer, &address));
+        if (has_too_many(server, &address)) {
+            server->refused_count++;
+            close(fd);
+        } else {
+            connection_open(server, fd, &address);
+        }
         return true;
     }
     if (is_client_gone(errno)) {
@@ -104,7 +104,7 @@ static bool accept_one(struct http_server *server)
     }
     if (errno != EAGAIN) { // no descriptor or memory left: the sweep tries again
         LOG(LOG_WARN, "a connection cannot be accepted", LOG_INT("errno", errno));
-        http_accept_pause(server);
+        pause_accepting(server);
     }
     return false;
 }
@@ -117,14 +117,8 @@ static void on_listening(uv_poll_t *handle, int status, int events)
     for (int i = 0; i < BATCH && !is_full(server) && accept_one(server); i++) {
     }
     if (is_full(server)) {
-        http_accept_pause(server);
+        pause_accepting(server);
     }
-    http_server_run(server); // MHD's time-outs now include theirs
-}
-
-void http_accept_pause(struct http_server *server)
-{
-    REQUIRE(uv_poll_stop(&server->accepting) == 0);
 }
 
 void http_accept_go_on(struct http_server *server)
@@ -134,10 +128,10 @@ void http_accept_go_on(struct http_server *server)
     }
 }
 
-void http_accept_open(struct http_server *server, uv_loop_t *uv, int listening)
+void http_accept_open(struct http_server *server, int listening)
 {
     server->listening = listening;
-    REQUIRE(uv_poll_init(uv, &server->accepting, listening) == 0);
+    REQUIRE(uv_poll_init(server->uv, &server->accepting, listening) == 0);
     http_accept_go_on(server);
 }
 

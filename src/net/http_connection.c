@@ -1,16 +1,25 @@
-// The server's connections and how long each may stay in which phase. Loop thread.
-// libmicrohttpd's own time-out sees only silence; the sweep here also ends clients that send or read a byte
-// now and then, and those that are gone without its notice.
+// A connection: what comes in is kept in `in` until it is used, what goes out is written at once or as the
+// socket takes it, and each phase may take only so long. Loop thread.
+//
+// Invariant: everything that changes an exchange happens in connection_advance or connection_close, so a
+// handler may answer at any time and still use its exchange until it returns.
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/require.h"
 #include "base/timefmt.h"
 #include "net/http_server_private.h"
 
+// What may lie unused while an answer is made; beyond it the socket is not read.
+#define IN_BYTES_MAX (16 * 1024)
 // A request that has not come whole this long after its head may not hold up the end of the service: nothing
 // was done of it yet.
 #define DRAIN_RECEIVE_US (2 * US_PER_S)
+// A client that still sends when the connection closes would get a reset in place of the answer.
+#define LINGER_US (2 * US_PER_S)
+#define LINGER_BYTES_MAX (1024 * 1024)
 
 void connection_phase_set(struct connection *connection, enum connection_phase phase)
 {
@@ -18,68 +27,248 @@ void connection_phase_set(struct connection *connection, enum connection_phase p
     connection->phase_since_us = loop_mono_us(connection->server->loop);
 }
 
-void connection_notify(void *cls, struct MHD_Connection *mhd, void **socket_context,
-                       enum MHD_ConnectionNotificationCode code)
+static void on_closed(uv_handle_t *handle)
 {
-    struct http_server *server = cls;
-    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-        struct connection *connection = calloc(1, sizeof(*connection));
-        REQUIRE(connection != NULL);
-        connection->server = server;
-        connection->mhd = mhd;
-        list_append(&server->connections, &connection->link);
-        http_accept_join(connection);
-        server->connection_count++;
-        connection_phase_set(connection, CONNECTION_WAITING);
-        *socket_context = connection;
+    struct connection *connection = handle->data;
+    struct http_server *server = connection->server;
+    free(connection);
+    http_server_handle_closed(server);
+}
+
+void connection_close(struct connection *connection)
+{
+    if (connection->closed) {
         return;
     }
-    struct connection *connection = *socket_context;
-    REQUIRE(connection->exchange == NULL);
+    connection->closed = true;
+    if (connection->exchange) {
+        exchange_end(connection->exchange);
+    }
+    buf_release(&connection->in);
     list_remove(&connection->link);
-    server->connection_count--;
+    list_remove(&connection->awake);
+    connection->server->connection_count--;
     http_accept_leave(connection);
-    free(connection);
-    http_accept_go_on(server);
+    uv_close((uv_handle_t *)&connection->tcp, on_closed);
+    http_accept_go_on(connection->server);
 }
 
-// MHD finds the socket at its end and does the rest, in its own time.
-static void connection_shut(struct connection *connection)
+void connection_linger(struct connection *connection)
 {
-    int fd = MHD_get_connection_info(connection->mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-    (void)shutdown(fd, SHUT_RDWR); // ENOTCONN: the client was faster
+    int fd = -1;
+    REQUIRE(uv_fileno((uv_handle_t *)&connection->tcp, &fd) == 0);
+    buf_release(&connection->in);
+    if (connection->ended || shutdown(fd, SHUT_WR) != 0) {
+        connection_close(connection);
+        return;
+    }
+    connection_phase_set(connection, CONNECTION_LINGERING);
 }
 
-// How long the phase may last; INT64_MAX: as long as it likes.
-static int64_t phase_limit_us(const struct http_server *server, enum connection_phase phase)
+static void on_buffer(uv_handle_t *handle, size_t suggested_bytes, uv_buf_t *buffer)
 {
-    const struct http_server_options *options = &server->options;
-    switch (phase) {
-    case CONNECTION_WAITING: // a silent one ends by MHD's idle time-out; this is for heads that trickle in
-        return ((int64_t)options->idle_timeout_s + options->request_timeout_s) * US_PER_S;
-    case CONNECTION_RECEIVING:
-        if (server->draining) {
-            return DRAIN_RECEIVE_US;
+    struct connection *connection = handle->data;
+    *buffer = uv_buf_init(connection->server->scratch, HTTP_READ_BYTES);
+    (void)suggested_bytes;
+}
+
+static void on_read(uv_stream_t *stream, ssize_t bytes, const uv_buf_t *buffer)
+{
+    struct connection *connection = stream->data;
+    if (bytes == 0) {
+        return; // nothing there after all
+    }
+    if (bytes > 0 && connection->phase == CONNECTION_LINGERING) {
+        connection->discarded_bytes += (size_t)bytes;
+        if (connection->discarded_bytes > LINGER_BYTES_MAX) {
+            connection_close(connection);
         }
-        return (int64_t)options->request_timeout_s * US_PER_S;
-    case CONNECTION_SENDING:
-        return (int64_t)options->request_timeout_s * US_PER_S;
-    case CONNECTION_PARKED:
-        return INT64_MAX;
+        return;
     }
-    return INT64_MAX;
+    if (bytes > 0) {
+        connection->received_us = loop_mono_us(connection->server->loop);
+        buf_add(&connection->in, buffer->base, (size_t)bytes);
+        REQUIRE(!connection->in.overflow);
+        explicit_bzero(buffer->base, (size_t)bytes);
+    } else {
+        connection->ended = true; // in order or not: an answer on its way finds out
+    }
+    connection_advance(connection);
 }
 
-// Whether the client has ended its side with a request unfinished. libmicrohttpd misses that where the end
-// came together with the last bytes: it waits for an edge that has passed.
-static bool client_is_gone(const struct connection *connection)
+// Watches the socket while there is room for what it brings.
+static void read_more(struct connection *connection)
 {
-    if (connection->phase != CONNECTION_WAITING && connection->phase != CONNECTION_RECEIVING) {
-        return false; // half-closed, but its answer may still be wanted
+    bool wanted = !connection->ended && connection->in.len < IN_BYTES_MAX;
+    if (wanted != connection->reading) {
+        uv_stream_t *stream = (uv_stream_t *)&connection->tcp;
+        REQUIRE((wanted ? uv_read_start(stream, on_buffer, on_read) : uv_read_stop(stream)) == 0);
+        connection->reading = wanted;
     }
-    char byte;
-    int fd = MHD_get_connection_info(connection->mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-    return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
+// Takes the next head out of what came; false where it has not come whole.
+static bool begin_request(struct connection *connection)
+{
+    size_t bytes_max = connection->server->options.head_bytes_max;
+    size_t head_bytes = http_head_bytes(buf_str(&connection->in), connection->in.len);
+    if (head_bytes == HTTP_HEAD_BROKEN) {
+        exchange_begin_refused(connection, 400, "this is no HTTP/1.1 request");
+    } else if (head_bytes > bytes_max || (head_bytes == 0 && connection->in.len > bytes_max)) {
+        exchange_begin_refused(connection, 431, "the request line and headers are too large");
+    } else if (head_bytes > 0) {
+        exchange_begin(connection, head_bytes);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+static bool step(struct connection *connection)
+{
+    if (connection->writing || connection->phase == CONNECTION_LINGERING) {
+        return false;
+    }
+    return connection->exchange ? exchange_step(connection->exchange) : begin_request(connection);
+}
+
+void connection_advance(struct connection *connection)
+{
+    if (connection->closed || connection->advancing) {
+        return;
+    }
+    connection->advancing = true;
+    while (!connection->closed && step(connection)) {
+    }
+    connection->advancing = false;
+    bool needs_more = connection->phase == CONNECTION_WAITING || connection->phase == CONNECTION_RECEIVING ||
+                      connection->phase == CONNECTION_LINGERING;
+    if (connection->ended && needs_more) {
+        connection_close(connection);
+    }
+    if (!connection->closed) {
+        read_more(connection);
+    }
+}
+
+static void on_again(uv_idle_t *handle)
+{
+    struct http_server *server = handle->data;
+    struct list awake;
+    list_init(&awake);
+    list_splice(&awake, &server->awake);
+    REQUIRE(uv_idle_stop(handle) == 0);
+    struct list *node = NULL;
+    while ((node = list_take_first(&awake)) != NULL) {
+        connection_advance(CONTAINER_OF(node, struct connection, awake));
+    }
+}
+
+void connection_wake(struct connection *connection)
+{
+    if (!connection->advancing && !list_linked(&connection->awake)) {
+        list_append(&connection->server->awake, &connection->awake);
+        REQUIRE(uv_idle_start(&connection->server->again, on_again) == 0);
+    }
+}
+
+static void written(struct connection *connection, struct exchange *exchange)
+{
+    connection->writing = false;
+    buf_release(&exchange->out_head);
+    buf_release(&exchange->out_body);
+}
+
+static void on_written(uv_write_t *write, int status)
+{
+    struct connection *connection = write->data;
+    if (connection->closed) {
+        return; // status is UV_ECANCELED, and the exchange is gone
+    }
+    written(connection, connection->exchange);
+    if (status != 0) {
+        connection_close(connection);
+    } else {
+        connection_advance(connection);
+    }
+}
+
+void connection_write(struct connection *connection, struct exchange *exchange)
+{
+    uv_stream_t *stream = (uv_stream_t *)&connection->tcp;
+    uv_buf_t parts[2] = {
+        {.base = exchange->out_head.data, .len = exchange->out_head.len},
+        {.base = exchange->out_body.data, .len = exchange->out_body.len},
+    };
+    int taken = uv_try_write(stream, parts, 2);
+    size_t bytes = taken > 0 ? (size_t)taken : 0;
+    if (bytes == parts[0].len + parts[1].len) {
+        written(connection, exchange);
+        return;
+    }
+    if (taken < 0 && taken != UV_EAGAIN) {
+        connection_close(connection);
+        return;
+    }
+    for (size_t i = 0; i < COUNT_OF(parts); i++) {
+        size_t skipped = bytes < parts[i].len ? bytes : parts[i].len;
+        parts[i].base += skipped;
+        parts[i].len -= skipped;
+        bytes -= skipped;
+    }
+    connection->writing = true;
+    connection->write.data = connection;
+    if (uv_write(&connection->write, stream, parts, 2, on_written) != 0) {
+        connection_close(connection);
+    }
+}
+
+void connection_open(struct http_server *server, int fd, const struct address *peer)
+{
+    struct connection *connection = calloc(1, sizeof(*connection));
+    REQUIRE(connection != NULL);
+    connection->server = server;
+    connection->peer = *peer;
+    connection->in = BUF_MAX(IN_BYTES_MAX + HTTP_READ_BYTES);
+    connection->tcp.data = connection;
+    list_append(&server->connections, &connection->link);
+    list_init(&connection->awake);
+    http_accept_join(connection);
+    server->connection_count++;
+    server->open_handles++;
+    connection->received_us = loop_mono_us(server->loop);
+    connection_phase_set(connection, CONNECTION_WAITING);
+    REQUIRE(uv_tcp_init(server->uv, &connection->tcp) == 0);
+    if (uv_tcp_open(&connection->tcp, fd) != 0) {
+        close(fd);
+        connection_close(connection);
+        return;
+    }
+    (void)uv_tcp_nodelay(&connection->tcp, 1); // an answer is written as a whole
+    read_more(connection);
+}
+
+// Whether it has been in its phase, or silent in it, for too long.
+static bool is_overdue(const struct connection *connection, int64_t now_us)
+{
+    const struct http_server_options *options = &connection->server->options;
+    int64_t idle_us = (int64_t)options->idle_timeout_s * US_PER_S;
+    int64_t request_us = (int64_t)options->request_timeout_s * US_PER_S;
+    int64_t phase_us = now_us - connection->phase_since_us;
+    bool silent = now_us - connection->received_us > idle_us && phase_us > idle_us;
+    switch (connection->phase) {
+    case CONNECTION_WAITING: // also for heads that trickle in
+        return silent || phase_us > idle_us + request_us;
+    case CONNECTION_RECEIVING:
+        return silent || phase_us > (connection->server->draining ? DRAIN_RECEIVE_US : request_us);
+    case CONNECTION_SENDING:
+        return phase_us > request_us;
+    case CONNECTION_LINGERING:
+        return phase_us > LINGER_US;
+    case CONNECTION_PARKED:
+        return false;
+    }
+    return false;
 }
 
 void connections_sweep(struct http_server *server)
@@ -88,9 +277,8 @@ void connections_sweep(struct http_server *server)
     LIST_EACH_SAFE(&server->connections, node, after)
     {
         struct connection *connection = CONTAINER_OF(node, struct connection, link);
-        if (now_us - connection->phase_since_us > phase_limit_us(server, connection->phase) ||
-            client_is_gone(connection)) {
-            connection_shut(connection);
+        if (is_overdue(connection, now_us)) {
+            connection_close(connection);
         }
     }
 }
@@ -101,18 +289,15 @@ void connections_close_idle(struct http_server *server)
     {
         struct connection *connection = CONTAINER_OF(node, struct connection, link);
         if (connection->phase == CONNECTION_WAITING) {
-            connection_shut(connection);
+            connection_close(connection);
         }
     }
 }
 
-void connections_unpark(struct http_server *server)
+void connections_close(struct http_server *server)
 {
     LIST_EACH_SAFE(&server->connections, node, after)
     {
-        struct connection *connection = CONTAINER_OF(node, struct connection, link);
-        if (connection->exchange) {
-            exchange_unpark(connection->exchange);
-        }
+        connection_close(CONTAINER_OF(node, struct connection, link));
     }
 }

@@ -1,288 +1,243 @@
-// One request and its answer: libmicrohttpd's callbacks turned into on_head, on_request, on_end. Loop thread.
+// One request: its head and body turned into on_head, on_request and on_end. Loop thread.
 //
-//   begin (request line) -> head -> body... -> whole request -> answered -> end
-//                                                  `-> parked -> http_exchange_reply -^
+//   begin (head) -> body... -> whole request -> answered -> sent -> end
+//                                   `-> parked -> http_exchange_reply -^
 //
 // An answer given before the body has come is kept until the client has sent the rest, which is thrown away:
-// a client that is still writing when the connection closes gets a reset instead of the answer. Only where
-// the rest would be large, or the client waits for 100 Continue, the answer goes out at once and the
-// connection closes. Invariant: on_end is called exactly once for each exchange that a handler has seen.
+// the connection can go on then. Only where the rest would be large, or the client waits for 100 Continue,
+// the answer goes out at once and the connection closes. Invariant: on_end is called exactly once for each
+// exchange that a handler has seen.
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/log.h"
 #include "base/require.h"
 #include "base/text.h"
 #include "net/http_server_private.h"
 
 #define DISCARD_BYTES_MAX (1024 * 1024)
+#define OUT_HEAD_BYTES_MAX (16 * 1024)
 
-static struct exchange *exchange_of(struct http_exchange *base)
-{
-    return CONTAINER_OF(base, struct exchange, base);
-}
-
-void *exchange_begin(void *cls, const char *target, struct MHD_Connection *mhd)
+static struct exchange *exchange_new(struct connection *connection)
 {
     struct exchange *exchange = calloc(1, sizeof(*exchange));
     REQUIRE(exchange != NULL);
-    exchange->server = cls;
-    exchange->connection = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
-    REQUIRE(exchange->connection != NULL && exchange->connection->exchange == NULL);
-    exchange->connection->exchange = exchange;
-    exchange->base.connection = exchange->connection;
-    exchange->target = arena_strdup(&exchange->base.arena, target);
+    exchange->connection = connection;
+    exchange->base.connection = connection;
+    exchange->base.peer = connection->peer;
+    exchange->base.path = exchange->base.query = "";
+    exchange->head = (struct http_head){.method = "", .target = ""};
+    exchange->out_head = BUF_MAX(OUT_HEAD_BYTES_MAX);
+    connection->exchange = exchange;
+    connection_phase_set(connection, CONNECTION_RECEIVING);
     return exchange;
 }
 
-void exchange_end(void *cls, struct MHD_Connection *mhd, void **request_context,
-                  enum MHD_RequestTerminationCode why)
+void exchange_end(struct exchange *exchange)
 {
-    (void)mhd;
-    (void)why;
-    struct http_server *server = cls;
-    struct exchange *exchange = *request_context;
-    if (!exchange) {
-        return;
-    }
-    *request_context = NULL;
+    struct connection *connection = exchange->connection;
+    struct http_server *server = connection->server;
     if (exchange->seen) {
         server->options.on_end(&exchange->base, server->options.context);
         server->exchange_count--;
     }
-    exchange->connection->exchange = NULL;
-    connection_phase_set(exchange->connection, CONNECTION_WAITING);
-    if (exchange->response) {
-        MHD_destroy_response(exchange->response);
-    }
+    connection->exchange = NULL;
+    connection_phase_set(connection, CONNECTION_WAITING);
+    buf_release(&exchange->out_head);
+    buf_release(&exchange->out_body);
     buf_release(&exchange->base.body);
-    buf_release(&exchange->stream.piece);
     arena_release(&exchange->base.arena);
     free(exchange);
 }
 
-static void response_header(struct MHD_Response *response, const char *name, const char *value)
+static void mark_seen(struct exchange *exchange)
 {
-    if (MHD_add_response_header(response, name, value) != MHD_YES) { // line breaks, tabs, empty
-        LOG(LOG_WARN, "a reply header cannot be sent", LOG_STR("header", name));
-    }
+    exchange->connection->server->exchange_count += !exchange->seen;
+    exchange->seen = true;
 }
 
-void http_exchange_reply(struct http_exchange *exchange, const struct http_reply *reply)
+// The answer goes out without waiting for the rest of the request, so the connection cannot go on after it.
+static void answer_at_once(struct exchange *exchange)
 {
-    struct exchange *own = exchange_of(exchange);
-    REQUIRE(own->response == NULL);
-    struct MHD_Response *response =
-        reply->more != NULL ? stream_open(own, reply)
-                            : MHD_create_response_from_buffer(
-                                  reply->body_bytes, (void *)(uintptr_t)reply->body, MHD_RESPMEM_MUST_COPY);
-    REQUIRE(response != NULL);
-    if (reply->content_type) {
-        response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, reply->content_type);
-    }
-    for (size_t i = 0; i < reply->header_count; i++) {
-        response_header(response, reply->headers[i].name, reply->headers[i].value);
-    }
-    own->response = response;
-    own->status = reply->status;
-    if (own->suspended) {
-        exchange_unpark(own);
-        http_server_wake(own->server);
-    }
+    exchange->at_once = exchange->close_after = true;
 }
 
-void http_exchange_drop(struct http_exchange *exchange)
+static void refuse(struct exchange *exchange, int status, const char *sentence)
 {
-    struct exchange *own = exchange_of(exchange);
-    REQUIRE(own->whole && own->response == NULL);
-    own->dropped = true;
-    if (own->suspended) {
-        exchange_unpark(own);
-        http_server_wake(own->server);
+    const struct http_server_options *options = &exchange->connection->server->options;
+    answer_at_once(exchange);
+    mark_seen(exchange);
+    if (exchange->answered) { // early, and kept until the body is there
+        return;
     }
-}
-
-void exchange_unpark(struct exchange *exchange)
-{
-    if (exchange->suspended) {
-        exchange->suspended = false;
-        MHD_resume_connection(exchange->connection->mhd);
-    }
-}
-
-static enum MHD_Result exchange_send(struct exchange *exchange, bool close_after)
-{
-    if (close_after || exchange->server->draining) {
-        response_header(exchange->response, MHD_HTTP_HEADER_CONNECTION, "close");
-    }
-    connection_phase_set(exchange->connection, CONNECTION_SENDING);
-    return MHD_queue_response(exchange->connection->mhd, (unsigned)exchange->status, exchange->response);
-}
-
-// For a head that can be read in more than one way, or in none.
-static enum MHD_Result exchange_refuse(struct exchange *exchange, const char *sentence)
-{
-    const struct http_server_options *options = &exchange->server->options;
-    exchange->base.path = exchange->base.query = "";
     if (options->on_malformed) {
-        options->on_malformed(&exchange->base, sentence, options->context);
-        REQUIRE(exchange->response != NULL);
-    } else {
-        struct http_reply reply = {
-            .status = MHD_HTTP_BAD_REQUEST,
-            .content_type = "text/plain",
-            .body = sentence,
-            .body_bytes = strlen(sentence),
-        };
-        http_exchange_reply(&exchange->base, &reply);
+        options->on_malformed(&exchange->base, status, sentence, options->context);
+        REQUIRE(exchange->answered);
+        return;
     }
-    return exchange_send(exchange, true);
+    http_exchange_reply(&exchange->base, &(struct http_reply){.status = status,
+                                                              .content_type = "text/plain",
+                                                              .body = sentence,
+                                                              .body_bytes = strlen(sentence)});
 }
 
 static void ask_too_large(struct exchange *exchange)
 {
-    const struct http_server_options *options = &exchange->server->options;
+    const struct http_server_options *options = &exchange->connection->server->options;
     options->on_too_large(&exchange->base, options->context);
-    REQUIRE(exchange->response != NULL);
+    REQUIRE(exchange->answered);
 }
 
-static enum MHD_Result exchange_head(struct exchange *exchange, const char *method, const char *version)
+void exchange_begin_refused(struct connection *connection, int status, const char *sentence)
 {
-    struct http_exchange *base = &exchange->base;
-    struct MHD_Connection *mhd = exchange->connection->mhd;
-    struct framing *framing = &exchange->framing;
-    const char *refusal = framing_read(mhd, version, framing);
-    refusal = refusal ? refusal : target_read(exchange->target, &base->arena, &base->path, &base->query);
-    base->method = method;
-    const struct sockaddr *peer =
-        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
-    REQUIRE(address_from_sockaddr(peer, &base->peer));
-    connection_phase_set(exchange->connection, CONNECTION_RECEIVING);
+    struct exchange *exchange = exchange_new(connection);
+    exchange->base.method = exchange->head.method;
+    refuse(exchange, status, sentence);
+}
 
-    const struct http_server_options *options = &exchange->server->options;
-    exchange->seen = true;
-    exchange->server->exchange_count++;
-    if (refusal) {
-        return exchange_refuse(exchange, refusal);
+void exchange_begin(struct connection *connection, size_t head_bytes)
+{
+    const struct http_server_options *options = &connection->server->options;
+    struct exchange *exchange = exchange_new(connection);
+    struct http_exchange *base = &exchange->base;
+    struct http_head *head = &exchange->head;
+    const char *refusal = http_head_read(connection->in.data, head_bytes, &base->arena, head);
+    buf_take(&connection->in, head_bytes);
+    base->method = head->method;
+    if (!refusal) {
+        refusal = http_target_read(head->target, &base->arena, &base->path, &base->query);
     }
+    if (refusal) {
+        refuse(exchange, 400, refusal);
+        return;
+    }
+    exchange->left_bytes = head->content_bytes;
+    exchange->close_after = !head->keep_alive;
+    mark_seen(exchange);
     options->on_head(base, options->context);
     base->body.max = base->body_bytes_max;
-    if (!exchange->response && framing->content_bytes > base->body_bytes_max) {
+    if (!exchange->answered && head->content_bytes > 0 &&
+        (uint64_t)head->content_bytes > base->body_bytes_max) {
         ask_too_large(exchange);
     }
-    bool cannot_wait = framing->expects_continue || framing->content_bytes > DISCARD_BYTES_MAX;
-    if (exchange->response && framing->has_body && cannot_wait) {
-        return exchange_send(exchange, true);
+    bool cannot_wait = head->expects_continue || head->content_bytes > DISCARD_BYTES_MAX;
+    if (exchange->answered && head->has_body && cannot_wait) {
+        answer_at_once(exchange);
+    } else if (head->expects_continue && connection->in.len == 0) {
+        buf_add_str(&exchange->out_head, "HTTP/1.1 100 Continue\r\n\r\n");
+        connection_write(connection, exchange);
     }
-    return MHD_YES; // also with an answer and no body: MHD closes the connection after whatever is queued
-                    // here
 }
 
-static enum MHD_Result exchange_body(struct exchange *exchange, const char *data, size_t bytes)
+static void take_body(struct exchange *exchange, const char *data, size_t bytes)
 {
-    if (!exchange->response) {
+    if (!exchange->answered) {
         buf_add(&exchange->base.body, data, bytes);
         if (exchange->base.body.overflow) {
             buf_release(&exchange->base.body);
             ask_too_large(exchange);
         }
-        return MHD_YES;
+        return;
     }
     exchange->discarded_bytes += bytes;
-    return exchange->discarded_bytes > DISCARD_BYTES_MAX ? MHD_NO : MHD_YES; // MHD_NO closes
+    if (exchange->discarded_bytes > DISCARD_BYTES_MAX) {
+        answer_at_once(exchange);
+    }
 }
 
-static enum MHD_Result exchange_whole(struct exchange *exchange)
+// Takes what belongs to the body out of what came; whether it is whole.
+static bool take_chunks(struct exchange *exchange)
 {
-    const struct http_server_options *options = &exchange->server->options;
-    if (!exchange->response && !exchange->dropped) {
-        REQUIRE(!exchange->whole);
-        exchange->whole = true;
+    struct buf *in = &exchange->connection->in;
+    const char *data = buf_str(in);
+    size_t left_bytes = in->len;
+    const char *piece = NULL;
+    size_t bytes = 0;
+    enum http_chunks_result result;
+    while ((result = http_chunks_next(&exchange->chunks, &data, &left_bytes, &piece, &bytes)) ==
+           HTTP_CHUNKS_PIECE) {
+        take_body(exchange, piece, bytes);
+    }
+    buf_take(in, in->len - left_bytes);
+    if (result == HTTP_CHUNKS_BAD) {
+        refuse(exchange, 400, "the body's chunks are malformed");
+    }
+    return result == HTTP_CHUNKS_END;
+}
+
+static bool take_length(struct exchange *exchange)
+{
+    struct buf *in = &exchange->connection->in;
+    size_t bytes = in->len < (uint64_t)exchange->left_bytes ? in->len : (size_t)exchange->left_bytes;
+    take_body(exchange, buf_str(in), bytes);
+    buf_take(in, bytes);
+    exchange->left_bytes -= (int64_t)bytes;
+    return exchange->left_bytes == 0;
+}
+
+static bool receive(struct exchange *exchange)
+{
+    const struct http_server_options *options = &exchange->connection->server->options;
+    bool whole =
+        !exchange->at_once && (exchange->head.chunked ? take_chunks(exchange) : take_length(exchange));
+    if (exchange->at_once) {
+        answer_send(exchange);
+        return true;
+    }
+    if (whole && !exchange->answered) {
         connection_phase_set(exchange->connection, CONNECTION_PARKED);
         options->on_request(&exchange->base, options->context);
     }
+    exchange->whole = whole;
+    return whole;
+}
+
+bool exchange_step(struct exchange *exchange)
+{
+    struct connection *connection = exchange->connection;
     if (exchange->dropped) {
-        return MHD_NO; // closes
+        connection_close(connection);
+        return false;
     }
-    if (!exchange->response) {
-        exchange->suspended = true;
-        MHD_suspend_connection(exchange->connection->mhd); // http_exchange_reply has MHD come here again
-        return MHD_YES;
+    if (exchange->sending) {
+        if (exchange->stream.more != NULL) {
+            return stream_step(exchange);
+        }
+        bool close_after = exchange->close_after;
+        exchange_end(exchange);
+        if (close_after) {
+            connection_linger(connection);
+        }
+        return true;
     }
-    return exchange_send(exchange, false);
-}
-
-enum MHD_Result exchange_handle(void *cls, struct MHD_Connection *mhd, const char *path, const char *method,
-                                const char *version, const char *data, size_t *data_bytes,
-                                void **request_context)
-{
-    (void)cls;
-    (void)mhd;
-    (void)path; // MHD has changed it; exchange_begin kept the target
-    struct exchange *exchange = *request_context;
-    REQUIRE(exchange != NULL);
-    if (!exchange->headed) {
-        exchange->headed = true;
-        return exchange_head(exchange, method, version);
+    if (!exchange->whole) {
+        return receive(exchange);
     }
-    if (*data_bytes > 0) {
-        size_t bytes = *data_bytes;
-        *data_bytes = 0;
-        return exchange_body(exchange, data, bytes);
+    if (!exchange->answered) {
+        return false;
     }
-    return exchange_whole(exchange);
-}
-
-struct header_search {
-    const char *name;
-    const char *value;
-    size_t count;
-};
-
-static enum MHD_Result header_visit(void *cls, enum MHD_ValueKind kind, const char *name, const char *value)
-{
-    (void)kind;
-    struct header_search *search = cls;
-    if (text_equal_nocase(name, search->name) && search->count++ == 0) {
-        search->value = value ? value : "";
-    }
-    return MHD_YES;
+    answer_send(exchange); // may end the exchange
+    return true;
 }
 
 const char *http_exchange_header(struct http_exchange *exchange, const char *name, bool *repeated)
 {
-    struct header_search search = {.name = name};
-    MHD_get_connection_values(exchange_of(exchange)->connection->mhd, MHD_HEADER_KIND, header_visit, &search);
+    size_t count = 0;
+    const char *value = http_head_field(&exchange_of(exchange)->head, name, &count);
     if (repeated) {
-        *repeated = search.count > 1;
+        *repeated = count > 1;
     }
-    size_t bytes = search.value ? strlen(search.value) : 0;
-    if (bytes > 0 && strchr(" \t", search.value[bytes - 1])) { // MHD leaves the white space behind a value
-        return text_trim(&exchange->arena, search.value);
-    }
-    return search.value;
-}
-
-struct header_list {
-    const char *name;
-    const char *joined; // NULL: none yet
-    struct arena *arena;
-};
-
-static enum MHD_Result header_join(void *cls, enum MHD_ValueKind kind, const char *name, const char *value)
-{
-    (void)kind;
-    struct header_list *list = cls;
-    if (text_equal_nocase(name, list->name)) {
-        const char *one = value ? value : "";
-        list->joined = list->joined ? arena_printf(list->arena, "%s,%s", list->joined, one) : one;
-    }
-    return MHD_YES;
+    return value;
 }
 
 const char *http_exchange_header_list(struct http_exchange *exchange, const char *name)
 {
-    struct header_list list = {.name = name, .arena = &exchange->arena};
-    MHD_get_connection_values(exchange_of(exchange)->connection->mhd, MHD_HEADER_KIND, header_join, &list);
-    return list.joined;
+    const struct http_head *head = &exchange_of(exchange)->head;
+    const char *joined = NULL;
+    for (size_t i = 0; i < head->field_count; i++) {
+        if (text_equal_nocase(head->fields[i].name, name)) {
+            const char *value = head->fields[i].value;
+            joined = joined ? arena_printf(&exchange->arena, "%s,%s", joined, value) : value;
+        }
+    }
+    return joined;
 }

@@ -1,6 +1,5 @@
-// HTTP in: libmicrohttpd on the loop's thread through its external epoll descriptor. An exchange is one
-// request and its answer; it may be answered at once or parked and answered later. Everything here on the
-// loop thread.
+// HTTP/1.1 in, on the loop's thread. An exchange is one request and its answer; it may be answered at once or
+// parked and answered later. Everything here on the loop thread.
 #pragma once
 
 #include <stdbool.h>
@@ -35,16 +34,18 @@ struct http_server_options {
     const struct network_list *unlimited; // addresses without that limit; NULL: none
     unsigned idle_timeout_s;              // without progress on a request, or between two
     unsigned request_timeout_s;           // from the first byte of a request to its last
-    size_t header_bytes_max;              // connection memory pool, 8192 or so
+    size_t head_bytes_max;                // of a request: its line and headers
     // Called when the head is there: sets body_bytes_max, or answers at once (then the body is not read).
     void (*on_head)(struct http_exchange *exchange, void *context);
     // Called when the whole request is there. Must answer, now or later, exactly once.
     void (*on_request)(struct http_exchange *exchange, void *context);
     // What to answer where the body grew past body_bytes_max (413): the handler writes its own error form.
     void (*on_too_large)(struct http_exchange *exchange, void *context);
-    // Instead of on_head, where the head cannot be read in one way only: answers 400 with that sentence, at
-    // once. The exchange has neither path nor query. NULL: the sentence itself is the answer.
-    void (*on_malformed)(struct http_exchange *exchange, const char *sentence, void *context);
+    // Where the request is no HTTP, or could be read in two ways: answers with this status (400; 431 where
+    // the head is too large) and sentence, at once. Comes instead of on_head (the exchange has neither path
+    // nor query then, and perhaps no method), or after it where the body's chunks are malformed. The
+    // connection closes after the answer. NULL: the sentence itself is the answer.
+    void (*on_malformed)(struct http_exchange *exchange, int status, const char *sentence, void *context);
     // The exchange is over: answered and sent, or the client is gone (`answered` false: a parked one whose
     // client hung up is still answered by its owner first, and given the piece that was asked for). Last use
     // of the exchange.

@@ -1,26 +1,26 @@
-// Shared by the files of the HTTP server alone: http_server.c (the daemon and the loop), http_listen.c and
-// http_accept.c (new connections), http_connection.c (connections and the time they may take),
-// http_exchange.c (one request and its answer), http_stream.c (an answer in pieces) and http_framing.c (what
-// is refused before it).
+// Shared by the files of the HTTP server alone: http_server.c (the server and its sweep), http_listen.c and
+// http_accept.c (new connections), http_connection.c (a connection: its bytes and the time it may take),
+// http_exchange.c (one request), http_answer.c (its answer) and http_stream.c (an answer in pieces).
 #pragma once
 
-#include <microhttpd.h>
 #include <uv.h>
 
 #include "base/list.h"
 #include "base/loop.h"
 #include "base/table.h"
+#include "net/http_chunks.h"
+#include "net/http_head.h"
 #include "net/http_server.h"
 
-struct exchange;
+#define HTTP_DATE_BYTES 32
+#define HTTP_READ_BYTES (16 * 1024)
 
 // A body that comes in pieces; see http_stream.c.
 struct stream {
-    void (*more)(struct http_exchange *exchange, void *context); // NULL: it comes whole
-    struct buf piece;
-    size_t sent_bytes; // of the piece
-    bool asked;        // for the next piece, which is being made
-    bool last;         // nothing follows the piece
+    void (*more)(struct http_exchange *exchange, void *context); // NULL: nothing follows
+    bool asked;                                                  // for the next piece, which is being made
+    bool given;                                                  // it is in out_body
+    bool last;                                                   // nothing follows it
     bool cut;
 };
 
@@ -29,6 +29,7 @@ enum connection_phase {
     CONNECTION_RECEIVING, // the request's body
     CONNECTION_PARKED,    // until the handler answers: no limit here, the handler has its own
     CONNECTION_SENDING,   // the answer
+    CONNECTION_LINGERING, // all is sent: until the client has read it and ends its side too
 };
 
 // The connections of one address.
@@ -40,47 +41,53 @@ struct crowd {
 
 struct connection {
     struct list link;
+    struct list awake; // in the server's list of those that go on in the next turn
     struct crowd *crowd;
     struct http_server *server;
-    struct MHD_Connection *mhd;
+    struct address peer;
+    uv_tcp_t tcp;
+    uv_write_t write;
+    struct buf in; // what came and is not used yet
     enum connection_phase phase;
     int64_t phase_since_us;    // monotonic
-    struct exchange *exchange; // NULL while waiting
-};
-
-struct framing {
-    bool has_body;
-    bool chunked;
-    bool expects_continue;
-    uint64_t content_bytes; // 0 where chunked
+    int64_t received_us;       // monotonic; the last bytes
+    size_t discarded_bytes;    // while lingering
+    bool advancing;            // connection_advance is on the stack
+    bool reading;              // the socket is watched
+    bool writing;              // the socket has not taken all yet
+    bool ended;                // the client sends no more
+    bool closed;               // uv_close was called
+    struct exchange *exchange; // NULL while waiting and lingering
 };
 
 // One request and its answer; see http_exchange.c.
 struct exchange {
     struct http_exchange base;
-    struct http_server *server;
     struct connection *connection;
-    char *target; // raw; in the arena
-    struct framing framing;
-    struct MHD_Response *response; // the answer, once there is one
-    struct stream stream;
-    int status;
+    struct http_head head;
+    struct http_chunks chunks;
+    int64_t left_bytes; // of a body that is not chunked
     size_t discarded_bytes;
-    bool headed; // MHD gave us the head
-    bool seen;   // by on_head
-    bool whole;  // on_request was called
-    bool suspended;
-    bool dropped; // to end without an answer
+    // What is to be written next: first the answer's head, and its body or the first piece of it.
+    struct buf out_head;
+    struct buf out_body;
+    struct stream stream;
+    bool seen;        // by on_head or on_malformed
+    bool whole;       // all of the request has come
+    bool answered;    // http_exchange_reply was called
+    bool sending;     // the answer is on its way, or has been sent
+    bool at_once;     // the answer does not wait for the rest of the request
+    bool close_after; // the connection ends with the answer
+    bool dropped;     // to end without an answer
 };
 
 struct http_server {
     struct http_server_options options;
     struct loop *loop;
-    struct MHD_Daemon *mhd;
+    uv_loop_t *uv;
     uint16_t port;
     int listening; // -1 once draining
     bool draining;
-    bool running; // MHD_run is on the stack
     struct list connections;
     size_t connection_count;
     struct table crowds;
@@ -88,19 +95,19 @@ struct http_server {
     size_t exchange_count; // that on_head has seen and on_end has not
     struct timer sweep;
     uv_poll_t accepting; // on the listening socket
-    uv_poll_t poll;      // on MHD's epoll descriptor
-    uv_timer_t timer;    // MHD's own next time-out
-    uv_idle_t again;     // runs MHD in the next turn of the loop
-    int open_handles;
+    uv_idle_t again;     // lets those in `awake` go on in the next turn of the loop
+    struct list awake;
+    char scratch[HTTP_READ_BYTES]; // what is read from any socket passes through here
+    int64_t date_s;
+    char date[HTTP_DATE_BYTES]; // of that second
+    size_t open_handles;
 };
 
 // http_server.c
-void http_server_run(struct http_server *server);
-void http_server_wake(struct http_server *server);
+void http_server_handle_closed(struct http_server *server);
 
 // http_accept.c
-void http_accept_open(struct http_server *server, uv_loop_t *uv, int listening);
-void http_accept_pause(struct http_server *server);
+void http_accept_open(struct http_server *server, int listening);
 void http_accept_go_on(struct http_server *server); // if there is room again
 void http_accept_tell(struct http_server *server);  // logs what was refused
 // A connection joins, and leaves, those of its address.
@@ -113,27 +120,32 @@ void http_accept_close(struct http_server *server, void (*on_closed)(uv_handle_t
 enum errc http_listen(const char *listen, int *fd, uint16_t *port, struct err *err) MUST_CHECK;
 
 // http_connection.c
+void connection_open(struct http_server *server, int fd, const struct address *peer); // takes the fd
 void connection_phase_set(struct connection *connection, enum connection_phase phase);
-void connection_notify(void *cls, struct MHD_Connection *mhd, void **socket_context,
-                       enum MHD_ConnectionNotificationCode code);
+// Does what can be done: reads heads and bodies out of what came, and sends answers. Not in a handler: see
+// connection_wake.
+void connection_advance(struct connection *connection);
+// After an event of the handler's: goes on in the next turn, or now if connection_advance called the handler.
+void connection_wake(struct connection *connection);
+// Writes the exchange's out_head and out_body and releases them. connection_advance goes on after that.
+void connection_write(struct connection *connection, struct exchange *exchange);
+void connection_linger(struct connection *connection); // nothing more will be sent
+void connection_close(struct connection *connection);  // ends its exchange
 void connections_sweep(struct http_server *server);
 void connections_close_idle(struct http_server *server);
-void connections_unpark(struct http_server *server);
+void connections_close(struct http_server *server);
 
-// http_exchange.c: libmicrohttpd's callbacks.
-void *exchange_begin(void *cls, const char *target, struct MHD_Connection *mhd);
-enum MHD_Result exchange_handle(void *cls, struct MHD_Connection *mhd, const char *path, const char *method,
-                                const char *version, const char *data, size_t *data_bytes,
-                                void **request_context);
-void exchange_end(void *cls, struct MHD_Connection *mhd, void **request_context,
-                  enum MHD_RequestTerminationCode why);
-void exchange_unpark(struct exchange *exchange);
+// http_exchange.c
+// Begins with a head that came whole (of that many bytes) or, with a sentence, refuses what came.
+void exchange_begin(struct connection *connection, size_t head_bytes);
+void exchange_begin_refused(struct connection *connection, int status, const char *sentence);
+bool exchange_step(struct exchange *exchange); // false: until more has come, was answered or was written
+void exchange_end(struct exchange *exchange);
+
+// http_answer.c
+struct exchange *exchange_of(struct http_exchange *base);
+void answer_send(struct exchange *exchange);
 
 // http_stream.c
-struct MHD_Response *stream_open(struct exchange *exchange, const struct http_reply *reply);
-
-// http_framing.c: whether the head says unambiguously where the request ends and what it asks for.
-// The sentence of a 400, or NULL where all is well and *framing is filled.
-const char *framing_read(struct MHD_Connection *mhd, const char *version, struct framing *framing);
-// Decodes a request target into path and query, in the arena. The sentence of a 400, or NULL.
-const char *target_read(const char *target, struct arena *arena, const char **path, const char **query);
+void stream_begin(struct exchange *exchange, const struct http_reply *reply);
+bool stream_step(struct exchange *exchange); // after a piece was written

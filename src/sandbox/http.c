@@ -20,7 +20,7 @@
 #define CONNECTIONS_MAX 4096
 #define IDLE_TIMEOUT_S 75
 #define REQUEST_TIMEOUT_S 60
-#define HEADER_BYTES_MAX ((size_t)16 << 10)
+#define HEAD_BYTES_MAX ((size_t)16 << 10)
 #define HOST_CHARS_MAX 255
 #define SENDER_CONNECTIONS_MAX 64
 
@@ -178,7 +178,7 @@ static enum errc open_server(struct face *face, const struct sandbox_options *op
         .connections_max = CONNECTIONS_MAX,
         .idle_timeout_s = IDLE_TIMEOUT_S,
         .request_timeout_s = REQUEST_TIMEOUT_S,
-        .header_bytes_max = HEADER_BYTES_MAX,
+        .head_bytes_max = HEAD_BYTES_MAX,
         .on_head = on_head,
         .on_request = on_request,
         .on_too_large = on_too_large,

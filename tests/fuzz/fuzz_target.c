@@ -1,8 +1,8 @@
-// target_read, the path and query of a request line: a decoded path is UTF-8 without NUL, begins with a slash
-// and has no slash that was escaped, and the query is what stood behind the first question mark.
+// http_target_read, the path and query of a request line: a decoded path is UTF-8 without NUL, begins with a
+// slash and has no slash that was escaped, and the query is what stood behind the first question mark.
 #include "base/text.h"
 #include "fuzz.h"
-#include "net/http_server_private.h"
+#include "net/http_head.h"
 
 static size_t count_slashes(const char *text, size_t bytes)
 {
@@ -19,7 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     FUZZ_CLEANUP char *target = fuzz_text(data, bytes);
     const char *path = NULL;
     const char *query = NULL;
-    const char *refused = target_read(target, &arena, &path, &query);
+    const char *refused = http_target_read(target, &arena, &path, &query);
     if (refused != NULL) {
         REQUIRE(refused[0] != '\0' && path == NULL && query == NULL);
         return 0;

@@ -107,11 +107,12 @@ static inline void on_request(struct http_exchange *exchange, void *context)
     }
 }
 
-static inline void on_malformed(struct http_exchange *exchange, const char *sentence, void *context)
+static inline void on_malformed(struct http_exchange *exchange, int status, const char *sentence,
+                                void *context)
 {
     (void)context;
-    malformed++;
-    reply_text(exchange, 400, arena_printf(&exchange->arena, "malformed: %s", sentence));
+    malformed += exchange->path[0] == '\0'; // otherwise on_head came before
+    reply_text(exchange, status, arena_printf(&exchange->arena, "malformed: %s", sentence));
 }
 
 static inline void on_too_large(struct http_exchange *exchange, void *context)
@@ -136,7 +137,7 @@ static inline struct http_server_options usual_options(void)
         .connections_max = 100,
         .idle_timeout_s = 30,
         .request_timeout_s = 30,
-        .header_bytes_max = 8192,
+        .head_bytes_max = 8192,
         .on_head = on_head,
         .on_request = on_request,
         .on_too_large = on_too_large,

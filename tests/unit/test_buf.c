@@ -71,6 +71,21 @@ static void a_released_buffer_keeps_only_its_maximum(void **state)
     buf_release(&buf);
 }
 
+static void what_is_taken_off_the_front_is_gone(void **state)
+{
+    (void)state;
+    struct buf buf = BUF_MAX(8);
+    buf_add_str(&buf, "abcdefgh");
+    buf_take(&buf, 0);
+    buf_take(&buf, 3);
+    assert_string_equal(buf_str(&buf), "defgh");
+    buf_add_str(&buf, "xyz");
+    assert_string_equal(buf_str(&buf), "defghxyz");
+    buf_take(&buf, 8);
+    assert_null(buf.data);
+    assert_string_equal(buf_str(&buf), "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -79,6 +94,7 @@ int main(void)
         cmocka_unit_test(the_maximum_can_be_filled_exactly),
         cmocka_unit_test(what_does_not_fit_is_dropped_whole_and_so_is_all_behind_it),
         cmocka_unit_test(a_released_buffer_keeps_only_its_maximum),
+        cmocka_unit_test(what_is_taken_off_the_front_is_gone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,229 @@
+// See http_head.h.
+#include "net/http_head.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include "base/text.h"
+
+#define BLANKS " \t"
+// What a method and a field's name are made of (RFC 9110 section 5.6.2).
+#define TOKEN                                                                                                \
+    "!#$%&'*+-.^_`|~0123456789"                                                                              \
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+// A server ignores one empty line before a request (RFC 9112 section 2.2).
+static size_t empty_line_bytes(const char *data, size_t bytes)
+{
+    return bytes >= 2 && data[0] == '\r' && data[1] == '\n' ? 2 : 0;
+}
+
+size_t http_head_bytes(const char *data, size_t bytes)
+{
+    size_t line = empty_line_bytes(data, bytes);
+    bool may_be_empty_line = bytes == 1 && data[0] == '\r';
+    if (line < bytes && !may_be_empty_line && (data[line] == '\0' || !strchr(TOKEN, data[line]))) {
+        return HTTP_HEAD_BROKEN;
+    }
+    while (line < bytes) {
+        const char *end = memchr(data + line, '\n', bytes - line);
+        if (end == NULL) {
+            return 0;
+        }
+        size_t line_bytes = (size_t)(end - data) - line;
+        if (line_bytes == 0 || end[-1] != '\r') { // others may not take a bare LF for the end of a line
+            return HTTP_HEAD_BROKEN;
+        }
+        line += line_bytes + 1;
+        if (line_bytes == 1) {
+            return line;
+        }
+    }
+    return 0;
+}
+
+// No control characters but tabs.
+static bool is_plain(const char *value)
+{
+    for (const unsigned char *c = (const unsigned char *)value; *c; c++) {
+        if ((*c < ' ' && *c != '\t') || *c == 0x7f) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static const char *read_request_line(char *line, struct http_head *head)
+{
+    static const char refusal[] = "the request line is not a method, a target and HTTP/1.1";
+    char *method_end = line + strspn(line, TOKEN);
+    char *target = method_end + 1;
+    char *target_end = *method_end == ' ' ? target + strcspn(target, BLANKS) : target;
+    if (method_end == line || target_end == target || *target_end != ' ' || !is_plain(target)) {
+        return refusal;
+    }
+    const char *version = target_end + 1;
+    if (!text_starts_with(version, "HTTP/1.") || !isdigit((unsigned char)version[7]) || version[8] != '\0') {
+        return refusal;
+    }
+    *method_end = *target_end = '\0';
+    head->method = line;
+    head->target = target;
+    head->version_1_0 = version[7] == '0';
+    return NULL;
+}
+
+static const char *read_field(char *line, struct http_field *field)
+{
+    char *name_end = line + strspn(line, TOKEN);
+    if (strchr(BLANKS, line[0])) {
+        return "a header goes on in the next line";
+    }
+    if (name_end == line || *name_end != ':') {
+        return "a header is not a name, a colon and a value";
+    }
+    *name_end = '\0';
+    char *value = name_end + 1 + strspn(name_end + 1, BLANKS);
+    char *value_end = value + strlen(value);
+    while (value_end > value && strchr(BLANKS, value_end[-1])) {
+        value_end--;
+    }
+    *value_end = '\0';
+    *field = (struct http_field){line, value};
+    return is_plain(value) ? NULL : "a header's value holds a control character";
+}
+
+// Splits the lines, each of which ends with CRLF; the last one is empty.
+static const char *read_lines(char *text, struct arena *arena, struct http_head *head)
+{
+    size_t lines = 0;
+    for (const char *c = text; (c = strchr(c, '\n')) != NULL; c++) {
+        lines++;
+    }
+    head->fields = arena_alloc(arena, lines * sizeof(*head->fields));
+    const char *refusal = NULL;
+    char *end = NULL;
+    for (char *line = text; refusal == NULL && (end = strstr(line, "\r\n")) != line; line = end + 2) {
+        *end = '\0';
+        if (line == text) {
+            refusal = read_request_line(line, head);
+        } else {
+            refusal = read_field(line, &head->fields[head->field_count]);
+            head->field_count += refusal == NULL;
+        }
+    }
+    return refusal;
+}
+
+const char *http_head_field(const struct http_head *head, const char *name, size_t *count)
+{
+    const char *value = NULL;
+    size_t found = 0;
+    for (size_t i = 0; i < head->field_count; i++) {
+        if (text_equal_nocase(head->fields[i].name, name) && found++ == 0) {
+            value = head->fields[i].value;
+        }
+    }
+    if (count != NULL) {
+        *count = found;
+    }
+    return value;
+}
+
+// Whether one of the Connection fields names this option.
+static bool has_connection_option(const struct http_head *head, const char *option)
+{
+    size_t option_bytes = strlen(option);
+    for (size_t i = 0; i < head->field_count; i++) {
+        const char *at = text_equal_nocase(head->fields[i].name, "Connection") ? head->fields[i].value : "";
+        while (*at != '\0') {
+            at += strspn(at, ", \t");
+            size_t bytes = strcspn(at, ", \t");
+            if (bytes == option_bytes && strncasecmp(at, option, bytes) == 0) {
+                return true;
+            }
+            at += bytes;
+        }
+    }
+    return false;
+}
+
+// Where the request ends (RFC 9112 section 6) and whom it is for.
+static const char *read_framing(struct http_head *head)
+{
+    size_t hosts = 0;
+    size_t lengths = 0;
+    size_t codings = 0;
+    (void)http_head_field(head, "Host", &hosts);
+    const char *length = http_head_field(head, "Content-Length", &lengths);
+    const char *coding = http_head_field(head, "Transfer-Encoding", &codings);
+    if (hosts > 1 || (hosts == 0 && !head->version_1_0)) {
+        return "exactly one Host header is needed";
+    }
+    if (lengths > 1 || (lengths > 0 && codings > 0)) {
+        return "the request's length is given twice";
+    }
+    if (codings > 1 || (codings > 0 && (head->version_1_0 || !text_equal_nocase(coding, "chunked")))) {
+        return "the only Transfer-Encoding is chunked, in HTTP/1.1";
+    }
+    if (lengths > 0 && text_to_i64(length, &head->content_bytes, NULL) != OK) {
+        return "Content-Length is not a number";
+    }
+    head->chunked = codings > 0;
+    head->has_body = head->chunked || head->content_bytes > 0;
+    const char *expected = http_head_field(head, "Expect", NULL);
+    head->expects_continue =
+        head->has_body && !head->version_1_0 && expected && text_equal_nocase(expected, "100-continue");
+    head->keep_alive = !has_connection_option(head, "close") &&
+                       (!head->version_1_0 || has_connection_option(head, "keep-alive"));
+    return NULL;
+}
+
+const char *http_head_read(const char *data, size_t bytes, struct arena *arena, struct http_head *head)
+{
+    *head = (struct http_head){.method = "", .target = ""};
+    if (memchr(data, '\0', bytes)) {
+        return "the head holds a NUL";
+    }
+    size_t skipped = empty_line_bytes(data, bytes);
+    const char *refusal = read_lines(arena_strndup(arena, data + skipped, bytes - skipped), arena, head);
+    return refusal ? refusal : read_framing(head);
+}
+
+static int hex_digit(char c)
+{
+    return isdigit((unsigned char)c) ? c - '0' : isxdigit((unsigned char)c) ? (c | 0x20) - 'a' + 10 : -1;
+}
+
+const char *http_target_read(const char *target, struct arena *arena, const char **path, const char **query)
+{
+    size_t path_bytes = strcspn(target, "?");
+    char *decoded = arena_alloc(arena, path_bytes + 1);
+    size_t len = 0;
+    if (target[0] != '/') {
+        return "the request target is not a path";
+    }
+    for (const char *c = target; c < target + path_bytes; c++) {
+        decoded[len] = *c;
+        if (*c == '%') {
+            int high = hex_digit(c[1]);
+            int low = high < 0 ? -1 : hex_digit(c[2]);
+            if (low < 0) {
+                return "a '%' in the path is not followed by two hexadecimal digits";
+            }
+            decoded[len] = (char)(high << 4 | low);
+            if (decoded[len] == '\0' || decoded[len] == '/') {
+                return "the path holds an escaped NUL or slash"; // a segment would end where the client meant
+                                                                 // none
+            }
+            c += 2;
+        }
+        len++;
+    }
+    if (!text_is_utf8(decoded, len)) {
+        return "the path is not UTF-8";
+    }
+    *path = decoded;
+    *query = target[path_bytes] == '?' ? arena_strdup(arena, target + path_bytes + 1) : "";
+    return NULL;
+}

@@ -1,0 +1,44 @@
+// The head of a request, taken apart in the one way that RFC 9112 means. A proxy in front of the service may
+// be more forgiving, so what could be read in two ways (where the request ends, whom it is for, which path it
+// names) is refused here: request smuggling lives on the difference. Pure; any thread.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+
+struct http_field {
+    const char *name;
+    const char *value; // without white space around it
+};
+
+struct http_head {
+    const char *method;
+    const char *target; // as it came; http_target_read takes it apart
+    bool version_1_0;   // otherwise 1.1
+    struct http_field *fields;
+    size_t field_count;
+    bool has_body;
+    bool chunked;
+    int64_t content_bytes; // 0 where chunked
+    bool expects_continue;
+    bool keep_alive; // the client wants to send more on this connection
+};
+
+// How many of the bytes are the head that they begin with, its empty line included. 0: more bytes are needed.
+// HTTP_HEAD_BROKEN: whatever follows, this is no head.
+#define HTTP_HEAD_BROKEN SIZE_MAX
+size_t http_head_bytes(const char *data, size_t bytes);
+
+// Takes apart what http_head_bytes found, into the arena. The sentence of a 400, or NULL where all is well.
+// The method and target are "" and fields are missing where it did not get that far.
+const char *http_head_read(const char *data, size_t bytes, struct arena *arena, struct http_head *head);
+
+// The first value of a field, name in any case; NULL where there is none. `count` (may be NULL) gets how
+// many.
+const char *http_head_field(const struct http_head *head, const char *name, size_t *count);
+
+// Decodes a request target into path and query, in the arena. The sentence of a 400, or NULL.
+const char *http_target_read(const char *target, struct arena *arena, const char **path, const char **query);
