@@ -46,6 +46,9 @@ def test_without_memory_it_ends_and_the_next_start_loses_nothing(start_world, li
     if library_if_any is None:
         pytest.skip("a sanitizer reserves terabytes of addresses")
     world = start_world()
+    # By address: glibc 2.36 crashes when it looks up a name without memory.
+    world.server.settings["stripe_api_base"] = world.nghttpx.url.replace("localhost", "127.0.0.1")
+    world.server.restart()
     keys = []
     kills = 0
     for number in range(3 if rounds is not None else 40):

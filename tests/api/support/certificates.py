@@ -3,9 +3,9 @@ import subprocess
 
 
 def make_certificate(folder, *names):
-    """The files of a certificate for these names, which is its own authority, and of its key."""
+    """The files of a certificate for these names or addresses, which is its own authority, and of its key."""
     certificate, key = folder / f"{names[0]}.crt", folder / f"{names[0]}.key"
-    alternatives = ",".join(f"DNS:{name}" for name in names)
+    alternatives = ",".join(f"{'IP' if name[0].isdigit() else 'DNS'}:{name}" for name in names)
     _openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
              "-subj", f"/CN={names[0]}", "-addext", f"subjectAltName={alternatives}",
              "-keyout", key, "-out", certificate)

@@ -24,7 +24,7 @@ class Nghttpx:
 
     def __init__(self, target_url, folder):
         target = urllib.parse.urlsplit(target_url)
-        self.certificate, key = make_certificate(folder, "localhost")
+        self.certificate, key = make_certificate(folder, "localhost", "127.0.0.1")
         # nghttpx refuses port 0, but takes a socket that listens already, as it does from itself when it is upgraded.
         with socket.create_server(("127.0.0.1", 0), backlog=1024) as listener:
             port = listener.getsockname()[1]
