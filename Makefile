@@ -24,7 +24,7 @@ test: ## run all tests and end with their counts
 	@scripts/build "$(BUILD)" all
 	@scripts/test "$(BUILD)"
 
-check: ## format, clang-tidy, layers, and the tests again under ASan+UBSan and TSan, and the fuzzers
+check: ## format, clang-tidy, the tests again under ASan+UBSan and TSan and on the other Debian release, and the fuzzers
 	@scripts/check
 
 format: ## lay out every C file as .clang-format says
