@@ -41,12 +41,18 @@ static const char *place_of(struct given *given, const struct config_row *row, e
     REQUIRE(!"a source of settings");
 }
 
+// A wrong flag is how the program was called; all else is where it stands.
+static enum errc mistake(enum source source)
+{
+    return source == FROM_FLAG ? ERR_VALIDATION : ERR_CONFIG;
+}
+
 static enum errc give(struct given *given, const struct config_row *row, const char *value,
                       enum source source, struct err *err)
 {
     size_t at = (size_t)(row - config_rows);
     if (given->rows[at].value != NULL && given->rows[at].source == source) {
-        return err_set(err, ERR_CONFIG, "%s is given twice", place_of(given, row, source));
+        return err_set(err, mistake(source), "%s is given twice", place_of(given, row, source));
     }
     if (given->rows[at].value == NULL || given->rows[at].source < source) {
         given->rows[at].value = arena_strdup(given->arena, value);
@@ -62,7 +68,7 @@ static enum errc take_flag(struct given *given, int argc, char **argv, int *at, 
     size_t name_bytes = strcspn(name, "=");
     const struct config_row *row = config_row_find(name, name_bytes);
     if (row == NULL || !text_starts_with(argv[*at], "--")) {
-        return err_set(err, ERR_CONFIG, "there is no flag %.*s", (int)strcspn(argv[*at], "="), argv[*at]);
+        return err_set(err, ERR_VALIDATION, "there is no flag %.*s", (int)strcspn(argv[*at], "="), argv[*at]);
     }
     const char *value = name + name_bytes + 1;
     if (name[name_bytes] == '\0') {
@@ -70,7 +76,7 @@ static enum errc take_flag(struct given *given, int argc, char **argv, int *at, 
         value = row->kind == CONFIG_BOOL ? "true" : *at + 1 < argc ? argv[++*at] : NULL;
     }
     if (value == NULL) {
-        return err_set(err, ERR_CONFIG, "--%s needs a value", row->name);
+        return err_set(err, ERR_VALIDATION, "--%s needs a value", row->name);
     }
     return give(given, row, value, FROM_FLAG, err);
 }
@@ -89,7 +95,7 @@ static enum errc take_words(struct given *given, int argc, char **argv, const ch
                 return code;
             }
         } else if (*rest_count == rest_max) {
-            return err_set(err, ERR_CONFIG, "there is no use for the word \"%s\"", argv[at]);
+            return err_set(err, ERR_VALIDATION, "unexpected argument \"%s\"", argv[at]);
         } else {
             rest[(*rest_count)++] = argv[at];
         }
@@ -284,7 +290,7 @@ enum errc config_load(struct config *config, struct arena *arena, int argc, char
         struct err why;
         code = config_row_set(&config_rows[i], &loaded, given.rows[i].value, &why);
         if (code != OK) {
-            return err_set(err, code, "%s %s, not \"%.60s\"",
+            return err_set(err, mistake(given.rows[i].source), "%s %s, not \"%.60s\"",
                            place_of(&given, &config_rows[i], given.rows[i].source), why.message,
                            given.rows[i].value);
         }

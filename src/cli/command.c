@@ -130,7 +130,7 @@ static void print_line(const char *message)
 int command_fail(const struct err *err)
 {
     print_line(err->message);
-    return EXIT_MISTAKE;
+    return err->code == ERR_VALIDATION ? EXIT_USAGE : EXIT_MISTAKE;
 }
 
 int command_misuse(const char *format, ...)

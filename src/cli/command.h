@@ -58,7 +58,8 @@ enum errc command_read(struct command *command,
 
 int64_t command_now_us(void);
 
-// One line on stderr, "paymentsd: ...", whatever the message holds. Answers EXIT_MISTAKE.
+// One line on stderr, "paymentsd: ...", whatever the message holds. Answers EXIT_USAGE for ERR_VALIDATION,
+// which is what a command was called with, and EXIT_MISTAKE for all else.
 int command_fail(const struct err *err);
 // The same for a command that was called in a wrong way. Answers EXIT_USAGE.
 int command_misuse(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -59,6 +59,18 @@ static enum errc run(struct db *db, void *context, struct err *err)
                : issue_key(db, &job->command->keyring, &job->command->arena, &job->wish, &job->issued, err);
 }
 
+static enum errc check_merchant(const char *text, void *context, struct err *err)
+{
+    struct job *job = context;
+    job->merchant = text;
+    enum errc e = command_transact(job->command, look, job, err);
+    if (e == OK && !job->choice.found) {
+        choice_list(&job->choice);
+        return err_set(err, ERR_VALIDATION, "several merchants have this name: give the id of one");
+    }
+    return e;
+}
+
 // The question about the merchant needs to know which there are; with none yet, there is nothing to ask.
 static enum errc ask_merchant(struct command *command, struct job *job, const char **merchant,
                               struct err *err)
@@ -67,33 +79,38 @@ static enum errc ask_merchant(struct command *command, struct job *job, const ch
     if (e != OK || job->choice.candidate_count == 0) {
         return e;
     }
-    if (job->choice.found) {
-        const char *name = job->choice.merchant.name;
-        const char *answer;
-        e = prompt_text(&command->arena, "Merchant (id or name)", name, &answer, err);
-        *merchant = e == OK && answer != name ? answer : NULL; // its name need not be unique later
-        return e;
+    const char *only = job->choice.found ? job->choice.merchant.name : NULL;
+    if (only == NULL) {
+        choice_list(&job->choice);
     }
-    choice_list(&job->choice);
-    return prompt_text(&command->arena, "Merchant (id or name)", NULL, merchant, err);
+    e = prompt_checked(&command->arena, "Merchant (id or name)", only, check_merchant, job, merchant, err);
+    *merchant = e == OK && *merchant != only ? *merchant : NULL; // its name need not be unique later
+    return e;
 }
 
 static enum errc ask(struct command *command, struct job *job, struct given *given, struct err *err)
 {
     struct arena *arena = &command->arena;
-    enum errc e = given->merchant ? OK : ask_merchant(command, job, &given->merchant, err);
+    enum errc e = OK;
+    if (given->merchant == NULL) {
+        e = ask_merchant(command, job, &given->merchant, err);
+    } else {
+        job->merchant = given->merchant;
+        e = command_transact(command, look, job, err);
+    }
     if (e == OK && given->scopes == NULL) {
-        e = prompt_text(arena, "Scopes", SCOPES_DEFAULT, &given->scopes, err);
+        e = prompt_checked(arena, "Scopes", SCOPES_DEFAULT, value_check_scopes, NULL, &given->scopes, err);
     }
     if (e == OK && given->mode == NULL) {
-        e = prompt_text(arena, "Mode (test or live)", MODE_DEFAULT, &given->mode, err);
+        e = prompt_checked(arena, "Mode (test or live)", MODE_DEFAULT, value_check_mode, NULL, &given->mode,
+                           err);
     }
     if (e == OK && given->expires == NULL) {
-        e = prompt_text(arena, "Expires (a date, or a duration such as 90d)", EXPIRES_DEFAULT,
-                        &given->expires, err);
+        e = prompt_checked(arena, "Expires (a date, or a duration such as 90d)", EXPIRES_DEFAULT,
+                           value_check_expiry, NULL, &given->expires, err);
     }
     if (e == OK && given->name == NULL) {
-        e = prompt_text(arena, "Name of the key", "", &given->name, err);
+        e = prompt_checked(arena, "Name of the key", "", value_check_key_name, NULL, &given->name, err);
         given->name = e == OK && given->name[0] != '\0' ? given->name : NULL;
     }
     return e;
@@ -137,6 +154,9 @@ int cmd_createapikey(int argc, char **argv)
     struct err err;
     struct job job = {.command = &command};
     enum errc e = startup_need_database(&command.config, &err);
+    if (e == OK) {
+        e = read_wish(&given, &job.wish, &err); // a wrong flag before any question
+    }
     if (e == OK && command.ask) {
         e = ask(&command, &job, &given, &err);
     }

@@ -22,15 +22,6 @@ static enum errc run(struct db *db, void *context, struct err *err)
     return issue_merchant(db, &job->command->keyring, job->name, false, &job->merchant, err);
 }
 
-static enum errc check_name(const char *name, struct err *err)
-{
-    struct uuid id;
-    if (uuid_parse(name, &id)) {
-        return err_set(err, ERR_VALIDATION, "--name must not look like an id");
-    }
-    return value_check_name("--name", name, err);
-}
-
 static void print(struct command *command, const struct merchant *merchant)
 {
     char id[UUID_TEXT_BYTES];
@@ -61,10 +52,11 @@ int cmd_createmerchant(int argc, char **argv)
     struct err err;
     enum errc e = startup_need_database(&command.config, &err);
     if (e == OK && name == NULL) {
-        e = prompt_text(&command.arena, "Name of the merchant", NULL, &name, &err);
+        e = prompt_checked(&command.arena, "Name of the merchant", NULL, value_check_merchant_name, NULL,
+                           &name, &err);
     }
     if (e == OK) {
-        e = check_name(name, &err);
+        e = value_check_merchant_name(name, NULL, &err);
     }
     struct job job = {.command = &command, .name = name};
     if (e == OK) {

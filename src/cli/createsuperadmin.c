@@ -25,15 +25,25 @@ static enum errc run(struct db *db, void *context, struct err *err)
     return e != OK ? e : issue_key(db, keyring, &job->command->arena, &job->wish, &job->issued, err);
 }
 
-// What was not given: asked for, or the default.
+// What was not given: asked for, or the default. What was given is checked before anything is asked.
 static enum errc complete(struct command *command, const char *question, const char *fallback,
+                          enum errc (*check)(const char *text, void *unused, struct err *err),
                           const char **value, struct err *err)
 {
-    if (*value != NULL) {
-        return OK;
+    if (*value == NULL && command->ask) {
+        return prompt_checked(&command->arena, question, fallback, check, NULL, value, err);
     }
-    *value = fallback;
-    return command->ask ? prompt_text(&command->arena, question, fallback, value, err) : OK;
+    *value = *value != NULL ? *value : fallback;
+    return OK;
+}
+
+static enum errc check_given(const char *name, const char *mode, const char *expires, struct err *err)
+{
+    enum errc e = name == NULL ? OK : value_check_name("--name", name, err);
+    if (e == OK && mode != NULL) {
+        e = value_check_mode(mode, NULL, err);
+    }
+    return e == OK && expires != NULL ? value_check_expiry(expires, NULL, err) : e;
 }
 
 int cmd_createsuperadmin(int argc, char **argv)
@@ -57,13 +67,17 @@ int cmd_createsuperadmin(int argc, char **argv)
     struct job job = {.command = &command, .wish = {.scopes = SCOPE_ALL}};
     enum errc e = startup_need_database(&command.config, &err);
     if (e == OK) {
-        e = complete(&command, "Name of the admin", "superadmin", &name, &err);
+        e = check_given(name, mode, expires, &err);
     }
     if (e == OK) {
-        e = complete(&command, "Mode (test or live)", "live", &mode, &err);
+        e = complete(&command, "Name of the admin", "superadmin", value_check_key_name, &name, &err);
     }
     if (e == OK) {
-        e = complete(&command, "Expires (a date, or a duration such as 90d)", "never", &expires, &err);
+        e = complete(&command, "Mode (test or live)", "live", value_check_mode, &mode, &err);
+    }
+    if (e == OK) {
+        e = complete(&command, "Expires (a date, or a duration such as 90d)", "never", value_check_expiry,
+                     &expires, &err);
     }
     if (e == OK) {
         e = value_check_name("--name", name, &err);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "cli/command.h"
 
 #define LINE_BYTES_MAX 1024
 
@@ -20,15 +21,31 @@ enum errc prompt_text(struct arena *arena, const char *question, const char *fal
         }
         if (fgets(line, sizeof line, stdin) == NULL) {
             (void)fputc('\n', stderr); // leaves the line of the question
-            return err_set(err, ERR_VALIDATION, "the input ended: nothing was done");
+            return err_set(err, ERR_IO, "the input ended: nothing was done");
         }
         if (strchr(line, '\n') == NULL && !feof(stdin)) {
-            return err_set(err, ERR_VALIDATION, "the answer is too long: nothing was done");
+            return err_set(err, ERR_IO, "the answer is too long: nothing was done");
         }
         const char *text = text_trim(arena, line);
         if (*text != '\0' || fallback != NULL) {
             *answer = *text != '\0' ? text : fallback;
             return OK;
         }
+    }
+}
+
+enum errc prompt_checked(struct arena *arena, const char *question, const char *fallback,
+                         enum errc (*check)(const char *text, void *context, struct err *err), void *context,
+                         const char **answer, struct err *err)
+{
+    for (;;) {
+        enum errc e = prompt_text(arena, question, fallback, answer, err);
+        if (e == OK) {
+            e = check(*answer, context, err);
+        }
+        if (e != ERR_VALIDATION && e != ERR_NOT_FOUND) {
+            return e;
+        }
+        (void)command_fail(err);
     }
 }

@@ -27,7 +27,7 @@ int cmd_sandbox(int argc, char **argv)
         return 0;
     }
     if (argc > 0) {
-        return command_misuse("sandbox has no use for \"%.60s\"", argv[0]);
+        return command_misuse("unexpected argument \"%.60s\"", argv[0]);
     }
     options.listen = options.listen != NULL ? options.listen : LISTEN_DEFAULT;
     return sandbox_run(&options, &err) == OK ? 0 : command_fail(&err);

@@ -50,12 +50,28 @@ static enum errc run(struct db *db, void *context, struct err *err)
     return e != OK ? e : note(db, job, now_us, err);
 }
 
+static enum errc look(struct db *db, void *context, struct err *err)
+{
+    struct job *job = context;
+    return choose_named(db, job->merchant, &job->command->arena, &job->choice, err);
+}
+
+static enum errc check_merchant(const char *text, void *context, struct err *err)
+{
+    struct job *job = context;
+    job->merchant = text;
+    return command_transact(job->command, look, job, err);
+}
+
 static enum errc take(struct job *job, const char *active, struct err *err)
 {
     struct arena *arena = &job->command->arena;
-    enum errc e = job->merchant ? OK : prompt_text(arena, "Merchant (id or name)", NULL, &job->merchant, err);
+    enum errc e = active != NULL ? value_check_active(active, NULL, err) : OK;
+    if (e == OK && job->merchant == NULL) {
+        e = prompt_checked(arena, "Merchant (id or name)", NULL, check_merchant, job, &job->merchant, err);
+    }
     if (e == OK && active == NULL) {
-        e = prompt_text(arena, "Active (true or false)", NULL, &active, err);
+        e = prompt_checked(arena, "Active (true or false)", NULL, value_check_active, NULL, &active, err);
     }
     return e != OK ? e : value_parse_active(active, &job->active, err);
 }

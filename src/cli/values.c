@@ -7,6 +7,9 @@
 #include "base/require.h"
 #include "base/text.h"
 #include "base/timefmt.h"
+#include "base/uuid.h"
+#include "cli/command.h"
+#include "domain/scopes.h"
 
 #define NAME_BYTES_MAX 100
 #define LASTING_S_MAX (INT64_C(100) * 366 * 86400) // a hundred years; "never" says more
@@ -92,4 +95,46 @@ enum errc value_parse_expiry(const char *text, int64_t now_us, int64_t *expires_
     }
     *expires_us = at_us;
     return OK;
+}
+
+enum errc value_check_merchant_name(const char *text, void *unused, struct err *err)
+{
+    (void)unused;
+    struct uuid id;
+    return uuid_parse(text, &id) ? err_set(err, ERR_VALIDATION, "--name must not look like an id")
+                                 : value_check_name("--name", text, err);
+}
+
+enum errc value_check_key_name(const char *text, void *unused, struct err *err)
+{
+    (void)unused;
+    return *text == '\0' ? OK : value_check_name("--name", text, err);
+}
+
+enum errc value_check_scopes(const char *text, void *unused, struct err *err)
+{
+    (void)unused;
+    uint32_t scopes;
+    return scopes_parse(text, &scopes, err);
+}
+
+enum errc value_check_mode(const char *text, void *unused, struct err *err)
+{
+    (void)unused;
+    bool livemode;
+    return value_parse_mode(text, &livemode, err);
+}
+
+enum errc value_check_active(const char *text, void *unused, struct err *err)
+{
+    (void)unused;
+    bool active;
+    return value_parse_active(text, &active, err);
+}
+
+enum errc value_check_expiry(const char *text, void *unused, struct err *err)
+{
+    (void)unused;
+    int64_t expires_us;
+    return value_parse_expiry(text, command_now_us(), &expires_us, err);
 }

@@ -9,6 +9,14 @@
 // 1 to 100 bytes of UTF-8 without control characters. `flag` names it in the message. ERR_VALIDATION.
 enum errc value_check_name(const char *flag, const char *text, struct err *err) MUST_CHECK;
 
+// The checks of prompts (prompt.h): each reads the text as its parser does, and keeps nothing.
+enum errc value_check_merchant_name(const char *text, void *unused, struct err *err) MUST_CHECK;
+enum errc value_check_key_name(const char *text, void *unused, struct err *err) MUST_CHECK; // empty: none
+enum errc value_check_scopes(const char *text, void *unused, struct err *err) MUST_CHECK;
+enum errc value_check_mode(const char *text, void *unused, struct err *err) MUST_CHECK;
+enum errc value_check_active(const char *text, void *unused, struct err *err) MUST_CHECK;
+enum errc value_check_expiry(const char *text, void *unused, struct err *err) MUST_CHECK;
+
 // "test" or "live". ERR_VALIDATION.
 enum errc value_parse_mode(const char *text, bool *livemode, struct err *err) MUST_CHECK;
 

@@ -227,14 +227,39 @@ def test_at_a_terminal_several_merchants_are_listed_and_one_is_asked_for(place, 
     assert place.json("listapikeys")[0]["merchant"] == "two"
 
 
-def test_a_wrong_answer_is_a_refusal_and_makes_nothing(place, terminal):
-    asked = terminal("createsuperadmin")
-    asked.answer("Name of the admin [superadmin]: ")
-    asked.answer("Mode (test or live) [live]: ", "prod")
-    asked.answer("[never]: ")
-    asked.expect("paymentsd: --mode must be test or live, not \"prod\"")
+def test_a_wrong_answer_is_refused_at_once_and_asked_again(place, terminal):
+    place.json("createmerchant", "--name", "shop")
+    for command, answers in {
+        "createsuperadmin": [("Name of the admin", "x" * 101, "1 to 100 bytes", "Ops"),
+                             ("Mode (test or live)", "prod", 'must be test or live, not "prod"', "test"),
+                             ("Expires", "yesterday", "must be a time", "1d")],
+        "createapikey": [("Merchant", "nobody", 'there is no merchant named "nobody"', "shop"),
+                         ("Scopes", "payments:delete", "unknown scope 'payments:delete'", "audit:read"),
+                         ("Mode (test or live)", "prod", "must be test or live", "test"),
+                         ("Expires", "2020-01-01", "is not in the future", "1d"), ("Name of the key", "", "", "")],
+        "createmerchant": [("Name of the merchant", str(uuid.uuid4()), "must not look like an id", "other")],
+        "updatemerchant": [("Merchant", "nobody", "no merchant named", "shop"), ("Active", "no", "true or false", "false")],
+    }.items():
+        asked = terminal(command)
+        for question, wrong, refusal, right in answers:
+            if wrong:
+                asked.answer(f"{question}", wrong)
+                asked.expect(refusal)
+            asked.answer(f"{question}", right)
+        asked.end()
+    assert [(key["merchant"], key["scopes"]) for key in place.json("listapikeys")][0] == ("shop", ["audit:read"])
+
+
+def test_a_wrong_flag_is_refused_before_anything_is_asked(place, terminal):
+    place.json("createmerchant", "--name", "shop")
+    for words in (["createapikey", "--scopes", "payments:delete"], ["createapikey", "--mode", "prod"],
+                  ["createsuperadmin", "--expires", "yesterday"], ["updatemerchant", "--active", "no"]):
+        asked = terminal(*words)
+        assert asked.expect("paymentsd: ") == ""
+        asked.end(status=2)
+    asked = terminal("createapikey", "--merchant", "nobody")
+    assert asked.expect("paymentsd: there is no merchant") == ""
     asked.end(status=1)
-    assert place.audit() == []
 
 
 def test_the_end_of_input_ends_it_without_doing_anything(place, terminal):
@@ -300,7 +325,7 @@ def test_a_key_that_is_not_there_is_not_revoked(place):
     key = place.json("createapikey")
     for text in ("sk_live_none", str(uuid.uuid4()), key["prefix"][:8], "%", ""):
         place.refused("revokeapikey", text)
-    assert "given twice" in place.refused("revokeapikey", key["id"], "--key", key["id"])
+    assert "given twice" in place.refused("revokeapikey", key["id"], "--key", key["id"], status=2)
     assert place.json("listapikeys")[0]["state"] == "active"
 
 
@@ -337,7 +362,7 @@ def test_which_merchant_and_what_must_be_said(place):
     done = place.run("updatemerchant", "--merchant", "shop", "--active", "false", status=1)
     assert "several merchants have this name" in done.stderr and all(shop["id"] in done.stderr for shop in shops)
     assert "no merchant named" in place.refused("updatemerchant", "--merchant", "shops", "--active", "false")
-    assert "true or false" in place.refused("updatemerchant", "--merchant", shops[0]["id"], "--active", "no")
+    assert "true or false" in place.refused("updatemerchant", "--merchant", shops[0]["id"], "--active", "no", status=2)
     assert "--merchant is missing" in place.refused("updatemerchant", "--active", "false", status=2)
     assert "--active is missing" in place.refused("updatemerchant", "--merchant", shops[0]["id"], status=2)
     assert "merchant.updated" not in place.audit()
@@ -353,23 +378,39 @@ def test_at_a_terminal_it_asks_which_merchant_and_what(place, terminal):
 
 # Refusing
 
-@pytest.mark.parametrize("words, message", [
-    (["--scopes", "payments:delete"], "unknown scope 'payments:delete'; the scopes are payments:read"),
-    (["--mode", "prod"], "--mode must be test or live"),
-    (["--expires", "2020-01-01"], "--expires 2020-01-01 is not in the future"),
-    (["--expires", "0d"], "--expires 0d is not in the future"),
-    (["--expires", "tomorrow"], "--expires must be a time"),
-    (["--expires", "99999999999d"], "more than a hundred years"),
-    (["--merchant", "nobody"], "there is no merchant named \"nobody\""),
-    (["--merchant", "0190a000-0000-7000-8000-000000000000"], "there is no merchant 0190a000"),
-    (["--name", "a\nb"], "--name must be UTF-8 without control characters"),
-    (["--name", "x" * 101], "--name must have 1 to 100 bytes"),
-    (["--colour", "red"], "there is no flag --colour"),
-    (["word"], "there is no use for the word"),
+@pytest.mark.parametrize("words, status, message", [
+    (["--scopes", "payments:delete"], 2, "unknown scope 'payments:delete'; the scopes are payments:read"),
+    (["--mode", "prod"], 2, "--mode must be test or live"),
+    (["--expires", "2020-01-01"], 2, "--expires 2020-01-01 is not in the future"),
+    (["--expires", "0d"], 2, "--expires 0d is not in the future"),
+    (["--expires", "tomorrow"], 2, "--expires must be a time"),
+    (["--expires", "99999999999d"], 2, "more than a hundred years"),
+    (["--merchant", "nobody"], 1, "there is no merchant named \"nobody\""),
+    (["--merchant", "0190a000-0000-7000-8000-000000000000"], 1, "there is no merchant 0190a000"),
+    (["--name", "a\nb"], 2, "--name must be UTF-8 without control characters"),
+    (["--name", "x" * 101], 2, "--name must have 1 to 100 bytes"),
+    (["--colour", "red"], 2, "there is no flag --colour"),
+    (["word"], 2, "unexpected argument \"word\""),
 ])
-def test_a_mistake_is_one_line_that_says_what_it_may_be(place, words, message):
-    assert message in place.refused("createapikey", *words)
+def test_a_mistake_is_one_line_that_says_what_it_may_be(place, words, status, message):
+    assert message in place.refused("createapikey", *words, status=status)
     assert not os.path.exists(place.database) or place.json("listapikeys") == []
+
+
+@pytest.mark.parametrize("words", [["serve", "--nonsense"], ["serve", "--patience", "banana"], ["serve", "word"],
+                                   ["migrate", "--patience"], ["check-config", "word"], ["backup", "a", "b"],
+                                   ["sandbox", "word"], ["sandbox", "--nonsense"], ["version", "word"], ["bogus"],
+                                   ["verify-audit", "--json=1"], ["listmerchants", "word"], ["revokeapikey", "a", "b"]])
+def test_a_command_that_is_called_wrongly_ends_with_2(nothing, words):
+    done = nothing.run(*words, status=2)
+    assert done.stderr.startswith("paymentsd: ") and not done.stdout and not os.path.exists(nothing.directory)
+
+
+def test_a_setting_that_is_wrong_elsewhere_ends_with_1(nothing, tmp_path):
+    assert "PAYMENTS_PATIENCE" in nothing.refused("serve", patience="banana")
+    file = tmp_path / "settings"
+    file.write_text("patience = banana\n", encoding="ascii")
+    assert str(file) in nothing.refused("serve", config=str(file))
 
 
 @pytest.mark.parametrize("words", [["--scopes"], ["--scopes", ""], ["--mode=live", "--mode", "live"], ["--json=1"]])
@@ -378,7 +419,7 @@ def test_a_flag_used_wrongly_is_a_usage_error(place, words):
 
 
 def test_a_merchant_cannot_be_named_like_an_id(place):
-    assert "must not look like an id" in place.refused("createmerchant", "--name", uuid.uuid4())
+    assert "must not look like an id" in place.refused("createmerchant", "--name", uuid.uuid4(), status=2)
 
 
 def test_no_command_and_an_unknown_one_show_the_help(nothing):

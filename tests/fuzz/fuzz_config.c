@@ -36,7 +36,8 @@ static void load(struct arena *arena, int argc, char **argv, char **environment)
     int rest_count = 0;
     struct err err = {0};
     if (config_load(&config, arena, argc, argv, environment, rest, WORDS_MAX, &rest_count, &err) != OK) {
-        REQUIRE(err.code == ERR_CONFIG && err.message[0] != '\0' && config.queue_max == -7);
+        REQUIRE((err.code == ERR_CONFIG || err.code == ERR_VALIDATION) && err.message[0] != '\0' &&
+                config.queue_max == -7);
         return;
     }
     REQUIRE(rest_count >= 0 && rest_count <= argc);

@@ -61,12 +61,23 @@ static void assert_loads(struct loaded *loaded, char **words, char **environment
     }
 }
 
-static void assert_refused(char **words, char **environment, const char *message)
+static void assert_fails(char **words, char **environment, enum errc code, const char *message)
 {
     LOADED_CLEANUP struct loaded loaded;
-    assert_int_equal(load(&loaded, words, environment), ERR_CONFIG);
+    assert_int_equal(load(&loaded, words, environment), code);
     assert_string_equal(loaded.err.message, message);
     assert_null(loaded.config.listen); // untouched
+}
+
+// What the program was called with.
+static void assert_misused(char **words, char **environment, const char *message)
+{
+    assert_fails(words, environment, ERR_VALIDATION, message);
+}
+
+static void assert_refused(char **words, char **environment, const char *message)
+{
+    assert_fails(words, environment, ERR_CONFIG, message);
 }
 
 // A file of settings in memory, reached through /proc: nothing is left behind.
@@ -235,7 +246,7 @@ static void durations_have_units_and_plain_numbers_are_seconds(void **state)
                                             "99999999999999999999999s"};
     for (size_t i = 0; i < COUNT_OF(malformed); i++) {
         LOADED_CLEANUP struct loaded loaded;
-        assert_int_equal(load(&loaded, WORDS("--patience", malformed[i]), WORDS()), ERR_CONFIG);
+        assert_int_equal(load(&loaded, WORDS("--patience", malformed[i]), WORDS()), ERR_VALIDATION);
     }
 }
 
@@ -269,13 +280,13 @@ static void bounds_hold_at_both_ends(void **state)
     LOADED_CLEANUP struct loaded loaded;
     assert_loads(&loaded, WORDS("--charge-window=23h", "--connections=16"), WORDS());
     assert_int_equal(loaded.config.charge_window_ms, INT64_C(23) * 3600 * 1000);
-    assert_refused(WORDS("--charge-window=82801"), WORDS(),
+    assert_misused(WORDS("--charge-window=82801"), WORDS(),
                    "--charge-window takes a duration from 1s to 23h (units ms, s, m, h), not \"82801\"");
     assert_refused(WORDS(), WORDS("PAYMENTS_CONNECTIONS=15"),
                    "PAYMENTS_CONNECTIONS takes a number from 16 to 1000000, not \"15\"");
-    assert_refused(WORDS("--connections=1000001"), WORDS(),
+    assert_misused(WORDS("--connections=1000001"), WORDS(),
                    "--connections takes a number from 16 to 1000000, not \"1000001\"");
-    assert_refused(WORDS("--queue=many"), WORDS(), "--queue takes a number from 16 to 1000000, not \"many\"");
+    assert_misused(WORDS("--queue=many"), WORDS(), "--queue takes a number from 16 to 1000000, not \"many\"");
 }
 
 static void a_level_is_one_of_four_words(void **state)
@@ -287,7 +298,7 @@ static void a_level_is_one_of_four_words(void **state)
                                         "--log-level=INFO", "--log-level="};
     for (size_t i = 0; i < COUNT_OF(wrong); i++) {
         LOADED_CLEANUP struct loaded refused;
-        assert_int_equal(load(&refused, WORDS(wrong[i]), WORDS()), ERR_CONFIG);
+        assert_int_equal(load(&refused, WORDS(wrong[i]), WORDS()), ERR_VALIDATION);
         assert_non_null(strstr(refused.err.message, "one of: debug info warn error"));
     }
 }
@@ -295,7 +306,7 @@ static void a_level_is_one_of_four_words(void **state)
 static void an_empty_value_is_a_mistake(void **state)
 {
     (void)state;
-    assert_refused(WORDS("--listen="), WORDS(), "--listen takes a text that is not empty, not \"\"");
+    assert_misused(WORDS("--listen="), WORDS(), "--listen takes a text that is not empty, not \"\"");
 }
 
 static void an_empty_variable_counts_as_not_there(void **state)
@@ -319,18 +330,18 @@ static void a_variable_that_is_no_setting_changes_nothing(void **state)
 static void unknown_flags_and_words_are_refused(void **state)
 {
     (void)state;
-    assert_refused(WORDS("--lisen", "x"), WORDS(), "there is no flag --lisen");
-    assert_refused(WORDS("--lisen=x"), WORDS(), "there is no flag --lisen");
-    assert_refused(WORDS("-l"), WORDS(), "there is no flag -l");
-    assert_refused(WORDS("-xlisten=x"), WORDS(), "there is no flag -xlisten");
-    assert_refused(WORDS("--data_dir=x"), WORDS(), "there is no flag --data_dir");
-    assert_refused(WORDS("a", "b", "c"), WORDS(), "there is no use for the word \"c\"");
+    assert_misused(WORDS("--lisen", "x"), WORDS(), "there is no flag --lisen");
+    assert_misused(WORDS("--lisen=x"), WORDS(), "there is no flag --lisen");
+    assert_misused(WORDS("-l"), WORDS(), "there is no flag -l");
+    assert_misused(WORDS("-xlisten=x"), WORDS(), "there is no flag -xlisten");
+    assert_misused(WORDS("--data_dir=x"), WORDS(), "there is no flag --data_dir");
+    assert_misused(WORDS("a", "b", "c"), WORDS(), "unexpected argument \"c\"");
 }
 
 static void a_setting_given_twice_in_one_place_is_refused(void **state)
 {
     (void)state;
-    assert_refused(WORDS("--listen=a", "--listen", "b"), WORDS(), "--listen is given twice");
+    assert_misused(WORDS("--listen=a", "--listen", "b"), WORDS(), "--listen is given twice");
     assert_refused(WORDS(), WORDS("PAYMENTS_LISTEN=a", "PAYMENTS_LISTEN=a"),
                    "PAYMENTS_LISTEN is given twice");
 }
@@ -338,7 +349,7 @@ static void a_setting_given_twice_in_one_place_is_refused(void **state)
 static void a_flag_without_its_value_is_refused(void **state)
 {
     (void)state;
-    assert_refused(WORDS("--listen"), WORDS(), "--listen needs a value");
+    assert_misused(WORDS("--listen"), WORDS(), "--listen needs a value");
 }
 
 static void a_file_has_comments_spaces_and_other_line_ends(void **state)
