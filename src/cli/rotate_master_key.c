@@ -2,10 +2,11 @@
 //
 // The key's files and the database cannot change at one instant, so the order is what makes it safe to be
 // interrupted anywhere: the new key is durable beside the old one, which has its second name, before the one
-// transaction that needs it; only behind its commit does the new key take the old one's place. The database
-// knows which of the two it needs. Run again, the command takes up the new key that it finds.
+// transaction that needs it is committed; only after that does the new key take the old one's place. The
+// database knows which of the two it needs. Run again, the command takes up the new key that it finds.
 #include <inttypes.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/json.h"
@@ -30,20 +31,55 @@ static void end_job(struct job *job)
     keyring_wipe(&job->next);
 }
 
+static bool is_there(const char *path)
+{
+    return access(path, F_OK) == 0;
+}
+
+static enum errc make_next(struct job *job, struct err *err)
+{
+    const struct config *config = &job->command->config;
+    enum errc rc = keyring_load(&job->next, job->next_file, config->pepper_file, true, err);
+    return rc == OK ? file_name_again(config->master_key_file, job->kept_file, err) : rc;
+}
+
+static enum errc rekey(struct job *job, struct db *db, struct err *err)
+{
+    bool had_next = is_there(job->next_file);
+    bool had_kept = is_there(job->kept_file);
+    enum errc rc = make_next(job, err);
+    if (rc == OK) {
+        rc = sealed_rekey(db, &job->command->keyring.master, &job->next.master, &job->count, err);
+    }
+    if (rc == OK) {
+        rc = meta_change_master_key(db, job->next.master.id, err);
+    }
+    if (rc != OK && !had_next) { // nothing is committed, so nothing needs what was made here
+        (void)unlink(job->next_file);
+    }
+    if (rc != OK && !had_kept) {
+        (void)unlink(job->kept_file);
+    }
+    return rc;
+}
+
 static enum errc run(struct db *db, void *context, struct err *err)
 {
     struct job *job = context;
+    const struct config *config = &job->command->config;
     const struct keyring *present = &job->command->keyring;
-    const struct keyring *next = &job->next;
     enum errc rc = meta_check_keys(db, present->master.id, present->pepper_id, err);
     if (rc == OK) {
-        rc = sealed_rekey(db, &present->master, &next->master, &job->count, err);
-        return rc == OK ? meta_change_master_key(db, next->master.id, err) : rc;
+        return rekey(job, db, err);
     }
-    return meta_check_keys(db, next->master.id, next->pepper_id, NULL) == OK ? OK : rc; // committed before
+    bool committed_before =
+        is_there(job->next_file) &&
+        keyring_load(&job->next, job->next_file, config->pepper_file, false, NULL) == OK &&
+        meta_check_keys(db, job->next.master.id, job->next.pepper_id, NULL) == OK;
+    return committed_before ? OK : rc;
 }
 
-static enum errc load_keys(struct job *job, struct err *err)
+static enum errc rotate(struct job *job, struct err *err)
 {
     struct command *command = job->command;
     const struct config *config = &command->config;
@@ -55,17 +91,7 @@ static enum errc load_keys(struct job *job, struct err *err)
     text_hex(command->keyring.master.id, sizeof(command->keyring.master.id), id);
     job->kept_file = arena_printf(&command->arena, "%s.%s", config->master_key_file, id);
     job->next_file = startup_next_master_key_file(config, &command->arena);
-    rc = keyring_load(&job->next, job->next_file, config->pepper_file, true, err);
-    return rc == OK ? file_name_again(config->master_key_file, job->kept_file, err) : rc;
-}
-
-static enum errc rotate(struct job *job, struct err *err)
-{
-    const struct config *config = &job->command->config;
-    enum errc rc = load_keys(job, err);
-    if (rc == OK) {
-        rc = store_run_alone(config->database, run, job, err);
-    }
+    rc = store_run_alone(config->database, run, job, err);
     return rc == OK ? file_replace(config->master_key_file, job->next_file, err) : rc;
 }
 

@@ -50,6 +50,19 @@ def test_a_database_that_others_may_read_is_refused(place, words):
     place.run("listapikeys")
 
 
+@pytest.mark.parametrize("words", [["backup", "copy.db"], ["listapikeys"], ["serve"], ["rotate-master-key"]],
+                         ids=lambda words: words[0])
+def test_a_database_that_may_not_be_read_is_not_called_missing(place, words):
+    os.chmod(place.directory, 0o000)
+    as_a_user = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+    try:
+        message = place.refused(*words, before=as_a_user)
+    finally:
+        os.chmod(place.directory, 0o700)
+    assert f"cannot read the database {place.database}: Permission denied" in message
+    assert not os.path.exists("copy.db")
+
+
 # The default place
 
 class Home:

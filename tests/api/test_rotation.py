@@ -10,10 +10,9 @@ import uuid
 
 import pytest
 
-from support.database import kept_values, nobody_writes
+from support.database import kept_values
 from support.events import event, intent_of, send_event
 from support.merchant import Merchant
-from support.process import Process
 from support.receiver import payments_signature
 from support.stripe_model import AUTHENTICATE
 from support.waiting import wait_until
@@ -138,19 +137,24 @@ def test_while_the_service_runs_it_is_refused_and_changes_nothing(shop):
     refused = keys.rotate(check=False)
     assert refused.returncode == 1 and "another paymentsd is serving this database" in refused.stderr
     assert keys.text() == old and shop.repeat() == shop.answer
+    assert not keys.kept() and not os.path.exists(keys.next_path)
     shop.server.restart()
     assert shop.holds()
 
 
-def test_an_interruption_before_the_commit_leaves_the_old_key_in_use_and_the_next_one_to_be_taken_up(stopped):
+def test_an_interruption_before_the_commit_leaves_the_old_key_in_use_and_the_next_one_to_be_taken_up(stopped, tmp_path):
     shop, keys = stopped
     old = keys.text()
-    with nobody_writes(shop.server):
-        command = Process([shop.server.binary, "rotate-master-key"], shop.server.environment())
-        wait_until(keys.kept, what="the old key's second name, which is given before the database is written")
-        command.kill()
+    # As it is before the commit: the next key is there, and the old one has its second name, which a rotation of a copy
+    # tells.
+    shop.server.settings["data_dir"] = shutil.copytree(shop.server.data_dir, tmp_path / "copy")
+    shop.server.command("rotate-master-key")
+    del shop.server.settings["data_dir"]
+    (kept,) = (tmp_path / "copy").glob("master.key.*")
+    os.link(keys.path, f"{shop.server.data_dir}/{kept.name}")
+    shutil.copy(tmp_path / "copy" / "master.key", keys.next_path)
     chosen = keys.text(keys.next_path)
-    assert keys.text() == old
+    assert keys.text() == old != chosen
     shop.server.start()
     assert shop.repeat() == shop.answer
     shop.server.terminate()
@@ -186,6 +190,7 @@ def test_one_value_that_does_not_open_stops_it_and_nothing_is_changed(stopped):
     with contextlib.closing(sqlite3.connect(f"{shop.server.data_dir}/payments.db")) as database, database:
         database.execute("UPDATE replies SET body = ? WHERE substr(body, 1, ?) = ?", (good, len(good) - 1, good[:-1]))
     assert keys.text() == old and list(kept_values(shop.server)) == before
+    assert not keys.kept() and not os.path.exists(keys.next_path)
     shop.server.start()
     assert shop.holds()
 
@@ -198,7 +203,7 @@ def test_another_key_than_the_databases_is_refused_and_does_not_become_it(stoppe
     shop.server.settings["master_key_file"] = other
     refused = keys.rotate(check=False)
     assert refused.returncode == 1 and "another master key" in refused.stderr
-    assert other.read_text() == "00" * 32
+    assert other.read_text() == "00" * 32 and sorted(path.name for path in tmp_path.iterdir()) == ["other.key"]
     del shop.server.settings["master_key_file"]
     shop.server.start()
     assert shop.holds()
