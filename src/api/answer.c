@@ -39,7 +39,7 @@ static void log_request(const struct request *request)
 
 void request_send(struct request *request)
 {
-    struct http_reply_header headers[5];
+    struct http_reply_header headers[6];
     size_t count = 0;
     headers[count++] = (struct http_reply_header){"X-Request-Id", request->id};
     headers[count++] = (struct http_reply_header){"Cache-Control", "no-store"};
@@ -49,6 +49,11 @@ void request_send(struct request *request)
     if (request->retry_after_s > 0) {
         headers[count++] = (struct http_reply_header){
             "Retry-After", arena_printf(request->arena, "%lld", (long long)request->retry_after_s)};
+    }
+    if (request->csv_name != NULL) {
+        headers[count++] = (struct http_reply_header){
+            "Content-Disposition",
+            arena_printf(request->arena, "attachment; filename=\"%s.csv\"", request->csv_name)};
     }
     if (request->allow != NULL) {
         headers[count++] = (struct http_reply_header){"Allow", request->allow};
@@ -73,6 +78,7 @@ void request_fail(struct request *request, const struct err *err)
     request->status = errc_status(err->code);
     request->error_code = errc_public_code(err->code);
     request->content_type = NULL;
+    request->csv_name = NULL;
     request->more = NULL;
     request->reply = reply_error(request->arena, err, request->id);
     if (err->code == ERR_OVERLOADED || err->code == ERR_PROVIDER_UNAVAILABLE) {

@@ -17,6 +17,8 @@
 // What a piece holds: about 2 ms of a database thread's time.
 #define PIECE_ROWS_MAX 250
 #define PIECE_BYTES_ENOUGH (128 * 1024)
+// Without it, spreadsheets take UTF-8 for the machine's old code page.
+#define BYTE_ORDER_MARK "\xef\xbb\xbf"
 
 struct export_state {
     struct uuid behind; // where the piece begins
@@ -116,6 +118,7 @@ enum errc export_answer(struct request *request, struct db *db, const struct uui
     export->over = true;
     enum errc rc = OK;
     if (export->pieces == 0) {
+        buf_add_str(&export->piece, BYTE_ORDER_MARK);
         add_titles(&export->piece, columns);
     }
     if (listing_query_of(request, owner, &query)) {
@@ -132,6 +135,7 @@ enum errc export_answer(struct request *request, struct db *db, const struct uui
         REQUIRE(!export->piece.overflow); // a row is far smaller than what is left of the buffer
         request->status = 200;
         request->content_type = "text/csv; charset=utf-8; header=present";
+        request->csv_name = query.listing->name;
         request->reply = buf_str(&export->piece);
         request->more = export->over ? NULL : give_more;
     }

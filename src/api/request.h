@@ -81,8 +81,9 @@ struct request {
     void (*more)(struct http_exchange *exchange, void *context); // NULL: that is all of it
     struct export_state *export;                                 // of a list as CSV
     const char *content_type;                                    // NULL: JSON
-    const char *allow;                                           // of a 405
-    int64_t retry_after_s;                                       // 0: none
+    const char *csv_name;  // the file as which a browser saves it, without .csv; NULL: it is no CSV
+    const char *allow;     // of a 405
+    int64_t retry_after_s; // 0: none
     int status;
     const char *error_code; // the first one that is answered, for the log; NULL: none
 

@@ -25,7 +25,10 @@ def as_csv(api, query="", accept="text/csv"):
     """The Answer, and its rows by their titles."""
     answer = api.get("/v1/payments" + query, headers={"Accept": accept}, expect=200)
     assert answer.headers["Content-Type"] == "text/csv; charset=utf-8; header=present"
-    text = answer.body.decode()
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="payments.csv"'
+    assert answer.body.startswith(b"\xef\xbb\xbf")  # or Excel takes it for another encoding
+    text = answer.body.decode("utf-8-sig")
+    assert "\ufeff" not in text
     assert text.endswith("\r\n")
     titles, *rows = csv.reader(io.StringIO(text, newline=""), strict=True)
     assert titles == COLUMNS
@@ -115,6 +118,7 @@ def test_it_is_given_to_who_asks_for_it(merchant, accept, is_csv):
 def test_what_is_wrong_is_told_as_json(merchant, query, field):
     answer = merchant.api.get("/v1/payments" + query, headers={"Accept": "text/csv"})
     refused(answer, 422, "VALIDATION_ERROR", field)
+    assert "Content-Disposition" not in answer.headers
 
 
 def test_a_cursor_does_not_go_with_it(stocked):
