@@ -5,6 +5,7 @@
 #include "api/fields.h"
 #include "api/handlers.h"
 #include "api/payments.h"
+#include "op/charge.h"
 #include "op/end.h"
 #include "store/credentials.h"
 
@@ -122,6 +123,20 @@ enum errc payment_capture_work(struct request *request, struct db *db, struct er
                            &request->op, err);
 }
 
+static enum errc abandon(struct request *request, struct db *db, struct payment *payment, struct err *err)
+{
+    struct change change = request_change(request);
+    struct op_answer answer = {0};
+    enum errc rc = charge_abandon(db, &change, payment, err);
+    if (rc == OK) {
+        rc = end_answer(&change, payment, 200, &answer, err);
+    }
+    request->told = change.told;
+    request->status = answer.status;
+    request->reply = answer.body;
+    return rc;
+}
+
 enum errc payment_cancel_work(struct request *request, struct db *db, struct err *err)
 {
     struct payment payment = {0};
@@ -134,7 +149,7 @@ enum errc payment_cancel_work(struct request *request, struct db *db, struct err
                        payment_status_name(payment.status));
     }
     if (rc == OK && payment.provider_ref == NULL) {
-        return err_set(err, ERR_CONFLICT, "what became of this payment at Stripe is not known yet");
+        return abandon(request, db, &payment, err);
     }
     if (rc == OK) {
         rc = check_means(request, db, &payment, err);

@@ -287,6 +287,10 @@ enum errc providers_put_work(struct request *request, struct db *db, struct err 
     if (rc == OK) {
         rc = events_ask(api_options(request->api)->engine, db, &credential, request->now_us, err);
     }
+    if (rc == OK) { // this key may tell what the one before may not
+        rc = operations_try_refused(db, &credential.merchant_id, credential.livemode, request->now_us, err);
+        request->owed = true;
+    }
     if (rc == OK) {
         rc = credential_versions_wipe(db, &credential.id, err);
     }

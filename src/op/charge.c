@@ -8,6 +8,7 @@
 #include "op/card.h"
 #include "op/reply.h"
 #include "store/cards.h"
+#include "store/credentials.h"
 #include "store/payments.h"
 
 // A charge that two lists this far apart do not show was never made.
@@ -269,6 +270,45 @@ static enum errc charge_settle(struct op *op, struct db *db, struct change *chan
         rc = reply_keep_payment(db, change, &payment, &op->answer, err);
     }
     return rc;
+}
+
+static enum errc check_refused(struct db *db, struct change *change, const struct payment *payment,
+                               struct err *err)
+{
+    struct operation open = {0};
+    struct credential present = {0};
+    enum errc rc = operation_get(db, &payment->id, op_charge.name, change->arena, &open, err);
+    if (rc == OK) {
+        rc = credential_get(db, &payment->merchant_id, payment->provider, payment->livemode, change->arena,
+                            &present, err);
+    }
+    bool ended = rc == OK && open.refused_attempt > 0 && open.refused_attempt == open.attempts &&
+                 uuid_equal(&open.refused_version_id, &present.version_id);
+    if (rc != OK && rc != ERR_NOT_FOUND) {
+        return rc;
+    }
+    return ended ? OK : err_set(err, ERR_CONFLICT, "what became of this payment at Stripe is not known yet");
+}
+
+enum errc charge_abandon(struct db *db, struct change *change, struct payment *payment, struct err *err)
+{
+    static const struct failure failure = {
+        .code = "outcome_unknown",
+        .message = "Canceled, although Stripe may have made the charge: its secret key is refused by now, so "
+                   "nobody can ask. Look it up at Stripe.",
+    };
+    struct op_answer kept = {0};
+    enum errc rc = check_refused(db, change, payment, err);
+    if (rc == OK) {
+        rc = change_note(db, change, payment, "canceled, outcome unknown", err);
+    }
+    if (rc == OK) {
+        rc = change_fail(db, change, payment, &failure, err);
+    }
+    if (rc == OK) {
+        rc = operation_delete(db, &payment->id, op_charge.name, err);
+    }
+    return rc == OK ? reply_keep_payment(db, change, payment, &kept, err) : rc;
 }
 
 // The payment as it is, pending, is the first answer from now on; unless there was one before.

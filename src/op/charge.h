@@ -16,3 +16,9 @@ struct saved_method {
 enum errc charge_prepare(struct engine *engine, struct db *db, struct change *change,
                          const struct payment *payment, const struct saved_method *saved, struct op **op,
                          struct err *err) MUST_CHECK;
+
+// The merchant's word ends a pending payment of which nobody can ask any more: the provider refused the key
+// that the charge was sent with, and the present one is none of the same account. It is failed, its operation
+// closed. ERR_CONFLICT: it can still be asked after.
+enum errc charge_abandon(struct db *db, struct change *change, struct payment *payment,
+                         struct err *err) MUST_CHECK;

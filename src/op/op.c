@@ -221,6 +221,10 @@ static enum errc run_settle(struct store_job *job, struct db *db, struct err *er
                          // that is needless
         op->row.next_attempt_us = change.now_us;
     }
+    if (op->open && !op->kind->background && op->call.answer.outcome == PROVIDER_NO_AUTH) {
+        op->row.refused_attempt = op->row.attempts;
+        op->row.refused_version_id = op->present_version_id;
+    }
     if (rc == OK) {
         rc = op->open ? operation_update(db, &op->row, err)
                       : operation_delete(db, &op->row.subject_id, op->kind->name, err);

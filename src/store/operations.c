@@ -4,19 +4,20 @@
 #define COLUMNS                                                                                              \
     "subject_id, kind, merchant_id, livemode, credential_version_id, body, attempts, unresolved, look_up, "  \
     "absent_us, "                                                                                            \
-    "next_attempt_us, created_us"
+    "next_attempt_us, created_us, refused_attempt, refused_version_id"
 
 enum errc operation_insert(struct db *db, const struct operation *o, struct err *err)
 {
-    return db_run(
-        db, NULL, err,
-        "INSERT INTO operations (" COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
-        " ON CONFLICT (subject_id, kind) DO UPDATE SET next_attempt_us = CASE WHEN"
-        " excluded.next_attempt_us < operations.next_attempt_us THEN excluded.next_attempt_us"
-        " ELSE operations.next_attempt_us END, body = coalesce(operations.body, excluded.body)",
-        DB_ID(&o->subject_id), DB_STR(o->kind), DB_ID(&o->merchant_id), DB_I64(o->livemode),
-        DB_ID(&o->credential_version_id), DB_STR(o->body), DB_I64(o->attempts), DB_I64(o->unresolved),
-        DB_I64(o->look_up), DB_I64(o->absent_us), DB_I64(o->next_attempt_us), DB_I64(o->created_us));
+    return db_run(db, NULL, err,
+                  "INSERT INTO operations (" COLUMNS
+                  ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0, NULL)"
+                  " ON CONFLICT (subject_id, kind) DO UPDATE SET next_attempt_us = CASE WHEN"
+                  " excluded.next_attempt_us < operations.next_attempt_us THEN excluded.next_attempt_us"
+                  " ELSE operations.next_attempt_us END, body = coalesce(operations.body, excluded.body)",
+                  DB_ID(&o->subject_id), DB_STR(o->kind), DB_ID(&o->merchant_id), DB_I64(o->livemode),
+                  DB_ID(&o->credential_version_id), DB_STR(o->body), DB_I64(o->attempts),
+                  DB_I64(o->unresolved), DB_I64(o->look_up), DB_I64(o->absent_us), DB_I64(o->next_attempt_us),
+                  DB_I64(o->created_us));
 }
 
 static void read_row(struct db_rows *rows, struct arena *arena, struct operation *o)
@@ -34,6 +35,8 @@ static void read_row(struct db_rows *rows, struct arena *arena, struct operation
         .absent_us = db_i64(rows, 9),
         .next_attempt_us = db_i64(rows, 10),
         .created_us = db_i64(rows, 11),
+        .refused_attempt = (int)db_i64(rows, 12),
+        .refused_version_id = db_uuid(rows, 13),
     };
 }
 
@@ -61,10 +64,21 @@ enum errc operation_update(struct db *db, const struct operation *o, struct err 
 {
     return db_run(db, NULL, err,
                   "UPDATE operations SET attempts = $3, unresolved = $4, look_up = $5, absent_us = $6,"
-                  " next_attempt_us = $7, credential_version_id = $8 WHERE subject_id = $1 AND kind = $2",
+                  " next_attempt_us = $7, credential_version_id = $8, refused_attempt = $9,"
+                  " refused_version_id = $10 WHERE subject_id = $1 AND kind = $2",
                   DB_ID(&o->subject_id), DB_STR(o->kind), DB_I64(o->attempts), DB_I64(o->unresolved),
                   DB_I64(o->look_up), DB_I64(o->absent_us), DB_I64(o->next_attempt_us),
-                  DB_ID(&o->credential_version_id));
+                  DB_ID(&o->credential_version_id), DB_I64(o->refused_attempt),
+                  uuid_is_nil(&o->refused_version_id) ? DB_NIL : DB_ID(&o->refused_version_id));
+}
+
+enum errc operations_try_refused(struct db *db, const struct uuid *merchant_id, bool livemode, int64_t now_us,
+                                 struct err *err)
+{
+    return db_run(db, NULL, err,
+                  "UPDATE operations SET next_attempt_us = $3 WHERE merchant_id = $1 AND livemode = $2"
+                  " AND refused_attempt > 0 AND refused_attempt = attempts AND next_attempt_us > $3",
+                  DB_ID(merchant_id), DB_I64(livemode), DB_I64(now_us));
 }
 
 enum errc operation_delete(struct db *db, const struct uuid *subject_id, const char *kind, struct err *err)

@@ -15,6 +15,9 @@ struct operation {
     bool unresolved;   // an attempt ended with an unknown outcome, or a crash lost it
     bool look_up;      // never sent again, only looked for; of a card: read once more when it is saved
     int64_t absent_us; // when a look-up first did not find it; 0: never
+    // The key was refused, and nothing was tried since, where refused_attempt is attempts and not 0.
+    int refused_attempt;
+    struct uuid refused_version_id; // the merchant's present version of credentials then
     int64_t next_attempt_us;
     int64_t created_us;
 };
@@ -27,6 +30,10 @@ enum errc operation_get(struct db *db, const struct uuid *subject_id, const char
 enum errc operation_update(struct db *db, const struct operation *operation, struct err *err) MUST_CHECK;
 enum errc operation_delete(struct db *db, const struct uuid *subject_id, const char *kind,
                            struct err *err) MUST_CHECK;
+
+// Those of a merchant and mode whose key was refused at last become due now. Walks the open ones.
+enum errc operations_try_refused(struct db *db, const struct uuid *merchant_id, bool livemode, int64_t now_us,
+                                 struct err *err) MUST_CHECK;
 
 // Claims up to `max` that are due, the longest due first: each one's next attempt becomes now + lease_us.
 enum errc operations_claim(struct db *db, int64_t now_us, int64_t lease_us, struct arena *arena,

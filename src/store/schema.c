@@ -172,5 +172,9 @@ static const char step_2[] = "ALTER TABLE idempotency_keys ADD COLUMN reply_id B
 static const char step_3[] = "UPDATE cards SET status = 'gone', is_default = 0 WHERE status = 'active'"
                              " AND customer_id IN (SELECT id FROM customers WHERE gone_us <> 0);";
 
-const char *const schema_steps[] = {step_1, step_2, step_3};
+// The last attempt whose secret key the provider refused (0: none), and the merchant's version then.
+static const char step_4[] = "ALTER TABLE operations ADD COLUMN refused_attempt INTEGER NOT NULL DEFAULT 0;"
+                             "ALTER TABLE operations ADD COLUMN refused_version_id BLOB;";
+
+const char *const schema_steps[] = {step_1, step_2, step_3, step_4};
 const size_t schema_step_count = COUNT_OF(schema_steps);

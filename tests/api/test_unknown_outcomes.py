@@ -8,11 +8,15 @@ import pytest
 
 from shop_fixture import (CHARGE, LIST, SENT_AGAIN, assert_the_same_request, by_name, hasty_shop, pay,  # noqa: F401
                           pay_in_vain, start_shop, wait_for_status)
+from support.database import history
+from support.events import event, send_event
 from support.http_listener import Answer
 from support.meanwhile import InBackground
 from support.merchant import Merchant
+from support.shape import refused
 from support.stripe_model import DECLINE, stripe_error
 from support.stub import executed, lying
+from support.waiting import wait_until
 
 # It says that something else was charged: nothing is known of this payment.
 ANOTHER = {
@@ -251,6 +255,46 @@ def test_the_log_names_the_permission_that_an_open_payment_lacks(hasty_shop, stu
     payment = pay_in_vain(hasty_shop).data
     alert = hasty_shop.server.wait_for_log(level="error", subject_id=payment["id"])
     assert "rak_payment_intent_write" in alert["trouble"]
+
+
+@pytest.mark.parametrize("after", ["the key was revoked", "another account's key was given"])
+def test_a_charge_that_nobody_can_ask_after_is_ended_by_its_merchant(hasty_shop, stub_stripe, receiver, after):
+    hasty_shop.use_webhook(receiver.url)
+    stub_stripe.answer_always(*CHARGE, executed(cut_after=0))
+    payment = pay_in_vain(hasty_shop).data
+    refused(hasty_shop.end(payment, "cancel", expect=None), 409, "CONFLICT")
+    if after == "the key was revoked":
+        stub_stripe.model.revoked.add(hasty_shop.stripe_key)
+    else:
+        replace_key(hasty_shop, stub_stripe, same_account=False)
+    stub_stripe.behave()
+    hasty_shop.server.restart_making_due()
+    hasty_shop.server.wait_for_log(level="error", subject_id=payment["id"])
+    ended = wait_until(lambda: (answer := hasty_shop.end(payment, "cancel", expect=None)).status == 200 and answer)
+    assert (ended.data["status"], ended.data["failure"]["code"]) == ("failed", "outcome_unknown")
+    assert ended.data == hasty_shop.payment(payment["id"])
+    assert receiver.wait_for("payment.failed").json["data"]["failure"] == ended.data["failure"]
+    assert "canceled, outcome unknown" in [what for what, *_ in history(hasty_shop.server, payment)]
+    refused(hasty_shop.end(payment, "cancel", expect=None), 409, "CONFLICT")
+    asked = len(stub_stripe.requests)
+    hasty_shop.server.restart()
+    assert hasty_shop.payment(payment["id"])["status"] == "failed" and len(stub_stripe.requests) == asked
+    made, = stub_stripe.objects("payment_intent")  # Stripe says so after all
+    send_event(hasty_shop.server, event("payment_intent.succeeded", made), hasty_shop.stripe_webhook_secret)
+    assert hasty_shop.payment(payment["id"])["status"] == "completed"
+
+
+def test_a_new_key_is_tried_at_once(hasty_shop, stub_stripe):
+    pay(hasty_shop)
+    stub_stripe.answer_always(*CHARGE, executed(cut_after=0))
+    payment = pay_in_vain(hasty_shop, key="order-2").data
+    old_key = hasty_shop.stripe_key
+    stub_stripe.model.revoked.add(old_key)
+    stub_stripe.behave()
+    hasty_shop.server.wait_for_log(level="error", subject_id=payment["id"])
+    stub_stripe.model.accounts["sk_test_next"] = stub_stripe.model.accounts[old_key]
+    hasty_shop.api.put("/v1/merchant/providers", {"provider": "stripe", "stripe": {"secret_key": "sk_test_next"}}, expect=200)
+    wait_for_status(hasty_shop, payment, "completed")
 
 
 def test_a_decline_of_a_repeated_attempt_is_still_a_decline(start_shop, stub_stripe):

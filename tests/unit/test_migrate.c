@@ -6,6 +6,7 @@
 #include "store/driver.h"
 #include "store/idempotency.h"
 #include "store/migrate.h"
+#include "store/operations.h"
 #include "store/schema.h"
 
 static const char *const steps[] = {
@@ -157,6 +158,30 @@ static void a_gone_customers_cards_are_made_inactive(void **state)
     db->driver->close(db);
 }
 
+static void an_operation_of_the_first_schema_was_never_refused(void **state)
+{
+    ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
+    struct db *db = opened(state);
+    struct err err = {0};
+    struct operation operation = {0};
+    const struct uuid id = {{0x01}};
+    assert_int_equal(migrate_steps(db, schema_steps, 1, &err), OK);
+    assert_int_equal(db->driver->begin(db, true, &err), OK);
+    assert_int_equal(
+        db_run(db, NULL, &err,
+               "INSERT INTO operations VALUES ($1, 'charge', $1, 0, $1, 'a=1', 2, 1, 0, 0, 7, 5)",
+               DB_ID(&id)),
+        OK);
+    assert_int_equal(db->driver->commit(db, &err), OK);
+    assert_int_equal(migrate(db, &err), OK);
+    assert_int_equal(db->driver->begin(db, false, &err), OK);
+    assert_int_equal(operation_get(db, &id, "charge", &arena, &operation, &err), OK);
+    assert_true(operation.attempts == 2 && operation.refused_attempt == 0);
+    assert_true(uuid_is_nil(&operation.refused_version_id));
+    db->driver->rollback(db);
+    db->driver->close(db);
+}
+
 // In a process of its own, where a failed assertion would have nowhere to go.
 static _Noreturn void migrate_and_exit(const char *database)
 {
@@ -206,6 +231,7 @@ int main(void)
         TEST(the_programs_own_steps_are_valid),
         TEST(a_key_of_the_first_schema_is_found_after_the_second),
         TEST(a_gone_customers_cards_are_made_inactive),
+        TEST(an_operation_of_the_first_schema_was_never_refused),
         TEST(programs_that_start_at_once_take_turns),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
