@@ -80,6 +80,7 @@ void request_fail(struct request *request, const struct err *err)
     request->content_type = NULL;
     request->csv_name = NULL;
     request->more = NULL;
+    request->replayed = false; // what was to be repeated is not what is answered
     request->reply = reply_error(request->arena, err, request->id);
     if (err->code == ERR_OVERLOADED || err->code == ERR_PROVIDER_UNAVAILABLE) {
         request->retry_after_s = RETRY_AFTER_OVERLOAD_S;
