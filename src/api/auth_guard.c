@@ -13,8 +13,14 @@
 #include "base/timefmt.h"
 #include "store/audit.h"
 
+// Entries of one minute, of all, of what no key of ours did, and of one merchant. What finds no room is
+// counted in one entry for its merchant, or else in one for everybody.
 #define COUNTS_MAX 1000
 #define COUNTS_OF_STRANGERS_MAX 500
+#define COUNTS_OF_MERCHANT_MAX 50
+// Entries are kept for good, so strangers may have only so many a day.
+#define STRANGERS_A_DAY 5000
+#define DAY_US (24 * 3600 * US_PER_S)
 #define WRITE_EVERY_US (60 * US_PER_S)
 
 struct counted {
@@ -22,7 +28,8 @@ struct counted {
     struct list link;
     char key[192];
     const char *event_type; // static
-    struct address client;
+    bool summed;            // of all addresses that found no room; `client` is none
+    struct address client;  // an IPv6 one's /64: whoever has one has all of it
     struct uuid merchant_id;
     char key_prefix[16];
     int64_t count;
@@ -35,8 +42,9 @@ struct auth_guard {
     struct failures *failures; // of keys
     struct table counts;
     struct list counts_order;
-    size_t of_strangers; // counts without one of our keys
-    int64_t dropped;     // counts that found no room
+    size_t of_strangers;      // counts without one of our keys
+    int64_t strangers_budget; // microseconds of a day; each entry of theirs costs DAY_US / STRANGERS_A_DAY
+    int64_t budget_us;        // monotonic, when it was last filled
     struct timer timer;
     bool writing;
     struct store_job job;
@@ -56,13 +64,16 @@ static enum errc write_one(struct auth_guard *guard, struct db *db, struct arena
 {
     char address[ADDRESS_TEXT_BYTES];
     address_format(&counted->client, address);
+    const char *actor_ip =
+        address_is_ipv4(&counted->client) ? address : arena_printf(arena, "%s/64", address);
     struct audit_entry entry = {
         .event_type = counted->event_type,
         .severity = severity_of(counted->event_type),
-        .actor_ip = address,
+        .actor_ip = counted->summed ? NULL : actor_ip,
         .merchant_id = uuid_is_nil(&counted->merchant_id) ? NULL : &counted->merchant_id,
         .key_prefix = counted->key_prefix[0] != '\0' ? counted->key_prefix : NULL,
-        .detail = arena_printf(arena, "%lld in the last minute", (long long)counted->count),
+        .detail = arena_printf(arena, "%lld in the last minute%s", (long long)counted->count,
+                               counted->summed ? ", from further addresses" : ""),
         .metadata_json = arena_printf(arena, "{\"count\":%lld}", (long long)counted->count),
     };
     return audit_append(db, guard->keyring->pepper, &entry, loop_wall_us(guard->loop), err);
@@ -100,11 +111,6 @@ static void write_counts(struct auth_guard *guard)
     if (guard->writing || list_empty(&guard->counts_order)) {
         return;
     }
-    if (guard->dropped > 0) {
-        LOG(LOG_WARN, "authentication events beyond the bound were not counted",
-            LOG_INT("count", guard->dropped));
-        guard->dropped = 0;
-    }
     list_splice(&guard->written, &guard->counts_order);
     table_release(&guard->counts);
     guard->counts = TABLE_EMPTY;
@@ -129,6 +135,8 @@ struct auth_guard *auth_guard_open(struct loop *loop, struct store *store, const
     guard->store = store;
     guard->keyring = keyring;
     guard->failures = failures_open(loop);
+    guard->strangers_budget = DAY_US;
+    guard->budget_us = loop_mono_us(loop);
     list_init(&guard->counts_order);
     list_init(&guard->written);
     timer_init(&guard->timer, on_timer);
@@ -154,35 +162,88 @@ int64_t auth_guard_failed(struct auth_guard *guard, const struct address *client
     return failures_add(guard->failures, client);
 }
 
+static bool merchant_has_room(const struct auth_guard *guard, const struct uuid *merchant_id)
+{
+    size_t taken = 0;
+    LIST_EACH_SAFE(&guard->counts_order, node, after)
+    {
+        taken += uuid_equal(&CONTAINER_OF(node, struct counted, link)->merchant_id, merchant_id);
+    }
+    return taken < COUNTS_OF_MERCHANT_MAX;
+}
+
+static bool strangers_have_room(struct auth_guard *guard)
+{
+    const int64_t price = DAY_US / STRANGERS_A_DAY;
+    int64_t now_us = loop_mono_us(guard->loop);
+    guard->strangers_budget += now_us - guard->budget_us;
+    guard->budget_us = now_us;
+    if (guard->strangers_budget > DAY_US) {
+        guard->strangers_budget = DAY_US;
+    }
+    if (guard->of_strangers == COUNTS_OF_STRANGERS_MAX || guard->strangers_budget < price) {
+        return false;
+    }
+    guard->of_strangers++;
+    guard->strangers_budget -= price;
+    return true;
+}
+
+// Counts it where its key is known already, or where there is room for a new one.
+static bool count_as(struct auth_guard *guard, const struct counted *what, bool may_add)
+{
+    struct table_node *node = table_find(&guard->counts, what->key, strlen(what->key));
+    if (node != NULL) {
+        CONTAINER_OF(node, struct counted, node)->count++;
+        return true;
+    }
+    if (!may_add) {
+        return false;
+    }
+    struct counted *counted = malloc(sizeof(*counted));
+    REQUIRE(counted != NULL);
+    *counted = *what;
+    counted->count = 1;
+    table_insert(&guard->counts, &counted->node, counted->key, strlen(counted->key));
+    list_append(&guard->counts_order, &counted->link);
+    return true;
+}
+
+// Two merchants' keys may begin alike.
+static void set_key(struct counted *counted)
+{
+    char merchant[UUID_TEXT_BYTES];
+    char address[ADDRESS_TEXT_BYTES];
+    uuid_format(&counted->merchant_id, merchant);
+    address_format(&counted->client, address);
+    int length = snprintf(counted->key, sizeof(counted->key), "%s|%s|%s|%s", counted->event_type,
+                          counted->summed ? "" : address, merchant, counted->key_prefix);
+    REQUIRE(length > 0 && (size_t)length < sizeof(counted->key));
+}
+
 void auth_guard_count(struct auth_guard *guard, const char *event_type, const struct address *client,
                       const struct uuid *merchant_id, const char *key_prefix)
 {
-    char key[sizeof(((struct counted *)0)->key)];
-    char address[ADDRESS_TEXT_BYTES];
-    address_format(client, address);
-    int length = snprintf(key, sizeof(key), "%s|%s|%s", event_type, address, key_prefix);
-    REQUIRE(length > 0 && (size_t)length < sizeof(key));
-    struct table_node *node = table_find(&guard->counts, key, (size_t)length);
-    if (node != NULL) {
-        CONTAINER_OF(node, struct counted, node)->count++;
+    struct counted counted = {.event_type = event_type, .client = address_subscriber(client)};
+    counted.merchant_id = merchant_id != NULL ? *merchant_id : (struct uuid){{0}};
+    (void)snprintf(counted.key_prefix, sizeof(counted.key_prefix), "%s", key_prefix);
+    set_key(&counted);
+    bool room = guard->counts.count < COUNTS_MAX;
+    if (count_as(guard, &counted, false) ||
+        (room && (merchant_id != NULL ? merchant_has_room(guard, merchant_id) : strangers_have_room(guard)) &&
+         count_as(guard, &counted, true))) {
         return;
     }
-    bool stranger = key_prefix[0] == '\0';
-    if (guard->counts.count == COUNTS_MAX || (stranger && guard->of_strangers == COUNTS_OF_STRANGERS_MAX)) {
-        guard->dropped++;
+    counted.summed = true;
+    counted.key_prefix[0] = '\0';
+    set_key(&counted);
+    if (count_as(guard, &counted, merchant_id == NULL || room)) {
         return;
     }
-    guard->of_strangers += stranger;
-    struct counted *counted = calloc(1, sizeof(*counted));
-    REQUIRE(counted != NULL);
-    memcpy(counted->key, key, sizeof(key));
-    counted->event_type = event_type;
-    counted->client = *client;
-    counted->merchant_id = merchant_id != NULL ? *merchant_id : (struct uuid){{0}};
-    (void)snprintf(counted->key_prefix, sizeof(counted->key_prefix), "%s", key_prefix);
-    counted->count = 1;
-    table_insert(&guard->counts, &counted->node, counted->key, (size_t)length);
-    list_append(&guard->counts_order, &counted->link);
+    // As many merchants at once as there is room for: one entry of each type more, for all the others.
+    counted.merchant_id = (struct uuid){{0}};
+    set_key(&counted);
+    (void)count_as(guard, &counted, true);
 }
 
 bool auth_guard_drain(struct auth_guard *guard)

@@ -13,8 +13,9 @@ void auth_guard_free(struct auth_guard *guard);
 // 0: it may.
 int64_t auth_guard_failed(struct auth_guard *guard, const struct address *client);
 
-// Counts one event (auth.success and the like) by type, address and the prefix of the key, if it is one of
-// ours: "" for what anybody can send, which leaves half of the room to the others.
+// Counts one event (auth.success and the like) by type, address (an IPv6 one's /64) and the prefix of the
+// key, if it is one of ours, with its merchant: NULL and "" for what anybody can send. Strangers together,
+// and each merchant, have a share of the entries; what is beyond it is counted without its address.
 void auth_guard_count(struct auth_guard *guard, const char *event_type, const struct address *client,
                       const struct uuid *merchant_id, const char *key_prefix);
 

@@ -96,6 +96,104 @@ static void events_are_counted_and_written_once_a_minute(void **state)
     assert_written(f, 3, 2001, START_US + 120 * US_PER_S); // nothing happened
 }
 
+static struct address nth(unsigned n)
+{
+    struct address address;
+    char text[ADDRESS_TEXT_BYTES];
+    (void)snprintf(text, sizeof(text), "2001:db8:%x:%x::1", n >> 16, n & 0xffff);
+    assert_true(address_parse(text, &address));
+    return address;
+}
+
+static void count_nth(struct fixture *f, unsigned n, const struct uuid *merchant_id)
+{
+    const struct address address = nth(n);
+    auth_guard_count(f->guard, "auth.failed", &address, merchant_id,
+                     merchant_id != NULL ? "sk_live_aaaa" : "");
+}
+
+static enum errc read_actor(struct db *db, void *context, struct err *err)
+{
+    static struct arena arena;
+    DB_ROWS(rows);
+    bool has = false;
+    enum errc rc = db_query(db, &rows, err, "SELECT actor_ip FROM audit_log");
+    rc = rc == OK ? db_next(&rows, &has, err) : rc;
+    assert_true(has);
+    *(const char **)context = db_text(&rows, 0, &arena);
+    return rc;
+}
+
+static void an_ipv6_subscriber_is_one_address(void **state)
+{
+    struct fixture *f = *state;
+    for (unsigned i = 0; i < 600; i++) {
+        char text[ADDRESS_TEXT_BYTES];
+        struct address address;
+        (void)snprintf(text, sizeof(text), "2001:db8:1:2::%x", i);
+        assert_true(address_parse(text, &address));
+        auth_guard_count(f->guard, "auth.failed", &address, NULL, "");
+    }
+    pass_s(f, 60);
+    assert_written(f, 1, 600, START_US + 60 * US_PER_S);
+    const char *actor = NULL;
+    struct err err = {0};
+    assert_int_equal(store_read_once(f->scratch.database, read_actor, &actor, &err), OK);
+    assert_string_equal(actor, "2001:db8:1:2::/64");
+}
+
+static void what_finds_no_room_is_counted_without_its_address(void **state)
+{
+    struct fixture *f = *state;
+    for (unsigned i = 0; i < 700; i++) {
+        count_nth(f, i, NULL);
+        count_nth(f, 0, NULL); // it has an entry already
+    }
+    pass_s(f, 60);
+    assert_written(f, 501, 1400, START_US + 60 * US_PER_S);
+}
+
+static void a_merchant_leaves_room_for_the_others(void **state)
+{
+    struct fixture *f = *state;
+    struct uuid ids[30];
+    for (unsigned m = 0; m < 30; m++) {
+        ids[m] = uuid_new(&random_system, START_US);
+    }
+    for (unsigned i = 0; i < 2000; i++) {
+        count_nth(f, i, &ids[0]);
+    }
+    for (unsigned m = 1; m < 10; m++) {
+        count_nth(f, m, &ids[m]);
+    }
+    pass_s(f, 60);
+    assert_written(f, 50 + 1 + 9, 2009, START_US + 60 * US_PER_S);
+    for (unsigned m = 0; m < 30; m++) { // more than there is room for
+        for (unsigned i = 0; i < 60; i++) {
+            count_nth(f, i, &ids[m]);
+        }
+    }
+    pass_s(f, 60);
+    assert_written(f, 60 + 1000 + 1, 2009 + 30 * 60, START_US + 120 * US_PER_S);
+}
+
+static void strangers_fill_only_so_many_entries_a_day(void **state)
+{
+    struct fixture *f = *state;
+    int64_t minutes = 0;
+    for (; minutes < 1440; minutes++) {
+        for (unsigned i = 0; i < 100; i++) {
+            count_nth(f, (unsigned)minutes * 100 + i, NULL);
+        }
+        pass_s(f, 60);
+    }
+    int64_t sums[3] = {0};
+    struct err err = {0};
+    assert_int_equal(store_run_once(f->scratch.database, count_rows, sums, &err), OK);
+    assert_in_range(sums[0], 5000, 2 * 5000 + 1440); // what was saved up, a day's, and a sum a minute
+    assert_int_equal(sums[1], minutes * 100);
+}
+
 static void an_address_may_fail_ten_times_in_five_minutes(void **state)
 {
     struct fixture *f = *state;
@@ -116,6 +214,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(events_are_counted_and_written_once_a_minute, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_ipv6_subscriber_is_one_address, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_finds_no_room_is_counted_without_its_address, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_merchant_leaves_room_for_the_others, setup, teardown),
+        cmocka_unit_test_setup_teardown(strangers_fill_only_so_many_entries_a_day, setup, teardown),
         cmocka_unit_test_setup_teardown(an_address_may_fail_ten_times_in_five_minutes, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
