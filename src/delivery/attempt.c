@@ -121,12 +121,13 @@ enum errc attempt_prepare(struct sending *sending, const struct keyring *keyring
         .body_bytes = strlen(sending->event.body),
         .timeout_ms = config->webhook_timeout_ms,
         .response_bytes_max = RESPONSE_BYTES_MAX,
+        .status_decides = true,
         .public_only = true,
     };
     return OK;
 }
 
-// An answer whose body is too large is an answer: only its status is of interest.
+// Headers without an end are an answer too: their status is all that is of interest.
 bool attempt_answered(const struct http_call *call)
 {
     return call->status > 0 && (call->result == HTTP_DONE || call->result == HTTP_TOO_LARGE);

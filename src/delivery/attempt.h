@@ -12,7 +12,7 @@
 enum errc attempt_prepare(struct sending *sending, const struct keyring *keyring, const struct config *config,
                           int64_t now_us, struct err *err) MUST_CHECK;
 
-// Whether the endpoint gave a whole answer.
+// Whether the endpoint answered. Whatever becomes of the body is of no interest.
 bool attempt_answered(const struct http_call *call);
 
 // What the call's end means for the event. Text into the sending's arena.

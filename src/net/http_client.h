@@ -13,7 +13,7 @@
 #include "net/address.h"
 
 enum http_result {
-    HTTP_DONE,      // a whole response came; status is set
+    HTTP_DONE,      // a whole response came, or as much as decides; status is set
     HTTP_NOT_SENT,  // surely not carried out: no connection was made, or the server said that it ignored it
     HTTP_TOO_LATE,  // send_before_us passed before all of it was written; it was not sent, and must not be
     HTTP_CUT,       // it may have left: time-out, reset, cut or malformed response
@@ -43,6 +43,8 @@ struct http_call {
     int64_t send_before_us; // wall clock: checked as the request is written, not as it is handed over; 0:
                             // whenever
     size_t response_bytes_max;
+    bool status_decides; // HTTP_DONE once the head is there, whatever becomes of the body, which is waited
+                         // for a second at most; HTTP/1.1
     bool public_only; // the address policy applies to the resolved address that is connected to; HTTP/1.1
     void (*done)(struct http_call *call);
 

@@ -57,6 +57,7 @@ struct transfer {
     bool again;      // libcurl sends it once more, because the kept connection was dead
     bool too_late;   // send_before_us passed before all of it was written
     bool head_ended; // the final response's
+    bool decided;    // its status is all that the call is for
     bool too_large;
 };
 

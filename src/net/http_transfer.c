@@ -20,6 +20,8 @@
 #define UNACKNOWLEDGED_MS_MAX 10000
 #define TRANSFER_BUFFER_BYTES 16384L // the least curl takes for uploads; a connection has one of each
 #define HEADER_BYTES_MAX (64 * 1024)
+// A body that nobody reads is waited for so long, because its connection can be kept then.
+#define BODY_PATIENCE_US US_PER_S
 
 #if LIBCURL_VERSION_NUM < 0x080600
 #define CURLE_TOO_LARGE CURLE_OUT_OF_MEMORY // its code for a header of over 100 kB
@@ -149,6 +151,21 @@ static void header_keep(struct http_call *call, const char *line, size_t bytes)
     };
 }
 
+static void head_end(struct transfer *transfer)
+{
+    long status = 0;
+    transfer->head_ended = true;
+    REQUIRE(curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status) == CURLE_OK);
+    if (!transfer->call->status_decides || status < 200) {
+        return;
+    }
+    transfer->decided = true;
+    int64_t until_us = loop_mono_us(transfer->client->loop) + BODY_PATIENCE_US;
+    if (until_us < transfer->deadline_us) {
+        transfer->deadline_us = until_us;
+    }
+}
+
 static size_t on_header(char *line, size_t size, size_t count, void *cls)
 {
     struct transfer *transfer = cls;
@@ -162,7 +179,7 @@ static size_t on_header(char *line, size_t size, size_t count, void *cls)
         transfer->call->response_header_count = 0; // the final response after a 100 or 103
         transfer->head_ended = false;
     } else if (bytes <= 2 && strchr("\r\n", line[0])) {
-        transfer->head_ended = true;
+        head_end(transfer);
     } else {
         header_keep(transfer->call, line, bytes);
     }
@@ -278,6 +295,9 @@ bool transfer_prepare(struct transfer *transfer, CURL *easy)
 
 static enum http_result result_of(const struct transfer *transfer, CURLcode code)
 {
+    if (transfer->decided) {
+        return HTTP_DONE;
+    }
     if (code == CURLE_OK) { // also where the connection ended within the head
         return transfer->head_ended ? HTTP_DONE : HTTP_CUT;
     }

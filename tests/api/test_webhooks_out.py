@@ -165,6 +165,22 @@ def test_what_a_killed_server_had_not_delivered_arrives_after_the_restart(start_
     assert sorted(told) == sorted(payments)
 
 
+@pytest.mark.parametrize("answer", [Answer(200, "x" * 100_000, drip_s=0.005),
+                                    Answer(200, "x" * 1000, cut_after=200),
+                                    Answer(raw=b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\n"
+                                               b"Transfer-Encoding: chunked\r\n\r\nnonsense")],
+                         ids=["trickles", "is cut", "is malformed"])
+def test_a_status_that_came_in_time_decides_whatever_becomes_of_the_body(start_server, nghttpx, receiver, answer):
+    server = start_server(**nghttpx.settings, webhook_schedule="1,1,1")
+    merchant = new_merchant(server, receiver.url)
+    receiver.answer_next(answer)
+    payment = merchant.pay()
+    merchant.refund(payment)
+    receiver.wait_for(2, timeout=10)  # the second waits for the first
+    wait_until(lambda: [(log["status"], log["attempts"]) for log in
+                        merchant.api.get("/v1/webhooks/logs", expect=200).data] == [("delivered", 1)] * 2)
+
+
 def test_a_server_that_is_asked_to_end_leaves_the_rest_to_the_next(start_server, nghttpx, receiver):
     server = start_server(**nghttpx.settings, webhook_timeout="1s")
     merchant = new_merchant(server, receiver.url)
