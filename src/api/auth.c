@@ -107,6 +107,9 @@ static enum errc choose_merchant(struct request *request, struct db *db, struct 
     if (rc == ERR_NOT_FOUND) {
         return err_set(err, ERR_NOT_FOUND, "there is no merchant with the id in X-Merchant-Id");
     }
+    if (rc == OK && !merchant.is_active) {
+        return err_set(err, ERR_FORBIDDEN, "the merchant in X-Merchant-Id is not active");
+    }
     principal->merchant_id = id;
     return rc;
 }

@@ -144,6 +144,18 @@ def test_the_keys_of_an_inactive_merchant_stop_working_until_it_is_active_again(
     succeeded(ask(guarded, key))
 
 
+def test_an_admin_does_nothing_for_an_inactive_merchant(guarded, admin):
+    merchant = Merchant(guarded)
+    for_it = guarded.api(admin, X_Merchant_Id=merchant.id)
+    for_it.get("/v1/payments", expect=200)
+    merchant.activate(False)
+    assert "not active" in for_it.get("/v1/payments", expect=403).errors[0]["message"]
+    for_it.post("/v1/payments", {"amount": "10.00", "currency": "USD", "provider": "stripe",
+                                 "payment_method": "pm_card_visa"}, idempotency_key="order-1", expect=403)
+    merchant.activate(True)
+    for_it.get("/v1/payments", expect=200)
+
+
 # The order of checks
 
 def test_the_key_is_checked_before_the_scope_and_the_scope_before_the_request(guarded, known):
