@@ -16,7 +16,6 @@
 #include "store/sealed.h"
 
 // A replaced secret signs beside the new one for so long.
-#define OVERLAP_US (24 * 3600 * US_PER_S)
 #define SECRET_BYTES 32
 // A name that does not resolve by then may still be accepted: it is looked up again before each delivery.
 #define RESOLVE_TIMEOUT_MS 3000
@@ -89,7 +88,7 @@ static const char *make_secret(struct request *request, struct merchant *merchan
     merchant->webhook_secret_old = merchant->webhook_secret;
     merchant->webhook_secret_old_bytes = merchant->webhook_secret_bytes;
     merchant->webhook_secret_old_until_us =
-        merchant->webhook_secret != NULL ? request->now_us + OVERLAP_US : 0;
+        merchant->webhook_secret != NULL ? request->now_us + WEBHOOK_SECRETS_OVERLAP_US : 0;
     struct sealed sealed =
         seal(&api_options(request->api)->keyring->master, request->arena,
              sealed_context(request->arena, SEALED_WEBHOOK, &merchant->id), text, strlen(text));

@@ -42,7 +42,17 @@ static void plan_send(struct op *op)
     op->call.body = op->row.body;
 }
 
-static void plan_look_up(struct op *op, const struct payment *payment)
+// When the charge was made at the earliest. The last list before it is called absent reaches back so far that
+// this machine's clock may have been wrong then. One of a time that has not come was made by a clock that was
+// ahead: it is looked for among those of the last day.
+static int64_t earliest_s(const struct op *op, int64_t now_us)
+{
+    int64_t created_us = op->row.created_us;
+    bool far_back = op->row.absent_us != 0 || created_us > now_us;
+    return (created_us < now_us ? created_us : now_us) / US_PER_S - (far_back ? LAST_SLACK_S : CLOCK_SLACK_S);
+}
+
+static void plan_look_up(struct op *op, const struct payment *payment, int64_t now_us)
 {
     op->row.look_up = true;
     if (payment->provider_ref != NULL) {
@@ -51,10 +61,7 @@ static void plan_look_up(struct op *op, const struct payment *payment)
         return;
     }
     op->call.verb = PROVIDER_LIST;
-    // The last list before a charge is called absent reaches back so far that this machine's clock may have
-    // been wrong then.
-    op->call.created_from_s =
-        op->row.created_us / US_PER_S - (op->row.absent_us != 0 ? LAST_SLACK_S : CLOCK_SLACK_S);
+    op->call.created_from_s = earliest_s(op, now_us);
 }
 
 // Where this one's own id is not known, any other payment that was made with the same key tells its account.
@@ -86,7 +93,7 @@ static enum errc charge_plan(struct op *op, struct db *db, struct change *change
     }
     bool window_open = age_us >= 0 && age_us < config->charge_window_ms * US_PER_MS;
     if (op->row.look_up || payment.provider_ref != NULL || !window_open) {
-        plan_look_up(op, &payment);
+        plan_look_up(op, &payment, change->now_us);
     } else {
         plan_send(op);
     }

@@ -9,7 +9,9 @@
 #include "op/inbound.h"
 #include "store/idempotency.h"
 #include "store/inbox.h"
+#include "store/merchants.h"
 #include "store/meta.h"
+#include "store/outbox.h"
 
 // Answers older than this are pruned; from then a repeat is answered with the payment as it is.
 #define REPLY_KEPT_US (48 * 3600 * US_PER_S)
@@ -27,7 +29,31 @@ struct chores {
     struct change change;
     bool notes_alive;
     int64_t alive_us; // wall clock, when it was last noted; 0: not yet
+    bool first;       // none has succeeded
+    int64_t clock_us; // the wall clock less the monotonic one, when it was last seen to be set
+    int64_t back_us;  // by how much it was set back since the last that succeeded
 };
+
+// Times to act that were stored by a clock that was ahead come when they should. Operations have rules of
+// their own (reconcile.c).
+static enum errc follow_clock(struct chores *chores, struct db *db, struct err *err)
+{
+    int64_t now_us = chores->change.now_us;
+    int64_t back_us = chores->back_us;
+    if (chores->first) {
+        int64_t alive_us = 0;
+        enum errc rc = meta_alive_get(db, &alive_us, err);
+        if (rc != OK) {
+            return rc;
+        }
+        back_us = alive_us > now_us ? alive_us - now_us : 0;
+    } else if (back_us == 0) {
+        return OK;
+    }
+    chores->change.told = !chores->first; // events may be due
+    enum errc rc = outbox_clock_set_back(db, now_us, back_us, err);
+    return rc == OK ? merchants_clock_set_back(db, now_us, err) : rc;
+}
 
 static enum errc run_chores(struct store_job *job, struct db *db, struct err *err)
 {
@@ -41,7 +67,10 @@ static enum errc run_chores(struct store_job *job, struct db *db, struct err *er
         .now_us = loop_wall_us(engine->options.loop),
     };
     int64_t now_us = chores->change.now_us;
-    enum errc rc = inbound_apply_kept(db, &chores->change, err);
+    enum errc rc = follow_clock(chores, db, err);
+    if (rc == OK) {
+        rc = inbound_apply_kept(db, &chores->change, err);
+    }
     if (rc == OK) {
         rc = inbox_prune(db, now_us - EVENT_KEPT_US, PRUNE_MAX, err);
     }
@@ -85,6 +114,8 @@ static void chores_done(struct store_job *job)
     struct engine *engine = chores->engine;
     note_whether_writable(chores);
     if (job->result == OK) {
+        chores->first = false;
+        chores->back_us = 0;
         if (chores->change.told) {
             engine->options.on_told(engine->options.context);
         }
@@ -99,6 +130,17 @@ static void chores_done(struct store_job *job)
     }
 }
 
+static void look_at_clocks(struct chores *chores)
+{
+    struct loop *loop = chores->engine->options.loop;
+    int64_t clock_us = loop_wall_us(loop) - loop_mono_us(loop);
+    int64_t step_us = clock_us - chores->clock_us;
+    if (step_us > CLOCK_STEP_US || step_us < -CLOCK_STEP_US) {
+        chores->clock_us = clock_us;
+        chores->back_us -= step_us < 0 ? step_us : 0;
+    }
+}
+
 static void do_chores(struct timer *timer)
 {
     struct chores *chores = CONTAINER_OF(timer, struct chores, timer);
@@ -107,6 +149,7 @@ static void do_chores(struct timer *timer)
         return;
     }
     engine->stats.in_flight++;
+    look_at_clocks(chores);
     int64_t since_us = loop_wall_us(engine->options.loop) - chores->alive_us;
     chores->notes_alive =
         engine->ready && // what the process before noted was read
@@ -120,6 +163,8 @@ struct chores *chores_open(struct engine *engine)
     struct chores *chores = calloc(1, sizeof(*chores));
     REQUIRE(chores != NULL);
     chores->engine = engine;
+    chores->first = true;
+    chores->clock_us = loop_wall_us(engine->options.loop) - loop_mono_us(engine->options.loop);
     timer_init(&chores->timer, do_chores);
     return chores;
 }

@@ -4,6 +4,9 @@
 
 #include "op/op.h"
 
+// The wall clock was set if it moved by more than this against the monotonic one from one look to the next.
+#define CLOCK_STEP_US (5 * US_PER_S)
+
 struct engine {
     struct engine_options options;
     struct engine_stats stats;

@@ -9,7 +9,6 @@
 #include "base/timefmt.h"
 #include "op/inbound.h"
 #include "store/event_feeds.h"
-#include "store/meta.h"
 
 // So long behind its time an event may show, and a clock be wrong.
 #define LATE_S 300
@@ -23,17 +22,13 @@
 #define IN_USE_US (7 * 24 * 3600 * US_PER_S)
 #define IDLE_US (3600 * US_PER_S)
 
-enum errc events_begin(struct db *db, int64_t now_us, struct err *err)
+enum errc events_begin(struct db *db, int64_t alive_us, int64_t now_us, struct err *err)
 {
-    int64_t alive_us = 0;
-    enum errc rc = meta_alive_get(db, &alive_us, err);
     int64_t alive_s = alive_us / US_PER_S - LATE_S;
     if (alive_s > now_us / US_PER_S) {
         alive_s = 0; // by a clock that was ahead: the feeds go on where they stand
     }
-    if (rc == OK) {
-        rc = event_feeds_open(db, op_events.name, alive_s, err);
-    }
+    enum errc rc = event_feeds_open(db, op_events.name, alive_s, err);
     return rc == OK ? event_feeds_ask(db, op_events.name, now_us, START_PACE_US, err) : rc;
 }
 

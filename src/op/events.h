@@ -6,7 +6,7 @@
 
 // At start: the events of all credentials that were ever used are asked for, from when this service was last
 // known to run.
-enum errc events_begin(struct db *db, int64_t now_us, struct err *err) MUST_CHECK;
+enum errc events_begin(struct db *db, int64_t alive_us, int64_t now_us, struct err *err) MUST_CHECK;
 // With credentials that were just put in place: an interval from now, and again while they have no webhook
 // secret.
 enum errc events_ask(struct engine *engine, struct db *db, const struct credential *credential,

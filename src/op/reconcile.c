@@ -10,6 +10,7 @@
 #include "base/timefmt.h"
 #include "op/engine.h"
 #include "op/events.h"
+#include "store/meta.h"
 
 // Claimed at once; more are claimed as these end, within operations_max.
 #define CLAIM_MAX 64
@@ -18,8 +19,6 @@
 // Of the calls at once at most this part are of a background kind; one that finds no place waits this long.
 #define BACKGROUND_PART 16
 #define BACKGROUND_AGAIN_US (10 * US_PER_S)
-// The wall clock was set if it moved by more than this against the monotonic one from one sweep to the next.
-#define CLOCK_STEP_US (5 * US_PER_S)
 
 // A claim under way. Everything in it is made anew when the job runs again.
 struct claim {
@@ -118,6 +117,23 @@ static enum errc plan_row(struct claim *claim, struct db *db, struct change *cha
     return operation_update(db, &op->row, err);
 }
 
+// What the process before left. Where the clock is behind the time at which that one last ran, nothing that
+// it put off is sure to be due when it should be.
+static enum errc take_up(const struct engine *engine, struct db *db, int64_t now_us, struct err *err)
+{
+    int64_t alive_us = 0;
+    int64_t released = 0;
+    enum errc rc = meta_alive_get(db, &alive_us, err);
+    if (rc == OK) {
+        int64_t held_us = alive_us > now_us ? INT64_MAX - now_us : op_lease_us(engine);
+        rc = operations_release_leases(db, now_us, held_us, &released, err);
+    }
+    if (rc == OK) {
+        rc = operations_distrust_future(db, op_refund.name, now_us, err);
+    }
+    return rc == OK ? events_begin(db, alive_us, now_us, err) : rc;
+}
+
 static enum errc run_claim(struct store_job *job, struct db *db, struct err *err)
 {
     struct claim *claim = CONTAINER_OF(job, struct claim, job);
@@ -130,12 +146,7 @@ static enum errc run_claim(struct store_job *job, struct db *db, struct err *err
         .now_us = claim->now_us,
         .cause = "recovery",
     };
-    int64_t released = 0;
-    enum errc rc =
-        claim->first ? operations_release_leases(db, change.now_us, op_lease_us(engine), &released, err) : OK;
-    if (rc == OK && claim->first) {
-        rc = events_begin(db, change.now_us, err);
-    }
+    enum errc rc = claim->first ? take_up(engine, db, change.now_us, err) : OK;
     if (rc == OK && claim->step_us != 0) {
         rc = operations_distrust_clock(db, op_refund.name, change.now_us, claim->step_us, err);
     }

@@ -98,6 +98,14 @@ enum errc merchant_update_webhook(struct db *db, const struct merchant *merchant
     return e;
 }
 
+enum errc merchants_clock_set_back(struct db *db, int64_t now_us, struct err *err)
+{
+    return db_run(db, NULL, err,
+                  "UPDATE merchants SET webhook_secret_old_until_us = $1"
+                  " WHERE webhook_secret_old_until_us > $1",
+                  DB_I64(now_us + WEBHOOK_SECRETS_OVERLAP_US));
+}
+
 enum errc merchant_set_active(struct db *db, const struct uuid *id, bool active, int64_t now_us,
                               bool *changed, struct err *err)
 {

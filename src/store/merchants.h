@@ -1,6 +1,7 @@
 // Merchants: who the service works for, and where their events go.
 #pragma once
 
+#include "base/timefmt.h"
 #include "store/db.h"
 
 struct merchant {
@@ -25,6 +26,11 @@ enum errc merchant_get(struct db *db, const struct uuid *id, struct arena *arena
 enum errc merchant_insert(struct db *db, const struct merchant *merchant, struct err *err) MUST_CHECK;
 // Writes the webhook columns and updated_us.
 enum errc merchant_update_webhook(struct db *db, const struct merchant *merchant, struct err *err) MUST_CHECK;
+
+// How long a replaced secret signs beside the new one.
+#define WEBHOOK_SECRETS_OVERLAP_US (24 * 3600 * US_PER_S)
+// The clock was set back, maybe after a secret was replaced: none signs for longer than that from now.
+enum errc merchants_clock_set_back(struct db *db, int64_t now_us, struct err *err) MUST_CHECK;
 
 // *changed is false where it was so before.
 enum errc merchant_set_active(struct db *db, const struct uuid *id, bool active, int64_t now_us,

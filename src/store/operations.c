@@ -140,9 +140,24 @@ enum errc operations_distrust_clock(struct db *db, const char *kind, int64_t now
     return db_run(
         db, NULL, err,
         "UPDATE operations SET look_up = CASE WHEN body IS NULL OR kind = $3 THEN look_up ELSE 1 END,"
-        " absent_us = CASE WHEN body IS NULL THEN absent_us ELSE 0 END,"
+        " absent_us = CASE WHEN body IS NOT NULL THEN 0 WHEN absent_us > $1 THEN $1 ELSE absent_us END,"
         " next_attempt_us = $1, created_us = created_us + $2",
         DB_I64(now_us), DB_I64(step_us < 0 ? step_us : 0), DB_STR(kind));
+}
+
+// By so much a clock that was ahead only makes an operation wait.
+#define AHEAD_BEARABLE_US (24 * INT64_C(3600000000))
+
+enum errc operations_distrust_future(struct db *db, const char *kind, int64_t now_us, struct err *err)
+{
+    enum errc rc =
+        db_run(db, NULL, err, "UPDATE operations SET absent_us = $1 WHERE absent_us > $1", DB_I64(now_us));
+    if (rc != OK) {
+        return rc;
+    }
+    return db_run(db, NULL, err,
+                  "UPDATE operations SET look_up = 1, created_us = $1 WHERE kind = $2 AND created_us > $3",
+                  DB_I64(now_us), DB_STR(kind), DB_I64(now_us + AHEAD_BEARABLE_US));
 }
 
 enum errc operations_release_leases(struct db *db, int64_t now_us, int64_t lease_us, int64_t *count,

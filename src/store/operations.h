@@ -52,7 +52,13 @@ enum errc operations_linger(struct db *db, const struct uuid *merchant_id, const
 // whose key does not depend on a time; what was absent is looked for anew, and everything is due now.
 enum errc operations_distrust_clock(struct db *db, const char *kind, int64_t now_us, int64_t step_us,
                                     struct err *err) MUST_CHECK;
+// At start. Of what was written by a clock that was ahead nobody knows how old it is. Operations of this
+// kind, which are found whatever their age, would wait until that time has come: where that is more than a
+// day away, they begin now, and are only looked for from now on. Nothing was absent later than now.
+enum errc operations_distrust_future(struct db *db, const char *kind, int64_t now_us,
+                                     struct err *err) MUST_CHECK;
 // Makes what a process that ended may have held due now: at start, when no other process can hold a lease.
-// What is due later than a lease stays so, unless the clock went back behind its beginning meanwhile.
+// What is due later than lease_us from now stays so, unless the clock went back behind its beginning
+// meanwhile.
 enum errc operations_release_leases(struct db *db, int64_t now_us, int64_t lease_us, int64_t *count,
                                     struct err *err) MUST_CHECK;

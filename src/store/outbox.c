@@ -269,3 +269,22 @@ enum errc outbox_release_leases(struct db *db, int64_t now_us, int64_t *count, s
                   " next_attempt_us = $1 WHERE status = 'processing' AND " HAS_TIME,
                   DB_I64(now_us));
 }
+
+// The longest delay of a schedule and its jitter: retry_schedule_parse, retry_webhook_delay_us.
+#define PUT_OFF_MAX_US INT64_C(725760000000)
+
+enum errc outbox_clock_set_back(struct db *db, int64_t now_us, int64_t back_us, struct err *err)
+{
+    enum errc rc = db_run(db, NULL, err,
+                          "UPDATE outbox SET next_attempt_us = CASE WHEN next_attempt_us - $2 > $1"
+                          " AND next_attempt_us - $2 <= $3 THEN next_attempt_us - $2 ELSE $1 END"
+                          " WHERE next_attempt_us > $1 AND " HAS_TIME " AND status <> 'processing'",
+                          DB_I64(now_us), DB_I64(back_us), DB_I64(now_us + PUT_OFF_MAX_US));
+    if (rc != OK) {
+        return rc;
+    }
+    // How long an event waits for an endpoint is told from when it was made.
+    return db_run(db, NULL, err,
+                  "UPDATE outbox SET created_us = $1 WHERE next_attempt_us IS NOT NULL AND created_us > $1",
+                  DB_I64(now_us));
+}

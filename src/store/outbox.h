@@ -96,3 +96,8 @@ enum errc outbox_bury_waiting(struct db *db, const struct uuid *merchant_id, int
 
 // Ends every lease: at start, when no other process can hold one.
 enum errc outbox_release_leases(struct db *db, int64_t now_us, int64_t *count, struct err *err) MUST_CHECK;
+// The clock was set back by back_us: what is still to come comes as much sooner, so that every retry keeps
+// its distance. To be called at start, too (0: it was not, as far as we know): what is due later than
+// anything is ever put off was written by a clock that was ahead, and is due now. Leases stay as they are,
+// because their holders know them by their times. Walks all open events.
+enum errc outbox_clock_set_back(struct db *db, int64_t now_us, int64_t back_us, struct err *err) MUST_CHECK;

@@ -61,8 +61,10 @@ static void step_clock(void *about)
 {
     (void)about;
     if (!world.calm) {
-        int64_t step_us = dice_between(1, dice(8) != 0 ? 60 * US_PER_S : 7200 * US_PER_S);
-        service_step_clock(dice(2) == 0 ? step_us : -step_us);
+        static const int64_t steps_max_s[] = {60, 60, 60, 60, 60, 60, 7200, 20 * 3600};
+        int64_t step_us = dice_between(1, steps_max_s[dice(COUNT_OF(steps_max_s))] * US_PER_S);
+        bool back = service.wall_offset_us > 7200 * US_PER_S || dice(2) == 0; // far ahead, but never days
+        service_step_clock(back ? -step_us : step_us);
         world_after(dice_between(30, 400) * US_PER_S, step_clock, NULL);
     }
 }

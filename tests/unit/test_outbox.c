@@ -191,6 +191,28 @@ static void all_leases_end_at_a_start(void **state)
     assert_row(f, delivered, "delivered", 0);
 }
 
+static void a_clock_that_was_set_back_leaves_leases_and_queues_alone(void **state)
+{
+    struct fixture *f = *state;
+    struct uuid shop = add_merchant(f, 1, true);
+    struct uuid homeless = add_merchant(f, 2, false);
+    struct uuid sent = append(f, shop, id_of(7), NOW);
+    struct uuid behind = append(f, shop, id_of(7), NOW);
+    must_claim(f, shop, NOW, sent);
+    struct uuid later = append(f, shop, id_of(8), NOW + 500);
+    struct uuid past = append(f, shop, id_of(9), NOW + 40);
+    struct uuid waiting = append(f, homeless, id_of(10), NOW + 500);
+    assert_int_equal(outbox_clock_set_back(f->db, NOW, 100, &f->err), OK);
+    assert_row(f, sent, "processing", NOW + LEASE);
+    assert_row(f, behind, "pending", OUTBOX_BEHIND);
+    assert_row(f, later, "pending", NOW + 400);
+    assert_row(f, past, "pending", NOW);
+    assert_row(f, waiting, "pending", OUTBOX_WAITING);
+    bool has = false;
+    assert_int_equal(outbox_bury_waiting(f->db, &homeless, NOW + 1, NOW + 1, &has, &f->err), OK);
+    assert_true(has); // it is as old as now
+}
+
 static void merchants_are_walked_by_id_with_their_first_time(void **state)
 {
     struct fixture *f = *state;
@@ -233,6 +255,7 @@ int main(void)
         TEST(a_410_from_an_old_endpoint_does_not_stop_the_one_set_since),
         TEST(waiting_events_die_of_age_and_free_the_next),
         TEST(all_leases_end_at_a_start),
+        TEST(a_clock_that_was_set_back_leaves_leases_and_queues_alone),
         TEST(merchants_are_walked_by_id_with_their_first_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
