@@ -64,13 +64,20 @@ static enum errc check_is_event(const struct inbound *inbound, struct err *err)
                          "the body is not a Stripe event: id, type and data.object are needed");
 }
 
-// It names nobody, so it can change nothing; but Stripe is told whether it is genuine.
-static enum errc search(struct request *request, struct db *db, struct err *err)
+// It is genuine. Most of Stripe's types say nothing that we act on, and would only fill the table of those
+// that do.
+static enum errc verified(struct request *request, enum inbound_verdict verdict, struct err *err)
 {
-    struct event_input *input = request->input;
-    enum errc rc = inbound_search(db, api_options(request->api)->keyring, &input->inbound, err);
-    rc = rc == OK ? check_is_event(&input->inbound, err) : rc;
-    rc = rc == OK ? inbound_check_known(db, &input->inbound, request->now_us, err) : rc;
+    const struct inbound *inbound = &((struct event_input *)request->input)->inbound;
+    enum errc rc = check_is_event(inbound, err);
+    if (verdict == INBOUND_OURS) {
+        refused_events_clear(api_refused_events(request->api), &inbound->merchant_id,
+                             inbound->event.livemode);
+    }
+    if (rc == OK && verdict == INBOUND_OURS && inbound->event.kind != EVENT_OTHER) {
+        request->then = (struct request_step){.work = apply, .lane = STORE_WRITE};
+        return OK;
+    }
     return rc == OK ? received(request) : rc;
 }
 
@@ -86,11 +93,22 @@ static void note_refused(struct request *request, struct db *db, const struct in
     }
 }
 
+static enum errc search(struct request *request, struct db *db, struct err *err)
+{
+    struct event_input *input = request->input;
+    enum inbound_verdict verdict = INBOUND_UNKNOWN;
+    enum errc rc = inbound_search(db, api_options(request->api)->keyring, &input->inbound, &verdict, err);
+    if (rc == ERR_SIGNATURE_INVALID) {
+        note_refused(request, db, &input->inbound);
+    }
+    return rc == OK ? verified(request, verdict, err) : rc;
+}
+
 enum errc stripe_event_work(struct request *request, struct db *db, struct err *err)
 {
     struct event_input *input = request->input;
     struct inbound *inbound = &input->inbound;
-    enum inbound_verdict verdict = INBOUND_UNNAMED;
+    enum inbound_verdict verdict = INBOUND_UNKNOWN;
     // Here and not on the loop: up to 1 MiB from a stranger. What it says is not believed before a secret
     // matched, but may tell which secrets to try.
     if (stripe_event_parse(inbound->body, inbound->body_bytes, request->arena, &inbound->event, NULL) != OK) {
@@ -98,27 +116,18 @@ enum errc stripe_event_work(struct request *request, struct db *db, struct err *
     }
     enum errc rc =
         inbound_verify(db, api_options(request->api)->keyring, request->arena, inbound, &verdict, err);
+    if (rc == OK && verdict == INBOUND_UNKNOWN && !input->may_search) {
+        rc =
+            err_set(err, ERR_SIGNATURE_INVALID,
+                    "too many bodies that nobody had signed came from this address; name the merchant in the "
+                    "path");
+    }
     if (rc == ERR_SIGNATURE_INVALID) {
         note_refused(request, db, inbound);
-    } else if (rc == OK && verdict == INBOUND_OURS) {
-        refused_events_clear(api_refused_events(request->api), &inbound->merchant_id,
-                             inbound->event.livemode);
     }
-    if (rc == OK && verdict == INBOUND_UNNAMED && !input->may_search) {
-        return err_set(
-            err, ERR_SIGNATURE_INVALID,
-            "too many bodies that nobody had signed came from this address; name the merchant in the "
-            "path");
-    }
-    if (rc == OK && verdict == INBOUND_UNNAMED) {
+    if (rc == OK && verdict == INBOUND_UNKNOWN) {
         request->then = (struct request_step){.work = search, .lane = STORE_READ, .one_at_a_time = true};
         return OK;
     }
-    rc = rc == OK ? check_is_event(inbound, err) : rc;
-    // Most of Stripe's types say nothing that we act on, and would only fill the table of those that do.
-    if (rc == OK && verdict == INBOUND_OURS && inbound->event.kind != EVENT_OTHER) {
-        request->then = (struct request_step){.work = apply, .lane = STORE_WRITE};
-        return OK;
-    }
-    return rc == OK ? received(request) : rc;
+    return rc == OK ? verified(request, verdict, err) : rc;
 }

@@ -161,7 +161,9 @@ static enum errc apply(struct db *db, struct change *change, struct payment *pay
     return rc;
 }
 
-enum errc inbound_check_known(struct db *db, const struct inbound *inbound, int64_t now_us, struct err *err)
+// A dispute says whose payment it is about by the intent's id alone, which is not known here while what
+// became of its charge is not.
+static enum errc check_known(struct db *db, const struct inbound *inbound, int64_t now_us, struct err *err)
 {
     enum provider_event_kind kind = inbound->event.kind;
     if (kind != EVENT_DISPUTE_OPENED && kind != EVENT_DISPUTE_CLOSED) {
@@ -186,7 +188,7 @@ static enum errc keep(struct db *db, struct change *change, const struct inbound
                       uuid_parse(event->merchant_id, &merchant_id) &&
                       uuid_equal(&merchant_id, &inbound->merchant_id);
     if (inbound->body == NULL || !names_ours || inbound->body_bytes > KEPT_BYTES_MAX) {
-        return inbound_check_known(db, inbound, change->now_us, err);
+        return check_known(db, inbound, change->now_us, err);
     }
     int64_t kept = 0;
     enum errc rc = inbox_kept_count(db, &merchant_id, &kept, err);

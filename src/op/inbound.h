@@ -20,31 +20,22 @@ struct inbound {
 enum inbound_verdict {
     INBOUND_OURS,
     INBOUND_NOT_OURS, // genuine, and can touch nothing of ours
-    INBOUND_UNNAMED,  // neither the path nor its object names anybody: inbound_search tells whether it is
-                      // genuine
+    INBOUND_UNKNOWN,  // the path names nobody, and nobody whom its object names signed it: inbound_search
 };
 
-// Finds the merchant whose secret signed it, among the merchant of the path, else those that the event's
-// object names. ERR_SIGNATURE_INVALID: none of their secrets matches, or it names nobody and is too large to
-// be tried with everybody's.
+// Finds the merchant whose secret signed it: the one that the path names, else one of those that the event's
+// object names. ERR_SIGNATURE_INVALID: the path's merchant has no secret that matches.
 enum errc inbound_verify(struct db *db, const struct keyring *keyring, struct arena *arena,
                          struct inbound *inbound, enum inbound_verdict *verdict, struct err *err) MUST_CHECK;
-// Of one that names nobody: whether any secret of ours signed it, at most 1,000 tried. Nothing of ours can be
-// touched by it. Up to 0.2 s, for whoever asks. Fills inbound->merchant_id: whose secret matched first.
-// ERR_SIGNATURE_INVALID.
+// Tries every secret there is, at most 1,000: merchants may share an account, and each then gets every event.
+// Up to 0.6 s for a body of 1 MiB. INBOUND_OURS or INBOUND_NOT_OURS; ERR_SIGNATURE_INVALID.
 enum errc inbound_search(struct db *db, const struct keyring *keyring, struct inbound *inbound,
-                         struct err *err) MUST_CHECK;
-
-// A dispute says whose payment it is about by the intent's id alone, which is not known here while what
-// became of its charge is not. Of one whose intent is unknown: ERR_OVERLOADED where a charge of this
-// merchant's has been open for so long that it may be about it, so that it is sent, or
-// fetched, again.
-enum errc inbound_check_known(struct db *db, const struct inbound *inbound, int64_t now_us,
-                              struct err *err) MUST_CHECK;
+                         enum inbound_verdict *verdict, struct err *err) MUST_CHECK;
 
 // Records the event and applies it. The same again changes nothing; one about nothing of ours is forgotten;
-// one that names a payment of ours that is not there yet is kept, within a bound. ERR_OVERLOADED as
-// inbound_check_known says.
+// one that names a payment of ours that is not there yet is kept, within a bound. ERR_OVERLOADED: a dispute
+// whose payment is unknown, while a charge of this merchant's has been open for so long that it may be about
+// it; so it is sent, or fetched, again.
 enum errc inbound_apply(struct db *db, struct change *change, const struct inbound *inbound,
                         struct err *err) MUST_CHECK;
 

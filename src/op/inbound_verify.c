@@ -9,8 +9,6 @@
 
 #define SECRETS_TRIED_MAX 1000
 #define CANDIDATES_MAX 8
-// A secret costs 0.15 ms for so much.
-#define UNNAMED_BYTES_MAX ((size_t)256 * 1024)
 
 struct search {
     const struct inbound *inbound;
@@ -115,6 +113,15 @@ static enum errc try_merchants(struct db *db, struct search *search, const struc
     return OK;
 }
 
+static enum inbound_verdict take_match(const struct search *search, struct inbound *inbound)
+{
+    if (!search->matched) {
+        return INBOUND_UNKNOWN;
+    }
+    inbound->merchant_id = search->merchant_id;
+    return search->mode_agrees ? INBOUND_OURS : INBOUND_NOT_OURS;
+}
+
 enum errc inbound_verify(struct db *db, const struct keyring *keyring, struct arena *arena,
                          struct inbound *inbound, enum inbound_verdict *verdict, struct err *err)
 {
@@ -127,28 +134,19 @@ enum errc inbound_verify(struct db *db, const struct keyring *keyring, struct ar
     } else {
         rc = find_candidates(db, arena, &inbound->event, candidates, &count, err);
     }
-    if (rc == OK && count == 0 && inbound->body_bytes > UNNAMED_BYTES_MAX) {
-        return err_set(
-            err, ERR_SIGNATURE_INVALID,
-            "so large a body is only tried with the secrets of whom it names; name the merchant in the "
-            "path");
+    if (count > 0) {
+        inbound->merchant_id = candidates[0];
     }
-    *verdict = INBOUND_UNNAMED;
-    if (rc != OK || count == 0) {
-        return rc;
+    rc = rc == OK ? try_merchants(db, &search, candidates, count, err) : rc;
+    if (rc == OK && !search.matched && inbound->path_merchant_id != NULL) {
+        return err_set(err, ERR_SIGNATURE_INVALID, "no signing secret of this merchant matches this body");
     }
-    rc = try_merchants(db, &search, candidates, count, err);
-    inbound->merchant_id = candidates[0];
-    if (rc == OK && !search.matched) {
-        return err_set(err, ERR_SIGNATURE_INVALID, "no signing secret of ours matches this body");
-    }
-    inbound->merchant_id = search.merchant_id;
-    *verdict = search.mode_agrees ? INBOUND_OURS : INBOUND_NOT_OURS;
+    *verdict = take_match(&search, inbound);
     return rc;
 }
 
 enum errc inbound_search(struct db *db, const struct keyring *keyring, struct inbound *inbound,
-                         struct err *err)
+                         enum inbound_verdict *verdict, struct err *err)
 {
     struct search search = {.inbound = inbound, .keyring = keyring};
     bool more = false;
@@ -158,6 +156,6 @@ enum errc inbound_search(struct db *db, const struct keyring *keyring, struct in
                        more ? "no secret that was tried signed this body; name the merchant in the path"
                             : "no signing secret of ours matches this body");
     }
-    inbound->merchant_id = search.merchant_id;
+    *verdict = take_match(&search, inbound);
     return rc;
 }

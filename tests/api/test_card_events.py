@@ -244,7 +244,7 @@ def test_another_merchant_cannot_speak_of_a_card_that_it_does_not_hold(shop, stu
     told = [event("payment_method.detached", methods(stub_stripe)[0]),
             event("customer.deleted", stub_stripe.objects("customer")[0])]
     for one in told:
-        tell(shop, one, other.stripe_webhook_secret, expect=400)
+        tell(shop, one, other.stripe_webhook_secret)
         tell(shop, one, other.stripe_webhook_secret, f"/{other.id}")
     assert cards_of(shop) == [card]
     assert stored_events(shop.server, other) == []

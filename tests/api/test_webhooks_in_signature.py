@@ -167,6 +167,14 @@ def test_the_intents_id_alone_tells_whose_it_is(server, merchant, pending):
     assert merchant.payment(pending["id"])["status"] == "completed"
 
 
+def test_two_merchants_with_one_stripe_account_each_get_200_for_every_event(server, merchant, other, pending):
+    said = event("payment_intent.succeeded", intent_of(pending))
+    send_event(server, said, other.stripe_webhook_secret)
+    assert merchant.payment(pending["id"]) == pending
+    send_event(server, said, merchant.stripe_webhook_secret)
+    assert merchant.payment(pending["id"])["status"] == "completed"
+
+
 def test_the_path_may_name_the_merchant(server, merchant, other, pending):
     said = event("payment_intent.succeeded", intent_of(pending))
     send_event(server, said, merchant.stripe_webhook_secret, path=f"{PATH}/{other.id}", expect=400)
