@@ -5,6 +5,7 @@
 #include "api/handlers.h"
 #include "api/pipeline.h"
 #include "api/refused_events.h"
+#include "base/log.h"
 #include "base/require.h"
 #include "base/timefmt.h"
 #include "op/inbound.h"
@@ -56,29 +57,26 @@ static enum errc apply(struct request *request, struct db *db, struct err *err)
     return rc == OK ? received(request) : rc;
 }
 
-static enum errc check_is_event(const struct inbound *inbound, struct err *err)
-{
-    return inbound->event.id != NULL
-               ? OK
-               : err_set(err, ERR_BAD_REQUEST,
-                         "the body is not a Stripe event: id, type and data.object are needed");
-}
-
-// It is genuine. Most of Stripe's types say nothing that we act on, and would only fill the table of those
-// that do.
-static enum errc verified(struct request *request, enum inbound_verdict verdict, struct err *err)
+// It is genuine, so Stripe is answered 200 whatever it is: an endpoint that refuses events is disabled. Most
+// types say nothing that we act on, and would only fill the table of those that do.
+static enum errc verified(struct request *request, enum inbound_verdict verdict)
 {
     const struct inbound *inbound = &((struct event_input *)request->input)->inbound;
-    enum errc rc = check_is_event(inbound, err);
     if (verdict == INBOUND_OURS) {
         refused_events_clear(api_refused_events(request->api), &inbound->merchant_id,
                              inbound->event.livemode);
     }
-    if (rc == OK && verdict == INBOUND_OURS && inbound->event.kind != EVENT_OTHER) {
+    if (inbound->event.id == NULL) {
+        char merchant_id[UUID_TEXT_BYTES];
+        uuid_format(&inbound->merchant_id, merchant_id);
+        LOG(LOG_WARN, "a signed body is no event that can be read", LOG_STR("merchant_id", merchant_id),
+            LOG_INT("bytes", (int64_t)inbound->body_bytes));
+    }
+    if (verdict == INBOUND_OURS && inbound->event.kind != EVENT_OTHER) {
         request->then = (struct request_step){.work = apply, .lane = STORE_WRITE};
         return OK;
     }
-    return rc == OK ? received(request) : rc;
+    return received(request);
 }
 
 // Only of a merchant with credentials of that mode, so that strangers cannot fill the table with names.
@@ -101,7 +99,7 @@ static enum errc search(struct request *request, struct db *db, struct err *err)
     if (rc == ERR_SIGNATURE_INVALID) {
         note_refused(request, db, &input->inbound);
     }
-    return rc == OK ? verified(request, verdict, err) : rc;
+    return rc == OK ? verified(request, verdict) : rc;
 }
 
 enum errc stripe_event_work(struct request *request, struct db *db, struct err *err)
@@ -129,5 +127,5 @@ enum errc stripe_event_work(struct request *request, struct db *db, struct err *
         request->then = (struct request_step){.work = search, .lane = STORE_READ, .one_at_a_time = true};
         return OK;
     }
-    return rc == OK ? verified(request, verdict, err) : rc;
+    return rc == OK ? verified(request, verdict) : rc;
 }

@@ -57,6 +57,28 @@ enum errc events_ask(struct engine *engine, struct db *db, const struct credenti
     return rc == OK ? operation_update(db, &row, err) : rc;
 }
 
+enum errc events_owe(struct db *db, struct change *change, const struct uuid *merchant_id, bool livemode,
+                     int64_t created_s, struct err *err)
+{
+    struct credential credential = {0};
+    enum errc rc = credential_get(db, merchant_id, "stripe", livemode, change->arena, &credential, err);
+    if (rc != OK) {
+        return rc == ERR_NOT_FOUND ? OK : rc;
+    }
+    struct operation row = {
+        .subject_id = credential.id,
+        .kind = op_events.name,
+        .merchant_id = *merchant_id,
+        .livemode = livemode,
+        .credential_version_id = credential.version_id,
+        .next_attempt_us = change->now_us,
+        .created_us = change->now_us,
+    };
+    change->owed = true;
+    rc = event_feed_open(db, &credential.id, op_events.name, created_s - LATE_S, err);
+    return rc == OK ? operation_insert(db, &row, err) : rc;
+}
+
 enum errc events_hurry(struct engine *engine, struct db *db, const struct uuid *version_id, int64_t now_us,
                        struct err *err)
 {
@@ -93,7 +115,7 @@ static enum errc apply_page(struct op *op, struct db *db, struct change *change,
     const struct provider_answer *answer = &op->call.answer;
     for (size_t i = answer->event_count; i > 0; i--) {
         const struct provider_event *event = &answer->events[i - 1];
-        if (event->kind == EVENT_OTHER || event->livemode != op->row.livemode) {
+        if (event->kind == EVENT_OTHER || event->thin || event->livemode != op->row.livemode) {
             continue;
         }
         struct inbound inbound = {.event = *event, .merchant_id = op->row.merchant_id};

@@ -7,11 +7,13 @@
 #include "base/text.h"
 #include "base/timefmt.h"
 #include "op/card_event.h"
+#include "op/events.h"
 #include "op/op.h"
 #include "op/refund.h"
 #include "op/refund_change.h"
 #include "op/render.h"
 #include "store/payments.h"
+#include "store/refunds.h"
 #include "store/sealed.h"
 
 // Events kept for payments that are not there yet, a merchant.
@@ -249,12 +251,44 @@ static enum errc apply_to_cards(struct db *db, struct change *change, const stru
     return rc == ERR_NOT_FOUND ? OK : rc;
 }
 
+// It names its object, and that is read: an intent, or the refunds of a payment that has the one it names.
+// What else it may be about only the event of the same change tells that says more, which is fetched; so this
+// one is not recorded.
+static enum errc apply_thin(struct db *db, struct change *change, const struct inbound *inbound,
+                            struct err *err)
+{
+    const struct provider_event *event = &inbound->event;
+    struct payment payment = {0};
+    struct refund refund = {0};
+    enum errc rc = ERR_NOT_FOUND;
+    if (event->kind == EVENT_INTENT) {
+        rc = find_payment(db, change->arena, &inbound->merchant_id, event, &payment, err);
+        return rc == OK ? ask(db, change, &payment, event, err) : rc == ERR_NOT_FOUND ? OK : rc;
+    }
+    if (event->kind == EVENT_REFUND) {
+        rc = refund_by_ref(db, &inbound->merchant_id, event->livemode, event->object_id, change->arena,
+                           &refund, err);
+    }
+    if (rc == OK) {
+        rc = payment_get(db, &refund.payment_id, &inbound->merchant_id, change->arena, &payment, err);
+        return rc == OK ? ask(db, change, &payment, event, err) : rc;
+    }
+    int64_t now_s = change->now_us / US_PER_S;
+    bool dated = event->created_s > 0 && event->created_s < now_s;
+    return rc == ERR_NOT_FOUND ? events_owe(db, change, &inbound->merchant_id, event->livemode,
+                                            dated ? event->created_s : now_s, err)
+                               : rc;
+}
+
 enum errc inbound_apply(struct db *db, struct change *change, const struct inbound *inbound, struct err *err)
 {
     const struct provider_event *event = &inbound->event;
     struct payment payment = {0};
     if (is_about_cards(event)) {
         return apply_to_cards(db, change, inbound, err);
+    }
+    if (event->thin) {
+        return apply_thin(db, change, inbound, err);
     }
     enum errc rc = find_payment(db, change->arena, &inbound->merchant_id, event, &payment, err);
     if (rc == ERR_NOT_FOUND) {

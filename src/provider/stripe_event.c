@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/require.h"
 #include "base/text.h"
+#include "base/timefmt.h"
 #include "net/form.h"
 #include "provider/stripe_answer.h"
 
@@ -190,14 +191,45 @@ static const struct {
     {"charge.dispute.closed", EVENT_DISPUTE_CLOSED},
 };
 
+static enum provider_event_kind kind_of(const char *type)
+{
+    for (size_t i = 0; i < COUNT_OF(other_events); i++) {
+        if (text_equal(type, other_events[i].type)) {
+            return other_events[i].kind;
+        }
+    }
+    for (size_t i = 0; i < COUNT_OF(intent_events); i++) {
+        if (text_equal(type, intent_events[i].type)) {
+            return EVENT_INTENT;
+        }
+    }
+    return EVENT_OTHER;
+}
+
+// Its types are those of the snapshots, after "v1."; its time is text.
+static void read_thin(struct provider_event *event, struct json_object *root, struct arena *arena)
+{
+    static const char prefix[] = "v1.";
+    event->thin = true;
+    event->object_id = text_of(json_get(root, "related_object"), "id", arena);
+    int64_t created_us = 0;
+    const char *created = json_get_str(root, "created");
+    if (created != NULL && time_parse(created, &created_us, NULL) == OK) {
+        event->created_s = created_us / US_PER_S;
+    }
+    if (text_starts_with(event->type, prefix)) {
+        event->type += strlen(prefix);
+    }
+    event->kind = event->object_id != NULL ? kind_of(event->type) : EVENT_OTHER;
+    event->intent_id = event->kind == EVENT_INTENT ? event->object_id : NULL;
+    event->complete = event->kind == EVENT_METHOD_GONE || event->kind == EVENT_METHOD_UPDATED ||
+                      event->kind == EVENT_CUSTOMER_GONE; // the id is all that these need
+}
+
 static void read_other(struct provider_event *event, struct json_object *data, struct arena *arena)
 {
     struct json_object *object = json_get(data, "object");
-    for (size_t i = 0; i < COUNT_OF(other_events); i++) {
-        if (text_equal(event->type, other_events[i].type)) {
-            event->kind = other_events[i].kind;
-        }
-    }
+    event->kind = kind_of(event->type);
     if (event->kind == EVENT_CHARGE_REFUNDED) {
         read_charge(event, object, arena);
     } else if (event->kind == EVENT_REFUND) {
@@ -242,9 +274,12 @@ enum errc stripe_event_of_json(struct json_object *root, struct arena *arena, st
         .customer_id = arena_strdup(arena, json_get_str(metadata, "customer_id")),
     };
     if (event->id == NULL || event->id[0] == '\0' || strlen(event->id) > 255 || event->type == NULL ||
-        strlen(event->type) > 255 || !json_object_is_type(object, json_type_object)) {
-        return err_set(err, ERR_BAD_REQUEST,
-                       "the body is not a Stripe event: id, type and data.object are needed");
+        strlen(event->type) > 255) {
+        return err_set(err, ERR_BAD_REQUEST, "the body is not a Stripe event: id and type are needed");
+    }
+    if (!json_object_is_type(object, json_type_object)) {
+        read_thin(event, root, arena);
+        return OK;
     }
     read_other(event, data, arena);
     for (size_t i = 0; i < COUNT_OF(intent_events); i++) {

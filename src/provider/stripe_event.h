@@ -68,6 +68,7 @@ struct provider_event {
     int64_t created_s; // by the provider's clock; 0: not said
     bool livemode;
     enum provider_event_kind kind;
+    bool thin;     // it names its object and says nothing of it (https://docs.stripe.com/event-destinations)
     bool complete; // false: something needed is missing or contradicts the type, so the object must be read
     const char *object_id;    // NULL: none
     const char *intent_id;    // the intent that it is about; NULL: none

@@ -9,7 +9,7 @@ import pytest
 from shop_fixture import (CHARGE, LIST, LOOKED_UP, READ, hasty_shop, pay, pay_in_vain, start_shop,  # noqa: F401
                           wait_for_status)
 from support.database import history, stored_events
-from support.events import charge_of, event, intent_of, send_event, stripe_id
+from support.events import charge_of, event, intent_of, send_event, stripe_id, thin_event
 from support.meanwhile import InBackground
 from support.stripe_model import AUTHENTICATE
 from support.stub import executed
@@ -108,6 +108,45 @@ def test_an_authorised_intent_makes_its_payment_capturable(shop, receiver):
 def test_an_intent_that_is_not_finished_leaves_its_payment_pending(shop, pending, status):
     tell(shop, f"payment_intent.{status}", intent_of(pending, status))
     assert shop.payment(pending["id"])["status"] == "pending"
+
+
+# Events that only name their object
+
+def tell_thin(shop, *thin):
+    return send_event(shop.server, thin_event(*thin), shop.stripe_webhook_secret)
+
+
+@pytest.mark.parametrize("thin", [("v2.core.event_destination.ping", "ed_test_1", "v2.core.event_destination"),
+                                  ("v1.invoice.paid", "in_1", "invoice"), ("v1.payment_intent.succeeded",),
+                                  ("v1.payment_intent.succeeded", "pi_of_nobody", "payment_intent")])
+def test_a_thin_event_that_says_nothing_of_ours_is_accepted(shop, thin):
+    tell_thin(shop, *thin)
+
+
+def test_a_thin_event_has_its_intent_read(shop, stub_stripe, pending):
+    at_stripe(stub_stripe, pending, status="succeeded", amount_received=1000)
+    tell_thin(shop, "v1.payment_intent.succeeded", pending["provider_ref"], "payment_intent")
+    assert wait_for_status(shop, pending, "completed")["amount_captured"] == "10.00"
+
+
+def test_a_thin_event_about_a_refund_of_ours_has_the_refunds_read(shop, stub_stripe):
+    payment = shop.pay()
+    refund = shop.refund(payment, "4.00")
+    at_stripe_refund, = (found for found in stub_stripe.objects("refund") if found["id"] == refund["provider_ref"])
+    at_stripe_refund |= {"status": "failed", "failure_reason": "declined"}
+    tell_thin(shop, "v1.refund.failed", refund["provider_ref"], "refund")
+    wait_until(lambda: shop.payment(payment["id"])["amount_refunded"] == "0.00", what="the refund to fail")
+
+
+@pytest.mark.parametrize("related", ["charge", "refund"])
+def test_a_thin_event_about_a_refund_made_at_stripe_has_the_events_fetched(shop, stub_stripe, related):
+    payment = shop.pay()
+    charge = refund_at_stripe(stub_stripe, shop, payment, 400)
+    told = event("charge.refunded", charge)
+    stub_stripe.model.accounts[shop.stripe_key].objects[told["id"]] = told
+    event_type = "v1.charge.refunded" if related == "charge" else "v1.refund.created"
+    tell_thin(shop, event_type, charge["id"] if related == "charge" else stripe_id("re_"), related)
+    wait_until(lambda: shop.payment(payment["id"])["amount_refunded"] == "4.00", what="the refund to be taken over")
 
 
 def test_a_wholly_refunded_charge_makes_its_payment_refunded(shop, stub_stripe, receiver):

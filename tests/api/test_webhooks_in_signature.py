@@ -4,6 +4,7 @@ import time
 import uuid
 
 import pytest
+import requests
 import stripe
 
 from support.database import stored_events
@@ -113,18 +114,26 @@ def test_the_body_is_verified_as_it_came(server, merchant, pending):
     assert merchant.payment(pending["id"])["status"] == "completed"
 
 
-def test_a_body_of_too_many_values_is_not_read(server, merchant, pending):
+def test_a_signed_body_of_too_many_values_is_accepted_and_not_read(server, merchant, pending):
     sent = event("payment_intent.succeeded", intent_of(pending))
-    answer = send_event(server, sent | {"more": [{}] * 20_000}, merchant.stripe_webhook_secret, expect=400)
-    assert answer.codes == ["BAD_REQUEST"] and merchant.payment(pending["id"])["status"] == "pending"
+    send_event(server, sent | {"more": [{}] * 20_000}, merchant.stripe_webhook_secret)
+    assert merchant.payment(pending["id"])["status"] == "pending"
     send_event(server, sent | {"more": [{}] * 10_000}, merchant.stripe_webhook_secret)
     assert merchant.payment(pending["id"])["status"] == "completed"
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b"\xff\xfe", b'{"id":"evt_1","type":"x"}', b'{"id":"evt_1",'])
-def test_a_signed_body_that_is_no_event_is_a_bad_request(server, merchant, body):
-    answer = send_event(server, body, merchant.stripe_webhook_secret, expect=400)
-    assert answer.codes == ["BAD_REQUEST"]
+@pytest.mark.parametrize("path", [PATH, PATH + "/{merchant}"])
+def test_a_signed_body_of_any_shape_is_accepted(server, merchant, body, path):
+    answer = requests.post(  # what our document does not promise
+        server.url + path.format(merchant=merchant.id), data=body, timeout=30,
+        headers={"Stripe-Signature": sign_stripe_event(body, merchant.stripe_webhook_secret)})
+    assert answer.status_code == 200, answer.text
+
+
+def test_a_large_event_that_names_nobody_is_accepted(server, merchant):
+    body = json.dumps(event("invoice.paid", {"id": stripe_id("in_"), "object": "invoice"})).encode()
+    send_event(server, body.ljust(EVENT_BYTES_MAX), merchant.stripe_webhook_secret)
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b"\xff\xfe", b"[" * 100_000, b'{"data":{"object":{"id":"' + b"a" * 9000],

@@ -23,6 +23,15 @@ def event(event_type, obj, *, livemode=None, event_id=None, created=None, **more
     } | more
 
 
+def thin_event(event_type, related_id=None, related_type=None):
+    """One that only names its object, as an event destination of that kind sends it."""
+    related = {"id": related_id, "type": related_type, "url": f"/v1/{related_type}s/{related_id}"}
+    return {
+        "id": stripe_id("evt_test_"), "object": "v2.core.event", "type": event_type, "livemode": False,
+        "created": time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime()), "context": None, "reason": None,
+    } | ({"related_object": related} if related_id else {})
+
+
 def sign_stripe_event(body, secret, at=None):
     """The Stripe-Signature of these bytes, signed at the unix time `at` (now)."""
     at = int(time.time() if at is None else at)
