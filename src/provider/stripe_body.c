@@ -12,6 +12,7 @@
 // come on top.
 #define CHARGE_BODY_BYTES_MAX (256 * 1024)
 #define AMOUNT_TO_CAPTURE "amount_to_capture"
+#define CUSTOMER_BODY_REST_BYTES ((size_t)256) // beside e-mail and name: names and two ids
 
 static void add_metadata(struct buf *form, const struct payment *payment, struct arena *arena)
 {
@@ -104,7 +105,9 @@ const char *stripe_refund_body(const struct refund *refund, const char *payment_
 const char *stripe_customer_body(const struct customer *customer, const char *email, const char *name,
                                  struct arena *arena)
 {
-    struct buf form BUF_CLEANUP = BUF_MAX(8192);
+    // Three bytes for one at most. Its fields were checked when the card was asked for.
+    size_t bytes = (email != NULL ? strlen(email) : 0) + (name != NULL ? strlen(name) : 0);
+    struct buf form BUF_CLEANUP = BUF_MAX(CUSTOMER_BODY_REST_BYTES + 3 * bytes);
     char id[UUID_TEXT_BYTES];
     if (email != NULL) {
         form_add(&form, "email", email);

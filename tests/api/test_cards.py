@@ -39,6 +39,13 @@ def saved(merchant, *args, **fields):
     return answer.data
 
 
+def test_the_longest_name_and_address_reach_stripe_whole(shop, stub_stripe):
+    name, address = "\N{GRINNING FACE}" * 255, "\N{GRINNING FACE}" * 499 + "@shop.example"
+    saved(shop, "pm_card_visa", address, customer_name=name)
+    customer, = stub_stripe.objects("customer")
+    assert (customer["email"], customer["name"]) == (address, name) and len(customer["metadata"]) == 2
+
+
 def new_method(shop, stub_stripe):
     """A method that is at Stripe already, so that attaching it does not make another."""
     account = stub_stripe.model.accounts.setdefault(shop.stripe_key, Account(False))
