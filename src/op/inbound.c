@@ -280,10 +280,41 @@ static enum errc apply_thin(struct db *db, struct change *change, const struct i
                                : rc;
 }
 
+// Whether deleted credentials may still tell of this payment: it, or a refund of it, is not final.
+static enum errc is_open(struct db *db, const struct payment *payment, bool *open, struct err *err)
+{
+    int64_t completed_minor = 0;
+    int64_t pending_minor = 0;
+    enum errc rc = refund_sums(db, &payment->id, &completed_minor, &pending_minor, err);
+    *open = payment->status == PAYMENT_PENDING || pending_minor > 0;
+    return rc;
+}
+
+static enum errc apply_retired(struct db *db, struct change *change, const struct inbound *inbound,
+                               struct err *err)
+{
+    const struct provider_event *event = &inbound->event;
+    struct payment payment = {0};
+    bool open = false;
+    bool fresh = false;
+    enum errc rc = find_payment(db, change->arena, &inbound->merchant_id, event, &payment, err);
+    if (rc == OK) {
+        rc = is_open(db, &payment, &open, err);
+    }
+    if (rc != OK || !open) {
+        return rc == ERR_NOT_FOUND ? OK : rc;
+    }
+    rc = record(db, change, inbound, &payment.id, &fresh, err);
+    return rc == OK && fresh ? apply(db, change, &payment, event, err) : rc;
+}
+
 enum errc inbound_apply(struct db *db, struct change *change, const struct inbound *inbound, struct err *err)
 {
     const struct provider_event *event = &inbound->event;
     struct payment payment = {0};
+    if (inbound->retired) {
+        return apply_retired(db, change, inbound, err);
+    }
     if (is_about_cards(event)) {
         return apply_to_cards(db, change, inbound, err);
     }

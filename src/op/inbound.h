@@ -13,8 +13,9 @@ struct inbound {
     const struct uuid *path_merchant_id; // NULL: the path names none
     struct stripe_signature signature;
     struct provider_event event;
-    struct uuid merchant_id; // filled by inbound_verify: whose secret matched, or, where none did, whom it
-                             // names first
+    // Filled by inbound_verify and inbound_search: whose secret matched, or whom it names first if none did.
+    struct uuid merchant_id;
+    bool retired; // its credentials were deleted: only what is not final yet may still come to its end
 };
 
 enum inbound_verdict {

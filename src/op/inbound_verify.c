@@ -16,7 +16,13 @@ struct search {
     struct uuid merchant_id;
     bool matched;     // a secret matched
     bool mode_agrees; // and it is one of the event's own mode
+    bool retired;     // and its credentials were deleted
 };
+
+static bool is_found(const struct search *search)
+{
+    return search->mode_agrees && !search->retired;
+}
 
 static bool try_secret(const struct credential_webhook *webhook, void *context)
 {
@@ -36,10 +42,22 @@ static bool try_secret(const struct credential_webhook *webhook, void *context)
     if (!stripe_signature_matches(&inbound->signature, &secret, inbound->body, inbound->body_bytes)) {
         return true;
     }
-    search->matched = true;
-    search->merchant_id = webhook->merchant_id;
-    search->mode_agrees = webhook->livemode == inbound->event.livemode;
-    return !search->mode_agrees; // go on: the other mode may have the same secret
+    bool agrees = webhook->livemode == inbound->event.livemode;
+    if (!search->matched || (agrees && !search->mode_agrees) || (agrees && !webhook->retired)) {
+        search->matched = true;
+        search->merchant_id = webhook->merchant_id;
+        search->mode_agrees = agrees;
+        search->retired = webhook->retired;
+    }
+    return !is_found(search); // go on: the other mode, or another merchant, may have the same secret
+}
+
+// The signature is fresh, so its time is now.
+static enum errc try_secrets(struct db *db, const struct uuid *merchant_id, struct search *search, bool *more,
+                             struct err *err)
+{
+    return credential_webhooks_each(db, merchant_id, search->inbound->signature.time_s * US_PER_S,
+                                    SECRETS_TRIED_MAX, try_secret, search, more, err);
 }
 
 static void add_candidate(struct uuid *candidates, size_t *count, const struct uuid *merchant_id)
@@ -102,10 +120,9 @@ static enum errc find_candidates(struct db *db, struct arena *arena, const struc
 static enum errc try_merchants(struct db *db, struct search *search, const struct uuid *candidates,
                                size_t count, struct err *err)
 {
-    for (size_t i = 0; i < count && !search->mode_agrees; i++) {
+    for (size_t i = 0; i < count && !is_found(search); i++) {
         bool more = false;
-        enum errc rc =
-            credential_webhooks_each(db, &candidates[i], SECRETS_TRIED_MAX, try_secret, search, &more, err);
+        enum errc rc = try_secrets(db, &candidates[i], search, &more, err);
         if (rc != OK) {
             return rc;
         }
@@ -119,6 +136,7 @@ static enum inbound_verdict take_match(const struct search *search, struct inbou
         return INBOUND_UNKNOWN;
     }
     inbound->merchant_id = search->merchant_id;
+    inbound->retired = search->retired;
     return search->mode_agrees ? INBOUND_OURS : INBOUND_NOT_OURS;
 }
 
@@ -150,7 +168,7 @@ enum errc inbound_search(struct db *db, const struct keyring *keyring, struct in
 {
     struct search search = {.inbound = inbound, .keyring = keyring};
     bool more = false;
-    enum errc rc = credential_webhooks_each(db, NULL, SECRETS_TRIED_MAX, try_secret, &search, &more, err);
+    enum errc rc = try_secrets(db, NULL, &search, &more, err);
     if (rc == OK && !search.matched) {
         return err_set(err, ERR_SIGNATURE_INVALID,
                        more ? "no secret that was tried signed this body; name the merchant in the path"

@@ -134,28 +134,31 @@ enum errc credential_versions_wipe(struct db *db, const struct uuid *credential_
 }
 
 // Starts the walk: one row more than may be visited, to know of others.
+#define ACCEPTED "webhook_secret IS NOT NULL AND (is_active = 1 OR updated_us > $1)"
+
 static enum errc query_webhooks(struct db *db, struct db_rows *rows, const struct uuid *merchant_id,
-                                size_t max, struct err *err)
+                                int64_t now_us, size_t max, struct err *err)
 {
     int64_t limit = (int64_t)max + 1;
+    int64_t deleted_after_us = now_us - RETIRED_SECRET_US;
     if (merchant_id == NULL) {
         return db_query(db, rows, err,
-                        "SELECT id, merchant_id, livemode, webhook_secret FROM credentials"
-                        " WHERE webhook_secret IS NOT NULL ORDER BY id LIMIT $1",
-                        DB_I64(limit));
+                        "SELECT id, merchant_id, livemode, webhook_secret, is_active FROM credentials"
+                        " WHERE " ACCEPTED " ORDER BY id LIMIT $2",
+                        DB_I64(deleted_after_us), DB_I64(limit));
     }
     return db_query(db, rows, err,
-                    "SELECT id, merchant_id, livemode, webhook_secret FROM credentials"
-                    " WHERE webhook_secret IS NOT NULL AND merchant_id = $1 ORDER BY id LIMIT $2",
-                    DB_ID(merchant_id), DB_I64(limit));
+                    "SELECT id, merchant_id, livemode, webhook_secret, is_active FROM credentials"
+                    " WHERE " ACCEPTED " AND merchant_id = $3 ORDER BY id LIMIT $2",
+                    DB_I64(deleted_after_us), DB_I64(limit), DB_ID(merchant_id));
 }
 
-enum errc credential_webhooks_each(struct db *db, const struct uuid *merchant_id, size_t max,
+enum errc credential_webhooks_each(struct db *db, const struct uuid *merchant_id, int64_t now_us, size_t max,
                                    bool (*visit)(const struct credential_webhook *webhook, void *context),
                                    void *context, bool *more, struct err *err)
 {
     DB_ROWS(rows);
-    enum errc e = query_webhooks(db, &rows, merchant_id, max, err);
+    enum errc e = query_webhooks(db, &rows, merchant_id, now_us, max, err);
     *more = false;
     for (size_t seen = 0; e == OK; seen++) {
         bool has;
@@ -172,6 +175,7 @@ enum errc credential_webhooks_each(struct db *db, const struct uuid *merchant_id
             .credential_id = db_uuid(&rows, 0),
             .merchant_id = db_uuid(&rows, 1),
             .livemode = db_bool(&rows, 2),
+            .retired = !db_bool(&rows, 4),
         };
         webhook.sealed = db_blob(&rows, 3, &arena, &webhook.bytes);
         if (!visit(&webhook, context)) {

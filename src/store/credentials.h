@@ -2,6 +2,7 @@
 // because an operation is only ever retried with the version it was first sent with.
 #pragma once
 
+#include "base/timefmt.h"
 #include "store/db.h"
 
 struct credential {
@@ -39,16 +40,20 @@ enum errc credential_version_insert(struct db *db, const struct uuid *version_id
 enum errc credential_versions_wipe(struct db *db, const struct uuid *credential_id,
                                    struct err *err) MUST_CHECK;
 
-// Every webhook secret there is (of any merchant and mode), for events that name no merchant: calls visit
-// until it returns false or `max` were seen; *more says that there are others. The sealed bytes are valid
-// during the call.
+// How long the webhook secret of deleted credentials is accepted.
+#define RETIRED_SECRET_US (30 * 24 * 3600 * US_PER_S)
+// Every webhook secret that is accepted (of any merchant and mode), for events that name no merchant: calls
+// visit until it returns false or `max` were seen; *more says that there are others. The sealed bytes are
+// valid during the call.
 struct credential_webhook {
     struct uuid credential_id;
     struct uuid merchant_id;
     bool livemode;
+    bool retired; // its credentials were deleted
     const uint8_t *sealed;
     size_t bytes;
 };
-enum errc credential_webhooks_each(struct db *db, const struct uuid *merchant_id /* NULL: all */, size_t max,
+enum errc credential_webhooks_each(struct db *db, const struct uuid *merchant_id /* NULL: all */,
+                                   int64_t now_us, size_t max,
                                    bool (*visit)(const struct credential_webhook *webhook, void *context),
                                    void *context, bool *more, struct err *err) MUST_CHECK;

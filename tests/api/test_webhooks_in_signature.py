@@ -7,7 +7,7 @@ import pytest
 import requests
 import stripe
 
-from support.database import stored_events
+from support.database import age_credentials, history, stored_events
 from support.events import event, intent_of, send_event, sign_stripe_event, signature_v1, stripe_id
 from support.merchant import Merchant, random_secret
 from support.raw import Raw
@@ -293,6 +293,27 @@ def test_deleted_credentials_still_let_their_open_payments_end(server, merchant,
     merchant.api.delete("/v1/merchant/providers/stripe", expect=200)
     send_event(server, event("payment_intent.succeeded", intent_of(pending)), merchant.stripe_webhook_secret)
     assert merchant.payment(pending["id"])["status"] == "completed"
+
+
+def test_deleted_credentials_change_nothing_that_is_final(server, merchant, pending):
+    final = merchant.pay()
+    merchant.api.delete("/v1/merchant/providers/stripe", expect=200)
+    send_event(server, event("payment_intent.canceled", intent_of(pending, "canceled")), merchant.stripe_webhook_secret)
+    send_event(server, event("payment_intent.succeeded", intent_of(pending)), merchant.stripe_webhook_secret)
+    assert merchant.payment(pending["id"])["status"] == "failed"  # which was final
+    send_event(server, event("charge.dispute.created", {
+        "id": stripe_id("dp_"), "object": "dispute", "amount": 1000, "currency": "usd", "reason": "fraudulent",
+        "payment_intent": final["provider_ref"], "status": "needs_response"}), merchant.stripe_webhook_secret)
+    assert "disputed" not in str(history(server, final))
+
+
+def test_the_secret_of_deleted_credentials_is_refused_after_30_days(server, merchant, pending):
+    merchant.api.delete("/v1/merchant/providers/stripe", expect=200)
+    said = event("payment_intent.succeeded", intent_of(pending))
+    age_credentials(server, merchant, 31)
+    send_event(server, said, merchant.stripe_webhook_secret, expect=400)
+    send_event(server, said, merchant.stripe_webhook_secret, path=f"{PATH}/{merchant.id}", expect=400)
+    assert merchant.payment(pending["id"])["status"] == "pending"
 
 
 # Modes

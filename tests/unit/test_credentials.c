@@ -179,17 +179,17 @@ static enum errc webhooks(struct db *db, void *context, struct err *err)
     }
     bool more = true;
     struct walk all = {0};
-    assert_int_equal(credential_webhooks_each(db, NULL, 3, visit, &all, &more, err), OK);
+    assert_int_equal(credential_webhooks_each(db, NULL, 0, 3, visit, &all, &more, err), OK);
     assert_string_equal(all.secrets, "abc");
     assert_false(more);
     struct walk few = {0};
-    assert_int_equal(credential_webhooks_each(db, NULL, 2, visit, &few, &more, err), OK);
+    assert_int_equal(credential_webhooks_each(db, NULL, 0, 2, visit, &few, &more, err), OK);
     assert_true(more && few.seen == 2);
     struct walk stopped = {.stop_at = 1};
-    assert_int_equal(credential_webhooks_each(db, NULL, 9, visit, &stopped, &more, err), OK);
+    assert_int_equal(credential_webhooks_each(db, NULL, 0, 9, visit, &stopped, &more, err), OK);
     assert_true(!more && stopped.seen == 1);
     struct walk one = {0};
-    assert_int_equal(credential_webhooks_each(db, &other, 9, visit, &one, &more, err), OK);
+    assert_int_equal(credential_webhooks_each(db, &other, 0, 9, visit, &one, &more, err), OK);
     assert_string_equal(one.secrets, "c");
     return OK;
 }

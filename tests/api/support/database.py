@@ -49,6 +49,14 @@ def forget_answers(server):
             return database.execute("DELETE FROM replies").rowcount
 
 
+def age_credentials(server, merchant, days):
+    """The merchant's Stripe credentials were last changed so many days earlier."""
+    with contextlib.closing(sqlite3.connect(f"{server.data_dir}/payments.db", timeout=10)) as database:
+        with database:
+            database.execute("UPDATE credentials SET updated_us = updated_us - ? WHERE merchant_id = ?",
+                             (days * 86_400_000_000, uuid.UUID(merchant.id).bytes))
+
+
 @contextlib.contextmanager
 def nobody_writes(server):
     """While it is open, whatever the service wants to write has to wait."""
