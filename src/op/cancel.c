@@ -7,6 +7,9 @@
 #include "op/end.h"
 #include "store/payments.h"
 
+// Cancelling takes no form: an operation's tells that the payment was capturable before.
+#define WAS_CAPTURABLE "capturable"
+
 // An answer is kept under its key. Once it was that nothing was cancelled, another try needs another key;
 // cancelling twice does no harm.
 static const char *cancel_key(struct op *op, const struct payment *payment)
@@ -39,6 +42,7 @@ enum errc cancel_prepare(struct engine *engine, struct db *db, struct change *ch
                          struct op **op, struct err *err)
 {
     struct operation row = end_operation(engine, change, payment, &op_cancel);
+    row.body = payment->capturable ? WAS_CAPTURABLE : NULL;
     enum errc rc = change_capturable(db, change, payment, false, "cancellation requested", err);
     return rc == OK ? op_prepare(engine, &op_cancel, &row, db, change, op, err) : rc;
 }
@@ -107,10 +111,9 @@ static enum errc decide(struct op *op, struct db *db, struct change *change, str
     }
     if (payment->status == PAYMENT_PENDING && end_is_refused(op)) {
         *ended = true;
-        // Its state cannot be read: it was authorised if the payer of a manual capture has nothing left to
-        // do.
-        bool authorised = payment->capture_manual && payment->next_action == NEXT_ACTION_NONE;
-        return end_undo(op, db, change, payment, authorised, "cancellation refused", err);
+        // Its state cannot be read, so it is what it was.
+        bool was_capturable = op->row.body != NULL;
+        return end_undo(op, db, change, payment, was_capturable, "cancellation refused", err);
     }
     return OK;
 }

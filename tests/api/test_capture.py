@@ -278,6 +278,20 @@ def test_a_payer_who_acts_before_a_cancellation_is_refused_is_not_lost(start_sho
     assert state(shop.payment(payment["id"])) == ("pending", True, "0.00")
 
 
+def test_a_refused_cancellation_announces_no_authorisation_that_there_never_was(start_shop, stub_stripe, receiver):
+    shop = start_shop()
+    shop.use_webhook(receiver.url)
+    stub_stripe.answer_next("POST", "/v1/payment_intents", lying(status="processing"))
+    payment = shop.pay(capture_method="manual")
+    assert state(payment) == ("pending", False, "0.00") and payment["next_action"] is None
+    stub_stripe.answer_next(*CANCEL, Answer(401, stripe_error(code="api_key_expired")))
+    shop.end(payment, "cancel", expect=422)
+    assert state(shop.payment(payment["id"])) == ("pending", False, "0.00")
+    shop.api.post("/v1/merchant/webhook/test", None, expect=201)
+    receiver.wait_for("webhook.test")
+    assert receiver.events("payment.capturable") == []
+
+
 @pytest.mark.parametrize("how, at_stripe, status, ended", [
     ("capture", {"status": "succeeded", "amount_received": 400}, 200, ("completed", False, "4.00")),
     ("capture", {"status": "canceled"}, 409, ("failed", False, "0.00")),
