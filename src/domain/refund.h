@@ -34,6 +34,7 @@ struct provider_refund {
     int64_t amount_provider_minor; // -1: not said
     const char *currency;          // as the provider wrote it; NULL: not said
     const char *intent_id;         // NULL: not said
+    const char *charge_id;         // NULL: not said
     const char *refund_id;         // metadata[refund_id]; NULL: none
     bool unmarked;                 // it has no metadata at all, so it may be one of ours too
     const char *reason;            // one of struct refund's; NULL: none or another

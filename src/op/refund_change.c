@@ -219,6 +219,25 @@ static enum errc adopt(struct db *db, struct change *change, const struct paymen
     return rc == OK && refund.status == REFUND_PENDING ? ask_later(db, change, &refund, err) : rc;
 }
 
+// The row that stands for the whole of a charge, because the list was read too soon, is this refund.
+static enum errc find_stand_in(struct db *db, struct change *change, const struct payment *payment,
+                               const struct provider_refund *said, struct refund *refund, struct err *err)
+{
+    struct refund found = {0};
+    enum errc rc = said->charge_id == NULL ? ERR_NOT_FOUND
+                                           : refund_by_ref(db, &payment->merchant_id, payment->livemode,
+                                                           said->charge_id, change->arena, &found, err);
+    if (rc != OK) {
+        return rc;
+    }
+    if (money_to_stripe(found.amount_minor, found.currency) != said->amount_provider_minor) {
+        return ERR_NOT_FOUND; // one of several
+    }
+    *refund = found;
+    refund->provider_ref = NULL; // it has its own from now on
+    return OK;
+}
+
 enum errc refund_take_over(struct db *db, struct change *change, const struct payment *payment,
                            const struct provider_refund *said, bool *unclear, struct err *err)
 {
@@ -229,6 +248,9 @@ enum errc refund_take_over(struct db *db, struct change *change, const struct pa
         refund_by_ref(db, &payment->merchant_id, payment->livemode, said->id, change->arena, &refund, err);
     if (rc == ERR_NOT_FOUND && said->refund_id != NULL && uuid_parse(said->refund_id, &id)) {
         rc = refund_get(db, &id, &payment->merchant_id, change->arena, &refund, err);
+    }
+    if (rc == ERR_NOT_FOUND) {
+        rc = find_stand_in(db, change, payment, said, &refund, err);
     }
     if (rc == ERR_NOT_FOUND) {
         return adopt(db, change, payment, said, unclear, err);

@@ -132,6 +132,7 @@ bool stripe_refund_read(struct json_object *object, struct arena *arena, struct 
         .amount_provider_minor = json_get_i64(object, "amount", -1),
         .currency = arena_strdup(arena, json_get_str(object, "currency")),
         .intent_id = arena_strdup(arena, id_or_object(object, "payment_intent")),
+        .charge_id = arena_strdup(arena, id_or_object(object, "charge")),
         .refund_id = arena_strdup(arena, json_get_str(metadata, "refund_id")),
         .unmarked = !json_object_is_type(metadata, json_type_object),
         .reason = refund_reason_known(reason) ? arena_strdup(arena, reason) : NULL,

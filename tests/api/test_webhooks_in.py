@@ -10,6 +10,7 @@ from shop_fixture import (CHARGE, LIST, LOOKED_UP, READ, hasty_shop, pay, pay_in
                           wait_for_status)
 from support.database import history, stored_events
 from support.events import charge_of, event, intent_of, send_event, stripe_id, thin_event
+from support.http_listener import Answer
 from support.meanwhile import InBackground
 from support.stripe_model import AUTHENTICATE
 from support.stub import executed
@@ -165,6 +166,22 @@ def test_a_charge_refunded_in_part_leaves_its_payment_completed(shop, stub_strip
     assert shop.payment(payment["id"])["status"] == "completed"
     tell(shop, "charge.refunded", refund_at_stripe(stub_stripe, shop, payment, 600))
     assert wait_for_status(shop, payment, "refunded")["amount_refunded"] == "10.00"
+
+
+def test_a_whole_refund_that_the_list_shows_late_may_still_fail(shop, stub_stripe):
+    payment = shop.pay()
+    charge = refund_at_stripe(stub_stripe, shop, payment, 1000)
+    stub_stripe.answer_next("GET", "/v1/refunds", Answer(200, {"object": "list", "data": [], "has_more": False}))
+    tell(shop, "charge.refunded", charge)
+    wait_for_status(shop, payment, "refunded")
+    at_stripe_refund, = stub_stripe.objects("refund")
+    tell(shop, "refund.created", at_stripe_refund)
+    assert shop.payment(payment["id"])["amount_refunded"] == "10.00"
+    at_stripe_refund |= {"status": "failed", "failure_reason": "declined"}
+    tell(shop, "refund.failed", at_stripe_refund)
+    wait_for_status(shop, payment, "completed")
+    refund, = shop.api.get(f"/v1/refunds?payment_id={payment['id']}", expect=200).data
+    assert (refund["status"], refund["provider_ref"]) == ("failed", at_stripe_refund["id"])
 
 
 def test_a_refund_that_is_told_while_the_list_is_read_is_not_lost(start_shop, stub_stripe):
