@@ -113,11 +113,13 @@ void answer_send(struct exchange *exchange)
         buf_add_str(out, "Connection: keep-alive\r\n");
     }
     buf_add_str(out, "\r\n");
-    REQUIRE(!out->overflow);
     if (text_equal(exchange->base.method, "HEAD")) {
         buf_release(&exchange->out_body);
         exchange->stream.more = NULL;
+    } else if (exchange->stream.more != NULL) {
+        stream_frame(exchange);
     }
+    REQUIRE(!out->overflow);
     connection_phase_set(exchange->connection, CONNECTION_SENDING);
     connection_write(exchange->connection, exchange);
 }

@@ -45,7 +45,7 @@ struct http_call {
     size_t response_bytes_max;
     bool status_decides; // HTTP_DONE once the head is there, whatever becomes of the body, which is waited
                          // for a second at most; HTTP/1.1
-    bool public_only; // the address policy applies to the resolved address that is connected to; HTTP/1.1
+    bool public_only;    // the address policy applies to the resolved address that is connected to; HTTP/1.1
     void (*done)(struct http_call *call);
 
     // Filled before `done`.

@@ -177,6 +177,7 @@ static void written(struct connection *connection, struct exchange *exchange)
     connection->writing = false;
     buf_release(&exchange->out_head);
     buf_release(&exchange->out_body);
+    exchange->out_tail = NULL;
 }
 
 static void on_written(uv_write_t *write, int status)
@@ -196,13 +197,15 @@ static void on_written(uv_write_t *write, int status)
 void connection_write(struct connection *connection, struct exchange *exchange)
 {
     uv_stream_t *stream = (uv_stream_t *)&connection->tcp;
-    uv_buf_t parts[2] = {
+    const char *tail = exchange->out_tail ? exchange->out_tail : "";
+    uv_buf_t parts[] = {
         {.base = exchange->out_head.data, .len = exchange->out_head.len},
         {.base = exchange->out_body.data, .len = exchange->out_body.len},
+        {.base = (char *)(uintptr_t)tail, .len = strlen(tail)},
     };
-    int taken = uv_try_write(stream, parts, 2);
+    int taken = uv_try_write(stream, parts, COUNT_OF(parts));
     size_t bytes = taken > 0 ? (size_t)taken : 0;
-    if (bytes == parts[0].len + parts[1].len) {
+    if (bytes == parts[0].len + parts[1].len + parts[2].len) {
         written(connection, exchange);
         return;
     }
@@ -218,7 +221,7 @@ void connection_write(struct connection *connection, struct exchange *exchange)
     }
     connection->writing = true;
     connection->write.data = connection;
-    if (uv_write(&connection->write, stream, parts, 2, on_written) != 0) {
+    if (uv_write(&connection->write, stream, parts, COUNT_OF(parts), on_written) != 0) {
         connection_close(connection);
     }
 }

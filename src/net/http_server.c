@@ -1,6 +1,7 @@
 // The server itself: it opens, drains and closes. Loop thread.
 #include "net/http_server.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -42,6 +43,7 @@ enum errc http_server_open(struct uv_service_loop *loop, const struct http_serve
     opened->open_handles = 2;
     REQUIRE(uv_idle_init(opened->uv, &opened->again) == 0);
     http_accept_open(opened, listening);
+    (void)signal(SIGPIPE, SIG_IGN); // libuv leaves that to us: a client may leave while it is written to
     timer_init(&opened->sweep, on_sweep);
     timer_start(opened->loop, &opened->sweep, SWEEP_US);
     *server = opened;

@@ -57,7 +57,7 @@ struct uv_service_loop;
 // Whether http_server_open could bind that address, without taking a connection. ERR_CONFIG for a bad
 // address, ERR_EXISTS for a taken one ("127.0.0.1:8080: address already in use").
 enum errc http_server_try_listen(const char *listen, struct err *err) MUST_CHECK;
-// Binds and listens. ERR_CONFIG and ERR_EXISTS likewise.
+// Binds and listens. ERR_CONFIG and ERR_EXISTS likewise. The whole process ignores SIGPIPE from then on.
 enum errc http_server_open(struct uv_service_loop *loop, const struct http_server_options *options,
                            struct http_server **server, struct err *err) MUST_CHECK;
 uint16_t http_server_port(const struct http_server *server); // the one bound

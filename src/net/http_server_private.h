@@ -68,9 +68,10 @@ struct exchange {
     struct http_chunks chunks;
     int64_t left_bytes; // of a body that is not chunked
     size_t discarded_bytes;
-    // What is to be written next: first the answer's head, and its body or the first piece of it.
+    // What is to be written next: the answer's head, its body or a piece of it, and what ends the piece.
     struct buf out_head;
     struct buf out_body;
+    const char *out_tail;
     struct stream stream;
     bool seen;        // by on_head or on_malformed
     bool whole;       // all of the request has come
@@ -127,7 +128,8 @@ void connection_phase_set(struct connection *connection, enum connection_phase p
 void connection_advance(struct connection *connection);
 // After an event of the handler's: goes on in the next turn, or now if connection_advance called the handler.
 void connection_wake(struct connection *connection);
-// Writes the exchange's out_head and out_body and releases them. connection_advance goes on after that.
+// Writes what the exchange has in out_head, out_body and out_tail, and releases it. connection_advance goes
+// on after that.
 void connection_write(struct connection *connection, struct exchange *exchange);
 void connection_linger(struct connection *connection); // nothing more will be sent
 void connection_close(struct connection *connection);  // ends its exchange
@@ -148,4 +150,5 @@ void answer_send(struct exchange *exchange);
 
 // http_stream.c
 void stream_begin(struct exchange *exchange, const struct http_reply *reply);
-bool stream_step(struct exchange *exchange); // after a piece was written
+void stream_frame(struct exchange *exchange); // makes a chunk of the piece, for clients that know them
+bool stream_step(struct exchange *exchange);  // after a piece was written

@@ -4,26 +4,29 @@
 // connection waits: it neither ends nor times out, so a piece never comes to an exchange that is over. Each
 // piece has as long as a whole answer to reach the client. Clients of HTTP/1.0 know no chunks: for them the
 // end of the connection is the end of the body.
+#include <string.h>
+
 #include "base/require.h"
 #include "net/http_server_private.h"
 
-#define CHUNK_FRAME_BYTES_MAX 64
-
 static void put_piece(struct exchange *exchange, const void *data, size_t bytes)
 {
-    bool chunked = !exchange->head.version_1_0;
     REQUIRE(bytes <= HTTP_PIECE_BYTES_MAX);
-    exchange->out_body = BUF_MAX(bytes + CHUNK_FRAME_BYTES_MAX);
-    if (chunked && bytes > 0) {
-        buf_printf(&exchange->out_body, "%zx\r\n", bytes);
-    }
+    exchange->out_body = BUF_MAX(bytes);
     buf_add(&exchange->out_body, data, bytes);
-    if (chunked && bytes > 0) {
-        buf_add_str(&exchange->out_body, "\r\n");
+}
+
+void stream_frame(struct exchange *exchange)
+{
+    size_t bytes = exchange->out_body.len;
+    if (exchange->head.version_1_0) {
+        return;
     }
-    if (chunked && exchange->stream.last) {
-        buf_add_str(&exchange->out_body, "0\r\n\r\n");
+    if (bytes > 0) {
+        buf_printf(&exchange->out_head, "%zx\r\n", bytes);
     }
+    const char *end = exchange->stream.last ? "\r\n0\r\n\r\n" : "\r\n";
+    exchange->out_tail = bytes > 0 ? end : end + strlen("\r\n");
 }
 
 void stream_begin(struct exchange *exchange, const struct http_reply *reply)
@@ -55,6 +58,7 @@ bool stream_step(struct exchange *exchange)
     }
     stream->given = false;
     stream->more = stream->last ? NULL : stream->more;
+    stream_frame(exchange);
     connection_phase_set(connection, CONNECTION_SENDING);
     connection_write(connection, exchange);
     return true;

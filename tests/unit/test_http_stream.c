@@ -127,6 +127,7 @@ static void an_old_client_gets_them_until_the_connection_ends(void **state)
     (void)state;
     assert_pieces("/three", "1.0", whole, 5);
     assert_pieces("/later", "1.0", whole, 5);
+    assert_pieces("/empty", "1.0", whole, 4);
 }
 
 static void the_connection_goes_on_behind_the_last_piece(void **state)
