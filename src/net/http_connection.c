@@ -20,6 +20,8 @@
 // A client that still sends when the connection closes would get a reset in place of the answer.
 #define LINGER_US (2 * US_PER_S)
 #define LINGER_BYTES_MAX (1024 * 1024)
+// What one connection may do before the others have their turn, however many requests it sent at once.
+#define STEPS_MAX 32
 
 void connection_phase_set(struct connection *connection, enum connection_phase phase)
 {
@@ -96,10 +98,11 @@ static void on_read(uv_stream_t *stream, ssize_t bytes, const uv_buf_t *buffer)
     connection_advance(connection);
 }
 
-// Watches the socket while there is room for what it brings.
+// Watches the socket while there is room for what it brings and nothing is left to do before.
 static void read_more(struct connection *connection)
 {
-    bool wanted = !connection->ended && connection->in.len < IN_BYTES_MAX;
+    bool wanted =
+        !connection->ended && connection->in.len < IN_BYTES_MAX && !list_linked(&connection->awake);
     if (wanted != connection->reading) {
         uv_stream_t *stream = (uv_stream_t *)&connection->tcp;
         REQUIRE((wanted ? uv_read_start(stream, on_buffer, on_read) : uv_read_stop(stream)) == 0);
@@ -138,17 +141,23 @@ void connection_advance(struct connection *connection)
         return;
     }
     connection->advancing = true;
-    while (!connection->closed && step(connection)) {
+    int steps = 0;
+    while (steps < STEPS_MAX && !connection->closed && step(connection)) {
+        steps++;
     }
     connection->advancing = false;
+    if (connection->closed) {
+        return;
+    }
     bool needs_more = connection->phase == CONNECTION_WAITING || connection->phase == CONNECTION_RECEIVING ||
                       connection->phase == CONNECTION_LINGERING;
-    if (connection->ended && needs_more) {
+    if (steps == STEPS_MAX) {
+        connection_wake(connection);
+    } else if (connection->ended && needs_more) {
         connection_close(connection);
+        return;
     }
-    if (!connection->closed) {
-        read_more(connection);
-    }
+    read_more(connection);
 }
 
 static void on_again(uv_idle_t *handle)

@@ -106,6 +106,32 @@ static void requests_on_one_connection_are_answered_in_order(void **state)
     buf_release(&reply);
 }
 
+// The client ends its side at once: what it sent before is answered all the same.
+static void many_requests_sent_at_once_do_not_keep_the_loop_from_others(void **state)
+{
+    (void)state;
+    enum { REQUESTS = 300 };
+    BUF_CLEANUP struct buf request = BUF_MAX(20000);
+    buf_add_str(&request, "GET /park HTTP/1.1\r\n" HOST CRLF);
+    for (int i = 1; i < REQUESTS; i++) {
+        buf_add_str(&request, "GET / HTTP/1.1\r\n" HOST CRLF);
+    }
+    int fd = wire_connect(http_server_port(server));
+    assert_true(wire_send(fd, request.data, request.len));
+    assert_int_equal(shutdown(fd, SHUT_WR), 0);
+    do {
+        int before = requests;
+        uv_run(uv_service_loop_uv(service), UV_RUN_ONCE);
+        assert_in_range(requests - before, 0, 64);
+    } while (requests == 0 || http_server_connections(server) > 0);
+    assert_int_equal(requests, REQUESTS);
+    struct buf reply = BUF_MAX(1 << 20);
+    assert_true(wire_read_all(fd, &reply));
+    assert_int_equal(wire_count(&reply, "HTTP/1.1 200 OK"), REQUESTS);
+    buf_release(&reply);
+    close(fd);
+}
+
 static void many_connections_are_answered_at_once(void **state)
 {
     (void)state;
@@ -310,6 +336,7 @@ int main(void)
         SERVER_TEST(any_method_reaches_the_handler),
         SERVER_TEST(head_is_answered_without_a_body),
         SERVER_TEST(requests_on_one_connection_are_answered_in_order),
+        SERVER_TEST(many_requests_sent_at_once_do_not_keep_the_loop_from_others),
         SERVER_TEST(many_connections_are_answered_at_once),
         SERVER_TEST(a_client_that_asks_before_it_sends_is_told_to_go_on),
         SERVER_TEST(a_client_that_asks_before_it_sends_may_be_refused),
