@@ -37,12 +37,21 @@ static void on_closed(uv_handle_t *handle)
     http_server_handle_closed(server);
 }
 
+// For a client of HTTP/1.0 the end of the connection is the end of the body: where that is not whole, only a
+// reset says so.
+static bool ends_within_body(const struct exchange *exchange)
+{
+    return exchange != NULL && exchange->sending && exchange->stream.more != NULL &&
+           exchange->head.version_1_0;
+}
+
 void connection_close(struct connection *connection)
 {
     if (connection->closed) {
         return;
     }
     connection->closed = true;
+    bool reset = ends_within_body(connection->exchange);
     if (connection->exchange) {
         exchange_end(connection->exchange);
     }
@@ -51,7 +60,9 @@ void connection_close(struct connection *connection)
     list_remove(&connection->awake);
     connection->server->connection_count--;
     http_accept_leave(connection);
-    uv_close((uv_handle_t *)&connection->tcp, on_closed);
+    if (!reset || uv_tcp_close_reset(&connection->tcp, on_closed) != 0) {
+        uv_close((uv_handle_t *)&connection->tcp, on_closed);
+    }
     http_accept_go_on(connection->server);
 }
 

@@ -3,7 +3,7 @@
 // When the socket has taken a piece the handler is asked for the next one, and until that is there the
 // connection waits: it neither ends nor times out, so a piece never comes to an exchange that is over. Each
 // piece has as long as a whole answer to reach the client. Clients of HTTP/1.0 know no chunks: for them the
-// end of the connection is the end of the body.
+// end of the connection is the end of the body, so a body that is cut ends with a reset.
 #include <string.h>
 
 #include "base/require.h"

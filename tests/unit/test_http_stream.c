@@ -151,6 +151,14 @@ static void what_was_cut_is_seen_not_to_be_whole(void **state)
     assert_non_null(strstr(buf_str(&client.reply), "[piece 2]"));
     assert_null(strstr(buf_str(&client.reply), "\r\n0\r\n"));
     buf_release(&client.reply);
+
+    static const char old_request[] = "GET /cut HTTP/1.0\r\n" CRLF;
+    struct wire_client old_client = {0};
+    client_start(&old_client, old_request, strlen(old_request));
+    client_wait(&old_client);
+    assert_int_equal(asked, 3);
+    assert_false(old_client.ended_well); // a reset
+    buf_release(&old_client.reply);
 }
 
 // Reads a little of an endless answer, and hangs up.
