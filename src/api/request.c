@@ -22,11 +22,10 @@ static bool sane_request_id(const char *text)
 static struct address client_address(struct api *api, struct http_exchange *exchange)
 {
     struct address client = exchange->peer;
-    const char *forwarded = http_exchange_header_list(exchange, "X-Forwarded-For");
-    if (forwarded == NULL) {
+    if (!network_list_has(api_trusted_proxies(api), &client)) {
         return client;
     }
-    char *hops = arena_strdup(&exchange->arena, forwarded);
+    char *hops = arena_strdup(&exchange->arena, http_exchange_header_list(exchange, "X-Forwarded-For"));
     while (hops != NULL && network_list_has(api_trusted_proxies(api), &client)) {
         char *comma = strrchr(hops, ',');
         struct address hop;

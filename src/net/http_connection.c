@@ -112,8 +112,7 @@ static void on_read(uv_stream_t *stream, ssize_t bytes, const uv_buf_t *buffer)
 // Watches the socket while there is room for what it brings and nothing is left to do before.
 static void read_more(struct connection *connection)
 {
-    bool wanted =
-        !connection->ended && connection->in.len < IN_BYTES_MAX && !list_linked(&connection->awake);
+    bool wanted = !connection->ended && connection->in.len < IN_BYTES_MAX && !list_linked(&connection->awake);
     if (wanted != connection->reading) {
         uv_stream_t *stream = (uv_stream_t *)&connection->tcp;
         REQUIRE((wanted ? uv_read_start(stream, on_buffer, on_read) : uv_read_stop(stream)) == 0);

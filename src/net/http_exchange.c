@@ -232,12 +232,21 @@ const char *http_exchange_header(struct http_exchange *exchange, const char *nam
 const char *http_exchange_header_list(struct http_exchange *exchange, const char *name)
 {
     const struct http_head *head = &exchange_of(exchange)->head;
-    const char *joined = NULL;
+    size_t bytes = 0;
+    for (size_t i = 0; i < head->field_count; i++) {
+        bytes += text_equal_nocase(head->fields[i].name, name) ? strlen(head->fields[i].value) + 1 : 0;
+    }
+    if (bytes == 0) {
+        return NULL;
+    }
+    char *joined = arena_alloc(&exchange->arena, bytes);
+    char *end = joined;
     for (size_t i = 0; i < head->field_count; i++) {
         if (text_equal_nocase(head->fields[i].name, name)) {
-            const char *value = head->fields[i].value;
-            joined = joined ? arena_printf(&exchange->arena, "%s,%s", joined, value) : value;
+            end = stpcpy(end, head->fields[i].value);
+            *end++ = ',';
         }
     }
+    end[-1] = '\0'; // in place of the last comma
     return joined;
 }

@@ -1,6 +1,7 @@
 // The HTTP server as its handlers and ordinary clients see it.
 #include "server_fixture.h"
 
+#include <malloc.h>
 #include <sys/socket.h>
 
 static void a_request_reaches_its_handler_and_is_answered(void **state)
@@ -39,6 +40,38 @@ static void a_header_that_is_a_list_is_found_whole(void **state)
     assert_replies("GET / HTTP/1.1\r\n" HOST LAST "X-Listed: 1, 2\r\nX-Asked: 0\r\nx-listed: 3\r\n" CRLF,
                    "{1, 2,3}");
     assert_replies("GET / HTTP/1.1\r\n" HOST LAST CRLF, "{}");
+}
+
+static size_t list_memory_bytes;
+
+static void on_listed_request(struct http_exchange *exchange, void *context)
+{
+    (void)context;
+    requests++;
+    struct mallinfo2 before = mallinfo2();
+    const char *listed = http_exchange_header_list(exchange, "X-Listed");
+    struct mallinfo2 after = mallinfo2();
+    list_memory_bytes = after.uordblks + after.hblkhd - before.uordblks - before.hblkhd;
+    reply_text(exchange, 200, listed);
+}
+
+static void a_header_that_is_repeated_often_takes_little_memory(void **state)
+{
+    (void)state;
+    struct http_server_options options = usual_options();
+    options.on_request = on_listed_request;
+    open_server(&options);
+    BUF_CLEANUP struct buf request = BUF_MAX(options.head_bytes_max);
+    buf_add_str(&request, "GET / HTTP/1.1\r\n" HOST LAST);
+    for (int i = 0; i < 280; i++) {
+        buf_add_str(&request, "X-Listed: 2001:db8::1:2:3\r\n");
+    }
+    buf_add_str(&request, CRLF);
+    assert_false(request.overflow);
+    struct buf reply = exchange_bytes(request.data, request.len);
+    assert_int_equal(wire_count(&reply, "2001:db8::1:2:3,"), 279);
+    assert_in_range(list_memory_bytes, 0, 16 * options.head_bytes_max);
+    buf_release(&reply);
 }
 
 static void a_body_comes_whole_by_its_length_or_in_chunks(void **state)
@@ -324,6 +357,7 @@ static void a_taken_port_is_named(void **state)
 }
 
 #define SERVER_TEST(name) cmocka_unit_test_setup_teardown(name, open_usual_server, close_server)
+#define OWN_SERVER_TEST(name) cmocka_unit_test_teardown(name, close_server)
 
 int main(void)
 {
@@ -332,6 +366,7 @@ int main(void)
         SERVER_TEST(a_reply_header_with_a_line_break_is_left_out),
         SERVER_TEST(headers_are_found_in_any_case_and_repetition_shows),
         SERVER_TEST(a_header_that_is_a_list_is_found_whole),
+        OWN_SERVER_TEST(a_header_that_is_repeated_often_takes_little_memory),
         SERVER_TEST(a_body_comes_whole_by_its_length_or_in_chunks),
         SERVER_TEST(any_method_reaches_the_handler),
         SERVER_TEST(head_is_answered_without_a_body),
