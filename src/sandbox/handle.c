@@ -16,6 +16,8 @@
 #include "sandbox/versions.h"
 
 #define REQUEST_TAIL_CHARS 14
+// Of a version; what is longer is cut, because it is given back.
+#define VERSION_CHARS_MAX 40
 
 static bool check_version(struct call *call)
 {
@@ -25,10 +27,10 @@ static bool check_version(struct call *call)
         bool fits = form[i] == 'd' ? version[i] >= '0' && version[i] <= '9' : version[i] == form[i];
         if (!fits) {
             call->version = VERSION_NEWEST;
-            call_refuse(call,
-                        &(struct refusal){.status = 400,
-                                          .message = arena_printf(
-                                              call->at.arena, "Invalid Stripe API version: %.40s", version)});
+            call_refuse(
+                call, &(struct refusal){.status = 400,
+                                        .message = arena_printf(call->at.arena,
+                                                                "Invalid Stripe API version: %s", version)});
             return false;
         }
     }
@@ -137,7 +139,9 @@ static void handle_api(struct sandbox *sandbox, int64_t now_us, const struct san
                .arena = response->arena,
                .request_id = id_new(sandbox->random, response->arena, "req_", REQUEST_TAIL_CHARS),
                .base_url = request->base_url},
-        .version = request->stripe_version == NULL ? VERSION_NEWEST : request->stripe_version,
+        .version = request->stripe_version == NULL
+                       ? VERSION_NEWEST
+                       : arena_strndup(response->arena, request->stripe_version, VERSION_CHARS_MAX),
         .path = request->path};
     if (text_equal(request->method, "POST")) {
         call.at.idempotency_key = request->idempotency_key;
@@ -160,7 +164,7 @@ static void handle_api(struct sandbox *sandbox, int64_t now_us, const struct san
         response_header(response, "WWW-Authenticate", "Basic realm=\"Stripe\"");
     }
     response_header(response, "Stripe-Version", call.version);
-    if (call.at.idempotency_key != NULL) {
+    if (call.at.idempotency_key != NULL && strlen(call.at.idempotency_key) <= IDEMPOTENCY_KEY_CHARS_MAX) {
         response_header(response, "Idempotency-Key", call.at.idempotency_key);
     }
     response->drop = faults_roll(faults, faults->drop_after_rate);

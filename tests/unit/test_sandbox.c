@@ -276,6 +276,42 @@ static void no_request_is_too_strange(void **state)
     assert_true(json_object_array_length(json_get(books, "charges")) > 0);
 }
 
+static const char *response_value(const struct sandbox_response *response, const char *name)
+{
+    for (size_t i = 0; i < response->header_count; i++) {
+        if (strcmp(response->headers[i].name, name) == 0) {
+            return response->headers[i].value;
+        }
+    }
+    return NULL;
+}
+
+static void only_a_little_of_a_request_is_given_back(void **state)
+{
+    struct world *world = *state;
+    static const char *const authorizations[] = {"Bearer sk_test_unit", NULL};
+    for (size_t i = 0; i < COUNT_OF(authorizations); i++) {
+        char version[1000] = "2026-10-28.";
+        memset(version + strlen(version), 'v', sizeof(version) - strlen(version) - 1);
+        char key[257] = "";
+        memset(key, 'k', sizeof(key) - 1);
+        struct sandbox_request request = {.method = "POST",
+                                          .path = "/v1/payment_intents",
+                                          .query = "",
+                                          .authorization = authorizations[i],
+                                          .stripe_version = version,
+                                          .idempotency_key = key,
+                                          .base_url = "http://sandbox.example"};
+        struct sandbox_response response = {.arena = &world->arena};
+        sandbox_handle(world->sandbox, START_US, &request, &response);
+        assert_null(response_value(&response, "Idempotency-Key"));
+        assert_int_equal(strlen(response_value(&response, "Stripe-Version")), 40);
+        key[255] = '\0';
+        sandbox_handle(world->sandbox, START_US, &request, &response);
+        assert_string_equal(response_value(&response, "Idempotency-Key"), key);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -296,6 +332,8 @@ int main(void)
                                         world_tear_down),
         cmocka_unit_test_setup_teardown(a_damaged_journal_is_refused, world_set_up, world_tear_down),
         cmocka_unit_test_setup_teardown(no_request_is_too_strange, world_set_up, world_tear_down),
+        cmocka_unit_test_setup_teardown(only_a_little_of_a_request_is_given_back, world_set_up,
+                                        world_tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
