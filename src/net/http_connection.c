@@ -12,8 +12,6 @@
 #include "base/timefmt.h"
 #include "net/http_server_private.h"
 
-// What may lie unused while an answer is made; beyond it the socket is not read.
-#define IN_BYTES_MAX (16 * 1024)
 // A request that has not come whole this long after its head may not hold up the end of the service: nothing
 // was done of it yet.
 #define DRAIN_RECEIVE_US (2 * US_PER_S)
@@ -112,7 +110,8 @@ static void on_read(uv_stream_t *stream, ssize_t bytes, const uv_buf_t *buffer)
 // Watches the socket while there is room for what it brings and nothing is left to do before.
 static void read_more(struct connection *connection)
 {
-    bool wanted = !connection->ended && connection->in.len < IN_BYTES_MAX && !list_linked(&connection->awake);
+    bool wanted =
+        !connection->ended && connection->in.len < HTTP_IN_BYTES_MAX && !list_linked(&connection->awake);
     if (wanted != connection->reading) {
         uv_stream_t *stream = (uv_stream_t *)&connection->tcp;
         REQUIRE((wanted ? uv_read_start(stream, on_buffer, on_read) : uv_read_stop(stream)) == 0);
@@ -251,7 +250,7 @@ void connection_open(struct http_server *server, int fd, const struct address *p
     REQUIRE(connection != NULL);
     connection->server = server;
     connection->peer = *peer;
-    connection->in = BUF_MAX(IN_BYTES_MAX + HTTP_READ_BYTES);
+    connection->in = BUF_MAX(HTTP_IN_BYTES_MAX + HTTP_READ_BYTES);
     connection->tcp.data = connection;
     list_append(&server->connections, &connection->link);
     list_init(&connection->awake);

@@ -24,6 +24,7 @@ static void on_sweep(struct timer *timer)
 enum errc http_server_open(struct uv_service_loop *loop, const struct http_server_options *options,
                            struct http_server **server, struct err *err)
 {
+    REQUIRE(options->head_bytes_max < HTTP_IN_BYTES_MAX); // otherwise one too large would wait for ever
     int listening = -1;
     uint16_t port = 0;
     enum errc code = http_listen(options->listen, &listening, &port, err);

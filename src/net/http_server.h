@@ -34,7 +34,7 @@ struct http_server_options {
     const struct network_list *unlimited; // addresses without that limit; NULL: none
     unsigned idle_timeout_s;              // without progress on a request, or between two
     unsigned request_timeout_s;           // from the first byte of a request to its last
-    size_t head_bytes_max;                // of a request: its line and headers
+    size_t head_bytes_max;                // of a request: its line and headers; less than 16 KB
     // Called when the head is there: sets body_bytes_max, or answers at once (then the body is not read).
     void (*on_head)(struct http_exchange *exchange, void *context);
     // Called when the whole request is there. Must answer, now or later, exactly once.

@@ -14,6 +14,8 @@
 
 #define HTTP_DATE_BYTES 32
 #define HTTP_READ_BYTES (16 * 1024)
+// What may lie unused while an answer is made; beyond it the socket is not read. A head must fit in.
+#define HTTP_IN_BYTES_MAX (16 * 1024)
 
 // A body that comes in pieces; see http_stream.c.
 struct stream {

@@ -20,7 +20,7 @@
 #define CONNECTIONS_MAX 4096
 #define IDLE_TIMEOUT_S 75
 #define REQUEST_TIMEOUT_S 60
-#define HEAD_BYTES_MAX ((size_t)16 << 10)
+#define HEAD_BYTES_MAX ((size_t)15 << 10)
 #define HOST_CHARS_MAX 255
 #define SENDER_CONNECTIONS_MAX 64
 

@@ -1,6 +1,8 @@
 """Trouble made on purpose, the ledger that tells what was charged in spite of it, and a restart."""
+import socket
 import subprocess
 import time
+import urllib.parse
 
 import pytest
 import requests
@@ -9,6 +11,7 @@ import stripe
 from sandbox_fixture import (Account, CHARGE_FORM, account, charges_of, own_sandbox, set_faults,  # noqa: F401
                              start_sandbox)
 from support.http_listener import Answer
+from support.waiting import PATIENCE_S, scaled
 
 OFF = {"latency_ms": 0, "error_rate": 0, "error_status": 0, "drop_before_rate": 0, "drop_after_rate": 0,
        "duplicate_events_rate": 0, "reorder_events_rate": 0, "hold_events_ms": 0, "seed": 0}
@@ -168,3 +171,11 @@ def test_a_file_that_is_no_journal_is_not_touched(binary, tmp_path):
     ended = subprocess.run([binary, "sandbox", "--listen", "127.0.0.1:0", "--data", path], capture_output=True, timeout=30)
     assert ended.returncode != 0 and b"letter.txt" in ended.stderr
     assert path.read_text() == "Dear Jo,\n"
+
+
+def test_a_head_that_is_too_large_is_refused_and_does_not_wait_for_its_end(sandbox):
+    head = b"GET /v1/payment_intents HTTP/1.1\r\nHost: a\r\nX-Long: "
+    address = urllib.parse.urlsplit(sandbox.url)
+    with socket.create_connection((address.hostname, address.port), timeout=scaled(PATIENCE_S)) as client:
+        client.sendall(head + b"a" * (16 * 1024 - len(head)))
+        assert client.recv(100).startswith(b"HTTP/1.1 431 ")
