@@ -83,23 +83,27 @@ void request_read_idempotency_key(struct request *request)
 }
 
 // "amount=10.00&currency=USD", as curl -d sends it.
-static bool looks_like_form(const struct buf *body)
+static bool looks_like_form(const char *text)
 {
-    const char *text = buf_str(body);
     size_t name = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-[]%+");
     return name > 0 && text[name] == '=';
 }
 
+// Some systems begin every UTF-8 text with a byte-order mark, which a reader may skip (RFC 8259 section 8.1).
 void request_read_json(struct request *request)
 {
+    static const char mark[] = "\xef\xbb\xbf";
     const struct buf *body = &request->exchange->body;
+    size_t skipped = text_starts_with(buf_str(body), mark) ? strlen(mark) : 0;
+    const char *text = buf_str(body) + skipped;
+    size_t length = body->len - skipped;
     struct err err = {0};
-    if (body->len == 0) {
+    if (length == 0) {
         (void)err_set(&request->refusal, ERR_BAD_REQUEST, "a JSON object is expected in the body");
-    } else if (looks_like_form(body)) {
+    } else if (looks_like_form(text)) {
         (void)err_set(&request->refusal, ERR_BAD_REQUEST,
                       "JSON is expected in the body, {\"name\": \"value\"}, and this is a form, name=value");
-    } else if (json_parse_bounded(buf_str(body), body->len, BODY_VALUES_MAX, &request->body, &err) != OK) {
+    } else if (json_parse_bounded(text, length, BODY_VALUES_MAX, &request->body, &err) != OK) {
         request->refusal = err;
     } else if (!json_object_is_type(request->body, json_type_object)) {
         (void)err_set(&request->refusal, ERR_BAD_REQUEST, "the body must be a JSON object");

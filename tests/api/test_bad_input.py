@@ -40,9 +40,16 @@ def post(victim, body, **headers):
     TEXT + TEXT, TEXT[:-1], "[]", "[1]", "null", "true", "7", '"text"', '{"a": NaN}', '{"a": Infinity}', '{"a": 01}',
     '{"a": 1.}', '{"a": .5}', '{"a": +1}', '{"a": 0x10}', '{"a": "\n"}', '{"a": "\\x41"}', '{"a": "\\u00"}',
     '{"a": "unfinished', "/* comment */ {}", '{"a": 1} // comment', "amount=10.00&currency=USD", "<payment/>",
-    "\ufeff" + TEXT, b"\xff\xfe{}", b"\x00", TEXT.encode() + b"\x00", b"\x1f\x8b\x08\x00"])
+    "\ufeff", "\ufeff\ufeff" + TEXT, TEXT[:1] + "\ufeff" + TEXT[1:], TEXT.encode("utf-16"),
+    b"\xff\xfe{}", b"\x00", TEXT.encode() + b"\x00", b"\x1f\x8b\x08\x00"])
 def test_a_body_that_is_no_json_object_is_a_bad_request(victim, body):
     refused(post(victim, body), 400, "BAD_REQUEST")
+
+
+def test_a_byte_order_mark_before_the_object_is_skipped(merchant):
+    plain = succeeded(merchant.api.post("/v1/payments", TEXT, idempotency_key="mark-1"), 201)
+    again = merchant.api.post("/v1/payments", "\ufeff" + TEXT, idempotency_key="mark-1")
+    assert again.replayed and again.data == plain
 
 
 @pytest.mark.parametrize("body", [
