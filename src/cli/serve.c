@@ -1,4 +1,5 @@
 // paymentsd serve: wires the layers together on one loop, and takes them down in order. Loop thread.
+#include <signal.h>
 #include <stdlib.h>
 #include <strings.h>
 #include <sys/resource.h>
@@ -209,6 +210,13 @@ static void close_service(struct service *service)
     uv_service_loop_close(service->uv_loop);
 }
 
+// They mean something to other services, and would end this one.
+static void ignore_user_signals(void)
+{
+    (void)signal(SIGUSR1, SIG_IGN);
+    (void)signal(SIGUSR2, SIG_IGN);
+}
+
 int cmd_serve(int argc, char **argv)
 {
     COMMAND_CLEANUP struct command command = {0};
@@ -218,6 +226,7 @@ int cmd_serve(int argc, char **argv)
         return status;
     }
     raise_limits();
+    ignore_user_signals();
     log_never_wait();
     service_set_log_level(command.config.log_level);
     // Static, so that what a failed start leaves open is in reach to the end, and no leak.

@@ -1,8 +1,11 @@
 """The service as a process: where it listens, how it ends and starts again, and what it logs meanwhile."""
 import contextlib
+import signal
 import sqlite3
 import threading
 import uuid
+
+import pytest
 
 from support.merchant import Merchant
 from support.shape import refused
@@ -83,6 +86,12 @@ def test_a_payment_under_way_survives_a_kill_and_is_charged_once(start_server, s
     assert merchant.pay(idempotency_key=key)["id"] == payment["id"]
     assert stub_stripe.charged_minor(payment["id"]) == 1000
     assert len(stub_stripe.objects("payment_intent")) == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGUSR2])
+def test_a_signal_without_a_meaning_changes_nothing(server, merchant, number):
+    server.process.signal(number)
+    assert merchant.pay()["status"] == "completed"
 
 
 def test_a_crash_leaves_no_core_dump(server):
