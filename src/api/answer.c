@@ -82,7 +82,7 @@ void request_fail(struct request *request, const struct err *err)
     request->more = NULL;
     request->replayed = false; // what was to be repeated is not what is answered
     request->reply = reply_error(request->arena, err, request->id);
-    if (err->code == ERR_OVERLOADED || err->code == ERR_PROVIDER_UNAVAILABLE) {
+    if (err->code == ERR_OVERLOADED || err->code == ERR_STORE_BUSY || err->code == ERR_PROVIDER_UNAVAILABLE) {
         request->retry_after_s = RETRY_AFTER_OVERLOAD_S;
     } else if (err->code == ERR_IDEMPOTENCY_IN_PROGRESS) {
         request->retry_after_s = RETRY_AFTER_IN_PROGRESS_S;
@@ -90,7 +90,7 @@ void request_fail(struct request *request, const struct err *err)
     if (err->code == ERR_SIGNATURE_INVALID) {
         api_count_bad_signature(request->api);
     }
-    if (request->status == 500) {
+    if (request->status == 500 || err->code == ERR_STORE_BUSY) {
         LOG(LOG_ERROR, "request failed", LOG_STR("request_id", request->id), LOG_STR("error", err->message));
     }
     request_send(request);

@@ -89,7 +89,7 @@ static void job_failed(struct request *request)
     if (request->auth_event != NULL) {
         request_count(request, request->auth_event);
     }
-    if (err.code == ERR_STORE && request->job.lane == STORE_WRITE) {
+    if (errc_is_store(err.code) && request->job.lane == STORE_WRITE) {
         engine_write_failed(api_options(request->api)->engine);
     }
     if (err.code == ERR_SIGNATURE_INVALID) {

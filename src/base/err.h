@@ -30,6 +30,7 @@ enum errc {
     ERR_PROVIDER_AUTH_FAILED,
     ERR_PROVIDER_UNAVAILABLE,
     ERR_OVERLOADED,
+    ERR_STORE_BUSY, // another process holds the database: nothing of the transaction is kept
     // Internal; outside they are all INTERNAL_ERROR.
     ERR_EXISTS,  // a unique constraint refused the row
     ERR_STORE,   // the database failed: nothing of the transaction is kept
@@ -46,6 +47,12 @@ struct err {
     enum errc code;
     char message[ERR_MESSAGE_MAX];
 };
+
+// Whether the database failed, for whatever reason.
+static inline bool errc_is_store(enum errc code)
+{
+    return code == ERR_STORE || code == ERR_STORE_BUSY;
+}
 
 #define MUST_CHECK __attribute__((warn_unused_result))
 

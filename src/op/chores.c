@@ -85,11 +85,11 @@ static enum errc run_chores(struct store_job *job, struct db *db, struct err *er
 static void note_whether_writable(struct chores *chores)
 {
     struct engine *engine = chores->engine;
-    if (chores->job.result != OK && chores->job.result != ERR_STORE) {
+    if (chores->job.result != OK && !errc_is_store(chores->job.result)) {
         LOG(LOG_ERROR, "the regular chores failed", LOG_STR("error", chores->job.err.message));
         return;
     }
-    if (chores->job.result == ERR_STORE) {
+    if (errc_is_store(chores->job.result)) {
         if (!engine->unwritable) {
             LOG(LOG_ERROR, "the database cannot be written: not ready until it can",
                 LOG_STR("error", chores->job.err.message));

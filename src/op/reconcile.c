@@ -105,7 +105,7 @@ static enum errc plan_row(struct claim *claim, struct db *db, struct change *cha
     if (needless) {
         return operation_delete(db, &row->subject_id, row->kind, err);
     }
-    if (rc == ERR_STORE) {
+    if (errc_is_store(rc)) {
         *err = why;
         return rc;
     }

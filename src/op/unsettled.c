@@ -90,7 +90,7 @@ void op_unsettled(struct op *op)
 {
     struct engine *engine = op->engine;
     int tries_max = engine->draining ? 1 : TRIES_MAX;
-    tries_max = op->job.result == ERR_STORE ? STORE_TRIES_MAX : tries_max;
+    tries_max = errc_is_store(op->job.result) ? STORE_TRIES_MAX : tries_max;
     op->settle_tries++;
     engine->stats.settle_retries_total++;
     if (op->settle_tries < tries_max) {

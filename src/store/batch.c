@@ -37,7 +37,7 @@ static enum errc run_inside(struct db *db, struct store_job *job, struct err *er
         return db->driver->release(db, err);
     }
     const enum errc undone = db->driver->rollback_to(db, err);
-    if (undone != OK && job->result == ERR_STORE) {
+    if (undone != OK && errc_is_store(job->result)) {
         *err = job->err; // why the transaction was lost, rather than that it was
     }
     return undone;
@@ -66,7 +66,7 @@ void batch_refuse(struct list *jobs, const struct err *err)
     {
         struct store_job *job = job_of(link);
         job->err = *err;
-        job->result = ERR_STORE;
+        job->result = err->code == ERR_STORE_BUSY ? ERR_STORE_BUSY : ERR_STORE;
     }
 }
 

@@ -5,11 +5,11 @@
 #include "store/store.h"
 
 // Runs the jobs (linked by task.link, at least one) in one write transaction and sets each one's result. A
-// job that fails undoes only itself; where the transaction itself fails, every job gets ERR_STORE and the
-// reason. Blocking.
+// job that fails undoes only itself; where the transaction itself fails, every job gets ERR_STORE or
+// ERR_STORE_BUSY and the reason. Blocking.
 void batch_write(struct db *db, struct list *jobs);
 
-// Runs none of them: each gets ERR_STORE and this reason.
+// Runs none of them: each gets this reason, and ERR_STORE_BUSY where that is its code, otherwise ERR_STORE.
 void batch_refuse(struct list *jobs, const struct err *err);
 
 // Runs one job in a transaction of its own.

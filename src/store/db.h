@@ -50,7 +50,8 @@ struct db_rows {
 void db_rows_close(struct db_rows *rows);
 
 // Starts a statement; `sql` must be a string literal (statements are kept by its text). Values are bound
-// without copying: they must outlive the rows. ERR_STORE, ERR_EXISTS may come here or from db_next.
+// without copying: they must outlive the rows. ERR_STORE, ERR_STORE_BUSY, ERR_EXISTS may come here or from
+// db_next.
 enum errc db_query_values(struct db *db, struct db_rows *rows, struct err *err, const char *sql,
                           const struct db_value *values, size_t count) MUST_CHECK;
 // The same for a text that was built for this use: it is prepared anew, and not kept.
@@ -60,7 +61,8 @@ enum errc db_query_once(struct db *db, struct db_rows *rows, struct err *err, co
 enum errc db_next(struct db_rows *rows, bool *has, struct err *err) MUST_CHECK;
 
 // Runs a statement to its end, rows ignored; *changed (may be NULL) is how many rows it changed.
-// ERR_EXISTS: a unique constraint; ERR_STORE: anything else.
+// ERR_EXISTS: a unique constraint; ERR_STORE_BUSY: another process holds the database;
+// ERR_STORE: anything else.
 enum errc db_run_values(struct db *db, int64_t *changed, struct err *err, const char *sql,
                         const struct db_value *values, size_t count) MUST_CHECK;
 

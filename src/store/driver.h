@@ -5,7 +5,7 @@
 
 struct db_driver {
     const char *prefix; // of the database's name: "sqlite:"
-    // `writable` false: a connection for readers. ERR_CONFIG with one plain line, ERR_STORE.
+    // `writable` false: a connection for readers. ERR_CONFIG with one plain line, ERR_STORE, ERR_STORE_BUSY.
     enum errc (*open)(const char *database, bool writable, struct db **db, struct err *err);
     // A connection that changes nothing, not even files beside the database; for one look.
     enum errc (*look)(const char *database, struct db **db, struct err *err);

@@ -59,5 +59,6 @@ void sqlite_close_rows(struct db_rows *rows);
 enum errc sqlite_steer(struct sqlite *sqlite, const char *sql, struct err *err) MUST_CHECK;
 void sqlite_drop_statements(struct sqlite *sqlite);
 
-// sqlite_error.c: fills *err from the connection's last failure. ERR_EXISTS or ERR_STORE.
+// sqlite_error.c: fills *err from the connection's last failure. ERR_EXISTS, ERR_STORE or
+// ERR_STORE_BUSY.
 enum errc sqlite_failed(const struct sqlite *sqlite, struct err *err);

@@ -36,8 +36,8 @@ enum errc sqlite_failed(const struct sqlite *sqlite, struct err *err)
     case SQLITE_NOTADB:
         return err_set(err, ERR_STORE, "database: the file is damaged (SQLite code %d)", code);
     case SQLITE_BUSY:
-    case SQLITE_LOCKED:
-        return err_set(err, ERR_STORE, "database: another process has kept it locked for too long");
+        return err_set(err, ERR_STORE_BUSY,
+                       "the database is locked by another process; nothing was recorded, try again");
     default:
         break;
     }

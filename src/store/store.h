@@ -22,7 +22,8 @@ struct store_job {
     // Database thread, inside a transaction. May be called again when the batch could not be committed, so it
     // must write nothing but the database and the job's own outputs. Anything but OK undoes what it wrote.
     enum errc (*run)(struct store_job *job, struct db *db, struct err *err);
-    // Loop thread, after the commit. `result` is what run returned, or ERR_STORE where the commit failed.
+    // Loop thread, after the commit. `result` is what run returned, or ERR_STORE or ERR_STORE_BUSY where the
+    // transaction failed.
     void (*done)(struct store_job *job);
     enum errc result;
     struct err err;

@@ -8,7 +8,7 @@ import uuid
 import pytest
 
 from support.merchant import Merchant
-from support.shape import refused
+from support.shape import refused, succeeded
 from support.stub import executed
 from support.waiting import wait_until
 
@@ -41,6 +41,20 @@ def test_what_goes_wrong_inside_is_told_by_its_request_id_alone(start_server, ng
     assert "table" not in answer.errors[0]["message"]
     assert "refunds" in str(server.wait_for_log(level="error", request_id=answer.json["request_id"]))
     assert merchant.pay()["status"] == "completed"
+
+
+def test_while_another_program_locks_the_database_writes_are_503_and_reads_go_on(start_server, stub_stripe):
+    shop = Merchant(start_server(stub_stripe.url))
+    shop.use_stripe()
+    body = {"amount": "10.00", "currency": "USD", "provider": "stripe", "payment_method": "pm_card_visa"}
+    with contextlib.closing(sqlite3.connect(f"{shop.server.data_dir}/payments.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        answer = refused(shop.api.post("/v1/payments", body, idempotency_key="order-1"), 503, "OVERLOADED")
+        assert "locked by another process" in answer.errors[0]["message"]
+        assert succeeded(shop.api.get("/v1/payments")) == []
+        other.execute("ROLLBACK")
+    payment = shop.api.post("/v1/payments", body, idempotency_key="order-1", expect=201).data
+    assert payment["status"] == "completed" and len(stub_stripe.calls("POST", "/v1/payment_intents")) == 1
 
 
 def test_it_says_where_it_listens_and_what_version_it_is(server):
