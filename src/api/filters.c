@@ -9,6 +9,7 @@
 #include "base/require.h"
 #include "base/text.h"
 #include "base/timefmt.h"
+#include "domain/email.h"
 #include "domain/money.h"
 
 #define PAGE_SIZE_DEFAULT 50
@@ -42,7 +43,7 @@ static void read_text(struct request *request, const struct filter *filter, cons
         problem(request, filter->name,
                 arena_printf(request->arena, "must be 1 to %zu characters long", chars_max));
     } else if (filter->form == FILTER_EMAIL) {
-        where(request, filter, DB_STR(text_lower(request->arena, text)));
+        where(request, filter, DB_STR(email_fold(request->arena, text)));
     } else {
         where(request, filter, DB_STR(text));
     }

@@ -8,13 +8,13 @@
 #include "base/uuid.h"
 #include "domain/payment.h"
 
-// One row of `customers`: of those that are not gone, unique by merchant, mode and lower-cased e-mail; a card
+// One row of `customers`: of those that are not gone, unique by merchant, mode and folded e-mail; a card
 // without e-mail has one of its own.
 struct customer {
     struct uuid id;
     struct uuid merchant_id;
     bool livemode;
-    const char *email;        // lower case; NULL: none
+    const char *email;        // folded (email.h); NULL: none
     const char *body;         // the exact form that makes it at the provider, kept because its key names it
     const char *provider_ref; // NULL: not made there yet
     struct uuid credential_version_id; // the version it was first sent with: a customer lives in that account

@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "base/timefmt.h"
+#include "domain/email.h"
 #include "op/render.h"
 #include "op/reply.h"
 #include "store/cards.h"
@@ -29,7 +30,7 @@ static enum errc find_customer(struct engine *engine, struct db *db, struct chan
                                struct customer *customer, struct err *err)
 {
     const struct provider *provider = engine_options(engine)->provider;
-    const char *email = card->customer_email != NULL ? text_lower(change->arena, card->customer_email) : NULL;
+    const char *email = card->customer_email != NULL ? email_fold(change->arena, card->customer_email) : NULL;
     if (email != NULL) {
         enum errc rc =
             customer_by_email(db, &card->merchant_id, card->livemode, email, change->arena, customer, err);

@@ -4,7 +4,7 @@
 #include "domain/card.h"
 #include "store/listing.h"
 
-// The customer of this e-mail (lower case) that is not gone. ERR_NOT_FOUND.
+// The customer of this e-mail (folded) that is not gone. ERR_NOT_FOUND.
 enum errc customer_by_email(struct db *db, const struct uuid *merchant_id, bool livemode, const char *email,
                             struct arena *arena, struct customer *customer, struct err *err) MUST_CHECK;
 // ERR_NOT_FOUND.

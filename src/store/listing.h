@@ -13,7 +13,7 @@ enum filter_form {
     FILTER_TEXT,       // as it is
     FILTER_WORD,       // one of `words`
     FILTER_ID,         // a UUID
-    FILTER_EMAIL,      // in lower case
+    FILTER_EMAIL,      // folded (domain/email.h)
     FILTER_CURRENCY,   // in upper case
     FILTER_AMOUNT_MIN, // a decimal, in thousandths, up to the next whole one
     FILTER_AMOUNT_MAX, // down

@@ -176,5 +176,10 @@ static const char step_3[] = "UPDATE cards SET status = 'gone', is_default = 0 W
 static const char step_4[] = "ALTER TABLE operations ADD COLUMN refused_attempt INTEGER NOT NULL DEFAULT 0;"
                              "ALTER TABLE operations ADD COLUMN refused_version_id BLOB;";
 
-const char *const schema_steps[] = {step_1, step_2, step_3, step_4};
+// E-mails were folded by their ASCII letters alone. Where two customers have one address after all, one of
+// them keeps its old spelling: it has its cards, but no further card is saved for it.
+static const char step_5[] =
+    "UPDATE OR IGNORE customers SET email = email_fold(email) WHERE email <> email_fold(email);";
+
+const char *const schema_steps[] = {step_1, step_2, step_3, step_4, step_5};
 const size_t schema_step_count = COUNT_OF(schema_steps);

@@ -1,6 +1,6 @@
 // What the files of the SQLite driver share: sqlite_open.c makes connections, sqlite_claim.c keeps a second
-// server away, sqlite.c runs transactions, sqlite_statement.c the statements in them, sqlite_error.c says
-// what went wrong. Beside them only backup.c includes this.
+// server away, sqlite.c runs transactions, sqlite_statement.c the statements in them, sqlite_functions.c adds
+// to their SQL, sqlite_error.c says what went wrong. Beside them only backup.c includes this.
 #pragma once
 
 #include <limits.h>
@@ -58,6 +58,9 @@ void sqlite_close_rows(struct db_rows *rows);
 // Runs BEGIN, COMMIT, SAVEPOINT ...
 enum errc sqlite_steer(struct sqlite *sqlite, const char *sql, struct err *err) MUST_CHECK;
 void sqlite_drop_statements(struct sqlite *sqlite);
+
+// sqlite_functions.c
+bool sqlite_add_functions(sqlite3 *handle);
 
 // sqlite_error.c: fills *err from the connection's last failure. ERR_EXISTS, ERR_STORE or
 // ERR_STORE_BUSY.

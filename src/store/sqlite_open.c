@@ -173,8 +173,9 @@ static bool set_up(struct sqlite *sqlite)
     }
     sqlite3_busy_handler(handle, wait_for_lock, NULL);
     sqlite3_wal_hook(handle, note_wal_pages, sqlite);
-    return sqlite3_exec(handle, sqlite->writable ? writer_settings : reader_settings, NULL, NULL, NULL) ==
-           SQLITE_OK;
+    return sqlite_add_functions(handle) &&
+           sqlite3_exec(handle, sqlite->writable ? writer_settings : reader_settings, NULL, NULL, NULL) ==
+               SQLITE_OK;
 }
 
 static void drop(struct sqlite **sqlite)

@@ -90,6 +90,17 @@ def test_an_e_mail_is_one_customer_whatever_its_case_and_its_first_card_is_the_d
     assert {request.form["customer"] for request in stub_stripe.calls(*ATTACH)} == {customer["id"]}
 
 
+@pytest.mark.parametrize("one, other", [("J\u00d6RG@shop.example", "jo\u0308rg@Shop.example"),
+                                        ("jo@M\u00fcller.example", "jo@xn--mller-kva.example")])
+def test_spellings_of_one_international_address_are_one_customer(shop, stub_stripe, one, other):
+    cards = [saved(shop, "pm_one", email=one), saved(shop, "pm_two", email=other)]
+    assert [card["is_default"] for card in cards] == [True, False] and len(stub_stripe.objects("customer")) == 1
+    assert [card["customer_email"] for card in cards] == [one, other]
+    for email in (one, other):
+        found = shop.api.get("/v1/payments/cards", query={"customer_email": email}, expect=200).data
+        assert [card["id"] for card in found] == [cards[1]["id"], cards[0]["id"]]
+
+
 def test_saving_an_active_method_again_answers_the_card_there_is(shop, stub_stripe):
     method = new_method(shop, stub_stripe)
     first = saved(shop, method)

@@ -182,6 +182,26 @@ static void an_operation_of_the_first_schema_was_never_refused(void **state)
     db->driver->close(db);
 }
 
+static void e_mails_are_folded_anew_and_no_customer_is_lost(void **state)
+{
+    struct db *db = opened(state);
+    struct err err = {0};
+    assert_int_equal(migrate_steps(db, schema_steps, 4, &err), OK);
+    execute(db, "INSERT INTO customers (id, merchant_id, livemode, email, body, credential_version_id,"
+                " gone_us, created_us) VALUES"
+                " (x'01', x'00', 0, 'a@example.com', '', x'00', 0, 0),"
+                " (x'02', x'00', 0, 'j\u00d6rg@example.com', '', x'00', 0, 0),"
+                " (x'03', x'00', 0, 'jo\u0308rg@example.com', '', x'00', 0, 0),"
+                " (x'04', x'00', 1, 'jo\u0308rg@example.com', '', x'00', 0, 0),"
+                " (x'05', x'00', 0, NULL, '', x'00', 0, 0);");
+    assert_int_equal(migrate(db, &err), OK);
+    assert_int_equal(number(db, "SELECT count(*) FROM customers"), 5);
+    assert_int_equal(number(db, "SELECT count(*) FROM customers WHERE email = 'j\u00f6rg@example.com'"), 2);
+    assert_int_equal(number(db, "SELECT count(*) FROM customers WHERE email = 'a@example.com'"), 1);
+    assert_int_equal(number(db, "SELECT count(*) FROM customers WHERE email IS NULL"), 1);
+    db->driver->close(db);
+}
+
 // In a process of its own, where a failed assertion would have nowhere to go.
 static _Noreturn void migrate_and_exit(const char *database)
 {
@@ -232,6 +252,7 @@ int main(void)
         TEST(a_key_of_the_first_schema_is_found_after_the_second),
         TEST(a_gone_customers_cards_are_made_inactive),
         TEST(an_operation_of_the_first_schema_was_never_refused),
+        TEST(e_mails_are_folded_anew_and_no_customer_is_lost),
         TEST(programs_that_start_at_once_take_turns),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
