@@ -17,6 +17,13 @@
 #define HEAD_BYTES_MAX (8 * 1024)
 // A body where none is needed is taken and not read.
 #define UNREAD_BODY_MAX (64 * 1024)
+// Whole lists at once, and of one merchant: each may wait with a piece for a client that takes nothing.
+#define EXPORTS_MAX 32
+#define EXPORTS_OF_MERCHANT_MAX 8
+// Names looked up at once, and of one merchant: one whose servers are silent holds a thread for long. Fewer
+// than libuv has threads for (uv_loop.c), so that Stripe's name can always be looked up.
+#define LOOK_UPS_MAX 12
+#define LOOK_UPS_OF_MERCHANT_MAX 2
 
 struct api {
     struct api_options options;
@@ -26,6 +33,8 @@ struct api {
     struct failures *bad_signatures;
     struct refused_events *refused_events;
     struct turns searches;
+    struct slots *exports;
+    struct slots *look_ups;
     struct arena arena; // the lists below
     struct network_list trusted_proxies;
     struct network_list webhook_allow;
@@ -199,6 +208,8 @@ enum errc api_open(const struct api_options *options, struct api **opened, struc
     api->bad_signatures = failures_open(options->loop);
     api->refused_events = refused_events_open();
     turns_init(&api->searches);
+    api->exports = slots_open(EXPORTS_MAX, EXPORTS_OF_MERCHANT_MAX);
+    api->look_ups = slots_open(LOOK_UPS_MAX, LOOK_UPS_OF_MERCHANT_MAX);
     api->guard = auth_guard_open(options->loop, options->store, options->keyring);
     api->audit_heads = audit_heads_open(options->loop, options->store);
     *opened = api;
@@ -235,9 +246,14 @@ void api_count_bad_signature(struct api *api)
     api->stats.signatures_refused_total++;
 }
 
-int64_t *api_exports(struct api *api)
+struct slots *api_exports(struct api *api)
 {
-    return &api->stats.exports;
+    return api->exports;
+}
+
+struct slots *api_look_ups(struct api *api)
+{
+    return api->look_ups;
 }
 
 const struct network_list *api_trusted_proxies(const struct api *api)
@@ -273,6 +289,7 @@ bool api_draining(const struct api *api)
 void api_stats(const struct api *api, struct api_stats *stats)
 {
     *stats = api->stats;
+    stats->exports = (int64_t)slots_taken(api->exports);
     stats->connections = (int64_t)http_server_connections(api->server);
 }
 
@@ -283,6 +300,8 @@ void api_free(struct api *api)
     auth_guard_free(api->guard);
     failures_free(api->bad_signatures);
     refused_events_free(api->refused_events);
+    slots_close(api->exports);
+    slots_close(api->look_ups);
     arena_release(&api->arena);
     free(api);
 }

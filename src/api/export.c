@@ -12,8 +12,6 @@
 #include "base/require.h"
 #include "base/text.h"
 
-// Each may wait with a piece for a client that takes nothing.
-#define EXPORTS_MAX 32
 // What a piece holds: about 2 ms of a database thread's time.
 #define PIECE_ROWS_MAX 250
 #define PIECE_BYTES_ENOUGH (128 * 1024)
@@ -21,6 +19,7 @@
 #define BYTE_ORDER_MARK "\xef\xbb\xbf"
 
 struct export_state {
+    struct slot slot;
     struct uuid behind; // where the piece begins
     struct uuid last;   // where it ends
     int64_t pieces;     // that are on their way
@@ -41,17 +40,12 @@ void export_read(struct request *request)
     if (!is_wanted(request)) {
         return;
     }
-    if (*api_exports(request->api) == EXPORTS_MAX) {
-        (void)err_set(&request->refusal, ERR_OVERLOADED, "too many whole lists are being sent; try again");
-        return;
-    }
     for (size_t i = 0; i < COUNT_OF(pages); i++) {
         if (listing_given(request, pages[i]) != NULL) {
             problem_add(&request->problems, request->arena, ERR_VALIDATION, pages[i],
                         "goes not with text/csv, which is the whole list");
         }
     }
-    ++*api_exports(request->api);
     request->export = ARENA_NEW(request->arena, struct export_state);
     request->export->piece = BUF_MAX(HTTP_PIECE_BYTES_MAX);
 }
@@ -173,10 +167,17 @@ static void give_more(struct http_exchange *exchange, void *context)
     }
 }
 
+bool export_begin(struct request *request)
+{
+    return request->export == NULL ||
+           slot_take(api_exports(request->api), request->principal.own_merchant_id.bytes,
+                     &request->export->slot);
+}
+
 void export_end(struct request *request)
 {
     if (request->export != NULL) {
         buf_release(&request->export->piece);
-        --*api_exports(request->api);
+        slot_give_back(&request->export->slot);
     }
 }

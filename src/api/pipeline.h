@@ -3,6 +3,7 @@
 
 #include "api/api.h"
 #include "api/failures.h"
+#include "api/slots.h"
 #include "api/turns.h"
 
 // request.c
@@ -31,8 +32,11 @@ struct failures *api_bad_signatures(struct api *api); // of events
 struct turns *api_searches(struct api *api);
 void api_count_answer(struct api *api, int status);
 void api_count_bad_signature(struct api *api);
-int64_t *api_exports(struct api *api); // whole lists that are being sent
+struct slots *api_exports(struct api *api);  // for whole lists that are being sent
+struct slots *api_look_ups(struct api *api); // of names, and of those who wait for one
 const struct network_list *api_trusted_proxies(const struct api *api);
 
-// export.c
+// export.c. Loop thread, once it is known who asks: whether a whole list, if that is what it asks for, may be
+// sent now.
+bool export_begin(struct request *request) MUST_CHECK;
 void export_end(struct request *request);

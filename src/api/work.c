@@ -63,6 +63,13 @@ static void job_succeeded(struct request *request)
     if (request->route->access == ROUTE_KEY) {
         request_count(request, "auth.success");
     }
+    if (!export_begin(request)) {
+        struct err err;
+        (void)err_set(&err, ERR_OVERLOADED,
+                      "too many whole lists are being sent, or as many as this merchant may have; try again");
+        request_fail(request, &err);
+        return;
+    }
     if (request->wait_for == NULL) {
         request_send(request);
         return;

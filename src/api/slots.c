@@ -1,0 +1,95 @@
+// See slots.h. Invariant: an owner is in the table exactly while it holds a slot.
+#include "api/slots.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/list.h"
+#include "base/require.h"
+#include "base/table.h"
+
+struct slots {
+    size_t max;
+    size_t share_max;
+    size_t taken;
+    struct table owners; // those who hold some
+    bool closed;
+};
+
+struct slot_owner {
+    struct table_node node;
+    uint8_t key[SLOT_OWNER_BYTES];
+    size_t taken;
+};
+
+struct slots *slots_open(size_t max, size_t share_max)
+{
+    struct slots *slots = calloc(1, sizeof(*slots));
+    REQUIRE(slots != NULL);
+    slots->max = max;
+    slots->share_max = share_max;
+    return slots;
+}
+
+static void free_unused(struct slots *slots)
+{
+    if (slots->closed && slots->taken == 0) {
+        table_release(&slots->owners);
+        free(slots);
+    }
+}
+
+void slots_close(struct slots *slots)
+{
+    slots->closed = true;
+    free_unused(slots);
+}
+
+size_t slots_taken(const struct slots *slots)
+{
+    return slots->taken;
+}
+
+static struct slot_owner *owner_of(struct slots *slots, const uint8_t key[SLOT_OWNER_BYTES])
+{
+    struct table_node *node = table_find(&slots->owners, key, SLOT_OWNER_BYTES);
+    if (node != NULL) {
+        return CONTAINER_OF(node, struct slot_owner, node);
+    }
+    struct slot_owner *owner = calloc(1, sizeof(*owner));
+    REQUIRE(owner != NULL);
+    memcpy(owner->key, key, SLOT_OWNER_BYTES);
+    table_insert(&slots->owners, &owner->node, owner->key, SLOT_OWNER_BYTES);
+    return owner;
+}
+
+bool slot_take(struct slots *slots, const uint8_t owner[SLOT_OWNER_BYTES], struct slot *slot)
+{
+    REQUIRE(slot->slots == NULL);
+    if (slots->taken == slots->max) {
+        return false;
+    }
+    struct slot_owner *found = owner_of(slots, owner);
+    if (found->taken == slots->share_max) {
+        return false;
+    }
+    found->taken++;
+    slots->taken++;
+    *slot = (struct slot){.slots = slots, .owner = found};
+    return true;
+}
+
+void slot_give_back(struct slot *slot)
+{
+    if (slot->slots == NULL) {
+        return;
+    }
+    struct slots *slots = slot->slots;
+    slots->taken--;
+    if (--slot->owner->taken == 0) {
+        table_remove(&slots->owners, &slot->owner->node);
+        free(slot->owner);
+    }
+    *slot = (struct slot){0};
+    free_unused(slots);
+}
