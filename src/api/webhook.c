@@ -1,10 +1,12 @@
 // PUT /v1/merchant/webhook: where a merchant's events go, and the secret that signs them.
+#include <stdlib.h>
 #include <string.h>
 
 #include "api/api.h"
 #include "api/fields.h"
 #include "api/handlers.h"
 #include "api/pipeline.h"
+#include "base/require.h"
 #include "base/text.h"
 #include "base/timefmt.h"
 #include "net/resolve.h"
@@ -54,9 +56,16 @@ void webhook_put_read(struct request *request)
     }
 }
 
+// Holds its slot for as long as a thread looks the name up, which may be longer than the request waits.
+struct look_up {
+    struct slot slot;
+    struct request *request;
+};
+
 static void host_resolved(void *context, const struct address *addresses, size_t count, bool tried)
 {
-    struct request *request = context;
+    const struct look_up *look_up = context;
+    struct request *request = look_up->request;
     if (!tried) {
         (void)err_set(&request->refusal, ERR_OVERLOADED, "too many names are being looked up; try again");
     }
@@ -70,10 +79,28 @@ static void host_resolved(void *context, const struct address *addresses, size_t
     request_go_on(request);
 }
 
+static void look_up_over(void *context)
+{
+    struct look_up *look_up = context;
+    slot_give_back(&look_up->slot);
+    free(look_up);
+}
+
 static void check_host(struct request *request)
 {
     const struct webhook_input *input = request->input;
-    resolve(api_options(request->api)->uv_loop, input->host, RESOLVE_TIMEOUT_MS, host_resolved, request);
+    struct look_up *look_up = calloc(1, sizeof(*look_up));
+    REQUIRE(look_up != NULL);
+    look_up->request = request;
+    if (!slot_take(api_look_ups(request->api), request->principal.merchant_id.bytes, &look_up->slot)) {
+        free(look_up);
+        (void)err_set(&request->refusal, ERR_OVERLOADED,
+                      "too many names are being looked up, or two of this merchant's; try again");
+        request_go_on(request);
+        return;
+    }
+    resolve_until_over(api_options(request->api)->uv_loop, input->host, RESOLVE_TIMEOUT_MS, host_resolved,
+                       look_up_over, look_up);
 }
 
 // A new secret for the merchant, sealed into the row; its text for the answer.

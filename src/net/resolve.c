@@ -14,6 +14,7 @@ struct look_up {
     struct uv_service_loop *loop;
     // NULL: nobody waits any more
     void (*done)(void *context, const struct address *addresses, size_t count, bool tried);
+    void (*over)(void *context); // NULL: nobody asks
     void *context;
 };
 
@@ -27,6 +28,14 @@ static void finish(struct look_up *look_up, const struct address *addresses, siz
         look_up->done(look_up->context, addresses, count, tried);
     }
     look_up->done = NULL;
+}
+
+static void end(struct look_up *look_up)
+{
+    if (look_up->over != NULL) {
+        look_up->over(look_up->context);
+    }
+    free(look_up);
 }
 
 static void timed_out(struct timer *timer)
@@ -47,23 +56,32 @@ static void resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *lis
     }
     uv_freeaddrinfo(list);
     finish(look_up, addresses, count, true);
-    free(look_up);
+    end(look_up);
 }
 
-void resolve(struct uv_service_loop *loop, const char *host, int64_t timeout_ms,
-             void (*done)(void *context, const struct address *addresses, size_t count, bool tried),
-             void *context)
+void resolve_until_over(struct uv_service_loop *loop, const char *host, int64_t timeout_ms,
+                        void (*done)(void *context, const struct address *addresses, size_t count,
+                                     bool tried),
+                        void (*over)(void *context), void *context)
 {
     struct look_up *look_up = calloc(1, sizeof(*look_up));
     REQUIRE(look_up != NULL);
     look_up->loop = loop;
     look_up->done = done;
+    look_up->over = over;
     look_up->context = context;
     timer_init(&look_up->timer, timed_out);
     timer_start(uv_service_loop_base(loop), &look_up->timer, timeout_ms * US_PER_MS);
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
     if (uv_getaddrinfo(uv_service_loop_uv(loop), &look_up->request, resolved, host, NULL, &hints) != 0) {
         finish(look_up, NULL, 0, true); // no name that could resolve: too long, not valid in DNS
-        free(look_up);
+        end(look_up);
     }
+}
+
+void resolve(struct uv_service_loop *loop, const char *host, int64_t timeout_ms,
+             void (*done)(void *context, const struct address *addresses, size_t count, bool tried),
+             void *context)
+{
+    resolve_until_over(loop, host, timeout_ms, done, NULL, context);
 }

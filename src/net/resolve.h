@@ -16,3 +16,10 @@
 void resolve(struct uv_service_loop *loop, const char *host, int64_t timeout_ms,
              void (*done)(void *context, const struct address *addresses, size_t count, bool tried),
              void *context);
+
+// The same, and calls over(context) exactly once, when no thread looks the name up any more: after `done`, or
+// without it where the loop closes before. A look-up cannot be stopped once begun.
+void resolve_until_over(struct uv_service_loop *loop, const char *host, int64_t timeout_ms,
+                        void (*done)(void *context, const struct address *addresses, size_t count,
+                                     bool tried),
+                        void (*over)(void *context), void *context);

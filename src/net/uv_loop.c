@@ -151,10 +151,15 @@ static const struct loop_ops service_ops = {
     .timer_stop = service_timer_stop,
 };
 
+// libuv's threads look names up, half of them at once: by default two, which two silent name servers would
+// hold.
+#define THREADS "32"
+
 enum errc uv_service_loop_open(struct uv_service_loop **loop, struct err *err)
 {
     struct uv_service_loop *service = calloc(1, sizeof(*service));
     REQUIRE(service != NULL);
+    REQUIRE(setenv("UV_THREADPOOL_SIZE", THREADS, 0) == 0); // read when the first thread is needed
     int failed = uv_loop_init(&service->uv);
     if (failed) {
         free(service);
