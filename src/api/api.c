@@ -75,6 +75,10 @@ static void on_head(struct http_exchange *exchange, void *context)
         request_fail(request, &err);
         return;
     }
+    if (request->route->access == ROUTE_KEY && auth_check_head(request, &err) != OK) {
+        request_fail(request, &err);
+        return;
+    }
     if (request->route->access == ROUTE_KEY && request->route->body_bytes_max > 0 &&
         !media_type_accepted(http_exchange_header(exchange, "Content-Type", NULL))) {
         (void)err_set(&err, ERR_UNSUPPORTED_MEDIA_TYPE,

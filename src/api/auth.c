@@ -7,6 +7,7 @@
 
 #include "api/api.h"
 #include "api/router.h"
+#include "base/require.h"
 #include "base/text.h"
 #include "domain/api_key.h"
 #include "domain/scopes.h"
@@ -40,6 +41,19 @@ static const char *why_malformed(const char *key)
         break;
     }
     return "the API key is mistyped or incomplete";
+}
+
+enum errc auth_check_head(struct request *request, struct err *err)
+{
+    static const char *const names[] = {"X-API-Key", "Authorization", "X-Merchant-Id"};
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        bool repeated = false;
+        (void)http_exchange_header(request->exchange, names[i], &repeated);
+        if (repeated) {
+            return err_set(err, ERR_BAD_REQUEST, "%s may come only once", names[i]);
+        }
+    }
+    return OK;
 }
 
 enum errc auth_read(struct request *request, struct err *err)

@@ -4,6 +4,10 @@
 
 #include "api/request.h"
 
+// Loop thread, at the head: ERR_BAD_REQUEST where a header that says who asks came twice. A proxy before us
+// may have looked at the other one.
+enum errc auth_check_head(struct request *request, struct err *err) MUST_CHECK;
+
 // Loop thread: takes the key out of the headers, leaving only its hash. ERR_AUTH_INVALID_KEY where there is
 // none, or where its check digits are wrong: such a request costs nothing more than this.
 enum errc auth_read(struct request *request, struct err *err) MUST_CHECK;

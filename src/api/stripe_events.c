@@ -31,7 +31,12 @@ void stripe_event_read(struct request *request)
         }
         inbound->path_merchant_id = &input->path_merchant_id;
     }
-    const char *header = http_exchange_header(request->exchange, "Stripe-Signature", NULL);
+    bool repeated = false;
+    const char *header = http_exchange_header(request->exchange, "Stripe-Signature", &repeated);
+    if (repeated) {
+        (void)err_set(&request->refusal, ERR_BAD_REQUEST, "Stripe-Signature may come only once");
+        return;
+    }
     enum errc rc =
         stripe_signature_parse(header, request->now_us / US_PER_S, &inbound->signature, &request->refusal);
     REQUIRE(rc == OK || request->refusal.code == rc);

@@ -102,6 +102,22 @@ def test_what_is_no_valid_key_is_refused(guarded, known, make):
     refused(ask(guarded, **headers), 401, "AUTH_INVALID_KEY")
 
 
+@pytest.mark.parametrize("name", ["X-API-Key", "Authorization", "X-Merchant-Id"])
+@pytest.mark.parametrize("same", [True, False])
+def test_a_header_that_says_who_asks_may_come_only_once(guarded, known, admin, name, same):
+    key = admin if name == "X-Merchant-Id" else known.key["key"]
+    value, other = {"X-API-Key": (key, made_up_key()), "X-Merchant-Id": (known.id, str(uuid.uuid4())),
+                    "Authorization": (f"Bearer {key}", "Basic YTpi")}[name]
+    lines = [f"{name}: {value}", f"{name.lower()}: {value if same else other}"]
+    if name != "X-API-Key":
+        lines.append(f"X-API-Key: {key}")
+    for order in (lines, lines[::-1]):
+        with Raw(guarded) as raw:
+            raw.send("\r\n".join(["GET /v1/payments HTTP/1.1", "Host: a", *order, "", ""]).encode())
+            answer = raw.answer()
+            assert (answer.status, answer.codes) == (400, ["BAD_REQUEST"]) and name in answer.json["errors"][0]["message"]
+
+
 def test_a_key_in_the_query_is_no_key(guarded, known):
     api = guarded.api(None, X_Forwarded_For=new_address())
     refused(api.get("/v1/payments?x=1"), 401, "AUTH_INVALID_KEY")

@@ -93,6 +93,16 @@ def test_a_bad_signature_is_refused_and_changes_nothing(server, merchant, pendin
     assert merchant.payment(pending["id"]) == pending and stored_events(server, merchant) == []
 
 
+def test_a_signature_that_comes_in_two_headers_is_refused(server, merchant, pending):
+    body = json.dumps(event("payment_intent.succeeded", intent_of(pending))).encode()
+    good = f"Stripe-Signature: {sign_stripe_event(body, merchant.stripe_webhook_secret)}\r\n"
+    with Raw(server) as raw:
+        raw.send(f"POST {PATH} HTTP/1.1\r\nHost: a\r\n{good}{good}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+        answer = raw.answer()
+    assert (answer.status, answer.codes) == (400, ["BAD_REQUEST"])
+    assert merchant.payment(pending["id"]) == pending
+
+
 @pytest.mark.parametrize("name", GOOD)
 def test_stripes_own_library_accepts_what_we_accept(name):
     body = json.dumps(event("payment_intent.succeeded", {"id": "pi_1"})).encode()
