@@ -6,7 +6,10 @@
 #include "api/reply.h"
 #include "api/router.h"
 #include "base/log.h"
+#include "base/text.h"
 
+// From here on an answer is counted: a client that does not read may have as many as it has connections.
+#define LARGE_BYTES ((size_t)16 * 1024)
 #define RETRY_AFTER_OVERLOAD_S 2
 #define RETRY_AFTER_IN_PROGRESS_S 1
 
@@ -37,8 +40,25 @@ static void log_request(const struct request *request)
         LOG_INT("duration_us", loop_mono_us(api_options(request->api)->loop) - request->arrived_us));
 }
 
+// A large answer is held twice until it is sent: in the request's arena, and by the server. Only what reads
+// has one that may be refused: whoever wrote must hear of it. Exports have a bound of their own.
+static bool has_memory(struct request *request, size_t bytes)
+{
+    bool counts =
+        bytes >= LARGE_BYTES && request->more == NULL && text_equal(request->exchange->method, "GET");
+    return !counts || api_answer_has_memory(request->api, request, 2 * bytes);
+}
+
 void request_send(struct request *request)
 {
+    size_t body_bytes = strlen(request->reply);
+    if (!has_memory(request, body_bytes)) {
+        struct err err;
+        (void)err_set(&err, ERR_OVERLOADED,
+                      "the service holds too many answers that nobody reads; try again");
+        request_fail(request, &err);
+        return;
+    }
     struct http_reply_header headers[6];
     size_t count = 0;
     headers[count++] = (struct http_reply_header){"X-Request-Id", request->id};
@@ -64,7 +84,7 @@ void request_send(struct request *request)
         .headers = headers,
         .header_count = count,
         .body = request->reply,
-        .body_bytes = strlen(request->reply),
+        .body_bytes = body_bytes,
         .more = request->more,
     };
     api_count_answer(request->api, request->status);

@@ -24,10 +24,14 @@
 // than libuv has threads for (uv_loop.c), so that Stripe's name can always be looked up.
 #define LOOK_UPS_MAX 12
 #define LOOK_UPS_OF_MERCHANT_MAX 2
+// What bodies and large answers may hold together, and of one address. The unit's MemoryMax stands above it.
+#define MEMORY_BYTES_MAX ((size_t)128 * 1024 * 1024)
+#define MEMORY_SHARE_BYTES_MAX ((size_t)8 * 1024 * 1024)
 
 struct api {
     struct api_options options;
     struct http_server *server;
+    struct http_memory *memory;
     struct auth_guard *guard;
     struct audit_heads *audit_heads;
     struct failures *bad_signatures;
@@ -86,8 +90,13 @@ static void on_head(struct http_exchange *exchange, void *context)
         request_fail(request, &err);
         return;
     }
-    exchange->body_bytes_max =
-        request->route->body_bytes_max > 0 ? request->route->body_bytes_max : UNREAD_BODY_MAX;
+    if (request->route->check_head != NULL && request->route->check_head(request, &err) != OK) {
+        request_fail(request, &err);
+        return;
+    }
+    exchange->client = request->client;
+    exchange->body_unread = request->route->body_bytes_max == 0;
+    exchange->body_bytes_max = exchange->body_unread ? UNREAD_BODY_MAX : request->route->body_bytes_max;
 }
 
 static void on_malformed(struct http_exchange *exchange, int status, const char *sentence, void *context)
@@ -110,6 +119,16 @@ static void on_too_large(struct http_exchange *exchange, void *context)
     struct err err;
     (void)err_set(&err, ERR_PAYLOAD_TOO_LARGE, "the body is larger than %zu bytes", exchange->body_bytes_max);
     request_fail(request, &err);
+}
+
+static void on_no_memory(struct http_exchange *exchange, void *context)
+{
+    struct api *api = context;
+    struct err err;
+    api->stats.memory_refused_total++;
+    (void)err_set(&err, ERR_OVERLOADED,
+                  "the service holds too many bodies already; nothing was recorded, try again");
+    request_fail(exchange->context, &err);
 }
 
 // Room for one more operation, from now on: those that wait for the database together may not fill the same
@@ -173,7 +192,9 @@ static void on_request(struct http_exchange *exchange, void *context)
 static void on_end(struct http_exchange *exchange, void *context)
 {
     (void)context;
-    export_end(exchange->context);
+    struct request *request = exchange->context;
+    export_end(request);
+    http_memory_give_back(request->api->memory, &request->answer_use);
 }
 
 enum errc api_open(const struct api_options *options, struct api **opened, struct err *err)
@@ -181,6 +202,7 @@ enum errc api_open(const struct api_options *options, struct api **opened, struc
     struct api *api = calloc(1, sizeof(*api));
     REQUIRE(api != NULL);
     api->options = *options;
+    api->memory = http_memory_open(MEMORY_BYTES_MAX, MEMORY_SHARE_BYTES_MAX);
     enum errc rc =
         network_list_parse(options->config->trusted_proxies, &api->arena, &api->trusted_proxies, err);
     if (rc == OK) {
@@ -198,6 +220,8 @@ enum errc api_open(const struct api_options *options, struct api **opened, struc
         .on_request = on_request,
         .on_too_large = on_too_large,
         .on_malformed = on_malformed,
+        .memory = api->memory,
+        .on_no_memory = on_no_memory,
         .on_end = on_end,
         .context = api,
     };
@@ -205,6 +229,7 @@ enum errc api_open(const struct api_options *options, struct api **opened, struc
         rc = http_server_open(options->uv_loop, &server, &api->server, err);
     }
     if (rc != OK) {
+        http_memory_free(api->memory);
         arena_release(&api->arena);
         free(api);
         return rc;
@@ -238,6 +263,13 @@ struct auth_guard *api_guard(struct api *api)
 struct refused_events *api_refused_events(struct api *api)
 {
     return api->refused_events;
+}
+
+bool api_answer_has_memory(struct api *api, struct request *request, size_t bytes)
+{
+    bool has = http_memory_use(api->memory, &request->client, bytes, &request->answer_use);
+    api->stats.memory_refused_total += !has;
+    return has;
 }
 
 void api_count_answer(struct api *api, int status)
@@ -294,6 +326,7 @@ void api_stats(const struct api *api, struct api_stats *stats)
 {
     *stats = api->stats;
     stats->exports = (int64_t)slots_taken(api->exports);
+    stats->memory_bytes = (int64_t)http_memory_bytes(api->memory);
     stats->connections = (int64_t)http_server_connections(api->server);
 }
 
@@ -306,6 +339,7 @@ void api_free(struct api *api)
     refused_events_free(api->refused_events);
     slots_close(api->exports);
     slots_close(api->look_ups);
+    http_memory_free(api->memory);
     arena_release(&api->arena);
     free(api);
 }

@@ -37,6 +37,8 @@ struct api_stats {
     int64_t answers_total[6]; // by hundreds of the status: [2] is 2xx
     int64_t connections;
     int64_t signatures_refused_total; // of provider's events
+    int64_t memory_bytes;             // of bodies and large answers
+    int64_t memory_refused_total;     // bodies and answers that found no room
     int64_t exports;                  // whole lists that are being sent
 };
 void api_stats(const struct api *api, struct api_stats *stats);

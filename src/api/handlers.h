@@ -74,5 +74,6 @@ enum errc providers_put_work(struct request *request, struct db *db, struct err 
 enum errc providers_delete_work(struct request *request, struct db *db, struct err *err) MUST_CHECK;
 
 // stripe_events.c
+enum errc stripe_event_check_head(struct request *request, struct err *err) MUST_CHECK;
 void stripe_event_read(struct request *request);
 enum errc stripe_event_work(struct request *request, struct db *db, struct err *err) MUST_CHECK;

@@ -39,6 +39,9 @@ static void add_api(struct buf *out, const struct api_stats *api)
     metric(out, "counter", "webhook_signatures_refused_total", api->signatures_refused_total,
            "Stripe's events that were refused because no signing secret matched.");
     metric(out, "gauge", "http_connections", api->connections, "Client connections that are open.");
+    metric(out, "gauge", "http_memory_bytes", api->memory_bytes, "Bytes that bodies and large answers hold.");
+    metric(out, "counter", "http_memory_refused_total", api->memory_refused_total,
+           "Bodies and answers that were refused because too much was held already.");
     metric(out, "gauge", "exports_in_flight", api->exports, "Whole lists that are being sent as CSV.");
 }
 

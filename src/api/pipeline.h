@@ -30,6 +30,8 @@ void request_give_back(struct request *request);
 struct auth_guard *api_guard(struct api *api);
 struct failures *api_bad_signatures(struct api *api); // of events
 struct turns *api_searches(struct api *api);
+// Whether a large answer may be held until its client has taken it.
+bool api_answer_has_memory(struct api *api, struct request *request, size_t bytes) MUST_CHECK;
 void api_count_answer(struct api *api, int status);
 void api_count_bad_signature(struct api *api);
 struct slots *api_exports(struct api *api);  // for whole lists that are being sent

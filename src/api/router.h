@@ -22,6 +22,8 @@ struct route {
     // from the start.
     enum errc (*work)(struct request *request, struct db *db, struct err *err);
     void (*answer)(struct request *request);
+    // Loop thread, pure: refuses what the head alone tells, before a body is taken. NULL: nothing.
+    enum errc (*check_head)(struct request *request, struct err *err);
     bool body_optional; // none is an empty object
     bool any_merchant;  // an admin need not say for whom it asks
 };

@@ -6,7 +6,6 @@
 #include "api/pipeline.h"
 #include "api/refused_events.h"
 #include "base/log.h"
-#include "base/require.h"
 #include "base/timefmt.h"
 #include "op/inbound.h"
 #include "store/credentials.h"
@@ -17,29 +16,32 @@ struct event_input {
     bool may_search; // its address has not sent too much that nobody had signed
 };
 
-void stripe_event_read(struct request *request)
+// Before the body, which is the largest that a stranger may send.
+enum errc stripe_event_check_head(struct request *request, struct err *err)
 {
     struct event_input *input = ARENA_NEW(request->arena, struct event_input);
     struct inbound *inbound = &input->inbound;
     request->input = input;
-    inbound->body = buf_str(&request->exchange->body);
-    inbound->body_bytes = request->exchange->body.len;
     if (request->param != NULL) {
         if (!uuid_parse(request->param, &input->path_merchant_id)) {
-            (void)err_set(&request->refusal, ERR_NOT_FOUND, "there is no such merchant");
-            return;
+            return err_set(err, ERR_NOT_FOUND, "there is no such merchant");
         }
         inbound->path_merchant_id = &input->path_merchant_id;
     }
     bool repeated = false;
     const char *header = http_exchange_header(request->exchange, "Stripe-Signature", &repeated);
     if (repeated) {
-        (void)err_set(&request->refusal, ERR_BAD_REQUEST, "Stripe-Signature may come only once");
-        return;
+        return err_set(err, ERR_BAD_REQUEST, "Stripe-Signature may come only once");
     }
-    enum errc rc =
-        stripe_signature_parse(header, request->now_us / US_PER_S, &inbound->signature, &request->refusal);
-    REQUIRE(rc == OK || request->refusal.code == rc);
+    return stripe_signature_parse(header, request->now_us / US_PER_S, &inbound->signature, err);
+}
+
+void stripe_event_read(struct request *request)
+{
+    struct event_input *input = request->input;
+    struct inbound *inbound = &input->inbound;
+    inbound->body = buf_str(&request->exchange->body);
+    inbound->body_bytes = request->exchange->body.len;
     input->may_search = failures_wait_s(api_bad_signatures(request->api), &request->client) == 0;
 }
 

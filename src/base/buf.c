@@ -12,26 +12,34 @@
 
 #define CAPACITY_FIRST ((size_t)256)
 
-// Makes room for `bytes` more and the NUL; false, with overflow set, where max does not allow it.
-static bool make_room(struct buf *buf, size_t bytes)
+static bool fits(const struct buf *buf, size_t bytes)
 {
-    if (buf->overflow || bytes > buf->max - buf->len) {
-        buf->overflow = true;
-        return false;
+    return !buf->overflow && bytes <= buf->max - buf->len;
+}
+
+size_t buf_capacity_with(const struct buf *buf, size_t bytes)
+{
+    if (!fits(buf, bytes) || buf->len + bytes + 1 <= buf->capacity) {
+        return buf->capacity;
     }
     size_t needed = buf->len + bytes + 1;
-    if (needed <= buf->capacity) {
-        return true;
-    }
     size_t capacity = buf->capacity < CAPACITY_FIRST / 2 ? CAPACITY_FIRST : buf->capacity * 2;
     if (capacity < needed) {
         capacity = needed;
     }
-    if (capacity > buf->max + 1) {
-        capacity = buf->max + 1;
+    return capacity > buf->max + 1 ? buf->max + 1 : capacity;
+}
+
+bool buf_reserve(struct buf *buf, size_t bytes)
+{
+    size_t capacity = buf_capacity_with(buf, bytes);
+    if (capacity == buf->capacity) {
+        return true;
     }
     char *data = malloc(capacity);
-    REQUIRE(data != NULL);
+    if (data == NULL) {
+        return false;
+    }
     if (buf->data != NULL) {
         memcpy(data, buf->data, buf->len);
         explicit_bzero(buf->data, buf->len);
@@ -39,6 +47,17 @@ static bool make_room(struct buf *buf, size_t bytes)
     }
     buf->data = data;
     buf->capacity = capacity;
+    return true;
+}
+
+// Makes room for `bytes` more and the NUL; false, with overflow set, where max does not allow it.
+static bool make_room(struct buf *buf, size_t bytes)
+{
+    if (!fits(buf, bytes)) {
+        buf->overflow = true;
+        return false;
+    }
+    REQUIRE(buf_reserve(buf, bytes));
     return true;
 }
 

@@ -15,6 +15,11 @@ struct buf {
 #define BUF_MAX(bytes_max) ((struct buf){.max = (bytes_max)})
 #define BUF_CLEANUP __attribute__((cleanup(buf_release)))
 
+// For what can be refused, where everything else that finds no memory aborts. What its capacity would be with
+// so many bytes more; and making it so: false where there is no memory.
+size_t buf_capacity_with(const struct buf *buf, size_t bytes);
+bool buf_reserve(struct buf *buf, size_t bytes);
+
 // Appends. On overflow nothing is appended and `overflow` is set, so a caller checks once, at the end.
 void buf_add(struct buf *buf, const void *data, size_t bytes);
 void buf_add_str(struct buf *buf, const char *text);

@@ -23,13 +23,21 @@ static struct exchange *exchange_new(struct connection *connection)
     REQUIRE(exchange != NULL);
     exchange->connection = connection;
     exchange->base.connection = connection;
-    exchange->base.peer = connection->peer;
+    exchange->base.peer = exchange->base.client = connection->peer;
     exchange->base.path = exchange->base.query = "";
     exchange->head = (struct http_head){.method = "", .target = ""};
     exchange->out_head = BUF_MAX(OUT_HEAD_BYTES_MAX);
     connection->exchange = exchange;
     connection_phase_set(connection, CONNECTION_RECEIVING);
     return exchange;
+}
+
+static void body_release(struct exchange *exchange)
+{
+    buf_release(&exchange->base.body);
+    if (exchange->base.body_use.bytes > 0) {
+        http_memory_give_back(exchange->connection->server->options.memory, &exchange->base.body_use);
+    }
 }
 
 void exchange_end(struct exchange *exchange)
@@ -44,7 +52,7 @@ void exchange_end(struct exchange *exchange)
     connection_phase_set(connection, CONNECTION_WAITING);
     buf_release(&exchange->out_head);
     buf_release(&exchange->out_body);
-    buf_release(&exchange->base.body);
+    body_release(exchange);
     arena_release(&exchange->base.arena);
     free(exchange);
 }
@@ -128,19 +136,47 @@ void exchange_begin(struct connection *connection, size_t head_bytes)
     }
 }
 
-static void take_body(struct exchange *exchange, const char *data, size_t bytes)
+// Whether the body may grow so far.
+static bool body_has_room(struct exchange *exchange, size_t bytes)
 {
-    if (!exchange->answered) {
-        buf_add(&exchange->base.body, data, bytes);
-        if (exchange->base.body.overflow) {
-            buf_release(&exchange->base.body);
-            ask_too_large(exchange);
-        }
+    struct http_exchange *base = &exchange->base;
+    struct http_memory *memory = exchange->connection->server->options.memory;
+    size_t capacity = buf_capacity_with(&base->body, bytes);
+    return capacity == base->body.capacity ||
+           ((memory == NULL || http_memory_use(memory, &base->client, capacity, &base->body_use)) &&
+            buf_reserve(&base->body, bytes));
+}
+
+static void keep_body(struct exchange *exchange, const char *data, size_t bytes)
+{
+    const struct http_server_options *options = &exchange->connection->server->options;
+    if (!body_has_room(exchange, bytes)) {
+        body_release(exchange);
+        options->on_no_memory(&exchange->base, options->context);
+        REQUIRE(exchange->answered);
         return;
     }
-    exchange->discarded_bytes += bytes;
-    if (exchange->discarded_bytes > DISCARD_BYTES_MAX) {
-        answer_at_once(exchange);
+    buf_add(&exchange->base.body, data, bytes);
+    if (exchange->base.body.overflow) {
+        body_release(exchange);
+        ask_too_large(exchange);
+    }
+}
+
+static void take_body(struct exchange *exchange, const char *data, size_t bytes)
+{
+    if (exchange->answered) {
+        exchange->discarded_bytes += bytes;
+        if (exchange->discarded_bytes > DISCARD_BYTES_MAX) {
+            answer_at_once(exchange);
+        }
+    } else if (exchange->base.body_unread) {
+        exchange->unread_bytes += bytes;
+        if (exchange->unread_bytes > exchange->base.body_bytes_max) {
+            ask_too_large(exchange);
+        }
+    } else {
+        keep_body(exchange, data, bytes);
     }
 }
 

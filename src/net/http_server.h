@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "net/address.h"
+#include "net/http_memory.h"
 
 struct http_server;
 
@@ -20,6 +21,9 @@ struct http_exchange {
     const char *query;     // raw, without '?'; "" if none
     struct buf body;       // raw bytes
     size_t body_bytes_max; // set by on_head
+    bool body_unread;      // set by on_head: it may be so large, and is not kept
+    struct address client; // whose share of the memory the body takes: the peer, unless on_head sets another
+    struct http_memory_use body_use;
     struct address peer;
     void *context;    // the handler's own
     void *connection; // the implementation's own
@@ -41,6 +45,9 @@ struct http_server_options {
     void (*on_request)(struct http_exchange *exchange, void *context);
     // What to answer where the body grew past body_bytes_max (413): the handler writes its own error form.
     void (*on_too_large)(struct http_exchange *exchange, void *context);
+    // The bodies of all requests; NULL: no limit. What to answer where there is no room for more (503).
+    struct http_memory *memory;
+    void (*on_no_memory)(struct http_exchange *exchange, void *context);
     // Where the request is no HTTP, or could be read in two ways: answers with this status (400; 431 where
     // the head is too large) and sentence, at once. Comes instead of on_head (the exchange has neither path
     // nor query then, and perhaps no method), or after it where the body's chunks are malformed. The

@@ -68,7 +68,8 @@ struct exchange {
     struct connection *connection;
     struct http_head head;
     struct http_chunks chunks;
-    int64_t left_bytes; // of a body that is not chunked
+    int64_t left_bytes;  // of a body that is not chunked
+    size_t unread_bytes; // of a body that is not kept
     size_t discarded_bytes;
     // What is to be written next: the answer's head, its body or a piece of it, and what ends the piece.
     struct buf out_head;

@@ -52,6 +52,9 @@ class Raw:
         self._reader.close()
         self._socket.close()
 
+    def fileno(self):
+        return self._socket.fileno()
+
     def send(self, data):
         self._socket.sendall(data)
 
