@@ -27,6 +27,7 @@ struct config {
     int64_t webhook_timeout_ms;          // one attempt
     int64_t webhook_in_flight_max;       // deliveries at once, all endpoints
     int64_t webhook_endpoint_max;        // deliveries at once to one merchant
+    const char *proxy;                   // http://host:port, through which outgoing calls go; NULL: none
     const char *trusted_proxies;         // comma-separated addresses and CIDRs
     int64_t charge_window_ms;            // default 600000, at most 23 h
     int64_t patience_ms;                 // default 30000

@@ -50,6 +50,10 @@ const struct config_row config_rows[CONFIG_ROW_COUNT] = {
      "Webhook deliveries at once."},
     {"webhook-endpoint-in-flight", FIELD(webhook_endpoint_max), CONFIG_INT, "8", 1, 1000, NULL,
      "Webhook deliveries at once to one merchant."},
+    {"proxy", FIELD(proxy), CONFIG_TEXT, NULL, 0, 0, NULL,
+     "The HTTP proxy (http://host:port) through which Stripe and webhook endpoints are reached. It must "
+     "refuse "
+     "private addresses itself."},
     {"trusted-proxies", FIELD(trusted_proxies), CONFIG_TEXT, NULL, 0, 0, NULL,
      "Proxies whose word on a client's address is taken: addresses and CIDRs, comma-separated."},
     {"charge-window", FIELD(charge_window_ms), CONFIG_DURATION, "10m", 1 * S, 23 * H, NULL,

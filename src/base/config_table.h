@@ -28,7 +28,7 @@ struct config_row {
     const char *help;    // one sentence
 };
 
-#define CONFIG_ROW_COUNT 29
+#define CONFIG_ROW_COUNT 30
 #define CONFIG_STATE_HOME "~/.local/state" // for the help: config.c knows the rest of it
 #define CONFIG_DATA_DIR "DATA_DIR"         // in a preset: the data-dir, wherever it is
 

@@ -88,6 +88,7 @@ static enum errc open_provider_client(struct service *service, struct err *err)
         .origin = config->stripe_api_base,
         .user_agent = USER_AGENT,
         .ca_file = config->stripe_ca_file,
+        .proxy = config->proxy,
         .http1 = service->provider_http1,
     };
     return http2_client_open(service->uv_loop, &options, &service->provider_client, err);
@@ -99,6 +100,7 @@ static enum errc open_clients(struct service *service, struct err *err)
     struct http_client_options options = {
         .user_agent = USER_AGENT,
         .ca_file = config->stripe_ca_file,
+        .proxy = config->proxy,
         .connections_max = CONNECTIONS_MAX,
         .host_connections_max = PROVIDER_CONNECTIONS_MAX,
     };

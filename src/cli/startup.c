@@ -155,6 +155,9 @@ enum errc startup_check_settings(const struct config *config, struct arena *aren
     if (url_parse(config->stripe_api_base, arena, &url, &why) != OK) {
         return err_set(err, ERR_CONFIG, "stripe-api-base: %.200s", why.message);
     }
+    if (config->proxy != NULL && proxy_parse(config->proxy, arena, &url, &why) != OK) {
+        return err_set(err, ERR_CONFIG, "proxy: %.200s", why.message);
+    }
     if (config->stripe_rate != NULL && pace_rates_parse(config->stripe_rate, &rates, &why) != OK) {
         return err_set(err, ERR_CONFIG, "stripe-rate: %.200s", why.message);
     }

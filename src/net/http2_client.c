@@ -318,6 +318,9 @@ static enum errc open_parts(struct http2_client *client, struct err *err)
     if (rc == OK && strcmp(client->origin.scheme, "https") != 0) {
         rc = err_set(err, ERR_CONFIG, "HTTP/2 needs an address that begins with https://");
     }
+    if (rc == OK && client->options.proxy != NULL) {
+        rc = proxy_parse(client->options.proxy, &client->arena, &client->proxy, err);
+    }
     if (rc == OK) {
         size_t begin = strlen("https://");
         size_t bytes = strcspn(client->options.origin + begin, "/?#");

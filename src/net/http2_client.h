@@ -11,6 +11,7 @@ struct http2_client_options {
     const char *origin; // its https URL; what follows the host is ignored
     const char *user_agent;
     const char *ca_file;       // authorities to trust besides the system's, NULL: none
+    const char *proxy;         // http://host:port, through which it connects (CONNECT); NULL: none
     struct http_client *http1; // takes the calls if the server wants HTTP/1.1
 };
 // What the options point to must outlive the client. It is closed after the calls of `http1` have ended,

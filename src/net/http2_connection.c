@@ -71,7 +71,7 @@ void http2_connection_lose(struct http2_connection *connection, const char *sent
 static void on_poll(uv_poll_t *handle, int status, int events);
 
 // False: the connection is closed.
-static bool poll_for(struct http2_connection *connection, int events)
+bool http2_connection_poll(struct http2_connection *connection, int events)
 {
     if (connection->polled == events) {
         return true;
@@ -164,7 +164,7 @@ void http2_connection_flush(struct http2_connection *connection)
         return;
     }
     bool wants_write = result == TLS_WANTS_WRITE || connection->read_wants_write;
-    (void)poll_for(connection, UV_READABLE | (wants_write ? UV_WRITABLE : 0));
+    (void)http2_connection_poll(connection, UV_READABLE | (wants_write ? UV_WRITABLE : 0));
 }
 
 static void read_in(struct http2_connection *connection)
@@ -223,16 +223,29 @@ static void handshake(struct http2_connection *connection)
         begin_http2(connection);
         break;
     case TLS_WANTS_READ:
-        (void)poll_for(connection, UV_READABLE);
+        (void)http2_connection_poll(connection, UV_READABLE);
         break;
     case TLS_WANTS_WRITE:
-        (void)poll_for(connection, UV_WRITABLE);
+        (void)http2_connection_poll(connection, UV_WRITABLE);
         break;
     case TLS_ENDED:
     case TLS_FAILED:
         http2_connection_lose(connection, err.message);
         break;
     }
+}
+
+void http2_connection_secure(struct http2_connection *connection)
+{
+    struct http2_client *client = connection->client;
+    struct err err;
+    if (tls_open(client->tls, connection->fd, client->origin.host, client->origin.host_is_address,
+                 &connection->tls, &err) != OK) {
+        http2_connection_lose(connection, err.message);
+        return;
+    }
+    connection->state = HTTP2_HANDSHAKING;
+    handshake(connection);
 }
 
 static void connected(struct http2_connection *connection)
@@ -246,13 +259,11 @@ static void connected(struct http2_connection *connection)
         http2_connection_lose(connection, err.message);
         return;
     }
-    if (tls_open(client->tls, connection->fd, client->origin.host, client->origin.host_is_address,
-                 &connection->tls, &err) != OK) {
-        http2_connection_lose(connection, err.message);
-        return;
+    if (client->proxy.host != NULL) {
+        http2_tunnel_begin(connection);
+    } else {
+        http2_connection_secure(connection);
     }
-    connection->state = HTTP2_HANDSHAKING;
-    handshake(connection);
 }
 
 static void on_poll(uv_poll_t *handle, int status, int events)
@@ -265,6 +276,8 @@ static void on_poll(uv_poll_t *handle, int status, int events)
     struct http2_client *client = connection->client;
     if (connection->state == HTTP2_CONNECTING) {
         connected(connection);
+    } else if (connection->state == HTTP2_TUNNELLING) {
+        http2_tunnel_read(connection);
     } else if (connection->state == HTTP2_HANDSHAKING) {
         handshake(connection);
     } else {
@@ -304,7 +317,7 @@ static int socket_open(const struct address *address, uint16_t port)
 enum errc http2_connection_open(struct http2_client *client, const struct address *address,
                                 struct http2_connection **connection, struct err *err)
 {
-    int fd = socket_open(address, client->origin.port);
+    int fd = socket_open(address, client->proxy.host != NULL ? client->proxy.port : client->origin.port);
     if (fd < 0) {
         return err_set(err, ERR_IO, "no connection could be made: %s", strerror(errno));
     }

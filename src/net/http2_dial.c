@@ -107,11 +107,12 @@ static void resolved(void *context, const struct address *addresses, size_t coun
 void http2_dial_start(struct http2_client *client)
 {
     struct address address;
+    const struct url *first = client->proxy.host != NULL ? &client->proxy : &client->origin;
     client->dial.under_way = true;
-    if (client->origin.host_is_address && address_parse(client->origin.host, &address)) {
+    if (first->host_is_address && address_parse(first->host, &address)) {
         resolved(client, &address, 1, true);
     } else {
-        resolve(client->service, client->origin.host, LOOK_UP_TIMEOUT_MS, resolved, client);
+        resolve(client->service, first->host, LOOK_UP_TIMEOUT_MS, resolved, client);
     }
 }
 

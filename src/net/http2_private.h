@@ -1,6 +1,7 @@
 // Shared by the files of the HTTP/2 client alone: http2_client.c (calls, the queue, time), http2_dial.c (a
-// new connection: names, addresses, attempts), http2_connection.c (one socket and its TLS), http2_liveness.c
-// (how long it is trusted) and http2_session.c (what nghttp2 is told and tells).
+// new connection: names, addresses, attempts), http2_connection.c (one socket and its TLS), http2_tunnel.c
+// (the way through a proxy), http2_liveness.c (how long it is trusted) and http2_session.c (what nghttp2 is
+// told and tells).
 //
 // A call is in exactly one place: the queue, a connection's calls, or `finished`. nghttp2's callbacks and the
 // dial only move calls; `done` is called from http2_client_turn, and at the close.
@@ -24,6 +25,7 @@
 
 enum http2_state {
     HTTP2_CONNECTING,  // TCP
+    HTTP2_TUNNELLING,  // the proxy's answer is awaited
     HTTP2_HANDSHAKING, // TLS
     HTTP2_GREETING,    // the server's SETTINGS are awaited
     HTTP2_READY,
@@ -94,6 +96,7 @@ struct http2_client {
     struct loop *loop;
     struct arena arena;
     struct url origin;
+    struct url proxy; // host NULL: none
     const char *authority;
     struct tls_context *tls;
     nghttp2_session_callbacks *callbacks;
@@ -141,12 +144,23 @@ enum errc http2_connection_open(struct http2_client *client, const struct addres
                                 struct http2_connection **connection, struct err *err) MUST_CHECK;
 // The server wants HTTP/1.1: calls for which no other connection has room go that way for ten minutes.
 void http2_connection_use_http1(struct http2_connection *connection);
+// Polls for these events from now on. False: it cannot, and the connection is closed.
+bool http2_connection_poll(struct http2_connection *connection, int events);
 // Writes what waits, as far as the socket takes it.
 void http2_connection_flush(struct http2_connection *connection);
 // Closes it at once: its calls end HTTP_CUT, or go back to the queue where they had not been sent.
 void http2_connection_lose(struct http2_connection *connection, const char *sentence);
 // Closes one without calls. Not orderly: what the kernel has not sent by now is never sent.
 void http2_connection_close(struct http2_connection *connection, bool orderly);
+
+// TCP, and the tunnel if there is one, leads to the server: begins the TLS handshake.
+void http2_connection_secure(struct http2_connection *connection);
+
+// --- http2_tunnel.c
+// The proxy is connected: asks it for the server.
+void http2_tunnel_begin(struct http2_connection *connection);
+// The proxy said something.
+void http2_tunnel_read(struct http2_connection *connection);
 
 // --- http2_liveness.c
 bool http2_connection_has_room(const struct http2_connection *connection);

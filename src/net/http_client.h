@@ -95,6 +95,9 @@ void http_call_release(struct http_call *call);
 struct http_client_options {
     const char *user_agent;
     const char *ca_file; // added trust, NULL: the system's alone
+    // http://host:port, through which every call goes by CONNECT; NULL: none. What a name leads to is then
+    // the proxy's to decide: public_only applies to addresses that the URL itself holds.
+    const char *proxy;
     // For public_only calls and for the others each, as they share no connections; at most 1000 (a multi
     // handle gets slow beyond).
     long connections_max;

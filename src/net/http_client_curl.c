@@ -38,10 +38,10 @@ static void keep_easy(struct transfer *transfer)
     }
 }
 
-static void end_later(struct transfer *transfer, const char *error)
+static void end_later(struct transfer *transfer, enum http_result result, const char *error)
 {
     struct curl_client *client = transfer->client;
-    transfer->call->result = HTTP_NOT_SENT;
+    transfer->call->result = result;
     snprintf(transfer->call->error, sizeof(transfer->call->error), "%s", error);
     list_remove(&transfer->link);
     list_append(&client->ended, &transfer->link);
@@ -71,7 +71,7 @@ static void pool_start(struct curl_pool *pool)
         bool added = client->spare_count > 0 && pool_add(transfer, client->spare[--client->spare_count]);
         // Where a handle that has served before is refused, a new one may not be.
         if (!added && !pool_add(transfer, curl_easy_init())) {
-            end_later(transfer, "libcurl does not take the call");
+            end_later(transfer, HTTP_NOT_SENT, "libcurl does not take the call");
         }
     }
 }
@@ -235,11 +235,15 @@ static void curl_client_send(struct http_client *base, struct http_call *call)
     struct curl_client *client = curl_client_of(base);
     struct transfer *transfer = transfer_new(client, call);
     if (client->closing) {
-        end_later(transfer, "the client is closing");
+        end_later(transfer, HTTP_NOT_SENT, "the client is closing");
         return;
     }
     if (!transfer_is_sendable(transfer)) {
-        end_later(transfer, "a header holds a line break");
+        end_later(transfer, HTTP_NOT_SENT, "a header holds a line break");
+        return;
+    }
+    if (client->options.proxy != NULL && call->public_only && transfer_names_forbidden_address(transfer)) {
+        end_later(transfer, HTTP_FORBIDDEN, "the host is an address that may not be reached");
         return;
     }
     if (list_empty(&client->transfers)) {

@@ -66,6 +66,8 @@ struct transfer *transfer_new(struct curl_client *client, struct http_call *call
 void transfer_free(struct transfer *transfer);
 // Whether the call may be sent: no header holds a line break.
 bool transfer_is_sendable(const struct transfer *transfer);
+// Whether the call's URL holds an address that the policy refuses, in place of a name.
+bool transfer_names_forbidden_address(const struct transfer *transfer);
 // Sets the easy handle up for the call, which has it from then on. False: libcurl refuses; the handle is
 // freed.
 bool transfer_prepare(struct transfer *transfer, CURL *easy);

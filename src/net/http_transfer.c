@@ -13,6 +13,7 @@
 #include "base/require.h"
 #include "base/timefmt.h"
 #include "net/http_client_private.h"
+#include "net/url.h"
 
 #define CONNECT_TIMEOUT_MS_MAX 10000
 // After this long without an acknowledgement the connection counts as dead, and its call ends before its own
@@ -96,6 +97,21 @@ static int on_write(void *cls, char *peer, char *own, int peer_port, int own_por
     return CURL_PREREQFUNC_OK;
 }
 
+static bool is_forbidden(const struct transfer *transfer, const struct address *address)
+{
+    return address_is_special(address) && !network_list_has(&transfer->client->options.allow, address);
+}
+
+bool transfer_names_forbidden_address(const struct transfer *transfer)
+{
+    struct url url;
+    struct address address;
+    if (url_parse(transfer->call->url, &transfer->call->arena, &url, NULL) != OK) {
+        return true;
+    }
+    return url.host_is_address && (!address_parse(url.host, &address) || is_forbidden(transfer, &address));
+}
+
 // curl shows the very address it is about to connect to, so what is checked is what is reached, however often
 // a name changes its mind.
 static curl_socket_t on_open_socket(void *cls, curlsocktype purpose, struct curl_sockaddr *target)
@@ -103,8 +119,8 @@ static curl_socket_t on_open_socket(void *cls, curlsocktype purpose, struct curl
     struct transfer *transfer = cls;
     struct address address;
     bool known = purpose == CURLSOCKTYPE_IPCXN && address_from_sockaddr(&target->addr, &address);
-    bool allowed = known && (!transfer->call->public_only || !address_is_special(&address) ||
-                             network_list_has(&transfer->client->options.allow, &address));
+    bool is_proxy = transfer->client->options.proxy != NULL;
+    bool allowed = known && (!transfer->call->public_only || is_proxy || !is_forbidden(transfer, &address));
     if (!allowed) {
         transfer->sockets_refused++;
         return CURL_SOCKET_BAD;
@@ -237,7 +253,10 @@ static void prepare_policy(struct transfer *transfer)
 {
     const struct http_client_options *options = &transfer->client->options;
     EASY_SET(transfer, CURLOPT_PROTOCOLS_STR, "http,https");
-    EASY_SET(transfer, CURLOPT_PROXY, ""); // none, whatever the environment says
+    EASY_SET(transfer, CURLOPT_PROXY, options->proxy != NULL ? options->proxy : ""); // not the environment's
+    EASY_SET(transfer, CURLOPT_NOPROXY, "");
+    EASY_SET(transfer, CURLOPT_HTTPPROXYTUNNEL, 1L); // it sees no request, http ones neither
+    EASY_SET(transfer, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     EASY_SET(transfer, CURLOPT_FOLLOWLOCATION, 0L);
     EASY_SET(transfer, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
     EASY_SET(transfer, CURLOPT_SSL_VERIFYPEER, 1L);

@@ -117,3 +117,20 @@ enum errc url_parse(const char *text, struct arena *arena, struct url *url, stru
     *url = parsed;
     return OK;
 }
+
+enum errc proxy_parse(const char *text, struct arena *arena, struct url *url, struct err *err)
+{
+    struct url parsed = {0};
+    enum errc rc = url_parse(text, arena, &parsed, err);
+    if (rc != OK) {
+        return rc;
+    }
+    size_t length = strlen(text);
+    const char *port = arena_printf(arena, ":%u", parsed.port);
+    bool bare = text[length - 1] != '/' && text_ends_with(text, port);
+    if (!text_equal(parsed.scheme, "http") || !text_equal(parsed.path_and_query, "/") || !bare) {
+        return err_set(err, ERR_VALIDATION, "a proxy is given as http://host:port");
+    }
+    *url = parsed;
+    return OK;
+}

@@ -121,6 +121,7 @@ static void every_setting_has_its_default(void **state)
     assert_int_equal(config->webhook_timeout_ms, 15000);
     assert_int_equal(config->webhook_in_flight_max, 256);
     assert_int_equal(config->webhook_endpoint_max, 8);
+    assert_null(config->proxy);
     assert_null(config->trusted_proxies);
     assert_int_equal(config->charge_window_ms, 600000);
     assert_int_equal(config->patience_ms, 30000);

@@ -36,6 +36,46 @@ static void loopback_is_forbidden_in_every_spelling_where_only_public_hosts_may_
     buf_release(&server.requests);
 }
 
+// What a name leads to is the proxy's to decide; what a URL says itself is not.
+static void through_a_proxy_a_special_address_is_forbidden_and_a_name_is_asked_for(void **state)
+{
+    (void)state;
+    static const struct wire_answer answer = {"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n",
+                                              WIRE_CLOSE, 0};
+    struct wire_server proxy;
+    wire_server_start(&proxy, &answer, 1);
+    char url[64];
+    snprintf(url, sizeof(url), "http://127.0.0.1:%d", proxy.port);
+    struct http_client_options options = {
+        .user_agent = "tests/1", .connections_max = 5, .host_connections_max = 5, .proxy = url};
+    open_client(&options);
+    static const char *const hosts[] = {"127.0.0.1", "2130706433", "[::ffff:10.0.0.1]", "169.254.169.254"};
+    for (size_t i = 0; i < COUNT_OF(hosts); i++) {
+        struct named_call named;
+        call_init(&named, 0, "/");
+        snprintf(named.url, sizeof(named.url), "https://%s/", hosts[i]);
+        named.call.public_only = true;
+        send_call(&named.call);
+        wait_for_calls();
+        if (named.call.result != HTTP_FORBIDDEN || named.call.error[0] == '\0') {
+            fail_msg("%s: result %d", hosts[i], named.call.result);
+        }
+        http_call_release(&named.call);
+    }
+    struct named_call named;
+    call_init(&named, 0, "/");
+    snprintf(named.url, sizeof(named.url), "https://shop.example/");
+    named.call.public_only = true;
+    send_call(&named.call);
+    wait_for_calls();
+    assert_int_equal(named.call.result, HTTP_NOT_SENT);
+    http_call_release(&named.call);
+    wire_server_join(&proxy);
+    assert_int_equal(proxy.connections, 1);
+    assert_non_null(strstr(buf_str(&proxy.requests), "CONNECT shop.example:443 HTTP/1.1\r\n"));
+    buf_release(&proxy.requests);
+}
+
 static void a_kept_connection_does_not_get_around_the_address_policy(void **state)
 {
     (void)state;
@@ -314,6 +354,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         POLICY_TEST(loopback_is_forbidden_in_every_spelling_where_only_public_hosts_may_be_reached),
+        POLICY_TEST(through_a_proxy_a_special_address_is_forbidden_and_a_name_is_asked_for),
         POLICY_TEST(a_kept_connection_does_not_get_around_the_address_policy),
         POLICY_TEST(an_allowed_network_may_be_reached_although_private),
         POLICY_TEST(the_environment_names_no_proxy),

@@ -125,12 +125,43 @@ static void a_url_of_2048_bytes_is_the_longest(void **state)
     assert_int_equal(url_parse(text, &arena, &url, &err), ERR_VALIDATION);
 }
 
+static void a_proxy_is_http_with_a_host_and_a_port(void **state)
+{
+    (void)state;
+    static const char *const proxies[] = {"http://proxy:3128", "http://10.0.0.1:80", "http://[::1]:8080"};
+    static const char *const others[] = {"https://proxy:3128",
+                                         "http://proxy",
+                                         "http://proxy:3128/",
+                                         "http://proxy:3128/x",
+                                         "http://proxy:080",
+                                         "http://proxy:3128?a=:3128",
+                                         "http://u:p@proxy:3128",
+                                         "proxy:3128",
+                                         "http://:3128",
+                                         "socks5://proxy:1080",
+                                         ""};
+    ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
+    struct url url;
+    struct err err;
+    for (size_t i = 0; i < COUNT_OF(proxies); i++) {
+        if (proxy_parse(proxies[i], &arena, &url, &err) != OK) {
+            fail_msg("%s: %s", proxies[i], err.message);
+        }
+    }
+    for (size_t i = 0; i < COUNT_OF(others); i++) {
+        if (proxy_parse(others[i], &arena, &url, &err) != ERR_VALIDATION) {
+            fail_msg("%s", others[i]);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_url_is_taken_apart),
         cmocka_unit_test(what_is_no_plain_web_address_is_refused),
         cmocka_unit_test(a_url_of_2048_bytes_is_the_longest),
+        cmocka_unit_test(a_proxy_is_http_with_a_host_and_a_port),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
