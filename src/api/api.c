@@ -103,12 +103,15 @@ static void on_malformed(struct http_exchange *exchange, int status, const char 
 {
     struct api *api = context;
     struct request *request = exchange->context;
+    enum errc code = status == 408   ? ERR_REQUEST_TIMEOUT
+                     : status == 431 ? ERR_HEAD_TOO_LARGE
+                                     : ERR_BAD_REQUEST;
     struct err err;
     if (request == NULL) { // on_head was not called
         request = request_new(api, exchange);
         api->stats.requests_total++;
     }
-    (void)err_set(&err, status == 431 ? ERR_HEAD_TOO_LARGE : ERR_BAD_REQUEST, "%s", sentence);
+    (void)err_set(&err, code, "%s", sentence);
     request_fail(request, &err);
 }
 

@@ -21,6 +21,7 @@ static const char *const sentences[] = {
     [ERR_METHOD_NOT_ALLOWED] = "the path does not take this method",
     [ERR_CONFLICT] = "the object's state does not allow it",
     [ERR_IDEMPOTENCY_IN_PROGRESS] = "the first request with this Idempotency-Key is still running",
+    [ERR_REQUEST_TIMEOUT] = "the request did not come whole in time",
     [ERR_HEAD_TOO_LARGE] = "the request's head is too large",
     [ERR_PAYLOAD_TOO_LARGE] = "the body is too large",
     [ERR_UNSUPPORTED_MEDIA_TYPE] = "the body's media type is not supported",

@@ -25,6 +25,9 @@ void connection_phase_set(struct connection *connection, enum connection_phase p
 {
     connection->phase = phase;
     connection->phase_since_us = loop_mono_us(connection->server->loop);
+    if (phase == CONNECTION_WAITING) { // the next request may have begun to come with the last one
+        connection->begun_us = connection->in.len > 0 ? connection->phase_since_us : 0;
+    }
 }
 
 static void on_closed(uv_handle_t *handle)
@@ -98,6 +101,9 @@ static void on_read(uv_stream_t *stream, ssize_t bytes, const uv_buf_t *buffer)
     }
     if (bytes > 0) {
         connection->received_us = loop_mono_us(connection->server->loop);
+        if (connection->begun_us == 0) {
+            connection->begun_us = connection->received_us;
+        }
         buf_add(&connection->in, buffer->base, (size_t)bytes);
         REQUIRE(!connection->in.overflow);
         explicit_bzero(buffer->base, (size_t)bytes);
@@ -269,6 +275,25 @@ void connection_open(struct http_server *server, int fd, const struct address *p
     read_more(connection);
 }
 
+// Whether a request has begun to come, and did not come whole in time.
+static bool is_too_slow(const struct connection *connection, int64_t now_us)
+{
+    int64_t request_us = (int64_t)connection->server->options.request_timeout_s * US_PER_S;
+    bool is_coming = connection->phase == CONNECTION_WAITING || connection->phase == CONNECTION_RECEIVING;
+    return is_coming && connection->begun_us != 0 && now_us - connection->begun_us > request_us;
+}
+
+static void time_out(struct connection *connection)
+{
+    if (connection->writing) { // 100 Continue, which the client does not read
+        connection_close(connection);
+    } else if (connection->exchange) {
+        exchange_time_out(connection->exchange);
+    } else {
+        exchange_begin_refused(connection, 408, HTTP_TOO_SLOW);
+    }
+}
+
 // Whether it has been in its phase, or silent in it, for too long.
 static bool is_overdue(const struct connection *connection, int64_t now_us)
 {
@@ -278,10 +303,10 @@ static bool is_overdue(const struct connection *connection, int64_t now_us)
     int64_t phase_us = now_us - connection->phase_since_us;
     bool silent = now_us - connection->received_us > idle_us && phase_us > idle_us;
     switch (connection->phase) {
-    case CONNECTION_WAITING: // also for heads that trickle in
-        return silent || phase_us > idle_us + request_us;
+    case CONNECTION_WAITING:
+        return silent;
     case CONNECTION_RECEIVING:
-        return silent || phase_us > (connection->server->draining ? DRAIN_RECEIVE_US : request_us);
+        return silent || (connection->server->draining && phase_us > DRAIN_RECEIVE_US);
     case CONNECTION_SENDING:
         return phase_us > request_us;
     case CONNECTION_LINGERING:
@@ -300,6 +325,8 @@ void connections_sweep(struct http_server *server)
         struct connection *connection = CONTAINER_OF(node, struct connection, link);
         if (is_overdue(connection, now_us)) {
             connection_close(connection);
+        } else if (is_too_slow(connection, now_us)) {
+            time_out(connection);
         }
     }
 }

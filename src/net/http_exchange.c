@@ -102,6 +102,12 @@ void exchange_begin_refused(struct connection *connection, int status, const cha
     refuse(exchange, status, sentence);
 }
 
+void exchange_time_out(struct exchange *exchange)
+{
+    refuse(exchange, 408, HTTP_TOO_SLOW);
+    connection_wake(exchange->connection);
+}
+
 void exchange_begin(struct connection *connection, size_t head_bytes)
 {
     const struct http_server_options *options = &connection->server->options;

@@ -49,9 +49,10 @@ struct http_server_options {
     struct http_memory *memory;
     void (*on_no_memory)(struct http_exchange *exchange, void *context);
     // Where the request is no HTTP, or could be read in two ways: answers with this status (400; 431 where
-    // the head is too large) and sentence, at once. Comes instead of on_head (the exchange has neither path
-    // nor query then, and perhaps no method), or after it where the body's chunks are malformed. The
-    // connection closes after the answer. NULL: the sentence itself is the answer.
+    // the head is too large; 408 where the request did not come whole in request_timeout_s) and sentence, at
+    // once. Comes instead of on_head (the exchange has neither path nor query then, and perhaps no method),
+    // or after it where the body's chunks are malformed or too slow. The connection closes after the answer.
+    // NULL: the sentence itself is the answer.
     void (*on_malformed)(struct http_exchange *exchange, int status, const char *sentence, void *context);
     // The exchange is over: answered and sent, or the client is gone (`answered` false: a parked one whose
     // client hung up is still answered by its owner first, and given the piece that was asked for). Last use

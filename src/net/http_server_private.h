@@ -16,6 +16,7 @@
 #define HTTP_READ_BYTES (16 * 1024)
 // What may lie unused while an answer is made; beyond it the socket is not read. A head must fit in.
 #define HTTP_IN_BYTES_MAX (16 * 1024)
+#define HTTP_TOO_SLOW "the request did not come whole in time"
 
 // A body that comes in pieces; see http_stream.c.
 struct stream {
@@ -53,6 +54,7 @@ struct connection {
     enum connection_phase phase;
     int64_t phase_since_us;    // monotonic
     int64_t received_us;       // monotonic; the last bytes
+    int64_t begun_us;          // monotonic; the first bytes of the request; 0: none came
     size_t discarded_bytes;    // while lingering
     bool advancing;            // connection_advance is on the stack
     bool reading;              // the socket is watched
@@ -144,6 +146,8 @@ void connections_close(struct http_server *server);
 // Begins with a head that came whole (of that many bytes) or, with a sentence, refuses what came.
 void exchange_begin(struct connection *connection, size_t head_bytes);
 void exchange_begin_refused(struct connection *connection, int status, const char *sentence);
+// The rest of the request comes too slowly: answers 408, or what was answered early, and ends the connection.
+void exchange_time_out(struct exchange *exchange);
 bool exchange_step(struct exchange *exchange); // false: until more has come, was answered or was written
 void exchange_end(struct exchange *exchange);
 

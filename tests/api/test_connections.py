@@ -30,6 +30,16 @@ def hasty(binary, nghttpx):
 
 
 @pytest.fixture(scope="module")
+def patient(binary, sandbox):
+    """The same of one that waits long for silent clients, and a second for slow ones."""
+    server = Server(binary, stripe_api_base=sandbox.url, idle_timeout="60s", request_timeout="1s")
+    merchant = Merchant(server)
+    merchant.use_stripe()
+    yield merchant
+    server.close()
+
+
+@pytest.fixture(scope="module")
 def payer(server):
     merchant = Merchant(server)
     merchant.use_stripe()
@@ -41,16 +51,19 @@ def head(merchant, length, key="slow"):
             f"Content-Length: {length}\r\n\r\n").encode()
 
 
-def seconds_until_closed(raw, trickle):
-    """Sends one byte of `trickle` at a time until the service closes the connection, and answers how long that took."""
+def seconds_until_refused(raw, trickle):
+    """Sends one byte of `trickle` at a time until the service answers 408 and closes the connection; answers how long that
+    took."""
     start = time.monotonic()
     for byte in trickle:
-        try:
-            raw.send(bytes([byte]))
-        except OSError:
-            return time.monotonic() - start
-        if raw.ended_within(0.05):
-            return time.monotonic() - start
+        raw.send(bytes([byte]))
+        if raw.has_answer_within(0.05):
+            took = time.monotonic() - start
+            answer = raw.answer()
+            assert (answer.status, answer.codes) == (408, ["REQUEST_TIMEOUT"]), answer
+            assert answer.json["request_id"] == answer.headers["X-Request-Id"] and answer.headers["Connection"] == "close"
+            assert raw.rest() == b""
+            return took
     raise AssertionError("the service took everything, however slowly it came")
 
 
@@ -65,17 +78,47 @@ def test_a_client_that_falls_silent_is_disconnected(hasty, start):
         assert time.monotonic() - began < scaled(1 + SWEEP_S + 3)
 
 
-def test_a_head_that_trickles_in_is_cut_off(hasty):
-    with Raw(hasty.server) as raw:
-        raw.send(b"GET /v1/payments HTTP/1.1\r\nX-Slow: ")
-        assert seconds_until_closed(raw, b"a" * 1000) < scaled(1 + 1 + SWEEP_S + 3)
+@pytest.mark.parametrize("start", [b"", b"GET /v1/pay", b"GET /v1/payments HTTP/1.1\r\nX-Slow: "])
+def test_a_head_that_trickles_in_is_refused_in_time(patient, start):
+    with Raw(patient.server) as raw:
+        raw.send(start)
+        assert seconds_until_refused(raw, b"a" * 1000) < scaled(1 + 2 * SWEEP_S + 3)
 
 
-def test_a_body_that_trickles_in_is_cut_off_and_nothing_comes_of_it(hasty):
+def test_a_second_request_that_trickles_in_is_refused_in_time(patient):
+    with Raw(patient.server) as raw:
+        raw.request("GET", "/healthz")
+        assert raw.answer().status == 200
+        assert seconds_until_refused(raw, b"GET /" + b"a" * 1000) < scaled(1 + 2 * SWEEP_S + 3)
+
+
+def test_a_body_after_a_head_that_trickled_in_has_the_rest_of_the_time(patient):
+    with Raw(patient.server) as raw:
+        began = time.monotonic()
+        for byte in b"POST /v1/payments HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n":
+            raw.send(bytes([byte]))
+            assert not raw.has_answer_within(0.01)
+        seconds_until_refused(raw, b"a" * 900)
+        assert time.monotonic() - began < scaled(1 + 2 * SWEEP_S + 3)
+    patient.server.wait_for_log(message="request", status=408, client="127.0.0.1")
+
+
+def test_a_body_that_trickles_in_is_refused_and_nothing_comes_of_it(hasty):
     with Raw(hasty.server) as raw:
         raw.send(head(hasty, 1000) + b'{"amount": "1')
-        assert seconds_until_closed(raw, b"0" * 900) < scaled(1 + SWEEP_S + 3)
+        assert seconds_until_refused(raw, b"0" * 900) < scaled(1 + SWEEP_S + 3)
     assert "slow" not in [payment["idempotency_key"] for payment in succeeded(hasty.api.get("/v1/payments"))]
+
+
+def test_a_request_that_comes_whole_after_its_408_does_nothing(patient):
+    text = json.dumps(BODY).encode()
+    with Raw(patient.server) as raw:
+        raw.send(head(patient, len(text), "too-late") + text[:-1])
+        assert raw.answer().status == 408
+        with contextlib.suppress(OSError):
+            raw.send(text[-1:])
+        assert raw.rest() == b""
+    assert "too-late" not in [payment["idempotency_key"] for payment in succeeded(patient.api.get("/v1/payments"))]
 
 
 def test_a_client_that_does_not_read_its_answers_is_disconnected(hasty):

@@ -83,6 +83,11 @@ class Raw:
         except ConnectionResetError:
             return True
 
+    def has_answer_within(self, seconds):
+        """Whether anything comes from the service within this time, be it the connection's end."""
+        ready, _, _ = select.select([self._socket], [], [], seconds)
+        return bool(ready)
+
     def line(self):
         return self._reader.readline()
 
