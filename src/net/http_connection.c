@@ -93,6 +93,7 @@ static void on_read(uv_stream_t *stream, ssize_t bytes, const uv_buf_t *buffer)
         return; // nothing there after all
     }
     if (bytes > 0 && connection->phase == CONNECTION_LINGERING) {
+        explicit_bzero(buffer->base, (size_t)bytes); // nobody reads it, but it may hold a key
         connection->discarded_bytes += (size_t)bytes;
         if (connection->discarded_bytes > LINGER_BYTES_MAX) {
             connection_close(connection);
