@@ -23,9 +23,11 @@ static void pause_accepting(struct http_server *server)
     REQUIRE(uv_poll_stop(&server->accepting) == 0);
 }
 
-static bool is_client_gone(int error)
+// Whether accept failed for want of a descriptor or memory. All other errors are those of one connection, as
+// accept(2) says, and the next may well be taken.
+static bool is_out_of_resources(int error)
 {
-    return error == ECONNABORTED || error == EINTR || error == EPROTO || error == EPERM;
+    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
 }
 
 static struct crowd *find_crowd(const struct http_server *server, const struct address *subscriber)
@@ -99,14 +101,12 @@ static bool accept_one(struct http_server *server)
         }
         return true;
     }
-    if (is_client_gone(errno)) {
-        return true;
-    }
-    if (errno != EAGAIN) { // no descriptor or memory left: the sweep tries again
+    if (is_out_of_resources(errno)) {
         LOG(LOG_WARN, "a connection cannot be accepted", LOG_INT("errno", errno));
-        pause_accepting(server);
+        pause_accepting(server); // the sweep tries again
+        return false;
     }
-    return false;
+    return errno != EAGAIN;
 }
 
 static void on_listening(uv_poll_t *handle, int status, int events)
