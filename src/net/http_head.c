@@ -53,13 +53,25 @@ static bool is_plain(const char *value)
     return true;
 }
 
+// Visible ASCII alone, and no fragment, which stays with a client: others may cut it off, or drop a
+// character.
+static bool is_target(const char *target)
+{
+    for (const unsigned char *c = (const unsigned char *)target; *c; c++) {
+        if (*c <= ' ' || *c >= 0x7f || *c == '#') {
+            return false;
+        }
+    }
+    return true;
+}
+
 static const char *read_request_line(char *line, struct http_head *head)
 {
     static const char refusal[] = "the request line is not a method, a target and HTTP/1.1";
     char *method_end = line + strspn(line, TOKEN);
     char *target = method_end + 1;
     char *target_end = *method_end == ' ' ? target + strcspn(target, BLANKS) : target;
-    if (method_end == line || target_end == target || *target_end != ' ' || !is_plain(target)) {
+    if (method_end == line || target_end == target || *target_end != ' ') {
         return refusal;
     }
     const char *version = target_end + 1;
@@ -70,7 +82,7 @@ static const char *read_request_line(char *line, struct http_head *head)
     head->method = line;
     head->target = target;
     head->version_1_0 = version[7] == '0';
-    return NULL;
+    return is_target(target) ? NULL : "the request target holds a character that is to be escaped";
 }
 
 static const char *read_field(char *line, struct http_field *field)
