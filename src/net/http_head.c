@@ -166,11 +166,14 @@ static const char *read_framing(struct http_head *head)
     size_t hosts = 0;
     size_t lengths = 0;
     size_t codings = 0;
-    (void)http_head_field(head, "Host", &hosts);
+    const char *host = http_head_field(head, "Host", &hosts);
     const char *length = http_head_field(head, "Content-Length", &lengths);
     const char *coding = http_head_field(head, "Transfer-Encoding", &codings);
     if (hosts > 1 || (hosts == 0 && !head->version_1_0)) {
         return "exactly one Host header is needed";
+    }
+    if (host != NULL && strpbrk(host, BLANKS ",/@") != NULL) { // others may take a part of it
+        return "Host is not a name and a port";
     }
     if (lengths > 1 || (lengths > 0 && codings > 0)) {
         return "the request's length is given twice";
