@@ -1,8 +1,8 @@
 // A connection: what comes in is kept in `in` until it is used, what goes out is written at once or as the
 // socket takes it, and each phase may take only so long. Loop thread.
 //
-// Invariant: everything that changes an exchange happens in connection_advance or connection_close, so a
-// handler may answer at any time and still use its exchange until it returns.
+// Invariant: an exchange is moved on or ended in connection_advance or connection_close alone, never by its
+// handler's answer, so a handler may answer at any time and still use its exchange until it returns.
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>

@@ -64,15 +64,15 @@ static void mark_seen(struct exchange *exchange)
 }
 
 // The answer goes out without waiting for the rest of the request, so the connection cannot go on after it.
-static void answer_at_once(struct exchange *exchange)
+static void stop_receiving(struct exchange *exchange)
 {
-    exchange->at_once = exchange->close_after = true;
+    exchange->stop_receiving = exchange->close_after = true;
 }
 
 static void refuse(struct exchange *exchange, int status, const char *sentence)
 {
     const struct http_server_options *options = &exchange->connection->server->options;
-    answer_at_once(exchange);
+    stop_receiving(exchange);
     mark_seen(exchange);
     if (exchange->answered) { // early, and kept until the body is there
         return;
@@ -135,7 +135,7 @@ void exchange_begin(struct connection *connection, size_t head_bytes)
     }
     bool cannot_wait = head->expects_continue || head->content_bytes > DISCARD_BYTES_MAX;
     if (exchange->answered && head->has_body && cannot_wait) {
-        answer_at_once(exchange);
+        stop_receiving(exchange);
     } else if (head->expects_continue && connection->in.len == 0) {
         buf_add_str(&exchange->out_head, "HTTP/1.1 100 Continue\r\n\r\n");
         connection_write(connection, exchange);
@@ -174,7 +174,7 @@ static void take_body(struct exchange *exchange, const char *data, size_t bytes)
     if (exchange->answered) {
         exchange->discarded_bytes += bytes;
         if (exchange->discarded_bytes > DISCARD_BYTES_MAX) {
-            answer_at_once(exchange);
+            stop_receiving(exchange);
         }
     } else if (exchange->base.body_unread) {
         exchange->unread_bytes += bytes;
@@ -220,8 +220,8 @@ static bool receive(struct exchange *exchange)
 {
     const struct http_server_options *options = &exchange->connection->server->options;
     bool whole =
-        !exchange->at_once && (exchange->head.chunked ? take_chunks(exchange) : take_length(exchange));
-    if (exchange->at_once) {
+        !exchange->stop_receiving && (exchange->head.chunked ? take_chunks(exchange) : take_length(exchange));
+    if (exchange->stop_receiving) {
         answer_send(exchange);
         return true;
     }

@@ -78,13 +78,13 @@ struct exchange {
     struct buf out_body;
     const char *out_tail;
     struct stream stream;
-    bool seen;        // by on_head or on_malformed
-    bool whole;       // all of the request has come
-    bool answered;    // http_exchange_reply was called
-    bool sending;     // the answer is on its way, or has been sent
-    bool at_once;     // the answer does not wait for the rest of the request
-    bool close_after; // the connection ends with the answer
-    bool dropped;     // to end without an answer
+    bool seen;           // by on_head or on_malformed
+    bool whole;          // all of the request has come
+    bool answered;       // http_exchange_reply was called
+    bool sending;        // the answer is on its way, or has been sent
+    bool stop_receiving; // the answer does not wait for the rest of the request
+    bool close_after;    // the connection ends with the answer
+    bool dropped;        // to end without an answer
 };
 
 struct http_server {
