@@ -8,7 +8,6 @@
 
 #include "base/log.h"
 #include "base/require.h"
-#include "base/text.h"
 #include "base/timefmt.h"
 #include "domain/retry.h"
 #include "op/engine.h"
