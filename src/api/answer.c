@@ -41,7 +41,7 @@ static void log_request(const struct request *request)
 }
 
 // A large answer is held twice until it is sent: in the request's arena, and by the server. Only what reads
-// has one that may be refused: whoever wrote must hear of it. Exports have a bound of their own.
+// has one that may be refused: its writer must hear of it. Exports have a bound of their own.
 static bool has_memory(struct request *request, size_t bytes)
 {
     bool counts =

@@ -29,7 +29,7 @@ struct counted {
     char key[192];
     const char *event_type; // static
     bool summed;            // of all addresses that found no room; `client` is none
-    struct address client;  // an IPv6 one's /64: whoever has one has all of it
+    struct address client;  // of IPv6 the /64, which is one subscriber's
     struct uuid merchant_id;
     char key_prefix[16];
     int64_t count;

@@ -132,7 +132,7 @@ const char *field_email(struct request *request, struct json_object *object, con
     return text;
 }
 
-// scheme "://" and something behind it, without the ASCII characters that no URL holds (RFC 3986). An app's
+// scheme "://" and something after it, without the ASCII characters that no URL holds (RFC 3986). An app's
 // own scheme is one too, but not those by which a browser would run or read what it is sent to.
 static bool is_return_url(const char *text)
 {

@@ -1,4 +1,4 @@
-// See refused_events.h. Within a bound: whoever was refused longest ago is forgotten first.
+// See refused_events.h. Bounded: the merchant refused longest ago is forgotten first.
 #include "api/refused_events.h"
 
 #include <pthread.h>

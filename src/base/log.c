@@ -1,6 +1,6 @@
 // Log lines: composed on the stack, one write each, so that lines of several threads do not mix.
 // Invariants: every line is one valid JSON object, whatever bytes it was given; a field that does not fit is
-// left out. Nobody waits for whoever reads the log: a line that would have to wait is dropped and counted.
+// left out. Nothing waits for a reader of the log: a line that would have to wait is dropped and counted.
 #include "base/log.h"
 
 #include <errno.h>

@@ -14,7 +14,7 @@ void require_failed(const char *condition, const char *file, int line)
     if (bytes > (int)sizeof text - 1) {
         bytes = (int)sizeof text - 1;
     }
-    // A process that waits for whoever reads the log would neither go on nor end.
+    // A process that waited for a reader of the log would neither go on nor end.
     struct pollfd room = {.fd = STDERR_FILENO, .events = POLLOUT};
     if (bytes > 0 && poll(&room, 1, 0) == 1 && write(STDERR_FILENO, text, (size_t)bytes) < 0) {
         abort(); // nothing is left to say it with

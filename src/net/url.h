@@ -19,5 +19,5 @@ struct url {
 // At most 2048 bytes of ASCII (international names as xn--...); no user info, no fragment, no control
 // characters. ERR_VALIDATION with a sentence. In the arena.
 enum errc url_parse(const char *text, struct arena *arena, struct url *url, struct err *err) MUST_CHECK;
-// A proxy's: http and nothing behind the port, which must be given.
+// A proxy's URL: http, a host and a port, and nothing after the port.
 enum errc proxy_parse(const char *text, struct arena *arena, struct url *url, struct err *err) MUST_CHECK;
