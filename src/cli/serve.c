@@ -231,14 +231,12 @@ int cmd_serve(int argc, char **argv)
     ignore_user_signals();
     log_never_wait();
     service_set_log_level(command.config.log_level);
-    // Static, so that what a failed start leaves open is in reach to the end, and no leak.
-    static struct service service;
-    service = (struct service){.argc = argc,
-                               .argv = argv,
-                               .command = &command,
-                               .config = &command.config,
-                               .keyring = &command.keyring,
-                               .arena = &command.arena};
+    struct service service = {.argc = argc,
+                              .argv = argv,
+                              .command = &command,
+                              .config = &command.config,
+                              .keyring = &command.keyring,
+                              .arena = &command.arena};
     struct err err;
     if (startup_check_settings(&command.config, &command.arena, &err) != OK ||
         startup_has_database(&command.config, &service.had_database, &err) != OK ||
@@ -246,7 +244,7 @@ int cmd_serve(int argc, char **argv)
         return command_fail(&err);
     }
     if (open_service(&service, &err) != OK) {
-        return command_fail(&err); // the process ends: the system takes back what was opened
+        _exit(command_fail(&err)); // threads that were started still use everything
     }
     service_run(&service);
     if (service.end == END_CLEAN) {
