@@ -46,7 +46,7 @@ def port_of(log):
 def test_it_ends_when_its_terminal_is_closed(place, tmp_path):
     log = tmp_path / "log"
     with in_a_terminal(place, log) as (master, process):
-        port_of(log)
+        wait_until(lambda: any(entry["message"] == "ready" for entry in entries(log)))
         os.close(master)
         assert process.wait(scaled(PATIENCE_S)) == 0
     assert [entry["message"] for entry in entries(log)][-2:] == ["stopping", "stopped"]
