@@ -1,4 +1,5 @@
 """The stub that speaks HTTP/2, seen by curl: one that silently behaved would prove nothing."""
+import re
 import socket
 import ssl
 import subprocess
@@ -37,16 +38,19 @@ def test_it_charges_over_http_2_and_1_1_and_tells_which(stripe, charge):
     assert stripe.charged_minor("p1") == 1000
 
 
+# What curl makes of it differs: a close can overtake what was sent, and newer versions ask again where the server
+# went away.
 @pytest.mark.parametrize("answer, patience_s, end", [
-    (executed(cut_after=100), "60", " 18 2 200"),
-    (executed(cut_after=0, reset=True), "60", " 0 000"),
-    (executed(hang=True, act=lambda connection, stream: connection.reset(stream, ErrorCodes.CANCEL)), "60", " 92 0 000"),
-    (executed(hang=True, act=lambda connection, _: connection.goaway(0, ErrorCodes.INTERNAL_ERROR)), "60", " 16 0 000"),
-    (executed(hang=True, act=lambda connection, _: connection.mute(reading=False)), "5", " 28 0 000"),
+    (executed(cut_after=100), "60", "[1-9][0-9]* (2 200|0 000)"),
+    (executed(cut_after=0, reset=True), "60", "[1-9][0-9]* 0 000"),
+    (executed(hang=True, act=lambda connection, stream: connection.reset(stream, ErrorCodes.CANCEL)), "60", "92 0 000"),
+    (executed(hang=True, act=lambda connection, _: connection.goaway(0, ErrorCodes.INTERNAL_ERROR)), "60", "(16 0 000|0 2 200)"),
+    (executed(hang=True, act=lambda connection, _: connection.mute(reading=False)), "5", "28 0 000"),
 ], ids=["cut", "reset", "a reset stream", "gone away", "mute"])
 def test_it_misbehaves_as_it_is_told_and_the_charge_stands(stripe, charge, answer, patience_s, end):
     stripe.answer_next(*CHARGE, answer)
-    assert charge("-m", patience_s).endswith(end)
+    said = charge("-m", patience_s)
+    assert re.search(f" {end}$", said), said
     assert stripe.charged_minor("p1") == 1000
 
 
