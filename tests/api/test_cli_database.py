@@ -1,4 +1,4 @@
-"""Which database a command works on: only `serve` and `migrate` make one, and whoever gives no place finds the same one from
+"""Which database a command works on: only `serve` and `migrate` make one, and without a given place it is the same one from
 every folder."""
 import json
 import os
