@@ -38,12 +38,26 @@ static void free_name(char **name)
     idn2_free(*name);
 }
 
-// A name that is no international domain is folded as other text is.
-static const char *fold_domain(struct arena *arena, const char *domain)
+// NULL for what is no international domain name.
+static const char *ascii_name(struct arena *arena, const char *domain)
 {
     __attribute__((cleanup(free_name))) char *name = NULL;
     int rc = idn2_to_ascii_8z(domain, &name, IDN2_NONTRANSITIONAL);
-    return rc == IDN2_OK ? text_lower(arena, name) : fold_letters(arena, domain);
+    return rc == IDN2_OK ? text_lower(arena, name) : NULL;
+}
+
+// A few capitals are forbidden in a domain name while their small letters are allowed, U+04C0 for one: such a name is
+// tried again in small letters. Not in small letters at once: IDNA's own mapping makes another letter of a final
+// sigma. A name that is no international domain is folded as other text is.
+static const char *fold_domain(struct arena *arena, const char *domain)
+{
+    const char *name = ascii_name(arena, domain);
+    if (name != NULL) {
+        return name;
+    }
+    const char *small = fold_letters(arena, domain);
+    name = ascii_name(arena, small);
+    return name != NULL ? name : small;
 }
 
 const char *email_fold(struct arena *arena, const char *email)

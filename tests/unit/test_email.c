@@ -35,6 +35,7 @@ static void spellings_of_one_address_are_one(void **state)
         {"user@b\u00fccher\u3002example", "user@b\u00fccher.example"}, // the ideographic full stop
         {"user@\uff45xample.com", "user@example.com"},                 // a full-width letter
         {"\u00d6@M\u00dcLLER.example", "\u00f6@xn--mller-kva.example"},
+        {"user@\u04c0.example", "user@\u04cf.example"}, // the capital is forbidden in a domain name
         {"\u00d6\"@\"@Example.com", "\u00f6\"@\"@example.com"},
     };
     for (size_t i = 0; i < COUNT_OF(pairs); i++) {
