@@ -10,6 +10,7 @@
 #include "sandbox/ids.h"
 #include "sandbox/intents.h"
 #include "sandbox/refunds.h"
+#include "sandbox/setup_intents.h"
 #include "sandbox/state.h"
 
 #define ERRAND_TAIL_CHARS 20
@@ -20,6 +21,7 @@ static const struct {
 } kinds[] = {
     [ERRAND_DELIVER] = {"deliver", NULL},
     [ERRAND_SETTLE] = {"settle", intent_settle},
+    [ERRAND_SETUP] = {"setup", setup_intent_settle},
     [ERRAND_REFUND] = {"refund", refund_settle},
     [ERRAND_DISPUTE] = {"dispute", dispute_begin},
 };

@@ -8,6 +8,7 @@
 enum errand_kind {
     ERRAND_DELIVER,
     ERRAND_SETTLE,  // a processing intent
+    ERRAND_SETUP,   // a processing setup intent
     ERRAND_REFUND,  // a refund that does not stay as it was made
     ERRAND_DISPUTE, // a charge that is going to be disputed
 };

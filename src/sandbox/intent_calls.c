@@ -18,16 +18,6 @@ static bool open_intent(struct call *call, struct document *intent)
     return false;
 }
 
-static bool status_is_one_of(const struct document *intent, const char *const *statuses, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (intent_status_is(intent, statuses[i])) {
-            return true;
-        }
-    }
-    return false;
-}
-
 void intent_retrieve(struct call *call)
 {
     struct document intent DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
@@ -49,32 +39,6 @@ static void set_texts(struct call *call, struct document *intent)
     }
 }
 
-// The method that the call names, else the one the intent has; none: *method stays empty.
-static bool find_method(struct call *call, const struct document *intent, struct document *method)
-{
-    const char *wanted = param_text(&call->params, "payment_method");
-    const char *id = wanted != NULL ? wanted : json_get_str(intent->json, "payment_method");
-    return id == NULL || intent_find_method(call, intent, id, method);
-}
-
-// The customer that the call names, for good once there is one.
-static bool set_customer(struct call *call, struct document *intent)
-{
-    struct refusal refusal = {
-        .status = 400, .param = "customer", .message = "The customer of a PaymentIntent cannot be changed."};
-    const char *wanted = param_text(&call->params, "customer");
-    const char *present = json_get_str(intent->json, "customer");
-    if (wanted == NULL || text_equal(wanted, present)) {
-        return true;
-    }
-    if (present != NULL || !customer_check(&call->at, wanted, &refusal)) {
-        call_refuse(call, &refusal);
-        return false;
-    }
-    json_add_str(intent->json, "customer", wanted);
-    return true;
-}
-
 // What an update may change only while no attempt is under way or done.
 static bool update_open(struct call *call, struct document *intent, struct document *method)
 {
@@ -82,12 +46,13 @@ static bool update_open(struct call *call, struct document *intent, struct docum
     static const char *const names[] = {"amount",         "currency",           "payment_method",
                                         "capture_method", "setup_future_usage", "customer"};
     for (size_t i = 0; i < COUNT_OF(names); i++) {
-        if (param_text(&call->params, names[i]) != NULL && !status_is_one_of(intent, open, COUNT_OF(open))) {
+        if (param_text(&call->params, names[i]) != NULL &&
+            !intent_status_is_one_of(intent, open, COUNT_OF(open))) {
             intent_refuse_state(call, intent, "updated");
             return false;
         }
     }
-    if (!set_customer(call, intent)) {
+    if (!intent_set_customer(call, intent)) {
         return false;
     }
     struct refusal refusal;
@@ -103,7 +68,7 @@ static bool update_open(struct call *call, struct document *intent, struct docum
     if (param_text(&call->params, "payment_method") == NULL) {
         return true;
     }
-    if (!find_method(call, intent, method)) {
+    if (!intent_choose_method(call, intent, method)) {
         return false;
     }
     json_add_str(intent->json, "payment_method", json_get_str(method->json, "id"));
@@ -143,11 +108,11 @@ void intent_confirm(struct call *call)
     if (!open_intent(call, &intent)) {
         return;
     }
-    if (!status_is_one_of(&intent, from, COUNT_OF(from))) {
+    if (!intent_status_is_one_of(&intent, from, COUNT_OF(from))) {
         intent_refuse_state(call, &intent, "confirmed");
         return;
     }
-    if (find_method(call, &intent, &method)) {
+    if (intent_choose_method(call, &intent, &method)) {
         set_texts(call, &intent);
         intent_attempt(call, &intent, &method);
     }
@@ -205,7 +170,7 @@ void intent_cancel(struct call *call)
     if (!open_intent(call, &intent)) {
         return;
     }
-    if (!status_is_one_of(&intent, from, COUNT_OF(from))) {
+    if (!intent_status_is_one_of(&intent, from, COUNT_OF(from))) {
         intent_refuse_state(call, &intent, "canceled");
         return;
     }

@@ -7,33 +7,6 @@
 #include "sandbox/ids.h"
 #include "sandbox/intents.h"
 
-#define CLIENT_SECRET_TAIL_CHARS 25
-
-static bool refuse(struct call *call, const char *code, const char *param, const char *message)
-{
-    call_refuse(call, &(struct refusal){.status = 400, .code = code, .param = param, .message = message});
-    return false;
-}
-
-// What may only be said together with confirm=true.
-static bool check_confirm_only(struct call *call)
-{
-    static const char *const only[] = {"off_session", "error_on_requires_action"};
-    if (param_bool(&call->params, "confirm", false)) {
-        return true;
-    }
-    for (size_t i = 0; i < COUNT_OF(only); i++) {
-        if (param_bool(&call->params, only[i], false)) {
-            return refuse(call, NULL, only[i],
-                          arena_printf(call->at.arena, "%s can only be given with confirm=true.", only[i]));
-        }
-    }
-    if (param_text(&call->params, "return_url") != NULL) {
-        return refuse(call, NULL, "return_url", "return_url can only be given with confirm=true.");
-    }
-    return true;
-}
-
 static bool check_request(struct call *call)
 {
     struct refusal refusal;
@@ -42,43 +15,7 @@ static bool check_request(struct call *call)
         call_refuse(call, &refusal);
         return false;
     }
-    const char *types[1];
-    if (param_texts(&call->params, "payment_method_types", types, 1) > 0 &&
-        param_bool(&call->params, "automatic_payment_methods[enabled]", false)) {
-        return refuse(call, NULL, "payment_method_types",
-                      "payment_method_types cannot be given together with automatic_payment_methods.");
-    }
-    return check_confirm_only(call);
-}
-
-// On when it is asked for, and by default since 2023-08-16 unless the caller lists the types himself.
-static struct json_object *automatic_payment_methods(struct call *call)
-{
-    const char *types[1];
-    bool by_default =
-        call_since(call, "2023-08-16") && param_texts(&call->params, "payment_method_types", types, 1) == 0;
-    if (!param_bool(&call->params, "automatic_payment_methods[enabled]", by_default)) {
-        return NULL;
-    }
-    const char *redirects = param_text(&call->params, "automatic_payment_methods[allow_redirects]");
-    struct json_object *json = json_new_object();
-    json_add_str(json, "allow_redirects", redirects == NULL ? "always" : redirects);
-    json_add_bool(json, "enabled", true);
-    return json;
-}
-
-static struct json_object *method_types(struct call *call)
-{
-    const char *types[20];
-    size_t count = param_texts(&call->params, "payment_method_types", types, COUNT_OF(types));
-    struct json_object *array = json_object_new_array();
-    for (size_t i = 0; i < count; i++) {
-        json_object_array_add(array, json_object_new_string(types[i]));
-    }
-    if (count == 0) {
-        json_object_array_add(array, json_object_new_string("card"));
-    }
-    return array;
+    return intent_check_create(call);
 }
 
 static struct json_object *card_options(void)
@@ -125,10 +62,9 @@ static struct json_object *intent_json(struct call *call)
     };
     static const char *const texts[] = {"description", "receipt_email", "setup_future_usage",
                                         "statement_descriptor_suffix", "customer"};
-    struct random *random = call->at.sandbox->random;
     struct arena *arena = call->at.arena;
     const struct params *params = &call->params;
-    const char *id = id_new(random, arena, "pi_3", ID_TAIL_CHARS);
+    const char *id = id_new(call->at.sandbox->random, arena, "pi_3", ID_TAIL_CHARS);
     const char *capture = param_text(params, "capture_method");
     const char *confirmation = param_text(params, "confirmation_method");
     struct json_object *json = json_new_object();
@@ -138,20 +74,19 @@ static struct json_object *intent_json(struct call *call)
     json_add_i64(json, "amount_capturable", 0);
     json_add(json, "amount_details", amount_details());
     json_add_i64(json, "amount_received", 0);
-    json_add(json, "automatic_payment_methods", automatic_payment_methods(call));
+    json_add(json, "automatic_payment_methods", intent_automatic_methods(call));
     json_add_str(json, "capture_method",
                  capture != NULL                  ? capture
                  : call_since(call, "2024-04-10") ? "automatic_async"
                                                   : "automatic");
-    json_add_str(json, "client_secret",
-                 id_new(random, arena, arena_printf(arena, "%s_secret_", id), CLIENT_SECRET_TAIL_CHARS));
+    json_add_str(json, "client_secret", intent_client_secret(&call->at, id));
     json_add_str(json, "confirmation_method", confirmation == NULL ? "automatic" : confirmation);
     json_add_i64(json, "created", moment_seconds(&call->at));
     json_add_str(json, "currency", text_lower(arena, param_text(params, "currency")));
     json_add_bool(json, "livemode", call->at.account->livemode);
     json_add(json, "metadata", json_new_object());
     json_add(json, "payment_method_options", card_options());
-    json_add(json, "payment_method_types", method_types(call));
+    json_add(json, "payment_method_types", intent_method_types(call));
     json_add_str(json, "status", "requires_payment_method");
     for (size_t i = 0; i < COUNT_OF(empty); i++) {
         json_add(json, empty[i], NULL);

@@ -9,47 +9,10 @@
 #include "sandbox/disputes.h"
 #include "sandbox/errand_work.h"
 #include "sandbox/events.h"
-#include "sandbox/ids.h"
 #include "sandbox/intents.h"
 #include "sandbox/saved_methods.h"
 
 #define PROCESSING_US (2 * US_PER_S)
-#define ACTION_KEY_CHARS 32
-
-bool intent_find_method(struct call *call, const struct document *intent, const char *id,
-                        struct document *method)
-{
-    struct refusal refusal;
-    if (method_resolve(&call->at, id, method, &refusal) &&
-        method_check_owner(&call->at, method, json_get_str(intent->json, "customer"), &refusal)) {
-        return true;
-    }
-    call_refuse(call, &refusal);
-    return false;
-}
-
-bool intent_status_is(const struct document *intent, const char *status)
-{
-    return text_equal(json_get_str(intent->json, "status"), status);
-}
-
-void intent_set_status(struct document *intent, const char *status)
-{
-    json_add_str(intent->json, "status", status);
-}
-
-void intent_refuse_state(struct call *call, const struct document *intent, const char *verb)
-{
-    call->began = true;
-    call_refuse(
-        call, &(struct refusal){.status = 400,
-                                .code = "payment_intent_unexpected_state",
-                                .payment_intent = intent->json,
-                                .message = arena_printf(call->at.arena,
-                                                        "This PaymentIntent could not be %s because it has a "
-                                                        "status of %s.",
-                                                        verb, json_get_str(intent->json, "status"))});
-}
 
 // The attempt is over without money: the intent waits for another method.
 static void fail(const struct moment *at, struct document *intent, const struct refusal *reason)
@@ -181,34 +144,6 @@ void intent_authenticated(const struct moment *at, struct document *intent, bool
                            .payment_method = method.json});
 }
 
-// The payer has to go through 3-D Secure: on a page of the sandbox, or in the caller's own page by Stripe.js.
-static void require_action(const struct moment *at, struct document *intent,
-                           const struct confirmation *confirmation)
-{
-    const char *key = id_new(at->sandbox->random, at->arena, "", ACTION_KEY_CHARS);
-    const char *url = arena_printf(at->arena, "%s/_sandbox/authenticate/%s/%s?key=%s", at->base_url,
-                                   at->account->id, json_get_str(intent->json, "id"), key);
-    struct json_object *action = json_new_object();
-    struct json_object *details = json_new_object();
-    bool redirect = !confirmation->use_stripe_sdk && confirmation->return_url != NULL;
-    if (redirect) {
-        json_add(action, "redirect_to_url", details);
-        json_add_str(details, "return_url", confirmation->return_url);
-        json_add_str(details, "url", url);
-    } else {
-        json_add(action, "use_stripe_sdk", details);
-        json_add_str(details, "source", id_new(at->sandbox->random, at->arena, "src_1", ID_TAIL_CHARS));
-        json_add_str(details, "stripe_js", url);
-        json_add_str(details, "type", "three_d_secure_redirect");
-    }
-    json_add_str(action, "type", redirect ? "redirect_to_url" : "use_stripe_sdk");
-    json_add(intent->json, "next_action", action);
-    json_add_str(intent->hidden, "action_key", key);
-    json_add_str(intent->hidden, "return_url", confirmation->return_url);
-    intent_set_status(intent, "requires_action");
-    event_save(at, intent, "payment_intent.requires_action");
-}
-
 // NULL: none is needed. Otherwise *decline is what happens if nobody is there for it (NULL: somebody is).
 static bool needs_authentication(const struct document *method, const struct confirmation *confirmation,
                                  const struct decline **decline)
@@ -232,29 +167,19 @@ static bool needs_authentication(const struct document *method, const struct con
 static bool check_attempt(struct call *call, const struct document *intent, const struct document *method,
                           const struct confirmation *confirmation)
 {
-    struct refusal refusal = {.status = 400};
-    struct json_object *automatic = json_get(intent->json, "automatic_payment_methods");
-    if (method->json == NULL) {
-        refusal.code = "payment_intent_unexpected_state";
-        refusal.message = "This PaymentIntent cannot be confirmed because it has no payment method: give one "
-                          "with this call, or "
-                          "update it first.";
-    } else if (automatic != NULL && text_equal(json_get_str(automatic, "allow_redirects"), "always") &&
-               confirmation->return_url == NULL) {
-        refusal.message = "A return_url must be given, because this PaymentIntent accepts the payment "
-                          "methods enabled in the "
-                          "Dashboard, some of which redirect the payer. To do without, set "
-                          "automatic_payment_methods[allow_redirects] to never.";
-    } else if (text_equal(method_behaviour(method)->brand, "amex") &&
-               json_get_i64(intent->json, "amount", 0) > AMEX_AMOUNT_MAX) {
-        refusal.code = "amount_too_large";
-        refusal.param = "amount";
-        refusal.message = "American Express takes amounts of at most 9 digits.";
+    if (!intent_check_confirmation(call, intent, method, confirmation->return_url)) {
+        return false;
     }
-    if (refusal.message != NULL) {
-        call_refuse(call, &refusal);
+    if (text_equal(method_behaviour(method)->brand, "amex") &&
+        json_get_i64(intent->json, "amount", 0) > AMEX_AMOUNT_MAX) {
+        call_refuse(call,
+                    &(struct refusal){.status = 400,
+                                      .code = "amount_too_large",
+                                      .param = "amount",
+                                      .message = "American Express takes amounts of at most 9 digits."});
+        return false;
     }
-    return refusal.message == NULL;
+    return true;
 }
 
 static void refuse_declined(struct call *call, const struct document *intent, const struct document *method,
@@ -295,7 +220,8 @@ void intent_attempt(struct call *call, struct document *intent, struct document 
     } else if (decline != NULL) {
         (void)decline_charge(&call->at, intent, method, decline);
     } else {
-        require_action(&call->at, intent, &confirmation);
+        intent_require_action(&call->at, intent, confirmation.return_url, confirmation.use_stripe_sdk);
+        event_save(&call->at, intent, "payment_intent.requires_action");
     }
     if (decline != NULL) {
         refuse_declined(call, intent, method, decline);

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "sandbox/call.h"
+#include "sandbox/intent_shared.h"
 #include "sandbox/methods.h"
 
 // The calls (intent_calls.c, intent_create.c).
@@ -35,12 +36,3 @@ void intent_attempt(struct call *call, struct document *intent, struct document 
 void intent_authenticated(const struct moment *at, struct document *intent, bool passed);
 // A processing intent comes to its end.
 void intent_settle(const struct moment *at, const char *id);
-
-// Takes out the method of that id, which must be free to be charged for the intent's customer. False:
-// refused.
-bool intent_find_method(struct call *call, const struct document *intent, const char *id,
-                        struct document *method) MUST_CHECK;
-bool intent_status_is(const struct document *intent, const char *status);
-void intent_set_status(struct document *intent, const char *status);
-// 400 payment_intent_unexpected_state, with the intent in it.
-void intent_refuse_state(struct call *call, const struct document *intent, const char *verb);

@@ -70,7 +70,8 @@ static struct json_object *walk_next(struct walk *walk)
     return NULL;
 }
 
-static const char *const filters[] = {"charge", "customer", "email", "payment_intent"};
+static const char *const filters[] = {"charge",         "customer",       "email",
+                                      "payment_intent", "payment_method", "setup_intent"};
 
 static bool has_filter(const struct call *call)
 {
@@ -97,7 +98,8 @@ bool list_filters_fit(const void *call, struct json_object *json)
 // parsing: a list of one payment's refunds does not cost more in an account that made a million.
 static const char *wanted_id(const struct call *call)
 {
-    static const char *const ids[] = {"payment_intent", "charge", "customer"};
+    static const char *const ids[] = {"payment_intent", "charge", "setup_intent", "payment_method",
+                                      "customer"};
     const char *id = NULL;
     for (size_t i = 0; i < COUNT_OF(ids) && id == NULL; i++) {
         id = param_text(&call->params, ids[i]);

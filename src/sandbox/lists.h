@@ -10,7 +10,7 @@
 void list_answer(struct call *call, enum object_kind kind,
                  bool (*takes)(const void *context, struct json_object *json), const void *context);
 // For `takes`, with the call as its context: the members that the call filters by (customer, payment_intent,
-// charge, email) are as it says.
+// charge, email and so on) are as it says.
 bool list_filters_fit(const void *call, struct json_object *json);
 // Answers a search: the same, paged by `page` alone.
 void search_answer(struct call *call, enum object_kind kind,

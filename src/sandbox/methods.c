@@ -133,6 +133,12 @@ const struct test_method *method_behaviour(const struct document *method)
     return test;
 }
 
+const struct decline *method_decline(const struct document *method)
+{
+    const struct test_method *test = method_behaviour(method);
+    return test->ending == ENDING_DECLINES && !test->sets_up ? test->decline : NULL;
+}
+
 void method_retrieve(struct call *call)
 {
     struct document method DOCUMENT_CLEANUP = DOCUMENT_EMPTY;

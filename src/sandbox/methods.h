@@ -45,7 +45,7 @@ struct test_method {
     enum authentication authentication;
     enum ending ending;
     const struct decline *decline; // where it ends so
-    bool attaches;                 // although it declines every charge
+    bool sets_up;                  // although it declines every charge, its bank grants it to be saved
     enum refund_course refund;
     const char *dispute_reason; // NULL: nobody disputes its charges
     bool inquiry;               // the dispute only asks
@@ -67,6 +67,9 @@ bool method_check_owner(const struct moment *at, const struct document *method, 
                         struct refusal *refusal) MUST_CHECK;
 // The row behind a PaymentMethod.
 const struct test_method *method_behaviour(const struct document *method);
+// What the bank says to the card when it is asked without an amount, as it is for a card that is saved; NULL:
+// the card is good.
+const struct decline *method_decline(const struct document *method);
 // Billing details that nobody gave.
 struct json_object *billing_details_json(void);
 // GET /v1/payment_methods/{id}

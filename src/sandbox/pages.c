@@ -9,6 +9,7 @@
 #include "net/form.h"
 #include "sandbox/intents.h"
 #include "sandbox/response.h"
+#include "sandbox/setup_intents.h"
 
 #define PAGE_BYTES_MAX ((size_t)64 << 10)
 
@@ -100,10 +101,18 @@ static void answer_question(const struct document *intent, struct sandbox_respon
 {
     struct buf page BUF_CLEANUP = BUF_MAX(PAGE_BYTES_MAX);
     buf_add_str(&page, head);
-    buf_add_str(&page, "<h1>Is it you who pays?</h1><p>Your bank asks you to confirm this payment.</p><dl>");
-    add_row(&page, "Amount", shown_amount(intent, response->arena));
+    if (intent->kind == OBJECT_SETUP_INTENT) {
+        buf_add_str(&page,
+                    "<h1>Is this your card?</h1><p>Your bank asks you to confirm that it may be saved and "
+                    "charged later.</p><dl>");
+    } else {
+        buf_add_str(&page,
+                    "<h1>Is it you who pays?</h1><p>Your bank asks you to confirm this payment.</p><dl>");
+        add_row(&page, "Amount", shown_amount(intent, response->arena));
+    }
     add_row(&page, "For", json_get_str(intent->json, "description"));
-    add_row(&page, "Payment", json_get_str(intent->json, "id"));
+    add_row(&page, intent->kind == OBJECT_SETUP_INTENT ? "Setup" : "Payment",
+            json_get_str(intent->json, "id"));
     // The form goes to this very address, key included.
     buf_add_str(
         &page,
@@ -125,11 +134,11 @@ static void answer_return(const struct document *intent, struct sandbox_response
         return;
     }
     const char *hash = return_url + strcspn(return_url, "#");
+    const char *kind = object_kind_name(intent->kind);
     const char *url = arena_printf(
-        response->arena, "%.*s%cpayment_intent=%s&payment_intent_client_secret=%s&redirect_status=%s%s",
-        (int)(hash - return_url), return_url,
-        memchr(return_url, '?', (size_t)(hash - return_url)) == NULL ? '?' : '&',
-        json_get_str(intent->json, "id"), json_get_str(intent->json, "client_secret"),
+        response->arena, "%.*s%c%s=%s&%s_client_secret=%s&redirect_status=%s%s", (int)(hash - return_url),
+        return_url, memchr(return_url, '?', (size_t)(hash - return_url)) == NULL ? '?' : '&', kind,
+        json_get_str(intent->json, "id"), kind, json_get_str(intent->json, "client_secret"),
         failed ? "failed" : "succeeded", hash);
     response_header(response, "Location", url);
     response_header(response, "Cache-Control", "no-store");
@@ -148,7 +157,9 @@ static bool open_intent(struct moment *at, const struct sandbox_request *request
     at->account =
         account_of_id(at->sandbox, arena_strndup(at->arena, account_id, (size_t)(slash - account_id)));
     const char *key = form_get(&query, "key");
-    if (at->account == NULL || key == NULL || !document_open(at, OBJECT_INTENT, slash + 1, intent)) {
+    if (at->account == NULL || key == NULL ||
+        (!document_open(at, OBJECT_INTENT, slash + 1, intent) &&
+         !document_open(at, OBJECT_SETUP_INTENT, slash + 1, intent))) {
         return false;
     }
     const char *right = json_get_str(intent->hidden, "action_key");
@@ -162,7 +173,8 @@ void page_handle(struct sandbox *sandbox, int64_t now_us, const struct sandbox_r
         .sandbox = sandbox, .now_us = now_us, .arena = response->arena, .base_url = request->base_url};
     struct document intent DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
     if (!open_intent(&at, request, &intent)) {
-        answer_note(response, 404, "Nothing to confirm", "This address does not belong to a payment.");
+        answer_note(response, 404, "Nothing to confirm",
+                    "This address belongs to no payment and no card to be saved.");
         return;
     }
     if (text_equal(request->method, "GET")) {
@@ -170,7 +182,7 @@ void page_handle(struct sandbox *sandbox, int64_t now_us, const struct sandbox_r
             answer_question(&intent, response);
         } else {
             answer_note(response, 200, "Nothing to confirm",
-                        "This payment was already confirmed, failed or canceled.");
+                        "This was already confirmed, failed or canceled.");
         }
         return;
     }
@@ -187,7 +199,12 @@ void page_handle(struct sandbox *sandbox, int64_t now_us, const struct sandbox_r
         return;
     }
     if (intent_status_is(&intent, "requires_action")) { // else somebody pressed twice: the same way back
-        intent_authenticated(&at, &intent, text_equal(action, "complete"));
+        bool passed = text_equal(action, "complete");
+        if (intent.kind == OBJECT_SETUP_INTENT) {
+            setup_intent_authenticated(&at, &intent, passed);
+        } else {
+            intent_authenticated(&at, &intent, passed);
+        }
     }
     answer_return(&intent, response);
 }

@@ -35,6 +35,9 @@ struct json_object *refusal_json(const struct refusal *refusal)
     if (refusal->payment_method != NULL) {
         json_add(json, "payment_method", json_object_get(refusal->payment_method));
     }
+    if (refusal->setup_intent != NULL) {
+        json_add(json, "setup_intent", json_object_get(refusal->setup_intent));
+    }
     json_add_str(json, "type", refusal->type == NULL ? "invalid_request_error" : refusal->type);
     return json;
 }

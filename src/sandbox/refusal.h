@@ -16,6 +16,7 @@ struct refusal {
     const char *charge;
     struct json_object *payment_intent; // borrowed
     struct json_object *payment_method; // borrowed
+    struct json_object *setup_intent;   // borrowed
 };
 
 // The inner object, with the fields that are set.

@@ -15,6 +15,7 @@
 #include "sandbox/methods.h"
 #include "sandbox/refunds.h"
 #include "sandbox/saved_methods.h"
+#include "sandbox/setup_intents.h"
 
 #define EXPAND                                                                                               \
     {                                                                                                        \
@@ -137,6 +138,62 @@ static const struct param intent_search_params[] = {
     PARAMS_END,
 };
 
+static const struct param setup_create_params[] = {
+    {.name = "automatic_payment_methods[enabled]", .type = PARAM_BOOLEAN},
+    {.name = "automatic_payment_methods[allow_redirects]", .type = PARAM_CHOICE, .choices = "always|never"},
+    {.name = "confirm", .type = PARAM_BOOLEAN},
+    {.name = "customer", .type = PARAM_TEXT},
+    {.name = "description", .type = PARAM_TEXT, .chars_max = DESCRIPTION_CHARS_MAX},
+    {.name = "payment_method", .type = PARAM_TEXT},
+    {.name = "return_url", .type = PARAM_URL},
+    {.name = "usage", .type = PARAM_CHOICE, .choices = "on_session|off_session"},
+    {.name = "use_stripe_sdk", .type = PARAM_BOOLEAN},
+    METHOD_TYPES,
+    METADATA,
+    EXPAND,
+    PARAMS_END,
+};
+
+static const struct param setup_update_params[] = {
+    {.name = "customer", .type = PARAM_TEXT},
+    {.name = "description", .type = PARAM_TEXT, .chars_max = DESCRIPTION_CHARS_MAX, .unsettable = true},
+    {.name = "payment_method", .type = PARAM_TEXT},
+    METADATA,
+    EXPAND,
+    PARAMS_END,
+};
+
+static const struct param setup_confirm_params[] = {
+    {.name = "payment_method", .type = PARAM_TEXT},
+    {.name = "return_url", .type = PARAM_URL},
+    {.name = "use_stripe_sdk", .type = PARAM_BOOLEAN},
+    EXPAND,
+    PARAMS_END,
+};
+
+static const struct param setup_cancel_params[] = {
+    {.name = "cancellation_reason",
+     .type = PARAM_CHOICE,
+     .choices = "duplicate|requested_by_customer|abandoned"},
+    EXPAND,
+    PARAMS_END,
+};
+
+static const struct param setup_list_params[] = {
+    {.name = "customer", .type = PARAM_TEXT},
+    {.name = "payment_method", .type = PARAM_TEXT},
+    PAGING,
+    EXPAND,
+    PARAMS_END,
+};
+
+static const struct param setup_attempt_list_params[] = {
+    {.name = "setup_intent", .type = PARAM_TEXT, .required = true},
+    PAGING,
+    EXPAND,
+    PARAMS_END,
+};
+
 static const struct param charge_list_params[] = {
     {.name = "customer", .type = PARAM_TEXT},
     {.name = "payment_intent", .type = PARAM_TEXT},
@@ -228,6 +285,13 @@ static const struct route routes[] = {
     {"POST", "/v1/payment_intents/:id/confirm", intent_confirm_params, intent_confirm},
     {"POST", "/v1/payment_intents/:id/capture", intent_capture_params, intent_capture},
     {"POST", "/v1/payment_intents/:id/cancel", intent_cancel_params, intent_cancel},
+    {"POST", "/v1/setup_intents", setup_create_params, setup_intent_create},
+    {"GET", "/v1/setup_intents", setup_list_params, setup_intent_list},
+    {"GET", "/v1/setup_intents/:id", intent_retrieve_params, setup_intent_retrieve},
+    {"POST", "/v1/setup_intents/:id", setup_update_params, setup_intent_update},
+    {"POST", "/v1/setup_intents/:id/confirm", setup_confirm_params, setup_intent_confirm},
+    {"POST", "/v1/setup_intents/:id/cancel", setup_cancel_params, setup_intent_cancel},
+    {"GET", "/v1/setup_attempts", setup_attempt_list_params, setup_attempt_list},
     {"GET", "/v1/charges", charge_list_params, charge_list},
     {"GET", "/v1/charges/:id", retrieve_params, charge_retrieve},
     {"GET", "/v1/payment_methods", method_list_params, method_list},

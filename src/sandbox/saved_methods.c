@@ -40,13 +40,11 @@ static bool find_attachable(struct call *call, const char *customer_id, struct d
     return true;
 }
 
-// What the bank says to the card when it is asked without an amount; NULL: it is good. The payer's
-// authentication comes with the first payment.
+// What the bank says to the card, NULL: it is good. Attaching does not ask for its holder, so what the bank
+// says after authentication is not known yet.
 static const struct decline *check_card(const struct document *method)
 {
-    const struct test_method *test = method_behaviour(method);
-    bool declines = test->ending == ENDING_DECLINES && test->authentication == AUTHENTICATION_NONE;
-    return declines && !test->attaches ? test->decline : NULL;
+    return method_behaviour(method)->authentication == AUTHENTICATION_NONE ? method_decline(method) : NULL;
 }
 
 void method_attach(struct call *call)

@@ -34,6 +34,8 @@ const char *object_kind_name(enum object_kind kind)
         [OBJECT_CHARGE] = "charge",
         [OBJECT_REFUND] = "refund",
         [OBJECT_METHOD] = "payment_method",
+        [OBJECT_SETUP_INTENT] = "setup_intent",
+        [OBJECT_SETUP_ATTEMPT] = "setup_attempt",
         [OBJECT_CUSTOMER] = "customer",
         [OBJECT_DISPUTE] = "dispute",
         [OBJECT_ENDPOINT] = "webhook_endpoint",

@@ -20,6 +20,8 @@ enum object_kind {
     OBJECT_CHARGE,
     OBJECT_REFUND,
     OBJECT_METHOD,
+    OBJECT_SETUP_INTENT,
+    OBJECT_SETUP_ATTEMPT, // one confirmation of a SetupIntent
     OBJECT_CUSTOMER,
     OBJECT_DISPUTE,
     OBJECT_ENDPOINT,

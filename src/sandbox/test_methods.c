@@ -38,10 +38,10 @@ const struct decline decline_authentication_not_handled = {
         .id = (id_), .last4 = (last4_), .brand = "visa", .funding = "credit", .ending = ENDING_DECLINES,     \
         .decline = (decline_)                                                                                \
     }
-#define ATTACHES(id_, last4_, decline_)                                                                      \
+#define SETS_UP(id_, last4_, decline_)                                                                       \
     {                                                                                                        \
         .id = (id_), .last4 = (last4_), .brand = "visa", .funding = "credit", .ending = ENDING_DECLINES,     \
-        .decline = (decline_), .attaches = true                                                              \
+        .decline = (decline_), .sets_up = true                                                               \
     }
 #define REFUNDS(id_, last4_, course_)                                                                        \
     {                                                                                                        \
@@ -79,8 +79,8 @@ static const struct test_method test_methods[] = {
     DECLINES("pm_card_chargeDeclinedIncorrectCvc", "0127", &wrong_cvc),
     DECLINES("pm_card_chargeDeclinedProcessingError", "0119", &processing),
     DECLINES("pm_card_visa_chargeDeclinedVelocityLimitExceeded", "6975", &velocity),
-    ATTACHES("pm_card_chargeCustomerFail", "0341", &generic),
-    ATTACHES("pm_card_radarBlock", "0019", &fraudulent),
+    SETS_UP("pm_card_chargeCustomerFail", "0341", &generic),
+    SETS_UP("pm_card_radarBlock", "0019", &fraudulent),
     SUCCEEDS("pm_card_riskLevelHighest", "4954", "visa"),
     SUCCEEDS("pm_card_cvcCheckFail", "0101", "visa"),
     SUCCEEDS("pm_card_bypassPending", "0077", "visa"),
@@ -103,7 +103,8 @@ static const struct test_method test_methods[] = {
      .funding = "credit",
      .authentication = AUTHENTICATION_ALWAYS,
      .ending = ENDING_DECLINES,
-     .decline = &no_funds},
+     .decline = &no_funds,
+     .sets_up = true},
     {.id = "pm_card_threeDSecureRequiredChargeDeclined",
      .last4 = "1629",
      .brand = "visa",

@@ -1,0 +1,210 @@
+// What PaymentIntents and SetupIntents have in common. Pure. See intent_shared.h.
+#include "sandbox/intent_shared.h"
+
+#include "base/require.h"
+#include "base/text.h"
+#include "sandbox/customers.h"
+#include "sandbox/ids.h"
+#include "sandbox/methods.h"
+
+#define ACTION_KEY_CHARS 32
+#define CLIENT_SECRET_TAIL_CHARS 25
+#define METHOD_TYPES_MAX 20
+
+static bool refuse(struct call *call, const char *param, const char *message)
+{
+    call_refuse(call, &(struct refusal){.status = 400, .param = param, .message = message});
+    return false;
+}
+
+// What can only be given with confirm=true.
+static bool check_confirm_only(struct call *call)
+{
+    static const char *const only[] = {"off_session", "error_on_requires_action"};
+    if (param_bool(&call->params, "confirm", false)) {
+        return true;
+    }
+    for (size_t i = 0; i < COUNT_OF(only); i++) {
+        if (param_bool(&call->params, only[i], false)) {
+            return refuse(call, only[i],
+                          arena_printf(call->at.arena, "%s can only be given with confirm=true.", only[i]));
+        }
+    }
+    if (param_text(&call->params, "return_url") != NULL) {
+        return refuse(call, "return_url", "return_url can only be given with confirm=true.");
+    }
+    return true;
+}
+
+bool intent_check_create(struct call *call)
+{
+    const char *types[1];
+    if (param_texts(&call->params, "payment_method_types", types, 1) > 0 &&
+        param_bool(&call->params, "automatic_payment_methods[enabled]", false)) {
+        return refuse(call, "payment_method_types",
+                      "payment_method_types cannot be given together with automatic_payment_methods.");
+    }
+    return check_confirm_only(call);
+}
+
+// On when it is asked for, and by default since 2023-08-16 unless the caller lists the types himself.
+struct json_object *intent_automatic_methods(struct call *call)
+{
+    const char *types[1];
+    bool by_default =
+        call_since(call, "2023-08-16") && param_texts(&call->params, "payment_method_types", types, 1) == 0;
+    if (!param_bool(&call->params, "automatic_payment_methods[enabled]", by_default)) {
+        return NULL;
+    }
+    const char *redirects = param_text(&call->params, "automatic_payment_methods[allow_redirects]");
+    struct json_object *json = json_new_object();
+    json_add_str(json, "allow_redirects", redirects == NULL ? "always" : redirects);
+    json_add_bool(json, "enabled", true);
+    return json;
+}
+
+struct json_object *intent_method_types(struct call *call)
+{
+    const char *types[METHOD_TYPES_MAX];
+    size_t count = param_texts(&call->params, "payment_method_types", types, COUNT_OF(types));
+    struct json_object *array = json_object_new_array();
+    for (size_t i = 0; i < count; i++) {
+        json_object_array_add(array, json_object_new_string(types[i]));
+    }
+    if (count == 0) {
+        json_object_array_add(array, json_object_new_string("card"));
+    }
+    return array;
+}
+
+const char *intent_client_secret(const struct moment *at, const char *id)
+{
+    return id_new(at->sandbox->random, at->arena, arena_printf(at->arena, "%s_secret_", id),
+                  CLIENT_SECRET_TAIL_CHARS);
+}
+
+bool intent_find_method(struct call *call, const struct document *intent, const char *id,
+                        struct document *method)
+{
+    struct refusal refusal;
+    if (method_resolve(&call->at, id, method, &refusal) &&
+        method_check_owner(&call->at, method, json_get_str(intent->json, "customer"), &refusal)) {
+        return true;
+    }
+    call_refuse(call, &refusal);
+    return false;
+}
+
+bool intent_choose_method(struct call *call, const struct document *intent, struct document *method)
+{
+    const char *wanted = param_text(&call->params, "payment_method");
+    const char *id = wanted != NULL ? wanted : json_get_str(intent->json, "payment_method");
+    return id == NULL || intent_find_method(call, intent, id, method);
+}
+
+bool intent_set_customer(struct call *call, struct document *intent)
+{
+    struct refusal refusal = {
+        .status = 400, .param = "customer", .message = "The customer of an intent cannot be changed."};
+    const char *wanted = param_text(&call->params, "customer");
+    const char *present = json_get_str(intent->json, "customer");
+    if (wanted == NULL || text_equal(wanted, present)) {
+        return true;
+    }
+    if (present != NULL || !customer_check(&call->at, wanted, &refusal)) {
+        call_refuse(call, &refusal);
+        return false;
+    }
+    json_add_str(intent->json, "customer", wanted);
+    return true;
+}
+
+bool intent_status_is(const struct document *intent, const char *status)
+{
+    return text_equal(json_get_str(intent->json, "status"), status);
+}
+
+bool intent_status_is_one_of(const struct document *intent, const char *const *statuses, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (intent_status_is(intent, statuses[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void intent_set_status(struct document *intent, const char *status)
+{
+    json_add_str(intent->json, "status", status);
+}
+
+static const char *unexpected_state(const struct document *intent)
+{
+    return intent->kind == OBJECT_SETUP_INTENT ? "setup_intent_unexpected_state"
+                                               : "payment_intent_unexpected_state";
+}
+
+void intent_refuse_state(struct call *call, const struct document *intent, const char *verb)
+{
+    bool setup = intent->kind == OBJECT_SETUP_INTENT;
+    call->began = true;
+    call_refuse(call, &(struct refusal){
+                          .status = 400,
+                          .code = unexpected_state(intent),
+                          .payment_intent = setup ? NULL : intent->json,
+                          .setup_intent = setup ? intent->json : NULL,
+                          .message = arena_printf(call->at.arena,
+                                                  "This %s could not be %s because it has a status of %s.",
+                                                  setup ? "SetupIntent" : "PaymentIntent", verb,
+                                                  json_get_str(intent->json, "status"))});
+}
+
+bool intent_check_confirmation(struct call *call, const struct document *intent,
+                               const struct document *method, const char *return_url)
+{
+    struct refusal refusal = {.status = 400};
+    struct json_object *automatic = json_get(intent->json, "automatic_payment_methods");
+    if (method->json == NULL) {
+        refusal.code = unexpected_state(intent);
+        refusal.message =
+            "This intent cannot be confirmed because it has no payment method: give one with this "
+            "call, or update it first.";
+    } else if (automatic != NULL && text_equal(json_get_str(automatic, "allow_redirects"), "always") &&
+               return_url == NULL) {
+        refusal.message =
+            "A return_url must be given, because this intent accepts the payment methods enabled "
+            "in the Dashboard, some of which redirect the payer. To do without, set "
+            "automatic_payment_methods[allow_redirects] to never.";
+    }
+    if (refusal.message != NULL) {
+        call_refuse(call, &refusal);
+    }
+    return refusal.message == NULL;
+}
+
+void intent_require_action(const struct moment *at, struct document *intent, const char *return_url,
+                           bool use_stripe_sdk)
+{
+    const char *key = id_new(at->sandbox->random, at->arena, "", ACTION_KEY_CHARS);
+    const char *url = arena_printf(at->arena, "%s/_sandbox/authenticate/%s/%s?key=%s", at->base_url,
+                                   at->account->id, json_get_str(intent->json, "id"), key);
+    struct json_object *action = json_new_object();
+    struct json_object *details = json_new_object();
+    bool redirect = !use_stripe_sdk && return_url != NULL;
+    if (redirect) {
+        json_add(action, "redirect_to_url", details);
+        json_add_str(details, "return_url", return_url);
+        json_add_str(details, "url", url);
+    } else {
+        json_add(action, "use_stripe_sdk", details);
+        json_add_str(details, "source", id_new(at->sandbox->random, at->arena, "src_1", ID_TAIL_CHARS));
+        json_add_str(details, "stripe_js", url);
+        json_add_str(details, "type", "three_d_secure_redirect");
+    }
+    json_add_str(action, "type", redirect ? "redirect_to_url" : "use_stripe_sdk");
+    json_add(intent->json, "next_action", action);
+    json_add_str(intent->hidden, "action_key", key);
+    json_add_str(intent->hidden, "return_url", return_url);
+    intent_set_status(intent, "requires_action");
+}

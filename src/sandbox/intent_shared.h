@@ -1,0 +1,40 @@
+// What PaymentIntents and SetupIntents have in common: parameters, members, the status, and the demand for
+// 3-D Secure. "intent" stands for either.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "sandbox/call.h"
+
+// What the creation of either may not combine: false if it was refused.
+bool intent_check_create(struct call *call) MUST_CHECK;
+// The member automatic_payment_methods; NULL: they are off.
+struct json_object *intent_automatic_methods(struct call *call);
+// The member payment_method_types.
+struct json_object *intent_method_types(struct call *call);
+// The member client_secret.
+const char *intent_client_secret(const struct moment *at, const char *id);
+
+// Takes out the method of that id, which must be free to be used for the intent's customer. False: refused.
+bool intent_find_method(struct call *call, const struct document *intent, const char *id,
+                        struct document *method) MUST_CHECK;
+// The method that the call names, else the one the intent has; none: *method stays empty. False: refused.
+bool intent_choose_method(struct call *call, const struct document *intent,
+                          struct document *method) MUST_CHECK;
+// Sets the customer that the call names, for good once there is one. False: refused.
+bool intent_set_customer(struct call *call, struct document *intent) MUST_CHECK;
+
+bool intent_status_is(const struct document *intent, const char *status);
+bool intent_status_is_one_of(const struct document *intent, const char *const *statuses, size_t count);
+void intent_set_status(struct document *intent, const char *status);
+// 400 payment_intent_unexpected_state or setup_intent_unexpected_state, with the intent in it.
+void intent_refuse_state(struct call *call, const struct document *intent, const char *verb);
+
+// Whether the intent can be confirmed with this method and return URL (NULL: none). False: refused.
+bool intent_check_confirmation(struct call *call, const struct document *intent,
+                               const struct document *method, const char *return_url) MUST_CHECK;
+// The payer has to go through 3-D Secure: on a page of the sandbox, or in the caller's own page by Stripe.js.
+// Saves nothing.
+void intent_require_action(const struct moment *at, struct document *intent, const char *return_url,
+                           bool use_stripe_sdk);

@@ -1,0 +1,210 @@
+// /v1/setup_intents. Pure. See setup_intents.h. https://docs.stripe.com/api/setup_intents
+#include "base/require.h"
+#include "base/text.h"
+#include "sandbox/customers.h"
+#include "sandbox/events.h"
+#include "sandbox/ids.h"
+#include "sandbox/intent_shared.h"
+#include "sandbox/lists.h"
+#include "sandbox/setup_intents.h"
+
+// While these last, no attempt is under way or done.
+static const char *const open_statuses[] = {"requires_payment_method", "requires_confirmation"};
+static const char *const confirmable_statuses[] = {"requires_payment_method", "requires_confirmation",
+                                                   "requires_action"};
+
+static bool open_setup_intent(struct call *call, struct document *intent)
+{
+    if (document_open(&call->at, OBJECT_SETUP_INTENT, call->id, intent)) {
+        return true;
+    }
+    call_refuse_missing(call, "setupintent", call->id);
+    return false;
+}
+
+static struct json_object *card_options(void)
+{
+    struct json_object *card = json_new_object();
+    json_add(card, "mandate_options", NULL);
+    json_add(card, "network", NULL);
+    json_add_str(card, "request_three_d_secure", "automatic");
+    struct json_object *options = json_new_object();
+    json_add(options, "card", card);
+    return options;
+}
+
+// https://docs.stripe.com/api/setup_intents/object
+static struct json_object *setup_intent_json(struct call *call)
+{
+    static const char *const empty[] = {
+        "allowed_payment_method_types",
+        "application",
+        "cancellation_reason",
+        "customer_account",
+        "excluded_payment_method_types",
+        "flow_directions",
+        "last_setup_error",
+        "latest_attempt",
+        "managed_payments",
+        "mandate",
+        "next_action",
+        "on_behalf_of",
+        "payment_method",
+        "payment_method_configuration_details",
+        "single_use_mandate",
+    };
+    const char *id = id_new(call->at.sandbox->random, call->at.arena, "seti_1", ID_TAIL_CHARS);
+    const char *usage = param_text(&call->params, "usage");
+    struct json_object *json = json_new_object();
+    json_add_str(json, "id", id);
+    json_add_str(json, "object", "setup_intent");
+    json_add(json, "automatic_payment_methods", intent_automatic_methods(call));
+    json_add_str(json, "client_secret", intent_client_secret(&call->at, id));
+    json_add_i64(json, "created", moment_seconds(&call->at));
+    json_add_str(json, "customer", param_text(&call->params, "customer"));
+    json_add_str(json, "description", param_text(&call->params, "description"));
+    json_add_bool(json, "livemode", call->at.account->livemode);
+    json_add(json, "metadata", json_new_object());
+    json_add(json, "payment_method_options", card_options());
+    json_add(json, "payment_method_types", intent_method_types(call));
+    json_add_str(json, "status", "requires_payment_method");
+    json_add_str(json, "usage", usage == NULL ? "off_session" : usage);
+    for (size_t i = 0; i < COUNT_OF(empty); i++) {
+        json_add(json, empty[i], NULL);
+    }
+    return json;
+}
+
+// Gives the intent the method that the call names, if it names one. False: refused.
+static bool set_method(struct call *call, struct document *intent, struct document *method)
+{
+    const char *id = param_text(&call->params, "payment_method");
+    if (id == NULL) {
+        return true;
+    }
+    if (!intent_find_method(call, intent, id, method)) {
+        return false;
+    }
+    json_add_str(intent->json, "payment_method", json_get_str(method->json, "id"));
+    intent_set_status(intent, "requires_confirmation");
+    return true;
+}
+
+void setup_intent_create(struct call *call)
+{
+    if (!intent_check_create(call)) {
+        return;
+    }
+    struct document intent DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
+    struct document method DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
+    struct refusal refusal;
+    document_begin(&call->at, OBJECT_SETUP_INTENT, setup_intent_json(call), &intent);
+    if (!param_metadata(&call->params, json_get(intent.json, "metadata"), &refusal) ||
+        !customer_check(&call->at, param_text(&call->params, "customer"), &refusal)) {
+        call_refuse(call, &refusal);
+        return;
+    }
+    if (!set_method(call, &intent, &method)) {
+        return;
+    }
+    if (param_bool(&call->params, "confirm", false)) {
+        setup_intent_attempt(call, &intent, &method);
+        return;
+    }
+    call->began = true;
+    if (method.json != NULL) {
+        document_save(&method);
+    }
+    event_save(&call->at, &intent, "setup_intent.created");
+    call_answer_document(call, &intent);
+}
+
+void setup_intent_retrieve(struct call *call)
+{
+    struct document intent DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
+    if (open_setup_intent(call, &intent)) {
+        call_answer_document(call, &intent);
+    }
+}
+
+// Changes what only an intent without an attempt may change. False: refused.
+static bool update_open(struct call *call, struct document *intent, struct document *method)
+{
+    static const char *const names[] = {"customer", "payment_method"};
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        if (param_text(&call->params, names[i]) != NULL &&
+            !intent_status_is_one_of(intent, open_statuses, COUNT_OF(open_statuses))) {
+            intent_refuse_state(call, intent, "updated");
+            return false;
+        }
+    }
+    return intent_set_customer(call, intent) && set_method(call, intent, method);
+}
+
+void setup_intent_update(struct call *call)
+{
+    struct document intent DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
+    struct document method DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
+    if (!open_setup_intent(call, &intent)) {
+        return;
+    }
+    struct refusal refusal;
+    if (!param_metadata(&call->params, json_get(intent.json, "metadata"), &refusal)) {
+        call_refuse(call, &refusal);
+        return;
+    }
+    if (!update_open(call, &intent, &method)) {
+        return;
+    }
+    call->began = true;
+    const char *description = param_text(&call->params, "description");
+    if (description != NULL) {
+        json_add_str(intent.json, "description", description[0] == '\0' ? NULL : description);
+    }
+    if (method.json != NULL) {
+        document_save(&method);
+    }
+    document_save(&intent);
+    call_answer_document(call, &intent);
+}
+
+void setup_intent_confirm(struct call *call)
+{
+    struct document intent DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
+    struct document method DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
+    if (!open_setup_intent(call, &intent)) {
+        return;
+    }
+    if (!intent_status_is_one_of(&intent, confirmable_statuses, COUNT_OF(confirmable_statuses))) {
+        intent_refuse_state(call, &intent, "confirmed");
+        return;
+    }
+    if (intent_choose_method(call, &intent, &method)) {
+        setup_intent_attempt(call, &intent, &method);
+    }
+}
+
+void setup_intent_cancel(struct call *call)
+{
+    struct document intent DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
+    if (!open_setup_intent(call, &intent)) {
+        return;
+    }
+    if (!intent_status_is_one_of(&intent, confirmable_statuses, COUNT_OF(confirmable_statuses))) {
+        intent_refuse_state(call, &intent, "canceled");
+        return;
+    }
+    call->began = true;
+    setup_intent_abandon(&call->at, &intent, param_text(&call->params, "cancellation_reason"));
+    call_answer_document(call, &intent);
+}
+
+void setup_intent_list(struct call *call)
+{
+    list_answer(call, OBJECT_SETUP_INTENT, list_filters_fit, call);
+}
+
+void setup_attempt_list(struct call *call)
+{
+    list_answer(call, OBJECT_SETUP_ATTEMPT, list_filters_fit, call);
+}
