@@ -170,6 +170,13 @@ static bool check_attempt(struct call *call, const struct document *intent, cons
     if (!intent_check_confirmation(call, intent, method, confirmation->return_url)) {
         return false;
     }
+    if (confirmation->off_session && json_get(intent->json, "setup_future_usage") != NULL) {
+        call_refuse(call, &(struct refusal){.status = 400,
+                                            .message =
+                                                "off_session cannot be given with setup_future_usage: a card "
+                                                "is set up while its holder is there to authenticate."});
+        return false;
+    }
     if (text_equal(method_behaviour(method)->brand, "amex") &&
         json_get_i64(intent->json, "amount", 0) > AMEX_AMOUNT_MAX) {
         call_refuse(call,
