@@ -95,6 +95,10 @@ static void process(const struct moment *at, struct document *intent)
 static const struct decline *charge(const struct moment *at, struct document *intent, struct document *method)
 {
     const struct test_method *test = method_behaviour(method);
+    if (method_has_expired(at, method)) {
+        (void)decline_charge(at, intent, method, &decline_expired_card);
+        return &decline_expired_card;
+    }
     switch (test->ending) {
     case ENDING_DECLINES:
         (void)decline_charge(at, intent, method, test->decline);

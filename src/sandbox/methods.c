@@ -1,8 +1,11 @@
 // PaymentMethod objects, made of test cards. Pure. See methods.h.
 #include "sandbox/methods.h"
 
+#include <string.h>
+
 #include "base/require.h"
 #include "base/text.h"
+#include "base/timefmt.h"
 #include "sandbox/call.h"
 #include "sandbox/ids.h"
 
@@ -133,9 +136,22 @@ const struct test_method *method_behaviour(const struct document *method)
     return test;
 }
 
-const struct decline *method_decline(const struct document *method)
+bool method_has_expired(const struct moment *at, const struct document *method)
+{
+    struct json_object *card = json_get(method->json, "card");
+    const char *until = arena_printf(at->arena, "%04lld-%02lld", (long long)json_get_i64(card, "exp_year", 0),
+                                     (long long)json_get_i64(card, "exp_month", 0));
+    char now[TIME_TEXT_BYTES];
+    time_format(at->now_us, now);
+    return strncmp(until, now, strlen("2000-01")) < 0;
+}
+
+const struct decline *method_decline(const struct moment *at, const struct document *method)
 {
     const struct test_method *test = method_behaviour(method);
+    if (method_has_expired(at, method)) {
+        return &decline_expired_card;
+    }
     return test->ending == ENDING_DECLINES && !test->sets_up ? test->decline : NULL;
 }
 

@@ -53,6 +53,7 @@ struct test_method {
 
 extern const struct decline decline_authentication_required;
 extern const struct decline decline_authentication_not_handled;
+extern const struct decline decline_expired_card;
 
 // NULL: there is none of that id.
 const struct test_method *test_method_find(const char *id);
@@ -67,9 +68,11 @@ bool method_check_owner(const struct moment *at, const struct document *method, 
                         struct refusal *refusal) MUST_CHECK;
 // The row behind a PaymentMethod.
 const struct test_method *method_behaviour(const struct document *method);
+// Whether the month that is printed on the card is over.
+bool method_has_expired(const struct moment *at, const struct document *method);
 // What the bank says to the card when it is asked without an amount, as it is for a card that is saved; NULL:
 // the card is good.
-const struct decline *method_decline(const struct document *method);
+const struct decline *method_decline(const struct moment *at, const struct document *method);
 // Billing details that nobody gave.
 struct json_object *billing_details_json(void);
 // GET /v1/payment_methods/{id}

@@ -42,9 +42,10 @@ static bool find_attachable(struct call *call, const char *customer_id, struct d
 
 // What the bank says to the card, NULL: it is good. Attaching does not ask for its holder, so what the bank
 // says after authentication is not known yet.
-static const struct decline *check_card(const struct document *method)
+static const struct decline *check_card(const struct moment *at, const struct document *method)
 {
-    return method_behaviour(method)->authentication == AUTHENTICATION_NONE ? method_decline(method) : NULL;
+    return method_behaviour(method)->authentication == AUTHENTICATION_NONE ? method_decline(at, method)
+                                                                           : NULL;
 }
 
 void method_attach(struct call *call)
@@ -55,7 +56,7 @@ void method_attach(struct call *call)
         return;
     }
     call->began = true;
-    const struct decline *decline = check_card(&method);
+    const struct decline *decline = check_card(&call->at, &method);
     if (decline != NULL) {
         call_refuse(call, &(struct refusal){.status = 402,
                                             .type = "card_error",

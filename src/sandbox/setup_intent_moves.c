@@ -115,7 +115,7 @@ static void process(const struct moment *at, struct document *intent)
 static const struct decline *set_up(const struct moment *at, struct document *intent, struct document *method)
 {
     const enum ending ending = method_behaviour(method)->ending;
-    const struct decline *decline = method_decline(method);
+    const struct decline *decline = method_decline(at, method);
     if (decline != NULL) {
         decline_setup(at, intent, method, decline);
     } else if (ending == ENDING_PROCESSES || ending == ENDING_PROCESSES_FAILS) {

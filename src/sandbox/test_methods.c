@@ -16,7 +16,8 @@ static const struct decline fraudulent = {"card_declined", "fraudulent", "do_not
 static const struct decline velocity = {
     "card_declined", "card_velocity_exceeded", "try_again_later",
     "Your card was declined for exceeding its limits of amount or number."};
-static const struct decline expired = {"expired_card", NULL, "confirm_card_data", "Your card has expired."};
+const struct decline decline_expired_card = {"expired_card", NULL, "confirm_card_data",
+                                             "Your card has expired."};
 static const struct decline wrong_cvc = {"incorrect_cvc", NULL, "confirm_card_data",
                                          "Your card's security code is incorrect."};
 static const struct decline processing = {
@@ -75,7 +76,7 @@ static const struct test_method test_methods[] = {
     DECLINES("pm_card_chargeDeclinedInsufficientFunds", "9995", &no_funds),
     DECLINES("pm_card_visa_chargeDeclinedLostCard", "9987", &lost),
     DECLINES("pm_card_visa_chargeDeclinedStolenCard", "9979", &stolen),
-    DECLINES("pm_card_chargeDeclinedExpiredCard", "0069", &expired),
+    DECLINES("pm_card_chargeDeclinedExpiredCard", "0069", &decline_expired_card),
     DECLINES("pm_card_chargeDeclinedIncorrectCvc", "0127", &wrong_cvc),
     DECLINES("pm_card_chargeDeclinedProcessingError", "0119", &processing),
     DECLINES("pm_card_visa_chargeDeclinedVelocityLimitExceeded", "6975", &velocity),

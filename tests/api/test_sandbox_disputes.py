@@ -3,7 +3,7 @@ import pytest
 import requests
 import stripe
 
-from sandbox_fixture import Account, account, start_sandbox  # noqa: F401
+from sandbox_fixture import RETURN_URL, Account, account, start_sandbox  # noqa: F401
 from support.waiting import wait_until
 
 
@@ -133,6 +133,18 @@ def test_a_bank_replaces_a_card(account):
     assert event.data.previous_attributes.card == {"exp_month": 12, "exp_year": method.card.exp_year, "last4": "4242",
                                                    "brand": "visa"}
     assert event["request"]["id"] is None
+
+
+def test_an_expired_card_is_declined_until_its_bank_replaces_it(account):
+    method = account.attach()
+    saved = {"customer": method.customer, "payment_method": method.id}
+    happen(account, f"payment_methods/{method.id}/update", exp_year=2020)
+    assert account.declined(off_session=True, **saved).code == "expired_card"
+    with pytest.raises(stripe.error.CardError) as caught:
+        stripe.SetupIntent.create(confirm=True, return_url=RETURN_URL, **saved, **account.options)
+    assert caught.value.code == "expired_card"
+    happen(account, f"payment_methods/{method.id}/update", exp_year=2040)
+    assert account.create(off_session=True, **saved).status == "succeeded"
 
 
 @pytest.mark.parametrize("wanted", [{}, {"exp_month": 13}, {"exp_year": "2040"}, {"last4": "42"}, {"brand": ""},

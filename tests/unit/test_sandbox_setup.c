@@ -1,4 +1,5 @@
-// SetupIntents, in this process: every move from every status, and what is due by time.
+// Cards that are set up, in this process: every move of a SetupIntent from every status, and what time
+// brings.
 #include "sandbox_world.h"
 
 #include "base/text.h"
@@ -207,12 +208,45 @@ static void a_journal_rebuilds_setups_on_their_way(void **state)
     (void)world_tear_down((void **)&other);
 }
 
+// What becomes of a charge of the card at that time: a status, or why it was declined.
+static const char *charge(struct world *world, int64_t now_us, const char *customer, const char *method)
+{
+    const char *form = arena_printf(
+        &world->arena, "amount=1000&currency=usd&confirm=true&" RETURN "&customer=%s&payment_method=%s",
+        customer, method);
+    struct json_object *answer JSON_CLEANUP =
+        parse(world_ask(world, now_us, "POST", "/v1/payment_intents", form, NULL));
+    struct json_object *error = json_get(answer, "error");
+    return arena_strdup(&world->arena,
+                        error == NULL ? json_get_str(answer, "status") : json_get_str(error, "code"));
+}
+
+static void a_card_is_good_until_its_month_is_over(void **state)
+{
+    struct world *world = *state;
+    int64_t over_us = 0;
+    struct json_object *customer JSON_CLEANUP = post(world, "/v1/customers", "");
+    const char *customer_id = json_get_str(customer, "id");
+    struct json_object *method JSON_CLEANUP = post(world, "/v1/payment_methods/pm_card_visa/attach",
+                                                   arena_printf(&world->arena, "customer=%s", customer_id));
+    struct json_object *card = json_get(method, "card");
+    assert_int_equal(json_get_i64(card, "exp_month", 0), 12);
+    const char *over =
+        arena_printf(&world->arena, "%lld-01-01T00:00:00Z", (long long)json_get_i64(card, "exp_year", 0) + 1);
+    assert_int_equal(time_parse(over, &over_us, NULL), OK);
+    const char *method_id = json_get_str(method, "id");
+    assert_string_equal(charge(world, over_us - 1, customer_id, method_id), "succeeded");
+    assert_string_equal(charge(world, over_us, customer_id, method_id), "expired_card");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(every_action_from_every_status_does_what_it_may, world_set_up,
                                         world_tear_down),
         cmocka_unit_test_setup_teardown(a_processing_setup_ends_two_seconds_later_and_no_sooner, world_set_up,
+                                        world_tear_down),
+        cmocka_unit_test_setup_teardown(a_card_is_good_until_its_month_is_over, world_set_up,
                                         world_tear_down),
         cmocka_unit_test_setup_teardown(a_journal_rebuilds_setups_on_their_way, world_set_up,
                                         world_tear_down),
