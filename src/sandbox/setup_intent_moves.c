@@ -3,6 +3,7 @@
 #include "base/require.h"
 #include "base/text.h"
 #include "base/timefmt.h"
+#include "sandbox/customers.h"
 #include "sandbox/errand_work.h"
 #include "sandbox/events.h"
 #include "sandbox/ids.h"
@@ -126,6 +127,21 @@ static const struct decline *set_up(const struct moment *at, struct document *in
     return decline;
 }
 
+// Takes out the intent's method, as time has passed since the confirmation. False: the method was detached or
+// went to another customer, or the intent's customer was deleted, so the attempt failed.
+static bool reopen_method(const struct moment *at, struct document *intent, struct document *method)
+{
+    struct refusal refusal;
+    const char *customer_id = json_get_str(intent->json, "customer");
+    if (customer_check(at, customer_id, &refusal) &&
+        method_resolve(at, json_get_str(intent->json, "payment_method"), method, &refusal) &&
+        method_check_owner(at, method, customer_id, &refusal)) {
+        return true;
+    }
+    fail(at, intent, &refusal);
+    return false;
+}
+
 void setup_intent_settle(const struct moment *at, const char *id)
 {
     struct document intent DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
@@ -133,7 +149,9 @@ void setup_intent_settle(const struct moment *at, const char *id)
     if (!document_open(at, OBJECT_SETUP_INTENT, id, &intent) || !intent_status_is(&intent, "processing")) {
         return;
     }
-    REQUIRE(document_open(at, OBJECT_METHOD, json_get_str(intent.json, "payment_method"), &method));
+    if (!reopen_method(at, &intent, &method)) {
+        return;
+    }
     const struct test_method *test = method_behaviour(&method);
     if (test->ending == ENDING_PROCESSES_FAILS) {
         decline_setup(at, &intent, &method, test->decline);
@@ -146,7 +164,9 @@ void setup_intent_authenticated(const struct moment *at, struct document *intent
 {
     struct document method DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
     REQUIRE(intent_status_is(intent, "requires_action"));
-    REQUIRE(document_open(at, OBJECT_METHOD, json_get_str(intent->json, "payment_method"), &method));
+    if (!reopen_method(at, intent, &method)) {
+        return;
+    }
     if (passed) {
         (void)set_up(at, intent, &method);
         return;

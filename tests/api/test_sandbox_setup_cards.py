@@ -150,3 +150,31 @@ def test_the_page_of_a_cancelled_intent_is_dead(account):
     cancel(account, setup)
     assert "redirect_status=failed" in press(setup, "complete")
     assert retrieve(account, setup).status == "canceled"
+
+
+def detached(account, setup):
+    stripe.PaymentMethod.detach(setup.payment_method, **account.options)
+
+
+def deleted_with_its_customer(account, setup):
+    stripe.Customer.delete(setup.customer, **account.options)
+
+
+@pytest.mark.parametrize("gone", [detached, deleted_with_its_customer])
+@pytest.mark.parametrize("name", [ALWAYS, "pm_sandbox_processing"])
+def test_a_card_that_is_gone_meanwhile_is_not_set_up(account, gone, name):
+    setup = create(account, **card_of(account, account.attach(name)))
+    gone(account, setup)
+    if setup.status == "requires_action":
+        assert "redirect_status=failed" in press(setup, "complete")
+    wait_until(lambda: retrieve(account, setup).status == "requires_payment_method", what="the setup to fail")
+    assert retrieve(account, setup).last_setup_error.type == "invalid_request_error"
+    assert stripe.PaymentMethod.retrieve(setup.payment_method, **account.options).customer is None
+
+
+def test_a_card_is_set_up_for_one_of_two_customers(account):
+    first = create(account, payment_method=ALWAYS, customer=account.customer().id)
+    second = create(account, payment_method=first.payment_method, customer=account.customer().id)
+    press(first, "complete")
+    assert "redirect_status=failed" in press(second, "complete")
+    assert stripe.PaymentMethod.retrieve(first.payment_method, **account.options).customer == first.customer
