@@ -159,6 +159,13 @@ def test_setup_intents_are_listed_newest_first_by_customer_and_by_card(account):
     assert page.data[1].payment_method.card.last4 == "4242"
 
 
+def test_a_list_by_card_leaves_out_those_that_lost_it(account):
+    setup = create(account, payment_method=ALWAYS)
+    assert [one.id for one in stripe.SetupIntent.list(payment_method=setup.payment_method, **account.options)] == [setup.id]
+    press(setup, "fail")
+    assert stripe.SetupIntent.list(payment_method=setup.payment_method, **account.options).data == []
+
+
 def test_one_key_sets_a_card_up_once(account):
     form = {"payment_method": "pm_card_visa", "confirm": "true", "return_url": RETURN_URL}
     first = account.post("/v1/setup_intents", form, key="set-1")
