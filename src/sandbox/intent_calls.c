@@ -9,19 +9,10 @@
 #include "sandbox/intents.h"
 #include "sandbox/refunds.h"
 
-static bool open_intent(struct call *call, struct document *intent)
-{
-    if (document_open(&call->at, OBJECT_INTENT, call->id, intent)) {
-        return true;
-    }
-    call_refuse_missing(call, "payment_intent", call->id);
-    return false;
-}
-
 void intent_retrieve(struct call *call)
 {
     struct document intent DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
-    if (open_intent(call, &intent)) {
+    if (intent_open(call, OBJECT_INTENT, &intent)) {
         call_answer_document(call, &intent);
     }
 }
@@ -80,7 +71,7 @@ void intent_update(struct call *call)
 {
     struct document intent DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
     struct document method DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
-    if (!open_intent(call, &intent)) {
+    if (!intent_open(call, OBJECT_INTENT, &intent)) {
         return;
     }
     struct refusal refusal;
@@ -105,7 +96,7 @@ void intent_confirm(struct call *call)
     static const char *const from[] = {"requires_payment_method", "requires_confirmation", "requires_action"};
     struct document intent DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
     struct document method DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
-    if (!open_intent(call, &intent)) {
+    if (!intent_open(call, OBJECT_INTENT, &intent)) {
         return;
     }
     if (!intent_status_is_one_of(&intent, from, COUNT_OF(from))) {
@@ -123,7 +114,7 @@ void intent_capture(struct call *call)
     struct document method DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
     struct document intent DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
     struct document charge DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
-    if (!open_intent(call, &intent)) {
+    if (!intent_open(call, OBJECT_INTENT, &intent)) {
         return;
     }
     if (!intent_status_is(&intent, "requires_capture") ||
@@ -167,7 +158,7 @@ void intent_cancel(struct call *call)
                                        "requires_capture"};
     struct document intent DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
     struct document charge DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
-    if (!open_intent(call, &intent)) {
+    if (!intent_open(call, OBJECT_INTENT, &intent)) {
         return;
     }
     if (!intent_status_is_one_of(&intent, from, COUNT_OF(from))) {

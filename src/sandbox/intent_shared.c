@@ -83,6 +83,21 @@ const char *intent_client_secret(const struct moment *at, const char *id)
                   CLIENT_SECRET_TAIL_CHARS);
 }
 
+bool intent_open(struct call *call, enum object_kind kind, struct document *intent)
+{
+    if (document_open(&call->at, kind, call->id, intent)) {
+        return true;
+    }
+    const char *word =
+        kind == OBJECT_SETUP_INTENT ? "setupintent" : "payment_intent"; // as Stripe spells them
+    call_refuse(call, &(struct refusal){
+                          .status = 404,
+                          .code = "resource_missing",
+                          .param = "intent",
+                          .message = arena_printf(call->at.arena, "No such %s: '%.100s'", word, call->id)});
+    return false;
+}
+
 bool intent_find_method(struct call *call, const struct document *intent, const char *id,
                         struct document *method)
 {

@@ -13,15 +13,6 @@ static const char *const open_statuses[] = {"requires_payment_method", "requires
 static const char *const confirmable_statuses[] = {"requires_payment_method", "requires_confirmation",
                                                    "requires_action"};
 
-static bool open_setup_intent(struct call *call, struct document *intent)
-{
-    if (document_open(&call->at, OBJECT_SETUP_INTENT, call->id, intent)) {
-        return true;
-    }
-    call_refuse_missing(call, "setupintent", call->id);
-    return false;
-}
-
 static struct json_object *card_options(void)
 {
     struct json_object *card = json_new_object();
@@ -122,7 +113,7 @@ void setup_intent_create(struct call *call)
 void setup_intent_retrieve(struct call *call)
 {
     struct document intent DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
-    if (open_setup_intent(call, &intent)) {
+    if (intent_open(call, OBJECT_SETUP_INTENT, &intent)) {
         call_answer_document(call, &intent);
     }
 }
@@ -145,7 +136,7 @@ void setup_intent_update(struct call *call)
 {
     struct document intent DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
     struct document method DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
-    if (!open_setup_intent(call, &intent)) {
+    if (!intent_open(call, OBJECT_SETUP_INTENT, &intent)) {
         return;
     }
     struct refusal refusal;
@@ -172,7 +163,7 @@ void setup_intent_confirm(struct call *call)
 {
     struct document intent DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
     struct document method DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
-    if (!open_setup_intent(call, &intent)) {
+    if (!intent_open(call, OBJECT_SETUP_INTENT, &intent)) {
         return;
     }
     if (!intent_status_is_one_of(&intent, confirmable_statuses, COUNT_OF(confirmable_statuses))) {
@@ -187,7 +178,7 @@ void setup_intent_confirm(struct call *call)
 void setup_intent_cancel(struct call *call)
 {
     struct document intent DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
-    if (!open_setup_intent(call, &intent)) {
+    if (!intent_open(call, OBJECT_SETUP_INTENT, &intent)) {
         return;
     }
     if (!intent_status_is_one_of(&intent, confirmable_statuses, COUNT_OF(confirmable_statuses))) {

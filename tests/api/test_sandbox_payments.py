@@ -51,7 +51,7 @@ def test_accounts_do_not_see_each_other(sandbox, account):
     intent = account.create()
     with pytest.raises(stripe.error.InvalidRequestError) as caught:
         Account(sandbox).retrieve(intent.id)
-    assert (caught.value.http_status, caught.value.code) == (404, "resource_missing")
+    assert (caught.value.http_status, caught.value.code, caught.value.param) == (404, "resource_missing", "intent")
 
 
 def test_basic_authentication_is_as_good_as_bearer(account):

@@ -82,7 +82,8 @@ def test_a_card_that_the_bank_declines_is_not_set_up(account, name, code, declin
     assert (error.http_status, body["code"], body.get("decline_code")) == (402, code, decline_code)
     setup = retrieve(account, error.error.setup_intent)
     assert (setup.status, setup.payment_method) == ("requires_payment_method", None)
-    assert (setup.last_setup_error.code, setup.last_setup_error.payment_method.id) == (code, body["payment_method"]["id"])
+    error = setup.last_setup_error
+    assert (error.code, error.payment_method.id) == (code, body["payment_method"]["id"])
     assert account.event_types()[1:] == ["setup_intent.created", "setup_intent.setup_failed"]
     assert attempts(account, setup) == ["failed"]
     assert stripe.PaymentMethod.list(customer=setup.customer, **account.options).data == []

@@ -7,7 +7,8 @@ from sandbox_fixture import RETURN_URL, account  # noqa: F401
 from setup_fixture import ALWAYS, UNLESS_SET_UP, card_of, press, refused
 
 # As a service charges a card while its holder is away.
-AWAY = {"off_session": True, "return_url": None, "automatic_payment_methods": {"enabled": True, "allow_redirects": "never"}}
+AWAY = {"off_session": True, "return_url": None,
+        "automatic_payment_methods": {"enabled": True, "allow_redirects": "never"}}
 
 
 def method_of(account, intent):
@@ -110,7 +111,8 @@ def test_the_holder_comes_back_and_pays_what_was_refused_without_him(account, na
     assert [charge.status for charge in charges] == ["succeeded", "failed"]
     assert charges[0].id == paid.latest_charge
     assert account.event_types()[2:] == ["payment_intent.created", "charge.failed", "payment_intent.payment_failed",
-                                         "payment_intent.requires_action", "charge.succeeded", "payment_intent.succeeded"]
+                                         "payment_intent.requires_action", "charge.succeeded",
+                                         "payment_intent.succeeded"]
 
 
 def test_a_holder_who_fails_may_come_back_again(account):

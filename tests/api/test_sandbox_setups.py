@@ -15,9 +15,9 @@ FIELDS = {"id", "object", "allowed_payment_method_types", "application", "automa
           "payment_method_configuration_details", "payment_method_options", "payment_method_types",
           "single_use_mandate", "status", "usage"}
 # As https://docs.stripe.com/api/setup_attempts/object lists them.
-ATTEMPT_FIELDS = {"id", "object", "application", "created", "customer", "customer_account", "flow_directions", "livemode",
-                  "on_behalf_of", "payment_method", "payment_method_details", "setup_error", "setup_intent", "status",
-                  "usage"}
+ATTEMPT_FIELDS = {"id", "object", "application", "created", "customer", "customer_account", "flow_directions",
+                  "livemode", "on_behalf_of", "payment_method", "payment_method_details", "setup_error", "setup_intent",
+                  "status", "usage"}
 
 
 def test_a_setup_intent_begins_without_a_method(account):
@@ -136,7 +136,7 @@ def test_what_is_over_is_neither_confirmed_nor_cancelled_nor_given_another_card(
 
 def test_an_unknown_setup_intent_is_missing(account):
     error = refused(lambda: stripe.SetupIntent.retrieve("seti_unknown", **account.options))
-    assert (error.http_status, error.code) == (404, "resource_missing")
+    assert (error.http_status, error.code, error.param) == (404, "resource_missing", "intent")
 
 
 def test_setup_intents_are_listed_newest_first_by_customer_and_by_card(account):
@@ -161,9 +161,10 @@ def test_setup_intents_are_listed_newest_first_by_customer_and_by_card(account):
 
 def test_a_list_by_card_leaves_out_those_that_lost_it(account):
     setup = create(account, payment_method=ALWAYS)
-    assert [one.id for one in stripe.SetupIntent.list(payment_method=setup.payment_method, **account.options)] == [setup.id]
+    by_card = {"payment_method": setup.payment_method} | account.options
+    assert [one.id for one in stripe.SetupIntent.list(**by_card).data] == [setup.id]
     press(setup, "fail")
-    assert stripe.SetupIntent.list(payment_method=setup.payment_method, **account.options).data == []
+    assert stripe.SetupIntent.list(**by_card).data == []
 
 
 def test_one_key_sets_a_card_up_once(account):
