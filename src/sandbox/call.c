@@ -13,10 +13,21 @@ static void answer(struct call *call, int status, struct json_object *body)
     call->body = body;
 }
 
+// Where Stripe's dashboard would show the request; NULL for one that belongs to no account.
+static const char *request_log_url(const struct moment *at)
+{
+    return at->account == NULL ? NULL
+                               : arena_printf(at->arena, "https://dashboard.stripe.com/%slogs/%s?t=%lld",
+                                              at->account->livemode ? "" : "test/", at->request_id,
+                                              (long long)moment_seconds(at));
+}
+
 void call_refuse(struct call *call, const struct refusal *refusal)
 {
+    struct refusal logged = *refusal;
+    logged.request_log_url = request_log_url(&call->at);
     struct json_object *body = json_new_object();
-    json_add(body, "error", refusal_json(refusal));
+    json_add(body, "error", refusal_json(&logged));
     answer(call, refusal->status, body);
 }
 

@@ -35,6 +35,7 @@ struct json_object *refusal_json(const struct refusal *refusal)
     if (refusal->payment_method != NULL) {
         json_add(json, "payment_method", json_object_get(refusal->payment_method));
     }
+    add_if_set(json, "request_log_url", refusal->request_log_url);
     if (refusal->setup_intent != NULL) {
         json_add(json, "setup_intent", json_object_get(refusal->setup_intent));
     }

@@ -14,6 +14,7 @@ struct refusal {
     const char *message;
     const char *param;
     const char *charge;
+    const char *request_log_url;        // NULL: the error is not of one request
     struct json_object *payment_intent; // borrowed
     struct json_object *payment_method; // borrowed
     struct json_object *setup_intent;   // borrowed
