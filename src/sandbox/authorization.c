@@ -1,4 +1,4 @@
-// Secret keys. Pure. See authorization.h.
+// API keys. Pure. See authorization.h.
 #include "sandbox/authorization.h"
 
 #include <string.h>
@@ -29,9 +29,10 @@ static const char *key_of(const char *authorization, struct arena *arena)
     return arena_strndup(arena, pair, strcspn(pair, ":"));
 }
 
-static bool is_secret_key(const char *key)
+static bool is_api_key(const char *key)
 {
-    static const char *const prefixes[] = {"sk_test_", "sk_live_", "rk_test_", "rk_live_"};
+    static const char *const prefixes[] = {"sk_test_", "sk_live_", "rk_test_",
+                                           "rk_live_", "pk_test_", "pk_live_"};
     static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_";
     for (size_t i = 0; i < COUNT_OF(prefixes); i++) {
         if (text_starts_with(key, prefixes[i])) {
@@ -61,14 +62,14 @@ static struct account *refuse(struct refusal *refusal, int status, const char *c
 }
 
 struct account *authorize(struct sandbox *sandbox, const char *authorization, struct arena *arena,
-                          struct refusal *refusal)
+                          bool *publishable, struct refusal *refusal)
 {
     const char *key = key_of(authorization, arena);
     if (key == NULL || key[0] == '\0') {
         return refuse(refusal, 401, NULL,
                       "You did not provide an API key: send it as 'Authorization: Bearer YOUR_SECRET_KEY'.");
     }
-    if (!text_is_utf8(key, strlen(key)) || !is_secret_key(key)) {
+    if (!text_is_utf8(key, strlen(key)) || !is_api_key(key)) {
         const char *shown = text_is_utf8(key, strlen(key)) ? masked(key, arena) : "?";
         return refuse(refusal, 401, NULL, arena_printf(arena, "Invalid API Key provided: %.300s", shown));
     }
@@ -76,7 +77,9 @@ struct account *authorize(struct sandbox *sandbox, const char *authorization, st
         return refuse(refusal, 401, "api_key_expired",
                       arena_printf(arena, "Expired API Key provided: %s", masked(key, arena)));
     }
-    struct account *account = account_of_key(sandbox, key);
+    *publishable = text_starts_with(key, "pk_");
+    struct account *account =
+        account_of_key(sandbox, *publishable ? arena_printf(arena, "s%s", key + 1) : key);
     return account != NULL
                ? account
                : refuse(refusal, 429, "rate_limit", "This sandbox has no room for another account.");

@@ -9,6 +9,7 @@
 struct call {
     struct moment at;
     const char *version; // "2026-10-28.endive"
+    bool publishable;    // made with a publishable key: it shows only what a payer may see
     const char *path;
     const char *id; // of the path, NULL if it has none
     struct params params;

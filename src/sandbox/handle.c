@@ -74,6 +74,12 @@ static const struct route *find_route(struct call *call, const struct sandbox_re
                                             .message = arena_printf(
                                                 call->at.arena, "Unrecognized request URL (%.10s: %.200s).",
                                                 request->method, request->path)});
+    } else if (call->publishable && !route->publishable) {
+        call_refuse(call, &(struct refusal){.status = 401,
+                                            .code = "secret_key_required",
+                                            .message = "This API call cannot be made with a publishable API "
+                                                       "key: use a secret API key."});
+        return NULL;
     }
     return route;
 }
@@ -155,8 +161,8 @@ static void handle_api(struct sandbox *sandbox, int64_t now_us, const struct san
     struct refusal refusal;
     if (faults_roll(faults, faults->error_rate)) {
         answer_fault(sandbox, response);
-    } else if ((call.at.account = authorize(sandbox, request->authorization, response->arena, &refusal)) !=
-               NULL) {
+    } else if ((call.at.account = authorize(sandbox, request->authorization, response->arena,
+                                            &call.publishable, &refusal)) != NULL) {
         answer_call(&call, request, response);
     } else {
         call_refuse(&call, &refusal);

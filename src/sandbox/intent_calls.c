@@ -9,14 +9,6 @@
 #include "sandbox/intents.h"
 #include "sandbox/refunds.h"
 
-void intent_retrieve(struct call *call)
-{
-    struct document intent DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
-    if (intent_open(call, OBJECT_INTENT, &intent)) {
-        call_answer_document(call, &intent);
-    }
-}
-
 // The text parameters that are stored as they come; an emptied one becomes null.
 static void set_texts(struct call *call, struct document *intent)
 {

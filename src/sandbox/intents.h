@@ -8,7 +8,7 @@
 #include "sandbox/intent_shared.h"
 #include "sandbox/methods.h"
 
-// The calls (intent_calls.c, intent_create.c).
+// The calls (intent_calls.c, intent_create.c, intent_retrieve.c).
 void intent_create(struct call *call);
 void intent_retrieve(struct call *call);
 void intent_update(struct call *call);

@@ -280,7 +280,7 @@ static const struct route routes[] = {
     {"POST", "/v1/payment_intents", intent_create_params, intent_create},
     {"GET", "/v1/payment_intents", intent_list_params, intent_list},
     {"GET", "/v1/payment_intents/search", intent_search_params, intent_search},
-    {"GET", "/v1/payment_intents/:id", intent_retrieve_params, intent_retrieve},
+    {"GET", "/v1/payment_intents/:id", intent_retrieve_params, intent_retrieve, .publishable = true},
     {"POST", "/v1/payment_intents/:id", intent_update_params, intent_update},
     {"POST", "/v1/payment_intents/:id/confirm", intent_confirm_params, intent_confirm},
     {"POST", "/v1/payment_intents/:id/capture", intent_capture_params, intent_capture},

@@ -8,6 +8,7 @@ struct route {
     const char *path; // ":id" stands for one segment
     const struct param *params;
     void (*handle)(struct call *call);
+    bool publishable; // may be called with a publishable key
 };
 
 // NULL: there is no such call. *id: the path's id in the arena, NULL if it has none.

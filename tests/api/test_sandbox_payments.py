@@ -60,7 +60,7 @@ def test_basic_authentication_is_as_good_as_bearer(account):
 
 
 @pytest.mark.parametrize("key, code", [("sk_test_expired_1", "api_key_expired"), ("sk_test_invalid_1", None),
-                                       ("pk_test_1234567890", None), ("nonsense", None)])
+                                       ("pk_test_1234567890", "secret_key_required"), ("nonsense", None)])
 def test_a_bad_key_is_refused_without_showing_it(sandbox, key, code):
     with pytest.raises(stripe.error.AuthenticationError) as caught:
         Account(sandbox, key=key).create()
