@@ -1,10 +1,9 @@
 // /v1/customers. Pure. See customers.h.
 #include "sandbox/customers.h"
 
-#include <string.h>
-
 #include "base/require.h"
 #include "base/text.h"
+#include "sandbox/customer_fields.h"
 #include "sandbox/events.h"
 #include "sandbox/ids.h"
 #include "sandbox/lists.h"
@@ -12,8 +11,6 @@
 
 #define CUSTOMER_TAIL_CHARS 14
 #define PREFIX_TAIL_CHARS 8
-
-static const char *const texts[] = {"description", "email", "name", "phone"};
 
 static bool is_deleted(struct json_object *customer)
 {
@@ -55,7 +52,8 @@ static struct json_object *invoice_settings(void)
 
 static struct json_object *customer_json(const struct moment *at)
 {
-    static const char *const empty[] = {"address", "currency", "default_source", "shipping", "test_clock"};
+    static const char *const empty[] = {"address", "currency", "default_source", "description", "email",
+                                        "name",    "phone",    "shipping",       "test_clock"};
     struct random *random = at->sandbox->random;
     struct json_object *json = json_new_object();
     json_add_str(json, "id", id_new(random, at->arena, "cus_", CUSTOMER_TAIL_CHARS));
@@ -74,55 +72,26 @@ static struct json_object *customer_json(const struct moment *at)
     for (size_t i = 0; i < COUNT_OF(empty); i++) {
         json_add(json, empty[i], NULL);
     }
-    for (size_t i = 0; i < COUNT_OF(texts); i++) {
-        json_add(json, texts[i], NULL);
-    }
     return json;
-}
-
-static bool is_email(const char *text)
-{
-    const char *at = strchr(text, '@');
-    return at != NULL && at != text && at[1] != '\0' && strpbrk(text, " \t\r\n") == NULL;
-}
-
-// The call's parameters into the customer. previous gets what they replace. False: refused.
-static bool set_fields(struct call *call, struct document *customer, struct json_object *previous)
-{
-    struct refusal refusal;
-    const char *email = param_text(&call->params, "email");
-    if (email != NULL && email[0] != '\0' && !is_email(email)) {
-        call_refuse(call, &(struct refusal){.status = 400,
-                                            .code = "email_invalid",
-                                            .param = "email",
-                                            .message = arena_printf(call->at.arena,
-                                                                    "Invalid email address: %.100s", email)});
-        return false;
-    }
-    for (size_t i = 0; i < COUNT_OF(texts); i++) {
-        const char *text = param_text(&call->params, texts[i]);
-        if (text != NULL) {
-            json_add_str(previous, texts[i], json_get_str(customer->json, texts[i]));
-            json_add_str(customer->json, texts[i], text[0] == '\0' ? NULL : text);
-        }
-    }
-    if (!param_metadata(&call->params, json_get(customer->json, "metadata"), &refusal)) {
-        call_refuse(call, &refusal);
-        return false;
-    }
-    return true;
 }
 
 void customer_create(struct call *call)
 {
     struct document customer DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
-    struct json_object *previous JSON_CLEANUP = json_new_object();
+    struct document method DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
+    const char *method_id = param_text(&call->params, "payment_method");
     document_begin(&call->at, OBJECT_CUSTOMER, customer_json(&call->at), &customer);
-    if (!set_fields(call, &customer, previous)) {
+    const char *id = json_get_str(customer.json, "id");
+    if (!customer_set_fields(call, &customer) ||
+        (method_id != NULL && !saved_method_find(call, method_id, id, &method)) ||
+        !customer_set_default_method(call, &customer, &method)) {
         return;
     }
     call->began = true;
     event_save(&call->at, &customer, "customer.created");
+    if (method_id != NULL) {
+        saved_method_attach(&call->at, &method, id);
+    }
     call_answer_document(call, &customer);
 }
 
@@ -139,13 +108,13 @@ void customer_retrieve(struct call *call)
 void customer_update(struct call *call)
 {
     struct document customer DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
-    struct json_object *previous JSON_CLEANUP = json_new_object();
-    if (!open_customer(call, &customer) || !set_fields(call, &customer, previous)) {
+    struct document no_method DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
+    if (!open_customer(call, &customer) || !customer_set_fields(call, &customer) ||
+        !customer_set_default_method(call, &customer, &no_method)) {
         return;
     }
     call->began = true;
-    document_save(&customer);
-    event_emit_changed(&call->at, "customer.updated", &customer, json_object_get(previous));
+    event_save_changed(&call->at, &customer, "customer.updated");
     call_answer_document(call, &customer);
 }
 
@@ -165,6 +134,17 @@ void customer_delete(struct call *call)
     json_add_bool(customer.json, "deleted", true);
     document_save(&customer);
     call_answer_document(call, &customer);
+}
+
+void customer_forget_method(const struct moment *at, const char *customer_id, const char *method_id)
+{
+    struct document customer DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
+    REQUIRE(document_open(at, OBJECT_CUSTOMER, customer_id, &customer));
+    struct json_object *settings = json_get(customer.json, "invoice_settings");
+    if (text_equal(json_get_str(settings, "default_payment_method"), method_id)) {
+        json_add(settings, "default_payment_method", NULL);
+        event_save_changed(at, &customer, "customer.updated");
+    }
 }
 
 static bool is_wanted(const void *context, struct json_object *customer)

@@ -69,6 +69,40 @@ void event_save(const struct moment *at, struct document *document, const char *
     event_emit(at, type, document);
 }
 
+// What differs between two objects, as it was before; what was not there was null. Objects are compared
+// member by member.
+static struct json_object *differences(struct json_object *before, struct json_object *after)
+{
+    struct json_object *found = json_new_object();
+    json_object_object_foreach(before, name, was)
+    {
+        struct json_object *is = json_get(after, name);
+        if (json_object_is_type(was, json_type_object) && json_object_is_type(is, json_type_object)) {
+            struct json_object *inner JSON_CLEANUP = differences(was, is);
+            if (json_object_object_length(inner) > 0) {
+                json_add(found, name, json_object_get(inner));
+            }
+        } else if (!json_object_equal(was, is)) {
+            json_add(found, name, json_object_get(was));
+        }
+    }
+    json_object_object_foreach(after, new_name, value)
+    {
+        if (value != NULL && !json_object_object_get_ex(before, new_name, NULL)) {
+            json_add(found, new_name, NULL);
+        }
+    }
+    return found;
+}
+
+void event_save_changed(const struct moment *at, struct document *document, const char *type)
+{
+    struct document before DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
+    REQUIRE(document_open(at, document->kind, document->object->id, &before));
+    document_save(document);
+    event_emit_changed(at, type, document, differences(before.json, document->json));
+}
+
 void event_retrieve(struct call *call)
 {
     struct document event DOCUMENT_CLEANUP = DOCUMENT_EMPTY;

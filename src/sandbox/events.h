@@ -10,6 +10,8 @@ void event_emit(const struct moment *at, const char *type, const struct document
 // The same, with the values that its changed members had before. Takes previous.
 void event_emit_changed(const struct moment *at, const char *type, const struct document *document,
                         struct json_object *previous);
+// Saves the document first, and says what its members were that this changes.
+void event_save_changed(const struct moment *at, struct document *document, const char *type);
 // Saves the document first.
 void event_save(const struct moment *at, struct document *document, const char *type);
 

@@ -9,7 +9,7 @@
 // Which members of which objects hold ids. A new kind of object adds its rows here.
 static const struct expandable {
     const char *object;
-    const char *name;
+    const char *name; // "part.name": of an object within it
     enum object_kind kind;
 } expandables[] = {
     {"payment_intent", "latest_charge", OBJECT_CHARGE},
@@ -17,6 +17,7 @@ static const struct expandable {
     {"payment_intent", "customer", OBJECT_CUSTOMER},
     {"charge", "payment_intent", OBJECT_INTENT},
     {"charge", "customer", OBJECT_CUSTOMER},
+    {"customer", "invoice_settings.default_payment_method", OBJECT_METHOD},
     {"payment_method", "customer", OBJECT_CUSTOMER},
     {"setup_intent", "customer", OBJECT_CUSTOMER},
     {"setup_intent", "latest_attempt", OBJECT_SETUP_ATTEMPT},
@@ -30,12 +31,14 @@ static const struct expandable {
     {"refund", "payment_intent", OBJECT_INTENT},
 };
 
-static const struct expandable *expandable_find(struct json_object *value, const char *name)
+// The row for the beginning of the path.
+static const struct expandable *expandable_find(struct json_object *value, const char *path)
 {
     for (size_t i = 0; i < COUNT_OF(expandables); i++) {
-        if (text_equal(expandables[i].object, json_get_str(value, "object")) &&
-            text_equal(expandables[i].name, name)) {
-            return &expandables[i];
+        const struct expandable *row = &expandables[i];
+        char end = text_starts_with(path, row->name) ? path[strlen(row->name)] : 'x';
+        if ((end == '\0' || end == '.') && text_equal(row->object, json_get_str(value, "object"))) {
+            return row;
         }
     }
     return NULL;
@@ -59,23 +62,25 @@ static bool expand_at(const struct moment *at, struct json_object *value, const 
     if (depth == 0) {
         return false;
     }
-    const char *dot = strchr(path, '.');
-    const char *name = dot == NULL ? path : arena_strndup(at->arena, path, (size_t)(dot - path));
-    if (text_equal(name, "data") && dot != NULL &&
-        json_object_is_type(json_get(value, "data"), json_type_array)) {
-        return expand_items(at, value, dot + 1, depth - 1);
+    if (text_starts_with(path, "data.") && json_object_is_type(json_get(value, "data"), json_type_array)) {
+        return expand_items(at, value, path + strlen("data."), depth - 1);
     }
-    const struct expandable *expandable = expandable_find(value, name);
-    if (expandable == NULL) {
+    const struct expandable *row = expandable_find(value, path);
+    if (row == NULL) {
         return false;
     }
+    const char *dot = strchr(row->name, '.');
+    const char *member = dot == NULL ? row->name : dot + 1;
+    struct json_object *holder =
+        dot == NULL ? value : json_get(value, arena_strndup(at->arena, row->name, (size_t)(dot - row->name)));
     struct document found DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
-    if (document_open(at, expandable->kind, json_get_str(value, name), &found)) {
-        json_add(value, name, json_object_get(found.json));
+    if (document_open(at, row->kind, json_get_str(holder, member), &found)) {
+        json_add(holder, member, json_object_get(found.json));
     }
-    struct json_object *inner = json_get(value, name);
-    return dot == NULL || !json_object_is_type(inner, json_type_object) ||
-           expand_at(at, inner, dot + 1, depth - 1);
+    struct json_object *inner = json_get(holder, member);
+    const char *rest = path + strlen(row->name);
+    return rest[0] == '\0' || !json_object_is_type(inner, json_type_object) ||
+           expand_at(at, inner, rest + 1, depth - 1);
 }
 
 bool expand(const struct moment *at, struct json_object *value, const char *path)

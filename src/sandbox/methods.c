@@ -6,27 +6,18 @@
 #include "base/require.h"
 #include "base/text.h"
 #include "base/timefmt.h"
+#include "sandbox/address.h"
 #include "sandbox/call.h"
 #include "sandbox/ids.h"
 
 #define EXPIRY_YEARS 3 // from the year a method is made in, so that no test card ever runs out
 #define SECONDS_PER_YEAR INT64_C(31556952)
 
-static struct json_object *nulls(const char *const *names, size_t count)
-{
-    struct json_object *json = json_new_object();
-    for (size_t i = 0; i < count; i++) {
-        json_add(json, names[i], NULL);
-    }
-    return json;
-}
-
 struct json_object *billing_details_json(void)
 {
-    static const char *const address[] = {"city", "country", "line1", "line2", "postal_code", "state"};
     static const char *const rest[] = {"email", "name", "phone", "tax_id"};
     struct json_object *json = json_new_object();
-    json_add(json, "address", nulls(address, COUNT_OF(address)));
+    json_add(json, "address", address_json());
     for (size_t i = 0; i < COUNT_OF(rest); i++) {
         json_add(json, rest[i], NULL);
     }

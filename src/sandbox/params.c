@@ -69,6 +69,7 @@ static bool names_param(const struct param *param, const char *field)
     case PARAM_TEXT:
     case PARAM_URL:
     case PARAM_CHOICE:
+    case PARAM_GROUP:
         return text_equal(field, param->name);
     }
     return false;
@@ -150,6 +151,8 @@ static bool check_value(const struct param *param, const struct form_field *fiel
         return count_chars(value) <= chars_max ||
                refuse(refusal, "parameter_invalid_string_too_long", name,
                       arena_printf(arena, "Invalid %s: at most %zu characters", name, chars_max));
+    case PARAM_GROUP:
+        return refuse(refusal, NULL, name, "Invalid object");
     case PARAM_METADATA:
         return true; // param_metadata holds the limits, which depend on what the object has
     }

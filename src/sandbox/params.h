@@ -19,6 +19,7 @@ enum param_type {
     PARAM_TEXTS,    // name[]=a&name[]=b or name[0]=a
     PARAM_METADATA, // name[key]=value
     PARAM_RANGE,    // name=n or name[gt|gte|lt|lte]=n
+    PARAM_GROUP,    // of name[a]=, name[b]=, which have rows of their own: name= clears them all
 };
 
 struct param {

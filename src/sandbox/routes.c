@@ -7,6 +7,8 @@
 #include "base/require.h"
 #include "base/text.h"
 #include "sandbox/charges.h"
+#include "sandbox/common_params.h"
+#include "sandbox/customer_fields.h"
 #include "sandbox/customers.h"
 #include "sandbox/disputes.h"
 #include "sandbox/endpoints.h"
@@ -17,31 +19,11 @@
 #include "sandbox/saved_methods.h"
 #include "sandbox/setup_intents.h"
 
-#define EXPAND                                                                                               \
-    {                                                                                                        \
-        .name = "expand", .type = PARAM_TEXTS                                                                \
-    }
-#define METADATA                                                                                             \
-    {                                                                                                        \
-        .name = "metadata", .type = PARAM_METADATA                                                           \
-    }
-#define PAGING                                                                                               \
-    {.name = "limit", .type = PARAM_INTEGER}, {.name = "starting_after", .type = PARAM_TEXT},                \
-        {.name = "ending_before", .type = PARAM_TEXT},                                                       \
-    {                                                                                                        \
-        .name = "created", .type = PARAM_RANGE                                                               \
-    }
 // Gone from the API since this version: https://docs.stripe.com/changelog
 #define METHOD_TYPES                                                                                         \
     {                                                                                                        \
         .name = "payment_method_types", .type = PARAM_TEXTS, .until_version = "2026-09-30"                   \
     }
-#define DESCRIPTION_CHARS_MAX 1000
-#define EMAIL_CHARS_MAX 512
-#define SUFFIX_CHARS_MAX 22
-#define NAME_CHARS_MAX 256
-#define PHONE_CHARS_MAX 20
-
 static const struct param intent_create_params[] = {
     {.name = "amount", .type = PARAM_INTEGER, .required = true},
     {.name = "currency", .type = PARAM_TEXT, .required = true},
@@ -202,16 +184,6 @@ static const struct param charge_list_params[] = {
     PARAMS_END,
 };
 
-static const struct param customer_params[] = {
-    {.name = "description", .type = PARAM_TEXT, .unsettable = true},
-    {.name = "email", .type = PARAM_TEXT, .chars_max = EMAIL_CHARS_MAX, .unsettable = true},
-    {.name = "name", .type = PARAM_TEXT, .chars_max = NAME_CHARS_MAX, .unsettable = true},
-    {.name = "phone", .type = PARAM_TEXT, .chars_max = PHONE_CHARS_MAX, .unsettable = true},
-    METADATA,
-    EXPAND,
-    PARAMS_END,
-};
-
 static const struct param customer_list_params[] = {
     {.name = "email", .type = PARAM_TEXT, .chars_max = EMAIL_CHARS_MAX},
     PAGING,
@@ -298,10 +270,10 @@ static const struct route routes[] = {
     {"GET", "/v1/payment_methods/:id", retrieve_params, method_retrieve},
     {"POST", "/v1/payment_methods/:id/attach", method_attach_params, method_attach},
     {"POST", "/v1/payment_methods/:id/detach", retrieve_params, method_detach},
-    {"POST", "/v1/customers", customer_params, customer_create},
+    {"POST", "/v1/customers", customer_create_params, customer_create},
     {"GET", "/v1/customers", customer_list_params, customer_list},
     {"GET", "/v1/customers/:id", retrieve_params, customer_retrieve},
-    {"POST", "/v1/customers/:id", customer_params, customer_update},
+    {"POST", "/v1/customers/:id", customer_update_params, customer_update},
     {"DELETE", "/v1/customers/:id", retrieve_params, customer_delete},
     {"POST", "/v1/refunds", refund_create_params, refund_create},
     {"GET", "/v1/refunds", of_charge_list_params, refund_list},

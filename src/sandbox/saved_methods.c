@@ -16,17 +16,18 @@ void saved_method_attach(const struct moment *at, struct document *method, const
     event_save(at, method, "payment_method.attached");
 }
 
-// The one that the path names, ready to be attached to the customer. False: refused.
-static bool find_attachable(struct call *call, const char *customer_id, struct document *method)
+// What the bank says to the card, NULL: it is good. Attaching does not ask for its holder, so what the bank
+// says after authentication is not known yet.
+static const struct decline *check_card(const struct moment *at, const struct document *method)
+{
+    return method_behaviour(method)->authentication == AUTHENTICATION_NONE ? method_decline(at, method)
+                                                                           : NULL;
+}
+
+bool saved_method_find(struct call *call, const char *id, const char *customer_id, struct document *method)
 {
     struct refusal refusal;
-    if (test_method_find(call->id) == NULL &&
-        object_find(call->at.account, OBJECT_METHOD, call->id) == NULL) {
-        call_refuse_missing(call, "PaymentMethod", call->id);
-        return false;
-    }
-    if (!customer_check(&call->at, customer_id, &refusal) ||
-        !method_resolve(&call->at, call->id, method, &refusal)) {
+    if (!method_resolve(&call->at, id, method, &refusal)) {
         call_refuse(call, &refusal);
         return false;
     }
@@ -37,35 +38,37 @@ static bool find_attachable(struct call *call, const char *customer_id, struct d
                                                        "attached to a customer."});
         return false;
     }
-    return true;
-}
-
-// What the bank says to the card, NULL: it is good. Attaching does not ask for its holder, so what the bank
-// says after authentication is not known yet.
-static const struct decline *check_card(const struct moment *at, const struct document *method)
-{
-    return method_behaviour(method)->authentication == AUTHENTICATION_NONE ? method_decline(at, method)
-                                                                           : NULL;
-}
-
-void method_attach(struct call *call)
-{
-    struct document method DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
-    const char *customer_id = param_text(&call->params, "customer");
-    if (!find_attachable(call, customer_id, &method)) {
-        return;
-    }
-    call->began = true;
-    const struct decline *decline = check_card(&call->at, &method);
+    const struct decline *decline = check_card(&call->at, method);
     if (decline != NULL) {
+        call->began = true;
         call_refuse(call, &(struct refusal){.status = 402,
                                             .type = "card_error",
                                             .code = decline->code,
                                             .decline_code = decline->decline_code,
                                             .advice_code = decline->advice_code,
                                             .message = decline->message});
+    }
+    return decline == NULL;
+}
+
+void method_attach(struct call *call)
+{
+    struct document method DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
+    struct refusal refusal;
+    const char *customer_id = param_text(&call->params, "customer");
+    if (test_method_find(call->id) == NULL &&
+        object_find(call->at.account, OBJECT_METHOD, call->id) == NULL) {
+        call_refuse_missing(call, "PaymentMethod", call->id);
         return;
     }
+    if (!customer_check(&call->at, customer_id, &refusal)) {
+        call_refuse(call, &refusal);
+        return;
+    }
+    if (!saved_method_find(call, call->id, customer_id, &method)) {
+        return;
+    }
+    call->began = true;
     if (json_get_str(method.json, "customer") == NULL) {
         saved_method_attach(&call->at, &method, customer_id);
     }
@@ -97,6 +100,7 @@ void method_detach(struct call *call)
     call->began = true;
     struct json_object *previous = json_new_object();
     json_add_str(previous, "customer", customer_id);
+    customer_forget_method(&call->at, customer_id, call->id);
     detach(&method);
     event_emit_changed(&call->at, "payment_method.detached", &method, previous);
     call_answer_document(call, &method);

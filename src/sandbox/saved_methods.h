@@ -8,6 +8,10 @@ void method_attach(struct call *call);
 void method_detach(struct call *call);
 void method_list(struct call *call);
 
+// The method that a caller names (a test card makes a new one), ready to be attached to the customer. False:
+// refused, because there is none, another customer has it, or its bank declines.
+bool saved_method_find(struct call *call, const char *id, const char *customer_id,
+                       struct document *method) MUST_CHECK;
 // Attaches one that belongs to nobody and may still be used. Saves and emits.
 void saved_method_attach(const struct moment *at, struct document *method, const char *customer_id);
 // The customer is deleted: its methods are detached, of which no event tells.

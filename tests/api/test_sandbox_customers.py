@@ -48,7 +48,71 @@ def test_an_update_changes_what_it_names(account):
     assert changed.metadata == {"a": "1", "b": "2"}
     assert retrieve(account, customer) == changed
     event = account.last_event("customer.updated")
-    assert event.data.object.phone == "123" and event.data.previous_attributes == {"name": "Jo", "phone": None}
+    assert event.data.object.phone == "123" and event.data.previous_attributes == {"name": "Jo", "phone": None,
+                                                                                          "metadata": {"b": None}}
+
+
+def test_an_address_is_kept_and_changed_member_by_member(account):
+    customer = account.customer(address={"line1": "1 Main St", "city": "Nairobi", "country": "KE"})
+    assert dict(customer.address) == {"line1": "1 Main St", "city": "Nairobi", "country": "KE", "line2": None,
+                                      "postal_code": None, "state": None}
+    changed = stripe.Customer.modify(customer.id, address={"city": "", "line2": "2nd floor"}, **account.options)
+    assert (changed.address.line1, changed.address.line2, changed.address.city) == ("1 Main St", "2nd floor", None)
+    event = account.last_event("customer.updated")
+    assert event.data.previous_attributes == {"address": {"line2": None, "city": "Nairobi"}}
+    assert stripe.Customer.modify(customer.id, address="", **account.options).address is None
+    assert account.customer().address is None
+
+
+def test_an_address_that_is_no_object_is_refused(account):
+    with pytest.raises(stripe.error.InvalidRequestError) as caught:
+        account.customer(address="1 Main St")
+    assert caught.value.param == "address"
+
+
+def test_a_customer_may_be_made_with_a_card_that_is_its_default(account):
+    customer = account.customer(payment_method="pm_card_visa",
+                                invoice_settings={"default_payment_method": "pm_card_visa", "footer": "Thanks"})
+    card = stripe.PaymentMethod.list(customer=customer.id, **account.options).data[0]
+    assert customer.invoice_settings.default_payment_method == card.id
+    assert (customer.invoice_settings.footer, card.card.last4) == ("Thanks", "4242")
+    expanded = stripe.Customer.retrieve(customer.id, expand=["invoice_settings.default_payment_method"],
+                                        **account.options)
+    assert expanded.invoice_settings.default_payment_method.card.last4 == "4242"
+    assert account.event_types() == ["customer.created", "payment_method.attached"]
+
+
+def test_a_customer_is_not_made_with_a_card_that_declines(account):
+    with pytest.raises(stripe.error.CardError) as caught:
+        account.customer(payment_method="pm_card_visa_chargeDeclined")
+    assert caught.value.http_status == 402
+    assert stripe.Customer.list(**account.options).data == []
+
+
+def test_a_default_card_must_be_the_customers_own(account):
+    card = account.attach()
+    changed = stripe.Customer.modify(card.customer, invoice_settings={"default_payment_method": card.id},
+                                     **account.options)
+    assert changed.invoice_settings.default_payment_method == card.id
+    event = account.last_event("customer.updated")
+    assert event.data.previous_attributes == {"invoice_settings": {"default_payment_method": None}}
+    for other in (account.attach().id, "pm_unknown", "pm_card_visa"):
+        with pytest.raises(stripe.error.InvalidRequestError) as caught:
+            stripe.Customer.modify(card.customer, invoice_settings={"default_payment_method": other},
+                                   **account.options)
+        assert (caught.value.code, caught.value.param) == ("resource_missing",
+                                                           "invoice_settings[default_payment_method]")
+    assert stripe.Customer.retrieve(card.customer, **account.options) == changed
+
+
+def test_a_detached_card_is_no_default_any_more(account):
+    card = account.attach()
+    stripe.Customer.modify(card.customer, invoice_settings={"default_payment_method": card.id}, **account.options)
+    stripe.PaymentMethod.detach(card.id, **account.options)
+    customer = stripe.Customer.retrieve(card.customer, **account.options)
+    assert customer.invoice_settings.default_payment_method is None
+    event = account.last_event("customer.updated")
+    assert event.data.previous_attributes == {"invoice_settings": {"default_payment_method": card.id}}
 
 
 def test_a_deleted_customer_says_so_and_is_no_more(account):
