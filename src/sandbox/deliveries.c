@@ -90,8 +90,10 @@ bool delivery_prepare(const struct moment *at, struct document *errand, struct s
 {
     struct document endpoint DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
     const struct object *event = object_find(at->account, OBJECT_EVENT, json_get_str(errand->json, "event"));
+    // An endpoint that was removed or disabled meanwhile gets no more attempts.
     if (event == NULL ||
-        !document_open(at, OBJECT_ENDPOINT, json_get_str(errand->json, "endpoint"), &endpoint)) {
+        !document_open(at, OBJECT_ENDPOINT, json_get_str(errand->json, "endpoint"), &endpoint) ||
+        !text_equal(json_get_str(endpoint.json, "status"), "enabled")) {
         object_remove(at->sandbox, at->account, errand->object);
         return false;
     }

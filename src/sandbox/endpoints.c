@@ -39,15 +39,23 @@ static struct json_object *endpoint_json(struct call *call)
     return json;
 }
 
-void endpoint_create(struct call *call)
+// False: refused.
+static bool check_url(struct call *call)
 {
     const char *url = param_text(&call->params, "url");
-    if (!text_starts_with(url, "http://") && !text_starts_with(url, "https://")) {
-        call_refuse(call,
-                    &(struct refusal){.status = 400,
-                                      .code = "url_invalid",
-                                      .param = "url",
-                                      .message = "Invalid URL: it must begin with http:// or https://"});
+    if (url == NULL || text_starts_with(url, "http://") || text_starts_with(url, "https://")) {
+        return true;
+    }
+    call_refuse(call, &(struct refusal){.status = 400,
+                                        .code = "url_invalid",
+                                        .param = "url",
+                                        .message = "Invalid URL: it must begin with http:// or https://"});
+    return false;
+}
+
+void endpoint_create(struct call *call)
+{
+    if (!check_url(call)) {
         return;
     }
     if (call->at.account->sets[OBJECT_ENDPOINT].by_id.count >= ENDPOINTS_MAX) {
@@ -82,6 +90,47 @@ void endpoint_retrieve(struct call *call)
         call_refuse_missing(call, "webhook endpoint", call->id);
         return;
     }
+    call_answer_document(call, &endpoint);
+}
+
+static void set_fields(struct call *call, struct json_object *endpoint)
+{
+    const char *url = param_text(&call->params, "url");
+    const char *description = param_text(&call->params, "description");
+    const char *event = NULL;
+    if (url != NULL) {
+        json_add_str(endpoint, "url", url);
+    }
+    if (description != NULL) {
+        json_add_str(endpoint, "description", description[0] == '\0' ? NULL : description);
+    }
+    if (param_texts(&call->params, "enabled_events", &event, 1) > 0) {
+        json_add(endpoint, "enabled_events", enabled_events(call));
+    }
+    if (param_text(&call->params, "disabled") != NULL) {
+        json_add_str(endpoint, "status",
+                     param_bool(&call->params, "disabled", false) ? "disabled" : "enabled");
+    }
+}
+
+void endpoint_update(struct call *call)
+{
+    struct document endpoint DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
+    struct refusal refusal;
+    if (!document_open(&call->at, OBJECT_ENDPOINT, call->id, &endpoint)) {
+        call_refuse_missing(call, "webhook endpoint", call->id);
+        return;
+    }
+    if (!check_url(call)) {
+        return;
+    }
+    if (!param_metadata(&call->params, json_get(endpoint.json, "metadata"), &refusal)) {
+        call_refuse(call, &refusal);
+        return;
+    }
+    call->began = true;
+    set_fields(call, endpoint.json);
+    document_save(&endpoint);
     call_answer_document(call, &endpoint);
 }
 

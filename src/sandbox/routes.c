@@ -246,6 +246,16 @@ static const struct param endpoint_create_params[] = {
     PARAMS_END,
 };
 
+static const struct param endpoint_update_params[] = {
+    {.name = "url", .type = PARAM_URL},
+    {.name = "enabled_events", .type = PARAM_TEXTS},
+    {.name = "description", .type = PARAM_TEXT, .unsettable = true},
+    {.name = "disabled", .type = PARAM_BOOLEAN},
+    METADATA,
+    EXPAND,
+    PARAMS_END,
+};
+
 static const struct param endpoint_list_params[] = {PAGING, EXPAND, PARAMS_END};
 
 static const struct route routes[] = {
@@ -288,6 +298,7 @@ static const struct route routes[] = {
     {"POST", "/v1/webhook_endpoints", endpoint_create_params, endpoint_create},
     {"GET", "/v1/webhook_endpoints", endpoint_list_params, endpoint_list},
     {"GET", "/v1/webhook_endpoints/:id", retrieve_params, endpoint_retrieve},
+    {"POST", "/v1/webhook_endpoints/:id", endpoint_update_params, endpoint_update},
     {"DELETE", "/v1/webhook_endpoints/:id", retrieve_params, endpoint_delete},
 };
 

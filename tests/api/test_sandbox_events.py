@@ -63,6 +63,42 @@ def test_a_deleted_endpoint_gets_nothing_more(account, receiver):
     assert len(receiver.deliveries) == 1
 
 
+def test_an_endpoint_can_be_changed(account, receiver):
+    endpoint = stripe.WebhookEndpoint.create(url="http://127.0.0.1:1/", enabled_events=["charge.failed"],
+                                             description="old", metadata={"a": "1"}, **account.options)
+    changed = stripe.WebhookEndpoint.modify(endpoint.id, url=receiver.url, description="", metadata={"b": "2"},
+                                            enabled_events=["payment_intent.succeeded"], **account.options)
+    assert (changed.url, changed.description, changed.status) == (receiver.url, None, "enabled")
+    assert (changed.enabled_events, changed.metadata) == (["payment_intent.succeeded"], {"a": "1", "b": "2"})
+    assert "secret" not in changed and stripe.WebhookEndpoint.retrieve(endpoint.id, **account.options) == changed
+    account.create()
+    construct(receiver.wait_for("payment_intent.succeeded"), endpoint.secret)
+
+
+def test_a_disabled_endpoint_gets_nothing_until_it_is_enabled_again(account, receiver):
+    endpoint = account.receive_at(receiver, "payment_intent.succeeded")
+    assert stripe.WebhookEndpoint.modify(endpoint.id, disabled=True, **account.options).status == "disabled"
+    account.create(metadata={"n": "1"})
+    assert account.last_event("payment_intent.succeeded").pending_webhooks == 0
+    assert stripe.WebhookEndpoint.modify(endpoint.id, disabled=False, **account.options).status == "enabled"
+    account.create(metadata={"n": "2"})
+    receiver.wait_for("payment_intent.succeeded")
+    assert [body["data"]["object"]["metadata"] for body in receiver.events()] == [{"n": "2"}]
+
+
+def test_an_endpoint_is_not_changed_to_what_cannot_be(account, receiver):
+    endpoint = account.receive_at(receiver, "*")
+    for params in ({"url": "ftp://shop.example/"}, {"disabled": "perhaps"}, {"enabled_events": [""]},
+                   {"api_version": "2026-10-28.endive"}):
+        with pytest.raises(stripe.error.InvalidRequestError) as caught:
+            stripe.WebhookEndpoint.modify(endpoint.id, **params, **account.options)
+        assert caught.value.http_status == 400 and caught.value.param.startswith(next(iter(params)))
+    with pytest.raises(stripe.error.InvalidRequestError) as caught:
+        stripe.WebhookEndpoint.modify("we_unknown", description="x", **account.options)
+    assert caught.value.http_status == 404
+    assert stripe.WebhookEndpoint.retrieve(endpoint.id, **account.options).url == receiver.url
+
+
 def test_a_refused_event_comes_again_signed_anew(account, receiver):
     endpoint = account.receive_at(receiver, "payment_intent.succeeded")
     receiver.answer_next(Answer(500), Answer(302))

@@ -94,6 +94,24 @@ static void a_refused_event_is_tried_five_times_and_then_given_up(void **state)
     assert_int_equal(sandbox_next_due_us(world->sandbox), INT64_MAX);
 }
 
+static void an_endpoint_that_is_disabled_gets_no_further_attempt(void **state)
+{
+    struct world *world = *state;
+    struct sandbox_delivery delivery;
+    struct json_object *endpoint JSON_CLEANUP = NULL;
+    const char *text = world_ask(world, START_US, "POST", "/v1/webhook_endpoints", ENDPOINT, NULL);
+    assert_int_equal(json_parse(text, strlen(text), &endpoint, NULL), OK);
+    (void)charge(world, START_US, NULL);
+    assert_true(next_delivery(world, START_US, &delivery));
+    sandbox_delivery_done(world->sandbox, START_US, delivery.account_id, delivery.errand_id, false);
+    (void)world_ask(world, START_US, "POST",
+                    arena_printf(&world->arena, "/v1/webhook_endpoints/%s", json_get_str(endpoint, "id")),
+                    "disabled=true", NULL);
+    assert_int_equal(world->response.status, 200);
+    assert_false(next_delivery(world, START_US + HOUR_US, &delivery));
+    assert_int_equal(sandbox_next_due_us(world->sandbox), INT64_MAX);
+}
+
 static void a_delivery_that_was_accepted_is_over_even_if_it_is_said_twice(void **state)
 {
     struct world *world = *state;
@@ -212,6 +230,14 @@ static const char *const pieces[] = {
     "payment_intent=pi_x",
     "charge=",
     "type=card",
+    "card[token]=tok_visa",
+    "card[exp_month]=13",
+    "billing_details[address][city]=x",
+    "address=",
+    "address[city]=x",
+    "invoice_settings[default_payment_method]=pm_x",
+    "disabled=true",
+    "client_secret=x",
     "setup_future_usage=off_session",
 };
 static const char *const paths[] = {
@@ -324,6 +350,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_event_is_due_when_it_was_held_long_enough, world_set_up,
                                         world_tear_down),
         cmocka_unit_test_setup_teardown(a_refused_event_is_tried_five_times_and_then_given_up, world_set_up,
+                                        world_tear_down),
+        cmocka_unit_test_setup_teardown(an_endpoint_that_is_disabled_gets_no_further_attempt, world_set_up,
                                         world_tear_down),
         cmocka_unit_test_setup_teardown(a_delivery_that_was_accepted_is_over_even_if_it_is_said_twice,
                                         world_set_up, world_tear_down),
