@@ -11,7 +11,8 @@ struct call {
     const char *version; // "2026-10-28.endive"
     bool publishable;    // made with a publishable key: it shows only what a payer may see
     const char *path;
-    const char *id; // of the path, NULL if it has none
+    const char *id;       // of the path, NULL if it has none
+    const char *inner_id; // the path's second, NULL if it has none
     struct params params;
 
     int status; // 0: not answered yet

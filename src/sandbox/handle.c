@@ -68,7 +68,8 @@ static void execute(struct call *call, const struct route *route, const struct s
 
 static const struct route *find_route(struct call *call, const struct sandbox_request *request)
 {
-    const struct route *route = route_find(request->method, request->path, call->at.arena, &call->id);
+    const struct route *route =
+        route_find(request->method, request->path, call->at.arena, &call->id, &call->inner_id);
     if (route == NULL) {
         call_refuse(call, &(struct refusal){.status = 404,
                                             .message = arena_printf(

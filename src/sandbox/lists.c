@@ -94,13 +94,14 @@ bool list_filters_fit(const void *call, struct json_object *json)
     return true;
 }
 
-// The id that the call filters by. Whatever belongs to it holds it in its text, so that the rest need no
-// parsing: a list of one payment's refunds does not cost more in an account that made a million.
+// The id that the call filters by, or that its path names. Whatever belongs to it holds it in its text, so
+// that the rest need no parsing: a list of one payment's refunds does not cost more in an account that made a
+// million.
 static const char *wanted_id(const struct call *call)
 {
     static const char *const ids[] = {"payment_intent", "charge", "setup_intent", "payment_method",
                                       "customer"};
-    const char *id = NULL;
+    const char *id = call->id;
     for (size_t i = 0; i < COUNT_OF(ids) && id == NULL; i++) {
         id = param_text(&call->params, ids[i]);
     }
@@ -200,6 +201,22 @@ void list_answer(struct call *call, enum object_kind kind,
     json_add_bool(page, "has_more", has_more);
     json_add_str(page, "url", call->path);
     call_answer(call, page);
+}
+
+struct ownership {
+    const char *member;
+    const char *owner_id;
+};
+
+static bool is_owned(const void *context, struct json_object *json)
+{
+    const struct ownership *ownership = context;
+    return text_equal(json_get_str(json, ownership->member), ownership->owner_id);
+}
+
+void list_answer_owned(struct call *call, enum object_kind kind, const char *member)
+{
+    list_answer(call, kind, is_owned, &(struct ownership){.member = member, .owner_id = call->id});
 }
 
 void search_answer(struct call *call, enum object_kind kind,

@@ -9,6 +9,8 @@
 // Answers with the objects of the kind that `takes` takes (NULL: all); context is handed to it.
 void list_answer(struct call *call, enum object_kind kind,
                  bool (*takes)(const void *context, struct json_object *json), const void *context);
+// Answers with those whose member is the id in the call's path.
+void list_answer_owned(struct call *call, enum object_kind kind, const char *member);
 // For `takes`, with the call as its context: the members that the call filters by (customer, payment_intent,
 // charge, email and so on) are as it says.
 bool list_filters_fit(const void *call, struct json_object *json);

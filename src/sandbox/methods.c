@@ -11,7 +11,6 @@
 #include "sandbox/ids.h"
 
 #define EXPIRY_YEARS 3 // from the year a method is made in, so that no test card ever runs out
-#define SECONDS_PER_YEAR INT64_C(31556952)
 
 struct json_object *billing_details_json(void)
 {
@@ -36,7 +35,7 @@ static struct json_object *card_json(const struct moment *at, const struct test_
     json_add_str(card, "country", "US");
     json_add_str(card, "display_brand", test->brand);
     json_add_i64(card, "exp_month", 12);
-    json_add_i64(card, "exp_year", 1970 + moment_seconds(at) / SECONDS_PER_YEAR + EXPIRY_YEARS);
+    json_add_i64(card, "exp_year", moment_year(at) + EXPIRY_YEARS);
     // The same card has the same fingerprint, in one account as in another.
     json_add_str(card, "fingerprint", arena_printf(at->arena, "Sandbox%s%.5s", test->last4, test->brand));
     json_add_str(card, "funding", test->funding);

@@ -14,6 +14,7 @@
 #include "sandbox/endpoints.h"
 #include "sandbox/events.h"
 #include "sandbox/intents.h"
+#include "sandbox/method_calls.h"
 #include "sandbox/methods.h"
 #include "sandbox/refunds.h"
 #include "sandbox/saved_methods.h"
@@ -205,6 +206,13 @@ static const struct param method_list_params[] = {
     PARAMS_END,
 };
 
+static const struct param customer_method_list_params[] = {
+    {.name = "type", .type = PARAM_CHOICE, .choices = "card"},
+    CURSORS,
+    EXPAND,
+    PARAMS_END,
+};
+
 static const struct param refund_create_params[] = {
     {.name = "amount", .type = PARAM_INTEGER},
     {.name = "charge", .type = PARAM_TEXT},
@@ -276,8 +284,10 @@ static const struct route routes[] = {
     {"GET", "/v1/setup_attempts", setup_attempt_list_params, setup_attempt_list},
     {"GET", "/v1/charges", charge_list_params, charge_list},
     {"GET", "/v1/charges/:id", retrieve_params, charge_retrieve},
+    {"POST", "/v1/payment_methods", method_create_params, method_create},
     {"GET", "/v1/payment_methods", method_list_params, method_list},
     {"GET", "/v1/payment_methods/:id", retrieve_params, method_retrieve},
+    {"POST", "/v1/payment_methods/:id", method_update_params, method_update},
     {"POST", "/v1/payment_methods/:id/attach", method_attach_params, method_attach},
     {"POST", "/v1/payment_methods/:id/detach", retrieve_params, method_detach},
     {"POST", "/v1/customers", customer_create_params, customer_create},
@@ -285,6 +295,8 @@ static const struct route routes[] = {
     {"GET", "/v1/customers/:id", retrieve_params, customer_retrieve},
     {"POST", "/v1/customers/:id", customer_update_params, customer_update},
     {"DELETE", "/v1/customers/:id", retrieve_params, customer_delete},
+    {"GET", "/v1/customers/:id/payment_methods", customer_method_list_params, customer_method_list},
+    {"GET", "/v1/customers/:id/payment_methods/:inner_id", retrieve_params, customer_method_retrieve},
     {"POST", "/v1/refunds", refund_create_params, refund_create},
     {"GET", "/v1/refunds", of_charge_list_params, refund_list},
     {"GET", "/v1/refunds/:id", retrieve_params, refund_retrieve},
@@ -302,30 +314,44 @@ static const struct route routes[] = {
     {"DELETE", "/v1/webhook_endpoints/:id", retrieve_params, endpoint_delete},
 };
 
-// Whether the path is of the pattern. id, id_bytes: the segment that ":id" stands for.
-static bool matches(const char *pattern, const char *path, const char **id, size_t *id_bytes)
+#define IDS_MAX 2
+
+struct segment {
+    const char *text;
+    size_t bytes;
+};
+
+// Whether the path is of the pattern. ids: the segments that its names stand for, in order.
+static bool matches(const char *pattern, const char *path, struct segment ids[IDS_MAX])
 {
-    *id = NULL;
-    const char *hole = strstr(pattern, ":id");
-    if (hole == NULL) {
-        return text_equal(pattern, path);
+    size_t count = 0;
+    while (*pattern != '\0') {
+        if (*pattern != ':') {
+            if (*pattern++ != *path++) {
+                return false;
+            }
+            continue;
+        }
+        size_t bytes = strcspn(path, "/");
+        if (bytes == 0) {
+            return false;
+        }
+        REQUIRE(count < IDS_MAX);
+        ids[count++] = (struct segment){path, bytes};
+        path += bytes;
+        pattern += strcspn(pattern, "/");
     }
-    size_t before = (size_t)(hole - pattern);
-    if (strncmp(pattern, path, before) != 0) {
-        return false;
-    }
-    *id = path + before;
-    *id_bytes = strcspn(*id, "/");
-    return *id_bytes > 0 && text_equal(hole + strlen(":id"), *id + *id_bytes);
+    return *path == '\0';
 }
 
-const struct route *route_find(const char *method, const char *path, struct arena *arena, const char **id)
+const struct route *route_find(const char *method, const char *path, struct arena *arena, const char **id,
+                               const char **inner_id)
 {
     for (size_t i = 0; i < COUNT_OF(routes); i++) {
-        const char *segment = NULL;
-        size_t bytes = 0;
-        if (text_equal(routes[i].method, method) && matches(routes[i].path, path, &segment, &bytes)) {
-            *id = segment == NULL ? NULL : arena_strndup(arena, segment, bytes);
+        struct segment ids[IDS_MAX] = {0};
+        if (text_equal(routes[i].method, method) && matches(routes[i].path, path, ids)) {
+            *id = ids[0].text == NULL ? NULL : arena_strndup(arena, ids[0].text, ids[0].bytes);
+            *inner_id = ids[1].text == NULL ? NULL : arena_strndup(arena, ids[1].text, ids[1].bytes);
             return &routes[i];
         }
     }

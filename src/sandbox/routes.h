@@ -5,11 +5,12 @@
 
 struct route {
     const char *method;
-    const char *path; // ":id" stands for one segment
+    const char *path; // ":id" and ":inner_id" stand for one segment each
     const struct param *params;
     void (*handle)(struct call *call);
     bool publishable; // may be called with a publishable key
 };
 
-// NULL: there is no such call. *id: the path's id in the arena, NULL if it has none.
-const struct route *route_find(const char *method, const char *path, struct arena *arena, const char **id);
+// NULL: there is no such call. *id, *inner_id: the path's ids in the arena, NULL where it has none.
+const struct route *route_find(const char *method, const char *path, struct arena *arena, const char **id,
+                               const char **inner_id);

@@ -153,3 +153,24 @@ void method_list(struct call *call)
     }
     list_answer(call, OBJECT_METHOD, is_attached, call);
 }
+
+void customer_method_list(struct call *call)
+{
+    struct refusal refusal;
+    if (!customer_check(&call->at, call->id, &refusal)) {
+        call_refuse_missing(call, "customer", call->id);
+        return;
+    }
+    list_answer_owned(call, OBJECT_METHOD, "customer");
+}
+
+void customer_method_retrieve(struct call *call)
+{
+    struct document method DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
+    if (!document_open(&call->at, OBJECT_METHOD, call->inner_id, &method) ||
+        !text_equal(json_get_str(method.json, "customer"), call->id)) {
+        call_refuse_missing(call, "PaymentMethod", call->inner_id);
+        return;
+    }
+    call_answer_document(call, &method);
+}

@@ -7,6 +7,9 @@
 void method_attach(struct call *call);
 void method_detach(struct call *call);
 void method_list(struct call *call);
+// GET /v1/customers/{id}/payment_methods, and one of them.
+void customer_method_list(struct call *call);
+void customer_method_retrieve(struct call *call);
 
 // The method that a caller names (a test card makes a new one), ready to be attached to the customer. False:
 // refused, because there is none, another customer has it, or its bank declines.

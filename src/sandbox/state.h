@@ -88,6 +88,12 @@ static inline int64_t moment_seconds(const struct moment *at)
     return at->now_us / 1000000;
 }
 
+// To within a day of the turn of the year.
+static inline int64_t moment_year(const struct moment *at)
+{
+    return 1970 + moment_seconds(at) / INT64_C(31556952);
+}
+
 // The account of a key, made at first use; NULL where there are too many.
 struct account *account_of_key(struct sandbox *sandbox, const char *key);
 struct account *account_of_id(const struct sandbox *sandbox, const char *id);

@@ -1,0 +1,152 @@
+// Making and changing a PaymentMethod. Pure. See method_calls.h.
+#include "sandbox/method_calls.h"
+
+#include <string.h>
+
+#include "base/require.h"
+#include "base/text.h"
+#include "sandbox/address.h"
+#include "sandbox/common_params.h"
+#include "sandbox/events.h"
+#include "sandbox/methods.h"
+
+#define YEARS_AHEAD_MAX 50
+
+#define METHOD_PARAMS                                                                                        \
+    {.name = "allow_redisplay", .type = PARAM_CHOICE, .choices = "always|limited|unspecified"},              \
+        {.name = "billing_details[email]", .type = PARAM_TEXT, .unsettable = true},                          \
+        {.name = "billing_details[name]", .type = PARAM_TEXT, .unsettable = true},                           \
+        {.name = "billing_details[phone]", .type = PARAM_TEXT, .unsettable = true},                          \
+        {.name = "billing_details[tax_id]", .type = PARAM_TEXT, .unsettable = true},                         \
+        {.name = "card[exp_month]", .type = PARAM_INTEGER},                                                  \
+        {.name = "card[exp_year]", .type = PARAM_INTEGER}, ADDRESS_PARAMS("billing_details[address]"),       \
+        METADATA, EXPAND, PARAMS_END
+
+const struct param method_create_params[] = {
+    {.name = "type", .type = PARAM_CHOICE, .choices = "card", .required = true},
+    {.name = "card[token]", .type = PARAM_TEXT},
+    {.name = "card[number]", .type = PARAM_TEXT},
+    {.name = "card[cvc]", .type = PARAM_TEXT},
+    METHOD_PARAMS,
+};
+const struct param method_update_params[] = {METHOD_PARAMS};
+
+static bool refuse(struct call *call, int status, const char *code, const char *param, const char *message)
+{
+    call_refuse(call, &(struct refusal){.status = status, .code = code, .param = param, .message = message});
+    return false;
+}
+
+// Makes a method of a test token: tok_visa is pm_card_visa. False: refused.
+static bool make(struct call *call, struct document *method)
+{
+    const char *token = param_text(&call->params, "card[token]");
+    if (param_text(&call->params, "card[number]") != NULL) {
+        return refuse(
+            call, 402, NULL, NULL,
+            "Sending card numbers to the API is generally unsafe, and refused here. Use a test token, "
+            "such as card[token]=tok_visa, or a test payment method, such as pm_card_visa.");
+    }
+    if (token == NULL) {
+        return refuse(call, 400, "parameter_missing", "card", "Missing required param: card.");
+    }
+    const char *name = text_starts_with(token, "tok_")
+                           ? arena_printf(call->at.arena, "pm_card_%.100s", token + strlen("tok_"))
+                           : "";
+    struct refusal refusal;
+    if (test_method_find(name) == NULL) {
+        return refuse(call, 400, "resource_missing", "card[token]",
+                      arena_printf(call->at.arena, "No such token: '%.100s'", token));
+    }
+    REQUIRE(method_resolve(&call->at, name, method, &refusal));
+    return true;
+}
+
+// Sets the month or year of expiry that the call gives. False: refused.
+static bool set_expiry(struct call *call, struct json_object *card, const char *name, int64_t min,
+                       int64_t max)
+{
+    struct arena *arena = call->at.arena;
+    int64_t present = json_get_i64(card, name, min);
+    int64_t number = param_i64(&call->params, arena_printf(arena, "card[%s]", name), present);
+    if (number != present && (number < min || number > max)) {
+        const char *what = name + strlen("exp_");
+        call_refuse(call, &(struct refusal){
+                              .status = 402,
+                              .type = "card_error",
+                              .code = arena_printf(arena, "invalid_expiry_%s", what),
+                              .param = name,
+                              .message = arena_printf(arena, "Your card's expiration %s is invalid.", what)});
+        return false;
+    }
+    json_add_i64(card, name, number);
+    return true;
+}
+
+static void set_billing_details(struct call *call, struct json_object *details)
+{
+    static const char *const texts[] = {"email", "name", "phone", "tax_id"};
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
+        const char *text =
+            param_text(&call->params, arena_printf(call->at.arena, "billing_details[%s]", texts[i]));
+        if (text != NULL) {
+            json_add_str(details, texts[i], text[0] == '\0' ? NULL : text);
+        }
+    }
+    address_apply(&call->params, "billing_details[address]", details);
+    if (json_get(details, "address") == NULL) {
+        json_add(details, "address", address_json());
+    }
+}
+
+static bool set_fields(struct call *call, struct document *method)
+{
+    struct refusal refusal;
+    const char *redisplay = param_text(&call->params, "allow_redisplay");
+    if (!param_metadata(&call->params, json_get(method->json, "metadata"), &refusal)) {
+        call_refuse(call, &refusal);
+        return false;
+    }
+    struct json_object *card = json_get(method->json, "card");
+    int64_t year = moment_year(&call->at);
+    if (!set_expiry(call, card, "exp_month", 1, 12) ||
+        !set_expiry(call, card, "exp_year", year, year + YEARS_AHEAD_MAX)) {
+        return false;
+    }
+    set_billing_details(call, json_get(method->json, "billing_details"));
+    if (redisplay != NULL) {
+        json_add_str(method->json, "allow_redisplay", redisplay);
+    }
+    return true;
+}
+
+void method_create(struct call *call)
+{
+    struct document method DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
+    if (!make(call, &method) || !set_fields(call, &method)) {
+        return;
+    }
+    call->began = true;
+    document_save(&method);
+    call_answer_document(call, &method);
+}
+
+void method_update(struct call *call)
+{
+    struct document method DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
+    if (!document_open(&call->at, OBJECT_METHOD, call->id, &method)) {
+        call_refuse_missing(call, "PaymentMethod", call->id);
+        return;
+    }
+    if (json_get_str(method.json, "customer") == NULL) {
+        (void)refuse(call, 400, NULL, NULL,
+                     "You must save this PaymentMethod to a customer before you can update it.");
+        return;
+    }
+    if (!set_fields(call, &method)) {
+        return;
+    }
+    call->began = true;
+    event_save_changed(&call->at, &method, "payment_method.updated");
+    call_answer_document(call, &method);
+}

@@ -1,0 +1,13 @@
+// Making and changing a PaymentMethod. https://docs.stripe.com/api/payment_methods
+#pragma once
+
+#include "sandbox/call.h"
+
+extern const struct param method_create_params[];
+extern const struct param method_update_params[];
+
+// POST /v1/payment_methods, of a test token ("tok_visa"). Card numbers are refused, as Stripe does by
+// default.
+void method_create(struct call *call);
+// POST /v1/payment_methods/{id}, of one that is attached.
+void method_update(struct call *call);
