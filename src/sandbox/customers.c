@@ -156,3 +156,12 @@ void customer_list(struct call *call)
 {
     list_answer(call, OBJECT_CUSTOMER, is_wanted, call);
 }
+
+void customer_search(struct call *call)
+{
+    static const struct query_field fields[] = {
+        {"created", QUERY_NUMBER}, {"email", QUERY_STRING}, {"metadata", QUERY_METADATA},
+        {"name", QUERY_STRING},    {"phone", QUERY_STRING}, QUERY_FIELDS_END,
+    };
+    search_answer(call, OBJECT_CUSTOMER, fields);
+}

@@ -11,6 +11,7 @@ void customer_retrieve(struct call *call);
 void customer_update(struct call *call);
 void customer_delete(struct call *call);
 void customer_list(struct call *call);
+void customer_search(struct call *call);
 
 // The method is detached: it is not the customer's default any more. Saves and emits.
 void customer_forget_method(const struct moment *at, const char *customer_id, const char *method_id);

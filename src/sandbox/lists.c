@@ -219,18 +219,38 @@ void list_answer_owned(struct call *call, enum object_kind kind, const char *mem
     list_answer(call, kind, is_owned, &(struct ownership){.member = member, .owner_id = call->id});
 }
 
-void search_answer(struct call *call, enum object_kind kind,
-                   bool (*takes)(const void *context, struct json_object *json), const void *context)
+// What was deleted is not found, not even by what it lacks.
+static bool fits_query(const void *query, struct json_object *json)
+{
+    return !json_get_bool(json, "deleted", false) && query_fits(query, json);
+}
+
+static bool read_query(struct call *call, const struct query_field *fields, struct query *query)
+{
+    if (query_parse(param_text(&call->params, "query"), fields, call->at.arena, query)) {
+        return true;
+    }
+    call_refuse(call,
+                &(struct refusal){.status = 400,
+                                  .param = "query",
+                                  .message = "The query is not understood: it must be of up to 10 clauses "
+                                             "such as metadata['key']:'value', joined by AND or by OR."});
+    return false;
+}
+
+void search_answer(struct call *call, enum object_kind kind, const struct query_field *fields)
 {
     struct list *after = &call->at.account->sets[kind].in_order;
+    struct query query;
     int64_t limit = 0;
-    if (!read_limit(call, &limit) || !find_cursor(call, kind, "page", &after)) {
+    if (!read_query(call, fields, &query) || !read_limit(call, &limit) ||
+        !find_cursor(call, kind, "page", &after)) {
         return;
     }
     struct walk walk = {.call = call,
                         .kind = kind,
-                        .takes = takes,
-                        .context = context,
+                        .takes = fits_query,
+                        .context = &query,
                         .created = {.min = INT64_MIN, .max = INT64_MAX},
                         .next = after->prev};
     bool has_more = false;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "sandbox/call.h"
+#include "sandbox/query.h"
 
 #define LIST_LIMIT_DEFAULT 10
 #define LIST_LIMIT_MAX 100
@@ -14,6 +15,5 @@ void list_answer_owned(struct call *call, enum object_kind kind, const char *mem
 // For `takes`, with the call as its context: the members that the call filters by (customer, payment_intent,
 // charge, email and so on) are as it says.
 bool list_filters_fit(const void *call, struct json_object *json);
-// Answers a search: the same, paged by `page` alone.
-void search_answer(struct call *call, enum object_kind kind,
-                   bool (*takes)(const void *context, struct json_object *json), const void *context);
+// Answers a search by the call's `query` about the fields, paged by `page` alone.
+void search_answer(struct call *call, enum object_kind kind, const struct query_field *fields);

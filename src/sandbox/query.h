@@ -1,5 +1,5 @@
-// The part of Stripe's search language that reconciliation needs: metadata['k']:'v', status:'v',
-// currency:'v', customer:'v', joined by AND. Pure.
+// Stripe's search language: clauses such as name~'jo', created>1700000000 or -metadata['k']:null, joined by
+// AND (or a space) or by OR, not by both. Pure. https://docs.stripe.com/search#search-query-language
 #pragma once
 
 #include <stdbool.h>
@@ -8,16 +8,41 @@
 #include "base/json.h"
 
 #define QUERY_CLAUSES_MAX 10
+#define QUERY_PART_CHARS_MIN 3 // of what ~ looks for
 
-struct query {
-    struct query_clause {
-        const char *field; // "metadata" or a member's name
-        const char *key;   // of metadata
-        const char *value;
-    } clauses[QUERY_CLAUSES_MAX];
-    int count;
+enum query_type {
+    QUERY_TOKEN,    // :
+    QUERY_STRING,   // : and ~, without regard to case
+    QUERY_NUMBER,   // : > >= < <=
+    QUERY_METADATA, // field['key'] with :
 };
 
-// False: not of that form. Text in the arena.
-bool query_parse(const char *text, struct arena *arena, struct query *query) MUST_CHECK;
+// What may be searched for; a table of these ends with QUERY_FIELDS_END.
+struct query_field {
+    const char *name;
+    enum query_type type;
+};
+#define QUERY_FIELDS_END                                                                                     \
+    {                                                                                                        \
+        .name = NULL                                                                                         \
+    }
+
+struct query_clause {
+    const struct query_field *field;
+    const char *key; // of metadata
+    bool negated;
+    const char *comparison; // one of those above
+    const char *value;      // NULL: null
+    int64_t number;         // of a QUERY_NUMBER
+};
+
+struct query {
+    struct query_clause clauses[QUERY_CLAUSES_MAX];
+    int count;
+    bool any; // one clause is enough: OR
+};
+
+// False: not of that form, or about something else than the fields. Text in the arena.
+bool query_parse(const char *text, const struct query_field *fields, struct arena *arena,
+                 struct query *query) MUST_CHECK;
 bool query_fits(const struct query *query, struct json_object *object);

@@ -113,7 +113,7 @@ static const struct param intent_list_params[] = {
     PARAMS_END,
 };
 
-static const struct param intent_search_params[] = {
+static const struct param search_params[] = {
     {.name = "query", .type = PARAM_TEXT, .required = true},
     {.name = "limit", .type = PARAM_INTEGER},
     {.name = "page", .type = PARAM_TEXT},
@@ -269,7 +269,7 @@ static const struct param endpoint_list_params[] = {PAGING, EXPAND, PARAMS_END};
 static const struct route routes[] = {
     {"POST", "/v1/payment_intents", intent_create_params, intent_create},
     {"GET", "/v1/payment_intents", intent_list_params, intent_list},
-    {"GET", "/v1/payment_intents/search", intent_search_params, intent_search},
+    {"GET", "/v1/payment_intents/search", search_params, intent_search},
     {"GET", "/v1/payment_intents/:id", intent_retrieve_params, intent_retrieve, .publishable = true},
     {"POST", "/v1/payment_intents/:id", intent_update_params, intent_update},
     {"POST", "/v1/payment_intents/:id/confirm", intent_confirm_params, intent_confirm},
@@ -292,6 +292,7 @@ static const struct route routes[] = {
     {"POST", "/v1/payment_methods/:id/detach", retrieve_params, method_detach},
     {"POST", "/v1/customers", customer_create_params, customer_create},
     {"GET", "/v1/customers", customer_list_params, customer_list},
+    {"GET", "/v1/customers/search", search_params, customer_search},
     {"GET", "/v1/customers/:id", retrieve_params, customer_retrieve},
     {"POST", "/v1/customers/:id", customer_update_params, customer_update},
     {"DELETE", "/v1/customers/:id", retrieve_params, customer_delete},

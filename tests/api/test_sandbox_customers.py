@@ -151,6 +151,33 @@ def test_customers_are_listed_by_their_address_and_by_pages(account):
     assert [c.id for c in rest.data] == made[:1] and not rest.has_more
 
 
+def test_customers_are_searched_for(account):
+    jo = account.customer(email="Jo@Example.com", name="Jo O'Neil", phone="+254700000000", metadata={"our": "7"})
+    al = account.customer(email="al@example.com", name="Al", metadata={"our": "8"})
+    gone = account.customer(email="gone@example.com")
+    stripe.Customer.delete(gone.id, **account.options)
+
+    def found(query, **params):
+        return [one.id for one in stripe.Customer.search(query=query, **params, **account.options).data]
+
+    assert found("email:'jo@example.com'") == [jo.id]
+    assert found("email~'example'") == [al.id, jo.id]
+    assert found("""name:"Jo O'Neil" AND metadata['our']:'7'""") == [jo.id]
+    assert found("-metadata['our']:'7'") == [al.id]
+    assert found("phone:null OR name:'nobody'") == [al.id]
+    assert found(f"created>={jo.created} -name:'al'") == [jo.id]
+    page = stripe.Customer.search(query="email~'example'", limit=1, **account.options)
+    assert (page.object, page.url, page.has_more) == ("search_result", "/v1/customers/search", True)
+    assert [one.id for one in page.auto_paging_iter()] == [al.id, jo.id]
+
+
+@pytest.mark.parametrize("query", ["status:'succeeded'", "email='a'", "email~'a'", "", None])
+def test_a_search_that_is_not_understood_is_refused(account, query):
+    with pytest.raises(stripe.error.InvalidRequestError) as caught:
+        stripe.Customer.search(query=query, **account.options)
+    assert (caught.value.http_status, caught.value.param) == (400, "query")
+
+
 def test_an_unknown_customer_is_missing(account):
     with pytest.raises(stripe.error.InvalidRequestError) as caught:
         stripe.Customer.retrieve("cus_unknown", **account.options)

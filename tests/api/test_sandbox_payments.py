@@ -286,6 +286,8 @@ def test_search_finds_by_metadata(account):
     account.create(metadata={"payment_id": "p-2"})
     found = stripe.PaymentIntent.search(query="metadata['payment_id']:'p-1' AND status:'succeeded'", **account.options)
     assert (found.object, [one.id for one in found.data], found.has_more) == ("search_result", [wanted.id], False)
+    found = stripe.PaymentIntent.search(query="amount>999 AND -metadata['payment_id']:'p-1'", **account.options)
+    assert [one.metadata.payment_id for one in found.data] == ["p-2"]
     with pytest.raises(stripe.error.InvalidRequestError):
         stripe.PaymentIntent.search(query="colour:'red'", **account.options)
 
