@@ -16,7 +16,29 @@ static struct json_object *copy(struct json_object *value)
     return made;
 }
 
-static struct json_object *card_details(const struct document *intent, const struct document *method)
+// Of a payment that the payer has authenticated; NULL: nobody was asked.
+static struct json_object *three_d_secure(const struct moment *at, const struct document *intent)
+{
+    if (!json_get_bool(intent->hidden, "authenticated", false)) {
+        return NULL;
+    }
+    char transaction[UUID_TEXT_BYTES];
+    struct uuid id; // any: uuid_new would make it depend on what else this process did
+    at->sandbox->random->fill(at->sandbox->random, id.bytes, sizeof(id.bytes));
+    uuid_format(&id, transaction);
+    struct json_object *json = json_new_object();
+    json_add_str(json, "authentication_flow", "challenge");
+    json_add_str(json, "electronic_commerce_indicator", "05");
+    json_add(json, "exemption_indicator", NULL);
+    json_add_str(json, "result", "authenticated");
+    json_add(json, "result_reason", NULL);
+    json_add_str(json, "transaction_id", transaction);
+    json_add_str(json, "version", "2.2.0");
+    return json;
+}
+
+static struct json_object *card_details(const struct moment *at, const struct document *intent,
+                                        const struct document *method)
 {
     static const char *const same[] = {"brand",    "checks",      "country", "exp_month",
                                        "exp_year", "fingerprint", "funding", "last4"};
@@ -30,7 +52,7 @@ static struct json_object *card_details(const struct document *intent, const str
     json_add(card, "installments", NULL);
     json_add(card, "mandate", NULL);
     json_add_str(card, "network", json_get_str(from, "brand"));
-    json_add(card, "three_d_secure", NULL);
+    json_add(card, "three_d_secure", three_d_secure(at, intent));
     json_add(card, "wallet", NULL);
     struct json_object *details = json_new_object();
     json_add(details, "card", card);
@@ -87,7 +109,7 @@ void charge_begin(const struct moment *at, const struct document *intent, const 
     json_add_bool(json, "paid", false);
     json_add_str(json, "payment_intent", json_get_str(intent->json, "id"));
     json_add_str(json, "payment_method", json_get_str(method->json, "id"));
-    json_add(json, "payment_method_details", card_details(intent, method));
+    json_add(json, "payment_method_details", card_details(at, intent, method));
     json_add(json, "radar_options", json_new_object());
     json_add_bool(json, "refunded", false);
     json_add_str(json, "status", "pending");

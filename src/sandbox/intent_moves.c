@@ -137,6 +137,7 @@ void intent_authenticated(const struct moment *at, struct document *intent, bool
     REQUIRE(intent_status_is(intent, "requires_action"));
     REQUIRE(document_open(at, OBJECT_METHOD, json_get_str(intent->json, "payment_method"), &method));
     if (passed) {
+        json_add_bool(intent->hidden, "authenticated", true);
         (void)charge(at, intent, &method);
         return;
     }
@@ -221,6 +222,7 @@ void intent_attempt(struct call *call, struct document *intent, struct document 
     call->began = true;
     json_add_str(intent->json, "payment_method", json_get_str(method->json, "id"));
     json_add(intent->json, "last_payment_error", NULL);
+    json_object_object_del(intent->hidden, "authenticated");
     document_save(method);
     if (intent->object == NULL) {
         event_save(&call->at, intent, "payment_intent.created");

@@ -2,6 +2,7 @@
 import html
 import re
 import urllib.parse
+import uuid
 
 import pytest
 import requests
@@ -54,6 +55,25 @@ def test_completing_charges_and_sends_the_payer_back(account):
     assert (paid.status, paid.next_action, paid.amount_received) == ("succeeded", None, 1000)
     assert account.event_types() == ["payment_intent.created", "payment_intent.requires_action", "charge.succeeded",
                                      "payment_intent.succeeded"]
+
+
+def test_a_charge_tells_of_its_authentication(account):
+    intent = account.create(payment_method=CHALLENGED)
+    press(page_of(intent), "complete")
+    secure = account.charge_of(intent).payment_method_details.card.three_d_secure
+    assert (secure.authentication_flow, secure.result, secure.result_reason) == ("challenge", "authenticated", None)
+    assert (secure.electronic_commerce_indicator, secure.exemption_indicator, secure.version) == ("05", None, "2.2.0")
+    assert uuid.UUID(secure.transaction_id)
+    assert account.charge_of(account.create()).payment_method_details.card.three_d_secure is None
+
+
+def test_an_authentication_counts_for_its_own_attempt_alone(account):
+    intent = account.create(payment_method="pm_card_threeDSecureRequiredChargeDeclined")
+    press(page_of(intent), "complete")
+    assert account.charge_of(intent).payment_method_details.card.three_d_secure.result == "authenticated"
+    stripe.PaymentIntent.confirm(intent.id, payment_method="pm_card_visa", return_url=RETURN_URL, **account.options)
+    charge = account.charge_of(intent)
+    assert charge.paid and charge.payment_method_details.card.three_d_secure is None
 
 
 def test_failing_leaves_the_intent_without_a_method(account):
