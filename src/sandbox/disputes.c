@@ -10,6 +10,7 @@
 #include "sandbox/ids.h"
 #include "sandbox/lists.h"
 #include "sandbox/methods.h"
+#include "sandbox/transactions.h"
 
 #define DISPUTE_AFTER_US US_PER_S
 #define EVIDENCE_S (INT64_C(7) * 24 * 3600)
@@ -113,6 +114,9 @@ void dispute_begin(const struct moment *at, const char *charge_id)
     json_add_bool(charge.json, "disputed", true);
     json_add_str(charge.hidden, "dispute", json_get_str(dispute.json, "id"));
     document_save(&charge);
+    if (!test->inquiry) {
+        transaction_for_dispute(at, &dispute, false);
+    }
     event_save(at, &dispute, "charge.dispute.created");
     if (!test->inquiry) {
         event_emit(at, "charge.dispute.funds_withdrawn", &dispute);
@@ -138,6 +142,9 @@ bool dispute_move(const struct moment *at, struct document *dispute, const char 
     struct json_object *previous = json_new_object();
     json_add_str(previous, "status", move->from);
     json_add_str(dispute->json, "status", move->to);
+    if (text_equal(move->to, "won")) {
+        transaction_for_dispute(at, dispute, true);
+    }
     document_save(dispute);
     event_emit_changed(at, move->event, dispute, previous);
     if (text_equal(move->to, "won")) {

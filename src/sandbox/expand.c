@@ -5,18 +5,23 @@
 
 #include "base/require.h"
 #include "base/text.h"
+#include "sandbox/lists.h"
 
-// Which members of which objects hold ids. A new kind of object adds its rows here.
+// Which members of which objects hold ids; more than one row where an id may be of more than one kind. A new
+// kind of object adds its rows here.
 static const struct expandable {
     const char *object;
     const char *name; // "part.name": of an object within it
     enum object_kind kind;
+    const char *owned_by; // a list, made when it is asked for, of those that have the object in this member
 } expandables[] = {
     {"payment_intent", "latest_charge", OBJECT_CHARGE},
     {"payment_intent", "payment_method", OBJECT_METHOD},
     {"payment_intent", "customer", OBJECT_CUSTOMER},
     {"charge", "payment_intent", OBJECT_INTENT},
     {"charge", "customer", OBJECT_CUSTOMER},
+    {"charge", "balance_transaction", OBJECT_TRANSACTION},
+    {"charge", "refunds", OBJECT_REFUND, "charge"},
     {"customer", "invoice_settings.default_payment_method", OBJECT_METHOD},
     {"payment_method", "customer", OBJECT_CUSTOMER},
     {"setup_intent", "customer", OBJECT_CUSTOMER},
@@ -29,19 +34,36 @@ static const struct expandable {
     {"dispute", "payment_intent", OBJECT_INTENT},
     {"refund", "charge", OBJECT_CHARGE},
     {"refund", "payment_intent", OBJECT_INTENT},
+    {"refund", "balance_transaction", OBJECT_TRANSACTION},
+    {"refund", "failure_balance_transaction", OBJECT_TRANSACTION},
+    {"balance_transaction", "source", OBJECT_CHARGE},
+    {"balance_transaction", "source", OBJECT_REFUND},
+    {"balance_transaction", "source", OBJECT_DISPUTE},
 };
 
-// The row for the beginning of the path.
-static const struct expandable *expandable_find(struct json_object *value, const char *path)
+// Whether the row is for the beginning of the path.
+static bool is_for(const struct expandable *row, struct json_object *value, const char *path)
 {
-    for (size_t i = 0; i < COUNT_OF(expandables); i++) {
-        const struct expandable *row = &expandables[i];
-        char end = text_starts_with(path, row->name) ? path[strlen(row->name)] : 'x';
-        if ((end == '\0' || end == '.') && text_equal(row->object, json_get_str(value, "object"))) {
-            return row;
-        }
+    size_t bytes = strlen(row->name);
+    return text_equal(row->object, json_get_str(value, "object")) && strncmp(row->name, path, bytes) == 0 &&
+           (path[bytes] == '\0' || path[bytes] == '.');
+}
+
+// Puts the object in the place of its id, or the list where it belongs.
+static void put(const struct moment *at, const struct expandable *row, struct json_object *value,
+                struct json_object *holder, const char *member)
+{
+    struct document found DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
+    if (json_object_is_type(json_get(holder, member), json_type_object)) {
+        return; // another path has expanded it
     }
-    return NULL;
+    if (row->owned_by != NULL) {
+        const char *id = json_get_str(value, "id");
+        const char *url = arena_printf(at->arena, "/v1/%ss/%s/%s", row->object, id, member);
+        json_add(value, member, list_newest_owned(at, row->kind, row->owned_by, id, url));
+    } else if (document_open(at, row->kind, json_get_str(holder, member), &found)) {
+        json_add(holder, member, json_object_get(found.json));
+    }
 }
 
 static bool expand_at(const struct moment *at, struct json_object *value, const char *path, int depth);
@@ -65,20 +87,26 @@ static bool expand_at(const struct moment *at, struct json_object *value, const 
     if (text_starts_with(path, "data.") && json_object_is_type(json_get(value, "data"), json_type_array)) {
         return expand_items(at, value, path + strlen("data."), depth - 1);
     }
-    const struct expandable *row = expandable_find(value, path);
-    if (row == NULL) {
+    const struct expandable *known = NULL;
+    struct json_object *inner = NULL;
+    for (size_t i = 0; i < COUNT_OF(expandables); i++) {
+        const struct expandable *row = &expandables[i];
+        if (is_for(row, value, path)) {
+            const char *dot = strchr(row->name, '.');
+            const char *member = dot == NULL ? row->name : dot + 1;
+            struct json_object *holder = value;
+            if (dot != NULL) {
+                holder = json_get(value, arena_strndup(at->arena, row->name, (size_t)(dot - row->name)));
+            }
+            put(at, row, value, holder, member);
+            inner = json_get(holder, member);
+            known = row;
+        }
+    }
+    if (known == NULL) {
         return false;
     }
-    const char *dot = strchr(row->name, '.');
-    const char *member = dot == NULL ? row->name : dot + 1;
-    struct json_object *holder =
-        dot == NULL ? value : json_get(value, arena_strndup(at->arena, row->name, (size_t)(dot - row->name)));
-    struct document found DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
-    if (document_open(at, row->kind, json_get_str(holder, member), &found)) {
-        json_add(holder, member, json_object_get(found.json));
-    }
-    struct json_object *inner = json_get(holder, member);
-    const char *rest = path + strlen(row->name);
+    const char *rest = path + strlen(known->name);
     return rest[0] == '\0' || !json_object_is_type(inner, json_type_object) ||
            expand_at(at, inner, rest + 1, depth - 1);
 }

@@ -8,6 +8,7 @@
 #include "sandbox/events.h"
 #include "sandbox/intents.h"
 #include "sandbox/refunds.h"
+#include "sandbox/transactions.h"
 
 // The text parameters that are stored as they come; an emptied one becomes null.
 static void set_texts(struct call *call, struct document *intent)
@@ -130,6 +131,7 @@ void intent_capture(struct call *call)
     REQUIRE(document_open(&call->at, OBJECT_METHOD, json_get_str(charge.json, "payment_method"), &method));
     call->began = true;
     charge_capture(&charge, amount);
+    transaction_for_charge(&call->at, &charge, &method);
     document_save(&charge);
     json_add_i64(intent.json, "amount_capturable", 0);
     json_add_i64(intent.json, "amount_received", amount);

@@ -11,6 +11,7 @@
 #include "sandbox/events.h"
 #include "sandbox/intents.h"
 #include "sandbox/saved_methods.h"
+#include "sandbox/transactions.h"
 
 #define PROCESSING_US (2 * US_PER_S)
 
@@ -71,6 +72,9 @@ static void grant_charge(const struct moment *at, struct document *intent, struc
     struct document charge DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
     charge_begin(at, intent, method, &charge);
     charge_succeed(&charge, !manual);
+    if (!manual) {
+        transaction_for_charge(at, &charge, method);
+    }
     event_save(at, &charge, "charge.succeeded");
     if (!manual) {
         dispute_expect(at, method, &charge);

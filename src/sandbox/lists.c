@@ -8,7 +8,7 @@
 
 // A walk over an account's objects of one kind, newest to oldest or back.
 struct walk {
-    struct call *call;
+    const struct account *account;
     enum object_kind kind;
     bool (*takes)(const void *context, struct json_object *json);
     const void *context;
@@ -21,7 +21,7 @@ struct walk {
 
 static struct object *walk_step(struct walk *walk)
 {
-    struct list *head = &walk->call->at.account->sets[walk->kind].in_order;
+    const struct list *head = &walk->account->sets[walk->kind].in_order;
     if (walk->next == head) {
         return NULL;
     }
@@ -70,8 +70,8 @@ static struct json_object *walk_next(struct walk *walk)
     return NULL;
 }
 
-static const char *const filters[] = {"charge",         "customer",       "email",
-                                      "payment_intent", "payment_method", "setup_intent"};
+static const char *const filters[] = {"charge",         "currency",     "customer", "email", "payment_intent",
+                                      "payment_method", "setup_intent", "source",   "type"};
 
 static bool has_filter(const struct call *call)
 {
@@ -99,8 +99,8 @@ bool list_filters_fit(const void *call, struct json_object *json)
 // million.
 static const char *wanted_id(const struct call *call)
 {
-    static const char *const ids[] = {"payment_intent", "charge", "setup_intent", "payment_method",
-                                      "customer"};
+    static const char *const ids[] = {"payment_intent", "charge",   "setup_intent",
+                                      "payment_method", "customer", "source"};
     const char *id = call->id;
     for (size_t i = 0; i < COUNT_OF(ids) && id == NULL; i++) {
         id = param_text(&call->params, ids[i]);
@@ -167,6 +167,17 @@ static struct json_object *reversed(struct json_object *items)
     return turned;
 }
 
+// Takes items.
+static struct json_object *page_json(struct json_object *items, bool has_more, const char *url)
+{
+    struct json_object *page = json_new_object();
+    json_add_str(page, "object", "list");
+    json_add(page, "data", items);
+    json_add_bool(page, "has_more", has_more);
+    json_add_str(page, "url", url);
+    return page;
+}
+
 void list_answer(struct call *call, enum object_kind kind,
                  bool (*takes)(const void *context, struct json_object *json), const void *context)
 {
@@ -184,7 +195,7 @@ void list_answer(struct call *call, enum object_kind kind,
     bool takes_all = takes == NULL || (takes == list_filters_fit && !has_filter(call));
     const char *path = NULL;
     bool expands = param_texts(&call->params, "expand", &path, 1) > 0;
-    struct walk walk = {.call = call,
+    struct walk walk = {.account = call->at.account,
                         .kind = kind,
                         .takes = takes,
                         .context = context,
@@ -195,12 +206,7 @@ void list_answer(struct call *call, enum object_kind kind,
                         .forward = forward};
     bool has_more = false;
     struct json_object *items = collect(&walk, limit, &has_more);
-    struct json_object *page = json_new_object();
-    json_add_str(page, "object", "list");
-    json_add(page, "data", forward ? reversed(items) : items);
-    json_add_bool(page, "has_more", has_more);
-    json_add_str(page, "url", call->path);
-    call_answer(call, page);
+    call_answer(call, page_json(forward ? reversed(items) : items, has_more, call->path));
 }
 
 struct ownership {
@@ -217,6 +223,22 @@ static bool is_owned(const void *context, struct json_object *json)
 void list_answer_owned(struct call *call, enum object_kind kind, const char *member)
 {
     list_answer(call, kind, is_owned, &(struct ownership){.member = member, .owner_id = call->id});
+}
+
+struct json_object *list_newest_owned(const struct moment *at, enum object_kind kind, const char *member,
+                                      const char *owner_id, const char *url)
+{
+    const struct ownership ownership = {.member = member, .owner_id = owner_id};
+    struct walk walk = {.account = at->account,
+                        .kind = kind,
+                        .takes = is_owned,
+                        .context = &ownership,
+                        .created = {.min = INT64_MIN, .max = INT64_MAX},
+                        .mention = owner_id,
+                        .next = at->account->sets[kind].in_order.prev};
+    bool has_more = false;
+    struct json_object *items = collect(&walk, LIST_LIMIT_DEFAULT, &has_more);
+    return page_json(items, has_more, url);
 }
 
 // What was deleted is not found, not even by what it lacks.
@@ -247,7 +269,7 @@ void search_answer(struct call *call, enum object_kind kind, const struct query_
         !find_cursor(call, kind, "page", &after)) {
         return;
     }
-    struct walk walk = {.call = call,
+    struct walk walk = {.account = call->at.account,
                         .kind = kind,
                         .takes = fits_query,
                         .context = &query,

@@ -197,3 +197,12 @@ void refund_list(struct call *call)
 {
     list_answer(call, OBJECT_REFUND, list_filters_fit, call);
 }
+
+void charge_refund_list(struct call *call)
+{
+    if (object_find(call->at.account, OBJECT_CHARGE, call->id) == NULL) {
+        call_refuse_missing(call, "charge", call->id);
+        return;
+    }
+    list_answer_owned(call, OBJECT_REFUND, "charge");
+}

@@ -10,14 +10,10 @@
 #include "sandbox/ids.h"
 #include "sandbox/methods.h"
 #include "sandbox/refunds.h"
+#include "sandbox/transactions.h"
 
 #define COURSE_US (2 * US_PER_S)
 #define ACTION_DAYS 30
-
-static const char *transaction_id(const struct moment *at)
-{
-    return id_new(at->sandbox->random, at->arena, "txn_3", ID_TAIL_CHARS);
-}
 
 static struct json_object *destination_details(void)
 {
@@ -108,7 +104,7 @@ static void count(const struct moment *at, struct document *charge, struct docum
 
 void refund_make(const struct moment *at, struct document *charge, struct document *refund)
 {
-    json_add_str(refund->json, "balance_transaction", transaction_id(at));
+    transaction_for_refund(at, charge, refund);
     set_course(at, charge, refund);
     count(at, charge, refund);
 }
@@ -156,14 +152,17 @@ bool refund_move(const struct moment *at, struct document *refund, const char *s
     json_object_object_del(refund->json, "next_action");
     json_object_object_del(refund->hidden, "becomes");
     if (failed) {
-        json_add(previous, "failure_balance_transaction", NULL);
         json_add(previous, "failure_reason", NULL);
-        json_add_str(refund->json, "failure_balance_transaction", transaction_id(at));
         json_add_str(refund->json, "failure_reason", "expired_or_canceled_card");
     }
     json_add_str(refund->json, "status", status);
     if (!text_equal(status, "succeeded")) {
         give_back(at, refund);
+        // One that let go of authorised money took nothing from the balance.
+        if (json_get(refund->json, "balance_transaction") != NULL) {
+            json_add(previous, "failure_balance_transaction", NULL);
+            transaction_for_refund_back(at, refund);
+        }
     }
     document_save(refund);
     event_emit_changed(at, "charge.refund.updated", refund, json_object_get(previous));

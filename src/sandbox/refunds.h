@@ -13,6 +13,8 @@ void refund_retrieve(struct call *call);
 void refund_call_update(struct call *call);
 void refund_cancel(struct call *call);
 void refund_list(struct call *call);
+// GET /v1/charges/{id}/refunds
+void charge_refund_list(struct call *call);
 
 // The moves (refund_moves.c). Each saves what it changes and emits its events.
 

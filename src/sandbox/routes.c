@@ -19,6 +19,7 @@
 #include "sandbox/refunds.h"
 #include "sandbox/saved_methods.h"
 #include "sandbox/setup_intents.h"
+#include "sandbox/transactions.h"
 
 // Gone from the API since this version: https://docs.stripe.com/changelog
 #define METHOD_TYPES                                                                                         \
@@ -234,6 +235,8 @@ static const struct param of_charge_list_params[] = {
     PARAMS_END,
 };
 
+static const struct param charge_refund_list_params[] = {CURSORS, EXPAND, PARAMS_END};
+
 static const struct param event_list_params[] = {
     {.name = "type", .type = PARAM_TEXT},
     {.name = "types", .type = PARAM_TEXTS},
@@ -284,6 +287,9 @@ static const struct route routes[] = {
     {"GET", "/v1/setup_attempts", setup_attempt_list_params, setup_attempt_list},
     {"GET", "/v1/charges", charge_list_params, charge_list},
     {"GET", "/v1/charges/:id", retrieve_params, charge_retrieve},
+    {"GET", "/v1/charges/:id/refunds", charge_refund_list_params, charge_refund_list},
+    {"GET", "/v1/balance_transactions", transaction_list_params, transaction_list},
+    {"GET", "/v1/balance_transactions/:id", retrieve_params, transaction_retrieve},
     {"POST", "/v1/payment_methods", method_create_params, method_create},
     {"GET", "/v1/payment_methods", method_list_params, method_list},
     {"GET", "/v1/payment_methods/:id", retrieve_params, method_retrieve},

@@ -38,6 +38,7 @@ const char *object_kind_name(enum object_kind kind)
         [OBJECT_SETUP_ATTEMPT] = "setup_attempt",
         [OBJECT_CUSTOMER] = "customer",
         [OBJECT_DISPUTE] = "dispute",
+        [OBJECT_TRANSACTION] = "balance_transaction",
         [OBJECT_ENDPOINT] = "webhook_endpoint",
         [OBJECT_EVENT] = "event",
         [OBJECT_ANSWER] = "answer",

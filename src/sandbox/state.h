@@ -24,6 +24,7 @@ enum object_kind {
     OBJECT_SETUP_ATTEMPT, // one confirmation of a SetupIntent
     OBJECT_CUSTOMER,
     OBJECT_DISPUTE,
+    OBJECT_TRANSACTION,
     OBJECT_ENDPOINT,
     OBJECT_EVENT,
     OBJECT_ANSWER, // kept under an idempotency key

@@ -171,6 +171,46 @@ static void check_books(struct json_object *books)
     }
 }
 
+// The amounts of all that the path lists; statuses: only of those that have one of them, NULL: of all.
+static int64_t sum_of_list(struct world *world, const char *path, const char *statuses)
+{
+    int64_t sum = 0;
+    const char *form = "limit=100";
+    for (bool more = true; more;) {
+        struct json_object *page JSON_CLEANUP = ask(world, START_US, "GET", path, form);
+        struct json_object *items = json_get(page, "data");
+        for (size_t i = 0; i < json_object_array_length(items); i++) {
+            struct json_object *one = json_object_array_get_idx(items, i);
+            if (statuses == NULL || strstr(statuses, json_get_str(one, "status")) != NULL) {
+                sum += json_get_i64(one, "amount", 0);
+            }
+            form = arena_printf(&world->arena, "limit=100&starting_after=%s", json_get_str(one, "id"));
+        }
+        more = json_get_bool(page, "has_more", false);
+    }
+    return sum;
+}
+
+// What was captured, less what is refunded, less what is disputed and not won. A refund without a balance
+// transaction let go of money that was never taken.
+static int64_t balance_due(struct world *world, struct json_object *books)
+{
+    struct json_object *charges = json_get(books, "charges");
+    struct json_object *refunds = json_get(books, "refunds");
+    int64_t sum = -sum_of_list(world, "/v1/disputes", "needs_response|under_review|lost");
+    for (size_t i = 0; i < json_object_array_length(charges); i++) {
+        sum += json_get_i64(json_object_array_get_idx(charges, i), "amount_captured", 0);
+    }
+    for (size_t i = 0; i < json_object_array_length(refunds); i++) {
+        struct json_object *refund = json_object_array_get_idx(refunds, i);
+        if (json_get(refund, "balance_transaction") != NULL &&
+            json_get(refund, "failure_balance_transaction") == NULL) {
+            sum -= json_get_i64(refund, "amount", 0);
+        }
+    }
+    return sum;
+}
+
 static void the_books_add_up_whatever_is_done(void **state)
 {
     struct world *world = *state;
@@ -196,6 +236,7 @@ static void the_books_add_up_whatever_is_done(void **state)
             json_release(&books);
             books = parse(world_ledger(world));
             check_books(books);
+            assert_int_equal(sum_of_list(world, "/v1/balance_transactions", NULL), balance_due(world, books));
         }
     }
     assert_true(json_object_array_length(json_get(books, "refunds")) > ROUNDS / CHECK_EVERY);
@@ -204,9 +245,9 @@ static void the_books_add_up_whatever_is_done(void **state)
 // Everything that an account can list.
 static const char *everything(struct world *world)
 {
-    static const char *const paths[] = {"/v1/customers", "/v1/payment_methods", "/v1/payment_intents",
-                                        "/v1/charges",   "/v1/refunds",         "/v1/disputes",
-                                        "/v1/events"};
+    static const char *const paths[] = {
+        "/v1/customers", "/v1/payment_methods", "/v1/payment_intents", "/v1/charges",
+        "/v1/refunds",   "/v1/disputes",        "/v1/events",          "/v1/balance_transactions"};
     const char *all = "";
     for (size_t i = 0; i < COUNT_OF(paths); i++) {
         all = arena_printf(&world->arena, "%s\n%s", all,

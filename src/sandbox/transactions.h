@@ -1,0 +1,17 @@
+// Balance transactions: what each charge, refund and dispute did to the account's balance at Stripe.
+// https://docs.stripe.com/api/balance_transactions
+#pragma once
+
+#include "sandbox/call.h"
+
+// Each makes one, and names it in the object that it is of, which the caller saves.
+void transaction_for_charge(const struct moment *at, struct document *charge, const struct document *method);
+void transaction_for_refund(const struct moment *at, const struct document *charge, struct document *refund);
+// The refund failed or was canceled: its money comes back.
+void transaction_for_refund_back(const struct moment *at, struct document *refund);
+// won: the disputed money comes back; else it is taken, and a fee.
+void transaction_for_dispute(const struct moment *at, struct document *dispute, bool won);
+
+extern const struct param transaction_list_params[];
+void transaction_list(struct call *call);
+void transaction_retrieve(struct call *call);
