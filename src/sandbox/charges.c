@@ -40,8 +40,8 @@ static struct json_object *three_d_secure(const struct moment *at, const struct 
 static struct json_object *card_details(const struct moment *at, const struct document *intent,
                                         const struct document *method)
 {
-    static const char *const same[] = {"brand",    "checks",      "country", "exp_month",
-                                       "exp_year", "fingerprint", "funding", "last4"};
+    static const char *const same[] = {"brand",       "checks",  "country", "exp_month",       "exp_year",
+                                       "fingerprint", "funding", "last4",   "regulated_status"};
     struct json_object *from = json_get(method->json, "card");
     struct json_object *card = json_new_object();
     json_add_i64(card, "amount_authorized", json_get_i64(intent->json, "amount", 0));
@@ -49,10 +49,15 @@ static struct json_object *card_details(const struct moment *at, const struct do
     for (size_t i = 0; i < COUNT_OF(same); i++) {
         json_add(card, same[i], copy(json_get(from, same[i])));
     }
+    struct json_object *secure = three_d_secure(at, intent);
+    json_add_str(card, "electronic_commerce_indicator",
+                 json_get_str(secure, "electronic_commerce_indicator"));
     json_add(card, "installments", NULL);
     json_add(card, "mandate", NULL);
     json_add_str(card, "network", json_get_str(from, "brand"));
-    json_add(card, "three_d_secure", three_d_secure(at, intent));
+    json_add(card, "network_transaction_id", NULL);
+    json_add(card, "three_d_secure", secure);
+    json_add(card, "transaction_link_id", NULL);
     json_add(card, "wallet", NULL);
     struct json_object *details = json_new_object();
     json_add(details, "card", card);

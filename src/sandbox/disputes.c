@@ -53,13 +53,53 @@ bool dispute_bars_refund(const struct moment *at, const struct document *charge)
     return false;
 }
 
+// None: nobody can send any here.
+static struct json_object *evidence(void)
+{
+    static const char *const names[] = {"access_activity_log",
+                                        "billing_address",
+                                        "cancellation_policy",
+                                        "cancellation_policy_disclosure",
+                                        "cancellation_rebuttal",
+                                        "customer_communication",
+                                        "customer_email_address",
+                                        "customer_name",
+                                        "customer_purchase_ip",
+                                        "customer_signature",
+                                        "duplicate_charge_documentation",
+                                        "duplicate_charge_explanation",
+                                        "duplicate_charge_id",
+                                        "product_description",
+                                        "receipt",
+                                        "refund_policy",
+                                        "refund_policy_disclosure",
+                                        "refund_refusal_explanation",
+                                        "service_date",
+                                        "service_documentation",
+                                        "shipping_address",
+                                        "shipping_carrier",
+                                        "shipping_date",
+                                        "shipping_documentation",
+                                        "shipping_tracking_number",
+                                        "uncategorized_file",
+                                        "uncategorized_text"};
+    struct json_object *json = json_new_object();
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        json_add(json, names[i], NULL);
+    }
+    json_add(json, "enhanced_evidence", json_new_object());
+    return json;
+}
+
 static struct json_object *evidence_details(const struct moment *at)
 {
     struct json_object *details = json_new_object();
     json_add_i64(details, "due_by", moment_seconds(at) + EVIDENCE_S);
+    json_add(details, "enhanced_eligibility", json_new_object());
     json_add_bool(details, "has_evidence", false);
     json_add_bool(details, "past_due", false);
     json_add_i64(details, "submission_count", 0);
+    json_add_str(details, "submission_method", "not_submitted");
     return details;
 }
 
@@ -68,6 +108,7 @@ static struct json_object *method_details(const struct test_method *test)
     struct json_object *card = json_new_object();
     json_add_str(card, "brand", test->brand);
     json_add_str(card, "case_type", test->inquiry ? "inquiry" : "chargeback");
+    json_add_str(card, "network", test->brand);
     json_add_str(card, "network_reason_code",
                  text_equal(test->dispute_reason, "fraudulent") ? "10.4" : "13.1");
     struct json_object *details = json_new_object();
@@ -88,8 +129,9 @@ static struct json_object *dispute_json(const struct moment *at, const struct te
     json_add_i64(json, "created", moment_seconds(at));
     json_add_str(json, "currency", json_get_str(charge->json, "currency"));
     json_add(json, "enhanced_eligibility_types", json_object_new_array());
-    json_add(json, "evidence", json_new_object());
+    json_add(json, "evidence", evidence());
     json_add(json, "evidence_details", evidence_details(at));
+    json_add(json, "intended_submission_method", NULL);
     json_add_bool(json, "is_charge_refundable", test->inquiry);
     json_add_bool(json, "livemode", at->account->livemode);
     json_add(json, "metadata", json_new_object());

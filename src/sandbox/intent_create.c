@@ -40,6 +40,7 @@ static struct json_object *amount_details(void)
 static struct json_object *intent_json(struct call *call)
 {
     static const char *const empty[] = {
+        "allowed_payment_method_types",
         "application",
         "application_fee_amount",
         "canceled_at",
@@ -48,10 +49,12 @@ static struct json_object *intent_json(struct call *call)
         "excluded_payment_method_types",
         "last_payment_error",
         "latest_charge",
+        "managed_payments",
         "next_action",
         "on_behalf_of",
         "payment_method",
         "payment_method_configuration_details",
+        "payment_record",
         "processing",
         "review",
         "shipping",

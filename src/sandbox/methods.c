@@ -65,6 +65,7 @@ static struct json_object *method_json(const struct moment *at, const struct tes
     json_add(json, "card", card_json(at, test));
     json_add_i64(json, "created", moment_seconds(at));
     json_add(json, "customer", NULL);
+    json_add(json, "customer_account", NULL);
     json_add_bool(json, "livemode", at->account->livemode);
     json_add(json, "metadata", json_new_object());
     json_add_str(json, "type", "card");

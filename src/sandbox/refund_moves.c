@@ -38,9 +38,12 @@ void refund_begin(const struct moment *at, const struct document *charge, int64_
     json_add_str(json, "charge", json_get_str(charge->json, "id"));
     json_add_i64(json, "created", moment_seconds(at));
     json_add_str(json, "currency", json_get_str(charge->json, "currency"));
+    json_add_str(json, "customer", json_get_str(charge->json, "customer"));
+    json_add(json, "customer_account", NULL);
     json_add(json, "destination_details", destination_details());
     json_add(json, "metadata", json_new_object());
     json_add_str(json, "payment_intent", json_get_str(charge->json, "payment_intent"));
+    json_add_str(json, "payment_method", json_get_str(charge->json, "payment_method"));
     json_add_str(json, "reason", reason);
     json_add(json, "receipt_number", NULL);
     json_add(json, "source_transfer_reversal", NULL);
