@@ -1,7 +1,9 @@
-// GET /v1/payment_intents/{id}. Pure. See intents.h. https://docs.stripe.com/api/payment_intents/retrieve
+// GET /v1/payment_intents/{id} and /v1/setup_intents/{id}. Pure. See intents.h and setup_intents.h.
+// https://docs.stripe.com/api/payment_intents/retrieve
 #include "base/require.h"
 #include "base/text.h"
 #include "sandbox/intents.h"
+#include "sandbox/setup_intents.h"
 
 // A publishable key needs the client secret. A secret key does not, but may not give a wrong one.
 static bool check_client_secret(struct call *call, const struct document *intent)
@@ -12,9 +14,11 @@ static bool check_client_secret(struct call *call, const struct document *intent
         refusal.code = "parameter_missing";
         refusal.message = "Missing required param: client_secret.";
     } else if (secret != NULL && !text_equal(secret, json_get_str(intent->json, "client_secret"))) {
-        refusal.code = "payment_intent_invalid_parameter";
+        const char *object = json_get_str(intent->json, "object");
+        refusal.code = arena_printf(call->at.arena, "%s_invalid_parameter", object);
         refusal.message =
-            "The client_secret provided does not match the client_secret associated with the PaymentIntent.";
+            arena_printf(call->at.arena,
+                         "The client_secret provided does not match the client_secret of this %s.", object);
     }
     if (refusal.message != NULL) {
         call_refuse(call, &refusal);
@@ -22,8 +26,7 @@ static bool check_client_secret(struct call *call, const struct document *intent
     return refusal.message == NULL;
 }
 
-// The members that a publishable key may see.
-// https://docs.stripe.com/api/payment_intents/object
+// The members that a publishable key may see, of those that either kind of intent has.
 static struct json_object *public_part(const struct document *intent)
 {
     static const char *const names[] = {"id",
@@ -40,6 +43,7 @@ static struct json_object *public_part(const struct document *intent)
                                         "currency",
                                         "description",
                                         "last_payment_error",
+                                        "last_setup_error",
                                         "livemode",
                                         "next_action",
                                         "payment_method",
@@ -50,18 +54,22 @@ static struct json_object *public_part(const struct document *intent)
                                         "setup_future_usage",
                                         "shipping",
                                         "source",
-                                        "status"};
+                                        "status",
+                                        "usage"};
     struct json_object *part = json_new_object();
     for (size_t i = 0; i < COUNT_OF(names); i++) {
-        json_add(part, names[i], json_object_get(json_get(intent->json, names[i])));
+        struct json_object *value = NULL;
+        if (json_object_object_get_ex(intent->json, names[i], &value)) {
+            json_add(part, names[i], json_object_get(value));
+        }
     }
     return part;
 }
 
-void intent_retrieve(struct call *call)
+static void retrieve(struct call *call, enum object_kind kind)
 {
     struct document intent DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
-    if (!intent_open(call, OBJECT_INTENT, &intent) || !check_client_secret(call, &intent)) {
+    if (!intent_open(call, kind, &intent) || !check_client_secret(call, &intent)) {
         return;
     }
     if (call->publishable) {
@@ -69,4 +77,14 @@ void intent_retrieve(struct call *call)
     } else {
         call_answer_document(call, &intent);
     }
+}
+
+void intent_retrieve(struct call *call)
+{
+    retrieve(call, OBJECT_INTENT);
+}
+
+void setup_intent_retrieve(struct call *call)
+{
+    retrieve(call, OBJECT_SETUP_INTENT);
 }

@@ -280,7 +280,7 @@ static const struct route routes[] = {
     {"POST", "/v1/payment_intents/:id/cancel", intent_cancel_params, intent_cancel},
     {"POST", "/v1/setup_intents", setup_create_params, setup_intent_create},
     {"GET", "/v1/setup_intents", setup_list_params, setup_intent_list},
-    {"GET", "/v1/setup_intents/:id", intent_retrieve_params, setup_intent_retrieve},
+    {"GET", "/v1/setup_intents/:id", intent_retrieve_params, setup_intent_retrieve, .publishable = true},
     {"POST", "/v1/setup_intents/:id", setup_update_params, setup_intent_update},
     {"POST", "/v1/setup_intents/:id/confirm", setup_confirm_params, setup_intent_confirm},
     {"POST", "/v1/setup_intents/:id/cancel", setup_cancel_params, setup_intent_cancel},

@@ -110,14 +110,6 @@ void setup_intent_create(struct call *call)
     call_answer_document(call, &intent);
 }
 
-void setup_intent_retrieve(struct call *call)
-{
-    struct document intent DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
-    if (intent_open(call, OBJECT_SETUP_INTENT, &intent)) {
-        call_answer_document(call, &intent);
-    }
-}
-
 // Changes what only an intent without an attempt may change. False: refused.
 static bool update_open(struct call *call, struct document *intent, struct document *method)
 {

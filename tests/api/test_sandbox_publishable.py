@@ -47,6 +47,17 @@ def test_a_wrong_client_secret_is_refused_with_every_key(account, key):
     assert (error.http_status, error.code, error.param) == (400, "payment_intent_invalid_parameter", "client_secret")
 
 
+def test_it_retrieves_a_setup_intent_too(account):
+    setup = stripe.SetupIntent.create(payment_method="pm_card_visa", metadata={"order": "7"}, **account.options)
+    seen = stripe.SetupIntent.retrieve(setup.id, client_secret=setup.client_secret, **publishable(account))
+    assert (seen.id, seen.status, seen.usage, seen.payment_method) == (setup.id, setup.status, setup.usage,
+                                                                       setup.payment_method)
+    assert "metadata" in setup and "metadata" not in seen and "amount" not in seen
+    error = refused(stripe.error.InvalidRequestError, lambda: stripe.SetupIntent.retrieve(
+        setup.id, client_secret="seti_1_secret_2", **publishable(account)))
+    assert (error.http_status, error.code, error.param) == (400, "setup_intent_invalid_parameter", "client_secret")
+
+
 def test_it_does_not_reach_another_account(sandbox, account):
     intent = account.create()
     error = refused(stripe.error.InvalidRequestError, lambda: stripe.PaymentIntent.retrieve(
