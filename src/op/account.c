@@ -35,6 +35,7 @@ bool account_asks(struct op *op)
     op->refused_verb = op->call.verb;
     op->call.verb = PROVIDER_RETRIEVE;
     op->call.ref = op->evidence_ref;
+    op->call.body = NULL;
     op->call.send_before_us = 0;
     op->call.secret_key = op->present_key;
     return true;
@@ -53,14 +54,22 @@ void account_answered(struct op *op)
     }
 }
 
-void account_take_present(struct op *op, const struct change *change)
+enum errc account_take_present(struct op *op, struct db *db, const struct change *change, struct err *err)
 {
+    const uint8_t *sealed = NULL;
+    size_t bytes = 0;
+    op->open = true;
+    op->row.next_attempt_us = change->now_us;
+    enum errc rc =
+        credential_version_get(db, &op->present_version_id, &op->settle_arena, &sealed, &bytes, err);
+    if (rc != OK) {
+        return rc == ERR_NOT_FOUND ? OK : rc; // replaced meanwhile, and wiped: the next one is asked
+    }
     char id[UUID_TEXT_BYTES];
     uuid_format(&op->row.subject_id, id);
     LOG(LOG_WARN, "a refused secret key is replaced by the merchant's present one of the same account",
         LOG_STR("subject_id", id), LOG_STR("operation", op->kind->name));
     op->row.credential_version_id = op->present_version_id;
     op->row.look_up = op->row.look_up || op->row.body != NULL;
-    op->row.next_attempt_us = change->now_us;
-    op->open = true;
+    return OK;
 }

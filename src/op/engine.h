@@ -80,7 +80,8 @@ enum errc account_plan(struct op *op, struct db *db, struct err *err) MUST_CHECK
 bool account_asks(struct op *op);
 void account_answered(struct op *op); // what the evidence shows, if it was asked for. Loop thread.
 // In the transaction that settles: the operation goes on with the present key.
-void account_take_present(struct op *op, const struct change *change);
+enum errc account_take_present(struct op *op, struct db *db, const struct change *change,
+                               struct err *err) MUST_CHECK;
 
 // waiters.c
 void op_answer_waiters(struct engine *engine, const struct op_kind *kind, const struct uuid *subject_id,

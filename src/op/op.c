@@ -206,11 +206,7 @@ static enum errc run_settle(struct store_job *job, struct db *db, struct err *er
         op->hurried = row.next_attempt_us != op->leased_until_us &&
                       row.next_attempt_us < op->leased_until_us + op_lease_us(engine);
         op->row = row;
-        if (op->proven) {
-            account_take_present(op, &change);
-        } else {
-            rc = op->kind->settle(op, db, &change, err);
-        }
+        rc = op->proven ? account_take_present(op, db, &change, err) : op->kind->settle(op, db, &change, err);
         if (op->open && op->hurried) {
             op->row.next_attempt_us = change.now_us; // what was asked for meanwhile is newer than this answer
         }
