@@ -101,6 +101,9 @@ static enum errc find_unmarked(const struct op *op, struct db *db, struct change
 {
     struct payment payment = {0};
     enum errc rc = payment_get(db, &refund->payment_id, NULL, change->arena, &payment, err);
+    if (rc != OK) {
+        return rc;
+    }
     const struct provider_refund *release = refunds_find_release(op, &payment);
     int64_t amount = money_to_stripe(refund->amount_minor, refund->currency);
     for (size_t i = 0; rc == OK && i < op->refund_count; i++) {

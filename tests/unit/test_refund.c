@@ -99,12 +99,40 @@ static void a_refund_that_never_fits_is_read_again_for_an_hour_and_then_noted(vo
     assert_int_equal(sql_number(f, "SELECT count(*) FROM refunds"), 0);
 }
 
+// The payment's row is damaged between the plan and the answer.
+static void a_refund_whose_payment_cannot_be_read_stays_open(void **state)
+{
+    static struct provider_refund unmarked[1];
+    struct fixture *f = *state;
+    engine_begin(f);
+    struct prepared refund = prepare(f, prepare_refund);
+    fake_provider_will(&f->provider, answer_look_up());
+    prepared_go(&refund);
+    f->provider.holds = true;
+    while (calls(f, PROVIDER_REFUND_LIST) == 0) {
+        engine_run_s(f, 1);
+    }
+    run_sql(f, "UPDATE payments SET currency = 'XXX'");
+    unmarked[0] = refunded().refund;
+    unmarked[0].unmarked = true;
+    f->provider.otherwise = (struct provider_answer){
+        .outcome = PROVIDER_DONE, .status = 200, .refunds = unmarked, .refund_count = 1};
+    fake_provider_answer(&f->provider, f->provider.otherwise);
+    f->provider.holds = false;
+    engine_run_s(f, 1);
+    assert_int_equal(sql_number(f, "SELECT status = 'pending' FROM refunds"), 1);
+    run_sql(f, "UPDATE payments SET currency = 'USD'");
+    engine_run_s(f, 3600);
+    assert_int_equal(sql_number(f, "SELECT status = 'completed' FROM refunds"), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_refund_that_cannot_be_looked_for_is_asked_after_at_growing_distances),
         TEST(a_refund_that_is_not_there_once_its_key_is_forgotten_is_sent_anew),
         TEST(a_refund_that_never_fits_is_read_again_for_an_hour_and_then_noted),
+        TEST(a_refund_whose_payment_cannot_be_read_stays_open),
         TEST(a_refund_that_was_taken_over_under_its_id_before_it_was_answered_counts_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
