@@ -141,6 +141,13 @@ bool stripe_refund_read(struct json_object *object, struct arena *arena, struct 
     return true;
 }
 
+// 0 for what is not from 1 to max: not said.
+static int number_up_to(struct json_object *object, const char *name, int max)
+{
+    int64_t number = json_get_i64(object, name, 0);
+    return number >= 1 && number <= max ? (int)number : 0;
+}
+
 bool stripe_method_read(struct json_object *object, struct arena *arena, struct provider_method *method)
 {
     const char *id = object_id(object);
@@ -154,8 +161,8 @@ bool stripe_method_read(struct json_object *object, struct arena *arena, struct 
         .id = arena_strdup(arena, id),
         .brand = harmless(arena, json_get_str(card, "brand"), WORD_BYTES_MAX),
         .last4 = harmless(arena, json_get_str(card, "last4"), WORD_BYTES_MAX),
-        .exp_month = (int)json_get_i64(card, "exp_month", 0),
-        .exp_year = (int)json_get_i64(card, "exp_year", 0),
+        .exp_month = number_up_to(card, "exp_month", 12),
+        .exp_year = number_up_to(card, "exp_year", 9999),
         .customer_ref = copy(arena, id_or_object(object, "customer")),
         .detached = has_customer && customer == NULL,
     };

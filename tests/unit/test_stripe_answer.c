@@ -483,6 +483,28 @@ static void a_decline_failed_although_its_intent_lacks_the_last_error(void **sta
     assert_int_equal(answer->intent.state, INTENT_ATTEMPT_FAILED);
 }
 
+// A number that no card bears would not be read back from the database.
+static void an_expiry_that_no_card_bears_is_not_said(void **state)
+{
+    static const struct {
+        const char *body;
+        int month;
+        int year;
+    } rows[] = {
+        {"{\"id\":\"pm_1\",\"card\":{\"exp_month\":12,\"exp_year\":2030}}", 12, 2030},
+        {"{\"id\":\"pm_1\",\"card\":{\"exp_month\":-1,\"exp_year\":-1}}", 0, 0},
+        {"{\"id\":\"pm_1\",\"card\":{\"exp_month\":13,\"exp_year\":10000}}", 0, 0},
+        {"{\"id\":\"pm_1\",\"card\":{\"exp_month\":4294967308,\"exp_year\":4294969326}}", 0, 0},
+    };
+    struct fixture *f = *state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        const struct reply reply = {PROVIDER_ATTACH, HTTP_DONE, 200, rows[i].body, NULL, NULL};
+        const struct provider_answer *answer = read_reply(f, reply);
+        assert_int_equal(answer->method.exp_month, rows[i].month);
+        assert_int_equal(answer->method.exp_year, rows[i].year);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -505,6 +527,7 @@ int main(void)
         TEST(who_is_away_and_who_is_to_slow_down_is_told_apart),
         TEST(an_object_of_the_other_mode_is_not_believed),
         TEST(a_decline_failed_although_its_intent_lacks_the_last_error),
+        TEST(an_expiry_that_no_card_bears_is_not_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
