@@ -275,11 +275,14 @@ enum errc outbox_release_leases(struct db *db, int64_t now_us, int64_t *count, s
 
 enum errc outbox_clock_set_back(struct db *db, int64_t now_us, int64_t back_us, struct err *err)
 {
-    enum errc rc = db_run(db, NULL, err,
-                          "UPDATE outbox SET next_attempt_us = CASE WHEN next_attempt_us - $2 > $1"
-                          " AND next_attempt_us - $2 <= $3 THEN next_attempt_us - $2 ELSE $1 END"
-                          " WHERE next_attempt_us > $1 AND " HAS_TIME " AND status <> 'processing'",
-                          DB_I64(now_us), DB_I64(back_us), DB_I64(now_us + PUT_OFF_MAX_US));
+    // At a start there may be very many, and mostly none is to be written.
+    int64_t changed_after_us = back_us > 0 ? now_us : now_us + PUT_OFF_MAX_US;
+    enum errc rc =
+        db_run(db, NULL, err,
+               "UPDATE outbox SET next_attempt_us = CASE WHEN next_attempt_us - $2 > $1"
+               " AND next_attempt_us - $2 <= $3 THEN next_attempt_us - $2 ELSE $1 END"
+               " WHERE next_attempt_us > $4 AND " HAS_TIME " AND status <> 'processing'",
+               DB_I64(now_us), DB_I64(back_us), DB_I64(now_us + PUT_OFF_MAX_US), DB_I64(changed_after_us));
     if (rc != OK) {
         return rc;
     }

@@ -213,6 +213,30 @@ static void a_clock_that_was_set_back_leaves_leases_and_queues_alone(void **stat
     assert_true(has); // it is as old as now
 }
 
+static int64_t rows_written(struct fixture *f)
+{
+    DB_ROWS(rows);
+    bool has = false;
+    assert_int_equal(db_query_once(f->db, &rows, &f->err, "SELECT total_changes()", NULL, 0), OK);
+    assert_int_equal(db_next(&rows, &has, &f->err), OK);
+    return db_i64(&rows, 0);
+}
+
+static void a_clock_that_was_not_set_back_changes_only_what_no_retry_is_put_off_to(void **state)
+{
+    struct fixture *f = *state;
+    const int64_t year_us = 365 * 24 * INT64_C(3600000000);
+    struct uuid shop = add_merchant(f, 1, true);
+    struct uuid later = append(f, shop, id_of(7), NOW + 500);
+    struct uuid never = append(f, shop, id_of(8), NOW + year_us);
+    assert_int_equal(outbox_clock_set_back(f->db, NOW, 0, &f->err), OK);
+    assert_row(f, later, "pending", NOW + 500);
+    assert_row(f, never, "pending", NOW);
+    int64_t before = rows_written(f);
+    assert_int_equal(outbox_clock_set_back(f->db, NOW, 0, &f->err), OK);
+    assert_int_equal(rows_written(f), before);
+}
+
 static void merchants_are_walked_by_id_with_their_first_time(void **state)
 {
     struct fixture *f = *state;
@@ -255,6 +279,7 @@ int main(void)
         TEST(a_410_from_an_old_endpoint_does_not_stop_the_one_set_since),
         TEST(waiting_events_die_of_age_and_free_the_next),
         TEST(all_leases_end_at_a_start),
+        TEST(a_clock_that_was_not_set_back_changes_only_what_no_retry_is_put_off_to),
         TEST(a_clock_that_was_set_back_leaves_leases_and_queues_alone),
         TEST(merchants_are_walked_by_id_with_their_first_time),
     };
