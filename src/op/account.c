@@ -70,6 +70,7 @@ enum errc account_take_present(struct op *op, struct db *db, const struct change
     LOG(LOG_WARN, "a refused secret key is replaced by the merchant's present one of the same account",
         LOG_STR("subject_id", id), LOG_STR("operation", op->kind->name));
     op->row.credential_version_id = op->present_version_id;
-    op->row.look_up = op->row.look_up || op->row.body != NULL;
+    bool sent_again = op->row.body == NULL || op->kind == &op_cancel; // it does no harm twice
+    op->row.look_up = op->row.look_up || !sent_again;
     return OK;
 }

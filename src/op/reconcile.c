@@ -134,6 +134,14 @@ static enum errc take_up(const struct engine *engine, struct db *db, int64_t now
     return rc == OK ? events_begin(db, alive_us, now_us, err) : rc;
 }
 
+// The wall clock was set. What is sent under a key that does not depend on a time, or does no harm twice,
+// goes on being sent.
+static enum errc follow_clock(const struct claim *claim, struct db *db, struct err *err)
+{
+    const char *const sent_again[] = {op_refund.name, op_cancel.name};
+    return operations_distrust_clock(db, sent_again, claim->now_us, claim->step_us, err);
+}
+
 static enum errc run_claim(struct store_job *job, struct db *db, struct err *err)
 {
     struct claim *claim = CONTAINER_OF(job, struct claim, job);
@@ -148,7 +156,7 @@ static enum errc run_claim(struct store_job *job, struct db *db, struct err *err
     };
     enum errc rc = claim->first ? take_up(engine, db, change.now_us, err) : OK;
     if (rc == OK && claim->step_us != 0) {
-        rc = operations_distrust_clock(db, op_refund.name, change.now_us, claim->step_us, err);
+        rc = follow_clock(claim, db, err);
     }
     struct operation *rows = arena_alloc(&claim->arena, CLAIM_MAX * sizeof(*rows));
     if (rc == OK) {

@@ -134,15 +134,15 @@ enum errc operations_linger(struct db *db, const struct uuid *merchant_id, const
     return rc == OK ? db_next(&rows, any, err) : rc;
 }
 
-enum errc operations_distrust_clock(struct db *db, const char *kind, int64_t now_us, int64_t step_us,
-                                    struct err *err)
+enum errc operations_distrust_clock(struct db *db, const char *const kinds[2], int64_t now_us,
+                                    int64_t step_us, struct err *err)
 {
     return db_run(
         db, NULL, err,
-        "UPDATE operations SET look_up = CASE WHEN body IS NULL OR kind = $3 THEN look_up ELSE 1 END,"
+        "UPDATE operations SET look_up = CASE WHEN body IS NULL OR kind IN ($3, $4) THEN look_up ELSE 1 END,"
         " absent_us = CASE WHEN body IS NOT NULL THEN 0 WHEN absent_us > $1 THEN $1 ELSE absent_us END,"
         " next_attempt_us = $1, created_us = created_us + $2",
-        DB_I64(now_us), DB_I64(step_us < 0 ? step_us : 0), DB_STR(kind));
+        DB_I64(now_us), DB_I64(step_us < 0 ? step_us : 0), DB_STR(kinds[0]), DB_STR(kinds[1]));
 }
 
 // By so much a clock that was ahead only makes an operation wait.

@@ -48,10 +48,10 @@ enum errc operations_linger(struct db *db, const struct uuid *merchant_id, const
                             int64_t moment_us, int64_t now_us, bool *any, struct err *err) MUST_CHECK;
 // The clock was set by step_us. Where it went back, when anything began is told in the new time; where it
 // went ahead it may be the machine that stood still, and the earlier time is the safe one: nothing is ever
-// taken for younger than it is. What would be sent again is only looked for from now on, but for this kind,
-// whose key does not depend on a time; what was absent is looked for anew, and everything is due now.
-enum errc operations_distrust_clock(struct db *db, const char *kind, int64_t now_us, int64_t step_us,
-                                    struct err *err) MUST_CHECK;
+// taken for younger than it is. What would be sent again is only looked for from now on, but for these two
+// kinds; what was absent is looked for anew, and everything is due now.
+enum errc operations_distrust_clock(struct db *db, const char *const kinds[2], int64_t now_us,
+                                    int64_t step_us, struct err *err) MUST_CHECK;
 // At start. Of what was written by a clock that was ahead nobody knows how old it is. Operations of this
 // kind, which are found whatever their age, would wait until that time has come: where that is more than a
 // day away, they begin now, and are only looked for from now on. Nothing was absent later than now.

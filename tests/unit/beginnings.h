@@ -108,6 +108,15 @@ PREPARE(prepare_cancel)
     return rc == OK ? cancel_prepare(f->engine, db, change, &payment, op, err) : rc;
 }
 
+PREPARE(prepare_cancel_of_authorised)
+{
+    struct payment payment = payment_of(f, PAYMENT_PENDING);
+    payment.capture_manual = true;
+    payment.capturable = true;
+    enum errc rc = payment_insert(db, &payment, err);
+    return rc == OK ? cancel_prepare(f->engine, db, change, &payment, op, err) : rc;
+}
+
 PREPARE(prepare_refund)
 {
     struct payment payment = payment_of(f, PAYMENT_COMPLETED);

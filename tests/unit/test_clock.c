@@ -353,6 +353,22 @@ static void a_replaced_webhook_secret_signs_for_a_day_at_most_when_the_clock_goe
                 wall_us(f) + 24 * 3600 * US_PER_S);
 }
 
+// Sent twice it does no harm; read instead, it would be taken for refused.
+static void a_cancel_is_sent_again_although_the_clock_was_set(void **state)
+{
+    struct fixture *f = *state;
+    engine_begin(f);
+    struct prepared cancel = prepare(f, prepare_cancel_of_authorised);
+    prepared_go(&cancel);
+    jump_s(f, -7200);
+    engine_run_s(f, 60);
+    assert_true(f->provider.call_count > 1);
+    assert_int_equal(fake_provider_count(&f->provider, PROVIDER_CANCEL), f->provider.call_count);
+    f->provider.otherwise = answer_intent(INTENT_CANCELED);
+    engine_run_s(f, 60);
+    assert_int_equal(payment_row(f, &PAYMENT_ID).status, PAYMENT_FAILED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -360,6 +376,7 @@ int main(void)
         TEST(a_clock_that_was_ahead_when_the_charge_was_made_calls_it_absent_never),
         TEST(a_charge_is_not_sent_beyond_its_window_whenever_the_clock_goes_back),
         TEST(many_small_steps_back_do_not_stretch_the_window),
+        TEST(a_cancel_is_sent_again_although_the_clock_was_set),
         TEST(a_charge_goes_on_being_looked_for_after_the_clock_went_back),
         TEST(a_new_charge_is_sent_again_although_the_clock_went_back_before),
         TEST(a_clock_that_goes_ahead_closes_the_window),

@@ -108,7 +108,8 @@ static void a_clock_that_was_set_takes_back_what_rested_on_it(void **state)
     assert_int_equal(operation_insert(f->db, &charge, &f->err), OK);
     assert_int_equal(operation_insert(f->db, &sync, &f->err), OK);
     assert_int_equal(operation_insert(f->db, &refund, &f->err), OK);
-    assert_int_equal(operations_distrust_clock(f->db, "refund", NOW_US, -7, &f->err), OK);
+    const char *const sent_again[] = {"refund", "cancel"};
+    assert_int_equal(operations_distrust_clock(f->db, sent_again, NOW_US, -7, &f->err), OK);
     struct operation found;
     assert_int_equal(operation_get(f->db, &charge.subject_id, "charge", &f->arena, &found, &f->err), OK);
     assert_true(found.look_up);

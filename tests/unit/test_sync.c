@@ -1,6 +1,6 @@
 // Payments that are known at the provider and not finished: asked after until they are, and cancelled there
 // when they failed here behind an action that somebody may still carry out.
-#include "engine_fixture.h"
+#include "beginnings.h"
 
 static struct buyer *buy_with(struct fixture *f, struct provider_answer answer)
 {
@@ -245,6 +245,25 @@ static void a_cancel_goes_on_after_a_crash(void **state)
     assert_string_equal(open_operations(f, &buyer->payment.id), "");
 }
 
+// Sent twice it does no harm; read instead, it would be taken for refused.
+static void a_cancel_whose_key_was_revoked_is_sent_again_with_the_next_one(void **state)
+{
+    struct fixture *f = *state;
+    engine_begin(f);
+    struct prepared cancel = prepare(f, prepare_cancel_of_authorised);
+    fake_provider_will(&f->provider, answer_unknown());
+    prepared_go(&cancel);
+    put_credentials(f, 2, "sk_test_second");
+    fake_provider_will(&f->provider, answer_no_auth());
+    fake_provider_will(&f->provider, answer_intent(INTENT_CAPTURABLE)); // both are of one account
+    f->provider.otherwise = answer_intent(INTENT_CANCELED);
+    engine_run_s(f, 10);
+    const struct fake_call *last = &f->provider.calls[f->provider.call_count - 1];
+    assert_int_equal(last->verb, PROVIDER_CANCEL);
+    assert_string_equal(last->secret_key, "sk_test_second");
+    assert_int_equal(payment_row(f, &PAYMENT_ID).status, PAYMENT_FAILED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -261,6 +280,7 @@ int main(void)
         TEST(a_cancel_that_came_too_late_completes_the_payment),
         TEST(a_cancel_that_nobody_needs_any_more_is_not_sent),
         TEST(a_cancel_goes_on_after_a_crash),
+        TEST(a_cancel_whose_key_was_revoked_is_sent_again_with_the_next_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
