@@ -7,7 +7,7 @@
 #include "op/engine.h"
 #include "store/credentials.h"
 
-enum errc account_plan(struct op *op, struct db *db, struct err *err)
+enum errc account_find_present(struct op *op, struct db *db, struct err *err)
 {
     struct credential present = {0};
     if (!op->row.unresolved) {
@@ -15,14 +15,21 @@ enum errc account_plan(struct op *op, struct db *db, struct err *err)
     }
     enum errc rc =
         credential_get(db, &op->row.merchant_id, "stripe", op->row.livemode, &op->arena, &present, err);
-    if (rc != OK) {
-        return rc == ERR_NOT_FOUND ? OK : rc;
-    }
     op->present_version_id = present.version_id;
-    if (op->evidence_ref == NULL || uuid_equal(&present.version_id, &op->row.credential_version_id)) {
-        return OK;
-    }
-    return op_open_key(op, db, &present.version_id, &op->present_key, err);
+    return rc == ERR_NOT_FOUND ? OK : rc;
+}
+
+bool op_has_other_key(const struct op *op)
+{
+    return !uuid_is_nil(&op->present_version_id) &&
+           !uuid_equal(&op->present_version_id, &op->row.credential_version_id);
+}
+
+enum errc account_open_present(struct op *op, struct db *db, struct err *err)
+{
+    return op->evidence_ref != NULL && op_has_other_key(op)
+               ? op_open_key(op, db, &op->present_version_id, &op->present_key, err)
+               : OK;
 }
 
 bool account_asks(struct op *op)

@@ -68,9 +68,9 @@ static void plan_look_up(struct op *op, const struct payment *payment, int64_t n
 static enum errc find_evidence(struct op *op, struct db *db, const struct payment *payment, struct err *err)
 {
     op->evidence_ref = payment->provider_ref;
-    return payment->provider_ref != NULL
-               ? OK
-               : payment_ref_of_version(db, payment, &op->arena, &op->evidence_ref, err);
+    return payment->provider_ref == NULL && op_has_other_key(op)
+               ? payment_ref_of_version(db, payment, &op->arena, &op->evidence_ref, err)
+               : OK;
 }
 
 static enum errc charge_plan(struct op *op, struct db *db, struct change *change, bool *needless,
@@ -85,7 +85,7 @@ static enum errc charge_plan(struct op *op, struct db *db, struct change *change
     }
     struct payment payment = {0};
     enum errc rc = payment_get(db, &op->row.subject_id, NULL, &op->arena, &payment, err);
-    if (rc == OK && op->row.unresolved) {
+    if (rc == OK) {
         rc = find_evidence(op, db, &payment, err);
     }
     if (rc != OK) {

@@ -74,8 +74,10 @@ bool op_reads_on(struct op *op);
 enum errc op_open_key(struct op *op, struct db *db, const struct uuid *version_id, struct secret *key,
                       struct err *err) MUST_CHECK;
 
-// account.c. At the end of a plan: the present key, where the operation's own may be refused.
-enum errc account_plan(struct op *op, struct db *db, struct err *err) MUST_CHECK;
+// account.c. Before a plan: which key is the present one, where the operation's own may be refused.
+enum errc account_find_present(struct op *op, struct db *db, struct err *err) MUST_CHECK;
+// After it: that key, if there is evidence to ask for.
+enum errc account_open_present(struct op *op, struct db *db, struct err *err) MUST_CHECK;
 // The key was refused: true where the present one asks for evidence next. Loop thread.
 bool account_asks(struct op *op);
 void account_answered(struct op *op); // what the evidence shows, if it was asked for. Loop thread.

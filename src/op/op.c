@@ -99,7 +99,7 @@ static enum errc read_secret_key(struct op *op, struct db *db, struct err *err)
         rc = op_take_present_version(op, db, err);
         rc = rc == OK ? op_open_key(op, db, &op->row.credential_version_id, key, err) : rc;
     }
-    return rc == OK ? account_plan(op, db, err) : rc;
+    return rc == OK ? account_open_present(op, db, err) : rc;
 }
 
 enum errc op_plan(struct engine *engine, const struct op_kind *kind, const struct operation *row,
@@ -108,7 +108,10 @@ enum errc op_plan(struct engine *engine, const struct op_kind *kind, const struc
 {
     struct op *op = op_new(engine, kind, row, place, change->cause);
     *needless = false;
-    enum errc rc = kind->plan(op, db, change, needless, err);
+    enum errc rc = account_find_present(op, db, err);
+    if (rc == OK) {
+        rc = kind->plan(op, db, change, needless, err);
+    }
     if (rc == OK && !*needless) {
         rc = read_secret_key(op, db, err);
     }

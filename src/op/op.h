@@ -153,6 +153,10 @@ void op_free(struct op *op);
 // How long an attempt holds its operation.
 int64_t op_lease_us(const struct engine *engine);
 
+// --- for those who plan: an earlier outcome is not known, and the merchant's present key is not the one it
+// was asked with
+bool op_has_other_key(const struct op *op);
+
 // --- for those who settle: the outcome is not known, or not the last; sets op->open and when to ask again
 // Soon where the provider may only have been out of reach; at growing distances where it answered, but
 // nothing that helps.
