@@ -208,8 +208,11 @@ static enum errc complete(struct db *db, struct change *change, struct payment *
     if (rc != ERR_NOT_FOUND) {
         return rc; // a capture is under way that knows how much was asked for
     }
+    if (!said && payment->capture_manual) {
+        return err_set(err, ERR_CONFLICT, "the provider does not say how much it captured");
+    }
     int64_t captured = payment->amount_minor;
-    if (intent->received_provider_minor >= 0) {
+    if (said) {
         rc = money_from_stripe(intent->received_provider_minor, payment->currency, &captured, err);
         if (rc != OK || captured > payment->amount_minor || captured == 0) {
             return err_set(err, ERR_CONFLICT, "the provider says that it captured an impossible amount");

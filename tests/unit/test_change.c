@@ -163,6 +163,19 @@ static void an_impossible_capture_is_a_conflict(void **state)
     assert_int_equal(captured_of(f, "ISK", 550), -1); // five and a half
 }
 
+// Somebody may have captured less of it at the provider's dashboard.
+static void what_was_captured_by_hand_is_not_guessed(void **state)
+{
+    struct fixture *f = *state;
+    struct payment payment = insert_payment(f, PAYMENT_PENDING);
+    payment.capture_manual = true;
+    struct change change = change_of(f);
+    struct intent intent = answer_intent(INTENT_SUCCEEDED).intent;
+    intent.received_provider_minor = -1; // not said
+    assert_int_equal(change_take_intent(f->db, &change, &payment, &intent, &f->err), ERR_CONFLICT);
+    assert_int_equal(payment_row(f, &payment.id).status, PAYMENT_PENDING);
+}
+
 // --- whose intent
 
 static void check_conflict(struct fixture *f, struct intent intent, bool ref_known)
@@ -246,6 +259,7 @@ int main(void)
         IN_TRANSACTION(a_failure_is_taken_only_while_pending),
         IN_TRANSACTION(what_was_captured_is_what_the_provider_received),
         IN_TRANSACTION(an_impossible_capture_is_a_conflict),
+        IN_TRANSACTION(what_was_captured_by_hand_is_not_guessed),
         IN_TRANSACTION(an_intent_that_is_not_this_payments_changes_nothing),
         IN_TRANSACTION(an_intent_that_another_payment_has_is_not_taken_twice),
         IN_TRANSACTION(the_same_intent_id_of_another_merchant_or_mode_is_no_conflict),
