@@ -295,7 +295,9 @@ static enum errc keep_open(struct db *db, struct change *change, struct payment 
     if (payment->status != PAYMENT_PENDING) {
         return ignore(db, change, payment, "ignored: processing", err);
     }
-    bool acts = intent->next_action != NEXT_ACTION_NONE && payment->next_action == NEXT_ACTION_NONE;
+    // Once it is authorised, this is older than what told of that.
+    bool acts = intent->next_action != NEXT_ACTION_NONE && payment->next_action == NEXT_ACTION_NONE &&
+                !payment->capturable;
     if (!acts && !ref_is_new) {
         return OK;
     }

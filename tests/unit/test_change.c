@@ -103,6 +103,21 @@ static void the_same_authorisation_again_says_nothing_new(void **state)
     assert_string_equal(history_of(f, &payment.id), "capturable pending event");
 }
 
+// An answer that was on its way when the event came is older.
+static void an_authorised_payment_asks_no_action_of_its_payer(void **state)
+{
+    struct fixture *f = *state;
+    struct payment payment = insert_payment(f, PAYMENT_PENDING);
+    struct change change = change_of(f);
+    struct intent authorised = answer_intent(INTENT_CAPTURABLE).intent;
+    struct intent acting = answer_action().intent;
+    assert_int_equal(change_take_intent(f->db, &change, &payment, &authorised, &f->err), OK);
+    assert_int_equal(change_take_intent(f->db, &change, &payment, &acting, &f->err), OK);
+    struct payment after = payment_row(f, &payment.id);
+    assert_true(after.capturable);
+    assert_int_equal(after.next_action, NEXT_ACTION_NONE);
+}
+
 static void a_failure_is_taken_only_while_pending(void **state)
 {
     struct fixture *f = *state;
@@ -256,6 +271,7 @@ int main(void)
         IN_TRANSACTION(every_status_takes_what_the_provider_says_as_the_contract_has_it),
         IN_TRANSACTION(an_intent_that_was_not_known_yet_is_taken_the_same_way),
         IN_TRANSACTION(the_same_authorisation_again_says_nothing_new),
+        IN_TRANSACTION(an_authorised_payment_asks_no_action_of_its_payer),
         IN_TRANSACTION(a_failure_is_taken_only_while_pending),
         IN_TRANSACTION(what_was_captured_is_what_the_provider_received),
         IN_TRANSACTION(an_impossible_capture_is_a_conflict),
