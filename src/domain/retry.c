@@ -31,8 +31,9 @@ int64_t retry_provider_delay_us(int attempts, int64_t cap_us, uint32_t random32)
     return jittered_us < PROVIDER_LEAST_US ? PROVIDER_LEAST_US : jittered_us;
 }
 
-int64_t retry_check_delay_us(int64_t age_us, uint32_t random32)
+int64_t retry_check_delay_us(int64_t told_age_us, uint32_t random32)
 {
+    int64_t age_us = told_age_us < 0 ? -told_age_us : told_age_us;
     static const int64_t first_us[] = {10 * SECOND_US, MINUTE_US, 5 * MINUTE_US, 30 * MINUTE_US};
     int64_t delay_us = age_us < DAY_US ? HOUR_US : DAY_US;
     int64_t until_us = 0;

@@ -14,7 +14,9 @@ int64_t retry_provider_delay_us(int attempts, int64_t cap_us, uint32_t random32)
 
 // What is known to take its time is asked after 10 s, then 1, 5 and 30 minutes later, then hourly, after a
 // day daily: the distance that belongs to its age, however often it was asked before. Plus up to 10 % jitter.
-int64_t retry_check_delay_us(int64_t age_us, uint32_t random32);
+// A negative age is by how much the clock was ahead when it began: nobody knows its own, and it may be asked
+// after until that time has come.
+int64_t retry_check_delay_us(int64_t told_age_us, uint32_t random32);
 
 // The merchant's webhook schedule: the delay behind the attempts made so far (>= 1), with up to 20 % jitter
 // added.

@@ -307,6 +307,21 @@ static void a_payment_is_asked_after_although_the_clock_was_ahead_before_a_resta
     assert_true(fake_provider_count(&f->provider, PROVIDER_RETRIEVE) > asked);
 }
 
+static void what_a_clock_ahead_left_is_not_asked_after_all_the_time(void **state)
+{
+    struct fixture *f = *state;
+    engine_begin(f);
+    jump_s(f, YEAR_S);
+    f->provider.otherwise = answer_action();
+    buy(f);
+    jump_s(f, -YEAR_S);
+    engine_crash(f); // before anything saw the clock go
+    f->provider.call_count = 0;
+    engine_begin(f);
+    engine_run_s(f, 24 * 3600);
+    assert_in_range(f->provider.call_count, 1, 50);
+}
+
 static void a_charge_that_was_made_by_a_clock_ahead_is_found(void **state)
 {
     struct fixture *f = *state;
@@ -389,6 +404,7 @@ int main(void)
         TEST(a_webhook_that_was_put_off_is_not_late_when_the_clock_went_back_during_a_stop),
         TEST(a_webhook_that_is_due_in_a_year_is_due_now),
         TEST(a_payment_is_asked_after_although_the_clock_was_ahead_before_a_restart),
+        TEST(what_a_clock_ahead_left_is_not_asked_after_all_the_time),
         TEST(a_charge_that_was_made_by_a_clock_ahead_is_found),
         TEST(a_refund_that_a_clock_ahead_left_is_sent_again_when_its_key_is_forgotten_and_it_is_absent),
         TEST(a_replaced_webhook_secret_signs_for_a_day_at_most_when_the_clock_goes_back),

@@ -57,7 +57,9 @@ static void pending_payments_are_asked_less_and_less_often(void **state)
                         due_us[i] + due_us[i] / 10);
         age_us += due_us[i];
     }
-    assert_int_equal(retry_check_delay_us(-HOUR, 0), 10 * S); // the clock was set back
+    assert_int_equal(retry_check_delay_us(-9 * S, 0), 10 * S); // the clock was set back
+    assert_int_equal(retry_check_delay_us(-DAY, 0), DAY);
+    assert_int_equal(retry_check_delay_us(-INT64_MAX, 0), DAY);
     assert_int_equal(retry_check_delay_us(DAY - 1, 0), HOUR);
     assert_int_equal(retry_check_delay_us(DAY, 0), DAY);
     assert_int_equal(retry_check_delay_us(INT64_MAX, 0), DAY);
