@@ -50,14 +50,19 @@ bool account_asks(struct op *op)
 
 void account_answered(struct op *op)
 {
-    const struct provider_answer *answer = &op->call.answer;
+    struct provider_answer *answer = &op->call.answer;
     if (!op->proving) {
         return;
     }
     op->proven = answer->outcome == PROVIDER_DONE && text_equal(answer->intent.id, op->evidence_ref);
-    if (!op->proven) {
-        op->call.answer = op->refused;
-        op->call.verb = op->refused_verb;
+    if (op->proven) {
+        return;
+    }
+    op->call.verb = op->refused_verb;
+    if (answer->outcome == PROVIDER_UNKNOWN || answer->outcome == PROVIDER_LOOK_UP) {
+        answer->outcome = PROVIDER_UNKNOWN; // it is asked again: the present key may be the account's
+    } else {
+        *answer = op->refused;
     }
 }
 

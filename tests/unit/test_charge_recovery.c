@@ -240,48 +240,6 @@ static void a_key_that_is_refused_later_leaves_the_charge_open(void **state)
     assert_in_range(f->provider.call_count, 10, 60); // at growing distances
 }
 
-// It would look through up to 2,000 others at each attempt.
-static void a_charge_reads_no_other_payment_while_its_key_is_the_present_one(void **state)
-{
-    struct fixture *f = *state;
-    engine_begin(f);
-    fake_provider_will(&f->provider, answer_intent(INTENT_SUCCEEDED));
-    buy(f);
-    run_sql(f, "UPDATE payments SET provider_ref = CAST(x'7069005f31' AS TEXT)"); // damaged
-    fake_provider_will(&f->provider, answer_unknown());
-    struct buyer *buyer = buy(f);
-    f->provider.otherwise = answer_intent(INTENT_SUCCEEDED);
-    engine_run_s(f, 60);
-    assert_int_equal(payment_row(f, &buyer->payment.id).status, PAYMENT_COMPLETED);
-}
-
-// The second key is replaced, and so wiped, while it proves that it is of the first one's account.
-static void a_key_that_is_replaced_while_it_proves_its_account_gives_way_to_the_next(void **state)
-{
-    struct fixture *f = *state;
-    engine_begin(f);
-    fake_provider_will(&f->provider, answer_intent(INTENT_SUCCEEDED));
-    buy(f); // known as "pi_1"
-    struct buyer *buyer = buy(f);
-    put_credentials(f, 2, "sk_test_second");
-    f->provider.holds = true;
-    next_call(f, PROVIDER_CHARGE, 10);
-    fake_provider_answer(&f->provider, answer_no_auth());
-    const struct fake_call *proof = &f->provider.calls[f->provider.call_count - 1];
-    assert_int_equal(proof->verb, PROVIDER_RETRIEVE);
-    assert_string_equal(proof->secret_key, "sk_test_second");
-    put_credentials(f, 3, "sk_test_third");
-    f->provider.holds = false;
-    static struct intent found[1];
-    found[0] = listed(f, &buyer->payment.id, "pi_2", INTENT_SUCCEEDED);
-    fake_provider_will(&f->provider, answer_no_auth());
-    fake_provider_will(&f->provider, answer_intent(INTENT_SUCCEEDED));
-    fake_provider_will(&f->provider, answer_list(found, 1, NULL));
-    fake_provider_answer(&f->provider, answer_intent(INTENT_SUCCEEDED));
-    engine_run_s(f, 60);
-    assert_int_equal(payment_row(f, &buyer->payment.id).status, PAYMENT_COMPLETED);
-}
-
 static void a_charge_that_cannot_be_planned_does_not_stand_in_the_way_of_others(void **state)
 {
     struct fixture *f = *state;
@@ -393,8 +351,6 @@ int main(void)
         TEST(a_charge_whose_intent_is_known_is_read_by_its_id),
         TEST(a_charge_keeps_the_credentials_it_was_first_sent_with),
         TEST(a_key_that_is_refused_later_leaves_the_charge_open),
-        TEST(a_charge_reads_no_other_payment_while_its_key_is_the_present_one),
-        TEST(a_key_that_is_replaced_while_it_proves_its_account_gives_way_to_the_next),
         TEST(a_charge_that_cannot_be_planned_does_not_stand_in_the_way_of_others),
         TEST(a_crash_while_the_provider_is_called_sends_the_same_again),
         TEST(a_crash_before_the_provider_is_called_loses_nothing),
