@@ -300,7 +300,7 @@ static enum errc check_refused(struct db *db, struct change *change, const struc
 enum errc charge_abandon(struct db *db, struct change *change, struct payment *payment, struct err *err)
 {
     static const struct failure failure = {
-        .code = "outcome_unknown",
+        .code = CHARGE_OUTCOME_UNKNOWN,
         .message = "Canceled, although Stripe may have made the charge: its secret key is refused by now, so "
                    "nobody can ask. Look it up at Stripe.",
     };

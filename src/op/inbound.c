@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "base/timefmt.h"
 #include "op/card_event.h"
+#include "op/charge.h"
 #include "op/events.h"
 #include "op/op.h"
 #include "op/refund.h"
@@ -280,13 +281,16 @@ static enum errc apply_thin(struct db *db, struct change *change, const struct i
                                : rc;
 }
 
-// Whether deleted credentials may still tell of this payment: it, or a refund of it, is not final.
+// Whether deleted credentials may still tell of this payment: it, or a refund of it, is not final. One that
+// its merchant ended without Stripe's word is not.
 static enum errc is_open(struct db *db, const struct payment *payment, bool *open, struct err *err)
 {
     int64_t completed_minor = 0;
     int64_t pending_minor = 0;
     enum errc rc = refund_sums(db, &payment->id, &completed_minor, &pending_minor, err);
-    *open = payment->status == PAYMENT_PENDING || pending_minor > 0;
+    bool ended_unknown =
+        payment->status == PAYMENT_FAILED && text_equal(payment->failure.code, CHARGE_OUTCOME_UNKNOWN);
+    *open = payment->status == PAYMENT_PENDING || ended_unknown || pending_minor > 0;
     return rc;
 }
 

@@ -284,6 +284,20 @@ def test_a_charge_that_nobody_can_ask_after_is_ended_by_its_merchant(hasty_shop,
     assert hasty_shop.payment(payment["id"])["status"] == "completed"
 
 
+def test_deleted_credentials_still_tell_of_a_charge_that_its_merchant_ended(hasty_shop, stub_stripe):
+    stub_stripe.answer_always(*CHARGE, executed(cut_after=0))
+    payment = pay_in_vain(hasty_shop).data
+    stub_stripe.model.revoked.add(hasty_shop.stripe_key)
+    stub_stripe.behave()
+    hasty_shop.server.restart_making_due()
+    hasty_shop.server.wait_for_log(level="error", subject_id=payment["id"])
+    wait_until(lambda: hasty_shop.end(payment, "cancel", expect=None).status == 200)
+    hasty_shop.api.delete("/v1/merchant/providers/stripe", expect=200)
+    made, = stub_stripe.objects("payment_intent")
+    send_event(hasty_shop.server, event("payment_intent.succeeded", made), hasty_shop.stripe_webhook_secret)
+    assert hasty_shop.payment(payment["id"])["status"] == "completed"
+
+
 def test_a_new_key_is_tried_at_once(hasty_shop, stub_stripe):
     pay(hasty_shop)
     stub_stripe.answer_always(*CHARGE, executed(cut_after=0))
