@@ -57,20 +57,20 @@ static void read_method(struct request *request, struct payment_input *input)
     struct payment *payment = &input->payment;
     payment->payment_method = field_text(request, request->body, "", "payment_method", FIELD_OPTIONAL, 255);
     const char *card = field_text(request, request->body, "", "saved_card_id", FIELD_OPTIONAL, 64);
-    input->off_session = field_bool(request, request->body, "off_session", true);
+    bool method_given = json_get(request->body, "payment_method") != NULL;
+    bool card_given = json_get(request->body, "saved_card_id") != NULL;
+    input->off_session = field_bool(request, request->body, "off_session", card_given);
     if (payment->payment_method != NULL && !field_is_method(payment->payment_method)) {
         problem(request, "payment_method", "must be a Stripe payment method, pm_...");
     }
     if (card != NULL && !uuid_parse(card, &payment->saved_card_id)) {
         problem(request, "saved_card_id", "must be a UUID");
     }
-    bool method_given = json_get(request->body, "payment_method") != NULL;
-    bool card_given = json_get(request->body, "saved_card_id") != NULL;
     if (method_given == card_given) {
         problem(request, "payment_method", "exactly one of payment_method and saved_card_id is needed");
     }
-    if (json_object_object_get_ex(request->body, "off_session", NULL) && !card_given) {
-        problem(request, "off_session", "goes only with saved_card_id");
+    if (input->off_session && !card_given) {
+        problem(request, "off_session", "may be true only with saved_card_id");
     }
     input->has_saved_card = card_given;
 }
@@ -179,7 +179,7 @@ static void hash_request(struct request *request, struct payment_input *input)
         uuid_format(&payment->saved_card_id, card_id);
         idempotency_field(fields, "saved_card_id", card_id);
     }
-    if (!input->off_session) {
+    if (input->has_saved_card && !input->off_session) {
         json_add_bool(fields, "off_session", false);
     }
     idempotency_hash(request, fields, input->request_hash);

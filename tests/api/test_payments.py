@@ -299,6 +299,10 @@ def test_a_field_with_a_wrong_value_is_named(merchant, change, field):
     refuse(merchant, change, "VALIDATION_ERROR", field)
 
 
+def test_a_payer_who_is_there_may_be_said_to_be_there(merchant):
+    assert succeeded(post(merchant.api, BODY | {"off_session": False}), 201)["status"] == "completed"
+
+
 def test_a_payment_method_and_a_saved_card_exclude_each_other(merchant):
     refuse(merchant, {"saved_card_id": str(uuid.uuid4())}, "VALIDATION_ERROR", "payment_method")
 
