@@ -18,8 +18,8 @@ ROW = re.compile(r'^    \{"([A-Z]+)",\s+"([^"]+)",\s+(ROUTE_\w+)(?:,\s+([A-Z_|\s
 ERROR = re.compile(r'\[(?:ERR_\w+)\] = \{(\d+), "(\w+)"\}')
 
 # What any request of a kind may be refused with.
-REFUSALS = {"ROUTE_OPERATOR": {400, 413}, "ROUTE_PROVIDER": {400, 413, 500, 503},
-            "ROUTE_KEY": {400, 401, 403, 404, 413, 429, 500, 503}}
+REFUSALS = {"ROUTE_OPERATOR": {400, 408, 413, 431}, "ROUTE_PROVIDER": {400, 408, 413, 431, 500, 503},
+            "ROUTE_KEY": {400, 401, 403, 404, 408, 413, 429, 431, 500, 503}}
 REFUSALS_OF_A_BODY = {415, 422}
 MUST_WAIT = {409, 429, 503}
 
