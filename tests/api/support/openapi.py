@@ -94,9 +94,8 @@ class OpenApi:
     def error_codes(self, response):
         """The codes of a documented answer's errors; none where it is no refusal."""
         schema = response.get("content", {}).get("application/json", {}).get("schema", {})
-        codes = [branch["properties"]["errors"]["items"]["properties"]["code"]["enum"]
-                 for branch in schema.get("allOf", []) if "errors" in branch.get("properties", {})]
-        return codes[0] if codes else []
+        errors = schema.get("properties", {}).get("errors")
+        return errors["items"]["properties"]["code"]["enum"] if errors else []
 
     def follow(self, item):
         while "$ref" in item:
