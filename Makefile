@@ -8,7 +8,7 @@ PREFIX ?= /usr/local
 PAYMENTSD = $(BUILD)/paymentsd
 export BUILD
 
-.PHONY: build test check format demo run fuzz crash race soak bench asan tsan install clean help \
+.PHONY: build test check format demo run fuzz crash race soak bench clients asan tsan install clean help \
         createsuperadmin createmerchant updatemerchant createapikey revokeapikey listapikeys listmerchants
 
 # Refuses a variable that the target does not take: a misspelt one would silently leave the default, as SCOPE= would make
@@ -24,7 +24,7 @@ test: ## run all tests and end with their counts
 	@scripts/build "$(BUILD)" all
 	@scripts/test "$(BUILD)"
 
-check: ## format, clang-tidy, the tests again under ASan+UBSan and TSan and on the other Debian release, and the fuzzers
+check: ## format, clang-tidy, generated clients, the tests again under ASan+UBSan and TSan and on the other Debian release, and the fuzzers
 	@scripts/check
 
 format: ## lay out every C file as .clang-format says
@@ -58,6 +58,9 @@ soak: ## make 200000 payments (PAYMENTS) while the way to Stripe fails again and
 bench: build ## measure payments a second against the sandbox
 	@scripts/deps demo
 	@scripts/bench "$(BUILD)"
+
+clients: ## generate clients from docs/openapi.yaml and pay with them
+	@scripts/clients
 
 asan: ## build and test under AddressSanitizer and UndefinedBehaviorSanitizer
 	@scripts/check asan
