@@ -20,6 +20,7 @@ struct card_input {
     const char *method;
     const char *email;
     const char *name;
+    const char *return_url; // NULL: the payer is not there to authenticate
     uint8_t request_hash[32];
 };
 
@@ -29,12 +30,14 @@ static void hash_request(struct request *request, struct card_input *input)
     idempotency_field(fields, "payment_method_id", input->method);
     idempotency_field(fields, "customer_email", input->email);
     idempotency_field(fields, "customer_name", input->name);
+    idempotency_field(fields, "return_url", input->return_url);
     idempotency_hash(request, fields, input->request_hash);
 }
 
 void card_create_read(struct request *request)
 {
-    static const char *const names[] = {"payment_method_id", "customer_email", "customer_name", NULL};
+    static const char *const names[] = {"payment_method_id", "customer_email", "customer_name", "return_url",
+                                        NULL};
     if (fields_refuse_card_data(request)) {
         return;
     }
@@ -48,6 +51,7 @@ void card_create_read(struct request *request)
     }
     input->email = field_email(request, request->body, "customer_email");
     input->name = field_text(request, request->body, "", "customer_name", FIELD_OPTIONAL, 255);
+    input->return_url = field_return_url(request, request->body);
     query_only(request, (const char *const[]){NULL});
     if (request->problems.count == 0) {
         hash_request(request, input);
@@ -63,10 +67,9 @@ static enum errc render_present(struct request *request, struct db *db, const st
     if (rc == OK) {
         rc = card_refusal(&card, err);
     }
-    if (rc == OK) {
-        *data = render_card(&card);
-    }
-    return rc;
+    return rc == OK ? render_card(&card, &api_options(request->api)->keyring->master, RENDER_ANSWER,
+                                  request->arena, data, err)
+                    : rc;
 }
 
 // The request waits for the card that an earlier one is saving; where nothing came of that so far, the
@@ -144,15 +147,22 @@ static enum errc answer_known(struct request *request, struct db *db, const stru
         enum errc rc = keep_key(request, db, card->livemode, &card->id, &reply_id, err);
         return rc == OK ? wait_for_card(request, db, &card->id, err) : rc;
     }
+    struct json_object *data = NULL;
+    enum errc rc = render_card(card, &change.keyring->master, RENDER_ANSWER, request->arena, &data, err);
+    if (rc != OK) {
+        return rc;
+    }
     if (request->idempotency_key == NULL) {
-        request_answer(request, 201, render_card(card));
+        request_answer(request, 201, data);
         return OK;
     }
     struct op_answer answer = {0};
     reply_id = uuid_new(change.random, change.now_us);
-    enum errc rc = keep_key(request, db, card->livemode, &card->id, &reply_id, err);
+    rc = keep_key(request, db, card->livemode, &card->id, &reply_id, err);
     if (rc == OK) {
-        rc = reply_keep(db, &change, &reply_id, 201, render_card(card), &answer, err);
+        rc = reply_keep(db, &change, &reply_id, 201, data, &answer, err);
+    } else {
+        json_object_put(data);
     }
     request->status = answer.status;
     request->reply = answer.body;
@@ -173,6 +183,7 @@ static enum errc prepare(struct request *request, struct db *db, const struct cr
         .method_sent = input->method,
         .customer_email = input->email,
         .customer_name = input->name,
+        .return_url = input->return_url,
         .credential_version_id = credential->version_id,
         .created_us = change.now_us,
         .updated_us = change.now_us,

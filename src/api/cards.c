@@ -1,5 +1,6 @@
 // GET /v1/payments/cards.
 #include "store/cards.h"
+#include "api/api.h"
 #include "api/handlers.h"
 #include "api/listing.h"
 #include "op/render.h"
@@ -12,13 +13,11 @@ void card_list_read(struct request *request)
 static enum errc render_row(struct request *request, struct db_rows *rows, struct arena *arena,
                             struct json_object **item, struct err *err)
 {
-    (void)request;
     struct card card = {0};
     enum errc rc = card_read(rows, arena, &card, err);
-    if (rc == OK) {
-        *item = render_card(&card);
-    }
-    return rc;
+    return rc == OK ? render_card(&card, &api_options(request->api)->keyring->master, RENDER_LIST, arena,
+                                  item, err)
+                    : rc;
 }
 
 enum errc card_list_work(struct request *request, struct db *db, struct err *err)

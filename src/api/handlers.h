@@ -33,6 +33,7 @@ void card_list_read(struct request *request);
 enum errc card_list_work(struct request *request, struct db *db, struct err *err) MUST_CHECK;
 
 // card_change.c
+enum errc card_get_work(struct request *request, struct db *db, struct err *err) MUST_CHECK;
 enum errc card_delete_work(struct request *request, struct db *db, struct err *err) MUST_CHECK;
 enum errc card_default_work(struct request *request, struct db *db, struct err *err) MUST_CHECK;
 

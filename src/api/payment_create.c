@@ -250,6 +250,9 @@ static enum errc find_saved_card(struct request *request, struct db *db, bool li
     struct customer customer = {0};
     enum errc rc = card_get(db, &input->payment.saved_card_id, &request->principal.merchant_id,
                             request->arena, &card, err);
+    if (rc == OK && card.status == CARD_PENDING && card.livemode == livemode) {
+        return err_set(err, ERR_CONFLICT, "the card is not saved yet: its payer has still to authenticate");
+    }
     if (rc == ERR_NOT_FOUND || (rc == OK && (card.status != CARD_ACTIVE || card.livemode != livemode))) {
         return err_set(err, ERR_NOT_FOUND, "there is no such saved card");
     }

@@ -33,6 +33,7 @@ static const struct route routes[] = {
     {"POST", "/v1/payments/{id}/cancel", ROUTE_KEY, SCOPE_PAYMENTS_WRITE, STORE_WRITE, 0, payment_cancel_read,
      payment_cancel_work},
 
+    {"GET", "/v1/payments/cards/{id}", ROUTE_KEY, SCOPE_PAYMENTS_READ, STORE_READ, 0, NULL, card_get_work},
     {"POST", "/v1/payments/cards", ROUTE_KEY, SCOPE_PAYMENTS_WRITE, STORE_WRITE, JSON_BODY_MAX,
      card_create_read, card_create_work},
     {"DELETE", "/v1/payments/cards/{id}", ROUTE_KEY, SCOPE_PAYMENTS_WRITE, STORE_WRITE, 0, NULL,

@@ -5,7 +5,9 @@
 #include "base/text.h"
 
 static const char *const names[CARD_STATUS_COUNT] = {
-    [CARD_SAVING] = "saving", [CARD_ACTIVE] = "active", [CARD_GONE] = "gone"};
+    [CARD_SAVING] = "saving", [CARD_PENDING] = "pending", [CARD_ACTIVE] = "active",
+    [CARD_FAILED] = "failed", [CARD_GONE] = "gone",
+};
 
 const char *card_status_name(enum card_status status)
 {

@@ -23,9 +23,11 @@ struct customer {
 };
 
 enum card_status {
-    CARD_SAVING, // being attached at the provider
+    CARD_SAVING,  // the provider has not answered yet
+    CARD_PENDING, // the payer has still to authenticate
     CARD_ACTIVE,
-    CARD_GONE, // deleted, detached, or never attached
+    CARD_FAILED, // was pending, and the payer did not authenticate
+    CARD_GONE,   // deleted, detached, or refused at once
     CARD_STATUS_COUNT
 };
 
@@ -47,12 +49,39 @@ struct card {
     const char *customer_email; // as given; NULL: none
     const char *customer_name;
     bool is_default;
-    struct failure failure; // why it could not be attached
+    struct failure failure; // why it could not be saved
     struct uuid credential_version_id;
+    const char *return_url; // where the payer goes after authenticating; NULL: it is attached without him
+    const char *setup_ref;  // the provider's id of its set-up; NULL: none
+    enum next_action_type next_action;
+    const uint8_t *action_secret_sealed; // as a payment's
+    int action_secret_sealed_bytes;
+    const char *fingerprint; // the provider's, of the number; NULL: not said
     int64_t created_us;
     int64_t updated_us;
 };
 
-// "saving", "active", "gone". Static storage. parse: false when unknown.
+// What the provider says of a set-up, in neutral terms (a Stripe SetupIntent): the payer agrees that the card
+// be charged later without him. Unknown states: SETUP_OPEN.
+enum setup_state {
+    SETUP_OPEN, // the payer has still to act, or the provider to answer
+    SETUP_SUCCEEDED,
+    SETUP_FAILED, // the card was refused, or the payer not authenticated
+    SETUP_CANCELED,
+};
+
+struct setup {
+    const char *id;
+    enum setup_state state;
+    struct failure failure;
+    enum next_action_type next_action;
+    const char *redirect_url;  // secret: it may hold the client secret
+    const char *client_secret; // secret; NULL: not said
+    const char *customer_ref;
+    const char *method_ref; // of the payment method; NULL: not said
+    const char *card_id;    // metadata[card_id]; NULL: none
+};
+
+// "saving", "pending", ... Static storage. parse: false when unknown.
 const char *card_status_name(enum card_status status);
 bool card_status_parse(const char *name, enum card_status *status);

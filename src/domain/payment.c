@@ -72,3 +72,13 @@ const char *next_action_name(enum next_action_type type)
     }
     require_failed("a next action has a name", __FILE__, __LINE__);
 }
+
+enum next_action_type next_action_of_name(const char *name)
+{
+    for (int type = NEXT_ACTION_REDIRECT; name != NULL && type <= NEXT_ACTION_SDK; type++) {
+        if (strcmp(name, next_action_name(type)) == 0) {
+            return (enum next_action_type)type;
+        }
+    }
+    return NEXT_ACTION_NONE;
+}

@@ -38,6 +38,7 @@ struct payment {
     const char *idempotency_key;
     const char *payment_method; // NULL: a saved card
     struct uuid saved_card_id;  // nil: none
+    struct uuid customer_id;    // for whom its card is saved when it completes; nil: it is not saved
     const char *return_url;
     const char *description;
     const char *metadata_json; // an object of strings, names sorted
@@ -97,5 +98,6 @@ bool payment_can_move(enum payment_status status, enum payment_move move, enum p
 const char *payment_status_name(enum payment_status status);
 bool payment_status_parse(const char *name, enum payment_status *status);
 
-const char *next_action_name(
-    enum next_action_type type); // "redirect_to_url", "use_stripe_sdk"; NULL for none
+// "redirect_to_url", "use_stripe_sdk"; NULL for none, and none for any other name.
+const char *next_action_name(enum next_action_type type);
+enum next_action_type next_action_of_name(const char *name);

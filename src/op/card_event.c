@@ -1,6 +1,6 @@
-// Of a method the event's id is all that is believed: one that was detached can never be attached again, and
-// any other is read. A card that is being saved may not be known by that id yet, so whatever is being saved
-// from the method, or for its customer, is read once it is there.
+// Of a method or a set-up the event's id is all that is believed: a method that was detached can never be
+// attached again, and anything else is read. A card that is being saved may not be known by that id yet, so
+// whatever is being saved from the method, or for its customer, is read once it is there.
 #include "op/card_event.h"
 
 #include "base/require.h"
@@ -36,11 +36,27 @@ static enum errc find_customer(struct db *db, struct arena *arena, const struct 
     return other ? err_set(err, ERR_NOT_FOUND, "no such customer") : rc;
 }
 
+// By our id in its metadata, else by the provider's.
+static enum errc find_setup(struct db *db, struct arena *arena, const struct uuid *merchant_id,
+                            const struct provider_event *event, struct card *card, struct err *err)
+{
+    struct uuid id = {{0}};
+    if (event->card_id == NULL || !uuid_parse(event->card_id, &id)) {
+        return card_by_setup(db, merchant_id, event->livemode, event->object_id, arena, card, err);
+    }
+    enum errc rc = card_get(db, &id, merchant_id, arena, card, err);
+    bool other = rc == OK && card->livemode != event->livemode;
+    return other ? err_set(err, ERR_NOT_FOUND, "no such card") : rc;
+}
+
 enum errc card_event_find(struct db *db, struct arena *arena, const struct uuid *merchant_id,
                           const struct provider_event *event, struct card_subject *subject, struct err *err)
 {
     if (!event->complete) {
         return err_set(err, ERR_NOT_FOUND, "the event names no object");
+    }
+    if (event->kind == EVENT_SETUP) {
+        return find_setup(db, arena, merchant_id, event, &subject->card, err);
     }
     return event->kind == EVENT_CUSTOMER_GONE
                ? find_customer(db, arena, merchant_id, event, &subject->customer, err)
@@ -53,6 +69,10 @@ enum errc card_event_apply(struct db *db, struct change *change, const struct pr
     if (event->kind == EVENT_CUSTOMER_GONE) {
         enum errc rc = customer_set_gone(db, &subject->customer.id, change->now_us, err);
         return rc == OK ? cards_all_gone(db, &subject->customer.id, change->now_us, err) : rc;
+    }
+    if (event->kind == EVENT_SETUP) {
+        bool waits = subject->card.status == CARD_PENDING;
+        return waits ? card_owe(db, change, &subject->card, op_card_setup.name, 0, err) : OK;
     }
     if (subject->card.status != CARD_ACTIVE) {
         return OK;

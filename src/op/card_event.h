@@ -8,7 +8,8 @@
 
 // What of a merchant's an event is about.
 struct card_subject {
-    struct card card; // EVENT_METHOD_*; without an id: one that is being saved, which will be asked after
+    struct card card; // EVENT_SETUP, EVENT_METHOD_*; without an id: one that is being saved, which will be
+                      // asked after
     struct customer customer; // EVENT_CUSTOMER_GONE
 };
 

@@ -5,7 +5,7 @@
 
 #include "base/timefmt.h"
 #include "domain/retry.h"
-#include "op/card.h"
+#include "op/customer.h"
 #include "op/reply.h"
 #include "store/cards.h"
 #include "store/credentials.h"
@@ -171,7 +171,7 @@ static enum errc lose_customer(const struct op *op, struct db *db, struct change
     if (rc == OK) {
         rc = customer_get(db, &card.customer_id, change->arena, &customer, err);
     }
-    return rc == OK ? card_customer_missing(db, change, &customer, &op->row.credential_version_id, &gone, err)
+    return rc == OK ? customer_missing(db, change, &customer, &op->row.credential_version_id, &gone, err)
                     : rc;
 }
 

@@ -11,10 +11,15 @@ enum errc card_delete(struct db *db, struct change *change, struct card *card, i
                       struct err *err)
 {
     bool charged = false;
+    enum card_status was = card->status;
     enum errc rc = card_end(db, change, card, err);
-    if (rc == OK) {
-        rc = card_is_being_charged(db, card, &charged, err);
+    if (rc != OK || was == CARD_FAILED) {
+        return rc;
     }
+    if (was == CARD_PENDING) {
+        return card_owe(db, change, card, op_card_setup.name, 0, err);
+    }
+    rc = card_is_being_charged(db, card, &charged, err);
     return rc == OK ? card_owe(db, change, card, op_detach.name, charged ? charge_window_us : 0, err) : rc;
 }
 
@@ -52,7 +57,7 @@ static enum errc detach_settle(struct op *op, struct db *db, struct change *chan
     bool read = op->call.verb == PROVIDER_METHOD_RETRIEVE;
     if (read &&
         ((outcome == PROVIDER_DONE && !op->call.answer.method.detached) || outcome == PROVIDER_NO_AUTH)) {
-        card_send_anew(op, change);
+        op_send_anew(op, change);
     } else if (outcome != PROVIDER_DONE && outcome != PROVIDER_REFUSED) {
         op_put_off(op, change);
     }

@@ -118,6 +118,7 @@ static enum errc apply_complete(struct db *db, struct change *change, struct pay
     case EVENT_DISPUTE_CLOSED:
         return apply_dispute(db, change, payment, event, err);
     case EVENT_OTHER:
+    case EVENT_SETUP:
     case EVENT_METHOD_GONE:
     case EVENT_METHOD_UPDATED:
     case EVENT_CUSTOMER_GONE:
@@ -232,8 +233,8 @@ static enum errc record(struct db *db, const struct change *change, const struct
 
 static bool is_about_cards(const struct provider_event *event)
 {
-    return event->kind == EVENT_METHOD_GONE || event->kind == EVENT_METHOD_UPDATED ||
-           event->kind == EVENT_CUSTOMER_GONE;
+    return event->kind == EVENT_SETUP || event->kind == EVENT_METHOD_GONE ||
+           event->kind == EVENT_METHOD_UPDATED || event->kind == EVENT_CUSTOMER_GONE;
 }
 
 static enum errc apply_to_cards(struct db *db, struct change *change, const struct inbound *inbound,

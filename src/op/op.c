@@ -9,7 +9,6 @@
 #include "base/log.h"
 #include "base/require.h"
 #include "base/timefmt.h"
-#include "domain/retry.h"
 #include "op/engine.h"
 #include "op/events.h"
 #include "store/credentials.h"
@@ -146,44 +145,6 @@ enum errc op_prepare(struct engine *engine, const struct op_kind *kind, const st
     return rc == OK ? events_hurry(engine, db, &row->credential_version_id, change->now_us, err) : rc;
 }
 
-static uint32_t random32(struct change *change)
-{
-    uint32_t value = 0;
-    change->random->fill(change->random, &value, sizeof(value));
-    return value;
-}
-
-static bool out_of_reach(const struct op *op)
-{
-    return op->call.answer.outcome == PROVIDER_UNKNOWN || op->call.answer.outcome == PROVIDER_LOOK_UP;
-}
-
-void op_put_off(struct op *op, struct change *change)
-{
-    const struct provider_answer *answer = &op->call.answer;
-    int64_t reconcile_us = op->engine->options.config->reconcile_interval_ms * US_PER_MS;
-    int64_t delay_us = out_of_reach(op)
-                           ? retry_provider_delay_us(op->row.attempts, reconcile_us, random32(change))
-                           : retry_check_delay_us(change->now_us - op->row.created_us, random32(change));
-    if (answer->retry_after_us > delay_us) {
-        delay_us = answer->retry_after_us;
-    }
-    op->open = true;
-    op->row.unresolved = true;
-    op->row.next_attempt_us = change->now_us + delay_us;
-}
-
-void op_check_again(struct op *op, struct change *change)
-{
-    if (out_of_reach(op)) {
-        op_put_off(op, change);
-        return;
-    }
-    op->open = true;
-    op->row.next_attempt_us =
-        change->now_us + retry_check_delay_us(change->now_us - op->row.created_us, random32(change));
-}
-
 static enum errc run_settle(struct store_job *job, struct db *db, struct err *err)
 {
     struct op *op = CONTAINER_OF(job, struct op, job);
@@ -316,6 +277,7 @@ static bool looks_up(struct op *op)
         [PROVIDER_CUSTOMER] = PROVIDER_CUSTOMER_LIST,
         [PROVIDER_ATTACH] = PROVIDER_METHOD_RETRIEVE,
         [PROVIDER_DETACH] = PROVIDER_METHOD_RETRIEVE,
+        [PROVIDER_SETUP] = PROVIDER_SETUP_LIST,
     };
     enum provider_verb look_up = look_ups[op->call.verb];
     if (op->call.answer.outcome != PROVIDER_LOOK_UP || look_up == PROVIDER_CHARGE) {

@@ -52,11 +52,12 @@ extern const struct op_kind op_capture;     // capture.c
 extern const struct op_kind op_refund;      // refund.c
 extern const struct op_kind op_refund_sync; // refund.c: asks after one that is pending at the provider
 extern const struct op_kind
-    op_refunds;                        // refunds.c: takes over a payment's refunds as the provider lists them
-extern const struct op_kind op_card;   // card.c: saves a card, and makes its customer before
-extern const struct op_kind op_detach; // detach.c
-extern const struct op_kind op_events; // events.c: asks for events that did not come; of credentials
-extern const struct op_kind op_card_sync; // card_sync.c: reads a saved card that an event told of
+    op_refunds;                      // refunds.c: takes over a payment's refunds as the provider lists them
+extern const struct op_kind op_card; // card.c: saves a card, and makes its customer before
+extern const struct op_kind op_card_setup; // card_setup.c: asks after one whose payer has to authenticate
+extern const struct op_kind op_detach;     // detach.c
+extern const struct op_kind op_events;     // events.c: asks for events that did not come; of credentials
+extern const struct op_kind op_card_sync;  // card_sync.c: reads a saved card that an event told of
 
 // What names an operation; compared as bytes.
 struct op_key {
@@ -167,6 +168,11 @@ enum errc op_take_present_version(struct op *op, struct db *db, struct err *err)
 // At the distances of something that takes its time at the provider, and began when the operation did; soon
 // where the provider could not be asked.
 void op_check_again(struct op *op, struct change *change);
+// This step is done: the next one follows at once, and as the first attempt of that.
+void op_next_step(struct op *op, struct change *change);
+// What was to be done was not, and its key only brings the old answer: it is sent anew under another key, at
+// once the first time, then at growing distances.
+void op_send_anew(struct op *op, struct change *change);
 
 // --- loop thread
 // Calls the provider for a prepared attempt whose transaction is committed, as soon as it is its turn. Takes

@@ -39,27 +39,27 @@ static struct json_object *render_failure(const struct payment *payment)
     return failure;
 }
 
-static enum errc add_next_action(struct json_object *json, const struct payment *payment,
-                                 const struct seal_key *master, enum render_for use, struct arena *arena,
-                                 struct err *err)
+// What the payer of a payment or card has to do. `sealed` is bound to its id.
+static enum errc add_next_action(struct json_object *json, enum next_action_type type, struct sealed sealed,
+                                 const struct uuid *id, const struct seal_key *master, enum render_for use,
+                                 struct arena *arena, struct err *err)
 {
-    if (payment->status != PAYMENT_PENDING || payment->next_action == NEXT_ACTION_NONE) {
+    if (type == NEXT_ACTION_NONE) {
         json_add(json, "next_action", NULL);
         return OK;
     }
     struct json_object *action = json_new_object();
-    json_add_str(action, "type", next_action_name(payment->next_action));
+    json_add_str(action, "type", next_action_name(type));
     json_add(json, "next_action", action);
-    if (use != RENDER_ANSWER || payment->action_secret_sealed == NULL) {
+    if (use != RENDER_ANSWER || sealed.data == NULL) {
         return OK;
     }
     char *text = NULL;
     size_t bytes = 0;
-    struct sealed sealed = {payment->action_secret_sealed, (size_t)payment->action_secret_sealed_bytes};
-    enum errc rc = seal_open(master, arena, sealed_context(arena, SEALED_NEXT_ACTION, &payment->id), sealed,
-                             &text, &bytes, err);
+    enum errc rc =
+        seal_open(master, arena, sealed_context(arena, SEALED_NEXT_ACTION, id), sealed, &text, &bytes, err);
     if (rc == OK) {
-        bool redirect = payment->next_action == NEXT_ACTION_REDIRECT;
+        bool redirect = type == NEXT_ACTION_REDIRECT;
         json_add_str(action, redirect ? "redirect_url" : "client_secret", text);
     }
     return rc;
@@ -102,7 +102,10 @@ enum errc render_payment(const struct payment *payment, const struct seal_key *m
     }
     add_about(json, payment);
     if (use != RENDER_EVENT) {
-        enum errc rc = add_next_action(json, payment, master, use, arena, err);
+        bool waits = payment->status == PAYMENT_PENDING;
+        struct sealed sealed = {payment->action_secret_sealed, (size_t)payment->action_secret_sealed_bytes};
+        enum errc rc = add_next_action(json, waits ? payment->next_action : NEXT_ACTION_NONE, sealed,
+                                       &payment->id, master, use, arena, err);
         if (rc != OK) {
             return rc;
         }
@@ -137,15 +140,30 @@ struct json_object *render_refund(const struct refund *refund)
     return json;
 }
 
+static struct json_object *render_card_failure(const struct card *card)
+{
+    if (card->status != CARD_FAILED) {
+        return NULL;
+    }
+    struct json_object *failure = json_new_object();
+    json_add_str(failure, "code", card->failure.code);
+    json_add_str(failure, "message", card->failure.message);
+    return failure;
+}
+
 // An expiry that the provider did not say is null.
 static void add_expiry(struct json_object *json, const char *name, int value)
 {
     json_add(json, name, value != 0 ? json_object_new_int(value) : NULL);
 }
 
-struct json_object *render_card(const struct card *card)
+enum errc render_card(const struct card *card, const struct seal_key *master, enum render_for use,
+                      struct arena *arena, struct json_object **result, struct err *err)
 {
-    struct json_object *json = json_new_object();
+    struct json_object *json JSON_CLEANUP = json_new_object();
+    if (use == RENDER_EVENT) {
+        add_id(json, "card_id", &card->id);
+    }
     add_id(json, "id", &card->id);
     json_add_str(json, "provider", card->provider);
     json_add_str(json, "brand", card->brand);
@@ -157,7 +175,17 @@ struct json_object *render_card(const struct card *card)
     json_add_str(json, "customer_email", card->customer_email);
     json_add_str(json, "customer_name", card->customer_name);
     json_add_bool(json, "livemode", card->livemode);
-    return json;
+    json_add_str(json, "status", card_status_name(card->status));
+    if (use != RENDER_EVENT) {
+        struct sealed sealed = {card->action_secret_sealed, (size_t)card->action_secret_sealed_bytes};
+        enum errc rc = add_next_action(json, card->next_action, sealed, &card->id, master, use, arena, err);
+        if (rc != OK) {
+            return rc;
+        }
+    }
+    json_add(json, "failure", render_card_failure(card));
+    *result = json_object_get(json);
+    return OK;
 }
 
 struct json_object *render_dispute(const struct dispute *dispute)

@@ -22,8 +22,9 @@ enum errc render_payment(const struct payment *payment, const struct seal_key *m
 
 // A refund, for answers and events alike. The caller releases.
 struct json_object *render_refund(const struct refund *refund);
-// A saved card. The caller releases.
-struct json_object *render_card(const struct card *card);
+// A saved card, the same way; in an event `card_id` is in front.
+enum errc render_card(const struct card *card, const struct seal_key *master, enum render_for use,
+                      struct arena *arena, struct json_object **result, struct err *err) MUST_CHECK;
 // A dispute, as part of an event. The caller releases.
 struct json_object *render_dispute(const struct dispute *dispute);
 

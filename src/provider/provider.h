@@ -19,6 +19,7 @@ enum provider_verb {
     PROVIDER_CHARGE,          // create and confirm a payment
     PROVIDER_RETRIEVE,        // read one by the provider's id
     PROVIDER_LIST,            // one page of those created since a time, newest first
+    PROVIDER_CONFIRM,         // a declined one anew, with the payer present
     PROVIDER_CANCEL,          // so that nobody can pay it any more
     PROVIDER_CAPTURE,         // of an authorised one, once
     PROVIDER_REFUND,          // of a payment, in whole or in part
@@ -29,6 +30,10 @@ enum provider_verb {
     PROVIDER_ATTACH,          // a payment method to a customer
     PROVIDER_DETACH,          // so that it can never be charged again
     PROVIDER_METHOD_RETRIEVE, // read a payment method by the provider's id
+    PROVIDER_SETUP,           // set a payment method up for charges without the payer, with the payer present
+    PROVIDER_SETUP_RETRIEVE,  // read a set-up by the provider's id
+    PROVIDER_SETUP_LIST,      // a customer's newest
+    PROVIDER_SETUP_CANCEL,    // so that the payer can no longer finish it
     PROVIDER_EVENTS,          // one page of the events of a time, of those types that we act on, newest first
     PROVIDER_VERB_COUNT
 };
@@ -59,6 +64,7 @@ struct provider_method {
     const char *last4;
     int exp_month; // 0: not said
     int exp_year;
+    const char *fingerprint;  // of the card's number; NULL: not said
     const char *customer_ref; // NULL: not said, or none
     bool detached;            // said to be of no customer
 };
@@ -82,8 +88,12 @@ struct provider_answer {
     struct provider_customer *customers; // PROVIDER_CUSTOMER_LIST
     size_t customer_count;
     bool customer_missing; // of a refusal: there is no such customer
-    bool has_method;       // ATTACH, METHOD_RETRIEVE
+    bool has_method;       // ATTACH, METHOD_RETRIEVE; of a set-up, where it is told with it
     struct provider_method method;
+    bool has_setup;
+    struct setup setup;
+    struct setup *setups; // PROVIDER_SETUP_LIST
+    size_t setup_count;
     struct provider_event *events; // EVENTS: those of the page that can be read
     size_t event_count;
     const char *next_page; // where the next page begins; NULL: this was the last
@@ -101,7 +111,7 @@ struct provider_call {
     const char *idempotency_key; // of every verb that changes something
     const char *body;            // exactly as it was made when the operation was prepared; NULL: none
     const char *ref;             // the provider's id of what the verb is about; REFUND_LIST: of the payment;
-                                 // CUSTOMER_LIST: the e-mail, NULL: any
+                                 // SETUP_LIST: of the customer; CUSTOMER_LIST: the e-mail, NULL: any
     int64_t created_from_s;      // LIST, CUSTOMER_LIST, EVENTS: inclusive
     int64_t created_until_s;     // EVENTS: exclusive; 0: whatever there is
     const char *page;            // of a list: next_page of the answer before; NULL: the first
@@ -124,8 +134,9 @@ struct provider_ops {
     // Of a call that is under way: it ends soon, as one that is not answered, unless it is by then.
     void (*give_up)(struct provider *provider, struct provider_call *call);
     // The request bodies, made when an operation is prepared, stored, and sent unchanged ever after. In the
-    // arena. `customer_ref` and `method_ref`: a saved card's, NULL for a payment with
-    // payment->payment_method.
+    // arena. `customer_ref`: of a saved card, or of one that is saved by this payment. `method_ref`: a saved
+    // card's, NULL for payment->payment_method. With a customer and without off_session the card is set up
+    // for later charges.
     enum errc (*charge_body)(const struct payment *payment, const char *customer_ref, const char *method_ref,
                              bool off_session, struct arena *arena, const char **body, struct err *err);
     const char *(*capture_body)(const struct payment *payment, int64_t amount_minor, struct arena *arena);
@@ -135,6 +146,8 @@ struct provider_ops {
     const char *(*customer_body)(const struct customer *customer, const char *email, const char *name,
                                  struct arena *arena);
     const char *(*attach_body)(const char *customer_ref, struct arena *arena);
+    const char *(*setup_body)(const struct card *card, const char *customer_ref, struct arena *arena);
+    const char *(*confirm_body)(const char *method_ref, const char *return_url, struct arena *arena);
 };
 struct provider {
     const struct provider_ops *ops;

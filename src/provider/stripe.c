@@ -32,6 +32,7 @@ static const struct {
     [PROVIDER_CHARGE] = {true, "/v1/payment_intents"},
     [PROVIDER_RETRIEVE] = {false, "/v1/payment_intents/%s"},
     [PROVIDER_LIST] = {false, "/v1/payment_intents?"},
+    [PROVIDER_CONFIRM] = {true, "/v1/payment_intents/%s/confirm"},
     [PROVIDER_CANCEL] = {true, "/v1/payment_intents/%s/cancel"},
     [PROVIDER_CAPTURE] = {true, "/v1/payment_intents/%s/capture"},
     [PROVIDER_REFUND] = {true, "/v1/refunds"},
@@ -42,6 +43,10 @@ static const struct {
     [PROVIDER_ATTACH] = {true, "/v1/payment_methods/%s/attach"},
     [PROVIDER_DETACH] = {true, "/v1/payment_methods/%s/detach"},
     [PROVIDER_METHOD_RETRIEVE] = {false, "/v1/payment_methods/%s"},
+    [PROVIDER_SETUP] = {true, "/v1/setup_intents"},
+    [PROVIDER_SETUP_RETRIEVE] = {false, "/v1/setup_intents/%s?expand%5B%5D=payment_method"},
+    [PROVIDER_SETUP_LIST] = {false, "/v1/setup_intents?"},
+    [PROVIDER_SETUP_CANCEL] = {true, "/v1/setup_intents/%s/cancel"},
     [PROVIDER_EVENTS] = {false, "/v1/events?"},
 };
 
@@ -50,6 +55,8 @@ static void add_list_query(struct buf *query, const struct provider_call *call)
     form_add_i64(query, "limit", call->page_items);
     if (call->verb == PROVIDER_REFUND_LIST) {
         form_add(query, "payment_intent", call->ref);
+    } else if (call->verb == PROVIDER_SETUP_LIST) {
+        form_add(query, "customer", call->ref);
     } else {
         form_add_i64(query, "created[gte]", call->created_from_s);
     }
@@ -155,6 +162,8 @@ static const struct provider_ops stripe_ops = {
     .refund_body = stripe_refund_body,
     .customer_body = stripe_customer_body,
     .attach_body = stripe_attach_body,
+    .setup_body = stripe_setup_body,
+    .confirm_body = stripe_confirm_body,
 };
 
 struct provider *stripe_open(const struct stripe_options *options)

@@ -32,3 +32,5 @@ const char *stripe_refund_body(const struct refund *refund, const char *payment_
 const char *stripe_customer_body(const struct customer *customer, const char *email, const char *name,
                                  struct arena *arena);
 const char *stripe_attach_body(const char *customer_ref, struct arena *arena);
+const char *stripe_setup_body(const struct card *card, const char *customer_ref, struct arena *arena);
+const char *stripe_confirm_body(const char *method_ref, const char *return_url, struct arena *arena);

@@ -39,7 +39,7 @@ static void read_event(struct provider_call *call, struct json_object *item, siz
 static bool is_list(enum provider_verb verb)
 {
     return verb == PROVIDER_LIST || verb == PROVIDER_REFUND_LIST || verb == PROVIDER_CUSTOMER_LIST ||
-           verb == PROVIDER_EVENTS;
+           verb == PROVIDER_SETUP_LIST || verb == PROVIDER_EVENTS;
 }
 
 // Whether an object may be one of the account that was asked: none says so that is of the other mode.
@@ -72,6 +72,15 @@ static bool read_item(struct provider_call *call, struct json_object *item, size
         }
         answer->customer_count = i + 1;
         return stripe_customer_read(item, call->arena, &answer->customers[i]);
+    }
+    if (call->verb == PROVIDER_SETUP_LIST) {
+        struct provider_method method = {0};
+        bool has_method = false;
+        if (i == 0) {
+            answer->setups = arena_alloc(call->arena, length * sizeof(struct setup));
+        }
+        answer->setup_count = i + 1;
+        return stripe_setup_read(item, call->arena, &answer->setups[i], &method, &has_method);
     }
     if (i == 0) {
         answer->refunds = arena_alloc(call->arena, length * sizeof(struct provider_refund));
@@ -124,14 +133,21 @@ static bool read_object(struct provider_call *call, struct json_object *body)
     case PROVIDER_DETACH:
     case PROVIDER_METHOD_RETRIEVE:
         return answer->has_method = stripe_method_read(body, call->arena, &answer->method);
+    case PROVIDER_SETUP:
+    case PROVIDER_SETUP_RETRIEVE:
+    case PROVIDER_SETUP_CANCEL:
+        return answer->has_setup =
+                   stripe_setup_read(body, call->arena, &answer->setup, &answer->method, &answer->has_method);
     case PROVIDER_CHARGE:
     case PROVIDER_RETRIEVE:
+    case PROVIDER_CONFIRM:
     case PROVIDER_CANCEL:
     case PROVIDER_CAPTURE:
         return answer->has_intent = stripe_intent_read(body, call->arena, &answer->intent);
     case PROVIDER_LIST:
     case PROVIDER_REFUND_LIST:
     case PROVIDER_CUSTOMER_LIST:
+    case PROVIDER_SETUP_LIST:
     case PROVIDER_EVENTS:
     case PROVIDER_VERB_COUNT:
         break;

@@ -1,5 +1,5 @@
 // The forms that Stripe is sent: https://docs.stripe.com/api/payment_intents/create, /refunds/create,
-// /customers/create, /payment_methods/attach.
+// /payment_intents/confirm, /customers/create, /payment_methods/attach, /setup_intents/create.
 #include <string.h>
 
 #include "base/json.h"
@@ -45,6 +45,8 @@ enum errc stripe_charge_body(const struct payment *payment, const char *customer
     form_add(&form, "automatic_payment_methods[enabled]", "true");
     if (off_session) {
         form_add(&form, "off_session", "true");
+    } else if (customer_ref != NULL) {
+        form_add(&form, "setup_future_usage", "off_session");
     }
     if (payment->return_url != NULL && !off_session) {
         form_add(&form, "return_url", payment->return_url);
@@ -126,5 +128,34 @@ const char *stripe_attach_body(const char *customer_ref, struct arena *arena)
 {
     struct buf form BUF_CLEANUP = BUF_MAX(1024);
     form_add(&form, "customer", customer_ref);
+    return arena_strdup(arena, buf_str(&form));
+}
+
+// The longest of its fields is a URL of 2,048 characters.
+#define SETUP_BODY_BYTES_MAX (32 * 1024)
+
+const char *stripe_setup_body(const struct card *card, const char *customer_ref, struct arena *arena)
+{
+    struct buf form BUF_CLEANUP = BUF_MAX(SETUP_BODY_BYTES_MAX);
+    char id[UUID_TEXT_BYTES];
+    form_add(&form, "customer", customer_ref);
+    form_add(&form, "payment_method", card->method_sent);
+    form_add(&form, "confirm", "true");
+    form_add(&form, "usage", "off_session");
+    form_add(&form, "automatic_payment_methods[enabled]", "true");
+    form_add(&form, "return_url", card->return_url);
+    uuid_format(&card->id, id);
+    form_add(&form, "metadata[card_id]", id);
+    uuid_format(&card->merchant_id, id);
+    form_add(&form, "metadata[merchant_id]", id);
+    form_add(&form, "expand[]", "payment_method");
+    return arena_strdup(arena, buf_str(&form));
+}
+
+const char *stripe_confirm_body(const char *method_ref, const char *return_url, struct arena *arena)
+{
+    struct buf form BUF_CLEANUP = BUF_MAX(SETUP_BODY_BYTES_MAX);
+    form_add(&form, "payment_method", method_ref);
+    form_add(&form, "return_url", return_url);
     return arena_strdup(arena, buf_str(&form));
 }

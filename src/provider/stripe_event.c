@@ -184,6 +184,10 @@ static const struct {
     {"refund.updated", EVENT_REFUND},
     {"refund.failed", EVENT_REFUND},
     {"charge.refund.updated", EVENT_REFUND},
+    {"setup_intent.succeeded", EVENT_SETUP},
+    {"setup_intent.setup_failed", EVENT_SETUP},
+    {"setup_intent.canceled", EVENT_SETUP},
+    {"setup_intent.requires_action", EVENT_SETUP},
     {"payment_method.detached", EVENT_METHOD_GONE},
     {"customer.deleted", EVENT_CUSTOMER_GONE},
     {"payment_method.automatically_updated", EVENT_METHOD_UPDATED},
@@ -222,7 +226,8 @@ static void read_thin(struct provider_event *event, struct json_object *root, st
     }
     event->kind = event->object_id != NULL ? kind_of(event->type) : EVENT_OTHER;
     event->intent_id = event->kind == EVENT_INTENT ? event->object_id : NULL;
-    event->complete = event->kind == EVENT_METHOD_GONE || event->kind == EVENT_METHOD_UPDATED ||
+    event->complete = event->kind == EVENT_SETUP || event->kind == EVENT_METHOD_GONE ||
+                      event->kind == EVENT_METHOD_UPDATED ||
                       event->kind == EVENT_CUSTOMER_GONE; // the id is all that these need
 }
 
@@ -238,7 +243,7 @@ static void read_other(struct provider_event *event, struct json_object *data, s
         read_dispute(event, object, arena);
     } else if (event->kind == EVENT_METHOD_GONE || event->kind == EVENT_METHOD_UPDATED) {
         read_method(event, data, arena);
-    } else if (event->kind == EVENT_CUSTOMER_GONE) {
+    } else if (event->kind == EVENT_SETUP || event->kind == EVENT_CUSTOMER_GONE) {
         event->complete = event->object_id != NULL;
     }
 }
@@ -272,6 +277,7 @@ enum errc stripe_event_of_json(struct json_object *root, struct arena *arena, st
         .payment_id = arena_strdup(arena, json_get_str(metadata, "payment_id")),
         .merchant_id = arena_strdup(arena, json_get_str(metadata, "merchant_id")),
         .customer_id = arena_strdup(arena, json_get_str(metadata, "customer_id")),
+        .card_id = arena_strdup(arena, json_get_str(metadata, "card_id")),
     };
     if (event->id == NULL || event->id[0] == '\0' || strlen(event->id) > 255 || event->type == NULL ||
         strlen(event->type) > 255) {

@@ -35,6 +35,7 @@ enum provider_event_kind {
     EVENT_INTENT,          // tells an intent's state: `intent`
     EVENT_CHARGE_REFUNDED, // something of a charge was refunded: `charge`
     EVENT_REFUND,          // tells a refund's state: `refund`
+    EVENT_SETUP,           // something became of a card's set-up, object_id
     EVENT_METHOD_GONE,     // object_id, of customer_ref, can no longer be charged
     EVENT_METHOD_UPDATED,  // object_id, of customer_ref, is another card now
     EVENT_CUSTOMER_GONE,   // object_id and all its methods
@@ -76,6 +77,7 @@ struct provider_event {
     const char *payment_id;   // metadata, NULL: none
     const char *merchant_id;
     const char *customer_id;
+    const char *card_id;
     struct intent intent;
     struct charge_refunded charge;
     struct provider_refund refund;

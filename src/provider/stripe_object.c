@@ -1,5 +1,6 @@
 // Stripe's objects in neutral terms: untrusted JSON in, text copied into the arena out. Pure; any thread.
-// https://docs.stripe.com/api/payment_intents/object, /refunds/object, /payment_methods/object
+// https://docs.stripe.com/api/payment_intents/object, /refunds/object, /payment_methods/object,
+// /setup_intents/object
 #include <string.h>
 
 #include "base/json.h"
@@ -79,6 +80,17 @@ struct failure stripe_failure_read(struct json_object *error, struct arena *aren
     };
 }
 
+static enum next_action_type next_action(struct json_object *object, struct arena *arena,
+                                         const char **redirect_url)
+{
+    struct json_object *action = json_get(object, "next_action");
+    *redirect_url = copy(arena, json_get_str(json_get(action, "redirect_to_url"), "url"));
+    if (*redirect_url != NULL) {
+        return NEXT_ACTION_REDIRECT;
+    }
+    return action != NULL ? NEXT_ACTION_SDK : NEXT_ACTION_NONE;
+}
+
 bool stripe_intent_read(struct json_object *object, struct arena *arena, struct intent *intent)
 {
     const char *id = object_id(object);
@@ -87,7 +99,6 @@ bool stripe_intent_read(struct json_object *object, struct arena *arena, struct 
         return false;
     }
     struct json_object *error = json_get(object, "last_payment_error");
-    struct json_object *action = json_get(object, "next_action");
     struct json_object *metadata = json_get(object, "metadata");
     *intent = (struct intent){
         .id = copy(arena, id),
@@ -100,13 +111,7 @@ bool stripe_intent_read(struct json_object *object, struct arena *arena, struct 
         .merchant_id = copy(arena, json_get_str(metadata, "merchant_id")),
         .failure = stripe_failure_read(error, arena),
     };
-    const char *redirect = json_get_str(json_get(action, "redirect_to_url"), "url");
-    if (redirect != NULL) {
-        intent->next_action = NEXT_ACTION_REDIRECT;
-        intent->redirect_url = copy(arena, redirect);
-    } else if (action != NULL) {
-        intent->next_action = NEXT_ACTION_SDK;
-    }
+    intent->next_action = next_action(object, arena, &intent->redirect_url);
     return true;
 }
 
@@ -163,6 +168,7 @@ bool stripe_method_read(struct json_object *object, struct arena *arena, struct 
         .last4 = harmless(arena, json_get_str(card, "last4"), WORD_BYTES_MAX),
         .exp_month = number_up_to(card, "exp_month", 12),
         .exp_year = number_up_to(card, "exp_year", 9999),
+        .fingerprint = harmless(arena, json_get_str(card, "fingerprint"), WORD_BYTES_MAX),
         .customer_ref = copy(arena, id_or_object(object, "customer")),
         .detached = has_customer && customer == NULL,
     };
@@ -179,5 +185,40 @@ bool stripe_customer_read(struct json_object *object, struct arena *arena, struc
         .id = copy(arena, id),
         .customer_id = copy(arena, json_get_str(json_get(object, "metadata"), "customer_id")),
     };
+    return true;
+}
+
+static enum setup_state setup_state(const char *status, bool attempted)
+{
+    if (text_equal(status, "succeeded")) {
+        return SETUP_SUCCEEDED;
+    }
+    if (text_equal(status, "canceled")) {
+        return SETUP_CANCELED;
+    }
+    return text_equal(status, "requires_payment_method") && attempted ? SETUP_FAILED : SETUP_OPEN;
+}
+
+bool stripe_setup_read(struct json_object *object, struct arena *arena, struct setup *setup,
+                       struct provider_method *method, bool *has_method)
+{
+    const char *id = object_id(object);
+    const char *status = json_get_str(object, "status");
+    if (id == NULL || status == NULL) {
+        return false;
+    }
+    struct json_object *error = json_get(object, "last_setup_error");
+    *setup = (struct setup){
+        .id = copy(arena, id),
+        .state = setup_state(status, error != NULL),
+        .failure = stripe_failure_read(error, arena),
+        .client_secret = copy(arena, json_get_str(object, "client_secret")),
+        .customer_ref = copy(arena, id_or_object(object, "customer")),
+        .method_ref = copy(arena, id_or_object(object, "payment_method")),
+        .card_id = copy(arena, json_get_str(json_get(object, "metadata"), "card_id")),
+    };
+    setup->next_action = next_action(object, arena, &setup->redirect_url);
+    struct json_object *told = json_get(object, "payment_method");
+    *has_method = json_object_is_type(told, json_type_object) && stripe_method_read(told, arena, method);
     return true;
 }

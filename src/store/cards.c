@@ -8,7 +8,8 @@
 #define CARD_COLUMNS                                                                                         \
     "id, merchant_id, customer_id, livemode, status, provider, method_sent, provider_ref, brand, last4, "    \
     "exp_month, exp_year, customer_email, customer_name, is_default, failure_code, "                         \
-    "failure_message, credential_version_id, created_us, updated_us"
+    "failure_message, credential_version_id, created_us, updated_us, return_url, setup_ref, next_action, "   \
+    "action_secret, fingerprint"
 
 static enum errc read_customer(struct db_rows *rows, struct arena *arena, struct customer *c, struct err *err)
 {
@@ -91,16 +92,18 @@ enum errc customer_set_gone(struct db *db, const struct uuid *id, int64_t now_us
 
 enum errc card_insert(struct db *db, const struct card *c, struct err *err)
 {
-    return db_run(db, NULL, err,
-                  "INSERT INTO cards (" CARD_COLUMNS
-                  ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,"
-                  " $14, $15, $16, $17, $18, $19, $20)",
-                  DB_ID(&c->id), DB_ID(&c->merchant_id), DB_ID(&c->customer_id), DB_I64(c->livemode),
-                  DB_STR(card_status_name(c->status)), DB_STR(c->provider), DB_STR(c->method_sent),
-                  DB_STR(c->provider_ref), DB_STR(c->brand), DB_STR(c->last4), DB_I64(c->exp_month),
-                  DB_I64(c->exp_year), DB_STR(c->customer_email), DB_STR(c->customer_name),
-                  DB_I64(c->is_default), DB_STR(c->failure.code), DB_STR(c->failure.message),
-                  DB_ID(&c->credential_version_id), DB_I64(c->created_us), DB_I64(c->updated_us));
+    return db_run(
+        db, NULL, err,
+        "INSERT INTO cards (" CARD_COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,"
+        " $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)",
+        DB_ID(&c->id), DB_ID(&c->merchant_id), DB_ID(&c->customer_id), DB_I64(c->livemode),
+        DB_STR(card_status_name(c->status)), DB_STR(c->provider), DB_STR(c->method_sent),
+        DB_STR(c->provider_ref), DB_STR(c->brand), DB_STR(c->last4), DB_I64(c->exp_month),
+        DB_I64(c->exp_year), DB_STR(c->customer_email), DB_STR(c->customer_name), DB_I64(c->is_default),
+        DB_STR(c->failure.code), DB_STR(c->failure.message), DB_ID(&c->credential_version_id),
+        DB_I64(c->created_us), DB_I64(c->updated_us), DB_STR(c->return_url), DB_STR(c->setup_ref),
+        DB_STR(next_action_name(c->next_action)),
+        DB_BYTES(c->action_secret_sealed, (size_t)c->action_secret_sealed_bytes), DB_STR(c->fingerprint));
 }
 
 enum errc card_update(struct db *db, const struct card *c, struct err *err)
@@ -110,16 +113,20 @@ enum errc card_update(struct db *db, const struct card *c, struct err *err)
         db, &changed, err,
         "UPDATE cards SET status = $2, provider_ref = $3, brand = $4, last4 = $5, exp_month = $6,"
         " exp_year = $7, is_default = $8, failure_code = $9, failure_message = $10, updated_us = $11,"
-        " customer_id = $12 WHERE id = $1",
+        " customer_id = $12, setup_ref = $13, next_action = $14, action_secret = $15, fingerprint = $16"
+        " WHERE id = $1",
         DB_ID(&c->id), DB_STR(card_status_name(c->status)), DB_STR(c->provider_ref), DB_STR(c->brand),
         DB_STR(c->last4), DB_I64(c->exp_month), DB_I64(c->exp_year), DB_I64(c->is_default),
-        DB_STR(c->failure.code), DB_STR(c->failure.message), DB_I64(c->updated_us), DB_ID(&c->customer_id));
+        DB_STR(c->failure.code), DB_STR(c->failure.message), DB_I64(c->updated_us), DB_ID(&c->customer_id),
+        DB_STR(c->setup_ref), DB_STR(next_action_name(c->next_action)),
+        DB_BYTES(c->action_secret_sealed, (size_t)c->action_secret_sealed_bytes), DB_STR(c->fingerprint));
     REQUIRE(rc != OK || changed == 1);
     return rc;
 }
 
 enum errc card_read(struct db_rows *rows, struct arena *arena, struct card *c, struct err *err)
 {
+    size_t sealed_bytes = 0;
     *c = (struct card){
         .id = db_uuid(rows, 0),
         .merchant_id = db_uuid(rows, 1),
@@ -139,7 +146,13 @@ enum errc card_read(struct db_rows *rows, struct arena *arena, struct card *c, s
         .credential_version_id = db_uuid(rows, 17),
         .created_us = db_i64(rows, 18),
         .updated_us = db_i64(rows, 19),
+        .return_url = db_text(rows, 20, arena),
+        .setup_ref = db_text(rows, 21, arena),
+        .next_action = next_action_of_name(db_text(rows, 22, arena)),
+        .action_secret_sealed = db_blob(rows, 23, arena, &sealed_bytes),
+        .fingerprint = db_text(rows, 24, arena),
     };
+    c->action_secret_sealed_bytes = (int)sealed_bytes;
     return card_status_parse(db_text(rows, 4, arena), &c->status) ? OK : db_damaged(rows, 4, err);
 }
 
@@ -177,6 +190,8 @@ enum errc card_by_method(struct db *db, const struct uuid *merchant_id, bool liv
         " AND provider_ref = $3 AND status = 'active'"
         " UNION ALL SELECT " CARD_COLUMNS " FROM cards WHERE merchant_id = $1 AND livemode = $2"
         " AND method_sent = $3 AND status = 'saving' AND coalesce(customer_email, '') = coalesce($4, '')"
+        " UNION ALL SELECT " CARD_COLUMNS " FROM cards WHERE merchant_id = $1 AND livemode = $2"
+        " AND method_sent = $3 AND status = 'pending' AND coalesce(customer_email, '') = coalesce($4, '')"
         " LIMIT 1",
         DB_ID(merchant_id), DB_I64(livemode), DB_STR(method), DB_STR(email));
     return rc == OK ? read_card(&rows, arena, card, err) : rc;
@@ -192,6 +207,17 @@ enum errc card_by_ref(struct db *db, const struct uuid *merchant_id, bool livemo
                             " UNION ALL SELECT " CARD_COLUMNS " FROM cards WHERE provider_ref = $1"
                             " AND merchant_id = $2 AND livemode = $3 LIMIT 1",
                             DB_STR(provider_ref), DB_ID(merchant_id), DB_I64(livemode));
+    return rc == OK ? read_card(&rows, arena, card, err) : rc;
+}
+
+enum errc card_by_setup(struct db *db, const struct uuid *merchant_id, bool livemode, const char *setup_ref,
+                        struct arena *arena, struct card *card, struct err *err)
+{
+    DB_ROWS(rows);
+    enum errc rc = db_query(db, &rows, err,
+                            "SELECT " CARD_COLUMNS " FROM cards WHERE setup_ref = $1 AND merchant_id = $2"
+                            " AND livemode = $3",
+                            DB_STR(setup_ref), DB_ID(merchant_id), DB_I64(livemode));
     return rc == OK ? read_card(&rows, arena, card, err) : rc;
 }
 

@@ -8,14 +8,15 @@
     "id, merchant_id, livemode, amount_minor, currency, status, provider, provider_ref, idempotency_key, "   \
     "payment_method, return_url, description, metadata, capture_manual, customer_email, captured_minor, "    \
     "refunded_minor, capturable, action_given, next_action, action_secret, failure_code, "                   \
-    "failure_decline_code, failure_message, credential_version_id, created_us, updated_us, saved_card_id"
+    "failure_decline_code, failure_message, credential_version_id, created_us, updated_us, saved_card_id, "  \
+    "customer_id"
 
 enum errc payment_insert(struct db *db, const struct payment *p, struct err *err)
 {
     return db_run(db, NULL, err,
                   "INSERT INTO payments (" COLUMNS
                   ", amount_thousandths) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,"
-                  " $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29)",
+                  " $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30)",
                   DB_ID(&p->id), DB_ID(&p->merchant_id), DB_I64(p->livemode), DB_I64(p->amount_minor),
                   DB_STR(p->currency->code), DB_STR(payment_status_name(p->status)), DB_STR(p->provider),
                   DB_STR(p->provider_ref), DB_STR(p->idempotency_key), DB_STR(p->payment_method),
@@ -27,6 +28,7 @@ enum errc payment_insert(struct db *db, const struct payment *p, struct err *err
                   DB_STR(p->failure.code), DB_STR(p->failure.decline_code), DB_STR(p->failure.message),
                   DB_ID(&p->credential_version_id), DB_I64(p->created_us), DB_I64(p->updated_us),
                   uuid_is_nil(&p->saved_card_id) ? DB_NIL : DB_ID(&p->saved_card_id),
+                  uuid_is_nil(&p->customer_id) ? DB_NIL : DB_ID(&p->customer_id),
                   DB_I64(money_thousandths(p->amount_minor, p->currency)));
 }
 
@@ -46,14 +48,6 @@ enum errc payment_update(struct db *db, const struct payment *p, struct err *err
         DB_STR(p->failure.decline_code), DB_STR(p->failure.message), DB_I64(p->updated_us));
     REQUIRE(rc != OK || changed == 1);
     return rc;
-}
-
-static enum next_action_type next_action_of(const char *name)
-{
-    if (text_equal(name, next_action_name(NEXT_ACTION_REDIRECT))) {
-        return NEXT_ACTION_REDIRECT;
-    }
-    return text_equal(name, next_action_name(NEXT_ACTION_SDK)) ? NEXT_ACTION_SDK : NEXT_ACTION_NONE;
 }
 
 enum errc payment_read(struct db_rows *rows, struct arena *arena, struct payment *p, struct err *err)
@@ -78,7 +72,7 @@ enum errc payment_read(struct db_rows *rows, struct arena *arena, struct payment
         .refunded_minor = db_i64(rows, 16),
         .capturable = db_bool(rows, 17),
         .action_given = db_bool(rows, 18),
-        .next_action = next_action_of(db_text(rows, 19, arena)),
+        .next_action = next_action_of_name(db_text(rows, 19, arena)),
         .action_secret_sealed = db_blob(rows, 20, arena, &sealed_bytes),
         .failure = {.code = db_text(rows, 21, arena),
                     .decline_code = db_text(rows, 22, arena),
@@ -87,6 +81,7 @@ enum errc payment_read(struct db_rows *rows, struct arena *arena, struct payment
         .created_us = db_i64(rows, 25),
         .updated_us = db_i64(rows, 26),
         .saved_card_id = db_uuid(rows, 27),
+        .customer_id = db_uuid(rows, 28),
     };
     p->action_secret_sealed_bytes = (int)sealed_bytes;
     if (p->currency == NULL) {

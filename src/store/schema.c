@@ -181,5 +181,16 @@ static const char step_4[] = "ALTER TABLE operations ADD COLUMN refused_attempt 
 static const char step_5[] =
     "UPDATE OR IGNORE customers SET email = email_fold(email) WHERE email <> email_fold(email);";
 
-const char *const schema_steps[] = {step_1, step_2, step_3, step_4, step_5};
+// Cards that the payer sets up, cards that are saved while paying, and what tells two saves of one card.
+static const char step_6[] =
+    "ALTER TABLE cards ADD COLUMN return_url TEXT;"
+    "ALTER TABLE cards ADD COLUMN setup_ref TEXT;"
+    "ALTER TABLE cards ADD COLUMN next_action TEXT;"
+    "ALTER TABLE cards ADD COLUMN action_secret BLOB;"
+    "ALTER TABLE cards ADD COLUMN fingerprint TEXT;"
+    "ALTER TABLE payments ADD COLUMN customer_id BLOB;"
+    "CREATE INDEX cards_pending ON cards(merchant_id, livemode, method_sent) WHERE status = 'pending';"
+    "CREATE INDEX cards_by_setup ON cards(setup_ref, merchant_id, livemode) WHERE setup_ref IS NOT NULL;";
+
+const char *const schema_steps[] = {step_1, step_2, step_3, step_4, step_5, step_6};
 const size_t schema_step_count = COUNT_OF(schema_steps);

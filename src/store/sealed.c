@@ -27,6 +27,8 @@ static const struct column {
      "UPDATE merchants SET webhook_secret_old = $1 WHERE id = $2"},
     {SEALED_NEXT_ACTION, "SELECT action_secret, id FROM payments WHERE action_secret IS NOT NULL",
      "UPDATE payments SET action_secret = $1 WHERE id = $2"},
+    {SEALED_NEXT_ACTION, "SELECT action_secret, id FROM cards WHERE action_secret IS NOT NULL",
+     "UPDATE cards SET action_secret = $1 WHERE id = $2"},
     {SEALED_REPLY, "SELECT body, subject_id FROM replies",
      "UPDATE replies SET body = $1 WHERE subject_id = $2"},
     {SEALED_EVENT, "SELECT body, event_id, merchant_id, livemode FROM inbox WHERE body IS NOT NULL",

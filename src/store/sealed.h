@@ -9,7 +9,7 @@ enum sealed_kind {
     SEALED_STRIPE_KEY,     // of a version of credentials
     SEALED_STRIPE_WEBHOOK, // of credentials
     SEALED_WEBHOOK,        // of a merchant; its replaced one too
-    SEALED_NEXT_ACTION,    // of a payment: the redirect's URL, or the client secret
+    SEALED_NEXT_ACTION,    // of a payment or card: the redirect's URL, or the client secret
     SEALED_REPLY,          // of the payment, refund or card that the answer tells of
     SEALED_EVENT,          // of an event's own id: its body, which may hold a client secret
 };

@@ -50,10 +50,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     check_text(event.payment_id);
     check_text(event.merchant_id);
     check_text(event.customer_id);
+    check_text(event.card_id);
     check_text(event.customer_ref);
     switch (event.kind) {
     case EVENT_OTHER:
         break;
+    case EVENT_SETUP:
     case EVENT_METHOD_GONE:
     case EVENT_METHOD_UPDATED:
     case EVENT_CUSTOMER_GONE:

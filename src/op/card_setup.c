@@ -1,0 +1,189 @@
+// A card that its payer sets up: the provider asks him to authenticate, so that it can be charged later
+// without him. The card is pending until he has. The provider's own account of the set-up decides, whatever
+// events say and in whatever order they come; it is asked for when one comes, and at growing distances. What
+// was deleted here, or left lying for too long, is canceled there.
+#include <string.h>
+
+#include "base/text.h"
+#include "base/timefmt.h"
+#include "domain/retry.h"
+#include "op/card.h"
+#include "op/render.h"
+#include "op/reply.h"
+#include "store/cards.h"
+#include "store/sealed.h"
+
+// A payer who has not come back after this long does not come any more.
+#define SETUP_KEPT_US (7 * 24 * 3600 * US_PER_S)
+
+static enum errc fail(struct db *db, struct change *change, struct card *card, const struct failure *failure,
+                      struct err *err)
+{
+    card->status = CARD_FAILED;
+    card->failure = *failure;
+    card_forget_action(card);
+    card->updated_us = change->now_us;
+    enum errc rc = card_update(db, card, err);
+    return rc == OK ? card_tell(db, change, card, "card.failed", err) : rc;
+}
+
+static struct failure failure_of(const struct setup *setup)
+{
+    if (setup->state == SETUP_CANCELED) {
+        return (struct failure){.code = "canceled",
+                                .message =
+                                    "The card's set-up was canceled before the payer had authenticated."};
+    }
+    return setup->failure.code != NULL
+               ? setup->failure
+               : (struct failure){.code = "setup_failed", .message = "The card could not be set up."};
+}
+
+// What the payer needs for it: the client secret, or a URL that holds it.
+static void take_action(struct change *change, struct card *card, const struct setup *setup)
+{
+    const char *text =
+        setup->next_action == NEXT_ACTION_REDIRECT ? setup->redirect_url : setup->client_secret;
+    card->next_action = setup->next_action;
+    if (text != NULL && setup->next_action != NEXT_ACTION_NONE) {
+        struct sealed sealed =
+            seal(&change->keyring->master, change->arena,
+                 sealed_context(change->arena, SEALED_NEXT_ACTION, &card->id), text, strlen(text));
+        card->action_secret_sealed = sealed.data;
+        card->action_secret_sealed_bytes = (int)sealed.bytes;
+    }
+}
+
+static enum errc activate(const struct op *op, struct db *db, struct change *change, struct card *card,
+                          const struct setup *setup, struct card *saved, struct err *err)
+{
+    const struct provider_answer *answer = &op->call.answer;
+    enum errc rc = card_activate(db, change, card, setup->method_ref,
+                                 answer->has_method ? &answer->method : NULL, saved, err);
+    return rc == OK ? card_tell(db, change, saved, "card.saved", err) : rc;
+}
+
+// Why the answer says nothing of this card. NULL: it does.
+static const char *mismatch(const struct card *card, const struct setup *setup)
+{
+    char id[UUID_TEXT_BYTES];
+    uuid_format(&card->id, id);
+    if ((setup->card_id != NULL && !text_equal(setup->card_id, id)) ||
+        (card->setup_ref != NULL && !text_equal(setup->id, card->setup_ref))) {
+        return "a set-up of another card";
+    }
+    return setup->state == SETUP_SUCCEEDED && setup->method_ref == NULL
+               ? "a set-up without its payment method"
+               : NULL;
+}
+
+enum errc card_setup_begun(struct op *op, struct db *db, struct change *change, struct card *card,
+                           const struct setup *setup, struct err *err)
+{
+    struct card saved = {0};
+    struct json_object *data = NULL;
+    enum errc rc = OK;
+    op->call.answer.trouble = mismatch(card, setup);
+    if (op->call.answer.trouble != NULL) {
+        op_put_off(op, change);
+        return OK;
+    }
+    card->setup_ref = setup->id;
+    if (setup->state == SETUP_SUCCEEDED) {
+        rc = activate(op, db, change, card, setup, &saved, err);
+    } else if (setup->state == SETUP_OPEN) {
+        card->status = CARD_PENDING;
+        take_action(change, card, setup);
+        saved = *card;
+        rc = card_update(db, card, err);
+        if (rc == OK) {
+            rc = card_owe(db, change, card, op_card_setup.name, retry_check_delay_us(0, 0), err);
+        }
+    } else {
+        struct failure failure = failure_of(setup);
+        return card_refuse(op, db, card, &failure, err);
+    }
+    if (rc == OK) {
+        rc = render_card(&saved, &change->keyring->master, RENDER_ANSWER, change->arena, &data, err);
+    }
+    return rc == OK ? reply_keep(db, change, &card->id, 201, data, &op->answer, err) : rc;
+}
+
+static enum errc setup_plan(struct op *op, struct db *db, struct change *change, bool *needless,
+                            struct err *err)
+{
+    struct card card = {0};
+    enum errc rc = card_get(db, &op->row.subject_id, NULL, &op->arena, &card, err);
+    *needless = rc == OK && card.status != CARD_PENDING && card.status != CARD_GONE;
+    if (rc == OK && !*needless) {
+        rc = op_take_present_version(op, db, err);
+    }
+    if (rc != OK || *needless) {
+        return rc;
+    }
+    char id[UUID_TEXT_BYTES];
+    uuid_format(&card.id, id);
+    bool given_up = card.status == CARD_GONE || change->now_us - card.created_us > SETUP_KEPT_US;
+    op->call.verb = given_up && !op->row.look_up ? PROVIDER_SETUP_CANCEL : PROVIDER_SETUP_RETRIEVE;
+    op->call.ref = card.setup_ref;
+    // An answer is kept under its key: where that was that nothing was canceled, another try needs another
+    // key.
+    op->call.idempotency_key = arena_printf(&op->arena, "cas_%s_%d", id, op->row.attempts);
+    return OK;
+}
+
+// The payer finished what was deleted here meanwhile: it is detached.
+static enum errc detach(struct db *db, struct change *change, struct card *card, const struct setup *setup,
+                        struct err *err)
+{
+    card->provider_ref = setup->method_ref;
+    enum errc rc = card_update(db, card, err);
+    return rc == OK ? card_owe(db, change, card, op_detach.name, 0, err) : rc;
+}
+
+static enum errc take(struct op *op, struct db *db, struct change *change, struct card *card, struct err *err)
+{
+    const struct setup *setup = &op->call.answer.setup;
+    struct card saved = {0};
+    op->call.answer.trouble = mismatch(card, setup);
+    if (op->call.answer.trouble != NULL || setup->state == SETUP_OPEN) {
+        op->row.look_up = false;
+        op_check_again(op, change);
+        return OK;
+    }
+    if (card->status == CARD_GONE) {
+        return setup->state == SETUP_SUCCEEDED ? detach(db, change, card, setup, err) : OK;
+    }
+    if (setup->state == SETUP_SUCCEEDED) {
+        return activate(op, db, change, card, setup, &saved, err);
+    }
+    struct failure failure = failure_of(setup);
+    return fail(db, change, card, &failure, err);
+}
+
+// A cancellation is refused where the set-up came to an end meanwhile: it is read. A set-up that the
+// merchant's present account does not know is of no use to him.
+static enum errc setup_settle(struct op *op, struct db *db, struct change *change, struct err *err)
+{
+    const struct provider_answer *answer = &op->call.answer;
+    struct card card = {0};
+    enum errc rc = card_get(db, &op->row.subject_id, NULL, change->arena, &card, err);
+    if (rc != OK || (card.status != CARD_PENDING && card.status != CARD_GONE)) {
+        return rc;
+    }
+    if (answer->outcome == PROVIDER_DONE) {
+        return take(op, db, change, &card, err);
+    }
+    if (answer->outcome != PROVIDER_REFUSED) {
+        op_check_again(op, change);
+        return OK;
+    }
+    if (op->call.verb == PROVIDER_SETUP_CANCEL) {
+        op_next_step(op, change);
+        op->row.look_up = true;
+        return OK;
+    }
+    return card.status == CARD_PENDING ? fail(db, change, &card, &answer->failure, err) : OK;
+}
+
+const struct op_kind op_card_setup = {.name = "card_setup", .plan = setup_plan, .settle = setup_settle};
