@@ -93,6 +93,9 @@ enum errc card_setup_begun(struct op *op, struct db *db, struct change *change, 
         rc = activate(op, db, change, card, setup, &saved, err);
     } else if (setup->state == SETUP_OPEN) {
         card->status = CARD_PENDING;
+        if (op->call.answer.has_method) {
+            card_take_method(card, &op->call.answer.method);
+        }
         take_action(change, card, setup);
         saved = *card;
         rc = card_update(db, card, err);

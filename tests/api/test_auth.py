@@ -200,6 +200,7 @@ ROUTES = [
     ("GET", "/v1/audit/logs", {"audit:read"}),
     ("POST", "/v1/payments/cards", {"payments:write"}),
     ("GET", "/v1/payments/cards", {"payments:read"}),
+    ("GET", f"/v1/payments/cards/{uuid.uuid4()}", {"payments:read"}),
     ("DELETE", f"/v1/payments/cards/{uuid.uuid4()}", {"payments:write"}),
     ("POST", f"/v1/payments/cards/{uuid.uuid4()}/default", {"payments:write"}),
     ("POST", "/v1/refunds", {"refunds:write", "payments:write"}),

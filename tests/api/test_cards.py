@@ -23,6 +23,7 @@ CARD_SHAPE = {
     "is_default": True, "created_at": TIME,
     # What the walk-through's answer does not show, and the API's description does.
     "customer_email": "user@example.com", "customer_name": "Jane Doe", "livemode": False,
+    "status": "active", "next_action": None, "failure": None,
 }
 
 

@@ -48,13 +48,16 @@ class StripeModel:
     ROUTES = [
         ("POST", r"/v1/payment_intents", "create_intent"),
         ("GET", r"/v1/payment_intents", "list_intents"),
-        ("GET", r"/v1/(payment_intents|refunds|customers|payment_methods)/(\w+)", "read"),
+        ("GET", r"/v1/(payment_intents|setup_intents|refunds|customers|payment_methods)/(\w+)", "read"),
         ("POST", r"/v1/payment_intents/(\w+)/capture", "capture"),
         ("POST", r"/v1/payment_intents/(\w+)/cancel", "cancel"),
         ("POST", r"/v1/refunds", "create_refund"),
         ("GET", r"/v1/refunds", "list_refunds"),
         ("POST", r"/v1/customers", "create_customer"),
         ("GET", r"/v1/customers", "list_customers"),
+        ("POST", r"/v1/setup_intents", "create_setup"),
+        ("GET", r"/v1/setup_intents", "list_setups"),
+        ("POST", r"/v1/setup_intents/(\w+)/cancel", "cancel_setup"),
         ("POST", r"/v1/payment_methods/(\w+)/attach", "attach"),
         ("POST", r"/v1/payment_methods/(\w+)/detach", "detach"),
         ("GET", r"/v1/events", "list_events"),
@@ -220,3 +223,35 @@ class StripeModel:
             return 400, stripe_error(message="The payment method is not attached to a customer")
         method["customer"] = None
         return 200, method
+
+    # Set-ups
+
+    def create_setup(self, account, form):
+        if form["customer"] not in account.objects:
+            return 400, stripe_error(code="resource_missing", param="customer")
+        _, method = self.attach(account, {"customer": form["customer"]}, form["payment_method"])
+        if method.get("error"):
+            return 402, method
+        setup = account.add("seti_", "setup_intent", status="succeeded", customer=form["customer"],
+                            payment_method=method, usage=form["usage"], metadata=metadata_of(form),
+                            next_action=None, last_setup_error=None)
+        setup["client_secret"] = setup["id"] + "_secret_" + stripe_id("")
+        if form["payment_method"] == AUTHENTICATE:
+            method["customer"] = None
+            redirect = {"url": f"https://hooks.stripe.com/3d_secure/{setup['id']}", "return_url": form["return_url"]}
+            setup |= {"status": "requires_action",
+                      "next_action": {"type": "redirect_to_url", "redirect_to_url": redirect}}
+        return 200, setup
+
+    def list_setups(self, account, query):
+        return self._list(account, "setup_intent", query,
+                          lambda setup: query.get("customer") in (None, setup["customer"]))
+
+    def cancel_setup(self, account, _form, name):
+        setup = account.objects.get(name)
+        if setup is None:
+            return missing("setupintent", name)
+        if setup["status"] in ("succeeded", "canceled"):
+            return 400, stripe_error(code="setup_intent_unexpected_state", setup_intent=setup)
+        setup |= {"status": "canceled", "next_action": None}
+        return 200, setup
