@@ -131,7 +131,9 @@ static enum errc setup_plan(struct op *op, struct db *db, struct change *change,
     op->call.ref = card.setup_ref;
     // An answer is kept under its key: where that was that nothing was canceled, another try needs another
     // key.
-    op->call.idempotency_key = arena_printf(&op->arena, "cas_%s_%d", id, op->row.attempts);
+    op->call.idempotency_key =
+        op->row.absent_us == 0 ? arena_printf(&op->arena, "cas_%s", id)
+                               : arena_printf(&op->arena, "cas_%s_%lld", id, (long long)op->row.absent_us);
     return OK;
 }
 
@@ -182,7 +184,8 @@ static enum errc setup_settle(struct op *op, struct db *db, struct change *chang
         return OK;
     }
     if (op->call.verb == PROVIDER_SETUP_CANCEL) {
-        op_next_step(op, change);
+        op_send_anew(op, change);
+        op->row.next_attempt_us = change->now_us;
         op->row.look_up = true;
         return OK;
     }

@@ -131,6 +131,38 @@ PREPARE(prepare_attach)
     return rc == OK ? prepare_card(f, db, change, op, err) : rc;
 }
 
+PREPARE(prepare_setup)
+{
+    enum errc rc = insert_customer(f, db, err);
+    return rc == OK ? prepare_setup_card(f, db, change, op, err) : rc;
+}
+
+static inline enum errc owe_setup(struct fixture *f, struct db *db, struct change *change,
+                                  enum card_status status, struct err *err)
+{
+    struct card card = card_to_save(f, change);
+    enum errc rc = insert_customer(f, db, err);
+    card.customer_id = (struct uuid){.bytes = {0x09, [15] = 1}};
+    card.status = status;
+    card.setup_ref = "seti_1";
+    if (rc == OK) {
+        rc = card_insert(db, &card, err);
+    }
+    return rc == OK ? card_owe(db, change, &card, op_card_setup.name, 0, err) : rc;
+}
+
+PREPARE(owe_setup_sync)
+{
+    (void)op;
+    return owe_setup(f, db, change, CARD_PENDING, err);
+}
+
+PREPARE(owe_setup_cancel)
+{
+    (void)op;
+    return owe_setup(f, db, change, CARD_GONE, err);
+}
+
 PREPARE(owe_detach)
 {
     struct card card = {0};

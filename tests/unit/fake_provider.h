@@ -65,8 +65,10 @@ static inline void fake_provider_note(struct fake_provider *fake, const struct p
 {
     bool has_body = call->verb == PROVIDER_CHARGE || call->verb == PROVIDER_CAPTURE ||
                     call->verb == PROVIDER_REFUND || call->verb == PROVIDER_CUSTOMER ||
-                    call->verb == PROVIDER_ATTACH;
-    bool writes = has_body || call->verb == PROVIDER_CANCEL || call->verb == PROVIDER_DETACH;
+                    call->verb == PROVIDER_ATTACH || call->verb == PROVIDER_SETUP ||
+                    call->verb == PROVIDER_CONFIRM;
+    bool writes = has_body || call->verb == PROVIDER_CANCEL || call->verb == PROVIDER_DETACH ||
+                  call->verb == PROVIDER_SETUP_CANCEL;
     REQUIRE(fake->call_count < FAKE_CALLS_MAX && call->secret_key.len > 0);
     REQUIRE(!writes || call->idempotency_key != NULL);
     REQUIRE(has_body == (call->body != NULL));
@@ -132,6 +134,8 @@ static const struct provider_ops fake_provider_ops = {
     .refund_body = stripe_refund_body,
     .customer_body = stripe_customer_body,
     .attach_body = stripe_attach_body,
+    .setup_body = stripe_setup_body,
+    .confirm_body = stripe_confirm_body,
 };
 
 static inline void fake_provider_init(struct fake_provider *fake, struct fake_loop *loop)

@@ -98,10 +98,9 @@ static inline void put_credentials(struct fixture *f, uint8_t number, const char
 
 #define CARD_ID ((struct uuid){.bytes = {0x06, [15] = 1}})
 
-static inline enum errc prepare_card(struct fixture *f, struct db *db, struct change *change, struct op **op,
-                                     struct err *err)
+static inline struct card card_to_save(const struct fixture *f, const struct change *change)
 {
-    struct card card = {
+    return (struct card){
         .id = CARD_ID,
         .merchant_id = f->merchant_id,
         .status = CARD_SAVING,
@@ -112,6 +111,21 @@ static inline enum errc prepare_card(struct fixture *f, struct db *db, struct ch
         .created_us = change->now_us,
         .updated_us = change->now_us,
     };
+}
+
+static inline enum errc prepare_card(struct fixture *f, struct db *db, struct change *change, struct op **op,
+                                     struct err *err)
+{
+    struct card card = card_to_save(f, change);
+    return card_prepare(f->engine, db, change, &card, op, err);
+}
+
+// One that its payer sets up.
+static inline enum errc prepare_setup_card(struct fixture *f, struct db *db, struct change *change,
+                                           struct op **op, struct err *err)
+{
+    struct card card = card_to_save(f, change);
+    card.return_url = "https://shop.example/return";
     return card_prepare(f->engine, db, change, &card, op, err);
 }
 
@@ -137,4 +151,19 @@ static inline struct provider_answer answer_method(const char *method_ref)
         .has_method = true,
         .method = {.id = method_ref, .brand = "visa", .last4 = "4242", .exp_month = 12, .exp_year = 2030},
     };
+}
+
+static inline struct provider_answer answer_setup(enum setup_state state)
+{
+    struct provider_answer answer = answer_method("pm_1");
+    answer.has_setup = true;
+    answer.setup = (struct setup){
+        .id = "seti_1",
+        .state = state,
+        .customer_ref = "cus_1",
+        .method_ref = "pm_1",
+        .next_action = state == SETUP_OPEN ? NEXT_ACTION_REDIRECT : NEXT_ACTION_NONE,
+        .redirect_url = state == SETUP_OPEN ? "https://bank.example/page" : NULL,
+    };
+    return answer;
 }

@@ -38,6 +38,16 @@ static struct provider_answer method(void)
     return answer_method("pm_1");
 }
 
+static struct provider_answer set_up(void)
+{
+    return answer_setup(SETUP_SUCCEEDED);
+}
+
+static struct provider_answer setup_canceled(void)
+{
+    return answer_setup(SETUP_CANCELED);
+}
+
 static const struct provider_refund the_refund = {.id = "re_1",
                                                   .status = REFUND_COMPLETED,
                                                   .amount_provider_minor = 5000,
@@ -109,6 +119,10 @@ static const struct kind kinds[] = {
     {"detach", owe_detach, PROVIDER_DETACH, method, NOTHING_OPEN, true},
     {"card, asked after", owe_card_sync, PROVIDER_METHOD_RETRIEVE, method, "SELECT last4 = '4242' FROM cards",
      true},
+    {"set-up", prepare_setup, PROVIDER_SETUP, set_up, "SELECT status = 'active' FROM cards"},
+    {"set-up, asked after", owe_setup_sync, PROVIDER_SETUP_RETRIEVE, set_up,
+     "SELECT status = 'active' FROM cards", true},
+    {"set-up, canceled", owe_setup_cancel, PROVIDER_SETUP_CANCEL, setup_canceled, NOTHING_OPEN, true},
 };
 
 enum point { PLANNED, SENT, ANSWERED, SETTLED, POINT_COUNT };

@@ -1,0 +1,150 @@
+// A card that its payer sets up: how the set-up is asked after, and that it ends, whatever the payer does.
+#include "prepared_fixture.h"
+
+#define DAY_S (24 * 3600)
+
+static size_t calls(const struct fixture *f, enum provider_verb verb)
+{
+    return fake_provider_count(&f->provider, verb);
+}
+
+static size_t events(struct fixture *f, const char *type)
+{
+    char sql[100];
+    (void)snprintf(sql, sizeof(sql), "SELECT count(*) FROM outbox WHERE type = '%s'", type);
+    return (size_t)sql_number(f, sql);
+}
+
+// A pending card, whose set-up stays open at the provider.
+static void begin_pending(struct fixture *f)
+{
+    f->config.reconcile_interval_ms = 600 * 1000; // what is due is swept at its time; the rest is days
+    engine_begin(f);
+    fake_provider_will(&f->provider, answer_customer("cus_1"));
+    f->provider.otherwise = answer_setup(SETUP_OPEN);
+    struct prepared card = prepare(f, prepare_setup_card);
+    prepared_go(&card);
+    assert_int_equal(card_row(f).status, CARD_PENDING);
+}
+
+static void a_payer_who_comes_back_after_days_still_sets_the_card_up(void **state)
+{
+    struct fixture *f = *state;
+    begin_pending(f);
+    engine_run_s(f, 3 * DAY_S);
+    assert_int_equal(card_row(f).status, CARD_PENDING);
+    f->provider.otherwise = answer_setup(SETUP_SUCCEEDED);
+    engine_run_s(f, DAY_S);
+    struct card card = card_row(f);
+    assert_int_equal(card.status, CARD_ACTIVE);
+    assert_string_equal(card.provider_ref, "pm_1");
+    assert_null(card.action_secret_sealed);
+    assert_string_equal(open_operations(f, &card.id), "");
+    assert_int_equal(events(f, "card.saved"), 1);
+}
+
+static void it_is_asked_after_less_and_less(void **state)
+{
+    struct fixture *f = *state;
+    begin_pending(f);
+    engine_run_s(f, 600);
+    assert_in_range(calls(f, PROVIDER_SETUP_RETRIEVE), 2, 30);
+    size_t asked = calls(f, PROVIDER_SETUP_RETRIEVE);
+    engine_run_s(f, 3 * DAY_S);
+    assert_in_range(calls(f, PROVIDER_SETUP_RETRIEVE) - asked, 3, 100);
+}
+
+static void a_payer_who_never_comes_back_leaves_a_failed_card_and_a_canceled_set_up(void **state)
+{
+    struct fixture *f = *state;
+    begin_pending(f);
+    engine_run_s(f, 6 * DAY_S);
+    assert_int_equal(calls(f, PROVIDER_SETUP_CANCEL), 0);
+    f->provider.otherwise = answer_setup(SETUP_CANCELED);
+    run_sql(
+        f,
+        "UPDATE operations SET next_attempt_us = next_attempt_us + 172800000000 WHERE kind = 'card_setup'");
+    engine_run_s(f, 3 * DAY_S);
+    struct card card = card_row(f);
+    assert_int_equal(calls(f, PROVIDER_SETUP_CANCEL), 1);
+    assert_int_equal(card.status, CARD_FAILED);
+    assert_string_equal(card.failure.code, "canceled");
+    assert_string_equal(open_operations(f, &card.id), "");
+    assert_int_equal(events(f, "card.failed"), 1);
+}
+
+static void a_payer_who_was_faster_than_the_cancellation_has_set_the_card_up(void **state)
+{
+    struct fixture *f = *state;
+    begin_pending(f);
+    run_sql(f, "UPDATE cards SET created_us = created_us - 700000000000");
+    fake_provider_will(&f->provider, answer_not_found()); // refused: it can no longer be canceled
+    f->provider.otherwise = answer_setup(SETUP_SUCCEEDED);
+    engine_run_s(f, DAY_S);
+    assert_int_equal(calls(f, PROVIDER_SETUP_CANCEL), 1);
+    assert_int_equal(card_row(f).status, CARD_ACTIVE);
+}
+
+static void a_set_up_that_the_present_account_does_not_know_is_failed(void **state)
+{
+    struct fixture *f = *state;
+    begin_pending(f);
+    f->provider.otherwise = answer_not_found();
+    engine_run_s(f, DAY_S);
+    struct card card = card_row(f);
+    assert_int_equal(card.status, CARD_FAILED);
+    assert_string_equal(open_operations(f, &card.id), "");
+}
+
+static void an_answer_about_another_cards_set_up_is_not_taken(void **state)
+{
+    struct fixture *f = *state;
+    begin_pending(f);
+    f->provider.otherwise = answer_setup(SETUP_SUCCEEDED);
+    f->provider.otherwise.setup.id = "seti_2";
+    engine_run_s(f, DAY_S);
+    assert_int_equal(card_row(f).status, CARD_PENDING);
+    f->provider.otherwise.setup.id = "seti_1";
+    f->provider.otherwise.setup.card_id = "01890000-0000-7000-8000-000000000000";
+    engine_run_s(f, DAY_S);
+    assert_int_equal(card_row(f).status, CARD_PENDING);
+}
+
+// After that the provider may have forgotten the key, and would set the card up a second time.
+static void a_set_up_whose_outcome_is_not_known_for_a_day_is_looked_for(void **state)
+{
+    struct fixture *f = *state;
+    f->config.reconcile_interval_ms = 600 * 1000; // what is due is swept at its time; the rest is days
+    engine_begin(f);
+    fake_provider_will(&f->provider, answer_customer("cus_1"));
+    struct prepared card = prepare(f, prepare_setup_card); // and no answer comes from then on
+    prepared_go(&card);
+    engine_run_s(f, 2 * DAY_S);
+    const struct fake_call *last = &f->provider.calls[f->provider.call_count - 1];
+    assert_int_equal(last->verb, PROVIDER_SETUP_LIST);
+    assert_string_equal(last->ref, "cus_1");
+    struct setup setup = answer_setup(SETUP_OPEN).setup;
+    char id[UUID_TEXT_BYTES];
+    uuid_format(&CARD_ID, id);
+    setup.card_id = id;
+    size_t made = calls(f, PROVIDER_SETUP);
+    f->provider.otherwise =
+        (struct provider_answer){.outcome = PROVIDER_DONE, .status = 200, .setups = &setup, .setup_count = 1};
+    engine_run_s(f, 3600);
+    assert_int_equal(calls(f, PROVIDER_SETUP), made);
+    assert_int_equal(card_row(f).status, CARD_PENDING);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_payer_who_comes_back_after_days_still_sets_the_card_up),
+        TEST(it_is_asked_after_less_and_less),
+        TEST(a_payer_who_never_comes_back_leaves_a_failed_card_and_a_canceled_set_up),
+        TEST(a_payer_who_was_faster_than_the_cancellation_has_set_the_card_up),
+        TEST(a_set_up_that_the_present_account_does_not_know_is_failed),
+        TEST(an_answer_about_another_cards_set_up_is_not_taken),
+        TEST(a_set_up_whose_outcome_is_not_known_for_a_day_is_looked_for),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
