@@ -22,6 +22,7 @@ def test_the_demo_shows_all_that_there_is(binary, tmp_path):
                  '"code": "canceled"',
                  "webhook received: payment.refunded (signature verified)",
                  '"last4": "4242"',
+                 "webhook received: card.saved (signature verified)",
                  "GET /v1/payments?status=completed",
                  "action required",
                  "/redeliver"):
