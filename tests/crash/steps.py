@@ -136,9 +136,9 @@ class Cancel(Capture):
         return payment["status"] == "failed"
 
 
-def save_card(world, key):
+def save_card(world, key, method="pm_card_visa", **fields):
     return world.ask("POST", "/v1/payments/cards",
-                     {"payment_method_id": "pm_card_visa", "customer_email": f"{key}@shop.example"}, key)
+                     {"payment_method_id": method, "customer_email": f"{key}@shop.example"} | fields, key)
 
 
 def card_saved(world, key):
@@ -175,6 +175,45 @@ class SaveCard(Step):
 
     def is_settled(self, world, subject, answer):
         return cards_here(world, subject) == 1 and methods_at_stripe(world, subject) == 1
+
+
+class SetUpCard(SaveCard):
+    """The payer comes back from the bank's page, and an event tells."""
+
+    name = "set a card up"
+
+    def attempt(self, world, key, subject):
+        answer = save_card(world, key, "pm_card_authenticationRequiredOnSetup",
+                           return_url="https://shop.example/return")
+        card = answer and world.ask("GET", f"/v1/payments/cards/{answer.data['id']}")
+        if not card:
+            return None
+        if card.data["status"] == "pending":
+            requests.post(card.data["next_action"]["redirect_url"], data={"action": "complete"}, allow_redirects=False,
+                          timeout=30)
+        return answer
+
+
+class DeletePendingCard(Step):
+    """What the payer has not set up yet can no longer be set up."""
+
+    name = "delete a pending card"
+
+    def prepare(self, world, key):
+        saved = world.repeat(lambda: save_card(world, key, "pm_card_authenticationRequiredOnSetup",
+                                               return_url="https://shop.example/return"), f"the card of {key} to be saved")
+        return key, saved.data["id"]
+
+    def attempt(self, world, key, subject):
+        return world.ask("DELETE", f"/v1/payments/cards/{subject[1]}", fine=(200, 404))
+
+    def payment_id(self, subject, answer):
+        return None
+
+    def is_settled(self, world, subject, answer):
+        customers = world.at_stripe("GET", "customers", {"email": f"{subject[0]}@shop.example"})
+        setups = customers and world.at_stripe("GET", "setup_intents", {"customer": customers["data"][0]["id"]})
+        return setups and [setup["status"] for setup in setups["data"]] == ["canceled"]
 
 
 class DeleteCard(SaveCard):
@@ -295,8 +334,8 @@ class Stop(Charge):
         return {"stopped": False}
 
 
-STEPS = (Charge, Decline, UnknownOutcome, Authenticate, Capture, Cancel, SaveCard, DeleteCard, ChargeSavedCard, Refund,
-         PartialRefund, RefundAtStripe, Webhook, Credentials, LongLog, Stop)
+STEPS = (Charge, Decline, UnknownOutcome, Authenticate, Capture, Cancel, SaveCard, SetUpCard, DeletePendingCard,
+         DeleteCard, ChargeSavedCard, Refund, PartialRefund, RefundAtStripe, Webhook, Credentials, LongLog, Stop)
 # Of a crowd: each is one among many, which may be killed at anything that another does.
-CROWD = (Charge, Decline, UnknownOutcome, Processing, ProcessingFails, Authenticate, Capture, Cancel, SaveCard, DeleteCard,
-         ChargeSavedCard, Refund, PartialRefund, RefundAtStripe, Credentials)
+CROWD = (Charge, Decline, UnknownOutcome, Processing, ProcessingFails, Authenticate, Capture, Cancel, SaveCard, SetUpCard,
+         DeletePendingCard, DeleteCard, ChargeSavedCard, Refund, PartialRefund, RefundAtStripe, Credentials)

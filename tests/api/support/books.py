@@ -64,7 +64,7 @@ def _all_payments(merchant):
 
 
 class Told:
-    """The events that a receiver got, each by its first delivery, by payment."""
+    """The events that a receiver got, each by its first delivery, by the payment or card that they are about."""
 
     def __init__(self, receiver):
         self.events = defaultdict(list)
@@ -72,7 +72,7 @@ class Told:
         for event in receiver.events():
             if event["id"] not in seen:
                 seen.add(event["id"])
-                self.events[event["data"]["payment_id"]].append(event)
+                self.events[event["data"]["id"]].append(event)
 
     def types(self, payment):
         return [event["type"] for event in self.events[payment["id"]]]
