@@ -152,9 +152,14 @@ static enum errc take(struct op *op, struct db *db, struct change *change, struc
     struct card saved = {0};
     op->call.answer.trouble = mismatch(card, setup);
     if (op->call.answer.trouble != NULL || setup->state == SETUP_OPEN) {
+        bool asks_payer = op->call.answer.trouble == NULL && card->status == CARD_PENDING &&
+                          card->next_action == NEXT_ACTION_NONE && setup->next_action != NEXT_ACTION_NONE;
         op->row.look_up = false;
         op_check_again(op, change);
-        return OK;
+        if (asks_payer) {
+            take_action(change, card, setup);
+        }
+        return asks_payer ? card_update(db, card, err) : OK;
     }
     if (card->status == CARD_GONE) {
         return setup->state == SETUP_SUCCEEDED ? detach(db, change, card, setup, err) : OK;

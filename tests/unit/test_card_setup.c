@@ -96,6 +96,23 @@ static void a_set_up_that_the_present_account_does_not_know_is_failed(void **sta
     assert_string_equal(open_operations(f, &card.id), "");
 }
 
+static void a_payer_who_is_asked_only_later_is_told_where_to_go(void **state)
+{
+    struct fixture *f = *state;
+    f->config.reconcile_interval_ms = 600 * 1000;
+    engine_begin(f);
+    fake_provider_will(&f->provider, answer_customer("cus_1"));
+    f->provider.otherwise = answer_setup(SETUP_OPEN);
+    f->provider.otherwise.setup.next_action = NEXT_ACTION_NONE;
+    struct prepared card = prepare(f, prepare_setup_card);
+    prepared_go(&card);
+    assert_int_equal(card_row(f).next_action, NEXT_ACTION_NONE);
+    f->provider.otherwise = answer_setup(SETUP_OPEN);
+    engine_run_s(f, 3600);
+    assert_int_equal(card_row(f).next_action, NEXT_ACTION_REDIRECT);
+    assert_non_null(card_row(f).action_secret_sealed);
+}
+
 static void an_answer_about_another_cards_set_up_is_not_taken(void **state)
 {
     struct fixture *f = *state;
@@ -143,6 +160,7 @@ int main(void)
         TEST(a_payer_who_never_comes_back_leaves_a_failed_card_and_a_canceled_set_up),
         TEST(a_payer_who_was_faster_than_the_cancellation_has_set_the_card_up),
         TEST(a_set_up_that_the_present_account_does_not_know_is_failed),
+        TEST(a_payer_who_is_asked_only_later_is_told_where_to_go),
         TEST(an_answer_about_another_cards_set_up_is_not_taken),
         TEST(a_set_up_whose_outcome_is_not_known_for_a_day_is_looked_for),
     };
