@@ -5,6 +5,7 @@ import requests
 import stripe
 
 from shop_fixture import start_shop, wait_for_status  # noqa: F401
+from support.events import event, send_event, thin_event
 from support.http_listener import Answer
 from support.merchant import Merchant
 from support.shape import UUID7, refused
@@ -195,7 +196,7 @@ def test_a_set_up_is_asked_after_where_its_event_is_lost(start_server, sandbox, 
     merchant.use_stripe()
     card = set_up(merchant, ON_SETUP)
     press(card)
-    wait_for_card(merchant, card, "active")
+    wait_until(lambda: card_of(merchant, card)["status"] == "active", timeout=30, what="the card to be active")
 
 
 def test_a_set_up_that_is_under_way_over_a_kill_ends_as_it_would_have(start_shop, stub_stripe):
@@ -210,7 +211,35 @@ def test_a_set_up_that_is_under_way_over_a_kill_ends_as_it_would_have(start_shop
     assert card["status"] == "pending" and len(stub_stripe.objects("setup_intent")) == 1
     setup, = stub_stripe.objects("setup_intent")
     setup.update(status="succeeded", next_action=None)
+    send_event(shop.server, event("setup_intent.succeeded", setup), shop.stripe_webhook_secret)
     assert wait_for_card(shop, card, "active")["last4"] == "4242"
+
+
+@pytest.mark.parametrize("told", [
+    lambda setup: event("setup_intent.succeeded", setup | {"metadata": {}}),  # by Stripe's id alone
+    lambda setup: event("setup_intent.canceled", setup | {"status": "canceled"}),  # whatever it says
+    lambda setup: thin_event("v1.setup_intent.succeeded", setup["id"], "setup_intent"),
+])
+def test_an_event_is_a_reason_to_ask_and_nothing_more(start_shop, stub_stripe, told):
+    shop = start_shop()
+    card = set_up(shop, AUTHENTICATE)
+    setup, = stub_stripe.objects("setup_intent")
+    send_event(shop.server, event("setup_intent.succeeded", setup), shop.stripe_webhook_secret)
+    stub_stripe.wait_for(*READ)
+    assert card_of(shop, card)["status"] == "pending"
+    setup.update(status="succeeded", next_action=None)
+    send_event(shop.server, told(setup), shop.stripe_webhook_secret)
+    wait_for_card(shop, card, "active")
+
+
+@pytest.mark.parametrize("field, value", [("livemode", True), ("metadata", {"card_id": "01890000-0000-7000-8000-000000000000"})])
+def test_an_event_about_another_card_asks_nothing(start_shop, stub_stripe, field, value):
+    shop = start_shop()
+    set_up(shop, AUTHENTICATE)
+    setup, = stub_stripe.objects("setup_intent")
+    send_event(shop.server, event("setup_intent.succeeded", setup | {field: value}), shop.stripe_webhook_secret)
+    shop.pay()
+    assert not stub_stripe.calls(*READ)
 
 
 # Its end
