@@ -83,6 +83,7 @@ struct intent {
     const char *client_secret; // secret; NULL: not said
     const char *payment_id;    // metadata[payment_id], NULL: none
     const char *merchant_id;   // metadata[merchant_id], NULL: none
+    const char *method_ref;    // of the payment method; NULL: not said
     int64_t created_s;
 };
 

@@ -18,6 +18,7 @@
 enum provider_verb {
     PROVIDER_CHARGE,          // create and confirm a payment
     PROVIDER_RETRIEVE,        // read one by the provider's id
+    PROVIDER_PAID_METHOD,     // read one with the payment method that it was paid with
     PROVIDER_LIST,            // one page of those created since a time, newest first
     PROVIDER_CONFIRM,         // a declined one anew, with the payer present
     PROVIDER_CANCEL,          // so that nobody can pay it any more
@@ -88,7 +89,7 @@ struct provider_answer {
     struct provider_customer *customers; // PROVIDER_CUSTOMER_LIST
     size_t customer_count;
     bool customer_missing; // of a refusal: there is no such customer
-    bool has_method;       // ATTACH, METHOD_RETRIEVE; of a set-up, where it is told with it
+    bool has_method;       // ATTACH, METHOD_RETRIEVE; PAID_METHOD and of a set-up, where it is told with it
     struct provider_method method;
     bool has_setup;
     struct setup setup;

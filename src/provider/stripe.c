@@ -31,6 +31,7 @@ static const struct {
 } places[PROVIDER_VERB_COUNT] = {
     [PROVIDER_CHARGE] = {true, "/v1/payment_intents"},
     [PROVIDER_RETRIEVE] = {false, "/v1/payment_intents/%s"},
+    [PROVIDER_PAID_METHOD] = {false, "/v1/payment_intents/%s?expand%5B%5D=payment_method"},
     [PROVIDER_LIST] = {false, "/v1/payment_intents?"},
     [PROVIDER_CONFIRM] = {true, "/v1/payment_intents/%s/confirm"},
     [PROVIDER_CANCEL] = {true, "/v1/payment_intents/%s/cancel"},

@@ -144,6 +144,9 @@ static bool read_object(struct provider_call *call, struct json_object *body)
     case PROVIDER_CANCEL:
     case PROVIDER_CAPTURE:
         return answer->has_intent = stripe_intent_read(body, call->arena, &answer->intent);
+    case PROVIDER_PAID_METHOD:
+        answer->has_method = stripe_told_method_read(body, call->arena, &answer->method);
+        return answer->has_intent = stripe_intent_read(body, call->arena, &answer->intent);
     case PROVIDER_LIST:
     case PROVIDER_REFUND_LIST:
     case PROVIDER_CUSTOMER_LIST:

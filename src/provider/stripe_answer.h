@@ -18,6 +18,8 @@ bool stripe_intent_read(struct json_object *object, struct arena *arena, struct 
 bool stripe_refund_read(struct json_object *object, struct arena *arena, struct provider_refund *refund);
 // A PaymentMethod object, the same way.
 bool stripe_method_read(struct json_object *object, struct arena *arena, struct provider_method *method);
+// The payment method of an intent or a set-up. False where it is not told with it.
+bool stripe_told_method_read(struct json_object *object, struct arena *arena, struct provider_method *method);
 // A SetupIntent object, the same way. *has_method: its payment method is told with it, and read.
 bool stripe_setup_read(struct json_object *object, struct arena *arena, struct setup *setup,
                        struct provider_method *method, bool *has_method);

@@ -109,6 +109,7 @@ bool stripe_intent_read(struct json_object *object, struct arena *arena, struct 
         .client_secret = copy(arena, json_get_str(object, "client_secret")),
         .payment_id = copy(arena, json_get_str(metadata, "payment_id")),
         .merchant_id = copy(arena, json_get_str(metadata, "merchant_id")),
+        .method_ref = copy(arena, id_or_object(object, "payment_method")),
         .failure = stripe_failure_read(error, arena),
     };
     intent->next_action = next_action(object, arena, &intent->redirect_url);
@@ -175,6 +176,12 @@ bool stripe_method_read(struct json_object *object, struct arena *arena, struct 
     return true;
 }
 
+bool stripe_told_method_read(struct json_object *object, struct arena *arena, struct provider_method *method)
+{
+    struct json_object *told = json_get(object, "payment_method");
+    return json_object_is_type(told, json_type_object) && stripe_method_read(told, arena, method);
+}
+
 bool stripe_customer_read(struct json_object *object, struct arena *arena, struct provider_customer *customer)
 {
     const char *id = object_id(object);
@@ -218,7 +225,6 @@ bool stripe_setup_read(struct json_object *object, struct arena *arena, struct s
         .card_id = copy(arena, json_get_str(json_get(object, "metadata"), "card_id")),
     };
     setup->next_action = next_action(object, arena, &setup->redirect_url);
-    struct json_object *told = json_get(object, "payment_method");
-    *has_method = json_object_is_type(told, json_type_object) && stripe_method_read(told, arena, method);
+    *has_method = stripe_told_method_read(object, arena, method);
     return true;
 }

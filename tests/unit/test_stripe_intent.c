@@ -43,6 +43,29 @@ static void each_status_of_an_intent_means_one_state(void **state)
     }
 }
 
+static void the_payment_method_is_read_as_an_id_and_as_an_object(void **state)
+{
+    struct fixture *f = *state;
+    assert_string_equal(intent_of(f, "\"status\":\"succeeded\",\"payment_method\":\"pm_1\"").method_ref,
+                        "pm_1");
+    assert_string_equal(
+        intent_of(f, "\"status\":\"succeeded\",\"payment_method\":{\"id\":\"pm_1\"}").method_ref, "pm_1");
+    assert_null(intent_of(f, "\"status\":\"succeeded\",\"payment_method\":null").method_ref);
+    const struct provider_answer *answer = read_reply(
+        f, (struct reply){PROVIDER_PAID_METHOD, HTTP_DONE, 200,
+                          "{\"id\":\"pi_1\",\"status\":\"succeeded\",\"payment_method\":{\"id\":\"pm_1\","
+                          "\"customer\":\"cus_1\",\"card\":{\"fingerprint\":\"f1\"}}}"});
+    assert_int_equal(answer->outcome, PROVIDER_DONE);
+    assert_true(answer->has_method);
+    assert_string_equal(answer->method.customer_ref, "cus_1");
+    assert_string_equal(answer->method.fingerprint, "f1");
+    answer =
+        read_reply(f, (struct reply){PROVIDER_PAID_METHOD, HTTP_DONE, 200,
+                                     "{\"id\":\"pi_1\",\"status\":\"succeeded\",\"payment_method\":null}"});
+    assert_int_equal(answer->outcome, PROVIDER_DONE);
+    assert_false(answer->has_method);
+}
+
 static void what_the_payer_must_do_is_read(void **state)
 {
     struct fixture *f = *state;
@@ -171,6 +194,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(each_status_of_an_intent_means_one_state),
+        TEST(the_payment_method_is_read_as_an_id_and_as_an_object),
         TEST(what_the_payer_must_do_is_read),
         TEST(a_member_of_another_type_is_not_said),
         TEST(an_object_without_a_usable_id_is_no_intent),
