@@ -52,7 +52,7 @@ struct card {
     struct failure failure; // why it could not be saved
     struct uuid credential_version_id;
     const char *return_url; // where the payer goes after authenticating; NULL: it is attached without him
-    const char *setup_ref;  // the provider's id of its set-up; NULL: none
+    const char *setup_ref;  // the provider's id of its set-up, or of the payment that saves it; NULL: none
     enum next_action_type next_action;
     const uint8_t *action_secret_sealed; // as a payment's
     int action_secret_sealed_bytes;

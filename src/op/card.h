@@ -21,6 +21,10 @@ enum errc card_refusal(const struct card *card, struct err *err);
 enum errc card_activate(struct db *db, struct change *change, struct card *card, const char *method_ref,
                         const struct provider_method *method, struct card *saved, struct err *err) MUST_CHECK;
 
+// card_keep.c: the payment has just completed as the intent tells, and its card is to be saved.
+enum errc card_keep(struct db *db, struct change *change, const struct payment *payment,
+                    const struct intent *intent, struct err *err) MUST_CHECK;
+
 // An active card becomes inactive; where it was the default, the newest of the rest is from now on.
 enum errc card_end(struct db *db, struct change *change, struct card *card, struct err *err) MUST_CHECK;
 

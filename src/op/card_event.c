@@ -12,7 +12,7 @@ static enum errc mark_saving_and_find_card(struct db *db, struct arena *arena, c
                                            struct err *err)
 {
     int64_t saving = 0;
-    enum errc rc = cards_saving_look_up(db, merchant_id, event->livemode, op_card.name, event->object_id,
+    enum errc rc = cards_saving_look_up(db, merchant_id, event->livemode, event->object_id,
                                         event->customer_ref, &saving, err);
     if (rc == OK) {
         rc = card_by_ref(db, merchant_id, event->livemode, event->object_id, arena, card, err);

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "base/timefmt.h"
 #include "domain/retry.h"
+#include "op/card.h"
 #include "op/render.h"
 #include "store/operations.h"
 #include "store/outbox.h"
@@ -194,6 +195,7 @@ enum errc change_check_intent(struct db *db, struct change *change, const struct
     return OK;
 }
 
+// A payment gets here once: no move leads from completed back to where it completes from.
 static enum errc complete(struct db *db, struct change *change, struct payment *payment,
                           const struct intent *intent, struct err *err)
 {
@@ -222,7 +224,8 @@ static enum errc complete(struct db *db, struct change *change, struct payment *
     payment->captured_minor = captured;
     payment->failure = (struct failure){0};
     end_action(payment);
-    return write_change(db, change, payment, "completed", "payment.completed", err);
+    rc = write_change(db, change, payment, "completed", "payment.completed", err);
+    return rc == OK && !uuid_is_nil(&payment->customer_id) ? card_keep(db, change, payment, intent, err) : rc;
 }
 
 enum errc change_is_ending(struct db *db, struct change *change, const struct payment *payment, bool *ending,
@@ -242,6 +245,13 @@ enum errc change_capturable(struct db *db, struct change *change, struct payment
 {
     payment->capturable = capturable;
     return write_change(db, change, payment, what, capturable ? "payment.capturable" : NULL, err);
+}
+
+enum errc change_customer(struct db *db, struct change *change, struct payment *payment,
+                          const struct uuid *customer_id, struct err *err)
+{
+    payment->customer_id = *customer_id;
+    return write_change(db, change, payment, "another customer", NULL, err);
 }
 
 // Authorised: pending still, and capturable.

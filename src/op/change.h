@@ -50,6 +50,10 @@ enum errc change_is_ending(struct db *db, struct change *change, const struct pa
 enum errc change_capturable(struct db *db, struct change *change, struct payment *payment, bool capturable,
                             const char *what, struct err *err) MUST_CHECK;
 
+// A payment that saves its card, and was not charged yet, does so for another customer.
+enum errc change_customer(struct db *db, struct change *change, struct payment *payment,
+                          const struct uuid *customer_id, struct err *err) MUST_CHECK;
+
 // A line of history for something that changed nothing.
 enum errc change_note(struct db *db, struct change *change, const struct payment *payment, const char *what,
                       struct err *err) MUST_CHECK;

@@ -5,9 +5,9 @@
 
 #include "base/timefmt.h"
 #include "domain/retry.h"
+#include "op/charge_customer.h"
 #include "op/customer.h"
 #include "op/reply.h"
-#include "store/cards.h"
 #include "store/credentials.h"
 #include "store/payments.h"
 
@@ -18,6 +18,11 @@
 #define LAST_SLACK_S (24 * 3600)
 // Beyond this a list by time proves nothing.
 #define CLOCK_OFF_US (300 * US_PER_S)
+
+static const struct failure out_of_reach = {
+    .code = "provider_unavailable",
+    .message = "The provider could not be reached in time; nothing was charged.",
+};
 
 static uint32_t random32(struct change *change)
 {
@@ -73,13 +78,21 @@ static enum errc find_evidence(struct op *op, struct db *db, const struct paymen
                : OK;
 }
 
+// The charge was never sent, nor can it be any more.
+static enum errc fail_unsent(struct db *db, struct change *change, struct payment *payment, struct err *err)
+{
+    struct op_answer kept = {0};
+    enum errc rc = change_fail(db, change, payment, &out_of_reach, err);
+    return rc == OK ? reply_keep_payment(db, change, payment, &kept, err) : rc;
+}
+
 static enum errc charge_plan(struct op *op, struct db *db, struct change *change, bool *needless,
                              struct err *err)
 {
-    (void)needless;
     const struct config *config = engine_options(op->engine)->config;
+    int64_t window_us = config->charge_window_ms * US_PER_MS;
     int64_t age_us = change->now_us - op->row.created_us;
-    if (op->row.attempts == 1 && !op->row.unresolved && age_us == 0) {
+    if (op->row.attempts == 1 && !op->row.unresolved && age_us == 0 && op->row.body != NULL) {
         plan_send(op); // the payment was written by this very transaction
         return OK;
     }
@@ -88,13 +101,22 @@ static enum errc charge_plan(struct op *op, struct db *db, struct change *change
     if (rc == OK) {
         rc = find_evidence(op, db, &payment, err);
     }
+    bool saves_card = !uuid_is_nil(&payment.customer_id);
+    bool unsent = saves_card && op->row.body == NULL && payment.provider_ref == NULL;
+    *needless = rc == OK && unsent && age_us >= window_us;
+    if (*needless) {
+        return fail_unsent(db, change, &payment, err);
+    }
+    if (rc == OK && unsent) {
+        rc = charge_customer_plan(op, db, change, &payment, err);
+    }
     if (rc != OK) {
         return rc;
     }
-    bool window_open = age_us >= 0 && age_us < config->charge_window_ms * US_PER_MS;
-    if (op->row.look_up || payment.provider_ref != NULL || !window_open) {
+    bool window_open = age_us >= 0 && age_us < window_us;
+    if (op->row.look_up || payment.provider_ref != NULL || (!unsent && !window_open)) {
         plan_look_up(op, &payment, change->now_us);
-    } else {
+    } else if (!customer_is_being_made(op)) {
         plan_send(op);
     }
     if (age_us > config->patience_ms * US_PER_MS) {
@@ -111,8 +133,11 @@ enum errc charge_prepare(struct engine *engine, struct db *db, struct change *ch
     static const struct saved_method none = {0};
     const struct saved_method *with = saved != NULL ? saved : &none;
     const char *body = NULL;
-    enum errc rc = engine_options(engine)->provider->ops->charge_body(
-        payment, with->customer_ref, with->method_ref, with->off_session, change->arena, &body, err);
+    enum errc rc = OK;
+    if (uuid_is_nil(&payment->customer_id)) {
+        rc = engine_options(engine)->provider->ops->charge_body(payment, with->customer_ref, with->method_ref,
+                                                                with->off_session, change->arena, &body, err);
+    }
     if (rc == OK) {
         rc = change_create(db, change, payment, err);
     }
@@ -160,29 +185,15 @@ static enum errc take(struct op *op, struct db *db, struct change *change, struc
     return rc;
 }
 
-// The saved card's customer is missing at the provider, so that nothing can be charged to it any more.
-static enum errc lose_customer(const struct op *op, struct db *db, struct change *change,
-                               const struct payment *payment, struct err *err)
-{
-    struct card card = {0};
-    struct customer customer = {0};
-    bool gone = false;
-    enum errc rc = card_get(db, &payment->saved_card_id, NULL, change->arena, &card, err);
-    if (rc == OK) {
-        rc = customer_get(db, &card.customer_id, change->arena, &customer, err);
-    }
-    return rc == OK ? customer_missing(db, change, &customer, &op->row.credential_version_id, &gone, err)
-                    : rc;
-}
-
 // Refused for good. Where the refusal names an intent that may still come to something, that decides.
 static enum errc refuse(struct op *op, struct db *db, struct change *change, struct payment *payment,
                         struct err *err)
 {
     const struct provider_answer *answer = &op->call.answer;
     if (!answer->has_intent) {
-        bool lost = answer->customer_missing && !uuid_is_nil(&payment->saved_card_id);
-        enum errc rc = lost ? lose_customer(op, db, change, payment, err) : OK;
+        bool named = !uuid_is_nil(&payment->saved_card_id) || !uuid_is_nil(&payment->customer_id);
+        enum errc rc =
+            answer->customer_missing && named ? charge_customer_missing(op, db, change, payment, err) : OK;
         return rc == OK ? change_fail(db, change, payment, &answer->failure, err) : rc;
     }
     if (answer->intent.state != INTENT_ATTEMPT_FAILED && answer->intent.state != INTENT_CANCELED) {
@@ -219,11 +230,7 @@ static enum errc absent(struct op *op, struct db *db, struct change *change, str
     if (op->row.absent_us == 0) {
         op->row.absent_us = change->now_us;
     } else if (change->now_us - op->row.absent_us >= ABSENT_FOR_US) {
-        struct failure failure = {
-            .code = "provider_unavailable",
-            .message = "The provider could not be reached in time; nothing was charged.",
-        };
-        return change_fail(db, change, payment, &failure, err);
+        return change_fail(db, change, payment, &out_of_reach, err);
     }
     op->open = true;
     op->row.next_attempt_us = op->row.absent_us + ABSENT_FOR_US;
@@ -260,16 +267,24 @@ static enum errc decide(struct op *op, struct db *db, struct change *change, str
     return OK;
 }
 
+static enum errc decide_and_time(struct op *op, struct db *db, struct change *change, struct payment *payment,
+                                 struct err *err)
+{
+    int64_t before_us = op->row.next_attempt_us;
+    enum errc rc = decide(op, db, change, payment, err);
+    if (rc == OK && op->open && op->row.next_attempt_us == before_us) {
+        op_put_off(op, change);
+    }
+    return rc;
+}
+
 static enum errc charge_settle(struct op *op, struct db *db, struct change *change, struct err *err)
 {
     struct payment payment = {0};
     enum errc rc = payment_get(db, &op->row.subject_id, NULL, change->arena, &payment, err);
-    int64_t before_us = op->row.next_attempt_us;
     if (rc == OK) {
-        rc = decide(op, db, change, &payment, err);
-    }
-    if (rc == OK && op->open && op->row.next_attempt_us == before_us) {
-        op_put_off(op, change);
+        rc = customer_is_being_made(op) ? charge_customer_settle(op, db, change, &payment, err)
+                                        : decide_and_time(op, db, change, &payment, err);
     }
     bool patience_over =
         change->now_us - op->row.created_us > engine_options(op->engine)->config->patience_ms * US_PER_MS;

@@ -11,8 +11,9 @@ struct saved_method {
 };
 
 // Keeps the payment (complete but for its credentials version and what comes later), and its operation with
-// the exact body that will be sent (saved NULL: with the payment's own method); *op is run once the
-// transaction is committed. ERR_VALIDATION, ERR_STORE.
+// the exact body that will be sent (saved NULL: with the payment's own method), or, where it saves its card
+// for a customer whom the provider does not have yet, without one; *op is run once the transaction is
+// committed. ERR_VALIDATION, ERR_STORE.
 enum errc charge_prepare(struct engine *engine, struct db *db, struct change *change,
                          const struct payment *payment, const struct saved_method *saved, struct op **op,
                          struct err *err) MUST_CHECK;

@@ -45,7 +45,7 @@ struct op_kind {
                         // is told once
 };
 
-extern const struct op_kind op_charge;      // charge.c
+extern const struct op_kind op_charge;      // charge.c; charge_customer.c makes its customer before
 extern const struct op_kind op_sync;        // sync.c: asks after a payment that the payer has still to finish
 extern const struct op_kind op_cancel;      // cancel.c
 extern const struct op_kind op_capture;     // capture.c
@@ -55,6 +55,7 @@ extern const struct op_kind
     op_refunds;                      // refunds.c: takes over a payment's refunds as the provider lists them
 extern const struct op_kind op_card; // card.c: saves a card, and makes its customer before
 extern const struct op_kind op_card_setup; // card_setup.c: asks after one whose payer has to authenticate
+extern const struct op_kind op_card_keep;  // card_keep.c: saves the card of a payment that completed
 extern const struct op_kind op_detach;     // detach.c
 extern const struct op_kind op_events;     // events.c: asks for events that did not come; of credentials
 extern const struct op_kind op_card_sync;  // card_sync.c: reads a saved card that an event told of

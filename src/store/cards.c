@@ -189,7 +189,8 @@ enum errc card_by_method(struct db *db, const struct uuid *merchant_id, bool liv
         "SELECT " CARD_COLUMNS " FROM cards WHERE merchant_id = $1 AND livemode = $2"
         " AND provider_ref = $3 AND status = 'active'"
         " UNION ALL SELECT " CARD_COLUMNS " FROM cards WHERE merchant_id = $1 AND livemode = $2"
-        " AND method_sent = $3 AND status = 'saving' AND coalesce(customer_email, '') = coalesce($4, '')"
+        " AND method_sent = $3 AND status = 'saving' AND setup_ref IS NULL"
+        " AND coalesce(customer_email, '') = coalesce($4, '')"
         " UNION ALL SELECT " CARD_COLUMNS " FROM cards WHERE merchant_id = $1 AND livemode = $2"
         " AND method_sent = $3 AND status = 'pending' AND coalesce(customer_email, '') = coalesce($4, '')"
         " LIMIT 1",
@@ -210,6 +211,20 @@ enum errc card_by_ref(struct db *db, const struct uuid *merchant_id, bool livemo
     return rc == OK ? read_card(&rows, arena, card, err) : rc;
 }
 
+enum errc card_by_fingerprint(struct db *db, const struct uuid *customer_id, const char *fingerprint,
+                              const char *provider_ref, struct arena *arena, struct card *card,
+                              struct err *err)
+{
+    DB_ROWS(rows);
+    enum errc rc = db_query(db, &rows, err,
+                            "SELECT " CARD_COLUMNS " FROM cards WHERE customer_id = $1 AND fingerprint = $2"
+                            " AND provider_ref = $3 AND status = 'active'"
+                            " UNION ALL SELECT " CARD_COLUMNS " FROM cards WHERE customer_id = $1"
+                            " AND fingerprint = $2 AND status = 'active' LIMIT 1",
+                            DB_ID(customer_id), DB_STR(fingerprint), DB_STR(provider_ref));
+    return rc == OK ? read_card(&rows, arena, card, err) : rc;
+}
+
 enum errc card_by_setup(struct db *db, const struct uuid *merchant_id, bool livemode, const char *setup_ref,
                         struct arena *arena, struct card *card, struct err *err)
 {
@@ -221,16 +236,16 @@ enum errc card_by_setup(struct db *db, const struct uuid *merchant_id, bool live
     return rc == OK ? read_card(&rows, arena, card, err) : rc;
 }
 
-enum errc cards_saving_look_up(struct db *db, const struct uuid *merchant_id, bool livemode, const char *kind,
+enum errc cards_saving_look_up(struct db *db, const struct uuid *merchant_id, bool livemode,
                                const char *method, const char *customer_ref, int64_t *count, struct err *err)
 {
     return db_run(db, count, err,
-                  "UPDATE operations SET look_up = 1 WHERE kind = $3 AND subject_id IN"
-                  " (SELECT id FROM cards WHERE merchant_id = $1 AND livemode = $2 AND method_sent = $4"
+                  "UPDATE operations SET look_up = 1 WHERE kind IN ('card', 'card_keep') AND subject_id IN"
+                  " (SELECT id FROM cards WHERE merchant_id = $1 AND livemode = $2 AND method_sent = $3"
                   " AND status = 'saving' UNION ALL SELECT id FROM cards WHERE customer_id IN"
-                  " (SELECT id FROM customers WHERE provider_ref = $5 AND merchant_id = $1 AND livemode = $2)"
+                  " (SELECT id FROM customers WHERE provider_ref = $4 AND merchant_id = $1 AND livemode = $2)"
                   " AND status = 'saving')",
-                  DB_ID(merchant_id), DB_I64(livemode), DB_STR(kind), DB_STR(method), DB_STR(customer_ref));
+                  DB_ID(merchant_id), DB_I64(livemode), DB_STR(method), DB_STR(customer_ref));
 }
 
 enum errc card_is_being_charged(struct db *db, const struct card *card, bool *charged, struct err *err)

@@ -24,20 +24,25 @@ enum errc card_update(struct db *db, const struct card *card, struct err *err) M
 // ERR_NOT_FOUND. merchant_id NULL: whoever's. Text into the arena.
 enum errc card_get(struct db *db, const struct uuid *id, const struct uuid *merchant_id, struct arena *arena,
                    struct card *card, struct err *err) MUST_CHECK;
-// The active card of this method (the provider's id of it), or the one that is being saved from it, or waits
-// for its payer, for this e-mail (NULL: none). ERR_NOT_FOUND.
+// The active card of this method (the provider's id of it), or the one that a request is saving from it, or
+// waits for its payer, for this e-mail (NULL: none). ERR_NOT_FOUND.
 enum errc card_by_method(struct db *db, const struct uuid *merchant_id, bool livemode, const char *method,
                          const char *email, struct arena *arena, struct card *card,
                          struct err *err) MUST_CHECK;
 // The card that the provider knows by this id; of several the active one. ERR_NOT_FOUND.
 enum errc card_by_ref(struct db *db, const struct uuid *merchant_id, bool livemode, const char *provider_ref,
                       struct arena *arena, struct card *card, struct err *err) MUST_CHECK;
+// The customer's active card of the number with this fingerprint: of several the one of this method, else
+// any. ERR_NOT_FOUND.
+enum errc card_by_fingerprint(struct db *db, const struct uuid *customer_id, const char *fingerprint,
+                              const char *provider_ref, struct arena *arena, struct card *card,
+                              struct err *err) MUST_CHECK;
 // The card that the provider's set-up of this id is of. ERR_NOT_FOUND.
 enum errc card_by_setup(struct db *db, const struct uuid *merchant_id, bool livemode, const char *setup_ref,
                         struct arena *arena, struct card *card, struct err *err) MUST_CHECK;
-// The open operations (of this kind) that save a card from this method, or for the provider's customer (NULL:
-// none), look at it once more when it is saved: *count of them.
-enum errc cards_saving_look_up(struct db *db, const struct uuid *merchant_id, bool livemode, const char *kind,
+// The open operations that save a card from this method, or for the provider's customer (NULL: none), look at
+// it once more when it is saved: *count of them.
+enum errc cards_saving_look_up(struct db *db, const struct uuid *merchant_id, bool livemode,
                                const char *method, const char *customer_ref, int64_t *count,
                                struct err *err) MUST_CHECK;
 

@@ -65,11 +65,12 @@ enum errc operation_update(struct db *db, const struct operation *o, struct err 
     return db_run(db, NULL, err,
                   "UPDATE operations SET attempts = $3, unresolved = $4, look_up = $5, absent_us = $6,"
                   " next_attempt_us = $7, credential_version_id = $8, refused_attempt = $9,"
-                  " refused_version_id = $10 WHERE subject_id = $1 AND kind = $2",
+                  " refused_version_id = $10, body = coalesce(body, $11) WHERE subject_id = $1 AND kind = $2",
                   DB_ID(&o->subject_id), DB_STR(o->kind), DB_I64(o->attempts), DB_I64(o->unresolved),
                   DB_I64(o->look_up), DB_I64(o->absent_us), DB_I64(o->next_attempt_us),
                   DB_ID(&o->credential_version_id), DB_I64(o->refused_attempt),
-                  uuid_is_nil(&o->refused_version_id) ? DB_NIL : DB_ID(&o->refused_version_id));
+                  uuid_is_nil(&o->refused_version_id) ? DB_NIL : DB_ID(&o->refused_version_id),
+                  DB_STR(o->body));
 }
 
 enum errc operations_try_refused(struct db *db, const struct uuid *merchant_id, bool livemode, int64_t now_us,

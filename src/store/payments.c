@@ -40,12 +40,14 @@ enum errc payment_update(struct db *db, const struct payment *p, struct err *err
         "UPDATE payments SET status = $2, provider_ref = $3, captured_minor = $4, refunded_minor = $5, "
         "capturable = $6,"
         " action_given = $7, next_action = $8, action_secret = $9, failure_code = $10,"
-        " failure_decline_code = $11, failure_message = $12, updated_us = $13 WHERE id = $1",
+        " failure_decline_code = $11, failure_message = $12, updated_us = $13, customer_id = $14 WHERE id = "
+        "$1",
         DB_ID(&p->id), DB_STR(payment_status_name(p->status)), DB_STR(p->provider_ref),
         DB_I64(p->captured_minor), DB_I64(p->refunded_minor), DB_I64(p->capturable), DB_I64(p->action_given),
         DB_STR(next_action_name(p->next_action)),
         DB_BYTES(p->action_secret_sealed, (size_t)p->action_secret_sealed_bytes), DB_STR(p->failure.code),
-        DB_STR(p->failure.decline_code), DB_STR(p->failure.message), DB_I64(p->updated_us));
+        DB_STR(p->failure.decline_code), DB_STR(p->failure.message), DB_I64(p->updated_us),
+        uuid_is_nil(&p->customer_id) ? DB_NIL : DB_ID(&p->customer_id));
     REQUIRE(rc != OK || changed == 1);
     return rc;
 }

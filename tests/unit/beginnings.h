@@ -4,6 +4,7 @@
 
 #include "prepared_fixture.h"
 
+#include "op/charge_customer.h"
 #include "op/end.h"
 #include "op/refund.h"
 #include "store/refunds.h"
@@ -90,6 +91,34 @@ PREPARE(prepare_charge)
     struct payment payment = payment_of(f, PAYMENT_PENDING);
     payment.provider_ref = NULL;
     return charge_prepare(f->engine, db, change, &payment, NULL, op, err);
+}
+
+PREPARE(prepare_saving_charge)
+{
+    struct payment payment = payment_of(f, PAYMENT_PENDING);
+    payment.provider_ref = NULL;
+    payment.customer_email = "buyer@shop.example";
+    enum errc rc = charge_customer_choose(f->engine, db, change, &payment, err);
+    return rc == OK ? charge_prepare(f->engine, db, change, &payment, NULL, op, err) : rc;
+}
+
+PREPARE(prepare_saving_charge_of_known)
+{
+    enum errc rc = insert_customer(f, db, err);
+    return rc == OK ? prepare_saving_charge(f, db, change, op, err) : rc;
+}
+
+PREPARE(owe_card_keep)
+{
+    struct payment payment = payment_of(f, PAYMENT_COMPLETED);
+    payment.customer_id = (struct uuid){.bytes = {0x09, [15] = 1}};
+    const struct intent intent = answer_intent(INTENT_SUCCEEDED).intent;
+    (void)op;
+    enum errc rc = insert_customer(f, db, err);
+    if (rc == OK) {
+        rc = payment_insert(db, &payment, err);
+    }
+    return rc == OK ? card_keep(db, change, &payment, &intent, err) : rc;
 }
 
 PREPARE(prepare_capture)

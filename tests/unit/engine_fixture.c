@@ -2,6 +2,7 @@
 
 #include "base/json.h"
 #include "base/log.h"
+#include "op/charge_customer.h"
 #include "store/credentials.h"
 #include "store/driver.h"
 #include "store/merchants.h"
@@ -208,7 +209,11 @@ static enum errc run_prepare(struct store_job *job, struct db *db, struct err *e
         .cause = "api",
         .cause_ref = "request-1",
     };
-    return charge_prepare(f->engine, db, &change, &buyer->payment, NULL, &buyer->op, err);
+    enum errc rc = OK;
+    if (buyer->saves_card) {
+        rc = charge_customer_choose(f->engine, db, &change, &buyer->payment, err);
+    }
+    return rc == OK ? charge_prepare(f->engine, db, &change, &buyer->payment, NULL, &buyer->op, err) : rc;
 }
 
 static void prepared(struct store_job *job)
@@ -245,13 +250,26 @@ void buyer_go(struct buyer *buyer)
     op_run(op);
 }
 
-struct buyer *buy(struct fixture *f)
+static struct buyer *begin(struct buyer *buyer)
 {
-    struct buyer *buyer = buyer_new(f);
+    struct fixture *f = buyer->f;
     assert_int_equal(buyer_prepare(buyer), OK);
     buyer_go(buyer);
     fake_loop_run_for(&f->loop, 0);
     return buyer;
+}
+
+struct buyer *buy(struct fixture *f)
+{
+    return begin(buyer_new(f));
+}
+
+struct buyer *buy_and_save(struct fixture *f)
+{
+    struct buyer *buyer = buyer_new(f);
+    buyer->saves_card = true;
+    buyer->payment.customer_email = "buyer@shop.example";
+    return begin(buyer);
 }
 
 // --- answers

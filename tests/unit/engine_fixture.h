@@ -22,6 +22,7 @@ struct buyer {
     struct fixture *f;
     struct store_job job;
     bool prepared;
+    bool saves_card;
     struct payment payment;
     struct op *op;
     struct op_waiter waiter;
@@ -65,9 +66,10 @@ void engine_run_s(struct fixture *f, int64_t seconds);
 
 // --- buyers
 struct buyer *buyer_new(struct fixture *f);
-enum errc buyer_prepare(struct buyer *buyer); // up to the commit
-void buyer_go(struct buyer *buyer);           // waits, and lets the call begin
-struct buyer *buy(struct fixture *f);         // all of it, and what comes of it without time passing
+enum errc buyer_prepare(struct buyer *buyer);  // up to the commit
+void buyer_go(struct buyer *buyer);            // waits, and lets the call begin
+struct buyer *buy(struct fixture *f);          // all of it, and what comes of it without time passing
+struct buyer *buy_and_save(struct fixture *f); // the same, and the payment saves its card
 
 // --- answers of the provider: of an intent "pi_1" over 50.00 USD
 struct provider_answer answer_intent(enum intent_state state);

@@ -143,6 +143,22 @@ static inline struct provider_answer answer_customer(const char *customer_ref)
     return (struct provider_answer){.outcome = PROVIDER_DONE, .status = 200, .customer_ref = customer_ref};
 }
 
+// The intent of a payment with the method that it was paid with, which is the customer's.
+static inline struct provider_answer answer_paid_method(const char *method_ref, const char *customer_ref,
+                                                        const char *fingerprint)
+{
+    struct provider_answer answer = answer_intent(INTENT_SUCCEEDED);
+    answer.has_method = true;
+    answer.method = (struct provider_method){.id = method_ref,
+                                             .brand = "visa",
+                                             .last4 = "4242",
+                                             .exp_month = 12,
+                                             .exp_year = 2030,
+                                             .fingerprint = fingerprint,
+                                             .customer_ref = customer_ref};
+    return answer;
+}
+
 static inline struct provider_answer answer_method(const char *method_ref)
 {
     return (struct provider_answer){

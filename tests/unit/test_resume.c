@@ -48,6 +48,11 @@ static struct provider_answer setup_canceled(void)
     return answer_setup(SETUP_CANCELED);
 }
 
+static struct provider_answer paid_method(void)
+{
+    return answer_paid_method("pm_1", "cus_1", "f1");
+}
+
 static const struct provider_refund the_refund = {.id = "re_1",
                                                   .status = REFUND_COMPLETED,
                                                   .amount_provider_minor = 5000,
@@ -103,6 +108,11 @@ struct kind {
 
 static const struct kind kinds[] = {
     {"charge", prepare_charge, PROVIDER_CHARGE, paid, PAID},
+    {"customer of a charge", prepare_saving_charge, PROVIDER_CUSTOMER, customer_made,
+     "SELECT provider_ref = 'cus_1' FROM customers"},
+    {"charge of a card to be saved", prepare_saving_charge_of_known, PROVIDER_CHARGE, paid, PAID},
+    {"card that a payment saves", owe_card_keep, PROVIDER_PAID_METHOD, paid_method,
+     "SELECT status = 'active' FROM cards", true},
     {"charge, looked for", owe_charge_list, PROVIDER_LIST, intent_list, PAID},
     {"charge, looked for by its id", owe_charge_retrieve, PROVIDER_RETRIEVE, paid, PAID},
     {"payment, asked after", owe_sync, PROVIDER_RETRIEVE, paid, PAID},

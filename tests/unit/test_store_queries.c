@@ -95,6 +95,23 @@ static void an_operation_that_is_opened_again_only_comes_forward(void **state)
                      ERR_NOT_FOUND);
 }
 
+static void a_body_is_written_once(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const bodies[] = {NULL, "amount=1", "amount=2", NULL};
+    struct operation operation = operation_of(f, 1, NOW_US);
+    operation.body = NULL;
+    assert_int_equal(operation_insert(f->db, &operation, &f->err), OK);
+    for (size_t i = 0; i < COUNT_OF(bodies); i++) {
+        struct operation found;
+        operation.body = bodies[i];
+        assert_int_equal(operation_update(f->db, &operation, &f->err), OK);
+        assert_int_equal(operation_get(f->db, &operation.subject_id, "charge", &f->arena, &found, &f->err),
+                         OK);
+        assert_true(i == 0 ? found.body == NULL : strcmp(found.body, "amount=1") == 0);
+    }
+}
+
 static void a_clock_that_was_set_takes_back_what_rested_on_it(void **state)
 {
     struct fixture *f = *state;
@@ -234,6 +251,7 @@ int main(void)
         IN_TRANSACTION(a_claimed_operation_comes_back_when_its_lease_ends),
         IN_TRANSACTION(a_start_ends_every_lease),
         IN_TRANSACTION(an_operation_that_is_opened_again_only_comes_forward),
+        IN_TRANSACTION(a_body_is_written_once),
         IN_TRANSACTION(a_clock_that_was_set_takes_back_what_rested_on_it),
         IN_TRANSACTION(the_first_reply_is_kept),
         IN_TRANSACTION(old_replies_are_pruned_the_oldest_first_and_in_small_steps),

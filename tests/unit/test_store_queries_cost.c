@@ -43,8 +43,9 @@ static void run_every_statement(struct fixture *f)
                      ERR_NOT_FOUND);
     assert_int_equal(customer_by_email(f->db, &f->merchant_id, false, "a@b", &f->arena, &customer, &f->err),
                      ERR_NOT_FOUND);
-    assert_int_equal(
-        cards_saving_look_up(f->db, &f->merchant_id, false, "card", "pm_1", "cus_1", &number, &f->err), OK);
+    assert_int_equal(cards_saving_look_up(f->db, &f->merchant_id, false, "pm_1", "cus_1", &number, &f->err),
+                     OK);
+    assert_int_equal(card_by_fingerprint(f->db, &id, "f1", "pm_1", &f->arena, &card, &f->err), ERR_NOT_FOUND);
     assert_int_equal(cards_all_gone(f->db, &id, NOW_US, &f->err), OK);
     card = (struct card){.id = id, .merchant_id = f->merchant_id};
     assert_int_equal(card_is_being_charged(f->db, &card, &fresh, &f->err), OK);
