@@ -10,6 +10,7 @@
 #include "api/idempotency.h"
 #include "base/text.h"
 #include "op/charge.h"
+#include "op/charge_customer.h"
 #include "op/render.h"
 #include "store/cards.h"
 #include "store/payments.h"
@@ -23,6 +24,7 @@ struct payment_input {
     struct payment payment; // what the request said of it
     bool has_saved_card;
     bool off_session;
+    bool save_card;
     uint8_t request_hash[32];
 };
 
@@ -73,6 +75,13 @@ static void read_method(struct request *request, struct payment_input *input)
         problem(request, "off_session", "may be true only with saved_card_id");
     }
     input->has_saved_card = card_given;
+    input->save_card = field_bool(request, request->body, "save_card", false);
+    if (input->save_card && card_given) {
+        problem(request, "save_card", "goes only with payment_method");
+    }
+    if (input->save_card && json_get(request->body, "customer_email") == NULL) {
+        problem(request, "customer_email", "is needed with save_card");
+    }
 }
 
 static void check_pair(struct request *request, const char *name, struct json_object *value)
@@ -182,14 +191,18 @@ static void hash_request(struct request *request, struct payment_input *input)
     if (input->has_saved_card && !input->off_session) {
         json_add_bool(fields, "off_session", false);
     }
+    if (input->save_card) {
+        json_add_bool(fields, "save_card", true);
+    }
     idempotency_hash(request, fields, input->request_hash);
 }
 
 void payment_create_read(struct request *request)
 {
-    static const char *const names[] = {"amount",        "currency",       "provider",       "payment_method",
-                                        "saved_card_id", "off_session",    "return_url",     "description",
-                                        "metadata",      "capture_method", "customer_email", NULL};
+    static const char *const names[] = {
+        "amount",         "currency",   "provider",    "payment_method", "saved_card_id",
+        "off_session",    "return_url", "description", "metadata",       "capture_method",
+        "customer_email", "save_card",  NULL};
     if (fields_refuse_card_data(request)) {
         return;
     }
@@ -293,6 +306,9 @@ static enum errc prepare(struct request *request, struct db *db, const struct cr
     enum errc rc = idempotency_insert(db, &key, err);
     request->subject_id = payment.id;
     request->wait_for = &op_charge;
+    if (rc == OK && input->save_card) {
+        rc = charge_customer_choose(api_options(request->api)->engine, db, &change, &payment, err);
+    }
     return rc == OK ? charge_prepare(api_options(request->api)->engine, db, &change, &payment, saved,
                                      &request->op, err)
                     : rc;

@@ -100,6 +100,7 @@ enum errc render_payment(const struct payment *payment, const struct seal_key *m
     } else {
         add_id(json, "saved_card_id", &payment->saved_card_id);
     }
+    json_add_bool(json, "save_card", !uuid_is_nil(&payment->customer_id));
     add_about(json, payment);
     if (use != RENDER_EVENT) {
         bool waits = payment->status == PAYMENT_PENDING;

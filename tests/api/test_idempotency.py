@@ -107,8 +107,10 @@ SAVED_HASHED = '{"amount_minor":1000,"currency":"USD","provider":"stripe","saved
 
 @pytest.mark.parametrize("fields, text", [
     (ALL_FIELDS, ALL_HASHED), (FEWEST_FIELDS, FEWEST_HASHED),
-    (FEWEST_FIELDS | {"capture_method": "automatic", "metadata": {}, "description": None, "off_session": False}, FEWEST_HASHED),
-], ids=["every field", "the fewest", "with defaults"])
+    (FEWEST_FIELDS | {"capture_method": "automatic", "metadata": {}, "description": None, "off_session": False,
+                      "save_card": False}, FEWEST_HASHED),
+    (ALL_FIELDS | {"save_card": True}, ALL_HASHED[:-1] + ',"save_card":true}'),
+], ids=["every field", "the fewest", "with defaults", "saving its card"])
 def test_what_a_payments_request_is_told_by_never_changes(merchant, fields, text):
     pay(merchant.api, key := new_key(), fields, expect=201)
     assert_hash_is_of(merchant, key, text)

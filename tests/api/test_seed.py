@@ -44,7 +44,7 @@ PAYMENT_SHAPE = {
     "status": "completed", "provider_ref": STRIPE_INTENT, "idempotency_key": "test-stripe-001", "created_at": TIME,
     # What the walk-through's answer does not show, and the API's description does.
     "livemode": False, "amount_captured": "10.00", "amount_refunded": "0.00", "capturable": False,
-    "saved_card_id": None, "description": None, "metadata": {}, "capture_method": "automatic",
+    "saved_card_id": None, "save_card": False, "description": None, "metadata": {}, "capture_method": "automatic",
     "payment_method": "pm_card_visa", "customer_email": None, "return_url": None, "next_action": None,
     "failure": None,
     "updated_at": TIME,

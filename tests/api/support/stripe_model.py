@@ -96,8 +96,10 @@ class StripeModel:
                 return getattr(self, name)(account, form, *match.groups())
         return missing("path", request.path)
 
-    def read(self, account, _form, kind, name):
+    def read(self, account, query, kind, name):
         found = account.objects.get(name)
+        if found and query.get("expand[]") == "payment_method" and kind == "payment_intents":
+            found = found | {"payment_method": account.objects.get(found["payment_method"], found["payment_method"])}
         return (200, found) if found else missing(kind, name)
 
     def _list(self, account, kind, query, wanted):
@@ -119,6 +121,10 @@ class StripeModel:
         amount, manual = int(form["amount"]), form.get("capture_method") == "manual"
         method = form["payment_method"]
         known = account.objects.get(method, {"source": method})["source"]
+        if "customer" in form and form["customer"] not in account.objects:
+            return 400, stripe_error(code="resource_missing", param="customer")
+        if "setup_future_usage" in form and known not in (DECLINE, AUTHENTICATE):
+            method = self.attach(account, form, method)[1]["id"]
         intent = account.add(
             "pi_", "payment_intent", amount=amount, amount_received=0, amount_capturable=0,
             currency=form["currency"], status="succeeded", customer=form.get("customer"),
