@@ -216,6 +216,22 @@ class DeletePendingCard(Step):
         return setups and [setup["status"] for setup in setups["data"]] == ["canceled"]
 
 
+class SaveWhilePaying(Step):
+    """The customer is made, then charged, then the method is read that Stripe attached to him."""
+
+    name = "save while paying"
+
+    def prepare(self, world, key):
+        return key
+
+    def attempt(self, world, key, subject):
+        return pay(world, key, save_card=True, customer_email=f"{key}@shop.example")
+
+    def is_settled(self, world, subject, answer):
+        return (super().is_settled(world, subject, answer) and cards_here(world, subject) == 1
+                and methods_at_stripe(world, subject) == 1)
+
+
 class DeleteCard(SaveCard):
     name = "delete a card"
 
@@ -334,8 +350,9 @@ class Stop(Charge):
         return {"stopped": False}
 
 
-STEPS = (Charge, Decline, UnknownOutcome, Authenticate, Capture, Cancel, SaveCard, SetUpCard, DeletePendingCard,
-         DeleteCard, ChargeSavedCard, Refund, PartialRefund, RefundAtStripe, Webhook, Credentials, LongLog, Stop)
+STEPS = (Charge, Decline, UnknownOutcome, Authenticate, Capture, Cancel, SaveCard, SaveWhilePaying, SetUpCard,
+         DeletePendingCard, DeleteCard, ChargeSavedCard, Refund, PartialRefund, RefundAtStripe, Webhook, Credentials, LongLog,
+         Stop)
 # Of a crowd: each is one among many, which may be killed at anything that another does.
-CROWD = (Charge, Decline, UnknownOutcome, Processing, ProcessingFails, Authenticate, Capture, Cancel, SaveCard, SetUpCard,
-         DeletePendingCard, DeleteCard, ChargeSavedCard, Refund, PartialRefund, RefundAtStripe, Credentials)
+CROWD = (Charge, Decline, UnknownOutcome, Processing, ProcessingFails, Authenticate, Capture, Cancel, SaveCard, SaveWhilePaying,
+         SetUpCard, DeletePendingCard, DeleteCard, ChargeSavedCard, Refund, PartialRefund, RefundAtStripe, Credentials)
