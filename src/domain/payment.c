@@ -14,11 +14,13 @@ struct move_row {
 };
 
 // failed -> completed: the provider says so after all, and money that moved is believed.
+// failed -> pending: its payer is there now, and the provider has confirmed it once more (op/authenticate.c).
 // refunded -> completed: a refund that had completed failed later, which card refunds may do for weeks.
 static const struct move_row moves[] = {
     {PAYMENT_PENDING, MOVE_COMPLETE, PAYMENT_COMPLETED},
     {PAYMENT_PENDING, MOVE_FAIL, PAYMENT_FAILED},
     {PAYMENT_FAILED, MOVE_COMPLETE, PAYMENT_COMPLETED},
+    {PAYMENT_FAILED, MOVE_REOPEN, PAYMENT_PENDING},
     {PAYMENT_COMPLETED, MOVE_REFUND_WHOLE, PAYMENT_REFUNDED},
     {PAYMENT_REFUNDED, MOVE_REFUND_UNDONE, PAYMENT_COMPLETED},
 };

@@ -88,11 +88,18 @@ struct intent {
 };
 
 // What a change asks of a payment's status.
-enum payment_move { MOVE_COMPLETE, MOVE_FAIL, MOVE_REFUND_WHOLE, MOVE_REFUND_UNDONE, PAYMENT_MOVE_COUNT };
+enum payment_move {
+    MOVE_COMPLETE,
+    MOVE_FAIL,
+    MOVE_REOPEN,
+    MOVE_REFUND_WHOLE,
+    MOVE_REFUND_UNDONE,
+    PAYMENT_MOVE_COUNT
+};
 
 // Whether status may make the move, and where it leads (*to set only then). The whole table of contract:
-// pending -> completed | failed, failed -> completed, completed -> refunded, refunded -> completed. A move to
-// the status it has is false.
+// pending -> completed | failed, failed -> completed | pending, completed -> refunded, refunded -> completed.
+// A move to the status it has is false.
 bool payment_can_move(enum payment_status status, enum payment_move move, enum payment_status *to);
 
 // "pending", ... Static storage. parse: false when unknown.

@@ -319,7 +319,7 @@ static enum errc keep_open(struct db *db, struct change *change, struct payment 
     return write_change(db, change, payment, acts ? "action required" : "processing", NULL, err);
 }
 
-static struct failure failure_of(const struct intent *intent)
+struct failure change_failure_of(const struct intent *intent)
 {
     struct failure failure = intent->failure;
     if (intent->state == INTENT_CANCELED) {
@@ -339,7 +339,7 @@ enum errc change_take_intent(struct db *db, struct change *change, struct paymen
     }
     bool ref_is_new = payment->provider_ref == NULL;
     payment->provider_ref = intent->id;
-    struct failure failure = failure_of(intent);
+    struct failure failure = change_failure_of(intent);
     switch (intent->state) {
     case INTENT_SUCCEEDED:
         return complete(db, change, payment, intent, err);
@@ -355,4 +355,25 @@ enum errc change_take_intent(struct db *db, struct change *change, struct paymen
         break;
     }
     return keep_open(db, change, payment, intent, ref_is_new, err);
+}
+
+enum errc change_reopen(struct db *db, struct change *change, struct payment *payment,
+                        const struct intent *intent, struct err *err)
+{
+    enum payment_status to = payment->status;
+    enum errc rc = change_check_intent(db, change, payment, intent, err);
+    if (rc == OK && payment_can_move(payment->status, MOVE_REOPEN, &to)) {
+        payment->status = to;
+        payment->failure = (struct failure){0};
+        rc = write_change(db, change, payment, PAYMENT_REOPENED, NULL, err);
+    }
+    return rc == OK ? change_take_intent(db, change, payment, intent, err) : rc;
+}
+
+enum errc change_fail_again(struct db *db, struct change *change, struct payment *payment,
+                            const struct failure *failure, const char *what, struct err *err)
+{
+    REQUIRE(payment->status == PAYMENT_FAILED);
+    payment->failure = *failure;
+    return write_change(db, change, payment, what, NULL, err);
 }

@@ -36,11 +36,22 @@ enum errc change_fail(struct db *db, struct change *change, struct payment *paym
 enum errc change_check_intent(struct db *db, struct change *change, const struct payment *payment,
                               const struct intent *intent, struct err *err) MUST_CHECK;
 
+// Why a payment of this intent failed.
+struct failure change_failure_of(const struct intent *intent);
+
 // Takes over what the provider says. A move that the status does not allow changes nothing and is noted in
 // the history. ERR_CONFLICT: the intent is not this payment's (another id, amount or currency); nothing is
 // changed.
 enum errc change_take_intent(struct db *db, struct change *change, struct payment *payment,
                              const struct intent *intent, struct err *err) MUST_CHECK;
+
+// For op_authenticate alone: the provider has confirmed a failed payment's intent once more, and it is not at
+// its end. The payment is pending again, and then takes over what the provider says.
+enum errc change_reopen(struct db *db, struct change *change, struct payment *payment,
+                        const struct intent *intent, struct err *err) MUST_CHECK;
+// It was not confirmed: the payment stays failed, for this reason from now on. `what`: for its history.
+enum errc change_fail_again(struct db *db, struct change *change, struct payment *payment,
+                            const struct failure *failure, const char *what, struct err *err) MUST_CHECK;
 
 // Whether the payment is being captured or canceled: *ending.
 enum errc change_is_ending(struct db *db, struct change *change, const struct payment *payment, bool *ending,

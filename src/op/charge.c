@@ -4,7 +4,6 @@
 #include "op/charge.h"
 
 #include "base/timefmt.h"
-#include "domain/retry.h"
 #include "op/charge_customer.h"
 #include "op/customer.h"
 #include "op/reply.h"
@@ -23,13 +22,6 @@ static const struct failure out_of_reach = {
     .code = "provider_unavailable",
     .message = "The provider could not be reached in time; nothing was charged.",
 };
-
-static uint32_t random32(struct change *change)
-{
-    uint32_t value = 0;
-    change->random->fill(change->random, &value, sizeof(value));
-    return value;
-}
 
 static const char *charge_key(struct op *op)
 {
@@ -177,7 +169,7 @@ static enum errc take(struct op *op, struct db *db, struct change *change, struc
         return disregard(op, db, change, payment, &why, err);
     }
     if (rc == OK && payment->status == PAYMENT_PENDING) {
-        rc = change_owe(db, change, payment, op_sync.name, retry_check_delay_us(0, random32(change)), &why);
+        rc = op_ask_after(db, change, payment, &why);
     }
     if (rc != OK) {
         *err = why;

@@ -29,8 +29,9 @@ bool end_is_refused(const struct op *op)
            (answer->outcome == PROVIDER_NO_AUTH && first);
 }
 
-static void refuse(const struct op *op, struct err *refusal)
+void end_refuse(struct op *op)
 {
+    struct err *refusal = &op->answer.refusal;
     const struct failure *failure = &op->refusal;
     if (op->call.answer.outcome == PROVIDER_NO_AUTH) {
         (void)err_set(refusal, ERR_PROVIDER_AUTH_FAILED, "%s", op->call.answer.failure.message);
@@ -47,7 +48,7 @@ static void refuse(const struct op *op, struct err *refusal)
 enum errc end_undo(struct op *op, struct db *db, struct change *change, struct payment *payment,
                    bool authorised, const char *what, struct err *err)
 {
-    refuse(op, &op->answer.refusal);
+    end_refuse(op);
     return authorised ? change_capturable(db, change, payment, true, what, err)
                       : change_note(db, change, payment, what, err);
 }

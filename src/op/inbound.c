@@ -104,12 +104,27 @@ static enum errc ask(struct db *db, struct change *change, const struct payment 
                    : change_owe(db, change, payment, op_sync.name, 0, err);
 }
 
+// A payment that was brought back had failed before: a failure may be of then, so it is read how things
+// stand.
+static enum errc apply_intent(struct db *db, struct change *change, struct payment *payment,
+                              const struct provider_event *event, struct err *err)
+{
+    bool reopened = false;
+    bool fails = payment->status == PAYMENT_PENDING && event->intent.state == INTENT_ATTEMPT_FAILED;
+    enum errc rc = fails ? payment_was_reopened(db, &payment->id, &reopened, err) : OK;
+    if (rc != OK) {
+        return rc;
+    }
+    return reopened ? ask(db, change, payment, event, err)
+                    : change_take_intent(db, change, payment, &event->intent, err);
+}
+
 static enum errc apply_complete(struct db *db, struct change *change, struct payment *payment,
                                 const struct provider_event *event, struct err *err)
 {
     switch (event->kind) {
     case EVENT_INTENT:
-        return change_take_intent(db, change, payment, &event->intent, err);
+        return apply_intent(db, change, payment, event, err);
     case EVENT_CHARGE_REFUNDED:
         return apply_charge(db, change, payment, event, err);
     case EVENT_REFUND:

@@ -54,11 +54,12 @@ extern const struct op_kind op_refund_sync; // refund.c: asks after one that is 
 extern const struct op_kind
     op_refunds;                      // refunds.c: takes over a payment's refunds as the provider lists them
 extern const struct op_kind op_card; // card.c: saves a card, and makes its customer before
-extern const struct op_kind op_card_setup; // card_setup.c: asks after one whose payer has to authenticate
-extern const struct op_kind op_card_keep;  // card_keep.c: saves the card of a payment that completed
-extern const struct op_kind op_detach;     // detach.c
-extern const struct op_kind op_events;     // events.c: asks for events that did not come; of credentials
-extern const struct op_kind op_card_sync;  // card_sync.c: reads a saved card that an event told of
+extern const struct op_kind op_card_setup;   // card_setup.c: asks after one whose payer has to authenticate
+extern const struct op_kind op_card_keep;    // card_keep.c: saves the card of a payment that completed
+extern const struct op_kind op_detach;       // detach.c
+extern const struct op_kind op_events;       // events.c: asks for events that did not come; of credentials
+extern const struct op_kind op_card_sync;    // card_sync.c: reads a saved card that an event told of
+extern const struct op_kind op_authenticate; // authenticate.c: brings a failed payment back to its payer
 
 // What names an operation; compared as bytes.
 struct op_key {
@@ -174,6 +175,9 @@ void op_next_step(struct op *op, struct change *change);
 // What was to be done was not, and its key only brings the old answer: it is sent anew under another key, at
 // once the first time, then at growing distances.
 void op_send_anew(struct op *op, struct change *change);
+// A payment that the provider knows, and that is not finished there, is asked after from now on.
+enum errc op_ask_after(struct db *db, struct change *change, const struct payment *payment,
+                       struct err *err) MUST_CHECK;
 
 // --- loop thread
 // Calls the provider for a prepared attempt whose transaction is committed, as soon as it is its turn. Takes

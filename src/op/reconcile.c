@@ -39,7 +39,7 @@ struct claim {
 
 static const struct op_kind *const kinds[] = {
     &op_charge, &op_sync,   &op_cancel, &op_capture,   &op_refund,     &op_refund_sync, &op_refunds,
-    &op_card,   &op_detach, &op_events, &op_card_sync, &op_card_setup, &op_card_keep};
+    &op_card,   &op_detach, &op_events, &op_card_sync, &op_card_setup, &op_card_keep,   &op_authenticate};
 
 static const struct op_kind *kind_of(const char *name)
 {

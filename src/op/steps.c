@@ -59,3 +59,8 @@ void op_send_anew(struct op *op, struct change *change)
         op->row.next_attempt_us = change->now_us;
     }
 }
+
+enum errc op_ask_after(struct db *db, struct change *change, const struct payment *payment, struct err *err)
+{
+    return change_owe(db, change, payment, op_sync.name, retry_check_delay_us(0, random32(change)), err);
+}

@@ -17,12 +17,22 @@ static enum errc sync_plan(struct op *op, struct db *db, struct change *change, 
     return rc;
 }
 
+// A failure that was read before the payment was brought back (authenticate.c) is the one that it had then.
+static bool is_of_before(const struct op *op, const struct payment *payment, int64_t now_us)
+{
+    int64_t begun_us = op->leased_until_us - op_lease_us(op->engine);
+    return payment->status == PAYMENT_PENDING && op->call.answer.intent.state == INTENT_ATTEMPT_FAILED &&
+           payment->updated_us > begun_us && payment->updated_us <= now_us;
+}
+
 static enum errc sync_settle(struct op *op, struct db *db, struct change *change, struct err *err)
 {
     struct payment payment = {0};
     struct err why = {0};
     enum errc rc = payment_get(db, &op->row.subject_id, NULL, change->arena, &payment, err);
-    if (rc == OK && op->call.answer.has_intent) {
+    bool old = rc == OK && op->call.answer.has_intent && is_of_before(op, &payment, change->now_us);
+    bool known = op->call.answer.has_intent && !old;
+    if (rc == OK && known) {
         rc = change_take_intent(db, change, &payment, &op->call.answer.intent, &why);
     }
     if (rc == ERR_CONFLICT) {
@@ -31,10 +41,13 @@ static enum errc sync_settle(struct op *op, struct db *db, struct change *change
     } else if (rc != OK) {
         *err = why;
     }
-    if (rc != OK || (op->call.answer.has_intent && payment.status != PAYMENT_PENDING)) {
+    if (rc != OK || (known && payment.status != PAYMENT_PENDING)) {
         return rc;
     }
     op_check_again(op, change);
+    if (old) {
+        op->row.next_attempt_us = change->now_us;
+    }
     return OK;
 }
 

@@ -157,5 +157,6 @@ const char *stripe_confirm_body(const char *method_ref, const char *return_url, 
     struct buf form BUF_CLEANUP = BUF_MAX(SETUP_BODY_BYTES_MAX);
     form_add(&form, "payment_method", method_ref);
     form_add(&form, "return_url", return_url);
+    form_add(&form, "setup_future_usage", "off_session"); // what the payer agrees to now spares the next one
     return arena_strdup(arena, buf_str(&form));
 }

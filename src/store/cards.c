@@ -251,11 +251,12 @@ enum errc cards_saving_look_up(struct db *db, const struct uuid *merchant_id, bo
 enum errc card_is_being_charged(struct db *db, const struct card *card, bool *charged, struct err *err)
 {
     DB_ROWS(rows);
-    enum errc rc = db_query(db, &rows, err,
-                            "SELECT 1 FROM payments JOIN operations ON operations.subject_id = payments.id"
-                            " AND operations.kind = 'charge' WHERE payments.merchant_id = $1"
-                            " AND payments.livemode = $2 AND payments.saved_card_id = $3 LIMIT 1",
-                            DB_ID(&card->merchant_id), DB_I64(card->livemode), DB_ID(&card->id));
+    enum errc rc =
+        db_query(db, &rows, err,
+                 "SELECT 1 FROM payments JOIN operations ON operations.subject_id = payments.id"
+                 " AND operations.kind IN ('charge', 'authenticate') WHERE payments.merchant_id = $1"
+                 " AND payments.livemode = $2 AND payments.saved_card_id = $3 LIMIT 1",
+                 DB_ID(&card->merchant_id), DB_I64(card->livemode), DB_ID(&card->id));
     return rc == OK ? db_next(&rows, charged, err) : rc;
 }
 

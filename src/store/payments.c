@@ -180,6 +180,15 @@ enum errc payment_history_append(struct db *db, const struct payment_history_ent
                   DB_STR(payment_status_name(entry->status)), DB_STR(entry->cause), DB_STR(entry->cause_ref));
 }
 
+enum errc payment_was_reopened(struct db *db, const struct uuid *payment_id, bool *reopened, struct err *err)
+{
+    DB_ROWS(rows);
+    enum errc rc =
+        db_query(db, &rows, err, "SELECT 1 FROM payment_history WHERE payment_id = $1 AND what = $2 LIMIT 1",
+                 DB_ID(payment_id), DB_STR(PAYMENT_REOPENED));
+    return rc == OK ? db_next(&rows, reopened, err) : rc;
+}
+
 enum errc payment_history_read(struct db_rows *rows, struct arena *arena, struct payment_history_entry *entry,
                                struct err *err)
 {

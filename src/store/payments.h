@@ -44,6 +44,10 @@ enum errc payment_history_next_id(struct db *db, const struct uuid *payment_id, 
                                   int64_t now_us, struct uuid *id, struct err *err) MUST_CHECK;
 enum errc payment_history_append(struct db *db, const struct payment_history_entry *entry,
                                  struct err *err) MUST_CHECK;
+// Whether it failed once and is pending again since.
+#define PAYMENT_REOPENED "reopened"
+enum errc payment_was_reopened(struct db *db, const struct uuid *payment_id, bool *reopened,
+                               struct err *err) MUST_CHECK;
 // A payment's history.
 extern const struct listing payment_history_listing;
 // payment_id stays as it is.

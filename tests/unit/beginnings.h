@@ -4,6 +4,7 @@
 
 #include "prepared_fixture.h"
 
+#include "op/authenticate.h"
 #include "op/charge_customer.h"
 #include "op/end.h"
 #include "op/refund.h"
@@ -144,6 +145,23 @@ PREPARE(prepare_cancel_of_authorised)
     payment.capturable = true;
     enum errc rc = payment_insert(db, &payment, err);
     return rc == OK ? cancel_prepare(f->engine, db, change, &payment, op, err) : rc;
+}
+
+// Of a saved card that nobody was there to authenticate.
+PREPARE(prepare_authenticate)
+{
+    struct payment payment = payment_of(f, PAYMENT_FAILED);
+    struct card card = {0};
+    payment.payment_method = NULL;
+    payment.saved_card_id = CARD_ID;
+    payment.failure = (struct failure){"authentication_required", "authentication_required", "Authenticate."};
+    enum errc rc = insert_card(f, db, &card, err);
+    if (rc == OK) {
+        rc = payment_insert(db, &payment, err);
+    }
+    return rc == OK ? authenticate_prepare(f->engine, db, change, &payment, card.provider_ref,
+                                           "https://shop.example/return", op, err)
+                    : rc;
 }
 
 PREPARE(prepare_refund)

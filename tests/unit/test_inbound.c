@@ -53,6 +53,21 @@ static void events_that_come_in_the_wrong_order_end_in_the_same_status(void **st
     assert_string_equal(events_of(f, &payment.id), "payment.completed");
 }
 
+static void a_payment_that_was_brought_back_is_not_failed_by_the_event_of_its_first_failure(void **state)
+{
+    struct fixture *f = *state;
+    struct payment payment = insert_payment(f, PAYMENT_FAILED);
+    struct change change = change_of(f);
+    struct intent intent = answer_action().intent;
+    assert_int_equal(change_reopen(f->db, &change, &payment, &intent, &f->err), OK);
+    struct change told =
+        apply(f, (struct told){"evt_1", "payment_intent.payment_failed", false, DECLINED, NULL, NULL});
+    assert_true(told.owed);
+    assert_int_equal(payment_row(f, &payment.id).status, PAYMENT_PENDING);
+    assert_string_equal(open_operations(f, &payment.id), "sync"); // which reads whether it failed once more
+    assert_string_equal(history_of(f, &payment.id), "reopened pending event, action required pending event");
+}
+
 static void an_event_that_does_not_fit_is_noted_and_changes_nothing(void **state)
 {
     struct fixture *f = *state;
@@ -203,6 +218,7 @@ int main(void)
         IN_TRANSACTION(an_event_finds_a_payment_by_our_own_id_where_the_intent_is_news),
         IN_TRANSACTION(the_same_event_again_changes_nothing),
         IN_TRANSACTION(events_that_come_in_the_wrong_order_end_in_the_same_status),
+        IN_TRANSACTION(a_payment_that_was_brought_back_is_not_failed_by_the_event_of_its_first_failure),
         IN_TRANSACTION(an_event_that_does_not_fit_is_noted_and_changes_nothing),
         IN_TRANSACTION(an_incomplete_event_makes_the_object_be_read),
         IN_TRANSACTION(an_event_of_a_type_that_nothing_acts_on_changes_nothing),

@@ -118,6 +118,7 @@ static const struct kind kinds[] = {
     {"payment, asked after", owe_sync, PROVIDER_RETRIEVE, paid, PAID},
     {"capture", prepare_capture, PROVIDER_CAPTURE, captured, PAID},
     {"cancel", prepare_cancel, PROVIDER_CANCEL, canceled, FAILED},
+    {"authenticate", prepare_authenticate, PROVIDER_CONFIRM, paid, PAID},
     {"cancel of a failed payment", owe_cancel, PROVIDER_CANCEL, canceled, NOTHING_OPEN},
     {"refund", prepare_refund, PROVIDER_REFUND, refunded, REFUNDED},
     {"refund, looked for", owe_refund_list, PROVIDER_REFUND_LIST, refund_list, REFUNDED},
