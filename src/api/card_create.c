@@ -51,7 +51,7 @@ void card_create_read(struct request *request)
     }
     input->email = field_email(request, request->body, "customer_email");
     input->name = field_text(request, request->body, "", "customer_name", FIELD_OPTIONAL, 255);
-    input->return_url = field_return_url(request, request->body);
+    input->return_url = field_return_url(request, request->body, FIELD_OPTIONAL);
     query_only(request, (const char *const[]){NULL});
     if (request->problems.count == 0) {
         hash_request(request, input);

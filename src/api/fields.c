@@ -151,9 +151,9 @@ static bool is_return_url(const char *text)
     return !in_list(scheme, refused) && (has_host || !is_web) && strpbrk(text, " \"<>\\^`{|}") == NULL;
 }
 
-const char *field_return_url(struct request *request, struct json_object *object)
+const char *field_return_url(struct request *request, struct json_object *object, enum field_need need)
 {
-    const char *text = field_text(request, object, "", "return_url", FIELD_OPTIONAL, 2048);
+    const char *text = field_text(request, object, "", "return_url", need, 2048);
     if (text != NULL && !is_return_url(text)) {
         add(request, "", "return_url",
             "must be an http or https URL, or one of your app's own scheme (myapp://...), without spaces");

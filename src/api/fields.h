@@ -32,7 +32,7 @@ const char *field_pasted(struct request *request, struct json_object *object, co
 #define EMAIL_CHARS_MAX 512
 const char *field_email(struct request *request, struct json_object *object, const char *name);
 // The member return_url: where a payer's browser or app is sent back to.
-const char *field_return_url(struct request *request, struct json_object *object);
+const char *field_return_url(struct request *request, struct json_object *object, enum field_need need);
 bool field_bool(struct request *request, struct json_object *object, const char *name, bool absent);
 
 // Whether it has the form of a Stripe payment method, pm_...

@@ -28,6 +28,10 @@ enum errc payment_capture_work(struct request *request, struct db *db, struct er
 void payment_cancel_read(struct request *request);
 enum errc payment_cancel_work(struct request *request, struct db *db, struct err *err) MUST_CHECK;
 
+// payment_authenticate.c
+void payment_authenticate_read(struct request *request);
+enum errc payment_authenticate_work(struct request *request, struct db *db, struct err *err) MUST_CHECK;
+
 // cards.c
 void card_list_read(struct request *request);
 enum errc card_list_work(struct request *request, struct db *db, struct err *err) MUST_CHECK;

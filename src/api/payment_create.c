@@ -158,7 +158,7 @@ static void read_about(struct request *request, struct payment *payment)
         problem(request, "provider", "must be \"stripe\"");
     }
     payment->provider = "stripe";
-    payment->return_url = field_return_url(request, body);
+    payment->return_url = field_return_url(request, body, FIELD_OPTIONAL);
     payment->description = field_text(request, body, "", "description", FIELD_OPTIONAL, 1000);
     payment->customer_email = field_email(request, body, "customer_email");
     const char *capture = field_text(request, body, "", "capture_method", FIELD_DECIDES, 64);

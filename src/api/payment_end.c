@@ -45,8 +45,8 @@ void payment_cancel_read(struct request *request)
     query_only(request, (const char *const[]){NULL});
 }
 
-static enum errc check_not_ending(struct request *request, struct db *db, const struct payment *payment,
-                                  struct err *err)
+enum errc payment_check_not_ending(struct request *request, struct db *db, const struct payment *payment,
+                                   struct err *err)
 {
     struct change change = request_change(request);
     bool ending = false;
@@ -56,9 +56,8 @@ static enum errc check_not_ending(struct request *request, struct db *db, const 
                : rc;
 }
 
-// Whether there is room, and a merchant's key, to ask the provider at all.
-static enum errc check_means(struct request *request, struct db *db, const struct payment *payment,
-                             struct err *err)
+enum errc payment_check_means(struct request *request, struct db *db, const struct payment *payment,
+                              struct err *err)
 {
     struct credential credential = {0};
     enum errc rc = credential_get(db, &payment->merchant_id, payment->provider, payment->livemode,
@@ -101,7 +100,7 @@ enum errc payment_capture_work(struct request *request, struct db *db, struct er
     int64_t amount_minor = 0;
     enum errc rc = payment_of_request(request, db, &payment, err);
     if (rc == OK) {
-        rc = check_not_ending(request, db, &payment, err);
+        rc = payment_check_not_ending(request, db, &payment, err);
     }
     if (rc == OK && !payment.capturable) {
         return err_set(err, ERR_CONFLICT, "only an authorised payment can be captured; this one is %s",
@@ -111,7 +110,7 @@ enum errc payment_capture_work(struct request *request, struct db *db, struct er
         rc = parse_amount(request, &payment, &amount_minor, err);
     }
     if (rc == OK) {
-        rc = check_means(request, db, &payment, err);
+        rc = payment_check_means(request, db, &payment, err);
     }
     if (rc != OK) {
         return rc;
@@ -142,7 +141,7 @@ enum errc payment_cancel_work(struct request *request, struct db *db, struct err
     struct payment payment = {0};
     enum errc rc = payment_of_request(request, db, &payment, err);
     if (rc == OK) {
-        rc = check_not_ending(request, db, &payment, err);
+        rc = payment_check_not_ending(request, db, &payment, err);
     }
     if (rc == OK && payment.status != PAYMENT_PENDING) {
         return err_set(err, ERR_CONFLICT, "only a pending payment can be canceled; this one is %s",
@@ -152,7 +151,7 @@ enum errc payment_cancel_work(struct request *request, struct db *db, struct err
         return abandon(request, db, &payment, err);
     }
     if (rc == OK) {
-        rc = check_means(request, db, &payment, err);
+        rc = payment_check_means(request, db, &payment, err);
     }
     if (rc != OK) {
         return rc;

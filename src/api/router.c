@@ -32,6 +32,8 @@ static const struct route routes[] = {
      payment_capture_read, payment_capture_work, .body_optional = true},
     {"POST", "/v1/payments/{id}/cancel", ROUTE_KEY, SCOPE_PAYMENTS_WRITE, STORE_WRITE, 0, payment_cancel_read,
      payment_cancel_work},
+    {"POST", "/v1/payments/{id}/authenticate", ROUTE_KEY, SCOPE_PAYMENTS_WRITE, STORE_WRITE, JSON_BODY_MAX,
+     payment_authenticate_read, payment_authenticate_work},
 
     {"GET", "/v1/payments/cards/{id}", ROUTE_KEY, SCOPE_PAYMENTS_READ, STORE_READ, 0, NULL, card_get_work},
     {"POST", "/v1/payments/cards", ROUTE_KEY, SCOPE_PAYMENTS_WRITE, STORE_WRITE, JSON_BODY_MAX,

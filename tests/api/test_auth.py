@@ -194,6 +194,7 @@ ROUTES = [
     ("POST", "/v1/payments", {"payments:write"}),
     ("POST", f"/v1/payments/{uuid.uuid4()}/capture", {"payments:write"}),
     ("POST", f"/v1/payments/{uuid.uuid4()}/cancel", {"payments:write"}),
+    ("POST", f"/v1/payments/{uuid.uuid4()}/authenticate", {"payments:write"}),
     ("GET", f"/v1/payments/{uuid.uuid4()}/events", {"payments:read"}),
     ("GET", "/v1/webhooks/logs", {"webhooks:read"}),
     ("POST", f"/v1/webhooks/logs/{uuid.uuid4()}/redeliver", {"merchant:write"}),

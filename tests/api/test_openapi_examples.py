@@ -11,6 +11,7 @@ OBJECTS = {
     "01942190-8d40-7c3e-8f1a-2b3c4d5e6f70": lambda merchant: merchant.id,
     "01942189-35a0-7b2c-9d4e-5f60718293a4": lambda merchant: merchant.pay("50.00")["id"],
     "01942189-35a0-7b2c-9d4e-5f60718293a8": lambda merchant: authorised(merchant)["id"],
+    "01942189-35a0-7b2c-9d4e-5f60718293a9": lambda merchant: renewal(merchant)["id"],
     "0194218a-2000-7c5d-a6b7-8c9d0e1f2a3b": lambda merchant: merchant.refund(merchant.pay("50.00"), "25.00")["id"],
     "0194218b-4c00-7d2e-8f3a-4b5c6d7e8f90": lambda merchant: merchant.api.post("/v1/payments/cards", {
         "payment_method_id": "pm_card_visa", "customer_email": "user@example.com", "customer_name": "Jane Doe"}).data["id"],
@@ -23,13 +24,19 @@ def authorised(merchant):
                         customer_email="jane@example.com", metadata={"order": "1001", "channel": "web"})
 
 
+def renewal(merchant):
+    """Of a saved card, failed for nobody was there to authenticate."""
+    card = merchant.api.post("/v1/payments/cards", {"payment_method_id": "pm_card_authenticationRequired"}, expect=201).data
+    return merchant.pay("29.99", saved_card_id=card["id"])
+
+
 def event_of(merchant):
     """An event in the log of a merchant that has an endpoint."""
     merchant.use_webhook("http://127.0.0.1:9/webhooks/payments")
     return merchant.api.post("/v1/merchant/webhook/test", expect=201).data
 
 # What differs from one time to another.
-VARYING = {"id", "merchant_id", "payment_id", "provider_ref", "idempotency_key", "created_at", "updated_at", "redirect_url",
+VARYING = {"id", "merchant_id", "payment_id", "saved_card_id", "provider_ref", "idempotency_key", "created_at", "updated_at", "redirect_url",
            "client_secret", "exp_year"}
 WHSEC = re.compile(r"whsec_[A-Za-z0-9+/]{43}=")
 

@@ -255,6 +255,31 @@ class ChargeSavedCard(Step):
         return pay(world, key, saved_card_id=subject)
 
 
+class BringBack(Step):
+    """A saved card's payment that failed because nobody was there to authenticate."""
+
+    name = "authenticate"
+    events = ["payment.failed", "payment.completed"]
+
+    def prepare(self, world, key):
+        card = world.repeat(lambda: save_card(world, f"card-{key}", AUTHENTICATE), f"the card of {key} to be saved").data["id"]
+        payment = world.repeat(lambda: pay(world, key, saved_card_id=card), f"{key} to be answered").data
+        return world.repeat(lambda: (now := world.payment(payment["id"])) and now["status"] == "failed" and now,
+                            f"{key} to fail")
+
+    def attempt(self, world, key, subject):
+        now = world.payment(subject["id"])
+        if now and now["status"] == "failed":
+            world.ask("POST", f"/v1/payments/{subject['id']}/authenticate", {"return_url": "https://shop.example/return"},
+                      fine=(200, 202))
+            now = world.payment(subject["id"])
+        if now is None or now["status"] == "failed" or (now["status"] == "pending" and now["next_action"] is None):
+            return None  # not known yet where the payer is to go
+        if now["status"] == "pending":
+            requests.post(now["next_action"]["redirect_url"], data={"action": "complete"}, allow_redirects=False, timeout=30)
+        return world.ask("GET", f"/v1/payments/{subject['id']}")
+
+
 class Refund(Step):
     name = "refund"
     events = PAID + ["payment.refunded"]
@@ -351,8 +376,8 @@ class Stop(Charge):
 
 
 STEPS = (Charge, Decline, UnknownOutcome, Authenticate, Capture, Cancel, SaveCard, SaveWhilePaying, SetUpCard,
-         DeletePendingCard, DeleteCard, ChargeSavedCard, Refund, PartialRefund, RefundAtStripe, Webhook, Credentials, LongLog,
-         Stop)
+         DeletePendingCard, DeleteCard, ChargeSavedCard, BringBack, Refund, PartialRefund, RefundAtStripe, Webhook, Credentials,
+         LongLog, Stop)
 # Of a crowd: each is one among many, which may be killed at anything that another does.
 CROWD = (Charge, Decline, UnknownOutcome, Processing, ProcessingFails, Authenticate, Capture, Cancel, SaveCard, SaveWhilePaying,
-         SetUpCard, DeletePendingCard, DeleteCard, ChargeSavedCard, Refund, PartialRefund, RefundAtStripe, Credentials)
+         SetUpCard, DeletePendingCard, DeleteCard, ChargeSavedCard, BringBack, Refund, PartialRefund, RefundAtStripe, Credentials)

@@ -49,6 +49,7 @@ class StripeModel:
         ("POST", r"/v1/payment_intents", "create_intent"),
         ("GET", r"/v1/payment_intents", "list_intents"),
         ("GET", r"/v1/(payment_intents|setup_intents|refunds|customers|payment_methods)/(\w+)", "read"),
+        ("POST", r"/v1/payment_intents/(\w+)/confirm", "confirm"),
         ("POST", r"/v1/payment_intents/(\w+)/capture", "capture"),
         ("POST", r"/v1/payment_intents/(\w+)/cancel", "cancel"),
         ("POST", r"/v1/refunds", "create_refund"),
@@ -136,15 +137,26 @@ class StripeModel:
         if known == AUTHENTICATE and form.get("off_session") == "true":
             return self._refuse(intent, code="authentication_required", decline_code="authentication_required")
         if known == AUTHENTICATE:
-            intent["status"] = "requires_action"
-            redirect = {"url": f"https://hooks.stripe.com/3d_secure/{intent['id']}",
-                        "return_url": form.get("return_url")}
-            intent["next_action"] = ({"type": "redirect_to_url", "redirect_to_url": redirect}
-                                     if "return_url" in form else {"type": "use_stripe_sdk", "use_stripe_sdk": {}})
+            self._require_action(intent, form)
         elif manual:
             intent |= {"status": "requires_capture", "amount_capturable": amount}
         else:
             intent["amount_received"] = amount
+        return 200, intent
+
+    def _require_action(self, intent, form):
+        redirect = {"url": f"https://hooks.stripe.com/3d_secure/{intent['id']}", "return_url": form.get("return_url")}
+        intent |= {"status": "requires_action", "last_payment_error": None, "next_action": (
+            {"type": "redirect_to_url", "redirect_to_url": redirect}
+            if "return_url" in form else {"type": "use_stripe_sdk", "use_stripe_sdk": {}})}
+
+    def confirm(self, account, form, name):
+        intent = account.objects.get(name)
+        if intent is None:
+            return missing("payment_intent", name)
+        if intent["status"] != "requires_payment_method":
+            return 400, stripe_error(code="payment_intent_unexpected_state", payment_intent=intent)
+        self._require_action(intent, form)
         return 200, intent
 
     def _refuse(self, intent, **fields):

@@ -1,0 +1,129 @@
+// POST /v1/payments/{id}/authenticate: a payment of a saved card that failed because its payer had to
+// authenticate is brought back to him. A repeat waits for the same operation, or is answered with the payment
+// that is pending by then. Reading is pure; the work is one transaction.
+#include "api/api.h"
+#include "api/fields.h"
+#include "api/handlers.h"
+#include "api/payments.h"
+#include "base/text.h"
+#include "op/authenticate.h"
+#include "op/end.h"
+#include "store/cards.h"
+
+struct authenticate_input {
+    const char *return_url;
+};
+
+void payment_authenticate_read(struct request *request)
+{
+    struct authenticate_input *input = ARENA_NEW(request->arena, struct authenticate_input);
+    request->input = input;
+    if (fields_refuse_card_data(request)) {
+        return;
+    }
+    fields_only(request, request->body, "", (const char *const[]){"return_url", NULL});
+    input->return_url = field_return_url(request, request->body, FIELD_REQUIRED);
+    query_only(request, (const char *const[]){NULL});
+}
+
+static bool needed_its_payer(const struct failure *failure)
+{
+    static const char code[] = "authentication_required";
+    return text_equal(failure->code, code) || text_equal(failure->decline_code, code);
+}
+
+static enum errc check_failed(const struct payment *payment, struct err *err)
+{
+    if (payment->status != PAYMENT_FAILED) {
+        return err_set(err, ERR_CONFLICT, "only a failed payment can be authenticated; this one is %s",
+                       payment_status_name(payment->status));
+    }
+    if (!needed_its_payer(&payment->failure)) {
+        return err_set(err, ERR_CONFLICT,
+                       "only a payment that failed with authentication_required can be authenticated; this "
+                       "one failed with %s: make a new payment",
+                       payment->failure.code);
+    }
+    if (uuid_is_nil(&payment->saved_card_id) || payment->provider_ref == NULL) {
+        return err_set(err, ERR_CONFLICT,
+                       "only a saved card's payment can be authenticated later: make a new payment");
+    }
+    return payment->action_given ? err_set(err, ERR_CONFLICT,
+                                           "its payer was asked to authenticate before and did not, so that "
+                                           "Stripe cancels it: make a new payment")
+                                 : OK;
+}
+
+static enum errc find_card(struct request *request, struct db *db, const struct payment *payment,
+                           struct card *card, struct err *err)
+{
+    enum errc rc = card_get(db, &payment->saved_card_id, &payment->merchant_id, request->arena, card, err);
+    return rc == OK && card->status != CARD_ACTIVE
+               ? err_set(err, ERR_CONFLICT,
+                         "its saved card is no longer there: make a new payment with another card")
+               : rc;
+}
+
+// Its own answer may still come, and would fail the payment once more.
+static enum errc check_not_being_charged(struct request *request, struct db *db,
+                                         const struct payment *payment, struct err *err)
+{
+    struct operation open = {0};
+    enum errc rc = operation_get(db, &payment->id, op_charge.name, request->arena, &open, err);
+    return rc == OK ? err_set(err, ERR_CONFLICT,
+                              "Stripe has not answered the charge itself yet: try again in a moment")
+                    : (rc == ERR_NOT_FOUND ? OK : rc);
+}
+
+static enum errc begin(struct request *request, struct db *db, const struct payment *payment, struct err *err)
+{
+    const struct authenticate_input *input = request->input;
+    struct change change = request_change(request);
+    struct card card = {0};
+    enum errc rc = check_failed(payment, err);
+    if (rc == OK) {
+        rc = find_card(request, db, payment, &card, err);
+    }
+    if (rc == OK) {
+        rc = check_not_being_charged(request, db, payment, err);
+    }
+    if (rc == OK) {
+        rc = payment_check_means(request, db, payment, err);
+    }
+    return rc == OK ? authenticate_prepare(api_options(request->api)->engine, db, &change, payment,
+                                           card.provider_ref, input->return_url, &request->op, err)
+                    : rc;
+}
+
+static enum errc answer_present(struct request *request, const struct payment *payment, struct err *err)
+{
+    struct change change = request_change(request);
+    struct op_answer answer = {0};
+    enum errc rc = end_answer(&change, payment, 200, &answer, err);
+    request->status = answer.status;
+    request->reply = answer.body;
+    return rc;
+}
+
+enum errc payment_authenticate_work(struct request *request, struct db *db, struct err *err)
+{
+    struct payment payment = {0};
+    struct operation open = {0};
+    enum errc rc = payment_of_request(request, db, &payment, err);
+    if (rc == OK) {
+        rc = payment_check_not_ending(request, db, &payment, err);
+    }
+    if (rc != OK) {
+        return rc;
+    }
+    if (payment.status == PAYMENT_PENDING) {
+        return answer_present(request, &payment, err);
+    }
+    rc = operation_get(db, &payment.id, op_authenticate.name, request->arena, &open, err);
+    if (rc == ERR_NOT_FOUND) {
+        rc = begin(request, db, &payment, err);
+    }
+    request->subject_id = payment.id;
+    request->wait_for = &op_authenticate;
+    return rc;
+}
