@@ -119,6 +119,19 @@ static void read_time(struct request *request, const struct filter *filter, cons
     }
 }
 
+static void read_by_month(struct request *request, const struct filter *filter, const char *text)
+{
+    struct listing_input *input = request->input;
+    bool wanted = text_equal(text, "true");
+    if (!wanted && !text_equal(text, "false")) {
+        problem(request, filter->name, "must be true or false");
+        return;
+    }
+    listing_where(&input->query,
+                  wanted ? filter->condition : arena_printf(request->arena, "NOT (%s)", filter->condition),
+                  DB_I64(time_month(request->now_us)));
+}
+
 static void read_livemode(struct request *request, const struct filter *filter, const char *text)
 {
     struct listing_input *input = request->input;
@@ -160,6 +173,9 @@ static void read_filter(struct request *request, const struct filter *filter, co
     case FILTER_SINCE:
     case FILTER_UNTIL:
         read_time(request, filter, text);
+        break;
+    case FILTER_BY_MONTH:
+        read_by_month(request, filter, text);
         break;
     case FILTER_LIVEMODE:
         read_livemode(request, filter, text);

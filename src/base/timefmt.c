@@ -8,11 +8,17 @@
 
 #include "base/require.h"
 
-static void format(int64_t time_us, const char *fraction, char out[TIME_TEXT_BYTES])
+static struct tm in_utc(int64_t time_us)
 {
     time_t at = (time_t)(time_us / US_PER_S - (time_us % US_PER_S < 0));
     struct tm tm;
     REQUIRE(gmtime_r(&at, &tm) != NULL);
+    return tm;
+}
+
+static void format(int64_t time_us, const char *fraction, char out[TIME_TEXT_BYTES])
+{
+    struct tm tm = in_utc(time_us);
     int bytes = snprintf(out, TIME_TEXT_BYTES, "%04d-%02d-%02dT%02d:%02d:%02d%sZ", tm.tm_year + 1900,
                          tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, fraction);
     REQUIRE(bytes > 0 && bytes < TIME_TEXT_BYTES);
@@ -28,6 +34,12 @@ void time_format_exact(int64_t time_us, char out[TIME_TEXT_BYTES])
     char fraction[16];
     (void)snprintf(fraction, sizeof fraction, ".%06d", (int)((time_us % US_PER_S + US_PER_S) % US_PER_S));
     format(time_us, fraction, out);
+}
+
+int time_month(int64_t time_us)
+{
+    struct tm tm = in_utc(time_us);
+    return (tm.tm_year + 1900) * 12 + tm.tm_mon + 1;
 }
 
 // Reads exactly `digits` digits, least to most, and moves *at behind them.

@@ -12,6 +12,10 @@ void time_format(int64_t time_us, char out[TIME_TEXT_BYTES]);
 // "2025-01-01T12:00:00.123456Z", for the log.
 void time_format_exact(int64_t time_us, char out[TIME_TEXT_BYTES]);
 
+// The month that the time is in, in UTC, as a number that goes up by one a month: year * 12 + month (1 to
+// 12).
+int time_month(int64_t time_us);
+
 // RFC 3339 with `Z` or a numeric offset and an optional fraction of up to 9 digits; also a date alone
 // (midnight UTC). Years 1970 to 9999. ERR_VALIDATION with a sentence that says the expected form.
 enum errc time_parse(const char *text, int64_t *time_us, struct err *err) MUST_CHECK;

@@ -40,9 +40,13 @@ void card_forget_action(struct card *card);
 enum errc card_owe(struct db *db, struct change *change, const struct card *card, const char *kind,
                    int64_t delay_us, struct err *err) MUST_CHECK;
 
-// An event for the merchant about the card: "card.saved", "card.failed".
+// An event for the merchant about the card: "card.saved", "card.failed", "card.expiring".
 enum errc card_tell(struct db *db, struct change *change, const struct card *card, const char *type,
                     struct err *err) MUST_CHECK;
+
+// card_expiry.c: tells the merchants of some of the active cards whose last month (UTC) has come, each once
+// for its expiry.
+enum errc card_tell_expiring(struct db *db, struct change *change, struct err *err) MUST_CHECK;
 
 // What is kept of a method, as far as it is said.
 void card_take_method(struct card *card, const struct provider_method *method);

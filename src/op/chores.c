@@ -1,10 +1,12 @@
-// Slow chores, in one small transaction every interval: events that waited for their payment, answers and
-// events grown old, a note that the service runs. Loop thread, but for the run_ functions.
+// Slow chores, in one small transaction every interval: events that waited for their payment, cards that
+// expire, answers and events grown old, a note that the service runs. Loop thread, but for the run_
+// functions.
 #include <stdlib.h>
 
 #include "base/log.h"
 #include "base/require.h"
 #include "base/timefmt.h"
+#include "op/card.h"
 #include "op/engine.h"
 #include "op/inbound.h"
 #include "store/idempotency.h"
@@ -70,6 +72,9 @@ static enum errc run_chores(struct store_job *job, struct db *db, struct err *er
     enum errc rc = follow_clock(chores, db, err);
     if (rc == OK) {
         rc = inbound_apply_kept(db, &chores->change, err);
+    }
+    if (rc == OK) {
+        rc = card_tell_expiring(db, &chores->change, err);
     }
     if (rc == OK) {
         rc = inbox_prune(db, now_us - EVENT_KEPT_US, PRUNE_MAX, err);

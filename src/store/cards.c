@@ -295,12 +295,40 @@ enum errc cards_all_gone(struct db *db, const struct uuid *customer_id, int64_t 
                   DB_ID(customer_id), DB_I64(now_us));
 }
 
+#define EXPIRY "exp_year * 12 + exp_month"
+
+enum errc cards_expiring(struct db *db, int month, struct arena *arena, struct card *cards, size_t max,
+                         size_t *count, struct err *err)
+{
+    *count = 0;
+    DB_ROWS(rows);
+    enum errc rc =
+        db_query(db, &rows, err,
+                 "SELECT " CARD_COLUMNS " FROM cards WHERE status = 'active' AND exp_month > 0"
+                 " AND expiring_told < " EXPIRY " AND " EXPIRY " <= $1 ORDER BY " EXPIRY " LIMIT $2",
+                 DB_I64(month), DB_I64((int64_t)max));
+    for (bool has = true; rc == OK && has;) {
+        rc = db_next(&rows, &has, err);
+        if (rc == OK && has) {
+            rc = card_read(&rows, arena, &cards[(*count)++], err);
+        }
+    }
+    return rc;
+}
+
+enum errc card_expiring_told(struct db *db, const struct card *card, struct err *err)
+{
+    return db_run(db, NULL, err, "UPDATE cards SET expiring_told = " EXPIRY " WHERE id = $1",
+                  DB_ID(&card->id));
+}
+
 // --- the list
 
 static const struct filter filters[] = {
     {"customer_email", FILTER_EMAIL,
      "id IN (SELECT id FROM cards WHERE customer_id IN (SELECT id FROM customers WHERE merchant_id = :owner"
      " AND livemode = :mode AND email = :value))"},
+    {"expires_soon", FILTER_BY_MONTH, "exp_month > 0 AND " EXPIRY " <= :value"},
     {"livemode", FILTER_LIVEMODE},
     {NULL},
 };

@@ -63,6 +63,13 @@ enum errc card_make_newest_default(struct db *db, const struct uuid *customer_id
 enum errc cards_all_gone(struct db *db, const struct uuid *customer_id, int64_t now_us,
                          struct err *err) MUST_CHECK;
 
+// At most `max` active cards whose last month is this one (time_month) or before, and of which that was not
+// told yet, the oldest expiry first. Text into the arena.
+enum errc cards_expiring(struct db *db, int month, struct arena *arena, struct card *cards, size_t max,
+                         size_t *count, struct err *err) MUST_CHECK;
+// It is told of the card's present expiry.
+enum errc card_expiring_told(struct db *db, const struct card *card, struct err *err) MUST_CHECK;
+
 // A merchant's active cards.
 extern const struct listing card_listing;
 // The row that a query in those columns stands on. Text into the arena.

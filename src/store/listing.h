@@ -19,6 +19,7 @@ enum filter_form {
     FILTER_AMOUNT_MAX, // down
     FILTER_SINCE,      // a time, as the next two without a condition of its own
     FILTER_UNTIL,      //
+    FILTER_BY_MONTH,   // true or false: whether the condition holds of the present month (time_month)
     FILTER_LIVEMODE,   // true or false
 };
 

@@ -57,17 +57,10 @@ static const struct filter_word statuses[] = {
     {"pending", UNFINISHED},  {"processing", UNFINISHED},  {"delivered"},
     {"retrying", UNFINISHED}, {"dead", "status = 'dead'"}, {NULL}};
 
-static const struct filter_word types[] = {{"payment.completed"},
-                                           {"payment.failed"},
-                                           {"payment.capturable"},
-                                           {"payment.refunded"},
-                                           {"refund.failed"},
-                                           {"payment.disputed"},
-                                           {"payment.dispute_closed"},
-                                           {"card.saved"},
-                                           {"card.failed"},
-                                           {"webhook.test"},
-                                           {NULL}};
+static const struct filter_word types[] = {
+    {"payment.completed"}, {"payment.failed"},   {"payment.capturable"},     {"payment.refunded"},
+    {"refund.failed"},     {"payment.disputed"}, {"payment.dispute_closed"}, {"card.saved"},
+    {"card.failed"},       {"card.expiring"},    {"webhook.test"},           {NULL}};
 
 static const struct filter filters[] = {
     {"status", FILTER_WORD, "status = :value", statuses},

@@ -192,5 +192,12 @@ static const char step_6[] =
     "CREATE INDEX cards_pending ON cards(merchant_id, livemode, method_sent) WHERE status = 'pending';"
     "CREATE INDEX cards_by_setup ON cards(setup_ref, merchant_id, livemode) WHERE setup_ref IS NOT NULL;";
 
-const char *const schema_steps[] = {step_1, step_2, step_3, step_4, step_5, step_6};
+// For which expiry (year * 12 + month; 0: none) a merchant was told that the card expires, and the cards of
+// which none was told yet.
+static const char step_7[] =
+    "ALTER TABLE cards ADD COLUMN expiring_told INTEGER NOT NULL DEFAULT 0;"
+    "CREATE INDEX cards_expiring ON cards(exp_year * 12 + exp_month)"
+    " WHERE status = 'active' AND exp_month > 0 AND expiring_told < exp_year * 12 + exp_month;";
+
+const char *const schema_steps[] = {step_1, step_2, step_3, step_4, step_5, step_6, step_7};
 const size_t schema_step_count = COUNT_OF(schema_steps);

@@ -1,6 +1,7 @@
 """What Stripe tells of saved cards and their customers: a method that was detached, a customer that was deleted, a card
 that its bank replaced; and a customer whose deletion is only found out when a card is to be attached to it."""
 import concurrent.futures
+import datetime
 import threading
 import uuid
 
@@ -108,6 +109,26 @@ def test_a_card_that_its_bank_replaced_is_shown_as_it_is_now(listening, at_strip
     at_stripe.call("POST", f"/_sandbox/payment_methods/{at_stripe.newest_method()}/update", json=new)
     wait_for_cards(listening, card | new, other)
     assert charge(listening, card).data["status"] == "completed"
+
+
+def listed(merchant, expires_soon):
+    return merchant.api.get(f"/v1/payments/cards?expires_soon={expires_soon}", expect=200).data
+
+
+def test_a_card_that_expires_is_told_of_and_listed(listening, at_stripe, receiver):
+    listening.use_webhook(receiver.url)
+    other, card = saved(listening), saved(listening)
+    assert (listed(listening, "true"), listed(listening, "false")) == ([], [card, other])
+    month = datetime.datetime.now(datetime.timezone.utc)
+    expiry = {"exp_month": month.month, "exp_year": month.year}
+    method = at_stripe.newest_method()
+    at_stripe.call("POST", f"/_sandbox/payment_methods/{method}/update", json=expiry)
+    told = receiver.wait_for("card.expiring").json["data"]
+    assert {"id": told["id"], "exp_month": told["exp_month"], "exp_year": told["exp_year"]} == {"id": card["id"]} | expiry
+    assert (listed(listening, "true"), listed(listening, "false")) == ([card | expiry], [other])
+    at_stripe.call("POST", f"/_sandbox/payment_methods/{method}/update", json={"exp_year": 2041})
+    wait_until(lambda: listed(listening, "true") == [], what="the card to be the one that its bank put in its place")
+    assert [event["type"] for event in receiver.events()] == ["card.expiring"]
 
 
 def test_what_stripe_tells_of_our_own_deletion_changes_nothing_more(listening, at_stripe):

@@ -63,6 +63,7 @@ static struct db_value some_value(struct fixture *f, const struct filter *filter
         return DB_ID(&f->merchant_id);
     case FILTER_AMOUNT_MIN:
     case FILTER_AMOUNT_MAX:
+    case FILTER_BY_MONTH:
         return DB_I64(1000);
     case FILTER_TEXT:
     case FILTER_WORD:
@@ -122,6 +123,7 @@ static const struct expectation expectations[] = {
     {&refund_listing, "status", "pending", "refunds_rare (merchant_id=? AND livemode=? AND status=? " RANGE},
     {&refund_listing, "payment_id", NULL, "refunds_by_payment (payment_id=?)"},
     {&card_listing, NULL, NULL, "cards_by_merchant (merchant_id=? AND livemode=? " RANGE},
+    {&card_listing, "expires_soon", NULL, "cards_by_merchant (merchant_id=? AND livemode=? " RANGE},
     {&card_listing, "customer_email", NULL, "cards_by_customer (customer_id=?)"},
     {&outbox_log_listing, NULL, NULL, "outbox_by_merchant (merchant_id=? AND livemode=? " RANGE},
     {&outbox_log_listing, "status", "delivered", "outbox_by_merchant (merchant_id=? AND livemode=? " RANGE},

@@ -47,7 +47,11 @@ static void run_every_statement(struct fixture *f)
                      OK);
     assert_int_equal(card_by_fingerprint(f->db, &id, "f1", "pm_1", &f->arena, &card, &f->err), ERR_NOT_FOUND);
     assert_int_equal(cards_all_gone(f->db, &id, NOW_US, &f->err), OK);
+    assert_int_equal(cards_expiring(f->db, 24289, &f->arena, &card, 1, &count, &f->err), OK);
+    bool reopened = false;
+    assert_int_equal(payment_was_reopened(f->db, &id, &reopened, &f->err), OK);
     card = (struct card){.id = id, .merchant_id = f->merchant_id};
+    assert_int_equal(card_expiring_told(f->db, &card, &f->err), OK);
     assert_int_equal(card_is_being_charged(f->db, &card, &fresh, &f->err), OK);
     struct uuid next = {{0}};
     assert_int_equal(payment_history_next_id(f->db, &id, &random_system, NOW_US, &next, &f->err), OK);

@@ -42,6 +42,13 @@ static void answers_are_to_the_second_and_the_log_is_exact(void **state)
     assert_written(-1000000, "1969-12-31T23:59:59Z", "1969-12-31T23:59:59.000000Z");
 }
 
+static void a_month_begins_with_its_first_second_in_utc(void **state)
+{
+    (void)state;
+    assert_int_equal(time_month(INT64_C(1735689599999999)), 2024 * 12 + 12);
+    assert_int_equal(time_month(INT64_C(1735689600000000)), 2025 * 12 + 1);
+}
+
 static void the_forms_of_rfc_3339_are_read(void **state)
 {
     (void)state;
@@ -138,6 +145,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers_are_to_the_second_and_the_log_is_exact),
+        cmocka_unit_test(a_month_begins_with_its_first_second_in_utc),
         cmocka_unit_test(the_forms_of_rfc_3339_are_read),
         cmocka_unit_test(leap_days_are_there_in_leap_years_only),
         cmocka_unit_test(what_is_no_time_is_refused_and_changes_nothing),

@@ -1,0 +1,127 @@
+// Cards that expire: their merchant is told from the first day of the last month, once for each expiry. The
+// clock begins in November 2023.
+#include "beginnings.h"
+
+#define UNTIL_DECEMBER_S INT64_C(1388800) // 2023-12-01T00:00:00Z
+#define DAY_S (24 * 3600)
+
+// Saved cards with this expiry; month 0: it is not known.
+static void add_cards(struct fixture *f, int count, int year, int month)
+{
+    bool first = sql_number(f, "SELECT count(*) FROM customers") == 0;
+    transaction_begin(f);
+    assert_int_equal(first ? insert_customer(f, f->db, &f->err) : OK, OK);
+    for (int i = 0; i < count; i++) {
+        struct card card = {
+            .id = uuid_new(&random_system, START_US),
+            .merchant_id = f->merchant_id,
+            .customer_id = {.bytes = {0x09, [15] = 1}},
+            .status = CARD_ACTIVE,
+            .provider = "stripe",
+            .method_sent = "pm_card_visa",
+            .provider_ref = "pm_1",
+            .brand = "visa",
+            .last4 = "4242",
+            .exp_year = year,
+            .exp_month = month,
+            .credential_version_id = f->version_id,
+            .created_us = START_US,
+            .updated_us = START_US,
+        };
+        assert_int_equal(card_insert(f->db, &card, &f->err), OK);
+    }
+    transaction_end(f);
+}
+
+static int64_t told(struct fixture *f)
+{
+    return sql_number(f, "SELECT count(*) FROM outbox WHERE type = 'card.expiring'");
+}
+
+static void a_card_is_told_of_once_from_the_first_day_of_its_last_month(void **state)
+{
+    struct fixture *f = *state;
+    add_cards(f, 1, 2023, 12);
+    engine_begin(f);
+    engine_run_s(f, UNTIL_DECEMBER_S - 10);
+    assert_int_equal(told(f), 0);
+    engine_run_s(f, 20);
+    assert_int_equal(told(f), 1);
+    assert_true(f->told > 0); // so that it is delivered now
+    assert_int_equal(sql_number(f, "SELECT body LIKE '%\"exp_month\":12,\"exp_year\":2023%' FROM outbox"), 1);
+    assert_int_equal(sql_number(f, "SELECT transaction_id = (SELECT id FROM cards) FROM outbox"), 1);
+    engine_crash(f);
+    engine_begin(f);
+    engine_run_s(f, DAY_S);
+    assert_int_equal(told(f), 1);
+}
+
+static void one_whose_month_was_over_before_is_told_of_too(void **state)
+{
+    struct fixture *f = *state;
+    add_cards(f, 1, 2022, 1);
+    engine_begin(f);
+    engine_run_s(f, 10);
+    assert_int_equal(told(f), 1);
+}
+
+static void nothing_is_told_of_cards_that_are_gone_or_whose_expiry_is_not_known(void **state)
+{
+    struct fixture *f = *state;
+    add_cards(f, 1, 2023, 11);
+    run_sql(f, "UPDATE cards SET status = 'gone'");
+    add_cards(f, 1, 0, 0);
+    add_cards(f, 1, 2024, 1);
+    engine_begin(f);
+    engine_run_s(f, 3600);
+    assert_int_equal(told(f), 0);
+}
+
+static void a_clock_that_is_set_back_tells_nothing_twice(void **state)
+{
+    struct fixture *f = *state;
+    add_cards(f, 1, 2023, 12);
+    engine_begin(f);
+    engine_run_s(f, UNTIL_DECEMBER_S + 10);
+    f->loop.wall_offset_us -= 20 * DAY_S * US_PER_S;
+    engine_run_s(f, 30 * DAY_S);
+    assert_int_equal(told(f), 1);
+}
+
+static void one_that_its_bank_renewed_is_told_of_again_when_its_month_comes(void **state)
+{
+    struct fixture *f = *state;
+    add_cards(f, 1, 2023, 11);
+    engine_begin(f);
+    engine_run_s(f, 10);
+    assert_int_equal(told(f), 1);
+    run_sql(f, "UPDATE cards SET exp_month = 12");
+    engine_run_s(f, 3600);
+    assert_int_equal(told(f), 1);
+    engine_run_s(f, UNTIL_DECEMBER_S);
+    assert_int_equal(told(f), 2);
+}
+
+static void many_are_told_of_in_small_steps(void **state)
+{
+    struct fixture *f = *state;
+    add_cards(f, 250, 2023, 11);
+    engine_begin(f);
+    assert_int_equal(told(f), 100);
+    engine_run_s(f, 20);
+    assert_int_equal(told(f), 250);
+    assert_int_equal(sql_number(f, "SELECT count(DISTINCT transaction_id) FROM outbox"), 250);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_card_is_told_of_once_from_the_first_day_of_its_last_month),
+        TEST(one_whose_month_was_over_before_is_told_of_too),
+        TEST(nothing_is_told_of_cards_that_are_gone_or_whose_expiry_is_not_known),
+        TEST(a_clock_that_is_set_back_tells_nothing_twice),
+        TEST(one_that_its_bank_renewed_is_told_of_again_when_its_month_comes),
+        TEST(many_are_told_of_in_small_steps),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
