@@ -8,6 +8,7 @@
 #include "api/fields.h"
 #include "api/handlers.h"
 #include "api/idempotency.h"
+#include "base/require.h"
 #include "base/text.h"
 #include "op/charge.h"
 #include "op/charge_customer.h"
@@ -86,13 +87,14 @@ static void read_method(struct request *request, struct payment_input *input)
 
 static void check_pair(struct request *request, const char *name, struct json_object *value)
 {
-    static const char *const reserved[] = {"payment_id", "merchant_id", "refund_id"};
+    static const char *const reserved[] = {"payment_id", "merchant_id", "refund_id", "paymentsd_key",
+                                           "paymentsd_hash"};
     const char *field = arena_printf(request->arena, "metadata.%s", field_shown(request->arena, name));
     size_t chars = field_chars(name);
     if (chars == 0 || chars > METADATA_NAME_MAX || strpbrk(name, "[]") != NULL) {
         problem(request, field, "a name must be 1 to 40 characters long and without brackets");
     }
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < COUNT_OF(reserved); i++) {
         if (text_equal(name, reserved[i])) {
             problem(request, field, "this name is reserved");
         }
@@ -291,6 +293,7 @@ static enum errc prepare(struct request *request, struct db *db, const struct cr
     payment.livemode = credential->livemode;
     payment.status = PAYMENT_PENDING;
     payment.idempotency_key = request->idempotency_key;
+    payment.request_hash = input->request_hash;
     payment.credential_version_id = credential->version_id;
     payment.created_us = change.now_us;
     payment.updated_us = change.now_us;

@@ -187,8 +187,11 @@ static enum errc prepare(struct request *request, struct db *db, const struct pa
         .created_us = change.now_us,
         .updated_us = change.now_us,
     };
+    struct request_mark mark = {.key = request->idempotency_key};
     enum errc rc = OK;
     if (request->idempotency_key != NULL) {
+        memcpy(mark.hash, hash, sizeof(mark.hash));
+        refund.mark = &mark;
         struct idempotency_key key = {
             .merchant_id = refund.merchant_id,
             .livemode = refund.livemode,

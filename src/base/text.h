@@ -34,6 +34,8 @@ enum errc text_to_i64(const char *text, int64_t *value, struct err *err) MUST_CH
 
 // Lower-case hex. out holds 2 * bytes + 1.
 void text_hex(const void *data, size_t bytes, char *out);
+// Reads 2 * bytes lower-case hex digits, and nothing else; false otherwise.
+bool text_hex_decode(const char *text, size_t chars, void *out, size_t bytes);
 
 // Standard base64 with padding (RFC 4648 section 4), in the arena.
 char *text_base64(struct arena *arena, const void *data, size_t bytes);

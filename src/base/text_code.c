@@ -16,6 +16,31 @@ void text_hex(const void *data, size_t bytes, char *out)
     out[2 * bytes] = '\0';
 }
 
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+bool text_hex_decode(const char *text, size_t chars, void *out, size_t bytes)
+{
+    uint8_t *to = out;
+    if (chars != 2 * bytes) {
+        return false;
+    }
+    for (size_t i = 0; i < bytes; i++) {
+        int high = hex_digit(text[2 * i]);
+        int low = hex_digit(text[2 * i + 1]);
+        if (high < 0 || low < 0) {
+            return false;
+        }
+        to[i] = (uint8_t)(high << 4 | low);
+    }
+    return true;
+}
+
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 char *text_base64(struct arena *arena, const void *data, size_t bytes)

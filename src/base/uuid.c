@@ -82,6 +82,18 @@ struct uuid uuid_first_of(int64_t ms)
     return id;
 }
 
+int64_t uuid_ms(const struct uuid *id)
+{
+    if (id->bytes[6] >> 4 != 7 || id->bytes[8] >> 6 != 2) {
+        return -1;
+    }
+    int64_t ms = 0;
+    for (unsigned i = 0; i < 6; i++) {
+        ms = ms << 8 | id->bytes[i];
+    }
+    return ms;
+}
+
 struct uuid uuid_behind(const struct uuid *id)
 {
     struct uuid next = *id;

@@ -23,6 +23,9 @@ struct uuid uuid_new(struct random *random, int64_t now_us);
 // The lowest id there can be of this millisecond: ids made since are not below it.
 struct uuid uuid_first_of(int64_t ms);
 
+// When an id was made: wall-clock milliseconds; -1 where it is not of version 7.
+int64_t uuid_ms(const struct uuid *id);
+
 // The next higher id: for what must come behind that one, whatever the clock says.
 struct uuid uuid_behind(const struct uuid *id);
 

@@ -25,6 +25,13 @@ struct failure {
     const char *message;
 };
 
+// What a caller's request is known by. The provider keeps it in the metadata of what the request made, so
+// that a repeat is known even where this database has forgotten it.
+struct request_mark {
+    const char *key;  // the Idempotency-Key; NULL: there is none
+    uint8_t hash[32]; // SHA-256 of what was asked for
+};
+
 // One row of `payments`. Text is owned by the arena it was read or built into; NULL text is SQL NULL.
 struct payment {
     struct uuid id;
@@ -36,6 +43,7 @@ struct payment {
     const char *provider; // "stripe"
     const char *provider_ref;
     const char *idempotency_key;
+    const uint8_t *request_hash; // no column: its request_mark's, while it is prepared; NULL: not known
     const char *payment_method; // NULL: a saved card
     struct uuid saved_card_id;  // nil: none
     struct uuid customer_id;    // for whom its card is saved when it completes; nil: it is not saved
@@ -69,6 +77,16 @@ enum intent_state {
     INTENT_CANCELED,
 };
 
+// What a payment was made from, as far as the provider knows it. Filled only by PROVIDER_PAYMENTS_SINCE.
+struct intent_origin {
+    struct request_mark mark; // key NULL: this service did not make it, or a version before this mark did
+    const char *payment_method;
+    const char *description;
+    const char *metadata_json; // the merchant's own
+    const char *customer_email;
+    bool capture_manual;
+};
+
 struct intent {
     const char *id;
     enum intent_state state;
@@ -84,7 +102,8 @@ struct intent {
     const char *payment_id;    // metadata[payment_id], NULL: none
     const char *merchant_id;   // metadata[merchant_id], NULL: none
     const char *method_ref;    // of the payment method; NULL: not said
-    int64_t created_s;
+    int64_t created_s;         // by the provider's clock; 0: not said
+    struct intent_origin origin;
 };
 
 // What a change asks of a payment's status.

@@ -20,7 +20,8 @@ struct refund {
     const struct currency *currency;
     enum refund_status status;
     const char *provider_ref;
-    const char *reason; // "duplicate", "fraudulent", "requested_by_customer"; NULL: none
+    const char *reason;              // "duplicate", "fraudulent", "requested_by_customer"; NULL: none
+    const struct request_mark *mark; // no column: while it is prepared; NULL: its request had no key
     struct failure failure;
     struct uuid credential_version_id; // the credentials version that it was first sent with
     int64_t created_us;
@@ -36,6 +37,7 @@ struct provider_refund {
     const char *intent_id;         // NULL: not said
     const char *charge_id;         // NULL: not said
     const char *refund_id;         // metadata[refund_id]; NULL: none
+    struct request_mark mark;      // of the request that made it
     bool unmarked;                 // it has no metadata at all, so it may be one of ours too
     const char *reason;            // one of struct refund's; NULL: none or another
     const char *failure_reason;    // NULL: none

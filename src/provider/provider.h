@@ -26,6 +26,8 @@ enum provider_verb {
     PROVIDER_REFUND,          // of a payment, in whole or in part
     PROVIDER_REFUND_RETRIEVE, // read one by the provider's id
     PROVIDER_REFUND_LIST,     // one page of a payment's refunds, newest first
+    PROVIDER_PAYMENTS_SINCE,  // as LIST, with what they were made from
+    PROVIDER_REFUNDS_SINCE,   // one page of the refunds of a time, newest first
     PROVIDER_CUSTOMER,        // make a customer
     PROVIDER_CUSTOMER_LIST,   // the newest of those made since a time, of an e-mail where there is one
     PROVIDER_ATTACH,          // a payment method to a customer
@@ -79,11 +81,11 @@ struct provider_answer {
     struct failure failure; // of a refusal, and of NO_AUTH
     bool has_intent;        // a refusal can have one too: a declined payment leaves it behind
     struct intent intent;
-    struct intent *intents; // PROVIDER_LIST
+    struct intent *intents; // LIST, PAYMENTS_SINCE
     size_t intent_count;
     bool has_refund;
     struct provider_refund refund;
-    struct provider_refund *refunds; // PROVIDER_REFUND_LIST
+    struct provider_refund *refunds; // REFUND_LIST, REFUNDS_SINCE
     size_t refund_count;
     const char *customer_ref;            // PROVIDER_CUSTOMER
     struct provider_customer *customers; // PROVIDER_CUSTOMER_LIST
@@ -113,7 +115,7 @@ struct provider_call {
     const char *body;            // exactly as it was made when the operation was prepared; NULL: none
     const char *ref;             // the provider's id of what the verb is about; REFUND_LIST: of the payment;
                                  // SETUP_LIST: of the customer; CUSTOMER_LIST: the e-mail, NULL: any
-    int64_t created_from_s;      // LIST, CUSTOMER_LIST, EVENTS: inclusive
+    int64_t created_from_s;      // of a list by time: inclusive
     int64_t created_until_s;     // EVENTS: exclusive; 0: whatever there is
     const char *page;            // of a list: next_page of the answer before; NULL: the first
     int page_items;              // of a list: how many at once

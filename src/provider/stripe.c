@@ -39,6 +39,8 @@ static const struct {
     [PROVIDER_REFUND] = {true, "/v1/refunds"},
     [PROVIDER_REFUND_RETRIEVE] = {false, "/v1/refunds/%s"},
     [PROVIDER_REFUND_LIST] = {false, "/v1/refunds?"},
+    [PROVIDER_PAYMENTS_SINCE] = {false, "/v1/payment_intents?"},
+    [PROVIDER_REFUNDS_SINCE] = {false, "/v1/refunds?"},
     [PROVIDER_CUSTOMER] = {true, "/v1/customers"},
     [PROVIDER_CUSTOMER_LIST] = {false, "/v1/customers?"},
     [PROVIDER_ATTACH] = {true, "/v1/payment_methods/%s/attach"},

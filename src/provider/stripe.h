@@ -8,6 +8,11 @@
 // The one API version that requests are written for and answers are read by.
 #define STRIPE_VERSION "2026-10-28.endive"
 
+// The metadata that holds a struct request_mark, beside payment_id, refund_id and merchant_id. A merchant's
+// own metadata may not have these names.
+#define STRIPE_MARK_KEY "paymentsd_key"
+#define STRIPE_MARK_HASH "paymentsd_hash"
+
 struct stripe_options {
     struct http_client *client; // outlives the provider
     const char *api_base;       // "https://api.stripe.com"

@@ -39,13 +39,30 @@ static void read_event(struct provider_call *call, struct json_object *item, siz
 static bool is_list(enum provider_verb verb)
 {
     return verb == PROVIDER_LIST || verb == PROVIDER_REFUND_LIST || verb == PROVIDER_CUSTOMER_LIST ||
-           verb == PROVIDER_SETUP_LIST || verb == PROVIDER_EVENTS;
+           verb == PROVIDER_SETUP_LIST || verb == PROVIDER_EVENTS || verb == PROVIDER_PAYMENTS_SINCE ||
+           verb == PROVIDER_REFUNDS_SINCE;
 }
 
 // Whether an object may be one of the account that was asked: none says so that is of the other mode.
 static bool fits_mode(const struct provider_call *call, struct json_object *object)
 {
     return json_get_bool(object, "livemode", call->livemode) == call->livemode;
+}
+
+static bool read_listed_intent(struct provider_call *call, struct json_object *item, size_t i, size_t length)
+{
+    struct provider_answer *answer = &call->answer;
+    if (i == 0) {
+        answer->intents = arena_alloc(call->arena, length * sizeof(struct intent));
+    }
+    answer->intent_count = i + 1;
+    if (!stripe_intent_read(item, call->arena, &answer->intents[i])) {
+        return false;
+    }
+    if (call->verb == PROVIDER_PAYMENTS_SINCE) {
+        stripe_origin_read(item, call->arena, &answer->intents[i].origin);
+    }
+    return true;
 }
 
 // One of a list's `length` objects.
@@ -59,12 +76,8 @@ static bool read_item(struct provider_call *call, struct json_object *item, size
     if (!fits_mode(call, item)) {
         return false;
     }
-    if (call->verb == PROVIDER_LIST) {
-        if (i == 0) {
-            answer->intents = arena_alloc(call->arena, length * sizeof(struct intent));
-        }
-        answer->intent_count = i + 1;
-        return stripe_intent_read(item, call->arena, &answer->intents[i]);
+    if (call->verb == PROVIDER_LIST || call->verb == PROVIDER_PAYMENTS_SINCE) {
+        return read_listed_intent(call, item, i, length);
     }
     if (call->verb == PROVIDER_CUSTOMER_LIST) {
         if (i == 0) {
@@ -149,6 +162,8 @@ static bool read_object(struct provider_call *call, struct json_object *body)
         return answer->has_intent = stripe_intent_read(body, call->arena, &answer->intent);
     case PROVIDER_LIST:
     case PROVIDER_REFUND_LIST:
+    case PROVIDER_PAYMENTS_SINCE:
+    case PROVIDER_REFUNDS_SINCE:
     case PROVIDER_CUSTOMER_LIST:
     case PROVIDER_SETUP_LIST:
     case PROVIDER_EVENTS:

@@ -14,6 +14,11 @@ struct failure stripe_failure_read(struct json_object *error, struct arena *aren
 // A PaymentIntent object to neutral terms. False where it is not one (no id). Text is copied into the arena.
 bool stripe_intent_read(struct json_object *object, struct arena *arena, struct intent *intent);
 
+// What a PaymentIntent object was made from.
+void stripe_origin_read(struct json_object *object, struct arena *arena, struct intent_origin *origin);
+// The mark in an object's metadata; its key is NULL where there is none or it is not whole.
+struct request_mark stripe_mark_read(struct json_object *metadata, struct arena *arena);
+
 // A Refund object, the same way.
 bool stripe_refund_read(struct json_object *object, struct arena *arena, struct provider_refund *refund);
 // A PaymentMethod object, the same way.

@@ -2,6 +2,7 @@
 // /payment_intents/confirm, /customers/create, /payment_methods/attach, /setup_intents/create.
 #include <string.h>
 
+#include "base/crypto.h"
 #include "base/json.h"
 #include "base/require.h"
 #include "base/text.h"
@@ -14,6 +15,14 @@
 #define AMOUNT_TO_CAPTURE "amount_to_capture"
 #define CUSTOMER_BODY_REST_BYTES ((size_t)256) // beside e-mail and name: names and two ids
 
+static void add_mark(struct buf *form, const char *key, const uint8_t hash[SHA256_BYTES])
+{
+    char hex[2 * SHA256_BYTES + 1];
+    text_hex(hash, SHA256_BYTES, hex);
+    form_add(form, "metadata[" STRIPE_MARK_KEY "]", key);
+    form_add(form, "metadata[" STRIPE_MARK_HASH "]", hex);
+}
+
 static void add_metadata(struct buf *form, const struct payment *payment, struct arena *arena)
 {
     char id[UUID_TEXT_BYTES];
@@ -21,6 +30,9 @@ static void add_metadata(struct buf *form, const struct payment *payment, struct
     form_add(form, "metadata[payment_id]", id);
     uuid_format(&payment->merchant_id, id);
     form_add(form, "metadata[merchant_id]", id);
+    if (payment->request_hash != NULL) {
+        add_mark(form, payment->idempotency_key, payment->request_hash);
+    }
     if (payment->metadata_json == NULL) {
         return;
     }
@@ -101,6 +113,9 @@ const char *stripe_refund_body(const struct refund *refund, const char *payment_
     form_add(&form, "metadata[payment_id]", id);
     uuid_format(&refund->merchant_id, id);
     form_add(&form, "metadata[merchant_id]", id);
+    if (refund->mark != NULL) {
+        add_mark(&form, refund->mark->key, refund->mark->hash);
+    }
     return arena_strdup(arena, buf_str(&form));
 }
 

@@ -13,37 +13,14 @@
 #include "net/form.h"
 #include "provider/stripe_answer.h"
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1; // Stripe writes lower case, and only that is accepted
-}
-
-static bool hex_read(const char *text, size_t chars, uint8_t out[32])
-{
-    if (chars != 64) {
-        return false;
-    }
-    for (size_t i = 0; i < 32; i++) {
-        int high = hex_digit(text[2 * i]);
-        int low = hex_digit(text[2 * i + 1]);
-        if (high < 0 || low < 0) {
-            return false;
-        }
-        out[i] = (uint8_t)(high << 4 | low);
-    }
-    return true;
-}
-
 static void take_item(struct stripe_signature *signature, const char *item, size_t chars)
 {
     if (chars > 2 && memcmp(item, "t=", 2) == 0 && chars - 2 < sizeof(signature->time_text)) {
         memcpy(signature->time_text, item + 2, chars - 2);
         signature->time_text[chars - 2] = '\0';
     } else if (chars > 3 && memcmp(item, "v1=", 3) == 0 && signature->count < STRIPE_SIGNATURES_MAX &&
-               hex_read(item + 3, chars - 3, signature->v1[signature->count])) {
+               text_hex_decode(item + 3, chars - 3, signature->v1[signature->count],
+                               sizeof(signature->v1[0]))) { // Stripe writes lower case
         signature->count++;
     }
 }
@@ -276,6 +253,7 @@ enum errc stripe_event_of_json(struct json_object *root, struct arena *arena, st
         .object_id = arena_strdup(arena, json_get_str(object, "id")),
         .payment_id = arena_strdup(arena, json_get_str(metadata, "payment_id")),
         .merchant_id = arena_strdup(arena, json_get_str(metadata, "merchant_id")),
+        .marked = stripe_mark_read(metadata, arena).key != NULL,
         .customer_id = arena_strdup(arena, json_get_str(metadata, "customer_id")),
         .card_id = arena_strdup(arena, json_get_str(metadata, "card_id")),
     };

@@ -76,6 +76,7 @@ struct provider_event {
     const char *customer_ref; // the provider's customer that its method is or was of; NULL: none
     const char *payment_id;   // metadata, NULL: none
     const char *merchant_id;
+    bool marked; // its object carries the mark of a request of this service's
     const char *customer_id;
     const char *card_id;
     struct intent intent;

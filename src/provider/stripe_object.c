@@ -1,12 +1,17 @@
 // Stripe's objects in neutral terms: untrusted JSON in, text copied into the arena out. Pure; any thread.
 // https://docs.stripe.com/api/payment_intents/object, /refunds/object, /payment_methods/object,
 // /setup_intents/object
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"
 #include "base/require.h"
 #include "base/text.h"
+#include "provider/stripe.h"
 #include "provider/stripe_answer.h"
+
+#define MARK_KEY_BYTES_MAX 255 // as api/request.c takes an Idempotency-Key
+#define METADATA_PAIRS_MAX 50  // https://docs.stripe.com/metadata
 
 static const char *object_id(struct json_object *object)
 {
@@ -110,10 +115,68 @@ bool stripe_intent_read(struct json_object *object, struct arena *arena, struct 
         .payment_id = copy(arena, json_get_str(metadata, "payment_id")),
         .merchant_id = copy(arena, json_get_str(metadata, "merchant_id")),
         .method_ref = copy(arena, id_or_object(object, "payment_method")),
+        .created_s = json_get_i64(object, "created", 0),
         .failure = stripe_failure_read(error, arena),
     };
     intent->next_action = next_action(object, arena, &intent->redirect_url);
     return true;
+}
+
+struct request_mark stripe_mark_read(struct json_object *metadata, struct arena *arena)
+{
+    const char *key = json_get_str(metadata, STRIPE_MARK_KEY);
+    const char *hash = json_get_str(metadata, STRIPE_MARK_HASH);
+    struct request_mark mark = {0};
+    bool whole = key != NULL && key[0] != '\0' && strlen(key) <= MARK_KEY_BYTES_MAX && hash != NULL &&
+                 text_hex_decode(hash, strlen(hash), mark.hash, sizeof(mark.hash));
+    mark.key = whole ? copy(arena, key) : NULL;
+    return mark;
+}
+
+static bool is_ours(const char *name)
+{
+    return text_equal(name, "payment_id") || text_equal(name, "merchant_id") ||
+           text_equal(name, STRIPE_MARK_KEY) || text_equal(name, STRIPE_MARK_HASH);
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+// The merchant's part of the metadata, its names sorted; NULL where there is none.
+static const char *merchants_metadata(struct json_object *metadata, struct arena *arena)
+{
+    const char *names[METADATA_PAIRS_MAX];
+    size_t count = 0;
+    if (!json_object_is_type(metadata, json_type_object)) {
+        return NULL;
+    }
+    json_object_object_foreach(metadata, name, value)
+    {
+        if (count < COUNT_OF(names) && !is_ours(name) && json_object_is_type(value, json_type_string)) {
+            names[count++] = name;
+        }
+    }
+    qsort(names, count, sizeof(names[0]), compare_names);
+    struct json_object *own JSON_CLEANUP = json_new_object();
+    for (size_t i = 0; i < count; i++) {
+        json_add_str(own, names[i], json_get_str(metadata, names[i]));
+    }
+    return count > 0 ? json_text(arena, own) : NULL;
+}
+
+void stripe_origin_read(struct json_object *object, struct arena *arena, struct intent_origin *origin)
+{
+    struct json_object *metadata = json_get(object, "metadata");
+    *origin = (struct intent_origin){
+        .mark = stripe_mark_read(metadata, arena),
+        .payment_method = copy(arena, id_or_object(object, "payment_method")),
+        .description = copy(arena, json_get_str(object, "description")),
+        .metadata_json = merchants_metadata(metadata, arena),
+        .customer_email = copy(arena, json_get_str(object, "receipt_email")),
+        .capture_manual = text_equal(json_get_str(object, "capture_method"), "manual"),
+    };
 }
 
 static enum refund_status refund_status(const char *status)
@@ -140,6 +203,7 @@ bool stripe_refund_read(struct json_object *object, struct arena *arena, struct 
         .intent_id = arena_strdup(arena, id_or_object(object, "payment_intent")),
         .charge_id = arena_strdup(arena, id_or_object(object, "charge")),
         .refund_id = arena_strdup(arena, json_get_str(metadata, "refund_id")),
+        .mark = stripe_mark_read(metadata, arena),
         .unmarked = !json_object_is_type(metadata, json_type_object),
         .reason = refund_reason_known(reason) ? arena_strdup(arena, reason) : NULL,
         .failure_reason = harmless(arena, json_get_str(object, "failure_reason"), WORD_BYTES_MAX),

@@ -10,6 +10,7 @@ import uuid
 
 import pytest
 
+from support.database import request_hash
 from support.merchant import Merchant
 from support.shape import TIME, UUID7, assert_shape, refused, succeeded
 from support.stripe_model import AUTHENTICATE, DECLINE
@@ -126,6 +127,14 @@ def test_stripe_is_asked_for_just_this_refund_under_its_own_key(observed):
         "payment_intent": payment["provider_ref"], "amount": "400", "metadata[refund_id]": refund["id"],
         "metadata[payment_id]": payment["id"], "metadata[merchant_id]": observed.id}
     assert call.header("Idempotency-Key") == f"ref_{refund['id']}"
+
+
+def test_the_key_and_the_hash_of_the_request_go_with_the_refund(observed):
+    payment = observed.pay("10.00")
+    observed.refund(payment, "4.00", idempotency_key="refund-1")
+    call, = refund_calls(observed)
+    assert call.form["metadata[paymentsd_key]"] == "refund-1"
+    assert call.form["metadata[paymentsd_hash]"] == request_hash(observed.server, observed, "refund-1").hex()
 
 
 def test_a_refund_after_the_secret_key_was_changed_goes_under_the_present_one(observed):

@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from support.database import request_hash
 from support.shape import refused
 
 VERSION = "2026-10-28.endive"
@@ -113,6 +114,8 @@ def test_the_headers_and_the_whole_form_of_a_charge(observed):
         "amount": "1000", "currency": "usd", "payment_method": "pm_card_visa", "confirm": "true",
         "automatic_payment_methods[enabled]": "true", "automatic_payment_methods[allow_redirects]": "never",
         "metadata[payment_id]": payment["id"], "metadata[merchant_id]": observed.id,
+        "metadata[paymentsd_key]": payment["idempotency_key"],
+        "metadata[paymentsd_hash]": request_hash(observed.server, observed, payment["idempotency_key"]).hex(),
     }
     assert request.body.count(b"=") == len(request.form), "no parameter twice"
 

@@ -182,6 +182,25 @@ static void a_payment_beyond_every_limit_is_refused(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+#define HASH_HEX "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
+
+static void the_key_and_the_hash_of_the_request_go_with_it(void **state)
+{
+    struct fixture *f = *state;
+    struct request_mark mark = {.key = "ref&1"};
+    for (uint8_t i = 0; i < sizeof(mark.hash); i++) {
+        mark.hash[i] = i;
+    }
+    f->payment.request_hash = mark.hash;
+    assert_string_equal(body_of(f), "amount=5000&currency=usd" METHOD NO_REDIRECTS IDS
+                                    "&metadata[paymentsd_key]=order-123&metadata[paymentsd_hash]=" HASH_HEX);
+    struct refund refund = {.amount_minor = 400, .currency = f->payment.currency, .mark = &mark};
+    const char *body = stripe_refund_body(&refund, "pi_1", &f->arena);
+    assert_non_null(strstr(body, "&metadata[paymentsd_key]=ref%261&metadata[paymentsd_hash]=" HASH_HEX));
+    refund.mark = NULL;
+    assert_null(strstr(stripe_refund_body(&refund, "pi_1", &f->arena), "paymentsd"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -191,6 +210,7 @@ int main(void)
         TEST(what_is_told_of_the_payment_is_passed_on),
         TEST(metadata_of_any_characters_stays_one_field_a_pair),
         TEST(an_empty_metadata_adds_nothing),
+        TEST(the_key_and_the_hash_of_the_request_go_with_it),
         TEST(amounts_are_in_stripes_own_units),
         TEST(the_same_payment_always_makes_the_same_bytes),
         TEST(the_largest_payment_has_room),

@@ -190,6 +190,58 @@ static void a_long_message_is_cut_between_characters(void **state)
     assert_true(text_is_utf8(answer->failure.message, bytes));
 }
 
+#define HASH_HEX "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
+#define MARKED(key, hash) "{\"paymentsd_key\":\"" key "\",\"paymentsd_hash\":\"" hash "\"}"
+
+static const struct intent *listed(struct fixture *f, const char *members)
+{
+    const char *body = arena_printf(
+        &f->arena, "{\"has_more\":false,\"data\":[{\"id\":\"pi_1\",\"status\":\"succeeded\",%s}]}", members);
+    const struct provider_answer *answer =
+        read_reply(f, (struct reply){PROVIDER_PAYMENTS_SINCE, HTTP_DONE, 200, body, NULL, NULL});
+    assert_int_equal(answer->outcome, PROVIDER_DONE);
+    return &answer->intents[0];
+}
+
+static void what_a_payment_was_made_from_is_read(void **state)
+{
+    struct fixture *f = *state;
+    const struct intent *intent = listed(
+        f, "\"created\":1700000000,\"description\":\"tea\",\"receipt_email\":\"a@shop.example\","
+           "\"payment_method\":{\"id\":\"pm_1\"},\"capture_method\":\"manual\",\"metadata\":{\"z\":\"1\","
+           "\"payment_id\":\"p\",\"merchant_id\":\"m\",\"a\":\"2\",\"paymentsd_key\":\"order-1\","
+           "\"paymentsd_hash\":\"" HASH_HEX "\"}");
+    const struct intent_origin *origin = &intent->origin;
+    assert_int_equal(intent->created_s, 1700000000);
+    assert_string_equal(origin->mark.key, "order-1");
+    assert_int_equal(origin->mark.hash[31], 0x1f);
+    assert_string_equal(origin->description, "tea");
+    assert_string_equal(origin->customer_email, "a@shop.example");
+    assert_string_equal(origin->payment_method, "pm_1");
+    assert_string_equal(origin->metadata_json, "{\"a\":\"2\",\"z\":\"1\"}");
+    assert_true(origin->capture_manual);
+}
+
+static void a_mark_that_is_not_whole_is_none(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const wrong[] = {
+        "\"metadata\":{}",
+        "\"metadata\":null",
+        "\"metadata\":{\"paymentsd_key\":\"k\"}",
+        "\"metadata\":" MARKED("", HASH_HEX),
+        "\"metadata\":" MARKED("k", ""),
+        "\"metadata\":" MARKED("k", "0" HASH_HEX),
+        "\"metadata\":{\"paymentsd_key\":1,\"paymentsd_hash\":\"" HASH_HEX "\"}",
+    };
+    assert_string_equal(listed(f, "\"metadata\":" MARKED("k", HASH_HEX))->origin.mark.key, "k");
+    for (size_t i = 0; i < COUNT_OF(wrong); i++) {
+        const struct intent_origin *origin = &listed(f, wrong[i])->origin;
+        assert_null(origin->mark.key);
+        assert_null(origin->metadata_json);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -201,6 +253,8 @@ int main(void)
         TEST(no_failure_tells_a_secret),
         TEST(a_trouble_tells_no_secret),
         TEST(a_long_message_is_cut_between_characters),
+        TEST(what_a_payment_was_made_from_is_read),
+        TEST(a_mark_that_is_not_whole_is_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

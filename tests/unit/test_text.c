@@ -201,6 +201,19 @@ static void hex_is_lower_case(void **state)
     assert_string_equal(out, "");
 }
 
+static void hex_reads_back_and_nothing_else_does(void **state)
+{
+    (void)state;
+    uint8_t out[4];
+    assert_true(text_hex_decode("009fabff", 8, out, 4));
+    assert_memory_equal(out, "\x00\x9f\xab\xff", 4);
+    static const char *const wrong[] = {"009fabf",  "009fabff0", "009FABFF",
+                                        "009fabfg", "0x9fabff",  " 09fabff"};
+    for (size_t i = 0; i < COUNT_OF(wrong); i++) {
+        assert_false(text_hex_decode(wrong[i], strlen(wrong[i]), out, 4));
+    }
+}
+
 // RFC 4648 section 10.
 static void base64_agrees_with_its_rfc(void **state)
 {
@@ -286,6 +299,7 @@ int main(void)
         cmocka_unit_test(whole_numbers_up_to_63_bits_are_read),
         cmocka_unit_test(anything_else_is_no_whole_number),
         cmocka_unit_test(hex_is_lower_case),
+        cmocka_unit_test(hex_reads_back_and_nothing_else_does),
         cmocka_unit_test(base64_agrees_with_its_rfc),
         cmocka_unit_test(every_byte_survives_base64),
         cmocka_unit_test(malformed_base64_is_refused),

@@ -193,6 +193,19 @@ static void the_first_id_of_a_millisecond_bounds_it(void **state)
     assert_memory_equal(last.bytes, ((uint8_t[]){0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0}), 7);
 }
 
+static void an_id_tells_when_it_was_made(void **state)
+{
+    (void)state;
+    struct uuid id = uuid_new(&random_system, INT64_C(1700000000123456));
+    assert_int_equal(uuid_ms(&id), INT64_C(1700000000123));
+    static const char *const others[] = {"018f0000-0000-4000-8000-000000000001",
+                                         "018f0000-0000-7000-0000-000000000001"};
+    for (size_t i = 0; i < 2; i++) {
+        assert_true(uuid_parse(others[i], &id));
+        assert_int_equal(uuid_ms(&id), -1);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -205,6 +218,7 @@ int main(void)
         cmocka_unit_test(an_id_reads_back_from_its_text),
         cmocka_unit_test(what_is_no_id_is_refused_and_changes_nothing),
         cmocka_unit_test(the_first_id_of_a_millisecond_bounds_it),
+        cmocka_unit_test(an_id_tells_when_it_was_made),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
