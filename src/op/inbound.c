@@ -63,17 +63,6 @@ static enum errc apply_charge(struct db *db, struct change *change, struct payme
     return rc == OK ? refunds_owe(db, change, payment, charge->whole ? charge->id : NULL, err) : rc;
 }
 
-// Of a payment that was captured in part only the whole list tells a refund from what was let go.
-static enum errc apply_refund(struct db *db, struct change *change, struct payment *payment,
-                              const struct provider_refund *refund, struct err *err)
-{
-    bool made = payment->status == PAYMENT_COMPLETED || payment->status == PAYMENT_REFUNDED;
-    bool ours = refund->refund_id != NULL;
-    bool unclear = !made || (!ours && payment->captured_minor != payment->amount_minor);
-    enum errc rc = unclear ? OK : refund_take_over(db, change, payment, refund, &unclear, err);
-    return rc == OK && unclear ? refunds_owe(db, change, payment, NULL, err) : rc;
-}
-
 static enum errc apply_dispute(struct db *db, struct change *change, const struct payment *payment,
                                const struct provider_event *event, struct err *err)
 {
@@ -128,7 +117,7 @@ static enum errc apply_complete(struct db *db, struct change *change, struct pay
     case EVENT_CHARGE_REFUNDED:
         return apply_charge(db, change, payment, event, err);
     case EVENT_REFUND:
-        return apply_refund(db, change, payment, &event->refund, err);
+        return refund_hear(db, change, payment, &event->refund, err);
     case EVENT_DISPUTE_OPENED:
     case EVENT_DISPUTE_CLOSED:
         return apply_dispute(db, change, payment, event, err);

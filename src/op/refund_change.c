@@ -2,6 +2,8 @@
 // which counts refunds that are still pending and money that was never captured.
 #include "op/refund_change.h"
 
+#include <string.h>
+
 #include "base/json.h"
 #include "base/text.h"
 #include "base/timefmt.h"
@@ -9,6 +11,7 @@
 #include "op/op.h"
 #include "op/refund.h"
 #include "op/render.h"
+#include "store/idempotency.h"
 #include "store/operations.h"
 #include "store/payments.h"
 #include "store/refunds.h"
@@ -184,12 +187,47 @@ enum errc refund_fail(struct db *db, struct change *change, struct refund *refun
     return write_refund(db, change, refund, false, err);
 }
 
-// Made at the provider's dashboard: a row of its own.
+// One that was asked for here, and that this database has forgotten, gets the id that it had.
+static enum errc choose_id(struct db *db, struct change *change, const struct provider_refund *said,
+                           struct refund *refund, struct err *err)
+{
+    struct refund other = {0};
+    struct uuid had;
+    refund->id = uuid_new(change->random, change->now_us);
+    refund->created_us = change->now_us;
+    if (said->refund_id == NULL || !uuid_parse(said->refund_id, &had) || uuid_ms(&had) < 0 ||
+        uuid_ms(&had) > change->now_us / US_PER_MS) {
+        return OK;
+    }
+    enum errc rc = refund_get(db, &had, NULL, change->arena, &other, err);
+    if (rc == ERR_NOT_FOUND) {
+        refund->id = had;
+        refund->created_us = uuid_ms(&had) * US_PER_MS;
+        return OK;
+    }
+    return rc;
+}
+
+static enum errc keep_key(struct db *db, const struct refund *refund, const struct request_mark *mark,
+                          struct err *err)
+{
+    struct idempotency_key key = {
+        .merchant_id = refund->merchant_id,
+        .livemode = refund->livemode,
+        .kind = "refund",
+        .key = mark->key,
+        .subject_id = refund->id,
+        .created_us = refund->created_us,
+    };
+    memcpy(key.request_hash, mark->hash, sizeof(key.request_hash));
+    return mark->key != NULL ? idempotency_insert_free(db, &key, err) : OK;
+}
+
+// No row is this refund: it gets one.
 static enum errc adopt(struct db *db, struct change *change, const struct payment *payment,
                        const struct provider_refund *said, bool *unclear, struct err *err)
 {
     struct refund refund = {
-        .id = uuid_new(change->random, change->now_us),
         .payment_id = payment->id,
         .merchant_id = payment->merchant_id,
         .livemode = payment->livemode,
@@ -198,7 +236,6 @@ static enum errc adopt(struct db *db, struct change *change, const struct paymen
         .provider_ref = said->id,
         .reason = said->reason,
         .credential_version_id = payment->credential_version_id,
-        .created_us = change->now_us,
         .updated_us = change->now_us,
     };
     enum errc rc =
@@ -212,10 +249,14 @@ static enum errc adopt(struct db *db, struct change *change, const struct paymen
     if (said->refund_id == NULL) {
         rc = refund_is_awaited(db, &payment->id, refund.amount_minor, unclear, err);
     }
+    if (rc == OK && !*unclear) {
+        rc = choose_id(db, change, said, &refund, err);
+    }
     if (rc != OK || *unclear) {
         return rc;
     }
     rc = write_refund(db, change, &refund, true, err);
+    rc = rc == OK ? keep_key(db, &refund, &said->mark, err) : rc;
     return rc == OK && refund.status == REFUND_PENDING ? ask_later(db, change, &refund, err) : rc;
 }
 
@@ -259,4 +300,15 @@ enum errc refund_take_over(struct db *db, struct change *change, const struct pa
         return err_set(err, ERR_CONFLICT, "the provider's refund is another payment's");
     }
     return rc == OK ? refund_take(db, change, &refund, said, err) : rc;
+}
+
+// Of a payment that was captured in part only the whole list tells a refund from what was let go.
+enum errc refund_hear(struct db *db, struct change *change, const struct payment *payment,
+                      const struct provider_refund *said, struct err *err)
+{
+    bool made = payment->status == PAYMENT_COMPLETED || payment->status == PAYMENT_REFUNDED;
+    bool ours = said->refund_id != NULL;
+    bool unclear = !made || (!ours && payment->captured_minor != payment->amount_minor);
+    enum errc rc = unclear ? OK : refund_take_over(db, change, payment, said, &unclear, err);
+    return rc == OK && unclear ? refunds_owe(db, change, payment, NULL, err) : rc;
 }

@@ -31,15 +31,22 @@ enum errc idempotency_find(struct db *db, const struct uuid *merchant_id, bool l
     return OK;
 }
 
+#define INSERT                                                                                               \
+    "INSERT INTO idempotency_keys (merchant_id, livemode, kind, key, request_hash, subject_id, created_us,"  \
+    " reply_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
+#define VALUES(key)                                                                                          \
+    DB_ID(&(key)->merchant_id), DB_I64((key)->livemode), DB_STR((key)->kind), DB_STR((key)->key),            \
+        DB_BYTES((key)->request_hash, sizeof((key)->request_hash)), DB_ID(&(key)->subject_id),               \
+        DB_I64((key)->created_us), uuid_is_nil(&(key)->reply_id) ? DB_NIL : DB_ID(&(key)->reply_id)
+
 enum errc idempotency_insert(struct db *db, const struct idempotency_key *key, struct err *err)
 {
-    return db_run(db, NULL, err,
-                  "INSERT INTO idempotency_keys (merchant_id, livemode, kind, key, request_hash, subject_id, "
-                  "created_us, reply_id)"
-                  " VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-                  DB_ID(&key->merchant_id), DB_I64(key->livemode), DB_STR(key->kind), DB_STR(key->key),
-                  DB_BYTES(key->request_hash, sizeof(key->request_hash)), DB_ID(&key->subject_id),
-                  DB_I64(key->created_us), uuid_is_nil(&key->reply_id) ? DB_NIL : DB_ID(&key->reply_id));
+    return db_run(db, NULL, err, INSERT, VALUES(key));
+}
+
+enum errc idempotency_insert_free(struct db *db, const struct idempotency_key *key, struct err *err)
+{
+    return db_run(db, NULL, err, INSERT " ON CONFLICT DO NOTHING", VALUES(key));
 }
 
 enum errc reply_get(struct db *db, const struct uuid *subject_id, struct arena *arena,

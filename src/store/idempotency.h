@@ -20,6 +20,9 @@ enum errc idempotency_find(struct db *db, const struct uuid *merchant_id, bool l
                            const char *key, struct idempotency_key *found_key, bool *found,
                            struct err *err) MUST_CHECK;
 enum errc idempotency_insert(struct db *db, const struct idempotency_key *key, struct err *err) MUST_CHECK;
+// The same, unless the key names something already.
+enum errc idempotency_insert_free(struct db *db, const struct idempotency_key *key,
+                                  struct err *err) MUST_CHECK;
 
 // The first answer to the request that made a subject, or to a later one that found it there (then under an
 // id of the answer's own), sealed (SEALED_REPLY).
