@@ -11,7 +11,7 @@
 // From here on an answer is counted: a client that does not read may have as many as it has connections.
 #define LARGE_BYTES ((size_t)16 * 1024)
 #define RETRY_AFTER_OVERLOAD_S 2
-#define RETRY_AFTER_IN_PROGRESS_S 1
+#define RETRY_AFTER_SOON_S 1
 
 // An error is for somebody to look at. A refusal for want of room is not one, and that nothing new is taken
 // while the service begins or ends is as it should be.
@@ -104,8 +104,8 @@ void request_fail(struct request *request, const struct err *err)
     request->reply = reply_error(request->arena, err, request->id);
     if (err->code == ERR_OVERLOADED || err->code == ERR_STORE_BUSY || err->code == ERR_PROVIDER_UNAVAILABLE) {
         request->retry_after_s = RETRY_AFTER_OVERLOAD_S;
-    } else if (err->code == ERR_IDEMPOTENCY_IN_PROGRESS) {
-        request->retry_after_s = RETRY_AFTER_IN_PROGRESS_S;
+    } else if (err->code == ERR_IDEMPOTENCY_IN_PROGRESS || err->code == ERR_CATCHING_UP) {
+        request->retry_after_s = RETRY_AFTER_SOON_S;
     }
     if (err->code == ERR_SIGNATURE_INVALID) {
         api_count_bad_signature(request->api);

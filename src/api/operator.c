@@ -3,6 +3,7 @@
 #include "api/api.h"
 #include "api/handlers.h"
 #include "api/openapi.h"
+#include "base/json.h"
 #include "base/log.h"
 
 #define METRICS_BYTES_MAX (64 * 1024)
@@ -15,10 +16,18 @@ void healthz_answer(struct request *request)
 
 void readyz_answer(struct request *request)
 {
-    bool ready = engine_ready(api_options(request->api)->engine) && !api_draining(request->api);
+    const struct engine *engine = api_options(request->api)->engine;
+    bool ready = engine_ready(engine) && !api_draining(request->api);
+    struct engine_stats stats;
+    engine_stats(engine, &stats);
+    struct json_object *json JSON_CLEANUP = json_new_object();
+    json_add_str(json, "status", ready ? "ready" : "not ready");
+    if (ready && stats.lacking > 0) {
+        json_add_i64(json, "catching_up", stats.lacking);
+    }
     request->status = ready ? 200 : 503;
     request->retry_after_s = ready ? 0 : 1;
-    request->reply = ready ? "{\"status\":\"ready\"}" : "{\"status\":\"not ready\"}";
+    request->reply = json_text(request->arena, json);
 }
 
 static void metric(struct buf *out, const char *type, const char *name, int64_t value, const char *help)
@@ -60,6 +69,11 @@ static void add_operations(struct buf *out, const struct engine_stats *engine)
            "Outcomes that could not be recorded, and are asked for again later.");
     metric(out, "counter", "operations_put_back_total", engine->put_back_total,
            "Operations that waited too long for their turn and went back to the database.");
+    metric(out, "gauge", "accounts_held", engine->held,
+           "Accounts whose new payments and refunds wait until Stripe has told what this database may lack.");
+    metric(
+        out, "gauge", "accounts_lacking", engine->lacking,
+        "Accounts of which it is known that this database lacks payments or refunds: it is a restored one.");
 }
 
 static void add_provider(struct buf *out, const struct governor_stats *governor)

@@ -10,6 +10,7 @@
 #include "api/idempotency.h"
 #include "base/require.h"
 #include "base/text.h"
+#include "op/catch_up.h"
 #include "op/charge.h"
 #include "op/charge_customer.h"
 #include "op/render.h"
@@ -335,7 +336,9 @@ enum errc payment_create_work(struct request *request, struct db *db, struct err
     if (!configured) {
         return credential_missing(err);
     }
-    if (input->has_saved_card) {
+    rc = catch_up_check(db, &request->principal.merchant_id,
+                        credential.livemode ? CATCH_UP_LIVE : CATCH_UP_TEST, err);
+    if (rc == OK && input->has_saved_card) {
         rc = find_saved_card(request, db, credential.livemode, &saved, err);
     }
     if (rc != OK) {

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "base/timefmt.h"
 #include "domain/api_key.h"
+#include "op/catch_up.h"
 #include "op/events.h"
 #include "store/audit.h"
 #include "store/credentials.h"
@@ -286,6 +287,9 @@ enum errc providers_put_work(struct request *request, struct db *db, struct err 
     }
     if (rc == OK) {
         rc = events_ask(api_options(request->api)->engine, db, &credential, request->now_us, err);
+    }
+    if (rc == OK) {
+        rc = catch_up_ask(db, &credential, request->now_us, err);
     }
     if (rc == OK) { // this key may tell what the one before may not
         rc = operations_try_refused(db, &credential.merchant_id, credential.livemode, request->now_us, err);

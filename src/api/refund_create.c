@@ -7,6 +7,7 @@
 #include "api/fields.h"
 #include "api/handlers.h"
 #include "api/idempotency.h"
+#include "op/catch_up.h"
 #include "op/refund.h"
 #include "op/render.h"
 #include "store/credentials.h"
@@ -68,9 +69,11 @@ static enum errc find_payment(struct request *request, struct db *db, struct pay
     const struct refund_input *input = request->input;
     enum errc rc =
         payment_get(db, &input->payment_id, &request->principal.merchant_id, request->arena, payment, err);
-    return rc == ERR_NOT_FOUND || (rc == OK && payment->livemode && !request->principal.livemode)
-               ? err_set(err, ERR_NOT_FOUND, "there is no such payment")
-               : rc;
+    if (rc != ERR_NOT_FOUND && (rc != OK || !payment->livemode || request->principal.livemode)) {
+        return rc;
+    }
+    rc = catch_up_check(db, &request->principal.merchant_id, CATCH_UP_EITHER, err);
+    return rc == OK ? err_set(err, ERR_NOT_FOUND, "there is no such payment") : rc;
 }
 
 // Where the request says an amount: in the payment's minor units. What its currency does not allow is noted
@@ -228,7 +231,10 @@ enum errc refund_create_work(struct request *request, struct db *db, struct err 
     if (rc != OK || repeated) {
         return rc;
     }
-    rc = check_state(request, db, &payment, err);
+    rc = catch_up_check(db, &payment.merchant_id, payment.livemode ? CATCH_UP_LIVE : CATCH_UP_TEST, err);
+    if (rc == OK) {
+        rc = check_state(request, db, &payment, err);
+    }
     if (rc == OK) {
         rc = take_amount(db, &payment, &amount_minor, err);
     }

@@ -34,6 +34,7 @@ static const char *const sentences[] = {
     [ERR_PROVIDER_AUTH_FAILED] = "the provider refused the credentials",
     [ERR_PROVIDER_UNAVAILABLE] = "the provider could not be reached in time",
     [ERR_OVERLOADED] = "the service is at its limits",
+    [ERR_CATCHING_UP] = "the provider is being asked for what this database lacks",
     [ERR_STORE_BUSY] = "the database is locked by another process",
     [ERR_EXISTS] = "the row exists already",
     [ERR_STORE] = "the database failed",

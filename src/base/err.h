@@ -31,7 +31,8 @@ enum errc {
     ERR_PROVIDER_AUTH_FAILED,
     ERR_PROVIDER_UNAVAILABLE,
     ERR_OVERLOADED,
-    ERR_STORE_BUSY, // another process holds the database: nothing of the transaction is kept
+    ERR_CATCHING_UP, // whether this database is whole is being found out
+    ERR_STORE_BUSY,  // another process holds the database: nothing of the transaction is kept
     // Internal; outside they are all INTERNAL_ERROR.
     ERR_EXISTS,  // a unique constraint refused the row
     ERR_STORE,   // the database failed: nothing of the transaction is kept

@@ -6,9 +6,11 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/require.h"
 #include "cli/commands.h"
 #include "cli/serve.h"
 #include "cli/startup.h"
+#include "cli/stop_mark.h"
 #include "net/http2_client.h"
 #include "provider/stripe.h"
 #include "store/payments.h"
@@ -126,7 +128,9 @@ static enum errc open_work(struct service *service, struct err *err)
         .timeout_ms = config->stripe_timeout_ms,
     };
     service->provider = stripe_open(&stripe);
+    enum engine_start start = service->had_database && !service->is_last_stopped ? START_UNSURE : START_SURE;
     struct engine_options engine = {
+        .start = service->accept_restored ? START_ACCEPTED : start,
         .loop = service->loop,
         .store = service->store,
         .provider = service->provider,
@@ -197,6 +201,7 @@ static enum errc open_service(struct service *service, struct err *err)
 
 static void close_service(struct service *service)
 {
+    bool in_place = store_in_place(service->store);
     http_client_close(service->provider_http1);
     if (service->provider_client !=
         service->provider_http1) { // the calls that ended just now may have sent more
@@ -210,6 +215,9 @@ static void close_service(struct service *service)
     stripe_close(service->provider);
     store_free(service->store);
     uv_service_loop_close(service->uv_loop);
+    if (in_place) {
+        stop_mark_put(service->config);
+    }
 }
 
 // They mean something to other services, and would end this one.
@@ -222,7 +230,13 @@ static void ignore_user_signals(void)
 int cmd_serve(int argc, char **argv)
 {
     COMMAND_CLEANUP struct command command = {0};
-    const struct command_form form = {.name = "serve", .lists_settings = true};
+    bool accept_restored = false;
+    const struct flag flags[] = {
+        {"--accept-restored", NULL, NULL, &accept_restored,
+         "go on with a restored database as it is, without what it lacks"},
+    };
+    const struct command_form form = {
+        .name = "serve", .flags = flags, .flag_count = COUNT_OF(flags), .lists_settings = true};
     int status;
     if (!command_begin(&command, &form, argc, argv, &status)) {
         return status;
@@ -234,6 +248,7 @@ int cmd_serve(int argc, char **argv)
     struct service service = {.argc = argc,
                               .argv = argv,
                               .command = &command,
+                              .accept_restored = accept_restored,
                               .config = &command.config,
                               .keyring = &command.keyring,
                               .arena = &command.arena};
@@ -243,6 +258,7 @@ int cmd_serve(int argc, char **argv)
         startup_load_keys(&command.config, &command.keyring, &err) != OK) {
         return command_fail(&err);
     }
+    service.is_last_stopped = stop_mark_take(&command.config);
     if (open_service(&service, &err) != OK) {
         _exit(command_fail(&err)); // threads that were started still use everything
     }

@@ -24,8 +24,10 @@ struct service {
     const struct config *config;
     struct keyring *keyring;
     struct arena *arena;
-    bool had_database; // before this start
-    int64_t payments;  // in it, counted up to PAYMENTS_COUNTED_MAX
+    bool accept_restored; // --accept-restored
+    bool had_database;    // before this start
+    bool is_last_stopped; // it is the very one that the last run stopped with
+    int64_t payments;     // in it, counted up to PAYMENTS_COUNTED_MAX
     struct uv_service_loop *uv_loop;
     struct loop *loop;
     struct store *store;

@@ -98,6 +98,13 @@ enum errc change_create(struct db *db, struct change *change, const struct payme
     return rc == OK ? change_note(db, change, payment, "created", err) : rc;
 }
 
+enum errc change_take_over(struct db *db, struct change *change, const struct payment *payment,
+                           struct err *err)
+{
+    enum errc rc = payment_insert(db, payment, err);
+    return rc == OK ? change_note(db, change, payment, "taken over", err) : rc;
+}
+
 enum errc change_owe(struct db *db, struct change *change, const struct payment *payment, const char *kind,
                      int64_t delay_us, struct err *err)
 {

@@ -25,6 +25,11 @@ struct change {
 enum errc change_create(struct db *db, struct change *change, const struct payment *payment,
                         struct err *err) MUST_CHECK;
 
+// A payment that the provider knows and this database has forgotten, as it was when it was prepared; its
+// state is taken over next (change_take_intent).
+enum errc change_take_over(struct db *db, struct change *change, const struct payment *payment,
+                           struct err *err) MUST_CHECK;
+
 // The payment could not be made: MOVE_FAIL with this reason, if its status allows it. Where its next action
 // was handed out, the intent is cancelled at the provider, so that nobody pays it later beside its
 // replacement.

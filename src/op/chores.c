@@ -9,6 +9,7 @@
 #include "op/card.h"
 #include "op/engine.h"
 #include "op/inbound.h"
+#include "store/catch_ups.h"
 #include "store/idempotency.h"
 #include "store/inbox.h"
 #include "store/merchants.h"
@@ -33,7 +34,9 @@ struct chores {
     int64_t alive_us; // wall clock, when it was last noted; 0: not yet
     bool first;       // none has succeeded
     int64_t clock_us; // the wall clock less the monotonic one, when it was last seen to be set
-    int64_t back_us;  // by how much it was set back since the last that succeeded
+    int64_t held;     // accounts that are held (catch_up.h), and those that are known to lack something
+    int64_t lacking;
+    int64_t back_us; // by how much it was set back since the last that succeeded
 };
 
 // Times to act that were stored by a clock that was ahead come when they should. Operations have rules of
@@ -79,6 +82,9 @@ static enum errc run_chores(struct store_job *job, struct db *db, struct err *er
     if (rc == OK) {
         rc = inbox_prune(db, now_us - EVENT_KEPT_US, PRUNE_MAX, err);
     }
+    if (rc == OK) {
+        rc = catch_ups_count(db, op_catch_up.name, &chores->held, &chores->lacking, err);
+    }
     if (rc == OK && chores->notes_alive) {
         rc = meta_alive_put(db, now_us, err);
     }
@@ -121,6 +127,8 @@ static void chores_done(struct store_job *job)
     if (job->result == OK) {
         chores->first = false;
         chores->back_us = 0;
+        engine->stats.held = chores->held;
+        engine->stats.lacking = chores->lacking;
         if (chores->change.told) {
             engine->options.on_told(engine->options.context);
         }

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "base/timefmt.h"
 #include "op/card_event.h"
+#include "op/catch_up.h"
 #include "op/charge.h"
 #include "op/events.h"
 #include "op/op.h"
@@ -195,6 +196,12 @@ static enum errc keep(struct db *db, struct change *change, const struct inbound
                       uuid_parse(event->payment_id, &payment_id) &&
                       uuid_parse(event->merchant_id, &merchant_id) &&
                       uuid_equal(&merchant_id, &inbound->merchant_id);
+    if (names_ours && event->marked) {
+        enum errc rc = catch_up_owe(db, change, &merchant_id, event->livemode, &payment_id, err);
+        if (rc != OK) {
+            return rc;
+        }
+    }
     if (inbound->body == NULL || !names_ours || inbound->body_bytes > KEPT_BYTES_MAX) {
         return check_known(db, inbound, change->now_us, err);
     }

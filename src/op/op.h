@@ -58,6 +58,7 @@ extern const struct op_kind op_card_setup;   // card_setup.c: asks after one who
 extern const struct op_kind op_card_keep;    // card_keep.c: saves the card of a payment that completed
 extern const struct op_kind op_detach;       // detach.c
 extern const struct op_kind op_events;       // events.c: asks for events that did not come; of credentials
+extern const struct op_kind op_catch_up;     // catch_up.c: asks for what this database lacks; of credentials
 extern const struct op_kind op_card_sync;    // card_sync.c: reads a saved card that an event told of
 extern const struct op_kind op_authenticate; // authenticate.c: brings a failed payment back to its payer
 
@@ -106,7 +107,15 @@ struct op {
     struct op_answer answer; // for those who wait; in settle_arena
 };
 
+// What is known of the database at this start.
+enum engine_start {
+    START_SURE,     // it is a new one, or the very one that the last run stopped with
+    START_UNSURE,   // the last run did not stop in good order, or this may be a restored backup (catch_up.h)
+    START_ACCEPTED, // the operator wants it as it is
+};
+
 struct engine_options {
+    enum engine_start start;
     struct loop *loop;
     struct store *store;
     struct provider *provider;
@@ -143,6 +152,8 @@ struct engine_stats {
     int64_t settle_retries_total;
     int64_t settle_given_up_total; // outcomes that could not be recorded and are asked for again
     int64_t put_back_total; // attempts that were not made: the provider was away, or it was not their turn
+    int64_t held;           // accounts whose new payments and refunds are refused: catch_up.h
+    int64_t lacking;        // those of them of which it is known that this database lacks something
     struct governor_stats governor;
 };
 void engine_stats(const struct engine *engine, struct engine_stats *stats);

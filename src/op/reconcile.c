@@ -8,6 +8,7 @@
 #include "base/require.h"
 #include "base/text.h"
 #include "base/timefmt.h"
+#include "op/catch_up.h"
 #include "op/engine.h"
 #include "op/events.h"
 #include "store/meta.h"
@@ -37,9 +38,10 @@ struct claim {
     bool told;
 };
 
-static const struct op_kind *const kinds[] = {
-    &op_charge, &op_sync,   &op_cancel, &op_capture,   &op_refund,     &op_refund_sync, &op_refunds,
-    &op_card,   &op_detach, &op_events, &op_card_sync, &op_card_setup, &op_card_keep,   &op_authenticate};
+static const struct op_kind *const kinds[] = {&op_charge,    &op_sync,         &op_cancel,    &op_capture,
+                                              &op_refund,    &op_refund_sync,  &op_refunds,   &op_card,
+                                              &op_detach,    &op_events,       &op_card_sync, &op_card_setup,
+                                              &op_card_keep, &op_authenticate, &op_catch_up};
 
 static const struct op_kind *kind_of(const char *name)
 {
@@ -130,6 +132,9 @@ static enum errc take_up(const struct engine *engine, struct db *db, int64_t now
     }
     if (rc == OK) {
         rc = operations_distrust_future(db, op_refund.name, now_us, err);
+    }
+    if (rc == OK) {
+        rc = catch_up_begin(engine, db, alive_us, now_us, err);
     }
     return rc == OK ? events_begin(db, alive_us, now_us, err) : rc;
 }

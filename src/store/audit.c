@@ -242,6 +242,7 @@ static const struct filter_word types[] = {
     {"provider.deleted", RARE},
     {"provider.updated", RARE},
     {"webhook.url_updated", RARE},
+    {"database.accepted", RARE},
     {NULL},
 };
 

@@ -59,11 +59,11 @@ enum errc meta_change_master_key(struct db *db, const uint8_t id[8], struct err 
                   DB_BYTES(id, (size_t)KEY_ID_BYTES));
 }
 
-enum errc meta_alive_get(struct db *db, int64_t *at_us, struct err *err)
+static enum errc time_get(struct db *db, const char *name, int64_t *at_us, struct err *err)
 {
     *at_us = 0;
     DB_ROWS(rows);
-    enum errc e = db_query(db, &rows, err, "SELECT value FROM meta WHERE name = 'alive_us'");
+    enum errc e = db_query(db, &rows, err, "SELECT value FROM meta WHERE name = $1", DB_STR(name));
     bool has = false;
     if (e == OK) {
         e = db_next(&rows, &has, err);
@@ -77,10 +77,40 @@ enum errc meta_alive_get(struct db *db, int64_t *at_us, struct err *err)
     return e;
 }
 
-enum errc meta_alive_put(struct db *db, int64_t at_us, struct err *err)
+static enum errc time_put(struct db *db, const char *name, int64_t at_us, struct err *err)
 {
     return db_run(db, NULL, err,
-                  "INSERT INTO meta (name, value) VALUES ('alive_us', $1)"
+                  "INSERT INTO meta (name, value) VALUES ($1, $2)"
                   " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-                  DB_BYTES(&at_us, sizeof(at_us)));
+                  DB_STR(name), DB_BYTES(&at_us, sizeof(at_us)));
+}
+
+enum errc meta_alive_get(struct db *db, int64_t *at_us, struct err *err)
+{
+    return time_get(db, "alive_us", at_us, err);
+}
+
+enum errc meta_alive_put(struct db *db, int64_t at_us, struct err *err)
+{
+    return time_put(db, "alive_us", at_us, err);
+}
+
+enum errc meta_whole_get(struct db *db, int64_t *at_us, struct err *err)
+{
+    return time_get(db, "whole_us", at_us, err);
+}
+
+enum errc meta_whole_put(struct db *db, int64_t at_us, struct err *err)
+{
+    return time_put(db, "whole_us", at_us, err);
+}
+
+enum errc meta_accepted_get(struct db *db, int64_t *at_us, struct err *err)
+{
+    return time_get(db, "accepted_us", at_us, err);
+}
+
+enum errc meta_accepted_put(struct db *db, int64_t at_us, struct err *err)
+{
+    return time_put(db, "accepted_us", at_us, err);
 }

@@ -1,4 +1,4 @@
-// What is kept of the service as a whole: what the database must be opened with, and when it last ran.
+// What is kept of the service as a whole: what the database must be opened with, and times of its runs.
 #pragma once
 
 #include "store/db.h"
@@ -16,3 +16,11 @@ enum errc meta_change_master_key(struct db *db, const uint8_t id[8], struct err 
 // When the service was last known to run; 0: never.
 enum errc meta_alive_get(struct db *db, int64_t *at_us, struct err *err) MUST_CHECK;
 enum errc meta_alive_put(struct db *db, int64_t at_us, struct err *err) MUST_CHECK;
+
+// The same as it was when the present run began: until then this database surely held all.
+enum errc meta_whole_get(struct db *db, int64_t *at_us, struct err *err) MUST_CHECK;
+enum errc meta_whole_put(struct db *db, int64_t at_us, struct err *err) MUST_CHECK;
+
+// When the operator said that what this database lacks shall stay away (serve --accept-restored); 0: never.
+enum errc meta_accepted_get(struct db *db, int64_t *at_us, struct err *err) MUST_CHECK;
+enum errc meta_accepted_put(struct db *db, int64_t at_us, struct err *err) MUST_CHECK;

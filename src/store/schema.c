@@ -199,5 +199,13 @@ static const char step_7[] =
     "CREATE INDEX cards_expiring ON cards(exp_year * 12 + exp_month)"
     " WHERE status = 'active' AND exp_month > 0 AND expiring_told < exp_year * 12 + exp_month;";
 
-const char *const schema_steps[] = {step_1, step_2, step_3, step_4, step_5, step_6, step_7};
+// Which accounts are to be asked for what this database lacks, and how far that has come: catch_ups.h.
+static const char step_8[] =
+    "CREATE TABLE catch_ups ("
+    " credential_id BLOB PRIMARY KEY, from_s INTEGER NOT NULL, begun_us INTEGER NOT NULL,"
+    " known INTEGER NOT NULL,"
+    " payments_read INTEGER NOT NULL, page TEXT, payments INTEGER NOT NULL, refunds INTEGER NOT NULL,"
+    " left_out INTEGER NOT NULL) STRICT, WITHOUT ROWID;";
+
+const char *const schema_steps[] = {step_1, step_2, step_3, step_4, step_5, step_6, step_7, step_8};
 const size_t schema_step_count = COUNT_OF(schema_steps);

@@ -4,7 +4,7 @@ import gzip
 import pytest
 
 from support.http_listener import Answer
-from support.merchant import Merchant
+from support.merchant import Merchant, ask
 from support.stripe_model import stripe_error
 from support.stub import executed
 from support.waiting import wait_until
@@ -91,7 +91,7 @@ def hasty_shop(start_shop):
 def pay(shop, key="order-1", **fields):
     """The Answer to POST /v1/payments."""
     body = {"amount": "10.00", "currency": "USD", "provider": "stripe", "payment_method": "pm_card_visa"}
-    return shop.api.post("/v1/payments", body | fields, idempotency_key=key)
+    return ask(shop.api, "/v1/payments", body | fields, idempotency_key=key)
 
 
 def pay_in_vain(shop, **fields):

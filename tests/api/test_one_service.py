@@ -51,7 +51,7 @@ def test_the_lock_goes_with_the_service(serving):
     serving.kill()
     serving.start()
     serving.terminate()
-    assert sorted(os.listdir(serving.data_dir)) == ["master.key", "payments.db", "pepper.key"]
+    assert sorted(os.listdir(serving.data_dir)) == ["master.key", "payments.db", "payments.db.stopped", "pepper.key"]
     serving.command("rotate-master-key")
     serving.start()
 

@@ -172,7 +172,7 @@ def refuse_wrong_answers(server, api, payments):
     listed = api.get("/v1/payments")
     assert listed.status == 500 or all(one in payments for one in listed.data), listed
     refund = api.post("/v1/refunds", {"payment_id": payments[0]["id"], "amount": "10.01"})
-    assert refund.status in (422, 500), refund
+    assert refund.status in (422, 500) or refund.codes == ["CATCHING_UP"], refund
     assert server.process.exit_status() is None, server.log()
 
 

@@ -144,6 +144,7 @@ static enum errc open_layers(struct err *err)
                                     .api_base = STRIPE_BASE,
                                     .timeout_ms = service.config.stripe_timeout_ms};
     struct engine_options engine = {
+        .start = START_UNSURE, // nobody stops it in good order
         .loop = &life->loop,
         .store = life->store,
         .provider = stripe_open(&stripe),

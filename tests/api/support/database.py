@@ -69,3 +69,8 @@ def nobody_writes(server):
 def is_asking_for_events(server):
     """Whether Stripe's events are still to be fetched for anybody."""
     return _rows(server, "SELECT count(*) FROM operations WHERE kind = 'events'")[0][0] > 0
+
+
+def is_catching_up(server):
+    """Whether Stripe is still to be asked by any account for what the database may lack."""
+    return _rows(server, "SELECT count(*) FROM operations WHERE kind = 'catch_up'")[0][0] > 0

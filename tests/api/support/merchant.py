@@ -2,12 +2,27 @@
 import secrets
 import uuid
 
+from .waiting import wait_until
+
 ALL_SCOPES = ("payments:read,payments:write,refunds:read,refunds:write,webhooks:read,"
               "merchant:read,merchant:write,audit:read")
 
 
 def random_secret(prefix):
     return prefix + secrets.token_hex(16)
+
+
+def ask(api, path, body, expect=None, idempotency_key=None):
+    """The Answer to a POST. After a crash, or a change of its database, the service asks Stripe before it charges; who comes
+    sooner has to repeat the request."""
+    answers = []
+
+    def is_answered():
+        answers.append(api.post(path, body, idempotency_key=idempotency_key))
+        return answers[-1].status != 503 or answers[-1].codes != ["CATCHING_UP"]
+    wait_until(is_answered, what=f"{path} to be answered")
+    assert expect in (None, answers[-1].status), f"expected {expect}:\n{answers[-1]!r}"
+    return answers[-1]
 
 
 class Merchant:
@@ -60,8 +75,7 @@ class Merchant:
         body = {"amount": amount, "currency": currency, "provider": "stripe"} | fields
         if "saved_card_id" not in fields:
             body["payment_method"] = payment_method
-        return (api or self.api).post("/v1/payments", body, expect=expect,
-                                      idempotency_key=idempotency_key or f"order-{uuid.uuid4()}").data
+        return ask(api or self.api, "/v1/payments", body, expect, idempotency_key or f"order-{uuid.uuid4()}").data
 
     def end(self, payment, how, body=None, *, expect=200):
         """POST /v1/payments/{id}/capture or cancel; answers the Answer."""
@@ -70,7 +84,7 @@ class Merchant:
     def refund(self, payment, amount=None, *, expect=201, idempotency_key=None, **fields):
         """POST /v1/refunds, of all that is left where no amount is given; answers the refund."""
         body = {"payment_id": payment["id"]} | ({} if amount is None else {"amount": amount}) | fields
-        return self.api.post("/v1/refunds", body, expect=expect, idempotency_key=idempotency_key).data
+        return ask(self.api, "/v1/refunds", body, expect, idempotency_key).data
 
     def payment(self, payment_id):
         return self.api.get(f"/v1/payments/{payment_id}", expect=200).data

@@ -42,13 +42,13 @@ class Server:
 
     # Running it
 
-    def start(self):
-        self.launch()
+    def start(self, *words):
+        self.launch(*words)
         wait_until(self._is_ready, what="/readyz")
 
-    def launch(self):
-        """Starts it, and does not wait until it is ready."""
-        self.process = Process([self.binary, "serve", "--listen", f"127.0.0.1:{self.port}"],
+    def launch(self, *words):
+        """Starts it, with these flags too, and does not wait until it is ready."""
+        self.process = Process([self.binary, "serve", "--listen", f"127.0.0.1:{self.port}", *words],
                                self.process_environment())
         self._seen = self._mark = 0
         port = self.process.err.wait_for(_port_of_listening)

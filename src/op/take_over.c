@@ -1,0 +1,125 @@
+// See take_over.h. What the provider does not know stays empty: the return URL.
+#include "op/take_over.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/timefmt.h"
+#include "domain/retry.h"
+#include "op/op.h"
+#include "store/cards.h"
+#include "store/idempotency.h"
+#include "store/payments.h"
+
+// An intent is made within a day of its payment, and clocks differ.
+#define APART_S (48 * INT64_C(3600))
+
+bool take_over_names(const struct intent *intent, const struct credential *account, struct uuid *payment_id)
+{
+    struct uuid merchant_id;
+    return uuid_parse(intent->payment_id, payment_id) && uuid_parse(intent->merchant_id, &merchant_id) &&
+           uuid_equal(&merchant_id, &account->merchant_id) &&
+           llabs(intent->created_s - uuid_ms(payment_id) / 1000) < APART_S;
+}
+
+// What was charged: the saved card, where it is known, or the method as the provider names it.
+static enum errc find_method(struct db *db, struct change *change, const struct intent *intent,
+                             struct payment *payment, struct err *err)
+{
+    struct card card = {0};
+    payment->payment_method = intent->origin.payment_method;
+    enum errc rc = payment->payment_method == NULL
+                       ? ERR_NOT_FOUND
+                       : card_by_ref(db, &payment->merchant_id, payment->livemode, payment->payment_method,
+                                     change->arena, &card, err);
+    if (rc == OK) {
+        payment->saved_card_id = card.id;
+        payment->payment_method = NULL;
+    }
+    return rc == ERR_NOT_FOUND ? OK : rc;
+}
+
+static enum errc build(struct db *db, struct change *change, const struct intent *intent,
+                       struct payment *payment, struct err *err)
+{
+    const struct currency *currency = intent->currency != NULL ? currency_find(intent->currency) : NULL;
+    struct payment other = {0};
+    payment->currency = currency;
+    if (intent->origin.mark.key == NULL) {
+        return err_set(err, ERR_CONFLICT, "it does not say the key and the hash of its request");
+    }
+    if (currency == NULL || intent->amount_provider_minor <= 0 ||
+        money_from_stripe(intent->amount_provider_minor, currency, &payment->amount_minor, err) != OK ||
+        payment->amount_minor > money_minor_max(currency)) {
+        return err_set(err, ERR_CONFLICT, "it has no amount that a payment can have");
+    }
+    enum errc rc =
+        payment_by_ref(db, &payment->merchant_id, payment->livemode, intent->id, change->arena, &other, err);
+    if (rc == OK) {
+        return err_set(err, ERR_CONFLICT, "it is another payment's");
+    }
+    return rc == ERR_NOT_FOUND ? find_method(db, change, intent, payment, err) : rc;
+}
+
+static enum errc keep_key(struct db *db, const struct payment *payment, const struct request_mark *mark,
+                          struct err *err)
+{
+    struct idempotency_key key = {
+        .merchant_id = payment->merchant_id,
+        .livemode = payment->livemode,
+        .kind = "payment",
+        .key = mark->key,
+        .subject_id = payment->id,
+        .created_us = payment->created_us,
+    };
+    memcpy(key.request_hash, mark->hash, sizeof(key.request_hash));
+    return idempotency_insert_free(db, &key, err);
+}
+
+// What the provider has not finished is asked after from now on, and so is what does not fit.
+static enum errc take_state(struct db *db, struct change *change, struct payment *payment,
+                            const struct intent *intent, struct err *err)
+{
+    uint32_t random32 = 0;
+    struct err why = {0};
+    enum errc rc = change_take_intent(db, change, payment, intent, &why);
+    if (rc != OK && rc != ERR_CONFLICT) {
+        *err = why;
+        return rc;
+    }
+    if (rc == OK && payment->status != PAYMENT_PENDING) {
+        return OK;
+    }
+    change->random->fill(change->random, &random32, sizeof(random32));
+    return change_owe(db, change, payment, op_sync.name, retry_check_delay_us(0, random32), err);
+}
+
+enum errc take_over_payment(struct db *db, struct change *change, const struct credential *account,
+                            const struct uuid *payment_id, const struct intent *intent, struct err *err)
+{
+    struct payment payment = {
+        .id = *payment_id,
+        .merchant_id = account->merchant_id,
+        .livemode = account->livemode,
+        .status = PAYMENT_PENDING,
+        .provider = account->provider,
+        .provider_ref = intent->id,
+        .idempotency_key = intent->origin.mark.key,
+        .description = intent->origin.description,
+        .metadata_json = intent->origin.metadata_json,
+        .customer_email = intent->origin.customer_email,
+        .capture_manual = intent->origin.capture_manual,
+        .action_given = true, // it may have been: a failure then cancels the intent
+        .credential_version_id = account->version_id,
+        .created_us = uuid_ms(payment_id) * US_PER_MS,
+        .updated_us = change->now_us,
+    };
+    enum errc rc = build(db, change, intent, &payment, err);
+    if (rc == OK) {
+        rc = change_take_over(db, change, &payment, err);
+    }
+    if (rc == OK) {
+        rc = keep_key(db, &payment, &intent->origin.mark, err);
+    }
+    return rc == OK ? take_state(db, change, &payment, intent, err) : rc;
+}
