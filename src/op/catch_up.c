@@ -195,7 +195,7 @@ static enum errc take_payment(struct db *db, struct change *change, const struct
     }
     enum errc rc = payment_get(db, &id, NULL, change->arena, &payment, err);
     if (rc == OK) {
-        *settled = payment.provider_ref != NULL && payment.updated_us < at->begun_us;
+        *settled = text_equal(payment.provider_ref, intent->id) && payment.updated_us < at->begun_us;
         return OK;
     }
     if (rc == ERR_NOT_FOUND) {

@@ -49,6 +49,7 @@ static void open_engine(struct fixture *f)
     const struct store_options store = {.database = f->scratch.database, .queue_max = 1000, .batch_max = 100};
     assert_int_equal(store_open(&f->loop.base, &store, &f->store, &f->err), OK);
     const struct engine_options options = {
+        .start = f->start,
         .loop = &f->loop.base,
         .store = f->store,
         .provider = &f->provider.base,

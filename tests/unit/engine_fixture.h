@@ -41,6 +41,7 @@ struct fixture {
     struct store *store;
     struct engine *engine;
     struct pace_rates rates; // of the next engine; off at first
+    enum engine_start start; // the same; sure at first
     struct db *db;           // a connection of the test's own
     int transactions;        // begun on it and not ended, one in the other
     struct err err;

@@ -1,0 +1,311 @@
+// What a start asks for that may have a restored backup before it, and what it takes over.
+#include "engine_fixture.h"
+
+#include "op/catch_up.h"
+#include "op/take_over.h"
+#include "store/meta.h"
+
+#define OTHER_MERCHANT "018f0000-0000-7000-8000-000000000009"
+
+// A process that ends, and one that starts like this an hour later.
+static void start_again(struct fixture *f, enum engine_start start)
+{
+    engine_run_s(f, 120); // so that it has noted when it ran
+    f->start = start;
+    engine_crash(f);
+    engine_run_s(f, 3600);
+    engine_begin(f);
+}
+
+static bool held(struct fixture *f)
+{
+    transaction_begin(f);
+    enum errc rc = catch_up_check(f->db, &f->merchant_id, CATCH_UP_TEST, &f->err);
+    transaction_end(f);
+    assert_true(rc == OK || rc == ERR_CATCHING_UP);
+    return rc == ERR_CATCHING_UP;
+}
+
+static struct uuid lost_id(struct fixture *f)
+{
+    return uuid_new(&random_system, loop_wall_us(&f->loop.base));
+}
+
+// The intent of a payment of this service's, in a list of all.
+static struct intent made(struct fixture *f, const struct uuid *payment_id, const char *intent_id)
+{
+    char merchant[UUID_TEXT_BYTES];
+    uuid_format(&f->merchant_id, merchant);
+    struct intent intent = listed(f, payment_id, intent_id, INTENT_SUCCEEDED);
+    intent.merchant_id = arena_strdup(&f->arena, merchant);
+    intent.created_s = uuid_ms(payment_id) / 1000 + 1;
+    intent.origin = (struct intent_origin){
+        .mark = {.key = arena_printf(&f->arena, "key of %s", intent_id), .hash = {1, 2, 3}},
+        .payment_method = "pm_1",
+    };
+    return intent;
+}
+
+static void will_list(struct fixture *f, struct intent *intents, size_t count, const char *next_page)
+{
+    fake_provider_will(&f->provider, answer_list(intents, count, next_page));
+}
+
+static void will_list_no_refunds(struct fixture *f)
+{
+    fake_provider_will(&f->provider, (struct provider_answer){.outcome = PROVIDER_DONE, .status = 200});
+}
+
+static size_t pages_asked(struct fixture *f)
+{
+    return fake_provider_count(&f->provider, PROVIDER_PAYMENTS_SINCE);
+}
+
+static struct uuid bought(struct fixture *f)
+{
+    engine_begin(f);
+    fake_provider_will(&f->provider, answer_intent(INTENT_SUCCEEDED));
+    return buy(f)->payment.id;
+}
+
+static void a_start_that_is_sure_asks_nothing(void **state)
+{
+    struct fixture *f = *state;
+    bought(f);
+    start_again(f, START_SURE);
+    assert_int_equal(pages_asked(f), 0);
+    assert_false(held(f));
+}
+
+static void a_payment_that_was_settled_before_proves_that_none_older_is_missing(void **state)
+{
+    struct fixture *f = *state;
+    struct uuid id = bought(f);
+    struct intent intents[] = {made(f, &id, "pi_1")};
+    will_list(f, intents, 1, "pi_1");
+    will_list_no_refunds(f);
+    start_again(f, START_UNSURE);
+    assert_int_equal(pages_asked(f), 1);
+    assert_int_equal(fake_provider_count(&f->provider, PROVIDER_REFUNDS_SINCE), 1);
+    assert_false(held(f));
+}
+
+static void what_is_newer_than_the_proof_is_missing_even_so(void **state)
+{
+    struct fixture *f = *state;
+    struct uuid id = bought(f);
+    struct uuid lost = lost_id(f);
+    struct intent intents[] = {made(f, &lost, "pi_2"), made(f, &id, "pi_1")};
+    will_list(f, intents, 2, NULL);
+    will_list_no_refunds(f);
+    start_again(f, START_UNSURE);
+    assert_string_equal(history_of(f, &lost), "taken over pending recovery, completed completed recovery");
+    assert_string_equal(events_of(f, &lost), "payment.completed");
+    assert_false(held(f));
+}
+
+static void once_something_is_missing_all_is_read(void **state)
+{
+    struct fixture *f = *state;
+    struct uuid id = bought(f);
+    struct uuid lost[] = {lost_id(f), lost_id(f)};
+    struct intent first[] = {made(f, &lost[1], "pi_3"), made(f, &id, "pi_1")};
+    struct intent second[] = {made(f, &lost[0], "pi_2")};
+    will_list(f, first, 2, "pi_1");
+    will_list(f, second, 1, NULL);
+    will_list_no_refunds(f);
+    start_again(f, START_UNSURE);
+    engine_run_s(f, 1);
+    assert_int_equal(payment_row(f, &lost[0]).status, PAYMENT_COMPLETED);
+    assert_int_equal(payment_row(f, &lost[1]).status, PAYMENT_COMPLETED);
+    assert_false(held(f));
+}
+
+static void pages_without_a_proof_are_read_to_the_end(void **state)
+{
+    struct fixture *f = *state;
+    struct uuid id = bought(f);
+    struct intent others[] = {made(f, &id, "pi_9")};
+    others[0].merchant_id = OTHER_MERCHANT;
+    will_list(f, others, 1, "pi_9");
+    will_list(f, others, 1, NULL);
+    will_list_no_refunds(f);
+    start_again(f, START_UNSURE);
+    assert_true(held(f));
+    engine_run_s(f, 1);
+    assert_int_equal(pages_asked(f), 2);
+    assert_false(held(f));
+    assert_int_equal(sql_number(f, "SELECT count(*) FROM payments"), 1);
+}
+
+static void a_crash_between_two_pages_takes_none_over_twice(void **state)
+{
+    struct fixture *f = *state;
+    engine_begin(f);
+    struct uuid ids[] = {lost_id(f), lost_id(f)};
+    struct intent pages[] = {made(f, &ids[1], "pi_2"), made(f, &ids[0], "pi_1")};
+    will_list(f, &pages[0], 1, "pi_2");
+    start_again(f, START_UNSURE);
+    assert_true(held(f));
+    assert_int_equal(sql_number(f, "SELECT count(*) FROM payments"), 1);
+    will_list(f, &pages[0], 1, "pi_2");
+    will_list(f, &pages[1], 1, NULL);
+    will_list_no_refunds(f);
+    engine_crash(f);
+    engine_begin(f);
+    assert_true(held(f)); // what was taken over proves nothing
+    engine_run_s(f, 1);
+    assert_false(held(f));
+    assert_int_equal(sql_number(f, "SELECT count(*) FROM payments WHERE status = 'completed'"), 2);
+    assert_int_equal(sql_number(f, "SELECT count(*) FROM idempotency_keys"), 2);
+    assert_int_equal(sql_number(f, "SELECT count(*) FROM catch_ups"), 0);
+}
+
+static void only_what_this_service_made_for_this_merchant_is_named(void **state)
+{
+    struct fixture *f = *state;
+    struct credential account = {.merchant_id = f->merchant_id};
+    struct uuid id = lost_id(f);
+    struct uuid named;
+    const struct intent right = made(f, &id, "pi_1");
+    assert_true(take_over_names(&right, &account, &named));
+    assert_true(uuid_equal(&named, &id));
+    struct intent wrong = right;
+    wrong.merchant_id = OTHER_MERCHANT;
+    assert_false(take_over_names(&wrong, &account, &named));
+    wrong.merchant_id = NULL;
+    assert_false(take_over_names(&wrong, &account, &named));
+    wrong = right;
+    wrong.payment_id = NULL;
+    assert_false(take_over_names(&wrong, &account, &named));
+    wrong.payment_id = "018f0000-0000-4000-8000-000000000001"; // of another version, so it says no time
+    assert_false(take_over_names(&wrong, &account, &named));
+    wrong = right;
+    wrong.created_s += INT64_C(3) * 24 * 3600;
+    assert_false(take_over_names(&wrong, &account, &named));
+}
+
+static void what_makes_no_payment_is_left_out_and_the_rest_taken_over(void **state)
+{
+    struct fixture *f = *state;
+    engine_begin(f);
+    struct uuid ids[] = {lost_id(f), lost_id(f), lost_id(f), lost_id(f)};
+    struct intent intents[] = {made(f, &ids[0], "pi_1"), made(f, &ids[1], "pi_2"), made(f, &ids[2], "pi_3"),
+                               made(f, &ids[3], "pi_4")};
+    intents[0].origin.mark.key = NULL;
+    intents[1].currency = "xxx";
+    intents[2].amount_provider_minor = 0;
+    will_list(f, intents, 4, NULL);
+    will_list_no_refunds(f);
+    start_again(f, START_UNSURE);
+    assert_false(held(f));
+    assert_int_equal(sql_number(f, "SELECT count(*) FROM payments"), 1);
+    assert_int_equal(payment_row(f, &ids[3]).status, PAYMENT_COMPLETED);
+}
+
+static void an_account_that_refuses_is_let_go_and_asked_with_its_next_key(void **state)
+{
+    struct fixture *f = *state;
+    bought(f);
+    struct uuid lost = lost_id(f);
+    fake_provider_will(&f->provider, answer_no_auth());
+    start_again(f, START_UNSURE);
+    assert_false(held(f));
+    struct provider_answer paid = answer_intent(INTENT_SUCCEEDED);
+    paid.intent.id = "pi_3";
+    fake_provider_will(&f->provider, paid);
+    struct uuid later = buy(f)->payment.id; // which proves nothing
+    struct intent intents[] = {made(f, &later, "pi_3"), made(f, &lost, "pi_2")};
+    will_list(f, intents, 2, NULL);
+    will_list_no_refunds(f);
+    struct credential account = {.id = f->credential_id};
+    transaction_begin(f);
+    assert_int_equal(catch_up_ask(f->db, &account, loop_wall_us(&f->loop.base), &f->err), OK);
+    transaction_end(f);
+    assert_true(held(f));
+    engine_run_s(f, 6);
+    assert_false(held(f));
+    assert_int_equal(payment_row(f, &lost).status, PAYMENT_COMPLETED);
+}
+
+static void an_account_is_held_while_the_provider_does_not_answer(void **state)
+{
+    struct fixture *f = *state;
+    struct uuid id = bought(f);
+    fake_provider_will(&f->provider, answer_unknown());
+    start_again(f, START_UNSURE);
+    assert_true(held(f));
+    struct intent intents[] = {made(f, &id, "pi_1")};
+    will_list(f, intents, 1, NULL);
+    will_list_no_refunds(f);
+    engine_run_s(f, 6);
+    assert_false(held(f));
+}
+
+static enum errc owe(struct fixture *f, const struct uuid *payment_id)
+{
+    struct change change = {.keyring = &f->keyring,
+                            .random = &random_system,
+                            .arena = &f->arena,
+                            .now_us = loop_wall_us(&f->loop.base),
+                            .cause = "event"};
+    transaction_begin(f);
+    enum errc rc = catch_up_owe(f->db, &change, &f->merchant_id, false, payment_id, &f->err);
+    transaction_end(f);
+    return rc;
+}
+
+static void an_unknown_payment_of_an_event_has_its_account_asked_from_before_it_was_made(void **state)
+{
+    struct fixture *f = *state;
+    bought(f);
+    struct uuid lost = lost_id(f);
+    start_again(f, START_SURE);
+    assert_int_equal(owe(f, &lost), OK);
+    assert_true(held(f));
+    struct intent intents[] = {made(f, &lost, "pi_2")};
+    will_list(f, intents, 1, NULL);
+    will_list_no_refunds(f);
+    engine_run_s(f, 6);
+    assert_true(f->provider.calls[1].created_from_s < uuid_ms(&lost) / 1000);
+    assert_false(held(f));
+    assert_int_equal(payment_row(f, &lost).status, PAYMENT_COMPLETED);
+}
+
+static void a_database_that_was_accepted_is_held_no_more(void **state)
+{
+    struct fixture *f = *state;
+    bought(f);
+    struct uuid lost = lost_id(f);
+    fake_provider_will(&f->provider, answer_unknown());
+    start_again(f, START_UNSURE);
+    assert_true(held(f));
+    start_again(f, START_ACCEPTED);
+    assert_false(held(f));
+    assert_int_equal(sql_number(f, "SELECT count(*) FROM audit_log WHERE event_type = 'database.accepted'"),
+                     1);
+    assert_int_equal(owe(f, &lost), OK); // it was made before
+    assert_false(held(f));
+    struct uuid newer = lost_id(f);
+    assert_int_equal(owe(f, &newer), OK);
+    assert_true(held(f));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_start_that_is_sure_asks_nothing),
+        TEST(a_payment_that_was_settled_before_proves_that_none_older_is_missing),
+        TEST(what_is_newer_than_the_proof_is_missing_even_so),
+        TEST(once_something_is_missing_all_is_read),
+        TEST(pages_without_a_proof_are_read_to_the_end),
+        TEST(a_crash_between_two_pages_takes_none_over_twice),
+        TEST(only_what_this_service_made_for_this_merchant_is_named),
+        TEST(what_makes_no_payment_is_left_out_and_the_rest_taken_over),
+        TEST(an_account_that_refuses_is_let_go_and_asked_with_its_next_key),
+        TEST(an_account_is_held_while_the_provider_does_not_answer),
+        TEST(an_unknown_payment_of_an_event_has_its_account_asked_from_before_it_was_made),
+        TEST(a_database_that_was_accepted_is_held_no_more),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
