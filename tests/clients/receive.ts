@@ -11,13 +11,10 @@ function told(event: components["schemas"]["Event"]): string {
         return `${event.data.id} failed ${event.data.failure?.code}`;
     case "payment.refunded":
         return `${event.data.id} refunded ${event.data.refund.amount} of ${event.data.amount}`;
-    case "payment.capturable":
-    case "refund.failed":
-    case "payment.disputed":
-    case "payment.dispute_closed":
-        return `${event.data.id} ${event.type}`;
     case "webhook.test":
         return `test ${event.data.livemode}`;
+    default:
+        return `${event.data.id} ${event.type}`;
     }
 }
 
