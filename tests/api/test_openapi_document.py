@@ -231,6 +231,7 @@ def test_it_has_the_events_of_the_program_and_no_others(document, openapi):
         sources = (ROOT / "src" / layer).glob("*.c")
         return {name for source in sources for name in re.findall(r'"((?:payment|refund|card|webhook)\.[a-z_]+)"', source.read_text())}
     assert openapi.webhooks.keys() == set(document["components"]["schemas"]["EventTypeName"]["enum"])
+    assert openapi.webhooks.keys() == document["components"]["schemas"]["Event"]["discriminator"]["mapping"].keys()
     assert told("op") <= openapi.webhooks.keys() <= told("op") | told("api")
 
 
