@@ -44,9 +44,9 @@ struct payment {
     const char *provider_ref;
     const char *idempotency_key;
     const uint8_t *request_hash; // no column: its request_mark's, while it is prepared; NULL: not known
-    const char *payment_method; // NULL: a saved card
-    struct uuid saved_card_id;  // nil: none
-    struct uuid customer_id;    // for whom its card is saved when it completes; nil: it is not saved
+    const char *payment_method;  // NULL: a saved card
+    struct uuid saved_card_id;   // nil: none
+    struct uuid customer_id;     // for whom its card is saved when it completes; nil: it is not saved
     const char *return_url;
     const char *description;
     const char *metadata_json; // an object of strings, names sorted
