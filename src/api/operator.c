@@ -67,6 +67,8 @@ static void add_operations(struct buf *out, const struct engine_stats *engine)
            "Outcomes that could not be recorded and were tried again.");
     metric(out, "counter", "operations_settle_given_up_total", engine->settle_given_up_total,
            "Outcomes that could not be recorded, and are asked for again later.");
+    metric(out, "counter", "operations_set_aside_total", engine->set_aside_total,
+           "Operations that could not go on, because a row or a key is damaged, and are tried later.");
     metric(out, "counter", "operations_put_back_total", engine->put_back_total,
            "Operations that waited too long for their turn and went back to the database.");
     metric(out, "gauge", "accounts_held", engine->held,

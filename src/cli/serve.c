@@ -66,6 +66,12 @@ static void add_metrics(struct buf *out, void *context)
                (long long)stats.delivered_total);
     buf_printf(out, "payments_deliveries_total{result=\"failed\"} %lld\n", (long long)stats.failed_total);
     buf_printf(out, "payments_deliveries_total{result=\"dead\"} %lld\n", (long long)stats.dead_total);
+    buf_printf(
+        out,
+        "# HELP payments_deliveries_set_aside_total Webhooks that could not be sent, because a row is "
+        "damaged, and are tried later.\n"
+        "# TYPE payments_deliveries_set_aside_total counter\npayments_deliveries_set_aside_total %lld\n",
+        (long long)stats.set_aside_total);
     add_connection_metrics(service, out);
 }
 

@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+#include "domain/retry.h"
+
 #define VISITS_MAX 1000 // about 3 ms of the writer's time
 
 struct claim_walk claim_walk_behind(const struct uuid *merchant_id)
@@ -31,6 +33,16 @@ static void due_at(struct claim *claim, int64_t due_us)
     }
 }
 
+// Later and later; the others go on.
+static enum errc set_aside(struct claim *claim, struct db *db, const struct outbox_event *event,
+                           struct err *err)
+{
+    claim->set_aside++;
+    claim->aside_id = event->id;
+    return outbox_set_aside(db, event, claim->now_us + retry_aside_delay_us(claim->now_us, event->created_us),
+                            err);
+}
+
 static enum errc claim_one(struct claim *claim, struct db *db, const struct uuid *merchant_id, bool *has,
                            struct err *err)
 {
@@ -39,6 +51,12 @@ static enum errc claim_one(struct claim *claim, struct db *db, const struct uuid
                                 &sending->arena, &sending->event, has, err);
     if (rc == OK && *has) {
         rc = merchant_get(db, merchant_id, &sending->arena, &sending->merchant, err);
+    }
+    if (db_take_damage(db)) {
+        rc = set_aside(claim, db, &sending->event, err);
+        *has = !uuid_is_nil(&sending->event.id); // else there is no telling what would be claimed next
+        sending_free(sending);
+        return rc;
     }
     if (rc != OK || !*has) {
         sending_free(sending);
@@ -64,7 +82,7 @@ static enum errc claim_share(struct claim *claim, struct db *db, const struct uu
         if (!has) {
             int64_t first_us = INT64_MAX;
             rc = outbox_first_time(db, merchant_id, &first_us, err);
-            due_at(claim, first_us);
+            due_at(claim, first_us > claim->now_us ? first_us : INT64_MAX); // damage is for a later look
             return rc;
         }
     }
@@ -125,6 +143,7 @@ enum errc claim_run(struct store_job *job, struct db *db, struct err *err)
     struct claim *claim = CONTAINER_OF(job, struct claim, job);
     sending_free_all(&claim->sendings); // of a run whose batch could not be committed
     claim->claimed = 0;
+    claim->set_aside = 0;
     claim->to = claim->from;
     enum errc rc = OK;
     bool again = false;

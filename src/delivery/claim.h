@@ -28,6 +28,8 @@ struct claim {
     // Out.
     struct list sendings;
     int64_t claimed;
+    int64_t set_aside;    // damaged events, or events of a damaged merchant
+    struct uuid aside_id; // one of them
     struct claim_walk to; // not done: the room, or this claim's share of the writer's time, was used up
 };
 

@@ -12,6 +12,7 @@
 
 #include <stdlib.h>
 
+#include "base/hourly.h"
 #include "base/log.h"
 #include "base/require.h"
 #include "base/text.h"
@@ -42,6 +43,7 @@ struct delivery {
     int64_t rest_until_us;                      // monotonic, as the next
     int64_t waiting_due_us;
     struct timer sweep;
+    struct hourly set_aside;
     struct uuid *busy; // the merchants of what is in flight, as a claim is told
 };
 
@@ -119,6 +121,21 @@ static void after_claim(struct delivery *delivery)
     }
 }
 
+static void tell_aside(struct delivery *delivery)
+{
+    const struct claim *claim = &delivery->claim;
+    delivery->sender.stats.set_aside_total += claim->set_aside;
+    delivery->set_aside.count += claim->set_aside;
+    int64_t count = hourly_take(&delivery->set_aside, loop_mono_us(delivery->options.loop));
+    if (count > 0) {
+        char id[UUID_TEXT_BYTES];
+        uuid_format(&claim->aside_id, id);
+        LOG(LOG_ERROR,
+            "webhooks cannot be sent: their rows or their merchants' are damaged; one is named here",
+            LOG_INT("times", count), LOG_STR("event_id", id));
+    }
+}
+
 static void claim_done(struct store_job *job)
 {
     struct claim *claim = CONTAINER_OF(job, struct claim, job);
@@ -139,6 +156,7 @@ static void claim_done(struct store_job *job)
         sweep_in(delivery, STORE_AGAIN_US);
         return;
     }
+    tell_aside(delivery);
     look_after_waiting(delivery);
     after_claim(delivery);
 }

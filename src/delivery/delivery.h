@@ -33,6 +33,6 @@ bool delivery_drain(struct delivery *delivery);
 void delivery_free(struct delivery *delivery);
 
 struct delivery_stats {
-    int64_t in_flight, delivered_total, failed_total, dead_total;
+    int64_t in_flight, delivered_total, failed_total, dead_total, set_aside_total;
 };
 void delivery_stats(const struct delivery *delivery, struct delivery_stats *stats);

@@ -47,6 +47,13 @@ int64_t retry_check_delay_us(int64_t told_age_us, uint32_t random32)
     return delay_us + random_share(delay_us, 10, random32);
 }
 
+int64_t retry_aside_delay_us(int64_t now_us, int64_t since_us)
+{
+    bool known = since_us >= 0 && since_us <= now_us;
+    int64_t delay_us = known ? retry_check_delay_us(now_us - since_us, 0) : HOUR_US;
+    return delay_us < HOUR_US ? delay_us : HOUR_US;
+}
+
 // Reads digits at *text and steps over them. -1: none, or not within 1 to SCHEDULE_ITEM_MAX_S.
 static int64_t take_seconds(const char **text)
 {

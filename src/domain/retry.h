@@ -18,6 +18,10 @@ int64_t retry_provider_delay_us(int attempts, int64_t cap_us, uint32_t random32)
 // after until that time has come.
 int64_t retry_check_delay_us(int64_t told_age_us, uint32_t random32);
 
+// What cannot go on because something is damaged: later and later, as it has been there since since_us, and
+// at least hourly, because somebody may have repaired it. Whatever since_us is: it may be damaged, too.
+int64_t retry_aside_delay_us(int64_t now_us, int64_t since_us);
+
 // The merchant's webhook schedule: the delay behind the attempts made so far (>= 1), with up to 20 % jitter
 // added.
 #define RETRY_SCHEDULE_MAX 32

@@ -2,6 +2,7 @@
 // Loop thread.
 #pragma once
 
+#include "base/hourly.h"
 #include "op/op.h"
 
 // The wall clock was set if it moved by more than this against the monotonic one from one look to the next.
@@ -12,8 +13,9 @@ struct engine {
     struct engine_stats stats;
     bool draining;
     bool ready;
-    bool unwritable;   // the store refused the last that was noted in it
-    bool write_failed; // so it did something else: the next chores try whether it can be written
+    bool unwritable;         // the store refused the last that was noted in it
+    struct hourly set_aside; // set_aside.c
+    bool write_failed;       // so it did something else: the next chores try whether it can be written
     struct governor *governor;
 
     // op.c: the operations under way, so that none is called twice at once.
@@ -96,6 +98,18 @@ void op_forget_all(struct engine *engine); // at the end: whoever waits still is
 struct chores *chores_open(struct engine *engine);
 void chores_free(struct chores *chores);
 void chores_start(struct chores *chores);
+
+// set_aside.c. What a claim met that cannot go on.
+#define ASIDE_TEXT_BYTES 200
+struct set_aside {
+    int64_t count;
+    struct uuid subject_id; // of the first of them, as the next two
+    char kind[32];
+    char why[ASIDE_TEXT_BYTES];
+};
+enum errc op_set_aside(struct set_aside *aside, struct db *db, const struct operation *row, int64_t now_us,
+                       const char *why, struct err *err) MUST_CHECK;
+void engine_tell_aside(struct engine *engine, const struct set_aside *aside); // loop thread
 
 // reconcile.c. Room for an attempt is free again.
 void engine_freed(struct engine *engine);

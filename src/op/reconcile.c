@@ -15,8 +15,6 @@
 
 // Claimed at once; more are claimed as these end, within operations_max.
 #define CLAIM_MAX 64
-// An operation that cannot even be planned (its credentials do not open) waits this long.
-#define PLAN_AGAIN_US (600 * US_PER_S)
 // Of the calls at once at most this part are of a background kind; one that finds no place waits this long.
 #define BACKGROUND_PART 16
 #define BACKGROUND_AGAIN_US (10 * US_PER_S)
@@ -36,6 +34,7 @@ struct claim {
     size_t claimed;
     int64_t next_due_us;
     bool told;
+    struct set_aside aside;
 };
 
 static const struct op_kind *const kinds[] = {&op_charge,    &op_sync,         &op_cancel,    &op_capture,
@@ -60,21 +59,11 @@ static void claim_clear(struct claim *claim)
     }
     claim->count = 0;
     claim->claimed = 0;
+    claim->aside = (struct set_aside){0};
     arena_release(&claim->arena);
 }
 
-static enum errc put_off_row(struct db *db, struct operation *row, int64_t now_us, const char *why,
-                             struct err *err)
-{
-    char id[UUID_TEXT_BYTES];
-    uuid_format(&row->subject_id, id);
-    LOG(LOG_ERROR, "an open operation cannot go on", LOG_STR("subject_id", id),
-        LOG_STR("operation", row->kind), LOG_STR("error", why));
-    row->next_attempt_us = now_us + PLAN_AGAIN_US;
-    return operation_update(db, row, err);
-}
-
-// Plans one claimed row. What cannot be planned is put off, and never stands in the way of the others.
+// Plans one claimed row. What cannot be planned is set aside.
 static enum errc plan_row(struct claim *claim, struct db *db, struct change *change, struct operation *row,
                           struct err *err)
 {
@@ -84,8 +73,9 @@ static enum errc plan_row(struct claim *claim, struct db *db, struct change *cha
     struct place place;
     int64_t wait_us = 0;
     const struct op_kind *kind = kind_of(row->kind);
-    if (kind == NULL) {
-        return put_off_row(db, row, change->now_us, "the row is damaged: it is of an unknown kind", err);
+    if (row->damaged || kind == NULL) {
+        const char *damage = row->damaged ? "its row is damaged" : "its row is of an unknown kind";
+        return op_set_aside(&claim->aside, db, row, change->now_us, damage, err);
     }
     if (kind->background && claim->background_room-- <= 0) {
         row->next_attempt_us = change->now_us + BACKGROUND_AGAIN_US;
@@ -101,8 +91,7 @@ static enum errc plan_row(struct claim *claim, struct db *db, struct change *cha
     enum errc rc = op_plan(claim->engine, kind, row, &place, db, change, &op, &needless, &why);
     if (db_take_damage(db)) {
         op_free(op); // planned from damaged rows
-        row->attempts--;
-        return put_off_row(db, row, change->now_us, "a row that it needs is damaged", err);
+        return op_set_aside(&claim->aside, db, row, change->now_us, "a row that it needs is damaged", err);
     }
     if (needless) {
         return operation_delete(db, &row->subject_id, row->kind, err);
@@ -112,8 +101,7 @@ static enum errc plan_row(struct claim *claim, struct db *db, struct change *cha
         return rc;
     }
     if (rc != OK) {
-        row->attempts--;
-        return put_off_row(db, row, change->now_us, why.message, err);
+        return op_set_aside(&claim->aside, db, row, change->now_us, why.message, err);
     }
     claim->ops[claim->count++] = op;
     return operation_update(db, &op->row, err);
@@ -206,6 +194,7 @@ static void claimed(struct store_job *job)
             op_run(claim->ops[i]);
         }
     }
+    engine_tell_aside(engine, &claim->aside);
     bool more = claim->claimed == claim->max || engine->sweep_again;
     claim->count = 0;
     arena_release(&claim->arena);

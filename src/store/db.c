@@ -35,8 +35,7 @@ static enum errc refuse_damage(const struct db *db, struct err *err)
 {
     return db->damaged[0] == '\0'
                ? OK
-               : err_set(err, ERR_STORE, "database: the file is damaged (a value in the column %s)",
-                         db->damaged);
+               : err_set(err, ERR_STORE, "database: the file is damaged (%s)", db->damaged);
 }
 
 enum errc db_result(struct db *db, enum errc result, struct err *err)
@@ -106,7 +105,8 @@ enum errc db_run_values(struct db *db, int64_t *changed, struct err *err, const 
 static void note_damage(struct db_rows *rows, int column)
 {
     struct db *db = rows->db;
-    (void)snprintf(db->damaged, sizeof(db->damaged), "%s", db->driver->column_name(rows, column));
+    (void)snprintf(db->damaged, sizeof(db->damaged), "a value in the column %s",
+                   db->driver->column_name(rows, column));
 }
 
 enum errc db_damaged(struct db_rows *rows, int column, struct err *err)

@@ -40,12 +40,12 @@ struct db_driver {
     void (*copy_log)(struct db *db);    // as much as needs no waiting; it may be long all the same
 };
 
-#define DB_DAMAGED_BYTES 48
+#define DB_DAMAGED_BYTES 80
 
 // The first member of every driver's connection.
 struct db {
     const struct db_driver *driver;
-    char damaged[DB_DAMAGED_BYTES]; // the column whose damage the present job met; "": none
+    char damaged[DB_DAMAGED_BYTES]; // what damage the present job met; "": none
 };
 
 extern const struct db_driver sqlite_driver;

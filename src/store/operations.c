@@ -73,6 +73,13 @@ enum errc operation_update(struct db *db, const struct operation *o, struct err 
                   DB_STR(o->body));
 }
 
+enum errc operation_set_aside(struct db *db, const struct operation *o, int64_t until_us, struct err *err)
+{
+    return db_run(db, NULL, err,
+                  "UPDATE operations SET next_attempt_us = $3 WHERE subject_id = $1 AND kind = $2",
+                  DB_ID(&o->subject_id), DB_STR(o->kind), DB_I64(until_us));
+}
+
 enum errc operations_try_refused(struct db *db, const struct uuid *merchant_id, bool livemode, int64_t now_us,
                                  struct err *err)
 {
@@ -101,7 +108,8 @@ enum errc operations_claim(struct db *db, int64_t now_us, int64_t lease_us, stru
     for (bool has = true; rc == OK && has;) {
         rc = db_next(&rows, &has, err);
         if (rc == OK && has) {
-            read_row(&rows, arena, &operations[(*count)++]);
+            read_row(&rows, arena, &operations[*count]);
+            operations[(*count)++].damaged = db_take_damage(db);
         }
     }
     return rc;

@@ -20,6 +20,7 @@ struct operation {
     struct uuid refused_version_id; // the merchant's present version of credentials then
     int64_t next_attempt_us;
     int64_t created_us;
+    bool damaged; // as it was claimed: something in the row is, and reads as 0, "" or nil
 };
 
 // Inserts; where the same (subject, kind) is open, only brings its next attempt forward.
@@ -31,6 +32,10 @@ enum errc operation_get(struct db *db, const struct uuid *subject_id, const char
 enum errc operation_update(struct db *db, const struct operation *operation, struct err *err) MUST_CHECK;
 enum errc operation_delete(struct db *db, const struct uuid *subject_id, const char *kind,
                            struct err *err) MUST_CHECK;
+
+// Lets it wait until then, and changes nothing else: the row may be damaged.
+enum errc operation_set_aside(struct db *db, const struct operation *operation, int64_t until_us,
+                              struct err *err) MUST_CHECK;
 
 // Those of a merchant and mode whose key was refused at last become due now. Walks the open ones.
 enum errc operations_try_refused(struct db *db, const struct uuid *merchant_id, bool livemode, int64_t now_us,

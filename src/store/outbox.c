@@ -18,6 +18,8 @@
 _Static_assert(OUTBOX_BEHIND == 9223372036854775807 && OUTBOX_WAITING == 9223372036854775806,
                "the SQL says the same");
 #define HAS_TIME "next_attempt_us < " WAITING
+// An id of another length is damage, and no walk could go on from it.
+#define WHOLE_ID "length(merchant_id) = 16"
 #define HAS_ENDPOINT "webhook_url IS NOT NULL AND webhook_secret IS NOT NULL AND webhook_stopped = 0"
 
 static struct db_value id_or_null(const struct uuid *id)
@@ -71,11 +73,11 @@ enum errc outbox_next_lane(struct db *db, const struct uuid *after, struct outbo
                            struct err *err)
 {
     DB_ROWS(rows);
-    enum errc rc =
-        db_query(db, &rows, err,
-                 "SELECT merchant_id, next_attempt_us, " ENDPOINT_OF_OUTBOX " FROM outbox"
-                 " WHERE merchant_id > $1 AND " HAS_TIME " ORDER BY merchant_id, next_attempt_us LIMIT 1",
-                 DB_ID(after));
+    enum errc rc = db_query(db, &rows, err,
+                            "SELECT merchant_id, next_attempt_us, " ENDPOINT_OF_OUTBOX " FROM outbox"
+                            " WHERE merchant_id > $1 AND " HAS_TIME " AND " WHOLE_ID
+                            " ORDER BY merchant_id, next_attempt_us LIMIT 1",
+                            DB_ID(after));
     return rc == OK ? read_lane(&rows, lane, has, err) : rc;
 }
 
@@ -85,7 +87,7 @@ enum errc outbox_next_waiting(struct db *db, const struct uuid *after, struct ou
     DB_ROWS(rows);
     enum errc rc = db_query(db, &rows, err,
                             "SELECT merchant_id, created_us, " ENDPOINT_OF_OUTBOX " FROM outbox"
-                            " WHERE merchant_id > $1 AND next_attempt_us = " WAITING
+                            " WHERE merchant_id > $1 AND next_attempt_us = " WAITING " AND " WHOLE_ID
                             " ORDER BY merchant_id, created_us LIMIT 1",
                             DB_ID(after));
     return rc == OK ? read_lane(&rows, lane, has, err) : rc;
@@ -140,6 +142,16 @@ enum errc outbox_claim(struct db *db, const struct uuid *merchant_id, int64_t no
         .created_us = db_i64(&rows, 6),
     };
     return OK;
+}
+
+enum errc outbox_set_aside(struct db *db, const struct outbox_event *claimed, int64_t until_us,
+                           struct err *err)
+{
+    return db_run(db, NULL, err,
+                  "UPDATE outbox SET status = CASE WHEN attempts = 0 THEN 'pending' ELSE 'retrying' END,"
+                  " next_attempt_us = $3, last_error = 'a row that it needs is damaged'"
+                  " WHERE id = $1 AND status = 'processing' AND next_attempt_us = $2",
+                  DB_ID(&claimed->id), DB_I64(claimed->next_attempt_us), DB_I64(until_us));
 }
 
 // Makes the oldest open event of a transaction due if it stood behind one that is finished now.

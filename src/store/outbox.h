@@ -62,6 +62,11 @@ enum errc outbox_claim(struct db *db, const struct uuid *merchant_id, int64_t no
                        struct arena *arena, struct outbox_event *event, bool *has,
                        struct err *err) MUST_CHECK;
 
+// It was claimed, but it or its merchant is damaged: lets it wait until then. Where its id is damaged, it
+// waits until its lease ends.
+enum errc outbox_set_aside(struct db *db, const struct outbox_event *claimed, int64_t until_us,
+                           struct err *err) MUST_CHECK;
+
 enum outbox_outcome {
     OUTBOX_DELIVERED,
     OUTBOX_RETRY, // again at retry_us

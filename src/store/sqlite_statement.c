@@ -214,6 +214,9 @@ enum errc sqlite_next(struct db_rows *rows, bool *has, struct err *err)
     if (code == SQLITE_DONE) {
         sqlite->changed = sqlite3_stmt_readonly(statement->stmt) ? 0 : sqlite3_changes64(sqlite->handle);
     }
+    if ((code & 0xff) == SQLITE_CORRUPT) {
+        (void)snprintf(sqlite->db.damaged, sizeof(sqlite->db.damaged), "SQLite code %d", code);
+    }
     return code == SQLITE_ROW || code == SQLITE_DONE ? OK : sqlite_failed(sqlite, err);
 }
 

@@ -256,6 +256,33 @@ static void a_secret_that_does_not_open_sends_nothing_unsigned(void **state)
     assert_string_equal(event(f, number).status, "retrying");
 }
 
+static void damaged_events_and_merchants_are_set_aside_and_the_others_go_on(void **state)
+{
+    struct fixture *f = *state;
+    struct uuid shop = shop_with(f, 200);
+    struct uuid damaged_shop = add_merchant(f, 2, URL);
+    uint32_t damaged = append(f, shop, 1);
+    run_sql(f, "UPDATE outbox SET attempts = -1");
+    uint32_t of_damaged_shop = append(f, damaged_shop, 2);
+    run_sql(f, "UPDATE merchants SET is_active = 7 WHERE id = x'01000000000000000000000000000002'");
+    uint32_t whole = append(f, shop, 3);
+    append(f, shop, 4);
+    run_sql(f, "UPDATE outbox SET merchant_id = x'01' WHERE id = (SELECT max(id) FROM outbox)");
+    start(f);
+    run_for_s(f, 6);
+    assert_string_equal(event(f, whole).status, "delivered");
+    assert_string_equal(event(f, of_damaged_shop).last_error, "a row that it needs is damaged");
+    struct delivery_stats stats;
+    delivery_stats(f->delivery, &stats);
+    assert_int_equal(stats.set_aside_total, 2);
+
+    run_sql(f, "UPDATE outbox SET attempts = 0 WHERE attempts = -1");
+    run_sql(f, "UPDATE merchants SET is_active = 1");
+    run_for_s(f, 3600);
+    assert_string_equal(event(f, damaged).status, "delivered");
+    assert_string_equal(event(f, of_damaged_shop).status, "delivered");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -273,6 +300,7 @@ int main(void)
         TEST(a_forbidden_address_is_recorded_and_tried_again),
         TEST(http_is_sent_to_only_where_it_is_allowed),
         TEST(a_secret_that_does_not_open_sends_nothing_unsigned),
+        TEST(damaged_events_and_merchants_are_set_aside_and_the_others_go_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
