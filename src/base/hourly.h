@@ -10,12 +10,17 @@ struct hourly {
     bool told;
 };
 
-// How often it came since it was last told; 0: it is too early to tell it again. `now_us` is monotonic.
+// Whether it was told within the hour. `now_us` is monotonic.
+static inline bool hourly_is_told(const struct hourly *hourly, int64_t now_us)
+{
+    return hourly->told && now_us - hourly->told_us < INT64_C(3600000000);
+}
+
+// How often it came since it was last told; 0: it is too early to tell it again.
 static inline int64_t hourly_take(struct hourly *hourly, int64_t now_us)
 {
-    const int64_t hour_us = INT64_C(3600000000);
     int64_t count = hourly->count;
-    if (count == 0 || (hourly->told && now_us - hourly->told_us < hour_us)) {
+    if (count == 0 || hourly_is_told(hourly, now_us)) {
         return 0;
     }
     *hourly = (struct hourly){.told_us = now_us, .told = true};

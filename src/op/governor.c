@@ -213,6 +213,19 @@ static void circuit_opened(struct governor *governor, const char *trouble)
     }
 }
 
+static void note_foreign(struct account *account, const struct provider_answer *answer, int64_t now)
+{
+    account->foreign.count++;
+    int64_t count = hourly_take(&account->foreign, now);
+    if (count > 0) {
+        char id[UUID_TEXT_BYTES];
+        uuid_format(&account->key.merchant_id, id);
+        LOG(LOG_WARN, "an answer that is not Stripe's: check PAYMENTS_STRIPE_API_BASE and the proxy",
+            LOG_STR("merchant_id", id), LOG_STR("mode", account->key.livemode ? "live" : "test"),
+            LOG_INT("status", answer->status), LOG_INT("times", count));
+    }
+}
+
 void governor_answered(struct place *place, const struct uuid *operation,
                        const struct provider_answer *answer)
 {
@@ -223,6 +236,9 @@ void governor_answered(struct place *place, const struct uuid *operation,
     bool closed = false;
     if (!answer->away) {
         give_up_what_hangs(governor, place, now);
+    }
+    if (answer->foreign) {
+        note_foreign(account, answer, now);
     }
     list_remove(&place->link);
     account->calling--;

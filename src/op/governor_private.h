@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 
+#include "base/hourly.h"
 #include "base/table.h"
 #include "op/governor.h"
 
@@ -27,6 +28,7 @@ struct account {
     enum circuit_side turn;
     struct pace pace;
     int64_t calling;
+    struct hourly foreign; // answers that were not the provider's
 };
 
 struct governor {
@@ -58,6 +60,6 @@ int64_t governor_held_us(const struct governor *governor, const struct account *
 // When one that must wait so long should ask again: behind those that were told so before, at this rate.
 int64_t governor_spread_us(struct account *account, int64_t rate, int64_t wait_us, int64_t now_us);
 
-// places.c; loop thread. Frees the accounts that nothing is known of any more that the next call would have
-// to keep to.
+// places.c; loop thread. Frees the accounts that nothing is known of any more that the next call, or what is
+// told of it, would have to keep to.
 void governor_forget_idle(struct governor *governor);

@@ -169,7 +169,8 @@ void governor_forget_idle(struct governor *governor)
     governor_lock(governor);
     while (!list_empty(&governor->idle)) {
         struct account *account = CONTAINER_OF(governor->idle.next, struct account, idle);
-        if (account->pace.next_us > now || account->paused_until_us > now || account->later_us > now) {
+        if (account->pace.next_us > now || account->paused_until_us > now || account->later_us > now ||
+            hourly_is_told(&account->foreign, now)) {
             break;
         }
         list_remove(&account->idle);

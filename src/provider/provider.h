@@ -103,6 +103,7 @@ struct provider_answer {
     const char *trouble;   // why the outcome is unknown, for logs; NULL: it is known
     bool too_large;        // a list's page that is larger than an answer may be
     bool away;             // no answer of the provider's own, or one that it is out of order
+    bool foreign;          // it is not of the provider's form, and no fault of a server either
     uint64_t
         lost_connection; // `away` is one event for all answers with the same number; 0: an event of its own
     bool limited;        // these were too many requests of this account

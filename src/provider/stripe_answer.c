@@ -227,15 +227,22 @@ static const char *key_refusal(struct arena *arena, const char *message)
                               lacking);
 }
 
+// Of something between, or of another service than Stripe: what came of the call is not known.
+static void read_foreign(struct provider_answer *answer, const char *trouble)
+{
+    answer->trouble = trouble;
+    answer->limited = answer->status == 429;
+    answer->away = !answer->limited;
+    answer->foreign = !answer->limited && answer->status < 500;
+}
+
 static void read_error(struct provider_call *call, struct json_object *body)
 {
     struct provider_answer *answer = &call->answer;
     struct json_object *error = json_get(body, "error");
     const char *type = json_get_str(error, "type");
-    if (type == NULL) { // of something between, or of another service than Stripe
-        answer->trouble = "an error that is not in Stripe's form; is PAYMENTS_STRIPE_API_BASE right?";
-        answer->away = answer->status != 429;
-        answer->limited = answer->status == 429;
+    if (type == NULL) {
+        read_foreign(answer, "an error that is not in Stripe's form; is PAYMENTS_STRIPE_API_BASE right?");
         return;
     }
     // One whose key is in use is being carried out: the same request will be answered with what becomes of
@@ -342,9 +349,7 @@ void stripe_answer_read(struct provider_call *call)
     enum errc rc =
         json_parse_bounded(buf_str(&http->response_body), http->response_body.len, values_max, &body, NULL);
     if (rc != OK || !json_object_is_type(body, json_type_object)) {
-        answer->trouble = "an answer that is not a JSON object; is PAYMENTS_STRIPE_API_BASE right?";
-        answer->away = http->status != 429;
-        answer->limited = http->status == 429;
+        read_foreign(answer, "an answer that is not a JSON object; is PAYMENTS_STRIPE_API_BASE right?");
     } else if (http->status >= 200 && http->status < 300) {
         read_success(call, body);
     } else {

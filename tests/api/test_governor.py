@@ -65,6 +65,23 @@ def test_while_stripe_is_away_nothing_new_is_recorded_and_all_goes_on_when_it_is
     assert metric(shop, "provider_circuit_opened_total") >= 1
 
 
+def test_what_is_not_stripes_answer_is_warned_of_once_for_each_account(start_shop, stub_stripe):
+    shop = start_shop(patience="300ms", reconcile_interval="100ms")
+    stub_stripe.answer_always(*CHARGE, AWAY["something else answers 404"])
+    other = Merchant(shop.server)
+    other.use_stripe()
+    payment = pay(shop).data
+    pay(other)
+    wait_until(lambda: len(stub_stripe.calls(*CHARGE)) > 5)
+    warned = [entry for entry in shop.server.log() if entry["message"] ==
+              "an answer that is not Stripe's: check PAYMENTS_STRIPE_API_BASE and the proxy"]
+    assert [entry["level"] for entry in warned] == ["warn", "warn"]
+    assert {entry["merchant_id"] for entry in warned} == {shop.id, other.id}
+    assert shop.api.get(f"/v1/payments/{payment['id']}").data["status"] == "pending"
+    stub_stripe.behave()
+    wait_for_status(shop, payment, "completed")
+
+
 def test_a_merchants_broken_key_opens_nothing(start_shop, stub_stripe):
     shop = start_shop()
     stub_stripe.answer_always(*CHARGE, Answer(401, stripe_error(code="api_key_expired")))

@@ -438,6 +438,28 @@ static void who_is_away_and_who_is_to_slow_down_is_told_apart(void **state)
     }
 }
 
+static void what_is_no_answer_of_stripes_is_told_from_its_faults_and_refusals(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        struct reply reply;
+        bool foreign;
+    } rows[] = {
+        {{PROVIDER_CHARGE, HTTP_DONE, 404, "{\"message\":\"no route\"}", NULL, NULL}, true},
+        {{PROVIDER_RETRIEVE, HTTP_DONE, 404, "<html>", NULL, NULL}, true},
+        {{PROVIDER_CHARGE, HTTP_DONE, 200, "<html>", NULL, NULL}, true},
+        {{PROVIDER_RETRIEVE, HTTP_DONE, 404, ERROR("invalid_request_error"), NULL, NULL}, false},
+        {{PROVIDER_CHARGE, HTTP_DONE, 502, "<html>", NULL, NULL}, false},
+        {{PROVIDER_CHARGE, HTTP_DONE, 429, "<html>", NULL, NULL}, false},
+        {{PROVIDER_CHARGE, HTTP_NOT_SENT, 0, NULL, NULL, NULL}, false},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        const struct provider_answer *answer = read_reply(f, rows[i].reply);
+        assert_int_equal(answer->foreign, rows[i].foreign);
+        assert_true(!answer->foreign || answer->outcome == PROVIDER_UNKNOWN);
+    }
+}
+
 // With a test key: an object that says that it is live is none of that account's.
 static void an_object_of_the_other_mode_is_not_believed(void **state)
 {
@@ -525,6 +547,7 @@ int main(void)
         TEST(the_permission_that_a_restricted_key_lacks_is_named_and_the_key_is_not),
         TEST(what_stripe_says_of_itself_is_kept),
         TEST(who_is_away_and_who_is_to_slow_down_is_told_apart),
+        TEST(what_is_no_answer_of_stripes_is_told_from_its_faults_and_refusals),
         TEST(an_object_of_the_other_mode_is_not_believed),
         TEST(a_decline_failed_although_its_intent_lacks_the_last_error),
         TEST(an_expiry_that_no_card_bears_is_not_said),
