@@ -35,6 +35,7 @@ static void read_event(struct provider_call *call, struct json_object *item, siz
 #define PERMISSION_PREFIX "rak_"
 #define PERMISSIONS_MAX 4
 #define PERMISSION_BYTES_MAX 64
+#define KEY_IN_USE "idempotency_key_in_use"
 
 static bool is_list(enum provider_verb verb)
 {
@@ -247,7 +248,7 @@ static void read_error(struct provider_call *call, struct json_object *body)
     }
     // One whose key is in use is being carried out: the same request will be answered with what becomes of
     // it.
-    bool busy = answer->status == 409 && text_equal(json_get_str(error, "code"), "idempotency_key_in_use");
+    bool busy = answer->status == 409 && text_equal(json_get_str(error, "code"), KEY_IN_USE);
     if (text_equal(type, "idempotency_error") && !busy) {
         answer->trouble = "another request came before under this idempotency key";
         answer->outcome = PROVIDER_LOOK_UP;
@@ -327,6 +328,14 @@ static void heed_should_retry(struct provider_call *call)
     }
 }
 
+// A fault of Stripe's, or of something that it needs. A key in use is one payment's own trouble, and tells
+// that Stripe is there.
+static bool is_fault(const struct provider_answer *answer)
+{
+    bool conflict = answer->status == 409 && !text_equal(answer->trouble, KEY_IN_USE);
+    return answer->status >= 500 || answer->status == 424 || conflict;
+}
+
 void stripe_answer_read(struct provider_call *call)
 {
     struct http_call *http = &call->http;
@@ -356,5 +365,5 @@ void stripe_answer_read(struct provider_call *call)
         read_error(call, body);
     }
     heed_should_retry(call);
-    answer->away |= http->status >= 500 && answer->outcome == PROVIDER_UNKNOWN;
+    answer->away |= is_fault(answer) && answer->outcome == PROVIDER_UNKNOWN;
 }

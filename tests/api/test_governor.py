@@ -34,6 +34,7 @@ def assert_overloaded(answer):
 
 
 AWAY = {"nobody listens": None, "503": Answer(503, stripe_error("api_error")),
+        "409": Answer(409, stripe_error("api_error")), "424": Answer(424, stripe_error("api_error")),
         "something else answers 404": Answer(404, {"message": "no Route matched with those values"})}
 
 
@@ -80,6 +81,14 @@ def test_what_is_not_stripes_answer_is_warned_of_once_for_each_account(start_sho
     assert shop.api.get(f"/v1/payments/{payment['id']}").data["status"] == "pending"
     stub_stripe.behave()
     wait_for_status(shop, payment, "completed")
+
+
+def test_payments_whose_own_keys_are_in_use_open_nothing(start_shop, stub_stripe):
+    shop = start_shop(patience="300ms")
+    stub_stripe.answer_always(*CHARGE, Answer(409, stripe_error("idempotency_error", code="idempotency_key_in_use")))
+    answers = pay_all(shop, [f"busy-{n}" for n in range(2 * FAILURES)])
+    assert {answer.data["status"] for answer in answers} == {"pending"}
+    assert metric(shop, "provider_circuit_opened_total") == 0
 
 
 def test_a_merchants_broken_key_opens_nothing(start_shop, stub_stripe):

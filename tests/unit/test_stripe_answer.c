@@ -420,7 +420,12 @@ static void who_is_away_and_who_is_to_slow_down_is_told_apart(void **state)
         {{PROVIDER_CHARGE, HTTP_DONE, 500, ERROR("api_error"), REPLAYED}, false, false}, // it answers
         {{PROVIDER_CHARGE, HTTP_DONE, 401, ERROR("invalid_request_error"), NULL, NULL}, false, false},
         {{PROVIDER_CHARGE, HTTP_DONE, 402, DECLINED, NULL, NULL}, false, false},
-        {{PROVIDER_CHARGE, HTTP_DONE, 409, ERROR("api_error"), NULL, NULL}, false, false},
+        {{PROVIDER_CHARGE, HTTP_DONE, 409, ERROR("api_error"), NULL, NULL}, true, false},
+        {{PROVIDER_CHARGE, HTTP_DONE, 424, ERROR("api_error"), NULL, NULL}, true, false},
+        {{PROVIDER_CHARGE, HTTP_DONE, 409,
+          "{\"error\":{\"type\":\"idempotency_error\",\"code\":\"idempotency_key_in_use\"}}", NULL, NULL},
+         false,
+         false},
         {{PROVIDER_CHARGE, HTTP_DONE, 429, ERROR("rate_limit_error"), NULL, NULL}, false, true},
         {{PROVIDER_CHARGE, HTTP_DONE, 429, "<html>", NULL, NULL}, false, true},
         {{PROVIDER_CHARGE, HTTP_DONE, 429,
