@@ -1,7 +1,8 @@
 // A secret key that is refused while an outcome is open: the merchant's present key reads an object that is
 // known to be of the refused key's account. Where it can, both keys are of one account, and the operation
 // goes on with the present one. What moves money is then only looked for, never sent again. Where it cannot,
-// the refusal stands. Database threads, but for account_asks and account_answered.
+// the refusal stands. A cancellation asks so at once: it may be sent as often as one likes. Database threads,
+// but for account_asks and account_answered.
 #include "base/log.h"
 #include "base/text.h"
 #include "op/engine.h"
@@ -10,7 +11,7 @@
 enum errc account_find_present(struct op *op, struct db *db, struct err *err)
 {
     struct credential present = {0};
-    if (!op->row.unresolved) {
+    if (!op->row.unresolved && op->kind != &op_cancel) {
         return OK;
     }
     enum errc rc =
@@ -58,6 +59,8 @@ void account_answered(struct op *op)
     if (op->proven) {
         return;
     }
+    op->other_account =
+        answer->outcome == PROVIDER_REFUSED && text_equal(answer->failure.code, "resource_missing");
     op->call.verb = op->refused_verb;
     if (answer->outcome == PROVIDER_UNKNOWN || answer->outcome == PROVIDER_LOOK_UP) {
         answer->outcome = PROVIDER_UNKNOWN; // it is asked again: the present key may be the account's

@@ -2,6 +2,7 @@
 // handed out (nobody shall pay it later beside its replacement; this goes on until it is so), and of a
 // pending one because its merchant asks for it, which ends with what the provider says. Where it says that
 // the intent is in another state by now, that state is read and taken over.
+#include "base/text.h"
 #include "base/timefmt.h"
 #include "domain/retry.h"
 #include "op/end.h"
@@ -9,6 +10,7 @@
 
 // Cancelling takes no form: an operation's tells that the payment was capturable before.
 #define WAS_CAPTURABLE "capturable"
+#define MISSING "resource_missing"
 
 // An answer is kept under its key. Once it was that nothing was cancelled, another try needs another key;
 // cancelling twice does no harm.
@@ -102,12 +104,58 @@ static enum errc take(struct op *op, struct db *db, struct change *change, struc
     return OK;
 }
 
+// Whether nobody can ask after it any more: the key that it was made with is refused or gone, the present one
+// is of an account that does not know it, and what asks after it has no other key.
+static enum errc is_out_of_reach(struct op *op, struct db *db, struct change *change,
+                                 const struct payment *payment, bool *out, struct err *err)
+{
+    const struct provider_answer *answer = &op->call.answer;
+    const struct uuid *own = &payment->credential_version_id;
+    bool missing = answer->outcome == PROVIDER_REFUSED && text_equal(answer->failure.code, MISSING) &&
+                   text_equal(op->refusal.code, MISSING) && !uuid_equal(&op->row.credential_version_id, own);
+    struct operation sync = {0};
+    *out = missing || op->other_account;
+    if (!*out) {
+        return OK;
+    }
+    enum errc rc = operation_get(db, &payment->id, op_sync.name, change->arena, &sync, err);
+    *out = rc == ERR_NOT_FOUND || uuid_equal(&sync.credential_version_id, own) ||
+           uuid_equal(&sync.credential_version_id, &op->present_version_id) ||
+           (sync.refused_attempt > 0 && sync.refused_attempt == sync.attempts);
+    return rc == ERR_NOT_FOUND ? OK : rc;
+}
+
+static enum errc abandon(struct db *db, struct change *change, struct payment *payment, struct err *err)
+{
+    static const struct failure failure = {
+        .code = "outcome_unknown",
+        .message = "Canceled, although it may still be paid at Stripe: its secret key is refused by now, and "
+                   "the present one is of another account, so nobody can ask. Look it up at Stripe.",
+    };
+    enum errc rc = change_note(db, change, payment, "canceled, outcome unknown", err);
+    if (rc == OK) {
+        rc = change_fail(db, change, payment, &failure, err);
+    }
+    return rc == OK ? operation_delete(db, &payment->id, op_sync.name, err) : rc;
+}
+
 static enum errc decide(struct op *op, struct db *db, struct change *change, struct payment *payment,
                         bool *ended, struct err *err)
 {
     const struct provider_answer *answer = &op->call.answer;
     if (answer->outcome == PROVIDER_DONE && answer->has_intent) {
         return take(op, db, change, payment, ended, err);
+    }
+    bool out_of_reach = false;
+    enum errc rc = payment->status == PAYMENT_PENDING
+                       ? is_out_of_reach(op, db, change, payment, &out_of_reach, err)
+                       : OK;
+    if (rc != OK) {
+        return rc;
+    }
+    if (out_of_reach) {
+        *ended = true;
+        return abandon(db, change, payment, err);
     }
     if (payment->status == PAYMENT_PENDING && end_is_refused(op)) {
         *ended = true;

@@ -98,6 +98,7 @@ struct op {
     struct secret present_key;      // empty: it is no other one, or there is no evidence
     bool proving;                   // the present key asks for the evidence
     bool proven;                    // and it is of the same account
+    bool other_account;             // or it does not know the evidence, so it is of another
     struct provider_answer refused; // what was answered before that
     enum provider_verb refused_verb;
     // What settle left.

@@ -1,6 +1,7 @@
 """An unknown outcome is never failed: whatever Stripe does to a charge, nobody pays twice, and nothing that may have
 been paid is called failed. The stub plays the Stripe that misbehaves."""
 import json
+import sqlite3
 import time
 import uuid
 
@@ -198,6 +199,21 @@ def replace_key(shop, stub_stripe, same_account=True):
         stub_stripe.model.accounts[shop.stripe_key] = stub_stripe.model.accounts[old_key]
 
 
+def pay_unfinished(shop, capture_method):
+    """A payment that its payer has still to authenticate, or that is to be captured."""
+    if capture_method == "manual":
+        return pay(shop, capture_method="manual").data
+    return pay(shop, payment_method="pm_card_authenticationRequired", return_url="https://shop.example/").data
+
+
+def forget_replaced_keys(server):
+    with sqlite3.connect(f"{server.data_dir}/payments.db") as database:
+        changed = database.execute("UPDATE credential_versions SET secret_key = NULL WHERE id NOT IN"
+                                   " (SELECT version_id FROM credentials)").rowcount
+    database.close()
+    assert changed > 0
+
+
 @pytest.mark.parametrize("charged", [True, False], ids=["charged", "never arrived"])
 def test_a_charge_whose_key_was_revoked_is_looked_for_with_the_next_key_of_that_account(hasty_shop, stub_stripe, charged):
     known = pay(hasty_shop).data
@@ -296,6 +312,42 @@ def test_deleted_credentials_still_tell_of_a_charge_that_its_merchant_ended(hast
     made, = stub_stripe.objects("payment_intent")
     send_event(hasty_shop.server, event("payment_intent.succeeded", made), hasty_shop.stripe_webhook_secret)
     assert hasty_shop.payment(payment["id"])["status"] == "completed"
+
+
+@pytest.mark.parametrize("capture_method", ["automatic", "manual"])
+@pytest.mark.parametrize("old_key", ["is revoked", "is not kept any more"])
+def test_a_payment_of_another_account_than_the_present_one_is_ended_by_its_merchant(
+        hasty_shop, stub_stripe, receiver, old_key, capture_method):
+    hasty_shop.use_webhook(receiver.url)
+    payment = pay_unfinished(hasty_shop, capture_method)
+    replace_key(hasty_shop, stub_stripe, same_account=False)
+    if old_key == "is not kept any more":
+        hasty_shop.server.terminate()
+        forget_replaced_keys(hasty_shop.server)
+        hasty_shop.server.start()
+    ended = hasty_shop.end(payment, "cancel")
+    assert (ended.data["status"], ended.data["failure"]["code"]) == ("failed", "outcome_unknown")
+    assert ended.data == hasty_shop.payment(payment["id"])
+    assert receiver.wait_for("payment.failed").json["data"]["failure"] == ended.data["failure"]
+    assert "canceled, outcome unknown" in [what for what, *_ in history(hasty_shop.server, payment)]
+    asked = len(stub_stripe.requests)
+    hasty_shop.server.restart()
+    assert hasty_shop.payment(payment["id"])["status"] == "failed" and len(stub_stripe.requests) == asked
+    made, = stub_stripe.objects("payment_intent")  # Stripe says so after all
+    paid = made | {"status": "succeeded", "amount_received": 1000, "next_action": None}
+    send_event(hasty_shop.server, event("payment_intent.succeeded", paid), hasty_shop.stripe_webhook_secret)
+    assert hasty_shop.payment(payment["id"])["status"] == "completed"
+
+
+@pytest.mark.parametrize("capture_method", ["automatic", "manual"])
+def test_a_payment_whose_key_was_revoked_is_canceled_with_the_next_key_of_that_account(
+        hasty_shop, stub_stripe, capture_method):
+    payment = pay_unfinished(hasty_shop, capture_method)
+    replace_key(hasty_shop, stub_stripe)
+    hasty_shop.end(payment, "cancel", expect=None)
+    assert wait_for_status(hasty_shop, payment, "failed")["failure"]["code"] == "canceled"
+    made, = stub_stripe.objects("payment_intent")
+    assert made["status"] == "canceled"
 
 
 def test_a_new_key_is_tried_at_once(hasty_shop, stub_stripe):
