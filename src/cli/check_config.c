@@ -113,7 +113,7 @@ static enum errc check_database(struct command *command, struct err *err)
 static enum errc check_listen(const struct config *config, struct err *err)
 {
     enum errc e = http_server_try_listen(config->listen, err);
-    return e == ERR_EXISTS && store_is_served(config->database) ? OK : e;
+    return e == ERR_EXISTS && store_check_unserved(config->database, NULL) != OK ? OK : e;
 }
 
 static enum errc check_certificates(const struct config *config, struct err *err)

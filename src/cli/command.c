@@ -96,8 +96,16 @@ enum errc command_transact(struct command *command,
     if (e == OK) {
         e = startup_load_keys(&command->config, &command->keyring, err);
     }
+    if (e != OK) {
+        return e;
+    }
     struct transaction transaction = {.command = command, .run = run, .context = context};
-    return e != OK ? e : store_run_once(command->config.database, run_with_right_keys, &transaction, err);
+    const char *database = command->config.database;
+    if (!command->makes_database) {
+        return store_change_once(database, run_with_right_keys, &transaction, err);
+    }
+    e = store_check_unserved(database, err);
+    return e != OK ? e : store_run_once(database, run_with_right_keys, &transaction, err);
 }
 
 enum errc command_read(struct command *command,

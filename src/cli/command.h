@@ -21,7 +21,7 @@ struct command_form {
     const struct flag *flags;
     size_t flag_count;
     bool lists_settings; // its help says what each setting is; the others' help says where to find that
-    bool makes_database; // where there is none; every other command refuses then
+    bool makes_database; // where there is none, and migrates; every other command refuses then
 };
 
 struct command {

@@ -13,8 +13,8 @@ struct db_driver {
     // Makes this process the only server of the database, until the descriptor *claim is closed. ERR_CONFIG:
     // another one is.
     enum errc (*claim)(const char *database, int *claim, struct err *err);
-    // Whether somebody has claimed it. It must not be open in this process.
-    bool (*is_claimed)(const char *database);
+    // ERR_CONFIG, naming the process: somebody has claimed it. It must not be open in this process.
+    enum errc (*check_unclaimed)(const char *database, struct err *err);
     // Whether the database that was claimed still is the one of this name. ERR_STORE: it was moved away or
     // replaced, so what is written to it now would be gone at the next start.
     enum errc (*in_place)(const char *database, int claim, struct err *err);

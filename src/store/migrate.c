@@ -53,6 +53,20 @@ enum errc migrate_look(struct db *db, int64_t *version, struct err *err)
     return result == OK ? check_version(*version, schema_step_count, err) : result;
 }
 
+enum errc migrate_check(struct db *db, struct err *err)
+{
+    int64_t version = 0;
+    const enum errc result = migrate_look(db, &version, err);
+    if (result != OK || version == (int64_t)schema_step_count) {
+        return result;
+    }
+    return err_set(
+        err, ERR_CONFIG,
+        "the database's schema is version %lld, this program's %zu: stop the service that may use it, "
+        "then run paymentsd migrate",
+        (long long)version, schema_step_count);
+}
+
 // In a transaction. *done: nothing is missing.
 static enum errc apply_next(struct db *db, const char *const *steps, size_t count, bool *done,
                             struct err *err)

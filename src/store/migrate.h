@@ -14,5 +14,8 @@ enum errc migrate(struct db *db, struct err *err) MUST_CHECK;
 // first step.
 enum errc migrate_look(struct db *db, int64_t *version, struct err *err) MUST_CHECK;
 
-// The same with other steps than the program's own (schema.h).
+// Whether the database has this program's schema. ERR_CONFIG: it has an older or a newer one.
+enum errc migrate_check(struct db *db, struct err *err) MUST_CHECK;
+
+// As `migrate`, with other steps than the program's own (schema.h).
 enum errc migrate_steps(struct db *db, const char *const *steps, size_t count, struct err *err) MUST_CHECK;

@@ -43,7 +43,7 @@ enum errc sqlite_path(const char *database, char path[PATH_MAX], struct err *err
 
 // sqlite_claim.c
 enum errc sqlite_claim(const char *database, int *claim, struct err *err) MUST_CHECK;
-bool sqlite_is_claimed(const char *database);
+enum errc sqlite_check_unclaimed(const char *database, struct err *err) MUST_CHECK;
 enum errc sqlite_in_place(const char *database, int claim, struct err *err) MUST_CHECK;
 
 // sqlite_statement.c

@@ -48,9 +48,9 @@ static void find_holder(int descriptor, char pid[32])
     }
 }
 
-static enum errc lock(int descriptor, const char *path, struct err *err)
+static enum errc lock(int descriptor, int how, const char *path, struct err *err)
 {
-    if (flock(descriptor, LOCK_EX | LOCK_NB) == 0) {
+    if (flock(descriptor, how | LOCK_NB) == 0) {
         return OK;
     }
     if (errno != EWOULDBLOCK) {
@@ -73,7 +73,7 @@ enum errc sqlite_claim(const char *database, int *claim, struct err *err)
     if (descriptor < 0) {
         return sqlite_unusable(SQLITE_CANTOPEN, path, strerrordesc_np(errno), err);
     }
-    const enum errc locked = lock(descriptor, path, err);
+    const enum errc locked = lock(descriptor, LOCK_EX, path, err);
     if (locked != OK) {
         close(descriptor);
         return locked;
@@ -83,18 +83,20 @@ enum errc sqlite_claim(const char *database, int *claim, struct err *err)
 }
 
 // The lock is tried for an instant, shared: two that look do not see each other.
-bool sqlite_is_claimed(const char *database)
+enum errc sqlite_check_unclaimed(const char *database, struct err *err)
 {
     char path[PATH_MAX];
-    if (sqlite_path(database, path, NULL) != OK) {
-        return false;
+    const enum errc result = sqlite_path(database, path, err);
+    if (result != OK) {
+        return result;
     }
     const int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    const bool claimed = descriptor >= 0 && flock(descriptor, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
-    if (descriptor >= 0) {
-        close(descriptor);
+    if (descriptor < 0) {
+        return OK; // what cannot be opened is told by those who need it
     }
-    return claimed;
+    const enum errc locked = lock(descriptor, LOCK_SH, path, err);
+    close(descriptor);
+    return locked;
 }
 
 enum errc sqlite_in_place(const char *database, int claim, struct err *err)

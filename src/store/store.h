@@ -69,24 +69,30 @@ void store_close(struct store *store);
 // After store_close, when the `done`s have run.
 void store_free(struct store *store);
 
-// For commands and tests: opens, migrates and runs one job in the calling thread, in one transaction.
+// For the command that migrates, and for tests: opens, migrates and runs one job in the calling thread, in
+// one transaction.
 enum errc store_run_once(const char *database,
                          enum errc (*run)(struct db *db, void *context, struct err *err), void *context,
                          struct err *err) MUST_CHECK;
-// Runs one job on a database that is there, in a read transaction, changing nothing: neither its schema nor
-// any file.
+// The same on a database of this program's schema, and so are the others below. ERR_CONFIG: it is of an older
+// one, which a service of that version may be using.
+enum errc store_change_once(const char *database,
+                            enum errc (*run)(struct db *db, void *context, struct err *err), void *context,
+                            struct err *err) MUST_CHECK;
+// Runs one job on a database that is there, of whatever schema, in a read transaction, changing nothing:
+// neither its schema nor any file.
 enum errc store_look_once(const char *database,
                           enum errc (*run)(struct db *db, void *context, struct err *err), void *context,
                           struct err *err) MUST_CHECK;
-// Whether a server runs on the database. It must not be open in this process.
-bool store_is_served(const char *database);
-// As store_run_once, as the database's only server: ERR_CONFIG while one runs, and none starts until it is
+// ERR_CONFIG, naming the process: a server runs on the database. It must not be open in this process.
+enum errc store_check_unserved(const char *database, struct err *err) MUST_CHECK;
+// As store_change_once, as the database's only server: ERR_CONFIG while one runs, and none starts until it is
 // over.
 enum errc store_run_alone(const char *database,
                           enum errc (*run)(struct db *db, void *context, struct err *err), void *context,
                           struct err *err) MUST_CHECK;
-// As store_run_once in a read transaction: as of one moment, and nobody's write waits for it, however long it
-// takes.
+// As store_change_once in a read transaction: as of one moment, and nobody's write waits for it, however long
+// it takes.
 enum errc store_read_once(const char *database,
                           enum errc (*run)(struct db *db, void *context, struct err *err), void *context,
                           struct err *err) MUST_CHECK;

@@ -1,5 +1,6 @@
 // The database for a program that does one thing and ends: no threads, and unless it must be alone no claim,
-// so it works beside a running server. The calling thread.
+// so it works beside a running server. That may be of an older version: only store_run_once changes the
+// schema. The calling thread.
 #include "store/store.h"
 
 #include <unistd.h>
@@ -14,7 +15,9 @@ static void close_db(struct db **db)
     }
 }
 
-static enum errc run_once(const char *database, bool write,
+enum schema { SCHEMA_MIGRATES, SCHEMA_IS_THERE };
+
+static enum errc run_once(const char *database, enum schema schema, bool write,
                           enum errc (*run)(struct db *db, void *context, struct err *err), void *context,
                           struct err *err)
 {
@@ -24,7 +27,7 @@ static enum errc run_once(const char *database, bool write,
     if (result == OK) {
         result = driver->open(database, true, &db, err);
     }
-    if (result == OK) {
+    if (result == OK && schema == SCHEMA_MIGRATES) {
         result = migrate(db, err);
     }
     if (result == OK) {
@@ -33,7 +36,10 @@ static enum errc run_once(const char *database, bool write,
     if (result != OK) {
         return result;
     }
-    result = db_result(db, run(db, context, err), err);
+    result = migrate_check(db, err);
+    if (result == OK) {
+        result = db_result(db, run(db, context, err), err);
+    }
     if (result != OK) {
         driver->rollback(db);
         return result;
@@ -45,7 +51,14 @@ enum errc store_run_once(const char *database,
                          enum errc (*run)(struct db *db, void *context, struct err *err), void *context,
                          struct err *err)
 {
-    return run_once(database, true, run, context, err);
+    return run_once(database, SCHEMA_MIGRATES, true, run, context, err);
+}
+
+enum errc store_change_once(const char *database,
+                            enum errc (*run)(struct db *db, void *context, struct err *err), void *context,
+                            struct err *err)
+{
+    return run_once(database, SCHEMA_IS_THERE, true, run, context, err);
 }
 
 static void close_claim(int *claim)
@@ -65,14 +78,14 @@ enum errc store_run_alone(const char *database,
     if (result == OK) {
         result = driver->claim(database, &claim, err);
     }
-    return result == OK ? run_once(database, true, run, context, err) : result;
+    return result == OK ? run_once(database, SCHEMA_IS_THERE, true, run, context, err) : result;
 }
 
 enum errc store_read_once(const char *database,
                           enum errc (*run)(struct db *db, void *context, struct err *err), void *context,
                           struct err *err)
 {
-    return run_once(database, false, run, context, err);
+    return run_once(database, SCHEMA_IS_THERE, false, run, context, err);
 }
 
 enum errc store_look_once(const char *database,
@@ -95,8 +108,9 @@ enum errc store_look_once(const char *database,
     return result;
 }
 
-bool store_is_served(const char *database)
+enum errc store_check_unserved(const char *database, struct err *err)
 {
     const struct db_driver *driver = NULL;
-    return db_driver_find(database, &driver, NULL) == OK && driver->is_claimed(database);
+    const enum errc result = db_driver_find(database, &driver, err);
+    return result == OK ? driver->check_unclaimed(database, err) : result;
 }

@@ -39,6 +39,27 @@ def test_nothing_is_asked_where_there_is_no_database(nothing, terminal):
         asked.end(status=1)
 
 
+# The schema
+
+@pytest.mark.parametrize("words", [words for words in NEEDS_A_DATABASE if words[0] != "backup"], ids=lambda words: words[0])
+def test_a_command_refuses_a_database_of_an_older_version(place, words):
+    older = place.sql("SELECT max(version) FROM schema_version")[0][0] - 1
+    place.sql("DELETE FROM schema_version WHERE version = (SELECT max(version) FROM schema_version)")
+    before = place.bytes()
+    message = place.refused(*words)
+    assert f"schema is version {older}, this program's {older + 1}" in message and "paymentsd migrate" in message
+    assert place.bytes() == before
+
+
+def test_migrate_refuses_while_a_service_runs_and_names_it(start_server, stub_stripe):
+    server = start_server(stub_stripe.url)
+    told = server.command("migrate", check=False)
+    assert told.returncode == 1 and told.stderr.count("\n") == 1
+    assert "another paymentsd is serving this database" in told.stderr and f"by process {server.process.pid})" in told.stderr
+    server.terminate()
+    server.command("migrate")
+
+
 # What others may read
 
 @pytest.mark.parametrize("words", [["serve"], ["migrate"], ["createapikey"], ["listapikeys"], ["backup", "copy.db"],
