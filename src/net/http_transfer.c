@@ -249,6 +249,18 @@ static void prepare_method(struct transfer *transfer)
     EASY_SET(transfer, CURLOPT_CUSTOMREQUEST, call->method);
 }
 
+// As it was given: newer versions of curl drop an empty query. A proxy only ever tunnels, so it is the same
+// through one.
+static void prepare_target(struct transfer *transfer)
+{
+    struct http_call *call = transfer->call;
+    struct url url;
+    EASY_SET(transfer, CURLOPT_URL, call->url);
+    if (url_parse(call->url, &call->arena, &url, NULL) == OK) {
+        EASY_SET(transfer, CURLOPT_REQUEST_TARGET, url.path_and_query);
+    }
+}
+
 static void prepare_policy(struct transfer *transfer)
 {
     const struct http_client_options *options = &transfer->client->options;
@@ -299,7 +311,7 @@ bool transfer_prepare(struct transfer *transfer, CURL *easy)
     int64_t left_ms = (transfer->deadline_us - loop_mono_us(transfer->client->loop)) / US_PER_MS;
     int64_t timeout_ms = left_ms > 0 ? left_ms : 1; // to curl 0 is for ever
     int64_t connect_ms = timeout_ms < CONNECT_TIMEOUT_MS_MAX ? timeout_ms : CONNECT_TIMEOUT_MS_MAX;
-    EASY_SET(transfer, CURLOPT_URL, transfer->call->url);
+    prepare_target(transfer);
     EASY_SET(transfer, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
     EASY_SET(transfer, CURLOPT_CONNECTTIMEOUT_MS, (long)connect_ms);
     prepare_policy(transfer);

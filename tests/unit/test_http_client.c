@@ -42,6 +42,28 @@ static void a_request_goes_out_as_it_was_given(void **state)
     buf_release(&server.requests);
 }
 
+static void a_target_goes_out_with_its_query_though_it_is_empty(void **state)
+{
+    (void)state;
+    static const struct wire_answer answer = {ANSWER, WIRE_CLOSE, 0};
+    static const char *const targets[] = {"/hook", "/hook?", "/?", "/hook?a=b?", "/hook??", "/a%3Fb?c=%20"};
+    for (size_t i = 0; i < COUNT_OF(targets); i++) {
+        struct wire_server server;
+        char line[64];
+        struct named_call named;
+        wire_server_start(&server, &answer, 1);
+        call_init(&named, server.port, targets[i]);
+        send_call(&named.call);
+        wait_for_calls();
+        assert_int_equal(named.call.result, HTTP_DONE);
+        http_call_release(&named.call);
+        wire_server_join(&server);
+        snprintf(line, sizeof(line), "GET %s HTTP/1.1\r\n", targets[i]);
+        assert_memory_equal(buf_str(&server.requests), line, strlen(line));
+        buf_release(&server.requests);
+    }
+}
+
 static void a_large_body_goes_out_whole_without_asking_first(void **state)
 {
     (void)state;
@@ -328,6 +350,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_request_goes_out_as_it_was_given),
+        cmocka_unit_test(a_target_goes_out_with_its_query_though_it_is_empty),
         cmocka_unit_test(a_large_body_goes_out_whole_without_asking_first),
         cmocka_unit_test(a_response_is_kept_with_its_headers),
         cmocka_unit_test(a_redirect_is_an_answer_like_any_other),

@@ -76,6 +76,32 @@ static void through_a_proxy_a_special_address_is_forbidden_and_a_name_is_asked_f
     buf_release(&proxy.requests);
 }
 
+static void through_a_proxy_a_call_goes_out_as_it_does_without(void **state)
+{
+    (void)state;
+    static const struct wire_answer answers[] = {
+        {"HTTP/1.1 200 Connection established\r\n\r\n", WIRE_KEEP, 0},
+        {"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", WIRE_CLOSE, 0}};
+    struct wire_server proxy;
+    wire_server_start(&proxy, answers, COUNT_OF(answers));
+    char url[64];
+    snprintf(url, sizeof(url), "http://127.0.0.1:%d", proxy.port);
+    struct http_client_options options = {
+        .user_agent = "tests/1", .connections_max = 5, .host_connections_max = 5, .proxy = url};
+    open_client(&options);
+    struct named_call named;
+    call_init(&named, 0, "/");
+    snprintf(named.url, sizeof(named.url), "http://shop.example/hook?");
+    send_call(&named.call);
+    wait_for_calls();
+    assert_int_equal(named.call.result, HTTP_DONE);
+    http_call_release(&named.call);
+    wire_server_join(&proxy);
+    assert_non_null(strstr(buf_str(&proxy.requests), "CONNECT shop.example:80 HTTP/1.1\r\n"));
+    assert_non_null(strstr(buf_str(&proxy.requests), "GET /hook? HTTP/1.1\r\n"));
+    buf_release(&proxy.requests);
+}
+
 static void a_kept_connection_does_not_get_around_the_address_policy(void **state)
 {
     (void)state;
@@ -355,6 +381,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         POLICY_TEST(loopback_is_forbidden_in_every_spelling_where_only_public_hosts_may_be_reached),
         POLICY_TEST(through_a_proxy_a_special_address_is_forbidden_and_a_name_is_asked_for),
+        POLICY_TEST(through_a_proxy_a_call_goes_out_as_it_does_without),
         POLICY_TEST(a_kept_connection_does_not_get_around_the_address_policy),
         POLICY_TEST(an_allowed_network_may_be_reached_although_private),
         POLICY_TEST(the_environment_names_no_proxy),
