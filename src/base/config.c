@@ -41,18 +41,12 @@ static const char *place_of(struct given *given, const struct config_row *row, e
     REQUIRE(!"a source of settings");
 }
 
-// A wrong flag is how the program was called; all else is where it stands.
-static enum errc mistake(enum source source)
-{
-    return source == FROM_FLAG ? ERR_VALIDATION : ERR_CONFIG;
-}
-
 static enum errc give(struct given *given, const struct config_row *row, const char *value,
                       enum source source, struct err *err)
 {
     size_t at = (size_t)(row - config_rows);
     if (given->rows[at].value != NULL && given->rows[at].source == source) {
-        return err_set(err, mistake(source), "%s is given twice", place_of(given, row, source));
+        return err_set(err, ERR_VALIDATION, "%s is given twice", place_of(given, row, source));
     }
     if (given->rows[at].value == NULL || given->rows[at].source < source) {
         given->rows[at].value = arena_strdup(given->arena, value);
@@ -151,16 +145,16 @@ static enum errc read_file(struct arena *arena, const char *path, char **content
 {
     __attribute__((cleanup(close_file))) FILE *file = fopen(path, "re");
     if (file == NULL) {
-        return err_set(err, ERR_CONFIG, "cannot open the file of settings %s: %s", path, strerror(errno));
+        return err_set(err, ERR_VALIDATION, "cannot open the file of settings %s: %s", path, strerror(errno));
     }
     char *text = arena_alloc(arena, FILE_BYTES_MAX + 1);
     size_t bytes = fread(text, 1, FILE_BYTES_MAX + 1, file);
     if (ferror(file)) {
-        return err_set(err, ERR_CONFIG, "cannot read the file of settings %s: %s", path, strerror(errno));
+        return err_set(err, ERR_VALIDATION, "cannot read the file of settings %s: %s", path, strerror(errno));
     }
     if (bytes > FILE_BYTES_MAX || memchr(text, '\0', bytes) != NULL) {
-        return err_set(err, ERR_CONFIG, "%s is no file of settings: more than %d bytes, or not text", path,
-                       FILE_BYTES_MAX);
+        return err_set(err, ERR_VALIDATION, "%s is no file of settings: more than %d bytes, or not text",
+                       path, FILE_BYTES_MAX);
     }
     *content = text;
     return OK;
@@ -177,10 +171,10 @@ static enum errc take_line(struct given *given, const char *path, int number, co
     const char *name = text_trim(given->arena, arena_strndup(given->arena, text, before));
     const struct config_row *row = config_row_find(name, strlen(name));
     if (text[before] != '=') {
-        return err_set(err, ERR_CONFIG, "%s line %d is not \"name = value\"", path, number);
+        return err_set(err, ERR_VALIDATION, "%s line %d is not \"name = value\"", path, number);
     }
     if (row == NULL || row->kind == CONFIG_FILE) {
-        return err_set(err, ERR_CONFIG, "%s line %d: there is no setting \"%s\"", path, number, name);
+        return err_set(err, ERR_VALIDATION, "%s line %d: there is no setting \"%s\"", path, number, name);
     }
     return give(given, row, text_trim(given->arena, text + before + 1), FROM_FILE, err);
 }
@@ -290,7 +284,7 @@ enum errc config_load(struct config *config, struct arena *arena, int argc, char
         struct err why;
         code = config_row_set(&config_rows[i], &loaded, given.rows[i].value, &why);
         if (code != OK) {
-            return err_set(err, mistake(given.rows[i].source), "%s %s, not \"%.60s\"",
+            return err_set(err, ERR_VALIDATION, "%s %s, not \"%.60s\"",
                            place_of(&given, &config_rows[i], given.rows[i].source), why.message,
                            given.rows[i].value);
         }

@@ -45,9 +45,10 @@ struct config {
 
 // Fills *config. argv holds only flags ("--listen X" or "--listen=X") and positional words; positional words
 // are put into `rest` (at most rest_max; rest_count says how many). A file is named by --config or
-// PAYMENTS_CONFIG: `name = value` lines, # comments. ERR_CONFIG, and ERR_VALIDATION where it is in argv,
-// names the setting, where it came from and what it may be. An unknown name in the file or flag is an error;
-// an unknown PAYMENTS_ variable is only logged, an empty one counts as not there. `environment` is environ.
+// PAYMENTS_CONFIG: `name = value` lines, # comments. ERR_VALIDATION names the setting,
+// where it came from and what it may be; ERR_CONFIG: there is no place for the data. An unknown name in the
+// file or flag is an error; an unknown PAYMENTS_ variable is only logged, an empty one counts as not there.
+// `environment` is environ.
 enum errc config_load(struct config *config, struct arena *arena, int argc, char **argv, char **environment,
                       const char **rest, int rest_max, int *rest_count, struct err *err) MUST_CHECK;
 

@@ -127,10 +127,7 @@ static enum errc check_certificates(const struct config *config, struct err *err
 static enum errc check(struct command *command, struct err *err)
 {
     bool there = false;
-    enum errc e = startup_check_settings(&command->config, &command->arena, err);
-    if (e == OK) {
-        e = check_certificates(&command->config, err);
-    }
+    enum errc e = check_certificates(&command->config, err);
     if (e == OK) {
         e = startup_has_database(&command->config, &there, err);
     }

@@ -57,7 +57,8 @@ bool command_begin(struct command *command, const struct command_form *form, int
     }
     int words = 0;
     if (config_load(&command->config, &command->arena, argc, argv, environ, &command->word,
-                    form->word ? 1 : 0, &words, &err) != OK) {
+                    form->word ? 1 : 0, &words, &err) != OK ||
+        startup_check_settings(&command->config, &command->arena, &err) != OK) {
         *status = command_fail(&err);
         return false;
     }

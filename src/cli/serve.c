@@ -259,8 +259,7 @@ int cmd_serve(int argc, char **argv)
                               .keyring = &command.keyring,
                               .arena = &command.arena};
     struct err err;
-    if (startup_check_settings(&command.config, &command.arena, &err) != OK ||
-        startup_has_database(&command.config, &service.had_database, &err) != OK ||
+    if (startup_has_database(&command.config, &service.had_database, &err) != OK ||
         startup_load_keys(&command.config, &command.keyring, &err) != OK) {
         return command_fail(&err);
     }

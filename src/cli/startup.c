@@ -11,6 +11,7 @@
 #include "domain/pace.h"
 #include "domain/retry.h"
 #include "net/address.h"
+#include "net/http_server.h"
 #include "net/url.h"
 
 #define SQLITE_PREFIX "sqlite:"
@@ -141,28 +142,31 @@ enum errc startup_check_settings(const struct config *config, struct arena *aren
     struct url url;
     struct err why;
     if (!names_a_database(config->database)) {
-        return err_set(err, ERR_CONFIG, "database: must be sqlite:PATH, PATH being a file");
+        return err_set(err, ERR_VALIDATION, "database: must be sqlite:PATH, PATH being a file");
+    }
+    if (http_server_check_address(config->listen, &why) != OK) {
+        return err_set(err, ERR_VALIDATION, "listen: %.200s", why.message);
     }
     if (network_list_parse(config->webhook_allow, arena, &networks, &why) != OK) {
-        return err_set(err, ERR_CONFIG, "webhook-allow: %.200s", why.message);
+        return err_set(err, ERR_VALIDATION, "webhook-allow: %.200s", why.message);
     }
     if (network_list_parse(config->trusted_proxies, arena, &networks, &why) != OK) {
-        return err_set(err, ERR_CONFIG, "trusted-proxies: %.200s", why.message);
+        return err_set(err, ERR_VALIDATION, "trusted-proxies: %.200s", why.message);
     }
     if (retry_schedule_parse(config->webhook_schedule, &schedule, &why) != OK) {
-        return err_set(err, ERR_CONFIG, "webhook-schedule: %.200s", why.message);
+        return err_set(err, ERR_VALIDATION, "webhook-schedule: %.200s", why.message);
     }
     if (url_parse(config->stripe_api_base, arena, &url, &why) != OK) {
-        return err_set(err, ERR_CONFIG, "stripe-api-base: %.200s", why.message);
+        return err_set(err, ERR_VALIDATION, "stripe-api-base: %.200s", why.message);
     }
     if (config->proxy != NULL && proxy_parse(config->proxy, arena, &url, &why) != OK) {
-        return err_set(err, ERR_CONFIG, "proxy: %.200s", why.message);
+        return err_set(err, ERR_VALIDATION, "proxy: %.200s", why.message);
     }
     if (config->stripe_rate != NULL && pace_rates_parse(config->stripe_rate, &rates, &why) != OK) {
-        return err_set(err, ERR_CONFIG, "stripe-rate: %.200s", why.message);
+        return err_set(err, ERR_VALIDATION, "stripe-rate: %.200s", why.message);
     }
     if (config->stripe_ca_file != NULL && access(config->stripe_ca_file, R_OK) != 0) {
-        return err_set(err, ERR_CONFIG, "stripe-ca-file: cannot read %.200s", config->stripe_ca_file);
+        return err_set(err, ERR_VALIDATION, "stripe-ca-file: cannot read %.200s", config->stripe_ca_file);
     }
     return OK;
 }

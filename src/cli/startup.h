@@ -29,6 +29,6 @@ const char *startup_next_master_key_file(const struct config *config, struct are
 void startup_explain_rotation(const struct config *config, struct err *err);
 
 // Whether the settings that are mere texts to config.c make sense to those who will use them: addresses,
-// URLs, schedules. Makes nothing. ERR_CONFIG names the setting.
+// URLs, schedules. Makes nothing. ERR_VALIDATION names the setting.
 enum errc startup_check_settings(const struct config *config, struct arena *arena,
                                  struct err *err) MUST_CHECK;

@@ -70,12 +70,23 @@ static enum errc refused(const char *listen_text, struct err *err)
     return err_set(err, code, "%.80s: %s", listen_text, strerror(errno));
 }
 
+static enum errc malformed(const char *listen_text, struct err *err)
+{
+    return err_set(err, ERR_VALIDATION, "\"%.80s\" is not an address and port (127.0.0.1:8080, [::1]:8080)",
+                   listen_text);
+}
+
+enum errc http_server_check_address(const char *listen_text, struct err *err)
+{
+    struct endpoint endpoint;
+    return endpoint_parse(listen_text, &endpoint) ? OK : malformed(listen_text, err);
+}
+
 static enum errc bind_socket(const char *listen_text, int *fd, struct err *err)
 {
     struct endpoint endpoint;
     if (!endpoint_parse(listen_text, &endpoint)) {
-        return err_set(err, ERR_CONFIG, "\"%.80s\" is not an address and port (127.0.0.1:8080, [::1]:8080)",
-                       listen_text);
+        return malformed(listen_text, err);
     }
     int type = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
     int yes = 1;

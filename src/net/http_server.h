@@ -62,10 +62,13 @@ struct http_server_options {
 };
 
 struct uv_service_loop;
-// Whether http_server_open could bind that address, without taking a connection. ERR_CONFIG for a bad
-// address, ERR_EXISTS for a taken one ("127.0.0.1:8080: address already in use").
+// Whether it is an address and a port at all. ERR_VALIDATION.
+enum errc http_server_check_address(const char *listen, struct err *err) MUST_CHECK;
+// Whether http_server_open could bind that address, without taking a connection. ERR_VALIDATION for what is
+// no address, ERR_CONFIG for one that is not this machine's, ERR_EXISTS for a taken one ("127.0.0.1:8080:
+// address already in use").
 enum errc http_server_try_listen(const char *listen, struct err *err) MUST_CHECK;
-// Binds and listens. ERR_CONFIG and ERR_EXISTS likewise. The whole process ignores SIGPIPE from then on.
+// Binds and listens. The same errors. The whole process ignores SIGPIPE from then on.
 enum errc http_server_open(struct uv_service_loop *loop, const struct http_server_options *options,
                            struct http_server **server, struct err *err) MUST_CHECK;
 uint16_t http_server_port(const struct http_server *server); // the one bound

@@ -406,11 +406,55 @@ def test_a_command_that_is_called_wrongly_ends_with_2(nothing, words):
     assert done.stderr.startswith("paymentsd: ") and not done.stdout and not os.path.exists(nothing.directory)
 
 
-def test_a_setting_that_is_wrong_elsewhere_ends_with_1(nothing, tmp_path):
-    assert "PAYMENTS_PATIENCE" in nothing.refused("serve", patience="banana")
-    file = tmp_path / "settings"
-    file.write_text("patience = banana\n", encoding="ascii")
-    assert str(file) in nothing.refused("serve", config=str(file))
+# A wrong value of each setting, and commands that have no use for it.
+WRONG = {"listen": "banana", "database": "banana", "stripe-api-base": "banana", "stripe-ca-file": "/nonexistent", "stripe-rate": "banana",
+         "stripe-timeout": "banana", "webhook-allow": "banana", "webhook-allow-http": "banana", "webhook-schedule": "banana",
+         "webhook-timeout": "1ms", "webhook-in-flight": "0", "proxy": "banana", "trusted-proxies": "10.0.0.0/99", "charge-window": "24h",
+         "patience": "banana", "log-level": "banana", "config": "/nonexistent"}
+COMMANDS = [["serve"], ["migrate"], ["check-config"], ["createapikey"], ["createmerchant", "--name", "shop"], ["createsuperadmin"],
+            ["updatemerchant", "--merchant", "shop", "--active", "false"], ["listmerchants"], ["listapikeys"], ["revokeapikey", "sk_live_x"],
+            ["verify-audit"], ["backup", "copy.db"], ["rotate-master-key"], ["healthcheck"]]
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_setting_ends_with_2_wherever_it_is_given(nothing, tmp_path, name):
+    value, variable = WRONG[name], name.replace("-", "_")
+    assert name in nothing.refused("serve", f"--{name}={value}", status=2) or name == "config"
+    message = nothing.refused("serve", status=2, **{variable: value})
+    assert name in message or f"PAYMENTS_{variable.upper()}" in message or value in message
+    if name != "config":
+        file = tmp_path / "settings"
+        file.write_text(f"{name} = {value}\n", encoding="ascii")
+        assert name in nothing.refused("serve", config=str(file), status=2)
+    assert not os.path.exists(nothing.directory)
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=lambda words: words[0])
+@pytest.mark.parametrize("name", ["patience", "webhook-allow", "database"])
+def test_every_command_refuses_a_wrong_setting_with_2(nothing, words, name):
+    assert name in nothing.refused(*words, status=2, **{name.replace("-", "_"): WRONG[name]}).lower().replace("_", "-")
+    assert not os.path.exists(nothing.directory)
+
+
+@pytest.mark.parametrize("words", [*COMMANDS, ["sandbox"], ["version"]], ids=lambda words: words[0])
+@pytest.mark.parametrize("more", [["--colour", "red"], ["--colour=red"], ["a", "b"]], ids=" ".join)
+def test_every_command_refuses_wrong_flags_and_words_with_2(nothing, words, more):
+    nothing.refused(*words, *more, status=2)
+    assert not os.path.exists(nothing.directory)
+
+
+@pytest.mark.parametrize("words", [["sandbox", "--listen", "banana"], ["createapikey", "--mode", "banana"], ["createapikey", "--scopes", "x"],
+                                   ["createapikey", "--expires", "x"], ["createmerchant", "--name", ""], ["createsuperadmin", "--name", ""],
+                                   ["updatemerchant", "--merchant", "shop", "--active", "banana"]], ids=" ".join)
+def test_a_wrong_value_of_a_commands_own_flag_ends_with_2(place, words):
+    place.refused(*words, status=2)
+
+
+def test_what_is_no_mistake_of_the_caller_ends_with_1(nothing, place, tmp_path):
+    os.unlink(os.path.join(place.directory, "master.key"))
+    for words in COMMANDS[:-1]:
+        if words[0] not in ("backup", "healthcheck"):
+            assert "master.key" in place.refused(*words, listen="127.0.0.1:0")
 
 
 @pytest.mark.parametrize("words", [["--scopes"], ["--scopes", ""], ["--mode=live", "--mode", "live"], ["--json=1"]])
@@ -571,9 +615,9 @@ def test_a_failed_backup_leaves_no_file(place):
 
 def test_the_settings_are_checked_without_making_anything(nothing):
     assert nothing.json("check-config", listen="127.0.0.1:0") == {"ok": True}
-    assert "PAYMENTS_PATIENCE" in nothing.refused("check-config", patience="never")
-    assert "webhook-allow" in nothing.refused("check-config", webhook_allow="10.0.0.0/99")
-    assert "stripe-api-base" in nothing.refused("check-config", stripe_api_base="ftp://x")
+    assert "PAYMENTS_PATIENCE" in nothing.refused("check-config", patience="never", status=2)
+    assert "webhook-allow" in nothing.refused("check-config", webhook_allow="10.0.0.0/99", status=2)
+    assert "stripe-api-base" in nothing.refused("check-config", stripe_api_base="ftp://x", status=2)
     assert not os.path.exists(nothing.directory)
     nothing.run("migrate")
     nothing.run("check-config", listen="127.0.0.1:0")

@@ -41,13 +41,13 @@ def sound(place, **settings):
     place.run("check-config", **free(place, **settings))
 
 
-def unsound(place, *, before=(), **settings):
+def unsound(place, *, before=(), status=1, **settings):
     """The one line, having changed nothing; serve refuses as well."""
     parent = os.path.dirname(place.directory)
     as_it_was = everything_in(parent)
-    message = place.refused("check-config", before=before, **free(place, **settings))
+    message = place.refused("check-config", before=before, status=status, **free(place, **settings))
     assert everything_in(parent) == as_it_was
-    place.refused("serve", before=before, **free(place, **settings))
+    place.refused("serve", before=before, status=status, **free(place, **settings))
     return message
 
 
@@ -130,7 +130,7 @@ def test_certificates_that_cannot_be_read_are_found(used, tmp_path):
 
 
 def test_an_address_that_cannot_be_served_on_is_found(used):
-    assert "banana" in unsound(used, listen="banana")
+    assert "banana" in unsound(used, listen="banana", status=2)
     assert "192.0.2.1:80" in unsound(used, listen="192.0.2.1:80")    # of nobody here
     with socket.create_server(("127.0.0.1", 0)) as taken:
         assert "in use" in unsound(used, listen=f"127.0.0.1:{taken.getsockname()[1]}")

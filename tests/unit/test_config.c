@@ -70,14 +70,9 @@ static void assert_fails(char **words, char **environment, enum errc code, const
 }
 
 // What the program was called with.
-static void assert_misused(char **words, char **environment, const char *message)
-{
-    assert_fails(words, environment, ERR_VALIDATION, message);
-}
-
 static void assert_refused(char **words, char **environment, const char *message)
 {
-    assert_fails(words, environment, ERR_CONFIG, message);
+    assert_fails(words, environment, ERR_VALIDATION, message);
 }
 
 // A file of settings in memory, reached through /proc: nothing is left behind.
@@ -281,13 +276,13 @@ static void bounds_hold_at_both_ends(void **state)
     LOADED_CLEANUP struct loaded loaded;
     assert_loads(&loaded, WORDS("--charge-window=23h", "--connections=16"), WORDS());
     assert_int_equal(loaded.config.charge_window_ms, INT64_C(23) * 3600 * 1000);
-    assert_misused(WORDS("--charge-window=82801"), WORDS(),
+    assert_refused(WORDS("--charge-window=82801"), WORDS(),
                    "--charge-window takes a duration from 1s to 23h (units ms, s, m, h), not \"82801\"");
     assert_refused(WORDS(), WORDS("PAYMENTS_CONNECTIONS=15"),
                    "PAYMENTS_CONNECTIONS takes a number from 16 to 1000000, not \"15\"");
-    assert_misused(WORDS("--connections=1000001"), WORDS(),
+    assert_refused(WORDS("--connections=1000001"), WORDS(),
                    "--connections takes a number from 16 to 1000000, not \"1000001\"");
-    assert_misused(WORDS("--queue=many"), WORDS(), "--queue takes a number from 16 to 1000000, not \"many\"");
+    assert_refused(WORDS("--queue=many"), WORDS(), "--queue takes a number from 16 to 1000000, not \"many\"");
 }
 
 static void a_level_is_one_of_four_words(void **state)
@@ -307,7 +302,7 @@ static void a_level_is_one_of_four_words(void **state)
 static void an_empty_value_is_a_mistake(void **state)
 {
     (void)state;
-    assert_misused(WORDS("--listen="), WORDS(), "--listen takes a text that is not empty, not \"\"");
+    assert_refused(WORDS("--listen="), WORDS(), "--listen takes a text that is not empty, not \"\"");
 }
 
 static void an_empty_variable_counts_as_not_there(void **state)
@@ -331,18 +326,18 @@ static void a_variable_that_is_no_setting_changes_nothing(void **state)
 static void unknown_flags_and_words_are_refused(void **state)
 {
     (void)state;
-    assert_misused(WORDS("--lisen", "x"), WORDS(), "there is no flag --lisen");
-    assert_misused(WORDS("--lisen=x"), WORDS(), "there is no flag --lisen");
-    assert_misused(WORDS("-l"), WORDS(), "there is no flag -l");
-    assert_misused(WORDS("-xlisten=x"), WORDS(), "there is no flag -xlisten");
-    assert_misused(WORDS("--data_dir=x"), WORDS(), "there is no flag --data_dir");
-    assert_misused(WORDS("a", "b", "c"), WORDS(), "unexpected argument \"c\"");
+    assert_refused(WORDS("--lisen", "x"), WORDS(), "there is no flag --lisen");
+    assert_refused(WORDS("--lisen=x"), WORDS(), "there is no flag --lisen");
+    assert_refused(WORDS("-l"), WORDS(), "there is no flag -l");
+    assert_refused(WORDS("-xlisten=x"), WORDS(), "there is no flag -xlisten");
+    assert_refused(WORDS("--data_dir=x"), WORDS(), "there is no flag --data_dir");
+    assert_refused(WORDS("a", "b", "c"), WORDS(), "unexpected argument \"c\"");
 }
 
 static void a_setting_given_twice_in_one_place_is_refused(void **state)
 {
     (void)state;
-    assert_misused(WORDS("--listen=a", "--listen", "b"), WORDS(), "--listen is given twice");
+    assert_refused(WORDS("--listen=a", "--listen", "b"), WORDS(), "--listen is given twice");
     assert_refused(WORDS(), WORDS("PAYMENTS_LISTEN=a", "PAYMENTS_LISTEN=a"),
                    "PAYMENTS_LISTEN is given twice");
 }
@@ -350,7 +345,7 @@ static void a_setting_given_twice_in_one_place_is_refused(void **state)
 static void a_flag_without_its_value_is_refused(void **state)
 {
     (void)state;
-    assert_misused(WORDS("--listen"), WORDS(), "--listen needs a value");
+    assert_refused(WORDS("--listen"), WORDS(), "--listen needs a value");
 }
 
 static void a_file_has_comments_spaces_and_other_line_ends(void **state)
@@ -370,7 +365,7 @@ static void assert_file_refused(const char *text, size_t bytes, const char *mess
 {
     FILE_CLEANUP struct settings_file file = settings_file(text, bytes);
     LOADED_CLEANUP struct loaded loaded;
-    assert_int_equal(load(&loaded, WORDS("--config", file.path), WORDS()), ERR_CONFIG);
+    assert_int_equal(load(&loaded, WORDS("--config", file.path), WORDS()), ERR_VALIDATION);
     const char *said = strstr(loaded.err.message, file.path);
     assert_non_null(said); // the file is named
     assert_non_null(strstr(loaded.err.message, message));
