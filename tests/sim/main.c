@@ -208,6 +208,9 @@ static const struct fault faults[] = {
     FAULT(endpoint_failures, "errors of endpoints"),
     FAULT(events_lost, "events lost"),
     FAULT(hang_ups, "hang-ups"),
+    FAULT(faults_stored, "faults stored under a customer's key"),
+    FAULT(refunds_bare, "texts with refunds without metadata"),
+    FAULT(refunds_in_place, "refunds at the dashboard in place of one that failed"),
 };
 
 static int64_t fault_count(const struct counts *counts, const struct fault *fault)

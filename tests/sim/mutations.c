@@ -11,6 +11,7 @@
 #include "delivery/attempt.h"
 #include "op/inbound.h"
 #include "op/op.h"
+#include "op/refund.h"
 #include "provider/stripe_answer.h"
 #include "service.h"
 #include "store/batch.h"
@@ -28,14 +29,17 @@ const char *const mutation_names[] = {
     "event-applied-twice", // one that Stripe sends again counts as new
     "event-not-applied",   // Stripe's event is answered, and changes nothing
     "event-unwritten",     // a change now and then without its event to the merchant
+    "fault-asked-again",   // what Stripe stored under a customer's key is asked for under it again
     "fresh-key-on-retry",
-    "late-is-failed",    // a call that could not be sent in time counts as refused, whatever was sent before
-    "late-write",        // a request is written whenever a connection is ready
-    "lease-ignored",     // an operation that is under way is claimed again
-    "no-reservation",    // a pending refund leaves what it will take
-    "order-by-clock",    // a payment's events are in the order of the service's clock
-    "reply-not-kept",    // a repeat is answered with what is then
-    "sent-is-delivered", // an event counts as delivered whatever came back
+    "late-is-failed",     // a call that could not be sent in time counts as refused, whatever was sent before
+    "late-write",         // a request is written whenever a connection is ready
+    "lease-ignored",      // an operation that is under way is claimed again
+    "no-reservation",     // a pending refund leaves what it will take
+    "list-not-read",      // what does not fit is never compared with the provider's list
+    "order-by-clock",     // a payment's events are in the order of the service's clock
+    "refund-not-awaited", // one without metadata is never the one that an answer is awaited for
+    "reply-not-kept",     // a repeat is answered with what is then
+    "sent-is-delivered",  // an event counts as delivered whatever came back
     "unknown-is-failed",
     "window-ignored", // a charge is sent whenever Stripe can be reached again
 };
@@ -67,6 +71,20 @@ WRAPPED(enum errc, refund_sums, struct db *db, const struct uuid *payment_id, in
         *pending_minor = 0;
     }
     return rc;
+}
+
+WRAPPED(enum errc, refund_is_awaited, struct db *db, const struct uuid *payment_id, int64_t amount_minor,
+        bool *awaited, struct err *err)
+{
+    enum errc rc = __real_refund_is_awaited(db, payment_id, amount_minor, awaited, err);
+    *awaited = *awaited && !mutated("refund-not-awaited");
+    return rc;
+}
+
+WRAPPED(enum errc, refunds_owe, struct db *db, struct change *change, const struct payment *payment,
+        const char *whole_charge, struct err *err)
+{
+    return mutated("list-not-read") ? OK : __real_refunds_owe(db, change, payment, whole_charge, err);
 }
 
 WRAPPED(enum errc, inbound_apply, struct db *db, struct change *change, const struct inbound *inbound,
@@ -147,6 +165,10 @@ WRAPPED(void, stripe_answer_read, struct provider_call *call)
     if (is_called_failed(call)) {
         answer->outcome = PROVIDER_REFUSED;
         answer->failure = (struct failure){.code = "timeout", .message = "No answer came."};
+    }
+    if (mutated("fault-asked-again") && call->verb == PROVIDER_CUSTOMER &&
+        answer->outcome == PROVIDER_LOOK_UP) {
+        answer->outcome = PROVIDER_UNKNOWN;
     }
 }
 

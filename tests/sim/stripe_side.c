@@ -11,6 +11,7 @@
 #include "net/form.h"
 #include "sandbox/sandbox.h"
 #include "service.h"
+#include "stripe_faults.h"
 #include "world.h"
 
 static struct sandbox *sandbox;
@@ -96,6 +97,16 @@ static void send_event(struct event *event)
     world_after(way_us, arrive, event);
 }
 
+static void make_bare(struct event *event)
+{
+    const char *body = stripe_faults_bare(event->delivery.body, &event->arena);
+    if (body != event->delivery.body) {
+        event->delivery.signature = stripe_faults_sign(event->delivery.signature, body, &event->arena);
+        event->delivery.body = body;
+        event->delivery.body_bytes = strlen(body);
+    }
+}
+
 static void send_due(void)
 {
     for (;;) {
@@ -105,6 +116,7 @@ static void send_due(void)
             free(event);
             break;
         }
+        make_bare(event);
         send_event(event);
     }
     look_when_due();
@@ -145,7 +157,14 @@ int64_t stripe_side_handle(const struct stripe_request *request, struct arena *a
         .idempotency_key = request->idempotency_key,
         .base_url = STRIPE_BASE,
     };
-    int64_t delay_us = handle(&asked, arena, reply);
+    struct stripe_reply fault = {0};
+    bool carries_out = true;
+    bool is_stored = stripe_faults_stored(request, &fault, &carries_out);
+    int64_t delay_us = is_stored && !carries_out ? 0 : handle(&asked, arena, reply);
+    reply->body = stripe_faults_bare(reply->body, arena);
+    if (is_stored) {
+        *reply = fault;
+    }
     note("stripe: %s %s %s -> %d", request->method, request->target,
          request->idempotency_key != NULL ? request->idempotency_key : "", reply->status);
     return delay_us;
@@ -175,9 +194,9 @@ static struct stripe_reply ask(struct arena *arena, int merchant, const char *me
     const struct sandbox_request request = {
         .method = method,
         .path = path,
-        .query = "",
-        .body = form,
-        .body_bytes = strlen(form),
+        .query = text_equal(method, "GET") ? form : "",
+        .body = text_equal(method, "GET") ? "" : form,
+        .body_bytes = text_equal(method, "GET") ? 0 : strlen(form),
         .authorization = arena_printf(arena, "Bearer %s", service.merchants[merchant].stripe_key),
         .base_url = STRIPE_BASE,
     };
@@ -185,7 +204,7 @@ static struct stripe_reply ask(struct arena *arena, int merchant, const char *me
     return reply;
 }
 
-void stripe_side_dashboard_refund(int merchant, const char *intent_id, int64_t amount_minor)
+bool stripe_side_dashboard_refund(int merchant, const char *intent_id, int64_t amount_minor)
 {
     struct arena arena ARENA_CLEANUP = ARENA_EMPTY;
     struct buf form BUF_CLEANUP = BUF_MAX(1024);
@@ -193,6 +212,16 @@ void stripe_side_dashboard_refund(int merchant, const char *intent_id, int64_t a
     form_add_i64(&form, "amount", amount_minor);
     struct stripe_reply reply = ask(&arena, merchant, "POST", "/v1/refunds", buf_str(&form));
     note("dashboard: refunds %lld of %s -> %d", (long long)amount_minor, intent_id, reply.status);
+    return reply.status == 200;
+}
+
+bool stripe_side_refund_failed(int merchant, const char *intent_id)
+{
+    struct arena arena ARENA_CLEANUP = ARENA_EMPTY;
+    struct buf form BUF_CLEANUP = BUF_MAX(1024);
+    form_add(&form, "payment_intent", intent_id);
+    struct stripe_reply reply = ask(&arena, merchant, "GET", "/v1/refunds", buf_str(&form));
+    return strstr(reply.body, "\"failed\"") != NULL;
 }
 
 void stripe_side_payer(const char *page_url, bool completes)

@@ -30,8 +30,10 @@ int64_t stripe_side_handle(const struct stripe_request *request, struct arena *a
 // window.
 void stripe_side_watch(const char *method, const char *target, const char *idempotency_key);
 
-// A person at the dashboard refunds this much of an intent (in its own minor units).
-void stripe_side_dashboard_refund(int merchant, const char *intent_id, int64_t amount_minor);
+// A person at the dashboard refunds this much of an intent (in its own minor units). False: it is refused.
+bool stripe_side_dashboard_refund(int merchant, const char *intent_id, int64_t amount_minor);
+// Whether one of the intent's refunds failed.
+bool stripe_side_refund_failed(int merchant, const char *intent_id);
 // The payer decides on the page that he was sent to.
 void stripe_side_payer(const char *page_url, bool completes);
 // Every charge and refund there ever was: {"charges":[...],"refunds":[...]}. The caller releases.

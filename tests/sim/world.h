@@ -21,6 +21,7 @@ struct counts {
     int64_t connections_cut, connections_silent, connections_sent_away;
     int64_t calls_cut, calls_refused, calls_refused_for_good, calls_too_late;
     int64_t endpoint_failures, events_lost, hang_ups;
+    int64_t faults_stored, refunds_bare, refunds_in_place;
     int64_t violations;
 };
 
