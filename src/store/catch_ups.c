@@ -67,8 +67,7 @@ enum errc catch_ups_ask(struct db *db, const char *kind, const struct uuid *cred
         " unresolved, look_up, next_attempt_us, created_us)"
         " SELECT c.id, $1, c.merchant_id, c.livemode, c.version_id, 0, 0, 0, $2, $2 FROM catch_ups u"
         " JOIN credentials c ON c.id = u.credential_id WHERE c.is_active = 1 AND c.id = coalesce($3, c.id)"
-        " ON CONFLICT (subject_id, kind) DO UPDATE SET attempts = 0, unresolved = 0,"
-        " next_attempt_us = excluded.next_attempt_us",
+        " ON CONFLICT (subject_id, kind) DO UPDATE SET next_attempt_us = excluded.next_attempt_us",
         DB_STR(kind), DB_I64(now_us), credential_id != NULL ? DB_ID(credential_id) : DB_NIL);
 }
 

@@ -272,6 +272,24 @@ static void an_unknown_payment_of_an_event_has_its_account_asked_from_before_it_
     assert_int_equal(payment_row(f, &lost).status, PAYMENT_COMPLETED);
 }
 
+static void an_event_while_the_account_is_asked_has_it_asked_again(void **state)
+{
+    struct fixture *f = *state;
+    bought(f);
+    f->provider.holds = true;
+    start_again(f, START_UNSURE);
+    struct uuid lost = lost_id(f);
+    assert_int_equal(owe(f, &lost), OK);
+    fake_provider_answer(&f->provider, answer_unknown());
+    f->provider.holds = false;
+    struct intent intents[] = {made(f, &lost, "pi_2")};
+    will_list(f, intents, 1, NULL);
+    will_list_no_refunds(f);
+    engine_run_s(f, 6);
+    assert_int_equal(payment_row(f, &lost).status, PAYMENT_COMPLETED);
+    assert_false(held(f));
+}
+
 static void a_database_that_was_accepted_is_held_no_more(void **state)
 {
     struct fixture *f = *state;
@@ -305,6 +323,7 @@ int main(void)
         TEST(an_account_that_refuses_is_let_go_and_asked_with_its_next_key),
         TEST(an_account_is_held_while_the_provider_does_not_answer),
         TEST(an_unknown_payment_of_an_event_has_its_account_asked_from_before_it_was_made),
+        TEST(an_event_while_the_account_is_asked_has_it_asked_again),
         TEST(a_database_that_was_accepted_is_held_no_more),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
