@@ -131,8 +131,8 @@ enum errc catch_up_owe(struct db *db, struct change *change, const struct uuid *
     if (rc == OK) {
         rc = catch_up_get(db, &account.id, change->arena, &at, err);
     }
-    if (rc == OK && at.known && at.from_s <= from_s) {
-        return OK; // it is on its way
+    if (rc == OK && at.known && !at.payments_read && at.from_s <= from_s) {
+        return OK; // its page comes
     }
     if (rc == ERR_NOT_FOUND) {
         at = (struct catch_up){.credential_id = account.id, .from_s = from_s};

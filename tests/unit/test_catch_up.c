@@ -290,6 +290,23 @@ static void an_event_while_the_account_is_asked_has_it_asked_again(void **state)
     assert_false(held(f));
 }
 
+static void a_payment_that_was_made_after_its_page_was_read_is_taken_over_too(void **state)
+{
+    struct fixture *f = *state;
+    bought(f);
+    struct uuid lost[] = {lost_id(f), lost_id(f)};
+    struct intent intents[] = {made(f, &lost[1], "pi_3"), made(f, &lost[0], "pi_2")};
+    will_list(f, &intents[1], 1, NULL);
+    fake_provider_will(&f->provider, answer_unknown()); // the refunds
+    start_again(f, START_UNSURE);
+    assert_int_equal(owe(f, &lost[1]), OK);
+    will_list(f, intents, 2, NULL);
+    will_list_no_refunds(f);
+    engine_run_s(f, 6);
+    assert_int_equal(payment_row(f, &lost[1]).status, PAYMENT_COMPLETED);
+    assert_false(held(f));
+}
+
 static void a_database_that_was_accepted_is_held_no_more(void **state)
 {
     struct fixture *f = *state;
@@ -324,6 +341,7 @@ int main(void)
         TEST(an_account_is_held_while_the_provider_does_not_answer),
         TEST(an_unknown_payment_of_an_event_has_its_account_asked_from_before_it_was_made),
         TEST(an_event_while_the_account_is_asked_has_it_asked_again),
+        TEST(a_payment_that_was_made_after_its_page_was_read_is_taken_over_too),
         TEST(a_database_that_was_accepted_is_held_no_more),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
