@@ -6,7 +6,6 @@ import sqlite3
 import pytest
 
 from shop_fixture import SENT_AGAIN, hasty_shop, start_shop  # noqa: F401
-from support.merchant import ask
 from support.stub import executed
 from support.waiting import wait_until
 
@@ -19,15 +18,11 @@ def let_pass(server, hours):
     """The service, which has ended, starts again so many hours later, as far as its open operations tell."""
     with sqlite3.connect(f"{server.data_dir}/payments.db") as database:
         changed = database.execute("UPDATE operations SET created_us = created_us - ?, next_attempt_us = 1"
-                                   " WHERE kind NOT IN ('events', 'catch_up')", (hours * HOUR_US,)).rowcount
+                                   " WHERE kind <> 'events'", (hours * HOUR_US,)).rowcount
     database.close()
     assert changed == 1
+    server.vouch()
     server.start()
-
-
-def looks(stub_stripe):
-    """At the lists of one payment's refunds."""
-    return [request for request in stub_stripe.calls(*LIST) if "payment_intent" in request.query]
 
 
 def status_of(shop, refund):
@@ -46,7 +41,7 @@ def test_within_23_hours_it_is_sent_again_under_its_key(hasty_shop, stub_stripe,
     stub_stripe.behave()
     let_pass(hasty_shop.server, 22)
     wait_until(lambda: status_of(hasty_shop, refund) == "completed", what="the refund to be completed")
-    assert not looks(stub_stripe) and len(stub_stripe.objects("refund")) == 1
+    assert not stub_stripe.calls(*LIST) and len(stub_stripe.objects("refund")) == 1
 
 
 def test_after_23_hours_one_that_was_made_is_found_and_not_sent_again(hasty_shop, stub_stripe, payment):
@@ -57,7 +52,7 @@ def test_after_23_hours_one_that_was_made_is_found_and_not_sent_again(hasty_shop
     let_pass(hasty_shop.server, 24)
     wait_until(lambda: status_of(hasty_shop, refund) == "completed", what="the refund to be completed")
     assert len(stub_stripe.calls(*REFUND)) == sent and len(stub_stripe.objects("refund")) == 1
-    assert looks(stub_stripe)[0].query["payment_intent"] == payment["provider_ref"]
+    assert stub_stripe.calls(*LIST)[0].query["payment_intent"] == payment["provider_ref"]
 
 
 def test_one_that_was_never_made_is_sent_anew_once_its_key_is_surely_forgotten(hasty_shop, stub_stripe, payment):
@@ -66,9 +61,9 @@ def test_one_that_was_never_made_is_sent_anew_once_its_key_is_surely_forgotten(h
     hasty_shop.server.terminate()
     sent = len(stub_stripe.calls(*REFUND))
     let_pass(hasty_shop.server, 24)
-    wait_until(lambda: looks(stub_stripe), what="the refund to be looked for")
+    stub_stripe.wait_for(*LIST)
     assert status_of(hasty_shop, refund) == "pending" and len(stub_stripe.calls(*REFUND)) == sent
-    ask(hasty_shop.api, "/v1/refunds", {"payment_id": payment["id"], "amount": "6.01"}, 422)
+    hasty_shop.api.post("/v1/refunds", {"payment_id": payment["id"], "amount": "6.01"}, expect=422)
     hasty_shop.server.terminate()
     stub_stripe.behave()
     let_pass(hasty_shop.server, 2)

@@ -209,20 +209,13 @@ def test_an_event_that_names_an_unknown_payment_has_the_account_asked(shop, sand
     payment = shop.pay(idempotency_key="one")
     shop.server.kill()
     put_back(shop.server, copy)
-    vouch_for(shop.server)
+    shop.server.vouch()
     shop.server.start()
     wait_until(lambda: shop.api.get(f"/v1/payments/{payment['id']}").status == 200, what="the payment to be taken over")
     wait_until_caught_up(shop.server)
     shop.server.wait_for_log(message="what this database lacked was taken over", payments=1)
     assert shop.pay(idempotency_key="one")["id"] == payment["id"]
     Books(sandbox, shop).check()
-
-
-def vouch_for(server):
-    """As if the database were the very one that the service stopped with."""
-    file = os.stat(f"{server.data_dir}/payments.db")
-    with open(f"{server.data_dir}/payments.db.stopped", "w") as mark:
-        mark.write(f"{file.st_ino} {file.st_ctime_ns // 10**9}.{file.st_ctime_ns % 10**9:09}\n")
 
 
 # Who is refused meanwhile, and for how long
