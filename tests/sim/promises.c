@@ -1,7 +1,6 @@
 // See promises.h.
 #include "promises.h"
 
-#include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -11,6 +10,7 @@
 #include "books.h"
 #include "endpoints.h"
 #include "orders.h"
+#include "rows.h"
 #include "service.h"
 #include "world.h"
 
@@ -19,93 +19,29 @@
 #define OF_THE_FUTURE "(kind IN ('charge', 'refund') AND created_us > :now)"
 #define OWED "kind NOT IN ('sync', 'refund_sync', 'events') AND NOT " OF_THE_FUTURE
 
-static sqlite3 *database;
-
-static void close_statement(sqlite3_stmt **statement)
-{
-    sqlite3_finalize(*statement);
-}
-#define STATEMENT __attribute__((cleanup(close_statement))) sqlite3_stmt *
-
-static sqlite3_stmt *prepare(const char *sql)
-{
-    sqlite3_stmt *statement = NULL;
-    if (sqlite3_prepare_v2(database, sql, -1, &statement, NULL) != SQLITE_OK) {
-        printf("%s\n%s\n", sqlite3_errmsg(database), sql);
-        REQUIRE(false);
-    }
-    int now = sqlite3_bind_parameter_index(statement, ":now");
-    REQUIRE(now == 0 || sqlite3_bind_int64(statement, now, service_wall_us()) == SQLITE_OK);
-    return statement;
-}
-
-static void id_text(sqlite3_stmt *statement, char out[UUID_TEXT_BYTES])
-{
-    struct uuid id = {{0}};
-    REQUIRE(sqlite3_column_bytes(statement, 0) == sizeof(id.bytes));
-    memcpy(id.bytes, sqlite3_column_blob(statement, 0), sizeof(id.bytes));
-    uuid_format(&id, out);
-}
-
-static const char *text(sqlite3_stmt *statement, int column)
-{
-    return (const char *)sqlite3_column_text(statement, column);
-}
-
-// Runs it, and calls each row with what it says a violation of: its columns as text.
-static void none_of(const char *what, const char *sql)
-{
-    STATEMENT statement = prepare(sql);
-    int rc = sqlite3_step(statement);
-    for (; rc == SQLITE_ROW; rc = sqlite3_step(statement)) {
-        violation("%s: %s", what, text(statement, 0));
-    }
-    if (rc != SQLITE_DONE) {
-        violation("%s: %s", what, sqlite3_errmsg(database));
-    }
-}
-
-static int64_t number_of(const char *sql)
-{
-    STATEMENT statement = prepare(sql);
-    return sqlite3_step(statement) == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : 0;
-}
-
-// One connection for each life of the service: a process that dies takes every connection with it.
-static bool open_database(void)
-{
-    static int life;
-    if (!service.up || life == service.life) {
-        return service.up;
-    }
-    const char *path = service_database();
-    life = service.life;
-    REQUIRE(sqlite3_open_v2(path, &database, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) == SQLITE_OK);
-    return true;
-}
-
 // --- at any moment
 
 // What is completed or asked for may never sum to more than was captured.
 static void check_reservations(void)
 {
-    none_of(
+    rows_none(
         "refunds completed sum to more than was captured",
         "SELECT hex(p.id) FROM payments p JOIN refunds r ON r.payment_id = p.id AND r.status = 'completed'"
         " GROUP BY p.id HAVING sum(r.amount_minor) > p.captured_minor");
     if (world.dashboard) {
         return;
     }
-    none_of("refunds sum to more than was captured",
-            "SELECT hex(p.id) FROM payments p JOIN refunds r ON r.payment_id = p.id AND r.status <> 'failed'"
-            " GROUP BY p.id HAVING sum(r.amount_minor) > p.captured_minor");
+    rows_none(
+        "refunds sum to more than was captured",
+        "SELECT hex(p.id) FROM payments p JOIN refunds r ON r.payment_id = p.id AND r.status <> 'failed'"
+        " GROUP BY p.id HAVING sum(r.amount_minor) > p.captured_minor");
 }
 
 void promises_check_now(void)
 {
     bool calm = world.calm;
     world.calm = true; // to look does no harm
-    if (open_database()) {
+    if (rows_open()) {
         check_reservations();
     }
     world.calm = calm;
@@ -113,18 +49,17 @@ void promises_check_now(void)
 
 void promises_make_due(void)
 {
-    REQUIRE(open_database());
-    REQUIRE(sqlite3_exec(database, "UPDATE operations SET next_attempt_us = 0", NULL, NULL, NULL) ==
-            SQLITE_OK);
+    REQUIRE(rows_open());
+    rows_change("UPDATE operations SET next_attempt_us = 0");
 }
 
 bool promises_at_rest(void)
 {
-    if (orders_open() || !open_database()) {
+    if (orders_open() || !rows_open()) {
         return false;
     }
-    int64_t open = number_of("SELECT count(*) FROM operations WHERE " OWED " OR next_attempt_us = 0");
-    open += number_of("SELECT count(*) FROM outbox WHERE status NOT IN ('delivered', 'dead')");
+    int64_t open = rows_number("SELECT count(*) FROM operations WHERE " OWED " OR next_attempt_us = 0");
+    open += rows_number("SELECT count(*) FROM outbox WHERE status NOT IN ('delivered', 'dead')");
     return open == 0;
 }
 
@@ -133,11 +68,11 @@ bool promises_at_rest(void)
 static void check_payment(sqlite3_stmt *row)
 {
     char id[UUID_TEXT_BYTES];
-    id_text(row, id);
-    const char *status = text(row, 1);
+    rows_id(row, id);
+    const char *status = rows_text(row, 1);
     int64_t captured = sqlite3_column_int64(row, 2);
     int64_t refunded = sqlite3_column_int64(row, 3);
-    const char *ref = text(row, 4);
+    const char *ref = rows_text(row, 4);
     bool made = text_equal(status, "completed") || text_equal(status, "refunded");
     struct json_object *charge = NULL;
     int charges = books_captured(id, &charge);
@@ -167,8 +102,8 @@ static void check_payment(sqlite3_stmt *row)
 
 static void check_payments(void)
 {
-    STATEMENT row =
-        prepare("SELECT id, status, captured_minor, refunded_minor, provider_ref, EXISTS (SELECT 1"
+    ROWS row =
+        rows_of("SELECT id, status, captured_minor, refunded_minor, provider_ref, EXISTS (SELECT 1"
                 " FROM operations WHERE subject_id = payments.id AND " OF_THE_FUTURE ") FROM payments");
     while (sqlite3_step(row) == SQLITE_ROW) {
         check_payment(row);
@@ -185,12 +120,12 @@ static int64_t rows_with(const char *table, const char *id)
     }
     text_hex(uuid.bytes, sizeof(uuid.bytes), hex);
     (void)snprintf(sql, sizeof(sql), "SELECT count(*) FROM %s WHERE id = x'%s'", table, hex);
-    return number_of(sql);
+    return rows_number(sql);
 }
 
 static int64_t times_told(const char *payment_id, const char *type)
 {
-    STATEMENT statement = prepare("SELECT count(*) FROM outbox WHERE transaction_id = ? AND type = ?");
+    ROWS statement = rows_of("SELECT count(*) FROM outbox WHERE transaction_id = ? AND type = ?");
     struct uuid id;
     REQUIRE(uuid_parse(payment_id, &id));
     sqlite3_bind_blob(statement, 1, id.bytes, sizeof(id.bytes), SQLITE_STATIC);
@@ -245,33 +180,34 @@ static void check_answer(const struct order *order)
 
 static void check_told(void)
 {
-    STATEMENT row = prepare("SELECT id FROM outbox WHERE status = 'delivered'");
+    ROWS row = rows_of("SELECT id FROM outbox WHERE status = 'delivered'");
     while (sqlite3_step(row) == SQLITE_ROW) {
         char id[UUID_TEXT_BYTES];
-        id_text(row, id);
+        rows_id(row, id);
         if (!endpoint_has(id)) {
             violation("event %s is delivered, and never came", id);
         }
     }
-    none_of("a change was not told",
-            "SELECT hex(id) || ' ' || status FROM payments p WHERE p.status IN ('completed', 'failed', "
-            "'refunded')"
-            " AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.transaction_id = p.id AND o.type ="
-            " CASE p.status WHEN 'failed' THEN 'payment.failed' ELSE 'payment.completed' END)");
-    none_of("a refund was not told",
-            "SELECT hex(p.id) FROM payments p WHERE (SELECT count(*) FROM refunds r WHERE r.payment_id = p.id"
-            " AND r.status = 'completed') > (SELECT count(*) FROM outbox o WHERE o.transaction_id = p.id"
-            " AND o.type = 'payment.refunded')");
-    none_of("a completion was told twice", "SELECT hex(transaction_id) FROM outbox WHERE type = "
-                                           "'payment.completed' GROUP BY 1 HAVING count(*) > 1");
-    none_of("an event is neither delivered nor dead",
-            "SELECT hex(id) || ' ' || status FROM outbox WHERE status NOT IN ('delivered', 'dead')");
+    rows_none("a change was not told",
+              "SELECT hex(id) || ' ' || status FROM payments p WHERE p.status IN ('completed', 'failed', "
+              "'refunded')"
+              " AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.transaction_id = p.id AND o.type ="
+              " CASE p.status WHEN 'failed' THEN 'payment.failed' ELSE 'payment.completed' END)");
+    rows_none(
+        "a refund was not told",
+        "SELECT hex(p.id) FROM payments p WHERE (SELECT count(*) FROM refunds r WHERE r.payment_id = p.id"
+        " AND r.status = 'completed') > (SELECT count(*) FROM outbox o WHERE o.transaction_id = p.id"
+        " AND o.type = 'payment.refunded')");
+    rows_none("a completion was told twice", "SELECT hex(transaction_id) FROM outbox WHERE type = "
+                                             "'payment.completed' GROUP BY 1 HAVING count(*) > 1");
+    rows_none("an event is neither delivered nor dead",
+              "SELECT hex(id) || ' ' || status FROM outbox WHERE status NOT IN ('delivered', 'dead')");
 }
 
 void promises_check_end(void)
 {
     books_open();
-    REQUIRE(open_database());
+    REQUIRE(rows_open());
     check_reservations();
     check_payments();
     books_each_captured(check_charge);
@@ -281,9 +217,9 @@ void promises_check_end(void)
         }
     }
     check_told();
-    none_of("an operation is still open",
-            "SELECT kind || ' ' || hex(subject_id) FROM operations WHERE " OWED);
-    none_of("the database",
-            "SELECT integrity_check FROM pragma_integrity_check WHERE integrity_check <> 'ok'");
-    none_of("the database", "SELECT \"table\" FROM pragma_foreign_key_check");
+    rows_none("an operation is still open",
+              "SELECT kind || ' ' || hex(subject_id) FROM operations WHERE " OWED);
+    rows_none("the database",
+              "SELECT integrity_check FROM pragma_integrity_check WHERE integrity_check <> 'ok'");
+    rows_none("the database", "SELECT \"table\" FROM pragma_foreign_key_check");
 }

@@ -1,0 +1,77 @@
+// See rows.h.
+#include "rows.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/require.h"
+#include "service.h"
+#include "world.h"
+
+static sqlite3 *database;
+
+void rows_close(sqlite3_stmt **statement)
+{
+    sqlite3_finalize(*statement);
+}
+
+// One connection for each life of the service: a process that dies takes every connection with it.
+bool rows_open(void)
+{
+    static int life;
+    if (!service.up || life == service.life) {
+        return service.up;
+    }
+    const char *path = service_database();
+    life = service.life;
+    REQUIRE(sqlite3_open_v2(path, &database, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) == SQLITE_OK);
+    return true;
+}
+
+sqlite3_stmt *rows_of(const char *sql)
+{
+    sqlite3_stmt *statement = NULL;
+    if (sqlite3_prepare_v2(database, sql, -1, &statement, NULL) != SQLITE_OK) {
+        printf("%s\n%s\n", sqlite3_errmsg(database), sql);
+        REQUIRE(false);
+    }
+    int now = sqlite3_bind_parameter_index(statement, ":now");
+    REQUIRE(now == 0 || sqlite3_bind_int64(statement, now, service_wall_us()) == SQLITE_OK);
+    return statement;
+}
+
+void rows_change(const char *sql)
+{
+    REQUIRE(sqlite3_exec(database, sql, NULL, NULL, NULL) == SQLITE_OK);
+}
+
+int64_t rows_number(const char *sql)
+{
+    ROWS rows = rows_of(sql);
+    return sqlite3_step(rows) == SQLITE_ROW ? sqlite3_column_int64(rows, 0) : 0;
+}
+
+const char *rows_text(sqlite3_stmt *rows, int column)
+{
+    return (const char *)sqlite3_column_text(rows, column);
+}
+
+void rows_id(sqlite3_stmt *rows, char out[UUID_TEXT_BYTES])
+{
+    struct uuid id = {{0}};
+    REQUIRE(sqlite3_column_bytes(rows, 0) == sizeof(id.bytes));
+    memcpy(id.bytes, sqlite3_column_blob(rows, 0), sizeof(id.bytes));
+    uuid_format(&id, out);
+}
+
+void rows_none(const char *what, const char *sql)
+{
+    ROWS rows = rows_of(sql);
+    int rc = sqlite3_step(rows);
+    for (; rc == SQLITE_ROW; rc = sqlite3_step(rows)) {
+        violation("%s: %s", what, rows_text(rows, 0));
+    }
+    if (rc != SQLITE_DONE) {
+        violation("%s: %s", what, sqlite3_errmsg(database));
+    }
+}
