@@ -54,13 +54,14 @@ static const char *step_key(const struct op *op, struct arena *arena, const stru
                                                  (long long)op->row.absent_us);
 }
 
-// The provider forgets a key after a day at the earliest. A set-up that may have been made before is looked
-// for then.
+// The provider forgets a key after a day at the earliest. A set-up that may have been made under it is looked
+// for then, and no earlier: a request that is still on its way would set the card up once more.
+#define KEY_KNOWN_US (23 * 3600 * US_PER_S)
+
 static bool key_may_be_forgotten(const struct op *op, int64_t now_us)
 {
-    int64_t age_us = now_us - op->row.created_us;
-    int64_t known_us = engine_options(op->engine)->config->charge_window_ms * US_PER_MS;
-    return op->row.unresolved && (age_us < 0 || age_us > known_us);
+    int64_t age_us = now_us - (op->row.absent_us == 0 ? op->row.created_us : op->row.absent_us);
+    return op->row.unresolved && (age_us < 0 || age_us > KEY_KNOWN_US);
 }
 
 static void plan_step(struct op *op, const struct card *card, const struct customer *customer, int64_t now_us)
@@ -302,6 +303,11 @@ static enum errc looked_up(struct op *op, struct db *db, struct change *change, 
         return attached(op, db, change, card, err);
     }
     op_send_anew(op, change);
+    if (op->call.verb ==
+        PROVIDER_SETUP_LIST) { // nothing was sent under the new key, so nothing is looked for
+        op->row.attempts = 0;
+        op->row.unresolved = false;
+    }
     return OK;
 }
 

@@ -136,7 +136,9 @@ static void a_set_up_whose_outcome_is_not_known_for_a_day_is_looked_for(void **s
     fake_provider_will(&f->provider, answer_customer("cus_1"));
     struct prepared card = prepare(f, prepare_setup_card); // and no answer comes from then on
     prepared_go(&card);
-    engine_run_s(f, 2 * DAY_S);
+    engine_run_s(f, 20 * 3600);
+    assert_int_equal(calls(f, PROVIDER_SETUP_LIST), 0); // a request that is late would make it twice
+    engine_run_s(f, DAY_S);
     const struct fake_call *last = &f->provider.calls[f->provider.call_count - 1];
     assert_int_equal(last->verb, PROVIDER_SETUP_LIST);
     assert_string_equal(last->ref, "cus_1");
@@ -152,6 +154,31 @@ static void a_set_up_whose_outcome_is_not_known_for_a_day_is_looked_for(void **s
     assert_int_equal(card_row(f).status, CARD_PENDING);
 }
 
+static void a_set_up_that_was_looked_for_and_never_made_is_made_then(void **state)
+{
+    struct fixture *f = *state;
+    f->config.reconcile_interval_ms = 600 * 1000; // what is due is swept at its time; the rest is days
+    engine_begin(f);
+    fake_provider_will(&f->provider, answer_customer("cus_1"));
+    struct prepared card = prepare(f, prepare_setup_card); // and no answer comes from then on
+    prepared_go(&card);
+    engine_run_s(f, 2 * DAY_S);
+    size_t made = calls(f, PROVIDER_SETUP);
+    assert_int_equal(f->provider.calls[f->provider.call_count - 1].verb, PROVIDER_SETUP_LIST);
+    const char *first_key = f->provider.calls[1].idempotency_key;
+    fake_provider_will(&f->provider, (struct provider_answer){.outcome = PROVIDER_DONE, .status = 200});
+    f->provider.otherwise = answer_setup(SETUP_OPEN);
+    engine_run_s(f, 3600);
+    assert_int_equal(calls(f, PROVIDER_SETUP), made + 1);
+    assert_int_equal(card_row(f).status, CARD_PENDING);
+    for (size_t i = f->provider.call_count - 1; i > 1; i--) {
+        if (f->provider.calls[i].verb == PROVIDER_SETUP) {
+            assert_string_not_equal(f->provider.calls[i].idempotency_key, first_key);
+            break;
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -163,6 +190,7 @@ int main(void)
         TEST(a_payer_who_is_asked_only_later_is_told_where_to_go),
         TEST(an_answer_about_another_cards_set_up_is_not_taken),
         TEST(a_set_up_whose_outcome_is_not_known_for_a_day_is_looked_for),
+        TEST(a_set_up_that_was_looked_for_and_never_made_is_made_then),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
