@@ -188,15 +188,15 @@ void stripe_side_watch(const char *method, const char *target, const char *idemp
 }
 
 static struct stripe_reply ask(struct arena *arena, int merchant, const char *method, const char *path,
-                               const char *form)
+                               const char *query, const char *form)
 {
     struct stripe_reply reply = {0};
     const struct sandbox_request request = {
         .method = method,
         .path = path,
-        .query = text_equal(method, "GET") ? form : "",
-        .body = text_equal(method, "GET") ? "" : form,
-        .body_bytes = text_equal(method, "GET") ? 0 : strlen(form),
+        .query = query,
+        .body = form,
+        .body_bytes = strlen(form),
         .authorization = arena_printf(arena, "Bearer %s", service.merchants[merchant].stripe_key),
         .base_url = STRIPE_BASE,
     };
@@ -210,7 +210,7 @@ bool stripe_side_dashboard_refund(int merchant, const char *intent_id, int64_t a
     struct buf form BUF_CLEANUP = BUF_MAX(1024);
     form_add(&form, "payment_intent", intent_id);
     form_add_i64(&form, "amount", amount_minor);
-    struct stripe_reply reply = ask(&arena, merchant, "POST", "/v1/refunds", buf_str(&form));
+    struct stripe_reply reply = ask(&arena, merchant, "POST", "/v1/refunds", "", buf_str(&form));
     note("dashboard: refunds %lld of %s -> %d", (long long)amount_minor, intent_id, reply.status);
     return reply.status == 200;
 }
@@ -220,17 +220,35 @@ bool stripe_side_refund_failed(int merchant, const char *intent_id)
     struct arena arena ARENA_CLEANUP = ARENA_EMPTY;
     struct buf form BUF_CLEANUP = BUF_MAX(1024);
     form_add(&form, "payment_intent", intent_id);
-    struct stripe_reply reply = ask(&arena, merchant, "GET", "/v1/refunds", buf_str(&form));
+    struct stripe_reply reply = ask(&arena, merchant, "GET", "/v1/refunds", buf_str(&form), "");
     return strstr(reply.body, "\"failed\"") != NULL;
 }
 
-void stripe_side_payer(const char *page_url, bool completes)
+bool stripe_side_payer(const char *page_url, bool completes)
 {
     struct arena arena ARENA_CLEANUP = ARENA_EMPTY;
     const char *path = page_url + strlen(STRIPE_BASE);
-    struct stripe_reply reply = ask(&arena, 0, "POST", arena_strndup(&arena, path, strcspn(path, "?")),
+    size_t path_bytes = strcspn(path, "?");
+    const char *query = path[path_bytes] == '?' ? path + path_bytes + 1 : "";
+    struct stripe_reply reply = ask(&arena, 0, "POST", arena_strndup(&arena, path, path_bytes), query,
                                     completes ? "action=complete" : "action=fail");
     note("payer: %s -> %d", completes ? "completes" : "fails", reply.status);
+    for (size_t i = 0; i < reply.header_count; i++) {
+        if (text_equal(reply.headers[i].name, "Location")) {
+            return strstr(reply.headers[i].value, "redirect_status=succeeded") != NULL;
+        }
+    }
+    return false;
+}
+
+struct json_object *stripe_side_get(int merchant, const char *path, const char *query)
+{
+    struct arena arena ARENA_CLEANUP = ARENA_EMPTY;
+    struct json_object *object = NULL;
+    struct stripe_reply reply = ask(&arena, merchant, "GET", path, query, "");
+    REQUIRE(reply.status == 200);
+    REQUIRE(json_parse_bounded(reply.body, strlen(reply.body), 10000000, &object, NULL) == OK);
+    return object;
 }
 
 struct json_object *stripe_side_ledger(void)
@@ -257,7 +275,7 @@ void stripe_side_begin(void)
                                              service.merchants[i].id));
         form_add(&form, "enabled_events[]", "*");
         form_add(&form, "secret", STRIPE_WEBHOOK_SECRET);
-        struct stripe_reply reply = ask(&arena, i, "POST", "/v1/webhook_endpoints", buf_str(&form));
+        struct stripe_reply reply = ask(&arena, i, "POST", "/v1/webhook_endpoints", "", buf_str(&form));
         REQUIRE(reply.status == 200);
     }
 }

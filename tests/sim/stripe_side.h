@@ -34,7 +34,9 @@ void stripe_side_watch(const char *method, const char *target, const char *idemp
 bool stripe_side_dashboard_refund(int merchant, const char *intent_id, int64_t amount_minor);
 // Whether one of the intent's refunds failed.
 bool stripe_side_refund_failed(int merchant, const char *intent_id);
-// The payer decides on the page that he was sent to.
-void stripe_side_payer(const char *page_url, bool completes);
+// The payer decides on the page that he was sent to. Returns whether he is told that all is well.
+bool stripe_side_payer(const char *page_url, bool completes);
+// What Stripe tells the merchant of it. The caller releases.
+struct json_object *stripe_side_get(int merchant, const char *path, const char *query);
 // Every charge and refund there ever was: {"charges":[...],"refunds":[...]}. The caller releases.
 struct json_object *stripe_side_ledger(void);
