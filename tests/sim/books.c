@@ -61,6 +61,8 @@ static void add_refund(struct json_object *refund)
 void books_open(void)
 {
     struct json_object *ledger = stripe_side_ledger();
+    by_payment = (struct table){0};
+    by_intent = (struct table){0};
     all_charges = json_get(ledger, "charges");
     books_each_captured(add_charge);
     struct json_object *refunds = json_get(ledger, "refunds");

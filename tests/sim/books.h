@@ -6,7 +6,7 @@
 
 #include <json-c/json.h>
 
-// Reads them, once a run. They are kept for ever.
+// Reads them as they are now. They are kept for ever.
 void books_open(void);
 // Each captured charge with the payment that it says it is of (NULL: none).
 void books_each_captured(void (*visit)(struct json_object *charge, const char *payment_id));

@@ -20,14 +20,15 @@ struct event {
     char id[UUID_TEXT_BYTES];
 };
 
-struct payment {
+// A payment or a saved card.
+struct subject {
     struct table_node node;
     char id[UUID_TEXT_BYTES];
     char latest[UUID_TEXT_BYTES]; // of its events: ids tell their order, whatever the clock did
 };
 
 static struct table events;
-static struct table payments;
+static struct table subjects;
 
 static bool signature_is_right(const char *timestamp, const char *signature, const char *body)
 {
@@ -52,17 +53,17 @@ static void remember(const char *event_id)
     table_insert(&events, &event->node, event->id, strlen(event->id));
 }
 
-static struct payment *payment_of(const char *id)
+static struct subject *subject_of(const char *id)
 {
-    struct table_node *found = table_find(&payments, id, strlen(id));
+    struct table_node *found = table_find(&subjects, id, strlen(id));
     if (found != NULL) {
-        return CONTAINER_OF(found, struct payment, node);
+        return CONTAINER_OF(found, struct subject, node);
     }
-    struct payment *payment = calloc(1, sizeof(*payment));
-    REQUIRE(payment != NULL);
-    (void)snprintf(payment->id, sizeof(payment->id), "%s", id);
-    table_insert(&payments, &payment->node, payment->id, strlen(payment->id));
-    return payment;
+    struct subject *subject = calloc(1, sizeof(*subject));
+    REQUIRE(subject != NULL);
+    (void)snprintf(subject->id, sizeof(subject->id), "%s", id);
+    table_insert(&subjects, &subject->node, subject->id, strlen(subject->id));
+    return subject;
 }
 
 void endpoint_receive(const char *event_id, const char *timestamp, const char *signature, const char *body)
@@ -75,16 +76,18 @@ void endpoint_receive(const char *event_id, const char *timestamp, const char *s
         return;
     }
     REQUIRE(json_parse(body, strlen(body), &event, NULL) == OK);
-    const char *payment_id = json_get_str(json_get(event, "data"), "payment_id");
-    note("merchant: %s %s of %s", json_get_str(event, "type"), event_id, payment_id);
+    struct json_object *data = json_get(event, "data");
+    const char *payment_id = json_get_str(data, "payment_id");
+    const char *id = payment_id != NULL ? payment_id : json_get_str(data, "card_id");
+    note("merchant: %s %s of %s", json_get_str(event, "type"), event_id, id);
     if (endpoint_has(event_id)) {
         return;
     }
     remember(event_id);
-    struct payment *payment = payment_of(payment_id);
-    if (strcmp(payment->latest, event_id) > 0) {
-        violation("event %s of payment %s came behind a later one", event_id, payment_id);
+    struct subject *subject = subject_of(id);
+    if (strcmp(subject->latest, event_id) > 0) {
+        violation("event %s of %s came behind a later one", event_id, id);
     } else {
-        (void)snprintf(payment->latest, sizeof(payment->latest), "%s", event_id);
+        (void)snprintf(subject->latest, sizeof(subject->latest), "%s", event_id);
     }
 }

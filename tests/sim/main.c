@@ -9,6 +9,7 @@
 
 #include "base/require.h"
 #include "base/text.h"
+#include "card_promises.h"
 #include "disk.h"
 #include "mutations.h"
 #include "network.h"
@@ -16,15 +17,27 @@
 #include "service.h"
 #include "shop.h"
 #include "stripe_side.h"
+#include "wallet.h"
 #include "world.h"
 
-#define TROUBLE_US (1500 * US_PER_S)  // so long things go wrong
-#define REST_US (3 * 3600 * US_PER_S) // within this all must come to rest
+#define TROUBLE_US (1500 * US_PER_S)        // so long things go wrong
+#define REST_US (3 * 3600 * US_PER_S)       // within this all must come to rest
+#define DAYS_US (10 * 24 * 3600 * US_PER_S) // so long payers take, if they come at all
+#define DAYS_SLOWER 1000                    // in which things go wrong so much more rarely
+#define DAYS_SWEEP_MS (600 * 1000)          // looking for what is due every 5 s would be most of a run
+#define MONTHS_US (60 * 24 * 3600 * US_PER_S)
 #define LOOK_US (30 * US_PER_S)
 #define CHILDREN_MAX 64
 #define SEEDS_FOR_ALL_FAULTS 16 // in so many, each fault happens
 
 // --- what goes wrong
+
+static int64_t slower = 1;
+
+static int64_t some_time_us(int64_t least_s, int64_t most_s)
+{
+    return dice_between(least_s, most_s) * slower * US_PER_S;
+}
 
 static void crash_service(void *about)
 {
@@ -38,14 +51,14 @@ static void crash_service(void *about)
     } else {
         service_kill_within(dice_between(1, 60), power_lost);
     }
-    world_after(dice_between(5, 150) * US_PER_S, crash_service, NULL);
+    world_after(some_time_us(5, 150), crash_service, NULL);
 }
 
 static void fail_disk(void *about)
 {
     (void)about;
     disk_fail_until(world.now_us + dice_between(1000, 10 * US_PER_S));
-    world_after(dice_between(60, 600) * US_PER_S, fail_disk, NULL);
+    world_after(some_time_us(60, 600), fail_disk, NULL);
 }
 
 // Mostly for a moment; now and then for longer than a charge may wait.
@@ -54,7 +67,7 @@ static void fail_stripe(void *about)
     (void)about;
     int64_t for_s = dice(8) == 0 ? dice_between(300, 1200) : dice_between(1, 90);
     network_stripe_down_until(world.now_us + for_s * US_PER_S);
-    world_after((for_s + dice_between(60, 600)) * US_PER_S, fail_stripe, NULL);
+    world_after(for_s * US_PER_S + some_time_us(60, 600), fail_stripe, NULL);
 }
 
 static void step_clock(void *about)
@@ -65,7 +78,7 @@ static void step_clock(void *about)
         int64_t step_us = dice_between(1, steps_max_s[dice(COUNT_OF(steps_max_s))] * US_PER_S);
         bool back = service.wall_offset_us > 7200 * US_PER_S || dice(2) == 0; // far ahead, but never days
         service_step_clock(back ? -step_us : step_us);
-        world_after(dice_between(30, 400) * US_PER_S, step_clock, NULL);
+        world_after(some_time_us(30, 400), step_clock, NULL);
     }
 }
 
@@ -74,7 +87,7 @@ static void look(void *about)
     (void)about;
     promises_check_now();
     if (!world.calm) {
-        world_after(LOOK_US, look, NULL);
+        world_after(LOOK_US * slower, look, NULL);
     }
 }
 
@@ -92,6 +105,43 @@ static void come_to_rest(void)
     } while (world.now_us < rest_us && !promises_at_rest());
 }
 
+// Things go wrong for so long, and then all comes to rest.
+static void live(int64_t for_us, bool steps)
+{
+    world.calm = false;
+    world_after(some_time_us(1, 60), crash_service, NULL);
+    world_after(LOOK_US, look, NULL);
+    if (steps) {
+        world_after(some_time_us(1, 400), step_clock, NULL);
+    }
+    run_until(world.now_us + for_us);
+    world.calm = true;
+    service_step_clock(-service.wall_offset_us);
+    note("calm");
+    come_to_rest();
+    promises_make_due(); // what is asked after only by the hour
+    come_to_rest();
+}
+
+// Days later, what waits for payers has come to its end. Months later, cards are charged again.
+static void live_on(bool steps)
+{
+    int64_t sweep_ms = service.config.reconcile_interval_ms;
+    slower = DAYS_SLOWER;
+    service.config.reconcile_interval_ms = DAYS_SWEEP_MS;
+    live(DAYS_US, steps);
+    slower = 1;
+    service.config.reconcile_interval_ms = sweep_ms;
+    service_kill(false);
+    world.now_us += MONTHS_US;
+    wallet_charge_all();
+    live(TROUBLE_US / 2, steps);
+    wallet_look();
+    come_to_rest();
+    promises_check_end();
+    card_promises_check(true);
+}
+
 static void run_seed(uint64_t seed, const char *mutation, bool verbose)
 {
     world_begin(seed, mutation, verbose);
@@ -101,21 +151,16 @@ static void run_seed(uint64_t seed, const char *mutation, bool verbose)
     stripe_side_begin();
     service_start();
     shop_open();
-    world_after(dice_between(1, 60) * US_PER_S, crash_service, NULL);
     world_after(dice_between(1, 600) * US_PER_S, fail_disk, NULL);
     world_after(dice_between(1, 600) * US_PER_S, fail_stripe, NULL);
-    world_after(LOOK_US, look, NULL);
-    if (dice(4) == 0) {
-        world_after(dice_between(1, 400) * US_PER_S, step_clock, NULL);
-    }
-    run_until(TROUBLE_US);
-    world.calm = true;
-    service_step_clock(-service.wall_offset_us);
-    note("calm");
-    come_to_rest();
-    promises_make_due(); // what is asked after only by the hour
-    come_to_rest();
+    bool steps = dice(4) == 0;
+    bool lives_on = dice(2) == 0;
+    live(TROUBLE_US, steps);
     promises_check_end();
+    card_promises_check(false);
+    if (world.counts.violations == 0 && lives_on) {
+        live_on(steps);
+    }
     service_uninstall();
 }
 

@@ -56,11 +56,11 @@ const char *rows_text(sqlite3_stmt *rows, int column)
     return (const char *)sqlite3_column_text(rows, column);
 }
 
-void rows_id(sqlite3_stmt *rows, char out[UUID_TEXT_BYTES])
+void rows_id(sqlite3_stmt *rows, int column, char out[UUID_TEXT_BYTES])
 {
     struct uuid id = {{0}};
-    REQUIRE(sqlite3_column_bytes(rows, 0) == sizeof(id.bytes));
-    memcpy(id.bytes, sqlite3_column_blob(rows, 0), sizeof(id.bytes));
+    REQUIRE(sqlite3_column_bytes(rows, column) == sizeof(id.bytes));
+    memcpy(id.bytes, sqlite3_column_blob(rows, column), sizeof(id.bytes));
     uuid_format(&id, out);
 }
 

@@ -19,7 +19,7 @@ void rows_change(const char *sql);
 // The first column of the first row; 0: there is none.
 int64_t rows_number(const char *sql);
 const char *rows_text(sqlite3_stmt *rows, int column);
-// The first column, which is an id.
-void rows_id(sqlite3_stmt *rows, char out[UUID_TEXT_BYTES]);
+// A column that is an id.
+void rows_id(sqlite3_stmt *rows, int column, char out[UUID_TEXT_BYTES]);
 // Each row is a violation of `what`, its first column says by whom.
 void rows_none(const char *what, const char *sql);

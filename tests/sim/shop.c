@@ -11,20 +11,19 @@
 #include "orders.h"
 #include "service.h"
 #include "stripe_side.h"
+#include "wallet.h"
 #include "world.h"
 
 #define PAYMENTS 200
-#define CARDS 8
 #define OPEN_US (600 * US_PER_S)
 #define POLLS_MAX 6
 #define WATCHER_LOOKS_MAX 240
 #define RUSHES 3 // moments at which many pay at once, and so share connections
 
-static char saved_cards[SERVICE_MERCHANTS][CARDS][37];
-static size_t saved_count[SERVICE_MERCHANTS];
 static int next_key;
 
 struct payer {
+    struct wallet_card *card; // NULL: he does not pay by a saved one
     char page[1024];
     bool completes;
 };
@@ -156,13 +155,17 @@ static void end_authorisation(struct order *order, struct json_object *payment)
 static void decide(void *about)
 {
     struct payer *payer = about;
-    stripe_side_payer(payer->page, payer->completes);
+    bool passed = stripe_side_payer(payer->page, payer->completes);
+    if (passed && payer->card != NULL) {
+        wallet_passed(payer->card);
+    }
 }
 
-static void send_payer(const char *url)
+static void send_payer(struct json_object *payment, const char *url)
 {
     struct payer *payer = calloc(1, sizeof(*payer));
     REQUIRE(payer != NULL);
+    payer->card = wallet_find(json_get_str(payment, "saved_card_id"));
     (void)snprintf(payer->page, sizeof(payer->page), "%s", url);
     payer->completes = dice(4) != 0;
     world_after(dice_between(US_PER_S, 200 * US_PER_S), decide, payer);
@@ -193,71 +196,65 @@ static void follow(struct order *order, struct json_object *payment)
         if (json_get_bool(payment, "capturable", false)) {
             end_authorisation(order, payment);
         } else if (page != NULL && order->about == NULL && dice(6) != 0) {
-            send_payer(page);
+            send_payer(payment, page);
         }
         look_later(order, payment);
     }
 }
 
+static void follow_charge(struct order *order, struct json_object *payment)
+{
+    wallet_charge_answered(order);
+    follow(order, payment);
+}
+
 // --- orders
 
-static void save_id(struct order *order, struct json_object *card)
+static void send_payment(int merchant, const char *with, bool usd, struct wallet_card *card, bool off_session)
 {
-    size_t *count = &saved_count[order->merchant];
-    if (*count < CARDS) {
-        (void)snprintf(saved_cards[order->merchant][(*count)++], 37, "%s", json_get_str(card, "id"));
-    }
-}
-
-static void save_card(int merchant)
-{
-    static const char *const cards[] = {"pm_card_visa", "pm_card_mastercard", "pm_card_visa_chargeDeclined",
-                                        "pm_card_authenticationRequired"};
-    char body[200];
-    char key[32];
-    name_key(key, "card");
-    (void)snprintf(body, sizeof(body),
-                   "{\"payment_method_id\":\"%s\",\"customer_email\":\"payer%d@example.com\"}",
-                   cards[dice(COUNT_OF(cards))], (int)dice(3));
-    world.counts.cards++;
-    order_place(&(struct order){.merchant = merchant,
-                                .method = "POST",
-                                .path = "/v1/payments/cards",
-                                .key = key,
-                                .body = body,
-                                .then = save_id},
-                dice_between(0, OPEN_US / 2));
-}
-
-static void pay(void *about)
-{
-    (void)about;
     char key[32];
     char body[400];
-    char with[100];
-    int merchant = (int)dice(SERVICE_MERCHANTS);
-    bool usd = dice(4) != 0;
     int64_t minor = dice_between(100, 50000);
-    if (saved_count[merchant] > 0 && dice(4) == 0) {
-        (void)snprintf(with, sizeof(with), "\"saved_card_id\":\"%s\"",
-                       saved_cards[merchant][dice(saved_count[merchant])]);
-    } else {
-        (void)snprintf(with, sizeof(with), "\"payment_method\":\"%s\"%s", methods[dice(COUNT_OF(methods))],
-                       dice(5) == 0 ? ",\"capture_method\":\"manual\"" : "");
-    }
     (void)snprintf(body, sizeof(body),
                    "{\"amount\":%lld%s,\"currency\":\"%s\",\"provider\":\"stripe\",%s,\"return_url\":\"https:"
                    "//shop.sim/\"}",
                    (long long)minor, usd ? ".25" : "", usd ? "USD" : "JPY", with);
     name_key(key, "order");
     world.counts.payments++;
-    order_place(&(struct order){.merchant = merchant,
-                                .method = "POST",
-                                .path = "/v1/payments",
-                                .key = key,
-                                .body = body,
-                                .then = follow},
-                0);
+    struct order *order = order_place(&(struct order){.merchant = merchant,
+                                                      .method = "POST",
+                                                      .path = "/v1/payments",
+                                                      .key = key,
+                                                      .body = body,
+                                                      .then = card != NULL ? follow_charge : follow},
+                                      0);
+    if (card != NULL) {
+        wallet_charge_placed(card, order, off_session);
+    }
+}
+
+void shop_charge(struct wallet_card *card)
+{
+    char with[100];
+    bool off_session = dice(3) != 0;
+    (void)snprintf(with, sizeof(with), "\"saved_card_id\":\"%s\"%s", card->id,
+                   off_session ? "" : ",\"off_session\":false");
+    send_payment(card->merchant, with, dice(4) != 0, card, off_session);
+}
+
+static void pay(void *about)
+{
+    (void)about;
+    char with[100];
+    int merchant = (int)dice(SERVICE_MERCHANTS);
+    struct wallet_card *card = dice(4) == 0 ? wallet_pick(merchant) : NULL;
+    if (card != NULL) {
+        shop_charge(card);
+        return;
+    }
+    (void)snprintf(with, sizeof(with), "\"payment_method\":\"%s\"%s", methods[dice(COUNT_OF(methods))],
+                   dice(5) == 0 ? ",\"capture_method\":\"manual\"" : "");
+    send_payment(merchant, with, dice(4) != 0, NULL, false);
 }
 
 void shop_open(void)
@@ -272,9 +269,7 @@ void shop_open(void)
         order_place(
             &(struct order){.merchant = i, .method = "PUT", .path = "/v1/merchant/providers", .body = body},
             0);
-        for (int card = 0; card < CARDS; card++) {
-            save_card(i);
-        }
+        wallet_open(i);
     }
     int64_t rushes_us[RUSHES];
     for (int i = 0; i < RUSHES; i++) {
