@@ -9,12 +9,15 @@
 #include "base/require.h"
 #include "base/text.h"
 #include "delivery/attempt.h"
+#include "op/card.h"
+#include "op/card_event.h"
 #include "op/inbound.h"
 #include "op/op.h"
 #include "op/refund.h"
 #include "provider/stripe_answer.h"
 #include "service.h"
 #include "store/batch.h"
+#include "store/cards.h"
 #include "store/driver.h"
 #include "store/idempotency.h"
 #include "store/inbox.h"
@@ -26,6 +29,7 @@ const char *const mutation_names[] = {
     "answer-before-sync", // what was answered may be lost with the power
     "answer-without-commit",
     "cut-is-failed",       // a call whose connection was cut counts as refused
+    "detach-forgotten",    // a card that is deleted here stays attached at Stripe
     "event-applied-twice", // one that Stripe sends again counts as new
     "event-not-applied",   // Stripe's event is answered, and changes nothing
     "event-unwritten",     // a change now and then without its event to the merchant
@@ -40,6 +44,8 @@ const char *const mutation_names[] = {
     "refund-not-awaited", // one without metadata is never the one that an answer is awaited for
     "reply-not-kept",     // a repeat is answered with what is then
     "sent-is-delivered",  // an event counts as delivered whatever came back
+    "pending-is-active",  // a card can be charged before its payer has authenticated
+    "setup-believed",     // an event of a card's set-up counts as its success, and is not read
     "unknown-is-failed",
     "window-ignored", // a charge is sent whenever Stripe can be reached again
 };
@@ -61,6 +67,37 @@ WRAPPED(void, batch_alone, struct db *db, struct store_job *job)
         job->result = job->run(job, db, &job->err);
         db->driver->rollback(db);
     }
+}
+
+// As the API sees it; operations ask for a card of whichever merchant.
+WRAPPED(enum errc, card_get, struct db *db, const struct uuid *id, const struct uuid *merchant_id,
+        struct arena *arena, struct card *card, struct err *err)
+{
+    enum errc rc = __real_card_get(db, id, merchant_id, arena, card, err);
+    if (mutated("pending-is-active") && rc == OK && merchant_id != NULL && card->status == CARD_PENDING) {
+        card->status = CARD_ACTIVE;
+        card->provider_ref = card->method_sent;
+    }
+    return rc;
+}
+
+WRAPPED(enum errc, card_event_apply, struct db *db, struct change *change, const struct provider_event *event,
+        struct card_subject *subject, struct err *err)
+{
+    struct card *card = &subject->card;
+    if (!mutated("setup-believed") || event->kind != EVENT_SETUP || card->status != CARD_PENDING) {
+        return __real_card_event_apply(db, change, event, subject, err);
+    }
+    card->status = CARD_ACTIVE;
+    card->provider_ref = card->method_sent;
+    return card_update(db, card, err);
+}
+
+WRAPPED(enum errc, card_owe, struct db *db, struct change *change, const struct card *card, const char *kind,
+        int64_t delay_us, struct err *err)
+{
+    bool forgotten = mutated("detach-forgotten") && kind == op_detach.name;
+    return forgotten ? OK : __real_card_owe(db, change, card, kind, delay_us, err);
 }
 
 WRAPPED(enum errc, refund_sums, struct db *db, const struct uuid *payment_id, int64_t *completed_minor,
