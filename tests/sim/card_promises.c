@@ -77,7 +77,9 @@ static void check_method(const struct row *row, const char *method_ref)
         stripe_side_get(row->merchant, arena_printf(&arena, "/v1/payment_methods/%s", method_ref), "");
     const char *customer = json_get_str(method, "customer");
     bool active = text_equal(row->status, "active");
-    if (!text_equal(customer, active ? row->customer_ref : NULL)) {
+    // Stripe's events that are refused while the clock is far off come again for longer than a run.
+    bool untold = active && customer == NULL && world.dashboard && world.clock_was_far;
+    if (!untold && !text_equal(customer, active ? row->customer_ref : NULL)) {
         violation("card %s is %s, and its method is of customer %s", row->id, row->status,
                   customer != NULL ? customer : "none");
     }
@@ -230,9 +232,10 @@ static void check_card(const struct wallet_card *card)
     if (card->deleted_us != 0 && !gone) {
         violation("card %s was deleted, and is %s", card->id, status);
     }
-    if (!card->deletion_sent && (gone || (asked && text_equal(status, "active") != (card->passed_us != 0)))) {
-        violation("card %s is %s, and its payer %s", card->id, status,
-                  card->passed_us != 0 ? "authenticated" : "did not");
+    bool passed = card->passed_us != 0;
+    bool may_be_gone = card->deletion_sent || wallet_was_forgotten(card);
+    if (!may_be_gone && (gone || (asked && text_equal(status, "active") != passed))) {
+        violation("card %s is %s, and its payer %s", card->id, status, passed ? "authenticated" : "did not");
     }
     if (card->looked && !text_equal(card->shown, gone ? "" : status)) {
         violation("card %s is %s, and shown as '%s'", card->id, status, card->shown);
@@ -273,7 +276,9 @@ static void check_charge(const struct wallet_charge *charge)
         return; // a clock that was ahead made it, or it could not be sent in time
     }
     int must = must_be_paid(charge);
-    bool asks = !charge->card->kind->declines && must == 0;
+    bool forgotten = wallet_was_forgotten(charge->card);
+    must = forgotten && must == 1 ? -1 : must;
+    bool asks = !forgotten && !charge->card->kind->declines && must == 0;
     if ((must >= 0 && paid != must) || (asks && !text_equal(code, "authentication_required"))) {
         violation("payment %s of a %s is %s %s", id, charge->card->kind->method, status, code);
     }

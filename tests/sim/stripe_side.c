@@ -251,6 +251,22 @@ struct json_object *stripe_side_get(int merchant, const char *path, const char *
     return object;
 }
 
+void stripe_side_dashboard_forget(int merchant, const char *email)
+{
+    struct arena arena ARENA_CLEANUP = ARENA_EMPTY;
+    struct json_object *list JSON_CLEANUP = stripe_side_get(merchant, "/v1/customers", "limit=100");
+    struct json_object *customers = json_get(list, "data");
+    for (size_t i = 0; i < json_object_array_length(customers); i++) {
+        struct json_object *customer = json_object_array_get_idx(customers, i);
+        if (text_equal(json_get_str(customer, "email"), email)) {
+            const char *id = json_get_str(customer, "id");
+            struct stripe_reply reply =
+                ask(&arena, merchant, "DELETE", arena_printf(&arena, "/v1/customers/%s", id), "", "");
+            note("dashboard: deletes customer %s -> %d", id, reply.status);
+        }
+    }
+}
+
 struct json_object *stripe_side_ledger(void)
 {
     struct arena arena ARENA_CLEANUP = ARENA_EMPTY;

@@ -34,6 +34,8 @@ void stripe_side_watch(const char *method, const char *target, const char *idemp
 bool stripe_side_dashboard_refund(int merchant, const char *intent_id, int64_t amount_minor);
 // Whether one of the intent's refunds failed.
 bool stripe_side_refund_failed(int merchant, const char *intent_id);
+// Deletes every customer of this e-mail there.
+void stripe_side_dashboard_forget(int merchant, const char *email);
 // The payer decides on the page that he was sent to. Returns whether he is told that all is well.
 bool stripe_side_payer(const char *page_url, bool completes);
 // What Stripe tells the merchant of it. The caller releases.

@@ -26,6 +26,8 @@ static size_t card_count;
 static struct wallet_charge charges[CHARGES_MAX];
 static size_t charge_count;
 
+static bool forgotten[SERVICE_MERCHANTS][PAYERS];
+
 static const struct wallet_kind kinds[] = {
     {.method = "pm_card_visa"},
     {.method = "pm_card_mastercard"},
@@ -138,9 +140,36 @@ static void lay_out(struct wallet_card *card, struct json_object *answer)
 
 // --- the orders that save them
 
-static const struct wallet_kind *kind_of(const struct order *order)
+struct wish {
+    const struct wallet_kind *kind;
+    int payer;
+};
+
+struct visit {
+    int merchant;
+    int payer;
+    char email[40];
+};
+
+static void name_payer(char out[40], int payer)
 {
-    return order->about;
+    (void)snprintf(out, 40, "payer%d@example.com", payer);
+}
+
+static void forget(void *about)
+{
+    const struct visit *visit = about;
+    forgotten[visit->merchant][visit->payer] = true;
+    stripe_side_dashboard_forget(visit->merchant, visit->email);
+}
+
+static void send_to_dashboard(int merchant)
+{
+    struct visit *visit = calloc(1, sizeof(*visit));
+    REQUIRE(visit != NULL);
+    *visit = (struct visit){.merchant = merchant, .payer = (int)dice(PAYERS)};
+    name_payer(visit->email, visit->payer);
+    world_after(soon_or_within_us(9), forget, visit);
 }
 
 // Two saves of one method for one payer may be answered with the same card.
@@ -150,33 +179,50 @@ static void was_saved(struct order *order, struct json_object *answer)
     if (wallet_find(id) == NULL) {
         REQUIRE(card_count < CARDS_MAX);
         struct wallet_card *card = &cards[card_count++];
-        *card = (struct wallet_card){.merchant = order->merchant, .kind = kind_of(order)};
+        const struct wish *wish = order->about;
+        *card = (struct wallet_card){.merchant = order->merchant, .kind = wish->kind, .payer = wish->payer};
         (void)snprintf(card->id, sizeof(card->id), "%s", id);
         lay_out(card, answer);
     }
 }
 
+static void save(int merchant, int number)
+{
+    char body[300];
+    char key[32];
+    char email[40];
+    struct wish *wish = calloc(1, sizeof(*wish));
+    REQUIRE(wish != NULL);
+    *wish = (struct wish){.kind = &kinds[dice(COUNT_OF(kinds))], .payer = (int)dice(PAYERS)};
+    name_payer(email, wish->payer);
+    (void)snprintf(key, sizeof(key), "card-%d", number);
+    (void)snprintf(body, sizeof(body), "{\"payment_method_id\":\"%s\",\"customer_email\":\"%s\"%s}",
+                   wish->kind->method, email,
+                   dice(4) != 0 ? ",\"return_url\":\"https://shop.sim/saved\"" : "");
+    world.counts.cards++;
+    order_place(&(struct order){.merchant = merchant,
+                                .method = "POST",
+                                .path = "/v1/payments/cards",
+                                .key = key,
+                                .body = body,
+                                .then = was_saved,
+                                .about = wish},
+                dice_between(0, OPEN_US));
+}
+
 void wallet_open(int merchant)
 {
     for (int i = 0; i < SAVES; i++) {
-        char body[300];
-        char key[32];
-        const struct wallet_kind *kind = &kinds[dice(COUNT_OF(kinds))];
-        (void)snprintf(key, sizeof(key), "card-%d", i);
-        (void)snprintf(body, sizeof(body),
-                       "{\"payment_method_id\":\"%s\",\"customer_email\":\"payer%d@example.com\"%s}",
-                       kind->method, (int)dice(PAYERS),
-                       dice(4) != 0 ? ",\"return_url\":\"https://shop.sim/saved\"" : "");
-        world.counts.cards++;
-        order_place(&(struct order){.merchant = merchant,
-                                    .method = "POST",
-                                    .path = "/v1/payments/cards",
-                                    .key = key,
-                                    .body = body,
-                                    .then = was_saved,
-                                    .about = (void *)kind},
-                    dice_between(0, OPEN_US));
+        save(merchant, i);
     }
+    if (world.dashboard) {
+        send_to_dashboard(merchant);
+    }
+}
+
+bool wallet_was_forgotten(const struct wallet_card *card)
+{
+    return forgotten[card->merchant][card->payer];
 }
 
 void wallet_charge_all(void)

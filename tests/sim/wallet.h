@@ -25,6 +25,7 @@ struct wallet_card {
     char id[UUID_TEXT_BYTES];
     int merchant;
     const struct wallet_kind *kind;
+    int payer;          // whose it is
     bool waited;        // it was pending as the shop learned of it
     int64_t passed_us;  // when its holder first authenticated, here or for a charge; 0: not yet
     bool deletion_sent; // it may be gone
@@ -48,6 +49,8 @@ void wallet_charge_all(void);
 void wallet_look(void);
 // Some card of the merchant's. NULL: it has none.
 struct wallet_card *wallet_pick(int merchant);
+// Whether its customer was deleted at Stripe's dashboard, so that it may be gone.
+bool wallet_was_forgotten(const struct wallet_card *card);
 // NULL: there is none of that id.
 struct wallet_card *wallet_find(const char *id);
 void wallet_passed(struct wallet_card *card);
