@@ -47,11 +47,13 @@ static const char *decline_charge(const struct moment *at, struct document *inte
 }
 
 // A method that was charged is used up, unless it is kept: attached, or to be used again as the intent says.
+// One that was detached while its holder authenticated can never be attached again.
 static void keep_or_use_up(const struct moment *at, const struct document *intent, struct document *method)
 {
     const char *future = json_get_str(intent->json, "setup_future_usage");
     const char *customer_id = json_get_str(intent->json, "customer");
     bool attached = json_get_str(method->json, "customer") != NULL;
+    bool detached = json_get_bool(method->hidden, "used_up", false);
     if (text_equal(future, "off_session")) {
         json_add_bool(method->hidden, "set_up", true);
     }
@@ -59,7 +61,7 @@ static void keep_or_use_up(const struct moment *at, const struct document *inten
         json_add_bool(method->hidden, "used_up", true);
     }
     document_save(method);
-    if (!attached && future != NULL && customer_id != NULL) {
+    if (!attached && !detached && future != NULL && customer_id != NULL) {
         saved_method_attach(at, method, customer_id);
     }
 }

@@ -239,6 +239,30 @@ static void a_card_is_good_until_its_month_is_over(void **state)
     assert_string_equal(charge(world, over_us, customer_id, method_id), "expired_card");
 }
 
+static void a_card_that_is_detached_while_its_holder_authenticates_stays_so(void **state)
+{
+    struct world *world = *state;
+    struct json_object *customer JSON_CLEANUP = post(world, "/v1/customers", "");
+    const char *owner = arena_printf(&world->arena, "customer=%s", json_get_str(customer, "id"));
+    struct json_object *method JSON_CLEANUP =
+        post(world, "/v1/payment_methods/pm_card_authenticationRequired/attach", owner);
+    const char *method_path =
+        arena_printf(&world->arena, "/v1/payment_methods/%s", json_get_str(method, "id"));
+    struct json_object *intent JSON_CLEANUP =
+        post(world, "/v1/payment_intents",
+             arena_printf(&world->arena,
+                          "amount=1000&currency=usd&confirm=true&setup_future_usage=off_session&" RETURN
+                          "&%s&payment_method=%s",
+                          owner, json_get_str(method, "id")));
+    assert_string_equal(json_get_str(intent, "status"), "requires_action");
+    struct json_object *detached JSON_CLEANUP =
+        post(world, arena_printf(&world->arena, "%s/detach", method_path), "");
+    assert_null(json_get_str(detached, "customer"));
+    press(world, intent, "action=complete");
+    struct json_object *later JSON_CLEANUP = get(world, method_path);
+    assert_null(json_get_str(later, "customer"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -248,6 +272,8 @@ int main(void)
                                         world_tear_down),
         cmocka_unit_test_setup_teardown(a_card_is_good_until_its_month_is_over, world_set_up,
                                         world_tear_down),
+        cmocka_unit_test_setup_teardown(a_card_that_is_detached_while_its_holder_authenticates_stays_so,
+                                        world_set_up, world_tear_down),
         cmocka_unit_test_setup_teardown(a_journal_rebuilds_setups_on_their_way, world_set_up,
                                         world_tear_down),
     };
