@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "op/customer.h"
 #include "store/cards.h"
+#include "store/idempotency.h"
 
 static enum errc find(struct engine *engine, struct db *db, struct change *change,
                       const struct payment *payment, const struct uuid *credential_version_id,
@@ -36,6 +37,17 @@ static enum errc replace(struct op *op, struct db *db, struct change *change, st
     return rc == OK ? change_customer(db, change, payment, &customer->id, err) : rc;
 }
 
+// The hash of the payment's request, which its row does not hold; the body carries it.
+static enum errc find_hash(struct op *op, struct db *db, struct payment *payment, struct err *err)
+{
+    struct idempotency_key *key = arena_alloc(&op->arena, sizeof(*key));
+    bool found = false;
+    enum errc rc = idempotency_find(db, &payment->merchant_id, payment->livemode, "payment",
+                                    payment->idempotency_key, key, &found, err);
+    payment->request_hash = found ? key->request_hash : NULL;
+    return rc;
+}
+
 enum errc charge_customer_plan(struct op *op, struct db *db, struct change *change, struct payment *payment,
                                struct err *err)
 {
@@ -54,9 +66,11 @@ enum errc charge_customer_plan(struct op *op, struct db *db, struct change *chan
     op->row.attempts = 1; // whatever came of the customer's calls, the charge was never sent
     op->row.unresolved = false;
     op->row.absent_us = 0;
-    return engine_options(op->engine)
-        ->provider->ops->charge_body(payment, customer.provider_ref, NULL, false, &op->arena, &op->row.body,
-                                     err);
+    rc = find_hash(op, db, payment, err);
+    return rc == OK ? engine_options(op->engine)
+                          ->provider->ops->charge_body(payment, customer.provider_ref, NULL, false,
+                                                       &op->arena, &op->row.body, err)
+                    : rc;
 }
 
 enum errc charge_customer_settle(struct op *op, struct db *db, struct change *change, struct payment *payment,

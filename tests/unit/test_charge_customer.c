@@ -2,6 +2,8 @@
 // that never makes a charge look as if it had been sent.
 #include "prepared_fixture.h"
 
+#include "store/idempotency.h"
+
 #define WINDOW_S 600
 #define LEASE_S 110
 
@@ -222,6 +224,26 @@ static void a_charge_that_is_refused_for_want_of_its_customer_lets_him_go(void *
     assert_charge_names(f, "cus_2");
 }
 
+static void the_charge_carries_the_hash_of_its_request(void **state)
+{
+    struct fixture *f = *state;
+    const struct idempotency_key key = {
+        .merchant_id = f->merchant_id,
+        .kind = "payment",
+        .key = "order-123",
+        .request_hash = {0xab, 0xcd},
+    };
+    transaction_begin(f);
+    assert_int_equal(idempotency_insert(f->db, &key, &f->err), OK);
+    transaction_end(f);
+    engine_begin(f);
+    fake_provider_will(&f->provider, answer_customer("cus_1"));
+    buy_and_save(f);
+    assert_int_equal(last_call(f)->verb, PROVIDER_CHARGE);
+    assert_non_null(strstr(last_call(f)->body, "metadata[paymentsd_key]=order-123&"));
+    assert_non_null(strstr(last_call(f)->body, "metadata[paymentsd_hash]=abcd0000"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -237,6 +259,7 @@ int main(void)
         TEST(an_answer_about_the_customer_before_is_not_taken_for_one_about_his_successor),
         TEST(a_customer_of_an_unknown_outcome_is_looked_for_and_another_made),
         TEST(a_charge_that_is_refused_for_want_of_its_customer_lets_him_go),
+        TEST(the_charge_carries_the_hash_of_its_request),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
