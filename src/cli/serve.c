@@ -221,7 +221,7 @@ static void close_service(struct service *service)
     stripe_close(service->provider);
     store_free(service->store);
     uv_service_loop_close(service->uv_loop);
-    if (in_place) {
+    if (in_place && service->is_taken_up) { // without that the next start must not be sure of this database
         stop_mark_put(service->config);
     }
 }

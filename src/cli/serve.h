@@ -27,6 +27,7 @@ struct service {
     bool accept_restored; // --accept-restored
     bool had_database;    // before this start
     bool is_last_stopped; // it is the very one that the last run stopped with
+    bool is_taken_up;     // the database says by now what this run has to ask Stripe for
     int64_t payments;     // in it, counted up to PAYMENTS_COUNTED_MAX
     struct uv_service_loop *uv_loop;
     struct loop *loop;

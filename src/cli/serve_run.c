@@ -29,7 +29,8 @@ static void tell_manager(const char *state)
 
 static void on_ready(void *context)
 {
-    (void)context;
+    struct service *service = context;
+    service->is_taken_up = true;
     LOG(LOG_INFO, "ready");
     tell_manager("READY=1");
 }

@@ -1,6 +1,7 @@
 """A restored backup charges nobody again: what it lacks is taken over from Stripe before anything new is charged."""
 import os
 import shutil
+import sqlite3
 import threading
 import uuid
 
@@ -267,6 +268,21 @@ def test_after_a_crash_one_page_of_each_list_is_enough(stubbed, stub_stripe):
     assert stubbed.pay()["status"] == "completed"
     assert [len(stub_stripe.calls(*path)) for path in (INTENTS, REFUNDS)] == [1, 1]
     assert not [entry for entry in stubbed.server.log() if entry["level"] == "error"]
+
+
+def test_a_stop_before_the_start_was_written_down_vouches_for_nothing(stubbed):
+    """The next start would take a restored database for the one that was stopped with."""
+    copy = back_up(stubbed.server)
+    with sqlite3.connect(copy) as database:
+        database.execute("CREATE TRIGGER full BEFORE INSERT ON meta WHEN new.name = 'whole_us'"
+                         " BEGIN SELECT RAISE(ABORT, 'full'); END")
+    database.close()
+    stubbed.server.terminate()
+    put_back(stubbed.server, copy)
+    stubbed.server.launch()
+    stubbed.server.wait_for_log(message="open operations could not be read")
+    stubbed.server.terminate()
+    assert not os.path.exists(f"{stubbed.server.data_dir}/payments.db.stopped")
 
 
 def test_a_move_of_the_database_is_taken_for_a_restore(stubbed, stub_stripe):
