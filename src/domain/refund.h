@@ -37,6 +37,7 @@ struct provider_refund {
     const char *intent_id;         // NULL: not said
     const char *charge_id;         // NULL: not said
     const char *refund_id;         // metadata[refund_id]; NULL: none
+    const char *payment_id;        // metadata[payment_id]; NULL: none
     struct request_mark mark;      // of the request that made it
     bool unmarked;                 // it has no metadata at all, so it may be one of ours too
     const char *reason;            // one of struct refund's; NULL: none or another

@@ -7,8 +7,6 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "base/timefmt.h"
-#include "op/refund.h"
-#include "op/refund_change.h"
 #include "op/take_over.h"
 #include "store/audit.h"
 #include "store/meta.h"
@@ -20,6 +18,9 @@
 #define LAST_SLACK_S (24 * INT64_C(3600))
 // Between pages, so that no backlog keeps the provider or the database to itself.
 #define NEXT_PAGE_US (100 * US_PER_MS)
+// A refund whose payment is not known to be made is waited for, for so long.
+#define LATE_AGAIN_US (2 * US_PER_S)
+#define LATE_WITHIN_US (3600 * US_PER_S)
 
 static enum errc accept_as_it_is(const struct engine *engine, struct db *db, int64_t now_us, struct err *err)
 {
@@ -222,16 +223,14 @@ static enum errc take_payment(struct db *db, struct change *change, const struct
 }
 
 // One refund of the page, of a payment that is here; one that this service made and that is not here is
-// missing.
+// missing. *late: it could not be taken over yet.
 static enum errc take_refund(struct db *db, struct change *change, const struct credential *account,
                              struct catch_up *at, const struct provider_refund *said, bool *settled,
-                             struct err *err)
+                             bool *late, struct err *err)
 {
     struct payment payment = {0};
     struct refund refund = {0};
-    enum errc rc = said->intent_id == NULL ? ERR_NOT_FOUND
-                                           : payment_by_ref(db, &account->merchant_id, account->livemode,
-                                                            said->intent_id, change->arena, &payment, err);
+    enum errc rc = take_over_find_refunded(db, change, account, said, &payment, err);
     if (rc != OK) {
         return rc == ERR_NOT_FOUND ? OK : rc;
     }
@@ -253,21 +252,14 @@ static enum errc take_refund(struct db *db, struct change *change, const struct 
         return rc;
     }
     note_known(at, account);
-    at->refunds++;
-    struct err why = {0};
-    rc = refund_hear(db, change, &payment, said, &why);
-    if (rc == ERR_CONFLICT) {
-        return refunds_owe(db, change, &payment, NULL, err); // the whole list tells how they fit
-    }
-    if (rc != OK) {
-        *err = why;
-    }
+    rc = take_over_refund(db, change, &payment, said, late, err);
+    at->refunds += rc == OK && !*late;
     return rc;
 }
 
-// *proven: nothing that is older is missing.
+// *proven: nothing that is older is missing. late: refunds that could not be taken over yet.
 static enum errc take_page(const struct op *op, struct db *db, struct change *change,
-                           const struct credential *account, struct catch_up *at, bool *proven,
+                           const struct credential *account, struct catch_up *at, bool *proven, int64_t *late,
                            struct err *err)
 {
     const struct provider_answer *answer = &op->call.answer;
@@ -275,9 +267,12 @@ static enum errc take_page(const struct op *op, struct db *db, struct change *ch
     enum errc rc = OK;
     for (size_t i = 0; rc == OK && i < count && !*proven; i++) { // listed newest first
         bool settled = false;
-        rc = at->payments_read ? take_refund(db, change, account, at, &answer->refunds[i], &settled, err)
-                               : take_payment(db, change, account, at, &answer->intents[i], &settled, err);
+        bool is_late = false;
+        rc = at->payments_read
+                 ? take_refund(db, change, account, at, &answer->refunds[i], &settled, &is_late, err)
+                 : take_payment(db, change, account, at, &answer->intents[i], &settled, err);
         *proven = settled && !at->known;
+        *late += is_late;
     }
     return rc;
 }
@@ -287,8 +282,8 @@ static void log_end(const struct credential *account, const struct catch_up *at)
     if (at->left_out > 0) {
         log_account(
             LOG_ERROR,
-            "what this database lacked was taken over, but for some payments: a caller who repeats one of "
-            "those charges again",
+            "what this database lacked was taken over, but for some payments or refunds: a caller who "
+            "repeats one of those charges again or refunds again",
             account, at);
     } else if (at->known) {
         log_account(LOG_WARN, "what this database lacked was taken over", account, at);
@@ -309,14 +304,41 @@ static void let_go(const struct op *op, const struct credential *account, const 
         LOG_STR("reason", answer->failure.message));
 }
 
+// Whether the page is read again, as a caller who repeated one of its late refunds would refund again.
+// absent_us: since when they are late.
+static bool awaits_refunds(struct op *op, const struct change *change, const struct credential *account,
+                           struct catch_up *at, int64_t late)
+{
+    if (late == 0) {
+        return false;
+    }
+    op->row.absent_us = op->row.absent_us == 0 ? change->now_us : op->row.absent_us;
+    if (change->now_us - op->row.absent_us < LATE_WITHIN_US) {
+        return true;
+    }
+    at->left_out += late;
+    log_account(LOG_ERROR, "refunds that this database lacks cannot be taken over; compare them at Stripe",
+                account, at);
+    return false;
+}
+
 static enum errc take_answer(struct op *op, struct db *db, struct change *change,
                              const struct credential *account, struct catch_up *at, struct err *err)
 {
     bool proven = false;
-    enum errc rc = take_page(op, db, change, account, at, &proven, err);
+    int64_t late = 0;
+    enum errc rc = take_page(op, db, change, account, at, &proven, &late, err);
     if (rc != OK) {
         return rc;
     }
+    if (awaits_refunds(op, change, account, at, late)) {
+        op->row.attempts = 0;
+        op->row.unresolved = false;
+        op->row.next_attempt_us = change->now_us + LATE_AGAIN_US;
+        op->open = true;
+        return catch_up_put(db, at, err);
+    }
+    op->row.absent_us = 0;
     at->page = proven ? NULL : op->call.answer.next_page;
     op->row.attempts = 0;
     op->row.unresolved = false;

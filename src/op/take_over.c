@@ -7,9 +7,12 @@
 #include "base/timefmt.h"
 #include "domain/retry.h"
 #include "op/op.h"
+#include "op/refund.h"
+#include "op/refund_change.h"
 #include "store/cards.h"
 #include "store/idempotency.h"
 #include "store/payments.h"
+#include "store/refunds.h"
 
 // An intent is made within a day of its payment, and clocks differ.
 #define APART_S (48 * INT64_C(3600))
@@ -122,4 +125,42 @@ enum errc take_over_payment(struct db *db, struct change *change, const struct c
         rc = keep_key(db, &payment, &intent->origin.mark, err);
     }
     return rc == OK ? take_state(db, change, &payment, intent, err) : rc;
+}
+
+enum errc take_over_find_refunded(struct db *db, struct change *change, const struct credential *account,
+                                  const struct provider_refund *said, struct payment *payment,
+                                  struct err *err)
+{
+    struct uuid id;
+    enum errc rc = said->intent_id == NULL ? ERR_NOT_FOUND
+                                           : payment_by_ref(db, &account->merchant_id, account->livemode,
+                                                            said->intent_id, change->arena, payment, err);
+    if (rc != ERR_NOT_FOUND || !uuid_parse(said->payment_id, &id)) {
+        return rc;
+    }
+    rc = payment_get(db, &id, &account->merchant_id, change->arena, payment, err);
+    bool other = rc == OK && (payment->livemode != account->livemode || payment->provider_ref != NULL);
+    return other ? ERR_NOT_FOUND : rc;
+}
+
+enum errc take_over_refund(struct db *db, struct change *change, const struct payment *payment,
+                           const struct provider_refund *said, bool *late, struct err *err)
+{
+    struct refund refund = {0};
+    struct err why = {0};
+    *late = payment->provider_ref == NULL;
+    if (*late) {
+        return OK; // its charge is open
+    }
+    enum errc rc = refund_hear(db, change, payment, said, &why);
+    if (rc == ERR_CONFLICT) {
+        rc = refunds_owe(db, change, payment, NULL, &why); // the whole list tells how they fit
+    }
+    if (rc != OK) {
+        *err = why;
+        return rc;
+    }
+    rc = refund_by_ref(db, &payment->merchant_id, payment->livemode, said->id, change->arena, &refund, err);
+    *late = rc == ERR_NOT_FOUND;
+    return *late ? OK : rc;
 }

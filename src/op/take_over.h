@@ -1,6 +1,7 @@
-// Taking over a payment that the provider knows and this database has forgotten. Database threads.
+// Taking over a payment or refund that the provider knows and this database has forgotten. Database threads.
 #pragma once
 
+#include "domain/refund.h"
 #include "op/change.h"
 #include "store/credentials.h"
 
@@ -13,3 +14,13 @@ bool take_over_names(const struct intent *intent, const struct credential *accou
 enum errc take_over_payment(struct db *db, struct change *change, const struct credential *account,
                             const struct uuid *payment_id, const struct intent *intent,
                             struct err *err) MUST_CHECK;
+
+// The payment that a refund is of; one whose intent is not known here yet is found by our id. ERR_NOT_FOUND.
+enum errc take_over_find_refunded(struct db *db, struct change *change, const struct credential *account,
+                                  const struct provider_refund *said, struct payment *payment,
+                                  struct err *err) MUST_CHECK;
+
+// Writes the refund, which is not here, with its caller's key. *late: it cannot be yet, as its payment is not
+// known to be made or other refunds come first; what is open for the payment tells.
+enum errc take_over_refund(struct db *db, struct change *change, const struct payment *payment,
+                           const struct provider_refund *said, bool *late, struct err *err) MUST_CHECK;

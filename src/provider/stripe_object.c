@@ -203,6 +203,7 @@ bool stripe_refund_read(struct json_object *object, struct arena *arena, struct 
         .intent_id = arena_strdup(arena, id_or_object(object, "payment_intent")),
         .charge_id = arena_strdup(arena, id_or_object(object, "charge")),
         .refund_id = arena_strdup(arena, json_get_str(metadata, "refund_id")),
+        .payment_id = arena_strdup(arena, json_get_str(metadata, "payment_id")),
         .mark = stripe_mark_read(metadata, arena),
         .unmarked = !json_object_is_type(metadata, json_type_object),
         .reason = refund_reason_known(reason) ? arena_strdup(arena, reason) : NULL,

@@ -13,7 +13,7 @@ struct catch_up {
     const char *page;   // where to go on; NULL: at the newest
     int64_t payments;   // how many were taken over
     int64_t refunds;
-    int64_t left_out; // payments that could not be
+    int64_t left_out; // payments and refunds that could not be
 };
 
 // ERR_NOT_FOUND.

@@ -326,6 +326,105 @@ static void a_database_that_was_accepted_is_held_no_more(void **state)
     assert_true(held(f));
 }
 
+static void will_list_refund(struct fixture *f, struct provider_refund *refund)
+{
+    fake_provider_will(&f->provider,
+                       (struct provider_answer){
+                           .outcome = PROVIDER_DONE, .status = 200, .refunds = refund, .refund_count = 1});
+}
+
+// Of 10.00 of a payment, under its caller's key.
+static struct provider_refund refund_made(struct fixture *f, const struct uuid *id,
+                                          const struct uuid *payment_id)
+{
+    char text[2][UUID_TEXT_BYTES];
+    uuid_format(id, text[0]);
+    uuid_format(payment_id, text[1]);
+    return (struct provider_refund){
+        .id = "re_1",
+        .status = REFUND_COMPLETED,
+        .amount_provider_minor = 1000,
+        .currency = "usd",
+        .intent_id = "pi_1",
+        .refund_id = arena_strdup(&f->arena, text[0]),
+        .payment_id = arena_strdup(&f->arena, text[1]),
+        .mark = {.key = "refund", .hash = {1, 2, 3}},
+    };
+}
+
+static void assert_refund_is_here(struct fixture *f)
+{
+    assert_int_equal(sql_number(f, "SELECT amount_minor FROM refunds WHERE status = 'completed'"), 1000);
+    assert_int_equal(sql_number(f, "SELECT count(*) FROM idempotency_keys WHERE kind = 'refund'"), 1);
+}
+
+static void an_account_is_held_until_the_payment_of_a_missing_refund_is_known_to_be_made(void **state)
+{
+    struct fixture *f = *state;
+    engine_begin(f);
+    fake_provider_will(&f->provider, answer_intent(INTENT_PROCESSING));
+    struct uuid id = buy(f)->payment.id;
+    struct uuid lost = lost_id(f);
+    run_sql(f, "UPDATE operations SET next_attempt_us = next_attempt_us + 86400000000");
+    struct intent intents[] = {made(f, &id, "pi_1")};
+    struct provider_refund refund = refund_made(f, &lost, &id);
+    will_list(f, intents, 1, NULL);
+    will_list_refund(f, &refund);
+    fake_provider_will(&f->provider, answer_unknown()); // the list of the payment's own refunds
+    start_again(f, START_UNSURE);
+    assert_true(held(f));
+    will_list_refund(f, &refund);
+    fake_provider_will(&f->provider, answer_intent(INTENT_SUCCEEDED));
+    will_list_refund(f, &refund);
+    engine_run_s(f, 3);
+    assert_int_equal(payment_row(f, &id).status, PAYMENT_COMPLETED);
+    assert_refund_is_here(f);
+    assert_false(held(f));
+}
+
+static void an_account_is_held_until_the_charge_of_a_missing_refund_is_known(void **state)
+{
+    struct fixture *f = *state;
+    engine_begin(f);
+    fake_provider_will(&f->provider, answer_unknown());
+    struct uuid id = buy(f)->payment.id;
+    struct uuid lost = lost_id(f);
+    f->start = START_UNSURE;
+    engine_crash(f);
+    run_sql(f, "UPDATE operations SET next_attempt_us = next_attempt_us + 1000000000");
+    struct provider_refund refund = refund_made(f, &lost, &id);
+    will_list(f, NULL, 0, NULL);
+    will_list_refund(f, &refund);
+    engine_begin(f);
+    assert_true(held(f));
+    run_sql(f, "UPDATE operations SET next_attempt_us = 1 WHERE kind = 'charge'");
+    fake_provider_will(&f->provider, answer_intent(INTENT_SUCCEEDED));
+    will_list_refund(f, &refund);
+    engine_run_s(f, 6);
+    assert_int_equal(payment_row(f, &id).status, PAYMENT_COMPLETED);
+    assert_refund_is_here(f);
+    assert_false(held(f));
+}
+
+static void an_account_is_not_held_for_ever_by_a_refund_of_what_was_never_made(void **state)
+{
+    struct fixture *f = *state;
+    engine_begin(f);
+    fake_provider_will(&f->provider, answer_no_auth());
+    struct uuid id = buy(f)->payment.id;
+    struct uuid lost = lost_id(f);
+    struct provider_refund refund = refund_made(f, &lost, &id);
+    will_list(f, NULL, 0, NULL);
+    f->provider.otherwise = (struct provider_answer){
+        .outcome = PROVIDER_DONE, .status = 200, .refunds = &refund, .refund_count = 1};
+    start_again(f, START_UNSURE);
+    engine_run_s(f, 3000);
+    assert_true(held(f));
+    engine_run_s(f, 700);
+    assert_false(held(f));
+    assert_int_equal(sql_number(f, "SELECT count(*) FROM refunds"), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -343,6 +442,9 @@ int main(void)
         TEST(an_event_while_the_account_is_asked_has_it_asked_again),
         TEST(a_payment_that_was_made_after_its_page_was_read_is_taken_over_too),
         TEST(a_database_that_was_accepted_is_held_no_more),
+        TEST(an_account_is_held_until_the_payment_of_a_missing_refund_is_known_to_be_made),
+        TEST(an_account_is_held_until_the_charge_of_a_missing_refund_is_known),
+        TEST(an_account_is_not_held_for_ever_by_a_refund_of_what_was_never_made),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
