@@ -197,7 +197,8 @@ static enum errc take_payment(struct db *db, struct change *change, const struct
     enum errc rc = payment_get(db, &id, NULL, change->arena, &payment, err);
     if (rc == OK) {
         *settled = text_equal(payment.provider_ref, intent->id) && payment.updated_us < at->begun_us;
-        return OK;
+        return payment.provider_ref == NULL ? take_over_intent(db, change, account, &payment, intent, err)
+                                            : OK;
     }
     if (rc == ERR_NOT_FOUND) {
         rc = is_lost(db, &id, change->now_us, &lost, err);

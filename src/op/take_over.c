@@ -127,6 +127,21 @@ enum errc take_over_payment(struct db *db, struct change *change, const struct c
     return rc == OK ? take_state(db, change, &payment, intent, err) : rc;
 }
 
+enum errc take_over_intent(struct db *db, struct change *change, const struct credential *account,
+                           struct payment *payment, const struct intent *intent, struct err *err)
+{
+    struct err why = {0};
+    if (!uuid_equal(&payment->merchant_id, &account->merchant_id) || payment->livemode != account->livemode) {
+        return OK;
+    }
+    enum errc rc = change_take_intent(db, change, payment, intent, &why);
+    if (rc == OK || rc == ERR_CONFLICT) {
+        return OK;
+    }
+    *err = why;
+    return rc;
+}
+
 enum errc take_over_find_refunded(struct db *db, struct change *change, const struct credential *account,
                                   const struct provider_refund *said, struct payment *payment,
                                   struct err *err)

@@ -15,6 +15,11 @@ enum errc take_over_payment(struct db *db, struct change *change, const struct c
                             const struct uuid *payment_id, const struct intent *intent,
                             struct err *err) MUST_CHECK;
 
+// The intent of a payment that is here and does not know it: the row may say failed, as of a charge that was
+// not sent when the backup was made. What does not fit changes nothing.
+enum errc take_over_intent(struct db *db, struct change *change, const struct credential *account,
+                           struct payment *payment, const struct intent *intent, struct err *err) MUST_CHECK;
+
 // The payment that a refund is of; one whose intent is not known here yet is found by our id. ERR_NOT_FOUND.
 enum errc take_over_find_refunded(struct db *db, struct change *change, const struct credential *account,
                                   const struct provider_refund *said, struct payment *payment,

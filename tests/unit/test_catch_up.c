@@ -425,6 +425,36 @@ static void an_account_is_not_held_for_ever_by_a_refund_of_what_was_never_made(v
     assert_int_equal(sql_number(f, "SELECT count(*) FROM refunds"), 0);
 }
 
+static void a_payment_that_failed_here_alone_is_completed(void **state)
+{
+    struct fixture *f = *state;
+    engine_begin(f);
+    fake_provider_will(&f->provider, answer_no_auth());
+    struct uuid id = buy(f)->payment.id;
+    assert_int_equal(payment_row(f, &id).status, PAYMENT_FAILED);
+    struct intent intents[] = {made(f, &id, "pi_1")};
+    will_list(f, intents, 1, NULL);
+    will_list_no_refunds(f);
+    start_again(f, START_UNSURE);
+    assert_int_equal(payment_row(f, &id).status, PAYMENT_COMPLETED);
+    assert_string_equal(events_of(f, &id), "payment.failed, payment.completed");
+    assert_false(held(f));
+}
+
+static void an_intent_of_another_account_does_not_complete_a_payment(void **state)
+{
+    struct fixture *f = *state;
+    engine_begin(f);
+    fake_provider_will(&f->provider, answer_no_auth());
+    struct uuid id = buy(f)->payment.id;
+    run_sql(f, "UPDATE payments SET livemode = 1");
+    struct intent intents[] = {made(f, &id, "pi_1")};
+    will_list(f, intents, 1, NULL);
+    will_list_no_refunds(f);
+    start_again(f, START_UNSURE);
+    assert_int_equal(payment_row(f, &id).status, PAYMENT_FAILED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -442,6 +472,8 @@ int main(void)
         TEST(an_event_while_the_account_is_asked_has_it_asked_again),
         TEST(a_payment_that_was_made_after_its_page_was_read_is_taken_over_too),
         TEST(a_database_that_was_accepted_is_held_no_more),
+        TEST(a_payment_that_failed_here_alone_is_completed),
+        TEST(an_intent_of_another_account_does_not_complete_a_payment),
         TEST(an_account_is_held_until_the_payment_of_a_missing_refund_is_known_to_be_made),
         TEST(an_account_is_held_until_the_charge_of_a_missing_refund_is_known),
         TEST(an_account_is_not_held_for_ever_by_a_refund_of_what_was_never_made),
