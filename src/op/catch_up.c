@@ -242,8 +242,13 @@ static enum errc take_refund(struct db *db, struct change *change, const struct 
     }
     struct uuid id;
     bool lost = false;
-    if (rc != ERR_NOT_FOUND || !uuid_parse(said->refund_id, &id)) {
-        return rc == ERR_NOT_FOUND ? OK : rc; // made at the dashboard: events tell of it
+    if (rc == ERR_NOT_FOUND && !uuid_parse(said->refund_id, &id)) {
+        bool unclear = false; // the list of the payment's refunds is read then
+        // Made at the dashboard. Its event tells of it, but may have come before the payment was forgotten.
+        return at->known ? take_over_refund(db, change, &payment, said, &unclear, err) : OK;
+    }
+    if (rc != ERR_NOT_FOUND) {
+        return rc;
     }
     rc = refund_get(db, &id, NULL, change->arena, &refund, err);
     if (rc == ERR_NOT_FOUND) {

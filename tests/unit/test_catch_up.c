@@ -382,6 +382,24 @@ static void an_account_is_held_until_the_payment_of_a_missing_refund_is_known_to
     assert_false(held(f));
 }
 
+static void a_refund_from_the_dashboard_is_taken_over_with_its_forgotten_payment(void **state)
+{
+    struct fixture *f = *state;
+    engine_begin(f);
+    struct uuid lost = lost_id(f);
+    struct intent intents[] = {made(f, &lost, "pi_1")};
+    struct provider_refund refund = refund_made(f, &lost, &lost);
+    refund.refund_id = NULL;
+    refund.payment_id = NULL;
+    refund.mark.key = NULL;
+    will_list(f, intents, 1, NULL);
+    will_list_refund(f, &refund);
+    start_again(f, START_UNSURE);
+    assert_string_equal(events_of(f, &lost), "payment.completed, payment.refunded");
+    assert_int_equal(payment_row(f, &lost).refunded_minor, 1000);
+    assert_false(held(f));
+}
+
 static void an_account_is_held_until_the_charge_of_a_missing_refund_is_known(void **state)
 {
     struct fixture *f = *state;
@@ -475,6 +493,7 @@ int main(void)
         TEST(a_payment_that_failed_here_alone_is_completed),
         TEST(an_intent_of_another_account_does_not_complete_a_payment),
         TEST(an_account_is_held_until_the_payment_of_a_missing_refund_is_known_to_be_made),
+        TEST(a_refund_from_the_dashboard_is_taken_over_with_its_forgotten_payment),
         TEST(an_account_is_held_until_the_charge_of_a_missing_refund_is_known),
         TEST(an_account_is_not_held_for_ever_by_a_refund_of_what_was_never_made),
     };
