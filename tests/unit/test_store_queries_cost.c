@@ -3,6 +3,7 @@
 #include "queries_fixture.h"
 
 #include "store/cards.h"
+#include "store/catch_ups.h"
 #include "store/event_feeds.h"
 #include "store/idempotency.h"
 #include "store/inbox.h"
@@ -19,6 +20,17 @@ static enum errc spy_query(struct db *db, struct db_rows *rows, const char *sql,
     assert_true(statement_count < STATEMENTS_MAX);
     statements[statement_count++] = sql;
     return sqlite_driver.query(db, rows, sql, values, count, err);
+}
+
+static void run_catch_up_statements(struct fixture *f)
+{
+    struct catch_up at = {.credential_id = f->credential_id};
+    bool open = false;
+    assert_int_equal(catch_up_put(f->db, &at, &f->err), OK);
+    assert_int_equal(catch_up_get(f->db, &f->credential_id, &f->arena, &at, &f->err), OK);
+    assert_int_equal(catch_up_is_open(f->db, &f->merchant_id, CATCH_UP_EITHER, "catch_up", &open, &f->err),
+                     OK);
+    assert_int_equal(catch_up_delete(f->db, &f->credential_id, &f->err), OK);
 }
 
 // What happens for every request, event and sweep. Not: what runs once at start, and behind a clock that was
@@ -90,6 +102,7 @@ static void run_every_statement(struct fixture *f)
     assert_int_equal(event_feed_hurry(f->db, &f->version_id, "events", NOW_US, &f->err), OK);
     assert_int_equal(event_feed_is_used(f->db, &f->merchant_id, false, START_US, &used, &f->err), OK);
     assert_true(used);
+    run_catch_up_statements(f);
     assert_int_equal(inbox_prune(f->db, START_US, 3, &f->err), OK);
 }
 
@@ -189,10 +202,28 @@ static void kept_events_are_found_without_a_look_at_those_that_are_done_with(voi
     }
 }
 
+static void count_catch_ups(struct fixture *f)
+{
+    int64_t held = 0;
+    int64_t known = 0;
+    assert_int_equal(catch_ups_count(f->db, "catch_up", &held, &known, &f->err), OK);
+}
+
+static void accounts_that_are_held_are_counted_without_a_look_at_other_operations(void **state)
+{
+    struct fixture *f = *state;
+    int64_t before = cost_of(f, count_catch_ups);
+    for (uint8_t i = 1; i <= 200; i++) {
+        insert_operation(f, i, NOW_US);
+    }
+    assert_int_equal(cost_of(f, count_catch_ups), before);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         IN_TRANSACTION(no_statement_scans_a_table_or_sorts),
+        IN_TRANSACTION(accounts_that_are_held_are_counted_without_a_look_at_other_operations),
         IN_TRANSACTION(kept_events_are_found_without_a_look_at_those_that_are_done_with),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
