@@ -188,8 +188,8 @@ static void the_key_and_the_hash_of_the_request_go_with_it(void **state)
 {
     struct fixture *f = *state;
     struct request_mark mark = {.key = "ref&1"};
-    for (uint8_t i = 0; i < sizeof(mark.hash); i++) {
-        mark.hash[i] = i;
+    for (size_t i = 0; i < sizeof(mark.hash); i++) {
+        mark.hash[i] = (uint8_t)i;
     }
     f->payment.request_hash = mark.hash;
     assert_string_equal(body_of(f), "amount=5000&currency=usd" METHOD NO_REDIRECTS IDS
