@@ -270,16 +270,18 @@ static enum errc take_page(const struct op *op, struct db *db, struct change *ch
 {
     const struct provider_answer *answer = &op->call.answer;
     size_t count = at->payments_read ? answer->refund_count : answer->intent_count;
+    bool any_settled = false;
     enum errc rc = OK;
-    for (size_t i = 0; rc == OK && i < count && !*proven; i++) { // listed newest first
+    for (size_t i = 0; rc == OK && i < count; i++) { // newest first, but of one second in any order
         bool settled = false;
         bool is_late = false;
         rc = at->payments_read
                  ? take_refund(db, change, account, at, &answer->refunds[i], &settled, &is_late, err)
                  : take_payment(db, change, account, at, &answer->intents[i], &settled, err);
-        *proven = settled && !at->known;
+        any_settled |= settled;
         *late += is_late;
     }
+    *proven = any_settled && !at->known;
     return rc;
 }
 

@@ -104,6 +104,20 @@ static void what_is_newer_than_the_proof_is_missing_even_so(void **state)
     assert_false(held(f));
 }
 
+// Those of one second are listed in any order.
+static void what_is_listed_after_the_proof_on_its_page_is_missing_even_so(void **state)
+{
+    struct fixture *f = *state;
+    struct uuid id = bought(f);
+    struct uuid lost = lost_id(f);
+    struct intent intents[] = {made(f, &id, "pi_1"), made(f, &lost, "pi_2")};
+    will_list(f, intents, 2, NULL);
+    will_list_no_refunds(f);
+    start_again(f, START_UNSURE);
+    assert_string_equal(events_of(f, &lost), "payment.completed");
+    assert_false(held(f));
+}
+
 static void once_something_is_missing_all_is_read(void **state)
 {
     struct fixture *f = *state;
@@ -479,6 +493,7 @@ int main(void)
         TEST(a_start_that_is_sure_asks_nothing),
         TEST(a_payment_that_was_settled_before_proves_that_none_older_is_missing),
         TEST(what_is_newer_than_the_proof_is_missing_even_so),
+        TEST(what_is_listed_after_the_proof_on_its_page_is_missing_even_so),
         TEST(once_something_is_missing_all_is_read),
         TEST(pages_without_a_proof_are_read_to_the_end),
         TEST(a_crash_between_two_pages_takes_none_over_twice),
