@@ -112,12 +112,20 @@ enum errc card_setup_begun(struct op *op, struct db *db, struct change *change, 
     return rc == OK ? reply_keep(db, change, &card->id, 201, data, &op->answer, err) : rc;
 }
 
+// Nothing is left to be asked, nor to be canceled. A card that is gone and has a method is detached by its
+// own operation, or was saved as another card, whose method that is.
+static bool is_over(const struct card *card)
+{
+    bool canceling = card->status == CARD_GONE && card->provider_ref == NULL;
+    return card->status != CARD_PENDING && !canceling;
+}
+
 static enum errc setup_plan(struct op *op, struct db *db, struct change *change, bool *needless,
                             struct err *err)
 {
     struct card card = {0};
     enum errc rc = card_get(db, &op->row.subject_id, NULL, &op->arena, &card, err);
-    *needless = rc == OK && card.status != CARD_PENDING && card.status != CARD_GONE;
+    *needless = rc == OK && is_over(&card);
     if (rc == OK && !*needless) {
         rc = op_take_present_version(op, db, err);
     }
@@ -178,7 +186,7 @@ static enum errc setup_settle(struct op *op, struct db *db, struct change *chang
     const struct provider_answer *answer = &op->call.answer;
     struct card card = {0};
     enum errc rc = card_get(db, &op->row.subject_id, NULL, change->arena, &card, err);
-    if (rc != OK || (card.status != CARD_PENDING && card.status != CARD_GONE)) {
+    if (rc != OK || is_over(&card)) {
         return rc;
     }
     if (answer->outcome == PROVIDER_DONE) {

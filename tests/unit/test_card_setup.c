@@ -1,6 +1,9 @@
 // A card that its payer sets up: how the set-up is asked after, and that it ends, whatever the payer does.
 #include "prepared_fixture.h"
 
+#include "op/inbound.h"
+#include "provider/stripe_event.h"
+
 #define DAY_S (24 * 3600)
 
 static size_t calls(const struct fixture *f, enum provider_verb verb)
@@ -154,6 +157,54 @@ static void a_set_up_whose_outcome_is_not_known_for_a_day_is_looked_for(void **s
     assert_int_equal(card_row(f).status, CARD_PENDING);
 }
 
+// Written as it would be by a request for another spelling of the e-mail.
+static void save_as_another_card(struct fixture *f, const char *method_ref)
+{
+    struct card card = card_row(f);
+    card.id.bytes[15]++;
+    card.status = CARD_ACTIVE;
+    card.provider_ref = method_ref;
+    card.setup_ref = NULL;
+    transaction_begin(f);
+    assert_int_equal(card_insert(f->db, &card, &f->err), OK);
+    transaction_end(f);
+}
+
+static void apply(struct fixture *f, struct provider_event event)
+{
+    struct inbound inbound = {.merchant_id = f->merchant_id, .event = event};
+    struct change change = change_by_api(f);
+    transaction_begin(f);
+    assert_int_equal(inbound_apply(f->db, &change, &inbound, &f->err), OK);
+    transaction_end(f);
+}
+
+// The set-up is asked after once more, because its event comes as it is being read.
+static void a_card_that_is_saved_as_another_one_keeps_its_method(void **state)
+{
+    struct fixture *f = *state;
+    begin_pending(f);
+    save_as_another_card(f, "pm_1");
+    f->provider.holds = true;
+    while (calls(f, PROVIDER_SETUP_RETRIEVE) == 0) {
+        engine_run_s(f, 1);
+    }
+    apply(f, (struct provider_event){.id = "evt_1",
+                                     .type = "setup_intent.succeeded",
+                                     .kind = EVENT_SETUP,
+                                     .complete = true,
+                                     .object_id = "seti_1"});
+    f->provider.holds = false;
+    fake_provider_answer(&f->provider, answer_setup(SETUP_SUCCEEDED));
+    fake_provider_will(&f->provider, answer_not_found()); // it can no longer be canceled
+    f->provider.otherwise = answer_setup(SETUP_SUCCEEDED);
+    engine_run_s(f, DAY_S);
+    assert_int_equal(card_row(f).status, CARD_GONE);
+    assert_int_equal(calls(f, PROVIDER_DETACH), 0);
+    assert_int_equal(calls(f, PROVIDER_SETUP_CANCEL), 0);
+    assert_int_equal(sql_number(f, "SELECT count(*) FROM cards WHERE status = 'active'"), 1);
+}
+
 static void a_set_up_that_was_looked_for_and_never_made_is_made_then(void **state)
 {
     struct fixture *f = *state;
@@ -190,6 +241,7 @@ int main(void)
         TEST(a_payer_who_is_asked_only_later_is_told_where_to_go),
         TEST(an_answer_about_another_cards_set_up_is_not_taken),
         TEST(a_set_up_whose_outcome_is_not_known_for_a_day_is_looked_for),
+        TEST(a_card_that_is_saved_as_another_one_keeps_its_method),
         TEST(a_set_up_that_was_looked_for_and_never_made_is_made_then),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
