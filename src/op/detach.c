@@ -23,18 +23,31 @@ enum errc card_delete(struct db *db, struct change *change, struct card *card, i
     return rc == OK ? card_owe(db, change, card, op_detach.name, charged ? charge_window_us : 0, err) : rc;
 }
 
+// Saved again while it was to be detached: it is that card's now.
+static enum errc is_saved_again(struct db *db, struct arena *arena, const struct card *card, bool *saved,
+                                struct err *err)
+{
+    struct card other = {0};
+    enum errc rc =
+        card_by_ref(db, &card->merchant_id, card->livemode, card->provider_ref, arena, &other, err);
+    *saved = rc == OK && other.status == CARD_ACTIVE;
+    return rc;
+}
+
 static enum errc detach_plan(struct op *op, struct db *db, struct change *change, bool *needless,
                              struct err *err)
 {
     (void)change;
-    (void)needless;
     struct card card = {0};
     struct credential present = {0};
     enum errc rc = card_get(db, &op->row.subject_id, NULL, &op->arena, &card, err);
     if (rc == OK) {
+        rc = is_saved_again(db, &op->arena, &card, needless, err);
+    }
+    if (rc == OK && !*needless) {
         rc = credential_get(db, &card.merchant_id, card.provider, card.livemode, &op->arena, &present, err);
     }
-    if (rc != OK) {
+    if (rc != OK || *needless) {
         return rc;
     }
     char id[UUID_TEXT_BYTES];

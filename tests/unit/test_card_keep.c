@@ -256,6 +256,21 @@ static void a_method_that_is_being_charged_is_detached_when_that_can_no_longer_b
     assert_int_equal(fake_provider_count(&f->provider, PROVIDER_DETACH), 1);
 }
 
+static void a_method_that_is_saved_again_before_it_is_detached_stays(void **state)
+{
+    struct fixture *f = *state;
+    engine_begin(f);
+    pay_and_save(f, "pi_1", "pm_1", "f1");
+    struct buyer *charged = buyer_new(f);
+    assert_int_equal(buyer_prepare(charged), OK);
+    run_sql(f, "UPDATE payments SET saved_card_id = (SELECT id FROM cards) WHERE provider_ref IS NULL");
+    pay_and_save(f, "pi_2", "pm_2", "f1");
+    pay_and_save(f, "pi_3", "pm_1", NULL);
+    engine_run_s(f, WINDOW_S + 10);
+    assert_int_equal(fake_provider_count(&f->provider, PROVIDER_DETACH), 0);
+    assert_int_equal(sql_number(f, "SELECT count(*) FROM operations WHERE kind = 'detach'"), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -271,6 +286,7 @@ int main(void)
         TEST(of_two_cards_of_one_number_the_one_of_the_method_is_meant),
         TEST(other_numbers_and_methods_without_one_are_cards_of_their_own),
         TEST(a_method_that_is_being_charged_is_detached_when_that_can_no_longer_be_sent),
+        TEST(a_method_that_is_saved_again_before_it_is_detached_stays),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
