@@ -154,10 +154,38 @@ static enum errc detach(struct db *db, struct change *change, struct card *card,
     return rc == OK ? card_owe(db, change, card, op_detach.name, 0, err) : rc;
 }
 
+// Whether the customer was deleted, or the method detached, after the payer had authenticated. No event ends
+// a pending card, whose method is not known yet.
+static enum errc is_lost(const struct op *op, struct db *db, struct change *change, const struct card *card,
+                         bool *lost, struct err *err)
+{
+    const struct provider_answer *answer = &op->call.answer;
+    struct customer customer = {0};
+    enum errc rc = customer_get(db, &card->customer_id, change->arena, &customer, err);
+    *lost = customer.gone_us != 0 || (answer->has_method && answer->method.detached);
+    return rc;
+}
+
+static enum errc take_success(const struct op *op, struct db *db, struct change *change, struct card *card,
+                              struct err *err)
+{
+    static const struct failure failure = {
+        .code = "detached",
+        .message = "The card was detached at the provider before it was saved.",
+    };
+    struct card saved = {0};
+    bool lost = false;
+    enum errc rc = is_lost(op, db, change, card, &lost, err);
+    if (rc != OK) {
+        return rc;
+    }
+    return lost ? fail(db, change, card, &failure, err)
+                : activate(op, db, change, card, &op->call.answer.setup, &saved, err);
+}
+
 static enum errc take(struct op *op, struct db *db, struct change *change, struct card *card, struct err *err)
 {
     const struct setup *setup = &op->call.answer.setup;
-    struct card saved = {0};
     op->call.answer.trouble = mismatch(card, setup);
     if (op->call.answer.trouble != NULL || setup->state == SETUP_OPEN) {
         bool asks_payer = op->call.answer.trouble == NULL && card->status == CARD_PENDING &&
@@ -173,7 +201,7 @@ static enum errc take(struct op *op, struct db *db, struct change *change, struc
         return setup->state == SETUP_SUCCEEDED ? detach(db, change, card, setup, err) : OK;
     }
     if (setup->state == SETUP_SUCCEEDED) {
-        return activate(op, db, change, card, setup, &saved, err);
+        return take_success(op, db, change, card, err);
     }
     struct failure failure = failure_of(setup);
     return fail(db, change, card, &failure, err);

@@ -49,6 +49,12 @@ def press(card, action="complete"):
     assert answer.status_code == 303 and answer.headers["Location"].startswith(RETURN_URL)
 
 
+def authenticate(setup):
+    """The payer of a set-up of the stub's has authenticated: Stripe attaches its method."""
+    setup.update(status="succeeded", next_action=None)
+    setup["payment_method"]["customer"] = setup["customer"]
+
+
 def charge(merchant, card, **fields):
     payment = merchant.pay(saved_card_id=card["id"], **fields)
     return payment["status"], (payment["failure"] or {}).get("code"), (payment["next_action"] or {}).get("type")
@@ -210,7 +216,7 @@ def test_a_set_up_that_is_under_way_over_a_kill_ends_as_it_would_have(start_shop
                       what="the card to be saved").data
     assert card["status"] == "pending" and len(stub_stripe.objects("setup_intent")) == 1
     setup, = stub_stripe.objects("setup_intent")
-    setup.update(status="succeeded", next_action=None)
+    authenticate(setup)
     send_event(shop.server, event("setup_intent.succeeded", setup), shop.stripe_webhook_secret)
     assert wait_for_card(shop, card, "active")["last4"] == "4242"
 
@@ -227,7 +233,7 @@ def test_an_event_is_a_reason_to_ask_and_nothing_more(start_shop, stub_stripe, t
     send_event(shop.server, event("setup_intent.succeeded", setup), shop.stripe_webhook_secret)
     stub_stripe.wait_for(*READ)
     assert card_of(shop, card)["status"] == "pending"
-    setup.update(status="succeeded", next_action=None)
+    authenticate(setup)
     send_event(shop.server, told(setup), shop.stripe_webhook_secret)
     wait_for_card(shop, card, "active")
 
@@ -257,8 +263,7 @@ def test_a_deleted_card_whose_payer_was_faster_is_detached(start_shop, stub_stri
     shop = start_shop()
     card = set_up(shop, AUTHENTICATE)
     setup, = stub_stripe.objects("setup_intent")
-    setup.update(status="succeeded", next_action=None)
-    setup["payment_method"]["customer"] = setup["customer"]
+    authenticate(setup)
     shop.api.delete(f"/v1/payments/cards/{card['id']}", expect=200)
     wait_until(lambda: stub_stripe.objects("payment_method")[0]["customer"] is None, what="the card to be detached")
     assert stub_stripe.calls(*CANCEL) and stub_stripe.calls(*READ)

@@ -205,6 +205,34 @@ static void a_card_that_is_saved_as_another_one_keeps_its_method(void **state)
     assert_int_equal(sql_number(f, "SELECT count(*) FROM cards WHERE status = 'active'"), 1);
 }
 
+static void a_card_that_is_detached_before_it_is_saved_is_failed(void **state)
+{
+    struct fixture *f = *state;
+    begin_pending(f);
+    f->provider.otherwise = answer_setup(SETUP_SUCCEEDED);
+    f->provider.otherwise.method.detached = true;
+    engine_run_s(f, DAY_S);
+    struct card card = card_row(f);
+    assert_int_equal(card.status, CARD_FAILED);
+    assert_string_equal(card.failure.code, "detached");
+    assert_string_equal(open_operations(f, &card.id), "");
+}
+
+static void a_card_whose_customer_is_deleted_before_it_is_saved_is_failed(void **state)
+{
+    struct fixture *f = *state;
+    begin_pending(f);
+    apply(f, (struct provider_event){.id = "evt_1",
+                                     .type = "customer.deleted",
+                                     .kind = EVENT_CUSTOMER_GONE,
+                                     .complete = true,
+                                     .object_id = "cus_1"});
+    f->provider.otherwise = answer_setup(SETUP_SUCCEEDED);
+    engine_run_s(f, DAY_S);
+    assert_int_equal(card_row(f).status, CARD_FAILED);
+    assert_int_equal(events(f, "card.failed"), 1);
+}
+
 static void a_set_up_that_was_looked_for_and_never_made_is_made_then(void **state)
 {
     struct fixture *f = *state;
@@ -242,6 +270,8 @@ int main(void)
         TEST(an_answer_about_another_cards_set_up_is_not_taken),
         TEST(a_set_up_whose_outcome_is_not_known_for_a_day_is_looked_for),
         TEST(a_card_that_is_saved_as_another_one_keeps_its_method),
+        TEST(a_card_that_is_detached_before_it_is_saved_is_failed),
+        TEST(a_card_whose_customer_is_deleted_before_it_is_saved_is_failed),
         TEST(a_set_up_that_was_looked_for_and_never_made_is_made_then),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
