@@ -91,6 +91,9 @@ enum errc card_setup_begun(struct op *op, struct db *db, struct change *change, 
     card->setup_ref = setup->id;
     if (setup->state == SETUP_SUCCEEDED) {
         rc = activate(op, db, change, card, setup, &saved, err);
+        if (rc == OK && op->row.look_up) { // an event told of it meanwhile, and may be newer than this answer
+            rc = card_owe(db, change, &saved, op_card_sync.name, 0, err);
+        }
     } else if (setup->state == SETUP_OPEN) {
         card->status = CARD_PENDING;
         if (op->call.answer.has_method) {

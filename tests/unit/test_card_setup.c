@@ -233,6 +233,33 @@ static void a_card_whose_customer_is_deleted_before_it_is_saved_is_failed(void *
     assert_int_equal(events(f, "card.failed"), 1);
 }
 
+static void a_method_that_an_event_tells_of_as_it_is_set_up_is_read_once_more(void **state)
+{
+    struct fixture *f = *state;
+    engine_begin(f);
+    fake_provider_will(&f->provider, answer_customer("cus_1"));
+    f->provider.otherwise = answer_method("pm_1");
+    f->provider.otherwise.method.detached = true;
+    struct prepared card = prepare(f, prepare_setup_card);
+    op_run(card.op);
+    while (calls(f, PROVIDER_CUSTOMER) == 0) {
+        fake_loop_run_task(&f->loop);
+    }
+    f->provider.holds = true;
+    fake_loop_run_for(&f->loop, 0);
+    apply(f, (struct provider_event){.id = "evt_1",
+                                     .type = "payment_method.detached",
+                                     .kind = EVENT_METHOD_GONE,
+                                     .complete = true,
+                                     .object_id = "pm_1",
+                                     .customer_ref = "cus_1"});
+    f->provider.holds = false;
+    fake_provider_answer(&f->provider, answer_setup(SETUP_SUCCEEDED));
+    fake_loop_run_for(&f->loop, 0);
+    assert_int_equal(calls(f, PROVIDER_METHOD_RETRIEVE), 1);
+    assert_int_equal(card_row(f).status, CARD_GONE);
+}
+
 static void a_set_up_that_was_looked_for_and_never_made_is_made_then(void **state)
 {
     struct fixture *f = *state;
@@ -272,6 +299,7 @@ int main(void)
         TEST(a_card_that_is_saved_as_another_one_keeps_its_method),
         TEST(a_card_that_is_detached_before_it_is_saved_is_failed),
         TEST(a_card_whose_customer_is_deleted_before_it_is_saved_is_failed),
+        TEST(a_method_that_an_event_tells_of_as_it_is_set_up_is_read_once_more),
         TEST(a_set_up_that_was_looked_for_and_never_made_is_made_then),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
