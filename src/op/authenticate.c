@@ -77,7 +77,7 @@ static bool is_not_confirmed(const struct op *op)
     // A declined intent may lack its last error.
     bool idle = intent->state == INTENT_OPEN && intent->next_action == NEXT_ACTION_NONE;
     return intent->state == INTENT_ATTEMPT_FAILED || intent->state == INTENT_CANCELED ||
-           (idle && op->refusal.code != NULL);
+           (idle && op->call.verb == PROVIDER_RETRIEVE);
 }
 
 static enum errc take(struct op *op, struct db *db, struct change *change, struct payment *payment,

@@ -243,6 +243,17 @@ static void what_was_never_confirmed_is_read_twice_before_it_is_believed(void **
     check(f, PAYMENT_FAILED, REQUESTED ", authentication refused failed recovery", "", "");
 }
 
+static void an_unconfirmed_intent_that_lacks_its_error_is_not_brought_back(void **state)
+{
+    struct fixture *f = *state;
+    f->provider.otherwise = answer_intent(INTENT_OPEN);
+    ask_with(f, answer_look_up());
+    engine_run_s(f, 700);
+    assert_int_equal(calls(f, PROVIDER_RETRIEVE), 2);
+    check(f, PAYMENT_FAILED, REQUESTED ", authentication refused failed recovery", "", "");
+    assert_string_equal(row(f).failure.code, "authentication_required");
+}
+
 static void a_confirmation_that_arrives_late_is_noticed_by_the_second_reading(void **state)
 {
     struct fixture *f = *state;
@@ -354,6 +365,7 @@ int main(void)
         TEST(whose_patience_is_over_is_told_that_it_goes_on),
         TEST(nothing_is_confirmed_after_the_charge_window),
         TEST(what_was_never_confirmed_is_read_twice_before_it_is_believed),
+        TEST(an_unconfirmed_intent_that_lacks_its_error_is_not_brought_back),
         TEST(a_confirmation_that_arrives_late_is_noticed_by_the_second_reading),
         TEST(an_event_that_tells_of_the_money_before_the_answer_completes_it_once),
         TEST(one_that_is_paid_already_is_not_confirmed_again),
