@@ -112,6 +112,18 @@ def test_a_repeat_after_a_restore_is_answered_with_the_payment_that_was_made(sho
     shop.server.wait_for_log(message="what this database lacked was taken over", payments=3, refunds=0)
 
 
+def test_a_payment_that_saved_its_card_is_not_made_again(shop, sandbox):
+    copy = back_up(shop.server)
+    asked = {"idempotency_key": "one", "save_card": True, "customer_email": "payer@shop.example"}
+    made = shop.pay(**asked)
+    restore(shop.server, copy)
+    wait_until_caught_up(shop.server)
+    assert shop.pay(**asked)["id"] == made["id"]
+    books = Books(sandbox, shop)
+    books.check()
+    assert len(books.charges) == 1
+
+
 def test_a_repeat_with_another_request_is_refused_still(shop):
     copy = back_up(shop.server)
     shop.pay(idempotency_key="one")
