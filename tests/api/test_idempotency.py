@@ -337,6 +337,7 @@ def test_a_key_whose_first_request_can_never_be_answered_is_not_in_progress_for_
     merchant.use_stripe()
     gate, key = threading.Event(), new_key()
     stub_stripe.answer_always("POST", "/v1/payment_intents", executed(gate=gate))
+    stub_stripe.answer_always("GET", "/v1/payment_intents", Answer(503))  # which would tell it sooner
     with Raw(server) as client:
         client.request("POST", "/v1/payments", json.dumps(BODY).encode(), X_API_Key=merchant.key["key"],
                        Idempotency_Key=key)
