@@ -100,6 +100,23 @@ def test_what_a_card_that_was_set_up_can_do(listening, receiver, method, off_ses
     assert [one["id"] for one in listening.api.get("/v1/payments/cards", expect=200).data] == [card["id"]]
 
 
+@pytest.mark.parametrize("method, off_session, on_session", [
+    (NEVER, COMPLETED, COMPLETED),
+    (ON_SETUP, COMPLETED, CHALLENGED),
+    (ALWAYS, REFUSED, CHALLENGED),
+    (SET_UP_ELSEWHERE, COMPLETED, CHALLENGED),
+])
+def test_what_a_card_that_was_saved_while_paying_can_do(listening, receiver, method, off_session, on_session):
+    listening.use_webhook(receiver.url)
+    payment = listening.pay(payment_method=method, save_card=True, customer_email="user@example.com",
+                            return_url=RETURN_URL)
+    if payment["status"] == "pending":
+        press(payment)
+    card = receiver.wait_for("card.saved").json["data"]
+    assert charge(listening, card) == off_session
+    assert charge(listening, card, off_session=False, return_url=RETURN_URL) == on_session
+
+
 def test_a_card_whose_payer_has_paid_once_is_charged_without_him_from_then_on(listening):
     card = save(listening, ON_SETUP).data
     first = listening.pay(saved_card_id=card["id"], off_session=False, return_url=RETURN_URL)

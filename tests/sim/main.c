@@ -20,12 +20,12 @@
 #include "wallet.h"
 #include "world.h"
 
-#define TROUBLE_US (1500 * US_PER_S)        // so long things go wrong
-#define REST_US (3 * 3600 * US_PER_S)       // within this all must come to rest
-#define DAYS_US (10 * 24 * 3600 * US_PER_S) // so long payers take, if they come at all
-#define DAYS_SLOWER 1000                    // in which things go wrong so much more rarely
-#define DAYS_SWEEP_MS (600 * 1000)          // looking for what is due every 5 s would be most of a run
-#define MONTHS_US (60 * 24 * 3600 * US_PER_S)
+#define TROUBLE_US (1500 * US_PER_S)           // so long things go wrong
+#define REST_US (3 * 3600 * US_PER_S)          // within this all must come to rest
+#define DAYS_US (10 * 24 * 3600 * US_PER_S)    // so long payers take, if they come at all
+#define DAYS_SLOWER 1000                       // in which things go wrong so much more rarely
+#define DAYS_SWEEP_MS (600 * 1000)             // looking for what is due every 5 s would be most of a run
+#define MONTHS_US (100 * 24 * 3600 * US_PER_S) // the next charge is of the fourth month
 #define LOOK_US (30 * US_PER_S)
 #define CHILDREN_MAX 64
 #define SEEDS_FOR_ALL_FAULTS 16 // in so many, each fault happens
