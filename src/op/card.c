@@ -78,7 +78,7 @@ static void plan_step(struct op *op, const struct card *card, const struct custo
         op->call.body = ops->attach_body(customer->provider_ref, &op->arena);
     } else {
         op->call.verb = key_may_be_forgotten(op, now_us) ? PROVIDER_SETUP_LIST : PROVIDER_SETUP;
-        op->call.ref = customer->provider_ref;
+        op->call.ref = arena_strdup(&op->arena, customer->provider_ref); // read in the transaction's arena
         op->call.body = op->call.verb == PROVIDER_SETUP
                             ? ops->setup_body(card, customer->provider_ref, &op->arena)
                             : NULL;

@@ -285,6 +285,28 @@ static void a_set_up_that_was_looked_for_and_never_made_is_made_then(void **stat
     }
 }
 
+static void a_set_up_for_another_customer_is_looked_for_among_that_ones(void **state)
+{
+    struct fixture *f = *state;
+    engine_begin(f);
+    fake_provider_will(&f->provider, answer_customer("cus_1"));
+    struct prepared card = prepare(f, prepare_setup_card); // and no answer comes from then on
+    prepared_go(&card);
+    run_sql(f, "UPDATE customers SET gone_us = 1");
+    run_sql(f, "INSERT INTO customers SELECT randomblob(16), merchant_id, livemode, email, body, 'cus_2',"
+               " credential_version_id, 0, created_us FROM customers");
+    f->provider.otherwise = (struct provider_answer){.outcome = PROVIDER_LOOK_UP, .status = 500};
+    engine_run_s(f, 60);
+    size_t asked = 0;
+    for (size_t i = 0; i < f->provider.call_count; i++) {
+        if (f->provider.calls[i].verb == PROVIDER_SETUP_LIST) {
+            assert_string_equal(f->provider.calls[i].ref, "cus_2");
+            asked++;
+        }
+    }
+    assert_in_range(asked, 1, 100);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -301,6 +323,7 @@ int main(void)
         TEST(a_card_whose_customer_is_deleted_before_it_is_saved_is_failed),
         TEST(a_method_that_an_event_tells_of_as_it_is_set_up_is_read_once_more),
         TEST(a_set_up_that_was_looked_for_and_never_made_is_made_then),
+        TEST(a_set_up_for_another_customer_is_looked_for_among_that_ones),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
