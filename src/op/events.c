@@ -74,8 +74,10 @@ enum errc events_owe(struct db *db, struct change *change, const struct uuid *me
         .next_attempt_us = change->now_us,
         .created_us = change->now_us,
     };
+    int64_t now_s = change->now_us / US_PER_S;
+    int64_t from_s = created_s > 0 && created_s < now_s ? created_s : now_s;
     change->owed = true;
-    rc = event_feed_open(db, &credential.id, op_events.name, created_s - LATE_S, err);
+    rc = event_feed_open(db, &credential.id, op_events.name, from_s - LATE_S, err);
     return rc == OK ? operation_insert(db, &row, err) : rc;
 }
 

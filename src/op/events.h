@@ -11,7 +11,8 @@ enum errc events_begin(struct db *db, int64_t alive_us, int64_t now_us, struct e
 // secret.
 enum errc events_ask(struct engine *engine, struct db *db, const struct credential *credential,
                      int64_t now_us, struct err *err) MUST_CHECK;
-// The events since created_s are asked for now: one came that only names its object.
+// The events since created_s (0: not said) are asked for now: one came that only names its object, or before
+// what it is about.
 enum errc events_owe(struct db *db, struct change *change, const struct uuid *merchant_id, bool livemode,
                      int64_t created_s, struct err *err) MUST_CHECK;
 // Credentials that lay idle are in use again.

@@ -171,19 +171,31 @@ static enum errc apply(struct db *db, struct change *change, struct payment *pay
 }
 
 // A dispute says whose payment it is about by the intent's id alone, which is not known here while what
-// became of its charge is not.
-static enum errc check_known(struct db *db, const struct inbound *inbound, int64_t now_us, struct err *err)
+// became of its charge is not. Where every open charge is young, it is probably about none of them: it is
+// taken, and fetched once more when they are known.
+static enum errc check_known(struct db *db, struct change *change, const struct inbound *inbound,
+                             struct err *err)
 {
-    enum provider_event_kind kind = inbound->event.kind;
-    if (kind != EVENT_DISPUTE_OPENED && kind != EVENT_DISPUTE_CLOSED) {
+    const struct provider_event *event = &inbound->event;
+    if (event->kind != EVENT_DISPUTE_OPENED && event->kind != EVENT_DISPUTE_CLOSED) {
         return OK;
     }
+    int64_t now_us = change->now_us;
+    int64_t from_us = now_us - SENT_AGAIN_WITHIN_US;
+    bool any_old = false;
     bool any = false;
-    enum errc rc = operations_linger(db, &inbound->merchant_id, op_charge.name, now_us - SENT_AGAIN_WITHIN_US,
-                                     DISPUTED_AFTER_US, now_us, &any, err);
-    return rc == OK && any ? err_set(err, ERR_OVERLOADED,
-                                     "what this is about may be a payment whose outcome is not known yet")
-                           : rc;
+    enum errc rc = operations_linger(db, &inbound->merchant_id, op_charge.name, from_us, DISPUTED_AFTER_US,
+                                     now_us, &any_old, err);
+    if (rc == OK && any_old) {
+        return err_set(err, ERR_OVERLOADED,
+                       "what this is about may be a payment whose outcome is not known yet");
+    }
+    if (rc == OK && inbound->body != NULL) {
+        rc = operations_linger(db, &inbound->merchant_id, op_charge.name, from_us, 0, now_us, &any, err);
+    }
+    return rc == OK && any
+               ? events_owe(db, change, &inbound->merchant_id, event->livemode, event->created_s, err)
+               : rc;
 }
 
 // No such payment. If the event names one of this merchant's, it may still come.
@@ -203,7 +215,7 @@ static enum errc keep(struct db *db, struct change *change, const struct inbound
         }
     }
     if (inbound->body == NULL || !names_ours || inbound->body_bytes > KEPT_BYTES_MAX) {
-        return check_known(db, inbound, change->now_us, err);
+        return check_known(db, change, inbound, err);
     }
     int64_t kept = 0;
     enum errc rc = inbox_kept_count(db, &merchant_id, &kept, err);
@@ -286,11 +298,9 @@ static enum errc apply_thin(struct db *db, struct change *change, const struct i
         rc = payment_get(db, &refund.payment_id, &inbound->merchant_id, change->arena, &payment, err);
         return rc == OK ? ask(db, change, &payment, event, err) : rc;
     }
-    int64_t now_s = change->now_us / US_PER_S;
-    bool dated = event->created_s > 0 && event->created_s < now_s;
-    return rc == ERR_NOT_FOUND ? events_owe(db, change, &inbound->merchant_id, event->livemode,
-                                            dated ? event->created_s : now_s, err)
-                               : rc;
+    return rc == ERR_NOT_FOUND
+               ? events_owe(db, change, &inbound->merchant_id, event->livemode, event->created_s, err)
+               : rc;
 }
 
 // Whether deleted credentials may still tell of this payment: it, or a refund of it, is not final. One that
