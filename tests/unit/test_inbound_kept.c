@@ -236,7 +236,8 @@ static void a_dispute_of_a_payment_whose_outcome_is_unknown_is_not_taken_until_i
     transaction_begin(f);
     assert_int_equal(take_dispute(f), OK); // so soon it is about something else, most likely
     transaction_end(f);
-    assert_int_equal(sql_number(f, "SELECT count(*) FROM operations WHERE kind = 'events'"), 1); // it is fetched
+    assert_int_equal(sql_number(f, "SELECT count(*) FROM operations WHERE kind = 'events'"),
+                     1); // it is fetched
     engine_run_s(f, 31);
     transaction_begin(f);
     assert_int_equal(take_dispute(f), ERR_OVERLOADED);
