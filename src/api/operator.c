@@ -73,9 +73,8 @@ static void add_operations(struct buf *out, const struct engine_stats *engine)
            "Operations that waited too long for their turn and went back to the database.");
     metric(out, "gauge", "accounts_held", engine->held,
            "Accounts whose new payments and refunds wait until Stripe has told what this database may lack.");
-    metric(
-        out, "gauge", "accounts_lacking", engine->lacking,
-        "Accounts of which it is known that this database lacks payments or refunds: it is a restored one.");
+    metric(out, "gauge", "accounts_lacking", engine->lacking,
+           "Accounts of which this database lacks payments or refunds: it is a restored one.");
 }
 
 static void add_provider(struct buf *out, const struct governor_stats *governor)

@@ -22,10 +22,10 @@ struct operation end_operation(struct engine *engine, const struct change *chang
 // Whether the provider definitely did not do it, now nor in an earlier attempt: both the request and the
 // reading behind it were refused, or the key was, at the first attempt.
 bool end_is_refused(const struct op *op);
-// Sets the refusal that whoever waits is told.
+// Sets the refusal for those who wait.
 void end_refuse(struct op *op);
 // It was not done: notes `what`, makes the payment capturable again where it is authorised, and sets the
-// refusal that whoever waits is told.
+// refusal for those who wait.
 enum errc end_undo(struct op *op, struct db *db, struct change *change, struct payment *payment,
                    bool authorised, const char *what, struct err *err) MUST_CHECK;
 // An answer with the payment.

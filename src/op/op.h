@@ -155,7 +155,7 @@ struct engine_stats {
     int64_t set_aside_total;       // rows that were damaged or could not go on for another reason
     int64_t put_back_total; // attempts that were not made: the provider was away, or it was not their turn
     int64_t held;           // accounts whose new payments and refunds are refused: catch_up.h
-    int64_t lacking;        // those of them of which it is known that this database lacks something
+    int64_t lacking;        // those of them of which this database lacks something
     struct governor_stats governor;
 };
 void engine_stats(const struct engine *engine, struct engine_stats *stats);

@@ -86,7 +86,7 @@ void endpoint_receive(const char *event_id, const char *timestamp, const char *s
     remember(event_id);
     struct subject *subject = subject_of(id);
     if (strcmp(subject->latest, event_id) > 0) {
-        violation("event %s of %s came behind a later one", event_id, id);
+        violation("event %s of %s came after a later one", event_id, id);
     } else {
         (void)snprintf(subject->latest, sizeof(subject->latest), "%s", event_id);
     }

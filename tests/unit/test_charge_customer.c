@@ -1,5 +1,5 @@
-// A payment that saves its card: its customer is made before the charge that names him, and whatever comes of
-// that never makes a charge look as if it had been sent.
+// A payment that saves its card: its customer is made before the charge that names him, and no
+// outcome of that makes a charge look as if it had been sent.
 #include "prepared_fixture.h"
 
 #include "store/idempotency.h"
