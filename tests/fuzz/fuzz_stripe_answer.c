@@ -36,12 +36,21 @@ static void check_intent(const struct intent *intent)
     check_failure(&intent->failure);
 }
 
+static void check_setup(const struct setup *setup)
+{
+    REQUIRE(setup->id[0] != '\0' && strlen(setup->id) <= 255);
+    REQUIRE((setup->next_action == NEXT_ACTION_REDIRECT) == (setup->redirect_url != NULL));
+    check_failure(&setup->failure);
+}
+
 static bool shows_what_was_done(const struct provider_call *call)
 {
     const struct provider_answer *answer = &call->answer;
     bool list = call->verb == PROVIDER_LIST || call->verb == PROVIDER_REFUND_LIST ||
-                call->verb == PROVIDER_CUSTOMER_LIST || call->verb == PROVIDER_EVENTS;
-    return list || answer->has_intent || answer->has_refund || answer->has_method ||
+                call->verb == PROVIDER_CUSTOMER_LIST || call->verb == PROVIDER_SETUP_LIST ||
+                call->verb == PROVIDER_PAYMENTS_SINCE || call->verb == PROVIDER_REFUNDS_SINCE ||
+                call->verb == PROVIDER_EVENTS;
+    return list || answer->has_intent || answer->has_refund || answer->has_method || answer->has_setup ||
            answer->customer_ref != NULL;
 }
 
@@ -62,7 +71,8 @@ static void check_outcome(const struct provider_call *call)
         break;
     case PROVIDER_UNKNOWN:
     case PROVIDER_LOOK_UP:
-        REQUIRE(!known && !answer->has_intent && !answer->has_refund && answer->next_page == NULL);
+        REQUIRE(!known && !answer->has_intent && !answer->has_refund && !answer->has_setup &&
+                answer->next_page == NULL);
         break;
     }
 }
@@ -75,7 +85,13 @@ static void check_answer(const struct provider_call *call)
     if (answer->has_intent) {
         check_intent(&answer->intent);
     }
+    if (answer->has_setup) {
+        check_setup(&answer->setup);
+    }
     if (answer->outcome == PROVIDER_DONE) {
+        for (size_t i = 0; i < answer->setup_count; i++) {
+            check_setup(&answer->setups[i]);
+        }
         for (size_t i = 0; i < answer->intent_count; i++) {
             check_intent(&answer->intents[i]);
         }
