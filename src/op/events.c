@@ -58,7 +58,7 @@ enum errc events_ask(struct engine *engine, struct db *db, const struct credenti
 }
 
 enum errc events_owe(struct db *db, struct change *change, const struct uuid *merchant_id, bool livemode,
-                     int64_t created_s, struct err *err)
+                     int64_t created_s, int64_t delay_us, struct err *err)
 {
     struct credential credential = {0};
     enum errc rc = credential_get(db, merchant_id, "stripe", livemode, change->arena, &credential, err);
@@ -71,12 +71,12 @@ enum errc events_owe(struct db *db, struct change *change, const struct uuid *me
         .merchant_id = *merchant_id,
         .livemode = livemode,
         .credential_version_id = credential.version_id,
-        .next_attempt_us = change->now_us,
+        .next_attempt_us = change->now_us + delay_us,
         .created_us = change->now_us,
     };
     int64_t now_s = change->now_us / US_PER_S;
     int64_t from_s = created_s > 0 && created_s < now_s ? created_s : now_s;
-    change->owed = true;
+    change->owed = change->owed || delay_us == 0;
     rc = event_feed_open(db, &credential.id, op_events.name, from_s - LATE_S, err);
     return rc == OK ? operation_insert(db, &row, err) : rc;
 }

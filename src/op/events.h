@@ -11,10 +11,10 @@ enum errc events_begin(struct db *db, int64_t alive_us, int64_t now_us, struct e
 // secret.
 enum errc events_ask(struct engine *engine, struct db *db, const struct credential *credential,
                      int64_t now_us, struct err *err) MUST_CHECK;
-// The events since created_s (0: not said) are asked for now: one came that only names its object, or before
-// what it is about.
+// The events since created_s (0: not said) are asked for after delay_us. An event came that only names its
+// object, or that may have come before the payment that it is about.
 enum errc events_owe(struct db *db, struct change *change, const struct uuid *merchant_id, bool livemode,
-                     int64_t created_s, struct err *err) MUST_CHECK;
+                     int64_t created_s, int64_t delay_us, struct err *err) MUST_CHECK;
 // Credentials that lay idle are in use again.
 enum errc events_hurry(struct engine *engine, struct db *db, const struct uuid *version_id, int64_t now_us,
                        struct err *err) MUST_CHECK;

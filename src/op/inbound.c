@@ -172,7 +172,7 @@ static enum errc apply(struct db *db, struct change *change, struct payment *pay
 
 // A dispute says whose payment it is about by the intent's id alone, which is not known here while what
 // became of its charge is not. Where every open charge is young, it is probably about none of them: it is
-// taken, and fetched once more when they are known.
+// taken, and fetched again when none of them is young any more.
 static enum errc check_known(struct db *db, struct change *change, const struct inbound *inbound,
                              struct err *err)
 {
@@ -193,9 +193,9 @@ static enum errc check_known(struct db *db, struct change *change, const struct 
     if (rc == OK && inbound->body != NULL) {
         rc = operations_linger(db, &inbound->merchant_id, op_charge.name, from_us, 0, now_us, &any, err);
     }
-    return rc == OK && any
-               ? events_owe(db, change, &inbound->merchant_id, event->livemode, event->created_s, err)
-               : rc;
+    return rc == OK && any ? events_owe(db, change, &inbound->merchant_id, event->livemode, event->created_s,
+                                        DISPUTED_AFTER_US, err)
+                           : rc;
 }
 
 // No such payment. If the event names one of this merchant's, it may still come.
@@ -299,7 +299,7 @@ static enum errc apply_thin(struct db *db, struct change *change, const struct i
         return rc == OK ? ask(db, change, &payment, event, err) : rc;
     }
     return rc == ERR_NOT_FOUND
-               ? events_owe(db, change, &inbound->merchant_id, event->livemode, event->created_s, err)
+               ? events_owe(db, change, &inbound->merchant_id, event->livemode, event->created_s, 0, err)
                : rc;
 }
 

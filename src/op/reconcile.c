@@ -107,8 +107,8 @@ static enum errc plan_row(struct claim *claim, struct db *db, struct change *cha
     return operation_update(db, &op->row, err);
 }
 
-// Takes up what the last process left. If the clock is behind the time at which that process last ran, what
-// it put off may be due at the wrong time.
+// Takes up what the last process left. Where the clock was set back since it last ran, what it put off may be
+// due at the wrong time.
 static enum errc take_up(const struct engine *engine, struct db *db, int64_t now_us, struct err *err)
 {
     int64_t alive_us = 0;

@@ -236,8 +236,6 @@ static void a_dispute_of_a_payment_whose_outcome_is_unknown_is_not_taken_until_i
     transaction_begin(f);
     assert_int_equal(take_dispute(f), OK); // so soon it is about something else, most likely
     transaction_end(f);
-    assert_int_equal(sql_number(f, "SELECT count(*) FROM operations WHERE kind = 'events'"),
-                     1); // it is fetched
     engine_run_s(f, 31);
     transaction_begin(f);
     assert_int_equal(take_dispute(f), ERR_OVERLOADED);
@@ -251,6 +249,39 @@ static void a_dispute_of_a_payment_whose_outcome_is_unknown_is_not_taken_until_i
     assert_int_equal(take_dispute(f), OK);
     assert_int_equal(take_dispute(f), OK);
     transaction_end(f);
+    assert_string_equal(events_of(f, &id), "payment.completed, payment.disputed");
+}
+
+static struct provider_answer list_dispute(struct fake_provider *fake, const struct provider_call *call)
+{
+    static struct provider_event listed;
+    (void)fake;
+    listed =
+        (struct provider_event){.id = "evt_dispute",
+                                .type = "charge.dispute.created",
+                                .kind = EVENT_DISPUTE_OPENED,
+                                .complete = true,
+                                .created_s = call->created_from_s,
+                                .intent_id = "pi_1",
+                                .dispute = {.id = "dp_1", .status = "needs_response", .amount_minor = -1}};
+    return (struct provider_answer){
+        .outcome = PROVIDER_DONE, .status = 200, .events = &listed, .event_count = 1};
+}
+
+static void a_dispute_that_came_before_its_charge_was_answered_is_fetched_once_it_is(void **state)
+{
+    struct fixture *f = *state;
+    engine_begin(f);
+    f->provider.holds = true;
+    struct uuid id = buy(f)->payment.id;
+    transaction_begin(f);
+    assert_int_equal(take_dispute(f), OK);
+    transaction_end(f);
+    f->provider.events = list_dispute;
+    engine_run_s(f, 20);
+    assert_string_equal(events_of(f, &id), "");
+    fake_provider_answer(&f->provider, answer_intent(INTENT_SUCCEEDED));
+    engine_run_s(f, 15);
     assert_string_equal(events_of(f, &id), "payment.completed, payment.disputed");
 }
 
@@ -275,6 +306,7 @@ int main(void)
         IN_TRANSACTION(kept_events_are_applied_in_the_order_they_came),
         IN_TRANSACTION(a_kept_event_of_another_merchants_payment_is_let_go),
         IN_TRANSACTION(a_merchants_kept_events_are_bounded_and_anothers_are_not_in_their_way),
+        TEST(a_dispute_that_came_before_its_charge_was_answered_is_fetched_once_it_is),
         IN_TRANSACTION(a_dispute_of_nothing_of_ours_is_taken_and_forgotten),
         TEST(a_dispute_of_a_payment_whose_outcome_is_unknown_is_not_taken_until_it_is_known),
         TEST(the_engine_applies_what_was_kept),
