@@ -310,7 +310,10 @@ enum errc cards_expiring(struct db *db, int month, struct arena *arena, struct c
     for (bool has = true; rc == OK && has;) {
         rc = db_next(&rows, &has, err);
         if (rc == OK && has) {
-            rc = card_read(&rows, arena, &cards[(*count)++], err);
+            rc = card_read(&rows, arena, &cards[*count], err);
+            bool damaged = db_take_damage(db);
+            rc = damaged ? OK : rc;
+            *count += !damaged;
         }
     }
     return rc;

@@ -64,7 +64,7 @@ enum errc cards_all_gone(struct db *db, const struct uuid *customer_id, int64_t 
                          struct err *err) MUST_CHECK;
 
 // At most `max` active cards whose last month is this one (time_month) or before, and of which that was not
-// told yet, the oldest expiry first. Text into the arena.
+// told yet, the oldest expiry first. Damaged ones are left out. Text into the arena.
 enum errc cards_expiring(struct db *db, int month, struct arena *arena, struct card *cards, size_t max,
                          size_t *count, struct err *err) MUST_CHECK;
 // It is told of the card's present expiry.

@@ -109,6 +109,18 @@ static void one_that_its_bank_renewed_is_told_of_again_when_its_month_comes(void
     assert_int_equal(told(f), 2);
 }
 
+static void a_damaged_card_keeps_no_other_from_being_told_of(void **state)
+{
+    struct fixture *f = *state;
+    add_cards(f, 1, 2023, 10);
+    run_sql(f, "UPDATE cards SET merchant_id = x'01'");
+    add_cards(f, 1, 2023, 11);
+    engine_begin(f);
+    engine_run_s(f, 10);
+    assert_int_equal(told(f), 1);
+    assert_true(engine_ready(f->engine));
+}
+
 static void many_are_told_of_in_small_steps(void **state)
 {
     struct fixture *f = *state;
@@ -128,6 +140,7 @@ int main(void)
         TEST(nothing_is_told_of_cards_that_are_gone_or_whose_expiry_is_not_known),
         TEST(a_clock_that_is_set_back_tells_nothing_twice),
         TEST(one_that_its_bank_renewed_is_told_of_again_when_its_month_comes),
+        TEST(a_damaged_card_keeps_no_other_from_being_told_of),
         TEST(many_are_told_of_in_small_steps),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
