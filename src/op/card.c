@@ -303,9 +303,8 @@ static enum errc looked_up(struct op *op, struct db *db, struct change *change, 
         return attached(op, db, change, card, err);
     }
     op_send_anew(op, change);
-    if (op->call.verb ==
-        PROVIDER_SETUP_LIST) { // nothing was sent under the new key, so nothing is looked for
-        op->row.attempts = 0;
+    if (op->call.verb == PROVIDER_SETUP_LIST) {
+        op->row.attempts = 0; // nothing was sent under the new key, so nothing is looked for
         op->row.unresolved = false;
     }
     return OK;

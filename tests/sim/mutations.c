@@ -38,13 +38,13 @@ const char *const mutation_names[] = {
     "late-is-failed",     // a call that could not be sent in time counts as refused, whatever was sent before
     "late-write",         // a request is written whenever a connection is ready
     "lease-ignored",      // an operation that is under way is claimed again
-    "no-reservation",     // a pending refund leaves what it will take
     "list-not-read",      // what does not fit is never compared with the provider's list
+    "no-reservation",     // a pending refund leaves what it will take
     "order-by-clock",     // a payment's events are in the order of the service's clock
+    "pending-is-active",  // a card can be charged before its payer has authenticated
     "refund-not-awaited", // one without metadata is never the one that an answer is awaited for
     "reply-not-kept",     // a repeat is answered with what is then
     "sent-is-delivered",  // an event counts as delivered whatever came back
-    "pending-is-active",  // a card can be charged before its payer has authenticated
     "setup-believed",     // an event of a card's set-up counts as its success, and is not read
     "unknown-is-failed",
     "window-ignored", // a charge is sent whenever Stripe can be reached again
