@@ -77,9 +77,8 @@ struct setup {
     enum next_action_type next_action;
     const char *redirect_url;  // secret: it may hold the client secret
     const char *client_secret; // secret; NULL: not said
-    const char *customer_ref;
-    const char *method_ref; // of the payment method; NULL: not said
-    const char *card_id;    // metadata[card_id]; NULL: none
+    const char *method_ref;    // of the payment method; NULL: not said
+    const char *card_id;       // metadata[card_id]; NULL: none
 };
 
 // "saving", "pending", ... Static storage. parse: false when unknown.

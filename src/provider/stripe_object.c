@@ -285,7 +285,6 @@ bool stripe_setup_read(struct json_object *object, struct arena *arena, struct s
         .state = setup_state(status, error != NULL),
         .failure = stripe_failure_read(error, arena),
         .client_secret = copy(arena, json_get_str(object, "client_secret")),
-        .customer_ref = copy(arena, id_or_object(object, "customer")),
         .method_ref = copy(arena, id_or_object(object, "payment_method")),
         .card_id = copy(arena, json_get_str(json_get(object, "metadata"), "card_id")),
     };

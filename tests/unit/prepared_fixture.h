@@ -176,7 +176,6 @@ static inline struct provider_answer answer_setup(enum setup_state state)
     answer.setup = (struct setup){
         .id = "seti_1",
         .state = state,
-        .customer_ref = "cus_1",
         .method_ref = "pm_1",
         .next_action = state == SETUP_OPEN ? NEXT_ACTION_REDIRECT : NEXT_ACTION_NONE,
         .redirect_url = state == SETUP_OPEN ? "https://bank.example/page" : NULL,
