@@ -14,7 +14,6 @@ struct api_options {
     const struct keyring *keyring;
     const struct config *config;
     struct random *random;
-    void (*on_told)(void *context); // events for merchants were committed, or an endpoint changed
     // Appends the metrics of what the API does not know (deliveries).
     void (*add_metrics)(struct buf *out, void *context);
     void *context;

@@ -24,11 +24,11 @@ struct audit_heads {
     bool known_holds;
 };
 
-static enum errc run_read(struct store_job *job, struct db *db, struct err *err)
+static enum errc run_read(struct store_job *job, struct tx *tx, struct err *err)
 {
     struct audit_heads *heads = CONTAINER_OF(job, struct audit_heads, job);
-    enum errc rc = audit_head_read(db, &heads->present, err);
-    return rc == OK ? audit_head_holds(db, &heads->known, &heads->known_holds, err) : rc;
+    enum errc rc = audit_head_read(tx->db, &heads->present, err);
+    return rc == OK ? audit_head_holds(tx->db, &heads->known, &heads->known_holds, err) : rc;
 }
 
 static void write_head(struct audit_heads *heads)

@@ -38,12 +38,12 @@ static enum errc render_row(struct request *request, struct db_rows *rows, struc
     return OK;
 }
 
-enum errc audit_logs_work(struct request *request, struct db *db, struct err *err)
+enum errc audit_logs_work(struct request *request, struct tx *tx, struct err *err)
 {
     const struct principal *principal = &request->principal;
     if (!principal->is_admin && listing_given(request, "merchant_id") != NULL) {
         return err_set(err, ERR_FORBIDDEN, "only an admin's key may filter by merchant_id");
     }
     bool everybody = principal->is_admin && request->acting_for == NULL;
-    return listing_answer(request, db, everybody ? NULL : &principal->merchant_id, render_row, err);
+    return listing_answer(request, tx, everybody ? NULL : &principal->merchant_id, render_row, err);
 }

@@ -72,10 +72,10 @@ enum errc auth_read(struct request *request, struct err *err)
     return OK;
 }
 
-static enum errc check_key(struct request *request, struct db *db, struct api_key *key,
+static enum errc check_key(struct request *request, struct tx *tx, struct api_key *key,
                            struct api_key_owner *owner, struct err *err)
 {
-    enum errc rc = api_key_find(db, request->key_hash, request->arena, key, owner, err);
+    enum errc rc = api_key_find(tx->db, request->key_hash, request->arena, key, owner, err);
     if (rc == ERR_NOT_FOUND) {
         return refuse(request, "auth.failed", "the API key is unknown", err);
     }
@@ -98,7 +98,7 @@ static enum errc check_key(struct request *request, struct db *db, struct api_ke
 }
 
 // An admin names the merchant it acts for; nobody else may.
-static enum errc choose_merchant(struct request *request, struct db *db, struct err *err)
+static enum errc choose_merchant(struct request *request, struct tx *tx, struct err *err)
 {
     struct principal *principal = &request->principal;
     if (!principal->is_admin) {
@@ -116,7 +116,7 @@ static enum errc choose_merchant(struct request *request, struct db *db, struct 
     }
     struct merchant merchant = {0};
     enum errc rc = uuid_parse(request->acting_for, &id)
-                       ? merchant_get(db, &id, request->arena, &merchant, err)
+                       ? merchant_get(tx->db, &id, request->arena, &merchant, err)
                        : ERR_NOT_FOUND;
     if (rc == ERR_NOT_FOUND) {
         return err_set(err, ERR_NOT_FOUND, "there is no merchant with the id in X-Merchant-Id");
@@ -139,13 +139,13 @@ static enum errc check_scope(struct request *request, struct err *err)
                    scopes_format(request->arena, wanted));
 }
 
-enum errc auth_check(struct request *request, struct db *db, struct err *err)
+enum errc auth_check(struct request *request, struct tx *tx, struct err *err)
 {
     struct api_key key = {0};
     struct api_key_owner owner = {0};
     request->auth_event = NULL;
     request->principal = (struct principal){0};
-    enum errc rc = check_key(request, db, &key, &owner, err);
+    enum errc rc = check_key(request, tx, &key, &owner, err);
     if (rc != OK) {
         return rc;
     }
@@ -155,5 +155,5 @@ enum errc auth_check(struct request *request, struct db *db, struct err *err)
     principal->livemode = key.livemode;
     principal->scopes = key.scopes;
     rc = check_scope(request, err);
-    return rc == OK ? choose_merchant(request, db, err) : rc;
+    return rc == OK ? choose_merchant(request, tx, err) : rc;
 }

@@ -15,4 +15,4 @@ enum errc auth_read(struct request *request, struct err *err) MUST_CHECK;
 // Database thread: fills request->principal. ERR_AUTH_INVALID_KEY, ERR_AUTH_INSUFFICIENT_SCOPE, and for the
 // admin's X-Merchant-Id ERR_BAD_REQUEST, ERR_NOT_FOUND, ERR_FORBIDDEN. On failure request->auth_event says
 // what audit calls it.
-enum errc auth_check(struct request *request, struct db *db, struct err *err) MUST_CHECK;
+enum errc auth_check(struct request *request, struct tx *tx, struct err *err) MUST_CHECK;

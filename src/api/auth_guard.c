@@ -59,7 +59,7 @@ static const char *severity_of(const char *event_type)
     return text_equal(event_type, "auth.rate_limited") ? "critical" : "warn";
 }
 
-static enum errc write_one(struct auth_guard *guard, struct db *db, struct arena *arena,
+static enum errc write_one(struct auth_guard *guard, struct tx *tx, struct arena *arena,
                            const struct counted *counted, struct err *err)
 {
     char address[ADDRESS_TEXT_BYTES];
@@ -76,10 +76,10 @@ static enum errc write_one(struct auth_guard *guard, struct db *db, struct arena
                                counted->summed ? ", from further addresses" : ""),
         .metadata_json = arena_printf(arena, "{\"count\":%lld}", (long long)counted->count),
     };
-    return audit_append(db, guard->keyring->pepper, &entry, loop_wall_us(guard->loop), err);
+    return audit_append(tx->db, guard->keyring->pepper, &entry, loop_wall_us(guard->loop), err);
 }
 
-static enum errc run_write(struct store_job *job, struct db *db, struct err *err)
+static enum errc run_write(struct store_job *job, struct tx *tx, struct err *err)
 {
     struct auth_guard *guard = CONTAINER_OF(job, struct auth_guard, job);
     struct arena arena ARENA_CLEANUP = ARENA_EMPTY;
@@ -87,7 +87,7 @@ static enum errc run_write(struct store_job *job, struct db *db, struct err *err
     LIST_EACH_SAFE(&guard->written, node, after)
     {
         if (rc == OK) {
-            rc = write_one(guard, db, &arena, CONTAINER_OF(node, struct counted, link), err);
+            rc = write_one(guard, tx, &arena, CONTAINER_OF(node, struct counted, link), err);
         }
     }
     return rc;

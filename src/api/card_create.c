@@ -59,11 +59,11 @@ void card_create_read(struct request *request)
 }
 
 // The card as it is now. One that the provider would not have is refused again.
-static enum errc render_present(struct request *request, struct db *db, const struct uuid *id,
+static enum errc render_present(struct request *request, struct tx *tx, const struct uuid *id,
                                 struct json_object **data, struct err *err)
 {
     struct card card = {0};
-    enum errc rc = card_get(db, id, &request->principal.merchant_id, request->arena, &card, err);
+    enum errc rc = card_get(tx->db, id, &request->principal.merchant_id, request->arena, &card, err);
     if (rc == OK) {
         rc = card_refusal(&card, err);
     }
@@ -74,22 +74,22 @@ static enum errc render_present(struct request *request, struct db *db, const st
 
 // The request waits for the card that an earlier one is saving; where nothing came of that so far, the
 // provider is asked again at once.
-static enum errc wait_for_card(struct request *request, struct db *db, const struct uuid *card_id,
+static enum errc wait_for_card(struct request *request, struct tx *tx, const struct uuid *card_id,
                                struct err *err)
 {
     struct operation open = {0};
     request->subject_id = *card_id;
     request->wait_for = &op_card;
-    enum errc rc = operation_get(db, card_id, op_card.name, request->arena, &open, err);
+    enum errc rc = operation_get(tx->db, card_id, op_card.name, request->arena, &open, err);
     if (rc == OK && open.unresolved && open.next_attempt_us > request->now_us) {
         open.next_attempt_us = request->now_us;
-        request->owed = true;
-        rc = operation_update(db, &open, err);
+        tx->work_due = true;
+        rc = operation_update(tx->db, &open, err);
     }
     return rc;
 }
 
-static enum errc find_repeat(struct request *request, struct db *db, const struct credential *credential,
+static enum errc find_repeat(struct request *request, struct tx *tx, const struct credential *credential,
                              bool configured, bool *repeated, struct err *err)
 {
     const struct card_input *input = request->input;
@@ -98,7 +98,7 @@ static enum errc find_repeat(struct request *request, struct db *db, const struc
     int first = configured ? credential->livemode : request->principal.livemode;
     int last = configured ? credential->livemode : 0;
     for (int live = first; request->idempotency_key != NULL && live >= last && !*repeated; live--) {
-        enum errc rc = idempotency_find(db, &request->principal.merchant_id, live == 1, KIND,
+        enum errc rc = idempotency_find(tx->db, &request->principal.merchant_id, live == 1, KIND,
                                         request->idempotency_key, &key, repeated, err);
         if (rc != OK) {
             return rc;
@@ -109,14 +109,14 @@ static enum errc find_repeat(struct request *request, struct db *db, const struc
     }
     struct err why = {0};
     enum errc rc =
-        idempotency_answer_repeat(request, db, &key, input->request_hash, &op_card, render_present, &why);
+        idempotency_answer_repeat(request, tx, &key, input->request_hash, &op_card, render_present, &why);
     if (rc == ERR_IDEMPOTENCY_IN_PROGRESS) {
-        return wait_for_card(request, db, &key.subject_id, err);
+        return wait_for_card(request, tx, &key.subject_id, err);
     }
     return rc == OK ? OK : err_set(err, why.code, "%s", why.message);
 }
 
-static enum errc keep_key(struct request *request, struct db *db, bool livemode, const struct uuid *card_id,
+static enum errc keep_key(struct request *request, struct tx *tx, bool livemode, const struct uuid *card_id,
                           const struct uuid *reply_id, struct err *err)
 {
     const struct card_input *input = request->input;
@@ -133,22 +133,21 @@ static enum errc keep_key(struct request *request, struct db *db, bool livemode,
         .created_us = request->now_us,
     };
     memcpy(key.request_hash, input->request_hash, sizeof(key.request_hash));
-    return idempotency_insert(db, &key, err);
+    return idempotency_insert(tx->db, &key, err);
 }
 
 // The card that this method is, or is becoming. What is becoming is answered as the request that saves it is;
 // what is there may have changed since that one's answer, so this one's is kept apart.
-static enum errc answer_known(struct request *request, struct db *db, const struct card *card,
+static enum errc answer_known(struct request *request, struct tx *tx, const struct card *card,
                               struct err *err)
 {
-    struct change change = request_change(request);
     struct uuid reply_id = {{0}};
     if (card->status == CARD_SAVING) {
-        enum errc rc = keep_key(request, db, card->livemode, &card->id, &reply_id, err);
-        return rc == OK ? wait_for_card(request, db, &card->id, err) : rc;
+        enum errc rc = keep_key(request, tx, card->livemode, &card->id, &reply_id, err);
+        return rc == OK ? wait_for_card(request, tx, &card->id, err) : rc;
     }
     struct json_object *data = NULL;
-    enum errc rc = render_card(card, &change.keyring->master, RENDER_ANSWER, request->arena, &data, err);
+    enum errc rc = render_card(card, &tx->keyring->master, RENDER_ANSWER, request->arena, &data, err);
     if (rc != OK) {
         return rc;
     }
@@ -157,10 +156,10 @@ static enum errc answer_known(struct request *request, struct db *db, const stru
         return OK;
     }
     struct op_answer answer = {0};
-    reply_id = uuid_new(change.random, change.now_us);
-    rc = keep_key(request, db, card->livemode, &card->id, &reply_id, err);
+    reply_id = uuid_new(tx->random, tx->now_us);
+    rc = keep_key(request, tx, card->livemode, &card->id, &reply_id, err);
     if (rc == OK) {
-        rc = reply_keep(db, &change, &reply_id, 201, data, &answer, err);
+        rc = reply_keep(tx, &reply_id, 201, data, &answer, err);
     } else {
         json_object_put(data);
     }
@@ -169,13 +168,12 @@ static enum errc answer_known(struct request *request, struct db *db, const stru
     return rc;
 }
 
-static enum errc prepare(struct request *request, struct db *db, const struct credential *credential,
+static enum errc prepare(struct request *request, struct tx *tx, const struct credential *credential,
                          struct err *err)
 {
     const struct card_input *input = request->input;
-    struct change change = request_change(request);
     struct card card = {
-        .id = uuid_new(change.random, change.now_us),
+        .id = uuid_new(tx->random, tx->now_us),
         .merchant_id = credential->merchant_id,
         .livemode = credential->livemode,
         .status = CARD_SAVING,
@@ -185,18 +183,17 @@ static enum errc prepare(struct request *request, struct db *db, const struct cr
         .customer_name = input->name,
         .return_url = input->return_url,
         .credential_version_id = credential->version_id,
-        .created_us = change.now_us,
-        .updated_us = change.now_us,
+        .created_us = tx->now_us,
+        .updated_us = tx->now_us,
     };
     static const struct uuid of_the_card = {{0}};
-    enum errc rc = keep_key(request, db, card.livemode, &card.id, &of_the_card, err);
+    enum errc rc = keep_key(request, tx, card.livemode, &card.id, &of_the_card, err);
     request->subject_id = card.id;
     request->wait_for = &op_card;
-    return rc == OK ? card_prepare(api_options(request->api)->engine, db, &change, &card, &request->op, err)
-                    : rc;
+    return rc == OK ? card_prepare(api_options(request->api)->engine, tx, &card, &request->op, err) : rc;
 }
 
-enum errc card_create_work(struct request *request, struct db *db, struct err *err)
+enum errc card_create_work(struct request *request, struct tx *tx, struct err *err)
 {
     const struct card_input *input = request->input;
     struct credential credential = {0};
@@ -204,9 +201,9 @@ enum errc card_create_work(struct request *request, struct db *db, struct err *e
     bool configured = false;
     bool repeated = false;
     request->reply = NULL;
-    enum errc rc = credential_choose(request, db, &credential, &configured, err);
+    enum errc rc = credential_choose(request, tx, &credential, &configured, err);
     if (rc == OK) {
-        rc = find_repeat(request, db, &credential, configured, &repeated, err);
+        rc = find_repeat(request, tx, &credential, configured, &repeated, err);
     }
     if (rc != OK || repeated) {
         return rc;
@@ -214,13 +211,13 @@ enum errc card_create_work(struct request *request, struct db *db, struct err *e
     if (!configured) {
         return credential_missing(err);
     }
-    rc = card_by_method(db, &credential.merchant_id, credential.livemode, input->method, input->email,
+    rc = card_by_method(tx->db, &credential.merchant_id, credential.livemode, input->method, input->email,
                         request->arena, &known, err);
     if (rc != ERR_NOT_FOUND) {
-        return rc == OK ? answer_known(request, db, &known, err) : rc;
+        return rc == OK ? answer_known(request, tx, &known, err) : rc;
     }
     if (!request->has_room) {
         return err_set(err, ERR_OVERLOADED, "too much is under way; nothing was recorded, try again");
     }
-    return prepare(request, db, &credential, err);
+    return prepare(request, tx, &credential, err);
 }

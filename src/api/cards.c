@@ -20,7 +20,7 @@ static enum errc render_row(struct request *request, struct db_rows *rows, struc
                     : rc;
 }
 
-enum errc card_list_work(struct request *request, struct db *db, struct err *err)
+enum errc card_list_work(struct request *request, struct tx *tx, struct err *err)
 {
-    return listing_answer(request, db, &request->principal.merchant_id, render_row, err);
+    return listing_answer(request, tx, &request->principal.merchant_id, render_row, err);
 }

@@ -1,12 +1,12 @@
 // See credential_choice.h.
 #include "api/credential_choice.h"
 
-enum errc credential_choose(struct request *request, struct db *db, struct credential *credential,
+enum errc credential_choose(struct request *request, struct tx *tx, struct credential *credential,
                             bool *found, struct err *err)
 {
     *found = false;
     for (int live = request->principal.livemode; live >= 0 && !*found; live--) {
-        enum errc rc = credential_get(db, &request->principal.merchant_id, "stripe", live == 1,
+        enum errc rc = credential_get(tx->db, &request->principal.merchant_id, "stripe", live == 1,
                                       request->arena, credential, err);
         if (rc != OK && rc != ERR_NOT_FOUND) {
             return rc;

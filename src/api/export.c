@@ -103,7 +103,7 @@ static enum errc add_rows(struct request *request, struct db_rows *rows, listing
 
 static void give_more(struct http_exchange *exchange, void *context);
 
-enum errc export_answer(struct request *request, struct db *db, const struct uuid *owner,
+enum errc export_answer(struct request *request, struct tx *tx, const struct uuid *owner,
                         listing_render *render, const struct export_column *columns, struct err *err)
 {
     struct export_state *export = request->export;
@@ -120,7 +120,7 @@ enum errc export_answer(struct request *request, struct db *db, const struct uui
             listing_behind(&query, &export->behind);
         }
         DB_ROWS(rows);
-        rc = listing_rows(db, &query, PIECE_ROWS_MAX + 1, &rows, err);
+        rc = listing_rows(tx->db, &query, PIECE_ROWS_MAX + 1, &rows, err);
         if (rc == OK) {
             rc = add_rows(request, &rows, render, columns, err);
         }

@@ -18,6 +18,6 @@ struct export_column {
 };
 
 // In place of listing_answer, where request->export is set. Database thread.
-enum errc export_answer(struct request *request, struct db *db, const struct uuid *owner,
+enum errc export_answer(struct request *request, struct tx *tx, const struct uuid *owner,
                         listing_render *render, const struct export_column *columns,
                         struct err *err) MUST_CHECK; // columns end with a NULL title

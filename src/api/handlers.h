@@ -11,74 +11,74 @@ void openapi_answer(struct request *request);
 
 // payment_create.c
 void payment_create_read(struct request *request);
-enum errc payment_create_work(struct request *request, struct db *db, struct err *err) MUST_CHECK;
+enum errc payment_create_work(struct request *request, struct tx *tx, struct err *err) MUST_CHECK;
 
 // payments.c
 void payment_list_read(struct request *request);
-enum errc payment_list_work(struct request *request, struct db *db, struct err *err) MUST_CHECK;
-enum errc payment_get_work(struct request *request, struct db *db, struct err *err) MUST_CHECK;
+enum errc payment_list_work(struct request *request, struct tx *tx, struct err *err) MUST_CHECK;
+enum errc payment_get_work(struct request *request, struct tx *tx, struct err *err) MUST_CHECK;
 
 // card_create.c
 void card_create_read(struct request *request);
-enum errc card_create_work(struct request *request, struct db *db, struct err *err) MUST_CHECK;
+enum errc card_create_work(struct request *request, struct tx *tx, struct err *err) MUST_CHECK;
 
 // payment_end.c
 void payment_capture_read(struct request *request);
-enum errc payment_capture_work(struct request *request, struct db *db, struct err *err) MUST_CHECK;
+enum errc payment_capture_work(struct request *request, struct tx *tx, struct err *err) MUST_CHECK;
 void payment_cancel_read(struct request *request);
-enum errc payment_cancel_work(struct request *request, struct db *db, struct err *err) MUST_CHECK;
+enum errc payment_cancel_work(struct request *request, struct tx *tx, struct err *err) MUST_CHECK;
 
 // payment_authenticate.c
 void payment_authenticate_read(struct request *request);
-enum errc payment_authenticate_work(struct request *request, struct db *db, struct err *err) MUST_CHECK;
+enum errc payment_authenticate_work(struct request *request, struct tx *tx, struct err *err) MUST_CHECK;
 
 // cards.c
 void card_list_read(struct request *request);
-enum errc card_list_work(struct request *request, struct db *db, struct err *err) MUST_CHECK;
+enum errc card_list_work(struct request *request, struct tx *tx, struct err *err) MUST_CHECK;
 
 // card_change.c
-enum errc card_get_work(struct request *request, struct db *db, struct err *err) MUST_CHECK;
-enum errc card_delete_work(struct request *request, struct db *db, struct err *err) MUST_CHECK;
-enum errc card_default_work(struct request *request, struct db *db, struct err *err) MUST_CHECK;
+enum errc card_get_work(struct request *request, struct tx *tx, struct err *err) MUST_CHECK;
+enum errc card_delete_work(struct request *request, struct tx *tx, struct err *err) MUST_CHECK;
+enum errc card_default_work(struct request *request, struct tx *tx, struct err *err) MUST_CHECK;
 
 // refund_create.c
 void refund_create_read(struct request *request);
-enum errc refund_create_work(struct request *request, struct db *db, struct err *err) MUST_CHECK;
+enum errc refund_create_work(struct request *request, struct tx *tx, struct err *err) MUST_CHECK;
 
 // refunds.c
 void refund_list_read(struct request *request);
-enum errc refund_list_work(struct request *request, struct db *db, struct err *err) MUST_CHECK;
-enum errc refund_get_work(struct request *request, struct db *db, struct err *err) MUST_CHECK;
+enum errc refund_list_work(struct request *request, struct tx *tx, struct err *err) MUST_CHECK;
+enum errc refund_get_work(struct request *request, struct tx *tx, struct err *err) MUST_CHECK;
 // payment_history.c
 void payment_history_read_query(struct request *request);
-enum errc payment_history_work(struct request *request, struct db *db, struct err *err) MUST_CHECK;
+enum errc payment_history_work(struct request *request, struct tx *tx, struct err *err) MUST_CHECK;
 
 // webhook_logs.c
 void webhook_logs_read(struct request *request);
-enum errc webhook_logs_work(struct request *request, struct db *db, struct err *err) MUST_CHECK;
+enum errc webhook_logs_work(struct request *request, struct tx *tx, struct err *err) MUST_CHECK;
 void webhook_redeliver_read(struct request *request);
-enum errc webhook_redeliver_work(struct request *request, struct db *db, struct err *err) MUST_CHECK;
+enum errc webhook_redeliver_work(struct request *request, struct tx *tx, struct err *err) MUST_CHECK;
 void webhook_test_read(struct request *request);
-enum errc webhook_test_work(struct request *request, struct db *db, struct err *err) MUST_CHECK;
+enum errc webhook_test_work(struct request *request, struct tx *tx, struct err *err) MUST_CHECK;
 
 // audit_logs.c
 void audit_logs_read(struct request *request);
-enum errc audit_logs_work(struct request *request, struct db *db, struct err *err) MUST_CHECK;
+enum errc audit_logs_work(struct request *request, struct tx *tx, struct err *err) MUST_CHECK;
 
 // merchant.c
-enum errc merchant_me_work(struct request *request, struct db *db, struct err *err) MUST_CHECK;
+enum errc merchant_me_work(struct request *request, struct tx *tx, struct err *err) MUST_CHECK;
 
 // webhook.c
 void webhook_put_read(struct request *request);
-enum errc webhook_put_work(struct request *request, struct db *db, struct err *err) MUST_CHECK;
+enum errc webhook_put_work(struct request *request, struct tx *tx, struct err *err) MUST_CHECK;
 
 // providers.c
-enum errc providers_list_work(struct request *request, struct db *db, struct err *err) MUST_CHECK;
+enum errc providers_list_work(struct request *request, struct tx *tx, struct err *err) MUST_CHECK;
 void providers_put_read(struct request *request);
-enum errc providers_put_work(struct request *request, struct db *db, struct err *err) MUST_CHECK;
-enum errc providers_delete_work(struct request *request, struct db *db, struct err *err) MUST_CHECK;
+enum errc providers_put_work(struct request *request, struct tx *tx, struct err *err) MUST_CHECK;
+enum errc providers_delete_work(struct request *request, struct tx *tx, struct err *err) MUST_CHECK;
 
 // stripe_events.c
 enum errc stripe_event_check_head(struct request *request, struct err *err) MUST_CHECK;
 void stripe_event_read(struct request *request);
-enum errc stripe_event_work(struct request *request, struct db *db, struct err *err) MUST_CHECK;
+enum errc stripe_event_work(struct request *request, struct tx *tx, struct err *err) MUST_CHECK;

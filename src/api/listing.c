@@ -53,12 +53,12 @@ static enum errc add_item(struct request *request, struct db_rows *rows, listing
 }
 
 // At most `limit` rows, of which a page is shown.
-static enum errc read_page(struct request *request, struct db *db, const struct listing_query *query,
+static enum errc read_page(struct request *request, struct tx *tx, const struct listing_query *query,
                            int64_t limit, listing_render *render, struct page *page, struct err *err)
 {
     const struct listing_input *input = request->input;
     DB_ROWS(rows);
-    enum errc rc = listing_rows(db, query, limit, &rows, err);
+    enum errc rc = listing_rows(tx->db, query, limit, &rows, err);
     if (rc == OK) {
         rc = db_next(&rows, &page->has_more, err);
     }
@@ -72,11 +72,11 @@ static enum errc read_page(struct request *request, struct db *db, const struct 
 }
 
 // Moves the query behind the pages before the one that was asked for.
-static enum errc turn_to_page(struct request *request, struct db *db, struct listing_query *query,
+static enum errc turn_to_page(struct request *request, struct tx *tx, struct listing_query *query,
                               int64_t before, bool *has, struct err *err)
 {
     struct uuid *last = ARENA_NEW(request->arena, struct uuid);
-    enum errc rc = listing_nth(db, query, before, last, has, err);
+    enum errc rc = listing_nth(tx->db, query, before, last, has, err);
     if (rc == OK && *has) {
         listing_behind(query, last);
     }
@@ -84,21 +84,21 @@ static enum errc turn_to_page(struct request *request, struct db *db, struct lis
 }
 
 // The page by its number, and the total. Where that is exact, nothing is looked for behind the last row.
-static enum errc read_numbered(struct request *request, struct db *db, struct listing_query *query,
+static enum errc read_numbered(struct request *request, struct tx *tx, struct listing_query *query,
                                listing_render *render, struct page *page, int64_t *total, struct err *err)
 {
     const struct listing_input *input = request->input;
     int64_t before = (input->page - 1) * input->page_size;
     int64_t limit = input->page_size + 1;
     bool has = true;
-    enum errc rc = listing_count(db, query, LISTING_TOTAL_MAX + 1, total, err);
+    enum errc rc = listing_count(tx->db, query, LISTING_TOTAL_MAX + 1, total, err);
     if (rc == OK && *total <= LISTING_TOTAL_MAX && *total - before < limit) {
         limit = *total - before;
     }
     if (rc == OK && before > 0 && limit > 0) {
-        rc = turn_to_page(request, db, query, before, &has, err);
+        rc = turn_to_page(request, tx, query, before, &has, err);
     }
-    return rc == OK && has && limit > 0 ? read_page(request, db, query, limit, render, page, err) : rc;
+    return rc == OK && has && limit > 0 ? read_page(request, tx, query, limit, render, page, err) : rc;
 }
 
 bool listing_query_of(const struct request *request, const struct uuid *owner, struct listing_query *query)
@@ -110,7 +110,7 @@ bool listing_query_of(const struct request *request, const struct uuid *owner, s
     return !query->listing->has_modes || query->test || query->live;
 }
 
-enum errc listing_answer(struct request *request, struct db *db, const struct uuid *owner,
+enum errc listing_answer(struct request *request, struct tx *tx, const struct uuid *owner,
                          listing_render *render, struct err *err)
 {
     const struct listing_input *input = request->input;
@@ -120,8 +120,8 @@ enum errc listing_answer(struct request *request, struct db *db, const struct uu
     int64_t total = 0;
     enum errc rc = OK;
     if (listing_query_of(request, owner, &query)) {
-        rc = input->has_cursor ? read_page(request, db, &query, input->page_size + 1, render, &page, err)
-                               : read_numbered(request, db, &query, render, &page, &total, err);
+        rc = input->has_cursor ? read_page(request, tx, &query, input->page_size + 1, render, &page, err)
+                               : read_numbered(request, tx, &query, render, &page, &total, err);
     }
     if (rc == OK) {
         answer(request, &page, total);

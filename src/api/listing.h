@@ -34,5 +34,5 @@ bool listing_query_of(const struct request *request, const struct uuid *owner, s
 
 // Answers the page that was read, of the rows that are this owner's (NULL: everybody's) and in modes that the
 // key may see. Database thread.
-enum errc listing_answer(struct request *request, struct db *db, const struct uuid *owner,
+enum errc listing_answer(struct request *request, struct tx *tx, const struct uuid *owner,
                          listing_render *render, struct err *err) MUST_CHECK;

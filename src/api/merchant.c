@@ -4,13 +4,13 @@
 #include "api/handlers.h"
 #include "api/providers.h"
 
-enum errc merchant_me_work(struct request *request, struct db *db, struct err *err)
+enum errc merchant_me_work(struct request *request, struct tx *tx, struct err *err)
 {
     struct merchant merchant = {0};
     struct json_object *providers = NULL;
-    enum errc rc = merchant_get(db, &request->principal.merchant_id, request->arena, &merchant, err);
+    enum errc rc = merchant_get(tx->db, &request->principal.merchant_id, request->arena, &merchant, err);
     if (rc == OK) {
-        rc = providers_json(request, db, &providers, err);
+        rc = providers_json(request, tx, &providers, err);
     }
     if (rc != OK) {
         return rc;

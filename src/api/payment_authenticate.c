@@ -54,10 +54,11 @@ static enum errc check_failed(const struct payment *payment, struct err *err)
                                  : OK;
 }
 
-static enum errc find_card(struct request *request, struct db *db, const struct payment *payment,
+static enum errc find_card(struct request *request, struct tx *tx, const struct payment *payment,
                            struct card *card, struct err *err)
 {
-    enum errc rc = card_get(db, &payment->saved_card_id, &payment->merchant_id, request->arena, card, err);
+    enum errc rc =
+        card_get(tx->db, &payment->saved_card_id, &payment->merchant_id, request->arena, card, err);
     return rc == OK && card->status != CARD_ACTIVE
                ? err_set(err, ERR_CONFLICT,
                          "its saved card is no longer there: make a new payment with another card")
@@ -65,63 +66,62 @@ static enum errc find_card(struct request *request, struct db *db, const struct 
 }
 
 // Its own answer may still come, and would fail the payment once more.
-static enum errc check_not_being_charged(struct request *request, struct db *db,
+static enum errc check_not_being_charged(struct request *request, struct tx *tx,
                                          const struct payment *payment, struct err *err)
 {
     struct operation open = {0};
-    enum errc rc = operation_get(db, &payment->id, op_charge.name, request->arena, &open, err);
+    enum errc rc = operation_get(tx->db, &payment->id, op_charge.name, request->arena, &open, err);
     return rc == OK ? err_set(err, ERR_CONFLICT,
                               "Stripe has not answered the charge itself yet: try again in a moment")
                     : (rc == ERR_NOT_FOUND ? OK : rc);
 }
 
-static enum errc begin(struct request *request, struct db *db, const struct payment *payment, struct err *err)
+static enum errc begin(struct request *request, struct tx *tx, const struct payment *payment, struct err *err)
 {
     const struct authenticate_input *input = request->input;
-    struct change change = request_change(request);
     struct card card = {0};
     enum errc rc = check_failed(payment, err);
     if (rc == OK) {
-        rc = find_card(request, db, payment, &card, err);
+        rc = find_card(request, tx, payment, &card, err);
     }
     if (rc == OK) {
-        rc = check_not_being_charged(request, db, payment, err);
+        rc = check_not_being_charged(request, tx, payment, err);
     }
     if (rc == OK) {
-        rc = payment_check_means(request, db, payment, err);
+        rc = payment_check_means(request, tx, payment, err);
     }
-    return rc == OK ? authenticate_prepare(api_options(request->api)->engine, db, &change, payment,
-                                           card.provider_ref, input->return_url, &request->op, err)
+    return rc == OK ? authenticate_prepare(api_options(request->api)->engine, tx, payment, card.provider_ref,
+                                           input->return_url, &request->op, err)
                     : rc;
 }
 
-static enum errc answer_present(struct request *request, const struct payment *payment, struct err *err)
+static enum errc answer_present(struct request *request, struct tx *tx, const struct payment *payment,
+                                struct err *err)
 {
-    struct change change = request_change(request);
     struct op_answer answer = {0};
-    enum errc rc = end_answer(&change, payment, 200, &answer, err);
+    enum errc rc = end_answer(tx, payment, 200, &answer, err);
     request->status = answer.status;
     request->reply = answer.body;
     return rc;
 }
 
-enum errc payment_authenticate_work(struct request *request, struct db *db, struct err *err)
+enum errc payment_authenticate_work(struct request *request, struct tx *tx, struct err *err)
 {
     struct payment payment = {0};
     struct operation open = {0};
-    enum errc rc = payment_of_request(request, db, &payment, err);
+    enum errc rc = payment_of_request(request, tx, &payment, err);
     if (rc == OK) {
-        rc = payment_check_not_ending(request, db, &payment, err);
+        rc = payment_check_not_ending(tx, &payment, err);
     }
     if (rc != OK) {
         return rc;
     }
     if (payment.status == PAYMENT_PENDING) {
-        return answer_present(request, &payment, err);
+        return answer_present(request, tx, &payment, err);
     }
-    rc = operation_get(db, &payment.id, op_authenticate.name, request->arena, &open, err);
+    rc = operation_get(tx->db, &payment.id, op_authenticate.name, request->arena, &open, err);
     if (rc == ERR_NOT_FOUND) {
-        rc = begin(request, db, &payment, err);
+        rc = begin(request, tx, &payment, err);
     }
     request->subject_id = payment.id;
     request->wait_for = &op_authenticate;

@@ -225,11 +225,11 @@ void payment_create_read(struct request *request)
     }
 }
 
-static enum errc render_present(struct request *request, struct db *db, const struct uuid *id,
+static enum errc render_present(struct request *request, struct tx *tx, const struct uuid *id,
                                 struct json_object **data, struct err *err)
 {
     struct payment payment = {0};
-    enum errc rc = payment_get(db, id, &request->principal.merchant_id, request->arena, &payment, err);
+    enum errc rc = payment_get(tx->db, id, &request->principal.merchant_id, request->arena, &payment, err);
     return rc == OK ? render_payment(&payment, &api_options(request->api)->keyring->master, RENDER_ANSWER,
                                      request->arena, data, err)
                     : rc;
@@ -237,7 +237,7 @@ static enum errc render_present(struct request *request, struct db *db, const st
 
 // Without credentials the mode is not decided, but a repeat is still answered: in either mode that the key
 // may see.
-static enum errc find_repeat(struct request *request, struct db *db, const struct credential *credential,
+static enum errc find_repeat(struct request *request, struct tx *tx, const struct credential *credential,
                              bool configured, bool *repeated, struct err *err)
 {
     struct idempotency_key key = {0};
@@ -245,26 +245,26 @@ static enum errc find_repeat(struct request *request, struct db *db, const struc
     int last = configured ? credential->livemode : 0;
     *repeated = false;
     for (int live = first; live >= last && !*repeated; live--) {
-        enum errc rc = idempotency_find(db, &request->principal.merchant_id, live == 1, KIND,
+        enum errc rc = idempotency_find(tx->db, &request->principal.merchant_id, live == 1, KIND,
                                         request->idempotency_key, &key, repeated, err);
         if (rc != OK) {
             return rc;
         }
     }
     const struct payment_input *input = request->input;
-    return *repeated ? idempotency_answer_repeat(request, db, &key, input->request_hash, &op_charge,
+    return *repeated ? idempotency_answer_repeat(request, tx, &key, input->request_hash, &op_charge,
                                                  render_present, err)
                      : OK;
 }
 
 // The saved card that is to be charged, as the provider knows it: an active one of this merchant and mode.
-static enum errc find_saved_card(struct request *request, struct db *db, bool livemode,
+static enum errc find_saved_card(struct request *request, struct tx *tx, bool livemode,
                                  struct saved_method *saved, struct err *err)
 {
     const struct payment_input *input = request->input;
     struct card card = {0};
     struct customer customer = {0};
-    enum errc rc = card_get(db, &input->payment.saved_card_id, &request->principal.merchant_id,
+    enum errc rc = card_get(tx->db, &input->payment.saved_card_id, &request->principal.merchant_id,
                             request->arena, &card, err);
     if (rc == OK && card.status == CARD_PENDING && card.livemode == livemode) {
         return err_set(err, ERR_CONFLICT, "the card is not saved yet: its payer has still to authenticate");
@@ -273,7 +273,7 @@ static enum errc find_saved_card(struct request *request, struct db *db, bool li
         return err_set(err, ERR_NOT_FOUND, "there is no such saved card");
     }
     if (rc == OK) {
-        rc = customer_get(db, &card.customer_id, request->arena, &customer, err);
+        rc = customer_get(tx->db, &card.customer_id, request->arena, &customer, err);
     }
     *saved = (struct saved_method){
         .customer_ref = customer.provider_ref,
@@ -283,42 +283,41 @@ static enum errc find_saved_card(struct request *request, struct db *db, bool li
     return rc;
 }
 
-static enum errc prepare(struct request *request, struct db *db, const struct credential *credential,
+static enum errc prepare(struct request *request, struct tx *tx, const struct credential *credential,
                          const struct saved_method *saved, struct err *err)
 {
     const struct payment_input *input = request->input;
-    struct change change = request_change(request);
     struct payment payment = input->payment;
-    payment.id = uuid_new(change.random, change.now_us);
+    payment.id = uuid_new(tx->random, tx->now_us);
     payment.merchant_id = request->principal.merchant_id;
     payment.livemode = credential->livemode;
     payment.status = PAYMENT_PENDING;
     payment.idempotency_key = request->idempotency_key;
     payment.request_hash = input->request_hash;
     payment.credential_version_id = credential->version_id;
-    payment.created_us = change.now_us;
-    payment.updated_us = change.now_us;
+    payment.created_us = tx->now_us;
+    payment.updated_us = tx->now_us;
     struct idempotency_key key = {
         .merchant_id = payment.merchant_id,
         .livemode = payment.livemode,
         .kind = KIND,
         .key = request->idempotency_key,
         .subject_id = payment.id,
-        .created_us = change.now_us,
+        .created_us = tx->now_us,
     };
     memcpy(key.request_hash, input->request_hash, sizeof(key.request_hash));
-    enum errc rc = idempotency_insert(db, &key, err);
+    enum errc rc = idempotency_insert(tx->db, &key, err);
     request->subject_id = payment.id;
     request->wait_for = &op_charge;
     if (rc == OK && input->save_card) {
-        rc = charge_customer_choose(api_options(request->api)->engine, db, &change, &payment, err);
+        rc = charge_customer_choose(api_options(request->api)->engine, tx, &payment, err);
     }
-    return rc == OK ? charge_prepare(api_options(request->api)->engine, db, &change, &payment, saved,
-                                     &request->op, err)
-                    : rc;
+    return rc == OK
+               ? charge_prepare(api_options(request->api)->engine, tx, &payment, saved, &request->op, err)
+               : rc;
 }
 
-enum errc payment_create_work(struct request *request, struct db *db, struct err *err)
+enum errc payment_create_work(struct request *request, struct tx *tx, struct err *err)
 {
     const struct payment_input *input = request->input;
     struct credential credential = {0};
@@ -326,9 +325,9 @@ enum errc payment_create_work(struct request *request, struct db *db, struct err
     bool configured = false;
     bool repeated = false;
     request->reply = NULL;
-    enum errc rc = credential_choose(request, db, &credential, &configured, err);
+    enum errc rc = credential_choose(request, tx, &credential, &configured, err);
     if (rc == OK) {
-        rc = find_repeat(request, db, &credential, configured, &repeated, err);
+        rc = find_repeat(request, tx, &credential, configured, &repeated, err);
     }
     if (rc != OK || repeated) {
         return rc;
@@ -336,10 +335,10 @@ enum errc payment_create_work(struct request *request, struct db *db, struct err
     if (!configured) {
         return credential_missing(err);
     }
-    rc = catch_up_check(db, &request->principal.merchant_id,
+    rc = catch_up_check(tx, &request->principal.merchant_id,
                         credential.livemode ? CATCH_UP_LIVE : CATCH_UP_TEST, err);
     if (rc == OK && input->has_saved_card) {
-        rc = find_saved_card(request, db, credential.livemode, &saved, err);
+        rc = find_saved_card(request, tx, credential.livemode, &saved, err);
     }
     if (rc != OK) {
         return rc;
@@ -348,5 +347,5 @@ enum errc payment_create_work(struct request *request, struct db *db, struct err
         return err_set(err, ERR_OVERLOADED,
                        "too many payments are under way; nothing was recorded, try again");
     }
-    return prepare(request, db, &credential, input->has_saved_card ? &saved : NULL, err);
+    return prepare(request, tx, &credential, input->has_saved_card ? &saved : NULL, err);
 }

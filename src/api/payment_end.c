@@ -45,22 +45,20 @@ void payment_cancel_read(struct request *request)
     query_only(request, (const char *const[]){NULL});
 }
 
-enum errc payment_check_not_ending(struct request *request, struct db *db, const struct payment *payment,
-                                   struct err *err)
+enum errc payment_check_not_ending(struct tx *tx, const struct payment *payment, struct err *err)
 {
-    struct change change = request_change(request);
     bool ending = false;
-    enum errc rc = change_is_ending(db, &change, payment, &ending, err);
+    enum errc rc = change_is_ending(tx, payment, &ending, err);
     return rc == OK && ending
                ? err_set(err, ERR_CONFLICT, "this payment is being captured or canceled already")
                : rc;
 }
 
-enum errc payment_check_means(struct request *request, struct db *db, const struct payment *payment,
+enum errc payment_check_means(struct request *request, struct tx *tx, const struct payment *payment,
                               struct err *err)
 {
     struct credential credential = {0};
-    enum errc rc = credential_get(db, &payment->merchant_id, payment->provider, payment->livemode,
+    enum errc rc = credential_get(tx->db, &payment->merchant_id, payment->provider, payment->livemode,
                                   request->arena, &credential, err);
     if (rc == ERR_NOT_FOUND || (rc == OK && !credential.is_active)) {
         return err_set(err, ERR_PROVIDER_NOT_CONFIGURED,
@@ -94,13 +92,13 @@ static enum errc parse_amount(struct request *request, const struct payment *pay
     return rc;
 }
 
-enum errc payment_capture_work(struct request *request, struct db *db, struct err *err)
+enum errc payment_capture_work(struct request *request, struct tx *tx, struct err *err)
 {
     struct payment payment = {0};
     int64_t amount_minor = 0;
-    enum errc rc = payment_of_request(request, db, &payment, err);
+    enum errc rc = payment_of_request(request, tx, &payment, err);
     if (rc == OK) {
-        rc = payment_check_not_ending(request, db, &payment, err);
+        rc = payment_check_not_ending(tx, &payment, err);
     }
     if (rc == OK && !payment.capturable) {
         return err_set(err, ERR_CONFLICT, "only an authorised payment can be captured; this one is %s",
@@ -110,54 +108,49 @@ enum errc payment_capture_work(struct request *request, struct db *db, struct er
         rc = parse_amount(request, &payment, &amount_minor, err);
     }
     if (rc == OK) {
-        rc = payment_check_means(request, db, &payment, err);
+        rc = payment_check_means(request, tx, &payment, err);
     }
     if (rc != OK) {
         return rc;
     }
-    struct change change = request_change(request);
     request->subject_id = payment.id;
     request->wait_for = &op_capture;
-    return capture_prepare(api_options(request->api)->engine, db, &change, &payment, amount_minor,
-                           &request->op, err);
+    return capture_prepare(api_options(request->api)->engine, tx, &payment, amount_minor, &request->op, err);
 }
 
-static enum errc abandon(struct request *request, struct db *db, struct payment *payment, struct err *err)
+static enum errc abandon(struct request *request, struct tx *tx, struct payment *payment, struct err *err)
 {
-    struct change change = request_change(request);
     struct op_answer answer = {0};
-    enum errc rc = charge_abandon(db, &change, payment, err);
+    enum errc rc = charge_abandon(tx, payment, err);
     if (rc == OK) {
-        rc = end_answer(&change, payment, 200, &answer, err);
+        rc = end_answer(tx, payment, 200, &answer, err);
     }
-    request->told = change.told;
     request->status = answer.status;
     request->reply = answer.body;
     return rc;
 }
 
-enum errc payment_cancel_work(struct request *request, struct db *db, struct err *err)
+enum errc payment_cancel_work(struct request *request, struct tx *tx, struct err *err)
 {
     struct payment payment = {0};
-    enum errc rc = payment_of_request(request, db, &payment, err);
+    enum errc rc = payment_of_request(request, tx, &payment, err);
     if (rc == OK) {
-        rc = payment_check_not_ending(request, db, &payment, err);
+        rc = payment_check_not_ending(tx, &payment, err);
     }
     if (rc == OK && payment.status != PAYMENT_PENDING) {
         return err_set(err, ERR_CONFLICT, "only a pending payment can be canceled; this one is %s",
                        payment_status_name(payment.status));
     }
     if (rc == OK && payment.provider_ref == NULL) {
-        return abandon(request, db, &payment, err);
+        return abandon(request, tx, &payment, err);
     }
     if (rc == OK) {
-        rc = payment_check_means(request, db, &payment, err);
+        rc = payment_check_means(request, tx, &payment, err);
     }
     if (rc != OK) {
         return rc;
     }
-    struct change change = request_change(request);
     request->subject_id = payment.id;
     request->wait_for = &op_cancel;
-    return cancel_prepare(api_options(request->api)->engine, db, &change, &payment, &request->op, err);
+    return cancel_prepare(api_options(request->api)->engine, tx, &payment, &request->op, err);
 }

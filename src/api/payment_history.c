@@ -32,9 +32,9 @@ static enum errc render_entry(struct request *request, struct db_rows *rows, str
     return OK;
 }
 
-enum errc payment_history_work(struct request *request, struct db *db, struct err *err)
+enum errc payment_history_work(struct request *request, struct tx *tx, struct err *err)
 {
     struct payment payment = {0};
-    enum errc rc = payment_of_request(request, db, &payment, err);
-    return rc == OK ? listing_answer(request, db, &payment.id, render_entry, err) : rc;
+    enum errc rc = payment_of_request(request, tx, &payment, err);
+    return rc == OK ? listing_answer(request, tx, &payment.id, render_entry, err) : rc;
 }

@@ -7,23 +7,23 @@
 #include "api/listing.h"
 #include "op/render.h"
 
-enum errc payment_of_request(struct request *request, struct db *db, struct payment *payment, struct err *err)
+enum errc payment_of_request(struct request *request, struct tx *tx, struct payment *payment, struct err *err)
 {
     struct uuid id;
-    enum errc rc = uuid_parse(request->param, &id)
-                       ? payment_get(db, &id, &request->principal.merchant_id, request->arena, payment, err)
-                       : ERR_NOT_FOUND;
+    enum errc rc = uuid_parse(request->param, &id) ? payment_get(tx->db, &id, &request->principal.merchant_id,
+                                                                 request->arena, payment, err)
+                                                   : ERR_NOT_FOUND;
     if (rc == ERR_NOT_FOUND || (rc == OK && payment->livemode && !request->principal.livemode)) {
         return err_set(err, ERR_NOT_FOUND, "there is no such payment");
     }
     return rc;
 }
 
-enum errc payment_get_work(struct request *request, struct db *db, struct err *err)
+enum errc payment_get_work(struct request *request, struct tx *tx, struct err *err)
 {
     struct payment payment = {0};
     struct json_object *data = NULL;
-    enum errc rc = payment_of_request(request, db, &payment, err);
+    enum errc rc = payment_of_request(request, tx, &payment, err);
     if (rc == OK) {
         rc = render_payment(&payment, &api_options(request->api)->keyring->master, RENDER_ANSWER,
                             request->arena, &data, err);
@@ -80,9 +80,9 @@ static const struct export_column columns[] = {
     {NULL},
 };
 
-enum errc payment_list_work(struct request *request, struct db *db, struct err *err)
+enum errc payment_list_work(struct request *request, struct tx *tx, struct err *err)
 {
     const struct uuid *owner = &request->principal.merchant_id;
-    return request->export != NULL ? export_answer(request, db, owner, render_one, columns, err)
-                                   : listing_answer(request, db, owner, render_one, err);
+    return request->export != NULL ? export_answer(request, tx, owner, render_one, columns, err)
+                                   : listing_answer(request, tx, owner, render_one, err);
 }

@@ -63,12 +63,12 @@ static struct json_object *refused_json(struct request *request, const struct cr
     return json;
 }
 
-static enum errc credential_json(struct request *request, struct db *db, const struct credential *credential,
+static enum errc credential_json(struct request *request, struct tx *tx, const struct credential *credential,
                                  struct json_object **result, struct err *err)
 {
     struct arena *arena = request->arena;
     struct sealed key = {0};
-    enum errc rc = credential_version_get(db, &credential->version_id, arena, &key.data, &key.bytes, err);
+    enum errc rc = credential_version_get(tx->db, &credential->version_id, arena, &key.data, &key.bytes, err);
     if (rc != OK) {
         return rc;
     }
@@ -101,19 +101,19 @@ static enum errc credential_json(struct request *request, struct db *db, const s
     return OK;
 }
 
-enum errc providers_json(struct request *request, struct db *db, struct json_object **result, struct err *err)
+enum errc providers_json(struct request *request, struct tx *tx, struct json_object **result, struct err *err)
 {
     struct credential credentials[2];
     size_t count = 0;
     enum errc rc =
-        credential_list(db, &request->principal.merchant_id, request->arena, credentials, &count, err);
+        credential_list(tx->db, &request->principal.merchant_id, request->arena, credentials, &count, err);
     struct json_object *list JSON_CLEANUP = json_object_new_array();
     for (size_t i = 0; rc == OK && i < count; i++) {
         if (credentials[i].livemode && !request->principal.livemode) {
             continue;
         }
         struct json_object *json = NULL;
-        rc = credential_json(request, db, &credentials[i], &json, err);
+        rc = credential_json(request, tx, &credentials[i], &json, err);
         if (rc == OK) {
             (void)json_object_array_add(list, json);
         }
@@ -124,10 +124,10 @@ enum errc providers_json(struct request *request, struct db *db, struct json_obj
     return rc;
 }
 
-enum errc providers_list_work(struct request *request, struct db *db, struct err *err)
+enum errc providers_list_work(struct request *request, struct tx *tx, struct err *err)
 {
     struct json_object *list = NULL;
-    enum errc rc = providers_json(request, db, &list, err);
+    enum errc rc = providers_json(request, tx, &list, err);
     if (rc == OK) {
         request_answer(request, 200, list);
     }
@@ -213,7 +213,7 @@ void providers_put_read(struct request *request)
     read_webhook_secret(request, stripe, input);
 }
 
-static enum errc audit(struct request *request, struct db *db, const char *event_type, const char *detail,
+static enum errc audit(struct request *request, struct tx *tx, const char *event_type, const char *detail,
                        struct err *err)
 {
     char address[ADDRESS_TEXT_BYTES];
@@ -226,16 +226,16 @@ static enum errc audit(struct request *request, struct db *db, const char *event
         .key_prefix = request->principal.prefix,
         .detail = detail,
     };
-    return audit_append(db, api_options(request->api)->keyring->pepper, &entry, request->now_us, err);
+    return audit_append(tx->db, api_options(request->api)->keyring->pepper, &entry, request->now_us, err);
 }
 
 // The row of this mode as it will be: the one there is, or a new one; always with a new version.
-static enum errc next_credential(struct request *request, struct db *db, struct credential *credential,
+static enum errc next_credential(struct request *request, struct tx *tx, struct credential *credential,
                                  struct err *err)
 {
     const struct providers_input *input = request->input;
     const struct api_options *options = api_options(request->api);
-    enum errc rc = credential_get(db, &request->principal.merchant_id, PROVIDER, input->livemode,
+    enum errc rc = credential_get(tx->db, &request->principal.merchant_id, PROVIDER, input->livemode,
                                   request->arena, credential, err);
     if (rc == ERR_NOT_FOUND) {
         *credential = (struct credential){
@@ -264,7 +264,7 @@ static enum errc next_credential(struct request *request, struct db *db, struct 
     return OK;
 }
 
-enum errc providers_put_work(struct request *request, struct db *db, struct err *err)
+enum errc providers_put_work(struct request *request, struct tx *tx, struct err *err)
 {
     const struct providers_input *input = request->input;
     if (input->livemode && !request->principal.livemode) {
@@ -273,33 +273,34 @@ enum errc providers_put_work(struct request *request, struct db *db, struct err 
         return err_set(err, ERR_VALIDATION, "the request's fields");
     }
     struct credential credential = {0};
-    enum errc rc = next_credential(request, db, &credential, err);
+    enum errc rc = next_credential(request, tx, &credential, err);
     if (rc != OK) {
         return rc;
     }
     struct sealed key = seal(&api_options(request->api)->keyring->master, request->arena,
                              sealed_context(request->arena, SEALED_STRIPE_KEY, &credential.version_id),
                              input->secret_key.data, input->secret_key.len);
-    rc = credential_put(db, &credential, err);
+    rc = credential_put(tx->db, &credential, err);
     if (rc == OK) {
-        rc = credential_version_insert(db, &credential.version_id, &credential.id, key.data, key.bytes,
+        rc = credential_version_insert(tx->db, &credential.version_id, &credential.id, key.data, key.bytes,
                                        request->now_us, err);
     }
     if (rc == OK) {
-        rc = events_ask(api_options(request->api)->engine, db, &credential, request->now_us, err);
+        rc = events_ask(api_options(request->api)->engine, tx, &credential, request->now_us, err);
     }
     if (rc == OK) {
-        rc = catch_up_ask(db, &credential, request->now_us, err);
+        rc = catch_up_ask(tx, &credential, request->now_us, err);
     }
     if (rc == OK) { // this key may tell what the one before may not
-        rc = operations_try_refused(db, &credential.merchant_id, credential.livemode, request->now_us, err);
-        request->owed = true;
+        rc = operations_try_refused(tx->db, &credential.merchant_id, credential.livemode, request->now_us,
+                                    err);
+        tx->work_due = true;
     }
     if (rc == OK) {
-        rc = credential_versions_wipe(db, &credential.id, err);
+        rc = credential_versions_wipe(tx->db, &credential.id, err);
     }
     if (rc == OK) {
-        rc = audit(request, db, "provider.updated", credential.livemode ? "stripe, live" : "stripe, test",
+        rc = audit(request, tx, "provider.updated", credential.livemode ? "stripe, live" : "stripe, test",
                    err);
     }
     struct json_object *json = NULL;
@@ -307,7 +308,7 @@ enum errc providers_put_work(struct request *request, struct db *db, struct err 
         refused_events_clear(api_refused_events(request->api), &credential.merchant_id, credential.livemode);
     }
     if (rc == OK) {
-        rc = credential_json(request, db, &credential, &json, err);
+        rc = credential_json(request, tx, &credential, &json, err);
     }
     if (rc == OK) {
         request_answer(request, 200, json);
@@ -315,17 +316,17 @@ enum errc providers_put_work(struct request *request, struct db *db, struct err 
     return rc;
 }
 
-enum errc providers_delete_work(struct request *request, struct db *db, struct err *err)
+enum errc providers_delete_work(struct request *request, struct tx *tx, struct err *err)
 {
     struct credential credentials[2];
     size_t count = 0;
     size_t stopped = 0;
     enum errc rc =
-        credential_list(db, &request->principal.merchant_id, request->arena, credentials, &count, err);
+        credential_list(tx->db, &request->principal.merchant_id, request->arena, credentials, &count, err);
     for (size_t i = 0; rc == OK && i < count; i++) {
         bool visible = request->principal.livemode || !credentials[i].livemode;
         if (visible && credentials[i].is_active && text_equal(request->param, credentials[i].provider)) {
-            rc = credential_set_active(db, &credentials[i].id, false, request->now_us, err);
+            rc = credential_set_active(tx->db, &credentials[i].id, false, request->now_us, err);
             stopped++;
         }
     }
@@ -333,7 +334,7 @@ enum errc providers_delete_work(struct request *request, struct db *db, struct e
         return err_set(err, ERR_NOT_FOUND, "there are no active credentials of this provider");
     }
     if (rc == OK) {
-        rc = audit(request, db, "provider.deleted", request->param, err);
+        rc = audit(request, tx, "provider.deleted", request->param, err);
     }
     request->status = 200;
     request->reply = "{\"success\":true}";

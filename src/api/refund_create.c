@@ -63,16 +63,16 @@ void refund_create_read(struct request *request)
     query_only(request, (const char *const[]){NULL});
 }
 
-static enum errc find_payment(struct request *request, struct db *db, struct payment *payment,
+static enum errc find_payment(struct request *request, struct tx *tx, struct payment *payment,
                               struct err *err)
 {
     const struct refund_input *input = request->input;
-    enum errc rc =
-        payment_get(db, &input->payment_id, &request->principal.merchant_id, request->arena, payment, err);
+    enum errc rc = payment_get(tx->db, &input->payment_id, &request->principal.merchant_id, request->arena,
+                               payment, err);
     if (rc != ERR_NOT_FOUND && (rc != OK || !payment->livemode || request->principal.livemode)) {
         return rc;
     }
-    rc = catch_up_check(db, &request->principal.merchant_id, CATCH_UP_EITHER, err);
+    rc = catch_up_check(tx, &request->principal.merchant_id, CATCH_UP_EITHER, err);
     return rc == OK ? err_set(err, ERR_NOT_FOUND, "there is no such payment") : rc;
 }
 
@@ -103,18 +103,18 @@ static void hash_request(struct request *request, int64_t amount_minor, uint8_t 
     idempotency_hash(request, fields, hash);
 }
 
-static enum errc render_present(struct request *request, struct db *db, const struct uuid *id,
+static enum errc render_present(struct request *request, struct tx *tx, const struct uuid *id,
                                 struct json_object **data, struct err *err)
 {
     struct refund refund = {0};
-    enum errc rc = refund_get(db, id, &request->principal.merchant_id, request->arena, &refund, err);
+    enum errc rc = refund_get(tx->db, id, &request->principal.merchant_id, request->arena, &refund, err);
     if (rc == OK) {
         *data = render_refund(&refund);
     }
     return rc;
 }
 
-static enum errc find_repeat(struct request *request, struct db *db, bool livemode, const uint8_t hash[32],
+static enum errc find_repeat(struct request *request, struct tx *tx, bool livemode, const uint8_t hash[32],
                              bool *repeated, struct err *err)
 {
     struct idempotency_key key = {0};
@@ -122,15 +122,15 @@ static enum errc find_repeat(struct request *request, struct db *db, bool livemo
     if (request->idempotency_key == NULL) {
         return OK;
     }
-    enum errc rc = idempotency_find(db, &request->principal.merchant_id, livemode, KIND,
+    enum errc rc = idempotency_find(tx->db, &request->principal.merchant_id, livemode, KIND,
                                     request->idempotency_key, &key, repeated, err);
     return rc == OK && *repeated
-               ? idempotency_answer_repeat(request, db, &key, hash, &op_refund, render_present, err)
+               ? idempotency_answer_repeat(request, tx, &key, hash, &op_refund, render_present, err)
                : rc;
 }
 
 // Whether the payment's state, and the merchant's, allow a refund at all.
-static enum errc check_state(struct request *request, struct db *db, const struct payment *payment,
+static enum errc check_state(struct request *request, struct tx *tx, const struct payment *payment,
                              struct err *err)
 {
     struct credential credential = {0};
@@ -138,7 +138,7 @@ static enum errc check_state(struct request *request, struct db *db, const struc
         return err_set(err, ERR_CONFLICT, "only a completed payment can be refunded; this one is %s",
                        payment_status_name(payment->status));
     }
-    enum errc rc = credential_get(db, &payment->merchant_id, payment->provider, payment->livemode,
+    enum errc rc = credential_get(tx->db, &payment->merchant_id, payment->provider, payment->livemode,
                                   request->arena, &credential, err);
     if (rc == ERR_NOT_FOUND || (rc == OK && !credential.is_active)) {
         return err_set(err, ERR_PROVIDER_NOT_CONFIGURED,
@@ -149,12 +149,12 @@ static enum errc check_state(struct request *request, struct db *db, const struc
 }
 
 // *amount_minor 0: all that is left.
-static enum errc take_amount(struct db *db, const struct payment *payment, int64_t *amount_minor,
+static enum errc take_amount(struct tx *tx, const struct payment *payment, int64_t *amount_minor,
                              struct err *err)
 {
     int64_t completed_minor = 0;
     int64_t pending_minor = 0;
-    enum errc rc = refund_sums(db, &payment->id, &completed_minor, &pending_minor, err);
+    enum errc rc = refund_sums(tx->db, &payment->id, &completed_minor, &pending_minor, err);
     if (rc != OK) {
         return rc;
     }
@@ -172,13 +172,12 @@ static enum errc take_amount(struct db *db, const struct payment *payment, int64
     return OK;
 }
 
-static enum errc prepare(struct request *request, struct db *db, const struct payment *payment,
+static enum errc prepare(struct request *request, struct tx *tx, const struct payment *payment,
                          int64_t amount_minor, const uint8_t hash[32], struct err *err)
 {
     const struct refund_input *input = request->input;
-    struct change change = request_change(request);
     struct refund refund = {
-        .id = uuid_new(change.random, change.now_us),
+        .id = uuid_new(tx->random, tx->now_us),
         .payment_id = payment->id,
         .merchant_id = payment->merchant_id,
         .livemode = payment->livemode,
@@ -187,8 +186,8 @@ static enum errc prepare(struct request *request, struct db *db, const struct pa
         .status = REFUND_PENDING,
         .reason = input->reason,
         .credential_version_id = payment->credential_version_id,
-        .created_us = change.now_us,
-        .updated_us = change.now_us,
+        .created_us = tx->now_us,
+        .updated_us = tx->now_us,
     };
     struct request_mark mark = {.key = request->idempotency_key};
     enum errc rc = OK;
@@ -201,45 +200,45 @@ static enum errc prepare(struct request *request, struct db *db, const struct pa
             .kind = KIND,
             .key = request->idempotency_key,
             .subject_id = refund.id,
-            .created_us = change.now_us,
+            .created_us = tx->now_us,
         };
         memcpy(key.request_hash, hash, sizeof(key.request_hash));
-        rc = idempotency_insert(db, &key, err);
+        rc = idempotency_insert(tx->db, &key, err);
     }
     request->subject_id = refund.id;
     request->wait_for = &op_refund;
-    return rc == OK ? refund_prepare(api_options(request->api)->engine, db, &change, payment, &refund,
-                                     &request->op, err)
-                    : rc;
+    return rc == OK
+               ? refund_prepare(api_options(request->api)->engine, tx, payment, &refund, &request->op, err)
+               : rc;
 }
 
-enum errc refund_create_work(struct request *request, struct db *db, struct err *err)
+enum errc refund_create_work(struct request *request, struct tx *tx, struct err *err)
 {
     struct payment payment = {0};
     int64_t amount_minor = 0;
     uint8_t hash[32];
     bool repeated = false;
     request->reply = NULL;
-    enum errc rc = find_payment(request, db, &payment, err);
+    enum errc rc = find_payment(request, tx, &payment, err);
     if (rc == OK) {
         rc = parse_amount(request, &payment, &amount_minor, err);
     }
     if (rc == OK) {
         hash_request(request, amount_minor, hash);
-        rc = find_repeat(request, db, payment.livemode, hash, &repeated, err);
+        rc = find_repeat(request, tx, payment.livemode, hash, &repeated, err);
     }
     if (rc != OK || repeated) {
         return rc;
     }
-    rc = catch_up_check(db, &payment.merchant_id, payment.livemode ? CATCH_UP_LIVE : CATCH_UP_TEST, err);
+    rc = catch_up_check(tx, &payment.merchant_id, payment.livemode ? CATCH_UP_LIVE : CATCH_UP_TEST, err);
     if (rc == OK) {
-        rc = check_state(request, db, &payment, err);
+        rc = check_state(request, tx, &payment, err);
     }
     if (rc == OK) {
-        rc = take_amount(db, &payment, &amount_minor, err);
+        rc = take_amount(tx, &payment, &amount_minor, err);
     }
     if (rc == OK && !request->has_room) {
         return err_set(err, ERR_OVERLOADED, "too much is under way; nothing was recorded, try again");
     }
-    return rc == OK ? prepare(request, db, &payment, amount_minor, hash, err) : rc;
+    return rc == OK ? prepare(request, tx, &payment, amount_minor, hash, err) : rc;
 }

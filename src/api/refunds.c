@@ -5,14 +5,14 @@
 #include "api/listing.h"
 #include "op/render.h"
 
-enum errc refund_get_work(struct request *request, struct db *db, struct err *err)
+enum errc refund_get_work(struct request *request, struct tx *tx, struct err *err)
 {
     struct uuid id;
     struct refund refund = {0};
     if (!uuid_parse(request->param, &id)) {
         return err_set(err, ERR_NOT_FOUND, "there is no such refund");
     }
-    enum errc rc = refund_get(db, &id, &request->principal.merchant_id, request->arena, &refund, err);
+    enum errc rc = refund_get(tx->db, &id, &request->principal.merchant_id, request->arena, &refund, err);
     if (rc == ERR_NOT_FOUND || (rc == OK && refund.livemode && !request->principal.livemode)) {
         return err_set(err, ERR_NOT_FOUND, "there is no such refund");
     }
@@ -39,7 +39,7 @@ static enum errc render_row(struct request *request, struct db_rows *rows, struc
     return rc;
 }
 
-enum errc refund_list_work(struct request *request, struct db *db, struct err *err)
+enum errc refund_list_work(struct request *request, struct tx *tx, struct err *err)
 {
-    return listing_answer(request, db, &request->principal.merchant_id, render_row, err);
+    return listing_answer(request, tx, &request->principal.merchant_id, render_row, err);
 }

@@ -110,18 +110,6 @@ void request_read_json(struct request *request)
     }
 }
 
-struct change request_change(struct request *request)
-{
-    return (struct change){
-        .keyring = api_options(request->api)->keyring,
-        .random = api_options(request->api)->random,
-        .arena = request->arena,
-        .now_us = request->now_us,
-        .cause = "api",
-        .cause_ref = request->id,
-    };
-}
-
 void request_answer(struct request *request, int status, struct json_object *data)
 {
     struct json_object *body JSON_CLEANUP = json_new_object();

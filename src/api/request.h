@@ -35,7 +35,7 @@ struct request;
 struct request_step {
     // Database thread, in a transaction, after authentication and only where nothing is wrong. May run again
     // from the start.
-    enum errc (*work)(struct request *request, struct db *db, struct err *err);
+    enum errc (*work)(struct request *request, struct tx *tx, struct err *err);
     enum store_lane lane;
     bool one_at_a_time; // waits until no other such job runs
     // Loop thread, before the job: calls request_go_on, now or later. NULL: the job is queued at once.
@@ -91,13 +91,8 @@ struct request {
     struct err refusal;
     char id[REQUEST_ID_BYTES];
     bool has_room; // an operation may be prepared: its place is reserved until the job is done
-    bool told;     // events for merchants were written
-    bool owed;     // operations were opened that are due now
     bool replayed;
 };
-
-// A new change for this request's work: cause "api", its id as reference.
-struct change request_change(struct request *request);
 
 // Sets a 200 or 201 answer of {"success":true,"data":...}; takes `data`.
 void request_answer(struct request *request, int status, struct json_object *data);

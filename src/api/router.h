@@ -20,7 +20,7 @@ struct route {
     void (*read)(struct request *request);
     // Database thread, in a transaction, after authentication and only where nothing is wrong. May run again
     // from the start.
-    enum errc (*work)(struct request *request, struct db *db, struct err *err);
+    enum errc (*work)(struct request *request, struct tx *tx, struct err *err);
     void (*answer)(struct request *request);
     // Loop thread, pure: refuses what the head alone tells, before a body is taken. NULL: nothing.
     enum errc (*check_head)(struct request *request, struct err *err);

@@ -52,15 +52,12 @@ static enum errc received(struct request *request)
     return OK;
 }
 
-static enum errc apply(struct request *request, struct db *db, struct err *err)
+static enum errc apply(struct request *request, struct tx *tx, struct err *err)
 {
     struct event_input *input = request->input;
-    struct change change = request_change(request);
-    change.cause = "event";
-    change.cause_ref = input->inbound.event.id;
-    enum errc rc = inbound_apply(db, &change, &input->inbound, err);
-    request->told = change.told;
-    request->owed = change.owed;
+    tx->cause = "event";
+    tx->cause_ref = input->inbound.event.id;
+    enum errc rc = inbound_apply(tx, &input->inbound, err);
     return rc == OK ? received(request) : rc;
 }
 
@@ -87,29 +84,29 @@ static enum errc verified(struct request *request, enum inbound_verdict verdict)
 }
 
 // Only of a merchant with credentials of that mode, so that strangers cannot fill the table with names.
-static void note_refused(struct request *request, struct db *db, const struct inbound *inbound)
+static void note_refused(struct request *request, struct tx *tx, const struct inbound *inbound)
 {
     struct credential credential;
     if (inbound->event.id != NULL && !uuid_is_nil(&inbound->merchant_id) &&
-        credential_get(db, &inbound->merchant_id, "stripe", inbound->event.livemode, request->arena,
+        credential_get(tx->db, &inbound->merchant_id, "stripe", inbound->event.livemode, request->arena,
                        &credential, NULL) == OK) {
         refused_events_add(api_refused_events(request->api), &inbound->merchant_id, inbound->event.livemode,
                            request->now_us);
     }
 }
 
-static enum errc search(struct request *request, struct db *db, struct err *err)
+static enum errc search(struct request *request, struct tx *tx, struct err *err)
 {
     struct event_input *input = request->input;
     enum inbound_verdict verdict = INBOUND_UNKNOWN;
-    enum errc rc = inbound_search(db, api_options(request->api)->keyring, &input->inbound, &verdict, err);
+    enum errc rc = inbound_search(tx, api_options(request->api)->keyring, &input->inbound, &verdict, err);
     if (rc == ERR_SIGNATURE_INVALID) {
-        note_refused(request, db, &input->inbound);
+        note_refused(request, tx, &input->inbound);
     }
     return rc == OK ? verified(request, verdict) : rc;
 }
 
-enum errc stripe_event_work(struct request *request, struct db *db, struct err *err)
+enum errc stripe_event_work(struct request *request, struct tx *tx, struct err *err)
 {
     struct event_input *input = request->input;
     struct inbound *inbound = &input->inbound;
@@ -120,7 +117,7 @@ enum errc stripe_event_work(struct request *request, struct db *db, struct err *
         inbound->event = (struct provider_event){0};
     }
     enum errc rc =
-        inbound_verify(db, api_options(request->api)->keyring, request->arena, inbound, &verdict, err);
+        inbound_verify(tx, api_options(request->api)->keyring, request->arena, inbound, &verdict, err);
     if (rc == OK && verdict == INBOUND_UNKNOWN && !input->may_search) {
         rc =
             err_set(err, ERR_SIGNATURE_INVALID,
@@ -128,7 +125,7 @@ enum errc stripe_event_work(struct request *request, struct db *db, struct err *
                     "path");
     }
     if (rc == ERR_SIGNATURE_INVALID) {
-        note_refused(request, db, inbound);
+        note_refused(request, tx, inbound);
     }
     if (rc == OK && verdict == INBOUND_UNKNOWN) {
         request->then = (struct request_step){.work = search, .lane = STORE_READ, .one_at_a_time = true};

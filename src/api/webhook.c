@@ -124,7 +124,7 @@ static const char *make_secret(struct request *request, struct merchant *merchan
     return text;
 }
 
-static enum errc audit(struct request *request, struct db *db, const char *detail, struct err *err)
+static enum errc audit(struct request *request, struct tx *tx, const char *detail, struct err *err)
 {
     char address[ADDRESS_TEXT_BYTES];
     address_format(&request->client, address);
@@ -136,34 +136,34 @@ static enum errc audit(struct request *request, struct db *db, const char *detai
         .key_prefix = request->principal.prefix,
         .detail = detail,
     };
-    return audit_append(db, api_options(request->api)->keyring->pepper, &entry, request->now_us, err);
+    return audit_append(tx->db, api_options(request->api)->keyring->pepper, &entry, request->now_us, err);
 }
 
 // There is one URL for both modes: what could redirect the events of live payments is not a test key's to
 // set.
-static enum errc check_mode(struct request *request, struct db *db, struct err *err)
+static enum errc check_mode(struct request *request, struct tx *tx, struct err *err)
 {
     struct credential live = {0};
     if (request->principal.livemode) {
         return OK;
     }
     enum errc rc =
-        credential_get(db, &request->principal.merchant_id, "stripe", true, request->arena, &live, err);
+        credential_get(tx->db, &request->principal.merchant_id, "stripe", true, request->arena, &live, err);
     return rc == OK
                ? err_set(err, ERR_FORBIDDEN,
                          "where a merchant has live credentials, only a live API key may set its webhook")
                : (rc == ERR_NOT_FOUND ? OK : rc);
 }
 
-static enum errc put(struct request *request, struct db *db, struct err *err)
+static enum errc put(struct request *request, struct tx *tx, struct err *err)
 {
     const struct webhook_input *input = request->input;
     struct merchant merchant = {0};
-    enum errc rc = check_mode(request, db, err);
+    enum errc rc = check_mode(request, tx, err);
     if (rc != OK) {
         return rc;
     }
-    rc = merchant_get(db, &request->principal.merchant_id, request->arena, &merchant, err);
+    rc = merchant_get(tx->db, &request->principal.merchant_id, request->arena, &merchant, err);
     if (rc != OK) {
         return rc;
     }
@@ -176,26 +176,26 @@ static enum errc put(struct request *request, struct db *db, struct err *err)
     int64_t released = 0;
     merchant.webhook_stopped = false;
     merchant.updated_us = request->now_us;
-    rc = merchant_update_webhook(db, &merchant, err);
+    rc = merchant_update_webhook(tx->db, &merchant, err);
     if (rc == OK) {
-        rc = outbox_release_merchant(db, &merchant.id, request->now_us, &released, err);
+        rc = outbox_release_merchant(tx->db, &merchant.id, request->now_us, &released, err);
     }
     if (rc == OK && (changed || secret != NULL)) {
-        rc = audit(request, db, changed ? "the URL was set" : "the secret was rotated", err);
+        rc = audit(request, tx, changed ? "the URL was set" : "the secret was rotated", err);
     }
     if (rc == OK) {
         struct json_object *json = json_new_object();
         json_add_str(json, "webhook_url", input->url);
         json_add_str(json, "webhook_secret", secret);
         request_answer(request, 200, json);
-        request->told = true; // what waited for a URL may go now
+        tx->event_written = true; // what waited for a URL may go now
     }
     return rc;
 }
 
 // Whoever may set it is known by now; only then is the name looked up.
-enum errc webhook_put_work(struct request *request, struct db *db, struct err *err)
+enum errc webhook_put_work(struct request *request, struct tx *tx, struct err *err)
 {
     request->then = (struct request_step){.work = put, .lane = STORE_WRITE, .before = check_host};
-    return check_mode(request, db, err);
+    return check_mode(request, tx, err);
 }

@@ -70,21 +70,21 @@ static enum errc render_row(struct request *request, struct db_rows *rows, struc
     return OK;
 }
 
-enum errc webhook_logs_work(struct request *request, struct db *db, struct err *err)
+enum errc webhook_logs_work(struct request *request, struct tx *tx, struct err *err)
 {
-    return listing_answer(request, db, &request->principal.merchant_id, render_row, err);
+    return listing_answer(request, tx, &request->principal.merchant_id, render_row, err);
 }
 
 // --- by hand
 
-static enum errc answer_event(struct request *request, struct db *db, int status, const struct uuid *id,
+static enum errc answer_event(struct request *request, struct tx *tx, int status, const struct uuid *id,
                               struct err *err)
 {
     struct outbox_event event;
-    enum errc rc = outbox_log_get(db, id, &request->principal.merchant_id, request->arena, &event, err);
+    enum errc rc = outbox_log_get(tx->db, id, &request->principal.merchant_id, request->arena, &event, err);
     if (rc == OK) {
         request_answer(request, status, render(&event));
-        request->told = true; // something is to be sent
+        tx->event_written = true; // something is to be sent
     }
     return rc;
 }
@@ -94,10 +94,10 @@ void webhook_redeliver_read(struct request *request)
     query_only(request, (const char *const[]){NULL});
 }
 
-static enum errc check_endpoint(struct request *request, struct db *db, struct err *err)
+static enum errc check_endpoint(struct request *request, struct tx *tx, struct err *err)
 {
     struct merchant merchant = {0};
-    enum errc rc = merchant_get(db, &request->principal.merchant_id, request->arena, &merchant, err);
+    enum errc rc = merchant_get(tx->db, &request->principal.merchant_id, request->arena, &merchant, err);
     if (rc == OK && merchant.webhook_url == NULL) {
         return err_set(err, ERR_CONFLICT,
                        "there is no webhook_url to send it to: set one by PUT /v1/merchant/webhook");
@@ -109,23 +109,24 @@ static enum errc check_endpoint(struct request *request, struct db *db, struct e
     return rc;
 }
 
-enum errc webhook_redeliver_work(struct request *request, struct db *db, struct err *err)
+enum errc webhook_redeliver_work(struct request *request, struct tx *tx, struct err *err)
 {
     struct uuid id;
     struct outbox_event event;
-    enum errc rc = uuid_parse(request->param, &id)
-                       ? outbox_log_get(db, &id, &request->principal.merchant_id, request->arena, &event, err)
-                       : ERR_NOT_FOUND;
+    enum errc rc =
+        uuid_parse(request->param, &id)
+            ? outbox_log_get(tx->db, &id, &request->principal.merchant_id, request->arena, &event, err)
+            : ERR_NOT_FOUND;
     if (rc == ERR_NOT_FOUND || (rc == OK && event.livemode && !request->principal.livemode)) {
         return err_set(err, ERR_NOT_FOUND, "there is no such event");
     }
     if (rc == OK) {
-        rc = check_endpoint(request, db, err);
+        rc = check_endpoint(request, tx, err);
     }
     if (rc == OK) {
-        rc = outbox_redeliver(db, &id, request->now_us, err);
+        rc = outbox_redeliver(tx->db, &id, request->now_us, err);
     }
-    return rc == OK ? answer_event(request, db, 200, &id, err) : rc;
+    return rc == OK ? answer_event(request, tx, 200, &id, err) : rc;
 }
 
 void webhook_test_read(struct request *request)
@@ -133,17 +134,15 @@ void webhook_test_read(struct request *request)
     query_only(request, (const char *const[]){NULL});
 }
 
-enum errc webhook_test_work(struct request *request, struct db *db, struct err *err)
+enum errc webhook_test_work(struct request *request, struct tx *tx, struct err *err)
 {
-    struct change change = request_change(request);
     const struct principal *principal = &request->principal;
-    enum errc rc = check_endpoint(request, db, err);
+    enum errc rc = check_endpoint(request, tx, err);
     if (rc != OK) {
         return rc;
     }
     struct json_object *data = json_new_object();
     json_add_bool(data, "livemode", principal->livemode);
-    rc = change_tell(db, &change, &principal->merchant_id, principal->livemode, NULL, "webhook.test", data,
-                     err);
-    return rc == OK ? answer_event(request, db, 201, &change.event_id, err) : rc;
+    rc = change_tell(tx, &principal->merchant_id, principal->livemode, NULL, "webhook.test", data, err);
+    return rc == OK ? answer_event(request, tx, 201, &tx->event_id, err) : rc;
 }

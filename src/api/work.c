@@ -7,19 +7,17 @@
 #include "api/reply.h"
 #include "api/router.h"
 
-static enum errc run_job(struct store_job *job, struct db *db, struct err *err)
+static enum errc run_job(struct store_job *job, struct tx *tx, struct err *err)
 {
     struct request *request = CONTAINER_OF(job, struct request, job);
     request->status = 0;
-    request->told = false;
-    request->owed = false;
     request->replayed = false;
     op_free(request->op); // of a run whose batch could not be committed
     request->op = NULL;
     request->wait_for = NULL;
     request->then = (struct request_step){0};
     if (request->route->access == ROUTE_KEY) {
-        enum errc rc = auth_check(request, db, err);
+        enum errc rc = auth_check(request, tx, err);
         if (rc != OK) {
             return rc;
         }
@@ -31,7 +29,7 @@ static enum errc run_job(struct store_job *job, struct db *db, struct err *err)
     if (request->problems.count > 0) {
         return err_set(err, ERR_VALIDATION, "the request's fields");
     }
-    return request->step.work(request, db, err);
+    return request->step.work(request, tx, err);
 }
 
 static void waited(struct op_waiter *waiter, const struct op_answer *answer)
@@ -124,14 +122,7 @@ static void leave(struct request *request)
 static void job_done(struct store_job *job)
 {
     struct request *request = CONTAINER_OF(job, struct request, job);
-    const struct api_options *options = api_options(request->api);
     leave(request);
-    if (request->told) {
-        options->on_told(options->context);
-    }
-    if (request->owed) {
-        engine_due(options->engine, 0);
-    }
     if (job->result == OK) {
         job_succeeded(request);
     } else {
@@ -146,9 +137,21 @@ static void fail_overloaded(struct request *request)
     request_fail(request, &err);
 }
 
+static struct store_job job_of(struct request *request, enum store_lane lane,
+                               void (*done)(struct store_job *job))
+{
+    return (struct store_job){.lane = lane,
+                              .run = run_job,
+                              .done = done,
+                              .arena = request->arena,
+                              .cause = "api",
+                              .cause_ref = request->id,
+                              .now_us = request->now_us};
+}
+
 static void submit(struct request *request)
 {
-    request->job = (struct store_job){.lane = request->step.lane, .run = run_job, .done = job_done};
+    request->job = job_of(request, request->step.lane, job_done);
     if (!store_submit(api_options(request->api)->store, &request->job)) {
         leave(request);
         fail_overloaded(request);
@@ -174,7 +177,7 @@ void request_go_on(struct request *request)
 
 void request_work_again(struct request *request, void (*done)(struct store_job *job))
 {
-    request->job = (struct store_job){.lane = STORE_READ, .run = run_job, .done = done};
+    request->job = job_of(request, STORE_READ, done);
     store_submit_always(api_options(request->api)->store, &request->job);
 }
 

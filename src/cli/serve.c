@@ -22,10 +22,16 @@
 #define PROVIDER_CONNECTIONS_MAX 512
 #define CONNECTIONS_MAX 1000
 
-static void on_told(void *context)
+static void wake_delivery(void *context)
 {
     struct service *service = context;
     delivery_wake(service->delivery);
+}
+
+static void wake_engine(void *context)
+{
+    struct service *service = context;
+    engine_due(service->engine, 0);
 }
 
 static void add_connection_metrics(const struct service *service, struct buf *out)
@@ -144,8 +150,6 @@ static enum errc open_work(struct service *service, struct err *err)
         .config = config,
         .random = &random_system,
         .rates = stripe_rates(config->stripe_rate, config->stripe_api_base),
-        .on_told = on_told,
-        .context = service,
     };
     service->engine = engine_open(&engine);
     struct delivery_options delivery = {
@@ -156,7 +160,13 @@ static enum errc open_work(struct service *service, struct err *err)
         .config = config,
         .random = &random_system,
     };
-    return delivery_start(&delivery, &service->delivery, err);
+    enum errc rc = delivery_start(&delivery, &service->delivery, err);
+    if (rc == OK) {
+        const struct store_listener listener = {
+            .event_written = wake_delivery, .work_due = wake_engine, .context = service};
+        store_listen(service->store, &listener);
+    }
+    return rc;
 }
 
 // Refuses a database that was made with other keys.
@@ -180,6 +190,8 @@ static enum errc open_service(struct service *service, struct err *err)
         .readers = READERS,
         .queue_max = (size_t)config->queue_max,
         .batch_max = BATCH_MAX,
+        .random = &random_system,
+        .keyring = service->keyring,
         .check = check_database,
         .check_context = service,
     };
@@ -198,7 +210,6 @@ static enum errc open_service(struct service *service, struct err *err)
         .keyring = service->keyring,
         .config = config,
         .random = &random_system,
-        .on_told = on_told,
         .add_metrics = add_metrics,
         .context = service,
     };

@@ -138,7 +138,7 @@ static enum errc step(struct claim *claim, struct db *db, bool *again, struct er
     return rc;
 }
 
-enum errc claim_run(struct store_job *job, struct db *db, struct err *err)
+enum errc claim_run(struct store_job *job, struct tx *tx, struct err *err)
 {
     struct claim *claim = CONTAINER_OF(job, struct claim, job);
     sending_free_all(&claim->sendings); // of a run whose batch could not be committed
@@ -151,7 +151,7 @@ enum errc claim_run(struct store_job *job, struct db *db, struct err *err)
         if (claim->to.done || claim->claimed >= claim->room) {
             break;
         }
-        rc = step(claim, db, &again, err);
+        rc = step(claim, tx->db, &again, err);
     }
     return rc;
 }

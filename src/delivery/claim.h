@@ -37,4 +37,4 @@ struct claim {
 struct claim_walk claim_walk_behind(const struct uuid *merchant_id);
 
 // Database thread, in a transaction.
-enum errc claim_run(struct store_job *job, struct db *db, struct err *err);
+enum errc claim_run(struct store_job *job, struct tx *tx, struct err *err);

@@ -186,11 +186,11 @@ static void on_ended(struct sender *sender)
 
 // --- start and stop
 
-static enum errc leases_run(struct store_job *job, struct db *db, struct err *err)
+static enum errc leases_run(struct store_job *job, struct tx *tx, struct err *err)
 {
     struct delivery *delivery = CONTAINER_OF(job, struct delivery, leases);
     int64_t count = 0;
-    return outbox_release_leases(db, loop_wall_us(delivery->options.loop), &count, err);
+    return outbox_release_leases(tx->db, loop_wall_us(delivery->options.loop), &count, err);
 }
 
 static void leases_done(struct store_job *job)

@@ -45,10 +45,10 @@ static void let_go(struct sending *sending)
     sender->ended(sender);
 }
 
-static enum errc record_run(struct store_job *job, struct db *db, struct err *err)
+static enum errc record_run(struct store_job *job, struct tx *tx, struct err *err)
 {
     struct sending *sending = CONTAINER_OF(job, struct sending, record);
-    return outbox_record(db, &sending->event, &sending->attempt, &sending->recorded, err);
+    return outbox_record(tx->db, &sending->event, &sending->attempt, &sending->recorded, err);
 }
 
 static void record_done(struct store_job *job)

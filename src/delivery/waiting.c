@@ -32,7 +32,7 @@ static enum errc bury(struct waiting *waiting, struct db *db, const struct uuid 
     return rc;
 }
 
-enum errc waiting_run(struct store_job *job, struct db *db, struct err *err)
+enum errc waiting_run(struct store_job *job, struct tx *tx, struct err *err)
 {
     struct waiting *waiting = CONTAINER_OF(job, struct waiting, job);
     waiting->released = waiting->more = false;
@@ -41,12 +41,12 @@ enum errc waiting_run(struct store_job *job, struct db *db, struct err *err)
     for (int visits = 0; rc == OK && !waiting->more && visits < VISITS_MAX; visits++) {
         struct outbox_lane lane;
         bool has = false;
-        rc = outbox_next_waiting(db, &waiting->stopped_at, &lane, &has, err);
+        rc = outbox_next_waiting(tx->db, &waiting->stopped_at, &lane, &has, err);
         if (rc != OK || !has) {
             waiting->stopped_at = (struct uuid){0};
             return rc;
         }
-        rc = (lane.has_endpoint ? release : bury)(waiting, db, &lane.merchant_id, &waiting->more, err);
+        rc = (lane.has_endpoint ? release : bury)(waiting, tx->db, &lane.merchant_id, &waiting->more, err);
         if (!waiting->more) {
             waiting->stopped_at = lane.merchant_id;
         }

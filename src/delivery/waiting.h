@@ -16,4 +16,4 @@ struct waiting {
 };
 
 // Database thread, in a transaction.
-enum errc waiting_run(struct store_job *job, struct db *db, struct err *err);
+enum errc waiting_run(struct store_job *job, struct tx *tx, struct err *err);

@@ -8,14 +8,14 @@
 #include "op/engine.h"
 #include "store/credentials.h"
 
-enum errc account_find_present(struct op *op, struct db *db, struct err *err)
+enum errc account_find_present(struct op *op, struct tx *tx, struct err *err)
 {
     struct credential present = {0};
     if (!op->row.unresolved && op->kind != &op_cancel) {
         return OK;
     }
     enum errc rc =
-        credential_get(db, &op->row.merchant_id, "stripe", op->row.livemode, &op->arena, &present, err);
+        credential_get(tx->db, &op->row.merchant_id, "stripe", op->row.livemode, &op->arena, &present, err);
     op->present_version_id = present.version_id;
     return rc == ERR_NOT_FOUND ? OK : rc;
 }
@@ -26,10 +26,10 @@ bool op_has_other_key(const struct op *op)
            !uuid_equal(&op->present_version_id, &op->row.credential_version_id);
 }
 
-enum errc account_open_present(struct op *op, struct db *db, struct err *err)
+enum errc account_open_present(struct op *op, struct tx *tx, struct err *err)
 {
     return op->evidence_ref != NULL && op_has_other_key(op)
-               ? op_open_key(op, db, &op->present_version_id, &op->present_key, err)
+               ? op_open_key(op, tx, &op->present_version_id, &op->present_key, err)
                : OK;
 }
 
@@ -69,14 +69,14 @@ void account_answered(struct op *op)
     }
 }
 
-enum errc account_take_present(struct op *op, struct db *db, const struct change *change, struct err *err)
+enum errc account_take_present(struct op *op, struct tx *tx, struct err *err)
 {
     const uint8_t *sealed = NULL;
     size_t bytes = 0;
     op->open = true;
-    op->row.next_attempt_us = change->now_us;
+    op->row.next_attempt_us = tx->now_us;
     enum errc rc =
-        credential_version_get(db, &op->present_version_id, &op->settle_arena, &sealed, &bytes, err);
+        credential_version_get(tx->db, &op->present_version_id, &op->settle_arena, &sealed, &bytes, err);
     if (rc != OK) {
         return rc == ERR_NOT_FOUND ? OK : rc; // replaced meanwhile, and wiped: the next one is asked
     }

@@ -13,14 +13,13 @@
 // A confirmation that two readings this far apart do not show was never made.
 #define ABSENT_FOR_US (600 * US_PER_S)
 
-static enum errc authenticate_plan(struct op *op, struct db *db, struct change *change, bool *needless,
-                                   struct err *err)
+static enum errc authenticate_plan(struct op *op, struct tx *tx, bool *needless, struct err *err)
 {
     struct payment payment = {0};
-    enum errc rc = payment_get(db, &op->row.subject_id, NULL, &op->arena, &payment, err);
+    enum errc rc = payment_get(tx->db, &op->row.subject_id, NULL, &op->arena, &payment, err);
     *needless = rc == OK && payment.status != PAYMENT_FAILED;
     int64_t window_us = engine_options(op->engine)->config->charge_window_ms * US_PER_MS;
-    int64_t age_us = change->now_us - op->row.created_us;
+    int64_t age_us = tx->now_us - op->row.created_us;
     bool window_open = age_us >= 0 && age_us < window_us && !op->row.look_up;
     op->call.ref = payment.provider_ref;
     op->evidence_ref = payment.provider_ref;
@@ -37,29 +36,28 @@ static enum errc authenticate_plan(struct op *op, struct db *db, struct change *
     return rc;
 }
 
-enum errc authenticate_prepare(struct engine *engine, struct db *db, struct change *change,
-                               const struct payment *payment, const char *method_ref, const char *return_url,
-                               struct op **op, struct err *err)
+enum errc authenticate_prepare(struct engine *engine, struct tx *tx, const struct payment *payment,
+                               const char *method_ref, const char *return_url, struct op **op,
+                               struct err *err)
 {
-    struct operation row = end_operation(engine, change, payment, &op_authenticate);
-    row.body = engine_options(engine)->provider->ops->confirm_body(method_ref, return_url, change->arena);
-    enum errc rc = change_note(db, change, payment, "authentication requested", err);
-    return rc == OK ? op_prepare(engine, &op_authenticate, &row, db, change, op, err) : rc;
+    struct operation row = end_operation(engine, tx, payment, &op_authenticate);
+    row.body = engine_options(engine)->provider->ops->confirm_body(method_ref, return_url, tx->arena);
+    enum errc rc = change_note(tx, payment, "authentication requested", err);
+    return rc == OK ? op_prepare(engine, &op_authenticate, &row, tx, op, err) : rc;
 }
 
 // The intent is not confirmed. Where the request itself was not answered, it may still be on its way: then
 // that is only believed once it was read twice.
-static enum errc not_confirmed(struct op *op, struct db *db, struct change *change, struct payment *payment,
-                               struct err *err)
+static enum errc not_confirmed(struct op *op, struct tx *tx, struct payment *payment, struct err *err)
 {
     const struct intent *intent = &op->call.answer.intent;
     bool canceled = intent->state == INTENT_CANCELED;
     bool answered = op->refusal.code != NULL || op->call.verb == PROVIDER_CONFIRM;
     if (!answered && !canceled) {
         if (op->row.absent_us == 0) {
-            op->row.absent_us = change->now_us;
+            op->row.absent_us = tx->now_us;
         }
-        op->open = change->now_us - op->row.absent_us < ABSENT_FOR_US;
+        op->open = tx->now_us - op->row.absent_us < ABSENT_FOR_US;
         if (op->open) {
             op->row.next_attempt_us = op->row.absent_us + ABSENT_FOR_US;
             return OK;
@@ -68,7 +66,7 @@ static enum errc not_confirmed(struct op *op, struct db *db, struct change *chan
     bool said = canceled || intent->failure.code != NULL; // else it is what it was
     struct failure failure = said ? change_failure_of(intent) : payment->failure;
     end_refuse(op);
-    return change_fail_again(db, change, payment, &failure, "authentication refused", err);
+    return change_fail_again(tx, payment, &failure, "authentication refused", err);
 }
 
 static bool is_not_confirmed(const struct op *op)
@@ -80,26 +78,25 @@ static bool is_not_confirmed(const struct op *op)
            (idle && op->call.verb == PROVIDER_RETRIEVE);
 }
 
-static enum errc take(struct op *op, struct db *db, struct change *change, struct payment *payment,
-                      struct err *err)
+static enum errc take(struct op *op, struct tx *tx, struct payment *payment, struct err *err)
 {
     const struct intent *intent = &op->call.answer.intent;
     struct err why = {0};
-    enum errc rc = change_check_intent(db, change, payment, intent, &why);
+    enum errc rc = change_check_intent(tx, payment, intent, &why);
     if (rc == OK && is_not_confirmed(op)) {
-        return not_confirmed(op, db, change, payment, err);
+        return not_confirmed(op, tx, payment, err);
     }
     if (rc == OK) {
-        rc = intent->state == INTENT_SUCCEEDED ? change_take_intent(db, change, payment, intent, &why)
-                                               : change_reopen(db, change, payment, intent, &why);
+        rc = intent->state == INTENT_SUCCEEDED ? change_take_intent(tx, payment, intent, &why)
+                                               : change_reopen(tx, payment, intent, &why);
     }
     if (rc == OK && payment->status == PAYMENT_PENDING) {
-        rc = op_ask_after(db, change, payment, &why);
+        rc = op_ask_after(tx, payment, &why);
     }
     if (rc == ERR_CONFLICT) {
         op->open = true;
         op->call.answer.trouble = arena_strdup(&op->arena, why.message);
-        return payment_get(db, &op->row.subject_id, NULL, change->arena, payment, err);
+        return payment_get(tx->db, &op->row.subject_id, NULL, tx->arena, payment, err);
     }
     if (rc != OK) {
         *err = why;
@@ -107,34 +104,33 @@ static enum errc take(struct op *op, struct db *db, struct change *change, struc
     return rc;
 }
 
-static enum errc decide(struct op *op, struct db *db, struct change *change, struct payment *payment,
-                        struct err *err)
+static enum errc decide(struct op *op, struct tx *tx, struct payment *payment, struct err *err)
 {
     const struct provider_answer *answer = &op->call.answer;
     if (payment->status != PAYMENT_FAILED) {
         return OK; // an event told before the answer that it was paid
     }
     if (answer->outcome == PROVIDER_DONE && answer->has_intent) {
-        return take(op, db, change, payment, err);
+        return take(op, tx, payment, err);
     }
     if (end_is_refused(op)) {
-        return end_undo(op, db, change, payment, false, "authentication refused", err);
+        return end_undo(op, tx, payment, false, "authentication refused", err);
     }
     op->row.look_up = op->row.look_up || answer->outcome == PROVIDER_LOOK_UP;
     op->open = true;
     return OK;
 }
 
-static enum errc answer_as_it_is(struct db *db, struct change *change, const struct payment *payment,
-                                 struct op_answer *answer, struct err *err)
+static enum errc answer_as_it_is(struct tx *tx, const struct payment *payment, struct op_answer *answer,
+                                 struct err *err)
 {
     if (payment->status != PAYMENT_FAILED) {
-        return end_answer(change, payment, 200, answer, err);
+        return end_answer(tx, payment, 200, answer, err);
     }
     struct operation open = {0};
-    enum errc rc = operation_get(db, &payment->id, op_authenticate.name, change->arena, &open, err);
+    enum errc rc = operation_get(tx->db, &payment->id, op_authenticate.name, tx->arena, &open, err);
     if (rc == OK) {
-        return end_answer(change, payment, 202, answer, err);
+        return end_answer(tx, payment, 202, answer, err);
     }
     if (rc == ERR_NOT_FOUND) {
         (void)err_set(&answer->refusal, ERR_PROVIDER_REJECTED, "the payment was not confirmed: %s",
@@ -144,32 +140,32 @@ static enum errc answer_as_it_is(struct db *db, struct change *change, const str
     return rc;
 }
 
-static enum errc authenticate_settle(struct op *op, struct db *db, struct change *change, struct err *err)
+static enum errc authenticate_settle(struct op *op, struct tx *tx, struct err *err)
 {
     struct payment payment = {0};
     int64_t before_us = op->row.next_attempt_us;
-    enum errc rc = payment_get(db, &op->row.subject_id, NULL, change->arena, &payment, err);
+    enum errc rc = payment_get(tx->db, &op->row.subject_id, NULL, tx->arena, &payment, err);
     if (rc == OK) {
-        rc = decide(op, db, change, &payment, err);
+        rc = decide(op, tx, &payment, err);
     }
     if (rc != OK) {
         return rc;
     }
     if (op->open) {
         if (op->row.next_attempt_us == before_us) {
-            op_put_off(op, change);
+            op_put_off(op, tx);
         }
         return OK;
     }
-    return op->answer.refusal.code == OK ? answer_as_it_is(db, change, &payment, &op->answer, err) : OK;
+    return op->answer.refusal.code == OK ? answer_as_it_is(tx, &payment, &op->answer, err) : OK;
 }
 
-static enum errc authenticate_give_up(const struct uuid *subject_id, struct db *db, struct change *change,
-                                      struct op_answer *answer, struct err *err)
+static enum errc authenticate_give_up(const struct uuid *subject_id, struct tx *tx, struct op_answer *answer,
+                                      struct err *err)
 {
     struct payment payment = {0};
-    enum errc rc = payment_get(db, subject_id, NULL, change->arena, &payment, err);
-    return rc == OK ? answer_as_it_is(db, change, &payment, answer, err) : rc;
+    enum errc rc = payment_get(tx->db, subject_id, NULL, tx->arena, &payment, err);
+    return rc == OK ? answer_as_it_is(tx, &payment, answer, err) : rc;
 }
 
 const struct op_kind op_authenticate = {.name = "authenticate",

@@ -25,12 +25,10 @@ static const char *cancel_key(struct op *op, const struct payment *payment)
                                   : arena_printf(&op->arena, "can_%s_%d", id, op->row.attempts);
 }
 
-static enum errc cancel_plan(struct op *op, struct db *db, struct change *change, bool *needless,
-                             struct err *err)
+static enum errc cancel_plan(struct op *op, struct tx *tx, bool *needless, struct err *err)
 {
-    (void)change;
     struct payment payment = {0};
-    enum errc rc = payment_get(db, &op->row.subject_id, NULL, &op->arena, &payment, err);
+    enum errc rc = payment_get(tx->db, &op->row.subject_id, NULL, &op->arena, &payment, err);
     bool cancellable = payment.status == PAYMENT_PENDING || payment.status == PAYMENT_FAILED;
     *needless = rc == OK && (!cancellable || payment.provider_ref == NULL);
     op->call.verb = op->row.look_up ? PROVIDER_RETRIEVE : PROVIDER_CANCEL;
@@ -40,39 +38,36 @@ static enum errc cancel_plan(struct op *op, struct db *db, struct change *change
     return rc;
 }
 
-enum errc cancel_prepare(struct engine *engine, struct db *db, struct change *change, struct payment *payment,
-                         struct op **op, struct err *err)
+enum errc cancel_prepare(struct engine *engine, struct tx *tx, struct payment *payment, struct op **op,
+                         struct err *err)
 {
-    struct operation row = end_operation(engine, change, payment, &op_cancel);
+    struct operation row = end_operation(engine, tx, payment, &op_cancel);
     row.body = payment->capturable ? WAS_CAPTURABLE : NULL;
-    enum errc rc = change_capturable(db, change, payment, false, "cancellation requested", err);
-    return rc == OK ? op_prepare(engine, &op_cancel, &row, db, change, op, err) : rc;
+    enum errc rc = change_capturable(tx, payment, false, "cancellation requested", err);
+    return rc == OK ? op_prepare(engine, &op_cancel, &row, tx, op, err) : rc;
 }
 
 // When to ask again. An answer that a repeat would only bring again is about a state that is read at once.
-static void put_off(struct op *op, struct change *change)
+static void put_off(struct op *op, struct tx *tx)
 {
     const struct provider_answer *answer = &op->call.answer;
     int64_t reconcile_us = engine_options(op->engine)->config->reconcile_interval_ms * US_PER_MS;
-    uint32_t random32 = 0;
-    change->random->fill(change->random, &random32, sizeof(random32));
-    int64_t delay_us = retry_check_delay_us(change->now_us - op->row.created_us, random32);
+    int64_t delay_us = retry_check_delay_us(tx->now_us - op->row.created_us, tx_random32(tx));
     op->row.look_up = op->call.verb == PROVIDER_CANCEL && answer->outcome == PROVIDER_LOOK_UP;
     if (op->row.look_up) {
         delay_us = 0;
     } else if (answer->outcome == PROVIDER_UNKNOWN) {
-        delay_us = retry_provider_delay_us(op->row.attempts, reconcile_us, random32);
+        delay_us = retry_provider_delay_us(op->row.attempts, reconcile_us, tx_random32(tx));
     }
     if (answer->retry_after_us > delay_us) {
         delay_us = answer->retry_after_us;
     }
     op->open = true;
-    op->row.next_attempt_us = change->now_us + delay_us;
+    op->row.next_attempt_us = tx->now_us + delay_us;
 }
 
 // Whether what the provider tells ends it; *payment has it then.
-static enum errc take(struct op *op, struct db *db, struct change *change, struct payment *payment,
-                      bool *ended, struct err *err)
+static enum errc take(struct op *op, struct tx *tx, struct payment *payment, bool *ended, struct err *err)
 {
     const struct intent *intent = &op->call.answer.intent;
     struct err why = {0};
@@ -81,16 +76,16 @@ static enum errc take(struct op *op, struct db *db, struct change *change, struc
     bool authorised = intent->state == INTENT_CAPTURABLE;
     if (canceled && payment->status == PAYMENT_FAILED) {
         *ended = true;
-        return change_note(db, change, payment, "canceled at the provider", err);
+        return change_note(tx, payment, "canceled at the provider", err);
     }
     if (payment->status == PAYMENT_FAILED && intent->state != INTENT_SUCCEEDED) {
         return OK;
     }
-    enum errc rc = authorised ? change_check_intent(db, change, payment, intent, &why)
-                              : change_take_intent(db, change, payment, intent, &why);
+    enum errc rc = authorised ? change_check_intent(tx, payment, intent, &why)
+                              : change_take_intent(tx, payment, intent, &why);
     if (rc == ERR_CONFLICT) {
         op->call.answer.trouble = arena_strdup(&op->arena, why.message);
-        return payment_get(db, &op->row.subject_id, NULL, change->arena, payment, err);
+        return payment_get(tx->db, &op->row.subject_id, NULL, tx->arena, payment, err);
     }
     if (rc != OK) {
         *err = why;
@@ -99,15 +94,15 @@ static enum errc take(struct op *op, struct db *db, struct change *change, struc
     *ended = canceled || payment->status == PAYMENT_COMPLETED || payment->status == PAYMENT_REFUNDED;
     if (payment->status == PAYMENT_PENDING && read) {
         *ended = true;
-        return end_undo(op, db, change, payment, authorised, "cancellation refused", err);
+        return end_undo(op, tx, payment, authorised, "cancellation refused", err);
     }
     return OK;
 }
 
 // Whether nobody can ask after it any more: the key that it was made with is refused or gone, the present one
 // is of an account that does not know it, and what asks after it has no other key.
-static enum errc is_out_of_reach(struct op *op, struct db *db, struct change *change,
-                                 const struct payment *payment, bool *out, struct err *err)
+static enum errc is_out_of_reach(struct op *op, struct tx *tx, const struct payment *payment, bool *out,
+                                 struct err *err)
 {
     const struct provider_answer *answer = &op->call.answer;
     const struct uuid *own = &payment->credential_version_id;
@@ -118,94 +113,92 @@ static enum errc is_out_of_reach(struct op *op, struct db *db, struct change *ch
     if (!*out) {
         return OK;
     }
-    enum errc rc = operation_get(db, &payment->id, op_sync.name, change->arena, &sync, err);
+    enum errc rc = operation_get(tx->db, &payment->id, op_sync.name, tx->arena, &sync, err);
     *out = rc == ERR_NOT_FOUND || uuid_equal(&sync.credential_version_id, own) ||
            uuid_equal(&sync.credential_version_id, &op->present_version_id) ||
            (sync.refused_attempt > 0 && sync.refused_attempt == sync.attempts);
     return rc == ERR_NOT_FOUND ? OK : rc;
 }
 
-static enum errc abandon(struct db *db, struct change *change, struct payment *payment, struct err *err)
+static enum errc abandon(struct tx *tx, struct payment *payment, struct err *err)
 {
     static const struct failure failure = {
         .code = "outcome_unknown",
         .message = "Canceled, although it may still be paid at Stripe: its secret key is refused by now, and "
                    "the present one is of another account, so nobody can ask. Look it up at Stripe.",
     };
-    enum errc rc = change_note(db, change, payment, "canceled, outcome unknown", err);
+    enum errc rc = change_note(tx, payment, "canceled, outcome unknown", err);
     if (rc == OK) {
-        rc = change_fail(db, change, payment, &failure, err);
+        rc = change_fail(tx, payment, &failure, err);
     }
-    return rc == OK ? operation_delete(db, &payment->id, op_sync.name, err) : rc;
+    return rc == OK ? operation_delete(tx->db, &payment->id, op_sync.name, err) : rc;
 }
 
-static enum errc decide(struct op *op, struct db *db, struct change *change, struct payment *payment,
-                        bool *ended, struct err *err)
+static enum errc decide(struct op *op, struct tx *tx, struct payment *payment, bool *ended, struct err *err)
 {
     const struct provider_answer *answer = &op->call.answer;
     if (answer->outcome == PROVIDER_DONE && answer->has_intent) {
-        return take(op, db, change, payment, ended, err);
+        return take(op, tx, payment, ended, err);
     }
     bool out_of_reach = false;
-    enum errc rc = payment->status == PAYMENT_PENDING
-                       ? is_out_of_reach(op, db, change, payment, &out_of_reach, err)
-                       : OK;
+    enum errc rc =
+        payment->status == PAYMENT_PENDING ? is_out_of_reach(op, tx, payment, &out_of_reach, err) : OK;
     if (rc != OK) {
         return rc;
     }
     if (out_of_reach) {
         *ended = true;
-        return abandon(db, change, payment, err);
+        return abandon(tx, payment, err);
     }
     if (payment->status == PAYMENT_PENDING && end_is_refused(op)) {
         *ended = true;
         // Its state cannot be read, so it is what it was.
         bool was_capturable = op->row.body != NULL;
-        return end_undo(op, db, change, payment, was_capturable, "cancellation refused", err);
+        return end_undo(op, tx, payment, was_capturable, "cancellation refused", err);
     }
     return OK;
 }
 
-static enum errc answer_as_it_is(struct db *db, struct change *change, const struct payment *payment,
-                                 struct op_answer *answer, struct err *err)
+static enum errc answer_as_it_is(struct tx *tx, const struct payment *payment, struct op_answer *answer,
+                                 struct err *err)
 {
     if (payment->status == PAYMENT_FAILED) {
-        return end_answer(change, payment, 200, answer, err);
+        return end_answer(tx, payment, 200, answer, err);
     }
     if (payment->status == PAYMENT_PENDING) {
-        return end_answer_unfinished(db, change, payment, &op_cancel, answer, err);
+        return end_answer_unfinished(tx, payment, &op_cancel, answer, err);
     }
     (void)err_set(&answer->refusal, ERR_CONFLICT, "the payment was completed before it could be canceled");
     return OK;
 }
 
-static enum errc cancel_settle(struct op *op, struct db *db, struct change *change, struct err *err)
+static enum errc cancel_settle(struct op *op, struct tx *tx, struct err *err)
 {
     struct payment payment = {0};
     bool ended = false;
-    enum errc rc = payment_get(db, &op->row.subject_id, NULL, change->arena, &payment, err);
+    enum errc rc = payment_get(tx->db, &op->row.subject_id, NULL, tx->arena, &payment, err);
     if (rc == OK) {
-        rc = decide(op, db, change, &payment, &ended, err);
+        rc = decide(op, tx, &payment, &ended, err);
     }
     if (rc != OK) {
         return rc;
     }
     if (ended) {
-        return op->answer.refusal.code == OK ? answer_as_it_is(db, change, &payment, &op->answer, err) : OK;
+        return op->answer.refusal.code == OK ? answer_as_it_is(tx, &payment, &op->answer, err) : OK;
     }
     if (op->call.verb == PROVIDER_RETRIEVE && op->call.answer.has_intent && op->row.absent_us == 0) {
-        op->row.absent_us = change->now_us; // not cancelled, though that was asked for
+        op->row.absent_us = tx->now_us; // not cancelled, though that was asked for
     }
-    put_off(op, change); // in any other state it may still be paid
+    put_off(op, tx); // in any other state it may still be paid
     return OK;
 }
 
-static enum errc cancel_give_up(const struct uuid *subject_id, struct db *db, struct change *change,
-                                struct op_answer *answer, struct err *err)
+static enum errc cancel_give_up(const struct uuid *subject_id, struct tx *tx, struct op_answer *answer,
+                                struct err *err)
 {
     struct payment payment = {0};
-    enum errc rc = payment_get(db, subject_id, NULL, change->arena, &payment, err);
-    return rc == OK ? answer_as_it_is(db, change, &payment, answer, err) : rc;
+    enum errc rc = payment_get(tx->db, subject_id, NULL, tx->arena, &payment, err);
+    return rc == OK ? answer_as_it_is(tx, &payment, answer, err) : rc;
 }
 
 const struct op_kind op_cancel = {.name = "cancel",

@@ -10,13 +10,12 @@
 
 #define KEY_HELD_US (23 * 3600 * US_PER_S)
 
-static enum errc capture_plan(struct op *op, struct db *db, struct change *change, bool *needless,
-                              struct err *err)
+static enum errc capture_plan(struct op *op, struct tx *tx, bool *needless, struct err *err)
 {
     struct payment payment = {0};
-    enum errc rc = payment_get(db, &op->row.subject_id, NULL, &op->arena, &payment, err);
+    enum errc rc = payment_get(tx->db, &op->row.subject_id, NULL, &op->arena, &payment, err);
     *needless = rc == OK && (payment.status == PAYMENT_COMPLETED || payment.status == PAYMENT_REFUNDED);
-    int64_t age_us = change->now_us - op->row.created_us;
+    int64_t age_us = tx->now_us - op->row.created_us;
     bool key_holds = age_us >= 0 && age_us < KEY_HELD_US && !op->row.look_up;
     op->call.ref = payment.provider_ref;
     op->evidence_ref = payment.provider_ref;
@@ -33,18 +32,17 @@ static enum errc capture_plan(struct op *op, struct db *db, struct change *chang
     return rc;
 }
 
-enum errc capture_prepare(struct engine *engine, struct db *db, struct change *change,
-                          struct payment *payment, int64_t amount_minor, struct op **op, struct err *err)
+enum errc capture_prepare(struct engine *engine, struct tx *tx, struct payment *payment, int64_t amount_minor,
+                          struct op **op, struct err *err)
 {
-    struct operation row = end_operation(engine, change, payment, &op_capture);
-    row.body = engine_options(engine)->provider->ops->capture_body(payment, amount_minor, change->arena);
-    enum errc rc = change_capturable(db, change, payment, false, "capture requested", err);
-    return rc == OK ? op_prepare(engine, &op_capture, &row, db, change, op, err) : rc;
+    struct operation row = end_operation(engine, tx, payment, &op_capture);
+    row.body = engine_options(engine)->provider->ops->capture_body(payment, amount_minor, tx->arena);
+    enum errc rc = change_capturable(tx, payment, false, "capture requested", err);
+    return rc == OK ? op_prepare(engine, &op_capture, &row, tx, op, err) : rc;
 }
 
 // The provider told a state. Whatever is not yet the end of it is read again, never captured anew.
-static enum errc take(struct op *op, struct db *db, struct change *change, struct payment *payment,
-                      struct err *err)
+static enum errc take(struct op *op, struct tx *tx, struct payment *payment, struct err *err)
 {
     struct intent *intent = &op->call.answer.intent;
     struct err why = {0};
@@ -54,76 +52,73 @@ static enum errc take(struct op *op, struct db *db, struct change *change, struc
             engine_options(op->engine)->provider->ops->capture_amount(op->row.body);
     }
     bool read = op->call.verb == PROVIDER_RETRIEVE;
-    enum errc rc = authorised ? change_check_intent(db, change, payment, intent, &why)
-                              : change_take_intent(db, change, payment, intent, &why);
+    enum errc rc = authorised ? change_check_intent(tx, payment, intent, &why)
+                              : change_take_intent(tx, payment, intent, &why);
     if (rc == ERR_CONFLICT) {
         op->open = true;
         op->call.answer.trouble = arena_strdup(&op->arena, why.message);
-        return payment_get(db, &op->row.subject_id, NULL, change->arena, payment, err);
+        return payment_get(tx->db, &op->row.subject_id, NULL, tx->arena, payment, err);
     }
     if (rc != OK) {
         *err = why;
         return rc;
     }
     if (authorised && read && payment->status == PAYMENT_PENDING) {
-        return end_undo(op, db, change, payment, true, "capture refused", err);
+        return end_undo(op, tx, payment, true, "capture refused", err);
     }
     op->open = payment->status == PAYMENT_PENDING;
     op->row.look_up = op->row.look_up || op->open;
     return OK;
 }
 
-static enum errc decide(struct op *op, struct db *db, struct change *change, struct payment *payment,
-                        struct err *err)
+static enum errc decide(struct op *op, struct tx *tx, struct payment *payment, struct err *err)
 {
     const struct provider_answer *answer = &op->call.answer;
     if (answer->outcome == PROVIDER_DONE && answer->has_intent) {
-        return take(op, db, change, payment, err);
+        return take(op, tx, payment, err);
     }
     if (end_is_refused(op)) {
-        return payment->status == PAYMENT_PENDING
-                   ? end_undo(op, db, change, payment, true, "capture refused", err)
-                   : OK;
+        return payment->status == PAYMENT_PENDING ? end_undo(op, tx, payment, true, "capture refused", err)
+                                                  : OK;
     }
     op->row.look_up = op->row.look_up || answer->outcome == PROVIDER_LOOK_UP;
     op->open = payment->status == PAYMENT_PENDING || payment->status == PAYMENT_FAILED;
     return OK;
 }
 
-static enum errc answer_as_it_is(struct db *db, struct change *change, const struct payment *payment,
-                                 struct op_answer *answer, struct err *err)
+static enum errc answer_as_it_is(struct tx *tx, const struct payment *payment, struct op_answer *answer,
+                                 struct err *err)
 {
     if (payment->status == PAYMENT_COMPLETED || payment->status == PAYMENT_REFUNDED) {
-        return end_answer(change, payment, 200, answer, err);
+        return end_answer(tx, payment, 200, answer, err);
     }
     if (payment->status == PAYMENT_PENDING) {
-        return end_answer_unfinished(db, change, payment, &op_capture, answer, err);
+        return end_answer_unfinished(tx, payment, &op_capture, answer, err);
     }
     (void)err_set(&answer->refusal, ERR_CONFLICT, "the payment failed instead of being captured");
     return OK;
 }
 
-static enum errc capture_settle(struct op *op, struct db *db, struct change *change, struct err *err)
+static enum errc capture_settle(struct op *op, struct tx *tx, struct err *err)
 {
     struct payment payment = {0};
-    enum errc rc = payment_get(db, &op->row.subject_id, NULL, change->arena, &payment, err);
+    enum errc rc = payment_get(tx->db, &op->row.subject_id, NULL, tx->arena, &payment, err);
     if (rc == OK) {
-        rc = decide(op, db, change, &payment, err);
+        rc = decide(op, tx, &payment, err);
     }
     if (rc == OK && op->open) {
-        op_put_off(op, change);
+        op_put_off(op, tx);
         return OK;
     }
-    return rc == OK && op->answer.refusal.code == OK ? answer_as_it_is(db, change, &payment, &op->answer, err)
-                                                     : rc;
+    return rc == OK && op->answer.refusal.code == OK ? answer_as_it_is(tx, &payment, &op->answer, err) : rc;
 }
 
-static enum errc capture_give_up(const struct uuid *subject_id, struct db *db, struct change *change,
-                                 struct op_answer *answer, struct err *err)
+static enum errc capture_give_up(const struct uuid *subject_id, struct tx *tx, struct op_answer *answer,
+                                 struct err *err)
 {
     struct payment payment = {0};
-    enum errc rc = payment_get(db, subject_id, NULL, change->arena, &payment, err);
-    return rc == OK ? answer_as_it_is(db, change, &payment, answer, err) : rc;
+    enum errc rc = payment_get(tx->db, subject_id, NULL, tx->arena, &payment, err);
+    return rc == OK ? answer_as_it_is(tx, &payment, answer, err) : rc;
 }
 
 const struct op_kind op_capture = {.name = "capture",

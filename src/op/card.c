@@ -13,11 +13,11 @@
 #include "op/reply.h"
 #include "store/cards.h"
 
-static enum errc read_rows(struct db *db, const struct uuid *card_id, struct arena *arena, struct card *card,
+static enum errc read_rows(struct tx *tx, const struct uuid *card_id, struct arena *arena, struct card *card,
                            struct customer *customer, struct err *err)
 {
-    enum errc rc = card_get(db, card_id, NULL, arena, card, err);
-    return rc == OK ? customer_get(db, &card->customer_id, arena, customer, err) : rc;
+    enum errc rc = card_get(tx->db, card_id, NULL, arena, card, err);
+    return rc == OK ? customer_get(tx->db, &card->customer_id, arena, customer, err) : rc;
 }
 
 static struct customer_owner owner_of(const struct card *card, const struct uuid *credential_version_id)
@@ -31,14 +31,14 @@ static struct customer_owner owner_of(const struct card *card, const struct uuid
     };
 }
 
-static enum errc replace_customer(struct op *op, struct db *db, struct change *change, struct card *card,
-                                  struct customer *customer, struct err *err)
+static enum errc replace_customer(struct op *op, struct tx *tx, struct card *card, struct customer *customer,
+                                  struct err *err)
 {
     struct customer_owner owner = owner_of(card, &op->row.credential_version_id);
-    enum errc rc = customer_find(op->engine, db, change, &owner, customer, err);
+    enum errc rc = customer_find(op->engine, tx, &owner, customer, err);
     card->customer_id = customer->id;
-    card->updated_us = change->now_us;
-    return rc == OK ? card_update(db, card, err) : rc;
+    card->updated_us = tx->now_us;
+    return rc == OK ? card_update(tx->db, card, err) : rc;
 }
 
 // The key of an attach or a set-up, which names the customer that it is for, and from when it is sent anew.
@@ -85,24 +85,23 @@ static void plan_step(struct op *op, const struct card *card, const struct custo
     }
 }
 
-static enum errc save_plan(struct op *op, struct db *db, struct change *change, bool *needless,
-                           struct err *err)
+static enum errc save_plan(struct op *op, struct tx *tx, bool *needless, struct err *err)
 {
     struct card card = {0};
     struct customer customer = {0};
-    enum errc rc = read_rows(db, &op->row.subject_id, &op->arena, &card, &customer, err);
+    enum errc rc = read_rows(tx, &op->row.subject_id, &op->arena, &card, &customer, err);
     *needless = rc == OK && card.status != CARD_SAVING;
     if (rc == OK && !*needless && customer.gone_us != 0) {
-        rc = replace_customer(op, db, change, &card, &customer, err);
+        rc = replace_customer(op, tx, &card, &customer, err);
     }
     if (rc == OK && !*needless) {
-        plan_step(op, &card, &customer, change->now_us);
+        plan_step(op, &card, &customer, tx->now_us);
     }
     return rc;
 }
 
-enum errc card_prepare(struct engine *engine, struct db *db, struct change *change, struct card *card,
-                       struct op **op, struct err *err)
+enum errc card_prepare(struct engine *engine, struct tx *tx, struct card *card, struct op **op,
+                       struct err *err)
 {
     struct customer customer = {0};
     struct operation row = {
@@ -112,16 +111,16 @@ enum errc card_prepare(struct engine *engine, struct db *db, struct change *chan
         .livemode = card->livemode,
         .credential_version_id = card->credential_version_id,
         .attempts = 1,
-        .next_attempt_us = change->now_us + op_lease_us(engine),
-        .created_us = change->now_us,
+        .next_attempt_us = tx->now_us + op_lease_us(engine),
+        .created_us = tx->now_us,
     };
     struct customer_owner owner = owner_of(card, &card->credential_version_id);
-    enum errc rc = customer_find(engine, db, change, &owner, &customer, err);
+    enum errc rc = customer_find(engine, tx, &owner, &customer, err);
     card->customer_id = customer.id;
     if (rc == OK) {
-        rc = card_insert(db, card, err);
+        rc = card_insert(tx->db, card, err);
     }
-    return rc == OK ? op_prepare(engine, &op_card, &row, db, change, op, err) : rc;
+    return rc == OK ? op_prepare(engine, &op_card, &row, tx, op, err) : rc;
 }
 
 enum errc card_refusal(const struct card *card, struct err *err)
@@ -141,20 +140,20 @@ void card_forget_action(struct card *card)
     card->action_secret_sealed_bytes = 0;
 }
 
-enum errc card_end(struct db *db, struct change *change, struct card *card, struct err *err)
+enum errc card_end(struct tx *tx, struct card *card, struct err *err)
 {
     bool was_default = card->is_default;
     card->status = CARD_GONE;
     card->is_default = false;
     card_forget_action(card);
-    card->updated_us = change->now_us;
-    enum errc rc = card_update(db, card, err);
-    return rc == OK && was_default ? card_make_newest_default(db, &card->customer_id, change->now_us, err)
+    card->updated_us = tx->now_us;
+    enum errc rc = card_update(tx->db, card, err);
+    return rc == OK && was_default ? card_make_newest_default(tx->db, &card->customer_id, tx->now_us, err)
                                    : rc;
 }
 
-enum errc card_owe(struct db *db, struct change *change, const struct card *card, const char *kind,
-                   int64_t delay_us, struct err *err)
+enum errc card_owe(struct tx *tx, const struct card *card, const char *kind, int64_t delay_us,
+                   struct err *err)
 {
     struct operation row = {
         .subject_id = card->id,
@@ -162,11 +161,11 @@ enum errc card_owe(struct db *db, struct change *change, const struct card *card
         .merchant_id = card->merchant_id,
         .livemode = card->livemode,
         .credential_version_id = card->credential_version_id,
-        .next_attempt_us = change->now_us + delay_us,
-        .created_us = change->now_us,
+        .next_attempt_us = tx->now_us + delay_us,
+        .created_us = tx->now_us,
     };
-    change->owed = change->owed || delay_us == 0;
-    return operation_insert(db, &row, err);
+    tx->work_due = tx->work_due || delay_us == 0;
+    return operation_insert(tx->db, &row, err);
 }
 
 void card_take_method(struct card *card, const struct provider_method *method)
@@ -178,24 +177,22 @@ void card_take_method(struct card *card, const struct provider_method *method)
     card->fingerprint = method->fingerprint != NULL ? method->fingerprint : card->fingerprint;
 }
 
-enum errc card_tell(struct db *db, struct change *change, const struct card *card, const char *type,
-                    struct err *err)
+enum errc card_tell(struct tx *tx, const struct card *card, const char *type, struct err *err)
 {
     struct json_object *data = NULL;
-    enum errc rc = render_card(card, &change->keyring->master, RENDER_EVENT, change->arena, &data, err);
-    return rc == OK ? change_tell(db, change, &card->merchant_id, card->livemode, &card->id, type, data, err)
-                    : rc;
+    enum errc rc = render_card(card, &tx->keyring->master, RENDER_EVENT, tx->arena, &data, err);
+    return rc == OK ? change_tell(tx, &card->merchant_id, card->livemode, &card->id, type, data, err) : rc;
 }
 
-enum errc card_activate(struct db *db, struct change *change, struct card *card, const char *method_ref,
+enum errc card_activate(struct tx *tx, struct card *card, const char *method_ref,
                         const struct provider_method *method, struct card *saved, struct err *err)
 {
     bool has_default = false;
-    enum errc rc = card_by_method(db, &card->merchant_id, card->livemode, method_ref, card->customer_email,
-                                  change->arena, saved, err);
+    enum errc rc = card_by_method(tx->db, &card->merchant_id, card->livemode, method_ref,
+                                  card->customer_email, tx->arena, saved, err);
     bool known = rc == OK && saved->status == CARD_ACTIVE;
     if (rc == OK || rc == ERR_NOT_FOUND) {
-        rc = card_has_default(db, &card->customer_id, &has_default, err);
+        rc = card_has_default(tx->db, &card->customer_id, &has_default, err);
     }
     if (rc != OK) {
         return rc;
@@ -204,42 +201,41 @@ enum errc card_activate(struct db *db, struct change *change, struct card *card,
     card->provider_ref = method_ref;
     card_forget_action(card);
     card->is_default = !known && !has_default;
-    card->updated_us = change->now_us;
+    card->updated_us = tx->now_us;
     if (method != NULL) {
         card_take_method(card, method);
     }
     if (!known) {
         *saved = *card;
     }
-    rc = card_update(db, card, err);
-    return rc == OK && method == NULL ? card_owe(db, change, saved, op_card_sync.name, 0, err) : rc;
+    rc = card_update(tx->db, card, err);
+    return rc == OK && method == NULL ? card_owe(tx, saved, op_card_sync.name, 0, err) : rc;
 }
 
 // A method that is attached already was saved under another spelling of the e-mail.
-static enum errc attached(struct op *op, struct db *db, struct change *change, struct card *card,
-                          struct err *err)
+static enum errc attached(struct op *op, struct tx *tx, struct card *card, struct err *err)
 {
     const struct provider_method *method = &op->call.answer.method;
     struct card saved = {0};
     struct json_object *data = NULL;
-    enum errc rc = card_activate(db, change, card, method->id, method, &saved, err);
+    enum errc rc = card_activate(tx, card, method->id, method, &saved, err);
     if (rc == OK && op->row.look_up) { // an event told of it meanwhile, and may be newer than this answer
-        rc = card_owe(db, change, &saved, op_card_sync.name, 0, err);
+        rc = card_owe(tx, &saved, op_card_sync.name, 0, err);
     }
     if (rc == OK) {
-        rc = render_card(&saved, &change->keyring->master, RENDER_ANSWER, change->arena, &data, err);
+        rc = render_card(&saved, &tx->keyring->master, RENDER_ANSWER, tx->arena, &data, err);
     }
-    return rc == OK ? reply_keep(db, change, &card->id, 201, data, &op->answer, err) : rc;
+    return rc == OK ? reply_keep(tx, &card->id, 201, data, &op->answer, err) : rc;
 }
 
 // A refusal of the secret key is one, whatever an earlier attempt did: attaching twice does no harm, so the
 // card can be saved again once the key is right.
-enum errc card_refuse(struct op *op, struct db *db, struct card *card, const struct failure *failure,
+enum errc card_refuse(struct op *op, struct tx *tx, struct card *card, const struct failure *failure,
                       struct err *err)
 {
     card->status = CARD_GONE;
     card->failure = *failure;
-    enum errc rc = card_update(db, card, err);
+    enum errc rc = card_update(tx->db, card, err);
     if (rc == OK) {
         (void)card_refusal(card, &op->answer.refusal);
     }
@@ -248,26 +244,26 @@ enum errc card_refuse(struct op *op, struct db *db, struct card *card, const str
 
 // The card goes on with another customer, but only where the missing one is older than the card: one that was
 // made for it and is missing at once would be made for ever.
-static enum errc without_customer(struct op *op, struct db *db, struct change *change, struct card *card,
+static enum errc without_customer(struct op *op, struct tx *tx, struct card *card,
                                   const struct customer *customer, struct err *err)
 {
     bool gone = false;
-    enum errc rc = customer_missing(db, change, customer, &op->row.credential_version_id, &gone, err);
+    enum errc rc = customer_missing(tx, customer, &op->row.credential_version_id, &gone, err);
     if (rc == OK && gone && customer->created_us < card->created_us) {
-        op_next_step(op, change);
+        op_next_step(op, tx);
         return OK;
     }
-    return rc == OK ? card_refuse(op, db, card, &op->call.answer.failure, err) : rc;
+    return rc == OK ? card_refuse(op, tx, card, &op->call.answer.failure, err) : rc;
 }
 
 // The customer that it was attached to was deleted meanwhile, and every method of its with it, for good.
-static enum errc attached_in_vain(struct op *op, struct db *db, struct card *card, struct err *err)
+static enum errc attached_in_vain(struct op *op, struct tx *tx, struct card *card, struct err *err)
 {
     static const struct failure failure = {
         .code = "customer_deleted",
         .message = "The customer was deleted at the provider while the card was being saved.",
     };
-    return card_refuse(op, db, card, &failure, err);
+    return card_refuse(op, tx, card, &failure, err);
 }
 
 // The set-up that was made for this card, of those that are listed. NULL: there is none.
@@ -286,23 +282,23 @@ static const struct setup *find_setup(const struct op *op, const struct card *ca
 
 // A fault was stored under the step's key. A method that is not this customer's is attached anew, a set-up
 // that is not listed made anew. A key that may not read does not keep a card from being saved.
-static enum errc looked_up(struct op *op, struct db *db, struct change *change, struct card *card,
-                           const struct customer *customer, struct err *err)
+static enum errc looked_up(struct op *op, struct tx *tx, struct card *card, const struct customer *customer,
+                           struct err *err)
 {
     const struct provider_answer *answer = &op->call.answer;
     if (answer->outcome == PROVIDER_UNKNOWN || answer->outcome == PROVIDER_LOOK_UP) {
-        op_put_off(op, change);
+        op_put_off(op, tx);
         return OK;
     }
     const struct setup *setup = find_setup(op, card);
     if (setup != NULL) {
-        return card_setup_begun(op, db, change, card, setup, err);
+        return card_setup_begun(op, tx, card, setup, err);
     }
     if (op->call.verb == PROVIDER_METHOD_RETRIEVE && answer->outcome == PROVIDER_DONE &&
         customer->gone_us == 0 && text_equal(answer->method.customer_ref, customer->provider_ref)) {
-        return attached(op, db, change, card, err);
+        return attached(op, tx, card, err);
     }
-    op_send_anew(op, change);
+    op_send_anew(op, tx);
     if (op->call.verb == PROVIDER_SETUP_LIST) {
         op->row.attempts = 0; // nothing was sent under the new key, so nothing is looked for
         op->row.unresolved = false;
@@ -310,73 +306,71 @@ static enum errc looked_up(struct op *op, struct db *db, struct change *change, 
     return OK;
 }
 
-static enum errc done(struct op *op, struct db *db, struct change *change, struct card *card,
-                      const struct customer *customer, struct err *err)
+static enum errc done(struct op *op, struct tx *tx, struct card *card, const struct customer *customer,
+                      struct err *err)
 {
     if (customer->gone_us != 0) {
-        return attached_in_vain(op, db, card, err);
+        return attached_in_vain(op, tx, card, err);
     }
-    return op->call.verb == PROVIDER_SETUP
-               ? card_setup_begun(op, db, change, card, &op->call.answer.setup, err)
-               : attached(op, db, change, card, err);
+    return op->call.verb == PROVIDER_SETUP ? card_setup_begun(op, tx, card, &op->call.answer.setup, err)
+                                           : attached(op, tx, card, err);
 }
 
-static enum errc settle_step(struct op *op, struct db *db, struct change *change, struct card *card,
-                             const struct customer *customer, struct err *err)
+static enum errc settle_step(struct op *op, struct tx *tx, struct card *card, const struct customer *customer,
+                             struct err *err)
 {
     const struct provider_answer *answer = &op->call.answer;
     if (op->call.verb == PROVIDER_SETUP_LIST || op->call.verb == PROVIDER_METHOD_RETRIEVE) {
-        return looked_up(op, db, change, card, customer, err);
+        return looked_up(op, tx, card, customer, err);
     }
     switch (answer->outcome) {
     case PROVIDER_DONE:
-        return done(op, db, change, card, customer, err);
+        return done(op, tx, card, customer, err);
     case PROVIDER_REFUSED:
-        return answer->customer_missing ? without_customer(op, db, change, card, customer, err)
-                                        : card_refuse(op, db, card, &answer->failure, err);
+        return answer->customer_missing ? without_customer(op, tx, card, customer, err)
+                                        : card_refuse(op, tx, card, &answer->failure, err);
     case PROVIDER_NO_AUTH:
-        return card_refuse(op, db, card, &answer->failure, err);
+        return card_refuse(op, tx, card, &answer->failure, err);
     case PROVIDER_UNKNOWN:
     case PROVIDER_LOOK_UP:
         break;
     }
-    op_put_off(op, change);
+    op_put_off(op, tx);
     return OK;
 }
 
-static enum errc save_settle(struct op *op, struct db *db, struct change *change, struct err *err)
+static enum errc save_settle(struct op *op, struct tx *tx, struct err *err)
 {
     struct card card = {0};
     struct customer customer = {0};
-    enum errc rc = read_rows(db, &op->row.subject_id, change->arena, &card, &customer, err);
+    enum errc rc = read_rows(tx, &op->row.subject_id, tx->arena, &card, &customer, err);
     if (rc != OK) {
         return rc;
     }
     bool customer_step = customer_is_being_made(op);
-    const char *key =
-        customer_step ? customer_key(&customer, change->arena) : step_key(op, change->arena, &card);
+    const char *key = customer_step ? customer_key(&customer, tx->arena) : step_key(op, tx->arena, &card);
     if (!text_equal(op->call.idempotency_key, key)) {
-        op_next_step(op, change); // it got another customer meanwhile: this answer is about the one before
+        op_next_step(op, tx); // it got another customer meanwhile: this answer is about the one before
         return OK;
     }
-    card.updated_us = change->now_us;
+    card.updated_us = tx->now_us;
     if (!customer_step) {
-        return settle_step(op, db, change, &card, &customer, err);
+        return settle_step(op, tx, &card, &customer, err);
     }
     enum customer_step step = CUSTOMER_OPEN;
-    rc = customer_settle(op, db, change, &customer, &step, err);
-    return rc == OK && step == CUSTOMER_REFUSED ? card_refuse(op, db, &card, &op->call.answer.failure, err)
+    rc = customer_settle(op, tx, &customer, &step, err);
+    return rc == OK && step == CUSTOMER_REFUSED ? card_refuse(op, tx, &card, &op->call.answer.failure, err)
                                                 : rc;
 }
 
 // The operation goes on: the same request again waits for its outcome, or is answered with it.
-static enum errc save_give_up(const struct uuid *subject_id, struct db *db, struct change *change,
-                              struct op_answer *answer, struct err *err)
+static enum errc save_give_up(const struct uuid *subject_id, struct tx *tx, struct op_answer *answer,
+                              struct err *err)
 {
     struct card card = {0};
-    enum errc rc = card_get(db, subject_id, NULL, change->arena, &card, err);
+    enum errc rc = card_get(tx->db, subject_id, NULL, tx->arena, &card, err);
     if (rc == OK) {
-        rc = reply_stored(db, change->keyring, subject_id, change->arena, answer, err);
+        rc = reply_stored(tx, tx->keyring, subject_id, tx->arena, answer, err);
     }
     if (rc == OK && answer->status == 0 && card_refusal(&card, &answer->refusal) == OK) {
         (void)err_set(&answer->refusal, ERR_PROVIDER_UNAVAILABLE,

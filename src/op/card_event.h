@@ -15,8 +15,8 @@ struct card_subject {
 
 // ERR_NOT_FOUND: nothing of this merchant's and the event's mode. What is being saved from the event's
 // method, or for its customer, is marked to be read once it is there.
-enum errc card_event_find(struct db *db, struct arena *arena, const struct uuid *merchant_id,
+enum errc card_event_find(struct tx *tx, struct arena *arena, const struct uuid *merchant_id,
                           const struct provider_event *event, struct card_subject *subject,
                           struct err *err) MUST_CHECK;
-enum errc card_event_apply(struct db *db, struct change *change, const struct provider_event *event,
-                           struct card_subject *subject, struct err *err) MUST_CHECK;
+enum errc card_event_apply(struct tx *tx, const struct provider_event *event, struct card_subject *subject,
+                           struct err *err) MUST_CHECK;

@@ -7,16 +7,15 @@
 
 #define CARDS_MAX 100
 
-enum errc card_tell_expiring(struct db *db, struct change *change, struct err *err)
+enum errc card_tell_expiring(struct tx *tx, struct err *err)
 {
-    struct card *cards = arena_alloc(change->arena, CARDS_MAX * sizeof(*cards));
+    struct card *cards = arena_alloc(tx->arena, CARDS_MAX * sizeof(*cards));
     size_t count = 0;
-    enum errc rc =
-        cards_expiring(db, time_month(change->now_us), change->arena, cards, CARDS_MAX, &count, err);
+    enum errc rc = cards_expiring(tx->db, time_month(tx->now_us), tx->arena, cards, CARDS_MAX, &count, err);
     for (size_t i = 0; rc == OK && i < count; i++) {
-        rc = card_tell(db, change, &cards[i], "card.expiring", err);
+        rc = card_tell(tx, &cards[i], "card.expiring", err);
         if (rc == OK) {
-            rc = card_expiring_told(db, &cards[i], err);
+            rc = card_expiring_told(tx->db, &cards[i], err);
         }
     }
     return rc;

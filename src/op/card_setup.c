@@ -16,15 +16,14 @@
 // A payer who has not come back after this long does not come any more.
 #define SETUP_KEPT_US (7 * 24 * 3600 * US_PER_S)
 
-static enum errc fail(struct db *db, struct change *change, struct card *card, const struct failure *failure,
-                      struct err *err)
+static enum errc fail(struct tx *tx, struct card *card, const struct failure *failure, struct err *err)
 {
     card->status = CARD_FAILED;
     card->failure = *failure;
     card_forget_action(card);
-    card->updated_us = change->now_us;
-    enum errc rc = card_update(db, card, err);
-    return rc == OK ? card_tell(db, change, card, "card.failed", err) : rc;
+    card->updated_us = tx->now_us;
+    enum errc rc = card_update(tx->db, card, err);
+    return rc == OK ? card_tell(tx, card, "card.failed", err) : rc;
 }
 
 static struct failure failure_of(const struct setup *setup)
@@ -40,27 +39,27 @@ static struct failure failure_of(const struct setup *setup)
 }
 
 // What the payer needs for it: the client secret, or a URL that holds it.
-static void take_action(struct change *change, struct card *card, const struct setup *setup)
+static void take_action(struct tx *tx, struct card *card, const struct setup *setup)
 {
     const char *text =
         setup->next_action == NEXT_ACTION_REDIRECT ? setup->redirect_url : setup->client_secret;
     card->next_action = setup->next_action;
     if (text != NULL && setup->next_action != NEXT_ACTION_NONE) {
         struct sealed sealed =
-            seal(&change->keyring->master, change->arena,
-                 sealed_context(change->arena, SEALED_NEXT_ACTION, &card->id), text, strlen(text));
+            seal(&tx->keyring->master, tx->arena, sealed_context(tx->arena, SEALED_NEXT_ACTION, &card->id),
+                 text, strlen(text));
         card->action_secret_sealed = sealed.data;
         card->action_secret_sealed_bytes = (int)sealed.bytes;
     }
 }
 
-static enum errc activate(const struct op *op, struct db *db, struct change *change, struct card *card,
-                          const struct setup *setup, struct card *saved, struct err *err)
+static enum errc activate(const struct op *op, struct tx *tx, struct card *card, const struct setup *setup,
+                          struct card *saved, struct err *err)
 {
     const struct provider_answer *answer = &op->call.answer;
-    enum errc rc = card_activate(db, change, card, setup->method_ref,
-                                 answer->has_method ? &answer->method : NULL, saved, err);
-    return rc == OK ? card_tell(db, change, saved, "card.saved", err) : rc;
+    enum errc rc =
+        card_activate(tx, card, setup->method_ref, answer->has_method ? &answer->method : NULL, saved, err);
+    return rc == OK ? card_tell(tx, saved, "card.saved", err) : rc;
 }
 
 // Why the answer says nothing of this card. NULL: it does.
@@ -77,42 +76,42 @@ static const char *mismatch(const struct card *card, const struct setup *setup)
                : NULL;
 }
 
-enum errc card_setup_begun(struct op *op, struct db *db, struct change *change, struct card *card,
-                           const struct setup *setup, struct err *err)
+enum errc card_setup_begun(struct op *op, struct tx *tx, struct card *card, const struct setup *setup,
+                           struct err *err)
 {
     struct card saved = {0};
     struct json_object *data = NULL;
     enum errc rc = OK;
     op->call.answer.trouble = mismatch(card, setup);
     if (op->call.answer.trouble != NULL) {
-        op_put_off(op, change);
+        op_put_off(op, tx);
         return OK;
     }
     card->setup_ref = setup->id;
     if (setup->state == SETUP_SUCCEEDED) {
-        rc = activate(op, db, change, card, setup, &saved, err);
+        rc = activate(op, tx, card, setup, &saved, err);
         if (rc == OK && op->row.look_up) { // an event told of it meanwhile, and may be newer than this answer
-            rc = card_owe(db, change, &saved, op_card_sync.name, 0, err);
+            rc = card_owe(tx, &saved, op_card_sync.name, 0, err);
         }
     } else if (setup->state == SETUP_OPEN) {
         card->status = CARD_PENDING;
         if (op->call.answer.has_method) {
             card_take_method(card, &op->call.answer.method);
         }
-        take_action(change, card, setup);
+        take_action(tx, card, setup);
         saved = *card;
-        rc = card_update(db, card, err);
+        rc = card_update(tx->db, card, err);
         if (rc == OK) {
-            rc = card_owe(db, change, card, op_card_setup.name, retry_check_delay_us(0, 0), err);
+            rc = card_owe(tx, card, op_card_setup.name, retry_check_delay_us(0, 0), err);
         }
     } else {
         struct failure failure = failure_of(setup);
-        return card_refuse(op, db, card, &failure, err);
+        return card_refuse(op, tx, card, &failure, err);
     }
     if (rc == OK) {
-        rc = render_card(&saved, &change->keyring->master, RENDER_ANSWER, change->arena, &data, err);
+        rc = render_card(&saved, &tx->keyring->master, RENDER_ANSWER, tx->arena, &data, err);
     }
-    return rc == OK ? reply_keep(db, change, &card->id, 201, data, &op->answer, err) : rc;
+    return rc == OK ? reply_keep(tx, &card->id, 201, data, &op->answer, err) : rc;
 }
 
 // Nothing is left to be asked, nor to be canceled. A card that is gone and has a method is detached by its
@@ -123,21 +122,20 @@ static bool is_over(const struct card *card)
     return card->status != CARD_PENDING && !canceling;
 }
 
-static enum errc setup_plan(struct op *op, struct db *db, struct change *change, bool *needless,
-                            struct err *err)
+static enum errc setup_plan(struct op *op, struct tx *tx, bool *needless, struct err *err)
 {
     struct card card = {0};
-    enum errc rc = card_get(db, &op->row.subject_id, NULL, &op->arena, &card, err);
+    enum errc rc = card_get(tx->db, &op->row.subject_id, NULL, &op->arena, &card, err);
     *needless = rc == OK && is_over(&card);
     if (rc == OK && !*needless) {
-        rc = op_take_present_version(op, db, err);
+        rc = op_take_present_version(op, tx, err);
     }
     if (rc != OK || *needless) {
         return rc;
     }
     char id[UUID_TEXT_BYTES];
     uuid_format(&card.id, id);
-    bool given_up = card.status == CARD_GONE || change->now_us - card.created_us > SETUP_KEPT_US;
+    bool given_up = card.status == CARD_GONE || tx->now_us - card.created_us > SETUP_KEPT_US;
     op->call.verb = given_up && !op->row.look_up ? PROVIDER_SETUP_CANCEL : PROVIDER_SETUP_RETRIEVE;
     op->call.ref = card.setup_ref;
     // An answer is kept under its key: where that was that nothing was canceled, another try needs another
@@ -149,28 +147,26 @@ static enum errc setup_plan(struct op *op, struct db *db, struct change *change,
 }
 
 // The payer finished what was deleted here meanwhile: it is detached.
-static enum errc detach(struct db *db, struct change *change, struct card *card, const struct setup *setup,
-                        struct err *err)
+static enum errc detach(struct tx *tx, struct card *card, const struct setup *setup, struct err *err)
 {
     card->provider_ref = setup->method_ref;
-    enum errc rc = card_update(db, card, err);
-    return rc == OK ? card_owe(db, change, card, op_detach.name, 0, err) : rc;
+    enum errc rc = card_update(tx->db, card, err);
+    return rc == OK ? card_owe(tx, card, op_detach.name, 0, err) : rc;
 }
 
 // Whether the customer was deleted, or the method detached, after the payer had authenticated. No event ends
 // a pending card, whose method is not known yet.
-static enum errc is_lost(const struct op *op, struct db *db, struct change *change, const struct card *card,
-                         bool *lost, struct err *err)
+static enum errc is_lost(const struct op *op, struct tx *tx, const struct card *card, bool *lost,
+                         struct err *err)
 {
     const struct provider_answer *answer = &op->call.answer;
     struct customer customer = {0};
-    enum errc rc = customer_get(db, &card->customer_id, change->arena, &customer, err);
+    enum errc rc = customer_get(tx->db, &card->customer_id, tx->arena, &customer, err);
     *lost = customer.gone_us != 0 || (answer->has_method && answer->method.detached);
     return rc;
 }
 
-static enum errc take_success(const struct op *op, struct db *db, struct change *change, struct card *card,
-                              struct err *err)
+static enum errc take_success(const struct op *op, struct tx *tx, struct card *card, struct err *err)
 {
     static const struct failure failure = {
         .code = "detached",
@@ -178,15 +174,14 @@ static enum errc take_success(const struct op *op, struct db *db, struct change 
     };
     struct card saved = {0};
     bool lost = false;
-    enum errc rc = is_lost(op, db, change, card, &lost, err);
+    enum errc rc = is_lost(op, tx, card, &lost, err);
     if (rc != OK) {
         return rc;
     }
-    return lost ? fail(db, change, card, &failure, err)
-                : activate(op, db, change, card, &op->call.answer.setup, &saved, err);
+    return lost ? fail(tx, card, &failure, err) : activate(op, tx, card, &op->call.answer.setup, &saved, err);
 }
 
-static enum errc take(struct op *op, struct db *db, struct change *change, struct card *card, struct err *err)
+static enum errc take(struct op *op, struct tx *tx, struct card *card, struct err *err)
 {
     const struct setup *setup = &op->call.answer.setup;
     op->call.answer.trouble = mismatch(card, setup);
@@ -194,46 +189,46 @@ static enum errc take(struct op *op, struct db *db, struct change *change, struc
         bool asks_payer = op->call.answer.trouble == NULL && card->status == CARD_PENDING &&
                           card->next_action == NEXT_ACTION_NONE && setup->next_action != NEXT_ACTION_NONE;
         op->row.look_up = false;
-        op_check_again(op, change);
+        op_check_again(op, tx);
         if (asks_payer) {
-            take_action(change, card, setup);
+            take_action(tx, card, setup);
         }
-        return asks_payer ? card_update(db, card, err) : OK;
+        return asks_payer ? card_update(tx->db, card, err) : OK;
     }
     if (card->status == CARD_GONE) {
-        return setup->state == SETUP_SUCCEEDED ? detach(db, change, card, setup, err) : OK;
+        return setup->state == SETUP_SUCCEEDED ? detach(tx, card, setup, err) : OK;
     }
     if (setup->state == SETUP_SUCCEEDED) {
-        return take_success(op, db, change, card, err);
+        return take_success(op, tx, card, err);
     }
     struct failure failure = failure_of(setup);
-    return fail(db, change, card, &failure, err);
+    return fail(tx, card, &failure, err);
 }
 
 // A cancellation is refused where the set-up came to an end meanwhile: it is read. A set-up that the
 // merchant's present account does not know is of no use to him.
-static enum errc setup_settle(struct op *op, struct db *db, struct change *change, struct err *err)
+static enum errc setup_settle(struct op *op, struct tx *tx, struct err *err)
 {
     const struct provider_answer *answer = &op->call.answer;
     struct card card = {0};
-    enum errc rc = card_get(db, &op->row.subject_id, NULL, change->arena, &card, err);
+    enum errc rc = card_get(tx->db, &op->row.subject_id, NULL, tx->arena, &card, err);
     if (rc != OK || is_over(&card)) {
         return rc;
     }
     if (answer->outcome == PROVIDER_DONE) {
-        return take(op, db, change, &card, err);
+        return take(op, tx, &card, err);
     }
     if (answer->outcome != PROVIDER_REFUSED) {
-        op_check_again(op, change);
+        op_check_again(op, tx);
         return OK;
     }
     if (op->call.verb == PROVIDER_SETUP_CANCEL) {
-        op_send_anew(op, change);
-        op->row.next_attempt_us = change->now_us;
+        op_send_anew(op, tx);
+        op->row.next_attempt_us = tx->now_us;
         op->row.look_up = true;
         return OK;
     }
-    return card.status == CARD_PENDING ? fail(db, change, &card, &answer->failure, err) : OK;
+    return card.status == CARD_PENDING ? fail(tx, &card, &answer->failure, err) : OK;
 }
 
 const struct op_kind op_card_setup = {.name = "card_setup", .plan = setup_plan, .settle = setup_settle};

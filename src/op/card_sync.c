@@ -4,48 +4,45 @@
 #include "op/card.h"
 #include "store/cards.h"
 
-static enum errc sync_plan(struct op *op, struct db *db, struct change *change, bool *needless,
-                           struct err *err)
+static enum errc sync_plan(struct op *op, struct tx *tx, bool *needless, struct err *err)
 {
-    (void)change;
     struct card card = {0};
-    enum errc rc = card_get(db, &op->row.subject_id, NULL, &op->arena, &card, err);
+    enum errc rc = card_get(tx->db, &op->row.subject_id, NULL, &op->arena, &card, err);
     *needless = rc == OK && card.status != CARD_ACTIVE;
     if (rc == OK && !*needless) {
-        rc = op_take_present_version(op, db, err);
+        rc = op_take_present_version(op, tx, err);
     }
     op->call.verb = PROVIDER_METHOD_RETRIEVE;
     op->call.ref = card.provider_ref;
     return rc;
 }
 
-static enum errc take(struct db *db, struct change *change, struct card *card,
-                      const struct provider_method *method, struct err *err)
+static enum errc take(struct tx *tx, struct card *card, const struct provider_method *method, struct err *err)
 {
     if (method->detached) {
-        return card_end(db, change, card, err);
+        return card_end(tx, card, err);
     }
     card_take_method(card, method);
-    card->updated_us = change->now_us;
-    return card_update(db, card, err);
+    card->updated_us = tx->now_us;
+    return card_update(tx->db, card, err);
 }
 
 // A refusal says nothing of the card: the present key may be another account's.
-static enum errc sync_settle(struct op *op, struct db *db, struct change *change, struct err *err)
+static enum errc sync_settle(struct op *op, struct tx *tx, struct err *err)
 {
     struct provider_answer *answer = &op->call.answer;
     struct card card = {0};
-    enum errc rc = card_get(db, &op->row.subject_id, NULL, change->arena, &card, err);
+    enum errc rc = card_get(tx->db, &op->row.subject_id, NULL, tx->arena, &card, err);
     if (rc != OK || card.status != CARD_ACTIVE || answer->outcome == PROVIDER_REFUSED) {
         return rc;
     }
     if (answer->outcome == PROVIDER_DONE && text_equal(answer->method.id, card.provider_ref)) {
-        return take(db, change, &card, &answer->method, err);
+        return take(tx, &card, &answer->method, err);
     }
     if (answer->outcome == PROVIDER_DONE) {
         answer->trouble = "another payment method than was asked for";
     }
-    op_put_off(op, change);
+    op_put_off(op, tx);
     return OK;
 }
 

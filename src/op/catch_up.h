@@ -9,18 +9,18 @@
 #include "store/credentials.h"
 
 // At start. alive_us: when the service was last known to run.
-enum errc catch_up_begin(const struct engine *engine, struct db *db, int64_t alive_us, int64_t now_us,
+enum errc catch_up_begin(const struct engine *engine, struct tx *tx, int64_t alive_us, int64_t now_us,
                          struct err *err) MUST_CHECK;
 
 // ERR_CATCHING_UP while the merchant's account is held, in this mode or, with CATCH_UP_EITHER, in one of
 // both.
-enum errc catch_up_check(struct db *db, const struct uuid *merchant_id, enum catch_up_mode mode,
+enum errc catch_up_check(struct tx *tx, const struct uuid *merchant_id, enum catch_up_mode mode,
                          struct err *err) MUST_CHECK;
 
 // Credentials were put in place: their account is asked where it would not tell before.
-enum errc catch_up_ask(struct db *db, const struct credential *credential, int64_t now_us,
+enum errc catch_up_ask(struct tx *tx, const struct credential *credential, int64_t now_us,
                        struct err *err) MUST_CHECK;
 
 // An event names a payment of this merchant that carries this service's mark and is not here.
-enum errc catch_up_owe(struct db *db, struct change *change, const struct uuid *merchant_id, bool livemode,
+enum errc catch_up_owe(struct tx *tx, const struct uuid *merchant_id, bool livemode,
                        const struct uuid *payment_id, struct err *err) MUST_CHECK;

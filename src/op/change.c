@@ -15,22 +15,21 @@
 #include "store/payments.h"
 #include "store/sealed.h"
 
-enum errc change_note(struct db *db, struct change *change, const struct payment *payment, const char *what,
-                      struct err *err)
+enum errc change_note(struct tx *tx, const struct payment *payment, const char *what, struct err *err)
 {
     struct payment_history_entry entry = {
         .payment_id = payment->id,
-        .at_us = change->now_us,
+        .at_us = tx->now_us,
         .what = what,
         .status = payment->status,
-        .cause = change->cause,
-        .cause_ref = change->cause_ref,
+        .cause = tx->cause,
+        .cause_ref = tx->cause_ref,
     };
-    enum errc rc = payment_history_next_id(db, &payment->id, change->random, change->now_us, &entry.id, err);
-    return rc == OK ? payment_history_append(db, &entry, err) : rc;
+    enum errc rc = payment_history_next_id(tx->db, &payment->id, tx->random, tx->now_us, &entry.id, err);
+    return rc == OK ? payment_history_append(tx->db, &entry, err) : rc;
 }
 
-enum errc change_tell(struct db *db, struct change *change, const struct uuid *merchant_id, bool livemode,
+enum errc change_tell(struct tx *tx, const struct uuid *merchant_id, bool livemode,
                       const struct uuid *transaction, const char *type, struct json_object *data,
                       struct err *err)
 {
@@ -39,12 +38,12 @@ enum errc change_tell(struct db *db, struct change *change, const struct uuid *m
     struct uuid id = {{0}};
     char id_text[UUID_TEXT_BYTES];
     char time_text[TIME_TEXT_BYTES];
-    enum errc rc = outbox_next_id(db, &transaction_id, change->random, change->now_us, &id, err);
+    enum errc rc = outbox_next_id(tx->db, &transaction_id, tx->random, tx->now_us, &id, err);
     if (rc != OK) {
         return rc;
     }
     uuid_format(&id, id_text);
-    time_format(change->now_us, time_text);
+    time_format(tx->now_us, time_text);
     struct json_object *body JSON_CLEANUP = json_new_object();
     json_add_str(body, "id", id_text);
     json_add_str(body, "type", type);
@@ -56,57 +55,55 @@ enum errc change_tell(struct db *db, struct change *change, const struct uuid *m
         .livemode = livemode,
         .transaction_id = transaction_id,
         .type = type,
-        .body = json_text(change->arena, body),
+        .body = json_text(tx->arena, body),
         .status = "pending",
-        .next_attempt_us = change->now_us,
-        .created_us = change->now_us,
+        .next_attempt_us = tx->now_us,
+        .created_us = tx->now_us,
     };
-    change->told = true;
-    change->event_id = id;
-    return outbox_append(db, &event, err);
+    tx->event_written = true;
+    tx->event_id = id;
+    return outbox_append(tx->db, &event, err);
 }
 
-static enum errc tell_payment(struct db *db, struct change *change, const struct payment *payment,
-                              const char *type, struct err *err)
+static enum errc tell_payment(struct tx *tx, const struct payment *payment, const char *type, struct err *err)
 {
     struct json_object *data = NULL;
-    enum errc rc = render_payment(payment, &change->keyring->master, RENDER_EVENT, change->arena, &data, err);
+    enum errc rc = render_payment(payment, &tx->keyring->master, RENDER_EVENT, tx->arena, &data, err);
     if (rc != OK) {
         return rc;
     }
-    return change_tell(db, change, &payment->merchant_id, payment->livemode, &payment->id, type, data, err);
+    return change_tell(tx, &payment->merchant_id, payment->livemode, &payment->id, type, data, err);
 }
 
 // Row, history and, where type is given, event: the only place that writes a changed payment.
-static enum errc write_change(struct db *db, struct change *change, struct payment *payment, const char *what,
-                              const char *type, struct err *err)
+static enum errc write_change(struct tx *tx, struct payment *payment, const char *what, const char *type,
+                              struct err *err)
 {
-    payment->updated_us = change->now_us;
-    enum errc rc = payment_update(db, payment, err);
+    payment->updated_us = tx->now_us;
+    enum errc rc = payment_update(tx->db, payment, err);
     if (rc == OK) {
-        rc = change_note(db, change, payment, what, err);
+        rc = change_note(tx, payment, what, err);
     }
     if (rc == OK && type != NULL) {
-        rc = tell_payment(db, change, payment, type, err);
+        rc = tell_payment(tx, payment, type, err);
     }
     return rc;
 }
 
-enum errc change_create(struct db *db, struct change *change, const struct payment *payment, struct err *err)
+enum errc change_create(struct tx *tx, const struct payment *payment, struct err *err)
 {
-    enum errc rc = payment_insert(db, payment, err);
-    return rc == OK ? change_note(db, change, payment, "created", err) : rc;
+    enum errc rc = payment_insert(tx->db, payment, err);
+    return rc == OK ? change_note(tx, payment, "created", err) : rc;
 }
 
-enum errc change_take_over(struct db *db, struct change *change, const struct payment *payment,
-                           struct err *err)
+enum errc change_take_over(struct tx *tx, const struct payment *payment, struct err *err)
 {
-    enum errc rc = payment_insert(db, payment, err);
-    return rc == OK ? change_note(db, change, payment, "taken over", err) : rc;
+    enum errc rc = payment_insert(tx->db, payment, err);
+    return rc == OK ? change_note(tx, payment, "taken over", err) : rc;
 }
 
-enum errc change_owe(struct db *db, struct change *change, const struct payment *payment, const char *kind,
-                     int64_t delay_us, struct err *err)
+enum errc change_owe(struct tx *tx, const struct payment *payment, const char *kind, int64_t delay_us,
+                     struct err *err)
 {
     struct operation operation = {
         .subject_id = payment->id,
@@ -114,11 +111,11 @@ enum errc change_owe(struct db *db, struct change *change, const struct payment 
         .merchant_id = payment->merchant_id,
         .livemode = payment->livemode,
         .credential_version_id = payment->credential_version_id,
-        .next_attempt_us = change->now_us + delay_us,
-        .created_us = change->now_us,
+        .next_attempt_us = tx->now_us + delay_us,
+        .created_us = tx->now_us,
     };
-    change->owed = change->owed || delay_us == 0;
-    return operation_insert(db, &operation, err);
+    tx->work_due = tx->work_due || delay_us == 0;
+    return operation_insert(tx->db, &operation, err);
 }
 
 static void end_action(struct payment *payment)
@@ -130,39 +127,37 @@ static void end_action(struct payment *payment)
 }
 
 // What the status does not allow changes nothing but that the provider's id may be news even so.
-static enum errc ignore(struct db *db, struct change *change, const struct payment *payment, const char *what,
-                        struct err *err)
+static enum errc ignore(struct tx *tx, const struct payment *payment, const char *what, struct err *err)
 {
-    enum errc rc = payment_update(db, payment, err);
-    return rc == OK ? change_note(db, change, payment, what, err) : rc;
+    enum errc rc = payment_update(tx->db, payment, err);
+    return rc == OK ? change_note(tx, payment, what, err) : rc;
 }
 
-static enum errc fail(struct db *db, struct change *change, struct payment *payment,
-                      const struct failure *failure, bool intent_over, struct err *err)
+static enum errc fail(struct tx *tx, struct payment *payment, const struct failure *failure, bool intent_over,
+                      struct err *err)
 {
     enum payment_status to = payment->status;
     if (!payment_can_move(payment->status, MOVE_FAIL, &to)) {
-        return ignore(db, change, payment, "ignored: a failure", err);
+        return ignore(tx, payment, "ignored: a failure", err);
     }
     payment->status = to;
     payment->failure = *failure;
     end_action(payment);
     enum errc rc = OK;
     if (payment->action_given && payment->provider_ref != NULL && !intent_over) {
-        rc = change_owe(db, change, payment, "cancel", 0, err);
+        rc = change_owe(tx, payment, "cancel", 0, err);
     }
-    return rc == OK ? write_change(db, change, payment, "failed", "payment.failed", err) : rc;
+    return rc == OK ? write_change(tx, payment, "failed", "payment.failed", err) : rc;
 }
 
-enum errc change_fail(struct db *db, struct change *change, struct payment *payment,
-                      const struct failure *failure, struct err *err)
+enum errc change_fail(struct tx *tx, struct payment *payment, const struct failure *failure, struct err *err)
 {
-    return fail(db, change, payment, failure, false, err);
+    return fail(tx, payment, failure, false, err);
 }
 
 // The provider's id may only become this payment's when it is no other one's, here or by what it says itself.
-static enum errc check_ref_is_free(struct db *db, struct change *change, const struct payment *payment,
-                                   const struct intent *intent, struct err *err)
+static enum errc check_ref_is_free(struct tx *tx, const struct payment *payment, const struct intent *intent,
+                                   struct err *err)
 {
     char id[UUID_TEXT_BYTES];
     uuid_format(&payment->id, id);
@@ -171,7 +166,7 @@ static enum errc check_ref_is_free(struct db *db, struct change *change, const s
     }
     struct payment other = {0};
     enum errc rc =
-        payment_by_ref(db, &payment->merchant_id, payment->livemode, intent->id, change->arena, &other, err);
+        payment_by_ref(tx->db, &payment->merchant_id, payment->livemode, intent->id, tx->arena, &other, err);
     if (rc == OK) {
         return err_set(err, ERR_CONFLICT, "the provider's object is another payment's");
     }
@@ -179,14 +174,14 @@ static enum errc check_ref_is_free(struct db *db, struct change *change, const s
 }
 
 // An intent is this payment's when its id, or where none is known yet all that it says, agrees.
-enum errc change_check_intent(struct db *db, struct change *change, const struct payment *payment,
-                              const struct intent *intent, struct err *err)
+enum errc change_check_intent(struct tx *tx, const struct payment *payment, const struct intent *intent,
+                              struct err *err)
 {
     if (payment->provider_ref != NULL && !text_equal(payment->provider_ref, intent->id)) {
         return err_set(err, ERR_CONFLICT, "the provider's object is another one than this payment's");
     }
     if (payment->provider_ref == NULL) {
-        enum errc rc = check_ref_is_free(db, change, payment, intent, err);
+        enum errc rc = check_ref_is_free(tx, payment, intent, err);
         if (rc != OK) {
             return rc;
         }
@@ -203,8 +198,8 @@ enum errc change_check_intent(struct db *db, struct change *change, const struct
 }
 
 // A payment gets here once: no move leads from completed back to where it completes from.
-static enum errc complete(struct db *db, struct change *change, struct payment *payment,
-                          const struct intent *intent, struct err *err)
+static enum errc complete(struct tx *tx, struct payment *payment, const struct intent *intent,
+                          struct err *err)
 {
     enum payment_status to = payment->status;
     if (!payment_can_move(payment->status, MOVE_COMPLETE, &to)) {
@@ -213,7 +208,7 @@ static enum errc complete(struct db *db, struct change *change, struct payment *
     struct operation capture = {0};
     bool said = intent->received_provider_minor >= 0;
     enum errc rc =
-        said ? ERR_NOT_FOUND : operation_get(db, &payment->id, "capture", change->arena, &capture, err);
+        said ? ERR_NOT_FOUND : operation_get(tx->db, &payment->id, "capture", tx->arena, &capture, err);
     if (rc != ERR_NOT_FOUND) {
         return rc; // a capture is under way that knows how much was asked for
     }
@@ -231,86 +226,84 @@ static enum errc complete(struct db *db, struct change *change, struct payment *
     payment->captured_minor = captured;
     payment->failure = (struct failure){0};
     end_action(payment);
-    rc = write_change(db, change, payment, "completed", "payment.completed", err);
-    return rc == OK && !uuid_is_nil(&payment->customer_id) ? card_keep(db, change, payment, intent, err) : rc;
+    rc = write_change(tx, payment, "completed", "payment.completed", err);
+    return rc == OK && !uuid_is_nil(&payment->customer_id) ? card_keep(tx, payment, intent, err) : rc;
 }
 
-enum errc change_is_ending(struct db *db, struct change *change, const struct payment *payment, bool *ending,
-                           struct err *err)
+enum errc change_is_ending(struct tx *tx, const struct payment *payment, bool *ending, struct err *err)
 {
     struct operation open = {0};
-    enum errc rc = operation_get(db, &payment->id, "capture", change->arena, &open, err);
+    enum errc rc = operation_get(tx->db, &payment->id, "capture", tx->arena, &open, err);
     if (rc == ERR_NOT_FOUND) {
-        rc = operation_get(db, &payment->id, "cancel", change->arena, &open, err);
+        rc = operation_get(tx->db, &payment->id, "cancel", tx->arena, &open, err);
     }
     *ending = rc == OK;
     return rc == ERR_NOT_FOUND ? OK : rc;
 }
 
-enum errc change_capturable(struct db *db, struct change *change, struct payment *payment, bool capturable,
-                            const char *what, struct err *err)
+enum errc change_capturable(struct tx *tx, struct payment *payment, bool capturable, const char *what,
+                            struct err *err)
 {
     payment->capturable = capturable;
-    return write_change(db, change, payment, what, capturable ? "payment.capturable" : NULL, err);
+    return write_change(tx, payment, what, capturable ? "payment.capturable" : NULL, err);
 }
 
-enum errc change_customer(struct db *db, struct change *change, struct payment *payment,
-                          const struct uuid *customer_id, struct err *err)
+enum errc change_customer(struct tx *tx, struct payment *payment, const struct uuid *customer_id,
+                          struct err *err)
 {
     payment->customer_id = *customer_id;
-    return write_change(db, change, payment, "another customer", NULL, err);
+    return write_change(tx, payment, "another customer", NULL, err);
 }
 
 // Authorised: pending still, and capturable.
-static enum errc authorise(struct db *db, struct change *change, struct payment *payment, struct err *err)
+static enum errc authorise(struct tx *tx, struct payment *payment, struct err *err)
 {
     if (payment->status != PAYMENT_PENDING) {
-        return ignore(db, change, payment, "ignored: an authorisation", err);
+        return ignore(tx, payment, "ignored: an authorisation", err);
     }
     bool ending = false;
-    enum errc rc = change_is_ending(db, change, payment, &ending, err);
+    enum errc rc = change_is_ending(tx, payment, &ending, err);
     if (rc != OK || ending || payment->capturable) {
         return rc; // the same news again, or news from before its end was asked for
     }
     end_action(payment);
     payment->capturable = true;
-    return write_change(db, change, payment, "capturable", "payment.capturable", err);
+    return write_change(tx, payment, "capturable", "payment.capturable", err);
 }
 
 // The payer has done his part: nothing is asked of him any more.
-static enum errc processing(struct db *db, struct change *change, struct payment *payment, bool ref_is_new,
-                            struct err *err)
+static enum errc processing(struct tx *tx, struct payment *payment, bool ref_is_new, struct err *err)
 {
     if (payment->status != PAYMENT_PENDING) {
-        return ignore(db, change, payment, "ignored: processing", err);
+        return ignore(tx, payment, "ignored: processing", err);
     }
     if (payment->next_action == NEXT_ACTION_NONE && !ref_is_new) {
         return OK;
     }
     end_action(payment);
-    return write_change(db, change, payment, "processing", NULL, err);
+    return write_change(tx, payment, "processing", NULL, err);
 }
 
 // What the payer needs for it: the client secret, or a URL that holds it.
-static void seal_action(struct change *change, struct payment *payment, const struct intent *intent)
+static void seal_action(struct tx *tx, struct payment *payment, const struct intent *intent)
 {
     const char *text =
         intent->next_action == NEXT_ACTION_REDIRECT ? intent->redirect_url : intent->client_secret;
     if (text != NULL) {
         struct sealed sealed =
-            seal(&change->keyring->master, change->arena,
-                 sealed_context(change->arena, SEALED_NEXT_ACTION, &payment->id), text, strlen(text));
+            seal(&tx->keyring->master, tx->arena, sealed_context(tx->arena, SEALED_NEXT_ACTION, &payment->id),
+                 text, strlen(text));
         payment->action_secret_sealed = sealed.data;
         payment->action_secret_sealed_bytes = (int)sealed.bytes;
     }
 }
 
 // Not finished: keep what the payer needs in order to act.
-static enum errc keep_open(struct db *db, struct change *change, struct payment *payment,
-                           const struct intent *intent, bool ref_is_new, struct err *err)
+static enum errc keep_open(struct tx *tx, struct payment *payment, const struct intent *intent,
+                           bool ref_is_new, struct err *err)
 {
     if (payment->status != PAYMENT_PENDING) {
-        return ignore(db, change, payment, "ignored: processing", err);
+        return ignore(tx, payment, "ignored: processing", err);
     }
     // Once it is authorised, this is older than what told of that.
     bool acts = intent->next_action != NEXT_ACTION_NONE && payment->next_action == NEXT_ACTION_NONE &&
@@ -321,9 +314,9 @@ static enum errc keep_open(struct db *db, struct change *change, struct payment 
     if (acts) {
         payment->next_action = intent->next_action;
         payment->action_given = true;
-        seal_action(change, payment, intent);
+        seal_action(tx, payment, intent);
     }
-    return write_change(db, change, payment, acts ? "action required" : "processing", NULL, err);
+    return write_change(tx, payment, acts ? "action required" : "processing", NULL, err);
 }
 
 struct failure change_failure_of(const struct intent *intent)
@@ -337,10 +330,10 @@ struct failure change_failure_of(const struct intent *intent)
     return failure;
 }
 
-enum errc change_take_intent(struct db *db, struct change *change, struct payment *payment,
-                             const struct intent *intent, struct err *err)
+enum errc change_take_intent(struct tx *tx, struct payment *payment, const struct intent *intent,
+                             struct err *err)
 {
-    enum errc rc = change_check_intent(db, change, payment, intent, err);
+    enum errc rc = change_check_intent(tx, payment, intent, err);
     if (rc != OK) {
         return rc;
     }
@@ -349,38 +342,37 @@ enum errc change_take_intent(struct db *db, struct change *change, struct paymen
     struct failure failure = change_failure_of(intent);
     switch (intent->state) {
     case INTENT_SUCCEEDED:
-        return complete(db, change, payment, intent, err);
+        return complete(tx, payment, intent, err);
     case INTENT_CAPTURABLE:
-        return authorise(db, change, payment, err);
+        return authorise(tx, payment, err);
     case INTENT_ATTEMPT_FAILED:
-        return fail(db, change, payment, &failure, false, err);
+        return fail(tx, payment, &failure, false, err);
     case INTENT_CANCELED:
-        return fail(db, change, payment, &failure, true, err);
+        return fail(tx, payment, &failure, true, err);
     case INTENT_PROCESSING:
-        return processing(db, change, payment, ref_is_new, err);
+        return processing(tx, payment, ref_is_new, err);
     case INTENT_OPEN:
         break;
     }
-    return keep_open(db, change, payment, intent, ref_is_new, err);
+    return keep_open(tx, payment, intent, ref_is_new, err);
 }
 
-enum errc change_reopen(struct db *db, struct change *change, struct payment *payment,
-                        const struct intent *intent, struct err *err)
+enum errc change_reopen(struct tx *tx, struct payment *payment, const struct intent *intent, struct err *err)
 {
     enum payment_status to = payment->status;
-    enum errc rc = change_check_intent(db, change, payment, intent, err);
+    enum errc rc = change_check_intent(tx, payment, intent, err);
     if (rc == OK && payment_can_move(payment->status, MOVE_REOPEN, &to)) {
         payment->status = to;
         payment->failure = (struct failure){0};
-        rc = write_change(db, change, payment, PAYMENT_REOPENED, NULL, err);
+        rc = write_change(tx, payment, PAYMENT_REOPENED, NULL, err);
     }
-    return rc == OK ? change_take_intent(db, change, payment, intent, err) : rc;
+    return rc == OK ? change_take_intent(tx, payment, intent, err) : rc;
 }
 
-enum errc change_fail_again(struct db *db, struct change *change, struct payment *payment,
-                            const struct failure *failure, const char *what, struct err *err)
+enum errc change_fail_again(struct tx *tx, struct payment *payment, const struct failure *failure,
+                            const char *what, struct err *err)
 {
     REQUIRE(payment->status == PAYMENT_FAILED);
     payment->failure = *failure;
-    return write_change(db, change, payment, what, NULL, err);
+    return write_change(tx, payment, what, NULL, err);
 }

@@ -6,40 +6,25 @@
 
 #include "base/keyring.h"
 #include "domain/payment.h"
-#include "store/db.h"
-
-// Who asks for a change, and when.
-struct change {
-    const struct keyring *keyring;
-    struct random *random;
-    struct arena *arena;
-    int64_t now_us;
-    const char *cause;     // "api", "event", "recovery"
-    const char *cause_ref; // request id, provider's event id; NULL: none
-    bool told;             // set when an event to the merchant was written
-    struct uuid event_id;  // of the last one
-    bool owed;             // set when an operation was opened that is due now
-};
+#include "store/tx.h"
 
 // A payment that was just prepared: the row and the first line of its history.
-enum errc change_create(struct db *db, struct change *change, const struct payment *payment,
-                        struct err *err) MUST_CHECK;
+enum errc change_create(struct tx *tx, const struct payment *payment, struct err *err) MUST_CHECK;
 
 // A payment that the provider knows and this database has forgotten, as it was when it was prepared; its
 // state is taken over next (change_take_intent).
-enum errc change_take_over(struct db *db, struct change *change, const struct payment *payment,
-                           struct err *err) MUST_CHECK;
+enum errc change_take_over(struct tx *tx, const struct payment *payment, struct err *err) MUST_CHECK;
 
 // The payment could not be made: MOVE_FAIL with this reason, if its status allows it. Where its next action
 // was handed out, the intent is cancelled at the provider, so that nobody pays it later beside its
 // replacement.
-enum errc change_fail(struct db *db, struct change *change, struct payment *payment,
-                      const struct failure *failure, struct err *err) MUST_CHECK;
+enum errc change_fail(struct tx *tx, struct payment *payment, const struct failure *failure,
+                      struct err *err) MUST_CHECK;
 
 // OK: the intent is this payment's. ERR_CONFLICT: it is not (another id, amount or currency, or it names
 // another payment).
-enum errc change_check_intent(struct db *db, struct change *change, const struct payment *payment,
-                              const struct intent *intent, struct err *err) MUST_CHECK;
+enum errc change_check_intent(struct tx *tx, const struct payment *payment, const struct intent *intent,
+                              struct err *err) MUST_CHECK;
 
 // Why a payment of this intent failed.
 struct failure change_failure_of(const struct intent *intent);
@@ -47,38 +32,38 @@ struct failure change_failure_of(const struct intent *intent);
 // Takes over what the provider says. A move that the status does not allow changes nothing and is noted in
 // the history. ERR_CONFLICT: the intent is not this payment's (another id, amount or currency); nothing is
 // changed.
-enum errc change_take_intent(struct db *db, struct change *change, struct payment *payment,
-                             const struct intent *intent, struct err *err) MUST_CHECK;
+enum errc change_take_intent(struct tx *tx, struct payment *payment, const struct intent *intent,
+                             struct err *err) MUST_CHECK;
 
 // For op_authenticate alone: the provider has confirmed a failed payment's intent once more, and it is not at
 // its end. The payment is pending again, and then takes over what the provider says.
-enum errc change_reopen(struct db *db, struct change *change, struct payment *payment,
-                        const struct intent *intent, struct err *err) MUST_CHECK;
+enum errc change_reopen(struct tx *tx, struct payment *payment, const struct intent *intent,
+                        struct err *err) MUST_CHECK;
 // It was not confirmed: the payment stays failed, for this reason from now on. `what`: for its history.
-enum errc change_fail_again(struct db *db, struct change *change, struct payment *payment,
-                            const struct failure *failure, const char *what, struct err *err) MUST_CHECK;
+enum errc change_fail_again(struct tx *tx, struct payment *payment, const struct failure *failure,
+                            const char *what, struct err *err) MUST_CHECK;
 
 // Whether the payment is being captured or canceled: *ending.
-enum errc change_is_ending(struct db *db, struct change *change, const struct payment *payment, bool *ending,
+enum errc change_is_ending(struct tx *tx, const struct payment *payment, bool *ending,
                            struct err *err) MUST_CHECK;
 // For those who do that: while it is under way the payment is not capturable; it is again, and the merchant
 // is told so, where it came to nothing.
-enum errc change_capturable(struct db *db, struct change *change, struct payment *payment, bool capturable,
-                            const char *what, struct err *err) MUST_CHECK;
+enum errc change_capturable(struct tx *tx, struct payment *payment, bool capturable, const char *what,
+                            struct err *err) MUST_CHECK;
 
 // A payment that saves its card, and was not charged yet, does so for another customer.
-enum errc change_customer(struct db *db, struct change *change, struct payment *payment,
-                          const struct uuid *customer_id, struct err *err) MUST_CHECK;
+enum errc change_customer(struct tx *tx, struct payment *payment, const struct uuid *customer_id,
+                          struct err *err) MUST_CHECK;
 
 // A line of history for something that changed nothing.
-enum errc change_note(struct db *db, struct change *change, const struct payment *payment, const char *what,
+enum errc change_note(struct tx *tx, const struct payment *payment, const char *what,
                       struct err *err) MUST_CHECK;
 
 // Opens an operation of this kind on the payment, due after delay_us.
-enum errc change_owe(struct db *db, struct change *change, const struct payment *payment, const char *kind,
-                     int64_t delay_us, struct err *err) MUST_CHECK;
+enum errc change_owe(struct tx *tx, const struct payment *payment, const char *kind, int64_t delay_us,
+                     struct err *err) MUST_CHECK;
 
 // {"id","type","created_at","data"} for the merchant's endpoint; takes `data`. transaction NULL: none.
-enum errc change_tell(struct db *db, struct change *change, const struct uuid *merchant_id, bool livemode,
+enum errc change_tell(struct tx *tx, const struct uuid *merchant_id, bool livemode,
                       const struct uuid *transaction, const char *type, struct json_object *data,
                       struct err *err) MUST_CHECK;

@@ -62,65 +62,63 @@ static void plan_look_up(struct op *op, const struct payment *payment, int64_t n
 }
 
 // Where this one's own id is not known, any other payment that was made with the same key tells its account.
-static enum errc find_evidence(struct op *op, struct db *db, const struct payment *payment, struct err *err)
+static enum errc find_evidence(struct op *op, struct tx *tx, const struct payment *payment, struct err *err)
 {
     op->evidence_ref = payment->provider_ref;
     return payment->provider_ref == NULL && op_has_other_key(op)
-               ? payment_ref_of_version(db, payment, &op->arena, &op->evidence_ref, err)
+               ? payment_ref_of_version(tx->db, payment, &op->arena, &op->evidence_ref, err)
                : OK;
 }
 
 // The charge was never sent, nor can it be any more.
-static enum errc fail_unsent(struct db *db, struct change *change, struct payment *payment, struct err *err)
+static enum errc fail_unsent(struct tx *tx, struct payment *payment, struct err *err)
 {
     struct op_answer kept = {0};
-    enum errc rc = change_fail(db, change, payment, &out_of_reach, err);
-    return rc == OK ? reply_keep_payment(db, change, payment, &kept, err) : rc;
+    enum errc rc = change_fail(tx, payment, &out_of_reach, err);
+    return rc == OK ? reply_keep_payment(tx, payment, &kept, err) : rc;
 }
 
-static enum errc charge_plan(struct op *op, struct db *db, struct change *change, bool *needless,
-                             struct err *err)
+static enum errc charge_plan(struct op *op, struct tx *tx, bool *needless, struct err *err)
 {
     const struct config *config = engine_options(op->engine)->config;
     int64_t window_us = config->charge_window_ms * US_PER_MS;
-    int64_t age_us = change->now_us - op->row.created_us;
+    int64_t age_us = tx->now_us - op->row.created_us;
     if (op->row.attempts == 1 && !op->row.unresolved && age_us == 0 && op->row.body != NULL) {
         plan_send(op); // the payment was written by this very transaction
         return OK;
     }
     struct payment payment = {0};
-    enum errc rc = payment_get(db, &op->row.subject_id, NULL, &op->arena, &payment, err);
+    enum errc rc = payment_get(tx->db, &op->row.subject_id, NULL, &op->arena, &payment, err);
     if (rc == OK) {
-        rc = find_evidence(op, db, &payment, err);
+        rc = find_evidence(op, tx, &payment, err);
     }
     bool saves_card = !uuid_is_nil(&payment.customer_id);
     bool unsent = saves_card && op->row.body == NULL && payment.provider_ref == NULL;
     *needless = rc == OK && unsent && age_us >= window_us;
     if (*needless) {
-        return fail_unsent(db, change, &payment, err);
+        return fail_unsent(tx, &payment, err);
     }
     if (rc == OK && unsent) {
-        rc = charge_customer_plan(op, db, change, &payment, err);
+        rc = charge_customer_plan(op, tx, &payment, err);
     }
     if (rc != OK) {
         return rc;
     }
     bool window_open = age_us >= 0 && age_us < window_us;
     if (op->row.look_up || payment.provider_ref != NULL || (!unsent && !window_open)) {
-        plan_look_up(op, &payment, change->now_us);
+        plan_look_up(op, &payment, tx->now_us);
     } else if (!customer_is_being_made(op)) {
         plan_send(op);
     }
     if (age_us > config->patience_ms * US_PER_MS) {
         struct op_answer kept = {0}; // nobody waits any more: a repeat is answered with this from now on
-        rc = reply_keep_payment(db, change, &payment, &kept, err);
+        rc = reply_keep_payment(tx, &payment, &kept, err);
     }
     return rc;
 }
 
-enum errc charge_prepare(struct engine *engine, struct db *db, struct change *change,
-                         const struct payment *payment, const struct saved_method *saved, struct op **op,
-                         struct err *err)
+enum errc charge_prepare(struct engine *engine, struct tx *tx, const struct payment *payment,
+                         const struct saved_method *saved, struct op **op, struct err *err)
 {
     static const struct saved_method none = {0};
     const struct saved_method *with = saved != NULL ? saved : &none;
@@ -128,10 +126,10 @@ enum errc charge_prepare(struct engine *engine, struct db *db, struct change *ch
     enum errc rc = OK;
     if (uuid_is_nil(&payment->customer_id)) {
         rc = engine_options(engine)->provider->ops->charge_body(payment, with->customer_ref, with->method_ref,
-                                                                with->off_session, change->arena, &body, err);
+                                                                with->off_session, tx->arena, &body, err);
     }
     if (rc == OK) {
-        rc = change_create(db, change, payment, err);
+        rc = change_create(tx, payment, err);
     }
     if (rc != OK) {
         return rc;
@@ -144,32 +142,31 @@ enum errc charge_prepare(struct engine *engine, struct db *db, struct change *ch
         .credential_version_id = payment->credential_version_id,
         .body = body,
         .attempts = 1,
-        .next_attempt_us = change->now_us + op_lease_us(engine),
-        .created_us = change->now_us,
+        .next_attempt_us = tx->now_us + op_lease_us(engine),
+        .created_us = tx->now_us,
     };
-    return op_prepare(engine, &op_charge, &row, db, change, op, err);
+    return op_prepare(engine, &op_charge, &row, tx, op, err);
 }
 
 // An answer about something else says nothing about this payment.
-static enum errc disregard(struct op *op, struct db *db, struct change *change, struct payment *payment,
-                           const struct err *why, struct err *err)
+static enum errc disregard(struct op *op, struct tx *tx, struct payment *payment, const struct err *why,
+                           struct err *err)
 {
     op->open = true;
     op->call.answer.trouble = arena_strdup(&op->arena, why->message);
-    return payment_get(db, &op->row.subject_id, NULL, change->arena, payment, err);
+    return payment_get(tx->db, &op->row.subject_id, NULL, tx->arena, payment, err);
 }
 
 // The provider's state is in the payment; what is not finished there is asked after from now on.
-static enum errc take(struct op *op, struct db *db, struct change *change, struct payment *payment,
-                      struct err *err)
+static enum errc take(struct op *op, struct tx *tx, struct payment *payment, struct err *err)
 {
     struct err why = {0};
-    enum errc rc = change_take_intent(db, change, payment, &op->call.answer.intent, &why);
+    enum errc rc = change_take_intent(tx, payment, &op->call.answer.intent, &why);
     if (rc == ERR_CONFLICT) {
-        return disregard(op, db, change, payment, &why, err);
+        return disregard(op, tx, payment, &why, err);
     }
     if (rc == OK && payment->status == PAYMENT_PENDING) {
-        rc = op_ask_after(db, change, payment, &why);
+        rc = op_ask_after(tx, payment, &why);
     }
     if (rc != OK) {
         *err = why;
@@ -178,75 +175,71 @@ static enum errc take(struct op *op, struct db *db, struct change *change, struc
 }
 
 // Refused for good. Where the refusal names an intent that may still come to something, that decides.
-static enum errc refuse(struct op *op, struct db *db, struct change *change, struct payment *payment,
-                        struct err *err)
+static enum errc refuse(struct op *op, struct tx *tx, struct payment *payment, struct err *err)
 {
     const struct provider_answer *answer = &op->call.answer;
     if (!answer->has_intent) {
         bool named = !uuid_is_nil(&payment->saved_card_id) || !uuid_is_nil(&payment->customer_id);
-        enum errc rc =
-            answer->customer_missing && named ? charge_customer_missing(op, db, change, payment, err) : OK;
-        return rc == OK ? change_fail(db, change, payment, &answer->failure, err) : rc;
+        enum errc rc = answer->customer_missing && named ? charge_customer_missing(op, tx, payment, err) : OK;
+        return rc == OK ? change_fail(tx, payment, &answer->failure, err) : rc;
     }
     if (answer->intent.state != INTENT_ATTEMPT_FAILED && answer->intent.state != INTENT_CANCELED) {
-        return take(op, db, change, payment, err);
+        return take(op, tx, payment, err);
     }
     struct err why = {0};
-    enum errc rc = change_check_intent(db, change, payment, &answer->intent, &why);
+    enum errc rc = change_check_intent(tx, payment, &answer->intent, &why);
     if (rc == ERR_CONFLICT) {
-        return disregard(op, db, change, payment, &why, err);
+        return disregard(op, tx, payment, &why, err);
     }
     if (rc != OK) {
         *err = why;
         return rc;
     }
     payment->provider_ref = answer->intent.id;
-    return change_fail(db, change, payment, &answer->failure, err);
+    return change_fail(tx, payment, &answer->failure, err);
 }
 
-static enum errc absent(struct op *op, struct db *db, struct change *change, struct payment *payment,
-                        struct err *err)
+static enum errc absent(struct op *op, struct tx *tx, struct payment *payment, struct err *err)
 {
-    if (change->now_us < op->row.created_us) {
+    if (tx->now_us < op->row.created_us) {
         op->open =
             true; // the clock went back, so it was ahead when the charge was made, nobody knows how far
         op->call.answer.trouble = "this machine's clock is behind the time of the payment";
         return OK;
     }
-    int64_t off_us = op->call.answer.server_time_us - change->now_us;
+    int64_t off_us = op->call.answer.server_time_us - tx->now_us;
     if (op->call.answer.server_time_us != 0 && (off_us > CLOCK_OFF_US || off_us < -CLOCK_OFF_US)) {
         op->open = true; // the list was asked for by a time that one of the two clocks does not share
         op->call.answer.trouble = "this machine's clock and the provider's differ by more than 5 minutes";
         return OK;
     }
     if (op->row.absent_us == 0) {
-        op->row.absent_us = change->now_us;
-    } else if (change->now_us - op->row.absent_us >= ABSENT_FOR_US) {
-        return change_fail(db, change, payment, &out_of_reach, err);
+        op->row.absent_us = tx->now_us;
+    } else if (tx->now_us - op->row.absent_us >= ABSENT_FOR_US) {
+        return change_fail(tx, payment, &out_of_reach, err);
     }
     op->open = true;
     op->row.next_attempt_us = op->row.absent_us + ABSENT_FOR_US;
     return OK;
 }
 
-static enum errc decide(struct op *op, struct db *db, struct change *change, struct payment *payment,
-                        struct err *err)
+static enum errc decide(struct op *op, struct tx *tx, struct payment *payment, struct err *err)
 {
     const struct provider_answer *answer = &op->call.answer;
     switch (answer->outcome) {
     case PROVIDER_DONE:
         if (answer->has_intent) {
-            return take(op, db, change, payment, err);
+            return take(op, tx, payment, err);
         }
-        return absent(op, db, change, payment, err);
+        return absent(op, tx, payment, err);
     case PROVIDER_REFUSED:
         if (op->call.verb == PROVIDER_CHARGE) {
-            return refuse(op, db, change, payment, err);
+            return refuse(op, tx, payment, err);
         }
         break; // a refused look-up says nothing about the charge
     case PROVIDER_NO_AUTH:
         if (op->call.verb == PROVIDER_CHARGE && !op->row.unresolved) {
-            return change_fail(db, change, payment, &answer->failure, err);
+            return change_fail(tx, payment, &answer->failure, err);
         }
         break; // an earlier attempt may have been carried out
     case PROVIDER_LOOK_UP:
@@ -259,41 +252,39 @@ static enum errc decide(struct op *op, struct db *db, struct change *change, str
     return OK;
 }
 
-static enum errc decide_and_time(struct op *op, struct db *db, struct change *change, struct payment *payment,
-                                 struct err *err)
+static enum errc decide_and_time(struct op *op, struct tx *tx, struct payment *payment, struct err *err)
 {
     int64_t before_us = op->row.next_attempt_us;
-    enum errc rc = decide(op, db, change, payment, err);
+    enum errc rc = decide(op, tx, payment, err);
     if (rc == OK && op->open && op->row.next_attempt_us == before_us) {
-        op_put_off(op, change);
+        op_put_off(op, tx);
     }
     return rc;
 }
 
-static enum errc charge_settle(struct op *op, struct db *db, struct change *change, struct err *err)
+static enum errc charge_settle(struct op *op, struct tx *tx, struct err *err)
 {
     struct payment payment = {0};
-    enum errc rc = payment_get(db, &op->row.subject_id, NULL, change->arena, &payment, err);
+    enum errc rc = payment_get(tx->db, &op->row.subject_id, NULL, tx->arena, &payment, err);
     if (rc == OK) {
-        rc = customer_is_being_made(op) ? charge_customer_settle(op, db, change, &payment, err)
-                                        : decide_and_time(op, db, change, &payment, err);
+        rc = customer_is_being_made(op) ? charge_customer_settle(op, tx, &payment, err)
+                                        : decide_and_time(op, tx, &payment, err);
     }
     bool patience_over =
-        change->now_us - op->row.created_us > engine_options(op->engine)->config->patience_ms * US_PER_MS;
+        tx->now_us - op->row.created_us > engine_options(op->engine)->config->patience_ms * US_PER_MS;
     if (rc == OK && (!op->open || patience_over)) {
-        rc = reply_keep_payment(db, change, &payment, &op->answer, err);
+        rc = reply_keep_payment(tx, &payment, &op->answer, err);
     }
     return rc;
 }
 
-static enum errc check_refused(struct db *db, struct change *change, const struct payment *payment,
-                               struct err *err)
+static enum errc check_refused(struct tx *tx, const struct payment *payment, struct err *err)
 {
     struct operation open = {0};
     struct credential present = {0};
-    enum errc rc = operation_get(db, &payment->id, op_charge.name, change->arena, &open, err);
+    enum errc rc = operation_get(tx->db, &payment->id, op_charge.name, tx->arena, &open, err);
     if (rc == OK) {
-        rc = credential_get(db, &payment->merchant_id, payment->provider, payment->livemode, change->arena,
+        rc = credential_get(tx->db, &payment->merchant_id, payment->provider, payment->livemode, tx->arena,
                             &present, err);
     }
     bool ended = rc == OK && open.refused_attempt > 0 && open.refused_attempt == open.attempts &&
@@ -304,7 +295,7 @@ static enum errc check_refused(struct db *db, struct change *change, const struc
     return ended ? OK : err_set(err, ERR_CONFLICT, "what became of this payment at Stripe is not known yet");
 }
 
-enum errc charge_abandon(struct db *db, struct change *change, struct payment *payment, struct err *err)
+enum errc charge_abandon(struct tx *tx, struct payment *payment, struct err *err)
 {
     static const struct failure failure = {
         .code = CHARGE_OUTCOME_UNKNOWN,
@@ -312,27 +303,27 @@ enum errc charge_abandon(struct db *db, struct change *change, struct payment *p
                    "nobody can ask. Look it up at Stripe.",
     };
     struct op_answer kept = {0};
-    enum errc rc = check_refused(db, change, payment, err);
+    enum errc rc = check_refused(tx, payment, err);
     if (rc == OK) {
-        rc = change_note(db, change, payment, "canceled, outcome unknown", err);
+        rc = change_note(tx, payment, "canceled, outcome unknown", err);
     }
     if (rc == OK) {
-        rc = change_fail(db, change, payment, &failure, err);
+        rc = change_fail(tx, payment, &failure, err);
     }
     if (rc == OK) {
-        rc = operation_delete(db, &payment->id, op_charge.name, err);
+        rc = operation_delete(tx->db, &payment->id, op_charge.name, err);
     }
-    return rc == OK ? reply_keep_payment(db, change, payment, &kept, err) : rc;
+    return rc == OK ? reply_keep_payment(tx, payment, &kept, err) : rc;
 }
 
 // The payment as it is, pending, is the first answer from now on; unless there was one before.
-static enum errc charge_give_up(const struct uuid *subject_id, struct db *db, struct change *change,
-                                struct op_answer *answer, struct err *err)
+static enum errc charge_give_up(const struct uuid *subject_id, struct tx *tx, struct op_answer *answer,
+                                struct err *err)
 {
     struct payment payment = {0};
-    enum errc rc = payment_get(db, subject_id, NULL, change->arena, &payment, err);
+    enum errc rc = payment_get(tx->db, subject_id, NULL, tx->arena, &payment, err);
     if (rc == OK) {
-        rc = reply_keep_payment(db, change, &payment, answer, err);
+        rc = reply_keep_payment(tx, &payment, answer, err);
     }
     return rc;
 }

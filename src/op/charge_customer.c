@@ -7,9 +7,8 @@
 #include "store/cards.h"
 #include "store/idempotency.h"
 
-static enum errc find(struct engine *engine, struct db *db, struct change *change,
-                      const struct payment *payment, const struct uuid *credential_version_id,
-                      struct customer *customer, struct err *err)
+static enum errc find(struct engine *engine, struct tx *tx, const struct payment *payment,
+                      const struct uuid *credential_version_id, struct customer *customer, struct err *err)
 {
     const struct customer_owner owner = {
         .merchant_id = payment->merchant_id,
@@ -17,44 +16,43 @@ static enum errc find(struct engine *engine, struct db *db, struct change *chang
         .email = payment->customer_email,
         .credential_version_id = *credential_version_id,
     };
-    return customer_find(engine, db, change, &owner, customer, err);
+    return customer_find(engine, tx, &owner, customer, err);
 }
 
-enum errc charge_customer_choose(struct engine *engine, struct db *db, struct change *change,
-                                 struct payment *payment, struct err *err)
+enum errc charge_customer_choose(struct engine *engine, struct tx *tx, struct payment *payment,
+                                 struct err *err)
 {
     struct customer customer = {0};
-    enum errc rc = find(engine, db, change, payment, &payment->credential_version_id, &customer, err);
+    enum errc rc = find(engine, tx, payment, &payment->credential_version_id, &customer, err);
     payment->customer_id = customer.id;
     return rc;
 }
 
 // Deleted at the provider before the charge named him.
-static enum errc replace(struct op *op, struct db *db, struct change *change, struct payment *payment,
-                         struct customer *customer, struct err *err)
+static enum errc replace(struct op *op, struct tx *tx, struct payment *payment, struct customer *customer,
+                         struct err *err)
 {
-    enum errc rc = find(op->engine, db, change, payment, &op->row.credential_version_id, customer, err);
-    return rc == OK ? change_customer(db, change, payment, &customer->id, err) : rc;
+    enum errc rc = find(op->engine, tx, payment, &op->row.credential_version_id, customer, err);
+    return rc == OK ? change_customer(tx, payment, &customer->id, err) : rc;
 }
 
 // The hash of the payment's request, which its row does not hold; the body carries it.
-static enum errc find_hash(struct op *op, struct db *db, struct payment *payment, struct err *err)
+static enum errc find_hash(struct op *op, struct tx *tx, struct payment *payment, struct err *err)
 {
     struct idempotency_key *key = arena_alloc(&op->arena, sizeof(*key));
     bool found = false;
-    enum errc rc = idempotency_find(db, &payment->merchant_id, payment->livemode, "payment",
+    enum errc rc = idempotency_find(tx->db, &payment->merchant_id, payment->livemode, "payment",
                                     payment->idempotency_key, key, &found, err);
     payment->request_hash = found ? key->request_hash : NULL;
     return rc;
 }
 
-enum errc charge_customer_plan(struct op *op, struct db *db, struct change *change, struct payment *payment,
-                               struct err *err)
+enum errc charge_customer_plan(struct op *op, struct tx *tx, struct payment *payment, struct err *err)
 {
     struct customer customer = {0};
-    enum errc rc = customer_get(db, &payment->customer_id, &op->arena, &customer, err);
+    enum errc rc = customer_get(tx->db, &payment->customer_id, &op->arena, &customer, err);
     if (rc == OK && customer.gone_us != 0) {
-        rc = replace(op, db, change, payment, &customer, err);
+        rc = replace(op, tx, payment, &customer, err);
     }
     if (rc != OK) {
         return rc;
@@ -66,44 +64,41 @@ enum errc charge_customer_plan(struct op *op, struct db *db, struct change *chan
     op->row.attempts = 1; // whatever came of the customer's calls, the charge was never sent
     op->row.unresolved = false;
     op->row.absent_us = 0;
-    rc = find_hash(op, db, payment, err);
+    rc = find_hash(op, tx, payment, err);
     return rc == OK ? engine_options(op->engine)
                           ->provider->ops->charge_body(payment, customer.provider_ref, NULL, false,
                                                        &op->arena, &op->row.body, err)
                     : rc;
 }
 
-enum errc charge_customer_settle(struct op *op, struct db *db, struct change *change, struct payment *payment,
-                                 struct err *err)
+enum errc charge_customer_settle(struct op *op, struct tx *tx, struct payment *payment, struct err *err)
 {
     struct customer customer = {0};
     enum customer_step step = CUSTOMER_OPEN;
-    enum errc rc = customer_get(db, &payment->customer_id, change->arena, &customer, err);
+    enum errc rc = customer_get(tx->db, &payment->customer_id, tx->arena, &customer, err);
     if (rc != OK) {
         return rc;
     }
-    if (!text_equal(op->call.idempotency_key, customer_key(&customer, change->arena))) {
-        op_next_step(op, change); // it got another customer meanwhile: this answer is about the one before
+    if (!text_equal(op->call.idempotency_key, customer_key(&customer, tx->arena))) {
+        op_next_step(op, tx); // it got another customer meanwhile: this answer is about the one before
         return OK;
     }
-    rc = customer_settle(op, db, change, &customer, &step, err);
-    return rc == OK && step == CUSTOMER_REFUSED
-               ? change_fail(db, change, payment, &op->call.answer.failure, err)
-               : rc;
+    rc = customer_settle(op, tx, &customer, &step, err);
+    return rc == OK && step == CUSTOMER_REFUSED ? change_fail(tx, payment, &op->call.answer.failure, err)
+                                                : rc;
 }
 
-enum errc charge_customer_missing(const struct op *op, struct db *db, struct change *change,
-                                  const struct payment *payment, struct err *err)
+enum errc charge_customer_missing(const struct op *op, struct tx *tx, const struct payment *payment,
+                                  struct err *err)
 {
     struct card card = {.customer_id = payment->customer_id};
     struct customer customer = {0};
     bool gone = false;
     enum errc rc = uuid_is_nil(&payment->saved_card_id)
                        ? OK
-                       : card_get(db, &payment->saved_card_id, NULL, change->arena, &card, err);
+                       : card_get(tx->db, &payment->saved_card_id, NULL, tx->arena, &card, err);
     if (rc == OK) {
-        rc = customer_get(db, &card.customer_id, change->arena, &customer, err);
+        rc = customer_get(tx->db, &card.customer_id, tx->arena, &customer, err);
     }
-    return rc == OK ? customer_missing(db, change, &customer, &op->row.credential_version_id, &gone, err)
-                    : rc;
+    return rc == OK ? customer_missing(tx, &customer, &op->row.credential_version_id, &gone, err) : rc;
 }

@@ -29,7 +29,6 @@ struct chores {
     struct timer timer;
     struct store_job job;
     struct arena arena;
-    struct change change;
     bool notes_alive;
     int64_t alive_us; // wall clock, when it was last noted; 0: not yet
     bool first;       // none has succeeded
@@ -41,13 +40,13 @@ struct chores {
 
 // Times to act that were stored by a clock that was ahead come when they should. Operations have rules of
 // their own (reconcile.c).
-static enum errc follow_clock(struct chores *chores, struct db *db, struct err *err)
+static enum errc follow_clock(struct chores *chores, struct tx *tx, struct err *err)
 {
-    int64_t now_us = chores->change.now_us;
+    int64_t now_us = tx->now_us;
     int64_t back_us = chores->back_us;
     if (chores->first) {
         int64_t alive_us = 0;
-        enum errc rc = meta_alive_get(db, &alive_us, err);
+        enum errc rc = meta_alive_get(tx->db, &alive_us, err);
         if (rc != OK) {
             return rc;
         }
@@ -55,41 +54,34 @@ static enum errc follow_clock(struct chores *chores, struct db *db, struct err *
     } else if (back_us == 0) {
         return OK;
     }
-    chores->change.told = !chores->first; // events may be due
-    enum errc rc = outbox_clock_set_back(db, now_us, back_us, err);
-    return rc == OK ? merchants_clock_set_back(db, now_us, err) : rc;
+    tx->event_written = !chores->first; // events may be due
+    enum errc rc = outbox_clock_set_back(tx->db, now_us, back_us, err);
+    return rc == OK ? merchants_clock_set_back(tx->db, now_us, err) : rc;
 }
 
-static enum errc run_chores(struct store_job *job, struct db *db, struct err *err)
+static enum errc run_chores(struct store_job *job, struct tx *tx, struct err *err)
 {
     struct chores *chores = CONTAINER_OF(job, struct chores, job);
-    struct engine *engine = chores->engine;
     arena_release(&chores->arena);
-    chores->change = (struct change){
-        .keyring = engine->options.keyring,
-        .random = engine->options.random,
-        .arena = &chores->arena,
-        .now_us = loop_wall_us(engine->options.loop),
-    };
-    int64_t now_us = chores->change.now_us;
-    enum errc rc = follow_clock(chores, db, err);
+    int64_t now_us = tx->now_us;
+    enum errc rc = follow_clock(chores, tx, err);
     if (rc == OK) {
-        rc = inbound_apply_kept(db, &chores->change, err);
+        rc = inbound_apply_kept(tx, err);
     }
     if (rc == OK) {
-        rc = card_tell_expiring(db, &chores->change, err);
+        rc = card_tell_expiring(tx, err);
     }
     if (rc == OK) {
-        rc = inbox_prune(db, now_us - EVENT_KEPT_US, PRUNE_MAX, err);
+        rc = inbox_prune(tx->db, now_us - EVENT_KEPT_US, PRUNE_MAX, err);
     }
     if (rc == OK) {
-        rc = catch_ups_count(db, op_catch_up.name, &chores->held, &chores->lacking, err);
+        rc = catch_ups_count(tx->db, op_catch_up.name, &chores->held, &chores->lacking, err);
     }
     if (rc == OK && chores->notes_alive) {
-        rc = meta_alive_put(db, now_us, err);
+        rc = meta_alive_put(tx->db, now_us, err);
     }
     int64_t removed = 0;
-    return rc == OK ? reply_prune(db, now_us - REPLY_KEPT_US, PRUNE_MAX, &removed, err) : rc;
+    return rc == OK ? reply_prune(tx->db, now_us - REPLY_KEPT_US, PRUNE_MAX, &removed, err) : rc;
 }
 
 // Says once that the database cannot be written, and once that it can again.
@@ -116,7 +108,7 @@ static void note_whether_writable(struct chores *chores)
     }
     engine->unwritable = false;
     engine->write_failed = false;
-    chores->alive_us = chores->change.now_us;
+    chores->alive_us = chores->job.tx.now_us;
 }
 
 static void chores_done(struct store_job *job)
@@ -129,12 +121,6 @@ static void chores_done(struct store_job *job)
         chores->back_us = 0;
         engine->stats.held = chores->held;
         engine->stats.lacking = chores->lacking;
-        if (chores->change.told) {
-            engine->options.on_told(engine->options.context);
-        }
-        if (chores->change.owed) {
-            engine_due(engine, 0);
-        }
     }
     engine->stats.in_flight--;
     if (!engine->draining) {
@@ -167,7 +153,8 @@ static void do_chores(struct timer *timer)
     chores->notes_alive =
         engine->ready && // what the process before noted was read
         (engine->unwritable || engine->write_failed || since_us < 0 || since_us >= ALIVE_EVERY_US);
-    chores->job = (struct store_job){.lane = STORE_WRITE, .run = run_chores, .done = chores_done};
+    chores->job = (struct store_job){
+        .lane = STORE_WRITE, .run = run_chores, .done = chores_done, .arena = &chores->arena};
     store_submit_always(engine->options.store, &chores->job);
 }
 

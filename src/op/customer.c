@@ -11,28 +11,28 @@
 // The provider's clock and ours may differ by this much when a list is asked for by time.
 #define CLOCK_SLACK_S 600
 
-enum errc customer_find(struct engine *engine, struct db *db, struct change *change,
-                        const struct customer_owner *owner, struct customer *customer, struct err *err)
+enum errc customer_find(struct engine *engine, struct tx *tx, const struct customer_owner *owner,
+                        struct customer *customer, struct err *err)
 {
     const struct provider *provider = engine_options(engine)->provider;
-    const char *email = owner->email != NULL ? email_fold(change->arena, owner->email) : NULL;
+    const char *email = owner->email != NULL ? email_fold(tx->arena, owner->email) : NULL;
     if (email != NULL) {
         enum errc rc =
-            customer_by_email(db, &owner->merchant_id, owner->livemode, email, change->arena, customer, err);
+            customer_by_email(tx->db, &owner->merchant_id, owner->livemode, email, tx->arena, customer, err);
         if (rc != ERR_NOT_FOUND) {
             return rc;
         }
     }
     *customer = (struct customer){
-        .id = uuid_new(change->random, change->now_us),
+        .id = uuid_new(tx->random, tx->now_us),
         .merchant_id = owner->merchant_id,
         .livemode = owner->livemode,
         .email = email,
         .credential_version_id = owner->credential_version_id,
-        .created_us = change->now_us,
+        .created_us = tx->now_us,
     };
-    customer->body = provider->ops->customer_body(customer, owner->email, owner->name, change->arena);
-    return customer_insert(db, customer, err);
+    customer->body = provider->ops->customer_body(customer, owner->email, owner->name, tx->arena);
+    return customer_insert(tx->db, customer, err);
 }
 
 const char *customer_key(const struct customer *customer, struct arena *arena)
@@ -74,52 +74,51 @@ static const char *ref_told(const struct op *op, const struct customer *customer
 }
 
 // The list does not show it, or may not be read.
-static enum errc not_listed(struct op *op, struct db *db, struct change *change,
-                            const struct customer *customer, struct err *err)
+static enum errc not_listed(struct op *op, struct tx *tx, const struct customer *customer, struct err *err)
 {
     enum provider_outcome outcome = op->call.answer.outcome;
     if (outcome == PROVIDER_UNKNOWN || outcome == PROVIDER_LOOK_UP) {
-        op_put_off(op, change);
+        op_put_off(op, tx);
         return OK;
     }
-    op_send_anew(op, change);
-    return customer_set_gone(db, &customer->id, change->now_us, err);
+    op_send_anew(op, tx);
+    return customer_set_gone(tx->db, &customer->id, tx->now_us, err);
 }
 
-enum errc customer_settle(struct op *op, struct db *db, struct change *change, struct customer *customer,
-                          enum customer_step *step, struct err *err)
+enum errc customer_settle(struct op *op, struct tx *tx, struct customer *customer, enum customer_step *step,
+                          struct err *err)
 {
     enum provider_outcome outcome = op->call.answer.outcome;
     const char *told = ref_told(op, customer);
     enum errc rc = OK;
     if (told != NULL && customer->provider_ref == NULL) {
         customer->provider_ref = told;
-        rc = customer_set_ref(db, &customer->id, told, err);
+        rc = customer_set_ref(tx->db, &customer->id, told, err);
     }
     *step = CUSTOMER_OPEN;
     if (customer->provider_ref != NULL) { // another operation may have made it meanwhile
         *step = CUSTOMER_MADE;
-        op_next_step(op, change);
+        op_next_step(op, tx);
     } else if (op->call.verb == PROVIDER_CUSTOMER_LIST) {
-        rc = not_listed(op, db, change, customer, err);
+        rc = not_listed(op, tx, customer, err);
     } else if (outcome == PROVIDER_REFUSED || outcome == PROVIDER_NO_AUTH) {
         *step = CUSTOMER_REFUSED;
     } else {
-        op_put_off(op, change);
+        op_put_off(op, tx);
     }
     return rc;
 }
 
-enum errc customer_missing(struct db *db, struct change *change, const struct customer *customer,
+enum errc customer_missing(struct tx *tx, const struct customer *customer,
                            const struct uuid *credential_version_id, bool *gone, struct err *err)
 {
     struct credential present = {0};
-    enum errc rc = credential_get(db, &customer->merchant_id, "stripe", customer->livemode, change->arena,
+    enum errc rc = credential_get(tx->db, &customer->merchant_id, "stripe", customer->livemode, tx->arena,
                                   &present, err);
     *gone = rc == OK && (uuid_equal(credential_version_id, &present.version_id) ||
                          uuid_equal(credential_version_id, &customer->credential_version_id));
     if (rc == OK && *gone) {
-        rc = customer_set_gone(db, &customer->id, change->now_us, err);
+        rc = customer_set_gone(tx->db, &customer->id, tx->now_us, err);
     }
-    return rc == OK && *gone ? cards_all_gone(db, &customer->id, change->now_us, err) : rc;
+    return rc == OK && *gone ? cards_all_gone(tx->db, &customer->id, tx->now_us, err) : rc;
 }

@@ -15,9 +15,8 @@ struct customer_owner {
 };
 
 // The owner's customer, from the database; one that is not there is written, to be made at the provider.
-enum errc customer_find(struct engine *engine, struct db *db, struct change *change,
-                        const struct customer_owner *owner, struct customer *customer,
-                        struct err *err) MUST_CHECK;
+enum errc customer_find(struct engine *engine, struct tx *tx, const struct customer_owner *owner,
+                        struct customer *customer, struct err *err) MUST_CHECK;
 
 // The idempotency key of the call that makes the customer.
 const char *customer_key(const struct customer *customer, struct arena *arena);
@@ -32,11 +31,11 @@ enum customer_step {
     CUSTOMER_OPEN,    // it is asked again
 };
 // What the answer to that call means, taken over: customer->provider_ref.
-enum errc customer_settle(struct op *op, struct db *db, struct change *change, struct customer *customer,
-                          enum customer_step *step, struct err *err) MUST_CHECK;
+enum errc customer_settle(struct op *op, struct tx *tx, struct customer *customer, enum customer_step *step,
+                          struct err *err) MUST_CHECK;
 
 // The provider, called with this version of the credentials, does not know the customer. Where the version is
 // the merchant's present one, or the one that the customer was made with, the customer is gone (*gone) and
 // its cards are inactive. An older version says nothing: its account may no longer be the merchant's.
-enum errc customer_missing(struct db *db, struct change *change, const struct customer *customer,
+enum errc customer_missing(struct tx *tx, const struct customer *customer,
                            const struct uuid *credential_version_id, bool *gone, struct err *err) MUST_CHECK;

@@ -7,45 +7,43 @@
 #include "store/cards.h"
 #include "store/credentials.h"
 
-enum errc card_delete(struct db *db, struct change *change, struct card *card, int64_t charge_window_us,
-                      struct err *err)
+enum errc card_delete(struct tx *tx, struct card *card, int64_t charge_window_us, struct err *err)
 {
     bool charged = false;
     enum card_status was = card->status;
-    enum errc rc = card_end(db, change, card, err);
+    enum errc rc = card_end(tx, card, err);
     if (rc != OK || was == CARD_FAILED) {
         return rc;
     }
     if (was == CARD_PENDING) {
-        return card_owe(db, change, card, op_card_setup.name, 0, err);
+        return card_owe(tx, card, op_card_setup.name, 0, err);
     }
-    rc = card_is_being_charged(db, card, &charged, err);
-    return rc == OK ? card_owe(db, change, card, op_detach.name, charged ? charge_window_us : 0, err) : rc;
+    rc = card_is_being_charged(tx->db, card, &charged, err);
+    return rc == OK ? card_owe(tx, card, op_detach.name, charged ? charge_window_us : 0, err) : rc;
 }
 
 // Saved again while it was to be detached: it is that card's now.
-static enum errc is_saved_again(struct db *db, struct arena *arena, const struct card *card, bool *saved,
+static enum errc is_saved_again(struct tx *tx, struct arena *arena, const struct card *card, bool *saved,
                                 struct err *err)
 {
     struct card other = {0};
     enum errc rc =
-        card_by_ref(db, &card->merchant_id, card->livemode, card->provider_ref, arena, &other, err);
+        card_by_ref(tx->db, &card->merchant_id, card->livemode, card->provider_ref, arena, &other, err);
     *saved = rc == OK && other.status == CARD_ACTIVE;
     return rc;
 }
 
-static enum errc detach_plan(struct op *op, struct db *db, struct change *change, bool *needless,
-                             struct err *err)
+static enum errc detach_plan(struct op *op, struct tx *tx, bool *needless, struct err *err)
 {
-    (void)change;
     struct card card = {0};
     struct credential present = {0};
-    enum errc rc = card_get(db, &op->row.subject_id, NULL, &op->arena, &card, err);
+    enum errc rc = card_get(tx->db, &op->row.subject_id, NULL, &op->arena, &card, err);
     if (rc == OK) {
-        rc = is_saved_again(db, &op->arena, &card, needless, err);
+        rc = is_saved_again(tx, &op->arena, &card, needless, err);
     }
     if (rc == OK && !*needless) {
-        rc = credential_get(db, &card.merchant_id, card.provider, card.livemode, &op->arena, &present, err);
+        rc = credential_get(tx->db, &card.merchant_id, card.provider, card.livemode, &op->arena, &present,
+                            err);
     }
     if (rc != OK || *needless) {
         return rc;
@@ -62,17 +60,17 @@ static enum errc detach_plan(struct op *op, struct db *db, struct change *change
 }
 
 // A refusal says that it is not attached, or not there: that is what was wanted.
-static enum errc detach_settle(struct op *op, struct db *db, struct change *change, struct err *err)
+static enum errc detach_settle(struct op *op, struct tx *tx, struct err *err)
 {
-    (void)db;
+    (void)tx->db;
     (void)err;
     enum provider_outcome outcome = op->call.answer.outcome;
     bool read = op->call.verb == PROVIDER_METHOD_RETRIEVE;
     if (read &&
         ((outcome == PROVIDER_DONE && !op->call.answer.method.detached) || outcome == PROVIDER_NO_AUTH)) {
-        op_send_anew(op, change);
+        op_send_anew(op, tx);
     } else if (outcome != PROVIDER_DONE && outcome != PROVIDER_REFUSED) {
-        op_put_off(op, change);
+        op_put_off(op, tx);
     }
     return OK;
 }

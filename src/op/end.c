@@ -6,8 +6,8 @@
 
 #define UNEXPECTED_STATE "payment_intent_unexpected_state"
 
-struct operation end_operation(struct engine *engine, const struct change *change,
-                               const struct payment *payment, const struct op_kind *kind)
+struct operation end_operation(struct engine *engine, struct tx *tx, const struct payment *payment,
+                               const struct op_kind *kind)
 {
     return (struct operation){
         .subject_id = payment->id,
@@ -16,8 +16,8 @@ struct operation end_operation(struct engine *engine, const struct change *chang
         .livemode = payment->livemode,
         .credential_version_id = payment->credential_version_id,
         .attempts = 1,
-        .next_attempt_us = change->now_us + op_lease_us(engine),
-        .created_us = change->now_us,
+        .next_attempt_us = tx->now_us + op_lease_us(engine),
+        .created_us = tx->now_us,
     };
 }
 
@@ -45,33 +45,31 @@ void end_refuse(struct op *op)
     }
 }
 
-enum errc end_undo(struct op *op, struct db *db, struct change *change, struct payment *payment,
-                   bool authorised, const char *what, struct err *err)
+enum errc end_undo(struct op *op, struct tx *tx, struct payment *payment, bool authorised, const char *what,
+                   struct err *err)
 {
     end_refuse(op);
-    return authorised ? change_capturable(db, change, payment, true, what, err)
-                      : change_note(db, change, payment, what, err);
+    return authorised ? change_capturable(tx, payment, true, what, err) : change_note(tx, payment, what, err);
 }
 
-enum errc end_answer(struct change *change, const struct payment *payment, int status,
-                     struct op_answer *answer, struct err *err)
+enum errc end_answer(struct tx *tx, const struct payment *payment, int status, struct op_answer *answer,
+                     struct err *err)
 {
     struct json_object *data = NULL;
-    enum errc rc =
-        render_payment(payment, &change->keyring->master, RENDER_ANSWER, change->arena, &data, err);
+    enum errc rc = render_payment(payment, &tx->keyring->master, RENDER_ANSWER, tx->arena, &data, err);
     if (rc == OK) {
-        *answer = (struct op_answer){.status = status, .body = render_success(change->arena, data)};
+        *answer = (struct op_answer){.status = status, .body = render_success(tx->arena, data)};
     }
     return rc;
 }
 
-enum errc end_answer_unfinished(struct db *db, struct change *change, const struct payment *payment,
-                                const struct op_kind *kind, struct op_answer *answer, struct err *err)
+enum errc end_answer_unfinished(struct tx *tx, const struct payment *payment, const struct op_kind *kind,
+                                struct op_answer *answer, struct err *err)
 {
     struct operation open = {0};
-    enum errc rc = operation_get(db, &payment->id, kind->name, change->arena, &open, err);
+    enum errc rc = operation_get(tx->db, &payment->id, kind->name, tx->arena, &open, err);
     if (rc == OK) {
-        return end_answer(change, payment, 202, answer, err);
+        return end_answer(tx, payment, 202, answer, err);
     }
     if (rc == ERR_NOT_FOUND) {
         (void)err_set(&answer->refusal, ERR_CONFLICT, "Stripe did not do it: the payment is still pending");

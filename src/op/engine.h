@@ -50,8 +50,8 @@ struct engine {
 // op.c. Makes an attempt of a row and plans it; *needless: nothing to call, *planned stays as it was. The
 // place goes with the attempt, or is given back.
 enum errc op_plan(struct engine *engine, const struct op_kind *kind, const struct operation *row,
-                  const struct place *place, struct db *db, struct change *change, struct op **planned,
-                  bool *needless, struct err *err) MUST_CHECK;
+                  const struct place *place, struct tx *tx, struct op **planned, bool *needless,
+                  struct err *err) MUST_CHECK;
 // The governor's: sends what is planned; false where it is too late for that.
 bool op_call(struct place *place);
 void op_give_up(struct place *place); // what it sent is not waited for any longer
@@ -73,19 +73,18 @@ void op_settle_all(struct engine *engine); // now, whenever they are due
 bool op_reads_on(struct op *op);
 
 // op.c. Opens the secret key of a version of credentials.
-enum errc op_open_key(struct op *op, struct db *db, const struct uuid *version_id, struct secret *key,
+enum errc op_open_key(struct op *op, struct tx *tx, const struct uuid *version_id, struct secret *key,
                       struct err *err) MUST_CHECK;
 
 // account.c. Before a plan: which key is the present one, where the operation's own may be refused.
-enum errc account_find_present(struct op *op, struct db *db, struct err *err) MUST_CHECK;
+enum errc account_find_present(struct op *op, struct tx *tx, struct err *err) MUST_CHECK;
 // After it: that key, if there is evidence to ask for.
-enum errc account_open_present(struct op *op, struct db *db, struct err *err) MUST_CHECK;
+enum errc account_open_present(struct op *op, struct tx *tx, struct err *err) MUST_CHECK;
 // The key was refused: true where the present one asks for evidence next. Loop thread.
 bool account_asks(struct op *op);
 void account_answered(struct op *op); // what the evidence shows, if it was asked for. Loop thread.
 // In the transaction that settles: the operation goes on with the present key.
-enum errc account_take_present(struct op *op, struct db *db, const struct change *change,
-                               struct err *err) MUST_CHECK;
+enum errc account_take_present(struct op *op, struct tx *tx, struct err *err) MUST_CHECK;
 
 // waiters.c
 void op_answer_waiters(struct engine *engine, const struct op_kind *kind, const struct uuid *subject_id,
@@ -107,7 +106,7 @@ struct set_aside {
     char kind[32];
     char why[ASIDE_TEXT_BYTES];
 };
-enum errc op_set_aside(struct set_aside *aside, struct db *db, const struct operation *row, int64_t now_us,
+enum errc op_set_aside(struct set_aside *aside, struct tx *tx, const struct operation *row, int64_t now_us,
                        const char *why, struct err *err) MUST_CHECK;
 void engine_tell_aside(struct engine *engine, const struct set_aside *aside); // loop thread
 

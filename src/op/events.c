@@ -22,14 +22,14 @@
 #define IN_USE_US (7 * 24 * 3600 * US_PER_S)
 #define IDLE_US (3600 * US_PER_S)
 
-enum errc events_begin(struct db *db, int64_t alive_us, int64_t now_us, struct err *err)
+enum errc events_begin(struct tx *tx, int64_t alive_us, int64_t now_us, struct err *err)
 {
     int64_t alive_s = alive_us / US_PER_S - LATE_S;
     if (alive_s > now_us / US_PER_S) {
         alive_s = 0; // by a clock that was ahead: the feeds go on where they stand
     }
-    enum errc rc = event_feeds_open(db, op_events.name, alive_s, err);
-    return rc == OK ? event_feeds_ask(db, op_events.name, now_us, START_PACE_US, err) : rc;
+    enum errc rc = event_feeds_open(tx->db, op_events.name, alive_s, err);
+    return rc == OK ? event_feeds_ask(tx->db, op_events.name, now_us, START_PACE_US, err) : rc;
 }
 
 static int64_t interval_us(const struct engine *engine)
@@ -37,7 +37,7 @@ static int64_t interval_us(const struct engine *engine)
     return engine_options(engine)->config->events_interval_ms * US_PER_MS;
 }
 
-enum errc events_ask(struct engine *engine, struct db *db, const struct credential *credential,
+enum errc events_ask(struct engine *engine, struct tx *tx, const struct credential *credential,
                      int64_t now_us, struct err *err)
 {
     struct operation row = {
@@ -49,19 +49,19 @@ enum errc events_ask(struct engine *engine, struct db *db, const struct credenti
         .next_attempt_us = now_us + interval_us(engine),
         .created_us = now_us,
     };
-    enum errc rc = event_feed_open(db, &credential->id, op_events.name, now_us / US_PER_S - LATE_S, err);
+    enum errc rc = event_feed_open(tx->db, &credential->id, op_events.name, now_us / US_PER_S - LATE_S, err);
     if (rc == OK) {
-        rc = operation_insert(db, &row, err);
+        rc = operation_insert(tx->db, &row, err);
     }
     // One that was open asks with the new key, whatever became of the old one.
-    return rc == OK ? operation_update(db, &row, err) : rc;
+    return rc == OK ? operation_update(tx->db, &row, err) : rc;
 }
 
-enum errc events_owe(struct db *db, struct change *change, const struct uuid *merchant_id, bool livemode,
-                     int64_t created_s, int64_t delay_us, struct err *err)
+enum errc events_owe(struct tx *tx, const struct uuid *merchant_id, bool livemode, int64_t created_s,
+                     int64_t delay_us, struct err *err)
 {
     struct credential credential = {0};
-    enum errc rc = credential_get(db, merchant_id, "stripe", livemode, change->arena, &credential, err);
+    enum errc rc = credential_get(tx->db, merchant_id, "stripe", livemode, tx->arena, &credential, err);
     if (rc != OK) {
         return rc == ERR_NOT_FOUND ? OK : rc;
     }
@@ -71,48 +71,47 @@ enum errc events_owe(struct db *db, struct change *change, const struct uuid *me
         .merchant_id = *merchant_id,
         .livemode = livemode,
         .credential_version_id = credential.version_id,
-        .next_attempt_us = change->now_us + delay_us,
-        .created_us = change->now_us,
+        .next_attempt_us = tx->now_us + delay_us,
+        .created_us = tx->now_us,
     };
-    int64_t now_s = change->now_us / US_PER_S;
+    int64_t now_s = tx->now_us / US_PER_S;
     int64_t from_s = created_s > 0 && created_s < now_s ? created_s : now_s;
-    change->owed = change->owed || delay_us == 0;
-    rc = event_feed_open(db, &credential.id, op_events.name, from_s - LATE_S, err);
-    return rc == OK ? operation_insert(db, &row, err) : rc;
+    tx->work_due = tx->work_due || delay_us == 0;
+    rc = event_feed_open(tx->db, &credential.id, op_events.name, from_s - LATE_S, err);
+    return rc == OK ? operation_insert(tx->db, &row, err) : rc;
 }
 
-enum errc events_hurry(struct engine *engine, struct db *db, const struct uuid *version_id, int64_t now_us,
+enum errc events_hurry(struct engine *engine, struct tx *tx, const struct uuid *version_id, int64_t now_us,
                        struct err *err)
 {
-    return event_feed_hurry(db, version_id, op_events.name, now_us + interval_us(engine), err);
+    return event_feed_hurry(tx->db, version_id, op_events.name, now_us + interval_us(engine), err);
 }
 
-static enum errc events_plan(struct op *op, struct db *db, struct change *change, bool *needless,
-                             struct err *err)
+static enum errc events_plan(struct op *op, struct tx *tx, bool *needless, struct err *err)
 {
     struct credential present = {0};
     struct event_feed feed = {0};
     enum errc rc =
-        credential_get(db, &op->row.merchant_id, "stripe", op->row.livemode, &op->arena, &present, err);
+        credential_get(tx->db, &op->row.merchant_id, "stripe", op->row.livemode, &op->arena, &present, err);
     if (rc == ERR_NOT_FOUND || (rc == OK && !present.is_active)) {
         *needless = true;
         return OK;
     }
     if (rc == OK) {
-        rc = event_feed_get(db, &present.id, &op->arena, &feed, err);
+        rc = event_feed_get(tx->db, &present.id, &op->arena, &feed, err);
     }
     int64_t until_s = feed.at_s + feed.width_s;
     op->row.credential_version_id = present.version_id;
     op->call.verb = PROVIDER_EVENTS;
     op->call.created_from_s = feed.at_s;
-    op->call.created_until_s = feed.width_s > 0 && until_s < change->now_us / US_PER_S ? until_s : 0;
+    op->call.created_until_s = feed.width_s > 0 && until_s < tx->now_us / US_PER_S ? until_s : 0;
     op->call.page = feed.page;
     return rc;
 }
 
 // Listed newest first, and applied oldest first. The row's absent_us tells that the payment of one of this
 // round is not known yet, so that it is to be fetched again.
-static enum errc apply_page(struct op *op, struct db *db, struct change *change, struct err *err)
+static enum errc apply_page(struct op *op, struct tx *tx, struct err *err)
 {
     const struct provider_answer *answer = &op->call.answer;
     for (size_t i = answer->event_count; i > 0; i--) {
@@ -121,12 +120,12 @@ static enum errc apply_page(struct op *op, struct db *db, struct change *change,
             continue;
         }
         struct inbound inbound = {.event = *event, .merchant_id = op->row.merchant_id};
-        change->cause = "event";
-        change->cause_ref = event->id;
+        tx->cause = "event";
+        tx->cause_ref = event->id;
         struct err why = {0};
-        enum errc rc = inbound_apply(db, change, &inbound, &why);
-        if (rc == ERR_OVERLOADED && event->created_s > change->now_us / US_PER_S - HELD_UP_S) {
-            op->row.absent_us = change->now_us;
+        enum errc rc = inbound_apply(tx, &inbound, &why);
+        if (rc == ERR_OVERLOADED && event->created_s > tx->now_us / US_PER_S - HELD_UP_S) {
+            op->row.absent_us = tx->now_us;
         }
         if (rc != OK && rc != ERR_OVERLOADED) {
             *err = why;
@@ -177,11 +176,11 @@ static void log_stepped_over(const struct op *op)
         LOG_STR("merchant_id", id), LOG_INT("created_s", op->call.created_from_s));
 }
 
-static enum errc take_page(struct op *op, struct db *db, struct change *change, struct event_feed *feed,
-                           bool *ended, struct err *err)
+static enum errc take_page(struct op *op, struct tx *tx, struct event_feed *feed, bool *ended,
+                           struct err *err)
 {
     const struct provider_call *call = &op->call;
-    int64_t until_s = call->created_until_s != 0 ? call->created_until_s : change->now_us / US_PER_S;
+    int64_t until_s = call->created_until_s != 0 ? call->created_until_s : tx->now_us / US_PER_S;
     int64_t asked_s = until_s - call->created_from_s;
     bool goes_on = call->answer.next_page != NULL && call->page == NULL;
     if (asked_s > 1 && (goes_on || call->answer.too_large)) {
@@ -192,7 +191,7 @@ static enum errc take_page(struct op *op, struct db *db, struct change *change, 
     if (call->answer.too_large) {
         log_stepped_over(op);
     }
-    enum errc rc = apply_page(op, db, change, err);
+    enum errc rc = apply_page(op, tx, err);
     if (rc == OK) {
         *ended = move_on(op, feed);
     }
@@ -215,14 +214,14 @@ static bool goes_back(const struct op *op, struct event_feed *feed)
 
 // When a round has ended: at the next interval, at a growing one where nobody uses the credentials, or never
 // where events come by themselves and nothing is to be fetched again.
-static enum errc wait_for_next(struct op *op, struct db *db, struct change *change, struct err *err)
+static enum errc wait_for_next(struct op *op, struct tx *tx, struct err *err)
 {
     struct credential present = {0};
     bool used = false;
     enum errc rc =
-        credential_get(db, &op->row.merchant_id, "stripe", op->row.livemode, change->arena, &present, err);
+        credential_get(tx->db, &op->row.merchant_id, "stripe", op->row.livemode, tx->arena, &present, err);
     if (rc == OK) {
-        rc = event_feed_is_used(db, &op->row.merchant_id, op->row.livemode, change->now_us - IN_USE_US, &used,
+        rc = event_feed_is_used(tx->db, &op->row.merchant_id, op->row.livemode, tx->now_us - IN_USE_US, &used,
                                 err);
     }
     int64_t delay_us = interval_us(op->engine);
@@ -231,7 +230,7 @@ static enum errc wait_for_next(struct op *op, struct db *db, struct change *chan
     }
     op->open = present.webhook_secret == NULL || op->row.absent_us != 0;
     op->row.absent_us = 0;
-    op->row.next_attempt_us = change->now_us + delay_us;
+    op->row.next_attempt_us = tx->now_us + delay_us;
     return rc;
 }
 
@@ -248,24 +247,24 @@ static int64_t failed_delay_us(const struct op *op)
     return answer->retry_after_us > delay_us ? answer->retry_after_us : delay_us;
 }
 
-static enum errc events_settle(struct op *op, struct db *db, struct change *change, struct err *err)
+static enum errc events_settle(struct op *op, struct tx *tx, struct err *err)
 {
     struct event_feed feed = {0};
-    enum errc rc = event_feed_get(db, &op->row.subject_id, change->arena, &feed, err);
+    enum errc rc = event_feed_get(tx->db, &op->row.subject_id, tx->arena, &feed, err);
     bool failed = op->call.answer.outcome != PROVIDER_DONE && !op->call.answer.too_large;
     bool ended = false;
     op->open = true;
-    op->row.next_attempt_us = change->now_us + (failed ? failed_delay_us(op) : NEXT_PAGE_US);
+    op->row.next_attempt_us = tx->now_us + (failed ? failed_delay_us(op) : NEXT_PAGE_US);
     if (failed) {
         feed.page = NULL; // it may be no place in the list any more
     } else if (rc == OK && !goes_back(op, &feed)) {
         op->row.attempts = 0;
-        rc = take_page(op, db, change, &feed, &ended, err);
+        rc = take_page(op, tx, &feed, &ended, err);
     }
     if (rc == OK) {
-        rc = event_feed_put(db, &feed, err);
+        rc = event_feed_put(tx->db, &feed, err);
     }
-    return rc == OK && ended ? wait_for_next(op, db, change, err) : rc;
+    return rc == OK && ended ? wait_for_next(op, tx, err) : rc;
 }
 
 const struct op_kind op_events = {

@@ -53,10 +53,10 @@ static bool try_secret(const struct credential_webhook *webhook, void *context)
 }
 
 // The signature is fresh, so its time is now.
-static enum errc try_secrets(struct db *db, const struct uuid *merchant_id, struct search *search, bool *more,
+static enum errc try_secrets(struct tx *tx, const struct uuid *merchant_id, struct search *search, bool *more,
                              struct err *err)
 {
-    return credential_webhooks_each(db, merchant_id, search->inbound->signature.time_s * US_PER_S,
+    return credential_webhooks_each(tx->db, merchant_id, search->inbound->signature.time_s * US_PER_S,
                                     SECRETS_TRIED_MAX, try_secret, search, more, err);
 }
 
@@ -72,12 +72,12 @@ static void add_candidate(struct uuid *candidates, size_t *count, const struct u
     }
 }
 
-static enum errc add_holders(struct db *db, const char *provider_ref, struct uuid *candidates, size_t *count,
+static enum errc add_holders(struct tx *tx, const char *provider_ref, struct uuid *candidates, size_t *count,
                              struct err *err)
 {
     struct uuid holders[CANDIDATES_MAX];
     size_t holder_count = 0;
-    enum errc rc = merchant_holders(db, provider_ref, holders, CANDIDATES_MAX, &holder_count, err);
+    enum errc rc = merchant_holders(tx->db, provider_ref, holders, CANDIDATES_MAX, &holder_count, err);
     for (size_t i = 0; rc == OK && i < holder_count; i++) {
         add_candidate(candidates, count, &holders[i]);
     }
@@ -85,13 +85,13 @@ static enum errc add_holders(struct db *db, const char *provider_ref, struct uui
 }
 
 // Merchants that the object names: by our ids in its metadata, or by a provider's id that we hold.
-static enum errc find_candidates(struct db *db, struct arena *arena, const struct provider_event *event,
+static enum errc find_candidates(struct tx *tx, struct arena *arena, const struct provider_event *event,
                                  struct uuid *candidates, size_t *count, struct err *err)
 {
     struct uuid id = {{0}};
     if (event->merchant_id != NULL && uuid_parse(event->merchant_id, &id)) {
         struct merchant merchant = {0};
-        enum errc rc = merchant_get(db, &id, arena, &merchant, err);
+        enum errc rc = merchant_get(tx->db, &id, arena, &merchant, err);
         if (rc == OK) {
             add_candidate(candidates, count, &id);
         } else if (rc != ERR_NOT_FOUND) { // a merchant's other traffic may use this name for something else
@@ -100,7 +100,7 @@ static enum errc find_candidates(struct db *db, struct arena *arena, const struc
     }
     if (event->payment_id != NULL && uuid_parse(event->payment_id, &id)) {
         struct payment payment = {0};
-        enum errc rc = payment_get(db, &id, NULL, arena, &payment, err);
+        enum errc rc = payment_get(tx->db, &id, NULL, arena, &payment, err);
         if (rc == OK) {
             add_candidate(candidates, count, &payment.merchant_id);
         } else if (rc != ERR_NOT_FOUND) {
@@ -111,18 +111,18 @@ static enum errc find_candidates(struct db *db, struct arena *arena, const struc
     enum errc rc = OK;
     for (size_t i = 0; rc == OK && i < COUNT_OF(refs); i++) {
         if (refs[i] != NULL) {
-            rc = add_holders(db, refs[i], candidates, count, err);
+            rc = add_holders(tx, refs[i], candidates, count, err);
         }
     }
     return rc;
 }
 
-static enum errc try_merchants(struct db *db, struct search *search, const struct uuid *candidates,
+static enum errc try_merchants(struct tx *tx, struct search *search, const struct uuid *candidates,
                                size_t count, struct err *err)
 {
     for (size_t i = 0; i < count && !is_found(search); i++) {
         bool more = false;
-        enum errc rc = try_secrets(db, &candidates[i], search, &more, err);
+        enum errc rc = try_secrets(tx, &candidates[i], search, &more, err);
         if (rc != OK) {
             return rc;
         }
@@ -140,7 +140,7 @@ static enum inbound_verdict take_match(const struct search *search, struct inbou
     return search->mode_agrees ? INBOUND_OURS : INBOUND_NOT_OURS;
 }
 
-enum errc inbound_verify(struct db *db, const struct keyring *keyring, struct arena *arena,
+enum errc inbound_verify(struct tx *tx, const struct keyring *keyring, struct arena *arena,
                          struct inbound *inbound, enum inbound_verdict *verdict, struct err *err)
 {
     struct search search = {.inbound = inbound, .keyring = keyring};
@@ -150,12 +150,12 @@ enum errc inbound_verify(struct db *db, const struct keyring *keyring, struct ar
     if (inbound->path_merchant_id != NULL) {
         candidates[count++] = *inbound->path_merchant_id;
     } else {
-        rc = find_candidates(db, arena, &inbound->event, candidates, &count, err);
+        rc = find_candidates(tx, arena, &inbound->event, candidates, &count, err);
     }
     if (count > 0) {
         inbound->merchant_id = candidates[0];
     }
-    rc = rc == OK ? try_merchants(db, &search, candidates, count, err) : rc;
+    rc = rc == OK ? try_merchants(tx, &search, candidates, count, err) : rc;
     if (rc == OK && !search.matched && inbound->path_merchant_id != NULL) {
         return err_set(err, ERR_SIGNATURE_INVALID, "no signing secret of this merchant matches this body");
     }
@@ -163,12 +163,12 @@ enum errc inbound_verify(struct db *db, const struct keyring *keyring, struct ar
     return rc;
 }
 
-enum errc inbound_search(struct db *db, const struct keyring *keyring, struct inbound *inbound,
+enum errc inbound_search(struct tx *tx, const struct keyring *keyring, struct inbound *inbound,
                          enum inbound_verdict *verdict, struct err *err)
 {
     struct search search = {.inbound = inbound, .keyring = keyring};
     bool more = false;
-    enum errc rc = try_secrets(db, NULL, &search, &more, err);
+    enum errc rc = try_secrets(tx, NULL, &search, &more, err);
     if (rc == OK && !search.matched) {
         return err_set(err, ERR_SIGNATURE_INVALID,
                        more ? "no secret that was tried signed this body; name the merchant in the path"

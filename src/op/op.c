@@ -57,13 +57,13 @@ void op_free(struct op *op)
     free(op);
 }
 
-enum errc op_open_key(struct op *op, struct db *db, const struct uuid *version_id, struct secret *key,
+enum errc op_open_key(struct op *op, struct tx *tx, const struct uuid *version_id, struct secret *key,
                       struct err *err)
 {
     struct sealed sealed = {0};
     char *plain = NULL;
     size_t bytes = 0;
-    enum errc rc = credential_version_get(db, version_id, &op->arena, &sealed.data, &sealed.bytes, err);
+    enum errc rc = credential_version_get(tx->db, version_id, &op->arena, &sealed.data, &sealed.bytes, err);
     if (rc == OK) {
         rc =
             seal_open(&op->engine->options.keyring->master, &op->arena,
@@ -77,11 +77,11 @@ enum errc op_open_key(struct op *op, struct db *db, const struct uuid *version_i
 
 // An operation that was never sent, on a payment whose own version is gone: the merchant's present one
 // serves.
-enum errc op_take_present_version(struct op *op, struct db *db, struct err *err)
+enum errc op_take_present_version(struct op *op, struct tx *tx, struct err *err)
 {
     struct credential present = {0};
     enum errc rc =
-        credential_get(db, &op->row.merchant_id, "stripe", op->row.livemode, &op->arena, &present, err);
+        credential_get(tx->db, &op->row.merchant_id, "stripe", op->row.livemode, &op->arena, &present, err);
     if (rc == OK) {
         op->row.credential_version_id = present.version_id;
     }
@@ -90,29 +90,29 @@ enum errc op_take_present_version(struct op *op, struct db *db, struct err *err)
 
 // The secret key of the version that the operation was first sent with, whichever is the merchant's present
 // one.
-static enum errc read_secret_key(struct op *op, struct db *db, struct err *err)
+static enum errc read_secret_key(struct op *op, struct tx *tx, struct err *err)
 {
     struct secret *key = &op->call.secret_key;
-    enum errc rc = op_open_key(op, db, &op->row.credential_version_id, key, err);
+    enum errc rc = op_open_key(op, tx, &op->row.credential_version_id, key, err);
     if (rc == ERR_NOT_FOUND && op->row.attempts == 1 && op->kind != &op_charge) {
-        rc = op_take_present_version(op, db, err);
-        rc = rc == OK ? op_open_key(op, db, &op->row.credential_version_id, key, err) : rc;
+        rc = op_take_present_version(op, tx, err);
+        rc = rc == OK ? op_open_key(op, tx, &op->row.credential_version_id, key, err) : rc;
     }
-    return rc == OK ? account_open_present(op, db, err) : rc;
+    return rc == OK ? account_open_present(op, tx, err) : rc;
 }
 
 enum errc op_plan(struct engine *engine, const struct op_kind *kind, const struct operation *row,
-                  const struct place *place, struct db *db, struct change *change, struct op **planned,
-                  bool *needless, struct err *err)
+                  const struct place *place, struct tx *tx, struct op **planned, bool *needless,
+                  struct err *err)
 {
-    struct op *op = op_new(engine, kind, row, place, change->cause);
+    struct op *op = op_new(engine, kind, row, place, tx->cause);
     *needless = false;
-    enum errc rc = account_find_present(op, db, err);
+    enum errc rc = account_find_present(op, tx, err);
     if (rc == OK) {
-        rc = kind->plan(op, db, change, needless, err);
+        rc = kind->plan(op, tx, needless, err);
     }
     if (rc == OK && !*needless) {
-        rc = read_secret_key(op, db, err);
+        rc = read_secret_key(op, tx, err);
     }
     if (rc != OK || *needless) {
         op_free(op);
@@ -123,7 +123,7 @@ enum errc op_plan(struct engine *engine, const struct op_kind *kind, const struc
 }
 
 enum errc op_prepare(struct engine *engine, const struct op_kind *kind, const struct operation *row,
-                     struct db *db, struct change *change, struct op **op, struct err *err)
+                     struct tx *tx, struct op **op, struct err *err)
 {
     bool needless = false;
     struct place place;
@@ -134,34 +134,26 @@ enum errc op_prepare(struct engine *engine, const struct op_kind *kind, const st
             err, ERR_OVERLOADED,
             "the provider cannot be called now for this merchant; nothing was recorded, try again");
     }
-    enum errc rc = op_plan(engine, kind, row, &place, db, change, op, &needless, err);
+    enum errc rc = op_plan(engine, kind, row, &place, tx, op, &needless, err);
     if (rc == OK && needless) {
         // The caller looked at the same rows before it prepared this: they contradict each other.
         return err_set(err, ERR_STORE, "a payment's row contradicts itself: there is nothing to call for");
     }
     if (rc == OK) {
-        rc = operation_insert(db, &(*op)->row, err);
+        rc = operation_insert(tx->db, &(*op)->row, err);
     }
-    return rc == OK ? events_hurry(engine, db, &row->credential_version_id, change->now_us, err) : rc;
+    return rc == OK ? events_hurry(engine, tx, &row->credential_version_id, tx->now_us, err) : rc;
 }
 
-static enum errc run_settle(struct store_job *job, struct db *db, struct err *err)
+static enum errc run_settle(struct store_job *job, struct tx *tx, struct err *err)
 {
     struct op *op = CONTAINER_OF(job, struct op, job);
     struct engine *engine = op->engine;
     arena_release(&op->settle_arena);
     op->open = false;
     op->answer = (struct op_answer){0};
-    struct change change = {
-        .keyring = engine->options.keyring,
-        .random = engine->options.random,
-        .arena = &op->settle_arena,
-        .now_us = loop_wall_us(engine->options.loop),
-        .cause = op->cause,
-        .cause_ref = op->call.answer.request_id,
-    };
     struct operation row = {0};
-    enum errc rc = operation_get(db, &op->row.subject_id, op->kind->name, &op->settle_arena, &row, err);
+    enum errc rc = operation_get(tx->db, &op->row.subject_id, op->kind->name, &op->settle_arena, &row, err);
     if (rc == ERR_NOT_FOUND) {
         return OK; // closed by another way
     }
@@ -170,26 +162,24 @@ static enum errc run_settle(struct store_job *job, struct db *db, struct err *er
         op->hurried = row.next_attempt_us != op->leased_until_us &&
                       row.next_attempt_us < op->leased_until_us + op_lease_us(engine);
         op->row = row;
-        rc = op->proven ? account_take_present(op, db, &change, err) : op->kind->settle(op, db, &change, err);
+        rc = op->proven ? account_take_present(op, tx, err) : op->kind->settle(op, tx, err);
         if (op->open && op->hurried) {
-            op->row.next_attempt_us = change.now_us; // what was asked for meanwhile is newer than this answer
+            op->row.next_attempt_us = tx->now_us; // what was asked for meanwhile is newer than this answer
         }
     }
     if (rc == OK && op->hurried && op->kind->give_up == NULL && !op->open) {
         op->open = true; // closed by an answer that is older than what asked anew; the next plan knows if
                          // that is needless
-        op->row.next_attempt_us = change.now_us;
+        op->row.next_attempt_us = tx->now_us;
     }
     if (op->open && !op->kind->background && op->call.answer.outcome == PROVIDER_NO_AUTH) {
         op->row.refused_attempt = op->row.attempts;
         op->row.refused_version_id = op->present_version_id;
     }
     if (rc == OK) {
-        rc = op->open ? operation_update(db, &op->row, err)
-                      : operation_delete(db, &op->row.subject_id, op->kind->name, err);
+        rc = op->open ? operation_update(tx->db, &op->row, err)
+                      : operation_delete(tx->db, &op->row.subject_id, op->kind->name, err);
     }
-    op->told = change.told;
-    op->owed = change.owed;
     return rc;
 }
 
@@ -237,12 +227,6 @@ static void settled(struct store_job *job)
     if (op->open) {
         engine_due(engine, op->row.next_attempt_us);
     }
-    if (op->owed) {
-        engine_due(engine, 0);
-    }
-    if (op->told) {
-        engine->options.on_told(engine->options.context);
-    }
     if (op->answer.status != 0 || op->answer.refusal.code != OK) {
         op_answer_waiters(engine, op->kind, &op->row.subject_id, &op->answer);
     }
@@ -251,7 +235,12 @@ static void settled(struct store_job *job)
 
 void op_settle(struct op *op)
 {
-    op->job = (struct store_job){.lane = STORE_WRITE, .run = run_settle, .done = settled};
+    op->job = (struct store_job){.lane = STORE_WRITE,
+                                 .run = run_settle,
+                                 .done = settled,
+                                 .arena = &op->settle_arena,
+                                 .cause = op->cause,
+                                 .cause_ref = op->call.answer.request_id};
     store_submit_always(op->engine->options.store, &op->job);
 }
 

@@ -33,13 +33,13 @@ struct op_kind {
     // Database thread, in the transaction that claims the attempt. Fills op->call from op->row and the
     // payment. *needless: the outcome is known by now, the operation closes without a call. An error puts the
     // attempt off and is logged.
-    enum errc (*plan)(struct op *op, struct db *db, struct change *change, bool *needless, struct err *err);
+    enum errc (*plan)(struct op *op, struct tx *tx, bool *needless, struct err *err);
     // Database thread, in the transaction that records the outcome. Sets op->open while something remains to
     // be asked (and then op->row's next_attempt_us). An error undoes everything; it is tried again.
-    enum errc (*settle)(struct op *op, struct db *db, struct change *change, struct err *err);
+    enum errc (*settle)(struct op *op, struct tx *tx, struct err *err);
     // Database thread: what a caller is told whose patience is over. NULL: nobody waits for this kind.
-    enum errc (*give_up)(const struct uuid *subject_id, struct db *db, struct change *change,
-                         struct op_answer *answer, struct err *err);
+    enum errc (*give_up)(const struct uuid *subject_id, struct tx *tx, struct op_answer *answer,
+                         struct err *err);
     bool reads_refused; // a refusal is about a state, which is read in the same attempt
     bool background;    // no payment's outcome hangs on it: it holds few places, and a trouble that goes on
                         // is told once
@@ -103,8 +103,6 @@ struct op {
     enum provider_verb refused_verb;
     // What settle left.
     bool open;
-    bool told;
-    bool owed;
     struct op_answer answer; // for those who wait; in settle_arena
 };
 
@@ -123,9 +121,7 @@ struct engine_options {
     const struct keyring *keyring;
     const struct config *config;
     struct random *random;
-    struct pace_rates rates;        // of calls to the provider, for each account
-    void (*on_told)(void *context); // events for merchants were committed
-    void *context;
+    struct pace_rates rates; // of calls to the provider, for each account
 };
 
 struct engine *engine_open(const struct engine_options *options);
@@ -164,7 +160,7 @@ void engine_stats(const struct engine *engine, struct engine_stats *stats);
 // Makes an attempt of a row that this very transaction writes (attempts is 1, next_attempt_us is behind the
 // lease) and plans it. ERR_OVERLOADED: the provider is away, or the account's share of its pace is used up.
 enum errc op_prepare(struct engine *engine, const struct op_kind *kind, const struct operation *row,
-                     struct db *db, struct change *change, struct op **op, struct err *err) MUST_CHECK;
+                     struct tx *tx, struct op **op, struct err *err) MUST_CHECK;
 void op_free(struct op *op);
 // How long an attempt holds its operation.
 int64_t op_lease_us(const struct engine *engine);
@@ -176,21 +172,20 @@ bool op_has_other_key(const struct op *op);
 // --- for those who settle: the outcome is not known, or not the last; sets op->open and when to ask again
 // Soon where the provider may only have been out of reach; at growing distances where it answered, but
 // nothing that helps.
-void op_put_off(struct op *op, struct change *change);
+void op_put_off(struct op *op, struct tx *tx);
 // Has the operation go on with the merchant's present credentials version. ERR_NOT_FOUND: there is none. Only
 // where nothing can have been done with the one before.
-enum errc op_take_present_version(struct op *op, struct db *db, struct err *err) MUST_CHECK;
+enum errc op_take_present_version(struct op *op, struct tx *tx, struct err *err) MUST_CHECK;
 // At the distances of something that takes its time at the provider, and began when the operation did; soon
 // where the provider could not be asked.
-void op_check_again(struct op *op, struct change *change);
+void op_check_again(struct op *op, struct tx *tx);
 // This step is done: the next one follows at once, and as the first attempt of that.
-void op_next_step(struct op *op, struct change *change);
+void op_next_step(struct op *op, struct tx *tx);
 // What was to be done was not, and its key only brings the old answer: it is sent anew under another key, at
 // once the first time, then at growing distances.
-void op_send_anew(struct op *op, struct change *change);
+void op_send_anew(struct op *op, struct tx *tx);
 // A payment that the provider knows, and that is not finished there, is asked after from now on.
-enum errc op_ask_after(struct db *db, struct change *change, const struct payment *payment,
-                       struct err *err) MUST_CHECK;
+enum errc op_ask_after(struct tx *tx, const struct payment *payment, struct err *err) MUST_CHECK;
 
 // --- loop thread
 // Calls the provider for a prepared attempt whose transaction is committed, as soon as it is its turn. Takes

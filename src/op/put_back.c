@@ -6,19 +6,19 @@
 #include "base/timefmt.h"
 #include "op/engine.h"
 
-static enum errc run_put_back(struct store_job *job, struct db *db, struct err *err)
+static enum errc run_put_back(struct store_job *job, struct tx *tx, struct err *err)
 {
     struct op *op = CONTAINER_OF(job, struct op, job);
     struct operation row = {0};
     arena_release(&op->settle_arena);
-    enum errc rc = operation_get(db, &op->row.subject_id, op->kind->name, &op->settle_arena, &row, err);
+    enum errc rc = operation_get(tx->db, &op->row.subject_id, op->kind->name, &op->settle_arena, &row, err);
     if (rc == ERR_NOT_FOUND) {
         return OK; // closed by another way
     }
     row.attempts = op->row.attempts - !op->place.called;
     row.unresolved = op->row.unresolved || op->place.called;
     row.next_attempt_us = op->put_back_until_us;
-    return rc == OK ? operation_update(db, &row, err) : rc;
+    return rc == OK ? operation_update(tx->db, &row, err) : rc;
 }
 
 static void was_put_back(struct store_job *job)

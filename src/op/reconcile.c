@@ -33,7 +33,6 @@ struct claim {
     size_t count;
     size_t claimed;
     int64_t next_due_us;
-    bool told;
     struct set_aside aside;
 };
 
@@ -64,8 +63,7 @@ static void claim_clear(struct claim *claim)
 }
 
 // Plans one claimed row. What cannot be planned is set aside.
-static enum errc plan_row(struct claim *claim, struct db *db, struct change *change, struct operation *row,
-                          struct err *err)
+static enum errc plan_row(struct claim *claim, struct tx *tx, struct operation *row, struct err *err)
 {
     struct op *op = NULL;
     bool needless = false;
@@ -75,94 +73,86 @@ static enum errc plan_row(struct claim *claim, struct db *db, struct change *cha
     const struct op_kind *kind = kind_of(row->kind);
     if (row->damaged || kind == NULL) {
         const char *damage = row->damaged ? "its row is damaged" : "its row is of an unknown kind";
-        return op_set_aside(&claim->aside, db, row, change->now_us, damage, err);
+        return op_set_aside(&claim->aside, tx, row, tx->now_us, damage, err);
     }
     if (kind->background && claim->background_room-- <= 0) {
-        row->next_attempt_us = change->now_us + BACKGROUND_AGAIN_US;
-        return operation_update(db, row, err);
+        row->next_attempt_us = tx->now_us + BACKGROUND_AGAIN_US;
+        return operation_update(tx->db, row, err);
     }
     if (!governor_take(claim->engine->governor, &row->merchant_id, row->livemode, CIRCUIT_RECOVERY, &place,
                        &wait_us)) {
-        row->next_attempt_us = change->now_us + wait_us;
-        return operation_update(db, row, err);
+        row->next_attempt_us = tx->now_us + wait_us;
+        return operation_update(tx->db, row, err);
     }
     row->unresolved = row->unresolved || row->attempts > 0; // a lost attempt may have been carried out
     row->attempts++;
-    enum errc rc = op_plan(claim->engine, kind, row, &place, db, change, &op, &needless, &why);
-    if (db_take_damage(db)) {
+    enum errc rc = op_plan(claim->engine, kind, row, &place, tx, &op, &needless, &why);
+    if (db_take_damage(tx->db)) {
         op_free(op); // planned from damaged rows
-        return op_set_aside(&claim->aside, db, row, change->now_us, "a row that it needs is damaged", err);
+        return op_set_aside(&claim->aside, tx, row, tx->now_us, "a row that it needs is damaged", err);
     }
     if (needless) {
-        return operation_delete(db, &row->subject_id, row->kind, err);
+        return operation_delete(tx->db, &row->subject_id, row->kind, err);
     }
     if (errc_is_store(rc)) {
         *err = why;
         return rc;
     }
     if (rc != OK) {
-        return op_set_aside(&claim->aside, db, row, change->now_us, why.message, err);
+        return op_set_aside(&claim->aside, tx, row, tx->now_us, why.message, err);
     }
     claim->ops[claim->count++] = op;
-    return operation_update(db, &op->row, err);
+    return operation_update(tx->db, &op->row, err);
 }
 
 // Takes up what the last process left. Where the clock was set back since it last ran, what it put off may be
 // due at the wrong time.
-static enum errc take_up(const struct engine *engine, struct db *db, int64_t now_us, struct err *err)
+static enum errc take_up(const struct engine *engine, struct tx *tx, int64_t now_us, struct err *err)
 {
     int64_t alive_us = 0;
     int64_t released = 0;
-    enum errc rc = meta_alive_get(db, &alive_us, err);
+    enum errc rc = meta_alive_get(tx->db, &alive_us, err);
     if (rc == OK) {
         int64_t held_us = alive_us > now_us ? INT64_MAX - now_us : op_lease_us(engine);
-        rc = operations_release_leases(db, now_us, held_us, &released, err);
+        rc = operations_release_leases(tx->db, now_us, held_us, &released, err);
     }
     if (rc == OK) {
-        rc = operations_distrust_future(db, op_refund.name, now_us, err);
+        rc = operations_distrust_future(tx->db, op_refund.name, now_us, err);
     }
     if (rc == OK) {
-        rc = catch_up_begin(engine, db, alive_us, now_us, err);
+        rc = catch_up_begin(engine, tx, alive_us, now_us, err);
     }
-    return rc == OK ? events_begin(db, alive_us, now_us, err) : rc;
+    return rc == OK ? events_begin(tx, alive_us, now_us, err) : rc;
 }
 
 // The wall clock was set. What is sent under a key that does not depend on a time, or does no harm twice,
 // goes on being sent.
-static enum errc follow_clock(const struct claim *claim, struct db *db, struct err *err)
+static enum errc follow_clock(const struct claim *claim, struct tx *tx, struct err *err)
 {
     const char *const sent_again[] = {op_refund.name, op_cancel.name};
-    return operations_distrust_clock(db, sent_again, claim->now_us, claim->step_us, err);
+    return operations_distrust_clock(tx->db, sent_again, claim->now_us, claim->step_us, err);
 }
 
-static enum errc run_claim(struct store_job *job, struct db *db, struct err *err)
+static enum errc run_claim(struct store_job *job, struct tx *tx, struct err *err)
 {
     struct claim *claim = CONTAINER_OF(job, struct claim, job);
     struct engine *engine = claim->engine;
     claim_clear(claim);
-    struct change change = {
-        .keyring = engine->options.keyring,
-        .random = engine->options.random,
-        .arena = &claim->arena,
-        .now_us = claim->now_us,
-        .cause = "recovery",
-    };
-    enum errc rc = claim->first ? take_up(engine, db, change.now_us, err) : OK;
+    enum errc rc = claim->first ? take_up(engine, tx, tx->now_us, err) : OK;
     if (rc == OK && claim->step_us != 0) {
-        rc = follow_clock(claim, db, err);
+        rc = follow_clock(claim, tx, err);
     }
     struct operation *rows = arena_alloc(&claim->arena, CLAIM_MAX * sizeof(*rows));
     if (rc == OK) {
-        rc = operations_claim(db, change.now_us, op_lease_us(engine), &claim->arena, rows, claim->max,
+        rc = operations_claim(tx->db, tx->now_us, op_lease_us(engine), &claim->arena, rows, claim->max,
                               &claim->claimed, err);
     }
     for (size_t i = 0; rc == OK && i < claim->claimed; i++) {
-        rc = plan_row(claim, db, &change, &rows[i], err);
+        rc = plan_row(claim, tx, &rows[i], err);
     }
     if (rc == OK) {
-        rc = operations_next_due(db, &claim->next_due_us, err);
+        rc = operations_next_due(tx->db, &claim->next_due_us, err);
     }
-    claim->told = change.told;
     return rc;
 }
 
@@ -199,9 +189,6 @@ static void claimed(struct store_job *job)
     claim->count = 0;
     arena_release(&claim->arena);
     become_ready(engine);
-    if (claim->told) {
-        engine->options.on_told(engine->options.context);
-    }
     engine->sweep_again = false;
     engine_due(engine, more ? 0 : claim->next_due_us);
 }
@@ -265,7 +252,12 @@ void engine_sweep(struct timer *timer)
     engine->claim->background_room =
         (config->operations_max + BACKGROUND_PART - 1) / BACKGROUND_PART - engine->background;
     engine->claim->max = room < CLAIM_MAX ? (size_t)room : CLAIM_MAX;
-    engine->claim->job = (struct store_job){.lane = STORE_WRITE, .run = run_claim, .done = claimed};
+    engine->claim->job = (struct store_job){.lane = STORE_WRITE,
+                                            .run = run_claim,
+                                            .done = claimed,
+                                            .arena = &engine->claim->arena,
+                                            .cause = "recovery",
+                                            .now_us = engine->claim->now_us};
     store_submit_always(engine->options.store, &engine->claim->job);
 }
 

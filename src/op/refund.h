@@ -7,14 +7,13 @@
 // Reserves the refund's amount (pending) and keeps its operation with the exact body that will be sent; *op
 // is run once the transaction is committed. The caller has checked, in this transaction, that so much is
 // left.
-enum errc refund_prepare(struct engine *engine, struct db *db, struct change *change,
-                         const struct payment *payment, const struct refund *refund, struct op **op,
-                         struct err *err) MUST_CHECK;
+enum errc refund_prepare(struct engine *engine, struct tx *tx, const struct payment *payment,
+                         const struct refund *refund, struct op **op, struct err *err) MUST_CHECK;
 
 // The provider's list of this payment's refunds is to be taken over now. whole_charge: the charge that the
 // provider says was refunded wholly; NULL: it does not say so.
-enum errc refunds_owe(struct db *db, struct change *change, const struct payment *payment,
-                      const char *whole_charge, struct err *err) MUST_CHECK;
+enum errc refunds_owe(struct tx *tx, const struct payment *payment, const char *whole_charge,
+                      struct err *err) MUST_CHECK;
 
 // Of an authorisation that was captured in part Stripe lists what it let go as a refund too, though no money
 // moved: the oldest in op's list that does not carry an id of ours and has just that amount. NULL: none.

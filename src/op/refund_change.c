@@ -16,38 +16,38 @@
 #include "store/payments.h"
 #include "store/refunds.h"
 
-static enum errc tell(struct db *db, struct change *change, const struct payment *payment,
-                      const struct refund *refund, const char *type, struct err *err)
+static enum errc tell(struct tx *tx, const struct payment *payment, const struct refund *refund,
+                      const char *type, struct err *err)
 {
     struct json_object *data = NULL;
-    enum errc rc = render_payment(payment, &change->keyring->master, RENDER_EVENT, change->arena, &data, err);
+    enum errc rc = render_payment(payment, &tx->keyring->master, RENDER_EVENT, tx->arena, &data, err);
     if (rc != OK) {
         return rc;
     }
     json_add(data, "refund", render_refund(refund));
-    return change_tell(db, change, &payment->merchant_id, payment->livemode, &payment->id, type, data, err);
+    return change_tell(tx, &payment->merchant_id, payment->livemode, &payment->id, type, data, err);
 }
 
 // Before anything is written: a conflict is left out by the caller, and must leave nothing behind. Another
 // refund may have failed without our knowing yet, so the list of all of them is read then.
-static enum errc check_fits(struct db *db, struct change *change, const struct payment *payment,
-                            const struct refund *refund, struct err *err)
+static enum errc check_fits(struct tx *tx, const struct payment *payment, const struct refund *refund,
+                            struct err *err)
 {
     if (refund->status != REFUND_COMPLETED ||
         refund->amount_minor <= payment->captured_minor - payment->refunded_minor) {
         return OK;
     }
-    enum errc rc = refunds_owe(db, change, payment, NULL, err);
+    enum errc rc = refunds_owe(tx, payment, NULL, err);
     return rc == OK ? err_set(err, ERR_CONFLICT, "the provider says that more was refunded than was captured")
                     : rc;
 }
 
 // The payment's sum, and its status where the sum decides it.
-static enum errc sum_up(struct db *db, struct payment *payment, struct err *err)
+static enum errc sum_up(struct tx *tx, struct payment *payment, struct err *err)
 {
     int64_t completed_minor = 0;
     int64_t pending_minor = 0;
-    enum errc rc = refund_sums(db, &payment->id, &completed_minor, &pending_minor, err);
+    enum errc rc = refund_sums(tx->db, &payment->id, &completed_minor, &pending_minor, err);
     if (rc != OK) {
         return rc;
     }
@@ -61,51 +61,48 @@ static enum errc sum_up(struct db *db, struct payment *payment, struct err *err)
 }
 
 // Writes a refund whose status is new, and all that follows from it.
-static enum errc write_refund(struct db *db, struct change *change, const struct refund *refund, bool is_new,
-                              struct err *err)
+static enum errc write_refund(struct tx *tx, const struct refund *refund, bool is_new, struct err *err)
 {
     static const char *const whats[] = {"refund pending", "refund completed", "refund failed"};
     static const char *const types[] = {NULL, "payment.refunded", "refund.failed"};
     struct payment payment = {0};
-    enum errc rc = payment_get(db, &refund->payment_id, NULL, change->arena, &payment, err);
+    enum errc rc = payment_get(tx->db, &refund->payment_id, NULL, tx->arena, &payment, err);
     if (rc == OK) {
-        rc = check_fits(db, change, &payment, refund, err);
+        rc = check_fits(tx, &payment, refund, err);
     }
     if (rc == OK) {
-        rc = is_new ? refund_insert(db, refund, err) : refund_update(db, refund, err);
+        rc = is_new ? refund_insert(tx->db, refund, err) : refund_update(tx->db, refund, err);
     }
     if (rc == OK) {
-        rc = sum_up(db, &payment, err);
+        rc = sum_up(tx, &payment, err);
     }
     if (rc != OK) {
         return rc;
     }
-    payment.updated_us = change->now_us;
-    rc = payment_update(db, &payment, err);
+    payment.updated_us = tx->now_us;
+    rc = payment_update(tx->db, &payment, err);
     if (rc == OK) {
-        rc = change_note(db, change, &payment, whats[refund->status], err);
+        rc = change_note(tx, &payment, whats[refund->status], err);
     }
     if (rc == OK && types[refund->status] != NULL) {
-        rc = tell(db, change, &payment, refund, types[refund->status], err);
+        rc = tell(tx, &payment, refund, types[refund->status], err);
     }
     return rc;
 }
 
 // A refund that the provider has not finished is asked after.
-static enum errc ask_later(struct db *db, struct change *change, const struct refund *refund, struct err *err)
+static enum errc ask_later(struct tx *tx, const struct refund *refund, struct err *err)
 {
-    uint32_t random32 = 0;
-    change->random->fill(change->random, &random32, sizeof(random32));
     struct operation operation = {
         .subject_id = refund->id,
         .kind = op_refund_sync.name,
         .merchant_id = refund->merchant_id,
         .livemode = refund->livemode,
         .credential_version_id = refund->credential_version_id,
-        .next_attempt_us = change->now_us + retry_check_delay_us(0, random32),
-        .created_us = change->now_us,
+        .next_attempt_us = tx->now_us + retry_check_delay_us(0, tx_random32(tx)),
+        .created_us = tx->now_us,
     };
-    return operation_insert(db, &operation, err);
+    return operation_insert(tx->db, &operation, err);
 }
 
 static enum errc check_same(const struct refund *refund, const struct provider_refund *said, struct err *err)
@@ -130,12 +127,12 @@ static struct failure failure_of(const struct provider_refund *said)
 
 // Another row that was taken over under this id before its own call was answered is the same refund: it
 // gives the id and its amount back.
-static enum errc replace_twin(struct db *db, struct change *change, const struct refund *refund,
-                              const struct provider_refund *said, struct err *err)
+static enum errc replace_twin(struct tx *tx, const struct refund *refund, const struct provider_refund *said,
+                              struct err *err)
 {
     struct refund twin = {0};
     enum errc rc =
-        refund_by_ref(db, &refund->merchant_id, refund->livemode, said->id, change->arena, &twin, err);
+        refund_by_ref(tx->db, &refund->merchant_id, refund->livemode, said->id, tx->arena, &twin, err);
     if (rc != OK) {
         return rc == ERR_NOT_FOUND ? OK : rc;
     }
@@ -143,22 +140,22 @@ static enum errc replace_twin(struct db *db, struct change *change, const struct
         return err_set(err, ERR_CONFLICT, "the provider's refund is another one's");
     }
     twin.provider_ref = NULL;
-    twin.updated_us = change->now_us;
+    twin.updated_us = tx->now_us;
     if (!refund_can_move(twin.status, REFUND_FAILED)) {
-        return refund_update(db, &twin, err);
+        return refund_update(tx->db, &twin, err);
     }
     twin.status = REFUND_FAILED;
     twin.failure = (struct failure){.code = "duplicate", .message = "It is the same as another refund here."};
-    return write_refund(db, change, &twin, false, err);
+    return write_refund(tx, &twin, false, err);
 }
 
-enum errc refund_take(struct db *db, struct change *change, struct refund *refund,
-                      const struct provider_refund *said, struct err *err)
+enum errc refund_take(struct tx *tx, struct refund *refund, const struct provider_refund *said,
+                      struct err *err)
 {
     bool news = refund->provider_ref == NULL;
     enum errc rc = check_same(refund, said, err);
     if (rc == OK && news) {
-        rc = replace_twin(db, change, refund, said, err);
+        rc = replace_twin(tx, refund, said, err);
     }
     if (rc != OK) {
         return rc;
@@ -167,39 +164,38 @@ enum errc refund_take(struct db *db, struct change *change, struct refund *refun
     if (refund_can_move(refund->status, said->status)) {
         refund->status = said->status;
         refund->failure = said->status == REFUND_FAILED ? failure_of(said) : (struct failure){0};
-        refund->updated_us = change->now_us;
-        rc = write_refund(db, change, refund, false, err);
+        refund->updated_us = tx->now_us;
+        rc = write_refund(tx, refund, false, err);
     } else if (news) {
-        rc = refund_update(db, refund, err);
+        rc = refund_update(tx->db, refund, err);
     }
-    return rc == OK && refund->status == REFUND_PENDING ? ask_later(db, change, refund, err) : rc;
+    return rc == OK && refund->status == REFUND_PENDING ? ask_later(tx, refund, err) : rc;
 }
 
-enum errc refund_fail(struct db *db, struct change *change, struct refund *refund,
-                      const struct failure *failure, struct err *err)
+enum errc refund_fail(struct tx *tx, struct refund *refund, const struct failure *failure, struct err *err)
 {
     if (!refund_can_move(refund->status, REFUND_FAILED)) {
         return OK;
     }
     refund->status = REFUND_FAILED;
     refund->failure = *failure;
-    refund->updated_us = change->now_us;
-    return write_refund(db, change, refund, false, err);
+    refund->updated_us = tx->now_us;
+    return write_refund(tx, refund, false, err);
 }
 
 // One that was asked for here, and that this database has forgotten, gets the id that it had.
-static enum errc choose_id(struct db *db, struct change *change, const struct provider_refund *said,
-                           struct refund *refund, struct err *err)
+static enum errc choose_id(struct tx *tx, const struct provider_refund *said, struct refund *refund,
+                           struct err *err)
 {
     struct refund other = {0};
     struct uuid had;
-    refund->id = uuid_new(change->random, change->now_us);
-    refund->created_us = change->now_us;
+    refund->id = uuid_new(tx->random, tx->now_us);
+    refund->created_us = tx->now_us;
     if (said->refund_id == NULL || !uuid_parse(said->refund_id, &had) || uuid_ms(&had) < 0 ||
-        uuid_ms(&had) > change->now_us / US_PER_MS) {
+        uuid_ms(&had) > tx->now_us / US_PER_MS) {
         return OK;
     }
-    enum errc rc = refund_get(db, &had, NULL, change->arena, &other, err);
+    enum errc rc = refund_get(tx->db, &had, NULL, tx->arena, &other, err);
     if (rc == ERR_NOT_FOUND) {
         refund->id = had;
         refund->created_us = uuid_ms(&had) * US_PER_MS;
@@ -208,7 +204,7 @@ static enum errc choose_id(struct db *db, struct change *change, const struct pr
     return rc;
 }
 
-static enum errc keep_key(struct db *db, const struct refund *refund, const struct request_mark *mark,
+static enum errc keep_key(struct tx *tx, const struct refund *refund, const struct request_mark *mark,
                           struct err *err)
 {
     struct idempotency_key key = {
@@ -220,12 +216,12 @@ static enum errc keep_key(struct db *db, const struct refund *refund, const stru
         .created_us = refund->created_us,
     };
     memcpy(key.request_hash, mark->hash, sizeof(key.request_hash));
-    return mark->key != NULL ? idempotency_insert_free(db, &key, err) : OK;
+    return mark->key != NULL ? idempotency_insert_free(tx->db, &key, err) : OK;
 }
 
 // No row is this refund: it gets one.
-static enum errc adopt(struct db *db, struct change *change, const struct payment *payment,
-                       const struct provider_refund *said, bool *unclear, struct err *err)
+static enum errc adopt(struct tx *tx, const struct payment *payment, const struct provider_refund *said,
+                       bool *unclear, struct err *err)
 {
     struct refund refund = {
         .payment_id = payment->id,
@@ -236,7 +232,7 @@ static enum errc adopt(struct db *db, struct change *change, const struct paymen
         .provider_ref = said->id,
         .reason = said->reason,
         .credential_version_id = payment->credential_version_id,
-        .updated_us = change->now_us,
+        .updated_us = tx->now_us,
     };
     enum errc rc =
         money_from_stripe(said->amount_provider_minor, payment->currency, &refund.amount_minor, err);
@@ -247,27 +243,27 @@ static enum errc adopt(struct db *db, struct change *change, const struct paymen
         refund.failure = failure_of(said);
     }
     if (said->refund_id == NULL) {
-        rc = refund_is_awaited(db, &payment->id, refund.amount_minor, unclear, err);
+        rc = refund_is_awaited(tx->db, &payment->id, refund.amount_minor, unclear, err);
     }
     if (rc == OK && !*unclear) {
-        rc = choose_id(db, change, said, &refund, err);
+        rc = choose_id(tx, said, &refund, err);
     }
     if (rc != OK || *unclear) {
         return rc;
     }
-    rc = write_refund(db, change, &refund, true, err);
-    rc = rc == OK ? keep_key(db, &refund, &said->mark, err) : rc;
-    return rc == OK && refund.status == REFUND_PENDING ? ask_later(db, change, &refund, err) : rc;
+    rc = write_refund(tx, &refund, true, err);
+    rc = rc == OK ? keep_key(tx, &refund, &said->mark, err) : rc;
+    return rc == OK && refund.status == REFUND_PENDING ? ask_later(tx, &refund, err) : rc;
 }
 
 // The row that stands for the whole of a charge, because the list was read too soon, is this refund.
-static enum errc find_stand_in(struct db *db, struct change *change, const struct payment *payment,
+static enum errc find_stand_in(struct tx *tx, const struct payment *payment,
                                const struct provider_refund *said, struct refund *refund, struct err *err)
 {
     struct refund found = {0};
     enum errc rc = said->charge_id == NULL ? ERR_NOT_FOUND
-                                           : refund_by_ref(db, &payment->merchant_id, payment->livemode,
-                                                           said->charge_id, change->arena, &found, err);
+                                           : refund_by_ref(tx->db, &payment->merchant_id, payment->livemode,
+                                                           said->charge_id, tx->arena, &found, err);
     if (rc != OK) {
         return rc;
     }
@@ -279,36 +275,36 @@ static enum errc find_stand_in(struct db *db, struct change *change, const struc
     return OK;
 }
 
-enum errc refund_take_over(struct db *db, struct change *change, const struct payment *payment,
-                           const struct provider_refund *said, bool *unclear, struct err *err)
+enum errc refund_take_over(struct tx *tx, const struct payment *payment, const struct provider_refund *said,
+                           bool *unclear, struct err *err)
 {
     struct refund refund = {0};
     struct uuid id;
     *unclear = false;
     enum errc rc =
-        refund_by_ref(db, &payment->merchant_id, payment->livemode, said->id, change->arena, &refund, err);
+        refund_by_ref(tx->db, &payment->merchant_id, payment->livemode, said->id, tx->arena, &refund, err);
     if (rc == ERR_NOT_FOUND && said->refund_id != NULL && uuid_parse(said->refund_id, &id)) {
-        rc = refund_get(db, &id, &payment->merchant_id, change->arena, &refund, err);
+        rc = refund_get(tx->db, &id, &payment->merchant_id, tx->arena, &refund, err);
     }
     if (rc == ERR_NOT_FOUND) {
-        rc = find_stand_in(db, change, payment, said, &refund, err);
+        rc = find_stand_in(tx, payment, said, &refund, err);
     }
     if (rc == ERR_NOT_FOUND) {
-        return adopt(db, change, payment, said, unclear, err);
+        return adopt(tx, payment, said, unclear, err);
     }
     if (rc == OK && !uuid_equal(&refund.payment_id, &payment->id)) {
         return err_set(err, ERR_CONFLICT, "the provider's refund is another payment's");
     }
-    return rc == OK ? refund_take(db, change, &refund, said, err) : rc;
+    return rc == OK ? refund_take(tx, &refund, said, err) : rc;
 }
 
 // Of a payment that was captured in part only the whole list tells a refund from what was let go.
-enum errc refund_hear(struct db *db, struct change *change, const struct payment *payment,
-                      const struct provider_refund *said, struct err *err)
+enum errc refund_hear(struct tx *tx, const struct payment *payment, const struct provider_refund *said,
+                      struct err *err)
 {
     bool made = payment->status == PAYMENT_COMPLETED || payment->status == PAYMENT_REFUNDED;
     bool ours = said->refund_id != NULL;
     bool unclear = !made || (!ours && payment->captured_minor != payment->amount_minor);
-    enum errc rc = unclear ? OK : refund_take_over(db, change, payment, said, &unclear, err);
-    return rc == OK && unclear ? refunds_owe(db, change, payment, NULL, err) : rc;
+    enum errc rc = unclear ? OK : refund_take_over(tx, payment, said, &unclear, err);
+    return rc == OK && unclear ? refunds_owe(tx, payment, NULL, err) : rc;
 }

@@ -13,8 +13,7 @@
 // A list with a refund that does not fit is read again for this long: it may be older than what is known.
 #define FITS_WITHIN_US (3600 * US_PER_S)
 
-enum errc refunds_owe(struct db *db, struct change *change, const struct payment *payment,
-                      const char *whole_charge, struct err *err)
+enum errc refunds_owe(struct tx *tx, const struct payment *payment, const char *whole_charge, struct err *err)
 {
     struct operation operation = {
         .subject_id = payment->id,
@@ -23,19 +22,17 @@ enum errc refunds_owe(struct db *db, struct change *change, const struct payment
         .livemode = payment->livemode,
         .credential_version_id = payment->credential_version_id,
         .body = whole_charge,
-        .next_attempt_us = change->now_us,
-        .created_us = change->now_us,
+        .next_attempt_us = tx->now_us,
+        .created_us = tx->now_us,
     };
-    change->owed = true;
-    return operation_insert(db, &operation, err);
+    tx->work_due = true;
+    return operation_insert(tx->db, &operation, err);
 }
 
-static enum errc refunds_plan(struct op *op, struct db *db, struct change *change, bool *needless,
-                              struct err *err)
+static enum errc refunds_plan(struct op *op, struct tx *tx, bool *needless, struct err *err)
 {
-    (void)change;
     struct payment payment = {0};
-    enum errc rc = payment_get(db, &op->row.subject_id, NULL, &op->arena, &payment, err);
+    enum errc rc = payment_get(tx->db, &op->row.subject_id, NULL, &op->arena, &payment, err);
     *needless = rc == OK && payment.provider_ref == NULL;
     op->call.verb = PROVIDER_REFUND_LIST;
     op->call.ref = payment.provider_ref;
@@ -56,14 +53,14 @@ const struct provider_refund *refunds_find_release(const struct op *op, const st
     return NULL;
 }
 
-static enum errc take_one(struct op *op, struct db *db, struct change *change, const struct payment *payment,
+static enum errc take_one(struct op *op, struct tx *tx, const struct payment *payment,
                           const struct provider_refund *said, bool *unfit, struct err *err)
 {
     struct err why = {0};
     bool unclear = false;
-    enum errc rc = refund_take_over(db, change, payment, said, &unclear, &why);
+    enum errc rc = refund_take_over(tx, payment, said, &unclear, &why);
     if (unclear) {
-        op_put_off(op, change);
+        op_put_off(op, tx);
     }
     if (rc == ERR_CONFLICT) {
         LOG(LOG_WARN, "a refund at the provider does not fit its payment", LOG_STR("refund", said->id),
@@ -79,8 +76,8 @@ static enum errc take_one(struct op *op, struct db *db, struct change *change, c
 
 // Those that failed come first: their amounts may be what the others need. One that does not fit (*unfit)
 // does not keep the others from being taken over.
-static enum errc take_all(struct op *op, struct db *db, struct change *change, const struct payment *payment,
-                          bool *unfit, struct err *err)
+static enum errc take_all(struct op *op, struct tx *tx, const struct payment *payment, bool *unfit,
+                          struct err *err)
 {
     const struct provider_refund *release = refunds_find_release(op, payment);
     enum errc rc = OK;
@@ -88,7 +85,7 @@ static enum errc take_all(struct op *op, struct db *db, struct change *change, c
         for (size_t i = op->refund_count; rc == OK && i > 0; i--) { // listed newest first
             const struct provider_refund *said = &op->refunds[i - 1];
             if (said != release && (said->status == REFUND_FAILED) == failed) {
-                rc = take_one(op, db, change, payment, said, unfit, err);
+                rc = take_one(op, tx, payment, said, unfit, err);
             }
         }
     }
@@ -97,18 +94,18 @@ static enum errc take_all(struct op *op, struct db *db, struct change *change, c
 
 // The provider's own word that all was refunded, and no refund in its list: then the charge is the one there
 // is to name, for what is left. Refunds of ours that are under way come first.
-static enum errc take_whole(struct op *op, struct db *db, struct change *change,
-                            const struct payment *payment, bool *unfit, struct err *err)
+static enum errc take_whole(struct op *op, struct tx *tx, const struct payment *payment, bool *unfit,
+                            struct err *err)
 {
     int64_t completed_minor = 0;
     int64_t pending_minor = 0;
-    enum errc rc = refund_sums(db, &payment->id, &completed_minor, &pending_minor, err);
+    enum errc rc = refund_sums(tx->db, &payment->id, &completed_minor, &pending_minor, err);
     int64_t left_minor = payment->captured_minor - completed_minor;
     if (rc != OK || left_minor == 0) {
         return rc;
     }
     if (pending_minor > 0) {
-        op_put_off(op, change);
+        op_put_off(op, tx);
         return OK;
     }
     const struct provider_refund said = {
@@ -117,49 +114,46 @@ static enum errc take_whole(struct op *op, struct db *db, struct change *change,
         .amount_provider_minor = money_to_stripe(left_minor, payment->currency),
         .currency = payment->currency->code,
     };
-    return take_one(op, db, change, payment, &said, unfit, err);
+    return take_one(op, tx, payment, &said, unfit, err);
 }
 
-static enum errc take_list(struct op *op, struct db *db, struct change *change, const struct payment *payment,
-                           struct err *err)
+static enum errc take_list(struct op *op, struct tx *tx, const struct payment *payment, struct err *err)
 {
     bool unfit = false;
-    enum errc rc = op->refund_count == 0 && op->row.body != NULL
-                       ? take_whole(op, db, change, payment, &unfit, err)
-                       : take_all(op, db, change, payment, &unfit, err);
+    enum errc rc = op->refund_count == 0 && op->row.body != NULL ? take_whole(op, tx, payment, &unfit, err)
+                                                                 : take_all(op, tx, payment, &unfit, err);
     if (rc != OK || !unfit) {
         return rc;
     }
-    if (change->now_us - op->row.created_us < FITS_WITHIN_US) {
-        op_put_off(op, change);
+    if (tx->now_us - op->row.created_us < FITS_WITHIN_US) {
+        op_put_off(op, tx);
         return OK;
     }
     LOG(LOG_ERROR, "the refunds at the provider do not fit their payment; compare the two by hand",
         LOG_STR("provider_ref", payment->provider_ref));
     struct payment now = {0};
-    rc = payment_get(db, &payment->id, NULL, change->arena, &now, err);
-    return rc == OK ? change_note(db, change, &now, "ignored: a refund that does not fit", err) : rc;
+    rc = payment_get(tx->db, &payment->id, NULL, tx->arena, &now, err);
+    return rc == OK ? change_note(tx, &now, "ignored: a refund that does not fit", err) : rc;
 }
 
-static enum errc refunds_settle(struct op *op, struct db *db, struct change *change, struct err *err)
+static enum errc refunds_settle(struct op *op, struct tx *tx, struct err *err)
 {
     struct payment payment = {0};
-    enum errc rc = payment_get(db, &op->row.subject_id, NULL, change->arena, &payment, err);
+    enum errc rc = payment_get(tx->db, &op->row.subject_id, NULL, tx->arena, &payment, err);
     if (rc != OK) {
         return rc;
     }
     bool made = payment.status == PAYMENT_COMPLETED || payment.status == PAYMENT_REFUNDED;
     if (op->call.answer.outcome == PROVIDER_DONE && made) {
-        return take_list(op, db, change, &payment, err);
+        return take_list(op, tx, &payment, err);
     }
     if (op->call.answer.outcome == PROVIDER_DONE && op->row.absent_us == 0) {
-        op->row.absent_us = change->now_us; // what was refunded was paid: that is learned first
-        rc = change_owe(db, change, &payment, op_sync.name, 0, err);
-    } else if (op->call.answer.outcome == PROVIDER_DONE &&
-               change->now_us - op->row.absent_us >= MADE_WITHIN_US) {
+        op->row.absent_us = tx->now_us; // what was refunded was paid: that is learned first
+        rc = change_owe(tx, &payment, op_sync.name, 0, err);
+    } else if (op->call.answer.outcome == PROVIDER_DONE && tx->now_us - op->row.absent_us >= MADE_WITHIN_US) {
         return OK; // it never was: what the list shows is an authorisation that was let go
     }
-    op_put_off(op, change);
+    op_put_off(op, tx);
     return rc;
 }
 

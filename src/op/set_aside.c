@@ -7,7 +7,7 @@
 #include "domain/retry.h"
 #include "op/engine.h"
 
-enum errc op_set_aside(struct set_aside *aside, struct db *db, const struct operation *row, int64_t now_us,
+enum errc op_set_aside(struct set_aside *aside, struct tx *tx, const struct operation *row, int64_t now_us,
                        const char *why, struct err *err)
 {
     if (aside->count++ == 0) {
@@ -16,7 +16,7 @@ enum errc op_set_aside(struct set_aside *aside, struct db *db, const struct oper
         (void)snprintf(aside->why, sizeof(aside->why), "%s", why);
     }
     // Where the damage is in the row's key this finds no row: it comes back when its lease ends.
-    return operation_set_aside(db, row, now_us + retry_aside_delay_us(now_us, row->created_us), err);
+    return operation_set_aside(tx->db, row, now_us + retry_aside_delay_us(now_us, row->created_us), err);
 }
 
 void engine_tell_aside(struct engine *engine, const struct set_aside *aside)

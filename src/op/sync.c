@@ -3,12 +3,10 @@
 #include "op/op.h"
 #include "store/payments.h"
 
-static enum errc sync_plan(struct op *op, struct db *db, struct change *change, bool *needless,
-                           struct err *err)
+static enum errc sync_plan(struct op *op, struct tx *tx, bool *needless, struct err *err)
 {
-    (void)change;
     struct payment payment = {0};
-    enum errc rc = payment_get(db, &op->row.subject_id, NULL, &op->arena, &payment, err);
+    enum errc rc = payment_get(tx->db, &op->row.subject_id, NULL, &op->arena, &payment, err);
     *needless = rc == OK && (payment.status == PAYMENT_COMPLETED || payment.status == PAYMENT_REFUNDED ||
                              payment.provider_ref == NULL);
     op->call.verb = PROVIDER_RETRIEVE;
@@ -25,28 +23,28 @@ static bool is_of_before(const struct op *op, const struct payment *payment, int
            payment->updated_us > begun_us && payment->updated_us <= now_us;
 }
 
-static enum errc sync_settle(struct op *op, struct db *db, struct change *change, struct err *err)
+static enum errc sync_settle(struct op *op, struct tx *tx, struct err *err)
 {
     struct payment payment = {0};
     struct err why = {0};
-    enum errc rc = payment_get(db, &op->row.subject_id, NULL, change->arena, &payment, err);
-    bool old = rc == OK && op->call.answer.has_intent && is_of_before(op, &payment, change->now_us);
+    enum errc rc = payment_get(tx->db, &op->row.subject_id, NULL, tx->arena, &payment, err);
+    bool old = rc == OK && op->call.answer.has_intent && is_of_before(op, &payment, tx->now_us);
     bool known = op->call.answer.has_intent && !old;
     if (rc == OK && known) {
-        rc = change_take_intent(db, change, &payment, &op->call.answer.intent, &why);
+        rc = change_take_intent(tx, &payment, &op->call.answer.intent, &why);
     }
     if (rc == ERR_CONFLICT) {
         op->call.answer.trouble = arena_strdup(&op->arena, why.message);
-        rc = payment_get(db, &op->row.subject_id, NULL, change->arena, &payment, err);
+        rc = payment_get(tx->db, &op->row.subject_id, NULL, tx->arena, &payment, err);
     } else if (rc != OK) {
         *err = why;
     }
     if (rc != OK || (known && payment.status != PAYMENT_PENDING)) {
         return rc;
     }
-    op_check_again(op, change);
+    op_check_again(op, tx);
     if (old) {
-        op->row.next_attempt_us = change->now_us;
+        op->row.next_attempt_us = tx->now_us;
     }
     return OK;
 }

@@ -26,15 +26,15 @@ bool take_over_names(const struct intent *intent, const struct credential *accou
 }
 
 // What was charged: the saved card, where it is known, or the method as the provider names it.
-static enum errc find_method(struct db *db, struct change *change, const struct intent *intent,
-                             struct payment *payment, struct err *err)
+static enum errc find_method(struct tx *tx, const struct intent *intent, struct payment *payment,
+                             struct err *err)
 {
     struct card card = {0};
     payment->payment_method = intent->origin.payment_method;
     enum errc rc = payment->payment_method == NULL
                        ? ERR_NOT_FOUND
-                       : card_by_ref(db, &payment->merchant_id, payment->livemode, payment->payment_method,
-                                     change->arena, &card, err);
+                       : card_by_ref(tx->db, &payment->merchant_id, payment->livemode,
+                                     payment->payment_method, tx->arena, &card, err);
     if (rc == OK) {
         payment->saved_card_id = card.id;
         payment->payment_method = NULL;
@@ -42,8 +42,7 @@ static enum errc find_method(struct db *db, struct change *change, const struct 
     return rc == ERR_NOT_FOUND ? OK : rc;
 }
 
-static enum errc build(struct db *db, struct change *change, const struct intent *intent,
-                       struct payment *payment, struct err *err)
+static enum errc build(struct tx *tx, const struct intent *intent, struct payment *payment, struct err *err)
 {
     const struct currency *currency = intent->currency != NULL ? currency_find(intent->currency) : NULL;
     struct payment other = {0};
@@ -57,14 +56,14 @@ static enum errc build(struct db *db, struct change *change, const struct intent
         return err_set(err, ERR_CONFLICT, "it has no amount that a payment can have");
     }
     enum errc rc =
-        payment_by_ref(db, &payment->merchant_id, payment->livemode, intent->id, change->arena, &other, err);
+        payment_by_ref(tx->db, &payment->merchant_id, payment->livemode, intent->id, tx->arena, &other, err);
     if (rc == OK) {
         return err_set(err, ERR_CONFLICT, "it is another payment's");
     }
-    return rc == ERR_NOT_FOUND ? find_method(db, change, intent, payment, err) : rc;
+    return rc == ERR_NOT_FOUND ? find_method(tx, intent, payment, err) : rc;
 }
 
-static enum errc keep_key(struct db *db, const struct payment *payment, const struct request_mark *mark,
+static enum errc keep_key(struct tx *tx, const struct payment *payment, const struct request_mark *mark,
                           struct err *err)
 {
     struct idempotency_key key = {
@@ -76,16 +75,15 @@ static enum errc keep_key(struct db *db, const struct payment *payment, const st
         .created_us = payment->created_us,
     };
     memcpy(key.request_hash, mark->hash, sizeof(key.request_hash));
-    return idempotency_insert_free(db, &key, err);
+    return idempotency_insert_free(tx->db, &key, err);
 }
 
 // What the provider has not finished is asked after from now on, and so is what does not fit.
-static enum errc take_state(struct db *db, struct change *change, struct payment *payment,
-                            const struct intent *intent, struct err *err)
+static enum errc take_state(struct tx *tx, struct payment *payment, const struct intent *intent,
+                            struct err *err)
 {
-    uint32_t random32 = 0;
     struct err why = {0};
-    enum errc rc = change_take_intent(db, change, payment, intent, &why);
+    enum errc rc = change_take_intent(tx, payment, intent, &why);
     if (rc != OK && rc != ERR_CONFLICT) {
         *err = why;
         return rc;
@@ -93,12 +91,11 @@ static enum errc take_state(struct db *db, struct change *change, struct payment
     if (rc == OK && payment->status != PAYMENT_PENDING) {
         return OK;
     }
-    change->random->fill(change->random, &random32, sizeof(random32));
-    return change_owe(db, change, payment, op_sync.name, retry_check_delay_us(0, random32), err);
+    return change_owe(tx, payment, op_sync.name, retry_check_delay_us(0, tx_random32(tx)), err);
 }
 
-enum errc take_over_payment(struct db *db, struct change *change, const struct credential *account,
-                            const struct uuid *payment_id, const struct intent *intent, struct err *err)
+enum errc take_over_payment(struct tx *tx, const struct credential *account, const struct uuid *payment_id,
+                            const struct intent *intent, struct err *err)
 {
     struct payment payment = {
         .id = *payment_id,
@@ -115,26 +112,26 @@ enum errc take_over_payment(struct db *db, struct change *change, const struct c
         .action_given = true, // it may have been: a failure then cancels the intent
         .credential_version_id = account->version_id,
         .created_us = uuid_ms(payment_id) * US_PER_MS,
-        .updated_us = change->now_us,
+        .updated_us = tx->now_us,
     };
-    enum errc rc = build(db, change, intent, &payment, err);
+    enum errc rc = build(tx, intent, &payment, err);
     if (rc == OK) {
-        rc = change_take_over(db, change, &payment, err);
+        rc = change_take_over(tx, &payment, err);
     }
     if (rc == OK) {
-        rc = keep_key(db, &payment, &intent->origin.mark, err);
+        rc = keep_key(tx, &payment, &intent->origin.mark, err);
     }
-    return rc == OK ? take_state(db, change, &payment, intent, err) : rc;
+    return rc == OK ? take_state(tx, &payment, intent, err) : rc;
 }
 
-enum errc take_over_intent(struct db *db, struct change *change, const struct credential *account,
-                           struct payment *payment, const struct intent *intent, struct err *err)
+enum errc take_over_intent(struct tx *tx, const struct credential *account, struct payment *payment,
+                           const struct intent *intent, struct err *err)
 {
     struct err why = {0};
     if (!uuid_equal(&payment->merchant_id, &account->merchant_id) || payment->livemode != account->livemode) {
         return OK;
     }
-    enum errc rc = change_take_intent(db, change, payment, intent, &why);
+    enum errc rc = change_take_intent(tx, payment, intent, &why);
     if (rc == OK || rc == ERR_CONFLICT) {
         return OK;
     }
@@ -142,24 +139,24 @@ enum errc take_over_intent(struct db *db, struct change *change, const struct cr
     return rc;
 }
 
-enum errc take_over_find_refunded(struct db *db, struct change *change, const struct credential *account,
+enum errc take_over_find_refunded(struct tx *tx, const struct credential *account,
                                   const struct provider_refund *said, struct payment *payment,
                                   struct err *err)
 {
     struct uuid id;
     enum errc rc = said->intent_id == NULL ? ERR_NOT_FOUND
-                                           : payment_by_ref(db, &account->merchant_id, account->livemode,
-                                                            said->intent_id, change->arena, payment, err);
+                                           : payment_by_ref(tx->db, &account->merchant_id, account->livemode,
+                                                            said->intent_id, tx->arena, payment, err);
     if (rc != ERR_NOT_FOUND || !uuid_parse(said->payment_id, &id)) {
         return rc;
     }
-    rc = payment_get(db, &id, &account->merchant_id, change->arena, payment, err);
+    rc = payment_get(tx->db, &id, &account->merchant_id, tx->arena, payment, err);
     bool other = rc == OK && (payment->livemode != account->livemode || payment->provider_ref != NULL);
     return other ? ERR_NOT_FOUND : rc;
 }
 
-enum errc take_over_refund(struct db *db, struct change *change, const struct payment *payment,
-                           const struct provider_refund *said, bool *late, struct err *err)
+enum errc take_over_refund(struct tx *tx, const struct payment *payment, const struct provider_refund *said,
+                           bool *late, struct err *err)
 {
     struct refund refund = {0};
     struct err why = {0};
@@ -167,15 +164,15 @@ enum errc take_over_refund(struct db *db, struct change *change, const struct pa
     if (*late) {
         return OK; // its charge is open
     }
-    enum errc rc = refund_hear(db, change, payment, said, &why);
+    enum errc rc = refund_hear(tx, payment, said, &why);
     if (rc == ERR_CONFLICT) {
-        rc = refunds_owe(db, change, payment, NULL, &why); // the whole list tells how they fit
+        rc = refunds_owe(tx, payment, NULL, &why); // the whole list tells how they fit
     }
     if (rc != OK) {
         *err = why;
         return rc;
     }
-    rc = refund_by_ref(db, &payment->merchant_id, payment->livemode, said->id, change->arena, &refund, err);
+    rc = refund_by_ref(tx->db, &payment->merchant_id, payment->livemode, said->id, tx->arena, &refund, err);
     *late = rc == ERR_NOT_FOUND;
     return *late ? OK : rc;
 }

@@ -11,21 +11,20 @@ bool take_over_names(const struct intent *intent, const struct credential *accou
 
 // Writes the payment, which is not here, with its caller's key, and takes its state over. ERR_CONFLICT: it
 // cannot be, since what the provider says of it does not make a payment; nothing was written.
-enum errc take_over_payment(struct db *db, struct change *change, const struct credential *account,
-                            const struct uuid *payment_id, const struct intent *intent,
-                            struct err *err) MUST_CHECK;
+enum errc take_over_payment(struct tx *tx, const struct credential *account, const struct uuid *payment_id,
+                            const struct intent *intent, struct err *err) MUST_CHECK;
 
 // The intent of a payment that is here and does not know it: the row may say failed, as of a charge that was
 // not sent when the backup was made. What does not fit changes nothing.
-enum errc take_over_intent(struct db *db, struct change *change, const struct credential *account,
-                           struct payment *payment, const struct intent *intent, struct err *err) MUST_CHECK;
+enum errc take_over_intent(struct tx *tx, const struct credential *account, struct payment *payment,
+                           const struct intent *intent, struct err *err) MUST_CHECK;
 
 // The payment that a refund is of; one whose intent is not known here yet is found by our id. ERR_NOT_FOUND.
-enum errc take_over_find_refunded(struct db *db, struct change *change, const struct credential *account,
+enum errc take_over_find_refunded(struct tx *tx, const struct credential *account,
                                   const struct provider_refund *said, struct payment *payment,
                                   struct err *err) MUST_CHECK;
 
 // Writes the refund, which is not here, with its caller's key. *late: it cannot be yet, as its payment is not
 // known to be made or other refunds come first; what is open for the payment tells.
-enum errc take_over_refund(struct db *db, struct change *change, const struct payment *payment,
-                           const struct provider_refund *said, bool *late, struct err *err) MUST_CHECK;
+enum errc take_over_refund(struct tx *tx, const struct payment *payment, const struct provider_refund *said,
+                           bool *late, struct err *err) MUST_CHECK;

@@ -35,37 +35,30 @@ static void keep(struct op *op)
 }
 
 // The subject may be a refund or a card: then the log has to do.
-static enum errc note(struct op *op, struct db *db, struct change *change, struct err *err)
+static enum errc note(struct op *op, struct tx *tx, struct err *err)
 {
     struct payment payment = {0};
-    enum errc rc = payment_get(db, &op->row.subject_id, NULL, change->arena, &payment, err);
+    enum errc rc = payment_get(tx->db, &op->row.subject_id, NULL, tx->arena, &payment, err);
     if (rc == OK) {
-        return change_note(db, change, &payment, "an outcome could not be recorded", err);
+        return change_note(tx, &payment, "an outcome could not be recorded", err);
     }
     return rc == ERR_NOT_FOUND ? OK : rc;
 }
 
-static enum errc run_put_off(struct store_job *job, struct db *db, struct err *err)
+static enum errc run_put_off(struct store_job *job, struct tx *tx, struct err *err)
 {
     struct op *op = CONTAINER_OF(job, struct op, job);
     arena_release(&op->settle_arena);
-    struct change change = {
-        .keyring = op->engine->options.keyring,
-        .random = op->engine->options.random,
-        .arena = &op->settle_arena,
-        .now_us = loop_wall_us(op->engine->options.loop),
-        .cause = op->cause,
-    };
     struct operation row = {0};
-    enum errc rc = operation_get(db, &op->row.subject_id, op->kind->name, &op->settle_arena, &row, err);
+    enum errc rc = operation_get(tx->db, &op->row.subject_id, op->kind->name, &op->settle_arena, &row, err);
     if (rc != OK) {
         return rc == ERR_NOT_FOUND ? OK : rc; // closed by another way
     }
     op->row = row;
     op->row.unresolved = true; // as of an attempt that a crash lost
-    op_put_off(op, &change);
-    rc = operation_update(db, &op->row, err);
-    return rc == OK ? note(op, db, &change, err) : rc;
+    op_put_off(op, tx);
+    rc = operation_update(tx->db, &op->row, err);
+    return rc == OK ? note(op, tx, err) : rc;
 }
 
 static void was_put_off(struct store_job *job)
@@ -97,7 +90,11 @@ void op_unsettled(struct op *op)
         keep(op);
         return;
     }
-    op->job = (struct store_job){.lane = STORE_WRITE, .run = run_put_off, .done = was_put_off};
+    op->job = (struct store_job){.lane = STORE_WRITE,
+                                 .run = run_put_off,
+                                 .done = was_put_off,
+                                 .arena = &op->settle_arena,
+                                 .cause = op->cause};
     store_submit_always(engine->options.store, &op->job);
 }
 

@@ -73,20 +73,12 @@ void op_answer_waiters(struct engine *engine, const struct op_kind *kind, const 
     }
 }
 
-static enum errc run_give_up(struct store_job *job, struct db *db, struct err *err)
+static enum errc run_give_up(struct store_job *job, struct tx *tx, struct err *err)
 {
     struct op_waiter *waiter = CONTAINER_OF(job, struct op_waiter, job);
-    const struct engine_options *options = &waiter->engine->options;
     arena_release(&waiter->arena);
     waiter->answer = (struct op_answer){0};
-    struct change change = {
-        .keyring = options->keyring,
-        .random = options->random,
-        .arena = &waiter->arena,
-        .now_us = loop_wall_us(options->loop),
-        .cause = "api",
-    };
-    return waiter->kind->give_up(&waiter->subject_id, db, &change, &waiter->answer, err);
+    return waiter->kind->give_up(&waiter->subject_id, tx, &waiter->answer, err);
 }
 
 static void gave_up(struct store_job *job)
@@ -104,7 +96,8 @@ static void give_up(struct op_waiter *waiter)
 {
     forget(waiter);
     waiter->engine->stats.waiting++; // until the answer is stored
-    waiter->job = (struct store_job){.lane = STORE_WRITE, .run = run_give_up, .done = gave_up};
+    waiter->job = (struct store_job){
+        .lane = STORE_WRITE, .run = run_give_up, .done = gave_up, .arena = &waiter->arena, .cause = "api"};
     store_submit_always(waiter->engine->options.store, &waiter->job);
 }
 

@@ -11,13 +11,27 @@ static struct store_job *job_of(struct list *link)
     return CONTAINER_OF(CONTAINER_OF(link, struct task, link), struct store_job, task);
 }
 
-void batch_alone(struct db *db, struct store_job *job)
+enum errc batch_run(const struct batch_source *source, struct db *db, struct store_job *job)
+{
+    job->tx = (struct tx){
+        .db = db,
+        .arena = job->arena,
+        .random = source->random,
+        .keyring = source->keyring,
+        .now_us = job->now_us != 0 ? job->now_us : loop_wall_us(source->loop),
+        .cause = job->cause,
+        .cause_ref = job->cause_ref,
+    };
+    return db_result(db, job->run(job, &job->tx, &job->err), &job->err);
+}
+
+void batch_alone(const struct batch_source *source, struct db *db, struct store_job *job)
 {
     job->result = db->driver->begin(db, job->lane == STORE_WRITE, &job->err);
     if (job->result != OK) {
         return;
     }
-    job->result = db_result(db, job->run(job, db, &job->err), &job->err);
+    job->result = batch_run(source, db, job);
     if (job->result == OK) {
         job->result = db->driver->commit(db, &job->err);
     } else {
@@ -26,13 +40,14 @@ void batch_alone(struct db *db, struct store_job *job)
 }
 
 // Not OK only where the whole transaction is lost.
-static enum errc run_inside(struct db *db, struct store_job *job, struct err *err)
+static enum errc run_inside(const struct batch_source *source, struct db *db, struct store_job *job,
+                            struct err *err)
 {
     const enum errc result = db->driver->savepoint(db, err);
     if (result != OK) {
         return result;
     }
-    job->result = db_result(db, job->run(job, db, &job->err), &job->err);
+    job->result = batch_run(source, db, job);
     if (job->result == OK) {
         return db->driver->release(db, err);
     }
@@ -43,7 +58,8 @@ static enum errc run_inside(struct db *db, struct store_job *job, struct err *er
     return undone;
 }
 
-static enum errc run_together(struct db *db, struct list *jobs, struct err *err)
+static enum errc run_together(const struct batch_source *source, struct db *db, struct list *jobs,
+                              struct err *err)
 {
     enum errc result = db->driver->begin(db, true, err);
     if (result != OK) {
@@ -51,7 +67,7 @@ static enum errc run_together(struct db *db, struct list *jobs, struct err *err)
     }
     LIST_EACH_SAFE(jobs, link, after)
     {
-        result = run_inside(db, job_of(link), err);
+        result = run_inside(source, db, job_of(link), err);
         if (result != OK) {
             db->driver->rollback(db);
             return result;
@@ -70,18 +86,29 @@ void batch_refuse(struct list *jobs, const struct err *err)
     }
 }
 
-void batch_write(struct db *db, struct list *jobs)
+void batch_write(const struct batch_source *source, struct db *db, struct list *jobs)
 {
     REQUIRE(!list_empty(jobs));
     // A savepoint costs a job of one insert 0.8 µs, one of eight 3 µs; alone, the transaction does the same.
     if (jobs->next->next == jobs) {
-        batch_alone(db, job_of(jobs->next));
+        batch_alone(source, db, job_of(jobs->next));
         return;
     }
     struct err err = {0};
-    if (run_together(db, jobs, &err) == OK) {
+    if (run_together(source, db, jobs, &err) == OK) {
         return;
     }
     // What a job decided is void too: it may have seen what an earlier one wrote.
     batch_refuse(jobs, &err);
+}
+
+void batch_finish(struct store_job *job, const struct store_listener *listener)
+{
+    if (job->result == OK && job->tx.work_due && listener->work_due != NULL) {
+        listener->work_due(listener->context);
+    }
+    if (job->result == OK && job->tx.event_written && listener->event_written != NULL) {
+        listener->event_written(listener->context);
+    }
+    job->done(job);
 }

@@ -27,6 +27,8 @@ struct worker {
 struct store {
     struct loop *loop;
     struct store_options options;
+    struct batch_source source;
+    struct store_listener listener;
     const struct db_driver *driver;
     int claim;
     bool closed;
@@ -41,13 +43,14 @@ struct store {
 static void finish(struct task *task)
 {
     struct store_job *job = CONTAINER_OF(task, struct store_job, task);
-    job->done(job);
+    batch_finish(job, &job->store->listener);
 }
 
 static void post_all(struct store *store, struct list *jobs)
 {
     while (!list_empty(jobs)) {
         struct task *task = CONTAINER_OF(list_take_first(jobs), struct task, link);
+        CONTAINER_OF(task, struct store_job, task)->store = store;
         task->run = finish;
         loop_post(store->loop, task);
     }
@@ -73,7 +76,7 @@ static void *write_jobs(void *argument)
     while ((count = lane_take(&store->writes, &batch, store->options.batch_max)) > 0) {
         struct err err = {0};
         if (in_place(store, &err) == OK) {
-            batch_write(worker->db, &batch);
+            batch_write(&store->source, worker->db, &batch);
         } else {
             batch_refuse(&batch, &err);
         }
@@ -91,7 +94,7 @@ static void *read_jobs(void *argument)
     struct list one;
     list_init(&one);
     while (lane_take(&store->reads, &one, 1) > 0) {
-        batch_alone(worker->db, CONTAINER_OF(one.next, struct store_job, task.link));
+        batch_alone(&store->source, worker->db, CONTAINER_OF(one.next, struct store_job, task.link));
         atomic_fetch_sub(&store->waiting, 1);
         post_all(store, &one);
     }
@@ -193,6 +196,8 @@ enum errc store_open(struct loop *loop, const struct store_options *options, str
     REQUIRE(store);
     store->loop = loop;
     store->options = *options;
+    store->source =
+        (struct batch_source){.loop = loop, .random = options->random, .keyring = options->keyring};
     store->driver = driver;
     store->claim = -1;
     lane_init(&store->reads);
@@ -211,6 +216,11 @@ enum errc store_open(struct loop *loop, const struct store_options *options, str
     return result;
 }
 
+void store_listen(struct store *store, const struct store_listener *listener)
+{
+    store->listener = *listener;
+}
+
 // Without threads the job runs here and now; its `done` comes later all the same.
 static void run_inline(struct store *store, struct store_job *job)
 {
@@ -219,7 +229,7 @@ static void run_inline(struct store *store, struct store_job *job)
     list_append(&one, &job->task.link);
     struct err err = {0};
     if (job->lane == STORE_READ || in_place(store, &err) == OK) {
-        batch_alone(store->writer.db, job);
+        batch_alone(&store->source, store->writer.db, job);
     } else {
         batch_refuse(&one, &err);
     }

@@ -12,6 +12,7 @@
 #include "base/list.h"
 #include "base/loop.h"
 #include "store/db.h"
+#include "store/tx.h"
 
 enum store_lane { STORE_READ, STORE_WRITE };
 
@@ -21,12 +22,27 @@ struct store_job {
     enum store_lane lane;
     // Database thread, inside a transaction. May be called again when the batch could not be committed, so it
     // must write nothing but the database and the job's own outputs. Anything but OK undoes what it wrote.
-    enum errc (*run)(struct store_job *job, struct db *db, struct err *err);
+    enum errc (*run)(struct store_job *job, struct tx *tx, struct err *err);
     // Loop thread, after the commit. `result` is what run returned, or ERR_STORE or ERR_STORE_BUSY where the
     // transaction failed.
     void (*done)(struct store_job *job);
+    // Of its transaction (tx.h), as far as `run` uses them.
+    struct arena *arena;
+    const char *cause;
+    const char *cause_ref;
+    int64_t now_us; // 0: when it runs
     enum errc result;
     struct err err;
+    // The store's.
+    struct store *store;
+    struct tx tx;
+};
+
+// What commits trigger. Loop thread, before the job's `done`.
+struct store_listener {
+    void (*event_written)(void *context); // an event waits for its delivery to a merchant
+    void (*work_due)(void *context);      // an operation is due
+    void *context;
 };
 
 struct store_options {
@@ -34,6 +50,8 @@ struct store_options {
     int readers;          // 0: no threads at all, a job runs inside store_submit (for a simulation)
     size_t queue_max;     // jobs not finished, both lanes
     size_t batch_max;     // jobs in one transaction
+    struct random *random;
+    const struct keyring *keyring;
     // Runs in the first transaction, when nothing else was written but what migrating needs; where it fails,
     // so does the opening. NULL: nothing.
     enum errc (*check)(struct db *db, void *context, struct err *err);
@@ -47,6 +65,9 @@ struct store;
 // gets the `done`s.
 enum errc store_open(struct loop *loop, const struct store_options *options, struct store **out,
                      struct err *err) MUST_CHECK;
+
+// From now on commits trigger these. Loop thread.
+void store_listen(struct store *store, const struct store_listener *listener);
 
 // Queues a job. False: the queue is full, nothing was queued. Loop thread.
 bool store_submit(struct store *store, struct store_job *job) MUST_CHECK;

@@ -56,15 +56,15 @@ const size_t mutation_count = COUNT_OF(mutation_names);
     result __wrap_##name(__VA_ARGS__);                                                                       \
     result __wrap_##name(__VA_ARGS__)
 
-WRAPPED(void, batch_alone, struct db *db, struct store_job *job)
+WRAPPED(void, batch_alone, const struct batch_source *source, struct db *db, struct store_job *job)
 {
     if (!mutated("answer-without-commit") || job->lane != STORE_WRITE || dice(50) != 0) {
-        __real_batch_alone(db, job);
+        __real_batch_alone(source, db, job);
         return;
     }
     job->result = db->driver->begin(db, true, &job->err);
     if (job->result == OK) {
-        job->result = job->run(job, db, &job->err);
+        job->result = batch_run(source, db, job);
         db->driver->rollback(db);
     }
 }
@@ -81,23 +81,23 @@ WRAPPED(enum errc, card_get, struct db *db, const struct uuid *id, const struct 
     return rc;
 }
 
-WRAPPED(enum errc, card_event_apply, struct db *db, struct change *change, const struct provider_event *event,
+WRAPPED(enum errc, card_event_apply, struct tx *tx, const struct provider_event *event,
         struct card_subject *subject, struct err *err)
 {
     struct card *card = &subject->card;
     if (!mutated("setup-believed") || event->kind != EVENT_SETUP || card->status != CARD_PENDING) {
-        return __real_card_event_apply(db, change, event, subject, err);
+        return __real_card_event_apply(tx, event, subject, err);
     }
     card->status = CARD_ACTIVE;
     card->provider_ref = card->method_sent;
-    return card_update(db, card, err);
+    return card_update(tx->db, card, err);
 }
 
-WRAPPED(enum errc, card_owe, struct db *db, struct change *change, const struct card *card, const char *kind,
-        int64_t delay_us, struct err *err)
+WRAPPED(enum errc, card_owe, struct tx *tx, const struct card *card, const char *kind, int64_t delay_us,
+        struct err *err)
 {
     bool forgotten = mutated("detach-forgotten") && kind == op_detach.name;
-    return forgotten ? OK : __real_card_owe(db, change, card, kind, delay_us, err);
+    return forgotten ? OK : __real_card_owe(tx, card, kind, delay_us, err);
 }
 
 WRAPPED(enum errc, refund_sums, struct db *db, const struct uuid *payment_id, int64_t *completed_minor,
@@ -118,16 +118,15 @@ WRAPPED(enum errc, refund_is_awaited, struct db *db, const struct uuid *payment_
     return rc;
 }
 
-WRAPPED(enum errc, refunds_owe, struct db *db, struct change *change, const struct payment *payment,
-        const char *whole_charge, struct err *err)
-{
-    return mutated("list-not-read") ? OK : __real_refunds_owe(db, change, payment, whole_charge, err);
-}
-
-WRAPPED(enum errc, inbound_apply, struct db *db, struct change *change, const struct inbound *inbound,
+WRAPPED(enum errc, refunds_owe, struct tx *tx, const struct payment *payment, const char *whole_charge,
         struct err *err)
 {
-    return mutated("event-not-applied") ? OK : __real_inbound_apply(db, change, inbound, err);
+    return mutated("list-not-read") ? OK : __real_refunds_owe(tx, payment, whole_charge, err);
+}
+
+WRAPPED(enum errc, inbound_apply, struct tx *tx, const struct inbound *inbound, struct err *err)
+{
+    return mutated("event-not-applied") ? OK : __real_inbound_apply(tx, inbound, err);
 }
 
 WRAPPED(enum errc, inbox_record, struct db *db, const struct inbox_event *event, bool *fresh, struct err *err)

@@ -116,9 +116,14 @@ static void bury(void)
     note("the service %s", power_goes ? "lost its power" : "was killed");
 }
 
-static void on_told(void *context)
+static void wake_delivery(void *context)
 {
     delivery_wake(((struct life *)context)->delivery);
+}
+
+static void wake_engine(void *context)
+{
+    engine_due(((struct life *)context)->engine, 0);
 }
 
 static void on_ready(void *context)
@@ -134,8 +139,12 @@ static void add_metrics(struct buf *out, void *context)
 
 static enum errc open_layers(struct err *err)
 {
-    struct store_options store = {
-        .database = database, .readers = 0, .queue_max = (size_t)service.config.queue_max, .batch_max = 256};
+    struct store_options store = {.database = database,
+                                  .readers = 0,
+                                  .queue_max = (size_t)service.config.queue_max,
+                                  .batch_max = 256,
+                                  .random = &world.random,
+                                  .keyring = &service.keyring};
     enum errc rc = store_open(&life->loop, &store, &life->store, err);
     if (rc != OK) {
         return rc;
@@ -151,8 +160,6 @@ static enum errc open_layers(struct err *err)
         .keyring = &service.keyring,
         .config = &service.config,
         .random = &world.random,
-        .on_told = on_told,
-        .context = life,
     };
     life->engine = engine_open(&engine);
     struct delivery_options delivery = {
@@ -164,6 +171,9 @@ static enum errc open_layers(struct err *err)
         .random = &world.random,
     };
     rc = delivery_start(&delivery, &life->delivery, err);
+    const struct store_listener listener = {
+        .event_written = wake_delivery, .work_due = wake_engine, .context = life};
+    store_listen(life->store, &listener);
     struct api_options api = {
         .loop = &life->loop,
         .store = life->store,
@@ -171,7 +181,6 @@ static enum errc open_layers(struct err *err)
         .keyring = &service.keyring,
         .config = &service.config,
         .random = &world.random,
-        .on_told = on_told,
         .add_metrics = add_metrics,
         .context = life,
     };

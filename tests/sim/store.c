@@ -29,6 +29,8 @@ struct store {
     struct loop *loop;
     int life;
     struct store_options options;
+    struct batch_source source;
+    struct store_listener listener;
     struct side reads;
     struct side writes;
     size_t waiting;
@@ -44,7 +46,7 @@ static bool is_gone(const struct store *store)
 static void finish(struct task *task)
 {
     struct store_job *job = CONTAINER_OF(task, struct store_job, task);
-    job->done(job);
+    batch_finish(job, &job->store->listener);
 }
 
 static void give_back(void *about)
@@ -56,6 +58,7 @@ static void give_back(void *about)
     }
     for (struct list *node; (node = list_take_first(&side->finished)) != NULL;) {
         struct task *task = CONTAINER_OF(node, struct task, link);
+        CONTAINER_OF(task, struct store_job, task)->store = store;
         task->run = finish;
         store->waiting--;
         loop_post(store->loop, task);
@@ -76,9 +79,10 @@ static void take_turn(void *about)
         count++;
     }
     if (count > 1) {
-        batch_write(side->db, &side->finished);
+        batch_write(&side->store->source, side->db, &side->finished);
     } else {
-        batch_alone(side->db, CONTAINER_OF(side->finished.next, struct store_job, task.link));
+        batch_alone(&side->store->source, side->db,
+                    CONTAINER_OF(side->finished.next, struct store_job, task.link));
     }
     if (side == &side->store->writes && dice(100) == 0) { // as the keeper does when the log is long
         side->db->driver->copy_log(side->db);
@@ -112,6 +116,8 @@ enum errc store_open(struct loop *loop, const struct store_options *options, str
     store->loop = loop;
     store->life = service.life;
     store->options = *options;
+    store->source =
+        (struct batch_source){.loop = loop, .random = options->random, .keyring = options->keyring};
     enum errc rc = open_side(store, &store->writes, true, options->batch_max, err);
     if (rc == OK) {
         rc = migrate(store->writes.db, err);
@@ -121,6 +127,11 @@ enum errc store_open(struct loop *loop, const struct store_options *options, str
     }
     *out = store;
     return rc;
+}
+
+void store_listen(struct store *store, const struct store_listener *listener)
+{
+    store->listener = *listener;
 }
 
 void store_submit_always(struct store *store, struct store_job *job)

@@ -84,14 +84,13 @@ static inline enum errc insert_card(struct fixture *f, struct db *db, struct car
 // --- each kind's beginning
 
 #define PREPARE(name)                                                                                        \
-    static inline enum errc name(struct fixture *f, struct db *db, struct change *change, struct op **op,    \
-                                 struct err *err)
+    static inline enum errc name(struct fixture *f, struct tx *tx, struct op **op, struct err *err)
 
 PREPARE(prepare_charge)
 {
     struct payment payment = payment_of(f, PAYMENT_PENDING);
     payment.provider_ref = NULL;
-    return charge_prepare(f->engine, db, change, &payment, NULL, op, err);
+    return charge_prepare(f->engine, tx, &payment, NULL, op, err);
 }
 
 PREPARE(prepare_saving_charge)
@@ -99,14 +98,14 @@ PREPARE(prepare_saving_charge)
     struct payment payment = payment_of(f, PAYMENT_PENDING);
     payment.provider_ref = NULL;
     payment.customer_email = "buyer@shop.example";
-    enum errc rc = charge_customer_choose(f->engine, db, change, &payment, err);
-    return rc == OK ? charge_prepare(f->engine, db, change, &payment, NULL, op, err) : rc;
+    enum errc rc = charge_customer_choose(f->engine, tx, &payment, err);
+    return rc == OK ? charge_prepare(f->engine, tx, &payment, NULL, op, err) : rc;
 }
 
 PREPARE(prepare_saving_charge_of_known)
 {
-    enum errc rc = insert_customer(f, db, err);
-    return rc == OK ? prepare_saving_charge(f, db, change, op, err) : rc;
+    enum errc rc = insert_customer(f, tx->db, err);
+    return rc == OK ? prepare_saving_charge(f, tx, op, err) : rc;
 }
 
 PREPARE(owe_card_keep)
@@ -115,11 +114,11 @@ PREPARE(owe_card_keep)
     payment.customer_id = (struct uuid){.bytes = {0x09, [15] = 1}};
     const struct intent intent = answer_intent(INTENT_SUCCEEDED).intent;
     (void)op;
-    enum errc rc = insert_customer(f, db, err);
+    enum errc rc = insert_customer(f, tx->db, err);
     if (rc == OK) {
-        rc = payment_insert(db, &payment, err);
+        rc = payment_insert(tx->db, &payment, err);
     }
-    return rc == OK ? card_keep(db, change, &payment, &intent, err) : rc;
+    return rc == OK ? card_keep(tx, &payment, &intent, err) : rc;
 }
 
 PREPARE(prepare_capture)
@@ -127,15 +126,15 @@ PREPARE(prepare_capture)
     struct payment payment = payment_of(f, PAYMENT_PENDING);
     payment.capture_manual = true;
     payment.capturable = true;
-    enum errc rc = payment_insert(db, &payment, err);
-    return rc == OK ? capture_prepare(f->engine, db, change, &payment, 3000, op, err) : rc;
+    enum errc rc = payment_insert(tx->db, &payment, err);
+    return rc == OK ? capture_prepare(f->engine, tx, &payment, 3000, op, err) : rc;
 }
 
 PREPARE(prepare_cancel)
 {
     struct payment payment = payment_of(f, PAYMENT_PENDING);
-    enum errc rc = payment_insert(db, &payment, err);
-    return rc == OK ? cancel_prepare(f->engine, db, change, &payment, op, err) : rc;
+    enum errc rc = payment_insert(tx->db, &payment, err);
+    return rc == OK ? cancel_prepare(f->engine, tx, &payment, op, err) : rc;
 }
 
 PREPARE(prepare_cancel_of_authorised)
@@ -143,8 +142,8 @@ PREPARE(prepare_cancel_of_authorised)
     struct payment payment = payment_of(f, PAYMENT_PENDING);
     payment.capture_manual = true;
     payment.capturable = true;
-    enum errc rc = payment_insert(db, &payment, err);
-    return rc == OK ? cancel_prepare(f->engine, db, change, &payment, op, err) : rc;
+    enum errc rc = payment_insert(tx->db, &payment, err);
+    return rc == OK ? cancel_prepare(f->engine, tx, &payment, op, err) : rc;
 }
 
 // Of a saved card that nobody was there to authenticate.
@@ -155,11 +154,11 @@ PREPARE(prepare_authenticate)
     payment.payment_method = NULL;
     payment.saved_card_id = CARD_ID;
     payment.failure = (struct failure){"authentication_required", "authentication_required", "Authenticate."};
-    enum errc rc = insert_card(f, db, &card, err);
+    enum errc rc = insert_card(f, tx->db, &card, err);
     if (rc == OK) {
-        rc = payment_insert(db, &payment, err);
+        rc = payment_insert(tx->db, &payment, err);
     }
-    return rc == OK ? authenticate_prepare(f->engine, db, change, &payment, card.provider_ref,
+    return rc == OK ? authenticate_prepare(f->engine, tx, &payment, card.provider_ref,
                                            "https://shop.example/return", op, err)
                     : rc;
 }
@@ -168,95 +167,92 @@ PREPARE(prepare_refund)
 {
     struct payment payment = payment_of(f, PAYMENT_COMPLETED);
     struct refund refund = refund_of(f);
-    enum errc rc = payment_insert(db, &payment, err);
-    return rc == OK ? refund_prepare(f->engine, db, change, &payment, &refund, op, err) : rc;
+    enum errc rc = payment_insert(tx->db, &payment, err);
+    return rc == OK ? refund_prepare(f->engine, tx, &payment, &refund, op, err) : rc;
 }
 
 PREPARE(prepare_attach)
 {
-    enum errc rc = insert_customer(f, db, err);
-    return rc == OK ? prepare_card(f, db, change, op, err) : rc;
+    enum errc rc = insert_customer(f, tx->db, err);
+    return rc == OK ? prepare_card(f, tx, op, err) : rc;
 }
 
 PREPARE(prepare_setup)
 {
-    enum errc rc = insert_customer(f, db, err);
-    return rc == OK ? prepare_setup_card(f, db, change, op, err) : rc;
+    enum errc rc = insert_customer(f, tx->db, err);
+    return rc == OK ? prepare_setup_card(f, tx, op, err) : rc;
 }
 
-static inline enum errc owe_setup(struct fixture *f, struct db *db, struct change *change,
-                                  enum card_status status, struct err *err)
+static inline enum errc owe_setup(struct fixture *f, struct tx *tx, enum card_status status, struct err *err)
 {
-    struct card card = card_to_save(f, change);
-    enum errc rc = insert_customer(f, db, err);
+    struct card card = card_to_save(f, tx);
+    enum errc rc = insert_customer(f, tx->db, err);
     card.customer_id = (struct uuid){.bytes = {0x09, [15] = 1}};
     card.status = status;
     card.setup_ref = "seti_1";
     if (rc == OK) {
-        rc = card_insert(db, &card, err);
+        rc = card_insert(tx->db, &card, err);
     }
-    return rc == OK ? card_owe(db, change, &card, op_card_setup.name, 0, err) : rc;
+    return rc == OK ? card_owe(tx, &card, op_card_setup.name, 0, err) : rc;
 }
 
 PREPARE(owe_setup_sync)
 {
     (void)op;
-    return owe_setup(f, db, change, CARD_PENDING, err);
+    return owe_setup(f, tx, CARD_PENDING, err);
 }
 
 PREPARE(owe_setup_cancel)
 {
     (void)op;
-    return owe_setup(f, db, change, CARD_GONE, err);
+    return owe_setup(f, tx, CARD_GONE, err);
 }
 
 PREPARE(owe_detach)
 {
     struct card card = {0};
     (void)op;
-    enum errc rc = insert_card(f, db, &card, err);
-    return rc == OK ? card_delete(db, change, &card, 0, err) : rc;
+    enum errc rc = insert_card(f, tx->db, &card, err);
+    return rc == OK ? card_delete(tx, &card, 0, err) : rc;
 }
 
 PREPARE(owe_card_sync)
 {
     struct card card = {0};
     (void)op;
-    enum errc rc = insert_card(f, db, &card, err);
-    return rc == OK ? card_owe(db, change, &card, op_card_sync.name, 0, err) : rc;
+    enum errc rc = insert_card(f, tx->db, &card, err);
+    return rc == OK ? card_owe(tx, &card, op_card_sync.name, 0, err) : rc;
 }
 
-static inline enum errc owe_of_payment(struct fixture *f, struct db *db, struct change *change,
-                                       enum payment_status status, const struct op_kind *kind,
-                                       struct err *err)
+static inline enum errc owe_of_payment(struct fixture *f, struct tx *tx, enum payment_status status,
+                                       const struct op_kind *kind, struct err *err)
 {
     struct payment payment = payment_of(f, status);
-    enum errc rc = payment_insert(db, &payment, err);
-    return rc == OK ? change_owe(db, change, &payment, kind->name, 0, err) : rc;
+    enum errc rc = payment_insert(tx->db, &payment, err);
+    return rc == OK ? change_owe(tx, &payment, kind->name, 0, err) : rc;
 }
 
 PREPARE(owe_cancel)
 {
     (void)op;
-    return owe_of_payment(f, db, change, PAYMENT_FAILED, &op_cancel, err);
+    return owe_of_payment(f, tx, PAYMENT_FAILED, &op_cancel, err);
 }
 
 PREPARE(owe_sync)
 {
     (void)op;
-    return owe_of_payment(f, db, change, PAYMENT_PENDING, &op_sync, err);
+    return owe_of_payment(f, tx, PAYMENT_PENDING, &op_sync, err);
 }
 
 PREPARE(owe_refunds)
 {
     (void)op;
-    return owe_of_payment(f, db, change, PAYMENT_COMPLETED, &op_refunds, err);
+    return owe_of_payment(f, tx, PAYMENT_COMPLETED, &op_refunds, err);
 }
 
 // What was sent, and is only looked for from now on.
-static inline enum errc owe_look_up(struct fixture *f, struct db *db, struct change *change,
-                                    const struct uuid *subject_id, const struct op_kind *kind,
-                                    struct err *err)
+static inline enum errc owe_look_up(struct fixture *f, struct tx *tx, const struct uuid *subject_id,
+                                    const struct op_kind *kind, struct err *err)
 {
     const struct operation row = {
         .subject_id = *subject_id,
@@ -267,11 +263,11 @@ static inline enum errc owe_look_up(struct fixture *f, struct db *db, struct cha
         .attempts = 1,
         .unresolved = true,
         .look_up = true,
-        .next_attempt_us = change->now_us,
+        .next_attempt_us = tx->now_us,
         .created_us = START_US,
     };
-    change->owed = true;
-    return operation_insert(db, &row, err);
+    tx->work_due = true;
+    return operation_insert(tx->db, &row, err);
 }
 
 PREPARE(owe_charge_list)
@@ -279,16 +275,16 @@ PREPARE(owe_charge_list)
     struct payment payment = payment_of(f, PAYMENT_PENDING);
     (void)op;
     payment.provider_ref = NULL;
-    enum errc rc = payment_insert(db, &payment, err);
-    return rc == OK ? owe_look_up(f, db, change, &PAYMENT_ID, &op_charge, err) : rc;
+    enum errc rc = payment_insert(tx->db, &payment, err);
+    return rc == OK ? owe_look_up(f, tx, &PAYMENT_ID, &op_charge, err) : rc;
 }
 
 PREPARE(owe_charge_retrieve)
 {
     struct payment payment = payment_of(f, PAYMENT_PENDING);
     (void)op;
-    enum errc rc = payment_insert(db, &payment, err);
-    return rc == OK ? owe_look_up(f, db, change, &PAYMENT_ID, &op_charge, err) : rc;
+    enum errc rc = payment_insert(tx->db, &payment, err);
+    return rc == OK ? owe_look_up(f, tx, &PAYMENT_ID, &op_charge, err) : rc;
 }
 
 static inline enum errc insert_refund(struct fixture *f, struct db *db, const char *provider_ref,
@@ -304,13 +300,13 @@ static inline enum errc insert_refund(struct fixture *f, struct db *db, const ch
 PREPARE(owe_refund_list)
 {
     (void)op;
-    enum errc rc = insert_refund(f, db, NULL, err);
-    return rc == OK ? owe_look_up(f, db, change, &REFUND_ID, &op_refund, err) : rc;
+    enum errc rc = insert_refund(f, tx->db, NULL, err);
+    return rc == OK ? owe_look_up(f, tx, &REFUND_ID, &op_refund, err) : rc;
 }
 
 PREPARE(owe_refund_sync)
 {
     (void)op;
-    enum errc rc = insert_refund(f, db, "re_1", err);
-    return rc == OK ? owe_look_up(f, db, change, &REFUND_ID, &op_refund_sync, err) : rc;
+    enum errc rc = insert_refund(f, tx->db, "re_1", err);
+    return rc == OK ? owe_look_up(f, tx, &REFUND_ID, &op_refund_sync, err) : rc;
 }

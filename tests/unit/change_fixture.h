@@ -5,9 +5,10 @@
 
 #define NOW_US (START_US + 60 * US_PER_S)
 
-static inline struct change change_of(struct fixture *f)
+static inline struct tx tx_of(struct fixture *f)
 {
-    return (struct change){
+    return (struct tx){
+        .db = f->db,
         .keyring = &f->keyring,
         .random = &random_system,
         .arena = &f->arena,

@@ -37,11 +37,11 @@ struct deed {
     bool done;
 };
 
-static inline enum errc deed_run(struct store_job *job, struct db *db, struct err *err)
+static inline enum errc deed_run(struct store_job *job, struct tx *tx, struct err *err)
 {
     (void)err;
     struct deed *deed = CONTAINER_OF(job, struct deed, job);
-    deed->act(deed->fixture, db, deed->context);
+    deed->act(deed->fixture, tx->db, deed->context);
     return OK;
 }
 

@@ -31,10 +31,16 @@ static void transaction_leave(struct fixture **f)
     __attribute__((cleanup(transaction_leave))) struct fixture *within = (f);                                \
     transaction_begin(within)
 
-static void note_told(void *context)
+static void note_event(void *context)
 {
     struct fixture *f = context;
     f->told++;
+}
+
+static void wake_engine(void *context)
+{
+    struct fixture *f = context;
+    engine_due(f->engine, 0);
 }
 
 static void note_ready(void *context)
@@ -46,7 +52,11 @@ static void note_ready(void *context)
 static void open_engine(struct fixture *f)
 {
     // No reader threads: jobs run in this thread.
-    const struct store_options store = {.database = f->scratch.database, .queue_max = 1000, .batch_max = 100};
+    const struct store_options store = {.database = f->scratch.database,
+                                        .queue_max = 1000,
+                                        .batch_max = 100,
+                                        .random = &random_system,
+                                        .keyring = &f->keyring};
     assert_int_equal(store_open(&f->loop.base, &store, &f->store, &f->err), OK);
     const struct engine_options options = {
         .start = f->start,
@@ -57,10 +67,11 @@ static void open_engine(struct fixture *f)
         .config = &f->config,
         .random = &random_system,
         .rates = f->rates,
-        .on_told = note_told,
-        .context = f,
     };
     f->engine = engine_open(&options);
+    const struct store_listener listener = {
+        .event_written = note_event, .work_due = wake_engine, .context = f};
+    store_listen(f->store, &listener);
 }
 
 static void close_engine(struct fixture *f)
@@ -196,25 +207,17 @@ struct buyer *buyer_new(struct fixture *f)
     return buyer;
 }
 
-static enum errc run_prepare(struct store_job *job, struct db *db, struct err *err)
+static enum errc run_prepare(struct store_job *job, struct tx *tx, struct err *err)
 {
     struct buyer *buyer = CONTAINER_OF(job, struct buyer, job);
     struct fixture *f = buyer->f;
     op_free(buyer->op);
     buyer->op = NULL;
-    struct change change = {
-        .keyring = &f->keyring,
-        .random = &random_system,
-        .arena = &f->arena,
-        .now_us = buyer->payment.created_us,
-        .cause = "api",
-        .cause_ref = "request-1",
-    };
     enum errc rc = OK;
     if (buyer->saves_card) {
-        rc = charge_customer_choose(f->engine, db, &change, &buyer->payment, err);
+        rc = charge_customer_choose(f->engine, tx, &buyer->payment, err);
     }
-    return rc == OK ? charge_prepare(f->engine, db, &change, &buyer->payment, NULL, &buyer->op, err) : rc;
+    return rc == OK ? charge_prepare(f->engine, tx, &buyer->payment, NULL, &buyer->op, err) : rc;
 }
 
 static void prepared(struct store_job *job)
@@ -224,7 +227,13 @@ static void prepared(struct store_job *job)
 
 enum errc buyer_prepare(struct buyer *buyer)
 {
-    buyer->job = (struct store_job){.lane = STORE_WRITE, .run = run_prepare, .done = prepared};
+    buyer->job = (struct store_job){.lane = STORE_WRITE,
+                                    .run = run_prepare,
+                                    .done = prepared,
+                                    .arena = &buyer->f->arena,
+                                    .cause = "api",
+                                    .cause_ref = "request-1",
+                                    .now_us = buyer->payment.created_us};
     store_submit_always(buyer->f->store, &buyer->job);
     while (!buyer->prepared) {
         fake_loop_run_task(&buyer->f->loop);

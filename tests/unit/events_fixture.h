@@ -113,7 +113,9 @@ static inline void put_credentials(struct fixture *f)
     struct credential credential = {0};
     assert_int_equal(credential_get(f->db, &f->merchant_id, "stripe", false, &f->arena, &credential, &f->err),
                      OK);
-    assert_int_equal(events_ask(f->engine, f->db, &credential, loop_wall_us(&f->loop.base), &f->err), OK);
+    assert_int_equal(
+        events_ask(f->engine, &(struct tx){.db = f->db}, &credential, loop_wall_us(&f->loop.base), &f->err),
+        OK);
     transaction_end(f);
 }
 

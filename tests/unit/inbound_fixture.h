@@ -57,16 +57,16 @@ static inline struct inbound verified(struct fixture *f, struct told told, const
 }
 
 // What the API does with it. The change, for what it owes.
-static inline struct change apply_for(struct fixture *f, struct told told, const struct uuid *merchant_id)
+static inline struct tx apply_for(struct fixture *f, struct told told, const struct uuid *merchant_id)
 {
     struct inbound inbound = verified(f, told, merchant_id);
-    struct change change = change_of(f);
-    change.cause_ref = told.event_id;
-    assert_int_equal(inbound_apply(f->db, &change, &inbound, &f->err), OK);
-    return change;
+    struct tx tx = tx_of(f);
+    tx.cause_ref = told.event_id;
+    assert_int_equal(inbound_apply(&tx, &inbound, &f->err), OK);
+    return tx;
 }
 
-static inline struct change apply(struct fixture *f, struct told told)
+static inline struct tx apply(struct fixture *f, struct told told)
 {
     return apply_for(f, told, &f->merchant_id);
 }

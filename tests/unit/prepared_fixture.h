@@ -13,16 +13,15 @@ struct prepared {
     struct store_job job;
     struct fixture *f;
     // Writes what the operation is about, and begins it.
-    enum errc (*prepare)(struct fixture *f, struct db *db, struct change *change, struct op **op,
-                         struct err *err);
+    enum errc (*prepare)(struct fixture *f, struct tx *tx, struct op **op, struct err *err);
     struct op *op; // NULL: it is not begun by a request, but is due
-    bool owed;
     bool done;
 };
 
-static inline struct change change_by_api(struct fixture *f)
+static inline struct tx tx_by_api(struct fixture *f)
 {
-    return (struct change){
+    return (struct tx){
+        .db = f->db,
         .keyring = &f->keyring,
         .random = &random_system,
         .arena = &f->arena,
@@ -32,13 +31,10 @@ static inline struct change change_by_api(struct fixture *f)
     };
 }
 
-static inline enum errc prepared_run(struct store_job *job, struct db *db, struct err *err)
+static inline enum errc prepared_run(struct store_job *job, struct tx *tx, struct err *err)
 {
     struct prepared *prepared = CONTAINER_OF(job, struct prepared, job);
-    struct change change = change_by_api(prepared->f);
-    enum errc rc = prepared->prepare(prepared->f, db, &change, &prepared->op, err);
-    prepared->owed = change.owed;
-    return rc;
+    return prepared->prepare(prepared->f, tx, &prepared->op, err);
 }
 
 static inline void prepared_done(struct store_job *job)
@@ -47,12 +43,16 @@ static inline void prepared_done(struct store_job *job)
 }
 
 // Up to the commit.
-static inline struct prepared prepare(struct fixture *f, enum errc (*how)(struct fixture *f, struct db *db,
-                                                                          struct change *change,
+static inline struct prepared prepare(struct fixture *f, enum errc (*how)(struct fixture *f, struct tx *tx,
                                                                           struct op **op, struct err *err))
 {
     struct prepared prepared = {.f = f, .prepare = how};
-    prepared.job = (struct store_job){.lane = STORE_WRITE, .run = prepared_run, .done = prepared_done};
+    prepared.job = (struct store_job){.lane = STORE_WRITE,
+                                      .run = prepared_run,
+                                      .done = prepared_done,
+                                      .arena = &f->arena,
+                                      .cause = "api",
+                                      .cause_ref = "request-1"};
     store_submit_always(f->store, &prepared.job);
     while (!prepared.done) {
         fake_loop_run_task(&f->loop);
@@ -66,8 +66,6 @@ static inline void prepared_go(struct prepared *prepared)
 {
     if (prepared->op != NULL) {
         op_run(prepared->op);
-    } else if (prepared->owed) {
-        engine_due(prepared->f->engine, 0);
     }
     fake_loop_run_for(&prepared->f->loop, 0);
 }
@@ -98,7 +96,7 @@ static inline void put_credentials(struct fixture *f, uint8_t number, const char
 
 #define CARD_ID ((struct uuid){.bytes = {0x06, [15] = 1}})
 
-static inline struct card card_to_save(const struct fixture *f, const struct change *change)
+static inline struct card card_to_save(const struct fixture *f, const struct tx *tx)
 {
     return (struct card){
         .id = CARD_ID,
@@ -108,25 +106,23 @@ static inline struct card card_to_save(const struct fixture *f, const struct cha
         .method_sent = "pm_card_visa",
         .customer_email = "buyer@shop.example",
         .credential_version_id = f->version_id,
-        .created_us = change->now_us,
-        .updated_us = change->now_us,
+        .created_us = tx->now_us,
+        .updated_us = tx->now_us,
     };
 }
 
-static inline enum errc prepare_card(struct fixture *f, struct db *db, struct change *change, struct op **op,
-                                     struct err *err)
+static inline enum errc prepare_card(struct fixture *f, struct tx *tx, struct op **op, struct err *err)
 {
-    struct card card = card_to_save(f, change);
-    return card_prepare(f->engine, db, change, &card, op, err);
+    struct card card = card_to_save(f, tx);
+    return card_prepare(f->engine, tx, &card, op, err);
 }
 
 // One that its payer sets up.
-static inline enum errc prepare_setup_card(struct fixture *f, struct db *db, struct change *change,
-                                           struct op **op, struct err *err)
+static inline enum errc prepare_setup_card(struct fixture *f, struct tx *tx, struct op **op, struct err *err)
 {
-    struct card card = card_to_save(f, change);
+    struct card card = card_to_save(f, tx);
     card.return_url = "https://shop.example/return";
-    return card_prepare(f->engine, db, change, &card, op, err);
+    return card_prepare(f->engine, tx, &card, op, err);
 }
 
 static inline struct card card_row(struct fixture *f)

@@ -31,9 +31,9 @@ static void a_charge_reads_no_other_payment_while_its_key_is_the_present_one(voi
 static enum errc abandon(struct fixture *f, const struct uuid *id)
 {
     struct payment payment = payment_row(f, id);
-    struct change change = change_by_api(f);
+    struct tx tx = tx_by_api(f);
     transaction_begin(f);
-    enum errc rc = charge_abandon(f->db, &change, &payment, &f->err);
+    enum errc rc = charge_abandon(&tx, &payment, &f->err);
     transaction_end(f);
     return rc;
 }

@@ -90,7 +90,7 @@ static enum errc authenticate(struct db *db, const char *key, const char **event
     struct err err = {0};
     presented = key;
     enum errc rc = auth_read(&request, &err);
-    rc = rc == OK ? auth_check(&request, db, &err) : rc;
+    rc = rc == OK ? auth_check(&request, &(struct tx){.db = db}, &err) : rc;
     *event = request.auth_event;
     return rc;
 }

@@ -268,15 +268,14 @@ static void a_confirmation_that_arrives_late_is_noticed_by_the_second_reading(vo
 
 // --- beside it
 
-static enum errc tell_that_it_was_paid(struct fixture *f, struct db *db, struct change *change,
-                                       struct op **op, struct err *err)
+static enum errc tell_that_it_was_paid(struct fixture *f, struct tx *tx, struct op **op, struct err *err)
 {
     struct payment payment = {0};
     const struct intent intent = answer_intent(INTENT_SUCCEEDED).intent;
     (void)op;
-    enum errc rc = payment_get(db, &PAYMENT_ID, NULL, &f->arena, &payment, err);
-    change->cause = "event";
-    return rc == OK ? change_take_intent(db, change, &payment, &intent, err) : rc;
+    enum errc rc = payment_get(tx->db, &PAYMENT_ID, NULL, &f->arena, &payment, err);
+    tx->cause = "event";
+    return rc == OK ? change_take_intent(tx, &payment, &intent, err) : rc;
 }
 
 static void an_event_that_tells_of_the_money_before_the_answer_completes_it_once(void **state)

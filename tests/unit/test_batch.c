@@ -5,6 +5,9 @@
 #include "store/batch.h"
 #include "store/driver.h"
 
+// Nothing here asks for the time, random bits or keys.
+static const struct batch_source source = {.loop = NULL};
+
 struct fixture {
     struct scratch scratch;
     struct db *db;
@@ -28,11 +31,12 @@ static int64_t count_rows(struct db *db)
     return db_i64(&rows, 0);
 }
 
-static enum errc insert_run(struct store_job *job, struct db *db, struct err *err)
+static enum errc insert_run(struct store_job *job, struct tx *tx, struct err *err)
 {
     struct insert *insert = CONTAINER_OF(job, struct insert, job);
-    insert->seen = count_rows(db);
-    const enum errc result = db_run(db, NULL, err, "INSERT INTO things (id) VALUES ($1)", DB_I64(insert->id));
+    insert->seen = count_rows(tx->db);
+    const enum errc result =
+        db_run(tx->db, NULL, err, "INSERT INTO things (id) VALUES ($1)", DB_I64(insert->id));
     if (result != OK) {
         return result;
     }
@@ -42,23 +46,24 @@ static enum errc insert_run(struct store_job *job, struct db *db, struct err *er
     case THEN_REFUSE:
         return err_set(err, ERR_CONFLICT, "not now");
     case THEN_ORPHAN: // only the commit notices
-        return db_run(db, NULL, err, "INSERT INTO parts VALUES (99)");
+        return db_run(tx->db, NULL, err, "INSERT INTO parts VALUES (99)");
     case THEN_FILL_DISK:
-        return db_run(db, NULL, err, "INSERT INTO things (bytes) VALUES (zeroblob(200000))");
+        return db_run(tx->db, NULL, err, "INSERT INTO things (bytes) VALUES (zeroblob(200000))");
     case THEN_IGNORE_FULL_DISK: {
         const enum errc ignored =
-            db_run(db, NULL, NULL, "INSERT INTO things (bytes) VALUES (zeroblob(200000))");
+            db_run(tx->db, NULL, NULL, "INSERT INTO things (bytes) VALUES (zeroblob(200000))");
         return ignored == ERR_STORE ? OK : ERR_CONFLICT;
     }
     case THEN_MEET_DAMAGE: {
         DB_ROWS(rows);
         bool has = false;
-        assert_int_equal(db_query(db, &rows, err, "SELECT x'00' AS part"), OK);
+        assert_int_equal(db_query(tx->db, &rows, err, "SELECT x'00' AS part"), OK);
         assert_int_equal(db_next(&rows, &has, err), OK);
         const struct uuid id = db_uuid(&rows, 0);
         assert_true(uuid_is_nil(&id));
-        assert_int_equal(db_run(db, NULL, NULL, "DELETE FROM things"), ERR_STORE); // not with what was read
-        return OK; // as if nothing had happened
+        assert_int_equal(db_run(tx->db, NULL, NULL, "DELETE FROM things"),
+                         ERR_STORE); // not with what was read
+        return OK;                   // as if nothing had happened
     }
     }
     REQUIRE(!"no such case");
@@ -67,7 +72,8 @@ static enum errc insert_run(struct store_job *job, struct db *db, struct err *er
 
 static void add(struct list *jobs, struct insert *insert, int64_t id, int then)
 {
-    *insert = (struct insert){.job = {.lane = STORE_WRITE, .run = insert_run}, .id = id, .then = then};
+    *insert =
+        (struct insert){.job = {.lane = STORE_WRITE, .run = insert_run, .now_us = 1}, .id = id, .then = then};
     list_append(jobs, &insert->job.task.link);
 }
 
@@ -128,7 +134,7 @@ static void a_job_that_meets_damage_fails_alone_whatever_it_says(void **state)
     add(&jobs, &inserts[0], 1, THEN_OK);
     add(&jobs, &inserts[1], 2, THEN_MEET_DAMAGE);
     add(&jobs, &inserts[2], 3, THEN_OK);
-    batch_write(fixture->db, &jobs);
+    batch_write(&source, fixture->db, &jobs);
     assert_int_equal(inserts[0].job.result, OK);
     assert_int_equal(inserts[1].job.result, ERR_STORE);
     assert_string_equal(inserts[1].job.err.message,
@@ -148,7 +154,7 @@ static void a_failing_job_undoes_only_itself(void **state)
     add(&jobs, &inserts[2], 1, THEN_OK); // is there already
     add(&jobs, &inserts[3], 2, THEN_OK); // was undone
     add(&jobs, &inserts[4], 3, THEN_REFUSE);
-    batch_write(fixture->db, &jobs);
+    batch_write(&source, fixture->db, &jobs);
     const enum errc expected[] = {OK, ERR_CONFLICT, ERR_EXISTS, OK, ERR_CONFLICT};
     for (size_t i = 0; i < COUNT_OF(inserts); i++) {
         assert_int_equal(inserts[i].job.result, expected[i]);
@@ -165,13 +171,13 @@ static void a_failing_job_alone_leaves_nothing(void **state)
     struct insert insert;
     list_init(&jobs);
     add(&jobs, &insert, 1, THEN_REFUSE);
-    batch_write(fixture->db, &jobs);
+    batch_write(&source, fixture->db, &jobs);
     assert_int_equal(insert.job.result, ERR_CONFLICT);
     assert_int_equal(durable_rows(fixture), 0);
 
     list_init(&jobs);
     add(&jobs, &insert, 1, THEN_OK);
-    batch_write(fixture->db, &jobs);
+    batch_write(&source, fixture->db, &jobs);
     assert_int_equal(insert.job.result, OK);
     assert_int_equal(durable_rows(fixture), 1);
 }
@@ -185,7 +191,7 @@ static void expect_all_lost(struct fixture *fixture, int then, const char *reaso
     add(&jobs, &inserts[0], 1, THEN_OK);
     add(&jobs, &inserts[1], 2, then);
     add(&jobs, &inserts[2], 3, THEN_REFUSE);
-    batch_write(fixture->db, &jobs);
+    batch_write(&source, fixture->db, &jobs);
     for (size_t i = 0; i < COUNT_OF(inserts); i++) {
         assert_int_equal(inserts[i].job.result, ERR_STORE);
         assert_int_equal(inserts[i].job.err.code, ERR_STORE);
@@ -196,7 +202,7 @@ static void expect_all_lost(struct fixture *fixture, int then, const char *reaso
     list_init(&jobs);
     add(&jobs, &inserts[0], 1, THEN_OK);
     add(&jobs, &inserts[1], 2, THEN_OK);
-    batch_write(fixture->db, &jobs);
+    batch_write(&source, fixture->db, &jobs);
     assert_int_equal(inserts[0].job.result, OK);
     assert_int_equal(inserts[1].job.result, OK);
     assert_int_equal(durable_rows(fixture), 2);
@@ -229,7 +235,7 @@ static void a_commit_that_fails_for_a_job_alone_is_its_failure(void **state)
         struct insert insert;
         list_init(&jobs);
         add(&jobs, &insert, 1, reasons[i]);
-        batch_write(fixture->db, &jobs);
+        batch_write(&source, fixture->db, &jobs);
         assert_int_equal(insert.job.result, ERR_STORE);
         assert_int_equal(insert.job.err.code, ERR_STORE);
         assert_int_equal(durable_rows(fixture), 0);

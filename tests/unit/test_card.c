@@ -40,9 +40,9 @@ static void delete_customer(struct fixture *f, const char *customer_ref)
                                         .complete = true,
                                         .object_id = customer_ref,
                                         .customer_id = id}};
-    struct change change = change_by_api(f);
+    struct tx tx = tx_by_api(f);
     transaction_begin(f);
-    assert_int_equal(inbound_apply(f->db, &change, &inbound, &f->err), OK);
+    assert_int_equal(inbound_apply(&tx, &inbound, &f->err), OK);
     transaction_end(f);
     assert_int_equal(sql_number(f, "SELECT count(*) FROM customers WHERE gone_us <> 0"), 1);
 }

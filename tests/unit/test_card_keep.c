@@ -62,9 +62,9 @@ static bool noted(struct fixture *f, struct buyer *buyer, const char *what)
 static void apply(struct fixture *f, struct provider_event event)
 {
     struct inbound inbound = {.merchant_id = f->merchant_id, .event = event};
-    struct change change = change_by_api(f);
+    struct tx tx = tx_by_api(f);
     transaction_begin(f);
-    assert_int_equal(inbound_apply(f->db, &change, &inbound, &f->err), OK);
+    assert_int_equal(inbound_apply(&tx, &inbound, &f->err), OK);
     transaction_end(f);
 }
 
@@ -89,11 +89,11 @@ static void a_payment_that_is_told_of_again_saves_no_second_card(void **state)
     struct fixture *f = *state;
     engine_begin(f);
     struct buyer *buyer = pay_and_save(f, "pi_1", "pm_1", "f1");
-    struct change change = change_by_api(f);
+    struct tx tx = tx_by_api(f);
     struct payment payment = payment_row(f, &buyer->payment.id);
     const struct intent again = answer_intent(INTENT_SUCCEEDED).intent;
     transaction_begin(f);
-    assert_int_equal(change_take_intent(f->db, &change, &payment, &again, &f->err), OK);
+    assert_int_equal(change_take_intent(&tx, &payment, &again, &f->err), OK);
     transaction_end(f);
     assert_int_equal(sql_number(f, "SELECT count(*) FROM cards"), 1);
 }
@@ -105,12 +105,12 @@ static void a_payment_that_completes_after_it_failed_saves_its_card(void **state
     fake_provider_will(&f->provider, answer_customer("cus_1"));
     fake_provider_will(&f->provider, answer_declined());
     struct buyer *buyer = buy_and_save(f);
-    struct change change = change_by_api(f);
+    struct tx tx = tx_by_api(f);
     struct payment payment = payment_row(f, &buyer->payment.id);
     const struct intent paid = answer_intent(INTENT_SUCCEEDED).intent;
     assert_int_equal(sql_number(f, "SELECT count(*) FROM cards"), 0);
     transaction_begin(f);
-    assert_int_equal(change_take_intent(f->db, &change, &payment, &paid, &f->err), OK);
+    assert_int_equal(change_take_intent(&tx, &payment, &paid, &f->err), OK);
     transaction_end(f);
     fake_provider_will(&f->provider, answer_paid_method("pm_1", "cus_1", "f1"));
     engine_due(f->engine, 0);

@@ -173,9 +173,9 @@ static void save_as_another_card(struct fixture *f, const char *method_ref)
 static void apply(struct fixture *f, struct provider_event event)
 {
     struct inbound inbound = {.merchant_id = f->merchant_id, .event = event};
-    struct change change = change_by_api(f);
+    struct tx tx = tx_by_api(f);
     transaction_begin(f);
-    assert_int_equal(inbound_apply(f->db, &change, &inbound, &f->err), OK);
+    assert_int_equal(inbound_apply(&tx, &inbound, &f->err), OK);
     transaction_end(f);
 }
 

@@ -20,7 +20,7 @@ static void start_again(struct fixture *f, enum engine_start start)
 static bool held(struct fixture *f)
 {
     transaction_begin(f);
-    enum errc rc = catch_up_check(f->db, &f->merchant_id, CATCH_UP_TEST, &f->err);
+    enum errc rc = catch_up_check(&(struct tx){.db = f->db}, &f->merchant_id, CATCH_UP_TEST, &f->err);
     transaction_end(f);
     assert_true(rc == OK || rc == ERR_CATCHING_UP);
     return rc == ERR_CATCHING_UP;
@@ -234,7 +234,8 @@ static void an_account_that_refuses_is_let_go_and_asked_with_its_next_key(void *
     will_list_no_refunds(f);
     struct credential account = {.id = f->credential_id};
     transaction_begin(f);
-    assert_int_equal(catch_up_ask(f->db, &account, loop_wall_us(&f->loop.base), &f->err), OK);
+    assert_int_equal(catch_up_ask(&(struct tx){.db = f->db}, &account, loop_wall_us(&f->loop.base), &f->err),
+                     OK);
     transaction_end(f);
     assert_true(held(f));
     engine_run_s(f, 6);
@@ -258,13 +259,14 @@ static void an_account_is_held_while_the_provider_does_not_answer(void **state)
 
 static enum errc owe(struct fixture *f, const struct uuid *payment_id)
 {
-    struct change change = {.keyring = &f->keyring,
-                            .random = &random_system,
-                            .arena = &f->arena,
-                            .now_us = loop_wall_us(&f->loop.base),
-                            .cause = "event"};
+    struct tx tx = {.db = f->db,
+                    .keyring = &f->keyring,
+                    .random = &random_system,
+                    .arena = &f->arena,
+                    .now_us = loop_wall_us(&f->loop.base),
+                    .cause = "event"};
     transaction_begin(f);
-    enum errc rc = catch_up_owe(f->db, &change, &f->merchant_id, false, payment_id, &f->err);
+    enum errc rc = catch_up_owe(&tx, &f->merchant_id, false, payment_id, &f->err);
     transaction_end(f);
     return rc;
 }

@@ -45,13 +45,13 @@ static void check_expectation(struct fixture *f, const struct expectation *expec
 {
     struct payment payment = insert_payment(f, expected->status);
     struct payment before = payment;
-    struct change change = change_of(f);
+    struct tx tx = tx_of(f);
     struct intent intent = answer_intent(expected->state).intent;
     if (!ref_known) {
         run_sql(f, "UPDATE payments SET provider_ref = NULL");
         payment.provider_ref = NULL;
     }
-    assert_int_equal(change_take_intent(f->db, &change, &payment, &intent, &f->err), OK);
+    assert_int_equal(change_take_intent(&tx, &payment, &intent, &f->err), OK);
     struct payment after = payment_row(f, &payment.id);
     bool noted_as_new = !ref_known && expected->status == PAYMENT_PENDING && expected->state == INTENT_OPEN;
     const char *history = noted_as_new ? "processing pending event" : expected->history;
@@ -62,7 +62,7 @@ static void check_expectation(struct fixture *f, const struct expectation *expec
                  (int)expected->state, payment_status_name(after.status), history_of(f, &payment.id),
                  events_of(f, &payment.id));
     }
-    assert_int_equal(change.told, expected->events[0] != '\0');
+    assert_int_equal(tx.event_written, expected->events[0] != '\0');
     assert_int_equal(after.captured_minor,
                      moved && after.status == PAYMENT_COMPLETED ? 5000 : before.captured_minor);
     assert_int_equal(after.refunded_minor, before.refunded_minor);
@@ -94,10 +94,10 @@ static void the_same_authorisation_again_says_nothing_new(void **state)
 {
     struct fixture *f = *state;
     struct payment payment = insert_payment(f, PAYMENT_PENDING);
-    struct change change = change_of(f);
+    struct tx tx = tx_of(f);
     struct intent intent = answer_intent(INTENT_CAPTURABLE).intent;
-    assert_int_equal(change_take_intent(f->db, &change, &payment, &intent, &f->err), OK);
-    assert_int_equal(change_take_intent(f->db, &change, &payment, &intent, &f->err), OK);
+    assert_int_equal(change_take_intent(&tx, &payment, &intent, &f->err), OK);
+    assert_int_equal(change_take_intent(&tx, &payment, &intent, &f->err), OK);
     assert_true(payment_row(f, &payment.id).capturable);
     assert_string_equal(events_of(f, &payment.id), "payment.capturable");
     assert_string_equal(history_of(f, &payment.id), "capturable pending event");
@@ -108,11 +108,11 @@ static void an_authorised_payment_asks_no_action_of_its_payer(void **state)
 {
     struct fixture *f = *state;
     struct payment payment = insert_payment(f, PAYMENT_PENDING);
-    struct change change = change_of(f);
+    struct tx tx = tx_of(f);
     struct intent authorised = answer_intent(INTENT_CAPTURABLE).intent;
     struct intent acting = answer_action().intent;
-    assert_int_equal(change_take_intent(f->db, &change, &payment, &authorised, &f->err), OK);
-    assert_int_equal(change_take_intent(f->db, &change, &payment, &acting, &f->err), OK);
+    assert_int_equal(change_take_intent(&tx, &payment, &authorised, &f->err), OK);
+    assert_int_equal(change_take_intent(&tx, &payment, &acting, &f->err), OK);
     struct payment after = payment_row(f, &payment.id);
     assert_true(after.capturable);
     assert_int_equal(after.next_action, NEXT_ACTION_NONE);
@@ -124,8 +124,8 @@ static void a_failure_is_taken_only_while_pending(void **state)
     const struct failure failure = {"card_declined", "generic_decline", "No."};
     for (enum payment_status status = 0; status < PAYMENT_STATUS_COUNT; status++) {
         struct payment payment = insert_payment(f, status);
-        struct change change = change_of(f);
-        assert_int_equal(change_fail(f->db, &change, &payment, &failure, &f->err), OK);
+        struct tx tx = tx_of(f);
+        assert_int_equal(change_fail(&tx, &payment, &failure, &f->err), OK);
         struct payment after = payment_row(f, &payment.id);
         assert_int_equal(after.status, status == PAYMENT_PENDING ? PAYMENT_FAILED : status);
         assert_string_equal(events_of(f, &payment.id), status == PAYMENT_PENDING ? "payment.failed" : "");
@@ -143,12 +143,12 @@ static int64_t captured_of(struct fixture *f, const char *currency, int64_t rece
 {
     struct payment payment = insert_payment(f, PAYMENT_PENDING);
     payment.currency = currency_find(currency);
-    struct change change = change_of(f);
+    struct tx tx = tx_of(f);
     struct intent intent = answer_intent(INTENT_SUCCEEDED).intent;
     intent.currency = text_lower(&f->arena, currency);
     intent.amount_provider_minor = money_to_stripe(5000, payment.currency);
     intent.received_provider_minor = received;
-    enum errc rc = change_take_intent(f->db, &change, &payment, &intent, &f->err);
+    enum errc rc = change_take_intent(&tx, &payment, &intent, &f->err);
     if (rc == ERR_CONFLICT) {
         assert_int_equal(payment_row(f, &payment.id).status, PAYMENT_PENDING);
         assert_string_equal(events_of(f, &payment.id), "");
@@ -184,10 +184,10 @@ static void what_was_captured_by_hand_is_not_guessed(void **state)
     struct fixture *f = *state;
     struct payment payment = insert_payment(f, PAYMENT_PENDING);
     payment.capture_manual = true;
-    struct change change = change_of(f);
+    struct tx tx = tx_of(f);
     struct intent intent = answer_intent(INTENT_SUCCEEDED).intent;
     intent.received_provider_minor = -1; // not said
-    assert_int_equal(change_take_intent(f->db, &change, &payment, &intent, &f->err), ERR_CONFLICT);
+    assert_int_equal(change_take_intent(&tx, &payment, &intent, &f->err), ERR_CONFLICT);
     assert_int_equal(payment_row(f, &payment.id).status, PAYMENT_PENDING);
 }
 
@@ -196,12 +196,12 @@ static void what_was_captured_by_hand_is_not_guessed(void **state)
 static void check_conflict(struct fixture *f, struct intent intent, bool ref_known)
 {
     struct payment payment = insert_payment(f, PAYMENT_PENDING);
-    struct change change = change_of(f);
+    struct tx tx = tx_of(f);
     if (!ref_known) {
         run_sql(f, "UPDATE payments SET provider_ref = NULL");
         payment.provider_ref = NULL;
     }
-    assert_int_equal(change_take_intent(f->db, &change, &payment, &intent, &f->err), ERR_CONFLICT);
+    assert_int_equal(change_take_intent(&tx, &payment, &intent, &f->err), ERR_CONFLICT);
     assert_int_not_equal(f->err.message[0], '\0');
     struct payment after = payment_row(f, &payment.id);
     assert_int_equal(after.status, PAYMENT_PENDING);
@@ -237,12 +237,12 @@ static void an_intent_that_another_payment_has_is_not_taken_twice(void **state)
     struct fixture *f = *state;
     struct payment payment = insert_payment(f, PAYMENT_PENDING);
     struct payment second = payment;
-    struct change change = change_of(f);
+    struct tx tx = tx_of(f);
     struct intent intent = answer_intent(INTENT_SUCCEEDED).intent;
     second.id = uuid_new(&random_system, START_US);
     second.provider_ref = NULL;
     assert_int_equal(payment_insert(f->db, &second, &f->err), OK);
-    assert_int_equal(change_take_intent(f->db, &change, &second, &intent, &f->err), ERR_CONFLICT);
+    assert_int_equal(change_take_intent(&tx, &second, &intent, &f->err), ERR_CONFLICT);
     assert_int_equal(payment_row(f, &second.id).status, PAYMENT_PENDING);
 }
 
@@ -251,7 +251,7 @@ static void the_same_intent_id_of_another_merchant_or_mode_is_no_conflict(void *
 {
     struct fixture *f = *state;
     struct payment payment = insert_payment(f, PAYMENT_PENDING);
-    struct change change = change_of(f);
+    struct tx tx = tx_of(f);
     struct intent intent = answer_intent(INTENT_SUCCEEDED).intent;
     for (int i = 0; i < 2; i++) {
         struct payment other = payment;
@@ -260,7 +260,7 @@ static void the_same_intent_id_of_another_merchant_or_mode_is_no_conflict(void *
         other.livemode = i == 0;
         other.merchant_id.bytes[15] = i == 0 ? 1 : 9;
         assert_int_equal(payment_insert(f->db, &other, &f->err), OK);
-        assert_int_equal(change_take_intent(f->db, &change, &other, &intent, &f->err), OK);
+        assert_int_equal(change_take_intent(&tx, &other, &intent, &f->err), OK);
         assert_int_equal(payment_row(f, &other.id).status, PAYMENT_COMPLETED);
     }
 }

@@ -10,9 +10,9 @@
 static struct payment pending_action(struct fixture *f)
 {
     struct payment payment = insert_payment(f, PAYMENT_PENDING);
-    struct change change = change_of(f);
+    struct tx tx = tx_of(f);
     struct intent intent = answer_action().intent;
-    assert_int_equal(change_take_intent(f->db, &change, &payment, &intent, &f->err), OK);
+    assert_int_equal(change_take_intent(&tx, &payment, &intent, &f->err), OK);
     return payment_row(f, &payment.id);
 }
 
@@ -46,11 +46,11 @@ static void the_client_secret_of_an_sdk_action_is_kept_sealed(void **state)
 {
     struct fixture *f = *state;
     struct payment payment = insert_payment(f, PAYMENT_PENDING);
-    struct change change = change_of(f);
+    struct tx tx = tx_of(f);
     struct intent intent = answer_action().intent;
     intent.next_action = NEXT_ACTION_SDK;
     intent.redirect_url = NULL;
-    assert_int_equal(change_take_intent(f->db, &change, &payment, &intent, &f->err), OK);
+    assert_int_equal(change_take_intent(&tx, &payment, &intent, &f->err), OK);
     payment = payment_row(f, &payment.id);
     assert_int_equal(payment.next_action, NEXT_ACTION_SDK);
     assert_string_equal(kept(f, &payment), "pi_1_secret_s");
@@ -63,9 +63,9 @@ static void an_end_takes_the_action_and_its_secret_away(void **state)
                                              INTENT_CANCELED};
     for (size_t i = 0; i < COUNT_OF(ends); i++) {
         struct payment payment = pending_action(f);
-        struct change change = change_of(f);
+        struct tx tx = tx_of(f);
         struct intent intent = answer_intent(ends[i]).intent;
-        assert_int_equal(change_take_intent(f->db, &change, &payment, &intent, &f->err), OK);
+        assert_int_equal(change_take_intent(&tx, &payment, &intent, &f->err), OK);
         struct payment after = payment_row(f, &payment.id);
         assert_int_equal(after.next_action, NEXT_ACTION_NONE);
         assert_null(after.action_secret_sealed);
@@ -85,10 +85,10 @@ static void a_failure_behind_an_action_owes_a_cancel_unless_the_intent_is_over(v
                 {INTENT_CAPTURABLE, false}};
     for (size_t i = 0; i < COUNT_OF(ends); i++) {
         struct payment payment = pending_action(f);
-        struct change change = change_of(f);
+        struct tx tx = tx_of(f);
         struct intent intent = answer_intent(ends[i].state).intent;
-        assert_int_equal(change_take_intent(f->db, &change, &payment, &intent, &f->err), OK);
-        assert_int_equal(change.owed, ends[i].owes);
+        assert_int_equal(change_take_intent(&tx, &payment, &intent, &f->err), OK);
+        assert_int_equal(tx.work_due, ends[i].owes);
         assert_string_equal(open_operations(f, &payment.id), ends[i].owes ? "cancel" : "");
         run_sql(f, "DELETE FROM operations");
     }
@@ -98,10 +98,10 @@ static void a_failure_without_an_action_owes_nothing(void **state)
 {
     struct fixture *f = *state;
     struct payment payment = insert_payment(f, PAYMENT_PENDING);
-    struct change change = change_of(f);
+    struct tx tx = tx_of(f);
     struct intent intent = answer_intent(INTENT_ATTEMPT_FAILED).intent;
-    assert_int_equal(change_take_intent(f->db, &change, &payment, &intent, &f->err), OK);
-    assert_false(change.owed);
+    assert_int_equal(change_take_intent(&tx, &payment, &intent, &f->err), OK);
+    assert_false(tx.work_due);
     assert_string_equal(open_operations(f, &payment.id), "");
 }
 
@@ -109,10 +109,10 @@ static void an_intent_that_is_cancelled_says_so(void **state)
 {
     struct fixture *f = *state;
     struct payment payment = insert_payment(f, PAYMENT_PENDING);
-    struct change change = change_of(f);
+    struct tx tx = tx_of(f);
     struct intent intent = answer_intent(INTENT_CANCELED).intent;
     intent.failure = (struct failure){.code = "card_declined"}; // of an attempt before
-    assert_int_equal(change_take_intent(f->db, &change, &payment, &intent, &f->err), OK);
+    assert_int_equal(change_take_intent(&tx, &payment, &intent, &f->err), OK);
     assert_string_equal(payment_row(f, &payment.id).failure.code, "canceled");
 }
 
@@ -132,9 +132,9 @@ static void an_event_tells_the_payment_as_it_is_behind_the_change(void **state)
 {
     struct fixture *f = *state;
     struct payment payment = pending_action(f);
-    struct change change = change_of(f);
+    struct tx tx = tx_of(f);
     struct intent intent = answer_intent(INTENT_SUCCEEDED).intent;
-    assert_int_equal(change_take_intent(f->db, &change, &payment, &intent, &f->err), OK);
+    assert_int_equal(change_take_intent(&tx, &payment, &intent, &f->err), OK);
     const char *body = event_body(f);
     char id[UUID_TEXT_BYTES];
     uuid_format(&payment.id, id);
@@ -156,10 +156,10 @@ static void a_change_and_all_it_writes_are_undone_together(void **state)
 {
     struct fixture *f = *state;
     struct payment payment = insert_payment(f, PAYMENT_PENDING);
-    struct change change = change_of(f);
+    struct tx tx = tx_of(f);
     struct intent intent = answer_intent(INTENT_SUCCEEDED).intent;
     assert_int_equal(f->db->driver->savepoint(f->db, &f->err), OK);
-    assert_int_equal(change_take_intent(f->db, &change, &payment, &intent, &f->err), OK);
+    assert_int_equal(change_take_intent(&tx, &payment, &intent, &f->err), OK);
     assert_int_equal(f->db->driver->rollback_to(f->db, &f->err), OK);
     assert_int_equal(payment_row(f, &payment.id).status, PAYMENT_PENDING);
     assert_string_equal(history_of(f, &payment.id), "");
@@ -170,10 +170,10 @@ static void an_event_that_cannot_be_written_fails_the_change(void **state)
 {
     struct fixture *f = *state;
     struct payment payment = insert_payment(f, PAYMENT_PENDING);
-    struct change change = change_of(f);
+    struct tx tx = tx_of(f);
     struct intent intent = answer_intent(INTENT_SUCCEEDED).intent;
     run_sql(f, "CREATE TRIGGER refuse BEFORE INSERT ON outbox BEGIN SELECT RAISE(ABORT, 'no'); END");
-    assert_int_equal(change_take_intent(f->db, &change, &payment, &intent, &f->err), ERR_STORE);
+    assert_int_equal(change_take_intent(&tx, &payment, &intent, &f->err), ERR_STORE);
 }
 
 // They are sent in the order of their ids, and the second is one that a merchant must not see before the
@@ -182,12 +182,12 @@ static void events_keep_the_order_of_the_changes_although_the_clock_goes_back(vo
 {
     struct fixture *f = *state;
     struct payment payment = insert_payment(f, PAYMENT_PENDING);
-    struct change change = change_of(f);
+    struct tx tx = tx_of(f);
     struct intent failed = answer_intent(INTENT_ATTEMPT_FAILED).intent;
     struct intent succeeded = answer_intent(INTENT_SUCCEEDED).intent;
-    assert_int_equal(change_take_intent(f->db, &change, &payment, &failed, &f->err), OK);
-    change.now_us -= 100 * US_PER_S;
-    assert_int_equal(change_take_intent(f->db, &change, &payment, &succeeded, &f->err), OK);
+    assert_int_equal(change_take_intent(&tx, &payment, &failed, &f->err), OK);
+    tx.now_us -= 100 * US_PER_S;
+    assert_int_equal(change_take_intent(&tx, &payment, &succeeded, &f->err), OK);
     assert_string_equal(events_of(f, &payment.id), "payment.failed, payment.completed");
 }
 

@@ -207,7 +207,9 @@ static void the_answer_is_stored_as_it_was_given(void **state)
     struct buyer *buyer = buy(f);
     struct op_answer answer = {0};
     transaction_begin(f);
-    assert_int_equal(reply_stored(f->db, &f->keyring, &buyer->payment.id, &f->arena, &answer, &f->err), OK);
+    assert_int_equal(
+        reply_stored(&(struct tx){.db = f->db}, &f->keyring, &buyer->payment.id, &f->arena, &answer, &f->err),
+        OK);
     transaction_end(f);
     assert_int_equal(answer.status, 201);
     assert_string_equal(answer.body, buyer->body);
@@ -223,8 +225,12 @@ static void an_answer_belongs_to_its_payment_alone(void **state)
     struct uuid moved = {{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}};
     struct op_answer answer = {0};
     transaction_begin(f);
-    assert_int_equal(reply_stored(f->db, &f->keyring, &moved, &f->arena, &answer, &f->err), ERR_CRYPTO);
-    assert_int_equal(reply_stored(f->db, &f->keyring, &buyer->payment.id, &f->arena, &answer, &f->err), OK);
+    assert_int_equal(
+        reply_stored(&(struct tx){.db = f->db}, &f->keyring, &moved, &f->arena, &answer, &f->err),
+        ERR_CRYPTO);
+    assert_int_equal(
+        reply_stored(&(struct tx){.db = f->db}, &f->keyring, &buyer->payment.id, &f->arena, &answer, &f->err),
+        OK);
     transaction_end(f);
     assert_null(answer.body);
 }

@@ -8,9 +8,8 @@ static void an_event_about_an_intent_of_ours_is_applied_and_recorded(void **stat
 {
     struct fixture *f = *state;
     struct payment payment = insert_payment(f, PAYMENT_PENDING);
-    struct change change =
-        apply(f, (struct told){"evt_1", "payment_intent.succeeded", false, PAID, NULL, NULL});
-    assert_true(change.told);
+    struct tx tx = apply(f, (struct told){"evt_1", "payment_intent.succeeded", false, PAID, NULL, NULL});
+    assert_true(tx.event_written);
     assert_string_equal(history_of(f, &payment.id), "completed completed event");
     assert_int_equal(sql_number(f, "SELECT count(*) FROM payment_history WHERE cause_ref = 'evt_1'"), 1);
     assert_string_equal(events_of(f, &payment.id), "payment.completed");
@@ -35,8 +34,8 @@ static void the_same_event_again_changes_nothing(void **state)
     struct payment payment = insert_payment(f, PAYMENT_PENDING);
     const struct told told = {"evt_1", "payment_intent.payment_failed", false, DECLINED, NULL, NULL};
     apply(f, told);
-    struct change again = apply(f, told);
-    assert_false(again.told);
+    struct tx again = apply(f, told);
+    assert_false(again.event_written);
     assert_string_equal(history_of(f, &payment.id), "failed failed event");
     assert_int_equal(recorded(f), 1);
 }
@@ -57,12 +56,12 @@ static void a_payment_that_was_brought_back_is_not_failed_by_the_event_of_its_fi
 {
     struct fixture *f = *state;
     struct payment payment = insert_payment(f, PAYMENT_FAILED);
-    struct change change = change_of(f);
+    struct tx tx = tx_of(f);
     struct intent intent = answer_action().intent;
-    assert_int_equal(change_reopen(f->db, &change, &payment, &intent, &f->err), OK);
-    struct change told =
+    assert_int_equal(change_reopen(&tx, &payment, &intent, &f->err), OK);
+    struct tx told =
         apply(f, (struct told){"evt_1", "payment_intent.payment_failed", false, DECLINED, NULL, NULL});
-    assert_true(told.owed);
+    assert_true(told.work_due);
     assert_int_equal(payment_row(f, &payment.id).status, PAYMENT_PENDING);
     assert_string_equal(open_operations(f, &payment.id), "sync"); // which reads whether it failed once more
     assert_string_equal(history_of(f, &payment.id), "reopened pending event, action required pending event");
@@ -72,11 +71,11 @@ static void an_event_that_does_not_fit_is_noted_and_changes_nothing(void **state
 {
     struct fixture *f = *state;
     struct payment payment = insert_payment(f, PAYMENT_PENDING);
-    struct change change = apply(f, (struct told){"evt_1", "payment_intent.succeeded", false,
-                                                  "\"id\":\"pi_1\",\"status\":\"succeeded\",\"amount\":1,"
-                                                  "\"amount_received\":1,\"currency\":\"usd\"",
-                                                  NULL, NULL});
-    assert_false(change.told);
+    struct tx tx = apply(f, (struct told){"evt_1", "payment_intent.succeeded", false,
+                                          "\"id\":\"pi_1\",\"status\":\"succeeded\",\"amount\":1,"
+                                          "\"amount_received\":1,\"currency\":\"usd\"",
+                                          NULL, NULL});
+    assert_false(tx.event_written);
     assert_string_equal(history_of(f, &payment.id), "ignored: an event that does not fit pending event");
     assert_int_equal(recorded(f), 1);
 }
@@ -85,9 +84,9 @@ static void an_incomplete_event_makes_the_object_be_read(void **state)
 {
     struct fixture *f = *state;
     struct payment payment = insert_payment(f, PAYMENT_PENDING);
-    struct change change =
+    struct tx tx =
         apply(f, (struct told){"evt_1", "payment_intent.succeeded", false, "\"id\":\"pi_1\"", NULL, NULL});
-    assert_true(change.owed);
+    assert_true(tx.work_due);
     assert_string_equal(open_operations(f, &payment.id), "sync");
     assert_int_equal(sql_number(f, "SELECT next_attempt_us FROM operations"), NOW_US);
     assert_int_equal(payment_row(f, &payment.id).status, PAYMENT_PENDING);

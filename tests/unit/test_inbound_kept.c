@@ -7,11 +7,11 @@ static void keep_for(struct fixture *f, const char *event_id, const char *type, 
     apply(f, (struct told){event_id, type, false, object, payment_id, &f->merchant_id});
 }
 
-static struct change apply_kept(struct fixture *f)
+static struct tx apply_kept(struct fixture *f)
 {
-    struct change change = change_of(f);
-    assert_int_equal(inbound_apply_kept(f->db, &change, &f->err), OK);
-    return change;
+    struct tx tx = tx_of(f);
+    assert_int_equal(inbound_apply_kept(&tx, &f->err), OK);
+    return tx;
 }
 
 static void an_event_that_comes_before_its_payment_is_kept_and_applied_behind_it(void **state)
@@ -21,16 +21,16 @@ static void an_event_that_comes_before_its_payment_is_kept_and_applied_behind_it
     run_sql(f, "DELETE FROM payments");
     keep_for(f, "evt_1", "payment_intent.succeeded", PAID, &payment.id);
     assert_int_equal(kept(f), 1);
-    assert_false(apply_kept(f).told);
+    assert_false(apply_kept(f).event_written);
     assert_int_equal(kept(f), 1);
     payment.provider_ref = NULL;
     assert_int_equal(payment_insert(f->db, &payment, &f->err), OK);
-    assert_true(apply_kept(f).told);
+    assert_true(apply_kept(f).event_written);
     assert_string_equal(history_of(f, &payment.id), "completed completed event");
     assert_int_equal(sql_number(f, "SELECT count(*) FROM payment_history WHERE cause_ref = 'evt_1'"), 1);
     assert_int_equal(kept(f), 0);
     assert_int_equal(recorded(f), 1);
-    assert_false(apply_kept(f).told);
+    assert_false(apply_kept(f).event_written);
     assert_string_equal(events_of(f, &payment.id), "payment.completed");
 }
 
@@ -105,10 +105,10 @@ static void an_event_of_more_than_64_kib_is_not_kept(void **state)
     static const size_t sizes[] = {64 * 1024 + 1, 64 * 1024};
     for (size_t i = 0; i < COUNT_OF(sizes); i++) {
         struct inbound inbound = verified(f, told, &f->merchant_id);
-        struct change change = change_of(f);
+        struct tx tx = tx_of(f);
         inbound.body_bytes = sizes[i];
         inbound.body = arena_printf(&f->arena, "%-*s", (int)inbound.body_bytes, inbound.body);
-        assert_int_equal(inbound_apply(f->db, &change, &inbound, &f->err), OK);
+        assert_int_equal(inbound_apply(&tx, &inbound, &f->err), OK);
         assert_int_equal(kept(f), i);
     }
 }
@@ -123,8 +123,8 @@ static void an_event_that_was_fetched_is_not_kept(void **state)
     struct inbound inbound = verified(f, told, &f->merchant_id);
     inbound.body = NULL;
     inbound.body_bytes = 0;
-    struct change change = change_of(f);
-    assert_int_equal(inbound_apply(f->db, &change, &inbound, &f->err), OK);
+    struct tx tx = tx_of(f);
+    assert_int_equal(inbound_apply(&tx, &inbound, &f->err), OK);
     assert_int_equal(recorded(f), 0);
 }
 
@@ -221,9 +221,9 @@ static struct told dispute(const char *event_id)
 static enum errc take_dispute(struct fixture *f)
 {
     struct inbound inbound = verified(f, dispute("evt_dispute"), &f->merchant_id);
-    struct change change = change_of(f);
-    change.now_us = loop_wall_us(&f->loop.base);
-    return inbound_apply(f->db, &change, &inbound, &f->err);
+    struct tx tx = tx_of(f);
+    tx.now_us = loop_wall_us(&f->loop.base);
+    return inbound_apply(&tx, &inbound, &f->err);
 }
 
 // It names the intent alone, whose id is not known yet.

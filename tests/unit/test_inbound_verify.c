@@ -115,9 +115,9 @@ static struct verdict verify(struct fixture *f, struct delivery delivery)
                      OK);
     struct verdict verdict = {.rc = OK};
     enum inbound_verdict said = INBOUND_UNKNOWN;
-    verdict.rc = inbound_verify(f->db, &f->keyring, &f->arena, &inbound, &said, &f->err);
+    verdict.rc = inbound_verify(&(struct tx){.db = f->db}, &f->keyring, &f->arena, &inbound, &said, &f->err);
     if (verdict.rc == OK && said == INBOUND_UNKNOWN) {
-        verdict.rc = inbound_search(f->db, &f->keyring, &inbound, &said, &f->err);
+        verdict.rc = inbound_search(&(struct tx){.db = f->db}, &f->keyring, &inbound, &said, &f->err);
     }
     verdict.ours = said == INBOUND_OURS;
     verdict.merchant_id = inbound.merchant_id;

@@ -98,8 +98,7 @@ static struct provider_answer intent_list(void)
 
 struct kind {
     const char *what;
-    enum errc (*prepare)(struct fixture *f, struct db *db, struct change *change, struct op **op,
-                         struct err *err);
+    enum errc (*prepare)(struct fixture *f, struct tx *tx, struct op **op, struct err *err);
     enum provider_verb verb;
     struct provider_answer (*answer)(void);
     const char *settled; // SQL: 1 once it is

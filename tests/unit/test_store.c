@@ -63,7 +63,7 @@ struct work {
     size_t order; // the how-manieth `done` it was, from 1
 };
 
-static enum errc count_run(struct store_job *job, struct db *db, struct err *err)
+static enum errc count_run(struct store_job *job, struct tx *tx, struct err *err)
 {
     struct work *work = CONTAINER_OF(job, struct work, job);
     if (work->gate) {
@@ -71,7 +71,7 @@ static enum errc count_run(struct store_job *job, struct db *db, struct err *err
     }
     DB_ROWS(rows);
     bool has = false;
-    enum errc result = db_query(db, &rows, err, "SELECT count(*) FROM things");
+    enum errc result = db_query(tx->db, &rows, err, "SELECT count(*) FROM things");
     if (result == OK) {
         result = db_next(&rows, &has, err);
     }
@@ -81,13 +81,13 @@ static enum errc count_run(struct store_job *job, struct db *db, struct err *err
     return result;
 }
 
-static enum errc insert_run(struct store_job *job, struct db *db, struct err *err)
+static enum errc insert_run(struct store_job *job, struct tx *tx, struct err *err)
 {
     struct work *work = CONTAINER_OF(job, struct work, job);
     if (work->gate) {
         gate_pass(work->gate);
     }
-    return db_run(db, NULL, err, "INSERT INTO things (id) VALUES ($1)", DB_I64(work->id));
+    return db_run(tx->db, NULL, err, "INSERT INTO things (id) VALUES ($1)", DB_I64(work->id));
 }
 
 static void work_done(struct store_job *job)
@@ -102,6 +102,7 @@ static void work_init(struct work *work, struct fixture *fixture, enum store_lan
     work->job.lane = lane;
     work->job.run = lane == STORE_WRITE ? insert_run : count_run;
     work->job.done = work_done;
+    work->job.now_us = 1; // the inbox has no clock
 }
 
 static enum errc create_table(struct db *db, void *context, struct err *err)
@@ -379,10 +380,10 @@ static void without_threads_a_job_runs_at_once_and_is_done_later(void **state)
     close_store(fixture);
 }
 
-static enum errc insert_big(struct store_job *job, struct db *db, struct err *err)
+static enum errc insert_big(struct store_job *job, struct tx *tx, struct err *err)
 {
     (void)job;
-    return db_run(db, NULL, err, "INSERT INTO things (bytes) VALUES (zeroblob(1000000))");
+    return db_run(tx->db, NULL, err, "INSERT INTO things (bytes) VALUES (zeroblob(1000000))");
 }
 
 static int64_t file_bytes(const struct fixture *fixture, const char *end)

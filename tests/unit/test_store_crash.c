@@ -26,13 +26,14 @@ static enum errc create_table(struct db *db, void *context, struct err *err)
 }
 
 // Two rows that may only come together.
-static enum errc insert_run(struct store_job *job, struct db *db, struct err *err)
+static enum errc insert_run(struct store_job *job, struct tx *tx, struct err *err)
 {
     const struct insert *insert = CONTAINER_OF(job, struct insert, job);
     const enum errc result =
-        db_run(db, NULL, err, "INSERT INTO things VALUES ($1, zeroblob(3000))", DB_I64(insert->id));
-    return result != OK ? result
-                        : db_run(db, NULL, err, "INSERT INTO things (id) VALUES ($1)", DB_I64(-insert->id));
+        db_run(tx->db, NULL, err, "INSERT INTO things VALUES ($1, zeroblob(3000))", DB_I64(insert->id));
+    return result != OK
+               ? result
+               : db_run(tx->db, NULL, err, "INSERT INTO things (id) VALUES ($1)", DB_I64(-insert->id));
 }
 
 static void insert_done(struct store_job *job)
@@ -57,9 +58,10 @@ static _Noreturn void serve_until_killed(const char *database, int answers)
         _exit(1);
     }
     for (int i = 0; i < IN_FLIGHT; i++) {
-        inserts[i] = (struct insert){.job = {.lane = STORE_WRITE, .run = insert_run, .done = insert_done},
-                                     .id = ++last_id,
-                                     .answers = answers};
+        inserts[i] =
+            (struct insert){.job = {.lane = STORE_WRITE, .run = insert_run, .done = insert_done, .now_us = 1},
+                            .id = ++last_id,
+                            .answers = answers};
         store_submit_always(store, &inserts[i].job);
     }
     while (true) {

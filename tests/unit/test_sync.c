@@ -215,16 +215,17 @@ static void a_cancel_that_nobody_needs_any_more_is_not_sent(void **state)
     engine_begin(f);
     struct buyer *buyer = buy_with(f, answer_action());
     transaction_begin(f);
-    struct change change = {.keyring = &f->keyring,
-                            .random = &random_system,
-                            .arena = &f->arena,
-                            .now_us = START_US,
-                            .cause = "event"};
+    struct tx tx = {.db = f->db,
+                    .keyring = &f->keyring,
+                    .random = &random_system,
+                    .arena = &f->arena,
+                    .now_us = START_US,
+                    .cause = "event"};
     struct payment payment = payment_row(f, &buyer->payment.id);
     struct intent intent = answer_intent(INTENT_ATTEMPT_FAILED).intent;
-    assert_int_equal(change_take_intent(f->db, &change, &payment, &intent, &f->err), OK);
+    assert_int_equal(change_take_intent(&tx, &payment, &intent, &f->err), OK);
     intent = answer_intent(INTENT_SUCCEEDED).intent;
-    assert_int_equal(change_take_intent(f->db, &change, &payment, &intent, &f->err), OK);
+    assert_int_equal(change_take_intent(&tx, &payment, &intent, &f->err), OK);
     transaction_end(f);
     assert_string_equal(open_operations(f, &buyer->payment.id), "cancel, sync");
     engine_run_s(f, 60);
