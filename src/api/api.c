@@ -34,9 +34,9 @@ struct api {
     struct http_memory *memory;
     struct auth_guard *guard;
     struct audit_heads *audit_heads;
-    struct failures *bad_signatures;
+    struct failure_limit *bad_signatures;
     struct refused_events *refused_events;
-    struct turns searches;
+    struct serial_queue searches;
     struct slots *exports;
     struct slots *look_ups;
     struct arena arena; // the lists below
@@ -186,7 +186,7 @@ static void on_request(struct http_exchange *exchange, void *context)
         request_fail(request, &request->refusal); // there is no key whose holder alone may know it
         return;
     }
-    if (route->access == ROUTE_KEY && route->lane == STORE_WRITE) {
+    if (route->access == ROUTE_KEY && route->queue == STORE_WRITE) {
         reserve(request);
     }
     request_begin(request);
@@ -237,9 +237,9 @@ enum errc api_open(const struct api_options *options, struct api **opened, struc
         free(api);
         return rc;
     }
-    api->bad_signatures = failures_open(options->loop);
+    api->bad_signatures = failure_limit_open(options->loop);
     api->refused_events = refused_events_open();
-    turns_init(&api->searches);
+    serial_queue_init(&api->searches);
     api->exports = slots_open(EXPORTS_MAX, EXPORTS_OF_MERCHANT_MAX);
     api->look_ups = slots_open(LOOK_UPS_MAX, LOOK_UPS_OF_MERCHANT_MAX);
     api->guard = auth_guard_open(options->loop, options->store, options->keyring);
@@ -248,12 +248,12 @@ enum errc api_open(const struct api_options *options, struct api **opened, struc
     return OK;
 }
 
-struct failures *api_bad_signatures(struct api *api)
+struct failure_limit *api_bad_signatures(struct api *api)
 {
     return api->bad_signatures;
 }
 
-struct turns *api_searches(struct api *api)
+struct serial_queue *api_searches(struct api *api)
 {
     return &api->searches;
 }
@@ -338,7 +338,7 @@ void api_free(struct api *api)
     http_server_close(api->server);
     audit_heads_free(api->audit_heads);
     auth_guard_free(api->guard);
-    failures_free(api->bad_signatures);
+    failure_limit_free(api->bad_signatures);
     refused_events_free(api->refused_events);
     slots_close(api->exports);
     slots_close(api->look_ups);

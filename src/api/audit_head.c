@@ -64,7 +64,7 @@ static void on_timer(struct timer *timer)
     timer_start(heads->loop, &heads->timer, WRITE_EVERY_US);
     if (!heads->reading) {
         heads->reading = true;
-        heads->job = (struct store_job){.lane = STORE_READ, .run = run_read, .done = read_done};
+        heads->job = (struct store_job){.queue = STORE_READ, .run = run_read, .done = read_done};
         store_submit_always(heads->store, &heads->job);
     }
 }

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/failures.h"
+#include "api/failure_limit.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/require.h"
@@ -39,7 +39,7 @@ struct auth_guard {
     struct loop *loop;
     struct store *store;
     const struct keyring *keyring;
-    struct failures *failures; // of keys
+    struct failure_limit *failures; // of keys
     struct table counts;
     struct list counts_order;
     size_t of_strangers;      // counts without one of our keys
@@ -116,7 +116,7 @@ static void write_counts(struct auth_guard *guard)
     guard->counts = TABLE_EMPTY;
     guard->of_strangers = 0;
     guard->writing = true;
-    guard->job = (struct store_job){.lane = STORE_WRITE, .run = run_write, .done = written};
+    guard->job = (struct store_job){.queue = STORE_WRITE, .run = run_write, .done = written};
     store_submit_always(guard->store, &guard->job);
 }
 
@@ -134,7 +134,7 @@ struct auth_guard *auth_guard_open(struct loop *loop, struct store *store, const
     guard->loop = loop;
     guard->store = store;
     guard->keyring = keyring;
-    guard->failures = failures_open(loop);
+    guard->failures = failure_limit_open(loop);
     guard->strangers_budget = DAY_US;
     guard->budget_us = loop_mono_us(loop);
     list_init(&guard->counts_order);
@@ -148,7 +148,7 @@ void auth_guard_free(struct auth_guard *guard)
 {
     timer_stop(guard->loop, &guard->timer);
     REQUIRE(!guard->writing);
-    failures_free(guard->failures);
+    failure_limit_free(guard->failures);
     for (struct list *node = list_take_first(&guard->counts_order); node != NULL;
          node = list_take_first(&guard->counts_order)) {
         free(CONTAINER_OF(node, struct counted, link));
@@ -159,7 +159,7 @@ void auth_guard_free(struct auth_guard *guard)
 
 int64_t auth_guard_failed(struct auth_guard *guard, const struct address *client)
 {
-    return failures_add(guard->failures, client);
+    return failure_limit_add(guard->failures, client);
 }
 
 static bool merchant_has_room(const struct auth_guard *guard, const struct uuid *merchant_id)

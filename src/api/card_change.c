@@ -2,8 +2,8 @@
 #include "api/api.h"
 #include "api/handlers.h"
 #include "base/timefmt.h"
-#include "op/card.h"
-#include "op/render.h"
+#include "op/kinds/card.h"
+#include "op/state/render.h"
 #include "store/cards.h"
 
 // A card of this merchant that is there, in a mode that the key may see.

@@ -9,9 +9,9 @@
 #include "api/handlers.h"
 #include "api/idempotency.h"
 #include "base/text.h"
-#include "op/card.h"
-#include "op/render.h"
-#include "op/reply.h"
+#include "op/kinds/card.h"
+#include "op/state/render.h"
+#include "op/state/reply.h"
 #include "store/cards.h"
 
 #define KIND "card"

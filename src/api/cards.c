@@ -3,7 +3,7 @@
 #include "api/api.h"
 #include "api/handlers.h"
 #include "api/listing.h"
-#include "op/render.h"
+#include "op/state/render.h"
 
 void card_list_read(struct request *request)
 {

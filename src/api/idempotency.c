@@ -5,7 +5,7 @@
 
 #include "api/api.h"
 #include "base/timefmt.h"
-#include "op/reply.h"
+#include "op/state/reply.h"
 
 void idempotency_field(struct json_object *fields, const char *name, const char *text)
 {
@@ -39,7 +39,7 @@ static enum errc answer_open(struct request *request, struct tx *tx, const struc
     int64_t patience_us = api_options(request->api)->config->patience_ms * US_PER_MS;
     if (age_us <= -patience_us || age_us >= patience_us) {
         struct op_answer answer = {0};
-        enum errc rc = op_kind->give_up(&key->subject_id, tx, &answer, err);
+        enum errc rc = op_kind->timeout_answer(&key->subject_id, tx, &answer, err);
         take_answer(request, &answer);
         if (rc != OK || request->replayed) {
             return rc;

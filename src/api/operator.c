@@ -65,11 +65,11 @@ static void add_operations(struct buf *out, const struct engine_stats *engine)
            "Calls whose outcome is not known: Stripe did not answer, or not clearly.");
     metric(out, "counter", "operations_settle_retries_total", engine->settle_retries_total,
            "Outcomes that could not be recorded and were tried again.");
-    metric(out, "counter", "operations_settle_given_up_total", engine->settle_given_up_total,
+    metric(out, "counter", "operations_settle_given_up_total", engine->settle_abandoned_total,
            "Outcomes that could not be recorded, and are asked for again later.");
     metric(out, "counter", "operations_set_aside_total", engine->set_aside_total,
            "Operations that could not go on, because a row or a key is damaged, and are tried later.");
-    metric(out, "counter", "operations_put_back_total", engine->put_back_total,
+    metric(out, "counter", "operations_put_back_total", engine->requeued_total,
            "Operations that waited too long for their turn and went back to the database.");
     metric(out, "gauge", "accounts_held", engine->held,
            "Accounts whose new payments and refunds wait until Stripe has told what this database may lack.");
@@ -77,17 +77,17 @@ static void add_operations(struct buf *out, const struct engine_stats *engine)
            "Accounts of which this database lacks payments or refunds: it is a restored one.");
 }
 
-static void add_provider(struct buf *out, const struct governor_stats *governor)
+static void add_provider(struct buf *out, const struct limiter_stats *limiter)
 {
-    metric(out, "gauge", "provider_calls_queued", governor->queued,
+    metric(out, "gauge", "provider_calls_queued", limiter->queued,
            "Calls that wait for their turn at Stripe.");
-    metric(out, "counter", "provider_refused_total", governor->refused_total,
+    metric(out, "counter", "provider_refused_total", limiter->refused_total,
            "Operations that were refused because Stripe is away or a merchant's share is used up.");
-    metric(out, "counter", "provider_limited_total", governor->limited_total,
+    metric(out, "counter", "provider_limited_total", limiter->limited_total,
            "Calls that Stripe answered with 429.");
-    metric(out, "gauge", "provider_circuit_open", governor->circuit_open,
+    metric(out, "gauge", "provider_circuit_open", limiter->circuit_open,
            "1 while Stripe is away and only probed.");
-    metric(out, "counter", "provider_circuit_opened_total", governor->circuit_opened_total,
+    metric(out, "counter", "provider_circuit_opened_total", limiter->circuit_opened_total,
            "How often Stripe was found to be away.");
 }
 
@@ -103,7 +103,7 @@ void metrics_answer(struct request *request)
     metric(&out, "gauge", "store_jobs_waiting", (int64_t)store_waiting(options->store),
            "Database jobs that wait or run.");
     add_operations(&out, &engine);
-    add_provider(&out, &engine.governor);
+    add_provider(&out, &engine.limiter);
     metric(&out, "counter", "log_dropped_total", log_dropped_total(),
            "Log lines that were dropped, as nobody read them.");
     options->add_metrics(&out, options->context);

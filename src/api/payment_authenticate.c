@@ -6,8 +6,8 @@
 #include "api/handlers.h"
 #include "api/payments.h"
 #include "base/text.h"
-#include "op/authenticate.h"
-#include "op/end.h"
+#include "op/kinds/authenticate.h"
+#include "op/kinds/end.h"
 #include "store/cards.h"
 
 struct authenticate_input {

@@ -5,8 +5,8 @@
 #include "api/fields.h"
 #include "api/handlers.h"
 #include "api/payments.h"
-#include "op/charge.h"
-#include "op/end.h"
+#include "op/kinds/charge.h"
+#include "op/kinds/end.h"
 #include "store/credentials.h"
 
 struct capture_input {
@@ -48,7 +48,7 @@ void payment_cancel_read(struct request *request)
 enum errc payment_check_not_ending(struct tx *tx, const struct payment *payment, struct err *err)
 {
     bool ending = false;
-    enum errc rc = change_is_ending(tx, payment, &ending, err);
+    enum errc rc = payment_is_ending(tx, payment, &ending, err);
     return rc == OK && ending
                ? err_set(err, ERR_CONFLICT, "this payment is being captured or canceled already")
                : rc;

@@ -5,7 +5,7 @@
 #include "api/export.h"
 #include "api/handlers.h"
 #include "api/listing.h"
-#include "op/render.h"
+#include "op/state/render.h"
 
 enum errc payment_of_request(struct request *request, struct tx *tx, struct payment *payment, struct err *err)
 {

@@ -2,9 +2,9 @@
 #pragma once
 
 #include "api/api.h"
-#include "api/failures.h"
+#include "api/failure_limit.h"
+#include "api/serial_queue.h"
 #include "api/slots.h"
-#include "api/turns.h"
 
 // request.c
 struct request *request_new(struct api *api, struct http_exchange *exchange);
@@ -28,8 +28,8 @@ void request_fail_unauthenticated(struct request *request, struct err *err);
 // Its place for an operation: it has none to prepare any more, or that counts by itself from now on.
 void request_give_back(struct request *request);
 struct auth_guard *api_guard(struct api *api);
-struct failures *api_bad_signatures(struct api *api); // of events
-struct turns *api_searches(struct api *api);
+struct failure_limit *api_bad_signatures(struct api *api); // of events
+struct serial_queue *api_searches(struct api *api);
 // Whether a large answer may be held until its client has taken it.
 bool api_answer_has_memory(struct api *api, struct request *request, size_t bytes) MUST_CHECK;
 void api_count_answer(struct api *api, int status);

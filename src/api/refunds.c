@@ -3,7 +3,7 @@
 
 #include "api/handlers.h"
 #include "api/listing.h"
-#include "op/render.h"
+#include "op/state/render.h"
 
 enum errc refund_get_work(struct request *request, struct tx *tx, struct err *err)
 {

@@ -4,11 +4,11 @@
 #pragma once
 
 #include "api/problems.h"
-#include "api/turns.h"
+#include "api/serial_queue.h"
 #include "base/json.h"
 #include "net/form.h"
 #include "net/http_server.h"
-#include "op/op.h"
+#include "op/engine/op.h"
 #include "store/api_keys.h"
 #include "store/store.h"
 
@@ -36,7 +36,7 @@ struct request_step {
     // Database thread, in a transaction, after authentication and only where nothing is wrong. May run again
     // from the start.
     enum errc (*work)(struct request *request, struct tx *tx, struct err *err);
-    enum store_lane lane;
+    enum store_queue queue;
     bool one_at_a_time; // waits until no other such job runs
     // Loop thread, before the job: calls request_go_on, now or later. NULL: the job is queued at once.
     void (*before)(struct request *request);
@@ -67,7 +67,7 @@ struct request {
     // What authentication found; also set when it failed, for the log and the limit.
     struct principal principal;
     const char *auth_event; // audit's event type of a failure
-    struct turn turn;
+    struct serial_entry entry;
     struct request_step step; // the present job
     struct request_step then; // another job behind it, set by its work; no work: it was the last
     const struct op_kind

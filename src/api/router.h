@@ -14,7 +14,7 @@ struct route {
     const char *path; // may hold one {id}
     enum route_access access;
     uint32_t scopes; // any of these is enough
-    enum store_lane lane;
+    enum store_queue queue;
     size_t body_bytes_max; // 0: a body is not read
     // Loop thread, pure: checks the request and fills its input, refusal and problems.
     void (*read)(struct request *request);

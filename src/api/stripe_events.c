@@ -7,7 +7,7 @@
 #include "api/refused_events.h"
 #include "base/log.h"
 #include "base/timefmt.h"
-#include "op/inbound.h"
+#include "op/state/inbound.h"
 #include "store/credentials.h"
 
 struct event_input {
@@ -42,7 +42,7 @@ void stripe_event_read(struct request *request)
     struct inbound *inbound = &input->inbound;
     inbound->body = buf_str(&request->exchange->body);
     inbound->body_bytes = request->exchange->body.len;
-    input->may_search = failures_wait_s(api_bad_signatures(request->api), &request->client) == 0;
+    input->may_search = failure_limit_wait_s(api_bad_signatures(request->api), &request->client) == 0;
 }
 
 static enum errc received(struct request *request)
@@ -77,7 +77,7 @@ static enum errc verified(struct request *request, enum inbound_verdict verdict)
             LOG_INT("bytes", (int64_t)inbound->body_bytes));
     }
     if (verdict == INBOUND_OURS && inbound->event.kind != EVENT_OTHER) {
-        request->then = (struct request_step){.work = apply, .lane = STORE_WRITE};
+        request->then = (struct request_step){.work = apply, .queue = STORE_WRITE};
         return OK;
     }
     return received(request);
@@ -128,7 +128,7 @@ enum errc stripe_event_work(struct request *request, struct tx *tx, struct err *
         note_refused(request, tx, inbound);
     }
     if (rc == OK && verdict == INBOUND_UNKNOWN) {
-        request->then = (struct request_step){.work = search, .lane = STORE_READ, .one_at_a_time = true};
+        request->then = (struct request_step){.work = search, .queue = STORE_READ, .one_at_a_time = true};
         return OK;
     }
     return rc == OK ? verified(request, verdict) : rc;

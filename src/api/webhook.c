@@ -196,6 +196,6 @@ static enum errc put(struct request *request, struct tx *tx, struct err *err)
 // Whoever may set it is known by now; only then is the name looked up.
 enum errc webhook_put_work(struct request *request, struct tx *tx, struct err *err)
 {
-    request->then = (struct request_step){.work = put, .lane = STORE_WRITE, .before = check_host};
+    request->then = (struct request_step){.work = put, .queue = STORE_WRITE, .before = check_host};
     return check_mode(request, tx, err);
 }

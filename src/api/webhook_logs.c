@@ -29,7 +29,7 @@ static void add_id(struct json_object *json, const char *name, const struct uuid
 // without an endpoint.
 static int64_t next_retry_us(const struct outbox_event *event)
 {
-    bool has_time = event->next_attempt_us < OUTBOX_WAITING && !text_equal(event->status, "processing");
+    bool has_time = event->next_attempt_us < OUTBOX_PARKED && !text_equal(event->status, "processing");
     return has_time ? event->next_attempt_us : 0;
 }
 
@@ -143,6 +143,6 @@ enum errc webhook_test_work(struct request *request, struct tx *tx, struct err *
     }
     struct json_object *data = json_new_object();
     json_add_bool(data, "livemode", principal->livemode);
-    rc = change_tell(tx, &principal->merchant_id, principal->livemode, NULL, "webhook.test", data, err);
+    rc = emit_event(tx, &principal->merchant_id, principal->livemode, NULL, "webhook.test", data, err);
     return rc == OK ? answer_event(request, tx, 201, &tx->event_id, err) : rc;
 }

@@ -94,11 +94,11 @@ static void job_failed(struct request *request)
     if (request->auth_event != NULL) {
         request_count(request, request->auth_event);
     }
-    if (errc_is_store(err.code) && request->job.lane == STORE_WRITE) {
+    if (errc_is_store(err.code) && request->job.queue == STORE_WRITE) {
         engine_write_failed(api_options(request->api)->engine);
     }
     if (err.code == ERR_SIGNATURE_INVALID) {
-        (void)failures_add(api_bad_signatures(request->api), &request->client);
+        (void)failure_limit_add(api_bad_signatures(request->api), &request->client);
     }
     if (err.code == ERR_VALIDATION && request->problems.count > 0) {
         request->status = errc_status(request->problems.items[0].code);
@@ -115,7 +115,7 @@ static void leave(struct request *request)
 {
     request_give_back(request);
     if (request->step.one_at_a_time) {
-        turns_pass(api_searches(request->api));
+        serial_queue_leave(api_searches(request->api));
     }
 }
 
@@ -137,10 +137,10 @@ static void fail_overloaded(struct request *request)
     request_fail(request, &err);
 }
 
-static struct store_job job_of(struct request *request, enum store_lane lane,
+static struct store_job job_of(struct request *request, enum store_queue queue,
                                void (*done)(struct store_job *job))
 {
-    return (struct store_job){.lane = lane,
+    return (struct store_job){.queue = queue,
                               .run = run_job,
                               .done = done,
                               .arena = request->arena,
@@ -151,16 +151,16 @@ static struct store_job job_of(struct request *request, enum store_lane lane,
 
 static void submit(struct request *request)
 {
-    request->job = job_of(request, request->step.lane, job_done);
+    request->job = job_of(request, request->step.queue, job_done);
     if (!store_submit(api_options(request->api)->store, &request->job)) {
         leave(request);
         fail_overloaded(request);
     }
 }
 
-static void turn_came(struct turn *turn)
+static void entry_reached(struct serial_entry *entry)
 {
-    submit(CONTAINER_OF(turn, struct request, turn));
+    submit(CONTAINER_OF(entry, struct request, entry));
 }
 
 void request_go_on(struct request *request)
@@ -169,8 +169,8 @@ void request_go_on(struct request *request)
         submit(request);
         return;
     }
-    request->turn.come = turn_came;
-    if (!turns_take(api_searches(request->api), &request->turn)) {
+    request->entry.reached = entry_reached;
+    if (!serial_queue_enter(api_searches(request->api), &request->entry)) {
         fail_overloaded(request);
     }
 }
@@ -183,6 +183,6 @@ void request_work_again(struct request *request, void (*done)(struct store_job *
 
 void request_begin(struct request *request)
 {
-    request->step = (struct request_step){.work = request->route->work, .lane = request->route->lane};
+    request->step = (struct request_step){.work = request->route->work, .queue = request->route->queue};
     request_go_on(request);
 }

@@ -5,7 +5,7 @@
 #include "cli/command.h"
 #include "delivery/delivery.h"
 #include "net/http_client.h"
-#include "op/op.h"
+#include "op/engine/op.h"
 #include "provider/provider.h"
 #include "store/store.h"
 

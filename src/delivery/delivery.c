@@ -240,10 +240,11 @@ static struct delivery *delivery_new(const struct delivery_options *options,
     REQUIRE(delivery->busy);
     sender_init(&delivery->sender, &delivery->options, schedule, on_ended);
     timer_init(&delivery->sweep, on_sweep);
-    delivery->leases = (struct store_job){.lane = STORE_WRITE, .run = leases_run, .done = leases_done};
-    delivery->waiting.job = (struct store_job){.lane = STORE_WRITE, .run = waiting_run, .done = waiting_done};
+    delivery->leases = (struct store_job){.queue = STORE_WRITE, .run = leases_run, .done = leases_done};
+    delivery->waiting.job =
+        (struct store_job){.queue = STORE_WRITE, .run = waiting_run, .done = waiting_done};
     struct claim *claim = &delivery->claim;
-    claim->job = (struct store_job){.lane = STORE_WRITE, .run = claim_run, .done = claim_done};
+    claim->job = (struct store_job){.queue = STORE_WRITE, .run = claim_run, .done = claim_done};
     claim->endpoint_max = options->config->webhook_endpoint_max;
     claim->lease_us = options->config->webhook_timeout_ms * US_PER_MS + LEASE_BEYOND_US;
     claim->busy = delivery->busy;

@@ -71,7 +71,7 @@ static void record_done(struct store_job *job)
 
 static void record(struct sending *sending)
 {
-    sending->record = (struct store_job){.lane = STORE_WRITE, .run = record_run, .done = record_done};
+    sending->record = (struct store_job){.queue = STORE_WRITE, .run = record_run, .done = record_done};
     store_submit_always(sending->sender->options->store, &sending->record);
 }
 

@@ -20,13 +20,13 @@ static enum errc release(struct waiting *waiting, struct db *db, const struct uu
     return rc;
 }
 
-static enum errc bury(struct waiting *waiting, struct db *db, const struct uuid *merchant_id, bool *full,
-                      struct err *err)
+static enum errc expire(struct waiting *waiting, struct db *db, const struct uuid *merchant_id, bool *full,
+                        struct err *err)
 {
     bool has = true;
     enum errc rc = OK;
     for (int buried = 0; rc == OK && has && buried < BURY_MAX; buried++) {
-        rc = outbox_bury_waiting(db, merchant_id, waiting->now_us - WAIT_MAX_US, waiting->now_us, &has, err);
+        rc = outbox_expire_parked(db, merchant_id, waiting->now_us - WAIT_MAX_US, waiting->now_us, &has, err);
     }
     *full = has;
     return rc;
@@ -46,7 +46,7 @@ enum errc waiting_run(struct store_job *job, struct tx *tx, struct err *err)
             waiting->stopped_at = (struct uuid){0};
             return rc;
         }
-        rc = (lane.has_endpoint ? release : bury)(waiting, tx->db, &lane.merchant_id, &waiting->more, err);
+        rc = (lane.has_endpoint ? release : expire)(waiting, tx->db, &lane.merchant_id, &waiting->more, err);
         if (!waiting->more) {
             waiting->stopped_at = lane.merchant_id;
         }

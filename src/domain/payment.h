@@ -1,5 +1,6 @@
 // A payment, what the provider says of it, and the only moves it may make. Decisions only: no I/O, no clock,
-// no SQL, no JSON. store/ keeps the row, op/change.c applies a move together with its history and event.
+// no SQL, no JSON. store/ keeps the row, op/payment_change.c applies a move together with its history and
+// event.
 #pragma once
 
 #include <stdbool.h>
@@ -67,14 +68,14 @@ struct payment {
 };
 
 // What the provider says of a payment, in neutral terms (a Stripe PaymentIntent). Unknown states:
-// INTENT_OPEN.
-enum intent_state {
-    INTENT_OPEN,       // not finished: requires_action, requires_confirmation, or unknown to us
-    INTENT_PROCESSING, // the payer has done his part
-    INTENT_CAPTURABLE, // authorised, to be captured
-    INTENT_SUCCEEDED,
-    INTENT_ATTEMPT_FAILED, // requires_payment_method after an attempt
-    INTENT_CANCELED,
+// PROVIDER_PAYMENT_OPEN.
+enum provider_payment_state {
+    PROVIDER_PAYMENT_OPEN,       // not finished: requires_action, requires_confirmation, or unknown to us
+    PROVIDER_PAYMENT_PROCESSING, // the payer has done his part
+    PROVIDER_PAYMENT_CAPTURABLE, // authorised, to be captured
+    PROVIDER_PAYMENT_SUCCEEDED,
+    PROVIDER_PAYMENT_ATTEMPT_FAILED, // requires_payment_method after an attempt
+    PROVIDER_PAYMENT_CANCELED,
 };
 
 // What a payment was made from, as far as the provider knows it. Filled only by PROVIDER_PAYMENTS_SINCE.
@@ -87,9 +88,9 @@ struct intent_origin {
     bool capture_manual;
 };
 
-struct intent {
+struct provider_payment {
     const char *id;
-    enum intent_state state;
+    enum provider_payment_state state;
     int64_t amount_provider_minor;   // provider's minor units; -1: not said
     int64_t received_provider_minor; // -1: not said
     const char *currency;            // as the provider wrote it; NULL: not said

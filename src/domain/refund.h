@@ -34,7 +34,7 @@ struct provider_refund {
     enum refund_status status;
     int64_t amount_provider_minor; // -1: not said
     const char *currency;          // as the provider wrote it; NULL: not said
-    const char *intent_id;         // NULL: not said
+    const char *payment_ref;       // NULL: not said
     const char *charge_id;         // NULL: not said
     const char *refund_id;         // metadata[refund_id]; NULL: none
     const char *payment_id;        // metadata[payment_id]; NULL: none

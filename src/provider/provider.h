@@ -79,10 +79,10 @@ struct provider_answer {
     int64_t retry_after_us; // 0: not said
     int64_t server_time_us; // the provider's wall clock as it answered; 0: not said
     struct failure failure; // of a refusal, and of NO_AUTH
-    bool has_intent;        // a refusal can have one too: a declined payment leaves it behind
-    struct intent intent;
-    struct intent *intents; // LIST, PAYMENTS_SINCE
-    size_t intent_count;
+    bool has_payment;       // a refusal can have one too: a declined payment leaves it behind
+    struct provider_payment payment;
+    struct provider_payment *payments; // LIST, PAYMENTS_SINCE
+    size_t payment_count;
     bool has_refund;
     struct provider_refund refund;
     struct provider_refund *refunds; // REFUND_LIST, REFUNDS_SINCE
@@ -100,9 +100,9 @@ struct provider_answer {
     struct provider_event *events; // EVENTS: those of the page that can be read
     size_t event_count;
     const char *next_page; // where the next page begins; NULL: this was the last
-    const char *trouble;   // why the outcome is unknown, for logs; NULL: it is known
+    const char *reason;    // why the outcome is unknown, for logs; NULL: it is known
     bool too_large;        // a list's page that is larger than an answer may be
-    bool away;             // no answer of the provider's own, or one that it is out of order
+    bool unreachable;      // no answer of the provider's own, or one that it is out of order
     bool foreign;          // it is not of the provider's form, and no fault of a server either
     uint64_t
         lost_connection; // `away` is one event for all answers with the same number; 0: an event of its own
@@ -136,7 +136,7 @@ struct provider;
 struct provider_ops {
     void (*send)(struct provider *provider, struct provider_call *call);
     // Of a call that is under way: it ends soon, as one that is not answered, unless it is by then.
-    void (*give_up)(struct provider *provider, struct provider_call *call);
+    void (*abandon_call)(struct provider *provider, struct provider_call *call);
     // The request bodies, made when an operation is prepared, stored, and sent unchanged ever after. In the
     // arena. `customer_ref`: of a saved card, or of one that is saved by this payment. `method_ref`: a saved
     // card's, NULL for payment->payment_method. With a customer and without off_session the card is set up
@@ -162,7 +162,7 @@ static inline void provider_send(struct provider *provider, struct provider_call
     provider->ops->send(provider, call);
 }
 
-static inline void provider_give_up(struct provider *provider, struct provider_call *call)
+static inline void provider_abandon_call(struct provider *provider, struct provider_call *call)
 {
-    provider->ops->give_up(provider, call);
+    provider->ops->abandon_call(provider, call);
 }

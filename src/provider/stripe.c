@@ -136,7 +136,7 @@ static void stripe_send(struct provider *provider, struct provider_call *call)
     http_client_send(stripe->options.client, &call->http);
 }
 
-static void stripe_give_up(struct provider *provider, struct provider_call *call)
+static void stripe_abandon_call(struct provider *provider, struct provider_call *call)
 {
     (void)provider;
     http_call_give_up(&call->http);
@@ -158,7 +158,7 @@ struct pace_rates stripe_rates(const char *setting, const char *api_base)
 
 static const struct provider_ops stripe_ops = {
     .send = stripe_send,
-    .give_up = stripe_give_up,
+    .abandon_call = stripe_abandon_call,
     .charge_body = stripe_charge_body,
     .capture_body = stripe_capture_body,
     .capture_amount = stripe_capture_amount,

@@ -54,14 +54,14 @@ static bool read_listed_intent(struct provider_call *call, struct json_object *i
 {
     struct provider_answer *answer = &call->answer;
     if (i == 0) {
-        answer->intents = arena_alloc(call->arena, length * sizeof(struct intent));
+        answer->payments = arena_alloc(call->arena, length * sizeof(struct provider_payment));
     }
-    answer->intent_count = i + 1;
-    if (!stripe_intent_read(item, call->arena, &answer->intents[i])) {
+    answer->payment_count = i + 1;
+    if (!stripe_intent_read(item, call->arena, &answer->payments[i])) {
         return false;
     }
     if (call->verb == PROVIDER_PAYMENTS_SINCE) {
-        stripe_origin_read(item, call->arena, &answer->intents[i].origin);
+        stripe_origin_read(item, call->arena, &answer->payments[i].origin);
     }
     return true;
 }
@@ -109,23 +109,23 @@ static void read_list(struct provider_call *call, struct json_object *body)
     struct json_object *data = json_get(body, "data");
     struct json_object *more = json_get(body, "has_more");
     if (!json_object_is_type(data, json_type_array) || !json_object_is_type(more, json_type_boolean)) {
-        answer->trouble = "a list without data, or that does not say whether there is more";
+        answer->reason = "a list without data, or that does not say whether there is more";
         return;
     }
     size_t length = json_object_array_length(data);
     if (length == 0 && json_object_get_boolean(more)) {
-        answer->trouble = "an empty page of a list that goes on";
+        answer->reason = "an empty page of a list that goes on";
         return;
     }
     for (size_t i = 0; i < length; i++) {
         if (!read_item(call, json_object_array_get_idx(data, i), i, length)) {
-            answer->trouble = "a list with something unreadable in it";
+            answer->reason = "a list with something unreadable in it";
             return;
         }
     }
     const char *last = length > 0 ? json_get_str(json_object_array_get_idx(data, length - 1), "id") : NULL;
     if (json_object_get_boolean(more) && last == NULL) {
-        answer->trouble = "a list that goes on behind something without an id";
+        answer->reason = "a list that goes on behind something without an id";
         return;
     }
     answer->next_page = json_object_get_boolean(more) ? arena_strdup(call->arena, last) : NULL;
@@ -157,10 +157,10 @@ static bool read_object(struct provider_call *call, struct json_object *body)
     case PROVIDER_CONFIRM:
     case PROVIDER_CANCEL:
     case PROVIDER_CAPTURE:
-        return answer->has_intent = stripe_intent_read(body, call->arena, &answer->intent);
+        return answer->has_payment = stripe_intent_read(body, call->arena, &answer->payment);
     case PROVIDER_PAID_METHOD:
         answer->has_method = stripe_told_method_read(body, call->arena, &answer->method);
-        return answer->has_intent = stripe_intent_read(body, call->arena, &answer->intent);
+        return answer->has_payment = stripe_intent_read(body, call->arena, &answer->payment);
     case PROVIDER_LIST:
     case PROVIDER_REFUND_LIST:
     case PROVIDER_PAYMENTS_SINCE:
@@ -179,11 +179,11 @@ static void read_success(struct provider_call *call, struct json_object *body)
     if (is_list(call->verb)) {
         read_list(call, body);
     } else if (!fits_mode(call, body)) {
-        call->answer.trouble = "an object of the other mode, test or live, than the secret key's";
+        call->answer.reason = "an object of the other mode, test or live, than the secret key's";
     } else if (read_object(call, body)) {
         call->answer.outcome = PROVIDER_DONE;
     } else {
-        call->answer.trouble = "a success without the object";
+        call->answer.reason = "a success without the object";
     }
 }
 
@@ -194,18 +194,18 @@ static void read_refusal(struct provider_call *call, struct json_object *error)
     struct provider_answer *answer = &call->answer;
     struct json_object *intent = json_get(error, "payment_intent");
     if (!fits_mode(call, intent)) {
-        answer->trouble = "a refusal about an object of the other mode, test or live, than the secret key's";
+        answer->reason = "a refusal about an object of the other mode, test or live, than the secret key's";
         return;
     }
     answer->failure = stripe_failure_read(error, call->arena);
-    answer->has_intent = stripe_intent_read(intent, call->arena, &answer->intent);
+    answer->has_payment = stripe_intent_read(intent, call->arena, &answer->payment);
     if (text_equal(json_get_str(error, "type"), "card_error") &&
         text_equal(json_get_str(intent, "status"), "requires_payment_method")) {
-        answer->intent.state = INTENT_ATTEMPT_FAILED;
+        answer->payment.state = PROVIDER_PAYMENT_ATTEMPT_FAILED;
     }
     answer->customer_missing = text_equal(answer->failure.code, "resource_missing") &&
                                text_equal(json_get_str(error, "param"), "customer");
-    answer->trouble = NULL;
+    answer->reason = NULL;
     answer->outcome = PROVIDER_REFUSED;
 }
 
@@ -229,11 +229,11 @@ static const char *key_refusal(struct arena *arena, const char *message)
 }
 
 // Of something between, or of another service than Stripe: what came of the call is not known.
-static void read_foreign(struct provider_answer *answer, const char *trouble)
+static void read_foreign(struct provider_answer *answer, const char *reason)
 {
-    answer->trouble = trouble;
+    answer->reason = reason;
     answer->limited = answer->status == 429;
-    answer->away = !answer->limited;
+    answer->unreachable = !answer->limited;
     answer->foreign = !answer->limited && answer->status < 500;
 }
 
@@ -250,7 +250,7 @@ static void read_error(struct provider_call *call, struct json_object *body)
     // it.
     bool busy = answer->status == 409 && text_equal(json_get_str(error, "code"), KEY_IN_USE);
     if (text_equal(type, "idempotency_error") && !busy) {
-        answer->trouble = "another request came before under this idempotency key";
+        answer->reason = "another request came before under this idempotency key";
         answer->outcome = PROVIDER_LOOK_UP;
         return;
     }
@@ -266,13 +266,13 @@ static void read_error(struct provider_call *call, struct json_object *body)
             .code = "provider_auth_failed",
             .message = key_refusal(call->arena, json_get_str(error, "message")),
         };
-        answer->trouble = NULL;
+        answer->reason = NULL;
         answer->outcome = PROVIDER_NO_AUTH;
         break;
     default:
-        answer->trouble = stripe_failure_read(error, call->arena).code;
+        answer->reason = stripe_failure_read(error, call->arena).code;
         // The other 429: the object is locked by another request.
-        answer->limited = answer->status == 429 && !text_equal(answer->trouble, "lock_timeout");
+        answer->limited = answer->status == 429 && !text_equal(answer->reason, "lock_timeout");
         break;
     }
 }
@@ -322,7 +322,7 @@ static void heed_should_retry(struct provider_call *call)
                                            .request_id = answer->request_id,
                                            .retry_after_us = answer->retry_after_us,
                                            .server_time_us = answer->server_time_us,
-                                           .trouble = "a refusal that Stripe asks to repeat"};
+                                           .reason = "a refusal that Stripe asks to repeat"};
     } else if (answer->outcome == PROVIDER_UNKNOWN && repeating_is_useless(&call->http)) {
         answer->outcome = PROVIDER_LOOK_UP;
     }
@@ -332,7 +332,7 @@ static void heed_should_retry(struct provider_call *call)
 // that Stripe is there.
 static bool is_fault(const struct provider_answer *answer)
 {
-    bool conflict = answer->status == 409 && !text_equal(answer->trouble, KEY_IN_USE);
+    bool conflict = answer->status == 409 && !text_equal(answer->reason, KEY_IN_USE);
     return answer->status >= 500 || answer->status == 424 || conflict;
 }
 
@@ -343,10 +343,10 @@ void stripe_answer_read(struct provider_call *call)
     *answer = (struct provider_answer){.outcome = PROVIDER_UNKNOWN};
     if (http->result != HTTP_DONE) {
         answer->outcome = http->result == HTTP_TOO_LATE ? PROVIDER_LOOK_UP : PROVIDER_UNKNOWN;
-        answer->away = http->result != HTTP_TOO_LARGE;
+        answer->unreachable = http->result != HTTP_TOO_LARGE;
         answer->lost_connection = http->lost_connection;
         answer->too_large = http->result == HTTP_TOO_LARGE && is_list(call->verb);
-        answer->trouble = arena_strdup(call->arena, http->error);
+        answer->reason = arena_strdup(call->arena, http->error);
         return;
     }
     answer->status = http->status;
@@ -365,5 +365,5 @@ void stripe_answer_read(struct provider_call *call)
         read_error(call, body);
     }
     heed_should_retry(call);
-    answer->away |= is_fault(answer) && answer->outcome == PROVIDER_UNKNOWN;
+    answer->unreachable |= is_fault(answer) && answer->outcome == PROVIDER_UNKNOWN;
 }

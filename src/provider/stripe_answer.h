@@ -12,7 +12,7 @@ void stripe_answer_read(struct provider_call *call);
 // An error object of Stripe's: nothing in it may hold a secret. All NULL where there is none.
 struct failure stripe_failure_read(struct json_object *error, struct arena *arena);
 // A PaymentIntent object to neutral terms. False where it is not one (no id). Text is copied into the arena.
-bool stripe_intent_read(struct json_object *object, struct arena *arena, struct intent *intent);
+bool stripe_intent_read(struct json_object *object, struct arena *arena, struct provider_payment *intent);
 
 // What a PaymentIntent object was made from.
 void stripe_origin_read(struct json_object *object, struct arena *arena, struct intent_origin *origin);

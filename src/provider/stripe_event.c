@@ -68,29 +68,30 @@ bool stripe_signature_matches(const struct stripe_signature *signature, const st
 static const struct intent_event {
     const char *type;
     const char *status;
-    enum intent_state state;
+    enum provider_payment_state state;
 } intent_events[] = {
-    {"payment_intent.succeeded", "succeeded", INTENT_SUCCEEDED},
-    {"payment_intent.payment_failed", "requires_payment_method", INTENT_ATTEMPT_FAILED},
-    {"payment_intent.canceled", "canceled", INTENT_CANCELED},
-    {"payment_intent.amount_capturable_updated", "requires_capture", INTENT_CAPTURABLE},
-    {"payment_intent.processing", "processing", INTENT_PROCESSING},
-    {"payment_intent.requires_action", "requires_action", INTENT_OPEN},
+    {"payment_intent.succeeded", "succeeded", PROVIDER_PAYMENT_SUCCEEDED},
+    {"payment_intent.payment_failed", "requires_payment_method", PROVIDER_PAYMENT_ATTEMPT_FAILED},
+    {"payment_intent.canceled", "canceled", PROVIDER_PAYMENT_CANCELED},
+    {"payment_intent.amount_capturable_updated", "requires_capture", PROVIDER_PAYMENT_CAPTURABLE},
+    {"payment_intent.processing", "processing", PROVIDER_PAYMENT_PROCESSING},
+    {"payment_intent.requires_action", "requires_action", PROVIDER_PAYMENT_OPEN},
 };
 
 static void read_intent(struct provider_event *event, struct json_object *object,
                         const struct intent_event *meaning, struct arena *arena)
 {
     event->kind = EVENT_INTENT;
-    event->intent_id = event->object_id;
-    bool read = stripe_intent_read(object, arena, &event->intent);
-    event->intent.state = meaning->state;
-    event->intent.next_action = NEXT_ACTION_NONE;
-    event->intent.redirect_url = NULL;
-    event->intent.client_secret = NULL;
-    event->complete = read && text_equal(json_get_str(object, "status"), meaning->status) &&
-                      event->intent.amount_provider_minor >= 0 && event->intent.currency != NULL &&
-                      (meaning->state != INTENT_SUCCEEDED || event->intent.received_provider_minor >= 0);
+    event->payment_ref = event->object_id;
+    bool read = stripe_intent_read(object, arena, &event->payment);
+    event->payment.state = meaning->state;
+    event->payment.next_action = NEXT_ACTION_NONE;
+    event->payment.redirect_url = NULL;
+    event->payment.client_secret = NULL;
+    event->complete =
+        read && text_equal(json_get_str(object, "status"), meaning->status) &&
+        event->payment.amount_provider_minor >= 0 && event->payment.currency != NULL &&
+        (meaning->state != PROVIDER_PAYMENT_SUCCEEDED || event->payment.received_provider_minor >= 0);
 }
 
 static const char *text_of(struct json_object *object, const char *name, struct arena *arena)
@@ -102,10 +103,10 @@ static const char *text_of(struct json_object *object, const char *name, struct 
 static void read_charge(struct provider_event *event, struct json_object *object, struct arena *arena)
 {
     event->kind = EVENT_CHARGE_REFUNDED;
-    event->intent_id = text_of(object, "payment_intent", arena);
+    event->payment_ref = text_of(object, "payment_intent", arena);
     event->charge = (struct charge_refunded){
         .id = event->object_id,
-        .intent_id = event->intent_id,
+        .payment_ref = event->payment_ref,
         .amount_minor = json_get_i64(object, "amount", -1),
         .captured_minor = json_get_i64(object, "amount_captured", -1),
         .whole = json_get_bool(object, "refunded", false),
@@ -122,15 +123,15 @@ static void read_refund(struct provider_event *event, struct json_object *object
 {
     event->kind = EVENT_REFUND;
     bool read = stripe_refund_read(object, arena, &event->refund);
-    event->intent_id = event->refund.intent_id;
+    event->payment_ref = event->refund.payment_ref;
     event->complete = read && json_get_str(object, "status") != NULL &&
                       event->refund.amount_provider_minor > 0 && event->refund.currency != NULL &&
-                      event->intent_id != NULL;
+                      event->payment_ref != NULL;
 }
 
 static void read_dispute(struct provider_event *event, struct json_object *object, struct arena *arena)
 {
-    event->intent_id = text_of(object, "payment_intent", arena);
+    event->payment_ref = text_of(object, "payment_intent", arena);
     event->dispute = (struct dispute){
         .id = event->object_id,
         .status = text_of(object, "status", arena),
@@ -139,7 +140,7 @@ static void read_dispute(struct provider_event *event, struct json_object *objec
         .currency = text_of(object, "currency", arena),
         .evidence_due_s = json_get_i64(json_get(object, "evidence_details"), "due_by", 0),
     };
-    event->complete = event->intent_id != NULL && event->dispute.id != NULL;
+    event->complete = event->payment_ref != NULL && event->dispute.id != NULL;
 }
 
 // The id is all that is taken of a method: what else it says is of the endpoint's version, and may be older
@@ -202,7 +203,7 @@ static void read_thin(struct provider_event *event, struct json_object *root, st
         event->type += strlen(prefix);
     }
     event->kind = event->object_id != NULL ? kind_of(event->type) : EVENT_OTHER;
-    event->intent_id = event->kind == EVENT_INTENT ? event->object_id : NULL;
+    event->payment_ref = event->kind == EVENT_INTENT ? event->object_id : NULL;
     event->complete = event->kind == EVENT_SETUP || event->kind == EVENT_METHOD_GONE ||
                       event->kind == EVENT_METHOD_UPDATED ||
                       event->kind == EVENT_CUSTOMER_GONE; // the id is all that these need

@@ -46,7 +46,7 @@ enum provider_event_kind {
 // A charge that was refunded, in whole or in part; amounts in Stripe's minor units, -1: not said.
 struct charge_refunded {
     const char *id;
-    const char *intent_id;
+    const char *payment_ref;
     int64_t amount_minor;
     int64_t captured_minor;
     bool whole; // Stripe's own `refunded`
@@ -72,14 +72,14 @@ struct provider_event {
     bool thin;     // it names its object and says nothing of it (https://docs.stripe.com/event-destinations)
     bool complete; // false: something needed is missing or contradicts the type, so the object must be read
     const char *object_id;    // NULL: none
-    const char *intent_id;    // the intent that it is about; NULL: none
+    const char *payment_ref;  // the intent that it is about; NULL: none
     const char *customer_ref; // the provider's customer that its method is or was of; NULL: none
     const char *payment_id;   // metadata, NULL: none
     const char *merchant_id;
     bool marked; // its object carries the mark of a request of this service's
     const char *customer_id;
     const char *card_id;
-    struct intent intent;
+    struct provider_payment payment;
     struct charge_refunded charge;
     struct provider_refund refund;
     struct dispute dispute;

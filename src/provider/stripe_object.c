@@ -48,24 +48,24 @@ static const char *harmless(struct arena *arena, const char *text, size_t bytes_
     return text != NULL ? arena_strndup(arena, text, text_cut(text, strlen(text), bytes_max)) : NULL;
 }
 
-static enum intent_state intent_state(const char *status, bool attempted)
+static enum provider_payment_state intent_state(const char *status, bool attempted)
 {
     if (text_equal(status, "succeeded")) {
-        return INTENT_SUCCEEDED;
+        return PROVIDER_PAYMENT_SUCCEEDED;
     }
     if (text_equal(status, "requires_capture")) {
-        return INTENT_CAPTURABLE;
+        return PROVIDER_PAYMENT_CAPTURABLE;
     }
     if (text_equal(status, "processing")) {
-        return INTENT_PROCESSING;
+        return PROVIDER_PAYMENT_PROCESSING;
     }
     if (text_equal(status, "canceled")) {
-        return INTENT_CANCELED;
+        return PROVIDER_PAYMENT_CANCELED;
     }
     if (text_equal(status, "requires_payment_method") && attempted) {
-        return INTENT_ATTEMPT_FAILED;
+        return PROVIDER_PAYMENT_ATTEMPT_FAILED;
     }
-    return INTENT_OPEN;
+    return PROVIDER_PAYMENT_OPEN;
 }
 
 // All NULL where there is no error. Of a type that is not known it is a fault of the provider's.
@@ -96,7 +96,7 @@ static enum next_action_type next_action(struct json_object *object, struct aren
     return action != NULL ? NEXT_ACTION_SDK : NEXT_ACTION_NONE;
 }
 
-bool stripe_intent_read(struct json_object *object, struct arena *arena, struct intent *intent)
+bool stripe_intent_read(struct json_object *object, struct arena *arena, struct provider_payment *intent)
 {
     const char *id = object_id(object);
     const char *status = json_get_str(object, "status");
@@ -105,7 +105,7 @@ bool stripe_intent_read(struct json_object *object, struct arena *arena, struct 
     }
     struct json_object *error = json_get(object, "last_payment_error");
     struct json_object *metadata = json_get(object, "metadata");
-    *intent = (struct intent){
+    *intent = (struct provider_payment){
         .id = copy(arena, id),
         .state = intent_state(status, error != NULL),
         .amount_provider_minor = json_get_i64(object, "amount", -1),
@@ -200,7 +200,7 @@ bool stripe_refund_read(struct json_object *object, struct arena *arena, struct 
         .status = refund_status(json_get_str(object, "status")),
         .amount_provider_minor = json_get_i64(object, "amount", -1),
         .currency = arena_strdup(arena, json_get_str(object, "currency")),
-        .intent_id = arena_strdup(arena, id_or_object(object, "payment_intent")),
+        .payment_ref = arena_strdup(arena, id_or_object(object, "payment_intent")),
         .charge_id = arena_strdup(arena, id_or_object(object, "charge")),
         .refund_id = arena_strdup(arena, json_get_str(metadata, "refund_id")),
         .payment_id = arena_strdup(arena, json_get_str(metadata, "payment_id")),

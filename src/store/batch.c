@@ -27,7 +27,7 @@ enum errc batch_run(const struct batch_source *source, struct db *db, struct sto
 
 void batch_alone(const struct batch_source *source, struct db *db, struct store_job *job)
 {
-    job->result = db->driver->begin(db, job->lane == STORE_WRITE, &job->err);
+    job->result = db->driver->begin(db, job->queue == STORE_WRITE, &job->err);
     if (job->result != OK) {
         return;
     }

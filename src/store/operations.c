@@ -16,8 +16,8 @@ enum errc operation_insert(struct db *db, const struct operation *o, struct err 
                   " ELSE operations.next_attempt_us END, body = coalesce(operations.body, excluded.body)",
                   DB_ID(&o->subject_id), DB_STR(o->kind), DB_ID(&o->merchant_id), DB_I64(o->livemode),
                   DB_ID(&o->credential_version_id), DB_STR(o->body), DB_I64(o->attempts),
-                  DB_I64(o->unresolved), DB_I64(o->look_up), DB_I64(o->absent_us), DB_I64(o->next_attempt_us),
-                  DB_I64(o->created_us));
+                  DB_I64(o->unresolved), DB_I64(o->lookup_only), DB_I64(o->absent_us),
+                  DB_I64(o->next_attempt_us), DB_I64(o->created_us));
 }
 
 static void read_row(struct db_rows *rows, struct arena *arena, struct operation *o)
@@ -31,7 +31,7 @@ static void read_row(struct db_rows *rows, struct arena *arena, struct operation
         .body = db_text(rows, 5, arena),
         .attempts = db_count(rows, 6),
         .unresolved = db_bool(rows, 7),
-        .look_up = db_bool(rows, 8),
+        .lookup_only = db_bool(rows, 8),
         .absent_us = db_i64(rows, 9),
         .next_attempt_us = db_i64(rows, 10),
         .created_us = db_i64(rows, 11),
@@ -67,7 +67,7 @@ enum errc operation_update(struct db *db, const struct operation *o, struct err 
                   " next_attempt_us = $7, credential_version_id = $8, refused_attempt = $9,"
                   " refused_version_id = $10, body = coalesce(body, $11) WHERE subject_id = $1 AND kind = $2",
                   DB_ID(&o->subject_id), DB_STR(o->kind), DB_I64(o->attempts), DB_I64(o->unresolved),
-                  DB_I64(o->look_up), DB_I64(o->absent_us), DB_I64(o->next_attempt_us),
+                  DB_I64(o->lookup_only), DB_I64(o->absent_us), DB_I64(o->next_attempt_us),
                   DB_ID(&o->credential_version_id), DB_I64(o->refused_attempt),
                   uuid_is_nil(&o->refused_version_id) ? DB_NIL : DB_ID(&o->refused_version_id),
                   DB_STR(o->body));

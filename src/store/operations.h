@@ -13,7 +13,7 @@ struct operation {
     const char *body;  // the exact form body to send; NULL: the kind sends none
     int attempts;      // calls begun
     bool unresolved;   // an attempt ended with an unknown outcome, or a crash lost it
-    bool look_up;      // never sent again, only looked for; of a card: read once more when it is saved
+    bool lookup_only;  // never sent again, only looked for; of a card: read once more when it is saved
     int64_t absent_us; // when a look-up first did not find it; 0: never
     // The key was refused, and nothing was tried since, where refused_attempt is attempts and not 0.
     int refused_attempt;

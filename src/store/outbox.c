@@ -15,7 +15,7 @@
 
 #define BEHIND "9223372036854775807"
 #define WAITING "9223372036854775806"
-_Static_assert(OUTBOX_BEHIND == 9223372036854775807 && OUTBOX_WAITING == 9223372036854775806,
+_Static_assert(OUTBOX_BLOCKED == 9223372036854775807 && OUTBOX_PARKED == 9223372036854775806,
                "the SQL says the same");
 #define HAS_TIME "next_attempt_us < " WAITING
 // An id of another length is damage, and no walk could go on from it.
@@ -182,7 +182,7 @@ static struct state state_after(const struct outbox_attempt *attempt)
     case OUTBOX_RETRY:
         return (struct state){"retrying", DB_I64(attempt->retry_us)};
     case OUTBOX_GONE:
-        return (struct state){"pending", DB_I64(OUTBOX_WAITING)};
+        return (struct state){"pending", DB_I64(OUTBOX_PARKED)};
     }
     require_failed("an outcome has a state", __FILE__, __LINE__);
 }
@@ -249,8 +249,8 @@ enum errc outbox_release_merchant(struct db *db, const struct uuid *merchant_id,
         DB_ID(merchant_id), DB_I64(now_us), DB_I64(OUTBOX_BATCH_MAX));
 }
 
-enum errc outbox_bury_waiting(struct db *db, const struct uuid *merchant_id, int64_t made_before_us,
-                              int64_t now_us, bool *has, struct err *err)
+enum errc outbox_expire_parked(struct db *db, const struct uuid *merchant_id, int64_t made_before_us,
+                               int64_t now_us, bool *has, struct err *err)
 {
     struct uuid transaction_id;
     {

@@ -1,15 +1,15 @@
 // Events to the merchant, written in the transaction of the change they tell of. A row is its delivery's
 // state too. next_attempt_us is NULL once it is delivered or dead. Of the events of one transaction at most
-// the oldest open one is attempted, the others are OUTBOX_BEHIND it. An event whose merchant has no endpoint
-// (no URL, or it answered 410) is OUTBOX_WAITING. All else that is open has a time, and with it a place in
+// the oldest open one is attempted, the others are OUTBOX_BLOCKED it. An event whose merchant has no endpoint
+// (no URL, or it answered 410) is OUTBOX_PARKED. All else that is open has a time, and with it a place in
 // the index that the claim walks: a new event its own, a failed one that of its retry, and one being sent
 // ("processing") the end of its lease, at which a crash is over.
 #pragma once
 
 #include "store/db.h"
 
-#define OUTBOX_BEHIND INT64_MAX
-#define OUTBOX_WAITING (INT64_MAX - 1)
+#define OUTBOX_BLOCKED INT64_MAX
+#define OUTBOX_PARKED (INT64_MAX - 1)
 
 // Rows that one call moves at most, so that a backlog never holds the writer for long.
 #define OUTBOX_BATCH_MAX 1000
@@ -47,10 +47,10 @@ struct outbox_lane {
 };
 // The next merchant behind `after` (nil: from the first) that has an event with a time, and the earliest such
 // time. One seek in an index, however many events anybody has.
-enum errc outbox_next_lane(struct db *db, const struct uuid *after, struct outbox_lane *lane, bool *has,
+enum errc outbox_next_lane(struct db *db, const struct uuid *after, struct outbox_lane *queue, bool *has,
                            struct err *err) MUST_CHECK;
 // The next merchant behind `after` with waiting events, and when the oldest of them was made.
-enum errc outbox_next_waiting(struct db *db, const struct uuid *after, struct outbox_lane *lane, bool *has,
+enum errc outbox_next_waiting(struct db *db, const struct uuid *after, struct outbox_lane *queue, bool *has,
                               struct err *err) MUST_CHECK;
 // The earliest time of one merchant's events; INT64_MAX where none has one.
 enum errc outbox_first_time(struct db *db, const struct uuid *merchant_id, int64_t *first_us,
@@ -96,8 +96,8 @@ enum errc outbox_release_merchant(struct db *db, const struct uuid *merchant_id,
                                   int64_t *moved, struct err *err) MUST_CHECK;
 // Lets the oldest waiting event of a merchant die if it was made before that time; *has is false where there
 // is none.
-enum errc outbox_bury_waiting(struct db *db, const struct uuid *merchant_id, int64_t made_before_us,
-                              int64_t now_us, bool *has, struct err *err) MUST_CHECK;
+enum errc outbox_expire_parked(struct db *db, const struct uuid *merchant_id, int64_t made_before_us,
+                               int64_t now_us, bool *has, struct err *err) MUST_CHECK;
 
 // Ends every lease: at start, when no other process can hold one.
 enum errc outbox_release_leases(struct db *db, int64_t now_us, int64_t *count, struct err *err) MUST_CHECK;

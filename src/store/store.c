@@ -12,9 +12,9 @@
 
 #include "base/require.h"
 #include "store/batch.h"
+#include "store/checkpointer.h"
 #include "store/driver.h"
-#include "store/keeper.h"
-#include "store/lane.h"
+#include "store/job_queue.h"
 #include "store/migrate.h"
 
 struct worker {
@@ -33,10 +33,10 @@ struct store {
     int claim;
     bool closed;
     atomic_size_t waiting; // jobs of both lanes that are not finished
-    struct lane reads;
-    struct lane writes;
+    struct job_queue reads;
+    struct job_queue writes;
     struct worker writer;
-    struct keeper keeper;
+    struct checkpointer checkpointer;
     struct worker *readers;
 };
 
@@ -73,7 +73,7 @@ static void *write_jobs(void *argument)
     struct list batch;
     list_init(&batch);
     size_t count;
-    while ((count = lane_take(&store->writes, &batch, store->options.batch_max)) > 0) {
+    while ((count = job_queue_take(&store->writes, &batch, store->options.batch_max)) > 0) {
         struct err err = {0};
         if (in_place(store, &err) == OK) {
             batch_write(&store->source, worker->db, &batch);
@@ -82,7 +82,7 @@ static void *write_jobs(void *argument)
         }
         atomic_fetch_sub(&store->waiting, count);
         post_all(store, &batch);
-        keeper_tend(&store->keeper, worker->db);
+        checkpointer_tend(&store->checkpointer, worker->db);
     }
     return NULL;
 }
@@ -93,7 +93,7 @@ static void *read_jobs(void *argument)
     struct store *store = worker->store;
     struct list one;
     list_init(&one);
-    while (lane_take(&store->reads, &one, 1) > 0) {
+    while (job_queue_take(&store->reads, &one, 1) > 0) {
         batch_alone(&store->source, worker->db, CONTAINER_OF(one.next, struct store_job, task.link));
         atomic_fetch_sub(&store->waiting, 1);
         post_all(store, &one);
@@ -135,7 +135,7 @@ static enum errc open_connections(struct store *store, struct err *err)
         result = run_check(&store->options, store->writer.db, err);
     }
     if (result == OK) {
-        result = keeper_open(&store->keeper, store->driver, store->options.database, err);
+        result = checkpointer_open(&store->checkpointer, store->driver, store->options.database, err);
     }
     for (int i = 0; i < store->options.readers && result == OK; i++) {
         result = worker_open(&store->readers[i], store, false, err);
@@ -166,7 +166,7 @@ static enum errc start_threads(struct store *store, struct err *err)
     pthread_sigmask(SIG_SETMASK, &all, &before);
     enum errc result = worker_start(&store->writer, write_jobs, "db-writer", err);
     if (result == OK) {
-        result = keeper_start(&store->keeper, err);
+        result = checkpointer_start(&store->checkpointer, err);
     }
     for (int i = 0; i < store->options.readers && result == OK; i++) {
         result = worker_start(&store->readers[i], read_jobs, "db-reader", err);
@@ -200,9 +200,9 @@ enum errc store_open(struct loop *loop, const struct store_options *options, str
         (struct batch_source){.loop = loop, .random = options->random, .keyring = options->keyring};
     store->driver = driver;
     store->claim = -1;
-    lane_init(&store->reads);
-    lane_init(&store->writes);
-    keeper_init(&store->keeper);
+    job_queue_init(&store->reads);
+    job_queue_init(&store->writes);
+    checkpointer_init(&store->checkpointer);
     store->readers = calloc((size_t)options->readers + 1, sizeof(*store->readers));
     REQUIRE(store->readers);
     result = open_connections(store, err);
@@ -228,13 +228,13 @@ static void run_inline(struct store *store, struct store_job *job)
     list_init(&one);
     list_append(&one, &job->task.link);
     struct err err = {0};
-    if (job->lane == STORE_READ || in_place(store, &err) == OK) {
+    if (job->queue == STORE_READ || in_place(store, &err) == OK) {
         batch_alone(&store->source, store->writer.db, job);
     } else {
         batch_refuse(&one, &err);
     }
     post_all(store, &one);
-    keeper_tend(&store->keeper, store->writer.db);
+    checkpointer_tend(&store->checkpointer, store->writer.db);
 }
 
 void store_submit_always(struct store *store, struct store_job *job)
@@ -245,7 +245,7 @@ void store_submit_always(struct store *store, struct store_job *job)
         return;
     }
     atomic_fetch_add(&store->waiting, 1);
-    lane_add(job->lane == STORE_WRITE ? &store->writes : &store->reads, &job->task.link);
+    job_queue_add(job->queue == STORE_WRITE ? &store->writes : &store->reads, &job->task.link);
 }
 
 bool store_submit(struct store *store, struct store_job *job)
@@ -279,10 +279,10 @@ static void worker_close(struct worker *worker)
 void store_close(struct store *store)
 {
     store->closed = true;
-    lane_close(&store->reads);
-    lane_close(&store->writes);
+    job_queue_close(&store->reads);
+    job_queue_close(&store->writes);
     worker_join(&store->writer); // before the keeper, to whom it gives orders
-    keeper_stop(&store->keeper);
+    checkpointer_stop(&store->checkpointer);
     for (int i = 0; i < store->options.readers; i++) {
         worker_join(&store->readers[i]);
         worker_close(&store->readers[i]);
@@ -296,8 +296,8 @@ void store_close(struct store *store)
 void store_free(struct store *store)
 {
     REQUIRE(store->closed);
-    lane_destroy(&store->reads);
-    lane_destroy(&store->writes);
+    job_queue_destroy(&store->reads);
+    job_queue_destroy(&store->writes);
     free(store->readers);
     free(store);
 }

@@ -14,12 +14,12 @@
 #include "store/db.h"
 #include "store/tx.h"
 
-enum store_lane { STORE_READ, STORE_WRITE };
+enum store_queue { STORE_READ, STORE_WRITE };
 
 // Embedded in whatever it serves; the owner keeps it alive until `done`.
 struct store_job {
     struct task task;
-    enum store_lane lane;
+    enum store_queue queue;
     // Database thread, inside a transaction. May be called again when the batch could not be committed, so it
     // must write nothing but the database and the job's own outputs. Anything but OK undoes what it wrote.
     enum errc (*run)(struct store_job *job, struct tx *tx, struct err *err);

@@ -29,7 +29,7 @@ static void check_failure(const struct failure *failure)
     REQUIRE(failure->message == NULL || strstr(failure->message, "sk_test_") == NULL);
 }
 
-static void check_intent(const struct intent *intent)
+static void check_intent(const struct provider_payment *intent)
 {
     REQUIRE(intent->id[0] != '\0' && strlen(intent->id) <= 255);
     REQUIRE((intent->next_action == NEXT_ACTION_REDIRECT) == (intent->redirect_url != NULL));
@@ -50,7 +50,7 @@ static bool shows_what_was_done(const struct provider_call *call)
                 call->verb == PROVIDER_CUSTOMER_LIST || call->verb == PROVIDER_SETUP_LIST ||
                 call->verb == PROVIDER_PAYMENTS_SINCE || call->verb == PROVIDER_REFUNDS_SINCE ||
                 call->verb == PROVIDER_EVENTS;
-    return list || answer->has_intent || answer->has_refund || answer->has_method || answer->has_setup ||
+    return list || answer->has_payment || answer->has_refund || answer->has_method || answer->has_setup ||
            answer->customer_ref != NULL;
 }
 
@@ -58,7 +58,7 @@ static void check_outcome(const struct provider_call *call)
 {
     const struct provider_answer *answer = &call->answer;
     int status = answer->status;
-    bool known = answer->trouble == NULL;
+    bool known = answer->reason == NULL;
     switch (answer->outcome) {
     case PROVIDER_DONE:
         REQUIRE(known && status >= 200 && status < 300 && shows_what_was_done(call));
@@ -71,7 +71,7 @@ static void check_outcome(const struct provider_call *call)
         break;
     case PROVIDER_UNKNOWN:
     case PROVIDER_LOOK_UP:
-        REQUIRE(!known && !answer->has_intent && !answer->has_refund && !answer->has_setup &&
+        REQUIRE(!known && !answer->has_payment && !answer->has_refund && !answer->has_setup &&
                 answer->next_page == NULL);
         break;
     }
@@ -82,8 +82,8 @@ static void check_answer(const struct provider_call *call)
     const struct provider_answer *answer = &call->answer;
     check_outcome(call);
     check_failure(&answer->failure);
-    if (answer->has_intent) {
-        check_intent(&answer->intent);
+    if (answer->has_payment) {
+        check_intent(&answer->payment);
     }
     if (answer->has_setup) {
         check_setup(&answer->setup);
@@ -92,8 +92,8 @@ static void check_answer(const struct provider_call *call)
         for (size_t i = 0; i < answer->setup_count; i++) {
             check_setup(&answer->setups[i]);
         }
-        for (size_t i = 0; i < answer->intent_count; i++) {
-            check_intent(&answer->intents[i]);
+        for (size_t i = 0; i < answer->payment_count; i++) {
+            check_intent(&answer->payments[i]);
         }
         for (size_t i = 0; i < answer->refund_count; i++) {
             REQUIRE(answer->refunds[i].id[0] != '\0');

@@ -12,7 +12,7 @@ static void check_text(const char *text)
 
 static void check_intent(const struct provider_event *event)
 {
-    const struct intent *intent = &event->intent;
+    const struct provider_payment *intent = &event->payment;
     REQUIRE(intent->next_action == NEXT_ACTION_NONE && intent->redirect_url == NULL &&
             intent->client_secret == NULL);
     check_text(intent->failure.code);
@@ -20,9 +20,9 @@ static void check_intent(const struct provider_event *event)
     check_text(intent->failure.message);
     REQUIRE(intent->failure.message == NULL || strstr(intent->failure.message, "sk_live_") == NULL);
     if (event->complete) {
-        REQUIRE(strcmp(intent->id, event->intent_id) == 0 && intent->amount_provider_minor >= 0 &&
+        REQUIRE(strcmp(intent->id, event->payment_ref) == 0 && intent->amount_provider_minor >= 0 &&
                 intent->currency != NULL);
-        REQUIRE(intent->state != INTENT_SUCCEEDED || intent->received_provider_minor >= 0);
+        REQUIRE(intent->state != PROVIDER_PAYMENT_SUCCEEDED || intent->received_provider_minor >= 0);
     }
 }
 

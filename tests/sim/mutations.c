@@ -9,11 +9,11 @@
 #include "base/require.h"
 #include "base/text.h"
 #include "delivery/attempt.h"
-#include "op/card.h"
-#include "op/card_event.h"
-#include "op/inbound.h"
-#include "op/op.h"
-#include "op/refund.h"
+#include "op/engine/op.h"
+#include "op/kinds/card.h"
+#include "op/kinds/refund.h"
+#include "op/state/card_event.h"
+#include "op/state/inbound.h"
 #include "provider/stripe_answer.h"
 #include "service.h"
 #include "store/batch.h"
@@ -58,7 +58,7 @@ const size_t mutation_count = COUNT_OF(mutation_names);
 
 WRAPPED(void, batch_alone, const struct batch_source *source, struct db *db, struct store_job *job)
 {
-    if (!mutated("answer-without-commit") || job->lane != STORE_WRITE || dice(50) != 0) {
+    if (!mutated("answer-without-commit") || job->queue != STORE_WRITE || dice(50) != 0) {
         __real_batch_alone(source, db, job);
         return;
     }
@@ -93,11 +93,11 @@ WRAPPED(enum errc, card_event_apply, struct tx *tx, const struct provider_event 
     return card_update(tx->db, card, err);
 }
 
-WRAPPED(enum errc, card_owe, struct tx *tx, const struct card *card, const char *kind, int64_t delay_us,
+WRAPPED(enum errc, card_schedule, struct tx *tx, const struct card *card, const char *kind, int64_t delay_us,
         struct err *err)
 {
     bool forgotten = mutated("detach-forgotten") && kind == op_detach.name;
-    return forgotten ? OK : __real_card_owe(tx, card, kind, delay_us, err);
+    return forgotten ? OK : __real_card_schedule(tx, card, kind, delay_us, err);
 }
 
 WRAPPED(enum errc, refund_sums, struct db *db, const struct uuid *payment_id, int64_t *completed_minor,
@@ -118,10 +118,10 @@ WRAPPED(enum errc, refund_is_awaited, struct db *db, const struct uuid *payment_
     return rc;
 }
 
-WRAPPED(enum errc, refunds_owe, struct tx *tx, const struct payment *payment, const char *whole_charge,
+WRAPPED(enum errc, refunds_schedule, struct tx *tx, const struct payment *payment, const char *whole_charge,
         struct err *err)
 {
-    return mutated("list-not-read") ? OK : __real_refunds_owe(tx, payment, whole_charge, err);
+    return mutated("list-not-read") ? OK : __real_refunds_schedule(tx, payment, whole_charge, err);
 }
 
 WRAPPED(enum errc, inbound_apply, struct tx *tx, const struct inbound *inbound, struct err *err)

@@ -15,7 +15,7 @@
 #include "domain/api_key.h"
 #include "domain/scopes.h"
 #include "network.h"
-#include "op/op.h"
+#include "op/engine/op.h"
 #include "provider/stripe.h"
 #include "store/api_keys.h"
 #include "store/merchants.h"
@@ -101,7 +101,7 @@ static void die(void)
     longjmp(death, 1);
 }
 
-static void bury(void)
+static void expire(void)
 {
     running = false;
     service.up = false;
@@ -191,7 +191,7 @@ static enum errc open_layers(struct err *err)
 static bool live_through(void (*act)(void))
 {
     if (setjmp(death) != 0) {
-        bury();
+        expire();
         return false;
     }
     running = true;
@@ -243,7 +243,7 @@ void service_kill(bool power_lost)
 {
     if (service.up) {
         power_goes = power_lost;
-        bury();
+        expire();
         come_back();
     }
 }

@@ -136,7 +136,7 @@ void store_listen(struct store *store, const struct store_listener *listener)
 
 void store_submit_always(struct store *store, struct store_job *job)
 {
-    struct side *side = job->lane == STORE_WRITE ? &store->writes : &store->reads;
+    struct side *side = job->queue == STORE_WRITE ? &store->writes : &store->reads;
     store->waiting++;
     list_append(&side->jobs, &job->task.link);
     next_turn(side);

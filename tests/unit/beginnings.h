@@ -4,10 +4,10 @@
 
 #include "prepared_fixture.h"
 
-#include "op/authenticate.h"
-#include "op/charge_customer.h"
-#include "op/end.h"
-#include "op/refund.h"
+#include "op/kinds/authenticate.h"
+#include "op/kinds/charge_customer.h"
+#include "op/kinds/end.h"
+#include "op/kinds/refund.h"
 #include "store/refunds.h"
 
 #define PAYMENT_ID ((struct uuid){.bytes = {0x07, [15] = 1}})
@@ -112,13 +112,13 @@ PREPARE(owe_card_keep)
 {
     struct payment payment = payment_of(f, PAYMENT_COMPLETED);
     payment.customer_id = (struct uuid){.bytes = {0x09, [15] = 1}};
-    const struct intent intent = answer_intent(INTENT_SUCCEEDED).intent;
+    const struct provider_payment reported = answer_payment(PROVIDER_PAYMENT_SUCCEEDED).payment;
     (void)op;
     enum errc rc = insert_customer(f, tx->db, err);
     if (rc == OK) {
         rc = payment_insert(tx->db, &payment, err);
     }
-    return rc == OK ? card_keep(tx, &payment, &intent, err) : rc;
+    return rc == OK ? card_keep(tx, &payment, &reported, err) : rc;
 }
 
 PREPARE(prepare_capture)
@@ -193,7 +193,7 @@ static inline enum errc owe_setup(struct fixture *f, struct tx *tx, enum card_st
     if (rc == OK) {
         rc = card_insert(tx->db, &card, err);
     }
-    return rc == OK ? card_owe(tx, &card, op_card_setup.name, 0, err) : rc;
+    return rc == OK ? card_schedule(tx, &card, op_card_setup.name, 0, err) : rc;
 }
 
 PREPARE(owe_setup_sync)
@@ -221,7 +221,7 @@ PREPARE(owe_card_sync)
     struct card card = {0};
     (void)op;
     enum errc rc = insert_card(f, tx->db, &card, err);
-    return rc == OK ? card_owe(tx, &card, op_card_sync.name, 0, err) : rc;
+    return rc == OK ? card_schedule(tx, &card, op_card_sync.name, 0, err) : rc;
 }
 
 static inline enum errc owe_of_payment(struct fixture *f, struct tx *tx, enum payment_status status,
@@ -229,7 +229,7 @@ static inline enum errc owe_of_payment(struct fixture *f, struct tx *tx, enum pa
 {
     struct payment payment = payment_of(f, status);
     enum errc rc = payment_insert(tx->db, &payment, err);
-    return rc == OK ? change_owe(tx, &payment, kind->name, 0, err) : rc;
+    return rc == OK ? schedule_operation(tx, &payment, kind->name, 0, err) : rc;
 }
 
 PREPARE(owe_cancel)
@@ -262,7 +262,7 @@ static inline enum errc owe_look_up(struct fixture *f, struct tx *tx, const stru
         .body = "amount=5000",
         .attempts = 1,
         .unresolved = true,
-        .look_up = true,
+        .lookup_only = true,
         .next_attempt_us = tx->now_us,
         .created_us = START_US,
     };

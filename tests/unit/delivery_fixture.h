@@ -53,7 +53,7 @@ static inline void deed_done(struct store_job *job)
 static inline void fixture_do(struct fixture *f, void (*act)(struct fixture *f, struct db *db, void *context),
                               void *context)
 {
-    struct deed deed = {.job = {.lane = STORE_WRITE, .run = deed_run, .done = deed_done},
+    struct deed deed = {.job = {.queue = STORE_WRITE, .run = deed_run, .done = deed_done},
                         .fixture = f,
                         .act = act,
                         .context = context};

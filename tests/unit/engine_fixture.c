@@ -2,7 +2,7 @@
 
 #include "base/json.h"
 #include "base/log.h"
-#include "op/charge_customer.h"
+#include "op/kinds/charge_customer.h"
 #include "store/credentials.h"
 #include "store/driver.h"
 #include "store/merchants.h"
@@ -227,7 +227,7 @@ static void prepared(struct store_job *job)
 
 enum errc buyer_prepare(struct buyer *buyer)
 {
-    buyer->job = (struct store_job){.lane = STORE_WRITE,
+    buyer->job = (struct store_job){.queue = STORE_WRITE,
                                     .run = run_prepare,
                                     .done = prepared,
                                     .arena = &buyer->f->arena,
@@ -284,34 +284,34 @@ struct buyer *buy_and_save(struct fixture *f)
 
 // --- answers
 
-struct provider_answer answer_intent(enum intent_state state)
+struct provider_answer answer_payment(enum provider_payment_state state)
 {
     return (struct provider_answer){
         .outcome = PROVIDER_DONE,
         .status = 200,
         .request_id = "req_1",
-        .has_intent = true,
-        .intent = {.id = "pi_1",
-                   .state = state,
-                   .amount_provider_minor = 5000,
-                   .received_provider_minor = state == INTENT_SUCCEEDED ? 5000 : 0,
-                   .currency = "usd",
-                   .client_secret = "pi_1_secret_s",
-                   .failure = {.code = state == INTENT_ATTEMPT_FAILED ? "card_declined" : NULL}},
+        .has_payment = true,
+        .payment = {.id = "pi_1",
+                    .state = state,
+                    .amount_provider_minor = 5000,
+                    .received_provider_minor = state == PROVIDER_PAYMENT_SUCCEEDED ? 5000 : 0,
+                    .currency = "usd",
+                    .client_secret = "pi_1_secret_s",
+                    .failure = {.code = state == PROVIDER_PAYMENT_ATTEMPT_FAILED ? "card_declined" : NULL}},
     };
 }
 
 struct provider_answer answer_action(void)
 {
-    struct provider_answer answer = answer_intent(INTENT_OPEN);
-    answer.intent.next_action = NEXT_ACTION_REDIRECT;
-    answer.intent.redirect_url = "https://hooks.example/3ds";
+    struct provider_answer answer = answer_payment(PROVIDER_PAYMENT_OPEN);
+    answer.payment.next_action = NEXT_ACTION_REDIRECT;
+    answer.payment.redirect_url = "https://hooks.example/3ds";
     return answer;
 }
 
 struct provider_answer answer_declined(void)
 {
-    struct provider_answer answer = answer_intent(INTENT_ATTEMPT_FAILED);
+    struct provider_answer answer = answer_payment(PROVIDER_PAYMENT_ATTEMPT_FAILED);
     answer.outcome = PROVIDER_REFUSED;
     answer.status = 402;
     answer.failure = (struct failure){"card_declined", "generic_decline", "Your card was declined."};
@@ -320,12 +320,12 @@ struct provider_answer answer_declined(void)
 
 struct provider_answer answer_unknown(void)
 {
-    return (struct provider_answer){.outcome = PROVIDER_UNKNOWN, .trouble = "the connection was cut"};
+    return (struct provider_answer){.outcome = PROVIDER_UNKNOWN, .reason = "the connection was cut"};
 }
 
 struct provider_answer answer_look_up(void)
 {
-    return (struct provider_answer){.outcome = PROVIDER_LOOK_UP, .status = 500, .trouble = "replayed"};
+    return (struct provider_answer){.outcome = PROVIDER_LOOK_UP, .status = 500, .reason = "replayed"};
 }
 
 struct provider_answer answer_no_auth(void)
@@ -343,24 +343,24 @@ struct provider_answer answer_not_found(void)
         .outcome = PROVIDER_REFUSED, .status = 404, .failure = {"resource_missing", NULL, "No such intent."}};
 }
 
-struct provider_answer answer_list(struct intent *intents, size_t count, const char *next_page)
+struct provider_answer answer_list(struct provider_payment *payments, size_t count, const char *next_page)
 {
     return (struct provider_answer){.outcome = PROVIDER_DONE,
                                     .status = 200,
-                                    .intents = intents,
-                                    .intent_count = count,
+                                    .payments = payments,
+                                    .payment_count = count,
                                     .next_page = next_page};
 }
 
-struct intent listed(struct fixture *f, const struct uuid *payment_id, const char *intent_id,
-                     enum intent_state state)
+struct provider_payment listed(struct fixture *f, const struct uuid *payment_id, const char *payment_ref,
+                               enum provider_payment_state state)
 {
     char id[UUID_TEXT_BYTES];
     uuid_format(payment_id, id);
-    struct intent intent = answer_intent(state).intent;
-    intent.id = intent_id;
-    intent.payment_id = arena_strdup(&f->arena, id);
-    return intent;
+    struct provider_payment reported = answer_payment(state).payment;
+    reported.id = payment_ref;
+    reported.payment_id = arena_strdup(&f->arena, id);
+    return reported;
 }
 
 // --- rows

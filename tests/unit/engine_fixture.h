@@ -8,7 +8,7 @@
 #include "fake_provider.h"
 
 #include "base/timefmt.h"
-#include "op/charge.h"
+#include "op/kinds/charge.h"
 #include "store/payments.h"
 
 #define START_US (INT64_C(1700000000) * US_PER_S)
@@ -73,7 +73,7 @@ struct buyer *buy(struct fixture *f);          // all of it, and what comes of i
 struct buyer *buy_and_save(struct fixture *f); // the same, and the payment saves its card
 
 // --- answers of the provider: of an intent "pi_1" over 50.00 USD
-struct provider_answer answer_intent(enum intent_state state);
+struct provider_answer answer_payment(enum provider_payment_state state);
 struct provider_answer answer_action(void); // requires_action, with a URL
 struct provider_answer answer_declined(void);
 struct provider_answer answer_unknown(void);
@@ -81,10 +81,10 @@ struct provider_answer answer_look_up(void);
 struct provider_answer answer_no_auth(void);
 struct provider_answer answer_not_found(void);
 // A page of a list with these intents.
-struct provider_answer answer_list(struct intent *intents, size_t count, const char *next_page);
+struct provider_answer answer_list(struct provider_payment *payments, size_t count, const char *next_page);
 // The intent of a payment as a list shows it.
-struct intent listed(struct fixture *f, const struct uuid *payment_id, const char *intent_id,
-                     enum intent_state state);
+struct provider_payment listed(struct fixture *f, const struct uuid *payment_id, const char *payment_ref,
+                               enum provider_payment_state state);
 
 // --- rows, each read or written in a transaction of its own unless the test has one open (while it has, no
 // engine runs)

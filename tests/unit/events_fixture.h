@@ -5,8 +5,8 @@
 #include "engine_fixture.h"
 
 #include "base/text.h"
-#include "op/events.h"
-#include "op/inbound.h"
+#include "op/kinds/events.h"
+#include "op/state/inbound.h"
 #include "provider/stripe_event.h"
 
 #define HOUR_S INT64_C(3600)
@@ -49,7 +49,7 @@ static inline struct provider_event as_event(const struct happening *happening)
                                    .kind = EVENT_DISPUTE_OPENED,
                                    .complete = true,
                                    .object_id = "dp_1",
-                                   .intent_id = "pi_1",
+                                   .payment_ref = "pi_1",
                                    .dispute = {.id = "dp_1"}};
 }
 
@@ -65,7 +65,7 @@ static inline struct provider_answer list_events(struct fake_provider *fake, con
                                      .server_time_us = provider_now_s(f) * US_PER_S,
                                      .events = arena_alloc(&f->arena, 100 * sizeof(struct provider_event))};
     const struct provider_answer too_large = {
-        .outcome = PROVIDER_UNKNOWN, .trouble = "too large", .too_large = true};
+        .outcome = PROVIDER_UNKNOWN, .reason = "too large", .too_large = true};
     const size_t items_max = (size_t)call->page_items;
     size_t bytes = 0;
     bool reached = call->page == NULL;
@@ -121,7 +121,7 @@ static inline void put_credentials(struct fixture *f)
 
 static inline struct buyer *buy_paid(struct fixture *f)
 {
-    fake_provider_will(&f->provider, answer_intent(INTENT_SUCCEEDED));
+    fake_provider_will(&f->provider, answer_payment(PROVIDER_PAYMENT_SUCCEEDED));
     return buy(f);
 }
 

@@ -6,7 +6,7 @@
 
 #include "fake_loop.h"
 
-#include "op/op.h"
+#include "op/engine/op.h"
 #include "provider/stripe.h"
 
 #define FAKE_CALLS_MAX 4096
@@ -118,8 +118,8 @@ static inline void fake_provider_give_up(struct provider *provider, struct provi
         struct fake_exchange *exchange = CONTAINER_OF(node, struct fake_exchange, link);
         if (exchange->call == call) {
             list_remove(node);
-            exchange->answer =
-                (struct provider_answer){.outcome = PROVIDER_UNKNOWN, .away = true, .trouble = "given up"};
+            exchange->answer = (struct provider_answer){
+                .outcome = PROVIDER_UNKNOWN, .unreachable = true, .reason = "given up"};
             loop_post(&fake->loop->base, &exchange->task);
         }
     }
@@ -127,7 +127,7 @@ static inline void fake_provider_give_up(struct provider *provider, struct provi
 
 static const struct provider_ops fake_provider_ops = {
     .send = fake_provider_send,
-    .give_up = fake_provider_give_up,
+    .abandon_call = fake_provider_give_up,
     .charge_body = stripe_charge_body,
     .capture_body = stripe_capture_body,
     .capture_amount = stripe_capture_amount,
@@ -142,7 +142,7 @@ static inline void fake_provider_init(struct fake_provider *fake, struct fake_lo
 {
     fake->base.ops = &fake_provider_ops;
     fake->loop = loop;
-    fake->otherwise = (struct provider_answer){.outcome = PROVIDER_UNKNOWN, .trouble = "no answer"};
+    fake->otherwise = (struct provider_answer){.outcome = PROVIDER_UNKNOWN, .reason = "no answer"};
     list_init(&fake->held);
 }
 

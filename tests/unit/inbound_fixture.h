@@ -1,11 +1,11 @@
 // What tests of the provider's events stand on: an event as a merchant's secret verified it, and applying it.
 #pragma once
 
-#include "change_fixture.h"
+#include "tx_fixture.h"
 
 #include "base/require.h"
 #include "base/text.h"
-#include "op/inbound.h"
+#include "op/state/inbound.h"
 
 struct told {
     const char *event_id;

@@ -132,10 +132,10 @@ static inline bool record(struct fixture *f, const struct outbox_event *event, s
     return recorded;
 }
 
-static inline bool next_lane(struct fixture *f, struct uuid after, struct outbox_lane *lane)
+static inline bool next_lane(struct fixture *f, struct uuid after, struct outbox_lane *queue)
 {
     bool has = false;
-    assert_int_equal(outbox_next_lane(f->db, &after, lane, &has, &f->err), OK);
+    assert_int_equal(outbox_next_lane(f->db, &after, queue, &has, &f->err), OK);
     return has;
 }
 

@@ -4,7 +4,7 @@
 
 #include "engine_fixture.h"
 
-#include "op/card.h"
+#include "op/kinds/card.h"
 #include "store/cards.h"
 #include "store/credentials.h"
 #include "store/sealed.h"
@@ -47,7 +47,7 @@ static inline struct prepared prepare(struct fixture *f, enum errc (*how)(struct
                                                                           struct op **op, struct err *err))
 {
     struct prepared prepared = {.f = f, .prepare = how};
-    prepared.job = (struct store_job){.lane = STORE_WRITE,
+    prepared.job = (struct store_job){.queue = STORE_WRITE,
                                       .run = prepared_run,
                                       .done = prepared_done,
                                       .arena = &f->arena,
@@ -143,7 +143,7 @@ static inline struct provider_answer answer_customer(const char *customer_ref)
 static inline struct provider_answer answer_paid_method(const char *method_ref, const char *customer_ref,
                                                         const char *fingerprint)
 {
-    struct provider_answer answer = answer_intent(INTENT_SUCCEEDED);
+    struct provider_answer answer = answer_payment(PROVIDER_PAYMENT_SUCCEEDED);
     answer.has_method = true;
     answer.method = (struct provider_method){.id = method_ref,
                                              .brand = "visa",

@@ -18,12 +18,12 @@ static void a_charge_reads_no_other_payment_while_its_key_is_the_present_one(voi
 {
     struct fixture *f = *state;
     engine_begin(f);
-    fake_provider_will(&f->provider, answer_intent(INTENT_SUCCEEDED));
+    fake_provider_will(&f->provider, answer_payment(PROVIDER_PAYMENT_SUCCEEDED));
     buy(f);
     run_sql(f, "UPDATE payments SET provider_ref = CAST(x'7069005f31' AS TEXT)"); // damaged
     fake_provider_will(&f->provider, answer_unknown());
     struct buyer *buyer = buy(f);
-    f->provider.otherwise = answer_intent(INTENT_SUCCEEDED);
+    f->provider.otherwise = answer_payment(PROVIDER_PAYMENT_SUCCEEDED);
     engine_run_s(f, 60);
     assert_int_equal(payment_row(f, &buyer->payment.id).status, PAYMENT_COMPLETED);
 }
@@ -43,7 +43,7 @@ static void a_charge_is_not_ended_by_its_merchant_while_the_next_key_may_be_of_i
 {
     struct fixture *f = *state;
     engine_begin(f);
-    fake_provider_will(&f->provider, answer_intent(INTENT_SUCCEEDED));
+    fake_provider_will(&f->provider, answer_payment(PROVIDER_PAYMENT_SUCCEEDED));
     buy(f); // known as "pi_1"
     struct buyer *buyer = buy(f);
     put_credentials(f, 2, "sk_test_second");
@@ -62,7 +62,7 @@ static void a_key_that_is_replaced_while_it_proves_its_account_gives_way_to_the_
 {
     struct fixture *f = *state;
     engine_begin(f);
-    fake_provider_will(&f->provider, answer_intent(INTENT_SUCCEEDED));
+    fake_provider_will(&f->provider, answer_payment(PROVIDER_PAYMENT_SUCCEEDED));
     buy(f); // known as "pi_1"
     struct buyer *buyer = buy(f);
     put_credentials(f, 2, "sk_test_second");
@@ -70,12 +70,12 @@ static void a_key_that_is_replaced_while_it_proves_its_account_gives_way_to_the_
     assert_string_equal(f->provider.calls[f->provider.call_count - 1].secret_key, "sk_test_second");
     put_credentials(f, 3, "sk_test_third");
     f->provider.holds = false;
-    static struct intent found[1];
-    found[0] = listed(f, &buyer->payment.id, "pi_2", INTENT_SUCCEEDED);
+    static struct provider_payment found[1];
+    found[0] = listed(f, &buyer->payment.id, "pi_2", PROVIDER_PAYMENT_SUCCEEDED);
     fake_provider_will(&f->provider, answer_no_auth());
-    fake_provider_will(&f->provider, answer_intent(INTENT_SUCCEEDED));
+    fake_provider_will(&f->provider, answer_payment(PROVIDER_PAYMENT_SUCCEEDED));
     fake_provider_will(&f->provider, answer_list(found, 1, NULL));
-    fake_provider_answer(&f->provider, answer_intent(INTENT_SUCCEEDED));
+    fake_provider_answer(&f->provider, answer_payment(PROVIDER_PAYMENT_SUCCEEDED));
     engine_run_s(f, 60);
     assert_int_equal(payment_row(f, &buyer->payment.id).status, PAYMENT_COMPLETED);
 }

@@ -3,7 +3,7 @@
 #include "beginnings.h"
 
 #include "base/text.h"
-#include "op/change.h"
+#include "op/state/payment_change.h"
 
 #define REQUESTED "authentication requested failed api"
 #define WINDOW_S 600
@@ -69,8 +69,8 @@ static void check(struct fixture *f, enum payment_status status, const char *his
 
 static struct provider_answer still_needs_its_payer(void)
 {
-    struct provider_answer answer = answer_intent(INTENT_ATTEMPT_FAILED);
-    answer.intent.failure = (struct failure){"authentication_required", "authentication_required", "No."};
+    struct provider_answer answer = answer_payment(PROVIDER_PAYMENT_ATTEMPT_FAILED);
+    answer.payment.failure = (struct failure){"authentication_required", "authentication_required", "No."};
     return answer;
 }
 
@@ -91,7 +91,7 @@ static void a_payer_who_has_to_authenticate_makes_the_payment_pending_again(void
     assert_null(row(f).failure.code);
     assert_int_equal(asker->status, 200);
     assert_non_null(strstr(asker->body, "https://hooks.example/3ds"));
-    f->provider.otherwise = answer_intent(INTENT_SUCCEEDED);
+    f->provider.otherwise = answer_payment(PROVIDER_PAYMENT_SUCCEEDED);
     engine_run_s(f, 60); // without any event
     check(f, PAYMENT_COMPLETED,
           REQUESTED ", reopened pending api, action required pending api, completed completed recovery",
@@ -101,7 +101,7 @@ static void a_payer_who_has_to_authenticate_makes_the_payment_pending_again(void
 static void one_who_need_not_completes_it(void **state)
 {
     struct fixture *f = *state;
-    struct asker *asker = ask_with(f, answer_intent(INTENT_SUCCEEDED));
+    struct asker *asker = ask_with(f, answer_payment(PROVIDER_PAYMENT_SUCCEEDED));
     check(f, PAYMENT_COMPLETED, REQUESTED ", completed completed api", "payment.completed", "");
     assert_int_equal(asker->status, 200);
 }
@@ -109,7 +109,7 @@ static void one_who_need_not_completes_it(void **state)
 static void one_that_is_to_be_captured_is_authorised(void **state)
 {
     struct fixture *f = *state;
-    ask_with(f, answer_intent(INTENT_CAPTURABLE));
+    ask_with(f, answer_payment(PROVIDER_PAYMENT_CAPTURABLE));
     check(f, PAYMENT_PENDING, REQUESTED ", reopened pending api, capturable pending api",
           "payment.capturable", "sync");
     assert_true(row(f).capturable);
@@ -118,7 +118,7 @@ static void one_that_is_to_be_captured_is_authorised(void **state)
 static void one_that_takes_its_time_is_pending(void **state)
 {
     struct fixture *f = *state;
-    ask_with(f, answer_intent(INTENT_PROCESSING));
+    ask_with(f, answer_payment(PROVIDER_PAYMENT_PROCESSING));
     check(f, PAYMENT_PENDING, REQUESTED ", reopened pending api", "", "sync");
 }
 
@@ -126,7 +126,8 @@ static void a_decline_leaves_it_failed_for_the_new_reason(void **state)
 {
     struct fixture *f = *state;
     fake_provider_will(&f->provider, answer_declined());
-    struct asker *asker = ask_with(f, answer_intent(INTENT_ATTEMPT_FAILED)); // as it is read after that
+    struct asker *asker =
+        ask_with(f, answer_payment(PROVIDER_PAYMENT_ATTEMPT_FAILED)); // as it is read after that
     check(f, PAYMENT_FAILED, REQUESTED ", authentication refused failed api", "", "");
     assert_string_equal(row(f).failure.code, "card_declined");
     assert_int_equal(asker->rc, ERR_PROVIDER_REJECTED);
@@ -146,7 +147,7 @@ static void a_declined_intent_that_lacks_its_error_is_declined_all_the_same(void
 {
     struct fixture *f = *state;
     fake_provider_will(&f->provider, answer_declined());
-    ask_with(f, answer_intent(INTENT_OPEN));
+    ask_with(f, answer_payment(PROVIDER_PAYMENT_OPEN));
     check(f, PAYMENT_FAILED, REQUESTED ", authentication refused failed api", "", "");
     assert_string_equal(row(f).failure.code, "authentication_required");
 }
@@ -158,7 +159,7 @@ static void an_intent_that_is_canceled_can_not_be_brought_back(void **state)
                                          .outcome = PROVIDER_REFUSED,
                                          .status = 400,
                                          .failure = {"payment_intent_unexpected_state", NULL, "Canceled."}});
-    struct asker *asker = ask_with(f, answer_intent(INTENT_CANCELED));
+    struct asker *asker = ask_with(f, answer_payment(PROVIDER_PAYMENT_CANCELED));
     check(f, PAYMENT_FAILED, REQUESTED ", authentication refused failed api", "", "");
     assert_string_equal(row(f).failure.code, "canceled");
     assert_int_equal(asker->rc, ERR_CONFLICT);
@@ -176,8 +177,8 @@ static void a_refused_key_changes_nothing(void **state)
 static void an_answer_about_another_intent_is_not_believed(void **state)
 {
     struct fixture *f = *state;
-    struct provider_answer other = answer_intent(INTENT_SUCCEEDED);
-    other.intent.id = "pi_2";
+    struct provider_answer other = answer_payment(PROVIDER_PAYMENT_SUCCEEDED);
+    other.payment.id = "pi_2";
     ask_with(f, other);
     check(f, PAYMENT_FAILED, REQUESTED, "", "authenticate");
     f->provider.otherwise = answer_action();
@@ -224,7 +225,7 @@ static void nothing_is_confirmed_after_the_charge_window(void **state)
         bool late = call->wall_us >= START_US + WINDOW_S * US_PER_S;
         assert_int_equal(call->verb, late ? PROVIDER_RETRIEVE : PROVIDER_CONFIRM);
     }
-    f->provider.otherwise = answer_intent(INTENT_SUCCEEDED); // one of them was carried out
+    f->provider.otherwise = answer_payment(PROVIDER_PAYMENT_SUCCEEDED); // one of them was carried out
     engine_run_s(f, 24 * 3600);
     assert_int_equal(calls(f, PROVIDER_CONFIRM), confirmed);
     check(f, PAYMENT_COMPLETED, REQUESTED ", completed completed recovery", "payment.completed", "");
@@ -247,7 +248,7 @@ static void what_was_never_confirmed_is_read_twice_before_it_is_believed(void **
 static void an_unconfirmed_intent_that_lacks_its_error_is_not_brought_back(void **state)
 {
     struct fixture *f = *state;
-    f->provider.otherwise = answer_intent(INTENT_OPEN);
+    f->provider.otherwise = answer_payment(PROVIDER_PAYMENT_OPEN);
     ask_with(f, answer_look_up());
     engine_run_s(f, 700);
     assert_int_equal(calls(f, PROVIDER_RETRIEVE), 2);
@@ -271,11 +272,11 @@ static void a_confirmation_that_arrives_late_is_noticed_by_the_second_reading(vo
 static enum errc tell_that_it_was_paid(struct fixture *f, struct tx *tx, struct op **op, struct err *err)
 {
     struct payment payment = {0};
-    const struct intent intent = answer_intent(INTENT_SUCCEEDED).intent;
+    const struct provider_payment reported = answer_payment(PROVIDER_PAYMENT_SUCCEEDED).payment;
     (void)op;
     enum errc rc = payment_get(tx->db, &PAYMENT_ID, NULL, &f->arena, &payment, err);
     tx->cause = "event";
-    return rc == OK ? change_take_intent(tx, &payment, &intent, err) : rc;
+    return rc == OK ? payment_apply_reported(tx, &payment, &reported, err) : rc;
 }
 
 static void an_event_that_tells_of_the_money_before_the_answer_completes_it_once(void **state)
@@ -306,8 +307,8 @@ static void a_payer_who_fails_to_authenticate_ends_it_and_its_intent(void **stat
 {
     struct fixture *f = *state;
     ask_with(f, answer_action());
-    fake_provider_will(&f->provider, answer_intent(INTENT_ATTEMPT_FAILED));
-    f->provider.otherwise = answer_intent(INTENT_CANCELED);
+    fake_provider_will(&f->provider, answer_payment(PROVIDER_PAYMENT_ATTEMPT_FAILED));
+    f->provider.otherwise = answer_payment(PROVIDER_PAYMENT_CANCELED);
     engine_run_s(f, 60);
     assert_int_equal(calls(f, PROVIDER_CANCEL), 1);
     check(f, PAYMENT_FAILED,
@@ -336,7 +337,7 @@ static void a_failure_that_was_read_before_is_not_taken_for_a_new_one(void **sta
     fake_loop_run_for(&f->loop, 0);
     assert_int_equal(row(f).status, PAYMENT_PENDING);
     assert_int_equal(calls(f, PROVIDER_RETRIEVE), 2); // it is read again at once
-    fake_provider_answer(&f->provider, answer_intent(INTENT_ATTEMPT_FAILED));
+    fake_provider_answer(&f->provider, answer_payment(PROVIDER_PAYMENT_ATTEMPT_FAILED));
     fake_loop_run_for(&f->loop, 0);
     assert_int_equal(row(f).status, PAYMENT_FAILED);
 }

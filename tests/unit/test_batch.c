@@ -72,8 +72,8 @@ static enum errc insert_run(struct store_job *job, struct tx *tx, struct err *er
 
 static void add(struct list *jobs, struct insert *insert, int64_t id, int then)
 {
-    *insert =
-        (struct insert){.job = {.lane = STORE_WRITE, .run = insert_run, .now_us = 1}, .id = id, .then = then};
+    *insert = (struct insert){
+        .job = {.queue = STORE_WRITE, .run = insert_run, .now_us = 1}, .id = id, .then = then};
     list_append(jobs, &insert->job.task.link);
 }
 

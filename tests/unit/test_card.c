@@ -2,7 +2,7 @@
 // is not taken for an answer about the one it has now.
 #include "prepared_fixture.h"
 
-#include "op/inbound.h"
+#include "op/state/inbound.h"
 #include "provider/stripe_event.h"
 
 #define LEASE_S 110

@@ -2,7 +2,7 @@
 // each number that the customer has.
 #include "prepared_fixture.h"
 
-#include "op/inbound.h"
+#include "op/state/inbound.h"
 #include "provider/stripe_event.h"
 
 #define CARDS "SELECT count(*) FROM cards WHERE status = "
@@ -18,8 +18,8 @@ static const struct fake_call *last_call(const struct fixture *f)
 static struct buyer *pay(struct fixture *f, const char *intent_ref)
 {
     f->provider.holds = true;
-    struct provider_answer paid = answer_intent(INTENT_SUCCEEDED);
-    paid.intent.id = intent_ref;
+    struct provider_answer paid = answer_payment(PROVIDER_PAYMENT_SUCCEEDED);
+    paid.payment.id = intent_ref;
     struct buyer *buyer = buy_and_save(f);
     if (last_call(f)->verb == PROVIDER_CUSTOMER) {
         fake_provider_answer(&f->provider, answer_customer("cus_1"));
@@ -34,7 +34,7 @@ static struct buyer *pay(struct fixture *f, const char *intent_ref)
 
 static void answer_read(struct fixture *f, const char *intent_ref, struct provider_answer answer)
 {
-    answer.intent.id = intent_ref;
+    answer.payment.id = intent_ref;
     fake_provider_answer(&f->provider, answer);
     fake_loop_run_for(&f->loop, 0);
 }
@@ -91,9 +91,9 @@ static void a_payment_that_is_told_of_again_saves_no_second_card(void **state)
     struct buyer *buyer = pay_and_save(f, "pi_1", "pm_1", "f1");
     struct tx tx = tx_by_api(f);
     struct payment payment = payment_row(f, &buyer->payment.id);
-    const struct intent again = answer_intent(INTENT_SUCCEEDED).intent;
+    const struct provider_payment again = answer_payment(PROVIDER_PAYMENT_SUCCEEDED).payment;
     transaction_begin(f);
-    assert_int_equal(change_take_intent(&tx, &payment, &again, &f->err), OK);
+    assert_int_equal(payment_apply_reported(&tx, &payment, &again, &f->err), OK);
     transaction_end(f);
     assert_int_equal(sql_number(f, "SELECT count(*) FROM cards"), 1);
 }
@@ -107,10 +107,10 @@ static void a_payment_that_completes_after_it_failed_saves_its_card(void **state
     struct buyer *buyer = buy_and_save(f);
     struct tx tx = tx_by_api(f);
     struct payment payment = payment_row(f, &buyer->payment.id);
-    const struct intent paid = answer_intent(INTENT_SUCCEEDED).intent;
+    const struct provider_payment paid = answer_payment(PROVIDER_PAYMENT_SUCCEEDED).payment;
     assert_int_equal(sql_number(f, "SELECT count(*) FROM cards"), 0);
     transaction_begin(f);
-    assert_int_equal(change_take_intent(&tx, &payment, &paid, &f->err), OK);
+    assert_int_equal(payment_apply_reported(&tx, &payment, &paid, &f->err), OK);
     transaction_end(f);
     fake_provider_will(&f->provider, answer_paid_method("pm_1", "cus_1", "f1"));
     engine_due(f->engine, 0);
@@ -121,7 +121,7 @@ static void a_payment_that_completes_after_it_failed_saves_its_card(void **state
 static void a_method_that_is_not_the_customers_is_no_card(void **state)
 {
     struct fixture *f = *state;
-    struct provider_answer without = answer_intent(INTENT_SUCCEEDED);
+    struct provider_answer without = answer_payment(PROVIDER_PAYMENT_SUCCEEDED);
     const struct provider_answer answers[] = {
         answer_paid_method("pm_1", NULL, "f1"),
         answer_paid_method("pm_1", "cus_of_another", "f1"),

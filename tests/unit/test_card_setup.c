@@ -1,7 +1,7 @@
 // A card that its payer sets up: how the set-up is asked after, and that it ends, whatever the payer does.
 #include "prepared_fixture.h"
 
-#include "op/inbound.h"
+#include "op/state/inbound.h"
 #include "provider/stripe_event.h"
 
 #define DAY_S (24 * 3600)

@@ -1,8 +1,8 @@
 // What a start asks for that may have a restored backup before it, and what it takes over.
 #include "engine_fixture.h"
 
-#include "op/catch_up.h"
-#include "op/take_over.h"
+#include "op/kinds/catch_up.h"
+#include "op/kinds/take_over.h"
 #include "store/meta.h"
 
 #define OTHER_MERCHANT "018f0000-0000-7000-8000-000000000009"
@@ -32,23 +32,24 @@ static struct uuid lost_id(struct fixture *f)
 }
 
 // The intent of a payment of this service's, in a list of all.
-static struct intent made(struct fixture *f, const struct uuid *payment_id, const char *intent_id)
+static struct provider_payment made(struct fixture *f, const struct uuid *payment_id, const char *payment_ref)
 {
     char merchant[UUID_TEXT_BYTES];
     uuid_format(&f->merchant_id, merchant);
-    struct intent intent = listed(f, payment_id, intent_id, INTENT_SUCCEEDED);
-    intent.merchant_id = arena_strdup(&f->arena, merchant);
-    intent.created_s = uuid_ms(payment_id) / 1000 + 1;
-    intent.origin = (struct intent_origin){
-        .mark = {.key = arena_printf(&f->arena, "key of %s", intent_id), .hash = {1, 2, 3}},
+    struct provider_payment reported = listed(f, payment_id, payment_ref, PROVIDER_PAYMENT_SUCCEEDED);
+    reported.merchant_id = arena_strdup(&f->arena, merchant);
+    reported.created_s = uuid_ms(payment_id) / 1000 + 1;
+    reported.origin = (struct intent_origin){
+        .mark = {.key = arena_printf(&f->arena, "key of %s", payment_ref), .hash = {1, 2, 3}},
         .payment_method = "pm_1",
     };
-    return intent;
+    return reported;
 }
 
-static void will_list(struct fixture *f, struct intent *intents, size_t count, const char *next_page)
+static void will_list(struct fixture *f, struct provider_payment *payments, size_t count,
+                      const char *next_page)
 {
-    fake_provider_will(&f->provider, answer_list(intents, count, next_page));
+    fake_provider_will(&f->provider, answer_list(payments, count, next_page));
 }
 
 static void will_list_no_refunds(struct fixture *f)
@@ -64,7 +65,7 @@ static size_t pages_asked(struct fixture *f)
 static struct uuid bought(struct fixture *f)
 {
     engine_begin(f);
-    fake_provider_will(&f->provider, answer_intent(INTENT_SUCCEEDED));
+    fake_provider_will(&f->provider, answer_payment(PROVIDER_PAYMENT_SUCCEEDED));
     return buy(f)->payment.id;
 }
 
@@ -81,8 +82,8 @@ static void a_payment_that_was_settled_before_proves_that_none_older_is_missing(
 {
     struct fixture *f = *state;
     struct uuid id = bought(f);
-    struct intent intents[] = {made(f, &id, "pi_1")};
-    will_list(f, intents, 1, "pi_1");
+    struct provider_payment payments[] = {made(f, &id, "pi_1")};
+    will_list(f, payments, 1, "pi_1");
     will_list_no_refunds(f);
     start_again(f, START_UNSURE);
     assert_int_equal(pages_asked(f), 1);
@@ -95,8 +96,8 @@ static void what_is_newer_than_the_proof_is_missing_even_so(void **state)
     struct fixture *f = *state;
     struct uuid id = bought(f);
     struct uuid lost = lost_id(f);
-    struct intent intents[] = {made(f, &lost, "pi_2"), made(f, &id, "pi_1")};
-    will_list(f, intents, 2, NULL);
+    struct provider_payment payments[] = {made(f, &lost, "pi_2"), made(f, &id, "pi_1")};
+    will_list(f, payments, 2, NULL);
     will_list_no_refunds(f);
     start_again(f, START_UNSURE);
     assert_string_equal(history_of(f, &lost), "taken over pending recovery, completed completed recovery");
@@ -110,8 +111,8 @@ static void what_is_listed_after_the_proof_on_its_page_is_missing_even_so(void *
     struct fixture *f = *state;
     struct uuid id = bought(f);
     struct uuid lost = lost_id(f);
-    struct intent intents[] = {made(f, &id, "pi_1"), made(f, &lost, "pi_2")};
-    will_list(f, intents, 2, NULL);
+    struct provider_payment payments[] = {made(f, &id, "pi_1"), made(f, &lost, "pi_2")};
+    will_list(f, payments, 2, NULL);
     will_list_no_refunds(f);
     start_again(f, START_UNSURE);
     assert_string_equal(events_of(f, &lost), "payment.completed");
@@ -123,8 +124,8 @@ static void once_something_is_missing_all_is_read(void **state)
     struct fixture *f = *state;
     struct uuid id = bought(f);
     struct uuid lost[] = {lost_id(f), lost_id(f)};
-    struct intent first[] = {made(f, &lost[1], "pi_3"), made(f, &id, "pi_1")};
-    struct intent second[] = {made(f, &lost[0], "pi_2")};
+    struct provider_payment first[] = {made(f, &lost[1], "pi_3"), made(f, &id, "pi_1")};
+    struct provider_payment second[] = {made(f, &lost[0], "pi_2")};
     will_list(f, first, 2, "pi_1");
     will_list(f, second, 1, NULL);
     will_list_no_refunds(f);
@@ -139,7 +140,7 @@ static void pages_without_a_proof_are_read_to_the_end(void **state)
 {
     struct fixture *f = *state;
     struct uuid id = bought(f);
-    struct intent others[] = {made(f, &id, "pi_9")};
+    struct provider_payment others[] = {made(f, &id, "pi_9")};
     others[0].merchant_id = OTHER_MERCHANT;
     will_list(f, others, 1, "pi_9");
     will_list(f, others, 1, NULL);
@@ -157,7 +158,7 @@ static void a_crash_between_two_pages_takes_none_over_twice(void **state)
     struct fixture *f = *state;
     engine_begin(f);
     struct uuid ids[] = {lost_id(f), lost_id(f)};
-    struct intent pages[] = {made(f, &ids[1], "pi_2"), made(f, &ids[0], "pi_1")};
+    struct provider_payment pages[] = {made(f, &ids[1], "pi_2"), made(f, &ids[0], "pi_1")};
     will_list(f, &pages[0], 1, "pi_2");
     start_again(f, START_UNSURE);
     assert_true(held(f));
@@ -181,10 +182,10 @@ static void only_what_this_service_made_for_this_merchant_is_named(void **state)
     struct credential account = {.merchant_id = f->merchant_id};
     struct uuid id = lost_id(f);
     struct uuid named;
-    const struct intent right = made(f, &id, "pi_1");
+    const struct provider_payment right = made(f, &id, "pi_1");
     assert_true(take_over_names(&right, &account, &named));
     assert_true(uuid_equal(&named, &id));
-    struct intent wrong = right;
+    struct provider_payment wrong = right;
     wrong.merchant_id = OTHER_MERCHANT;
     assert_false(take_over_names(&wrong, &account, &named));
     wrong.merchant_id = NULL;
@@ -204,12 +205,12 @@ static void what_makes_no_payment_is_left_out_and_the_rest_taken_over(void **sta
     struct fixture *f = *state;
     engine_begin(f);
     struct uuid ids[] = {lost_id(f), lost_id(f), lost_id(f), lost_id(f)};
-    struct intent intents[] = {made(f, &ids[0], "pi_1"), made(f, &ids[1], "pi_2"), made(f, &ids[2], "pi_3"),
-                               made(f, &ids[3], "pi_4")};
-    intents[0].origin.mark.key = NULL;
-    intents[1].currency = "xxx";
-    intents[2].amount_provider_minor = 0;
-    will_list(f, intents, 4, NULL);
+    struct provider_payment payments[] = {made(f, &ids[0], "pi_1"), made(f, &ids[1], "pi_2"),
+                                          made(f, &ids[2], "pi_3"), made(f, &ids[3], "pi_4")};
+    payments[0].origin.mark.key = NULL;
+    payments[1].currency = "xxx";
+    payments[2].amount_provider_minor = 0;
+    will_list(f, payments, 4, NULL);
     will_list_no_refunds(f);
     start_again(f, START_UNSURE);
     assert_false(held(f));
@@ -225,12 +226,12 @@ static void an_account_that_refuses_is_let_go_and_asked_with_its_next_key(void *
     fake_provider_will(&f->provider, answer_no_auth());
     start_again(f, START_UNSURE);
     assert_false(held(f));
-    struct provider_answer paid = answer_intent(INTENT_SUCCEEDED);
-    paid.intent.id = "pi_3";
+    struct provider_answer paid = answer_payment(PROVIDER_PAYMENT_SUCCEEDED);
+    paid.payment.id = "pi_3";
     fake_provider_will(&f->provider, paid);
     struct uuid later = buy(f)->payment.id; // which proves nothing
-    struct intent intents[] = {made(f, &later, "pi_3"), made(f, &lost, "pi_2")};
-    will_list(f, intents, 2, NULL);
+    struct provider_payment payments[] = {made(f, &later, "pi_3"), made(f, &lost, "pi_2")};
+    will_list(f, payments, 2, NULL);
     will_list_no_refunds(f);
     struct credential account = {.id = f->credential_id};
     transaction_begin(f);
@@ -250,8 +251,8 @@ static void an_account_is_held_while_the_provider_does_not_answer(void **state)
     fake_provider_will(&f->provider, answer_unknown());
     start_again(f, START_UNSURE);
     assert_true(held(f));
-    struct intent intents[] = {made(f, &id, "pi_1")};
-    will_list(f, intents, 1, NULL);
+    struct provider_payment payments[] = {made(f, &id, "pi_1")};
+    will_list(f, payments, 1, NULL);
     will_list_no_refunds(f);
     engine_run_s(f, 6);
     assert_false(held(f));
@@ -266,7 +267,7 @@ static enum errc owe(struct fixture *f, const struct uuid *payment_id)
                     .now_us = loop_wall_us(&f->loop.base),
                     .cause = "event"};
     transaction_begin(f);
-    enum errc rc = catch_up_owe(&tx, &f->merchant_id, false, payment_id, &f->err);
+    enum errc rc = catch_up_schedule(&tx, &f->merchant_id, false, payment_id, &f->err);
     transaction_end(f);
     return rc;
 }
@@ -279,8 +280,8 @@ static void an_unknown_payment_of_an_event_has_its_account_asked_from_before_it_
     start_again(f, START_SURE);
     assert_int_equal(owe(f, &lost), OK);
     assert_true(held(f));
-    struct intent intents[] = {made(f, &lost, "pi_2")};
-    will_list(f, intents, 1, NULL);
+    struct provider_payment payments[] = {made(f, &lost, "pi_2")};
+    will_list(f, payments, 1, NULL);
     will_list_no_refunds(f);
     engine_run_s(f, 6);
     assert_true(f->provider.calls[1].created_from_s < uuid_ms(&lost) / 1000);
@@ -298,8 +299,8 @@ static void an_event_while_the_account_is_asked_has_it_asked_again(void **state)
     assert_int_equal(owe(f, &lost), OK);
     fake_provider_answer(&f->provider, answer_unknown());
     f->provider.holds = false;
-    struct intent intents[] = {made(f, &lost, "pi_2")};
-    will_list(f, intents, 1, NULL);
+    struct provider_payment payments[] = {made(f, &lost, "pi_2")};
+    will_list(f, payments, 1, NULL);
     will_list_no_refunds(f);
     engine_run_s(f, 6);
     assert_int_equal(payment_row(f, &lost).status, PAYMENT_COMPLETED);
@@ -311,12 +312,12 @@ static void a_payment_that_was_made_after_its_page_was_read_is_taken_over_too(vo
     struct fixture *f = *state;
     bought(f);
     struct uuid lost[] = {lost_id(f), lost_id(f)};
-    struct intent intents[] = {made(f, &lost[1], "pi_3"), made(f, &lost[0], "pi_2")};
-    will_list(f, &intents[1], 1, NULL);
+    struct provider_payment payments[] = {made(f, &lost[1], "pi_3"), made(f, &lost[0], "pi_2")};
+    will_list(f, &payments[1], 1, NULL);
     fake_provider_will(&f->provider, answer_unknown()); // the refunds
     start_again(f, START_UNSURE);
     assert_int_equal(owe(f, &lost[1]), OK);
-    will_list(f, intents, 2, NULL);
+    will_list(f, payments, 2, NULL);
     will_list_no_refunds(f);
     engine_run_s(f, 6);
     assert_int_equal(payment_row(f, &lost[1]).status, PAYMENT_COMPLETED);
@@ -361,7 +362,7 @@ static struct provider_refund refund_made(struct fixture *f, const struct uuid *
         .status = REFUND_COMPLETED,
         .amount_provider_minor = 1000,
         .currency = "usd",
-        .intent_id = "pi_1",
+        .payment_ref = "pi_1",
         .refund_id = arena_strdup(&f->arena, text[0]),
         .payment_id = arena_strdup(&f->arena, text[1]),
         .mark = {.key = "refund", .hash = {1, 2, 3}},
@@ -378,19 +379,19 @@ static void an_account_is_held_until_the_payment_of_a_missing_refund_is_known_to
 {
     struct fixture *f = *state;
     engine_begin(f);
-    fake_provider_will(&f->provider, answer_intent(INTENT_PROCESSING));
+    fake_provider_will(&f->provider, answer_payment(PROVIDER_PAYMENT_PROCESSING));
     struct uuid id = buy(f)->payment.id;
     struct uuid lost = lost_id(f);
     run_sql(f, "UPDATE operations SET next_attempt_us = next_attempt_us + 86400000000");
-    struct intent intents[] = {made(f, &id, "pi_1")};
+    struct provider_payment payments[] = {made(f, &id, "pi_1")};
     struct provider_refund refund = refund_made(f, &lost, &id);
-    will_list(f, intents, 1, NULL);
+    will_list(f, payments, 1, NULL);
     will_list_refund(f, &refund);
     fake_provider_will(&f->provider, answer_unknown()); // the list of the payment's own refunds
     start_again(f, START_UNSURE);
     assert_true(held(f));
     will_list_refund(f, &refund);
-    fake_provider_will(&f->provider, answer_intent(INTENT_SUCCEEDED));
+    fake_provider_will(&f->provider, answer_payment(PROVIDER_PAYMENT_SUCCEEDED));
     will_list_refund(f, &refund);
     engine_run_s(f, 3);
     assert_int_equal(payment_row(f, &id).status, PAYMENT_COMPLETED);
@@ -403,12 +404,12 @@ static void a_refund_from_the_dashboard_is_taken_over_with_its_forgotten_payment
     struct fixture *f = *state;
     engine_begin(f);
     struct uuid lost = lost_id(f);
-    struct intent intents[] = {made(f, &lost, "pi_1")};
+    struct provider_payment payments[] = {made(f, &lost, "pi_1")};
     struct provider_refund refund = refund_made(f, &lost, &lost);
     refund.refund_id = NULL;
     refund.payment_id = NULL;
     refund.mark.key = NULL;
-    will_list(f, intents, 1, NULL);
+    will_list(f, payments, 1, NULL);
     will_list_refund(f, &refund);
     start_again(f, START_UNSURE);
     assert_string_equal(events_of(f, &lost), "payment.completed, payment.refunded");
@@ -432,7 +433,7 @@ static void an_account_is_held_until_the_charge_of_a_missing_refund_is_known(voi
     engine_begin(f);
     assert_true(held(f));
     run_sql(f, "UPDATE operations SET next_attempt_us = 1 WHERE kind = 'charge'");
-    fake_provider_will(&f->provider, answer_intent(INTENT_SUCCEEDED));
+    fake_provider_will(&f->provider, answer_payment(PROVIDER_PAYMENT_SUCCEEDED));
     will_list_refund(f, &refund);
     engine_run_s(f, 6);
     assert_int_equal(payment_row(f, &id).status, PAYMENT_COMPLETED);
@@ -466,8 +467,8 @@ static void a_payment_that_failed_here_alone_is_completed(void **state)
     fake_provider_will(&f->provider, answer_no_auth());
     struct uuid id = buy(f)->payment.id;
     assert_int_equal(payment_row(f, &id).status, PAYMENT_FAILED);
-    struct intent intents[] = {made(f, &id, "pi_1")};
-    will_list(f, intents, 1, NULL);
+    struct provider_payment payments[] = {made(f, &id, "pi_1")};
+    will_list(f, payments, 1, NULL);
     will_list_no_refunds(f);
     start_again(f, START_UNSURE);
     assert_int_equal(payment_row(f, &id).status, PAYMENT_COMPLETED);
@@ -482,8 +483,8 @@ static void an_intent_of_another_account_does_not_complete_a_payment(void **stat
     fake_provider_will(&f->provider, answer_no_auth());
     struct uuid id = buy(f)->payment.id;
     run_sql(f, "UPDATE payments SET livemode = 1");
-    struct intent intents[] = {made(f, &id, "pi_1")};
-    will_list(f, intents, 1, NULL);
+    struct provider_payment payments[] = {made(f, &id, "pi_1")};
+    will_list(f, payments, 1, NULL);
     will_list_no_refunds(f);
     start_again(f, START_UNSURE);
     assert_int_equal(payment_row(f, &id).status, PAYMENT_FAILED);

@@ -4,12 +4,12 @@
 
 #include "base/json.h"
 #include "base/text.h"
-#include "op/reply.h"
+#include "op/state/reply.h"
 
-static struct provider_answer with_state(struct provider_answer answer, enum intent_state state)
+static struct provider_answer with_state(struct provider_answer answer, enum provider_payment_state state)
 {
-    answer.intent.state = state;
-    answer.intent.received_provider_minor = answer_intent(state).intent.received_provider_minor;
+    answer.payment.state = state;
+    answer.payment.received_provider_minor = answer_payment(state).payment.received_provider_minor;
     return answer;
 }
 
@@ -52,26 +52,28 @@ static void check_outcome(struct fixture *f, const struct outcome *outcome)
 static void each_outcome_of_a_charge_is_settled_as_the_contract_has_it(void **state)
 {
     struct provider_answer refused = answer_not_found(); // without an intent
-    struct provider_answer other_amount = answer_intent(INTENT_SUCCEEDED);
-    other_amount.intent.amount_provider_minor = 4999;
+    struct provider_answer other_amount = answer_payment(PROVIDER_PAYMENT_SUCCEEDED);
+    other_amount.payment.amount_provider_minor = 4999;
     struct provider_answer others_intent = answer_declined();
-    others_intent.intent.payment_id = "018f0000-0000-7000-8000-00000000000f";
+    others_intent.payment.payment_id = "018f0000-0000-7000-8000-00000000000f";
     const struct outcome outcomes[] = {
-        {"succeeded", answer_intent(INTENT_SUCCEEDED), "completed", COMPLETED, "payment.completed", ""},
-        {"processing", answer_intent(INTENT_OPEN), "pending", PROCESSING, "", "sync"},
+        {"succeeded", answer_payment(PROVIDER_PAYMENT_SUCCEEDED), "completed", COMPLETED, "payment.completed",
+         ""},
+        {"processing", answer_payment(PROVIDER_PAYMENT_OPEN), "pending", PROCESSING, "", "sync"},
         {"an action", answer_action(), "pending", CREATED ", action required pending api", "", "sync"},
-        {"authorised", answer_intent(INTENT_CAPTURABLE), "pending", CREATED ", capturable pending api",
-         "payment.capturable", "sync"},
-        {"canceled", answer_intent(INTENT_CANCELED), "failed", FAILED, "payment.failed", ""},
-        {"an attempt failed", answer_intent(INTENT_ATTEMPT_FAILED), "failed", FAILED, "payment.failed", ""},
+        {"authorised", answer_payment(PROVIDER_PAYMENT_CAPTURABLE), "pending",
+         CREATED ", capturable pending api", "payment.capturable", "sync"},
+        {"canceled", answer_payment(PROVIDER_PAYMENT_CANCELED), "failed", FAILED, "payment.failed", ""},
+        {"an attempt failed", answer_payment(PROVIDER_PAYMENT_ATTEMPT_FAILED), "failed", FAILED,
+         "payment.failed", ""},
         {"declined", answer_declined(), "failed", FAILED, "payment.failed", ""},
         {"refused", refused, "failed", FAILED, "payment.failed", ""},
-        {"refused, and yet succeeded", with_state(answer_declined(), INTENT_SUCCEEDED), "completed",
+        {"refused, and yet succeeded", with_state(answer_declined(), PROVIDER_PAYMENT_SUCCEEDED), "completed",
          COMPLETED, "payment.completed", ""},
-        {"refused, and yet authorised", with_state(answer_declined(), INTENT_CAPTURABLE), "pending",
+        {"refused, and yet authorised", with_state(answer_declined(), PROVIDER_PAYMENT_CAPTURABLE), "pending",
          CREATED ", capturable pending api", "payment.capturable", "sync"},
-        {"refused, and yet open", with_state(answer_declined(), INTENT_OPEN), "pending", PROCESSING, "",
-         "sync"},
+        {"refused, and yet open", with_state(answer_declined(), PROVIDER_PAYMENT_OPEN), "pending", PROCESSING,
+         "", "sync"},
         {"no authority", answer_no_auth(), "failed", FAILED, "payment.failed", ""},
         {"unknown", answer_unknown(), NULL, CREATED, "", "charge"},
         {"to be looked up", answer_look_up(), NULL, CREATED, "", "charge"},
@@ -110,8 +112,8 @@ static void a_payer_who_must_act_by_the_sdk_gets_the_client_secret(void **state)
 {
     struct fixture *f = *state;
     struct provider_answer answer = answer_action();
-    answer.intent.next_action = NEXT_ACTION_SDK;
-    answer.intent.redirect_url = NULL;
+    answer.payment.next_action = NEXT_ACTION_SDK;
+    answer.payment.redirect_url = NULL;
     fake_provider_will(&f->provider, answer);
     struct buyer *buyer = buy(f);
     assert_non_null(strstr(
@@ -168,7 +170,7 @@ static void a_repeated_attempt_is_the_same_request(void **state)
     engine_begin(f);
     fake_provider_will(&f->provider, answer_unknown());
     fake_provider_will(&f->provider, answer_unknown());
-    fake_provider_will(&f->provider, answer_intent(INTENT_SUCCEEDED));
+    fake_provider_will(&f->provider, answer_payment(PROVIDER_PAYMENT_SUCCEEDED));
     struct buyer *buyer = buy(f);
     engine_run_s(f, 5);
     assert_int_equal(f->provider.call_count, 3);
@@ -203,7 +205,7 @@ static void a_longer_wait_that_the_provider_asks_for_is_kept(void **state)
 static void the_answer_is_stored_as_it_was_given(void **state)
 {
     struct fixture *f = *state;
-    fake_provider_will(&f->provider, answer_intent(INTENT_SUCCEEDED));
+    fake_provider_will(&f->provider, answer_payment(PROVIDER_PAYMENT_SUCCEEDED));
     struct buyer *buyer = buy(f);
     struct op_answer answer = {0};
     transaction_begin(f);
@@ -219,7 +221,7 @@ static void the_answer_is_stored_as_it_was_given(void **state)
 static void an_answer_belongs_to_its_payment_alone(void **state)
 {
     struct fixture *f = *state;
-    fake_provider_will(&f->provider, answer_intent(INTENT_SUCCEEDED));
+    fake_provider_will(&f->provider, answer_payment(PROVIDER_PAYMENT_SUCCEEDED));
     struct buyer *buyer = buy(f);
     run_sql(f, "UPDATE replies SET subject_id = x'0102030405060708090a0b0c0d0e0f10'");
     struct uuid moved = {{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}};
@@ -258,8 +260,9 @@ static void every_buyer_gets_the_answer_to_its_own_payment(void **state)
     assert_int_equal(stats.in_flight, 50);
     assert_int_equal(stats.waiting, 50);
     for (int i = 0; i < 50; i++) {
-        struct provider_answer answer = i % 2 == 0 ? answer_intent(INTENT_SUCCEEDED) : answer_declined();
-        answer.intent.id = arena_printf(&f->arena, "pi_%d", i);
+        struct provider_answer answer =
+            i % 2 == 0 ? answer_payment(PROVIDER_PAYMENT_SUCCEEDED) : answer_declined();
+        answer.payment.id = arena_printf(&f->arena, "pi_%d", i);
         fake_provider_answer(&f->provider, answer);
     }
     fake_loop_run_tasks(&f->loop);
@@ -286,7 +289,7 @@ static void there_is_room_for_as_many_operations_as_are_allowed(void **state)
         buy(f);
     }
     assert_false(engine_has_room(f->engine));
-    fake_provider_answer(&f->provider, answer_intent(INTENT_SUCCEEDED));
+    fake_provider_answer(&f->provider, answer_payment(PROVIDER_PAYMENT_SUCCEEDED));
     fake_loop_run_tasks(&f->loop);
     assert_true(engine_has_room(f->engine));
 }

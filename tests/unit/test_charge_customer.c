@@ -37,7 +37,7 @@ static void a_customer_is_made_before_the_charge_that_names_him(void **state)
     struct fixture *f = *state;
     engine_begin(f);
     fake_provider_will(&f->provider, answer_customer("cus_1"));
-    fake_provider_will(&f->provider, answer_intent(INTENT_SUCCEEDED));
+    fake_provider_will(&f->provider, answer_payment(PROVIDER_PAYMENT_SUCCEEDED));
     fake_provider_will(&f->provider, answer_paid_method("pm_1", "cus_1", "f1"));
     struct buyer *buyer = buy_and_save(f);
     assert_string_equal(answered_status(buyer), "completed");
@@ -59,7 +59,7 @@ static void a_customer_who_is_there_is_named_at_once(void **state)
     run_sql(f, "UPDATE payments SET provider_ref = NULL");
     struct buyer *second = buy_and_save(f);
     assert_charge_names(f, "cus_1");
-    answer_held(f, answer_intent(INTENT_SUCCEEDED));
+    answer_held(f, answer_payment(PROVIDER_PAYMENT_SUCCEEDED));
     assert_string_equal(answered_status(second), "completed");
     assert_int_equal(fake_provider_count(&f->provider, PROVIDER_CUSTOMER), 1);
     assert_int_equal(sql_number(f, "SELECT count(*) FROM customers"), 1);
@@ -175,7 +175,7 @@ static void a_customer_who_is_gone_before_the_charge_is_replaced(void **state)
     assert_int_equal(sql_number(f, "SELECT customers.provider_ref = 'cus_2' FROM customers JOIN payments"
                                    " ON payments.customer_id = customers.id"),
                      1);
-    answer_held(f, answer_intent(INTENT_SUCCEEDED));
+    answer_held(f, answer_payment(PROVIDER_PAYMENT_SUCCEEDED));
     assert_string_equal(answered_status(buyer), "completed");
 }
 

@@ -107,8 +107,8 @@ static void a_charge_that_is_found_in_a_list_is_taken(void **state)
     struct buyer *buyer = buyer_new(f);
     assert_int_equal(buyer_prepare(buyer), OK);
     struct uuid other = uuid_new(&random_system, START_US);
-    struct intent intents[] = {listed(f, &other, "pi_9", INTENT_SUCCEEDED),
-                               listed(f, &buyer->payment.id, "pi_1", INTENT_SUCCEEDED)};
+    struct provider_payment intents[] = {listed(f, &other, "pi_9", PROVIDER_PAYMENT_SUCCEEDED),
+                                         listed(f, &buyer->payment.id, "pi_1", PROVIDER_PAYMENT_SUCCEEDED)};
     intents[0].payment_id = NULL; // not one of ours
     fake_provider_will(&f->provider, answer_list(intents, 2, NULL));
     buyer_go(buyer);
@@ -126,9 +126,9 @@ static void a_list_is_read_page_by_page(void **state)
     struct buyer *buyer = buyer_new(f);
     assert_int_equal(buyer_prepare(buyer), OK);
     struct uuid other = uuid_new(&random_system, START_US);
-    struct intent first = listed(f, &other, "pi_9", INTENT_SUCCEEDED);
-    struct intent second = listed(f, &other, "pi_8", INTENT_SUCCEEDED);
-    struct intent third = listed(f, &buyer->payment.id, "pi_1", INTENT_ATTEMPT_FAILED);
+    struct provider_payment first = listed(f, &other, "pi_9", PROVIDER_PAYMENT_SUCCEEDED);
+    struct provider_payment second = listed(f, &other, "pi_8", PROVIDER_PAYMENT_SUCCEEDED);
+    struct provider_payment third = listed(f, &buyer->payment.id, "pi_1", PROVIDER_PAYMENT_ATTEMPT_FAILED);
     fake_provider_will(&f->provider, answer_list(&first, 1, "pi_9"));
     fake_provider_will(&f->provider, answer_list(&second, 1, "pi_8"));
     fake_provider_will(&f->provider, answer_list(&third, 1, "pi_1"));
@@ -148,7 +148,7 @@ static void a_list_that_breaks_off_proves_nothing(void **state)
     fake_provider_will(&f->provider, answer_look_up());
     struct buyer *buyer = buy(f);
     struct uuid other = uuid_new(&random_system, START_US);
-    struct intent first = listed(f, &other, "pi_9", INTENT_SUCCEEDED);
+    struct provider_payment first = listed(f, &other, "pi_9", PROVIDER_PAYMENT_SUCCEEDED);
     fake_provider_will(&f->provider, answer_list(&first, 1, "pi_9"));
     fake_provider_will(&f->provider, answer_unknown());
     next_call(f, PROVIDER_LIST, 10);
@@ -202,7 +202,7 @@ static void a_charge_whose_intent_is_known_is_read_by_its_id(void **state)
     fake_provider_will(&f->provider, answer_not_found()); // says nothing of the charge
     next_call(f, PROVIDER_RETRIEVE, 10);
     assert_int_equal(payment_row(f, &buyer->payment.id).status, PAYMENT_PENDING);
-    f->provider.otherwise = answer_intent(INTENT_SUCCEEDED);
+    f->provider.otherwise = answer_payment(PROVIDER_PAYMENT_SUCCEEDED);
     engine_run_s(f, 3600); // what is answered, but does not help, is asked at growing distances
     assert_int_equal(payment_row(f, &buyer->payment.id).status, PAYMENT_COMPLETED);
     assert_int_equal(charges(f), sent);
@@ -253,7 +253,7 @@ static void a_charge_that_cannot_be_planned_does_not_stand_in_the_way_of_others(
     put_credentials(f, 2, "sk_test_second");
     f->version_id.bytes[15] = 2;
     struct buyer *other = buy(f);
-    f->provider.otherwise = answer_intent(INTENT_SUCCEEDED);
+    f->provider.otherwise = answer_payment(PROVIDER_PAYMENT_SUCCEEDED);
     engine_run_s(f, 60);
     assert_string_equal(open_operations(f, &stuck->payment.id), "charge");
     assert_string_equal(answered_status(stuck), "pending");
@@ -269,7 +269,7 @@ static void damaged_rows_are_set_aside_and_never_stand_in_the_way_of_others(void
     struct buyer *payment = buy(f);
     run_sql(f, "UPDATE payments SET status = 'lost' WHERE rowid = (SELECT max(rowid) FROM payments)");
     struct buyer *whole = buy(f);
-    f->provider.otherwise = answer_intent(INTENT_SUCCEEDED);
+    f->provider.otherwise = answer_payment(PROVIDER_PAYMENT_SUCCEEDED);
     engine_run_s(f, 60);
     assert_string_equal(answered_status(whole), "completed");
     assert_string_equal(open_operations(f, &row->payment.id), "charge");
@@ -309,7 +309,7 @@ static void a_page_that_cannot_be_read_holds_up_only_what_needs_it(void **state)
     struct buyer *stuck = buy(f);
     text_hex(stuck->payment.id.bytes, sizeof(stuck->payment.id.bytes), unreadable);
     struct buyer *whole = buy(f);
-    f->provider.otherwise = answer_intent(INTENT_SUCCEEDED);
+    f->provider.otherwise = answer_payment(PROVIDER_PAYMENT_SUCCEEDED);
     engine_run_s(f, 60);
     struct engine_stats stats;
     engine_stats(f->engine, &stats);
@@ -328,7 +328,7 @@ static void a_crash_while_the_provider_is_called_sends_the_same_again(void **sta
     struct buyer *buyer = buy(f);
     engine_crash(f);
     f->provider.holds = false;
-    f->provider.otherwise = answer_intent(INTENT_SUCCEEDED);
+    f->provider.otherwise = answer_payment(PROVIDER_PAYMENT_SUCCEEDED);
     engine_begin(f);
     engine_run_s(f, 1);
     assert_int_equal(f->provider.call_count, 2);
@@ -347,7 +347,7 @@ static void a_crash_before_the_provider_is_called_loses_nothing(void **state)
     struct buyer *buyer = buyer_new(f);
     assert_int_equal(buyer_prepare(buyer), OK);
     engine_crash(f);
-    f->provider.otherwise = answer_intent(INTENT_SUCCEEDED);
+    f->provider.otherwise = answer_payment(PROVIDER_PAYMENT_SUCCEEDED);
     engine_begin(f);
     engine_run_s(f, 1);
     assert_int_equal(f->provider.call_count, 1);

@@ -64,11 +64,11 @@ static void a_charge_goes_on_being_looked_for_after_the_clock_went_back(void **s
     engine_begin(f);
     struct buyer *buyer = buyer_new(f);
     assert_int_equal(buyer_prepare(buyer), OK);
-    struct intent intent = listed(f, &buyer->payment.id, "pi_1", INTENT_SUCCEEDED);
+    struct provider_payment reported = listed(f, &buyer->payment.id, "pi_1", PROVIDER_PAYMENT_SUCCEEDED);
     buyer_go(buyer);
     engine_run_s(f, 20);
     jump_s(f, -7200);
-    f->provider.otherwise = answer_list(&intent, 1, NULL);
+    f->provider.otherwise = answer_list(&reported, 1, NULL);
     engine_run_s(f, 10);
     assert_int_equal(payment_row(f, &buyer->payment.id).status, PAYMENT_COMPLETED);
 }
@@ -224,7 +224,7 @@ static void a_payments_history_is_told_in_the_order_in_which_it_happened(void **
     fake_provider_will(&f->provider, answer_action());
     struct buyer *buyer = buy(f);
     jump_s(f, -7200);
-    f->provider.otherwise = answer_intent(INTENT_SUCCEEDED);
+    f->provider.otherwise = answer_payment(PROVIDER_PAYMENT_SUCCEEDED);
     engine_run_s(f, 60);
     assert_string_equal(history_of(f, &buyer->payment.id),
                         "created pending api, action required pending api, completed completed recovery");
@@ -379,7 +379,7 @@ static void a_cancel_is_sent_again_although_the_clock_was_set(void **state)
     engine_run_s(f, 60);
     assert_true(f->provider.call_count > 1);
     assert_int_equal(fake_provider_count(&f->provider, PROVIDER_CANCEL), f->provider.call_count);
-    f->provider.otherwise = answer_intent(INTENT_CANCELED);
+    f->provider.otherwise = answer_payment(PROVIDER_PAYMENT_CANCELED);
     engine_run_s(f, 60);
     assert_int_equal(payment_row(f, &PAYMENT_ID).status, PAYMENT_FAILED);
 }

@@ -142,8 +142,8 @@ static void more_events_than_a_batch_stop_when_the_url_goes(void **state)
     start(f);
     run_for_s(f, 1);
     assert_int_equal(f->fake.request_count, 0);
-    assert_int_equal(event(f, 1).next_attempt_us, OUTBOX_WAITING);
-    assert_int_equal(event(f, 2 * OUTBOX_BATCH_MAX + 10).next_attempt_us, OUTBOX_WAITING);
+    assert_int_equal(event(f, 1).next_attempt_us, OUTBOX_PARKED);
+    assert_int_equal(event(f, 2 * OUTBOX_BATCH_MAX + 10).next_attempt_us, OUTBOX_PARKED);
 }
 
 static void the_writer_rests_between_walks_over_many_merchants(void **state)

@@ -3,8 +3,8 @@
 #include "engine_fixture.h"
 
 #include "base/log.h"
-#include "op/engine.h"
-#include "op/reply.h"
+#include "op/engine/engine_private.h"
+#include "op/state/reply.h"
 
 #define REFUSE "CREATE TRIGGER refuse BEFORE UPDATE ON payments BEGIN SELECT RAISE(ABORT, 'no'); END"
 #define ALLOW "DROP TRIGGER refuse"
@@ -23,7 +23,7 @@ static void an_outcome_that_the_database_refuses_is_recorded_later_and_not_asked
     struct fixture *f = *state;
     engine_begin(f);
     run_sql(f, REFUSE);
-    fake_provider_will(&f->provider, answer_intent(INTENT_SUCCEEDED));
+    fake_provider_will(&f->provider, answer_payment(PROVIDER_PAYMENT_SUCCEEDED));
     struct buyer *buyer = buy(f);
     engine_run_s(f, 5);
     assert_int_equal(buyer->answers, 0);
@@ -46,8 +46,8 @@ static void many_refused_outcomes_are_all_recorded(void **state)
     engine_begin(f);
     run_sql(f, REFUSE);
     for (int i = 0; i < 20; i++) {
-        struct provider_answer answer = answer_intent(INTENT_SUCCEEDED);
-        answer.intent.id = arena_printf(&f->arena, "pi_%d", i);
+        struct provider_answer answer = answer_payment(PROVIDER_PAYMENT_SUCCEEDED);
+        answer.payment.id = arena_printf(&f->arena, "pi_%d", i);
         fake_provider_will(&f->provider, answer);
         buy(f);
     }
@@ -65,9 +65,9 @@ static void begin_one_that_cannot_be_recorded(struct fixture *f)
 {
     engine_begin(f);
     run_sql(f, "CREATE UNIQUE INDEX refuse ON payments(status) WHERE status = 'completed'");
-    f->provider.otherwise = answer_intent(INTENT_SUCCEEDED);
+    f->provider.otherwise = answer_payment(PROVIDER_PAYMENT_SUCCEEDED);
     buy(f);
-    f->provider.otherwise.intent.id = "pi_2";
+    f->provider.otherwise.payment.id = "pi_2";
     buy(f);
 }
 
@@ -79,7 +79,7 @@ static void an_outcome_that_cannot_be_recorded_is_let_go_and_asked_for_at_growin
     engine_run_s(f, 4);
     assert_int_equal(in_flight(f), 0);
     engine_stats(f->engine, &stats);
-    assert_int_equal(stats.settle_given_up_total, 1);
+    assert_int_equal(stats.settle_abandoned_total, 1);
     const struct uuid *id = &f->buyers[1]->payment.id;
     assert_string_equal(history_of(f, id),
                         "created pending api, an outcome could not be recorded pending api");
@@ -110,7 +110,7 @@ static void an_outcome_that_a_crash_loses_is_asked_for_again(void **state)
     struct fixture *f = *state;
     engine_begin(f);
     run_sql(f, REFUSE);
-    f->provider.otherwise = answer_intent(INTENT_SUCCEEDED);
+    f->provider.otherwise = answer_payment(PROVIDER_PAYMENT_SUCCEEDED);
     struct buyer *buyer = buy(f);
     engine_crash(f);
     run_sql(f, ALLOW);
@@ -125,7 +125,7 @@ static void a_sweep_that_the_database_refuses_comes_again(void **state)
     struct fixture *f = *state;
     engine_begin(f);
     fake_provider_will(&f->provider, answer_unknown());
-    fake_provider_will(&f->provider, answer_intent(INTENT_SUCCEEDED));
+    fake_provider_will(&f->provider, answer_payment(PROVIDER_PAYMENT_SUCCEEDED));
     struct buyer *buyer = buy(f);
     run_sql(f, "CREATE TRIGGER refuse BEFORE UPDATE ON operations BEGIN SELECT RAISE(ABORT, 'no'); END");
     engine_run_s(f, 5);
@@ -159,8 +159,8 @@ static void an_outcome_that_was_closed_meanwhile_is_let_go(void **state)
 {
     struct fixture *f = *state;
     log_set_level(LOG_WARN);
-    struct provider_answer other_amount = answer_intent(INTENT_SUCCEEDED);
-    other_amount.intent.amount_provider_minor = 4999;
+    struct provider_answer other_amount = answer_payment(PROVIDER_PAYMENT_SUCCEEDED);
+    other_amount.payment.amount_provider_minor = 4999;
     fake_provider_will(&f->provider, other_amount);
     run_sql(f, "CREATE TRIGGER refuse BEFORE UPDATE ON operations BEGIN SELECT RAISE(ABORT, 'no'); END");
     struct buyer *buyer = buy(f);
@@ -183,7 +183,7 @@ static void a_buyer_whose_patience_ends_gets_the_pending_payment_and_the_charge_
     engine_run_s(f, 2);
     assert_int_equal(buyer->status, 201);
     assert_string_equal(answered_status(buyer), "pending");
-    fake_provider_answer(&f->provider, answer_intent(INTENT_SUCCEEDED));
+    fake_provider_answer(&f->provider, answer_payment(PROVIDER_PAYMENT_SUCCEEDED));
     fake_loop_run_tasks(&f->loop);
     assert_int_equal(buyer->answers, 1);
     assert_int_equal(payment_row(f, &buyer->payment.id).status, PAYMENT_COMPLETED);
@@ -197,7 +197,7 @@ static void what_the_impatient_buyer_got_stays_the_stored_answer(void **state)
     f->provider.holds = true;
     struct buyer *buyer = buy(f);
     engine_run_s(f, 31);
-    fake_provider_answer(&f->provider, answer_intent(INTENT_SUCCEEDED));
+    fake_provider_answer(&f->provider, answer_payment(PROVIDER_PAYMENT_SUCCEEDED));
     fake_loop_run_tasks(&f->loop);
     struct op_answer answer = {0};
     transaction_begin(f);
@@ -221,7 +221,7 @@ static void a_buyer_who_waits_behind_a_stored_answer_is_not_kept_waiting(void **
     transaction_begin(f);
     assert_int_equal(reply_keep_payment(&tx, &payment, &stored, &f->err), OK);
     transaction_end(f);
-    fake_provider_answer(&f->provider, answer_intent(INTENT_SUCCEEDED));
+    fake_provider_answer(&f->provider, answer_payment(PROVIDER_PAYMENT_SUCCEEDED));
     fake_loop_run_tasks(&f->loop);
     assert_int_equal(buyer->answers, 1);
     assert_string_equal(buyer->body, stored.body);
@@ -232,8 +232,9 @@ static void a_buyer_whose_patience_ends_as_the_outcome_is_recorded_gets_the_outc
     struct fixture *f = *state;
     f->provider.holds = true;
     struct buyer *buyer = buy(f);
-    fake_provider_answer(&f->provider,
-                         answer_intent(INTENT_SUCCEEDED)); // settled; the loop does not know it yet
+    fake_provider_answer(
+        &f->provider,
+        answer_payment(PROVIDER_PAYMENT_SUCCEEDED)); // settled; the loop does not know it yet
     f->loop.mono_us += 31 * US_PER_S;
     op_patience_over(&f->engine->patience_timer);
     fake_loop_run_tasks(&f->loop);
@@ -279,7 +280,7 @@ static void a_drain_waits_for_what_is_under_way(void **state)
     assert_false(engine_ready(f->engine));
     assert_false(engine_has_room(f->engine));
     assert_int_equal(buyer->answers, 0);
-    fake_provider_answer(&f->provider, answer_intent(INTENT_SUCCEEDED));
+    fake_provider_answer(&f->provider, answer_payment(PROVIDER_PAYMENT_SUCCEEDED));
     fake_loop_run_tasks(&f->loop);
     assert_true(engine_drain(f->engine, false));
     assert_string_equal(answered_status(buyer), "completed");
@@ -309,7 +310,7 @@ static void a_drain_in_a_hurry_gives_the_pending_answer_at_once(void **state)
     fake_loop_run_tasks(&f->loop);
     assert_string_equal(answered_status(buyer), "pending");
     assert_false(engine_drain(f->engine, true)); // the attempt is under way still
-    fake_provider_answer(&f->provider, answer_intent(INTENT_SUCCEEDED));
+    fake_provider_answer(&f->provider, answer_payment(PROVIDER_PAYMENT_SUCCEEDED));
     fake_loop_run_tasks(&f->loop);
     assert_true(engine_drain(f->engine, true));
     assert_int_equal(payment_row(f, &buyer->payment.id).status, PAYMENT_COMPLETED);
@@ -334,7 +335,7 @@ static void what_a_drain_left_open_goes_on_after_the_next_start(void **state)
     struct buyer *buyer = buy(f);
     (void)engine_drain(f->engine, false);
     engine_crash(f);
-    f->provider.otherwise = answer_intent(INTENT_SUCCEEDED);
+    f->provider.otherwise = answer_payment(PROVIDER_PAYMENT_SUCCEEDED);
     engine_begin(f);
     engine_run_s(f, 1);
     assert_int_equal(payment_row(f, &buyer->payment.id).status, PAYMENT_COMPLETED);
@@ -345,7 +346,7 @@ static void an_outcome_that_the_database_refuses_holds_the_drain_up(void **state
     struct fixture *f = *state;
     engine_begin(f);
     run_sql(f, REFUSE);
-    fake_provider_will(&f->provider, answer_intent(INTENT_SUCCEEDED));
+    fake_provider_will(&f->provider, answer_payment(PROVIDER_PAYMENT_SUCCEEDED));
     struct buyer *buyer = buy(f);
     engine_run_s(f, 3);
     assert_false(engine_drain(f->engine, false));
@@ -365,7 +366,7 @@ static void an_attempt_that_outlives_its_lease_is_not_made_twice(void **state)
     struct buyer *buyer = buy(f);
     engine_run_s(f, 300);
     assert_int_equal(f->provider.call_count, 1);
-    fake_provider_answer(&f->provider, answer_intent(INTENT_SUCCEEDED));
+    fake_provider_answer(&f->provider, answer_payment(PROVIDER_PAYMENT_SUCCEEDED));
     fake_loop_run_tasks(&f->loop);
     assert_string_equal(events_of(f, &buyer->payment.id), "payment.completed");
     assert_string_equal(history_of(f, &buyer->payment.id), "created pending api, completed completed api");
@@ -381,7 +382,7 @@ static void an_unknown_outcome_behind_an_outlived_lease_is_asked_again_at_once(v
     struct buyer *buyer = buy(f);
     engine_run_s(f, 140);
     f->provider.holds = false;
-    f->provider.otherwise = answer_intent(INTENT_SUCCEEDED);
+    f->provider.otherwise = answer_payment(PROVIDER_PAYMENT_SUCCEEDED);
     fake_provider_answer(&f->provider, answer_unknown());
     engine_run_s(f, 1);
     assert_int_equal(f->provider.call_count, 2);

@@ -360,8 +360,8 @@ static void a_dispute_is_fetched_until_it_is_known_whose_payment_it_is_about(voi
     happens_at(now_s(f) + 40);
     engine_run_s(f, 1200);
     assert_int_equal(applied(f), 0);
-    struct intent intent = listed(f, &buyer->payment.id, "pi_1", INTENT_SUCCEEDED);
-    f->provider.otherwise = answer_list(&intent, 1, NULL);
+    struct provider_payment reported = listed(f, &buyer->payment.id, "pi_1", PROVIDER_PAYMENT_SUCCEEDED);
+    f->provider.otherwise = answer_list(&reported, 1, NULL);
     engine_run_s(f, 1200);
     assert_int_equal(payment_row(f, &buyer->payment.id).status, PAYMENT_COMPLETED);
     assert_all_applied_once_in_order(f);
@@ -381,8 +381,8 @@ static void a_dispute_is_fetched_until_then_although_events_come_by_themselves(v
     engine_run_s(f, 900);
     assert_int_equal(applied(f), 0);
     assert_int_equal(asking(f), 1);
-    struct intent intent = listed(f, &buyer->payment.id, "pi_1", INTENT_SUCCEEDED);
-    f->provider.otherwise = answer_list(&intent, 1, NULL);
+    struct provider_payment reported = listed(f, &buyer->payment.id, "pi_1", PROVIDER_PAYMENT_SUCCEEDED);
+    f->provider.otherwise = answer_list(&reported, 1, NULL);
     engine_run_s(f, 1200);
     assert_all_applied_once_in_order(f);
     assert_int_equal(asking(f), 0);
@@ -398,10 +398,10 @@ static void a_dispute_is_fetched_until_then_also_from_the_first_page_of_a_second
     for (int i = 0; i < 150; i++) {
         happens_at(at_s)->livemode = i < 149; // of other credentials but for the newest
     }
-    struct intent intent = listed(f, &buyer->payment.id, "pi_1", INTENT_SUCCEEDED);
+    struct provider_payment reported = listed(f, &buyer->payment.id, "pi_1", PROVIDER_PAYMENT_SUCCEEDED);
     engine_run_s(f, 1200);
     assert_int_equal(applied(f), 0);
-    f->provider.otherwise = answer_list(&intent, 1, NULL);
+    f->provider.otherwise = answer_list(&reported, 1, NULL);
     engine_run_s(f, 1200);
     assert_int_equal(applied(f), 1);
 }

@@ -57,8 +57,8 @@ static void a_payment_that_was_brought_back_is_not_failed_by_the_event_of_its_fi
     struct fixture *f = *state;
     struct payment payment = insert_payment(f, PAYMENT_FAILED);
     struct tx tx = tx_of(f);
-    struct intent intent = answer_action().intent;
-    assert_int_equal(change_reopen(&tx, &payment, &intent, &f->err), OK);
+    struct provider_payment reported = answer_action().payment;
+    assert_int_equal(payment_reopen(&tx, &payment, &reported, &f->err), OK);
     struct tx told =
         apply(f, (struct told){"evt_1", "payment_intent.payment_failed", false, DECLINED, NULL, NULL});
     assert_true(told.work_due);

@@ -203,7 +203,7 @@ static void the_engine_applies_what_was_kept(void **state)
     engine_run_s(f, 6);
     assert_int_equal(payment_row(f, &buyer->payment.id).status, PAYMENT_COMPLETED);
     assert_int_equal(f->told, 1);
-    fake_provider_answer(&f->provider, answer_intent(INTENT_SUCCEEDED)); // the same news, later
+    fake_provider_answer(&f->provider, answer_payment(PROVIDER_PAYMENT_SUCCEEDED)); // the same news, later
     fake_loop_run_tasks(&f->loop);
     assert_string_equal(answered_status(buyer), "completed");
     assert_string_equal(events_of(f, &buyer->payment.id), "payment.completed");
@@ -243,7 +243,7 @@ static void a_dispute_of_a_payment_whose_outcome_is_unknown_is_not_taken_until_i
     assert_int_equal(take_dispute(f), ERR_OVERLOADED);
     f->loop.wall_offset_us += 3600 * US_PER_S;
     transaction_end(f);
-    fake_provider_answer(&f->provider, answer_intent(INTENT_SUCCEEDED));
+    fake_provider_answer(&f->provider, answer_payment(PROVIDER_PAYMENT_SUCCEEDED));
     fake_loop_run_tasks(&f->loop);
     transaction_begin(f);
     assert_int_equal(take_dispute(f), OK);
@@ -262,7 +262,7 @@ static struct provider_answer list_dispute(struct fake_provider *fake, const str
                                 .kind = EVENT_DISPUTE_OPENED,
                                 .complete = true,
                                 .created_s = call->created_from_s,
-                                .intent_id = "pi_1",
+                                .payment_ref = "pi_1",
                                 .dispute = {.id = "dp_1", .status = "needs_response", .amount_minor = -1}};
     return (struct provider_answer){
         .outcome = PROVIDER_DONE, .status = 200, .events = &listed, .event_count = 1};
@@ -280,7 +280,7 @@ static void a_dispute_that_came_before_its_charge_was_answered_is_fetched_once_i
     f->provider.events = list_dispute;
     engine_run_s(f, 20);
     assert_string_equal(events_of(f, &id), "");
-    fake_provider_answer(&f->provider, answer_intent(INTENT_SUCCEEDED));
+    fake_provider_answer(&f->provider, answer_payment(PROVIDER_PAYMENT_SUCCEEDED));
     engine_run_s(f, 15);
     assert_string_equal(events_of(f, &id), "payment.completed, payment.disputed");
 }

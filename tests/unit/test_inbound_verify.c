@@ -3,7 +3,7 @@
 #include "engine_fixture.h"
 
 #include "base/text.h"
-#include "op/inbound.h"
+#include "op/state/inbound.h"
 #include "store/credentials.h"
 #include "store/merchants.h"
 #include "store/sealed.h"

@@ -36,18 +36,18 @@ static void an_event_stands_behind_an_open_one_of_its_transaction(void **state)
     struct outbox_event event = must_claim(f, shop, NOW, first);
     struct outbox_event none;
     assert_false(claim(f, shop, NOW, &none));
-    assert_row(f, second, "pending", OUTBOX_BEHIND);
+    assert_row(f, second, "pending", OUTBOX_BLOCKED);
 
     assert_true(record(f, &event, (struct outbox_attempt){OUTBOX_RETRY, NOW, .retry_us = NOW + 5}));
     assert_row(f, first, "retrying", NOW + 5);
-    assert_row(f, second, "pending", OUTBOX_BEHIND);
+    assert_row(f, second, "pending", OUTBOX_BLOCKED);
 
     event = must_claim(f, shop, NOW + 5, first);
     assert_int_equal(event.attempts, 1);
     assert_true(record(f, &event, (struct outbox_attempt){OUTBOX_DELIVERED, NOW + 6, .status_code = 200}));
     assert_row(f, first, "delivered", 0);
     assert_row(f, second, "pending", NOW + 6);
-    assert_row(f, third, "pending", OUTBOX_BEHIND);
+    assert_row(f, third, "pending", OUTBOX_BLOCKED);
 
     event = must_claim(f, shop, NOW + 6, second);
     assert_true(
@@ -81,7 +81,7 @@ static void an_outcome_that_comes_after_its_lease_was_lost_writes_nothing(void *
     must_claim(f, shop, NOW + LEASE, first);
     assert_false(record(f, &lost, (struct outbox_attempt){OUTBOX_DELIVERED, NOW, .status_code = 200}));
     assert_row(f, first, "processing", NOW + LEASE + LEASE);
-    assert_row(f, second, "pending", OUTBOX_BEHIND);
+    assert_row(f, second, "pending", OUTBOX_BLOCKED);
 }
 
 static void without_an_endpoint_an_event_waits_until_there_is_one(void **state)
@@ -90,7 +90,7 @@ static void without_an_endpoint_an_event_waits_until_there_is_one(void **state)
     struct uuid shop = add_merchant(f, 1, false);
     struct uuid id = append(f, shop, id_of(9), NOW);
     struct outbox_event event;
-    assert_row(f, id, "pending", OUTBOX_WAITING);
+    assert_row(f, id, "pending", OUTBOX_PARKED);
     assert_false(claim(f, shop, INT64_MAX - 2, &event));
     int64_t moved = 0;
     assert_int_equal(outbox_release_merchant(f->db, &shop, NOW + 9, &moved, &f->err), OK);
@@ -117,14 +117,14 @@ static void a_410_makes_all_of_a_merchants_events_wait_but_those_being_sent(void
     const struct outbox_attempt attempt = {OUTBOX_GONE, NOW + 4, .status_code = 410,
                                            .merchant_updated_us = NOW};
     assert_true(record(f, &gone_event, attempt));
-    assert_row(f, gone, "pending", OUTBOX_WAITING);
+    assert_row(f, gone, "pending", OUTBOX_PARKED);
     assert_int_equal(row_of(f, gone).attempts, 1);
-    assert_row(f, retrying, "pending", OUTBOX_WAITING);
-    assert_row(f, due, "pending", OUTBOX_WAITING);
+    assert_row(f, retrying, "pending", OUTBOX_PARKED);
+    assert_row(f, due, "pending", OUTBOX_PARKED);
     assert_row(f, sent, "processing", NOW + 2 + LEASE);
-    assert_row(f, behind, "pending", OUTBOX_BEHIND);
+    assert_row(f, behind, "pending", OUTBOX_BLOCKED);
     assert_row(f, other, "pending", NOW);
-    assert_row(f, append(f, shop, id_of(10), NOW + 5), "pending", OUTBOX_WAITING);
+    assert_row(f, append(f, shop, id_of(10), NOW + 5), "pending", OUTBOX_PARKED);
 
     struct merchant merchant;
     assert_int_equal(merchant_get(f->db, &shop, &f->arena, &merchant, &f->err), OK);
@@ -159,14 +159,14 @@ static void waiting_events_die_of_age_and_free_the_next(void **state)
     struct uuid second = append(f, shop, id_of(9), NOW + 100);
     struct uuid third = append(f, shop, id_of(8), NOW + 100);
     bool has = false;
-    assert_int_equal(outbox_bury_waiting(f->db, &shop, NOW, NOW + 50, &has, &f->err), OK);
+    assert_int_equal(outbox_expire_parked(f->db, &shop, NOW, NOW + 50, &has, &f->err), OK);
     assert_false(has);
-    assert_int_equal(outbox_bury_waiting(f->db, &shop, NOW + 1, NOW + 50, &has, &f->err), OK);
+    assert_int_equal(outbox_expire_parked(f->db, &shop, NOW + 1, NOW + 50, &has, &f->err), OK);
     assert_true(has);
     assert_row(f, first, "dead", 0);
     assert_row(f, second, "pending", NOW + 50);
-    assert_row(f, third, "pending", OUTBOX_WAITING);
-    assert_int_equal(outbox_bury_waiting(f->db, &shop, NOW + 1, NOW + 50, &has, &f->err), OK);
+    assert_row(f, third, "pending", OUTBOX_PARKED);
+    assert_int_equal(outbox_expire_parked(f->db, &shop, NOW + 1, NOW + 50, &has, &f->err), OK);
     assert_false(has);
 }
 
@@ -204,12 +204,12 @@ static void a_clock_that_was_set_back_leaves_leases_and_queues_alone(void **stat
     struct uuid waiting = append(f, homeless, id_of(10), NOW + 500);
     assert_int_equal(outbox_clock_set_back(f->db, NOW, 100, &f->err), OK);
     assert_row(f, sent, "processing", NOW + LEASE);
-    assert_row(f, behind, "pending", OUTBOX_BEHIND);
+    assert_row(f, behind, "pending", OUTBOX_BLOCKED);
     assert_row(f, later, "pending", NOW + 400);
     assert_row(f, past, "pending", NOW);
-    assert_row(f, waiting, "pending", OUTBOX_WAITING);
+    assert_row(f, waiting, "pending", OUTBOX_PARKED);
     bool has = false;
-    assert_int_equal(outbox_bury_waiting(f->db, &homeless, NOW + 1, NOW + 1, &has, &f->err), OK);
+    assert_int_equal(outbox_expire_parked(f->db, &homeless, NOW + 1, NOW + 1, &has, &f->err), OK);
     assert_true(has); // it is as old as now
 }
 

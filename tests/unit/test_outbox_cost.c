@@ -23,14 +23,14 @@ static void run_every_statement(struct fixture *f)
 {
     struct uuid shop = add_merchant(f, 1, true);
     statement_count = 0;
-    struct outbox_lane lane;
+    struct outbox_lane queue;
     struct outbox_event event;
     bool has = false;
     int64_t number = 0;
     append(f, shop, id_of(8), NOW);
     append(f, shop, id_of(9), NOW);
-    next_lane(f, (struct uuid){0}, &lane);
-    assert_int_equal(outbox_next_waiting(f->db, &shop, &lane, &has, &f->err), OK);
+    next_lane(f, (struct uuid){0}, &queue);
+    assert_int_equal(outbox_next_waiting(f->db, &shop, &queue, &has, &f->err), OK);
     assert_int_equal(outbox_first_time(f->db, &shop, &number, &f->err), OK);
     assert_true(claim(f, shop, NOW, &event));
     assert_true(record(f, &event, (struct outbox_attempt){OUTBOX_DELIVERED, NOW, .status_code = 200}));
@@ -38,7 +38,7 @@ static void run_every_statement(struct fixture *f)
     assert_true(record(f, &event, (struct outbox_attempt){OUTBOX_GONE, NOW, .merchant_updated_us = NOW}));
     assert_int_equal(outbox_release_merchant(f->db, &shop, NOW, &number, &f->err), OK);
     assert_int_equal(outbox_park_merchant(f->db, &shop, NOW, &number, &f->err), OK);
-    assert_int_equal(outbox_bury_waiting(f->db, &shop, NOW + 1, NOW, &has, &f->err), OK);
+    assert_int_equal(outbox_expire_parked(f->db, &shop, NOW + 1, NOW, &has, &f->err), OK);
     assert_true(has);
 }
 
@@ -81,11 +81,11 @@ static int count_step(void *context)
 static int64_t steps_of_a_look(struct fixture *f, struct uuid merchant_id)
 {
     sqlite3 *handle = ((struct sqlite *)f->db)->handle;
-    struct outbox_lane lane;
+    struct outbox_lane queue;
     struct outbox_event event;
     int64_t steps = 0;
     sqlite3_progress_handler(handle, 1, count_step, &steps);
-    assert_true(next_lane(f, (struct uuid){0}, &lane));
+    assert_true(next_lane(f, (struct uuid){0}, &queue));
     assert_true(claim(f, merchant_id, NOW, &event));
     sqlite3_progress_handler(handle, 0, NULL, NULL);
     return steps;

@@ -50,7 +50,7 @@ static struct provider_answer refunded(void)
                                                .status = REFUND_COMPLETED,
                                                .amount_provider_minor = 5000,
                                                .currency = "usd",
-                                               .intent_id = "pi_1"}};
+                                               .payment_ref = "pi_1"}};
 }
 
 // As an older version of this program did it, where the event came first.

@@ -13,19 +13,19 @@
 
 static struct provider_answer paid(void)
 {
-    return answer_intent(INTENT_SUCCEEDED);
+    return answer_payment(PROVIDER_PAYMENT_SUCCEEDED);
 }
 
 static struct provider_answer captured(void)
 {
-    struct provider_answer answer = answer_intent(INTENT_SUCCEEDED);
-    answer.intent.received_provider_minor = 3000;
+    struct provider_answer answer = answer_payment(PROVIDER_PAYMENT_SUCCEEDED);
+    answer.payment.received_provider_minor = 3000;
     return answer;
 }
 
 static struct provider_answer canceled(void)
 {
-    return answer_intent(INTENT_CANCELED);
+    return answer_payment(PROVIDER_PAYMENT_CANCELED);
 }
 
 static struct provider_answer customer_made(void)
@@ -57,7 +57,7 @@ static const struct provider_refund the_refund = {.id = "re_1",
                                                   .status = REFUND_COMPLETED,
                                                   .amount_provider_minor = 5000,
                                                   .currency = "usd",
-                                                  .intent_id = "pi_1",
+                                                  .payment_ref = "pi_1",
                                                   .refund_id = TEXT_OF_REFUND_ID};
 
 static struct provider_answer refunded(void)
@@ -83,8 +83,8 @@ static struct provider_answer others_refund_list(void)
 
 static struct provider_answer intent_list(void)
 {
-    static struct intent intents[1];
-    intents[0] = answer_intent(INTENT_SUCCEEDED).intent;
+    static struct provider_payment intents[1];
+    intents[0] = answer_payment(PROVIDER_PAYMENT_SUCCEEDED).payment;
     intents[0].payment_id = TEXT_OF_PAYMENT_ID;
     return answer_list(intents, 1, NULL);
 }

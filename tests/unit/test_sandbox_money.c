@@ -108,7 +108,7 @@ static void charge_somehow(struct world *world, int64_t now_us)
         charge(world, now_us, methods[world_dice(world, COUNT_OF(methods))], extra);
 }
 
-static void change_intent(struct world *world, int64_t now_us, const char *intent_id)
+static void payment_apply_reported(struct world *world, int64_t now_us, const char *intent_id)
 {
     bool captures = world_dice(world, 2) == 0;
     const char *path = path_of(
@@ -223,7 +223,7 @@ static void the_books_add_up_whatever_is_done(void **state)
         if (one == NULL || dice == 0) {
             charge_somehow(world, now_us);
         } else if (dice <= 2) {
-            change_intent(world, now_us, json_get_str(one, "payment_intent"));
+            payment_apply_reported(world, now_us, json_get_str(one, "payment_intent"));
         } else if (dice <= 5 || refund == NULL) {
             refund_somehow(world, now_us, json_get_str(one, "payment_intent"));
         } else if (dice == 6) {

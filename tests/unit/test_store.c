@@ -96,11 +96,11 @@ static void work_done(struct store_job *job)
     work->order = ++work->fixture->done;
 }
 
-static void work_init(struct work *work, struct fixture *fixture, enum store_lane lane, int64_t id)
+static void work_init(struct work *work, struct fixture *fixture, enum store_queue queue, int64_t id)
 {
     *work = (struct work){.fixture = fixture, .id = id};
-    work->job.lane = lane;
-    work->job.run = lane == STORE_WRITE ? insert_run : count_run;
+    work->job.queue = queue;
+    work->job.run = queue == STORE_WRITE ? insert_run : count_run;
     work->job.done = work_done;
     work->job.now_us = 1; // the inbox has no clock
 }

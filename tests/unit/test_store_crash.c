@@ -58,10 +58,10 @@ static _Noreturn void serve_until_killed(const char *database, int answers)
         _exit(1);
     }
     for (int i = 0; i < IN_FLIGHT; i++) {
-        inserts[i] =
-            (struct insert){.job = {.lane = STORE_WRITE, .run = insert_run, .done = insert_done, .now_us = 1},
-                            .id = ++last_id,
-                            .answers = answers};
+        inserts[i] = (struct insert){
+            .job = {.queue = STORE_WRITE, .run = insert_run, .done = insert_done, .now_us = 1},
+            .id = ++last_id,
+            .answers = answers};
         store_submit_always(store, &inserts[i].job);
     }
     while (true) {

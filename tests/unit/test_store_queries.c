@@ -129,14 +129,14 @@ static void a_clock_that_was_set_takes_back_what_rested_on_it(void **state)
     assert_int_equal(operations_distrust_clock(f->db, sent_again, NOW_US, -7, &f->err), OK);
     struct operation found;
     assert_int_equal(operation_get(f->db, &charge.subject_id, "charge", &f->arena, &found, &f->err), OK);
-    assert_true(found.look_up);
+    assert_true(found.lookup_only);
     assert_int_equal(found.absent_us, 0);
     assert_int_equal(found.next_attempt_us, NOW_US);
     assert_int_equal(found.created_us, charge.created_us - 7);
     assert_int_equal(operation_get(f->db, &charge.subject_id, "refund", &f->arena, &found, &f->err), OK);
-    assert_false(found.look_up);
+    assert_false(found.lookup_only);
     assert_int_equal(operation_get(f->db, &charge.subject_id, "sync", &f->arena, &found, &f->err), OK);
-    assert_false(found.look_up);
+    assert_false(found.lookup_only);
     assert_int_equal(found.next_attempt_us, NOW_US);
 }
 

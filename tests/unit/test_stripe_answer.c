@@ -33,7 +33,7 @@ static void check_rows(struct fixture *f, const struct row *rows, size_t count)
         if (answer->outcome != rows[i].outcome) {
             fail_msg("%s: outcome %d", rows[i].what, (int)answer->outcome);
         }
-        if (unknown != (answer->trouble != NULL) || (unknown && answer->has_intent)) {
+        if (unknown != (answer->reason != NULL) || (unknown && answer->has_payment)) {
             fail_msg("%s: an outcome is unknown exactly where a trouble is told, and then holds no intent",
                      rows[i].what);
         }
@@ -234,9 +234,9 @@ static void what_was_done_is_known(void **state)
     };
     check_rows(f, rows, COUNT_OF(rows));
     const struct provider_answer *answer = read_reply(f, rows[0].reply);
-    assert_true(answer->has_intent);
-    assert_string_equal(answer->intent.id, "pi_1");
-    assert_false(read_reply(f, rows[4].reply)->has_intent);
+    assert_true(answer->has_payment);
+    assert_string_equal(answer->payment.id, "pi_1");
+    assert_false(read_reply(f, rows[4].reply)->has_payment);
 }
 
 static void a_list_is_read_with_where_it_goes_on(void **state)
@@ -247,12 +247,12 @@ static void a_list_is_read_with_where_it_goes_on(void **state)
                  ",{\"id\":\"pi_2\",\"status\":\"canceled\",\"metadata\":{\"payment_id\":\"p\"}}],"
                  "\"has_more\":true}";
     const struct provider_answer *answer = read_reply(f, reply);
-    assert_int_equal(answer->intent_count, 2);
-    assert_string_equal(answer->intents[1].payment_id, "p");
+    assert_int_equal(answer->payment_count, 2);
+    assert_string_equal(answer->payments[1].payment_id, "p");
     assert_string_equal(answer->next_page, "pi_2");
     reply.body = "{\"data\":[" INTENT "],\"has_more\":false}";
     answer = read_reply(f, reply);
-    assert_int_equal(answer->intent_count, 1);
+    assert_int_equal(answer->payment_count, 1);
     assert_null(answer->next_page);
 }
 
@@ -294,7 +294,7 @@ static void a_full_page_of_large_objects_is_read(void **state)
     reply.verb = PROVIDER_LIST;
     answer = read_reply(f, reply);
     assert_int_equal(answer->outcome, PROVIDER_DONE);
-    assert_int_equal(answer->intent_count, PROVIDER_PAGE_ITEMS);
+    assert_int_equal(answer->payment_count, PROVIDER_PAGE_ITEMS);
 }
 
 static void a_giant_page_is_told_from_other_trouble(void **state)
@@ -320,9 +320,9 @@ static void a_decline_says_why_and_names_its_intent(void **state)
     assert_string_equal(answer->failure.code, "card_declined");
     assert_string_equal(answer->failure.decline_code, "generic_decline");
     assert_string_equal(answer->failure.message, "Your card was declined.");
-    assert_true(answer->has_intent);
-    assert_string_equal(answer->intent.id, "pi_1");
-    assert_int_equal(answer->intent.state, INTENT_ATTEMPT_FAILED);
+    assert_true(answer->has_payment);
+    assert_string_equal(answer->payment.id, "pi_1");
+    assert_int_equal(answer->payment.state, PROVIDER_PAYMENT_ATTEMPT_FAILED);
 }
 
 static void a_refusal_without_a_code_is_named_by_its_type(void **state)
@@ -333,7 +333,7 @@ static void a_refusal_without_a_code_is_named_by_its_type(void **state)
     assert_string_equal(answer->failure.code, "invalid_request_error");
     assert_null(answer->failure.decline_code);
     assert_int_not_equal(answer->failure.message[0], '\0');
-    assert_false(answer->has_intent);
+    assert_false(answer->has_payment);
 }
 
 static void a_refused_key_is_our_own_failure_code(void **state)
@@ -389,7 +389,7 @@ static void what_stripe_says_of_itself_is_kept(void **state)
     assert_int_equal(answer->status, 429);
     assert_string_equal(answer->request_id, "req_1");
     assert_int_equal(answer->retry_after_us, 0);
-    assert_string_equal(answer->trouble, "rate_limit_error");
+    assert_string_equal(answer->reason, "rate_limit_error");
     reply.header = "Retry-After";
     static const struct {
         const char *value;
@@ -409,7 +409,7 @@ static void who_is_away_and_who_is_to_slow_down_is_told_apart(void **state)
     struct fixture *f = *state;
     static const struct {
         struct reply reply;
-        bool away, limited;
+        bool unreachable, limited;
     } rows[] = {
         {{PROVIDER_CHARGE, HTTP_NOT_SENT, 0, NULL, NULL, NULL}, true, false},
         {{PROVIDER_CHARGE, HTTP_CUT, 0, NULL, NULL, NULL}, true, false},
@@ -438,7 +438,7 @@ static void who_is_away_and_who_is_to_slow_down_is_told_apart(void **state)
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         const struct provider_answer *answer = read_reply(f, rows[i].reply);
-        assert_int_equal(answer->away, rows[i].away);
+        assert_int_equal(answer->unreachable, rows[i].unreachable);
         assert_int_equal(answer->limited, rows[i].limited);
     }
 }
@@ -506,8 +506,8 @@ static void a_decline_failed_although_its_intent_lacks_the_last_error(void **sta
                                           "\"payment_intent\":{\"id\":\"pi_1\","
                                           "\"status\":\"requires_payment_method\"}}}",
                                           NULL, NULL});
-    assert_true(answer->has_intent);
-    assert_int_equal(answer->intent.state, INTENT_ATTEMPT_FAILED);
+    assert_true(answer->has_payment);
+    assert_int_equal(answer->payment.state, PROVIDER_PAYMENT_ATTEMPT_FAILED);
 }
 
 // A number that no card bears would not be read back from the database.

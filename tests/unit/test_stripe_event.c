@@ -185,14 +185,14 @@ static void an_intent_event_is_read_whole(void **state)
     assert_true(event->livemode);
     assert_string_equal(event->id, "evt_7");
     assert_string_equal(event->object_id, "pi_7");
-    assert_string_equal(event->intent_id, "pi_7");
+    assert_string_equal(event->payment_ref, "pi_7");
     assert_string_equal(event->payment_id, "p");
     assert_string_equal(event->merchant_id, "m");
-    assert_int_equal(event->intent.state, INTENT_SUCCEEDED);
-    assert_int_equal(event->intent.amount_provider_minor, 5000);
-    assert_int_equal(event->intent.received_provider_minor, 5000);
-    assert_string_equal(event->intent.currency, "usd");
-    assert_null(event->intent.client_secret);
+    assert_int_equal(event->payment.state, PROVIDER_PAYMENT_SUCCEEDED);
+    assert_int_equal(event->payment.amount_provider_minor, 5000);
+    assert_int_equal(event->payment.received_provider_minor, 5000);
+    assert_string_equal(event->payment.currency, "usd");
+    assert_null(event->payment.client_secret);
 }
 
 static void each_type_means_one_state(void **state)
@@ -201,14 +201,14 @@ static void each_type_means_one_state(void **state)
     static const struct {
         const char *type;
         const char *status;
-        enum intent_state means;
+        enum provider_payment_state means;
     } types[] = {
-        {"payment_intent.succeeded", "succeeded", INTENT_SUCCEEDED},
-        {"payment_intent.payment_failed", "requires_payment_method", INTENT_ATTEMPT_FAILED},
-        {"payment_intent.canceled", "canceled", INTENT_CANCELED},
-        {"payment_intent.amount_capturable_updated", "requires_capture", INTENT_CAPTURABLE},
-        {"payment_intent.processing", "processing", INTENT_PROCESSING},
-        {"payment_intent.requires_action", "requires_action", INTENT_OPEN},
+        {"payment_intent.succeeded", "succeeded", PROVIDER_PAYMENT_SUCCEEDED},
+        {"payment_intent.payment_failed", "requires_payment_method", PROVIDER_PAYMENT_ATTEMPT_FAILED},
+        {"payment_intent.canceled", "canceled", PROVIDER_PAYMENT_CANCELED},
+        {"payment_intent.amount_capturable_updated", "requires_capture", PROVIDER_PAYMENT_CAPTURABLE},
+        {"payment_intent.processing", "processing", PROVIDER_PAYMENT_PROCESSING},
+        {"payment_intent.requires_action", "requires_action", PROVIDER_PAYMENT_OPEN},
     };
     for (size_t i = 0; i < COUNT_OF(types); i++) {
         const struct provider_event *event = intent_event(
@@ -216,7 +216,7 @@ static void each_type_means_one_state(void **state)
             arena_printf(&f->arena, MONEY ",\"amount_received\":5000,\"status\":\"%s\"", types[i].status));
         assert_int_equal(event->kind, EVENT_INTENT);
         assert_true(event->complete);
-        assert_int_equal(event->intent.state, types[i].means);
+        assert_int_equal(event->payment.state, types[i].means);
     }
 }
 
@@ -237,7 +237,7 @@ static void an_event_that_lacks_what_is_needed_is_incomplete(void **state)
         const struct provider_event *event = intent_event(f, "payment_intent.succeeded", lacking[i]);
         assert_int_equal(event->kind, EVENT_INTENT);
         assert_false(event->complete);
-        assert_string_equal(event->intent_id, "pi_7");
+        assert_string_equal(event->payment_ref, "pi_7");
     }
 }
 
@@ -261,9 +261,9 @@ static void a_failed_payment_tells_why(void **state)
         MONEY ",\"status\":\"requires_payment_method\",\"last_payment_error\":{\"type\":\"card_error\","
               "\"code\":\"card_declined\",\"decline_code\":\"insufficient_funds\",\"message\":\"No.\"}");
     assert_true(event->complete);
-    assert_string_equal(event->intent.failure.code, "card_declined");
-    assert_string_equal(event->intent.failure.decline_code, "insufficient_funds");
-    assert_string_equal(event->intent.failure.message, "No.");
+    assert_string_equal(event->payment.failure.code, "card_declined");
+    assert_string_equal(event->payment.failure.decline_code, "insufficient_funds");
+    assert_string_equal(event->payment.failure.message, "No.");
 }
 
 static void an_action_is_never_taken_from_an_event(void **state)
@@ -274,9 +274,9 @@ static void an_action_is_never_taken_from_an_event(void **state)
         MONEY ",\"status\":\"requires_action\",\"client_secret\":\"pi_7_secret_x\",\"next_action\":"
               "{\"type\":\"redirect_to_url\",\"redirect_to_url\":{\"url\":\"https://x.example\"}}");
     assert_true(event->complete);
-    assert_int_equal(event->intent.next_action, NEXT_ACTION_NONE);
-    assert_null(event->intent.redirect_url);
-    assert_null(event->intent.client_secret);
+    assert_int_equal(event->payment.next_action, NEXT_ACTION_NONE);
+    assert_null(event->payment.redirect_url);
+    assert_null(event->payment.client_secret);
 }
 
 // A charge.refunded about a charge with these members.
@@ -298,7 +298,7 @@ static void a_refunded_charge_is_read(void **state)
         f, ",\"payment_intent\":\"pi_8\",\"amount\":5000,\"amount_captured\":3000,\"amount_refunded\":"
            "1000,\"refunded\":false,\"currency\":\"usd\"");
     assert_true(event->complete);
-    assert_string_equal(event->intent_id, "pi_8");
+    assert_string_equal(event->payment_ref, "pi_8");
     assert_string_equal(event->object_id, "ch_8");
     assert_int_equal(event->charge.amount_minor, 5000);
     assert_int_equal(event->charge.captured_minor, 3000);
@@ -313,7 +313,7 @@ static void a_refunded_charge_that_lacks_an_amount_is_incomplete(void **state)
     assert_false(refund_event(f, ",\"payment_intent\":\"pi_8\",\"amount\":1,\"currency\":\"usd\"")->complete);
     assert_false(
         refund_event(f, ",\"payment_intent\":\"pi_8\",\"amount\":1,\"amount_refunded\":1")->complete);
-    assert_null(refund_event(f, ",\"amount\":1,\"amount_refunded\":1,\"currency\":\"usd\"")->intent_id);
+    assert_null(refund_event(f, ",\"amount\":1,\"amount_refunded\":1,\"currency\":\"usd\"")->payment_ref);
 }
 
 static void a_thin_event_names_its_object_and_says_nothing_of_it(void **state)
@@ -329,7 +329,7 @@ static void a_thin_event_names_its_object_and_says_nothing_of_it(void **state)
     assert_false(f->event.complete);
     assert_true(f->event.livemode);
     assert_int_equal(f->event.created_s, TIME_S);
-    assert_string_equal(f->event.intent_id, "pi_7");
+    assert_string_equal(f->event.payment_ref, "pi_7");
     assert_int_equal(parse(f, "{\"id\":\"evt_9\",\"type\":\"v2.core.event_destination.ping\"}"), OK);
     assert_int_equal(f->event.kind, EVENT_OTHER);
     assert_int_equal(parse(f, "{\"id\":\"evt_9\",\"type\":\"v1.refund.created\"}"), OK);
@@ -344,7 +344,7 @@ static void a_type_that_nothing_acts_on_is_still_an_event(void **state)
     assert_int_equal(f->event.kind, EVENT_OTHER);
     assert_false(f->event.livemode);
     assert_string_equal(f->event.object_id, "in_1");
-    assert_null(f->event.intent_id);
+    assert_null(f->event.payment_ref);
     assert_null(f->event.payment_id);
 }
 

@@ -1,13 +1,13 @@
 // What is read of an intent that Stripe shows, and what of an answer's text may go further.
 #include "answer_fixture.h"
 
-static struct intent intent_of(struct fixture *f, const char *members)
+static struct provider_payment intent_of(struct fixture *f, const char *members)
 {
     const char *text = arena_printf(&f->arena, "{\"id\":\"pi_1\",%s}", members);
     struct json_object *object JSON_CLEANUP = NULL;
     struct err err;
     assert_int_equal(json_parse(text, strlen(text), &object, &err), OK);
-    struct intent intent;
+    struct provider_payment intent;
     assert_true(stripe_intent_read(object, &f->arena, &intent));
     return intent;
 }
@@ -17,19 +17,19 @@ static void each_status_of_an_intent_means_one_state(void **state)
     struct fixture *f = *state;
     static const struct {
         const char *status;
-        enum intent_state state;
-        enum intent_state state_after_an_error;
+        enum provider_payment_state state;
+        enum provider_payment_state state_after_an_error;
     } statuses[] = {
-        {"succeeded", INTENT_SUCCEEDED, INTENT_SUCCEEDED},
-        {"requires_capture", INTENT_CAPTURABLE, INTENT_CAPTURABLE},
-        {"canceled", INTENT_CANCELED, INTENT_CANCELED},
-        {"requires_payment_method", INTENT_OPEN, INTENT_ATTEMPT_FAILED},
-        {"processing", INTENT_PROCESSING, INTENT_PROCESSING},
-        {"requires_action", INTENT_OPEN, INTENT_OPEN},
-        {"requires_confirmation", INTENT_OPEN, INTENT_OPEN},
-        {"Succeeded", INTENT_OPEN, INTENT_OPEN},
-        {"", INTENT_OPEN, INTENT_OPEN},
-        {"something_of_next_year", INTENT_OPEN, INTENT_OPEN},
+        {"succeeded", PROVIDER_PAYMENT_SUCCEEDED, PROVIDER_PAYMENT_SUCCEEDED},
+        {"requires_capture", PROVIDER_PAYMENT_CAPTURABLE, PROVIDER_PAYMENT_CAPTURABLE},
+        {"canceled", PROVIDER_PAYMENT_CANCELED, PROVIDER_PAYMENT_CANCELED},
+        {"requires_payment_method", PROVIDER_PAYMENT_OPEN, PROVIDER_PAYMENT_ATTEMPT_FAILED},
+        {"processing", PROVIDER_PAYMENT_PROCESSING, PROVIDER_PAYMENT_PROCESSING},
+        {"requires_action", PROVIDER_PAYMENT_OPEN, PROVIDER_PAYMENT_OPEN},
+        {"requires_confirmation", PROVIDER_PAYMENT_OPEN, PROVIDER_PAYMENT_OPEN},
+        {"Succeeded", PROVIDER_PAYMENT_OPEN, PROVIDER_PAYMENT_OPEN},
+        {"", PROVIDER_PAYMENT_OPEN, PROVIDER_PAYMENT_OPEN},
+        {"something_of_next_year", PROVIDER_PAYMENT_OPEN, PROVIDER_PAYMENT_OPEN},
     };
     for (size_t i = 0; i < COUNT_OF(statuses); i++) {
         const char *status = statuses[i].status;
@@ -69,7 +69,7 @@ static void the_payment_method_is_read_as_an_id_and_as_an_object(void **state)
 static void what_the_payer_must_do_is_read(void **state)
 {
     struct fixture *f = *state;
-    struct intent intent =
+    struct provider_payment intent =
         intent_of(f, "\"status\":\"requires_action\",\"next_action\":{\"type\":\"redirect_to_url\","
                      "\"redirect_to_url\":{\"url\":\"https://hooks.example/3ds\"}},"
                      "\"client_secret\":\"pi_1_secret_s\"");
@@ -91,7 +91,7 @@ static void what_the_payer_must_do_is_read(void **state)
 static void a_member_of_another_type_is_not_said(void **state)
 {
     struct fixture *f = *state;
-    struct intent intent =
+    struct provider_payment intent =
         intent_of(f, "\"status\":\"succeeded\",\"amount\":\"5000\",\"amount_received\":50.5,"
                      "\"currency\":840,\"client_secret\":[],\"metadata\":\"none\",\"next_action\":7,"
                      "\"last_payment_error\":\"declined\"");
@@ -115,10 +115,10 @@ static void an_object_without_a_usable_id_is_no_intent(void **state)
         struct json_object *object JSON_CLEANUP = NULL;
         struct err err;
         assert_int_equal(json_parse(texts[i], strlen(texts[i]), &object, &err), OK);
-        struct intent intent;
+        struct provider_payment intent;
         assert_false(stripe_intent_read(object, &f->arena, &intent));
     }
-    struct intent intent;
+    struct provider_payment intent;
     assert_false(stripe_intent_read(NULL, &f->arena, &intent));
 }
 
@@ -160,8 +160,8 @@ static void no_failure_tells_a_secret(void **state)
             &f->arena, "{\"id\":\"pi_1\",\"status\":\"requires_payment_method\",\"last_payment_error\":%s}",
             error);
         answer = read_reply(f, reply);
-        assert_int_equal(answer->intent.state, INTENT_ATTEMPT_FAILED);
-        assert_false(tells_a_secret(&answer->intent.failure));
+        assert_int_equal(answer->payment.state, PROVIDER_PAYMENT_ATTEMPT_FAILED);
+        assert_false(tells_a_secret(&answer->payment.failure));
     }
 }
 
@@ -171,7 +171,7 @@ static void a_trouble_tells_no_secret(void **state)
     const struct provider_answer *answer =
         read_reply(f, (struct reply){PROVIDER_CHARGE, HTTP_DONE, 500, ERROR("error of " KEY), NULL, NULL});
     assert_int_equal(answer->outcome, PROVIDER_UNKNOWN);
-    assert_null(strstr(answer->trouble, KEY));
+    assert_null(strstr(answer->reason, KEY));
 }
 
 static void a_long_message_is_cut_between_characters(void **state)
@@ -193,20 +193,20 @@ static void a_long_message_is_cut_between_characters(void **state)
 #define HASH_HEX "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
 #define MARKED(key, hash) "{\"paymentsd_key\":\"" key "\",\"paymentsd_hash\":\"" hash "\"}"
 
-static const struct intent *listed(struct fixture *f, const char *members)
+static const struct provider_payment *listed(struct fixture *f, const char *members)
 {
     const char *body = arena_printf(
         &f->arena, "{\"has_more\":false,\"data\":[{\"id\":\"pi_1\",\"status\":\"succeeded\",%s}]}", members);
     const struct provider_answer *answer =
         read_reply(f, (struct reply){PROVIDER_PAYMENTS_SINCE, HTTP_DONE, 200, body, NULL, NULL});
     assert_int_equal(answer->outcome, PROVIDER_DONE);
-    return &answer->intents[0];
+    return &answer->payments[0];
 }
 
 static void what_a_payment_was_made_from_is_read(void **state)
 {
     struct fixture *f = *state;
-    const struct intent *intent = listed(
+    const struct provider_payment *intent = listed(
         f, "\"created\":1700000000,\"description\":\"tea\",\"receipt_email\":\"a@shop.example\","
            "\"payment_method\":{\"id\":\"pm_1\"},\"capture_method\":\"manual\",\"metadata\":{\"z\":\"1\","
            "\"payment_id\":\"p\",\"merchant_id\":\"m\",\"a\":\"2\",\"paymentsd_key\":\"order-1\","

@@ -20,7 +20,7 @@ static void a_payer_who_has_acted_is_noticed_without_any_event(void **state)
     struct fixture *f = *state;
     engine_begin(f);
     struct buyer *buyer = buy_with(f, answer_action());
-    f->provider.otherwise = answer_intent(INTENT_SUCCEEDED);
+    f->provider.otherwise = answer_payment(PROVIDER_PAYMENT_SUCCEEDED);
     engine_run_s(f, 9);
     assert_int_equal(f->provider.call_count, 1);
     engine_run_s(f, 3);
@@ -39,7 +39,7 @@ static void an_unfinished_payment_is_asked_after_at_growing_distances(void **sta
 {
     struct fixture *f = *state;
     engine_begin(f);
-    f->provider.otherwise = answer_intent(INTENT_OPEN);
+    f->provider.otherwise = answer_payment(PROVIDER_PAYMENT_OPEN);
     struct buyer *buyer = buy(f);
     static const struct {
         int64_t until_s;
@@ -59,8 +59,8 @@ static void a_payment_that_is_found_failed_has_failed(void **state)
 {
     struct fixture *f = *state;
     engine_begin(f);
-    struct buyer *buyer = buy_with(f, answer_intent(INTENT_OPEN));
-    f->provider.otherwise = answer_intent(INTENT_ATTEMPT_FAILED);
+    struct buyer *buyer = buy_with(f, answer_payment(PROVIDER_PAYMENT_OPEN));
+    f->provider.otherwise = answer_payment(PROVIDER_PAYMENT_ATTEMPT_FAILED);
     engine_run_s(f, 12);
     assert_string_equal(history_of(f, &buyer->payment.id),
                         "created pending api, processing pending api, failed failed recovery");
@@ -71,12 +71,12 @@ static void an_authorisation_is_watched_until_it_lapses(void **state)
 {
     struct fixture *f = *state;
     engine_begin(f);
-    f->provider.otherwise = answer_intent(INTENT_CAPTURABLE);
+    f->provider.otherwise = answer_payment(PROVIDER_PAYMENT_CAPTURABLE);
     struct buyer *buyer = buy(f);
     engine_run_s(f, 3 * 24 * 3600);
     assert_true(payment_row(f, &buyer->payment.id).capturable);
     assert_string_equal(open_operations(f, &buyer->payment.id), "sync");
-    f->provider.otherwise = answer_intent(INTENT_CANCELED);
+    f->provider.otherwise = answer_payment(PROVIDER_PAYMENT_CANCELED);
     engine_run_s(f, 2 * 24 * 3600);
     struct payment payment = payment_row(f, &buyer->payment.id);
     assert_int_equal(payment.status, PAYMENT_FAILED);
@@ -89,12 +89,12 @@ static void an_answer_that_does_not_help_leaves_a_payment_to_be_asked_after(void
 {
     struct fixture *f = *state;
     engine_begin(f);
-    struct provider_answer other = answer_intent(INTENT_SUCCEEDED);
-    other.intent.id = "pi_2";
+    struct provider_answer other = answer_payment(PROVIDER_PAYMENT_SUCCEEDED);
+    other.payment.id = "pi_2";
     const struct provider_answer answers[] = {answer_not_found(), answer_no_auth(), other};
     for (size_t i = 0; i < COUNT_OF(answers); i++) {
-        struct provider_answer begins = answer_intent(INTENT_OPEN);
-        begins.intent.id = arena_printf(&f->arena, "pi_of_%zu", i);
+        struct provider_answer begins = answer_payment(PROVIDER_PAYMENT_OPEN);
+        begins.payment.id = arena_printf(&f->arena, "pi_of_%zu", i);
         struct buyer *buyer = buy_with(f, begins);
         f->provider.otherwise = answers[i];
         engine_run_s(f, 12);
@@ -110,14 +110,14 @@ static void a_provider_that_was_away_is_asked_again_as_soon_as_it_is_back(void *
 {
     struct fixture *f = *state;
     engine_begin(f);
-    f->provider.otherwise = answer_intent(INTENT_OPEN);
+    f->provider.otherwise = answer_payment(PROVIDER_PAYMENT_OPEN);
     struct buyer *buyer = buy(f);
     engine_run_s(f, 5700); // 10 s, 1, 5, 30 minutes and an hour are over at 5770 s at the earliest
     f->provider.otherwise = answer_unknown();
     size_t asked = calls(f, PROVIDER_RETRIEVE);
     engine_run_s(f, 700);
     assert_in_range(calls(f, PROVIDER_RETRIEVE), asked + 5, asked + 400);
-    f->provider.otherwise = answer_intent(INTENT_SUCCEEDED);
+    f->provider.otherwise = answer_payment(PROVIDER_PAYMENT_SUCCEEDED);
     engine_run_s(f, 5);
     assert_int_equal(payment_row(f, &buyer->payment.id).status, PAYMENT_COMPLETED);
 }
@@ -126,7 +126,7 @@ static void a_payment_that_an_event_finished_is_not_asked_after(void **state)
 {
     struct fixture *f = *state;
     engine_begin(f);
-    struct buyer *buyer = buy_with(f, answer_intent(INTENT_OPEN));
+    struct buyer *buyer = buy_with(f, answer_payment(PROVIDER_PAYMENT_OPEN));
     run_sql(f, "UPDATE payments SET status = 'completed', captured_minor = amount_minor");
     engine_run_s(f, 60);
     assert_int_equal(f->provider.call_count, 1);
@@ -138,7 +138,7 @@ static void an_unfinished_payment_is_asked_after_at_once_when_the_service_starts
     struct fixture *f = *state;
     engine_begin(f);
     struct buyer *buyer = buy_with(f, answer_action());
-    f->provider.otherwise = answer_intent(INTENT_SUCCEEDED);
+    f->provider.otherwise = answer_payment(PROVIDER_PAYMENT_SUCCEEDED);
     engine_crash(f);
     engine_begin(f);
     assert_int_equal(payment_row(f, &buyer->payment.id).status, PAYMENT_COMPLETED);
@@ -150,7 +150,7 @@ static void an_unfinished_payment_is_asked_after_at_once_when_the_service_starts
 static struct buyer *buy_and_fail_behind_an_action(struct fixture *f)
 {
     struct buyer *buyer = buy_with(f, answer_action());
-    fake_provider_will(&f->provider, answer_intent(INTENT_ATTEMPT_FAILED)); // what the sync finds
+    fake_provider_will(&f->provider, answer_payment(PROVIDER_PAYMENT_ATTEMPT_FAILED)); // what the sync finds
     return buyer;
 }
 
@@ -159,7 +159,7 @@ static void an_intent_whose_payment_failed_behind_an_action_is_cancelled(void **
     struct fixture *f = *state;
     engine_begin(f);
     struct buyer *buyer = buy_and_fail_behind_an_action(f);
-    f->provider.otherwise = answer_intent(INTENT_CANCELED);
+    f->provider.otherwise = answer_payment(PROVIDER_PAYMENT_CANCELED);
     engine_run_s(f, 12);
     assert_int_equal(calls(f, PROVIDER_CANCEL), 1);
     const struct fake_call *cancel = &f->provider.calls[2];
@@ -187,7 +187,7 @@ static void a_cancel_of_unknown_outcome_is_asked_again_under_its_key(void **stat
         assert_int_equal(f->provider.calls[i].verb, PROVIDER_CANCEL);
         assert_string_equal(f->provider.calls[i].idempotency_key, first->idempotency_key);
     }
-    f->provider.otherwise = answer_intent(INTENT_CANCELED);
+    f->provider.otherwise = answer_payment(PROVIDER_PAYMENT_CANCELED);
     engine_run_s(f, 10);
     assert_string_equal(open_operations(f, &buyer->payment.id), "");
 }
@@ -199,7 +199,7 @@ static void a_cancel_that_came_too_late_completes_the_payment(void **state)
     engine_begin(f);
     struct buyer *buyer = buy_and_fail_behind_an_action(f);
     fake_provider_will(&f->provider, answer_not_found()); // it is in another state
-    f->provider.otherwise = answer_intent(INTENT_SUCCEEDED);
+    f->provider.otherwise = answer_payment(PROVIDER_PAYMENT_SUCCEEDED);
     engine_run_s(f, 15);
     assert_int_equal(calls(f, PROVIDER_CANCEL), 1);
     struct payment payment = payment_row(f, &buyer->payment.id);
@@ -222,10 +222,10 @@ static void a_cancel_that_nobody_needs_any_more_is_not_sent(void **state)
                     .now_us = START_US,
                     .cause = "event"};
     struct payment payment = payment_row(f, &buyer->payment.id);
-    struct intent intent = answer_intent(INTENT_ATTEMPT_FAILED).intent;
-    assert_int_equal(change_take_intent(&tx, &payment, &intent, &f->err), OK);
-    intent = answer_intent(INTENT_SUCCEEDED).intent;
-    assert_int_equal(change_take_intent(&tx, &payment, &intent, &f->err), OK);
+    struct provider_payment reported = answer_payment(PROVIDER_PAYMENT_ATTEMPT_FAILED).payment;
+    assert_int_equal(payment_apply_reported(&tx, &payment, &reported, &f->err), OK);
+    reported = answer_payment(PROVIDER_PAYMENT_SUCCEEDED).payment;
+    assert_int_equal(payment_apply_reported(&tx, &payment, &reported, &f->err), OK);
     transaction_end(f);
     assert_string_equal(open_operations(f, &buyer->payment.id), "cancel, sync");
     engine_run_s(f, 60);
@@ -241,7 +241,7 @@ static void a_cancel_goes_on_after_a_crash(void **state)
     engine_run_s(f, 12);
     assert_string_equal(open_operations(f, &buyer->payment.id), "cancel");
     engine_crash(f);
-    f->provider.otherwise = answer_intent(INTENT_CANCELED);
+    f->provider.otherwise = answer_payment(PROVIDER_PAYMENT_CANCELED);
     engine_begin(f);
     assert_string_equal(open_operations(f, &buyer->payment.id), "");
 }
@@ -256,8 +256,8 @@ static void a_cancel_whose_key_was_revoked_is_sent_again_with_the_next_one(void 
     prepared_go(&cancel);
     put_credentials(f, 2, "sk_test_second");
     fake_provider_will(&f->provider, answer_no_auth());
-    fake_provider_will(&f->provider, answer_intent(INTENT_CAPTURABLE)); // both are of one account
-    f->provider.otherwise = answer_intent(INTENT_CANCELED);
+    fake_provider_will(&f->provider, answer_payment(PROVIDER_PAYMENT_CAPTURABLE)); // both are of one account
+    f->provider.otherwise = answer_payment(PROVIDER_PAYMENT_CANCELED);
     engine_run_s(f, 10);
     const struct fake_call *last = &f->provider.calls[f->provider.call_count - 1];
     assert_int_equal(last->verb, PROVIDER_CANCEL);

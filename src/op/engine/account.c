@@ -1,0 +1,91 @@
+// A secret key that is refused while an outcome is open: the merchant's present key reads an object that is
+// known to be of the refused key's account. Where it can, both keys are of one account, and the operation
+// goes on with the present one. What moves money is then only looked for, never sent again. Where it cannot,
+// the refusal stands. A cancellation asks so at once: it may be sent as often as one likes. Database threads,
+// but for account_asks and account_answered.
+#include "base/log.h"
+#include "base/text.h"
+#include "op/engine/engine_private.h"
+#include "store/credentials.h"
+
+enum errc account_find_present(struct op *op, struct tx *tx, struct err *err)
+{
+    struct credential present = {0};
+    if (!op->row.unresolved && op->kind != &op_cancel) {
+        return OK;
+    }
+    enum errc rc =
+        credential_get(tx->db, &op->row.merchant_id, "stripe", op->row.livemode, &op->arena, &present, err);
+    op->present_version_id = present.version_id;
+    return rc == ERR_NOT_FOUND ? OK : rc;
+}
+
+bool op_has_other_key(const struct op *op)
+{
+    return !uuid_is_nil(&op->present_version_id) &&
+           !uuid_equal(&op->present_version_id, &op->row.credential_version_id);
+}
+
+enum errc account_open_present(struct op *op, struct tx *tx, struct err *err)
+{
+    return op->evidence_ref != NULL && op_has_other_key(op)
+               ? op_open_key(op, tx, &op->present_version_id, &op->present_key, err)
+               : OK;
+}
+
+bool account_asks(struct op *op)
+{
+    if (op->call.answer.outcome != PROVIDER_NO_AUTH || op->present_key.len == 0 || op->proving) {
+        return false;
+    }
+    op->proving = true;
+    op->refused = op->call.answer;
+    op->refused_verb = op->call.verb;
+    op->call.verb = PROVIDER_RETRIEVE;
+    op->call.ref = op->evidence_ref;
+    op->call.body = NULL;
+    op->call.send_before_us = 0;
+    op->call.secret_key = op->present_key;
+    return true;
+}
+
+void account_answered(struct op *op)
+{
+    struct provider_answer *answer = &op->call.answer;
+    if (!op->proving) {
+        return;
+    }
+    op->proven = answer->outcome == PROVIDER_DONE && text_equal(answer->payment.id, op->evidence_ref);
+    if (op->proven) {
+        return;
+    }
+    op->other_account =
+        answer->outcome == PROVIDER_REFUSED && text_equal(answer->failure.code, "resource_missing");
+    op->call.verb = op->refused_verb;
+    if (answer->outcome == PROVIDER_UNKNOWN || answer->outcome == PROVIDER_LOOK_UP) {
+        answer->outcome = PROVIDER_UNKNOWN; // it is asked again: the present key may be the account's
+    } else {
+        *answer = op->refused;
+    }
+}
+
+enum errc account_take_present(struct op *op, struct tx *tx, struct err *err)
+{
+    const uint8_t *sealed = NULL;
+    size_t bytes = 0;
+    op->open = true;
+    op->row.next_attempt_us = tx->now_us;
+    enum errc rc =
+        credential_version_get(tx->db, &op->present_version_id, &op->settle_arena, &sealed, &bytes, err);
+    if (rc != OK) {
+        return rc == ERR_NOT_FOUND ? OK : rc; // replaced meanwhile, and wiped: the next one is asked
+    }
+    char id[UUID_TEXT_BYTES];
+    uuid_format(&op->row.subject_id, id);
+    LOG(LOG_WARN, "a refused secret key is replaced by the merchant's present one of the same account",
+        LOG_STR("subject_id", id), LOG_STR("operation", op->kind->name));
+    op->row.credential_version_id = op->present_version_id;
+    bool sent_again = op->row.body == NULL || op->kind == &op_cancel; // it does no harm twice
+    op->row.lookup_only = op->row.lookup_only || !sent_again;
+    return OK;
+}

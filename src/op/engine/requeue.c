@@ -1,0 +1,49 @@
+// Attempts that were planned and are not made: the provider is away, it is not their turn for long, or the
+// process ends. Where nothing was sent the row is as untried as it was before, and the next attempt is what
+// this one would have been; what the plan learned by the clock (that a charge is only looked for now) stays.
+// Loop thread, but for run_requeue.
+#include "base/log.h"
+#include "base/timefmt.h"
+#include "op/engine/engine_private.h"
+
+static enum errc run_requeue(struct store_job *job, struct tx *tx, struct err *err)
+{
+    struct op *op = CONTAINER_OF(job, struct op, job);
+    struct operation row = {0};
+    arena_release(&op->settle_arena);
+    enum errc rc = operation_get(tx->db, &op->row.subject_id, op->kind->name, &op->settle_arena, &row, err);
+    if (rc == ERR_NOT_FOUND) {
+        return OK; // closed by another way
+    }
+    row.attempts = op->row.attempts - !op->slot.called;
+    row.unresolved = op->row.unresolved || op->slot.called;
+    row.next_attempt_us = op->requeue_until_us;
+    return rc == OK ? operation_update(tx->db, &row, err) : rc;
+}
+
+static void requeued(struct store_job *job)
+{
+    struct op *op = CONTAINER_OF(job, struct op, job);
+    if (job->result != OK) { // its lease brings it back, as an attempt that was lost
+        LOG(LOG_ERROR, "an operation could not be put back", LOG_STR("operation", op->kind->name),
+            LOG_STR("error", job->err.message));
+    }
+    op_ended(op);
+    engine_due(op->engine, op->requeue_until_us);
+    op_free(op);
+}
+
+void op_requeue(struct limiter_slot *slot, int64_t wait_us)
+{
+    struct op *op = CONTAINER_OF(slot, struct op, slot);
+    struct engine *engine = op->engine;
+    engine->stats.requeued_total++;
+    op->requeue_until_us = loop_wall_us(engine->options.loop) + wait_us;
+    op->job = (struct store_job){.queue = STORE_WRITE, .run = run_requeue, .done = requeued};
+    store_submit_always(engine->options.store, &op->job);
+}
+
+void op_drop(struct limiter_slot *slot)
+{
+    op_free(CONTAINER_OF(slot, struct op, slot));
+}

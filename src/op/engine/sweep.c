@@ -1,0 +1,377 @@
+// What is due: one sweep claims the open operations whose time has come and runs them through the same code
+// as the first time. A crash needs nothing else: the row is there, its lease ends, the sweep finds it. Loop
+// thread, but for the run_ functions.
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/require.h"
+#include "base/text.h"
+#include "base/timefmt.h"
+#include "op/engine/engine_private.h"
+#include "op/kinds/catch_up.h"
+#include "op/kinds/events.h"
+#include "store/meta.h"
+
+// Claimed at once; more are claimed as these end, within operations_max.
+#define CLAIM_MAX 64
+// Of the calls at once at most this part are of a background kind; one that finds no place waits this long.
+#define BACKGROUND_PART 16
+#define BACKGROUND_AGAIN_US (10 * US_PER_S)
+
+// A claim under way. Everything in it is made anew when the job runs again.
+struct claim {
+    struct engine *engine;
+    struct store_job job;
+    struct arena arena;
+    bool first;      // release what the last process held
+    int64_t step_us; // by how much the wall clock was set since the last claim that succeeded; 0: it was not
+    int64_t now_us;
+    size_t max;
+    int64_t background_room;
+    struct op *ops[CLAIM_MAX];
+    size_t count;
+    size_t claimed;
+    int64_t next_due_us;
+    struct set_aside aside;
+};
+
+static const struct op_kind *const kinds[] = {&op_charge,    &op_sync,         &op_cancel,    &op_capture,
+                                              &op_refund,    &op_refund_sync,  &op_refunds,   &op_card,
+                                              &op_detach,    &op_events,       &op_card_sync, &op_card_setup,
+                                              &op_card_keep, &op_authenticate, &op_catch_up};
+
+static const struct op_kind *kind_of(const char *name)
+{
+    for (size_t i = 0; i < COUNT_OF(kinds); i++) {
+        if (text_equal(kinds[i]->name, name)) {
+            return kinds[i];
+        }
+    }
+    return NULL;
+}
+
+static void claim_clear(struct claim *claim)
+{
+    for (size_t i = 0; i < claim->count; i++) {
+        op_free(claim->ops[i]);
+    }
+    claim->count = 0;
+    claim->claimed = 0;
+    claim->aside = (struct set_aside){0};
+    arena_release(&claim->arena);
+}
+
+// Plans one claimed row. What cannot be planned is set aside.
+static enum errc plan_row(struct claim *claim, struct tx *tx, struct operation *row, struct err *err)
+{
+    struct op *op = NULL;
+    bool already_done = false;
+    struct err why = {0};
+    struct limiter_slot slot;
+    int64_t wait_us = 0;
+    const struct op_kind *kind = kind_of(row->kind);
+    if (row->damaged || kind == NULL) {
+        const char *damage = row->damaged ? "its row is damaged" : "its row is of an unknown kind";
+        return op_set_aside(&claim->aside, tx, row, tx->now_us, damage, err);
+    }
+    if (kind->background && claim->background_room-- <= 0) {
+        row->next_attempt_us = tx->now_us + BACKGROUND_AGAIN_US;
+        return operation_update(tx->db, row, err);
+    }
+    if (!limiter_take(claim->engine->limiter, &row->merchant_id, row->livemode, CIRCUIT_RECOVERY, &slot,
+                      &wait_us)) {
+        row->next_attempt_us = tx->now_us + wait_us;
+        return operation_update(tx->db, row, err);
+    }
+    row->unresolved = row->unresolved || row->attempts > 0; // a lost attempt may have been carried out
+    row->attempts++;
+    enum errc rc = op_plan(claim->engine, kind, row, &slot, tx, &op, &already_done, &why);
+    if (db_take_damage(tx->db)) {
+        op_free(op); // planned from damaged rows
+        return op_set_aside(&claim->aside, tx, row, tx->now_us, "a row that it needs is damaged", err);
+    }
+    if (already_done) {
+        return operation_delete(tx->db, &row->subject_id, row->kind, err);
+    }
+    if (errc_is_store(rc)) {
+        *err = why;
+        return rc;
+    }
+    if (rc != OK) {
+        return op_set_aside(&claim->aside, tx, row, tx->now_us, why.message, err);
+    }
+    claim->ops[claim->count++] = op;
+    return operation_update(tx->db, &op->row, err);
+}
+
+// Takes up what the last process left. Where the clock was set back since it last ran, what it put off may be
+// due at the wrong time.
+static enum errc take_up(const struct engine *engine, struct tx *tx, int64_t now_us, struct err *err)
+{
+    int64_t alive_us = 0;
+    int64_t released = 0;
+    enum errc rc = meta_alive_get(tx->db, &alive_us, err);
+    if (rc == OK) {
+        int64_t held_us = alive_us > now_us ? INT64_MAX - now_us : op_lease_us(engine);
+        rc = operations_release_leases(tx->db, now_us, held_us, &released, err);
+    }
+    if (rc == OK) {
+        rc = operations_distrust_future(tx->db, op_refund.name, now_us, err);
+    }
+    if (rc == OK) {
+        rc = catch_up_begin(engine, tx, alive_us, now_us, err);
+    }
+    return rc == OK ? events_begin(tx, alive_us, now_us, err) : rc;
+}
+
+// The wall clock was set. What is sent under a key that does not depend on a time, or does no harm twice,
+// goes on being sent.
+static enum errc follow_clock(const struct claim *claim, struct tx *tx, struct err *err)
+{
+    const char *const sent_again[] = {op_refund.name, op_cancel.name};
+    return operations_distrust_clock(tx->db, sent_again, claim->now_us, claim->step_us, err);
+}
+
+static enum errc run_claim(struct store_job *job, struct tx *tx, struct err *err)
+{
+    struct claim *claim = CONTAINER_OF(job, struct claim, job);
+    struct engine *engine = claim->engine;
+    claim_clear(claim);
+    enum errc rc = claim->first ? take_up(engine, tx, tx->now_us, err) : OK;
+    if (rc == OK && claim->step_us != 0) {
+        rc = follow_clock(claim, tx, err);
+    }
+    struct operation *rows = arena_alloc(&claim->arena, CLAIM_MAX * sizeof(*rows));
+    if (rc == OK) {
+        rc = operations_claim(tx->db, tx->now_us, op_lease_us(engine), &claim->arena, rows, claim->max,
+                              &claim->claimed, err);
+    }
+    for (size_t i = 0; rc == OK && i < claim->claimed; i++) {
+        rc = plan_row(claim, tx, &rows[i], err);
+    }
+    if (rc == OK) {
+        rc = operations_next_due(tx->db, &claim->next_due_us, err);
+    }
+    return rc;
+}
+
+static void become_ready(struct engine *engine)
+{
+    if (!engine->ready) {
+        engine->ready = true;
+        engine->on_ready(engine->ready_context);
+    }
+}
+
+static void claimed(struct store_job *job)
+{
+    struct claim *claim = CONTAINER_OF(job, struct claim, job);
+    struct engine *engine = claim->engine;
+    engine->sweeping = false;
+    if (job->result != OK) {
+        LOG(LOG_ERROR, "open operations could not be read", LOG_STR("error", job->err.message));
+        claim_clear(claim);
+        engine_due(engine, loop_wall_us(engine->options.loop) + US_PER_S);
+        return;
+    }
+    claim->first = false;
+    claim->step_us = 0;
+    for (size_t i = 0; i < claim->count; i++) {
+        if (op_is_under_way(engine, claim->ops[i])) {
+            op_free(claim->ops[i]); // a call that takes longer than its lease
+        } else {
+            op_run(claim->ops[i]);
+        }
+    }
+    engine_tell_aside(engine, &claim->aside);
+    bool more = claim->claimed == claim->max || engine->sweep_again;
+    claim->count = 0;
+    arena_release(&claim->arena);
+    become_ready(engine);
+    engine->sweep_again = false;
+    engine_due(engine, more ? 0 : claim->next_due_us);
+}
+
+// Takes the time that the claim is made at, and whether the wall clock was set since the last one.
+static void look_at_clocks(struct engine *engine, struct claim *claim)
+{
+    claim->now_us = loop_wall_us(engine->options.loop);
+    int64_t clock_us = claim->now_us - loop_mono_us(engine->options.loop);
+    int64_t step_us = clock_us - engine->clock_us;
+    if (step_us > CLOCK_STEP_US || step_us < -CLOCK_STEP_US) {
+        LOG(LOG_WARN, "the clock was set; open charges are only looked for",
+            LOG_INT("step_ms", step_us / 1000));
+        claim->step_us += step_us;
+    }
+    engine->clock_us = clock_us;
+}
+
+// How many operations may be claimed; where none, *wait_us is when to look again.
+static int64_t sweep_room(struct engine *engine, int64_t *wait_us)
+{
+    const struct config *config = engine->options.config;
+    int64_t claims_max = limiter_claims_max(engine->limiter, wait_us);
+    int64_t free = config->operations_max - engine->stats.in_flight;
+    int64_t share = limiter_recovery_max(engine->limiter) - engine->recovering;
+    int64_t room = free < share ? free : share;
+    engine->wants_room = claims_max > 0 && room <= 0;
+    if (claims_max > 0) {
+        *wait_us = config->reconcile_interval_ms * US_PER_MS;
+    }
+    return room < claims_max ? room : claims_max;
+}
+
+void engine_freed(struct engine *engine)
+{
+    if (engine->wants_room) {
+        engine_due(engine, 0);
+    }
+}
+
+void engine_sweep(struct timer *timer)
+{
+    struct engine *engine = CONTAINER_OF(timer, struct engine, sweep_timer);
+    const struct config *config = engine->options.config;
+    engine->sweep_due_us = INT64_MAX;
+    if (engine->draining) {
+        return;
+    }
+    if (engine->sweeping) {
+        engine->sweep_again = true;
+        return;
+    }
+    int64_t wait_us = 0;
+    int64_t room = sweep_room(engine, &wait_us);
+    if (room <= 0) {
+        engine_due(engine, loop_wall_us(engine->options.loop) + wait_us);
+        return;
+    }
+    engine->sweeping = true;
+    look_at_clocks(engine, engine->claim);
+    engine->claim->background_room =
+        (config->operations_max + BACKGROUND_PART - 1) / BACKGROUND_PART - engine->background;
+    engine->claim->max = room < CLAIM_MAX ? (size_t)room : CLAIM_MAX;
+    engine->claim->job = (struct store_job){.queue = STORE_WRITE,
+                                            .run = run_claim,
+                                            .done = claimed,
+                                            .arena = &engine->claim->arena,
+                                            .cause = "recovery",
+                                            .now_us = engine->claim->now_us};
+    store_submit_always(engine->options.store, &engine->claim->job);
+}
+
+void engine_due(struct engine *engine, int64_t due_us)
+{
+    int64_t now_us = loop_wall_us(engine->options.loop);
+    // The clock may jump, and other processes write too: look at least this often.
+    int64_t latest_us = now_us + engine->options.config->reconcile_interval_ms * US_PER_MS;
+    int64_t at_us = due_us < latest_us ? due_us : latest_us;
+    if (at_us < engine->sweep_due_us) {
+        engine->sweep_due_us = at_us;
+        timer_start(engine->options.loop, &engine->sweep_timer, at_us > now_us ? at_us - now_us : 0);
+    }
+}
+
+static void resumed(void *context)
+{
+    engine_due(context, 0);
+}
+
+struct engine *engine_open(const struct engine_options *options)
+{
+    struct engine *engine = calloc(1, sizeof(*engine));
+    REQUIRE(engine != NULL);
+    engine->options = *options;
+    engine->sweep_due_us = INT64_MAX;
+    engine->settle_due_us = INT64_MAX;
+    engine->clock_us = loop_wall_us(options->loop) - loop_mono_us(options->loop);
+    list_init(&engine->unsettled);
+    list_init(&engine->waiting);
+    timer_init(&engine->settle_timer, op_settle_again);
+    timer_init(&engine->patience_timer, op_patience_over);
+    timer_init(&engine->sweep_timer, engine_sweep);
+    engine->limiter = limiter_open(&(struct limiter_options){
+        .loop = options->loop,
+        .random = options->random,
+        .rates = options->rates,
+        .operations_max = &options->config->operations_max,
+        .reconcile_interval_ms = &options->config->reconcile_interval_ms,
+        .call = op_call,
+        .timeout_answer = op_abandon_call,
+        .requeue = op_requeue,
+        .resumed = resumed,
+        .context = engine,
+    });
+    engine->claim = calloc(1, sizeof(*engine->claim));
+    REQUIRE(engine->claim != NULL);
+    engine->claim->engine = engine;
+    engine->claim->first = true;
+    engine->janitor = janitor_open(engine);
+    return engine;
+}
+
+void engine_free(struct engine *engine)
+{
+    for (struct list *node = list_take_first(&engine->unsettled); node != NULL;
+         node = list_take_first(&engine->unsettled)) {
+        op_free(CONTAINER_OF(node, struct op, link)); // its row is still there: the next start asks again
+    }
+    timer_stop(engine->options.loop, &engine->settle_timer);
+    timer_stop(engine->options.loop, &engine->patience_timer);
+    timer_stop(engine->options.loop, &engine->sweep_timer);
+    claim_clear(engine->claim);
+    janitor_free(engine->janitor);
+    free(engine->claim);
+    op_forget_all(engine);
+    limiter_close(engine->limiter, op_drop);
+    table_release(&engine->active);
+    free(engine);
+}
+
+const struct engine_options *engine_options(const struct engine *engine)
+{
+    return &engine->options;
+}
+
+void engine_start(struct engine *engine, void (*on_ready)(void *context), void *context)
+{
+    engine->on_ready = on_ready;
+    engine->ready_context = context;
+    engine_due(engine, 0);
+    janitor_start(engine->janitor);
+}
+
+bool engine_drain(struct engine *engine, bool hurry)
+{
+    if (!engine->draining) {
+        engine->draining = true;
+        op_settle_all(engine);
+    }
+    if (hurry) {
+        limiter_requeue_all(engine->limiter);
+    }
+    if (engine->stats.in_flight == 0 || hurry) {
+        op_time_out_all(engine); // whatever they wait for goes on after the next start
+    }
+    return engine->stats.in_flight == 0 && engine->stats.waiting == 0 && !engine->sweeping;
+}
+
+bool engine_ready(const struct engine *engine)
+{
+    return engine->ready && !engine->unwritable && !engine->draining;
+}
+
+bool engine_has_room(const struct engine *engine)
+{
+    int64_t max = engine->options.config->operations_max;
+    bool yields = engine->wants_room && engine->recovering < limiter_recovery_max(engine->limiter);
+    return engine->ready && !engine->draining && !yields && engine->stats.in_flight < max &&
+           engine->stats.waiting < max;
+}
+
+void engine_stats(const struct engine *engine, struct engine_stats *stats)
+{
+    *stats = engine->stats;
+    limiter_stats(engine->limiter, &stats->limiter);
+}

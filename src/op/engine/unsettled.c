@@ -1,0 +1,127 @@
+// Attempts whose outcome could not be recorded. What they brought stays in memory and is tried again, later
+// and later. Where the database takes other writes, it is that outcome which cannot be recorded: the attempt
+// is let go as if the process had died then, its operation is asked again at growing distances, and the log,
+// the metrics and the payment's history say so. Loop thread, but for run_put_off.
+#include "base/log.h"
+#include "base/timefmt.h"
+#include "op/engine/engine_private.h"
+#include "store/payments.h"
+
+// How often an outcome is tried: the store may be back at any time, any other refusal will hardly change. At
+// a stop that one is tried once: the row is there at the next start.
+#define TRIES_MAX 3
+#define STORE_TRIES_MAX 100
+// The wait grows by a second with every ten tries.
+#define TRIES_PER_S 10
+#define WAIT_MAX_S 30
+
+static void again_at(struct engine *engine, int64_t at_us)
+{
+    if (at_us < engine->settle_due_us) {
+        int64_t now_us = loop_mono_us(engine->options.loop);
+        engine->settle_due_us = at_us;
+        timer_start(engine->options.loop, &engine->settle_timer, at_us > now_us ? at_us - now_us : 0);
+    }
+}
+
+static void keep(struct op *op)
+{
+    struct engine *engine = op->engine;
+    int64_t wait_s = engine->draining ? 1 : 1 + op->settle_tries / TRIES_PER_S;
+    op->settle_at_us =
+        loop_mono_us(engine->options.loop) + (wait_s < WAIT_MAX_S ? wait_s : WAIT_MAX_S) * US_PER_S;
+    list_append(&engine->unsettled, &op->link);
+    again_at(engine, op->settle_at_us);
+}
+
+// The subject may be a refund or a card: then the log has to do.
+static enum errc note(struct op *op, struct tx *tx, struct err *err)
+{
+    struct payment payment = {0};
+    enum errc rc = payment_get(tx->db, &op->row.subject_id, NULL, tx->arena, &payment, err);
+    if (rc == OK) {
+        return append_history(tx, &payment, "an outcome could not be recorded", err);
+    }
+    return rc == ERR_NOT_FOUND ? OK : rc;
+}
+
+static enum errc run_put_off(struct store_job *job, struct tx *tx, struct err *err)
+{
+    struct op *op = CONTAINER_OF(job, struct op, job);
+    arena_release(&op->settle_arena);
+    struct operation row = {0};
+    enum errc rc = operation_get(tx->db, &op->row.subject_id, op->kind->name, &op->settle_arena, &row, err);
+    if (rc != OK) {
+        return rc == ERR_NOT_FOUND ? OK : rc; // closed by another way
+    }
+    op->row = row;
+    op->row.unresolved = true; // as of an attempt that a crash lost
+    op_put_off(op, tx);
+    rc = operation_update(tx->db, &op->row, err);
+    return rc == OK ? note(op, tx, err) : rc;
+}
+
+static void was_put_off(struct store_job *job)
+{
+    struct op *op = CONTAINER_OF(job, struct op, job);
+    struct engine *engine = op->engine;
+    if (job->result != OK) {
+        keep(op);
+        return;
+    }
+    char id[UUID_TEXT_BYTES];
+    uuid_format(&op->row.subject_id, id);
+    LOG(LOG_ERROR, "an outcome cannot be recorded; it is asked for again later", LOG_STR("subject_id", id),
+        LOG_STR("operation", op->kind->name));
+    engine->stats.settle_abandoned_total++;
+    op_ended(op);
+    engine_due(engine, op->row.next_attempt_us);
+    op_free(op);
+}
+
+void op_unsettled(struct op *op)
+{
+    struct engine *engine = op->engine;
+    int tries_max = engine->draining ? 1 : TRIES_MAX;
+    tries_max = errc_is_store(op->job.result) ? STORE_TRIES_MAX : tries_max;
+    op->settle_tries++;
+    engine->stats.settle_retries_total++;
+    if (op->settle_tries < tries_max) {
+        keep(op);
+        return;
+    }
+    op->job = (struct store_job){.queue = STORE_WRITE,
+                                 .run = run_put_off,
+                                 .done = was_put_off,
+                                 .arena = &op->settle_arena,
+                                 .cause = op->cause};
+    store_submit_always(engine->options.store, &op->job);
+}
+
+static void settle_due(struct engine *engine, int64_t until_us)
+{
+    struct list waiting;
+    list_init(&waiting);
+    list_splice(&waiting, &engine->unsettled);
+    engine->settle_due_us = INT64_MAX;
+    for (struct list *node = list_take_first(&waiting); node != NULL; node = list_take_first(&waiting)) {
+        struct op *op = CONTAINER_OF(node, struct op, link);
+        if (op->settle_at_us <= until_us) {
+            op_settle(op);
+        } else {
+            list_append(&engine->unsettled, &op->link);
+            again_at(engine, op->settle_at_us);
+        }
+    }
+}
+
+void op_settle_again(struct timer *timer)
+{
+    struct engine *engine = CONTAINER_OF(timer, struct engine, settle_timer);
+    settle_due(engine, loop_mono_us(engine->options.loop));
+}
+
+void op_settle_all(struct engine *engine)
+{
+    settle_due(engine, INT64_MAX);
+}

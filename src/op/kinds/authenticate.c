@@ -1,0 +1,176 @@
+// Confirms the intent of a payment that failed because its payer had to authenticate, with the payer present.
+// It is the same intent, so whatever is lost and sent again, it is paid once at most. The payment stays
+// failed until the provider says that it confirmed. The request is only sent, or sent again, within the
+// charge window, under the same key; after that the intent is only read. A refusal is about a state that is
+// read at once.
+#include "op/kinds/authenticate.h"
+
+#include "base/text.h"
+#include "base/timefmt.h"
+#include "op/kinds/end.h"
+#include "store/payments.h"
+
+// A confirmation that two readings this far apart do not show was never made.
+#define ABSENT_FOR_US (600 * US_PER_S)
+
+static enum errc authenticate_plan(struct op *op, struct tx *tx, bool *already_done, struct err *err)
+{
+    struct payment payment = {0};
+    enum errc rc = payment_get(tx->db, &op->row.subject_id, NULL, &op->arena, &payment, err);
+    *already_done = rc == OK && payment.status != PAYMENT_FAILED;
+    int64_t window_us = engine_options(op->engine)->config->charge_window_ms * US_PER_MS;
+    int64_t age_us = tx->now_us - op->row.created_us;
+    bool window_open = age_us >= 0 && age_us < window_us && !op->row.lookup_only;
+    op->call.ref = payment.provider_ref;
+    op->evidence_ref = payment.provider_ref;
+    op->call.verb = window_open ? PROVIDER_CONFIRM : PROVIDER_RETRIEVE;
+    if (window_open) {
+        char id[UUID_TEXT_BYTES];
+        uuid_format(&op->row.subject_id, id);
+        op->call.send_before_us = op->row.created_us + window_us;
+        // Under the same key a later request would only get this one's answer.
+        op->call.idempotency_key =
+            arena_printf(&op->arena, "auth_%s_%lld", id, (long long)op->row.created_us);
+        op->call.body = op->row.body;
+    }
+    return rc;
+}
+
+enum errc authenticate_prepare(struct engine *engine, struct tx *tx, const struct payment *payment,
+                               const char *method_ref, const char *return_url, struct op **op,
+                               struct err *err)
+{
+    struct operation row = end_operation(engine, tx, payment, &op_authenticate);
+    row.body = engine_options(engine)->provider->ops->confirm_body(method_ref, return_url, tx->arena);
+    enum errc rc = append_history(tx, payment, "authentication requested", err);
+    return rc == OK ? op_prepare(engine, &op_authenticate, &row, tx, op, err) : rc;
+}
+
+// The intent is not confirmed. Where the request itself was not answered, it may still be on its way: then
+// that is only believed once it was read twice.
+static enum errc not_confirmed(struct op *op, struct tx *tx, struct payment *payment, struct err *err)
+{
+    const struct provider_payment *reported = &op->call.answer.payment;
+    bool canceled = reported->state == PROVIDER_PAYMENT_CANCELED;
+    bool answered = op->refusal.code != NULL || op->call.verb == PROVIDER_CONFIRM;
+    if (!answered && !canceled) {
+        if (op->row.absent_us == 0) {
+            op->row.absent_us = tx->now_us;
+        }
+        op->open = tx->now_us - op->row.absent_us < ABSENT_FOR_US;
+        if (op->open) {
+            op->row.next_attempt_us = op->row.absent_us + ABSENT_FOR_US;
+            return OK;
+        }
+    }
+    bool said = canceled || reported->failure.code != NULL; // else it is what it was
+    struct failure failure = said ? payment_failure_of(reported) : payment->failure;
+    end_refuse(op);
+    return payment_fail_again(tx, payment, &failure, "authentication refused", err);
+}
+
+static bool is_not_confirmed(const struct op *op)
+{
+    const struct provider_payment *reported = &op->call.answer.payment;
+    // A declined intent may lack its last error.
+    bool idle = reported->state == PROVIDER_PAYMENT_OPEN && reported->next_action == NEXT_ACTION_NONE;
+    return reported->state == PROVIDER_PAYMENT_ATTEMPT_FAILED ||
+           reported->state == PROVIDER_PAYMENT_CANCELED || (idle && op->call.verb == PROVIDER_RETRIEVE);
+}
+
+static enum errc take(struct op *op, struct tx *tx, struct payment *payment, struct err *err)
+{
+    const struct provider_payment *reported = &op->call.answer.payment;
+    struct err why = {0};
+    enum errc rc = payment_check_reported(tx, payment, reported, &why);
+    if (rc == OK && is_not_confirmed(op)) {
+        return not_confirmed(op, tx, payment, err);
+    }
+    if (rc == OK) {
+        rc = reported->state == PROVIDER_PAYMENT_SUCCEEDED
+                 ? payment_apply_reported(tx, payment, reported, &why)
+                 : payment_reopen(tx, payment, reported, &why);
+    }
+    if (rc == OK && payment->status == PAYMENT_PENDING) {
+        rc = op_ask_after(tx, payment, &why);
+    }
+    if (rc == ERR_CONFLICT) {
+        op->open = true;
+        op->call.answer.reason = arena_strdup(&op->arena, why.message);
+        return payment_get(tx->db, &op->row.subject_id, NULL, tx->arena, payment, err);
+    }
+    if (rc != OK) {
+        *err = why;
+    }
+    return rc;
+}
+
+static enum errc decide(struct op *op, struct tx *tx, struct payment *payment, struct err *err)
+{
+    const struct provider_answer *answer = &op->call.answer;
+    if (payment->status != PAYMENT_FAILED) {
+        return OK; // an event told before the answer that it was paid
+    }
+    if (answer->outcome == PROVIDER_DONE && answer->has_payment) {
+        return take(op, tx, payment, err);
+    }
+    if (end_is_refused(op)) {
+        return end_undo(op, tx, payment, false, "authentication refused", err);
+    }
+    op->row.lookup_only = op->row.lookup_only || answer->outcome == PROVIDER_LOOK_UP;
+    op->open = true;
+    return OK;
+}
+
+static enum errc answer_as_it_is(struct tx *tx, const struct payment *payment, struct op_answer *answer,
+                                 struct err *err)
+{
+    if (payment->status != PAYMENT_FAILED) {
+        return end_answer(tx, payment, 200, answer, err);
+    }
+    struct operation open = {0};
+    enum errc rc = operation_get(tx->db, &payment->id, op_authenticate.name, tx->arena, &open, err);
+    if (rc == OK) {
+        return end_answer(tx, payment, 202, answer, err);
+    }
+    if (rc == ERR_NOT_FOUND) {
+        (void)err_set(&answer->refusal, ERR_PROVIDER_REJECTED, "the payment was not confirmed: %s",
+                      payment->failure.code);
+        return OK;
+    }
+    return rc;
+}
+
+static enum errc authenticate_settle(struct op *op, struct tx *tx, struct err *err)
+{
+    struct payment payment = {0};
+    int64_t before_us = op->row.next_attempt_us;
+    enum errc rc = payment_get(tx->db, &op->row.subject_id, NULL, tx->arena, &payment, err);
+    if (rc == OK) {
+        rc = decide(op, tx, &payment, err);
+    }
+    if (rc != OK) {
+        return rc;
+    }
+    if (op->open) {
+        if (op->row.next_attempt_us == before_us) {
+            op_put_off(op, tx);
+        }
+        return OK;
+    }
+    return op->answer.refusal.code == OK ? answer_as_it_is(tx, &payment, &op->answer, err) : OK;
+}
+
+static enum errc authenticate_timeout_answer(const struct uuid *subject_id, struct tx *tx,
+                                             struct op_answer *answer, struct err *err)
+{
+    struct payment payment = {0};
+    enum errc rc = payment_get(tx->db, subject_id, NULL, tx->arena, &payment, err);
+    return rc == OK ? answer_as_it_is(tx, &payment, answer, err) : rc;
+}
+
+const struct op_kind op_authenticate = {.name = "authenticate",
+                                        .plan = authenticate_plan,
+                                        .settle = authenticate_settle,
+                                        .timeout_answer = authenticate_timeout_answer,
+                                        .reads_refused = true};

@@ -1,0 +1,128 @@
+// A capture of an authorised payment. The payment stops being capturable as the capture is prepared, so there
+// is never a second one beside it. Within the time that the provider holds its key it is sent again under it;
+// after that the intent is only read. A refusal is about a state that is read at once: if the intent is still
+// authorised, nothing was captured and the payment is capturable again.
+#include "op/kinds/end.h"
+
+#include "base/text.h"
+#include "base/timefmt.h"
+#include "store/payments.h"
+
+#define KEY_HELD_US (23 * 3600 * US_PER_S)
+
+static enum errc capture_plan(struct op *op, struct tx *tx, bool *already_done, struct err *err)
+{
+    struct payment payment = {0};
+    enum errc rc = payment_get(tx->db, &op->row.subject_id, NULL, &op->arena, &payment, err);
+    *already_done = rc == OK && (payment.status == PAYMENT_COMPLETED || payment.status == PAYMENT_REFUNDED);
+    int64_t age_us = tx->now_us - op->row.created_us;
+    bool key_holds = age_us >= 0 && age_us < KEY_HELD_US && !op->row.lookup_only;
+    op->call.ref = payment.provider_ref;
+    op->evidence_ref = payment.provider_ref;
+    op->call.verb = key_holds ? PROVIDER_CAPTURE : PROVIDER_RETRIEVE;
+    if (key_holds) {
+        char id[UUID_TEXT_BYTES];
+        uuid_format(&op->row.subject_id, id);
+        op->call.send_before_us = op->row.created_us + KEY_HELD_US;
+        // A capture that was refused may be asked for again, and under the same key would only get the
+        // old refusal.
+        op->call.idempotency_key = arena_printf(&op->arena, "cap_%s_%lld", id, (long long)op->row.created_us);
+        op->call.body = op->row.body;
+    }
+    return rc;
+}
+
+enum errc capture_prepare(struct engine *engine, struct tx *tx, struct payment *payment, int64_t amount_minor,
+                          struct op **op, struct err *err)
+{
+    struct operation row = end_operation(engine, tx, payment, &op_capture);
+    row.body = engine_options(engine)->provider->ops->capture_body(payment, amount_minor, tx->arena);
+    enum errc rc = payment_set_capturable(tx, payment, false, "capture requested", err);
+    return rc == OK ? op_prepare(engine, &op_capture, &row, tx, op, err) : rc;
+}
+
+// The provider told a state. Whatever is not yet the end of it is read again, never captured anew.
+static enum errc take(struct op *op, struct tx *tx, struct payment *payment, struct err *err)
+{
+    struct provider_payment *reported = &op->call.answer.payment;
+    struct err why = {0};
+    bool authorised = reported->state == PROVIDER_PAYMENT_CAPTURABLE;
+    if (reported->received_provider_minor < 0) { // not said: then it is what was asked for
+        reported->received_provider_minor =
+            engine_options(op->engine)->provider->ops->capture_amount(op->row.body);
+    }
+    bool read = op->call.verb == PROVIDER_RETRIEVE;
+    enum errc rc = authorised ? payment_check_reported(tx, payment, reported, &why)
+                              : payment_apply_reported(tx, payment, reported, &why);
+    if (rc == ERR_CONFLICT) {
+        op->open = true;
+        op->call.answer.reason = arena_strdup(&op->arena, why.message);
+        return payment_get(tx->db, &op->row.subject_id, NULL, tx->arena, payment, err);
+    }
+    if (rc != OK) {
+        *err = why;
+        return rc;
+    }
+    if (authorised && read && payment->status == PAYMENT_PENDING) {
+        return end_undo(op, tx, payment, true, "capture refused", err);
+    }
+    op->open = payment->status == PAYMENT_PENDING;
+    op->row.lookup_only = op->row.lookup_only || op->open;
+    return OK;
+}
+
+static enum errc decide(struct op *op, struct tx *tx, struct payment *payment, struct err *err)
+{
+    const struct provider_answer *answer = &op->call.answer;
+    if (answer->outcome == PROVIDER_DONE && answer->has_payment) {
+        return take(op, tx, payment, err);
+    }
+    if (end_is_refused(op)) {
+        return payment->status == PAYMENT_PENDING ? end_undo(op, tx, payment, true, "capture refused", err)
+                                                  : OK;
+    }
+    op->row.lookup_only = op->row.lookup_only || answer->outcome == PROVIDER_LOOK_UP;
+    op->open = payment->status == PAYMENT_PENDING || payment->status == PAYMENT_FAILED;
+    return OK;
+}
+
+static enum errc answer_as_it_is(struct tx *tx, const struct payment *payment, struct op_answer *answer,
+                                 struct err *err)
+{
+    if (payment->status == PAYMENT_COMPLETED || payment->status == PAYMENT_REFUNDED) {
+        return end_answer(tx, payment, 200, answer, err);
+    }
+    if (payment->status == PAYMENT_PENDING) {
+        return end_answer_unfinished(tx, payment, &op_capture, answer, err);
+    }
+    (void)err_set(&answer->refusal, ERR_CONFLICT, "the payment failed instead of being captured");
+    return OK;
+}
+
+static enum errc capture_settle(struct op *op, struct tx *tx, struct err *err)
+{
+    struct payment payment = {0};
+    enum errc rc = payment_get(tx->db, &op->row.subject_id, NULL, tx->arena, &payment, err);
+    if (rc == OK) {
+        rc = decide(op, tx, &payment, err);
+    }
+    if (rc == OK && op->open) {
+        op_put_off(op, tx);
+        return OK;
+    }
+    return rc == OK && op->answer.refusal.code == OK ? answer_as_it_is(tx, &payment, &op->answer, err) : rc;
+}
+
+static enum errc capture_timeout_answer(const struct uuid *subject_id, struct tx *tx,
+                                        struct op_answer *answer, struct err *err)
+{
+    struct payment payment = {0};
+    enum errc rc = payment_get(tx->db, subject_id, NULL, tx->arena, &payment, err);
+    return rc == OK ? answer_as_it_is(tx, &payment, answer, err) : rc;
+}
+
+const struct op_kind op_capture = {.name = "capture",
+                                   .plan = capture_plan,
+                                   .settle = capture_settle,
+                                   .timeout_answer = capture_timeout_answer,
+                                   .reads_refused = true};

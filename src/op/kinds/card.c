@@ -1,0 +1,384 @@
+// Saving a card: the customer is made at the provider, where that is still to be done (customer.c), then the
+// payment method is attached to it, or, where the payer is there to authenticate, set up for it
+// (card_setup.c). Both are steps of one operation, each planned from the rows alone. A step's key names the
+// customer and the card; no money moves, so a step may be sent again at any time. Where a fault was stored
+// under its key, what came of it is read: it is taken over, or the step sent anew. Where the customer was
+// deleted at the provider, another takes its place, and the step is made anew for that one.
+#include "op/kinds/card.h"
+
+#include "base/text.h"
+#include "base/timefmt.h"
+#include "op/kinds/customer.h"
+#include "op/state/render.h"
+#include "op/state/reply.h"
+#include "store/cards.h"
+
+static enum errc read_rows(struct tx *tx, const struct uuid *card_id, struct arena *arena, struct card *card,
+                           struct customer *customer, struct err *err)
+{
+    enum errc rc = card_get(tx->db, card_id, NULL, arena, card, err);
+    return rc == OK ? customer_get(tx->db, &card->customer_id, arena, customer, err) : rc;
+}
+
+static struct customer_owner owner_of(const struct card *card, const struct uuid *credential_version_id)
+{
+    return (struct customer_owner){
+        .merchant_id = card->merchant_id,
+        .livemode = card->livemode,
+        .email = card->customer_email,
+        .name = card->customer_name,
+        .credential_version_id = *credential_version_id,
+    };
+}
+
+static enum errc replace_customer(struct op *op, struct tx *tx, struct card *card, struct customer *customer,
+                                  struct err *err)
+{
+    struct customer_owner owner = owner_of(card, &op->row.credential_version_id);
+    enum errc rc = customer_find(op->engine, tx, &owner, customer, err);
+    card->customer_id = customer->id;
+    card->updated_us = tx->now_us;
+    return rc == OK ? card_update(tx->db, card, err) : rc;
+}
+
+// The key of an attach or a set-up, which names the customer that it is for, and from when it is sent anew.
+static const char *step_key(const struct op *op, struct arena *arena, const struct card *card)
+{
+    char card_id[UUID_TEXT_BYTES];
+    char customer_id[UUID_TEXT_BYTES];
+    uuid_format(&card->id, card_id);
+    uuid_format(&card->customer_id, customer_id);
+    const char *step = card->return_url != NULL ? "set" : "att";
+    return op->row.absent_us == 0 ? arena_printf(arena, "%s_%s_%s", step, card_id, customer_id)
+                                  : arena_printf(arena, "%s_%s_%s_%lld", step, card_id, customer_id,
+                                                 (long long)op->row.absent_us);
+}
+
+// The provider forgets a key after a day at the earliest. A set-up that may have been made under it is looked
+// for then, and no earlier: a request that is still on its way would set the card up once more.
+#define KEY_KNOWN_US (23 * 3600 * US_PER_S)
+
+static bool key_may_be_forgotten(const struct op *op, int64_t now_us)
+{
+    int64_t age_us = now_us - (op->row.absent_us == 0 ? op->row.created_us : op->row.absent_us);
+    return op->row.unresolved && (age_us < 0 || age_us > KEY_KNOWN_US);
+}
+
+static void plan_step(struct op *op, const struct card *card, const struct customer *customer, int64_t now_us)
+{
+    const struct provider_ops *ops = engine_options(op->engine)->provider->ops;
+    if (customer->provider_ref == NULL) {
+        customer_plan(op, customer, card->customer_email);
+        return;
+    }
+    op->call.idempotency_key = step_key(op, &op->arena, card);
+    if (card->return_url == NULL) {
+        op->call.verb = PROVIDER_ATTACH;
+        op->call.ref = card->method_sent;
+        op->call.body = ops->attach_body(customer->provider_ref, &op->arena);
+    } else {
+        op->call.verb = key_may_be_forgotten(op, now_us) ? PROVIDER_SETUP_LIST : PROVIDER_SETUP;
+        op->call.ref = arena_strdup(&op->arena, customer->provider_ref); // read in the transaction's arena
+        op->call.body = op->call.verb == PROVIDER_SETUP
+                            ? ops->setup_body(card, customer->provider_ref, &op->arena)
+                            : NULL;
+    }
+}
+
+static enum errc save_plan(struct op *op, struct tx *tx, bool *already_done, struct err *err)
+{
+    struct card card = {0};
+    struct customer customer = {0};
+    enum errc rc = read_rows(tx, &op->row.subject_id, &op->arena, &card, &customer, err);
+    *already_done = rc == OK && card.status != CARD_SAVING;
+    if (rc == OK && !*already_done && customer.gone_us != 0) {
+        rc = replace_customer(op, tx, &card, &customer, err);
+    }
+    if (rc == OK && !*already_done) {
+        plan_step(op, &card, &customer, tx->now_us);
+    }
+    return rc;
+}
+
+enum errc card_prepare(struct engine *engine, struct tx *tx, struct card *card, struct op **op,
+                       struct err *err)
+{
+    struct customer customer = {0};
+    struct operation row = {
+        .subject_id = card->id,
+        .kind = op_card.name,
+        .merchant_id = card->merchant_id,
+        .livemode = card->livemode,
+        .credential_version_id = card->credential_version_id,
+        .attempts = 1,
+        .next_attempt_us = tx->now_us + op_lease_us(engine),
+        .created_us = tx->now_us,
+    };
+    struct customer_owner owner = owner_of(card, &card->credential_version_id);
+    enum errc rc = customer_find(engine, tx, &owner, &customer, err);
+    card->customer_id = customer.id;
+    if (rc == OK) {
+        rc = card_insert(tx->db, card, err);
+    }
+    return rc == OK ? op_prepare(engine, &op_card, &row, tx, op, err) : rc;
+}
+
+enum errc card_refusal(const struct card *card, struct err *err)
+{
+    if (card->status != CARD_GONE || card->failure.code == NULL) {
+        return OK;
+    }
+    bool no_auth = text_equal(card->failure.code, "provider_auth_failed");
+    return err_set(err, no_auth ? ERR_PROVIDER_AUTH_FAILED : ERR_PROVIDER_REJECTED, "%s: %s",
+                   card->failure.code, card->failure.message != NULL ? card->failure.message : "refused");
+}
+
+void card_forget_action(struct card *card)
+{
+    card->next_action = NEXT_ACTION_NONE;
+    card->action_secret_sealed = NULL;
+    card->action_secret_sealed_bytes = 0;
+}
+
+enum errc card_end(struct tx *tx, struct card *card, struct err *err)
+{
+    bool was_default = card->is_default;
+    card->status = CARD_GONE;
+    card->is_default = false;
+    card_forget_action(card);
+    card->updated_us = tx->now_us;
+    enum errc rc = card_update(tx->db, card, err);
+    return rc == OK && was_default ? card_make_newest_default(tx->db, &card->customer_id, tx->now_us, err)
+                                   : rc;
+}
+
+enum errc card_schedule(struct tx *tx, const struct card *card, const char *kind, int64_t delay_us,
+                        struct err *err)
+{
+    struct operation row = {
+        .subject_id = card->id,
+        .kind = kind,
+        .merchant_id = card->merchant_id,
+        .livemode = card->livemode,
+        .credential_version_id = card->credential_version_id,
+        .next_attempt_us = tx->now_us + delay_us,
+        .created_us = tx->now_us,
+    };
+    tx->work_due = tx->work_due || delay_us == 0;
+    return operation_insert(tx->db, &row, err);
+}
+
+void card_take_method(struct card *card, const struct provider_method *method)
+{
+    card->brand = method->brand != NULL ? method->brand : card->brand;
+    card->last4 = method->last4 != NULL ? method->last4 : card->last4;
+    card->exp_month = method->exp_month != 0 ? method->exp_month : card->exp_month;
+    card->exp_year = method->exp_year != 0 ? method->exp_year : card->exp_year;
+    card->fingerprint = method->fingerprint != NULL ? method->fingerprint : card->fingerprint;
+}
+
+enum errc card_emit(struct tx *tx, const struct card *card, const char *type, struct err *err)
+{
+    struct json_object *data = NULL;
+    enum errc rc = render_card(card, &tx->keyring->master, RENDER_EVENT, tx->arena, &data, err);
+    return rc == OK ? emit_event(tx, &card->merchant_id, card->livemode, &card->id, type, data, err) : rc;
+}
+
+enum errc card_activate(struct tx *tx, struct card *card, const char *method_ref,
+                        const struct provider_method *method, struct card *saved, struct err *err)
+{
+    bool has_default = false;
+    enum errc rc = card_by_method(tx->db, &card->merchant_id, card->livemode, method_ref,
+                                  card->customer_email, tx->arena, saved, err);
+    bool known = rc == OK && saved->status == CARD_ACTIVE;
+    if (rc == OK || rc == ERR_NOT_FOUND) {
+        rc = card_has_default(tx->db, &card->customer_id, &has_default, err);
+    }
+    if (rc != OK) {
+        return rc;
+    }
+    card->status = known ? CARD_GONE : CARD_ACTIVE;
+    card->provider_ref = method_ref;
+    card_forget_action(card);
+    card->is_default = !known && !has_default;
+    card->updated_us = tx->now_us;
+    if (method != NULL) {
+        card_take_method(card, method);
+    }
+    if (!known) {
+        *saved = *card;
+    }
+    rc = card_update(tx->db, card, err);
+    return rc == OK && method == NULL ? card_schedule(tx, saved, op_card_sync.name, 0, err) : rc;
+}
+
+// A method that is attached already was saved under another spelling of the e-mail.
+static enum errc attached(struct op *op, struct tx *tx, struct card *card, struct err *err)
+{
+    const struct provider_method *method = &op->call.answer.method;
+    struct card saved = {0};
+    struct json_object *data = NULL;
+    enum errc rc = card_activate(tx, card, method->id, method, &saved, err);
+    if (rc == OK && op->row.lookup_only) { // an event told of it meanwhile, and may be newer than this answer
+        rc = card_schedule(tx, &saved, op_card_sync.name, 0, err);
+    }
+    if (rc == OK) {
+        rc = render_card(&saved, &tx->keyring->master, RENDER_ANSWER, tx->arena, &data, err);
+    }
+    return rc == OK ? reply_keep(tx, &card->id, 201, data, &op->answer, err) : rc;
+}
+
+// A refusal of the secret key is one, whatever an earlier attempt did: attaching twice does no harm, so the
+// card can be saved again once the key is right.
+enum errc card_refuse(struct op *op, struct tx *tx, struct card *card, const struct failure *failure,
+                      struct err *err)
+{
+    card->status = CARD_GONE;
+    card->failure = *failure;
+    enum errc rc = card_update(tx->db, card, err);
+    if (rc == OK) {
+        (void)card_refusal(card, &op->answer.refusal);
+    }
+    return rc;
+}
+
+// The card goes on with another customer, but only where the missing one is older than the card: one that was
+// made for it and is missing at once would be made for ever.
+static enum errc without_customer(struct op *op, struct tx *tx, struct card *card,
+                                  const struct customer *customer, struct err *err)
+{
+    bool gone = false;
+    enum errc rc = customer_missing(tx, customer, &op->row.credential_version_id, &gone, err);
+    if (rc == OK && gone && customer->created_us < card->created_us) {
+        op_next_step(op, tx);
+        return OK;
+    }
+    return rc == OK ? card_refuse(op, tx, card, &op->call.answer.failure, err) : rc;
+}
+
+// The customer that it was attached to was deleted meanwhile, and every method of its with it, for good.
+static enum errc attached_in_vain(struct op *op, struct tx *tx, struct card *card, struct err *err)
+{
+    static const struct failure failure = {
+        .code = "customer_deleted",
+        .message = "The customer was deleted at the provider while the card was being saved.",
+    };
+    return card_refuse(op, tx, card, &failure, err);
+}
+
+// The set-up that was made for this card, of those that are listed. NULL: there is none.
+static const struct setup *find_setup(const struct op *op, const struct card *card)
+{
+    const struct provider_answer *answer = &op->call.answer;
+    char id[UUID_TEXT_BYTES];
+    uuid_format(&card->id, id);
+    for (size_t i = 0; i < answer->setup_count; i++) {
+        if (text_equal(answer->setups[i].card_id, id)) {
+            return &answer->setups[i];
+        }
+    }
+    return NULL;
+}
+
+// A fault was stored under the step's key. A method that is not this customer's is attached anew, a set-up
+// that is not listed made anew. A key that may not read does not keep a card from being saved.
+static enum errc looked_up(struct op *op, struct tx *tx, struct card *card, const struct customer *customer,
+                           struct err *err)
+{
+    const struct provider_answer *answer = &op->call.answer;
+    if (answer->outcome == PROVIDER_UNKNOWN || answer->outcome == PROVIDER_LOOK_UP) {
+        op_put_off(op, tx);
+        return OK;
+    }
+    const struct setup *setup = find_setup(op, card);
+    if (setup != NULL) {
+        return card_setup_begun(op, tx, card, setup, err);
+    }
+    if (op->call.verb == PROVIDER_METHOD_RETRIEVE && answer->outcome == PROVIDER_DONE &&
+        customer->gone_us == 0 && text_equal(answer->method.customer_ref, customer->provider_ref)) {
+        return attached(op, tx, card, err);
+    }
+    op_send_anew(op, tx);
+    if (op->call.verb == PROVIDER_SETUP_LIST) {
+        op->row.attempts = 0; // nothing was sent under the new key, so nothing is looked for
+        op->row.unresolved = false;
+    }
+    return OK;
+}
+
+static enum errc done(struct op *op, struct tx *tx, struct card *card, const struct customer *customer,
+                      struct err *err)
+{
+    if (customer->gone_us != 0) {
+        return attached_in_vain(op, tx, card, err);
+    }
+    return op->call.verb == PROVIDER_SETUP ? card_setup_begun(op, tx, card, &op->call.answer.setup, err)
+                                           : attached(op, tx, card, err);
+}
+
+static enum errc settle_step(struct op *op, struct tx *tx, struct card *card, const struct customer *customer,
+                             struct err *err)
+{
+    const struct provider_answer *answer = &op->call.answer;
+    if (op->call.verb == PROVIDER_SETUP_LIST || op->call.verb == PROVIDER_METHOD_RETRIEVE) {
+        return looked_up(op, tx, card, customer, err);
+    }
+    switch (answer->outcome) {
+    case PROVIDER_DONE:
+        return done(op, tx, card, customer, err);
+    case PROVIDER_REFUSED:
+        return answer->customer_missing ? without_customer(op, tx, card, customer, err)
+                                        : card_refuse(op, tx, card, &answer->failure, err);
+    case PROVIDER_NO_AUTH:
+        return card_refuse(op, tx, card, &answer->failure, err);
+    case PROVIDER_UNKNOWN:
+    case PROVIDER_LOOK_UP:
+        break;
+    }
+    op_put_off(op, tx);
+    return OK;
+}
+
+static enum errc save_settle(struct op *op, struct tx *tx, struct err *err)
+{
+    struct card card = {0};
+    struct customer customer = {0};
+    enum errc rc = read_rows(tx, &op->row.subject_id, tx->arena, &card, &customer, err);
+    if (rc != OK) {
+        return rc;
+    }
+    bool customer_step = customer_is_being_made(op);
+    const char *key = customer_step ? customer_key(&customer, tx->arena) : step_key(op, tx->arena, &card);
+    if (!text_equal(op->call.idempotency_key, key)) {
+        op_next_step(op, tx); // it got another customer meanwhile: this answer is about the one before
+        return OK;
+    }
+    card.updated_us = tx->now_us;
+    if (!customer_step) {
+        return settle_step(op, tx, &card, &customer, err);
+    }
+    enum customer_step step = CUSTOMER_OPEN;
+    rc = customer_settle(op, tx, &customer, &step, err);
+    return rc == OK && step == CUSTOMER_REFUSED ? card_refuse(op, tx, &card, &op->call.answer.failure, err)
+                                                : rc;
+}
+
+// The operation goes on: the same request again waits for its outcome, or is answered with it.
+static enum errc save_timeout_answer(const struct uuid *subject_id, struct tx *tx, struct op_answer *answer,
+                                     struct err *err)
+{
+    struct card card = {0};
+    enum errc rc = card_get(tx->db, subject_id, NULL, tx->arena, &card, err);
+    if (rc == OK) {
+        rc = reply_stored(tx, tx->keyring, subject_id, tx->arena, answer, err);
+    }
+    if (rc == OK && answer->status == 0 && card_refusal(&card, &answer->refusal) == OK) {
+        (void)err_set(&answer->refusal, ERR_PROVIDER_UNAVAILABLE,
+                      "the provider has not answered yet whether the card is saved; ask again with the same "
+                      "request");
+    }
+    return rc;
+}
+
+const struct op_kind op_card = {
+    .name = "card", .plan = save_plan, .settle = save_settle, .timeout_answer = save_timeout_answer};

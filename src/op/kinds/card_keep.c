@@ -1,0 +1,133 @@
+// The card that a payment saves. It is written with the completion, which a payment has once; then the
+// payment's intent is read with its method, which the provider has attached to the customer by itself. A
+// method that is not attached (a wallet's, one of a single use) cannot be charged again: its card is gone,
+// and as nobody waits for it the payment's history alone tells. A card that the customer has already stays
+// the merchant's, and takes the newer method: that one was just set up for charges without the payer.
+#include "base/config.h"
+#include "base/text.h"
+#include "base/timefmt.h"
+#include "op/kinds/card.h"
+#include "store/cards.h"
+#include "store/payments.h"
+
+enum errc card_keep(struct tx *tx, const struct payment *payment, const struct provider_payment *reported,
+                    struct err *err)
+{
+    const struct card card = {
+        .id = uuid_new(tx->random, tx->now_us),
+        .merchant_id = payment->merchant_id,
+        .customer_id = payment->customer_id,
+        .livemode = payment->livemode,
+        .status = CARD_SAVING,
+        .provider = payment->provider,
+        .method_sent = reported->method_ref != NULL ? reported->method_ref : payment->payment_method,
+        .customer_email = payment->customer_email,
+        .setup_ref = reported->id,
+        .credential_version_id = payment->credential_version_id,
+        .created_us = tx->now_us,
+        .updated_us = tx->now_us,
+    };
+    enum errc rc = card_insert(tx->db, &card, err);
+    return rc == OK ? card_schedule(tx, &card, op_card_keep.name, 0, err) : rc;
+}
+
+static enum errc keep_plan(struct op *op, struct tx *tx, bool *already_done, struct err *err)
+{
+    struct card card = {0};
+    enum errc rc = card_get(tx->db, &op->row.subject_id, NULL, &op->arena, &card, err);
+    *already_done = rc == OK && card.status != CARD_SAVING;
+    if (rc == OK && !*already_done) {
+        rc = op_take_present_version(op, tx, err);
+    }
+    op->call.verb = PROVIDER_PAID_METHOD;
+    op->call.ref = card.setup_ref;
+    return rc;
+}
+
+static enum errc note(struct tx *tx, const struct card *card, const char *what, struct err *err)
+{
+    struct payment payment = {0};
+    enum errc rc =
+        payment_by_ref(tx->db, &card->merchant_id, card->livemode, card->setup_ref, tx->arena, &payment, err);
+    return rc == OK ? append_history(tx, &payment, what, err) : rc;
+}
+
+static enum errc drop(struct tx *tx, struct card *card, struct err *err)
+{
+    enum errc rc = card_end(tx, card, err);
+    return rc == OK ? note(tx, card, "card not saved", err) : rc;
+}
+
+// The known card takes the method; the new row is left to detach the one that the known card had, once no
+// charge of it can be sent any more.
+static enum errc replace_method(const struct op *op, struct tx *tx, struct card *card, struct card *known,
+                                struct err *err)
+{
+    const struct provider_method *method = &op->call.answer.method;
+    bool charged = false;
+    card->status = CARD_GONE;
+    card->provider_ref = known->provider_ref;
+    card->updated_us = tx->now_us;
+    known->provider_ref = method->id;
+    known->updated_us = tx->now_us;
+    card_take_method(known, method);
+    enum errc rc = card_update(tx->db, card, err);
+    if (rc == OK) {
+        rc = card_update(tx->db, known, err);
+    }
+    if (rc == OK) {
+        rc = card_is_being_charged(tx->db, known, &charged, err);
+    }
+    int64_t window_us = engine_options(op->engine)->config->charge_window_ms * US_PER_MS;
+    return rc == OK ? card_schedule(tx, card, op_detach.name, charged ? window_us : 0, err) : rc;
+}
+
+static enum errc save(const struct op *op, struct tx *tx, struct card *card, struct err *err)
+{
+    const struct provider_method *method = &op->call.answer.method;
+    struct card saved = {0};
+    enum errc rc = method->fingerprint != NULL
+                       ? card_by_fingerprint(tx->db, &card->customer_id, method->fingerprint, method->id,
+                                             tx->arena, &saved, err)
+                       : ERR_NOT_FOUND;
+    if (rc == OK && !text_equal(saved.provider_ref, method->id)) {
+        rc = replace_method(op, tx, card, &saved, err);
+    } else if (rc == OK || rc == ERR_NOT_FOUND) {
+        rc = card_activate(tx, card, method->id, method, &saved, err);
+    }
+    if (rc == OK && op->row.lookup_only) { // an event told of it meanwhile, and may be newer than this answer
+        rc = card_schedule(tx, &saved, op_card_sync.name, 0, err);
+    }
+    if (rc == OK) {
+        rc = card_emit(tx, &saved, "card.saved", err);
+    }
+    return rc == OK ? note(tx, card, "card saved", err) : rc;
+}
+
+// A refusal says that the merchant's present account does not know the payment: its card is of no use to him.
+static enum errc keep_settle(struct op *op, struct tx *tx, struct err *err)
+{
+    struct provider_answer *answer = &op->call.answer;
+    struct card card = {0};
+    struct customer customer = {0};
+    enum errc rc = card_get(tx->db, &op->row.subject_id, NULL, tx->arena, &card, err);
+    if (rc == OK) {
+        rc = customer_get(tx->db, &card.customer_id, tx->arena, &customer, err);
+    }
+    if (rc != OK || card.status != CARD_SAVING) {
+        return rc;
+    }
+    bool read = answer->outcome == PROVIDER_DONE && text_equal(answer->payment.id, card.setup_ref);
+    if (answer->outcome == PROVIDER_DONE && !read) {
+        answer->reason = "another payment than was asked for";
+    }
+    if (!read && answer->outcome != PROVIDER_REFUSED) {
+        op_put_off(op, tx);
+        return OK;
+    }
+    bool attached = read && answer->has_method && customer.gone_us == 0 && customer.provider_ref != NULL &&
+                    text_equal(answer->method.customer_ref, customer.provider_ref);
+    return attached ? save(op, tx, &card, err) : drop(tx, &card, err);
+}
+
+const struct op_kind op_card_keep = {.name = "card_keep", .plan = keep_plan, .settle = keep_settle};

@@ -1,0 +1,235 @@
+// A card that its payer sets up: the provider asks him to authenticate, so that it can be charged later
+// without him. The card is pending until he has. The provider's own account of the set-up decides, whatever
+// events say and in whatever order they come; it is asked for when one comes, and at growing distances. What
+// was deleted here, or left lying for too long, is canceled there.
+#include <string.h>
+
+#include "base/text.h"
+#include "base/timefmt.h"
+#include "domain/retry.h"
+#include "op/kinds/card.h"
+#include "op/state/render.h"
+#include "op/state/reply.h"
+#include "store/cards.h"
+#include "store/sealed.h"
+
+// A payer who has not come back after this long does not come any more.
+#define SETUP_KEPT_US (7 * 24 * 3600 * US_PER_S)
+
+static enum errc fail(struct tx *tx, struct card *card, const struct failure *failure, struct err *err)
+{
+    card->status = CARD_FAILED;
+    card->failure = *failure;
+    card_forget_action(card);
+    card->updated_us = tx->now_us;
+    enum errc rc = card_update(tx->db, card, err);
+    return rc == OK ? card_emit(tx, card, "card.failed", err) : rc;
+}
+
+static struct failure failure_of(const struct setup *setup)
+{
+    if (setup->state == SETUP_CANCELED) {
+        return (struct failure){.code = "canceled",
+                                .message =
+                                    "The card's set-up was canceled before the payer had authenticated."};
+    }
+    return setup->failure.code != NULL
+               ? setup->failure
+               : (struct failure){.code = "setup_failed", .message = "The card could not be set up."};
+}
+
+// What the payer needs for it: the client secret, or a URL that holds it.
+static void take_action(struct tx *tx, struct card *card, const struct setup *setup)
+{
+    const char *text =
+        setup->next_action == NEXT_ACTION_REDIRECT ? setup->redirect_url : setup->client_secret;
+    card->next_action = setup->next_action;
+    if (text != NULL && setup->next_action != NEXT_ACTION_NONE) {
+        struct sealed sealed =
+            seal(&tx->keyring->master, tx->arena, sealed_context(tx->arena, SEALED_NEXT_ACTION, &card->id),
+                 text, strlen(text));
+        card->action_secret_sealed = sealed.data;
+        card->action_secret_sealed_bytes = (int)sealed.bytes;
+    }
+}
+
+static enum errc activate(const struct op *op, struct tx *tx, struct card *card, const struct setup *setup,
+                          struct card *saved, struct err *err)
+{
+    const struct provider_answer *answer = &op->call.answer;
+    enum errc rc =
+        card_activate(tx, card, setup->method_ref, answer->has_method ? &answer->method : NULL, saved, err);
+    return rc == OK ? card_emit(tx, saved, "card.saved", err) : rc;
+}
+
+// Why the answer says nothing of this card. NULL: it does.
+static const char *mismatch(const struct card *card, const struct setup *setup)
+{
+    char id[UUID_TEXT_BYTES];
+    uuid_format(&card->id, id);
+    if ((setup->card_id != NULL && !text_equal(setup->card_id, id)) ||
+        (card->setup_ref != NULL && !text_equal(setup->id, card->setup_ref))) {
+        return "a set-up of another card";
+    }
+    return setup->state == SETUP_SUCCEEDED && setup->method_ref == NULL
+               ? "a set-up without its payment method"
+               : NULL;
+}
+
+enum errc card_setup_begun(struct op *op, struct tx *tx, struct card *card, const struct setup *setup,
+                           struct err *err)
+{
+    struct card saved = {0};
+    struct json_object *data = NULL;
+    enum errc rc = OK;
+    op->call.answer.reason = mismatch(card, setup);
+    if (op->call.answer.reason != NULL) {
+        op_put_off(op, tx);
+        return OK;
+    }
+    card->setup_ref = setup->id;
+    if (setup->state == SETUP_SUCCEEDED) {
+        rc = activate(op, tx, card, setup, &saved, err);
+        if (rc == OK &&
+            op->row.lookup_only) { // an event told of it meanwhile, and may be newer than this answer
+            rc = card_schedule(tx, &saved, op_card_sync.name, 0, err);
+        }
+    } else if (setup->state == SETUP_OPEN) {
+        card->status = CARD_PENDING;
+        if (op->call.answer.has_method) {
+            card_take_method(card, &op->call.answer.method);
+        }
+        take_action(tx, card, setup);
+        saved = *card;
+        rc = card_update(tx->db, card, err);
+        if (rc == OK) {
+            rc = card_schedule(tx, card, op_card_setup.name, retry_check_delay_us(0, 0), err);
+        }
+    } else {
+        struct failure failure = failure_of(setup);
+        return card_refuse(op, tx, card, &failure, err);
+    }
+    if (rc == OK) {
+        rc = render_card(&saved, &tx->keyring->master, RENDER_ANSWER, tx->arena, &data, err);
+    }
+    return rc == OK ? reply_keep(tx, &card->id, 201, data, &op->answer, err) : rc;
+}
+
+// Nothing is left to be asked, nor to be canceled. A card that is gone and has a method is detached by its
+// own operation, or was saved as another card, whose method that is.
+static bool is_over(const struct card *card)
+{
+    bool canceling = card->status == CARD_GONE && card->provider_ref == NULL;
+    return card->status != CARD_PENDING && !canceling;
+}
+
+static enum errc setup_plan(struct op *op, struct tx *tx, bool *already_done, struct err *err)
+{
+    struct card card = {0};
+    enum errc rc = card_get(tx->db, &op->row.subject_id, NULL, &op->arena, &card, err);
+    *already_done = rc == OK && is_over(&card);
+    if (rc == OK && !*already_done) {
+        rc = op_take_present_version(op, tx, err);
+    }
+    if (rc != OK || *already_done) {
+        return rc;
+    }
+    char id[UUID_TEXT_BYTES];
+    uuid_format(&card.id, id);
+    bool abandoned = card.status == CARD_GONE || tx->now_us - card.created_us > SETUP_KEPT_US;
+    op->call.verb = abandoned && !op->row.lookup_only ? PROVIDER_SETUP_CANCEL : PROVIDER_SETUP_RETRIEVE;
+    op->call.ref = card.setup_ref;
+    // An answer is kept under its key: where that was that nothing was canceled, another try needs another
+    // key.
+    op->call.idempotency_key =
+        op->row.absent_us == 0 ? arena_printf(&op->arena, "cas_%s", id)
+                               : arena_printf(&op->arena, "cas_%s_%lld", id, (long long)op->row.absent_us);
+    return OK;
+}
+
+// The payer finished what was deleted here meanwhile: it is detached.
+static enum errc detach(struct tx *tx, struct card *card, const struct setup *setup, struct err *err)
+{
+    card->provider_ref = setup->method_ref;
+    enum errc rc = card_update(tx->db, card, err);
+    return rc == OK ? card_schedule(tx, card, op_detach.name, 0, err) : rc;
+}
+
+// Whether the customer was deleted, or the method detached, after the payer had authenticated. No event ends
+// a pending card, whose method is not known yet.
+static enum errc is_lost(const struct op *op, struct tx *tx, const struct card *card, bool *lost,
+                         struct err *err)
+{
+    const struct provider_answer *answer = &op->call.answer;
+    struct customer customer = {0};
+    enum errc rc = customer_get(tx->db, &card->customer_id, tx->arena, &customer, err);
+    *lost = customer.gone_us != 0 || (answer->has_method && answer->method.detached);
+    return rc;
+}
+
+static enum errc take_success(const struct op *op, struct tx *tx, struct card *card, struct err *err)
+{
+    static const struct failure failure = {
+        .code = "detached",
+        .message = "The card was detached at the provider before it was saved.",
+    };
+    struct card saved = {0};
+    bool lost = false;
+    enum errc rc = is_lost(op, tx, card, &lost, err);
+    if (rc != OK) {
+        return rc;
+    }
+    return lost ? fail(tx, card, &failure, err) : activate(op, tx, card, &op->call.answer.setup, &saved, err);
+}
+
+static enum errc take(struct op *op, struct tx *tx, struct card *card, struct err *err)
+{
+    const struct setup *setup = &op->call.answer.setup;
+    op->call.answer.reason = mismatch(card, setup);
+    if (op->call.answer.reason != NULL || setup->state == SETUP_OPEN) {
+        bool asks_payer = op->call.answer.reason == NULL && card->status == CARD_PENDING &&
+                          card->next_action == NEXT_ACTION_NONE && setup->next_action != NEXT_ACTION_NONE;
+        op->row.lookup_only = false;
+        op_check_again(op, tx);
+        if (asks_payer) {
+            take_action(tx, card, setup);
+        }
+        return asks_payer ? card_update(tx->db, card, err) : OK;
+    }
+    if (card->status == CARD_GONE) {
+        return setup->state == SETUP_SUCCEEDED ? detach(tx, card, setup, err) : OK;
+    }
+    if (setup->state == SETUP_SUCCEEDED) {
+        return take_success(op, tx, card, err);
+    }
+    struct failure failure = failure_of(setup);
+    return fail(tx, card, &failure, err);
+}
+
+// A cancellation is refused where the set-up came to an end meanwhile: it is read. A set-up that the
+// merchant's present account does not know is of no use to him.
+static enum errc setup_settle(struct op *op, struct tx *tx, struct err *err)
+{
+    const struct provider_answer *answer = &op->call.answer;
+    struct card card = {0};
+    enum errc rc = card_get(tx->db, &op->row.subject_id, NULL, tx->arena, &card, err);
+    if (rc != OK || is_over(&card)) {
+        return rc;
+    }
+    if (answer->outcome == PROVIDER_DONE) {
+        return take(op, tx, &card, err);
+    }
+    if (answer->outcome != PROVIDER_REFUSED) {
+        op_check_again(op, tx);
+        return OK;
+    }
+    if (op->call.verb == PROVIDER_SETUP_CANCEL) {
+        op_send_anew(op, tx);
+        op->row.next_attempt_us = tx->now_us;
+        op->row.lookup_only = true;
+        return OK;
+    }
+    return card.status == CARD_PENDING ? fail(tx, &card, &answer->failure, err) : OK;
+}
+
+const struct op_kind op_card_setup = {.name = "card_setup", .plan = setup_plan, .settle = setup_settle};

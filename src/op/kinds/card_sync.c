@@ -1,0 +1,49 @@
+// Asks after a saved card of which an event told something: the provider's own account of it decides,
+// whatever the event said and in whatever order events came. With the merchant's present credentials.
+#include "base/text.h"
+#include "op/kinds/card.h"
+#include "store/cards.h"
+
+static enum errc sync_plan(struct op *op, struct tx *tx, bool *already_done, struct err *err)
+{
+    struct card card = {0};
+    enum errc rc = card_get(tx->db, &op->row.subject_id, NULL, &op->arena, &card, err);
+    *already_done = rc == OK && card.status != CARD_ACTIVE;
+    if (rc == OK && !*already_done) {
+        rc = op_take_present_version(op, tx, err);
+    }
+    op->call.verb = PROVIDER_METHOD_RETRIEVE;
+    op->call.ref = card.provider_ref;
+    return rc;
+}
+
+static enum errc take(struct tx *tx, struct card *card, const struct provider_method *method, struct err *err)
+{
+    if (method->detached) {
+        return card_end(tx, card, err);
+    }
+    card_take_method(card, method);
+    card->updated_us = tx->now_us;
+    return card_update(tx->db, card, err);
+}
+
+// A refusal says nothing of the card: the present key may be another account's.
+static enum errc sync_settle(struct op *op, struct tx *tx, struct err *err)
+{
+    struct provider_answer *answer = &op->call.answer;
+    struct card card = {0};
+    enum errc rc = card_get(tx->db, &op->row.subject_id, NULL, tx->arena, &card, err);
+    if (rc != OK || card.status != CARD_ACTIVE || answer->outcome == PROVIDER_REFUSED) {
+        return rc;
+    }
+    if (answer->outcome == PROVIDER_DONE && text_equal(answer->method.id, card.provider_ref)) {
+        return take(tx, &card, &answer->method, err);
+    }
+    if (answer->outcome == PROVIDER_DONE) {
+        answer->reason = "another payment method than was asked for";
+    }
+    op_put_off(op, tx);
+    return OK;
+}
+
+const struct op_kind op_card_sync = {.name = "card_sync", .plan = sync_plan, .settle = sync_settle};

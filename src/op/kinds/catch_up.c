@@ -1,0 +1,392 @@
+// See catch_up.h. Each attempt asks for one page, newest first: of the payments that were made since this
+// database was surely whole, then of the refunds. What is on it is written in one transaction with where the
+// next page begins. A backup holds all that was settled before it was made, so a payment or refund that was
+// settled before this start proves that nothing older is missing; once something is, all is read.
+#include "op/kinds/catch_up.h"
+
+#include "base/log.h"
+#include "base/text.h"
+#include "base/timefmt.h"
+#include "op/kinds/take_over.h"
+#include "store/audit.h"
+#include "store/meta.h"
+#include "store/payments.h"
+#include "store/refunds.h"
+
+// The provider's clock and ours may differ by this much. After a clock that was ahead, a day is asked for.
+#define CLOCK_SLACK_S 3600
+#define LAST_SLACK_S (24 * INT64_C(3600))
+// Between pages, so that no backlog keeps the provider or the database to itself.
+#define NEXT_PAGE_US (100 * US_PER_MS)
+// A refund whose payment is not known to be made is waited for, for so long.
+#define LATE_AGAIN_US (2 * US_PER_S)
+#define LATE_WITHIN_US (3600 * US_PER_S)
+
+static enum errc accept_as_it_is(const struct engine *engine, struct tx *tx, int64_t now_us, struct err *err)
+{
+    const struct audit_entry entry = {
+        .event_type = "database.accepted",
+        .severity = "warn",
+        .detail =
+            "serve --accept-restored: payments that Stripe knows and this database lacks are not taken over",
+    };
+    LOG(LOG_WARN, "the database is accepted as it is: payments that it lacks are not taken over");
+    enum errc rc = audit_append(tx->db, engine_options(engine)->keyring->pepper, &entry, now_us, err);
+    if (rc == OK) {
+        rc = meta_accepted_put(tx->db, now_us, err);
+    }
+    return rc == OK ? catch_ups_end(tx->db, op_catch_up.name, err) : rc;
+}
+
+enum errc catch_up_begin(const struct engine *engine, struct tx *tx, int64_t alive_us, int64_t now_us,
+                         struct err *err)
+{
+    enum engine_start start = engine_options(engine)->start;
+    int64_t from_s =
+        alive_us > now_us ? now_us / US_PER_S - LAST_SLACK_S : alive_us / US_PER_S - CLOCK_SLACK_S;
+    enum errc rc = meta_whole_put(tx->db, alive_us, err);
+    if (rc == OK && start == START_ACCEPTED) {
+        return accept_as_it_is(engine, tx, now_us, err);
+    }
+    if (rc != OK || start == START_SURE) {
+        return rc;
+    }
+    rc = catch_ups_begin(tx->db, from_s, CLOCK_SLACK_S, now_us, err);
+    return rc == OK ? catch_ups_ask(tx->db, op_catch_up.name, NULL, now_us, err) : rc;
+}
+
+enum errc catch_up_check(struct tx *tx, const struct uuid *merchant_id, enum catch_up_mode mode,
+                         struct err *err)
+{
+    bool open = false;
+    enum errc rc = catch_up_is_open(tx->db, merchant_id, mode, op_catch_up.name, &open, err);
+    return rc == OK && open
+               ? err_set(
+                     err, ERR_CATCHING_UP,
+                     "Stripe is being asked for payments that this service may have forgotten; nothing was "
+                     "recorded, try again")
+               : rc;
+}
+
+enum errc catch_up_ask(struct tx *tx, const struct credential *credential, int64_t now_us, struct err *err)
+{
+    return catch_ups_ask(tx->db, op_catch_up.name, &credential->id, now_us, err);
+}
+
+static void log_account(enum log_level level, const char *message, const struct credential *account,
+                        const struct catch_up *at)
+{
+    char id[UUID_TEXT_BYTES];
+    uuid_format(&account->merchant_id, id);
+    LOG(level, message, LOG_STR("merchant_id", id), LOG_STR("mode", account->livemode ? "live" : "test"),
+        LOG_INT("payments", at->payments), LOG_INT("refunds", at->refunds),
+        LOG_INT("left_out", at->left_out));
+}
+
+// Says once that something is missing.
+static void note_known(struct catch_up *at, const struct credential *account)
+{
+    if (!at->known) {
+        log_account(
+            LOG_ERROR,
+            "this database is a restored one: Stripe knows payments that it lacks. They are being taken "
+            "over; until then this merchant's new payments and refunds are refused. "
+            "serve --accept-restored goes on without them",
+            account, at);
+    }
+    at->known = true;
+}
+
+// What was made before the operator accepted this database, or has no time yet, is not looked for.
+static enum errc is_lost(struct tx *tx, const struct uuid *payment_id, int64_t now_us, bool *lost,
+                         struct err *err)
+{
+    int64_t accepted_us = 0;
+    int64_t made_us = uuid_ms(payment_id) * US_PER_MS;
+    enum errc rc = meta_accepted_get(tx->db, &accepted_us, err);
+    *lost = made_us >= accepted_us && made_us < now_us + LAST_SLACK_S * US_PER_S;
+    return rc;
+}
+
+enum errc catch_up_schedule(struct tx *tx, const struct uuid *merchant_id, bool livemode,
+                            const struct uuid *payment_id, struct err *err)
+{
+    struct credential account = {0};
+    struct catch_up at = {0};
+    int64_t whole_us = 0;
+    bool lost = false;
+    enum errc rc = credential_get(tx->db, merchant_id, "stripe", livemode, tx->arena, &account, err);
+    if (rc != OK) {
+        return rc == ERR_NOT_FOUND ? OK : rc;
+    }
+    rc = is_lost(tx, payment_id, tx->now_us, &lost, err);
+    if (rc != OK || !lost) {
+        return rc;
+    }
+    int64_t from_us = uuid_ms(payment_id) * US_PER_MS;
+    rc = meta_whole_get(tx->db, &whole_us, err);
+    if (whole_us != 0 && whole_us < from_us) {
+        from_us = whole_us;
+    }
+    int64_t from_s = from_us / US_PER_S - CLOCK_SLACK_S;
+    if (rc == OK) {
+        rc = catch_up_get(tx->db, &account.id, tx->arena, &at, err);
+    }
+    if (rc == OK && at.known && !at.payments_read && at.from_s <= from_s) {
+        return OK; // its page comes
+    }
+    if (rc == ERR_NOT_FOUND) {
+        at = (struct catch_up){.credential_id = account.id, .from_s = from_s};
+        rc = OK;
+    }
+    if (rc != OK) {
+        return rc;
+    }
+    note_known(&at, &account);
+    at.from_s = from_s < at.from_s ? from_s : at.from_s;
+    at.payments_read = false;
+    at.page = NULL;
+    tx->work_due = true;
+    rc = catch_up_put(tx->db, &at, err);
+    return rc == OK ? catch_ups_ask(tx->db, op_catch_up.name, &account.id, tx->now_us, err) : rc;
+}
+
+static enum errc get_account(const struct op *op, struct tx *tx, struct arena *arena,
+                             struct credential *account, struct err *err)
+{
+    return credential_get(tx->db, &op->row.merchant_id, "stripe", op->row.livemode, arena, account, err);
+}
+
+static enum provider_verb next_verb(const struct catch_up *at)
+{
+    return at->payments_read ? PROVIDER_REFUNDS_SINCE : PROVIDER_PAYMENTS_SINCE;
+}
+
+static enum errc catch_up_plan(struct op *op, struct tx *tx, bool *already_done, struct err *err)
+{
+    struct credential account = {0};
+    struct catch_up at = {0};
+    enum errc rc = get_account(op, tx, &op->arena, &account, err);
+    if (rc == OK && account.is_active) {
+        rc = catch_up_get(tx->db, &account.id, &op->arena, &at, err);
+    }
+    if (rc == ERR_NOT_FOUND || (rc == OK && !account.is_active)) {
+        *already_done = true;
+        return OK;
+    }
+    op->row.credential_version_id = account.version_id;
+    op->call.verb = next_verb(&at);
+    op->call.created_from_s = at.from_s;
+    op->call.page = at.page;
+    return rc;
+}
+
+// One payment of the page. *settled: it is here, and was before this start.
+static enum errc take_payment(struct tx *tx, const struct credential *account, struct catch_up *at,
+                              const struct provider_payment *reported, bool *settled, struct err *err)
+{
+    struct uuid id;
+    struct payment payment = {0};
+    bool lost = false;
+    if (!take_over_names(reported, account, &id)) {
+        return OK;
+    }
+    enum errc rc = payment_get(tx->db, &id, NULL, tx->arena, &payment, err);
+    if (rc == OK) {
+        *settled = text_equal(payment.provider_ref, reported->id) && payment.updated_us < at->begun_us;
+        return payment.provider_ref == NULL ? take_over_intent(tx, account, &payment, reported, err) : OK;
+    }
+    if (rc == ERR_NOT_FOUND) {
+        rc = is_lost(tx, &id, tx->now_us, &lost, err);
+    }
+    if (rc != OK || !lost) {
+        return rc;
+    }
+    note_known(at, account);
+    struct err why = {0};
+    rc = take_over_payment(tx, account, &id, reported, &why);
+    if (rc == ERR_CONFLICT) {
+        LOG(LOG_ERROR, "a payment that this database lacks cannot be taken over; compare it at Stripe",
+            LOG_STR("provider_ref", reported->id), LOG_STR("reason", why.message));
+        at->left_out++;
+        return OK;
+    }
+    if (rc != OK) {
+        *err = why;
+        return rc;
+    }
+    at->payments++;
+    return OK;
+}
+
+// One refund of the page, of a payment that is here; one that this service made and that is not here is
+// missing. *late: it could not be taken over yet.
+static enum errc take_refund(struct tx *tx, const struct credential *account, struct catch_up *at,
+                             const struct provider_refund *said, bool *settled, bool *late, struct err *err)
+{
+    struct payment payment = {0};
+    struct refund refund = {0};
+    enum errc rc = take_over_find_refunded(tx, account, said, &payment, err);
+    if (rc != OK) {
+        return rc == ERR_NOT_FOUND ? OK : rc;
+    }
+    rc = refund_by_ref(tx->db, &account->merchant_id, account->livemode, said->id, tx->arena, &refund, err);
+    if (rc == OK) {
+        *settled = refund.updated_us < at->begun_us;
+        return OK;
+    }
+    struct uuid id;
+    bool lost = false;
+    if (rc == ERR_NOT_FOUND && !uuid_parse(said->refund_id, &id)) {
+        bool unclear = false; // the list of the payment's refunds is read then
+        // Made at the dashboard. Its event tells of it, but may have come before the payment was forgotten.
+        return at->known ? take_over_refund(tx, &payment, said, &unclear, err) : OK;
+    }
+    if (rc != ERR_NOT_FOUND) {
+        return rc;
+    }
+    rc = refund_get(tx->db, &id, NULL, tx->arena, &refund, err);
+    if (rc == ERR_NOT_FOUND) {
+        rc = is_lost(tx, &id, tx->now_us, &lost, err);
+    }
+    if (rc != OK || !lost) {
+        return rc;
+    }
+    note_known(at, account);
+    rc = take_over_refund(tx, &payment, said, late, err);
+    at->refunds += rc == OK && !*late;
+    return rc;
+}
+
+// *proven: nothing that is older is missing. late: refunds that could not be taken over yet.
+static enum errc take_page(const struct op *op, struct tx *tx, const struct credential *account,
+                           struct catch_up *at, bool *proven, int64_t *late, struct err *err)
+{
+    const struct provider_answer *answer = &op->call.answer;
+    size_t count = at->payments_read ? answer->refund_count : answer->payment_count;
+    bool any_settled = false;
+    enum errc rc = OK;
+    for (size_t i = 0; rc == OK && i < count; i++) { // newest first, but of one second in any order
+        bool settled = false;
+        bool is_late = false;
+        rc = at->payments_read ? take_refund(tx, account, at, &answer->refunds[i], &settled, &is_late, err)
+                               : take_payment(tx, account, at, &answer->payments[i], &settled, err);
+        any_settled |= settled;
+        *late += is_late;
+    }
+    *proven = any_settled && !at->known;
+    return rc;
+}
+
+static void log_end(const struct credential *account, const struct catch_up *at)
+{
+    if (at->left_out > 0) {
+        log_account(
+            LOG_ERROR,
+            "what this database lacked was taken over, but for some payments or refunds: a caller who "
+            "repeats one of those charges again or refunds again",
+            account, at);
+    } else if (at->known) {
+        log_account(LOG_WARN, "what this database lacked was taken over", account, at);
+    }
+}
+
+// The account does not tell: it is let go, and asked again when it has another key.
+static void let_go(const struct op *op, const struct credential *account, const struct catch_up *at)
+{
+    const struct provider_answer *answer = &op->call.answer;
+    char id[UUID_TEXT_BYTES];
+    uuid_format(&account->merchant_id, id);
+    LOG(at->known ? LOG_ERROR : LOG_WARN,
+        "Stripe does not list this merchant's payments: whether this database lacks some is not known, and "
+        "they are "
+        "not refused",
+        LOG_STR("merchant_id", id), LOG_INT("status", answer->status),
+        LOG_STR("reason", answer->failure.message));
+}
+
+// Whether the page is read again, as a caller who repeated one of its late refunds would refund again.
+// absent_us: since when they are late.
+static bool awaits_refunds(struct op *op, struct tx *tx, const struct credential *account,
+                           struct catch_up *at, int64_t late)
+{
+    if (late == 0) {
+        return false;
+    }
+    op->row.absent_us = op->row.absent_us == 0 ? tx->now_us : op->row.absent_us;
+    if (tx->now_us - op->row.absent_us < LATE_WITHIN_US) {
+        return true;
+    }
+    at->left_out += late;
+    log_account(LOG_ERROR, "refunds that this database lacks cannot be taken over; compare them at Stripe",
+                account, at);
+    return false;
+}
+
+static enum errc take_answer(struct op *op, struct tx *tx, const struct credential *account,
+                             struct catch_up *at, struct err *err)
+{
+    bool proven = false;
+    int64_t late = 0;
+    enum errc rc = take_page(op, tx, account, at, &proven, &late, err);
+    if (rc != OK) {
+        return rc;
+    }
+    if (awaits_refunds(op, tx, account, at, late)) {
+        op->row.attempts = 0;
+        op->row.unresolved = false;
+        op->row.next_attempt_us = tx->now_us + LATE_AGAIN_US;
+        op->open = true;
+        return catch_up_put(tx->db, at, err);
+    }
+    op->row.absent_us = 0;
+    at->page = proven ? NULL : op->call.answer.next_page;
+    op->row.attempts = 0;
+    op->row.unresolved = false;
+    op->row.next_attempt_us = tx->now_us + (at->page != NULL ? NEXT_PAGE_US : 0);
+    op->open = at->page != NULL || !at->payments_read;
+    at->payments_read = at->payments_read || at->page == NULL;
+    if (op->open) {
+        return catch_up_put(tx->db, at, err);
+    }
+    log_end(account, at);
+    return catch_up_delete(tx->db, &at->credential_id, err);
+}
+
+// It began anew while this was asked, or it is over.
+static bool is_outdated(const struct op *op, const struct catch_up *at)
+{
+    return op->call.verb != next_verb(at) || op->call.created_from_s != at->from_s ||
+           !text_equal(op->call.page, at->page);
+}
+
+static enum errc catch_up_settle(struct op *op, struct tx *tx, struct err *err)
+{
+    struct credential account = {0};
+    struct catch_up at = {0};
+    enum errc rc = get_account(op, tx, tx->arena, &account, err);
+    if (rc == OK) {
+        rc = catch_up_get(tx->db, &account.id, tx->arena, &at, err);
+    }
+    if (rc != OK) {
+        return rc == ERR_NOT_FOUND ? OK : rc;
+    }
+    if (is_outdated(op, &at)) {
+        op->open = true;
+        op->row.next_attempt_us = tx->now_us;
+        return OK;
+    }
+    bool refused = op->call.answer.outcome == PROVIDER_NO_AUTH || op->call.answer.outcome == PROVIDER_REFUSED;
+    if (op->call.answer.outcome == PROVIDER_DONE) {
+        return take_answer(op, tx, &account, &at, err);
+    }
+    if (refused && at.page == NULL) {
+        let_go(op, &account, &at);
+        return OK;
+    }
+    at.page = refused ? NULL : at.page; // it may be no place in the list any more
+    op_put_off(op, tx);
+    return catch_up_put(tx->db, &at, err);
+}
+
+const struct op_kind op_catch_up = {.name = "catch_up", .plan = catch_up_plan, .settle = catch_up_settle};

@@ -1,0 +1,104 @@
+// See charge_customer.h. The charge's body is written by the transaction that plans its first attempt. Until
+// then the operation has none, which proves that nothing was charged.
+#include "op/kinds/charge_customer.h"
+
+#include "base/text.h"
+#include "op/kinds/customer.h"
+#include "store/cards.h"
+#include "store/idempotency.h"
+
+static enum errc find(struct engine *engine, struct tx *tx, const struct payment *payment,
+                      const struct uuid *credential_version_id, struct customer *customer, struct err *err)
+{
+    const struct customer_owner owner = {
+        .merchant_id = payment->merchant_id,
+        .livemode = payment->livemode,
+        .email = payment->customer_email,
+        .credential_version_id = *credential_version_id,
+    };
+    return customer_find(engine, tx, &owner, customer, err);
+}
+
+enum errc charge_customer_choose(struct engine *engine, struct tx *tx, struct payment *payment,
+                                 struct err *err)
+{
+    struct customer customer = {0};
+    enum errc rc = find(engine, tx, payment, &payment->credential_version_id, &customer, err);
+    payment->customer_id = customer.id;
+    return rc;
+}
+
+// Deleted at the provider before the charge named him.
+static enum errc replace(struct op *op, struct tx *tx, struct payment *payment, struct customer *customer,
+                         struct err *err)
+{
+    enum errc rc = find(op->engine, tx, payment, &op->row.credential_version_id, customer, err);
+    return rc == OK ? payment_set_customer(tx, payment, &customer->id, err) : rc;
+}
+
+// The hash of the payment's request, which its row does not hold; the body carries it.
+static enum errc find_hash(struct op *op, struct tx *tx, struct payment *payment, struct err *err)
+{
+    struct idempotency_key *key = arena_alloc(&op->arena, sizeof(*key));
+    bool found = false;
+    enum errc rc = idempotency_find(tx->db, &payment->merchant_id, payment->livemode, "payment",
+                                    payment->idempotency_key, key, &found, err);
+    payment->request_hash = found ? key->request_hash : NULL;
+    return rc;
+}
+
+enum errc charge_customer_plan(struct op *op, struct tx *tx, struct payment *payment, struct err *err)
+{
+    struct customer customer = {0};
+    enum errc rc = customer_get(tx->db, &payment->customer_id, &op->arena, &customer, err);
+    if (rc == OK && customer.gone_us != 0) {
+        rc = replace(op, tx, payment, &customer, err);
+    }
+    if (rc != OK) {
+        return rc;
+    }
+    if (customer.provider_ref == NULL) {
+        customer_plan(op, &customer, payment->customer_email);
+        return OK;
+    }
+    op->row.attempts = 1; // whatever came of the customer's calls, the charge was never sent
+    op->row.unresolved = false;
+    op->row.absent_us = 0;
+    rc = find_hash(op, tx, payment, err);
+    return rc == OK ? engine_options(op->engine)
+                          ->provider->ops->charge_body(payment, customer.provider_ref, NULL, false,
+                                                       &op->arena, &op->row.body, err)
+                    : rc;
+}
+
+enum errc charge_customer_settle(struct op *op, struct tx *tx, struct payment *payment, struct err *err)
+{
+    struct customer customer = {0};
+    enum customer_step step = CUSTOMER_OPEN;
+    enum errc rc = customer_get(tx->db, &payment->customer_id, tx->arena, &customer, err);
+    if (rc != OK) {
+        return rc;
+    }
+    if (!text_equal(op->call.idempotency_key, customer_key(&customer, tx->arena))) {
+        op_next_step(op, tx); // it got another customer meanwhile: this answer is about the one before
+        return OK;
+    }
+    rc = customer_settle(op, tx, &customer, &step, err);
+    return rc == OK && step == CUSTOMER_REFUSED ? payment_fail(tx, payment, &op->call.answer.failure, err)
+                                                : rc;
+}
+
+enum errc charge_customer_missing(const struct op *op, struct tx *tx, const struct payment *payment,
+                                  struct err *err)
+{
+    struct card card = {.customer_id = payment->customer_id};
+    struct customer customer = {0};
+    bool gone = false;
+    enum errc rc = uuid_is_nil(&payment->saved_card_id)
+                       ? OK
+                       : card_get(tx->db, &payment->saved_card_id, NULL, tx->arena, &card, err);
+    if (rc == OK) {
+        rc = customer_get(tx->db, &card.customer_id, tx->arena, &customer, err);
+    }
+    return rc == OK ? customer_missing(tx, &customer, &op->row.credential_version_id, &gone, err) : rc;
+}

@@ -1,0 +1,124 @@
+// See customer.h. Where a fault was stored under the key, the newest customers are read: ours is taken over,
+// or let go and another made. If the provider has it all the same, it has one that nobody uses.
+#include "op/kinds/customer.h"
+
+#include "base/text.h"
+#include "base/timefmt.h"
+#include "domain/email.h"
+#include "store/cards.h"
+#include "store/credentials.h"
+
+// The provider's clock and ours may differ by this much when a list is asked for by time.
+#define CLOCK_SLACK_S 600
+
+enum errc customer_find(struct engine *engine, struct tx *tx, const struct customer_owner *owner,
+                        struct customer *customer, struct err *err)
+{
+    const struct provider *provider = engine_options(engine)->provider;
+    const char *email = owner->email != NULL ? email_fold(tx->arena, owner->email) : NULL;
+    if (email != NULL) {
+        enum errc rc =
+            customer_by_email(tx->db, &owner->merchant_id, owner->livemode, email, tx->arena, customer, err);
+        if (rc != ERR_NOT_FOUND) {
+            return rc;
+        }
+    }
+    *customer = (struct customer){
+        .id = uuid_new(tx->random, tx->now_us),
+        .merchant_id = owner->merchant_id,
+        .livemode = owner->livemode,
+        .email = email,
+        .credential_version_id = owner->credential_version_id,
+        .created_us = tx->now_us,
+    };
+    customer->body = provider->ops->customer_body(customer, owner->email, owner->name, tx->arena);
+    return customer_insert(tx->db, customer, err);
+}
+
+const char *customer_key(const struct customer *customer, struct arena *arena)
+{
+    char id[UUID_TEXT_BYTES];
+    uuid_format(&customer->id, id);
+    return arena_printf(arena, "cus_%s", id);
+}
+
+void customer_plan(struct op *op, const struct customer *customer, const char *email)
+{
+    op->call.verb = PROVIDER_CUSTOMER;
+    op->call.ref = email;
+    op->call.created_from_s = customer->created_us / US_PER_S - CLOCK_SLACK_S;
+    op->call.idempotency_key = customer_key(customer, &op->arena);
+    op->call.body = arena_strdup(&op->arena, customer->body);
+}
+
+bool customer_is_being_made(const struct op *op)
+{
+    return op->call.verb == PROVIDER_CUSTOMER || op->call.verb == PROVIDER_CUSTOMER_LIST;
+}
+
+// The provider's id of the customer, where the answer tells it.
+static const char *ref_told(const struct op *op, const struct customer *customer)
+{
+    const struct provider_answer *answer = &op->call.answer;
+    char id[UUID_TEXT_BYTES];
+    uuid_format(&customer->id, id);
+    if (answer->outcome != PROVIDER_DONE || op->call.verb == PROVIDER_CUSTOMER) {
+        return answer->outcome == PROVIDER_DONE ? answer->customer_ref : NULL;
+    }
+    for (size_t i = 0; i < answer->customer_count; i++) {
+        if (text_equal(answer->customers[i].customer_id, id)) {
+            return answer->customers[i].id;
+        }
+    }
+    return NULL;
+}
+
+// The list does not show it, or may not be read.
+static enum errc not_listed(struct op *op, struct tx *tx, const struct customer *customer, struct err *err)
+{
+    enum provider_outcome outcome = op->call.answer.outcome;
+    if (outcome == PROVIDER_UNKNOWN || outcome == PROVIDER_LOOK_UP) {
+        op_put_off(op, tx);
+        return OK;
+    }
+    op_send_anew(op, tx);
+    return customer_set_gone(tx->db, &customer->id, tx->now_us, err);
+}
+
+enum errc customer_settle(struct op *op, struct tx *tx, struct customer *customer, enum customer_step *step,
+                          struct err *err)
+{
+    enum provider_outcome outcome = op->call.answer.outcome;
+    const char *told = ref_told(op, customer);
+    enum errc rc = OK;
+    if (told != NULL && customer->provider_ref == NULL) {
+        customer->provider_ref = told;
+        rc = customer_set_ref(tx->db, &customer->id, told, err);
+    }
+    *step = CUSTOMER_OPEN;
+    if (customer->provider_ref != NULL) { // another operation may have made it meanwhile
+        *step = CUSTOMER_MADE;
+        op_next_step(op, tx);
+    } else if (op->call.verb == PROVIDER_CUSTOMER_LIST) {
+        rc = not_listed(op, tx, customer, err);
+    } else if (outcome == PROVIDER_REFUSED || outcome == PROVIDER_NO_AUTH) {
+        *step = CUSTOMER_REFUSED;
+    } else {
+        op_put_off(op, tx);
+    }
+    return rc;
+}
+
+enum errc customer_missing(struct tx *tx, const struct customer *customer,
+                           const struct uuid *credential_version_id, bool *gone, struct err *err)
+{
+    struct credential present = {0};
+    enum errc rc = credential_get(tx->db, &customer->merchant_id, "stripe", customer->livemode, tx->arena,
+                                  &present, err);
+    *gone = rc == OK && (uuid_equal(credential_version_id, &present.version_id) ||
+                         uuid_equal(credential_version_id, &customer->credential_version_id));
+    if (rc == OK && *gone) {
+        rc = customer_set_gone(tx->db, &customer->id, tx->now_us, err);
+    }
+    return rc == OK && *gone ? cards_all_gone(tx->db, &customer->id, tx->now_us, err) : rc;
+}

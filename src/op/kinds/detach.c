@@ -1,0 +1,78 @@
+// Detaches a card that was deleted here, so that it can never be charged again at the provider either. It
+// uses the merchant's present credentials, and goes on until the provider has done it, or says that there is
+// nothing to be done. Where a fault was stored under its key, the method is read, and detached anew if it is
+// still attached.
+#include "op/kinds/card.h"
+
+#include "store/cards.h"
+#include "store/credentials.h"
+
+enum errc card_delete(struct tx *tx, struct card *card, int64_t charge_window_us, struct err *err)
+{
+    bool charged = false;
+    enum card_status was = card->status;
+    enum errc rc = card_end(tx, card, err);
+    if (rc != OK || was == CARD_FAILED) {
+        return rc;
+    }
+    if (was == CARD_PENDING) {
+        return card_schedule(tx, card, op_card_setup.name, 0, err);
+    }
+    rc = card_is_being_charged(tx->db, card, &charged, err);
+    return rc == OK ? card_schedule(tx, card, op_detach.name, charged ? charge_window_us : 0, err) : rc;
+}
+
+// Saved again while it was to be detached: it is that card's now.
+static enum errc is_saved_again(struct tx *tx, struct arena *arena, const struct card *card, bool *saved,
+                                struct err *err)
+{
+    struct card other = {0};
+    enum errc rc =
+        card_by_ref(tx->db, &card->merchant_id, card->livemode, card->provider_ref, arena, &other, err);
+    *saved = rc == OK && other.status == CARD_ACTIVE;
+    return rc;
+}
+
+static enum errc detach_plan(struct op *op, struct tx *tx, bool *already_done, struct err *err)
+{
+    struct card card = {0};
+    struct credential present = {0};
+    enum errc rc = card_get(tx->db, &op->row.subject_id, NULL, &op->arena, &card, err);
+    if (rc == OK) {
+        rc = is_saved_again(tx, &op->arena, &card, already_done, err);
+    }
+    if (rc == OK && !*already_done) {
+        rc = credential_get(tx->db, &card.merchant_id, card.provider, card.livemode, &op->arena, &present,
+                            err);
+    }
+    if (rc != OK || *already_done) {
+        return rc;
+    }
+    char id[UUID_TEXT_BYTES];
+    uuid_format(&card.id, id);
+    op->row.credential_version_id = present.version_id;
+    op->call.verb = PROVIDER_DETACH;
+    op->call.ref = card.provider_ref;
+    op->call.idempotency_key =
+        op->row.absent_us == 0 ? arena_printf(&op->arena, "det_%s", id)
+                               : arena_printf(&op->arena, "det_%s_%lld", id, (long long)op->row.absent_us);
+    return OK;
+}
+
+// A refusal says that it is not attached, or not there: that is what was wanted.
+static enum errc detach_settle(struct op *op, struct tx *tx, struct err *err)
+{
+    (void)tx->db;
+    (void)err;
+    enum provider_outcome outcome = op->call.answer.outcome;
+    bool read = op->call.verb == PROVIDER_METHOD_RETRIEVE;
+    if (read &&
+        ((outcome == PROVIDER_DONE && !op->call.answer.method.detached) || outcome == PROVIDER_NO_AUTH)) {
+        op_send_anew(op, tx);
+    } else if (outcome != PROVIDER_DONE && outcome != PROVIDER_REFUSED) {
+        op_put_off(op, tx);
+    }
+    return OK;
+}
+
+const struct op_kind op_detach = {.name = "detach", .plan = detach_plan, .settle = detach_settle};

@@ -1,0 +1,80 @@
+// See end.h.
+#include "op/kinds/end.h"
+
+#include "base/text.h"
+#include "op/state/render.h"
+
+#define UNEXPECTED_STATE "payment_intent_unexpected_state"
+
+struct operation end_operation(struct engine *engine, struct tx *tx, const struct payment *payment,
+                               const struct op_kind *kind)
+{
+    return (struct operation){
+        .subject_id = payment->id,
+        .kind = kind->name,
+        .merchant_id = payment->merchant_id,
+        .livemode = payment->livemode,
+        .credential_version_id = payment->credential_version_id,
+        .attempts = 1,
+        .next_attempt_us = tx->now_us + op_lease_us(engine),
+        .created_us = tx->now_us,
+    };
+}
+
+bool end_is_refused(const struct op *op)
+{
+    const struct provider_answer *answer = &op->call.answer;
+    bool first = op->row.attempts == 1 && !op->row.unresolved && op->refusal.code == NULL;
+    return (answer->outcome == PROVIDER_REFUSED && op->refusal.code != NULL) ||
+           (answer->outcome == PROVIDER_NO_AUTH && first);
+}
+
+void end_refuse(struct op *op)
+{
+    struct err *refusal = &op->answer.refusal;
+    const struct failure *failure = &op->refusal;
+    if (op->call.answer.outcome == PROVIDER_NO_AUTH) {
+        (void)err_set(refusal, ERR_PROVIDER_AUTH_FAILED, "%s", op->call.answer.failure.message);
+    } else if (failure->code == NULL) {
+        (void)err_set(refusal, ERR_PROVIDER_REJECTED, "Stripe did not do it");
+    } else if (text_equal(failure->code, UNEXPECTED_STATE)) {
+        (void)err_set(refusal, ERR_CONFLICT, "at Stripe the payment is in a state that does not allow it");
+    } else {
+        (void)err_set(refusal, ERR_PROVIDER_REJECTED, "%s: %s", failure->code,
+                      failure->message != NULL ? failure->message : "Stripe says no more");
+    }
+}
+
+enum errc end_undo(struct op *op, struct tx *tx, struct payment *payment, bool authorised, const char *what,
+                   struct err *err)
+{
+    end_refuse(op);
+    return authorised ? payment_set_capturable(tx, payment, true, what, err)
+                      : append_history(tx, payment, what, err);
+}
+
+enum errc end_answer(struct tx *tx, const struct payment *payment, int status, struct op_answer *answer,
+                     struct err *err)
+{
+    struct json_object *data = NULL;
+    enum errc rc = render_payment(payment, &tx->keyring->master, RENDER_ANSWER, tx->arena, &data, err);
+    if (rc == OK) {
+        *answer = (struct op_answer){.status = status, .body = render_success(tx->arena, data)};
+    }
+    return rc;
+}
+
+enum errc end_answer_unfinished(struct tx *tx, const struct payment *payment, const struct op_kind *kind,
+                                struct op_answer *answer, struct err *err)
+{
+    struct operation open = {0};
+    enum errc rc = operation_get(tx->db, &payment->id, kind->name, tx->arena, &open, err);
+    if (rc == OK) {
+        return end_answer(tx, payment, 202, answer, err);
+    }
+    if (rc == ERR_NOT_FOUND) {
+        (void)err_set(&answer->refusal, ERR_CONFLICT, "Stripe did not do it: the payment is still pending");
+        return OK;
+    }
+    return rc;
+}

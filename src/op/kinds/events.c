@@ -1,0 +1,271 @@
+// Fetches events that did not come by themselves, with each credentials for itself: behind a stop of the
+// service, and at intervals where there is no webhook secret. Each attempt asks for one page: the events of a
+// span of time, which is halved until they fit on it, so that they are applied oldest first whatever has
+// gathered, in one transaction with how far that brought us. What was made before since_s is here for good;
+// the end of every round is asked for again by the next, because an event may show late.
+#include "op/kinds/events.h"
+
+#include "base/log.h"
+#include "base/timefmt.h"
+#include "op/state/inbound.h"
+#include "store/event_feeds.h"
+
+// So long behind its time an event may show, and a clock be wrong.
+#define LATE_S 300
+// So long an event is fetched again whose payment is not known yet.
+#define HELD_UP_S (24 * INT64_C(3600))
+// Between the pages of a round, so that no backlog keeps the provider or the database to itself.
+#define NEXT_PAGE_US (100 * US_PER_MS)
+// At start, from one credentials' turn to the next one's.
+#define START_PACE_US (100 * US_PER_MS)
+// Credentials that no payment was made with for so long are asked with less often.
+#define IN_USE_US (7 * 24 * 3600 * US_PER_S)
+#define IDLE_US (3600 * US_PER_S)
+
+enum errc events_begin(struct tx *tx, int64_t alive_us, int64_t now_us, struct err *err)
+{
+    int64_t alive_s = alive_us / US_PER_S - LATE_S;
+    if (alive_s > now_us / US_PER_S) {
+        alive_s = 0; // by a clock that was ahead: the feeds go on where they stand
+    }
+    enum errc rc = event_feeds_open(tx->db, op_events.name, alive_s, err);
+    return rc == OK ? event_feeds_ask(tx->db, op_events.name, now_us, START_PACE_US, err) : rc;
+}
+
+static int64_t interval_us(const struct engine *engine)
+{
+    return engine_options(engine)->config->events_interval_ms * US_PER_MS;
+}
+
+enum errc events_ask(struct engine *engine, struct tx *tx, const struct credential *credential,
+                     int64_t now_us, struct err *err)
+{
+    struct operation row = {
+        .subject_id = credential->id,
+        .kind = op_events.name,
+        .merchant_id = credential->merchant_id,
+        .livemode = credential->livemode,
+        .credential_version_id = credential->version_id,
+        .next_attempt_us = now_us + interval_us(engine),
+        .created_us = now_us,
+    };
+    enum errc rc = event_feed_open(tx->db, &credential->id, op_events.name, now_us / US_PER_S - LATE_S, err);
+    if (rc == OK) {
+        rc = operation_insert(tx->db, &row, err);
+    }
+    // One that was open asks with the new key, whatever became of the old one.
+    return rc == OK ? operation_update(tx->db, &row, err) : rc;
+}
+
+enum errc events_schedule(struct tx *tx, const struct uuid *merchant_id, bool livemode, int64_t created_s,
+                          int64_t delay_us, struct err *err)
+{
+    struct credential credential = {0};
+    enum errc rc = credential_get(tx->db, merchant_id, "stripe", livemode, tx->arena, &credential, err);
+    if (rc != OK) {
+        return rc == ERR_NOT_FOUND ? OK : rc;
+    }
+    struct operation row = {
+        .subject_id = credential.id,
+        .kind = op_events.name,
+        .merchant_id = *merchant_id,
+        .livemode = livemode,
+        .credential_version_id = credential.version_id,
+        .next_attempt_us = tx->now_us + delay_us,
+        .created_us = tx->now_us,
+    };
+    int64_t now_s = tx->now_us / US_PER_S;
+    int64_t from_s = created_s > 0 && created_s < now_s ? created_s : now_s;
+    tx->work_due = tx->work_due || delay_us == 0;
+    rc = event_feed_open(tx->db, &credential.id, op_events.name, from_s - LATE_S, err);
+    return rc == OK ? operation_insert(tx->db, &row, err) : rc;
+}
+
+enum errc events_hurry(struct engine *engine, struct tx *tx, const struct uuid *version_id, int64_t now_us,
+                       struct err *err)
+{
+    return event_feed_hurry(tx->db, version_id, op_events.name, now_us + interval_us(engine), err);
+}
+
+static enum errc events_plan(struct op *op, struct tx *tx, bool *already_done, struct err *err)
+{
+    struct credential present = {0};
+    struct event_feed feed = {0};
+    enum errc rc =
+        credential_get(tx->db, &op->row.merchant_id, "stripe", op->row.livemode, &op->arena, &present, err);
+    if (rc == ERR_NOT_FOUND || (rc == OK && !present.is_active)) {
+        *already_done = true;
+        return OK;
+    }
+    if (rc == OK) {
+        rc = event_feed_get(tx->db, &present.id, &op->arena, &feed, err);
+    }
+    int64_t until_s = feed.at_s + feed.width_s;
+    op->row.credential_version_id = present.version_id;
+    op->call.verb = PROVIDER_EVENTS;
+    op->call.created_from_s = feed.at_s;
+    op->call.created_until_s = feed.width_s > 0 && until_s < tx->now_us / US_PER_S ? until_s : 0;
+    op->call.page = feed.page;
+    return rc;
+}
+
+// Listed newest first, and applied oldest first. The row's absent_us tells that the payment of one of this
+// round is not known yet, so that it is to be fetched again.
+static enum errc apply_page(struct op *op, struct tx *tx, struct err *err)
+{
+    const struct provider_answer *answer = &op->call.answer;
+    for (size_t i = answer->event_count; i > 0; i--) {
+        const struct provider_event *event = &answer->events[i - 1];
+        if (event->kind == EVENT_OTHER || event->thin || event->livemode != op->row.livemode) {
+            continue;
+        }
+        struct inbound inbound = {.event = *event, .merchant_id = op->row.merchant_id};
+        tx->cause = "event";
+        tx->cause_ref = event->id;
+        struct err why = {0};
+        enum errc rc = inbound_apply(tx, &inbound, &why);
+        if (rc == ERR_OVERLOADED && event->created_s > tx->now_us / US_PER_S - HELD_UP_S) {
+            op->row.absent_us = tx->now_us;
+        }
+        if (rc != OK && rc != ERR_OVERLOADED) {
+            *err = why;
+            return rc;
+        }
+    }
+    return OK;
+}
+
+// Whatever was made before this is in the answer, by whichever clock is behind.
+static int64_t sure_until_s(const struct op *op)
+{
+    int64_t asked_us = op->leased_until_us - op_lease_us(op->engine);
+    int64_t said_us = op->call.answer.server_time_us;
+    return (said_us > 0 && said_us < asked_us ? said_us : asked_us) / US_PER_S - LATE_S;
+}
+
+// Moves the feed on behind a page that was applied; what is to be fetched again is behind where the next
+// round begins. True at the end of the round.
+static bool move_on(const struct op *op, struct event_feed *feed)
+{
+    const struct provider_call *call = &op->call;
+    feed->page = call->answer.next_page;
+    if (feed->page != NULL) {
+        return false;
+    }
+    int64_t until_s = call->created_until_s;
+    int64_t sure_s = sure_until_s(op);
+    if (until_s != 0 && until_s < sure_s) {
+        sure_s = until_s;
+    }
+    if (op->row.absent_us == 0 && feed->at_s == feed->since_s && sure_s > feed->since_s) {
+        feed->since_s = sure_s;
+    }
+    if (until_s != 0 && call->answer.event_count <= (size_t)call->page_items / 2) {
+        feed->width_s *= 2;
+    }
+    feed->at_s = until_s != 0 ? until_s : feed->since_s;
+    return until_s == 0;
+}
+
+// Its id is not known, so nothing can be asked for behind it.
+static void log_stepped_over(const struct op *op)
+{
+    char id[UUID_TEXT_BYTES];
+    uuid_format(&op->row.merchant_id, id);
+    LOG(LOG_ERROR, "an event is too large to be read: it is stepped over, with the older ones of its second",
+        LOG_STR("merchant_id", id), LOG_INT("created_s", op->call.created_from_s));
+}
+
+static enum errc take_page(struct op *op, struct tx *tx, struct event_feed *feed, bool *ended,
+                           struct err *err)
+{
+    const struct provider_call *call = &op->call;
+    int64_t until_s = call->created_until_s != 0 ? call->created_until_s : tx->now_us / US_PER_S;
+    int64_t asked_s = until_s - call->created_from_s;
+    bool goes_on = call->answer.next_page != NULL && call->page == NULL;
+    if (asked_s > 1 && (goes_on || call->answer.too_large)) {
+        feed->width_s = asked_s / 2;
+        feed->page = NULL;
+        return OK;
+    }
+    if (call->answer.too_large) {
+        log_stepped_over(op);
+    }
+    enum errc rc = apply_page(op, tx, err);
+    if (rc == OK) {
+        *ended = move_on(op, feed);
+    }
+    return rc;
+}
+
+// Whether the feed stood where nothing can have happened yet, because this machine's clock was ahead; it goes
+// back then.
+static bool goes_back(const struct op *op, struct event_feed *feed)
+{
+    int64_t said_s = op->call.answer.server_time_us / US_PER_S;
+    if (said_s == 0 || feed->since_s <= said_s) {
+        return false;
+    }
+    feed->since_s = said_s - LATE_S;
+    feed->at_s = feed->since_s;
+    feed->page = NULL;
+    return true;
+}
+
+// When a round has ended: at the next interval, at a growing one where nobody uses the credentials, or never
+// where events come by themselves and nothing is to be fetched again.
+static enum errc wait_for_next(struct op *op, struct tx *tx, struct err *err)
+{
+    struct credential present = {0};
+    bool used = false;
+    enum errc rc =
+        credential_get(tx->db, &op->row.merchant_id, "stripe", op->row.livemode, tx->arena, &present, err);
+    if (rc == OK) {
+        rc = event_feed_is_used(tx->db, &op->row.merchant_id, op->row.livemode, tx->now_us - IN_USE_US, &used,
+                                err);
+    }
+    int64_t delay_us = interval_us(op->engine);
+    if (!used && delay_us < IDLE_US) {
+        delay_us = IDLE_US;
+    }
+    op->open = present.webhook_secret == NULL || op->row.absent_us != 0;
+    op->row.absent_us = 0;
+    op->row.next_attempt_us = tx->now_us + delay_us;
+    return rc;
+}
+
+// A provider that cannot be asked is asked at the next interval; one that refuses, because the key may not
+// read events, after twice as long each time.
+static int64_t failed_delay_us(const struct op *op)
+{
+    const struct provider_answer *answer = &op->call.answer;
+    bool refused = answer->outcome == PROVIDER_REFUSED || answer->outcome == PROVIDER_NO_AUTH;
+    int64_t delay_us = interval_us(op->engine);
+    for (int made = 1; refused && made < op->row.attempts && delay_us < IDLE_US; made++) {
+        delay_us = delay_us < IDLE_US / 2 ? delay_us * 2 : IDLE_US;
+    }
+    return answer->retry_after_us > delay_us ? answer->retry_after_us : delay_us;
+}
+
+static enum errc events_settle(struct op *op, struct tx *tx, struct err *err)
+{
+    struct event_feed feed = {0};
+    enum errc rc = event_feed_get(tx->db, &op->row.subject_id, tx->arena, &feed, err);
+    bool failed = op->call.answer.outcome != PROVIDER_DONE && !op->call.answer.too_large;
+    bool ended = false;
+    op->open = true;
+    op->row.next_attempt_us = tx->now_us + (failed ? failed_delay_us(op) : NEXT_PAGE_US);
+    if (failed) {
+        feed.page = NULL; // it may be no place in the list any more
+    } else if (rc == OK && !goes_back(op, &feed)) {
+        op->row.attempts = 0;
+        rc = take_page(op, tx, &feed, &ended, err);
+    }
+    if (rc == OK) {
+        rc = event_feed_put(tx->db, &feed, err);
+    }
+    return rc == OK && ended ? wait_for_next(op, tx, err) : rc;
+}
+
+const struct op_kind op_events = {
+    .name = "events", .plan = events_plan, .settle = events_settle, .background = true};

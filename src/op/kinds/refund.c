@@ -1,0 +1,246 @@
+// A refund. Its amount is reserved by its row before the provider is called, so refunds side by side can
+// never sum to more than was captured. The provider keeps an idempotency key for 24 hours at least: within 23
+// it is sent again under it; after that it is looked for among the payment's refunds, and sent anew only
+// where it is not there and the key is surely forgotten.
+#include "op/kinds/refund.h"
+
+#include "base/text.h"
+#include "base/timefmt.h"
+#include "domain/retry.h"
+#include "op/state/refund_change.h"
+#include "op/state/render.h"
+#include "op/state/reply.h"
+#include "store/payments.h"
+#include "store/refunds.h"
+
+#define KEY_HELD_US (23 * 3600 * US_PER_S)
+#define KEY_FORGOTTEN_US (25 * 3600 * US_PER_S)
+// What a list showed so long ago may have changed.
+#define LOOK_HOLDS_US (600 * US_PER_S)
+
+static void plan_send(struct op *op)
+{
+    char id[UUID_TEXT_BYTES];
+    uuid_format(&op->row.subject_id, id);
+    op->call.verb = PROVIDER_REFUND;
+    op->call.idempotency_key = arena_printf(&op->arena, "ref_%s", id);
+    op->call.body = op->row.body;
+}
+
+static enum errc get_payment(struct op *op, struct tx *tx, struct payment *payment, struct err *err)
+{
+    struct refund refund = {0};
+    enum errc rc = refund_get(tx->db, &op->row.subject_id, NULL, &op->arena, &refund, err);
+    return rc == OK ? payment_get(tx->db, &refund.payment_id, NULL, &op->arena, payment, err) : rc;
+}
+
+// A lost answer may have been a refund: while its key holds, sending it again is safe, later only looking is.
+static enum errc refund_plan(struct op *op, struct tx *tx, bool *already_done, struct err *err)
+{
+    struct payment payment = {0};
+    enum errc rc = op->row.unresolved ? get_payment(op, tx, &payment, err) : OK;
+    (void)already_done;
+    op->evidence_ref = payment.provider_ref;
+    int64_t age_us = tx->now_us - op->row.created_us;
+    bool key_holds = age_us >= 0 && age_us < KEY_HELD_US && !op->row.lookup_only;
+    bool surely_absent = op->row.absent_us != 0 && age_us >= KEY_FORGOTTEN_US &&
+                         tx->now_us - op->row.absent_us < LOOK_HOLDS_US;
+    if (key_holds || surely_absent) {
+        op->call.send_before_us = key_holds ? op->row.created_us + KEY_HELD_US : 0;
+        op->row.absent_us = 0; // the next attempt looks first
+        plan_send(op);
+        return rc;
+    }
+    rc = rc == OK ? get_payment(op, tx, &payment, err) : rc;
+    op->call.verb = PROVIDER_REFUND_LIST;
+    op->call.ref = payment.provider_ref;
+    return rc;
+}
+
+enum errc refund_prepare(struct engine *engine, struct tx *tx, const struct payment *payment,
+                         const struct refund *refund, struct op **op, struct err *err)
+{
+    const struct provider *provider = engine_options(engine)->provider;
+    struct operation row = {
+        .subject_id = refund->id,
+        .kind = op_refund.name,
+        .merchant_id = refund->merchant_id,
+        .livemode = refund->livemode,
+        .credential_version_id = refund->credential_version_id,
+        .body = provider->ops->refund_body(refund, payment->provider_ref, tx->arena),
+        .attempts = 1,
+        .next_attempt_us = tx->now_us + op_lease_us(engine),
+        .created_us = tx->now_us,
+    };
+    enum errc rc = refund_insert(tx->db, refund, err);
+    if (rc == OK) {
+        rc = append_history(tx, payment, "refund requested", err);
+    }
+    return rc == OK ? op_prepare(engine, &op_refund, &row, tx, op, err) : rc;
+}
+
+// The one of a list that carries our id; NULL: none.
+static const struct provider_refund *find_marked(const struct op *op)
+{
+    char id[UUID_TEXT_BYTES];
+    uuid_format(&op->row.subject_id, id);
+    for (size_t i = 0; i < op->refund_count; i++) {
+        if (text_equal(op->refunds[i].refund_id, id)) {
+            return &op->refunds[i];
+        }
+    }
+    return NULL;
+}
+
+// One without metadata that has our amount and is no other row's: calling ours absent might refund twice.
+static enum errc find_unmarked(const struct op *op, struct tx *tx, const struct refund *refund,
+                               const struct provider_refund **said, struct err *err)
+{
+    struct payment payment = {0};
+    enum errc rc = payment_get(tx->db, &refund->payment_id, NULL, tx->arena, &payment, err);
+    if (rc != OK) {
+        return rc;
+    }
+    const struct provider_refund *release = refunds_find_release(op, &payment);
+    int64_t amount = money_to_stripe(refund->amount_minor, refund->currency);
+    for (size_t i = 0; rc == OK && i < op->refund_count; i++) {
+        const struct provider_refund *one = &op->refunds[i];
+        struct refund other = {0};
+        if (one == release || !one->unmarked || one->amount_provider_minor != amount) {
+            continue;
+        }
+        rc = refund_by_ref(tx->db, &refund->merchant_id, refund->livemode, one->id, tx->arena, &other, err);
+        if (rc == ERR_NOT_FOUND) {
+            *said = one;
+            return OK;
+        }
+    }
+    return rc;
+}
+
+static enum errc find_listed(const struct op *op, struct tx *tx, const struct refund *refund,
+                             const struct provider_refund **said, struct err *err)
+{
+    *said = find_marked(op);
+    return *said != NULL ? OK : find_unmarked(op, tx, refund, said, err);
+}
+
+static enum errc take(struct op *op, struct tx *tx, struct refund *refund, const struct provider_refund *said,
+                      struct err *err)
+{
+    struct err why = {0};
+    enum errc rc = refund_take(tx, refund, said, &why);
+    if (rc == ERR_CONFLICT) {
+        op_put_off(op, tx);
+        op->call.answer.reason = arena_strdup(&op->arena, why.message);
+        return refund_get(tx->db, &op->row.subject_id, NULL, tx->arena, refund, err);
+    }
+    if (rc != OK) {
+        *err = why;
+    }
+    return rc;
+}
+
+// The payment's own secret key is refused, and nothing was sent with it: the merchant's present one may do.
+static enum errc try_present_version(struct op *op, struct tx *tx, struct refund *refund, struct err *err)
+{
+    struct uuid refused = op->row.credential_version_id;
+    enum errc rc = op_take_present_version(op, tx, err);
+    if (rc == ERR_NOT_FOUND || (rc == OK && uuid_equal(&refused, &op->row.credential_version_id))) {
+        return refund_fail(tx, refund, &op->call.answer.failure, err);
+    }
+    op->open = rc == OK;
+    op->row.attempts = 0; // the next is the first with this key
+    op->row.next_attempt_us = tx->now_us;
+    return rc;
+}
+
+static enum errc decide(struct op *op, struct tx *tx, struct refund *refund, struct err *err)
+{
+    const struct provider_answer *answer = &op->call.answer;
+    bool listed = op->call.verb == PROVIDER_REFUND_LIST;
+    bool absent = false;
+    if (answer->outcome == PROVIDER_DONE) {
+        const struct provider_refund *said = &answer->refund;
+        enum errc rc = listed ? find_listed(op, tx, refund, &said, err) : OK;
+        if (rc != OK || said != NULL) {
+            return rc == OK ? take(op, tx, refund, said, err) : rc;
+        }
+        op->row.absent_us = tx->now_us;
+        absent = true;
+    } else if (!listed && answer->outcome == PROVIDER_REFUSED) {
+        return refund_fail(tx, refund, &answer->failure, err);
+    } else if (!listed && answer->outcome == PROVIDER_NO_AUTH && !op->row.unresolved) {
+        return try_present_version(op, tx, refund, err);
+    } else if (answer->outcome == PROVIDER_LOOK_UP) {
+        op->row.lookup_only = true;
+    }
+    op_put_off(op, tx);
+    int64_t forgotten_us = op->row.created_us + KEY_FORGOTTEN_US;
+    if (absent && op->row.next_attempt_us > forgotten_us) { // then it may be sent anew
+        op->row.next_attempt_us = forgotten_us > tx->now_us ? forgotten_us : tx->now_us;
+    }
+    return OK;
+}
+
+static enum errc refund_settle(struct op *op, struct tx *tx, struct err *err)
+{
+    const struct config *config = engine_options(op->engine)->config;
+    struct refund refund = {0};
+    enum errc rc = refund_get(tx->db, &op->row.subject_id, NULL, tx->arena, &refund, err);
+    if (rc == OK) {
+        rc = decide(op, tx, &refund, err);
+    }
+    bool patience_over = tx->now_us - op->row.created_us > config->patience_ms * US_PER_MS;
+    if (rc == OK && (!op->open || patience_over)) {
+        rc = reply_keep(tx, &refund.id, 201, render_refund(&refund), &op->answer, err);
+    }
+    return rc;
+}
+
+// The refund as it is, pending, is the first answer from now on; unless there was one before.
+static enum errc refund_timeout_answer(const struct uuid *subject_id, struct tx *tx, struct op_answer *answer,
+                                       struct err *err)
+{
+    struct refund refund = {0};
+    enum errc rc = refund_get(tx->db, subject_id, NULL, tx->arena, &refund, err);
+    if (rc == OK) {
+        rc = reply_keep(tx, subject_id, 201, render_refund(&refund), answer, err);
+    }
+    return rc;
+}
+
+const struct op_kind op_refund = {
+    .name = "refund", .plan = refund_plan, .settle = refund_settle, .timeout_answer = refund_timeout_answer};
+
+// --- asking after a refund that is pending at the provider
+
+static enum errc sync_plan(struct op *op, struct tx *tx, bool *already_done, struct err *err)
+{
+    struct refund refund = {0};
+    struct payment payment = {0};
+    enum errc rc = refund_get(tx->db, &op->row.subject_id, NULL, &op->arena, &refund, err);
+    *already_done = rc == OK && (refund.status != REFUND_PENDING || refund.provider_ref == NULL);
+    if (rc == OK && op->row.unresolved) {
+        rc = get_payment(op, tx, &payment, err);
+    }
+    op->call.verb = PROVIDER_REFUND_RETRIEVE;
+    op->call.ref = refund.provider_ref;
+    op->evidence_ref = payment.provider_ref;
+    return rc;
+}
+
+static enum errc sync_settle(struct op *op, struct tx *tx, struct err *err)
+{
+    struct refund refund = {0};
+    enum errc rc = refund_get(tx->db, &op->row.subject_id, NULL, tx->arena, &refund, err);
+    if (rc == OK && op->call.answer.has_refund) {
+        rc = take(op, tx, &refund, &op->call.answer.refund, err);
+    }
+    if (rc == OK && refund.status == REFUND_PENDING) {
+        op_check_again(op, tx);
+    }
+    return rc;
+}
+
+const struct op_kind op_refund_sync = {.name = "refund_sync", .plan = sync_plan, .settle = sync_settle};

@@ -1,0 +1,53 @@
+// Asks after a payment that is known at the provider and not finished: a payer who has still to authenticate,
+// an authorisation to be captured, an event that came incomplete. Ends when the payment does.
+#include "op/engine/op.h"
+#include "store/payments.h"
+
+static enum errc sync_plan(struct op *op, struct tx *tx, bool *already_done, struct err *err)
+{
+    struct payment payment = {0};
+    enum errc rc = payment_get(tx->db, &op->row.subject_id, NULL, &op->arena, &payment, err);
+    *already_done = rc == OK && (payment.status == PAYMENT_COMPLETED || payment.status == PAYMENT_REFUNDED ||
+                                 payment.provider_ref == NULL);
+    op->call.verb = PROVIDER_RETRIEVE;
+    op->call.ref = payment.provider_ref;
+    op->evidence_ref = payment.provider_ref;
+    return rc;
+}
+
+// A failure that was read before the payment was brought back (authenticate.c) is the one that it had then.
+static bool is_of_before(const struct op *op, const struct payment *payment, int64_t now_us)
+{
+    int64_t begun_us = op->leased_until_us - op_lease_us(op->engine);
+    return payment->status == PAYMENT_PENDING &&
+           op->call.answer.payment.state == PROVIDER_PAYMENT_ATTEMPT_FAILED &&
+           payment->updated_us > begun_us && payment->updated_us <= now_us;
+}
+
+static enum errc sync_settle(struct op *op, struct tx *tx, struct err *err)
+{
+    struct payment payment = {0};
+    struct err why = {0};
+    enum errc rc = payment_get(tx->db, &op->row.subject_id, NULL, tx->arena, &payment, err);
+    bool old = rc == OK && op->call.answer.has_payment && is_of_before(op, &payment, tx->now_us);
+    bool known = op->call.answer.has_payment && !old;
+    if (rc == OK && known) {
+        rc = payment_apply_reported(tx, &payment, &op->call.answer.payment, &why);
+    }
+    if (rc == ERR_CONFLICT) {
+        op->call.answer.reason = arena_strdup(&op->arena, why.message);
+        rc = payment_get(tx->db, &op->row.subject_id, NULL, tx->arena, &payment, err);
+    } else if (rc != OK) {
+        *err = why;
+    }
+    if (rc != OK || (known && payment.status != PAYMENT_PENDING)) {
+        return rc;
+    }
+    op_check_again(op, tx);
+    if (old) {
+        op->row.next_attempt_us = tx->now_us;
+    }
+    return OK;
+}
+
+const struct op_kind op_sync = {.name = "sync", .plan = sync_plan, .settle = sync_settle};

@@ -1,0 +1,181 @@
+// See take_over.h. What the provider does not know stays empty: the return URL.
+#include "op/kinds/take_over.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/timefmt.h"
+#include "domain/retry.h"
+#include "op/engine/op.h"
+#include "op/kinds/refund.h"
+#include "op/state/refund_change.h"
+#include "store/cards.h"
+#include "store/idempotency.h"
+#include "store/payments.h"
+#include "store/refunds.h"
+
+// An intent is made within a day of its payment, and clocks differ.
+#define APART_S (48 * INT64_C(3600))
+
+bool take_over_names(const struct provider_payment *reported, const struct credential *account,
+                     struct uuid *payment_id)
+{
+    struct uuid merchant_id;
+    return uuid_parse(reported->payment_id, payment_id) && uuid_parse(reported->merchant_id, &merchant_id) &&
+           uuid_equal(&merchant_id, &account->merchant_id) &&
+           llabs(reported->created_s - uuid_ms(payment_id) / 1000) < APART_S;
+}
+
+// What was charged: the saved card, where it is known, or the method as the provider names it.
+static enum errc find_method(struct tx *tx, const struct provider_payment *reported, struct payment *payment,
+                             struct err *err)
+{
+    struct card card = {0};
+    payment->payment_method = reported->origin.payment_method;
+    enum errc rc = payment->payment_method == NULL
+                       ? ERR_NOT_FOUND
+                       : card_by_ref(tx->db, &payment->merchant_id, payment->livemode,
+                                     payment->payment_method, tx->arena, &card, err);
+    if (rc == OK) {
+        payment->saved_card_id = card.id;
+        payment->payment_method = NULL;
+    }
+    return rc == ERR_NOT_FOUND ? OK : rc;
+}
+
+static enum errc build(struct tx *tx, const struct provider_payment *reported, struct payment *payment,
+                       struct err *err)
+{
+    const struct currency *currency = reported->currency != NULL ? currency_find(reported->currency) : NULL;
+    struct payment other = {0};
+    payment->currency = currency;
+    if (reported->origin.mark.key == NULL) {
+        return err_set(err, ERR_CONFLICT, "it does not say the key and the hash of its request");
+    }
+    if (currency == NULL || reported->amount_provider_minor <= 0 ||
+        money_from_stripe(reported->amount_provider_minor, currency, &payment->amount_minor, err) != OK ||
+        payment->amount_minor > money_minor_max(currency)) {
+        return err_set(err, ERR_CONFLICT, "it has no amount that a payment can have");
+    }
+    enum errc rc = payment_by_ref(tx->db, &payment->merchant_id, payment->livemode, reported->id, tx->arena,
+                                  &other, err);
+    if (rc == OK) {
+        return err_set(err, ERR_CONFLICT, "it is another payment's");
+    }
+    return rc == ERR_NOT_FOUND ? find_method(tx, reported, payment, err) : rc;
+}
+
+static enum errc keep_key(struct tx *tx, const struct payment *payment, const struct request_mark *mark,
+                          struct err *err)
+{
+    struct idempotency_key key = {
+        .merchant_id = payment->merchant_id,
+        .livemode = payment->livemode,
+        .kind = "payment",
+        .key = mark->key,
+        .subject_id = payment->id,
+        .created_us = payment->created_us,
+    };
+    memcpy(key.request_hash, mark->hash, sizeof(key.request_hash));
+    return idempotency_insert_free(tx->db, &key, err);
+}
+
+// What the provider has not finished is asked after from now on, and so is what does not fit.
+static enum errc take_state(struct tx *tx, struct payment *payment, const struct provider_payment *reported,
+                            struct err *err)
+{
+    struct err why = {0};
+    enum errc rc = payment_apply_reported(tx, payment, reported, &why);
+    if (rc != OK && rc != ERR_CONFLICT) {
+        *err = why;
+        return rc;
+    }
+    if (rc == OK && payment->status != PAYMENT_PENDING) {
+        return OK;
+    }
+    return schedule_operation(tx, payment, op_sync.name, retry_check_delay_us(0, tx_random32(tx)), err);
+}
+
+enum errc take_over_payment(struct tx *tx, const struct credential *account, const struct uuid *payment_id,
+                            const struct provider_payment *reported, struct err *err)
+{
+    struct payment payment = {
+        .id = *payment_id,
+        .merchant_id = account->merchant_id,
+        .livemode = account->livemode,
+        .status = PAYMENT_PENDING,
+        .provider = account->provider,
+        .provider_ref = reported->id,
+        .idempotency_key = reported->origin.mark.key,
+        .description = reported->origin.description,
+        .metadata_json = reported->origin.metadata_json,
+        .customer_email = reported->origin.customer_email,
+        .capture_manual = reported->origin.capture_manual,
+        .action_given = true, // it may have been: a failure then cancels the intent
+        .credential_version_id = account->version_id,
+        .created_us = uuid_ms(payment_id) * US_PER_MS,
+        .updated_us = tx->now_us,
+    };
+    enum errc rc = build(tx, reported, &payment, err);
+    if (rc == OK) {
+        rc = payment_write_imported(tx, &payment, err);
+    }
+    if (rc == OK) {
+        rc = keep_key(tx, &payment, &reported->origin.mark, err);
+    }
+    return rc == OK ? take_state(tx, &payment, reported, err) : rc;
+}
+
+enum errc take_over_intent(struct tx *tx, const struct credential *account, struct payment *payment,
+                           const struct provider_payment *reported, struct err *err)
+{
+    struct err why = {0};
+    if (!uuid_equal(&payment->merchant_id, &account->merchant_id) || payment->livemode != account->livemode) {
+        return OK;
+    }
+    enum errc rc = payment_apply_reported(tx, payment, reported, &why);
+    if (rc == OK || rc == ERR_CONFLICT) {
+        return OK;
+    }
+    *err = why;
+    return rc;
+}
+
+enum errc take_over_find_refunded(struct tx *tx, const struct credential *account,
+                                  const struct provider_refund *said, struct payment *payment,
+                                  struct err *err)
+{
+    struct uuid id;
+    enum errc rc = said->payment_ref == NULL
+                       ? ERR_NOT_FOUND
+                       : payment_by_ref(tx->db, &account->merchant_id, account->livemode, said->payment_ref,
+                                        tx->arena, payment, err);
+    if (rc != ERR_NOT_FOUND || !uuid_parse(said->payment_id, &id)) {
+        return rc;
+    }
+    rc = payment_get(tx->db, &id, &account->merchant_id, tx->arena, payment, err);
+    bool other = rc == OK && (payment->livemode != account->livemode || payment->provider_ref != NULL);
+    return other ? ERR_NOT_FOUND : rc;
+}
+
+enum errc take_over_refund(struct tx *tx, const struct payment *payment, const struct provider_refund *said,
+                           bool *late, struct err *err)
+{
+    struct refund refund = {0};
+    struct err why = {0};
+    *late = payment->provider_ref == NULL;
+    if (*late) {
+        return OK; // its charge is open
+    }
+    enum errc rc = refund_hear(tx, payment, said, &why);
+    if (rc == ERR_CONFLICT) {
+        rc = refunds_schedule(tx, payment, NULL, &why); // the whole list tells how they fit
+    }
+    if (rc != OK) {
+        *err = why;
+        return rc;
+    }
+    rc = refund_by_ref(tx->db, &payment->merchant_id, payment->livemode, said->id, tx->arena, &refund, err);
+    *late = rc == ERR_NOT_FOUND;
+    return *late ? OK : rc;
+}

@@ -1,0 +1,379 @@
+// The moves themselves are domain/payment.c's table; what a move writes beside the row is here.
+#include "op/state/payment_change.h"
+
+#include <string.h>
+
+#include "base/json.h"
+#include "base/require.h"
+#include "base/text.h"
+#include "base/timefmt.h"
+#include "domain/retry.h"
+#include "op/kinds/card.h"
+#include "op/state/render.h"
+#include "store/operations.h"
+#include "store/outbox.h"
+#include "store/payments.h"
+#include "store/sealed.h"
+
+enum errc append_history(struct tx *tx, const struct payment *payment, const char *what, struct err *err)
+{
+    struct payment_history_entry entry = {
+        .payment_id = payment->id,
+        .at_us = tx->now_us,
+        .what = what,
+        .status = payment->status,
+        .cause = tx->cause,
+        .cause_ref = tx->cause_ref,
+    };
+    enum errc rc = payment_history_next_id(tx->db, &payment->id, tx->random, tx->now_us, &entry.id, err);
+    return rc == OK ? payment_history_append(tx->db, &entry, err) : rc;
+}
+
+enum errc emit_event(struct tx *tx, const struct uuid *merchant_id, bool livemode,
+                     const struct uuid *transaction, const char *type, struct json_object *data,
+                     struct err *err)
+{
+    struct json_object *about JSON_CLEANUP = data;
+    struct uuid transaction_id = transaction != NULL ? *transaction : (struct uuid){{0}};
+    struct uuid id = {{0}};
+    char id_text[UUID_TEXT_BYTES];
+    char time_text[TIME_TEXT_BYTES];
+    enum errc rc = outbox_next_id(tx->db, &transaction_id, tx->random, tx->now_us, &id, err);
+    if (rc != OK) {
+        return rc;
+    }
+    uuid_format(&id, id_text);
+    time_format(tx->now_us, time_text);
+    struct json_object *body JSON_CLEANUP = json_new_object();
+    json_add_str(body, "id", id_text);
+    json_add_str(body, "type", type);
+    json_add_str(body, "created_at", time_text);
+    json_add(body, "data", json_object_get(about));
+    struct outbox_event event = {
+        .id = id,
+        .merchant_id = *merchant_id,
+        .livemode = livemode,
+        .transaction_id = transaction_id,
+        .type = type,
+        .body = json_text(tx->arena, body),
+        .status = "pending",
+        .next_attempt_us = tx->now_us,
+        .created_us = tx->now_us,
+    };
+    tx->event_written = true;
+    tx->event_id = id;
+    return outbox_append(tx->db, &event, err);
+}
+
+static enum errc tell_payment(struct tx *tx, const struct payment *payment, const char *type, struct err *err)
+{
+    struct json_object *data = NULL;
+    enum errc rc = render_payment(payment, &tx->keyring->master, RENDER_EVENT, tx->arena, &data, err);
+    if (rc != OK) {
+        return rc;
+    }
+    return emit_event(tx, &payment->merchant_id, payment->livemode, &payment->id, type, data, err);
+}
+
+// Row, history and, where type is given, event: the only place that writes a changed payment.
+static enum errc write_change(struct tx *tx, struct payment *payment, const char *what, const char *type,
+                              struct err *err)
+{
+    payment->updated_us = tx->now_us;
+    enum errc rc = payment_update(tx->db, payment, err);
+    if (rc == OK) {
+        rc = append_history(tx, payment, what, err);
+    }
+    if (rc == OK && type != NULL) {
+        rc = tell_payment(tx, payment, type, err);
+    }
+    return rc;
+}
+
+enum errc payment_write_new(struct tx *tx, const struct payment *payment, struct err *err)
+{
+    enum errc rc = payment_insert(tx->db, payment, err);
+    return rc == OK ? append_history(tx, payment, "created", err) : rc;
+}
+
+enum errc payment_write_imported(struct tx *tx, const struct payment *payment, struct err *err)
+{
+    enum errc rc = payment_insert(tx->db, payment, err);
+    return rc == OK ? append_history(tx, payment, "taken over", err) : rc;
+}
+
+enum errc schedule_operation(struct tx *tx, const struct payment *payment, const char *kind, int64_t delay_us,
+                             struct err *err)
+{
+    struct operation operation = {
+        .subject_id = payment->id,
+        .kind = kind,
+        .merchant_id = payment->merchant_id,
+        .livemode = payment->livemode,
+        .credential_version_id = payment->credential_version_id,
+        .next_attempt_us = tx->now_us + delay_us,
+        .created_us = tx->now_us,
+    };
+    tx->work_due = tx->work_due || delay_us == 0;
+    return operation_insert(tx->db, &operation, err);
+}
+
+static void end_action(struct payment *payment)
+{
+    payment->capturable = false;
+    payment->next_action = NEXT_ACTION_NONE;
+    payment->action_secret_sealed = NULL;
+    payment->action_secret_sealed_bytes = 0;
+}
+
+// What the status does not allow changes nothing but that the provider's id may be news even so.
+static enum errc ignore(struct tx *tx, const struct payment *payment, const char *what, struct err *err)
+{
+    enum errc rc = payment_update(tx->db, payment, err);
+    return rc == OK ? append_history(tx, payment, what, err) : rc;
+}
+
+static enum errc fail(struct tx *tx, struct payment *payment, const struct failure *failure,
+                      bool reported_over, struct err *err)
+{
+    enum payment_status to = payment->status;
+    if (!payment_can_move(payment->status, MOVE_FAIL, &to)) {
+        return ignore(tx, payment, "ignored: a failure", err);
+    }
+    payment->status = to;
+    payment->failure = *failure;
+    end_action(payment);
+    enum errc rc = OK;
+    if (payment->action_given && payment->provider_ref != NULL && !reported_over) {
+        rc = schedule_operation(tx, payment, "cancel", 0, err);
+    }
+    return rc == OK ? write_change(tx, payment, "failed", "payment.failed", err) : rc;
+}
+
+enum errc payment_fail(struct tx *tx, struct payment *payment, const struct failure *failure, struct err *err)
+{
+    return fail(tx, payment, failure, false, err);
+}
+
+// The provider's id may only become this payment's when it is no other one's, here or by what it says itself.
+static enum errc check_ref_is_free(struct tx *tx, const struct payment *payment,
+                                   const struct provider_payment *reported, struct err *err)
+{
+    char id[UUID_TEXT_BYTES];
+    uuid_format(&payment->id, id);
+    if (reported->payment_id != NULL && !text_equal(reported->payment_id, id)) {
+        return err_set(err, ERR_CONFLICT, "the provider's object names another payment");
+    }
+    struct payment other = {0};
+    enum errc rc = payment_by_ref(tx->db, &payment->merchant_id, payment->livemode, reported->id, tx->arena,
+                                  &other, err);
+    if (rc == OK) {
+        return err_set(err, ERR_CONFLICT, "the provider's object is another payment's");
+    }
+    return rc == ERR_NOT_FOUND ? OK : rc;
+}
+
+// An intent is this payment's when its id, or where none is known yet all that it says, agrees.
+enum errc payment_check_reported(struct tx *tx, const struct payment *payment,
+                                 const struct provider_payment *reported, struct err *err)
+{
+    if (payment->provider_ref != NULL && !text_equal(payment->provider_ref, reported->id)) {
+        return err_set(err, ERR_CONFLICT, "the provider's object is another one than this payment's");
+    }
+    if (payment->provider_ref == NULL) {
+        enum errc rc = check_ref_is_free(tx, payment, reported, err);
+        if (rc != OK) {
+            return rc;
+        }
+    }
+    int64_t expected = money_to_stripe(payment->amount_minor, payment->currency);
+    bool amount_differs = reported->amount_provider_minor >= 0 && reported->amount_provider_minor != expected;
+    bool currency_differs =
+        reported->currency != NULL && !text_equal_nocase(reported->currency, payment->currency->code);
+    if (amount_differs || currency_differs) {
+        return err_set(err, ERR_CONFLICT,
+                       "the provider's object has another amount or currency than this payment");
+    }
+    return OK;
+}
+
+// A payment gets here once: no move leads from completed back to where it completes from.
+static enum errc complete(struct tx *tx, struct payment *payment, const struct provider_payment *reported,
+                          struct err *err)
+{
+    enum payment_status to = payment->status;
+    if (!payment_can_move(payment->status, MOVE_COMPLETE, &to)) {
+        return OK; // it is complete already: the same news again
+    }
+    struct operation capture = {0};
+    bool said = reported->received_provider_minor >= 0;
+    enum errc rc =
+        said ? ERR_NOT_FOUND : operation_get(tx->db, &payment->id, "capture", tx->arena, &capture, err);
+    if (rc != ERR_NOT_FOUND) {
+        return rc; // a capture is under way that knows how much was asked for
+    }
+    if (!said && payment->capture_manual) {
+        return err_set(err, ERR_CONFLICT, "the provider does not say how much it captured");
+    }
+    int64_t captured = payment->amount_minor;
+    if (said) {
+        rc = money_from_stripe(reported->received_provider_minor, payment->currency, &captured, err);
+        if (rc != OK || captured > payment->amount_minor || captured == 0) {
+            return err_set(err, ERR_CONFLICT, "the provider says that it captured an impossible amount");
+        }
+    }
+    payment->status = to;
+    payment->captured_minor = captured;
+    payment->failure = (struct failure){0};
+    end_action(payment);
+    rc = write_change(tx, payment, "completed", "payment.completed", err);
+    return rc == OK && !uuid_is_nil(&payment->customer_id) ? card_keep(tx, payment, reported, err) : rc;
+}
+
+enum errc payment_is_ending(struct tx *tx, const struct payment *payment, bool *ending, struct err *err)
+{
+    struct operation open = {0};
+    enum errc rc = operation_get(tx->db, &payment->id, "capture", tx->arena, &open, err);
+    if (rc == ERR_NOT_FOUND) {
+        rc = operation_get(tx->db, &payment->id, "cancel", tx->arena, &open, err);
+    }
+    *ending = rc == OK;
+    return rc == ERR_NOT_FOUND ? OK : rc;
+}
+
+enum errc payment_set_capturable(struct tx *tx, struct payment *payment, bool capturable, const char *what,
+                                 struct err *err)
+{
+    payment->capturable = capturable;
+    return write_change(tx, payment, what, capturable ? "payment.capturable" : NULL, err);
+}
+
+enum errc payment_set_customer(struct tx *tx, struct payment *payment, const struct uuid *customer_id,
+                               struct err *err)
+{
+    payment->customer_id = *customer_id;
+    return write_change(tx, payment, "another customer", NULL, err);
+}
+
+// Authorised: pending still, and capturable.
+static enum errc authorise(struct tx *tx, struct payment *payment, struct err *err)
+{
+    if (payment->status != PAYMENT_PENDING) {
+        return ignore(tx, payment, "ignored: an authorisation", err);
+    }
+    bool ending = false;
+    enum errc rc = payment_is_ending(tx, payment, &ending, err);
+    if (rc != OK || ending || payment->capturable) {
+        return rc; // the same news again, or news from before its end was asked for
+    }
+    end_action(payment);
+    payment->capturable = true;
+    return write_change(tx, payment, "capturable", "payment.capturable", err);
+}
+
+// The payer has done his part: nothing is asked of him any more.
+static enum errc processing(struct tx *tx, struct payment *payment, bool ref_is_new, struct err *err)
+{
+    if (payment->status != PAYMENT_PENDING) {
+        return ignore(tx, payment, "ignored: processing", err);
+    }
+    if (payment->next_action == NEXT_ACTION_NONE && !ref_is_new) {
+        return OK;
+    }
+    end_action(payment);
+    return write_change(tx, payment, "processing", NULL, err);
+}
+
+// What the payer needs for it: the client secret, or a URL that holds it.
+static void seal_action(struct tx *tx, struct payment *payment, const struct provider_payment *reported)
+{
+    const char *text =
+        reported->next_action == NEXT_ACTION_REDIRECT ? reported->redirect_url : reported->client_secret;
+    if (text != NULL) {
+        struct sealed sealed =
+            seal(&tx->keyring->master, tx->arena, sealed_context(tx->arena, SEALED_NEXT_ACTION, &payment->id),
+                 text, strlen(text));
+        payment->action_secret_sealed = sealed.data;
+        payment->action_secret_sealed_bytes = (int)sealed.bytes;
+    }
+}
+
+// Not finished: keep what the payer needs in order to act.
+static enum errc keep_open(struct tx *tx, struct payment *payment, const struct provider_payment *reported,
+                           bool ref_is_new, struct err *err)
+{
+    if (payment->status != PAYMENT_PENDING) {
+        return ignore(tx, payment, "ignored: processing", err);
+    }
+    // Once it is authorised, this is older than what told of that.
+    bool acts = reported->next_action != NEXT_ACTION_NONE && payment->next_action == NEXT_ACTION_NONE &&
+                !payment->capturable;
+    if (!acts && !ref_is_new) {
+        return OK;
+    }
+    if (acts) {
+        payment->next_action = reported->next_action;
+        payment->action_given = true;
+        seal_action(tx, payment, reported);
+    }
+    return write_change(tx, payment, acts ? "action required" : "processing", NULL, err);
+}
+
+struct failure payment_failure_of(const struct provider_payment *reported)
+{
+    struct failure failure = reported->failure;
+    if (reported->state == PROVIDER_PAYMENT_CANCELED) {
+        failure = (struct failure){.code = "canceled", .message = "The payment was canceled."};
+    } else if (failure.code == NULL) {
+        failure = (struct failure){.code = "payment_failed", .message = "The payment failed."};
+    }
+    return failure;
+}
+
+enum errc payment_apply_reported(struct tx *tx, struct payment *payment,
+                                 const struct provider_payment *reported, struct err *err)
+{
+    enum errc rc = payment_check_reported(tx, payment, reported, err);
+    if (rc != OK) {
+        return rc;
+    }
+    bool ref_is_new = payment->provider_ref == NULL;
+    payment->provider_ref = reported->id;
+    struct failure failure = payment_failure_of(reported);
+    switch (reported->state) {
+    case PROVIDER_PAYMENT_SUCCEEDED:
+        return complete(tx, payment, reported, err);
+    case PROVIDER_PAYMENT_CAPTURABLE:
+        return authorise(tx, payment, err);
+    case PROVIDER_PAYMENT_ATTEMPT_FAILED:
+        return fail(tx, payment, &failure, false, err);
+    case PROVIDER_PAYMENT_CANCELED:
+        return fail(tx, payment, &failure, true, err);
+    case PROVIDER_PAYMENT_PROCESSING:
+        return processing(tx, payment, ref_is_new, err);
+    case PROVIDER_PAYMENT_OPEN:
+        break;
+    }
+    return keep_open(tx, payment, reported, ref_is_new, err);
+}
+
+enum errc payment_reopen(struct tx *tx, struct payment *payment, const struct provider_payment *reported,
+                         struct err *err)
+{
+    enum payment_status to = payment->status;
+    enum errc rc = payment_check_reported(tx, payment, reported, err);
+    if (rc == OK && payment_can_move(payment->status, MOVE_REOPEN, &to)) {
+        payment->status = to;
+        payment->failure = (struct failure){0};
+        rc = write_change(tx, payment, PAYMENT_REOPENED, NULL, err);
+    }
+    return rc == OK ? payment_apply_reported(tx, payment, reported, err) : rc;
+}
+
+enum errc payment_fail_again(struct tx *tx, struct payment *payment, const struct failure *failure,
+                             const char *what, struct err *err)
+{
+    REQUIRE(payment->status == PAYMENT_FAILED);
+    payment->failure = *failure;
+    return write_change(tx, payment, what, NULL, err);
+}

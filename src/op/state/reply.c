@@ -1,0 +1,52 @@
+// An answer may hold a client secret, so all of them are sealed.
+#include "op/state/reply.h"
+
+#include <string.h>
+
+#include "op/state/render.h"
+#include "store/idempotency.h"
+#include "store/sealed.h"
+
+enum errc reply_keep(struct tx *tx, const struct uuid *subject_id, int status, struct json_object *data,
+                     struct op_answer *answer, struct err *err)
+{
+    const char *text = render_success(tx->arena, data);
+    struct sealed sealed = seal(&tx->keyring->master, tx->arena,
+                                sealed_context(tx->arena, SEALED_REPLY, subject_id), text, strlen(text));
+    struct stored_reply reply = {.status = status, .sealed = sealed.data, .bytes = sealed.bytes};
+    bool fresh = false;
+    enum errc rc = reply_insert(tx->db, subject_id, &reply, tx->now_us, &fresh, err);
+    if (rc != OK || !fresh) {
+        return rc == OK ? reply_stored(tx, tx->keyring, subject_id, tx->arena, answer, err) : rc;
+    }
+    *answer = (struct op_answer){.status = status, .body = text};
+    return OK;
+}
+
+enum errc reply_keep_payment(struct tx *tx, const struct payment *payment, struct op_answer *answer,
+                             struct err *err)
+{
+    struct json_object *data = NULL;
+    enum errc rc = render_payment(payment, &tx->keyring->master, RENDER_ANSWER, tx->arena, &data, err);
+    return rc == OK ? reply_keep(tx, &payment->id, 201, data, answer, err) : rc;
+}
+
+enum errc reply_stored(struct tx *tx, const struct keyring *keyring, const struct uuid *subject_id,
+                       struct arena *arena, struct op_answer *answer, struct err *err)
+{
+    *answer = (struct op_answer){0};
+    struct stored_reply reply = {0};
+    enum errc rc = reply_get(tx->db, subject_id, arena, &reply, err);
+    if (rc != OK || reply.sealed == NULL) {
+        return rc;
+    }
+    char *text = NULL;
+    size_t bytes = 0;
+    struct sealed sealed = {reply.sealed, reply.bytes};
+    rc = seal_open(&keyring->master, arena, sealed_context(arena, SEALED_REPLY, subject_id), sealed, &text,
+                   &bytes, err);
+    if (rc == OK) {
+        *answer = (struct op_answer){.status = reply.status, .body = text};
+    }
+    return rc;
+}
