@@ -54,8 +54,7 @@ void request_send(struct request *request)
     size_t body_bytes = strlen(request->reply);
     if (!has_memory(request, body_bytes)) {
         struct err err;
-        (void)err_set(&err, ERR_OVERLOADED,
-                      "the service holds too many answers that nobody reads; try again");
+        (void)err_set(&err, ERR_OVERLOADED, "too many unread answers are in memory; try again");
         request_fail(request, &err);
         return;
     }
@@ -132,7 +131,7 @@ void request_fail_unauthenticated(struct request *request, struct err *err)
     int64_t wait_s = auth_guard_failed(guard, &request->client);
     if (wait_s > 0) {
         auth_guard_count(guard, "auth.rate_limited", &request->client, NULL, "");
-        (void)err_set(err, ERR_AUTH_RATE_LIMITED, "too many requests with a bad key came from this address");
+        (void)err_set(err, ERR_AUTH_RATE_LIMITED, "too many requests from this address used a bad key");
         request->retry_after_s = wait_s;
     }
     request_fail(request, err);

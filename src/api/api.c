@@ -86,7 +86,7 @@ static void on_head(struct http_exchange *exchange, void *context)
     if (request->route->access == ROUTE_KEY && request->route->body_bytes_max > 0 &&
         !media_type_accepted(http_exchange_header(exchange, "Content-Type", NULL))) {
         (void)err_set(&err, ERR_UNSUPPORTED_MEDIA_TYPE,
-                      "JSON is expected: the body must be application/json");
+                      "the body must be JSON, with the Content-Type application/json");
         request_fail(request, &err);
         return;
     }
@@ -130,7 +130,7 @@ static void on_no_memory(struct http_exchange *exchange, void *context)
     struct err err;
     api->stats.memory_refused_total++;
     (void)err_set(&err, ERR_OVERLOADED,
-                  "the service holds too many bodies already; nothing was recorded, try again");
+                  "too many request bodies are in memory; nothing was recorded, try again");
     request_fail(exchange->context, &err);
 }
 

@@ -36,7 +36,7 @@ static void write_head(struct audit_heads *heads)
     char mac[2 * AUDIT_MAC_BYTES + 1];
     if (!heads->known_holds) {
         text_hex(heads->known.mac, sizeof(heads->known.mac), mac);
-        LOG(LOG_ERROR, "the audit log was cut or changed: it holds this head no more",
+        LOG(LOG_ERROR, "the audit log was truncated or changed: it no longer contains this head",
             LOG_INT("entries", heads->known.seq), LOG_STR("head", mac));
     }
     if (heads->present.seq == heads->known.seq && heads->known_holds) {

@@ -33,10 +33,10 @@ static const char *why_malformed(const char *key)
 {
     switch (api_key_likeness(key)) {
     case API_KEY_LIKE_STRIPES:
-        return "this looks like one of Stripe's keys; X-API-Key takes a key of this service, which "
-               "createapikey makes";
+        return "this looks like a Stripe key; X-API-Key takes an API key of this service, made by "
+               "createapikey";
     case API_KEY_LIKE_PLACEHOLDER:
-        return "this is the example's placeholder; put your API key, which createapikey made, in its place";
+        return "this is the placeholder from the example; replace it with your API key, made by createapikey";
     case API_KEY_LIKE_OURS:
         break;
     }
@@ -50,7 +50,7 @@ enum errc auth_check_head(struct request *request, struct err *err)
         bool repeated = false;
         (void)http_exchange_header(request->exchange, names[i], &repeated);
         if (repeated) {
-            return err_set(err, ERR_BAD_REQUEST, "%s may come only once", names[i]);
+            return err_set(err, ERR_BAD_REQUEST, "%s may be sent only once", names[i]);
         }
     }
     return OK;
@@ -61,7 +61,7 @@ enum errc auth_read(struct request *request, struct err *err)
     const char *key = presented(request);
     if (key == NULL) {
         return refuse(request, "auth.failed",
-                      "an API key is needed, in X-API-Key or as Authorization: Bearer", err);
+                      "an API key is required, in X-API-Key or as Authorization: Bearer", err);
     }
     if (!api_key_well_formed(key)) {
         return refuse(request, "auth.invalid_format", why_malformed(key), err);
@@ -112,7 +112,7 @@ static enum errc choose_merchant(struct request *request, struct tx *tx, struct 
         return OK;
     }
     if (request->acting_for == NULL) {
-        return err_set(err, ERR_BAD_REQUEST, "an admin's key needs the merchant's id in X-Merchant-Id");
+        return err_set(err, ERR_BAD_REQUEST, "with an admin's key, X-Merchant-Id must name the merchant");
     }
     struct merchant merchant = {0};
     enum errc rc = uuid_parse(request->acting_for, &id)

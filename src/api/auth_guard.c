@@ -73,7 +73,7 @@ static enum errc write_one(struct auth_guard *guard, struct tx *tx, struct arena
         .merchant_id = uuid_is_nil(&counted->merchant_id) ? NULL : &counted->merchant_id,
         .key_prefix = counted->key_prefix[0] != '\0' ? counted->key_prefix : NULL,
         .detail = arena_printf(arena, "%lld in the last minute%s", (long long)counted->count,
-                               counted->summed ? ", from further addresses" : ""),
+                               counted->summed ? ", from other addresses" : ""),
         .metadata_json = arena_printf(arena, "{\"count\":%lld}", (long long)counted->count),
     };
     return audit_append(tx->db, guard->keyring->pepper, &entry, loop_wall_us(guard->loop), err);

@@ -217,7 +217,8 @@ enum errc card_create_work(struct request *request, struct tx *tx, struct err *e
         return rc == OK ? answer_known(request, tx, &known, err) : rc;
     }
     if (!request->has_room) {
-        return err_set(err, ERR_OVERLOADED, "too much is under way; nothing was recorded, try again");
+        return err_set(err, ERR_OVERLOADED,
+                       "too many operations are in progress; nothing was recorded, try again");
     }
     return prepare(request, tx, &credential, err);
 }

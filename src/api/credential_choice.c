@@ -19,5 +19,6 @@ enum errc credential_choose(struct request *request, struct tx *tx, struct crede
 enum errc credential_missing(struct err *err)
 {
     return err_set(err, ERR_PROVIDER_NOT_CONFIGURED,
-                   "this merchant has no Stripe credentials for this key's mode: PUT /v1/merchant/providers");
+                   "this merchant has no Stripe credentials for this key's mode: set them with PUT "
+                   "/v1/merchant/providers");
 }

@@ -43,7 +43,7 @@ void export_read(struct request *request)
     for (size_t i = 0; i < COUNT_OF(pages); i++) {
         if (listing_given(request, pages[i]) != NULL) {
             problem_add(&request->problems, request->arena, ERR_VALIDATION, pages[i],
-                        "goes not with text/csv, which is the whole list");
+                        "cannot be used with text/csv, which returns the whole list");
         }
     }
     request->export = ARENA_NEW(request->arena, struct export_state);
@@ -141,7 +141,7 @@ static void piece_made(struct store_job *job)
     struct request *request = CONTAINER_OF(job, struct request, job);
     struct export_state *export = request->export;
     if (job->result != OK) {
-        LOG(LOG_WARN, "a list was cut", LOG_STR("request_id", request->id),
+        LOG(LOG_WARN, "a CSV export was cut off", LOG_STR("request_id", request->id),
             LOG_STR("error", job->err.message));
         http_exchange_cut(request->exchange);
         return;

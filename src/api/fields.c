@@ -101,7 +101,7 @@ static const char *check_text(struct request *request, const char *prefix, const
         add(request, prefix, name,
             arena_printf(request->arena, "must be at most %zu characters long", chars_max));
     } else if (has_control(text)) {
-        add(request, prefix, name, "must not hold control characters");
+        add(request, prefix, name, "must not contain control characters");
     } else {
         return text;
     }
@@ -156,7 +156,8 @@ const char *field_return_url(struct request *request, struct json_object *object
     const char *text = field_text(request, object, "", "return_url", need, 2048);
     if (text != NULL && !is_return_url(text)) {
         add(request, "", "return_url",
-            "must be an http or https URL, or one of your app's own scheme (myapp://...), without spaces");
+            "must be an http or https URL, or a URL with your app's own scheme (myapp://...), without "
+            "spaces");
         return NULL;
     }
     return text;
@@ -279,7 +280,7 @@ bool fields_refuse_card_data(struct request *request)
     }
     request->problems.count = 0;
     problem_add(&request->problems, request->arena, ERR_CARD_DATA_REFUSED, field,
-                "card data must not be sent here: collect it with Stripe.js and send its token");
+                "do not send card data: collect it with Stripe.js and send its token");
     return true;
 }
 
@@ -306,7 +307,7 @@ void query_only(struct request *request, const char *const *names)
         if (!in_list(name, names)) {
             add(request, "", field_shown(request->arena, name), "there is no such filter");
         } else if (form_get(query, name) != query->fields[i].value) {
-            add(request, "", name, "must be given once");
+            add(request, "", name, "must be given only once");
         }
     }
 }

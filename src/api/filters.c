@@ -149,7 +149,7 @@ static void read_livemode(struct request *request, const struct filter *filter, 
 static void read_filter(struct request *request, const struct filter *filter, const char *text)
 {
     if (strchr(text, ' ') != NULL) {
-        problem(request, filter->name, "must not hold a space; in a URL, a plus is written %2B");
+        problem(request, filter->name, "must not contain a space; in a URL, write a plus as %2B");
         return;
     }
     switch (filter->form) {
@@ -192,14 +192,14 @@ static void read_cursor(struct request *request)
     }
     input->has_cursor = true;
     if (listing_given(request, "page") != NULL) {
-        problem(request, "page", "goes not with cursor");
+        problem(request, "page", "cannot be used with cursor");
     }
     struct uuid *last = ARENA_NEW(request->arena, struct uuid);
     const struct keyring *keyring = api_options(request->api)->keyring;
     if (cursor_read(keyring, input->query.listing->name, text, last)) {
         listing_behind(&input->query, last);
     } else {
-        problem(request, "cursor", "must be a meta.next_cursor of this list");
+        problem(request, "cursor", "must be a meta.next_cursor from this list");
     }
 }
 

@@ -46,7 +46,7 @@ static enum errc answer_open(struct request *request, struct tx *tx, const struc
         }
     }
     return err_set(err, ERR_IDEMPOTENCY_IN_PROGRESS,
-                   "the first request with this Idempotency-Key is still under way");
+                   "the first request with this Idempotency-Key is still in progress");
 }
 
 enum errc idempotency_answer_repeat(struct request *request, struct tx *tx, const struct idempotency_key *key,
@@ -55,7 +55,7 @@ enum errc idempotency_answer_repeat(struct request *request, struct tx *tx, cons
 {
     if (!crypto_equal(key->request_hash, request_hash, sizeof(key->request_hash))) {
         return err_set(err, ERR_IDEMPOTENCY_KEY_REUSED,
-                       "this Idempotency-Key was used before, for another request");
+                       "this Idempotency-Key was already used for a different request");
     }
     struct op_answer stored = {0};
     const struct uuid *reply_id = uuid_is_nil(&key->reply_id) ? &key->subject_id : &key->reply_id;

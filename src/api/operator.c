@@ -38,7 +38,7 @@ static void metric(struct buf *out, const char *type, const char *name, int64_t 
 
 static void add_api(struct buf *out, const struct api_stats *api)
 {
-    metric(out, "counter", "http_requests_total", api->requests_total, "Requests that came.");
+    metric(out, "counter", "http_requests_total", api->requests_total, "Requests received.");
     buf_add_str(out, "# HELP payments_http_answers_total Answers, by the class of their status.\n"
                      "# TYPE payments_http_answers_total counter\n");
     for (int class = 2; class < 6; class ++) {
@@ -46,49 +46,52 @@ static void add_api(struct buf *out, const struct api_stats *api)
                    (long long)api->answers_total[class]);
     }
     metric(out, "counter", "webhook_signatures_refused_total", api->signatures_refused_total,
-           "Stripe's events that were refused because no signing secret matched.");
-    metric(out, "gauge", "http_connections", api->connections, "Client connections that are open.");
-    metric(out, "gauge", "http_memory_bytes", api->memory_bytes, "Bytes that bodies and large answers hold.");
+           "Stripe events refused because no signing secret matched.");
+    metric(out, "gauge", "http_connections", api->connections, "Open client connections.");
+    metric(out, "gauge", "http_memory_bytes", api->memory_bytes,
+           "Bytes of memory that request bodies and large answers use.");
     metric(out, "counter", "http_memory_refused_total", api->memory_refused_total,
-           "Bodies and answers that were refused because too much was held already.");
-    metric(out, "gauge", "exports_in_flight", api->exports, "Whole lists that are being sent as CSV.");
+           "Bodies and answers refused because the others already used too much memory.");
+    metric(out, "gauge", "exports_in_flight", api->exports, "CSV exports in progress.");
 }
 
 static void add_operations(struct buf *out, const struct engine_stats *engine)
 {
-    metric(out, "gauge", "operations_in_flight", engine->in_flight, "Operations under way.");
+    metric(out, "gauge", "operations_in_flight", engine->in_flight, "Operations in progress.");
     metric(out, "gauge", "operations_callers_waiting", engine->waiting,
-           "Requests that wait for an operation's outcome.");
+           "Requests waiting for an operation's outcome.");
     metric(out, "counter", "operations_attempts_total", engine->attempts_total,
-           "Calls of operations to Stripe.");
+           "Calls to Stripe made by operations.");
     metric(out, "counter", "operations_unknown_total", engine->unknown_total,
-           "Calls whose outcome is not known: Stripe did not answer, or not clearly.");
+           "Calls with an unknown outcome: Stripe did not answer, or its answer was not clear.");
     metric(out, "counter", "operations_settle_retries_total", engine->settle_retries_total,
-           "Outcomes that could not be recorded and were tried again.");
+           "Failures to record an outcome, each followed by another try.");
     metric(out, "counter", "operations_settle_given_up_total", engine->settle_abandoned_total,
-           "Outcomes that could not be recorded, and are asked for again later.");
+           "Outcomes that could not be recorded; Stripe is asked for them again later.");
     metric(out, "counter", "operations_set_aside_total", engine->set_aside_total,
-           "Operations that could not go on, because a row or a key is damaged, and are tried later.");
+           "Operations postponed because a row or a key is damaged.");
     metric(out, "counter", "operations_put_back_total", engine->requeued_total,
-           "Operations that waited too long for their turn and went back to the database.");
+           "Operations that waited too long for a call to Stripe and went back to the database.");
     metric(out, "gauge", "accounts_held", engine->held,
-           "Accounts whose new payments and refunds wait until Stripe has told what this database may lack.");
+           "Accounts whose new payments and refunds are refused until Stripe has listed what this database "
+           "may lack.");
     metric(out, "gauge", "accounts_lacking", engine->lacking,
-           "Accounts of which this database lacks payments or refunds: it is a restored one.");
+           "Accounts whose payments or refunds are missing here, because this database was restored from a "
+           "backup.");
 }
 
 static void add_provider(struct buf *out, const struct limiter_stats *limiter)
 {
     metric(out, "gauge", "provider_calls_queued", limiter->queued,
-           "Calls that wait for their turn at Stripe.");
+           "Calls waiting for the rate limit or a free slot.");
     metric(out, "counter", "provider_refused_total", limiter->refused_total,
-           "Operations that were refused because Stripe is away or a merchant's share is used up.");
+           "Operations refused because Stripe is unreachable or the merchant's share is used up.");
     metric(out, "counter", "provider_limited_total", limiter->limited_total,
            "Calls that Stripe answered with 429.");
     metric(out, "gauge", "provider_circuit_open", limiter->circuit_open,
-           "1 while Stripe is away and only probed.");
+           "1 while Stripe is unreachable and gets only probes.");
     metric(out, "counter", "provider_circuit_opened_total", limiter->circuit_opened_total,
-           "How often Stripe was found to be away.");
+           "How often the circuit opened because Stripe was unreachable.");
 }
 
 void metrics_answer(struct request *request)
@@ -101,11 +104,11 @@ void metrics_answer(struct request *request)
     engine_stats(options->engine, &engine);
     add_api(&out, &api);
     metric(&out, "gauge", "store_jobs_waiting", (int64_t)store_waiting(options->store),
-           "Database jobs that wait or run.");
+           "Database jobs waiting or running.");
     add_operations(&out, &engine);
     add_provider(&out, &engine.limiter);
     metric(&out, "counter", "log_dropped_total", log_dropped_total(),
-           "Log lines that were dropped, as nobody read them.");
+           "Log lines dropped because nothing read them.");
     options->add_metrics(&out, options->context);
     request->status = 200;
     request->content_type = "text/plain; version=0.0.4";

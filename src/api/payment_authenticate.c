@@ -46,11 +46,11 @@ static enum errc check_failed(const struct payment *payment, struct err *err)
     }
     if (uuid_is_nil(&payment->saved_card_id) || payment->provider_ref == NULL) {
         return err_set(err, ERR_CONFLICT,
-                       "only a saved card's payment can be authenticated later: make a new payment");
+                       "only a payment with a saved card can be authenticated later: make a new payment");
     }
     return payment->action_given ? err_set(err, ERR_CONFLICT,
-                                           "its payer was asked to authenticate before and did not, so that "
-                                           "Stripe cancels it: make a new payment")
+                                           "the payer was already asked to authenticate and did not, so "
+                                           "Stripe cancels this payment: make a new payment")
                                  : OK;
 }
 
@@ -60,8 +60,9 @@ static enum errc find_card(struct request *request, struct tx *tx, const struct 
     enum errc rc =
         card_get(tx->db, &payment->saved_card_id, &payment->merchant_id, request->arena, card, err);
     return rc == OK && card->status != CARD_ACTIVE
-               ? err_set(err, ERR_CONFLICT,
-                         "its saved card is no longer there: make a new payment with another card")
+               ? err_set(
+                     err, ERR_CONFLICT,
+                     "this payment's saved card is no longer active: make a new payment with another card")
                : rc;
 }
 
@@ -72,7 +73,7 @@ static enum errc check_not_being_charged(struct request *request, struct tx *tx,
     struct operation open = {0};
     enum errc rc = operation_get(tx->db, &payment->id, op_charge.name, request->arena, &open, err);
     return rc == OK ? err_set(err, ERR_CONFLICT,
-                              "Stripe has not answered the charge itself yet: try again in a moment")
+                              "Stripe has not answered the original charge yet: try again in a moment")
                     : (rc == ERR_NOT_FOUND ? OK : rc);
 }
 

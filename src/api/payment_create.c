@@ -71,7 +71,7 @@ static void read_method(struct request *request, struct payment_input *input)
         problem(request, "saved_card_id", "must be a UUID");
     }
     if (method_given == card_given) {
-        problem(request, "payment_method", "exactly one of payment_method and saved_card_id is needed");
+        problem(request, "payment_method", "exactly one of payment_method and saved_card_id is required");
     }
     if (input->off_session && !card_given) {
         problem(request, "off_session", "may be true only with saved_card_id");
@@ -79,10 +79,10 @@ static void read_method(struct request *request, struct payment_input *input)
     input->has_saved_card = card_given;
     input->save_card = field_bool(request, request->body, "save_card", false);
     if (input->save_card && card_given) {
-        problem(request, "save_card", "goes only with payment_method");
+        problem(request, "save_card", "may be true only with payment_method");
     }
     if (input->save_card && json_get(request->body, "customer_email") == NULL) {
-        problem(request, "customer_email", "is needed with save_card");
+        problem(request, "customer_email", "is required with save_card");
     }
 }
 
@@ -93,7 +93,7 @@ static void check_pair(struct request *request, const char *name, struct json_ob
     const char *field = arena_printf(request->arena, "metadata.%s", field_shown(request->arena, name));
     size_t chars = field_chars(name);
     if (chars == 0 || chars > METADATA_NAME_MAX || strpbrk(name, "[]") != NULL) {
-        problem(request, field, "a name must be 1 to 40 characters long and without brackets");
+        problem(request, field, "a name must be 1 to 40 characters long and must not contain [ or ]");
     }
     for (size_t i = 0; i < COUNT_OF(reserved); i++) {
         if (text_equal(name, reserved[i])) {
@@ -219,7 +219,7 @@ void payment_create_read(struct request *request)
     query_only(request, (const char *const[]){NULL});
     if (request->idempotency_key == NULL) {
         (void)err_set(&request->refusal, ERR_IDEMPOTENCY_KEY_REQUIRED,
-                      "the Idempotency-Key header is needed, so that a repeat cannot charge twice");
+                      "the Idempotency-Key header is required, so that a retry cannot charge twice");
     } else if (request->problems.count == 0) {
         hash_request(request, input);
     }
@@ -267,7 +267,7 @@ static enum errc find_saved_card(struct request *request, struct tx *tx, bool li
     enum errc rc = card_get(tx->db, &input->payment.saved_card_id, &request->principal.merchant_id,
                             request->arena, &card, err);
     if (rc == OK && card.status == CARD_PENDING && card.livemode == livemode) {
-        return err_set(err, ERR_CONFLICT, "the card is not saved yet: its payer has still to authenticate");
+        return err_set(err, ERR_CONFLICT, "the card is not saved yet: its payer must still authenticate");
     }
     if (rc == ERR_NOT_FOUND || (rc == OK && (card.status != CARD_ACTIVE || card.livemode != livemode))) {
         return err_set(err, ERR_NOT_FOUND, "there is no such saved card");
@@ -345,7 +345,7 @@ enum errc payment_create_work(struct request *request, struct tx *tx, struct err
     }
     if (!request->has_room) {
         return err_set(err, ERR_OVERLOADED,
-                       "too many payments are under way; nothing was recorded, try again");
+                       "too many operations are in progress; nothing was recorded, try again");
     }
     return prepare(request, tx, &credential, input->has_saved_card ? &saved : NULL, err);
 }

@@ -50,7 +50,7 @@ enum errc payment_check_not_ending(struct tx *tx, const struct payment *payment,
     bool ending = false;
     enum errc rc = payment_is_ending(tx, payment, &ending, err);
     return rc == OK && ending
-               ? err_set(err, ERR_CONFLICT, "this payment is being captured or canceled already")
+               ? err_set(err, ERR_CONFLICT, "this payment is already being captured or canceled")
                : rc;
 }
 
@@ -62,11 +62,12 @@ enum errc payment_check_means(struct request *request, struct tx *tx, const stru
                                   request->arena, &credential, err);
     if (rc == ERR_NOT_FOUND || (rc == OK && !credential.is_active)) {
         return err_set(err, ERR_PROVIDER_NOT_CONFIGURED,
-                       "this merchant has no Stripe credentials for the payment's mode: "
-                       "PUT /v1/merchant/providers");
+                       "this merchant has no Stripe credentials for the payment's mode: set them with PUT "
+                       "/v1/merchant/providers");
     }
     if (rc == OK && !request->has_room) {
-        return err_set(err, ERR_OVERLOADED, "too much is under way; nothing was recorded, try again");
+        return err_set(err, ERR_OVERLOADED,
+                       "too many operations are in progress; nothing was recorded, try again");
     }
     return rc;
 }
@@ -84,7 +85,7 @@ static enum errc parse_amount(struct request *request, const struct payment *pay
     if (rc == OK && *amount_minor > payment->amount_minor) {
         char authorised[MONEY_TEXT_BYTES];
         money_format(payment->amount_minor, payment->currency, authorised);
-        rc = err_set(err, ERR_VALIDATION, "must be at most %s, which is authorised", authorised);
+        rc = err_set(err, ERR_VALIDATION, "must be at most %s, the authorised amount", authorised);
     }
     if (rc != OK) {
         amount_problem(request, err->message);

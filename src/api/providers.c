@@ -160,10 +160,10 @@ static bool read_secret(const char *text, const char *const *prefixes, struct se
 static const char *why_no_secret(const char *text)
 {
     if (api_key_well_formed(text)) {
-        return "this is a key of this service; Stripe's own secret key is expected, from Stripe's dashboard";
+        return "this is an API key of this service; send the secret key from Stripe's dashboard instead";
     }
     return api_key_likeness(text) == API_KEY_LIKE_PLACEHOLDER
-               ? "this is the example's placeholder; put what Stripe's dashboard shows in its place"
+               ? "this is the placeholder from the example; replace it with the value from Stripe's dashboard"
                : NULL;
 }
 
@@ -269,7 +269,7 @@ enum errc providers_put_work(struct request *request, struct tx *tx, struct err 
     const struct providers_input *input = request->input;
     if (input->livemode && !request->principal.livemode) {
         request->problems.count = 0;
-        problem(request, "stripe.secret_key", "a test API key can only set Stripe test credentials");
+        problem(request, "stripe.secret_key", "a test API key can set only Stripe test credentials");
         return err_set(err, ERR_VALIDATION, "the request's fields");
     }
     struct credential credential = {0};
@@ -331,7 +331,7 @@ enum errc providers_delete_work(struct request *request, struct tx *tx, struct e
         }
     }
     if (rc == OK && stopped == 0) {
-        return err_set(err, ERR_NOT_FOUND, "there are no active credentials of this provider");
+        return err_set(err, ERR_NOT_FOUND, "there are no active credentials for this provider");
     }
     if (rc == OK) {
         rc = audit(request, tx, "provider.deleted", request->param, err);

@@ -142,8 +142,8 @@ static enum errc check_state(struct request *request, struct tx *tx, const struc
                                   request->arena, &credential, err);
     if (rc == ERR_NOT_FOUND || (rc == OK && !credential.is_active)) {
         return err_set(err, ERR_PROVIDER_NOT_CONFIGURED,
-                       "this merchant has no Stripe credentials for the payment's mode: "
-                       "PUT /v1/merchant/providers");
+                       "this merchant has no Stripe credentials for the payment's mode: set them with PUT "
+                       "/v1/merchant/providers");
     }
     return rc;
 }
@@ -160,12 +160,12 @@ static enum errc take_amount(struct tx *tx, const struct payment *payment, int64
     }
     int64_t left_minor = payment->captured_minor - completed_minor - pending_minor;
     if (left_minor <= 0) {
-        return err_set(err, ERR_REFUND_EXCEEDS, "nothing is left to refund of this payment");
+        return err_set(err, ERR_REFUND_EXCEEDS, "this payment has nothing left to refund");
     }
     if (*amount_minor > left_minor) {
         char left[MONEY_TEXT_BYTES];
         money_format(left_minor, payment->currency, left);
-        return err_set(err, ERR_REFUND_EXCEEDS, "only %s %s is left to refund of this payment", left,
+        return err_set(err, ERR_REFUND_EXCEEDS, "only %s %s of this payment is left to refund", left,
                        payment->currency->code);
     }
     *amount_minor = *amount_minor == 0 ? left_minor : *amount_minor;
@@ -238,7 +238,8 @@ enum errc refund_create_work(struct request *request, struct tx *tx, struct err 
         rc = take_amount(tx, &payment, &amount_minor, err);
     }
     if (rc == OK && !request->has_room) {
-        return err_set(err, ERR_OVERLOADED, "too much is under way; nothing was recorded, try again");
+        return err_set(err, ERR_OVERLOADED,
+                       "too many operations are in progress; nothing was recorded, try again");
     }
     return rc == OK ? prepare(request, tx, &payment, amount_minor, hash, err) : rc;
 }

@@ -58,7 +58,7 @@ static void add_error(struct json_object *list, enum errc code, const char *mess
     struct json_object *error = json_new_object();
     json_add_str(error, "code", errc_public_code(code));
     json_add_str(error, "message",
-                 errc_status(code) == 500 ? "something went wrong here; the request id finds it in the log"
+                 errc_status(code) == 500 ? "internal error; search the service's log for the request id"
                                           : message);
     if (field != NULL) {
         json_add_str(error, "field", field);

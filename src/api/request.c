@@ -99,10 +99,10 @@ void request_read_json(struct request *request)
     size_t length = body->len - skipped;
     struct err err = {0};
     if (length == 0) {
-        (void)err_set(&request->refusal, ERR_BAD_REQUEST, "a JSON object is expected in the body");
+        (void)err_set(&request->refusal, ERR_BAD_REQUEST, "the body is empty; it must be a JSON object");
     } else if (looks_like_form(text)) {
         (void)err_set(&request->refusal, ERR_BAD_REQUEST,
-                      "JSON is expected in the body, {\"name\": \"value\"}, and this is a form, name=value");
+                      "the body must be JSON, {\"name\": \"value\"}, but this is a form, name=value");
     } else if (json_parse_bounded(text, length, BODY_VALUES_MAX, &request->body, &err) != OK) {
         request->refusal = err;
     } else if (!json_object_is_type(request->body, json_type_object)) {

@@ -127,5 +127,5 @@ enum errc router_find(const char *method, const char *path, struct arena *arena,
         return err_set(err, ERR_NOT_FOUND, "there is no such path");
     }
     *allow = methods;
-    return err_set(err, ERR_METHOD_NOT_ALLOWED, "this path answers %s only", methods);
+    return err_set(err, ERR_METHOD_NOT_ALLOWED, "this path supports only %s", methods);
 }

@@ -31,7 +31,7 @@ enum errc stripe_event_check_head(struct request *request, struct err *err)
     bool repeated = false;
     const char *header = http_exchange_header(request->exchange, "Stripe-Signature", &repeated);
     if (repeated) {
-        return err_set(err, ERR_BAD_REQUEST, "Stripe-Signature may come only once");
+        return err_set(err, ERR_BAD_REQUEST, "Stripe-Signature may be sent only once");
     }
     return stripe_signature_parse(header, request->now_us / US_PER_S, &inbound->signature, err);
 }
@@ -73,7 +73,7 @@ static enum errc verified(struct request *request, enum inbound_verdict verdict)
     if (inbound->event.id == NULL) {
         char merchant_id[UUID_TEXT_BYTES];
         uuid_format(&inbound->merchant_id, merchant_id);
-        LOG(LOG_WARN, "a signed body is no event that can be read", LOG_STR("merchant_id", merchant_id),
+        LOG(LOG_WARN, "a signed body is not a readable event", LOG_STR("merchant_id", merchant_id),
             LOG_INT("bytes", (int64_t)inbound->body_bytes));
     }
     if (verdict == INBOUND_OURS && inbound->event.kind != EVENT_OTHER) {
@@ -119,10 +119,9 @@ enum errc stripe_event_work(struct request *request, struct tx *tx, struct err *
     enum errc rc =
         inbound_verify(tx, api_options(request->api)->keyring, request->arena, inbound, &verdict, err);
     if (rc == OK && verdict == INBOUND_UNKNOWN && !input->may_search) {
-        rc =
-            err_set(err, ERR_SIGNATURE_INVALID,
-                    "too many bodies that nobody had signed came from this address; name the merchant in the "
-                    "path");
+        rc = err_set(
+            err, ERR_SIGNATURE_INVALID,
+            "too many bodies from this address had no valid signature; name the merchant in the path");
     }
     if (rc == ERR_SIGNATURE_INVALID) {
         note_refused(request, tx, inbound);

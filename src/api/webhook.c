@@ -67,12 +67,12 @@ static void host_resolved(void *context, const struct address *addresses, size_t
     const struct look_up *look_up = context;
     struct request *request = look_up->request;
     if (!tried) {
-        (void)err_set(&request->refusal, ERR_OVERLOADED, "too many names are being looked up; try again");
+        (void)err_set(&request->refusal, ERR_OVERLOADED, "too many host names are being resolved; try again");
     }
     for (size_t i = 0; i < count; i++) {
         if (address_is_special(&addresses[i]) &&
             !network_list_has(api_webhook_allow(request->api), &addresses[i])) {
-            problem(request, "its host has a private, loopback, link-local or otherwise special address");
+            problem(request, "its host has a private, loopback, link-local or other special address");
             break;
         }
     }
@@ -95,7 +95,7 @@ static void check_host(struct request *request)
     if (!slot_take(api_look_ups(request->api), request->principal.merchant_id.bytes, &look_up->slot)) {
         free(look_up);
         (void)err_set(&request->refusal, ERR_OVERLOADED,
-                      "too many names are being looked up, or two of this merchant's; try again");
+                      "too many host names are being resolved, in total or for this merchant; try again");
         request_go_on(request);
         return;
     }
@@ -151,7 +151,7 @@ static enum errc check_mode(struct request *request, struct tx *tx, struct err *
         credential_get(tx->db, &request->principal.merchant_id, "stripe", true, request->arena, &live, err);
     return rc == OK
                ? err_set(err, ERR_FORBIDDEN,
-                         "where a merchant has live credentials, only a live API key may set its webhook")
+                         "this merchant has live credentials, so only a live API key may set its webhook")
                : (rc == ERR_NOT_FOUND ? OK : rc);
 }
 

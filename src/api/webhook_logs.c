@@ -100,11 +100,11 @@ static enum errc check_endpoint(struct request *request, struct tx *tx, struct e
     enum errc rc = merchant_get(tx->db, &request->principal.merchant_id, request->arena, &merchant, err);
     if (rc == OK && merchant.webhook_url == NULL) {
         return err_set(err, ERR_CONFLICT,
-                       "there is no webhook_url to send it to: set one by PUT /v1/merchant/webhook");
+                       "there is no webhook_url to send it to: set one with PUT /v1/merchant/webhook");
     }
     if (rc == OK && merchant.webhook_stopped) {
         return err_set(err, ERR_CONFLICT,
-                       "the endpoint answered 410: set the webhook_url again by PUT /v1/merchant/webhook");
+                       "the endpoint answered 410: set the webhook_url again with PUT /v1/merchant/webhook");
     }
     return rc;
 }

@@ -64,7 +64,7 @@ static void job_succeeded(struct request *request)
     if (!export_begin(request)) {
         struct err err;
         (void)err_set(&err, ERR_OVERLOADED,
-                      "too many whole lists are being sent, or as many as this merchant may have; try again");
+                      "too many CSV exports are in progress, in total or for this merchant; try again");
         request_fail(request, &err);
         return;
     }
@@ -133,7 +133,7 @@ static void job_done(struct store_job *job)
 static void fail_overloaded(struct request *request)
 {
     struct err err;
-    (void)err_set(&err, ERR_OVERLOADED, "too much is waiting; nothing was recorded, try again");
+    (void)err_set(&err, ERR_OVERLOADED, "too many requests are waiting; nothing was recorded, try again");
     request_fail(request, &err);
 }
 

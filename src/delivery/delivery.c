@@ -131,7 +131,7 @@ static void tell_aside(struct delivery *delivery)
         char id[UUID_TEXT_BYTES];
         uuid_format(&claim->aside_id, id);
         LOG(LOG_ERROR,
-            "webhooks cannot be sent: their rows or their merchants' are damaged; one is named here",
+            "webhooks cannot be sent: their rows or their merchants' rows are damaged; this is one of them",
             LOG_INT("times", count), LOG_STR("event_id", id));
     }
 }
@@ -151,7 +151,7 @@ static void claim_done(struct store_job *job)
         return;
     }
     if (job->result != OK) {
-        LOG(LOG_ERROR, "cannot read what webhooks are due, will try again",
+        LOG(LOG_ERROR, "cannot read which webhooks are due, will try again",
             LOG_STR("error", job->err.message));
         sweep_in(delivery, STORE_AGAIN_US);
         return;
@@ -167,7 +167,7 @@ static void waiting_done(struct store_job *job)
     struct delivery *delivery = CONTAINER_OF(waiting, struct delivery, waiting);
     delivery->waiting_busy = false;
     if (job->result != OK) {
-        LOG(LOG_ERROR, "cannot tend waiting webhooks, will try again", LOG_STR("error", job->err.message));
+        LOG(LOG_ERROR, "cannot update waiting webhooks, will try again", LOG_STR("error", job->err.message));
         return;
     }
     waiting->cursor = waiting->stopped_at;
@@ -202,7 +202,7 @@ static void leases_done(struct store_job *job)
         return;
     }
     if (job->result != OK) {
-        LOG(LOG_ERROR, "cannot take up open webhooks, will try again", LOG_STR("error", job->err.message));
+        LOG(LOG_ERROR, "cannot resume unsent webhooks, will try again", LOG_STR("error", job->err.message));
         sweep_in(delivery, STORE_AGAIN_US);
     }
     look(delivery);

@@ -13,9 +13,9 @@ static void log_end(const struct sending *sending)
 {
     static const char *const messages[] = {
         [OUTBOX_DELIVERED] = "webhook delivered",
-        [OUTBOX_RETRY] = "webhook failed, will be sent again",
+        [OUTBOX_RETRY] = "webhook failed, will try again",
         [OUTBOX_DEAD] = "webhook dead",
-        [OUTBOX_GONE] = "webhook endpoint is gone, its events wait for a new URL",
+        [OUTBOX_GONE] = "the webhook endpoint answered 410, its events wait for a new URL",
     };
     const struct outbox_attempt *attempt = &sending->attempt;
     char event_id[UUID_TEXT_BYTES];
@@ -56,7 +56,8 @@ static void record_done(struct store_job *job)
     struct sending *sending = CONTAINER_OF(job, struct sending, record);
     struct sender *sender = sending->sender;
     if (job->result != OK && !sender->draining) {
-        LOG(LOG_ERROR, "cannot record a webhook's end, will try again", LOG_STR("error", job->err.message));
+        LOG(LOG_ERROR, "cannot record the result of a webhook, will try again",
+            LOG_STR("error", job->err.message));
         list_remove(&sending->link);
         list_append(&sender->unrecorded, &sending->link);
         timer_start(sender->options->loop, &sender->record_again, RECORD_AGAIN_US);

@@ -36,7 +36,7 @@ static enum errc sign_standard(const struct signature_input *input, const struct
     size_t key_bytes = 0;
     if (!text_starts_with(secret->data, SECRET_PREFIX) ||
         text_base64_decode(secret->data + strlen(SECRET_PREFIX), key, sizeof(key), &key_bytes, NULL) != OK) {
-        return err_set(err, ERR_CRYPTO, "a webhook secret is not whsec_ and base64");
+        return err_set(err, ERR_CRYPTO, "a webhook secret is not whsec_ followed by base64");
     }
     const struct crypto_part parts[] = {
         part(arena_printf(arena, "%s.%" PRId64 ".", input->event_id, input->timestamp_s)),

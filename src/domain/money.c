@@ -110,12 +110,12 @@ enum errc money_parse(const char *text, const struct currency *currency, int64_t
     }
     for (size_t i = currency->decimals; i < parts.fraction_digits; i++) {
         if (parts.fraction[i] != '0') {
-            return err_set(err, ERR_VALIDATION, "must have no more than the %d decimals of %s",
+            return err_set(err, ERR_VALIDATION, "must have at most %d decimals in %s",
                            (int)currency->decimals, currency->code);
         }
     }
     if (currency->last_digit_zero && value % 10 != 0) {
-        return err_set(err, ERR_VALIDATION, "must have 0 as the third decimal of %s", currency->code);
+        return err_set(err, ERR_VALIDATION, "the third decimal must be 0 in %s", currency->code);
     }
     *amount_minor = value;
     return OK;

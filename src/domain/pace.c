@@ -27,7 +27,7 @@ enum errc pace_rates_parse(const char *text, struct pace_rates *rates, struct er
                                             take_rate(&rest, &parsed.live) && *rest == '\0');
     if (!good) {
         return err_set(err, ERR_CONFIG,
-                       "must be the requests a second in test and in live mode, such as 25,100, each from 1 "
+                       "must be the requests per second in test and live mode, such as 25,100, each from 1 "
                        "to %d; or off",
                        RATE_MAX);
     }

@@ -74,11 +74,12 @@ enum errc retry_schedule_parse(const char *text, struct retry_schedule *schedule
     struct retry_schedule parsed = {.count = 0};
     for (const char *rest = text;; rest++) {
         if (parsed.count == RETRY_SCHEDULE_MAX) {
-            return err_set(err, ERR_CONFIG, "a schedule has at most %d delays", RETRY_SCHEDULE_MAX);
+            return err_set(err, ERR_CONFIG, "must have at most %d delays", RETRY_SCHEDULE_MAX);
         }
         int64_t seconds = take_seconds(&rest);
         if (seconds < 0 || (*rest != ',' && *rest != '\0')) {
-            return err_set(err, ERR_CONFIG, "must be seconds from 1 to %d with commas between, such as 5,300",
+            return err_set(err, ERR_CONFIG,
+                           "must be delays in seconds, each from 1 to %d, separated by commas, such as 5,300",
                            SCHEDULE_ITEM_MAX_S);
         }
         parsed.delay_us[parsed.count++] = seconds * SECOND_US;

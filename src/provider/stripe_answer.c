@@ -109,23 +109,23 @@ static void read_list(struct provider_call *call, struct json_object *body)
     struct json_object *data = json_get(body, "data");
     struct json_object *more = json_get(body, "has_more");
     if (!json_object_is_type(data, json_type_array) || !json_object_is_type(more, json_type_boolean)) {
-        answer->reason = "a list without data, or that does not say whether there is more";
+        answer->reason = "a list without data or has_more";
         return;
     }
     size_t length = json_object_array_length(data);
     if (length == 0 && json_object_get_boolean(more)) {
-        answer->reason = "an empty page of a list that goes on";
+        answer->reason = "an empty page with has_more";
         return;
     }
     for (size_t i = 0; i < length; i++) {
         if (!read_item(call, json_object_array_get_idx(data, i), i, length)) {
-            answer->reason = "a list with something unreadable in it";
+            answer->reason = "a list with an unreadable item";
             return;
         }
     }
     const char *last = length > 0 ? json_get_str(json_object_array_get_idx(data, length - 1), "id") : NULL;
     if (json_object_get_boolean(more) && last == NULL) {
-        answer->reason = "a list that goes on behind something without an id";
+        answer->reason = "a list with has_more whose last item has no id";
         return;
     }
     answer->next_page = json_object_get_boolean(more) ? arena_strdup(call->arena, last) : NULL;
@@ -179,11 +179,11 @@ static void read_success(struct provider_call *call, struct json_object *body)
     if (is_list(call->verb)) {
         read_list(call, body);
     } else if (!fits_mode(call, body)) {
-        call->answer.reason = "an object of the other mode, test or live, than the secret key's";
+        call->answer.reason = "the object's mode, test or live, differs from the secret key's";
     } else if (read_object(call, body)) {
         call->answer.outcome = PROVIDER_DONE;
     } else {
-        call->answer.reason = "a success without the object";
+        call->answer.reason = "a success without the expected object";
     }
 }
 
@@ -194,7 +194,7 @@ static void read_refusal(struct provider_call *call, struct json_object *error)
     struct provider_answer *answer = &call->answer;
     struct json_object *intent = json_get(error, "payment_intent");
     if (!fits_mode(call, intent)) {
-        answer->reason = "a refusal about an object of the other mode, test or live, than the secret key's";
+        answer->reason = "a refusal about an object whose mode, test or live, differs from the secret key's";
         return;
     }
     answer->failure = stripe_failure_read(error, call->arena);
@@ -243,14 +243,14 @@ static void read_error(struct provider_call *call, struct json_object *body)
     struct json_object *error = json_get(body, "error");
     const char *type = json_get_str(error, "type");
     if (type == NULL) {
-        read_foreign(answer, "an error that is not in Stripe's form; is PAYMENTS_STRIPE_API_BASE right?");
+        read_foreign(answer, "an error that is not in Stripe's format; is PAYMENTS_STRIPE_API_BASE right?");
         return;
     }
     // One whose key is in use is being carried out: the same request will be answered with what becomes of
     // it.
     bool busy = answer->status == 409 && text_equal(json_get_str(error, "code"), KEY_IN_USE);
     if (text_equal(type, "idempotency_error") && !busy) {
-        answer->reason = "another request came before under this idempotency key";
+        answer->reason = "this idempotency key was already used for a different request";
         answer->outcome = PROVIDER_LOOK_UP;
         return;
     }
@@ -317,12 +317,13 @@ static void heed_should_retry(struct provider_call *call)
     bool refused = answer->outcome == PROVIDER_REFUSED || answer->outcome == PROVIDER_NO_AUTH;
     if (refused && header_says(&call->http, "Stripe-Should-Retry", "true") &&
         !header_says(&call->http, "Idempotent-Replayed", "true")) {
-        *answer = (struct provider_answer){.outcome = PROVIDER_UNKNOWN,
-                                           .status = answer->status,
-                                           .request_id = answer->request_id,
-                                           .retry_after_us = answer->retry_after_us,
-                                           .server_time_us = answer->server_time_us,
-                                           .reason = "a refusal that Stripe asks to repeat"};
+        *answer =
+            (struct provider_answer){.outcome = PROVIDER_UNKNOWN,
+                                     .status = answer->status,
+                                     .request_id = answer->request_id,
+                                     .retry_after_us = answer->retry_after_us,
+                                     .server_time_us = answer->server_time_us,
+                                     .reason = "a refusal with a request to retry (Stripe-Should-Retry)"};
     } else if (answer->outcome == PROVIDER_UNKNOWN && repeating_is_useless(&call->http)) {
         answer->outcome = PROVIDER_LOOK_UP;
     }

@@ -260,7 +260,7 @@ enum errc stripe_event_of_json(struct json_object *root, struct arena *arena, st
     };
     if (event->id == NULL || event->id[0] == '\0' || strlen(event->id) > 255 || event->type == NULL ||
         strlen(event->type) > 255) {
-        return err_set(err, ERR_BAD_REQUEST, "the body is not a Stripe event: id and type are needed");
+        return err_set(err, ERR_BAD_REQUEST, "the body is not a Stripe event: id and type are required");
     }
     if (!json_object_is_type(object, json_type_object)) {
         read_thin(event, root, arena);

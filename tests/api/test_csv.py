@@ -160,7 +160,7 @@ def test_a_key_that_is_revoked_gets_no_more(long_list):
     with pytest.raises(http.client.IncompleteRead):
         response.read()
     connection.close()
-    long_list.server.wait_for_log(message="a list was cut")
+    long_list.server.wait_for_log(message="a CSV export was cut off")
 
 
 def test_the_end_of_the_service_cuts_it(long_list):

@@ -75,7 +75,7 @@ def test_what_is_not_stripes_answer_is_warned_of_once_for_each_account(start_sho
     pay(other)
     wait_until(lambda: len(stub_stripe.calls(*CHARGE)) > 5)
     warned = [entry for entry in shop.server.log() if entry["message"] ==
-              "an answer that is not Stripe's: check PAYMENTS_STRIPE_API_BASE and the proxy"]
+              "an answer did not come from Stripe: check PAYMENTS_STRIPE_API_BASE and the proxy"]
     assert [entry["level"] for entry in warned] == ["warn", "warn"]
     assert {entry["merchant_id"] for entry in warned} == {shop.id, other.id}
     assert shop.api.get(f"/v1/payments/{payment['id']}").data["status"] == "pending"
@@ -146,5 +146,5 @@ def test_an_account_that_is_told_to_slow_down_pauses_alone(start_shop, stub_stri
 
 
 def test_a_bad_rate_is_refused_at_the_start(start_server, stub_stripe):
-    with pytest.raises(AssertionError, match="stripe-rate: must be the requests a second"):
+    with pytest.raises(AssertionError, match="stripe-rate: must be the requests per second"):
         start_server(stub_stripe.url, stripe_rate="25")

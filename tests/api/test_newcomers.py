@@ -26,7 +26,7 @@ def said(answer, status, code, field=None):
 def test_a_key_of_stripes_is_told_from_one_of_ours(server, key, header):
     value = key if header == "X-API-Key" else f"Bearer {key}"
     message = said(from_somewhere(server).get("/v1/merchant/me", headers={header: value}), 401, "AUTH_INVALID_KEY")
-    assert "looks like one of Stripe's keys" in message and "createapikey" in message and key not in message
+    assert "looks like a Stripe key" in message and "createapikey" in message and key not in message
 
 
 @pytest.mark.parametrize("key", PLACEHOLDERS)
@@ -47,10 +47,10 @@ def put(merchant, **stripe):
 def test_a_key_of_ours_is_no_secret_of_stripes(merchant):
     own = merchant.key["key"]
     message = said(put(merchant, secret_key=own), 422, "VALIDATION_ERROR", "stripe.secret_key")
-    assert "this is a key of this service" in message and "Stripe's dashboard" in message and own not in message
+    assert "this is an API key of this service" in message and "Stripe's dashboard" in message and own not in message
     message = said(put(merchant, secret_key="sk_test_good", webhook_secret=own), 422, "VALIDATION_ERROR",
                    "stripe.webhook_secret")
-    assert "this is a key of this service" in message
+    assert "this is an API key of this service" in message
 
 
 def test_a_literal_placeholder_is_no_secret_of_stripes(merchant):
@@ -77,10 +77,10 @@ def test_a_form_is_told_that_json_is_expected(merchant):
         answer = merchant.api.post("/v1/payments", body, idempotency_key="order-1",
                                    headers={"Content-Type": "application/x-www-form-urlencoded"})
         message = said(answer, 400, "BAD_REQUEST")
-        assert "JSON is expected" in message and "form" in message
+        assert "must be JSON" in message and "form" in message
     answer = merchant.api.post("/v1/payments", b"amount=1", idempotency_key="order-1",
                                headers={"Content-Type": "multipart/form-data; boundary=x"})
-    assert "JSON is expected" in said(answer, 415, "UNSUPPORTED_MEDIA_TYPE")
+    assert "must be JSON" in said(answer, 415, "UNSUPPORTED_MEDIA_TYPE")
 
 
 def test_a_test_event_without_an_endpoint_says_how_to_set_one(server):

@@ -87,7 +87,7 @@ def test_a_database_that_was_replaced_takes_no_payment(start_server, stub_stripe
                                                 "payment_method": "pm_card_visa"}, idempotency_key="while-away"),
              500, "INTERNAL_ERROR")
     wait_until(lambda: server.api().get("/readyz").status == 503, what="not ready")
-    said = server.wait_for_log(message="the database cannot be written: not ready until it can")["error"]
+    said = server.wait_for_log(message="the database cannot be written: the service is not ready until it can")["error"]
     path = os.path.join(server.data_dir, "payments.db")
     assert path in said and ("stop the service" in said if a_backup_is_put_there else "cannot find the file" in said)
     assert len(merchant.charges()) == 1
@@ -103,7 +103,7 @@ def test_a_charge_that_waited_for_its_turn_is_not_sent_either(start_server, stub
     payments = [merchant.pay() for _ in range(4)]
     assert {payment["status"] for payment in payments} == {"completed", "pending"}
     aside = put_away(server)
-    server.wait_for_log(message="an outcome could not be recorded and is tried again")
+    server.wait_for_log(message="an outcome could not be recorded, will try again")
     put_back(server, aside)
-    assert server.wait_for_log(message="provider answered", trouble="the database that knows of it was replaced")
+    assert server.wait_for_log(message="provider answered", trouble="the database file that records it was replaced")
     assert len(merchant.charges()) < 4

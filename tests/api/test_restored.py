@@ -109,7 +109,7 @@ def test_a_repeat_after_a_restore_is_answered_with_the_payment_that_was_made(sho
     books.check()
     assert len(books.charges) == 5
     assert [what for what, _, _ in history(shop.server, made["one"])] == ["taken over", "completed"]
-    shop.server.wait_for_log(message="what this database lacked was taken over", payments=3, refunds=0)
+    shop.server.wait_for_log(message="the payments that this database lacked were imported", payments=3, refunds=0)
 
 
 def test_a_payment_that_saved_its_card_is_not_made_again(shop, sandbox):
@@ -212,7 +212,7 @@ def test_a_payment_whose_request_is_not_known_is_left_out_and_told(stubbed, stub
     restore(stubbed.server, copy)
     wait_until_caught_up(stubbed.server)
     entry = stubbed.server.wait_for_log(level="error", left_out=1, payments=0)
-    assert "charges again" in entry["message"]
+    assert "charges or refunds twice" in entry["message"]
 
 
 def test_an_event_that_names_an_unknown_payment_has_the_account_asked(shop, sandbox):
@@ -226,7 +226,7 @@ def test_an_event_that_names_an_unknown_payment_has_the_account_asked(shop, sand
     shop.server.start()
     wait_until(lambda: shop.api.get(f"/v1/payments/{payment['id']}").status == 200, what="the payment to be taken over")
     wait_until_caught_up(shop.server)
-    shop.server.wait_for_log(message="what this database lacked was taken over", payments=1)
+    shop.server.wait_for_log(message="the payments that this database lacked were imported", payments=1)
     assert shop.pay(idempotency_key="one")["id"] == payment["id"]
     Books(sandbox, shop).check()
 
@@ -353,7 +353,7 @@ def test_a_restored_database_can_be_accepted_as_it_is(stubbed, stub_stripe):
     again = ask(stubbed, "one")
     assert again.status == 201 and again.data["id"] != first["id"]
     stubbed.server.wait_for_log(level="warn",
-                                message="the database is accepted as it is: payments that it lacks are not taken over")
+                                message="the database is accepted as it is: payments that it lacks are not imported from Stripe")
     key = stubbed.server.command_json("createsuperadmin", "--name", "root", "--mode", "live")["key"]
     rows = stubbed.server.api(key).get("/v1/audit/logs", query={"event_type": "database.accepted"}, expect=200).data
     assert [row["severity"] for row in rows] == ["warn"]

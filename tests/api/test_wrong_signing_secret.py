@@ -8,7 +8,7 @@ from support.events import event, intent_of, send_event
 from support.merchant import Merchant, random_secret
 
 WRONG = "whsec_of_another_endpoint"
-SAID = re.compile("events of Stripe's are refused: no webhook_secret of the merchant's signed them")
+SAID = re.compile("Stripe events are refused: their signatures match none of the merchant's signing secrets")
 
 
 @pytest.fixture

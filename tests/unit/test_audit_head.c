@@ -97,7 +97,7 @@ static void a_log_that_was_cut_is_an_error(void **state)
     change(f, append, NULL);
     assert_logged(f, "\"entries\":2,");
     change(f, run_sql, "DELETE FROM audit_log WHERE seq = 2");
-    assert_logged(f, "\"level\":\"error\",\"message\":\"the audit log was cut or changed");
+    assert_logged(f, "\"level\":\"error\",\"message\":\"the audit log was truncated or changed");
     assert_logged(f, NULL);
 }
 
@@ -109,9 +109,9 @@ static void a_head_that_another_replaced_is_an_error(void **state)
     assert_logged(f, "\"entries\":2,");
     change(f, run_sql, "DELETE FROM audit_log WHERE seq = 2");
     change(f, append, NULL); // the same number, another entry
-    assert_logged(f, "the audit log was cut or changed");
+    assert_logged(f, "the audit log was truncated or changed");
     change(f, run_sql, "DELETE FROM audit_log");
-    assert_logged(f, "the audit log was cut or changed");
+    assert_logged(f, "the audit log was truncated or changed");
 }
 
 int main(void)

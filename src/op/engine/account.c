@@ -82,7 +82,8 @@ enum errc account_take_present(struct op *op, struct tx *tx, struct err *err)
     }
     char id[UUID_TEXT_BYTES];
     uuid_format(&op->row.subject_id, id);
-    LOG(LOG_WARN, "a refused secret key is replaced by the merchant's present one of the same account",
+    LOG(LOG_WARN,
+        "a secret key was refused: the operation goes on with the merchant's current key of the same account",
         LOG_STR("subject_id", id), LOG_STR("operation", op->kind->name));
     op->row.credential_version_id = op->present_version_id;
     bool sent_again = op->row.body == NULL || op->kind == &op_cancel; // it does no harm twice

@@ -89,12 +89,12 @@ static void note_whether_writable(struct janitor *janitor)
 {
     struct engine *engine = janitor->engine;
     if (janitor->job.result != OK && !errc_is_store(janitor->job.result)) {
-        LOG(LOG_ERROR, "the regular chores failed", LOG_STR("error", janitor->job.err.message));
+        LOG(LOG_ERROR, "the periodic maintenance failed", LOG_STR("error", janitor->job.err.message));
         return;
     }
     if (errc_is_store(janitor->job.result)) {
         if (!engine->unwritable) {
-            LOG(LOG_ERROR, "the database cannot be written: not ready until it can",
+            LOG(LOG_ERROR, "the database cannot be written: the service is not ready until it can",
                 LOG_STR("error", janitor->job.err.message));
         }
         engine->unwritable = true;

@@ -200,7 +200,7 @@ static void abandon_what_hangs(struct limiter *limiter, const struct limiter_slo
 
 static void circuit_opened(struct limiter *limiter, const char *reason)
 {
-    LOG(LOG_ERROR, "the provider is away: its calls are held back until it answers a probe",
+    LOG(LOG_ERROR, "the provider is unreachable: calls to it are held back until it answers a probe",
         LOG_STR("merchants", limiter->circuit.several ? "all" : "one"), LOG_STR("trouble", reason));
     limiter->stats.circuit_opened_total++;
     LIST_EACH_SAFE(&limiter->waiting, node, after)
@@ -219,7 +219,7 @@ static void note_foreign(struct account *account, const struct provider_answer *
     if (count > 0) {
         char id[UUID_TEXT_BYTES];
         uuid_format(&account->key.merchant_id, id);
-        LOG(LOG_WARN, "an answer that is not Stripe's: check PAYMENTS_STRIPE_API_BASE and the proxy",
+        LOG(LOG_WARN, "an answer did not come from Stripe: check PAYMENTS_STRIPE_API_BASE and the proxy",
             LOG_STR("merchant_id", id), LOG_STR("mode", account->key.livemode ? "live" : "test"),
             LOG_INT("status", answer->status), LOG_INT("times", count));
     }

@@ -136,7 +136,8 @@ enum errc op_prepare(struct engine *engine, const struct op_kind *kind, const st
     enum errc rc = op_plan(engine, kind, row, &slot, tx, op, &already_done, err);
     if (rc == OK && already_done) {
         // The caller looked at the same rows before it prepared this: they contradict each other.
-        return err_set(err, ERR_STORE, "a payment's row contradicts itself: there is nothing to call for");
+        return err_set(err, ERR_STORE,
+                       "a payment's row contradicts itself: there is nothing to send to the provider");
     }
     if (rc == OK) {
         rc = operation_insert(tx->db, &(*op)->row, err);
@@ -216,7 +217,7 @@ static void settled(struct store_job *job)
     struct op *op = CONTAINER_OF(job, struct op, job);
     struct engine *engine = op->engine;
     if (job->result != OK) {
-        LOG(LOG_ERROR, "an outcome could not be recorded and is tried again",
+        LOG(LOG_ERROR, "an outcome could not be recorded, will try again",
             LOG_STR("operation", op->kind->name), LOG_STR("error", job->err.message));
         op_unsettled(op);
         return;
@@ -317,9 +318,9 @@ bool op_call(struct limiter_slot *slot)
     struct op *op = CONTAINER_OF(slot, struct op, slot);
     const char *held_up = NULL;
     if (!slot->called && !in_time(op)) {
-        held_up = "it was held up until it was too late to send it";
+        held_up = "it was delayed until it was too late to send it";
     } else if (!slot->called && !store_in_place(op->engine->options.store)) {
-        held_up = "the database that knows of it was replaced";
+        held_up = "the database file that records it was replaced";
     }
     if (held_up == NULL) {
         op->engine->stats.attempts_total += !slot->called;

@@ -73,7 +73,7 @@ bool op_reads_on(struct op *op)
     bool refunds = op->call.verb == PROVIDER_REFUND_LIST;
     if (++op->pages >= (refunds ? REFUND_PAGES_MAX : LIST_PAGES_MAX)) {
         answer->outcome = PROVIDER_UNKNOWN;
-        answer->reason = "the list is too long to be read whole";
+        answer->reason = "the list is too long to read completely";
         answer->retry_after_us = 3600 * US_PER_S;
         return false;
     }

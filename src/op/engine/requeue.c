@@ -25,7 +25,7 @@ static void requeued(struct store_job *job)
 {
     struct op *op = CONTAINER_OF(job, struct op, job);
     if (job->result != OK) { // its lease brings it back, as an attempt that was lost
-        LOG(LOG_ERROR, "an operation could not be put back", LOG_STR("operation", op->kind->name),
+        LOG(LOG_ERROR, "an operation could not be requeued", LOG_STR("operation", op->kind->name),
             LOG_STR("error", job->err.message));
     }
     op_ended(op);

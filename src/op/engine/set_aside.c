@@ -28,7 +28,7 @@ void engine_tell_aside(struct engine *engine, const struct set_aside *aside)
     if (count > 0) {
         char id[UUID_TEXT_BYTES];
         uuid_format(&aside->subject_id, id);
-        LOG(LOG_ERROR, "open operations cannot go on; one of them is named here", LOG_INT("times", count),
+        LOG(LOG_ERROR, "unfinished operations cannot continue; this is one of them", LOG_INT("times", count),
             LOG_STR("subject_id", id), LOG_STR("operation", aside->kind), LOG_STR("error", aside->why));
     }
 }

@@ -72,7 +72,7 @@ static enum errc plan_row(struct claim *claim, struct tx *tx, struct operation *
     int64_t wait_us = 0;
     const struct op_kind *kind = kind_of(row->kind);
     if (row->damaged || kind == NULL) {
-        const char *damage = row->damaged ? "its row is damaged" : "its row is of an unknown kind";
+        const char *damage = row->damaged ? "its row is damaged" : "its kind is unknown";
         return op_set_aside(&claim->aside, tx, row, tx->now_us, damage, err);
     }
     if (kind->background && claim->background_room-- <= 0) {
@@ -200,7 +200,7 @@ static void look_at_clocks(struct engine *engine, struct claim *claim)
     int64_t clock_us = claim->now_us - loop_mono_us(engine->options.loop);
     int64_t step_us = clock_us - engine->clock_us;
     if (step_us > CLOCK_STEP_US || step_us < -CLOCK_STEP_US) {
-        LOG(LOG_WARN, "the clock was set; open charges are only looked for",
+        LOG(LOG_WARN, "the clock was changed; unfinished charges are looked up and not sent again",
             LOG_INT("step_ms", step_us / 1000));
         claim->step_us += step_us;
     }

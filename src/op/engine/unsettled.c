@@ -71,8 +71,8 @@ static void was_put_off(struct store_job *job)
     }
     char id[UUID_TEXT_BYTES];
     uuid_format(&op->row.subject_id, id);
-    LOG(LOG_ERROR, "an outcome cannot be recorded; it is asked for again later", LOG_STR("subject_id", id),
-        LOG_STR("operation", op->kind->name));
+    LOG(LOG_ERROR, "an outcome cannot be recorded; the provider is asked again later",
+        LOG_STR("subject_id", id), LOG_STR("operation", op->kind->name));
     engine->stats.settle_abandoned_total++;
     op_ended(op);
     engine_due(engine, op->row.next_attempt_us);

@@ -124,8 +124,9 @@ static enum errc abandon(struct tx *tx, struct payment *payment, struct err *err
 {
     static const struct failure failure = {
         .code = "outcome_unknown",
-        .message = "Canceled, although it may still be paid at Stripe: its secret key is refused by now, and "
-                   "the present one is of another account, so nobody can ask. Look it up at Stripe.",
+        .message = "Canceled, but it may still be paid at Stripe. Stripe refuses the secret key that it was "
+                   "made with, and the current key belongs to another account, so the service cannot check. "
+                   "Look it up at Stripe.",
     };
     enum errc rc = append_history(tx, payment, "canceled, outcome unknown", err);
     if (rc == OK) {

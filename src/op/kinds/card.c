@@ -374,8 +374,7 @@ static enum errc save_timeout_answer(const struct uuid *subject_id, struct tx *t
     }
     if (rc == OK && answer->status == 0 && card_refusal(&card, &answer->refusal) == OK) {
         (void)err_set(&answer->refusal, ERR_PROVIDER_UNAVAILABLE,
-                      "the provider has not answered yet whether the card is saved; ask again with the same "
-                      "request");
+                      "the provider has not yet said whether the card is saved; send the same request again");
     }
     return rc;
 }

@@ -119,7 +119,7 @@ static enum errc keep_settle(struct op *op, struct tx *tx, struct err *err)
     }
     bool read = answer->outcome == PROVIDER_DONE && text_equal(answer->payment.id, card.setup_ref);
     if (answer->outcome == PROVIDER_DONE && !read) {
-        answer->reason = "another payment than was asked for";
+        answer->reason = "a different payment than the requested one";
     }
     if (!read && answer->outcome != PROVIDER_REFUSED) {
         op_put_off(op, tx);

@@ -30,8 +30,7 @@ static struct failure failure_of(const struct setup *setup)
 {
     if (setup->state == SETUP_CANCELED) {
         return (struct failure){.code = "canceled",
-                                .message =
-                                    "The card's set-up was canceled before the payer had authenticated."};
+                                .message = "The card's set-up was canceled before the payer authenticated."};
     }
     return setup->failure.code != NULL
                ? setup->failure
@@ -69,7 +68,7 @@ static const char *mismatch(const struct card *card, const struct setup *setup)
     uuid_format(&card->id, id);
     if ((setup->card_id != NULL && !text_equal(setup->card_id, id)) ||
         (card->setup_ref != NULL && !text_equal(setup->id, card->setup_ref))) {
-        return "a set-up of another card";
+        return "the set-up of another card";
     }
     return setup->state == SETUP_SUCCEEDED && setup->method_ref == NULL
                ? "a set-up without its payment method"

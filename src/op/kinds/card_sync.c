@@ -40,7 +40,7 @@ static enum errc sync_settle(struct op *op, struct tx *tx, struct err *err)
         return take(tx, &card, &answer->method, err);
     }
     if (answer->outcome == PROVIDER_DONE) {
-        answer->reason = "another payment method than was asked for";
+        answer->reason = "a different payment method than the requested one";
     }
     op_put_off(op, tx);
     return OK;

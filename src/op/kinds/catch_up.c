@@ -28,9 +28,9 @@ static enum errc accept_as_it_is(const struct engine *engine, struct tx *tx, int
         .event_type = "database.accepted",
         .severity = "warn",
         .detail =
-            "serve --accept-restored: payments that Stripe knows and this database lacks are not taken over",
+            "serve --accept-restored: payments that Stripe knows and this database lacks are not imported",
     };
-    LOG(LOG_WARN, "the database is accepted as it is: payments that it lacks are not taken over");
+    LOG(LOG_WARN, "the database is accepted as it is: payments that it lacks are not imported from Stripe");
     enum errc rc = audit_append(tx->db, engine_options(engine)->keyring->pepper, &entry, now_us, err);
     if (rc == OK) {
         rc = meta_accepted_put(tx->db, now_us, err);
@@ -60,12 +60,10 @@ enum errc catch_up_check(struct tx *tx, const struct uuid *merchant_id, enum cat
 {
     bool open = false;
     enum errc rc = catch_up_is_open(tx->db, merchant_id, mode, op_catch_up.name, &open, err);
-    return rc == OK && open
-               ? err_set(
-                     err, ERR_CATCHING_UP,
-                     "Stripe is being asked for payments that this service may have forgotten; nothing was "
-                     "recorded, try again")
-               : rc;
+    return rc == OK && open ? err_set(err, ERR_CATCHING_UP,
+                                      "the service is checking Stripe for payments that its database may "
+                                      "lack; nothing was recorded, try again")
+                            : rc;
 }
 
 enum errc catch_up_ask(struct tx *tx, const struct credential *credential, int64_t now_us, struct err *err)
@@ -87,12 +85,11 @@ static void log_account(enum log_level level, const char *message, const struct 
 static void note_known(struct catch_up *at, const struct credential *account)
 {
     if (!at->known) {
-        log_account(
-            LOG_ERROR,
-            "this database is a restored one: Stripe knows payments that it lacks. They are being taken "
-            "over; until then this merchant's new payments and refunds are refused. "
-            "serve --accept-restored goes on without them",
-            account, at);
+        log_account(LOG_ERROR,
+                    "this database was restored from a backup: Stripe has payments that it lacks. They are "
+                    "being imported; until that is done, this merchant's new payments and refunds are "
+                    "refused. serve --accept-restored continues without them",
+                    account, at);
     }
     at->known = true;
 }
@@ -206,7 +203,7 @@ static enum errc take_payment(struct tx *tx, const struct credential *account, s
     struct err why = {0};
     rc = take_over_payment(tx, account, &id, reported, &why);
     if (rc == ERR_CONFLICT) {
-        LOG(LOG_ERROR, "a payment that this database lacks cannot be taken over; compare it at Stripe",
+        LOG(LOG_ERROR, "a payment that this database lacks cannot be imported; check it at Stripe",
             LOG_STR("provider_ref", reported->id), LOG_STR("reason", why.message));
         at->left_out++;
         return OK;
@@ -281,13 +278,12 @@ static enum errc take_page(const struct op *op, struct tx *tx, const struct cred
 static void log_end(const struct credential *account, const struct catch_up *at)
 {
     if (at->left_out > 0) {
-        log_account(
-            LOG_ERROR,
-            "what this database lacked was taken over, but for some payments or refunds: a caller who "
-            "repeats one of those charges again or refunds again",
-            account, at);
+        log_account(LOG_ERROR,
+                    "the payments that this database lacked were imported, except for some payments or "
+                    "refunds: a caller who repeats one of those charges or refunds twice",
+                    account, at);
     } else if (at->known) {
-        log_account(LOG_WARN, "what this database lacked was taken over", account, at);
+        log_account(LOG_WARN, "the payments that this database lacked were imported", account, at);
     }
 }
 
@@ -298,9 +294,8 @@ static void let_go(const struct op *op, const struct credential *account, const 
     char id[UUID_TEXT_BYTES];
     uuid_format(&account->merchant_id, id);
     LOG(at->known ? LOG_ERROR : LOG_WARN,
-        "Stripe does not list this merchant's payments: whether this database lacks some is not known, and "
-        "they are "
-        "not refused",
+        "Stripe does not list this merchant's payments, so this database may lack some of them; new payments "
+        "are accepted",
         LOG_STR("merchant_id", id), LOG_INT("status", answer->status),
         LOG_STR("reason", answer->failure.message));
 }
@@ -318,7 +313,7 @@ static bool awaits_refunds(struct op *op, struct tx *tx, const struct credential
         return true;
     }
     at->left_out += late;
-    log_account(LOG_ERROR, "refunds that this database lacks cannot be taken over; compare them at Stripe",
+    log_account(LOG_ERROR, "refunds that this database lacks cannot be imported; check them at Stripe",
                 account, at);
     return false;
 }

@@ -205,7 +205,7 @@ static enum errc absent(struct op *op, struct tx *tx, struct payment *payment, s
     if (tx->now_us < op->row.created_us) {
         op->open =
             true; // the clock went back, so it was ahead when the charge was made, nobody knows how far
-        op->call.answer.reason = "this machine's clock is behind the time of the payment";
+        op->call.answer.reason = "this machine's clock shows a time before the payment was made";
         return OK;
     }
     int64_t off_us = op->call.answer.server_time_us - tx->now_us;
@@ -293,15 +293,15 @@ static enum errc check_refused(struct tx *tx, const struct payment *payment, str
     if (rc != OK && rc != ERR_NOT_FOUND) {
         return rc;
     }
-    return ended ? OK : err_set(err, ERR_CONFLICT, "what became of this payment at Stripe is not known yet");
+    return ended ? OK : err_set(err, ERR_CONFLICT, "the outcome of this payment at Stripe is not known yet");
 }
 
 enum errc charge_abandon(struct tx *tx, struct payment *payment, struct err *err)
 {
     static const struct failure failure = {
         .code = CHARGE_OUTCOME_UNKNOWN,
-        .message = "Canceled, although Stripe may have made the charge: its secret key is refused by now, so "
-                   "nobody can ask. Look it up at Stripe.",
+        .message = "Canceled, but Stripe may have made the charge. Stripe refuses the secret key that it was "
+                   "sent with, so the service cannot check. Look it up at Stripe.",
     };
     struct op_answer kept = {0};
     enum errc rc = check_refused(tx, payment, err);

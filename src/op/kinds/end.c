@@ -38,10 +38,10 @@ void end_refuse(struct op *op)
     } else if (failure->code == NULL) {
         (void)err_set(refusal, ERR_PROVIDER_REJECTED, "Stripe did not do it");
     } else if (text_equal(failure->code, UNEXPECTED_STATE)) {
-        (void)err_set(refusal, ERR_CONFLICT, "at Stripe the payment is in a state that does not allow it");
+        (void)err_set(refusal, ERR_CONFLICT, "the payment's state at Stripe does not allow it");
     } else {
         (void)err_set(refusal, ERR_PROVIDER_REJECTED, "%s: %s", failure->code,
-                      failure->message != NULL ? failure->message : "Stripe says no more");
+                      failure->message != NULL ? failure->message : "Stripe gave no reason");
     }
 }
 

@@ -172,7 +172,7 @@ static void log_stepped_over(const struct op *op)
 {
     char id[UUID_TEXT_BYTES];
     uuid_format(&op->row.merchant_id, id);
-    LOG(LOG_ERROR, "an event is too large to be read: it is stepped over, with the older ones of its second",
+    LOG(LOG_ERROR, "an event is too large to read: it is skipped, with all older events of the same second",
         LOG_STR("merchant_id", id), LOG_INT("created_s", op->call.created_from_s));
 }
 

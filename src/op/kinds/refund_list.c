@@ -130,7 +130,7 @@ static enum errc take_list(struct op *op, struct tx *tx, const struct payment *p
         op_put_off(op, tx);
         return OK;
     }
-    LOG(LOG_ERROR, "the refunds at the provider do not fit their payment; compare the two by hand",
+    LOG(LOG_ERROR, "the refunds at the provider do not fit their payment; compare them by hand",
         LOG_STR("provider_ref", payment->provider_ref));
     struct payment now = {0};
     rc = payment_get(tx->db, &payment->id, NULL, tx->arena, &now, err);

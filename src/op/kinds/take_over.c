@@ -50,17 +50,17 @@ static enum errc build(struct tx *tx, const struct provider_payment *reported, s
     struct payment other = {0};
     payment->currency = currency;
     if (reported->origin.mark.key == NULL) {
-        return err_set(err, ERR_CONFLICT, "it does not say the key and the hash of its request");
+        return err_set(err, ERR_CONFLICT, "its metadata lacks the key and the hash of its request");
     }
     if (currency == NULL || reported->amount_provider_minor <= 0 ||
         money_from_stripe(reported->amount_provider_minor, currency, &payment->amount_minor, err) != OK ||
         payment->amount_minor > money_minor_max(currency)) {
-        return err_set(err, ERR_CONFLICT, "it has no amount that a payment can have");
+        return err_set(err, ERR_CONFLICT, "its amount or currency is not valid for a payment");
     }
     enum errc rc = payment_by_ref(tx->db, &payment->merchant_id, payment->livemode, reported->id, tx->arena,
                                   &other, err);
     if (rc == OK) {
-        return err_set(err, ERR_CONFLICT, "it is another payment's");
+        return err_set(err, ERR_CONFLICT, "it belongs to another payment");
     }
     return rc == ERR_NOT_FOUND ? find_method(tx, reported, payment, err) : rc;
 }

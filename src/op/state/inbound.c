@@ -160,7 +160,7 @@ static enum errc apply(struct tx *tx, struct payment *payment, const struct prov
     }
     struct err why = {0};
     bool other = payment->provider_ref != NULL && !text_equal(payment->provider_ref, event->payment_ref);
-    enum errc rc = other ? err_set(&why, ERR_CONFLICT, "it is about another object than the payment's")
+    enum errc rc = other ? err_set(&why, ERR_CONFLICT, "it is not about the payment's own object")
                          : apply_complete(tx, payment, event, &why);
     if (rc == ERR_CONFLICT) {
         return does_not_fit(tx, payment, event, &why, other, err);
@@ -187,8 +187,7 @@ static enum errc check_known(struct tx *tx, const struct inbound *inbound, struc
     enum errc rc = operations_linger(tx->db, &inbound->merchant_id, op_charge.name, from_us,
                                      DISPUTED_AFTER_US, now_us, &any_old, err);
     if (rc == OK && any_old) {
-        return err_set(err, ERR_OVERLOADED,
-                       "what this is about may be a payment whose outcome is not known yet");
+        return err_set(err, ERR_OVERLOADED, "this may be about a payment whose outcome is not known yet");
     }
     if (rc == OK && inbound->body != NULL) {
         rc = operations_linger(tx->db, &inbound->merchant_id, op_charge.name, from_us, 0, now_us, &any, err);

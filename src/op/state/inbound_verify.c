@@ -171,8 +171,9 @@ enum errc inbound_search(struct tx *tx, const struct keyring *keyring, struct in
     enum errc rc = try_secrets(tx, NULL, &search, &more, err);
     if (rc == OK && !search.matched) {
         return err_set(err, ERR_SIGNATURE_INVALID,
-                       more ? "no secret that was tried signed this body; name the merchant in the path"
-                            : "no signing secret of ours matches this body");
+                       more ? "none of the signing secrets that were tried matches this body; name the "
+                              "merchant in the path"
+                            : "no signing secret matches this body");
     }
     *verdict = take_match(&search, inbound);
     return rc;

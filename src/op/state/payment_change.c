@@ -168,7 +168,7 @@ static enum errc check_ref_is_free(struct tx *tx, const struct payment *payment,
     enum errc rc = payment_by_ref(tx->db, &payment->merchant_id, payment->livemode, reported->id, tx->arena,
                                   &other, err);
     if (rc == OK) {
-        return err_set(err, ERR_CONFLICT, "the provider's object is another payment's");
+        return err_set(err, ERR_CONFLICT, "the provider's object belongs to another payment");
     }
     return rc == ERR_NOT_FOUND ? OK : rc;
 }
@@ -178,7 +178,7 @@ enum errc payment_check_reported(struct tx *tx, const struct payment *payment,
                                  const struct provider_payment *reported, struct err *err)
 {
     if (payment->provider_ref != NULL && !text_equal(payment->provider_ref, reported->id)) {
-        return err_set(err, ERR_CONFLICT, "the provider's object is another one than this payment's");
+        return err_set(err, ERR_CONFLICT, "the provider's object is not the one of this payment");
     }
     if (payment->provider_ref == NULL) {
         enum errc rc = check_ref_is_free(tx, payment, reported, err);
@@ -192,7 +192,7 @@ enum errc payment_check_reported(struct tx *tx, const struct payment *payment,
         reported->currency != NULL && !text_equal_nocase(reported->currency, payment->currency->code);
     if (amount_differs || currency_differs) {
         return err_set(err, ERR_CONFLICT,
-                       "the provider's object has another amount or currency than this payment");
+                       "the provider's object and this payment differ in amount or currency");
     }
     return OK;
 }

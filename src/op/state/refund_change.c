@@ -38,8 +38,9 @@ static enum errc check_fits(struct tx *tx, const struct payment *payment, const 
         return OK;
     }
     enum errc rc = refunds_schedule(tx, payment, NULL, err);
-    return rc == OK ? err_set(err, ERR_CONFLICT, "the provider says that more was refunded than was captured")
-                    : rc;
+    return rc == OK
+               ? err_set(err, ERR_CONFLICT, "the provider reports that more was refunded than was captured")
+               : rc;
 }
 
 // The payment's sum, and its status where the sum decides it.
@@ -52,7 +53,7 @@ static enum errc sum_up(struct tx *tx, struct payment *payment, struct err *err)
         return rc;
     }
     if (completed_minor > payment->captured_minor) {
-        return err_set(err, ERR_STORE, "the rows of a payment's refunds exceed what was captured");
+        return err_set(err, ERR_STORE, "a payment's refunds exceed what was captured");
     }
     payment->refunded_minor = completed_minor;
     bool whole = completed_minor > 0 && completed_minor == payment->captured_minor;
@@ -113,7 +114,7 @@ static enum errc check_same(const struct refund *refund, const struct provider_r
     bool other_currency =
         said->currency != NULL && !text_equal_nocase(said->currency, refund->currency->code);
     return other_id || other_amount || other_currency
-               ? err_set(err, ERR_CONFLICT, "the provider's refund is another one than this")
+               ? err_set(err, ERR_CONFLICT, "the provider's refund is not this one")
                : OK;
 }
 
@@ -121,7 +122,7 @@ static struct failure failure_of(const struct provider_refund *said)
 {
     return (struct failure){
         .code = said->failure_reason != NULL ? said->failure_reason : "refund_failed",
-        .message = "The provider could not carry the refund out.",
+        .message = "The provider could not carry out the refund.",
     };
 }
 
@@ -137,7 +138,7 @@ static enum errc replace_twin(struct tx *tx, const struct refund *refund, const 
         return rc == ERR_NOT_FOUND ? OK : rc;
     }
     if (!uuid_equal(&twin.payment_id, &refund->payment_id) || twin.created_us < refund->created_us) {
-        return err_set(err, ERR_CONFLICT, "the provider's refund is another one's");
+        return err_set(err, ERR_CONFLICT, "the provider's refund belongs to another refund here");
     }
     twin.provider_ref = NULL;
     twin.updated_us = tx->now_us;
@@ -145,7 +146,8 @@ static enum errc replace_twin(struct tx *tx, const struct refund *refund, const 
         return refund_update(tx->db, &twin, err);
     }
     twin.status = REFUND_FAILED;
-    twin.failure = (struct failure){.code = "duplicate", .message = "It is the same as another refund here."};
+    twin.failure =
+        (struct failure){.code = "duplicate", .message = "This refund is a duplicate of another one."};
     return write_refund(tx, &twin, false, err);
 }
 
@@ -237,7 +239,8 @@ static enum errc adopt(struct tx *tx, const struct payment *payment, const struc
     enum errc rc =
         money_from_stripe(said->amount_provider_minor, payment->currency, &refund.amount_minor, err);
     if (rc != OK || refund.amount_minor == 0 || !text_equal_nocase(said->currency, payment->currency->code)) {
-        return err_set(err, ERR_CONFLICT, "the provider's refund has no amount of this payment's currency");
+        return err_set(err, ERR_CONFLICT,
+                       "the provider's refund has no valid amount in this payment's currency");
     }
     if (refund.status == REFUND_FAILED) {
         refund.failure = failure_of(said);
@@ -293,7 +296,7 @@ enum errc refund_take_over(struct tx *tx, const struct payment *payment, const s
         return adopt(tx, payment, said, unclear, err);
     }
     if (rc == OK && !uuid_equal(&refund.payment_id, &payment->id)) {
-        return err_set(err, ERR_CONFLICT, "the provider's refund is another payment's");
+        return err_set(err, ERR_CONFLICT, "the provider's refund belongs to another payment");
     }
     return rc == OK ? refund_take(tx, &refund, said, err) : rc;
 }
