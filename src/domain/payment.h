@@ -117,6 +117,12 @@ enum payment_move {
     PAYMENT_MOVE_COUNT
 };
 
+// Money was taken: it is completed, or refunded since.
+static inline bool payment_is_captured(const struct payment *payment)
+{
+    return payment->status == PAYMENT_COMPLETED || payment->status == PAYMENT_REFUNDED;
+}
+
 // Whether status may make the move, and where it leads (*to set only then). The whole table of contract:
 // pending -> completed | failed, failed -> completed | pending, completed -> refunded, refunded -> completed.
 // A move to the status it has is false.

@@ -99,15 +99,21 @@ struct provider_answer {
     size_t setup_count;
     struct provider_event *events; // EVENTS: those of the page that can be read
     size_t event_count;
-    const char *next_page; // where the next page begins; NULL: this was the last
-    const char *reason;    // why the outcome is unknown, for logs; NULL: it is known
-    bool too_large;        // a list's page that is larger than an answer may be
-    bool unreachable;      // no answer of the provider's own, or one that it is out of order
-    bool foreign;          // it is not of the provider's form, and no fault of a server either
-    uint64_t
-        lost_connection; // `away` is one event for all answers with the same number; 0: an event of its own
-    bool limited;        // these were too many requests of this account
+    const char *next_page;    // where the next page begins; NULL: this was the last
+    const char *reason;       // why the outcome is unknown, for logs; NULL: it is known
+    bool too_large;           // a list's page that is larger than an answer may be
+    bool unreachable;         // no answer of the provider's own, or one that it is out of order
+    bool foreign;             // it is not of the provider's form, and no fault of a server either
+    uint64_t lost_connection; // `unreachable` is one event for all answers with the same number; 0: an event
+                              // of its own
+    bool limited;             // these were too many requests of this account
 };
+
+// Whether the provider may only have been out of reach: asking again soon may help.
+static inline bool provider_is_out_of_reach(const struct provider_answer *answer)
+{
+    return answer->outcome == PROVIDER_UNKNOWN || answer->outcome == PROVIDER_LOOK_UP;
+}
 
 // The caller owns a call until `done`, which comes exactly once and never from within provider_send.
 struct provider_call {

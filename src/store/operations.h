@@ -10,11 +10,23 @@ struct operation {
     struct uuid merchant_id;
     bool livemode;
     struct uuid credential_version_id;
-    const char *body;  // the exact form body to send; NULL: the kind sends none
-    int attempts;      // calls begun
-    bool unresolved;   // an attempt ended with an unknown outcome, or a crash lost it
-    bool lookup_only;  // never sent again, only looked for; of a card: read once more when it is saved
-    int64_t absent_us; // when a look-up first did not find it; 0: never
+    const char *body; // the exact form body to send; NULL: the kind sends none
+    int attempts;     // calls begun
+    bool unresolved;  // an attempt ended with an unknown outcome, or a crash lost it
+    // The kind's note from one attempt to the next: two columns, named by what each kind keeps in them.
+    union {
+        bool lookup_only;    // charge, capture, refund, authenticate: never sent again, only looked for
+        bool read_next;      // cancel, card_setup: its state is read before it is canceled once more
+        bool told_meanwhile; // card, card_keep: an event told of the card, which is read once it is saved
+    };
+    union {                    // wall clock; 0: it did not happen
+        int64_t absent_us;     // charge, refund, authenticate: when it was first looked for in vain
+        int64_t resent_us;     // card, card_setup, detach, a customer: since when another key is used
+        int64_t still_open_us; // cancel: when it was first read and not canceled, so that another key is used
+        int64_t unmade_us;     // refunds: when its payment was first not known to be made
+        int64_t held_up_us;    // events: one of this round has to be fetched again
+        int64_t late_us;       // catch_up: since when refunds of this page cannot be imported yet
+    };
     // The key was refused, and nothing was tried since, where refused_attempt is attempts and not 0.
     int refused_attempt;
     struct uuid refused_version_id; // the merchant's present version of credentials then

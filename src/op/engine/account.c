@@ -73,8 +73,7 @@ enum errc account_take_present(struct op *op, struct tx *tx, struct err *err)
 {
     const uint8_t *sealed = NULL;
     size_t bytes = 0;
-    op->open = true;
-    op->row.next_attempt_us = tx->now_us;
+    op_at(op, tx->now_us);
     enum errc rc =
         credential_version_get(tx->db, &op->present_version_id, &op->settle_arena, &sealed, &bytes, err);
     if (rc != OK) {

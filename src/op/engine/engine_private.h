@@ -76,6 +76,9 @@ bool op_reads_on(struct op *op);
 enum errc op_open_key(struct op *op, struct tx *tx, const struct uuid *version_id, struct secret *key,
                       struct err *err) MUST_CHECK;
 
+// verdict.c. Sets the time of the next attempt, if there is one.
+void op_apply_verdict(struct op *op, const struct tx *tx);
+
 // account.c. Before a plan: which key is the present one, where the operation's own may be refused.
 enum errc account_find_present(struct op *op, struct tx *tx, struct err *err) MUST_CHECK;
 // After it: that key, if there is evidence to ask for.

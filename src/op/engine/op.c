@@ -122,8 +122,8 @@ enum errc op_plan(struct engine *engine, const struct op_kind *kind, const struc
     return OK;
 }
 
-enum errc op_prepare(struct engine *engine, const struct op_kind *kind, const struct operation *row,
-                     struct tx *tx, struct op **op, struct err *err)
+enum errc op_prepare(struct engine *engine, const struct op_kind *kind, struct operation *row, struct tx *tx,
+                     struct op **op, struct err *err)
 {
     bool already_done = false;
     struct limiter_slot slot;
@@ -133,6 +133,8 @@ enum errc op_prepare(struct engine *engine, const struct op_kind *kind, const st
             err, ERR_OVERLOADED,
             "the provider cannot be called now for this merchant; nothing was recorded, try again");
     }
+    row->attempts = 1;
+    row->next_attempt_us = tx->now_us + op_lease_us(engine);
     enum errc rc = op_plan(engine, kind, row, &slot, tx, op, &already_done, err);
     if (rc == OK && already_done) {
         // The caller looked at the same rows before it prepared this: they contradict each other.
@@ -145,42 +147,46 @@ enum errc op_prepare(struct engine *engine, const struct op_kind *kind, const st
     return rc == OK ? events_hurry(engine, tx, &row->credential_version_id, tx->now_us, err) : rc;
 }
 
+// Whether somebody wanted the operation sooner while this attempt was under way: its time is before the
+// lease's end, or after it, but not by a claim that found the attempt still under way.
+static bool is_rescheduled(const struct op *op, const struct operation *row)
+{
+    return row->next_attempt_us != op->leased_until_us &&
+           row->next_attempt_us < op->leased_until_us + op_lease_us(op->engine);
+}
+
 static enum errc run_settle(struct store_job *job, struct tx *tx, struct err *err)
 {
     struct op *op = CONTAINER_OF(job, struct op, job);
-    struct engine *engine = op->engine;
     arena_release(&op->settle_arena);
-    op->open = false;
+    op->verdict = VERDICT_CLOSE;
+    op->retry_by_us = 0;
     op->answer = (struct op_answer){0};
     struct operation row = {0};
     enum errc rc = operation_get(tx->db, &op->row.subject_id, op->kind->name, &op->settle_arena, &row, err);
-    if (rc == ERR_NOT_FOUND) {
-        return OK; // closed by another way
+    if (rc != OK) {
+        return rc == ERR_NOT_FOUND ? OK : rc; // closed by another way
     }
-    if (rc == OK) {
-        // Sooner than the lease ends; or later, but not by a claim that found the operation under way still.
-        op->rescheduled = row.next_attempt_us != op->leased_until_us &&
-                          row.next_attempt_us < op->leased_until_us + op_lease_us(engine);
-        op->row = row;
-        rc = op->proven ? account_take_present(op, tx, err) : op->kind->settle(op, tx, err);
-        if (op->open && op->rescheduled) {
-            op->row.next_attempt_us = tx->now_us; // what was asked for meanwhile is newer than this answer
-        }
+    bool rescheduled = is_rescheduled(op, &row);
+    op->row = row;
+    rc = op->proven ? account_take_present(op, tx, err) : op->kind->settle(op, tx, err);
+    if (rc != OK) {
+        return rc;
     }
-    if (rc == OK && op->rescheduled && op->kind->timeout_answer == NULL && !op->open) {
-        op->open = true; // closed by an answer that is older than what asked anew; the next plan knows if
-                         // that is already_done
-        op->row.next_attempt_us = tx->now_us;
+    // What was asked for meanwhile is newer than this answer. Where nobody waits, that holds for an answer
+    // that closes, too: the next plan finds out whether anything is left to do.
+    if (rescheduled && (op->verdict != VERDICT_CLOSE || op->kind->timeout_answer == NULL)) {
+        op_at(op, tx->now_us);
     }
-    if (op->open && !op->kind->background && op->call.answer.outcome == PROVIDER_NO_AUTH) {
+    op_apply_verdict(op, tx);
+    if (op->verdict == VERDICT_CLOSE) {
+        return operation_delete(tx->db, &op->row.subject_id, op->kind->name, err);
+    }
+    if (!op->kind->background && op->call.answer.outcome == PROVIDER_NO_AUTH) {
         op->row.refused_attempt = op->row.attempts;
         op->row.refused_version_id = op->present_version_id;
     }
-    if (rc == OK) {
-        rc = op->open ? operation_update(tx->db, &op->row, err)
-                      : operation_delete(tx->db, &op->row.subject_id, op->kind->name, err);
-    }
-    return rc;
+    return operation_update(tx->db, &op->row, err);
 }
 
 static void log_attempt(const struct op *op)
@@ -189,13 +195,14 @@ static void log_attempt(const struct op *op)
     char id[UUID_TEXT_BYTES];
     uuid_format(&op->row.subject_id, id);
     bool told_before = op->kind->background && op->row.attempts > 1;
-    if (op->open && answer->outcome == PROVIDER_NO_AUTH && !op->kind->background) {
+    bool open = op->verdict != VERDICT_CLOSE;
+    if (open && answer->outcome == PROVIDER_NO_AUTH && !op->kind->background) {
         LOG(LOG_ERROR, "the provider refuses the secret key of an operation whose outcome is unknown",
             LOG_STR("subject_id", id), LOG_STR("operation", op->kind->name),
             LOG_INT("status", answer->status), LOG_STR("trouble", answer->failure.message));
     } else {
-        bool reason = answer->reason != NULL || (op->kind->background && answer->outcome != PROVIDER_DONE);
-        LOG(reason && !told_before ? LOG_WARN : LOG_DEBUG, "provider answered", LOG_STR("subject_id", id),
+        bool trouble = answer->reason != NULL || (op->kind->background && answer->outcome != PROVIDER_DONE);
+        LOG(trouble && !told_before ? LOG_WARN : LOG_DEBUG, "provider answered", LOG_STR("subject_id", id),
             LOG_STR("operation", op->kind->name), LOG_INT("attempt", op->row.attempts),
             LOG_INT("status", answer->status), LOG_STR("provider_request_id", answer->request_id),
             LOG_STR("trouble", answer->reason != NULL ? answer->reason : answer->failure.message));
@@ -224,7 +231,7 @@ static void settled(struct store_job *job)
     }
     log_attempt(op);
     op_ended(op);
-    if (op->open) {
+    if (op->verdict != VERDICT_CLOSE) {
         engine_due(engine, op->row.next_attempt_us);
     }
     if (op->answer.status != 0 || op->answer.refusal.code != OK) {

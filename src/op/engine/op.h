@@ -34,8 +34,8 @@ struct op_kind {
     // payment. *already_done: the outcome is known by now, the operation closes without a call. An error puts
     // the attempt off and is logged.
     enum errc (*plan)(struct op *op, struct tx *tx, bool *already_done, struct err *err);
-    // Database thread, in the transaction that records the outcome. Sets op->open while something remains to
-    // be asked (and then op->row's next_attempt_us). An error undoes everything; it is tried again.
+    // Database thread, in the transaction that records the outcome. Closes the operation, unless it decides
+    // by op_retry, op_poll or op_at that it goes on. An error undoes everything; it is tried again.
     enum errc (*settle)(struct op *op, struct tx *tx, struct err *err);
     // Database thread: what a caller is told whose patience is over. NULL: nobody waits for this kind.
     enum errc (*timeout_answer)(const struct uuid *subject_id, struct tx *tx, struct op_answer *answer,
@@ -68,6 +68,14 @@ struct op_key {
     const struct op_kind *kind;
 };
 
+// What becomes of an operation after an attempt.
+enum op_verdict {
+    VERDICT_CLOSE, // nothing is left to do
+    VERDICT_RETRY, // the outcome is not known
+    VERDICT_POLL,  // the provider needs its time
+    VERDICT_AT,    // at a time that settle chose
+};
+
 // One attempt of one operation, from claim to settle. Owned by the engine.
 struct op {
     struct engine *engine;
@@ -86,7 +94,6 @@ struct op {
     struct op_key key;
     int64_t leased_until_us;         // as it was claimed; somebody who wants it sooner moves the row's time
     int64_t requeue_until_us;        // of an attempt that is not made
-    bool rescheduled;                // for settle: while it was under way somebody did
     struct arena page_arena;         // the answer's text; of a list of payments only the present page's
     int pages;                       // of a list, read in this attempt
     struct provider_refund *refunds; // of all pages
@@ -101,8 +108,9 @@ struct op {
     bool other_account;             // or it does not know the evidence, so it is of another
     struct provider_answer refused; // what was answered before that
     enum provider_verb refused_verb;
-    // What settle left.
-    bool open;
+    enum op_verdict verdict; // settle's, by op_retry, op_poll, op_at
+    int64_t verdict_at_us;   // of VERDICT_AT
+    int64_t retry_by_us;     // of VERDICT_RETRY: no later than this; 0: any time
     struct op_answer answer; // for those who wait; in settle_arena
 };
 
@@ -157,10 +165,10 @@ struct engine_stats {
 void engine_stats(const struct engine *engine, struct engine_stats *stats);
 
 // --- for those who prepare: database thread, in their transaction
-// Makes an attempt of a row that this very transaction writes (attempts is 1, next_attempt_us is behind the
-// lease) and plans it. ERR_OVERLOADED: the provider is away, or the account's share of its pace is used up.
-enum errc op_prepare(struct engine *engine, const struct op_kind *kind, const struct operation *row,
-                     struct tx *tx, struct op **op, struct err *err) MUST_CHECK;
+// Opens the operation with this row (schedule.h), as its first attempt, and plans that. ERR_OVERLOADED: the
+// provider is away, or the account's share of its pace is used up.
+enum errc op_prepare(struct engine *engine, const struct op_kind *kind, struct operation *row, struct tx *tx,
+                     struct op **op, struct err *err) MUST_CHECK;
 void op_free(struct op *op);
 // How long an attempt holds its operation.
 int64_t op_lease_us(const struct engine *engine);
@@ -169,23 +177,28 @@ int64_t op_lease_us(const struct engine *engine);
 // was asked with
 bool op_has_other_key(const struct op *op);
 
-// --- for those who settle: the outcome is not known, or not the last; sets op->open and when to ask again
-// Soon where the provider may only have been out of reach; at growing distances where it answered, but
-// nothing that helps.
-void op_put_off(struct op *op, struct tx *tx);
+// --- for those who settle: what becomes of the operation; none of these closes it
+// The outcome is not known. Soon where the provider may only have been out of reach; at growing distances
+// where it answered, but nothing that helps.
+void op_retry(struct op *op);
+// Something takes its time at the provider, and began when the operation did: at the distances of that, or as
+// op_retry where the provider could not be asked.
+void op_poll(struct op *op);
+void op_at(struct op *op, int64_t at_us); // at this wall-clock time
+// This step is done: the next one follows at once, and as the first attempt of that.
+void op_next_step(struct op *op, const struct tx *tx);
+// What was to be done was not, and its key only brings the old answer: it is sent anew under another key, at
+// once the first time, then at growing distances.
+void op_send_anew(struct op *op, const struct tx *tx);
 // Has the operation go on with the merchant's present credentials version. ERR_NOT_FOUND: there is none. Only
 // where nothing can have been done with the one before.
 enum errc op_take_present_version(struct op *op, struct tx *tx, struct err *err) MUST_CHECK;
-// At the distances of something that takes its time at the provider, and began when the operation did; soon
-// where the provider could not be asked.
-void op_check_again(struct op *op, struct tx *tx);
-// This step is done: the next one follows at once, and as the first attempt of that.
-void op_next_step(struct op *op, struct tx *tx);
-// What was to be done was not, and its key only brings the old answer: it is sent anew under another key, at
-// once the first time, then at growing distances.
-void op_send_anew(struct op *op, struct tx *tx);
-// A payment that the provider knows, and that is not finished there, is asked after from now on.
-enum errc op_ask_after(struct tx *tx, const struct payment *payment, struct err *err) MUST_CHECK;
+// Applies the payment that the provider reports to ours. Where it is about something else, *fits is false: it
+// changed nothing, the answer's reason tells why, and the payment is read again.
+enum errc op_apply_reported(struct op *op, struct tx *tx, struct payment *payment,
+                            enum errc (*apply)(struct tx *tx, struct payment *payment,
+                                               const struct provider_payment *reported, struct err *err),
+                            bool *fits, struct err *err) MUST_CHECK;
 
 // --- loop thread
 // Calls the provider for a prepared attempt whose transaction is committed, as soon as it is its turn. Takes

@@ -55,8 +55,8 @@ static enum errc run_put_off(struct store_job *job, struct tx *tx, struct err *e
         return rc == ERR_NOT_FOUND ? OK : rc; // closed by another way
     }
     op->row = row;
-    op->row.unresolved = true; // as of an attempt that a crash lost
-    op_put_off(op, tx);
+    op_retry(op); // as an attempt that a crash lost
+    op_apply_verdict(op, tx);
     rc = operation_update(tx->db, &op->row, err);
     return rc == OK ? note(op, tx, err) : rc;
 }

@@ -40,7 +40,7 @@ enum errc authenticate_prepare(struct engine *engine, struct tx *tx, const struc
                                const char *method_ref, const char *return_url, struct op **op,
                                struct err *err)
 {
-    struct operation row = end_operation(engine, tx, payment, &op_authenticate);
+    struct operation row = operation_on_payment(tx, op_authenticate.name, payment);
     row.body = engine_options(engine)->provider->ops->confirm_body(method_ref, return_url, tx->arena);
     enum errc rc = append_history(tx, payment, "authentication requested", err);
     return rc == OK ? op_prepare(engine, &op_authenticate, &row, tx, op, err) : rc;
@@ -57,9 +57,8 @@ static enum errc not_confirmed(struct op *op, struct tx *tx, struct payment *pay
         if (op->row.absent_us == 0) {
             op->row.absent_us = tx->now_us;
         }
-        op->open = tx->now_us - op->row.absent_us < ABSENT_FOR_US;
-        if (op->open) {
-            op->row.next_attempt_us = op->row.absent_us + ABSENT_FOR_US;
+        if (tx->now_us - op->row.absent_us < ABSENT_FOR_US) {
+            op_at(op, op->row.absent_us + ABSENT_FOR_US);
             return OK;
         }
     }
@@ -81,26 +80,19 @@ static bool is_not_confirmed(const struct op *op)
 static enum errc take(struct op *op, struct tx *tx, struct payment *payment, struct err *err)
 {
     const struct provider_payment *reported = &op->call.answer.payment;
-    struct err why = {0};
-    enum errc rc = payment_check_reported(tx, payment, reported, &why);
-    if (rc == OK && is_not_confirmed(op)) {
+    bool fits = false;
+    enum errc rc = op_apply_reported(op, tx, payment, payment_check_reported, &fits, err);
+    if (rc == OK && fits && is_not_confirmed(op)) {
         return not_confirmed(op, tx, payment, err);
     }
-    if (rc == OK) {
-        rc = reported->state == PROVIDER_PAYMENT_SUCCEEDED
-                 ? payment_apply_reported(tx, payment, reported, &why)
-                 : payment_reopen(tx, payment, reported, &why);
+    if (rc == OK && fits) {
+        bool paid = reported->state == PROVIDER_PAYMENT_SUCCEEDED;
+        rc = op_apply_reported(op, tx, payment, paid ? payment_apply_reported : payment_reopen, &fits, err);
     }
-    if (rc == OK && payment->status == PAYMENT_PENDING) {
-        rc = op_ask_after(tx, payment, &why);
-    }
-    if (rc == ERR_CONFLICT) {
-        op->open = true;
-        op->call.answer.reason = arena_strdup(&op->arena, why.message);
-        return payment_get(tx->db, &op->row.subject_id, NULL, tx->arena, payment, err);
-    }
-    if (rc != OK) {
-        *err = why;
+    if (rc == OK && !fits) {
+        op_retry(op);
+    } else if (rc == OK && payment->status == PAYMENT_PENDING) {
+        rc = payment_schedule_sync(tx, payment, err);
     }
     return rc;
 }
@@ -118,7 +110,7 @@ static enum errc decide(struct op *op, struct tx *tx, struct payment *payment, s
         return end_undo(op, tx, payment, false, "authentication refused", err);
     }
     op->row.lookup_only = op->row.lookup_only || answer->outcome == PROVIDER_LOOK_UP;
-    op->open = true;
+    op_retry(op);
     return OK;
 }
 
@@ -144,21 +136,12 @@ static enum errc answer_as_it_is(struct tx *tx, const struct payment *payment, s
 static enum errc authenticate_settle(struct op *op, struct tx *tx, struct err *err)
 {
     struct payment payment = {0};
-    int64_t before_us = op->row.next_attempt_us;
     enum errc rc = payment_get(tx->db, &op->row.subject_id, NULL, tx->arena, &payment, err);
     if (rc == OK) {
         rc = decide(op, tx, &payment, err);
     }
-    if (rc != OK) {
-        return rc;
-    }
-    if (op->open) {
-        if (op->row.next_attempt_us == before_us) {
-            op_put_off(op, tx);
-        }
-        return OK;
-    }
-    return op->answer.refusal.code == OK ? answer_as_it_is(tx, &payment, &op->answer, err) : OK;
+    bool unanswered = op->verdict == VERDICT_CLOSE && op->answer.refusal.code == OK;
+    return rc == OK && unanswered ? answer_as_it_is(tx, &payment, &op->answer, err) : rc;
 }
 
 static enum errc authenticate_timeout_answer(const struct uuid *subject_id, struct tx *tx,

@@ -21,8 +21,8 @@ static const char *cancel_key(struct op *op, const struct payment *payment)
     if (payment->status == PAYMENT_PENDING) {
         return arena_printf(&op->arena, "can_%s_%lld", id, (long long)op->row.created_us);
     }
-    return op->row.absent_us == 0 ? arena_printf(&op->arena, "can_%s", id)
-                                  : arena_printf(&op->arena, "can_%s_%d", id, op->row.attempts);
+    return op->row.still_open_us == 0 ? arena_printf(&op->arena, "can_%s", id)
+                                      : arena_printf(&op->arena, "can_%s_%d", id, op->row.attempts);
 }
 
 static enum errc cancel_plan(struct op *op, struct tx *tx, bool *already_done, struct err *err)
@@ -31,7 +31,7 @@ static enum errc cancel_plan(struct op *op, struct tx *tx, bool *already_done, s
     enum errc rc = payment_get(tx->db, &op->row.subject_id, NULL, &op->arena, &payment, err);
     bool cancellable = payment.status == PAYMENT_PENDING || payment.status == PAYMENT_FAILED;
     *already_done = rc == OK && (!cancellable || payment.provider_ref == NULL);
-    op->call.verb = op->row.lookup_only ? PROVIDER_RETRIEVE : PROVIDER_CANCEL;
+    op->call.verb = op->row.read_next ? PROVIDER_RETRIEVE : PROVIDER_CANCEL;
     op->call.ref = payment.provider_ref;
     op->evidence_ref = payment.provider_ref;
     op->call.idempotency_key = rc == OK ? cancel_key(op, &payment) : NULL;
@@ -41,20 +41,20 @@ static enum errc cancel_plan(struct op *op, struct tx *tx, bool *already_done, s
 enum errc cancel_prepare(struct engine *engine, struct tx *tx, struct payment *payment, struct op **op,
                          struct err *err)
 {
-    struct operation row = end_operation(engine, tx, payment, &op_cancel);
+    struct operation row = operation_on_payment(tx, op_cancel.name, payment);
     row.body = payment->capturable ? WAS_CAPTURABLE : NULL;
     enum errc rc = payment_set_capturable(tx, payment, false, "cancellation requested", err);
     return rc == OK ? op_prepare(engine, &op_cancel, &row, tx, op, err) : rc;
 }
 
 // When to ask again. An answer that a repeat would only bring again is about a state that is read at once.
-static void put_off(struct op *op, struct tx *tx)
+static void ask_again(struct op *op, const struct tx *tx)
 {
     const struct provider_answer *answer = &op->call.answer;
     int64_t reconcile_us = engine_options(op->engine)->config->reconcile_interval_ms * US_PER_MS;
     int64_t delay_us = retry_check_delay_us(tx->now_us - op->row.created_us, tx_random32(tx));
-    op->row.lookup_only = op->call.verb == PROVIDER_CANCEL && answer->outcome == PROVIDER_LOOK_UP;
-    if (op->row.lookup_only) {
+    op->row.read_next = op->call.verb == PROVIDER_CANCEL && answer->outcome == PROVIDER_LOOK_UP;
+    if (op->row.read_next) {
         delay_us = 0;
     } else if (answer->outcome == PROVIDER_UNKNOWN) {
         delay_us = retry_provider_delay_us(op->row.attempts, reconcile_us, tx_random32(tx));
@@ -62,15 +62,13 @@ static void put_off(struct op *op, struct tx *tx)
     if (answer->retry_after_us > delay_us) {
         delay_us = answer->retry_after_us;
     }
-    op->open = true;
-    op->row.next_attempt_us = tx->now_us + delay_us;
+    op_at(op, tx->now_us + delay_us);
 }
 
 // Whether what the provider tells ends it; *payment has it then.
 static enum errc take(struct op *op, struct tx *tx, struct payment *payment, bool *ended, struct err *err)
 {
     const struct provider_payment *reported = &op->call.answer.payment;
-    struct err why = {0};
     bool canceled = reported->state == PROVIDER_PAYMENT_CANCELED;
     bool read = op->call.verb == PROVIDER_RETRIEVE;
     bool authorised = reported->state == PROVIDER_PAYMENT_CAPTURABLE;
@@ -81,17 +79,13 @@ static enum errc take(struct op *op, struct tx *tx, struct payment *payment, boo
     if (payment->status == PAYMENT_FAILED && reported->state != PROVIDER_PAYMENT_SUCCEEDED) {
         return OK;
     }
-    enum errc rc = authorised ? payment_check_reported(tx, payment, reported, &why)
-                              : payment_apply_reported(tx, payment, reported, &why);
-    if (rc == ERR_CONFLICT) {
-        op->call.answer.reason = arena_strdup(&op->arena, why.message);
-        return payment_get(tx->db, &op->row.subject_id, NULL, tx->arena, payment, err);
-    }
-    if (rc != OK) {
-        *err = why;
+    bool fits = false;
+    enum errc rc = op_apply_reported(
+        op, tx, payment, authorised ? payment_check_reported : payment_apply_reported, &fits, err);
+    if (rc != OK || !fits) {
         return rc;
     }
-    *ended = canceled || payment->status == PAYMENT_COMPLETED || payment->status == PAYMENT_REFUNDED;
+    *ended = canceled || payment_is_captured(payment);
     if (payment->status == PAYMENT_PENDING && read) {
         *ended = true;
         return end_undo(op, tx, payment, authorised, "cancellation refused", err);
@@ -187,10 +181,10 @@ static enum errc cancel_settle(struct op *op, struct tx *tx, struct err *err)
     if (ended) {
         return op->answer.refusal.code == OK ? answer_as_it_is(tx, &payment, &op->answer, err) : OK;
     }
-    if (op->call.verb == PROVIDER_RETRIEVE && op->call.answer.has_payment && op->row.absent_us == 0) {
-        op->row.absent_us = tx->now_us; // not cancelled, though that was asked for
+    if (op->call.verb == PROVIDER_RETRIEVE && op->call.answer.has_payment && op->row.still_open_us == 0) {
+        op->row.still_open_us = tx->now_us; // not cancelled, though that was asked for
     }
-    put_off(op, tx); // in any other state it may still be paid
+    ask_again(op, tx); // in any other state it may still be paid
     return OK;
 }
 

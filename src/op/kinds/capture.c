@@ -14,7 +14,7 @@ static enum errc capture_plan(struct op *op, struct tx *tx, bool *already_done, 
 {
     struct payment payment = {0};
     enum errc rc = payment_get(tx->db, &op->row.subject_id, NULL, &op->arena, &payment, err);
-    *already_done = rc == OK && (payment.status == PAYMENT_COMPLETED || payment.status == PAYMENT_REFUNDED);
+    *already_done = rc == OK && payment_is_captured(&payment);
     int64_t age_us = tx->now_us - op->row.created_us;
     bool key_holds = age_us >= 0 && age_us < KEY_HELD_US && !op->row.lookup_only;
     op->call.ref = payment.provider_ref;
@@ -35,7 +35,7 @@ static enum errc capture_plan(struct op *op, struct tx *tx, bool *already_done, 
 enum errc capture_prepare(struct engine *engine, struct tx *tx, struct payment *payment, int64_t amount_minor,
                           struct op **op, struct err *err)
 {
-    struct operation row = end_operation(engine, tx, payment, &op_capture);
+    struct operation row = operation_on_payment(tx, op_capture.name, payment);
     row.body = engine_options(engine)->provider->ops->capture_body(payment, amount_minor, tx->arena);
     enum errc rc = payment_set_capturable(tx, payment, false, "capture requested", err);
     return rc == OK ? op_prepare(engine, &op_capture, &row, tx, op, err) : rc;
@@ -45,29 +45,26 @@ enum errc capture_prepare(struct engine *engine, struct tx *tx, struct payment *
 static enum errc take(struct op *op, struct tx *tx, struct payment *payment, struct err *err)
 {
     struct provider_payment *reported = &op->call.answer.payment;
-    struct err why = {0};
     bool authorised = reported->state == PROVIDER_PAYMENT_CAPTURABLE;
     if (reported->received_provider_minor < 0) { // not said: then it is what was asked for
         reported->received_provider_minor =
             engine_options(op->engine)->provider->ops->capture_amount(op->row.body);
     }
     bool read = op->call.verb == PROVIDER_RETRIEVE;
-    enum errc rc = authorised ? payment_check_reported(tx, payment, reported, &why)
-                              : payment_apply_reported(tx, payment, reported, &why);
-    if (rc == ERR_CONFLICT) {
-        op->open = true;
-        op->call.answer.reason = arena_strdup(&op->arena, why.message);
-        return payment_get(tx->db, &op->row.subject_id, NULL, tx->arena, payment, err);
-    }
-    if (rc != OK) {
-        *err = why;
+    bool fits = false;
+    enum errc rc = op_apply_reported(
+        op, tx, payment, authorised ? payment_check_reported : payment_apply_reported, &fits, err);
+    if (rc != OK || !fits) {
+        op_retry(op);
         return rc;
     }
     if (authorised && read && payment->status == PAYMENT_PENDING) {
         return end_undo(op, tx, payment, true, "capture refused", err);
     }
-    op->open = payment->status == PAYMENT_PENDING;
-    op->row.lookup_only = op->row.lookup_only || op->open;
+    if (payment->status == PAYMENT_PENDING) {
+        op->row.lookup_only = true;
+        op_retry(op);
+    }
     return OK;
 }
 
@@ -82,14 +79,16 @@ static enum errc decide(struct op *op, struct tx *tx, struct payment *payment, s
                                                   : OK;
     }
     op->row.lookup_only = op->row.lookup_only || answer->outcome == PROVIDER_LOOK_UP;
-    op->open = payment->status == PAYMENT_PENDING || payment->status == PAYMENT_FAILED;
+    if (payment->status == PAYMENT_PENDING || payment->status == PAYMENT_FAILED) {
+        op_retry(op);
+    }
     return OK;
 }
 
 static enum errc answer_as_it_is(struct tx *tx, const struct payment *payment, struct op_answer *answer,
                                  struct err *err)
 {
-    if (payment->status == PAYMENT_COMPLETED || payment->status == PAYMENT_REFUNDED) {
+    if (payment_is_captured(payment)) {
         return end_answer(tx, payment, 200, answer, err);
     }
     if (payment->status == PAYMENT_PENDING) {
@@ -106,11 +105,8 @@ static enum errc capture_settle(struct op *op, struct tx *tx, struct err *err)
     if (rc == OK) {
         rc = decide(op, tx, &payment, err);
     }
-    if (rc == OK && op->open) {
-        op_put_off(op, tx);
-        return OK;
-    }
-    return rc == OK && op->answer.refusal.code == OK ? answer_as_it_is(tx, &payment, &op->answer, err) : rc;
+    bool unanswered = op->verdict == VERDICT_CLOSE && op->answer.refusal.code == OK;
+    return rc == OK && unanswered ? answer_as_it_is(tx, &payment, &op->answer, err) : rc;
 }
 
 static enum errc capture_timeout_answer(const struct uuid *subject_id, struct tx *tx,

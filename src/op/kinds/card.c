@@ -49,9 +49,9 @@ static const char *step_key(const struct op *op, struct arena *arena, const stru
     uuid_format(&card->id, card_id);
     uuid_format(&card->customer_id, customer_id);
     const char *step = card->return_url != NULL ? "set" : "att";
-    return op->row.absent_us == 0 ? arena_printf(arena, "%s_%s_%s", step, card_id, customer_id)
+    return op->row.resent_us == 0 ? arena_printf(arena, "%s_%s_%s", step, card_id, customer_id)
                                   : arena_printf(arena, "%s_%s_%s_%lld", step, card_id, customer_id,
-                                                 (long long)op->row.absent_us);
+                                                 (long long)op->row.resent_us);
 }
 
 // The provider forgets a key after a day at the earliest. A set-up that may have been made under it is looked
@@ -60,7 +60,7 @@ static const char *step_key(const struct op *op, struct arena *arena, const stru
 
 static bool key_may_be_forgotten(const struct op *op, int64_t now_us)
 {
-    int64_t age_us = now_us - (op->row.absent_us == 0 ? op->row.created_us : op->row.absent_us);
+    int64_t age_us = now_us - (op->row.resent_us == 0 ? op->row.created_us : op->row.resent_us);
     return op->row.unresolved && (age_us < 0 || age_us > KEY_KNOWN_US);
 }
 
@@ -104,16 +104,7 @@ enum errc card_prepare(struct engine *engine, struct tx *tx, struct card *card, 
                        struct err *err)
 {
     struct customer customer = {0};
-    struct operation row = {
-        .subject_id = card->id,
-        .kind = op_card.name,
-        .merchant_id = card->merchant_id,
-        .livemode = card->livemode,
-        .credential_version_id = card->credential_version_id,
-        .attempts = 1,
-        .next_attempt_us = tx->now_us + op_lease_us(engine),
-        .created_us = tx->now_us,
-    };
+    struct operation row = operation_on_card(tx, op_card.name, card);
     struct customer_owner owner = owner_of(card, &card->credential_version_id);
     enum errc rc = customer_find(engine, tx, &owner, &customer, err);
     card->customer_id = customer.id;
@@ -155,17 +146,7 @@ enum errc card_end(struct tx *tx, struct card *card, struct err *err)
 enum errc card_schedule(struct tx *tx, const struct card *card, const char *kind, int64_t delay_us,
                         struct err *err)
 {
-    struct operation row = {
-        .subject_id = card->id,
-        .kind = kind,
-        .merchant_id = card->merchant_id,
-        .livemode = card->livemode,
-        .credential_version_id = card->credential_version_id,
-        .next_attempt_us = tx->now_us + delay_us,
-        .created_us = tx->now_us,
-    };
-    tx->work_due = tx->work_due || delay_us == 0;
-    return operation_insert(tx->db, &row, err);
+    return operation_schedule(tx, operation_on_card(tx, kind, card), delay_us, err);
 }
 
 void card_take_method(struct card *card, const struct provider_method *method)
@@ -219,7 +200,8 @@ static enum errc attached(struct op *op, struct tx *tx, struct card *card, struc
     struct card saved = {0};
     struct json_object *data = NULL;
     enum errc rc = card_activate(tx, card, method->id, method, &saved, err);
-    if (rc == OK && op->row.lookup_only) { // an event told of it meanwhile, and may be newer than this answer
+    if (rc == OK &&
+        op->row.told_meanwhile) { // an event told of it meanwhile, and may be newer than this answer
         rc = card_schedule(tx, &saved, op_card_sync.name, 0, err);
     }
     if (rc == OK) {
@@ -287,7 +269,7 @@ static enum errc looked_up(struct op *op, struct tx *tx, struct card *card, cons
 {
     const struct provider_answer *answer = &op->call.answer;
     if (answer->outcome == PROVIDER_UNKNOWN || answer->outcome == PROVIDER_LOOK_UP) {
-        op_put_off(op, tx);
+        op_retry(op);
         return OK;
     }
     const struct setup *setup = find_setup(op, card);
@@ -335,7 +317,7 @@ static enum errc settle_step(struct op *op, struct tx *tx, struct card *card, co
     case PROVIDER_LOOK_UP:
         break;
     }
-    op_put_off(op, tx);
+    op_retry(op);
     return OK;
 }
 

@@ -95,7 +95,8 @@ static enum errc save(const struct op *op, struct tx *tx, struct card *card, str
     } else if (rc == OK || rc == ERR_NOT_FOUND) {
         rc = card_activate(tx, card, method->id, method, &saved, err);
     }
-    if (rc == OK && op->row.lookup_only) { // an event told of it meanwhile, and may be newer than this answer
+    if (rc == OK &&
+        op->row.told_meanwhile) { // an event told of it meanwhile, and may be newer than this answer
         rc = card_schedule(tx, &saved, op_card_sync.name, 0, err);
     }
     if (rc == OK) {
@@ -122,7 +123,7 @@ static enum errc keep_settle(struct op *op, struct tx *tx, struct err *err)
         answer->reason = "a different payment than the requested one";
     }
     if (!read && answer->outcome != PROVIDER_REFUSED) {
-        op_put_off(op, tx);
+        op_retry(op);
         return OK;
     }
     bool attached = read && answer->has_method && customer.gone_us == 0 && customer.provider_ref != NULL &&

@@ -83,14 +83,14 @@ enum errc card_setup_begun(struct op *op, struct tx *tx, struct card *card, cons
     enum errc rc = OK;
     op->call.answer.reason = mismatch(card, setup);
     if (op->call.answer.reason != NULL) {
-        op_put_off(op, tx);
+        op_retry(op);
         return OK;
     }
     card->setup_ref = setup->id;
     if (setup->state == SETUP_SUCCEEDED) {
         rc = activate(op, tx, card, setup, &saved, err);
         if (rc == OK &&
-            op->row.lookup_only) { // an event told of it meanwhile, and may be newer than this answer
+            op->row.told_meanwhile) { // an event told of it meanwhile, and may be newer than this answer
             rc = card_schedule(tx, &saved, op_card_sync.name, 0, err);
         }
     } else if (setup->state == SETUP_OPEN) {
@@ -136,13 +136,13 @@ static enum errc setup_plan(struct op *op, struct tx *tx, bool *already_done, st
     char id[UUID_TEXT_BYTES];
     uuid_format(&card.id, id);
     bool abandoned = card.status == CARD_GONE || tx->now_us - card.created_us > SETUP_KEPT_US;
-    op->call.verb = abandoned && !op->row.lookup_only ? PROVIDER_SETUP_CANCEL : PROVIDER_SETUP_RETRIEVE;
+    op->call.verb = abandoned && !op->row.read_next ? PROVIDER_SETUP_CANCEL : PROVIDER_SETUP_RETRIEVE;
     op->call.ref = card.setup_ref;
     // An answer is kept under its key: where that was that nothing was canceled, another try needs another
     // key.
     op->call.idempotency_key =
-        op->row.absent_us == 0 ? arena_printf(&op->arena, "cas_%s", id)
-                               : arena_printf(&op->arena, "cas_%s_%lld", id, (long long)op->row.absent_us);
+        op->row.resent_us == 0 ? arena_printf(&op->arena, "cas_%s", id)
+                               : arena_printf(&op->arena, "cas_%s_%lld", id, (long long)op->row.resent_us);
     return OK;
 }
 
@@ -188,8 +188,8 @@ static enum errc take(struct op *op, struct tx *tx, struct card *card, struct er
     if (op->call.answer.reason != NULL || setup->state == SETUP_OPEN) {
         bool asks_payer = op->call.answer.reason == NULL && card->status == CARD_PENDING &&
                           card->next_action == NEXT_ACTION_NONE && setup->next_action != NEXT_ACTION_NONE;
-        op->row.lookup_only = false;
-        op_check_again(op, tx);
+        op->row.read_next = false;
+        op_poll(op);
         if (asks_payer) {
             take_action(tx, card, setup);
         }
@@ -219,13 +219,13 @@ static enum errc setup_settle(struct op *op, struct tx *tx, struct err *err)
         return take(op, tx, &card, err);
     }
     if (answer->outcome != PROVIDER_REFUSED) {
-        op_check_again(op, tx);
+        op_poll(op);
         return OK;
     }
     if (op->call.verb == PROVIDER_SETUP_CANCEL) {
         op_send_anew(op, tx);
-        op->row.next_attempt_us = tx->now_us;
-        op->row.lookup_only = true;
+        op_at(op, tx->now_us);
+        op->row.read_next = true;
         return OK;
     }
     return card.status == CARD_PENDING ? fail(tx, &card, &answer->failure, err) : OK;

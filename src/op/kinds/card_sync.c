@@ -42,7 +42,7 @@ static enum errc sync_settle(struct op *op, struct tx *tx, struct err *err)
     if (answer->outcome == PROVIDER_DONE) {
         answer->reason = "a different payment method than the requested one";
     }
-    op_put_off(op, tx);
+    op_retry(op);
     return OK;
 }
 

@@ -301,15 +301,14 @@ static void let_go(const struct op *op, const struct credential *account, const 
 }
 
 // Whether the page is read again, as a caller who repeated one of its late refunds would refund again.
-// absent_us: since when they are late.
 static bool awaits_refunds(struct op *op, struct tx *tx, const struct credential *account,
                            struct catch_up *at, int64_t late)
 {
     if (late == 0) {
         return false;
     }
-    op->row.absent_us = op->row.absent_us == 0 ? tx->now_us : op->row.absent_us;
-    if (tx->now_us - op->row.absent_us < LATE_WITHIN_US) {
+    op->row.late_us = op->row.late_us == 0 ? tx->now_us : op->row.late_us;
+    if (tx->now_us - op->row.late_us < LATE_WITHIN_US) {
         return true;
     }
     at->left_out += late;
@@ -330,18 +329,17 @@ static enum errc take_answer(struct op *op, struct tx *tx, const struct credenti
     if (awaits_refunds(op, tx, account, at, late)) {
         op->row.attempts = 0;
         op->row.unresolved = false;
-        op->row.next_attempt_us = tx->now_us + LATE_AGAIN_US;
-        op->open = true;
+        op_at(op, tx->now_us + LATE_AGAIN_US);
         return catch_up_put(tx->db, at, err);
     }
-    op->row.absent_us = 0;
+    op->row.late_us = 0;
     at->page = proven ? NULL : op->call.answer.next_page;
     op->row.attempts = 0;
     op->row.unresolved = false;
-    op->row.next_attempt_us = tx->now_us + (at->page != NULL ? NEXT_PAGE_US : 0);
-    op->open = at->page != NULL || !at->payments_read;
+    bool goes_on = at->page != NULL || !at->payments_read;
     at->payments_read = at->payments_read || at->page == NULL;
-    if (op->open) {
+    if (goes_on) {
+        op_at(op, tx->now_us + (at->page != NULL ? NEXT_PAGE_US : 0));
         return catch_up_put(tx->db, at, err);
     }
     log_end(account, at);
@@ -367,8 +365,7 @@ static enum errc catch_up_settle(struct op *op, struct tx *tx, struct err *err)
         return rc == ERR_NOT_FOUND ? OK : rc;
     }
     if (is_outdated(op, &at)) {
-        op->open = true;
-        op->row.next_attempt_us = tx->now_us;
+        op_at(op, tx->now_us);
         return OK;
     }
     bool refused = op->call.answer.outcome == PROVIDER_NO_AUTH || op->call.answer.outcome == PROVIDER_REFUSED;
@@ -380,7 +377,7 @@ static enum errc catch_up_settle(struct op *op, struct tx *tx, struct err *err)
         return OK;
     }
     at.page = refused ? NULL : at.page; // it may be no place in the list any more
-    op_put_off(op, tx);
+    op_retry(op);
     return catch_up_put(tx->db, &at, err);
 }
 

@@ -134,42 +134,20 @@ enum errc charge_prepare(struct engine *engine, struct tx *tx, const struct paym
     if (rc != OK) {
         return rc;
     }
-    struct operation row = {
-        .subject_id = payment->id,
-        .merchant_id = payment->merchant_id,
-        .kind = op_charge.name,
-        .livemode = payment->livemode,
-        .credential_version_id = payment->credential_version_id,
-        .body = body,
-        .attempts = 1,
-        .next_attempt_us = tx->now_us + op_lease_us(engine),
-        .created_us = tx->now_us,
-    };
+    struct operation row = operation_on_payment(tx, op_charge.name, payment);
+    row.body = body;
     return op_prepare(engine, &op_charge, &row, tx, op, err);
-}
-
-// An answer about something else says nothing about this payment.
-static enum errc disregard(struct op *op, struct tx *tx, struct payment *payment, const struct err *why,
-                           struct err *err)
-{
-    op->open = true;
-    op->call.answer.reason = arena_strdup(&op->arena, why->message);
-    return payment_get(tx->db, &op->row.subject_id, NULL, tx->arena, payment, err);
 }
 
 // The provider's state is in the payment; what is not finished there is asked after from now on.
 static enum errc take(struct op *op, struct tx *tx, struct payment *payment, struct err *err)
 {
-    struct err why = {0};
-    enum errc rc = payment_apply_reported(tx, payment, &op->call.answer.payment, &why);
-    if (rc == ERR_CONFLICT) {
-        return disregard(op, tx, payment, &why, err);
-    }
-    if (rc == OK && payment->status == PAYMENT_PENDING) {
-        rc = op_ask_after(tx, payment, &why);
-    }
-    if (rc != OK) {
-        *err = why;
+    bool fits = false;
+    enum errc rc = op_apply_reported(op, tx, payment, payment_apply_reported, &fits, err);
+    if (rc == OK && !fits) {
+        op_retry(op);
+    } else if (rc == OK && payment->status == PAYMENT_PENDING) {
+        rc = payment_schedule_sync(tx, payment, err);
     }
     return rc;
 }
@@ -187,13 +165,10 @@ static enum errc refuse(struct op *op, struct tx *tx, struct payment *payment, s
         answer->payment.state != PROVIDER_PAYMENT_CANCELED) {
         return take(op, tx, payment, err);
     }
-    struct err why = {0};
-    enum errc rc = payment_check_reported(tx, payment, &answer->payment, &why);
-    if (rc == ERR_CONFLICT) {
-        return disregard(op, tx, payment, &why, err);
-    }
-    if (rc != OK) {
-        *err = why;
+    bool fits = false;
+    enum errc rc = op_apply_reported(op, tx, payment, payment_check_reported, &fits, err);
+    if (rc != OK || !fits) {
+        op_retry(op);
         return rc;
     }
     payment->provider_ref = answer->payment.id;
@@ -203,14 +178,13 @@ static enum errc refuse(struct op *op, struct tx *tx, struct payment *payment, s
 static enum errc absent(struct op *op, struct tx *tx, struct payment *payment, struct err *err)
 {
     if (tx->now_us < op->row.created_us) {
-        op->open =
-            true; // the clock went back, so it was ahead when the charge was made, nobody knows how far
+        op_retry(op); // the clock went back, so it was ahead when the charge was made, nobody knows how far
         op->call.answer.reason = "this machine's clock shows a time before the payment was made";
         return OK;
     }
     int64_t off_us = op->call.answer.server_time_us - tx->now_us;
     if (op->call.answer.server_time_us != 0 && (off_us > CLOCK_OFF_US || off_us < -CLOCK_OFF_US)) {
-        op->open = true; // the list was asked for by a time that one of the two clocks does not share
+        op_retry(op); // the list was asked for by a time that one of the two clocks does not share
         op->call.answer.reason = "this machine's clock and the provider's differ by more than 5 minutes";
         return OK;
     }
@@ -219,8 +193,7 @@ static enum errc absent(struct op *op, struct tx *tx, struct payment *payment, s
     } else if (tx->now_us - op->row.absent_us >= ABSENT_FOR_US) {
         return payment_fail(tx, payment, &out_of_reach, err);
     }
-    op->open = true;
-    op->row.next_attempt_us = op->row.absent_us + ABSENT_FOR_US;
+    op_at(op, op->row.absent_us + ABSENT_FOR_US);
     return OK;
 }
 
@@ -249,18 +222,8 @@ static enum errc decide(struct op *op, struct tx *tx, struct payment *payment, s
     case PROVIDER_UNKNOWN:
         break;
     }
-    op->open = true;
+    op_retry(op);
     return OK;
-}
-
-static enum errc decide_and_time(struct op *op, struct tx *tx, struct payment *payment, struct err *err)
-{
-    int64_t before_us = op->row.next_attempt_us;
-    enum errc rc = decide(op, tx, payment, err);
-    if (rc == OK && op->open && op->row.next_attempt_us == before_us) {
-        op_put_off(op, tx);
-    }
-    return rc;
 }
 
 static enum errc charge_settle(struct op *op, struct tx *tx, struct err *err)
@@ -269,11 +232,11 @@ static enum errc charge_settle(struct op *op, struct tx *tx, struct err *err)
     enum errc rc = payment_get(tx->db, &op->row.subject_id, NULL, tx->arena, &payment, err);
     if (rc == OK) {
         rc = customer_is_being_made(op) ? charge_customer_settle(op, tx, &payment, err)
-                                        : decide_and_time(op, tx, &payment, err);
+                                        : decide(op, tx, &payment, err);
     }
     bool patience_over =
         tx->now_us - op->row.created_us > engine_options(op->engine)->config->patience_ms * US_PER_MS;
-    if (rc == OK && (!op->open || patience_over)) {
+    if (rc == OK && (op->verdict == VERDICT_CLOSE || patience_over)) {
         rc = reply_keep_payment(tx, &payment, &op->answer, err);
     }
     return rc;

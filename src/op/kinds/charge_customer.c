@@ -63,7 +63,7 @@ enum errc charge_customer_plan(struct op *op, struct tx *tx, struct payment *pay
     }
     op->row.attempts = 1; // whatever came of the customer's calls, the charge was never sent
     op->row.unresolved = false;
-    op->row.absent_us = 0;
+    op->row.resent_us = 0;
     rc = find_hash(op, tx, payment, err);
     return rc == OK ? engine_options(op->engine)
                           ->provider->ops->charge_body(payment, customer.provider_ref, NULL, false,

@@ -78,7 +78,7 @@ static enum errc not_listed(struct op *op, struct tx *tx, const struct customer 
 {
     enum provider_outcome outcome = op->call.answer.outcome;
     if (outcome == PROVIDER_UNKNOWN || outcome == PROVIDER_LOOK_UP) {
-        op_put_off(op, tx);
+        op_retry(op);
         return OK;
     }
     op_send_anew(op, tx);
@@ -104,7 +104,7 @@ enum errc customer_settle(struct op *op, struct tx *tx, struct customer *custome
     } else if (outcome == PROVIDER_REFUSED || outcome == PROVIDER_NO_AUTH) {
         *step = CUSTOMER_REFUSED;
     } else {
-        op_put_off(op, tx);
+        op_retry(op);
     }
     return rc;
 }

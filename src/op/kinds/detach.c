@@ -54,8 +54,8 @@ static enum errc detach_plan(struct op *op, struct tx *tx, bool *already_done, s
     op->call.verb = PROVIDER_DETACH;
     op->call.ref = card.provider_ref;
     op->call.idempotency_key =
-        op->row.absent_us == 0 ? arena_printf(&op->arena, "det_%s", id)
-                               : arena_printf(&op->arena, "det_%s_%lld", id, (long long)op->row.absent_us);
+        op->row.resent_us == 0 ? arena_printf(&op->arena, "det_%s", id)
+                               : arena_printf(&op->arena, "det_%s_%lld", id, (long long)op->row.resent_us);
     return OK;
 }
 
@@ -70,7 +70,7 @@ static enum errc detach_settle(struct op *op, struct tx *tx, struct err *err)
         ((outcome == PROVIDER_DONE && !op->call.answer.method.detached) || outcome == PROVIDER_NO_AUTH)) {
         op_send_anew(op, tx);
     } else if (outcome != PROVIDER_DONE && outcome != PROVIDER_REFUSED) {
-        op_put_off(op, tx);
+        op_retry(op);
     }
     return OK;
 }

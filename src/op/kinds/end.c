@@ -6,21 +6,6 @@
 
 #define UNEXPECTED_STATE "payment_intent_unexpected_state"
 
-struct operation end_operation(struct engine *engine, struct tx *tx, const struct payment *payment,
-                               const struct op_kind *kind)
-{
-    return (struct operation){
-        .subject_id = payment->id,
-        .kind = kind->name,
-        .merchant_id = payment->merchant_id,
-        .livemode = payment->livemode,
-        .credential_version_id = payment->credential_version_id,
-        .attempts = 1,
-        .next_attempt_us = tx->now_us + op_lease_us(engine),
-        .created_us = tx->now_us,
-    };
-}
-
 bool end_is_refused(const struct op *op)
 {
     const struct provider_answer *answer = &op->call.answer;

@@ -15,9 +15,6 @@ enum errc capture_prepare(struct engine *engine, struct tx *tx, struct payment *
 enum errc cancel_prepare(struct engine *engine, struct tx *tx, struct payment *payment, struct op **op,
                          struct err *err) MUST_CHECK;
 
-// The row of a first attempt, without a body.
-struct operation end_operation(struct engine *engine, struct tx *tx, const struct payment *payment,
-                               const struct op_kind *kind);
 // Whether the provider definitely did not do it, now nor in an earlier attempt: both the request and the
 // reading behind it were refused, or the key was, at the first attempt.
 bool end_is_refused(const struct op *op);

@@ -40,15 +40,9 @@ static int64_t interval_us(const struct engine *engine)
 enum errc events_ask(struct engine *engine, struct tx *tx, const struct credential *credential,
                      int64_t now_us, struct err *err)
 {
-    struct operation row = {
-        .subject_id = credential->id,
-        .kind = op_events.name,
-        .merchant_id = credential->merchant_id,
-        .livemode = credential->livemode,
-        .credential_version_id = credential->version_id,
-        .next_attempt_us = now_us + interval_us(engine),
-        .created_us = now_us,
-    };
+    struct operation row = operation_on_credential(tx, op_events.name, credential);
+    row.next_attempt_us = now_us + interval_us(engine);
+    row.created_us = now_us;
     enum errc rc = event_feed_open(tx->db, &credential->id, op_events.name, now_us / US_PER_S - LATE_S, err);
     if (rc == OK) {
         rc = operation_insert(tx->db, &row, err);
@@ -65,20 +59,12 @@ enum errc events_schedule(struct tx *tx, const struct uuid *merchant_id, bool li
     if (rc != OK) {
         return rc == ERR_NOT_FOUND ? OK : rc;
     }
-    struct operation row = {
-        .subject_id = credential.id,
-        .kind = op_events.name,
-        .merchant_id = *merchant_id,
-        .livemode = livemode,
-        .credential_version_id = credential.version_id,
-        .next_attempt_us = tx->now_us + delay_us,
-        .created_us = tx->now_us,
-    };
     int64_t now_s = tx->now_us / US_PER_S;
     int64_t from_s = created_s > 0 && created_s < now_s ? created_s : now_s;
-    tx->work_due = tx->work_due || delay_us == 0;
     rc = event_feed_open(tx->db, &credential.id, op_events.name, from_s - LATE_S, err);
-    return rc == OK ? operation_insert(tx->db, &row, err) : rc;
+    return rc == OK ? operation_schedule(tx, operation_on_credential(tx, op_events.name, &credential),
+                                         delay_us, err)
+                    : rc;
 }
 
 enum errc events_hurry(struct engine *engine, struct tx *tx, const struct uuid *version_id, int64_t now_us,
@@ -109,7 +95,7 @@ static enum errc events_plan(struct op *op, struct tx *tx, bool *already_done, s
     return rc;
 }
 
-// Listed newest first, and applied oldest first. The row's absent_us tells that the payment of one of this
+// Listed newest first, and applied oldest first. The row's held_up_us tells that the payment of one of this
 // round is not known yet, so that it is to be fetched again.
 static enum errc apply_page(struct op *op, struct tx *tx, struct err *err)
 {
@@ -125,7 +111,7 @@ static enum errc apply_page(struct op *op, struct tx *tx, struct err *err)
         struct err why = {0};
         enum errc rc = inbound_apply(tx, &inbound, &why);
         if (rc == ERR_OVERLOADED && event->created_s > tx->now_us / US_PER_S - HELD_UP_S) {
-            op->row.absent_us = tx->now_us;
+            op->row.held_up_us = tx->now_us;
         }
         if (rc != OK && rc != ERR_OVERLOADED) {
             *err = why;
@@ -157,7 +143,7 @@ static bool move_on(const struct op *op, struct event_feed *feed)
     if (until_s != 0 && until_s < sure_s) {
         sure_s = until_s;
     }
-    if (op->row.absent_us == 0 && feed->at_s == feed->since_s && sure_s > feed->since_s) {
+    if (op->row.held_up_us == 0 && feed->at_s == feed->since_s && sure_s > feed->since_s) {
         feed->since_s = sure_s;
     }
     if (until_s != 0 && call->answer.event_count <= (size_t)call->page_items / 2) {
@@ -228,9 +214,12 @@ static enum errc wait_for_next(struct op *op, struct tx *tx, struct err *err)
     if (!used && delay_us < IDLE_US) {
         delay_us = IDLE_US;
     }
-    op->open = present.webhook_secret == NULL || op->row.absent_us != 0;
-    op->row.absent_us = 0;
-    op->row.next_attempt_us = tx->now_us + delay_us;
+    if (present.webhook_secret == NULL || op->row.held_up_us != 0) {
+        op_at(op, tx->now_us + delay_us);
+    } else {
+        op->verdict = VERDICT_CLOSE;
+    }
+    op->row.held_up_us = 0;
     return rc;
 }
 
@@ -253,8 +242,7 @@ static enum errc events_settle(struct op *op, struct tx *tx, struct err *err)
     enum errc rc = event_feed_get(tx->db, &op->row.subject_id, tx->arena, &feed, err);
     bool failed = op->call.answer.outcome != PROVIDER_DONE && !op->call.answer.too_large;
     bool ended = false;
-    op->open = true;
-    op->row.next_attempt_us = tx->now_us + (failed ? failed_delay_us(op) : NEXT_PAGE_US);
+    op_at(op, tx->now_us + (failed ? failed_delay_us(op) : NEXT_PAGE_US));
     if (failed) {
         feed.page = NULL; // it may be no place in the list any more
     } else if (rc == OK && !goes_back(op, &feed)) {

@@ -61,17 +61,8 @@ enum errc refund_prepare(struct engine *engine, struct tx *tx, const struct paym
                          const struct refund *refund, struct op **op, struct err *err)
 {
     const struct provider *provider = engine_options(engine)->provider;
-    struct operation row = {
-        .subject_id = refund->id,
-        .kind = op_refund.name,
-        .merchant_id = refund->merchant_id,
-        .livemode = refund->livemode,
-        .credential_version_id = refund->credential_version_id,
-        .body = provider->ops->refund_body(refund, payment->provider_ref, tx->arena),
-        .attempts = 1,
-        .next_attempt_us = tx->now_us + op_lease_us(engine),
-        .created_us = tx->now_us,
-    };
+    struct operation row = operation_on_refund(tx, op_refund.name, refund);
+    row.body = provider->ops->refund_body(refund, payment->provider_ref, tx->arena);
     enum errc rc = refund_insert(tx->db, refund, err);
     if (rc == OK) {
         rc = append_history(tx, payment, "refund requested", err);
@@ -131,7 +122,7 @@ static enum errc take(struct op *op, struct tx *tx, struct refund *refund, const
     struct err why = {0};
     enum errc rc = refund_take(tx, refund, said, &why);
     if (rc == ERR_CONFLICT) {
-        op_put_off(op, tx);
+        op_retry(op);
         op->call.answer.reason = arena_strdup(&op->arena, why.message);
         return refund_get(tx->db, &op->row.subject_id, NULL, tx->arena, refund, err);
     }
@@ -149,9 +140,8 @@ static enum errc try_present_version(struct op *op, struct tx *tx, struct refund
     if (rc == ERR_NOT_FOUND || (rc == OK && uuid_equal(&refused, &op->row.credential_version_id))) {
         return refund_fail(tx, refund, &op->call.answer.failure, err);
     }
-    op->open = rc == OK;
     op->row.attempts = 0; // the next is the first with this key
-    op->row.next_attempt_us = tx->now_us;
+    op_at(op, tx->now_us);
     return rc;
 }
 
@@ -175,10 +165,10 @@ static enum errc decide(struct op *op, struct tx *tx, struct refund *refund, str
     } else if (answer->outcome == PROVIDER_LOOK_UP) {
         op->row.lookup_only = true;
     }
-    op_put_off(op, tx);
-    int64_t forgotten_us = op->row.created_us + KEY_FORGOTTEN_US;
-    if (absent && op->row.next_attempt_us > forgotten_us) { // then it may be sent anew
-        op->row.next_attempt_us = forgotten_us > tx->now_us ? forgotten_us : tx->now_us;
+    op_retry(op);
+    if (absent) { // when its key is forgotten it may be sent anew
+        int64_t forgotten_us = op->row.created_us + KEY_FORGOTTEN_US;
+        op->retry_by_us = forgotten_us > tx->now_us ? forgotten_us : tx->now_us;
     }
     return OK;
 }
@@ -192,7 +182,7 @@ static enum errc refund_settle(struct op *op, struct tx *tx, struct err *err)
         rc = decide(op, tx, &refund, err);
     }
     bool patience_over = tx->now_us - op->row.created_us > config->patience_ms * US_PER_MS;
-    if (rc == OK && (!op->open || patience_over)) {
+    if (rc == OK && (op->verdict == VERDICT_CLOSE || patience_over)) {
         rc = reply_keep(tx, &refund.id, 201, render_refund(&refund), &op->answer, err);
     }
     return rc;
@@ -238,7 +228,7 @@ static enum errc sync_settle(struct op *op, struct tx *tx, struct err *err)
         rc = take(op, tx, &refund, &op->call.answer.refund, err);
     }
     if (rc == OK && refund.status == REFUND_PENDING) {
-        op_check_again(op, tx);
+        op_poll(op);
     }
     return rc;
 }

@@ -16,18 +16,9 @@
 enum errc refunds_schedule(struct tx *tx, const struct payment *payment, const char *whole_charge,
                            struct err *err)
 {
-    struct operation operation = {
-        .subject_id = payment->id,
-        .kind = op_refunds.name,
-        .merchant_id = payment->merchant_id,
-        .livemode = payment->livemode,
-        .credential_version_id = payment->credential_version_id,
-        .body = whole_charge,
-        .next_attempt_us = tx->now_us,
-        .created_us = tx->now_us,
-    };
-    tx->work_due = true;
-    return operation_insert(tx->db, &operation, err);
+    struct operation row = operation_on_payment(tx, OPERATION_REFUNDS, payment);
+    row.body = whole_charge;
+    return operation_schedule(tx, row, 0, err);
 }
 
 static enum errc refunds_plan(struct op *op, struct tx *tx, bool *already_done, struct err *err)
@@ -61,7 +52,7 @@ static enum errc take_one(struct op *op, struct tx *tx, const struct payment *pa
     bool unclear = false;
     enum errc rc = refund_take_over(tx, payment, said, &unclear, &why);
     if (unclear) {
-        op_put_off(op, tx);
+        op_retry(op);
     }
     if (rc == ERR_CONFLICT) {
         LOG(LOG_WARN, "a refund at the provider does not fit its payment", LOG_STR("refund", said->id),
@@ -106,7 +97,7 @@ static enum errc take_whole(struct op *op, struct tx *tx, const struct payment *
         return rc;
     }
     if (pending_minor > 0) {
-        op_put_off(op, tx);
+        op_retry(op);
         return OK;
     }
     const struct provider_refund said = {
@@ -127,7 +118,7 @@ static enum errc take_list(struct op *op, struct tx *tx, const struct payment *p
         return rc;
     }
     if (tx->now_us - op->row.created_us < FITS_WITHIN_US) {
-        op_put_off(op, tx);
+        op_retry(op);
         return OK;
     }
     LOG(LOG_ERROR, "the refunds at the provider do not fit their payment; compare them by hand",
@@ -144,17 +135,17 @@ static enum errc refunds_settle(struct op *op, struct tx *tx, struct err *err)
     if (rc != OK) {
         return rc;
     }
-    bool made = payment.status == PAYMENT_COMPLETED || payment.status == PAYMENT_REFUNDED;
+    bool made = payment_is_captured(&payment);
     if (op->call.answer.outcome == PROVIDER_DONE && made) {
         return take_list(op, tx, &payment, err);
     }
-    if (op->call.answer.outcome == PROVIDER_DONE && op->row.absent_us == 0) {
-        op->row.absent_us = tx->now_us; // what was refunded was paid: that is learned first
+    if (op->call.answer.outcome == PROVIDER_DONE && op->row.unmade_us == 0) {
+        op->row.unmade_us = tx->now_us; // what was refunded was paid: that is learned first
         rc = schedule_operation(tx, &payment, op_sync.name, 0, err);
-    } else if (op->call.answer.outcome == PROVIDER_DONE && tx->now_us - op->row.absent_us >= MADE_WITHIN_US) {
+    } else if (op->call.answer.outcome == PROVIDER_DONE && tx->now_us - op->row.unmade_us >= MADE_WITHIN_US) {
         return OK; // it never was: what the list shows is an authorisation that was let go
     }
-    op_put_off(op, tx);
+    op_retry(op);
     return rc;
 }
 

@@ -7,8 +7,7 @@ static enum errc sync_plan(struct op *op, struct tx *tx, bool *already_done, str
 {
     struct payment payment = {0};
     enum errc rc = payment_get(tx->db, &op->row.subject_id, NULL, &op->arena, &payment, err);
-    *already_done = rc == OK && (payment.status == PAYMENT_COMPLETED || payment.status == PAYMENT_REFUNDED ||
-                                 payment.provider_ref == NULL);
+    *already_done = rc == OK && (payment_is_captured(&payment) || payment.provider_ref == NULL);
     op->call.verb = PROVIDER_RETRIEVE;
     op->call.ref = payment.provider_ref;
     op->evidence_ref = payment.provider_ref;
@@ -27,25 +26,19 @@ static bool is_of_before(const struct op *op, const struct payment *payment, int
 static enum errc sync_settle(struct op *op, struct tx *tx, struct err *err)
 {
     struct payment payment = {0};
-    struct err why = {0};
+    bool fits = false;
     enum errc rc = payment_get(tx->db, &op->row.subject_id, NULL, tx->arena, &payment, err);
     bool old = rc == OK && op->call.answer.has_payment && is_of_before(op, &payment, tx->now_us);
     bool known = op->call.answer.has_payment && !old;
     if (rc == OK && known) {
-        rc = payment_apply_reported(tx, &payment, &op->call.answer.payment, &why);
-    }
-    if (rc == ERR_CONFLICT) {
-        op->call.answer.reason = arena_strdup(&op->arena, why.message);
-        rc = payment_get(tx->db, &op->row.subject_id, NULL, tx->arena, &payment, err);
-    } else if (rc != OK) {
-        *err = why;
+        rc = op_apply_reported(op, tx, &payment, payment_apply_reported, &fits, err);
     }
     if (rc != OK || (known && payment.status != PAYMENT_PENDING)) {
         return rc;
     }
-    op_check_again(op, tx);
+    op_poll(op);
     if (old) {
-        op->row.next_attempt_us = tx->now_us;
+        op_at(op, tx->now_us);
     }
     return OK;
 }

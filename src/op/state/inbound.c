@@ -59,7 +59,7 @@ static enum errc apply_charge(struct tx *tx, struct payment *payment, const stru
         .received_provider_minor = charge->captured_minor,
         .currency = charge->currency,
     };
-    bool made = payment->status == PAYMENT_COMPLETED || payment->status == PAYMENT_REFUNDED;
+    bool made = payment_is_captured(payment);
     enum errc rc = made ? OK : payment_apply_reported(tx, payment, &reported, err);
     return rc == OK ? refunds_schedule(tx, payment, charge->whole ? charge->id : NULL, err) : rc;
 }

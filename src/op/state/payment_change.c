@@ -102,22 +102,6 @@ enum errc payment_write_imported(struct tx *tx, const struct payment *payment, s
     return rc == OK ? append_history(tx, payment, "taken over", err) : rc;
 }
 
-enum errc schedule_operation(struct tx *tx, const struct payment *payment, const char *kind, int64_t delay_us,
-                             struct err *err)
-{
-    struct operation operation = {
-        .subject_id = payment->id,
-        .kind = kind,
-        .merchant_id = payment->merchant_id,
-        .livemode = payment->livemode,
-        .credential_version_id = payment->credential_version_id,
-        .next_attempt_us = tx->now_us + delay_us,
-        .created_us = tx->now_us,
-    };
-    tx->work_due = tx->work_due || delay_us == 0;
-    return operation_insert(tx->db, &operation, err);
-}
-
 static void end_action(struct payment *payment)
 {
     payment->capturable = false;
@@ -145,7 +129,7 @@ static enum errc fail(struct tx *tx, struct payment *payment, const struct failu
     end_action(payment);
     enum errc rc = OK;
     if (payment->action_given && payment->provider_ref != NULL && !reported_over) {
-        rc = schedule_operation(tx, payment, "cancel", 0, err);
+        rc = schedule_operation(tx, payment, OPERATION_CANCEL, 0, err);
     }
     return rc == OK ? write_change(tx, payment, "failed", "payment.failed", err) : rc;
 }
@@ -174,7 +158,7 @@ static enum errc check_ref_is_free(struct tx *tx, const struct payment *payment,
 }
 
 // An intent is this payment's when its id, or where none is known yet all that it says, agrees.
-enum errc payment_check_reported(struct tx *tx, const struct payment *payment,
+enum errc payment_check_reported(struct tx *tx, struct payment *payment,
                                  const struct provider_payment *reported, struct err *err)
 {
     if (payment->provider_ref != NULL && !text_equal(payment->provider_ref, reported->id)) {
@@ -207,8 +191,8 @@ static enum errc complete(struct tx *tx, struct payment *payment, const struct p
     }
     struct operation capture = {0};
     bool said = reported->received_provider_minor >= 0;
-    enum errc rc =
-        said ? ERR_NOT_FOUND : operation_get(tx->db, &payment->id, "capture", tx->arena, &capture, err);
+    enum errc rc = said ? ERR_NOT_FOUND
+                        : operation_get(tx->db, &payment->id, OPERATION_CAPTURE, tx->arena, &capture, err);
     if (rc != ERR_NOT_FOUND) {
         return rc; // a capture is under way that knows how much was asked for
     }
@@ -233,9 +217,9 @@ static enum errc complete(struct tx *tx, struct payment *payment, const struct p
 enum errc payment_is_ending(struct tx *tx, const struct payment *payment, bool *ending, struct err *err)
 {
     struct operation open = {0};
-    enum errc rc = operation_get(tx->db, &payment->id, "capture", tx->arena, &open, err);
+    enum errc rc = operation_get(tx->db, &payment->id, OPERATION_CAPTURE, tx->arena, &open, err);
     if (rc == ERR_NOT_FOUND) {
-        rc = operation_get(tx->db, &payment->id, "cancel", tx->arena, &open, err);
+        rc = operation_get(tx->db, &payment->id, OPERATION_CANCEL, tx->arena, &open, err);
     }
     *ending = rc == OK;
     return rc == ERR_NOT_FOUND ? OK : rc;

@@ -6,7 +6,7 @@
 
 #include "base/keyring.h"
 #include "domain/payment.h"
-#include "store/tx.h"
+#include "op/state/schedule.h"
 
 // A payment that was just prepared: the row and the first line of its history.
 enum errc payment_write_new(struct tx *tx, const struct payment *payment, struct err *err) MUST_CHECK;
@@ -23,7 +23,7 @@ enum errc payment_fail(struct tx *tx, struct payment *payment, const struct fail
 
 // OK: the intent is this payment's. ERR_CONFLICT: it is not (another id, amount or currency, or it names
 // another payment).
-enum errc payment_check_reported(struct tx *tx, const struct payment *payment,
+enum errc payment_check_reported(struct tx *tx, struct payment *payment,
                                  const struct provider_payment *reported, struct err *err) MUST_CHECK;
 
 // Why a payment of this intent failed.
@@ -58,10 +58,6 @@ enum errc payment_set_customer(struct tx *tx, struct payment *payment, const str
 // A line of history for something that changed nothing.
 enum errc append_history(struct tx *tx, const struct payment *payment, const char *what,
                          struct err *err) MUST_CHECK;
-
-// Opens an operation of this kind on the payment, due after delay_us.
-enum errc schedule_operation(struct tx *tx, const struct payment *payment, const char *kind, int64_t delay_us,
-                             struct err *err) MUST_CHECK;
 
 // {"id","type","created_at","data"} for the merchant's endpoint; takes `data`. transaction NULL: none.
 enum errc emit_event(struct tx *tx, const struct uuid *merchant_id, bool livemode,

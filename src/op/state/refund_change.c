@@ -94,16 +94,8 @@ static enum errc write_refund(struct tx *tx, const struct refund *refund, bool i
 // A refund that the provider has not finished is asked after.
 static enum errc ask_later(struct tx *tx, const struct refund *refund, struct err *err)
 {
-    struct operation operation = {
-        .subject_id = refund->id,
-        .kind = op_refund_sync.name,
-        .merchant_id = refund->merchant_id,
-        .livemode = refund->livemode,
-        .credential_version_id = refund->credential_version_id,
-        .next_attempt_us = tx->now_us + retry_check_delay_us(0, tx_random32(tx)),
-        .created_us = tx->now_us,
-    };
-    return operation_insert(tx->db, &operation, err);
+    return operation_schedule(tx, operation_on_refund(tx, OPERATION_REFUND_SYNC, refund),
+                              retry_check_delay_us(0, tx_random32(tx)), err);
 }
 
 static enum errc check_same(const struct refund *refund, const struct provider_refund *said, struct err *err)
@@ -305,7 +297,7 @@ enum errc refund_take_over(struct tx *tx, const struct payment *payment, const s
 enum errc refund_hear(struct tx *tx, const struct payment *payment, const struct provider_refund *said,
                       struct err *err)
 {
-    bool made = payment->status == PAYMENT_COMPLETED || payment->status == PAYMENT_REFUNDED;
+    bool made = payment_is_captured(payment);
     bool ours = said->refund_id != NULL;
     bool unclear = !made || (!ours && payment->captured_minor != payment->amount_minor);
     enum errc rc = unclear ? OK : refund_take_over(tx, payment, said, &unclear, err);

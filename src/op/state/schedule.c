@@ -1,0 +1,75 @@
+// See schedule.h.
+#include "op/state/schedule.h"
+
+#include "domain/retry.h"
+
+struct operation operation_on_payment(const struct tx *tx, const char *kind, const struct payment *payment)
+{
+    return (struct operation){
+        .subject_id = payment->id,
+        .kind = kind,
+        .merchant_id = payment->merchant_id,
+        .livemode = payment->livemode,
+        .credential_version_id = payment->credential_version_id,
+        .next_attempt_us = tx->now_us,
+        .created_us = tx->now_us,
+    };
+}
+
+struct operation operation_on_refund(const struct tx *tx, const char *kind, const struct refund *refund)
+{
+    return (struct operation){
+        .subject_id = refund->id,
+        .kind = kind,
+        .merchant_id = refund->merchant_id,
+        .livemode = refund->livemode,
+        .credential_version_id = refund->credential_version_id,
+        .next_attempt_us = tx->now_us,
+        .created_us = tx->now_us,
+    };
+}
+
+struct operation operation_on_card(const struct tx *tx, const char *kind, const struct card *card)
+{
+    return (struct operation){
+        .subject_id = card->id,
+        .kind = kind,
+        .merchant_id = card->merchant_id,
+        .livemode = card->livemode,
+        .credential_version_id = card->credential_version_id,
+        .next_attempt_us = tx->now_us,
+        .created_us = tx->now_us,
+    };
+}
+
+struct operation operation_on_credential(const struct tx *tx, const char *kind,
+                                         const struct credential *credential)
+{
+    return (struct operation){
+        .subject_id = credential->id,
+        .kind = kind,
+        .merchant_id = credential->merchant_id,
+        .livemode = credential->livemode,
+        .credential_version_id = credential->version_id,
+        .next_attempt_us = tx->now_us,
+        .created_us = tx->now_us,
+    };
+}
+
+enum errc operation_schedule(struct tx *tx, struct operation operation, int64_t delay_us, struct err *err)
+{
+    operation.next_attempt_us = tx->now_us + delay_us;
+    tx->work_due = tx->work_due || delay_us == 0;
+    return operation_insert(tx->db, &operation, err);
+}
+
+enum errc schedule_operation(struct tx *tx, const struct payment *payment, const char *kind, int64_t delay_us,
+                             struct err *err)
+{
+    return operation_schedule(tx, operation_on_payment(tx, kind, payment), delay_us, err);
+}
+
+enum errc payment_schedule_sync(struct tx *tx, const struct payment *payment, struct err *err)
+{
+    return schedule_operation(tx, payment, OPERATION_SYNC, retry_check_delay_us(0, tx_random32(tx)), err);
+}
