@@ -25,6 +25,8 @@ running = []
 class Server:
     """Settings are those of the service by their names: patience="2s" is PAYMENTS_PATIENCE=2s."""
 
+    launcher = ()  # a command that runs the service, with its arguments
+
     def __init__(self, binary, **settings):
         self.binary = binary
         self.data_dir = tempfile.mkdtemp(prefix="paymentsd-test-")
@@ -49,7 +51,7 @@ class Server:
 
     def launch(self, *words):
         """Starts it, with these flags too, and does not wait until it is ready."""
-        self.process = Process([self.binary, "serve", "--listen", f"127.0.0.1:{self.port}", *words],
+        self.process = Process([*self.launcher, self.binary, "serve", "--listen", f"127.0.0.1:{self.port}", *words],
                                self.process_environment())
         self._seen = self._mark = 0
         port = self.process.err.wait_for(_port_of_listening)
