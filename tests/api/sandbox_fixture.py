@@ -114,8 +114,8 @@ def start_sandbox(binary):
     """start_sandbox("--data", path): a sandbox for this test alone."""
     started = []
 
-    def start(*arguments):
-        started.append(Sandbox(binary, *arguments))
+    def start(*arguments, **options):
+        started.append(Sandbox(binary, *arguments, **options))
         return started[-1]
 
     yield start

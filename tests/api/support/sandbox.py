@@ -9,8 +9,10 @@ LISTENING = re.compile(r"listening on (http://127\.0\.0\.1:\d+)")
 
 
 class Sandbox:
-    def __init__(self, binary, *arguments):
-        self.process = Process([binary, "sandbox", "--listen", "127.0.0.1:0", *arguments], environment())
+    """Run by the command `launcher`, where one is given."""
+
+    def __init__(self, binary, *arguments, launcher=()):
+        self.process = Process([*launcher, binary, "sandbox", "--listen", "127.0.0.1:0", *arguments], environment())
         found = self.process.out.wait_for(LISTENING.search) or self.process.err.wait_for(LISTENING.search, 0.1)
         if not found:
             self.process.kill()
