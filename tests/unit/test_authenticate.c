@@ -1,6 +1,6 @@
 // Failed payments that are brought back to their payer: every outcome of the confirmation, those that are
 // lost, and what may come beside it.
-#include "beginnings.h"
+#include "op_setup.h"
 
 #include "base/text.h"
 #include "op/state/payment_change.h"

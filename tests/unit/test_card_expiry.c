@@ -1,6 +1,6 @@
 // Cards that expire: their merchant is told from the first day of the last month, once for each expiry. The
 // clock begins in November 2023.
-#include "beginnings.h"
+#include "op_setup.h"
 
 #define UNTIL_DECEMBER_S INT64_C(1388800) // 2023-12-01T00:00:00Z
 #define DAY_S (24 * 3600)

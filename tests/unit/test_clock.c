@@ -1,6 +1,6 @@
 // Clocks that jump. Nobody can tell how old a charge is once the wall clock was set, so nothing is sent again
 // that might be beyond its window, and nothing waits for a time that the clock has left.
-#include "beginnings.h"
+#include "op_setup.h"
 
 #define WINDOW_S 600
 

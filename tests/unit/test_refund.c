@@ -1,5 +1,5 @@
 // A refund whose outcome is not known for longer than its key is held.
-#include "beginnings.h"
+#include "op_setup.h"
 
 static void begin_refund(struct fixture *f)
 {

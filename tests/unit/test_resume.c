@@ -1,7 +1,7 @@
 // Every call that the service makes, and every point at which it can die around it: what it had begun goes on
 // after the next start as the very request that it was, with the key, the bytes and the credentials of the
 // first time, though the merchant has other credentials by then; and what was settled is not asked again.
-#include "beginnings.h"
+#include "op_setup.h"
 
 #include "base/text.h"
 

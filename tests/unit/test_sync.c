@@ -1,6 +1,6 @@
 // Payments that are known at the provider and not finished: asked after until they are, and cancelled there
 // when they failed here behind an action that somebody may still carry out.
-#include "beginnings.h"
+#include "op_setup.h"
 
 static struct buyer *buy_with(struct fixture *f, struct provider_answer answer)
 {

@@ -1,5 +1,5 @@
-// How each kind of operation begins, with what must be there before: by a request, which prepares it, or by
-// something that owes it.
+// Sets up each kind of operation with the rows that it needs: prepared as a request prepares it, or scheduled
+// as work that is due.
 #pragma once
 
 #include "prepared_fixture.h"
@@ -13,7 +13,7 @@
 #define PAYMENT_ID ((struct uuid){.bytes = {0x07, [15] = 1}})
 #define REFUND_ID ((struct uuid){.bytes = {0x08, [15] = 1}})
 
-// --- what there is before
+// --- the rows that must exist first
 
 static inline struct payment payment_of(struct fixture *f, enum payment_status status)
 {
@@ -81,7 +81,7 @@ static inline enum errc insert_card(struct fixture *f, struct db *db, struct car
     return rc == OK ? card_insert(db, card, err) : rc;
 }
 
-// --- each kind's beginning
+// --- each kind of operation
 
 #define PREPARE(name)                                                                                        \
     static inline enum errc name(struct fixture *f, struct tx *tx, struct op **op, struct err *err)
@@ -146,7 +146,7 @@ PREPARE(prepare_cancel_of_authorised)
     return rc == OK ? cancel_prepare(f->engine, tx, &payment, op, err) : rc;
 }
 
-// Of a saved card that nobody was there to authenticate.
+// The charge of a saved card failed because nobody was there to authenticate.
 PREPARE(prepare_authenticate)
 {
     struct payment payment = payment_of(f, PAYMENT_FAILED);
@@ -250,7 +250,7 @@ PREPARE(owe_refunds)
     return owe_of_payment(f, tx, PAYMENT_COMPLETED, &op_refunds, err);
 }
 
-// What was sent, and is only looked for from now on.
+// The request was sent; from now on it is only looked up.
 static inline enum errc owe_look_up(struct fixture *f, struct tx *tx, const struct uuid *subject_id,
                                     const struct op_kind *kind, struct err *err)
 {
