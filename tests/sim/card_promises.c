@@ -6,10 +6,10 @@
 #include "base/json.h"
 #include "base/require.h"
 #include "base/text.h"
+#include "fake_stripe.h"
 #include "rows.h"
+#include "saved_cards.h"
 #include "service.h"
-#include "stripe_side.h"
-#include "wallet.h"
 #include "world.h"
 
 struct row {
@@ -31,7 +31,7 @@ static struct json_object *customers[SERVICE_MERCHANTS];
 
 static struct json_object *read_list(int merchant, const char *path)
 {
-    struct json_object *list JSON_CLEANUP = stripe_side_get(merchant, path, "limit=100");
+    struct json_object *list JSON_CLEANUP = fake_stripe_get(merchant, path, "limit=100");
     REQUIRE(!json_get_bool(list, "has_more", true));
     return json_object_get(json_get(list, "data"));
 }
@@ -75,7 +75,7 @@ static void check_method(const struct row *row, const char *method_ref)
 {
     struct arena arena ARENA_CLEANUP = ARENA_EMPTY;
     struct json_object *method JSON_CLEANUP =
-        stripe_side_get(row->merchant, arena_printf(&arena, "/v1/payment_methods/%s", method_ref), "");
+        fake_stripe_get(row->merchant, arena_printf(&arena, "/v1/payment_methods/%s", method_ref), "");
     const char *customer = json_get_str(method, "customer");
     bool active = text_equal(row->status, "active");
     // Stripe's events that are refused while the clock is far off come again for longer than a run.
@@ -228,46 +228,46 @@ static const char *text_of(const char *table, const char *column, const char *id
     return text != NULL ? arena_strdup(arena, text) : "";
 }
 
-static void check_card(const struct wallet_card *card)
+static void check_card(const struct saved_card *card)
 {
     struct arena arena ARENA_CLEANUP = ARENA_EMPTY;
     const char *status = text_of("cards", "status", card->id, &arena);
     bool gone = text_equal(status, "gone");
-    bool asked = card->waited && card->kind->asking != ASKS_NEVER;
+    bool asked = card->was_pending && card->kind->challenge != CHALLENGE_NEVER;
     if (card->deleted_us != 0 && !gone) {
         violation("card %s was deleted, and is %s", card->id, status);
     }
-    bool passed = card->passed_us != 0;
-    bool may_be_gone = card->deletion_sent || wallet_was_forgotten(card);
+    bool passed = card->authenticated_us != 0;
+    bool may_be_gone = card->deletion_sent || saved_card_lost_customer(card);
     if (!may_be_gone && (gone || (asked && text_equal(status, "active") != passed))) {
         violation("card %s is %s, and its payer %s", card->id, status, passed ? "authenticated" : "did not");
     }
-    if (card->looked && !text_equal(card->shown, gone ? "" : status)) {
-        violation("card %s is %s, and shown as '%s'", card->id, status, card->shown);
+    if (card->fetched && !text_equal(card->shown_status, gone ? "" : status)) {
+        violation("card %s is %s, and shown as '%s'", card->id, status, card->shown_status);
     }
 }
 
 // Off the session: what the card's bank must have said to it. 1: yes, 0: no, -1: either.
-static int must_be_paid(const struct wallet_charge *charge)
+static int must_be_paid(const struct saved_card_charge *charge)
 {
-    const struct wallet_card *card = charge->card;
-    if (card->kind->declines || card->kind->asking == ASKS_ALWAYS) {
+    const struct saved_card *card = charge->card;
+    if (card->kind->declines || card->kind->challenge == CHALLENGE_ALWAYS) {
         return 0;
     }
-    if (card->kind->asking != ASKS_UNTIL_SET_UP) {
+    if (card->kind->challenge != CHALLENGE_UNTIL_SET_UP) {
         return 1;
     }
-    bool before = card->passed_us != 0 && card->passed_us < charge->placed_us;
-    return before ? 1 : card->passed_us == 0 ? 0 : -1;
+    bool before = card->authenticated_us != 0 && card->authenticated_us < charge->placed_us;
+    return before ? 1 : card->authenticated_us == 0 ? 0 : -1;
 }
 
 #define CHARGE_IS_OPEN "EXISTS (SELECT 1 FROM operations WHERE subject_id = payments.id AND kind = 'charge')"
 
-static void check_charge(const struct wallet_charge *charge)
+static void check_charge(const struct saved_card_charge *charge)
 {
     struct json_object *body JSON_CLEANUP = NULL;
     struct arena arena ARENA_CLEANUP = ARENA_EMPTY;
-    const char *answer = charge->order->answer;
+    const char *answer = charge->request->answer;
     if (answer == NULL || !charge->off_session) {
         return;
     }
@@ -281,7 +281,7 @@ static void check_charge(const struct wallet_charge *charge)
         return; // a clock that was ahead made it, or it could not be sent in time
     }
     int must = must_be_paid(charge);
-    bool forgotten = wallet_was_forgotten(charge->card);
+    bool forgotten = saved_card_lost_customer(charge->card);
     must = forgotten && must == 1 ? -1 : must;
     bool asks = !forgotten && !charge->card->kind->declines && must == 0;
     if ((must >= 0 && paid != must) || (asks && !text_equal(code, "authentication_required"))) {
@@ -299,6 +299,6 @@ void card_promises_check(bool late)
     rows_none(
         "an e-mail has more than one customer",
         "SELECT email FROM customers WHERE gone_us = 0 GROUP BY merchant_id, email HAVING count(*) > 1");
-    wallet_each(check_card);
-    wallet_each_charge(check_charge);
+    saved_cards_each(check_card);
+    saved_cards_each_charge(check_charge);
 }

@@ -22,7 +22,7 @@ struct connection {
     struct list streams; // in the order they were written
     int stream_count;
     int streams_max;
-    int life; // the service's
+    int incarnation; // the service's
     int64_t made_us;
     int64_t idle_since_us;
     bool ready;   // else it is being made
@@ -33,7 +33,7 @@ struct connection {
 };
 
 static struct {
-    int life; // the service's
+    int incarnation; // the service's
     struct list queue;
     struct list connections;
     int connection_count;
@@ -50,7 +50,7 @@ static struct stream *stream_of(struct list *node)
 
 static bool is_open(const struct connection *connection)
 {
-    return service.up && connection->life == service.life && list_linked(&connection->link);
+    return service.up && connection->incarnation == service.incarnation && list_linked(&connection->link);
 }
 
 static void close_connection(struct connection *connection)
@@ -85,9 +85,9 @@ static void lose_some(struct connection *connection)
 {
     LIST_EACH_SAFE(&connection->streams, node, after)
     {
-        struct writing *writing = stream_of(node)->writing;
-        if (!writing->taken && dice(2) == 0) {
-            writing->lost = true;
+        struct transmission *transmission = stream_of(node)->transmission;
+        if (!transmission->taken && random_below(2) == 0) {
+            transmission->lost = true;
         }
     }
 }
@@ -105,9 +105,9 @@ static void break_off(struct connection *connection, const char *error)
     serve_queue();
 }
 
-static void cut(void *about)
+static void cut(void *context)
 {
-    struct connection *connection = about;
+    struct connection *connection = context;
     if (is_open(connection)) {
         note("a connection with %d calls is cut", connection->stream_count);
         world.counts.connections_cut++;
@@ -121,7 +121,7 @@ static void refuse_last(struct connection *connection)
 {
     struct stream *stream = stream_of(connection->streams.prev);
     world.counts.calls_refused++;
-    stream->writing->lost = true;
+    stream->transmission->lost = true;
     take_off(connection, stream);
     if (stream->refusals < REFUSALS_MAX) {
         stream->refusals++;
@@ -132,18 +132,18 @@ static void refuse_last(struct connection *connection)
     }
 }
 
-static void go_away(void *about)
+static void go_away(void *context)
 {
-    struct connection *connection = about;
+    struct connection *connection = context;
     if (!is_open(connection) || connection->mute) {
         return;
     }
     int64_t refused = 0;
     struct list *last = connection->streams.prev;
-    for (; last != &connection->streams && !stream_of(last)->writing->taken; last = last->prev) {
+    for (; last != &connection->streams && !stream_of(last)->transmission->taken; last = last->prev) {
         refused++;
     }
-    refused = refused > 0 ? dice_between(1, refused) : 0;
+    refused = refused > 0 ? random_between(1, refused) : 0;
     note("a connection is told to go away; it had %d calls, of which %lld were refused",
          connection->stream_count, (long long)refused);
     world.counts.connections_sent_away++;
@@ -154,9 +154,9 @@ static void go_away(void *about)
     serve_queue();
 }
 
-static void pong_is_overdue(void *about)
+static void pong_is_overdue(void *context)
 {
-    struct connection *connection = about;
+    struct connection *connection = context;
     if (is_open(connection)) {
         break_off(connection, "the connection was silent");
     }
@@ -171,24 +171,24 @@ static void ping(struct connection *connection)
     }
 }
 
-static void look_at_silence(void *about)
+static void look_at_silence(void *context)
 {
-    struct connection *connection = about;
+    struct connection *connection = context;
     if (is_open(connection) && connection->stream_count > 0) {
         ping(connection);
     }
 }
 
-static void fall_silent(void *about)
+static void fall_silent(void *context)
 {
-    struct connection *connection = about;
+    struct connection *connection = context;
     if (!is_open(connection) || connection->mute) {
         return;
     }
     note("a connection with %d calls falls silent", connection->stream_count);
     world.counts.connections_silent++;
     connection->mute = true;
-    connection->deaf = dice(2) == 0;
+    connection->deaf = random_below(2) == 0;
     if (connection->deaf) {
         lose_some(connection);
     }
@@ -199,11 +199,12 @@ static void fall_silent(void *about)
 // the next connection away too, so that some calls are refused to the end.
 static void draw_trouble(struct connection *connection, const struct stream *stream)
 {
-    static void (*const troubles[])(void *about) = {cut, go_away, fall_silent};
-    if (stream->refusals > 0 && !world.calm && dice(4) != 0) {
-        world_after(dice_between(0, 500), go_away, connection);
-    } else if (fault_in(40)) {
-        world_after(dice_between(0, 30 * US_PER_MS), troubles[dice(COUNT_OF(troubles))], connection);
+    static void (*const troubles[])(void *context) = {cut, go_away, fall_silent};
+    if (stream->refusals > 0 && !world.faults_off && random_below(4) != 0) {
+        world_after(random_between(0, 500), go_away, connection);
+    } else if (fault_one_in(40)) {
+        world_after(random_between(0, 30 * US_PER_MS), troubles[random_below(COUNT_OF(troubles))],
+                    connection);
     }
 }
 
@@ -211,12 +212,12 @@ static void draw_trouble(struct connection *connection, const struct stream *str
 
 static bool is_down(void)
 {
-    return world.now_us < down_until_us && !world.calm;
+    return world.now_us < down_until_us && !world.faults_off;
 }
 
-static void not_made(void *about)
+static void not_made(void *context)
 {
-    struct connection *connection = about;
+    struct connection *connection = context;
     if (!is_open(connection)) {
         return;
     }
@@ -230,11 +231,11 @@ static void not_made(void *about)
     }
 }
 
-static void made(void *about)
+static void made(void *context)
 {
-    struct connection *connection = about;
+    struct connection *connection = context;
     if (is_down()) {
-        not_made(about);
+        not_made(context);
     } else if (is_open(connection)) {
         client.connecting = false;
         connection->ready = true;
@@ -252,17 +253,17 @@ static void make_connection(void)
     list_append(&client.connections, &connection->link);
     client.connection_count++;
     client.connecting = true;
-    connection->life = service.life;
-    connection->streams_max = dice(5) == 0 ? 1 : STREAMS_MAX;
+    connection->incarnation = service.incarnation;
+    connection->streams_max = random_below(5) == 0 ? 1 : STREAMS_MAX;
     world.counts.connections++;
     if (is_down()) {
-        world_after(down_silently ? CONNECT_MAX_US : dice_between(500, 20000), not_made, connection);
-    } else if (fault_in(12)) {
-        world_after(dice_between(500, CONNECT_MAX_US), not_made, connection);
+        world_after(down_silently ? CONNECT_MAX_US : random_between(500, 20000), not_made, connection);
+    } else if (fault_one_in(12)) {
+        world_after(random_between(500, CONNECT_MAX_US), not_made, connection);
     } else {
-        bool slow = fault_in(3);
+        bool slow = fault_one_in(3);
         world.counts.connects_slow += slow;
-        world_after(slow ? dice_between(US_PER_S, CONNECT_MAX_US) : dice_between(1000, 40000), made,
+        world_after(slow ? random_between(US_PER_S, CONNECT_MAX_US) : random_between(1000, 40000), made,
                     connection);
     }
 }
@@ -277,17 +278,17 @@ static void write_to(struct connection *connection, struct stream *stream)
         network_end(stream, HTTP_TOO_LATE, "the request could not be sent in time");
         return;
     }
-    struct writing *writing = calloc(1, sizeof(*writing));
-    REQUIRE(writing != NULL);
-    *writing = (struct writing){.stream = stream, .lost = connection->deaf};
-    stream->writing = writing;
+    struct transmission *transmission = calloc(1, sizeof(*transmission));
+    REQUIRE(transmission != NULL);
+    *transmission = (struct transmission){.stream = stream, .lost = connection->deaf};
+    stream->transmission = transmission;
     stream->connection = connection;
     list_append(&connection->streams, &stream->link);
     if (connection->mute && connection->stream_count == 0) {
         world_after(PING_AFTER_US, look_at_silence, connection);
     }
     connection->stream_count++;
-    network_write(writing);
+    network_write(transmission);
     draw_trouble(connection, stream);
 }
 
@@ -326,8 +327,8 @@ static void serve_queue(void)
 
 void connections_send(struct stream *stream, int64_t send_before_us)
 {
-    if (client.life != service.life) {
-        client.life = service.life;
+    if (client.incarnation != service.incarnation) {
+        client.incarnation = service.incarnation;
         list_init(&client.queue);
         list_init(&client.connections);
         client.connection_count = 0;
@@ -376,7 +377,7 @@ void connections_down_until(int64_t until_us, bool silent)
     down_silently = silent;
     note("Stripe %s until %lld", silent ? "is silent" : "refuses connections",
          (long long)(until_us / US_PER_S));
-    if (client.life == 0 || world.calm) {
+    if (client.incarnation == 0 || world.faults_off) {
         return;
     }
     LIST_EACH_SAFE(&client.connections, node, after)

@@ -12,7 +12,7 @@ struct connection;
 struct stream;
 
 // One time that a request was written to a connection.
-struct writing {
+struct transmission {
     struct stream *stream;
     bool taken; // Stripe began to process it
     bool lost;  // it never arrives
@@ -20,11 +20,11 @@ struct writing {
 
 // A call's place in the client. Zeroed and its link initialised, it has none.
 struct stream {
-    struct list link;              // in the queue, or among its connection's
-    struct connection *connection; // NULL: it was not written, or is over
-    struct writing *writing;       // the latest; NULL: it was never written
-    int64_t send_before_us;        // wall clock; 0: any time
-    int refusals;                  // how often Stripe gave it back unprocessed
+    struct list link;                  // in the queue, or among its connection's
+    struct connection *connection;     // NULL: it was not written, or is over
+    struct transmission *transmission; // the latest; NULL: it was never written
+    int64_t send_before_us;            // wall clock; 0: any time
+    int refusals;                      // how often Stripe gave it back unprocessed
 };
 
 // Writes it, now or when a connection is ready. Calls network_write and network_end, which call nobody back

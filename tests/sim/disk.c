@@ -46,7 +46,7 @@ void disk_fail_until(int64_t until_us)
 
 static bool fails(void)
 {
-    bool failed = !world.calm && (world.now_us < failing_until_us || dice(20000) == 0);
+    bool failed = !world.faults_off && (world.now_us < failing_until_us || random_below(20000) == 0);
     world.counts.disk_failures += failed;
     return failed;
 }
@@ -54,7 +54,7 @@ static bool fails(void)
 // Whether this is the call that the process does not survive.
 static bool is_last(void)
 {
-    return !world.calm && calls_left > 0 && --calls_left == 0;
+    return !world.faults_off && calls_left > 0 && --calls_left == 0;
 }
 
 void disk_crash(bool power_lost)
@@ -98,14 +98,14 @@ static int disk_write(sqlite3_file *base, const void *data, int bytes, sqlite3_i
 {
     struct file *file = handle_of(base)->file;
     if (fails()) {
-        if (dice(2) == 0) {
+        if (random_below(2) == 0) {
             content_change(&file->content, data, offset, bytes / 2);
         }
-        return dice(2) == 0 ? SQLITE_FULL : SQLITE_IOERR_WRITE;
+        return random_below(2) == 0 ? SQLITE_FULL : SQLITE_IOERR_WRITE;
     }
     if (is_last()) {
-        if (dice(2) == 0) {
-            content_change(&file->content, data, offset, dice_between(1, bytes));
+        if (random_below(2) == 0) {
+            content_change(&file->content, data, offset, random_between(1, bytes));
         }
         die_now();
     }
@@ -129,13 +129,13 @@ static int disk_sync(sqlite3_file *base, int flags)
     (void)flags;
     struct file *file = handle_of(base)->file;
     if (fails()) {
-        if (dice(2) == 0) {
+        if (random_below(2) == 0) {
             content_forget_changes(&file->content);
         }
         return SQLITE_IOERR_FSYNC;
     }
     bool last = is_last();
-    if (last && dice(2) == 0) {
+    if (last && random_below(2) == 0) {
         die_now();
     }
     if (!mutated("answer-before-sync")) {

@@ -63,7 +63,7 @@ static void tear(struct extent *extent, const struct change *change)
 {
     for (int64_t at = 0; at < change->bytes; at += SECTOR_BYTES) {
         int64_t bytes = change->bytes - at < SECTOR_BYTES ? change->bytes - at : SECTOR_BYTES;
-        if (dice(2) == 0) {
+        if (random_below(2) == 0) {
             extent_write(extent, change->data + at, change->offset + at, bytes);
         }
     }
@@ -71,10 +71,10 @@ static void tear(struct extent *extent, const struct change *change)
 
 void content_lose_power(struct disk_content *content)
 {
-    uint64_t manner = dice(4); // all lost, all kept, or each by chance
+    uint64_t manner = random_below(4); // all lost, all kept, or each by chance
     for (size_t i = 0; i < content->change_count; i++) {
         const struct change *change = &content->changes[i];
-        uint64_t fate = manner < 2 ? manner : dice(3);
+        uint64_t fate = manner < 2 ? manner : random_below(3);
         if (fate == 1) {
             extent_apply(&content->durable, change);
         } else if (fate == 2 && change->data != NULL) {

@@ -11,13 +11,13 @@
 #include "base/text.h"
 #include "card_promises.h"
 #include "disk.h"
+#include "fake_stripe.h"
 #include "mutations.h"
 #include "network.h"
 #include "promises.h"
+#include "saved_cards.h"
 #include "service.h"
-#include "shop.h"
-#include "stripe_side.h"
-#include "wallet.h"
+#include "workload.h"
 #include "world.h"
 
 #define TROUBLE_US (1500 * US_PER_S)           // so long things go wrong
@@ -36,57 +36,58 @@ static int64_t slower = 1;
 
 static int64_t some_time_us(int64_t least_s, int64_t most_s)
 {
-    return dice_between(least_s, most_s) * slower * US_PER_S;
+    return random_between(least_s, most_s) * slower * US_PER_S;
 }
 
-static void crash_service(void *about)
+static void crash_service(void *context)
 {
-    (void)about;
-    if (world.calm) {
+    (void)context;
+    if (world.faults_off) {
         return;
     }
-    bool power_lost = dice(2) == 0;
-    if (dice(3) == 0) {
+    bool power_lost = random_below(2) == 0;
+    if (random_below(3) == 0) {
         service_kill(power_lost);
     } else {
-        service_kill_within(dice_between(1, 60), power_lost);
+        service_kill_within(random_between(1, 60), power_lost);
     }
     world_after(some_time_us(5, 150), crash_service, NULL);
 }
 
-static void fail_disk(void *about)
+static void fail_disk(void *context)
 {
-    (void)about;
-    disk_fail_until(world.now_us + dice_between(1000, 10 * US_PER_S));
+    (void)context;
+    disk_fail_until(world.now_us + random_between(1000, 10 * US_PER_S));
     world_after(some_time_us(60, 600), fail_disk, NULL);
 }
 
 // Mostly for a moment; now and then for longer than a charge may wait.
-static void fail_stripe(void *about)
+static void fail_stripe(void *context)
 {
-    (void)about;
-    int64_t for_s = dice(8) == 0 ? dice_between(300, 1200) : dice_between(1, 90);
+    (void)context;
+    int64_t for_s = random_below(8) == 0 ? random_between(300, 1200) : random_between(1, 90);
     network_stripe_down_until(world.now_us + for_s * US_PER_S);
     world_after(for_s * US_PER_S + some_time_us(60, 600), fail_stripe, NULL);
 }
 
-static void step_clock(void *about)
+static void step_clock(void *context)
 {
-    (void)about;
-    if (!world.calm) {
+    (void)context;
+    if (!world.faults_off) {
         static const int64_t steps_max_s[] = {60, 60, 60, 60, 60, 60, 7200, 20 * 3600};
-        int64_t step_us = dice_between(1, steps_max_s[dice(COUNT_OF(steps_max_s))] * US_PER_S);
-        bool back = service.wall_offset_us > 7200 * US_PER_S || dice(2) == 0; // far ahead, but never days
+        int64_t step_us = random_between(1, steps_max_s[random_below(COUNT_OF(steps_max_s))] * US_PER_S);
+        bool back =
+            service.wall_offset_us > 7200 * US_PER_S || random_below(2) == 0; // far ahead, but never days
         service_step_clock(back ? -step_us : step_us);
         world_after(some_time_us(30, 400), step_clock, NULL);
     }
 }
 
-static void look(void *about)
+static void look(void *context)
 {
-    (void)about;
+    (void)context;
     promises_check_now();
-    if (!world.calm) {
+    if (!world.faults_off) {
         world_after(LOOK_US * slower, look, NULL);
     }
 }
@@ -102,20 +103,20 @@ static void come_to_rest(void)
     int64_t rest_us = world.now_us + REST_US;
     do {
         run_until(world.now_us + 30 * US_PER_S);
-    } while (world.now_us < rest_us && !promises_at_rest());
+    } while (world.now_us < rest_us && !promises_are_idle());
 }
 
 // Things go wrong for so long, and then all comes to rest.
 static void live(int64_t for_us, bool steps)
 {
-    world.calm = false;
+    world.faults_off = false;
     world_after(some_time_us(1, 60), crash_service, NULL);
     world_after(LOOK_US, look, NULL);
     if (steps) {
         world_after(some_time_us(1, 400), step_clock, NULL);
     }
     run_until(world.now_us + for_us);
-    world.calm = true;
+    world.faults_off = true;
     service_step_clock(-service.wall_offset_us);
     note("calm");
     come_to_rest();
@@ -134,9 +135,9 @@ static void live_on(bool steps)
     service.config.reconcile_interval_ms = sweep_ms;
     service_kill(false);
     world.now_us += MONTHS_US;
-    wallet_charge_all();
+    saved_cards_charge_all();
     live(TROUBLE_US / 2, steps);
-    wallet_look();
+    saved_cards_fetch_all();
     come_to_rest();
     promises_check_end();
     card_promises_check(true);
@@ -148,13 +149,13 @@ static void run_seed(uint64_t seed, const char *mutation, bool verbose)
     disk_install();
     service_install();
     mutation_set_up();
-    stripe_side_begin();
+    fake_stripe_start();
     service_start();
-    shop_open();
-    world_after(dice_between(1, 600) * US_PER_S, fail_disk, NULL);
-    world_after(dice_between(1, 600) * US_PER_S, fail_stripe, NULL);
-    bool steps = dice(4) == 0;
-    bool lives_on = dice(2) == 0;
+    workload_start();
+    world_after(random_between(1, 600) * US_PER_S, fail_disk, NULL);
+    world_after(random_between(1, 600) * US_PER_S, fail_stripe, NULL);
+    bool steps = random_below(4) == 0;
+    bool lives_on = random_below(2) == 0;
     live(TROUBLE_US, steps);
     promises_check_end();
     card_promises_check(false);

@@ -58,7 +58,7 @@ const size_t mutation_count = COUNT_OF(mutation_names);
 
 WRAPPED(void, batch_alone, const struct batch_source *source, struct db *db, struct store_job *job)
 {
-    if (!mutated("answer-without-commit") || job->queue != STORE_WRITE || dice(50) != 0) {
+    if (!mutated("answer-without-commit") || job->queue != STORE_WRITE || random_below(50) != 0) {
         __real_batch_alone(source, db, job);
         return;
     }
@@ -164,7 +164,7 @@ WRAPPED(void, op_run, struct op *op)
 
 WRAPPED(enum errc, outbox_append, struct db *db, const struct outbox_event *event, struct err *err)
 {
-    return mutated("event-unwritten") && dice(20) == 0 ? OK : __real_outbox_append(db, event, err);
+    return mutated("event-unwritten") && random_below(20) == 0 ? OK : __real_outbox_append(db, event, err);
 }
 
 WRAPPED(enum errc, reply_insert, struct db *db, const struct uuid *subject_id,

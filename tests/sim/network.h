@@ -12,6 +12,6 @@ struct http_client *network_to_merchants(void);
 void network_stripe_down_until(int64_t until_us);
 
 // For connections.c: a request is written, and is on its way.
-void network_write(struct writing *writing);
+void network_write(struct transmission *transmission);
 // For connections.c: the client ends a call, whose `done` is called soon, not from within this.
 void network_end(struct stream *stream, enum http_result result, const char *error);

@@ -7,9 +7,9 @@
 #include "base/json.h"
 #include "base/require.h"
 #include "base/text.h"
-#include "books.h"
+#include "client.h"
 #include "endpoints.h"
-#include "orders.h"
+#include "ledger.h"
 #include "rows.h"
 #include "service.h"
 #include "world.h"
@@ -40,12 +40,12 @@ static void check_reservations(void)
 
 void promises_check_now(void)
 {
-    bool calm = world.calm;
-    world.calm = true; // to look does no harm
+    bool faults_off = world.faults_off;
+    world.faults_off = true; // to look does no harm
     if (rows_open()) {
         check_reservations();
     }
-    world.calm = calm;
+    world.faults_off = faults_off;
 }
 
 void promises_make_due(void)
@@ -54,9 +54,9 @@ void promises_make_due(void)
     rows_change("UPDATE operations SET next_attempt_us = 0");
 }
 
-bool promises_at_rest(void)
+bool promises_are_idle(void)
 {
-    if (orders_open() || !rows_open()) {
+    if (client_is_busy() || !rows_open()) {
         return false;
     }
     int64_t open = rows_number("SELECT count(*) FROM operations WHERE " OWED " OR next_attempt_us = 0");
@@ -76,7 +76,7 @@ static void check_payment(sqlite3_stmt *row)
     const char *ref = rows_text(row, 4);
     bool made = text_equal(status, "completed") || text_equal(status, "refunded");
     struct json_object *charge = NULL;
-    int charges = books_captured(id, &charge);
+    int charges = ledger_captured(id, &charge);
     if (charges > 1) {
         violation("payment %s was charged %d times", id, charges);
     }
@@ -88,9 +88,9 @@ static void check_payment(sqlite3_stmt *row)
     }
     // While its clock is far off the service refuses Stripe's events; Stripe sends them again for three days,
     // which is longer than a run.
-    if (ref != NULL && !world.clock_was_far && books_paid_back(ref) != refunded) {
+    if (ref != NULL && !world.clock_was_far && ledger_refunded_minor(ref) != refunded) {
         violation("payment %s: %lld refunded here, %lld at the provider", id, (long long)refunded,
-                  (long long)books_paid_back(ref));
+                  (long long)ledger_refunded_minor(ref));
     }
     if (text_equal(status, "refunded") != (captured > 0 && refunded == captured)) {
         violation("payment %s is %s with %lld of %lld refunded", id, status, (long long)refunded,
@@ -152,24 +152,24 @@ static void check_charge(struct json_object *charge, const char *payment_id)
 
 // --- at the end: what was said
 
-static void check_answer(const struct order *order)
+static void check_answer(const struct client_request *request)
 {
     struct json_object *body JSON_CLEANUP = NULL;
-    REQUIRE(json_parse(order->answer, strlen(order->answer), &body, NULL) == OK);
+    REQUIRE(json_parse(request->answer, strlen(request->answer), &body, NULL) == OK);
     struct json_object *data = json_get(body, "data");
     const char *id = json_get_str(data, "id");
     struct json_object *charge = NULL;
-    if (text_starts_with(order->path, "/v1/merchant") || text_equal(order->method, "DELETE")) {
+    if (text_starts_with(request->path, "/v1/merchant") || text_equal(request->method, "DELETE")) {
         return;
     }
-    const char *table = text_starts_with(order->path, "/v1/refunds")          ? "refunds"
-                        : text_starts_with(order->path, "/v1/payments/cards") ? "cards"
-                                                                              : "payments";
+    const char *table = text_starts_with(request->path, "/v1/refunds")          ? "refunds"
+                        : text_starts_with(request->path, "/v1/payments/cards") ? "cards"
+                                                                                : "payments";
     if (rows_with(table, id) != 1) {
         violation("%s %s was answered, and is gone", table, id);
     }
     if (text_equal(table, "payments")) {
-        int charges = books_captured(id, &charge);
+        int charges = ledger_captured(id, &charge);
         if (text_equal(json_get_str(data, "status"), "completed") && charges == 0) {
             violation("payment %s was called completed, and was never charged", id);
         }
@@ -207,14 +207,14 @@ static void check_told(void)
 
 void promises_check_end(void)
 {
-    books_open();
+    ledger_read();
     REQUIRE(rows_open());
     check_reservations();
     check_payments();
-    books_each_captured(check_charge);
-    for (size_t i = 0; i < order_count; i++) {
-        if (orders[i]->answer != NULL) {
-            check_answer(orders[i]);
+    ledger_each_captured(check_charge);
+    for (size_t i = 0; i < client_request_count; i++) {
+        if (client_requests[i]->answer != NULL) {
+            check_answer(client_requests[i]);
         }
     }
     check_told();

@@ -8,4 +8,4 @@
 void promises_check_now(void); // whatever is under way
 void promises_check_end(void); // after all came to rest
 void promises_make_due(void);  // open operations are due now, as they would be in time
-bool promises_at_rest(void);   // nothing is owed any more, to the provider or a merchant
+bool promises_are_idle(void);  // nothing is owed any more, to the provider or a merchant

@@ -18,12 +18,12 @@ void rows_close(sqlite3_stmt **statement)
 // One connection for each life of the service: a process that dies takes every connection with it.
 bool rows_open(void)
 {
-    static int life;
-    if (!service.up || life == service.life) {
+    static int incarnation;
+    if (!service.up || incarnation == service.incarnation) {
         return service.up;
     }
     const char *path = service_database();
-    life = service.life;
+    incarnation = service.incarnation;
     REQUIRE(sqlite3_open_v2(path, &database, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) == SQLITE_OK);
     return true;
 }

@@ -23,7 +23,7 @@
 #include "world.h"
 
 // What one start of it holds. Never freed: see service.h.
-struct life {
+struct process {
     struct loop loop;
     struct list tasks;
     struct list timers;
@@ -35,7 +35,7 @@ struct life {
 
 struct service service;
 
-static struct life *life;
+static struct process *process;
 static jmp_buf death;
 static bool running; // inside the service: it can die
 static bool power_goes;
@@ -59,7 +59,7 @@ static int64_t mono_us(struct loop *loop)
 
 static void post(struct loop *loop, struct task *task)
 {
-    list_append(&CONTAINER_OF(loop, struct life, loop)->tasks, &task->link);
+    list_append(&CONTAINER_OF(loop, struct process, loop)->tasks, &task->link);
 }
 
 static void stop_timer(struct loop *loop, struct timer *timer)
@@ -74,7 +74,7 @@ static void start_timer(struct loop *loop, struct timer *timer, int64_t delay_us
 {
     stop_timer(loop, timer);
     timer->due_us = world.now_us + delay_us;
-    list_append(&CONTAINER_OF(loop, struct life, loop)->timers, &timer->link);
+    list_append(&CONTAINER_OF(loop, struct process, loop)->timers, &timer->link);
 }
 
 static const struct loop_ops loop_ops = {wall_us, mono_us, post, start_timer, stop_timer};
@@ -105,7 +105,7 @@ static void expire(void)
 {
     running = false;
     service.up = false;
-    life = NULL;
+    process = NULL;
     disk_crash(power_goes);
     close_range((unsigned)first_descriptor, ~0U, 0); // its lock on the database
     if (power_goes) {
@@ -118,12 +118,12 @@ static void expire(void)
 
 static void wake_delivery(void *context)
 {
-    delivery_wake(((struct life *)context)->delivery);
+    delivery_wake(((struct process *)context)->delivery);
 }
 
 static void wake_engine(void *context)
 {
-    engine_due(((struct life *)context)->engine, 0);
+    engine_due(((struct process *)context)->engine, 0);
 }
 
 static void on_ready(void *context)
@@ -145,7 +145,7 @@ static enum errc open_layers(struct err *err)
                                   .batch_max = 256,
                                   .random = &world.random,
                                   .keyring = &service.keyring};
-    enum errc rc = store_open(&life->loop, &store, &life->store, err);
+    enum errc rc = store_open(&process->loop, &store, &process->store, err);
     if (rc != OK) {
         return rc;
     }
@@ -154,37 +154,37 @@ static enum errc open_layers(struct err *err)
                                     .timeout_ms = service.config.stripe_timeout_ms};
     struct engine_options engine = {
         .start = START_UNSURE, // nobody stops it in good order
-        .loop = &life->loop,
-        .store = life->store,
+        .loop = &process->loop,
+        .store = process->store,
         .provider = stripe_open(&stripe),
         .keyring = &service.keyring,
         .config = &service.config,
         .random = &world.random,
     };
-    life->engine = engine_open(&engine);
+    process->engine = engine_open(&engine);
     struct delivery_options delivery = {
-        .loop = &life->loop,
-        .store = life->store,
+        .loop = &process->loop,
+        .store = process->store,
         .client = network_to_merchants(),
         .keyring = &service.keyring,
         .config = &service.config,
         .random = &world.random,
     };
-    rc = delivery_start(&delivery, &life->delivery, err);
+    rc = delivery_start(&delivery, &process->delivery, err);
     const struct store_listener listener = {
-        .event_written = wake_delivery, .work_due = wake_engine, .context = life};
-    store_listen(life->store, &listener);
+        .event_written = wake_delivery, .work_due = wake_engine, .context = process};
+    store_listen(process->store, &listener);
     struct api_options api = {
-        .loop = &life->loop,
-        .store = life->store,
-        .engine = life->engine,
+        .loop = &process->loop,
+        .store = process->store,
+        .engine = process->engine,
         .keyring = &service.keyring,
         .config = &service.config,
         .random = &world.random,
         .add_metrics = add_metrics,
-        .context = life,
+        .context = process,
     };
-    return rc == OK ? api_open(&api, &life->api, err) : rc;
+    return rc == OK ? api_open(&api, &process->api, err) : rc;
 }
 
 // Runs `act` as the service's own doing: it may not come back from it.
@@ -208,26 +208,26 @@ static void begin(void)
         note("it cannot start: %s", err.message);
         die();
     }
-    engine_start(life->engine, on_ready, life);
+    engine_start(process->engine, on_ready, process);
     service.up = true;
 }
 
-static void start_again(void *about)
+static void start_again(void *context)
 {
-    (void)about;
+    (void)context;
     service_start();
 }
 
 void service_start(void)
 {
-    life = calloc(1, sizeof(*life));
-    REQUIRE(life != NULL);
-    life->loop.ops = &loop_ops;
-    list_init(&life->tasks);
-    list_init(&life->timers);
-    service.life++;
+    process = calloc(1, sizeof(*process));
+    REQUIRE(process != NULL);
+    process->loop.ops = &loop_ops;
+    list_init(&process->tasks);
+    list_init(&process->timers);
+    service.incarnation++;
     power_goes = false;
-    note("the service starts, for the %d. time", service.life);
+    note("the service starts, for the %d. time", service.incarnation);
     if (!live_through(begin)) {
         world_after(5 * US_PER_S, start_again, NULL);
     }
@@ -235,7 +235,8 @@ void service_start(void)
 
 static void come_back(void)
 {
-    int64_t away_us = dice(10) == 0 ? dice_between(60, 1200) * US_PER_S : dice_between(10000, 5000000);
+    int64_t away_us =
+        random_below(10) == 0 ? random_between(60, 1200) * US_PER_S : random_between(10000, 5000000);
     world_after(away_us, start_again, NULL);
 }
 
@@ -257,7 +258,7 @@ void service_kill_within(int64_t disk_calls, bool power_lost)
 static struct timer *first_timer(void)
 {
     struct timer *first = NULL;
-    LIST_EACH_SAFE(&life->timers, node, after)
+    LIST_EACH_SAFE(&process->timers, node, after)
     {
         struct timer *timer = CONTAINER_OF(node, struct timer, link);
         first = first == NULL || timer->due_us < first->due_us ? timer : first;
@@ -267,7 +268,7 @@ static struct timer *first_timer(void)
 
 static void run_task(void)
 {
-    struct task *task = CONTAINER_OF(list_take_first(&life->tasks), struct task, link);
+    struct task *task = CONTAINER_OF(list_take_first(&process->tasks), struct task, link);
     task->run(task);
 }
 
@@ -281,10 +282,10 @@ static void fire_timer(void)
 
 bool service_step(int64_t until_us)
 {
-    struct timer *timer = service.up && list_empty(&life->tasks) ? first_timer() : NULL;
+    struct timer *timer = service.up && list_empty(&process->tasks) ? first_timer() : NULL;
     int64_t timer_us = timer != NULL ? timer->due_us : INT64_MAX;
     void (*act)(void) = NULL;
-    if (service.up && !list_empty(&life->tasks)) {
+    if (service.up && !list_empty(&process->tasks)) {
         act = run_task;
     } else if (timer_us <= world_next_us()) {
         act = fire_timer;
@@ -361,18 +362,18 @@ void service_install(void)
     REQUIRE(mkdtemp(directory) != NULL);
     (void)snprintf(database, sizeof(database), "sqlite:%s/payments.db", directory);
     REQUIRE(config_load(&service.config, &arena, 1, arguments, environment, NULL, 0, &rest, &err) == OK);
-    if (dice(2) == 0) { // a short one often ends while a call still waits for a connection
-        service.config.charge_window_ms = dice_between(5, 40) * 1000;
+    if (random_below(2) == 0) { // a short one often ends while a call still waits for a connection
+        service.config.charge_window_ms = random_between(5, 40) * 1000;
     }
     service.charge_window_us = service.config.charge_window_ms * US_PER_MS;
     seal_key_set(&service.keyring.master, master);
     log_set_level(LOG_ERROR);
     first_descriptor = dup(STDIN_FILENO);
     close(first_descriptor);
-    bool calm = world.calm;
-    world.calm = true; // what this lays is there before anything goes wrong
+    bool faults_off = world.faults_off;
+    world.faults_off = true; // what this lays is there before anything goes wrong
     REQUIRE(store_run_once(database, add_merchants, NULL, &err) == OK);
-    world.calm = calm;
+    world.faults_off = faults_off;
 }
 
 const char *service_database(void)

@@ -22,7 +22,7 @@ struct service_merchant {
 
 struct service {
     bool up;
-    int life; // counts starts; what was begun in an earlier one is nobody's any more
+    int incarnation; // counts starts; what was begun in an earlier one is nobody's any more
     int64_t wall_offset_us;
     int64_t charge_window_us; // as the operator set it
     struct config config;

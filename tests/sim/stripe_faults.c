@@ -27,7 +27,7 @@ bool stripe_faults_stored(const struct stripe_request *request, struct stripe_re
         return false;
     }
     bool again = table_find(&stored, key, strlen(key)) != NULL;
-    if (!again && !fault_in(4)) {
+    if (!again && !fault_one_in(4)) {
         return false;
     }
     if (!again) {
@@ -35,7 +35,7 @@ bool stripe_faults_stored(const struct stripe_request *request, struct stripe_re
         REQUIRE(node != NULL);
         table_insert(&stored, node, strdup(key), strlen(key));
         world.counts.faults_stored++;
-        *carries_out = dice(2) == 0;
+        *carries_out = random_below(2) == 0;
     }
     *reply = (struct stripe_reply){
         .status = 500,

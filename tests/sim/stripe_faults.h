@@ -2,7 +2,7 @@
 // and refunds that do not say who asked for them.
 #pragma once
 
-#include "stripe_side.h"
+#include "fake_stripe.h"
 
 // Whether the answer to this request is a fault that is stored under its key, or is to be from now on;
 // *carries_out: it is carried out all the same.

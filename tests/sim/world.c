@@ -11,16 +11,16 @@
 
 #define VIOLATION_BYTES 240
 
-struct happening {
+struct scheduled_call {
     int64_t at_us;
     uint64_t number;
-    void (*run)(void *about);
-    void *about;
+    void (*run)(void *context);
+    void *context;
 };
 
 struct world world;
 
-static struct happening *heap;
+static struct scheduled_call *heap;
 static size_t heap_count;
 static size_t heap_capacity;
 static uint64_t next_number;
@@ -28,7 +28,7 @@ static uint64_t next_number;
 // SplitMix64.
 static uint64_t draw(void)
 {
-    uint64_t z = (world.dice += UINT64_C(0x9e3779b97f4a7c15));
+    uint64_t z = (world.random_state += UINT64_C(0x9e3779b97f4a7c15));
     z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
     z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
     return z ^ (z >> 31);
@@ -45,22 +45,22 @@ static void fill(struct random *self, void *out, unsigned bytes)
 void world_begin(uint64_t seed, const char *mutation, bool verbose)
 {
     world = (struct world){
-        .seed = seed, .dice = seed, .random = {fill}, .mutation = mutation, .verbose = verbose};
+        .seed = seed, .random_state = seed, .random = {fill}, .mutation = mutation, .verbose = verbose};
 }
 
-static bool comes_before(const struct happening *a, const struct happening *b)
+static bool comes_before(const struct scheduled_call *a, const struct scheduled_call *b)
 {
     return a->at_us != b->at_us ? a->at_us < b->at_us : a->number < b->number;
 }
 
 static void swap(size_t a, size_t b)
 {
-    struct happening held = heap[a];
+    struct scheduled_call held = heap[a];
     heap[a] = heap[b];
     heap[b] = held;
 }
 
-void world_after(int64_t delay_us, void (*run)(void *about), void *about)
+void world_after(int64_t delay_us, void (*run)(void *context), void *context)
 {
     if (heap_count == heap_capacity) {
         heap_capacity = heap_capacity ? heap_capacity * 2 : 256;
@@ -68,7 +68,7 @@ void world_after(int64_t delay_us, void (*run)(void *about), void *about)
         REQUIRE(heap != NULL);
     }
     size_t at = heap_count++;
-    heap[at] = (struct happening){world.now_us + delay_us, next_number++, run, about};
+    heap[at] = (struct scheduled_call){world.now_us + delay_us, next_number++, run, context};
     for (; at > 0 && comes_before(&heap[at], &heap[(at - 1) / 2]); at = (at - 1) / 2) {
         swap(at, (at - 1) / 2);
     }
@@ -82,7 +82,7 @@ int64_t world_next_us(void)
 void world_run_next(void)
 {
     REQUIRE(heap_count > 0);
-    struct happening first = heap[0];
+    struct scheduled_call first = heap[0];
     heap[0] = heap[--heap_count];
     for (size_t at = 0;;) {
         size_t least = at;
@@ -96,22 +96,22 @@ void world_run_next(void)
         at = least;
     }
     world.now_us = first.at_us > world.now_us ? first.at_us : world.now_us;
-    first.run(first.about);
+    first.run(first.context);
 }
 
-uint64_t dice(uint64_t below)
+uint64_t random_below(uint64_t below)
 {
     return draw() % below;
 }
 
-int64_t dice_between(int64_t least, int64_t most)
+int64_t random_between(int64_t least, int64_t most)
 {
-    return least + (int64_t)dice((uint64_t)(most - least + 1));
+    return least + (int64_t)random_below((uint64_t)(most - least + 1));
 }
 
-bool fault_in(uint64_t in)
+bool fault_one_in(uint64_t in)
 {
-    return !world.calm && dice(in) == 0;
+    return !world.faults_off && random_below(in) == 0;
 }
 
 bool mutated(const char *mutation)

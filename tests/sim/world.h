@@ -28,10 +28,10 @@ struct counts {
 struct world {
     uint64_t seed;
     int64_t now_us; // since the run began; never goes back
-    uint64_t dice;
+    uint64_t random_state;
     struct random random; // the service's and the provider's
     struct counts counts;
-    bool calm;            // no more faults: what was begun comes to its end
+    bool faults_off;      // no more faults: what was begun comes to its end
     bool clock_was_far;   // off by more than Stripe's signatures may be old
     bool dashboard;       // people refund there too, who know nothing of what is reserved here
     const char *mutation; // NULL: none
@@ -42,15 +42,15 @@ extern struct world world;
 
 void world_begin(uint64_t seed, const char *mutation, bool verbose);
 // Calls `run` after delay_us with what it is about. First come, first served among equal times.
-void world_after(int64_t delay_us, void (*run)(void *about), void *about);
+void world_after(int64_t delay_us, void (*run)(void *context), void *context);
 int64_t world_next_us(void); // when the next of these is due; INT64_MAX: never
 void world_run_next(void);
 
 // From 0 to below - 1.
-uint64_t dice(uint64_t below);
+uint64_t random_below(uint64_t below);
 // True once in `in` times, and never when the world is calm.
-bool fault_in(uint64_t in);
-int64_t dice_between(int64_t least, int64_t most);
+bool fault_one_in(uint64_t in);
+int64_t random_between(int64_t least, int64_t most);
 
 bool mutated(const char *mutation);
 

@@ -27,7 +27,7 @@ struct side {
 
 struct store {
     struct loop *loop;
-    int life;
+    int incarnation;
     struct store_options options;
     struct batch_source source;
     struct store_listener listener;
@@ -40,7 +40,7 @@ static void next_turn(struct side *side);
 
 static bool is_gone(const struct store *store)
 {
-    return store->life != service.life || !service.up;
+    return store->incarnation != service.incarnation || !service.up;
 }
 
 static void finish(struct task *task)
@@ -49,9 +49,9 @@ static void finish(struct task *task)
     batch_finish(job, &job->store->listener);
 }
 
-static void give_back(void *about)
+static void give_back(void *context)
 {
-    struct side *side = about;
+    struct side *side = context;
     struct store *store = side->store;
     if (is_gone(store)) {
         return;
@@ -67,9 +67,9 @@ static void give_back(void *about)
     next_turn(side);
 }
 
-static void take_turn(void *about)
+static void take_turn(void *context)
 {
-    struct side *side = about;
+    struct side *side = context;
     if (is_gone(side->store)) {
         return;
     }
@@ -84,17 +84,17 @@ static void take_turn(void *about)
         batch_alone(&side->store->source, side->db,
                     CONTAINER_OF(side->finished.next, struct store_job, task.link));
     }
-    if (side == &side->store->writes && dice(100) == 0) { // as the keeper does when the log is long
+    if (side == &side->store->writes && random_below(100) == 0) { // as the keeper does when the log is long
         side->db->driver->copy_log(side->db);
     }
-    world_after(dice_between(0, TURN_US_MAX), give_back, side);
+    world_after(random_between(0, TURN_US_MAX), give_back, side);
 }
 
 static void next_turn(struct side *side)
 {
     if (!side->busy && !list_empty(&side->jobs)) {
         side->busy = true;
-        world_after(dice_between(0, fault_in(500) ? STALL_US_MAX : TURN_US_MAX), take_turn, side);
+        world_after(random_between(0, fault_one_in(500) ? STALL_US_MAX : TURN_US_MAX), take_turn, side);
     }
 }
 
@@ -114,7 +114,7 @@ enum errc store_open(struct loop *loop, const struct store_options *options, str
     struct store *store = calloc(1, sizeof(*store));
     REQUIRE(store != NULL);
     store->loop = loop;
-    store->life = service.life;
+    store->incarnation = service.incarnation;
     store->options = *options;
     store->source =
         (struct batch_source){.loop = loop, .random = options->random, .keyring = options->keyring};

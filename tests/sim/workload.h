@@ -2,9 +2,9 @@
 // Stripe's dashboard, authenticate or walk away. One thread.
 #pragma once
 
-struct wallet_card;
+struct saved_card;
 
 // Sets up the merchants' Stripe credentials, and lays out the run's orders.
-void shop_open(void);
+void workload_start(void);
 // Charges a saved card, with its holder there or without him.
-void shop_charge(struct wallet_card *card);
+void workload_charge(struct saved_card *card);

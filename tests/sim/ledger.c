@@ -1,5 +1,5 @@
-// See books.h.
-#include "books.h"
+// See ledger.h.
+#include "ledger.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -9,14 +9,14 @@
 #include "base/require.h"
 #include "base/table.h"
 #include "base/text.h"
-#include "stripe_side.h"
+#include "fake_stripe.h"
 
 // What is written under one id: a payment's charges, or an intent's refunds.
 struct account {
     struct table_node node;
     struct json_object *charge;
     int charges;
-    int64_t paid_back;
+    int64_t refunded_minor;
 };
 
 static struct json_object *all_charges;
@@ -54,24 +54,24 @@ static void add_refund(struct json_object *refund)
     const char *intent_id = json_get_str(refund, "payment_intent");
     bool moved = json_get(refund, "balance_transaction") != NULL;
     if (moved && intent_id != NULL && text_equal(json_get_str(refund, "status"), "succeeded")) {
-        find_or_make(&by_intent, intent_id)->paid_back += json_get_i64(refund, "amount", 0);
+        find_or_make(&by_intent, intent_id)->refunded_minor += json_get_i64(refund, "amount", 0);
     }
 }
 
-void books_open(void)
+void ledger_read(void)
 {
-    struct json_object *ledger = stripe_side_ledger();
+    struct json_object *ledger = fake_stripe_ledger();
     by_payment = (struct table){0};
     by_intent = (struct table){0};
     all_charges = json_get(ledger, "charges");
-    books_each_captured(add_charge);
+    ledger_each_captured(add_charge);
     struct json_object *refunds = json_get(ledger, "refunds");
     for (size_t i = 0; i < json_object_array_length(refunds); i++) {
         add_refund(json_object_array_get_idx(refunds, i));
     }
 }
 
-void books_each_captured(void (*visit)(struct json_object *charge, const char *payment_id))
+void ledger_each_captured(void (*visit)(struct json_object *charge, const char *payment_id))
 {
     for (size_t i = 0; i < json_object_array_length(all_charges); i++) {
         struct json_object *charge = json_object_array_get_idx(all_charges, i);
@@ -82,15 +82,15 @@ void books_each_captured(void (*visit)(struct json_object *charge, const char *p
     }
 }
 
-int books_captured(const char *payment_id, struct json_object **charge)
+int ledger_captured(const char *payment_id, struct json_object **charge)
 {
     const struct account *account = find(&by_payment, payment_id);
     *charge = account != NULL ? account->charge : NULL;
     return account != NULL ? account->charges : 0;
 }
 
-int64_t books_paid_back(const char *intent_id)
+int64_t ledger_refunded_minor(const char *intent_id)
 {
     const struct account *account = find(&by_intent, intent_id);
-    return account != NULL ? account->paid_back : 0;
+    return account != NULL ? account->refunded_minor : 0;
 }

@@ -7,10 +7,10 @@
 #include <json-c/json.h>
 
 // Reads them as they are now. They are kept for ever.
-void books_open(void);
+void ledger_read(void);
 // Each captured charge with the payment that it says it is of (NULL: none).
-void books_each_captured(void (*visit)(struct json_object *charge, const char *payment_id));
+void ledger_each_captured(void (*visit)(struct json_object *charge, const char *payment_id));
 // How many captured charges a payment has, and where it has some one of them.
-int books_captured(const char *payment_id, struct json_object **charge);
+int ledger_captured(const char *payment_id, struct json_object **charge);
 // What was paid back of an intent. What an authorisation let go of is a refund too, but no money moved.
-int64_t books_paid_back(const char *intent_id);
+int64_t ledger_refunded_minor(const char *intent_id);

@@ -6,22 +6,22 @@
 
 #include "net/http_client.h"
 
-struct front_answer {
+struct fake_server_answer {
     int status; // 0: none came; the request may have been carried out
     bool replayed;
     const char *body; // valid during the call
 };
 
-struct front_request {
+struct fake_server_request {
     const char *method;
     const char *path;
     const char *query;
     const struct http_header *headers;
     size_t header_count;
-    const char *body;                                                 // NULL: none
-    void (*answered)(void *about, const struct front_answer *answer); // exactly once
-    void *about;
+    const char *body;                                                         // NULL: none
+    void (*answered)(void *context, const struct fake_server_answer *answer); // exactly once
+    void *context;
 };
 
 // Sends it now; everything is copied.
-void front_send(const struct front_request *request);
+void fake_server_send(const struct fake_server_request *request);

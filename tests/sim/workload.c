@@ -1,5 +1,5 @@
-// See shop.h.
-#include "shop.h"
+// See workload.h.
+#include "workload.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,10 +8,10 @@
 #include "base/json.h"
 #include "base/require.h"
 #include "base/text.h"
-#include "orders.h"
+#include "client.h"
+#include "fake_stripe.h"
+#include "saved_cards.h"
 #include "service.h"
-#include "stripe_side.h"
-#include "wallet.h"
 #include "world.h"
 
 #define PAYMENTS 200
@@ -23,7 +23,7 @@
 static int next_key;
 
 struct payer {
-    struct wallet_card *card; // NULL: he does not pay by a saved one
+    struct saved_card *card; // NULL: he does not pay by a saved one
     char page[1024];
     bool completes;
 };
@@ -49,7 +49,7 @@ static const char *const methods[] = {
     "pm_card_nobody",
 };
 
-static void follow(struct order *order, struct json_object *payment);
+static void follow(struct client_request *request, struct json_object *payment);
 
 static void name_key(char out[32], const char *kind)
 {
@@ -58,7 +58,7 @@ static void name_key(char out[32], const char *kind)
 
 // --- what follows a payment
 
-static void refund(struct order *of, const char *id, int64_t amount_minor, bool decimals)
+static void refund(struct client_request *of, const char *id, int64_t amount_minor, bool decimals)
 {
     char key[32];
     char body[256];
@@ -68,10 +68,10 @@ static void refund(struct order *of, const char *id, int64_t amount_minor, bool 
     (void)snprintf(body + used, sizeof(body) - (size_t)used, ".%02lld\"}",
                    (long long)(decimals ? amount_minor % 100 : 0));
     world.counts.refunds++;
-    order_place(
-        &(struct order){
+    client_send(
+        &(struct client_request){
             .merchant = of->merchant, .method = "POST", .path = "/v1/refunds", .key = key, .body = body},
-        dice_between(0, 60 * US_PER_S));
+        random_between(0, 60 * US_PER_S));
 }
 
 // The answer's decimal text as minor units: its digits.
@@ -92,13 +92,13 @@ struct watcher {
     int looks;
 };
 
-static void look_at_refund(void *about)
+static void look_at_refund(void *context)
 {
-    struct watcher *watcher = about;
-    if (stripe_side_refund_failed(watcher->merchant, watcher->intent_id)) {
+    struct watcher *watcher = context;
+    if (fake_stripe_refund_failed(watcher->merchant, watcher->intent_id)) {
         world.counts.refunds_in_place +=
-            stripe_side_dashboard_refund(watcher->merchant, watcher->intent_id, watcher->amount_minor);
-    } else if (++watcher->looks < WATCHER_LOOKS_MAX && !world.calm) {
+            fake_stripe_dashboard_refund(watcher->merchant, watcher->intent_id, watcher->amount_minor);
+    } else if (++watcher->looks < WATCHER_LOOKS_MAX && !world.faults_off) {
         world_after(US_PER_S / 2, look_at_refund, watcher);
     }
 }
@@ -112,52 +112,52 @@ static void watch_failing(int merchant, const char *intent_id, int64_t amount_mi
     world_after(US_PER_S / 2, look_at_refund, watcher);
 }
 
-static void refund_some(struct order *order, struct json_object *payment)
+static void refund_some(struct client_request *request, struct json_object *payment)
 {
     int64_t captured = minor_of(json_get_str(payment, "amount_captured"));
     bool decimals = text_equal(json_get_str(payment, "currency"), "USD");
     const char *id = json_get_str(payment, "id");
-    for (uint64_t left = dice(3) == 0 ? dice(4) + 1 : 0; left > 0; left--) {
-        refund(order, id, dice(3) == 0 ? captured : dice_between(1, captured), decimals);
+    for (uint64_t left = random_below(3) == 0 ? random_below(4) + 1 : 0; left > 0; left--) {
+        refund(request, id, random_below(3) == 0 ? captured : random_between(1, captured), decimals);
     }
-    if (world.dashboard && dice(8) == 0) {
-        (void)stripe_side_dashboard_refund(order->merchant, json_get_str(payment, "provider_ref"),
-                                           dice_between(1, captured));
+    if (world.dashboard && random_below(8) == 0) {
+        (void)fake_stripe_dashboard_refund(request->merchant, json_get_str(payment, "provider_ref"),
+                                           random_between(1, captured));
     }
     if (world.dashboard && text_equal(json_get_str(payment, "payment_method"), "pm_card_refundFail")) {
-        refund(order, id, captured, decimals);
-        watch_failing(order->merchant, json_get_str(payment, "provider_ref"), captured);
+        refund(request, id, captured, decimals);
+        watch_failing(request->merchant, json_get_str(payment, "provider_ref"), captured);
     }
 }
 
-static void end_authorisation(struct order *order, struct json_object *payment)
+static void end_authorisation(struct client_request *request, struct json_object *payment)
 {
     char path[128];
-    bool cancels = dice(3) == 0;
+    bool cancels = random_below(3) == 0;
     (void)snprintf(path, sizeof(path), "/v1/payments/%s/%s", json_get_str(payment, "id"),
                    cancels ? "cancel" : "capture");
     const char *body = NULL;
     char part[64];
-    if (!cancels && dice(3) == 0 && text_equal(json_get_str(payment, "currency"), "USD")) {
-        int64_t minor = dice_between(1, minor_of(json_get_str(payment, "amount")));
+    if (!cancels && random_below(3) == 0 && text_equal(json_get_str(payment, "currency"), "USD")) {
+        int64_t minor = random_between(1, minor_of(json_get_str(payment, "amount")));
         (void)snprintf(part, sizeof(part), "{\"amount\":%lld.%02lld}", (long long)minor / 100,
                        (long long)minor % 100);
         body = part;
     }
     world.counts.cancels += cancels;
     world.counts.captures += !cancels;
-    order_place(
-        &(struct order){
-            .merchant = order->merchant, .method = "POST", .path = path, .body = body, .then = follow},
-        dice_between(0, 120 * US_PER_S));
+    client_send(
+        &(struct client_request){
+            .merchant = request->merchant, .method = "POST", .path = path, .body = body, .then = follow},
+        random_between(0, 120 * US_PER_S));
 }
 
-static void decide(void *about)
+static void decide(void *context)
 {
-    struct payer *payer = about;
-    bool passed = stripe_side_payer(payer->page, payer->completes);
+    struct payer *payer = context;
+    bool passed = fake_stripe_payer(payer->page, payer->completes);
     if (passed && payer->card != NULL) {
-        wallet_passed(payer->card);
+        saved_card_authenticated(payer->card);
     }
 }
 
@@ -165,120 +165,123 @@ static void send_payer(struct json_object *payment, const char *url)
 {
     struct payer *payer = calloc(1, sizeof(*payer));
     REQUIRE(payer != NULL);
-    payer->card = wallet_find(json_get_str(payment, "saved_card_id"));
+    payer->card = saved_cards_find(json_get_str(payment, "saved_card_id"));
     (void)snprintf(payer->page, sizeof(payer->page), "%s", url);
-    payer->completes = dice(4) != 0;
-    world_after(dice_between(US_PER_S, 200 * US_PER_S), decide, payer);
+    payer->completes = random_below(4) != 0;
+    world_after(random_between(US_PER_S, 200 * US_PER_S), decide, payer);
 }
 
-static void look_later(struct order *order, struct json_object *payment)
+static void look_later(struct client_request *request, struct json_object *payment)
 {
     char path[128];
-    size_t polls = (size_t)order->about;
+    size_t polls = (size_t)request->context;
     if (polls < POLLS_MAX) {
         (void)snprintf(path, sizeof(path), "/v1/payments/%s", json_get_str(payment, "id"));
-        order_place(&(struct order){.merchant = order->merchant,
-                                    .method = "GET",
-                                    .path = path,
-                                    .then = follow,
-                                    .about = (void *)(polls + 1)},
-                    dice_between(US_PER_S, 200 * US_PER_S));
+        client_send(&(struct client_request){.merchant = request->merchant,
+                                             .method = "GET",
+                                             .path = path,
+                                             .then = follow,
+                                             .context = (void *)(polls + 1)},
+                    random_between(US_PER_S, 200 * US_PER_S));
     }
 }
 
-static void follow(struct order *order, struct json_object *payment)
+static void follow(struct client_request *request, struct json_object *payment)
 {
     const char *status = json_get_str(payment, "status");
     const char *page = json_get_str(json_get(payment, "next_action"), "redirect_url");
     if (text_equal(status, "completed")) {
-        refund_some(order, payment);
+        refund_some(request, payment);
     } else if (text_equal(status, "pending")) {
         if (json_get_bool(payment, "capturable", false)) {
-            end_authorisation(order, payment);
-        } else if (page != NULL && order->about == NULL && dice(6) != 0) {
+            end_authorisation(request, payment);
+        } else if (page != NULL && request->context == NULL && random_below(6) != 0) {
             send_payer(payment, page);
         }
-        look_later(order, payment);
+        look_later(request, payment);
     }
 }
 
-static void follow_charge(struct order *order, struct json_object *payment)
+static void follow_charge(struct client_request *request, struct json_object *payment)
 {
-    wallet_charge_answered(order);
-    follow(order, payment);
+    saved_cards_check_charge(request);
+    follow(request, payment);
 }
 
 // --- orders
 
-static void send_payment(int merchant, const char *with, bool usd, struct wallet_card *card, bool off_session)
+static void send_payment(int merchant, const char *with, bool usd, struct saved_card *card, bool off_session)
 {
     char key[32];
     char body[400];
-    int64_t minor = dice_between(100, 50000);
+    int64_t minor = random_between(100, 50000);
     (void)snprintf(body, sizeof(body),
                    "{\"amount\":%lld%s,\"currency\":\"%s\",\"provider\":\"stripe\",%s,\"return_url\":\"https:"
                    "//shop.sim/\"}",
                    (long long)minor, usd ? ".25" : "", usd ? "USD" : "JPY", with);
     name_key(key, "order");
     world.counts.payments++;
-    struct order *order = order_place(&(struct order){.merchant = merchant,
-                                                      .method = "POST",
-                                                      .path = "/v1/payments",
-                                                      .key = key,
-                                                      .body = body,
-                                                      .then = card != NULL ? follow_charge : follow},
-                                      0);
+    struct client_request *request =
+        client_send(&(struct client_request){.merchant = merchant,
+                                             .method = "POST",
+                                             .path = "/v1/payments",
+                                             .key = key,
+                                             .body = body,
+                                             .then = card != NULL ? follow_charge : follow},
+                    0);
     if (card != NULL) {
-        wallet_charge_placed(card, order, off_session);
+        saved_cards_add_charge(card, request, off_session);
     }
 }
 
-void shop_charge(struct wallet_card *card)
+void workload_charge(struct saved_card *card)
 {
     char with[100];
-    bool off_session = dice(3) != 0;
+    bool off_session = random_below(3) != 0;
     (void)snprintf(with, sizeof(with), "\"saved_card_id\":\"%s\"%s", card->id,
                    off_session ? "" : ",\"off_session\":false");
-    send_payment(card->merchant, with, dice(4) != 0, card, off_session);
+    send_payment(card->merchant, with, random_below(4) != 0, card, off_session);
 }
 
-static void pay(void *about)
+static void pay(void *context)
 {
-    (void)about;
+    (void)context;
     char with[100];
-    int merchant = (int)dice(SERVICE_MERCHANTS);
-    struct wallet_card *card = dice(4) == 0 ? wallet_pick(merchant) : NULL;
+    int merchant = (int)random_below(SERVICE_MERCHANTS);
+    struct saved_card *card = random_below(4) == 0 ? saved_cards_pick(merchant) : NULL;
     if (card != NULL) {
-        shop_charge(card);
+        workload_charge(card);
         return;
     }
-    (void)snprintf(with, sizeof(with), "\"payment_method\":\"%s\"%s", methods[dice(COUNT_OF(methods))],
-                   dice(5) == 0 ? ",\"capture_method\":\"manual\"" : "");
-    send_payment(merchant, with, dice(4) != 0, NULL, false);
+    (void)snprintf(with, sizeof(with), "\"payment_method\":\"%s\"%s",
+                   methods[random_below(COUNT_OF(methods))],
+                   random_below(5) == 0 ? ",\"capture_method\":\"manual\"" : "");
+    send_payment(merchant, with, random_below(4) != 0, NULL, false);
 }
 
-void shop_open(void)
+void workload_start(void)
 {
-    world.dashboard = dice(2) == 0;
+    world.dashboard = random_below(2) == 0;
     for (int i = 0; i < SERVICE_MERCHANTS; i++) {
         char body[300];
         (void)snprintf(
             body, sizeof(body),
             "{\"provider\":\"stripe\",\"stripe\":{\"secret_key\":\"%s\",\"webhook_secret\":\"%s\"}}",
             service.merchants[i].stripe_key, STRIPE_WEBHOOK_SECRET);
-        order_place(
-            &(struct order){.merchant = i, .method = "PUT", .path = "/v1/merchant/providers", .body = body},
+        client_send(
+            &(struct client_request){
+                .merchant = i, .method = "PUT", .path = "/v1/merchant/providers", .body = body},
             0);
-        wallet_open(i);
+        saved_cards_start(i);
     }
     int64_t rushes_us[RUSHES];
     for (int i = 0; i < RUSHES; i++) {
-        rushes_us[i] = dice_between(US_PER_S, OPEN_US);
+        rushes_us[i] = random_between(US_PER_S, OPEN_US);
     }
     for (int i = 0; i < PAYMENTS; i++) {
-        bool rushes = dice(3) == 0;
-        world_after(rushes ? rushes_us[dice(RUSHES)] + dice_between(0, US_PER_S)
-                           : dice_between(US_PER_S, OPEN_US),
+        bool rushes = random_below(3) == 0;
+        world_after(rushes ? rushes_us[random_below(RUSHES)] + random_between(0, US_PER_S)
+                           : random_between(US_PER_S, OPEN_US),
                     pay, NULL);
     }
 }

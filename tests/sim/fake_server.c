@@ -1,5 +1,6 @@
-// See front.h. These are http_server.h's functions as the API calls them; the real ones are not linked in.
-#include "front.h"
+// See fake_server.h. These are http_server.h's functions as the API calls them; the real ones are not linked
+// in.
+#include "fake_server.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -12,14 +13,14 @@
 
 struct exchange {
     struct http_exchange base;
-    int life;
+    int incarnation;
     struct http_header *headers;
     size_t header_count;
     bool replied;
     bool told;
-    struct front_answer answer;
-    void (*answered)(void *about, const struct front_answer *answer);
-    void *about;
+    struct fake_server_answer answer;
+    void (*answered)(void *context, const struct fake_server_answer *answer);
+    void *context;
 };
 
 struct http_server {
@@ -27,63 +28,63 @@ struct http_server {
     size_t exchanges;
 };
 
-static struct http_server *door; // of the service that runs
+static struct http_server *running_server; // of the service that runs
 
 // Tells the sender, once. A service that died has told nobody.
-static void tell(void *about)
+static void tell(void *context)
 {
-    struct exchange *exchange = about;
+    struct exchange *exchange = context;
     if (!exchange->told) {
         exchange->told = true;
-        exchange->answered(exchange->about, &exchange->answer);
+        exchange->answered(exchange->context, &exchange->answer);
     }
 }
 
-static void tell_nothing(void *about)
+static void tell_nothing(void *context)
 {
-    struct exchange *exchange = about;
+    struct exchange *exchange = context;
     if (!exchange->told) {
-        exchange->answer = (struct front_answer){0};
+        exchange->answer = (struct fake_server_answer){0};
         tell(exchange);
     }
 }
 
-static void end(void *about)
+static void end(void *context)
 {
-    struct exchange *exchange = about;
-    if (exchange->life == service.life && service.up) {
-        door->exchanges--;
-        door->options.on_end(&exchange->base, door->options.context);
+    struct exchange *exchange = context;
+    if (exchange->incarnation == service.incarnation && service.up) {
+        running_server->exchanges--;
+        running_server->options.on_end(&exchange->base, running_server->options.context);
     }
 }
 
 // While a request is under way its sender sees whether the connection breaks.
-static void watch(void *about)
+static void watch(void *context)
 {
-    struct exchange *exchange = about;
+    struct exchange *exchange = context;
     if (exchange->told) {
         return;
     }
-    if (exchange->life != service.life || !service.up) {
+    if (exchange->incarnation != service.incarnation || !service.up) {
         tell_nothing(exchange);
     } else {
         world_after(US_PER_S, watch, exchange);
     }
 }
 
-static void refuse_connection(void *about)
+static void refuse_connection(void *context)
 {
-    tell_nothing(about);
+    tell_nothing(context);
 }
 
-static struct exchange *exchange_new(const struct front_request *request)
+static struct exchange *exchange_new(const struct fake_server_request *request)
 {
     struct exchange *exchange = calloc(1, sizeof(*exchange));
     REQUIRE(exchange != NULL);
     struct arena *arena = &exchange->base.arena;
-    exchange->life = service.life;
+    exchange->incarnation = service.incarnation;
     exchange->answered = request->answered;
-    exchange->about = request->about;
+    exchange->context = request->context;
     exchange->base.method = arena_strdup(arena, request->method);
     exchange->base.path = arena_strdup(arena, request->path);
     exchange->base.query = arena_strdup(arena, request->query != NULL ? request->query : "");
@@ -96,21 +97,21 @@ static struct exchange *exchange_new(const struct front_request *request)
     return exchange;
 }
 
-void front_send(const struct front_request *request)
+void fake_server_send(const struct fake_server_request *request)
 {
     struct exchange *exchange = exchange_new(request);
     if (!service.up) {
-        world_after(dice_between(100, 10000), refuse_connection, exchange);
+        world_after(random_between(100, 10000), refuse_connection, exchange);
         return;
     }
-    door->exchanges++;
+    running_server->exchanges++;
     world_after(US_PER_S, watch, exchange); // before anything that the service may not survive
-    door->options.on_head(&exchange->base, door->options.context);
+    running_server->options.on_head(&exchange->base, running_server->options.context);
     if (!exchange->replied) {
         exchange->base.body = BUF_MAX(exchange->base.body_bytes_max);
         buf_add_str(&exchange->base.body, request->body != NULL ? request->body : "");
         REQUIRE(!exchange->base.body.overflow);
-        door->options.on_request(&exchange->base, door->options.context);
+        running_server->options.on_request(&exchange->base, running_server->options.context);
     }
 }
 
@@ -124,7 +125,7 @@ enum errc http_server_open(struct uv_service_loop *loop, const struct http_serve
     *server = calloc(1, sizeof(**server));
     REQUIRE(*server != NULL);
     (*server)->options = *options;
-    door = *server;
+    running_server = *server;
     return OK;
 }
 
@@ -182,17 +183,17 @@ void http_exchange_reply(struct http_exchange *exchange, const struct http_reply
     REQUIRE(body != NULL);
     memcpy(body, reply->body, reply->body_bytes);
     body[reply->body_bytes] = '\0';
-    own->answer = (struct front_answer){.status = reply->status, .body = body};
+    own->answer = (struct fake_server_answer){.status = reply->status, .body = body};
     for (size_t i = 0; i < reply->header_count; i++) {
         own->answer.replayed =
             own->answer.replayed || text_equal(reply->headers[i].name, "Idempotent-Replayed");
     }
     // It has left, whatever becomes of the service from here on.
-    if (fault_in(25)) {
+    if (fault_one_in(25)) {
         world.counts.answers_lost++;
-        world_after(dice_between(0, 10 * US_PER_S), tell_nothing, own);
+        world_after(random_between(0, 10 * US_PER_S), tell_nothing, own);
     } else {
-        world_after(dice_between(100, 20000), tell, own);
+        world_after(random_between(100, 20000), tell, own);
     }
     world_after(0, end, own);
 }

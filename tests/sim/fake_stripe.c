@@ -1,5 +1,5 @@
-// See stripe_side.h.
-#include "stripe_side.h"
+// See fake_stripe.h.
+#include "fake_stripe.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -7,7 +7,7 @@
 #include "base/json.h"
 #include "base/require.h"
 #include "base/text.h"
-#include "front.h"
+#include "fake_server.h"
 #include "net/form.h"
 #include "sandbox/sandbox.h"
 #include "service.h"
@@ -31,9 +31,9 @@ struct event {
 
 static void send_due(void);
 
-static void look_again(void *about)
+static void look_again(void *context)
 {
-    (void)about;
+    (void)context;
     send_due();
 }
 
@@ -45,10 +45,10 @@ static void look_when_due(void)
     }
 }
 
-static void answered(void *about, const struct front_answer *answer)
+static void answered(void *context, const struct fake_server_answer *answer)
 {
-    struct event *event = about;
-    bool accepted = answer->status >= 200 && answer->status < 300 && !fault_in(30);
+    struct event *event = context;
+    bool accepted = answer->status >= 200 && answer->status < 300 && !fault_one_in(30);
     if (!event->double_of_another) {
         sandbox_delivery_done(sandbox, true_us(), event->delivery.account_id, event->delivery.errand_id,
                               accepted);
@@ -56,44 +56,44 @@ static void answered(void *about, const struct front_answer *answer)
     }
 }
 
-static void arrive(void *about)
+static void arrive(void *context)
 {
-    struct event *event = about;
+    struct event *event = context;
     const struct http_header headers[] = {{"Stripe-Signature", event->delivery.signature},
                                           {"Content-Type", "application/json; charset=utf-8"}};
-    struct front_request request = {
+    struct fake_server_request request = {
         .method = "POST",
         .path = strstr(event->delivery.url, "/v1/"),
         .headers = headers,
         .header_count = COUNT_OF(headers),
         .body = event->delivery.body,
         .answered = answered,
-        .about = event,
+        .context = event,
     };
     world.counts.provider_events++;
-    front_send(&request);
+    fake_server_send(&request);
 }
 
-static void get_lost(void *about)
+static void get_lost(void *context)
 {
-    answered(about, &(const struct front_answer){.status = 0});
+    answered(context, &(const struct fake_server_answer){.status = 0});
 }
 
 static void send_event(struct event *event)
 {
-    if (fault_in(12)) {
+    if (fault_one_in(12)) {
         world.counts.events_lost++;
-        world_after(dice_between(0, 10 * US_PER_S), get_lost, event);
+        world_after(random_between(0, 10 * US_PER_S), get_lost, event);
         return;
     }
-    if (fault_in(20)) {
+    if (fault_one_in(20)) {
         struct event *twin = calloc(1, sizeof(*twin));
         REQUIRE(twin != NULL);
         *twin = *event; // its texts stay with the first
         twin->double_of_another = true;
-        world_after(dice_between(0, 60 * US_PER_S), arrive, twin);
+        world_after(random_between(0, 60 * US_PER_S), arrive, twin);
     }
-    int64_t way_us = fault_in(10) ? dice_between(0, 120 * US_PER_S) : dice_between(500, 500000);
+    int64_t way_us = fault_one_in(10) ? random_between(0, 120 * US_PER_S) : random_between(500, 500000);
     world_after(way_us, arrive, event);
 }
 
@@ -142,7 +142,7 @@ static int64_t handle(const struct sandbox_request *request, struct arena *arena
     return response.delay_us;
 }
 
-int64_t stripe_side_handle(const struct stripe_request *request, struct arena *arena,
+int64_t fake_stripe_handle(const struct stripe_request *request, struct arena *arena,
                            struct stripe_reply *reply)
 {
     size_t path_bytes = strcspn(request->target, "?");
@@ -170,7 +170,7 @@ int64_t stripe_side_handle(const struct stripe_request *request, struct arena *a
     return delay_us;
 }
 
-void stripe_side_watch(const char *method, const char *target, const char *idempotency_key)
+void fake_stripe_watch(const char *method, const char *target, const char *idempotency_key)
 {
     struct uuid id = {{0}};
     if (!text_equal(method, "POST") || !text_equal(target, "/v1/payment_intents") ||
@@ -204,7 +204,7 @@ static struct stripe_reply ask(struct arena *arena, int merchant, const char *me
     return reply;
 }
 
-bool stripe_side_dashboard_refund(int merchant, const char *intent_id, int64_t amount_minor)
+bool fake_stripe_dashboard_refund(int merchant, const char *intent_id, int64_t amount_minor)
 {
     struct arena arena ARENA_CLEANUP = ARENA_EMPTY;
     struct buf form BUF_CLEANUP = BUF_MAX(1024);
@@ -215,7 +215,7 @@ bool stripe_side_dashboard_refund(int merchant, const char *intent_id, int64_t a
     return reply.status == 200;
 }
 
-bool stripe_side_refund_failed(int merchant, const char *intent_id)
+bool fake_stripe_refund_failed(int merchant, const char *intent_id)
 {
     struct arena arena ARENA_CLEANUP = ARENA_EMPTY;
     struct buf form BUF_CLEANUP = BUF_MAX(1024);
@@ -224,7 +224,7 @@ bool stripe_side_refund_failed(int merchant, const char *intent_id)
     return strstr(reply.body, "\"failed\"") != NULL;
 }
 
-bool stripe_side_payer(const char *page_url, bool completes)
+bool fake_stripe_payer(const char *page_url, bool completes)
 {
     struct arena arena ARENA_CLEANUP = ARENA_EMPTY;
     const char *path = page_url + strlen(STRIPE_BASE);
@@ -241,7 +241,7 @@ bool stripe_side_payer(const char *page_url, bool completes)
     return false;
 }
 
-struct json_object *stripe_side_get(int merchant, const char *path, const char *query)
+struct json_object *fake_stripe_get(int merchant, const char *path, const char *query)
 {
     struct arena arena ARENA_CLEANUP = ARENA_EMPTY;
     struct json_object *object = NULL;
@@ -251,10 +251,10 @@ struct json_object *stripe_side_get(int merchant, const char *path, const char *
     return object;
 }
 
-void stripe_side_dashboard_forget(int merchant, const char *email)
+void fake_stripe_dashboard_forget(int merchant, const char *email)
 {
     struct arena arena ARENA_CLEANUP = ARENA_EMPTY;
-    struct json_object *list JSON_CLEANUP = stripe_side_get(merchant, "/v1/customers", "limit=100");
+    struct json_object *list JSON_CLEANUP = fake_stripe_get(merchant, "/v1/customers", "limit=100");
     struct json_object *customers = json_get(list, "data");
     for (size_t i = 0; i < json_object_array_length(customers); i++) {
         struct json_object *customer = json_object_array_get_idx(customers, i);
@@ -267,7 +267,7 @@ void stripe_side_dashboard_forget(int merchant, const char *email)
     }
 }
 
-struct json_object *stripe_side_ledger(void)
+struct json_object *fake_stripe_ledger(void)
 {
     struct arena arena ARENA_CLEANUP = ARENA_EMPTY;
     struct json_object *ledger = NULL;
@@ -279,16 +279,16 @@ struct json_object *stripe_side_ledger(void)
     return ledger;
 }
 
-void stripe_side_begin(void)
+void fake_stripe_start(void)
 {
     sandbox = sandbox_new(&world.random);
     for (int i = 0; i < SERVICE_MERCHANTS; i++) {
         struct arena arena ARENA_CLEANUP = ARENA_EMPTY;
         struct buf form BUF_CLEANUP = BUF_MAX(1024);
         form_add(&form, "url",
-                 dice(2) == 0 ? "https://service.sim/v1/webhooks/stripe"
-                              : arena_printf(&arena, "https://service.sim/v1/webhooks/stripe/%s",
-                                             service.merchants[i].id));
+                 random_below(2) == 0 ? "https://service.sim/v1/webhooks/stripe"
+                                      : arena_printf(&arena, "https://service.sim/v1/webhooks/stripe/%s",
+                                                     service.merchants[i].id));
         form_add(&form, "enabled_events[]", "*");
         form_add(&form, "secret", STRIPE_WEBHOOK_SECRET);
         struct stripe_reply reply = ask(&arena, i, "POST", "/v1/webhook_endpoints", "", buf_str(&form));

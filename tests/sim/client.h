@@ -8,14 +8,15 @@
 
 #include <json-c/json.h>
 
-struct order {
+struct client_request {
     int merchant;
     const char *method;
     const char *path;
     const char *key; // Idempotency-Key; NULL: none
     const char *body;
-    void (*then)(struct order *order, struct json_object *data); // the first answer 2xx; NULL: nothing
-    void *about;
+    void (*then)(struct client_request *request,
+                 struct json_object *data); // the first answer 2xx; NULL: nothing
+    void *context;
 
     int attempts;
     bool under_way;
@@ -26,8 +27,8 @@ struct order {
 };
 
 // Places it after delay_us. The order is kept for ever, all its text copied.
-struct order *order_place(const struct order *wish, int64_t delay_us);
-extern struct order **orders;
-extern size_t order_count;
+struct client_request *client_send(const struct client_request *wish, int64_t delay_us);
+extern struct client_request **client_requests;
+extern size_t client_request_count;
 // Whether some order has neither its answer nor given up.
-bool orders_open(void);
+bool client_is_busy(void);
