@@ -1,7 +1,7 @@
-// What must be so of saved cards when all has come to rest. One thread.
+// The promises about saved cards that must hold when the service is idle. One thread.
 #pragma once
 
 #include <stdbool.h>
 
-// `late`: for so long that no card waits for its payer any more.
-void card_promises_check(bool late);
+// all_expired: so much time has passed that no card may still be pending.
+void card_promises_check(bool all_expired);

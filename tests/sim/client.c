@@ -12,18 +12,17 @@
 #include "world.h"
 
 #define REQUESTS_MAX 16384
-#define BYTES_KEPT_US (INT64_C(24) * 3600 * US_PER_S) // so long the very bytes come again
+#define REPLY_KEPT_US (INT64_C(24) * 3600 * US_PER_S) // a repeat within this gets the same bytes
 
 struct attempt {
     struct client_request *request;
-    bool over;
+    bool ended;
 };
 
-static struct client_request *all[REQUESTS_MAX];
-struct client_request **client_requests = all;
+struct client_request *client_requests[REQUESTS_MAX];
 size_t client_request_count;
 
-static void try_again(void *context);
+static void send_attempt(void *context);
 
 bool client_is_busy(void)
 {
@@ -35,19 +34,20 @@ bool client_is_busy(void)
     return false;
 }
 
-static void come_again(struct client_request *request)
+static void retry_later(struct client_request *request)
 {
     if (request->ended) {
-        return; // only the repeat of an answered one is lost
+        return; // only the repeat of an answered request was lost
     }
     if (fault_one_in(12)) {
-        request->ended = true; // nobody ever asks again
+        request->ended = true; // the client gives up and never asks again
         return;
     }
-    world_after(random_between(100000, world.faults_off ? 2 * US_PER_S : 30 * US_PER_S), try_again, request);
+    world_after(random_between(100000, world.faults_off ? 2 * US_PER_S : 30 * US_PER_S), send_attempt,
+                request);
 }
 
-static void take_first(struct client_request *request, const struct fake_server_answer *answer)
+static void accept_first_answer(struct client_request *request, const struct fake_server_answer *answer)
 {
     struct json_object *body JSON_CLEANUP = NULL;
     request->status = answer->status;
@@ -59,16 +59,16 @@ static void take_first(struct client_request *request, const struct fake_server_
     } else if (request->then != NULL) {
         request->then(request, json_get(body, "data"));
     }
-    if (request->key != NULL && random_below(4) == 0) { // it runs again, as jobs do
+    if (request->key != NULL && random_below(4) == 0) { // the caller's job runs again
         world.counts.replays++;
-        world_after(random_between(0, 300 * US_PER_S), try_again, request);
+        world_after(random_between(0, 300 * US_PER_S), send_attempt, request);
     }
 }
 
-static void compare(struct client_request *request, const struct fake_server_answer *answer)
+static void check_same_answer(struct client_request *request, const struct fake_server_answer *answer)
 {
     bool same = answer->status == request->status && text_equal(answer->body, request->answer);
-    if (!same && world.now_us - request->answered_us < BYTES_KEPT_US) {
+    if (!same && world.now_us - request->answered_us < REPLY_KEPT_US) {
         violation("key %s was answered %s and then %s", request->key, request->answer, answer->body);
     }
 }
@@ -83,15 +83,15 @@ static void answered(void *context, const struct fake_server_answer *answer)
 {
     struct attempt *attempt = context;
     struct client_request *request = attempt->request;
-    if (attempt->over) {
+    if (attempt->ended) {
         return; // the client has hung up
     }
-    attempt->over = true;
+    attempt->ended = true;
     request->under_way = false;
     note("client: %s %s %s -> %d", request->method, request->path, request->key != NULL ? request->key : "",
          answer->status);
     if (is_temporary(answer)) {
-        come_again(request);
+        retry_later(request);
     } else if (answer->status >= 300) {
         if (request->status != 0 && request->key != NULL) {
             violation("key %s was answered %d and then refused: %s", request->key, request->status,
@@ -100,24 +100,24 @@ static void answered(void *context, const struct fake_server_answer *answer)
         request->ended = true;
     } else if (request->status == 0) {
         world.counts.answers++;
-        take_first(request, answer);
+        accept_first_answer(request, answer);
     } else {
-        compare(request, answer);
+        check_same_answer(request, answer);
     }
 }
 
 static void hang_up(void *context)
 {
     struct attempt *attempt = context;
-    if (!attempt->over) {
-        attempt->over = true;
+    if (!attempt->ended) {
+        attempt->ended = true;
         attempt->request->under_way = false;
         world.counts.hang_ups++;
-        come_again(attempt->request);
+        retry_later(attempt->request);
     }
 }
 
-static void try_again(void *context)
+static void send_attempt(void *context)
 {
     struct client_request *request = context;
     const char *api_key = service.merchants[request->merchant].api_key;
@@ -139,16 +139,16 @@ static void try_again(void *context)
     });
 }
 
-struct client_request *client_send(const struct client_request *wish, int64_t delay_us)
+struct client_request *client_send(const struct client_request *template, int64_t delay_us)
 {
     REQUIRE(client_request_count < REQUESTS_MAX);
     struct client_request *request = calloc(1, sizeof(*request));
     REQUIRE(request != NULL);
-    *request = *wish;
-    request->path = strdup(wish->path);
-    request->key = wish->key != NULL ? strdup(wish->key) : NULL;
-    request->body = wish->body != NULL ? strdup(wish->body) : NULL;
+    *request = *template;
+    request->path = strdup(template->path);
+    request->key = template->key != NULL ? strdup(template->key) : NULL;
+    request->body = template->body != NULL ? strdup(template->body) : NULL;
     client_requests[client_request_count++] = request;
-    world_after(delay_us, try_again, request);
+    world_after(delay_us, send_attempt, request);
     return request;
 }

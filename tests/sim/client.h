@@ -1,5 +1,5 @@
-// One request of a client's, from its first attempt to an answer that counts: sent again under the same key
-// as long as nothing is known, as a careful client does it. One thread.
+// The merchants' API client: sends each request until it gets a final answer. While the outcome is unknown it
+// repeats the request under the same key, as a careful client does. One thread.
 #pragma once
 
 #include <stdbool.h>
@@ -15,20 +15,21 @@ struct client_request {
     const char *key; // Idempotency-Key; NULL: none
     const char *body;
     void (*then)(struct client_request *request,
-                 struct json_object *data); // the first answer 2xx; NULL: nothing
+                 struct json_object *data); // gets the first answer 2xx; NULL: nobody
     void *context;
 
     int attempts;
     bool under_way;
-    bool ended;         // answered for good, or given up
-    int status;         // of the first answer that counted, 0: none
-    const char *answer; // its body
+    bool ended;         // has its final answer, or was given up
+    int status;         // of the first answer 2xx; 0: none yet
+    const char *answer; // the body of that answer
     int64_t answered_us;
 };
 
-// Places it after delay_us. The order is kept for ever, all its text copied.
-struct client_request *client_send(const struct client_request *wish, int64_t delay_us);
-extern struct client_request **client_requests;
+// Sends a copy of `template` after delay_us. The copy is never freed, so the result stays valid.
+struct client_request *client_send(const struct client_request *template, int64_t delay_us);
+// All requests so far.
+extern struct client_request *client_requests[];
 extern size_t client_request_count;
-// Whether some order has neither its answer nor given up.
+// Whether any request is not finished.
 bool client_is_busy(void);

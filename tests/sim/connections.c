@@ -1,10 +1,9 @@
-// See connections.h. The client dies with the service; what it had written by then may still arrive.
+// See connections.h. The client dies with the service; requests that it had written may still arrive.
 #include "connections.h"
 
 #include <stdlib.h>
 
 #include "base/require.h"
-#include "network.h"
 #include "service.h"
 #include "world.h"
 
@@ -13,22 +12,22 @@
 #define CONNECT_MAX_US (10 * US_PER_S)
 #define LIFE_US (600 * US_PER_S)
 #define IDLE_US (60 * US_PER_S)
-#define PING_AFTER_US (5 * US_PER_S) // of silence while calls are under way
+#define PING_AFTER_US (5 * US_PER_S) // of silence while calls are in progress
 #define PONG_WITHIN_US (3 * US_PER_S)
 #define REFUSALS_MAX 3
 
 struct connection {
-    struct list link;    // among the client's, until it is closed
-    struct list streams; // in the order they were written
+    struct list link;    // in the client's list until it is closed
+    struct list streams; // in the order in which they were written
     int stream_count;
     int streams_max;
     int incarnation; // the service's
-    int64_t made_us;
+    int64_t connected_us;
     int64_t idle_since_us;
-    bool ready;   // else it is being made
-    bool leaving; // it takes no further calls
-    bool mute;    // nothing arrives from it any more
-    bool deaf;    // and nothing written to it arrives
+    bool ready;    // else it is still connecting
+    bool draining; // it takes no further calls
+    bool mute;     // the client receives nothing more from it
+    bool deaf;     // and Stripe receives nothing more from it
     bool pinged;
 };
 
@@ -59,16 +58,16 @@ static void close_connection(struct connection *connection)
     client.connection_count--;
 }
 
-// It takes no further calls; those on it go on.
+// It takes no further calls; those on it continue.
 static void retire(struct connection *connection)
 {
-    connection->leaving = true;
+    connection->draining = true;
     if (connection->stream_count == 0) {
         close_connection(connection);
     }
 }
 
-static void take_off(struct connection *connection, struct stream *stream)
+static void remove_stream(struct connection *connection, struct stream *stream)
 {
     list_remove(&stream->link);
     stream->connection = NULL;
@@ -78,10 +77,10 @@ static void take_off(struct connection *connection, struct stream *stream)
 
 static void serve_queue(void);
 
-// --- what goes wrong with a connection
+// --- faults of a connection
 
-// What Stripe has not taken by now may be lost.
-static void lose_some(struct connection *connection)
+// Requests that Stripe has not begun to process may be lost.
+static void lose_untaken(struct connection *connection)
 {
     LIST_EACH_SAFE(&connection->streams, node, after)
     {
@@ -92,15 +91,15 @@ static void lose_some(struct connection *connection)
     }
 }
 
-static void break_off(struct connection *connection, const char *error)
+static void fail_connection(struct connection *connection, const char *error)
 {
     close_connection(connection);
     LIST_EACH_SAFE(&connection->streams, node, after)
     {
         struct stream *stream = stream_of(node);
         world.counts.calls_cut++;
-        take_off(connection, stream);
-        network_end(stream, HTTP_CUT, error);
+        remove_stream(connection, stream);
+        stream->ops->end(stream, HTTP_CUT, error);
     }
     serve_queue();
 }
@@ -111,28 +110,28 @@ static void cut(void *context)
     if (is_open(connection)) {
         note("a connection with %d calls is cut", connection->stream_count);
         world.counts.connections_cut++;
-        lose_some(connection);
-        break_off(connection, "the connection was reset");
+        lose_untaken(connection);
+        fail_connection(connection, "the connection was reset");
     }
 }
 
-// Its streams' last ones were surely not processed. They go to the head of the queue, in their order.
-static void refuse_last(struct connection *connection)
+// GOAWAY says that its last streams were not processed. They return to the head of the queue in their order.
+static void refuse_last_stream(struct connection *connection)
 {
     struct stream *stream = stream_of(connection->streams.prev);
     world.counts.calls_refused++;
     stream->transmission->lost = true;
-    take_off(connection, stream);
+    remove_stream(connection, stream);
     if (stream->refusals < REFUSALS_MAX) {
         stream->refusals++;
         list_append(client.queue.next, &stream->link);
     } else {
         world.counts.calls_refused_for_good++;
-        network_end(stream, HTTP_NOT_SENT, "the server refused the request again and again");
+        stream->ops->end(stream, HTTP_NOT_SENT, "the server refused the request again and again");
     }
 }
 
-static void go_away(void *context)
+static void receive_goaway(void *context)
 {
     struct connection *connection = context;
     if (!is_open(connection) || connection->mute) {
@@ -148,17 +147,17 @@ static void go_away(void *context)
          connection->stream_count, (long long)refused);
     world.counts.connections_sent_away++;
     for (; refused > 0; refused--) {
-        refuse_last(connection);
+        refuse_last_stream(connection);
     }
     retire(connection);
     serve_queue();
 }
 
-static void pong_is_overdue(void *context)
+static void pong_overdue(void *context)
 {
     struct connection *connection = context;
     if (is_open(connection)) {
-        break_off(connection, "the connection was silent");
+        fail_connection(connection, "the connection was silent");
     }
 }
 
@@ -166,12 +165,12 @@ static void ping(struct connection *connection)
 {
     if (!connection->pinged) {
         connection->pinged = true;
-        connection->leaving = true;
-        world_after(PONG_WITHIN_US, pong_is_overdue, connection);
+        connection->draining = true;
+        world_after(PONG_WITHIN_US, pong_overdue, connection);
     }
 }
 
-static void look_at_silence(void *context)
+static void check_silence(void *context)
 {
     struct connection *connection = context;
     if (is_open(connection) && connection->stream_count > 0) {
@@ -190,32 +189,32 @@ static void fall_silent(void *context)
     connection->mute = true;
     connection->deaf = random_below(2) == 0;
     if (connection->deaf) {
-        lose_some(connection);
+        lose_untaken(connection);
     }
-    world_after(PING_AFTER_US, look_at_silence, connection);
+    world_after(PING_AFTER_US, check_silence, connection);
 }
 
-// Soon after a request was written, so that it is mostly on its way or being answered. Stripe mostly sends
-// the next connection away too, so that some calls are refused to the end.
-static void draw_trouble(struct connection *connection, const struct stream *stream)
+// Faults come soon after a request was written, so the request is usually in transit or being answered. After
+// a refusal the next connection usually gets GOAWAY too, so that some calls are refused until the client
+// gives up.
+static void draw_fault(struct connection *connection, const struct stream *stream)
 {
-    static void (*const troubles[])(void *context) = {cut, go_away, fall_silent};
+    static void (*const faults[])(void *context) = {cut, receive_goaway, fall_silent};
     if (stream->refusals > 0 && !world.faults_off && random_below(4) != 0) {
-        world_after(random_between(0, 500), go_away, connection);
+        world_after(random_between(0, 500), receive_goaway, connection);
     } else if (fault_one_in(40)) {
-        world_after(random_between(0, 30 * US_PER_MS), troubles[random_below(COUNT_OF(troubles))],
-                    connection);
+        world_after(random_between(0, 30 * US_PER_MS), faults[random_below(COUNT_OF(faults))], connection);
     }
 }
 
-// --- to make one
+// --- connecting
 
 static bool is_down(void)
 {
     return world.now_us < down_until_us && !world.faults_off;
 }
 
-static void not_made(void *context)
+static void connect_failed(void *context)
 {
     struct connection *connection = context;
     if (!is_open(connection)) {
@@ -227,25 +226,25 @@ static void not_made(void *context)
     LIST_EACH_SAFE(&client.queue, node, after)
     {
         list_remove(node);
-        network_end(stream_of(node), HTTP_NOT_SENT, "no connection was made");
+        stream_of(node)->ops->end(stream_of(node), HTTP_NOT_SENT, "no connection was made");
     }
 }
 
-static void made(void *context)
+static void connected(void *context)
 {
     struct connection *connection = context;
     if (is_down()) {
-        not_made(context);
+        connect_failed(context);
     } else if (is_open(connection)) {
         client.connecting = false;
         connection->ready = true;
-        connection->made_us = world.now_us;
+        connection->connected_us = world.now_us;
         connection->idle_since_us = world.now_us;
         serve_queue();
     }
 }
 
-static void make_connection(void)
+static void connect_to_stripe(void)
 {
     struct connection *connection = calloc(1, sizeof(*connection));
     REQUIRE(connection != NULL);
@@ -257,25 +256,25 @@ static void make_connection(void)
     connection->streams_max = random_below(5) == 0 ? 1 : STREAMS_MAX;
     world.counts.connections++;
     if (is_down()) {
-        world_after(down_silently ? CONNECT_MAX_US : random_between(500, 20000), not_made, connection);
+        world_after(down_silently ? CONNECT_MAX_US : random_between(500, 20000), connect_failed, connection);
     } else if (fault_one_in(12)) {
-        world_after(random_between(500, CONNECT_MAX_US), not_made, connection);
+        world_after(random_between(500, CONNECT_MAX_US), connect_failed, connection);
     } else {
         bool slow = fault_one_in(3);
         world.counts.connects_slow += slow;
-        world_after(slow ? random_between(US_PER_S, CONNECT_MAX_US) : random_between(1000, 40000), made,
+        world_after(slow ? random_between(US_PER_S, CONNECT_MAX_US) : random_between(1000, 40000), connected,
                     connection);
     }
 }
 
 // --- calls
 
-static void write_to(struct connection *connection, struct stream *stream)
+static void write_stream(struct connection *connection, struct stream *stream)
 {
     bool too_late = stream->send_before_us != 0 && service_wall_us() >= stream->send_before_us;
     if (too_late && !mutated("late-write")) {
         world.counts.calls_too_late++;
-        network_end(stream, HTTP_TOO_LATE, "the request could not be sent in time");
+        stream->ops->end(stream, HTTP_TOO_LATE, "the request could not be sent in time");
         return;
     }
     struct transmission *transmission = calloc(1, sizeof(*transmission));
@@ -285,24 +284,24 @@ static void write_to(struct connection *connection, struct stream *stream)
     stream->connection = connection;
     list_append(&connection->streams, &stream->link);
     if (connection->mute && connection->stream_count == 0) {
-        world_after(PING_AFTER_US, look_at_silence, connection);
+        world_after(PING_AFTER_US, check_silence, connection);
     }
     connection->stream_count++;
-    network_write(transmission);
-    draw_trouble(connection, stream);
+    stream->ops->write(transmission);
+    draw_fault(connection, stream);
 }
 
-// One with a free stream; what is past its time is retired on the way.
+// Returns a connection with a free stream. Retires those that are too old or idle.
 static struct connection *ready_connection(void)
 {
     LIST_EACH_SAFE(&client.connections, node, after)
     {
         struct connection *connection = CONTAINER_OF(node, struct connection, link);
         bool idle = connection->stream_count == 0 && world.now_us - connection->idle_since_us >= IDLE_US;
-        if (!connection->ready || connection->leaving) {
+        if (!connection->ready || connection->draining) {
             continue;
         }
-        if (idle || world.now_us - connection->made_us >= LIFE_US) {
+        if (idle || world.now_us - connection->connected_us >= LIFE_US) {
             retire(connection);
         } else if (connection->stream_count < connection->streams_max) {
             return connection;
@@ -318,10 +317,10 @@ static void serve_queue(void)
         if (connection == NULL) {
             break;
         }
-        write_to(connection, stream_of(list_take_first(&client.queue)));
+        write_stream(connection, stream_of(list_take_first(&client.queue)));
     }
     if (!list_empty(&client.queue) && !client.connecting && client.connection_count < CONNECTIONS_MAX) {
-        make_connection();
+        connect_to_stripe();
     }
 }
 
@@ -339,34 +338,34 @@ void connections_send(struct stream *stream, int64_t send_before_us)
     serve_queue();
 }
 
-void connections_leave(struct stream *stream)
+void connections_end(struct stream *stream)
 {
     struct connection *connection = stream->connection;
     if (connection == NULL) {
         list_remove(&stream->link);
         return;
     }
-    take_off(connection, stream);
-    if (connection->leaving && connection->stream_count == 0) {
+    remove_stream(connection, stream);
+    if (connection->draining && connection->stream_count == 0) {
         close_connection(connection);
     }
     serve_queue();
 }
 
-// One that is not silent answers the ping at once, and nothing changes.
-void connections_suspect(struct stream *stream)
+// A connection that is not silent answers the ping at once, so nothing changes.
+void connections_report_timeout(struct stream *stream)
 {
     if (stream->connection != NULL && stream->connection->mute) {
         ping(stream->connection);
     }
 }
 
-bool connections_waits(const struct stream *stream)
+bool connections_is_queued(const struct stream *stream)
 {
     return stream->connection == NULL && list_linked(&stream->link);
 }
 
-bool connections_hears(const struct stream *stream)
+bool connections_is_readable(const struct stream *stream)
 {
     return stream->connection == NULL || !stream->connection->mute;
 }

@@ -1,4 +1,4 @@
-// See disk.h. What a file holds is disk_content.c's, who may use it disk_locks.c's.
+// See disk.h. disk_content.c holds a file's bytes, disk_locks.c its locks.
 #include "disk.h"
 
 #include <sqlite3.h>
@@ -28,7 +28,7 @@ struct handle {
 };
 
 static struct file files[FILES_MAX];
-static int generation; // of the process that runs
+static int generation; // of the running process
 static int64_t calls_left;
 static void (*die_now)(void);
 static int64_t failing_until_us;
@@ -51,7 +51,7 @@ static bool fails(void)
     return failed;
 }
 
-// Whether this is the call that the process does not survive.
+// Whether the process ends in this call.
 static bool is_last(void)
 {
     return !world.faults_off && calls_left > 0 && --calls_left == 0;
@@ -66,7 +66,7 @@ void disk_crash(bool power_lost)
         if (power_lost && file->exists) {
             content_lose_power(&file->content);
         }
-        file->locks = (struct disk_locks){0}; // the dead may still point to its memory
+        file->locks = (struct disk_locks){0}; // its memory stays: the old process may still point to it
     }
 }
 
@@ -122,8 +122,8 @@ static int disk_truncate(sqlite3_file *base, sqlite3_int64 bytes)
     return SQLITE_OK;
 }
 
-// A failed sync may have written some, and says afterwards that all is well though the rest never comes: so
-// Linux does it.
+// As on Linux, a failed sync may drop unwritten data, and later syncs succeed although that data never
+// reaches the disk.
 static int disk_sync(sqlite3_file *base, int flags)
 {
     (void)flags;
@@ -191,7 +191,7 @@ static int disk_sector_size(sqlite3_file *base)
 static int disk_characteristics(sqlite3_file *base)
 {
     (void)base;
-    return SQLITE_IOCAP_POWERSAFE_OVERWRITE; // as SQLite takes a Linux file system to be
+    return SQLITE_IOCAP_POWERSAFE_OVERWRITE; // as SQLite assumes for a Linux file system
 }
 
 static int disk_shm_map(sqlite3_file *base, int region, int bytes, int extend, void volatile **out)
@@ -214,7 +214,7 @@ static void disk_shm_barrier(sqlite3_file *base)
 static int disk_shm_unmap(sqlite3_file *base, int delete)
 {
     (void)base;
-    (void)delete; // the memory stays with the file
+    (void)delete; // the file keeps the memory
     return SQLITE_OK;
 }
 
@@ -265,7 +265,7 @@ static struct file *make(const char *name)
             return &files[i];
         }
     }
-    require_failed("there is room for one more file", __FILE__, __LINE__);
+    require_failed("a free entry in the file table", __FILE__, __LINE__);
 }
 
 static int disk_open(sqlite3_vfs *vfs, sqlite3_filename name, sqlite3_file *base, int flags, int *out_flags)
@@ -273,7 +273,7 @@ static int disk_open(sqlite3_vfs *vfs, sqlite3_filename name, sqlite3_file *base
     (void)vfs;
     struct handle *handle = (struct handle *)base;
     *handle = (struct handle){.generation = generation};
-    REQUIRE(name != NULL); // temporary files are kept in memory
+    REQUIRE(name != NULL); // SQLite keeps temporary files in memory
     handle->file = find(name);
     if (handle->file == NULL) {
         if (!(flags & SQLITE_OPEN_CREATE)) {
@@ -332,7 +332,8 @@ static int disk_sleep(sqlite3_vfs *vfs, int microseconds)
 static int disk_time(sqlite3_vfs *vfs, sqlite3_int64 *milliseconds)
 {
     (void)vfs;
-    *milliseconds = INT64_C(210866760000000) + (WORLD_START_US + world.now_us) / 1000; // Julian days' epoch
+    *milliseconds = INT64_C(210866760000000) +
+                    (WORLD_START_US + world.now_us) / 1000; // milliseconds since the epoch of Julian days
     return SQLITE_OK;
 }
 
@@ -361,7 +362,7 @@ static sqlite3_vfs vfs = {
 
 void disk_install(void)
 {
-    // One thread, and calls that never return leave no mutex held.
+    // Single-threaded, so that a call that a crash interrupts leaves no mutex locked.
     REQUIRE(sqlite3_config(SQLITE_CONFIG_SINGLETHREAD) == SQLITE_OK);
     REQUIRE(sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0) == SQLITE_OK);
     REQUIRE(sqlite3_initialize() == SQLITE_OK);

@@ -1,20 +1,20 @@
-// A disk of the simulation's own, as SQLite's only file system: real SQLite runs on it. What was written and
-// not synced may be lost, kept or torn by a loss of power, and any call may fail. One thread.
+// A simulated disk on which the real SQLite runs, as its only file system. A power loss may lose, keep or
+// tear writes that were not synced, and any call may fail. One thread.
 #pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
 
-// Makes it SQLite's file system, once a process and before anything else of SQLite's.
+// Registers it as SQLite's file system. Call it once in a process, before any other use of SQLite.
 void disk_install(void);
 
-// The calling process is gone: no lock holds any more, and handles that are still open do nothing. Without
-// power, too, of what was not synced each write is kept, lost or torn by chance.
+// The calling process has ended: its locks are released, and handles that are still open do nothing. If power
+// was lost as well, each write that was not synced is kept, lost or torn at random.
 void disk_crash(bool power_lost);
 
-// From now on the n-th writing call ends the process that makes it, by `die`, before or within its work.
-// 0: never.
+// From now on the n-th call that writes or syncs ends its process by calling `die`, before, during or after
+// its work. 0: never.
 void disk_die_after(int64_t calls, void (*die)(void));
 
-// For how long calls fail: until the time `until_us` of the world's.
+// All calls fail until the virtual time until_us.
 void disk_fail_until(int64_t until_us);

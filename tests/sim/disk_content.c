@@ -58,7 +58,7 @@ void content_forget_changes(struct disk_content *content)
     content->change_count = 0;
 }
 
-// Sector by sector, as a disk writes.
+// Keeps each sector at random: a disk writes sector by sector.
 static void tear(struct extent *extent, const struct change *change)
 {
     for (int64_t at = 0; at < change->bytes; at += SECTOR_BYTES) {
@@ -71,7 +71,7 @@ static void tear(struct extent *extent, const struct change *change)
 
 void content_lose_power(struct disk_content *content)
 {
-    uint64_t manner = random_below(4); // all lost, all kept, or each by chance
+    uint64_t manner = random_below(4); // all lost, all kept, or each at random
     for (size_t i = 0; i < content->change_count; i++) {
         const struct change *change = &content->changes[i];
         uint64_t fate = manner < 2 ? manner : random_below(3);

@@ -1,5 +1,5 @@
-// What a file of the simulated disk holds: as it is read, as it is durable, and the writes between the two.
-// One thread.
+// The content of a file on the simulated disk: what a reader sees, what is durable, and the writes that are
+// not durable yet. One thread.
 #pragma once
 
 #include <stddef.h>
@@ -11,7 +11,7 @@ struct extent {
     int64_t capacity;
 };
 
-// A write, or where data is NULL a cut to `offset` bytes.
+// A write or, if data is NULL, a truncation to `offset` bytes.
 struct change {
     char *data;
     int64_t offset;
@@ -26,10 +26,11 @@ struct disk_content {
     size_t change_capacity;
 };
 
-// A write that is not synced, or where data is NULL a cut to `offset` bytes.
+// Applies a write that is not synced or, if data is NULL, a truncation to `offset` bytes.
 void content_change(struct disk_content *content, const void *data, int64_t offset, int64_t bytes);
+// Makes all changes durable.
 void content_sync(struct disk_content *content);
-// The changes will never be durable, whatever is synced later.
+// Forgets the changes: no later sync makes them durable.
 void content_forget_changes(struct disk_content *content);
-// Of the changes each is kept, lost or torn by chance.
+// Each change is kept, lost or torn at random.
 void content_lose_power(struct disk_content *content);

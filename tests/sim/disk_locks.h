@@ -1,5 +1,5 @@
-// Who may use a file of the simulated disk: its locks, as SQLite's own file systems keep them, and the memory
-// that the write-ahead log's index is shared in. A crash takes all of it. One thread.
+// The locks of a file on the simulated disk, with the semantics of SQLite's own file systems, and the shared
+// memory for the index of the write-ahead log. A crash clears all of it. One thread.
 #pragma once
 
 #include <stdbool.h>
@@ -9,7 +9,7 @@
 
 #define DISK_REGIONS_MAX 64
 
-// What one handle on the file holds.
+// The locks of one handle on the file.
 struct disk_lock_holder {
     int lock; // SQLITE_LOCK_...
     uint16_t slots_shared;

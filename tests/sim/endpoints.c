@@ -24,13 +24,13 @@ struct event {
 struct subject {
     struct table_node node;
     char id[UUID_TEXT_BYTES];
-    char latest[UUID_TEXT_BYTES]; // of its events: ids tell their order, whatever the clock did
+    char latest_event_id[UUID_TEXT_BYTES]; // ids are in the order of events, whatever the clock does
 };
 
 static struct table events;
 static struct table subjects;
 
-static bool signature_is_right(const char *timestamp, const char *signature, const char *body)
+static bool signature_is_valid(const char *timestamp, const char *signature, const char *body)
 {
     const struct crypto_part parts[] = {{timestamp, strlen(timestamp)}, {".", 1}, {body, strlen(body)}};
     uint8_t mac[SHA256_BYTES];
@@ -45,7 +45,7 @@ bool endpoint_has(const char *event_id)
     return table_find(&events, event_id, strlen(event_id)) != NULL;
 }
 
-static void remember(const char *event_id)
+static void add_event(const char *event_id)
 {
     struct event *event = calloc(1, sizeof(*event));
     REQUIRE(event != NULL);
@@ -71,8 +71,8 @@ void endpoint_receive(const char *event_id, const char *timestamp, const char *s
     struct json_object *event JSON_CLEANUP = NULL;
     world.counts.merchant_events++;
     if (event_id == NULL || timestamp == NULL || signature == NULL ||
-        !signature_is_right(timestamp, signature, body)) {
-        violation("an event came to a merchant without a right signature");
+        !signature_is_valid(timestamp, signature, body)) {
+        violation("an event reached a merchant without a valid signature");
         return;
     }
     REQUIRE(json_parse(body, strlen(body), &event, NULL) == OK);
@@ -83,11 +83,11 @@ void endpoint_receive(const char *event_id, const char *timestamp, const char *s
     if (endpoint_has(event_id)) {
         return;
     }
-    remember(event_id);
+    add_event(event_id);
     struct subject *subject = subject_of(id);
-    if (strcmp(subject->latest, event_id) > 0) {
-        violation("event %s of %s came after a later one", event_id, id);
+    if (strcmp(subject->latest_event_id, event_id) > 0) {
+        violation("event %s of %s arrived after a later one", event_id, id);
     } else {
-        (void)snprintf(subject->latest, sizeof(subject->latest), "%s", event_id);
+        (void)snprintf(subject->latest_event_id, sizeof(subject->latest_event_id), "%s", event_id);
     }
 }

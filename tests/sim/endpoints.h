@@ -1,9 +1,10 @@
-// The merchants' endpoints: what arrived there. One thread.
+// The merchants' webhook endpoints and the events that reached them. One thread.
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 
-// A delivery: its signature must be right, and what is new must come in the order of a payment's events.
+// Receives a delivery. Its signature must be valid, and new events of a payment or card must arrive in order.
 void endpoint_receive(const char *event_id, const char *timestamp, const char *signature, const char *body);
+// Whether the event has arrived.
 bool endpoint_has(const char *event_id);

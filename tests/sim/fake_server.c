@@ -1,5 +1,4 @@
-// See fake_server.h. These are http_server.h's functions as the API calls them; the real ones are not linked
-// in.
+// See fake_server.h. Defines the functions of net/http_server.h; the product's are not linked.
 #include "fake_server.h"
 
 #include <stdlib.h>
@@ -17,7 +16,7 @@ struct exchange {
     struct http_header *headers;
     size_t header_count;
     bool replied;
-    bool told;
+    bool is_answered;
     struct fake_server_answer answer;
     void (*answered)(void *context, const struct fake_server_answer *answer);
     void *context;
@@ -28,28 +27,28 @@ struct http_server {
     size_t exchanges;
 };
 
-static struct http_server *running_server; // of the service that runs
+static struct http_server *running_server; // the running service's
 
-// Tells the sender, once. A service that died has told nobody.
-static void tell(void *context)
+// Gives the sender its answer, exactly once.
+static void deliver_answer(void *context)
 {
     struct exchange *exchange = context;
-    if (!exchange->told) {
-        exchange->told = true;
+    if (!exchange->is_answered) {
+        exchange->is_answered = true;
         exchange->answered(exchange->context, &exchange->answer);
     }
 }
 
-static void tell_nothing(void *context)
+static void deliver_no_answer(void *context)
 {
     struct exchange *exchange = context;
-    if (!exchange->told) {
+    if (!exchange->is_answered) {
         exchange->answer = (struct fake_server_answer){0};
-        tell(exchange);
+        deliver_answer(exchange);
     }
 }
 
-static void end(void *context)
+static void end_exchange(void *context)
 {
     struct exchange *exchange = context;
     if (exchange->incarnation == service.incarnation && service.up) {
@@ -58,23 +57,18 @@ static void end(void *context)
     }
 }
 
-// While a request is under way its sender sees whether the connection breaks.
-static void watch(void *context)
+// The sender notices within a second when the service has crashed.
+static void watch_service(void *context)
 {
     struct exchange *exchange = context;
-    if (exchange->told) {
+    if (exchange->is_answered) {
         return;
     }
     if (exchange->incarnation != service.incarnation || !service.up) {
-        tell_nothing(exchange);
+        deliver_no_answer(exchange);
     } else {
-        world_after(US_PER_S, watch, exchange);
+        world_after(US_PER_S, watch_service, exchange);
     }
-}
-
-static void refuse_connection(void *context)
-{
-    tell_nothing(context);
 }
 
 static struct exchange *exchange_new(const struct fake_server_request *request)
@@ -101,11 +95,11 @@ void fake_server_send(const struct fake_server_request *request)
 {
     struct exchange *exchange = exchange_new(request);
     if (!service.up) {
-        world_after(random_between(100, 10000), refuse_connection, exchange);
+        world_after(random_between(100, 10000), deliver_no_answer, exchange);
         return;
     }
     running_server->exchanges++;
-    world_after(US_PER_S, watch, exchange); // before anything that the service may not survive
+    world_after(US_PER_S, watch_service, exchange); // before the first call that may crash the service
     running_server->options.on_head(&exchange->base, running_server->options.context);
     if (!exchange->replied) {
         exchange->base.body = BUF_MAX(exchange->base.body_bytes_max);
@@ -115,7 +109,7 @@ void fake_server_send(const struct fake_server_request *request)
     }
 }
 
-// --- what the API calls
+// --- net/http_server.h
 
 enum errc http_server_open(struct uv_service_loop *loop, const struct http_server_options *options,
                            struct http_server **server, struct err *err)
@@ -188,14 +182,14 @@ void http_exchange_reply(struct http_exchange *exchange, const struct http_reply
         own->answer.replayed =
             own->answer.replayed || text_equal(reply->headers[i].name, "Idempotent-Replayed");
     }
-    // It has left, whatever becomes of the service from here on.
+    // The answer is sent, even if the service crashes from now on.
     if (fault_one_in(25)) {
         world.counts.answers_lost++;
-        world_after(random_between(0, 10 * US_PER_S), tell_nothing, own);
+        world_after(random_between(0, 10 * US_PER_S), deliver_no_answer, own);
     } else {
-        world_after(random_between(100, 20000), tell, own);
+        world_after(random_between(100, 20000), deliver_answer, own);
     }
-    world_after(0, end, own);
+    world_after(0, end_exchange, own);
 }
 
 void http_exchange_more(struct http_exchange *exchange, const void *data, size_t bytes, bool last)

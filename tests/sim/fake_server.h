@@ -1,5 +1,5 @@
-// The service's door, in place of its HTTP server: a request is handed to the API as an exchange, and its
-// answer to whoever sent it, unless the way there or back loses it. One thread.
+// Replaces the service's HTTP server: hands a request to the API as an exchange and the answer to the sender,
+// unless the network loses it. One thread.
 #pragma once
 
 #include <stddef.h>
@@ -7,7 +7,7 @@
 #include "net/http_client.h"
 
 struct fake_server_answer {
-    int status; // 0: none came; the request may have been carried out
+    int status; // 0: no answer; the request may have been carried out
     bool replayed;
     const char *body; // valid during the call
 };
@@ -19,9 +19,9 @@ struct fake_server_request {
     const struct http_header *headers;
     size_t header_count;
     const char *body;                                                         // NULL: none
-    void (*answered)(void *context, const struct fake_server_answer *answer); // exactly once
+    void (*answered)(void *context, const struct fake_server_answer *answer); // called exactly once
     void *context;
 };
 
-// Sends it now; everything is copied.
+// Sends a request now. All its text is copied.
 void fake_server_send(const struct fake_server_request *request);

@@ -1,7 +1,7 @@
-// store/store.h without its threads, in place of the product's store.c: the same queues, batches,
-// transactions and driver. Each turn of the writer or the reader is a happening of its own, and what it
-// finished comes back to the loop a little later; so jobs wait for each other and share a transaction, and
-// the service can die between a commit and the answer to it.
+// Implements store/store.h without threads, in place of the product's store.c, with the same queues, batches,
+// transactions and driver. Each batch of the writer or the reader is a scheduled call, and its jobs return to
+// the loop a little later. So jobs wait for each other and share a transaction, and the service can crash
+// between a commit and its answer.
 #include "store/store.h"
 
 #include <stdlib.h>
@@ -13,10 +13,11 @@
 #include "store/migrate.h"
 #include "world.h"
 
-#define TURN_US_MAX 2000
+#define BATCH_US_MAX 2000
 #define STALL_US_MAX (20 * US_PER_S)
 
-struct side {
+// Stands in for a thread of the store.
+struct worker {
     struct store *store;
     struct db *db;
     struct list jobs;
@@ -31,14 +32,14 @@ struct store {
     struct store_options options;
     struct batch_source source;
     struct store_listener listener;
-    struct side reads;
-    struct side writes;
+    struct worker reader;
+    struct worker writer;
     size_t waiting;
 };
 
-static void next_turn(struct side *side);
+static void schedule_batch(struct worker *worker);
 
-static bool is_gone(const struct store *store)
+static bool is_stale(const struct store *store)
 {
     return store->incarnation != service.incarnation || !service.up;
 }
@@ -49,63 +50,64 @@ static void finish(struct task *task)
     batch_finish(job, &job->store->listener);
 }
 
-static void give_back(void *context)
+static void return_finished(void *context)
 {
-    struct side *side = context;
-    struct store *store = side->store;
-    if (is_gone(store)) {
+    struct worker *worker = context;
+    struct store *store = worker->store;
+    if (is_stale(store)) {
         return;
     }
-    for (struct list *node; (node = list_take_first(&side->finished)) != NULL;) {
+    for (struct list *node; (node = list_take_first(&worker->finished)) != NULL;) {
         struct task *task = CONTAINER_OF(node, struct task, link);
         CONTAINER_OF(task, struct store_job, task)->store = store;
         task->run = finish;
         store->waiting--;
         loop_post(store->loop, task);
     }
-    side->busy = false;
-    next_turn(side);
+    worker->busy = false;
+    schedule_batch(worker);
 }
 
-static void take_turn(void *context)
+static void run_batch(void *context)
 {
-    struct side *side = context;
-    if (is_gone(side->store)) {
+    struct worker *worker = context;
+    if (is_stale(worker->store)) {
         return;
     }
     size_t count = 0;
-    while (count < side->batch_max && !list_empty(&side->jobs)) {
-        list_append(&side->finished, list_take_first(&side->jobs));
+    while (count < worker->batch_max && !list_empty(&worker->jobs)) {
+        list_append(&worker->finished, list_take_first(&worker->jobs));
         count++;
     }
     if (count > 1) {
-        batch_write(&side->store->source, side->db, &side->finished);
+        batch_write(&worker->store->source, worker->db, &worker->finished);
     } else {
-        batch_alone(&side->store->source, side->db,
-                    CONTAINER_OF(side->finished.next, struct store_job, task.link));
+        batch_alone(&worker->store->source, worker->db,
+                    CONTAINER_OF(worker->finished.next, struct store_job, task.link));
     }
-    if (side == &side->store->writes && random_below(100) == 0) { // as the keeper does when the log is long
-        side->db->driver->copy_log(side->db);
+    if (worker == &worker->store->writer &&
+        random_below(100) == 0) { // as the product does when the log is long
+        worker->db->driver->copy_log(worker->db);
     }
-    world_after(random_between(0, TURN_US_MAX), give_back, side);
+    world_after(random_between(0, BATCH_US_MAX), return_finished, worker);
 }
 
-static void next_turn(struct side *side)
+static void schedule_batch(struct worker *worker)
 {
-    if (!side->busy && !list_empty(&side->jobs)) {
-        side->busy = true;
-        world_after(random_between(0, fault_one_in(500) ? STALL_US_MAX : TURN_US_MAX), take_turn, side);
+    if (!worker->busy && !list_empty(&worker->jobs)) {
+        worker->busy = true;
+        world_after(random_between(0, fault_one_in(500) ? STALL_US_MAX : BATCH_US_MAX), run_batch, worker);
     }
 }
 
-static enum errc open_side(struct store *store, struct side *side, bool writable, size_t batch_max,
-                           struct err *err)
+static enum errc open_worker(struct store *store, struct worker *worker, bool writable, size_t batch_max,
+                             struct err *err)
 {
-    side->store = store;
-    side->batch_max = batch_max;
-    list_init(&side->jobs);
-    list_init(&side->finished);
-    return sqlite_driver.open(store->options.database, writable, &side->db, err);
+    worker->store = store;
+    worker->batch_max = batch_max;
+    list_init(&worker->jobs);
+    list_init(&worker->finished);
+    return sqlite_driver.open(store->options.database, writable, &worker->db, err);
 }
 
 enum errc store_open(struct loop *loop, const struct store_options *options, struct store **out,
@@ -118,12 +120,12 @@ enum errc store_open(struct loop *loop, const struct store_options *options, str
     store->options = *options;
     store->source =
         (struct batch_source){.loop = loop, .random = options->random, .keyring = options->keyring};
-    enum errc rc = open_side(store, &store->writes, true, options->batch_max, err);
+    enum errc rc = open_worker(store, &store->writer, true, options->batch_max, err);
     if (rc == OK) {
-        rc = migrate(store->writes.db, err);
+        rc = migrate(store->writer.db, err);
     }
     if (rc == OK) {
-        rc = open_side(store, &store->reads, false, 1, err);
+        rc = open_worker(store, &store->reader, false, 1, err);
     }
     *out = store;
     return rc;
@@ -136,10 +138,10 @@ void store_listen(struct store *store, const struct store_listener *listener)
 
 void store_submit_always(struct store *store, struct store_job *job)
 {
-    struct side *side = job->queue == STORE_WRITE ? &store->writes : &store->reads;
+    struct worker *worker = job->queue == STORE_WRITE ? &store->writer : &store->reader;
     store->waiting++;
-    list_append(&side->jobs, &job->task.link);
-    next_turn(side);
+    list_append(&worker->jobs, &job->task.link);
+    schedule_batch(worker);
 }
 
 bool store_submit(struct store *store, struct store_job *job)
@@ -154,7 +156,7 @@ bool store_submit(struct store *store, struct store_job *job)
 bool store_in_place(const struct store *store)
 {
     (void)store;
-    return true; // nobody touches the simulated disk's files
+    return true; // nobody moves the simulated disk's files
 }
 
 size_t store_waiting(const struct store *store)

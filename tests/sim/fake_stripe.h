@@ -1,5 +1,5 @@
-// Stripe: the sandbox's machine, run in this process on the true time, and what comes from its side: events,
-// payers who authenticate, and people who refund at its dashboard. One thread.
+// Stripe: the sandbox's state machine in this process, on true time, and what happens at Stripe: events,
+// payers who authenticate, and people who use its dashboard. One thread.
 #pragma once
 
 #include <stdint.h>
@@ -22,23 +22,25 @@ struct stripe_reply {
     const char *body;
 };
 
+// Registers the service's webhook endpoints.
 void fake_stripe_start(void);
-// Carries it out now. Returns how long the answer takes; its text is in the arena.
+// Carries out a request now. The reply's text is in the arena. Returns how long the answer takes, in
+// microseconds.
 int64_t fake_stripe_handle(const struct stripe_request *request, struct arena *arena,
                            struct stripe_reply *reply);
-// Sees a request as it is written: by the service's clock, none may be written that charges after the charge
-// window.
-void fake_stripe_watch(const char *method, const char *target, const char *idempotency_key);
+// Checks a request as it is written: no charge may be written after its charge window, by the service's
+// clock.
+void fake_stripe_check_window(const char *method, const char *target, const char *idempotency_key);
 
-// A person at the dashboard refunds this much of an intent (in its own minor units). False: it is refused.
+// Refunds an intent at the dashboard, in the intent's minor units. Returns false if Stripe refuses.
 bool fake_stripe_dashboard_refund(int merchant, const char *intent_id, int64_t amount_minor);
 // Whether one of the intent's refunds failed.
 bool fake_stripe_refund_failed(int merchant, const char *intent_id);
-// Deletes every customer of this e-mail there.
-void fake_stripe_dashboard_forget(int merchant, const char *email);
-// The payer decides on the page that he was sent to. Returns whether he is told that all is well.
-bool fake_stripe_payer(const char *page_url, bool completes);
-// What Stripe tells the merchant of it. The caller releases.
+// Deletes every customer with this e-mail at the dashboard.
+void fake_stripe_delete_customers(int merchant, const char *email);
+// A payer visits the page of an authentication and completes or fails it. Returns whether it succeeded.
+bool fake_stripe_visit_page(const char *page_url, bool completes);
+// Reads an object from Stripe's API as the merchant. The caller releases it.
 struct json_object *fake_stripe_get(int merchant, const char *path, const char *query);
-// Every charge and refund there ever was: {"charges":[...],"refunds":[...]}. The caller releases.
+// All charges and refunds so far: {"charges":[...],"refunds":[...]}. The caller releases it.
 struct json_object *fake_stripe_ledger(void);

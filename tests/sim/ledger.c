@@ -11,8 +11,8 @@
 #include "base/text.h"
 #include "fake_stripe.h"
 
-// What is written under one id: a payment's charges, or an intent's refunds.
-struct account {
+// The sums for one id: a payment's charges or an intent's refunds.
+struct ledger_entry {
     struct table_node node;
     struct json_object *charge;
     int charges;
@@ -23,29 +23,29 @@ static struct json_object *all_charges;
 static struct table by_payment;
 static struct table by_intent;
 
-static struct account *find(const struct table *table, const char *id)
+static struct ledger_entry *find(const struct table *table, const char *id)
 {
     struct table_node *node = id != NULL ? table_find(table, id, strlen(id)) : NULL;
-    return node != NULL ? CONTAINER_OF(node, struct account, node) : NULL;
+    return node != NULL ? CONTAINER_OF(node, struct ledger_entry, node) : NULL;
 }
 
-static struct account *find_or_make(struct table *table, const char *id)
+static struct ledger_entry *find_or_add(struct table *table, const char *id)
 {
-    struct account *account = find(table, id);
-    if (account == NULL) {
-        account = calloc(1, sizeof(*account));
-        REQUIRE(account != NULL);
-        table_insert(table, &account->node, id, strlen(id));
+    struct ledger_entry *entry = find(table, id);
+    if (entry == NULL) {
+        entry = calloc(1, sizeof(*entry));
+        REQUIRE(entry != NULL);
+        table_insert(table, &entry->node, id, strlen(id));
     }
-    return account;
+    return entry;
 }
 
 static void add_charge(struct json_object *charge, const char *payment_id)
 {
     if (payment_id != NULL) {
-        struct account *account = find_or_make(&by_payment, payment_id);
-        account->charge = charge;
-        account->charges++;
+        struct ledger_entry *entry = find_or_add(&by_payment, payment_id);
+        entry->charge = charge;
+        entry->charges++;
     }
 }
 
@@ -54,7 +54,7 @@ static void add_refund(struct json_object *refund)
     const char *intent_id = json_get_str(refund, "payment_intent");
     bool moved = json_get(refund, "balance_transaction") != NULL;
     if (moved && intent_id != NULL && text_equal(json_get_str(refund, "status"), "succeeded")) {
-        find_or_make(&by_intent, intent_id)->refunded_minor += json_get_i64(refund, "amount", 0);
+        find_or_add(&by_intent, intent_id)->refunded_minor += json_get_i64(refund, "amount", 0);
     }
 }
 
@@ -84,13 +84,13 @@ void ledger_each_captured(void (*visit)(struct json_object *charge, const char *
 
 int ledger_captured(const char *payment_id, struct json_object **charge)
 {
-    const struct account *account = find(&by_payment, payment_id);
-    *charge = account != NULL ? account->charge : NULL;
-    return account != NULL ? account->charges : 0;
+    const struct ledger_entry *entry = find(&by_payment, payment_id);
+    *charge = entry != NULL ? entry->charge : NULL;
+    return entry != NULL ? entry->charges : 0;
 }
 
 int64_t ledger_refunded_minor(const char *intent_id)
 {
-    const struct account *account = find(&by_intent, intent_id);
-    return account != NULL ? account->refunded_minor : 0;
+    const struct ledger_entry *entry = find(&by_intent, intent_id);
+    return entry != NULL ? entry->refunded_minor : 0;
 }

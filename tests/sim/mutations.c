@@ -1,7 +1,6 @@
-// Mistakes made on purpose, to prove that a run finds them: each stands where one part of the service calls
-// another, put between the two by the linker (--wrap), so that what is tested otherwise is the service as it
-// is, to the byte. Some more are where the simulation itself stands in for something: the disk
-// (answer-before-sync), the network (fresh-key-on-retry), the HTTP client (late-write).
+// Planted mistakes, to prove that a run finds them. Each sits where one part of the service calls another:
+// the linker inserts it there (--wrap), so that the rest of the service is tested unchanged. Others sit in
+// the simulation's own disk (answer-before-sync), network (fresh-key-on-retry) and HTTP client (late-write).
 #include "mutations.h"
 
 #include <stdio.h>
@@ -26,28 +25,28 @@
 #include "world.h"
 
 const char *const mutation_names[] = {
-    "answer-before-sync", // what was answered may be lost with the power
+    "answer-before-sync", // a power loss may lose what was answered
     "answer-without-commit",
     "cut-is-failed",       // a call whose connection was cut counts as refused
-    "detach-forgotten",    // a card that is deleted here stays attached at Stripe
-    "event-applied-twice", // one that Stripe sends again counts as new
-    "event-not-applied",   // Stripe's event is answered, and changes nothing
-    "event-unwritten",     // a change now and then without its event to the merchant
-    "fault-asked-again",   // what Stripe stored under a customer's key is asked for under it again
+    "detach-forgotten",    // a deleted card stays attached at Stripe
+    "event-applied-twice", // an event that Stripe repeats counts as new
+    "event-not-applied",   // Stripe's event is acknowledged and changes nothing
+    "event-unwritten",     // some changes have no event for the merchant
+    "fault-asked-again",   // a request with a stored fault is repeated under the same key
     "fresh-key-on-retry",
-    "late-is-failed",     // a call that could not be sent in time counts as refused, whatever was sent before
+    "late-is-failed",     // a call too late to be sent counts as refused, even after an earlier attempt
     "late-write",         // a request is written whenever a connection is ready
-    "lease-ignored",      // an operation that is under way is claimed again
-    "list-not-read",      // what does not fit is never compared with the provider's list
-    "no-reservation",     // a pending refund leaves what it will take
-    "order-by-clock",     // a payment's events are in the order of the service's clock
+    "lease-ignored",      // an operation in progress is claimed again
+    "list-not-read",      // refunds that do not match are never compared with the provider's list
+    "no-reservation",     // a pending refund does not reserve its amount
+    "order-by-clock",     // a payment's events are ordered by the service's clock
     "pending-is-active",  // a card can be charged before its payer has authenticated
-    "refund-not-awaited", // one without metadata is never the one that an answer is awaited for
-    "reply-not-kept",     // a repeat is answered with what is then
-    "sent-is-delivered",  // an event counts as delivered whatever came back
-    "setup-believed",     // an event of a card's set-up counts as its success, and is not read
+    "refund-not-awaited", // a refund without metadata never matches one that is in progress
+    "reply-not-kept",     // a repeat is answered with the current state
+    "sent-is-delivered",  // an event counts as delivered whatever the answer
+    "setup-believed",     // any event about a set-up counts as its success
     "unknown-is-failed",
-    "window-ignored", // a charge is sent whenever Stripe can be reached again
+    "window-ignored", // a charge is sent whenever Stripe is reachable again
 };
 const size_t mutation_count = COUNT_OF(mutation_names);
 
@@ -69,7 +68,7 @@ WRAPPED(void, batch_alone, const struct batch_source *source, struct db *db, str
     }
 }
 
-// As the API sees it; operations ask for a card of whichever merchant.
+// Only for the API, which names the merchant; operations do not.
 WRAPPED(enum errc, card_get, struct db *db, const struct uuid *id, const struct uuid *merchant_id,
         struct arena *arena, struct card *card, struct err *err)
 {
@@ -153,11 +152,11 @@ WRAPPED(int64_t, op_lease_us, const struct engine *engine)
     return mutated("lease-ignored") ? US_PER_S : __real_op_lease_us(engine);
 }
 
-// The engine knows by itself, too, what it has under way.
+// The engine also remembers which operations are in progress.
 WRAPPED(void, op_run, struct op *op)
 {
     if (mutated("lease-ignored")) {
-        op->key.kind = (const void *)op; // nobody finds it there
+        op->key.kind = (const void *)op; // so a lookup does not find it
     }
     __real_op_run(op);
 }
@@ -210,7 +209,7 @@ WRAPPED(void, stripe_answer_read, struct provider_call *call)
 
 void mutation_set_up(void)
 {
-    // With this window a second attempt often waits for a connection as the window ends: 9 of 30 seeds show
+    // With this window a second attempt often waits for a connection when the window ends: 9 of 30 seeds show
     // it.
     if (mutated("late-is-failed")) {
         service.config.charge_window_ms = 15000;

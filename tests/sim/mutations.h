@@ -1,9 +1,9 @@
-// See mutations.c.
+// The planted mistakes; see mutations.c.
 #pragma once
 
 #include <stddef.h>
 
 extern const char *const mutation_names[];
 extern const size_t mutation_count;
-// What a mutation changes of the settings.
+// Changes the settings that the run's mutation needs.
 void mutation_set_up(void);

@@ -1,4 +1,4 @@
-// See network.h. A request is copied as it leaves; its sender may be gone by the time of the answer.
+// See network.h. A request is copied when it is sent, because its sender may be gone when the answer arrives.
 #include "network.h"
 
 #include <stdio.h>
@@ -15,9 +15,10 @@
 #include "service.h"
 #include "world.h"
 
+// A request and its answer in transit.
 struct transfer {
     struct arena arena;
-    struct http_call *call; // NULL: it was answered, or its sender is gone
+    struct http_call *call; // NULL: it was answered, or its sender has ended
     int incarnation;
     struct stream stream; // of a call to Stripe
     const char *method;
@@ -25,8 +26,8 @@ struct transfer {
     struct http_header *headers;
     size_t header_count;
     const char *body;
-    // How it ends.
-    bool over; // the client has ended it: no answer counts any more
+    // How it ends:
+    bool ended; // the client has ended it and ignores any answer
     enum http_result result;
     const char *error;
     struct stripe_reply reply;
@@ -34,12 +35,11 @@ struct transfer {
 };
 
 static const int error_statuses[] = {500, 502, 503, 504, 429, 409, 424};
-static struct table last_sent; // under each idempotency key
+static struct table last_sent; // by idempotency key: the latest transfer
 static int64_t errors_until_us;
 static int error_status;
 
-// While it answers errors, all that is asked gets the same: an answer of another kind now and then would be
-// the end of it to the service.
+// During an outage all requests get the same error: to the service, a different answer would end the outage.
 void network_stripe_down_until(int64_t until_us)
 {
     uint64_t how = random_below(4);
@@ -62,7 +62,7 @@ static const char *transfer_header(const struct transfer *transfer, const char *
     return NULL;
 }
 
-// --- the way back
+// --- answers
 
 static void copy_reply(struct http_call *call, const struct stripe_reply *reply)
 {
@@ -76,7 +76,7 @@ static void copy_reply(struct http_call *call, const struct stripe_reply *reply)
     buf_add_str(&call->response_body, reply->body != NULL ? reply->body : "");
 }
 
-static void hand_over(void *context)
+static void finish(void *context)
 {
     struct transfer *transfer = context;
     struct http_call *call = transfer->call;
@@ -84,7 +84,7 @@ static void hand_over(void *context)
         return;
     }
     transfer->call = NULL;
-    connections_leave(&transfer->stream);
+    connections_end(&transfer->stream);
     call->result = transfer->result;
     if (transfer->result == HTTP_DONE) {
         copy_reply(call, &transfer->reply);
@@ -94,69 +94,70 @@ static void hand_over(void *context)
     call->done(call);
 }
 
-static void reach_client(void *context)
+static void finish_if_readable(void *context)
 {
     struct transfer *transfer = context;
-    if (connections_hears(&transfer->stream)) {
-        hand_over(transfer);
+    if (connections_is_readable(&transfer->stream)) {
+        finish(transfer);
     }
 }
 
-// What comes from the other side ends it, if it reaches the client.
-static void end(struct transfer *transfer, int64_t delay_us, enum http_result result, const char *error)
+// The other side ends the transfer, if that reaches the client.
+static void end_remotely(struct transfer *transfer, int64_t delay_us, enum http_result result,
+                         const char *error)
 {
-    if (!transfer->over) {
+    if (!transfer->ended) {
         transfer->result = result;
         transfer->error = error;
-        world_after(delay_us, reach_client, transfer);
+        world_after(delay_us, finish_if_readable, transfer);
     }
 }
 
-void network_end(struct stream *stream, enum http_result result, const char *error)
+static void end_in_client(struct stream *stream, enum http_result result, const char *error)
 {
     struct transfer *transfer = CONTAINER_OF(stream, struct transfer, stream);
-    transfer->over = true;
+    transfer->ended = true;
     transfer->result = result;
     transfer->error = error;
-    world_after(0, hand_over, transfer);
+    world_after(0, finish, transfer);
 }
 
 static void time_out(void *context)
 {
     struct transfer *transfer = context;
-    if (transfer->call != NULL && !transfer->over) {
+    if (transfer->call != NULL && !transfer->ended) {
         world.counts.late_answers++;
-        transfer->over = true;
-        transfer->result = connections_waits(&transfer->stream) ? HTTP_NOT_SENT : HTTP_CUT;
+        transfer->ended = true;
+        transfer->result = connections_is_queued(&transfer->stream) ? HTTP_NOT_SENT : HTTP_CUT;
         transfer->error = "no answer in time";
-        connections_suspect(&transfer->stream);
-        hand_over(transfer);
+        connections_report_timeout(&transfer->stream);
+        finish(transfer);
     }
 }
 
-// The answer is on its way back, and may not arrive as it was sent.
-static void send_back(struct transfer *transfer, int64_t delay_us)
+// Sends the answer back; it may be lost, cut or late.
+static void send_answer(struct transfer *transfer, int64_t delay_us)
 {
     if (fault_one_in(20)) {
         world.counts.answers_lost++;
-        end(transfer, random_between(1000, 30 * US_PER_S), HTTP_CUT, "the stream was reset");
+        end_remotely(transfer, random_between(1000, 30 * US_PER_S), HTTP_CUT, "the stream was reset");
     } else if (fault_one_in(60)) {
-        world.counts.answers_cut++; // a proxy that hands on what it has
+        world.counts.answers_cut++; // as a proxy cuts it that forwards what it has
         size_t bytes = strlen(transfer->reply.body != NULL ? transfer->reply.body : "");
         transfer->reply.body = arena_strndup(&transfer->arena, transfer->reply.body, random_below(bytes + 1));
-        end(transfer, delay_us, HTTP_DONE, NULL);
+        end_remotely(transfer, delay_us, HTTP_DONE, NULL);
     } else if (fault_one_in(40)) {
-        end(transfer, delay_us + random_between(1, 200) * US_PER_S, HTTP_DONE,
-            NULL); // perhaps after its time
+        end_remotely(transfer, delay_us + random_between(1, 200) * US_PER_S, HTTP_DONE,
+                     NULL); // possibly after the timeout
     } else {
-        end(transfer, delay_us, HTTP_DONE, NULL);
+        end_remotely(transfer, delay_us, HTTP_DONE, NULL);
     }
 }
 
-// --- to Stripe
+// --- requests to Stripe
 
-// Returns how long the answer takes.
-static int64_t process(struct transfer *transfer, struct stripe_reply *reply)
+// Returns how long the answer takes, in microseconds.
+static int64_t process_request(struct transfer *transfer, struct stripe_reply *reply)
 {
     struct stripe_request request = {
         .method = transfer->method,
@@ -183,22 +184,22 @@ static void arrive_at_stripe(void *context)
     }
     struct stripe_reply reply = {0};
     transmission->taken = true;
-    int64_t delay_us = process(transfer, &reply);
+    int64_t delay_us = process_request(transfer, &reply);
     if (transfer->call != NULL) {
         transfer->reply = reply;
         int64_t work_us = random_below(3) == 0 ? random_between(0, 2 * US_PER_S) : 0;
-        send_back(transfer, delay_us + work_us + random_between(500, 20000));
+        send_answer(transfer, delay_us + work_us + random_between(500, 20000));
     }
 }
 
-// A double is carried out, and its answer is nobody's.
+// The duplicate is carried out, and nobody receives its answer.
 static void arrive_again(void *context)
 {
     struct transmission *transmission = context;
     struct stripe_reply reply = {0};
     if (!transmission->lost) {
         transmission->taken = true;
-        (void)process(transfer_of(transmission), &reply);
+        (void)process_request(transfer_of(transmission), &reply);
     }
 }
 
@@ -215,24 +216,26 @@ static void answer_error(struct transmission *transmission, int status)
         .body = random_below(4) == 0 ? "<html>Bad Gateway</html>"
                                      : "{\"error\":{\"type\":\"api_error\",\"message\":\"made on purpose\"}}",
     };
-    end(transfer, random_between(500, 50000), HTTP_DONE, NULL);
+    end_remotely(transfer, random_between(500, 50000), HTTP_DONE, NULL);
 }
 
-// Stripe's side begins with it, and it comes to nothing.
+// Stripe accepts it and never carries it out.
 static void lose_request(struct transmission *transmission)
 {
     world.counts.requests_lost++;
     transmission->taken = true;
-    if (random_below(2) == 0) { // else it is never heard of again
-        end(transfer_of(transmission), random_between(1000, 30 * US_PER_S), HTTP_CUT, "the stream was reset");
+    if (random_below(2) == 0) { // otherwise nothing more is heard of it
+        end_remotely(transfer_of(transmission), random_between(1000, 30 * US_PER_S), HTTP_CUT,
+                     "the stream was reset");
     }
 }
 
-void network_write(struct transmission *transmission)
+static void write_request(struct transmission *transmission)
 {
     struct transfer *transfer = transfer_of(transmission);
     int64_t way_us = random_between(500, 20000);
-    fake_stripe_watch(transfer->method, transfer->target, transfer_header(transfer, "Idempotency-Key"));
+    fake_stripe_check_window(transfer->method, transfer->target,
+                             transfer_header(transfer, "Idempotency-Key"));
     if (transmission->lost) {
         return;
     }
@@ -248,13 +251,15 @@ void network_write(struct transmission *transmission)
             world_after(way_us + random_between(0, 2 * US_PER_S), arrive_again, transmission);
         }
         if (fault_one_in(40)) {
-            way_us += random_between(1, 100) * US_PER_S; // it overtakes nobody, and is overtaken by many
+            way_us += random_between(1, 100) * US_PER_S; // many later requests overtake it
         }
         world_after(way_us, arrive_at_stripe, transmission);
     }
 }
 
-// --- to merchants
+static const struct stream_ops stream_ops = {write_request, end_in_client};
+
+// --- requests to merchants
 
 static void arrive_at_merchant(void *context)
 {
@@ -263,31 +268,18 @@ static void arrive_at_merchant(void *context)
                      transfer_header(transfer, "X-Payments-Timestamp"),
                      transfer_header(transfer, "X-Payments-Signature"), transfer->body);
     transfer->reply = (struct stripe_reply){.status = 200};
-    send_back(transfer, random_between(500, 20000));
-}
-
-static void send_to_merchant(struct transfer *transfer)
-{
-    int64_t way_us = random_between(500, 20000);
-    if (fault_one_in(15)) {
-        world.counts.endpoint_failures++;
-        transfer->reply = (struct stripe_reply){.status = random_below(2) == 0 ? 500 : 302};
-        end(transfer, way_us, HTTP_DONE, NULL);
-    } else if (fault_one_in(40)) {
-        world.counts.endpoint_failures++; // it stalls
-    } else {
-        world_after(way_us, arrive_at_merchant, transfer);
-    }
+    send_answer(transfer, random_between(500, 20000));
 }
 
 // --- the service's clients
 
-static struct transfer *pack(struct http_call *call)
+static struct transfer *transfer_new(struct http_call *call)
 {
     struct transfer *transfer = calloc(1, sizeof(*transfer));
     REQUIRE(transfer != NULL);
     const char *host = strstr(call->url, "://") + 3;
     transfer->call = call;
+    transfer->stream.ops = &stream_ops;
     list_init(&transfer->stream.link);
     call->transfer = transfer;
     transfer->incarnation = service.incarnation;
@@ -306,9 +298,9 @@ static struct transfer *pack(struct http_call *call)
     return transfer;
 }
 
-// An operation is under way once: what is sent under its key again is sent when the first is over. Only the
-// customer that two cards are saved for may be made for both at once.
-static void watch_key(struct transfer *transfer)
+// An operation runs once at a time: a repeat under its key is sent only after the first has ended. The
+// exception is creating a customer, which two cards for the same customer may do at once.
+static void check_key_in_use(struct transfer *transfer)
 {
     const char *key = transfer_header(transfer, "Idempotency-Key");
     if (key == NULL || text_equal(transfer->target, "/v1/customers")) {
@@ -328,9 +320,9 @@ static void watch_key(struct transfer *transfer)
 static void to_stripe(struct http_client *client, struct http_call *call)
 {
     (void)client;
-    struct transfer *transfer = pack(call);
+    struct transfer *transfer = transfer_new(call);
     world.counts.provider_calls++;
-    watch_key(transfer);
+    check_key_in_use(transfer);
     if (mutated("fresh-key-on-retry")) {
         for (size_t i = 0; i < transfer->header_count; i++) {
             if (text_equal(transfer->headers[i].name, "Idempotency-Key")) {
@@ -346,10 +338,20 @@ static void to_stripe(struct http_client *client, struct http_call *call)
 static void to_merchant(struct http_client *client, struct http_call *call)
 {
     (void)client;
-    send_to_merchant(pack(call));
+    struct transfer *transfer = transfer_new(call);
+    int64_t way_us = random_between(500, 20000);
+    if (fault_one_in(15)) {
+        world.counts.endpoint_failures++;
+        transfer->reply = (struct stripe_reply){.status = random_below(2) == 0 ? 500 : 302};
+        end_remotely(transfer, way_us, HTTP_DONE, NULL);
+    } else if (fault_one_in(40)) {
+        world.counts.endpoint_failures++; // it never answers
+    } else {
+        world_after(way_us, arrive_at_merchant, transfer);
+    }
 }
 
-static void give_up(struct http_client *client, struct http_call *call)
+static void cancel(struct http_client *client, struct http_call *call)
 {
     (void)client;
     world_after(0, time_out, call->transfer);
@@ -360,17 +362,17 @@ static void close_client(struct http_client *client)
     (void)client;
 }
 
-static const struct http_client_ops stripe_ops = {to_stripe, give_up, close_client};
-static const struct http_client_ops merchant_ops = {to_merchant, give_up, close_client};
+static const struct http_client_ops stripe_ops = {to_stripe, cancel, close_client};
+static const struct http_client_ops merchant_ops = {to_merchant, cancel, close_client};
 static struct http_client stripe_client = {&stripe_ops};
 static struct http_client merchant_client = {&merchant_ops};
 
-struct http_client *network_to_stripe(void)
+struct http_client *network_stripe_client(void)
 {
     return &stripe_client;
 }
 
-struct http_client *network_to_merchants(void)
+struct http_client *network_merchant_client(void)
 {
     return &merchant_client;
 }

@@ -15,7 +15,7 @@ void rows_close(sqlite3_stmt **statement)
     sqlite3_finalize(*statement);
 }
 
-// One connection for each life of the service: a process that dies takes every connection with it.
+// Opens one connection for each start of the service: a crash breaks every connection.
 bool rows_open(void)
 {
     static int incarnation;
@@ -28,7 +28,7 @@ bool rows_open(void)
     return true;
 }
 
-sqlite3_stmt *rows_of(const char *sql)
+sqlite3_stmt *rows_query(const char *sql)
 {
     sqlite3_stmt *statement = NULL;
     if (sqlite3_prepare_v2(database, sql, -1, &statement, NULL) != SQLITE_OK) {
@@ -45,9 +45,9 @@ void rows_change(const char *sql)
     REQUIRE(sqlite3_exec(database, sql, NULL, NULL, NULL) == SQLITE_OK);
 }
 
-int64_t rows_number(const char *sql)
+int64_t rows_int64(const char *sql)
 {
-    ROWS rows = rows_of(sql);
+    ROWS rows = rows_query(sql);
     return sqlite3_step(rows) == SQLITE_ROW ? sqlite3_column_int64(rows, 0) : 0;
 }
 
@@ -64,9 +64,9 @@ void rows_id(sqlite3_stmt *rows, int column, char out[UUID_TEXT_BYTES])
     uuid_format(&id, out);
 }
 
-void rows_none(const char *what, const char *sql)
+void rows_expect_none(const char *what, const char *sql)
 {
-    ROWS rows = rows_of(sql);
+    ROWS rows = rows_query(sql);
     int rc = sqlite3_step(rows);
     for (; rc == SQLITE_ROW; rc = sqlite3_step(rows)) {
         violation("%s: %s", what, rows_text(rows, 0));

@@ -1,4 +1,4 @@
-// The service's own rows, read by a connection of the simulation's. One thread.
+// The rows of the service's database, read through the simulation's own connection. One thread.
 #pragma once
 
 #include <stdbool.h>
@@ -11,15 +11,16 @@
 void rows_close(sqlite3_stmt **statement);
 #define ROWS __attribute__((cleanup(rows_close))) sqlite3_stmt *
 
-// False: the service is down, and its database not to be read.
+// Returns false if the service is down, so that its database cannot be read.
 bool rows_open(void);
-// `:now` in the text is the service's time.
-sqlite3_stmt *rows_of(const char *sql);
+// Prepares a query. `:now` in it is the service's wall clock in microseconds.
+sqlite3_stmt *rows_query(const char *sql);
+// Runs a statement that changes rows.
 void rows_change(const char *sql);
-// The first column of the first row; 0: there is none.
-int64_t rows_number(const char *sql);
+// The first column of the first row; 0: no row.
+int64_t rows_int64(const char *sql);
 const char *rows_text(sqlite3_stmt *rows, int column);
-// A column that is an id.
+// Formats a column that is a UUID.
 void rows_id(sqlite3_stmt *rows, int column, char out[UUID_TEXT_BYTES]);
-// Each row is a violation of `what`, its first column says by whom.
-void rows_none(const char *what, const char *sql);
+// Reports each row as a violation of `what`; the first column identifies the offender.
+void rows_expect_none(const char *what, const char *sql);

@@ -10,10 +10,9 @@
 #include "base/text.h"
 #include "fake_stripe.h"
 #include "service.h"
-#include "workload.h"
 #include "world.h"
 
-#define SAVES 10 // of each merchant
+#define SAVES 10 // for each merchant
 #define PAYERS 5
 #define CARDS_MAX (SAVES * SERVICE_MERCHANTS)
 #define CHARGES_MAX 2048
@@ -25,8 +24,8 @@ static struct saved_card cards[CARDS_MAX];
 static size_t card_count;
 static struct saved_card_charge charges[CHARGES_MAX];
 static size_t charge_count;
-
-static bool forgotten[SERVICE_MERCHANTS][PAYERS];
+static bool customer_deleted[SERVICE_MERCHANTS][PAYERS]; // at Stripe's dashboard
+static void (*charge_card)(struct saved_card *card);
 
 static const struct saved_card_kind kinds[] = {
     {.method = "pm_card_visa"},
@@ -43,12 +42,12 @@ static const struct saved_card_kind kinds[] = {
     {.method = "pm_sandbox_serverError"},
 };
 
-static int64_t soon_or_within_us(int64_t days)
+static int64_t soon_or_within_days_us(int64_t days)
 {
     return random_below(2) == 0 ? random_between(US_PER_S, SOON_US) : random_between(US_PER_S, days * DAY_US);
 }
 
-// --- what becomes of a card
+// --- after a card was saved
 
 struct payer {
     struct saved_card *card;
@@ -56,15 +55,15 @@ struct payer {
     bool completes;
 };
 
-static void decide(void *context)
+static void answer_challenge(void *context)
 {
     const struct payer *payer = context;
-    if (fake_stripe_payer(payer->page, payer->completes)) {
+    if (fake_stripe_visit_page(payer->page, payer->completes)) {
         saved_card_authenticated(payer->card);
     }
 }
 
-// He may come after the set-up was given up, too.
+// The payer may also come after the set-up was abandoned.
 static void send_payer(struct saved_card *card, const char *url)
 {
     struct payer *payer = calloc(1, sizeof(*payer));
@@ -72,11 +71,11 @@ static void send_payer(struct saved_card *card, const char *url)
     payer->card = card;
     payer->completes = random_below(4) != 0;
     (void)snprintf(payer->page, sizeof(payer->page), "%s", url);
-    world_after(soon_or_within_us(9), decide, payer);
+    world_after(soon_or_within_days_us(9), answer_challenge, payer);
 }
 
-static void ask(const struct saved_card *card, const char *method,
-                void (*then)(struct client_request *request, struct json_object *data))
+static void send_card_request(const struct saved_card *card, const char *method,
+                              void (*then)(struct client_request *request, struct json_object *data))
 {
     char path[128];
     (void)snprintf(path, sizeof(path), "/v1/payments/cards/%s", card->id);
@@ -85,69 +84,69 @@ static void ask(const struct saved_card *card, const char *method,
         0);
 }
 
-static void was_deleted(struct client_request *request, struct json_object *data)
+static void on_deleted(struct client_request *request, struct json_object *data)
 {
     (void)data;
     struct saved_card *card = saved_cards_find(request->path + strlen("/v1/payments/cards/"));
     card->deleted_us = world.now_us;
 }
 
-static void delete_it(void *context)
+static void send_delete(void *context)
 {
     struct saved_card *card = context;
     card->deletion_sent = true;
-    ask(card, "DELETE", was_deleted);
+    send_card_request(card, "DELETE", on_deleted);
 }
 
-static void renew(void *context)
+static void charge_again(void *context)
 {
-    workload_charge(context);
+    charge_card(context);
 }
 
-// No card is active that its payer has still to set up, whatever events say.
-static bool must_wait(const struct saved_card *card)
+// A card must not be active before its payer has authenticated, whatever events say.
+static bool must_be_pending(const struct saved_card *card)
 {
     return card->was_pending && card->kind->challenge != CHALLENGE_NEVER && card->authenticated_us == 0;
 }
 
-static void was_seen(struct client_request *request, struct json_object *data)
+static void on_fetched(struct client_request *request, struct json_object *data)
 {
     (void)request;
     struct saved_card *card = saved_cards_find(json_get_str(data, "id"));
     (void)snprintf(card->shown_status, sizeof(card->shown_status), "%s", json_get_str(data, "status"));
-    if (must_wait(card) && text_equal(json_get_str(data, "status"), "active")) {
+    if (must_be_pending(card) && text_equal(json_get_str(data, "status"), "active")) {
         violation("card %s is active before its payer has authenticated", card->id);
     }
 }
 
-static void look(void *context)
+static void fetch(void *context)
 {
-    ask(context, "GET", was_seen);
+    send_card_request(context, "GET", on_fetched);
 }
 
-static void lay_out(struct saved_card *card, struct json_object *answer)
+static void schedule_card(struct saved_card *card, struct json_object *answer)
 {
     const char *page = json_get_str(json_get(answer, "next_action"), "redirect_url");
     card->was_pending = text_equal(json_get_str(answer, "status"), "pending");
-    if (page != NULL && random_below(6) != 0) { // else he abandons it
+    if (page != NULL && random_below(6) != 0) { // otherwise the payer abandons it
         send_payer(card, page);
     }
     if (random_below(5) == 0) {
-        world_after(soon_or_within_us(10), delete_it, card);
+        world_after(soon_or_within_days_us(10), send_delete, card);
     }
-    world_after(soon_or_within_us(10), look, card);
-    world_after(random_between(US_PER_S, SOON_US), renew, card);
-    world_after(random_between(US_PER_S, 10 * DAY_US), renew, card);
+    world_after(soon_or_within_days_us(10), fetch, card);
+    world_after(random_between(US_PER_S, SOON_US), charge_again, card);
+    world_after(random_between(US_PER_S, 10 * DAY_US), charge_again, card);
 }
 
-// --- the orders that save them
+// --- requests that save cards
 
-struct wish {
+struct save_request {
     const struct saved_card_kind *kind;
     int payer;
 };
 
-struct visit {
+struct customer_deletion {
     int merchant;
     int payer;
     char email[40];
@@ -158,48 +157,49 @@ static void name_payer(char out[40], int payer)
     (void)snprintf(out, 40, "payer%d@example.com", payer);
 }
 
-static void forget(void *context)
+static void delete_customer(void *context)
 {
-    const struct visit *visit = context;
-    forgotten[visit->merchant][visit->payer] = true;
-    fake_stripe_dashboard_forget(visit->merchant, visit->email);
+    const struct customer_deletion *deletion = context;
+    customer_deleted[deletion->merchant][deletion->payer] = true;
+    fake_stripe_delete_customers(deletion->merchant, deletion->email);
 }
 
-static void send_to_dashboard(int merchant)
+static void schedule_customer_deletion(int merchant)
 {
-    struct visit *visit = calloc(1, sizeof(*visit));
-    REQUIRE(visit != NULL);
-    *visit = (struct visit){.merchant = merchant, .payer = (int)random_below(PAYERS)};
-    name_payer(visit->email, visit->payer);
-    world_after(soon_or_within_us(9), forget, visit);
+    struct customer_deletion *deletion = calloc(1, sizeof(*deletion));
+    REQUIRE(deletion != NULL);
+    *deletion = (struct customer_deletion){.merchant = merchant, .payer = (int)random_below(PAYERS)};
+    name_payer(deletion->email, deletion->payer);
+    world_after(soon_or_within_days_us(9), delete_customer, deletion);
 }
 
-// Two saves of one method for one payer may be answered with the same card.
-static void was_saved(struct client_request *request, struct json_object *answer)
+// Two requests with the same method and payer may return the same card.
+static void on_saved(struct client_request *request, struct json_object *answer)
 {
     const char *id = json_get_str(answer, "id");
     if (saved_cards_find(id) == NULL) {
         REQUIRE(card_count < CARDS_MAX);
         struct saved_card *card = &cards[card_count++];
-        const struct wish *wish = request->context;
-        *card = (struct saved_card){.merchant = request->merchant, .kind = wish->kind, .payer = wish->payer};
+        const struct save_request *save = request->context;
+        *card = (struct saved_card){.merchant = request->merchant, .kind = save->kind, .payer = save->payer};
         (void)snprintf(card->id, sizeof(card->id), "%s", id);
-        lay_out(card, answer);
+        schedule_card(card, answer);
     }
 }
 
-static void save(int merchant, int number)
+static void send_save(int merchant, int number)
 {
     char body[300];
     char key[32];
     char email[40];
-    struct wish *wish = calloc(1, sizeof(*wish));
-    REQUIRE(wish != NULL);
-    *wish = (struct wish){.kind = &kinds[random_below(COUNT_OF(kinds))], .payer = (int)random_below(PAYERS)};
-    name_payer(email, wish->payer);
+    struct save_request *save = calloc(1, sizeof(*save));
+    REQUIRE(save != NULL);
+    *save = (struct save_request){.kind = &kinds[random_below(COUNT_OF(kinds))],
+                                  .payer = (int)random_below(PAYERS)};
+    name_payer(email, save->payer);
     (void)snprintf(key, sizeof(key), "card-%d", number);
     (void)snprintf(body, sizeof(body), "{\"payment_method_id\":\"%s\",\"customer_email\":\"%s\"%s}",
-                   wish->kind->method, email,
+                   save->kind->method, email,
                    random_below(4) != 0 ? ",\"return_url\":\"https://shop.sim/saved\"" : "");
     world.counts.cards++;
     client_send(&(struct client_request){.merchant = merchant,
@@ -207,30 +207,31 @@ static void save(int merchant, int number)
                                          .path = "/v1/payments/cards",
                                          .key = key,
                                          .body = body,
-                                         .then = was_saved,
-                                         .context = wish},
+                                         .then = on_saved,
+                                         .context = save},
                 random_between(0, OPEN_US));
 }
 
-void saved_cards_start(int merchant)
+void saved_cards_start(int merchant, void (*charge)(struct saved_card *card))
 {
+    charge_card = charge;
     for (int i = 0; i < SAVES; i++) {
-        save(merchant, i);
+        send_save(merchant, i);
     }
     if (world.dashboard) {
-        send_to_dashboard(merchant);
+        schedule_customer_deletion(merchant);
     }
 }
 
 bool saved_card_lost_customer(const struct saved_card *card)
 {
-    return forgotten[card->merchant][card->payer];
+    return customer_deleted[card->merchant][card->payer];
 }
 
 void saved_cards_charge_all(void)
 {
     for (size_t i = 0; i < card_count; i++) {
-        world_after(random_between(US_PER_S, SOON_US), renew, &cards[i]);
+        world_after(random_between(US_PER_S, SOON_US), charge_again, &cards[i]);
     }
 }
 
@@ -239,7 +240,7 @@ void saved_cards_fetch_all(void)
     for (size_t i = 0; i < card_count; i++) {
         cards[i].fetched = true;
         cards[i].shown_status[0] = '\0';
-        look(&cards[i]);
+        fetch(&cards[i]);
     }
 }
 
@@ -270,7 +271,7 @@ void saved_card_authenticated(struct saved_card *card)
     card->authenticated_us = card->authenticated_us == 0 ? world.now_us : card->authenticated_us;
 }
 
-// --- their charges
+// --- charges
 
 void saved_cards_add_charge(const struct saved_card *card, const struct client_request *request,
                             bool off_session)
@@ -287,7 +288,7 @@ void saved_cards_check_charge(const struct client_request *request)
         charge++;
     }
     const struct saved_card *card = charge->card;
-    if (must_wait(card)) {
+    if (must_be_pending(card)) {
         violation("card %s is charged before its payer has authenticated", card->id);
     }
     if (card->deleted_us != 0 && card->deleted_us < charge->placed_us) {

@@ -14,7 +14,6 @@
 #include "disk.h"
 #include "domain/api_key.h"
 #include "domain/scopes.h"
-#include "network.h"
 #include "op/engine/op.h"
 #include "provider/stripe.h"
 #include "store/api_keys.h"
@@ -22,7 +21,7 @@
 #include "store/sealed.h"
 #include "world.h"
 
-// What one start of it holds. Never freed: see service.h.
+// What the service holds from one start to its crash. Never freed: see service.h.
 struct process {
     struct loop loop;
     struct list tasks;
@@ -36,14 +35,16 @@ struct process {
 struct service service;
 
 static struct process *process;
-static jmp_buf death;
-static bool running; // inside the service: it can die
-static bool power_goes;
+static struct http_client *stripe_client;
+static struct http_client *merchant_client;
+static jmp_buf crash_point;
+static bool running; // the service's code is running and may crash
+static bool losing_power;
 static char directory[] = "/tmp/paymentsd-sim-XXXXXX";
 static char database[128];
 static int first_descriptor;
 
-// --- its loop
+// --- the event loop
 
 static int64_t wall_us(struct loop *loop)
 {
@@ -93,27 +94,27 @@ void service_step_clock(int64_t step_us)
     note("the service's clock is set by %lld ms", (long long)(step_us / 1000));
 }
 
-// --- its life
+// --- start and crash
 
-static void die(void)
+static void crash(void)
 {
     REQUIRE(running);
-    longjmp(death, 1);
+    longjmp(crash_point, 1);
 }
 
-static void expire(void)
+static void end_process(void)
 {
     running = false;
     service.up = false;
     process = NULL;
-    disk_crash(power_goes);
-    close_range((unsigned)first_descriptor, ~0U, 0); // its lock on the database
-    if (power_goes) {
+    disk_crash(losing_power);
+    close_range((unsigned)first_descriptor, ~0U, 0); // releases its lock on the database
+    if (losing_power) {
         world.counts.power_losses++;
     } else {
         world.counts.kills++;
     }
-    note("the service %s", power_goes ? "lost its power" : "was killed");
+    note("the service %s", losing_power ? "lost its power" : "was killed");
 }
 
 static void wake_delivery(void *context)
@@ -149,11 +150,10 @@ static enum errc open_layers(struct err *err)
     if (rc != OK) {
         return rc;
     }
-    struct stripe_options stripe = {.client = network_to_stripe(),
-                                    .api_base = STRIPE_BASE,
-                                    .timeout_ms = service.config.stripe_timeout_ms};
+    struct stripe_options stripe = {
+        .client = stripe_client, .api_base = STRIPE_BASE, .timeout_ms = service.config.stripe_timeout_ms};
     struct engine_options engine = {
-        .start = START_UNSURE, // nobody stops it in good order
+        .start = START_UNSURE, // it is never stopped in good order
         .loop = &process->loop,
         .store = process->store,
         .provider = stripe_open(&stripe),
@@ -165,7 +165,7 @@ static enum errc open_layers(struct err *err)
     struct delivery_options delivery = {
         .loop = &process->loop,
         .store = process->store,
-        .client = network_to_merchants(),
+        .client = merchant_client,
         .keyring = &service.keyring,
         .config = &service.config,
         .random = &world.random,
@@ -187,26 +187,25 @@ static enum errc open_layers(struct err *err)
     return rc == OK ? api_open(&api, &process->api, err) : rc;
 }
 
-// Runs `act` as the service's own doing: it may not come back from it.
-static bool live_through(void (*act)(void))
+// Runs a step of the service. Returns false if it crashed.
+static bool run_or_crash(void (*step)(void))
 {
-    if (setjmp(death) != 0) {
-        expire();
+    if (setjmp(crash_point) != 0) {
+        end_process();
         return false;
     }
     running = true;
-    act();
+    step();
     running = false;
     return true;
 }
 
-static void begin(void)
+static void start_process(void)
 {
     struct err err = {0};
-    if (open_layers(&err) !=
-        OK) { // a disk that fails at the wrong moment: whoever started it starts it again
+    if (open_layers(&err) != OK) { // the disk failed; a supervisor starts it again
         note("it cannot start: %s", err.message);
-        die();
+        crash();
     }
     engine_start(process->engine, on_ready, process);
     service.up = true;
@@ -226,33 +225,33 @@ void service_start(void)
     list_init(&process->tasks);
     list_init(&process->timers);
     service.incarnation++;
-    power_goes = false;
-    note("the service starts, for the %d. time", service.incarnation);
-    if (!live_through(begin)) {
+    losing_power = false;
+    note("the service starts (start %d)", service.incarnation);
+    if (!run_or_crash(start_process)) {
         world_after(5 * US_PER_S, start_again, NULL);
     }
 }
 
-static void come_back(void)
+static void restart_later(void)
 {
-    int64_t away_us =
+    int64_t downtime_us =
         random_below(10) == 0 ? random_between(60, 1200) * US_PER_S : random_between(10000, 5000000);
-    world_after(away_us, start_again, NULL);
+    world_after(downtime_us, start_again, NULL);
 }
 
 void service_kill(bool power_lost)
 {
     if (service.up) {
-        power_goes = power_lost;
-        expire();
-        come_back();
+        losing_power = power_lost;
+        end_process();
+        restart_later();
     }
 }
 
 void service_kill_within(int64_t disk_calls, bool power_lost)
 {
-    power_goes = power_lost;
-    disk_die_after(disk_calls, die);
+    losing_power = power_lost;
+    disk_die_after(disk_calls, crash);
 }
 
 static struct timer *first_timer(void)
@@ -284,25 +283,25 @@ bool service_step(int64_t until_us)
 {
     struct timer *timer = service.up && list_empty(&process->tasks) ? first_timer() : NULL;
     int64_t timer_us = timer != NULL ? timer->due_us : INT64_MAX;
-    void (*act)(void) = NULL;
+    void (*step)(void) = NULL;
     if (service.up && !list_empty(&process->tasks)) {
-        act = run_task;
+        step = run_task;
     } else if (timer_us <= world_next_us()) {
-        act = fire_timer;
+        step = fire_timer;
     } else {
-        act = world_run_next;
+        step = world_run_next;
     }
-    if (act != run_task && timer_us > until_us && world_next_us() > until_us) {
+    if (step != run_task && timer_us > until_us && world_next_us() > until_us) {
         world.now_us = until_us;
         return false;
     }
-    if (!live_through(act)) {
-        come_back();
+    if (!run_or_crash(step)) {
+        restart_later();
     }
     return true;
 }
 
-// --- its installation
+// --- installation
 
 static enum errc add_merchant(struct db *db, struct service_merchant *merchant, int number, struct err *err)
 {
@@ -349,12 +348,14 @@ static enum errc add_merchants(struct db *db, void *context, struct err *err)
     return rc;
 }
 
-void service_install(void)
+void service_install(struct http_client *to_stripe, struct http_client *to_merchants)
 {
+    stripe_client = to_stripe;
+    merchant_client = to_merchants;
     static struct arena arena;
     static char schedule[] = "--webhook-schedule=5,60,300,900";
     char *arguments[] = {schedule, NULL};
-    static char home[] = "HOME=/nonexistent"; // nothing is looked for there
+    static char home[] = "HOME=/nonexistent"; // no settings file is found there
     char *environment[] = {home, NULL};
     int rest = 0;
     struct err err = {0};
@@ -362,7 +363,7 @@ void service_install(void)
     REQUIRE(mkdtemp(directory) != NULL);
     (void)snprintf(database, sizeof(database), "sqlite:%s/payments.db", directory);
     REQUIRE(config_load(&service.config, &arena, 1, arguments, environment, NULL, 0, &rest, &err) == OK);
-    if (random_below(2) == 0) { // a short one often ends while a call still waits for a connection
+    if (random_below(2) == 0) { // a short window often ends while a call waits for a connection
         service.config.charge_window_ms = random_between(5, 40) * 1000;
     }
     service.charge_window_us = service.config.charge_window_ms * US_PER_MS;
@@ -371,7 +372,7 @@ void service_install(void)
     first_descriptor = dup(STDIN_FILENO);
     close(first_descriptor);
     bool faults_off = world.faults_off;
-    world.faults_off = true; // what this lays is there before anything goes wrong
+    world.faults_off = true; // the merchants are added before any fault
     REQUIRE(store_run_once(database, add_merchants, NULL, &err) == OK);
     world.faults_off = faults_off;
 }

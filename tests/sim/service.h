@@ -1,6 +1,7 @@
-// The service under test, in this process: the layers as `paymentsd serve` wires them, on the simulation's
-// clock, disk and network. It dies by a jump out of whatever it does; its memory is left as it is, since
-// nothing of it is ever used again. One thread.
+// The service under test, in this process: the layers wired as `paymentsd serve` wires them, on the
+// simulation's clock, disk and network. It crashes by a longjmp out of whatever it is doing; its memory is
+// leaked, since the next start uses none of it. The other parts of the simulation read the service's state
+// here. One thread.
 #pragma once
 
 #include <stdbool.h>
@@ -8,6 +9,7 @@
 
 #include "base/config.h"
 #include "base/keyring.h"
+#include "net/http_client.h"
 
 #define SERVICE_MERCHANTS 2
 #define STRIPE_BASE "http://stripe.sim"
@@ -22,27 +24,30 @@ struct service_merchant {
 
 struct service {
     bool up;
-    int incarnation; // counts starts; what was begun in an earlier one is nobody's any more
+    int incarnation; // counts starts; work from an earlier one has no owner any more
     int64_t wall_offset_us;
-    int64_t charge_window_us; // as the operator set it
+    int64_t charge_window_us; // as configured; a mutation may change the config
     struct config config;
     struct keyring keyring;
     struct service_merchant merchants[SERVICE_MERCHANTS];
 };
 extern struct service service;
 
-// Makes the database with its merchants and their API keys.
-void service_install(void);
+// Creates the database with its merchants and their API keys. The service will send through these clients.
+void service_install(struct http_client *to_stripe, struct http_client *to_merchants);
+// Starts it now. It restarts by itself after each crash.
 void service_start(void);
+// Crashes it now, if it is up.
 void service_kill(bool power_lost);
-// It dies within one of the next calls of its disk.
+// Crashes it within the disk_calls-th disk call from now.
 void service_kill_within(int64_t disk_calls, bool power_lost);
-const char *service_database(void); // its path
+// The path of its database.
+const char *service_database(void);
 void service_uninstall(void);
-// Sets its wall clock forward or back.
+// Moves its wall clock forward or backward.
 void service_step_clock(int64_t step_us);
 int64_t service_wall_us(void);
 
-// Runs what is due at this moment or, if nothing is, lets the world go on to what comes next. Returns false
-// where nothing will ever happen any more before until_us.
+// Runs what is due now or, if nothing is, advances the clock to the next scheduled call. Returns false if
+// nothing else is due before until_us.
 bool service_step(int64_t until_us);

@@ -16,40 +16,30 @@
 
 // --- customers
 
-static struct table stored; // the keys under which a fault is stored
+static struct table stored; // idempotency keys that have a stored fault
 
-bool stripe_faults_stored(const struct stripe_request *request, struct stripe_reply *reply, bool *carries_out)
+enum stored_fault stripe_faults_stored(const char *method, const char *target, const char *key)
 {
-    static struct http_header replayed[] = {{"Idempotent-Replayed", "true"}};
-    const char *key = request->idempotency_key;
-    *carries_out = false;
-    if (!text_equal(request->method, "POST") || !text_equal(request->target, "/v1/customers")) {
-        return false;
+    if (!text_equal(method, "POST") || !text_equal(target, "/v1/customers")) {
+        return FAULT_NONE;
     }
-    bool again = table_find(&stored, key, strlen(key)) != NULL;
-    if (!again && !fault_one_in(4)) {
-        return false;
+    if (table_find(&stored, key, strlen(key)) != NULL) {
+        return FAULT_REPLAYED;
     }
-    if (!again) {
-        struct table_node *node = calloc(1, sizeof(*node));
-        REQUIRE(node != NULL);
-        table_insert(&stored, node, strdup(key), strlen(key));
-        world.counts.faults_stored++;
-        *carries_out = random_below(2) == 0;
+    if (!fault_one_in(4)) {
+        return FAULT_NONE;
     }
-    *reply = (struct stripe_reply){
-        .status = 500,
-        .headers = replayed,
-        .header_count = again ? 1 : 0,
-        .body = "{\"error\":{\"type\":\"api_error\",\"message\":\"made on purpose, and stored\"}}",
-    };
-    return true;
+    struct table_node *node = calloc(1, sizeof(*node));
+    REQUIRE(node != NULL);
+    table_insert(&stored, node, strdup(key), strlen(key));
+    world.counts.faults_stored++;
+    return random_below(2) == 0 ? FAULT_STORED_AFTER_EFFECT : FAULT_STORED;
 }
 
 // --- refunds
 
-// Every fourth, by its id, so that it is the same one each time.
-static bool is_bare(const char *refund_id)
+// One refund in four, chosen by its id, so that it is the same refund each time.
+static bool is_stripped(const char *refund_id)
 {
     unsigned sum = 0;
     for (; *refund_id != '\0'; refund_id++) {
@@ -58,33 +48,33 @@ static bool is_bare(const char *refund_id)
     return sum % 4 == 0;
 }
 
-static bool strip(struct json_object *value)
+static bool strip_refunds(struct json_object *value)
 {
     bool stripped = false;
     if (json_object_is_type(value, json_type_array)) {
         for (size_t i = 0; i < json_object_array_length(value); i++) {
-            stripped |= strip(json_object_array_get_idx(value, i));
+            stripped |= strip_refunds(json_object_array_get_idx(value, i));
         }
     } else if (text_equal(json_get_str(value, "object"), "refund")) {
-        stripped = is_bare(json_get_str(value, "id"));
+        stripped = is_stripped(json_get_str(value, "id"));
         if (stripped) {
             json_object_object_del(value, "metadata");
         }
     } else if (json_object_is_type(value, json_type_object)) {
-        stripped = strip(json_get(value, "data")); // of a list, or an event's,
-        stripped |= strip(json_get(value, "object"));
+        stripped = strip_refunds(json_get(value, "data")); // of a list or an event
+        stripped |= strip_refunds(json_get(value, "object"));
     }
     return stripped;
 }
 
-const char *stripe_faults_bare(const char *body, struct arena *arena)
+const char *stripe_faults_strip_refunds(const char *body, struct arena *arena)
 {
     struct json_object *value JSON_CLEANUP = NULL;
     if (body == NULL || strstr(body, "refund_id") == NULL ||
-        json_parse_bounded(body, strlen(body), VALUES_MAX, &value, NULL) != OK || !strip(value)) {
+        json_parse_bounded(body, strlen(body), VALUES_MAX, &value, NULL) != OK || !strip_refunds(value)) {
         return body;
     }
-    world.counts.refunds_bare++;
+    world.counts.refunds_stripped++;
     return json_text(arena, value);
 }
 

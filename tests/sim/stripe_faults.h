@@ -1,14 +1,20 @@
-// What Stripe does at times, and the sandbox never: a fault that is stored under the key of a new customer,
-// and refunds that do not say who asked for them.
+// Behaviour of Stripe that the sandbox does not have: a fault that is stored under the key of a new customer,
+// and refunds without the metadata that says who asked for them.
 #pragma once
 
-#include "fake_stripe.h"
+#include "base/arena.h"
 
-// Whether the answer to this request is a fault that is stored under its key, or is to be from now on;
-// *carries_out: it is carried out all the same.
-bool stripe_faults_stored(const struct stripe_request *request, struct stripe_reply *reply,
-                          bool *carries_out);
-// An answer's or an event's body, where some refunds are without their metadata. In the arena, or as it was.
-const char *stripe_faults_bare(const char *body, struct arena *arena);
-// The signature of a body that was changed, at the time of the one that it had.
+enum stored_fault {
+    FAULT_NONE,
+    FAULT_STORED,              // now; the request is not carried out
+    FAULT_STORED_AFTER_EFFECT, // now; the request is carried out all the same
+    FAULT_REPLAYED,            // earlier; every repeat gets the same fault
+};
+
+// Whether the answer to a request is a fault that is stored under its idempotency key.
+enum stored_fault stripe_faults_stored(const char *method, const char *target, const char *key);
+// Removes the metadata of some refunds from the body of an answer or event. Returns the new body in the
+// arena, or `body` itself if nothing changed.
+const char *stripe_faults_strip_refunds(const char *body, struct arena *arena);
+// Signs a changed body, with the timestamp of its earlier signature.
 const char *stripe_faults_sign(const char *signature, const char *body, struct arena *arena);

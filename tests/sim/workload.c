@@ -17,13 +17,13 @@
 #define PAYMENTS 200
 #define OPEN_US (600 * US_PER_S)
 #define POLLS_MAX 6
-#define WATCHER_LOOKS_MAX 240
-#define RUSHES 3 // moments at which many pay at once, and so share connections
+#define WATCHER_CHECKS_MAX 240
+#define RUSHES 3 // times at which many pay at once, so that calls share connections
 
 static int next_key;
 
 struct payer {
-    struct saved_card *card; // NULL: he does not pay by a saved one
+    struct saved_card *card; // NULL: the payment is not by a saved card
     char page[1024];
     bool completes;
 };
@@ -56,9 +56,9 @@ static void name_key(char out[32], const char *kind)
     (void)snprintf(out, 32, "%s-%d", kind, next_key++);
 }
 
-// --- what follows a payment
+// --- after a payment
 
-static void refund(struct client_request *of, const char *id, int64_t amount_minor, bool decimals)
+static void send_refund(struct client_request *of, const char *id, int64_t amount_minor, bool decimals)
 {
     char key[32];
     char body[256];
@@ -74,8 +74,8 @@ static void refund(struct client_request *of, const char *id, int64_t amount_min
         random_between(0, 60 * US_PER_S));
 }
 
-// The answer's decimal text as minor units: its digits.
-static int64_t minor_of(const char *text)
+// An answer's decimal amount in minor units, which is its digits without the point.
+static int64_t digits_as_minor(const char *text)
 {
     int64_t minor = 0;
     for (; *text != '\0'; text++) {
@@ -84,53 +84,53 @@ static int64_t minor_of(const char *text)
     return minor;
 }
 
-// A person at the dashboard who sees that a refund of it all was made and failed, and makes another at once.
-struct watcher {
+// Somebody at Stripe's dashboard waits for a full refund to fail, and then refunds there at once.
+struct refund_watcher {
     int merchant;
     char intent_id[64];
     int64_t amount_minor;
-    int looks;
+    int checks;
 };
 
-static void look_at_refund(void *context)
+static void watch_refund(void *context)
 {
-    struct watcher *watcher = context;
-    if (fake_stripe_refund_failed(watcher->merchant, watcher->intent_id)) {
-        world.counts.refunds_in_place +=
-            fake_stripe_dashboard_refund(watcher->merchant, watcher->intent_id, watcher->amount_minor);
-    } else if (++watcher->looks < WATCHER_LOOKS_MAX && !world.faults_off) {
-        world_after(US_PER_S / 2, look_at_refund, watcher);
+    struct refund_watcher *refund_watcher = context;
+    if (fake_stripe_refund_failed(refund_watcher->merchant, refund_watcher->intent_id)) {
+        world.counts.refunds_in_place += fake_stripe_dashboard_refund(
+            refund_watcher->merchant, refund_watcher->intent_id, refund_watcher->amount_minor);
+    } else if (++refund_watcher->checks < WATCHER_CHECKS_MAX && !world.faults_off) {
+        world_after(US_PER_S / 2, watch_refund, refund_watcher);
     }
 }
 
-static void watch_failing(int merchant, const char *intent_id, int64_t amount_minor)
+static void watch_for_failure(int merchant, const char *intent_id, int64_t amount_minor)
 {
-    struct watcher *watcher = calloc(1, sizeof(*watcher));
-    REQUIRE(watcher != NULL);
-    *watcher = (struct watcher){.merchant = merchant, .amount_minor = amount_minor};
-    (void)snprintf(watcher->intent_id, sizeof(watcher->intent_id), "%s", intent_id);
-    world_after(US_PER_S / 2, look_at_refund, watcher);
+    struct refund_watcher *refund_watcher = calloc(1, sizeof(*refund_watcher));
+    REQUIRE(refund_watcher != NULL);
+    *refund_watcher = (struct refund_watcher){.merchant = merchant, .amount_minor = amount_minor};
+    (void)snprintf(refund_watcher->intent_id, sizeof(refund_watcher->intent_id), "%s", intent_id);
+    world_after(US_PER_S / 2, watch_refund, refund_watcher);
 }
 
-static void refund_some(struct client_request *request, struct json_object *payment)
+static void send_refunds(struct client_request *request, struct json_object *payment)
 {
-    int64_t captured = minor_of(json_get_str(payment, "amount_captured"));
+    int64_t captured = digits_as_minor(json_get_str(payment, "amount_captured"));
     bool decimals = text_equal(json_get_str(payment, "currency"), "USD");
     const char *id = json_get_str(payment, "id");
     for (uint64_t left = random_below(3) == 0 ? random_below(4) + 1 : 0; left > 0; left--) {
-        refund(request, id, random_below(3) == 0 ? captured : random_between(1, captured), decimals);
+        send_refund(request, id, random_below(3) == 0 ? captured : random_between(1, captured), decimals);
     }
     if (world.dashboard && random_below(8) == 0) {
         (void)fake_stripe_dashboard_refund(request->merchant, json_get_str(payment, "provider_ref"),
                                            random_between(1, captured));
     }
     if (world.dashboard && text_equal(json_get_str(payment, "payment_method"), "pm_card_refundFail")) {
-        refund(request, id, captured, decimals);
-        watch_failing(request->merchant, json_get_str(payment, "provider_ref"), captured);
+        send_refund(request, id, captured, decimals);
+        watch_for_failure(request->merchant, json_get_str(payment, "provider_ref"), captured);
     }
 }
 
-static void end_authorisation(struct client_request *request, struct json_object *payment)
+static void send_capture_or_cancel(struct client_request *request, struct json_object *payment)
 {
     char path[128];
     bool cancels = random_below(3) == 0;
@@ -139,7 +139,7 @@ static void end_authorisation(struct client_request *request, struct json_object
     const char *body = NULL;
     char part[64];
     if (!cancels && random_below(3) == 0 && text_equal(json_get_str(payment, "currency"), "USD")) {
-        int64_t minor = random_between(1, minor_of(json_get_str(payment, "amount")));
+        int64_t minor = random_between(1, digits_as_minor(json_get_str(payment, "amount")));
         (void)snprintf(part, sizeof(part), "{\"amount\":%lld.%02lld}", (long long)minor / 100,
                        (long long)minor % 100);
         body = part;
@@ -152,10 +152,10 @@ static void end_authorisation(struct client_request *request, struct json_object
         random_between(0, 120 * US_PER_S));
 }
 
-static void decide(void *context)
+static void answer_challenge(void *context)
 {
     struct payer *payer = context;
-    bool passed = fake_stripe_payer(payer->page, payer->completes);
+    bool passed = fake_stripe_visit_page(payer->page, payer->completes);
     if (passed && payer->card != NULL) {
         saved_card_authenticated(payer->card);
     }
@@ -168,10 +168,10 @@ static void send_payer(struct json_object *payment, const char *url)
     payer->card = saved_cards_find(json_get_str(payment, "saved_card_id"));
     (void)snprintf(payer->page, sizeof(payer->page), "%s", url);
     payer->completes = random_below(4) != 0;
-    world_after(random_between(US_PER_S, 200 * US_PER_S), decide, payer);
+    world_after(random_between(US_PER_S, 200 * US_PER_S), answer_challenge, payer);
 }
 
-static void look_later(struct client_request *request, struct json_object *payment)
+static void poll_later(struct client_request *request, struct json_object *payment)
 {
     char path[128];
     size_t polls = (size_t)request->context;
@@ -191,14 +191,14 @@ static void follow(struct client_request *request, struct json_object *payment)
     const char *status = json_get_str(payment, "status");
     const char *page = json_get_str(json_get(payment, "next_action"), "redirect_url");
     if (text_equal(status, "completed")) {
-        refund_some(request, payment);
+        send_refunds(request, payment);
     } else if (text_equal(status, "pending")) {
         if (json_get_bool(payment, "capturable", false)) {
-            end_authorisation(request, payment);
+            send_capture_or_cancel(request, payment);
         } else if (page != NULL && request->context == NULL && random_below(6) != 0) {
             send_payer(payment, page);
         }
-        look_later(request, payment);
+        poll_later(request, payment);
     }
 }
 
@@ -208,9 +208,10 @@ static void follow_charge(struct client_request *request, struct json_object *pa
     follow(request, payment);
 }
 
-// --- orders
+// --- payments
 
-static void send_payment(int merchant, const char *with, bool usd, struct saved_card *card, bool off_session)
+static void send_payment(int merchant, const char *method_members, bool usd, struct saved_card *card,
+                         bool off_session)
 {
     char key[32];
     char body[400];
@@ -218,7 +219,7 @@ static void send_payment(int merchant, const char *with, bool usd, struct saved_
     (void)snprintf(body, sizeof(body),
                    "{\"amount\":%lld%s,\"currency\":\"%s\",\"provider\":\"stripe\",%s,\"return_url\":\"https:"
                    "//shop.sim/\"}",
-                   (long long)minor, usd ? ".25" : "", usd ? "USD" : "JPY", with);
+                   (long long)minor, usd ? ".25" : "", usd ? "USD" : "JPY", method_members);
     name_key(key, "order");
     world.counts.payments++;
     struct client_request *request =
@@ -234,29 +235,30 @@ static void send_payment(int merchant, const char *with, bool usd, struct saved_
     }
 }
 
-void workload_charge(struct saved_card *card)
+// With its holder present (on session) or absent.
+static void charge_saved_card(struct saved_card *card)
 {
-    char with[100];
+    char method_members[100];
     bool off_session = random_below(3) != 0;
-    (void)snprintf(with, sizeof(with), "\"saved_card_id\":\"%s\"%s", card->id,
+    (void)snprintf(method_members, sizeof(method_members), "\"saved_card_id\":\"%s\"%s", card->id,
                    off_session ? "" : ",\"off_session\":false");
-    send_payment(card->merchant, with, random_below(4) != 0, card, off_session);
+    send_payment(card->merchant, method_members, random_below(4) != 0, card, off_session);
 }
 
 static void pay(void *context)
 {
     (void)context;
-    char with[100];
+    char method_members[100];
     int merchant = (int)random_below(SERVICE_MERCHANTS);
     struct saved_card *card = random_below(4) == 0 ? saved_cards_pick(merchant) : NULL;
     if (card != NULL) {
-        workload_charge(card);
+        charge_saved_card(card);
         return;
     }
-    (void)snprintf(with, sizeof(with), "\"payment_method\":\"%s\"%s",
+    (void)snprintf(method_members, sizeof(method_members), "\"payment_method\":\"%s\"%s",
                    methods[random_below(COUNT_OF(methods))],
                    random_below(5) == 0 ? ",\"capture_method\":\"manual\"" : "");
-    send_payment(merchant, with, random_below(4) != 0, NULL, false);
+    send_payment(merchant, method_members, random_below(4) != 0, NULL, false);
 }
 
 void workload_start(void)
@@ -272,7 +274,7 @@ void workload_start(void)
             &(struct client_request){
                 .merchant = i, .method = "PUT", .path = "/v1/merchant/providers", .body = body},
             0);
-        saved_cards_start(i);
+        saved_cards_start(i, charge_saved_card);
     }
     int64_t rushes_us[RUSHES];
     for (int i = 0; i < RUSHES; i++) {

@@ -25,7 +25,7 @@ static size_t heap_count;
 static size_t heap_capacity;
 static uint64_t next_number;
 
-// SplitMix64.
+// SplitMix64, https://prng.di.unimi.it/splitmix64.c.
 static uint64_t draw(void)
 {
     uint64_t z = (world.random_state += UINT64_C(0x9e3779b97f4a7c15));
@@ -104,14 +104,14 @@ uint64_t random_below(uint64_t below)
     return draw() % below;
 }
 
-int64_t random_between(int64_t least, int64_t most)
+int64_t random_between(int64_t min, int64_t max)
 {
-    return least + (int64_t)random_below((uint64_t)(most - least + 1));
+    return min + (int64_t)random_below((uint64_t)(max - min + 1));
 }
 
-bool fault_one_in(uint64_t in)
+bool fault_one_in(uint64_t n)
 {
-    return !world.faults_off && random_below(in) == 0;
+    return !world.faults_off && random_below(n) == 0;
 }
 
 bool mutated(const char *mutation)

@@ -1,5 +1,5 @@
-// What every part of a simulated run shares: one virtual clock, one source of chance, one queue of what is to
-// happen, and the counts and the log that are left. A run depends on its seed alone. One thread.
+// What every part of a simulated run shares: the virtual clock, the random numbers, the queue of scheduled
+// calls, the counts and the log. A run depends only on its seed. One thread.
 #pragma once
 
 #include <stdbool.h>
@@ -21,19 +21,19 @@ struct counts {
     int64_t connections_cut, connections_silent, connections_sent_away;
     int64_t calls_cut, calls_refused, calls_refused_for_good, calls_too_late;
     int64_t endpoint_failures, events_lost, hang_ups;
-    int64_t faults_stored, refunds_bare, refunds_in_place;
-    int64_t violations;
+    int64_t faults_stored, refunds_stripped, refunds_in_place;
+    int64_t violations, crashes;
 };
 
 struct world {
     uint64_t seed;
-    int64_t now_us; // since the run began; never goes back
+    int64_t now_us; // since the run began; never goes backwards
     uint64_t random_state;
-    struct random random; // the service's and the provider's
+    struct random random; // used by the service and by the fake Stripe
     struct counts counts;
-    bool faults_off;      // no more faults: what was begun comes to its end
-    bool clock_was_far;   // off by more than Stripe's signatures may be old
-    bool dashboard;       // people refund there too, who know nothing of what is reserved here
+    bool faults_off;      // no fault happens; everything that was started completes
+    bool clock_was_far;   // it was off by more than a Stripe signature's maximum age
+    bool dashboard;       // people also refund at Stripe's dashboard, without our reservations
     const char *mutation; // NULL: none
     bool verbose;
 };
@@ -41,20 +41,24 @@ struct world {
 extern struct world world;
 
 void world_begin(uint64_t seed, const char *mutation, bool verbose);
-// Calls `run` after delay_us with what it is about. First come, first served among equal times.
+// Calls `run` with its context after delay_us. Calls that are due at the same time run in the order of
+// scheduling.
 void world_after(int64_t delay_us, void (*run)(void *context), void *context);
-int64_t world_next_us(void); // when the next of these is due; INT64_MAX: never
+// When the next scheduled call is due; INT64_MAX: there is none.
+int64_t world_next_us(void);
 void world_run_next(void);
 
-// From 0 to below - 1.
+// A random number from 0 to below - 1.
 uint64_t random_below(uint64_t below);
-// True once in `in` times, and never when the world is calm.
-bool fault_one_in(uint64_t in);
-int64_t random_between(int64_t least, int64_t most);
+// A random number from min to max, both included.
+int64_t random_between(int64_t min, int64_t max);
+// True with a chance of 1 in `n`; always false while faults are off.
+bool fault_one_in(uint64_t n);
 
+// Whether the run has this planted mistake.
 bool mutated(const char *mutation);
 
-// One line of what happened, printed where the run is told.
+// Prints one line of the run's log, if the run is verbose.
 void note(const char *format, ...) __attribute__((format(printf, 1, 2)));
-// A promise is broken.
+// Reports a broken promise.
 void violation(const char *format, ...) __attribute__((format(printf, 1, 2)));
