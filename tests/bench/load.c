@@ -1,7 +1,7 @@
-// A crowd: keeps CONNECTIONS requests under way for SECONDS and says how many were answered with what delays.
-// `load pay URL API_KEY CONNECTIONS SECONDS` makes payments, each under a new idempotency key; `load get ...`
-// reads the URL. `load all URL API_KEY CONNECTIONS PAYMENTS` makes so many payments and repeats each under
-// its key until it is made. One thread; no promise but its sums.
+// Load generator: keeps CONNECTIONS requests in progress for SECONDS, then prints how many were answered and
+// how fast. `load pay URL API_KEY CONNECTIONS SECONDS` makes payments, each under a new idempotency key;
+// `load get ...` reads the URL. `load all URL API_KEY CONNECTIONS PAYMENTS` makes that many payments and
+// repeats each under its key until it succeeds. One thread.
 #include <curl/curl.h>
 #include <inttypes.h>
 #include <stdbool.h>
@@ -17,7 +17,7 @@
 #define CONNECTIONS_MAX 4096
 #define SAMPLES_MAX 4000000
 #define US_PER_S 1000000
-#define PAUSE_US (US_PER_S / 10) // before a repetition
+#define PAUSE_US (US_PER_S / 10) // before a repeat
 #define POLL_MS 50
 
 struct payer {
@@ -25,23 +25,23 @@ struct payer {
     struct curl_slist *headers;
     uint64_t number; // of its payment
     int64_t started_us;
-    int64_t repeats_us; // when it repeats its request; 0: it is under way, or there is none
+    int64_t repeats_us; // when it repeats its request; 0: it is in progress, or there is none
 };
 
-struct crowd {
+struct load {
     CURLM *multi;
     const char *url;
     const char *api_key;
     bool pays;
     bool repeats;
-    int64_t deadline_us; // nothing new is started after it
+    int64_t deadline_us; // no request is started after it
     uint64_t started_max;
     struct payer payers[CONNECTIONS_MAX];
     uint32_t *delays_us;
     size_t answered;
     size_t refused;
     uint64_t started;
-    size_t under_way;
+    size_t in_progress;
     size_t waiting; // payers that will repeat
 };
 
@@ -59,19 +59,19 @@ static size_t ignore_body(char *data, size_t size, size_t count, void *context)
     return size * count;
 }
 
-static void ask(struct crowd *crowd, struct payer *payer)
+static void send_request(struct load *load, struct payer *payer)
 {
     char text[200];
     curl_slist_free_all(payer->headers);
     payer->headers = curl_slist_append(NULL, "Content-Type: application/json");
-    (void)snprintf(text, sizeof(text), "X-API-Key: %s", crowd->api_key);
+    (void)snprintf(text, sizeof(text), "X-API-Key: %s", load->api_key);
     payer->headers = curl_slist_append(payer->headers, text);
     (void)snprintf(text, sizeof(text), "Idempotency-Key: load-%d-%" PRIu64, (int)getpid(), payer->number);
     payer->headers = curl_slist_append(payer->headers, text);
     REQUIRE(payer->headers != NULL);
-    curl_easy_setopt(payer->easy, CURLOPT_URL, crowd->url);
+    curl_easy_setopt(payer->easy, CURLOPT_URL, load->url);
     curl_easy_setopt(payer->easy, CURLOPT_HTTPHEADER, payer->headers);
-    if (crowd->pays) { // many amounts, so that an answer given to the wrong payment is noticed
+    if (load->pays) { // many amounts, so that an answer given to the wrong payment is noticed
         (void)snprintf(text, sizeof(text),
                        "{\"amount\":\"%" PRIu64 ".%02" PRIu64 "\",\"currency\":\"USD\","
                        "\"provider\":\"stripe\",\"payment_method\":\"pm_card_visa\"}",
@@ -81,71 +81,71 @@ static void ask(struct crowd *crowd, struct payer *payer)
     curl_easy_setopt(payer->easy, CURLOPT_WRITEFUNCTION, ignore_body);
     curl_easy_setopt(payer->easy, CURLOPT_PRIVATE, payer);
     curl_easy_setopt(payer->easy, CURLOPT_NOPROXY, "*");
-    REQUIRE(curl_multi_add_handle(crowd->multi, payer->easy) == CURLM_OK);
-    crowd->under_way++;
+    REQUIRE(curl_multi_add_handle(load->multi, payer->easy) == CURLM_OK);
+    load->in_progress++;
 }
 
-// The payer's next request, if there is to be one.
-static void start(struct crowd *crowd, struct payer *payer)
+// Starts the payer's next request, unless the load ends.
+static void start(struct load *load, struct payer *payer)
 {
-    if (crowd->started < crowd->started_max && now_us() < crowd->deadline_us) {
-        payer->number = crowd->started++;
+    if (load->started < load->started_max && now_us() < load->deadline_us) {
+        payer->number = load->started++;
         payer->started_us = now_us();
-        ask(crowd, payer);
+        send_request(load, payer);
     }
 }
 
-static void note_answer(struct crowd *crowd, CURLMsg *message)
+static void record_answer(struct load *load, CURLMsg *message)
 {
     struct payer *payer = NULL;
     long status = 0;
     REQUIRE(curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&payer) == CURLE_OK);
     REQUIRE(curl_easy_getinfo(payer->easy, CURLINFO_RESPONSE_CODE, &status) == CURLE_OK);
-    bool fine = message->data.result == CURLE_OK && status == (crowd->pays ? 201 : 200);
-    REQUIRE(curl_multi_remove_handle(crowd->multi, payer->easy) == CURLM_OK);
-    crowd->under_way--;
-    if (fine && crowd->answered < SAMPLES_MAX) {
-        crowd->delays_us[crowd->answered++] = (uint32_t)(now_us() - payer->started_us);
+    bool fine = message->data.result == CURLE_OK && status == (load->pays ? 201 : 200);
+    REQUIRE(curl_multi_remove_handle(load->multi, payer->easy) == CURLM_OK);
+    load->in_progress--;
+    if (fine && load->answered < SAMPLES_MAX) {
+        load->delays_us[load->answered++] = (uint32_t)(now_us() - payer->started_us);
     }
-    crowd->refused += !fine;
-    if (!fine && crowd->repeats) {
+    load->refused += !fine;
+    if (!fine && load->repeats) {
         payer->repeats_us = now_us() + PAUSE_US;
-        crowd->waiting++;
+        load->waiting++;
     } else {
-        start(crowd, payer);
+        start(load, payer);
     }
 }
 
-static void repeat_what_is_due(struct crowd *crowd)
+static void repeat_due(struct load *load)
 {
-    for (size_t i = 0; i < CONNECTIONS_MAX && crowd->waiting > 0; i++) {
-        struct payer *payer = &crowd->payers[i];
+    for (size_t i = 0; i < CONNECTIONS_MAX && load->waiting > 0; i++) {
+        struct payer *payer = &load->payers[i];
         if (payer->repeats_us != 0 && now_us() >= payer->repeats_us) {
             payer->repeats_us = 0;
-            crowd->waiting--;
-            ask(crowd, payer);
+            load->waiting--;
+            send_request(load, payer);
         }
     }
 }
 
-// Until all that was started is over.
-static void run(struct crowd *crowd, size_t connections)
+// Runs until every request that was started has ended.
+static void run(struct load *load, size_t connections)
 {
     for (size_t i = 0; i < connections; i++) {
-        crowd->payers[i].easy = curl_easy_init();
-        REQUIRE(crowd->payers[i].easy != NULL);
-        start(crowd, &crowd->payers[i]);
+        load->payers[i].easy = curl_easy_init();
+        REQUIRE(load->payers[i].easy != NULL);
+        start(load, &load->payers[i]);
     }
-    while (crowd->under_way > 0 || crowd->waiting > 0) {
+    while (load->in_progress > 0 || load->waiting > 0) {
         int running;
         int queued;
-        REQUIRE(curl_multi_perform(crowd->multi, &running) == CURLM_OK);
-        for (CURLMsg *message; (message = curl_multi_info_read(crowd->multi, &queued));) {
-            note_answer(crowd, message);
+        REQUIRE(curl_multi_perform(load->multi, &running) == CURLM_OK);
+        for (CURLMsg *message; (message = curl_multi_info_read(load->multi, &queued));) {
+            record_answer(load, message);
         }
-        repeat_what_is_due(crowd);
-        if (crowd->under_way > 0 || crowd->waiting > 0) {
-            REQUIRE(curl_multi_poll(crowd->multi, NULL, 0, POLL_MS, NULL) == CURLM_OK);
+        repeat_due(load);
+        if (load->in_progress > 0 || load->waiting > 0) {
+            REQUIRE(curl_multi_poll(load->multi, NULL, 0, POLL_MS, NULL) == CURLM_OK);
         }
     }
 }
@@ -157,13 +157,13 @@ static int by_delay(const void *a, const void *b)
     return (left > right) - (left < right);
 }
 
-static double delay_ms(const struct crowd *crowd, unsigned percent)
+static double delay_ms(const struct load *load, unsigned percent)
 {
-    if (crowd->answered == 0) {
+    if (load->answered == 0) {
         return 0;
     }
-    const size_t rank = (crowd->answered - 1) * percent / 100;
-    return crowd->delays_us[rank] / 1000.0;
+    const size_t rank = (load->answered - 1) * percent / 100;
+    return load->delays_us[rank] / 1000.0;
 }
 
 int main(int argc, char **argv)
@@ -176,35 +176,35 @@ int main(int argc, char **argv)
         return 2;
     }
     const int64_t start_us = now_us();
-    static struct crowd crowd;
-    crowd = (struct crowd){.url = argv[2],
-                           .api_key = argv[3],
-                           .pays = strcmp(argv[1], "get") != 0,
-                           .repeats = strcmp(argv[1], "all") == 0};
-    crowd.started_max = crowd.repeats ? amount : UINT64_MAX;
-    crowd.deadline_us = crowd.repeats ? INT64_MAX : start_us + (int64_t)amount * US_PER_S;
-    crowd.delays_us = calloc(SAMPLES_MAX, sizeof(*crowd.delays_us));
-    REQUIRE(crowd.delays_us != NULL && curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK);
-    crowd.multi = curl_multi_init();
-    REQUIRE(crowd.multi != NULL);
+    static struct load load;
+    load = (struct load){.url = argv[2],
+                         .api_key = argv[3],
+                         .pays = strcmp(argv[1], "get") != 0,
+                         .repeats = strcmp(argv[1], "all") == 0};
+    load.started_max = load.repeats ? amount : UINT64_MAX;
+    load.deadline_us = load.repeats ? INT64_MAX : start_us + (int64_t)amount * US_PER_S;
+    load.delays_us = calloc(SAMPLES_MAX, sizeof(*load.delays_us));
+    REQUIRE(load.delays_us != NULL && curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK);
+    load.multi = curl_multi_init();
+    REQUIRE(load.multi != NULL);
 
-    run(&crowd, connections);
+    run(&load, connections);
     const double elapsed_s = (double)(now_us() - start_us) / US_PER_S;
 
-    qsort(crowd.delays_us, crowd.answered, sizeof(*crowd.delays_us), by_delay);
+    qsort(load.delays_us, load.answered, sizeof(*load.delays_us), by_delay);
     (void)printf("%5lu connections: %6zu %s, %6.0f a second; median %6.1f ms, 99 %% within %6.1f ms, slowest "
                  "%6.1f ms; "
                  "%zu refused%s\n",
-                 connections, crowd.answered, crowd.pays ? "payments" : "reads",
-                 (double)crowd.answered / elapsed_s, delay_ms(&crowd, 50), delay_ms(&crowd, 99),
-                 delay_ms(&crowd, 100), crowd.refused, crowd.repeats ? " and repeated" : "");
+                 connections, load.answered, load.pays ? "payments" : "reads",
+                 (double)load.answered / elapsed_s, delay_ms(&load, 50), delay_ms(&load, 99),
+                 delay_ms(&load, 100), load.refused, load.repeats ? " and repeated" : "");
     for (size_t i = 0; i < connections; i++) {
-        curl_easy_cleanup(crowd.payers[i].easy);
-        curl_slist_free_all(crowd.payers[i].headers);
+        curl_easy_cleanup(load.payers[i].easy);
+        curl_slist_free_all(load.payers[i].headers);
     }
-    curl_multi_cleanup(crowd.multi);
+    curl_multi_cleanup(load.multi);
     curl_global_cleanup();
-    free(crowd.delays_us);
-    const bool all = crowd.repeats ? crowd.answered == crowd.started : crowd.refused == 0;
-    return all && crowd.answered > 0 ? 0 : 1;
+    free(load.delays_us);
+    const bool all = load.repeats ? load.answered == load.started : load.refused == 0;
+    return all && load.answered > 0 ? 0 : 1;
 }

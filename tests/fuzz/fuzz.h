@@ -1,7 +1,6 @@
-// What the harnesses share. A harness is one file, tests/fuzz/fuzz_NAME.c, with the one function below: it
-// gives the bytes to a parser and aborts (REQUIRE) where what came out breaks a promise. It runs under
-// libFuzzer (scripts/fuzz) and, over the kept inputs in tests/fuzz/corpus/NAME, in every run of the tests
-// (replay.c).
+// Shared by the harnesses. A harness is one file, tests/fuzz/fuzz_NAME.c, that defines the function below: it
+// passes the bytes to a parser and aborts (REQUIRE) if the result breaks a promise. It runs under libFuzzer
+// (scripts/fuzz) and, on the inputs in tests/fuzz/corpus/NAME, in every test run (replay.c).
 #pragma once
 
 #include <stddef.h>
@@ -11,7 +10,7 @@
 
 #include "base/require.h"
 
-// Returns 0. May be called any number of times in one process, so it frees all it makes.
+// Returns 0. It may be called many times in one process, so it frees everything that it allocates.
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 
 static inline void fuzz_free(char **text)
@@ -20,8 +19,8 @@ static inline void fuzz_free(char **text)
 }
 #define FUZZ_CLEANUP __attribute__((cleanup(fuzz_free)))
 
-// A copy with a NUL behind and nothing more, so that AddressSanitizer sees a parser read past its end. The
-// caller frees it. Input with a NUL inside ends there, as it would in the program.
+// Returns a copy with a NUL at its end and no spare bytes, so that AddressSanitizer sees a parser read past
+// it. Input ends at its first NUL, as it would in the program. The caller frees the copy.
 static inline char *fuzz_text(const uint8_t *data, size_t bytes)
 {
     char *text = strndup((const char *)data, bytes);

@@ -1,5 +1,6 @@
-// network_list_parse: an accepted list holds every address it was written with, and written out again is the
-// same. address_parse_with_port: reads what address_parse reads, as the same.
+// network_list_parse: an accepted list contains each of its networks' addresses, and an address survives
+// formatting and parsing. address_parse_with_port: accepts whatever address_parse accepts, with the same
+// result.
 #include "net/address.h"
 
 #include "fuzz.h"

@@ -1,5 +1,5 @@
-// api_key_well_formed: what passes is as long as a key, and of its letters alone; one changed letter does not
-// pass.
+// api_key_well_formed: an accepted key has the right length and prefix, and no key with one changed letter is
+// accepted.
 #include "domain/api_key.h"
 #include "fuzz.h"
 

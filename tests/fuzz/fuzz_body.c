@@ -1,5 +1,5 @@
-// The bodies of all routes but POST /v1/payments (fuzz_payment_body): reading one notes what is wrong, and
-// the same bytes are read the same way again. The first byte chooses the route, the rest is the body.
+// The bodies of all routes except POST /v1/payments (see fuzz_payment_body.c): reading a body only notes its
+// problems, and reading it again gives as many. The first byte chooses the route, the rest is the body.
 #include "api/handlers.h"
 #include "api/request.h"
 #include "base/json.h"
@@ -25,7 +25,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     struct json_object *body JSON_CLEANUP = NULL;
     if (bytes == 0 || json_parse((const char *)data + 1, bytes - 1, &body, NULL) != OK ||
         !json_object_is_type(body, json_type_object)) {
-        return 0; // fuzz_json's
+        return 0; // covered by fuzz_json
     }
     void (*read)(struct request * request) = reads[data[0] % COUNT_OF(reads)];
     REQUIRE(read_body(read, body) == read_body(read, body));

@@ -1,10 +1,10 @@
-// http_chunks_next: the same body and the same end whether the bytes come at once or one by one, and no byte
-// of the body that did not come.
+// http_chunks_next: gives the same body and the same end whether the bytes arrive at once or one by one, and
+// invents no byte.
 #include "base/buf.h"
 #include "fuzz.h"
 #include "net/http_chunks.h"
 
-// Gives so many bytes at a time; *used are those that belonged to the body in chunks.
+// Decodes the text at_once bytes at a time. *used: how many bytes belong to the chunked body.
 static enum http_chunks_result decode(const char *text, size_t bytes, size_t at_once, struct buf *body,
                                       size_t *used)
 {

@@ -1,5 +1,5 @@
-// config_load, as a file of settings and as flags: one word a line is a flag where the input begins with
-// "--", else the whole is the file. What is accepted keeps its bounds and has every setting that has a
+// config_load, with flags and with a settings file: input that begins with "--" is flags, one a line; any
+// other input is the file. An accepted configuration is within its bounds and has every setting that has a
 // default.
 #include "base/config.h"
 
@@ -49,7 +49,7 @@ static void load_flags(struct arena *arena, char *text)
     char *words[WORDS_MAX];
     int count = 0;
     for (char *word = strsep(&text, "\n"); word != NULL && count < WORDS_MAX; word = strsep(&text, "\n")) {
-        if (!text_starts_with(word, "--config")) { // it would open whatever file of this machine is named
+        if (!text_starts_with(word, "--config")) { // it would open any file on this machine
             words[count++] = word;
         }
     }

@@ -1,4 +1,4 @@
-// email_fold: of UTF-8 it makes UTF-8, and what it made is folded already.
+// email_fold: UTF-8 stays UTF-8, and folding the result again changes nothing.
 #include "base/text.h"
 #include "domain/email.h"
 

@@ -1,4 +1,4 @@
-// form_parse: fields are UTF-8 without NUL, and written with form_add they read back as the same fields.
+// form_parse: fields are UTF-8 without NUL, and form_add writes them so that they parse to the same fields.
 #include "net/form.h"
 
 #include "base/text.h"

@@ -1,5 +1,5 @@
-// http_head_bytes and http_head_read: what is taken, written down again plainly, is taken again as the same
-// request; and a head is found in the same place whatever follows it.
+// http_head_bytes and http_head_read: an accepted head, written out in plain form, is accepted again as the
+// same request. The end of a head is found in the same place whatever follows it.
 #include "base/buf.h"
 #include "base/text.h"
 #include "fuzz.h"
@@ -35,7 +35,8 @@ static void check_again(const struct http_head *head)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
     ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
-    FUZZ_CLEANUP char *copy = malloc(bytes > 0 ? bytes : 1); // exact, so that a read past its end is seen
+    FUZZ_CLEANUP char *copy =
+        malloc(bytes > 0 ? bytes : 1); // of the exact size, so that AddressSanitizer sees a read past its end
     REQUIRE(copy != NULL);
     memcpy(copy, data, bytes);
     size_t head_bytes = http_head_bytes(copy, bytes);

@@ -1,11 +1,11 @@
-// json_parse: a tree within its promises (depth, no NUL inside a string, no repeated name), and writing it is
-// a fixed point: the text parses again and is written again byte for byte, so nothing changes meaning on its
-// way through the service.
+// json_parse: an accepted tree is within its limits (depth, no NUL inside a string, no repeated name). Its
+// written form parses again and is then written byte for byte the same, so no value changes on its way
+// through the service.
 #include "base/json.h"
 
 #include "fuzz.h"
 
-// Members of the tree; a repeated name would be one of them and two colons of the text.
+// Counts the members of the tree. A repeated name would be one member but two colons in the text.
 static size_t check_tree(struct json_object *value, int depth)
 {
     size_t members = 0;
@@ -27,7 +27,7 @@ static size_t check_tree(struct json_object *value, int depth)
     return members;
 }
 
-// Colons outside strings, of which valid JSON has one a member.
+// Counts the colons outside strings: valid JSON has one for each member.
 static size_t count_colons(const uint8_t *text, size_t bytes)
 {
     size_t colons = 0;
@@ -44,7 +44,7 @@ static size_t count_colons(const uint8_t *text, size_t bytes)
     return colons;
 }
 
-// Every number is shown as text, and only a number is.
+// Every number has a text, and no other value has one.
 static void check_number_text(struct arena *arena, struct json_object *value)
 {
     const char *text = json_number_text(arena, value);

@@ -1,14 +1,14 @@
-// money_parse: the first byte chooses the currency, the rest is the text. What is accepted must, without its
-// idle zeros, be the very text that money_format writes, and survive the way to Stripe's minor units and
-// back.
+// money_parse: the first byte chooses the currency, the rest is the text. An accepted text must equal what
+// money_format writes, except for redundant zeros, and its amount must survive conversion to Stripe's minor
+// units and back.
 #include "domain/money.h"
 
 #include "fuzz.h"
 
 static const char *const codes[] = {"USD", "JPY", "KWD", "UGX", "ISK", "MGA", "IQD"};
 
-// Drops zeros before the number and behind its fraction, and a point without a fraction, in place.
-static const char *without_idle_zeros(char *text)
+// Removes leading zeros, trailing zeros of the fraction, and a point without a fraction, in place.
+static const char *without_redundant_zeros(char *text)
 {
     if (strchr(text, '.') != NULL) {
         size_t length = strlen(text);
@@ -50,6 +50,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     REQUIRE(stripe_minor >= 0 && stripe_minor <= MONEY_STRIPE_MINOR_MAX);
     REQUIRE(money_from_stripe(stripe_minor, currency, &again, NULL) == OK && again == amount_minor);
 
-    REQUIRE(strcmp(without_idle_zeros(text), without_idle_zeros(written)) == 0);
+    REQUIRE(strcmp(without_redundant_zeros(text), without_redundant_zeros(written)) == 0);
     return 0;
 }

@@ -1,5 +1,5 @@
-// payment_create_read, the body of POST /v1/payments: one without a problem is a payment that can be charged,
-// one with problems names each, and card data is the only problem that is named beside none.
+// payment_create_read, the body of POST /v1/payments: a body without problems is a payment that can be
+// charged. A body with problems reports each of them, except that card data is reported alone.
 #include "api/handlers.h"
 #include "api/request.h"
 #include "base/json.h"
@@ -24,7 +24,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     struct json_object *body JSON_CLEANUP = NULL;
     if (json_parse((const char *)data, bytes, &body, NULL) != OK ||
         !json_object_is_type(body, json_type_object)) {
-        return 0; // fuzz_json's
+        return 0; // covered by fuzz_json
     }
     struct request *request = ARENA_NEW(&arena, struct request);
     request->arena = &arena;
@@ -34,7 +34,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     REQUIRE(request->refusal.code == OK);
     check_problems(&request->problems);
     if (request->problems.count == 0) {
-        check_payment(request->input); // what was read begins with the payment
+        check_payment(request->input); // the input begins with the payment
     }
     return 0;
 }

@@ -1,6 +1,6 @@
-// The query strings of lists: what is taken is a query within its bounds, whose page, size and cursor this
-// service can have meant; anything else is named. The first byte chooses the list, the rest is the query
-// string.
+// The query strings of lists: an accepted query is within its bounds and has a page, a size and a cursor that
+// this service issued; anything else is reported as a problem. The first byte chooses the list, the rest is
+// the query string.
 #include "api/cursor.h"
 #include "api/listing.h"
 #include "fuzz_request.h"
@@ -48,7 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     request->arena = &arena;
     if (bytes == 0 ||
         form_parse((const char *)data + 1, bytes - 1, &arena, &request->query, &request->refusal) != OK) {
-        return 0; // fuzz_form's
+        return 0; // covered by fuzz_form
     }
     listing_read(request, listings[data[0] % COUNT_OF(listings)]);
     check_problems(&request->problems);

@@ -1,5 +1,5 @@
-// What the harnesses of requests share. What reading one needs of the API beside the request stands in for
-// the API's own object, which is made of sockets and threads: the linker gives our function instead (--wrap).
+// Shared by the harnesses that read requests. Reading a request needs the API's options, but the API itself
+// needs sockets and threads; so the linker replaces api_options with the function here (--wrap).
 #pragma once
 
 #include "api/api.h"
@@ -16,7 +16,7 @@ const struct api_options *__wrap_api_options(const struct api *api)  // NOLINT(b
     return &options;
 }
 
-// What is wrong with a request is told in words that an answer can hold.
+// Every problem has a field and a message that fit into an answer.
 static inline void check_problems(const struct problems *problems)
 {
     REQUIRE(problems->count <= PROBLEMS_MAX);

@@ -1,4 +1,4 @@
-// retry_after_us, what a merchant's endpoint asks for: never in the past, and a year at most.
+// retry_after_us, the delay that a merchant's endpoint asks for: never negative, and at most a year.
 #include "base/timefmt.h"
 #include "delivery/retry_after.h"
 #include "fuzz.h"

@@ -1,6 +1,6 @@
-// stripe_answer_read: whatever comes back, an outcome is only a refusal where Stripe's own form says so under
-// the right status, only done where the object is there, and everything else unknown with a trouble to log.
-// The first byte chooses what was asked, the second the status, the third a header; the rest is the body.
+// stripe_answer_read: an answer is a refusal only if it is a Stripe error with the right status, and done
+// only if it contains the object. Any other answer is unknown, with a reason to log. The first byte chooses
+// the call, the second the status, the third a header; the rest is the body.
 #include "provider/stripe_answer.h"
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
-// stripe_event_parse: an event that is taken has an id and a type; one that calls itself complete has all
-// that acting on it needs; and none brings a secret or an action for the payer.
+// stripe_event_parse: an accepted event has an id and a type. An event marked complete has everything that
+// handling it needs. No event contains a secret or an action for the payer.
 #include "provider/stripe_event.h"
 
 #include "base/text.h"

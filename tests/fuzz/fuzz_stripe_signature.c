@@ -1,5 +1,5 @@
-// stripe_signature_parse and stripe_signature_matches: a header that is taken has a time within the tolerance
-// and at least one v1, and it matches a body only where it holds that body's own HMAC.
+// stripe_signature_parse and stripe_signature_matches: an accepted header has a time within the tolerance and
+// at least one v1 signature, and it matches a body only if it contains the body's HMAC.
 #include "provider/stripe_event.h"
 
 #include "base/crypto.h"

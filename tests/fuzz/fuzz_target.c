@@ -1,5 +1,5 @@
 // http_target_read, the path and query of a request line: a decoded path is UTF-8 without NUL, begins with a
-// slash and has no slash that was escaped, and the query is what stood after the first question mark.
+// slash and contains no slash that was escaped. The query is the text after the first question mark.
 #include "base/text.h"
 #include "fuzz.h"
 #include "net/http_head.h"

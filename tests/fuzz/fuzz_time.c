@@ -1,5 +1,5 @@
-// time_parse: what is accepted lies in 1970 to 9999 and is read back from what time_format_exact writes of
-// it.
+// time_parse: an accepted time lies between 1970 and 9999, and time_format_exact writes it so that it parses
+// to the same time.
 #include "base/timefmt.h"
 
 #include "fuzz.h"

@@ -1,5 +1,5 @@
-// url_parse: the parts are plain ASCII within their limits, and put together again they are the same URL, so
-// what was checked is what a client connects to.
+// url_parse: the parts are plain ASCII within their limits. Joined, they parse to the same URL, so a client
+// connects to exactly the address that was checked.
 #include "net/url.h"
 
 #include "base/text.h"

@@ -1,4 +1,4 @@
-// Stands in for libFuzzer in the ordinary build: gives a harness every file of the directory named, once.
+// Replaces libFuzzer in the ordinary build: runs the harness once for each file in the given directory.
 #include <dirent.h>
 #include <stdio.h>
 
@@ -16,7 +16,7 @@ static void replay(const char *directory, const char *name)
     REQUIRE(room != NULL);
     size_t bytes = fread(room, 1, INPUT_BYTES_MAX, file);
     (void)fclose(file);
-    uint8_t *data = realloc(room, bytes > 0 ? bytes : 1); // exactly as long as the file: see fuzz_text
+    uint8_t *data = realloc(room, bytes > 0 ? bytes : 1); // of the file's exact size: see fuzz_text
     REQUIRE(data != NULL);
     printf("# %s\n", name);
     (void)fflush(stdout); // so that the last line names the input that aborts
@@ -38,6 +38,6 @@ int main(int argc, char **argv)
     }
     (void)closedir(directory);
     REQUIRE(count > 0);
-    printf("1..1\nok 1 - %d kept inputs\n", count);
+    printf("1..1\nok 1 - %d corpus inputs\n", count);
     return 0;
 }

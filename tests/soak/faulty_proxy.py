@@ -1,9 +1,9 @@
 #!/usr/bin/python3
-"""A way to Stripe on which something goes wrong now and then: faulty_proxy.py TARGET_URL CERTIFICATE KEY
+"""A proxy in front of Stripe that injects network faults: faulty_proxy.py TARGET_URL CERTIFICATE KEY
 
-Speaks TLS and HTTP/2 (python3-h2) to the service, and HTTP/1.1 to the target. It resets streams, before or after the
-request was carried out, and does to connections what networks do. It never lies: what it says was not processed was not.
-It says on stdout where it listens, and on SIGTERM what it did, as JSON."""
+Speaks TLS and HTTP/2 (python3-h2) to the service, and HTTP/1.1 to the target. It resets streams before or after the
+request was carried out, and closes, resets or silences connections. A request that it reports as not processed was
+never passed on. It prints its address on stdout and, on SIGTERM, the number of each fault as JSON."""
 import asyncio
 import collections
 import json
@@ -36,7 +36,7 @@ KEPT_HEADERS = {"authorization", "content-type", "idempotency-key", "stripe-vers
 
 
 class Target:
-    """The plain server, over as many connections as there are requests at once."""
+    """The HTTP/1.1 server, with one connection for each concurrent request."""
 
     def __init__(self, url):
         parsed = urllib.parse.urlsplit(url)
@@ -44,7 +44,7 @@ class Target:
         self._idle = []
 
     async def exchange(self, headers, body):
-        """The answer's status, headers and body."""
+        """Returns the answer's status, headers and body."""
         while self._idle and self._idle[-1][0].at_eof():
             self._idle.pop()[1].close()
         reader, writer = self._idle.pop() if self._idle else await asyncio.open_connection(*self._address)
@@ -67,12 +67,12 @@ class Connection(asyncio.Protocol):
         self._counts = counts
         self._h2 = H2Connection(H2Configuration(client_side=False, header_encoding="utf-8",
                                                 validate_outbound_headers=False, normalize_outbound_headers=False))
-        self._requests = {}   # those of which not all came yet, by stream: headers, body
-        self._under_way = {}  # tasks by stream
-        self._unsent = {}     # what the window has no room for, by stream
-        self._forwarded = 0   # the highest stream whose request was passed on
+        self._requests = {}     # incomplete requests by stream: headers, body
+        self._in_progress = {}  # tasks by stream
+        self._unsent = {}       # by stream: the part of the answer that waits for the window
+        self._forwarded = 0     # the highest stream whose request was passed on
         self._silent = False
-        self._last = None     # after GOAWAY: the last stream that is processed
+        self._last = None       # after GOAWAY: the last stream that is processed
 
     def connection_made(self, transport):
         self._transport = transport
@@ -86,12 +86,12 @@ class Connection(asyncio.Protocol):
     def data_received(self, data):
         try:
             for event in self._h2.receive_data(data):
-                self._take(event)
+                self._handle(event)
         except H2Error as error:
             self._counts[f"the service broke HTTP/2: {error!r}"] += 1
         self._flush()
 
-    def _take(self, event):
+    def _handle(self, event):
         if isinstance(event, RequestReceived):
             self._requests[event.stream_id] = dict(event.headers), bytearray()
         elif isinstance(event, DataReceived):
@@ -99,7 +99,7 @@ class Connection(asyncio.Protocol):
             if event.stream_id in self._requests:
                 self._requests[event.stream_id][1].extend(event.data)
         elif isinstance(event, StreamEnded) and event.stream_id in self._requests:
-            self._begin(event.stream_id, *self._requests.pop(event.stream_id))
+            self._process(event.stream_id, *self._requests.pop(event.stream_id))
         elif isinstance(event, StreamReset):
             self._requests.pop(event.stream_id, None)
             self._unsent.pop(event.stream_id, None)
@@ -107,10 +107,10 @@ class Connection(asyncio.Protocol):
             for stream_id in list(self._unsent):
                 self._send_rest(stream_id)
 
-    def _begin(self, stream_id, headers, body):
-        """All of the request came: decides what becomes of it."""
+    def _process(self, stream_id, headers, body):
+        """The request is complete: chooses a fault, or passes it on."""
         if self._last is not None and stream_id > self._last:
-            return  # it was told so
+            return  # GOAWAY said that it is not processed
         self._counts["requests"] += 1
         fault, = random.choices([None, *FAULTS], [1 - sum(FAULTS.values()), *FAULTS.values()])
         self._counts[fault or "no fault"] += 1
@@ -122,7 +122,7 @@ class Connection(asyncio.Protocol):
             self._reset(stream_id, random.choice(RESET_CODES))
         elif fault != "connection reset, not processed" and (self._last is None or stream_id <= self._last):
             self._forwarded = max(self._forwarded, stream_id)
-            self._under_way[stream_id] = asyncio.create_task(self._pass_on(stream_id, headers, body, fault))
+            self._in_progress[stream_id] = asyncio.create_task(self._pass_on(stream_id, headers, body, fault))
 
     def _fail(self, fault):
         if fault == "connection closed":
@@ -132,7 +132,7 @@ class Connection(asyncio.Protocol):
             self._last = self._forwarded
             self._flush()
             self._write(GoAwayFrame(0, self._last, random.choice(GOAWAY_CODES)).serialize())
-            self._close_where_done()
+            self._close_if_done()
         elif fault.startswith("connection reset"):
             linger = struct.pack("ii", 1, 0)
             self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
@@ -141,9 +141,9 @@ class Connection(asyncio.Protocol):
             self._silent = True
             self._transport.pause_reading()
             if fault == "connection silent for a while":
-                asyncio.get_running_loop().call_later(random.uniform(*SILENCE_S), self._speak)
+                asyncio.get_running_loop().call_later(random.uniform(*SILENCE_S), self._resume)
 
-    def _speak(self):
+    def _resume(self):
         self._silent = self._transport.is_closing()
         if not self._silent:
             self._transport.resume_reading()
@@ -162,15 +162,15 @@ class Connection(asyncio.Protocol):
                 if halved:
                     self._reset(stream_id, random.choice(RESET_CODES))
         except H2Error:
-            pass  # the service gave the stream up
+            pass  # the service has ended the stream
         except (OSError, EOFError) as error:
             self._counts[f"the target failed: {error!r}"] += 1
-        del self._under_way[stream_id]
+        del self._in_progress[stream_id]
         self._flush()
-        self._close_where_done()
+        self._close_if_done()
 
     def _send_rest(self, stream_id, whole=True):
-        """As much of the answer's body as there is room for."""
+        """Sends as much of the answer's body as the window allows."""
         rest = self._unsent[stream_id]
         room = min(self._h2.local_flow_control_window(stream_id), self._h2.max_outbound_frame_size)
         while rest and room > 0:
@@ -187,8 +187,8 @@ class Connection(asyncio.Protocol):
         self._unsent.pop(stream_id, None)
         self._h2.reset_stream(stream_id, code)
 
-    def _close_where_done(self):
-        if self._last is not None and not self._under_way and not self._unsent:
+    def _close_if_done(self):
+        if self._last is not None and not self._in_progress and not self._unsent:
             self._transport.close()
 
     def _flush(self):
