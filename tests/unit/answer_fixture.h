@@ -19,6 +19,13 @@
 
 #define KEY "sk_test_abcdefghijklmnop"
 #define ERROR(type) "{\"error\":{\"type\":\"" type "\"}}"
+#define INTENT "{\"id\":\"pi_1\",\"object\":\"payment_intent\",\"status\":\"succeeded\",\"amount\":5000}"
+#define DECLINED                                                                                             \
+    "{\"error\":{\"type\":\"card_error\",\"code\":\"card_declined\",\"decline_code\":\"generic_decline\","   \
+    "\"message\":"                                                                                           \
+    "\"Your card was "                                                                                       \
+    "declined.\",\"payment_intent\":{\"id\":\"pi_1\",\"status\":\"requires_payment_method\","                \
+    "\"last_payment_error\":{\"code\":\"card_declined\"}}}}"
 
 struct fixture {
     struct arena arena;

@@ -1,99 +1,5 @@
-// Settings: defaults, precedence, and every way to get one wrong.
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
-#include <cmocka.h>
-
-#include "base/buf.h"
-#include "base/config.h"
-#include "base/require.h"
-#include "base/text.h"
-
-#define VARIABLES_MAX 8
-
-struct loaded {
-    struct arena arena;
-    struct config config;
-    struct err err;
-    const char *rest[2];
-    int rest_count;
-};
-
-static void release(struct loaded *loaded)
-{
-    arena_release(&loaded->arena);
-}
-#define LOADED_CLEANUP __attribute__((cleanup(release)))
-
-// A vector as main() gets it; nobody writes to its words.
-#define WORDS(...) ((char **)(const char *[]){__VA_ARGS__ __VA_OPT__(, ) NULL})
-
-static enum errc load(struct loaded *loaded, char **words, char **environment)
-{
-    *loaded = (struct loaded){0};
-    int count = 0;
-    while (words[count] != NULL) {
-        count++;
-    }
-    char *whole[VARIABLES_MAX + 2] = {0}; // as everywhere there is a HOME, unless the test gives another
-    int variables = 0;
-    for (; environment[variables] != NULL; variables++) {
-        REQUIRE(variables < VARIABLES_MAX);
-        whole[variables] = environment[variables];
-    }
-    whole[variables] = (char *)"HOME=/home/ops";
-    return config_load(&loaded->config, &loaded->arena, count, words, whole, loaded->rest,
-                       COUNT_OF(loaded->rest), &loaded->rest_count, &loaded->err);
-}
-
-static void assert_loads(struct loaded *loaded, char **words, char **environment)
-{
-    if (load(loaded, words, environment) != OK) {
-        fail_msg("refused: %s", loaded->err.message);
-    }
-}
-
-static void assert_fails(char **words, char **environment, enum errc code, const char *message)
-{
-    LOADED_CLEANUP struct loaded loaded;
-    assert_int_equal(load(&loaded, words, environment), code);
-    assert_string_equal(loaded.err.message, message);
-    assert_null(loaded.config.listen); // untouched
-}
-
-// What the program was called with.
-static void assert_refused(char **words, char **environment, const char *message)
-{
-    assert_fails(words, environment, ERR_VALIDATION, message);
-}
-
-// A file of settings in memory, reached through /proc: nothing is left behind.
-struct settings_file {
-    int fd;
-    char path[40];
-};
-
-static void close_settings(struct settings_file *file)
-{
-    (void)close(file->fd);
-}
-
-static struct settings_file settings_file(const char *text, size_t bytes)
-{
-    struct settings_file file = {.fd = memfd_create("settings", MFD_CLOEXEC)};
-    REQUIRE(file.fd >= 0 && write(file.fd, text, bytes) == (ssize_t)bytes);
-    (void)snprintf(file.path, sizeof file.path, "/proc/self/fd/%d", file.fd);
-    return file;
-}
-#define FILE_CLEANUP __attribute__((cleanup(close_settings)))
+// Settings from flags and variables: defaults, bounds, and every way to get one wrong.
+#include "config_fixture.h"
 
 static void every_setting_has_its_default(void **state)
 {
@@ -128,33 +34,6 @@ static void every_setting_has_its_default(void **state)
     assert_int_equal(config->drain_timeout_ms, 30000);
     assert_string_equal(config->log_level, "info");
     assert_int_equal(loaded.rest_count, 0);
-}
-
-static void a_flag_goes_before_a_variable_and_a_variable_before_the_file(void **state)
-{
-    (void)state;
-    static const char text[] = "listen = file:1\npatience = 1s\nlog-level = warn\n";
-    FILE_CLEANUP struct settings_file file = settings_file(text, strlen(text));
-    LOADED_CLEANUP struct loaded loaded;
-    assert_loads(&loaded, WORDS("--config", file.path, "--listen=flag:1"),
-                 WORDS("PAYMENTS_LISTEN=variable:1", "PAYMENTS_PATIENCE=2s"));
-    assert_string_equal(loaded.config.listen, "flag:1");
-    assert_int_equal(loaded.config.patience_ms, 2000);
-    assert_string_equal(loaded.config.log_level, "warn");
-}
-
-static void the_flag_says_which_file_if_the_variable_says_another(void **state)
-{
-    (void)state;
-    FILE_CLEANUP struct settings_file file = settings_file("listen = right:1\n", 17);
-    char variable[80];
-    (void)snprintf(variable, sizeof variable, "PAYMENTS_CONFIG=%s", file.path);
-    LOADED_CLEANUP struct loaded by_variable;
-    assert_loads(&by_variable, WORDS(), WORDS(variable));
-    assert_string_equal(by_variable.config.listen, "right:1");
-    LOADED_CLEANUP struct loaded by_flag;
-    assert_loads(&by_flag, WORDS("--config", file.path), WORDS("PAYMENTS_CONFIG=/nowhere"));
-    assert_string_equal(by_flag.config.listen, "right:1");
 }
 
 static void what_lies_in_the_data_directory_follows_it(void **state)
@@ -348,52 +227,6 @@ static void a_flag_without_its_value_is_refused(void **state)
     assert_refused(WORDS("--listen"), WORDS(), "--listen needs a value");
 }
 
-static void a_file_has_comments_spaces_and_other_line_ends(void **state)
-{
-    (void)state;
-    static const char text[] =
-        "# a comment\r\n\r\n  listen=a:1\r\n\tdata-dir \t= /a = b \n   # another\nwebhook-allow-http = true";
-    FILE_CLEANUP struct settings_file file = settings_file(text, strlen(text));
-    LOADED_CLEANUP struct loaded loaded;
-    assert_loads(&loaded, WORDS("--config", file.path), WORDS());
-    assert_string_equal(loaded.config.listen, "a:1");
-    assert_string_equal(loaded.config.data_dir, "/a = b");
-    assert_true(loaded.config.webhook_allow_http);
-}
-
-static void assert_file_refused(const char *text, size_t bytes, const char *message)
-{
-    FILE_CLEANUP struct settings_file file = settings_file(text, bytes);
-    LOADED_CLEANUP struct loaded loaded;
-    assert_int_equal(load(&loaded, WORDS("--config", file.path), WORDS()), ERR_VALIDATION);
-    const char *said = strstr(loaded.err.message, file.path);
-    assert_non_null(said); // the file is named
-    assert_non_null(strstr(loaded.err.message, message));
-}
-
-static void a_mistake_in_the_file_is_found_and_placed(void **state)
-{
-    (void)state;
-    assert_file_refused("listen = a\nlisen = b\n", 21, "line 2: there is no setting \"lisen\"");
-    assert_file_refused("\n\nlisten a\n", 11, "line 3 is not \"name = value\"");
-    assert_file_refused("config = other\n", 15, "there is no setting \"config\"");
-    assert_file_refused("listen = a\nlisten = b\n", 22, "is given twice");
-    assert_file_refused("listen =\n", 9, "takes a text that is not empty");
-    assert_file_refused("queue = 1\n", 10, "takes a number from 16");
-    assert_file_refused("listen = a\0b\n", 13, "is no file of settings");
-    static char large[70000];
-    memset(large, '#', sizeof large);
-    assert_file_refused(large, sizeof large, "is no file of settings");
-}
-
-static void a_file_that_cannot_be_read_is_refused(void **state)
-{
-    (void)state;
-    assert_refused(WORDS("--config=/nowhere/settings"), WORDS(),
-                   "cannot open the file of settings /nowhere/settings: No such file or directory");
-    assert_refused(WORDS("--config=/"), WORDS(), "cannot read the file of settings /: Is a directory");
-}
-
 static void help_shows_flag_variable_default_and_bounds(void **state)
 {
     (void)state;
@@ -428,8 +261,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_setting_has_its_default),
-        cmocka_unit_test(a_flag_goes_before_a_variable_and_a_variable_before_the_file),
-        cmocka_unit_test(the_flag_says_which_file_if_the_variable_says_another),
         cmocka_unit_test(what_lies_in_the_data_directory_follows_it),
         cmocka_unit_test(data_without_a_place_lies_where_a_programs_state_does),
         cmocka_unit_test(data_that_has_no_place_is_refused),
@@ -444,9 +275,6 @@ int main(void)
         cmocka_unit_test(a_variable_that_is_no_setting_changes_nothing),
         cmocka_unit_test(a_setting_given_twice_in_one_place_is_refused),
         cmocka_unit_test(a_flag_without_its_value_is_refused),
-        cmocka_unit_test(a_file_has_comments_spaces_and_other_line_ends),
-        cmocka_unit_test(a_mistake_in_the_file_is_found_and_placed),
-        cmocka_unit_test(a_file_that_cannot_be_read_is_refused),
         cmocka_unit_test(help_shows_flag_variable_default_and_bounds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
