@@ -186,18 +186,14 @@ WRAPPED(struct outbox_attempt, attempt_read, struct sending *sending, const stru
     return __real_attempt_read(sending, schedule, now_us, random32);
 }
 
-static bool is_called_failed(const struct provider_call *call)
-{
-    return (mutated("unknown-is-failed") && call->answer.outcome == PROVIDER_UNKNOWN) ||
-           (mutated("cut-is-failed") && call->http.result == HTTP_CUT) ||
-           (mutated("late-is-failed") && call->http.result == HTTP_TOO_LATE);
-}
-
 WRAPPED(void, stripe_answer_read, struct provider_call *call)
 {
     __real_stripe_answer_read(call);
     struct provider_answer *answer = &call->answer;
-    if (is_called_failed(call)) {
+    bool counts_as_failed = (mutated("unknown-is-failed") && answer->outcome == PROVIDER_UNKNOWN) ||
+                            (mutated("cut-is-failed") && call->http.result == HTTP_CUT) ||
+                            (mutated("late-is-failed") && call->http.result == HTTP_TOO_LATE);
+    if (counts_as_failed) {
         answer->outcome = PROVIDER_REFUSED;
         answer->failure = (struct failure){.code = "timeout", .message = "No answer came."};
     }
