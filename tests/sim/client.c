@@ -27,7 +27,7 @@ static void send_attempt(void *context);
 bool client_is_busy(void)
 {
     for (size_t i = 0; i < client_request_count; i++) {
-        if (!client_requests[i]->ended || client_requests[i]->under_way) {
+        if (!client_requests[i]->ended || client_requests[i]->in_progress) {
             return true;
         }
     }
@@ -87,7 +87,7 @@ static void answered(void *context, const struct fake_server_answer *answer)
         return; // the client has hung up
     }
     attempt->ended = true;
-    request->under_way = false;
+    request->in_progress = false;
     note("client: %s %s %s -> %d", request->method, request->path, request->key != NULL ? request->key : "",
          answer->status);
     if (is_temporary(answer)) {
@@ -111,7 +111,7 @@ static void hang_up(void *context)
     struct attempt *attempt = context;
     if (!attempt->ended) {
         attempt->ended = true;
-        attempt->request->under_way = false;
+        attempt->request->in_progress = false;
         world.counts.hang_ups++;
         retry_later(attempt->request);
     }
@@ -126,7 +126,7 @@ static void send_attempt(void *context)
     REQUIRE(attempt != NULL);
     attempt->request = request;
     request->attempts++;
-    request->under_way = true;
+    request->in_progress = true;
     world_after(random_below(8) == 0 ? random_between(1000, 10 * US_PER_S) : 60 * US_PER_S, hang_up, attempt);
     fake_server_send(&(struct fake_server_request){
         .method = request->method,

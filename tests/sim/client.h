@@ -14,12 +14,12 @@ struct client_request {
     const char *path;
     const char *key; // Idempotency-Key; NULL: none
     const char *body;
-    void (*then)(struct client_request *request,
-                 struct json_object *data); // gets the first answer 2xx; NULL: nobody
+    // Called with the first answer 2xx; NULL: nobody.
+    void (*then)(struct client_request *request, struct json_object *data);
     void *context;
 
     int attempts;
-    bool under_way;
+    bool in_progress;
     bool ended;         // has its final answer, or was given up
     int status;         // of the first answer 2xx; 0: none yet
     const char *answer; // the body of that answer

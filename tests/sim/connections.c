@@ -145,7 +145,7 @@ static void receive_goaway(void *context)
     refused = refused > 0 ? random_between(1, refused) : 0;
     note("a connection is told to go away; it had %d calls, of which %lld were refused",
          connection->stream_count, (long long)refused);
-    world.counts.connections_sent_away++;
+    world.counts.goaways++;
     for (; refused > 0; refused--) {
         refuse_last_stream(connection);
     }

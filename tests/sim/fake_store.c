@@ -85,8 +85,8 @@ static void run_batch(void *context)
         batch_alone(&worker->store->source, worker->db,
                     CONTAINER_OF(worker->finished.next, struct store_job, task.link));
     }
-    if (worker == &worker->store->writer &&
-        random_below(100) == 0) { // as the product does when the log is long
+    // The product copies the log when it is long.
+    if (worker == &worker->store->writer && random_below(100) == 0) {
         worker->db->driver->copy_log(worker->db);
     }
     world_after(random_between(0, BATCH_US_MAX), return_finished, worker);

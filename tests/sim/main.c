@@ -77,8 +77,8 @@ static void step_clock(void *context)
     if (!world.faults_off) {
         static const int64_t steps_max_s[] = {60, 60, 60, 60, 60, 60, 7200, 20 * 3600};
         int64_t step_us = random_between(1, steps_max_s[random_below(COUNT_OF(steps_max_s))] * US_PER_S);
-        bool back = service.wall_offset_us > 7200 * US_PER_S ||
-                    random_below(2) == 0; // it gets far ahead, but never by days
+        bool far_ahead = service.wall_offset_us > 7200 * US_PER_S; // so it never gets ahead by days
+        bool back = far_ahead || random_below(2) == 0;
         service_step_clock(back ? -step_us : step_us);
         world_after(fault_delay_us(30, 400), step_clock, NULL);
     }
@@ -237,7 +237,7 @@ static const struct fault faults[] = {
     FAULT(connects_failed, "failed connects"),
     FAULT(connections_cut, "connections cut"),
     FAULT(connections_silent, "connections silent"),
-    FAULT(connections_sent_away, "connections told to go away"),
+    FAULT(goaways, "connections told to go away"),
     FAULT(calls_cut, "calls cut with their connection"),
     FAULT(calls_refused, "calls refused with their connection"),
     FAULT(calls_refused_for_good, "calls refused repeatedly"),

@@ -147,8 +147,8 @@ static void send_answer(struct transfer *transfer, int64_t delay_us)
         transfer->reply.body = arena_strndup(&transfer->arena, transfer->reply.body, random_below(bytes + 1));
         end_remotely(transfer, delay_us, HTTP_DONE, NULL);
     } else if (fault_one_in(40)) {
-        end_remotely(transfer, delay_us + random_between(1, 200) * US_PER_S, HTTP_DONE,
-                     NULL); // possibly after the timeout
+        int64_t late_us = random_between(1, 200) * US_PER_S; // possibly after the timeout
+        end_remotely(transfer, delay_us + late_us, HTTP_DONE, NULL);
     } else {
         end_remotely(transfer, delay_us, HTTP_DONE, NULL);
     }

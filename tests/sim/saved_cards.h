@@ -25,14 +25,13 @@ struct saved_card {
     char id[UUID_TEXT_BYTES];
     int merchant;
     const struct saved_card_kind *kind;
-    int payer;        // index of its holder
-    bool was_pending; // it was pending when the merchant first saw it
-    int64_t
-        authenticated_us;  // when its holder first authenticated, in the set-up or for a charge; 0: not yet
-    bool deletion_sent;    // so it may be gone
-    int64_t deleted_us;    // when the deletion was answered; 0: not yet
-    bool fetched;          // saved_cards_fetch_all fetched it
-    char shown_status[16]; // the status in the latest answer; empty: none since saved_cards_fetch_all
+    int payer;                // index of its holder
+    bool was_pending;         // it was pending when the merchant first saw it
+    int64_t authenticated_us; // when its holder first authenticated, for any purpose; 0: not yet
+    bool deletion_sent;       // so it may be gone
+    int64_t deleted_us;       // when the deletion was answered; 0: not yet
+    bool fetched;             // saved_cards_fetch_all fetched it
+    char shown_status[16];    // the status in the latest answer; empty: none since saved_cards_fetch_all
 };
 
 struct saved_card_charge {

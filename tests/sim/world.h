@@ -18,7 +18,7 @@ struct counts {
     int64_t kills, power_losses, disk_failures, clock_steps;
     int64_t requests_lost, answers_lost, requests_doubled, answers_cut, provider_errors, late_answers;
     int64_t connections, connects_slow, connects_failed;
-    int64_t connections_cut, connections_silent, connections_sent_away;
+    int64_t connections_cut, connections_silent, goaways;
     int64_t calls_cut, calls_refused, calls_refused_for_good, calls_too_late;
     int64_t endpoint_failures, events_lost, hang_ups;
     int64_t faults_stored, refunds_stripped, refunds_in_place;
