@@ -37,14 +37,14 @@ int cmd_backup(int argc, char **argv)
         return command_misuse("FILE is missing: paymentsd backup FILE");
     }
     struct err err;
-    enum errc e = startup_need_database(&command.config, &err);
-    if (e == OK && command.word == NULL) {
-        e = prompt_text(&command.arena, "File to make", NULL, &command.word, &err);
+    enum errc rc = startup_need_database(&command.config, &err);
+    if (rc == OK && command.word == NULL) {
+        rc = prompt_text(&command.arena, "File to make", NULL, &command.word, &err);
     }
-    if (e == OK) {
-        e = backup(command.config.database, command.word, &err);
+    if (rc == OK) {
+        rc = backup(command.config.database, command.word, &err);
     }
-    if (e != OK) {
+    if (rc != OK) {
         return command_fail(&err);
     }
     print(&command);

@@ -65,18 +65,18 @@ static enum errc check_first_start(struct command *command, struct err *err)
     const struct config *config = &command->config;
     const char *database = startup_database_file(config);
     const char *in_data_dir = arena_printf(&command->arena, "%s/", config->data_dir);
-    enum errc e = startup_refuse_forgotten_database(config, err);
-    if (e == OK) {
-        e = check_place(in_data_dir, true, err);
+    enum errc rc = startup_refuse_forgotten_database(config, err);
+    if (rc == OK) {
+        rc = check_place(in_data_dir, true, err);
     }
-    if (e == OK) {
-        e = check_place(database, text_starts_with(database, in_data_dir), err);
+    if (rc == OK) {
+        rc = check_place(database, text_starts_with(database, in_data_dir), err);
     }
     const char *const keys[] = {config->master_key_file, config->pepper_file};
-    for (size_t i = 0; e == OK && i < COUNT_OF(keys); i++) {
-        e = is_missing(keys[i]) ? check_place(keys[i], true, err) : OK;
+    for (size_t i = 0; rc == OK && i < COUNT_OF(keys); i++) {
+        rc = is_missing(keys[i]) ? check_place(keys[i], true, err) : OK;
     }
-    return e == OK ? keyring_check(config->master_key_file, config->pepper_file, err) : e;
+    return rc == OK ? keyring_check(config->master_key_file, config->pepper_file, err) : rc;
 }
 
 static enum errc look(struct db *db, void *context, struct err *err)
@@ -84,57 +84,57 @@ static enum errc look(struct db *db, void *context, struct err *err)
     const struct command *command = context;
     const struct keyring *keyring = &command->keyring;
     int64_t version = 0;
-    enum errc e = migrate_look(db, &version, err);
-    if (e != OK || version == 0) { // a first start that was interrupted
-        return e;
+    enum errc rc = migrate_look(db, &version, err);
+    if (rc != OK || version == 0) { // a first start that was interrupted
+        return rc;
     }
-    e = meta_compare_keys(db, keyring->master.id, keyring->pepper_id, err);
-    if (e == ERR_CONFIG) {
+    rc = meta_compare_keys(db, keyring->master.id, keyring->pepper_id, err);
+    if (rc == ERR_CONFIG) {
         startup_explain_rotation(&command->config, err);
     }
-    return e;
+    return rc;
 }
 
 static enum errc check_database(struct command *command, struct err *err)
 {
     const struct config *config = &command->config;
-    enum errc e = startup_load_keys(config, &command->keyring, err);
-    if (e == OK) {
-        e = check_place(startup_database_file(config), false, err);
+    enum errc rc = startup_load_keys(config, &command->keyring, err);
+    if (rc == OK) {
+        rc = check_place(startup_database_file(config), false, err);
     }
-    if (e == OK && faccessat(AT_FDCWD, startup_database_file(config), R_OK | W_OK, AT_EACCESS) != 0) {
-        e = err_set(err, ERR_CONFIG, "cannot use the database %s: %s", startup_database_file(config),
-                    strerror(errno));
+    if (rc == OK && faccessat(AT_FDCWD, startup_database_file(config), R_OK | W_OK, AT_EACCESS) != 0) {
+        rc = err_set(err, ERR_CONFIG, "cannot use the database %s: %s", startup_database_file(config),
+                     strerror(errno));
     }
-    return e == OK ? store_look_once(config->database, look, command, err) : e;
+    return rc == OK ? store_look_once(config->database, look, command, err) : rc;
 }
 
 // A service that runs has the port already, which is no fault of its settings.
 static enum errc check_listen(const struct config *config, struct err *err)
 {
-    enum errc e = http_server_try_listen(config->listen, err);
-    return e == ERR_EXISTS && store_check_unserved(config->database, NULL) != OK ? OK : e;
+    enum errc rc = http_server_try_listen(config->listen, err);
+    return rc == ERR_EXISTS && store_check_unserved(config->database, NULL) != OK ? OK : rc;
 }
 
 static enum errc check_certificates(const struct config *config, struct err *err)
 {
     struct tls_context *context = NULL;
-    enum errc e = tls_context_open(config->stripe_ca_file, &context, err);
+    enum errc rc = tls_context_open(config->stripe_ca_file, &context, err);
     tls_context_free(context);
-    return e;
+    return rc;
 }
 
 static enum errc check(struct command *command, struct err *err)
 {
     bool there = false;
-    enum errc e = check_certificates(&command->config, err);
-    if (e == OK) {
-        e = startup_has_database(&command->config, &there, err);
+    enum errc rc = check_certificates(&command->config, err);
+    if (rc == OK) {
+        rc = startup_has_database(&command->config, &there, err);
     }
-    if (e == OK) {
-        e = there ? check_database(command, err) : check_first_start(command, err);
+    if (rc == OK) {
+        rc = there ? check_database(command, err) : check_first_start(command, err);
     }
-    return e == OK ? check_listen(&command->config, err) : e;
+    return rc == OK ? check_listen(&command->config, err) : rc;
 }
 
 int cmd_check_config(int argc, char **argv)

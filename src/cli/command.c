@@ -75,38 +75,38 @@ struct transaction {
 
 enum errc command_check_keys(const struct command *command, struct db *db, struct err *err)
 {
-    enum errc e = meta_check_keys(db, command->keyring.master.id, command->keyring.pepper_id, err);
-    if (e == ERR_CONFIG) {
+    enum errc rc = meta_check_keys(db, command->keyring.master.id, command->keyring.pepper_id, err);
+    if (rc == ERR_CONFIG) {
         startup_explain_rotation(&command->config, err);
     }
-    return e;
+    return rc;
 }
 
 static enum errc run_with_right_keys(struct db *db, void *context, struct err *err)
 {
     const struct transaction *transaction = context;
-    enum errc e = command_check_keys(transaction->command, db, err);
-    return e != OK || transaction->run == NULL ? e : transaction->run(db, transaction->context, err);
+    enum errc rc = command_check_keys(transaction->command, db, err);
+    return rc != OK || transaction->run == NULL ? rc : transaction->run(db, transaction->context, err);
 }
 
 enum errc command_transact(struct command *command,
                            enum errc (*run)(struct db *db, void *context, struct err *err), void *context,
                            struct err *err)
 {
-    enum errc e = command->makes_database ? OK : startup_need_database(&command->config, err);
-    if (e == OK) {
-        e = startup_load_keys(&command->config, &command->keyring, err);
+    enum errc rc = command->makes_database ? OK : startup_need_database(&command->config, err);
+    if (rc == OK) {
+        rc = startup_load_keys(&command->config, &command->keyring, err);
     }
-    if (e != OK) {
-        return e;
+    if (rc != OK) {
+        return rc;
     }
     struct transaction transaction = {.command = command, .run = run, .context = context};
     const char *database = command->config.database;
     if (!command->makes_database) {
         return store_change_once(database, run_with_right_keys, &transaction, err);
     }
-    e = store_check_unserved(database, err);
-    return e != OK ? e : store_run_once(database, run_with_right_keys, &transaction, err);
+    rc = store_check_unserved(database, err);
+    return rc != OK ? rc : store_run_once(database, run_with_right_keys, &transaction, err);
 }
 
 enum errc command_read(struct command *command,
@@ -114,8 +114,8 @@ enum errc command_read(struct command *command,
                        struct err *err)
 {
     // The check of the keys writes in a new database, so it is a transaction of its own.
-    enum errc e = command_transact(command, NULL, NULL, err);
-    return e != OK ? e : store_read_once(command->config.database, run, context, err);
+    enum errc rc = command_transact(command, NULL, NULL, err);
+    return rc != OK ? rc : store_read_once(command->config.database, run, context, err);
 }
 
 int64_t command_now_us(void)

@@ -3,10 +3,10 @@
 #include <stdio.h>
 
 #include "base/require.h"
-#include "cli/choose.h"
 #include "cli/commands.h"
-#include "cli/issue.h"
+#include "cli/create.h"
 #include "cli/prompt.h"
+#include "cli/select_merchant.h"
 #include "cli/startup.h"
 #include "cli/values.h"
 #include "domain/scopes.h"
@@ -27,110 +27,110 @@ struct given {
 struct job {
     struct command *command;
     const char *merchant;
-    struct key_wish wish;
-    struct choice choice;
-    struct issued_key issued;
+    struct key_spec spec;
+    struct merchant_selection selection;
+    struct new_key new_key;
 };
 
 static enum errc look(struct db *db, void *context, struct err *err)
 {
     struct job *job = context;
-    return choose_merchant(db, job->merchant, &job->command->arena, &job->choice, err);
+    return select_merchant(db, job->merchant, &job->command->arena, &job->selection, err);
 }
 
 static enum errc run(struct db *db, void *context, struct err *err)
 {
     struct job *job = context;
-    enum errc e = look(db, job, err);
-    if (e != OK) {
-        return e;
+    enum errc rc = look(db, job, err);
+    if (rc != OK) {
+        return rc;
     }
-    if (!job->choice.found && job->choice.candidate_count > 0) {
+    if (!job->selection.found && job->selection.candidate_count > 0) {
         return err_set(err, ERR_EXISTS, "%s: say which with --merchant ID",
                        job->merchant ? "several merchants have this name" : "there are several merchants");
     }
-    job->issued.merchant = job->choice.merchant;
-    if (!job->choice.found) {
-        e = issue_merchant(db, &job->command->keyring, FIRST_MERCHANT, false, &job->issued.merchant, err);
-        job->issued.merchant_is_new = true;
+    job->new_key.merchant = job->selection.merchant;
+    if (!job->selection.found) {
+        rc = create_merchant(db, &job->command->keyring, FIRST_MERCHANT, false, &job->new_key.merchant, err);
+        job->new_key.merchant_is_new = true;
     }
-    return e != OK
-               ? e
-               : issue_key(db, &job->command->keyring, &job->command->arena, &job->wish, &job->issued, err);
+    return rc != OK
+               ? rc
+               : create_key(db, &job->command->keyring, &job->command->arena, &job->spec, &job->new_key, err);
 }
 
 static enum errc check_merchant(const char *text, void *context, struct err *err)
 {
     struct job *job = context;
     job->merchant = text;
-    enum errc e = command_transact(job->command, look, job, err);
-    if (e == OK && !job->choice.found) {
-        choice_list(&job->choice);
+    enum errc rc = command_transact(job->command, look, job, err);
+    if (rc == OK && !job->selection.found) {
+        selection_print_candidates(&job->selection);
         return err_set(err, ERR_VALIDATION, "several merchants have this name: give the id of one");
     }
-    return e;
+    return rc;
 }
 
 // The question about the merchant needs to know which there are; with none yet, there is nothing to ask.
 static enum errc ask_merchant(struct command *command, struct job *job, const char **merchant,
                               struct err *err)
 {
-    enum errc e = command_transact(command, look, job, err);
-    if (e != OK || job->choice.candidate_count == 0) {
-        return e;
+    enum errc rc = command_transact(command, look, job, err);
+    if (rc != OK || job->selection.candidate_count == 0) {
+        return rc;
     }
-    const char *only = job->choice.found ? job->choice.merchant.name : NULL;
+    const char *only = job->selection.found ? job->selection.merchant.name : NULL;
     if (only == NULL) {
-        choice_list(&job->choice);
+        selection_print_candidates(&job->selection);
     }
-    e = prompt_checked(&command->arena, "Merchant (id or name)", only, check_merchant, job, merchant, err);
-    *merchant = e == OK && *merchant != only ? *merchant : NULL; // its name need not be unique later
-    return e;
+    rc = prompt_checked(&command->arena, "Merchant (id or name)", only, check_merchant, job, merchant, err);
+    *merchant = rc == OK && *merchant != only ? *merchant : NULL; // its name need not be unique later
+    return rc;
 }
 
 static enum errc ask(struct command *command, struct job *job, struct given *given, struct err *err)
 {
     struct arena *arena = &command->arena;
-    enum errc e = OK;
+    enum errc rc = OK;
     if (given->merchant == NULL) {
-        e = ask_merchant(command, job, &given->merchant, err);
+        rc = ask_merchant(command, job, &given->merchant, err);
     } else {
         job->merchant = given->merchant;
-        e = command_transact(command, look, job, err);
+        rc = command_transact(command, look, job, err);
     }
-    if (e == OK && given->scopes == NULL) {
-        e = prompt_checked(arena, "Scopes", SCOPES_DEFAULT, value_check_scopes, NULL, &given->scopes, err);
+    if (rc == OK && given->scopes == NULL) {
+        rc = prompt_checked(arena, "Scopes", SCOPES_DEFAULT, value_check_scopes, NULL, &given->scopes, err);
     }
-    if (e == OK && given->mode == NULL) {
-        e = prompt_checked(arena, "Mode (test or live)", MODE_DEFAULT, value_check_mode, NULL, &given->mode,
-                           err);
+    if (rc == OK && given->mode == NULL) {
+        rc = prompt_checked(arena, "Mode (test or live)", MODE_DEFAULT, value_check_mode, NULL, &given->mode,
+                            err);
     }
-    if (e == OK && given->expires == NULL) {
-        e = prompt_checked(arena, "Expires (a date, or a duration such as 90d)", EXPIRES_DEFAULT,
-                           value_check_expiry, NULL, &given->expires, err);
+    if (rc == OK && given->expires == NULL) {
+        rc = prompt_checked(arena, "Expires (a date, or a duration such as 90d)", EXPIRES_DEFAULT,
+                            value_check_expiry, NULL, &given->expires, err);
     }
-    if (e == OK && given->name == NULL) {
-        e = prompt_checked(arena, "Name of the key", "", value_check_key_name, NULL, &given->name, err);
-        given->name = e == OK && given->name[0] != '\0' ? given->name : NULL;
+    if (rc == OK && given->name == NULL) {
+        rc = prompt_checked(arena, "Name of the key", "", value_check_key_name, NULL, &given->name, err);
+        given->name = rc == OK && given->name[0] != '\0' ? given->name : NULL;
     }
-    return e;
+    return rc;
 }
 
-static enum errc read_wish(const struct given *given, struct key_wish *wish, struct err *err)
+static enum errc read_spec(const struct given *given, struct key_spec *spec, struct err *err)
 {
-    *wish = (struct key_wish){.name = given->name};
-    enum errc e = scopes_parse(given->scopes ? given->scopes : SCOPES_DEFAULT, &wish->scopes, err);
-    if (e == OK) {
-        e = value_parse_mode(given->mode ? given->mode : MODE_DEFAULT, &wish->livemode, err);
+    *spec = (struct key_spec){.name = given->name};
+    enum errc rc = scopes_parse(given->scopes ? given->scopes : SCOPES_DEFAULT, &spec->scopes, err);
+    if (rc == OK) {
+        rc = value_parse_mode(given->mode ? given->mode : MODE_DEFAULT, &spec->livemode, err);
     }
-    if (e == OK) {
-        e = value_parse_expiry(given->expires ? given->expires : EXPIRES_DEFAULT, command_now_us(),
-                               &wish->expires_us, err);
+    if (rc == OK) {
+        rc = value_parse_expiry(given->expires ? given->expires : EXPIRES_DEFAULT, command_now_us(),
+                                &spec->expires_us, err);
     }
-    if (e == OK && given->name != NULL) {
-        e = value_check_name("--name", given->name, err);
+    if (rc == OK && given->name != NULL) {
+        rc = value_check_name("--name", given->name, err);
     }
-    return e;
+    return rc;
 }
 
 int cmd_createapikey(int argc, char **argv)
@@ -153,28 +153,28 @@ int cmd_createapikey(int argc, char **argv)
     }
     struct err err;
     struct job job = {.command = &command};
-    enum errc e = startup_need_database(&command.config, &err);
-    if (e == OK) {
-        e = read_wish(&given, &job.wish, &err); // a wrong flag before any question
+    enum errc rc = startup_need_database(&command.config, &err);
+    if (rc == OK) {
+        rc = read_spec(&given, &job.spec, &err); // a wrong flag before any question
     }
-    if (e == OK && command.ask) {
-        e = ask(&command, &job, &given, &err);
+    if (rc == OK && command.ask) {
+        rc = ask(&command, &job, &given, &err);
     }
-    if (e == OK) {
-        e = read_wish(&given, &job.wish, &err);
+    if (rc == OK) {
+        rc = read_spec(&given, &job.spec, &err);
     }
     job.merchant = given.merchant;
-    if (e == OK) {
-        e = command_transact(&command, run, &job, &err);
+    if (rc == OK) {
+        rc = command_transact(&command, run, &job, &err);
     }
-    if (e == OK) {
-        status = issue_print(&command, &job.issued);
+    if (rc == OK) {
+        status = new_key_print(&command, &job.new_key);
     } else {
         status = command_fail(&err);
-        if (e == ERR_EXISTS) {
-            choice_list(&job.choice);
+        if (rc == ERR_EXISTS) {
+            selection_print_candidates(&job.selection);
         }
     }
-    issued_key_wipe(&job.issued);
+    new_key_wipe(&job.new_key);
     return status;
 }

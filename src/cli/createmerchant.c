@@ -5,7 +5,7 @@
 #include "base/require.h"
 #include "base/text.h"
 #include "cli/commands.h"
-#include "cli/issue.h"
+#include "cli/create.h"
 #include "cli/prompt.h"
 #include "cli/startup.h"
 #include "cli/values.h"
@@ -19,7 +19,7 @@ struct job {
 static enum errc run(struct db *db, void *context, struct err *err)
 {
     struct job *job = context;
-    return issue_merchant(db, &job->command->keyring, job->name, false, &job->merchant, err);
+    return create_merchant(db, &job->command->keyring, job->name, false, &job->merchant, err);
 }
 
 static void print(struct command *command, const struct merchant *merchant)
@@ -50,19 +50,19 @@ int cmd_createmerchant(int argc, char **argv)
         return command_misuse("--name is missing: paymentsd createmerchant --name NAME");
     }
     struct err err;
-    enum errc e = startup_need_database(&command.config, &err);
-    if (e == OK && name == NULL) {
-        e = prompt_checked(&command.arena, "Name of the merchant", NULL, value_check_merchant_name, NULL,
-                           &name, &err);
+    enum errc rc = startup_need_database(&command.config, &err);
+    if (rc == OK && name == NULL) {
+        rc = prompt_checked(&command.arena, "Name of the merchant", NULL, value_check_merchant_name, NULL,
+                            &name, &err);
     }
-    if (e == OK) {
-        e = value_check_merchant_name(name, NULL, &err);
+    if (rc == OK) {
+        rc = value_check_merchant_name(name, NULL, &err);
     }
     struct job job = {.command = &command, .name = name};
-    if (e == OK) {
-        e = command_transact(&command, run, &job, &err);
+    if (rc == OK) {
+        rc = command_transact(&command, run, &job, &err);
     }
-    if (e != OK) {
+    if (rc != OK) {
         return command_fail(&err);
     }
     print(&command, &job.merchant);

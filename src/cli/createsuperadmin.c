@@ -3,7 +3,7 @@
 
 #include "base/require.h"
 #include "cli/commands.h"
-#include "cli/issue.h"
+#include "cli/create.h"
 #include "cli/prompt.h"
 #include "cli/startup.h"
 #include "cli/values.h"
@@ -12,17 +12,17 @@
 struct job {
     struct command *command;
     const char *name;
-    struct key_wish wish;
-    struct issued_key issued;
+    struct key_spec spec;
+    struct new_key new_key;
 };
 
 static enum errc run(struct db *db, void *context, struct err *err)
 {
     struct job *job = context;
     const struct keyring *keyring = &job->command->keyring;
-    enum errc e = issue_merchant(db, keyring, job->name, true, &job->issued.merchant, err);
-    job->issued.merchant_is_new = true;
-    return e != OK ? e : issue_key(db, keyring, &job->command->arena, &job->wish, &job->issued, err);
+    enum errc rc = create_merchant(db, keyring, job->name, true, &job->new_key.merchant, err);
+    job->new_key.merchant_is_new = true;
+    return rc != OK ? rc : create_key(db, keyring, &job->command->arena, &job->spec, &job->new_key, err);
 }
 
 // What was not given: asked for, or the default. What was given is checked before anything is asked.
@@ -39,11 +39,11 @@ static enum errc complete(struct command *command, const char *question, const c
 
 static enum errc check_given(const char *name, const char *mode, const char *expires, struct err *err)
 {
-    enum errc e = name == NULL ? OK : value_check_name("--name", name, err);
-    if (e == OK && mode != NULL) {
-        e = value_check_mode(mode, NULL, err);
+    enum errc rc = name == NULL ? OK : value_check_name("--name", name, err);
+    if (rc == OK && mode != NULL) {
+        rc = value_check_mode(mode, NULL, err);
     }
-    return e == OK && expires != NULL ? value_check_expiry(expires, NULL, err) : e;
+    return rc == OK && expires != NULL ? value_check_expiry(expires, NULL, err) : rc;
 }
 
 int cmd_createsuperadmin(int argc, char **argv)
@@ -64,35 +64,35 @@ int cmd_createsuperadmin(int argc, char **argv)
         return status;
     }
     struct err err;
-    struct job job = {.command = &command, .wish = {.scopes = SCOPE_ALL}};
-    enum errc e = startup_need_database(&command.config, &err);
-    if (e == OK) {
-        e = check_given(name, mode, expires, &err);
+    struct job job = {.command = &command, .spec = {.scopes = SCOPE_ALL}};
+    enum errc rc = startup_need_database(&command.config, &err);
+    if (rc == OK) {
+        rc = check_given(name, mode, expires, &err);
     }
-    if (e == OK) {
-        e = complete(&command, "Name of the admin", "superadmin", value_check_key_name, &name, &err);
+    if (rc == OK) {
+        rc = complete(&command, "Name of the admin", "superadmin", value_check_key_name, &name, &err);
     }
-    if (e == OK) {
-        e = complete(&command, "Mode (test or live)", "live", value_check_mode, &mode, &err);
+    if (rc == OK) {
+        rc = complete(&command, "Mode (test or live)", "live", value_check_mode, &mode, &err);
     }
-    if (e == OK) {
-        e = complete(&command, "Expires (a date, or a duration such as 90d)", "never", value_check_expiry,
-                     &expires, &err);
+    if (rc == OK) {
+        rc = complete(&command, "Expires (a date, or a duration such as 90d)", "never", value_check_expiry,
+                      &expires, &err);
     }
-    if (e == OK) {
-        e = value_check_name("--name", name, &err);
+    if (rc == OK) {
+        rc = value_check_name("--name", name, &err);
     }
-    if (e == OK) {
-        e = value_parse_mode(mode, &job.wish.livemode, &err);
+    if (rc == OK) {
+        rc = value_parse_mode(mode, &job.spec.livemode, &err);
     }
-    if (e == OK) {
-        e = value_parse_expiry(expires, command_now_us(), &job.wish.expires_us, &err);
+    if (rc == OK) {
+        rc = value_parse_expiry(expires, command_now_us(), &job.spec.expires_us, &err);
     }
     job.name = name;
-    if (e == OK) {
-        e = command_transact(&command, run, &job, &err);
+    if (rc == OK) {
+        rc = command_transact(&command, run, &job, &err);
     }
-    status = e == OK ? issue_print(&command, &job.issued) : command_fail(&err);
-    issued_key_wipe(&job.issued);
+    status = rc == OK ? new_key_print(&command, &job.new_key) : command_fail(&err);
+    new_key_wipe(&job.new_key);
     return status;
 }

@@ -50,9 +50,9 @@ enum errc flags_take(const struct flag *flags, size_t flag_count, int *argc, cha
             argv[kept++] = argv[at];
             continue;
         }
-        enum errc e = take_one(flag, *argc, argv, &at, err);
-        if (e != OK) {
-            return e;
+        enum errc rc = take_one(flag, *argc, argv, &at, err);
+        if (rc != OK) {
+            return rc;
         }
     }
     *argc = kept;

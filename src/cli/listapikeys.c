@@ -5,10 +5,10 @@
 #include "base/json.h"
 #include "base/require.h"
 #include "base/timefmt.h"
-#include "cli/choose.h"
 #include "cli/command.h"
 #include "cli/commands.h"
-#include "cli/keys_shown.h"
+#include "cli/key_print.h"
+#include "cli/select_merchant.h"
 #include "domain/scopes.h"
 
 #define KEYS_MAX 10000 // listed at once; more than that is for a merchant at a time
@@ -16,7 +16,7 @@
 struct job {
     struct command *command;
     const char *merchant; // NULL: all
-    struct choice choice;
+    struct merchant_selection selection;
     struct api_key *keys;
     struct merchant *merchants; // whose these are
     size_t count;
@@ -32,9 +32,9 @@ static enum errc find_merchants(struct db *db, struct job *job, struct err *err)
             job->merchants[i] = job->merchants[i - 1];
             continue;
         }
-        enum errc e = merchant_get(db, &job->keys[i].merchant_id, arena, &job->merchants[i], err);
-        if (e != OK) {
-            return e;
+        enum errc rc = merchant_get(db, &job->keys[i].merchant_id, arena, &job->merchants[i], err);
+        if (rc != OK) {
+            return rc;
         }
     }
     return OK;
@@ -44,13 +44,14 @@ static enum errc run(struct db *db, void *context, struct err *err)
 {
     struct job *job = context;
     struct arena *arena = &job->command->arena;
-    enum errc e = job->merchant == NULL ? OK : choose_named(db, job->merchant, arena, &job->choice, err);
-    if (e != OK) {
-        return e;
+    enum errc rc =
+        job->merchant == NULL ? OK : select_named_merchant(db, job->merchant, arena, &job->selection, err);
+    if (rc != OK) {
+        return rc;
     }
     job->keys = arena_alloc(arena, KEYS_MAX * sizeof *job->keys);
-    e = api_key_list(db, &job->choice.merchant.id, arena, job->keys, KEYS_MAX, &job->count, err);
-    return e != OK ? e : find_merchants(db, job, err);
+    rc = api_key_list(db, &job->selection.merchant.id, arena, job->keys, KEYS_MAX, &job->count, err);
+    return rc != OK ? rc : find_merchants(db, job, err);
 }
 
 static void print_json(const struct job *job)
@@ -97,11 +98,11 @@ int cmd_listapikeys(int argc, char **argv)
         return status;
     }
     struct err err;
-    enum errc e = command_read(&command, run, &job, &err);
-    if (e != OK) {
+    enum errc rc = command_read(&command, run, &job, &err);
+    if (rc != OK) {
         status = command_fail(&err);
-        if (e == ERR_EXISTS) {
-            choice_list(&job.choice);
+        if (rc == ERR_EXISTS) {
+            selection_print_candidates(&job.selection);
         }
         return status;
     }

@@ -39,12 +39,12 @@ enum errc prompt_checked(struct arena *arena, const char *question, const char *
                          const char **answer, struct err *err)
 {
     for (;;) {
-        enum errc e = prompt_text(arena, question, fallback, answer, err);
-        if (e == OK) {
-            e = check(*answer, context, err);
+        enum errc rc = prompt_text(arena, question, fallback, answer, err);
+        if (rc == OK) {
+            rc = check(*answer, context, err);
         }
-        if (e != ERR_VALIDATION && e != ERR_NOT_FOUND) {
-            return e;
+        if (rc != ERR_VALIDATION && rc != ERR_NOT_FOUND) {
+            return rc;
         }
         (void)command_fail(err);
     }

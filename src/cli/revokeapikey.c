@@ -8,7 +8,7 @@
 #include "base/timefmt.h"
 #include "cli/command.h"
 #include "cli/commands.h"
-#include "cli/keys_shown.h"
+#include "cli/key_print.h"
 #include "cli/prompt.h"
 #include "cli/startup.h"
 #include "store/audit.h"
@@ -27,17 +27,17 @@ struct job {
 static enum errc find(struct db *db, struct job *job, struct err *err)
 {
     struct arena *arena = &job->command->arena;
-    enum errc e = api_key_search(db, job->key, arena, job->matches, MATCHES_MAX, &job->count, err);
-    for (size_t i = 0; e == OK && i < job->count; i++) {
-        e = merchant_get(db, &job->matches[i].merchant_id, arena, &job->merchants[i], err);
+    enum errc rc = api_key_search(db, job->key, arena, job->matches, MATCHES_MAX, &job->count, err);
+    for (size_t i = 0; rc == OK && i < job->count; i++) {
+        rc = merchant_get(db, &job->matches[i].merchant_id, arena, &job->merchants[i], err);
     }
-    if (e == OK && job->count == 0) {
+    if (rc == OK && job->count == 0) {
         return err_set(err, ERR_NOT_FOUND, "there is no API key with the id or prefix \"%.60s\"", job->key);
     }
-    if (e == OK && job->count > 1) {
+    if (rc == OK && job->count > 1) {
         return err_set(err, ERR_EXISTS, "%zu API keys begin so: give the id of one", job->count);
     }
-    return e;
+    return rc;
 }
 
 static enum errc note(struct db *db, const struct job *job, int64_t now_us, struct err *err)
@@ -62,20 +62,20 @@ static enum errc note(struct db *db, const struct job *job, int64_t now_us, stru
 static enum errc run(struct db *db, void *context, struct err *err)
 {
     struct job *job = context;
-    enum errc e = find(db, job, err);
-    if (e != OK) {
-        return e;
+    enum errc rc = find(db, job, err);
+    if (rc != OK) {
+        return rc;
     }
     int64_t now_us = command_now_us();
     bool changed = false;
-    e = api_key_revoke(db, &job->matches[0].id, now_us, &changed, err);
-    if (e == OK && !changed) {
+    rc = api_key_revoke(db, &job->matches[0].id, now_us, &changed, err);
+    if (rc == OK && !changed) {
         char since[TIME_TEXT_BYTES];
         time_format(job->matches[0].revoked_us, since);
         return err_set(err, ERR_CONFLICT, "this API key was revoked before, at %s", since);
     }
     job->matches[0].revoked_us = now_us;
-    return e != OK ? e : note(db, job, now_us, err);
+    return rc != OK ? rc : note(db, job, now_us, err);
 }
 
 static void list_matches(const struct job *job)
@@ -132,16 +132,16 @@ int cmd_revokeapikey(int argc, char **argv)
         return command_misuse("KEY is missing: paymentsd revokeapikey ID|PREFIX");
     }
     struct err err;
-    enum errc e = startup_need_database(&command.config, &err);
-    if (e == OK) {
-        e = take_key(&command, &job.key, &err);
+    enum errc rc = startup_need_database(&command.config, &err);
+    if (rc == OK) {
+        rc = take_key(&command, &job.key, &err);
     }
-    if (e == OK) {
-        e = command_transact(&command, run, &job, &err);
+    if (rc == OK) {
+        rc = command_transact(&command, run, &job, &err);
     }
-    if (e != OK) {
+    if (rc != OK) {
         status = command_fail(&err);
-        if (e == ERR_EXISTS) {
+        if (rc == ERR_EXISTS) {
             list_matches(&job);
         }
         return status;

@@ -8,9 +8,9 @@
 #include "base/log.h"
 #include "base/require.h"
 #include "cli/commands.h"
-#include "cli/serve.h"
+#include "cli/service.h"
+#include "cli/shutdown_marker.h"
 #include "cli/startup.h"
-#include "cli/stop_mark.h"
 #include "net/http2_client.h"
 #include "provider/stripe.h"
 #include "store/payments.h"
@@ -233,7 +233,7 @@ static void close_service(struct service *service)
     store_free(service->store);
     uv_service_loop_close(service->uv_loop);
     if (in_place && service->is_taken_up) { // without that the next start must not be sure of this database
-        stop_mark_put(service->config);
+        shutdown_marker_write(service->config);
     }
 }
 
@@ -274,7 +274,7 @@ int cmd_serve(int argc, char **argv)
         startup_load_keys(&command.config, &command.keyring, &err) != OK) {
         return command_fail(&err);
     }
-    service.is_last_stopped = stop_mark_take(&command.config);
+    service.is_last_stopped = shutdown_marker_consume(&command.config);
     if (open_service(&service, &err) != OK) {
         _exit(command_fail(&err)); // threads that were started still use everything
     }

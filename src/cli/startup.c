@@ -60,9 +60,9 @@ enum errc startup_has_database(const struct config *config, bool *has, struct er
 enum errc startup_need_database(const struct config *config, struct err *err)
 {
     bool has = false;
-    enum errc e = startup_has_database(config, &has, err);
-    return e != OK || has
-               ? e
+    enum errc rc = startup_has_database(config, &has, err);
+    return rc != OK || has
+               ? rc
                : err_set(err, ERR_CONFIG,
                          "there is no database %s: start the service first, or name its data directory by "
                          "PAYMENTS_DATA_DIR or --data-dir",
@@ -70,7 +70,7 @@ enum errc startup_need_database(const struct config *config, struct err *err)
 }
 
 // The default was the working directory's own once. Beside such a database a new one in the present default
-// would be begun without anybody's wish, and would not know what was charged.
+// would be begun without anybody's spec, and would not know what was charged.
 enum errc startup_refuse_forgotten_database(const struct config *config, struct err *err)
 {
     bool forgotten = false;
@@ -89,25 +89,25 @@ enum errc startup_load_keys(const struct config *config, struct keyring *keyring
 {
     const char *file = startup_database_file(config);
     bool there = false;
-    enum errc e = startup_has_database(config, &there, err);
-    if (e == OK && !there) {
-        e = startup_refuse_forgotten_database(config, err);
+    enum errc rc = startup_has_database(config, &there, err);
+    if (rc == OK && !there) {
+        rc = startup_refuse_forgotten_database(config, err);
     }
-    if (e == OK && !there) {
-        e = file_make_directory(config->data_dir, err);
+    if (rc == OK && !there) {
+        rc = file_make_directory(config->data_dir, err);
     }
-    if (e != OK) {
-        return e;
+    if (rc != OK) {
+        return rc;
     }
     bool first_start = !there;
-    e = keyring_load(keyring, config->master_key_file, config->pepper_file, first_start, err);
+    rc = keyring_load(keyring, config->master_key_file, config->pepper_file, first_start, err);
     bool lost = access(config->master_key_file, F_OK) != 0 || access(config->pepper_file, F_OK) != 0;
-    if (e != OK && file != NULL && !first_start && lost) {
+    if (rc != OK && file != NULL && !first_start && lost) {
         char message[ERR_MESSAGE_MAX];
         memcpy(message, err->message, sizeof message);
-        return err_set(err, e, "%s: put back the one that the database was made with", message);
+        return err_set(err, rc, "%s: put back the one that the database was made with", message);
     }
-    return e;
+    return rc;
 }
 
 const char *startup_next_master_key_file(const struct config *config, struct arena *arena)

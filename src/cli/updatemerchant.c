@@ -4,10 +4,10 @@
 
 #include "base/json.h"
 #include "base/require.h"
-#include "cli/choose.h"
 #include "cli/command.h"
 #include "cli/commands.h"
 #include "cli/prompt.h"
+#include "cli/select_merchant.h"
 #include "cli/startup.h"
 #include "cli/values.h"
 #include "store/audit.h"
@@ -15,7 +15,7 @@
 struct job {
     struct command *command;
     const char *merchant;
-    struct choice choice;
+    struct merchant_selection selection;
     bool active;
 };
 
@@ -27,7 +27,7 @@ static enum errc note(struct db *db, const struct job *job, int64_t now_us, stru
     const struct audit_entry entry = {
         .event_type = "merchant.updated",
         .severity = "info",
-        .merchant_id = &job->choice.merchant.id,
+        .merchant_id = &job->selection.merchant.id,
         .detail = "changed on the command line",
         .metadata_json = json_text(&arena, metadata),
     };
@@ -37,23 +37,23 @@ static enum errc note(struct db *db, const struct job *job, int64_t now_us, stru
 static enum errc run(struct db *db, void *context, struct err *err)
 {
     struct job *job = context;
-    enum errc e = choose_named(db, job->merchant, &job->command->arena, &job->choice, err);
-    if (e != OK) {
-        return e;
+    enum errc rc = select_named_merchant(db, job->merchant, &job->command->arena, &job->selection, err);
+    if (rc != OK) {
+        return rc;
     }
     int64_t now_us = command_now_us();
     bool changed = false;
-    e = merchant_set_active(db, &job->choice.merchant.id, job->active, now_us, &changed, err);
-    if (e == OK && !changed) {
+    rc = merchant_set_active(db, &job->selection.merchant.id, job->active, now_us, &changed, err);
+    if (rc == OK && !changed) {
         return err_set(err, ERR_CONFLICT, "this merchant is %s already", job->active ? "active" : "inactive");
     }
-    return e != OK ? e : note(db, job, now_us, err);
+    return rc != OK ? rc : note(db, job, now_us, err);
 }
 
 static enum errc look(struct db *db, void *context, struct err *err)
 {
     struct job *job = context;
-    return choose_named(db, job->merchant, &job->command->arena, &job->choice, err);
+    return select_named_merchant(db, job->merchant, &job->command->arena, &job->selection, err);
 }
 
 static enum errc check_merchant(const char *text, void *context, struct err *err)
@@ -66,19 +66,19 @@ static enum errc check_merchant(const char *text, void *context, struct err *err
 static enum errc take(struct job *job, const char *active, struct err *err)
 {
     struct arena *arena = &job->command->arena;
-    enum errc e = active != NULL ? value_check_active(active, NULL, err) : OK;
-    if (e == OK && job->merchant == NULL) {
-        e = prompt_checked(arena, "Merchant (id or name)", NULL, check_merchant, job, &job->merchant, err);
+    enum errc rc = active != NULL ? value_check_active(active, NULL, err) : OK;
+    if (rc == OK && job->merchant == NULL) {
+        rc = prompt_checked(arena, "Merchant (id or name)", NULL, check_merchant, job, &job->merchant, err);
     }
-    if (e == OK && active == NULL) {
-        e = prompt_checked(arena, "Active (true or false)", NULL, value_check_active, NULL, &active, err);
+    if (rc == OK && active == NULL) {
+        rc = prompt_checked(arena, "Active (true or false)", NULL, value_check_active, NULL, &active, err);
     }
-    return e != OK ? e : value_parse_active(active, &job->active, err);
+    return rc != OK ? rc : value_parse_active(active, &job->active, err);
 }
 
 static void print(const struct job *job)
 {
-    const struct merchant *merchant = &job->choice.merchant;
+    const struct merchant *merchant = &job->selection.merchant;
     char id[UUID_TEXT_BYTES];
     uuid_format(&merchant->id, id);
     if (!job->command->json) {
@@ -113,17 +113,17 @@ int cmd_updatemerchant(int argc, char **argv)
             job.merchant == NULL ? "--merchant" : "--active");
     }
     struct err err;
-    enum errc e = startup_need_database(&command.config, &err);
-    if (e == OK) {
-        e = take(&job, active, &err);
+    enum errc rc = startup_need_database(&command.config, &err);
+    if (rc == OK) {
+        rc = take(&job, active, &err);
     }
-    if (e == OK) {
-        e = command_transact(&command, run, &job, &err);
+    if (rc == OK) {
+        rc = command_transact(&command, run, &job, &err);
     }
-    if (e != OK) {
+    if (rc != OK) {
         status = command_fail(&err);
-        if (e == ERR_EXISTS) {
-            choice_list(&job.choice);
+        if (rc == ERR_EXISTS) {
+            selection_print_candidates(&job.selection);
         }
         return status;
     }

@@ -26,9 +26,9 @@ struct job {
 static enum errc run(struct db *db, void *context, struct err *err)
 {
     struct job *job = context;
-    enum errc e =
+    enum errc rc =
         audit_verify(db, job->command->keyring.pepper, &job->count, &job->broken_seq, job->head, err);
-    return e == OK ? audit_head_holds(db, &job->kept, &job->kept_holds, err) : e;
+    return rc == OK ? audit_head_holds(db, &job->kept, &job->kept_holds, err) : rc;
 }
 
 static void print(const struct job *job)
@@ -74,20 +74,20 @@ int cmd_verify_audit(int argc, char **argv)
     if (kept != NULL && !read_head(kept, job.kept.mac)) {
         return command_misuse("--head must be the 64 hexadecimal digits of a head");
     }
-    enum errc e = startup_need_database(&command.config, &err);
-    if (e == OK) {
-        e = command_read(&command, run, &job, &err);
+    enum errc rc = startup_need_database(&command.config, &err);
+    if (rc == OK) {
+        rc = command_read(&command, run, &job, &err);
     }
-    if (e == OK && job.broken_seq != 0) {
-        e = err_set(&err, ERR_STORE,
-                    "the audit log was tampered with: entry %" PRId64 " does not follow from the %" PRId64
-                    " before it",
-                    job.broken_seq, job.count);
+    if (rc == OK && job.broken_seq != 0) {
+        rc = err_set(&err, ERR_STORE,
+                     "the audit log was tampered with: entry %" PRId64 " does not follow from the %" PRId64
+                     " before it",
+                     job.broken_seq, job.count);
     }
-    if (e == OK && !job.kept_holds) {
-        e = err_set(&err, ERR_STORE, "the audit log was cut: it does not hold the given head any more");
+    if (rc == OK && !job.kept_holds) {
+        rc = err_set(&err, ERR_STORE, "the audit log was cut: it does not hold the given head any more");
     }
-    if (e != OK) {
+    if (rc != OK) {
         return command_fail(&err);
     }
     print(&job);

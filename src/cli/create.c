@@ -1,6 +1,6 @@
 // Merchants and keys come into being here and nowhere else. The text of a key leaves on stdout and is kept
 // nowhere.
-#include "cli/issue.h"
+#include "cli/create.h"
 
 #include <json-c/json.h>
 #include <stdio.h>
@@ -13,9 +13,9 @@
 
 #define NAMED_MAX 50 // admins of one name; a merchant's is unique
 
-void issued_key_wipe(struct issued_key *issued)
+void new_key_wipe(struct new_key *new_key)
 {
-    crypto_wipe(issued, sizeof *issued);
+    crypto_wipe(new_key, sizeof *new_key);
 }
 
 static enum errc check_unique(struct db *db, const char *name, bool is_admin, struct err *err)
@@ -24,8 +24,8 @@ static enum errc check_unique(struct db *db, const char *name, bool is_admin, st
     struct merchant named[NAMED_MAX];
     size_t count = 0;
     bool more = false;
-    enum errc e = merchant_find_named(db, name, &arena, named, NAMED_MAX, &count, &more, err);
-    for (size_t i = 0; e == OK && i < count; i++) {
+    enum errc rc = merchant_find_named(db, name, &arena, named, NAMED_MAX, &count, &more, err);
+    for (size_t i = 0; rc == OK && i < count; i++) {
         if (!is_admin || !named[i].is_admin) {
             char id[UUID_TEXT_BYTES];
             uuid_format(&named[i].id, id);
@@ -33,15 +33,15 @@ static enum errc check_unique(struct db *db, const char *name, bool is_admin, st
                            named[i].is_admin ? "admin" : "merchant", id);
         }
     }
-    return e;
+    return rc;
 }
 
-enum errc issue_merchant(struct db *db, const struct keyring *keyring, const char *name, bool is_admin,
-                         struct merchant *merchant, struct err *err)
+enum errc create_merchant(struct db *db, const struct keyring *keyring, const char *name, bool is_admin,
+                          struct merchant *merchant, struct err *err)
 {
-    enum errc e = check_unique(db, name, is_admin, err);
-    if (e != OK) {
-        return e;
+    enum errc rc = check_unique(db, name, is_admin, err);
+    if (rc != OK) {
+        return rc;
     }
     int64_t now_us = command_now_us();
     *merchant = (struct merchant){
@@ -52,9 +52,9 @@ enum errc issue_merchant(struct db *db, const struct keyring *keyring, const cha
         .created_us = now_us,
         .updated_us = now_us,
     };
-    e = merchant_insert(db, merchant, err);
-    if (e != OK) {
-        return e;
+    rc = merchant_insert(db, merchant, err);
+    if (rc != OK) {
+        return rc;
     }
     ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
     JSON_CLEANUP struct json_object *metadata = json_new_object();
@@ -70,7 +70,7 @@ enum errc issue_merchant(struct db *db, const struct keyring *keyring, const cha
     return audit_append(db, keyring->pepper, &entry, now_us, err);
 }
 
-struct json_object *issue_scopes_json(uint32_t scopes)
+struct json_object *scopes_json(uint32_t scopes)
 {
     struct json_object *names = json_object_new_array();
     for (uint32_t bit = 1; bit <= SCOPE_ALL; bit <<= 1) {
@@ -89,7 +89,7 @@ static enum errc note_key(struct db *db, const struct keyring *keyring, const st
     char id[UUID_TEXT_BYTES];
     uuid_format(&key->id, id);
     json_add_str(metadata, "key_id", id);
-    json_add(metadata, "scopes", issue_scopes_json(key->scopes));
+    json_add(metadata, "scopes", scopes_json(key->scopes));
     json_add_bool(metadata, "livemode", key->livemode);
     if (key->expires_us != 0) {
         char expires[TIME_TEXT_BYTES];
@@ -107,70 +107,70 @@ static enum errc note_key(struct db *db, const struct keyring *keyring, const st
     return audit_append(db, keyring->pepper, &entry, key->created_us, err);
 }
 
-enum errc issue_key(struct db *db, const struct keyring *keyring, struct arena *arena,
-                    const struct key_wish *wish, struct issued_key *issued, struct err *err)
+enum errc create_key(struct db *db, const struct keyring *keyring, struct arena *arena,
+                     const struct key_spec *spec, struct new_key *new_key, struct err *err)
 {
     int64_t now_us = command_now_us();
     char prefix[API_KEY_PREFIX_CHARS + 1];
-    api_key_make(&random_system, wish->livemode, issued->text);
-    api_key_prefix(issued->text, prefix);
-    issued->row = (struct api_key){
+    api_key_make(&random_system, spec->livemode, new_key->text);
+    api_key_prefix(new_key->text, prefix);
+    new_key->row = (struct api_key){
         .id = uuid_new(&random_system, now_us),
-        .merchant_id = issued->merchant.id,
+        .merchant_id = new_key->merchant.id,
         .prefix = arena_strdup(arena, prefix),
-        .scopes = wish->scopes,
-        .livemode = wish->livemode,
-        .name = wish->name,
-        .expires_us = wish->expires_us,
+        .scopes = spec->scopes,
+        .livemode = spec->livemode,
+        .name = spec->name,
+        .expires_us = spec->expires_us,
         .created_us = now_us,
     };
-    api_key_hash(keyring->pepper, issued->text, issued->row.hash);
-    enum errc e = api_key_insert(db, &issued->row, err);
-    return e != OK ? e : note_key(db, keyring, &issued->row, err);
+    api_key_hash(keyring->pepper, new_key->text, new_key->row.hash);
+    enum errc rc = api_key_insert(db, &new_key->row, err);
+    return rc != OK ? rc : note_key(db, keyring, &new_key->row, err);
 }
 
-static void print_json(struct command *command, const struct issued_key *issued, const char *id,
+static void print_json(struct command *command, const struct new_key *new_key, const char *id,
                        const char *merchant_id, const char *expires)
 {
     JSON_CLEANUP struct json_object *answer = json_new_object();
     json_add_str(answer, "id", id);
-    json_add_str(answer, "key", issued->text);
-    json_add_str(answer, "prefix", issued->row.prefix);
-    json_add(answer, "scopes", issue_scopes_json(issued->row.scopes));
-    json_add_str(answer, "mode", issued->row.livemode ? "live" : "test");
-    json_add_str(answer, "name", issued->row.name);
+    json_add_str(answer, "key", new_key->text);
+    json_add_str(answer, "prefix", new_key->row.prefix);
+    json_add(answer, "scopes", scopes_json(new_key->row.scopes));
+    json_add_str(answer, "mode", new_key->row.livemode ? "live" : "test");
+    json_add_str(answer, "name", new_key->row.name);
     json_add_str(answer, "expires_at", expires);
     json_add_str(answer, "merchant_id", merchant_id);
     (void)puts(json_text(&command->arena, answer));
 }
 
-static void print_text(struct command *command, const struct issued_key *issued, const char *id,
+static void print_text(struct command *command, const struct new_key *new_key, const char *id,
                        const char *merchant_id, const char *expires)
 {
-    const struct merchant *merchant = &issued->merchant;
+    const struct merchant *merchant = &new_key->merchant;
     (void)printf("API key (%s mode) of the %s%s \"%s\":\n\n    %s\n\n",
-                 issued->row.livemode ? "live" : "test", issued->merchant_is_new ? "new " : "",
-                 merchant->is_admin ? "admin" : "merchant", merchant->name, issued->text);
+                 new_key->row.livemode ? "live" : "test", new_key->merchant_is_new ? "new " : "",
+                 merchant->is_admin ? "admin" : "merchant", merchant->name, new_key->text);
     (void)printf("Keep it now: it is shown only this once and cannot be had again.\n\n");
     (void)printf("id        %s\nmerchant  %s\nscopes    %s\nexpires   %s\n", id, merchant_id,
-                 scopes_format(&command->arena, issued->row.scopes), expires ? expires : "never");
-    if (issued->row.name != NULL) {
-        (void)printf("name      %s\n", issued->row.name);
+                 scopes_format(&command->arena, new_key->row.scopes), expires ? expires : "never");
+    if (new_key->row.name != NULL) {
+        (void)printf("name      %s\n", new_key->row.name);
     }
 }
 
-int issue_print(struct command *command, const struct issued_key *issued)
+int new_key_print(struct command *command, const struct new_key *new_key)
 {
     char id[UUID_TEXT_BYTES];
     char merchant_id[UUID_TEXT_BYTES];
     char expires[TIME_TEXT_BYTES];
-    uuid_format(&issued->row.id, id);
-    uuid_format(&issued->merchant.id, merchant_id);
-    if (issued->row.expires_us != 0) {
-        time_format(issued->row.expires_us, expires);
+    uuid_format(&new_key->row.id, id);
+    uuid_format(&new_key->merchant.id, merchant_id);
+    if (new_key->row.expires_us != 0) {
+        time_format(new_key->row.expires_us, expires);
     }
-    (command->json ? print_json : print_text)(command, issued, id, merchant_id,
-                                              issued->row.expires_us != 0 ? expires : NULL);
+    (command->json ? print_json : print_text)(command, new_key, id, merchant_id,
+                                              new_key->row.expires_us != 0 ? expires : NULL);
     if (fflush(stdout) != 0) {
         struct err err;
         (void)err_set(&err, ERR_IO,

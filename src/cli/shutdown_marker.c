@@ -1,7 +1,7 @@
 // See stop_mark.h. The mark is the database file's inode and the time of its last change (ctime), which no
 // program can set: a copy, a move, a write and a change of its mode all give another. A write-ahead log can
 // hold writes that the file itself does not show, so a running service has no mark.
-#include "cli/stop_mark.h"
+#include "cli/shutdown_marker.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -43,7 +43,7 @@ static void read_mark(const char *path, char mark[MARK_BYTES])
     }
 }
 
-void stop_mark_put(const struct config *config)
+void shutdown_marker_write(const struct config *config)
 {
     ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
     const char *database = startup_database_file(config);
@@ -57,7 +57,7 @@ void stop_mark_put(const struct config *config)
     }
 }
 
-bool stop_mark_take(const struct config *config)
+bool shutdown_marker_consume(const struct config *config)
 {
     ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
     const char *database = startup_database_file(config);

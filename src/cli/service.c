@@ -13,7 +13,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "base/timefmt.h"
-#include "cli/serve.h"
+#include "cli/service.h"
 #include "cli/startup.h"
 
 #define DRAIN_CHECK_US (20 * US_PER_MS)

@@ -9,6 +9,6 @@
 
 // At the end of a stop in good order, when the database is closed, of a service that had become ready. Where
 // it cannot be written, that is logged.
-void stop_mark_put(const struct config *config);
+void shutdown_marker_write(const struct config *config);
 // At start, before the database is opened; the mark is gone then. False: it may be another one.
-bool stop_mark_take(const struct config *config);
+bool shutdown_marker_consume(const struct config *config);

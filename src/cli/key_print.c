@@ -1,9 +1,9 @@
 // API keys as lists show them: never more of the key than its first characters.
-#include "cli/keys_shown.h"
+#include "cli/key_print.h"
 
 #include "base/json.h"
 #include "base/timefmt.h"
-#include "cli/issue.h"
+#include "cli/create.h"
 
 const char *key_state(const struct api_key *key, const struct merchant *merchant, int64_t now_us)
 {
@@ -33,7 +33,7 @@ struct json_object *key_json(const struct api_key *key, const struct merchant *m
     uuid_format(&key->merchant_id, id);
     json_add_str(object, "merchant_id", id);
     json_add_str(object, "merchant", merchant->name);
-    json_add(object, "scopes", issue_scopes_json(key->scopes));
+    json_add(object, "scopes", scopes_json(key->scopes));
     json_add_str(object, "mode", key->livemode ? "live" : "test");
     json_add_str(object, "name", key->name);
     json_add_str(object, "state", key_state(key, merchant, now_us));
