@@ -1,4 +1,4 @@
-# The front door: each target is one line to a script, to meson or to the program. `make help` lists them.
+# Each target calls a script, meson or the program. `make help` lists the targets.
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := build
 .SUFFIXES:
@@ -11,8 +11,8 @@ export BUILD
 .PHONY: build test check format demo run fuzz crash race soak bench clients asan tsan install clean help \
         createsuperadmin createmerchant updatemerchant createapikey revokeapikey listapikeys listmerchants
 
-# Refuses a variable that the target does not take: a misspelt one would silently leave the default, as SCOPE= would make
-# a key with every default scope.
+# Refuses a variable that the target does not take. Otherwise a misspelt one would be ignored: SCOPE= would create a key
+# with every default scope.
 given = $(foreach v,$(.VARIABLES),$(if $(findstring command line,$(origin $(v))),$(v)))
 unknown = $(filter-out $(1) BUILD PAYMENTSD CC CFLAGS LDFLAGS PAYMENTS_%,$(given))
 only = $(if $(call unknown,$(1)),$(error make $@ takes $(or $(1),no variables), not $(strip $(call unknown,$(1)))))
@@ -20,46 +20,46 @@ only = $(if $(call unknown,$(1)),$(error make $@ takes $(or $(1),no variables), 
 build: ## build the program, build/paymentsd (the default)
 	@scripts/build "$(BUILD)" paymentsd
 
-test: ## run all tests and end with their counts
+test: ## run all tests and print their counts
 	@scripts/build "$(BUILD)" all
 	@scripts/test "$(BUILD)"
 
-check: ## format, clang-tidy, generated clients, the tests again under ASan+UBSan and TSan and on the other Debian release, and the fuzzers
+check: ## run all checks: format, clang-tidy, generated clients, fuzzers, and the tests with sanitizers and on the other Debian release
 	@scripts/check
 
-format: ## lay out every C file as .clang-format says
+format: ## format every C file with clang-format
 	@scripts/check format fix
 
-demo: build ## start everything on a sandbox and show each request, answer and webhook
+demo: build ## start everything on a sandbox and show each request, response and webhook
 	@scripts/deps demo
 	@scripts/demo
 
-run: build ## run the service (settings: PAYMENTS_... variables, or `build/paymentsd serve --help`)
+run: build ## run the service (`build/paymentsd serve --help` lists its settings)
 	$(call only,)@exec "$(PAYMENTSD)" serve
 
-fuzz: ## fuzz the parsers, SECONDS each (20)
+fuzz: ## fuzz each parser for SECONDS (20)
 	$(call only,SECONDS)@scripts/fuzz $(SECONDS)
 
-race: build ## ask for 64 refunds of one payment at once, ROUNDS times (1000)
+race: build ## request 64 refunds of one payment at once, ROUNDS times (1000)
 	$(call only,ROUNDS)@ROUNDS=$${ROUNDS:-1000} PAYMENTSD="$(PAYMENTSD)" /usr/bin/python3 -m pytest -s tests/api/test_refund_race.py
 
-crash: ## kill it at every point, and compare its books with Stripe's (SEED; ROUNDS a step, or all)
+crash: ## kill the service at every call with an effect, and compare its books with Stripe's (SEED; ROUNDS per step, or all)
 	$(call only,SEED ROUNDS)@scripts/build "$(BUILD)" all
 	@scripts/crash "$(BUILD)" "$(SEED)" "$(ROUNDS)"
 
-sim: ## simulate the service and all that can go wrong: SEED=n replays one run, SEEDS=n runs that many (10000)
+sim: ## simulate the service and its failures: SEED=n replays one run, SEEDS=n runs that many (10000)
 	$(call only,SEED SEEDS)@scripts/build "$(BUILD)" all
 	@"$(BUILD)/tests/sim/sim" $(if $(SEED),--seed $(SEED),--seeds 1 $(or $(SEEDS),10000))
 
-soak: ## make 200000 payments (PAYMENTS) while the way to Stripe fails again and again, and compare the books
+soak: ## make PAYMENTS payments (200000) over a connection to Stripe that keeps failing, and compare the books
 	@scripts/build "$(BUILD)" all
 	@scripts/soak "$(BUILD)"
 
-bench: build ## measure payments a second against the sandbox
+bench: build ## measure payments per second against the sandbox
 	@scripts/deps demo
 	@scripts/bench "$(BUILD)"
 
-clients: ## generate clients from docs/openapi.yaml and pay with them
+clients: ## generate clients from docs/openapi.yaml and make payments with them
 	@scripts/clients
 
 asan: ## build and test under AddressSanitizer and UndefinedBehaviorSanitizer
@@ -68,8 +68,8 @@ asan: ## build and test under AddressSanitizer and UndefinedBehaviorSanitizer
 tsan: ## build and test under ThreadSanitizer
 	@scripts/check tsan
 
-# The commands take what is given of NAME, MERCHANT, ACTIVE, SCOPES, MODE, EXPIRES and KEY, from make's command line or
-# the environment, and prompt for the rest in a terminal. Only their own output goes to stdout.
+# These targets pass NAME, MERCHANT, ACTIVE, SCOPES, MODE, EXPIRES and KEY, from make's command line or the environment, to
+# the commands, which prompt for the rest in a terminal. Only the commands' own output goes to stdout.
 flag = $${$(1)+$(2) "$$$(1)"}
 command = $(call only,$(1))@scripts/build "$(BUILD)" paymentsd >&2 && exec "$(PAYMENTSD)" $@
 name = $(call flag,NAME,--name)
@@ -78,36 +78,36 @@ scopes = $(call flag,SCOPES,--scopes)
 mode = $(call flag,MODE,--mode)
 expires = $(call flag,EXPIRES,--expires)
 
-createsuperadmin: ## make an admin and its key, and show the key once (NAME, MODE, EXPIRES)
+createsuperadmin: ## create an admin and its API key, and show the key once (NAME, MODE, EXPIRES)
 	$(call command,NAME MODE EXPIRES) $(name) $(mode) $(expires)
 
-createmerchant: ## make a merchant (NAME)
+createmerchant: ## create a merchant (NAME)
 	$(call command,NAME) $(name)
 
-updatemerchant: ## make a merchant's keys stop working, or work again (MERCHANT, ACTIVE: true or false)
+updatemerchant: ## deactivate a merchant, or activate it again (MERCHANT, ACTIVE: true or false)
 	$(call command,MERCHANT ACTIVE) $(merchant) $(call flag,ACTIVE,--active)
 
-listmerchants: ## list the merchants and admins
+listmerchants: ## list merchants and admins
 	$(call command,)
 
-createapikey: ## make a merchant's API key and show it once (MERCHANT, SCOPES, MODE, EXPIRES, NAME)
+createapikey: ## create a merchant's API key, and show it once (MERCHANT, SCOPES, MODE, EXPIRES, NAME)
 	$(call command,MERCHANT SCOPES MODE EXPIRES NAME) $(merchant) $(scopes) $(mode) $(expires) $(name)
 
-revokeapikey: ## revoke a key (KEY: its id or an unambiguous prefix)
+revokeapikey: ## revoke an API key permanently (KEY: its ID or an unambiguous prefix)
 	$(call command,KEY) $(call flag,KEY,--key)
 
-listapikeys: ## list the keys (MERCHANT)
+listapikeys: ## list API keys (MERCHANT)
 	$(call command,MERCHANT) $(merchant)
 
-install: build ## install under PREFIX (/usr/local), staged into DESTDIR
+install: build ## install under PREFIX (/usr/local); DESTDIR stages it
 	@install -D -m 755 "$(PAYMENTSD)" "$(DESTDIR)$(PREFIX)/bin/paymentsd"
 	@install -D -m 644 dist/paymentsd.sysusers "$(DESTDIR)$(PREFIX)/lib/sysusers.d/paymentsd.conf"
 	@install -d "$(DESTDIR)$(PREFIX)/lib/systemd/system"
 	@sed 's|@PREFIX@|$(PREFIX)|' dist/paymentsd.service \
 	    >"$(DESTDIR)$(PREFIX)/lib/systemd/system/paymentsd.service"
 
-clean: ## remove what was built
+clean: ## remove the build directories
 	@rm -rf build build-*
 
-help: ## this list
+help: ## print this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 20

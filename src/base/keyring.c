@@ -55,7 +55,7 @@ static enum errc read_file(const char *what, const char *path, struct key_text *
         return err_set(err, ERR_CONFIG, "the %s file %s is not a regular file", what, path);
     }
     if (others_may_read(&status)) {
-        return err_set(err, ERR_CONFIG, "the %s file %s is open to other users: chmod 600 it", what, path);
+        return err_set(err, ERR_CONFIG, "the %s file %s is accessible to other users: run chmod 600 on it", what, path);
     }
     ssize_t bytes = read(descriptor, out->text, FILE_BYTES_MAX);
     if (bytes < 0) {

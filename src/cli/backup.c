@@ -1,5 +1,5 @@
-// paymentsd backup FILE: the database into a new file. The keys are not in it, on purpose: whoever finds a
-// backup can read no credential with it.
+// paymentsd backup FILE: copies the database to a new file. The copy leaves out the keys on purpose, so that
+// nobody who finds a backup can read a credential in it.
 #include "store/backup.h"
 
 #include <stdio.h>
@@ -14,7 +14,7 @@ static void print(struct command *command)
 {
     if (!command->json) {
         (void)printf("copied the database to %s\n"
-                     "It is of no use without the keys: keep %s and %s too, in another place.\n",
+                     "The copy is useless without the keys. Keep %s and %s too, in a different place.\n",
                      command->word, command->config.master_key_file, command->config.pepper_file);
         return;
     }
@@ -28,18 +28,18 @@ static void print(struct command *command)
 int cmd_backup(int argc, char **argv)
 {
     COMMAND_CLEANUP struct command command = {0};
-    const struct command_form form = {.name = "backup", .word = "FILE"};
+    const struct command_form form = {.name = "backup", .word = "FILE", .prompts = true};
     int status;
     if (!command_begin(&command, &form, argc, argv, &status)) {
         return status;
     }
     if (command.word == NULL && !command.ask) {
-        return command_misuse("FILE is missing: paymentsd backup FILE");
+        return command_misuse("FILE is missing; usage: paymentsd backup FILE");
     }
     struct err err;
     enum errc rc = startup_need_database(&command.config, &err);
     if (rc == OK && command.word == NULL) {
-        rc = prompt_text(&command.arena, "File to make", NULL, &command.word, &err);
+        rc = prompt_text(&command.arena, "Backup file", NULL, &command.word, &err);
     }
     if (rc == OK) {
         rc = backup(command.config.database, command.word, &err);

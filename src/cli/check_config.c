@@ -1,5 +1,5 @@
-// paymentsd check-config: tries all that a start with these settings would do, and changes nothing: no file
-// is made, no connection taken.
+// paymentsd check-config: checks everything that a start with these settings needs, and changes nothing: it
+// creates no file and accepts no connection.
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -149,6 +149,6 @@ int cmd_check_config(int argc, char **argv)
     if (check(&command, &err) != OK) {
         return command_fail(&err);
     }
-    (void)puts(command.json ? "{\"ok\":true}" : "the service can start with these settings");
+    (void)puts(command.json ? "{\"ok\":true}" : "the settings are valid; the service can start with them");
     return 0;
 }

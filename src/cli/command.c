@@ -1,4 +1,4 @@
-// The frame that each command stands in.
+// What every command does before and around its own work.
 #include "cli/command.h"
 
 #include <stdarg.h>
@@ -31,9 +31,11 @@ static void print_help(const struct command_form *form, const struct flag *commo
         config_print_help(stdout);
         return;
     }
-    (void)printf(
-        "\nThe service's settings apply too, by flag or variable, such as --data-dir or PAYMENTS_DATA_DIR;\n"
-        "paymentsd serve --help lists them. What is not given is asked for where stdin is a terminal.\n");
+    if (form->prompts) {
+        (void)printf("\nIn a terminal you are prompted for anything you leave out.\n");
+    }
+    (void)printf("\nThe service's settings apply too, such as --data-dir or its variable PAYMENTS_DATA_DIR.\n"
+                 "Run \"paymentsd serve --help\" for a list.\n");
 }
 
 bool command_begin(struct command *command, const struct command_form *form, int argc, char **argv,
@@ -42,8 +44,9 @@ bool command_begin(struct command *command, const struct command_form *form, int
     struct err err;
     bool help = false;
     const struct flag common[] = {
-        {"--json", NULL, NULL, &command->json, "print JSON, and ask nothing"},
-        {"--help", NULL, NULL, &help, "print this"},
+        {"--json", NULL, NULL, &command->json,
+         form->prompts ? "print JSON, and do not prompt" : "print JSON"},
+        {"--help", NULL, NULL, &help, "print this help"},
     };
     if (flags_take(form->flags, form->flag_count, &argc, argv, &err) != OK ||
         flags_take(common, COUNT_OF(common), &argc, argv, &err) != OK) {
@@ -63,7 +66,7 @@ bool command_begin(struct command *command, const struct command_form *form, int
         return false;
     }
     command->makes_database = form->makes_database;
-    command->ask = !command->json && isatty(STDIN_FILENO);
+    command->ask = form->prompts && !command->json && isatty(STDIN_FILENO);
     return true;
 }
 
@@ -113,7 +116,7 @@ enum errc command_read(struct command *command,
                        enum errc (*run)(struct db *db, void *context, struct err *err), void *context,
                        struct err *err)
 {
-    // The check of the keys writes in a new database, so it is a transaction of its own.
+    // The check of the keys writes to a new database, so it has its own transaction.
     enum errc rc = command_transact(command, NULL, NULL, err);
     return rc != OK ? rc : store_read_once(command->config.database, run, context, err);
 }
@@ -125,7 +128,8 @@ int64_t command_now_us(void)
     return (int64_t)now.tv_sec * US_PER_S + now.tv_nsec / 1000;
 }
 
-// A path or a name in the message may hold anything; the line stays one line and moves no cursor.
+// A path or name in the message may contain control characters: they must not break the line or move the
+// cursor.
 static void print_line(const char *message)
 {
     (void)fputs("paymentsd: ", stderr);

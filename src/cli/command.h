@@ -1,4 +1,4 @@
-// What the commands share: reading their words, their one transaction, and how they fail. One thread.
+// What the commands share: they read arguments, run one transaction, and report errors. One thread.
 #pragma once
 
 #include <stdbool.h>
@@ -14,52 +14,53 @@
 #define EXIT_MISTAKE 1
 #define EXIT_USAGE 2
 
-// What a command takes beside the settings' flags, --json and --help.
+// What a command accepts besides the settings' flags, --json and --help.
 struct command_form {
     const char *name;
-    const char *word; // what the help calls its one positional word; NULL: it takes none
+    const char *word; // name of its one positional argument in the help; NULL: it accepts none
     const struct flag *flags;
     size_t flag_count;
-    bool lists_settings; // its help says what each setting is; the others' help says where to find that
-    bool makes_database; // where there is none, and migrates; every other command refuses then
+    bool prompts;        // in a terminal, for what was left out
+    bool lists_settings; // in its help; the help of the others refers to it
+    bool makes_database; // creates or migrates it; every other command refuses instead
 };
 
 struct command {
     struct arena arena;
     struct config config;
-    struct keyring keyring; // after command_load_keys
-    const char *word;       // the positional word; NULL: none was given
-    bool makes_database;    // as its form says
+    struct keyring keyring; // empty until command_transact or startup_load_keys has loaded it
+    const char *word;       // the positional argument; NULL: none was given
+    bool makes_database;    // as in its form
     bool json;
-    bool ask; // somebody is there to answer questions: a terminal on stdin, and no --json
+    bool ask; // it prompts, stdin is a terminal, and there is no --json
 };
 #define COMMAND_CLEANUP __attribute__((cleanup(command_end)))
 void command_end(struct command *command);
 
-// Reads argv and the settings. False: the command is over (help was printed, or a mistake said), with
-// *status.
+// Reads argv and the settings. False: the help or an error was printed; the command ends with *status.
 bool command_begin(struct command *command, const struct command_form *form, int argc, char **argv,
                    int *status) MUST_CHECK;
 
-// Whether the database was made with the keys that the command loaded; a new one is from now on. ERR_CONFIG.
+// Checks that the database was created with the keys that the command loaded; a new database is bound to
+// them. ERR_CONFIG.
 enum errc command_check_keys(const struct command *command, struct db *db, struct err *err) MUST_CHECK;
 
-// Runs `run` in one write transaction of the migrated database, after checking that it was made with the
-// service's keys, which this loads. `run` NULL: only that. Works beside a running service. Where there is no
-// database yet, a command that makes one makes the keys too; any other refuses.
+// Loads the keys, checks that the database was created with them, and runs `run` in one write transaction.
+// `run` may be NULL, for the check alone. Works while the service runs. If there is no database yet, a
+// command that makes one makes the keys too, and any other refuses.
 enum errc command_transact(struct command *command,
                            enum errc (*run)(struct db *db, void *context, struct err *err), void *context,
                            struct err *err) MUST_CHECK;
 
-// The same in a read transaction, as of one moment; nobody waits for it.
+// The same in a read transaction, which sees one snapshot and blocks nobody.
 enum errc command_read(struct command *command,
                        enum errc (*run)(struct db *db, void *context, struct err *err), void *context,
                        struct err *err) MUST_CHECK;
 
 int64_t command_now_us(void);
 
-// One line on stderr, "paymentsd: ...", whatever the message holds. Answers EXIT_USAGE for ERR_VALIDATION,
-// which is what a command was called with, and EXIT_MISTAKE for all else.
+// Prints the message as one line on stderr, "paymentsd: ...". Returns EXIT_USAGE for ERR_VALIDATION, which
+// means wrong arguments or settings, and EXIT_MISTAKE for everything else.
 int command_fail(const struct err *err);
-// The same for a command that was called in a wrong way. Answers EXIT_USAGE.
+// The same for wrong arguments. Returns EXIT_USAGE.
 int command_misuse(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -1,4 +1,4 @@
-// The program's commands, one file each. Each gets the words behind its name and answers the exit status.
+// The program's commands, one file each. Each gets the arguments after its name and returns the exit status.
 #pragma once
 
 int cmd_backup(int argc, char **argv);

@@ -1,5 +1,4 @@
-// Merchants and keys come into being here and nowhere else. The text of a key leaves on stdout and is kept
-// nowhere.
+// The only place that creates merchants and keys. The text of a key goes to stdout and is stored nowhere.
 #include "cli/create.h"
 
 #include <json-c/json.h>
@@ -8,10 +7,11 @@
 #include "base/crypto.h"
 #include "base/json.h"
 #include "base/timefmt.h"
+#include "cli/key_print.h"
 #include "domain/scopes.h"
 #include "store/audit.h"
 
-#define NAMED_MAX 50 // admins of one name; a merchant's is unique
+#define NAMED_MAX 50 // admins may share a name; merchants may not
 
 void new_key_wipe(struct new_key *new_key)
 {
@@ -29,7 +29,7 @@ static enum errc check_unique(struct db *db, const char *name, bool is_admin, st
         if (!is_admin || !named[i].is_admin) {
             char id[UUID_TEXT_BYTES];
             uuid_format(&named[i].id, id);
-            return err_set(err, ERR_EXISTS, "the name \"%.100s\" is taken already, by the %s %s", name,
+            return err_set(err, ERR_EXISTS, "the name \"%.100s\" is already taken by the %s %s", name,
                            named[i].is_admin ? "admin" : "merchant", id);
         }
     }
@@ -68,17 +68,6 @@ enum errc create_merchant(struct db *db, const struct keyring *keyring, const ch
         .metadata_json = json_text(&arena, metadata),
     };
     return audit_append(db, keyring->pepper, &entry, now_us, err);
-}
-
-struct json_object *scopes_json(uint32_t scopes)
-{
-    struct json_object *names = json_object_new_array();
-    for (uint32_t bit = 1; bit <= SCOPE_ALL; bit <<= 1) {
-        if (scopes & bit) {
-            (void)json_object_array_add(names, json_object_new_string(scope_name(bit)));
-        }
-    }
-    return names;
 }
 
 static enum errc note_key(struct db *db, const struct keyring *keyring, const struct api_key *key,
@@ -148,10 +137,10 @@ static void print_text(struct command *command, const struct new_key *new_key, c
                        const char *merchant_id, const char *expires)
 {
     const struct merchant *merchant = &new_key->merchant;
-    (void)printf("API key (%s mode) of the %s%s \"%s\":\n\n    %s\n\n",
+    (void)printf("API key (%s mode) for the %s%s \"%s\":\n\n    %s\n\n",
                  new_key->row.livemode ? "live" : "test", new_key->merchant_is_new ? "new " : "",
                  merchant->is_admin ? "admin" : "merchant", merchant->name, new_key->text);
-    (void)printf("Keep it now: it is shown only this once and cannot be had again.\n\n");
+    (void)printf("Copy it now: it is shown only once and cannot be recovered.\n\n");
     (void)printf("id        %s\nmerchant  %s\nscopes    %s\nexpires   %s\n", id, merchant_id,
                  scopes_format(&command->arena, new_key->row.scopes), expires ? expires : "never");
     if (new_key->row.name != NULL) {
@@ -173,8 +162,10 @@ int new_key_print(struct command *command, const struct new_key *new_key)
                                               new_key->row.expires_us != 0 ? expires : NULL);
     if (fflush(stdout) != 0) {
         struct err err;
-        (void)err_set(&err, ERR_IO,
-                      "the key was made but could not be shown: revokeapikey %s, and make another", id);
+        (void)err_set(
+            &err, ERR_IO,
+            "the key was created but could not be printed: revoke it (revokeapikey %s) and create another",
+            id);
         return command_fail(&err);
     }
     return 0;

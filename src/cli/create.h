@@ -1,4 +1,4 @@
-// Making merchants and keys, with their audit entries, in the transaction of a command; showing a new key.
+// Creates merchants and API keys, with their audit entries, and prints a new key.
 #pragma once
 
 #include "cli/command.h"
@@ -21,17 +21,14 @@ struct new_key {
 };
 void new_key_wipe(struct new_key *new_key);
 
-// A new row of that name (kept by reference), written with its audit entry. ERR_EXISTS where a merchant has
-// the name already; admins may share one.
+// Inserts a merchant with that name (kept by reference), and an audit entry. ERR_EXISTS if a merchant has the
+// name; admins may share one.
 enum errc create_merchant(struct db *db, const struct keyring *keyring, const char *name, bool is_admin,
                           struct merchant *merchant, struct err *err) MUST_CHECK;
 
-// A key for new_key->merchant, written with its audit entry. Fills in row and text.
+// Inserts a key for new_key->merchant, and an audit entry. Sets row and text.
 enum errc create_key(struct db *db, const struct keyring *keyring, struct arena *arena,
                      const struct key_spec *spec, struct new_key *new_key, struct err *err) MUST_CHECK;
 
-// Shows the key, this once. Answers the exit status.
+// Prints the key; it cannot be printed again. Returns the exit status.
 int new_key_print(struct command *command, const struct new_key *new_key);
-
-// For --json: the names of the scopes as an array.
-struct json_object *scopes_json(uint32_t scopes);

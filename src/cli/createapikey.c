@@ -1,5 +1,5 @@
-// paymentsd createapikey: a merchant's key. Without a merchant it takes the only one, or makes `default`
-// where there is none yet, in the same transaction, so that two that are run at once do not make two.
+// paymentsd createapikey: creates a merchant's key. Without --merchant it takes the only merchant, or creates
+// `default` if there is none. That happens in one transaction, so that two commands at once create one.
 #include <stdio.h>
 
 #include "base/require.h"
@@ -46,7 +46,7 @@ static enum errc run(struct db *db, void *context, struct err *err)
         return rc;
     }
     if (!job->selection.found && job->selection.candidate_count > 0) {
-        return err_set(err, ERR_EXISTS, "%s: say which with --merchant ID",
+        return err_set(err, ERR_EXISTS, "%s: choose one with --merchant ID",
                        job->merchant ? "several merchants have this name" : "there are several merchants");
     }
     job->new_key.merchant = job->selection.merchant;
@@ -66,7 +66,7 @@ static enum errc check_merchant(const char *text, void *context, struct err *err
     enum errc rc = command_transact(job->command, look, job, err);
     if (rc == OK && !job->selection.found) {
         selection_print_candidates(&job->selection);
-        return err_set(err, ERR_VALIDATION, "several merchants have this name: give the id of one");
+        return err_set(err, ERR_VALIDATION, "several merchants have this name: enter the ID of one");
     }
     return rc;
 }
@@ -139,14 +139,16 @@ int cmd_createapikey(int argc, char **argv)
     struct given given = {0};
     const struct flag flags[] = {
         {"--merchant", "ID|NAME", &given.merchant, NULL,
-         "whose key (the only merchant; \"" FIRST_MERCHANT "\" is made where there is none)"},
-        {"--scopes", "LIST", &given.scopes, NULL, "what it may do (" SCOPES_DEFAULT ")"},
-        {"--mode", "test|live", &given.mode, NULL, "which payments it sees and makes (" MODE_DEFAULT ")"},
+         "the key's merchant (default: the only one; if there is none, \"" FIRST_MERCHANT "\" is created)"},
+        {"--scopes", "LIST", &given.scopes, NULL, "what the key may do (default: " SCOPES_DEFAULT ")"},
+        {"--mode", "test|live", &given.mode, NULL,
+         "whether the key is for test or live payments (default: " MODE_DEFAULT ")"},
         {"--expires", "TIME", &given.expires, NULL,
-         "a time, or a duration such as 90d or 12h (" EXPIRES_DEFAULT ")"},
-        {"--name", "NAME", &given.name, NULL, "what people call it"},
+         "when the key expires: a time, or a duration such as 90d or 12h (default: " EXPIRES_DEFAULT ")"},
+        {"--name", "NAME", &given.name, NULL, "a name to recognise the key by"},
     };
-    const struct command_form form = {"createapikey", NULL, flags, COUNT_OF(flags)};
+    const struct command_form form = {
+        .name = "createapikey", .flags = flags, .flag_count = COUNT_OF(flags), .prompts = true};
     int status;
     if (!command_begin(&command, &form, argc, argv, &status)) {
         return status;

@@ -1,4 +1,4 @@
-// paymentsd createmerchant: a new merchant, without keys.
+// paymentsd createmerchant: creates a merchant, without keys.
 #include <stdio.h>
 
 #include "base/json.h"
@@ -40,14 +40,16 @@ int cmd_createmerchant(int argc, char **argv)
 {
     COMMAND_CLEANUP struct command command = {0};
     const char *name = NULL;
-    const struct flag flags[] = {{"--name", "NAME", &name, NULL, "what people call it"}};
-    const struct command_form form = {"createmerchant", NULL, flags, COUNT_OF(flags)};
+    const struct flag flags[] = {
+        {"--name", "NAME", &name, NULL, "the merchant's name, which must be unique"}};
+    const struct command_form form = {
+        .name = "createmerchant", .flags = flags, .flag_count = COUNT_OF(flags), .prompts = true};
     int status;
     if (!command_begin(&command, &form, argc, argv, &status)) {
         return status;
     }
     if (name == NULL && !command.ask) {
-        return command_misuse("--name is missing: paymentsd createmerchant --name NAME");
+        return command_misuse("--name is missing; usage: paymentsd createmerchant --name NAME");
     }
     struct err err;
     enum errc rc = startup_need_database(&command.config, &err);

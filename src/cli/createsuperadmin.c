@@ -1,4 +1,4 @@
-// paymentsd createsuperadmin: an admin and a key of every scope.
+// paymentsd createsuperadmin: creates an admin, and a key with every scope.
 #include <stdio.h>
 
 #include "base/require.h"
@@ -53,12 +53,13 @@ int cmd_createsuperadmin(int argc, char **argv)
     const char *mode = NULL;
     const char *expires = NULL;
     const struct flag flags[] = {
-        {"--name", "NAME", &name, NULL, "what people call it (superadmin)"},
-        {"--mode", "test|live", &mode, NULL, "the mode of its key (live)"},
+        {"--name", "NAME", &name, NULL, "the admin's name (default: superadmin)"},
+        {"--mode", "test|live", &mode, NULL, "whether its key is for test or live payments (default: live)"},
         {"--expires", "TIME", &expires, NULL,
-         "when its key does: a time, or a duration such as 90d or 12h (never)"},
+         "when its key expires: a time, or a duration such as 90d or 12h (default: never)"},
     };
-    const struct command_form form = {"createsuperadmin", NULL, flags, COUNT_OF(flags)};
+    const struct command_form form = {
+        .name = "createsuperadmin", .flags = flags, .flag_count = COUNT_OF(flags), .prompts = true};
     int status;
     if (!command_begin(&command, &form, argc, argv, &status)) {
         return status;

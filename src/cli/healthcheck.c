@@ -1,4 +1,5 @@
-// paymentsd healthcheck: for service managers and containers that have no HTTP client of their own.
+// paymentsd healthcheck: asks the running service whether it is ready, for service managers and containers
+// without an HTTP client.
 #include <curl/curl.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,7 +15,7 @@ static void close_curl(CURL **handle)
     curl_easy_cleanup(*handle);
 }
 
-// A service that listens on every address is asked on the loopback one.
+// If the service listens on every address, this asks the loopback address.
 static const char *url_of(struct arena *arena, const char *listen)
 {
     static const char any4[] = "0.0.0.0:";

@@ -1,9 +1,20 @@
-// API keys as lists show them: never more of the key than its first characters.
+// Prints API keys: never more of a key than its prefix.
 #include "cli/key_print.h"
 
 #include "base/json.h"
 #include "base/timefmt.h"
-#include "cli/create.h"
+#include "domain/scopes.h"
+
+struct json_object *scopes_json(uint32_t scopes)
+{
+    struct json_object *names = json_object_new_array();
+    for (uint32_t bit = 1; bit <= SCOPE_ALL; bit <<= 1) {
+        if (scopes & bit) {
+            (void)json_object_array_add(names, json_object_new_string(scope_name(bit)));
+        }
+    }
+    return names;
+}
 
 const char *key_state(const struct api_key *key, const struct merchant *merchant, int64_t now_us)
 {

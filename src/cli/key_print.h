@@ -1,4 +1,4 @@
-// API keys as lists show them.
+// API keys as the commands print them, without their secret part.
 #pragma once
 
 #include <json-c/json.h>
@@ -7,7 +7,10 @@
 #include "store/api_keys.h"
 #include "store/merchants.h"
 
-// "active", "revoked", "expired", or "inactive" as its merchant.
+// "active", "revoked", "expired", or "inactive" if its merchant is.
 const char *key_state(const struct api_key *key, const struct merchant *merchant, int64_t now_us);
 
 struct json_object *key_json(const struct api_key *key, const struct merchant *merchant, int64_t now_us);
+
+// The names of the scopes, as an array.
+struct json_object *scopes_json(uint32_t scopes);

@@ -1,4 +1,4 @@
-// paymentsd listapikeys: all keys, or one merchant's, newest first.
+// paymentsd listapikeys: lists all keys, or one merchant's, newest first.
 #include <json-c/json.h>
 #include <stdio.h>
 
@@ -11,18 +11,18 @@
 #include "cli/select_merchant.h"
 #include "domain/scopes.h"
 
-#define KEYS_MAX 10000 // listed at once; more than that is for a merchant at a time
+#define KEYS_MAX 10000 // listed at once
 
 struct job {
     struct command *command;
     const char *merchant; // NULL: all
     struct merchant_selection selection;
     struct api_key *keys;
-    struct merchant *merchants; // whose these are
+    struct merchant *merchants; // of the key at the same index
     size_t count;
 };
 
-// Keys of one merchant mostly stand together, so the one before is whose many are.
+// Successive keys mostly belong to one merchant, so this compares with the one before.
 static enum errc find_merchants(struct db *db, struct job *job, struct err *err)
 {
     struct arena *arena = &job->command->arena;
@@ -83,7 +83,8 @@ static void print_text(const struct job *job)
                      key->name ? key->name : "");
     }
     if (job->count == KEYS_MAX) {
-        (void)fprintf(stderr, "only the newest %d are listed: --merchant lists one merchant's\n", KEYS_MAX);
+        (void)fprintf(stderr, "only the newest %d keys are listed; use --merchant for one merchant's keys\n",
+                      KEYS_MAX);
     }
 }
 
@@ -91,8 +92,9 @@ int cmd_listapikeys(int argc, char **argv)
 {
     COMMAND_CLEANUP struct command command = {0};
     struct job job = {.command = &command};
-    const struct flag flags[] = {{"--merchant", "ID|NAME", &job.merchant, NULL, "whose keys (everybody's)"}};
-    const struct command_form form = {"listapikeys", NULL, flags, COUNT_OF(flags)};
+    const struct flag flags[] = {
+        {"--merchant", "ID|NAME", &job.merchant, NULL, "list only this merchant's keys"}};
+    const struct command_form form = {.name = "listapikeys", .flags = flags, .flag_count = COUNT_OF(flags)};
     int status;
     if (!command_begin(&command, &form, argc, argv, &status)) {
         return status;

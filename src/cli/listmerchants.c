@@ -1,4 +1,4 @@
-// paymentsd listmerchants: the merchants and admins, oldest first.
+// paymentsd listmerchants: lists merchants and admins, oldest first.
 #include <json-c/json.h>
 #include <stdio.h>
 
@@ -75,7 +75,7 @@ int cmd_listmerchants(int argc, char **argv)
     }
     (command.json ? print_json : print_text)(&job);
     if (job.more) {
-        (void)fprintf(stderr, "only the oldest %d are listed\n", MERCHANTS_MAX);
+        (void)fprintf(stderr, "only the oldest %d merchants are listed\n", MERCHANTS_MAX);
     }
     return 0;
 }

@@ -1,4 +1,4 @@
-// The one program: its table of commands, and the dispatch. Everything else is in the command's own file.
+// The program's table of commands, and their dispatch. Everything else is in the command's own file.
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,19 +17,19 @@ static const struct {
     const char *help;
 } commands[] = {
     {"serve", cmd_serve, "run the payments service"},
-    {"sandbox", cmd_sandbox, "a stand-in for Stripe, for trying and testing"},
-    {"createsuperadmin", cmd_createsuperadmin, "make an admin and its key, and show the key once"},
-    {"createmerchant", cmd_createmerchant, "make a merchant"},
-    {"updatemerchant", cmd_updatemerchant, "make a merchant's keys stop working, or work again"},
-    {"listmerchants", cmd_listmerchants, "list the merchants and admins"},
-    {"createapikey", cmd_createapikey, "make a merchant's API key and show it once"},
-    {"listapikeys", cmd_listapikeys, "list the API keys (never their text)"},
-    {"revokeapikey", cmd_revokeapikey, "make an API key stop working, for good"},
-    {"migrate", cmd_migrate, "bring the database to this version of the program"},
-    {"check-config", cmd_check_config, "say whether the settings and the key files are sound"},
-    {"verify-audit", cmd_verify_audit, "prove that the audit log was not tampered with"},
-    {"backup", cmd_backup, "copy the database into a new file, beside a running service"},
-    {"rotate-master-key", cmd_rotate_master_key, "seal everything anew under a new master key"},
+    {"sandbox", cmd_sandbox, "run a stand-in for Stripe, for trials and tests"},
+    {"createsuperadmin", cmd_createsuperadmin, "create an admin and its API key, and show the key once"},
+    {"createmerchant", cmd_createmerchant, "create a merchant"},
+    {"updatemerchant", cmd_updatemerchant, "deactivate a merchant, or activate it again"},
+    {"listmerchants", cmd_listmerchants, "list merchants and admins"},
+    {"createapikey", cmd_createapikey, "create a merchant's API key, and show it once"},
+    {"listapikeys", cmd_listapikeys, "list API keys, without their secret part"},
+    {"revokeapikey", cmd_revokeapikey, "revoke an API key permanently"},
+    {"migrate", cmd_migrate, "create the database, or upgrade it to this version"},
+    {"check-config", cmd_check_config, "check the settings, keys and database; change nothing"},
+    {"verify-audit", cmd_verify_audit, "verify that the audit log was not tampered with"},
+    {"backup", cmd_backup, "copy the database to a new file, also while the service runs"},
+    {"rotate-master-key", cmd_rotate_master_key, "re-encrypt all stored secrets with a new master key"},
     {"healthcheck", cmd_healthcheck, "ask the running service whether it is ready"},
     {"version", cmd_version, "print the version"},
 };
@@ -40,7 +40,7 @@ static void print_help(FILE *out)
     for (size_t i = 0; i < COUNT_OF(commands); i++) {
         (void)fprintf(out, "  %-18s%s\n", commands[i].name, commands[i].help);
     }
-    (void)fprintf(out, "\npaymentsd COMMAND --help says more.\n");
+    (void)fprintf(out, "\nRun \"paymentsd COMMAND --help\" for the flags of a command.\n");
 }
 
 static int dispatch(int argc, char **argv)
@@ -61,16 +61,16 @@ static int dispatch(int argc, char **argv)
     if (text_equal(argv[1], "--version") || text_equal(argv[1], "-V")) {
         return cmd_version(argc - 2, argv + 2);
     }
-    (void)command_misuse("there is no command \"%.60s\"", argv[1]);
+    (void)command_misuse("unknown command \"%.60s\"", argv[1]);
     print_help(stderr);
     return EXIT_USAGE;
 }
 
 int main(int argc, char **argv)
 {
-    // Whatever a command makes (database, log, keys, backup) is the service's alone.
+    // Only the service's user may read what a command creates (database, keys, backup).
     (void)umask(0077);
-    // Every command has the keys: no core dump may hold them, and nobody but root may look into the process.
+    // Every command loads the keys: no core dump may hold them, and only root may look into the process.
     (void)setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
     (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     int status = dispatch(argc, argv);

@@ -1,4 +1,4 @@
-// paymentsd migrate: the schema of this version, made or brought up, with no service running yet.
+// paymentsd migrate: creates the database or upgrades its schema, while no service runs.
 #include <stdio.h>
 
 #include "cli/command.h"

@@ -21,7 +21,7 @@ enum errc prompt_text(struct arena *arena, const char *question, const char *fal
         }
         if (fgets(line, sizeof line, stdin) == NULL) {
             (void)fputc('\n', stderr); // leaves the line of the question
-            return err_set(err, ERR_IO, "the input ended: nothing was done");
+            return err_set(err, ERR_IO, "end of input: nothing was done");
         }
         if (strchr(line, '\n') == NULL && !feof(stdin)) {
             return err_set(err, ERR_IO, "the answer is too long: nothing was done");

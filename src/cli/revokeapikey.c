@@ -1,5 +1,5 @@
-// paymentsd revokeapikey: by id, or by the shown prefix where only one key has it. A running service notices
-// with the key's next request, for it looks every key up.
+// paymentsd revokeapikey: revokes a key by its id, or by its prefix if only one key has it. A running service
+// looks up the key of every request, so the key's next request is refused.
 #include <stdio.h>
 
 #include "base/json.h"
@@ -20,7 +20,7 @@ struct job {
     struct command *command;
     const char *key;
     struct api_key matches[MATCHES_MAX];
-    struct merchant merchants[MATCHES_MAX]; // whose these are
+    struct merchant merchants[MATCHES_MAX]; // of the match at the same index
     size_t count;
 };
 
@@ -32,10 +32,10 @@ static enum errc find(struct db *db, struct job *job, struct err *err)
         rc = merchant_get(db, &job->matches[i].merchant_id, arena, &job->merchants[i], err);
     }
     if (rc == OK && job->count == 0) {
-        return err_set(err, ERR_NOT_FOUND, "there is no API key with the id or prefix \"%.60s\"", job->key);
+        return err_set(err, ERR_NOT_FOUND, "there is no API key with the ID or prefix \"%.60s\"", job->key);
     }
     if (rc == OK && job->count > 1) {
-        return err_set(err, ERR_EXISTS, "%zu API keys begin so: give the id of one", job->count);
+        return err_set(err, ERR_EXISTS, "%zu API keys have this prefix: give the ID of one", job->count);
     }
     return rc;
 }
@@ -72,7 +72,7 @@ static enum errc run(struct db *db, void *context, struct err *err)
     if (rc == OK && !changed) {
         char since[TIME_TEXT_BYTES];
         time_format(job->matches[0].revoked_us, since);
-        return err_set(err, ERR_CONFLICT, "this API key was revoked before, at %s", since);
+        return err_set(err, ERR_CONFLICT, "this API key was already revoked at %s", since);
     }
     job->matches[0].revoked_us = now_us;
     return rc != OK ? rc : note(db, job, now_us, err);
@@ -102,7 +102,7 @@ static void print(const struct job *job)
     (void)printf("revoked %s (%s...) of \"%s\"\n", id, key->prefix, job->merchants[0].name);
 }
 
-// The key is a flag for scripts and a word for people; both is one too many.
+// Scripts give the key as a flag, people as an argument.
 static enum errc take_key(struct command *command, const char **key, struct err *err)
 {
     if (*key != NULL && command->word != NULL) {
@@ -121,15 +121,19 @@ int cmd_revokeapikey(int argc, char **argv)
     COMMAND_CLEANUP struct command command = {0};
     struct job job = {.command = &command};
     const struct flag flags[] = {
-        {"--key", "ID|PREFIX", &job.key, NULL, "which key, as listapikeys shows it (or as the word KEY)"},
+        {"--key", "ID|PREFIX", &job.key, NULL, "the key to revoke, instead of the argument"},
     };
-    const struct command_form form = {"revokeapikey", "[KEY]", flags, COUNT_OF(flags)};
+    const struct command_form form = {.name = "revokeapikey",
+                                      .word = "[ID|PREFIX]",
+                                      .flags = flags,
+                                      .flag_count = COUNT_OF(flags),
+                                      .prompts = true};
     int status;
     if (!command_begin(&command, &form, argc, argv, &status)) {
         return status;
     }
     if (job.key == NULL && command.word == NULL && !command.ask) {
-        return command_misuse("KEY is missing: paymentsd revokeapikey ID|PREFIX");
+        return command_misuse("KEY is missing; usage: paymentsd revokeapikey ID|PREFIX");
     }
     struct err err;
     enum errc rc = startup_need_database(&command.config, &err);

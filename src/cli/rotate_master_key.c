@@ -1,9 +1,12 @@
-// paymentsd rotate-master-key: everything sealed anew under a new key, while no service runs.
+// paymentsd rotate-master-key: re-encrypts all stored secrets with a new key, while no service runs.
 //
-// The key's files and the database cannot change at one instant, so the order is what makes it safe to be
-// interrupted anywhere: the new key is durable beside the old one, which has its second name, before the one
-// transaction that needs it is committed; only after that does the new key take the old one's place. The
-// database knows which of the two it needs. Run again, the command takes up the new key that it finds.
+// The key files and the database cannot change at one instant. The order of the steps makes it safe to
+// interrupt the command anywhere:
+// 1. The new key is durable in a file of its own, and the old key has a second name.
+// 2. One transaction re-encrypts everything and records the new key's id.
+// 3. The new key's file replaces the old one's.
+// The database knows which of the two keys it needs. If the command is run again, it uses the new key that it
+// finds.
 #include <inttypes.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -99,8 +102,8 @@ static void print(const struct job *job)
 {
     struct command *command = job->command;
     if (!command->json) {
-        (void)printf("values sealed anew: %" PRId64 "\nthe new master key is in %s\n"
-                     "the old one is kept in %s: it opens backups made before, and nothing else\n",
+        (void)printf("re-encrypted values: %" PRId64 "\nThe new master key is in %s.\n"
+                     "The old one is kept in %s. Only older backups need it.\n",
                      job->count, command->config.master_key_file, job->kept_file);
         return;
     }

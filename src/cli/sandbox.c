@@ -1,4 +1,4 @@
-// paymentsd sandbox: the stand-in for Stripe, which has no settings and no database of the service.
+// paymentsd sandbox: runs the stand-in for Stripe. It uses none of the service's settings, and no database.
 #include <stdio.h>
 
 #include "base/require.h"
@@ -14,9 +14,10 @@ int cmd_sandbox(int argc, char **argv)
     struct sandbox_options options = {0};
     bool help = false;
     const struct flag flags[] = {
-        {"--listen", "ADDRESS", &options.listen, NULL, "address and port to serve on (" LISTEN_DEFAULT ")"},
-        {"--data", "FILE", &options.data_file, NULL, "keep everything in this file (nothing is kept)"},
-        {"--help", NULL, NULL, &help, "print this"},
+        {"--listen", "ADDRESS", &options.listen, NULL,
+         "address and port to listen on (default: " LISTEN_DEFAULT ")"},
+        {"--data", "FILE", &options.data_file, NULL, "keep all data in this file (default: in memory only)"},
+        {"--help", NULL, NULL, &help, "print this help"},
     };
     if (flags_take(flags, COUNT_OF(flags), &argc, argv, &err) != OK) {
         return command_misuse("%s", err.message);

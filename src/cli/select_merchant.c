@@ -1,4 +1,4 @@
-// By id first, then by name: a name is for people and may occur twice, which is refused with the ids.
+// Looks for an id first, then for a name. Merchants of earlier versions may share a name.
 #include "cli/select_merchant.h"
 
 #include <stdio.h>
@@ -35,7 +35,7 @@ enum errc select_named_merchant(struct db *db, const char *text, struct arena *a
 {
     enum errc rc = select_merchant(db, text, arena, selection, err);
     if (rc == OK && !selection->found) {
-        return err_set(err, ERR_EXISTS, "several merchants have this name: say which with --merchant ID");
+        return err_set(err, ERR_EXISTS, "several merchants have this name: choose one with --merchant ID");
     }
     return rc;
 }

@@ -1,4 +1,4 @@
-// Finding the merchant that an operator means.
+// Finds the merchant that an operator means.
 #pragma once
 
 #include "store/merchants.h"

@@ -1,4 +1,4 @@
-// paymentsd serve: wires the layers together on one loop, and takes them down in order. Loop thread.
+// paymentsd serve: wires the layers together on one loop and closes them in order. Loop thread.
 #include <signal.h>
 #include <stdlib.h>
 #include <strings.h>
@@ -232,12 +232,12 @@ static void close_service(struct service *service)
     stripe_close(service->provider);
     store_free(service->store);
     uv_service_loop_close(service->uv_loop);
-    if (in_place && service->is_taken_up) { // without that the next start must not be sure of this database
+    if (in_place && service->is_taken_up) { // otherwise the next start must not trust this database
         shutdown_marker_write(service->config);
     }
 }
 
-// They mean something to other services, and would end this one.
+// Other services use them, and by default they would end this one.
 static void ignore_user_signals(void)
 {
     (void)signal(SIGUSR1, SIG_IGN);
@@ -250,7 +250,7 @@ int cmd_serve(int argc, char **argv)
     bool accept_restored = false;
     const struct flag flags[] = {
         {"--accept-restored", NULL, NULL, &accept_restored,
-         "go on with a restored database as it is, without what it lacks"},
+         "serve a restored database as it is, without fetching from Stripe what it lacks"},
     };
     const struct command_form form = {
         .name = "serve", .flags = flags, .flag_count = COUNT_OF(flags), .lists_settings = true};
@@ -276,7 +276,7 @@ int cmd_serve(int argc, char **argv)
     }
     service.is_last_stopped = shutdown_marker_consume(&command.config);
     if (open_service(&service, &err) != OK) {
-        _exit(command_fail(&err)); // threads that were started still use everything
+        _exit(command_fail(&err)); // running threads still use everything
     }
     service_run(&service);
     if (service.end == END_CLEAN) {
@@ -284,7 +284,7 @@ int cmd_serve(int argc, char **argv)
     }
     LOG(LOG_INFO, "stopped");
     if (service.end != END_CLEAN) {
-        _exit(service.end == END_CALLS_OPEN ? 0 : EXIT_MISTAKE); // what is under way still uses everything
+        _exit(service.end == END_CALLS_OPEN ? 0 : EXIT_MISTAKE); // unfinished work still uses everything
     }
     return 0;
 }

@@ -1,5 +1,4 @@
-// paymentsd serve while it serves: what it says of itself, what signals do, and its end in good order. Loop
-// thread.
+// The running service: what it logs about itself, how it handles signals, and how it shuts down. Loop thread.
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
@@ -18,7 +17,7 @@
 
 #define DRAIN_CHECK_US (20 * US_PER_MS)
 
-static void tell_manager(const char *state)
+static void notify_manager(const char *state)
 {
 #ifdef HAVE_SYSTEMD
     (void)sd_notify(0, state);
@@ -32,13 +31,13 @@ static void on_ready(void *context)
     struct service *service = context;
     service->is_taken_up = true;
     LOG(LOG_INFO, "ready");
-    tell_manager("READY=1");
+    notify_manager("READY=1");
 }
 
-// Everything that is under way ends, in the order of who feeds whom. Callers are answered in any case: those
-// who still wait for the provider when a quarter of the time is left are told what is known by then. A call
-// to the provider or a delivery that does not end in time is left to the next start, which finds it in the
-// database.
+// Lets everything under way end: first the engine, which answers the API's callers and feeds the delivery.
+// Every caller gets an answer: when a quarter of the time is left, those who still wait for the provider get
+// what is known by then. A provider call or a delivery that does not end in time is left to the next start,
+// which finds it in the database.
 static void check_drained(struct timer *timer)
 {
     struct service *service = CONTAINER_OF(timer, struct service, drain_timer);
@@ -50,7 +49,7 @@ static void check_drained(struct timer *timer)
     if (engine_done && api_done && delivery_done) {
         service->end = END_CLEAN;
     } else if (left_us <= 0) {
-        LOG(LOG_WARN, "stopped with work under way; the next start goes on with it");
+        LOG(LOG_WARN, "stopped with unfinished work; the next start continues it");
         service->end = api_done ? END_CALLS_OPEN : END_CALLERS_CUT;
     } else {
         timer_start(service->loop, &service->drain_timer, DRAIN_CHECK_US);
@@ -66,7 +65,7 @@ static void on_stop_signal(int signal_number, void *context)
         return;
     }
     LOG(LOG_INFO, "stopping", LOG_INT("signal", signal_number));
-    tell_manager("STOPPING=1");
+    notify_manager("STOPPING=1");
     service->drain_until_us = loop_mono_us(service->loop) + service->config->drain_timeout_ms * US_PER_MS;
     check_drained(&service->drain_timer);
 }
@@ -81,8 +80,7 @@ void service_set_log_level(const char *name)
     }
 }
 
-// Reads the settings again, as file and flags are now, and takes over what can change while serving: the log
-// level.
+// Reads the settings again and applies the only one that can change while the service runs: the log level.
 static void on_reload_signal(int signal_number, void *context)
 {
     (void)signal_number;
@@ -92,16 +90,15 @@ static void on_reload_signal(int signal_number, void *context)
     struct err err;
     int rest = 0;
     if (config_load(&config, &arena, service->argc, service->argv, environ, NULL, 0, &rest, &err) != OK) {
-        LOG(LOG_ERROR, "the settings could not be read again; nothing changed",
-            LOG_STR("error", err.message));
+        LOG(LOG_ERROR, "cannot reload the settings; nothing changed", LOG_STR("error", err.message));
         return;
     }
     service_set_log_level(config.log_level);
-    LOG(LOG_INFO, "settings read again", LOG_STR("log_level", config.log_level));
+    LOG(LOG_INFO, "settings reloaded", LOG_STR("log_level", config.log_level));
 }
 
-// A new database, where an old one was meant, knows of no payment and would charge again: it must be seen.
-static void tell_database(const struct service *service)
+// An operator must notice a new database where an old one was meant: it would charge again.
+static void log_database(const struct service *service)
 {
     char whole[PATH_MAX];
     const char *file = startup_database_file(service->config);
@@ -111,13 +108,13 @@ static void tell_database(const struct service *service)
             LOG_INT(service->payments < PAYMENTS_COUNTED_MAX ? "payments" : "payments_at_least",
                     service->payments));
     } else {
-        LOG(LOG_WARN, "a new database was made", LOG_STR("file", file),
+        LOG(LOG_WARN, "created a new database", LOG_STR("file", file),
             LOG_INT("payments", service->payments));
     }
 }
 
-// With a terminal, a hang-up is that terminal's end, and ends the service; without one, as under a service
-// manager, it asks for a reload. Whoever started it by nohup wants it to outlive the terminal.
+// With a terminal, SIGHUP means that the terminal was closed, and stops the service, unless it was started
+// with nohup. Without one, as under a service manager, SIGHUP means reload.
 static bool ends_with_terminal(void)
 {
     struct sigaction hangup;
@@ -131,7 +128,7 @@ static bool ends_with_terminal(void)
 void service_run(struct service *service)
 {
     timer_init(&service->drain_timer, check_drained);
-    tell_database(service);
+    log_database(service);
     uv_service_loop_on_signal(service->uv_loop, SIGTERM, on_stop_signal, service);
     uv_service_loop_on_signal(service->uv_loop, SIGINT, on_stop_signal, service);
     uv_service_loop_on_signal(service->uv_loop, SIGHUP,

@@ -1,4 +1,4 @@
-// The service as `serve` puts it together (serve.c) and runs it (serve_run.c).
+// The parts of the running service, which serve.c opens and closes.
 #pragma once
 
 #include "api/api.h"
@@ -13,8 +13,8 @@
 
 enum service_end {
     END_CLEAN,
-    END_CALLS_OPEN,  // calls of ours did not end in time
-    END_CALLERS_CUT, // nor did calls to us
+    END_CALLS_OPEN,  // provider calls or deliveries did not end in time
+    END_CALLERS_CUT, // nor did requests to the API
 };
 
 struct service {
@@ -26,14 +26,14 @@ struct service {
     struct arena *arena;
     bool accept_restored; // --accept-restored
     bool had_database;    // before this start
-    bool is_last_stopped; // it is the very one that the last run stopped with
-    bool is_taken_up;     // the database says by now what this run has to ask Stripe for
-    int64_t payments;     // in it, counted up to PAYMENTS_COUNTED_MAX
+    bool is_last_stopped; // nothing has touched the database since the last clean shutdown
+    bool is_taken_up;     // the start has recorded in the database what to ask the provider for
+    int64_t payments;     // in the database, counted up to PAYMENTS_COUNTED_MAX
     struct uv_service_loop *uv_loop;
     struct loop *loop;
     struct store *store;
     struct http_client *provider_http1;
-    // Over HTTP/2 where the provider's address is https, else provider_http1.
+    // HTTP/2 if the provider's URL is https, otherwise provider_http1.
     struct http_client *provider_client;
     struct http_client *webhook_client;
     struct provider *provider;
@@ -48,5 +48,5 @@ struct service {
 // "debug" to "error".
 void service_set_log_level(const char *name);
 
-// Serves until a signal ends it, and what was under way has ended or the time for that is over: service->end.
+// Serves until a signal stops it. Then waits for work under way, at most drain_timeout_ms: service->end.
 void service_run(struct service *service);

@@ -1,4 +1,4 @@
-// Invariant: keys are made before the database that needs them, never after. Before threads start.
+// Invariant: keys are created before the database that needs them, never after. Runs before threads start.
 #include "cli/startup.h"
 
 #include <errno.h>
@@ -64,13 +64,13 @@ enum errc startup_need_database(const struct config *config, struct err *err)
     return rc != OK || has
                ? rc
                : err_set(err, ERR_CONFIG,
-                         "there is no database %s: start the service first, or name its data directory by "
+                         "there is no database %s: start the service first, or set its data directory with "
                          "PAYMENTS_DATA_DIR or --data-dir",
                          startup_database_file(config));
 }
 
-// The default was the working directory's own once. Beside such a database a new one in the present default
-// would be begun without anybody's spec, and would not know what was charged.
+// Earlier versions kept the data in the working directory by default. Where such a database exists, a new one
+// would be started by mistake, and would not know what was charged.
 enum errc startup_refuse_forgotten_database(const struct config *config, struct err *err)
 {
     bool forgotten = false;
@@ -78,8 +78,8 @@ enum errc startup_refuse_forgotten_database(const struct config *config, struct 
         forgotten) {
         return err_set(err, ERR_CONFIG,
                        "there is a database in " FORMER_DATA_DIR
-                       ", but none in %s, where it would be by default: move "
-                       "it there, or name it by PAYMENTS_DATA_DIR",
+                       ", but none in the default directory %s: move its files there, or set "
+                       "PAYMENTS_DATA_DIR",
                        config->data_dir);
     }
     return OK;
@@ -105,7 +105,7 @@ enum errc startup_load_keys(const struct config *config, struct keyring *keyring
     if (rc != OK && file != NULL && !first_start && lost) {
         char message[ERR_MESSAGE_MAX];
         memcpy(message, err->message, sizeof message);
-        return err_set(err, rc, "%s: put back the one that the database was made with", message);
+        return err_set(err, rc, "%s: restore the one that the database was created with", message);
     }
     return rc;
 }
@@ -121,7 +121,8 @@ void startup_explain_rotation(const struct config *config, struct err *err)
     if (access(startup_next_master_key_file(config, &arena), F_OK) == 0) {
         const char *message = arena_strdup(&arena, err->message);
         (void)err_set(err, err->code,
-                      "%s; or a rotation was interrupted, and paymentsd rotate-master-key ends it", message);
+                      "%s; if a key rotation was interrupted, finish it with paymentsd rotate-master-key",
+                      message);
     }
 }
 
@@ -131,7 +132,7 @@ static bool names_a_database(const char *database)
         return false;
     }
     const char *path = database + strlen(SQLITE_PREFIX);
-    return *path != '\0' && !text_equal(path, ":memory:"); // one that ends with the process keeps nothing
+    return *path != '\0' && !text_equal(path, ":memory:"); // which would be lost with the process
 }
 
 enum errc startup_check_settings(const struct config *config, struct arena *arena, struct err *err)
@@ -142,7 +143,7 @@ enum errc startup_check_settings(const struct config *config, struct arena *aren
     struct url url;
     struct err why;
     if (!names_a_database(config->database)) {
-        return err_set(err, ERR_VALIDATION, "database: must be sqlite:PATH, PATH being a file");
+        return err_set(err, ERR_VALIDATION, "database: must be sqlite:PATH, where PATH is a file");
     }
     if (http_server_check_address(config->listen, &why) != OK) {
         return err_set(err, ERR_VALIDATION, "listen: %.200s", why.message);

@@ -1,5 +1,5 @@
-// paymentsd updatemerchant: stops all of a merchant's keys at once, or lets them work again. What was begun
-// goes on: its payments are recovered, Stripe's events applied, its own delivered.
+// paymentsd updatemerchant: deactivates or activates all of a merchant's keys at once. Work under way
+// continues: payments are recovered, provider events are applied, and webhooks are delivered.
 #include <stdio.h>
 
 #include "base/json.h"
@@ -45,7 +45,7 @@ static enum errc run(struct db *db, void *context, struct err *err)
     bool changed = false;
     rc = merchant_set_active(db, &job->selection.merchant.id, job->active, now_us, &changed, err);
     if (rc == OK && !changed) {
-        return err_set(err, ERR_CONFLICT, "this merchant is %s already", job->active ? "active" : "inactive");
+        return err_set(err, ERR_CONFLICT, "this merchant is already %s", job->active ? "active" : "inactive");
     }
     return rc != OK ? rc : note(db, job, now_us, err);
 }
@@ -99,17 +99,18 @@ int cmd_updatemerchant(int argc, char **argv)
     struct job job = {.command = &command};
     const char *active = NULL;
     const struct flag flags[] = {
-        {"--merchant", "ID|NAME", &job.merchant, NULL, "which merchant, or admin"},
-        {"--active", "true|false", &active, NULL, "whether its keys work"},
+        {"--merchant", "ID|NAME", &job.merchant, NULL, "the merchant or admin to change"},
+        {"--active", "true|false", &active, NULL, "whether its API keys work"},
     };
-    const struct command_form form = {"updatemerchant", NULL, flags, COUNT_OF(flags)};
+    const struct command_form form = {
+        .name = "updatemerchant", .flags = flags, .flag_count = COUNT_OF(flags), .prompts = true};
     int status;
     if (!command_begin(&command, &form, argc, argv, &status)) {
         return status;
     }
     if ((job.merchant == NULL || active == NULL) && !command.ask) {
         return command_misuse(
-            "%s is missing: paymentsd updatemerchant --merchant ID|NAME --active true|false",
+            "%s is missing; usage: paymentsd updatemerchant --merchant ID|NAME --active true|false",
             job.merchant == NULL ? "--merchant" : "--active");
     }
     struct err err;

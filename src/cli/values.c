@@ -1,4 +1,4 @@
-// Reading what operators write. Pure.
+// Parses the values of flags and answers. Pure but for the clock.
 #include "cli/values.h"
 
 #include <string.h>
@@ -12,13 +12,14 @@
 #include "domain/scopes.h"
 
 #define NAME_BYTES_MAX 100
-#define LASTING_S_MAX (INT64_C(100) * 366 * 86400) // a hundred years; "never" says more
+// A hundred years. A key that is meant to last longer never expires.
+#define DURATION_S_MAX (INT64_C(100) * 366 * 86400)
 
 enum errc value_check_name(const char *flag, const char *text, struct err *err)
 {
     size_t bytes = strlen(text);
     if (bytes == 0 || bytes > NAME_BYTES_MAX) {
-        return err_set(err, ERR_VALIDATION, "%s must have 1 to %d bytes", flag, NAME_BYTES_MAX);
+        return err_set(err, ERR_VALIDATION, "%s must be 1 to %d bytes long", flag, NAME_BYTES_MAX);
     }
     bool clean = text_is_utf8(text, bytes);
     for (size_t i = 0; i < bytes; i++) {
@@ -45,8 +46,8 @@ enum errc value_parse_active(const char *text, bool *active, struct err *err)
     return OK;
 }
 
-// "90d" and the like. False: it has not that form.
-static bool parse_lasting(const char *text, int64_t *lasting_s)
+// "90d" and the like. False: it does not have that form.
+static bool parse_duration(const char *text, int64_t *duration_s)
 {
     static const struct {
         char unit;
@@ -63,7 +64,7 @@ static bool parse_lasting(const char *text, int64_t *lasting_s)
     }
     for (size_t i = 0; i < COUNT_OF(units); i++) {
         if (units[i].unit == text[digits]) {
-            *lasting_s = number * units[i].seconds;
+            *duration_s = number * units[i].seconds;
             return true;
         }
     }
@@ -72,18 +73,18 @@ static bool parse_lasting(const char *text, int64_t *lasting_s)
 
 enum errc value_parse_expiry(const char *text, int64_t now_us, int64_t *expires_us, struct err *err)
 {
-    int64_t lasting_s;
+    int64_t duration_s;
     int64_t at_us;
     if (text_equal(text, "never")) {
         *expires_us = 0;
         return OK;
     }
-    if (parse_lasting(text, &lasting_s)) {
-        if (lasting_s > LASTING_S_MAX) {
-            return err_set(err, ERR_VALIDATION, "--expires %.40s is more than a hundred years: leave it out",
-                           text);
+    if (parse_duration(text, &duration_s)) {
+        if (duration_s > DURATION_S_MAX) {
+            return err_set(err, ERR_VALIDATION,
+                           "--expires %.40s is more than a hundred years away: leave it out", text);
         }
-        at_us = (now_us / US_PER_S + lasting_s) * US_PER_S; // whole seconds, as people read them
+        at_us = (now_us / US_PER_S + duration_s) * US_PER_S; // whole seconds, as people read them
     } else if (time_parse(text, &at_us, NULL) != OK) {
         return err_set(err, ERR_VALIDATION,
                        "--expires must be a time (2030-01-31, 2030-01-31T12:00:00Z) or a duration (90d, 12h),"
@@ -101,7 +102,7 @@ enum errc value_check_merchant_name(const char *text, void *unused, struct err *
 {
     (void)unused;
     struct uuid id;
-    return uuid_parse(text, &id) ? err_set(err, ERR_VALIDATION, "--name must not look like an id")
+    return uuid_parse(text, &id) ? err_set(err, ERR_VALIDATION, "--name must not look like an ID")
                                  : value_check_name("--name", text, err);
 }
 

@@ -1,4 +1,4 @@
-// What operators write for names, modes and times, read and checked. Pure.
+// Parses and checks names, modes and times that an operator gives.
 #pragma once
 
 #include <stdbool.h>
@@ -9,7 +9,7 @@
 // 1 to 100 bytes of UTF-8 without control characters. `flag` names it in the message. ERR_VALIDATION.
 enum errc value_check_name(const char *flag, const char *text, struct err *err) MUST_CHECK;
 
-// The checks of prompts (prompt.h): each reads the text as its parser does, and keeps nothing.
+// Checks for prompts (prompt.h): each parses the text and drops the result.
 enum errc value_check_merchant_name(const char *text, void *unused, struct err *err) MUST_CHECK;
 enum errc value_check_key_name(const char *text, void *unused, struct err *err) MUST_CHECK; // empty: none
 enum errc value_check_scopes(const char *text, void *unused, struct err *err) MUST_CHECK;

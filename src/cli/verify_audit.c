@@ -1,5 +1,6 @@
-// paymentsd verify-audit: proves the chain, and prints its head. That its end was not cut off shows only
-// beside a head that was kept elsewhere, such as the log: --head takes one.
+// paymentsd verify-audit: verifies the audit log's hash chain and prints its head. A truncated chain is still
+// a valid one, so only a head that was kept elsewhere (the service's log has one) shows that the end is
+// missing: --head takes it.
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,7 +20,7 @@ struct job {
     int64_t count;
     int64_t broken_seq;
     uint8_t head[MAC_BYTES];
-    struct audit_head kept; // given with --head; zeros: none
+    struct audit_head kept; // from --head; zeros: none
     bool kept_holds;
 };
 
@@ -36,7 +37,7 @@ static void print(const struct job *job)
     char head[2 * MAC_BYTES + 1];
     text_hex(job->head, sizeof job->head, head);
     if (!job->command->json) {
-        (void)printf("the audit log holds: %" PRId64 " entries\nhead %s\n", job->count, head);
+        (void)printf("the audit log is intact: %" PRId64 " entries\nhead %s\n", job->count, head);
         return;
     }
     JSON_CLEANUP struct json_object *answer = json_new_object();
@@ -63,8 +64,8 @@ int cmd_verify_audit(int argc, char **argv)
     COMMAND_CLEANUP struct command command = {0};
     const char *kept = NULL;
     const struct flag flags[] = {
-        {"--head", "HEX", &kept, NULL, "a head of before that the log must still hold"}};
-    const struct command_form form = {"verify-audit", NULL, flags, COUNT_OF(flags)};
+        {"--head", "HEX", &kept, NULL, "an earlier head, which the log must still contain"}};
+    const struct command_form form = {.name = "verify-audit", .flags = flags, .flag_count = COUNT_OF(flags)};
     int status;
     if (!command_begin(&command, &form, argc, argv, &status)) {
         return status;
@@ -72,7 +73,7 @@ int cmd_verify_audit(int argc, char **argv)
     struct err err;
     struct job job = {.command = &command};
     if (kept != NULL && !read_head(kept, job.kept.mac)) {
-        return command_misuse("--head must be the 64 hexadecimal digits of a head");
+        return command_misuse("--head must be 64 hexadecimal digits");
     }
     enum errc rc = startup_need_database(&command.config, &err);
     if (rc == OK) {
@@ -81,11 +82,11 @@ int cmd_verify_audit(int argc, char **argv)
     if (rc == OK && job.broken_seq != 0) {
         rc = err_set(&err, ERR_STORE,
                      "the audit log was tampered with: entry %" PRId64 " does not follow from the %" PRId64
-                     " before it",
+                     " entries before it",
                      job.broken_seq, job.count);
     }
     if (rc == OK && !job.kept_holds) {
-        rc = err_set(&err, ERR_STORE, "the audit log was cut: it does not hold the given head any more");
+        rc = err_set(&err, ERR_STORE, "the audit log was truncated: it no longer contains the given head");
     }
     if (rc != OK) {
         return command_fail(&err);

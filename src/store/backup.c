@@ -29,7 +29,7 @@ static enum errc create_empty(const char *path, struct err *err)
 {
     const int descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (descriptor < 0) {
-        return err_set(err, ERR_CONFIG, "cannot make the file %s: %s", path, strerror(errno));
+        return err_set(err, ERR_CONFIG, "cannot create the file %s: %s", path, strerror(errno));
     }
     (void)close(descriptor);
     return OK;
@@ -52,8 +52,7 @@ static enum errc copy(const char *source, const char *path, struct err *err)
 enum errc backup(const char *database, const char *path, struct err *err)
 {
     if (!text_starts_with(database, sqlite_driver.prefix)) {
-        return err_set(err, ERR_CONFIG,
-                       "only a SQLite database is copied here: use the database's own tools");
+        return err_set(err, ERR_CONFIG, "backup copies only SQLite databases: use the database's own tools");
     }
     const char *source = database + strlen(sqlite_driver.prefix);
     enum errc e = sqlite_check_private(source, err);

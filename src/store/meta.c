@@ -22,7 +22,8 @@ static enum errc compare(struct db *db, const char *name, const char *what, cons
     const uint8_t *known = db_blob(&rows, 0, &arena, &bytes);
     if (bytes != KEY_ID_BYTES || memcmp(known, id, KEY_ID_BYTES) != 0) {
         return err_set(err, ERR_CONFIG,
-                       "this database was made with another %s: give the file it was made with", what);
+                       "this database was created with another %s: use the file that it was created with",
+                       what);
     }
     return OK;
 }

@@ -36,8 +36,8 @@ static enum errc check_version(int64_t version, size_t count, struct err *err)
     return version <= known
                ? OK
                : err_set(err, ERR_CONFIG,
-                         "the database was made by a newer paymentsd: its schema is version %lld, this "
-                         "program's %lld",
+                         "the database belongs to a newer paymentsd: its schema is version %lld, this "
+                         "program's is %lld",
                          (long long)version, (long long)known);
 }
 
@@ -60,11 +60,10 @@ enum errc migrate_check(struct db *db, struct err *err)
     if (result != OK || version == (int64_t)schema_step_count) {
         return result;
     }
-    return err_set(
-        err, ERR_CONFIG,
-        "the database's schema is version %lld, this program's %zu: stop the service that may use it, "
-        "then run paymentsd migrate",
-        (long long)version, schema_step_count);
+    return err_set(err, ERR_CONFIG,
+                   "the database's schema is version %lld, this program's is %zu: stop the service, then run "
+                   "paymentsd migrate",
+                   (long long)version, schema_step_count);
 }
 
 // In a transaction. *done: nothing is missing.

@@ -109,18 +109,16 @@ enum errc sqlite_in_place(const char *database, int claim, struct err *err)
     struct stat ours;
     struct stat there;
     if (fstat(claim, &ours) != 0) {
-        return err_set(err, ERR_STORE, "database: cannot look at the file %s: %s", path,
+        return err_set(err, ERR_STORE, "database: cannot inspect the file %s: %s", path,
                        strerrordesc_np(errno));
     }
     if (stat(path, &there) != 0) {
-        return err_set(err, ERR_STORE, "database: cannot find the file %s any more: %s", path,
-                       strerrordesc_np(errno));
+        return err_set(err, ERR_STORE, "database: the file %s is gone: %s", path, strerrordesc_np(errno));
     }
     return ours.st_dev == there.st_dev && ours.st_ino == there.st_ino
                ? OK
                : err_set(err, ERR_STORE,
-                         "database: the file %s was replaced while it is served: stop the service, put the "
-                         "right file "
-                         "there, and start it again",
+                         "database: the file %s was replaced while the service was running: stop the "
+                         "service, restore the right file, and start the service again",
                          path);
 }

@@ -28,7 +28,7 @@ enum errc sqlite_failed(const struct sqlite *sqlite, struct err *err)
         REQUIRE(!"SQLite was misused, or memory ran out");
         break;
     case SQLITE_FULL:
-        return err_set(err, ERR_STORE, "database: no room is left on the disk");
+        return err_set(err, ERR_STORE, "database: the disk is full");
     case SQLITE_IOERR:
         return err_set(err, ERR_STORE, "database: reading or writing failed: %s (SQLite code %d)",
                        system_reason(sqlite), code);

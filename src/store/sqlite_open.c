@@ -94,12 +94,12 @@ enum errc sqlite_check_private(const char *path, struct err *err)
             continue;
         }
         if ((status.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
-            return err_set(err, ERR_CONFIG, "the database file %s is open to other users: chmod 600 it",
-                           file);
+            return err_set(err, ERR_CONFIG,
+                           "the database file %s is accessible to other users: run chmod 600 on it", file);
         }
         if (status.st_nlink > 1) {
             return err_set(err, ERR_CONFIG,
-                           "the database file %s has another name too (a hard link): remove that", file);
+                           "the database file %s has a second name (a hard link): remove that name", file);
         }
     }
     return OK;

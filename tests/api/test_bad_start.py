@@ -163,7 +163,7 @@ def test_another_key_than_the_databases_is_refused_and_the_right_one_still_opens
             file.write(content)
         assert said in begin.refused(data_dir=server.data_dir)
     os.remove(path)
-    assert "put back" in begin.refused(data_dir=server.data_dir)
+    assert "restore the one" in begin.refused(data_dir=server.data_dir)
     assert not os.path.exists(path), "a key is never made anew beside a database"
     shutil.move(path + ".kept", path)
     holds(used)

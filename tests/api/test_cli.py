@@ -58,7 +58,7 @@ def test_the_text_of_a_key_is_nowhere_in_the_data(place):
 def test_a_person_is_told_that_the_key_is_shown_only_once(place):
     out = place.run("createapikey", "--mode", "test", "--name", "billing job").stdout
     assert len(KEY.findall(out)) == 1 and "sk_test_" in out
-    assert "only this once" in out and "new merchant \"default\"" in out and "billing job" in out
+    assert "only once" in out and "new merchant \"default\"" in out and "billing job" in out
 
 
 def test_a_merchant_is_made_and_used_by_its_id_or_its_name(place):
@@ -83,7 +83,7 @@ def test_among_several_merchants_it_lists_them_and_makes_nothing(place):
     ids = [place.json("createmerchant", "--name", name)["id"] for name in ("one", "two")]
     done = place.run("createapikey", status=1)
     first, *listed = done.stderr.splitlines()
-    assert first == "paymentsd: there are several merchants: say which with --merchant ID"
+    assert first == "paymentsd: there are several merchants: choose one with --merchant ID"
     assert [line.split() for line in listed] == [[ids[0], "one"], [ids[1], "two"]]
     assert place.json("listapikeys") == [] and not done.stdout
 
@@ -100,10 +100,10 @@ def test_a_name_that_two_merchants_have_is_refused_with_their_ids(place):
 def test_a_merchants_name_is_taken_once(place):
     shop = place.json("createmerchant", "--name", "shop")
     for words in (["createmerchant", "--name", "shop"], ["createsuperadmin", "--name", "shop"]):
-        assert f'the name "shop" is taken already, by the merchant {shop["id"]}' in place.refused(*words)
+        assert f'the name "shop" is already taken by the merchant {shop["id"]}' in place.refused(*words)
     admin = place.json("createsuperadmin")
     place.json("createsuperadmin")    # admins may share one
-    assert "is taken already, by the admin" in place.refused("createmerchant", "--name", "superadmin")
+    assert "is already taken by the admin" in place.refused("createmerchant", "--name", "superadmin")
     assert [one["name"] for one in place.json("listmerchants")] == ["shop", "superadmin", "superadmin"]
     assert admin["merchant_id"] in place.run("listmerchants").stdout
 
@@ -192,8 +192,8 @@ def test_a_key_that_could_not_be_shown_is_named(place):
     with open("/dev/full", "w", encoding="ascii") as full:
         message = place.run("createapikey", status=1, stdout=full).stderr
     (key,) = place.json("listapikeys")
-    assert message == (f"paymentsd: the key was made but could not be shown: revokeapikey {key['id']}, "
-                       "and make another\n")
+    assert message == (f"paymentsd: the key was created but could not be printed: revoke it (revokeapikey {key['id']}) "
+                       "and create another\n")
 
 
 # Asking
@@ -237,7 +237,7 @@ def test_a_wrong_answer_is_refused_at_once_and_asked_again(place, terminal):
                          ("Scopes", "payments:delete", "unknown scope 'payments:delete'", "audit:read"),
                          ("Mode (test or live)", "prod", "must be test or live", "test"),
                          ("Expires", "2020-01-01", "is not in the future", "1d"), ("Name of the key", "", "", "")],
-        "createmerchant": [("Name of the merchant", str(uuid.uuid4()), "must not look like an id", "other")],
+        "createmerchant": [("Name of the merchant", str(uuid.uuid4()), "must not look like an ID", "other")],
         "updatemerchant": [("Merchant", "nobody", "no merchant named", "shop"), ("Active", "no", "true or false", "false")],
     }.items():
         asked = terminal(command)
@@ -307,7 +307,7 @@ def test_a_key_is_revoked_by_id_by_prefix_or_by_flag_and_only_once(place):
     assert keys[1]["id"] in place.run("revokeapikey", keys[1]["prefix"]).stdout
     place.run("revokeapikey", "--key", keys[2]["id"])
     assert {key["state"] for key in place.json("listapikeys")} == {"revoked"}
-    assert "revoked before" in place.refused("revokeapikey", keys[0]["id"])
+    assert "already revoked at" in place.refused("revokeapikey", keys[0]["id"])
     severities = place.sql("SELECT event_type, severity FROM audit_log WHERE event_type LIKE 'key.%'")
     assert severities == [("key.created", "info")] * 3 + [("key.revoked", "critical")] * 3
 
@@ -316,7 +316,7 @@ def test_a_prefix_that_two_keys_share_lists_their_ids_and_revokes_none(place):
     keys = [place.json("createapikey") for _ in range(2)]
     place.sql("UPDATE api_keys SET prefix = 'sk_live_same'")
     done = place.run("revokeapikey", "sk_live_same", status=1)
-    assert "2 API keys begin so" in done.stderr.splitlines()[0]
+    assert "2 API keys have this prefix" in done.stderr.splitlines()[0]
     assert all(key["id"] in done.stderr for key in keys) and "default" in done.stderr
     assert {key["state"] for key in place.json("listapikeys")} == {"active"}
 
@@ -350,9 +350,9 @@ def test_a_merchant_is_deactivated_and_made_active_again(place):
 
 def test_a_merchant_that_is_so_already_is_left_alone(place):
     shop = place.json("createmerchant", "--name", "shop")
-    assert "is active already" in place.refused("updatemerchant", "--merchant", "shop", "--active", "true")
+    assert "is already active" in place.refused("updatemerchant", "--merchant", "shop", "--active", "true")
     place.run("updatemerchant", "--merchant", "shop", "--active", "false")
-    assert "is inactive already" in place.refused("updatemerchant", "--merchant", shop["id"], "--active", "false")
+    assert "is already inactive" in place.refused("updatemerchant", "--merchant", shop["id"], "--active", "false")
     assert place.audit().count("merchant.updated") == 1
 
 
@@ -388,8 +388,8 @@ def test_at_a_terminal_it_asks_which_merchant_and_what(place, terminal):
     (["--merchant", "nobody"], 1, "there is no merchant named \"nobody\""),
     (["--merchant", "0190a000-0000-7000-8000-000000000000"], 1, "there is no merchant 0190a000"),
     (["--name", "a\nb"], 2, "--name must be UTF-8 without control characters"),
-    (["--name", "x" * 101], 2, "--name must have 1 to 100 bytes"),
-    (["--colour", "red"], 2, "there is no flag --colour"),
+    (["--name", "x" * 101], 2, "--name must be 1 to 100 bytes long"),
+    (["--colour", "red"], 2, "flag --colour"),
     (["word"], 2, "unexpected argument \"word\""),
 ])
 def test_a_mistake_is_one_line_that_says_what_it_may_be(place, words, status, message):
@@ -463,7 +463,7 @@ def test_a_flag_used_wrongly_is_a_usage_error(place, words):
 
 
 def test_a_merchant_cannot_be_named_like_an_id(place):
-    assert "must not look like an id" in place.refused("createmerchant", "--name", uuid.uuid4(), status=2)
+    assert "must not look like an ID" in place.refused("createmerchant", "--name", uuid.uuid4(), status=2)
 
 
 def test_no_command_and_an_unknown_one_show_the_help(nothing):
@@ -498,7 +498,7 @@ def test_a_wrong_key_is_refused_before_anything_is_written(place, name, what):
     place.json("createapikey")
     with open(os.path.join(place.directory, name), "w", encoding="ascii") as file:
         file.write("ab" * 32)
-    assert f"made with another {what}" in place.refused("createapikey")
+    assert f"created with another {what}" in place.refused("createapikey")
     assert len(place.sql("SELECT id FROM api_keys")) == 1
 
 
@@ -507,7 +507,7 @@ def test_a_lost_key_is_not_made_anew_beside_a_database(place, name):
     place.json("createapikey")
     path = os.path.join(place.directory, name)
     os.rename(path, path + ".away")
-    assert "put back the one that the database was made with" in place.refused("createapikey")
+    assert "restore the one that the database was created with" in place.refused("createapikey")
     assert not os.path.exists(path)
 
 
@@ -554,7 +554,7 @@ def test_an_audit_log_whose_end_was_cut_does_not_hold_the_head_that_was_kept(pla
     place.run("verify-audit", "--head", kept)
     place.sql("DELETE FROM audit_log WHERE seq > 2")
     place.run("verify-audit")
-    assert "was cut" in place.refused("verify-audit", "--head", kept)
+    assert "was truncated" in place.refused("verify-audit", "--head", kept)
 
 
 def test_the_service_logs_the_head_of_its_audit_log(start_server, nghttpx):

@@ -66,13 +66,13 @@ def test_where_nothing_is_yet_nothing_is_made(nothing):
 def test_another_databases_key_is_found(used, name, what):
     with open(os.path.join(used.directory, name), "w", encoding="ascii") as file:
         file.write(secrets.token_hex(32))
-    assert f"made with another {what}" in unsound(used)
+    assert f"created with another {what}" in unsound(used)
 
 
 def test_a_key_that_is_missing_or_no_key_is_found(used):
     path = os.path.join(used.directory, "master.key")
     os.rename(path, path + ".away")
-    assert "put back" in unsound(used)
+    assert "restore the one" in unsound(used)
     with open(path, "w", encoding="ascii") as file:
         file.write("short")
     os.chmod(path, 0o600)

@@ -47,7 +47,7 @@ def test_a_command_refuses_a_database_of_an_older_version(place, words):
     place.sql("DELETE FROM schema_version WHERE version = (SELECT max(version) FROM schema_version)")
     before = place.bytes()
     message = place.refused(*words)
-    assert f"schema is version {older}, this program's {older + 1}" in message and "paymentsd migrate" in message
+    assert f"schema is version {older}, this program's is {older + 1}" in message and "paymentsd migrate" in message
     assert place.bytes() == before
 
 
@@ -66,7 +66,7 @@ def test_migrate_refuses_while_a_service_runs_and_names_it(start_server, stub_st
                                    ["verify-audit"], ["check-config"]], ids=lambda words: words[0])
 def test_a_database_that_others_may_read_is_refused(place, words):
     os.chmod(place.database, 0o640)
-    assert f"{place.database} is open to other users: chmod 600 it" in place.refused(*words, listen="127.0.0.1:0")
+    assert f"{place.database} is accessible to other users: run chmod 600 on it" in place.refused(*words, listen="127.0.0.1:0")
     os.chmod(place.database, 0o600)
     place.run("listapikeys")
 
@@ -158,7 +158,7 @@ def test_a_database_in_the_former_default_place_is_not_passed_over(home, command
 
 def test_the_service_says_which_database_it_opened_and_what_it_holds(start_server, sandbox):
     server = start_server(sandbox.url)
-    new = server.wait_for_log(message="a new database was made")
+    new = server.wait_for_log(message="created a new database")
     assert new["level"] == "warn" and new["payments"] == 0
     assert new["file"] == os.path.realpath(server.data_dir) + "/payments.db"
     merchant = Merchant(server)
@@ -168,4 +168,4 @@ def test_the_service_says_which_database_it_opened_and_what_it_holds(start_serve
     server.restart()
     opened = server.wait_for_log(message="the database is open")
     assert opened["level"] == "info" and opened["payments"] == 3 and opened["file"] == new["file"]
-    assert not [entry for entry in server.log() if entry["message"] == "a new database was made"]
+    assert not [entry for entry in server.log() if entry["message"] == "created a new database"]

@@ -164,14 +164,14 @@ def test_an_interruption_before_the_commit_leaves_the_old_key_in_use_and_the_nex
     assert shop.holds()
 
 
-def test_an_interruption_behind_the_commit_is_told_and_ended_by_the_same_command(stopped):
+def test_an_interruption_after_the_commit_is_told_and_ended_by_the_same_command(stopped):
     shop, keys = stopped
     keys.rotate()
     # As it is between the commit and the new key's move.
     os.rename(keys.path, keys.next_path)
     shutil.copy(keys.kept()[0], keys.path)
     start = shop.server.command("serve", check=False)
-    assert start.returncode == 1 and "paymentsd rotate-master-key ends it" in start.stderr
+    assert start.returncode == 1 and "finish it with paymentsd rotate-master-key" in start.stderr
     chosen = keys.text(keys.next_path)
     keys.rotate()
     assert keys.text() == chosen and not os.path.exists(keys.next_path)

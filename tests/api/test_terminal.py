@@ -58,7 +58,7 @@ def test_nohup_lets_it_outlive_its_terminal(place, tmp_path):
         port = port_of(log)
         os.close(master)
         process.send_signal(signal.SIGHUP)
-        wait_until(lambda: any(entry["message"] == "settings read again" for entry in entries(log)))
+        wait_until(lambda: any(entry["message"] == "settings reloaded" for entry in entries(log)))
         with socket.create_connection(("127.0.0.1", port)):
             pass
         process.terminate()
@@ -68,7 +68,7 @@ def test_nohup_lets_it_outlive_its_terminal(place, tmp_path):
 def test_without_a_terminal_a_hang_up_reloads(start_server, sandbox):
     server = start_server(sandbox.url)
     server.reload()
-    server.wait_for_log(message="settings read again")
+    server.wait_for_log(message="settings reloaded")
     assert server.api().get("/readyz").status == 200
 
 

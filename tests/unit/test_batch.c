@@ -216,7 +216,7 @@ static void a_commit_that_fails_fails_every_job(void **state)
 static void a_full_disk_fails_every_job(void **state)
 {
     limit_disk(*state, "PRAGMA max_page_count = 30");
-    expect_all_lost(*state, THEN_FILL_DISK, "no room is left on the disk");
+    expect_all_lost(*state, THEN_FILL_DISK, "the disk is full");
 }
 
 static void a_job_that_passes_over_a_full_disk_does_not_write_outside_the_transaction(void **state)

@@ -88,8 +88,8 @@ static void a_newer_database_is_refused_and_left_as_it_was(void **state)
     struct err err = {0};
     assert_int_equal(migrate_steps(db, steps, 3, &err), OK);
     assert_int_equal(migrate_steps(db, steps, 2, &err), ERR_CONFIG);
-    assert_string_equal(err.message, "the database was made by a newer paymentsd: its schema is version 3, "
-                                     "this program's 2");
+    assert_string_equal(err.message, "the database belongs to a newer paymentsd: its schema is version 3, "
+                                     "this program's is 2");
     assert_int_equal(number(db, "SELECT max(version) FROM schema_version"), 3);
     db->driver->close(db);
 }

@@ -345,7 +345,7 @@ static void after_a_full_disk_nothing_of_the_transaction_can_be_kept(void **stat
     assert_int_equal(
         db_run(fixture->db, NULL, &fixture->err, "INSERT INTO things (bytes) VALUES (zeroblob(200000))"),
         ERR_STORE);
-    assert_string_equal(fixture->err.message, "database: no room is left on the disk");
+    assert_string_equal(fixture->err.message, "database: the disk is full");
     assert_int_equal(db_run(fixture->db, NULL, &fixture->err, "INSERT INTO things (id) VALUES (2)"),
                      ERR_STORE);
     assert_int_equal(driver->savepoint(fixture->db, &fixture->err), ERR_STORE);

@@ -145,7 +145,7 @@ static void a_database_that_others_may_read_is_refused(void **state)
     static const mode_t modes[] = {0640, 0604, 0660, 0602, 0610};
     for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
         assert_int_equal(chmod(scratch->path, modes[i]), 0);
-        refused(scratch->database, ERR_CONFIG, "is open to other users: chmod 600 it");
+        refused(scratch->database, ERR_CONFIG, "is accessible to other users: run chmod 600 on it");
         struct err err = {0};
         assert_int_equal(sqlite_driver.look(scratch->database, &db, &err), ERR_CONFIG);
     }
@@ -154,7 +154,7 @@ static void a_database_that_others_may_read_is_refused(void **state)
     snprintf(log, sizeof(log), "%s-wal", scratch->path);
     write_file(log, "", 0);
     assert_int_equal(chmod(log, 0644), 0);
-    refused(scratch->database, ERR_CONFIG, "-wal is open to other users");
+    refused(scratch->database, ERR_CONFIG, "-wal is accessible to other users");
 }
 
 static void a_database_with_a_second_name_is_refused(void **state)
@@ -166,7 +166,7 @@ static void a_database_with_a_second_name_is_refused(void **state)
     char second[160];
     snprintf(second, sizeof(second), "%s.second", scratch->path);
     assert_int_equal(link(scratch->path, second), 0);
-    refused(scratch->database, ERR_CONFIG, "has another name too");
+    refused(scratch->database, ERR_CONFIG, "has a second name");
     assert_int_equal(unlink(second), 0);
     db = opened(scratch->database, true);
     sqlite_driver.close(db);
