@@ -15,11 +15,11 @@ static void print(struct command *command)
     if (!command->json) {
         (void)printf("copied the database to %s\n"
                      "The copy is useless without the keys. Keep %s and %s too, in a different place.\n",
-                     command->word, command->config.master_key_file, command->config.pepper_file);
+                     command->argument, command->config.master_key_file, command->config.pepper_file);
         return;
     }
     JSON_CLEANUP struct json_object *answer = json_new_object();
-    json_add_str(answer, "file", command->word);
+    json_add_str(answer, "file", command->argument);
     json_add_str(answer, "master_key_file", command->config.master_key_file);
     json_add_str(answer, "pepper_file", command->config.pepper_file);
     (void)puts(json_text(&command->arena, answer));
@@ -28,21 +28,21 @@ static void print(struct command *command)
 int cmd_backup(int argc, char **argv)
 {
     COMMAND_CLEANUP struct command command = {0};
-    const struct command_form form = {.name = "backup", .word = "FILE", .prompts = true};
+    const struct command_form form = {.name = "backup", .argument = "FILE", .prompts = true};
     int status;
     if (!command_begin(&command, &form, argc, argv, &status)) {
         return status;
     }
-    if (command.word == NULL && !command.ask) {
+    if (command.argument == NULL && !command.ask) {
         return command_misuse("FILE is missing; usage: paymentsd backup FILE");
     }
     struct err err;
     enum errc rc = startup_need_database(&command.config, &err);
-    if (rc == OK && command.word == NULL) {
-        rc = prompt_text(&command.arena, "Backup file", NULL, &command.word, &err);
+    if (rc == OK && command.argument == NULL) {
+        rc = prompt_text(&command.arena, "Backup file", NULL, &command.argument, &err);
     }
     if (rc == OK) {
-        rc = backup(command.config.database, command.word, &err);
+        rc = backup(command.config.database, command.argument, &err);
     }
     if (rc != OK) {
         return command_fail(&err);

@@ -19,8 +19,8 @@
 #include "store/migrate.h"
 #include "store/store.h"
 
-// Cuts the last part of a path off: "/a/b" to "/a", "/a" to "/", "a" to ".".
-static void go_up(char path[PATH_MAX])
+// Cuts off the last part of a path: "/a/b" to "/a", "/a" to "/", "a" to ".".
+static void cut_last_part(char path[PATH_MAX])
 {
     char *slash = strrchr(path, '/');
     if (slash == NULL) {
@@ -30,18 +30,18 @@ static void go_up(char path[PATH_MAX])
     }
 }
 
-// Whether a file could be made there: in its directory, which a start makes where `made`, with those above
-// it.
-static enum errc check_place(const char *file, bool made, struct err *err)
+// Checks that the file could be created in its directory. If `makes_parents`, a start creates missing
+// directories.
+static enum errc check_creatable(const char *file, bool makes_parents, struct err *err)
 {
     char path[PATH_MAX];
     struct stat status;
     if (snprintf(path, sizeof path, "%s", file) >= (int)sizeof path) {
         return err_set(err, ERR_CONFIG, "the file's name is too long: %.80s...", file);
     }
-    go_up(path);
-    while (made && stat(path, &status) != 0 && errno == ENOENT && strcmp(path, ".") != 0) {
-        go_up(path);
+    cut_last_part(path);
+    while (makes_parents && stat(path, &status) != 0 && errno == ENOENT && strcmp(path, ".") != 0) {
+        cut_last_part(path);
     }
     if (stat(path, &status) != 0) {
         return err_set(err, ERR_CONFIG, "directory %s: %s", path, strerror(errno));
@@ -54,12 +54,7 @@ static enum errc check_place(const char *file, bool made, struct err *err)
                : err_set(err, ERR_CONFIG, "directory %s: %s", path, strerror(errno));
 }
 
-static bool is_missing(const char *file)
-{
-    return access(file, F_OK) != 0 && errno == ENOENT;
-}
-
-// A first start makes the data directory, and the keys that are missing; those that are there must be sound.
+// A first start creates the data directory and the missing keys. Existing keys must be valid.
 static enum errc check_first_start(struct command *command, struct err *err)
 {
     const struct config *config = &command->config;
@@ -67,25 +62,26 @@ static enum errc check_first_start(struct command *command, struct err *err)
     const char *in_data_dir = arena_printf(&command->arena, "%s/", config->data_dir);
     enum errc rc = startup_refuse_forgotten_database(config, err);
     if (rc == OK) {
-        rc = check_place(in_data_dir, true, err);
+        rc = check_creatable(in_data_dir, true, err);
     }
     if (rc == OK) {
-        rc = check_place(database, text_starts_with(database, in_data_dir), err);
+        rc = check_creatable(database, text_starts_with(database, in_data_dir), err);
     }
     const char *const keys[] = {config->master_key_file, config->pepper_file};
     for (size_t i = 0; rc == OK && i < COUNT_OF(keys); i++) {
-        rc = is_missing(keys[i]) ? check_place(keys[i], true, err) : OK;
+        bool missing = access(keys[i], F_OK) != 0 && errno == ENOENT;
+        rc = missing ? check_creatable(keys[i], true, err) : OK;
     }
     return rc == OK ? keyring_check(config->master_key_file, config->pepper_file, err) : rc;
 }
 
-static enum errc look(struct db *db, void *context, struct err *err)
+static enum errc check_schema_and_keys(struct db *db, void *context, struct err *err)
 {
     const struct command *command = context;
     const struct keyring *keyring = &command->keyring;
     int64_t version = 0;
     enum errc rc = migrate_look(db, &version, err);
-    if (rc != OK || version == 0) { // a first start that was interrupted
+    if (rc != OK || version == 0) { // the first start was interrupted
         return rc;
     }
     rc = meta_compare_keys(db, keyring->master.id, keyring->pepper_id, err);
@@ -100,41 +96,35 @@ static enum errc check_database(struct command *command, struct err *err)
     const struct config *config = &command->config;
     enum errc rc = startup_load_keys(config, &command->keyring, err);
     if (rc == OK) {
-        rc = check_place(startup_database_file(config), false, err);
+        rc = check_creatable(startup_database_file(config), false, err);
     }
     if (rc == OK && faccessat(AT_FDCWD, startup_database_file(config), R_OK | W_OK, AT_EACCESS) != 0) {
         rc = err_set(err, ERR_CONFIG, "cannot use the database %s: %s", startup_database_file(config),
                      strerror(errno));
     }
-    return rc == OK ? store_look_once(config->database, look, command, err) : rc;
-}
-
-// A service that runs has the port already, which is no fault of its settings.
-static enum errc check_listen(const struct config *config, struct err *err)
-{
-    enum errc rc = http_server_try_listen(config->listen, err);
-    return rc == ERR_EXISTS && store_check_unserved(config->database, NULL) != OK ? OK : rc;
-}
-
-static enum errc check_certificates(const struct config *config, struct err *err)
-{
-    struct tls_context *context = NULL;
-    enum errc rc = tls_context_open(config->stripe_ca_file, &context, err);
-    tls_context_free(context);
-    return rc;
+    return rc == OK ? store_look_once(config->database, check_schema_and_keys, command, err) : rc;
 }
 
 static enum errc check(struct command *command, struct err *err)
 {
+    const struct config *config = &command->config;
+    struct tls_context *context = NULL;
     bool there = false;
-    enum errc rc = check_certificates(&command->config, err);
+    enum errc rc = tls_context_open(config->stripe_ca_file, &context, err);
+    tls_context_free(context);
     if (rc == OK) {
-        rc = startup_has_database(&command->config, &there, err);
+        rc = startup_has_database(config, &there, err);
     }
     if (rc == OK) {
         rc = there ? check_database(command, err) : check_first_start(command, err);
     }
-    return rc == OK ? check_listen(&command->config, err) : rc;
+    if (rc == OK) {
+        rc = http_server_try_listen(config->listen, err);
+        if (rc == ERR_EXISTS && store_check_unserved(config->database, NULL) != OK) {
+            rc = OK; // the port is in use by the service itself
+        }
+    }
+    return rc;
 }
 
 int cmd_check_config(int argc, char **argv)

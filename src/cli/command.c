@@ -22,8 +22,8 @@ void command_end(struct command *command)
 
 static void print_help(const struct command_form *form, const struct flag *common, size_t common_count)
 {
-    (void)printf("usage: paymentsd %s%s%s [FLAG...]\n\n", form->name, form->word ? " " : "",
-                 form->word ? form->word : "");
+    (void)printf("usage: paymentsd %s%s%s [FLAG...]\n\n", form->name, form->argument ? " " : "",
+                 form->argument ? form->argument : "");
     flags_print_help(form->flags, form->flag_count, stdout);
     flags_print_help(common, common_count, stdout);
     if (form->lists_settings) {
@@ -59,8 +59,8 @@ bool command_begin(struct command *command, const struct command_form *form, int
         return false;
     }
     int words = 0;
-    if (config_load(&command->config, &command->arena, argc, argv, environ, &command->word,
-                    form->word ? 1 : 0, &words, &err) != OK ||
+    if (config_load(&command->config, &command->arena, argc, argv, environ, &command->argument,
+                    form->argument ? 1 : 0, &words, &err) != OK ||
         startup_check_settings(&command->config, &command->arena, &err) != OK) {
         *status = command_fail(&err);
         return false;
@@ -143,7 +143,7 @@ static void print_line(const char *message)
 int command_fail(const struct err *err)
 {
     print_line(err->message);
-    return err->code == ERR_VALIDATION ? EXIT_USAGE : EXIT_MISTAKE;
+    return err->code == ERR_VALIDATION ? EXIT_USAGE : EXIT_FAILURE;
 }
 
 int command_misuse(const char *format, ...)

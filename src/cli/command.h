@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #include "base/arena.h"
 #include "base/config.h"
@@ -11,13 +12,12 @@
 #include "cli/flags.h"
 #include "store/db.h"
 
-#define EXIT_MISTAKE 1
 #define EXIT_USAGE 2
 
 // What a command accepts besides the settings' flags, --json and --help.
 struct command_form {
     const char *name;
-    const char *word; // name of its one positional argument in the help; NULL: it accepts none
+    const char *argument; // name of its one positional argument in the help; NULL: it accepts none
     const struct flag *flags;
     size_t flag_count;
     bool prompts;        // in a terminal, for what was left out
@@ -29,7 +29,7 @@ struct command {
     struct arena arena;
     struct config config;
     struct keyring keyring; // empty until command_transact or startup_load_keys has loaded it
-    const char *word;       // the positional argument; NULL: none was given
+    const char *argument;   // the positional argument; NULL: none was given
     bool makes_database;    // as in its form
     bool json;
     bool ask; // it prompts, stdin is a terminal, and there is no --json
@@ -60,7 +60,7 @@ enum errc command_read(struct command *command,
 int64_t command_now_us(void);
 
 // Prints the message as one line on stderr, "paymentsd: ...". Returns EXIT_USAGE for ERR_VALIDATION, which
-// means wrong arguments or settings, and EXIT_MISTAKE for everything else.
+// means wrong arguments or settings, and EXIT_FAILURE for everything else.
 int command_fail(const struct err *err);
 // The same for wrong arguments. Returns EXIT_USAGE.
 int command_misuse(const char *format, ...) __attribute__((format(printf, 1, 2)));

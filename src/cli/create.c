@@ -70,8 +70,8 @@ enum errc create_merchant(struct db *db, const struct keyring *keyring, const ch
     return audit_append(db, keyring->pepper, &entry, now_us, err);
 }
 
-static enum errc note_key(struct db *db, const struct keyring *keyring, const struct api_key *key,
-                          struct err *err)
+static enum errc audit_key(struct db *db, const struct keyring *keyring, const struct api_key *key,
+                           struct err *err)
 {
     ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
     JSON_CLEANUP struct json_object *metadata = json_new_object();
@@ -115,7 +115,7 @@ enum errc create_key(struct db *db, const struct keyring *keyring, struct arena 
     };
     api_key_hash(keyring->pepper, new_key->text, new_key->row.hash);
     enum errc rc = api_key_insert(db, &new_key->row, err);
-    return rc != OK ? rc : note_key(db, keyring, &new_key->row, err);
+    return rc != OK ? rc : audit_key(db, keyring, &new_key->row, err);
 }
 
 static void print_json(struct command *command, const struct new_key *new_key, const char *id,

@@ -15,7 +15,7 @@
 #define MODE_DEFAULT "live"
 #define EXPIRES_DEFAULT "never"
 
-// As given or asked for; NULL: neither.
+// From flags or prompts. NULL: not given.
 struct given {
     const char *merchant;
     const char *scopes;
@@ -32,7 +32,7 @@ struct job {
     struct new_key new_key;
 };
 
-static enum errc look(struct db *db, void *context, struct err *err)
+static enum errc find_merchant(struct db *db, void *context, struct err *err)
 {
     struct job *job = context;
     return select_merchant(db, job->merchant, &job->command->arena, &job->selection, err);
@@ -41,7 +41,7 @@ static enum errc look(struct db *db, void *context, struct err *err)
 static enum errc run(struct db *db, void *context, struct err *err)
 {
     struct job *job = context;
-    enum errc rc = look(db, job, err);
+    enum errc rc = find_merchant(db, job, err);
     if (rc != OK) {
         return rc;
     }
@@ -63,7 +63,7 @@ static enum errc check_merchant(const char *text, void *context, struct err *err
 {
     struct job *job = context;
     job->merchant = text;
-    enum errc rc = command_transact(job->command, look, job, err);
+    enum errc rc = command_transact(job->command, find_merchant, job, err);
     if (rc == OK && !job->selection.found) {
         selection_print_candidates(&job->selection);
         return err_set(err, ERR_VALIDATION, "several merchants have this name: enter the ID of one");
@@ -71,11 +71,11 @@ static enum errc check_merchant(const char *text, void *context, struct err *err
     return rc;
 }
 
-// The question about the merchant needs to know which there are; with none yet, there is nothing to ask.
+// Lists the merchants to choose from. Asks nothing if there is none yet.
 static enum errc ask_merchant(struct command *command, struct job *job, const char **merchant,
                               struct err *err)
 {
-    enum errc rc = command_transact(command, look, job, err);
+    enum errc rc = command_transact(command, find_merchant, job, err);
     if (rc != OK || job->selection.candidate_count == 0) {
         return rc;
     }
@@ -96,7 +96,7 @@ static enum errc ask(struct command *command, struct job *job, struct given *giv
         rc = ask_merchant(command, job, &given->merchant, err);
     } else {
         job->merchant = given->merchant;
-        rc = command_transact(command, look, job, err);
+        rc = command_transact(command, find_merchant, job, err);
     }
     if (rc == OK && given->scopes == NULL) {
         rc = prompt_checked(arena, "Scopes", SCOPES_DEFAULT, value_check_scopes, NULL, &given->scopes, err);

@@ -25,10 +25,10 @@ static enum errc run(struct db *db, void *context, struct err *err)
     return rc != OK ? rc : create_key(db, keyring, &job->command->arena, &job->spec, &job->new_key, err);
 }
 
-// What was not given: asked for, or the default. What was given is checked before anything is asked.
-static enum errc complete(struct command *command, const char *question, const char *fallback,
-                          enum errc (*check)(const char *text, void *unused, struct err *err),
-                          const char **value, struct err *err)
+// For a value that no flag gave: prompts for it, or takes the default.
+static enum errc ask_or_default(struct command *command, const char *question, const char *fallback,
+                                enum errc (*check)(const char *text, void *unused, struct err *err),
+                                const char **value, struct err *err)
 {
     if (*value == NULL && command->ask) {
         return prompt_checked(&command->arena, question, fallback, check, NULL, value, err);
@@ -37,6 +37,7 @@ static enum errc complete(struct command *command, const char *question, const c
     return OK;
 }
 
+// A wrong flag is refused before the first prompt.
 static enum errc check_given(const char *name, const char *mode, const char *expires, struct err *err)
 {
     enum errc rc = name == NULL ? OK : value_check_name("--name", name, err);
@@ -71,14 +72,14 @@ int cmd_createsuperadmin(int argc, char **argv)
         rc = check_given(name, mode, expires, &err);
     }
     if (rc == OK) {
-        rc = complete(&command, "Name of the admin", "superadmin", value_check_key_name, &name, &err);
+        rc = ask_or_default(&command, "Name of the admin", "superadmin", value_check_key_name, &name, &err);
     }
     if (rc == OK) {
-        rc = complete(&command, "Mode (test or live)", "live", value_check_mode, &mode, &err);
+        rc = ask_or_default(&command, "Mode (test or live)", "live", value_check_mode, &mode, &err);
     }
     if (rc == OK) {
-        rc = complete(&command, "Expires (a date, or a duration such as 90d)", "never", value_check_expiry,
-                      &expires, &err);
+        rc = ask_or_default(&command, "Expires (a date, or a duration such as 90d)", "never",
+                            value_check_expiry, &expires, &err);
     }
     if (rc == OK) {
         rc = value_check_name("--name", name, &err);

@@ -40,7 +40,7 @@ static enum errc find(struct db *db, struct job *job, struct err *err)
     return rc;
 }
 
-static enum errc note(struct db *db, const struct job *job, int64_t now_us, struct err *err)
+static enum errc append_audit(struct db *db, const struct job *job, int64_t now_us, struct err *err)
 {
     const struct api_key *key = &job->matches[0];
     ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
@@ -75,7 +75,7 @@ static enum errc run(struct db *db, void *context, struct err *err)
         return err_set(err, ERR_CONFLICT, "this API key was already revoked at %s", since);
     }
     job->matches[0].revoked_us = now_us;
-    return rc != OK ? rc : note(db, job, now_us, err);
+    return rc != OK ? rc : append_audit(db, job, now_us, err);
 }
 
 static void list_matches(const struct job *job)
@@ -105,11 +105,11 @@ static void print(const struct job *job)
 // Scripts give the key as a flag, people as an argument.
 static enum errc take_key(struct command *command, const char **key, struct err *err)
 {
-    if (*key != NULL && command->word != NULL) {
+    if (*key != NULL && command->argument != NULL) {
         return err_set(err, ERR_VALIDATION, "the key is given twice: as %.60s and as %.60s", *key,
-                       command->word);
+                       command->argument);
     }
-    *key = *key != NULL ? *key : command->word;
+    *key = *key != NULL ? *key : command->argument;
     if (*key == NULL) {
         return prompt_text(&command->arena, "Key to revoke (id or prefix)", NULL, key, err);
     }
@@ -124,7 +124,7 @@ int cmd_revokeapikey(int argc, char **argv)
         {"--key", "ID|PREFIX", &job.key, NULL, "the key to revoke, instead of the argument"},
     };
     const struct command_form form = {.name = "revokeapikey",
-                                      .word = "[ID|PREFIX]",
+                                      .argument = "[ID|PREFIX]",
                                       .flags = flags,
                                       .flag_count = COUNT_OF(flags),
                                       .prompts = true};
@@ -132,7 +132,7 @@ int cmd_revokeapikey(int argc, char **argv)
     if (!command_begin(&command, &form, argc, argv, &status)) {
         return status;
     }
-    if (job.key == NULL && command.word == NULL && !command.ask) {
+    if (job.key == NULL && command.argument == NULL && !command.ask) {
         return command_misuse("KEY is missing; usage: paymentsd revokeapikey ID|PREFIX");
     }
     struct err err;

@@ -39,25 +39,22 @@ static bool is_there(const char *path)
     return access(path, F_OK) == 0;
 }
 
-static enum errc make_next(struct job *job, struct err *err)
-{
-    const struct config *config = &job->command->config;
-    enum errc rc = keyring_load(&job->next, job->next_file, config->pepper_file, true, err);
-    return rc == OK ? file_name_again(config->master_key_file, job->kept_file, err) : rc;
-}
-
 static enum errc rekey(struct job *job, struct db *db, struct err *err)
 {
+    const struct config *config = &job->command->config;
     bool had_next = is_there(job->next_file);
     bool had_kept = is_there(job->kept_file);
-    enum errc rc = make_next(job, err);
+    enum errc rc = keyring_load(&job->next, job->next_file, config->pepper_file, true, err);
+    if (rc == OK) {
+        rc = file_name_again(config->master_key_file, job->kept_file, err);
+    }
     if (rc == OK) {
         rc = sealed_rekey(db, &job->command->keyring.master, &job->next.master, &job->count, err);
     }
     if (rc == OK) {
         rc = meta_change_master_key(db, job->next.master.id, err);
     }
-    if (rc != OK && !had_next) { // nothing is committed, so nothing needs what was made here
+    if (rc != OK && !had_next) { // nothing was committed, so nothing needs the new file
         (void)unlink(job->next_file);
     }
     if (rc != OK && !had_kept) {

@@ -140,7 +140,8 @@ static enum errc open_work(struct service *service, struct err *err)
         .timeout_ms = config->stripe_timeout_ms,
     };
     service->provider = stripe_open(&stripe);
-    enum engine_start start = service->had_database && !service->is_last_stopped ? START_UNSURE : START_SURE;
+    enum engine_start start =
+        service->had_database && !service->was_stopped_cleanly ? START_UNSURE : START_SURE;
     struct engine_options engine = {
         .start = service->accept_restored ? START_ACCEPTED : start,
         .loop = service->loop,
@@ -232,16 +233,9 @@ static void close_service(struct service *service)
     stripe_close(service->provider);
     store_free(service->store);
     uv_service_loop_close(service->uv_loop);
-    if (in_place && service->is_taken_up) { // otherwise the next start must not trust this database
+    if (in_place && service->was_ready) { // otherwise the next start must not trust this database
         shutdown_marker_write(service->config);
     }
-}
-
-// Other services use them, and by default they would end this one.
-static void ignore_user_signals(void)
-{
-    (void)signal(SIGUSR1, SIG_IGN);
-    (void)signal(SIGUSR2, SIG_IGN);
 }
 
 int cmd_serve(int argc, char **argv)
@@ -259,7 +253,9 @@ int cmd_serve(int argc, char **argv)
         return status;
     }
     raise_limits();
-    ignore_user_signals();
+    // Operators send these to other services; by default they would end this one.
+    (void)signal(SIGUSR1, SIG_IGN);
+    (void)signal(SIGUSR2, SIG_IGN);
     log_never_wait();
     service_set_log_level(command.config.log_level);
     struct service service = {.argc = argc,
@@ -274,7 +270,7 @@ int cmd_serve(int argc, char **argv)
         startup_load_keys(&command.config, &command.keyring, &err) != OK) {
         return command_fail(&err);
     }
-    service.is_last_stopped = shutdown_marker_consume(&command.config);
+    service.was_stopped_cleanly = shutdown_marker_consume(&command.config);
     if (open_service(&service, &err) != OK) {
         _exit(command_fail(&err)); // running threads still use everything
     }
@@ -284,7 +280,7 @@ int cmd_serve(int argc, char **argv)
     }
     LOG(LOG_INFO, "stopped");
     if (service.end != END_CLEAN) {
-        _exit(service.end == END_CALLS_OPEN ? 0 : EXIT_MISTAKE); // unfinished work still uses everything
+        _exit(service.end == END_CALLS_OPEN ? 0 : EXIT_FAILURE); // unfinished work still uses everything
     }
     return 0;
 }

@@ -29,7 +29,7 @@ static void notify_manager(const char *state)
 static void on_ready(void *context)
 {
     struct service *service = context;
-    service->is_taken_up = true;
+    service->was_ready = true;
     LOG(LOG_INFO, "ready");
     notify_manager("READY=1");
 }
@@ -50,7 +50,7 @@ static void check_drained(struct timer *timer)
         service->end = END_CLEAN;
     } else if (left_us <= 0) {
         LOG(LOG_WARN, "stopped with unfinished work; the next start continues it");
-        service->end = api_done ? END_CALLS_OPEN : END_CALLERS_CUT;
+        service->end = api_done ? END_CALLS_OPEN : END_REQUESTS_CUT;
     } else {
         timer_start(service->loop, &service->drain_timer, DRAIN_CHECK_US);
         return;

@@ -13,8 +13,8 @@
 
 enum service_end {
     END_CLEAN,
-    END_CALLS_OPEN,  // provider calls or deliveries did not end in time
-    END_CALLERS_CUT, // nor did requests to the API
+    END_CALLS_OPEN,   // provider calls or deliveries did not end in time
+    END_REQUESTS_CUT, // nor did requests to the API
 };
 
 struct service {
@@ -24,11 +24,11 @@ struct service {
     const struct config *config;
     struct keyring *keyring;
     struct arena *arena;
-    bool accept_restored; // --accept-restored
-    bool had_database;    // before this start
-    bool is_last_stopped; // nothing has touched the database since the last clean shutdown
-    bool is_taken_up;     // the start has recorded in the database what to ask the provider for
-    int64_t payments;     // in the database, counted up to PAYMENTS_COUNTED_MAX
+    bool accept_restored;     // --accept-restored
+    bool had_database;        // before this start
+    bool was_stopped_cleanly; // nothing has touched the database since the last clean shutdown
+    bool was_ready;           // the engine has recorded in the database what this run must ask the provider
+    int64_t payments;         // in the database, counted up to PAYMENTS_COUNTED_MAX
     struct uv_service_loop *uv_loop;
     struct loop *loop;
     struct store *store;

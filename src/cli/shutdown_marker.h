@@ -1,14 +1,14 @@
-// Whether a database is the very one that the service last stopped with, and nothing has touched it since. A
-// file beside it says which one that was; a crash leaves none, and a restored or moved database is another
-// one.
+// A file beside the database says that the service shut down cleanly, and identifies the database. The next
+// start trusts the database only if nothing has touched it since. A crash leaves no marker; a restored or
+// moved database does not match it.
 #pragma once
 
 #include <stdbool.h>
 
 #include "base/config.h"
 
-// At the end of a stop in good order, when the database is closed, of a service that had become ready. Where
-// it cannot be written, that is logged.
+// Call it at the end of a clean shutdown of a service that was ready, after the database is closed. Logs an
+// error.
 void shutdown_marker_write(const struct config *config);
-// At start, before the database is opened; the mark is gone then. False: it may be another one.
+// Call it before the database is opened. Removes the marker. False: something may have touched the database.
 bool shutdown_marker_consume(const struct config *config);

@@ -19,7 +19,7 @@ struct job {
     bool active;
 };
 
-static enum errc note(struct db *db, const struct job *job, int64_t now_us, struct err *err)
+static enum errc append_audit(struct db *db, const struct job *job, int64_t now_us, struct err *err)
 {
     ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
     JSON_CLEANUP struct json_object *metadata = json_new_object();
@@ -47,10 +47,10 @@ static enum errc run(struct db *db, void *context, struct err *err)
     if (rc == OK && !changed) {
         return err_set(err, ERR_CONFLICT, "this merchant is already %s", job->active ? "active" : "inactive");
     }
-    return rc != OK ? rc : note(db, job, now_us, err);
+    return rc != OK ? rc : append_audit(db, job, now_us, err);
 }
 
-static enum errc look(struct db *db, void *context, struct err *err)
+static enum errc find_merchant(struct db *db, void *context, struct err *err)
 {
     struct job *job = context;
     return select_named_merchant(db, job->merchant, &job->command->arena, &job->selection, err);
@@ -60,10 +60,10 @@ static enum errc check_merchant(const char *text, void *context, struct err *err
 {
     struct job *job = context;
     job->merchant = text;
-    return command_transact(job->command, look, job, err);
+    return command_transact(job->command, find_merchant, job, err);
 }
 
-static enum errc take(struct job *job, const char *active, struct err *err)
+static enum errc read_arguments(struct job *job, const char *active, struct err *err)
 {
     struct arena *arena = &job->command->arena;
     enum errc rc = active != NULL ? value_check_active(active, NULL, err) : OK;
@@ -116,7 +116,7 @@ int cmd_updatemerchant(int argc, char **argv)
     struct err err;
     enum errc rc = startup_need_database(&command.config, &err);
     if (rc == OK) {
-        rc = take(&job, active, &err);
+        rc = read_arguments(&job, active, &err);
     }
     if (rc == OK) {
         rc = command_transact(&command, run, &job, &err);
