@@ -15,7 +15,7 @@ export BUILD
 # with every default scope.
 given = $(foreach v,$(.VARIABLES),$(if $(findstring command line,$(origin $(v))),$(v)))
 unknown = $(filter-out $(1) BUILD PAYMENTSD CC CFLAGS LDFLAGS PAYMENTS_%,$(given))
-only = $(if $(call unknown,$(1)),$(error make $@ takes $(or $(1),no variables), not $(strip $(call unknown,$(1)))))
+only = $(if $(call unknown,$(1)),$(error make $@: unknown variable $(strip $(call unknown,$(1))); it takes $(or $(1),no variables)))
 
 build: ## build the program, build/paymentsd (the default)
 	@scripts/build "$(BUILD)" paymentsd

@@ -1,5 +1,5 @@
-"""Starts that cannot be: each ends with one plain line that names what is wrong, no log, no half-made data, and a status
-that says so. What was there before is as it was."""
+"""Failed starts. Each prints one plain line that names what is wrong, logs nothing, leaves no half-made data, and exits with
+a status that fits. Existing data does not change."""
 import contextlib
 import os
 import re
@@ -19,14 +19,14 @@ TIMEOUT_S = 20
 
 
 class Start:
-    """The program and a data directory that nothing is in yet."""
+    """The program and an empty data directory."""
 
     def __init__(self, binary, directory):
         self.binary = str(binary)
         self.directory = directory / "data"
 
     def refused(self, *words, **settings):
-        """The one line, without the program's name."""
+        """The error line, without the program's name."""
         given = {"data_dir": self.directory, "listen": "127.0.0.1:0"} | settings
         variables = {f"PAYMENTS_{name.upper()}": str(value) for name, value in given.items() if value is not None}
         done = subprocess.run([self.binary, "serve", *words], env=environment(**variables), text=True,
@@ -44,7 +44,7 @@ def begin(binary, tmp_path):
 
 @pytest.fixture
 def used(start_server, nghttpx):
-    """A server that has ended, and the merchant and payment that it holds."""
+    """A stopped server, and the merchant and payment that it holds."""
     server = start_server(**nghttpx.settings)
     merchant = Merchant(server)
     merchant.use_stripe()
@@ -54,7 +54,7 @@ def used(start_server, nghttpx):
 
 
 def holds(used):
-    """Whether the server starts again and has everything."""
+    """Checks that the server starts again and has everything."""
     server, merchant, payment = used
     server.start()
     assert merchant.payment(payment["id"]) == payment
@@ -74,7 +74,7 @@ def holds(used):
     ("stripe_api_base", "ftp://stripe"),
     ("stripe_ca_file", "/nonexistent/ca.pem"), ("database", "mysql://localhost"), ("database", "sqlite::memory:"),
     ("database", "sqlite:"), ("config", "/nonexistent/settings")])
-def test_a_setting_that_cannot_be_is_named_and_nothing_is_made(begin, name, value):
+def test_an_invalid_setting_is_named_and_nothing_is_created(begin, name, value):
     line = begin.refused(**{name: value})
     assert name.replace("_", "-") in line or f"PAYMENTS_{name.upper()}" in line or value in line and value, line
     assert not os.path.exists(begin.directory) or name == "listen"
@@ -83,12 +83,12 @@ def test_a_setting_that_cannot_be_is_named_and_nothing_is_made(begin, name, valu
 @pytest.mark.parametrize("words", [["--nonsense"], ["--patience"], ["--patience=banana"], ["word"],
                                    ["--listen", "a", "--listen", "b"],
                                    ["-v"], ["--port", "80"]])
-def test_a_flag_that_cannot_be_is_refused(begin, words):
+def test_an_invalid_flag_is_refused(begin, words):
     assert words[0].split("=")[0].lstrip("-") in begin.refused(*words)
     assert not os.path.exists(begin.directory)
 
 
-def test_a_file_of_settings_is_named_with_its_line(begin, tmp_path):
+def test_a_mistake_in_the_settings_file_is_named_with_its_line(begin, tmp_path):
     file = tmp_path / "settings"
     file.write_text("# ours\npatience = banana\n", encoding="ascii")
     line = begin.refused(config=file)
@@ -131,7 +131,7 @@ def test_a_file_that_is_no_database_is_refused_and_kept(begin, tmp_path, content
     assert path.read_bytes() == content
 
 
-def test_a_damaged_database_is_refused_and_whole_again_when_it_is_put_back(used, begin):
+def test_a_damaged_database_is_refused_until_it_is_restored(used, begin):
     server = used[0]
     path = os.path.join(server.data_dir, "payments.db")
     shutil.copy(path, path + ".kept")
@@ -153,7 +153,7 @@ def test_a_database_that_cannot_be_reached_is_named(begin, tmp_path):
 # The keys
 
 @pytest.mark.parametrize("name", ["master.key", "pepper.key"])
-def test_another_key_than_the_databases_is_refused_and_the_right_one_still_opens_it(used, begin, name):
+def test_another_key_is_refused_and_the_right_one_still_opens_the_database(used, begin, name):
     server = used[0]
     path = os.path.join(server.data_dir, name)
     shutil.copy(path, path + ".kept")
@@ -164,7 +164,7 @@ def test_another_key_than_the_databases_is_refused_and_the_right_one_still_opens
         assert said in begin.refused(data_dir=server.data_dir)
     os.remove(path)
     assert "restore the one" in begin.refused(data_dir=server.data_dir)
-    assert not os.path.exists(path), "a key is never made anew beside a database"
+    assert not os.path.exists(path), "a key is never created again for a database"
     shutil.move(path + ".kept", path)
     holds(used)
 
@@ -177,7 +177,7 @@ def test_a_refusal_never_shows_a_key(begin, tmp_path):
     assert key not in begin.refused(master_key_file=path)
 
 
-# A start that is interrupted
+# Interrupted starts
 
 def test_a_start_that_is_interrupted_leaves_a_database_that_starts(binary, begin, start_server, nghttpx):
     command = [begin.binary, "serve", "--listen", "127.0.0.1:0", "--data-dir", str(begin.directory)]

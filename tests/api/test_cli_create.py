@@ -23,7 +23,7 @@ def mode(path):
     return stat.S_IMODE(os.stat(path).st_mode)
 
 
-def test_what_is_made_is_the_owners_alone(nothing):
+def test_only_the_owner_may_read_what_is_created(nothing):
     before = os.umask(0)
     try:
         nothing.run("migrate")
@@ -38,13 +38,13 @@ def test_what_is_made_is_the_owners_alone(nothing):
     assert nothing.audit() == ["merchant.created", "key.created"]
 
 
-def test_the_text_of_a_key_is_nowhere_in_the_data(place):
+def test_the_secret_part_of_a_key_is_not_stored(place):
     keys = [place.json("createapikey")["key"], place.json("createsuperadmin")["key"]]
     shown = place.run("listapikeys").stdout + place.run("listapikeys", "--json").stdout
     content = place.bytes()
     assert b"default" in content   # the search can find what is there
     for key in keys:
-        # 16: what is stored behind the prefix may by chance begin as the key goes on.
+        # 16, because the byte stored after the prefix may happen to equal the next one of the key.
         assert key[:12].encode() in content and key[:16].encode() not in content and key[12:].encode() not in content
         assert key[:12] in shown and key[:13] not in shown
 
@@ -55,7 +55,7 @@ def test_a_person_is_told_that_the_key_is_shown_only_once(place):
     assert "only once" in out and "new merchant \"default\"" in out and "billing job" in out
 
 
-def test_a_merchant_is_made_and_used_by_its_id_or_its_name(place):
+def test_a_merchant_is_created_and_selected_by_id_or_name(place):
     shop = place.json("createmerchant", "--name", "Café Zürich")
     assert shop["name"] == "Café Zürich" and uuid.UUID(shop["id"]).version == 7
     place.json("createmerchant", "--name", "other")
@@ -73,7 +73,7 @@ def test_a_key_goes_to_the_only_merchant_and_admins_do_not_count(place):
     assert place.sql("SELECT count(*) FROM merchants") == [(2,)]
 
 
-def test_among_several_merchants_it_lists_them_and_makes_nothing(place):
+def test_if_there_are_several_merchants_it_lists_them_and_creates_nothing(place):
     ids = [place.json("createmerchant", "--name", name)["id"] for name in ("one", "two")]
     done = place.run("createapikey", status=1)
     first, *listed = done.stderr.splitlines()
@@ -91,7 +91,7 @@ def test_a_name_that_two_merchants_have_is_refused_with_their_ids(place):
         assert all(one in done.stderr for one in ids)
 
 
-def test_a_merchants_name_is_taken_once(place):
+def test_a_merchants_name_is_unique(place):
     shop = place.json("createmerchant", "--name", "shop")
     for words in (["createmerchant", "--name", "shop"], ["createsuperadmin", "--name", "shop"]):
         assert f'the name "shop" is already taken by the merchant {shop["id"]}' in place.refused(*words)
@@ -102,7 +102,7 @@ def test_a_merchants_name_is_taken_once(place):
     assert admin["merchant_id"] in place.run("listmerchants").stdout
 
 
-def test_two_that_are_made_at_once_do_not_get_one_name(place):
+def test_two_merchants_created_at_once_do_not_share_a_name(place):
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         made = list(pool.map(lambda _: subprocess.run(place.argv("createmerchant", "--name", "shop"), check=False,
                                                       env=place.environment(), capture_output=True).returncode, range(8)))
@@ -128,7 +128,7 @@ def test_an_admin_has_every_scope_and_a_name(place):
 
 
 @pytest.mark.parametrize("text, seconds", [("90d", 90 * 86400), ("12h", 43200), ("5m", 300), ("30s", 30)])
-def test_a_duration_ends_that_long_from_now(place, text, seconds):
+def test_a_duration_counts_from_now(place, text, seconds):
     before = int(time.time())
     place.json("createapikey", "--expires", text)
     (expires_us,), = place.sql("SELECT expires_us FROM api_keys")
@@ -141,7 +141,7 @@ def test_an_expiry_may_be_a_time(place, text, shown):
     assert place.json("createapikey", "--expires", text)["expires_at"] == shown
 
 
-def test_commands_that_start_at_once_on_nothing_agree_on_keys_and_merchant(nothing):
+def test_first_commands_at_once_agree_on_keys_and_merchant(nothing):
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda _: nothing.run("migrate"), range(8)))
         keys = list(pool.map(lambda _: nothing.json("createapikey"), range(8)))
@@ -152,7 +152,7 @@ def test_commands_that_start_at_once_on_nothing_agree_on_keys_and_merchant(nothi
 
 @contextlib.contextmanager
 def writing_without_pause(database):
-    """A program that begins its next transaction as soon as the one before is committed."""
+    """Another program that begins a transaction as soon as its last one is committed."""
     ended = threading.Event()
 
     def write():
@@ -173,7 +173,7 @@ def writing_without_pause(database):
         thread.join()
 
 
-def test_commands_get_their_turn_beside_a_service_that_writes_without_pause(place):
+def test_commands_get_their_turn_while_another_program_writes_without_pause(place):
     place.json("createapikey")
     with writing_without_pause(place.database):
         for _ in range(4):
@@ -182,7 +182,7 @@ def test_commands_get_their_turn_beside_a_service_that_writes_without_pause(plac
     assert len(place.json("listapikeys")) == 5
 
 
-def test_a_key_that_could_not_be_shown_is_named(place):
+def test_a_key_that_could_not_be_printed_is_named(place):
     with open("/dev/full", "w", encoding="ascii") as full:
         message = place.run("createapikey", status=1, stdout=full).stderr
     (key,) = place.json("listapikeys")

@@ -1,5 +1,4 @@
-"""Which database a command works on: only `serve` and `migrate` make one, and without a given place it is the same one from
-every folder."""
+"""Which database a command uses. Only `serve` and `migrate` create one. The default is the same from every folder."""
 import json
 import os
 import subprocess
@@ -17,7 +16,7 @@ NEEDS_A_DATABASE = [["createsuperadmin"], ["createmerchant", "--name", "shop"], 
 
 
 @pytest.mark.parametrize("words", NEEDS_A_DATABASE, ids=lambda words: words[0])
-def test_a_command_makes_no_database_and_says_which_it_looked_for(nothing, words):
+def test_a_command_creates_no_database_and_names_the_missing_one(nothing, words):
     message = nothing.refused(*words)
     assert nothing.database in message and "PAYMENTS_DATA_DIR or --data-dir" in message
     assert not os.path.exists(nothing.directory)
@@ -32,7 +31,7 @@ def test_an_empty_file_is_no_database(nothing, words):
     assert os.listdir(nothing.directory) == ["payments.db"] and os.path.getsize(nothing.database) == 0
 
 
-def test_nothing_is_asked_where_there_is_no_database(nothing, terminal):
+def test_nothing_is_asked_if_there_is_no_database(nothing, terminal):
     for command in ("createmerchant", "createsuperadmin", "createapikey", "revokeapikey", "updatemerchant"):
         asked = terminal(command)
         assert asked.expect("paymentsd: there is no database") == ""
@@ -60,7 +59,7 @@ def test_migrate_refuses_while_a_service_runs_and_names_it(start_server, stub_st
     server.command("migrate")
 
 
-# What others may read
+# What other users may read
 
 @pytest.mark.parametrize("words", [["serve"], ["migrate"], ["createapikey"], ["listapikeys"], ["backup", "copy.db"],
                                    ["verify-audit"], ["check-config"]], ids=lambda words: words[0])
@@ -84,10 +83,10 @@ def test_a_database_that_may_not_be_read_is_not_called_missing(place, words):
     assert not os.path.exists("copy.db")
 
 
-# The default place
+# The default directory
 
 class Home:
-    """Someone's home, with other folders to call the program from."""
+    """A home directory, and other folders to run the program in."""
 
     def __init__(self, binary, directory):
         self.binary = str(binary)
@@ -128,7 +127,7 @@ def test_every_folder_finds_the_same_database_and_none_is_made_in_it(home):
     assert not any(os.listdir(folder) for folder in home.folders)
 
 
-def test_the_state_directory_of_a_service_manager_or_of_the_user_goes_before(home, tmp_path):
+def test_the_state_directory_of_systemd_or_the_user_overrides_the_default(home, tmp_path):
     home.done("migrate", XDG_STATE_HOME=tmp_path / "xdg")
     assert (tmp_path / "xdg" / "paymentsd" / "payments.db").exists()
     home.done("migrate", XDG_STATE_HOME=tmp_path / "xdg", STATE_DIRECTORY=tmp_path / "systemd")
@@ -138,13 +137,13 @@ def test_the_state_directory_of_a_service_manager_or_of_the_user_goes_before(hom
     assert not home.data.exists()
 
 
-def test_without_a_home_the_place_must_be_named(home):
+def test_without_a_home_the_data_directory_must_be_set(home):
     assert "PAYMENTS_DATA_DIR" in home.refused("serve", HOME="")
     assert "PAYMENTS_DATA_DIR" in home.refused("createapikey", HOME="")
 
 
 @pytest.mark.parametrize("command", ["serve", "migrate"])
-def test_a_database_in_the_former_default_place_is_not_passed_over(home, command):
+def test_a_database_in_the_former_default_directory_is_not_ignored(home, command):
     former = home.folders[0] / "data"
     home.done("migrate", PAYMENTS_DATA_DIR=former)
     message = home.refused(command)
@@ -154,7 +153,7 @@ def test_a_database_in_the_former_default_place_is_not_passed_over(home, command
     home.done("migrate", folder=1)
 
 
-# What serve says of it
+# What serve logs about it
 
 def test_the_service_says_which_database_it_opened_and_what_it_holds(start_server, sandbox):
     server = start_server(sandbox.url)

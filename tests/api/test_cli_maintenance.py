@@ -1,4 +1,4 @@
-"""The commands that look after the database: verify-audit, backup, check-config, migrate, healthcheck, version."""
+"""The commands for maintenance: verify-audit, backup, check-config, migrate, healthcheck, version."""
 import contextlib
 import http.server
 import os
@@ -23,7 +23,7 @@ def test_the_audit_chain_holds_and_its_head_moves(place):
     assert second["head"] in place.run("verify-audit").stdout
 
 
-def test_an_audit_log_whose_end_was_cut_does_not_hold_the_head_that_was_kept(place):
+def test_a_truncated_audit_log_does_not_contain_the_earlier_head(place):
     for name in "abc":
         place.json("createmerchant", "--name", name)
     kept = place.json("verify-audit")["head"]
@@ -51,14 +51,14 @@ def test_a_tampered_audit_row_is_named(place):
     assert "entry 3" in place.refused("verify-audit")
 
 
-def test_looking_at_what_is_not_there_makes_nothing(nothing):
+def test_commands_that_only_read_create_nothing(nothing):
     for words in (["verify-audit"], ["backup", "x.db"]):
         assert nothing.database in nothing.refused(*words)
     nothing.run("check-config", listen="127.0.0.1:0")
     assert not os.path.exists(nothing.directory)
 
 
-def test_a_backup_is_whole_private_and_never_replaces_a_file(place):
+def test_a_backup_is_complete_and_private_and_never_replaces_a_file(place):
     key = place.json("createapikey")
     copy = os.path.join(place.directory, "copy.db")
     out = place.run("backup", copy).stdout
@@ -72,7 +72,7 @@ def test_a_backup_is_whole_private_and_never_replaces_a_file(place):
     assert "nowhere" in place.refused("backup", os.path.join(place.directory, "nowhere", "copy.db"))
 
 
-def test_a_backup_waits_for_no_writer_and_holds_what_was_committed(place):
+def test_a_backup_waits_for_no_writer_and_contains_what_was_committed(place):
     place.json("createapikey")
     with contextlib.closing(sqlite3.connect(place.database, isolation_level=None)) as writer:
         writer.execute("BEGIN IMMEDIATE")
@@ -90,7 +90,7 @@ def test_a_failed_backup_leaves_no_file(place):
     assert not os.path.exists(copy)
 
 
-def test_the_settings_are_checked_without_making_anything(nothing):
+def test_check_config_creates_nothing(nothing):
     assert nothing.json("check-config", listen="127.0.0.1:0") == {"ok": True}
     assert "PAYMENTS_PATIENCE" in nothing.refused("check-config", patience="never", status=2)
     assert "webhook-allow" in nothing.refused("check-config", webhook_allow="10.0.0.0/99", status=2)
@@ -102,7 +102,7 @@ def test_the_settings_are_checked_without_making_anything(nothing):
     assert "pepper.key must hold 32 bytes" in nothing.refused("check-config")
 
 
-def test_migrating_makes_the_database_and_again_changes_nothing(place):
+def test_migrate_creates_the_database_and_changes_nothing_the_second_time(place):
     place.run("migrate")
     before = place.sql("SELECT version FROM schema_version")
     place.run("migrate")
@@ -118,7 +118,7 @@ def test_the_version_is_printed(nothing):
 
 @contextlib.contextmanager
 def readyz(status):
-    """Something that answers /readyz so, and the address of it."""
+    """A server that answers /readyz with this status. Yields its port."""
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
             self.send_response(status if self.path == "/readyz" else 404)
@@ -134,7 +134,7 @@ def readyz(status):
         thread.join()
 
 
-def test_the_health_check_is_the_services_own_readiness(place):
+def test_healthcheck_asks_the_service_whether_it_is_ready(place):
     with readyz(200) as port:
         place.run("healthcheck", listen=f"127.0.0.1:{port}")
         place.run("healthcheck", "--listen", f"0.0.0.0:{port}")

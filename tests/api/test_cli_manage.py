@@ -39,7 +39,7 @@ def test_a_prefix_that_two_keys_share_lists_their_ids_and_revokes_none(place):
     assert {key["state"] for key in place.json("listapikeys")} == {"active"}
 
 
-def test_a_key_that_is_not_there_is_not_revoked(place):
+def test_an_unknown_key_is_not_revoked(place):
     key = place.json("createapikey")
     for text in ("sk_live_none", str(uuid.uuid4()), key["prefix"][:8], "%", ""):
         place.refused("revokeapikey", text)
@@ -49,7 +49,7 @@ def test_a_key_that_is_not_there_is_not_revoked(place):
 
 # Deactivating a merchant
 
-def test_a_merchant_is_deactivated_and_made_active_again(place):
+def test_a_merchant_is_deactivated_and_activated_again(place):
     shop = place.json("createmerchant", "--name", "shop")
     keys = [place.json("createapikey", "--merchant", "shop") for _ in range(2)]
     place.run("revokeapikey", keys[1]["id"])
@@ -66,7 +66,7 @@ def test_a_merchant_is_deactivated_and_made_active_again(place):
     place.run("verify-audit")
 
 
-def test_a_merchant_that_is_so_already_is_left_alone(place):
+def test_a_merchant_already_in_that_state_is_not_changed(place):
     shop = place.json("createmerchant", "--name", "shop")
     assert "is already active" in place.refused("updatemerchant", "--merchant", "shop", "--active", "true")
     place.run("updatemerchant", "--merchant", "shop", "--active", "false")
@@ -74,7 +74,7 @@ def test_a_merchant_that_is_so_already_is_left_alone(place):
     assert place.audit().count("merchant.updated") == 1
 
 
-def test_which_merchant_and_what_must_be_said(place):
+def test_the_merchant_and_the_change_must_be_given(place):
     shops = [place.json("createmerchant", "--name", name) for name in ("shop", "other")]
     place.sql("UPDATE merchants SET name = 'shop'")
     done = place.run("updatemerchant", "--merchant", "shop", "--active", "false", status=1)
@@ -86,7 +86,7 @@ def test_which_merchant_and_what_must_be_said(place):
     assert "merchant.updated" not in place.audit()
 
 
-def test_at_a_terminal_it_asks_which_merchant_and_what(place, terminal):
+def test_in_a_terminal_it_asks_for_the_merchant_and_the_change(place, terminal):
     place.json("createmerchant", "--name", "shop")
     asked = terminal("updatemerchant")
     asked.answer("Merchant (id or name): ", "shop")

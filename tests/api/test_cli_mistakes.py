@@ -22,7 +22,7 @@ from conftest import ROOT
     (["--colour", "red"], 2, "flag --colour"),
     (["word"], 2, "unexpected argument \"word\""),
 ])
-def test_a_mistake_is_one_line_that_says_what_it_may_be(place, words, status, message):
+def test_an_error_is_one_line_that_says_what_is_allowed(place, words, status, message):
     assert message in place.refused("createapikey", *words, status=status)
     assert not os.path.exists(place.database) or place.json("listapikeys") == []
 
@@ -31,12 +31,12 @@ def test_a_mistake_is_one_line_that_says_what_it_may_be(place, words, status, me
                                    ["migrate", "--patience"], ["check-config", "word"], ["backup", "a", "b"],
                                    ["sandbox", "word"], ["sandbox", "--nonsense"], ["version", "word"], ["bogus"],
                                    ["verify-audit", "--json=1"], ["listmerchants", "word"], ["revokeapikey", "a", "b"]])
-def test_a_command_that_is_called_wrongly_ends_with_2(nothing, words):
+def test_a_command_called_wrongly_exits_with_2(nothing, words):
     done = nothing.run(*words, status=2)
     assert done.stderr.startswith("paymentsd: ") and not done.stdout and not os.path.exists(nothing.directory)
 
 
-# A wrong value of each setting, and commands that have no use for it.
+# A wrong value of each setting, and every command, also those that do not use it.
 WRONG = {"listen": "banana", "database": "banana", "stripe-api-base": "banana", "stripe-ca-file": "/nonexistent", "stripe-rate": "banana",
          "stripe-timeout": "banana", "webhook-allow": "banana", "webhook-allow-http": "banana", "webhook-schedule": "banana",
          "webhook-timeout": "1ms", "webhook-in-flight": "0", "proxy": "banana", "trusted-proxies": "10.0.0.0/99", "charge-window": "24h",
@@ -47,7 +47,7 @@ COMMANDS = [["serve"], ["migrate"], ["check-config"], ["createapikey"], ["create
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_a_wrong_setting_ends_with_2_wherever_it_is_given(nothing, tmp_path, name):
+def test_a_wrong_setting_exits_with_2_wherever_it_is_given(nothing, tmp_path, name):
     value, variable = WRONG[name], name.replace("-", "_")
     assert name in nothing.refused("serve", f"--{name}={value}", status=2) or name == "config"
     message = nothing.refused("serve", status=2, **{variable: value})
@@ -68,7 +68,7 @@ def test_every_command_refuses_a_wrong_setting_with_2(nothing, words, name):
 
 @pytest.mark.parametrize("words", [*COMMANDS, ["sandbox"], ["version"]], ids=lambda words: words[0])
 @pytest.mark.parametrize("more", [["--colour", "red"], ["--colour=red"], ["a", "b"]], ids=" ".join)
-def test_every_command_refuses_wrong_flags_and_words_with_2(nothing, words, more):
+def test_every_command_refuses_wrong_flags_and_arguments_with_2(nothing, words, more):
     nothing.refused(*words, *more, status=2)
     assert not os.path.exists(nothing.directory)
 
@@ -76,11 +76,11 @@ def test_every_command_refuses_wrong_flags_and_words_with_2(nothing, words, more
 @pytest.mark.parametrize("words", [["sandbox", "--listen", "banana"], ["createapikey", "--mode", "banana"], ["createapikey", "--scopes", "x"],
                                    ["createapikey", "--expires", "x"], ["createmerchant", "--name", ""], ["createsuperadmin", "--name", ""],
                                    ["updatemerchant", "--merchant", "shop", "--active", "banana"]], ids=" ".join)
-def test_a_wrong_value_of_a_commands_own_flag_ends_with_2(place, words):
+def test_a_wrong_value_of_a_commands_own_flag_exits_with_2(place, words):
     place.refused(*words, status=2)
 
 
-def test_what_is_no_mistake_of_the_caller_ends_with_1(nothing, place, tmp_path):
+def test_other_errors_exit_with_1(nothing, place, tmp_path):
     os.unlink(os.path.join(place.directory, "master.key"))
     for words in COMMANDS[:-1]:
         if words[0] not in ("backup", "healthcheck"):
@@ -106,7 +106,7 @@ def test_no_command_and_an_unknown_one_show_the_help(nothing):
     assert not os.path.exists(nothing.directory)
 
 
-def test_the_help_of_serve_says_what_each_setting_is(place):
+def test_the_help_of_serve_describes_each_setting(place):
     shown = place.run("serve", "--help").stdout
     names = re.findall(r'^    \{"([a-z-]+)",', (ROOT / "src" / "base" / "config_table.c").read_text(), re.MULTILINE)
     assert "data-dir" in names and "log-level" in names
@@ -133,7 +133,7 @@ def test_a_wrong_key_is_refused_before_anything_is_written(place, name, what):
 
 
 @pytest.mark.parametrize("name", ["master.key", "pepper.key"])
-def test_a_lost_key_is_not_made_anew_beside_a_database(place, name):
+def test_a_lost_key_is_not_created_again_for_a_database(place, name):
     place.json("createapikey")
     path = os.path.join(place.directory, name)
     os.rename(path, path + ".away")
@@ -141,7 +141,7 @@ def test_a_lost_key_is_not_made_anew_beside_a_database(place, name):
     assert not os.path.exists(path)
 
 
-def test_a_key_file_that_others_may_read_is_refused(place):
+def test_a_key_file_that_other_users_may_read_is_refused(place):
     place.json("createapikey")
     os.chmod(os.path.join(place.directory, "master.key"), 0o644)
     assert "chmod 600" in place.refused("listapikeys")

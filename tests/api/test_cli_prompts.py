@@ -4,7 +4,7 @@ import os
 import uuid
 
 
-def test_at_a_terminal_it_asks_with_the_defaults_in_brackets(place, terminal):
+def test_in_a_terminal_it_asks_with_the_defaults_in_brackets(place, terminal):
     place.json("createmerchant", "--name", "shop")
     asked = terminal("createapikey")
     asked.answer("Merchant (id or name) [shop]: ")
@@ -17,23 +17,23 @@ def test_at_a_terminal_it_asks_with_the_defaults_in_brackets(place, terminal):
     assert (key["merchant"], key["scopes"], key["mode"], key["name"]) == ("shop", ["audit:read"], "test", "billing")
 
 
-def test_what_was_given_is_not_asked_and_a_first_merchant_needs_no_question(place, terminal):
+def test_given_flags_and_the_first_merchant_are_not_asked_for(place, terminal):
     asked = terminal("createapikey", "--mode", "test", "--name", "x", "--expires", "1d")
     assert asked.answer("Scopes [") == ""
     assert "new merchant \"default\"" in asked.end()
 
 
-def test_at_a_terminal_several_merchants_are_listed_and_one_is_asked_for(place, terminal):
+def test_in_a_terminal_several_merchants_are_listed_to_choose_from(place, terminal):
     ids = [place.json("createmerchant", "--name", name)["id"] for name in ("one", "two")]
     asked = terminal("createapikey", "--mode", "test", "--name", "x", "--expires", "1d", "--scopes", "audit:read")
     listed = asked.answer("Merchant (id or name): ")
     assert all(one in listed for one in ids)
-    asked.answer("Merchant (id or name): ", "two")     # it has no default, so an empty answer is asked again
+    asked.answer("Merchant (id or name): ", "two")     # there is no default, so it asks again after an empty answer
     asked.end()
     assert place.json("listapikeys")[0]["merchant"] == "two"
 
 
-def test_a_wrong_answer_is_refused_at_once_and_asked_again(place, terminal):
+def test_a_wrong_answer_is_refused_at_once_and_asked_for_again(place, terminal):
     place.json("createmerchant", "--name", "shop")
     for command, answers in {
         "createsuperadmin": [("Name of the admin", "x" * 101, "1 to 100 bytes", "Ops"),
@@ -68,7 +68,7 @@ def test_a_wrong_flag_is_refused_before_anything_is_asked(place, terminal):
     asked.end(status=1)
 
 
-def test_the_end_of_input_ends_it_without_doing_anything(place, terminal):
+def test_the_end_of_input_cancels_the_command(place, terminal):
     for command, question in (("createmerchant", "Name of the merchant: "), ("revokeapikey", "Key to revoke"),
                               ("createsuperadmin", "Name of the admin")):
         asked = terminal(command)
@@ -79,7 +79,7 @@ def test_the_end_of_input_ends_it_without_doing_anything(place, terminal):
     assert place.audit() == []
 
 
-def test_a_script_at_a_terminal_is_not_asked(place, terminal):
+def test_with_json_nothing_is_asked(place, terminal):
     assert json.loads(terminal("createapikey", "--json").end())["mode"] == "live"
     assert place.audit() == ["merchant.created", "key.created"]
 

@@ -1,4 +1,4 @@
-"""The service as a process: where it listens, how it ends and starts again, and what it logs meanwhile."""
+"""The service as a process: where it listens, how it stops and starts again, and what it logs."""
 import contextlib
 import signal
 import sqlite3
@@ -24,14 +24,14 @@ def test_merchants_do_not_see_each_other(server, merchant):
     assert Merchant(server).api.get(f"/v1/payments/{payment['id']}", expect=404).codes == ["NOT_FOUND"]
 
 
-def test_a_webhook_tells_of_the_payment(merchant, receiver):
+def test_a_webhook_reports_the_payment(merchant, receiver):
     merchant.use_webhook(receiver.url)
     payment = merchant.pay()
     delivery = receiver.wait_for("payment.completed")
     assert delivery.json["data"]["payment_id"] == payment["id"]
 
 
-def test_what_goes_wrong_inside_is_told_by_its_request_id_alone(start_server, nghttpx):
+def test_an_internal_error_shows_only_its_request_id(start_server, nghttpx):
     server = start_server(**nghttpx.settings)
     merchant = Merchant(server)
     merchant.use_stripe()
@@ -57,13 +57,13 @@ def test_while_another_program_locks_the_database_writes_are_503_and_reads_go_on
     assert payment["status"] == "completed" and len(stub_stripe.calls("POST", "/v1/payment_intents")) == 1
 
 
-def test_it_says_where_it_listens_and_what_version_it_is(server):
+def test_it_logs_its_address_and_version(server):
     entry, = [entry for entry in server.log() if entry["message"] == "listening"]
     assert int(entry["port"]) == server.port
     assert server.api().get("/healthz").status == 200
 
 
-def test_sigterm_ends_it_in_good_order_and_data_outlives_it(start_server, stub_stripe):
+def test_sigterm_stops_it_cleanly_and_the_data_stays(start_server, stub_stripe):
     server = start_server(stub_stripe.url)
     merchant = Merchant(server)
     merchant.use_stripe()
@@ -103,7 +103,7 @@ def test_a_payment_under_way_survives_a_kill_and_is_charged_once(start_server, s
 
 
 @pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGUSR2])
-def test_a_signal_without_a_meaning_changes_nothing(server, merchant, number):
+def test_unused_signals_change_nothing(server, merchant, number):
     server.process.signal(number)
     assert merchant.pay()["status"] == "completed"
 

@@ -1,4 +1,4 @@
-"""The service in someone's terminal: it ends with it, and what nobody reads does not hold it up."""
+"""The service in a terminal stops when the terminal is closed. A log that nobody reads does not block it."""
 import contextlib
 import fcntl
 import json
@@ -13,14 +13,12 @@ import tty
 import pytest
 
 from support.client import Api
-import pytest
-
 from support.waiting import PATIENCE_S, scaled, wait_until
 
 
 @contextlib.contextmanager
 def in_a_terminal(place, log, *, nohup=False):
-    """The service with a terminal of its own, which is yielded with it; its log goes to a file."""
+    """Runs the service in its own terminal, with its log in a file. Yields the terminal and the process."""
     master, slave = pty.openpty()
     words = ["setsid", "--ctty", *(["nohup"] if nohup else []), *place.argv("serve", "--listen", "127.0.0.1:0")]
     with open(log, "wb") as written:
@@ -65,7 +63,7 @@ def test_nohup_lets_it_outlive_its_terminal(place, tmp_path):
         assert process.wait(scaled(PATIENCE_S)) == 0
 
 
-def test_without_a_terminal_a_hang_up_reloads(start_server, sandbox):
+def test_without_a_terminal_sighup_reloads_the_settings(start_server, sandbox):
     server = start_server(sandbox.url)
     server.reload()
     server.wait_for_log(message="settings reloaded")
@@ -92,7 +90,7 @@ def pseudo_terminal():
 
 
 class Unread:
-    """A log that is read only when that is asked for."""
+    """A log that is read only on demand."""
 
     def __init__(self, descriptor):
         self.descriptor = descriptor
@@ -100,7 +98,7 @@ class Unread:
         os.set_blocking(descriptor, False)
 
     def read(self):
-        """The entries that were to be read."""
+        """The entries that have arrived."""
         with contextlib.suppress(BlockingIOError):
             while True:
                 self.text += os.read(self.descriptor, 65536).decode()
@@ -117,7 +115,7 @@ class Unread:
 
 
 @pytest.mark.parametrize("make", [pipe, stream_socket, pseudo_terminal], ids=lambda make: make.__name__)
-def test_a_log_that_nobody_reads_holds_up_nothing(place, make):
+def test_a_log_that_nobody_reads_blocks_nothing(place, make):
     ours, its = make()
     process = subprocess.Popen(place.argv("serve", "--listen", "127.0.0.1:0"), env=place.environment(), stderr=its,
                                stdin=subprocess.DEVNULL, start_new_session=True)
