@@ -25,12 +25,12 @@ static void print(struct command *command)
     (void)puts(json_text(&command->arena, answer));
 }
 
-int cmd_backup(int argc, char **argv)
+int cmd_backup(const struct command_about *about, int argc, char **argv)
 {
     COMMAND_CLEANUP struct command command = {0};
-    const struct command_form form = {.name = "backup", .argument = "FILE", .prompts = true};
+    const struct command_form form = {.argument = "FILE", .prompts = true};
     int status;
-    if (!command_begin(&command, &form, argc, argv, &status)) {
+    if (!command_begin(&command, about, &form, argc, argv, &status)) {
         return status;
     }
     if (command.argument == NULL && !command.ask) {

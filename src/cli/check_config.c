@@ -127,12 +127,12 @@ static enum errc check(struct command *command, struct err *err)
     return rc;
 }
 
-int cmd_check_config(int argc, char **argv)
+int cmd_check_config(const struct command_about *about, int argc, char **argv)
 {
     COMMAND_CLEANUP struct command command = {0};
-    const struct command_form form = {.name = "check-config"};
+    const struct command_form form = {0};
     int status;
-    if (!command_begin(&command, &form, argc, argv, &status)) {
+    if (!command_begin(&command, about, &form, argc, argv, &status)) {
         return status;
     }
     struct err err;

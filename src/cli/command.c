@@ -1,6 +1,7 @@
 // What every command does before and around its own work.
 #include "cli/command.h"
 
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,10 +21,16 @@ void command_end(struct command *command)
     arena_release(&command->arena);
 }
 
-static void print_help(const struct command_form *form, const struct flag *common, size_t common_count)
+void command_print_usage(const struct command_about *about, const char *argument)
 {
-    (void)printf("usage: paymentsd %s%s%s [FLAG...]\n\n", form->name, form->argument ? " " : "",
-                 form->argument ? form->argument : "");
+    (void)printf("usage: paymentsd %s%s%s [FLAG...]\n\n%c%s.\n\n", about->name, argument ? " " : "",
+                 argument ? argument : "", toupper(about->summary[0]), about->summary + 1);
+}
+
+static void print_help(const struct command_about *about, const struct command_form *form,
+                       const struct flag *common, size_t common_count)
+{
+    command_print_usage(about, form->argument);
     flags_print_help(form->flags, form->flag_count, stdout);
     flags_print_help(common, common_count, stdout);
     if (form->lists_settings) {
@@ -38,8 +45,8 @@ static void print_help(const struct command_form *form, const struct flag *commo
                  "Run \"paymentsd serve --help\" for a list.\n");
 }
 
-bool command_begin(struct command *command, const struct command_form *form, int argc, char **argv,
-                   int *status)
+bool command_begin(struct command *command, const struct command_about *about,
+                   const struct command_form *form, int argc, char **argv, int *status)
 {
     struct err err;
     bool help = false;
@@ -54,7 +61,7 @@ bool command_begin(struct command *command, const struct command_form *form, int
         return false;
     }
     if (help) {
-        print_help(form, common, COUNT_OF(common));
+        print_help(about, form, common, COUNT_OF(common));
         *status = 0;
         return false;
     }

@@ -14,9 +14,14 @@
 
 #define EXIT_USAGE 2
 
+// A command in the program's help.
+struct command_about {
+    const char *name;
+    const char *summary; // a verb phrase, without a full stop
+};
+
 // What a command accepts besides the settings' flags, --json and --help.
 struct command_form {
-    const char *name;
     const char *argument; // name of its one positional argument in the help; NULL: it accepts none
     const struct flag *flags;
     size_t flag_count;
@@ -38,8 +43,8 @@ struct command {
 void command_end(struct command *command);
 
 // Reads argv and the settings. False: the help or an error was printed; the command ends with *status.
-bool command_begin(struct command *command, const struct command_form *form, int argc, char **argv,
-                   int *status) MUST_CHECK;
+bool command_begin(struct command *command, const struct command_about *about,
+                   const struct command_form *form, int argc, char **argv, int *status) MUST_CHECK;
 
 // Checks that the database was created with the keys that the command loaded; a new database is bound to
 // them. ERR_CONFIG.
@@ -56,6 +61,9 @@ enum errc command_transact(struct command *command,
 enum errc command_read(struct command *command,
                        enum errc (*run)(struct db *db, void *context, struct err *err), void *context,
                        struct err *err) MUST_CHECK;
+
+// Prints the first lines of a command's help. `argument` as in its form.
+void command_print_usage(const struct command_about *about, const char *argument);
 
 int64_t command_now_us(void);
 

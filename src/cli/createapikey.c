@@ -133,7 +133,7 @@ static enum errc read_spec(const struct given *given, struct key_spec *spec, str
     return rc;
 }
 
-int cmd_createapikey(int argc, char **argv)
+int cmd_createapikey(const struct command_about *about, int argc, char **argv)
 {
     COMMAND_CLEANUP struct command command = {0};
     struct given given = {0};
@@ -147,10 +147,9 @@ int cmd_createapikey(int argc, char **argv)
          "when the key expires: a time, or a duration such as 90d or 12h (default: " EXPIRES_DEFAULT ")"},
         {"--name", "NAME", &given.name, NULL, "a name to recognise the key by"},
     };
-    const struct command_form form = {
-        .name = "createapikey", .flags = flags, .flag_count = COUNT_OF(flags), .prompts = true};
+    const struct command_form form = {.flags = flags, .flag_count = COUNT_OF(flags), .prompts = true};
     int status;
-    if (!command_begin(&command, &form, argc, argv, &status)) {
+    if (!command_begin(&command, about, &form, argc, argv, &status)) {
         return status;
     }
     struct err err;

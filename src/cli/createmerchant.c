@@ -36,16 +36,15 @@ static void print(struct command *command, const struct merchant *merchant)
     (void)puts(json_text(&command->arena, answer));
 }
 
-int cmd_createmerchant(int argc, char **argv)
+int cmd_createmerchant(const struct command_about *about, int argc, char **argv)
 {
     COMMAND_CLEANUP struct command command = {0};
     const char *name = NULL;
     const struct flag flags[] = {
         {"--name", "NAME", &name, NULL, "the merchant's name, which must be unique"}};
-    const struct command_form form = {
-        .name = "createmerchant", .flags = flags, .flag_count = COUNT_OF(flags), .prompts = true};
+    const struct command_form form = {.flags = flags, .flag_count = COUNT_OF(flags), .prompts = true};
     int status;
-    if (!command_begin(&command, &form, argc, argv, &status)) {
+    if (!command_begin(&command, about, &form, argc, argv, &status)) {
         return status;
     }
     if (name == NULL && !command.ask) {

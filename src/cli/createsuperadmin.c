@@ -47,7 +47,7 @@ static enum errc check_given(const char *name, const char *mode, const char *exp
     return rc == OK && expires != NULL ? value_check_expiry(expires, NULL, err) : rc;
 }
 
-int cmd_createsuperadmin(int argc, char **argv)
+int cmd_createsuperadmin(const struct command_about *about, int argc, char **argv)
 {
     COMMAND_CLEANUP struct command command = {0};
     const char *name = NULL;
@@ -59,10 +59,9 @@ int cmd_createsuperadmin(int argc, char **argv)
         {"--expires", "TIME", &expires, NULL,
          "when its key expires: a time, or a duration such as 90d or 12h (default: never)"},
     };
-    const struct command_form form = {
-        .name = "createsuperadmin", .flags = flags, .flag_count = COUNT_OF(flags), .prompts = true};
+    const struct command_form form = {.flags = flags, .flag_count = COUNT_OF(flags), .prompts = true};
     int status;
-    if (!command_begin(&command, &form, argc, argv, &status)) {
+    if (!command_begin(&command, about, &form, argc, argv, &status)) {
         return status;
     }
     struct err err;

@@ -44,7 +44,7 @@ static enum errc ask(const char *url, struct err *err)
     }
     long status = 0;
     (void)curl_easy_setopt(curl, CURLOPT_URL, url);
-    (void)curl_easy_setopt(curl, CURLOPT_PROXY, ""); // none, whatever the environment says
+    (void)curl_easy_setopt(curl, CURLOPT_PROXY, ""); // no proxy, even if the environment sets one
     (void)curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http");
     (void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     (void)curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, TIMEOUT_MS);
@@ -57,12 +57,12 @@ static enum errc ask(const char *url, struct err *err)
     return status == 200 ? OK : err_set(err, ERR_IO, "%s: not ready (HTTP %ld)", url, status);
 }
 
-int cmd_healthcheck(int argc, char **argv)
+int cmd_healthcheck(const struct command_about *about, int argc, char **argv)
 {
     COMMAND_CLEANUP struct command command = {0};
-    const struct command_form form = {.name = "healthcheck"};
+    const struct command_form form = {0};
     int status;
-    if (!command_begin(&command, &form, argc, argv, &status)) {
+    if (!command_begin(&command, about, &form, argc, argv, &status)) {
         return status;
     }
     struct err err;

@@ -88,15 +88,15 @@ static void print_text(const struct job *job)
     }
 }
 
-int cmd_listapikeys(int argc, char **argv)
+int cmd_listapikeys(const struct command_about *about, int argc, char **argv)
 {
     COMMAND_CLEANUP struct command command = {0};
     struct job job = {.command = &command};
     const struct flag flags[] = {
         {"--merchant", "ID|NAME", &job.merchant, NULL, "list only this merchant's keys"}};
-    const struct command_form form = {.name = "listapikeys", .flags = flags, .flag_count = COUNT_OF(flags)};
+    const struct command_form form = {.flags = flags, .flag_count = COUNT_OF(flags)};
     int status;
-    if (!command_begin(&command, &form, argc, argv, &status)) {
+    if (!command_begin(&command, about, &form, argc, argv, &status)) {
         return status;
     }
     struct err err;

@@ -60,13 +60,13 @@ static void print_text(const struct job *job)
     }
 }
 
-int cmd_listmerchants(int argc, char **argv)
+int cmd_listmerchants(const struct command_about *about, int argc, char **argv)
 {
     COMMAND_CLEANUP struct command command = {0};
     struct job job = {.command = &command};
-    const struct command_form form = {.name = "listmerchants"};
+    const struct command_form form = {0};
     int status;
-    if (!command_begin(&command, &form, argc, argv, &status)) {
+    if (!command_begin(&command, about, &form, argc, argv, &status)) {
         return status;
     }
     struct err err;

@@ -12,33 +12,32 @@
 #include "cli/commands.h"
 
 static const struct {
-    const char *name;
-    int (*run)(int argc, char **argv);
-    const char *help;
+    struct command_about about;
+    int (*run)(const struct command_about *about, int argc, char **argv);
 } commands[] = {
-    {"serve", cmd_serve, "run the payments service"},
-    {"sandbox", cmd_sandbox, "run a stand-in for Stripe, for trials and tests"},
-    {"createsuperadmin", cmd_createsuperadmin, "create an admin and its API key, and show the key once"},
-    {"createmerchant", cmd_createmerchant, "create a merchant"},
-    {"updatemerchant", cmd_updatemerchant, "deactivate a merchant, or activate it again"},
-    {"listmerchants", cmd_listmerchants, "list merchants and admins"},
-    {"createapikey", cmd_createapikey, "create a merchant's API key, and show it once"},
-    {"listapikeys", cmd_listapikeys, "list API keys, without their secret part"},
-    {"revokeapikey", cmd_revokeapikey, "revoke an API key permanently"},
-    {"migrate", cmd_migrate, "create the database, or upgrade it to this version"},
-    {"check-config", cmd_check_config, "check the settings, keys and database; change nothing"},
-    {"verify-audit", cmd_verify_audit, "verify that the audit log was not tampered with"},
-    {"backup", cmd_backup, "copy the database to a new file, also while the service runs"},
-    {"rotate-master-key", cmd_rotate_master_key, "re-encrypt all stored secrets with a new master key"},
-    {"healthcheck", cmd_healthcheck, "ask the running service whether it is ready"},
-    {"version", cmd_version, "print the version"},
+    {{"serve", "run the payments service"}, cmd_serve},
+    {{"sandbox", "run a stand-in for Stripe, for trials and tests"}, cmd_sandbox},
+    {{"createsuperadmin", "create an admin and its API key, and show the key once"}, cmd_createsuperadmin},
+    {{"createmerchant", "create a merchant"}, cmd_createmerchant},
+    {{"updatemerchant", "deactivate a merchant, or activate it again"}, cmd_updatemerchant},
+    {{"listmerchants", "list merchants and admins"}, cmd_listmerchants},
+    {{"createapikey", "create a merchant's API key, and show it once"}, cmd_createapikey},
+    {{"listapikeys", "list API keys, without their secret part"}, cmd_listapikeys},
+    {{"revokeapikey", "revoke an API key permanently"}, cmd_revokeapikey},
+    {{"migrate", "create the database, or upgrade it to this version"}, cmd_migrate},
+    {{"check-config", "check the settings, keys and database; change nothing"}, cmd_check_config},
+    {{"verify-audit", "verify that the audit log was not tampered with"}, cmd_verify_audit},
+    {{"backup", "copy the database to a new file, also while the service runs"}, cmd_backup},
+    {{"rotate-master-key", "re-encrypt all stored secrets with a new master key"}, cmd_rotate_master_key},
+    {{"healthcheck", "ask the running service whether it is ready"}, cmd_healthcheck},
+    {{"version", "print the version"}, cmd_version},
 };
 
 static void print_help(FILE *out)
 {
     (void)fprintf(out, "usage: paymentsd COMMAND [FLAG...]\n\n");
     for (size_t i = 0; i < COUNT_OF(commands); i++) {
-        (void)fprintf(out, "  %-18s%s\n", commands[i].name, commands[i].help);
+        (void)fprintf(out, "  %-18s%s\n", commands[i].about.name, commands[i].about.summary);
     }
     (void)fprintf(out, "\nRun \"paymentsd COMMAND --help\" for the flags of a command.\n");
 }
@@ -49,19 +48,20 @@ static int dispatch(int argc, char **argv)
         print_help(stderr);
         return EXIT_USAGE;
     }
-    for (size_t i = 0; i < COUNT_OF(commands); i++) {
-        if (text_equal(argv[1], commands[i].name)) {
-            return commands[i].run(argc - 2, argv + 2);
-        }
-    }
-    if (text_equal(argv[1], "help") || text_equal(argv[1], "--help") || text_equal(argv[1], "-h")) {
+    const char *name = argv[1];
+    if (text_equal(name, "help") || text_equal(name, "--help") || text_equal(name, "-h")) {
         print_help(stdout);
         return 0;
     }
-    if (text_equal(argv[1], "--version") || text_equal(argv[1], "-V")) {
-        return cmd_version(argc - 2, argv + 2);
+    if (text_equal(name, "--version") || text_equal(name, "-V")) {
+        name = "version";
     }
-    (void)command_misuse("unknown command \"%.60s\"", argv[1]);
+    for (size_t i = 0; i < COUNT_OF(commands); i++) {
+        if (text_equal(name, commands[i].about.name)) {
+            return commands[i].run(&commands[i].about, argc - 2, argv + 2);
+        }
+    }
+    (void)command_misuse("unknown command \"%.60s\"", name);
     print_help(stderr);
     return EXIT_USAGE;
 }

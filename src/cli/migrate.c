@@ -4,12 +4,12 @@
 #include "cli/command.h"
 #include "cli/commands.h"
 
-int cmd_migrate(int argc, char **argv)
+int cmd_migrate(const struct command_about *about, int argc, char **argv)
 {
     COMMAND_CLEANUP struct command command = {0};
-    const struct command_form form = {.name = "migrate", .makes_database = true};
+    const struct command_form form = {.makes_database = true};
     int status;
-    if (!command_begin(&command, &form, argc, argv, &status)) {
+    if (!command_begin(&command, about, &form, argc, argv, &status)) {
         return status;
     }
     struct err err;

@@ -116,20 +116,17 @@ static enum errc take_key(struct command *command, const char **key, struct err 
     return OK;
 }
 
-int cmd_revokeapikey(int argc, char **argv)
+int cmd_revokeapikey(const struct command_about *about, int argc, char **argv)
 {
     COMMAND_CLEANUP struct command command = {0};
     struct job job = {.command = &command};
     const struct flag flags[] = {
         {"--key", "ID|PREFIX", &job.key, NULL, "the key to revoke, instead of the argument"},
     };
-    const struct command_form form = {.name = "revokeapikey",
-                                      .argument = "[ID|PREFIX]",
-                                      .flags = flags,
-                                      .flag_count = COUNT_OF(flags),
-                                      .prompts = true};
+    const struct command_form form = {
+        .argument = "[ID|PREFIX]", .flags = flags, .flag_count = COUNT_OF(flags), .prompts = true};
     int status;
-    if (!command_begin(&command, &form, argc, argv, &status)) {
+    if (!command_begin(&command, about, &form, argc, argv, &status)) {
         return status;
     }
     if (job.key == NULL && command.argument == NULL && !command.ask) {

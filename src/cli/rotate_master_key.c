@@ -111,12 +111,12 @@ static void print(const struct job *job)
     (void)puts(json_text(&command->arena, answer));
 }
 
-int cmd_rotate_master_key(int argc, char **argv)
+int cmd_rotate_master_key(const struct command_about *about, int argc, char **argv)
 {
     COMMAND_CLEANUP struct command command = {0};
-    const struct command_form form = {.name = "rotate-master-key"};
+    const struct command_form form = {0};
     int status;
-    if (!command_begin(&command, &form, argc, argv, &status)) {
+    if (!command_begin(&command, about, &form, argc, argv, &status)) {
         return status;
     }
     struct err err;

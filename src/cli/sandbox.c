@@ -8,7 +8,7 @@
 
 #define LISTEN_DEFAULT "127.0.0.1:12111"
 
-int cmd_sandbox(int argc, char **argv)
+int cmd_sandbox(const struct command_about *about, int argc, char **argv)
 {
     struct err err;
     struct sandbox_options options = {0};
@@ -23,7 +23,7 @@ int cmd_sandbox(int argc, char **argv)
         return command_misuse("%s", err.message);
     }
     if (help) {
-        (void)printf("usage: paymentsd sandbox [FLAG...]\n\n");
+        command_print_usage(about, NULL);
         flags_print_help(flags, COUNT_OF(flags), stdout);
         return 0;
     }

@@ -18,7 +18,7 @@
 #define USER_AGENT "paymentsd/" PAYMENTSD_VERSION
 #define READERS 2
 #define BATCH_MAX 256
-// Connections to the provider where it speaks only HTTP/1.1; over HTTP/2 they are few.
+// Connections to the provider if it speaks only HTTP/1.1. HTTP/2 needs few.
 #define PROVIDER_CONNECTIONS_MAX 512
 #define CONNECTIONS_MAX 1000
 
@@ -44,13 +44,15 @@ static void add_connection_metrics(const struct service *service, struct buf *ou
                "# HELP payments_provider_connections HTTP/2 connections to the provider.\n"
                "# TYPE payments_provider_connections gauge\npayments_provider_connections %lld\n",
                (long long)stats.connections);
+    buf_printf(
+        out,
+        "# HELP payments_provider_connections_opened_total HTTP/2 connections opened to the provider.\n"
+        "# TYPE payments_provider_connections_opened_total counter\n"
+        "payments_provider_connections_opened_total %lld\n",
+        (long long)stats.opened_total);
     buf_printf(out,
-               "# HELP payments_provider_connections_opened_total HTTP/2 connections that were made.\n"
-               "# TYPE payments_provider_connections_opened_total counter\n"
-               "payments_provider_connections_opened_total %lld\n",
-               (long long)stats.opened_total);
-    buf_printf(out,
-               "# HELP payments_provider_connections_lost_total HTTP/2 connections that ended under calls.\n"
+               "# HELP payments_provider_connections_lost_total HTTP/2 connections that ended with calls in "
+               "progress.\n"
                "# TYPE payments_provider_connections_lost_total counter\n"
                "payments_provider_connections_lost_total %lld\n",
                (long long)stats.lost_total);
@@ -62,20 +64,19 @@ static void add_metrics(struct buf *out, void *context)
     struct delivery_stats stats;
     delivery_stats(service->delivery, &stats);
     buf_printf(out,
-               "# HELP payments_deliveries_in_flight Webhook deliveries under way.\n"
+               "# HELP payments_deliveries_in_flight Webhook deliveries in progress.\n"
                "# TYPE payments_deliveries_in_flight gauge\npayments_deliveries_in_flight %lld\n",
                (long long)stats.in_flight);
-    buf_printf(out,
-               "# HELP payments_deliveries_total Attempts to deliver a webhook, by what became of them.\n"
-               "# TYPE payments_deliveries_total counter\n");
+    buf_printf(out, "# HELP payments_deliveries_total Attempts to deliver a webhook, by result.\n"
+                    "# TYPE payments_deliveries_total counter\n");
     buf_printf(out, "payments_deliveries_total{result=\"delivered\"} %lld\n",
                (long long)stats.delivered_total);
     buf_printf(out, "payments_deliveries_total{result=\"failed\"} %lld\n", (long long)stats.failed_total);
     buf_printf(out, "payments_deliveries_total{result=\"dead\"} %lld\n", (long long)stats.dead_total);
     buf_printf(
         out,
-        "# HELP payments_deliveries_set_aside_total Webhooks that could not be sent, because a row is "
-        "damaged, and are tried later.\n"
+        "# HELP payments_deliveries_set_aside_total Webhooks postponed because a damaged row prevents "
+        "sending them.\n"
         "# TYPE payments_deliveries_set_aside_total counter\npayments_deliveries_set_aside_total %lld\n",
         (long long)stats.set_aside_total);
     add_connection_metrics(service, out);
@@ -170,7 +171,7 @@ static enum errc open_work(struct service *service, struct err *err)
     return rc;
 }
 
-// Refuses a database that was made with other keys.
+// Refuses a database that was created with other keys.
 static enum errc check_database(struct db *db, void *context, struct err *err)
 {
     struct service *service = context;
@@ -238,7 +239,7 @@ static void close_service(struct service *service)
     }
 }
 
-int cmd_serve(int argc, char **argv)
+int cmd_serve(const struct command_about *about, int argc, char **argv)
 {
     COMMAND_CLEANUP struct command command = {0};
     bool accept_restored = false;
@@ -246,10 +247,9 @@ int cmd_serve(int argc, char **argv)
         {"--accept-restored", NULL, NULL, &accept_restored,
          "serve a restored database as it is, without fetching from Stripe what it lacks"},
     };
-    const struct command_form form = {
-        .name = "serve", .flags = flags, .flag_count = COUNT_OF(flags), .lists_settings = true};
+    const struct command_form form = {.flags = flags, .flag_count = COUNT_OF(flags), .lists_settings = true};
     int status;
-    if (!command_begin(&command, &form, argc, argv, &status)) {
+    if (!command_begin(&command, about, &form, argc, argv, &status)) {
         return status;
     }
     raise_limits();

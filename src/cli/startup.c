@@ -69,7 +69,7 @@ enum errc startup_need_database(const struct config *config, struct err *err)
                          startup_database_file(config));
 }
 
-// Earlier versions kept the data in the working directory by default. Where such a database exists, a new one
+// Earlier versions kept the data in the working directory by default. If such a database exists, a new one
 // would be started by mistake, and would not know what was charged.
 enum errc startup_refuse_forgotten_database(const struct config *config, struct err *err)
 {

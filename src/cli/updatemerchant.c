@@ -19,6 +19,12 @@ struct job {
     bool active;
 };
 
+static enum errc find_merchant(struct db *db, void *context, struct err *err)
+{
+    struct job *job = context;
+    return select_named_merchant(db, job->merchant, &job->command->arena, &job->selection, err);
+}
+
 static enum errc append_audit(struct db *db, const struct job *job, int64_t now_us, struct err *err)
 {
     ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
@@ -37,7 +43,7 @@ static enum errc append_audit(struct db *db, const struct job *job, int64_t now_
 static enum errc run(struct db *db, void *context, struct err *err)
 {
     struct job *job = context;
-    enum errc rc = select_named_merchant(db, job->merchant, &job->command->arena, &job->selection, err);
+    enum errc rc = find_merchant(db, job, err);
     if (rc != OK) {
         return rc;
     }
@@ -48,12 +54,6 @@ static enum errc run(struct db *db, void *context, struct err *err)
         return err_set(err, ERR_CONFLICT, "this merchant is already %s", job->active ? "active" : "inactive");
     }
     return rc != OK ? rc : append_audit(db, job, now_us, err);
-}
-
-static enum errc find_merchant(struct db *db, void *context, struct err *err)
-{
-    struct job *job = context;
-    return select_named_merchant(db, job->merchant, &job->command->arena, &job->selection, err);
 }
 
 static enum errc check_merchant(const char *text, void *context, struct err *err)
@@ -93,7 +93,7 @@ static void print(const struct job *job)
     (void)puts(json_text(&job->command->arena, answer));
 }
 
-int cmd_updatemerchant(int argc, char **argv)
+int cmd_updatemerchant(const struct command_about *about, int argc, char **argv)
 {
     COMMAND_CLEANUP struct command command = {0};
     struct job job = {.command = &command};
@@ -102,10 +102,9 @@ int cmd_updatemerchant(int argc, char **argv)
         {"--merchant", "ID|NAME", &job.merchant, NULL, "the merchant or admin to change"},
         {"--active", "true|false", &active, NULL, "whether its API keys work"},
     };
-    const struct command_form form = {
-        .name = "updatemerchant", .flags = flags, .flag_count = COUNT_OF(flags), .prompts = true};
+    const struct command_form form = {.flags = flags, .flag_count = COUNT_OF(flags), .prompts = true};
     int status;
-    if (!command_begin(&command, &form, argc, argv, &status)) {
+    if (!command_begin(&command, about, &form, argc, argv, &status)) {
         return status;
     }
     if ((job.merchant == NULL || active == NULL) && !command.ask) {

@@ -59,15 +59,15 @@ static bool read_head(const char *text, uint8_t mac[MAC_BYTES])
     return true;
 }
 
-int cmd_verify_audit(int argc, char **argv)
+int cmd_verify_audit(const struct command_about *about, int argc, char **argv)
 {
     COMMAND_CLEANUP struct command command = {0};
     const char *kept = NULL;
     const struct flag flags[] = {
         {"--head", "HEX", &kept, NULL, "an earlier head, which the log must still contain"}};
-    const struct command_form form = {.name = "verify-audit", .flags = flags, .flag_count = COUNT_OF(flags)};
+    const struct command_form form = {.flags = flags, .flag_count = COUNT_OF(flags)};
     int status;
-    if (!command_begin(&command, &form, argc, argv, &status)) {
+    if (!command_begin(&command, about, &form, argc, argv, &status)) {
         return status;
     }
     struct err err;

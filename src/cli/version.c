@@ -5,7 +5,7 @@
 #include "cli/command.h"
 #include "cli/commands.h"
 
-int cmd_version(int argc, char **argv)
+int cmd_version(const struct command_about *about, int argc, char **argv)
 {
     struct err err;
     bool json = false;
@@ -19,7 +19,7 @@ int cmd_version(int argc, char **argv)
         return command_misuse("unexpected argument \"%.60s\"", argv[0]);
     }
     if (help) {
-        (void)printf("usage: paymentsd version [FLAG...]\n\n");
+        command_print_usage(about, NULL);
         flags_print_help(flags, COUNT_OF(flags), stdout);
         return 0;
     }

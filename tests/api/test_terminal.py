@@ -22,7 +22,7 @@ def in_a_terminal(place, log, *, nohup=False):
     master, slave = pty.openpty()
     words = ["setsid", "--ctty", *(["nohup"] if nohup else []), *place.argv("serve", "--listen", "127.0.0.1:0")]
     with open(log, "wb") as written:
-        process = subprocess.Popen(words, env=place.environment(), stdin=slave, stdout=slave, stderr=written)
+        process = subprocess.Popen(words, env=place.environment(), cwd=log.parent, stdin=slave, stdout=slave, stderr=written)
     os.close(slave)
     try:
         yield master, process
