@@ -37,7 +37,7 @@ int cmd_backup(const struct command_about *about, int argc, char **argv)
         return command_misuse("FILE is missing; usage: paymentsd backup FILE");
     }
     struct err err;
-    enum errc rc = startup_need_database(&command.config, &err);
+    enum errc rc = startup_require_database(&command.config, &err);
     if (rc == OK && command.argument == NULL) {
         rc = prompt_text(&command.arena, "Backup file", NULL, &command.argument, &err);
     }

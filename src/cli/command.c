@@ -72,7 +72,7 @@ bool command_begin(struct command *command, const struct command_about *about,
         *status = command_fail(&err);
         return false;
     }
-    command->makes_database = form->makes_database;
+    command->creates_database = form->creates_database;
     command->ask = form->prompts && !command->json && isatty(STDIN_FILENO);
     return true;
 }
@@ -103,7 +103,7 @@ enum errc command_transact(struct command *command,
                            enum errc (*run)(struct db *db, void *context, struct err *err), void *context,
                            struct err *err)
 {
-    enum errc rc = command->makes_database ? OK : startup_need_database(&command->config, err);
+    enum errc rc = command->creates_database ? OK : startup_require_database(&command->config, err);
     if (rc == OK) {
         rc = startup_load_keys(&command->config, &command->keyring, err);
     }
@@ -112,7 +112,7 @@ enum errc command_transact(struct command *command,
     }
     struct transaction transaction = {.command = command, .run = run, .context = context};
     const char *database = command->config.database;
-    if (!command->makes_database) {
+    if (!command->creates_database) {
         return store_change_once(database, run_with_right_keys, &transaction, err);
     }
     rc = store_check_unserved(database, err);

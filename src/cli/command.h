@@ -25,9 +25,9 @@ struct command_form {
     const char *argument; // name of its one positional argument in the help; NULL: it accepts none
     const struct flag *flags;
     size_t flag_count;
-    bool prompts;        // in a terminal, for what was left out
-    bool lists_settings; // in its help; the help of the others refers to it
-    bool makes_database; // creates or migrates it; every other command refuses instead
+    bool prompts;          // in a terminal, for what was left out
+    bool lists_settings;   // in its help; the help of the others refers to it
+    bool creates_database; // if there is none, and migrates it; other commands refuse
 };
 
 struct command {
@@ -35,7 +35,7 @@ struct command {
     struct config config;
     struct keyring keyring; // empty until command_transact or startup_load_keys has loaded it
     const char *argument;   // the positional argument; NULL: none was given
-    bool makes_database;    // as in its form
+    bool creates_database;  // as in its form
     bool json;
     bool ask; // it prompts, stdin is a terminal, and there is no --json
 };
@@ -52,7 +52,7 @@ enum errc command_check_keys(const struct command *command, struct db *db, struc
 
 // Loads the keys, checks that the database was created with them, and runs `run` in one write transaction.
 // `run` may be NULL, for the check alone. Works while the service runs. If there is no database yet, a
-// command that makes one makes the keys too, and any other refuses.
+// command that creates one creates the keys too, and any other refuses.
 enum errc command_transact(struct command *command,
                            enum errc (*run)(struct db *db, void *context, struct err *err), void *context,
                            struct err *err) MUST_CHECK;

@@ -6,6 +6,7 @@
 #include "store/api_keys.h"
 #include "store/merchants.h"
 
+// What an operator asks for.
 struct key_spec {
     uint32_t scopes;
     bool livemode;

@@ -154,7 +154,7 @@ int cmd_createapikey(const struct command_about *about, int argc, char **argv)
     }
     struct err err;
     struct job job = {.command = &command};
-    enum errc rc = startup_need_database(&command.config, &err);
+    enum errc rc = startup_require_database(&command.config, &err);
     if (rc == OK) {
         rc = read_spec(&given, &job.spec, &err); // a wrong flag before any question
     }

@@ -51,7 +51,7 @@ int cmd_createmerchant(const struct command_about *about, int argc, char **argv)
         return command_misuse("--name is missing; usage: paymentsd createmerchant --name NAME");
     }
     struct err err;
-    enum errc rc = startup_need_database(&command.config, &err);
+    enum errc rc = startup_require_database(&command.config, &err);
     if (rc == OK && name == NULL) {
         rc = prompt_checked(&command.arena, "Name of the merchant", NULL, value_check_merchant_name, NULL,
                             &name, &err);

@@ -66,7 +66,7 @@ int cmd_createsuperadmin(const struct command_about *about, int argc, char **arg
     }
     struct err err;
     struct job job = {.command = &command, .spec = {.scopes = SCOPE_ALL}};
-    enum errc rc = startup_need_database(&command.config, &err);
+    enum errc rc = startup_require_database(&command.config, &err);
     if (rc == OK) {
         rc = check_given(name, mode, expires, &err);
     }

@@ -10,7 +10,8 @@
 // "active", "revoked", "expired", or "inactive" if its merchant is.
 const char *key_state(const struct api_key *key, const struct merchant *merchant, int64_t now_us);
 
+// The caller owns the object.
 struct json_object *key_json(const struct api_key *key, const struct merchant *merchant, int64_t now_us);
 
-// The names of the scopes, as an array.
+// The names of the scopes as an array, which the caller owns.
 struct json_object *scopes_json(uint32_t scopes);

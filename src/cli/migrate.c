@@ -7,7 +7,7 @@
 int cmd_migrate(const struct command_about *about, int argc, char **argv)
 {
     COMMAND_CLEANUP struct command command = {0};
-    const struct command_form form = {.makes_database = true};
+    const struct command_form form = {.creates_database = true};
     int status;
     if (!command_begin(&command, about, &form, argc, argv, &status)) {
         return status;

@@ -1,4 +1,4 @@
-// Plain line input; the terminal does the editing.
+// Reads plain lines; the terminal does the editing.
 #include "cli/prompt.h"
 
 #include <stdio.h>
@@ -14,13 +14,15 @@ enum errc prompt_text(struct arena *arena, const char *question, const char *fal
 {
     char line[LINE_BYTES_MAX];
     for (;;) {
-        if (fallback != NULL) {
-            (void)fprintf(stderr, "%s [%s]: ", question, fallback);
-        } else {
+        if (fallback == NULL) {
             (void)fprintf(stderr, "%s: ", question);
+        } else if (*fallback == '\0') {
+            (void)fprintf(stderr, "%s (optional): ", question);
+        } else {
+            (void)fprintf(stderr, "%s [%s]: ", question, fallback);
         }
         if (fgets(line, sizeof line, stdin) == NULL) {
-            (void)fputc('\n', stderr); // leaves the line of the question
+            (void)fputc('\n', stderr); // ends the line of the question
             return err_set(err, ERR_IO, "end of input: nothing was done");
         }
         if (strchr(line, '\n') == NULL && !feof(stdin)) {

@@ -133,7 +133,7 @@ int cmd_revokeapikey(const struct command_about *about, int argc, char **argv)
         return command_misuse("KEY is missing; usage: paymentsd revokeapikey ID|PREFIX");
     }
     struct err err;
-    enum errc rc = startup_need_database(&command.config, &err);
+    enum errc rc = startup_require_database(&command.config, &err);
     if (rc == OK) {
         rc = take_key(&command, &job.key, &err);
     }

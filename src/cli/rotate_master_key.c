@@ -121,7 +121,7 @@ int cmd_rotate_master_key(const struct command_about *about, int argc, char **ar
     }
     struct err err;
     __attribute__((cleanup(end_job))) struct job job = {.command = &command};
-    enum errc rc = startup_need_database(&command.config, &err);
+    enum errc rc = startup_require_database(&command.config, &err);
     if (rc == OK) {
         rc = rotate(&job, &err);
     }

@@ -7,20 +7,20 @@
 
 struct merchant_selection {
     bool found;
-    struct merchant merchant;                   // where found
-    struct merchant candidates[CANDIDATES_MAX]; // where not: those that it could be, none to many
+    struct merchant merchant;                   // if found
+    struct merchant candidates[CANDIDATES_MAX]; // if not found: the merchants that are possible; may be none
     size_t candidate_count;
-    bool more; // candidates
+    bool more; // than CANDIDATES_MAX candidates
 };
 
-// By id or exact name; text NULL means the only merchant there is. ERR_NOT_FOUND where nothing has that id or
-// name; a selection that is not found is among several, or, with text NULL, there is no merchant yet.
+// Selects by id or exact name; with `text` NULL, the only merchant. ERR_NOT_FOUND if no merchant has that id
+// or name. OK but not found: several merchants are possible, or, with `text` NULL, there is none yet.
 enum errc select_merchant(struct db *db, const char *text, struct arena *arena,
                           struct merchant_selection *selection, struct err *err) MUST_CHECK;
 
-// The same where one must be named: ERR_EXISTS where several have this name.
+// The same for a `text` that is not NULL. ERR_EXISTS if several merchants have this name.
 enum errc select_named_merchant(struct db *db, const char *text, struct arena *arena,
                                 struct merchant_selection *selection, struct err *err) MUST_CHECK;
 
-// Lists the candidates on stderr, one a line.
+// Prints the candidates to stderr, one per line.
 void selection_print_candidates(const struct merchant_selection *selection);

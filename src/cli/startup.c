@@ -57,7 +57,7 @@ enum errc startup_has_database(const struct config *config, bool *has, struct er
     return file == NULL ? OK : holds_database(file, has, err);
 }
 
-enum errc startup_need_database(const struct config *config, struct err *err)
+enum errc startup_require_database(const struct config *config, struct err *err)
 {
     bool has = false;
     enum errc rc = startup_has_database(config, &has, err);

@@ -12,7 +12,7 @@ const char *startup_database_file(const struct config *config);
 // Whether the settings' database exists. ERR_CONFIG: its file cannot be read, or is not a database.
 enum errc startup_has_database(const struct config *config, bool *has, struct err *err) MUST_CHECK;
 // ERR_CONFIG if there is none; the message names its path and how to set another.
-enum errc startup_need_database(const struct config *config, struct err *err) MUST_CHECK;
+enum errc startup_require_database(const struct config *config, struct err *err) MUST_CHECK;
 
 // ERR_CONFIG if the default directory has no database, but the default of earlier versions (./data) does.
 enum errc startup_refuse_forgotten_database(const struct config *config, struct err *err) MUST_CHECK;

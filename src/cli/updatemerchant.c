@@ -113,7 +113,7 @@ int cmd_updatemerchant(const struct command_about *about, int argc, char **argv)
             job.merchant == NULL ? "--merchant" : "--active");
     }
     struct err err;
-    enum errc rc = startup_need_database(&command.config, &err);
+    enum errc rc = startup_require_database(&command.config, &err);
     if (rc == OK) {
         rc = read_arguments(&job, active, &err);
     }

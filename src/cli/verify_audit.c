@@ -75,7 +75,7 @@ int cmd_verify_audit(const struct command_about *about, int argc, char **argv)
     if (kept != NULL && !read_head(kept, job.kept.mac)) {
         return command_misuse("--head must be 64 hexadecimal digits");
     }
-    enum errc rc = startup_need_database(&command.config, &err);
+    enum errc rc = startup_require_database(&command.config, &err);
     if (rc == OK) {
         rc = command_read(&command, run, &job, &err);
     }

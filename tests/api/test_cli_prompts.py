@@ -11,7 +11,7 @@ def test_in_a_terminal_it_asks_with_the_defaults_in_brackets(place, terminal):
     asked.answer("Scopes [payments:read,payments:write,merchant:read,merchant:write,webhooks:read]: ", "audit:read")
     asked.answer("Mode (test or live) [live]: ", " test ")
     asked.answer("Expires (a date, or a duration such as 90d) [never]: ", "1d")
-    asked.answer("Name of the key []: ", "billing")
+    asked.answer("Name of the key (optional): ", "billing")
     assert "sk_test_" in asked.end()
     (key,) = place.json("listapikeys")
     assert (key["merchant"], key["scopes"], key["mode"], key["name"]) == ("shop", ["audit:read"], "test", "billing")
