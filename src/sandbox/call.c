@@ -14,18 +14,19 @@ static void answer(struct call *call, int status, struct json_object *body)
 }
 
 // Where Stripe's dashboard would show the request; NULL for one that belongs to no account.
-static const char *request_log_url(const struct moment *at)
+static const char *request_log_url(const struct context *context)
 {
-    return at->account == NULL ? NULL
-                               : arena_printf(at->arena, "https://dashboard.stripe.com/%slogs/%s?t=%lld",
-                                              at->account->livemode ? "" : "test/", at->request_id,
-                                              (long long)moment_seconds(at));
+    return context->account == NULL
+               ? NULL
+               : arena_printf(context->arena, "https://dashboard.stripe.com/%slogs/%s?t=%lld",
+                              context->account->livemode ? "" : "test/", context->request_id,
+                              (long long)context_seconds(context));
 }
 
 void call_refuse(struct call *call, const struct refusal *refusal)
 {
     struct refusal logged = *refusal;
-    logged.request_log_url = request_log_url(&call->at);
+    logged.request_log_url = request_log_url(&call->context);
     struct json_object *body = json_new_object();
     json_add(body, "error", refusal_json(&logged));
     answer(call, refusal->status, body);
@@ -33,11 +34,11 @@ void call_refuse(struct call *call, const struct refusal *refusal)
 
 void call_refuse_missing(struct call *call, const char *what, const char *id)
 {
-    call_refuse(call,
-                &(struct refusal){.status = 404,
-                                  .code = "resource_missing",
-                                  .param = "id",
-                                  .message = arena_printf(call->at.arena, "No such %s: '%.100s'", what, id)});
+    call_refuse(call, &(struct refusal){
+                          .status = 404,
+                          .code = "resource_missing",
+                          .param = "id",
+                          .message = arena_printf(call->context.arena, "No such %s: '%.100s'", what, id)});
 }
 
 void call_answer(struct call *call, struct json_object *value)
@@ -52,12 +53,12 @@ void call_answer(struct call *call, struct json_object *value)
     REQUIRE(json_object_deep_copy(value, &copy, NULL) == 0);
     (void)json_object_put(value);
     for (size_t i = 0; i < count; i++) {
-        if (!expand(&call->at, copy, paths[i])) {
+        if (!expand(&call->context, copy, paths[i])) {
             (void)json_object_put(copy);
             call_refuse(call, &(struct refusal){.status = 400,
                                                 .param = "expand",
                                                 .message = arena_printf(
-                                                    call->at.arena,
+                                                    call->context.arena,
                                                     "This property cannot be expanded (%.100s).", paths[i])});
             return;
         }

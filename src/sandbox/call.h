@@ -7,7 +7,7 @@
 #include "sandbox/state.h"
 
 struct call {
-    struct moment at;
+    struct context context;
     const char *version; // "2026-10-28.endive"
     bool publishable;    // made with a publishable key: it shows only what a payer may see
     const char *path;

@@ -17,14 +17,14 @@ static struct json_object *copy(struct json_object *value)
 }
 
 // Of a payment that the payer has authenticated; NULL: nobody was asked.
-static struct json_object *three_d_secure(const struct moment *at, const struct document *intent)
+static struct json_object *three_d_secure(const struct context *context, const struct document *intent)
 {
     if (!json_get_bool(intent->hidden, "authenticated", false)) {
         return NULL;
     }
     char transaction[UUID_TEXT_BYTES];
     struct uuid id; // any: uuid_new would make it depend on what else this process did
-    at->sandbox->random->fill(at->sandbox->random, id.bytes, sizeof(id.bytes));
+    context->sandbox->random->fill(context->sandbox->random, id.bytes, sizeof(id.bytes));
     uuid_format(&id, transaction);
     struct json_object *json = json_new_object();
     json_add_str(json, "authentication_flow", "challenge");
@@ -37,7 +37,7 @@ static struct json_object *three_d_secure(const struct moment *at, const struct 
     return json;
 }
 
-static struct json_object *card_details(const struct moment *at, const struct document *intent,
+static struct json_object *card_details(const struct context *context, const struct document *intent,
                                         const struct document *method)
 {
     static const char *const same[] = {"brand",       "checks",  "country", "exp_month",       "exp_year",
@@ -49,7 +49,7 @@ static struct json_object *card_details(const struct moment *at, const struct do
     for (size_t i = 0; i < COUNT_OF(same); i++) {
         json_add(card, same[i], copy(json_get(from, same[i])));
     }
-    struct json_object *secure = three_d_secure(at, intent);
+    struct json_object *secure = three_d_secure(context, intent);
     json_add_str(card, "electronic_commerce_indicator",
                  json_get_str(secure, "electronic_commerce_indicator"));
     json_add(card, "installments", NULL);
@@ -72,7 +72,7 @@ static void add_nulls(struct json_object *json, const char *const *names, size_t
     }
 }
 
-void charge_begin(const struct moment *at, const struct document *intent, const struct document *method,
+void charge_begin(const struct context *context, const struct document *intent, const struct document *method,
                   struct document *charge)
 {
     static const char *const empty[] = {
@@ -99,22 +99,22 @@ void charge_begin(const struct moment *at, const struct document *intent, const 
     static const char *const same[] = {"customer", "description", "receipt_email",
                                        "statement_descriptor_suffix", "metadata"};
     struct json_object *json = json_new_object();
-    json_add_str(json, "id", id_new(at->sandbox->random, at->arena, "ch_3", ID_TAIL_CHARS));
+    json_add_str(json, "id", id_new(context->sandbox->random, context->arena, "ch_3", ID_TAIL_CHARS));
     json_add_str(json, "object", "charge");
     json_add_i64(json, "amount", json_get_i64(intent->json, "amount", 0));
     json_add_i64(json, "amount_captured", 0);
     json_add_i64(json, "amount_refunded", 0);
     json_add(json, "billing_details", billing_details_json());
     json_add_bool(json, "captured", false);
-    json_add_i64(json, "created", moment_seconds(at));
+    json_add_i64(json, "created", context_seconds(context));
     json_add_str(json, "currency", json_get_str(intent->json, "currency"));
     json_add_bool(json, "disputed", false);
     json_add(json, "fraud_details", json_new_object());
-    json_add_bool(json, "livemode", at->account->livemode);
+    json_add_bool(json, "livemode", context->account->livemode);
     json_add_bool(json, "paid", false);
     json_add_str(json, "payment_intent", json_get_str(intent->json, "id"));
     json_add_str(json, "payment_method", json_get_str(method->json, "id"));
-    json_add(json, "payment_method_details", card_details(at, intent, method));
+    json_add(json, "payment_method_details", card_details(context, intent, method));
     json_add(json, "radar_options", json_new_object());
     json_add_bool(json, "refunded", false);
     json_add_str(json, "status", "pending");
@@ -122,7 +122,7 @@ void charge_begin(const struct moment *at, const struct document *intent, const 
     for (size_t i = 0; i < COUNT_OF(same); i++) {
         json_add(json, same[i], copy(json_get(intent->json, same[i])));
     }
-    document_begin(at, OBJECT_CHARGE, json, charge);
+    document_begin(context, OBJECT_CHARGE, json, charge);
 }
 
 static void add_outcome(struct document *charge, const char *network_status, const char *reason,
@@ -182,7 +182,7 @@ void charge_refund(struct document *charge, int64_t amount)
 void charge_retrieve(struct call *call)
 {
     struct document charge DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
-    if (!document_open(&call->at, OBJECT_CHARGE, call->id, &charge)) {
+    if (!document_open(&call->context, OBJECT_CHARGE, call->id, &charge)) {
         call_refuse_missing(call, "charge", call->id);
         return;
     }

@@ -5,7 +5,7 @@
 #include "sandbox/state.h"
 
 // A new one for the intent, not saved: not captured, neither succeeded nor failed yet.
-void charge_begin(const struct moment *at, const struct document *intent, const struct document *method,
+void charge_begin(const struct context *context, const struct document *intent, const struct document *method,
                   struct document *charge);
 void charge_succeed(struct document *charge, bool captured);
 void charge_fail(struct document *charge, const struct decline *decline);

@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "sandbox/happenings.h"
 #include "sandbox/pages.h"
 #include "sandbox/response.h"
+#include "sandbox/triggers.h"
 
 #define LEDGER_BYTES_MAX ((size_t)STATE_BYTES_MAX)
 
@@ -71,7 +71,7 @@ void control_handle(struct sandbox *sandbox, int64_t now_us, const struct sandbo
         handle_ledger(sandbox, request, response);
     } else if (text_starts_with(request->path, PAGE_PATH)) {
         page_handle(sandbox, now_us, request, response);
-    } else if (!happening_handle(sandbox, now_us, request, response)) {
+    } else if (!trigger_handle(sandbox, now_us, request, response)) {
         response_refuse(response, 404, "there is nothing of that name here");
     }
 }

@@ -28,8 +28,8 @@ const struct param customer_update_params[] = {CUSTOMER_PARAMS};
 
 static bool is_email(const char *text)
 {
-    const char *at = strchr(text, '@');
-    return at != NULL && at != text && at[1] != '\0' && strpbrk(text, " \t\r\n") == NULL;
+    const char *sign = strchr(text, '@');
+    return sign != NULL && sign != text && sign[1] != '\0' && strpbrk(text, " \t\r\n") == NULL;
 }
 
 static void set_text(const struct params *params, const char *param, struct json_object *json,
@@ -50,7 +50,7 @@ static const char *find_default_method(struct call *call, const struct document 
     if (method->json != NULL && text_equal(wanted, param_text(&call->params, "payment_method"))) {
         return json_get_str(method->json, "id");
     }
-    if (document_open(&call->at, OBJECT_METHOD, wanted, &found) &&
+    if (document_open(&call->context, OBJECT_METHOD, wanted, &found) &&
         text_equal(json_get_str(found.json, "customer"), json_get_str(customer->json, "id"))) {
         return wanted;
     }
@@ -58,7 +58,7 @@ static const char *find_default_method(struct call *call, const struct document 
                                         .code = "resource_missing",
                                         .param = DEFAULT_METHOD,
                                         .message = arena_printf(
-                                            call->at.arena,
+                                            call->context.arena,
                                             "The customer does not have a payment method with the ID %.100s. "
                                             "The payment method must be attached to the customer.",
                                             wanted)});
@@ -85,7 +85,7 @@ bool customer_set_fields(struct call *call, struct document *customer)
         call_refuse(call, &(struct refusal){.status = 400,
                                             .code = "email_invalid",
                                             .param = "email",
-                                            .message = arena_printf(call->at.arena,
+                                            .message = arena_printf(call->context.arena,
                                                                     "Invalid email address: %.100s", email)});
         return false;
     }

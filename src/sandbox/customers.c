@@ -19,23 +19,24 @@ static bool is_deleted(struct json_object *customer)
 
 static bool open_customer(struct call *call, struct document *customer)
 {
-    if (document_open(&call->at, OBJECT_CUSTOMER, call->id, customer) && !is_deleted(customer->json)) {
+    if (document_open(&call->context, OBJECT_CUSTOMER, call->id, customer) && !is_deleted(customer->json)) {
         return true;
     }
     call_refuse_missing(call, "customer", call->id);
     return false;
 }
 
-bool customer_check(const struct moment *at, const char *id, struct refusal *refusal)
+bool customer_check(const struct context *context, const char *id, struct refusal *refusal)
 {
     struct document customer DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
-    if (id == NULL || (document_open(at, OBJECT_CUSTOMER, id, &customer) && !is_deleted(customer.json))) {
+    if (id == NULL ||
+        (document_open(context, OBJECT_CUSTOMER, id, &customer) && !is_deleted(customer.json))) {
         return true;
     }
     *refusal = (struct refusal){.status = 400,
                                 .code = "resource_missing",
                                 .param = "customer",
-                                .message = arena_printf(at->arena, "No such customer: '%.100s'", id)};
+                                .message = arena_printf(context->arena, "No such customer: '%.100s'", id)};
     return false;
 }
 
@@ -50,21 +51,21 @@ static struct json_object *invoice_settings(void)
     return json;
 }
 
-static struct json_object *customer_json(const struct moment *at)
+static struct json_object *customer_json(const struct context *context)
 {
     static const char *const empty[] = {"address", "currency", "default_source", "description", "email",
                                         "name",    "phone",    "shipping",       "test_clock"};
-    struct random *random = at->sandbox->random;
+    struct random *random = context->sandbox->random;
     struct json_object *json = json_new_object();
-    json_add_str(json, "id", id_new(random, at->arena, "cus_", CUSTOMER_TAIL_CHARS));
+    json_add_str(json, "id", id_new(random, context->arena, "cus_", CUSTOMER_TAIL_CHARS));
     json_add_str(json, "object", "customer");
     json_add_i64(json, "balance", 0);
-    json_add_i64(json, "created", moment_seconds(at));
+    json_add_i64(json, "created", context_seconds(context));
     json_add_bool(json, "delinquent", false);
     json_add_str(json, "invoice_prefix",
-                 text_upper(at->arena, id_new(random, at->arena, "", PREFIX_TAIL_CHARS)));
+                 text_upper(context->arena, id_new(random, context->arena, "", PREFIX_TAIL_CHARS)));
     json_add(json, "invoice_settings", invoice_settings());
-    json_add_bool(json, "livemode", at->account->livemode);
+    json_add_bool(json, "livemode", context->account->livemode);
     json_add(json, "metadata", json_new_object());
     json_add_i64(json, "next_invoice_sequence", 1);
     json_add(json, "preferred_locales", json_object_new_array());
@@ -80,7 +81,7 @@ void customer_create(struct call *call)
     struct document customer DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
     struct document method DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
     const char *method_id = param_text(&call->params, "payment_method");
-    document_begin(&call->at, OBJECT_CUSTOMER, customer_json(&call->at), &customer);
+    document_begin(&call->context, OBJECT_CUSTOMER, customer_json(&call->context), &customer);
     const char *id = json_get_str(customer.json, "id");
     if (!customer_set_fields(call, &customer) ||
         (method_id != NULL && !saved_method_find(call, method_id, id, &method)) ||
@@ -88,9 +89,9 @@ void customer_create(struct call *call)
         return;
     }
     call->began = true;
-    event_save(&call->at, &customer, "customer.created");
+    event_save(&call->context, &customer, "customer.created");
     if (method_id != NULL) {
-        saved_method_attach(&call->at, &method, id);
+        saved_method_attach(&call->context, &method, id);
     }
     call_answer_document(call, &customer);
 }
@@ -98,7 +99,7 @@ void customer_create(struct call *call)
 void customer_retrieve(struct call *call)
 {
     struct document customer DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
-    if (!document_open(&call->at, OBJECT_CUSTOMER, call->id, &customer)) {
+    if (!document_open(&call->context, OBJECT_CUSTOMER, call->id, &customer)) {
         call_refuse_missing(call, "customer", call->id);
         return;
     }
@@ -114,7 +115,7 @@ void customer_update(struct call *call)
         return;
     }
     call->began = true;
-    event_save_changed(&call->at, &customer, "customer.updated");
+    event_save_changed(&call->context, &customer, "customer.updated");
     call_answer_document(call, &customer);
 }
 
@@ -124,9 +125,9 @@ void customer_delete(struct call *call)
     if (!open_customer(call, &customer)) {
         return;
     }
-    saved_methods_forget(&call->at, call->id);
+    saved_methods_forget(&call->context, call->id);
     // The event tells of the customer as it was.
-    event_emit(&call->at, "customer.deleted", &customer);
+    event_emit(&call->context, "customer.deleted", &customer);
     json_release(&customer.json);
     customer.json = json_new_object();
     json_add_str(customer.json, "id", call->id);
@@ -136,20 +137,20 @@ void customer_delete(struct call *call)
     call_answer_document(call, &customer);
 }
 
-void customer_forget_method(const struct moment *at, const char *customer_id, const char *method_id)
+void customer_forget_method(const struct context *context, const char *customer_id, const char *method_id)
 {
     struct document customer DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
-    REQUIRE(document_open(at, OBJECT_CUSTOMER, customer_id, &customer));
+    REQUIRE(document_open(context, OBJECT_CUSTOMER, customer_id, &customer));
     struct json_object *settings = json_get(customer.json, "invoice_settings");
     if (text_equal(json_get_str(settings, "default_payment_method"), method_id)) {
         json_add(settings, "default_payment_method", NULL);
-        event_save_changed(at, &customer, "customer.updated");
+        event_save_changed(context, &customer, "customer.updated");
     }
 }
 
-static bool is_wanted(const void *context, struct json_object *customer)
+static bool is_wanted(const void *wanted, struct json_object *customer)
 {
-    return !is_deleted(customer) && list_filters_fit(context, customer);
+    return !is_deleted(customer) && list_filters_fit(wanted, customer);
 }
 
 void customer_list(struct call *call)

@@ -14,6 +14,6 @@ void customer_list(struct call *call);
 void customer_search(struct call *call);
 
 // The method is detached: it is not the customer's default any more. Saves and emits.
-void customer_forget_method(const struct moment *at, const char *customer_id, const char *method_id);
+void customer_forget_method(const struct context *context, const char *customer_id, const char *method_id);
 // Whether there is such a customer (NULL: none is asked for). False: *refusal is filled.
-bool customer_check(const struct moment *at, const char *id, struct refusal *refusal) MUST_CHECK;
+bool customer_check(const struct context *context, const char *id, struct refusal *refusal) MUST_CHECK;

@@ -5,11 +5,11 @@
 #include "base/text.h"
 #include "base/timefmt.h"
 #include "sandbox/charges.h"
-#include "sandbox/errand_work.h"
 #include "sandbox/events.h"
 #include "sandbox/ids.h"
 #include "sandbox/lists.h"
 #include "sandbox/methods.h"
+#include "sandbox/scheduled_jobs.h"
 #include "sandbox/transactions.h"
 
 #define DISPUTE_AFTER_US US_PER_S
@@ -31,18 +31,20 @@ static const struct move {
     {"warning_under_review", "warning_closed", "charge.dispute.closed"},
 };
 
-void dispute_expect(const struct moment *at, const struct document *method, const struct document *charge)
+void dispute_expect(const struct context *context, const struct document *method,
+                    const struct document *charge)
 {
     if (method_behaviour(method)->dispute_reason != NULL) {
-        errand_add_about(at, ERRAND_DISPUTE, at->now_us + DISPUTE_AFTER_US, json_get_str(charge->json, "id"));
+        job_add_about(context, JOB_DISPUTE, context->now_us + DISPUTE_AFTER_US,
+                      json_get_str(charge->json, "id"));
     }
 }
 
-bool dispute_bars_refund(const struct moment *at, const struct document *charge)
+bool dispute_bars_refund(const struct context *context, const struct document *charge)
 {
     static const char *const barring[] = {"needs_response", "under_review", "lost"};
     struct document dispute DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
-    if (!document_open(at, OBJECT_DISPUTE, json_get_str(charge->hidden, "dispute"), &dispute)) {
+    if (!document_open(context, OBJECT_DISPUTE, json_get_str(charge->hidden, "dispute"), &dispute)) {
         return false;
     }
     for (size_t i = 0; i < COUNT_OF(barring); i++) {
@@ -91,10 +93,10 @@ static struct json_object *evidence(void)
     return json;
 }
 
-static struct json_object *evidence_details(const struct moment *at)
+static struct json_object *evidence_details(const struct context *context)
 {
     struct json_object *details = json_new_object();
-    json_add_i64(details, "due_by", moment_seconds(at) + EVIDENCE_S);
+    json_add_i64(details, "due_by", context_seconds(context) + EVIDENCE_S);
     json_add(details, "enhanced_eligibility", json_new_object());
     json_add_bool(details, "has_evidence", false);
     json_add_bool(details, "past_due", false);
@@ -117,23 +119,23 @@ static struct json_object *method_details(const struct test_method *test)
     return details;
 }
 
-static struct json_object *dispute_json(const struct moment *at, const struct test_method *test,
+static struct json_object *dispute_json(const struct context *context, const struct test_method *test,
                                         const struct document *charge)
 {
     struct json_object *json = json_new_object();
-    json_add_str(json, "id", id_new(at->sandbox->random, at->arena, "dp_1", ID_TAIL_CHARS));
+    json_add_str(json, "id", id_new(context->sandbox->random, context->arena, "dp_1", ID_TAIL_CHARS));
     json_add_str(json, "object", "dispute");
     json_add_i64(json, "amount", charge_unrefunded(charge));
     json_add(json, "balance_transactions", json_object_new_array());
     json_add_str(json, "charge", json_get_str(charge->json, "id"));
-    json_add_i64(json, "created", moment_seconds(at));
+    json_add_i64(json, "created", context_seconds(context));
     json_add_str(json, "currency", json_get_str(charge->json, "currency"));
     json_add(json, "enhanced_eligibility_types", json_object_new_array());
     json_add(json, "evidence", evidence());
-    json_add(json, "evidence_details", evidence_details(at));
+    json_add(json, "evidence_details", evidence_details(context));
     json_add(json, "intended_submission_method", NULL);
     json_add_bool(json, "is_charge_refundable", test->inquiry);
-    json_add_bool(json, "livemode", at->account->livemode);
+    json_add_bool(json, "livemode", context->account->livemode);
     json_add(json, "metadata", json_new_object());
     json_add_str(json, "payment_intent", json_get_str(charge->json, "payment_intent"));
     json_add(json, "payment_method_details", method_details(test));
@@ -142,26 +144,26 @@ static struct json_object *dispute_json(const struct moment *at, const struct te
     return json;
 }
 
-void dispute_begin(const struct moment *at, const char *charge_id)
+void dispute_begin(const struct context *context, const char *charge_id)
 {
     struct document charge DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
     struct document method DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
     struct document dispute DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
-    if (!document_open(at, OBJECT_CHARGE, charge_id, &charge) || charge_unrefunded(&charge) == 0) {
+    if (!document_open(context, OBJECT_CHARGE, charge_id, &charge) || charge_unrefunded(&charge) == 0) {
         return;
     }
-    REQUIRE(document_open(at, OBJECT_METHOD, json_get_str(charge.json, "payment_method"), &method));
+    REQUIRE(document_open(context, OBJECT_METHOD, json_get_str(charge.json, "payment_method"), &method));
     const struct test_method *test = method_behaviour(&method);
-    document_begin(at, OBJECT_DISPUTE, dispute_json(at, test, &charge), &dispute);
+    document_begin(context, OBJECT_DISPUTE, dispute_json(context, test, &charge), &dispute);
     json_add_bool(charge.json, "disputed", true);
     json_add_str(charge.hidden, "dispute", json_get_str(dispute.json, "id"));
     document_save(&charge);
     if (!test->inquiry) {
-        transaction_for_dispute(at, &dispute, false);
+        transaction_for_dispute(context, &dispute, false);
     }
-    event_save(at, &dispute, "charge.dispute.created");
+    event_save(context, &dispute, "charge.dispute.created");
     if (!test->inquiry) {
-        event_emit(at, "charge.dispute.funds_withdrawn", &dispute);
+        event_emit(context, "charge.dispute.funds_withdrawn", &dispute);
     }
 }
 
@@ -175,7 +177,7 @@ static const struct move *move_find(const char *from, const char *to)
     return NULL;
 }
 
-bool dispute_move(const struct moment *at, struct document *dispute, const char *status)
+bool dispute_move(const struct context *context, struct document *dispute, const char *status)
 {
     const struct move *move = move_find(json_get_str(dispute->json, "status"), status);
     if (move == NULL) {
@@ -185,19 +187,19 @@ bool dispute_move(const struct moment *at, struct document *dispute, const char 
     json_add_str(previous, "status", move->from);
     json_add_str(dispute->json, "status", move->to);
     if (text_equal(move->to, "won")) {
-        transaction_for_dispute(at, dispute, true);
+        transaction_for_dispute(context, dispute, true);
     }
     document_save(dispute);
-    event_emit_changed(at, move->event, dispute, previous);
+    event_emit_changed(context, move->event, dispute, previous);
     if (text_equal(move->to, "won")) {
-        event_emit(at, "charge.dispute.funds_reinstated", dispute);
+        event_emit(context, "charge.dispute.funds_reinstated", dispute);
     }
     return true;
 }
 
 static bool open_dispute(struct call *call, struct document *dispute)
 {
-    if (document_open(&call->at, OBJECT_DISPUTE, call->id, dispute)) {
+    if (document_open(&call->context, OBJECT_DISPUTE, call->id, dispute)) {
         return true;
     }
     call_refuse_missing(call, "dispute", call->id);
@@ -219,7 +221,8 @@ void dispute_close(struct call *call)
         return;
     }
     call->began = true;
-    if (!dispute_move(&call->at, &dispute, "lost") && !dispute_move(&call->at, &dispute, "warning_closed")) {
+    if (!dispute_move(&call->context, &dispute, "lost") &&
+        !dispute_move(&call->context, &dispute, "warning_closed")) {
         call_refuse(call, &(struct refusal){.status = 400, .message = "This dispute is already closed."});
         return;
     }

@@ -25,14 +25,15 @@ static struct json_object *endpoint_json(struct call *call)
 {
     const char *version = param_text(&call->params, "api_version");
     struct json_object *json = json_new_object();
-    json_add_str(json, "id", id_new(call->at.sandbox->random, call->at.arena, "we_1", ID_TAIL_CHARS));
+    json_add_str(json, "id",
+                 id_new(call->context.sandbox->random, call->context.arena, "we_1", ID_TAIL_CHARS));
     json_add_str(json, "object", "webhook_endpoint");
     json_add_str(json, "api_version", version);
     json_add(json, "application", NULL);
-    json_add_i64(json, "created", moment_seconds(&call->at));
+    json_add_i64(json, "created", context_seconds(&call->context));
     json_add_str(json, "description", param_text(&call->params, "description"));
     json_add(json, "enabled_events", enabled_events(call));
-    json_add_bool(json, "livemode", call->at.account->livemode);
+    json_add_bool(json, "livemode", call->context.account->livemode);
     json_add(json, "metadata", json_new_object());
     json_add_str(json, "status", "enabled");
     json_add_str(json, "url", param_text(&call->params, "url"));
@@ -58,14 +59,14 @@ void endpoint_create(struct call *call)
     if (!check_url(call)) {
         return;
     }
-    if (call->at.account->sets[OBJECT_ENDPOINT].by_id.count >= ENDPOINTS_MAX) {
+    if (call->context.account->sets[OBJECT_ENDPOINT].by_id.count >= ENDPOINTS_MAX) {
         call_refuse(call,
                     &(struct refusal){.status = 400,
                                       .message = "You have reached the maximum of 16 webhook endpoints."});
         return;
     }
     struct document endpoint DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
-    document_begin(&call->at, OBJECT_ENDPOINT, endpoint_json(call), &endpoint);
+    document_begin(&call->context, OBJECT_ENDPOINT, endpoint_json(call), &endpoint);
     struct refusal refusal;
     if (!param_metadata(&call->params, json_get(endpoint.json, "metadata"), &refusal)) {
         call_refuse(call, &refusal);
@@ -73,7 +74,7 @@ void endpoint_create(struct call *call)
     }
     const char *secret = param_text(&call->params, "secret");
     if (secret == NULL) {
-        secret = id_new(call->at.sandbox->random, call->at.arena, "whsec_", SECRET_TAIL_CHARS);
+        secret = id_new(call->context.sandbox->random, call->context.arena, "whsec_", SECRET_TAIL_CHARS);
     }
     call->began = true;
     json_add_str(endpoint.hidden, "secret", secret);
@@ -86,7 +87,7 @@ void endpoint_create(struct call *call)
 void endpoint_retrieve(struct call *call)
 {
     struct document endpoint DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
-    if (!document_open(&call->at, OBJECT_ENDPOINT, call->id, &endpoint)) {
+    if (!document_open(&call->context, OBJECT_ENDPOINT, call->id, &endpoint)) {
         call_refuse_missing(call, "webhook endpoint", call->id);
         return;
     }
@@ -117,7 +118,7 @@ void endpoint_update(struct call *call)
 {
     struct document endpoint DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
     struct refusal refusal;
-    if (!document_open(&call->at, OBJECT_ENDPOINT, call->id, &endpoint)) {
+    if (!document_open(&call->context, OBJECT_ENDPOINT, call->id, &endpoint)) {
         call_refuse_missing(call, "webhook endpoint", call->id);
         return;
     }
@@ -141,7 +142,7 @@ void endpoint_list(struct call *call)
 
 void endpoint_delete(struct call *call)
 {
-    struct object *endpoint = object_find(call->at.account, OBJECT_ENDPOINT, call->id);
+    struct object *endpoint = object_find(call->context.account, OBJECT_ENDPOINT, call->id);
     if (endpoint == NULL) {
         call_refuse_missing(call, "webhook endpoint", call->id);
         return;
@@ -150,6 +151,6 @@ void endpoint_delete(struct call *call)
     json_add_str(json, "id", call->id);
     json_add_str(json, "object", "webhook_endpoint");
     json_add_bool(json, "deleted", true);
-    object_remove(call->at.sandbox, call->at.account, endpoint);
+    object_remove(call->context.sandbox, call->context.account, endpoint);
     call_answer(call, json);
 }

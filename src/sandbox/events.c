@@ -11,11 +11,12 @@
 #include "sandbox/versions.h"
 
 // Keeps an account's events bounded: the oldest go first, whether delivered or not.
-static void forget_oldest(const struct moment *at)
+static void forget_oldest(const struct context *context)
 {
-    struct object_set *events = &at->account->sets[OBJECT_EVENT];
+    struct object_set *events = &context->account->sets[OBJECT_EVENT];
     while (events->by_id.count > EVENTS_MAX) {
-        object_remove(at->sandbox, at->account, CONTAINER_OF(events->in_order.next, struct object, link));
+        object_remove(context->sandbox, context->account,
+                      CONTAINER_OF(events->in_order.next, struct object, link));
     }
 }
 
@@ -28,7 +29,7 @@ static struct json_object *snapshot(const struct document *document)
     return object;
 }
 
-void event_emit_changed(const struct moment *at, const char *type, const struct document *document,
+void event_emit_changed(const struct context *context, const char *type, const struct document *document,
                         struct json_object *previous)
 {
     struct json_object *data = json_new_object();
@@ -37,36 +38,36 @@ void event_emit_changed(const struct moment *at, const char *type, const struct 
         json_add(data, "previous_attributes", previous);
     }
     struct json_object *request = json_new_object();
-    json_add_str(request, "id", at->request_id);
-    json_add_str(request, "idempotency_key", at->idempotency_key);
+    json_add_str(request, "id", context->request_id);
+    json_add_str(request, "idempotency_key", context->idempotency_key);
 
     struct json_object *json = json_new_object();
-    json_add_str(json, "id", id_new(at->sandbox->random, at->arena, "evt_3", ID_TAIL_CHARS));
+    json_add_str(json, "id", id_new(context->sandbox->random, context->arena, "evt_3", ID_TAIL_CHARS));
     json_add_str(json, "object", "event");
     json_add_str(json, "api_version", VERSION_NEWEST);
-    json_add_i64(json, "created", moment_seconds(at));
+    json_add_i64(json, "created", context_seconds(context));
     json_add(json, "data", data);
-    json_add_bool(json, "livemode", at->account->livemode);
-    json_add_i64(json, "pending_webhooks", deliveries_wanting(at, type));
+    json_add_bool(json, "livemode", context->account->livemode);
+    json_add_i64(json, "pending_webhooks", deliveries_wanting(context, type));
     json_add(json, "request", request);
     json_add_str(json, "type", type);
 
     struct document event DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
-    document_begin(at, OBJECT_EVENT, json, &event);
+    document_begin(context, OBJECT_EVENT, json, &event);
     document_save(&event);
-    forget_oldest(at);
-    deliveries_begin(at, type, json_get_str(json, "id"));
+    forget_oldest(context);
+    deliveries_begin(context, type, json_get_str(json, "id"));
 }
 
-void event_emit(const struct moment *at, const char *type, const struct document *document)
+void event_emit(const struct context *context, const char *type, const struct document *document)
 {
-    event_emit_changed(at, type, document, NULL);
+    event_emit_changed(context, type, document, NULL);
 }
 
-void event_save(const struct moment *at, struct document *document, const char *type)
+void event_save(const struct context *context, struct document *document, const char *type)
 {
     document_save(document);
-    event_emit(at, type, document);
+    event_emit(context, type, document);
 }
 
 // What differs between two objects, as it was before; what was not there was null. Objects are compared
@@ -95,18 +96,18 @@ static struct json_object *differences(struct json_object *before, struct json_o
     return found;
 }
 
-void event_save_changed(const struct moment *at, struct document *document, const char *type)
+void event_save_changed(const struct context *context, struct document *document, const char *type)
 {
     struct document before DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
-    REQUIRE(document_open(at, document->kind, document->object->id, &before));
+    REQUIRE(document_open(context, document->kind, document->object->id, &before));
     document_save(document);
-    event_emit_changed(at, type, document, differences(before.json, document->json));
+    event_emit_changed(context, type, document, differences(before.json, document->json));
 }
 
 void event_retrieve(struct call *call)
 {
     struct document event DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
-    if (!document_open(&call->at, OBJECT_EVENT, call->id, &event)) {
+    if (!document_open(&call->context, OBJECT_EVENT, call->id, &event)) {
         call_refuse_missing(call, "event", call->id);
         return;
     }
@@ -121,9 +122,9 @@ static bool type_matches(const char *wanted, const char *type)
     return wild ? strncmp(wanted, type, bytes - 1) == 0 : text_equal(wanted, type);
 }
 
-static bool is_wanted(const void *context, struct json_object *event)
+static bool is_wanted(const void *wanted, struct json_object *event)
 {
-    const struct call *call = context;
+    const struct call *call = wanted;
     const char *type = json_get_str(event, "type");
     const char *one = param_text(&call->params, "type");
     if (one != NULL && !type_matches(one, type)) {

@@ -6,14 +6,14 @@
 #define EVENT_TYPES_MAX 20 // in one list call
 
 // Records that something happened to the document, as it was last saved, and sends it on its way.
-void event_emit(const struct moment *at, const char *type, const struct document *document);
+void event_emit(const struct context *context, const char *type, const struct document *document);
 // The same, with the values that its changed members had before. Takes previous.
-void event_emit_changed(const struct moment *at, const char *type, const struct document *document,
+void event_emit_changed(const struct context *context, const char *type, const struct document *document,
                         struct json_object *previous);
 // Saves the document first, and says what its members were that this changes.
-void event_save_changed(const struct moment *at, struct document *document, const char *type);
+void event_save_changed(const struct context *context, struct document *document, const char *type);
 // Saves the document first.
-void event_save(const struct moment *at, struct document *document, const char *type);
+void event_save(const struct context *context, struct document *document, const char *type);
 
 struct call;
 void event_retrieve(struct call *call);

@@ -50,7 +50,7 @@ static bool is_for(const struct expandable *row, struct json_object *value, cons
 }
 
 // Puts the object in the place of its id, or the list where it belongs.
-static void put(const struct moment *at, const struct expandable *row, struct json_object *value,
+static void put(const struct context *context, const struct expandable *row, struct json_object *value,
                 struct json_object *holder, const char *member)
 {
     struct document found DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
@@ -59,33 +59,33 @@ static void put(const struct moment *at, const struct expandable *row, struct js
     }
     if (row->owned_by != NULL) {
         const char *id = json_get_str(value, "id");
-        const char *url = arena_printf(at->arena, "/v1/%ss/%s/%s", row->object, id, member);
-        json_add(value, member, list_newest_owned(at, row->kind, row->owned_by, id, url));
-    } else if (document_open(at, row->kind, json_get_str(holder, member), &found)) {
+        const char *url = arena_printf(context->arena, "/v1/%ss/%s/%s", row->object, id, member);
+        json_add(value, member, list_newest_owned(context, row->kind, row->owned_by, id, url));
+    } else if (document_open(context, row->kind, json_get_str(holder, member), &found)) {
         json_add(holder, member, json_object_get(found.json));
     }
 }
 
-static bool expand_at(const struct moment *at, struct json_object *value, const char *path, int depth);
+static bool expand_at(const struct context *context, struct json_object *value, const char *path, int depth);
 
-static bool expand_items(const struct moment *at, struct json_object *list, const char *path, int depth)
+static bool expand_items(const struct context *context, struct json_object *list, const char *path, int depth)
 {
     struct json_object *items = json_get(list, "data");
     for (size_t i = 0; i < json_object_array_length(items); i++) {
-        if (!expand_at(at, json_object_array_get_idx(items, i), path, depth)) {
+        if (!expand_at(context, json_object_array_get_idx(items, i), path, depth)) {
             return false;
         }
     }
     return true;
 }
 
-static bool expand_at(const struct moment *at, struct json_object *value, const char *path, int depth)
+static bool expand_at(const struct context *context, struct json_object *value, const char *path, int depth)
 {
     if (depth == 0) {
         return false;
     }
     if (text_starts_with(path, "data.") && json_object_is_type(json_get(value, "data"), json_type_array)) {
-        return expand_items(at, value, path + strlen("data."), depth - 1);
+        return expand_items(context, value, path + strlen("data."), depth - 1);
     }
     const struct expandable *known = NULL;
     struct json_object *inner = NULL;
@@ -96,9 +96,9 @@ static bool expand_at(const struct moment *at, struct json_object *value, const 
             const char *member = dot == NULL ? row->name : dot + 1;
             struct json_object *holder = value;
             if (dot != NULL) {
-                holder = json_get(value, arena_strndup(at->arena, row->name, (size_t)(dot - row->name)));
+                holder = json_get(value, arena_strndup(context->arena, row->name, (size_t)(dot - row->name)));
             }
-            put(at, row, value, holder, member);
+            put(context, row, value, holder, member);
             inner = json_get(holder, member);
             known = row;
         }
@@ -108,10 +108,10 @@ static bool expand_at(const struct moment *at, struct json_object *value, const 
     }
     const char *rest = path + strlen(known->name);
     return rest[0] == '\0' || !json_object_is_type(inner, json_type_object) ||
-           expand_at(at, inner, rest + 1, depth - 1);
+           expand_at(context, inner, rest + 1, depth - 1);
 }
 
-bool expand(const struct moment *at, struct json_object *value, const char *path)
+bool expand(const struct context *context, struct json_object *value, const char *path)
 {
-    return expand_at(at, value, path, EXPAND_DEPTH_MAX);
+    return expand_at(context, value, path, EXPAND_DEPTH_MAX);
 }

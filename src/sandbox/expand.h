@@ -12,4 +12,4 @@
 
 // Expands one path ("latest_charge", "data.latest_charge", "latest_charge.payment_method") in place. An id
 // that is null stays so. False: nothing of that name can be expanded there.
-bool expand(const struct moment *at, struct json_object *value, const char *path);
+bool expand(const struct context *context, struct json_object *value, const char *path);

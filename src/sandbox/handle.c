@@ -29,7 +29,7 @@ static bool check_version(struct call *call)
             call->version = VERSION_NEWEST;
             call_refuse(
                 call, &(struct refusal){.status = 400,
-                                        .message = arena_printf(call->at.arena,
+                                        .message = arena_printf(call->context.arena,
                                                                 "Invalid Stripe API version: %s", version)});
             return false;
         }
@@ -39,7 +39,7 @@ static bool check_version(struct call *call)
 
 static bool check_room(struct call *call)
 {
-    if (call->at.sandbox->bytes < STATE_BYTES_MAX) {
+    if (call->context.sandbox->bytes < STATE_BYTES_MAX) {
         return true;
     }
     call_refuse(call, &(struct refusal){.status = 429,
@@ -56,7 +56,7 @@ static void execute(struct call *call, const struct route *route, const struct s
     size_t bytes = has_body ? request->body_bytes : strlen(request->query);
     struct refusal refusal;
     if (!params_read(&call->params, text == NULL ? "" : text, bytes, route->params, call->version,
-                     call->at.arena, &refusal)) {
+                     call->context.arena, &refusal)) {
         call_refuse(call, &refusal);
         return;
     }
@@ -69,12 +69,13 @@ static void execute(struct call *call, const struct route *route, const struct s
 static const struct route *find_route(struct call *call, const struct sandbox_request *request)
 {
     const struct route *route =
-        route_find(request->method, request->path, call->at.arena, &call->id, &call->inner_id);
+        route_find(request->method, request->path, call->context.arena, &call->id, &call->inner_id);
     if (route == NULL) {
-        call_refuse(call, &(struct refusal){.status = 404,
-                                            .message = arena_printf(
-                                                call->at.arena, "Unrecognized request URL (%.10s: %.200s).",
-                                                request->method, request->path)});
+        call_refuse(call,
+                    &(struct refusal){.status = 404,
+                                      .message = arena_printf(call->context.arena,
+                                                              "Unrecognized request URL (%.10s: %.200s).",
+                                                              request->method, request->path)});
     } else if (call->publishable && !route->publishable) {
         call_refuse(call, &(struct refusal){.status = 401,
                                             .code = "secret_key_required",
@@ -107,9 +108,9 @@ static void answer_call(struct call *call, const struct sandbox_request *request
     call->body = NULL;
     if (idempotency == IDEMPOTENCY_FIRST && call->began) {
         kept = (struct kept_answer){
-            .status = response->status, .body = response->body, .request_id = call->at.request_id};
-        idempotency_keep(call, request, &kept, call->at.now_us + response->delay_us);
-        response_header(response, "Original-Request", call->at.request_id);
+            .status = response->status, .body = response->body, .request_id = call->context.request_id};
+        idempotency_keep(call, request, &kept, call->context.now_us + response->delay_us);
+        response_header(response, "Original-Request", call->context.request_id);
     }
     if (response->status == 409) {
         response_header(response, "Stripe-Should-Retry", "true");
@@ -141,20 +142,20 @@ static void handle_api(struct sandbox *sandbox, int64_t now_us, const struct san
 {
     struct faults *faults = &sandbox->faults;
     struct call call = {
-        .at = {.sandbox = sandbox,
-               .now_us = now_us,
-               .arena = response->arena,
-               .request_id = id_new(sandbox->random, response->arena, "req_", REQUEST_TAIL_CHARS),
-               .base_url = request->base_url},
+        .context = {.sandbox = sandbox,
+                    .now_us = now_us,
+                    .arena = response->arena,
+                    .request_id = id_new(sandbox->random, response->arena, "req_", REQUEST_TAIL_CHARS),
+                    .base_url = request->base_url},
         .version = request->stripe_version == NULL
                        ? VERSION_NEWEST
                        : arena_strndup(response->arena, request->stripe_version, VERSION_CHARS_MAX),
         .path = request->path};
     if (text_equal(request->method, "POST")) {
-        call.at.idempotency_key = request->idempotency_key;
+        call.context.idempotency_key = request->idempotency_key;
     }
     response->delay_us = faults->latency_ms * US_PER_MS;
-    response_header(response, "Request-Id", call.at.request_id);
+    response_header(response, "Request-Id", call.context.request_id);
     if (faults_roll(faults, faults->drop_before_rate)) {
         response->drop = true;
         return;
@@ -162,8 +163,8 @@ static void handle_api(struct sandbox *sandbox, int64_t now_us, const struct san
     struct refusal refusal;
     if (faults_roll(faults, faults->error_rate)) {
         answer_fault(sandbox, response);
-    } else if ((call.at.account = authorize(sandbox, request->authorization, response->arena,
-                                            &call.publishable, &refusal)) != NULL) {
+    } else if ((call.context.account = authorize(sandbox, request->authorization, response->arena,
+                                                 &call.publishable, &refusal)) != NULL) {
         answer_call(&call, request, response);
     } else {
         call_refuse(&call, &refusal);
@@ -171,8 +172,9 @@ static void handle_api(struct sandbox *sandbox, int64_t now_us, const struct san
         response_header(response, "WWW-Authenticate", "Basic realm=\"Stripe\"");
     }
     response_header(response, "Stripe-Version", call.version);
-    if (call.at.idempotency_key != NULL && strlen(call.at.idempotency_key) <= IDEMPOTENCY_KEY_CHARS_MAX) {
-        response_header(response, "Idempotency-Key", call.at.idempotency_key);
+    if (call.context.idempotency_key != NULL &&
+        strlen(call.context.idempotency_key) <= IDEMPOTENCY_KEY_CHARS_MAX) {
+        response_header(response, "Idempotency-Key", call.context.idempotency_key);
     }
     response->drop = faults_roll(faults, faults->drop_after_rate);
 }

@@ -27,7 +27,7 @@ static const char *digest(const struct call *call, const struct sandbox_request 
     struct buf text BUF_CLEANUP = BUF_MAX((size_t)4 << 20);
     struct form form = {0};
     buf_printf(&text, "%s\n", request->path);
-    if (form_parse(request->body, request->body_bytes, call->at.arena, &form, NULL) == OK) {
+    if (form_parse(request->body, request->body_bytes, call->context.arena, &form, NULL) == OK) {
         qsort(form.fields, form.count, sizeof(form.fields[0]), by_name_and_value);
         for (size_t i = 0; i < form.count; i++) {
             form_add(&text, form.fields[i].name, form.fields[i].value);
@@ -39,19 +39,19 @@ static const char *digest(const struct call *call, const struct sandbox_request 
     char hex[2 * SHA256_BYTES + 1];
     crypto_sha256(buf_str(&text), text.len, sum);
     text_hex(sum, sizeof(sum), hex);
-    return arena_strdup(call->at.arena, hex);
+    return arena_strdup(call->context.arena, hex);
 }
 
 // The oldest are first in the list: what is past its time goes from there.
-static void forget_old(const struct moment *at)
+static void forget_old(const struct context *context)
 {
-    struct list *answers = &at->account->sets[OBJECT_ANSWER].in_order;
+    struct list *answers = &context->account->sets[OBJECT_ANSWER].in_order;
     while (!list_empty(answers)) {
         struct object *oldest = CONTAINER_OF(answers->next, struct object, link);
-        if (oldest->created_us + KEPT_US > at->now_us) {
+        if (oldest->created_us + KEPT_US > context->now_us) {
             return;
         }
-        object_remove(at->sandbox, at->account, oldest);
+        object_remove(context->sandbox, context->account, oldest);
     }
 }
 
@@ -65,7 +65,7 @@ enum idempotency idempotency_look_up(struct call *call, const struct sandbox_req
                                      struct kept_answer *kept)
 {
     const char *key = request->idempotency_key;
-    struct arena *arena = call->at.arena;
+    struct arena *arena = call->context.arena;
     if (key == NULL || key[0] == '\0' || !text_equal(request->method, "POST")) {
         return IDEMPOTENCY_NONE;
     }
@@ -75,8 +75,8 @@ enum idempotency idempotency_look_up(struct call *call, const struct sandbox_req
                                         .type = "idempotency_error",
                                         .message = "An idempotency key can have up to 255 characters."});
     }
-    forget_old(&call->at);
-    const struct object *found = object_find(call->at.account, OBJECT_ANSWER, key);
+    forget_old(&call->context);
+    const struct object *found = object_find(call->context.account, OBJECT_ANSWER, key);
     if (found == NULL) {
         return IDEMPOTENCY_FIRST;
     }
@@ -93,7 +93,7 @@ enum idempotency idempotency_look_up(struct call *call, const struct sandbox_req
                                               "than '%s' for another request.",
                                               key)});
     }
-    if (call->at.now_us < json_get_i64(about, "busy_until_us", 0)) {
+    if (call->context.now_us < json_get_i64(about, "busy_until_us", 0)) {
         return refuse(
             call, &(struct refusal){
                       .status = 409,
@@ -117,6 +117,6 @@ void idempotency_keep(const struct call *call, const struct sandbox_request *req
     json_add_i64(about, "status", answer->status);
     json_add_str(about, "request", answer->request_id);
     json_add_i64(about, "busy_until_us", busy_until_us);
-    object_put(&call->at, OBJECT_ANSWER, request->idempotency_key, call->at.now_us, answer->body,
-               json_text(call->at.arena, about));
+    object_put(&call->context, OBJECT_ANSWER, request->idempotency_key, call->context.now_us, answer->body,
+               json_text(call->context.arena, about));
 }

@@ -43,12 +43,12 @@ static bool update_open(struct call *call, struct document *intent, struct docum
     const char *currency = param_text(&call->params, "currency");
     int64_t amount = param_i64(&call->params, "amount", json_get_i64(intent->json, "amount", 0));
     currency = currency == NULL ? json_get_str(intent->json, "currency") : currency;
-    if (!amount_check(amount, currency, call->at.arena, &refusal)) {
+    if (!amount_check(amount, currency, call->context.arena, &refusal)) {
         call_refuse(call, &refusal);
         return false;
     }
     json_add_i64(intent->json, "amount", amount);
-    json_add_str(intent->json, "currency", text_lower(call->at.arena, currency));
+    json_add_str(intent->json, "currency", text_lower(call->context.arena, currency));
     if (param_text(&call->params, "payment_method") == NULL) {
         return true;
     }
@@ -111,7 +111,7 @@ void intent_capture(struct call *call)
         return;
     }
     if (!intent_status_is(&intent, "requires_capture") ||
-        !document_open(&call->at, OBJECT_CHARGE, json_get_str(intent.json, "latest_charge"), &charge)) {
+        !document_open(&call->context, OBJECT_CHARGE, json_get_str(intent.json, "latest_charge"), &charge)) {
         intent_refuse_state(call, &intent, "captured");
         return;
     }
@@ -123,26 +123,27 @@ void intent_capture(struct call *call)
                                       .code = amount < 1 ? "parameter_invalid_integer" : "amount_too_large",
                                       .param = "amount_to_capture",
                                       .payment_intent = intent.json,
-                                      .message = arena_printf(call->at.arena,
+                                      .message = arena_printf(call->context.arena,
                                                               "The amount to capture must be from 1 to %lld.",
                                                               (long long)capturable)});
         return;
     }
-    REQUIRE(document_open(&call->at, OBJECT_METHOD, json_get_str(charge.json, "payment_method"), &method));
+    REQUIRE(
+        document_open(&call->context, OBJECT_METHOD, json_get_str(charge.json, "payment_method"), &method));
     call->began = true;
     charge_capture(&charge, amount);
-    transaction_for_charge(&call->at, &charge, &method);
+    transaction_for_charge(&call->context, &charge, &method);
     document_save(&charge);
     json_add_i64(intent.json, "amount_capturable", 0);
     json_add_i64(intent.json, "amount_received", amount);
     intent_set_status(&intent, "succeeded");
     document_save(&intent);
     if (amount < capturable) {
-        refund_release(&call->at, &charge, capturable - amount);
+        refund_release(&call->context, &charge, capturable - amount);
     }
-    event_emit(&call->at, "charge.captured", &charge);
-    event_emit(&call->at, "payment_intent.succeeded", &intent);
-    dispute_expect(&call->at, &method, &charge);
+    event_emit(&call->context, "charge.captured", &charge);
+    event_emit(&call->context, "payment_intent.succeeded", &intent);
+    dispute_expect(&call->context, &method, &charge);
     call_answer_document(call, &intent);
 }
 
@@ -161,15 +162,15 @@ void intent_cancel(struct call *call)
     }
     call->began = true;
     if (intent_status_is(&intent, "requires_capture") &&
-        document_open(&call->at, OBJECT_CHARGE, json_get_str(intent.json, "latest_charge"), &charge)) {
-        refund_release(&call->at, &charge, charge_unrefunded(&charge));
+        document_open(&call->context, OBJECT_CHARGE, json_get_str(intent.json, "latest_charge"), &charge)) {
+        refund_release(&call->context, &charge, charge_unrefunded(&charge));
     }
     json_add_i64(intent.json, "amount_capturable", 0);
-    json_add_i64(intent.json, "canceled_at", moment_seconds(&call->at));
+    json_add_i64(intent.json, "canceled_at", context_seconds(&call->context));
     json_add_str(intent.json, "cancellation_reason", param_text(&call->params, "cancellation_reason"));
     json_add(intent.json, "next_action", NULL);
     intent_set_status(&intent, "canceled");
     document_save(&intent);
-    event_emit(&call->at, "payment_intent.canceled", &intent);
+    event_emit(&call->context, "payment_intent.canceled", &intent);
     call_answer_document(call, &intent);
 }

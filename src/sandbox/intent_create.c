@@ -11,7 +11,7 @@ static bool check_request(struct call *call)
 {
     struct refusal refusal;
     if (!amount_check(param_i64(&call->params, "amount", 0), param_text(&call->params, "currency"),
-                      call->at.arena, &refusal)) {
+                      call->context.arena, &refusal)) {
         call_refuse(call, &refusal);
         return false;
     }
@@ -65,9 +65,9 @@ static struct json_object *intent_json(struct call *call)
     };
     static const char *const texts[] = {"description", "receipt_email", "setup_future_usage",
                                         "statement_descriptor_suffix", "customer"};
-    struct arena *arena = call->at.arena;
+    struct arena *arena = call->context.arena;
     const struct params *params = &call->params;
-    const char *id = id_new(call->at.sandbox->random, arena, "pi_3", ID_TAIL_CHARS);
+    const char *id = id_new(call->context.sandbox->random, arena, "pi_3", ID_TAIL_CHARS);
     const char *capture = param_text(params, "capture_method");
     const char *confirmation = param_text(params, "confirmation_method");
     struct json_object *json = json_new_object();
@@ -82,11 +82,11 @@ static struct json_object *intent_json(struct call *call)
                  capture != NULL                  ? capture
                  : call_since(call, "2024-04-10") ? "automatic_async"
                                                   : "automatic");
-    json_add_str(json, "client_secret", intent_client_secret(&call->at, id));
+    json_add_str(json, "client_secret", intent_client_secret(&call->context, id));
     json_add_str(json, "confirmation_method", confirmation == NULL ? "automatic" : confirmation);
-    json_add_i64(json, "created", moment_seconds(&call->at));
+    json_add_i64(json, "created", context_seconds(&call->context));
     json_add_str(json, "currency", text_lower(arena, param_text(params, "currency")));
-    json_add_bool(json, "livemode", call->at.account->livemode);
+    json_add_bool(json, "livemode", call->context.account->livemode);
     json_add(json, "metadata", json_new_object());
     json_add(json, "payment_method_options", card_options());
     json_add(json, "payment_method_types", intent_method_types(call));
@@ -109,9 +109,9 @@ void intent_create(struct call *call)
     struct document method DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
     struct refusal refusal;
     const char *method_id = param_text(&call->params, "payment_method");
-    document_begin(&call->at, OBJECT_INTENT, intent_json(call), &intent);
+    document_begin(&call->context, OBJECT_INTENT, intent_json(call), &intent);
     if (!param_metadata(&call->params, json_get(intent.json, "metadata"), &refusal) ||
-        !customer_check(&call->at, param_text(&call->params, "customer"), &refusal)) {
+        !customer_check(&call->context, param_text(&call->params, "customer"), &refusal)) {
         call_refuse(call, &refusal);
         return;
     }
@@ -131,6 +131,6 @@ void intent_create(struct call *call)
         document_save(&method);
     }
     document_save(&intent);
-    event_emit(&call->at, "payment_intent.created", &intent);
+    event_emit(&call->context, "payment_intent.created", &intent);
     call_answer_document(call, &intent);
 }

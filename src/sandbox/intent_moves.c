@@ -7,35 +7,35 @@
 #include "sandbox/amounts.h"
 #include "sandbox/charges.h"
 #include "sandbox/disputes.h"
-#include "sandbox/errand_work.h"
 #include "sandbox/events.h"
 #include "sandbox/intents.h"
 #include "sandbox/saved_methods.h"
+#include "sandbox/scheduled_jobs.h"
 #include "sandbox/transactions.h"
 
 #define PROCESSING_US (2 * US_PER_S)
 
 // The attempt is over without money: the intent waits for another method.
-static void fail(const struct moment *at, struct document *intent, const struct refusal *reason)
+static void fail(const struct context *context, struct document *intent, const struct refusal *reason)
 {
     json_add(intent->json, "last_payment_error", refusal_json(reason));
     json_add(intent->json, "next_action", NULL);
     json_add(intent->json, "payment_method", NULL);
     intent_set_status(intent, "requires_payment_method");
-    event_save(at, intent, "payment_intent.payment_failed");
+    event_save(context, intent, "payment_intent.payment_failed");
 }
 
 // A charge that the bank declines. Gives its id.
-static const char *decline_charge(const struct moment *at, struct document *intent,
+static const char *decline_charge(const struct context *context, struct document *intent,
                                   const struct document *method, const struct decline *decline)
 {
     struct document charge DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
-    charge_begin(at, intent, method, &charge);
+    charge_begin(context, intent, method, &charge);
     charge_fail(&charge, decline);
-    event_save(at, &charge, "charge.failed");
-    const char *charge_id = arena_strdup(at->arena, json_get_str(charge.json, "id"));
+    event_save(context, &charge, "charge.failed");
+    const char *charge_id = arena_strdup(context->arena, json_get_str(charge.json, "id"));
     json_add_str(intent->json, "latest_charge", charge_id);
-    fail(at, intent,
+    fail(context, intent,
          &(struct refusal){.type = "card_error",
                            .code = decline->code,
                            .decline_code = decline->decline_code,
@@ -48,7 +48,8 @@ static const char *decline_charge(const struct moment *at, struct document *inte
 
 // A method that was charged is used up, unless it is kept: attached, or to be used again as the intent says.
 // One that was detached while its holder authenticated can never be attached again.
-static void keep_or_use_up(const struct moment *at, const struct document *intent, struct document *method)
+static void keep_or_use_up(const struct context *context, const struct document *intent,
+                           struct document *method)
 {
     const char *future = json_get_str(intent->json, "setup_future_usage");
     const char *customer_id = json_get_str(intent->json, "customer");
@@ -62,92 +63,94 @@ static void keep_or_use_up(const struct moment *at, const struct document *inten
     }
     document_save(method);
     if (!attached && !detached && future != NULL && customer_id != NULL) {
-        saved_method_attach(at, method, customer_id);
+        saved_method_attach(context, method, customer_id);
     }
 }
 
 // A charge that the bank grants: captured now, or authorised until somebody captures it.
-static void grant_charge(const struct moment *at, struct document *intent, struct document *method)
+static void grant_charge(const struct context *context, struct document *intent, struct document *method)
 {
     bool manual = text_equal(json_get_str(intent->json, "capture_method"), "manual");
     int64_t amount = json_get_i64(intent->json, "amount", 0);
     struct document charge DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
-    charge_begin(at, intent, method, &charge);
+    charge_begin(context, intent, method, &charge);
     charge_succeed(&charge, !manual);
     if (!manual) {
-        transaction_for_charge(at, &charge, method);
+        transaction_for_charge(context, &charge, method);
     }
-    event_save(at, &charge, "charge.succeeded");
+    event_save(context, &charge, "charge.succeeded");
     if (!manual) {
-        dispute_expect(at, method, &charge);
+        dispute_expect(context, method, &charge);
     }
-    keep_or_use_up(at, intent, method);
+    keep_or_use_up(context, intent, method);
     json_add_str(intent->json, "latest_charge", json_get_str(charge.json, "id"));
     json_add(intent->json, "next_action", NULL);
     json_add_i64(intent->json, manual ? "amount_capturable" : "amount_received", amount);
     intent_set_status(intent, manual ? "requires_capture" : "succeeded");
-    event_save(at, intent, manual ? "payment_intent.amount_capturable_updated" : "payment_intent.succeeded");
+    event_save(context, intent,
+               manual ? "payment_intent.amount_capturable_updated" : "payment_intent.succeeded");
 }
 
-static void process(const struct moment *at, struct document *intent)
+static void process(const struct context *context, struct document *intent)
 {
     json_add(intent->json, "next_action", NULL);
     intent_set_status(intent, "processing");
-    event_save(at, intent, "payment_intent.processing");
-    errand_add_about(at, ERRAND_SETTLE, at->now_us + PROCESSING_US, json_get_str(intent->json, "id"));
+    event_save(context, intent, "payment_intent.processing");
+    job_add_about(context, JOB_SETTLE, context->now_us + PROCESSING_US, json_get_str(intent->json, "id"));
 }
 
 // What the method does when it is charged. Gives the decline, NULL if there was none.
-static const struct decline *charge(const struct moment *at, struct document *intent, struct document *method)
+static const struct decline *charge(const struct context *context, struct document *intent,
+                                    struct document *method)
 {
     const struct test_method *test = method_behaviour(method);
-    if (method_has_expired(at, method)) {
-        (void)decline_charge(at, intent, method, &decline_expired_card);
+    if (method_has_expired(context, method)) {
+        (void)decline_charge(context, intent, method, &decline_expired_card);
         return &decline_expired_card;
     }
     switch (test->ending) {
     case ENDING_DECLINES:
-        (void)decline_charge(at, intent, method, test->decline);
+        (void)decline_charge(context, intent, method, test->decline);
         return test->decline;
     case ENDING_PROCESSES:
     case ENDING_PROCESSES_FAILS:
-        process(at, intent);
+        process(context, intent);
         return NULL;
     case ENDING_SUCCEEDS:
     case ENDING_SERVER_ERROR:
-        grant_charge(at, intent, method);
+        grant_charge(context, intent, method);
         return NULL;
     }
     return NULL;
 }
 
-void intent_settle(const struct moment *at, const char *id)
+void intent_settle(const struct context *context, const char *id)
 {
     struct document intent DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
     struct document method DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
-    if (!document_open(at, OBJECT_INTENT, id, &intent) || !intent_status_is(&intent, "processing")) {
+    if (!document_open(context, OBJECT_INTENT, id, &intent) || !intent_status_is(&intent, "processing")) {
         return;
     }
-    REQUIRE(document_open(at, OBJECT_METHOD, json_get_str(intent.json, "payment_method"), &method));
+    REQUIRE(document_open(context, OBJECT_METHOD, json_get_str(intent.json, "payment_method"), &method));
     const struct test_method *test = method_behaviour(&method);
     if (test->ending == ENDING_PROCESSES_FAILS) {
-        (void)decline_charge(at, &intent, &method, test->decline);
+        (void)decline_charge(context, &intent, &method, test->decline);
     } else {
-        grant_charge(at, &intent, &method);
+        grant_charge(context, &intent, &method);
     }
 }
 
-void intent_authenticated(const struct moment *at, struct document *intent, bool passed)
+void intent_authenticated(const struct context *context, struct document *intent, bool passed)
 {
     struct document method DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
     REQUIRE(intent_status_is(intent, "requires_action"));
-    REQUIRE(document_open(at, OBJECT_METHOD, json_get_str(intent->json, "payment_method"), &method));
+    REQUIRE(document_open(context, OBJECT_METHOD, json_get_str(intent->json, "payment_method"), &method));
     if (passed) {
         json_add_bool(intent->hidden, "authenticated", true);
-        (void)charge(at, intent, &method);
+        (void)charge(context, intent, &method);
         return;
     }
-    fail(at, intent,
+    fail(context, intent,
          &(struct refusal){.code = "payment_intent_authentication_failure",
                            .message =
                                "The provided PaymentMethod has failed authentication. Provide another one to "
@@ -231,16 +234,16 @@ void intent_attempt(struct call *call, struct document *intent, struct document 
     json_object_object_del(intent->hidden, "authenticated");
     document_save(method);
     if (intent->object == NULL) {
-        event_save(&call->at, intent, "payment_intent.created");
+        event_save(&call->context, intent, "payment_intent.created");
     }
     const struct decline *decline = NULL;
     if (!needs_authentication(method, &confirmation, &decline)) {
-        decline = charge(&call->at, intent, method);
+        decline = charge(&call->context, intent, method);
     } else if (decline != NULL) {
-        (void)decline_charge(&call->at, intent, method, decline);
+        (void)decline_charge(&call->context, intent, method, decline);
     } else {
-        intent_require_action(&call->at, intent, confirmation.return_url, confirmation.use_stripe_sdk);
-        event_save(&call->at, intent, "payment_intent.requires_action");
+        intent_require_action(&call->context, intent, confirmation.return_url, confirmation.use_stripe_sdk);
+        event_save(&call->context, intent, "payment_intent.requires_action");
     }
     if (decline != NULL) {
         refuse_declined(call, intent, method, decline);

@@ -15,9 +15,9 @@ static bool check_client_secret(struct call *call, const struct document *intent
         refusal.message = "Missing required param: client_secret.";
     } else if (secret != NULL && !text_equal(secret, json_get_str(intent->json, "client_secret"))) {
         const char *object = json_get_str(intent->json, "object");
-        refusal.code = arena_printf(call->at.arena, "%s_invalid_parameter", object);
+        refusal.code = arena_printf(call->context.arena, "%s_invalid_parameter", object);
         refusal.message =
-            arena_printf(call->at.arena,
+            arena_printf(call->context.arena,
                          "The client_secret provided does not match the client_secret of this %s.", object);
     }
     if (refusal.message != NULL) {

@@ -26,8 +26,9 @@ static bool check_confirm_only(struct call *call)
     }
     for (size_t i = 0; i < COUNT_OF(only); i++) {
         if (param_bool(&call->params, only[i], false)) {
-            return refuse(call, only[i],
-                          arena_printf(call->at.arena, "%s can only be given with confirm=true.", only[i]));
+            return refuse(
+                call, only[i],
+                arena_printf(call->context.arena, "%s can only be given with confirm=true.", only[i]));
         }
     }
     if (param_text(&call->params, "return_url") != NULL) {
@@ -77,24 +78,24 @@ struct json_object *intent_method_types(struct call *call)
     return array;
 }
 
-const char *intent_client_secret(const struct moment *at, const char *id)
+const char *intent_client_secret(const struct context *context, const char *id)
 {
-    return id_new(at->sandbox->random, at->arena, arena_printf(at->arena, "%s_secret_", id),
+    return id_new(context->sandbox->random, context->arena, arena_printf(context->arena, "%s_secret_", id),
                   CLIENT_SECRET_TAIL_CHARS);
 }
 
 bool intent_open(struct call *call, enum object_kind kind, struct document *intent)
 {
-    if (document_open(&call->at, kind, call->id, intent)) {
+    if (document_open(&call->context, kind, call->id, intent)) {
         return true;
     }
     const char *word =
         kind == OBJECT_SETUP_INTENT ? "setupintent" : "payment_intent"; // as Stripe spells them
-    call_refuse(call, &(struct refusal){
-                          .status = 404,
-                          .code = "resource_missing",
-                          .param = "intent",
-                          .message = arena_printf(call->at.arena, "No such %s: '%.100s'", word, call->id)});
+    call_refuse(call, &(struct refusal){.status = 404,
+                                        .code = "resource_missing",
+                                        .param = "intent",
+                                        .message = arena_printf(call->context.arena, "No such %s: '%.100s'",
+                                                                word, call->id)});
     return false;
 }
 
@@ -102,8 +103,8 @@ bool intent_find_method(struct call *call, const struct document *intent, const 
                         struct document *method)
 {
     struct refusal refusal;
-    if (method_resolve(&call->at, id, method, &refusal) &&
-        method_check_owner(&call->at, method, json_get_str(intent->json, "customer"), &refusal)) {
+    if (method_resolve(&call->context, id, method, &refusal) &&
+        method_check_owner(&call->context, method, json_get_str(intent->json, "customer"), &refusal)) {
         return true;
     }
     call_refuse(call, &refusal);
@@ -126,7 +127,7 @@ bool intent_set_customer(struct call *call, struct document *intent)
     if (wanted == NULL || text_equal(wanted, present)) {
         return true;
     }
-    if (present != NULL || !customer_check(&call->at, wanted, &refusal)) {
+    if (present != NULL || !customer_check(&call->context, wanted, &refusal)) {
         call_refuse(call, &refusal);
         return false;
     }
@@ -169,7 +170,7 @@ void intent_refuse_state(struct call *call, const struct document *intent, const
                           .code = unexpected_state(intent),
                           .payment_intent = setup ? NULL : intent->json,
                           .setup_intent = setup ? intent->json : NULL,
-                          .message = arena_printf(call->at.arena,
+                          .message = arena_printf(call->context.arena,
                                                   "This %s could not be %s because it has a status of %s.",
                                                   setup ? "SetupIntent" : "PaymentIntent", verb,
                                                   json_get_str(intent->json, "status"))});
@@ -198,12 +199,12 @@ bool intent_check_confirmation(struct call *call, const struct document *intent,
     return refusal.message == NULL;
 }
 
-void intent_require_action(const struct moment *at, struct document *intent, const char *return_url,
+void intent_require_action(const struct context *context, struct document *intent, const char *return_url,
                            bool use_stripe_sdk)
 {
-    const char *key = id_new(at->sandbox->random, at->arena, "", ACTION_KEY_CHARS);
-    const char *url = arena_printf(at->arena, "%s/_sandbox/authenticate/%s/%s?key=%s", at->base_url,
-                                   at->account->id, json_get_str(intent->json, "id"), key);
+    const char *key = id_new(context->sandbox->random, context->arena, "", ACTION_KEY_CHARS);
+    const char *url = arena_printf(context->arena, "%s/_sandbox/authenticate/%s/%s?key=%s", context->base_url,
+                                   context->account->id, json_get_str(intent->json, "id"), key);
     struct json_object *action = json_new_object();
     struct json_object *details = json_new_object();
     bool redirect = !use_stripe_sdk && return_url != NULL;
@@ -213,7 +214,8 @@ void intent_require_action(const struct moment *at, struct document *intent, con
         json_add_str(details, "url", url);
     } else {
         json_add(action, "use_stripe_sdk", details);
-        json_add_str(details, "source", id_new(at->sandbox->random, at->arena, "src_1", ID_TAIL_CHARS));
+        json_add_str(details, "source",
+                     id_new(context->sandbox->random, context->arena, "src_1", ID_TAIL_CHARS));
         json_add_str(details, "stripe_js", url);
         json_add_str(details, "type", "three_d_secure_redirect");
     }

@@ -14,7 +14,7 @@ struct json_object *intent_automatic_methods(struct call *call);
 // The member payment_method_types.
 struct json_object *intent_method_types(struct call *call);
 // The member client_secret.
-const char *intent_client_secret(const struct moment *at, const char *id);
+const char *intent_client_secret(const struct context *context, const char *id);
 
 // Takes out the intent that the path names. False: refused.
 bool intent_open(struct call *call, enum object_kind kind, struct document *intent) MUST_CHECK;
@@ -38,5 +38,5 @@ bool intent_check_confirmation(struct call *call, const struct document *intent,
                                const struct document *method, const char *return_url) MUST_CHECK;
 // The payer has to go through 3-D Secure: on a page of the sandbox, or in the caller's own page by Stripe.js.
 // Saves nothing.
-void intent_require_action(const struct moment *at, struct document *intent, const char *return_url,
+void intent_require_action(const struct context *context, struct document *intent, const char *return_url,
                            bool use_stripe_sdk);

@@ -33,6 +33,6 @@ struct confirmation {
 // answers.
 void intent_attempt(struct call *call, struct document *intent, struct document *method);
 // The payer has come through (or failed) 3-D Secure. The intent must be in requires_action.
-void intent_authenticated(const struct moment *at, struct document *intent, bool passed);
+void intent_authenticated(const struct context *context, struct document *intent, bool passed);
 // A processing intent comes to its end.
-void intent_settle(const struct moment *at, const char *id);
+void intent_settle(const struct context *context, const char *id);

@@ -10,8 +10,8 @@
 struct walk {
     const struct account *account;
     enum object_kind kind;
-    bool (*takes)(const void *context, struct json_object *json);
-    const void *context;
+    bool (*takes)(const void *wanted, struct json_object *json);
+    const void *wanted;
     struct range created;
     const char *mention; // what stands in the text of all that fit; NULL: nothing that is known
     bool unread;         // nobody looks into the objects
@@ -62,7 +62,7 @@ static struct json_object *walk_next(struct walk *walk)
         }
         struct json_object *json = NULL;
         REQUIRE(json_parse(object->text, strlen(object->text), &json, NULL) == OK);
-        if (walk->takes == NULL || walk->takes(walk->context, json)) {
+        if (walk->takes == NULL || walk->takes(walk->wanted, json)) {
             return json;
         }
         json_release(&json);
@@ -122,22 +122,23 @@ static bool read_limit(struct call *call, int64_t *limit)
 }
 
 // Where a cursor's object is; false: refused.
-static bool find_cursor(struct call *call, enum object_kind kind, const char *param, struct list **at)
+static bool find_cursor(struct call *call, enum object_kind kind, const char *param, struct list **link)
 {
     const char *id = param_text(&call->params, param);
     if (id == NULL) {
         return true;
     }
-    struct object *object = object_find(call->at.account, kind, id);
+    struct object *object = object_find(call->context.account, kind, id);
     if (object == NULL) {
-        call_refuse(call, &(struct refusal){.status = 400,
-                                            .code = "resource_missing",
-                                            .param = param,
-                                            .message = arena_printf(call->at.arena, "No such %s: '%.100s'",
-                                                                    object_kind_name(kind), id)});
+        call_refuse(call,
+                    &(struct refusal){.status = 400,
+                                      .code = "resource_missing",
+                                      .param = param,
+                                      .message = arena_printf(call->context.arena, "No such %s: '%.100s'",
+                                                              object_kind_name(kind), id)});
         return false;
     }
-    *at = &object->link;
+    *link = &object->link;
     return true;
 }
 
@@ -179,9 +180,9 @@ static struct json_object *page_json(struct json_object *items, bool has_more, c
 }
 
 void list_answer(struct call *call, enum object_kind kind,
-                 bool (*takes)(const void *context, struct json_object *json), const void *context)
+                 bool (*takes)(const void *wanted, struct json_object *json), const void *wanted)
 {
-    struct list *head = &call->at.account->sets[kind].in_order;
+    struct list *head = &call->context.account->sets[kind].in_order;
     struct list *older_than = head;
     struct list *newer_than = head;
     int64_t limit = 0;
@@ -195,10 +196,10 @@ void list_answer(struct call *call, enum object_kind kind,
     bool takes_all = takes == NULL || (takes == list_filters_fit && !has_filter(call));
     const char *path = NULL;
     bool expands = param_texts(&call->params, "expand", &path, 1) > 0;
-    struct walk walk = {.account = call->at.account,
+    struct walk walk = {.account = call->context.account,
                         .kind = kind,
                         .takes = takes,
-                        .context = context,
+                        .wanted = wanted,
                         .created = param_range(&call->params, "created"),
                         .mention = wanted_id(call),
                         .unread = takes_all && !expands,
@@ -214,9 +215,9 @@ struct ownership {
     const char *owner_id;
 };
 
-static bool is_owned(const void *context, struct json_object *json)
+static bool is_owned(const void *wanted, struct json_object *json)
 {
-    const struct ownership *ownership = context;
+    const struct ownership *ownership = wanted;
     return text_equal(json_get_str(json, ownership->member), ownership->owner_id);
 }
 
@@ -225,17 +226,17 @@ void list_answer_owned(struct call *call, enum object_kind kind, const char *mem
     list_answer(call, kind, is_owned, &(struct ownership){.member = member, .owner_id = call->id});
 }
 
-struct json_object *list_newest_owned(const struct moment *at, enum object_kind kind, const char *member,
-                                      const char *owner_id, const char *url)
+struct json_object *list_newest_owned(const struct context *context, enum object_kind kind,
+                                      const char *member, const char *owner_id, const char *url)
 {
     const struct ownership ownership = {.member = member, .owner_id = owner_id};
-    struct walk walk = {.account = at->account,
+    struct walk walk = {.account = context->account,
                         .kind = kind,
                         .takes = is_owned,
-                        .context = &ownership,
+                        .wanted = &ownership,
                         .created = {.min = INT64_MIN, .max = INT64_MAX},
                         .mention = owner_id,
-                        .next = at->account->sets[kind].in_order.prev};
+                        .next = context->account->sets[kind].in_order.prev};
     bool has_more = false;
     struct json_object *items = collect(&walk, LIST_LIMIT_DEFAULT, &has_more);
     return page_json(items, has_more, url);
@@ -249,7 +250,7 @@ static bool fits_query(const void *query, struct json_object *json)
 
 static bool read_query(struct call *call, const struct query_field *fields, struct query *query)
 {
-    if (query_parse(param_text(&call->params, "query"), fields, call->at.arena, query)) {
+    if (query_parse(param_text(&call->params, "query"), fields, call->context.arena, query)) {
         return true;
     }
     call_refuse(call,
@@ -262,17 +263,17 @@ static bool read_query(struct call *call, const struct query_field *fields, stru
 
 void search_answer(struct call *call, enum object_kind kind, const struct query_field *fields)
 {
-    struct list *after = &call->at.account->sets[kind].in_order;
+    struct list *after = &call->context.account->sets[kind].in_order;
     struct query query;
     int64_t limit = 0;
     if (!read_query(call, fields, &query) || !read_limit(call, &limit) ||
         !find_cursor(call, kind, "page", &after)) {
         return;
     }
-    struct walk walk = {.account = call->at.account,
+    struct walk walk = {.account = call->context.account,
                         .kind = kind,
                         .takes = fits_query,
-                        .context = &query,
+                        .wanted = &query,
                         .created = {.min = INT64_MIN, .max = INT64_MAX},
                         .next = after->prev};
     bool has_more = false;

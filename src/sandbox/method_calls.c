@@ -51,14 +51,14 @@ static bool make(struct call *call, struct document *method)
         return refuse(call, 400, "parameter_missing", "card", "Missing required param: card.");
     }
     const char *name = text_starts_with(token, "tok_")
-                           ? arena_printf(call->at.arena, "pm_card_%.100s", token + strlen("tok_"))
+                           ? arena_printf(call->context.arena, "pm_card_%.100s", token + strlen("tok_"))
                            : "";
     struct refusal refusal;
     if (test_method_find(name) == NULL) {
         return refuse(call, 400, "resource_missing", "card[token]",
-                      arena_printf(call->at.arena, "No such token: '%.100s'", token));
+                      arena_printf(call->context.arena, "No such token: '%.100s'", token));
     }
-    REQUIRE(method_resolve(&call->at, name, method, &refusal));
+    REQUIRE(method_resolve(&call->context, name, method, &refusal));
     return true;
 }
 
@@ -66,7 +66,7 @@ static bool make(struct call *call, struct document *method)
 static bool set_expiry(struct call *call, struct json_object *card, const char *name, int64_t min,
                        int64_t max)
 {
-    struct arena *arena = call->at.arena;
+    struct arena *arena = call->context.arena;
     int64_t present = json_get_i64(card, name, min);
     int64_t number = param_i64(&call->params, arena_printf(arena, "card[%s]", name), present);
     if (number != present && (number < min || number > max)) {
@@ -88,7 +88,7 @@ static void set_billing_details(struct call *call, struct json_object *details)
     static const char *const texts[] = {"email", "name", "phone", "tax_id"};
     for (size_t i = 0; i < COUNT_OF(texts); i++) {
         const char *text =
-            param_text(&call->params, arena_printf(call->at.arena, "billing_details[%s]", texts[i]));
+            param_text(&call->params, arena_printf(call->context.arena, "billing_details[%s]", texts[i]));
         if (text != NULL) {
             json_add_str(details, texts[i], text[0] == '\0' ? NULL : text);
         }
@@ -108,7 +108,7 @@ static bool set_fields(struct call *call, struct document *method)
         return false;
     }
     struct json_object *card = json_get(method->json, "card");
-    int64_t year = moment_year(&call->at);
+    int64_t year = context_year(&call->context);
     if (!set_expiry(call, card, "exp_month", 1, 12) ||
         !set_expiry(call, card, "exp_year", year, year + YEARS_AHEAD_MAX)) {
         return false;
@@ -134,7 +134,7 @@ void method_create(struct call *call)
 void method_update(struct call *call)
 {
     struct document method DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
-    if (!document_open(&call->at, OBJECT_METHOD, call->id, &method)) {
+    if (!document_open(&call->context, OBJECT_METHOD, call->id, &method)) {
         call_refuse_missing(call, "PaymentMethod", call->id);
         return;
     }
@@ -147,6 +147,6 @@ void method_update(struct call *call)
         return;
     }
     call->began = true;
-    event_save_changed(&call->at, &method, "payment_method.updated");
+    event_save_changed(&call->context, &method, "payment_method.updated");
     call_answer_document(call, &method);
 }

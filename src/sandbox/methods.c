@@ -23,7 +23,7 @@ struct json_object *billing_details_json(void)
     return json;
 }
 
-static struct json_object *card_json(const struct moment *at, const struct test_method *test)
+static struct json_object *card_json(const struct context *context, const struct test_method *test)
 {
     struct json_object *card = json_new_object();
     json_add_str(card, "brand", test->brand);
@@ -35,9 +35,10 @@ static struct json_object *card_json(const struct moment *at, const struct test_
     json_add_str(card, "country", "US");
     json_add_str(card, "display_brand", test->brand);
     json_add_i64(card, "exp_month", 12);
-    json_add_i64(card, "exp_year", moment_year(at) + EXPIRY_YEARS);
+    json_add_i64(card, "exp_year", context_year(context) + EXPIRY_YEARS);
     // The same card has the same fingerprint, in one account as in another.
-    json_add_str(card, "fingerprint", arena_printf(at->arena, "Sandbox%s%.5s", test->last4, test->brand));
+    json_add_str(card, "fingerprint",
+                 arena_printf(context->arena, "Sandbox%s%.5s", test->last4, test->brand));
     json_add_str(card, "funding", test->funding);
     json_add(card, "generated_from", NULL);
     json_add_str(card, "last4", test->last4);
@@ -55,37 +56,38 @@ static struct json_object *card_json(const struct moment *at, const struct test_
     return card;
 }
 
-static struct json_object *method_json(const struct moment *at, const struct test_method *test)
+static struct json_object *method_json(const struct context *context, const struct test_method *test)
 {
     struct json_object *json = json_new_object();
-    json_add_str(json, "id", id_new(at->sandbox->random, at->arena, "pm_1", ID_TAIL_CHARS));
+    json_add_str(json, "id", id_new(context->sandbox->random, context->arena, "pm_1", ID_TAIL_CHARS));
     json_add_str(json, "object", "payment_method");
     json_add_str(json, "allow_redisplay", "unspecified");
     json_add(json, "billing_details", billing_details_json());
-    json_add(json, "card", card_json(at, test));
-    json_add_i64(json, "created", moment_seconds(at));
+    json_add(json, "card", card_json(context, test));
+    json_add_i64(json, "created", context_seconds(context));
     json_add(json, "customer", NULL);
     json_add(json, "customer_account", NULL);
-    json_add_bool(json, "livemode", at->account->livemode);
+    json_add_bool(json, "livemode", context->account->livemode);
     json_add(json, "metadata", json_new_object());
     json_add_str(json, "type", "card");
     return json;
 }
 
-bool method_resolve(const struct moment *at, const char *id, struct document *method, struct refusal *refusal)
+bool method_resolve(const struct context *context, const char *id, struct document *method,
+                    struct refusal *refusal)
 {
     const struct test_method *test = test_method_find(id);
     if (test != NULL) {
-        document_begin(at, OBJECT_METHOD, method_json(at, test), method);
+        document_begin(context, OBJECT_METHOD, method_json(context, test), method);
         json_add_str(method->hidden, "test_method", test->id);
         return true;
     }
-    if (!document_open(at, OBJECT_METHOD, id, method)) {
+    if (!document_open(context, OBJECT_METHOD, id, method)) {
         *refusal =
             (struct refusal){.status = 400,
                              .code = "resource_missing",
                              .param = "payment_method",
-                             .message = arena_printf(at->arena, "No such PaymentMethod: '%.100s'", id)};
+                             .message = arena_printf(context->arena, "No such PaymentMethod: '%.100s'", id)};
         return false;
     }
     if (json_get_bool(method->hidden, "used_up", false)) {
@@ -98,7 +100,7 @@ bool method_resolve(const struct moment *at, const char *id, struct document *me
     return true;
 }
 
-bool method_check_owner(const struct moment *at, const struct document *method, const char *customer_id,
+bool method_check_owner(const struct context *context, const struct document *method, const char *customer_id,
                         struct refusal *refusal)
 {
     const char *owner = json_get_str(method->json, "customer");
@@ -109,11 +111,11 @@ bool method_check_owner(const struct moment *at, const struct document *method, 
     *refusal = (struct refusal){.status = 400, .param = "payment_method"};
     refusal->message =
         customer_id == NULL
-            ? arena_printf(at->arena,
+            ? arena_printf(context->arena,
                            "The PaymentMethod %.100s is attached to a Customer: give that Customer in the "
                            "customer parameter.",
                            id)
-            : arena_printf(at->arena,
+            : arena_printf(context->arena,
                            "The customer does not have a payment method with the ID %.100s. The payment "
                            "method must be attached to the customer.",
                            id);
@@ -127,20 +129,21 @@ const struct test_method *method_behaviour(const struct document *method)
     return test;
 }
 
-bool method_has_expired(const struct moment *at, const struct document *method)
+bool method_has_expired(const struct context *context, const struct document *method)
 {
     struct json_object *card = json_get(method->json, "card");
-    const char *until = arena_printf(at->arena, "%04lld-%02lld", (long long)json_get_i64(card, "exp_year", 0),
-                                     (long long)json_get_i64(card, "exp_month", 0));
+    const char *until =
+        arena_printf(context->arena, "%04lld-%02lld", (long long)json_get_i64(card, "exp_year", 0),
+                     (long long)json_get_i64(card, "exp_month", 0));
     char now[TIME_TEXT_BYTES];
-    time_format(at->now_us, now);
+    time_format(context->now_us, now);
     return strncmp(until, now, strlen("2000-01")) < 0;
 }
 
-const struct decline *method_decline(const struct moment *at, const struct document *method)
+const struct decline *method_decline(const struct context *context, const struct document *method)
 {
     const struct test_method *test = method_behaviour(method);
-    if (method_has_expired(at, method)) {
+    if (method_has_expired(context, method)) {
         return &decline_expired_card;
     }
     return test->ending == ENDING_DECLINES && !test->sets_up ? test->decline : NULL;
@@ -149,7 +152,7 @@ const struct decline *method_decline(const struct moment *at, const struct docum
 void method_retrieve(struct call *call)
 {
     struct document method DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
-    if (!document_open(&call->at, OBJECT_METHOD, call->id, &method)) {
+    if (!document_open(&call->context, OBJECT_METHOD, call->id, &method)) {
         call_refuse_missing(call, "PaymentMethod", call->id);
         return;
     }

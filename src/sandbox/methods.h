@@ -60,19 +60,19 @@ const struct test_method *test_method_find(const char *id);
 
 // A PaymentMethod of the account for an id that a caller sent: a test method's name makes a new one (with an
 // id of its own, as at Stripe), an id made before finds it. False: *refusal is filled.
-bool method_resolve(const struct moment *at, const char *id, struct document *method,
+bool method_resolve(const struct context *context, const char *id, struct document *method,
                     struct refusal *refusal) MUST_CHECK;
 // Whether it may be charged for the customer (NULL: for nobody): one that is attached only for its own.
 // False: *refusal is filled.
-bool method_check_owner(const struct moment *at, const struct document *method, const char *customer_id,
+bool method_check_owner(const struct context *context, const struct document *method, const char *customer_id,
                         struct refusal *refusal) MUST_CHECK;
 // The row behind a PaymentMethod.
 const struct test_method *method_behaviour(const struct document *method);
 // Whether the month that is printed on the card is over.
-bool method_has_expired(const struct moment *at, const struct document *method);
+bool method_has_expired(const struct context *context, const struct document *method);
 // What the bank says to the card when it is asked without an amount, as it is for a card that is saved; NULL:
 // the card is good.
-const struct decline *method_decline(const struct moment *at, const struct document *method);
+const struct decline *method_decline(const struct context *context, const struct document *method);
 // Billing details that nobody gave.
 struct json_object *billing_details_json(void);
 // GET /v1/payment_methods/{id}

@@ -146,20 +146,22 @@ static void answer_return(const struct document *intent, struct sandbox_response
 }
 
 // The intent that the address names, if its key is right.
-static bool open_intent(struct moment *at, const struct sandbox_request *request, struct document *intent)
+static bool open_intent(struct context *context, const struct sandbox_request *request,
+                        struct document *intent)
 {
     const char *account_id = request->path + strlen(PAGE_PATH);
     const char *slash = strchr(account_id, '/');
     struct form query = {0};
-    if (slash == NULL || form_parse(request->query, strlen(request->query), at->arena, &query, NULL) != OK) {
+    if (slash == NULL ||
+        form_parse(request->query, strlen(request->query), context->arena, &query, NULL) != OK) {
         return false;
     }
-    at->account =
-        account_of_id(at->sandbox, arena_strndup(at->arena, account_id, (size_t)(slash - account_id)));
+    context->account = account_of_id(context->sandbox,
+                                     arena_strndup(context->arena, account_id, (size_t)(slash - account_id)));
     const char *key = form_get(&query, "key");
-    if (at->account == NULL || key == NULL ||
-        (!document_open(at, OBJECT_INTENT, slash + 1, intent) &&
-         !document_open(at, OBJECT_SETUP_INTENT, slash + 1, intent))) {
+    if (context->account == NULL || key == NULL ||
+        (!document_open(context, OBJECT_INTENT, slash + 1, intent) &&
+         !document_open(context, OBJECT_SETUP_INTENT, slash + 1, intent))) {
         return false;
     }
     const char *right = json_get_str(intent->hidden, "action_key");
@@ -169,10 +171,10 @@ static bool open_intent(struct moment *at, const struct sandbox_request *request
 void page_handle(struct sandbox *sandbox, int64_t now_us, const struct sandbox_request *request,
                  struct sandbox_response *response)
 {
-    struct moment at = {
+    struct context context = {
         .sandbox = sandbox, .now_us = now_us, .arena = response->arena, .base_url = request->base_url};
     struct document intent DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
-    if (!open_intent(&at, request, &intent)) {
+    if (!open_intent(&context, request, &intent)) {
         answer_note(response, 404, "Nothing to confirm",
                     "This address belongs to no payment and no card to be saved.");
         return;
@@ -201,9 +203,9 @@ void page_handle(struct sandbox *sandbox, int64_t now_us, const struct sandbox_r
     if (intent_status_is(&intent, "requires_action")) { // else somebody pressed twice: the same way back
         bool passed = text_equal(action, "complete");
         if (intent.kind == OBJECT_SETUP_INTENT) {
-            setup_intent_authenticated(&at, &intent, passed);
+            setup_intent_authenticated(&context, &intent, passed);
         } else {
-            intent_authenticated(&at, &intent, passed);
+            intent_authenticated(&context, &intent, passed);
         }
     }
     answer_return(&intent, response);

@@ -18,40 +18,40 @@ static bool refuse(struct call *call, const char *code, const char *param, const
 static bool refuse_unknown(struct call *call, const char *param, const char *id)
 {
     return refuse(call, "resource_missing", param,
-                  arena_printf(call->at.arena, "No such %s: '%.100s'", param, id));
+                  arena_printf(call->context.arena, "No such %s: '%.100s'", param, id));
 }
 
 static bool find_charge_of_intent(struct call *call, const char *id, struct document *charge)
 {
     struct document intent DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
-    if (!document_open(&call->at, OBJECT_INTENT, id, &intent)) {
+    if (!document_open(&call->context, OBJECT_INTENT, id, &intent)) {
         return refuse_unknown(call, "payment_intent", id);
     }
     call->began = true;
     bool charged =
-        document_open(&call->at, OBJECT_CHARGE, json_get_str(intent.json, "latest_charge"), charge) &&
+        document_open(&call->context, OBJECT_CHARGE, json_get_str(intent.json, "latest_charge"), charge) &&
         json_get_bool(charge->json, "captured", false);
     return charged ||
            refuse(call, NULL, NULL,
-                  arena_printf(call->at.arena,
+                  arena_printf(call->context.arena,
                                "This PaymentIntent (%.100s) does not have a successful charge to refund.",
                                id));
 }
 
 static bool find_charge_by_id(struct call *call, const char *id, struct document *charge)
 {
-    if (!document_open(&call->at, OBJECT_CHARGE, id, charge)) {
+    if (!document_open(&call->context, OBJECT_CHARGE, id, charge)) {
         return refuse_unknown(call, "charge", id);
     }
     call->began = true;
     if (!json_get_bool(charge->json, "paid", false)) {
         return refuse(
             call, "charge_not_refundable", NULL,
-            arena_printf(call->at.arena, "Charge %.100s has failed: there is nothing to refund.", id));
+            arena_printf(call->context.arena, "Charge %.100s has failed: there is nothing to refund.", id));
     }
     return json_get_bool(charge->json, "captured", false) ||
            refuse(call, NULL, NULL,
-                  arena_printf(call->at.arena,
+                  arena_printf(call->context.arena,
                                "Charge %.100s is not captured. Cancel its PaymentIntent (%.100s) to release "
                                "the money.",
                                id, json_get_str(charge->json, "payment_intent")));
@@ -74,12 +74,12 @@ static bool find_charge(struct call *call, struct document *charge)
 // How much is asked for; absent: all that is left. 0: refused.
 static int64_t read_amount(struct call *call, const struct document *charge)
 {
-    struct arena *arena = call->at.arena;
+    struct arena *arena = call->context.arena;
     const char *currency = json_get_str(charge->json, "currency");
     int64_t left = charge_unrefunded(charge);
     int64_t amount = param_i64(&call->params, "amount", left);
     struct refusal refusal;
-    if (dispute_bars_refund(&call->at, charge)) {
+    if (dispute_bars_refund(&call->context, charge)) {
         (void)refuse(call, "charge_disputed", NULL,
                      arena_printf(arena, "Charge %.100s has been charged back; cannot issue a refund.",
                                   json_get_str(charge->json, "id")));
@@ -98,10 +98,10 @@ static int64_t read_amount(struct call *call, const struct document *charge)
     return call->status == 0 ? amount : 0;
 }
 
-static bool answers_with_error(const struct moment *at, const struct document *charge)
+static bool answers_with_error(const struct context *context, const struct document *charge)
 {
     struct document method DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
-    REQUIRE(document_open(at, OBJECT_METHOD, json_get_str(charge->json, "payment_method"), &method));
+    REQUIRE(document_open(context, OBJECT_METHOD, json_get_str(charge->json, "payment_method"), &method));
     return method_behaviour(&method)->refund == REFUND_SERVER_ERROR;
 }
 
@@ -130,10 +130,10 @@ void refund_create(struct call *call)
     if (amount == 0) {
         return;
     }
-    refund_begin(&call->at, &charge, amount, param_text(&call->params, "reason"), &refund);
+    refund_begin(&call->context, &charge, amount, param_text(&call->params, "reason"), &refund);
     json_add(refund.json, "metadata", json_object_get(metadata));
-    refund_make(&call->at, &charge, &refund);
-    if (answers_with_error(&call->at, &charge)) {
+    refund_make(&call->context, &charge, &refund);
+    if (answers_with_error(&call->context, &charge)) {
         call_refuse(call, &(struct refusal){
                               .status = 500, .type = "api_error", .message = "An unknown error occurred."});
         return;
@@ -143,7 +143,7 @@ void refund_create(struct call *call)
 
 static bool open_refund(struct call *call, struct document *refund)
 {
-    if (document_open(&call->at, OBJECT_REFUND, call->id, refund)) {
+    if (document_open(&call->context, OBJECT_REFUND, call->id, refund)) {
         return true;
     }
     call_refuse_missing(call, "refund", call->id);
@@ -170,8 +170,8 @@ void refund_call_update(struct call *call)
         return;
     }
     call->began = true;
-    event_save(&call->at, &refund, "charge.refund.updated");
-    event_emit(&call->at, "refund.updated", &refund);
+    event_save(&call->context, &refund, "charge.refund.updated");
+    event_emit(&call->context, "refund.updated", &refund);
     call_answer_document(call, &refund);
 }
 
@@ -182,10 +182,10 @@ void refund_cancel(struct call *call)
         return;
     }
     call->began = true;
-    if (!refund_move(&call->at, &refund, "canceled")) {
+    if (!refund_move(&call->context, &refund, "canceled")) {
         (void)refuse(
             call, NULL, NULL,
-            arena_printf(call->at.arena,
+            arena_printf(call->context.arena,
                          "A refund can only be canceled while it is requires_action; this one is %s.",
                          json_get_str(refund.json, "status")));
         return;
@@ -200,7 +200,7 @@ void refund_list(struct call *call)
 
 void charge_refund_list(struct call *call)
 {
-    if (object_find(call->at.account, OBJECT_CHARGE, call->id) == NULL) {
+    if (object_find(call->context.account, OBJECT_CHARGE, call->id) == NULL) {
         call_refuse_missing(call, "charge", call->id);
         return;
     }

@@ -5,11 +5,11 @@
 #include "base/text.h"
 #include "base/timefmt.h"
 #include "sandbox/charges.h"
-#include "sandbox/errand_work.h"
 #include "sandbox/events.h"
 #include "sandbox/ids.h"
 #include "sandbox/methods.h"
 #include "sandbox/refunds.h"
+#include "sandbox/scheduled_jobs.h"
 #include "sandbox/transactions.h"
 
 #define COURSE_US (2 * US_PER_S)
@@ -27,16 +27,16 @@ static struct json_object *destination_details(void)
     return details;
 }
 
-void refund_begin(const struct moment *at, const struct document *charge, int64_t amount, const char *reason,
-                  struct document *refund)
+void refund_begin(const struct context *context, const struct document *charge, int64_t amount,
+                  const char *reason, struct document *refund)
 {
     struct json_object *json = json_new_object();
-    json_add_str(json, "id", id_new(at->sandbox->random, at->arena, "re_3", ID_TAIL_CHARS));
+    json_add_str(json, "id", id_new(context->sandbox->random, context->arena, "re_3", ID_TAIL_CHARS));
     json_add_str(json, "object", "refund");
     json_add_i64(json, "amount", amount);
     json_add(json, "balance_transaction", NULL);
     json_add_str(json, "charge", json_get_str(charge->json, "id"));
-    json_add_i64(json, "created", moment_seconds(at));
+    json_add_i64(json, "created", context_seconds(context));
     json_add_str(json, "currency", json_get_str(charge->json, "currency"));
     json_add_str(json, "customer", json_get_str(charge->json, "customer"));
     json_add(json, "customer_account", NULL);
@@ -49,28 +49,28 @@ void refund_begin(const struct moment *at, const struct document *charge, int64_
     json_add(json, "source_transfer_reversal", NULL);
     json_add_str(json, "status", "succeeded");
     json_add(json, "transfer_reversal", NULL);
-    document_begin(at, OBJECT_REFUND, json, refund);
+    document_begin(context, OBJECT_REFUND, json, refund);
 }
 
 // The payer is asked by e-mail where the money should go.
-static struct json_object *display_details(const struct moment *at)
+static struct json_object *display_details(const struct context *context)
 {
     struct json_object *email = json_new_object();
-    json_add_i64(email, "email_sent_at", moment_seconds(at));
+    json_add_i64(email, "email_sent_at", context_seconds(context));
     json_add_str(email, "email_sent_to", "payer@example.com");
     struct json_object *details = json_new_object();
     json_add(details, "email_sent", email);
-    json_add_i64(details, "expires_at", moment_seconds(at) + (int64_t)ACTION_DAYS * 24 * 3600);
+    json_add_i64(details, "expires_at", context_seconds(context) + (int64_t)ACTION_DAYS * 24 * 3600);
     struct json_object *action = json_new_object();
     json_add(action, "display_details", details);
     json_add_str(action, "type", "display_details");
     return action;
 }
 
-static void set_course(const struct moment *at, const struct document *charge, struct document *refund)
+static void set_course(const struct context *context, const struct document *charge, struct document *refund)
 {
     struct document method DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
-    REQUIRE(document_open(at, OBJECT_METHOD, json_get_str(charge->json, "payment_method"), &method));
+    REQUIRE(document_open(context, OBJECT_METHOD, json_get_str(charge->json, "payment_method"), &method));
     switch (method_behaviour(&method)->refund) {
     case REFUND_SUCCEEDS:
     case REFUND_SERVER_ERROR:
@@ -85,14 +85,14 @@ static void set_course(const struct moment *at, const struct document *charge, s
         break;
     case REFUND_REQUIRES_ACTION:
         json_add_str(refund->json, "status", "requires_action");
-        json_add(refund->json, "next_action", display_details(at));
+        json_add(refund->json, "next_action", display_details(context));
         return;
     }
-    errand_add_about(at, ERRAND_REFUND, at->now_us + COURSE_US, json_get_str(refund->json, "id"));
+    job_add_about(context, JOB_REFUND, context->now_us + COURSE_US, json_get_str(refund->json, "id"));
 }
 
 // Saves both: the charge counts the refund.
-static void count(const struct moment *at, struct document *charge, struct document *refund)
+static void count(const struct context *context, struct document *charge, struct document *refund)
 {
     struct json_object *previous = json_new_object();
     json_add_i64(previous, "amount_refunded", json_get_i64(charge->json, "amount_refunded", 0));
@@ -101,22 +101,22 @@ static void count(const struct moment *at, struct document *charge, struct docum
         json_add_bool(previous, "refunded", false);
     }
     document_save(charge);
-    event_save(at, refund, "refund.created");
-    event_emit_changed(at, "charge.refunded", charge, previous);
+    event_save(context, refund, "refund.created");
+    event_emit_changed(context, "charge.refunded", charge, previous);
 }
 
-void refund_make(const struct moment *at, struct document *charge, struct document *refund)
+void refund_make(const struct context *context, struct document *charge, struct document *refund)
 {
-    transaction_for_refund(at, charge, refund);
-    set_course(at, charge, refund);
-    count(at, charge, refund);
+    transaction_for_refund(context, charge, refund);
+    set_course(context, charge, refund);
+    count(context, charge, refund);
 }
 
-void refund_release(const struct moment *at, struct document *charge, int64_t amount)
+void refund_release(const struct context *context, struct document *charge, int64_t amount)
 {
     struct document refund DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
-    refund_begin(at, charge, amount, NULL, &refund);
-    count(at, charge, &refund);
+    refund_begin(context, charge, amount, NULL, &refund);
+    count(context, charge, &refund);
 }
 
 static bool may_move(const char *from, const char *to)
@@ -134,15 +134,15 @@ static bool may_move(const char *from, const char *to)
     return false;
 }
 
-static void give_back(const struct moment *at, const struct document *refund)
+static void give_back(const struct context *context, const struct document *refund)
 {
     struct document charge DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
-    REQUIRE(document_open(at, OBJECT_CHARGE, json_get_str(refund->json, "charge"), &charge));
+    REQUIRE(document_open(context, OBJECT_CHARGE, json_get_str(refund->json, "charge"), &charge));
     charge_refund(&charge, -json_get_i64(refund->json, "amount", 0));
     document_save(&charge);
 }
 
-bool refund_move(const struct moment *at, struct document *refund, const char *status)
+bool refund_move(const struct context *context, struct document *refund, const char *status)
 {
     const char *from = json_get_str(refund->json, "status");
     if (!may_move(from, status)) {
@@ -160,31 +160,31 @@ bool refund_move(const struct moment *at, struct document *refund, const char *s
     }
     json_add_str(refund->json, "status", status);
     if (!text_equal(status, "succeeded")) {
-        give_back(at, refund);
+        give_back(context, refund);
         // One that let go of authorised money took nothing from the balance.
         if (json_get(refund->json, "balance_transaction") != NULL) {
             json_add(previous, "failure_balance_transaction", NULL);
-            transaction_for_refund_back(at, refund);
+            transaction_for_refund_back(context, refund);
         }
     }
     document_save(refund);
-    event_emit_changed(at, "charge.refund.updated", refund, json_object_get(previous));
-    event_emit_changed(at, "refund.updated", refund, json_object_get(previous));
+    event_emit_changed(context, "charge.refund.updated", refund, json_object_get(previous));
+    event_emit_changed(context, "refund.updated", refund, json_object_get(previous));
     if (failed) {
-        event_emit(at, "refund.failed", refund);
+        event_emit(context, "refund.failed", refund);
     }
     return true;
 }
 
-void refund_settle(const struct moment *at, const char *id)
+void refund_settle(const struct context *context, const char *id)
 {
     struct document refund DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
-    if (!document_open(at, OBJECT_REFUND, id, &refund)) {
+    if (!document_open(context, OBJECT_REFUND, id, &refund)) {
         return;
     }
     const char *becomes = json_get_str(refund.hidden, "becomes");
     if (becomes != NULL) {
         // The move forgets what it was to become.
-        REQUIRE(refund_move(at, &refund, arena_strdup(at->arena, becomes)));
+        REQUIRE(refund_move(context, &refund, arena_strdup(context->arena, becomes)));
     }
 }

@@ -54,7 +54,7 @@ void sandbox_handle(struct sandbox *sandbox, int64_t now_us, const struct sandbo
 // One attempt to hand an event to a webhook endpoint.
 struct sandbox_delivery {
     const char *account_id;
-    const char *errand_id;
+    const char *job_id;
     const char *url;
     const char *signature; // the Stripe-Signature header
     const char *body;
@@ -69,7 +69,7 @@ bool sandbox_next_delivery(struct sandbox *sandbox, int64_t now_us, struct arena
                            struct sandbox_delivery *delivery);
 // accepted: the endpoint answered 2xx. Otherwise the attempt is repeated later, a few times.
 void sandbox_delivery_done(struct sandbox *sandbox, int64_t now_us, const char *account_id,
-                           const char *errand_id, bool accepted);
+                           const char *job_id, bool accepted);
 
 // Keeping state over restarts. Once on, every change appends one line to the journal, which the owner takes
 // away after each call above; fed back line by line into an empty sandbox, the journal rebuilds it.

@@ -10,24 +10,24 @@
 #include "sandbox/lists.h"
 #include "sandbox/methods.h"
 
-void saved_method_attach(const struct moment *at, struct document *method, const char *customer_id)
+void saved_method_attach(const struct context *context, struct document *method, const char *customer_id)
 {
     json_add_str(method->json, "customer", customer_id);
-    event_save(at, method, "payment_method.attached");
+    event_save(context, method, "payment_method.attached");
 }
 
 // What the bank says to the card, NULL: it is good. Attaching does not ask for its holder, so what the bank
 // says after authentication is not known yet.
-static const struct decline *check_card(const struct moment *at, const struct document *method)
+static const struct decline *check_card(const struct context *context, const struct document *method)
 {
-    return method_behaviour(method)->authentication == AUTHENTICATION_NONE ? method_decline(at, method)
+    return method_behaviour(method)->authentication == AUTHENTICATION_NONE ? method_decline(context, method)
                                                                            : NULL;
 }
 
 bool saved_method_find(struct call *call, const char *id, const char *customer_id, struct document *method)
 {
     struct refusal refusal;
-    if (!method_resolve(&call->at, id, method, &refusal)) {
+    if (!method_resolve(&call->context, id, method, &refusal)) {
         call_refuse(call, &refusal);
         return false;
     }
@@ -38,7 +38,7 @@ bool saved_method_find(struct call *call, const char *id, const char *customer_i
                                                        "attached to a customer."});
         return false;
     }
-    const struct decline *decline = check_card(&call->at, method);
+    const struct decline *decline = check_card(&call->context, method);
     if (decline != NULL) {
         call->began = true;
         call_refuse(call, &(struct refusal){.status = 402,
@@ -57,11 +57,11 @@ void method_attach(struct call *call)
     struct refusal refusal;
     const char *customer_id = param_text(&call->params, "customer");
     if (test_method_find(call->id) == NULL &&
-        object_find(call->at.account, OBJECT_METHOD, call->id) == NULL) {
+        object_find(call->context.account, OBJECT_METHOD, call->id) == NULL) {
         call_refuse_missing(call, "PaymentMethod", call->id);
         return;
     }
-    if (!customer_check(&call->at, customer_id, &refusal)) {
+    if (!customer_check(&call->context, customer_id, &refusal)) {
         call_refuse(call, &refusal);
         return;
     }
@@ -70,7 +70,7 @@ void method_attach(struct call *call)
     }
     call->began = true;
     if (json_get_str(method.json, "customer") == NULL) {
-        saved_method_attach(&call->at, &method, customer_id);
+        saved_method_attach(&call->context, &method, customer_id);
     }
     call_answer_document(call, &method);
 }
@@ -86,7 +86,7 @@ static void detach(struct document *method)
 void method_detach(struct call *call)
 {
     struct document method DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
-    if (!document_open(&call->at, OBJECT_METHOD, call->id, &method)) {
+    if (!document_open(&call->context, OBJECT_METHOD, call->id, &method)) {
         call_refuse_missing(call, "PaymentMethod", call->id);
         return;
     }
@@ -100,28 +100,29 @@ void method_detach(struct call *call)
     call->began = true;
     struct json_object *previous = json_new_object();
     json_add_str(previous, "customer", customer_id);
-    customer_forget_method(&call->at, customer_id, call->id);
+    customer_forget_method(&call->context, customer_id, call->id);
     detach(&method);
-    event_emit_changed(&call->at, "payment_method.detached", &method, previous);
+    event_emit_changed(&call->context, "payment_method.detached", &method, previous);
     call_answer_document(call, &method);
 }
 
-void saved_methods_forget(const struct moment *at, const char *customer_id)
+void saved_methods_forget(const struct context *context, const char *customer_id)
 {
-    LIST_EACH_SAFE(&at->account->sets[OBJECT_METHOD].in_order, link, after)
+    LIST_EACH_SAFE(&context->account->sets[OBJECT_METHOD].in_order, link, after)
     {
         const struct object *object = CONTAINER_OF(link, struct object, link);
         struct document method DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
         // Most belong to others: only those whose text has the id are parsed.
         if (strstr(object->text, customer_id) != NULL &&
-            document_open(at, OBJECT_METHOD, object->id, &method) &&
+            document_open(context, OBJECT_METHOD, object->id, &method) &&
             text_equal(json_get_str(method.json, "customer"), customer_id)) {
             detach(&method);
         }
     }
 }
 
-void saved_method_replace_card(const struct moment *at, struct document *method, struct json_object *wanted)
+void saved_method_replace_card(const struct context *context, struct document *method,
+                               struct json_object *wanted)
 {
     static const char *const names[] = {"brand", "exp_month", "exp_year", "last4"};
     struct json_object *card = json_get(method->json, "card");
@@ -136,18 +137,18 @@ void saved_method_replace_card(const struct moment *at, struct document *method,
     struct json_object *previous = json_new_object();
     json_add(previous, "card", before);
     document_save(method);
-    event_emit_changed(at, "payment_method.automatically_updated", method, previous);
+    event_emit_changed(context, "payment_method.automatically_updated", method, previous);
 }
 
-static bool is_attached(const void *context, struct json_object *method)
+static bool is_attached(const void *wanted, struct json_object *method)
 {
-    return json_get(method, "customer") != NULL && list_filters_fit(context, method);
+    return json_get(method, "customer") != NULL && list_filters_fit(wanted, method);
 }
 
 void method_list(struct call *call)
 {
     struct refusal refusal;
-    if (!customer_check(&call->at, param_text(&call->params, "customer"), &refusal)) {
+    if (!customer_check(&call->context, param_text(&call->params, "customer"), &refusal)) {
         call_refuse(call, &refusal);
         return;
     }
@@ -157,7 +158,7 @@ void method_list(struct call *call)
 void customer_method_list(struct call *call)
 {
     struct refusal refusal;
-    if (!customer_check(&call->at, call->id, &refusal)) {
+    if (!customer_check(&call->context, call->id, &refusal)) {
         call_refuse_missing(call, "customer", call->id);
         return;
     }
@@ -167,7 +168,7 @@ void customer_method_list(struct call *call)
 void customer_method_retrieve(struct call *call)
 {
     struct document method DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
-    if (!document_open(&call->at, OBJECT_METHOD, call->inner_id, &method) ||
+    if (!document_open(&call->context, OBJECT_METHOD, call->inner_id, &method) ||
         !text_equal(json_get_str(method.json, "customer"), call->id)) {
         call_refuse_missing(call, "PaymentMethod", call->inner_id);
         return;

@@ -16,8 +16,9 @@ void customer_method_retrieve(struct call *call);
 bool saved_method_find(struct call *call, const char *id, const char *customer_id,
                        struct document *method) MUST_CHECK;
 // Attaches one that belongs to nobody and may still be used. Saves and emits.
-void saved_method_attach(const struct moment *at, struct document *method, const char *customer_id);
+void saved_method_attach(const struct context *context, struct document *method, const char *customer_id);
 // The customer is deleted: its methods are detached, of which no event tells.
-void saved_methods_forget(const struct moment *at, const char *customer_id);
+void saved_methods_forget(const struct context *context, const char *customer_id);
 // The card's bank has replaced it: takes exp_month, exp_year, last4, brand from wanted. Saves and emits.
-void saved_method_replace_card(const struct moment *at, struct document *method, struct json_object *wanted);
+void saved_method_replace_card(const struct context *context, struct document *method,
+                               struct json_object *wanted);

@@ -23,7 +23,7 @@ static void done(struct http_call *call)
     struct sender *sender = send->sender;
     bool accepted = call->result == HTTP_DONE && call->status >= 200 && call->status <= 299;
     sandbox_delivery_done(sender->sandbox, loop_wall_us(sender->loop), send->delivery.account_id,
-                          send->delivery.errand_id, accepted);
+                          send->delivery.job_id, accepted);
     http_call_release(&send->call);
     arena_release(&send->arena);
     free(send);

@@ -44,17 +44,17 @@ static struct json_object *setup_intent_json(struct call *call)
         "payment_method_configuration_details",
         "single_use_mandate",
     };
-    const char *id = id_new(call->at.sandbox->random, call->at.arena, "seti_1", ID_TAIL_CHARS);
+    const char *id = id_new(call->context.sandbox->random, call->context.arena, "seti_1", ID_TAIL_CHARS);
     const char *usage = param_text(&call->params, "usage");
     struct json_object *json = json_new_object();
     json_add_str(json, "id", id);
     json_add_str(json, "object", "setup_intent");
     json_add(json, "automatic_payment_methods", intent_automatic_methods(call));
-    json_add_str(json, "client_secret", intent_client_secret(&call->at, id));
-    json_add_i64(json, "created", moment_seconds(&call->at));
+    json_add_str(json, "client_secret", intent_client_secret(&call->context, id));
+    json_add_i64(json, "created", context_seconds(&call->context));
     json_add_str(json, "customer", param_text(&call->params, "customer"));
     json_add_str(json, "description", param_text(&call->params, "description"));
-    json_add_bool(json, "livemode", call->at.account->livemode);
+    json_add_bool(json, "livemode", call->context.account->livemode);
     json_add(json, "metadata", json_new_object());
     json_add(json, "payment_method_options", card_options());
     json_add(json, "payment_method_types", intent_method_types(call));
@@ -89,9 +89,9 @@ void setup_intent_create(struct call *call)
     struct document intent DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
     struct document method DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
     struct refusal refusal;
-    document_begin(&call->at, OBJECT_SETUP_INTENT, setup_intent_json(call), &intent);
+    document_begin(&call->context, OBJECT_SETUP_INTENT, setup_intent_json(call), &intent);
     if (!param_metadata(&call->params, json_get(intent.json, "metadata"), &refusal) ||
-        !customer_check(&call->at, param_text(&call->params, "customer"), &refusal)) {
+        !customer_check(&call->context, param_text(&call->params, "customer"), &refusal)) {
         call_refuse(call, &refusal);
         return;
     }
@@ -106,7 +106,7 @@ void setup_intent_create(struct call *call)
     if (method.json != NULL) {
         document_save(&method);
     }
-    event_save(&call->at, &intent, "setup_intent.created");
+    event_save(&call->context, &intent, "setup_intent.created");
     call_answer_document(call, &intent);
 }
 
@@ -178,7 +178,7 @@ void setup_intent_cancel(struct call *call)
         return;
     }
     call->began = true;
-    setup_intent_abandon(&call->at, &intent, param_text(&call->params, "cancellation_reason"));
+    setup_intent_abandon(&call->context, &intent, param_text(&call->params, "cancellation_reason"));
     call_answer_document(call, &intent);
 }
 

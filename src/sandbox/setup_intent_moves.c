@@ -4,12 +4,12 @@
 #include "base/text.h"
 #include "base/timefmt.h"
 #include "sandbox/customers.h"
-#include "sandbox/errand_work.h"
 #include "sandbox/events.h"
 #include "sandbox/ids.h"
 #include "sandbox/intent_shared.h"
 #include "sandbox/methods.h"
 #include "sandbox/saved_methods.h"
+#include "sandbox/scheduled_jobs.h"
 #include "sandbox/setup_intents.h"
 
 #define PROCESSING_US (2 * US_PER_S)
@@ -25,17 +25,17 @@ static struct json_object *attempt_details(void)
 }
 
 // https://docs.stripe.com/api/setup_attempts/object
-static void begin_attempt(const struct moment *at, struct document *intent)
+static void begin_attempt(const struct context *context, struct document *intent)
 {
     static const char *const empty[] = {"application", "customer_account", "flow_directions", "on_behalf_of",
                                         "setup_error"};
     static const char *const same[] = {"customer", "payment_method", "usage"};
-    const char *id = id_new(at->sandbox->random, at->arena, "setatt_1", ID_TAIL_CHARS);
+    const char *id = id_new(context->sandbox->random, context->arena, "setatt_1", ID_TAIL_CHARS);
     struct json_object *json = json_new_object();
     json_add_str(json, "id", id);
     json_add_str(json, "object", "setup_attempt");
-    json_add_i64(json, "created", moment_seconds(at));
-    json_add_bool(json, "livemode", at->account->livemode);
+    json_add_i64(json, "created", context_seconds(context));
+    json_add_bool(json, "livemode", context->account->livemode);
     json_add(json, "payment_method_details", attempt_details());
     json_add_str(json, "setup_intent", json_get_str(intent->json, "id"));
     json_add_str(json, "status", "requires_confirmation");
@@ -46,38 +46,39 @@ static void begin_attempt(const struct moment *at, struct document *intent)
         json_add_str(json, same[i], json_get_str(intent->json, same[i]));
     }
     struct document attempt DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
-    document_begin(at, OBJECT_SETUP_ATTEMPT, json, &attempt);
+    document_begin(context, OBJECT_SETUP_ATTEMPT, json, &attempt);
     document_save(&attempt);
     json_add_str(intent->json, "latest_attempt", id);
 }
 
 // Sets the latest attempt's status. error: why it failed, NULL if it did not.
-static void mark_attempt(const struct moment *at, const struct document *intent, const char *status,
+static void mark_attempt(const struct context *context, const struct document *intent, const char *status,
                          struct json_object *error)
 {
     struct document attempt DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
-    REQUIRE(document_open(at, OBJECT_SETUP_ATTEMPT, json_get_str(intent->json, "latest_attempt"), &attempt));
+    REQUIRE(
+        document_open(context, OBJECT_SETUP_ATTEMPT, json_get_str(intent->json, "latest_attempt"), &attempt));
     json_add_str(attempt.json, "status", status);
     json_add(attempt.json, "setup_error", json_object_get(error));
     document_save(&attempt);
 }
 
 // The attempt failed: the intent waits for another method.
-static void fail(const struct moment *at, struct document *intent, const struct refusal *reason)
+static void fail(const struct context *context, struct document *intent, const struct refusal *reason)
 {
     struct json_object *error = refusal_json(reason);
-    mark_attempt(at, intent, "failed", error);
+    mark_attempt(context, intent, "failed", error);
     json_add(intent->json, "last_setup_error", error);
     json_add(intent->json, "next_action", NULL);
     json_add(intent->json, "payment_method", NULL);
     intent_set_status(intent, "requires_payment_method");
-    event_save(at, intent, "setup_intent.setup_failed");
+    event_save(context, intent, "setup_intent.setup_failed");
 }
 
-static void decline_setup(const struct moment *at, struct document *intent, const struct document *method,
-                          const struct decline *decline)
+static void decline_setup(const struct context *context, struct document *intent,
+                          const struct document *method, const struct decline *decline)
 {
-    fail(at, intent,
+    fail(context, intent,
          &(struct refusal){.type = "card_error",
                            .code = decline->code,
                            .decline_code = decline->decline_code,
@@ -86,7 +87,7 @@ static void decline_setup(const struct moment *at, struct document *intent, cons
                            .payment_method = method->json});
 }
 
-static void succeed(const struct moment *at, struct document *intent, struct document *method)
+static void succeed(const struct context *context, struct document *intent, struct document *method)
 {
     const char *customer_id = json_get_str(intent->json, "customer");
     if (text_equal(json_get_str(intent->json, "usage"), "off_session")) {
@@ -94,99 +95,101 @@ static void succeed(const struct moment *at, struct document *intent, struct doc
     }
     document_save(method);
     if (customer_id != NULL && json_get_str(method->json, "customer") == NULL) {
-        saved_method_attach(at, method, customer_id);
+        saved_method_attach(context, method, customer_id);
     }
-    mark_attempt(at, intent, "succeeded", NULL);
+    mark_attempt(context, intent, "succeeded", NULL);
     json_add(intent->json, "next_action", NULL);
     intent_set_status(intent, "succeeded");
-    event_save(at, intent, "setup_intent.succeeded");
+    event_save(context, intent, "setup_intent.succeeded");
 }
 
 // Stripe has no event for it.
-static void process(const struct moment *at, struct document *intent)
+static void process(const struct context *context, struct document *intent)
 {
-    mark_attempt(at, intent, "processing", NULL);
+    mark_attempt(context, intent, "processing", NULL);
     json_add(intent->json, "next_action", NULL);
     intent_set_status(intent, "processing");
     document_save(intent);
-    errand_add_about(at, ERRAND_SETUP, at->now_us + PROCESSING_US, json_get_str(intent->json, "id"));
+    job_add_about(context, JOB_SETUP, context->now_us + PROCESSING_US, json_get_str(intent->json, "id"));
 }
 
 // Asks the card's bank. Gives the decline, NULL if there was none.
-static const struct decline *set_up(const struct moment *at, struct document *intent, struct document *method)
+static const struct decline *set_up(const struct context *context, struct document *intent,
+                                    struct document *method)
 {
     const enum ending ending = method_behaviour(method)->ending;
-    const struct decline *decline = method_decline(at, method);
+    const struct decline *decline = method_decline(context, method);
     if (decline != NULL) {
-        decline_setup(at, intent, method, decline);
+        decline_setup(context, intent, method, decline);
     } else if (ending == ENDING_PROCESSES || ending == ENDING_PROCESSES_FAILS) {
-        process(at, intent);
+        process(context, intent);
     } else {
-        succeed(at, intent, method);
+        succeed(context, intent, method);
     }
     return decline;
 }
 
 // Takes out the intent's method, as time has passed since the confirmation. False: the method was detached or
 // went to another customer, or the intent's customer was deleted, so the attempt failed.
-static bool reopen_method(const struct moment *at, struct document *intent, struct document *method)
+static bool reopen_method(const struct context *context, struct document *intent, struct document *method)
 {
     struct refusal refusal;
     const char *customer_id = json_get_str(intent->json, "customer");
-    if (customer_check(at, customer_id, &refusal) &&
-        method_resolve(at, json_get_str(intent->json, "payment_method"), method, &refusal) &&
-        method_check_owner(at, method, customer_id, &refusal)) {
+    if (customer_check(context, customer_id, &refusal) &&
+        method_resolve(context, json_get_str(intent->json, "payment_method"), method, &refusal) &&
+        method_check_owner(context, method, customer_id, &refusal)) {
         return true;
     }
-    fail(at, intent, &refusal);
+    fail(context, intent, &refusal);
     return false;
 }
 
-void setup_intent_settle(const struct moment *at, const char *id)
+void setup_intent_settle(const struct context *context, const char *id)
 {
     struct document intent DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
     struct document method DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
-    if (!document_open(at, OBJECT_SETUP_INTENT, id, &intent) || !intent_status_is(&intent, "processing")) {
+    if (!document_open(context, OBJECT_SETUP_INTENT, id, &intent) ||
+        !intent_status_is(&intent, "processing")) {
         return;
     }
-    if (!reopen_method(at, &intent, &method)) {
+    if (!reopen_method(context, &intent, &method)) {
         return;
     }
     const struct test_method *test = method_behaviour(&method);
     if (test->ending == ENDING_PROCESSES_FAILS) {
-        decline_setup(at, &intent, &method, test->decline);
+        decline_setup(context, &intent, &method, test->decline);
     } else {
-        succeed(at, &intent, &method);
+        succeed(context, &intent, &method);
     }
 }
 
-void setup_intent_authenticated(const struct moment *at, struct document *intent, bool passed)
+void setup_intent_authenticated(const struct context *context, struct document *intent, bool passed)
 {
     struct document method DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
     REQUIRE(intent_status_is(intent, "requires_action"));
-    if (!reopen_method(at, intent, &method)) {
+    if (!reopen_method(context, intent, &method)) {
         return;
     }
     if (passed) {
-        (void)set_up(at, intent, &method);
+        (void)set_up(context, intent, &method);
         return;
     }
-    fail(at, intent,
+    fail(context, intent,
          &(struct refusal){.code = "setup_intent_authentication_failure",
                            .message = "The card was not set up because its holder failed authentication. "
                                       "Provide another payment method to try again.",
                            .payment_method = method.json});
 }
 
-void setup_intent_abandon(const struct moment *at, struct document *intent, const char *reason)
+void setup_intent_abandon(const struct context *context, struct document *intent, const char *reason)
 {
     if (intent_status_is(intent, "requires_action")) {
-        mark_attempt(at, intent, "abandoned", NULL);
+        mark_attempt(context, intent, "abandoned", NULL);
     }
     json_add_str(intent->json, "cancellation_reason", reason);
     json_add(intent->json, "next_action", NULL);
     intent_set_status(intent, "canceled");
-    event_save(at, intent, "setup_intent.canceled");
+    event_save(context, intent, "setup_intent.canceled");
 }
 
 static void refuse_declined(struct call *call, const struct document *intent, const struct document *method,
@@ -210,24 +213,24 @@ void setup_intent_attempt(struct call *call, struct document *intent, struct doc
     }
     call->began = true;
     if (intent_status_is(intent, "requires_action")) {
-        mark_attempt(&call->at, intent, "abandoned", NULL);
+        mark_attempt(&call->context, intent, "abandoned", NULL);
     }
     json_add_str(intent->json, "payment_method", json_get_str(method->json, "id"));
     json_add(intent->json, "last_setup_error", NULL);
     document_save(method);
     if (intent->object == NULL) {
-        event_save(&call->at, intent, "setup_intent.created");
+        event_save(&call->context, intent, "setup_intent.created");
     }
-    begin_attempt(&call->at, intent);
+    begin_attempt(&call->context, intent);
     const struct decline *decline = NULL;
     // The holder is there while a card is set up, so its bank asks for him whenever it ever does.
     if (method_behaviour(method)->authentication == AUTHENTICATION_NONE) {
-        decline = set_up(&call->at, intent, method);
+        decline = set_up(&call->context, intent, method);
     } else {
-        mark_attempt(&call->at, intent, "requires_action", NULL);
-        intent_require_action(&call->at, intent, return_url,
+        mark_attempt(&call->context, intent, "requires_action", NULL);
+        intent_require_action(&call->context, intent, return_url,
                               param_bool(&call->params, "use_stripe_sdk", false));
-        event_save(&call->at, intent, "setup_intent.requires_action");
+        event_save(&call->context, intent, "setup_intent.requires_action");
     }
     if (decline != NULL) {
         refuse_declined(call, intent, method, decline);

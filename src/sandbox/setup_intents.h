@@ -22,8 +22,8 @@ void setup_attempt_list(struct call *call);
 // answers.
 void setup_intent_attempt(struct call *call, struct document *intent, struct document *method);
 // The payer has passed or failed 3-D Secure. The intent must be in requires_action.
-void setup_intent_authenticated(const struct moment *at, struct document *intent, bool passed);
+void setup_intent_authenticated(const struct context *context, struct document *intent, bool passed);
 // A processing intent ends.
-void setup_intent_settle(const struct moment *at, const char *id);
+void setup_intent_settle(const struct context *context, const char *id);
 // Gives up an intent that is neither done nor processing.
-void setup_intent_abandon(const struct moment *at, struct document *intent, const char *reason);
+void setup_intent_abandon(const struct context *context, struct document *intent, const char *reason);

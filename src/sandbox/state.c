@@ -7,9 +7,9 @@
 
 #include "base/require.h"
 #include "base/text.h"
-#include "sandbox/errand_work.h"
 #include "sandbox/ids.h"
 #include "sandbox/journal.h"
+#include "sandbox/scheduled_jobs.h"
 
 #define ACCOUNT_TAIL_CHARS 15
 
@@ -42,7 +42,7 @@ const char *object_kind_name(enum object_kind kind)
         [OBJECT_ENDPOINT] = "webhook_endpoint",
         [OBJECT_EVENT] = "event",
         [OBJECT_ANSWER] = "answer",
-        [OBJECT_ERRAND] = "errand",
+        [OBJECT_JOB] = "errand",
     };
     return names[kind];
 }
@@ -158,11 +158,12 @@ static struct object *object_store(struct sandbox *sandbox, struct account *acco
     return object;
 }
 
-struct object *object_put(const struct moment *at, enum object_kind kind, const char *id, int64_t created_us,
-                          const char *text, const char *hidden)
+struct object *object_put(const struct context *context, enum object_kind kind, const char *id,
+                          int64_t created_us, const char *text, const char *hidden)
 {
-    struct object *object = object_store(at->sandbox, at->account, kind, id, created_us, text, hidden);
-    journal_put(at->sandbox, at->account, object);
+    struct object *object =
+        object_store(context->sandbox, context->account, kind, id, created_us, text, hidden);
+    journal_put(context->sandbox, context->account, object);
     return object;
 }
 
@@ -171,8 +172,8 @@ void object_restore(struct sandbox *sandbox, struct account *account, enum objec
 {
     if (text != NULL) {
         object_store(sandbox, account, kind, id, created_us, text, hidden);
-        if (kind == OBJECT_ERRAND) {
-            errand_restore(sandbox, account, id, text);
+        if (kind == OBJECT_JOB) {
+            job_restore(sandbox, account, id, text);
         }
         return;
     }
@@ -199,7 +200,7 @@ void sandbox_free(struct sandbox *sandbox)
     }
     table_release(&sandbox->accounts_by_key);
     table_release(&sandbox->accounts_by_id);
-    errands_release(&sandbox->errands);
+    job_heap_release(&sandbox->jobs);
     buf_release(&sandbox->journal);
     free(sandbox);
 }
@@ -212,15 +213,16 @@ static struct json_object *parse_own(const char *text)
     return json;
 }
 
-bool document_open(const struct moment *at, enum object_kind kind, const char *id, struct document *document)
+bool document_open(const struct context *context, enum object_kind kind, const char *id,
+                   struct document *document)
 {
-    struct object *object = id == NULL ? NULL : object_find(at->account, kind, id);
+    struct object *object = id == NULL ? NULL : object_find(context->account, kind, id);
     if (object == NULL) {
         return false;
     }
     *document =
-        (struct document){.sandbox = at->sandbox,
-                          .account = at->account,
+        (struct document){.sandbox = context->sandbox,
+                          .account = context->account,
                           .kind = kind,
                           .object = object,
                           .created_us = object->created_us,
@@ -229,13 +231,13 @@ bool document_open(const struct moment *at, enum object_kind kind, const char *i
     return true;
 }
 
-void document_begin(const struct moment *at, enum object_kind kind, struct json_object *json,
+void document_begin(const struct context *context, enum object_kind kind, struct json_object *json,
                     struct document *document)
 {
-    *document = (struct document){.sandbox = at->sandbox,
-                                  .account = at->account,
+    *document = (struct document){.sandbox = context->sandbox,
+                                  .account = context->account,
                                   .kind = kind,
-                                  .created_us = at->now_us,
+                                  .created_us = context->now_us,
                                   .json = json,
                                   .hidden = json_new_object()};
 }
@@ -245,8 +247,8 @@ void document_save(struct document *document)
     struct arena arena ARENA_CLEANUP = ARENA_EMPTY;
     const char *hidden =
         json_object_object_length(document->hidden) == 0 ? NULL : json_text(&arena, document->hidden);
-    const struct moment at = {.sandbox = document->sandbox, .account = document->account};
-    document->object = object_put(&at, document->kind, json_get_str(document->json, "id"),
+    const struct context context = {.sandbox = document->sandbox, .account = document->account};
+    document->object = object_put(&context, document->kind, json_get_str(document->json, "id"),
                                   document->created_us, json_text(&arena, document->json), hidden);
 }
 

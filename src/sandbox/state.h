@@ -11,8 +11,8 @@
 #include "base/json.h"
 #include "base/list.h"
 #include "base/table.h"
-#include "sandbox/errands.h"
 #include "sandbox/faults.h"
+#include "sandbox/job_heap.h"
 #include "sandbox/sandbox.h"
 
 enum object_kind {
@@ -28,7 +28,7 @@ enum object_kind {
     OBJECT_ENDPOINT,
     OBJECT_EVENT,
     OBJECT_ANSWER, // kept under an idempotency key
-    OBJECT_ERRAND, // to be done at a time
+    OBJECT_JOB,    // to be done at a time
     OBJECT_KIND_COUNT
 };
 
@@ -67,14 +67,14 @@ struct sandbox {
     struct table accounts_by_id;
     struct list accounts;
     int64_t bytes; // of all objects
-    struct errand_queue errands;
+    struct job_heap jobs;
     struct faults faults;
     bool journal_on;
     struct buf journal;
 };
 
 // Who does something when: the surroundings of every change.
-struct moment {
+struct context {
     struct sandbox *sandbox;
     struct account *account;
     int64_t now_us;
@@ -84,15 +84,15 @@ struct moment {
     const char *base_url;
 };
 
-static inline int64_t moment_seconds(const struct moment *at)
+static inline int64_t context_seconds(const struct context *context)
 {
-    return at->now_us / 1000000;
+    return context->now_us / 1000000;
 }
 
 // To within a day of the turn of the year.
-static inline int64_t moment_year(const struct moment *at)
+static inline int64_t context_year(const struct context *context)
 {
-    return 1970 + moment_seconds(at) / INT64_C(31556952);
+    return 1970 + context_seconds(context) / INT64_C(31556952);
 }
 
 // The account of a key, made at first use; NULL where there are too many.
@@ -105,8 +105,8 @@ void object_restore(struct sandbox *sandbox, struct account *account, enum objec
                     int64_t created_us, const char *text, const char *hidden);
 
 // Stores an object whose text is at hand; one of that id is replaced, in its place.
-struct object *object_put(const struct moment *at, enum object_kind kind, const char *id, int64_t created_us,
-                          const char *text, const char *hidden);
+struct object *object_put(const struct context *context, enum object_kind kind, const char *id,
+                          int64_t created_us, const char *text, const char *hidden);
 struct object *object_find(const struct account *account, enum object_kind kind, const char *id);
 void object_remove(struct sandbox *sandbox, struct account *account, struct object *object);
 const char *object_kind_name(enum object_kind kind);
@@ -126,9 +126,10 @@ struct document {
 #define DOCUMENT_EMPTY ((struct document){0})
 
 // False: there is no such object.
-bool document_open(const struct moment *at, enum object_kind kind, const char *id, struct document *document);
+bool document_open(const struct context *context, enum object_kind kind, const char *id,
+                   struct document *document);
 // A new one around json, which it takes; its id is json's "id".
-void document_begin(const struct moment *at, enum object_kind kind, struct json_object *json,
+void document_begin(const struct context *context, enum object_kind kind, struct json_object *json,
                     struct document *document);
 void document_save(struct document *document);
 void document_close(struct document *document);

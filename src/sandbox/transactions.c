@@ -53,15 +53,15 @@ static struct json_object *fee_details(const struct transaction *transaction)
 }
 
 // Makes and saves it. The caller releases.
-static struct json_object *add(const struct moment *at, const struct transaction *transaction)
+static struct json_object *add(const struct context *context, const struct transaction *transaction)
 {
     struct json_object *json = json_new_object();
-    json_add_str(json, "id", id_new(at->sandbox->random, at->arena, "txn_3", ID_TAIL_CHARS));
+    json_add_str(json, "id", id_new(context->sandbox->random, context->arena, "txn_3", ID_TAIL_CHARS));
     json_add_str(json, "object", "balance_transaction");
     json_add_i64(json, "amount", transaction->amount);
-    json_add_i64(json, "available_on", moment_seconds(at) + (transaction->available ? 0 : PENDING_S));
+    json_add_i64(json, "available_on", context_seconds(context) + (transaction->available ? 0 : PENDING_S));
     json_add_str(json, "balance_type", "payments");
-    json_add_i64(json, "created", moment_seconds(at));
+    json_add_i64(json, "created", context_seconds(context));
     json_add_str(json, "currency", transaction->currency);
     json_add_str(json, "description", transaction->description);
     json_add(json, "exchange_rate", NULL);
@@ -73,23 +73,24 @@ static struct json_object *add(const struct moment *at, const struct transaction
     json_add_str(json, "status", transaction->available ? "available" : "pending");
     json_add_str(json, "type", transaction->type);
     struct document saved DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
-    document_begin(at, OBJECT_TRANSACTION, json, &saved);
+    document_begin(context, OBJECT_TRANSACTION, json, &saved);
     document_save(&saved);
     return json_object_get(json);
 }
 
 // Makes it, and names it in the member of the document.
-static void add_to(const struct moment *at, struct document *document, const char *member,
+static void add_to(const struct context *context, struct document *document, const char *member,
                    const struct transaction *transaction)
 {
-    struct json_object *json JSON_CLEANUP = add(at, transaction);
+    struct json_object *json JSON_CLEANUP = add(context, transaction);
     json_add_str(document->json, member, json_get_str(json, "id"));
 }
 
-void transaction_for_charge(const struct moment *at, struct document *charge, const struct document *method)
+void transaction_for_charge(const struct context *context, struct document *charge,
+                            const struct document *method)
 {
     int64_t amount = json_get_i64(charge->json, "amount_captured", 0);
-    add_to(at, charge, "balance_transaction",
+    add_to(context, charge, "balance_transaction",
            &(struct transaction){
                .type = "charge",
                .reporting_category = "charge",
@@ -103,25 +104,26 @@ void transaction_for_charge(const struct moment *at, struct document *charge, co
            });
 }
 
-void transaction_for_refund(const struct moment *at, const struct document *charge, struct document *refund)
+void transaction_for_refund(const struct context *context, const struct document *charge,
+                            struct document *refund)
 {
     const char *description = json_get_str(charge->json, "description");
-    add_to(at, refund, "balance_transaction",
+    add_to(context, refund, "balance_transaction",
            &(struct transaction){
                .type = "refund",
                .reporting_category = "refund",
                .description = description == NULL
                                   ? "REFUND FOR CHARGE"
-                                  : arena_printf(at->arena, "REFUND FOR CHARGE (%s)", description),
+                                  : arena_printf(context->arena, "REFUND FOR CHARGE (%s)", description),
                .source = json_get_str(refund->json, "id"),
                .currency = json_get_str(refund->json, "currency"),
                .amount = -json_get_i64(refund->json, "amount", 0),
            });
 }
 
-void transaction_for_refund_back(const struct moment *at, struct document *refund)
+void transaction_for_refund_back(const struct context *context, struct document *refund)
 {
-    add_to(at, refund, "failure_balance_transaction",
+    add_to(context, refund, "failure_balance_transaction",
            &(struct transaction){
                .type = "refund_failure",
                .reporting_category = "refund_failure",
@@ -132,22 +134,22 @@ void transaction_for_refund_back(const struct moment *at, struct document *refun
            });
 }
 
-void transaction_for_dispute(const struct moment *at, struct document *dispute, bool won)
+void transaction_for_dispute(const struct context *context, struct document *dispute, bool won)
 {
     int64_t amount = json_get_i64(dispute->json, "amount", 0);
     json_object_array_add(json_get(dispute->json, "balance_transactions"),
-                          add(at, &(struct transaction){
-                                      .type = "adjustment",
-                                      .reporting_category = won ? "dispute_reversal" : "dispute",
-                                      .description = arena_printf(at->arena, "Chargeback %s for %s",
-                                                                  won ? "reversal" : "withdrawal",
-                                                                  json_get_str(dispute->json, "charge")),
-                                      .source = json_get_str(dispute->json, "id"),
-                                      .currency = json_get_str(dispute->json, "currency"),
-                                      .amount = won ? amount : -amount,
-                                      .fee = won ? 0 : DISPUTE_FEE,
-                                      .fee_description = "Dispute fee",
-                                  }));
+                          add(context, &(struct transaction){
+                                           .type = "adjustment",
+                                           .reporting_category = won ? "dispute_reversal" : "dispute",
+                                           .description = arena_printf(context->arena, "Chargeback %s for %s",
+                                                                       won ? "reversal" : "withdrawal",
+                                                                       json_get_str(dispute->json, "charge")),
+                                           .source = json_get_str(dispute->json, "id"),
+                                           .currency = json_get_str(dispute->json, "currency"),
+                                           .amount = won ? amount : -amount,
+                                           .fee = won ? 0 : DISPUTE_FEE,
+                                           .fee_description = "Dispute fee",
+                                       }));
 }
 
 void transaction_list(struct call *call)
@@ -158,7 +160,7 @@ void transaction_list(struct call *call)
 void transaction_retrieve(struct call *call)
 {
     struct document transaction DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
-    if (!document_open(&call->at, OBJECT_TRANSACTION, call->id, &transaction)) {
+    if (!document_open(&call->context, OBJECT_TRANSACTION, call->id, &transaction)) {
         call_refuse_missing(call, "balance transaction", call->id);
         return;
     }

@@ -5,12 +5,14 @@
 #include "sandbox/call.h"
 
 // Each makes one, and names it in the object that it is of, which the caller saves.
-void transaction_for_charge(const struct moment *at, struct document *charge, const struct document *method);
-void transaction_for_refund(const struct moment *at, const struct document *charge, struct document *refund);
+void transaction_for_charge(const struct context *context, struct document *charge,
+                            const struct document *method);
+void transaction_for_refund(const struct context *context, const struct document *charge,
+                            struct document *refund);
 // The refund failed or was canceled: its money comes back.
-void transaction_for_refund_back(const struct moment *at, struct document *refund);
+void transaction_for_refund_back(const struct context *context, struct document *refund);
 // won: the disputed money comes back; else it is taken, and a fee.
-void transaction_for_dispute(const struct moment *at, struct document *dispute, bool won);
+void transaction_for_dispute(const struct context *context, struct document *dispute, bool won);
 
 extern const struct param transaction_list_params[];
 void transaction_list(struct call *call);

@@ -44,7 +44,7 @@ static void answered(void *context, const struct fake_server_answer *answer)
     struct event *event = context;
     bool accepted = answer->status >= 200 && answer->status < 300 && !fault_one_in(30);
     if (!event->is_duplicate) {
-        sandbox_delivery_done(sandbox, true_us(), event->delivery.account_id, event->delivery.errand_id,
+        sandbox_delivery_done(sandbox, true_us(), event->delivery.account_id, event->delivery.job_id,
                               accepted);
         schedule_next_event();
     }

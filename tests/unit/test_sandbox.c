@@ -85,12 +85,12 @@ static void a_refused_event_is_tried_five_times_and_then_given_up(void **state)
     (void)charge(world, now_us, NULL);
     for (size_t i = 0; i < COUNT_OF(delays_us); i++) {
         assert_true(next_delivery(world, now_us, &delivery));
-        sandbox_delivery_done(world->sandbox, now_us, delivery.account_id, delivery.errand_id, false);
+        sandbox_delivery_done(world->sandbox, now_us, delivery.account_id, delivery.job_id, false);
         now_us += delays_us[i];
         assert_int_equal(sandbox_next_due_us(world->sandbox), now_us);
     }
     assert_true(next_delivery(world, now_us, &delivery));
-    sandbox_delivery_done(world->sandbox, now_us, delivery.account_id, delivery.errand_id, false);
+    sandbox_delivery_done(world->sandbox, now_us, delivery.account_id, delivery.job_id, false);
     assert_int_equal(sandbox_next_due_us(world->sandbox), INT64_MAX);
 }
 
@@ -103,7 +103,7 @@ static void an_endpoint_that_is_disabled_gets_no_further_attempt(void **state)
     assert_int_equal(json_parse(text, strlen(text), &endpoint, NULL), OK);
     (void)charge(world, START_US, NULL);
     assert_true(next_delivery(world, START_US, &delivery));
-    sandbox_delivery_done(world->sandbox, START_US, delivery.account_id, delivery.errand_id, false);
+    sandbox_delivery_done(world->sandbox, START_US, delivery.account_id, delivery.job_id, false);
     (void)world_ask(world, START_US, "POST",
                     arena_printf(&world->arena, "/v1/webhook_endpoints/%s", json_get_str(endpoint, "id")),
                     "disabled=true", NULL);
@@ -119,8 +119,8 @@ static void a_delivery_that_was_accepted_is_over_even_if_it_is_said_twice(void *
     (void)world_ask(world, START_US, "POST", "/v1/webhook_endpoints", ENDPOINT, NULL);
     (void)charge(world, START_US, NULL);
     assert_true(next_delivery(world, START_US, &delivery));
-    sandbox_delivery_done(world->sandbox, START_US, delivery.account_id, delivery.errand_id, true);
-    sandbox_delivery_done(world->sandbox, START_US, delivery.account_id, delivery.errand_id, false);
+    sandbox_delivery_done(world->sandbox, START_US, delivery.account_id, delivery.job_id, true);
+    sandbox_delivery_done(world->sandbox, START_US, delivery.account_id, delivery.job_id, false);
     assert_int_equal(sandbox_next_due_us(world->sandbox), INT64_MAX);
 }
 
@@ -138,7 +138,7 @@ static void a_journal_rebuilds_what_was(void **state)
     (void)world_ask(world, START_US, "POST", "/v1/webhook_endpoints", ENDPOINT, NULL);
     const char *first = charge(world, START_US, "k");
     assert_true(next_delivery(world, START_US, &delivery));
-    sandbox_delivery_done(world->sandbox, START_US, delivery.account_id, delivery.errand_id, false);
+    sandbox_delivery_done(world->sandbox, START_US, delivery.account_id, delivery.job_id, false);
     const char *books = world_ledger(world);
 
     (void)world_set_up((void **)&other);

@@ -50,7 +50,7 @@ static void pass_time(struct world *world, int64_t now_us)
 {
     struct sandbox_delivery delivery;
     while (sandbox_next_delivery(world->sandbox, now_us, &world->arena, &delivery)) {
-        sandbox_delivery_done(world->sandbox, now_us, delivery.account_id, delivery.errand_id, true);
+        sandbox_delivery_done(world->sandbox, now_us, delivery.account_id, delivery.job_id, true);
     }
 }
 

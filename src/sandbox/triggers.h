@@ -7,5 +7,5 @@
 
 // POST /_sandbox/payment_methods/{id}/update, /_sandbox/refunds/{id}, /_sandbox/disputes/{id}, whichever
 // account's it is. False: the path is none of these.
-bool happening_handle(struct sandbox *sandbox, int64_t now_us, const struct sandbox_request *request,
-                      struct sandbox_response *response);
+bool trigger_handle(struct sandbox *sandbox, int64_t now_us, const struct sandbox_request *request,
+                    struct sandbox_response *response);

@@ -1,33 +1,33 @@
 // The heap of errands. Pure. See errands.h.
-#include "sandbox/errands.h"
+#include "sandbox/job_heap.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/require.h"
 
-static bool comes_before(const struct errand *a, const struct errand *b)
+static bool comes_before(const struct scheduled_job *a, const struct scheduled_job *b)
 {
     return a->due_us != b->due_us ? a->due_us < b->due_us : a->number < b->number;
 }
 
-static void swap(struct errand *a, struct errand *b)
+static void swap(struct scheduled_job *a, struct scheduled_job *b)
 {
-    struct errand held = *a;
+    struct scheduled_job held = *a;
     *a = *b;
     *b = held;
 }
 
-void errands_push(struct errand_queue *queue, int64_t due_us, const char *account_id, const char *id)
+void job_heap_push(struct job_heap *queue, int64_t due_us, const char *account_id, const char *id)
 {
     if (queue->count == queue->capacity) {
         queue->capacity = queue->capacity ? queue->capacity * 2 : 64;
         queue->heap = realloc(queue->heap, queue->capacity * sizeof(queue->heap[0]));
         REQUIRE(queue->heap != NULL);
     }
-    struct errand *heap = queue->heap;
+    struct scheduled_job *heap = queue->heap;
     size_t at = queue->count++;
-    heap[at] = (struct errand){.due_us = due_us, .number = queue->next_number++};
+    heap[at] = (struct scheduled_job){.due_us = due_us, .number = queue->next_number++};
     snprintf(heap[at].account_id, sizeof(heap[at].account_id), "%s", account_id);
     snprintf(heap[at].id, sizeof(heap[at].id), "%s", id);
     while (at > 0 && comes_before(&heap[at], &heap[(at - 1) / 2])) {
@@ -36,18 +36,18 @@ void errands_push(struct errand_queue *queue, int64_t due_us, const char *accoun
     }
 }
 
-int64_t errands_due_us(const struct errand_queue *queue)
+int64_t job_heap_due_us(const struct job_heap *queue)
 {
     return queue->count == 0 ? INT64_MAX : queue->heap[0].due_us;
 }
 
-bool errands_pop(struct errand_queue *queue, int64_t now_us, struct errand *errand)
+bool job_heap_pop(struct job_heap *queue, int64_t now_us, struct scheduled_job *job)
 {
     if (queue->count == 0 || queue->heap[0].due_us > now_us) {
         return false;
     }
-    struct errand *heap = queue->heap;
-    *errand = heap[0];
+    struct scheduled_job *heap = queue->heap;
+    *job = heap[0];
     heap[0] = heap[--queue->count];
     size_t at = 0;
     for (;;) {
@@ -63,8 +63,8 @@ bool errands_pop(struct errand_queue *queue, int64_t now_us, struct errand *erra
     }
 }
 
-void errands_release(struct errand_queue *queue)
+void job_heap_release(struct job_heap *queue)
 {
     free(queue->heap);
-    *queue = (struct errand_queue){0};
+    *queue = (struct job_heap){0};
 }

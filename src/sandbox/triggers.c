@@ -1,5 +1,5 @@
 // Happenings on demand. Pure. See happenings.h.
-#include "sandbox/happenings.h"
+#include "sandbox/triggers.h"
 
 #include <string.h>
 
@@ -10,17 +10,21 @@
 #include "sandbox/response.h"
 #include "sandbox/saved_methods.h"
 
-static const char *move_refund(const struct moment *at, struct document *refund, struct json_object *wanted)
+static const char *move_refund(const struct context *context, struct document *refund,
+                               struct json_object *wanted)
 {
     const char *status = json_get_str(wanted, "status");
-    return status != NULL && refund_move(at, refund, status) ? NULL : "a refund cannot go from here to there";
+    return status != NULL && refund_move(context, refund, status) ? NULL
+                                                                  : "a refund cannot go from here to there";
 }
 
-static const char *move_dispute(const struct moment *at, struct document *dispute, struct json_object *wanted)
+static const char *move_dispute(const struct context *context, struct document *dispute,
+                                struct json_object *wanted)
 {
     const char *status = json_get_str(wanted, "status");
-    return status != NULL && dispute_move(at, dispute, status) ? NULL
-                                                               : "a dispute cannot go from here to there";
+    return status != NULL && dispute_move(context, dispute, status)
+               ? NULL
+               : "a dispute cannot go from here to there";
 }
 
 static bool is_card_member(const char *name, struct json_object *value)
@@ -39,7 +43,8 @@ static bool is_card_member(const char *name, struct json_object *value)
     return text_equal(name, "brand") && text[0] != '\0';
 }
 
-static const char *replace_card(const struct moment *at, struct document *method, struct json_object *wanted)
+static const char *replace_card(const struct context *context, struct document *method,
+                                struct json_object *wanted)
 {
     json_object_object_foreach(wanted, name, value)
     {
@@ -50,17 +55,18 @@ static const char *replace_card(const struct moment *at, struct document *method
     if (json_object_object_length(wanted) == 0) {
         return "nothing is to be replaced";
     }
-    saved_method_replace_card(at, method, wanted);
+    saved_method_replace_card(context, method, wanted);
     return NULL;
 }
 
-static const struct happening {
+static const struct trigger {
     const char *before; // of the path
     const char *after;
     enum object_kind kind;
     // Makes it happen to the document; NULL, or why not.
-    const char *(*happen)(const struct moment *at, struct document *document, struct json_object *wanted);
-} happenings[] = {
+    const char *(*happen)(const struct context *context, struct document *document,
+                          struct json_object *wanted);
+} triggers[] = {
     {"/_sandbox/payment_methods/", "/update", OBJECT_METHOD, replace_card},
     {"/_sandbox/refunds/", "", OBJECT_REFUND, move_refund},
     {"/_sandbox/disputes/", "", OBJECT_DISPUTE, move_dispute},
@@ -78,26 +84,26 @@ static struct account *owner_of(const struct sandbox *sandbox, enum object_kind 
     return NULL;
 }
 
-static void make_happen(struct sandbox *sandbox, int64_t now_us, const struct happening *happening,
+static void make_happen(struct sandbox *sandbox, int64_t now_us, const struct trigger *trigger,
                         const char *id, const struct sandbox_request *request,
                         struct sandbox_response *response)
 {
-    struct moment at = {.sandbox = sandbox,
-                        .account = owner_of(sandbox, happening->kind, id),
-                        .now_us = now_us,
-                        .arena = response->arena};
+    struct context context = {.sandbox = sandbox,
+                              .account = owner_of(sandbox, trigger->kind, id),
+                              .now_us = now_us,
+                              .arena = response->arena};
     struct document document DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
     struct json_object *wanted JSON_CLEANUP = NULL;
     if (!text_equal(request->method, "POST")) {
         response_refuse(response, 405, "this is made to happen by POST");
-    } else if (at.account == NULL || !document_open(&at, happening->kind, id, &document)) {
+    } else if (context.account == NULL || !document_open(&context, trigger->kind, id, &document)) {
         response_refuse(response, 404, "no account has an object of that id");
     } else if (json_parse(request->body == NULL ? "" : request->body, request->body_bytes, &wanted, NULL) !=
                    OK ||
                !json_object_is_type(wanted, json_type_object)) {
         response_refuse(response, 400, "the body must be a JSON object");
     } else {
-        const char *refusal = happening->happen(&at, &document, wanted);
+        const char *refusal = trigger->happen(&context, &document, wanted);
         if (refusal != NULL) {
             response_refuse(response, 400, refusal);
             return;
@@ -106,16 +112,16 @@ static void make_happen(struct sandbox *sandbox, int64_t now_us, const struct ha
     }
 }
 
-bool happening_handle(struct sandbox *sandbox, int64_t now_us, const struct sandbox_request *request,
-                      struct sandbox_response *response)
+bool trigger_handle(struct sandbox *sandbox, int64_t now_us, const struct sandbox_request *request,
+                    struct sandbox_response *response)
 {
-    for (size_t i = 0; i < COUNT_OF(happenings); i++) {
-        const struct happening *happening = &happenings[i];
-        if (text_starts_with(request->path, happening->before) &&
-            text_ends_with(request->path + strlen(happening->before), happening->after)) {
-            const char *id = request->path + strlen(happening->before);
-            size_t bytes = strlen(id) - strlen(happening->after);
-            make_happen(sandbox, now_us, happening, arena_strndup(response->arena, id, bytes), request,
+    for (size_t i = 0; i < COUNT_OF(triggers); i++) {
+        const struct trigger *trigger = &triggers[i];
+        if (text_starts_with(request->path, trigger->before) &&
+            text_ends_with(request->path + strlen(trigger->before), trigger->after)) {
+            const char *id = request->path + strlen(trigger->before);
+            size_t bytes = strlen(id) - strlen(trigger->after);
+            make_happen(sandbox, now_us, trigger, arena_strndup(response->arena, id, bytes), request,
                         response);
             return true;
         }
