@@ -7,7 +7,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
-#include "sandbox/refusal.h"
+#include "sandbox/response.h"
 
 #define AMOUNT_MAX INT64_C(999999999999)
 #define AMEX_AMOUNT_MAX INT64_C(999999999)

@@ -13,32 +13,41 @@ static void answer(struct call *call, int status, struct json_object *body)
     call->body = body;
 }
 
-// Where Stripe's dashboard would show the request; NULL for one that belongs to no account.
-static const char *request_log_url(const struct context *context)
-{
-    return context->account == NULL
-               ? NULL
-               : arena_printf(context->arena, "https://dashboard.stripe.com/%slogs/%s?t=%lld",
-                              context->account->livemode ? "" : "test/", context->request_id,
-                              (long long)context_seconds(context));
-}
-
 void call_refuse(struct call *call, const struct refusal *refusal)
 {
+    const struct context *context = &call->context;
     struct refusal logged = *refusal;
-    logged.request_log_url = request_log_url(&call->context);
+    // Where Stripe's dashboard would show the request. One that belongs to no account is shown nowhere.
+    if (context->account != NULL) {
+        logged.request_log_url = arena_printf(context->arena, "https://dashboard.stripe.com/%slogs/%s?t=%lld",
+                                              context->account->livemode ? "" : "test/", context->request_id,
+                                              (long long)context_seconds(context));
+    }
     struct json_object *body = json_new_object();
     json_add(body, "error", refusal_json(&logged));
     answer(call, refusal->status, body);
 }
 
-void call_refuse_missing(struct call *call, const char *what, const char *id)
+void call_refuse_missing(struct call *call, enum object_kind kind, const char *id)
 {
+    const bool is_intent = kind == OBJECT_INTENT || kind == OBJECT_SETUP_INTENT;
+    // As Stripe spells them, where that is not the kind's name.
+    const char *word = kind == OBJECT_SETUP_INTENT  ? "setupintent"
+                       : kind == OBJECT_METHOD      ? "PaymentMethod"
+                       : kind == OBJECT_TRANSACTION ? "balance transaction"
+                       : kind == OBJECT_ENDPOINT    ? "webhook endpoint"
+                                                    : object_kind_name(kind);
     call_refuse(call, &(struct refusal){
                           .status = 404,
                           .code = "resource_missing",
-                          .param = "id",
-                          .message = arena_printf(call->context.arena, "No such %s: '%.100s'", what, id)});
+                          .param = is_intent ? "intent" : "id",
+                          .message = arena_printf(call->context.arena, "No such %s: '%.100s'", word, id)});
+}
+
+void call_refuse_executed(struct call *call)
+{
+    call_refuse(
+        call, &(struct refusal){.status = 500, .type = "api_error", .message = "An unknown error occurred."});
 }
 
 void call_answer(struct call *call, struct json_object *value)
@@ -74,4 +83,31 @@ void call_answer_document(struct call *call, const struct document *document)
 bool call_since(const struct call *call, const char *date)
 {
     return strncmp(call->version, date, strlen("2000-01-01")) >= 0;
+}
+
+bool call_open(struct call *call, struct document *document)
+{
+    if (document_open(&call->context, call->kind, call->id, document)) {
+        return true;
+    }
+    call_refuse_missing(call, call->kind, call->id);
+    return false;
+}
+
+bool call_set_metadata(struct call *call, struct json_object *metadata)
+{
+    struct refusal refusal;
+    if (param_metadata(&call->params, metadata, &refusal)) {
+        return true;
+    }
+    call_refuse(call, &refusal);
+    return false;
+}
+
+void call_retrieve(struct call *call)
+{
+    struct document document DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
+    if (call_open(call, &document)) {
+        call_answer_document(call, &document);
+    }
 }

@@ -2,10 +2,7 @@
 #include "sandbox/charges.h"
 
 #include "base/require.h"
-#include "base/text.h"
-#include "sandbox/call.h"
-#include "sandbox/ids.h"
-#include "sandbox/lists.h"
+#include "sandbox/methods.h"
 
 static struct json_object *copy(struct json_object *value)
 {
@@ -65,13 +62,6 @@ static struct json_object *card_details(const struct context *context, const str
     return details;
 }
 
-static void add_nulls(struct json_object *json, const char *const *names, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        json_add(json, names[i], NULL);
-    }
-}
-
 void charge_begin(const struct context *context, const struct document *intent, const struct document *method,
                   struct document *charge)
 {
@@ -118,7 +108,7 @@ void charge_begin(const struct context *context, const struct document *intent, 
     json_add(json, "radar_options", json_new_object());
     json_add_bool(json, "refunded", false);
     json_add_str(json, "status", "pending");
-    add_nulls(json, empty, COUNT_OF(empty));
+    json_add_nulls(json, empty, COUNT_OF(empty));
     for (size_t i = 0; i < COUNT_OF(same); i++) {
         json_add(json, same[i], copy(json_get(intent->json, same[i])));
     }
@@ -177,19 +167,4 @@ void charge_refund(struct document *charge, int64_t amount)
 {
     json_add_i64(charge->json, "amount_refunded", json_get_i64(charge->json, "amount_refunded", 0) + amount);
     json_add_bool(charge->json, "refunded", charge_unrefunded(charge) == 0);
-}
-
-void charge_retrieve(struct call *call)
-{
-    struct document charge DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
-    if (!document_open(&call->context, OBJECT_CHARGE, call->id, &charge)) {
-        call_refuse_missing(call, "charge", call->id);
-        return;
-    }
-    call_answer_document(call, &charge);
-}
-
-void charge_list(struct call *call)
-{
-    list_answer(call, OBJECT_CHARGE, list_filters_fit, call);
 }

@@ -1,8 +1,8 @@
 // Charges: one for every attempt to take an intent's money, also those that failed.
 #pragma once
 
-#include "sandbox/methods.h"
 #include "sandbox/state.h"
+#include "sandbox/test_methods.h"
 
 // A new one for the intent, not saved: not captured, neither succeeded nor failed yet.
 void charge_begin(const struct context *context, const struct document *intent, const struct document *method,
@@ -15,7 +15,3 @@ void charge_capture(struct document *charge, int64_t amount);
 int64_t charge_unrefunded(const struct document *charge);
 // Counts this much as refunded; less than 0: a refund has failed.
 void charge_refund(struct document *charge, int64_t amount);
-
-struct call;
-void charge_retrieve(struct call *call);
-void charge_list(struct call *call);

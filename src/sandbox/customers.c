@@ -1,13 +1,95 @@
 // /v1/customers. Pure. See customers.h.
 #include "sandbox/customers.h"
 
+#include <string.h>
+
 #include "base/require.h"
 #include "base/text.h"
-#include "sandbox/customer_fields.h"
 #include "sandbox/events.h"
-#include "sandbox/ids.h"
 #include "sandbox/lists.h"
-#include "sandbox/saved_methods.h"
+#include "sandbox/methods.h"
+#include "sandbox/params.h"
+
+#define DEFAULT_METHOD "invoice_settings[default_payment_method]"
+#define FOOTER "invoice_settings[footer]"
+
+#define CUSTOMER_PARAMS                                                                                      \
+    {.name = "description", .type = PARAM_TEXT, .unsettable = true},                                         \
+        {.name = "email", .type = PARAM_TEXT, .chars_max = EMAIL_CHARS_MAX, .unsettable = true},             \
+        {.name = "name", .type = PARAM_TEXT, .chars_max = NAME_CHARS_MAX, .unsettable = true},               \
+        {.name = "phone", .type = PARAM_TEXT, .chars_max = PHONE_CHARS_MAX, .unsettable = true},             \
+        {.name = DEFAULT_METHOD, .type = PARAM_TEXT, .unsettable = true},                                    \
+        {.name = FOOTER, .type = PARAM_TEXT, .unsettable = true}, ADDRESS_PARAMS("address"), METADATA,       \
+        EXPAND, PARAMS_END
+
+const struct param customer_create_params[] = {
+    {.name = "payment_method", .type = PARAM_TEXT},
+    CUSTOMER_PARAMS,
+};
+const struct param customer_update_params[] = {CUSTOMER_PARAMS};
+
+static bool is_email(const char *text)
+{
+    const char *sign = strchr(text, '@');
+    return sign != NULL && sign != text && sign[1] != '\0' && strpbrk(text, " \t\r\n") == NULL;
+}
+
+// The customer's method that the parameter names; NULL: refused. One that the creation attaches may have the
+// name that the call gives it there.
+static const char *find_default_method(struct call *call, const struct document *customer,
+                                       const struct document *method, const char *wanted)
+{
+    struct document found DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
+    if (method->json != NULL && text_equal(wanted, param_text(&call->params, "payment_method"))) {
+        return json_get_str(method->json, "id");
+    }
+    if (document_open(&call->context, OBJECT_METHOD, wanted, &found) &&
+        text_equal(json_get_str(found.json, "customer"), json_get_str(customer->json, "id"))) {
+        return wanted;
+    }
+    call_refuse(call, &(struct refusal){.status = 400,
+                                        .code = "resource_missing",
+                                        .param = DEFAULT_METHOD,
+                                        .message = arena_printf(
+                                            call->context.arena,
+                                            "The customer does not have a payment method with the ID %.100s. "
+                                            "The payment method must be attached to the customer.",
+                                            wanted)});
+    return NULL;
+}
+
+// method: the one that the creation attaches, empty if it attaches none. False: refused.
+static bool set_default_method(struct call *call, struct document *customer, const struct document *method)
+{
+    const char *wanted = param_text(&call->params, DEFAULT_METHOD);
+    if (wanted == NULL) {
+        return true;
+    }
+    const char *id = wanted[0] == '\0' ? NULL : find_default_method(call, customer, method, wanted);
+    json_add_str(json_get(customer->json, "invoice_settings"), "default_payment_method", id);
+    return call->status == 0;
+}
+
+// Applies the call's parameters. False: refused.
+static bool set_fields(struct call *call, struct document *customer)
+{
+    static const char *const texts[] = {"description", "email", "name", "phone"};
+    const char *email = param_text(&call->params, "email");
+    if (email != NULL && email[0] != '\0' && !is_email(email)) {
+        call_refuse(call, &(struct refusal){.status = 400,
+                                            .code = "email_invalid",
+                                            .param = "email",
+                                            .message = arena_printf(call->context.arena,
+                                                                    "Invalid email address: %.100s", email)});
+        return false;
+    }
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
+        param_set_text(&call->params, texts[i], customer->json, texts[i]);
+    }
+    param_set_text(&call->params, FOOTER, json_get(customer->json, "invoice_settings"), "footer");
+    param_address(&call->params, "address", customer->json);
+    return call_set_metadata(call, json_get(customer->json, "metadata"));
+}
 
 #define CUSTOMER_TAIL_CHARS 14
 #define PREFIX_TAIL_CHARS 8
@@ -22,7 +104,7 @@ static bool open_customer(struct call *call, struct document *customer)
     if (document_open(&call->context, OBJECT_CUSTOMER, call->id, customer) && !is_deleted(customer->json)) {
         return true;
     }
-    call_refuse_missing(call, "customer", call->id);
+    call_refuse_missing(call, OBJECT_CUSTOMER, call->id);
     return false;
 }
 
@@ -45,9 +127,7 @@ static struct json_object *invoice_settings(void)
     static const char *const empty[] = {"custom_fields", "default_payment_method", "footer",
                                         "rendering_options"};
     struct json_object *json = json_new_object();
-    for (size_t i = 0; i < COUNT_OF(empty); i++) {
-        json_add(json, empty[i], NULL);
-    }
+    json_add_nulls(json, empty, COUNT_OF(empty));
     return json;
 }
 
@@ -70,9 +150,7 @@ static struct json_object *customer_json(const struct context *context)
     json_add_i64(json, "next_invoice_sequence", 1);
     json_add(json, "preferred_locales", json_object_new_array());
     json_add_str(json, "tax_exempt", "none");
-    for (size_t i = 0; i < COUNT_OF(empty); i++) {
-        json_add(json, empty[i], NULL);
-    }
+    json_add_nulls(json, empty, COUNT_OF(empty));
     return json;
 }
 
@@ -83,9 +161,9 @@ void customer_create(struct call *call)
     const char *method_id = param_text(&call->params, "payment_method");
     document_begin(&call->context, OBJECT_CUSTOMER, customer_json(&call->context), &customer);
     const char *id = json_get_str(customer.json, "id");
-    if (!customer_set_fields(call, &customer) ||
+    if (!set_fields(call, &customer) ||
         (method_id != NULL && !saved_method_find(call, method_id, id, &method)) ||
-        !customer_set_default_method(call, &customer, &method)) {
+        !set_default_method(call, &customer, &method)) {
         return;
     }
     call->began = true;
@@ -96,22 +174,12 @@ void customer_create(struct call *call)
     call_answer_document(call, &customer);
 }
 
-void customer_retrieve(struct call *call)
-{
-    struct document customer DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
-    if (!document_open(&call->context, OBJECT_CUSTOMER, call->id, &customer)) {
-        call_refuse_missing(call, "customer", call->id);
-        return;
-    }
-    call_answer_document(call, &customer);
-}
-
 void customer_update(struct call *call)
 {
     struct document customer DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
     struct document no_method DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
-    if (!open_customer(call, &customer) || !customer_set_fields(call, &customer) ||
-        !customer_set_default_method(call, &customer, &no_method)) {
+    if (!open_customer(call, &customer) || !set_fields(call, &customer) ||
+        !set_default_method(call, &customer, &no_method)) {
         return;
     }
     call->began = true;
@@ -155,7 +223,7 @@ static bool is_wanted(const void *wanted, struct json_object *customer)
 
 void customer_list(struct call *call)
 {
-    list_answer(call, OBJECT_CUSTOMER, is_wanted, call);
+    list_answer(call, is_wanted, call);
 }
 
 void customer_search(struct call *call)
@@ -164,5 +232,5 @@ void customer_search(struct call *call)
         {"created", QUERY_NUMBER}, {"email", QUERY_STRING}, {"metadata", QUERY_METADATA},
         {"name", QUERY_STRING},    {"phone", QUERY_STRING}, QUERY_FIELDS_END,
     };
-    search_answer(call, OBJECT_CUSTOMER, fields);
+    search_answer(call, fields);
 }

@@ -6,8 +6,10 @@
 
 #include "sandbox/call.h"
 
+extern const struct param customer_create_params[];
+extern const struct param customer_update_params[];
+
 void customer_create(struct call *call);
-void customer_retrieve(struct call *call);
 void customer_update(struct call *call);
 void customer_delete(struct call *call);
 void customer_list(struct call *call);

@@ -6,8 +6,6 @@
 #include "base/timefmt.h"
 #include "sandbox/charges.h"
 #include "sandbox/events.h"
-#include "sandbox/ids.h"
-#include "sandbox/lists.h"
 #include "sandbox/methods.h"
 #include "sandbox/scheduled_jobs.h"
 #include "sandbox/transactions.h"
@@ -86,9 +84,7 @@ static struct json_object *evidence(void)
                                         "uncategorized_file",
                                         "uncategorized_text"};
     struct json_object *json = json_new_object();
-    for (size_t i = 0; i < COUNT_OF(names); i++) {
-        json_add(json, names[i], NULL);
-    }
+    json_add_nulls(json, names, COUNT_OF(names));
     json_add(json, "enhanced_evidence", json_new_object());
     return json;
 }
@@ -197,27 +193,10 @@ bool dispute_move(const struct context *context, struct document *dispute, const
     return true;
 }
 
-static bool open_dispute(struct call *call, struct document *dispute)
-{
-    if (document_open(&call->context, OBJECT_DISPUTE, call->id, dispute)) {
-        return true;
-    }
-    call_refuse_missing(call, "dispute", call->id);
-    return false;
-}
-
-void dispute_retrieve(struct call *call)
-{
-    struct document dispute DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
-    if (open_dispute(call, &dispute)) {
-        call_answer_document(call, &dispute);
-    }
-}
-
 void dispute_close(struct call *call)
 {
     struct document dispute DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
-    if (!open_dispute(call, &dispute)) {
+    if (!call_open(call, &dispute)) {
         return;
     }
     call->began = true;
@@ -227,9 +206,4 @@ void dispute_close(struct call *call)
         return;
     }
     call_answer_document(call, &dispute);
-}
-
-void dispute_list(struct call *call)
-{
-    list_answer(call, OBJECT_DISPUTE, list_filters_fit, call);
 }

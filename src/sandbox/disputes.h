@@ -7,8 +7,6 @@
 
 #include "sandbox/call.h"
 
-void dispute_retrieve(struct call *call);
-void dispute_list(struct call *call);
 void dispute_close(struct call *call);
 
 // The charge is captured: if the method is one of those, its dispute is on its way.

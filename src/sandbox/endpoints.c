@@ -4,9 +4,6 @@
 #include "base/require.h"
 #include "base/text.h"
 #include "sandbox/call.h"
-#include "sandbox/ids.h"
-#include "sandbox/lists.h"
-#include "sandbox/versions.h"
 
 #define SECRET_TAIL_CHARS 32
 
@@ -67,9 +64,7 @@ void endpoint_create(struct call *call)
     }
     struct document endpoint DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
     document_begin(&call->context, OBJECT_ENDPOINT, endpoint_json(call), &endpoint);
-    struct refusal refusal;
-    if (!param_metadata(&call->params, json_get(endpoint.json, "metadata"), &refusal)) {
-        call_refuse(call, &refusal);
+    if (!call_set_metadata(call, json_get(endpoint.json, "metadata"))) {
         return;
     }
     const char *secret = param_text(&call->params, "secret");
@@ -84,27 +79,14 @@ void endpoint_create(struct call *call)
     call_answer_document(call, &endpoint);
 }
 
-void endpoint_retrieve(struct call *call)
-{
-    struct document endpoint DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
-    if (!document_open(&call->context, OBJECT_ENDPOINT, call->id, &endpoint)) {
-        call_refuse_missing(call, "webhook endpoint", call->id);
-        return;
-    }
-    call_answer_document(call, &endpoint);
-}
-
 static void set_fields(struct call *call, struct json_object *endpoint)
 {
     const char *url = param_text(&call->params, "url");
-    const char *description = param_text(&call->params, "description");
     const char *event = NULL;
     if (url != NULL) {
         json_add_str(endpoint, "url", url);
     }
-    if (description != NULL) {
-        json_add_str(endpoint, "description", description[0] == '\0' ? NULL : description);
-    }
+    param_set_text(&call->params, "description", endpoint, "description");
     if (param_texts(&call->params, "enabled_events", &event, 1) > 0) {
         json_add(endpoint, "enabled_events", enabled_events(call));
     }
@@ -117,16 +99,8 @@ static void set_fields(struct call *call, struct json_object *endpoint)
 void endpoint_update(struct call *call)
 {
     struct document endpoint DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
-    struct refusal refusal;
-    if (!document_open(&call->context, OBJECT_ENDPOINT, call->id, &endpoint)) {
-        call_refuse_missing(call, "webhook endpoint", call->id);
-        return;
-    }
-    if (!check_url(call)) {
-        return;
-    }
-    if (!param_metadata(&call->params, json_get(endpoint.json, "metadata"), &refusal)) {
-        call_refuse(call, &refusal);
+    if (!call_open(call, &endpoint) || !check_url(call) ||
+        !call_set_metadata(call, json_get(endpoint.json, "metadata"))) {
         return;
     }
     call->began = true;
@@ -135,16 +109,11 @@ void endpoint_update(struct call *call)
     call_answer_document(call, &endpoint);
 }
 
-void endpoint_list(struct call *call)
-{
-    list_answer(call, OBJECT_ENDPOINT, NULL, NULL);
-}
-
 void endpoint_delete(struct call *call)
 {
     struct object *endpoint = object_find(call->context.account, OBJECT_ENDPOINT, call->id);
     if (endpoint == NULL) {
-        call_refuse_missing(call, "webhook endpoint", call->id);
+        call_refuse_missing(call, OBJECT_ENDPOINT, call->id);
         return;
     }
     struct json_object *json = json_new_object();

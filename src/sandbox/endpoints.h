@@ -3,9 +3,7 @@
 
 struct call;
 void endpoint_create(struct call *call);
-void endpoint_retrieve(struct call *call);
 void endpoint_update(struct call *call);
-void endpoint_list(struct call *call);
 void endpoint_delete(struct call *call);
 
 #define ENDPOINTS_MAX 16       // of one account, as at Stripe

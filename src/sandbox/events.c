@@ -5,10 +5,9 @@
 
 #include "base/require.h"
 #include "base/text.h"
+#include "sandbox/call.h"
 #include "sandbox/deliveries.h"
-#include "sandbox/ids.h"
 #include "sandbox/lists.h"
-#include "sandbox/versions.h"
 
 // Keeps an account's events bounded: the oldest go first, whether delivered or not.
 static void forget_oldest(const struct context *context)
@@ -104,16 +103,6 @@ void event_save_changed(const struct context *context, struct document *document
     event_emit_changed(context, type, document, differences(before.json, document->json));
 }
 
-void event_retrieve(struct call *call)
-{
-    struct document event DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
-    if (!document_open(&call->context, OBJECT_EVENT, call->id, &event)) {
-        call_refuse_missing(call, "event", call->id);
-        return;
-    }
-    call_answer_document(call, &event);
-}
-
 // "payment_intent.*" takes all of that resource.
 static bool type_matches(const char *wanted, const char *type)
 {
@@ -147,5 +136,5 @@ static bool is_wanted(const void *wanted, struct json_object *event)
 
 void event_list(struct call *call)
 {
-    list_answer(call, OBJECT_EVENT, is_wanted, call);
+    list_answer(call, is_wanted, call);
 }

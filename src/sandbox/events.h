@@ -16,5 +16,4 @@ void event_save_changed(const struct context *context, struct document *document
 void event_save(const struct context *context, struct document *document, const char *type);
 
 struct call;
-void event_retrieve(struct call *call);
 void event_list(struct call *call);

@@ -5,7 +5,7 @@
 
 #include "base/require.h"
 #include "base/text.h"
-#include "sandbox/lists.h"
+#include "sandbox/list_walk.h"
 
 // Which members of which objects hold ids; more than one row where an id may be of more than one kind. A new
 // kind of object adds its rows here.

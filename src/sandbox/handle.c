@@ -2,18 +2,99 @@
 // Pure. Order as at Stripe: whatever is refused before the handler begins is not kept under the idempotency
 // key.
 #include <string.h>
+#include <strings.h>
 
 #include "base/require.h"
 #include "base/text.h"
 #include "base/timefmt.h"
-#include "sandbox/authorization.h"
 #include "sandbox/call.h"
 #include "sandbox/control.h"
 #include "sandbox/idempotency.h"
-#include "sandbox/ids.h"
 #include "sandbox/response.h"
 #include "sandbox/routes.h"
-#include "sandbox/versions.h"
+
+#define KEY_CHARS_MAX 255
+#define SHOWN_CHARS_MIN 16 // shorter ones are masked whole
+
+// The key of "Bearer KEY" or "Basic base64(KEY:)"; NULL: there is none.
+static const char *key_of(const char *authorization, struct arena *arena)
+{
+    if (authorization == NULL) {
+        return NULL;
+    }
+    if (strncasecmp(authorization, "Bearer ", 7) == 0) {
+        return text_trim(arena, authorization + 7);
+    }
+    char pair[KEY_CHARS_MAX + 2];
+    size_t bytes = 0;
+    if (strncasecmp(authorization, "Basic ", 6) != 0 ||
+        text_base64_decode(text_trim(arena, authorization + 6), pair, sizeof(pair) - 1, &bytes, NULL) != OK) {
+        return NULL;
+    }
+    pair[bytes] = '\0';
+    return arena_strndup(arena, pair, strcspn(pair, ":"));
+}
+
+static bool is_api_key(const char *key)
+{
+    static const char *const prefixes[] = {"sk_test_", "sk_live_", "rk_test_",
+                                           "rk_live_", "pk_test_", "pk_live_"};
+    static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_";
+    for (size_t i = 0; i < COUNT_OF(prefixes); i++) {
+        if (text_starts_with(key, prefixes[i])) {
+            return key[strlen(prefixes[i])] != '\0' && key[strspn(key, digits)] == '\0' &&
+                   strlen(key) <= KEY_CHARS_MAX && strstr(key, "invalid") == NULL;
+        }
+    }
+    return false;
+}
+
+// "sk_test_****************abcd"
+static const char *masked(const char *key, struct arena *arena)
+{
+    size_t chars = strlen(key);
+    char *copy = arena_strdup(arena, key);
+    bool is_long = chars >= SHOWN_CHARS_MIN;
+    for (size_t i = is_long ? 8 : 0; i < (is_long ? chars - 4 : chars); i++) {
+        copy[i] = '*';
+    }
+    return copy;
+}
+
+static struct account *refuse_key(struct refusal *refusal, int status, const char *code, const char *message)
+{
+    *refusal = (struct refusal){.status = status, .code = code, .message = message};
+    return NULL;
+}
+
+// Who calls: the API key in the Authorization header, Bearer or Basic. Gives the key's account, made at first
+// use; NULL: *refusal is filled (401, or 429 where there are too many accounts). A publishable key belongs to
+// the account whose secret key has the same tail: pk_test_a to that of sk_test_a.
+// https://docs.stripe.com/api/authentication
+static struct account *authorize(struct sandbox *sandbox, const char *authorization, struct arena *arena,
+                                 bool *publishable, struct refusal *refusal)
+{
+    const char *key = key_of(authorization, arena);
+    if (key == NULL || key[0] == '\0') {
+        return refuse_key(
+            refusal, 401, NULL,
+            "You did not provide an API key: send it as 'Authorization: Bearer YOUR_SECRET_KEY'.");
+    }
+    if (!text_is_utf8(key, strlen(key)) || !is_api_key(key)) {
+        const char *shown = text_is_utf8(key, strlen(key)) ? masked(key, arena) : "?";
+        return refuse_key(refusal, 401, NULL, arena_printf(arena, "Invalid API Key provided: %.300s", shown));
+    }
+    if (strstr(key, "expired") != NULL) {
+        return refuse_key(refusal, 401, "api_key_expired",
+                          arena_printf(arena, "Expired API Key provided: %s", masked(key, arena)));
+    }
+    *publishable = text_starts_with(key, "pk_");
+    struct account *account =
+        account_of_key(sandbox, *publishable ? arena_printf(arena, "s%s", key + 1) : key);
+    return account != NULL
+               ? account
+               : refuse_key(refusal, 429, "rate_limit", "This sandbox has no room for another account.");
+}
 
 #define REQUEST_TAIL_CHARS 14
 // Of a version; what is longer is cut, because it is given back.
@@ -37,17 +118,6 @@ static bool check_version(struct call *call)
     return true;
 }
 
-static bool check_room(struct call *call)
-{
-    if (call->context.sandbox->bytes < STATE_BYTES_MAX) {
-        return true;
-    }
-    call_refuse(call, &(struct refusal){.status = 429,
-                                        .code = "rate_limit",
-                                        .message = "This sandbox is full: restart it."});
-    return false;
-}
-
 // Runs the handler, unless something is wrong before.
 static void execute(struct call *call, const struct route *route, const struct sandbox_request *request)
 {
@@ -60,9 +130,13 @@ static void execute(struct call *call, const struct route *route, const struct s
         call_refuse(call, &refusal);
         return;
     }
-    if (!has_body || check_room(call)) {
-        route->handle(call);
+    if (has_body && call->context.sandbox->bytes >= STATE_BYTES_MAX) {
+        call_refuse(call, &(struct refusal){.status = 429,
+                                            .code = "rate_limit",
+                                            .message = "This sandbox is full: restart it."});
+        return;
     }
+    route->handle(call);
     REQUIRE(call->status != 0);
 }
 
@@ -76,13 +150,16 @@ static const struct route *find_route(struct call *call, const struct sandbox_re
                                       .message = arena_printf(call->context.arena,
                                                               "Unrecognized request URL (%.10s: %.200s).",
                                                               request->method, request->path)});
-    } else if (call->publishable && !route->publishable) {
+        return NULL;
+    }
+    if (call->publishable && !route->publishable) {
         call_refuse(call, &(struct refusal){.status = 401,
                                             .code = "secret_key_required",
                                             .message = "This API call cannot be made with a publishable API "
                                                        "key: use a secret API key."});
         return NULL;
     }
+    call->kind = route->kind;
     return route;
 }
 

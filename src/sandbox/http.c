@@ -7,7 +7,6 @@
 
 #include "base/list.h"
 #include "base/require.h"
-#include "base/text.h"
 #include "base/timefmt.h"
 #include "net/http_client.h"
 #include "net/http_server.h"

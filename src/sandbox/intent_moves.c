@@ -1,6 +1,8 @@
 // The moves of a PaymentIntent: attempt, 3-D Secure, settlement. Pure. See intents.h.
 // Invariant: an intent has at most one succeeded charge, and every attempt that reached the bank has one of
 // its own.
+#include "sandbox/intent_moves.h"
+
 #include "base/require.h"
 #include "base/text.h"
 #include "base/timefmt.h"
@@ -8,12 +10,20 @@
 #include "sandbox/charges.h"
 #include "sandbox/disputes.h"
 #include "sandbox/events.h"
-#include "sandbox/intents.h"
-#include "sandbox/saved_methods.h"
+#include "sandbox/intent_shared.h"
+#include "sandbox/methods.h"
 #include "sandbox/scheduled_jobs.h"
 #include "sandbox/transactions.h"
 
 #define PROCESSING_US (2 * US_PER_S)
+
+// How a confirmation is asked for.
+struct confirmation {
+    bool off_session;
+    bool error_on_requires_action;
+    bool use_stripe_sdk;
+    const char *return_url; // NULL: none
+};
 
 // The attempt is over without money: the intent waits for another method.
 static void fail(const struct context *context, struct document *intent, const struct refusal *reason)
@@ -248,8 +258,7 @@ void intent_attempt(struct call *call, struct document *intent, struct document 
     if (decline != NULL) {
         refuse_declined(call, intent, method, decline);
     } else if (method_behaviour(method)->ending == ENDING_SERVER_ERROR) {
-        call_refuse(call, &(struct refusal){
-                              .status = 500, .type = "api_error", .message = "An unknown error occurred."});
+        call_refuse_executed(call);
     } else {
         call_answer_document(call, intent);
     }

@@ -4,7 +4,6 @@
 #include "base/require.h"
 #include "base/text.h"
 #include "sandbox/customers.h"
-#include "sandbox/ids.h"
 #include "sandbox/methods.h"
 
 #define ACTION_KEY_CHARS 32
@@ -82,21 +81,6 @@ const char *intent_client_secret(const struct context *context, const char *id)
 {
     return id_new(context->sandbox->random, context->arena, arena_printf(context->arena, "%s_secret_", id),
                   CLIENT_SECRET_TAIL_CHARS);
-}
-
-bool intent_open(struct call *call, enum object_kind kind, struct document *intent)
-{
-    if (document_open(&call->context, kind, call->id, intent)) {
-        return true;
-    }
-    const char *word =
-        kind == OBJECT_SETUP_INTENT ? "setupintent" : "payment_intent"; // as Stripe spells them
-    call_refuse(call, &(struct refusal){.status = 404,
-                                        .code = "resource_missing",
-                                        .param = "intent",
-                                        .message = arena_printf(call->context.arena, "No such %s: '%.100s'",
-                                                                word, call->id)});
-    return false;
 }
 
 bool intent_find_method(struct call *call, const struct document *intent, const char *id,
@@ -224,4 +208,78 @@ void intent_require_action(const struct context *context, struct document *inten
     json_add_str(intent->hidden, "action_key", key);
     json_add_str(intent->hidden, "return_url", return_url);
     intent_set_status(intent, "requires_action");
+}
+
+// A publishable key needs the client secret. A secret key does not, but may not give a wrong one.
+static bool check_client_secret(struct call *call, const struct document *intent)
+{
+    const char *secret = param_text(&call->params, "client_secret");
+    struct refusal refusal = {.status = 400, .param = "client_secret"};
+    if (secret == NULL && call->publishable) {
+        refusal.code = "parameter_missing";
+        refusal.message = "Missing required param: client_secret.";
+    } else if (secret != NULL && !text_equal(secret, json_get_str(intent->json, "client_secret"))) {
+        const char *object = json_get_str(intent->json, "object");
+        refusal.code = arena_printf(call->context.arena, "%s_invalid_parameter", object);
+        refusal.message =
+            arena_printf(call->context.arena,
+                         "The client_secret provided does not match the client_secret of this %s.", object);
+    }
+    if (refusal.message != NULL) {
+        call_refuse(call, &refusal);
+    }
+    return refusal.message == NULL;
+}
+
+// The members that a publishable key may see, of those that either kind of intent has.
+static struct json_object *public_part(const struct document *intent)
+{
+    static const char *const names[] = {"id",
+                                        "object",
+                                        "amount",
+                                        "amount_details",
+                                        "automatic_payment_methods",
+                                        "canceled_at",
+                                        "cancellation_reason",
+                                        "capture_method",
+                                        "client_secret",
+                                        "confirmation_method",
+                                        "created",
+                                        "currency",
+                                        "description",
+                                        "last_payment_error",
+                                        "last_setup_error",
+                                        "livemode",
+                                        "next_action",
+                                        "payment_method",
+                                        "payment_method_configuration_details",
+                                        "payment_method_types",
+                                        "processing",
+                                        "receipt_email",
+                                        "setup_future_usage",
+                                        "shipping",
+                                        "source",
+                                        "status",
+                                        "usage"};
+    struct json_object *part = json_new_object();
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        struct json_object *value = NULL;
+        if (json_object_object_get_ex(intent->json, names[i], &value)) {
+            json_add(part, names[i], json_object_get(value));
+        }
+    }
+    return part;
+}
+
+void intent_retrieve(struct call *call)
+{
+    struct document intent DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
+    if (!call_open(call, &intent) || !check_client_secret(call, &intent)) {
+        return;
+    }
+    if (call->publishable) {
+        call_answer(call, public_part(&intent));
+    } else {
+        call_answer_document(call, &intent);
+    }
 }

@@ -16,8 +16,9 @@ struct json_object *intent_method_types(struct call *call);
 // The member client_secret.
 const char *intent_client_secret(const struct context *context, const char *id);
 
-// Takes out the intent that the path names. False: refused.
-bool intent_open(struct call *call, enum object_kind kind, struct document *intent) MUST_CHECK;
+// A handler, for either kind.
+void intent_retrieve(struct call *call);
+
 // Takes out the method of that id, which must be free to be used for the intent's customer. False: refused.
 bool intent_find_method(struct call *call, const struct document *intent, const char *id,
                         struct document *method) MUST_CHECK;

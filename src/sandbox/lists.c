@@ -1,74 +1,9 @@
 // Paging. Pure. See lists.h.
 #include "sandbox/lists.h"
 
-#include <string.h>
-
 #include "base/require.h"
 #include "base/text.h"
-
-// A walk over an account's objects of one kind, newest to oldest or back.
-struct walk {
-    const struct account *account;
-    enum object_kind kind;
-    bool (*takes)(const void *wanted, struct json_object *json);
-    const void *wanted;
-    struct range created;
-    const char *mention; // what stands in the text of all that fit; NULL: nothing that is known
-    bool unread;         // nobody looks into the objects
-    struct list *next;
-    bool forward; // in time
-};
-
-static struct object *walk_step(struct walk *walk)
-{
-    const struct list *head = &walk->account->sets[walk->kind].in_order;
-    if (walk->next == head) {
-        return NULL;
-    }
-    struct object *object = CONTAINER_OF(walk->next, struct object, link);
-    walk->next = walk->forward ? walk->next->next : walk->next->prev;
-    return object;
-}
-
-static int write_text(struct json_object *json, struct printbuf *out, int level, int flags)
-{
-    (void)level;
-    (void)flags;
-    const char *text = json_object_get_userdata(json);
-    return printbuf_memappend(out, text, (int)strlen(text));
-}
-
-// What is only shown is not parsed to be written again: of a page of payments that was most of the work.
-static struct json_object *unread(const struct object *object)
-{
-    struct json_object *json = json_new_object();
-    json_object_set_serializer(json, write_text, object->text, NULL);
-    return json;
-}
-
-// The next object that fits; NULL at the end. The caller releases.
-static struct json_object *walk_next(struct walk *walk)
-{
-    for (struct object *object = walk_step(walk); object != NULL; object = walk_step(walk)) {
-        int64_t created_s = object->created_us / 1000000;
-        if (created_s < walk->created.min || created_s > walk->created.max) {
-            continue;
-        }
-        if (walk->mention != NULL && strstr(object->text, walk->mention) == NULL) {
-            continue;
-        }
-        if (walk->unread) {
-            return unread(object);
-        }
-        struct json_object *json = NULL;
-        REQUIRE(json_parse(object->text, strlen(object->text), &json, NULL) == OK);
-        if (walk->takes == NULL || walk->takes(walk->wanted, json)) {
-            return json;
-        }
-        json_release(&json);
-    }
-    return NULL;
-}
+#include "sandbox/list_walk.h"
 
 static const char *const filters[] = {"charge",         "currency",     "customer", "email", "payment_intent",
                                       "payment_method", "setup_intent", "source",   "type"};
@@ -122,40 +57,24 @@ static bool read_limit(struct call *call, int64_t *limit)
 }
 
 // Where a cursor's object is; false: refused.
-static bool find_cursor(struct call *call, enum object_kind kind, const char *param, struct list **link)
+static bool find_cursor(struct call *call, const char *param, struct list **link)
 {
     const char *id = param_text(&call->params, param);
     if (id == NULL) {
         return true;
     }
-    struct object *object = object_find(call->context.account, kind, id);
+    struct object *object = object_find(call->context.account, call->kind, id);
     if (object == NULL) {
         call_refuse(call,
                     &(struct refusal){.status = 400,
                                       .code = "resource_missing",
                                       .param = param,
                                       .message = arena_printf(call->context.arena, "No such %s: '%.100s'",
-                                                              object_kind_name(kind), id)});
+                                                              object_kind_name(call->kind), id)});
         return false;
     }
     *link = &object->link;
     return true;
-}
-
-// Up to limit objects in the order of the walk, and whether there are more.
-static struct json_object *collect(struct walk *walk, int64_t limit, bool *has_more)
-{
-    struct json_object *items = json_object_new_array();
-    *has_more = false;
-    for (struct json_object *json = walk_next(walk); json != NULL; json = walk_next(walk)) {
-        if ((int64_t)json_object_array_length(items) == limit) {
-            *has_more = true;
-            json_release(&json);
-            break;
-        }
-        json_object_array_add(items, json);
-    }
-    return items;
 }
 
 static struct json_object *reversed(struct json_object *items)
@@ -168,78 +87,45 @@ static struct json_object *reversed(struct json_object *items)
     return turned;
 }
 
-// Takes items.
-static struct json_object *page_json(struct json_object *items, bool has_more, const char *url)
+void list_answer(struct call *call, bool (*takes)(const void *wanted, struct json_object *json),
+                 const void *wanted)
 {
-    struct json_object *page = json_new_object();
-    json_add_str(page, "object", "list");
-    json_add(page, "data", items);
-    json_add_bool(page, "has_more", has_more);
-    json_add_str(page, "url", url);
-    return page;
-}
-
-void list_answer(struct call *call, enum object_kind kind,
-                 bool (*takes)(const void *wanted, struct json_object *json), const void *wanted)
-{
-    struct list *head = &call->context.account->sets[kind].in_order;
+    struct list *head = &call->context.account->sets[call->kind].in_order;
     struct list *older_than = head;
     struct list *newer_than = head;
     int64_t limit = 0;
-    if (!read_limit(call, &limit) || !find_cursor(call, kind, "starting_after", &older_than) ||
-        !find_cursor(call, kind, "ending_before", &newer_than)) {
+    if (!read_limit(call, &limit) || !find_cursor(call, "starting_after", &older_than) ||
+        !find_cursor(call, "ending_before", &newer_than)) {
         return;
     }
     // ending_before asks for the page that ends there: it is walked from there to the newer ones, then
     // turned.
     bool forward = newer_than != head;
-    bool takes_all = takes == NULL || (takes == list_filters_fit && !has_filter(call));
+    bool takes_all = takes == list_filters_fit && !has_filter(call);
     const char *path = NULL;
     bool expands = param_texts(&call->params, "expand", &path, 1) > 0;
-    struct walk walk = {.account = call->context.account,
-                        .kind = kind,
-                        .takes = takes,
-                        .wanted = wanted,
-                        .created = param_range(&call->params, "created"),
-                        .mention = wanted_id(call),
-                        .unread = takes_all && !expands,
-                        .next = forward ? newer_than->next : older_than->prev,
-                        .forward = forward};
+    struct list_walk walk = {.account = call->context.account,
+                             .kind = call->kind,
+                             .takes = takes,
+                             .wanted = wanted,
+                             .created = param_range(&call->params, "created"),
+                             .mention = wanted_id(call),
+                             .unread = takes_all && !expands,
+                             .next = forward ? newer_than->next : older_than->prev,
+                             .forward = forward};
     bool has_more = false;
-    struct json_object *items = collect(&walk, limit, &has_more);
-    call_answer(call, page_json(forward ? reversed(items) : items, has_more, call->path));
+    struct json_object *items = list_walk_collect(&walk, limit, &has_more);
+    call_answer(call, list_page(forward ? reversed(items) : items, has_more, call->path));
 }
 
-struct ownership {
-    const char *member;
-    const char *owner_id;
-};
-
-static bool is_owned(const void *wanted, struct json_object *json)
+void list_filtered(struct call *call)
 {
-    const struct ownership *ownership = wanted;
-    return text_equal(json_get_str(json, ownership->member), ownership->owner_id);
+    list_answer(call, list_filters_fit, call);
 }
 
-void list_answer_owned(struct call *call, enum object_kind kind, const char *member)
+void list_answer_owned(struct call *call, const char *member)
 {
-    list_answer(call, kind, is_owned, &(struct ownership){.member = member, .owner_id = call->id});
-}
-
-struct json_object *list_newest_owned(const struct context *context, enum object_kind kind,
-                                      const char *member, const char *owner_id, const char *url)
-{
-    const struct ownership ownership = {.member = member, .owner_id = owner_id};
-    struct walk walk = {.account = context->account,
-                        .kind = kind,
-                        .takes = is_owned,
-                        .wanted = &ownership,
-                        .created = {.min = INT64_MIN, .max = INT64_MAX},
-                        .mention = owner_id,
-                        .next = context->account->sets[kind].in_order.prev};
-    bool has_more = false;
-    struct json_object *items = collect(&walk, LIST_LIMIT_DEFAULT, &has_more);
-    return page_json(items, has_more, url);
+    list_answer(call, list_is_owned, &(struct list_ownership){.member = member, .owner_id = call->id});
 }
 
 // What was deleted is not found, not even by what it lacks.
@@ -261,23 +147,23 @@ static bool read_query(struct call *call, const struct query_field *fields, stru
     return false;
 }
 
-void search_answer(struct call *call, enum object_kind kind, const struct query_field *fields)
+void search_answer(struct call *call, const struct query_field *fields)
 {
-    struct list *after = &call->context.account->sets[kind].in_order;
+    struct list *after = &call->context.account->sets[call->kind].in_order;
     struct query query;
     int64_t limit = 0;
     if (!read_query(call, fields, &query) || !read_limit(call, &limit) ||
-        !find_cursor(call, kind, "page", &after)) {
+        !find_cursor(call, "page", &after)) {
         return;
     }
-    struct walk walk = {.account = call->context.account,
-                        .kind = kind,
-                        .takes = fits_query,
-                        .wanted = &query,
-                        .created = {.min = INT64_MIN, .max = INT64_MAX},
-                        .next = after->prev};
+    struct list_walk walk = {.account = call->context.account,
+                             .kind = call->kind,
+                             .takes = fits_query,
+                             .wanted = &query,
+                             .created = {.min = INT64_MIN, .max = INT64_MAX},
+                             .next = after->prev};
     bool has_more = false;
-    struct json_object *items = collect(&walk, limit, &has_more);
+    struct json_object *items = list_walk_collect(&walk, limit, &has_more);
     struct json_object *last =
         has_more ? json_object_array_get_idx(items, json_object_array_length(items) - 1) : NULL;
     struct json_object *page = json_new_object();

@@ -5,10 +5,11 @@
 
 #include "base/require.h"
 #include "base/text.h"
-#include "sandbox/address.h"
-#include "sandbox/common_params.h"
+#include "sandbox/customers.h"
 #include "sandbox/events.h"
+#include "sandbox/lists.h"
 #include "sandbox/methods.h"
+#include "sandbox/params.h"
 
 #define YEARS_AHEAD_MAX 50
 
@@ -87,13 +88,10 @@ static void set_billing_details(struct call *call, struct json_object *details)
 {
     static const char *const texts[] = {"email", "name", "phone", "tax_id"};
     for (size_t i = 0; i < COUNT_OF(texts); i++) {
-        const char *text =
-            param_text(&call->params, arena_printf(call->context.arena, "billing_details[%s]", texts[i]));
-        if (text != NULL) {
-            json_add_str(details, texts[i], text[0] == '\0' ? NULL : text);
-        }
+        param_set_text(&call->params, arena_printf(call->context.arena, "billing_details[%s]", texts[i]),
+                       details, texts[i]);
     }
-    address_apply(&call->params, "billing_details[address]", details);
+    param_address(&call->params, "billing_details[address]", details);
     if (json_get(details, "address") == NULL) {
         json_add(details, "address", address_json());
     }
@@ -101,10 +99,8 @@ static void set_billing_details(struct call *call, struct json_object *details)
 
 static bool set_fields(struct call *call, struct document *method)
 {
-    struct refusal refusal;
     const char *redisplay = param_text(&call->params, "allow_redisplay");
-    if (!param_metadata(&call->params, json_get(method->json, "metadata"), &refusal)) {
-        call_refuse(call, &refusal);
+    if (!call_set_metadata(call, json_get(method->json, "metadata"))) {
         return false;
     }
     struct json_object *card = json_get(method->json, "card");
@@ -134,8 +130,7 @@ void method_create(struct call *call)
 void method_update(struct call *call)
 {
     struct document method DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
-    if (!document_open(&call->context, OBJECT_METHOD, call->id, &method)) {
-        call_refuse_missing(call, "PaymentMethod", call->id);
+    if (!call_open(call, &method)) {
         return;
     }
     if (json_get_str(method.json, "customer") == NULL) {
@@ -148,5 +143,87 @@ void method_update(struct call *call)
     }
     call->began = true;
     event_save_changed(&call->context, &method, "payment_method.updated");
+    call_answer_document(call, &method);
+}
+
+void method_attach(struct call *call)
+{
+    struct document method DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
+    struct refusal refusal;
+    const char *customer_id = param_text(&call->params, "customer");
+    if (test_method_find(call->id) == NULL &&
+        object_find(call->context.account, OBJECT_METHOD, call->id) == NULL) {
+        call_refuse_missing(call, OBJECT_METHOD, call->id);
+        return;
+    }
+    if (!customer_check(&call->context, customer_id, &refusal)) {
+        call_refuse(call, &refusal);
+        return;
+    }
+    if (!saved_method_find(call, call->id, customer_id, &method)) {
+        return;
+    }
+    call->began = true;
+    if (json_get_str(method.json, "customer") == NULL) {
+        saved_method_attach(&call->context, &method, customer_id);
+    }
+    call_answer_document(call, &method);
+}
+
+void method_detach(struct call *call)
+{
+    struct document method DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
+    if (!call_open(call, &method)) {
+        return;
+    }
+    const char *customer_id = json_get_str(method.json, "customer");
+    if (customer_id == NULL) {
+        call_refuse(call, &(struct refusal){.status = 400,
+                                            .message = "The payment method you provided is not attached to a "
+                                                       "customer so detachment is impossible."});
+        return;
+    }
+    call->began = true;
+    struct json_object *previous = json_new_object();
+    json_add_str(previous, "customer", customer_id);
+    customer_forget_method(&call->context, customer_id, call->id);
+    saved_method_detach(&method);
+    event_emit_changed(&call->context, "payment_method.detached", &method, previous);
+    call_answer_document(call, &method);
+}
+
+static bool is_attached(const void *wanted, struct json_object *method)
+{
+    return json_get(method, "customer") != NULL && list_filters_fit(wanted, method);
+}
+
+void method_list(struct call *call)
+{
+    struct refusal refusal;
+    if (!customer_check(&call->context, param_text(&call->params, "customer"), &refusal)) {
+        call_refuse(call, &refusal);
+        return;
+    }
+    list_answer(call, is_attached, call);
+}
+
+void customer_method_list(struct call *call)
+{
+    struct refusal refusal;
+    if (!customer_check(&call->context, call->id, &refusal)) {
+        call_refuse_missing(call, OBJECT_CUSTOMER, call->id);
+        return;
+    }
+    list_answer_owned(call, "customer");
+}
+
+void customer_method_retrieve(struct call *call)
+{
+    struct document method DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
+    if (!document_open(&call->context, OBJECT_METHOD, call->inner_id, &method) ||
+        !text_equal(json_get_str(method.json, "customer"), call->id)) {
+        call_refuse_missing(call, OBJECT_METHOD, call->inner_id);
+        return;
+    }
     call_answer_document(call, &method);
 }

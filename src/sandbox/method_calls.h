@@ -1,4 +1,4 @@
-// Making and changing a PaymentMethod. https://docs.stripe.com/api/payment_methods
+// The calls of PaymentMethods. https://docs.stripe.com/api/payment_methods
 #pragma once
 
 #include "sandbox/call.h"
@@ -11,3 +11,9 @@ extern const struct param method_update_params[];
 void method_create(struct call *call);
 // POST /v1/payment_methods/{id}, of one that is attached.
 void method_update(struct call *call);
+void method_list(struct call *call);
+void method_attach(struct call *call);
+void method_detach(struct call *call);
+// GET /v1/customers/{id}/payment_methods, and one of them.
+void customer_method_list(struct call *call);
+void customer_method_retrieve(struct call *call);

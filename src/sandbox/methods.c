@@ -6,9 +6,8 @@
 #include "base/require.h"
 #include "base/text.h"
 #include "base/timefmt.h"
-#include "sandbox/address.h"
-#include "sandbox/call.h"
-#include "sandbox/ids.h"
+#include "sandbox/events.h"
+#include "sandbox/params.h"
 
 #define EXPIRY_YEARS 3 // from the year a method is made in, so that no test card ever runs out
 
@@ -17,9 +16,7 @@ struct json_object *billing_details_json(void)
     static const char *const rest[] = {"email", "name", "phone", "tax_id"};
     struct json_object *json = json_new_object();
     json_add(json, "address", address_json());
-    for (size_t i = 0; i < COUNT_OF(rest); i++) {
-        json_add(json, rest[i], NULL);
-    }
+    json_add_nulls(json, rest, COUNT_OF(rest));
     return json;
 }
 
@@ -149,12 +146,84 @@ const struct decline *method_decline(const struct context *context, const struct
     return test->ending == ENDING_DECLINES && !test->sets_up ? test->decline : NULL;
 }
 
-void method_retrieve(struct call *call)
+void saved_method_attach(const struct context *context, struct document *method, const char *customer_id)
 {
-    struct document method DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
-    if (!document_open(&call->context, OBJECT_METHOD, call->id, &method)) {
-        call_refuse_missing(call, "PaymentMethod", call->id);
-        return;
+    json_add_str(method->json, "customer", customer_id);
+    event_save(context, method, "payment_method.attached");
+}
+
+// What the bank says to the card, NULL: it is good. Attaching does not ask for its holder, so what the bank
+// says after authentication is not known yet.
+static const struct decline *check_card(const struct context *context, const struct document *method)
+{
+    return method_behaviour(method)->authentication == AUTHENTICATION_NONE ? method_decline(context, method)
+                                                                           : NULL;
+}
+
+bool saved_method_find(struct call *call, const char *id, const char *customer_id, struct document *method)
+{
+    struct refusal refusal;
+    if (!method_resolve(&call->context, id, method, &refusal)) {
+        call_refuse(call, &refusal);
+        return false;
     }
-    call_answer_document(call, &method);
+    const char *owner = json_get_str(method->json, "customer");
+    if (owner != NULL && !text_equal(owner, customer_id)) {
+        call_refuse(call, &(struct refusal){.status = 400,
+                                            .message = "The payment method you provided has already been "
+                                                       "attached to a customer."});
+        return false;
+    }
+    const struct decline *decline = check_card(&call->context, method);
+    if (decline != NULL) {
+        call->began = true;
+        call_refuse(call, &(struct refusal){.status = 402,
+                                            .type = "card_error",
+                                            .code = decline->code,
+                                            .decline_code = decline->decline_code,
+                                            .advice_code = decline->advice_code,
+                                            .message = decline->message});
+    }
+    return decline == NULL;
+}
+
+void saved_method_detach(struct document *method)
+{
+    json_add(method->json, "customer", NULL);
+    json_add_bool(method->hidden, "used_up", true);
+    document_save(method);
+}
+
+void saved_methods_forget(const struct context *context, const char *customer_id)
+{
+    LIST_EACH_SAFE(&context->account->sets[OBJECT_METHOD].in_order, link, after)
+    {
+        const struct object *object = CONTAINER_OF(link, struct object, link);
+        struct document method DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
+        // Most belong to others: only those whose text has the id are parsed.
+        if (strstr(object->text, customer_id) != NULL &&
+            document_open(context, OBJECT_METHOD, object->id, &method) &&
+            text_equal(json_get_str(method.json, "customer"), customer_id)) {
+            saved_method_detach(&method);
+        }
+    }
+}
+
+void saved_method_replace_card(const struct context *context, struct document *method,
+                               struct json_object *wanted)
+{
+    static const char *const names[] = {"brand", "exp_month", "exp_year", "last4"};
+    struct json_object *card = json_get(method->json, "card");
+    struct json_object *before = json_new_object();
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        struct json_object *value = json_get(wanted, names[i]);
+        if (value != NULL) {
+            json_add(before, names[i], json_object_get(json_get(card, names[i])));
+            json_add(card, names[i], json_object_get(value));
+        }
+    }
+    struct json_object *previous = json_new_object();
+    json_add(previous, "card", before);
+    document_save(method);
+    event_emit_changed(context, "payment_method.automatically_updated", method, previous);
 }

@@ -6,6 +6,7 @@
 
 #include "base/require.h"
 #include "base/text.h"
+#include "sandbox/response.h"
 
 #define METADATA_KEYS_MAX 50
 #define METADATA_KEY_CHARS_MAX 40
@@ -192,13 +193,10 @@ bool params_read(struct params *params, const char *text, size_t bytes, const st
         }
     }
     for (const struct param *param = accepted; param->name != NULL; param++) {
-        if (param->required && form_get(&params->form, param->name) == NULL && param->type != PARAM_TEXTS) {
-            return refuse(refusal, "parameter_missing", param->name,
-                          arena_printf(arena, "Missing required param: %s.", param->name));
-        }
         const char *first = NULL;
-        if (param->required && param->type == PARAM_TEXTS &&
-            param_texts(params, param->name, &first, 1) == 0) {
+        const bool given = param->type == PARAM_TEXTS ? param_texts(params, param->name, &first, 1) > 0
+                                                      : param_text(params, param->name) != NULL;
+        if (param->required && !given) {
             return refuse(refusal, "parameter_missing", param->name,
                           arena_printf(arena, "Missing required param: %s.", param->name));
         }
@@ -209,6 +207,15 @@ bool params_read(struct params *params, const char *text, size_t bytes, const st
 const char *param_text(const struct params *params, const char *name)
 {
     return form_get(&params->form, name);
+}
+
+void param_set_text(const struct params *params, const char *name, struct json_object *json,
+                    const char *member)
+{
+    const char *text = param_text(params, name);
+    if (text != NULL) {
+        json_add_str(json, member, text[0] == '\0' ? NULL : text);
+    }
 }
 
 int64_t param_i64(const struct params *params, const char *name, int64_t absent)
@@ -311,4 +318,33 @@ struct range param_range(const struct params *params, const char *name)
         }
     }
     return range;
+}
+
+static const char *const address_members[] = {"city", "country", "line1", "line2", "postal_code", "state"};
+
+struct json_object *address_json(void)
+{
+    struct json_object *json = json_new_object();
+    for (size_t i = 0; i < COUNT_OF(address_members); i++) {
+        json_add(json, address_members[i], NULL);
+    }
+    return json;
+}
+
+void param_address(const struct params *params, const char *name, struct json_object *owner)
+{
+    if (param_text(params, name) != NULL) {
+        json_add(owner, "address", NULL);
+    }
+    for (size_t i = 0; i < COUNT_OF(address_members); i++) {
+        struct arena arena ARENA_CLEANUP = ARENA_EMPTY;
+        const char *text = param_text(params, arena_printf(&arena, "%s[%s]", name, address_members[i]));
+        if (text == NULL) {
+            continue;
+        }
+        if (json_get(owner, "address") == NULL) {
+            json_add(owner, "address", address_json());
+        }
+        json_add_str(json_get(owner, "address"), address_members[i], text[0] == '\0' ? NULL : text);
+    }
 }

@@ -8,7 +8,6 @@
 
 #include "base/json.h"
 #include "net/form.h"
-#include "sandbox/refusal.h"
 
 enum param_type {
     PARAM_INTEGER,
@@ -41,6 +40,46 @@ struct params {
         .name = NULL                                                                                         \
     }
 
+// Parameters that many calls take, for the tables of those that each call accepts.
+#define EXPAND                                                                                               \
+    {                                                                                                        \
+        .name = "expand", .type = PARAM_TEXTS                                                                \
+    }
+#define METADATA                                                                                             \
+    {                                                                                                        \
+        .name = "metadata", .type = PARAM_METADATA                                                           \
+    }
+// Pages of a list that cannot be asked for by time.
+#define CURSORS                                                                                              \
+    {.name = "limit", .type = PARAM_INTEGER}, {.name = "starting_after", .type = PARAM_TEXT},                \
+    {                                                                                                        \
+        .name = "ending_before", .type = PARAM_TEXT                                                          \
+    }
+#define PAGING                                                                                               \
+    CURSORS,                                                                                                 \
+    {                                                                                                        \
+        .name = "created", .type = PARAM_RANGE                                                               \
+    }
+#define DESCRIPTION_CHARS_MAX 1000
+#define EMAIL_CHARS_MAX 512
+#define SUFFIX_CHARS_MAX 22
+#define NAME_CHARS_MAX 256
+#define PHONE_CHARS_MAX 20
+
+// The rows of an address called name_, for a table of parameters. name_ alone, without a value, clears it.
+#define ADDRESS_PARAMS(name_)                                                                                \
+    {.name = (name_), .type = PARAM_GROUP, .unsettable = true},                                              \
+        {.name = name_ "[city]", .type = PARAM_TEXT, .unsettable = true},                                    \
+        {.name = name_ "[country]", .type = PARAM_TEXT, .unsettable = true},                                 \
+        {.name = name_ "[line1]", .type = PARAM_TEXT, .unsettable = true},                                   \
+        {.name = name_ "[line2]", .type = PARAM_TEXT, .unsettable = true},                                   \
+        {.name = name_ "[postal_code]", .type = PARAM_TEXT, .unsettable = true},                             \
+    {                                                                                                        \
+        .name = name_ "[state]", .type = PARAM_TEXT, .unsettable = true                                      \
+    }
+
+struct refusal;
+
 // Decodes and checks. accepted ends with PARAMS_END. version: "2026-10-28.endive". False: *refusal is filled
 // (its text in the arena).
 bool params_read(struct params *params, const char *text, size_t bytes, const struct param *accepted,
@@ -48,6 +87,9 @@ bool params_read(struct params *params, const char *text, size_t bytes, const st
 
 // Of a parameter that params_read has taken. Absent: NULL, `absent`, 0. An emptied one is "".
 const char *param_text(const struct params *params, const char *name);
+// Sets the member of json to a parameter that was given; an empty one makes it null.
+void param_set_text(const struct params *params, const char *name, struct json_object *json,
+                    const char *member);
 int64_t param_i64(const struct params *params, const char *name, int64_t absent);
 bool param_bool(const struct params *params, const char *name, bool absent);
 size_t param_texts(const struct params *params, const char *name, const char **texts, size_t texts_max);
@@ -63,3 +105,9 @@ struct range {
 };
 // name=, name[gt]= ...: both ends inclusive.
 struct range param_range(const struct params *params, const char *name);
+
+// An address that nobody gave: all its members are null.
+struct json_object *address_json(void);
+// Applies the parameters of the address called name to the owner's member "address": sets the members that
+// came, and makes a cleared address null.
+void param_address(const struct params *params, const char *name, struct json_object *owner);

@@ -7,16 +7,13 @@
 
 #include "sandbox/call.h"
 
-// The calls (refund_calls.c).
 void refund_create(struct call *call);
-void refund_retrieve(struct call *call);
 void refund_call_update(struct call *call);
 void refund_cancel(struct call *call);
-void refund_list(struct call *call);
 // GET /v1/charges/{id}/refunds
 void charge_refund_list(struct call *call);
 
-// The moves (refund_moves.c). Each saves what it changes and emits its events.
+// The moves. Each saves what it changes and emits its events.
 
 // A new Refund of this much of the charge, not made yet. reason: NULL for none.
 void refund_begin(const struct context *context, const struct document *charge, int64_t amount,

@@ -1,8 +1,28 @@
-// Filling in a sandbox_response.
+// What an answer holds: an error as Stripe words it ({"error": {...}}), and the bytes of a sandbox_response.
+// An intent keeps such an error as its last_payment_error too. Pure. https://docs.stripe.com/api/errors
 #pragma once
 
+#include "base/arena.h"
 #include "base/json.h"
 #include "sandbox/sandbox.h"
+
+struct refusal {
+    int status;
+    const char *type; // NULL: invalid_request_error
+    const char *code;
+    const char *decline_code;
+    const char *advice_code;
+    const char *message;
+    const char *param;
+    const char *charge;
+    const char *request_log_url;        // NULL: the error is not of one request
+    struct json_object *payment_intent; // borrowed
+    struct json_object *payment_method; // borrowed
+    struct json_object *setup_intent;   // borrowed
+};
+
+// The inner object, with the fields that are set.
+struct json_object *refusal_json(const struct refusal *refusal);
 
 void response_header(struct sandbox_response *response, const char *name, const char *value);
 // Takes value.

@@ -6,20 +6,16 @@
 
 #include "base/require.h"
 #include "base/text.h"
-#include "sandbox/charges.h"
-#include "sandbox/common_params.h"
-#include "sandbox/customer_fields.h"
 #include "sandbox/customers.h"
 #include "sandbox/disputes.h"
 #include "sandbox/endpoints.h"
 #include "sandbox/events.h"
-#include "sandbox/intents.h"
+#include "sandbox/intent_calls.h"
+#include "sandbox/intent_shared.h"
+#include "sandbox/lists.h"
 #include "sandbox/method_calls.h"
-#include "sandbox/methods.h"
 #include "sandbox/refunds.h"
-#include "sandbox/saved_methods.h"
-#include "sandbox/setup_intents.h"
-#include "sandbox/transactions.h"
+#include "sandbox/setup_intent_calls.h"
 
 // Gone from the API since this version: https://docs.stripe.com/changelog
 #define METHOD_TYPES                                                                                         \
@@ -186,6 +182,15 @@ static const struct param charge_list_params[] = {
     PARAMS_END,
 };
 
+static const struct param transaction_list_params[] = {
+    {.name = "currency", .type = PARAM_TEXT},
+    {.name = "source", .type = PARAM_TEXT},
+    {.name = "type", .type = PARAM_TEXT},
+    PAGING,
+    EXPAND,
+    PARAMS_END,
+};
+
 static const struct param customer_list_params[] = {
     {.name = "email", .type = PARAM_TEXT, .chars_max = EMAIL_CHARS_MAX},
     PAGING,
@@ -270,55 +275,60 @@ static const struct param endpoint_update_params[] = {
 static const struct param endpoint_list_params[] = {PAGING, EXPAND, PARAMS_END};
 
 static const struct route routes[] = {
-    {"POST", "/v1/payment_intents", intent_create_params, intent_create},
-    {"GET", "/v1/payment_intents", intent_list_params, intent_list},
-    {"GET", "/v1/payment_intents/search", search_params, intent_search},
-    {"GET", "/v1/payment_intents/:id", intent_retrieve_params, intent_retrieve, .publishable = true},
-    {"POST", "/v1/payment_intents/:id", intent_update_params, intent_update},
-    {"POST", "/v1/payment_intents/:id/confirm", intent_confirm_params, intent_confirm},
-    {"POST", "/v1/payment_intents/:id/capture", intent_capture_params, intent_capture},
-    {"POST", "/v1/payment_intents/:id/cancel", intent_cancel_params, intent_cancel},
-    {"POST", "/v1/setup_intents", setup_create_params, setup_intent_create},
-    {"GET", "/v1/setup_intents", setup_list_params, setup_intent_list},
-    {"GET", "/v1/setup_intents/:id", intent_retrieve_params, setup_intent_retrieve, .publishable = true},
-    {"POST", "/v1/setup_intents/:id", setup_update_params, setup_intent_update},
-    {"POST", "/v1/setup_intents/:id/confirm", setup_confirm_params, setup_intent_confirm},
-    {"POST", "/v1/setup_intents/:id/cancel", setup_cancel_params, setup_intent_cancel},
-    {"GET", "/v1/setup_attempts", setup_attempt_list_params, setup_attempt_list},
-    {"GET", "/v1/charges", charge_list_params, charge_list},
-    {"GET", "/v1/charges/:id", retrieve_params, charge_retrieve},
-    {"GET", "/v1/charges/:id/refunds", charge_refund_list_params, charge_refund_list},
-    {"GET", "/v1/balance_transactions", transaction_list_params, transaction_list},
-    {"GET", "/v1/balance_transactions/:id", retrieve_params, transaction_retrieve},
-    {"POST", "/v1/payment_methods", method_create_params, method_create},
-    {"GET", "/v1/payment_methods", method_list_params, method_list},
-    {"GET", "/v1/payment_methods/:id", retrieve_params, method_retrieve},
-    {"POST", "/v1/payment_methods/:id", method_update_params, method_update},
-    {"POST", "/v1/payment_methods/:id/attach", method_attach_params, method_attach},
-    {"POST", "/v1/payment_methods/:id/detach", retrieve_params, method_detach},
-    {"POST", "/v1/customers", customer_create_params, customer_create},
-    {"GET", "/v1/customers", customer_list_params, customer_list},
-    {"GET", "/v1/customers/search", search_params, customer_search},
-    {"GET", "/v1/customers/:id", retrieve_params, customer_retrieve},
-    {"POST", "/v1/customers/:id", customer_update_params, customer_update},
-    {"DELETE", "/v1/customers/:id", retrieve_params, customer_delete},
-    {"GET", "/v1/customers/:id/payment_methods", customer_method_list_params, customer_method_list},
-    {"GET", "/v1/customers/:id/payment_methods/:inner_id", retrieve_params, customer_method_retrieve},
-    {"POST", "/v1/refunds", refund_create_params, refund_create},
-    {"GET", "/v1/refunds", of_charge_list_params, refund_list},
-    {"GET", "/v1/refunds/:id", retrieve_params, refund_retrieve},
-    {"POST", "/v1/refunds/:id", refund_update_params, refund_call_update},
-    {"POST", "/v1/refunds/:id/cancel", retrieve_params, refund_cancel},
-    {"GET", "/v1/disputes", of_charge_list_params, dispute_list},
-    {"GET", "/v1/disputes/:id", retrieve_params, dispute_retrieve},
-    {"POST", "/v1/disputes/:id/close", retrieve_params, dispute_close},
-    {"GET", "/v1/events", event_list_params, event_list},
-    {"GET", "/v1/events/:id", retrieve_params, event_retrieve},
-    {"POST", "/v1/webhook_endpoints", endpoint_create_params, endpoint_create},
-    {"GET", "/v1/webhook_endpoints", endpoint_list_params, endpoint_list},
-    {"GET", "/v1/webhook_endpoints/:id", retrieve_params, endpoint_retrieve},
-    {"POST", "/v1/webhook_endpoints/:id", endpoint_update_params, endpoint_update},
-    {"DELETE", "/v1/webhook_endpoints/:id", retrieve_params, endpoint_delete},
+    {"POST", "/v1/payment_intents", intent_create_params, intent_create, OBJECT_INTENT},
+    {"GET", "/v1/payment_intents", intent_list_params, list_filtered, OBJECT_INTENT},
+    {"GET", "/v1/payment_intents/search", search_params, intent_search, OBJECT_INTENT},
+    {"GET", "/v1/payment_intents/:id", intent_retrieve_params, intent_retrieve, OBJECT_INTENT,
+     .publishable = true},
+    {"POST", "/v1/payment_intents/:id", intent_update_params, intent_update, OBJECT_INTENT},
+    {"POST", "/v1/payment_intents/:id/confirm", intent_confirm_params, intent_confirm, OBJECT_INTENT},
+    {"POST", "/v1/payment_intents/:id/capture", intent_capture_params, intent_capture, OBJECT_INTENT},
+    {"POST", "/v1/payment_intents/:id/cancel", intent_cancel_params, intent_cancel, OBJECT_INTENT},
+    {"POST", "/v1/setup_intents", setup_create_params, setup_intent_create, OBJECT_SETUP_INTENT},
+    {"GET", "/v1/setup_intents", setup_list_params, list_filtered, OBJECT_SETUP_INTENT},
+    {"GET", "/v1/setup_intents/:id", intent_retrieve_params, intent_retrieve, OBJECT_SETUP_INTENT,
+     .publishable = true},
+    {"POST", "/v1/setup_intents/:id", setup_update_params, setup_intent_update, OBJECT_SETUP_INTENT},
+    {"POST", "/v1/setup_intents/:id/confirm", setup_confirm_params, setup_intent_confirm,
+     OBJECT_SETUP_INTENT},
+    {"POST", "/v1/setup_intents/:id/cancel", setup_cancel_params, setup_intent_cancel, OBJECT_SETUP_INTENT},
+    {"GET", "/v1/setup_attempts", setup_attempt_list_params, list_filtered, OBJECT_SETUP_ATTEMPT},
+    {"GET", "/v1/charges", charge_list_params, list_filtered, OBJECT_CHARGE},
+    {"GET", "/v1/charges/:id", retrieve_params, call_retrieve, OBJECT_CHARGE},
+    {"GET", "/v1/charges/:id/refunds", charge_refund_list_params, charge_refund_list, OBJECT_REFUND},
+    {"GET", "/v1/balance_transactions", transaction_list_params, list_filtered, OBJECT_TRANSACTION},
+    {"GET", "/v1/balance_transactions/:id", retrieve_params, call_retrieve, OBJECT_TRANSACTION},
+    {"POST", "/v1/payment_methods", method_create_params, method_create, OBJECT_METHOD},
+    {"GET", "/v1/payment_methods", method_list_params, method_list, OBJECT_METHOD},
+    {"GET", "/v1/payment_methods/:id", retrieve_params, call_retrieve, OBJECT_METHOD},
+    {"POST", "/v1/payment_methods/:id", method_update_params, method_update, OBJECT_METHOD},
+    {"POST", "/v1/payment_methods/:id/attach", method_attach_params, method_attach, OBJECT_METHOD},
+    {"POST", "/v1/payment_methods/:id/detach", retrieve_params, method_detach, OBJECT_METHOD},
+    {"POST", "/v1/customers", customer_create_params, customer_create, OBJECT_CUSTOMER},
+    {"GET", "/v1/customers", customer_list_params, customer_list, OBJECT_CUSTOMER},
+    {"GET", "/v1/customers/search", search_params, customer_search, OBJECT_CUSTOMER},
+    {"GET", "/v1/customers/:id", retrieve_params, call_retrieve, OBJECT_CUSTOMER},
+    {"POST", "/v1/customers/:id", customer_update_params, customer_update, OBJECT_CUSTOMER},
+    {"DELETE", "/v1/customers/:id", retrieve_params, customer_delete, OBJECT_CUSTOMER},
+    {"GET", "/v1/customers/:id/payment_methods", customer_method_list_params, customer_method_list,
+     OBJECT_METHOD},
+    {"GET", "/v1/customers/:id/payment_methods/:inner_id", retrieve_params, customer_method_retrieve,
+     OBJECT_METHOD},
+    {"POST", "/v1/refunds", refund_create_params, refund_create, OBJECT_REFUND},
+    {"GET", "/v1/refunds", of_charge_list_params, list_filtered, OBJECT_REFUND},
+    {"GET", "/v1/refunds/:id", retrieve_params, call_retrieve, OBJECT_REFUND},
+    {"POST", "/v1/refunds/:id", refund_update_params, refund_call_update, OBJECT_REFUND},
+    {"POST", "/v1/refunds/:id/cancel", retrieve_params, refund_cancel, OBJECT_REFUND},
+    {"GET", "/v1/disputes", of_charge_list_params, list_filtered, OBJECT_DISPUTE},
+    {"GET", "/v1/disputes/:id", retrieve_params, call_retrieve, OBJECT_DISPUTE},
+    {"POST", "/v1/disputes/:id/close", retrieve_params, dispute_close, OBJECT_DISPUTE},
+    {"GET", "/v1/events", event_list_params, event_list, OBJECT_EVENT},
+    {"GET", "/v1/events/:id", retrieve_params, call_retrieve, OBJECT_EVENT},
+    {"POST", "/v1/webhook_endpoints", endpoint_create_params, endpoint_create, OBJECT_ENDPOINT},
+    {"GET", "/v1/webhook_endpoints", endpoint_list_params, list_filtered, OBJECT_ENDPOINT},
+    {"GET", "/v1/webhook_endpoints/:id", retrieve_params, call_retrieve, OBJECT_ENDPOINT},
+    {"POST", "/v1/webhook_endpoints/:id", endpoint_update_params, endpoint_update, OBJECT_ENDPOINT},
+    {"DELETE", "/v1/webhook_endpoints/:id", retrieve_params, endpoint_delete, OBJECT_ENDPOINT},
 };
 
 #define IDS_MAX 2

@@ -8,7 +8,8 @@ struct route {
     const char *path; // ":id" and ":inner_id" stand for one segment each
     const struct param *params;
     void (*handle)(struct call *call);
-    bool publishable; // may be called with a publishable key
+    enum object_kind kind; // of the objects that the call makes, reads or changes
+    bool publishable;      // may be called with a publishable key
 };
 
 // NULL: there is no such call. *id, *inner_id: the path's ids in the arena, NULL where it has none.

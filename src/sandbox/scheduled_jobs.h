@@ -1,28 +1,25 @@
-// Errands as objects of an account, so that they outlive a restart, and what each kind does when it is due.
+// Jobs that are due at a time, as objects of an account, so that they outlive a restart. run_jobs.c runs
+// them.
 #pragma once
 
 #include <stdint.h>
 
-#include "base/json.h"
+#include "sandbox/state.h"
 
 enum job_kind {
     JOB_DELIVER,
     JOB_SETTLE,  // a processing intent
     JOB_SETUP,   // a processing setup intent
-    JOB_REFUND,  // a refund that does not stay as it was made
-    JOB_DISPUTE, // a charge that is going to be disputed
+    JOB_REFUND,  // a refund that changes its status by itself
+    JOB_DISPUTE, // a charge that will be disputed
+    JOB_KIND_COUNT
 };
-
-struct sandbox;
-struct account;
-struct context;
-struct document;
 
 // Takes task, which holds what the kind needs.
 void job_add(const struct context *context, enum job_kind kind, int64_t due_us, struct json_object *task);
-// One whose task is to go on with the object of that id.
+// The same, for a job that needs only an object's id, its "about".
 void job_add_about(const struct context *context, enum job_kind kind, int64_t due_us, const char *id);
-// Saves it, due again then.
+// Saves the job, and makes it due again at due_us.
 void job_postpone(const struct context *context, struct document *job, int64_t due_us);
-// Back from the journal: text as stored.
-void job_restore(struct sandbox *sandbox, const struct account *account, const char *id, const char *text);
+// JOB_KIND_COUNT: a kind that this version does not know.
+enum job_kind job_kind_of(const struct document *job);

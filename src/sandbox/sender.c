@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "base/require.h"
-#include "base/timefmt.h"
 
 #define SEND_TIMEOUT_MS 10000
 #define SEND_RESPONSE_BYTES_MAX ((size_t)64 << 10)

@@ -1,12 +1,11 @@
 // /v1/setup_intents. Pure. See setup_intents.h. https://docs.stripe.com/api/setup_intents
+#include "sandbox/setup_intent_calls.h"
+
 #include "base/require.h"
-#include "base/text.h"
 #include "sandbox/customers.h"
 #include "sandbox/events.h"
-#include "sandbox/ids.h"
 #include "sandbox/intent_shared.h"
-#include "sandbox/lists.h"
-#include "sandbox/setup_intents.h"
+#include "sandbox/setup_intent_moves.h"
 
 // While these last, no attempt is under way or done.
 static const char *const open_statuses[] = {"requires_payment_method", "requires_confirmation"};
@@ -60,9 +59,7 @@ static struct json_object *setup_intent_json(struct call *call)
     json_add(json, "payment_method_types", intent_method_types(call));
     json_add_str(json, "status", "requires_payment_method");
     json_add_str(json, "usage", usage == NULL ? "off_session" : usage);
-    for (size_t i = 0; i < COUNT_OF(empty); i++) {
-        json_add(json, empty[i], NULL);
-    }
+    json_add_nulls(json, empty, COUNT_OF(empty));
     return json;
 }
 
@@ -128,7 +125,7 @@ void setup_intent_update(struct call *call)
 {
     struct document intent DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
     struct document method DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
-    if (!intent_open(call, OBJECT_SETUP_INTENT, &intent)) {
+    if (!call_open(call, &intent)) {
         return;
     }
     struct refusal refusal;
@@ -155,7 +152,7 @@ void setup_intent_confirm(struct call *call)
 {
     struct document intent DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
     struct document method DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
-    if (!intent_open(call, OBJECT_SETUP_INTENT, &intent)) {
+    if (!call_open(call, &intent)) {
         return;
     }
     if (!intent_status_is_one_of(&intent, confirmable_statuses, COUNT_OF(confirmable_statuses))) {
@@ -170,7 +167,7 @@ void setup_intent_confirm(struct call *call)
 void setup_intent_cancel(struct call *call)
 {
     struct document intent DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
-    if (!intent_open(call, OBJECT_SETUP_INTENT, &intent)) {
+    if (!call_open(call, &intent)) {
         return;
     }
     if (!intent_status_is_one_of(&intent, confirmable_statuses, COUNT_OF(confirmable_statuses))) {
@@ -180,14 +177,4 @@ void setup_intent_cancel(struct call *call)
     call->began = true;
     setup_intent_abandon(&call->context, &intent, param_text(&call->params, "cancellation_reason"));
     call_answer_document(call, &intent);
-}
-
-void setup_intent_list(struct call *call)
-{
-    list_answer(call, OBJECT_SETUP_INTENT, list_filters_fit, call);
-}
-
-void setup_attempt_list(struct call *call)
-{
-    list_answer(call, OBJECT_SETUP_ATTEMPT, list_filters_fit, call);
 }

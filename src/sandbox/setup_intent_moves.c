@@ -1,16 +1,15 @@
 // The moves of a SetupIntent: attempt, 3-D Secure, settlement, cancellation. Pure. See setup_intents.h.
 // Invariant: every confirmation has a SetupAttempt, and the latest one's status follows the intent's.
+#include "sandbox/setup_intent_moves.h"
+
 #include "base/require.h"
 #include "base/text.h"
 #include "base/timefmt.h"
 #include "sandbox/customers.h"
 #include "sandbox/events.h"
-#include "sandbox/ids.h"
 #include "sandbox/intent_shared.h"
 #include "sandbox/methods.h"
-#include "sandbox/saved_methods.h"
 #include "sandbox/scheduled_jobs.h"
-#include "sandbox/setup_intents.h"
 
 #define PROCESSING_US (2 * US_PER_S)
 
@@ -39,9 +38,7 @@ static void begin_attempt(const struct context *context, struct document *intent
     json_add(json, "payment_method_details", attempt_details());
     json_add_str(json, "setup_intent", json_get_str(intent->json, "id"));
     json_add_str(json, "status", "requires_confirmation");
-    for (size_t i = 0; i < COUNT_OF(empty); i++) {
-        json_add(json, empty[i], NULL);
-    }
+    json_add_nulls(json, empty, COUNT_OF(empty));
     for (size_t i = 0; i < COUNT_OF(same); i++) {
         json_add_str(json, same[i], json_get_str(intent->json, same[i]));
     }
@@ -235,8 +232,7 @@ void setup_intent_attempt(struct call *call, struct document *intent, struct doc
     if (decline != NULL) {
         refuse_declined(call, intent, method, decline);
     } else if (method_behaviour(method)->ending == ENDING_SERVER_ERROR) {
-        call_refuse(call, &(struct refusal){
-                              .status = 500, .type = "api_error", .message = "An unknown error occurred."});
+        call_refuse_executed(call);
     } else {
         call_answer_document(call, intent);
     }

@@ -99,10 +99,10 @@ static inline int64_t context_year(const struct context *context)
 struct account *account_of_key(struct sandbox *sandbox, const char *key);
 struct account *account_of_id(const struct sandbox *sandbox, const char *id);
 
-// As they were in an earlier run. text NULL: the object was removed.
-struct account *account_restore(struct sandbox *sandbox, const char *key, const char *id);
-void object_restore(struct sandbox *sandbox, struct account *account, enum object_kind kind, const char *id,
-                    int64_t created_us, const char *text, const char *hidden);
+// "pi_3" and tail_chars (at most 64) random ones, in the arena.
+char *id_new(struct random *random, struct arena *arena, const char *prefix, size_t tail_chars);
+
+#define ID_TAIL_CHARS 23 // what an object's id has after "pi_3"
 
 // Stores an object whose text is at hand; one of that id is replaced, in its place.
 struct object *object_put(const struct context *context, enum object_kind kind, const char *id,
@@ -133,3 +133,6 @@ void document_begin(const struct context *context, enum object_kind kind, struct
                     struct document *document);
 void document_save(struct document *document);
 void document_close(struct document *document);
+
+// Adds members that nobody set: null each.
+void json_add_nulls(struct json_object *json, const char *const *names, size_t count);

@@ -1,7 +1,8 @@
-// The table of test cards. Pure. See methods.h. docs/sandbox.md shows it to people.
+// The table of test cards. Pure. See test_methods.h. docs/sandbox.md shows it to people.
+#include "sandbox/test_methods.h"
+
 #include "base/require.h"
 #include "base/text.h"
-#include "sandbox/methods.h"
 
 static const struct decline generic = {"card_declined", "generic_decline", "try_again_later",
                                        "Your card was declined."};

@@ -3,11 +3,7 @@
 // disputed and not won.
 #include "sandbox/transactions.h"
 
-#include "base/require.h"
 #include "base/text.h"
-#include "sandbox/common_params.h"
-#include "sandbox/ids.h"
-#include "sandbox/lists.h"
 #include "sandbox/methods.h"
 
 #define PENDING_S (INT64_C(2) * 24 * 3600)
@@ -15,15 +11,6 @@
 #define FEE_PER_MILLE 29
 #define FEE_FIXED 30
 #define DISPUTE_FEE 1500
-
-const struct param transaction_list_params[] = {
-    {.name = "currency", .type = PARAM_TEXT},
-    {.name = "source", .type = PARAM_TEXT},
-    {.name = "type", .type = PARAM_TEXT},
-    PAGING,
-    EXPAND,
-    PARAMS_END,
-};
 
 struct transaction {
     const char *type;
@@ -150,19 +137,4 @@ void transaction_for_dispute(const struct context *context, struct document *dis
                                            .fee = won ? 0 : DISPUTE_FEE,
                                            .fee_description = "Dispute fee",
                                        }));
-}
-
-void transaction_list(struct call *call)
-{
-    list_answer(call, OBJECT_TRANSACTION, list_filters_fit, call);
-}
-
-void transaction_retrieve(struct call *call)
-{
-    struct document transaction DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
-    if (!document_open(&call->context, OBJECT_TRANSACTION, call->id, &transaction)) {
-        call_refuse_missing(call, "balance transaction", call->id);
-        return;
-    }
-    call_answer_document(call, &transaction);
 }

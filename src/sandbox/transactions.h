@@ -2,7 +2,7 @@
 // https://docs.stripe.com/api/balance_transactions
 #pragma once
 
-#include "sandbox/call.h"
+#include "sandbox/state.h"
 
 // Each makes one, and names it in the object that it is of, which the caller saves.
 void transaction_for_charge(const struct context *context, struct document *charge,
@@ -13,7 +13,3 @@ void transaction_for_refund(const struct context *context, const struct document
 void transaction_for_refund_back(const struct context *context, struct document *refund);
 // won: the disputed money comes back; else it is taken, and a fee.
 void transaction_for_dispute(const struct context *context, struct document *dispute, bool won);
-
-extern const struct param transaction_list_params[];
-void transaction_list(struct call *call);
-void transaction_retrieve(struct call *call);

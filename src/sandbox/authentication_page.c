@@ -1,5 +1,5 @@
-// The 3-D Secure page. Pure; no script on it. See pages.h.
-#include "sandbox/pages.h"
+// The 3-D Secure page. Pure; no script on it. See authentication_page.h.
+#include "sandbox/authentication_page.h"
 
 #include <string.h>
 
@@ -7,9 +7,10 @@
 #include "base/text.h"
 #include "domain/money.h"
 #include "net/form.h"
-#include "sandbox/intents.h"
+#include "sandbox/intent_moves.h"
+#include "sandbox/intent_shared.h"
 #include "sandbox/response.h"
-#include "sandbox/setup_intents.h"
+#include "sandbox/setup_intent_moves.h"
 
 #define PAGE_BYTES_MAX ((size_t)64 << 10)
 

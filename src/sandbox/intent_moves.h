@@ -1,0 +1,14 @@
+// The moves of a PaymentIntent between its states. Each saves what it changes and emits its events.
+// https://docs.stripe.com/payments/paymentintents/lifecycle
+#pragma once
+
+#include <stdbool.h>
+
+#include "sandbox/call.h"
+
+// Confirms the intent with the method as the call's parameters say, or refuses; then answers the call.
+void intent_attempt(struct call *call, struct document *intent, struct document *method);
+// The payer has passed or failed 3-D Secure. The intent must be in requires_action.
+void intent_authenticated(const struct context *context, struct document *intent, bool passed);
+// Ends the processing of an intent.
+void intent_settle(const struct context *context, const char *id);
