@@ -28,12 +28,6 @@ static int64_t minimum_of(const char *code)
     return 1;
 }
 
-static bool refuse(struct refusal *refusal, const char *code, const char *param, const char *message)
-{
-    *refusal = (struct refusal){.status = 400, .code = code, .param = param, .message = message};
-    return false;
-}
-
 const char *amount_shown(int64_t amount, const char *currency_code, struct arena *arena)
 {
     const struct currency *currency = currency_find(currency_code);
@@ -54,15 +48,15 @@ bool amount_check_digits(int64_t amount, const char *currency_code, struct arena
     REQUIRE(currency != NULL);
     const char *lower = text_lower(arena, currency->code);
     if (currency->stripe_zeros == 2 && amount % 100 != 0) {
-        return refuse(
-            refusal, "parameter_invalid_integer", "amount",
+        return refusal_set(
+            refusal, 400, "parameter_invalid_integer", "amount",
             arena_printf(arena, "Amounts in %s have no fraction: the last two digits must be 00", lower));
     }
     if (currency->last_digit_zero && amount % 10 != 0) {
-        return refuse(refusal, "parameter_invalid_integer", "amount",
-                      arena_printf(arena,
-                                   "Amounts in %s are taken with two decimals: the last digit must be 0",
-                                   lower));
+        return refusal_set(refusal, 400, "parameter_invalid_integer", "amount",
+                           arena_printf(arena,
+                                        "Amounts in %s are taken with two decimals: the last digit must be 0",
+                                        lower));
     }
     return true;
 }
@@ -71,22 +65,22 @@ bool amount_check(int64_t amount, const char *currency_code, struct arena *arena
 {
     const struct currency *currency = currency_find(currency_code);
     if (currency == NULL) {
-        return refuse(refusal, NULL, "currency",
-                      arena_printf(arena, "Invalid currency: %.20s", currency_code));
+        return refusal_set(refusal, 400, NULL, "currency",
+                           arena_printf(arena, "Invalid currency: %.20s", currency_code));
     }
     if (amount < 1) {
-        return refuse(refusal, "parameter_invalid_integer", "amount",
-                      "This value must be greater than or equal to 1.");
+        return refusal_set(refusal, 400, "parameter_invalid_integer", "amount",
+                           "This value must be greater than or equal to 1.");
     }
     if (amount > AMOUNT_MAX) {
-        return refuse(refusal, "amount_too_large", "amount",
-                      arena_printf(arena, "Amount must be no more than %s",
-                                   amount_shown(AMOUNT_MAX, currency_code, arena)));
+        return refusal_set(refusal, 400, "amount_too_large", "amount",
+                           arena_printf(arena, "Amount must be no more than %s",
+                                        amount_shown(AMOUNT_MAX, currency_code, arena)));
     }
     int64_t minimum = minimum_of(currency->code);
     if (amount < minimum) {
-        return refuse(
-            refusal, "amount_too_small", "amount",
+        return refusal_set(
+            refusal, 400, "amount_too_small", "amount",
             arena_printf(arena, "Amount must be at least %s", amount_shown(minimum, currency_code, arena)));
     }
     return amount_check_digits(amount, currency_code, arena, refusal);

@@ -5,8 +5,8 @@
 
 #include "base/crypto.h"
 #include "base/text.h"
-#include "domain/money.h"
 #include "net/form.h"
+#include "sandbox/amounts.h"
 #include "sandbox/intent_moves.h"
 #include "sandbox/intent_shared.h"
 #include "sandbox/response.h"
@@ -85,19 +85,6 @@ static void add_row(struct buf *page, const char *name, const char *value)
     }
 }
 
-static const char *shown_amount(const struct document *intent, struct arena *arena)
-{
-    const struct currency *currency = currency_find(json_get_str(intent->json, "currency"));
-    int64_t minor = 0;
-    char text[MONEY_TEXT_BYTES];
-    if (currency == NULL ||
-        money_from_stripe(json_get_i64(intent->json, "amount", 0), currency, &minor, NULL) != OK) {
-        return NULL;
-    }
-    money_format(minor, currency, text);
-    return arena_printf(arena, "%s %s", text, currency->code);
-}
-
 static void answer_question(const struct document *intent, struct sandbox_response *response)
 {
     struct buf page BUF_CLEANUP = BUF_MAX(PAGE_BYTES_MAX);
@@ -109,7 +96,9 @@ static void answer_question(const struct document *intent, struct sandbox_respon
     } else {
         buf_add_str(&page,
                     "<h1>Is it you who pays?</h1><p>Your bank asks you to confirm this payment.</p><dl>");
-        add_row(&page, "Amount", shown_amount(intent, response->arena));
+        const char *amount = amount_shown(json_get_i64(intent->json, "amount", 0),
+                                          json_get_str(intent->json, "currency"), response->arena);
+        add_row(&page, "Amount", text_upper(response->arena, amount));
     }
     add_row(&page, "For", json_get_str(intent->json, "description"));
     add_row(&page, intent->kind == OBJECT_SETUP_INTENT ? "Setup" : "Payment",

@@ -28,6 +28,12 @@ void call_refuse(struct call *call, const struct refusal *refusal)
     answer(call, refusal->status, body);
 }
 
+bool call_refuse_as(struct call *call, int status, const char *code, const char *param, const char *message)
+{
+    call_refuse(call, &(struct refusal){.status = status, .code = code, .param = param, .message = message});
+    return false;
+}
+
 void call_refuse_missing(struct call *call, enum object_kind kind, const char *id)
 {
     const bool is_intent = kind == OBJECT_INTENT || kind == OBJECT_SETUP_INTENT;

@@ -28,6 +28,8 @@ void call_answer(struct call *call, struct json_object *value);
 // Answers 200 with the document's object.
 void call_answer_document(struct call *call, const struct document *document);
 void call_refuse(struct call *call, const struct refusal *refusal);
+// The same, of these fields. Always false, so that a check can return it.
+bool call_refuse_as(struct call *call, int status, const char *code, const char *param, const char *message);
 // 404 "No such payment_intent: 'pi_x'".
 void call_refuse_missing(struct call *call, enum object_kind kind, const char *id);
 // 500, as from a server that fails after it has executed the call.

@@ -47,14 +47,11 @@ static const char *find_default_method(struct call *call, const struct document 
         text_equal(json_get_str(found.json, "customer"), json_get_str(customer->json, "id"))) {
         return wanted;
     }
-    call_refuse(call, &(struct refusal){.status = 400,
-                                        .code = "resource_missing",
-                                        .param = DEFAULT_METHOD,
-                                        .message = arena_printf(
-                                            call->context.arena,
-                                            "The customer does not have a payment method with the ID %.100s. "
-                                            "The payment method must be attached to the customer.",
-                                            wanted)});
+    call_refuse_as(call, 400, "resource_missing", DEFAULT_METHOD,
+                   arena_printf(call->context.arena,
+                                "The customer does not have a payment method with the ID %.100s. "
+                                "The payment method must be attached to the customer.",
+                                wanted));
     return NULL;
 }
 
@@ -76,12 +73,8 @@ static bool set_fields(struct call *call, struct document *customer)
     static const char *const texts[] = {"description", "email", "name", "phone"};
     const char *email = param_text(&call->params, "email");
     if (email != NULL && email[0] != '\0' && !is_email(email)) {
-        call_refuse(call, &(struct refusal){.status = 400,
-                                            .code = "email_invalid",
-                                            .param = "email",
-                                            .message = arena_printf(call->context.arena,
-                                                                    "Invalid email address: %.100s", email)});
-        return false;
+        return call_refuse_as(call, 400, "email_invalid", "email",
+                              arena_printf(call->context.arena, "Invalid email address: %.100s", email));
     }
     for (size_t i = 0; i < COUNT_OF(texts); i++) {
         param_set_text(&call->params, texts[i], customer->json, texts[i]);

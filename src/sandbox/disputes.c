@@ -202,7 +202,7 @@ void dispute_close(struct call *call)
     call->began = true;
     if (!dispute_move(&call->context, &dispute, "lost") &&
         !dispute_move(&call->context, &dispute, "warning_closed")) {
-        call_refuse(call, &(struct refusal){.status = 400, .message = "This dispute is already closed."});
+        call_refuse_as(call, 400, NULL, NULL, "This dispute is already closed.");
         return;
     }
     call_answer_document(call, &dispute);

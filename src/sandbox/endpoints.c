@@ -44,11 +44,8 @@ static bool check_url(struct call *call)
     if (url == NULL || text_starts_with(url, "http://") || text_starts_with(url, "https://")) {
         return true;
     }
-    call_refuse(call, &(struct refusal){.status = 400,
-                                        .code = "url_invalid",
-                                        .param = "url",
-                                        .message = "Invalid URL: it must begin with http:// or https://"});
-    return false;
+    return call_refuse_as(call, 400, "url_invalid", "url",
+                          "Invalid URL: it must begin with http:// or https://");
 }
 
 void endpoint_create(struct call *call)
@@ -57,9 +54,7 @@ void endpoint_create(struct call *call)
         return;
     }
     if (call->context.account->sets[OBJECT_ENDPOINT].by_id.count >= ENDPOINTS_MAX) {
-        call_refuse(call,
-                    &(struct refusal){.status = 400,
-                                      .message = "You have reached the maximum of 16 webhook endpoints."});
+        call_refuse_as(call, 400, NULL, NULL, "You have reached the maximum of 16 webhook endpoints.");
         return;
     }
     struct document endpoint DOCUMENT_CLEANUP = DOCUMENT_EMPTY;

@@ -105,10 +105,10 @@ enum errc faults_change(struct faults *faults, struct json_object *wanted, struc
         if (setting == NULL) {
             return err_set(err, ERR_BAD_REQUEST, "unknown field: %.64s", name);
         }
-        enum errc code = setting->rate ? set_rate(&changed, setting, value, err)
-                                       : set_integer(&changed, setting, value, err);
-        if (code != OK) {
-            return code;
+        enum errc rc = setting->rate ? set_rate(&changed, setting, value, err)
+                                     : set_integer(&changed, setting, value, err);
+        if (rc != OK) {
+            return rc;
         }
     }
     if (json_object_object_get_ex(wanted, "seed", NULL)) {

@@ -108,11 +108,9 @@ static bool check_version(struct call *call)
         bool fits = form[i] == 'd' ? version[i] >= '0' && version[i] <= '9' : version[i] == form[i];
         if (!fits) {
             call->version = VERSION_NEWEST;
-            call_refuse(
-                call, &(struct refusal){.status = 400,
-                                        .message = arena_printf(call->context.arena,
-                                                                "Invalid Stripe API version: %s", version)});
-            return false;
+            return call_refuse_as(
+                call, 400, NULL, NULL,
+                arena_printf(call->context.arena, "Invalid Stripe API version: %s", version));
         }
     }
     return true;
@@ -131,9 +129,7 @@ static void execute(struct call *call, const struct route *route, const struct s
         return;
     }
     if (has_body && call->context.sandbox->bytes >= STATE_BYTES_MAX) {
-        call_refuse(call, &(struct refusal){.status = 429,
-                                            .code = "rate_limit",
-                                            .message = "This sandbox is full: restart it."});
+        call_refuse_as(call, 429, "rate_limit", NULL, "This sandbox is full: restart it.");
         return;
     }
     route->handle(call);
@@ -145,18 +141,15 @@ static const struct route *find_route(struct call *call, const struct sandbox_re
     const struct route *route =
         route_find(request->method, request->path, call->context.arena, &call->id, &call->inner_id);
     if (route == NULL) {
-        call_refuse(call,
-                    &(struct refusal){.status = 404,
-                                      .message = arena_printf(call->context.arena,
-                                                              "Unrecognized request URL (%.10s: %.200s).",
-                                                              request->method, request->path)});
+        call_refuse_as(call, 404, NULL, NULL,
+                       arena_printf(call->context.arena, "Unrecognized request URL (%.10s: %.200s).",
+                                    request->method, request->path));
         return NULL;
     }
     if (call->publishable && !route->publishable) {
-        call_refuse(call, &(struct refusal){.status = 401,
-                                            .code = "secret_key_required",
-                                            .message = "This API call cannot be made with a publishable API "
-                                                       "key: use a secret API key."});
+        call_refuse_as(call, 401, "secret_key_required", NULL,
+                       "This API call cannot be made with a publishable API "
+                       "key: use a secret API key.");
         return NULL;
     }
     call->kind = route->kind;

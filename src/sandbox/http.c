@@ -7,7 +7,6 @@
 
 #include "base/list.h"
 #include "base/require.h"
-#include "base/timefmt.h"
 #include "net/http_client.h"
 #include "net/http_server.h"
 #include "net/uv_loop.h"
@@ -206,21 +205,21 @@ static void face_close(struct face *face)
 
 static enum errc face_open(struct face *face, const struct sandbox_options *options, struct err *err)
 {
-    enum errc code = persist_open(&face->persist, face->sandbox, options->data_file, err);
-    if (code != OK) {
-        return code;
+    enum errc rc = persist_open(&face->persist, face->sandbox, options->data_file, err);
+    if (rc != OK) {
+        return rc;
     }
-    code = uv_service_loop_open(&face->service, err);
-    if (code != OK) {
-        return code;
+    rc = uv_service_loop_open(&face->service, err);
+    if (rc != OK) {
+        return rc;
     }
     face->loop = uv_service_loop_base(face->service);
     const struct http_client_options client = {.user_agent = "Stripe/1.0 (paymentsd sandbox)",
                                                .connections_max = SENDER_CONNECTIONS_MAX,
                                                .host_connections_max = SENDER_CONNECTIONS_MAX};
-    code = http_client_curl_open(face->service, &client, &face->client, err);
-    if (code != OK) {
-        return code;
+    rc = http_client_curl_open(face->service, &client, &face->client, err);
+    if (rc != OK) {
+        return rc;
     }
     sender_open(&face->sender, face->sandbox, &face->persist, face->loop, face->client);
     return open_server(face, options, err);
@@ -232,9 +231,9 @@ enum errc sandbox_run(const struct sandbox_options *options, struct err *err)
                                                              .persist = {.fd = -1}};
     list_init(&face.parked);
     timer_init(&face.timer, on_timer);
-    enum errc code = face_open(&face, options, err);
-    if (code != OK) {
-        return code;
+    enum errc rc = face_open(&face, options, err);
+    if (rc != OK) {
+        return rc;
     }
     // The host as it was given; the port as it was found.
     struct arena arena ARENA_CLEANUP = ARENA_EMPTY;

@@ -195,20 +195,14 @@ static bool check_attempt(struct call *call, const struct document *intent, cons
         return false;
     }
     if (confirmation->off_session && json_get(intent->json, "setup_future_usage") != NULL) {
-        call_refuse(call, &(struct refusal){.status = 400,
-                                            .message =
-                                                "off_session cannot be given with setup_future_usage: a card "
-                                                "is set up while its holder is there to authenticate."});
-        return false;
+        return call_refuse_as(call, 400, NULL, NULL,
+                              "off_session cannot be given with setup_future_usage: a card "
+                              "is set up while its holder is there to authenticate.");
     }
     if (text_equal(method_behaviour(method)->brand, "amex") &&
         json_get_i64(intent->json, "amount", 0) > AMEX_AMOUNT_MAX) {
-        call_refuse(call,
-                    &(struct refusal){.status = 400,
-                                      .code = "amount_too_large",
-                                      .param = "amount",
-                                      .message = "American Express takes amounts of at most 9 digits."});
-        return false;
+        return call_refuse_as(call, 400, "amount_too_large", "amount",
+                              "American Express takes amounts of at most 9 digits.");
     }
     return true;
 }

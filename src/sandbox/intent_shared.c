@@ -10,12 +10,6 @@
 #define CLIENT_SECRET_TAIL_CHARS 25
 #define METHOD_TYPES_MAX 20
 
-static bool refuse(struct call *call, const char *param, const char *message)
-{
-    call_refuse(call, &(struct refusal){.status = 400, .param = param, .message = message});
-    return false;
-}
-
 // What can only be given with confirm=true.
 static bool check_confirm_only(struct call *call)
 {
@@ -25,13 +19,14 @@ static bool check_confirm_only(struct call *call)
     }
     for (size_t i = 0; i < COUNT_OF(only); i++) {
         if (param_bool(&call->params, only[i], false)) {
-            return refuse(
-                call, only[i],
+            return call_refuse_as(
+                call, 400, NULL, only[i],
                 arena_printf(call->context.arena, "%s can only be given with confirm=true.", only[i]));
         }
     }
     if (param_text(&call->params, "return_url") != NULL) {
-        return refuse(call, "return_url", "return_url can only be given with confirm=true.");
+        return call_refuse_as(call, 400, NULL, "return_url",
+                              "return_url can only be given with confirm=true.");
     }
     return true;
 }
@@ -41,8 +36,9 @@ bool intent_check_create(struct call *call)
     const char *types[1];
     if (param_texts(&call->params, "payment_method_types", types, 1) > 0 &&
         param_bool(&call->params, "automatic_payment_methods[enabled]", false)) {
-        return refuse(call, "payment_method_types",
-                      "payment_method_types cannot be given together with automatic_payment_methods.");
+        return call_refuse_as(
+            call, 400, NULL, "payment_method_types",
+            "payment_method_types cannot be given together with automatic_payment_methods.");
     }
     return check_confirm_only(call);
 }

@@ -49,11 +49,7 @@ static bool read_limit(struct call *call, int64_t *limit)
     if (*limit >= 1 && *limit <= LIST_LIMIT_MAX) {
         return true;
     }
-    call_refuse(call, &(struct refusal){.status = 400,
-                                        .code = "parameter_invalid_integer",
-                                        .param = "limit",
-                                        .message = "limit must be from 1 to 100"});
-    return false;
+    return call_refuse_as(call, 400, "parameter_invalid_integer", "limit", "limit must be from 1 to 100");
 }
 
 // Where a cursor's object is; false: refused.
@@ -65,13 +61,9 @@ static bool find_cursor(struct call *call, const char *param, struct list **link
     }
     struct object *object = object_find(call->context.account, call->kind, id);
     if (object == NULL) {
-        call_refuse(call,
-                    &(struct refusal){.status = 400,
-                                      .code = "resource_missing",
-                                      .param = param,
-                                      .message = arena_printf(call->context.arena, "No such %s: '%.100s'",
-                                                              object_kind_name(call->kind), id)});
-        return false;
+        return call_refuse_as(
+            call, 400, "resource_missing", param,
+            arena_printf(call->context.arena, "No such %s: '%.100s'", object_kind_name(call->kind), id));
     }
     *link = &object->link;
     return true;
@@ -139,12 +131,9 @@ static bool read_query(struct call *call, const struct query_field *fields, stru
     if (query_parse(param_text(&call->params, "query"), fields, call->context.arena, query)) {
         return true;
     }
-    call_refuse(call,
-                &(struct refusal){.status = 400,
-                                  .param = "query",
-                                  .message = "The query is not understood: it must be of up to 10 clauses "
-                                             "such as metadata['key']:'value', joined by AND or by OR."});
-    return false;
+    return call_refuse_as(call, 400, NULL, "query",
+                          "The query is not understood: it must be of up to 10 clauses "
+                          "such as metadata['key']:'value', joined by AND or by OR.");
 }
 
 void search_answer(struct call *call, const struct query_field *fields)

@@ -32,32 +32,26 @@ const struct param method_create_params[] = {
 };
 const struct param method_update_params[] = {METHOD_PARAMS};
 
-static bool refuse(struct call *call, int status, const char *code, const char *param, const char *message)
-{
-    call_refuse(call, &(struct refusal){.status = status, .code = code, .param = param, .message = message});
-    return false;
-}
-
 // Makes a method of a test token: tok_visa is pm_card_visa. False: refused.
 static bool make(struct call *call, struct document *method)
 {
     const char *token = param_text(&call->params, "card[token]");
     if (param_text(&call->params, "card[number]") != NULL) {
-        return refuse(
+        return call_refuse_as(
             call, 402, NULL, NULL,
             "Sending card numbers to the API is generally unsafe, and refused here. Use a test token, "
             "such as card[token]=tok_visa, or a test payment method, such as pm_card_visa.");
     }
     if (token == NULL) {
-        return refuse(call, 400, "parameter_missing", "card", "Missing required param: card.");
+        return call_refuse_as(call, 400, "parameter_missing", "card", "Missing required param: card.");
     }
     const char *name = text_starts_with(token, "tok_")
                            ? arena_printf(call->context.arena, "pm_card_%.100s", token + strlen("tok_"))
                            : "";
     struct refusal refusal;
     if (test_method_find(name) == NULL) {
-        return refuse(call, 400, "resource_missing", "card[token]",
-                      arena_printf(call->context.arena, "No such token: '%.100s'", token));
+        return call_refuse_as(call, 400, "resource_missing", "card[token]",
+                              arena_printf(call->context.arena, "No such token: '%.100s'", token));
     }
     REQUIRE(method_resolve(&call->context, name, method, &refusal));
     return true;
@@ -134,8 +128,8 @@ void method_update(struct call *call)
         return;
     }
     if (json_get_str(method.json, "customer") == NULL) {
-        (void)refuse(call, 400, NULL, NULL,
-                     "You must save this PaymentMethod to a customer before you can update it.");
+        call_refuse_as(call, 400, NULL, NULL,
+                       "You must save this PaymentMethod to a customer before you can update it.");
         return;
     }
     if (!set_fields(call, &method)) {
@@ -178,9 +172,9 @@ void method_detach(struct call *call)
     }
     const char *customer_id = json_get_str(method.json, "customer");
     if (customer_id == NULL) {
-        call_refuse(call, &(struct refusal){.status = 400,
-                                            .message = "The payment method you provided is not attached to a "
-                                                       "customer so detachment is impossible."});
+        call_refuse_as(call, 400, NULL, NULL,
+                       "The payment method you provided is not attached to a "
+                       "customer so detachment is impossible.");
         return;
     }
     call->began = true;

@@ -169,10 +169,9 @@ bool saved_method_find(struct call *call, const char *id, const char *customer_i
     }
     const char *owner = json_get_str(method->json, "customer");
     if (owner != NULL && !text_equal(owner, customer_id)) {
-        call_refuse(call, &(struct refusal){.status = 400,
-                                            .message = "The payment method you provided has already been "
-                                                       "attached to a customer."});
-        return false;
+        return call_refuse_as(call, 400, NULL, NULL,
+                              "The payment method you provided has already been "
+                              "attached to a customer.");
     }
     const struct decline *decline = check_card(&call->context, method);
     if (decline != NULL) {

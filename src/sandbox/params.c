@@ -13,12 +13,6 @@
 #define METADATA_VALUE_CHARS_MAX 500
 #define TEXT_CHARS_MAX 5000
 
-static bool refuse(struct refusal *refusal, const char *code, const char *param, const char *message)
-{
-    *refusal = (struct refusal){.status = 400, .code = code, .param = param, .message = message};
-    return false;
-}
-
 // Code points of well-formed UTF-8.
 static size_t count_chars(const char *text)
 {
@@ -127,33 +121,34 @@ static bool check_value(const struct param *param, const struct form_field *fiel
     size_t chars_max = param->chars_max == 0 ? TEXT_CHARS_MAX : param->chars_max;
     if (value[0] == '\0') {
         return param->unsettable || param->type == PARAM_METADATA ||
-               refuse(refusal, "parameter_invalid_empty", name,
-                      arena_printf(
-                          arena, "'%s' was sent empty, but cannot be unset: leave it out or give it a value.",
-                          name));
+               refusal_set(
+                   refusal, 400, "parameter_invalid_empty", name,
+                   arena_printf(arena,
+                                "'%s' was sent empty, but cannot be unset: leave it out or give it a value.",
+                                name));
     }
     switch (param->type) {
     case PARAM_INTEGER:
     case PARAM_RANGE:
-        return is_integer(value) || refuse(refusal, "parameter_invalid_integer", name,
-                                           arena_printf(arena, "Invalid integer: %.100s", value));
+        return is_integer(value) || refusal_set(refusal, 400, "parameter_invalid_integer", name,
+                                                arena_printf(arena, "Invalid integer: %.100s", value));
     case PARAM_BOOLEAN:
         // The Python SDK writes True.
         return text_equal_nocase(value, "true") || text_equal_nocase(value, "false") ||
-               refuse(refusal, NULL, name, arena_printf(arena, "Invalid boolean: %.100s", value));
+               refusal_set(refusal, 400, NULL, name, arena_printf(arena, "Invalid boolean: %.100s", value));
     case PARAM_CHOICE:
         return is_choice(param->choices, value) ||
-               refuse(refusal, NULL, name,
-                      arena_printf(arena, "Invalid %s: must be one of %s", name, param->choices));
+               refusal_set(refusal, 400, NULL, name,
+                           arena_printf(arena, "Invalid %s: must be one of %s", name, param->choices));
     case PARAM_URL:
-        return is_url(value) || refuse(refusal, "url_invalid", name, "Not a valid URL");
+        return is_url(value) || refusal_set(refusal, 400, "url_invalid", name, "Not a valid URL");
     case PARAM_TEXT:
     case PARAM_TEXTS:
         return count_chars(value) <= chars_max ||
-               refuse(refusal, "parameter_invalid_string_too_long", name,
-                      arena_printf(arena, "Invalid %s: at most %zu characters", name, chars_max));
+               refusal_set(refusal, 400, "parameter_invalid_string_too_long", name,
+                           arena_printf(arena, "Invalid %s: at most %zu characters", name, chars_max));
     case PARAM_GROUP:
-        return refuse(refusal, NULL, name, "Invalid object");
+        return refusal_set(refusal, 400, NULL, name, "Invalid object");
     case PARAM_METADATA:
         return true; // param_metadata holds the limits, which depend on what the object has
     }
@@ -175,18 +170,18 @@ bool params_read(struct params *params, const char *text, size_t bytes, const st
 {
     struct err err;
     if (form_parse(text, bytes, arena, &params->form, &err) != OK) {
-        return refuse(refusal, NULL, NULL, arena_strdup(arena, err.message));
+        return refusal_set(refusal, 400, NULL, NULL, arena_strdup(arena, err.message));
     }
     for (size_t i = 0; i < params->form.count; i++) {
         const struct form_field *field = &params->form.fields[i];
         const struct param *param = param_find(accepted, field->name, version);
         if (param == NULL) {
-            return refuse(refusal, "parameter_unknown", field->name,
-                          arena_printf(arena, "Received unknown parameter: %.200s", field->name));
+            return refusal_set(refusal, 400, "parameter_unknown", field->name,
+                               arena_printf(arena, "Received unknown parameter: %.200s", field->name));
         }
         if (is_repeated(&params->form, i)) {
-            return refuse(refusal, NULL, field->name,
-                          arena_printf(arena, "Repeated parameter: %.200s", field->name));
+            return refusal_set(refusal, 400, NULL, field->name,
+                               arena_printf(arena, "Repeated parameter: %.200s", field->name));
         }
         if (!check_value(param, field, arena, refusal)) {
             return false;
@@ -197,8 +192,8 @@ bool params_read(struct params *params, const char *text, size_t bytes, const st
         const bool given = param->type == PARAM_TEXTS ? param_texts(params, param->name, &first, 1) > 0
                                                       : param_text(params, param->name) != NULL;
         if (param->required && !given) {
-            return refuse(refusal, "parameter_missing", param->name,
-                          arena_printf(arena, "Missing required param: %s.", param->name));
+            return refusal_set(refusal, 400, "parameter_missing", param->name,
+                               arena_printf(arena, "Missing required param: %s.", param->name));
         }
     }
     return true;
@@ -256,21 +251,21 @@ static bool set_metadata(struct json_object *metadata, const char *field, const 
         return true;
     }
     if (count_chars(key) > METADATA_KEY_CHARS_MAX) {
-        return refuse(refusal, NULL, field, "Metadata keys can have up to 40 characters.");
+        return refusal_set(refusal, 400, NULL, field, "Metadata keys can have up to 40 characters.");
     }
     if (count_chars(value) > METADATA_VALUE_CHARS_MAX) {
-        return refuse(refusal, NULL, field, "Metadata values can have up to 500 characters.");
+        return refusal_set(refusal, 400, NULL, field, "Metadata values can have up to 500 characters.");
     }
     json_add_str(metadata, key, value);
     return json_object_object_length(metadata) <= METADATA_KEYS_MAX ||
-           refuse(refusal, NULL, "metadata", "Metadata can have up to 50 keys.");
+           refusal_set(refusal, 400, NULL, "metadata", "Metadata can have up to 50 keys.");
 }
 
 bool param_metadata(const struct params *params, struct json_object *metadata, struct refusal *refusal)
 {
     const char *whole = param_text(params, "metadata");
     if (whole != NULL && whole[0] != '\0') {
-        return refuse(refusal, NULL, "metadata", "Invalid metadata: must be a hash");
+        return refusal_set(refusal, 400, NULL, "metadata", "Invalid metadata: must be a hash");
     }
     if (whole != NULL) {
         json_object_object_foreach(metadata, name, value)

@@ -70,9 +70,9 @@ enum errc persist_open(struct persist *persist, struct sandbox *sandbox, const c
     if (path == NULL) {
         return OK;
     }
-    enum errc code = restore(sandbox, path, err);
-    if (code != OK) {
-        return code;
+    enum errc rc = restore(sandbox, path, err);
+    if (rc != OK) {
+        return rc;
     }
     struct arena arena ARENA_CLEANUP = ARENA_EMPTY;
     const char *fresh = arena_printf(&arena, "%s.new", path);
@@ -84,9 +84,9 @@ enum errc persist_open(struct persist *persist, struct sandbox *sandbox, const c
     sandbox_journal_on(sandbox);
     sandbox_journal_everything(sandbox, append, &persist->fd);
     if (rename(fresh, path) != 0) {
-        enum errc failed = err_set(err, ERR_IO, "%s: %s", path, strerror(errno));
+        rc = err_set(err, ERR_IO, "%s: %s", path, strerror(errno));
         persist_close(persist);
-        return failed;
+        return rc;
     }
     return OK;
 }

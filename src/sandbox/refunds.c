@@ -192,52 +192,43 @@ void refund_settle(const struct context *context, const char *id)
     }
 }
 
-static bool refuse(struct call *call, const char *code, const char *param, const char *message)
-{
-    call_refuse(call, &(struct refusal){.status = 400, .code = code, .param = param, .message = message});
-    return false;
-}
-
-static bool refuse_unknown(struct call *call, const char *param, const char *id)
-{
-    return refuse(call, "resource_missing", param,
-                  arena_printf(call->context.arena, "No such %s: '%.100s'", param, id));
-}
-
 static bool find_charge_of_intent(struct call *call, const char *id, struct document *charge)
 {
     struct document intent DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
     if (!document_open(&call->context, OBJECT_INTENT, id, &intent)) {
-        return refuse_unknown(call, "payment_intent", id);
+        return call_refuse_as(call, 400, "resource_missing", "payment_intent",
+                              arena_printf(call->context.arena, "No such payment_intent: '%.100s'", id));
     }
     call->began = true;
     bool charged =
         document_open(&call->context, OBJECT_CHARGE, json_get_str(intent.json, "latest_charge"), charge) &&
         json_get_bool(charge->json, "captured", false);
     return charged ||
-           refuse(call, NULL, NULL,
-                  arena_printf(call->context.arena,
-                               "This PaymentIntent (%.100s) does not have a successful charge to refund.",
-                               id));
+           call_refuse_as(
+               call, 400, NULL, NULL,
+               arena_printf(call->context.arena,
+                            "This PaymentIntent (%.100s) does not have a successful charge to refund.", id));
 }
 
 static bool find_charge_by_id(struct call *call, const char *id, struct document *charge)
 {
     if (!document_open(&call->context, OBJECT_CHARGE, id, charge)) {
-        return refuse_unknown(call, "charge", id);
+        return call_refuse_as(call, 400, "resource_missing", "charge",
+                              arena_printf(call->context.arena, "No such charge: '%.100s'", id));
     }
     call->began = true;
     if (!json_get_bool(charge->json, "paid", false)) {
-        return refuse(
-            call, "charge_not_refundable", NULL,
+        return call_refuse_as(
+            call, 400, "charge_not_refundable", NULL,
             arena_printf(call->context.arena, "Charge %.100s has failed: there is nothing to refund.", id));
     }
     return json_get_bool(charge->json, "captured", false) ||
-           refuse(call, NULL, NULL,
-                  arena_printf(call->context.arena,
-                               "Charge %.100s is not captured. Cancel its PaymentIntent (%.100s) to release "
-                               "the money.",
-                               id, json_get_str(charge->json, "payment_intent")));
+           call_refuse_as(
+               call, 400, NULL, NULL,
+               arena_printf(call->context.arena,
+                            "Charge %.100s is not captured. Cancel its PaymentIntent (%.100s) to release "
+                            "the money.",
+                            id, json_get_str(charge->json, "payment_intent")));
 }
 
 // The charge that is to be refunded. Once there is one, execution has begun: what stands against the refund
@@ -247,8 +238,8 @@ static bool find_charge(struct call *call, struct document *charge)
     const char *intent_id = param_text(&call->params, "payment_intent");
     const char *charge_id = param_text(&call->params, "charge");
     if ((intent_id == NULL) == (charge_id == NULL)) {
-        return refuse(call, intent_id == NULL ? "parameter_missing" : NULL, "payment_intent",
-                      "One of payment_intent and charge has to be given.");
+        return call_refuse_as(call, 400, intent_id == NULL ? "parameter_missing" : NULL, "payment_intent",
+                              "One of payment_intent and charge has to be given.");
     }
     return intent_id != NULL ? find_charge_of_intent(call, intent_id, charge)
                              : find_charge_by_id(call, charge_id, charge);
@@ -263,16 +254,16 @@ static int64_t read_amount(struct call *call, const struct document *charge)
     int64_t amount = param_i64(&call->params, "amount", left);
     struct refusal refusal;
     if (dispute_bars_refund(&call->context, charge)) {
-        (void)refuse(call, "charge_disputed", NULL,
-                     arena_printf(arena, "Charge %.100s has been charged back; cannot issue a refund.",
-                                  json_get_str(charge->json, "id")));
+        call_refuse_as(call, 400, "charge_disputed", NULL,
+                       arena_printf(arena, "Charge %.100s has been charged back; cannot issue a refund.",
+                                    json_get_str(charge->json, "id")));
     } else if (left == 0) {
-        (void)refuse(call, "charge_already_refunded", NULL,
-                     arena_printf(arena, "Charge %.100s has already been refunded.",
-                                  json_get_str(charge->json, "id")));
+        call_refuse_as(call, 400, "charge_already_refunded", NULL,
+                       arena_printf(arena, "Charge %.100s has already been refunded.",
+                                    json_get_str(charge->json, "id")));
     } else if (amount > left) {
-        (void)refuse(
-            call, NULL, "amount",
+        call_refuse_as(
+            call, 400, NULL, "amount",
             arena_printf(arena, "Refund amount (%s) is greater than unrefunded amount on charge (%s)",
                          amount_shown(amount, currency, arena), amount_shown(left, currency, arena)));
     } else if (!amount_check_digits(amount, currency, arena, &refusal)) {
@@ -297,8 +288,8 @@ static bool check_request(struct call *call, struct json_object *metadata)
         return false;
     }
     return param_i64(&call->params, "amount", 1) >= 1 ||
-           refuse(call, "parameter_invalid_integer", "amount",
-                  "This value must be greater than or equal to 1.");
+           call_refuse_as(call, 400, "parameter_invalid_integer", "amount",
+                          "This value must be greater than or equal to 1.");
 }
 
 void refund_create(struct call *call)
@@ -343,8 +334,8 @@ void refund_cancel(struct call *call)
     }
     call->began = true;
     if (!refund_move(&call->context, &refund, "canceled")) {
-        (void)refuse(
-            call, NULL, NULL,
+        call_refuse_as(
+            call, 400, NULL, NULL,
             arena_printf(call->context.arena,
                          "A refund can only be canceled while it is requires_action; this one is %s.",
                          json_get_str(refund.json, "status")));

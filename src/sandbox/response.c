@@ -5,6 +5,13 @@
 
 #include "base/require.h"
 
+bool refusal_set(struct refusal *refusal, int status, const char *code, const char *param,
+                 const char *message)
+{
+    *refusal = (struct refusal){.status = status, .code = code, .param = param, .message = message};
+    return false;
+}
+
 static void add_if_set(struct json_object *json, const char *name, const char *text)
 {
     if (text != NULL) {

@@ -21,6 +21,9 @@ struct refusal {
     struct json_object *setup_intent;   // borrowed
 };
 
+// Fills in these fields and empties the others. Always false, so that a check can return it.
+bool refusal_set(struct refusal *refusal, int status, const char *code, const char *param,
+                 const char *message);
 // The inner object, with the fields that are set.
 struct json_object *refusal_json(const struct refusal *refusal);
 
