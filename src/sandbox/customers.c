@@ -115,20 +115,15 @@ bool customer_check(const struct context *context, const char *id, struct refusa
     return false;
 }
 
-static struct json_object *invoice_settings(void)
-{
-    static const char *const empty[] = {"custom_fields", "default_payment_method", "footer",
-                                        "rendering_options"};
-    struct json_object *json = json_new_object();
-    json_add_nulls(json, empty, COUNT_OF(empty));
-    return json;
-}
-
 static struct json_object *customer_json(const struct context *context)
 {
     static const char *const empty[] = {"address", "currency", "default_source", "description", "email",
                                         "name",    "phone",    "shipping",       "test_clock"};
+    static const char *const empty_settings[] = {"custom_fields", "default_payment_method", "footer",
+                                                 "rendering_options"};
     struct random *random = context->sandbox->random;
+    struct json_object *settings = json_new_object();
+    json_add_nulls(settings, empty_settings, COUNT_OF(empty_settings));
     struct json_object *json = json_new_object();
     json_add_str(json, "id", id_new(random, context->arena, "cus_", CUSTOMER_TAIL_CHARS));
     json_add_str(json, "object", "customer");
@@ -137,7 +132,7 @@ static struct json_object *customer_json(const struct context *context)
     json_add_bool(json, "delinquent", false);
     json_add_str(json, "invoice_prefix",
                  text_upper(context->arena, id_new(random, context->arena, "", PREFIX_TAIL_CHARS)));
-    json_add(json, "invoice_settings", invoice_settings());
+    json_add(json, "invoice_settings", settings);
     json_add_bool(json, "livemode", context->account->livemode);
     json_add(json, "metadata", json_new_object());
     json_add_i64(json, "next_invoice_sequence", 1);

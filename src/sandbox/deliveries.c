@@ -27,53 +27,55 @@ static bool wants(const struct document *endpoint, const char *type)
     return false;
 }
 
-// Calls `with` for each endpoint that wants the type; gives their number.
-static int64_t each_wanting(const struct context *context, const char *type, const char *event_id,
-                            void (*with)(const struct context *context, const char *endpoint_id,
-                                         const char *event_id))
+// The next endpoint after this place in the account's list that wants the type; NULL: there is none.
+static const struct object *next_wanting(const struct context *context, const char *type,
+                                         const struct list *place)
 {
-    int64_t count = 0;
-    LIST_EACH_SAFE(&context->account->sets[OBJECT_ENDPOINT].in_order, link, after)
-    {
+    const struct list *head = &context->account->sets[OBJECT_ENDPOINT].in_order;
+    for (const struct list *link = place->next; link != head; link = link->next) {
         struct document endpoint DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
-        const char *id = CONTAINER_OF(link, struct object, link)->id;
-        if (document_open(context, OBJECT_ENDPOINT, id, &endpoint) && wants(&endpoint, type)) {
-            count++;
-            if (with != NULL) {
-                with(context, id, event_id);
-            }
+        const struct object *object = CONTAINER_OF(link, struct object, link);
+        if (document_open(context, OBJECT_ENDPOINT, object->id, &endpoint) && wants(&endpoint, type)) {
+            return object;
         }
     }
-    return count;
+    return NULL;
 }
 
 int64_t deliveries_wanting(const struct context *context, const char *type)
 {
-    return each_wanting(context, type, NULL, NULL);
+    int64_t count = 0;
+    const struct list *head = &context->account->sets[OBJECT_ENDPOINT].in_order;
+    for (const struct object *endpoint = next_wanting(context, type, head); endpoint != NULL;
+         endpoint = next_wanting(context, type, &endpoint->link)) {
+        count++;
+    }
+    return count;
 }
 
-static void add_job(const struct context *context, const char *endpoint_id, const char *event_id, bool first)
+static void add_job(const struct context *context, const char *endpoint_id, const char *event_id,
+                    bool is_duplicate)
 {
     struct json_object *task = json_new_object();
     json_add_str(task, "event", event_id);
     json_add_str(task, "endpoint", endpoint_id);
     json_add_i64(task, "attempts", 0);
-    json_add_bool(task, "duplicate", !first);
+    json_add_bool(task, "duplicate", is_duplicate);
     job_add(context, JOB_DELIVER, context->now_us + faults_delivery_delay_us(&context->sandbox->faults),
             task);
 }
 
-static void begin_one(const struct context *context, const char *endpoint_id, const char *event_id)
-{
-    add_job(context, endpoint_id, event_id, true);
-    if (faults_roll(&context->sandbox->faults, context->sandbox->faults.duplicate_events_rate)) {
-        add_job(context, endpoint_id, event_id, false);
-    }
-}
-
 void deliveries_begin(const struct context *context, const char *type, const char *event_id)
 {
-    (void)each_wanting(context, type, event_id, begin_one);
+    struct faults *faults = &context->sandbox->faults;
+    const struct list *head = &context->account->sets[OBJECT_ENDPOINT].in_order;
+    for (const struct object *endpoint = next_wanting(context, type, head); endpoint != NULL;
+         endpoint = next_wanting(context, type, &endpoint->link)) {
+        add_job(context, endpoint->id, event_id, false);
+        if (faults_roll(faults, faults->duplicate_events_rate)) {
+            add_job(context, endpoint->id, event_id, true);
+        }
+    }
 }
 
 static const char *sign(const struct context *context, const char *secret, const char *body,
@@ -112,17 +114,6 @@ bool delivery_prepare(const struct context *context, struct document *job, struc
     return true;
 }
 
-// One endpoint fewer is waiting for the event. A duplicate was never counted.
-static void count_accepted(const struct context *context, const struct document *job)
-{
-    struct document event DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
-    if (!json_get_bool(job->json, "duplicate", false) &&
-        document_open(context, OBJECT_EVENT, json_get_str(job->json, "event"), &event)) {
-        json_add_i64(event.json, "pending_webhooks", json_get_i64(event.json, "pending_webhooks", 1) - 1);
-        document_save(&event);
-    }
-}
-
 void sandbox_delivery_done(struct sandbox *sandbox, int64_t now_us, const char *account_id,
                            const char *job_id, bool accepted)
 {
@@ -134,8 +125,12 @@ void sandbox_delivery_done(struct sandbox *sandbox, int64_t now_us, const char *
         return;
     }
     int64_t attempts = json_get_i64(job.json, "attempts", 0);
-    if (accepted) {
-        count_accepted(&context, &job);
+    // One endpoint fewer waits for the event. A duplicate was never counted.
+    struct document event DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
+    if (accepted && !json_get_bool(job.json, "duplicate", false) &&
+        document_open(&context, OBJECT_EVENT, json_get_str(job.json, "event"), &event)) {
+        json_add_i64(event.json, "pending_webhooks", json_get_i64(event.json, "pending_webhooks", 1) - 1);
+        document_save(&event);
     }
     if (accepted || attempts >= (int64_t)COUNT_OF(retry_delays_us)) {
         object_remove(sandbox, context.account, job.object);

@@ -9,30 +9,14 @@
 #include "sandbox/deliveries.h"
 #include "sandbox/lists.h"
 
-// Keeps an account's events bounded: the oldest go first, whether delivered or not.
-static void forget_oldest(const struct context *context)
-{
-    struct object_set *events = &context->account->sets[OBJECT_EVENT];
-    while (events->by_id.count > EVENTS_MAX) {
-        object_remove(context->sandbox, context->account,
-                      CONTAINER_OF(events->in_order.next, struct object, link));
-    }
-}
-
-// The object as it was saved, put into the event as text: parsing and copying it would cost more than all the
-// rest.
-static struct json_object *snapshot(const struct document *document)
-{
-    struct json_object *object = json_new_object();
-    json_object_set_serializer(object, json_object_userdata_to_json_string, document->object->text, NULL);
-    return object;
-}
-
 void event_emit_changed(const struct context *context, const char *type, const struct document *document,
                         struct json_object *previous)
 {
+    // The object as it was saved, as text: parsing and copying it would cost more than all the rest.
+    struct json_object *object = json_new_object();
+    json_object_set_serializer(object, json_object_userdata_to_json_string, document->object->text, NULL);
     struct json_object *data = json_new_object();
-    json_add(data, "object", snapshot(document));
+    json_add(data, "object", object);
     if (previous != NULL) {
         json_add(data, "previous_attributes", previous);
     }
@@ -54,7 +38,12 @@ void event_emit_changed(const struct context *context, const char *type, const s
     struct document event DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
     document_begin(context, OBJECT_EVENT, json, &event);
     document_save(&event);
-    forget_oldest(context);
+    // The oldest events go first, whether they are delivered or not.
+    struct object_set *events = &context->account->sets[OBJECT_EVENT];
+    while (events->by_id.count > EVENTS_MAX) {
+        object_remove(context->sandbox, context->account,
+                      CONTAINER_OF(events->in_order.next, struct object, link));
+    }
     deliveries_begin(context, type, json_get_str(json, "id"));
 }
 

@@ -14,7 +14,9 @@
 #include "sandbox/routes.h"
 
 #define KEY_CHARS_MAX 255
-#define SHOWN_CHARS_MIN 16 // shorter ones are masked whole
+#define SHOWN_CHARS_MIN 16 // shorter keys are masked whole
+#define REQUEST_TAIL_CHARS 14
+#define VERSION_CHARS_MAX 40 // a longer version is cut, because it is given back
 
 // The key of "Bearer KEY" or "Basic base64(KEY:)"; NULL: there is none.
 static const char *key_of(const char *authorization, struct arena *arena)
@@ -61,44 +63,34 @@ static const char *masked(const char *key, struct arena *arena)
     return copy;
 }
 
-static struct account *refuse_key(struct refusal *refusal, int status, const char *code, const char *message)
-{
-    *refusal = (struct refusal){.status = status, .code = code, .message = message};
-    return NULL;
-}
-
-// Who calls: the API key in the Authorization header, Bearer or Basic. Gives the key's account, made at first
-// use; NULL: *refusal is filled (401, or 429 where there are too many accounts). A publishable key belongs to
-// the account whose secret key has the same tail: pk_test_a to that of sk_test_a.
+// Finds the account of the API key in the Authorization header (Bearer or Basic), and makes it at first use.
+// A publishable key belongs to the account whose secret key has the same tail: pk_test_a to that of
+// sk_test_a. False: refused (401, or 429 where there are too many accounts).
 // https://docs.stripe.com/api/authentication
-static struct account *authorize(struct sandbox *sandbox, const char *authorization, struct arena *arena,
-                                 bool *publishable, struct refusal *refusal)
+static bool authorize(struct call *call, const char *authorization)
 {
+    struct arena *arena = call->context.arena;
     const char *key = key_of(authorization, arena);
     if (key == NULL || key[0] == '\0') {
-        return refuse_key(
-            refusal, 401, NULL,
+        return call_refuse_as(
+            call, 401, NULL, NULL,
             "You did not provide an API key: send it as 'Authorization: Bearer YOUR_SECRET_KEY'.");
     }
     if (!text_is_utf8(key, strlen(key)) || !is_api_key(key)) {
         const char *shown = text_is_utf8(key, strlen(key)) ? masked(key, arena) : "?";
-        return refuse_key(refusal, 401, NULL, arena_printf(arena, "Invalid API Key provided: %.300s", shown));
+        return call_refuse_as(call, 401, NULL, NULL,
+                              arena_printf(arena, "Invalid API Key provided: %.300s", shown));
     }
     if (strstr(key, "expired") != NULL) {
-        return refuse_key(refusal, 401, "api_key_expired",
-                          arena_printf(arena, "Expired API Key provided: %s", masked(key, arena)));
+        return call_refuse_as(call, 401, "api_key_expired", NULL,
+                              arena_printf(arena, "Expired API Key provided: %s", masked(key, arena)));
     }
-    *publishable = text_starts_with(key, "pk_");
-    struct account *account =
-        account_of_key(sandbox, *publishable ? arena_printf(arena, "s%s", key + 1) : key);
-    return account != NULL
-               ? account
-               : refuse_key(refusal, 429, "rate_limit", "This sandbox has no room for another account.");
+    call->publishable = text_starts_with(key, "pk_");
+    call->context.account =
+        account_of_key(call->context.sandbox, call->publishable ? arena_printf(arena, "s%s", key + 1) : key);
+    return call->context.account != NULL ||
+           call_refuse_as(call, 429, "rate_limit", NULL, "This sandbox has no room for another account.");
 }
-
-#define REQUEST_TAIL_CHARS 14
-// Of a version; what is longer is cut, because it is given back.
-#define VERSION_CHARS_MAX 40
 
 static bool check_version(struct call *call)
 {
@@ -230,14 +222,11 @@ static void handle_api(struct sandbox *sandbox, int64_t now_us, const struct san
         response->drop = true;
         return;
     }
-    struct refusal refusal;
     if (faults_roll(faults, faults->error_rate)) {
         answer_fault(sandbox, response);
-    } else if ((call.context.account = authorize(sandbox, request->authorization, response->arena,
-                                                 &call.publishable, &refusal)) != NULL) {
+    } else if (authorize(&call, request->authorization)) {
         answer_call(&call, request, response);
     } else {
-        call_refuse(&call, &refusal);
         response_json(response, call.status, call.body);
         response_header(response, "WWW-Authenticate", "Basic realm=\"Stripe\"");
     }

@@ -55,12 +55,6 @@ static void forget_old(const struct context *context)
     }
 }
 
-static enum idempotency refuse(struct call *call, const struct refusal *refusal)
-{
-    call_refuse(call, refusal);
-    return IDEMPOTENCY_REFUSED;
-}
-
 enum idempotency idempotency_look_up(struct call *call, const struct sandbox_request *request,
                                      struct kept_answer *kept)
 {
@@ -70,10 +64,10 @@ enum idempotency idempotency_look_up(struct call *call, const struct sandbox_req
         return IDEMPOTENCY_NONE;
     }
     if (strlen(key) > IDEMPOTENCY_KEY_CHARS_MAX || !text_is_utf8(key, strlen(key))) {
-        return refuse(call,
-                      &(struct refusal){.status = 400,
-                                        .type = "idempotency_error",
-                                        .message = "An idempotency key can have up to 255 characters."});
+        call_refuse(call, &(struct refusal){.status = 400,
+                                            .type = "idempotency_error",
+                                            .message = "An idempotency key can have up to 255 characters."});
+        return IDEMPOTENCY_REFUSED;
     }
     forget_old(&call->context);
     const struct object *found = object_find(call->context.account, OBJECT_ANSWER, key);
@@ -83,25 +77,25 @@ enum idempotency idempotency_look_up(struct call *call, const struct sandbox_req
     struct json_object *about JSON_CLEANUP = NULL;
     REQUIRE(json_parse(found->hidden, strlen(found->hidden), &about, NULL) == OK);
     if (!text_equal(json_get_str(about, "digest"), digest(call, request))) {
-        return refuse(
-            call, &(struct refusal){
-                      .status = 400,
-                      .type = "idempotency_error",
-                      .message = arena_printf(arena,
-                                              "Keys for idempotent requests can only be used with the same "
-                                              "endpoint and parameters as the first time. Use another key "
-                                              "than '%s' for another request.",
-                                              key)});
+        call_refuse(call, &(struct refusal){.status = 400,
+                                            .type = "idempotency_error",
+                                            .message = arena_printf(
+                                                arena,
+                                                "Keys for idempotent requests can only be used with the same "
+                                                "endpoint and parameters as the first time. Use another key "
+                                                "than '%s' for another request.",
+                                                key)});
+        return IDEMPOTENCY_REFUSED;
     }
     if (call->context.now_us < json_get_i64(about, "busy_until_us", 0)) {
-        return refuse(
-            call, &(struct refusal){
-                      .status = 409,
-                      .code = "idempotency_key_in_use",
-                      .message = arena_printf(arena,
-                                              "Another request under the idempotency key '%s' is still in "
-                                              "progress. Try again later.",
-                                              key)});
+        call_refuse(call, &(struct refusal){.status = 409,
+                                            .code = "idempotency_key_in_use",
+                                            .message = arena_printf(
+                                                arena,
+                                                "Another request under the idempotency key '%s' is still in "
+                                                "progress. Try again later.",
+                                                key)});
+        return IDEMPOTENCY_REFUSED;
     }
     *kept = (struct kept_answer){.status = (int)json_get_i64(about, "status", 500),
                                  .body = arena_strdup(arena, found->text),

@@ -5,7 +5,6 @@
 #include "base/text.h"
 #include "sandbox/amounts.h"
 #include "sandbox/charges.h"
-#include "sandbox/customers.h"
 #include "sandbox/disputes.h"
 #include "sandbox/events.h"
 #include "sandbox/intent_moves.h"
@@ -13,17 +12,6 @@
 #include "sandbox/lists.h"
 #include "sandbox/refunds.h"
 #include "sandbox/transactions.h"
-
-static bool check_request(struct call *call)
-{
-    struct refusal refusal;
-    if (!amount_check(param_i64(&call->params, "amount", 0), param_text(&call->params, "currency"),
-                      call->context.arena, &refusal)) {
-        call_refuse(call, &refusal);
-        return false;
-    }
-    return intent_check_create(call);
-}
 
 static struct json_object *card_options(void)
 {
@@ -107,36 +95,26 @@ static struct json_object *intent_json(struct call *call)
 
 void intent_create(struct call *call)
 {
-    if (!check_request(call)) {
-        return;
-    }
     struct document intent DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
     struct document method DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
     struct refusal refusal;
-    const char *method_id = param_text(&call->params, "payment_method");
-    document_begin(&call->context, OBJECT_INTENT, intent_json(call), &intent);
-    if (!param_metadata(&call->params, json_get(intent.json, "metadata"), &refusal) ||
-        !customer_check(&call->context, param_text(&call->params, "customer"), &refusal)) {
+    if (!amount_check(param_i64(&call->params, "amount", 0), param_text(&call->params, "currency"),
+                      call->context.arena, &refusal)) {
         call_refuse(call, &refusal);
         return;
     }
-    if (method_id != NULL) {
-        if (!intent_find_method(call, &intent, method_id, &method)) {
-            return;
-        }
-        json_add_str(intent.json, "payment_method", json_get_str(method.json, "id"));
-        intent_set_status(&intent, "requires_confirmation");
+    if (!intent_check_create(call) || !intent_begin(call, intent_json(call), &intent, &method)) {
+        return;
     }
     if (param_bool(&call->params, "confirm", false)) {
         intent_attempt(call, &intent, &method);
         return;
     }
     call->began = true;
-    if (method_id != NULL) {
+    if (method.json != NULL) {
         document_save(&method);
     }
-    document_save(&intent);
-    event_emit(&call->context, "payment_intent.created", &intent);
+    event_save(&call->context, &intent, "payment_intent.created");
     call_answer_document(call, &intent);
 }
 
@@ -146,27 +124,16 @@ static void set_texts(struct call *call, struct document *intent)
     static const char *const names[] = {"description", "receipt_email", "setup_future_usage",
                                         "statement_descriptor_suffix", "capture_method"};
     for (size_t i = 0; i < COUNT_OF(names); i++) {
-        const char *text = param_text(&call->params, names[i]);
-        if (text != NULL) {
-            json_add_str(intent->json, names[i], text[0] == '\0' ? NULL : text);
-        }
+        param_set_text(&call->params, names[i], intent->json, names[i]);
     }
 }
 
 // What an update may change only while no attempt is under way or done.
 static bool update_open(struct call *call, struct document *intent, struct document *method)
 {
-    static const char *const open[] = {"requires_payment_method", "requires_confirmation"};
     static const char *const names[] = {"amount",         "currency",           "payment_method",
                                         "capture_method", "setup_future_usage", "customer"};
-    for (size_t i = 0; i < COUNT_OF(names); i++) {
-        if (param_text(&call->params, names[i]) != NULL &&
-            !intent_status_is_one_of(intent, open, COUNT_OF(open))) {
-            intent_refuse_state(call, intent, "updated");
-            return false;
-        }
-    }
-    if (!intent_set_customer(call, intent)) {
+    if (!intent_check_open(call, intent, names, COUNT_OF(names)) || !intent_set_customer(call, intent)) {
         return false;
     }
     struct refusal refusal;
@@ -179,30 +146,15 @@ static bool update_open(struct call *call, struct document *intent, struct docum
     }
     json_add_i64(intent->json, "amount", amount);
     json_add_str(intent->json, "currency", text_lower(call->context.arena, currency));
-    if (param_text(&call->params, "payment_method") == NULL) {
-        return true;
-    }
-    if (!intent_choose_method(call, intent, method)) {
-        return false;
-    }
-    json_add_str(intent->json, "payment_method", json_get_str(method->json, "id"));
-    intent_set_status(intent, "requires_confirmation");
-    return true;
+    return intent_set_method(call, intent, method);
 }
 
 void intent_update(struct call *call)
 {
     struct document intent DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
     struct document method DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
-    if (!call_open(call, &intent)) {
-        return;
-    }
-    struct refusal refusal;
-    if (!param_metadata(&call->params, json_get(intent.json, "metadata"), &refusal)) {
-        call_refuse(call, &refusal);
-        return;
-    }
-    if (!update_open(call, &intent, &method)) {
+    if (!call_open(call, &intent) || !call_set_metadata(call, json_get(intent.json, "metadata")) ||
+        !update_open(call, &intent, &method)) {
         return;
     }
     call->began = true;
@@ -216,17 +168,10 @@ void intent_update(struct call *call)
 
 void intent_confirm(struct call *call)
 {
-    static const char *const from[] = {"requires_payment_method", "requires_confirmation", "requires_action"};
     struct document intent DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
     struct document method DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
-    if (!call_open(call, &intent)) {
-        return;
-    }
-    if (!intent_status_is_one_of(&intent, from, COUNT_OF(from))) {
-        intent_refuse_state(call, &intent, "confirmed");
-        return;
-    }
-    if (intent_choose_method(call, &intent, &method)) {
+    if (call_open(call, &intent) && intent_check_confirmable(call, &intent, "confirmed") &&
+        intent_choose_method(call, &intent, &method)) {
         set_texts(call, &intent);
         intent_attempt(call, &intent, &method);
     }
@@ -279,15 +224,10 @@ void intent_capture(struct call *call)
 
 void intent_cancel(struct call *call)
 {
-    static const char *const from[] = {"requires_payment_method", "requires_confirmation", "requires_action",
-                                       "requires_capture"};
     struct document intent DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
     struct document charge DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
-    if (!call_open(call, &intent)) {
-        return;
-    }
-    if (!intent_status_is_one_of(&intent, from, COUNT_OF(from))) {
-        intent_refuse_state(call, &intent, "canceled");
+    if (!call_open(call, &intent) || (!intent_status_is(&intent, "requires_capture") &&
+                                      !intent_check_confirmable(call, &intent, "canceled"))) {
         return;
     }
     call->began = true;

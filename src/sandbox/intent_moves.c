@@ -35,25 +35,19 @@ static void fail(const struct context *context, struct document *intent, const s
     event_save(context, intent, "payment_intent.payment_failed");
 }
 
-// A charge that the bank declines. Gives its id.
-static const char *decline_charge(const struct context *context, struct document *intent,
-                                  const struct document *method, const struct decline *decline)
+// A charge that the bank declines.
+static void decline_charge(const struct context *context, struct document *intent,
+                           const struct document *method, const struct decline *decline)
 {
     struct document charge DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
     charge_begin(context, intent, method, &charge);
     charge_fail(&charge, decline);
     event_save(context, &charge, "charge.failed");
-    const char *charge_id = arena_strdup(context->arena, json_get_str(charge.json, "id"));
-    json_add_str(intent->json, "latest_charge", charge_id);
-    fail(context, intent,
-         &(struct refusal){.type = "card_error",
-                           .code = decline->code,
-                           .decline_code = decline->decline_code,
-                           .advice_code = decline->advice_code,
-                           .message = decline->message,
-                           .charge = charge_id,
-                           .payment_method = method->json});
-    return charge_id;
+    json_add_str(intent->json, "latest_charge", json_get_str(charge.json, "id"));
+    struct refusal refusal = decline_refusal(decline);
+    refusal.charge = json_get_str(charge.json, "id");
+    refusal.payment_method = method->json;
+    fail(context, intent, &refusal);
 }
 
 // A method that was charged is used up, unless it is kept: attached, or to be used again as the intent says.
@@ -115,12 +109,12 @@ static const struct decline *charge(const struct context *context, struct docume
 {
     const struct test_method *test = method_behaviour(method);
     if (method_has_expired(context, method)) {
-        (void)decline_charge(context, intent, method, &decline_expired_card);
+        decline_charge(context, intent, method, &decline_expired_card);
         return &decline_expired_card;
     }
     switch (test->ending) {
     case ENDING_DECLINES:
-        (void)decline_charge(context, intent, method, test->decline);
+        decline_charge(context, intent, method, test->decline);
         return test->decline;
     case ENDING_PROCESSES:
     case ENDING_PROCESSES_FAILS:
@@ -144,7 +138,7 @@ void intent_settle(const struct context *context, const char *id)
     REQUIRE(document_open(context, OBJECT_METHOD, json_get_str(intent.json, "payment_method"), &method));
     const struct test_method *test = method_behaviour(&method);
     if (test->ending == ENDING_PROCESSES_FAILS) {
-        (void)decline_charge(context, &intent, &method, test->decline);
+        decline_charge(context, &intent, &method, test->decline);
     } else {
         grant_charge(context, &intent, &method);
     }
@@ -168,7 +162,8 @@ void intent_authenticated(const struct context *context, struct document *intent
                            .payment_method = method.json});
 }
 
-// NULL: none is needed. Otherwise *decline is what happens if nobody is there for it (NULL: somebody is).
+// Whether the bank asks for 3-D Secure. *decline: what the charge ends with if nobody is there for it, NULL
+// if somebody is.
 static bool needs_authentication(const struct document *method, const struct confirmation *confirmation,
                                  const struct decline **decline)
 {
@@ -207,20 +202,6 @@ static bool check_attempt(struct call *call, const struct document *intent, cons
     return true;
 }
 
-static void refuse_declined(struct call *call, const struct document *intent, const struct document *method,
-                            const struct decline *decline)
-{
-    call_refuse(call, &(struct refusal){.status = 402,
-                                        .type = "card_error",
-                                        .code = decline->code,
-                                        .decline_code = decline->decline_code,
-                                        .advice_code = decline->advice_code,
-                                        .message = decline->message,
-                                        .charge = json_get_str(intent->json, "latest_charge"),
-                                        .payment_intent = intent->json,
-                                        .payment_method = method->json});
-}
-
 void intent_attempt(struct call *call, struct document *intent, struct document *method)
 {
     const struct confirmation confirmation = {
@@ -244,16 +225,10 @@ void intent_attempt(struct call *call, struct document *intent, struct document 
     if (!needs_authentication(method, &confirmation, &decline)) {
         decline = charge(&call->context, intent, method);
     } else if (decline != NULL) {
-        (void)decline_charge(&call->context, intent, method, decline);
+        decline_charge(&call->context, intent, method, decline);
     } else {
         intent_require_action(&call->context, intent, confirmation.return_url, confirmation.use_stripe_sdk);
         event_save(&call->context, intent, "payment_intent.requires_action");
     }
-    if (decline != NULL) {
-        refuse_declined(call, intent, method, decline);
-    } else if (method_behaviour(method)->ending == ENDING_SERVER_ERROR) {
-        call_refuse_executed(call);
-    } else {
-        call_answer_document(call, intent);
-    }
+    intent_answer_attempt(call, intent, method, decline);
 }

@@ -79,7 +79,7 @@ const char *intent_client_secret(const struct context *context, const char *id)
                   CLIENT_SECRET_TAIL_CHARS);
 }
 
-bool intent_find_method(struct call *call, const struct document *intent, const char *id,
+static bool find_method(struct call *call, const struct document *intent, const char *id,
                         struct document *method)
 {
     struct refusal refusal;
@@ -91,11 +91,40 @@ bool intent_find_method(struct call *call, const struct document *intent, const 
     return false;
 }
 
+bool intent_set_method(struct call *call, struct document *intent, struct document *method)
+{
+    const char *id = param_text(&call->params, "payment_method");
+    if (id == NULL) {
+        return true;
+    }
+    if (!find_method(call, intent, id, method)) {
+        return false;
+    }
+    json_add_str(intent->json, "payment_method", json_get_str(method->json, "id"));
+    intent_set_status(intent, "requires_confirmation");
+    return true;
+}
+
+bool intent_begin(struct call *call, struct json_object *json, struct document *intent,
+                  struct document *method)
+{
+    struct refusal refusal;
+    document_begin(&call->context, call->kind, json, intent);
+    if (!call_set_metadata(call, json_get(json, "metadata"))) {
+        return false;
+    }
+    if (!customer_check(&call->context, param_text(&call->params, "customer"), &refusal)) {
+        call_refuse(call, &refusal);
+        return false;
+    }
+    return intent_set_method(call, intent, method);
+}
+
 bool intent_choose_method(struct call *call, const struct document *intent, struct document *method)
 {
     const char *wanted = param_text(&call->params, "payment_method");
     const char *id = wanted != NULL ? wanted : json_get_str(intent->json, "payment_method");
-    return id == NULL || intent_find_method(call, intent, id, method);
+    return id == NULL || find_method(call, intent, id, method);
 }
 
 bool intent_set_customer(struct call *call, struct document *intent)
@@ -154,6 +183,30 @@ void intent_refuse_state(struct call *call, const struct document *intent, const
                                                   "This %s could not be %s because it has a status of %s.",
                                                   setup ? "SetupIntent" : "PaymentIntent", verb,
                                                   json_get_str(intent->json, "status"))});
+}
+
+bool intent_check_open(struct call *call, const struct document *intent, const char *const *params,
+                       size_t count)
+{
+    static const char *const open[] = {"requires_payment_method", "requires_confirmation"};
+    for (size_t i = 0; i < count; i++) {
+        if (param_text(&call->params, params[i]) != NULL &&
+            !intent_status_is_one_of(intent, open, COUNT_OF(open))) {
+            intent_refuse_state(call, intent, "updated");
+            return false;
+        }
+    }
+    return true;
+}
+
+bool intent_check_confirmable(struct call *call, const struct document *intent, const char *verb)
+{
+    static const char *const from[] = {"requires_payment_method", "requires_confirmation", "requires_action"};
+    if (intent_status_is_one_of(intent, from, COUNT_OF(from))) {
+        return true;
+    }
+    intent_refuse_state(call, intent, verb);
+    return false;
 }
 
 bool intent_check_confirmation(struct call *call, const struct document *intent,
@@ -277,5 +330,23 @@ void intent_retrieve(struct call *call)
         call_answer(call, public_part(&intent));
     } else {
         call_answer_document(call, &intent);
+    }
+}
+
+void intent_answer_attempt(struct call *call, const struct document *intent, const struct document *method,
+                           const struct decline *decline)
+{
+    if (decline != NULL) {
+        const bool setup = intent->kind == OBJECT_SETUP_INTENT;
+        struct refusal refusal = decline_refusal(decline);
+        refusal.charge = json_get_str(intent->json, "latest_charge");
+        refusal.payment_intent = setup ? NULL : intent->json;
+        refusal.setup_intent = setup ? intent->json : NULL;
+        refusal.payment_method = method->json;
+        call_refuse(call, &refusal);
+    } else if (method_behaviour(method)->ending == ENDING_SERVER_ERROR) {
+        call_refuse_executed(call);
+    } else {
+        call_answer_document(call, intent);
     }
 }

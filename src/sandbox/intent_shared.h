@@ -6,9 +6,14 @@
 #include <stddef.h>
 
 #include "sandbox/call.h"
+#include "sandbox/test_methods.h"
 
-// What the creation of either may not combine: false if it was refused.
+// Whether the parameters of the creation of either may be combined. False: refused.
 bool intent_check_create(struct call *call) MUST_CHECK;
+// Makes a new intent around json, which it takes, with the call's metadata and payment method. False:
+// refused.
+bool intent_begin(struct call *call, struct json_object *json, struct document *intent,
+                  struct document *method) MUST_CHECK;
 // The member automatic_payment_methods; NULL: they are off.
 struct json_object *intent_automatic_methods(struct call *call);
 // The member payment_method_types.
@@ -19,9 +24,8 @@ const char *intent_client_secret(const struct context *context, const char *id);
 // A handler, for either kind.
 void intent_retrieve(struct call *call);
 
-// Takes out the method of that id, which must be free to be used for the intent's customer. False: refused.
-bool intent_find_method(struct call *call, const struct document *intent, const char *id,
-                        struct document *method) MUST_CHECK;
+// Gives the intent the method that the call names, if it names one, and opens it. False: refused.
+bool intent_set_method(struct call *call, struct document *intent, struct document *method) MUST_CHECK;
 // The method that the call names, else the one the intent has; none: *method stays empty. False: refused.
 bool intent_choose_method(struct call *call, const struct document *intent,
                           struct document *method) MUST_CHECK;
@@ -34,9 +38,19 @@ void intent_set_status(struct document *intent, const char *status);
 // 400 payment_intent_unexpected_state or setup_intent_unexpected_state, with the intent in it.
 void intent_refuse_state(struct call *call, const struct document *intent, const char *verb);
 
+// Whether the call may give these parameters: some change only while no attempt is under way or done. False:
+// refused.
+bool intent_check_open(struct call *call, const struct document *intent, const char *const *params,
+                       size_t count) MUST_CHECK;
+// Whether an attempt may begin, as the intent's status says. False: refused.
+bool intent_check_confirmable(struct call *call, const struct document *intent, const char *verb) MUST_CHECK;
+
 // Whether the intent can be confirmed with this method and return URL (NULL: none). False: refused.
 bool intent_check_confirmation(struct call *call, const struct document *intent,
                                const struct document *method, const char *return_url) MUST_CHECK;
+// Answers a confirmation. decline: why the card was declined, NULL: it was not.
+void intent_answer_attempt(struct call *call, const struct document *intent, const struct document *method,
+                           const struct decline *decline);
 // The payer has to go through 3-D Secure: on a page of the sandbox, or in the caller's own page by Stripe.js.
 // Saves nothing.
 void intent_require_action(const struct context *context, struct document *intent, const char *return_url,

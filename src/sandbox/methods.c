@@ -137,6 +137,16 @@ bool method_has_expired(const struct context *context, const struct document *me
     return strncmp(until, now, strlen("2000-01")) < 0;
 }
 
+struct refusal decline_refusal(const struct decline *decline)
+{
+    return (struct refusal){.status = 402,
+                            .type = "card_error",
+                            .code = decline->code,
+                            .decline_code = decline->decline_code,
+                            .advice_code = decline->advice_code,
+                            .message = decline->message};
+}
+
 const struct decline *method_decline(const struct context *context, const struct document *method)
 {
     const struct test_method *test = method_behaviour(method);
@@ -152,14 +162,6 @@ void saved_method_attach(const struct context *context, struct document *method,
     event_save(context, method, "payment_method.attached");
 }
 
-// What the bank says to the card, NULL: it is good. Attaching does not ask for its holder, so what the bank
-// says after authentication is not known yet.
-static const struct decline *check_card(const struct context *context, const struct document *method)
-{
-    return method_behaviour(method)->authentication == AUTHENTICATION_NONE ? method_decline(context, method)
-                                                                           : NULL;
-}
-
 bool saved_method_find(struct call *call, const char *id, const char *customer_id, struct document *method)
 {
     struct refusal refusal;
@@ -173,15 +175,13 @@ bool saved_method_find(struct call *call, const char *id, const char *customer_i
                               "The payment method you provided has already been "
                               "attached to a customer.");
     }
-    const struct decline *decline = check_card(&call->context, method);
+    // Attaching does not ask for the holder, so what the bank says after authentication is not known yet.
+    const bool asks_bank = method_behaviour(method)->authentication == AUTHENTICATION_NONE;
+    const struct decline *decline = asks_bank ? method_decline(&call->context, method) : NULL;
     if (decline != NULL) {
         call->began = true;
-        call_refuse(call, &(struct refusal){.status = 402,
-                                            .type = "card_error",
-                                            .code = decline->code,
-                                            .decline_code = decline->decline_code,
-                                            .advice_code = decline->advice_code,
-                                            .message = decline->message});
+        refusal = decline_refusal(decline);
+        call_refuse(call, &refusal);
     }
     return decline == NULL;
 }

@@ -20,6 +20,8 @@ bool method_has_expired(const struct context *context, const struct document *me
 // What the bank says to the card when it is asked without an amount, as it is for a card that is saved; NULL:
 // the card is good.
 const struct decline *method_decline(const struct context *context, const struct document *method);
+// 402 card_error.
+struct refusal decline_refusal(const struct decline *decline);
 // Billing details that nobody gave.
 struct json_object *billing_details_json(void);
 

@@ -137,14 +137,6 @@ static bool may_move(const char *from, const char *to)
     return false;
 }
 
-static void give_back(const struct context *context, const struct document *refund)
-{
-    struct document charge DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
-    REQUIRE(document_open(context, OBJECT_CHARGE, json_get_str(refund->json, "charge"), &charge));
-    charge_refund(&charge, -json_get_i64(refund->json, "amount", 0));
-    document_save(&charge);
-}
-
 bool refund_move(const struct context *context, struct document *refund, const char *status)
 {
     const char *from = json_get_str(refund->json, "status");
@@ -163,7 +155,10 @@ bool refund_move(const struct context *context, struct document *refund, const c
     }
     json_add_str(refund->json, "status", status);
     if (!text_equal(status, "succeeded")) {
-        give_back(context, refund);
+        struct document charge DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
+        REQUIRE(document_open(context, OBJECT_CHARGE, json_get_str(refund->json, "charge"), &charge));
+        charge_refund(&charge, -json_get_i64(refund->json, "amount", 0));
+        document_save(&charge);
         // One that let go of authorised money took nothing from the balance.
         if (json_get(refund->json, "balance_transaction") != NULL) {
             json_add(previous, "failure_balance_transaction", NULL);
@@ -272,32 +267,21 @@ static int64_t read_amount(struct call *call, const struct document *charge)
     return call->status == 0 ? amount : 0;
 }
 
-static bool answers_with_error(const struct context *context, const struct document *charge)
-{
-    struct document method DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
-    REQUIRE(document_open(context, OBJECT_METHOD, json_get_str(charge->json, "payment_method"), &method));
-    return method_behaviour(&method)->refund == REFUND_SERVER_ERROR;
-}
-
-// What can be said of the parameters without looking at the charge.
-static bool check_request(struct call *call, struct json_object *metadata)
-{
-    struct refusal refusal;
-    if (!param_metadata(&call->params, metadata, &refusal)) {
-        call_refuse(call, &refusal);
-        return false;
-    }
-    return param_i64(&call->params, "amount", 1) >= 1 ||
-           call_refuse_as(call, 400, "parameter_invalid_integer", "amount",
-                          "This value must be greater than or equal to 1.");
-}
-
 void refund_create(struct call *call)
 {
     struct document charge DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
     struct document refund DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
+    struct document method DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
     struct json_object *metadata JSON_CLEANUP = json_new_object();
-    if (!check_request(call, metadata) || !find_charge(call, &charge)) {
+    if (!call_set_metadata(call, metadata)) {
+        return;
+    }
+    if (param_i64(&call->params, "amount", 1) < 1) {
+        call_refuse_as(call, 400, "parameter_invalid_integer", "amount",
+                       "This value must be greater than or equal to 1.");
+        return;
+    }
+    if (!find_charge(call, &charge)) {
         return;
     }
     int64_t amount = read_amount(call, &charge);
@@ -307,7 +291,9 @@ void refund_create(struct call *call)
     refund_begin(&call->context, &charge, amount, param_text(&call->params, "reason"), &refund);
     json_add(refund.json, "metadata", json_object_get(metadata));
     refund_make(&call->context, &charge, &refund);
-    if (answers_with_error(&call->context, &charge)) {
+    REQUIRE(
+        document_open(&call->context, OBJECT_METHOD, json_get_str(charge.json, "payment_method"), &method));
+    if (method_behaviour(&method)->refund == REFUND_SERVER_ERROR) {
         call_refuse_executed(call);
         return;
     }

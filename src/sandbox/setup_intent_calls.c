@@ -2,15 +2,9 @@
 #include "sandbox/setup_intent_calls.h"
 
 #include "base/require.h"
-#include "sandbox/customers.h"
 #include "sandbox/events.h"
 #include "sandbox/intent_shared.h"
 #include "sandbox/setup_intent_moves.h"
-
-// While these last, no attempt is under way or done.
-static const char *const open_statuses[] = {"requires_payment_method", "requires_confirmation"};
-static const char *const confirmable_statuses[] = {"requires_payment_method", "requires_confirmation",
-                                                   "requires_action"};
 
 static struct json_object *card_options(void)
 {
@@ -63,36 +57,11 @@ static struct json_object *setup_intent_json(struct call *call)
     return json;
 }
 
-// Gives the intent the method that the call names, if it names one. False: refused.
-static bool set_method(struct call *call, struct document *intent, struct document *method)
-{
-    const char *id = param_text(&call->params, "payment_method");
-    if (id == NULL) {
-        return true;
-    }
-    if (!intent_find_method(call, intent, id, method)) {
-        return false;
-    }
-    json_add_str(intent->json, "payment_method", json_get_str(method->json, "id"));
-    intent_set_status(intent, "requires_confirmation");
-    return true;
-}
-
 void setup_intent_create(struct call *call)
 {
-    if (!intent_check_create(call)) {
-        return;
-    }
     struct document intent DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
     struct document method DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
-    struct refusal refusal;
-    document_begin(&call->context, OBJECT_SETUP_INTENT, setup_intent_json(call), &intent);
-    if (!param_metadata(&call->params, json_get(intent.json, "metadata"), &refusal) ||
-        !customer_check(&call->context, param_text(&call->params, "customer"), &refusal)) {
-        call_refuse(call, &refusal);
-        return;
-    }
-    if (!set_method(call, &intent, &method)) {
+    if (!intent_check_create(call) || !intent_begin(call, setup_intent_json(call), &intent, &method)) {
         return;
     }
     if (param_bool(&call->params, "confirm", false)) {
@@ -107,40 +76,18 @@ void setup_intent_create(struct call *call)
     call_answer_document(call, &intent);
 }
 
-// Changes what only an intent without an attempt may change. False: refused.
-static bool update_open(struct call *call, struct document *intent, struct document *method)
-{
-    static const char *const names[] = {"customer", "payment_method"};
-    for (size_t i = 0; i < COUNT_OF(names); i++) {
-        if (param_text(&call->params, names[i]) != NULL &&
-            !intent_status_is_one_of(intent, open_statuses, COUNT_OF(open_statuses))) {
-            intent_refuse_state(call, intent, "updated");
-            return false;
-        }
-    }
-    return intent_set_customer(call, intent) && set_method(call, intent, method);
-}
-
 void setup_intent_update(struct call *call)
 {
+    static const char *const names[] = {"customer", "payment_method"};
     struct document intent DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
     struct document method DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
-    if (!call_open(call, &intent)) {
-        return;
-    }
-    struct refusal refusal;
-    if (!param_metadata(&call->params, json_get(intent.json, "metadata"), &refusal)) {
-        call_refuse(call, &refusal);
-        return;
-    }
-    if (!update_open(call, &intent, &method)) {
+    if (!call_open(call, &intent) || !call_set_metadata(call, json_get(intent.json, "metadata")) ||
+        !intent_check_open(call, &intent, names, COUNT_OF(names)) || !intent_set_customer(call, &intent) ||
+        !intent_set_method(call, &intent, &method)) {
         return;
     }
     call->began = true;
-    const char *description = param_text(&call->params, "description");
-    if (description != NULL) {
-        json_add_str(intent.json, "description", description[0] == '\0' ? NULL : description);
-    }
+    param_set_text(&call->params, "description", intent.json, "description");
     if (method.json != NULL) {
         document_save(&method);
     }
@@ -152,14 +99,8 @@ void setup_intent_confirm(struct call *call)
 {
     struct document intent DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
     struct document method DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
-    if (!call_open(call, &intent)) {
-        return;
-    }
-    if (!intent_status_is_one_of(&intent, confirmable_statuses, COUNT_OF(confirmable_statuses))) {
-        intent_refuse_state(call, &intent, "confirmed");
-        return;
-    }
-    if (intent_choose_method(call, &intent, &method)) {
+    if (call_open(call, &intent) && intent_check_confirmable(call, &intent, "confirmed") &&
+        intent_choose_method(call, &intent, &method)) {
         setup_intent_attempt(call, &intent, &method);
     }
 }
@@ -167,11 +108,7 @@ void setup_intent_confirm(struct call *call)
 void setup_intent_cancel(struct call *call)
 {
     struct document intent DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
-    if (!call_open(call, &intent)) {
-        return;
-    }
-    if (!intent_status_is_one_of(&intent, confirmable_statuses, COUNT_OF(confirmable_statuses))) {
-        intent_refuse_state(call, &intent, "canceled");
+    if (!call_open(call, &intent) || !intent_check_confirmable(call, &intent, "canceled")) {
         return;
     }
     call->began = true;

@@ -75,13 +75,9 @@ static void fail(const struct context *context, struct document *intent, const s
 static void decline_setup(const struct context *context, struct document *intent,
                           const struct document *method, const struct decline *decline)
 {
-    fail(context, intent,
-         &(struct refusal){.type = "card_error",
-                           .code = decline->code,
-                           .decline_code = decline->decline_code,
-                           .advice_code = decline->advice_code,
-                           .message = decline->message,
-                           .payment_method = method->json});
+    struct refusal refusal = decline_refusal(decline);
+    refusal.payment_method = method->json;
+    fail(context, intent, &refusal);
 }
 
 static void succeed(const struct context *context, struct document *intent, struct document *method)
@@ -189,19 +185,6 @@ void setup_intent_abandon(const struct context *context, struct document *intent
     event_save(context, intent, "setup_intent.canceled");
 }
 
-static void refuse_declined(struct call *call, const struct document *intent, const struct document *method,
-                            const struct decline *decline)
-{
-    call_refuse(call, &(struct refusal){.status = 402,
-                                        .type = "card_error",
-                                        .code = decline->code,
-                                        .decline_code = decline->decline_code,
-                                        .advice_code = decline->advice_code,
-                                        .message = decline->message,
-                                        .setup_intent = intent->json,
-                                        .payment_method = method->json});
-}
-
 void setup_intent_attempt(struct call *call, struct document *intent, struct document *method)
 {
     const char *return_url = param_text(&call->params, "return_url");
@@ -229,11 +212,5 @@ void setup_intent_attempt(struct call *call, struct document *intent, struct doc
                               param_bool(&call->params, "use_stripe_sdk", false));
         event_save(&call->context, intent, "setup_intent.requires_action");
     }
-    if (decline != NULL) {
-        refuse_declined(call, intent, method, decline);
-    } else if (method_behaviour(method)->ending == ENDING_SERVER_ERROR) {
-        call_refuse_executed(call);
-    } else {
-        call_answer_document(call, intent);
-    }
+    intent_answer_attempt(call, intent, method, decline);
 }
