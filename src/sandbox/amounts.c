@@ -1,12 +1,12 @@
-// Amounts that Stripe refuses. Pure. See amounts.h.
+// Checks of amounts. Pure. See amounts.h.
 #include "sandbox/amounts.h"
 
 #include "base/require.h"
 #include "base/text.h"
 #include "domain/money.h"
 
-// Minimum charges in minor units. Stripe's depend on the currency of settlement; the sandbox settles in the
-// currency charged.
+// Minimum charges in minor units. At Stripe they depend on the currency of settlement; the sandbox settles in
+// the currency of the charge.
 static const struct minimum {
     const char *code;
     int64_t minor;

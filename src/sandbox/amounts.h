@@ -1,4 +1,4 @@
-// What Stripe takes as an amount: minimum, maximum and the currencies with rules of their own. Pure.
+// Which amounts Stripe accepts: the minimum, the maximum, and the currencies with rules of their own. Pure.
 // https://docs.stripe.com/currencies
 #pragma once
 
@@ -15,7 +15,7 @@
 // amount in Stripe's minor units, currency in either case. False: *refusal is filled, its text in the arena.
 bool amount_check(int64_t amount, const char *currency, struct arena *arena,
                   struct refusal *refusal) MUST_CHECK;
-// Only the currency's own rule for its last digits, which refunds keep too.
+// Checks only the currency's rule for the last digits, which applies to refunds too.
 bool amount_check_digits(int64_t amount, const char *currency, struct arena *arena,
                          struct refusal *refusal) MUST_CHECK;
 // "12.50 usd", in the arena.

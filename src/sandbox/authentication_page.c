@@ -1,4 +1,4 @@
-// The 3-D Secure page. Pure; no script on it. See authentication_page.h.
+// The 3-D Secure page. It contains no script. Pure. See authentication_page.h.
 #include "sandbox/authentication_page.h"
 
 #include <string.h>
@@ -103,7 +103,7 @@ static void answer_question(const struct document *intent, struct sandbox_respon
     add_row(&page, "For", json_get_str(intent->json, "description"));
     add_row(&page, intent->kind == OBJECT_SETUP_INTENT ? "Setup" : "Payment",
             json_get_str(intent->json, "id"));
-    // The form goes to this very address, key included.
+    // The form is sent to this same address, which includes the key.
     buf_add_str(
         &page,
         "</dl><form method=\"post\">"
@@ -113,7 +113,7 @@ static void answer_question(const struct document *intent, struct sandbox_respon
     answer_page(response, 200, &page);
 }
 
-// Sends the payer back to where the caller wanted him, with what Stripe adds to that address.
+// Redirects the payer to the caller's return URL, with the parameters that Stripe adds to it.
 static void answer_return(const struct document *intent, struct sandbox_response *response)
 {
     const char *return_url = json_get_str(intent->hidden, "return_url");
@@ -135,7 +135,7 @@ static void answer_return(const struct document *intent, struct sandbox_response
     response_text(response, 303, "text/plain; charset=utf-8", "");
 }
 
-// The intent that the address names, if its key is right.
+// Opens the intent that the address names. False: there is none, or the key is wrong.
 static bool open_intent(struct context *context, const struct sandbox_request *request,
                         struct document *intent)
 {
@@ -190,7 +190,7 @@ void page_handle(struct sandbox *sandbox, int64_t now_us, const struct sandbox_r
         answer_note(response, 400, "Nothing to confirm", "action must be complete or fail.");
         return;
     }
-    if (intent_status_is(&intent, "requires_action")) { // else somebody pressed twice: the same way back
+    if (intent_status_is(&intent, "requires_action")) { // otherwise the form was sent twice: redirect again
         bool passed = text_equal(action, "complete");
         if (intent.kind == OBJECT_SETUP_INTENT) {
             setup_intent_authenticated(&context, &intent, passed);

@@ -1,4 +1,4 @@
-// The page that stands in for a bank's 3-D Secure page: a person says whether the authentication passes.
+// The page that stands in for a bank's 3-D Secure page: a person decides whether the authentication passes.
 #pragma once
 
 #include "sandbox/state.h"

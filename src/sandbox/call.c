@@ -17,7 +17,7 @@ void call_refuse(struct call *call, const struct refusal *refusal)
 {
     const struct context *context = &call->context;
     struct refusal logged = *refusal;
-    // Where Stripe's dashboard would show the request. One that belongs to no account is shown nowhere.
+    // Stripe's dashboard shows the requests of each account there.
     if (context->account != NULL) {
         logged.request_log_url = arena_printf(context->arena, "https://dashboard.stripe.com/%slogs/%s?t=%lld",
                                               context->account->livemode ? "" : "test/", context->request_id,
@@ -37,7 +37,7 @@ bool call_refuse_as(struct call *call, int status, const char *code, const char 
 void call_refuse_missing(struct call *call, enum object_kind kind, const char *id)
 {
     const bool is_intent = kind == OBJECT_INTENT || kind == OBJECT_SETUP_INTENT;
-    // As Stripe spells them, where that is not the kind's name.
+    // Stripe's messages do not use the names of all kinds.
     const char *word = kind == OBJECT_SETUP_INTENT  ? "setupintent"
                        : kind == OBJECT_METHOD      ? "PaymentMethod"
                        : kind == OBJECT_TRANSACTION ? "balance transaction"

@@ -11,14 +11,14 @@
 struct call {
     struct context context;
     const char *version; // "2026-10-28.endive"
-    bool publishable;    // made with a publishable key: it shows only what a payer may see
+    bool publishable;    // made with a publishable key: the answer shows only what a payer may see
     const char *path;
     enum object_kind kind; // of the objects that the call makes, reads or changes
     const char *id;        // of the path, NULL if it has none
     const char *inner_id;  // the path's second, NULL if it has none
     struct params params;
 
-    int status; // 0: not answered yet
+    int status; // 0: no answer yet
     struct json_object *body;
     bool began; // execution began: the answer is kept under the idempotency key
 };
@@ -28,11 +28,11 @@ void call_answer(struct call *call, struct json_object *value);
 // Answers 200 with the document's object.
 void call_answer_document(struct call *call, const struct document *document);
 void call_refuse(struct call *call, const struct refusal *refusal);
-// The same, of these fields. Always false, so that a check can return it.
+// Refuses with these fields. Always returns false, so that a check can return the result.
 bool call_refuse_as(struct call *call, int status, const char *code, const char *param, const char *message);
 // 404 "No such payment_intent: 'pi_x'".
 void call_refuse_missing(struct call *call, enum object_kind kind, const char *id);
-// 500, as from a server that fails after it has executed the call.
+// 500, as from a server that executed the call and then failed.
 void call_refuse_executed(struct call *call);
 
 // Opens the object of the call's kind that its path names. False: refused.
@@ -42,5 +42,5 @@ bool call_set_metadata(struct call *call, struct json_object *metadata) MUST_CHE
 // Whether the call is of this API version, or a later one. date: "2026-09-30".
 bool call_since(const struct call *call, const char *date);
 
-// A handler: answers with the object that the path names.
+// Handler: answers with the object that the path names.
 void call_retrieve(struct call *call);

@@ -13,14 +13,14 @@ static struct json_object *copy(struct json_object *value)
     return made;
 }
 
-// Of a payment that the payer has authenticated; NULL: nobody was asked.
+// NULL: the payer did not authenticate the payment.
 static struct json_object *three_d_secure(const struct context *context, const struct document *intent)
 {
     if (!json_get_bool(intent->hidden, "authenticated", false)) {
         return NULL;
     }
     char transaction[UUID_TEXT_BYTES];
-    struct uuid id; // any: uuid_new would make it depend on what else this process did
+    struct uuid id; // not uuid_new, whose ids depend on what else this process did
     context->sandbox->random->fill(context->sandbox->random, id.bytes, sizeof(id.bytes));
     uuid_format(&id, transaction);
     struct json_object *json = json_new_object();

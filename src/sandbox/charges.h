@@ -1,17 +1,17 @@
-// Charges: one for every attempt to take an intent's money, also those that failed.
+// Charges: one for each attempt to take an intent's money, failed attempts included.
 #pragma once
 
 #include "sandbox/state.h"
 #include "sandbox/test_methods.h"
 
-// A new one for the intent, not saved: not captured, neither succeeded nor failed yet.
+// A new charge for the intent, not saved. It is pending and not captured.
 void charge_begin(const struct context *context, const struct document *intent, const struct document *method,
                   struct document *charge);
 void charge_succeed(struct document *charge, bool captured);
 void charge_fail(struct document *charge, const struct decline *decline);
-// Once, of an authorised one: takes this much. The rest is to be released (refund_release).
+// Captures this much of an authorised charge, once. The caller releases the rest (refund_release).
 void charge_capture(struct document *charge, int64_t amount);
-// What of it is neither refunded nor released.
+// The amount that is neither refunded nor released.
 int64_t charge_unrefunded(const struct document *charge);
-// Counts this much as refunded; less than 0: a refund has failed.
+// Adds amount to what is refunded; it is negative when a refund failed.
 void charge_refund(struct document *charge, int64_t amount);

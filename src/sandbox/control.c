@@ -1,5 +1,6 @@
-// /_sandbox/faults, /_sandbox/ledger, and the way to the 3-D Secure page and to happenings. Pure. See
-// control.h.
+// /_sandbox/faults, /_sandbox/ledger, the 3-D Secure page, and the triggers. A trigger makes something happen
+// that at Stripe happens without a call: a bank replaces a card, a refund or a dispute ends. It finds the
+// object in whichever account it is. Pure. See control.h.
 #include "sandbox/control.h"
 
 #include <string.h>
@@ -62,10 +63,10 @@ static const char *replace_card(const struct context *context, struct document *
 }
 
 static const struct trigger {
-    const char *before; // of the path
+    const char *before; // the id in the path
     const char *after;
     enum object_kind kind;
-    // Makes it happen to the document; NULL, or why not.
+    // Changes the document. NULL: done; otherwise why not.
     const char *(*happen)(const struct context *context, struct document *document,
                           struct json_object *wanted);
 } triggers[] = {
@@ -152,7 +153,7 @@ static void handle_faults(struct sandbox *sandbox, const struct sandbox_request 
     response_json(response, 200, faults_json(&sandbox->faults));
 }
 
-// Objects are kept as text, so the ledger is those texts joined: nothing is parsed, however many there are.
+// Objects are stored as text, so the ledger joins the texts and parses nothing.
 static void add_texts(const struct sandbox *sandbox, enum object_kind kind, struct buf *ledger)
 {
     const char *separator = "";

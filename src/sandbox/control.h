@@ -1,4 +1,4 @@
-// What is the sandbox's own and not Stripe's: everything under /_sandbox/.
+// What the sandbox offers and Stripe does not: everything under /_sandbox/.
 #pragma once
 
 #include "sandbox/sandbox.h"

@@ -34,8 +34,8 @@ static bool is_email(const char *text)
     return sign != NULL && sign != text && sign[1] != '\0' && strpbrk(text, " \t\r\n") == NULL;
 }
 
-// The customer's method that the parameter names; NULL: refused. One that the creation attaches may have the
-// name that the call gives it there.
+// The id of the customer's method that the parameter names; NULL: refused. A creation may name the method
+// that it attaches here as it does there.
 static const char *find_default_method(struct call *call, const struct document *customer,
                                        const struct document *method, const char *wanted)
 {
@@ -55,7 +55,7 @@ static const char *find_default_method(struct call *call, const struct document 
     return NULL;
 }
 
-// method: the one that the creation attaches, empty if it attaches none. False: refused.
+// method: what the creation attaches, empty for none. False: refused.
 static bool set_default_method(struct call *call, struct document *customer, const struct document *method)
 {
     const char *wanted = param_text(&call->params, DEFAULT_METHOD);
@@ -182,7 +182,7 @@ void customer_delete(struct call *call)
         return;
     }
     saved_methods_forget(&call->context, call->id);
-    // The event tells of the customer as it was.
+    // The event shows the customer as it was.
     event_emit(&call->context, "customer.deleted", &customer);
     json_release(&customer.json);
     customer.json = json_new_object();

@@ -1,4 +1,4 @@
-// Customers. One that was deleted stays as a stub that says so, as at Stripe.
+// Customers. A deleted customer stays as a stub that says so, as at Stripe.
 // https://docs.stripe.com/api/customers
 #pragma once
 
@@ -15,7 +15,7 @@ void customer_delete(struct call *call);
 void customer_list(struct call *call);
 void customer_search(struct call *call);
 
-// The method is detached: it is not the customer's default any more. Saves and emits.
+// The method is detached: the customer does not have it as the default any more. Saves and emits.
 void customer_forget_method(const struct context *context, const char *customer_id, const char *method_id);
-// Whether there is such a customer (NULL: none is asked for). False: *refusal is filled.
+// Whether the customer exists; id NULL passes. False: *refusal is filled.
 bool customer_check(const struct context *context, const char *id, struct refusal *refusal) MUST_CHECK;

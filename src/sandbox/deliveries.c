@@ -1,4 +1,4 @@
-// Deliveries of events. Pure: somebody else sends. See deliveries.h.
+// Deliveries of events. Pure: sender.c sends. See deliveries.h.
 // Signature: https://docs.stripe.com/webhooks/signatures (t, and HMAC-SHA256 over t "." body, keyed with the
 // whole secret text).
 #include "sandbox/deliveries.h"
@@ -11,8 +11,7 @@
 #include "base/timefmt.h"
 #include "sandbox/scheduled_jobs.h"
 
-// How long after each failed attempt the next one follows. Stripe's test mode takes hours; a stand-in is
-// watched.
+// The delay after each failed attempt. Stripe waits for hours in test mode; people watch a sandbox.
 static const int64_t retry_delays_us[] = {US_PER_S / 2, 2 * US_PER_S, 10 * US_PER_S, 60 * US_PER_S};
 
 static bool wants(const struct document *endpoint, const char *type)
@@ -27,7 +26,7 @@ static bool wants(const struct document *endpoint, const char *type)
     return false;
 }
 
-// The next endpoint after this place in the account's list that wants the type; NULL: there is none.
+// The next endpoint after this place in the account's list that wants the type; NULL: none.
 static const struct object *next_wanting(const struct context *context, const char *type,
                                          const struct list *place)
 {
@@ -95,7 +94,7 @@ bool delivery_prepare(const struct context *context, struct document *job, struc
     struct document endpoint DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
     const struct object *event =
         object_find(context->account, OBJECT_EVENT, json_get_str(job->json, "event"));
-    // An endpoint that was removed or disabled meanwhile gets no more attempts.
+    // An endpoint that was removed or disabled in the meantime gets no more attempts.
     if (event == NULL ||
         !document_open(context, OBJECT_ENDPOINT, json_get_str(job->json, "endpoint"), &endpoint) ||
         !text_equal(json_get_str(endpoint.json, "status"), "enabled")) {

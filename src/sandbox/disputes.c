@@ -13,7 +13,7 @@
 #define DISPUTE_AFTER_US US_PER_S
 #define EVIDENCE_S (INT64_C(7) * 24 * 3600)
 
-// Every move there is, and the event that tells of it.
+// Every move, and the event that reports it.
 static const struct move {
     const char *from;
     const char *to;
@@ -53,7 +53,7 @@ bool dispute_bars_refund(const struct context *context, const struct document *c
     return false;
 }
 
-// None: nobody can send any here.
+// Always empty: the sandbox does not accept evidence.
 static struct json_object *evidence(void)
 {
     static const char *const names[] = {"access_activity_log",

@@ -1,5 +1,4 @@
-// Disputes: a payer's bank takes money back. They come by themselves, a while after a charge of a test card
-// that is made for it.
+// Disputes: a payer's bank takes money back. A charge of certain test cards is disputed a while later.
 // https://docs.stripe.com/api/disputes
 #pragma once
 
@@ -9,12 +8,12 @@
 
 void dispute_close(struct call *call);
 
-// The charge is captured: if the method is one of those, its dispute is on its way.
+// The charge was captured: schedules its dispute, if the method is one of those.
 void dispute_expect(const struct context *context, const struct document *method,
                     const struct document *charge);
-// Whether the charge's dispute stands against a refund; an inquiry or one that was won does not.
+// Whether the charge's dispute forbids a refund. An inquiry does not, nor does a dispute that was won.
 bool dispute_bars_refund(const struct context *context, const struct document *charge);
-// The dispute of the charge of that id begins, if there is still money in it. Saves and emits.
+// Opens a dispute of the charge, unless all of it is refunded. Saves and emits.
 void dispute_begin(const struct context *context, const char *charge_id);
-// Moves it to another status. Saves and emits. False: there is no way from here to there.
+// Moves it to another status. Saves and emits. False: the present status does not allow that.
 bool dispute_move(const struct context *context, struct document *dispute, const char *status) MUST_CHECK;

@@ -6,6 +6,8 @@
 #include "sandbox/call.h"
 
 #define SECRET_TAIL_CHARS 32
+#define ENDPOINTS_MAX 16       // of one account, as at Stripe
+#define ENABLED_EVENTS_MAX 100 // of one endpoint
 
 static struct json_object *enabled_events(struct call *call)
 {
@@ -69,7 +71,7 @@ void endpoint_create(struct call *call)
     call->began = true;
     json_add_str(endpoint.hidden, "secret", secret);
     document_save(&endpoint);
-    // The one answer that shows the secret.
+    // Only this answer shows the secret.
     json_add_str(endpoint.json, "secret", secret);
     call_answer_document(call, &endpoint);
 }

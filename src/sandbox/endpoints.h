@@ -5,6 +5,3 @@ struct call;
 void endpoint_create(struct call *call);
 void endpoint_update(struct call *call);
 void endpoint_delete(struct call *call);
-
-#define ENDPOINTS_MAX 16       // of one account, as at Stripe
-#define ENABLED_EVENTS_MAX 100 // of one endpoint

@@ -1,4 +1,4 @@
-// Event objects. Pure. See events.h. How they travel: deliveries.c.
+// Events. Pure. See events.h.
 #include "sandbox/events.h"
 
 #include <string.h>
@@ -58,8 +58,8 @@ void event_save(const struct context *context, struct document *document, const 
     event_emit(context, type, document);
 }
 
-// What differs between two objects, as it was before; what was not there was null. Objects are compared
-// member by member.
+// The members that differ, with their values in `before`; a missing member counts as null. Nested objects are
+// compared member by member.
 static struct json_object *differences(struct json_object *before, struct json_object *after)
 {
     struct json_object *found = json_new_object();
@@ -92,7 +92,7 @@ void event_save_changed(const struct context *context, struct document *document
     event_emit_changed(context, type, document, differences(before.json, document->json));
 }
 
-// "payment_intent.*" takes all of that resource.
+// "payment_intent.*" matches every type of that resource.
 static bool type_matches(const char *wanted, const char *type)
 {
     size_t bytes = strlen(wanted);

@@ -7,13 +7,13 @@
 #include "base/text.h"
 #include "sandbox/list_walk.h"
 
-// Which members of which objects hold ids; more than one row where an id may be of more than one kind. A new
-// kind of object adds its rows here.
+// Which members of which objects hold ids. A member that may name objects of several kinds has several rows.
+// Add the rows of a new kind of object here.
 static const struct expandable {
     const char *object;
-    const char *name; // "part.name": of an object within it
+    const char *name; // "part.name": a member of an inner object
     enum object_kind kind;
-    const char *owned_by; // a list, made when it is asked for, of those that have the object in this member
+    const char *owned_by; // not NULL: a list of the objects that name this one in that member
 } expandables[] = {
     {"payment_intent", "latest_charge", OBJECT_CHARGE},
     {"payment_intent", "payment_method", OBJECT_METHOD},
@@ -41,7 +41,7 @@ static const struct expandable {
     {"balance_transaction", "source", OBJECT_DISPUTE},
 };
 
-// Whether the row is for the beginning of the path.
+// Whether the row is for the first part of the path.
 static bool is_for(const struct expandable *row, struct json_object *value, const char *path)
 {
     size_t bytes = strlen(row->name);
@@ -49,13 +49,13 @@ static bool is_for(const struct expandable *row, struct json_object *value, cons
            (path[bytes] == '\0' || path[bytes] == '.');
 }
 
-// Puts the object in the place of its id, or the list where it belongs.
+// Replaces the id by the object, or adds the list.
 static void put(const struct context *context, const struct expandable *row, struct json_object *value,
                 struct json_object *holder, const char *member)
 {
     struct document found DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
     if (json_object_is_type(json_get(holder, member), json_type_object)) {
-        return; // another path has expanded it
+        return; // another path expanded it already
     }
     if (row->owned_by != NULL) {
         const char *id = json_get_str(value, "id");

@@ -1,4 +1,4 @@
-// expand[]=latest_charge: an id in an answer becomes the object.
+// expand[]=latest_charge replaces an id in an answer by the object.
 // https://docs.stripe.com/api/expanding_objects
 #pragma once
 
@@ -11,5 +11,5 @@
 #define EXPAND_DEPTH_MAX 4
 
 // Expands one path ("latest_charge", "data.latest_charge", "latest_charge.payment_method") in place. An id
-// that is null stays so. False: nothing of that name can be expanded there.
+// that is null stays null. False: nothing of that name can be expanded there.
 bool expand(const struct context *context, struct json_object *value, const char *path);

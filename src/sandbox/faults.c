@@ -1,4 +1,4 @@
-// The settings of faults and their dice. Pure. See faults.h.
+// The settings of faults, and their random numbers. Pure. See faults.h.
 #include "sandbox/faults.h"
 
 #include <stddef.h>
@@ -11,7 +11,7 @@
 #define LATENCY_MS_MAX INT64_C(600000)
 #define REORDER_SPREAD_US US_PER_S // a delivery chosen to be reordered comes up to this much later
 
-// splitmix64: one addition and three mixing steps, good enough for dice, and repeatable.
+// splitmix64: one addition and three mixing steps, good enough here, and repeatable.
 static uint64_t next_number(struct faults *faults)
 {
     faults->state += UINT64_C(0x9e3779b97f4a7c15);
@@ -23,7 +23,7 @@ static uint64_t next_number(struct faults *faults)
 
 bool faults_roll(struct faults *faults, double rate)
 {
-    // No number is drawn for a rate of 0 or 1: such a setting does not shift the dice of the others.
+    // A rate of 0 or 1 draws no number, so that it does not change the results of the other settings.
     if (rate <= 0) {
         return false;
     }
@@ -84,7 +84,7 @@ static enum errc set_integer(struct faults *faults, const struct setting *settin
                              struct err *err)
 {
     int64_t number = json_object_is_type(value, json_type_int) ? json_object_get_int64(value) : -1;
-    // 0 switches any of them off, also the status, which is else of a range of its own.
+    // 0 switches each of them off, also the status, whose range does not include 0.
     if (number != 0 && (number < setting->min || number > setting->max)) {
         return err_set(err, ERR_BAD_REQUEST, "%s must be 0 or an integer from %lld to %lld", setting->name,
                        (long long)setting->min, (long long)setting->max);

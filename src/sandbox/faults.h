@@ -1,5 +1,5 @@
-// Trouble on demand: what POST /_sandbox/faults sets. All off at first. Its own pseudo-random numbers, so
-// that a seed repeats a run of faults whatever ids were made in between.
+// Faults on demand, set by POST /_sandbox/faults. All are off at first. They have pseudo-random numbers of
+// their own, so that a seed repeats the same faults whatever ids are made in between.
 #pragma once
 
 #include <stdbool.h>
@@ -21,11 +21,11 @@ struct faults {
     uint64_t state; // of the generator
 };
 
-// Whether this time it happens. rate 0 to 1.
+// Whether the fault happens this time. rate: 0 to 1.
 bool faults_roll(struct faults *faults, double rate);
-// How long after the event one delivery of it is due.
+// The delay from an event to a delivery of it.
 int64_t faults_delivery_delay_us(struct faults *faults);
 
-// Changes the settings named in the object, all or none. ERR_BAD_REQUEST names the bad one.
+// Changes the settings that the object names, all or none. ERR_BAD_REQUEST names the wrong one.
 enum errc faults_change(struct faults *faults, struct json_object *wanted, struct err *err) MUST_CHECK;
 struct json_object *faults_json(const struct faults *faults);

@@ -1,6 +1,5 @@
-// The way of a request through the sandbox: faults, key, version, route, parameters, idempotency, handler.
-// Pure. Order as at Stripe: whatever is refused before the handler begins is not kept under the idempotency
-// key.
+// How a request is handled: faults, key, version, route, idempotency, parameters, handler. The order is
+// Stripe's: an answer that refuses before execution begins is not kept under the idempotency key. Pure.
 #include <string.h>
 #include <strings.h>
 
@@ -18,7 +17,7 @@
 #define REQUEST_TAIL_CHARS 14
 #define VERSION_CHARS_MAX 40 // a longer version is cut, because it is given back
 
-// The key of "Bearer KEY" or "Basic base64(KEY:)"; NULL: there is none.
+// The key of "Bearer KEY" or "Basic base64(KEY:)"; NULL: none.
 static const char *key_of(const char *authorization, struct arena *arena)
 {
     if (authorization == NULL) {
@@ -108,7 +107,7 @@ static bool check_version(struct call *call)
     return true;
 }
 
-// Runs the handler, unless something is wrong before.
+// Checks the parameters and runs the handler.
 static void execute(struct call *call, const struct route *route, const struct sandbox_request *request)
 {
     bool has_body = text_equal(request->method, "POST");
@@ -177,7 +176,7 @@ static void answer_call(struct call *call, const struct sandbox_request *request
     if (response->status == 409) {
         response_header(response, "Stripe-Should-Retry", "true");
     } else if (response->status >= 500) {
-        // The answer is kept: the same request only gets it again.
+        // If the answer is kept, a retry gets the same again.
         response_header(response, "Stripe-Should-Retry", idempotency == IDEMPOTENCY_FIRST ? "false" : "true");
     }
 }

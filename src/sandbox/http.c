@@ -1,5 +1,5 @@
-// The sandbox over HTTP: requests in, answers out (late ones parked in one list with one timer), events sent.
-// Everything on the loop thread; the behaviour is elsewhere.
+// The sandbox over HTTP: receives requests, sends answers and events. Late answers wait in one list with one
+// timer. Loop thread. What is answered is decided by sandbox_handle.
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -93,8 +93,8 @@ static void park(struct face *face, struct http_exchange *exchange, const struct
     send_due(face, loop_mono_us(face->loop));
 }
 
-// Where the caller reached us, for links to our pages: what it says itself, if that is a host, else what we
-// know.
+// The URL at which the caller reached the sandbox, for links to its pages: the Host header if it is well
+// formed, otherwise the address that the sandbox listens on.
 static const char *base_url(struct face *face, struct http_exchange *exchange)
 {
     static const char allowed[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz.-_:[]";
@@ -126,7 +126,7 @@ static void on_request(struct http_exchange *exchange, void *context)
     };
     struct sandbox_response response = {.arena = &exchange->arena};
     sandbox_handle(face->sandbox, loop_wall_us(face->loop), &request, &response);
-    sender_run(&face->sender); // also writes the journal: before the answer goes out
+    sender_run(&face->sender); // also writes the journal, before the answer is sent
     if (response.delay_us > 0 && !face->stopping) {
         park(face, exchange, &response);
     } else {
@@ -163,7 +163,7 @@ static void on_signal(int signal_number, void *context)
     sender_close(&face->sender);
     http_server_drain(face->server);
     timer_stop(face->loop, &face->timer);
-    send_due(face, INT64_MAX); // what was late on purpose goes out now
+    send_due(face, INT64_MAX); // late answers are sent now
     if (http_server_exchanges(face->server) == 0) {
         uv_service_loop_stop(face->service);
     }
@@ -235,7 +235,7 @@ enum errc sandbox_run(const struct sandbox_options *options, struct err *err)
     if (rc != OK) {
         return rc;
     }
-    // The host as it was given; the port as it was found.
+    // The host is as configured, the port as assigned.
     struct arena arena ARENA_CLEANUP = ARENA_EMPTY;
     const char *colon = strrchr(options->listen, ':');
     face.own_url = arena_printf(&arena, "http://%.*s:%u", colon == NULL ? 0 : (int)(colon - options->listen),
@@ -244,7 +244,7 @@ enum errc sandbox_run(const struct sandbox_options *options, struct err *err)
     uv_service_loop_on_signal(face.service, SIGINT, on_signal, &face);
     (void)printf("sandbox listening on %s\n", face.own_url);
     (void)fflush(stdout);
-    sender_run(&face.sender); // what an earlier run left to do
+    sender_run(&face.sender); // jobs that an earlier run left
     uv_service_loop_run(face.service);
     return OK;
 }

@@ -1,6 +1,6 @@
 // Kept answers, 24 hours each. Pure. See idempotency.h.
-// An answer is an object whose text is the body, byte for byte, and whose hidden part says what it answered.
-// A call executes when it arrives and may answer later (the latency fault): in between, its key is in use.
+// An answer is an object. Its text is the body, byte for byte; its hidden part describes the request. A call
+// executes when it arrives. If it answers later (the latency fault), its key is in use until then.
 #include "sandbox/idempotency.h"
 
 #include <stdlib.h>
@@ -21,7 +21,7 @@ static int by_name_and_value(const void *a, const void *b)
     return order != 0 ? order : strcmp(one->value, other->value);
 }
 
-// What must be the same under one key: the endpoint and the parameters, in whatever order.
+// What all requests with one key must share: the endpoint and the parameters, in any order.
 static const char *digest(const struct call *call, const struct sandbox_request *request)
 {
     struct buf text BUF_CLEANUP = BUF_MAX((size_t)4 << 20);
@@ -42,7 +42,7 @@ static const char *digest(const struct call *call, const struct sandbox_request 
     return arena_strdup(call->context.arena, hex);
 }
 
-// The oldest are first in the list: what is past its time goes from there.
+// Removes expired answers. The oldest are first in the list.
 static void forget_old(const struct context *context)
 {
     struct list *answers = &context->account->sets[OBJECT_ANSWER].in_order;

@@ -1,4 +1,4 @@
-// Calls on one PaymentIntent that exists. Pure. See intent_calls.h.
+// /v1/payment_intents. Pure. See intent_calls.h.
 #include "sandbox/intent_calls.h"
 
 #include "base/require.h"
@@ -118,7 +118,7 @@ void intent_create(struct call *call)
     call_answer_document(call, &intent);
 }
 
-// The text parameters that are stored as they come; an emptied one becomes null.
+// Stores the text parameters that need no check.
 static void set_texts(struct call *call, struct document *intent)
 {
     static const char *const names[] = {"description", "receipt_email", "setup_future_usage",
@@ -128,7 +128,7 @@ static void set_texts(struct call *call, struct document *intent)
     }
 }
 
-// What an update may change only while no attempt is under way or done.
+// Changes what may change only while no attempt is in progress or done. False: refused.
 static bool update_open(struct call *call, struct document *intent, struct document *method)
 {
     static const char *const names[] = {"amount",         "currency",           "payment_method",

@@ -1,6 +1,6 @@
-// The moves of a PaymentIntent: attempt, 3-D Secure, settlement. Pure. See intents.h.
-// Invariant: an intent has at most one succeeded charge, and every attempt that reached the bank has one of
-// its own.
+// The moves of a PaymentIntent: attempt, 3-D Secure, settlement. Pure. See intent_moves.h.
+// Invariant: an intent has at most one succeeded charge, and each attempt that reached the bank has its own
+// charge.
 #include "sandbox/intent_moves.h"
 
 #include "base/require.h"
@@ -17,7 +17,7 @@
 
 #define PROCESSING_US (2 * US_PER_S)
 
-// How a confirmation is asked for.
+// The parameters of a confirmation.
 struct confirmation {
     bool off_session;
     bool error_on_requires_action;
@@ -25,7 +25,7 @@ struct confirmation {
     const char *return_url; // NULL: none
 };
 
-// The attempt is over without money: the intent waits for another method.
+// The attempt failed: the intent waits for another method.
 static void fail(const struct context *context, struct document *intent, const struct refusal *reason)
 {
     json_add(intent->json, "last_payment_error", refusal_json(reason));
@@ -35,7 +35,7 @@ static void fail(const struct context *context, struct document *intent, const s
     event_save(context, intent, "payment_intent.payment_failed");
 }
 
-// A charge that the bank declines.
+// The bank declines a charge.
 static void decline_charge(const struct context *context, struct document *intent,
                            const struct document *method, const struct decline *decline)
 {
@@ -50,8 +50,8 @@ static void decline_charge(const struct context *context, struct document *inten
     fail(context, intent, &refusal);
 }
 
-// A method that was charged is used up, unless it is kept: attached, or to be used again as the intent says.
-// One that was detached while its holder authenticated can never be attached again.
+// After a charge a method cannot be used again, unless it is attached to a customer or the intent says that
+// it will be used again. A method that was detached during authentication can never be attached again.
 static void keep_or_use_up(const struct context *context, const struct document *intent,
                            struct document *method)
 {
@@ -71,7 +71,7 @@ static void keep_or_use_up(const struct context *context, const struct document 
     }
 }
 
-// A charge that the bank grants: captured now, or authorised until somebody captures it.
+// The bank grants a charge: it is captured now, or only authorised.
 static void grant_charge(const struct context *context, struct document *intent, struct document *method)
 {
     bool manual = text_equal(json_get_str(intent->json, "capture_method"), "manual");
@@ -103,7 +103,7 @@ static void process(const struct context *context, struct document *intent)
     job_add_about(context, JOB_SETTLE, context->now_us + PROCESSING_US, json_get_str(intent->json, "id"));
 }
 
-// What the method does when it is charged. Gives the decline, NULL if there was none.
+// Charges the method. Gives the decline, NULL if there was none.
 static const struct decline *charge(const struct context *context, struct document *intent,
                                     struct document *method)
 {
@@ -162,8 +162,8 @@ void intent_authenticated(const struct context *context, struct document *intent
                            .payment_method = method.json});
 }
 
-// Whether the bank asks for 3-D Secure. *decline: what the charge ends with if nobody is there for it, NULL
-// if somebody is.
+// Whether the bank asks for 3-D Secure. *decline: how the charge is declined if nobody is there to
+// authenticate, NULL if somebody is.
 static bool needs_authentication(const struct document *method, const struct confirmation *confirmation,
                                  const struct decline **decline)
 {

@@ -1,4 +1,4 @@
-// What PaymentIntents and SetupIntents have in common. Pure. See intent_shared.h.
+// What PaymentIntents and SetupIntents share. Pure. See intent_shared.h.
 #include "sandbox/intent_shared.h"
 
 #include "base/require.h"
@@ -10,7 +10,7 @@
 #define CLIENT_SECRET_TAIL_CHARS 25
 #define METHOD_TYPES_MAX 20
 
-// What can only be given with confirm=true.
+// Some parameters need confirm=true. False: refused.
 static bool check_confirm_only(struct call *call)
 {
     static const char *const only[] = {"off_session", "error_on_requires_action"};
@@ -43,7 +43,7 @@ bool intent_check_create(struct call *call)
     return check_confirm_only(call);
 }
 
-// On when it is asked for, and by default since 2023-08-16 unless the caller lists the types himself.
+// They are on if the call says so. Since 2023-08-16 they are on by default unless the call lists the types.
 struct json_object *intent_automatic_methods(struct call *call)
 {
     const char *types[1];
@@ -149,7 +149,7 @@ bool intent_status_is(const struct document *intent, const char *status)
     return text_equal(json_get_str(intent->json, "status"), status);
 }
 
-bool intent_status_is_one_of(const struct document *intent, const char *const *statuses, size_t count)
+static bool status_is_one_of(const struct document *intent, const char *const *statuses, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         if (intent_status_is(intent, statuses[i])) {
@@ -190,8 +190,7 @@ bool intent_check_open(struct call *call, const struct document *intent, const c
 {
     static const char *const open[] = {"requires_payment_method", "requires_confirmation"};
     for (size_t i = 0; i < count; i++) {
-        if (param_text(&call->params, params[i]) != NULL &&
-            !intent_status_is_one_of(intent, open, COUNT_OF(open))) {
+        if (param_text(&call->params, params[i]) != NULL && !status_is_one_of(intent, open, COUNT_OF(open))) {
             intent_refuse_state(call, intent, "updated");
             return false;
         }
@@ -202,7 +201,7 @@ bool intent_check_open(struct call *call, const struct document *intent, const c
 bool intent_check_confirmable(struct call *call, const struct document *intent, const char *verb)
 {
     static const char *const from[] = {"requires_payment_method", "requires_confirmation", "requires_action"};
-    if (intent_status_is_one_of(intent, from, COUNT_OF(from))) {
+    if (status_is_one_of(intent, from, COUNT_OF(from))) {
         return true;
     }
     intent_refuse_state(call, intent, verb);
@@ -259,7 +258,7 @@ void intent_require_action(const struct context *context, struct document *inten
     intent_set_status(intent, "requires_action");
 }
 
-// A publishable key needs the client secret. A secret key does not, but may not give a wrong one.
+// With a publishable key the client secret is required. With a secret key it is optional, but must be right.
 static bool check_client_secret(struct call *call, const struct document *intent)
 {
     const char *secret = param_text(&call->params, "client_secret");
@@ -280,7 +279,7 @@ static bool check_client_secret(struct call *call, const struct document *intent
     return refusal.message == NULL;
 }
 
-// The members that a publishable key may see, of those that either kind of intent has.
+// The members of either kind that a publishable key may see.
 static struct json_object *public_part(const struct document *intent)
 {
     static const char *const names[] = {"id",

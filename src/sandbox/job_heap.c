@@ -1,4 +1,4 @@
-// The heap of errands. Pure. See errands.h.
+// The heap of jobs. Pure. See job_heap.h.
 #include "sandbox/job_heap.h"
 
 #include <stdio.h>

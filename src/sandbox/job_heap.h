@@ -1,5 +1,5 @@
-// What is to be done at a time: a binary heap by due time, first come first served among equals. It knows
-// only ids; an errand whose object is gone when it comes up is dropped by whoever takes it.
+// When which job is due: a binary heap by due time; jobs that are due at the same time keep their order. It
+// holds only ids. Whoever takes a job out drops it if its object is gone.
 #pragma once
 
 #include <stdbool.h>
@@ -23,7 +23,7 @@ struct job_heap {
 };
 
 void job_heap_push(struct job_heap *queue, int64_t due_us, const char *account_id, const char *id);
-int64_t job_heap_due_us(const struct job_heap *queue); // of the first; INT64_MAX if none
-// Takes out the first if it is due; false: nothing is.
+int64_t job_heap_due_us(const struct job_heap *queue); // of the first job; INT64_MAX if there is none
+// Takes out the first job if it is due. False: none is due.
 bool job_heap_pop(struct job_heap *queue, int64_t now_us, struct scheduled_job *job);
 void job_heap_release(struct job_heap *queue);

@@ -25,7 +25,7 @@ static int write_text(struct json_object *json, struct printbuf *out, int level,
     return printbuf_memappend(out, text, (int)strlen(text));
 }
 
-// What is only shown is not parsed to be written again: of a page of payments that was most of the work.
+// An object that is only shown keeps its text. Parsing and writing it was most of the cost of a page.
 static struct json_object *unread(const struct object *object)
 {
     struct json_object *json = json_new_object();
@@ -33,7 +33,7 @@ static struct json_object *unread(const struct object *object)
     return json;
 }
 
-// The next object that fits; NULL at the end. The caller releases.
+// The next object that is taken; NULL at the end. The caller releases.
 static struct json_object *walk_next(struct list_walk *walk)
 {
     for (struct object *object = walk_step(walk); object != NULL; object = walk_step(walk)) {

@@ -16,24 +16,24 @@ struct list_walk {
     bool (*takes)(const void *wanted, struct json_object *json);
     const void *wanted;   // handed to takes
     struct range created; // in seconds
-    const char *mention;  // text that every object that fits contains; NULL: no such text is known
-    bool unread;          // takes is not asked, and no member of an object is read
-    struct list *next;    // where the walk stands
+    const char *mention;  // every object that is taken contains this text; NULL: no such text is known
+    bool unread;          // all are taken, and nobody reads their members
+    struct list *next;    // the next object to look at
     bool forward;         // towards newer objects
 };
 
-// Gives up to limit objects in the order of the walk, as an array, and whether there are more. The caller
+// Gives an array of up to limit objects in the order of the walk, and whether there are more. The caller
 // releases.
 struct json_object *list_walk_collect(struct list_walk *walk, int64_t limit, bool *has_more);
 // A list object. Takes items.
 struct json_object *list_page(struct json_object *items, bool has_more, const char *url);
 
-// For `takes`: the objects whose member is owner_id.
+// For `takes`: takes the objects whose member is owner_id.
 struct list_ownership {
     const char *member;
     const char *owner_id;
 };
 bool list_is_owned(const void *ownership, struct json_object *json);
-// The first page of those, as an object shows it within itself; url: where the rest is. The caller releases.
+// The first page of those, to be shown within the owner. url: of the whole list. The caller releases.
 struct json_object *list_newest_owned(const struct context *context, enum object_kind kind,
                                       const char *member, const char *owner_id, const char *url);

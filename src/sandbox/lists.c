@@ -29,9 +29,8 @@ bool list_filters_fit(const void *call, struct json_object *json)
     return true;
 }
 
-// The id that the call filters by, or that its path names. Whatever belongs to it holds it in its text, so
-// that the rest need no parsing: a list of one payment's refunds does not cost more in an account that made a
-// million.
+// The id that the call filters by, or that its path names. The texts of the objects that match contain it, so
+// the others are not parsed: a list of one payment's refunds stays cheap in an account with a million.
 static const char *wanted_id(const struct call *call)
 {
     static const char *const ids[] = {"payment_intent", "charge",   "setup_intent",
@@ -52,7 +51,7 @@ static bool read_limit(struct call *call, int64_t *limit)
     return call_refuse_as(call, 400, "parameter_invalid_integer", "limit", "limit must be from 1 to 100");
 }
 
-// Where a cursor's object is; false: refused.
+// Finds the place of the object that the cursor names. False: refused.
 static bool find_cursor(struct call *call, const char *param, struct list **link)
 {
     const char *id = param_text(&call->params, param);
@@ -90,8 +89,7 @@ void list_answer(struct call *call, bool (*takes)(const void *wanted, struct jso
         !find_cursor(call, "ending_before", &newer_than)) {
         return;
     }
-    // ending_before asks for the page that ends there: it is walked from there to the newer ones, then
-    // turned.
+    // ending_before asks for the page that ends there: walk from there to newer objects, then reverse.
     bool forward = newer_than != head;
     bool takes_all = takes == list_filters_fit && !has_filter(call);
     const char *path = NULL;
@@ -120,7 +118,7 @@ void list_answer_owned(struct call *call, const char *member)
     list_answer(call, list_is_owned, &(struct list_ownership){.member = member, .owner_id = call->id});
 }
 
-// What was deleted is not found, not even by what it lacks.
+// A search never finds deleted objects, not even by members that they lack.
 static bool fits_query(const void *query, struct json_object *json)
 {
     return !json_get_bool(json, "deleted", false) && query_fits(query, json);

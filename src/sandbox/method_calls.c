@@ -1,4 +1,4 @@
-// Making and changing a PaymentMethod. Pure. See method_calls.h.
+// /v1/payment_methods. Pure. See method_calls.h.
 #include "sandbox/method_calls.h"
 
 #include <string.h>
@@ -32,7 +32,7 @@ const struct param method_create_params[] = {
 };
 const struct param method_update_params[] = {METHOD_PARAMS};
 
-// Makes a method of a test token: tok_visa is pm_card_visa. False: refused.
+// Makes a method from a test token: tok_visa gives pm_card_visa. False: refused.
 static bool make(struct call *call, struct document *method)
 {
     const char *token = param_text(&call->params, "card[token]");
@@ -57,7 +57,7 @@ static bool make(struct call *call, struct document *method)
     return true;
 }
 
-// Sets the month or year of expiry that the call gives. False: refused.
+// Sets the month or the year of expiry, if the call gives it. False: refused.
 static bool set_expiry(struct call *call, struct json_object *card, const char *name, int64_t min,
                        int64_t max)
 {

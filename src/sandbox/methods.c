@@ -1,4 +1,4 @@
-// PaymentMethod objects, made of test cards. Pure. See methods.h.
+// PaymentMethod objects. Pure. See methods.h.
 #include "sandbox/methods.h"
 
 #include <string.h>
@@ -33,7 +33,7 @@ static struct json_object *card_json(const struct context *context, const struct
     json_add_str(card, "display_brand", test->brand);
     json_add_i64(card, "exp_month", 12);
     json_add_i64(card, "exp_year", context_year(context) + EXPIRY_YEARS);
-    // The same card has the same fingerprint, in one account as in another.
+    // The same card has the same fingerprint in all accounts.
     json_add_str(card, "fingerprint",
                  arena_printf(context->arena, "Sandbox%s%.5s", test->last4, test->brand));
     json_add_str(card, "funding", test->funding);
@@ -175,7 +175,8 @@ bool saved_method_find(struct call *call, const char *id, const char *customer_i
                               "The payment method you provided has already been "
                               "attached to a customer.");
     }
-    // Attaching does not ask for the holder, so what the bank says after authentication is not known yet.
+    // Attaching a card does not involve its holder, so what the bank says after authentication is not known
+    // yet.
     const bool asks_bank = method_behaviour(method)->authentication == AUTHENTICATION_NONE;
     const struct decline *decline = asks_bank ? method_decline(&call->context, method) : NULL;
     if (decline != NULL) {
@@ -199,7 +200,7 @@ void saved_methods_forget(const struct context *context, const char *customer_id
     {
         const struct object *object = CONTAINER_OF(link, struct object, link);
         struct document method DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
-        // Most belong to others: only those whose text has the id are parsed.
+        // Most belong to other customers: only those whose text contains the id are parsed.
         if (strstr(object->text, customer_id) != NULL &&
             document_open(context, OBJECT_METHOD, object->id, &method) &&
             text_equal(json_get_str(method.json, "customer"), customer_id)) {

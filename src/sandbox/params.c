@@ -1,4 +1,4 @@
-// Parameters held to their table. Pure. See params.h.
+// Parameters of calls. Pure. See params.h.
 #include "sandbox/params.h"
 
 #include <stdio.h>
@@ -23,7 +23,7 @@ static size_t count_chars(const char *text)
     return chars;
 }
 
-// The text between the brackets of "name[...]" if the field is of that name; NULL otherwise. Ends at the ']'.
+// The text between the brackets of "name[...]", *bytes long; NULL if the field has another name.
 static const char *inner_name(const char *field, const char *name, size_t *bytes)
 {
     size_t name_bytes = strlen(name);
@@ -33,7 +33,7 @@ static const char *inner_name(const char *field, const char *name, size_t *bytes
     }
     const char *inner = field + name_bytes + 1;
     *bytes = field_bytes - name_bytes - 2;
-    // A second pair of brackets is another nesting, which no parameter here has.
+    // No parameter here has a second pair of brackets.
     return memchr(inner, '[', *bytes) == NULL && memchr(inner, ']', *bytes) == NULL ? inner : NULL;
 }
 
@@ -73,7 +73,7 @@ static bool names_param(const struct param *param, const char *field)
 static const struct param *param_find(const struct param *accepted, const char *field, const char *version)
 {
     for (const struct param *param = accepted; param->name != NULL; param++) {
-        // Versions begin with their date, so that the order of text is the order of time.
+        // Versions begin with their date, so they sort by time.
         bool known =
             param->until_version == NULL || strncmp(version, param->until_version, strlen("2000-01-01")) < 0;
         if (known && names_param(param, field)) {
@@ -101,7 +101,7 @@ static bool is_choice(const char *choices, const char *value)
     return false;
 }
 
-// Printable ASCII with a scheme: it goes into a Location header.
+// Printable ASCII with a scheme, because it is sent in a Location header.
 static bool is_url(const char *value)
 {
     const char *scheme_end = strstr(value, "://");
@@ -150,7 +150,7 @@ static bool check_value(const struct param *param, const struct form_field *fiel
     case PARAM_GROUP:
         return refusal_set(refusal, 400, NULL, name, "Invalid object");
     case PARAM_METADATA:
-        return true; // param_metadata holds the limits, which depend on what the object has
+        return true; // param_metadata checks it together with what the object has
     }
     return false;
 }
@@ -221,7 +221,7 @@ int64_t param_i64(const struct params *params, const char *name, int64_t absent)
         return absent;
     }
     bool negative = text[0] == '-';
-    REQUIRE(text_to_i64(text + negative, &number, NULL) == OK); // params_read has looked
+    REQUIRE(text_to_i64(text + negative, &number, NULL) == OK); // params_read checked it
     return negative ? -number : number;
 }
 
@@ -301,13 +301,13 @@ struct range param_range(const struct params *params, const char *name)
     static const struct {
         const char *end;
         bool lower;
-        int64_t shift; // what makes an exclusive end inclusive
+        int64_t shift; // makes an exclusive end inclusive
     } ends[] = {{"gt", true, 1}, {"gte", true, 0}, {"lt", false, -1}, {"lte", false, 0}};
     for (size_t i = 0; i < COUNT_OF(ends); i++) {
         snprintf(field, sizeof(field), "%s[%s]", name, ends[i].end);
         if (param_text(params, field) != NULL) {
             int64_t number = param_i64(params, field, 0);
-            // INT64_MAX + 1 would overflow; no time is that late.
+            // INT64_MAX + 1 would overflow. No time is that late.
             number = number > INT64_MAX - 2 ? INT64_MAX - 2 : number;
             *(ends[i].lower ? &range.min : &range.max) = number + ends[i].shift;
         }

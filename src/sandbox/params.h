@@ -1,5 +1,5 @@
-// The parameters of a call, held to the table of those that it accepts: unknown, missing, malformed and
-// repeated ones are refused as Stripe refuses them, with the parameter's bracket name. Pure.
+// The parameters of a call, checked by the table of those that it accepts: unknown, missing, malformed and
+// repeated ones are refused as at Stripe, with the parameter's name in brackets. Also postal addresses. Pure.
 #pragma once
 
 #include <stdbool.h>
@@ -18,17 +18,17 @@ enum param_type {
     PARAM_TEXTS,    // name[]=a&name[]=b or name[0]=a
     PARAM_METADATA, // name[key]=value
     PARAM_RANGE,    // name=n or name[gt|gte|lt|lte]=n
-    PARAM_GROUP,    // of name[a]=, name[b]=, which have rows of their own: name= clears them all
+    PARAM_GROUP,    // a group name[a]=, name[b]= with rows of their own: name= clears all
 };
 
 struct param {
-    const char *name;          // with brackets where it is nested: "automatic_payment_methods[enabled]"
+    const char *name;          // "automatic_payment_methods[enabled]" if it is nested
     const char *choices;       // PARAM_CHOICE: "a|b|c"
-    const char *until_version; // date of the first API version that does not know it any more
+    const char *until_version; // date of the first API version without it
     size_t chars_max;          // PARAM_TEXT, 0: 5000
     enum param_type type;
     bool required;
-    bool unsettable; // an empty value is taken, and clears
+    bool unsettable; // an empty value is accepted, and clears
 };
 
 struct params {
@@ -40,7 +40,7 @@ struct params {
         .name = NULL                                                                                         \
     }
 
-// Parameters that many calls take, for the tables of those that each call accepts.
+// Rows that many tables share.
 #define EXPAND                                                                                               \
     {                                                                                                        \
         .name = "expand", .type = PARAM_TEXTS                                                                \
@@ -49,7 +49,7 @@ struct params {
     {                                                                                                        \
         .name = "metadata", .type = PARAM_METADATA                                                           \
     }
-// Pages of a list that cannot be asked for by time.
+// Paging of a list that cannot be filtered by time.
 #define CURSORS                                                                                              \
     {.name = "limit", .type = PARAM_INTEGER}, {.name = "starting_after", .type = PARAM_TEXT},                \
     {                                                                                                        \
@@ -66,7 +66,7 @@ struct params {
 #define NAME_CHARS_MAX 256
 #define PHONE_CHARS_MAX 20
 
-// The rows of an address called name_, for a table of parameters. name_ alone, without a value, clears it.
+// The rows of an address called name_. name_ alone, with an empty value, clears it.
 #define ADDRESS_PARAMS(name_)                                                                                \
     {.name = (name_), .type = PARAM_GROUP, .unsettable = true},                                              \
         {.name = name_ "[city]", .type = PARAM_TEXT, .unsettable = true},                                    \
@@ -80,12 +80,13 @@ struct params {
 
 struct refusal;
 
-// Decodes and checks. accepted ends with PARAMS_END. version: "2026-10-28.endive". False: *refusal is filled
-// (its text in the arena).
+// Decodes and checks the parameters. accepted ends with PARAMS_END. version: "2026-10-28.endive". False:
+// *refusal is filled, its text in the arena.
 bool params_read(struct params *params, const char *text, size_t bytes, const struct param *accepted,
                  const char *version, struct arena *arena, struct refusal *refusal) MUST_CHECK;
 
-// Of a parameter that params_read has taken. Absent: NULL, `absent`, 0. An emptied one is "".
+// The values of a parameter that params_read accepted. If it is absent: NULL, `absent`, 0. An empty one is
+// "".
 const char *param_text(const struct params *params, const char *name);
 // Sets the member of json to a parameter that was given; an empty one makes it null.
 void param_set_text(const struct params *params, const char *name, struct json_object *json,
@@ -94,8 +95,9 @@ int64_t param_i64(const struct params *params, const char *name, int64_t absent)
 bool param_bool(const struct params *params, const char *name, bool absent);
 size_t param_texts(const struct params *params, const char *name, const char **texts, size_t texts_max);
 
-// Applies metadata[...] to an object's metadata: sets, removes those with an empty value, or all for
-// `metadata=`. False: over Stripe's limits (50 keys of 40 characters, values of 500).
+// Applies metadata[...] to an object's metadata: sets keys, removes those with an empty value, and all of
+// them for `metadata=`. False: over Stripe's limits (50 keys of 40 characters, values of 500); *refusal is
+// filled.
 bool param_metadata(const struct params *params, struct json_object *metadata,
                     struct refusal *refusal) MUST_CHECK;
 
@@ -103,11 +105,11 @@ struct range {
     int64_t min;
     int64_t max;
 };
-// name=, name[gt]= ...: both ends inclusive.
+// From name=, name[gt]= and so on. Both ends are inclusive.
 struct range param_range(const struct params *params, const char *name);
 
-// An address that nobody gave: all its members are null.
+// An empty address: all its members are null.
 struct json_object *address_json(void);
-// Applies the parameters of the address called name to the owner's member "address": sets the members that
-// came, and makes a cleared address null.
+// Applies the parameters of the address called name to the owner's member "address": sets what was given, and
+// makes a cleared address null.
 void param_address(const struct params *params, const char *name, struct json_object *owner);

@@ -1,6 +1,5 @@
-// --data FILE. See persist.h.
-// Invariant: the file is always a journal that rebuilds the state up to its last whole line; the rewritten
-// one takes its place by rename.
+// The file of --data. See persist.h. Invariant: the file is always a journal that rebuilds the state up to
+// its last whole line; the rewritten file replaces it by rename.
 #include "sandbox/persist.h"
 
 #include <errno.h>
@@ -49,7 +48,7 @@ static enum errc restore(struct sandbox *sandbox, const char *path, struct err *
     for (size_t number = 1;; number++) {
         ssize_t bytes = getline(&line, &capacity, file);
         if (bytes <= 0 || line[bytes - 1] != '\n') {
-            return OK; // the end, or a line that a kill cut short: its change was never answered
+            return OK; // the end, or a line that a kill cut short; no answer reported its change
         }
         struct err inner;
         if (sandbox_restore_line(sandbox, line, (size_t)bytes - 1, &inner) != OK) {
@@ -76,7 +75,7 @@ enum errc persist_open(struct persist *persist, struct sandbox *sandbox, const c
     }
     struct arena arena ARENA_CLEANUP = ARENA_EMPTY;
     const char *fresh = arena_printf(&arena, "%s.new", path);
-    // 0600: a journal names secret keys.
+    // 0600: a journal contains secret keys.
     persist->fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
     if (persist->fd < 0) {
         return err_set(err, ERR_IO, "%s: %s", fresh, strerror(errno));

@@ -16,7 +16,7 @@ static bool take(const char **at, const char *word)
     return true;
 }
 
-// A text in single or double quotes, in which a backslash stands before a quote; NULL if there is none.
+// A text in single or double quotes, where a backslash escapes a quote; NULL if there is none.
 static const char *take_quoted(const char **at, struct arena *arena)
 {
     char quote = **at;
@@ -94,7 +94,7 @@ static bool take_value(const char **at, struct arena *arena, struct query_clause
     return clause->value != NULL && (exact || strlen(clause->value) >= QUERY_PART_CHARS_MIN);
 }
 
-// What joins two clauses. False: neither, or AND after OR.
+// Reads AND or OR between two clauses. False: neither, or both in one query.
 static bool take_joint(const char **at, struct query *query)
 {
     size_t spaces = strspn(*at, " ");

@@ -8,16 +8,16 @@
 #include "base/json.h"
 
 #define QUERY_CLAUSES_MAX 10
-#define QUERY_PART_CHARS_MIN 3 // of what ~ looks for
+#define QUERY_PART_CHARS_MIN 3 // that ~ looks for
 
 enum query_type {
     QUERY_TOKEN,    // :
-    QUERY_STRING,   // : and ~, without regard to case
+    QUERY_STRING,   // : and ~, case-insensitive
     QUERY_NUMBER,   // : > >= < <=
     QUERY_METADATA, // field['key'] with :
 };
 
-// What may be searched for; a table of these ends with QUERY_FIELDS_END.
+// A field that may be searched for. A table of these ends with QUERY_FIELDS_END.
 struct query_field {
     const char *name;
     enum query_type type;
@@ -42,7 +42,7 @@ struct query {
     bool any; // one clause is enough: OR
 };
 
-// False: not of that form, or about something else than the fields. Text in the arena.
+// False: the query is malformed, or names an unknown field. Text in the arena.
 bool query_parse(const char *text, const struct query_field *fields, struct arena *arena,
                  struct query *query) MUST_CHECK;
 bool query_fits(const struct query *query, struct json_object *object);

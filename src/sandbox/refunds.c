@@ -1,6 +1,6 @@
-// The moves of a Refund. Pure. See refunds.h.
-// Invariant: a charge's amount_refunded is the sum of its refunds that neither failed nor were canceled,
-// those that are pending or released authorised money included.
+// Refunds. Pure. See refunds.h. https://docs.stripe.com/api/refunds
+// Invariant: a charge's amount_refunded is the sum of its refunds that neither failed nor were canceled. That
+// includes pending refunds and those that release authorised money.
 #include "sandbox/refunds.h"
 
 #include "base/require.h"
@@ -30,7 +30,8 @@ static struct json_object *destination_details(void)
     return details;
 }
 
-void refund_begin(const struct context *context, const struct document *charge, int64_t amount,
+// A new Refund of this much of the charge, not made yet. reason: NULL for none.
+static void begin(const struct context *context, const struct document *charge, int64_t amount,
                   const char *reason, struct document *refund)
 {
     struct json_object *json = json_new_object();
@@ -55,7 +56,7 @@ void refund_begin(const struct context *context, const struct document *charge, 
     document_begin(context, OBJECT_REFUND, json, refund);
 }
 
-// The payer is asked by e-mail where the money should go.
+// An e-mail asks the payer where to send the money.
 static struct json_object *display_details(const struct context *context)
 {
     struct json_object *email = json_new_object();
@@ -70,6 +71,7 @@ static struct json_object *display_details(const struct context *context)
     return action;
 }
 
+// Gives the refund the status that its test card says, and schedules the next one.
 static void set_course(const struct context *context, const struct document *charge, struct document *refund)
 {
     struct document method DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
@@ -94,7 +96,7 @@ static void set_course(const struct context *context, const struct document *cha
     job_add_about(context, JOB_REFUND, context->now_us + COURSE_US, json_get_str(refund->json, "id"));
 }
 
-// Saves both: the charge counts the refund.
+// Adds the refund to the charge, and saves both.
 static void count(const struct context *context, struct document *charge, struct document *refund)
 {
     struct json_object *previous = json_new_object();
@@ -108,17 +110,10 @@ static void count(const struct context *context, struct document *charge, struct
     event_emit_changed(context, "charge.refunded", charge, previous);
 }
 
-void refund_make(const struct context *context, struct document *charge, struct document *refund)
-{
-    transaction_for_refund(context, charge, refund);
-    set_course(context, charge, refund);
-    count(context, charge, refund);
-}
-
 void refund_release(const struct context *context, struct document *charge, int64_t amount)
 {
     struct document refund DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
-    refund_begin(context, charge, amount, NULL, &refund);
+    begin(context, charge, amount, NULL, &refund);
     count(context, charge, &refund);
 }
 
@@ -159,7 +154,7 @@ bool refund_move(const struct context *context, struct document *refund, const c
         REQUIRE(document_open(context, OBJECT_CHARGE, json_get_str(refund->json, "charge"), &charge));
         charge_refund(&charge, -json_get_i64(refund->json, "amount", 0));
         document_save(&charge);
-        // One that let go of authorised money took nothing from the balance.
+        // A release of authorised money took nothing from the balance.
         if (json_get(refund->json, "balance_transaction") != NULL) {
             json_add(previous, "failure_balance_transaction", NULL);
             transaction_for_refund_back(context, refund);
@@ -182,7 +177,7 @@ void refund_settle(const struct context *context, const char *id)
     }
     const char *becomes = json_get_str(refund.hidden, "becomes");
     if (becomes != NULL) {
-        // The move forgets what it was to become.
+        // The move deletes the member that `becomes` points into.
         REQUIRE(refund_move(context, &refund, arena_strdup(context->arena, becomes)));
     }
 }
@@ -226,8 +221,8 @@ static bool find_charge_by_id(struct call *call, const char *id, struct document
                             id, json_get_str(charge->json, "payment_intent")));
 }
 
-// The charge that is to be refunded. Once there is one, execution has begun: what stands against the refund
-// from there on is kept under the idempotency key.
+// Finds the charge to refund. Once it is found, execution has begun: later refusals are kept under the
+// idempotency key. False: refused.
 static bool find_charge(struct call *call, struct document *charge)
 {
     const char *intent_id = param_text(&call->params, "payment_intent");
@@ -240,7 +235,7 @@ static bool find_charge(struct call *call, struct document *charge)
                              : find_charge_by_id(call, charge_id, charge);
 }
 
-// How much is asked for; absent: all that is left. 0: refused.
+// The amount to refund, by default all that is left. 0: refused.
 static int64_t read_amount(struct call *call, const struct document *charge)
 {
     struct arena *arena = call->context.arena;
@@ -288,9 +283,11 @@ void refund_create(struct call *call)
     if (amount == 0) {
         return;
     }
-    refund_begin(&call->context, &charge, amount, param_text(&call->params, "reason"), &refund);
+    begin(&call->context, &charge, amount, param_text(&call->params, "reason"), &refund);
     json_add(refund.json, "metadata", json_object_get(metadata));
-    refund_make(&call->context, &charge, &refund);
+    transaction_for_refund(&call->context, &charge, &refund);
+    set_course(&call->context, &charge, &refund);
+    count(&call->context, &charge, &refund);
     REQUIRE(
         document_open(&call->context, OBJECT_METHOD, json_get_str(charge.json, "payment_method"), &method));
     if (method_behaviour(&method)->refund == REFUND_SERVER_ERROR) {

@@ -15,16 +15,10 @@ void charge_refund_list(struct call *call);
 
 // The moves. Each saves what it changes and emits its events.
 
-// A new Refund of this much of the charge, not made yet. reason: NULL for none.
-void refund_begin(const struct context *context, const struct document *charge, int64_t amount,
-                  const char *reason, struct document *refund);
-// Makes it: the charge counts it from now on, and what its card does to refunds takes its course.
-void refund_make(const struct context *context, struct document *charge, struct document *refund);
-// Lets go of authorised money that will not be captured. Stripe tells of it as of a refund, Refund object
-// included.
+// Releases authorised money that will not be captured. Stripe reports that as a refund, with a Refund object.
 void refund_release(const struct context *context, struct document *charge, int64_t amount);
-// Moves it to another status, of which the charge's figures follow. False: there is no way from here to
-// there.
+// Moves it to another status, and corrects the charge's amounts. False: the present status does not allow
+// that.
 bool refund_move(const struct context *context, struct document *refund, const char *status) MUST_CHECK;
-// A refund comes to what it was to become.
+// Moves a refund to the status that its test card scheduled.
 void refund_settle(const struct context *context, const char *id);

@@ -1,4 +1,4 @@
-// Errors as Stripe words them, and answers as bytes. Pure. See response.h.
+// Errors and answers. Pure. See response.h.
 #include "sandbox/response.h"
 
 #include <string.h>

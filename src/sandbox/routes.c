@@ -1,5 +1,5 @@
-// Routes and parameters, as tables. A new resource is rows here and a file of its own. Pure. See routes.h.
-// Parameters of Stripe's that are not listed are refused as unknown: docs/sandbox.md says which are modelled.
+// Routes and parameters, as tables. A new resource needs rows here and a file of its own. Parameters that are
+// not listed are refused as unknown; docs/sandbox.md says which of Stripe's are modelled. Pure. See routes.h.
 #include "sandbox/routes.h"
 
 #include <string.h>
@@ -17,7 +17,7 @@
 #include "sandbox/refunds.h"
 #include "sandbox/setup_intent_calls.h"
 
-// Gone from the API since this version: https://docs.stripe.com/changelog
+// The API does not have it since this version: https://docs.stripe.com/changelog
 #define METHOD_TYPES                                                                                         \
     {                                                                                                        \
         .name = "payment_method_types", .type = PARAM_TEXTS, .until_version = "2026-09-30"                   \
@@ -231,7 +231,7 @@ static const struct param refund_create_params[] = {
 
 static const struct param refund_update_params[] = {METADATA, EXPAND, PARAMS_END};
 
-// Refunds and disputes belong to a charge alike.
+// For refunds and disputes, which both belong to a charge.
 static const struct param of_charge_list_params[] = {
     {.name = "charge", .type = PARAM_TEXT},
     {.name = "payment_intent", .type = PARAM_TEXT},
@@ -256,7 +256,9 @@ static const struct param endpoint_create_params[] = {
     {.name = "enabled_events", .type = PARAM_TEXTS, .required = true},
     {.name = "api_version", .type = PARAM_TEXT},
     {.name = "description", .type = PARAM_TEXT},
-    {.name = "secret", .type = PARAM_TEXT, .chars_max = 500}, // not one of Stripe's: the caller's own secret
+    {.name = "secret",
+     .type = PARAM_TEXT,
+     .chars_max = 500}, // Stripe does not have it: the caller's own secret
     METADATA,
     EXPAND,
     PARAMS_END,
@@ -338,7 +340,7 @@ struct segment {
     size_t bytes;
 };
 
-// Whether the path is of the pattern. ids: the segments that its names stand for, in order.
+// Whether the path matches the pattern. ids: the segments for the names in the pattern, in order.
 static bool matches(const char *pattern, const char *path, struct segment ids[IDS_MAX])
 {
     size_t count = 0;

@@ -1,4 +1,4 @@
-// The API's table of contents: every call, the parameters it accepts and who handles it.
+// The table of all calls: the parameters that each accepts, and its handler.
 #pragma once
 
 #include "sandbox/call.h"

@@ -7,7 +7,7 @@
 #include "sandbox/setup_intent_moves.h"
 
 static void (*const runs[JOB_KIND_COUNT])(const struct context *context, const char *id) = {
-    [JOB_DELIVER] = NULL, // handed out to the owner
+    [JOB_DELIVER] = NULL, // the owner of the sandbox sends it
     [JOB_SETTLE] = intent_settle, [JOB_SETUP] = setup_intent_settle,
     [JOB_REFUND] = refund_settle, [JOB_DISPUTE] = dispute_begin,
 };
@@ -17,7 +17,7 @@ int64_t sandbox_next_due_us(const struct sandbox *sandbox)
     return job_heap_due_us(&sandbox->jobs);
 }
 
-// Runs one job that is due; true: it is a delivery, handed out.
+// Runs a job that is due. True: it is a delivery, and *delivery is filled.
 static bool run_job(const struct context *context, const struct scheduled_job *due,
                     struct sandbox_delivery *delivery)
 {

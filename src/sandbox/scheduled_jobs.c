@@ -1,5 +1,5 @@
 // Scheduled jobs. Pure. See scheduled_jobs.h.
-// A stored job says "errand", and its id begins so: journals of earlier versions hold that word.
+// A stored job has the member "errand", and its id begins with that word, because existing journals have it.
 #include "sandbox/scheduled_jobs.h"
 
 #include "base/text.h"

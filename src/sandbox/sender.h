@@ -6,22 +6,23 @@
 #include "sandbox/persist.h"
 #include "sandbox/sandbox.h"
 
-#define SENDS_MAX 64 // at once; the others wait their turn in the sandbox
+#define SENDS_MAX 64 // at once; the others wait in the sandbox
 
 struct sender {
     struct sandbox *sandbox;
     struct persist *persist;
     struct loop *loop;
     struct http_client *client;
-    struct timer timer; // for the next errand
+    struct timer timer; // for the next job
     size_t under_way;
     bool closing;
 };
 
-// All must outlive the sender.
+// All arguments must outlive the sender.
 void sender_open(struct sender *sender, struct sandbox *sandbox, struct persist *persist, struct loop *loop,
                  struct http_client *client);
-// Sends what is due and sets the timer for the rest. To be called after every change of the sandbox.
+// Sends what is due, writes the journal, and sets the timer for the next job. Call it after every change of
+// the sandbox.
 void sender_run(struct sender *sender);
-// No more sends; those under way end with the client.
+// Starts no more sends. Those in progress end with the client.
 void sender_close(struct sender *sender);

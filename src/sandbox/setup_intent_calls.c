@@ -1,4 +1,4 @@
-// /v1/setup_intents. Pure. See setup_intents.h. https://docs.stripe.com/api/setup_intents
+// /v1/setup_intents. Pure. See setup_intent_calls.h. https://docs.stripe.com/api/setup_intents
 #include "sandbox/setup_intent_calls.h"
 
 #include "base/require.h"

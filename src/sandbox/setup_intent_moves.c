@@ -1,5 +1,5 @@
-// The moves of a SetupIntent: attempt, 3-D Secure, settlement, cancellation. Pure. See setup_intents.h.
-// Invariant: every confirmation has a SetupAttempt, and the latest one's status follows the intent's.
+// The moves of a SetupIntent: attempt, 3-D Secure, settlement, cancellation. Pure. See setup_intent_moves.h.
+// Invariant: every confirmation has a SetupAttempt, and the status of the latest follows the intent's.
 #include "sandbox/setup_intent_moves.h"
 
 #include "base/require.h"
@@ -96,7 +96,7 @@ static void succeed(const struct context *context, struct document *intent, stru
     event_save(context, intent, "setup_intent.succeeded");
 }
 
-// Stripe has no event for it.
+// Stripe has no event for this.
 static void process(const struct context *context, struct document *intent)
 {
     mark_attempt(context, intent, "processing", NULL);
@@ -122,8 +122,8 @@ static const struct decline *set_up(const struct context *context, struct docume
     return decline;
 }
 
-// Takes out the intent's method, as time has passed since the confirmation. False: the method was detached or
-// went to another customer, or the intent's customer was deleted, so the attempt failed.
+// Opens the intent's method some time after the confirmation. False: the attempt failed, because the method
+// was detached or attached to another customer, or the intent's customer was deleted.
 static bool reopen_method(const struct context *context, struct document *intent, struct document *method)
 {
     struct refusal refusal;
@@ -203,7 +203,7 @@ void setup_intent_attempt(struct call *call, struct document *intent, struct doc
     }
     begin_attempt(&call->context, intent);
     const struct decline *decline = NULL;
-    // The holder is there while a card is set up, so its bank asks for him whenever it ever does.
+    // The holder is there while a card is set up, so a bank that ever asks for 3-D Secure asks for it now.
     if (method_behaviour(method)->authentication == AUTHENTICATION_NONE) {
         decline = set_up(&call->context, intent, method);
     } else {

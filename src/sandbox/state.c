@@ -1,6 +1,6 @@
-// Accounts, their objects, and the journal of the objects' changes. Pure: persist.c keeps the journal's file.
-// See state.h. Invariant: the lines of a run, applied in order to an empty sandbox, give the same objects in
-// the same order.
+// Accounts, their objects, and the journal of changes. Pure: persist.c writes the journal's file. See
+// state.h. Invariant: the lines of a run, applied in order to an empty sandbox, give the same objects in the
+// same order.
 #include "sandbox/state.h"
 
 #include <stdint.h>
@@ -21,7 +21,7 @@ char *id_new(struct random *random, struct arena *arena, const char *prefix, siz
     random->fill(random, bytes, (unsigned)tail_chars);
     char tail[TAIL_CHARS_MAX];
     for (size_t i = 0; i < tail_chars; i++) {
-        // 256 is no multiple of 62: some digits are a little likelier, which costs nothing here.
+        // 256 is not a multiple of 62, so some digits are a little likelier. That does not matter here.
         tail[i] = digits[bytes[i] % 62];
     }
     return arena_printf(arena, "%s%.*s", prefix, (int)tail_chars, tail);
@@ -76,7 +76,7 @@ static struct account *account_add(struct sandbox *sandbox, const char *key, con
     struct account *account = allocate(sizeof(*account));
     account->key = copy_text(key);
     snprintf(account->id, sizeof(account->id), "%s", id);
-    account->livemode = text_starts_with(key + 2, "_live_"); // behind "sk" or "rk"
+    account->livemode = text_starts_with(key + 2, "_live_"); // after "sk" or "rk"
     for (size_t i = 0; i < OBJECT_KIND_COUNT; i++) {
         list_init(&account->sets[i].in_order);
     }
@@ -118,7 +118,7 @@ struct object *object_find(const struct account *account, enum object_kind kind,
     return node == NULL ? NULL : CONTAINER_OF(node, struct object, by_id);
 }
 
-// One JSON object a change, enough to make the change again.
+// A line is a JSON object with all that is needed to repeat the change.
 static void journal_add(struct sandbox *sandbox, const struct account *account, const struct object *object,
                         bool removed)
 {
@@ -217,7 +217,7 @@ void sandbox_free(struct sandbox *sandbox)
     free(sandbox);
 }
 
-// What was stored here was made here, so that it parses is an invariant.
+// The sandbox wrote this text itself or checked it, so it always parses.
 static struct json_object *parse_own(const char *text)
 {
     struct json_object *json = NULL;
@@ -277,7 +277,8 @@ void json_add_nulls(struct json_object *json, const char *const *names, size_t c
     }
 }
 
-#define JOURNAL_BYTES_MAX ((size_t)256 << 20) // one call makes a few kB; the owner takes them after each
+#define JOURNAL_BYTES_MAX                                                                                    \
+    ((size_t)256 << 20) // a call adds a few kB, and the owner takes them after each call
 #define FLUSH_BYTES ((size_t)1 << 20)
 
 void sandbox_journal_on(struct sandbox *sandbox)

@@ -1,7 +1,6 @@
-// What a sandbox holds: accounts, one for each secret key, and in each its objects as documents of JSON text.
-// Text, because a stored PaymentIntent is then 2 kB instead of the 9 kB of a parsed one, persistence is the
-// same for every kind, and a new kind of object is a new word in the enum. Invariant: every object is in its
-// account's table and list.
+// The state of a sandbox: accounts, one for each secret key, and their objects as JSON text. A PaymentIntent
+// takes 2 kB as text and 9 kB parsed. All kinds are stored in the same way, so that a new kind is a new word
+// in the enum. Invariant: every object is in its account's table and list.
 #pragma once
 
 #include <stdbool.h>
@@ -28,7 +27,7 @@ enum object_kind {
     OBJECT_ENDPOINT,
     OBJECT_EVENT,
     OBJECT_ANSWER, // kept under an idempotency key
-    OBJECT_JOB,    // to be done at a time
+    OBJECT_JOB,    // scheduled
     OBJECT_KIND_COUNT
 };
 
@@ -39,7 +38,7 @@ struct object {
     int64_t created_us;
     char *id;
     char *text;   // as Stripe shows it
-    char *hidden; // what only the sandbox knows of it; NULL: nothing
+    char *hidden; // what Stripe would not show; NULL: nothing
 };
 
 struct object_set {
@@ -58,7 +57,7 @@ struct account {
 };
 
 #define ACCOUNTS_MAX 10000
-#define EVENTS_MAX 10000 // of one account; the oldest go
+#define EVENTS_MAX 10000 // of one account; the oldest are removed
 #define STATE_BYTES_MAX (INT64_C(2) << 30)
 
 struct sandbox {
@@ -73,13 +72,13 @@ struct sandbox {
     struct buf journal;
 };
 
-// Who does something when: the surroundings of every change.
+// Who changes what, and when: every change needs it.
 struct context {
     struct sandbox *sandbox;
     struct account *account;
     int64_t now_us;
     struct arena *arena;
-    const char *request_id;      // NULL: nobody asked for it, it happened by itself
+    const char *request_id;      // NULL: it happens without a request
     const char *idempotency_key; // NULL: none
     const char *base_url;
 };
@@ -89,29 +88,29 @@ static inline int64_t context_seconds(const struct context *context)
     return context->now_us / 1000000;
 }
 
-// To within a day of the turn of the year.
+// It may be off by a day around the turn of the year.
 static inline int64_t context_year(const struct context *context)
 {
     return 1970 + context_seconds(context) / INT64_C(31556952);
 }
 
-// The account of a key, made at first use; NULL where there are too many.
+// The account of a key, made at first use; NULL: there are too many.
 struct account *account_of_key(struct sandbox *sandbox, const char *key);
 struct account *account_of_id(const struct sandbox *sandbox, const char *id);
 
-// "pi_3" and tail_chars (at most 64) random ones, in the arena.
+// prefix ("pi_3") and tail_chars (at most 64) random characters, in the arena.
 char *id_new(struct random *random, struct arena *arena, const char *prefix, size_t tail_chars);
 
 #define ID_TAIL_CHARS 23 // what an object's id has after "pi_3"
 
-// Stores an object whose text is at hand; one of that id is replaced, in its place.
+// Stores an object from its text. It replaces an object of that id and keeps its place in the list.
 struct object *object_put(const struct context *context, enum object_kind kind, const char *id,
                           int64_t created_us, const char *text, const char *hidden);
 struct object *object_find(const struct account *account, enum object_kind kind, const char *id);
 void object_remove(struct sandbox *sandbox, struct account *account, struct object *object);
 const char *object_kind_name(enum object_kind kind);
 
-// An object taken out for reading and changing. Changes count from document_save on.
+// A parsed copy of an object, to read and change it. document_save stores the changes.
 struct document {
     struct sandbox *sandbox;
     struct account *account;
@@ -128,11 +127,11 @@ struct document {
 // False: there is no such object.
 bool document_open(const struct context *context, enum object_kind kind, const char *id,
                    struct document *document);
-// A new one around json, which it takes; its id is json's "id".
+// A new object of json, which it takes; its id is json's "id".
 void document_begin(const struct context *context, enum object_kind kind, struct json_object *json,
                     struct document *document);
 void document_save(struct document *document);
 void document_close(struct document *document);
 
-// Adds members that nobody set: null each.
+// Adds members that are null.
 void json_add_nulls(struct json_object *json, const char *const *names, size_t count);

@@ -1,4 +1,4 @@
-// The table of test cards. Pure. See test_methods.h. docs/sandbox.md shows it to people.
+// The table of test cards. Pure. See test_methods.h. docs/sandbox.md shows it to users.
 #include "sandbox/test_methods.h"
 
 #include "base/require.h"
@@ -72,7 +72,7 @@ static const struct test_method test_methods[] = {
     SUCCEEDS("pm_card_unionpay", "0005", "unionpay"),
     DECLINES("pm_card_visa_chargeDeclined", "0002", &generic),
     DECLINES("pm_card_chargeDeclined", "0002", &generic),
-    DECLINES("pm_card_declined", "0002", &generic), // not one of Stripe's, but a name that guides use
+    DECLINES("pm_card_declined", "0002", &generic), // Stripe does not have it, but guides use the name
     DECLINES("pm_card_visa_chargeDeclinedInsufficientFunds", "9995", &no_funds),
     DECLINES("pm_card_chargeDeclinedInsufficientFunds", "9995", &no_funds),
     DECLINES("pm_card_visa_chargeDeclinedLostCard", "9987", &lost),

@@ -7,8 +7,8 @@
 enum authentication {
     AUTHENTICATION_NONE,
     AUTHENTICATION_ALWAYS,       // 3-D Secure on every payment
-    AUTHENTICATION_ON_SESSION,   // only while the payer is there: the card is already set up for later
-    AUTHENTICATION_UNTIL_SET_UP, // the same once a payment has set it up; until then on every payment
+    AUTHENTICATION_ON_SESSION,   // only while the payer is there: the card is set up already
+    AUTHENTICATION_UNTIL_SET_UP, // on every payment until one sets the card up, then as ON_SESSION
 };
 
 enum ending {
@@ -19,7 +19,7 @@ enum ending {
     ENDING_SERVER_ERROR,    // charged, but the call answers 500, then and whenever its key is used again
 };
 
-// What becomes of its refunds.
+// What happens to its refunds.
 enum refund_course {
     REFUND_SUCCEEDS,
     REFUND_PENDS,           // pending, succeeded a while later
@@ -30,7 +30,7 @@ enum refund_course {
 
 struct decline {
     const char *code;
-    const char *decline_code; // NULL: the code says it all
+    const char *decline_code; // NULL: none
     const char *advice_code;
     const char *message;
 };
@@ -42,16 +42,16 @@ struct test_method {
     const char *funding;
     enum authentication authentication;
     enum ending ending;
-    const struct decline *decline; // where it ends so
-    bool sets_up;                  // although it declines every charge, its bank grants it to be saved
+    const struct decline *decline; // if the ending is one
+    bool sets_up;                  // the card can be saved although its bank declines every charge
     enum refund_course refund;
     const char *dispute_reason; // NULL: nobody disputes its charges
-    bool inquiry;               // the dispute only asks
+    bool inquiry;               // the dispute is only an inquiry
 };
 
 extern const struct decline decline_authentication_required;
 extern const struct decline decline_authentication_not_handled;
 extern const struct decline decline_expired_card;
 
-// NULL: there is none of that id.
+// NULL: none has that id.
 const struct test_method *test_method_find(const char *id);

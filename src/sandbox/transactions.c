@@ -1,5 +1,5 @@
 // Balance transactions. Pure. See transactions.h.
-// Invariant: the amounts of an account's add up to what it captured, less what is refunded, less what was
+// Invariant: the amounts of an account add up to what it captured, less what is refunded, less what was
 // disputed and not won.
 #include "sandbox/transactions.h"
 
@@ -18,7 +18,7 @@ struct transaction {
     const char *description; // NULL: none
     const char *source;
     const char *currency;
-    int64_t amount; // less than 0: taken from the account
+    int64_t amount; // negative: taken from the account
     int64_t fee;
     const char *fee_description;
     bool available; // at once
@@ -39,7 +39,7 @@ static struct json_object *fee_details(const struct transaction *transaction)
     return details;
 }
 
-// Makes and saves it. The caller releases.
+// Adds the transaction. The caller releases.
 static struct json_object *add(const struct context *context, const struct transaction *transaction)
 {
     struct json_object *json = json_new_object();
@@ -65,7 +65,7 @@ static struct json_object *add(const struct context *context, const struct trans
     return json_object_get(json);
 }
 
-// Makes it, and names it in the member of the document.
+// Adds the transaction, and names it in the member of the document.
 static void add_to(const struct context *context, struct document *document, const char *member,
                    const struct transaction *transaction)
 {
