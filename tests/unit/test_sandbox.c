@@ -1,5 +1,5 @@
-// The sandbox's machine in this process, on a clock and randomness of the test's own: what takes hours over
-// HTTP.
+// The sandbox's state machine in this process. The test sets the clock and the randomness, so that it can
+// test what would take hours over HTTP.
 #include "sandbox_world.h"
 
 #define HOUR_US (3600 * US_PER_S)
@@ -142,11 +142,11 @@ static void a_journal_rebuilds_what_was(void **state)
     const char *books = world_ledger(world);
 
     (void)world_set_up((void **)&other);
-    other->random.state = 1; // another run has other randomness
+    other->random.state = 1; // another run draws other numbers
     world_restore(other, buf_str(sandbox_journal(world->sandbox)));
     assert_string_equal(world_ledger(other), books);
     assert_string_equal(charge(other, START_US, "k"), first);
-    // The delivery under way when it ended comes again when its repetition is due, once.
+    // The delivery that was in progress when the run ended is retried once, when its retry is due.
     assert_true(next_delivery(other, START_US + US_PER_S / 2, &delivery));
     assert_false(next_delivery(other, START_US + HOUR_US, &delivery));
     (void)world_tear_down((void **)&other);
@@ -281,7 +281,7 @@ static const char *const paths[] = {
 };
 static const char *const methods[] = {"GET", "POST", "DELETE", "PUT"};
 
-// Pieces of requests put together at random: whatever comes, there is an answer, and the ledger stays JSON.
+// Random requests made of these pieces: each gets an answer, and the ledger stays JSON.
 static void no_request_is_too_strange(void **state)
 {
     struct world *world = *state;

@@ -1,4 +1,4 @@
-// The sandbox's books, in this process: whatever is done with money, refunds and time, they add up.
+// The sandbox's ledger, in this process: it adds up after any payments, refunds and disputes, at any time.
 #include "sandbox_world.h"
 
 #include <stdio.h>
@@ -17,7 +17,7 @@ static struct json_object *parse(const char *text)
     return json;
 }
 
-// Answers what the sandbox answered, parsed; the caller releases.
+// The sandbox's answer, parsed. The caller releases.
 static struct json_object *ask(struct world *world, int64_t now_us, const char *method, const char *path,
                                const char *form)
 {
@@ -35,7 +35,7 @@ static const char *path_of(struct world *world, const char *form, const char *id
     return arena_printf(&world->arena, "%.*s%s%s", (int)(hole - form), form, id, hole + strlen("ID"));
 }
 
-// A charge of 10 USD by the method; extra: more parameters.
+// Charges 10 USD to the method. extra: more parameters.
 static struct json_object *charge(struct world *world, int64_t now_us, const char *method, const char *extra)
 {
     return post(world, now_us, "/v1/payment_intents",
@@ -45,7 +45,7 @@ static struct json_object *charge(struct world *world, int64_t now_us, const cha
                              AMOUNT, method, extra));
 }
 
-// Does what is due by then.
+// Runs the jobs that are due by then.
 static void pass_time(struct world *world, int64_t now_us)
 {
     struct sandbox_delivery delivery;
@@ -140,7 +140,7 @@ static void change_refund(struct world *world, int64_t now_us, const char *refun
     }
 }
 
-// What the charge's refunds come to, those left out that failed or were canceled.
+// The sum of the charge's refunds that neither failed nor were canceled.
 static int64_t sum_of_refunds(struct json_object *refunds, const char *charge_id)
 {
     int64_t sum = 0;
@@ -171,7 +171,7 @@ static void check_books(struct json_object *books)
     }
 }
 
-// The amounts of all that the path lists; statuses: only of those that have one of them, NULL: of all.
+// The sum of the amounts that the path lists. statuses: counts only objects with one of these, NULL: all.
 static int64_t sum_of_list(struct world *world, const char *path, const char *statuses)
 {
     int64_t sum = 0;
@@ -192,7 +192,7 @@ static int64_t sum_of_list(struct world *world, const char *path, const char *st
 }
 
 // What was captured, less what is refunded, less what is disputed and not won. A refund without a balance
-// transaction let go of money that was never taken.
+// transaction released money that was never taken.
 static int64_t balance_due(struct world *world, struct json_object *books)
 {
     struct json_object *charges = json_get(books, "charges");
@@ -283,7 +283,7 @@ static void a_journal_rebuilds_cards_refunds_and_disputes(void **state)
     (void)world_set_up((void **)&other);
     world_restore(other, buf_str(sandbox_journal(world->sandbox)));
     assert_string_equal(everything(other), everything(world));
-    // What was on its way still is; what had come does not come twice.
+    // Jobs that were scheduled still run; those that ran do not run again.
     pass_time(other, START_US + 2 * US_PER_S);
     assert_string_equal(status_of(other, path_of(other, "/v1/refunds/ID", json_get_str(refund, "id"))),
                         "succeeded");

@@ -1,4 +1,4 @@
-// Stripe's search language, as the sandbox reads it.
+// The sandbox's parser of Stripe's search language.
 #include "sandbox_world.h"
 
 #include "sandbox/query.h"
@@ -77,7 +77,7 @@ static void a_query_of_another_form_is_refused(void **state)
         "name>'jo'",
         "name~'jo'", // too short
         "name~null",
-        "email:'jo@example.com'", // none of the fields
+        "email:'jo@example.com'", // not one of the fields
         "names:'jo'",
         "currency~'usd'",
         "created~'170'",

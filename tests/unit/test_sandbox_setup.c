@@ -1,5 +1,4 @@
-// Cards that are set up, in this process: every move of a SetupIntent from every status, and what time
-// brings.
+// Setting up cards, in this process: every call on a SetupIntent in every status, and what happens later.
 #include "sandbox_world.h"
 
 #include "base/text.h"
@@ -30,7 +29,7 @@ static const char *path_of(struct world *world, const char *id, const char *acti
     return arena_printf(&world->arena, INTENTS "/%s%s", id, action);
 }
 
-// Answers the 3-D Secure page of the intent; one without such a page gets an address that leads nowhere.
+// Answers the 3-D Secure page of the intent. An intent without one gets an address that does not exist.
 static void press(struct world *world, struct json_object *intent, const char *body)
 {
     static const char host[] = "http://sandbox.example";
@@ -70,10 +69,10 @@ static const struct beginning {
 };
 
 static const struct action {
-    const char *call; // NULL: no call of the API
+    const char *call; // NULL: not a call of the API
     const char *form;
     const char *page;
-    const char *to[COUNT_OF(beginnings)]; // NULL: refused where it is a call, else nothing happens
+    const char *to[COUNT_OF(beginnings)]; // NULL: a call is refused, anything else does nothing
 } actions[] = {
     {.call = "",
      .form = "payment_method=pm_card_visa",
@@ -122,7 +121,7 @@ static void act(struct world *world, const char *id, const struct action *action
     }
 }
 
-// The latest attempt is where the intent is.
+// The status of the latest attempt follows the intent's.
 static void check_attempt(struct world *world, struct json_object *intent)
 {
     const char *status = json_get_str(intent, "status");
@@ -208,7 +207,7 @@ static void a_journal_rebuilds_setups_on_their_way(void **state)
     (void)world_tear_down((void **)&other);
 }
 
-// What becomes of a charge of the card at that time: a status, or why it was declined.
+// How a charge of the card at that time ends: a status, or why it was declined.
 static const char *charge(struct world *world, int64_t now_us, const char *customer, const char *method)
 {
     const char *form = arena_printf(
