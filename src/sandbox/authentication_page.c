@@ -10,7 +10,7 @@
 #include "sandbox/intent_moves.h"
 #include "sandbox/intent_shared.h"
 #include "sandbox/response.h"
-#include "sandbox/setup_intent_moves.h"
+#include "sandbox/setup_intents.h"
 
 #define PAGE_BYTES_MAX ((size_t)64 << 10)
 

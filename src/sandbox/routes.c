@@ -15,7 +15,7 @@
 #include "sandbox/lists.h"
 #include "sandbox/method_calls.h"
 #include "sandbox/refunds.h"
-#include "sandbox/setup_intent_calls.h"
+#include "sandbox/setup_intents.h"
 
 // The API does not have it since this version: https://docs.stripe.com/changelog
 #define METHOD_TYPES                                                                                         \

@@ -4,7 +4,7 @@
 #include "sandbox/intent_moves.h"
 #include "sandbox/refunds.h"
 #include "sandbox/scheduled_jobs.h"
-#include "sandbox/setup_intent_moves.h"
+#include "sandbox/setup_intents.h"
 
 static void (*const runs[JOB_KIND_COUNT])(const struct context *context, const char *id) = {
     [JOB_DELIVER] = NULL, // the owner of the sandbox sends it
