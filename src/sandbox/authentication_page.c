@@ -139,7 +139,7 @@ static void answer_return(const struct document *intent, struct sandbox_response
 static bool open_intent(struct context *context, const struct sandbox_request *request,
                         struct document *intent)
 {
-    const char *account_id = request->path + strlen(PAGE_PATH);
+    const char *account_id = request->path + strlen(AUTHENTICATION_PAGE_PATH);
     const char *slash = strchr(account_id, '/');
     struct form query = {0};
     if (slash == NULL ||
@@ -158,8 +158,8 @@ static bool open_intent(struct context *context, const struct sandbox_request *r
     return right != NULL && strlen(right) == strlen(key) && crypto_equal(right, key, strlen(key));
 }
 
-void page_handle(struct sandbox *sandbox, int64_t now_us, const struct sandbox_request *request,
-                 struct sandbox_response *response)
+void authentication_page_handle(struct sandbox *sandbox, int64_t now_us,
+                                const struct sandbox_request *request, struct sandbox_response *response)
 {
     struct context context = {
         .sandbox = sandbox, .now_us = now_us, .arena = response->arena, .base_url = request->base_url};

@@ -3,7 +3,7 @@
 
 #include "sandbox/state.h"
 
-#define PAGE_PATH "/_sandbox/authenticate/" // ACCOUNT/INTENT?key=KEY
+#define AUTHENTICATION_PAGE_PATH "/_sandbox/authenticate/" // ACCOUNT/INTENT?key=KEY
 
-void page_handle(struct sandbox *sandbox, int64_t now_us, const struct sandbox_request *request,
-                 struct sandbox_response *response);
+void authentication_page_handle(struct sandbox *sandbox, int64_t now_us,
+                                const struct sandbox_request *request, struct sandbox_response *response);

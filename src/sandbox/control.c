@@ -13,6 +13,8 @@
 #include "sandbox/refunds.h"
 #include "sandbox/response.h"
 
+#define LEDGER_BYTES_MAX ((size_t)STATE_BYTES_MAX)
+
 static const char *move_refund(const struct context *context, struct document *refund,
                                struct json_object *wanted)
 {
@@ -67,7 +69,7 @@ static const struct trigger {
     const char *after;
     enum object_kind kind;
     // Changes the document. NULL: done; otherwise why not.
-    const char *(*happen)(const struct context *context, struct document *document,
+    const char *(*change)(const struct context *context, struct document *document,
                           struct json_object *wanted);
 } triggers[] = {
     {"/_sandbox/payment_methods/", "/update", OBJECT_METHOD, replace_card},
@@ -106,7 +108,7 @@ static void pull_trigger(struct sandbox *sandbox, int64_t now_us, const struct t
                !json_object_is_type(wanted, json_type_object)) {
         response_refuse(response, 400, "the body must be a JSON object");
     } else {
-        const char *refusal = trigger->happen(&context, &document, wanted);
+        const char *refusal = trigger->change(&context, &document, wanted);
         if (refusal != NULL) {
             response_refuse(response, 400, refusal);
             return;
@@ -131,8 +133,6 @@ static bool handle_trigger(struct sandbox *sandbox, int64_t now_us, const struct
     }
     return false;
 }
-
-#define LEDGER_BYTES_MAX ((size_t)STATE_BYTES_MAX)
 
 static void handle_faults(struct sandbox *sandbox, const struct sandbox_request *request,
                           struct sandbox_response *response)
@@ -192,8 +192,8 @@ void control_handle(struct sandbox *sandbox, int64_t now_us, const struct sandbo
         handle_faults(sandbox, request, response);
     } else if (text_equal(request->path, "/_sandbox/ledger")) {
         handle_ledger(sandbox, request, response);
-    } else if (text_starts_with(request->path, PAGE_PATH)) {
-        page_handle(sandbox, now_us, request, response);
+    } else if (text_starts_with(request->path, AUTHENTICATION_PAGE_PATH)) {
+        authentication_page_handle(sandbox, now_us, request, response);
     } else if (!handle_trigger(sandbox, now_us, request, response)) {
         response_refuse(response, 404, "there is nothing of that name here");
     }

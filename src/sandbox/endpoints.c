@@ -9,17 +9,6 @@
 #define ENDPOINTS_MAX 16       // of one account, as at Stripe
 #define ENABLED_EVENTS_MAX 100 // of one endpoint
 
-static struct json_object *enabled_events(struct call *call)
-{
-    const char *names[ENABLED_EVENTS_MAX];
-    size_t count = param_texts(&call->params, "enabled_events", names, COUNT_OF(names));
-    struct json_object *array = json_object_new_array();
-    for (size_t i = 0; i < count; i++) {
-        json_object_array_add(array, json_object_new_string(names[i]));
-    }
-    return array;
-}
-
 static struct json_object *endpoint_json(struct call *call)
 {
     const char *version = param_text(&call->params, "api_version");
@@ -31,7 +20,7 @@ static struct json_object *endpoint_json(struct call *call)
     json_add(json, "application", NULL);
     json_add_i64(json, "created", context_seconds(&call->context));
     json_add_str(json, "description", param_text(&call->params, "description"));
-    json_add(json, "enabled_events", enabled_events(call));
+    json_add(json, "enabled_events", param_texts_json(&call->params, "enabled_events", ENABLED_EVENTS_MAX));
     json_add_bool(json, "livemode", call->context.account->livemode);
     json_add(json, "metadata", json_new_object());
     json_add_str(json, "status", "enabled");
@@ -85,7 +74,8 @@ static void set_fields(struct call *call, struct json_object *endpoint)
     }
     param_set_text(&call->params, "description", endpoint, "description");
     if (param_texts(&call->params, "enabled_events", &event, 1) > 0) {
-        json_add(endpoint, "enabled_events", enabled_events(call));
+        json_add(endpoint, "enabled_events",
+                 param_texts_json(&call->params, "enabled_events", ENABLED_EVENTS_MAX));
     }
     if (param_text(&call->params, "disabled") != NULL) {
         json_add_str(endpoint, "status",

@@ -61,16 +61,11 @@ struct json_object *intent_automatic_methods(struct call *call)
 
 struct json_object *intent_method_types(struct call *call)
 {
-    const char *types[METHOD_TYPES_MAX];
-    size_t count = param_texts(&call->params, "payment_method_types", types, COUNT_OF(types));
-    struct json_object *array = json_object_new_array();
-    for (size_t i = 0; i < count; i++) {
-        json_object_array_add(array, json_object_new_string(types[i]));
+    struct json_object *types = param_texts_json(&call->params, "payment_method_types", METHOD_TYPES_MAX);
+    if (json_object_array_length(types) == 0) {
+        json_object_array_add(types, json_object_new_string("card"));
     }
-    if (count == 0) {
-        json_object_array_add(array, json_object_new_string("card"));
-    }
-    return array;
+    return types;
 }
 
 const char *intent_client_secret(const struct context *context, const char *id)

@@ -18,16 +18,16 @@ static void swap(struct scheduled_job *a, struct scheduled_job *b)
     *b = held;
 }
 
-void job_heap_push(struct job_heap *queue, int64_t due_us, const char *account_id, const char *id)
+void job_heap_push(struct job_heap *jobs, int64_t due_us, const char *account_id, const char *id)
 {
-    if (queue->count == queue->capacity) {
-        queue->capacity = queue->capacity ? queue->capacity * 2 : 64;
-        queue->heap = realloc(queue->heap, queue->capacity * sizeof(queue->heap[0]));
-        REQUIRE(queue->heap != NULL);
+    if (jobs->count == jobs->capacity) {
+        jobs->capacity = jobs->capacity ? jobs->capacity * 2 : 64;
+        jobs->heap = realloc(jobs->heap, jobs->capacity * sizeof(jobs->heap[0]));
+        REQUIRE(jobs->heap != NULL);
     }
-    struct scheduled_job *heap = queue->heap;
-    size_t at = queue->count++;
-    heap[at] = (struct scheduled_job){.due_us = due_us, .number = queue->next_number++};
+    struct scheduled_job *heap = jobs->heap;
+    size_t at = jobs->count++;
+    heap[at] = (struct scheduled_job){.due_us = due_us, .number = jobs->next_number++};
     snprintf(heap[at].account_id, sizeof(heap[at].account_id), "%s", account_id);
     snprintf(heap[at].id, sizeof(heap[at].id), "%s", id);
     while (at > 0 && comes_before(&heap[at], &heap[(at - 1) / 2])) {
@@ -36,23 +36,23 @@ void job_heap_push(struct job_heap *queue, int64_t due_us, const char *account_i
     }
 }
 
-int64_t job_heap_due_us(const struct job_heap *queue)
+int64_t job_heap_due_us(const struct job_heap *jobs)
 {
-    return queue->count == 0 ? INT64_MAX : queue->heap[0].due_us;
+    return jobs->count == 0 ? INT64_MAX : jobs->heap[0].due_us;
 }
 
-bool job_heap_pop(struct job_heap *queue, int64_t now_us, struct scheduled_job *job)
+bool job_heap_pop(struct job_heap *jobs, int64_t now_us, struct scheduled_job *job)
 {
-    if (queue->count == 0 || queue->heap[0].due_us > now_us) {
+    if (jobs->count == 0 || jobs->heap[0].due_us > now_us) {
         return false;
     }
-    struct scheduled_job *heap = queue->heap;
+    struct scheduled_job *heap = jobs->heap;
     *job = heap[0];
-    heap[0] = heap[--queue->count];
+    heap[0] = heap[--jobs->count];
     size_t at = 0;
     for (;;) {
         size_t first = at;
-        for (size_t child = 2 * at + 1; child <= 2 * at + 2 && child < queue->count; child++) {
+        for (size_t child = 2 * at + 1; child <= 2 * at + 2 && child < jobs->count; child++) {
             first = comes_before(&heap[child], &heap[first]) ? child : first;
         }
         if (first == at) {
@@ -63,8 +63,8 @@ bool job_heap_pop(struct job_heap *queue, int64_t now_us, struct scheduled_job *
     }
 }
 
-void job_heap_release(struct job_heap *queue)
+void job_heap_release(struct job_heap *jobs)
 {
-    free(queue->heap);
-    *queue = (struct job_heap){0};
+    free(jobs->heap);
+    *jobs = (struct job_heap){0};
 }

@@ -243,6 +243,18 @@ size_t param_texts(const struct params *params, const char *name, const char **t
     return count;
 }
 
+struct json_object *param_texts_json(const struct params *params, const char *name, size_t texts_max)
+{
+    struct arena arena ARENA_CLEANUP = ARENA_EMPTY;
+    const char **texts = arena_alloc(&arena, texts_max * sizeof(*texts));
+    size_t count = param_texts(params, name, texts, texts_max);
+    struct json_object *array = json_object_new_array();
+    for (size_t i = 0; i < count; i++) {
+        json_object_array_add(array, json_object_new_string(texts[i]));
+    }
+    return array;
+}
+
 static bool set_metadata(struct json_object *metadata, const char *field, const char *key, const char *value,
                          struct refusal *refusal)
 {

@@ -94,6 +94,8 @@ void param_set_text(const struct params *params, const char *name, struct json_o
 int64_t param_i64(const struct params *params, const char *name, int64_t absent);
 bool param_bool(const struct params *params, const char *name, bool absent);
 size_t param_texts(const struct params *params, const char *name, const char **texts, size_t texts_max);
+// The same texts as an array, which the caller releases.
+struct json_object *param_texts_json(const struct params *params, const char *name, size_t texts_max);
 
 // Applies metadata[...] to an object's metadata: sets keys, removes those with an empty value, and all of
 // them for `metadata=`. False: over Stripe's limits (50 keys of 40 characters, values of 500); *refusal is
