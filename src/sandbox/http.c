@@ -22,7 +22,7 @@
 #define HOST_CHARS_MAX 255
 #define SENDER_CONNECTIONS_MAX 64
 
-struct face {
+struct daemon {
     struct sandbox *sandbox;
     struct persist persist;
     struct sender sender;
@@ -58,12 +58,12 @@ static void send_response(struct http_exchange *exchange, const struct sandbox_r
                                                        .body_bytes = response->body_bytes});
 }
 
-static void send_due(struct face *face, int64_t now_us)
+static void send_due(struct daemon *daemon, int64_t now_us)
 {
-    while (!list_empty(&face->parked)) {
-        struct parked *first = CONTAINER_OF(face->parked.next, struct parked, link);
+    while (!list_empty(&daemon->parked)) {
+        struct parked *first = CONTAINER_OF(daemon->parked.next, struct parked, link);
         if (first->due_us > now_us) {
-            timer_start(face->loop, &face->timer, first->due_us - now_us);
+            timer_start(daemon->loop, &daemon->timer, first->due_us - now_us);
             return;
         }
         list_remove(&first->link);
@@ -73,35 +73,36 @@ static void send_due(struct face *face, int64_t now_us)
 
 static void on_timer(struct timer *timer)
 {
-    struct face *face = CONTAINER_OF(timer, struct face, timer);
-    send_due(face, loop_mono_us(face->loop));
+    struct daemon *daemon = CONTAINER_OF(timer, struct daemon, timer);
+    send_due(daemon, loop_mono_us(daemon->loop));
 }
 
-static void park(struct face *face, struct http_exchange *exchange, const struct sandbox_response *response)
+static void park(struct daemon *daemon, struct http_exchange *exchange,
+                 const struct sandbox_response *response)
 {
     struct parked *parked = ARENA_NEW(&exchange->arena, struct parked);
     parked->exchange = exchange;
     parked->response = *response;
-    parked->due_us = loop_mono_us(face->loop) + response->delay_us;
-    struct list *before = face->parked.prev;
-    while (before != &face->parked && CONTAINER_OF(before, struct parked, link)->due_us > parked->due_us) {
+    parked->due_us = loop_mono_us(daemon->loop) + response->delay_us;
+    struct list *before = daemon->parked.prev;
+    while (before != &daemon->parked && CONTAINER_OF(before, struct parked, link)->due_us > parked->due_us) {
         before = before->prev;
     }
     parked->link = (struct list){.prev = before, .next = before->next};
     before->next->prev = &parked->link;
     before->next = &parked->link;
-    send_due(face, loop_mono_us(face->loop));
+    send_due(daemon, loop_mono_us(daemon->loop));
 }
 
 // The URL at which the caller reached the sandbox, for links to its pages: the Host header if it is well
 // formed, otherwise the address that the sandbox listens on.
-static const char *base_url(struct face *face, struct http_exchange *exchange)
+static const char *base_url(struct daemon *daemon, struct http_exchange *exchange)
 {
     static const char allowed[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz.-_:[]";
     const char *host = http_exchange_header(exchange, "Host", NULL);
     bool sane = host != NULL && host[0] != '\0' && strlen(host) <= HOST_CHARS_MAX &&
                 host[strspn(host, allowed)] == '\0';
-    return sane ? arena_printf(&exchange->arena, "http://%s", host) : face->own_url;
+    return sane ? arena_printf(&exchange->arena, "http://%s", host) : daemon->own_url;
 }
 
 static void on_head(struct http_exchange *exchange, void *context)
@@ -112,7 +113,7 @@ static void on_head(struct http_exchange *exchange, void *context)
 
 static void on_request(struct http_exchange *exchange, void *context)
 {
-    struct face *face = context;
+    struct daemon *daemon = context;
     const struct sandbox_request request = {
         .method = exchange->method,
         .path = exchange->path,
@@ -122,13 +123,13 @@ static void on_request(struct http_exchange *exchange, void *context)
         .authorization = http_exchange_header(exchange, "Authorization", NULL),
         .stripe_version = http_exchange_header(exchange, "Stripe-Version", NULL),
         .idempotency_key = http_exchange_header(exchange, "Idempotency-Key", NULL),
-        .base_url = base_url(face, exchange),
+        .base_url = base_url(daemon, exchange),
     };
     struct sandbox_response response = {.arena = &exchange->arena};
-    sandbox_handle(face->sandbox, loop_wall_us(face->loop), &request, &response);
-    sender_run(&face->sender); // also writes the journal, before the answer is sent
-    if (response.delay_us > 0 && !face->stopping) {
-        park(face, exchange, &response);
+    sandbox_handle(daemon->sandbox, loop_wall_us(daemon->loop), &request, &response);
+    sender_run(&daemon->sender); // also writes the journal, before the answer is sent
+    if (response.delay_us > 0 && !daemon->stopping) {
+        park(daemon, exchange, &response);
     } else {
         send_response(exchange, &response);
     }
@@ -149,27 +150,27 @@ static void on_too_large(struct http_exchange *exchange, void *context)
 static void on_end(struct http_exchange *exchange, void *context)
 {
     (void)exchange;
-    struct face *face = context;
-    if (face->stopping && http_server_exchanges(face->server) <= 1) {
-        uv_service_loop_stop(face->service);
+    struct daemon *daemon = context;
+    if (daemon->stopping && http_server_exchanges(daemon->server) <= 1) {
+        uv_service_loop_stop(daemon->service);
     }
 }
 
 static void on_signal(int signal_number, void *context)
 {
     (void)signal_number;
-    struct face *face = context;
-    face->stopping = true;
-    sender_close(&face->sender);
-    http_server_drain(face->server);
-    timer_stop(face->loop, &face->timer);
-    send_due(face, INT64_MAX); // late answers are sent now
-    if (http_server_exchanges(face->server) == 0) {
-        uv_service_loop_stop(face->service);
+    struct daemon *daemon = context;
+    daemon->stopping = true;
+    sender_close(&daemon->sender);
+    http_server_drain(daemon->server);
+    timer_stop(daemon->loop, &daemon->timer);
+    send_due(daemon, INT64_MAX); // late answers are sent now
+    if (http_server_exchanges(daemon->server) == 0) {
+        uv_service_loop_stop(daemon->service);
     }
 }
 
-static enum errc open_server(struct face *face, const struct sandbox_options *options, struct err *err)
+static enum errc open_server(struct daemon *daemon, const struct sandbox_options *options, struct err *err)
 {
     const struct http_server_options server = {
         .listen = options->listen,
@@ -181,70 +182,71 @@ static enum errc open_server(struct face *face, const struct sandbox_options *op
         .on_request = on_request,
         .on_too_large = on_too_large,
         .on_end = on_end,
-        .context = face,
+        .context = daemon,
     };
-    return http_server_open(face->service, &server, &face->server, err);
+    return http_server_open(daemon->service, &server, &daemon->server, err);
 }
 
-static void face_close(struct face *face)
+static void daemon_close(struct daemon *daemon)
 {
-    if (face->server != NULL) {
-        http_server_close(face->server);
+    if (daemon->server != NULL) {
+        http_server_close(daemon->server);
     }
-    if (face->client != NULL) {
-        sender_close(&face->sender);
-        http_client_close(face->client);
-        persist_flush(&face->persist, face->sandbox);
+    if (daemon->client != NULL) {
+        sender_close(&daemon->sender);
+        http_client_close(daemon->client);
+        persist_flush(&daemon->persist, daemon->sandbox);
     }
-    if (face->service != NULL) {
-        uv_service_loop_close(face->service);
+    if (daemon->service != NULL) {
+        uv_service_loop_close(daemon->service);
     }
-    persist_close(&face->persist);
-    sandbox_free(face->sandbox);
+    persist_close(&daemon->persist);
+    sandbox_free(daemon->sandbox);
 }
 
-static enum errc face_open(struct face *face, const struct sandbox_options *options, struct err *err)
+static enum errc daemon_open(struct daemon *daemon, const struct sandbox_options *options, struct err *err)
 {
-    enum errc rc = persist_open(&face->persist, face->sandbox, options->data_file, err);
+    enum errc rc = persist_open(&daemon->persist, daemon->sandbox, options->data_file, err);
     if (rc != OK) {
         return rc;
     }
-    rc = uv_service_loop_open(&face->service, err);
+    rc = uv_service_loop_open(&daemon->service, err);
     if (rc != OK) {
         return rc;
     }
-    face->loop = uv_service_loop_base(face->service);
+    daemon->loop = uv_service_loop_base(daemon->service);
     const struct http_client_options client = {.user_agent = "Stripe/1.0 (paymentsd sandbox)",
                                                .connections_max = SENDER_CONNECTIONS_MAX,
                                                .host_connections_max = SENDER_CONNECTIONS_MAX};
-    rc = http_client_curl_open(face->service, &client, &face->client, err);
+    rc = http_client_curl_open(daemon->service, &client, &daemon->client, err);
     if (rc != OK) {
         return rc;
     }
-    sender_open(&face->sender, face->sandbox, &face->persist, face->loop, face->client);
-    return open_server(face, options, err);
+    sender_open(&daemon->sender, daemon->sandbox, &daemon->persist, daemon->loop, daemon->client);
+    return open_server(daemon, options, err);
 }
 
 enum errc sandbox_run(const struct sandbox_options *options, struct err *err)
 {
-    __attribute__((cleanup(face_close))) struct face face = {.sandbox = sandbox_new(&random_system),
-                                                             .persist = {.fd = -1}};
-    list_init(&face.parked);
-    timer_init(&face.timer, on_timer);
-    enum errc rc = face_open(&face, options, err);
+    __attribute__((cleanup(daemon_close))) struct daemon daemon = {.sandbox = sandbox_new(&random_system),
+                                                                   .persist = {.fd = -1}};
+    list_init(&daemon.parked);
+    timer_init(&daemon.timer, on_timer);
+    enum errc rc = daemon_open(&daemon, options, err);
     if (rc != OK) {
         return rc;
     }
     // The host is as configured, the port as assigned.
     struct arena arena ARENA_CLEANUP = ARENA_EMPTY;
     const char *colon = strrchr(options->listen, ':');
-    face.own_url = arena_printf(&arena, "http://%.*s:%u", colon == NULL ? 0 : (int)(colon - options->listen),
-                                options->listen, (unsigned)http_server_port(face.server));
-    uv_service_loop_on_signal(face.service, SIGTERM, on_signal, &face);
-    uv_service_loop_on_signal(face.service, SIGINT, on_signal, &face);
-    (void)printf("sandbox listening on %s\n", face.own_url);
+    daemon.own_url =
+        arena_printf(&arena, "http://%.*s:%u", colon == NULL ? 0 : (int)(colon - options->listen),
+                     options->listen, (unsigned)http_server_port(daemon.server));
+    uv_service_loop_on_signal(daemon.service, SIGTERM, on_signal, &daemon);
+    uv_service_loop_on_signal(daemon.service, SIGINT, on_signal, &daemon);
+    (void)printf("sandbox listening on %s\n", daemon.own_url);
     (void)fflush(stdout);
-    sender_run(&face.sender); // jobs that an earlier run left
-    uv_service_loop_run(face.service);
+    sender_run(&daemon.sender); // jobs that an earlier run left
+    uv_service_loop_run(daemon.service);
     return OK;
 }
