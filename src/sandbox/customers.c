@@ -49,8 +49,8 @@ static const char *find_default_method(struct call *call, const struct document 
     }
     call_refuse_as(call, 400, "resource_missing", DEFAULT_METHOD,
                    arena_printf(call->context.arena,
-                                "The customer does not have a payment method with the ID %.100s. "
-                                "The payment method must be attached to the customer.",
+                                "The customer does not have a payment method with the ID %.100s. The payment "
+                                "method must be attached to the customer.",
                                 wanted));
     return NULL;
 }

@@ -139,8 +139,7 @@ static const struct route *find_route(struct call *call, const struct sandbox_re
     }
     if (call->publishable && !route->publishable) {
         call_refuse_as(call, 401, "secret_key_required", NULL,
-                       "This API call cannot be made with a publishable API "
-                       "key: use a secret API key.");
+                       "This API call cannot be made with a publishable API key: use a secret API key.");
         return NULL;
     }
     call->kind = route->kind;

@@ -191,8 +191,8 @@ static bool check_attempt(struct call *call, const struct document *intent, cons
     }
     if (confirmation->off_session && json_get(intent->json, "setup_future_usage") != NULL) {
         return call_refuse_as(call, 400, NULL, NULL,
-                              "off_session cannot be given with setup_future_usage: a card "
-                              "is set up while its holder is there to authenticate.");
+                              "off_session cannot be given with setup_future_usage: a card is set up while "
+                              "its holder is there to authenticate.");
     }
     if (text_equal(method_behaviour(method)->brand, "amex") &&
         json_get_i64(intent->json, "amount", 0) > AMEX_AMOUNT_MAX) {

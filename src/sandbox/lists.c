@@ -130,8 +130,8 @@ static bool read_query(struct call *call, const struct query_field *fields, stru
         return true;
     }
     return call_refuse_as(call, 400, NULL, "query",
-                          "The query is not understood: it must be of up to 10 clauses "
-                          "such as metadata['key']:'value', joined by AND or by OR.");
+                          "The query is not understood: it must be of up to 10 clauses such as "
+                          "metadata['key']:'value', joined by AND or by OR.");
 }
 
 void search_answer(struct call *call, const struct query_field *fields)

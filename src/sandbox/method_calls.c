@@ -39,8 +39,8 @@ static bool make(struct call *call, struct document *method)
     if (param_text(&call->params, "card[number]") != NULL) {
         return call_refuse_as(
             call, 402, NULL, NULL,
-            "Sending card numbers to the API is generally unsafe, and refused here. Use a test token, "
-            "such as card[token]=tok_visa, or a test payment method, such as pm_card_visa.");
+            "Sending card numbers to the API is generally unsafe, and refused here. Use a test token, such "
+            "as card[token]=tok_visa, or a test payment method, such as pm_card_visa.");
     }
     if (token == NULL) {
         return call_refuse_as(call, 400, "parameter_missing", "card", "Missing required param: card.");
@@ -172,9 +172,9 @@ void method_detach(struct call *call)
     }
     const char *customer_id = json_get_str(method.json, "customer");
     if (customer_id == NULL) {
-        call_refuse_as(call, 400, NULL, NULL,
-                       "The payment method you provided is not attached to a "
-                       "customer so detachment is impossible.");
+        call_refuse_as(
+            call, 400, NULL, NULL,
+            "The payment method you provided is not attached to a customer so detachment is impossible.");
         return;
     }
     call->began = true;

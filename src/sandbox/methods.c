@@ -172,8 +172,7 @@ bool saved_method_find(struct call *call, const char *id, const char *customer_i
     const char *owner = json_get_str(method->json, "customer");
     if (owner != NULL && !text_equal(owner, customer_id)) {
         return call_refuse_as(call, 400, NULL, NULL,
-                              "The payment method you provided has already been "
-                              "attached to a customer.");
+                              "The payment method you provided has already been attached to a customer.");
     }
     // Attaching a card does not involve its holder, so what the bank says after authentication is not known
     // yet.

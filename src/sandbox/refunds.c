@@ -215,10 +215,10 @@ static bool find_charge_by_id(struct call *call, const char *id, struct document
     return json_get_bool(charge->json, "captured", false) ||
            call_refuse_as(
                call, 400, NULL, NULL,
-               arena_printf(call->context.arena,
-                            "Charge %.100s is not captured. Cancel its PaymentIntent (%.100s) to release "
-                            "the money.",
-                            id, json_get_str(charge->json, "payment_intent")));
+               arena_printf(
+                   call->context.arena,
+                   "Charge %.100s is not captured. Cancel its PaymentIntent (%.100s) to release the money.",
+                   id, json_get_str(charge->json, "payment_intent")));
 }
 
 // Finds the charge to refund. Once it is found, execution has begun: later refusals are kept under the
