@@ -10,6 +10,7 @@
 #include "api/idempotency.h"
 #include "base/text.h"
 #include "op/kinds/card.h"
+#include "op/kinds/kinds.h"
 #include "op/state/render.h"
 #include "op/state/reply.h"
 #include "store/cards.h"

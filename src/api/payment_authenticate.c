@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "op/kinds/authenticate.h"
 #include "op/kinds/end.h"
+#include "op/kinds/kinds.h"
 #include "store/cards.h"
 
 struct authenticate_input {

@@ -13,6 +13,7 @@
 #include "op/kinds/catch_up.h"
 #include "op/kinds/charge.h"
 #include "op/kinds/charge_customer.h"
+#include "op/kinds/kinds.h"
 #include "op/state/render.h"
 #include "store/cards.h"
 #include "store/payments.h"

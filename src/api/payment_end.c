@@ -7,6 +7,7 @@
 #include "api/payments.h"
 #include "op/kinds/charge.h"
 #include "op/kinds/end.h"
+#include "op/kinds/kinds.h"
 #include "store/credentials.h"
 
 struct capture_input {

@@ -8,6 +8,7 @@
 #include "api/handlers.h"
 #include "api/idempotency.h"
 #include "op/kinds/catch_up.h"
+#include "op/kinds/kinds.h"
 #include "op/kinds/refund.h"
 #include "op/state/render.h"
 #include "store/credentials.h"

@@ -12,6 +12,7 @@
 #include "cli/shutdown_marker.h"
 #include "cli/startup.h"
 #include "net/http2_client.h"
+#include "op/kinds/kinds.h"
 #include "provider/stripe.h"
 #include "store/payments.h"
 
@@ -145,6 +146,7 @@ static enum errc open_work(struct service *service, struct err *err)
         service->had_database && !service->was_stopped_cleanly ? START_UNSURE : START_SURE;
     struct engine_options engine = {
         .start = service->accept_restored ? START_ACCEPTED : start,
+        .kinds = op_kinds,
         .loop = service->loop,
         .store = service->store,
         .provider = service->provider,

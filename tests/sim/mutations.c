@@ -10,6 +10,7 @@
 #include "delivery/attempt.h"
 #include "op/engine/op.h"
 #include "op/kinds/card.h"
+#include "op/kinds/kinds.h"
 #include "op/kinds/refund.h"
 #include "op/state/card_event.h"
 #include "op/state/inbound.h"

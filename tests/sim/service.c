@@ -15,6 +15,7 @@
 #include "domain/api_key.h"
 #include "domain/scopes.h"
 #include "op/engine/op.h"
+#include "op/kinds/kinds.h"
 #include "provider/stripe.h"
 #include "store/api_keys.h"
 #include "store/merchants.h"
@@ -154,6 +155,7 @@ static enum errc open_layers(struct err *err)
         .client = stripe_client, .api_base = STRIPE_BASE, .timeout_ms = service.config.stripe_timeout_ms};
     struct engine_options engine = {
         .start = START_UNSURE, // it is never stopped in good order
+        .kinds = op_kinds,
         .loop = &process->loop,
         .store = process->store,
         .provider = stripe_open(&stripe),

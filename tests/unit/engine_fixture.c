@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "op/kinds/charge_customer.h"
+#include "op/kinds/kinds.h"
 #include "store/credentials.h"
 #include "store/driver.h"
 #include "store/merchants.h"
@@ -60,6 +61,7 @@ static void open_engine(struct fixture *f)
     assert_int_equal(store_open(&f->loop.base, &store, &f->store, &f->err), OK);
     const struct engine_options options = {
         .start = f->start,
+        .kinds = op_kinds,
         .loop = &f->loop.base,
         .store = f->store,
         .provider = &f->provider.base,

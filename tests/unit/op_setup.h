@@ -7,6 +7,7 @@
 #include "op/kinds/authenticate.h"
 #include "op/kinds/charge_customer.h"
 #include "op/kinds/end.h"
+#include "op/kinds/kinds.h"
 #include "op/kinds/refund.h"
 #include "store/refunds.h"
 

@@ -3,6 +3,7 @@
 #include "op_setup.h"
 
 #include "base/text.h"
+#include "op/kinds/kinds.h"
 #include "op/state/payment_change.h"
 
 #define REQUESTED "authentication requested failed api"

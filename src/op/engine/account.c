@@ -11,7 +11,7 @@
 enum errc account_find_present(struct op *op, struct tx *tx, struct err *err)
 {
     struct credential present = {0};
-    if (!op->row.unresolved && op->kind != &op_cancel) {
+    if (!op->row.unresolved && !op->kind->needs_present) {
         return OK;
     }
     enum errc rc =
@@ -85,7 +85,7 @@ enum errc account_take_present(struct op *op, struct tx *tx, struct err *err)
         "a secret key was refused: the operation goes on with the merchant's current key of the same account",
         LOG_STR("subject_id", id), LOG_STR("operation", op->kind->name));
     op->row.credential_version_id = op->present_version_id;
-    bool sent_again = op->row.body == NULL || op->kind == &op_cancel; // it does no harm twice
+    bool sent_again = op->row.body == NULL || op->kind->sends_no_body; // it does no harm twice
     op->row.lookup_only = op->row.lookup_only || !sent_again;
     return OK;
 }

@@ -9,7 +9,6 @@
 #include "op/engine/engine_private.h"
 #include "op/kinds/card.h"
 #include "op/state/inbound.h"
-#include "store/catch_ups.h"
 #include "store/idempotency.h"
 #include "store/inbox.h"
 #include "store/merchants.h"
@@ -30,12 +29,11 @@ struct janitor {
     struct store_job job;
     struct arena arena;
     bool notes_alive;
-    int64_t alive_us; // wall clock, when it was last noted; 0: not yet
-    bool first;       // none has succeeded
-    int64_t clock_us; // the wall clock less the monotonic one, when it was last seen to be set
-    int64_t held;     // accounts that are held (catch_up.h), and those that are known to lack something
-    int64_t lacking;
-    int64_t back_us; // by how much it was set back since the last that succeeded
+    int64_t alive_us;            // wall clock, when it was last noted; 0: not yet
+    bool first;                  // none has succeeded
+    int64_t clock_us;            // the wall clock less the monotonic one, when it was last seen to be set
+    struct engine_stats counted; // by the kinds, in the run under way
+    int64_t back_us;             // by how much it was set back since the last that succeeded
 };
 
 // Times to act that were stored by a clock that was ahead come when they should. Operations have rules of
@@ -74,8 +72,9 @@ static enum errc run_janitor(struct store_job *job, struct tx *tx, struct err *e
     if (rc == OK) {
         rc = inbox_prune(tx->db, now_us - EVENT_KEPT_US, PRUNE_MAX, err);
     }
-    if (rc == OK) {
-        rc = catch_ups_count(tx->db, op_catch_up.name, &janitor->held, &janitor->lacking, err);
+    for (const struct op_kind *const *kind = janitor->engine->options.kinds; rc == OK && *kind != NULL;
+         kind++) {
+        rc = (*kind)->count != NULL ? (*kind)->count(tx, &janitor->counted, err) : OK;
     }
     if (rc == OK && janitor->notes_alive) {
         rc = meta_alive_put(tx->db, now_us, err);
@@ -119,8 +118,8 @@ static void janitor_done(struct store_job *job)
     if (job->result == OK) {
         janitor->first = false;
         janitor->back_us = 0;
-        engine->stats.held = janitor->held;
-        engine->stats.lacking = janitor->lacking;
+        engine->stats.held = janitor->counted.held;
+        engine->stats.lacking = janitor->counted.lacking;
     }
     engine->stats.in_flight--;
     if (!engine->draining) {

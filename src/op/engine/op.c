@@ -10,7 +10,6 @@
 #include "base/require.h"
 #include "base/timefmt.h"
 #include "op/engine/engine_private.h"
-#include "op/kinds/events.h"
 #include "store/credentials.h"
 #include "store/sealed.h"
 
@@ -94,7 +93,7 @@ static enum errc read_secret_key(struct op *op, struct tx *tx, struct err *err)
 {
     struct secret *key = &op->call.secret_key;
     enum errc rc = op_open_key(op, tx, &op->row.credential_version_id, key, err);
-    if (rc == ERR_NOT_FOUND && op->row.attempts == 1 && op->kind != &op_charge) {
+    if (rc == ERR_NOT_FOUND && op->row.attempts == 1 && !op->kind->keeps_version) {
         rc = op_take_present_version(op, tx, err);
         rc = rc == OK ? op_open_key(op, tx, &op->row.credential_version_id, key, err) : rc;
     }
@@ -144,7 +143,11 @@ enum errc op_prepare(struct engine *engine, const struct op_kind *kind, struct o
     if (rc == OK) {
         rc = operation_insert(tx->db, &(*op)->row, err);
     }
-    return rc == OK ? events_hurry(engine, tx, &row->credential_version_id, tx->now_us, err) : rc;
+    for (size_t i = 0; rc == OK && engine->options.kinds[i] != NULL; i++) {
+        const struct op_kind *other = engine->options.kinds[i];
+        rc = other->after_prepare != NULL ? other->after_prepare(engine, tx, &(*op)->row, err) : OK;
+    }
+    return rc;
 }
 
 // Whether somebody wanted the operation sooner while this attempt was under way: its time is before the

@@ -19,6 +19,7 @@
 #include "store/store.h"
 
 struct engine;
+struct engine_stats;
 struct op;
 
 // What a caller is told of an operation: an answer, or that it was refused.
@@ -40,27 +41,23 @@ struct op_kind {
     // Database thread: what a caller is told whose patience is over. NULL: nobody waits for this kind.
     enum errc (*timeout_answer)(const struct uuid *subject_id, struct tx *tx, struct op_answer *answer,
                                 struct err *err);
-    bool reads_refused; // a refusal is about a state, which is read in the same attempt
-    bool background;    // no payment's outcome hangs on it: it holds few places, and a trouble that goes on
-                        // is told once
+    // Database thread, in the first claim of a process; alive_us: when the one before was last known to run.
+    // NULL: nothing.
+    enum errc (*start)(const struct engine *engine, struct tx *tx, int64_t alive_us, struct err *err);
+    // Database thread: an operation of any kind was prepared. NULL: nothing.
+    enum errc (*after_prepare)(const struct engine *engine, struct tx *tx, const struct operation *prepared,
+                               struct err *err);
+    // Database thread, at the janitor's intervals: counts what metrics tell of the kind. NULL: nothing.
+    enum errc (*count)(struct tx *tx, struct engine_stats *stats, struct err *err);
+    bool keeps_version;      // never goes on with another version of the credentials than its first
+    bool needs_present;      // also its first attempt has to know the merchant's present version
+    bool sends_no_body;      // the row's body, if there is one, is a note of the kind's own
+    bool sent_again;         // whatever the clock says: its key holds no time, or doing it twice is harmless
+    bool sent_anew_when_old; // after its key is forgotten, so that a time in the future would hold it up
+    bool reads_refused;      // a refusal is about a state, which is read in the same attempt
+    bool background; // no payment's outcome hangs on it: it holds few places, and a trouble that goes on
+                     // is told once
 };
-
-extern const struct op_kind op_charge;      // charge.c; charge_customer.c makes its customer before
-extern const struct op_kind op_sync;        // sync.c: asks after a payment that the payer has still to finish
-extern const struct op_kind op_cancel;      // cancel.c
-extern const struct op_kind op_capture;     // capture.c
-extern const struct op_kind op_refund;      // refund.c
-extern const struct op_kind op_refund_sync; // refund.c: asks after one that is pending at the provider
-extern const struct op_kind
-    op_refunds; // refund_list.c: takes over a payment's refunds as the provider lists them
-extern const struct op_kind op_card;         // card.c: saves a card, and makes its customer before
-extern const struct op_kind op_card_setup;   // card_setup.c: asks after one whose payer has to authenticate
-extern const struct op_kind op_card_keep;    // card_keep.c: saves the card of a payment that completed
-extern const struct op_kind op_detach;       // detach.c
-extern const struct op_kind op_events;       // events.c: asks for events that did not come; of credentials
-extern const struct op_kind op_catch_up;     // catch_up.c: asks for what this database lacks; of credentials
-extern const struct op_kind op_card_sync;    // card_sync.c: reads a saved card that an event told of
-extern const struct op_kind op_authenticate; // authenticate.c: brings a failed payment back to its payer
 
 // What names an operation; compared as bytes.
 struct op_key {
@@ -123,6 +120,7 @@ enum engine_start {
 
 struct engine_options {
     enum engine_start start;
+    const struct op_kind *const *kinds; // all there are; NULL ends them
     struct loop *loop;
     struct store *store;
     struct provider *provider;

@@ -9,8 +9,6 @@
 #include "base/text.h"
 #include "base/timefmt.h"
 #include "op/engine/engine_private.h"
-#include "op/kinds/catch_up.h"
-#include "op/kinds/events.h"
 #include "store/meta.h"
 
 // Claimed at once; more are claimed as these end, within operations_max.
@@ -36,16 +34,11 @@ struct claim {
     struct set_aside aside;
 };
 
-static const struct op_kind *const kinds[] = {&op_charge,    &op_sync,         &op_cancel,    &op_capture,
-                                              &op_refund,    &op_refund_sync,  &op_refunds,   &op_card,
-                                              &op_detach,    &op_events,       &op_card_sync, &op_card_setup,
-                                              &op_card_keep, &op_authenticate, &op_catch_up};
-
-static const struct op_kind *kind_of(const char *name)
+static const struct op_kind *kind_of(const struct engine *engine, const char *name)
 {
-    for (size_t i = 0; i < COUNT_OF(kinds); i++) {
-        if (text_equal(kinds[i]->name, name)) {
-            return kinds[i];
+    for (const struct op_kind *const *kind = engine->options.kinds; *kind != NULL; kind++) {
+        if (text_equal((*kind)->name, name)) {
+            return *kind;
         }
     }
     return NULL;
@@ -70,7 +63,7 @@ static enum errc plan_row(struct claim *claim, struct tx *tx, struct operation *
     struct err why = {0};
     struct limiter_slot slot;
     int64_t wait_us = 0;
-    const struct op_kind *kind = kind_of(row->kind);
+    const struct op_kind *kind = kind_of(claim->engine, row->kind);
     if (row->damaged || kind == NULL) {
         const char *damage = row->damaged ? "its row is damaged" : "its kind is unknown";
         return op_set_aside(&claim->aside, tx, row, tx->now_us, damage, err);
@@ -116,20 +109,28 @@ static enum errc take_up(const struct engine *engine, struct tx *tx, int64_t now
         int64_t held_us = alive_us > now_us ? INT64_MAX - now_us : op_lease_us(engine);
         rc = operations_release_leases(tx->db, now_us, held_us, &released, err);
     }
-    if (rc == OK) {
-        rc = operations_distrust_future(tx->db, op_refund.name, now_us, err);
+    for (const struct op_kind *const *at = engine->options.kinds; rc == OK && *at != NULL; at++) {
+        const struct op_kind *kind = *at;
+        rc = kind->sent_anew_when_old ? operations_distrust_future(tx->db, kind->name, now_us, err) : OK;
+        if (rc == OK && kind->start != NULL) {
+            rc = kind->start(engine, tx, alive_us, err);
+        }
     }
-    if (rc == OK) {
-        rc = catch_up_begin(engine, tx, alive_us, now_us, err);
-    }
-    return rc == OK ? events_begin(tx, alive_us, now_us, err) : rc;
+    return rc;
 }
 
 // The wall clock was set. What is sent under a key that does not depend on a time, or does no harm twice,
 // goes on being sent.
 static enum errc follow_clock(const struct claim *claim, struct tx *tx, struct err *err)
 {
-    const char *const sent_again[] = {op_refund.name, op_cancel.name};
+    const char *sent_again[2] = {0};
+    size_t count = 0;
+    for (const struct op_kind *const *kind = claim->engine->options.kinds; *kind != NULL; kind++) {
+        if ((*kind)->sent_again) {
+            REQUIRE(count < COUNT_OF(sent_again));
+            sent_again[count++] = (*kind)->name;
+        }
+    }
     return operations_distrust_clock(tx->db, sent_again, claim->now_us, claim->step_us, err);
 }
 

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "base/timefmt.h"
 #include "op/kinds/end.h"
+#include "op/kinds/kinds.h"
 #include "store/payments.h"
 
 // A confirmation that two readings this far apart do not show was never made.

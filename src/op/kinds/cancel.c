@@ -6,6 +6,7 @@
 #include "base/timefmt.h"
 #include "domain/retry.h"
 #include "op/kinds/end.h"
+#include "op/kinds/kinds.h"
 #include "store/payments.h"
 
 // Cancelling takes no form: an operation's tells that the payment was capturable before.
@@ -200,4 +201,7 @@ const struct op_kind op_cancel = {.name = "cancel",
                                   .plan = cancel_plan,
                                   .settle = cancel_settle,
                                   .timeout_answer = cancel_timeout_answer,
+                                  .needs_present = true,
+                                  .sends_no_body = true,
+                                  .sent_again = true,
                                   .reads_refused = true};

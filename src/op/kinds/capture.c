@@ -3,6 +3,7 @@
 // after that the intent is only read. A refusal is about a state that is read at once: if the intent is still
 // authorised, nothing was captured and the payment is capturable again.
 #include "op/kinds/end.h"
+#include "op/kinds/kinds.h"
 
 #include "base/text.h"
 #include "base/timefmt.h"

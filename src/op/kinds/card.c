@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "base/timefmt.h"
 #include "op/kinds/customer.h"
+#include "op/kinds/kinds.h"
 #include "op/state/render.h"
 #include "op/state/reply.h"
 #include "store/cards.h"

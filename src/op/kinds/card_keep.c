@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "base/timefmt.h"
 #include "op/kinds/card.h"
+#include "op/kinds/kinds.h"
 #include "store/cards.h"
 #include "store/payments.h"
 

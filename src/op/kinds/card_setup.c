@@ -8,6 +8,7 @@
 #include "base/timefmt.h"
 #include "domain/retry.h"
 #include "op/kinds/card.h"
+#include "op/kinds/kinds.h"
 #include "op/state/render.h"
 #include "op/state/reply.h"
 #include "store/cards.h"

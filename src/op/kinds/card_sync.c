@@ -2,6 +2,7 @@
 // whatever the event said and in whatever order events came. With the merchant's present credentials.
 #include "base/text.h"
 #include "op/kinds/card.h"
+#include "op/kinds/kinds.h"
 #include "store/cards.h"
 
 static enum errc sync_plan(struct op *op, struct tx *tx, bool *already_done, struct err *err)

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "base/timefmt.h"
+#include "op/kinds/kinds.h"
 #include "op/kinds/take_over.h"
 #include "store/audit.h"
 #include "store/meta.h"
@@ -38,9 +39,9 @@ static enum errc accept_as_it_is(const struct engine *engine, struct tx *tx, int
     return rc == OK ? catch_ups_end(tx->db, op_catch_up.name, err) : rc;
 }
 
-enum errc catch_up_begin(const struct engine *engine, struct tx *tx, int64_t alive_us, int64_t now_us,
-                         struct err *err)
+static enum errc catch_up_start(const struct engine *engine, struct tx *tx, int64_t alive_us, struct err *err)
 {
+    int64_t now_us = tx->now_us;
     enum engine_start start = engine_options(engine)->start;
     int64_t from_s =
         alive_us > now_us ? now_us / US_PER_S - LAST_SLACK_S : alive_us / US_PER_S - CLOCK_SLACK_S;
@@ -381,4 +382,13 @@ static enum errc catch_up_settle(struct op *op, struct tx *tx, struct err *err)
     return catch_up_put(tx->db, &at, err);
 }
 
-const struct op_kind op_catch_up = {.name = "catch_up", .plan = catch_up_plan, .settle = catch_up_settle};
+static enum errc catch_up_count(struct tx *tx, struct engine_stats *stats, struct err *err)
+{
+    return catch_ups_count(tx->db, op_catch_up.name, &stats->held, &stats->lacking, err);
+}
+
+const struct op_kind op_catch_up = {.name = "catch_up",
+                                    .plan = catch_up_plan,
+                                    .settle = catch_up_settle,
+                                    .start = catch_up_start,
+                                    .count = catch_up_count};

@@ -8,10 +8,6 @@
 #include "store/catch_ups.h"
 #include "store/credentials.h"
 
-// At start. alive_us: when the service was last known to run.
-enum errc catch_up_begin(const struct engine *engine, struct tx *tx, int64_t alive_us, int64_t now_us,
-                         struct err *err) MUST_CHECK;
-
 // ERR_CATCHING_UP while the merchant's account is held, in this mode or, with CATCH_UP_EITHER, in one of
 // both.
 enum errc catch_up_check(struct tx *tx, const struct uuid *merchant_id, enum catch_up_mode mode,

@@ -6,6 +6,7 @@
 #include "base/timefmt.h"
 #include "op/kinds/charge_customer.h"
 #include "op/kinds/customer.h"
+#include "op/kinds/kinds.h"
 #include "op/state/reply.h"
 #include "store/credentials.h"
 #include "store/payments.h"
@@ -292,5 +293,8 @@ static enum errc charge_timeout_answer(const struct uuid *subject_id, struct tx 
     return rc;
 }
 
-const struct op_kind op_charge = {
-    .name = "charge", .plan = charge_plan, .settle = charge_settle, .timeout_answer = charge_timeout_answer};
+const struct op_kind op_charge = {.name = "charge",
+                                  .keeps_version = true,
+                                  .plan = charge_plan,
+                                  .settle = charge_settle,
+                                  .timeout_answer = charge_timeout_answer};

@@ -3,6 +3,7 @@
 // nothing to be done. Where a fault was stored under its key, the method is read, and detached anew if it is
 // still attached.
 #include "op/kinds/card.h"
+#include "op/kinds/kinds.h"
 
 #include "store/cards.h"
 #include "store/credentials.h"

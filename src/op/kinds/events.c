@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/timefmt.h"
+#include "op/kinds/kinds.h"
 #include "op/state/inbound.h"
 #include "store/event_feeds.h"
 
@@ -22,8 +23,12 @@
 #define IN_USE_US (7 * 24 * 3600 * US_PER_S)
 #define IDLE_US (3600 * US_PER_S)
 
-enum errc events_begin(struct tx *tx, int64_t alive_us, int64_t now_us, struct err *err)
+// All credentials that were ever used are asked for their events, from when this service was last known to
+// run.
+static enum errc events_start(const struct engine *engine, struct tx *tx, int64_t alive_us, struct err *err)
 {
+    (void)engine;
+    int64_t now_us = tx->now_us;
     int64_t alive_s = alive_us / US_PER_S - LATE_S;
     if (alive_s > now_us / US_PER_S) {
         alive_s = 0; // by a clock that was ahead: the feeds go on where they stand
@@ -67,10 +72,12 @@ enum errc events_schedule(struct tx *tx, const struct uuid *merchant_id, bool li
                     : rc;
 }
 
-enum errc events_hurry(struct engine *engine, struct tx *tx, const struct uuid *version_id, int64_t now_us,
-                       struct err *err)
+// What happens to a payment that is made now is told by an event soon.
+static enum errc events_after_prepare(const struct engine *engine, struct tx *tx,
+                                      const struct operation *prepared, struct err *err)
 {
-    return event_feed_hurry(tx->db, version_id, op_events.name, now_us + interval_us(engine), err);
+    return event_feed_hurry(tx->db, &prepared->credential_version_id, op_events.name,
+                            tx->now_us + interval_us(engine), err);
 }
 
 static enum errc events_plan(struct op *op, struct tx *tx, bool *already_done, struct err *err)
@@ -255,5 +262,9 @@ static enum errc events_settle(struct op *op, struct tx *tx, struct err *err)
     return rc == OK && ended ? wait_for_next(op, tx, err) : rc;
 }
 
-const struct op_kind op_events = {
-    .name = "events", .plan = events_plan, .settle = events_settle, .background = true};
+const struct op_kind op_events = {.name = "events",
+                                  .plan = events_plan,
+                                  .settle = events_settle,
+                                  .start = events_start,
+                                  .after_prepare = events_after_prepare,
+                                  .background = true};

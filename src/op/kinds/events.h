@@ -4,9 +4,6 @@
 #include "op/engine/op.h"
 #include "store/credentials.h"
 
-// At start: the events of all credentials that were ever used are asked for, from when this service was last
-// known to run.
-enum errc events_begin(struct tx *tx, int64_t alive_us, int64_t now_us, struct err *err) MUST_CHECK;
 // With credentials that were just put in place: an interval from now, and again while they have no webhook
 // secret.
 enum errc events_ask(struct engine *engine, struct tx *tx, const struct credential *credential,
@@ -15,6 +12,3 @@ enum errc events_ask(struct engine *engine, struct tx *tx, const struct credenti
 // object, or that may have come before the payment that it is about.
 enum errc events_schedule(struct tx *tx, const struct uuid *merchant_id, bool livemode, int64_t created_s,
                           int64_t delay_us, struct err *err) MUST_CHECK;
-// Credentials that lay idle are in use again.
-enum errc events_hurry(struct engine *engine, struct tx *tx, const struct uuid *version_id, int64_t now_us,
-                       struct err *err) MUST_CHECK;

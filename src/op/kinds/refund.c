@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "base/timefmt.h"
 #include "domain/retry.h"
+#include "op/kinds/kinds.h"
 #include "op/state/refund_change.h"
 #include "op/state/render.h"
 #include "op/state/reply.h"
@@ -200,8 +201,12 @@ static enum errc refund_timeout_answer(const struct uuid *subject_id, struct tx 
     return rc;
 }
 
-const struct op_kind op_refund = {
-    .name = "refund", .plan = refund_plan, .settle = refund_settle, .timeout_answer = refund_timeout_answer};
+const struct op_kind op_refund = {.name = "refund",
+                                  .plan = refund_plan,
+                                  .settle = refund_settle,
+                                  .timeout_answer = refund_timeout_answer,
+                                  .sent_again = true,
+                                  .sent_anew_when_old = true};
 
 // --- asking after a refund that is pending at the provider
 

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "base/timefmt.h"
+#include "op/kinds/kinds.h"
 #include "op/kinds/refund.h"
 #include "op/state/refund_change.h"
 #include "store/payments.h"

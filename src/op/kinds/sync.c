@@ -1,6 +1,7 @@
 // Asks after a payment that is known at the provider and not finished: a payer who has still to authenticate,
 // an authorisation to be captured, an event that came incomplete. Ends when the payment does.
 #include "op/engine/op.h"
+#include "op/kinds/kinds.h"
 #include "store/payments.h"
 
 static enum errc sync_plan(struct op *op, struct tx *tx, bool *already_done, struct err *err)

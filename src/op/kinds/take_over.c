@@ -7,6 +7,7 @@
 #include "base/timefmt.h"
 #include "domain/retry.h"
 #include "op/engine/op.h"
+#include "op/kinds/kinds.h"
 #include "op/kinds/refund.h"
 #include "op/state/refund_change.h"
 #include "store/cards.h"

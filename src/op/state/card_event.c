@@ -5,6 +5,7 @@
 
 #include "base/require.h"
 #include "op/kinds/card.h"
+#include "op/kinds/kinds.h"
 #include "store/cards.h"
 
 static enum errc mark_saving_and_find_card(struct tx *tx, struct arena *arena, const struct uuid *merchant_id,

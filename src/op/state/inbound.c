@@ -10,6 +10,7 @@
 #include "op/kinds/catch_up.h"
 #include "op/kinds/charge.h"
 #include "op/kinds/events.h"
+#include "op/kinds/kinds.h"
 #include "op/kinds/refund.h"
 #include "op/state/card_event.h"
 #include "op/state/refund_change.h"
