@@ -197,7 +197,7 @@ static void on_end(struct http_exchange *exchange, void *context)
     (void)context;
     struct request *request = exchange->context;
     export_end(request);
-    http_memory_give_back(request->api->memory, &request->answer_use);
+    http_memory_release(request->api->memory, &request->answer_use);
 }
 
 enum errc api_open(const struct api_options *options, struct api **opened, struct err *err)
@@ -270,7 +270,7 @@ struct refused_events *api_refused_events(struct api *api)
 
 bool api_answer_has_memory(struct api *api, struct request *request, size_t bytes)
 {
-    bool has = http_memory_use(api->memory, &request->client, bytes, &request->answer_use);
+    bool has = http_memory_reserve(api->memory, &request->client, bytes, &request->answer_use);
     api->stats.memory_refused_total += !has;
     return has;
 }

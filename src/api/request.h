@@ -86,7 +86,7 @@ struct request {
     int64_t retry_after_s; // 0: none
     int status;
     const char *error_code;            // the first one that is answered, for the log; NULL: none
-    struct http_memory_use answer_use; // of a large one
+    struct http_reservation answer_use; // of a large one
 
     struct err refusal;
     char id[REQUEST_ID_BYTES];

@@ -1,6 +1,5 @@
-// One connection of the HTTP/2 client: its socket, its TLS, and when it is no longer believed in. Loop
-// thread. Invariant: a connection that is closed has no calls and is in no list; its memory goes when libuv
-// has let go of it.
+// One connection of the HTTP/2 client: its socket, the tunnel through a proxy, and TLS. Loop thread.
+// Invariant: a closed connection has no calls and is in no list; libuv's close callback frees it.
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -14,18 +13,15 @@
 #include "base/timefmt.h"
 #include "net/http2_private.h"
 
-// What the other machine has not acknowledged for so long is lost with the connection.
+// After this long without an acknowledgement the system closes the connection.
 #define UNACKNOWLEDGED_MS 10000U
-#define HTTP1_ONLY_US (600 * US_PER_S) // then the server is asked again whether it speaks HTTP/2
-#define READ_BYTES 16384               // a TLS record holds no more
-#define READS_MAX 64                   // one connection may not keep the others waiting
+#define READ_BYTES 16384 // a TLS record holds no more
+#define READS_MAX 64     // one connection may not keep the others waiting
+#define TUNNEL_ANSWER_BYTES_MAX 8192
 
 static void on_closed(uv_handle_t *handle)
 {
-    struct http2_connection *connection = CONTAINER_OF((uv_poll_t *)handle, struct http2_connection, poll);
-    struct http2_client *client = connection->client;
-    free(connection);
-    http2_client_release(client);
+    free(CONTAINER_OF((uv_poll_t *)handle, struct http2_connection, poll)); // its client may be gone
 }
 
 void http2_connection_close(struct http2_connection *connection, bool orderly)
@@ -34,7 +30,9 @@ void http2_connection_close(struct http2_connection *connection, bool orderly)
     list_remove(&connection->link);
     if (connection->state >= HTTP2_READY) {
         connection->client->stats.connections--;
-        http2_dial_pause_if_useless(connection);
+        if (!connection->has_answered) {
+            http2_dial_pause(connection->client);
+        }
     }
     connection->state = HTTP2_CLOSED;
     nghttp2_session_del(connection->session);
@@ -50,8 +48,9 @@ void http2_connection_close(struct http2_connection *connection, bool orderly)
 
 void http2_connection_lose(struct http2_connection *connection, const char *sentence)
 {
-    bool was_opening = connection->state < HTTP2_READY;
-    connection->client->stats.lost_total += connection->call_count > 0;
+    struct http2_client *client = connection->client;
+    bool was_attempt = connection->state < HTTP2_READY;
+    client->stats.lost_total += connection->call_count > 0;
     LIST_EACH_SAFE(&connection->calls, node, after)
     {
         struct http2_call *call = CONTAINER_OF(node, struct http2_call, link);
@@ -63,33 +62,34 @@ void http2_connection_lose(struct http2_connection *connection, const char *sent
         }
     }
     http2_connection_close(connection, false);
-    if (was_opening) {
-        http2_dial_failed(connection, sentence);
+    if (was_attempt && client->dial.under_way) {
+        (void)snprintf(client->dial.error, sizeof(client->dial.error), "%s", sentence);
+        client->dial.failed_count++;
+        http2_client_wake(client);
+    }
+}
+
+void http2_attempts_close(struct http2_client *client)
+{
+    client->dial.under_way = false;
+    timer_stop(client->loop, &client->dial.stagger);
+    while (!list_empty(&client->dial.attempts)) {
+        http2_connection_lose(CONTAINER_OF(client->dial.attempts.next, struct http2_connection, link),
+                              "the dial is over");
     }
 }
 
 static void on_poll(uv_poll_t *handle, int status, int events);
 
-// False: the connection is closed.
-bool http2_connection_poll(struct http2_connection *connection, int events)
+// Polls for these events from now on.
+static void poll_for(struct http2_connection *connection, int events)
 {
-    if (connection->polled == events) {
-        return true;
+    if (connection->polled != events) {
+        connection->polled = events;
+        if (uv_poll_start(&connection->poll, events, on_poll) != 0) {
+            http2_connection_lose(connection, "the connection cannot be watched");
+        }
     }
-    connection->polled = events;
-    if (uv_poll_start(&connection->poll, events, on_poll) != 0) {
-        http2_connection_lose(connection, "the connection cannot be watched");
-        return false;
-    }
-    return true;
-}
-
-// Whether `out` waits although the time of a request in it is over. That request may have been written by
-// now; then others are cut for it, which costs them a second question.
-static bool out_is_late(const struct http2_connection *connection)
-{
-    return connection->out_written < connection->out_bytes && connection->out_before_us != 0 &&
-           loop_wall_us(connection->client->loop) >= connection->out_before_us;
 }
 
 // Takes from nghttp2 until the buffer counts as full. False: the session is broken.
@@ -114,15 +114,6 @@ static bool fill_out(struct http2_connection *connection)
 
 static void read_in(struct http2_connection *connection);
 
-// What the server said before it closed the connection still counts.
-static void lose_after_reading(struct http2_connection *connection, const char *sentence)
-{
-    read_in(connection);
-    if (connection->state != HTTP2_CLOSED) {
-        http2_connection_lose(connection, sentence);
-    }
-}
-
 // TLS_DONE: all was written. TLS_FAILED: the connection is closed.
 static enum tls_result write_out(struct http2_connection *connection)
 {
@@ -141,7 +132,10 @@ static enum tls_result write_out(struct http2_connection *connection)
             return result;
         }
         if (result != TLS_DONE) {
-            lose_after_reading(connection, "the connection was closed as something was written");
+            read_in(connection); // what the server said before it closed the connection still counts
+            if (connection->state != HTTP2_CLOSED) {
+                http2_connection_lose(connection, "the connection was closed as something was written");
+            }
             return TLS_FAILED;
         }
         connection->out_written += count;
@@ -150,7 +144,11 @@ static enum tls_result write_out(struct http2_connection *connection)
 
 void http2_connection_flush(struct http2_connection *connection)
 {
-    if (out_is_late(connection)) {
+    // A late request may have been written already, before others in `out`. Those are cut too, and their
+    // outcome is asked for.
+    bool waits = connection->out_written < connection->out_bytes;
+    if (waits && connection->out_before_us != 0 &&
+        loop_wall_us(connection->client->loop) >= connection->out_before_us) {
         http2_connection_lose(connection, "what was to be written waited until it was too late");
         return;
     }
@@ -164,7 +162,23 @@ void http2_connection_flush(struct http2_connection *connection)
         return;
     }
     bool wants_write = result == TLS_WANTS_WRITE || connection->read_wants_write;
-    (void)http2_connection_poll(connection, UV_READABLE | (wants_write ? UV_WRITABLE : 0));
+    poll_for(connection, UV_READABLE | (wants_write ? UV_WRITABLE : 0));
+}
+
+// The server has sent its SETTINGS: the attempt joins the client's connections, and all others are closed.
+static void become_ready(struct http2_connection *connection)
+{
+    struct http2_client *client = connection->client;
+    list_remove(&connection->link);
+    list_append(&client->connections, &connection->link);
+    client->stats.connections++;
+    client->stats.opened_total++;
+    if (nghttp2_session_get_remote_settings(connection->session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS) ==
+        0) {
+        http2_dial_pause(client); // the next one would allow no stream either
+    }
+    http2_attempts_close(client);
+    http2_client_wake(client);
 }
 
 static void read_in(struct http2_connection *connection)
@@ -182,28 +196,26 @@ static void read_in(struct http2_connection *connection)
                                                                   : "the connection was cut");
             return;
         }
-        connection->heard_us = loop_mono_us(connection->client->loop);
+        connection->received_us = loop_mono_us(connection->client->loop);
         connection->pinged_us = 0;
         connection->suspect = false;
-        if (nghttp2_session_mem_recv(connection->session, data, count) < 0) {
+        bool was_greeting = connection->state == HTTP2_GREETING;
+        bool broken = nghttp2_session_mem_recv(connection->session, data, count) < 0;
+        if (was_greeting && connection->state >= HTTP2_READY) {
+            become_ready(connection);
+        }
+        if (broken) {
             http2_connection_lose(connection, "the server does not keep to HTTP/2");
         }
     }
-}
-
-void http2_connection_use_http1(struct http2_connection *connection)
-{
-    struct http2_client *client = connection->client;
-    client->http1_until_us = loop_mono_us(client->loop) + HTTP1_ONLY_US;
-    http2_connection_retire(connection);
 }
 
 static void begin_http2(struct http2_connection *connection)
 {
     struct http2_client *client = connection->client;
     if (!tls_speaks_http2(connection->tls)) {
-        http2_connection_use_http1(connection);
-        http2_dial_stop(client); // closes this attempt too
+        http2_session_use_http1(connection);
+        http2_attempts_close(client); // this one too
         http2_client_wake(client);
         return;
     }
@@ -223,10 +235,10 @@ static void handshake(struct http2_connection *connection)
         begin_http2(connection);
         break;
     case TLS_WANTS_READ:
-        (void)http2_connection_poll(connection, UV_READABLE);
+        poll_for(connection, UV_READABLE);
         break;
     case TLS_WANTS_WRITE:
-        (void)http2_connection_poll(connection, UV_WRITABLE);
+        poll_for(connection, UV_WRITABLE);
         break;
     case TLS_ENDED:
     case TLS_FAILED:
@@ -235,7 +247,8 @@ static void handshake(struct http2_connection *connection)
     }
 }
 
-void http2_connection_secure(struct http2_connection *connection)
+// TCP, and the tunnel if there is one, leads to the server.
+static void begin_tls(struct http2_connection *connection)
 {
     struct http2_client *client = connection->client;
     struct err err;
@@ -248,66 +261,98 @@ void http2_connection_secure(struct http2_connection *connection)
     handshake(connection);
 }
 
+static void read_tunnel(struct http2_connection *connection)
+{
+    char *answer = (char *)connection->out;
+    ssize_t bytes = recv(connection->fd, answer + connection->out_bytes,
+                         TUNNEL_ANSWER_BYTES_MAX - connection->out_bytes, 0);
+    if (bytes < 0 && (errno == EAGAIN || errno == EINTR)) {
+        return;
+    }
+    if (bytes <= 0) {
+        http2_connection_lose(connection, "the proxy closed the connection");
+        return;
+    }
+    connection->out_bytes += (size_t)bytes;
+    answer[connection->out_bytes] = '\0';
+    enum http2_tunnel_answer means = http2_tunnel_answer(answer, connection->out_bytes);
+    if (means == HTTP2_TUNNEL_OPEN) {
+        connection->out_bytes = 0;
+        begin_tls(connection);
+    } else if (means == HTTP2_TUNNEL_REFUSED) {
+        http2_connection_lose(connection, "the proxy refuses to connect to the server");
+    } else if (means == HTTP2_TUNNEL_MALFORMED || connection->out_bytes == TUNNEL_ANSWER_BYTES_MAX) {
+        http2_connection_lose(connection, "the proxy's answer cannot be read, or goes on");
+    }
+}
+
 static void connected(struct http2_connection *connection)
 {
     struct http2_client *client = connection->client;
     int error = 0;
-    socklen_t bytes = sizeof(error);
+    socklen_t error_bytes = sizeof(error);
     struct err err;
-    if (getsockopt(connection->fd, SOL_SOCKET, SO_ERROR, &error, &bytes) != 0 || error != 0) {
+    if (getsockopt(connection->fd, SOL_SOCKET, SO_ERROR, &error, &error_bytes) != 0 || error != 0) {
         (void)err_set(&err, ERR_IO, "no connection could be made: %s", strerror(error));
         http2_connection_lose(connection, err.message);
         return;
     }
-    if (client->proxy.host != NULL) {
-        http2_tunnel_begin(connection);
-    } else {
-        http2_connection_secure(connection);
+    if (client->proxy.host == NULL) {
+        begin_tls(connection);
+        return;
     }
+    ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
+    const char *request = http2_tunnel_request(&arena, &client->origin, client->options.user_agent);
+    size_t bytes = strlen(request);
+    // A new socket takes so little at once.
+    if (send(connection->fd, request, bytes, MSG_NOSIGNAL) != (ssize_t)bytes) {
+        http2_connection_lose(connection, "the proxy does not take the request");
+        return;
+    }
+    connection->state = HTTP2_TUNNELLING;
+    poll_for(connection, UV_READABLE);
 }
 
 static void on_poll(uv_poll_t *handle, int status, int events)
 {
     (void)events;
     struct http2_connection *connection = CONTAINER_OF(handle, struct http2_connection, poll);
-    if (status < 0) { // libuv polls no more; what is wrong shows as the socket is used
+    struct http2_client *client = connection->client;
+    if (status < 0) { // libuv polls no more; using the socket shows what is wrong
         connection->polled = 0;
     }
-    struct http2_client *client = connection->client;
     if (connection->state == HTTP2_CONNECTING) {
         connected(connection);
     } else if (connection->state == HTTP2_TUNNELLING) {
-        http2_tunnel_read(connection);
+        read_tunnel(connection);
     } else if (connection->state == HTTP2_HANDSHAKING) {
         handshake(connection);
     } else {
         read_in(connection);
-        if (connection->state == HTTP2_GREETING) {
-            http2_connection_flush(connection);
+        if (connection->state != HTTP2_CLOSED) {
+            http2_connection_flush(connection); // what nghttp2 says to what it has read
         }
     }
-    http2_client_turn(client); // writes what nghttp2 has to say, and ends what was answered
-}
-
-static bool socket_set_up(int fd)
-{
-    static const int on = 1;
-    static const unsigned int unacknowledged_ms = UNACKNOWLEDGED_MS;
-    // A system may lack it; a PING that is not answered tells too.
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unacknowledged_ms, sizeof(unacknowledged_ms));
-    return setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) == 0;
+    if (!list_empty(&client->queue)) { // there may be room for a call now
+        http2_client_wake(client);
+    }
 }
 
 // The socket, connecting; -1: it cannot.
 static int socket_open(const struct address *address, uint16_t port)
 {
+    static const int on = 1;
+    static const unsigned int unacknowledged_ms = UNACKNOWLEDGED_MS;
     struct sockaddr_storage to;
     socklen_t bytes = address_to_sockaddr(address, port, &to);
     int fd = socket(to.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0) {
         return -1;
     }
-    if (!socket_set_up(fd) || (connect(fd, (struct sockaddr *)&to, bytes) != 0 && errno != EINPROGRESS)) {
+    // A system may lack this one. Then an unanswered PING still closes the connection.
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unacknowledged_ms, sizeof(unacknowledged_ms));
+    if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) != 0 ||
+        (connect(fd, (struct sockaddr *)&to, bytes) != 0 && errno != EINPROGRESS)) {
         (void)close(fd);
         return -1;
     }
@@ -326,7 +371,7 @@ enum errc http2_connection_open(struct http2_client *client, const struct addres
     opened->client = client;
     opened->fd = fd;
     opened->serial = ++client->last_serial;
-    opened->born_us = opened->heard_us = opened->idle_since_us = loop_mono_us(client->loop);
+    opened->opened_us = opened->received_us = opened->idle_since_us = loop_mono_us(client->loop);
     list_init(&opened->link);
     list_init(&opened->calls);
     if (uv_poll_init_socket(uv_service_loop_uv(client->service), &opened->poll, fd) != 0) {
@@ -334,7 +379,6 @@ enum errc http2_connection_open(struct http2_client *client, const struct addres
         free(opened);
         return err_set(err, ERR_IO, "the connection cannot be watched");
     }
-    client->open_handles++;
     opened->polled = UV_WRITABLE;
     if (uv_poll_start(&opened->poll, UV_WRITABLE, on_poll) != 0) {
         http2_connection_close(opened, false);

@@ -2,15 +2,14 @@
 // The callbacks run within nghttp2_session_mem_recv and nghttp2_session_mem_send, so they do not close their
 // connection and do not call `done`.
 //
-// HTTP_NOT_SENT, or a second try, only where the server says that it ignored the request (RFC 9113 section
-// 8.7), or where it never left. All that is doubtful is HTTP_CUT.
+// A call ends HTTP_NOT_SENT, or is sent again, only if it never left or the server says that it ignored the
+// request (RFC 9113 section 8.7). All that is doubtful is HTTP_CUT.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/require.h"
 #include "base/text.h"
-#include "base/timefmt.h"
 #include "net/http2_private.h"
 
 #define STREAM_WINDOW_BYTES (1 * 1024 * 1024)
@@ -18,32 +17,38 @@
 #define HEADER_BYTES_MAX (128 * 1024)
 #define OWN_HEADERS_MAX 6 // besides the call's
 #define CALM_US (1 * US_PER_S)
+#define HTTP1_ONLY_US (600 * US_PER_S) // then the server is asked again whether it speaks HTTP/2
+#define STREAMS_MAX 100                // however many more the server allows
 
 static struct http2_call *call_of(nghttp2_session *session, int32_t stream_id)
 {
     return nghttp2_session_get_stream_user_data(session, stream_id);
 }
 
-// Ends the call now; nothing more of its stream concerns it.
+// Ends the call now. Nothing that comes on its stream concerns it any more.
 static void end_call(struct http2_call *call, enum http_result result, const char *sentence)
 {
     (void)nghttp2_session_set_stream_user_data(call->connection->session, call->stream_id, NULL);
     http2_call_end(call, result, sentence);
 }
 
-// --- the response
-
-static void status_read(struct http2_call *call, const uint8_t *value, size_t bytes)
+void http2_session_retire(struct http2_connection *connection)
 {
-    int status = 0;
-    for (size_t i = 0; i < bytes; i++) { // three digits, as nghttp2 has made sure
-        status = status * 10 + (value[i] - '0');
+    if (connection->state == HTTP2_READY) {
+        connection->state = HTTP2_RETIRING;
     }
-    call->http->status = status;
 }
 
-// Those past HTTP_RESPONSE_HEADERS_MAX are dropped, as losing an answer over its decoration would turn a
-// known outcome into an unknown one. So are trailers.
+void http2_session_use_http1(struct http2_connection *connection)
+{
+    struct http2_client *client = connection->client;
+    client->http1_until_us = loop_mono_us(client->loop) + HTTP1_ONLY_US;
+    http2_session_retire(connection);
+}
+
+// --- the response
+
+// Trailers are dropped.
 static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name,
                      size_t name_bytes, const uint8_t *value, size_t value_bytes, uint8_t flags, void *cls)
 {
@@ -53,19 +58,19 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
     if (call == NULL || frame->hd.type != NGHTTP2_HEADERS) {
         return 0;
     }
-    struct http_call *http = call->http;
     call->header_bytes += name_bytes + value_bytes;
     if (call->header_bytes > HEADER_BYTES_MAX) {
         end_call(call, HTTP_TOO_LARGE, "the response's headers are too large");
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE; // nghttp2 resets the stream
     }
     if (name_bytes > 0 && name[0] == ':') {
-        status_read(call, value, value_bytes);
-    } else if (!call->head_ended && http->response_header_count < HTTP_RESPONSE_HEADERS_MAX) {
-        http->response_headers[http->response_header_count++] = (struct http_header){
-            .name = arena_strndup(&http->arena, (const char *)name, name_bytes),
-            .value = arena_strndup(&http->arena, (const char *)value, value_bytes),
-        };
+        int status = 0;
+        for (size_t i = 0; i < value_bytes; i++) { // ":status": three digits, as nghttp2 has made sure
+            status = status * 10 + (value[i] - '0');
+        }
+        call->http->status = status;
+    } else if (!call->head_ended) {
+        http_call_add_header(call->http, (const char *)name, name_bytes, (const char *)value, value_bytes);
     }
     return 0;
 }
@@ -87,42 +92,32 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t stream_id, c
     return 0;
 }
 
-static void head_received(struct http2_call *call)
-{
-    if (call->http->status < 200) { // 103 and its like: the final response follows
-        call->http->response_header_count = 0;
-    } else {
-        call->head_ended = true;
-    }
-}
-
-static void goaway_received(struct http2_connection *connection, const nghttp2_goaway *goaway)
-{
-    http2_connection_retire(connection);
-    http2_dial_pause_if_useless(connection);
-    if (goaway->error_code == NGHTTP2_ENHANCE_YOUR_CALM) {
-        connection->client->dial_after_us = loop_mono_us(connection->client->loop) + CALM_US;
-    }
-}
-
 static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *cls)
 {
     struct http2_connection *connection = cls;
     struct http2_call *call = call_of(session, frame->hd.stream_id);
     if (frame->hd.type == NGHTTP2_SETTINGS && connection->state == HTTP2_GREETING) {
-        http2_dial_ready(connection);
+        connection->state = HTTP2_READY;
     } else if (frame->hd.type == NGHTTP2_GOAWAY) {
-        goaway_received(connection, &frame->goaway);
+        http2_session_retire(connection);
+        if (!connection->has_answered) {
+            http2_dial_pause(connection->client);
+        }
+        if (frame->goaway.error_code == NGHTTP2_ENHANCE_YOUR_CALM) {
+            connection->client->dial_after_us = loop_mono_us(connection->client->loop) + CALM_US;
+        }
     }
     if (call == NULL) {
         return 0;
     }
-    if (frame->hd.type == NGHTTP2_HEADERS) {
-        head_received(call);
+    if (frame->hd.type == NGHTTP2_HEADERS && call->http->status < 200) {
+        call->http->response_header_count = 0; // 103 and its like: the final response follows
+    } else if (frame->hd.type == NGHTTP2_HEADERS) {
+        call->head_ended = true;
     }
     bool ends = frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA;
     if (ends && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0 && call->head_ended) {
-        bool body_left = call->body_sent_bytes < call->http->body_bytes; // it was answered before it was read
+        bool body_left = call->body_sent_bytes < call->http->body_bytes; // the server answered before it read
         connection->has_answered = true;
         end_call(call, HTTP_DONE, NULL);
         return body_left ? nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
@@ -144,7 +139,7 @@ static int on_stream_close(nghttp2_session *session, int32_t stream_id, uint32_t
                    nghttp2_http2_strerror(error_code));
     bool answered = call->head_ended || call->http->response_body.len > 0;
     if (error_code == NGHTTP2_HTTP_1_1_REQUIRED) {
-        http2_connection_use_http1(connection);
+        http2_session_use_http1(connection);
     }
     if (!call->headers_sent || (error_code == NGHTTP2_REFUSED_STREAM && !answered)) {
         http2_call_requeue(call, sentence);
@@ -163,17 +158,16 @@ static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, v
     if (call != NULL && frame->hd.type == NGHTTP2_HEADERS) {
         call->headers_sent = true;
     }
-    // We reset streams with NO_ERROR and CANCEL; with other codes nghttp2 does, after a malformed answer. The
-    // two sides may disagree about the header table by then, so that every later answer would be malformed
-    // too.
+    // We reset streams with NO_ERROR and CANCEL. Other codes are nghttp2's, after a malformed answer: the two
+    // sides may disagree about the header table by then, so every later answer would be malformed too.
     if (frame->hd.type == NGHTTP2_RST_STREAM && frame->rst_stream.error_code != NGHTTP2_NO_ERROR &&
         frame->rst_stream.error_code != NGHTTP2_CANCEL) {
-        http2_connection_retire(connection);
+        http2_session_retire(connection);
     }
     return 0;
 }
 
-// Called right before what it fills is written, so this is where the time to send is checked.
+// nghttp2 calls this right before it writes the data, so the time to send is checked here.
 static ssize_t on_body_wanted(nghttp2_session *session, int32_t stream_id, uint8_t *to, size_t bytes_max,
                               uint32_t *flags, nghttp2_data_source *source, void *cls)
 {
@@ -184,14 +178,13 @@ static ssize_t on_body_wanted(nghttp2_session *session, int32_t stream_id, uint8
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     }
     const struct http_call *http = call->http;
-    if (http->send_before_us != 0) {
-        if (loop_wall_us(call->client->loop) >= http->send_before_us) {
-            end_call(call, HTTP_TOO_LATE, "it was too late to send it");
-            return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-        }
-        if (connection->out_before_us == 0 || http->send_before_us < connection->out_before_us) {
-            connection->out_before_us = http->send_before_us;
-        }
+    if (http_call_is_too_late(http, loop_wall_us(call->client->loop))) {
+        end_call(call, HTTP_TOO_LATE, "it was too late to send it");
+        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    }
+    if (http->send_before_us != 0 &&
+        (connection->out_before_us == 0 || http->send_before_us < connection->out_before_us)) {
+        connection->out_before_us = http->send_before_us;
     }
     size_t left = http->body_bytes - call->body_sent_bytes;
     size_t bytes = left < bytes_max ? left : bytes_max;
@@ -208,7 +201,7 @@ struct request_headers {
     size_t count;
 };
 
-// A value that is a secret, or never the same twice, is not kept in the compression's table.
+// `kept`: the value goes into the compression's table. A secret, or a value that never repeats, does not.
 static void header_add(struct request_headers *headers, const char *name, const char *value, bool kept)
 {
     REQUIRE(headers->count < COUNT_OF(headers->items));
@@ -221,45 +214,46 @@ static void header_add(struct request_headers *headers, const char *name, const 
     };
 }
 
-static const char *path_of(const char *url)
+bool http2_session_has_room(const struct http2_connection *connection)
 {
-    const char *path = url + strlen("https://");
-    path += strcspn(path, "/?");
-    return *path != '\0' ? path : "/";
-}
-
-static void request_headers(struct http2_call *call, struct request_headers *headers)
-{
-    struct http_call *http = call->http;
-    header_add(headers, ":method", http->method, true);
-    header_add(headers, ":scheme", "https", true);
-    header_add(headers, ":authority", call->client->authority, true);
-    header_add(headers, ":path", path_of(http->url), false);
-    header_add(headers, "user-agent", call->client->options.user_agent, true);
-    for (size_t i = 0; i < http->header_count; i++) {
-        const char *name = text_lower(&http->arena, http->headers[i].name);
-        bool kept = strcmp(name, "authorization") != 0 && strcmp(name, "idempotency-key") != 0;
-        header_add(headers, name, http->headers[i].value, kept);
+    if (connection->state != HTTP2_READY || connection->suspect || connection->blocked) {
+        return false;
     }
-    if (http->body != NULL) {
-        header_add(headers, "content-length", arena_printf(&http->arena, "%zu", http->body_bytes), true);
-    }
+    uint32_t allowed =
+        nghttp2_session_get_remote_settings(connection->session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+    return connection->call_count < (allowed < STREAMS_MAX ? allowed : STREAMS_MAX) &&
+           nghttp2_session_check_request_allowed(connection->session);
 }
 
 bool http2_session_submit(struct http2_connection *connection, struct http2_call *call)
 {
+    struct http_call *http = call->http;
+    const char *path = http->url + strlen("https://");
+    path += strcspn(path, "/?");
     struct request_headers headers = {.count = 0};
-    request_headers(call, &headers);
+    header_add(&headers, ":method", http->method, true);
+    header_add(&headers, ":scheme", "https", true);
+    header_add(&headers, ":authority", call->client->authority, true);
+    header_add(&headers, ":path", *path != '\0' ? path : "/", false);
+    header_add(&headers, "user-agent", call->client->options.user_agent, true);
+    for (size_t i = 0; i < http->header_count; i++) {
+        const char *name = text_lower(&http->arena, http->headers[i].name);
+        bool kept = strcmp(name, "authorization") != 0 && strcmp(name, "idempotency-key") != 0;
+        header_add(&headers, name, http->headers[i].value, kept);
+    }
+    if (http->body != NULL) {
+        header_add(&headers, "content-length", arena_printf(&http->arena, "%zu", http->body_bytes), true);
+    }
     nghttp2_data_provider body = {.read_callback = on_body_wanted};
-    // An empty body too is asked for as it is written, which is when the time to send is checked.
-    bool has_body = call->http->body_bytes > 0 || call->http->send_before_us != 0;
+    // nghttp2 asks for an empty body too as it writes it, which is when the time to send is checked.
+    bool has_body = http->body_bytes > 0 || http->send_before_us != 0;
     int32_t stream_id = nghttp2_submit_request(connection->session, NULL, headers.items, headers.count,
                                                has_body ? &body : NULL, call);
     if (stream_id < 0) {
         return false;
     }
     call->stream_id = stream_id;
-    call->opened_us = loop_mono_us(call->client->loop);
+    call->submitted_us = loop_mono_us(call->client->loop);
     call->connection = connection;
     connection->call_count++;
     list_remove(&call->link);

@@ -1,9 +1,10 @@
-// The HTTP/1.1 client on libcurl's multi-socket interface: the loop watches the sockets and the one timer
-// curl asks for. Loop thread. Invariants: a call is in `transfers` or `ended` from send to `done`; curl is
-// never entered from its own callbacks, and `done` is called from the loop or from close, never from send.
-// libcurl has no more calls than it may have connections: all others wait in the pool's queue, where their
-// time is watched. The callers bound that queue: by PAYMENTS_OPERATIONS, PAYMENTS_WEBHOOK_IN_FLIGHT and, in
-// the sandbox, SENDS_MAX.
+// The HTTP/1.1 client on libcurl's multi-socket interface: the loop watches the sockets and the timer that
+// libcurl asks for. Loop thread.
+//
+// libcurl has no more calls than it may have connections. All others wait in the pool's queue, which the
+// callers bound: by PAYMENTS_OPERATIONS, PAYMENTS_WEBHOOK_IN_FLIGHT and, in the sandbox, SENDS_MAX.
+// Invariants: a call is in `transfers` or `refused` from send to `done`; libcurl is never entered from its
+// own callbacks; `done` is called from the loop or from close, never from send.
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,26 +27,15 @@ static struct curl_client *curl_client_of(struct http_client *client)
     return CONTAINER_OF(client, struct curl_client, base);
 }
 
-// A handle whose call failed is not used again: libcurl 7.88 may keep the call's buffer in it, and then
-// refuses options.
-static void keep_easy(struct transfer *transfer)
-{
-    struct curl_client *client = transfer->client;
-    if (transfer->call->result == HTTP_DONE && client->spare_count < SPARE_MAX && !client->closing) {
-        curl_easy_reset(transfer->easy);
-        client->spare[client->spare_count++] = transfer->easy;
-        transfer->easy = NULL;
-    }
-}
-
-static void end_later(struct transfer *transfer, enum http_result result, const char *error)
+// Ends a call that libcurl does not get, in the loop's next turn.
+static void refuse(struct transfer *transfer, enum http_result result, const char *error)
 {
     struct curl_client *client = transfer->client;
     transfer->call->result = result;
     snprintf(transfer->call->error, sizeof(transfer->call->error), "%s", error);
     list_remove(&transfer->link);
-    list_append(&client->ended, &transfer->link);
-    timer_start(client->loop, &client->give_back, 0);
+    list_append(&client->refused, &transfer->link);
+    timer_start(client->loop, &client->finish_refused, 0);
 }
 
 static bool pool_add(struct transfer *transfer, CURL *easy)
@@ -61,17 +51,18 @@ static bool pool_add(struct transfer *transfer, CURL *easy)
     return added;
 }
 
-// Hands to libcurl what it has connections for; it goes out in the loop's next turn. To be called after calls
-// were added or have ended.
+// Hands queued calls to libcurl while it has connections for them. They go out in the loop's next turn.
+// Called after calls were added or have ended.
 static void pool_start(struct curl_pool *pool)
 {
     struct curl_client *client = pool->client;
-    for (struct http_turn *turn = http_queue_next(&pool->queue); turn; turn = http_queue_next(&pool->queue)) {
-        struct transfer *transfer = CONTAINER_OF(turn, struct transfer, turn);
+    for (struct http_queue_entry *entry = http_queue_take(&pool->queue); entry;
+         entry = http_queue_take(&pool->queue)) {
+        struct transfer *transfer = CONTAINER_OF(entry, struct transfer, entry);
         bool added = client->spare_count > 0 && pool_add(transfer, client->spare[--client->spare_count]);
-        // Where a handle that has served before is refused, a new one may not be.
+        // libcurl may refuse a handle that has served before, and take a new one.
         if (!added && !pool_add(transfer, curl_easy_init())) {
-            end_later(transfer, HTTP_NOT_SENT, "libcurl does not take the call");
+            refuse(transfer, HTTP_NOT_SENT, "libcurl does not take the call");
         }
     }
 }
@@ -80,8 +71,8 @@ static void transfer_finish(struct transfer *transfer)
 {
     struct http_call *call = transfer->call;
     list_remove(&transfer->link);
-    if (transfer->turn.host) {
-        http_queue_leave(&transfer->pool->queue, &transfer->turn);
+    if (transfer->entry.host) {
+        http_queue_remove(&transfer->pool->queue, &transfer->entry);
     }
     transfer_free(transfer);
     call->transfer = NULL;
@@ -90,14 +81,23 @@ static void transfer_finish(struct transfer *transfer)
 
 static void transfer_end(struct transfer *transfer, CURLcode code)
 {
+    struct curl_client *client = transfer->client;
     transfer_conclude(transfer, code);
-    if (transfer->easy && curl_multi_remove_handle(transfer->pool->multi, transfer->easy) == CURLM_OK) {
-        keep_easy(transfer);
+    bool removed =
+        transfer->easy && curl_multi_remove_handle(transfer->pool->multi, transfer->easy) == CURLM_OK;
+    // A handle whose call failed is not used again: libcurl 7.88 may keep the call's buffer in it, and then
+    // refuses options.
+    if (removed && transfer->call->result == HTTP_DONE && client->spare_count < SPARE_MAX &&
+        !client->closing) {
+        curl_easy_reset(transfer->easy);
+        client->spare[client->spare_count++] = transfer->easy;
+        transfer->easy = NULL;
     }
     transfer_finish(transfer);
 }
 
-// What libcurl cannot do now, for want of memory, ends with the time of the call that it was for.
+// Lets libcurl act on an event, and ends the calls that it has finished. Where libcurl fails for want of
+// memory, the call ends at its deadline.
 static void pool_act(struct curl_pool *pool, curl_socket_t fd, int events)
 {
     int running = 0;
@@ -143,16 +143,6 @@ static struct watch *watch_open(struct curl_pool *pool, curl_socket_t fd)
     return watch;
 }
 
-// A call whose socket cannot be watched ends in the next sweep. If libcurl were told, it would end all calls.
-static void give_up_unwatched(CURL *easy)
-{
-    struct transfer *transfer = NULL;
-    REQUIRE(curl_easy_getinfo(easy, CURLINFO_PRIVATE, &transfer) == CURLE_OK);
-    if (transfer) { // else it is libcurl's own, for a connection that it closes
-        transfer->deadline_us = 0;
-    }
-}
-
 static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *cls, void *socket_data)
 {
     struct curl_pool *pool = cls;
@@ -167,7 +157,13 @@ static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *cls, voi
     watch = watch ? watch : watch_open(pool, fd);
     int events = (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
     if (!watch || uv_poll_start(&watch->poll, events, on_poll) != 0) {
-        give_up_unwatched(easy);
+        // The call whose socket cannot be watched ends in the next sweep. If libcurl were told, it would end
+        // all calls.
+        struct transfer *transfer = NULL;
+        REQUIRE(curl_easy_getinfo(easy, CURLINFO_PRIVATE, &transfer) == CURLE_OK);
+        if (transfer) { // else it is libcurl's own, for a connection that it closes
+            transfer->deadline_us = 0;
+        }
     }
     return 0;
 }
@@ -187,8 +183,8 @@ static int on_curl_timer(CURLM *multi, long wait_ms, void *cls)
     return 0;
 }
 
-// Ends calls whose time is over: those that wait in a queue, those that are given up, and those that could
-// only be written too late. The others have ended by themselves: a deadline here comes a sweep after curl's
+// Ends calls whose time is over: those that wait in a queue, those that were abandoned, and those that could
+// only be written too late. libcurl ends all others itself: a deadline here comes a sweep after libcurl's
 // own.
 static void on_sweep(struct timer *timer)
 {
@@ -215,17 +211,17 @@ static void on_sweep(struct timer *timer)
     }
 }
 
-static void give_back_ended(struct curl_client *client)
+static void finish_refused(struct curl_client *client)
 {
-    while (!list_empty(&client->ended)) {
-        transfer_finish(CONTAINER_OF(client->ended.next, struct transfer, link));
+    while (!list_empty(&client->refused)) {
+        transfer_finish(CONTAINER_OF(client->refused.next, struct transfer, link));
     }
 }
 
-static void on_give_back(struct timer *timer)
+static void on_finish_refused(struct timer *timer)
 {
-    struct curl_client *client = CONTAINER_OF(timer, struct curl_client, give_back);
-    give_back_ended(client);
+    struct curl_client *client = CONTAINER_OF(timer, struct curl_client, finish_refused);
+    finish_refused(client);
     pool_start(&client->open);
     pool_start(&client->public_only);
 }
@@ -235,26 +231,26 @@ static void curl_client_send(struct http_client *base, struct http_call *call)
     struct curl_client *client = curl_client_of(base);
     struct transfer *transfer = transfer_new(client, call);
     if (client->closing) {
-        end_later(transfer, HTTP_NOT_SENT, "the client is closing");
+        refuse(transfer, HTTP_NOT_SENT, "the client is closing");
         return;
     }
     if (!transfer_is_sendable(transfer)) {
-        end_later(transfer, HTTP_NOT_SENT, "a header holds a line break");
+        refuse(transfer, HTTP_NOT_SENT, "a header holds a line break");
         return;
     }
     if (client->options.proxy != NULL && call->public_only && transfer_names_forbidden_address(transfer)) {
-        end_later(transfer, HTTP_FORBIDDEN, "the host is an address that may not be reached");
+        refuse(transfer, HTTP_FORBIDDEN, "the host is an address that may not be reached");
         return;
     }
     if (list_empty(&client->transfers)) {
         timer_start(client->loop, &client->sweep, SWEEP_US);
     }
     list_append(&client->transfers, &transfer->link);
-    http_queue_join(&transfer->pool->queue, &transfer->turn, call->url);
+    http_queue_add(&transfer->pool->queue, &transfer->entry, call->url);
     pool_start(transfer->pool);
 }
 
-static void curl_client_give_up(struct http_client *base, struct http_call *call)
+static void curl_client_abandon(struct http_client *base, struct http_call *call)
 {
     (void)base;
     struct transfer *transfer = call->transfer;
@@ -288,9 +284,9 @@ static void curl_client_close(struct http_client *base)
         struct transfer *transfer = CONTAINER_OF(client->transfers.next, struct transfer, link);
         transfer_end(transfer, CURLE_ABORTED_BY_CALLBACK);
     }
-    give_back_ended(client); // also those that a `done` has sent just now
+    finish_refused(client); // also those that a `done` has sent just now
     timer_stop(client->loop, &client->sweep);
-    timer_stop(client->loop, &client->give_back);
+    timer_stop(client->loop, &client->finish_refused);
     while (client->spare_count > 0) {
         curl_easy_cleanup(client->spare[--client->spare_count]);
     }
@@ -298,7 +294,7 @@ static void curl_client_close(struct http_client *base)
     pool_close(&client->public_only);
 }
 
-// False: libcurl cannot do what is needed. To be closed in any case.
+// False: libcurl cannot do what is needed. The pool is to be closed in any case.
 static bool pool_open(struct curl_pool *pool, struct curl_client *client)
 {
     const struct http_client_options *options = &client->options;
@@ -323,7 +319,7 @@ enum errc http_client_curl_open(struct uv_service_loop *loop, const struct http_
                                 struct http_client **client, struct err *err)
 {
     static const struct http_client_ops ops = {
-        .send = curl_client_send, .give_up = curl_client_give_up, .close = curl_client_close};
+        .send = curl_client_send, .abandon = curl_client_abandon, .close = curl_client_close};
     REQUIRE(options->connections_max > 0 && options->connections_max <= 1000 &&
             options->host_connections_max > 0);
     (void)signal(SIGPIPE, SIG_IGN); // libcurl leaves that to us: OpenSSL writes to sockets that may be closed
@@ -342,8 +338,8 @@ enum errc http_client_curl_open(struct uv_service_loop *loop, const struct http_
     opened->uv = uv_service_loop_uv(loop);
     opened->options = *options;
     list_init(&opened->transfers);
-    list_init(&opened->ended);
-    timer_init(&opened->give_back, on_give_back);
+    list_init(&opened->refused);
+    timer_init(&opened->finish_refused, on_finish_refused);
     timer_init(&opened->sweep, on_sweep);
     bool open = pool_open(&opened->open, opened);
     bool public_only = pool_open(&opened->public_only, opened);

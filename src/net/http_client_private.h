@@ -1,4 +1,4 @@
-// Shared by the two files of the libcurl client alone: http_client_curl.c (multi handles and the loop) and
+// Shared by the two files of the libcurl client alone: http_client_curl.c (multi handles and the loop) calls
 // http_transfer.c (one call: its easy handle, what comes back, what it means).
 #pragma once
 
@@ -28,21 +28,21 @@ struct curl_client {
     uv_loop_t *uv;
     struct http_client_options options;
     struct curl_pool open; // any address
-    struct curl_pool
-        public_only; // apart, so that a connection made without the address check is never reused with it
+    // Separate, so that no call with the address check reuses a connection that was made without it.
+    struct curl_pool public_only;
     struct list transfers; // of struct transfer: waiting in a pool's queue, or with libcurl
-    struct list ended;     // of struct transfer: not sent, given back in the loop's next turn
+    struct list refused;   // of struct transfer: not sent; they end in the loop's next turn
     CURL *spare[SPARE_MAX];
     size_t spare_count;
-    struct timer give_back; // serves `ended`
-    struct timer sweep;     // ends calls whose time is over
+    struct timer finish_refused;
+    struct timer sweep; // ends calls whose time is over
     bool closing;
     int open_handles; // libuv's, until the client can be freed
 };
 
 struct transfer {
     struct list link;
-    struct http_turn turn;
+    struct http_queue_entry entry;
     struct curl_client *client;
     struct curl_pool *pool;
     struct http_call *call;
@@ -54,10 +54,10 @@ struct transfer {
     size_t sockets_opened;
     bool refused;    // libcurl refused an option
     bool writing;    // libcurl has begun to write the request
-    bool again;      // libcurl sends it once more, because the kept connection was dead
+    bool resent;     // libcurl sends it once more, because the kept connection was dead
     bool too_late;   // send_before_us passed before all of it was written
     bool head_ended; // the final response's
-    bool decided;    // its status is all that the call is for
+    bool decided;    // the call is for the status alone, which has come
     bool too_large;
 };
 
@@ -66,9 +66,9 @@ struct transfer *transfer_new(struct curl_client *client, struct http_call *call
 void transfer_free(struct transfer *transfer);
 // Whether the call may be sent: no header holds a line break.
 bool transfer_is_sendable(const struct transfer *transfer);
-// Whether the call's URL holds an address that the policy refuses, in place of a name.
+// Whether the host in the call's URL is an address, not a name, and the policy refuses it.
 bool transfer_names_forbidden_address(const struct transfer *transfer);
-// Sets the easy handle up for the call, which has it from then on. False: libcurl refuses; the handle is
+// Sets the easy handle up for the call, which owns it from then on. False: libcurl refuses, and the handle is
 // freed.
 bool transfer_prepare(struct transfer *transfer, CURL *easy);
 // Frees the handle.

@@ -1,8 +1,8 @@
-// A connection: what comes in is kept in `in` until it is used, what goes out is written at once or as the
-// socket takes it, and each phase may take only so long. Loop thread.
+// A connection: what comes in waits in `in`, what goes out is written at once or as the socket takes it, and
+// exchanges follow each other. Loop thread.
 //
-// Invariant: an exchange is moved on or ended in connection_advance or connection_close alone, never by its
-// handler's answer, so a handler may answer at any time and still use its exchange until it returns.
+// Invariant: only connection_advance and connection_close move an exchange on or end it, never its handler's
+// answer. So a handler may answer at any time, and still use its exchange until it returns.
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -12,13 +12,8 @@
 #include "base/timefmt.h"
 #include "net/http_server_private.h"
 
-// A request that has not come whole this long after its head may not hold up the end of the service: nothing
-// was done of it yet.
-#define DRAIN_RECEIVE_US (2 * US_PER_S)
-// A client that still sends when the connection closes would get a reset in place of the answer.
-#define LINGER_US (2 * US_PER_S)
 #define LINGER_BYTES_MAX (1024 * 1024)
-// What one connection may do before the others have their turn, however many requests it sent at once.
+// Steps that one connection may make before the others are served, however many requests it sent at once.
 #define STEPS_MAX 32
 
 void connection_phase_set(struct connection *connection, enum connection_phase phase)
@@ -26,45 +21,36 @@ void connection_phase_set(struct connection *connection, enum connection_phase p
     connection->phase = phase;
     connection->phase_since_us = loop_mono_us(connection->server->loop);
     if (phase == CONNECTION_WAITING) { // the next request may have begun to come with the last one
-        connection->begun_us = connection->in.len > 0 ? connection->phase_since_us : 0;
+        connection->request_since_us = connection->in.len > 0 ? connection->phase_since_us : 0;
     }
 }
 
 static void on_closed(uv_handle_t *handle)
 {
-    struct connection *connection = handle->data;
-    struct http_server *server = connection->server;
-    free(connection);
-    http_server_handle_closed(server);
-}
-
-// For a client of HTTP/1.0 the end of the connection is the end of the body: where that is not whole, only a
-// reset says so.
-static bool ends_within_body(const struct exchange *exchange)
-{
-    return exchange != NULL && exchange->sending && exchange->stream.more != NULL &&
-           exchange->head.version_1_0;
+    free(handle->data); // the server may be gone
 }
 
 void connection_close(struct connection *connection)
 {
+    const struct exchange *exchange = connection->exchange;
     if (connection->closed) {
         return;
     }
     connection->closed = true;
-    bool reset = ends_within_body(connection->exchange);
+    // For a client of HTTP/1.0 the end of the connection is the end of the body. Only a reset tells it that
+    // the body is not whole.
+    bool reset =
+        exchange != NULL && exchange->sending && exchange->stream.more != NULL && exchange->head.version_1_0;
     if (connection->exchange) {
         exchange_end(connection->exchange);
     }
     buf_release(&connection->in);
     list_remove(&connection->link);
     list_remove(&connection->awake);
-    connection->server->connection_count--;
-    http_accept_leave(connection);
     if (!reset || uv_tcp_close_reset(&connection->tcp, on_closed) != 0) {
         uv_close((uv_handle_t *)&connection->tcp, on_closed);
     }
-    http_accept_go_on(connection->server);
+    http_accept_uncount(connection);
 }
 
 void connection_linger(struct connection *connection)
@@ -93,7 +79,7 @@ static void on_read(uv_stream_t *stream, ssize_t bytes, const uv_buf_t *buffer)
         return; // nothing there after all
     }
     if (bytes > 0 && connection->phase == CONNECTION_LINGERING) {
-        explicit_bzero(buffer->base, (size_t)bytes); // nobody reads it, but it may hold a key
+        explicit_bzero(buffer->base, (size_t)bytes); // it is thrown away, but may hold a key
         connection->discarded_bytes += (size_t)bytes;
         if (connection->discarded_bytes > LINGER_BYTES_MAX) {
             connection_close(connection);
@@ -102,19 +88,19 @@ static void on_read(uv_stream_t *stream, ssize_t bytes, const uv_buf_t *buffer)
     }
     if (bytes > 0) {
         connection->received_us = loop_mono_us(connection->server->loop);
-        if (connection->begun_us == 0) {
-            connection->begun_us = connection->received_us;
+        if (connection->request_since_us == 0) {
+            connection->request_since_us = connection->received_us;
         }
         buf_add(&connection->in, buffer->base, (size_t)bytes);
         REQUIRE(!connection->in.overflow);
         explicit_bzero(buffer->base, (size_t)bytes);
     } else {
-        connection->ended = true; // in order or not: an answer on its way finds out
+        connection->ended = true; // orderly or not: an answer on its way finds out
     }
     connection_advance(connection);
 }
 
-// Watches the socket while there is room for what it brings and nothing is left to do before.
+// Watches the socket while there is room for what it brings and nothing else is to be done first.
 static void read_more(struct connection *connection)
 {
     bool wanted =
@@ -126,9 +112,15 @@ static void read_more(struct connection *connection)
     }
 }
 
-// Takes the next head out of what came; false where it has not come whole.
-static bool begin_request(struct connection *connection)
+// Moves the exchange on, or begins the next one. False: there is nothing to do now.
+static bool step(struct connection *connection)
 {
+    if (connection->writing || connection->phase == CONNECTION_LINGERING) {
+        return false;
+    }
+    if (connection->exchange) {
+        return exchange_step(connection->exchange);
+    }
     size_t bytes_max = connection->server->options.head_bytes_max;
     size_t head_bytes = http_head_bytes(buf_str(&connection->in), connection->in.len);
     if (head_bytes == HTTP_HEAD_BROKEN) {
@@ -141,14 +133,6 @@ static bool begin_request(struct connection *connection)
         return false;
     }
     return true;
-}
-
-static bool step(struct connection *connection)
-{
-    if (connection->writing || connection->phase == CONNECTION_LINGERING) {
-        return false;
-    }
-    return connection->exchange ? exchange_step(connection->exchange) : begin_request(connection);
 }
 
 void connection_advance(struct connection *connection)
@@ -176,7 +160,7 @@ void connection_advance(struct connection *connection)
     read_more(connection);
 }
 
-static void on_again(uv_idle_t *handle)
+static void on_next_turn(uv_idle_t *handle)
 {
     struct http_server *server = handle->data;
     struct list awake;
@@ -193,7 +177,7 @@ void connection_wake(struct connection *connection)
 {
     if (!connection->advancing && !list_linked(&connection->awake)) {
         list_append(&connection->server->awake, &connection->awake);
-        REQUIRE(uv_idle_start(&connection->server->again, on_again) == 0);
+        REQUIRE(uv_idle_start(&connection->server->next_turn, on_next_turn) == 0);
     }
 }
 
@@ -261,9 +245,7 @@ void connection_open(struct http_server *server, int fd, const struct address *p
     connection->tcp.data = connection;
     list_append(&server->connections, &connection->link);
     list_init(&connection->awake);
-    http_accept_join(connection);
-    server->connection_count++;
-    server->open_handles++;
+    http_accept_count(connection);
     connection->received_us = loop_mono_us(server->loop);
     connection_phase_set(connection, CONNECTION_WAITING);
     REQUIRE(uv_tcp_init(server->uv, &connection->tcp) == 0);
@@ -274,79 +256,4 @@ void connection_open(struct http_server *server, int fd, const struct address *p
     }
     (void)uv_tcp_nodelay(&connection->tcp, 1); // an answer is written as a whole
     read_more(connection);
-}
-
-// Whether a request has begun to come, and did not come whole in time.
-static bool is_too_slow(const struct connection *connection, int64_t now_us)
-{
-    int64_t request_us = (int64_t)connection->server->options.request_timeout_s * US_PER_S;
-    bool is_coming = connection->phase == CONNECTION_WAITING || connection->phase == CONNECTION_RECEIVING;
-    return is_coming && connection->begun_us != 0 && now_us - connection->begun_us > request_us;
-}
-
-static void time_out(struct connection *connection)
-{
-    if (connection->writing) { // 100 Continue, which the client does not read
-        connection_close(connection);
-    } else if (connection->exchange) {
-        exchange_time_out(connection->exchange);
-    } else {
-        exchange_begin_refused(connection, 408, HTTP_TOO_SLOW);
-    }
-}
-
-// Whether it has been in its phase, or silent in it, for too long.
-static bool is_overdue(const struct connection *connection, int64_t now_us)
-{
-    const struct http_server_options *options = &connection->server->options;
-    int64_t idle_us = (int64_t)options->idle_timeout_s * US_PER_S;
-    int64_t request_us = (int64_t)options->request_timeout_s * US_PER_S;
-    int64_t phase_us = now_us - connection->phase_since_us;
-    bool silent = now_us - connection->received_us > idle_us && phase_us > idle_us;
-    switch (connection->phase) {
-    case CONNECTION_WAITING:
-        return silent;
-    case CONNECTION_RECEIVING:
-        return silent || (connection->server->draining && phase_us > DRAIN_RECEIVE_US);
-    case CONNECTION_SENDING:
-        return phase_us > request_us;
-    case CONNECTION_LINGERING:
-        return phase_us > LINGER_US;
-    case CONNECTION_PARKED:
-        return false;
-    }
-    return false;
-}
-
-void connections_sweep(struct http_server *server)
-{
-    int64_t now_us = loop_mono_us(server->loop);
-    LIST_EACH_SAFE(&server->connections, node, after)
-    {
-        struct connection *connection = CONTAINER_OF(node, struct connection, link);
-        if (is_overdue(connection, now_us)) {
-            connection_close(connection);
-        } else if (is_too_slow(connection, now_us)) {
-            time_out(connection);
-        }
-    }
-}
-
-void connections_close_idle(struct http_server *server)
-{
-    LIST_EACH_SAFE(&server->connections, node, after)
-    {
-        struct connection *connection = CONTAINER_OF(node, struct connection, link);
-        if (connection->phase == CONNECTION_WAITING) {
-            connection_close(connection);
-        }
-    }
-}
-
-void connections_close(struct http_server *server)
-{
-    LIST_EACH_SAFE(&server->connections, node, after)
-    {
-        connection_close(CONTAINER_OF(node, struct connection, link));
-    }
 }

@@ -1,21 +1,34 @@
-// One request: its head and body turned into on_head, on_request and on_end. Loop thread.
+// One request and its answer: on_head, on_request, http_exchange_reply and on_end. Loop thread.
 //
 //   begin (head) -> body... -> whole request -> answered -> sent -> end
 //                                   `-> parked -> http_exchange_reply -^
 //
-// An answer given before the body has come is kept until the client has sent the rest, which is thrown away:
-// the connection can go on then. Only where the rest would be large, or the client waits for 100 Continue,
-// the answer goes out at once and the connection closes. Invariant: on_end is called exactly once for each
+// An answer given before the body has come waits until the client has sent the rest, which is thrown away:
+// the connection can go on then. Where the rest would be large, or the client waits for 100 Continue, the
+// answer goes out at once and the connection closes. Invariant: on_end is called exactly once for each
 // exchange that a handler has seen.
+//
+// An answer may come in pieces. When the socket has taken a piece, the handler is asked for the next one.
+// Until that is there the connection waits: it neither ends nor times out, so a piece never comes to an
+// exchange that is over. Each piece has as long as a whole answer to reach the client. Clients of HTTP/1.0
+// know no chunks: for them the end of the connection is the end of the body, so a body that is cut ends with
+// a reset.
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/require.h"
 #include "base/text.h"
+#include "base/timefmt.h"
 #include "net/http_server_private.h"
 
 #define DISCARD_BYTES_MAX (1024 * 1024)
 #define OUT_HEAD_BYTES_MAX (16 * 1024)
+
+static struct exchange *exchange_of(struct http_exchange *base)
+{
+    return CONTAINER_OF(base, struct exchange, base);
+}
 
 static struct exchange *exchange_new(struct connection *connection)
 {
@@ -35,8 +48,8 @@ static struct exchange *exchange_new(struct connection *connection)
 static void body_release(struct exchange *exchange)
 {
     buf_release(&exchange->base.body);
-    if (exchange->base.body_use.bytes > 0) {
-        http_memory_give_back(exchange->connection->server->options.memory, &exchange->base.body_use);
+    if (exchange->base.body_memory.bytes > 0) {
+        http_memory_release(exchange->connection->server->options.memory, &exchange->base.body_memory);
     }
 }
 
@@ -63,7 +76,7 @@ static void mark_seen(struct exchange *exchange)
     exchange->seen = true;
 }
 
-// The answer goes out without waiting for the rest of the request, so the connection cannot go on after it.
+// Sends the answer without waiting for the rest of the request. The connection cannot go on after it.
 static void stop_receiving(struct exchange *exchange)
 {
     exchange->stop_receiving = exchange->close_after = true;
@@ -142,28 +155,23 @@ void exchange_begin(struct connection *connection, size_t head_bytes)
     }
 }
 
-// Whether the body may grow so far.
-static bool body_has_room(struct exchange *exchange, size_t bytes)
-{
-    struct http_exchange *base = &exchange->base;
-    struct http_memory *memory = exchange->connection->server->options.memory;
-    size_t capacity = buf_capacity_with(&base->body, bytes);
-    return capacity == base->body.capacity ||
-           ((memory == NULL || http_memory_use(memory, &base->client, capacity, &base->body_use)) &&
-            buf_reserve(&base->body, bytes));
-}
-
 static void keep_body(struct exchange *exchange, const char *data, size_t bytes)
 {
+    struct http_exchange *base = &exchange->base;
     const struct http_server_options *options = &exchange->connection->server->options;
-    if (!body_has_room(exchange, bytes)) {
+    struct http_memory *memory = options->memory;
+    size_t capacity = buf_capacity_with(&base->body, bytes);
+    bool grows = capacity != base->body.capacity;
+    if (grows &&
+        ((memory != NULL && !http_memory_reserve(memory, &base->client, capacity, &base->body_memory)) ||
+         !buf_reserve(&base->body, bytes))) {
         body_release(exchange);
-        options->on_no_memory(&exchange->base, options->context);
+        options->on_no_memory(base, options->context);
         REQUIRE(exchange->answered);
         return;
     }
-    buf_add(&exchange->base.body, data, bytes);
-    if (exchange->base.body.overflow) {
+    buf_add(&base->body, data, bytes);
+    if (base->body.overflow) {
         body_release(exchange);
         ask_too_large(exchange);
     }
@@ -206,23 +214,44 @@ static bool take_chunks(struct exchange *exchange)
     return result == HTTP_CHUNKS_END;
 }
 
-static bool take_length(struct exchange *exchange)
+static void send_answer(struct exchange *exchange)
 {
-    struct buf *in = &exchange->connection->in;
-    size_t bytes = in->len < (uint64_t)exchange->left_bytes ? in->len : (size_t)exchange->left_bytes;
-    take_body(exchange, buf_str(in), bytes);
-    buf_take(in, bytes);
-    exchange->left_bytes -= (int64_t)bytes;
-    return exchange->left_bytes == 0;
+    struct buf *out = &exchange->out_head;
+    exchange->sending = true;
+    exchange->close_after |= exchange->connection->server->draining;
+    if (exchange->close_after) {
+        buf_add_str(out, "Connection: close\r\n");
+    } else if (exchange->head.version_1_0) {
+        buf_add_str(out, "Connection: keep-alive\r\n");
+    }
+    buf_add_str(out, "\r\n");
+    if (text_equal(exchange->base.method, "HEAD")) {
+        buf_release(&exchange->out_body);
+        exchange->stream.more = NULL;
+    } else if (exchange->stream.more != NULL && !exchange->head.version_1_0) {
+        exchange->out_tail = answer_add_chunk(out, exchange->out_body.len, false);
+    }
+    REQUIRE(!out->overflow);
+    connection_phase_set(exchange->connection, CONNECTION_SENDING);
+    connection_write(exchange->connection, exchange);
 }
 
 static bool receive(struct exchange *exchange)
 {
     const struct http_server_options *options = &exchange->connection->server->options;
-    bool whole =
-        !exchange->stop_receiving && (exchange->head.chunked ? take_chunks(exchange) : take_length(exchange));
+    bool whole = false;
+    if (!exchange->stop_receiving && exchange->head.chunked) {
+        whole = take_chunks(exchange);
+    } else if (!exchange->stop_receiving) {
+        struct buf *in = &exchange->connection->in;
+        size_t bytes = in->len < (uint64_t)exchange->left_bytes ? in->len : (size_t)exchange->left_bytes;
+        take_body(exchange, buf_str(in), bytes);
+        buf_take(in, bytes);
+        exchange->left_bytes -= (int64_t)bytes;
+        whole = exchange->left_bytes == 0;
+    }
     if (exchange->stop_receiving) {
-        answer_send(exchange);
+        send_answer(exchange);
         return true;
     }
     if (whole && !exchange->answered) {
@@ -231,6 +260,33 @@ static bool receive(struct exchange *exchange)
     }
     exchange->whole = whole;
     return whole;
+}
+
+// After a piece was written. False: the next one is being made, or the connection is closed.
+static bool send_next_piece(struct exchange *exchange)
+{
+    struct connection *connection = exchange->connection;
+    struct stream *stream = &exchange->stream;
+    if (stream->state == STREAM_IDLE) {
+        stream->state = STREAM_ASKED;
+        connection_phase_set(connection, CONNECTION_PARKED);
+        stream->more(&exchange->base, connection->server->options.context);
+    }
+    if (stream->state == STREAM_CUT) {
+        connection_close(connection);
+        return false;
+    }
+    if (stream->state != STREAM_GIVEN) {
+        return false;
+    }
+    stream->state = STREAM_IDLE;
+    stream->more = stream->last ? NULL : stream->more;
+    if (!exchange->head.version_1_0) {
+        exchange->out_tail = answer_add_chunk(&exchange->out_head, exchange->out_body.len, stream->last);
+    }
+    connection_phase_set(connection, CONNECTION_SENDING);
+    connection_write(connection, exchange);
+    return true;
 }
 
 bool exchange_step(struct exchange *exchange)
@@ -242,7 +298,7 @@ bool exchange_step(struct exchange *exchange)
     }
     if (exchange->sending) {
         if (exchange->stream.more != NULL) {
-            return stream_step(exchange);
+            return send_next_piece(exchange);
         }
         bool close_after = exchange->close_after;
         exchange_end(exchange);
@@ -257,38 +313,81 @@ bool exchange_step(struct exchange *exchange)
     if (!exchange->answered) {
         return false;
     }
-    answer_send(exchange); // may end the exchange
+    send_answer(exchange); // may end the exchange
     return true;
 }
 
-const char *http_exchange_header(struct http_exchange *exchange, const char *name, bool *repeated)
+const char *http_exchange_header(struct http_exchange *base, const char *name, bool *repeated)
 {
     size_t count = 0;
-    const char *value = http_head_field(&exchange_of(exchange)->head, name, &count);
+    const char *value = http_head_field(&exchange_of(base)->head, name, &count);
     if (repeated) {
         *repeated = count > 1;
     }
     return value;
 }
 
-const char *http_exchange_header_list(struct http_exchange *exchange, const char *name)
+const char *http_exchange_header_list(struct http_exchange *base, const char *name)
 {
-    const struct http_head *head = &exchange_of(exchange)->head;
-    size_t bytes = 0;
-    for (size_t i = 0; i < head->field_count; i++) {
-        bytes += text_equal_nocase(head->fields[i].name, name) ? strlen(head->fields[i].value) + 1 : 0;
+    return http_head_list(&exchange_of(base)->head, name, &base->arena);
+}
+
+static void put_body(struct exchange *exchange, const void *data, size_t bytes)
+{
+    exchange->out_body = BUF_MAX(bytes);
+    buf_add(&exchange->out_body, data, bytes);
+}
+
+void http_exchange_reply(struct http_exchange *base, const struct http_reply *reply)
+{
+    struct exchange *exchange = exchange_of(base);
+    struct http_server *server = exchange->connection->server;
+    REQUIRE(!exchange->answered);
+    exchange->answered = true;
+    time_t now_s = (time_t)(loop_wall_us(server->loop) / US_PER_S);
+    if (now_s != server->date_s) { // the text is made once a second
+        struct tm utc;
+        REQUIRE(gmtime_r(&now_s, &utc) != NULL);
+        REQUIRE(strftime(server->date, sizeof(server->date), "%a, %d %b %Y %H:%M:%S GMT", &utc) > 0);
+        server->date_s = now_s;
     }
-    if (bytes == 0) {
-        return NULL;
+    struct buf *out = &exchange->out_head;
+    answer_add_head(out, reply, server->date);
+    exchange->stream.more = reply->more;
+    if (reply->more == NULL) {
+        buf_printf(out, "Content-Length: %zu\r\n", reply->body_bytes);
+    } else if (exchange->head.version_1_0) {
+        exchange->close_after = true;
+    } else {
+        buf_add_str(out, "Transfer-Encoding: chunked\r\n");
     }
-    char *joined = arena_alloc(&exchange->arena, bytes);
-    char *end = joined;
-    for (size_t i = 0; i < head->field_count; i++) {
-        if (text_equal_nocase(head->fields[i].name, name)) {
-            end = stpcpy(end, head->fields[i].value);
-            *end++ = ',';
-        }
-    }
-    end[-1] = '\0'; // in place of the last comma
-    return joined;
+    REQUIRE(reply->more == NULL || reply->body_bytes <= HTTP_PIECE_BYTES_MAX);
+    put_body(exchange, reply->body, reply->body_bytes);
+    connection_wake(exchange->connection);
+}
+
+void http_exchange_more(struct http_exchange *base, const void *data, size_t bytes, bool last)
+{
+    struct exchange *exchange = exchange_of(base);
+    REQUIRE(exchange->stream.state == STREAM_ASKED && (bytes > 0 || last) && bytes <= HTTP_PIECE_BYTES_MAX);
+    exchange->stream.state = STREAM_GIVEN;
+    exchange->stream.last = last;
+    put_body(exchange, data, bytes);
+    connection_wake(exchange->connection);
+}
+
+void http_exchange_cut(struct http_exchange *base)
+{
+    struct exchange *exchange = exchange_of(base);
+    REQUIRE(exchange->stream.state == STREAM_ASKED);
+    exchange->stream.state = STREAM_CUT;
+    connection_wake(exchange->connection);
+}
+
+void http_exchange_drop(struct http_exchange *base)
+{
+    struct exchange *exchange = exchange_of(base);
+    REQUIRE(!exchange->answered);
+    exchange->dropped = true;
+    connection_wake(exchange->connection);
 }

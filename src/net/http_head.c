@@ -142,6 +142,27 @@ const char *http_head_field(const struct http_head *head, const char *name, size
     return value;
 }
 
+const char *http_head_list(const struct http_head *head, const char *name, struct arena *arena)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < head->field_count; i++) {
+        bytes += text_equal_nocase(head->fields[i].name, name) ? strlen(head->fields[i].value) + 1 : 0;
+    }
+    if (bytes == 0) {
+        return NULL;
+    }
+    char *joined = arena_alloc(arena, bytes);
+    char *end = joined;
+    for (size_t i = 0; i < head->field_count; i++) {
+        if (text_equal_nocase(head->fields[i].name, name)) {
+            end = stpcpy(end, head->fields[i].value);
+            *end++ = ',';
+        }
+    }
+    end[-1] = '\0'; // in place of the last comma
+    return joined;
+}
+
 // Whether one of the Connection fields names this option.
 static bool has_connection_option(const struct http_head *head, const char *option)
 {

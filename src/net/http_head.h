@@ -40,5 +40,9 @@ const char *http_head_read(const char *data, size_t bytes, struct arena *arena, 
 // many.
 const char *http_head_field(const struct http_head *head, const char *name, size_t *count);
 
+// All values of a field that is a list, with commas between, in the order in which they came (RFC 9110
+// section 5.3). In the arena; NULL where there is none.
+const char *http_head_list(const struct http_head *head, const char *name, struct arena *arena);
+
 // Decodes a request target into path and query, in the arena. The sentence of a 400, or NULL.
 const char *http_target_read(const char *target, struct arena *arena, const char **path, const char **query);

@@ -1,4 +1,4 @@
-// See http_memory.h. Invariant: a share is in the table exactly while somebody uses some of it.
+// See http_memory.h. Invariant: a share is in the table exactly while some of it is reserved.
 #include "net/http_memory.h"
 
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 #include "base/require.h"
 #include "base/table.h"
 
-struct http_share {
+struct http_memory_share {
     struct table_node node;
     struct address address;
     size_t bytes; // never 0 in the table
@@ -41,21 +41,21 @@ void http_memory_free(struct http_memory *memory)
     free(memory);
 }
 
-static struct http_share *share_of(struct http_memory *memory, const struct address *address)
+static struct http_memory_share *share_of(struct http_memory *memory, const struct address *address)
 {
     struct address subscriber = address_subscriber(address);
     struct table_node *node = table_find(&memory->shares, &subscriber, sizeof(subscriber));
     if (node != NULL) {
-        return CONTAINER_OF(node, struct http_share, node);
+        return CONTAINER_OF(node, struct http_memory_share, node);
     }
-    struct http_share *share = calloc(1, sizeof(*share));
+    struct http_memory_share *share = calloc(1, sizeof(*share));
     REQUIRE(share != NULL);
     share->address = subscriber;
     table_insert(&memory->shares, &share->node, &share->address, sizeof(share->address));
     return share;
 }
 
-static void drop_unused(struct http_memory *memory, struct http_share *share)
+static void drop_if_empty(struct http_memory *memory, struct http_memory_share *share)
 {
     if (share->bytes == 0) {
         table_remove(&memory->shares, &share->node);
@@ -63,31 +63,32 @@ static void drop_unused(struct http_memory *memory, struct http_share *share)
     }
 }
 
-bool http_memory_use(struct http_memory *memory, const struct address *address, size_t bytes,
-                     struct http_memory_use *use)
+bool http_memory_reserve(struct http_memory *memory, const struct address *address, size_t bytes,
+                         struct http_reservation *reservation)
 {
-    REQUIRE(bytes > 0 && bytes >= use->bytes);
-    struct http_share *share = use->share != NULL ? use->share : share_of(memory, address);
-    size_t more = bytes - use->bytes;
-    size_t of_others = share->bytes - use->bytes;
-    bool within_share = of_others == 0 || of_others + bytes <= memory->share_bytes_max;
+    REQUIRE(bytes > 0 && bytes >= reservation->bytes);
+    struct http_memory_share *share =
+        reservation->share != NULL ? reservation->share : share_of(memory, address);
+    size_t more = bytes - reservation->bytes;
+    size_t others_bytes = share->bytes - reservation->bytes;
+    bool within_share = others_bytes == 0 || others_bytes + bytes <= memory->share_bytes_max;
     if (!within_share || more > memory->bytes_max - memory->bytes) {
-        drop_unused(memory, share);
+        drop_if_empty(memory, share);
         return false;
     }
     memory->bytes += more;
     share->bytes += more;
-    *use = (struct http_memory_use){.share = share, .bytes = bytes};
+    *reservation = (struct http_reservation){.share = share, .bytes = bytes};
     return true;
 }
 
-void http_memory_give_back(struct http_memory *memory, struct http_memory_use *use)
+void http_memory_release(struct http_memory *memory, struct http_reservation *reservation)
 {
-    if (use->share == NULL) {
+    if (reservation->share == NULL) {
         return;
     }
-    memory->bytes -= use->bytes;
-    use->share->bytes -= use->bytes;
-    drop_unused(memory, use->share);
-    *use = (struct http_memory_use){0};
+    memory->bytes -= reservation->bytes;
+    reservation->share->bytes -= reservation->bytes;
+    drop_if_empty(memory, reservation->share);
+    *reservation = (struct http_reservation){0};
 }

@@ -1,5 +1,5 @@
-// The queue of calls: see http_queue.h. Invariant: a host is in `ready` exactly while a call waits for it and
-// it may have one more under way; it exists exactly while it has calls.
+// See http_queue.h. Invariant: a host is in `ready` exactly while a call waits for it and its limit allows
+// one more. It exists exactly while it has calls.
 #include "net/http_queue.h"
 
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 struct queue_host {
     struct table_node node;
     struct list ready;   // in the queue's `ready`
-    struct list waiting; // of struct http_turn
+    struct list waiting; // of struct http_queue_entry
     size_t calls;        // under way
     char name[];
 };
@@ -60,35 +60,36 @@ static void host_changed(struct http_queue *queue, struct queue_host *host)
     }
 }
 
-void http_queue_join(struct http_queue *queue, struct http_turn *turn, const char *url)
+void http_queue_add(struct http_queue *queue, struct http_queue_entry *entry, const char *url)
 {
-    turn->host = host_of(queue, url);
-    list_append(&turn->host->waiting, &turn->link);
-    host_changed(queue, turn->host);
+    entry->host = host_of(queue, url);
+    list_append(&entry->host->waiting, &entry->link);
+    host_changed(queue, entry->host);
 }
 
-struct http_turn *http_queue_next(struct http_queue *queue)
+struct http_queue_entry *http_queue_take(struct http_queue *queue)
 {
     struct list *first = queue->calls < queue->calls_max ? list_take_first(&queue->ready) : NULL;
     if (!first) {
         return NULL;
     }
     struct queue_host *host = CONTAINER_OF(first, struct queue_host, ready);
-    struct http_turn *turn = CONTAINER_OF(list_take_first(&host->waiting), struct http_turn, link);
+    struct http_queue_entry *entry =
+        CONTAINER_OF(list_take_first(&host->waiting), struct http_queue_entry, link);
     host->calls++;
     queue->calls++;
     host_changed(queue, host); // to the end of `ready`
-    return turn;
+    return entry;
 }
 
-void http_queue_leave(struct http_queue *queue, struct http_turn *turn)
+void http_queue_remove(struct http_queue *queue, struct http_queue_entry *entry)
 {
-    if (list_linked(&turn->link)) {
-        list_remove(&turn->link);
+    if (list_linked(&entry->link)) {
+        list_remove(&entry->link);
     } else {
-        turn->host->calls--;
+        entry->host->calls--;
         queue->calls--;
     }
-    host_changed(queue, turn->host);
-    turn->host = NULL;
+    host_changed(queue, entry->host);
+    entry->host = NULL;
 }

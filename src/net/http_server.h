@@ -23,7 +23,7 @@ struct http_exchange {
     size_t body_bytes_max; // set by on_head
     bool body_unread;      // set by on_head: it may be so large, and is not kept
     struct address client; // whose share of the memory the body takes: the peer, unless on_head sets another
-    struct http_memory_use body_use;
+    struct http_reservation body_memory;
     struct address peer;
     void *context;    // the handler's own
     void *connection; // the implementation's own

@@ -1,10 +1,10 @@
 // One call on libcurl: how its easy handle is set up, what its callbacks keep, and what its end means. Loop
-// thread. Invariant: HTTP_NOT_SENT and HTTP_TOO_LATE only if libcurl never began to write the request, or was
-// stopped before it had written all of it. All that is doubtful is HTTP_CUT.
+// thread. Invariant: a call ends HTTP_NOT_SENT or HTTP_TOO_LATE only if libcurl never began to write the
+// request, or was stopped before it had written all of it. All that is doubtful is HTTP_CUT.
 //
-// libcurl sends a request again by itself in one case: on a kept connection that turns out to be dead before
-// a single byte of an answer came. That is the same request with the same idempotency key, which is what the
-// key is for. It calls on_write again before each attempt.
+// In one case libcurl sends a request again by itself: a kept connection turns out to be dead before a single
+// byte of the answer. That is the same request with the same idempotency key, so it is carried out once.
+// libcurl calls on_write again before each attempt.
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,8 +21,8 @@
 #define UNACKNOWLEDGED_MS_MAX 10000
 #define TRANSFER_BUFFER_BYTES 16384L // the least curl takes for uploads; a connection has one of each
 #define HEADER_BYTES_MAX (64 * 1024)
-// A body that nobody reads is waited for so long, because its connection can be kept then.
-#define BODY_PATIENCE_US US_PER_S
+// How long to wait for a body that nobody reads, so that its connection can be kept.
+#define UNREAD_BODY_US US_PER_S
 
 #if LIBCURL_VERSION_NUM < 0x080600
 #define CURLE_TOO_LARGE CURLE_OUT_OF_MEMORY // its code for a header of over 100 kB
@@ -37,16 +37,13 @@ struct transfer *transfer_new(struct curl_client *client, struct http_call *call
     struct transfer *transfer = calloc(1, sizeof(*transfer));
     REQUIRE(transfer != NULL);
     list_init(&transfer->link);
-    list_init(&transfer->turn.link);
+    list_init(&transfer->entry.link);
     transfer->client = client;
     transfer->pool = call->public_only ? &client->public_only : &client->open;
     transfer->call = call;
     transfer->deadline_us = loop_mono_us(client->loop) + call->timeout_ms * US_PER_MS;
     call->transfer = transfer;
-    call->response_body = BUF_MAX(call->response_bytes_max);
-    call->response_header_count = 0;
-    call->status = 0;
-    call->error[0] = '\0';
+    http_call_reset(call);
     return transfer;
 }
 
@@ -64,15 +61,10 @@ void transfer_free(struct transfer *transfer)
     free(transfer);
 }
 
-static bool is_past(const struct transfer *transfer)
-{
-    int64_t before_us = transfer->call->send_before_us;
-    return before_us != 0 && loop_wall_us(transfer->client->loop) >= before_us;
-}
-
 bool transfer_is_too_late(const struct transfer *transfer)
 {
-    if (!is_past(transfer) || transfer->again) {
+    const struct http_call *call = transfer->call;
+    if (!http_call_is_too_late(call, loop_wall_us(transfer->client->loop)) || transfer->resent) {
         return false;
     }
     if (!transfer->writing) {
@@ -80,7 +72,7 @@ bool transfer_is_too_late(const struct transfer *transfer)
     }
     curl_off_t sent_bytes = 0;
     REQUIRE(curl_easy_getinfo(transfer->easy, CURLINFO_SIZE_UPLOAD_T, &sent_bytes) == CURLE_OK);
-    return (size_t)sent_bytes < transfer->call->body_bytes;
+    return (size_t)sent_bytes < call->body_bytes;
 }
 
 // libcurl has a connection and is about to write the request.
@@ -88,8 +80,8 @@ static int on_write(void *cls, char *peer, char *own, int peer_port, int own_por
 {
     (void)peer, (void)own, (void)peer_port, (void)own_port;
     struct transfer *transfer = cls;
-    transfer->again |= transfer->writing;
-    if (is_past(transfer)) {
+    transfer->resent |= transfer->writing;
+    if (http_call_is_too_late(transfer->call, loop_wall_us(transfer->client->loop))) {
         transfer->too_late = true;
         return CURL_PREREQFUNC_ABORT;
     }
@@ -112,8 +104,8 @@ bool transfer_names_forbidden_address(const struct transfer *transfer)
     return url.host_is_address && (!address_parse(url.host, &address) || is_forbidden(transfer, &address));
 }
 
-// curl shows the very address it is about to connect to, so what is checked is what is reached, however often
-// a name changes its mind.
+// libcurl shows the very address that it is about to connect to. So the address that is checked is the one
+// that is reached, even if the name resolves to another one by now.
 static curl_socket_t on_open_socket(void *cls, curlsocktype purpose, struct curl_sockaddr *target)
 {
     struct transfer *transfer = cls;
@@ -126,13 +118,13 @@ static curl_socket_t on_open_socket(void *cls, curlsocktype purpose, struct curl
         return CURL_SOCKET_BAD;
     }
     transfer->sockets_opened++;
-    transfer->again |= transfer->writing;
+    transfer->resent |= transfer->writing;
     int fd = socket(target->family, target->socktype | SOCK_CLOEXEC, target->protocol);
     if (fd < 0) {
         return CURL_SOCKET_BAD;
     }
     static const unsigned int unacknowledged_ms = UNACKNOWLEDGED_MS_MAX;
-    // Where a system does not know it, the call's own time-out still ends it.
+    // A system may lack this one. Then the call's own time-out still ends it.
     (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unacknowledged_ms, sizeof(unacknowledged_ms));
     return fd;
 }
@@ -145,12 +137,11 @@ static size_t on_body(char *data, size_t size, size_t count, void *cls)
     return transfer->too_large ? 0 : size * count;
 }
 
-// Keeps "Name: value" in the call; those past HTTP_RESPONSE_HEADERS_MAX are let go, as losing an answer over
-// its decoration would turn a known outcome into an unknown one.
-static void header_keep(struct http_call *call, const char *line, size_t bytes)
+// Keeps "Name: value" in the call.
+static void keep_header(struct http_call *call, const char *line, size_t bytes)
 {
     const char *colon = memchr(line, ':', bytes);
-    if (!colon || call->response_header_count == HTTP_RESPONSE_HEADERS_MAX) {
+    if (!colon) {
         return;
     }
     const char *value = colon + 1;
@@ -161,24 +152,18 @@ static void header_keep(struct http_call *call, const char *line, size_t bytes)
     while (end > value && strchr(" \t\r\n", end[-1])) {
         end--;
     }
-    call->response_headers[call->response_header_count++] = (struct http_header){
-        .name = arena_strndup(&call->arena, line, (size_t)(colon - line)),
-        .value = arena_strndup(&call->arena, value, (size_t)(end - value)),
-    };
+    http_call_add_header(call, line, (size_t)(colon - line), value, (size_t)(end - value));
 }
 
-static void head_end(struct transfer *transfer)
+static void end_head(struct transfer *transfer)
 {
     long status = 0;
     transfer->head_ended = true;
     REQUIRE(curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status) == CURLE_OK);
-    if (!transfer->call->status_decides || status < 200) {
-        return;
-    }
-    transfer->decided = true;
-    int64_t until_us = loop_mono_us(transfer->client->loop) + BODY_PATIENCE_US;
-    if (until_us < transfer->deadline_us) {
-        transfer->deadline_us = until_us;
+    if (transfer->call->status_decides && status >= 200) {
+        int64_t until_us = loop_mono_us(transfer->client->loop) + UNREAD_BODY_US;
+        transfer->decided = true;
+        transfer->deadline_us = until_us < transfer->deadline_us ? until_us : transfer->deadline_us;
     }
 }
 
@@ -195,9 +180,9 @@ static size_t on_header(char *line, size_t size, size_t count, void *cls)
         transfer->call->response_header_count = 0; // the final response after a 100 or 103
         transfer->head_ended = false;
     } else if (bytes <= 2 && strchr("\r\n", line[0])) {
-        head_end(transfer);
+        end_head(transfer);
     } else {
-        header_keep(transfer->call, line, bytes);
+        keep_header(transfer->call, line, bytes);
     }
     return bytes;
 }
@@ -249,18 +234,6 @@ static void prepare_method(struct transfer *transfer)
     EASY_SET(transfer, CURLOPT_CUSTOMREQUEST, call->method);
 }
 
-// As it was given: newer versions of curl drop an empty query. A proxy only ever tunnels, so it is the same
-// through one.
-static void prepare_target(struct transfer *transfer)
-{
-    struct http_call *call = transfer->call;
-    struct url url;
-    EASY_SET(transfer, CURLOPT_URL, call->url);
-    if (url_parse(call->url, &call->arena, &url, NULL) == OK) {
-        EASY_SET(transfer, CURLOPT_REQUEST_TARGET, url.path_and_query);
-    }
-}
-
 static void prepare_policy(struct transfer *transfer)
 {
     const struct http_client_options *options = &transfer->client->options;
@@ -276,23 +249,40 @@ static void prepare_policy(struct transfer *transfer)
     EASY_SET(transfer, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     EASY_SET(transfer, CURLOPT_NOSIGNAL, 1L);
     EASY_SET(transfer, CURLOPT_QUICK_EXIT,
-             1L); // else a call that ends during a look-up waits for it, and so the loop
+             1L); // else the end of a call waits for its lookup, and the loop too
     EASY_SET(transfer, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     EASY_SET(transfer, CURLOPT_BUFFERSIZE, TRANSFER_BUFFER_BYTES);
     EASY_SET(transfer, CURLOPT_UPLOAD_BUFFERSIZE, TRANSFER_BUFFER_BYTES);
     EASY_SET(transfer, CURLOPT_USERAGENT, options->user_agent);
-    // curl keeps a bundle of certificates it has read, but only where no directory of them is set: without
-    // this a new TLS connection costs 23 ms of reading instead of 0.3 ms.
+    // libcurl caches a bundle of certificates, but only where no directory of them is set: without this, a
+    // new TLS connection costs 23 ms of reading instead of 0.3 ms. ca_file takes the bundle's place; the
+    // system's directory stays.
     if (options->ca_file) {
-        EASY_SET(transfer, CURLOPT_CAINFO,
-                 options->ca_file); // in the bundle's place, beside the system's directory
+        EASY_SET(transfer, CURLOPT_CAINFO, options->ca_file);
     } else {
         EASY_SET(transfer, CURLOPT_CAPATH, NULL);
     }
 }
 
-static void prepare_callbacks(struct transfer *transfer)
+bool transfer_prepare(struct transfer *transfer, CURL *easy)
 {
+    struct http_call *call = transfer->call;
+    struct url url;
+    transfer->easy = easy;
+    transfer->refused = false;
+    int64_t left_ms = (transfer->deadline_us - loop_mono_us(transfer->client->loop)) / US_PER_MS;
+    int64_t timeout_ms = left_ms > 0 ? left_ms : 1; // to libcurl 0 means no limit
+    int64_t connect_ms = timeout_ms < CONNECT_TIMEOUT_MS_MAX ? timeout_ms : CONNECT_TIMEOUT_MS_MAX;
+    EASY_SET(transfer, CURLOPT_URL, call->url);
+    if (url_parse(call->url, &call->arena, &url, NULL) == OK) {
+        // As it was given: newer versions of libcurl drop an empty query. A proxy only tunnels, so it is the
+        // same through one.
+        EASY_SET(transfer, CURLOPT_REQUEST_TARGET, url.path_and_query);
+    }
+    EASY_SET(transfer, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
+    EASY_SET(transfer, CURLOPT_CONNECTTIMEOUT_MS, (long)connect_ms);
+    prepare_policy(transfer);
+    prepare_method(transfer);
     EASY_SET(transfer, CURLOPT_PRIVATE, transfer);
     EASY_SET(transfer, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
     EASY_SET(transfer, CURLOPT_OPENSOCKETDATA, transfer);
@@ -302,21 +292,6 @@ static void prepare_callbacks(struct transfer *transfer)
     EASY_SET(transfer, CURLOPT_WRITEDATA, transfer);
     EASY_SET(transfer, CURLOPT_HEADERFUNCTION, on_header);
     EASY_SET(transfer, CURLOPT_HEADERDATA, transfer);
-}
-
-bool transfer_prepare(struct transfer *transfer, CURL *easy)
-{
-    transfer->easy = easy;
-    transfer->refused = false;
-    int64_t left_ms = (transfer->deadline_us - loop_mono_us(transfer->client->loop)) / US_PER_MS;
-    int64_t timeout_ms = left_ms > 0 ? left_ms : 1; // to curl 0 is for ever
-    int64_t connect_ms = timeout_ms < CONNECT_TIMEOUT_MS_MAX ? timeout_ms : CONNECT_TIMEOUT_MS_MAX;
-    prepare_target(transfer);
-    EASY_SET(transfer, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
-    EASY_SET(transfer, CURLOPT_CONNECTTIMEOUT_MS, (long)connect_ms);
-    prepare_policy(transfer);
-    prepare_method(transfer);
-    prepare_callbacks(transfer);
     prepare_headers(transfer);
     if (transfer->refused) {
         transfer_drop_easy(transfer);
@@ -335,7 +310,7 @@ static enum http_result result_of(const struct transfer *transfer, CURLcode code
     if (transfer->too_large || (transfer->writing && !transfer->head_ended && code == CURLE_TOO_LARGE)) {
         return HTTP_TOO_LARGE;
     }
-    if (transfer->too_late && !transfer->again) {
+    if (transfer->too_late && !transfer->resent) {
         return HTTP_TOO_LATE;
     }
     if (transfer->writing) {

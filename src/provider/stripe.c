@@ -139,7 +139,7 @@ static void stripe_send(struct provider *provider, struct provider_call *call)
 static void stripe_abandon_call(struct provider *provider, struct provider_call *call)
 {
     (void)provider;
-    http_call_give_up(&call->http);
+    http_call_abandon(&call->http);
 }
 
 struct pace_rates stripe_rates(const char *setting, const char *api_base)

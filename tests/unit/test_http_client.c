@@ -185,7 +185,7 @@ static struct named_call hangs;
 static void give_up_hanging(struct timer *timer)
 {
     (void)timer;
-    http_call_give_up(&hangs.call);
+    http_call_abandon(&hangs.call);
 }
 
 static void a_call_that_is_given_up_ends_before_its_time_as_one_that_was_cut(void **state)

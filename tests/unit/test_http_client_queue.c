@@ -94,8 +94,8 @@ static void a_busy_host_delays_no_call_to_another(void **state)
     uv_service_loop_run(service);
     assert_int_equal(calls[2].call.result, HTTP_DONE);
     calls_left = 2;
-    http_call_give_up(&calls[0].call);
-    http_call_give_up(&calls[1].call);
+    http_call_abandon(&calls[0].call);
+    http_call_abandon(&calls[1].call);
     wait_for_calls();
     assert_int_equal(calls[0].call.result, HTTP_CUT);
     assert_int_equal(calls[1].call.result, HTTP_NOT_SENT); // it was given up while it waited

@@ -8,28 +8,28 @@
 
 #include "net/http_queue.h"
 
-#define TURNS 6
+#define ENTRIES 6
 
 static struct http_queue queue;
-static struct http_turn turns[TURNS];
+static struct http_queue_entry entries[ENTRIES];
 
 static void join(int from, int to, const char *url)
 {
     for (int i = from; i < to; i++) {
-        list_init(&turns[i].link);
-        http_queue_join(&queue, &turns[i], url);
+        list_init(&entries[i].link);
+        http_queue_add(&queue, &entries[i], url);
     }
 }
 
 static void expect_next(int expected)
 {
-    assert_ptr_equal(http_queue_next(&queue), expected < 0 ? NULL : &turns[expected]);
+    assert_ptr_equal(http_queue_take(&queue), expected < 0 ? NULL : &entries[expected]);
 }
 
 static void leave(int first, int end)
 {
     for (int i = first; i < end; i++) {
-        http_queue_leave(&queue, &turns[i]);
+        http_queue_remove(&queue, &entries[i]);
     }
 }
 
