@@ -1,4 +1,4 @@
-// The bump allocator. Invariant: bytes of a block behind `used` are zero, so an allocation need not clear
+// The bump allocator. Invariant: the bytes of a block after `used` are zero, so an allocation need not clear
 // them.
 #include "base/arena.h"
 

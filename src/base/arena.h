@@ -1,5 +1,5 @@
 // A bump allocator for one request, operation or delivery: everything in it is freed at once.
-// Not thread-safe: it belongs to whoever owns the object it serves. Memory runs out: abort.
+// Not thread-safe: it belongs to the thread that owns the object it serves. Without memory it aborts.
 #pragma once
 
 #include <stddef.h>
@@ -16,9 +16,9 @@ struct arena {
 // Zeroed memory aligned for any type. Never NULL. bytes may be 0.
 void *arena_alloc(struct arena *arena, size_t bytes);
 
-// Copies with a NUL behind. text NULL gives NULL.
+// Copies, with a NUL at the end. For text NULL: NULL.
 char *arena_strdup(struct arena *arena, const char *text);
-char *arena_strndup(struct arena *arena, const char *text, size_t bytes_max); // to the NUL at the latest
+char *arena_strndup(struct arena *arena, const char *text, size_t bytes_max); // at most to the NUL
 void *arena_memdup(struct arena *arena, const void *data, size_t bytes);
 char *arena_printf(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

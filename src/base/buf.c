@@ -1,5 +1,5 @@
-// The growing buffer. Invariant: where `data` is not NULL, len < capacity <= max + 1 and data[len] is NUL.
-// Memory it leaves is wiped, also when it grows: buffers hold bodies.
+// The growing buffer. Invariant: if `data` is not NULL, len < capacity <= max + 1 and data[len] is NUL.
+// Memory that it frees is wiped, also when it grows, because buffers hold bodies.
 #include "base/buf.h"
 
 #include <stdarg.h>
@@ -50,7 +50,7 @@ bool buf_reserve(struct buf *buf, size_t bytes)
     return true;
 }
 
-// Makes room for `bytes` more and the NUL; false, with overflow set, where max does not allow it.
+// Makes room for `bytes` more and the NUL. False, with overflow set, where max does not allow it.
 static bool make_room(struct buf *buf, size_t bytes)
 {
     if (!fits(buf, bytes)) {

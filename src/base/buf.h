@@ -1,4 +1,4 @@
-// A growing byte buffer that states its maximum. Always NUL-terminated behind `len`. Memory runs out: abort.
+// A growing byte buffer that states its maximum. A NUL always follows the content. Without memory it aborts.
 #pragma once
 
 #include <stdbool.h>
@@ -15,17 +15,17 @@ struct buf {
 #define BUF_MAX(bytes_max) ((struct buf){.max = (bytes_max)})
 #define BUF_CLEANUP __attribute__((cleanup(buf_release)))
 
-// For what can be refused, where everything else that finds no memory aborts. What its capacity would be with
-// so many bytes more; and making it so: false where there is no memory.
+// For input that can be refused: the capacity that the buffer would have with so many bytes more, and making
+// it so. False where there is no memory; all other functions abort then.
 size_t buf_capacity_with(const struct buf *buf, size_t bytes);
 bool buf_reserve(struct buf *buf, size_t bytes);
 
-// Appends. On overflow nothing is appended and `overflow` is set, so a caller checks once, at the end.
+// Append. On overflow nothing is appended and `overflow` is set, so a caller checks once, at the end.
 void buf_add(struct buf *buf, const void *data, size_t bytes);
 void buf_add_str(struct buf *buf, const char *text);
 void buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-// Takes so many bytes off the front. What is left moves there; without a rest all memory is released.
+// Takes so many bytes off the front. If nothing is left, all memory is released.
 void buf_take(struct buf *buf, size_t bytes);
 
 // The content as a C string; "" when empty. Owned by the buffer.

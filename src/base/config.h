@@ -1,5 +1,5 @@
-// Settings: default < file < environment (PAYMENTS_NAME) < flag (--name), all from one table in config.c,
-// which `--help` prints. Read once at start, then constant.
+// Settings: default < file < environment (PAYMENTS_NAME) < flag (--name), all from one table in
+// config_table.c, which `--help` prints.
 #pragma once
 
 #include <stdbool.h>
@@ -9,9 +9,9 @@
 #include "base/arena.h"
 #include "base/err.h"
 
-// Text is owned by the arena given to config_load. NULL text: not set.
+// Text is in the arena that config_load got. NULL text: not set.
 struct config {
-    const char *listen;          // "127.0.0.1:8080", "[::1]:8080", "unix:" is not offered
+    const char *listen;          // "127.0.0.1:8080", "[::1]:8080"
     const char *database;        // "sqlite:PATH" (PATH ":memory:" is refused)
     const char *data_dir;        // holds payments.db, master.key, pepper.key
     bool data_dir_given;         // false: it is the default
@@ -20,8 +20,8 @@ struct config {
     const char *stripe_api_base; // https://api.stripe.com; a slash at the end is left out
     const char *stripe_ca_file;  // extra trust anchors for that base, for stand-ins and proxies
     int64_t stripe_timeout_ms;   // one attempt, connect to last byte
-    const char *stripe_rate;     // requests a second of an account, "25,100" or "off"; NULL: by that base
-    const char *webhook_allow;   // comma-separated addresses and CIDRs
+    const char *stripe_rate; // requests a second of an account, "25,100" or "off"; NULL: depends on that base
+    const char *webhook_allow; // comma-separated addresses and CIDRs
     bool webhook_allow_http;
     const char *webhook_schedule;        // comma-separated seconds between attempts
     int64_t webhook_timeout_ms;          // one attempt
@@ -43,14 +43,13 @@ struct config {
     const char *log_level;      // debug, info, warn, error
 };
 
-// Fills *config. argv holds only flags ("--listen X" or "--listen=X") and positional words; positional words
-// are put into `rest` (at most rest_max; rest_count says how many). A file is named by --config or
-// PAYMENTS_CONFIG: `name = value` lines, # comments. ERR_VALIDATION names the setting,
-// where it came from and what it may be; ERR_CONFIG: there is no place for the data. An unknown name in the
-// file or flag is an error; an unknown PAYMENTS_ variable is only logged, an empty one counts as not there.
-// `environment` is environ.
+// Fills *config. argv holds flags ("--listen X" or "--listen=X") and positional words; at most rest_max of
+// those go into `rest`, and *rest_count says how many. --config or PAYMENTS_CONFIG names a file of `name =
+// value` lines and # comments. `environment` is environ; an empty variable counts as not set. ERR_VALIDATION
+// names the setting, its source and what it may be. An unknown name in the file or as a flag is an error; an
+// unknown PAYMENTS_ variable is only logged. ERR_CONFIG: there is no directory for the data.
 enum errc config_load(struct config *config, struct arena *arena, int argc, char **argv, char **environment,
                       const char **rest, int rest_max, int *rest_count, struct err *err) MUST_CHECK;
 
-// The table as --help text: name, variable, default, what it is.
+// Prints the table as --help text: name, variable, help, default.
 void config_print_help(FILE *out);

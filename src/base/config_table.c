@@ -1,5 +1,5 @@
-// Every setting, its bounds and its help; reading one value; printing the table. Pure but for the printing.
-// A new setting is one row here and one field in struct config.
+// Every setting, its bounds and its help; reading one value; printing the table. Pure except for the
+// printing. A new setting is one row here and one field in struct config.
 #include "base/config_table.h"
 
 #include <string.h>
@@ -16,72 +16,73 @@
 
 const struct config_row config_rows[CONFIG_ROW_COUNT] = {
     {"config", 0, CONFIG_FILE, NULL, 0, 0, NULL,
-     "A file of settings, one \"name = value\" a line, # comments."},
-    {"listen", FIELD(listen), CONFIG_TEXT, "127.0.0.1:8080", 0, 0, NULL, "Address and port to serve on."},
+     "A settings file: one \"name = value\" per line; # starts a comment."},
+    {"listen", FIELD(listen), CONFIG_TEXT, "127.0.0.1:8080", 0, 0, NULL, "Address and port to listen on."},
     {"data-dir", FIELD(data_dir), CONFIG_TEXT, CONFIG_STATE_HOME "/paymentsd", 0, 0, NULL,
-     "Directory of the database and the keys. The default is $STATE_DIRECTORY where systemd sets it, else "
-     "$XDG_STATE_HOME/paymentsd where that is set."},
+     "Directory of the database and the key files. The default is $STATE_DIRECTORY if systemd sets it, else "
+     "$XDG_STATE_HOME/paymentsd if that is set."},
     {"database", FIELD(database), CONFIG_TEXT, "sqlite:" CONFIG_DATA_DIR "/payments.db", 0, 0, NULL,
-     "Where payments are kept: sqlite:PATH."},
+     "The database: sqlite:PATH."},
     {"master-key-file", FIELD(master_key_file), CONFIG_TEXT, CONFIG_DATA_DIR "/master.key", 0, 0, NULL,
-     "The key that seals credentials: 32 bytes as base64 or 64 hex digits. Made at first start with SQLite."},
+     "File of the key that encrypts credentials: 32 bytes as base64 or 64 hex digits. The first start makes "
+     "it."},
     {"pepper-file", FIELD(pepper_file), CONFIG_TEXT, CONFIG_DATA_DIR "/pepper.key", 0, 0, NULL,
-     "The key that API keys are hashed with, in the same form. Made at first start with SQLite."},
+     "File of the key that hashes API keys, in the same form. The first start makes it."},
     {"stripe-api-base", FIELD(stripe_api_base), CONFIG_TEXT, "https://api.stripe.com", 0, 0, NULL,
-     "Where Stripe's API is, or a stand-in for it."},
+     "URL of Stripe's API, or of a stand-in for it."},
     {"stripe-ca-file", FIELD(stripe_ca_file), CONFIG_TEXT, NULL, 0, 0, NULL,
-     "Certificates (PEM) to trust for that address beside the system's."},
+     "File of certificates (PEM) to trust for that URL in addition to the system's."},
     {"stripe-timeout", FIELD(stripe_timeout_ms), CONFIG_DURATION, "80s", 100 * MS, 10 * M, NULL,
-     "How long one call to Stripe may take."},
+     "Time limit of one call to Stripe."},
     {"stripe-rate", FIELD(stripe_rate), CONFIG_TEXT, NULL, 0, 0, NULL,
-     "Calls a second to one merchant's account, in test and in live mode, such as 25,100; or off. Where it "
-     "is "
-     "not set: 25,100 at Stripe's own address, off at any other."},
+     "Calls per second to one merchant's account in test mode and in live mode, such as 25,100; or off. If "
+     "not "
+     "set: 25,100 at Stripe's own URL, off at any other."},
     {"webhook-allow", FIELD(webhook_allow), CONFIG_TEXT, NULL, 0, 0, NULL,
-     "Private addresses that webhooks may go to nevertheless: addresses and CIDRs, comma-separated."},
+     "Private addresses that webhooks may go to: comma-separated addresses and CIDRs."},
     {"webhook-allow-http", FIELD(webhook_allow_http), CONFIG_BOOL, "false", 0, 0, NULL,
-     "Whether webhooks may go to http:// URLs."},
+     "Allow webhooks to http:// URLs."},
     {"webhook-schedule", FIELD(webhook_schedule), CONFIG_TEXT,
      "5,300,1800,7200,18000,36000,50400,72000,86400", 0, 0, NULL,
-     "Seconds between attempts to deliver a webhook, comma-separated."},
+     "Seconds between the attempts to deliver a webhook, comma-separated."},
     {"webhook-timeout", FIELD(webhook_timeout_ms), CONFIG_DURATION, "15s", 100 * MS, 5 * M, NULL,
-     "How long one attempt to deliver a webhook may take."},
+     "Time limit of one attempt to deliver a webhook."},
     {"webhook-in-flight", FIELD(webhook_in_flight_max), CONFIG_INT, "256", 1, 1000, NULL,
-     "Webhook deliveries at once."},
+     "Maximum concurrent webhook deliveries."},
     {"webhook-endpoint-in-flight", FIELD(webhook_endpoint_max), CONFIG_INT, "8", 1, 1000, NULL,
-     "Webhook deliveries at once to one merchant."},
+     "Maximum concurrent webhook deliveries to one merchant."},
     {"proxy", FIELD(proxy), CONFIG_TEXT, NULL, 0, 0, NULL,
-     "The HTTP proxy (http://host:port) through which Stripe and webhook endpoints are reached. It must "
-     "refuse "
-     "private addresses itself."},
+     "HTTP proxy (http://host:port) for calls to Stripe and to webhook endpoints. It must refuse private "
+     "addresses itself."},
     {"trusted-proxies", FIELD(trusted_proxies), CONFIG_TEXT, NULL, 0, 0, NULL,
-     "Proxies whose word on a client's address is taken: addresses and CIDRs, comma-separated."},
+     "Proxies that are trusted to name a client's address: comma-separated addresses and CIDRs."},
     {"charge-window", FIELD(charge_window_ms), CONFIG_DURATION, "10m", 1 * S, 23 * H, NULL,
-     "How long a charge of unknown outcome is tried again before it is looked up; Stripe keeps a key for "
-     "24h."},
+     "How long a charge with an unknown outcome is sent again before it is only looked up. Stripe keeps an "
+     "idempotency key for 24h."},
     {"patience", FIELD(patience_ms), CONFIG_DURATION, "30s", 100 * MS, 10 * M, NULL,
      "How long a request waits for Stripe before it is answered \"pending\"."},
     {"reconcile-interval", FIELD(reconcile_interval_ms), CONFIG_DURATION, "5s", 100 * MS, 1 * H, NULL,
-     "Time between sweeps for intents whose outcome is not known."},
+     "Time between sweeps for payments whose outcome is not known."},
     {"events-interval", FIELD(events_interval_ms), CONFIG_DURATION, "60s", 100 * MS, 24 * H, NULL,
-     "Time between looks for Stripe's events of a merchant who gave no webhook secret."},
+     "How often to fetch Stripe's events for a merchant without a webhook secret."},
     {"connections", FIELD(connections_max), CONFIG_INT, "4096", 16, 1000000, NULL,
-     "Client connections at once."},
+     "Maximum concurrent client connections."},
     {"connections-per-address", FIELD(connections_per_address_max), CONFIG_INT, "256", 1, 1000000, NULL,
-     "Client connections at once from one address, once half of all are taken; trusted proxies may have "
-     "more."},
+     "Maximum concurrent client connections from one address, once half of all are taken. Trusted proxies "
+     "may "
+     "have more."},
     {"idle-timeout", FIELD(idle_timeout_ms), CONFIG_DURATION, "90s", 1 * S, 1 * H, NULL,
-     "How long a client's connection may be silent, in whole seconds: longer than your proxy keeps it."},
+     "How long a client's connection may be idle, in whole seconds. Set it longer than your proxy's."},
     {"request-timeout", FIELD(request_timeout_ms), CONFIG_DURATION, "30s", 1 * S, 10 * M, NULL,
-     "How long a client may take to send a request, or to read its answer, in whole seconds."},
+     "How long a client may take to send a request or to read the answer, in whole seconds."},
     {"operations", FIELD(operations_max), CONFIG_INT, "2048", 1, 100000, NULL,
-     "Provider calls in flight; beyond it requests are answered 503."},
+     "Maximum concurrent calls to Stripe. Beyond it, requests are answered 503."},
     {"queue", FIELD(queue_max), CONFIG_INT, "8192", 16, 1000000, NULL,
-     "Database jobs waiting or under way; beyond it requests are answered 503."},
+     "Maximum database jobs, waiting or running. Beyond it, requests are answered 503."},
     {"drain-timeout", FIELD(drain_timeout_ms), CONFIG_DURATION, "30s", 100 * MS, 1 * H, NULL,
-     "From SIGTERM to exit at the latest."},
+     "Maximum time from SIGTERM to exit."},
     {"log-level", FIELD(log_level), CONFIG_CHOICE, "info", 0, 0, "debug info warn error",
-     "The least important lines that are logged."},
+     "The lowest level that is logged."},
 };
 
 const struct config_row *config_row_find(const char *name, size_t name_bytes)
@@ -111,7 +112,7 @@ struct unit {
 };
 static const struct unit units[] = {{"h", H}, {"m", M}, {"s", S}, {"ms", MS}};
 
-// A duration in the largest unit that divides it, as people write them.
+// The duration in the largest unit that divides it.
 static const char *duration_text(struct arena *arena, int64_t ms)
 {
     size_t i = 0;
@@ -121,7 +122,7 @@ static const char *duration_text(struct arena *arena, int64_t ms)
     return arena_printf(arena, "%lld%s", (long long)(ms / units[i].ms), units[i].suffix);
 }
 
-// What the row takes, in words.
+// The values that the row accepts, in words.
 static const char *expected(const struct config_row *row, struct arena *arena)
 {
     switch (row->kind) {
@@ -136,9 +137,9 @@ static const char *expected(const struct config_row *row, struct arena *arena)
                             duration_text(arena, row->least), duration_text(arena, row->most));
     case CONFIG_TEXT:
     case CONFIG_FILE:
-        return "a text that is not empty";
+        break;
     }
-    REQUIRE(!"a kind of setting");
+    REQUIRE(!"a kind of setting with bounds");
 }
 
 static bool read_duration(const char *value, int64_t *ms)
@@ -158,12 +159,6 @@ static bool read_duration(const char *value, int64_t *ms)
         }
     }
     return false;
-}
-
-static bool read_bool(const char *value, bool *truth)
-{
-    *truth = text_equal(value, "true") || text_equal(value, "1");
-    return *truth || text_equal(value, "false") || text_equal(value, "0");
 }
 
 static bool is_choice(const char *choices, const char *value)
@@ -199,15 +194,19 @@ enum errc config_row_set(const struct config_row *row, struct config *config, co
         good = read_duration(value, &number) && number >= row->least && number <= row->most;
         break;
     case CONFIG_BOOL:
-        good = read_bool(value, &truth);
+        truth = text_equal(value, "true") || text_equal(value, "1");
+        good = truth || text_equal(value, "false") || text_equal(value, "0");
         break;
     case CONFIG_TEXT:
     case CONFIG_FILE:
         break;
     }
+    if (!good && (row->kind == CONFIG_TEXT || row->kind == CONFIG_FILE)) {
+        return err_set(err, ERR_CONFIG, "must not be empty");
+    }
     if (!good) {
         ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
-        return err_set(err, ERR_CONFIG, "takes %s", expected(row, &arena));
+        return err_set(err, ERR_CONFIG, "must be %s, not \"%.60s\"", expected(row, &arena), value);
     }
     if (row->kind == CONFIG_TEXT || row->kind == CONFIG_CHOICE) {
         memcpy(field, &value, sizeof value);
@@ -226,8 +225,7 @@ void config_print_help(FILE *out)
         [CONFIG_BOOL] = "",      [CONFIG_DURATION] = " DURATION", [CONFIG_FILE] = " FILE",
     };
     ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
-    (void)fprintf(out,
-                  "Settings; a flag goes before its variable, a variable before the file of settings:\n");
+    (void)fprintf(out, "Settings. Flags override environment variables, which override the settings file:\n");
     for (size_t i = 0; i < CONFIG_ROW_COUNT; i++) {
         const struct config_row *row = &config_rows[i];
         const char *flag = arena_printf(&arena, "--%s%s", row->name, operands[row->kind]);

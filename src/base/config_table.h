@@ -1,5 +1,4 @@
-// The table of settings: one row each says all there is to say about it. Internal to config.c and
-// config_table.c.
+// The table of settings, a row for each. Internal to config.c and config_table.c.
 #pragma once
 
 #include <stddef.h>
@@ -13,12 +12,12 @@ enum config_kind {
     CONFIG_INT,
     CONFIG_BOOL,
     CONFIG_DURATION, // "500ms", "30s", "10m", "23h"; a plain number is seconds
-    CONFIG_FILE,     // where to read settings from: from environment and flags only, kept in no field
+    CONFIG_FILE,     // the settings file: set by flag and environment only, kept in no field
 };
 
 struct config_row {
-    const char
-        *name; // the flag without its dashes; the variable is PAYMENTS_ and the name, upper case, '-' as '_'
+    // The flag without its dashes. The variable is PAYMENTS_ and the name in upper case with '-' as '_'.
+    const char *name;
     size_t offset; // of the field in struct config
     enum config_kind kind;
     const char *preset;  // the default as a user would write it; NULL: not set
@@ -29,8 +28,8 @@ struct config_row {
 };
 
 #define CONFIG_ROW_COUNT 30
-#define CONFIG_STATE_HOME "~/.local/state" // for the help: config.c knows the rest of it
-#define CONFIG_DATA_DIR "DATA_DIR"         // in a preset: the data-dir, wherever it is
+#define CONFIG_STATE_HOME "~/.local/state" // for the help; config.c finds the real one
+#define CONFIG_DATA_DIR "DATA_DIR"         // in a preset: the data directory, wherever it is
 
 extern const struct config_row config_rows[CONFIG_ROW_COUNT];
 
@@ -40,6 +39,7 @@ const struct config_row *config_row_find(const char *name, size_t name_bytes);
 // The row's environment variable, in the arena.
 const char *config_row_variable(const struct config_row *row, struct arena *arena);
 
-// Reads `value` into the row's field. ERR_CONFIG says what the setting may be; the caller says which it is.
+// Reads `value` into the row's field. ERR_CONFIG: "must be ..., not ..."; the caller puts the setting's name
+// before it.
 enum errc config_row_set(const struct config_row *row, struct config *config, const char *value,
                          struct err *err) MUST_CHECK;

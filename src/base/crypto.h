@@ -1,5 +1,5 @@
-// Every cryptographic primitive the service uses, OpenSSL's all but the CRC. Failure of OpenSSL itself
-// aborts. Callable from any thread.
+// Every cryptographic primitive that the service uses. All but the CRC are OpenSSL's; its failure aborts. Any
+// thread.
 #pragma once
 
 #include <stdbool.h>
@@ -23,7 +23,7 @@ void crypto_hmac(const void *key, size_t key_bytes, const struct crypto_part *pa
 
 void crypto_sha256(const void *data, size_t bytes, uint8_t out[SHA256_BYTES]);
 
-// Takes the same time whatever differs; lengths are public.
+// Takes the same time wherever the bytes differ.
 bool crypto_equal(const void *a, const void *b, size_t bytes);
 
 void crypto_random(void *out, size_t bytes);
@@ -39,9 +39,9 @@ struct seal_key {
 };
 void seal_key_set(struct seal_key *key, const uint8_t bytes[SEAL_KEY_BYTES]);
 
-// AES-256-GCM with a random nonce: out = version | key id | nonce | ciphertext | tag, plain_bytes +
-// SEAL_OVERHEAD_BYTES long, in the arena. `context` is associated data: the value opens only under the
-// same text, so a ciphertext moved to another row or column does not open.
+// AES-256-GCM with a random nonce. The result is SEAL_OVERHEAD_BYTES longer than the plain text, in the
+// arena. `context` is associated data: the value opens only with the same text, so a ciphertext that was
+// moved to another row or column does not open.
 struct sealed {
     const uint8_t *data;
     size_t bytes;
@@ -51,6 +51,7 @@ struct sealed seal(const struct seal_key *key, struct arena *arena, const char *
 
 bool seal_is_of(const struct seal_key *key, struct sealed sealed); // whether it was sealed with this key
 
-// Opens into the arena with a NUL behind. ERR_CRYPTO: another key (says so), another context, or damaged.
+// Opens into the arena, with a NUL at the end. ERR_CRYPTO: another key (says so), another context, or
+// damaged.
 enum errc seal_open(const struct seal_key *key, struct arena *arena, const char *context,
                     struct sealed sealed, char **plain, size_t *plain_bytes, struct err *err) MUST_CHECK;

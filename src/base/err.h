@@ -1,5 +1,5 @@
-// What can go wrong, as one enum. Functions that can fail return `enum errc` (must be used) and take
-// `struct err *err` last, which they fill on failure only. Whoever returns an error does not log it.
+// What can go wrong, as one enum. A function that can fail returns `enum errc` (must be used) and takes
+// `struct err *err` last, which it fills on failure only. A function that returns an error does not log it.
 #pragma once
 
 #include <stdbool.h>
@@ -31,9 +31,9 @@ enum errc {
     ERR_PROVIDER_AUTH_FAILED,
     ERR_PROVIDER_UNAVAILABLE,
     ERR_OVERLOADED,
-    ERR_CATCHING_UP, // whether this database is whole is being found out
+    ERR_CATCHING_UP, // the provider is being asked what this database lacks
     ERR_STORE_BUSY,  // another process holds the database: nothing of the transaction is kept
-    // Internal; outside they are all INTERNAL_ERROR.
+    // Internal; the API answers INTERNAL_ERROR to all of them.
     ERR_EXISTS,  // a unique constraint refused the row
     ERR_STORE,   // the database failed: nothing of the transaction is kept
     ERR_UNKNOWN, // the provider's outcome is not known: money may have moved
@@ -50,7 +50,7 @@ struct err {
     char message[ERR_MESSAGE_MAX];
 };
 
-// Whether the database failed, for whatever reason.
+// Whether the database failed.
 static inline bool errc_is_store(enum errc code)
 {
     return code == ERR_STORE || code == ERR_STORE_BUSY;
@@ -62,6 +62,3 @@ static inline bool errc_is_store(enum errc code)
 // bytes, and returns code, so that a failure is one statement: `return err_set(err, ERR_IO, "...")`.
 enum errc err_set(struct err *err, enum errc code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-
-// The code's own sentence, for logs ("the database failed"). Static storage.
-const char *errc_sentence(enum errc code);

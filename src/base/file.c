@@ -1,5 +1,5 @@
-// Directories and small files that must appear whole or not at all. What can fail here is nearly always a
-// permission or a full disk, so errors are an operator's: one line with the path and the system's reason.
+// See file.h. Failures are nearly always a permission or a full disk, so each error is a line for the
+// operator: the path and the system's reason.
 #include "base/file.h"
 
 #include <errno.h>
@@ -33,8 +33,8 @@ static enum errc make_one(const char *path, struct err *err)
     if (mkdir(path, DIRECTORY_MODE) == 0 || (errno == EEXIST && is_directory(path))) {
         return OK;
     }
-    return err_set(err, ERR_CONFIG, "cannot make the directory %s: %s", path,
-                   errno == EEXIST ? "a file of that name is there" : strerror(errno));
+    return err_set(err, ERR_CONFIG, "cannot create the directory %s: %s", path,
+                   errno == EEXIST ? "a file of that name exists" : strerror(errno));
 }
 
 enum errc file_make_directory(const char *path, struct err *err)
@@ -44,7 +44,7 @@ enum errc file_make_directory(const char *path, struct err *err)
         return err_set(err, ERR_CONFIG, "the directory's name is too long: %.80s...", path);
     }
     if (is_directory(path)) {
-        return OK; // also where those above it may not be looked at
+        return OK; // also where its parents may not be read
     }
     for (char *at = part + 1; part[0] != '\0' && *at != '\0'; at++) {
         if (*at != '/') {
@@ -52,9 +52,9 @@ enum errc file_make_directory(const char *path, struct err *err)
         }
         *at = '\0';
         if (!is_directory(part)) {
-            enum errc e = make_one(part, err);
-            if (e != OK) {
-                return e;
+            enum errc rc = make_one(part, err);
+            if (rc != OK) {
+                return rc;
             }
         }
         *at = '/';
@@ -78,8 +78,8 @@ static enum errc directory_of(const char *path, char out[PATH_MAX], struct err *
 enum errc file_make_directory_of(const char *path, struct err *err)
 {
     char directory[PATH_MAX];
-    enum errc e = directory_of(path, directory, err);
-    return e != OK ? e : file_make_directory(directory, err);
+    enum errc rc = directory_of(path, directory, err);
+    return rc != OK ? rc : file_make_directory(directory, err);
 }
 
 enum errc file_sync(const char *path, struct err *err)
@@ -94,8 +94,8 @@ enum errc file_sync(const char *path, struct err *err)
 enum errc file_sync_directory_of(const char *path, struct err *err)
 {
     char directory[PATH_MAX];
-    enum errc e = directory_of(path, directory, err);
-    return e != OK ? e : file_sync(directory, err);
+    enum errc rc = directory_of(path, directory, err);
+    return rc != OK ? rc : file_sync(directory, err);
 }
 
 static bool write_all(int descriptor, const void *data, size_t bytes)
@@ -114,21 +114,21 @@ static bool write_all(int descriptor, const void *data, size_t bytes)
     return true;
 }
 
-// Writes a temporary file beside `path` (mkostemp makes it 0600) and links it there: link, unlike rename,
+// Writes a temporary file beside `path` (mkostemp makes it 0600) and links it as `path`. Unlike rename, link
 // refuses to replace a file that another process has made meanwhile.
 static enum errc write_and_link(const char *path, char *temporary, const void *data, size_t bytes,
                                 bool *created, struct err *err)
 {
     __attribute__((cleanup(close_descriptor))) int descriptor = mkostemp(temporary, O_CLOEXEC);
     if (descriptor < 0) {
-        return err_set(err, ERR_CONFIG, "cannot make the file %s: %s", path, strerror(errno));
+        return err_set(err, ERR_CONFIG, "cannot create the file %s: %s", path, strerror(errno));
     }
     bool whole = write_all(descriptor, data, bytes) && fsync(descriptor) == 0;
     *created = whole && link(temporary, path) == 0;
     int reason = errno;
     (void)unlink(temporary);
     if (!*created && !(whole && reason == EEXIST)) {
-        return err_set(err, ERR_CONFIG, "cannot make the file %s: %s", path, strerror(reason));
+        return err_set(err, ERR_CONFIG, "cannot create the file %s: %s", path, strerror(reason));
     }
     return OK;
 }
@@ -139,14 +139,14 @@ enum errc file_create(const char *path, const void *data, size_t bytes, bool *cr
     if (snprintf(temporary, sizeof temporary, "%s" TEMPORARY_SUFFIX, path) >= (int)sizeof temporary) {
         return err_set(err, ERR_CONFIG, "the file's name is too long: %.80s...", path);
     }
-    enum errc e = write_and_link(path, temporary, data, bytes, created, err);
-    return e != OK ? e : file_sync_directory_of(path, err);
+    enum errc rc = write_and_link(path, temporary, data, bytes, created, err);
+    return rc != OK ? rc : file_sync_directory_of(path, err);
 }
 
-enum errc file_name_again(const char *path, const char *name, struct err *err)
+enum errc file_link(const char *path, const char *name, struct err *err)
 {
     if (link(path, name) != 0 && errno != EEXIST) {
-        return err_set(err, ERR_CONFIG, "cannot name %s also %s: %s", path, name, strerror(errno));
+        return err_set(err, ERR_CONFIG, "cannot link %s as %s: %s", path, name, strerror(errno));
     }
     return file_sync_directory_of(name, err);
 }
@@ -154,7 +154,7 @@ enum errc file_name_again(const char *path, const char *name, struct err *err)
 enum errc file_replace(const char *path, const char *by, struct err *err)
 {
     if (rename(by, path) != 0) {
-        return err_set(err, ERR_CONFIG, "cannot put %s in the place of %s: %s", by, path, strerror(errno));
+        return err_set(err, ERR_CONFIG, "cannot rename %s to %s: %s", by, path, strerror(errno));
     }
     return file_sync_directory_of(path, err);
 }

@@ -1,6 +1,5 @@
-// JSON values. json_check.c holds the grammar first; json-c then builds the tree, and the number of its
-// members is compared with the number in the text, for json-c keeps the last of repeated names without a
-// word.
+// JSON values. json_check.c checks the grammar, then json-c builds the tree. json-c silently keeps the last
+// of repeated names, so the number of members in the tree is compared with the number in the text.
 #include "base/json.h"
 
 #include <string.h>
@@ -24,18 +23,18 @@ void json_release(struct json_object **value)
     *value = NULL;
 }
 
-// Builds the tree of a checked text. json-c's own strictness stays off: it adds nothing to the check, and it
+// Builds the tree of a checked text. json-c's own strictness stays off: it adds nothing to the check, and
 // refuses integers beyond 64 bits, which are JSON.
 static bool build(const char *text, size_t bytes, struct json_object **value)
 {
-    // json-c counts a scalar as a level; the check has counted brackets.
+    // json-c counts a scalar as a level; the check counts brackets.
     __attribute__((cleanup(free_tokener))) struct json_tokener *tokener =
         json_tokener_new_ex(JSON_DEPTH_MAX + 2);
     REQUIRE(tokener != NULL);
     *value = json_tokener_parse_ex(tokener, text, (int)bytes);
     if (json_tokener_get_error(tokener) == json_tokener_continue) {
         *value =
-            json_tokener_parse_ex(tokener, "", 1); // a number alone ends only with the text: its NUL says so
+            json_tokener_parse_ex(tokener, "", 1); // a lone number ends with the text: json-c needs its NUL
     }
     return json_tokener_get_error(tokener) == json_tokener_success;
 }
@@ -57,7 +56,7 @@ static size_t count_members(struct json_object *value)
     return count;
 }
 
-// The length of the string token that a checked text has at its start, quotes included.
+// The length of the string token at the start of a checked text, quotes included.
 static size_t string_bytes(const char *text)
 {
     size_t at = 1;
@@ -67,7 +66,7 @@ static size_t string_bytes(const char *text)
     return at + 1;
 }
 
-// Whether the string token is a name of an object: only a name has a colon behind it.
+// Whether the string token is a name in an object: only a name has a colon after it.
 static bool is_name(const char *token, size_t token_bytes, const char *end)
 {
     const char *at = token + token_bytes;
@@ -77,9 +76,9 @@ static bool is_name(const char *token, size_t token_bytes, const char *end)
     return at < end && *at == ':';
 }
 
-// Adds the name, unescaped, to the names of its object; false where it is there already.
-static bool note_name(struct json_object *names, const char *token, size_t token_bytes,
-                      struct json_place place, struct err *err)
+// Adds the unescaped name to the names of its object. False where it is repeated.
+static bool add_name(struct json_object *names, const char *token, size_t token_bytes,
+                     struct json_place place, struct err *err)
 {
     JSON_CLEANUP struct json_object *name = NULL;
     REQUIRE(build(token, token_bytes, &name));
@@ -94,7 +93,8 @@ static bool note_name(struct json_object *names, const char *token, size_t token
     return true;
 }
 
-// Says which name a checked text repeats, knowing that it does: the slow way, once something is wrong.
+// Says which name a checked text repeats. The text must repeat one. Slow, and only for a text that is
+// refused.
 static void find_repeat(const char *text, size_t bytes, struct err *err)
 {
     struct json_object *names[JSON_DEPTH_MAX + 1] = {0}; // the names so far of each object that is open
@@ -111,7 +111,7 @@ static void find_repeat(const char *text, size_t bytes, struct err *err)
         } else if (text[at] == '"') {
             size_t token_bytes = string_bytes(text + at);
             if (is_name(text + at, token_bytes, text + bytes)) {
-                searching = note_name(names[depth], text + at, token_bytes, json_place(text, at), err);
+                searching = add_name(names[depth], text + at, token_bytes, json_place(text, at), err);
             }
             at += token_bytes - 1;
         }
@@ -134,9 +134,9 @@ enum errc json_parse_bounded(const char *text, size_t bytes, size_t values_max, 
         return err_set(err, ERR_BAD_REQUEST, "the text is too long");
     }
     size_t member_count = 0;
-    enum errc code = json_check(text, bytes, JSON_DEPTH_MAX, values_max, &member_count, err);
-    if (code != OK) {
-        return code;
+    enum errc rc = json_check(text, bytes, JSON_DEPTH_MAX, values_max, &member_count, err);
+    if (rc != OK) {
+        return rc;
     }
     JSON_CLEANUP struct json_object *built = NULL;
     if (!build(text, bytes, &built)) {

@@ -1,5 +1,5 @@
-// JSON through json-c, with the checks it leaves to its caller. Values are json-c's own, reference counted.
-// Pure; any thread, one value in one thread at a time.
+// JSON through json-c, with the checks that it leaves to its caller. Values are json-c's own, reference
+// counted. Pure; any thread, but a value belongs to one thread at a time.
 #pragma once
 
 #include <json-c/json.h>
@@ -14,32 +14,33 @@
 void json_release(struct json_object **value); // drops the reference, sets NULL
 
 #define JSON_DEPTH_MAX 32
-// A value costs up to 2 us and 800 bytes (an empty object), whatever little text it is: 1 MiB of "{}," would
-// be 0.7 s and 285 MB. One of Stripe's objects has some 60 to 300; pages of them have a bound of their own.
+// A value costs up to 2 us and 800 bytes (an empty object), however short its text: 1 MiB of "{}," would cost
+// 0.7 s and 285 MB. An object of a provider has some 60 to 300 values; pages of them have a limit of their
+// own.
 #define JSON_VALUES_MAX 20000
 
 // Parses the whole text: strict RFC 8259, UTF-8, depth at most JSON_DEPTH_MAX, at most JSON_VALUES_MAX
-// values, no repeated name within an object, no \u0000 within a string. ERR_BAD_REQUEST with a sentence
-// (what is expected, or which name is repeated, at which line and column). The caller releases.
+// values, no repeated name in an object, no \u0000 in a string. ERR_BAD_REQUEST says what is expected, or
+// which name is repeated, at which line and column. The caller releases.
 enum errc json_parse(const char *text, size_t bytes, struct json_object **value, struct err *err) MUST_CHECK;
-// The same with another bound on the values.
+// The same with another limit of values.
 enum errc json_parse_bounded(const char *text, size_t bytes, size_t values_max, struct json_object **value,
                              struct err *err) MUST_CHECK;
 
-// Reading what is not ours (a provider's answer): a member of the wrong type reads as absent. NULL-safe on
-// `object`.
+// Reading untrusted input, such as a provider's answer: a member of the wrong type reads as absent. `object`
+// may be NULL.
 struct json_object *json_get(struct json_object *object, const char *name); // NULL if absent or null
 const char *json_get_str(struct json_object *object, const char *name);     // NULL if absent; owned by object
 int64_t json_get_i64(struct json_object *object, const char *name, int64_t absent); // no doubles
 bool json_get_bool(struct json_object *object, const char *name, bool absent);
 
-// A number exactly as its text stood ("10.00"), or NULL for anything but a number. An integer beyond 64 bits
-// comes back clamped to 64 bits, which is above every limit there is. In the arena.
+// A number exactly as it was written ("10.00"); NULL for any other value. An integer beyond 64 bits is
+// clamped to 64 bits, which is above every limit there is. In the arena.
 const char *json_number_text(struct arena *arena, struct json_object *value);
 
-// Building answers; members keep the order of adding.
+// Building answers. Members keep the order in which they were added.
 struct json_object *json_new_object(void);
-// `text` NULL adds null. json_add takes the reference to `value`, of which NULL is JSON's null.
+// `text` NULL adds null. json_add takes over the reference to `value`; NULL adds null.
 void json_add_str(struct json_object *object, const char *name, const char *text);
 void json_add_i64(struct json_object *object, const char *name, int64_t value);
 void json_add_bool(struct json_object *object, const char *name, bool value);

@@ -1,5 +1,5 @@
-// A recursive-descent check of RFC 8259. json-c builds the values but is lenient even when strict (NaN, raw
-// control characters, numbers like 1.); what passes here is JSON, and nothing else reaches json-c.
+// A recursive-descent check of RFC 8259. json-c is lenient even in its strict mode (NaN, raw control
+// characters, numbers like 1.), so only a text that passes here reaches it.
 #include "base/json_check.h"
 
 #include <stdbool.h>
@@ -14,7 +14,7 @@ struct cursor {
     int depth_left;
     size_t values_left;
     size_t member_count;
-    const char *wrong; // what was refused at `at`; NULL while all is well
+    const char *wrong; // why the text is refused at `at`; NULL: it is not
 };
 
 static bool refuse(struct cursor *cursor, const char *wrong)
@@ -23,7 +23,7 @@ static bool refuse(struct cursor *cursor, const char *wrong)
     return false;
 }
 
-// The byte at the cursor; NUL, which is no part of any token, at the end.
+// The byte at the cursor; at the end NUL, which is part of no token.
 static char peek(const struct cursor *cursor)
 {
     return cursor->at < cursor->end ? *cursor->at : '\0';
@@ -158,7 +158,7 @@ static bool check_member(struct cursor *cursor)
     return check_value(cursor);
 }
 
-// The inside of an object or array, from behind its opening bracket.
+// The inside of an object or array, after its opening bracket.
 static bool check_list(struct cursor *cursor, bool (*check_item)(struct cursor *cursor), char close)
 {
     skip_space(cursor);

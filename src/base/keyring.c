@@ -1,5 +1,5 @@
-// The two key files. Invariant: a key that was once made is never replaced, here or by a process side by
-// side, because everything sealed or hashed under it would be lost. Before threads start, and in commands.
+// The two key files. Invariant: a key is never replaced, neither here nor by another process, because
+// everything sealed or hashed under it would be lost. Before threads start, and in commands.
 #include "base/keyring.h"
 
 #include <errno.h>
@@ -17,7 +17,7 @@
 #define HEX_CHARS (2 * KEY_BYTES)
 #define FILE_BYTES_MAX 256 // a key is 44 or 64 characters; more is another file
 
-// A key file's text, wiped when done with.
+// A key file's text, which is wiped after use.
 struct key_text {
     char text[FILE_BYTES_MAX + 1];
 };
@@ -35,15 +35,6 @@ static void close_descriptor(int *descriptor)
     }
 }
 
-// Everyone's bits always count. The group's count in a file of our own: one that belongs to another user
-// (root) and is given to us is how service managers hand over credentials, where the group's bits are an
-// access list's mask.
-static bool others_may_read(const struct stat *status)
-{
-    return (status->st_mode & S_IRWXO) != 0 ||
-           ((status->st_mode & S_IRWXG) != 0 && status->st_uid == geteuid());
-}
-
 static enum errc read_file(const char *what, const char *path, struct key_text *out, struct err *err)
 {
     __attribute__((cleanup(close_descriptor))) int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -54,8 +45,11 @@ static enum errc read_file(const char *what, const char *path, struct key_text *
     if (!S_ISREG(status.st_mode)) {
         return err_set(err, ERR_CONFIG, "the %s file %s is not a regular file", what, path);
     }
-    if (others_may_read(&status)) {
-        return err_set(err, ERR_CONFIG, "the %s file %s is accessible to other users: run chmod 600 on it", what, path);
+    // The bits of all others always count, the group's only in a file of our own. Service managers hand over
+    // credentials in a file of another user (root), where the group's bits are an access list's mask.
+    if ((status.st_mode & S_IRWXO) != 0 || ((status.st_mode & S_IRWXG) != 0 && status.st_uid == geteuid())) {
+        return err_set(err, ERR_CONFIG, "the %s file %s is accessible to other users: run chmod 600 on it",
+                       what, path);
     }
     ssize_t bytes = read(descriptor, out->text, FILE_BYTES_MAX);
     if (bytes < 0) {
@@ -65,28 +59,7 @@ static enum errc read_file(const char *what, const char *path, struct key_text *
     return OK;
 }
 
-static int hex_value(char c)
-{
-    static const char digits[] = "0123456789abcdef";
-    char lower = c >= 'A' && c <= 'F' ? (char)(c - 'A' + 'a') : c;
-    const char *at = lower == '\0' ? NULL : strchr(digits, lower);
-    return at == NULL ? -1 : (int)(at - digits);
-}
-
-static bool parse_hex(const char *text, uint8_t key[KEY_BYTES])
-{
-    for (size_t i = 0; i < KEY_BYTES; i++) {
-        int high = hex_value(text[2 * i]);
-        int low = high < 0 ? -1 : hex_value(text[2 * i + 1]);
-        if (low < 0) {
-            return false;
-        }
-        key[i] = (uint8_t)(high << 4 | low);
-    }
-    return true;
-}
-
-// The text has one form or the other by its length alone: base64 of 32 bytes is 44 characters.
+// The length alone tells the form: base64 of 32 bytes has 44 characters, hex has 64.
 static bool parse_key(char *text, uint8_t key[KEY_BYTES])
 {
     size_t chars = strlen(text);
@@ -95,7 +68,15 @@ static bool parse_key(char *text, uint8_t key[KEY_BYTES])
     }
     text[chars] = '\0';
     if (chars == HEX_CHARS) {
-        return parse_hex(text, key);
+        for (size_t i = 0; i < KEY_BYTES; i++) {
+            int high = text_hex_value(text[2 * i]);
+            int low = text_hex_value(text[2 * i + 1]);
+            if (high < 0 || low < 0) {
+                return false;
+            }
+            key[i] = (uint8_t)(high << 4 | low);
+        }
+        return true;
     }
     size_t bytes = 0;
     return text_base64_decode(text, key, KEY_BYTES, &bytes, NULL) == OK && bytes == KEY_BYTES;
@@ -108,9 +89,9 @@ static enum errc make_file(const char *path, struct err *err)
     ARENA_CLEANUP struct arena arena = ARENA_EMPTY; // wipes what it held
     const char *text = arena_printf(&arena, "%s\n", text_base64(&arena, key, sizeof key));
     crypto_wipe(key, sizeof key);
-    enum errc e = file_make_directory_of(path, err);
-    bool created; // false: another process was first, and its key is the one
-    return e != OK ? e : file_create(path, text, strlen(text), &created, err);
+    enum errc rc = file_make_directory_of(path, err);
+    bool created; // false: another process was first, and its key is used
+    return rc != OK ? rc : file_create(path, text, strlen(text), &created, err);
 }
 
 static enum errc load_one(const char *what, const char *path, bool create, uint8_t key[KEY_BYTES],
@@ -120,15 +101,15 @@ static enum errc load_one(const char *what, const char *path, bool create, uint8
         if (!create) {
             return err_set(err, ERR_CONFIG, "the %s file %s is missing", what, path);
         }
-        enum errc e = make_file(path, err);
-        if (e != OK) {
-            return e;
+        enum errc rc = make_file(path, err);
+        if (rc != OK) {
+            return rc;
         }
     }
     TEXT_CLEANUP struct key_text text = {0};
-    enum errc e = read_file(what, path, &text, err);
-    if (e != OK) {
-        return e;
+    enum errc rc = read_file(what, path, &text, err);
+    if (rc != OK) {
+        return rc;
     }
     if (!parse_key(text.text, key)) {
         return err_set(err, ERR_CONFIG, "the %s file %s must hold 32 bytes as base64 or as 64 hex digits",
@@ -142,11 +123,11 @@ enum errc keyring_load(struct keyring *keyring, const char *master_key_file, con
 {
     uint8_t master[SEAL_KEY_BYTES];
     uint8_t pepper[KEY_BYTES];
-    enum errc e = load_one("master key", master_key_file, create, master, err);
-    if (e == OK) {
-        e = load_one("pepper", pepper_file, create, pepper, err);
+    enum errc rc = load_one("master key", master_key_file, create, master, err);
+    if (rc == OK) {
+        rc = load_one("pepper", pepper_file, create, pepper, err);
     }
-    if (e == OK) {
+    if (rc == OK) {
         uint8_t digest[SHA256_BYTES];
         seal_key_set(&keyring->master, master);
         memcpy(keyring->pepper, pepper, sizeof keyring->pepper);
@@ -155,21 +136,21 @@ enum errc keyring_load(struct keyring *keyring, const char *master_key_file, con
     }
     crypto_wipe(master, sizeof master);
     crypto_wipe(pepper, sizeof pepper);
-    return e;
+    return rc;
 }
 
 static enum errc check_one(const char *what, const char *path, struct err *err)
 {
     uint8_t key[KEY_BYTES];
-    enum errc e = access(path, F_OK) != 0 && errno == ENOENT ? OK : load_one(what, path, false, key, err);
+    enum errc rc = access(path, F_OK) != 0 && errno == ENOENT ? OK : load_one(what, path, false, key, err);
     crypto_wipe(key, sizeof key);
-    return e;
+    return rc;
 }
 
 enum errc keyring_check(const char *master_key_file, const char *pepper_file, struct err *err)
 {
-    enum errc e = check_one("master key", master_key_file, err);
-    return e == OK ? check_one("pepper", pepper_file, err) : e;
+    enum errc rc = check_one("master key", master_key_file, err);
+    return rc == OK ? check_one("pepper", pepper_file, err) : rc;
 }
 
 void keyring_wipe(struct keyring *keyring)

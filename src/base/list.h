@@ -26,7 +26,7 @@ static inline bool list_empty(const struct list *head)
     return head->next == head;
 }
 
-// Whether the node is in a list; a node must have been list_init'ed or list_remove'd before.
+// Whether the node is in a list. It must have been passed to list_init or list_remove before.
 static inline bool list_linked(const struct list *node)
 {
     return node->next != node;

@@ -1,6 +1,6 @@
-// Log lines: composed on the stack, one write each, so that lines of several threads do not mix.
-// Invariants: every line is one valid JSON object, whatever bytes it was given; a field that does not fit is
-// left out. Nothing waits for a reader of the log: a line that would have to wait is dropped and counted.
+// Log lines: composed on the stack and written with one call each, so that lines of several threads do not
+// mix. Invariants: every line is one valid JSON object, whatever bytes it gets; a field that does not fit is
+// left out. Nothing waits for the log's reader: a line that would have to wait is dropped and counted.
 #include "base/log.h"
 
 #include <errno.h>
@@ -22,7 +22,7 @@
 #include "base/timefmt.h"
 
 #define STRING_BYTES_MAX 500
-#define LINE_BYTES_MAX PIPE_BUF // a pipe takes so much as a whole or not at all
+#define LINE_BYTES_MAX PIPE_BUF // a pipe takes this much whole or not at all
 #define LINE_END "}\n"
 
 static atomic_int least_level = LOG_INFO;
@@ -32,15 +32,15 @@ static atomic_llong dropped_total;
 static int out = STDERR_FILENO;
 static enum { OUT_MAY_WAIT, OUT_NEVER_WAITS, OUT_SOCKET } out_kind;
 
-// Of what went out before, under the mutex.
+// What is left over from the lines before; under the mutex.
 static pthread_mutex_t out_mutex = PTHREAD_MUTEX_INITIALIZER;
-static int64_t dropped;           // lines, since that was last said
-static char rest[LINE_BYTES_MAX]; // of the last line, which was taken in part, as a terminal may
+static int64_t dropped;           // lines, since that was last logged
+static char rest[LINE_BYTES_MAX]; // of the last line, which a terminal may take in part
 static size_t rest_bytes;
 
 struct line {
     size_t len;
-    bool full; // something did not fit since this was last cleared
+    bool full; // something did not fit since this was cleared
     char text[LINE_BYTES_MAX];
 };
 
@@ -61,8 +61,8 @@ static void put_code_point(struct line *line, uint32_t code_point)
     put(line, escaped, (size_t)bytes);
 }
 
-// Control characters (also those of ISO 8859, which a terminal may obey) are escaped; a malformed byte reads
-// as U+FFFD.
+// Escapes control characters, also those of ISO 8859, which a terminal may obey. A malformed byte reads as
+// U+FFFD.
 static void put_string(struct line *line, const char *text)
 {
     put(line, "\"", 1);
@@ -91,7 +91,7 @@ static void put_string(struct line *line, const char *text)
     put(line, "\"", 1);
 }
 
-// A member, whole or not at all.
+// Adds a member, whole or not at all.
 static void put_member(struct line *line, const struct log_field *field)
 {
     size_t before = line->len;
@@ -125,8 +125,8 @@ void log_never_wait(void)
     if (S_ISSOCK(status.st_mode)) {
         out_kind = OUT_SOCKET;
     } else if (S_ISFIFO(status.st_mode) || S_ISCHR(status.st_mode)) {
-        // Opened anew: O_NONBLOCK on stderr itself would also be everyone's who shares it. What another user
-        // made may not be opened; then `put_out` looks for room alone.
+        // Opened anew, because O_NONBLOCK on stderr itself would change it for every process that shares it.
+        // A pipe that another user made may not be opened; then write_some only checks for room.
         int own = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
         if (own >= 0) {
             out = own;
@@ -156,7 +156,7 @@ static ssize_t write_some(const char *text, size_t bytes)
     return written;
 }
 
-// Under the mutex. False: nothing of it was taken. What is begun is ended before anything else goes out.
+// Under the mutex. False: nothing of the text was taken. A line that was begun is ended before the next.
 static bool put_out(const char *text, size_t bytes)
 {
     ssize_t written = rest_bytes > 0 ? write_some(rest, rest_bytes) : 0;
@@ -206,8 +206,8 @@ static void compose(struct line *line, enum log_level level, const char *message
     line->len += strlen(LINE_END);
 }
 
-// Under the mutex. Whether it was said, or there is nothing to say.
-static bool say_dropped(void)
+// Under the mutex. Logs how many lines were dropped. False: it could not.
+static bool report_dropped(void)
 {
     if (dropped == 0) {
         return true;
@@ -229,7 +229,7 @@ void log_write(enum log_level level, const char *message, const struct log_field
     struct line line;
     compose(&line, level, message, fields, count);
     REQUIRE(pthread_mutex_lock(&out_mutex) == 0);
-    if (!say_dropped() || !put_out(line.text, line.len)) {
+    if (!report_dropped() || !put_out(line.text, line.len)) {
         dropped++;
         atomic_fetch_add(&dropped_total, 1);
     }

@@ -1,6 +1,6 @@
-// One JSON line an event on stderr: time, level, message, then the fields. Any thread; a line is one write.
-// It never waits: while stderr takes nothing, lines are dropped, and the next one that is taken follows one
-// that says how many. Never give it a secret or a body: fields are ids, counts, codes. Strings are escaped
+// Logs an event as one JSON line on stderr: time, level, message, then the fields. Any thread; a line is one
+// write. It never waits: while stderr takes nothing, lines are dropped, and a line that says how many comes
+// before the next one. Never log a secret or a body: fields are ids, counts and codes. Strings are escaped
 // and cut at 500 bytes.
 #pragma once
 
@@ -25,8 +25,8 @@ static inline struct log_field log_str(const char *name, const char *text)
 
 // Lines below this level are dropped. Set before threads start, or by SIGHUP (atomic).
 void log_set_level(enum log_level level);
-// For a service that must go on whatever becomes of its log: asks the system not to wait for stderr, whatever
-// it is. Once, before threads start.
+// For a service that must go on although nobody reads its log: asks the system not to wait for stderr. Once,
+// before threads start.
 void log_never_wait(void);
 int64_t log_dropped_total(void);
 void log_write(enum log_level level, const char *message, const struct log_field *fields, size_t count);

@@ -1,5 +1,5 @@
-// The seam between the service and time: clocks, timers and the way back from other threads. The real one
-// is net/uv_loop.c; a simulated one runs the whole service in one thread on a virtual clock.
+// The seam between the service and its event loop: clocks, timers, and tasks that other threads post.
+// net/uv_loop.c is the real one. A simulated one runs the whole service in one thread on a virtual clock.
 #pragma once
 
 #include <stdint.h>
@@ -12,7 +12,7 @@ struct task {
     void (*run)(struct task *task);
 };
 
-// One sweep of one kind of time-driven work; there are a few dozen of them, never one a request.
+// There are a few dozen timers, one for each kind of work that is due by time; never one for each request.
 struct timer {
     struct list link;
     int64_t due_us; // monotonic

@@ -1,5 +1,5 @@
-// The end of the line for a broken invariant. Any thread. Uses poll(2) and write(2) alone, so that it works
-// in any state.
+// How the process ends at a broken invariant. Any thread. It calls only poll(2) and write(2), so that it
+// works in any state.
 #include "base/require.h"
 
 #include <poll.h>
@@ -14,10 +14,10 @@ void require_failed(const char *condition, const char *file, int line)
     if (bytes > (int)sizeof text - 1) {
         bytes = (int)sizeof text - 1;
     }
-    // A process that waited for a reader of the log would neither go on nor end.
+    // Does not wait for a reader: the process must end.
     struct pollfd room = {.fd = STDERR_FILENO, .events = POLLOUT};
     if (bytes > 0 && poll(&room, 1, 0) == 1 && write(STDERR_FILENO, text, (size_t)bytes) < 0) {
-        abort(); // nothing is left to say it with
+        abort(); // there is no other way to report it
     }
     abort();
 }

@@ -1,4 +1,4 @@
-// A broken invariant aborts, in every build: carrying on with wrong state is how money goes wrong.
+// A broken invariant aborts, in every build: to go on with wrong state is how money goes wrong.
 #pragma once
 
 #include <stddef.h>

@@ -1,4 +1,4 @@
-// Secrets and what people may see of them. Pure; one secret in one thread at a time.
+// See secret.h. Pure; a secret belongs to one thread at a time.
 #include "base/secret.h"
 
 #include <string.h>

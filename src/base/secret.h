@@ -16,5 +16,5 @@ struct secret {
 void secret_set(struct secret *secret, const void *data, size_t bytes);
 void secret_wipe(struct secret *secret);
 
-// "****" and the last 4 characters, for people; "****" alone where the secret has under 12. out holds 9.
+// "****" and the last 4 characters, for people; only "****" where the secret has fewer than 12. out holds 9.
 void secret_mask(const struct secret *secret, char out[9]);

@@ -1,5 +1,5 @@
-// The hash table: chains, at most one node a bucket on average. Not thread-safe.
-// SipHash-1-3 (Aumasson and Bernstein) under a random seed: the keys come from outside.
+// The hash table: chains, with at most one node for each bucket on average. SipHash-1-3 (Aumasson and
+// Bernstein) with a random seed, because the keys are untrusted. Not thread-safe.
 #include "base/table.h"
 
 #include <stdlib.h>
@@ -63,8 +63,7 @@ static uint64_t hash_of(const uint64_t seed[2], const void *key, size_t key_byte
     return v[0] ^ v[1] ^ v[2] ^ v[3];
 }
 
-// Where the pointer to this key's node stands: in the bucket or in the node before; it points to NULL if
-// absent.
+// The pointer to this key's node, in the bucket or in the node before. It is NULL where the key is absent.
 static struct table_node **slot_of(const struct table *table, uint64_t hash, const void *key,
                                    size_t key_bytes)
 {

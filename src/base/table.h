@@ -1,6 +1,5 @@
-// An intrusive hash table keyed by bytes (ids, addresses). SipHash-like keyed hashing, so that outsiders
-// cannot aim at one bucket. Not thread-safe. It owns neither keys nor nodes: the
-// node's owner keeps the key alive.
+// An intrusive hash table keyed by bytes (ids, addresses). The hash has a random seed, so that no client can
+// fill one bucket. It owns neither keys nor nodes: the node's owner keeps the key alive. Not thread-safe.
 #pragma once
 
 #include <stddef.h>

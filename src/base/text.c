@@ -1,9 +1,12 @@
-// Comparing, changing and reading text. Pure; ASCII rules whatever the locale, for protocols are not
-// translated. Hex and base64 are in text_code.c.
+// Comparing, changing and reading text; hex and base64 (RFC 4648 section 4). ASCII rules whatever the locale,
+// because protocols are not translated. Decoding accepts only what encoding makes: no line breaks, no missing
+// padding, no stray bits at the end. Pure; any thread.
 #include "base/text.h"
 
 #include <string.h>
 #include <strings.h>
+
+#include "base/require.h"
 
 bool text_equal(const char *a, const char *b)
 {
@@ -45,79 +48,6 @@ bool text_ends_with(const char *text, const char *suffix)
     size_t text_bytes = strlen(text);
     size_t suffix_bytes = strlen(suffix);
     return suffix_bytes <= text_bytes && strcmp(text + text_bytes - suffix_bytes, suffix) == 0;
-}
-
-size_t text_utf8_next(const char *text, size_t bytes, uint32_t *code_point)
-{
-    // By length of sequence: the bits of the first byte that say so, and the least code point it may spell
-    // (RFC 3629 refuses longer spellings than needed).
-    static const struct {
-        uint8_t mask;
-        uint8_t lead;
-        uint32_t least;
-    } forms[] = {{0x80, 0x00, 0}, {0xe0, 0xc0, 0x80}, {0xf0, 0xe0, 0x800}, {0xf8, 0xf0, 0x10000}};
-    if (bytes == 0) {
-        return 0;
-    }
-    const uint8_t *at = (const uint8_t *)text;
-    for (size_t extra = 0; extra < 4; extra++) {
-        if ((at[0] & forms[extra].mask) != forms[extra].lead) {
-            continue;
-        }
-        if (bytes <= extra) {
-            return 0;
-        }
-        uint32_t value = at[0] & (uint8_t)~forms[extra].mask;
-        for (size_t i = 1; i <= extra; i++) {
-            if ((at[i] & 0xc0) != 0x80) {
-                return 0;
-            }
-            value = value << 6 | (at[i] & 0x3f);
-        }
-        if (value < forms[extra].least || value > 0x10ffff || (value >= 0xd800 && value <= 0xdfff)) {
-            return 0;
-        }
-        *code_point = value;
-        return extra + 1;
-    }
-    return 0;
-}
-
-bool text_is_utf8(const char *text, size_t bytes)
-{
-    size_t at = 0;
-    while (at < bytes) {
-        uint64_t eight;
-        if (bytes - at >= sizeof eight) { // most text is ASCII: eight bytes at a time
-            memcpy(&eight, text + at, sizeof eight);
-            if ((eight & UINT64_C(0x8080808080808080)) == 0) {
-                at += sizeof eight;
-                continue;
-            }
-        }
-        uint32_t code_point;
-        size_t length = text_utf8_next(text + at, bytes - at, &code_point);
-        if (length == 0) {
-            return false;
-        }
-        at += length;
-    }
-    return true;
-}
-
-size_t text_cut(const char *text, size_t bytes, size_t bytes_max)
-{
-    size_t cut = bytes < bytes_max ? bytes : bytes_max;
-    // Looks at the last sequence begun, at most three bytes back.
-    for (size_t back = 1; back <= 3 && back <= cut; back++) {
-        uint8_t byte = (uint8_t)text[cut - back];
-        if ((byte & 0xc0) == 0x80) {
-            continue;
-        }
-        size_t wanted = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc0 ? 2 : 1;
-        return wanted > back ? cut - back : cut;
-    }
-    return cut;
 }
 
 char *text_lower(struct arena *arena, const char *text)
@@ -164,5 +94,131 @@ enum errc text_to_i64(const char *text, int64_t *value, struct err *err)
         }
     }
     *value = sum;
+    return OK;
+}
+
+void text_hex(const void *data, size_t bytes, char *out)
+{
+    static const char digits[] = "0123456789abcdef";
+    const uint8_t *in = data;
+    for (size_t i = 0; i < bytes; i++) {
+        out[2 * i] = digits[in[i] >> 4];
+        out[2 * i + 1] = digits[in[i] & 15];
+    }
+    out[2 * bytes] = '\0';
+}
+
+int text_hex_value(char c)
+{
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+    if (c >= 'a' && c <= 'f') {
+        return c - 'a' + 10;
+    }
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+bool text_hex_decode(const char *text, size_t chars, void *out, size_t bytes)
+{
+    uint8_t *to = out;
+    if (chars != 2 * bytes) {
+        return false;
+    }
+    for (size_t i = 0; i < bytes; i++) {
+        const char *pair = text + 2 * i;
+        int high = text_hex_value(pair[0]);
+        int low = text_hex_value(pair[1]);
+        bool upper_case = (pair[0] >= 'A' && pair[0] <= 'F') || (pair[1] >= 'A' && pair[1] <= 'F');
+        if (high < 0 || low < 0 || upper_case) {
+            return false;
+        }
+        to[i] = (uint8_t)(high << 4 | low);
+    }
+    return true;
+}
+
+static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+char *text_base64(struct arena *arena, const void *data, size_t bytes)
+{
+    REQUIRE(bytes < SIZE_MAX / 8);
+    const uint8_t *in = data;
+    char *text = arena_alloc(arena, (bytes + 2) / 3 * 4 + 1);
+    char *out = text;
+    for (size_t at = 0; at < bytes; at += 3) {
+        size_t left = bytes - at;
+        uint32_t bits = (uint32_t)in[at] << 16;
+        bits |= left > 1 ? (uint32_t)in[at + 1] << 8 : 0;
+        bits |= left > 2 ? (uint32_t)in[at + 2] : 0;
+        *out++ = alphabet[bits >> 18];
+        *out++ = alphabet[bits >> 12 & 63];
+        *out++ = left > 1 ? alphabet[bits >> 6 & 63] : '=';
+        *out++ = left > 2 ? alphabet[bits & 63] : '=';
+    }
+    return text;
+}
+
+// The value of a base64 character, or -1. Without a table: the text may be a secret, and a table's cache
+// lines would leak it.
+static int base64_value(char c)
+{
+    if (c >= 'A' && c <= 'Z') {
+        return c - 'A';
+    }
+    if (c >= 'a' && c <= 'z') {
+        return c - 'a' + 26;
+    }
+    if (c >= '0' && c <= '9') {
+        return c - '0' + 52;
+    }
+    return c == '+' ? 62 : c == '/' ? 63 : -1;
+}
+
+// Decodes one group of four. Returns the number of bytes in it (1 to 3); 0 where it is malformed.
+static size_t decode_group(const char *group, bool last, uint8_t out[3])
+{
+    size_t padding = 0;
+    if (last && group[3] == '=') {
+        padding = group[2] == '=' ? 2 : 1;
+    }
+    uint32_t bits = 0;
+    for (size_t i = 0; i < 4; i++) {
+        int value = i >= 4 - padding ? 0 : base64_value(group[i]);
+        if (value < 0) {
+            return 0;
+        }
+        bits = bits << 6 | (uint32_t)value;
+    }
+    uint32_t unused = padding == 2 ? 0xffff : padding == 1 ? 0xff : 0;
+    if ((bits & unused) != 0) {
+        return 0;
+    }
+    out[0] = (uint8_t)(bits >> 16);
+    out[1] = (uint8_t)(bits >> 8);
+    out[2] = (uint8_t)bits;
+    return 3 - padding;
+}
+
+enum errc text_base64_decode(const char *text, void *out, size_t out_max, size_t *out_bytes, struct err *err)
+{
+    size_t bytes = strlen(text);
+    if (bytes % 4 != 0) {
+        return err_set(err, ERR_VALIDATION, "not base64: its length is not a multiple of 4");
+    }
+    size_t used = 0;
+    for (size_t at = 0; at < bytes; at += 4) {
+        uint8_t group[3];
+        size_t count = decode_group(text + at, at + 4 == bytes, group);
+        if (count == 0) {
+            return err_set(err, ERR_VALIDATION, "not base64: malformed after character %zu", at);
+        }
+        if (count > out_max - used) {
+            return err_set(err, ERR_VALIDATION, "the base64 text holds more than %zu bytes", out_max);
+        }
+        memcpy((uint8_t *)out + used, group, count);
+        used += count;
+    }
+    *out_bytes = used;
     return OK;
 }

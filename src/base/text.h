@@ -1,4 +1,4 @@
-// Small helpers on text that the layers share. Everything here is pure.
+// Functions on text that the layers share. Pure; any thread.
 #pragma once
 
 #include <stdbool.h>
@@ -7,20 +7,12 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/text_utf8.h"
 
 bool text_equal(const char *a, const char *b); // NULL equals only NULL
 bool text_equal_nocase(const char *a, const char *b);
 bool text_starts_with(const char *text, const char *prefix);
 bool text_ends_with(const char *text, const char *suffix);
-
-// Whether text is well-formed UTF-8 (RFC 3629).
-bool text_is_utf8(const char *text, size_t bytes);
-
-// The UTF-8 character that text begins with: its length in bytes (1 to 4); 0 where it is malformed or cut.
-size_t text_utf8_next(const char *text, size_t bytes, uint32_t *code_point);
-
-// How much of well-formed text fits into bytes_max without cutting a character in half.
-size_t text_cut(const char *text, size_t bytes, size_t bytes_max);
 
 // A copy in the arena, ASCII letters in lower or upper case.
 char *text_lower(struct arena *arena, const char *text);
@@ -32,6 +24,8 @@ char *text_trim(struct arena *arena, const char *text);
 // Decimal digits only ("0" to "9223372036854775807"); ERR_VALIDATION otherwise. No sign, no spaces.
 enum errc text_to_i64(const char *text, int64_t *value, struct err *err) MUST_CHECK;
 
+// The value of a hex digit in either case, or -1.
+int text_hex_value(char c);
 // Lower-case hex. out holds 2 * bytes + 1.
 void text_hex(const void *data, size_t bytes, char *out);
 // Reads 2 * bytes lower-case hex digits, and nothing else; false otherwise.

@@ -1,4 +1,4 @@
-// Times on the wire. Pure; any thread. Arithmetic is in whole microseconds, the time zone never looked at.
+// See timefmt.h. Arithmetic is in whole microseconds; the local time zone is never used. Pure; any thread.
 #include "base/timefmt.h"
 
 #include <stdbool.h>
@@ -42,7 +42,7 @@ int time_month(int64_t time_us)
     return (tm.tm_year + 1900) * 12 + tm.tm_mon + 1;
 }
 
-// Reads exactly `digits` digits, least to most, and moves *at behind them.
+// Reads a number of exactly `digits` digits, from least to most, and moves *at past it.
 static bool take_number(const char **at, int digits, int least, int most, int *value)
 {
     int sum = 0;
@@ -141,7 +141,7 @@ enum errc time_parse(const char *text, int64_t *time_us, struct err *err)
         read = take_clock(&at, &tm) && take_fraction(&at, &fraction_us) && take_offset(&at, &offset_s) &&
                *at == '\0';
     }
-    // An offset can carry a time over either end of what may be written.
+    // An offset can move a time past either end of the range.
     static const int64_t seconds_end = INT64_C(253402300800); // 10000-01-01T00:00:00Z
     int64_t seconds = read ? (int64_t)timegm(&tm) - offset_s : -1;
     if (seconds < 0 || seconds >= seconds_end) {

@@ -1,4 +1,4 @@
-// Times on the wire: ISO 8601 UTC with `Z`, to the second in answers, microseconds since 1970 inside.
+// Times as text: ISO 8601, UTC with `Z`, to the second in answers. Inside, they are microseconds since 1970.
 #pragma once
 
 #include <stdint.h>
@@ -12,8 +12,7 @@ void time_format(int64_t time_us, char out[TIME_TEXT_BYTES]);
 // "2025-01-01T12:00:00.123456Z", for the log.
 void time_format_exact(int64_t time_us, char out[TIME_TEXT_BYTES]);
 
-// The month that the time is in, in UTC, as a number that goes up by one a month: year * 12 + month (1 to
-// 12).
+// The month (UTC) as a number that grows by one each month: year * 12 + month (1 to 12).
 int time_month(int64_t time_us);
 
 // RFC 3339 with `Z` or a numeric offset and an optional fraction of up to 9 digits; also a date alone

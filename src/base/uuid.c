@@ -1,5 +1,5 @@
-// Time-ordered ids. RFC 9562 section 6.2, method 2: within one millisecond the random part is raised by a
-// random step, so ids order by creation and stay hard to guess. Any thread: the last id is behind a mutex.
+// Time-ordered ids. RFC 9562 section 6.2, method 2: within one millisecond the random part grows by a random
+// step, so ids sort by creation and stay hard to guess. Any thread: a mutex guards the last id.
 #include "base/uuid.h"
 
 #include <pthread.h>
@@ -8,6 +8,7 @@
 
 #include "base/crypto.h"
 #include "base/require.h"
+#include "base/text.h"
 
 #define RAND_A_BITS 12
 #define RAND_B_BITS 62
@@ -55,8 +56,8 @@ struct uuid uuid_new(struct random *random, int64_t now_us)
     if (ms == last.ms) {
         step(random);
     } else {
-        // Also where the clock went back: 73 fresh random bits keep the id unique, and nothing of the
-        // later time is carried into it, so that a simulated run repeats itself.
+        // Also where the clock went back: 73 fresh random bits keep the id unique. The later time is not
+        // carried into it, so that a simulated run repeats itself.
         draw(random);
         last.ms = ms;
     }
@@ -94,7 +95,7 @@ int64_t uuid_ms(const struct uuid *id)
     return ms;
 }
 
-struct uuid uuid_behind(const struct uuid *id)
+struct uuid uuid_after(const struct uuid *id)
 {
     struct uuid next = *id;
     unsigned i = sizeof(next.bytes) - 1;
@@ -125,17 +126,6 @@ void uuid_format(const struct uuid *id, char out[UUID_TEXT_BYTES])
     out[UUID_TEXT_BYTES - 1] = '\0';
 }
 
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    if (c >= 'a' && c <= 'f') {
-        return c - 'a' + 10;
-    }
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 bool uuid_parse(const char *text, struct uuid *id)
 {
     if (text == NULL || strlen(text) != UUID_TEXT_BYTES - 1) {
@@ -150,8 +140,8 @@ bool uuid_parse(const char *text, struct uuid *id)
             }
             continue;
         }
-        int high = hex_value(text[at++]);
-        int low = hex_value(text[at++]);
+        int high = text_hex_value(text[at++]);
+        int low = text_hex_value(text[at++]);
         if (high < 0 || low < 0) {
             return false;
         }

@@ -20,14 +20,14 @@ extern struct random random_system; // the kernel's, through OpenSSL; any thread
 // the clock does not go back, and stay unique when it does.
 struct uuid uuid_new(struct random *random, int64_t now_us);
 
-// The lowest id there can be of this millisecond: ids made since are not below it.
+// The lowest possible id of this millisecond: no id made since is below it.
 struct uuid uuid_first_of(int64_t ms);
 
-// When an id was made: wall-clock milliseconds; -1 where it is not of version 7.
+// When an id was made: wall-clock milliseconds; -1 where it is not version 7.
 int64_t uuid_ms(const struct uuid *id);
 
-// The next higher id: for what must come behind that one, whatever the clock says.
-struct uuid uuid_behind(const struct uuid *id);
+// The next higher id: for what must sort after that one, whatever the clock says.
+struct uuid uuid_after(const struct uuid *id);
 
 void uuid_format(const struct uuid *id, char out[UUID_TEXT_BYTES]);
 bool uuid_parse(const char *text, struct uuid *id); // any version, either case, with dashes

@@ -46,7 +46,7 @@ static enum errc rekey(struct job *job, struct db *db, struct err *err)
     bool had_kept = is_there(job->kept_file);
     enum errc rc = keyring_load(&job->next, job->next_file, config->pepper_file, true, err);
     if (rc == OK) {
-        rc = file_name_again(config->master_key_file, job->kept_file, err);
+        rc = file_link(config->master_key_file, job->kept_file, err);
     }
     if (rc == OK) {
         rc = sealed_rekey(db, &job->command->keyring.master, &job->next.master, &job->count, err);

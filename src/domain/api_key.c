@@ -18,8 +18,7 @@ static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmn
 static const char mode_test[] = "sk_test_";
 static const char mode_live[] = "sk_live_";
 
-// One random digit. Of the 256 values of a byte the last 8 are thrown away: 248 is the largest multiple
-// of 62.
+// One random digit. The last 8 of a byte's 256 values are rejected: 248 is the largest multiple of 62.
 static char random_digit(struct random *random)
 {
     uint8_t byte;
@@ -64,8 +63,8 @@ bool api_key_well_formed(const char *text)
     return memcmp(check, text + MODE_CHARS + RANDOM_CHARS, CHECK_CHARS) == 0;
 }
 
-// Stripe's secret keys have 24 or, for years now, 99 characters behind their prefix, and prefixes that ours
-// never have.
+// Stripe's secret keys have 24 or, for years now, 99 characters after their prefix. Its other keys have
+// prefixes that ours never have.
 static bool is_like_stripes(const char *text)
 {
     static const char *const others[] = {"rk_test_", "rk_live_", "pk_test_", "pk_live_", "whsec_", "sk_org_"};

@@ -1,5 +1,5 @@
-// The text of an API key: "sk_test_" or "sk_live_", 32 random base62 characters, then CRC-32 of all before as
-// 6 base62 digits, so that a mistyped key is refused before any look-up. Pure.
+// The text of an API key: "sk_test_" or "sk_live_", 32 random base62 characters, and the CRC-32 of those as 6
+// base62 digits, so that a mistyped key is refused before any lookup. Pure; any thread.
 #pragma once
 
 #include <stdbool.h>
@@ -15,7 +15,7 @@ void api_key_make(struct random *random, bool livemode, char out[API_KEY_CHARS +
 // Whether text has the form and the right check digits.
 bool api_key_well_formed(const char *text);
 
-// What a text that is no key of ours seems to be, to say so.
+// What a text that is not one of our keys seems to be, for the error message.
 enum api_key_likeness {
     API_KEY_LIKE_OURS,        // mistyped or cut, as far as can be told
     API_KEY_LIKE_STRIPES,     // one of Stripe's keys or secrets
@@ -26,6 +26,6 @@ enum api_key_likeness api_key_likeness(const char *text);
 // Its first 12 characters, for people.
 void api_key_prefix(const char *text, char out[API_KEY_PREFIX_CHARS + 1]);
 
-// What is stored instead of the key: HMAC-SHA256 of its text under the pepper, so that a stolen database
-// alone proves no guess.
+// What is stored in place of the key: the HMAC-SHA256 of its text under the pepper. A stolen database alone
+// cannot confirm a guess.
 void api_key_hash(const uint8_t pepper[32], const char *text, uint8_t out[32]);

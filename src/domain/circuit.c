@@ -3,7 +3,7 @@
 
 #include "domain/retry.h"
 
-// So many failures in a row are no accident of single connections.
+// This many consecutive failures are no accident of single connections.
 #define FAILURES_MAX 10
 
 static void schedule(struct circuit *circuit, enum circuit_side side, int64_t now_us, int64_t cap_us,
@@ -59,7 +59,7 @@ void circuit_probe(struct circuit *circuit, enum circuit_side side, int64_t now_
 
 void circuit_probe_unsent(struct circuit *circuit, enum circuit_side side)
 {
-    if (circuit->probes[side] > 0) { // else the circuit it was to probe is closed by now
+    if (circuit->probes[side] > 0) { // else the circuit that it was to probe is closed by now
         circuit->probes[side]--;
         circuit->probe_us[side] = 0;
     }

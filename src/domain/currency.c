@@ -1,6 +1,6 @@
-// The currencies a payment may be in: ISO 4217's active ones that people pay with. Left out are metals, test
-// codes, units of account (XDR, XSU, XUA, XAD) and fund codes (CLF, UYW, USN, CHE and their like). A code
-// that ISO withdraws must stay while a stored payment may carry it. Constant data; any thread.
+// The currencies of payments: ISO 4217's active ones that people pay with. Left out are metals, test codes,
+// units of account (XDR, XSU, XUA, XAD) and fund codes (CLF, UYW, USN, CHE and similar). A code that ISO
+// withdraws must stay while a stored payment may have it. Constant data; any thread.
 #include "domain/money.h"
 
 #include <stdlib.h>
@@ -20,7 +20,7 @@
 #define THREE 3, 0, false
 #define THREE_LAST_ZERO 3, 0, true
 
-// Sorted by code: the search below halves it.
+// Sorted by code, for the binary search below.
 static const struct currency currencies[] = {
     {"AED", TWO},
     {"AFN", TWO},

@@ -38,7 +38,7 @@ static void free_name(char **name)
     idn2_free(*name);
 }
 
-// NULL for what is no international domain name.
+// NULL where it is not an international domain name.
 static const char *ascii_name(struct arena *arena, const char *domain)
 {
     __attribute__((cleanup(free_name))) char *name = NULL;
@@ -46,9 +46,9 @@ static const char *ascii_name(struct arena *arena, const char *domain)
     return rc == IDN2_OK ? text_lower(arena, name) : NULL;
 }
 
-// A few capitals are forbidden in a domain name while their small letters are allowed, U+04C0 for one: such a
-// name is tried again in small letters. Not in small letters at once: IDNA's own mapping makes another letter
-// of a final sigma. A name that is no international domain is folded as other text is.
+// A few capitals are forbidden in a domain name while their small letters are allowed, for example U+04C0:
+// such a name is tried again in small letters. It is not tried in small letters first, because IDNA maps a
+// final sigma in another way. A name that is not an international domain is folded like other text.
 static const char *fold_domain(struct arena *arena, const char *domain)
 {
     const char *name = ascii_name(arena, domain);

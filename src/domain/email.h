@@ -3,7 +3,7 @@
 
 #include "base/arena.h"
 
-// The one spelling by which two spellings of an address (UTF-8) are known to be the same: lower case,
-// Unicode's composed form (NFC), and an international domain in its ASCII form (xn--...). Letters are
-// compared one by one: "ss" and "ß" stay two addresses. In the arena.
+// Two spellings of an address (UTF-8) that fold to the same text are the same address. The folded text is in
+// lower case and Unicode's composed form (NFC), with an international domain in its ASCII form (xn--...).
+// "ss" and "ß" stay two addresses. In the arena.
 const char *email_fold(struct arena *arena, const char *email);

@@ -34,7 +34,7 @@ static size_t count_digits(const char *text)
     return count;
 }
 
-// Matches [0-9]+(\.[0-9]+)? over the whole text.
+// Splits a text that is [0-9]+(\.[0-9]+)? as a whole.
 static bool split_decimal(const char *text, struct decimal_text *parts)
 {
     *parts = (struct decimal_text){.whole = text, .whole_digits = count_digits(text)};
@@ -68,7 +68,7 @@ int64_t money_minor_max(const struct currency *currency)
     return MONEY_STRIPE_MINOR_MAX / power_of_ten(currency->stripe_zeros);
 }
 
-// False: the value went past max. max < INT64_MAX / 10 - 9, so that no step overflows before it is seen.
+// False: the value exceeds max. max < INT64_MAX / 10 - 9, so that no step overflows before this is seen.
 static bool push_digit(int64_t *value, char digit, int64_t max)
 {
     *value = *value * 10 + (digit - '0');

@@ -23,8 +23,9 @@ struct currency {
 const struct currency *currency_find(const char *code);
 
 // "[0-9]+(\.[0-9]+)?" to minor units. Zeros beyond the currency's decimals are accepted, other digits there
-// are refused, as are a sign, an exponent, spaces, a last third digit that Stripe refuses, and more than
-// MONEY_STRIPE_MINOR_MAX. Zero is accepted here (filters use it); who needs > 0 checks it. ERR_VALIDATION.
+// are refused. So are a sign, an exponent, spaces, a third decimal that Stripe refuses, and more than
+// MONEY_STRIPE_MINOR_MAX. Zero is accepted (filters use it); a caller that needs more checks it.
+// ERR_VALIDATION.
 enum errc money_parse(const char *text, const struct currency *currency, int64_t *amount_minor,
                       struct err *err) MUST_CHECK;
 
@@ -34,10 +35,10 @@ int64_t money_minor_max(const struct currency *currency);
 // "50.00", JPY "500", KWD "1.500". amount_minor >= 0.
 void money_format(int64_t amount_minor, const struct currency *currency, char out[MONEY_TEXT_BYTES]);
 
-// Amounts of all currencies on one scale, to be compared as decimals: thousandths of the major unit.
+// The amount in thousandths of the major unit: one scale on which the amounts of all currencies compare.
 int64_t money_thousandths(int64_t amount_minor, const struct currency *currency);
-// A decimal of any length to that scale: up to the next whole thousandth or down to it, so that comparing
-// with it is exact. What is above every amount is INT64_MAX. ERR_VALIDATION.
+// A decimal of any length to that scale, rounded up or down to a whole thousandth, so that comparing with it
+// is exact. INT64_MAX for a number above every amount. ERR_VALIDATION.
 enum errc money_parse_thousandths(const char *text, bool up, int64_t *thousandths,
                                   struct err *err) MUST_CHECK;
 

@@ -1,11 +1,11 @@
-// A token bucket that keeps nothing but a time (a "generic cell rate algorithm"). So that a full bucket and a
-// second's refill together make no more than `rate`, it is filled a little more slowly. Any thread.
+// A token bucket that is only a time (the "generic cell rate algorithm"). It refills a little more slowly
+// than `rate`, so that a full bucket and one second's refill together are no more than `rate`. Any thread.
 #include "domain/pace.h"
 
 #include "base/text.h"
 
 #define SECOND_US INT64_C(1000000)
-// Timers fire late by about a millisecond; what is lost by that within this time is made up for.
+// Timers fire about a millisecond late. Calls that are late by no more than this are made up for.
 #define CREDIT_US (SECOND_US / 20)
 #define RATE_MAX 10000
 

@@ -1,5 +1,5 @@
-// The table of moves a payment may make, and the names of its states. What is not in the table is not a move.
-// Pure; any thread.
+// The table of moves that a payment may make, and the names of its states. There are no other moves. Pure;
+// any thread.
 #include "domain/payment.h"
 
 #include <stddef.h>
@@ -13,9 +13,9 @@ struct move_row {
     enum payment_status to;
 };
 
-// failed -> completed: the provider says so after all, and money that moved is believed.
-// failed -> pending: its payer is there now, and the provider has confirmed it once more (op/authenticate.c).
-// refunded -> completed: a refund that had completed failed later, which card refunds may do for weeks.
+// failed -> completed: the provider says so later, and money that moved counts.
+// failed -> pending: the payer is present now, and the provider has confirmed the payment once more.
+// refunded -> completed: a completed refund failed later, which card refunds may do for weeks.
 static const struct move_row moves[] = {
     {PAYMENT_PENDING, MOVE_COMPLETE, PAYMENT_COMPLETED},
     {PAYMENT_PENDING, MOVE_FAIL, PAYMENT_FAILED},

@@ -1,6 +1,5 @@
-// A payment, what the provider says of it, and the only moves it may make. Decisions only: no I/O, no clock,
-// no SQL, no JSON. store/ keeps the row, op/payment_change.c applies a move together with its history and
-// event.
+// A payment, what the provider says about it, and the only moves it may make. Pure: no I/O, clock, SQL or
+// JSON.
 #pragma once
 
 #include <stdbool.h>
@@ -26,8 +25,8 @@ struct failure {
     const char *message;
 };
 
-// What a caller's request is known by. The provider keeps it in the metadata of what the request made, so
-// that a repeat is known even where this database has forgotten it.
+// What identifies a caller's request. The provider keeps it in the metadata of the object that the request
+// made, so that a repeat is recognised even if this database has lost the first one.
 struct request_mark {
     const char *key;  // the Idempotency-Key; NULL: there is none
     uint8_t hash[32]; // SHA-256 of what was asked for
@@ -44,10 +43,10 @@ struct payment {
     const char *provider; // "stripe"
     const char *provider_ref;
     const char *idempotency_key;
-    const uint8_t *request_hash; // no column: its request_mark's, while it is prepared; NULL: not known
+    const uint8_t *request_hash; // no column: its request_mark's, only while it is prepared; NULL: unknown
     const char *payment_method;  // NULL: a saved card
     struct uuid saved_card_id;   // nil: none
-    struct uuid customer_id;     // for whom its card is saved when it completes; nil: it is not saved
+    struct uuid customer_id;     // its card is saved for this customer when it completes; nil: not saved
     const char *return_url;
     const char *description;
     const char *metadata_json; // an object of strings, names sorted
@@ -56,10 +55,9 @@ struct payment {
     int64_t captured_minor;
     int64_t refunded_minor;
     bool capturable;
-    bool action_given; // a next_action was handed out: a failure must cancel the intent at the provider
+    bool action_given; // the payer got a next_action: a failure must cancel the payment at the provider
     enum next_action_type next_action;
-    const uint8_t
-        *action_secret_sealed; // the redirect's URL, or the client secret of an SDK action; NULL: none
+    const uint8_t *action_secret_sealed; // the redirect's URL, or an SDK action's client secret; NULL: none
     int action_secret_sealed_bytes;
     struct failure failure;
     struct uuid credential_version_id; // the credentials version that it was first sent with
@@ -71,16 +69,16 @@ struct payment {
 // PROVIDER_PAYMENT_OPEN.
 enum provider_payment_state {
     PROVIDER_PAYMENT_OPEN,       // not finished: requires_action, requires_confirmation, or unknown to us
-    PROVIDER_PAYMENT_PROCESSING, // the payer has done his part
+    PROVIDER_PAYMENT_PROCESSING, // the payer has done their part
     PROVIDER_PAYMENT_CAPTURABLE, // authorised, to be captured
     PROVIDER_PAYMENT_SUCCEEDED,
     PROVIDER_PAYMENT_ATTEMPT_FAILED, // requires_payment_method after an attempt
     PROVIDER_PAYMENT_CANCELED,
 };
 
-// What a payment was made from, as far as the provider knows it. Filled only by PROVIDER_PAYMENTS_SINCE.
+// What a payment was made from, as far as the provider knows. Filled only by PROVIDER_PAYMENTS_SINCE.
 struct intent_origin {
-    struct request_mark mark; // key NULL: this service did not make it, or a version before this mark did
+    struct request_mark mark; // key NULL: not made by this service, or by a version without marks
     const char *payment_method;
     const char *description;
     const char *metadata_json; // the merchant's own
@@ -91,23 +89,23 @@ struct intent_origin {
 struct provider_payment {
     const char *id;
     enum provider_payment_state state;
-    int64_t amount_provider_minor;   // provider's minor units; -1: not said
-    int64_t received_provider_minor; // -1: not said
-    const char *currency;            // as the provider wrote it; NULL: not said
+    int64_t amount_provider_minor;   // provider's minor units; -1: unknown
+    int64_t received_provider_minor; // -1: unknown
+    const char *currency;            // as the provider wrote it; NULL: unknown
     bool livemode;
     bool livemode_said;
     struct failure failure;
     enum next_action_type next_action;
     const char *redirect_url;  // secret: it may hold the client secret
-    const char *client_secret; // secret; NULL: not said
+    const char *client_secret; // secret; NULL: unknown
     const char *payment_id;    // metadata[payment_id], NULL: none
     const char *merchant_id;   // metadata[merchant_id], NULL: none
-    const char *method_ref;    // of the payment method; NULL: not said
-    int64_t created_s;         // by the provider's clock; 0: not said
+    const char *method_ref;    // of the payment method; NULL: unknown
+    int64_t created_s;         // by the provider's clock; 0: unknown
     struct intent_origin origin;
 };
 
-// What a change asks of a payment's status.
+// The moves of a payment's status.
 enum payment_move {
     MOVE_COMPLETE,
     MOVE_FAIL,
@@ -123,15 +121,15 @@ static inline bool payment_is_captured(const struct payment *payment)
     return payment->status == PAYMENT_COMPLETED || payment->status == PAYMENT_REFUNDED;
 }
 
-// Whether status may make the move, and where it leads (*to set only then). The whole table of contract:
-// pending -> completed | failed, failed -> completed | pending, completed -> refunded, refunded -> completed.
-// A move to the status it has is false.
+// Whether the status may make the move, and where it leads (*to is set only then). All moves: pending ->
+// completed | failed, failed -> completed | pending, completed -> refunded, refunded -> completed. False for
+// a move to the status that it has.
 bool payment_can_move(enum payment_status status, enum payment_move move, enum payment_status *to);
 
 // "pending", ... Static storage. parse: false when unknown.
 const char *payment_status_name(enum payment_status status);
 bool payment_status_parse(const char *name, enum payment_status *status);
 
-// "redirect_to_url", "use_stripe_sdk"; NULL for none, and none for any other name.
+// "redirect_to_url", "use_stripe_sdk"; NULL for none. An unknown name is none.
 const char *next_action_name(enum next_action_type type);
 enum next_action_type next_action_of_name(const char *name);

@@ -1,5 +1,4 @@
-// The delays of every schedule, in integers that saturate at their cap whatever the number of attempts.
-// Pure: the caller brings the random number and adds the delay to its own clock. Any thread.
+// See retry.h. Delays are integers that saturate at their cap, whatever the number of attempts. Any thread.
 #include "domain/retry.h"
 
 #include "base/require.h"
@@ -31,9 +30,9 @@ int64_t retry_provider_delay_us(int attempts, int64_t cap_us, uint32_t random32)
     return jittered_us < PROVIDER_LEAST_US ? PROVIDER_LEAST_US : jittered_us;
 }
 
-int64_t retry_check_delay_us(int64_t told_age_us, uint32_t random32)
+int64_t retry_check_delay_us(int64_t age_us, uint32_t random32)
 {
-    int64_t age_us = told_age_us < 0 ? -told_age_us : told_age_us;
+    age_us = age_us < 0 ? -age_us : age_us;
     static const int64_t first_us[] = {10 * SECOND_US, MINUTE_US, 5 * MINUTE_US, 30 * MINUTE_US};
     int64_t delay_us = age_us < DAY_US ? HOUR_US : DAY_US;
     int64_t until_us = 0;
@@ -54,7 +53,7 @@ int64_t retry_aside_delay_us(int64_t now_us, int64_t since_us)
     return delay_us < HOUR_US ? delay_us : HOUR_US;
 }
 
-// Reads digits at *text and steps over them. -1: none, or not within 1 to SCHEDULE_ITEM_MAX_S.
+// Reads a number at *text and moves past it. -1: there is none from 1 to SCHEDULE_ITEM_MAX_S.
 static int64_t take_seconds(const char **text)
 {
     int64_t seconds = 0;

@@ -1,4 +1,4 @@
-// When to try again: every schedule of the service. Pure: jitter comes in as a random number.
+// When to try again: every schedule of the service. Pure: the caller gives the random number for jitter.
 #pragma once
 
 #include <stdbool.h>
@@ -12,18 +12,18 @@
 // under 0.25 s.
 int64_t retry_provider_delay_us(int attempts, int64_t cap_us, uint32_t random32);
 
-// What is known to take its time is asked after 10 s, then 1, 5 and 30 minutes later, then hourly, after a
-// day daily: the distance that belongs to its age, however often it was asked before. Plus up to 10 % jitter.
-// A negative age is by how much the clock was ahead when it began: nobody knows its own, and it may be asked
-// after until that time has come.
-int64_t retry_check_delay_us(int64_t told_age_us, uint32_t random32);
+// When to check again an outcome that takes its time: after 10 s, then 1, 5 and 30 minutes later, then
+// hourly, and after a day daily, plus up to 10 % jitter. The delay depends on the age alone, not on the
+// number of checks before. A negative age means that the clock was ahead by that much when the operation
+// began: its real age is unknown, so its absolute value counts.
+int64_t retry_check_delay_us(int64_t age_us, uint32_t random32);
 
-// What cannot go on because something is damaged: later and later, as it has been there since since_us, and
-// at least hourly, because somebody may have repaired it. Whatever since_us is: it may be damaged, too.
+// When to try again a row that is set aside because something is damaged: later and later by its age since
+// since_us, and at least hourly, because somebody may repair it. since_us may be damaged too, so any value is
+// accepted.
 int64_t retry_aside_delay_us(int64_t now_us, int64_t since_us);
 
-// The merchant's webhook schedule: the delay behind the attempts made so far (>= 1), with up to 20 % jitter
-// added.
+// The merchant's webhook schedule: the delay after each attempt, plus up to 20 % jitter.
 #define RETRY_SCHEDULE_MAX 32
 struct retry_schedule {
     int64_t delay_us[RETRY_SCHEDULE_MAX];
@@ -31,7 +31,7 @@ struct retry_schedule {
 };
 // "5,300,1800": seconds, each 1 to 604800. ERR_CONFIG.
 enum errc retry_schedule_parse(const char *text, struct retry_schedule *schedule, struct err *err) MUST_CHECK;
-// False: the schedule is used up, the event is dead. retry_after_us (0: none) is honoured where it is longer
-// (at most 24 h).
+// The delay after so many attempts (>= 1). False: the schedule has ended, and the event is dead. A longer
+// retry_after_us (0: none) is honoured, up to 24 h.
 bool retry_webhook_delay_us(const struct retry_schedule *schedule, int attempts, int64_t retry_after_us,
                             uint32_t random32, int64_t *delay_us);

@@ -26,7 +26,7 @@ static enum errc refuse(const char *name, size_t chars, struct err *err)
     for (size_t i = 0; i < COUNT_OF(known); i++) {
         buf_printf(&names, "%s%s", i == 0 ? "" : ", ", known[i].name);
     }
-    // The unknown name is cut, so that the known ones fit behind it.
+    // The unknown name is cut, so that the known ones fit after it.
     return err_set(err, ERR_VALIDATION, "unknown scope '%.*s'; the scopes are %s",
                    chars > 40 ? 40 : (int)chars, name, buf_str(&names));
 }

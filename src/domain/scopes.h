@@ -1,4 +1,4 @@
-// What an API key may do. Names are contract; bits are how rows keep them: never renumber.
+// What an API key may do. The names are part of the API. Rows store the bits: never renumber them.
 #pragma once
 
 #include <stdbool.h>
@@ -18,7 +18,7 @@ enum scope {
     SCOPE_AUDIT_READ = 1 << 7,
     SCOPE_ALL = (1 << 8) - 1,
 };
-// The seed's list: what createapikey gives by default.
+// What createapikey gives by default.
 #define SCOPES_DEFAULT "payments:read,payments:write,merchant:read,merchant:write,webhooks:read"
 
 // "payments:read, payments:write" to bits; ERR_VALIDATION names the unknown one and lists the known.

@@ -35,15 +35,6 @@ void form_add_i64(struct buf *form, const char *name, int64_t value)
     form_add(form, name, text);
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    char lower = (char)(c | 0x20);
-    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
-
 // Decodes [text, end) into the arena; NULL after filling err.
 static const char *unescape(const char *text, const char *end, struct arena *arena, struct err *err)
 {
@@ -52,8 +43,8 @@ static const char *unescape(const char *text, const char *end, struct arena *are
     for (const char *c = text; c < end; c++) {
         out[len] = *c == '+' ? ' ' : *c;
         if (*c == '%') {
-            int high = end - c > 2 ? hex_digit(c[1]) : -1;
-            int low = end - c > 2 ? hex_digit(c[2]) : -1;
+            int high = end - c > 2 ? text_hex_value(c[1]) : -1;
+            int low = end - c > 2 ? text_hex_value(c[2]) : -1;
             if (high < 0 || low < 0) {
                 (void)err_set(err, ERR_BAD_REQUEST, "a '%%' is not followed by two hexadecimal digits");
                 return NULL;

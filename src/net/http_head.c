@@ -226,11 +226,6 @@ const char *http_head_read(const char *data, size_t bytes, struct arena *arena, 
     return refusal ? refusal : read_framing(head);
 }
 
-static int hex_digit(char c)
-{
-    return isdigit((unsigned char)c) ? c - '0' : isxdigit((unsigned char)c) ? (c | 0x20) - 'a' + 10 : -1;
-}
-
 const char *http_target_read(const char *target, struct arena *arena, const char **path, const char **query)
 {
     size_t path_bytes = strcspn(target, "?");
@@ -242,8 +237,8 @@ const char *http_target_read(const char *target, struct arena *arena, const char
     for (const char *c = target; c < target + path_bytes; c++) {
         decoded[len] = *c;
         if (*c == '%') {
-            int high = hex_digit(c[1]);
-            int low = high < 0 ? -1 : hex_digit(c[2]);
+            int high = text_hex_value(c[1]);
+            int low = high < 0 ? -1 : text_hex_value(c[2]);
             if (low < 0) {
                 return "a '%' in the path is not followed by two hexadecimal digits";
             }

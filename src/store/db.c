@@ -212,6 +212,6 @@ enum errc db_id_behind(struct db_rows *rows, const struct uuid *made, struct uui
     if (has && memcmp(last.bytes + sizeof(last.bytes) - sizeof(full), full, sizeof(full)) == 0) {
         return db_damaged(rows, 0, err); // no id of ours: none can come after it
     }
-    *id = has ? uuid_behind(&last) : *made;
+    *id = has ? uuid_after(&last) : *made;
     return OK;
 }

@@ -74,9 +74,9 @@ static void data_that_has_no_place_is_refused(void **state)
     int rest_count = 0;
     assert_int_equal(config_load(&config, &arena, 0, NULL, WORDS("PATH=/bin"), NULL, 0, &rest_count, &err),
                      ERR_CONFIG);
-    assert_string_equal(err.message,
-                        "there is no place for the data, as HOME is not set: name a directory by "
-                        "PAYMENTS_DATA_DIR or --data-dir");
+    assert_string_equal(
+        err.message,
+        "no directory for the data, because HOME is not set: set PAYMENTS_DATA_DIR or --data-dir");
 }
 
 static void words_and_flags_may_mix(void **state)
@@ -146,7 +146,7 @@ static void switches_are_true_or_false(void **state)
     assert_loads(&loaded, WORDS("--webhook-allow-http=false"), WORDS("PAYMENTS_WEBHOOK_ALLOW_HTTP=true"));
     assert_false(loaded.config.webhook_allow_http);
     assert_refused(WORDS(), WORDS("PAYMENTS_WEBHOOK_ALLOW_HTTP=yes"),
-                   "PAYMENTS_WEBHOOK_ALLOW_HTTP takes true or false, not \"yes\"");
+                   "PAYMENTS_WEBHOOK_ALLOW_HTTP must be true or false, not \"yes\"");
 }
 
 static void bounds_hold_at_both_ends(void **state)
@@ -156,12 +156,13 @@ static void bounds_hold_at_both_ends(void **state)
     assert_loads(&loaded, WORDS("--charge-window=23h", "--connections=16"), WORDS());
     assert_int_equal(loaded.config.charge_window_ms, INT64_C(23) * 3600 * 1000);
     assert_refused(WORDS("--charge-window=82801"), WORDS(),
-                   "--charge-window takes a duration from 1s to 23h (units ms, s, m, h), not \"82801\"");
+                   "--charge-window must be a duration from 1s to 23h (units ms, s, m, h), not \"82801\"");
     assert_refused(WORDS(), WORDS("PAYMENTS_CONNECTIONS=15"),
-                   "PAYMENTS_CONNECTIONS takes a number from 16 to 1000000, not \"15\"");
+                   "PAYMENTS_CONNECTIONS must be a number from 16 to 1000000, not \"15\"");
     assert_refused(WORDS("--connections=1000001"), WORDS(),
-                   "--connections takes a number from 16 to 1000000, not \"1000001\"");
-    assert_refused(WORDS("--queue=many"), WORDS(), "--queue takes a number from 16 to 1000000, not \"many\"");
+                   "--connections must be a number from 16 to 1000000, not \"1000001\"");
+    assert_refused(WORDS("--queue=many"), WORDS(),
+                   "--queue must be a number from 16 to 1000000, not \"many\"");
 }
 
 static void a_level_is_one_of_four_words(void **state)
@@ -181,7 +182,7 @@ static void a_level_is_one_of_four_words(void **state)
 static void an_empty_value_is_a_mistake(void **state)
 {
     (void)state;
-    assert_refused(WORDS("--listen="), WORDS(), "--listen takes a text that is not empty, not \"\"");
+    assert_refused(WORDS("--listen="), WORDS(), "--listen must not be empty");
 }
 
 static void an_empty_variable_counts_as_not_there(void **state)
@@ -205,11 +206,11 @@ static void a_variable_that_is_no_setting_changes_nothing(void **state)
 static void unknown_flags_and_words_are_refused(void **state)
 {
     (void)state;
-    assert_refused(WORDS("--lisen", "x"), WORDS(), "there is no flag --lisen");
-    assert_refused(WORDS("--lisen=x"), WORDS(), "there is no flag --lisen");
-    assert_refused(WORDS("-l"), WORDS(), "there is no flag -l");
-    assert_refused(WORDS("-xlisten=x"), WORDS(), "there is no flag -xlisten");
-    assert_refused(WORDS("--data_dir=x"), WORDS(), "there is no flag --data_dir");
+    assert_refused(WORDS("--lisen", "x"), WORDS(), "unknown flag --lisen");
+    assert_refused(WORDS("--lisen=x"), WORDS(), "unknown flag --lisen");
+    assert_refused(WORDS("-l"), WORDS(), "unknown flag -l");
+    assert_refused(WORDS("-xlisten=x"), WORDS(), "unknown flag -xlisten");
+    assert_refused(WORDS("--data_dir=x"), WORDS(), "unknown flag --data_dir");
     assert_refused(WORDS("a", "b", "c"), WORDS(), "unexpected argument \"c\"");
 }
 

@@ -77,24 +77,24 @@ static void assert_file_refused(const char *text, size_t bytes, const char *mess
 static void a_mistake_in_the_file_is_found_and_placed(void **state)
 {
     (void)state;
-    assert_file_refused("listen = a\nlisen = b\n", 21, "line 2: there is no setting \"lisen\"");
+    assert_file_refused("listen = a\nlisen = b\n", 21, "line 2: unknown setting \"lisen\"");
     assert_file_refused("\n\nlisten a\n", 11, "line 3 is not \"name = value\"");
-    assert_file_refused("config = other\n", 15, "there is no setting \"config\"");
+    assert_file_refused("config = other\n", 15, "unknown setting \"config\"");
     assert_file_refused("listen = a\nlisten = b\n", 22, "is given twice");
-    assert_file_refused("listen =\n", 9, "takes a text that is not empty");
-    assert_file_refused("queue = 1\n", 10, "takes a number from 16");
-    assert_file_refused("listen = a\0b\n", 13, "is no file of settings");
+    assert_file_refused("listen =\n", 9, "must not be empty");
+    assert_file_refused("queue = 1\n", 10, "must be a number from 16");
+    assert_file_refused("listen = a\0b\n", 13, "is not a settings file");
     static char large[70000];
     memset(large, '#', sizeof large);
-    assert_file_refused(large, sizeof large, "is no file of settings");
+    assert_file_refused(large, sizeof large, "is not a settings file");
 }
 
 static void a_file_that_cannot_be_read_is_refused(void **state)
 {
     (void)state;
     assert_refused(WORDS("--config=/nowhere/settings"), WORDS(),
-                   "cannot open the file of settings /nowhere/settings: No such file or directory");
-    assert_refused(WORDS("--config=/"), WORDS(), "cannot read the file of settings /: Is a directory");
+                   "cannot open the settings file /nowhere/settings: No such file or directory");
+    assert_refused(WORDS("--config=/"), WORDS(), "cannot read the settings file /: Is a directory");
 }
 
 int main(void)

@@ -133,16 +133,6 @@ static void an_error_message_may_be_built_from_itself(void **state)
     assert_int_equal(err_set(NULL, ERR_STORE, "not kept"), ERR_STORE);
 }
 
-static void every_error_code_has_its_own_sentence(void **state)
-{
-    (void)state;
-    for (int a = 0; a < ERRC_COUNT; a++) {
-        for (int b = 0; b < a; b++) {
-            assert_string_not_equal(errc_sentence((enum errc)a), errc_sentence((enum errc)b));
-        }
-    }
-}
-
 static void letters_change_case_and_white_space_is_trimmed(void **state)
 {
     (void)state;
@@ -294,7 +284,6 @@ int main(void)
         cmocka_unit_test(a_cut_never_halves_a_character),
         cmocka_unit_test(a_long_error_message_is_cut_between_characters),
         cmocka_unit_test(an_error_message_may_be_built_from_itself),
-        cmocka_unit_test(every_error_code_has_its_own_sentence),
         cmocka_unit_test(letters_change_case_and_white_space_is_trimmed),
         cmocka_unit_test(whole_numbers_up_to_63_bits_are_read),
         cmocka_unit_test(anything_else_is_no_whole_number),

@@ -169,7 +169,7 @@ void limiter_forget_idle(struct limiter *limiter)
     while (!list_empty(&limiter->idle)) {
         struct account *account = CONTAINER_OF(limiter->idle.next, struct account, idle);
         if (account->pace.next_us > now || account->paused_until_us > now || account->later_us > now ||
-            hourly_is_told(&account->foreign, now)) {
+            hourly_is_logged(&account->foreign, now)) {
             break;
         }
         list_remove(&account->idle);
