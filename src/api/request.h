@@ -85,7 +85,7 @@ struct request {
     const char *allow;     // of a 405
     int64_t retry_after_s; // 0: none
     int status;
-    const char *error_code;            // the first one that is answered, for the log; NULL: none
+    const char *error_code;             // the first one that is answered, for the log; NULL: none
     struct http_reservation answer_use; // of a large one
 
     struct err refusal;

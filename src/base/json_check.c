@@ -50,11 +50,6 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-static bool is_hex(char c)
-{
-    return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
-
 static bool check_escape(struct cursor *cursor)
 {
     char c = peek(cursor);
@@ -66,7 +61,7 @@ static bool check_escape(struct cursor *cursor)
         return refuse(cursor, "an escape is expected after the backslash, such as \\n or \\u00e9");
     }
     for (int i = 1; i <= 4; i++) {
-        if (!is_hex(cursor->at[i])) {
+        if (text_hex_value(cursor->at[i]) < 0) {
             return refuse(cursor, "an escape is expected after the backslash, such as \\n or \\u00e9");
         }
     }

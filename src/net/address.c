@@ -1,5 +1,5 @@
-// Address policy. One table of special ranges, IPv4 ones written in their mapped form, so that one comparison
-// of prefixes serves both families. Pure; any thread.
+// See address.h. IPv4 addresses are kept in their mapped form, so that one comparison of prefixes serves both
+// families. Pure; any thread.
 #include "net/address.h"
 
 #include <arpa/inet.h>
@@ -49,10 +49,10 @@ bool address_parse_with_port(const char *text, struct address *address)
     if (bytes >= sizeof(host) || begin[bytes] == '\0') {
         return false;
     }
-    const char *behind = begin + bytes + bracketed;
+    const char *after = begin + bytes + bracketed;
     memcpy(host, begin, bytes);
     host[bytes] = '\0';
-    return ((bracketed && *behind == '\0') || is_port(behind)) && address_parse(host, address);
+    return ((bracketed && *after == '\0') || is_port(after)) && address_parse(host, address);
 }
 
 bool address_from_sockaddr(const struct sockaddr *from, struct address *address)
@@ -172,8 +172,8 @@ bool network_list_has(const struct network_list *list, const struct address *add
     return false;
 }
 
-// IANA's IPv4 special-purpose registry, also those of its ranges that are globally reachable (nobody receives
-// webhooks on an anycast sink), multicast and what is reserved.
+// IANA's IPv4 special-purpose registry, including the ranges that are globally reachable (nobody receives
+// webhooks on an anycast sink), and multicast and reserved addresses.
 static const struct {
     uint8_t bytes[4];
     int prefix_bits;
@@ -198,7 +198,7 @@ static const struct {
     {{240}, 4},           // reserved, limited broadcast
 };
 
-// Within 2000::/3, the only global unicast space; all that lies outside it is special but for NAT64.
+// In 2000::/3, the only global unicast space. All addresses outside it are special, except for NAT64.
 static const struct {
     uint8_t bytes[16];
     int prefix_bits;

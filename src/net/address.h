@@ -1,4 +1,4 @@
-// Which addresses outbound requests may reach, and lists of networks (CIDR). Pure; any thread.
+// IP addresses, lists of networks (CIDR), and which addresses outgoing requests may reach. Pure; any thread.
 // Special ranges: IANA's IPv4 and IPv6 special-purpose registries (RFC 6890 and its updates).
 #pragma once
 
@@ -28,10 +28,10 @@ bool address_parse(const char *text, struct address *address); // "10.0.0.1", ":
 // The same with a port or brackets, as proxies write it: also "10.0.0.1:8080", "[::1]", "[::1]:8080".
 bool address_parse_with_port(const char *text, struct address *address);
 bool address_from_sockaddr(const struct sockaddr *from, struct address *address);
-// With that port. Returns the length of what it filled.
+// With that port. Returns the length of the socket address.
 socklen_t address_to_sockaddr(const struct address *address, uint16_t port, struct sockaddr_storage *to);
 bool address_is_ipv4(const struct address *address);
-// Whose it is, as far as an address tells: an IPv6 subscriber has a /64 of them.
+// The address that stands for its subscriber: an IPv6 subscriber has a /64.
 struct address address_subscriber(const struct address *address);
 void address_format(const struct address *address, char out[ADDRESS_TEXT_BYTES]);
 
@@ -40,6 +40,6 @@ enum errc network_list_parse(const char *text, struct arena *arena, struct netwo
                              struct err *err) MUST_CHECK;
 bool network_list_has(const struct network_list *list, const struct address *address);
 
-// Private, loopback, link-local, multicast, documentation, benchmarking, carrier NAT, reserved, unspecified;
-// also what is embedded in IPv4-mapped, 6to4, Teredo and NAT64 addresses.
+// Whether it is private, loopback, link-local, multicast, documentation, benchmarking, carrier NAT, reserved
+// or unspecified, also as embedded in an IPv4-mapped, 6to4, Teredo or NAT64 address.
 bool address_is_special(const struct address *address);

@@ -1,4 +1,4 @@
-// Forms and query strings, byte by byte. Pure; any thread.
+// See form.h. Pure; any thread.
 #include "net/form.h"
 
 #include <ctype.h>
@@ -79,7 +79,7 @@ enum errc form_parse(const char *text, size_t bytes, struct arena *arena, struct
     for (const char *field = text; field < end;) {
         const char *field_end = memchr(field, '&', (size_t)(end - field));
         field_end = field_end ? field_end : end;
-        if (field_end > field) { // "a=1&&b=2": an empty piece is no field
+        if (field_end > field) { // "a=1&&b=2": an empty piece is not a field
             const char *equals = memchr(field, '=', (size_t)(field_end - field));
             const char *name = unescape(field, equals ? equals : field_end, arena, err);
             const char *value =

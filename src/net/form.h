@@ -1,4 +1,5 @@
-// application/x-www-form-urlencoded and query strings: encoding as Stripe's clients do, decoding for ours.
+// application/x-www-form-urlencoded and query strings: encoding for requests, decoding for the API. Pure; any
+// thread.
 #pragma once
 
 #include <stddef.h>

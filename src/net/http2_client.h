@@ -1,8 +1,8 @@
-// HTTP out over TLS and HTTP/2 (RFC 9113), to one origin, on nghttp2. Loop thread.
+// The client for HTTP/2 over TLS (RFC 9113), to one origin, on nghttp2. Loop thread.
 //
-// Many calls share a connection, so a bad connection must not hold them all. While calls are on it and
-// nothing has come for 5 s, the server is asked (PING). New calls go to a fresh connection from a second
-// later on. After 3 s without a byte the connection is closed.
+// Many calls share a connection, so a dead connection must not hold them all. If nothing has come for 5 s
+// while calls are under way, a PING asks whether the server is there. One second later, new calls go to
+// another connection. After 3 s without a byte the connection closes.
 #pragma once
 
 #include "net/http_client.h"

@@ -119,7 +119,7 @@ static enum tls_result write_out(struct http2_connection *connection)
 {
     while (true) {
         if (connection->out_written == connection->out_bytes && !fill_out(connection)) {
-            http2_connection_lose(connection, "HTTP/2 cannot go on on this connection");
+            http2_connection_lose(connection, "HTTP/2 failed on this connection");
             return TLS_FAILED;
         }
         if (connection->out_bytes == 0) {
@@ -205,7 +205,7 @@ static void read_in(struct http2_connection *connection)
             become_ready(connection);
         }
         if (broken) {
-            http2_connection_lose(connection, "the server does not keep to HTTP/2");
+            http2_connection_lose(connection, "the server violates HTTP/2");
         }
     }
 }

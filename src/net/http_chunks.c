@@ -8,7 +8,7 @@
 #define EXTRA_BYTES_MAX (8 * 1024)
 
 enum state {
-    SIZE, // the first digit of a chunk's size is due, or another one
+    SIZE, // a digit of a chunk's size
     EXTENSION,
     SIZE_LF,
     DATA,
@@ -20,11 +20,6 @@ enum state {
     LAST_LF,
     BAD,
 };
-
-static enum state after_size_line(const struct http_chunks *chunks)
-{
-    return chunks->left_bytes > 0 ? DATA : TRAILER;
-}
 
 static enum state read_size(struct http_chunks *chunks, char c)
 {
@@ -40,8 +35,9 @@ static enum state read_size(struct http_chunks *chunks, char c)
     return c == '\r' ? SIZE_LF : c == ';' ? EXTENSION : BAD;
 }
 
-// A byte of an extension or a trailer. Only CRLF ends a line: others may read a bare CR or LF in another way.
-static enum state read_past(struct http_chunks *chunks, char c, enum state same, enum state line_feed)
+// Skips a byte of an extension or a trailer. Only CRLF ends a line: a proxy may read a bare CR or LF in
+// another way.
+static enum state skip_byte(struct http_chunks *chunks, char c, enum state same, enum state line_feed)
 {
     if (c == '\r') {
         return line_feed;
@@ -56,18 +52,18 @@ static enum state read_byte(struct http_chunks *chunks, char c)
     case SIZE:
         return read_size(chunks, c);
     case EXTENSION:
-        return read_past(chunks, c, EXTENSION, SIZE_LF);
+        return skip_byte(chunks, c, EXTENSION, SIZE_LF);
     case SIZE_LF:
-        return c == '\n' ? after_size_line(chunks) : BAD;
+        return c != '\n' ? BAD : chunks->left_bytes > 0 ? DATA : TRAILER;
     case DATA_CR:
         return c == '\r' ? DATA_LF : BAD;
     case DATA_LF:
         chunks->digits = 0;
         return c == '\n' ? SIZE : BAD;
     case TRAILER:
-        return c == '\r' ? LAST_LF : read_past(chunks, c, TRAILER_LINE, BAD);
+        return c == '\r' ? LAST_LF : skip_byte(chunks, c, TRAILER_LINE, BAD);
     case TRAILER_LINE:
-        return read_past(chunks, c, TRAILER_LINE, TRAILER_LF);
+        return skip_byte(chunks, c, TRAILER_LINE, TRAILER_LF);
     case TRAILER_LF:
         return c == '\n' ? TRAILER : BAD;
     case DATA:

@@ -1,5 +1,5 @@
-// A body that comes in chunks (RFC 9112 section 7.1), decoded as its bytes come. Extensions and trailers are
-// read past: nothing in them becomes part of the request. Pure; any thread.
+// A body in chunks (RFC 9112 section 7.1), decoded as its bytes come. Extensions and trailers are skipped:
+// nothing in them becomes part of the request. Pure; any thread.
 #pragma once
 
 #include <stddef.h>
@@ -13,7 +13,7 @@ struct http_chunks {
 };
 
 enum http_chunks_result {
-    HTTP_CHUNKS_MORE,  // all bytes are used and more are needed
+    HTTP_CHUNKS_MORE,  // all bytes are used, and more are needed
     HTTP_CHUNKS_PIECE, // *piece is the next part of the body; call again
     HTTP_CHUNKS_END,   // the body is whole
     HTTP_CHUNKS_BAD,

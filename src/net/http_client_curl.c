@@ -62,7 +62,7 @@ static void pool_start(struct curl_pool *pool)
         bool added = client->spare_count > 0 && pool_add(transfer, client->spare[--client->spare_count]);
         // libcurl may refuse a handle that has served before, and take a new one.
         if (!added && !pool_add(transfer, curl_easy_init())) {
-            refuse(transfer, HTTP_NOT_SENT, "libcurl does not take the call");
+            refuse(transfer, HTTP_NOT_SENT, "libcurl refuses the call");
         }
     }
 }
@@ -324,7 +324,7 @@ enum errc http_client_curl_open(struct uv_service_loop *loop, const struct http_
             options->host_connections_max > 0);
     (void)signal(SIGPIPE, SIG_IGN); // libcurl leaves that to us: OpenSSL writes to sockets that may be closed
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
-        return err_set(err, ERR_IO, "libcurl does not start");
+        return err_set(err, ERR_IO, "libcurl cannot be started");
     }
     if (!(curl_version_info(CURLVERSION_NOW)->features & CURL_VERSION_ASYNCHDNS)) {
         curl_global_cleanup();
@@ -345,7 +345,7 @@ enum errc http_client_curl_open(struct uv_service_loop *loop, const struct http_
     bool public_only = pool_open(&opened->public_only, opened);
     if (!open || !public_only) {
         curl_client_close(&opened->base);
-        return err_set(err, ERR_IO, "libcurl does not start");
+        return err_set(err, ERR_IO, "libcurl cannot be started");
     }
     *client = &opened->base;
     return OK;

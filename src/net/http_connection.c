@@ -124,7 +124,7 @@ static bool step(struct connection *connection)
     size_t bytes_max = connection->server->options.head_bytes_max;
     size_t head_bytes = http_head_bytes(buf_str(&connection->in), connection->in.len);
     if (head_bytes == HTTP_HEAD_BROKEN) {
-        exchange_begin_refused(connection, 400, "this is no HTTP/1.1 request");
+        exchange_begin_refused(connection, 400, "this is not an HTTP/1.1 request");
     } else if (head_bytes > bytes_max || (head_bytes == 0 && connection->in.len > bytes_max)) {
         exchange_begin_refused(connection, 431, "the request line and headers are too large");
     } else if (head_bytes > 0) {

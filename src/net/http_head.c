@@ -7,7 +7,7 @@
 #include "base/text.h"
 
 #define BLANKS " \t"
-// What a method and a field's name are made of (RFC 9110 section 5.6.2).
+// The characters of a method and of a field's name (RFC 9110 section 5.6.2).
 #define TOKEN                                                                                                \
     "!#$%&'*+-.^_`|~0123456789"                                                                              \
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -31,7 +31,7 @@ size_t http_head_bytes(const char *data, size_t bytes)
             return 0;
         }
         size_t line_bytes = (size_t)(end - data) - line;
-        if (line_bytes == 0 || end[-1] != '\r') { // others may not take a bare LF for the end of a line
+        if (line_bytes == 0 || end[-1] != '\r') { // a proxy may not take a bare LF for the end of a line
             return HTTP_HEAD_BROKEN;
         }
         line += line_bytes + 1;
@@ -53,7 +53,7 @@ static bool is_plain(const char *value)
     return true;
 }
 
-// Visible ASCII alone, and no fragment, which stays with a client: others may cut it off, or drop a
+// Only visible ASCII, and no fragment, which a client keeps to itself: a proxy may cut it off, or drop a
 // character.
 static bool is_target(const char *target)
 {
@@ -82,14 +82,14 @@ static const char *read_request_line(char *line, struct http_head *head)
     head->method = line;
     head->target = target;
     head->version_1_0 = version[7] == '0';
-    return is_target(target) ? NULL : "the request target holds a character that is to be escaped";
+    return is_target(target) ? NULL : "the request target holds a character that must be escaped";
 }
 
 static const char *read_field(char *line, struct http_field *field)
 {
     char *name_end = line + strspn(line, TOKEN);
     if (strchr(BLANKS, line[0])) {
-        return "a header goes on in the next line";
+        return "a header continues on the next line";
     }
     if (name_end == line || *name_end != ':') {
         return "a header is not a name, a colon and a value";
@@ -181,7 +181,7 @@ static bool has_connection_option(const struct http_head *head, const char *opti
     return false;
 }
 
-// Where the request ends (RFC 9112 section 6) and whom it is for.
+// Where the request ends (RFC 9112 section 6), and its host.
 static const char *read_framing(struct http_head *head)
 {
     size_t hosts = 0;
@@ -193,7 +193,7 @@ static const char *read_framing(struct http_head *head)
     if (hosts > 1 || (hosts == 0 && !head->version_1_0)) {
         return "exactly one Host header is needed";
     }
-    if (host != NULL && strpbrk(host, BLANKS ",/@") != NULL) { // others may take a part of it
+    if (host != NULL && strpbrk(host, BLANKS ",/@") != NULL) { // a proxy may use a part of it
         return "Host is not a name and a port";
     }
     if (lengths > 1 || (lengths > 0 && codings > 0)) {

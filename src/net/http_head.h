@@ -1,6 +1,6 @@
-// The head of a request, taken apart in the one way that RFC 9112 means. A proxy in front of the service may
-// be more forgiving, so what could be read in two ways (where the request ends, whom it is for, which path it
-// names) is refused here: request smuggling lives on the difference. Pure; any thread.
+// Parses the head of a request strictly by RFC 9112. A proxy in front of the service may be more lenient. So
+// a head that could be read in two ways (where the request ends, which host and path it names) is refused:
+// request smuggling needs such a difference. Pure; any thread.
 #pragma once
 
 #include <stdbool.h>
@@ -16,7 +16,7 @@ struct http_field {
 
 struct http_head {
     const char *method;
-    const char *target; // as it came; http_target_read takes it apart
+    const char *target; // as it came; http_target_read parses it
     bool version_1_0;   // otherwise 1.1
     struct http_field *fields;
     size_t field_count;
@@ -27,13 +27,13 @@ struct http_head {
     bool keep_alive; // the client wants to send more on this connection
 };
 
-// How many of the bytes are the head that they begin with, its empty line included. 0: more bytes are needed.
-// HTTP_HEAD_BROKEN: whatever follows, this is no head.
+// The length of the head that the bytes begin with, its empty line included. 0: more bytes are needed.
+// HTTP_HEAD_BROKEN: whatever follows, this is not a head.
 #define HTTP_HEAD_BROKEN SIZE_MAX
 size_t http_head_bytes(const char *data, size_t bytes);
 
-// Takes apart what http_head_bytes found, into the arena. The sentence of a 400, or NULL where all is well.
-// The method and target are "" and fields are missing where it did not get that far.
+// Parses a head of that length, into the arena. Returns NULL, or the sentence of a 400; then what was not
+// reached is "" (method, target) or missing (fields).
 const char *http_head_read(const char *data, size_t bytes, struct arena *arena, struct http_head *head);
 
 // The first value of a field, name in any case; NULL where there is none. `count` (may be NULL) gets how
@@ -44,5 +44,5 @@ const char *http_head_field(const struct http_head *head, const char *name, size
 // section 5.3). In the arena; NULL where there is none.
 const char *http_head_list(const struct http_head *head, const char *name, struct arena *arena);
 
-// Decodes a request target into path and query, in the arena. The sentence of a 400, or NULL.
+// Decodes a request target into path and query, in the arena. Returns NULL, or the sentence of a 400.
 const char *http_target_read(const char *target, struct arena *arena, const char **path, const char **query);

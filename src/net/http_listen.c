@@ -72,8 +72,8 @@ static uint16_t bound_port(int fd)
 
 static enum errc refused(const char *listen_text, struct err *err)
 {
-    enum errc code = errno == EADDRINUSE ? ERR_EXISTS : ERR_CONFIG;
-    return err_set(err, code, "%.80s: %s", listen_text, strerror(errno));
+    enum errc rc = errno == EADDRINUSE ? ERR_EXISTS : ERR_CONFIG;
+    return err_set(err, rc, "%.80s: %s", listen_text, strerror(errno));
 }
 
 static enum errc malformed(const char *listen_text, struct err *err)
@@ -146,8 +146,8 @@ static struct address_connections *connections_of(const struct http_server *serv
     return node != NULL ? CONTAINER_OF(node, struct address_connections, node) : NULL;
 }
 
-// Whether the address has its share already. There is no share while at least half of all connections are
-// free.
+// Whether the address has its share already. While more than half of all connections are free, there is no
+// limit.
 static bool has_too_many(const struct http_server *server, const struct address *peer)
 {
     const struct http_server_options *options = &server->options;
@@ -192,7 +192,7 @@ void http_accept_uncount(struct connection *connection)
 void http_accept_log_refused(struct http_server *server)
 {
     if (server->refused_count > 0) {
-        LOG(LOG_WARN, "connections were refused, for their address has its share of all",
+        LOG(LOG_WARN, "connections were refused: their address has its share of all",
             LOG_INT("count", (int64_t)server->refused_count));
         server->refused_count = 0;
     }

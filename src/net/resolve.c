@@ -1,5 +1,5 @@
-// The look-up runs on libuv's thread pool. It cannot be stopped once begun, so a time-out only stops waiting
-// for it.
+// See resolve.h. A lookup runs on libuv's thread pool. It cannot be stopped once begun, so a time-out only
+// stops waiting for it.
 #include "net/resolve.h"
 
 #include <netdb.h>
@@ -8,46 +8,46 @@
 #include "base/require.h"
 #include "base/timefmt.h"
 
-struct look_up {
+struct lookup {
     uv_getaddrinfo_t request;
     struct timer timer;
     struct uv_service_loop *loop;
     // NULL: nobody waits any more
     void (*done)(void *context, const struct address *addresses, size_t count, bool tried);
-    void (*over)(void *context); // NULL: nobody asks
+    void (*over)(void *context); // NULL: not wanted
     void *context;
 };
 
-static void finish(struct look_up *look_up, const struct address *addresses, size_t count, bool tried)
+static void finish(struct lookup *lookup, const struct address *addresses, size_t count, bool tried)
 {
-    if (look_up->done == NULL) {
+    if (lookup->done == NULL) {
         return;
     }
-    timer_stop(uv_service_loop_base(look_up->loop), &look_up->timer);
-    if (!uv_service_loop_is_closing(look_up->loop)) { // else whoever asked is gone already
-        look_up->done(look_up->context, addresses, count, tried);
+    timer_stop(uv_service_loop_base(lookup->loop), &lookup->timer);
+    if (!uv_service_loop_is_closing(lookup->loop)) { // else the caller is gone already
+        lookup->done(lookup->context, addresses, count, tried);
     }
-    look_up->done = NULL;
+    lookup->done = NULL;
 }
 
-static void end(struct look_up *look_up)
+static void end(struct lookup *lookup)
 {
-    if (look_up->over != NULL) {
-        look_up->over(look_up->context);
+    if (lookup->over != NULL) {
+        lookup->over(lookup->context);
     }
-    free(look_up);
+    free(lookup);
 }
 
 static void timed_out(struct timer *timer)
 {
-    struct look_up *look_up = CONTAINER_OF(timer, struct look_up, timer);
-    bool was_queued = uv_cancel((uv_req_t *)&look_up->request) == 0;
-    finish(look_up, NULL, 0, !was_queued);
+    struct lookup *lookup = CONTAINER_OF(timer, struct lookup, timer);
+    bool was_queued = uv_cancel((uv_req_t *)&lookup->request) == 0;
+    finish(lookup, NULL, 0, !was_queued);
 }
 
 static void resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *list)
 {
-    struct look_up *look_up = CONTAINER_OF(request, struct look_up, request);
+    struct lookup *lookup = CONTAINER_OF(request, struct lookup, request);
     struct address addresses[RESOLVE_ADDRESSES_MAX];
     size_t count = 0;
     for (struct addrinfo *item = list; status == 0 && item != NULL && count < RESOLVE_ADDRESSES_MAX;
@@ -55,8 +55,8 @@ static void resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *lis
         count += address_from_sockaddr(item->ai_addr, &addresses[count]);
     }
     uv_freeaddrinfo(list);
-    finish(look_up, addresses, count, true);
-    end(look_up);
+    finish(lookup, addresses, count, true);
+    end(lookup);
 }
 
 void resolve_until_over(struct uv_service_loop *loop, const char *host, int64_t timeout_ms,
@@ -64,18 +64,18 @@ void resolve_until_over(struct uv_service_loop *loop, const char *host, int64_t 
                                      bool tried),
                         void (*over)(void *context), void *context)
 {
-    struct look_up *look_up = calloc(1, sizeof(*look_up));
-    REQUIRE(look_up != NULL);
-    look_up->loop = loop;
-    look_up->done = done;
-    look_up->over = over;
-    look_up->context = context;
-    timer_init(&look_up->timer, timed_out);
-    timer_start(uv_service_loop_base(loop), &look_up->timer, timeout_ms * US_PER_MS);
+    struct lookup *lookup = calloc(1, sizeof(*lookup));
+    REQUIRE(lookup != NULL);
+    lookup->loop = loop;
+    lookup->done = done;
+    lookup->over = over;
+    lookup->context = context;
+    timer_init(&lookup->timer, timed_out);
+    timer_start(uv_service_loop_base(loop), &lookup->timer, timeout_ms * US_PER_MS);
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
-    if (uv_getaddrinfo(uv_service_loop_uv(loop), &look_up->request, resolved, host, NULL, &hints) != 0) {
-        finish(look_up, NULL, 0, true); // no name that could resolve: too long, not valid in DNS
-        end(look_up);
+    if (uv_getaddrinfo(uv_service_loop_uv(loop), &lookup->request, resolved, host, NULL, &hints) != 0) {
+        finish(lookup, NULL, 0, true); // not a name that could resolve: too long, or not valid in DNS
+        end(lookup);
     }
 }
 

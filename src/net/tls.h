@@ -1,4 +1,4 @@
-// TLS to a server, over a socket that does not block. The server must prove the name that it was reached by.
+// TLS to a server, over a non-blocking socket. The server must prove the name by which it was reached.
 // A context serves one thread at a time; a connection belongs to the thread that opened it.
 #pragma once
 
@@ -18,7 +18,7 @@ enum tls_result {
     TLS_FAILED,
 };
 
-// Trusts the system's certificate authorities, and those in ca_file (PEM; NULL: none). At least TLS 1.2.
+// Trusts the system's certificate authorities and those in ca_file (PEM; NULL: none). At least TLS 1.2.
 // ERR_CONFIG: ca_file cannot be read. ERR_IO: OpenSSL refuses.
 enum errc tls_context_open(const char *ca_file, struct tls_context **context, struct err *err) MUST_CHECK;
 void tls_context_free(struct tls_context *context); // NULL is allowed
@@ -27,7 +27,7 @@ void tls_context_free(struct tls_context *context); // NULL is allowed
 // host_is_address is set. Offers HTTP/2 and HTTP/1.1. ERR_IO: OpenSSL refuses.
 enum errc tls_open(struct tls_context *context, int fd, const char *host, bool host_is_address,
                    struct tls **tls, struct err *err) MUST_CHECK;
-// Frees it. The server is told so where `orderly` is set and the socket takes it at once. NULL is allowed.
+// Frees it. If `orderly`, tells the server, as far as the socket takes that at once. NULL is allowed.
 void tls_close(struct tls *tls, bool orderly);
 
 // On TLS_FAILED and TLS_ENDED *err says why, without the host.

@@ -1,5 +1,5 @@
-// URLs through libcurl's own parser: the HTTP client hands the same text to the same code, so nothing can be
-// read in two ways. Pure; any thread.
+// See url.h. The HTTP client hands the same text to the same parser, so nothing can be read in two ways.
+// Pure; any thread.
 #include "net/url.h"
 
 #include <arpa/inet.h>
@@ -17,8 +17,8 @@ static void handle_cleanup(CURLU **handle)
     curl_url_cleanup(*handle);
 }
 
-// A part as an arena copy; NULL where the URL does not have it (or it cannot be had: a bad international
-// name).
+// A copy of a part in the arena; NULL where the URL does not have it, or where it is a malformed
+// international name.
 static char *part(CURLU *handle, CURLUPart what, unsigned flags, struct arena *arena)
 {
     char *text = NULL;
@@ -92,7 +92,7 @@ enum errc url_parse(const char *text, struct arena *arena, struct url *url, stru
     if (strchr(text, '#')) {
         return err_set(err, ERR_VALIDATION, "a URL may not hold a fragment");
     }
-    // curl undoes escapes after it has looked for addresses: %333 would pass as a name and lead to 0.0.0.33.
+    // curl decodes escapes after it has looked for addresses: %333 would pass as a name and lead to 0.0.0.33.
     if (memchr(authority, '%', strcspn(authority, "/?"))) {
         return err_set(err, ERR_VALIDATION, "a URL's host may hold neither escapes nor an IPv6 zone");
     }
@@ -112,7 +112,7 @@ enum errc url_parse(const char *text, struct arena *arena, struct url *url, stru
     parsed.port = (uint16_t)port;
     const char *path = part(handle, CURLUPART_PATH, 0, arena);
     const char *query = part(handle, CURLUPART_QUERY, 0, arena);
-    const char *mark = strchr(text, '?') ? "?" : ""; // newer versions of curl do not tell of an empty query
+    const char *mark = strchr(text, '?') ? "?" : ""; // newer versions of curl do not report an empty query
     parsed.path_and_query = arena_printf(arena, "%s%s%s", path ? path : "/", mark, query ? query : "");
     *url = parsed;
     return OK;
@@ -129,7 +129,7 @@ enum errc proxy_parse(const char *text, struct arena *arena, struct url *url, st
     const char *port = arena_printf(arena, ":%u", parsed.port);
     bool bare = text[length - 1] != '/' && text_ends_with(text, port);
     if (!text_equal(parsed.scheme, "http") || !text_equal(parsed.path_and_query, "/") || !bare) {
-        return err_set(err, ERR_VALIDATION, "a proxy is given as http://host:port");
+        return err_set(err, ERR_VALIDATION, "a proxy must be http://host:port");
     }
     *url = parsed;
     return OK;

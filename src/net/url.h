@@ -1,5 +1,5 @@
-// An absolute http(s) URL taken apart with libcurl's own parser, so that what is checked is what is connected
-// to.
+// Parses an absolute http(s) URL with libcurl's own parser, so that the host that is checked is the host that
+// is connected to.
 #pragma once
 
 #include <stdbool.h>
@@ -10,10 +10,10 @@
 
 struct url {
     const char *scheme; // "http" or "https"
-    const char *host;   // without brackets, lower case; a numeric address of any spelling in its usual one
+    const char *host;   // lower case, without brackets; a numeric address in its usual spelling
     uint16_t port;
     const char *path_and_query; // begins with "/"
-    bool host_is_address;       // the host is no name (also where written 0x7f.1 or 2130706433)
+    bool host_is_address;       // also where it is written 0x7f.1 or 2130706433
 };
 
 // At most 2048 bytes of ASCII (international names as xn--...); no user info, no fragment, no control

@@ -1,7 +1,6 @@
-// The real loop: tasks posted by any thread, timers in one sorted list, signals, all on one libuv loop.
-// Invariant: only `posted` and `async` are touched by other threads, `posted` under `mutex`; all else belongs
-// to the loop thread. One uv_timer_t serves every timer: it is armed for the first of the list, and only for
-// it.
+// The real loop: tasks posted by any thread, timers in one sorted list, and signals, all on one libuv loop.
+// Invariants: other threads use only `posted`, under `mutex`, and `async`; all else belongs to the loop
+// thread. One uv_timer_t serves every timer: it is armed for the first of the list.
 #include "net/uv_loop.h"
 
 #include <pthread.h>
@@ -56,13 +55,13 @@ static void service_post(struct loop *loop, struct task *task)
     bool first = list_empty(&service->posted);
     list_append(&service->posted, &task->link);
     REQUIRE(pthread_mutex_unlock(&service->mutex) == 0);
-    if (first) { // later ones ride on the wake-up that is already under way
+    if (first) { // else a wake-up is already under way
         REQUIRE(uv_async_send(&service->async) == 0);
     }
 }
 
-// Runs what is posted so far. What the tasks post themselves waits for the next turn, so that no chain of
-// tasks keeps the sockets from being served.
+// Runs the tasks posted so far. What they post themselves waits for the loop's next turn, so that no chain of
+// tasks keeps the sockets waiting.
 static void on_async(uv_async_t *async)
 {
     struct uv_service_loop *service = async->data;
@@ -96,12 +95,12 @@ static void timer_arm(struct uv_service_loop *service)
     }
     int64_t wait_us = first->due_us - service_mono_us(&service->base);
     uint64_t wait_ms = wait_us > 0 ? (uint64_t)((wait_us + US_PER_MS - 1) / US_PER_MS) : 0;
-    uv_update_time(
-        &service->uv); // libuv counts from its own cached time, which a long callback leaves behind
+    uv_update_time(&service->uv); // libuv counts from its cached time, which is old after a long callback
     REQUIRE(uv_timer_start(&service->timer, on_timer, wait_ms, 0) == 0);
 }
 
-// Fires those that were due when it began; one that restarts itself with no delay waits for the next turn.
+// Fires the timers that were due when it began. One that restarts itself without delay waits for the next
+// turn.
 static void on_timer(uv_timer_t *handle)
 {
     struct uv_service_loop *service = handle->data;
@@ -133,7 +132,7 @@ static void service_timer_start(struct loop *loop, struct timer *timer, int64_t 
     REQUIRE(delay_us >= 0);
     list_remove(&timer->link);
     timer->due_us = service_mono_us(loop) + delay_us;
-    struct list *after = service->timers.prev; // from the end: most timers are started with the longest wait
+    struct list *after = service->timers.prev; // from the end: most timers are started with the longest delay
     while (after != &service->timers && CONTAINER_OF(after, struct timer, link)->due_us > timer->due_us) {
         after = after->prev;
     }
@@ -151,8 +150,8 @@ static const struct loop_ops service_ops = {
     .timer_stop = service_timer_stop,
 };
 
-// libuv's threads look names up, half of them at once: by default two, which two silent name servers would
-// hold.
+// libuv uses half of its threads for lookups. By default that is two, which two silent name servers would
+// block.
 #define THREADS "32"
 
 enum errc uv_service_loop_open(struct uv_service_loop **loop, struct err *err)
@@ -211,7 +210,7 @@ static void on_signal_closed(uv_handle_t *handle)
     free(CONTAINER_OF((uv_signal_t *)handle, struct signal_watch, handle));
 }
 
-// Else the loop would wait for this handle for ever: somebody's close is missing.
+// Otherwise the loop would wait for this handle forever: its owner has not closed it.
 static void require_closing(uv_handle_t *handle, void *context)
 {
     (void)context;

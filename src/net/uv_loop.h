@@ -1,4 +1,4 @@
-// The real loop: libuv behind base/loop.h, and what only the real program needs of it.
+// The real loop: implements base/loop.h on libuv, and adds what only the real program needs.
 #pragma once
 
 #include <stdbool.h>
@@ -15,8 +15,8 @@ struct loop *uv_service_loop_base(struct uv_service_loop *loop);
 uv_loop_t *uv_service_loop_uv(struct uv_service_loop *loop);
 void uv_service_loop_run(struct uv_service_loop *loop); // until uv_service_loop_stop
 void uv_service_loop_stop(struct uv_service_loop *loop);
-// The last step: clients and servers are closed and no thread posts any more. Waits for what libuv's own
-// threads have begun (look-ups); timers and tasks are not served any more.
+// The last step, after clients and servers are closed and no thread posts any more. Waits for the lookups
+// that libuv's threads have begun. Timers and tasks no longer run.
 void uv_service_loop_close(struct uv_service_loop *loop);
 bool uv_service_loop_is_closing(const struct uv_service_loop *loop);
 
