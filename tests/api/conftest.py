@@ -19,6 +19,9 @@ from support.sandbox import Sandbox
 from support.server import Server
 from support.stub import StubStripe
 
+# Their fixtures too are every test's.
+pytest_plugins = ["guide_fixture", "sandbox_fixture", "stub_fixture"]
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 LOG_LINES_SHOWN = 60
 EXCHANGES_SHOWN = 10

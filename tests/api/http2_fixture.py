@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from shop_fixture import CHARGE, pay
+from stub_fixture import CHARGE, pay
 from support.certificates import make_certificate
 from support.http2_listener import Http2Listener
 from support.meanwhile import InBackground

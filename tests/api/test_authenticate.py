@@ -6,7 +6,7 @@ import pytest
 import requests
 import stripe
 
-from shop_fixture import SENT_AGAIN, start_shop, wait_for_status  # noqa: F401
+from stub_fixture import wait_for_status
 from support.events import event, intent_of, send_event
 from support.http_listener import Answer
 from support.meanwhile import InBackground
@@ -15,6 +15,7 @@ from support.shape import refused
 from support.stripe_model import AUTHENTICATE, stripe_error
 from support.stub import executed
 from support.waiting import wait_until
+from unknown_outcomes import SENT_AGAIN
 
 RETURN_URL = "https://shop.example/return"
 CONFIRM = ("POST", "/v1/payment_intents/*/confirm")
@@ -161,11 +162,6 @@ def test_without_credentials_nothing_is_asked(merchant):
 
 
 # With a stub
-
-@pytest.fixture
-def shop(start_shop):
-    return start_shop()
-
 
 def test_stripe_is_asked_to_confirm_with_the_payer_present(shop, stub_stripe):
     failed = renewal(shop)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from shop_fixture import SENT_AGAIN, start_shop, wait_for_status  # noqa: F401
+from stub_fixture import wait_for_status
 from support.events import event, intent_of, send_event
 from support.http_listener import Answer
 from support.meanwhile import InBackground
@@ -15,6 +15,7 @@ from support.shape import refused
 from support.stripe_model import AUTHENTICATE, stripe_error
 from support.stub import lying
 from support.waiting import wait_until
+from unknown_outcomes import SENT_AGAIN
 
 CAPTURE = ("POST", "/v1/payment_intents/*/capture")
 CANCEL = ("POST", "/v1/payment_intents/*/cancel")
@@ -39,11 +40,6 @@ def history(shop, payment):
 
 def state(payment):
     return payment["status"], payment["capturable"], payment["amount_captured"]
-
-
-@pytest.fixture
-def hasty_shop(start_shop):
-    return start_shop(patience="300ms")
 
 
 # Capture
@@ -152,28 +148,28 @@ def test_a_payer_who_has_still_to_act_cannot_any_more(observed, capture_method):
     assert len(observed.stripe.calls("POST", f"/v1/payment_intents/{payment['provider_ref']}/cancel")) == 1
 
 
-def test_what_is_not_pending_or_not_known_cannot_be_canceled(hasty_shop, stub_stripe):
-    refused(hasty_shop.end(hasty_shop.pay(), "cancel", expect=409), 409, "CONFLICT")
+def test_what_is_not_pending_or_not_known_cannot_be_canceled(impatient_shop, stub_stripe):
+    refused(impatient_shop.end(impatient_shop.pay(), "cancel", expect=409), 409, "CONFLICT")
     stub_stripe.answer_always("POST", "/v1/payment_intents", SENT_AGAIN["503"])
-    refused(hasty_shop.end(hasty_shop.pay(), "cancel", expect=409), 409, "CONFLICT")
+    refused(impatient_shop.end(impatient_shop.pay(), "cancel", expect=409), 409, "CONFLICT")
 
 
 # An unknown outcome
 
 @both_ways
 @pytest.mark.parametrize("answer", UNKNOWN)
-def test_an_unknown_outcome_is_asked_for_until_it_is_known(hasty_shop, stub_stripe, receiver, how, answer):
-    hasty_shop.use_webhook(receiver.url)
-    payment = authorise(hasty_shop)
+def test_an_unknown_outcome_is_asked_for_until_it_is_known(impatient_shop, stub_stripe, receiver, how, answer):
+    impatient_shop.use_webhook(receiver.url)
+    payment = authorise(impatient_shop)
     stub_stripe.answer_always(*WAYS[how], answer)
-    assert state(hasty_shop.end(payment, how, expect=202).data) == ("pending", False, "0.00")
-    assert not hasty_shop.payment(payment["id"])["capturable"]
+    assert state(impatient_shop.end(payment, how, expect=202).data) == ("pending", False, "0.00")
+    assert not impatient_shop.payment(payment["id"])["capturable"]
     for again in WAYS:
-        refused(hasty_shop.end(payment, again, expect=409), 409, "CONFLICT")
+        refused(impatient_shop.end(payment, again, expect=409), 409, "CONFLICT")
     stub_stripe.wait_for(*WAYS[how], count=2)
     stub_stripe.behave()
     status, told = {"capture": ("completed", "payment.completed"), "cancel": ("failed", "payment.failed")}[how]
-    wait_for_status(hasty_shop, payment, status)
+    wait_for_status(impatient_shop, payment, status)
     receiver.wait_for(told)
     requests = stub_stripe.calls(*WAYS[how])
     assert len({(request.header("Idempotency-Key"), request.body) for request in requests}) == 1
@@ -200,13 +196,13 @@ def test_where_stripe_does_not_say_how_much_it_captured_it_is_what_was_asked_for
 
 
 @both_ways
-def test_it_goes_on_after_a_restart(hasty_shop, stub_stripe, how):
-    payment = authorise(hasty_shop)
+def test_it_goes_on_after_a_restart(impatient_shop, stub_stripe, how):
+    payment = authorise(impatient_shop)
     stub_stripe.answer_always(*WAYS[how], SENT_AGAIN["500"])
-    hasty_shop.end(payment, how, expect=202)
-    hasty_shop.server.restart()
+    impatient_shop.end(payment, how, expect=202)
+    impatient_shop.server.restart()
     stub_stripe.behave()
-    wait_for_status(hasty_shop, payment, {"capture": "completed", "cancel": "failed"}[how])
+    wait_for_status(impatient_shop, payment, {"capture": "completed", "cancel": "failed"}[how])
     assert len({request.header("Idempotency-Key") for request in stub_stripe.calls(*WAYS[how])}) == 1
 
 
@@ -223,25 +219,25 @@ def test_an_answer_that_would_only_come_again_is_looked_up(start_shop, stub_stri
     assert first != second, "the old key would bring the old answer"
 
 
-def test_an_old_event_does_not_make_it_capturable_again(hasty_shop, stub_stripe):
-    payment = authorise(hasty_shop)
+def test_an_old_event_does_not_make_it_capturable_again(impatient_shop, stub_stripe):
+    payment = authorise(impatient_shop)
     stub_stripe.answer_always(*CAPTURE, SENT_AGAIN["500"])
-    hasty_shop.end(payment, "capture", expect=202)
+    impatient_shop.end(payment, "capture", expect=202)
     late = event("payment_intent.amount_capturable_updated", intent_of(payment, "requires_capture"))
-    send_event(hasty_shop.server, late, hasty_shop.stripe_webhook_secret)
-    assert not hasty_shop.payment(payment["id"])["capturable"]
+    send_event(impatient_shop.server, late, impatient_shop.stripe_webhook_secret)
+    assert not impatient_shop.payment(payment["id"])["capturable"]
     stub_stripe.behave()
-    wait_for_status(hasty_shop, payment, "completed")
+    wait_for_status(impatient_shop, payment, "completed")
 
 
 @pytest.mark.parametrize("how, status, told", [
     ("capture", "succeeded", "payment_intent.succeeded"), ("cancel", "canceled", "payment_intent.canceled")])
-def test_an_event_that_tells_the_outcome_first_ends_it(hasty_shop, stub_stripe, how, status, told):
-    payment = authorise(hasty_shop)
+def test_an_event_that_tells_the_outcome_first_ends_it(impatient_shop, stub_stripe, how, status, told):
+    payment = authorise(impatient_shop)
     stub_stripe.answer_always(*WAYS[how], SENT_AGAIN["500"])
-    hasty_shop.end(payment, how, expect=202)
-    send_event(hasty_shop.server, event(told, intent_of(payment, status)), hasty_shop.stripe_webhook_secret)
-    ended = hasty_shop.payment(payment["id"])
+    impatient_shop.end(payment, how, expect=202)
+    send_event(impatient_shop.server, event(told, intent_of(payment, status)), impatient_shop.stripe_webhook_secret)
+    ended = impatient_shop.payment(payment["id"])
     assert state(ended) == (("completed", False, "10.00") if how == "capture" else ("failed", False, "0.00"))
 
 
@@ -318,12 +314,12 @@ def test_where_both_the_request_and_the_reading_are_refused_it_was_not_done(star
 
 
 @both_ways
-def test_a_key_that_is_refused_after_an_unknown_attempt_says_nothing(hasty_shop, stub_stripe, how):
-    payment = authorise(hasty_shop)
+def test_a_key_that_is_refused_after_an_unknown_attempt_says_nothing(impatient_shop, stub_stripe, how):
+    payment = authorise(impatient_shop)
     stub_stripe.answer_next(*WAYS[how], SENT_AGAIN["charged, no answer in time"])
     stub_stripe.answer_always(*WAYS[how], Answer(401, stripe_error(code="api_key_expired")))
-    hasty_shop.end(payment, how, expect=202)
+    impatient_shop.end(payment, how, expect=202)
     stub_stripe.wait_for(*WAYS[how], count=2)
     stub_stripe.behave()
-    hasty_shop.server.restart_making_due()
-    wait_for_status(hasty_shop, payment, {"capture": "completed", "cancel": "failed"}[how])
+    impatient_shop.server.restart_making_due()
+    wait_for_status(impatient_shop, payment, {"capture": "completed", "cancel": "failed"}[how])

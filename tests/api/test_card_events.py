@@ -8,7 +8,7 @@ import uuid
 import pytest
 import requests
 
-from shop_fixture import CHARGE, start_shop, wait_for_status  # noqa: F401
+from stub_fixture import CHARGE, wait_for_status
 from support.database import stored_events
 from support.events import event, send_event, stripe_id
 from support.http_listener import Answer
@@ -139,11 +139,6 @@ def test_what_stripe_tells_of_our_own_deletion_changes_nothing_more(listening, a
 
 
 # Told by hand
-
-@pytest.fixture
-def shop(start_shop):
-    return start_shop()
-
 
 def account_of(shop, stub):
     return stub.model.accounts.setdefault(shop.stripe_key, Account(False))

@@ -4,7 +4,7 @@ import pytest
 import requests
 import stripe
 
-from shop_fixture import start_shop, wait_for_status  # noqa: F401
+from stub_fixture import wait_for_status
 from support.events import event, send_event, thin_event
 from support.http_listener import Answer
 from support.merchant import Merchant

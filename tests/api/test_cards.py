@@ -2,12 +2,10 @@
 saved at once and whatever is lost on the way."""
 import concurrent.futures
 import json
-import re
 import uuid
 
 import pytest
 
-from shop_fixture import HTML, start_shop  # noqa: F401
 from support.http_listener import Answer
 from support.meanwhile import InBackground
 from support.merchant import Merchant
@@ -15,6 +13,7 @@ from support.shape import TIME, UUID7, assert_shape, refused
 from support.stripe_model import Account, stripe_error
 from support.stub import executed
 from support.waiting import wait_until
+from unknown_outcomes import HTML
 
 CUSTOMER = ("POST", "/v1/customers")
 ATTACH = ("POST", "/v1/payment_methods/*/attach")
@@ -53,16 +52,6 @@ def new_method(shop, stub_stripe):
     card = {"brand": "visa", "last4": "4242", "exp_month": 12, "exp_year": 2034}
     return account.add("pm_", "payment_method", type="card", card=card, source="pm_card_visa", metadata={},
                        customer=None)["id"]
-
-
-@pytest.fixture
-def shop(start_shop):
-    return start_shop()
-
-
-@pytest.fixture
-def hasty_shop(start_shop):
-    return start_shop(patience="300ms")
 
 
 # Saving
@@ -225,14 +214,14 @@ def test_keys_are_of_a_merchant_and_apart_from_those_of_payments(server, merchan
 @pytest.mark.parametrize("answer", [Answer(200, cut_after=0), executed(cut_after=0), executed(hang=True),
                                     Answer(500, stripe_error("api_error")), Answer(502, "<html>", HTML)],
                          ids=["closed", "done, closed", "done, no answer", "500", "502"])
-def test_a_step_of_unknown_outcome_is_sent_again_unchanged_until_it_is_known(hasty_shop, stub_stripe, step, answer):
+def test_a_step_of_unknown_outcome_is_sent_again_unchanged_until_it_is_known(impatient_shop, stub_stripe, step, answer):
     stub_stripe.answer_always(*step, answer)
-    first = refused(save(hasty_shop, "pm_lost", key="save-1"), 503, "PROVIDER_UNAVAILABLE")
+    first = refused(save(impatient_shop, "pm_lost", key="save-1"), 503, "PROVIDER_UNAVAILABLE")
     assert int(first.headers["Retry-After"]) > 0
     stub_stripe.wait_for(*step, count=2)
-    refused(save(hasty_shop, "pm_lost", key="save-1"), 503, "PROVIDER_UNAVAILABLE")
+    refused(save(impatient_shop, "pm_lost", key="save-1"), 503, "PROVIDER_UNAVAILABLE")
     stub_stripe.behave()
-    card = finally_saved(hasty_shop, "pm_lost", key="save-1")
+    card = finally_saved(impatient_shop, "pm_lost", key="save-1")
     calls = stub_stripe.calls(*step)
     assert len({(call.body, call.header("Idempotency-Key")) for call in calls}) == 1
     assert len(stub_stripe.objects("customer")) == 1 and card["is_default"]
@@ -277,15 +266,15 @@ def test_a_fault_that_stripe_stored_for_an_attach_does_not_keep_the_card_from_be
     assert method["customer"] == customer["id"]
 
 
-def test_where_every_customer_meets_a_stored_fault_few_are_made(hasty_shop, stub_stripe):
+def test_where_every_customer_meets_a_stored_fault_few_are_made(impatient_shop, stub_stripe):
     stub_stripe.answer_always(*CUSTOMER, Answer(500, stripe_error("api_error"), {"Idempotent-Replayed": "true"}))
-    refused(save(hasty_shop, "pm_lost", key="save-1"), 503, "PROVIDER_UNAVAILABLE")
+    refused(save(impatient_shop, "pm_lost", key="save-1"), 503, "PROVIDER_UNAVAILABLE")
     stub_stripe.wait_for(*CUSTOMER, 2)
-    wait_until(lambda: b"\npayments_operations_in_flight 0\n" in hasty_shop.server.api().get("/metrics").body)
+    wait_until(lambda: b"\npayments_operations_in_flight 0\n" in impatient_shop.server.api().get("/metrics").body)
     assert len(stub_stripe.calls(*CUSTOMER)) == 2
     stub_stripe.behave()
-    hasty_shop.server.restart_making_due()
-    assert finally_saved(hasty_shop, "pm_lost", key="save-1")["is_default"]
+    impatient_shop.server.restart_making_due()
+    assert finally_saved(impatient_shop, "pm_lost", key="save-1")["is_default"]
 
 
 def finally_saved(shop, *args, **fields):

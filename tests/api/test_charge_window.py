@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from http2_fixture import calls_for, certificate, new_shop, settings_for  # noqa: F401
-from shop_fixture import CHARGE, LIST, pay, pay_in_vain, wait_for_status
+from stub_fixture import CHARGE, LIST, pay, pay_in_vain, wait_for_status
 from support.http2_listener import Http2Listener
 from support.merchant import ObservedMerchant
 from support.stub import StubStripe

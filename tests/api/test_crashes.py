@@ -7,8 +7,7 @@ import time
 
 import pytest
 
-from shop_fixture import (CHARGE, SENT_AGAIN, assert_the_same_request, pay, start_shop,  # noqa: F401
-                          wait_for_status)
+from stub_fixture import CHARGE, assert_the_same_request, pay, wait_for_status
 from support.books import Told
 from support.events import event, intent_of, send_event
 from support.http_listener import Answer
@@ -16,6 +15,7 @@ from support.meanwhile import InBackground
 from support.stripe_model import AUTHENTICATE
 from support.stub import executed
 from support.waiting import wait_until
+from unknown_outcomes import SENT_AGAIN
 
 # What a caller sees when the service ends under it.
 LOST = (OSError, http.client.HTTPException)

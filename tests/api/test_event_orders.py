@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from shop_fixture import CHARGE, hasty_shop, pay, start_shop  # noqa: F401
+from stub_fixture import CHARGE, pay
 from support.database import history, stored_events
 from support.events import charge_of, event, intent_of, send_event, stripe_id
 from support.meanwhile import InBackground

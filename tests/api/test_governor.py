@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from shop_fixture import CHARGE, pay, start_shop, wait_for_status  # noqa: F401
+from stub_fixture import CHARGE, pay, wait_for_status
 from support.http_listener import Answer
 from support.merchant import Merchant
 from support.stripe_model import stripe_error

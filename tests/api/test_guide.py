@@ -9,7 +9,7 @@ import uuid
 import pytest
 import requests
 
-from guide_fixture import INTERPRETERS, folder, guide, language  # noqa: F401
+from guide_fixture import INTERPRETERS
 from support.guide import Block, Terminal, check, is_as_shown
 from support.http_listener import Answer, HttpListener
 from support.meanwhile import InBackground

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from guide_fixture import INTERPRETERS, folder, guide, language  # noqa: F401
+from guide_fixture import INTERPRETERS
 from support.client import Api
 from support.process import Process, environment
 from support.receiver import payments_signature, standard_signature

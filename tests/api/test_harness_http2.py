@@ -11,7 +11,7 @@ from h2.events import StreamReset, TrailersReceived
 from h2.settings import SettingCodes, Settings
 
 from http2_fixture import certificate, start_stripe, stripe  # noqa: F401
-from shop_fixture import CHARGE
+from stub_fixture import CHARGE
 from support.http_listener import Answer
 from support.stub import executed
 from support.waiting import wait_until

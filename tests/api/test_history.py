@@ -3,7 +3,7 @@ import uuid
 
 import pytest
 
-from shop_fixture import CHARGE, hasty_shop, pay_in_vain, start_shop, wait_for_status  # noqa: F401
+from stub_fixture import CHARGE, pay_in_vain, wait_for_status
 from support.events import event, intent_of, send_event
 from support.merchant import Merchant
 from support.shape import TIME, UUID7, assert_shape, refused, succeeded
@@ -63,12 +63,12 @@ def test_what_changes_nothing_is_told_too(merchant):
     assert merchant.payment(payment["id"])["status"] == "completed"
 
 
-def test_what_the_service_found_out_by_itself_is_its_recovery(hasty_shop, stub_stripe):
+def test_what_the_service_found_out_by_itself_is_its_recovery(impatient_shop, stub_stripe):
     stub_stripe.answer_always(*CHARGE, executed(cut_after=0))
-    payment = pay_in_vain(hasty_shop).data
+    payment = pay_in_vain(impatient_shop).data
     stub_stripe.behave()
-    wait_for_status(hasty_shop, payment, "completed")
-    assert said(events_of(hasty_shop.api, payment))[0][:3] == ("completed", "completed", "recovery")
+    wait_for_status(impatient_shop, payment, "completed")
+    assert said(events_of(impatient_shop.api, payment))[0][:3] == ("completed", "completed", "recovery")
 
 
 def test_a_long_history_is_paged_newest_first(merchant):

@@ -7,7 +7,7 @@ from h2.errors import ErrorCodes
 
 from http2_fixture import (assert_completed, assert_well, calls_for, certificate, connected, pay_at_once,  # noqa: F401
                            shop, start_shop, start_stripe, stripe)
-from shop_fixture import CHARGE, pay, wait_for_status
+from stub_fixture import CHARGE, pay, wait_for_status
 from support.http_listener import Answer
 from support.stub import executed
 

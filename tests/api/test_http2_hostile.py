@@ -8,7 +8,7 @@ from hpack import NeverIndexedHeaderTuple
 
 from http2_fixture import (assert_completed, assert_settled, calls_for, certificate, pay_at_once, shop,  # noqa: F401
                            start_shop, start_stripe, stripe)
-from shop_fixture import CHARGE
+from stub_fixture import CHARGE
 from support.stub import executed
 from support.waiting import SCALE
 

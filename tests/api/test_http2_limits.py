@@ -7,7 +7,7 @@ from h2.settings import SettingCodes
 
 from http2_fixture import (assert_completed, assert_well, calls_for, certificate, connected, pay_at_once,  # noqa: F401
                            shop, start_shop, start_stripe, stripe)
-from shop_fixture import CHARGE
+from stub_fixture import CHARGE
 from support.http_listener import Answer
 from support.stripe_model import stripe_error
 from support.stub import executed

@@ -1,21 +1,21 @@
 """A charge that must not be sent again is looked for: by its id, else among those that Stripe lists."""
 import time
 
-from shop_fixture import (CHARGE, LIST, LOOKED_UP, READ, SENT_AGAIN, by_name, hasty_shop, pay,  # noqa: F401
-                          pay_in_vain, start_shop, wait_for_status)
+from stub_fixture import CHARGE, LIST, READ, pay, pay_in_vain, wait_for_status
 from support.events import event, intent_of, send_event, stripe_id
 from support.http_listener import Answer
 from support.stripe_model import stripe_error
 from support.stub import executed
 from support.waiting import scaled
+from unknown_outcomes import LOOKED_UP, SENT_AGAIN, by_name
 
 @by_name(LOOKED_UP)
-def test_a_charge_that_cannot_be_sent_again_is_found_in_the_list(hasty_shop, stub_stripe, answer):
+def test_a_charge_that_cannot_be_sent_again_is_found_in_the_list(impatient_shop, stub_stripe, answer):
     stub_stripe.answer_next(*CHARGE, executed(cut_after=0))
     stub_stripe.answer_always(*CHARGE, answer)
     started = int(time.time())
-    payment = pay(hasty_shop).data
-    completed = wait_for_status(hasty_shop, payment, "completed")
+    payment = pay(impatient_shop).data
+    completed = wait_for_status(impatient_shop, payment, "completed")
     assert len(stub_stripe.calls(*CHARGE)) == 2
     intent, = stub_stripe.objects("payment_intent")
     assert completed["provider_ref"] == intent["id"]
@@ -24,29 +24,29 @@ def test_a_charge_that_cannot_be_sent_again_is_found_in_the_list(hasty_shop, stu
 
 
 @by_name(LOOKED_UP)
-def test_a_charge_that_the_list_does_not_show_stays_pending(hasty_shop, stub_stripe, answer):
+def test_a_charge_that_the_list_does_not_show_stays_pending(impatient_shop, stub_stripe, answer):
     stub_stripe.answer_always(*CHARGE, answer)
-    payment = pay_in_vain(hasty_shop).data
+    payment = pay_in_vain(impatient_shop).data
     stub_stripe.wait_for(*LIST)
-    hasty_shop.server.restart_making_due()
+    impatient_shop.server.restart_making_due()
     stub_stripe.wait_for(*LIST, count=2)
     assert len(stub_stripe.calls(*CHARGE)) == 1
-    assert hasty_shop.payment(payment["id"])["status"] == "pending"
+    assert impatient_shop.payment(payment["id"])["status"] == "pending"
 
 
-def test_the_list_is_read_to_its_end(hasty_shop, stub_stripe):
+def test_the_list_is_read_to_its_end(impatient_shop, stub_stripe):
     stub_stripe.answer_next(*CHARGE, executed(cut_after=0))
     stub_stripe.answer_always(*CHARGE, LOOKED_UP["idempotency_error"])
     stub_stripe.answer_always(*LIST, Answer(503))
-    payment = pay_in_vain(hasty_shop).data
+    payment = pay_in_vain(impatient_shop).data
     ours, = stub_stripe.objects("payment_intent")
-    account = stub_stripe.model.accounts[hasty_shop.stripe_key]
+    account = stub_stripe.model.accounts[impatient_shop.stripe_key]
     for _ in range(250):  # newer ones of others, which come before ours
         other = ours | {"metadata": {"payment_id": stripe_id("")}}
         account.add("pi_", **{name: other[name] for name in other if name not in ("id", "created", "livemode")},
                     kind="payment_intent")
     stub_stripe.behave()
-    assert wait_for_status(hasty_shop, payment, "completed")["provider_ref"] == ours["id"]
+    assert wait_for_status(impatient_shop, payment, "completed")["provider_ref"] == ours["id"]
     pages = [request.query.get("starting_after") for request in stub_stripe.calls(*LIST)][-3:]
     assert pages[0] is None and None not in pages[1:] and len(set(pages)) == 3
 
@@ -63,17 +63,17 @@ LISTS_THAT_DO_NOT_TELL = {
 
 
 @by_name(LISTS_THAT_DO_NOT_TELL)
-def test_a_list_that_does_not_tell_is_asked_again_soon_and_never_counts_as_absence(hasty_shop, stub_stripe, answer):
+def test_a_list_that_does_not_tell_is_asked_again_soon_and_never_counts_as_absence(impatient_shop, stub_stripe, answer):
     stub_stripe.answer_next(*CHARGE, executed(cut_after=0))
     stub_stripe.answer_always(*CHARGE, LOOKED_UP["a stored 500"])
     stub_stripe.answer_always(*LIST, answer)
-    payment = pay_in_vain(hasty_shop).data
+    payment = pay_in_vain(impatient_shop).data
     stub_stripe.wait_for(*LIST)
     stub_stripe.behave()
     stub_stripe.answer_always(*CHARGE, LOOKED_UP["a stored 500"])
     if answer.status == 404:
-        hasty_shop.server.restart_making_due()  # a refused list is not asked for again at once
-    wait_for_status(hasty_shop, payment, "completed")
+        impatient_shop.server.restart_making_due()  # a refused list is not asked for again at once
+    wait_for_status(impatient_shop, payment, "completed")
 
 
 def test_behind_the_charge_window_nothing_is_sent_any_more(start_shop, stub_stripe):
@@ -105,39 +105,39 @@ def succeed(shop, intent):
     send_event(shop.server, event("payment_intent.succeeded", intent), shop.stripe_webhook_secret)
 
 
-def test_an_event_ends_what_a_list_left_open(hasty_shop, stub_stripe):
+def test_an_event_ends_what_a_list_left_open(impatient_shop, stub_stripe):
     stub_stripe.answer_always(*CHARGE, LOOKED_UP["a stored 500"])
-    payment = pay_in_vain(hasty_shop).data
+    payment = pay_in_vain(impatient_shop).data
     stub_stripe.wait_for(*LIST)
     intent = intent_of(payment)
-    succeed(hasty_shop, intent)
-    completed = hasty_shop.payment(payment["id"])
+    succeed(impatient_shop, intent)
+    completed = impatient_shop.payment(payment["id"])
     assert (completed["status"], completed["provider_ref"]) == ("completed", intent["id"])
 
 
-def test_an_intent_that_an_event_made_known_is_read_by_its_id(hasty_shop, stub_stripe):
+def test_an_intent_that_an_event_made_known_is_read_by_its_id(impatient_shop, stub_stripe):
     stub_stripe.answer_next(*CHARGE, executed(cut_after=0))
     stub_stripe.answer_always(*CHARGE, LOOKED_UP["a stored 500"])
     stub_stripe.answer_always(*LIST, Answer(503))
-    payment = pay_in_vain(hasty_shop).data
+    payment = pay_in_vain(impatient_shop).data
     intent, = stub_stripe.objects("payment_intent")
-    send_event(hasty_shop.server, event("payment_intent.processing", intent | {"status": "processing"}),
-               hasty_shop.stripe_webhook_secret)
-    wait_for_status(hasty_shop, payment, "completed")
+    send_event(impatient_shop.server, event("payment_intent.processing", intent | {"status": "processing"}),
+               impatient_shop.stripe_webhook_secret)
+    wait_for_status(impatient_shop, payment, "completed")
     assert stub_stripe.calls(*READ)[0].path.endswith(intent["id"])
 
 
-def test_a_charge_absent_from_two_lists_ten_minutes_apart_was_never_made(hasty_shop, stub_stripe, receiver):
-    hasty_shop.use_webhook(receiver.url)
+def test_a_charge_absent_from_two_lists_ten_minutes_apart_was_never_made(impatient_shop, stub_stripe, receiver):
+    impatient_shop.use_webhook(receiver.url)
     stub_stripe.answer_always(*CHARGE, LOOKED_UP["a stored 500"])
-    first = pay_in_vain(hasty_shop)
+    first = pay_in_vain(impatient_shop)
     stub_stripe.wait_for(*LIST)
-    hasty_shop.server.restart_making_due(absent_older_us=600_000_000)
-    failed = wait_for_status(hasty_shop, first.data, "failed")
+    impatient_shop.server.restart_making_due(absent_older_us=600_000_000)
+    failed = wait_for_status(impatient_shop, first.data, "failed")
     assert failed["failure"]["code"] == "provider_unavailable" and len(stub_stripe.calls(*CHARGE)) == 1
     receiver.wait_for("payment.failed")
-    assert pay(hasty_shop).body == first.body
+    assert pay(impatient_shop).body == first.body
 
-    succeed(hasty_shop, intent_of(failed))  # and yet it was
-    assert hasty_shop.payment(failed["id"])["status"] == "completed"
+    succeed(impatient_shop, intent_of(failed))  # and yet it was
+    assert impatient_shop.payment(failed["id"])["status"] == "completed"
     receiver.wait_for("payment.completed")

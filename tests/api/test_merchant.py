@@ -7,7 +7,7 @@ import sqlite3
 
 import pytest
 
-from shop_fixture import CHARGE, hasty_shop, pay_in_vain, start_shop  # noqa: F401
+from stub_fixture import CHARGE, pay_in_vain
 from support.events import event, intent_of, send_event
 from support.merchant import Merchant, random_secret
 from support.server import Server
@@ -293,15 +293,15 @@ def test_a_test_key_sets_the_webhook_only_while_there_are_no_live_credentials(ba
 
 # Being active
 
-def test_a_deactivated_merchants_recovery_inbound_events_and_deliveries_go_on(hasty_shop, stub_stripe, receiver):
-    hasty_shop.use_webhook(receiver.url)
-    to_act = hasty_shop.pay(payment_method=AUTHENTICATE)
+def test_a_deactivated_merchants_recovery_inbound_events_and_deliveries_go_on(impatient_shop, stub_stripe, receiver):
+    impatient_shop.use_webhook(receiver.url)
+    to_act = impatient_shop.pay(payment_method=AUTHENTICATE)
     stub_stripe.answer_always(*CHARGE, executed(cut_after=0))
-    unknown = pay_in_vain(hasty_shop).data
-    hasty_shop.activate(False)
+    unknown = pay_in_vain(impatient_shop).data
+    impatient_shop.activate(False)
     stub_stripe.behave()
-    send_event(hasty_shop.server, event("payment_intent.succeeded", intent_of(to_act)), hasty_shop.stripe_webhook_secret)
+    send_event(impatient_shop.server, event("payment_intent.succeeded", intent_of(to_act)), impatient_shop.stripe_webhook_secret)
     for payment in (unknown, to_act):
         told = receiver.wait_for(lambda delivery, payment=payment: delivery.json["data"]["payment_id"] == payment["id"])
         assert told.json["type"] == "payment.completed"
-    refused(hasty_shop.api.get(f"/v1/payments/{to_act['id']}"), 401, "AUTH_INVALID_KEY")
+    refused(impatient_shop.api.get(f"/v1/payments/{to_act['id']}"), 401, "AUTH_INVALID_KEY")

@@ -10,7 +10,6 @@ import pytest
 from conftest import ROOT
 from support.openapi import METHODS
 from support.openapi_structure import STRUCTURE
-from support.shape import succeeded
 
 # A row of the program's table of routes: method, path, access, scopes.
 ROW = re.compile(r'^    \{"([A-Z]+)",\s+"([^"]+)",\s+(ROUTE_\w+)(?:,\s+([A-Z_|\s]+))?', re.MULTILINE)

@@ -4,7 +4,7 @@ import urllib.parse
 
 import pytest
 
-from shop_fixture import CHARGE, pay, pay_in_vain, wait_for_status
+from stub_fixture import CHARGE, pay, pay_in_vain, wait_for_status
 from support.connect_proxy import ConnectProxy
 from support.merchant import Merchant
 from support.server import Server

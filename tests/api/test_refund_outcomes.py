@@ -7,23 +7,19 @@ import threading
 import pytest
 import requests
 
-from shop_fixture import LOOKED_UP, SENT_AGAIN, by_name, hasty_shop, start_shop, wait_for_status  # noqa: F401
+from stub_fixture import wait_for_status
 from support.events import charge_of, event, send_event, stripe_id
 from support.http_listener import Answer
 from support.meanwhile import InBackground
 from support.stripe_model import PENDING_REFUND, stripe_error
 from support.stub import executed, lying
 from support.waiting import wait_until
+from unknown_outcomes import LOOKED_UP, SENT_AGAIN, by_name
 
 REFUND = ("POST", "/v1/refunds")
 LIST = ("GET", "/v1/refunds")
 # Taken for another refund, since its amount is another.
 NO_STATUS = "a success without a status"
-
-
-@pytest.fixture
-def shop(start_shop):
-    return start_shop()
 
 
 def refund_now(merchant, refund):
@@ -63,24 +59,24 @@ def told_of(receiver, event_type, condition=lambda data: True):
 # Stripe does not say
 
 @by_name({name: answer for name, answer in SENT_AGAIN.items() if name != NO_STATUS})
-def test_an_unknown_outcome_is_pending_and_settles_under_its_own_key(hasty_shop, stub_stripe, answer):
-    payment = hasty_shop.pay("10.00")
+def test_an_unknown_outcome_is_pending_and_settles_under_its_own_key(impatient_shop, stub_stripe, answer):
+    payment = impatient_shop.pay("10.00")
     stub_stripe.answer_always(*REFUND, answer)
-    first = hasty_shop.api.post("/v1/refunds", {"payment_id": payment["id"], "amount": "4.00"}, idempotency_key="r",
+    first = impatient_shop.api.post("/v1/refunds", {"payment_id": payment["id"], "amount": "4.00"}, idempotency_key="r",
                                 expect=201)
     refund = first.data
     assert (refund["status"], refund["provider_ref"], refund["failure"]) == ("pending", None, None)
-    assert hasty_shop.payment(payment["id"])["amount_refunded"] == "0.00"
-    hasty_shop.api.post("/v1/refunds", {"payment_id": payment["id"], "amount": "6.01"}, expect=422)
+    assert impatient_shop.payment(payment["id"])["amount_refunded"] == "0.00"
+    impatient_shop.api.post("/v1/refunds", {"payment_id": payment["id"], "amount": "6.01"}, expect=422)
     stub_stripe.behave()
-    completed = wait_for_refund(hasty_shop, refund, "completed")
+    completed = wait_for_refund(impatient_shop, refund, "completed")
     at_stripe, = stub_stripe.objects("refund")
     assert (completed["provider_ref"], at_stripe["amount"]) == (at_stripe["id"], 400)
     calls = stub_stripe.calls(*REFUND)
     assert len({call.body for call in calls}) == 1
     assert {call.header("Idempotency-Key") for call in calls} == {f"ref_{refund['id']}"}
-    assert hasty_shop.payment(payment["id"])["amount_refunded"] == "4.00"
-    again = hasty_shop.api.post("/v1/refunds", {"payment_id": payment["id"], "amount": "4.00"}, idempotency_key="r")
+    assert impatient_shop.payment(payment["id"])["amount_refunded"] == "4.00"
+    again = impatient_shop.api.post("/v1/refunds", {"payment_id": payment["id"], "amount": "4.00"}, idempotency_key="r")
     assert (again.status, again.body) == (201, first.body)
 
 
@@ -159,22 +155,22 @@ def test_a_refund_without_metadata_is_found_when_it_is_looked_for(shop, stub_str
 
 
 @pytest.mark.parametrize("done", [True, False], ids=["done", "never arrived"])
-def test_a_refund_whose_key_was_revoked_is_looked_for_with_the_next_key_of_that_account(hasty_shop, stub_stripe, done):
-    payment = hasty_shop.pay("10.00")
+def test_a_refund_whose_key_was_revoked_is_looked_for_with_the_next_key_of_that_account(impatient_shop, stub_stripe, done):
+    payment = impatient_shop.pay("10.00")
     stub_stripe.answer_always(*REFUND, executed(cut_after=0) if done else Answer(503, stripe_error("api_error")))
-    refund = hasty_shop.refund(payment, "4.00")
-    old_key = hasty_shop.stripe_key
+    refund = impatient_shop.refund(payment, "4.00")
+    old_key = impatient_shop.stripe_key
     stub_stripe.model.revoked.add(old_key)
-    hasty_shop.use_stripe()
-    stub_stripe.model.accounts[hasty_shop.stripe_key] = stub_stripe.model.accounts[old_key]
+    impatient_shop.use_stripe()
+    stub_stripe.model.accounts[impatient_shop.stripe_key] = stub_stripe.model.accounts[old_key]
     stub_stripe.behave()
-    hasty_shop.server.restart_making_due()
+    impatient_shop.server.restart_making_due()
     if done:
-        wait_for_refund(hasty_shop, refund, "completed")
+        wait_for_refund(impatient_shop, refund, "completed")
     else:
         listed = stub_stripe.wait_for(*LIST)
-        assert {call.header("Authorization") for call in listed} == {f"Bearer {hasty_shop.stripe_key}"}
-        assert refund_now(hasty_shop, refund)["status"] == "pending"
+        assert {call.header("Authorization") for call in listed} == {f"Bearer {impatient_shop.stripe_key}"}
+        assert refund_now(impatient_shop, refund)["status"] == "pending"
     assert len(stub_stripe.objects("refund")) == done
 
 
@@ -196,15 +192,15 @@ def test_a_refund_that_a_crash_cut_off_is_made_once(shop, stub_stripe):
 
 @pytest.mark.parametrize("answer", [lying(amount=999), lying(currency="eur"), SENT_AGAIN[NO_STATUS]],
                          ids=["amount", "currency", NO_STATUS])
-def test_an_answer_about_another_refund_is_not_believed(hasty_shop, stub_stripe, answer):
-    payment = hasty_shop.pay("10.00")
+def test_an_answer_about_another_refund_is_not_believed(impatient_shop, stub_stripe, answer):
+    payment = impatient_shop.pay("10.00")
     stub_stripe.answer_always(*REFUND, answer)
-    refund = hasty_shop.refund(payment, "4.00")
+    refund = impatient_shop.refund(payment, "4.00")
     assert (refund["status"], refund["provider_ref"]) == ("pending", None)
-    assert hasty_shop.payment(payment["id"])["amount_refunded"] == "0.00"
+    assert impatient_shop.payment(payment["id"])["amount_refunded"] == "0.00"
     stub_stripe.behave()
-    hasty_shop.server.restart_making_due()
-    assert wait_for_refund(hasty_shop, refund, "completed")["amount"] == "4.00"
+    impatient_shop.server.restart_making_due()
+    assert wait_for_refund(impatient_shop, refund, "completed")["amount"] == "4.00"
     assert len(stub_stripe.objects("refund")) == 1
 
 

@@ -8,7 +8,7 @@ import pytest
 import requests
 import stripe
 
-from sandbox_fixture import RETURN_URL, account, wait_for_status  # noqa: F401
+from sandbox_fixture import RETURN_URL, wait_for_status
 
 CHALLENGED = "pm_card_authenticationRequired"
 

@@ -3,7 +3,6 @@ import pytest
 import requests
 import stripe
 
-from sandbox_fixture import account  # noqa: F401
 from support.waiting import wait_until
 
 FIELDS = {"id", "object", "amount", "available_on", "balance_type", "created", "currency", "description", "exchange_rate",

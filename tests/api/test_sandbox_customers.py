@@ -2,7 +2,7 @@
 import pytest
 import stripe
 
-from sandbox_fixture import Account, account, start_sandbox  # noqa: F401
+from sandbox_fixture import Account
 
 
 def retrieve(account, customer):

@@ -3,7 +3,7 @@ import pytest
 import requests
 import stripe
 
-from sandbox_fixture import RETURN_URL, Account, account, start_sandbox  # noqa: F401
+from sandbox_fixture import RETURN_URL, Account
 from support.waiting import wait_until
 
 

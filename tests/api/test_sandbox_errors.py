@@ -2,7 +2,7 @@
 import pytest
 import stripe
 
-from sandbox_fixture import Account, account  # noqa: F401
+from sandbox_fixture import Account
 
 
 @pytest.mark.parametrize("call", [stripe.PaymentIntent.retrieve, stripe.PaymentIntent.confirm,

@@ -4,7 +4,7 @@ import json
 import pytest
 import stripe
 
-from sandbox_fixture import Account, account, own_sandbox, set_faults, start_sandbox  # noqa: F401
+from sandbox_fixture import Account, set_faults
 from support.http_listener import Answer
 from support.waiting import wait_until
 

@@ -8,8 +8,7 @@ import pytest
 import requests
 import stripe
 
-from sandbox_fixture import (Account, CHARGE_FORM, account, charges_of, own_sandbox, set_faults,  # noqa: F401
-                             start_sandbox)
+from sandbox_fixture import Account, CHARGE_FORM, charges_of, set_faults
 from support.http_listener import Answer
 from support.waiting import PATIENCE_S, scaled
 

@@ -2,7 +2,6 @@
 import pytest
 import stripe
 
-from sandbox_fixture import account  # noqa: F401
 from support.waiting import wait_until
 
 FIELDS = {

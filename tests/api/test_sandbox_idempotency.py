@@ -4,8 +4,7 @@ import threading
 import pytest
 import stripe
 
-from sandbox_fixture import (Account, CHARGE_FORM, account, charges_of, own_sandbox, set_faults,  # noqa: F401
-                             start_sandbox)
+from sandbox_fixture import Account, CHARGE_FORM, charges_of, set_faults
 
 INTENTS = "/v1/payment_intents"
 

@@ -3,7 +3,7 @@ import pytest
 import requests
 import stripe
 
-from sandbox_fixture import Account, CHARGE_FORM, RETURN_URL, account  # noqa: F401
+from sandbox_fixture import Account, CHARGE_FORM, RETURN_URL
 
 
 def test_a_charge_in_one_step_succeeds(account):

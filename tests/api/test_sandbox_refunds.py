@@ -3,7 +3,7 @@ import pytest
 import requests
 import stripe
 
-from sandbox_fixture import Account, account, own_sandbox, set_faults, start_sandbox  # noqa: F401
+from sandbox_fixture import Account, set_faults
 from support.waiting import wait_until
 
 

@@ -5,7 +5,7 @@ import pytest
 import requests
 import stripe
 
-from sandbox_fixture import RETURN_URL, account  # noqa: F401
+from sandbox_fixture import RETURN_URL
 from setup_fixture import (ALWAYS, SET_UP_ALREADY, UNLESS_SET_UP, attempts, cancel, card_of, confirm, create, press,
                            refused, retrieve, set_up)
 from support.waiting import wait_until

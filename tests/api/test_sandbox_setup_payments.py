@@ -3,7 +3,7 @@ import pytest
 import requests
 import stripe
 
-from sandbox_fixture import RETURN_URL, account  # noqa: F401
+from sandbox_fixture import RETURN_URL
 from setup_fixture import ALWAYS, UNLESS_SET_UP, card_of, press, refused
 
 # As a service charges a card while its holder is away.

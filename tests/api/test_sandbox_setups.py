@@ -3,7 +3,7 @@ import pytest
 import requests
 import stripe
 
-from sandbox_fixture import NEWEST, RETURN_URL, Account, account, start_sandbox  # noqa: F401
+from sandbox_fixture import NEWEST, RETURN_URL, Account
 from setup_fixture import (ALWAYS, UNLESS_SET_UP, attempts, begin, cancel, card_of, confirm, create, press, refused,
                            retrieve)
 

@@ -7,7 +7,7 @@ import uuid
 import pytest
 import requests
 
-from shop_fixture import CHARGE, start_shop, wait_for_status  # noqa: F401
+from stub_fixture import CHARGE, wait_for_status
 from support.http_listener import Answer
 from support.shape import refused
 from support.stripe_model import DECLINE, stripe_error
@@ -207,11 +207,6 @@ def test_a_repeat_must_ask_for_the_same(merchant):
 
 # At the stub, which answers wrongly, or not at all
 
-@pytest.fixture
-def shop(start_shop):  # noqa: F811
-    return start_shop()
-
-
 @pytest.mark.parametrize("answer", [
     pytest.param(Answer(500, stripe_error("api_error")), id="a fault"),
     pytest.param(executed(cut_after=0), id="made, and no answer"),
@@ -239,7 +234,7 @@ def test_a_customer_who_is_refused_fails_the_payment_and_nobody_is_charged(shop,
     assert stub_stripe.calls(*CHARGE) == [] and pay(shop)["status"] == "completed"
 
 
-def test_nobody_is_charged_after_the_window_in_which_the_customer_was_not_made(start_shop, stub_stripe):  # noqa: F811
+def test_nobody_is_charged_after_the_window_in_which_the_customer_was_not_made(start_shop, stub_stripe):
     shop = start_shop(patience="300ms", charge_window="1s")
     stub_stripe.answer_always(*CUSTOMER, Answer(500, stripe_error("api_error")))
     payment = pay(shop)
@@ -267,7 +262,7 @@ def test_a_method_that_stripe_did_not_attach_is_no_card(shop, stub_stripe):
     assert payment["status"] == "completed" and cards_of(shop) == []
 
 
-def test_a_request_that_saves_the_same_method_meanwhile_does_not_wait_for_the_payments(start_shop, stub_stripe):  # noqa: F811
+def test_a_request_that_saves_the_same_method_meanwhile_does_not_wait_for_the_payments(start_shop, stub_stripe):
     shop, gate = start_shop(stripe_timeout="10s"), threading.Event()
     stub_stripe.answer_next(*READ, executed(gate=gate))
     payment = pay(shop)

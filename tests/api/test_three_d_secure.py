@@ -4,7 +4,7 @@ import pytest
 import requests
 import stripe
 
-from shop_fixture import READ, start_shop, wait_for_status  # noqa: F401
+from stub_fixture import READ, wait_for_status
 from support.events import event, intent_of, send_event
 from support.http_listener import Answer
 from support.merchant import Merchant
@@ -86,11 +86,6 @@ def test_an_event_that_is_lost_is_made_up_for_by_asking(start_server, sandbox, n
 
 
 # The intent of a payment that failed
-
-@pytest.fixture
-def shop(start_shop):
-    return start_shop()
-
 
 @pytest.fixture
 def pending(shop):

@@ -7,8 +7,7 @@ import uuid
 
 import pytest
 
-from shop_fixture import (CHARGE, LIST, SENT_AGAIN, assert_the_same_request, by_name, hasty_shop, pay,  # noqa: F401
-                          pay_in_vain, start_shop, wait_for_status)
+from stub_fixture import CHARGE, LIST, assert_the_same_request, pay, pay_in_vain, wait_for_status
 from support.database import history
 from support.events import event, send_event
 from support.http_listener import Answer
@@ -18,6 +17,7 @@ from support.shape import refused
 from support.stripe_model import DECLINE, stripe_error
 from support.stub import executed, lying
 from support.waiting import wait_until
+from unknown_outcomes import SENT_AGAIN, by_name
 
 # It says that something else was charged: nothing is known of this payment.
 ANOTHER = {
@@ -49,23 +49,23 @@ DEFINITE = {
 # Sent again
 
 @by_name(SENT_AGAIN)
-def test_a_charge_of_unknown_outcome_is_sent_again_unchanged_until_it_is_known(hasty_shop, stub_stripe, answer):
+def test_a_charge_of_unknown_outcome_is_sent_again_unchanged_until_it_is_known(impatient_shop, stub_stripe, answer):
     stub_stripe.answer_always(*CHARGE, answer)
-    first = pay_in_vain(hasty_shop)
+    first = pay_in_vain(impatient_shop)
     payment = first.data
-    old_key = hasty_shop.stripe_key
-    hasty_shop.use_stripe()
+    old_key = impatient_shop.stripe_key
+    impatient_shop.use_stripe()
     asked = len(stub_stripe.calls(*CHARGE))
     stub_stripe.wait_for(*CHARGE, count=asked + 1)  # and with new credentials in place
-    assert hasty_shop.payment(payment["id"])["status"] == "pending"
+    assert impatient_shop.payment(payment["id"])["status"] == "pending"
 
     stub_stripe.behave()
-    completed = wait_for_status(hasty_shop, payment, "completed")
+    completed = wait_for_status(impatient_shop, payment, "completed")
     assert completed["provider_ref"].startswith("pi_") and completed["amount_captured"] == "10.00"
     assert stub_stripe.charged_minor(payment["id"]) == 1000
-    hasty_shop.stripe_key = old_key
-    assert_the_same_request(stub_stripe.calls(*CHARGE), hasty_shop, payment)
-    again = pay(hasty_shop)
+    impatient_shop.stripe_key = old_key
+    assert_the_same_request(stub_stripe.calls(*CHARGE), impatient_shop, payment)
+    again = pay(impatient_shop)
     assert (again.status, again.body, again.replayed) == (201, first.body, True)
 
 
@@ -80,11 +80,11 @@ def test_the_caller_is_told_the_outcome_where_it_is_known_in_time(start_shop, st
     assert stub_stripe.charged_minor(answer.data["id"]) == 1000
 
 
-def test_a_stripe_that_is_away_is_asked_until_it_is_back(hasty_shop, stub_stripe):
+def test_a_stripe_that_is_away_is_asked_until_it_is_back(impatient_shop, stub_stripe):
     stub_stripe.close()
-    payment = pay_in_vain(hasty_shop).data
+    payment = pay_in_vain(impatient_shop).data
     stub_stripe.come_back()
-    wait_for_status(hasty_shop, payment, "completed")
+    wait_for_status(impatient_shop, payment, "completed")
     assert stub_stripe.charged_minor(payment["id"]) == 1000
 
 
@@ -96,33 +96,33 @@ def test_a_rate_limit_says_when_to_come_back(start_shop, stub_stripe):
     assert second.received_at - first.received_at >= 2
 
 
-def test_the_old_credentials_are_used_for_the_old_payment_and_the_new_ones_for_the_next(hasty_shop, stub_stripe):
+def test_the_old_credentials_are_used_for_the_old_payment_and_the_new_ones_for_the_next(impatient_shop, stub_stripe):
     stub_stripe.answer_always(*CHARGE, SENT_AGAIN["503"])
-    payment = pay_in_vain(hasty_shop).data
-    old_key = hasty_shop.stripe_key
-    hasty_shop.use_stripe()
+    payment = pay_in_vain(impatient_shop).data
+    old_key = impatient_shop.stripe_key
+    impatient_shop.use_stripe()
     stub_stripe.behave()
-    wait_for_status(hasty_shop, payment, "completed")
-    pay(hasty_shop, key="order-2")
+    wait_for_status(impatient_shop, payment, "completed")
+    pay(impatient_shop, key="order-2")
     authorizations = [request.header("Authorization") for request in stub_stripe.calls(*CHARGE)]
     assert set(authorizations[:-1]) == {f"Bearer {old_key}"}
-    assert authorizations[-1] == f"Bearer {hasty_shop.stripe_key}"
+    assert authorizations[-1] == f"Bearer {impatient_shop.stripe_key}"
 
 
-def test_deleted_credentials_still_end_what_was_begun_with_them(hasty_shop, stub_stripe):
+def test_deleted_credentials_still_end_what_was_begun_with_them(impatient_shop, stub_stripe):
     stub_stripe.answer_always(*CHARGE, SENT_AGAIN["503"])
-    payment = pay_in_vain(hasty_shop).data
-    hasty_shop.api.delete("/v1/merchant/providers/stripe", expect=200)
+    payment = pay_in_vain(impatient_shop).data
+    impatient_shop.api.delete("/v1/merchant/providers/stripe", expect=200)
     stub_stripe.behave()
-    wait_for_status(hasty_shop, payment, "completed")
-    assert_the_same_request(stub_stripe.calls(*CHARGE), hasty_shop, payment)
+    wait_for_status(impatient_shop, payment, "completed")
+    assert_the_same_request(stub_stripe.calls(*CHARGE), impatient_shop, payment)
 
 
-def test_two_merchants_payments_keep_to_their_own_stripe_keys(hasty_shop, stub_stripe):
-    other = Merchant(hasty_shop.server)
+def test_two_merchants_payments_keep_to_their_own_stripe_keys(impatient_shop, stub_stripe):
+    other = Merchant(impatient_shop.server)
     other.use_stripe()
     stub_stripe.answer_next(*CHARGE, executed(cut_after=0), executed(cut_after=0))
-    payments = [(shop, pay(shop).data) for shop in (hasty_shop, other)]
+    payments = [(shop, pay(shop).data) for shop in (impatient_shop, other)]
     for shop, payment in payments:
         wait_for_status(shop, payment, "completed")
         calls = [request for request in stub_stripe.calls(*CHARGE)
@@ -154,22 +154,22 @@ def test_a_repeat_while_the_first_is_under_way_is_told_to_wait(start_shop, stub_
     assert pay(shop).body == first.body and len(stub_stripe.objects("payment_intent")) == 1
 
 
-def test_another_request_under_the_key_of_an_open_one_is_refused(hasty_shop, stub_stripe):
+def test_another_request_under_the_key_of_an_open_one_is_refused(impatient_shop, stub_stripe):
     stub_stripe.answer_always(*CHARGE, SENT_AGAIN["500"])
-    pay_in_vain(hasty_shop)
-    other = pay(hasty_shop, amount="11.00")
+    pay_in_vain(impatient_shop)
+    other = pay(impatient_shop, amount="11.00")
     assert (other.status, other.codes) == (422, ["IDEMPOTENCY_KEY_REUSED"])
 
 
-def test_the_merchant_hears_once_when_it_is_known(hasty_shop, stub_stripe, receiver):
-    hasty_shop.use_webhook(receiver.url)
+def test_the_merchant_hears_once_when_it_is_known(impatient_shop, stub_stripe, receiver):
+    impatient_shop.use_webhook(receiver.url)
     stub_stripe.answer_always(*CHARGE, SENT_AGAIN["charged, closed without an answer"])
-    payment = pay_in_vain(hasty_shop).data
+    payment = pay_in_vain(impatient_shop).data
     assert receiver.events() == []
     stub_stripe.behave()
     told = receiver.wait_for("payment.completed").json
     assert (told["data"]["payment_id"], told["data"]["status"]) == (payment["id"], "completed")
-    pay(hasty_shop, key="order-2")
+    pay(impatient_shop, key="order-2")
     receiver.wait_for(lambda delivery: delivery.json["data"]["idempotency_key"] == "order-2")
     assert [event["type"] for event in receiver.events()] == ["payment.completed"] * 2
 
@@ -177,16 +177,16 @@ def test_the_merchant_hears_once_when_it_is_known(hasty_shop, stub_stripe, recei
 # Credentials that are refused
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_a_key_refused_while_an_attempt_is_unresolved_says_nothing_of_the_payment(hasty_shop, stub_stripe, status):
+def test_a_key_refused_while_an_attempt_is_unresolved_says_nothing_of_the_payment(impatient_shop, stub_stripe, status):
     stub_stripe.answer_next(*CHARGE, executed(cut_after=0))
     stub_stripe.answer_always(*CHARGE, Answer(status, stripe_error(code="api_key_expired")))
-    payment = pay_in_vain(hasty_shop).data
-    alert = hasty_shop.server.wait_for_log(level="error", subject_id=payment["id"])
+    payment = pay_in_vain(impatient_shop).data
+    alert = impatient_shop.server.wait_for_log(level="error", subject_id=payment["id"])
     assert alert["status"] == status
-    assert hasty_shop.payment(payment["id"])["status"] == "pending"
+    assert impatient_shop.payment(payment["id"])["status"] == "pending"
     stub_stripe.behave()
-    hasty_shop.server.restart_making_due()
-    wait_for_status(hasty_shop, payment, "completed")
+    impatient_shop.server.restart_making_due()
+    wait_for_status(impatient_shop, payment, "completed")
     assert stub_stripe.charged_minor(payment["id"]) == 1000
 
 
@@ -215,38 +215,38 @@ def forget_replaced_keys(server):
 
 
 @pytest.mark.parametrize("charged", [True, False], ids=["charged", "never arrived"])
-def test_a_charge_whose_key_was_revoked_is_looked_for_with_the_next_key_of_that_account(hasty_shop, stub_stripe, charged):
-    known = pay(hasty_shop).data
+def test_a_charge_whose_key_was_revoked_is_looked_for_with_the_next_key_of_that_account(impatient_shop, stub_stripe, charged):
+    known = pay(impatient_shop).data
     stub_stripe.answer_always(*CHARGE, executed(cut_after=0) if charged else SENT_AGAIN["503"])
-    payment = pay_in_vain(hasty_shop, key="order-2").data
-    replace_key(hasty_shop, stub_stripe)
+    payment = pay_in_vain(impatient_shop, key="order-2").data
+    replace_key(impatient_shop, stub_stripe)
     stub_stripe.behave()
-    hasty_shop.server.restart_making_due()
+    impatient_shop.server.restart_making_due()
     if charged:
-        wait_for_status(hasty_shop, payment, "completed")
+        wait_for_status(impatient_shop, payment, "completed")
     else:
-        new = [call for call in stub_stripe.wait_for(*LIST) if call.header("Authorization") == f"Bearer {hasty_shop.stripe_key}"]
-        assert new and hasty_shop.payment(payment["id"])["status"] == "pending"
-        hasty_shop.server.restart_making_due(absent_older_us=600_000_000)
-        failed = wait_for_status(hasty_shop, payment, "failed")
+        new = [call for call in stub_stripe.wait_for(*LIST) if call.header("Authorization") == f"Bearer {impatient_shop.stripe_key}"]
+        assert new and impatient_shop.payment(payment["id"])["status"] == "pending"
+        impatient_shop.server.restart_making_due(absent_older_us=600_000_000)
+        failed = wait_for_status(impatient_shop, payment, "failed")
         assert failed["failure"]["code"] == "provider_unavailable"
     asked = stub_stripe.calls("GET", f"/v1/payment_intents/{known['provider_ref']}")
-    assert {call.header("Authorization") for call in asked} == {f"Bearer {hasty_shop.stripe_key}"}
+    assert {call.header("Authorization") for call in asked} == {f"Bearer {impatient_shop.stripe_key}"}
     assert stub_stripe.charged_minor(payment["id"]) == (1000 if charged else 0)
-    assert {call.header("Authorization") for call in stub_stripe.calls(*CHARGE)} != {f"Bearer {hasty_shop.stripe_key}"}
+    assert {call.header("Authorization") for call in stub_stripe.calls(*CHARGE)} != {f"Bearer {impatient_shop.stripe_key}"}
 
 
-def test_the_key_of_another_account_tells_nothing_of_a_charge(hasty_shop, stub_stripe):
-    known = pay(hasty_shop).data
+def test_the_key_of_another_account_tells_nothing_of_a_charge(impatient_shop, stub_stripe):
+    known = pay(impatient_shop).data
     stub_stripe.answer_always(*CHARGE, SENT_AGAIN["503"])
-    payment = pay_in_vain(hasty_shop, key="order-2").data
-    replace_key(hasty_shop, stub_stripe, same_account=False)
+    payment = pay_in_vain(impatient_shop, key="order-2").data
+    replace_key(impatient_shop, stub_stripe, same_account=False)
     stub_stripe.behave()
-    hasty_shop.server.restart_making_due()
+    impatient_shop.server.restart_making_due()
     stub_stripe.wait_for("GET", f"/v1/payment_intents/{known['provider_ref']}")
-    hasty_shop.server.restart_making_due(absent_older_us=600_000_000)
+    impatient_shop.server.restart_making_due(absent_older_us=600_000_000)
     stub_stripe.wait_for("GET", f"/v1/payment_intents/{known['provider_ref']}", 2)
-    assert hasty_shop.payment(payment["id"])["status"] == "pending"
+    assert impatient_shop.payment(payment["id"])["status"] == "pending"
     assert not stub_stripe.calls(*LIST)
 
 
@@ -255,112 +255,112 @@ LACKING = Answer(403, stripe_error(message="The provided key 'rk_test_****1234' 
                                    "allow this request to continue."))
 
 
-def test_the_permission_that_a_restricted_key_lacks_is_shown(hasty_shop, stub_stripe):
+def test_the_permission_that_a_restricted_key_lacks_is_shown(impatient_shop, stub_stripe):
     stub_stripe.answer_next(*CHARGE, LACKING)
-    failure = pay(hasty_shop).data["failure"]
+    failure = pay(impatient_shop).data["failure"]
     assert failure["code"] == "provider_auth_failed" and "rak_payment_intent_write" in failure["message"]
     assert "rk_test_" not in failure["message"]
     stub_stripe.answer_next("POST", "/v1/customers", LACKING)
-    answer = hasty_shop.api.post("/v1/payments/cards", {"payment_method_id": "pm_card_visa"}, expect=422)
+    answer = impatient_shop.api.post("/v1/payments/cards", {"payment_method_id": "pm_card_visa"}, expect=422)
     assert answer.codes == ["PROVIDER_AUTH_FAILED"] and "rak_payment_intent_write" in answer.errors[0]["message"]
 
 
-def test_the_log_names_the_permission_that_an_open_payment_lacks(hasty_shop, stub_stripe):
+def test_the_log_names_the_permission_that_an_open_payment_lacks(impatient_shop, stub_stripe):
     stub_stripe.answer_next(*CHARGE, executed(cut_after=0))
     stub_stripe.answer_always(*CHARGE, LACKING)
-    payment = pay_in_vain(hasty_shop).data
-    alert = hasty_shop.server.wait_for_log(level="error", subject_id=payment["id"])
+    payment = pay_in_vain(impatient_shop).data
+    alert = impatient_shop.server.wait_for_log(level="error", subject_id=payment["id"])
     assert "rak_payment_intent_write" in alert["trouble"]
 
 
 @pytest.mark.parametrize("after", ["the key was revoked", "another account's key was given"])
-def test_a_charge_that_nobody_can_ask_after_is_ended_by_its_merchant(hasty_shop, stub_stripe, receiver, after):
-    hasty_shop.use_webhook(receiver.url)
+def test_a_charge_that_nobody_can_ask_after_is_ended_by_its_merchant(impatient_shop, stub_stripe, receiver, after):
+    impatient_shop.use_webhook(receiver.url)
     stub_stripe.answer_always(*CHARGE, executed(cut_after=0))
-    payment = pay_in_vain(hasty_shop).data
-    refused(hasty_shop.end(payment, "cancel", expect=None), 409, "CONFLICT")
+    payment = pay_in_vain(impatient_shop).data
+    refused(impatient_shop.end(payment, "cancel", expect=None), 409, "CONFLICT")
     if after == "the key was revoked":
-        stub_stripe.model.revoked.add(hasty_shop.stripe_key)
+        stub_stripe.model.revoked.add(impatient_shop.stripe_key)
     else:
-        replace_key(hasty_shop, stub_stripe, same_account=False)
+        replace_key(impatient_shop, stub_stripe, same_account=False)
     stub_stripe.behave()
-    hasty_shop.server.restart_making_due()
-    hasty_shop.server.wait_for_log(level="error", subject_id=payment["id"])
-    ended = wait_until(lambda: (answer := hasty_shop.end(payment, "cancel", expect=None)).status == 200 and answer)
+    impatient_shop.server.restart_making_due()
+    impatient_shop.server.wait_for_log(level="error", subject_id=payment["id"])
+    ended = wait_until(lambda: (answer := impatient_shop.end(payment, "cancel", expect=None)).status == 200 and answer)
     assert (ended.data["status"], ended.data["failure"]["code"]) == ("failed", "outcome_unknown")
-    assert ended.data == hasty_shop.payment(payment["id"])
+    assert ended.data == impatient_shop.payment(payment["id"])
     assert receiver.wait_for("payment.failed").json["data"]["failure"] == ended.data["failure"]
-    assert "canceled, outcome unknown" in [what for what, *_ in history(hasty_shop.server, payment)]
-    refused(hasty_shop.end(payment, "cancel", expect=None), 409, "CONFLICT")
+    assert "canceled, outcome unknown" in [what for what, *_ in history(impatient_shop.server, payment)]
+    refused(impatient_shop.end(payment, "cancel", expect=None), 409, "CONFLICT")
     asked = len(stub_stripe.requests)
-    hasty_shop.server.restart()
-    assert hasty_shop.payment(payment["id"])["status"] == "failed" and len(stub_stripe.requests) == asked
+    impatient_shop.server.restart()
+    assert impatient_shop.payment(payment["id"])["status"] == "failed" and len(stub_stripe.requests) == asked
     made, = stub_stripe.objects("payment_intent")  # Stripe says so after all
-    send_event(hasty_shop.server, event("payment_intent.succeeded", made), hasty_shop.stripe_webhook_secret)
-    assert hasty_shop.payment(payment["id"])["status"] == "completed"
+    send_event(impatient_shop.server, event("payment_intent.succeeded", made), impatient_shop.stripe_webhook_secret)
+    assert impatient_shop.payment(payment["id"])["status"] == "completed"
 
 
-def test_deleted_credentials_still_tell_of_a_charge_that_its_merchant_ended(hasty_shop, stub_stripe):
+def test_deleted_credentials_still_tell_of_a_charge_that_its_merchant_ended(impatient_shop, stub_stripe):
     stub_stripe.answer_always(*CHARGE, executed(cut_after=0))
-    payment = pay_in_vain(hasty_shop).data
-    stub_stripe.model.revoked.add(hasty_shop.stripe_key)
+    payment = pay_in_vain(impatient_shop).data
+    stub_stripe.model.revoked.add(impatient_shop.stripe_key)
     stub_stripe.behave()
-    hasty_shop.server.restart_making_due()
-    hasty_shop.server.wait_for_log(level="error", subject_id=payment["id"])
-    wait_until(lambda: hasty_shop.end(payment, "cancel", expect=None).status == 200)
-    hasty_shop.api.delete("/v1/merchant/providers/stripe", expect=200)
+    impatient_shop.server.restart_making_due()
+    impatient_shop.server.wait_for_log(level="error", subject_id=payment["id"])
+    wait_until(lambda: impatient_shop.end(payment, "cancel", expect=None).status == 200)
+    impatient_shop.api.delete("/v1/merchant/providers/stripe", expect=200)
     made, = stub_stripe.objects("payment_intent")
-    send_event(hasty_shop.server, event("payment_intent.succeeded", made), hasty_shop.stripe_webhook_secret)
-    assert hasty_shop.payment(payment["id"])["status"] == "completed"
+    send_event(impatient_shop.server, event("payment_intent.succeeded", made), impatient_shop.stripe_webhook_secret)
+    assert impatient_shop.payment(payment["id"])["status"] == "completed"
 
 
 @pytest.mark.parametrize("capture_method", ["automatic", "manual"])
 @pytest.mark.parametrize("old_key", ["is revoked", "is not kept any more"])
 def test_a_payment_of_another_account_than_the_present_one_is_ended_by_its_merchant(
-        hasty_shop, stub_stripe, receiver, old_key, capture_method):
-    hasty_shop.use_webhook(receiver.url)
-    payment = pay_unfinished(hasty_shop, capture_method)
-    replace_key(hasty_shop, stub_stripe, same_account=False)
+        impatient_shop, stub_stripe, receiver, old_key, capture_method):
+    impatient_shop.use_webhook(receiver.url)
+    payment = pay_unfinished(impatient_shop, capture_method)
+    replace_key(impatient_shop, stub_stripe, same_account=False)
     if old_key == "is not kept any more":
-        hasty_shop.server.terminate()
-        forget_replaced_keys(hasty_shop.server)
-        hasty_shop.server.start()
-    ended = hasty_shop.end(payment, "cancel")
+        impatient_shop.server.terminate()
+        forget_replaced_keys(impatient_shop.server)
+        impatient_shop.server.start()
+    ended = impatient_shop.end(payment, "cancel")
     assert (ended.data["status"], ended.data["failure"]["code"]) == ("failed", "outcome_unknown")
-    assert ended.data == hasty_shop.payment(payment["id"])
+    assert ended.data == impatient_shop.payment(payment["id"])
     assert receiver.wait_for("payment.failed").json["data"]["failure"] == ended.data["failure"]
-    assert "canceled, outcome unknown" in [what for what, *_ in history(hasty_shop.server, payment)]
+    assert "canceled, outcome unknown" in [what for what, *_ in history(impatient_shop.server, payment)]
     asked = len(stub_stripe.requests)
-    hasty_shop.server.restart()
-    assert hasty_shop.payment(payment["id"])["status"] == "failed" and len(stub_stripe.requests) == asked
+    impatient_shop.server.restart()
+    assert impatient_shop.payment(payment["id"])["status"] == "failed" and len(stub_stripe.requests) == asked
     made, = stub_stripe.objects("payment_intent")  # Stripe says so after all
     paid = made | {"status": "succeeded", "amount_received": 1000, "next_action": None}
-    send_event(hasty_shop.server, event("payment_intent.succeeded", paid), hasty_shop.stripe_webhook_secret)
-    assert hasty_shop.payment(payment["id"])["status"] == "completed"
+    send_event(impatient_shop.server, event("payment_intent.succeeded", paid), impatient_shop.stripe_webhook_secret)
+    assert impatient_shop.payment(payment["id"])["status"] == "completed"
 
 
 @pytest.mark.parametrize("capture_method", ["automatic", "manual"])
 def test_a_payment_whose_key_was_revoked_is_canceled_with_the_next_key_of_that_account(
-        hasty_shop, stub_stripe, capture_method):
-    payment = pay_unfinished(hasty_shop, capture_method)
-    replace_key(hasty_shop, stub_stripe)
-    hasty_shop.end(payment, "cancel", expect=None)
-    assert wait_for_status(hasty_shop, payment, "failed")["failure"]["code"] == "canceled"
+        impatient_shop, stub_stripe, capture_method):
+    payment = pay_unfinished(impatient_shop, capture_method)
+    replace_key(impatient_shop, stub_stripe)
+    impatient_shop.end(payment, "cancel", expect=None)
+    assert wait_for_status(impatient_shop, payment, "failed")["failure"]["code"] == "canceled"
     made, = stub_stripe.objects("payment_intent")
     assert made["status"] == "canceled"
 
 
-def test_a_new_key_is_tried_at_once(hasty_shop, stub_stripe):
-    pay(hasty_shop)
+def test_a_new_key_is_tried_at_once(impatient_shop, stub_stripe):
+    pay(impatient_shop)
     stub_stripe.answer_always(*CHARGE, executed(cut_after=0))
-    payment = pay_in_vain(hasty_shop, key="order-2").data
-    old_key = hasty_shop.stripe_key
+    payment = pay_in_vain(impatient_shop, key="order-2").data
+    old_key = impatient_shop.stripe_key
     stub_stripe.model.revoked.add(old_key)
     stub_stripe.behave()
-    hasty_shop.server.wait_for_log(level="error", subject_id=payment["id"])
+    impatient_shop.server.wait_for_log(level="error", subject_id=payment["id"])
     stub_stripe.model.accounts["sk_test_next"] = stub_stripe.model.accounts[old_key]
-    hasty_shop.api.put("/v1/merchant/providers", {"provider": "stripe", "stripe": {"secret_key": "sk_test_next"}}, expect=200)
-    wait_for_status(hasty_shop, payment, "completed")
+    impatient_shop.api.put("/v1/merchant/providers", {"provider": "stripe", "stripe": {"secret_key": "sk_test_next"}}, expect=200)
+    wait_for_status(impatient_shop, payment, "completed")
 
 
 def test_a_decline_of_a_repeated_attempt_is_still_a_decline(start_shop, stub_stripe):
@@ -375,48 +375,48 @@ def test_a_decline_of_a_repeated_attempt_is_still_a_decline(start_shop, stub_str
 # Answers about something else
 
 @by_name(ANOTHER)
-def test_an_answer_about_another_charge_is_not_believed(hasty_shop, stub_stripe, answer):
+def test_an_answer_about_another_charge_is_not_believed(impatient_shop, stub_stripe, answer):
     stub_stripe.answer_always(*CHARGE, answer)
-    payment = pay_in_vain(hasty_shop).data
+    payment = pay_in_vain(impatient_shop).data
     assert (payment["provider_ref"], payment["amount_captured"]) == (None, "0.00")
     stub_stripe.behave()
-    hasty_shop.server.restart_making_due()  # asks again at once; the idempotency key brings the charge that was made
-    completed = wait_for_status(hasty_shop, payment, "completed")
+    impatient_shop.server.restart_making_due()  # asks again at once; the idempotency key brings the charge that was made
+    completed = wait_for_status(impatient_shop, payment, "completed")
     assert completed["amount_captured"] == "10.00" and stub_stripe.charged_minor(payment["id"]) == 1000
 
 
 @pytest.mark.parametrize("metadata", ["kept", "gone"])
 @pytest.mark.parametrize("status", [200, 402])
-def test_another_payments_intent_is_not_taken(hasty_shop, stub_stripe, status, metadata):
-    first = pay(hasty_shop).data
+def test_another_payments_intent_is_not_taken(impatient_shop, stub_stripe, status, metadata):
+    first = pay(impatient_shop).data
     taken, = stub_stripe.objects("payment_intent")
     shown = taken if metadata == "kept" else taken | {"metadata": {}}
     error = stripe_error("card_error", code="card_declined", payment_intent=shown | {
         "status": "requires_payment_method", "last_payment_error": {"type": "card_error", "code": "card_declined"}})
     stub_stripe.answer_next(*CHARGE, Answer(200, shown) if status == 200 else Answer(402, error))
-    second = pay_in_vain(hasty_shop, key="order-2").data
+    second = pay_in_vain(impatient_shop, key="order-2").data
     assert second["provider_ref"] is None
-    assert hasty_shop.payment(first["id"])["status"] == "completed"
-    hasty_shop.server.restart_making_due()
-    assert wait_for_status(hasty_shop, second, "completed")["provider_ref"] != first["provider_ref"]
+    assert impatient_shop.payment(first["id"])["status"] == "completed"
+    impatient_shop.server.restart_making_due()
+    assert wait_for_status(impatient_shop, second, "completed")["provider_ref"] != first["provider_ref"]
     assert [stub_stripe.charged_minor(payment["id"]) for payment in (first, second)] == [1000, 1000]
 
 
 # Outcomes that are known
 
 @by_name(DEFINITE)
-def test_a_definite_refusal_is_a_failed_payment(hasty_shop, stub_stripe, receiver, answer):
+def test_a_definite_refusal_is_a_failed_payment(impatient_shop, stub_stripe, receiver, answer):
     refusal, code = answer
-    hasty_shop.use_webhook(receiver.url)
+    impatient_shop.use_webhook(receiver.url)
     stub_stripe.answer_next(*CHARGE, refusal)
-    first = pay(hasty_shop)
+    first = pay(impatient_shop)
     assert (first.status, first.data["status"], first.data["failure"]["code"]) == (201, "failed", code)
     assert receiver.wait_for("payment.failed").json["data"]["failure"] == first.data["failure"]
-    assert pay(hasty_shop).body == first.body
-    assert hasty_shop.payment(first.data["id"]) == first.data
+    assert pay(impatient_shop).body == first.body
+    assert impatient_shop.payment(first.data["id"]) == first.data
     assert len(stub_stripe.requests) == 1
 
 
-def test_a_refused_key_is_never_told_in_an_answer(hasty_shop, stub_stripe):
-    stub_stripe.answer_next(*CHARGE, Answer(400, stripe_error(message=f"Bad key {hasty_shop.stripe_key}.")))
-    assert hasty_shop.stripe_key not in pay(hasty_shop).body.decode()
+def test_a_refused_key_is_never_told_in_an_answer(impatient_shop, stub_stripe):
+    stub_stripe.answer_next(*CHARGE, Answer(400, stripe_error(message=f"Bad key {impatient_shop.stripe_key}.")))
+    assert impatient_shop.stripe_key not in pay(impatient_shop).body.decode()

@@ -6,8 +6,7 @@ import uuid
 
 import pytest
 
-from shop_fixture import (CHARGE, LIST, LOOKED_UP, READ, hasty_shop, pay, pay_in_vain, start_shop,  # noqa: F401
-                          wait_for_status)
+from stub_fixture import CHARGE, LIST, READ, pay, pay_in_vain, wait_for_status
 from support.database import history, stored_events
 from support.events import charge_of, event, intent_of, send_event, stripe_id, thin_event
 from support.http_listener import Answer
@@ -15,6 +14,7 @@ from support.meanwhile import InBackground
 from support.stripe_model import AUTHENTICATE
 from support.stub import executed
 from support.waiting import wait_until
+from unknown_outcomes import LOOKED_UP
 
 DECLINED = {"type": "card_error", "code": "card_declined", "decline_code": "insufficient_funds",
             "message": "Your card has insufficient funds."}
@@ -24,11 +24,6 @@ LEGAL = {
     "completed": {"completed", "refunded"},
     "refunded": {"refunded"},
 }
-
-
-@pytest.fixture
-def shop(start_shop):
-    return start_shop()
 
 
 def pay_later(shop, **fields):
@@ -366,29 +361,29 @@ MISFITS = {
 
 
 @pytest.fixture
-def unknown(hasty_shop, stub_stripe):
+def unknown(impatient_shop, stub_stripe):
     """A payment of the hasty shop, of which it is not known whether and as what it is at Stripe."""
     stub_stripe.answer_always(*CHARGE, LOOKED_UP["a stored 500"])
-    payment = pay_in_vain(hasty_shop).data
+    payment = pay_in_vain(impatient_shop).data
     stub_stripe.wait_for(*LIST)
     return payment
 
 
-def test_an_unknown_payment_is_found_by_what_the_intent_carries(hasty_shop, unknown):
+def test_an_unknown_payment_is_found_by_what_the_intent_carries(impatient_shop, unknown):
     intent = intent_of(unknown)
-    tell(hasty_shop, "payment_intent.succeeded", intent)
-    completed = hasty_shop.payment(unknown["id"])
+    tell(impatient_shop, "payment_intent.succeeded", intent)
+    completed = impatient_shop.payment(unknown["id"])
     assert (completed["status"], completed["provider_ref"]) == ("completed", intent["id"])
 
 
 @pytest.mark.parametrize("misfit", MISFITS)
-def test_an_event_that_does_not_fit_an_unknown_payment_is_noted_and_not_believed(hasty_shop, unknown, misfit):
-    tell(hasty_shop, "payment_intent.succeeded", intent_of(unknown, **MISFITS[misfit]), event_id="evt_1")
-    assert hasty_shop.payment(unknown["id"]) == unknown
-    what, cause, reference = history(hasty_shop.server, unknown)[-1]
+def test_an_event_that_does_not_fit_an_unknown_payment_is_noted_and_not_believed(impatient_shop, unknown, misfit):
+    tell(impatient_shop, "payment_intent.succeeded", intent_of(unknown, **MISFITS[misfit]), event_id="evt_1")
+    assert impatient_shop.payment(unknown["id"]) == unknown
+    what, cause, reference = history(impatient_shop.server, unknown)[-1]
     assert (cause, reference) == ("event", "evt_1") and "does not fit" in what
-    tell(hasty_shop, "payment_intent.succeeded", intent_of(unknown))
-    assert hasty_shop.payment(unknown["id"])["status"] == "completed"
+    tell(impatient_shop, "payment_intent.succeeded", intent_of(unknown))
+    assert impatient_shop.payment(unknown["id"])["status"] == "completed"
 
 
 @pytest.mark.parametrize("misfit", [*MISFITS, "intent"])
@@ -400,13 +395,13 @@ def test_an_event_that_does_not_fit_a_known_payment_is_noted_and_not_believed(sh
     assert (cause, reference) == ("event", "evt_1") and "does not fit" in what
 
 
-def test_an_intent_of_another_payment_does_not_become_this_ones(hasty_shop, unknown, stub_stripe):
+def test_an_intent_of_another_payment_does_not_become_this_ones(impatient_shop, unknown, stub_stripe):
     stub_stripe.behave()
-    other = pay(hasty_shop, key="order-2").data
+    other = pay(impatient_shop, key="order-2").data
     claim = intent_of(unknown, id=other["provider_ref"])
-    tell(hasty_shop, "payment_intent.canceled", claim | {"status": "canceled", "amount_received": 0})
-    assert hasty_shop.payment(unknown["id"]) == unknown
-    assert hasty_shop.payment(other["id"])["status"] == "completed"
+    tell(impatient_shop, "payment_intent.canceled", claim | {"status": "canceled", "amount_received": 0})
+    assert impatient_shop.payment(unknown["id"]) == unknown
+    assert impatient_shop.payment(other["id"])["status"] == "completed"
 
 
 # What an event leaves out

@@ -13,7 +13,6 @@ from steps import (Authenticate, Capture, Charge, DeleteCard, Refund, RefundAtSt
                    save_card)
 from support.books import Books
 from support.client import Api
-from support.process import environment
 from support.waiting import scaled, wait_until
 
 WRITES = ("wal write", "database write")

@@ -1,17 +1,12 @@
-"""A merchant whose Stripe is the stub, and every way in which that can leave the outcome of a charge unknown."""
+"""Every way in which Stripe's answer can leave the outcome of a call unknown."""
 import gzip
 
 import pytest
 
 from support.http_listener import Answer
-from support.merchant import Merchant, ask
 from support.stripe_model import stripe_error
 from support.stub import executed
-from support.waiting import wait_until
 
-CHARGE = ("POST", "/v1/payment_intents")
-LIST = ("GET", "/v1/payment_intents")
-READ = ("GET", "/v1/payment_intents/*")
 HTML = {"Content-Type": "text/html"}
 REPLAYED = {"Idempotent-Replayed": "true"}
 
@@ -66,48 +61,6 @@ LOOKED_UP = {
     "idempotency_error": Answer(400, stripe_error("idempotency_error")),
 }
 
+
 def by_name(table):
     return pytest.mark.parametrize("answer", [pytest.param(answer, id=name) for name, answer in table.items()])
-
-
-@pytest.fixture
-def start_shop(start_server, stub_stripe):
-    """start_shop(patience="1s"): a merchant of a service of its own, whose Stripe is the stub."""
-    def start(**settings):
-        server = start_server(stub_stripe.url, **{"patience": "10s", "reconcile_interval": "250ms",
-                                                  "stripe_timeout": "500ms"} | settings)
-        merchant = Merchant(server)
-        merchant.use_stripe()
-        return merchant
-    return start
-
-
-@pytest.fixture
-def hasty_shop(start_shop):
-    """Its service does not let a caller wait long."""
-    return start_shop(patience="300ms")
-
-
-def pay(shop, key="order-1", **fields):
-    """The Answer to POST /v1/payments."""
-    body = {"amount": "10.00", "currency": "USD", "provider": "stripe", "payment_method": "pm_card_visa"}
-    return ask(shop.api, "/v1/payments", body | fields, idempotency_key=key)
-
-
-def pay_in_vain(shop, **fields):
-    """A payment whose outcome is not known when patience ends; answers the Answer."""
-    answer = pay(shop, **fields)
-    assert (answer.status, answer.data["status"], answer.data["failure"]) == (201, "pending", None), answer
-    return answer
-
-
-def wait_for_status(shop, payment, status):
-    return wait_until(lambda: (found := shop.payment(payment["id"]))["status"] == status and found,
-                      what=f"the payment to be {status}")
-
-
-def assert_the_same_request(requests, shop, payment):
-    """All of them are one request: bytes, idempotency key and Stripe key."""
-    assert {request.body for request in requests} == {requests[0].body}
-    assert {request.header("Idempotency-Key") for request in requests} == {f"pay_{payment['id']}"}
-    assert {request.header("Authorization") for request in requests} == {f"Bearer {shop.stripe_key}"}
