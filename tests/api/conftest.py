@@ -7,9 +7,9 @@ import subprocess
 import tempfile
 
 import pytest
-import requests
 
 from support import recording, server as servers
+from support.at_stripe import AtStripe
 from support.merchant import Merchant, ObservedMerchant
 from support.nghttpx import Nghttpx
 from support.openapi import OpenApi
@@ -141,12 +141,14 @@ def merchant(server):
 @pytest.fixture
 def listening(server, merchant, sandbox):
     """The merchant, whose account at the sandbox sends its events to the service."""
-    form = {"url": f"{server.url}/v1/webhooks/stripe", "secret": merchant.stripe_webhook_secret,
-            "enabled_events[]": "*"}
-    answer = requests.post(f"{sandbox.url}/v1/webhook_endpoints", data=form, timeout=10,
-                           headers={"Authorization": f"Bearer {merchant.stripe_key}"})
-    assert answer.status_code == 200, answer.text
+    AtStripe(sandbox, merchant).call("POST", "/v1/webhook_endpoints", data={
+        "url": f"{server.url}/v1/webhooks/stripe", "secret": merchant.stripe_webhook_secret, "enabled_events[]": "*"})
     return merchant
+
+
+@pytest.fixture
+def at_stripe(sandbox, listening):
+    return AtStripe(sandbox, listening)
 
 
 @pytest.fixture

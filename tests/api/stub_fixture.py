@@ -2,6 +2,7 @@
 import pytest
 
 from support.merchant import Merchant, ask
+from support.stripe_model import AUTHENTICATE
 from support.waiting import wait_until
 
 CHARGE = ("POST", "/v1/payment_intents")
@@ -32,10 +33,22 @@ def impatient_shop(start_shop):
     return start_shop(patience="300ms")
 
 
+@pytest.fixture
+def pending(shop):
+    return pay_later(shop)
+
+
 def pay(shop, key="order-1", **fields):
     """The Answer to POST /v1/payments."""
     body = {"amount": "10.00", "currency": "USD", "provider": "stripe", "payment_method": "pm_card_visa"}
     return ask(shop.api, "/v1/payments", body | fields, idempotency_key=key)
+
+
+def pay_later(shop, **fields):
+    """A payment whose payer has still to act."""
+    payment = shop.pay(payment_method=AUTHENTICATE, return_url="https://shop.example/return", **fields)
+    assert payment["status"] == "pending" and payment["next_action"]["type"] == "redirect_to_url"
+    return payment
 
 
 def pay_in_vain(shop, **fields):

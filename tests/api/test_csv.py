@@ -89,7 +89,7 @@ def test_head_tells_of_the_list_and_sends_none_of_it(stocked):
     answer = stocked.api.request("HEAD", "/v1/payments", headers={"Accept": "text/csv"}, expect=200)
     assert (answer.headers.get_content_type(), answer.body) == ("text/csv", b"")
     assert "Content-Length" not in answer.headers  # it is not known before the list was read
-    wait_until(lambda: b"\npayments_exports_in_flight 0\n" in stocked.server.api().get("/metrics").body)
+    wait_until(lambda: stocked.server.metric("exports_in_flight") == 0)
 
 
 def test_filters_hold(stocked):
@@ -190,7 +190,7 @@ def test_a_merchant_has_its_share_of_those_that_are_sent_at_once(long_list):
     assert as_csv(Merchant(server).api)[1] == []
     for connection, _ in open_ones:
         connection.close()
-    wait_until(lambda: b"\npayments_exports_in_flight 0\n" in server.api().get("/metrics").body)
+    wait_until(lambda: server.metric("exports_in_flight") == 0)
     assert len(as_csv(long_list.api)[1]) == 16000
 
 

@@ -1,6 +1,5 @@
 """Who may call Stripe, and when: each account's pace, and a Stripe that is away."""
 import concurrent.futures
-import re
 
 import pytest
 
@@ -11,10 +10,6 @@ from support.stripe_model import stripe_error
 from support.waiting import wait_until
 
 FAILURES = 10  # in a row, of as many payments: Stripe is away
-
-
-def metric(shop, name):
-    return int(re.search(rf"^payments_{name} (\d+)$", shop.api.get("/metrics").body.decode(), re.MULTILINE)[1])
 
 
 def pay_all(shop, keys):
@@ -46,7 +41,7 @@ def test_while_stripe_is_away_nothing_new_is_recorded_and_all_goes_on_when_it_is
     else:
         stub_stripe.answer_always(*CHARGE, AWAY[how])
     open_ones = [answer.data for answer in pay_all(shop, [f"open-{n}" for n in range(FAILURES)])]
-    wait_until(lambda: metric(shop, "provider_circuit_open"))
+    wait_until(lambda: shop.server.metric("provider_circuit_open"))
     key, answer = refused(shop, [f"late-{n}" for n in range(5)])
     assert_overloaded(answer)
     known = shop.api.get("/v1/payments?page_size=100").data
@@ -56,14 +51,14 @@ def test_while_stripe_is_away_nothing_new_is_recorded_and_all_goes_on_when_it_is
         stub_stripe.come_back()
     else:
         stub_stripe.behave()
-    wait_until(lambda: not metric(shop, "provider_circuit_open"))
+    wait_until(lambda: not shop.server.metric("provider_circuit_open"))
     for payment in open_ones:
         wait_for_status(shop, payment, "completed")
         assert stub_stripe.charged_minor(payment["id"]) == 1000
     again = pay(shop, key=key)
     assert (again.status, again.replayed) == (201, False)
     assert wait_for_status(shop, again.data, "completed")
-    assert metric(shop, "provider_circuit_opened_total") >= 1
+    assert shop.server.metric("provider_circuit_opened_total") >= 1
 
 
 def test_what_is_not_stripes_answer_is_warned_of_once_for_each_account(start_shop, stub_stripe):
@@ -88,7 +83,7 @@ def test_payments_whose_own_keys_are_in_use_open_nothing(start_shop, stub_stripe
     stub_stripe.answer_always(*CHARGE, Answer(409, stripe_error("idempotency_error", code="idempotency_key_in_use")))
     answers = pay_all(shop, [f"busy-{n}" for n in range(2 * FAILURES)])
     assert {answer.data["status"] for answer in answers} == {"pending"}
-    assert metric(shop, "provider_circuit_opened_total") == 0
+    assert shop.server.metric("provider_circuit_opened_total") == 0
 
 
 def test_a_merchants_broken_key_opens_nothing(start_shop, stub_stripe):
@@ -96,7 +91,7 @@ def test_a_merchants_broken_key_opens_nothing(start_shop, stub_stripe):
     stub_stripe.answer_always(*CHARGE, Answer(401, stripe_error(code="api_key_expired")))
     answers = pay_all(shop, [f"broken-{n}" for n in range(2 * FAILURES)])
     assert {answer.data["status"] for answer in answers} == {"failed"}
-    assert metric(shop, "provider_circuit_opened_total") == 0
+    assert shop.server.metric("provider_circuit_opened_total") == 0
     stub_stripe.behave()
     assert pay(shop, key="order-2").data["status"] == "completed"
 
@@ -106,10 +101,10 @@ def test_a_share_that_is_used_up_is_a_503_and_the_same_key_is_served_later(start
     stub_stripe.answer_always(*CHARGE, Answer(hang=True))
     with concurrent.futures.ThreadPoolExecutor(6) as pool:
         waiting = [pool.submit(pay, shop, key=f"first-{n}") for n in range(5)]  # five seconds' worth
-        wait_until(lambda: metric(shop, "operations_callers_waiting") == 5)
+        wait_until(lambda: shop.server.metric("operations_callers_waiting") == 5)
         late = pay(shop, key="late")
         assert_overloaded(late)
-        assert metric(shop, "provider_refused_total") == 1
+        assert shop.server.metric("provider_refused_total") == 1
         stub_stripe.behave()
         assert all(answer.result().status == 201 for answer in waiting)
     again = wait_until(lambda: (answer := pay(shop, key="late")).status == 201 and answer)
@@ -122,7 +117,7 @@ def test_a_flood_of_one_merchant_does_not_delay_anothers_payment(start_shop, stu
     other.use_stripe()
     with concurrent.futures.ThreadPoolExecutor(6) as pool:
         flood = [pool.submit(pay, shop, key=f"flood-{n}") for n in range(5)]
-        wait_until(lambda: metric(shop, "provider_calls_queued") > 0)
+        wait_until(lambda: shop.server.metric("provider_calls_queued") > 0)
         first = pay(other).data
         flooded = {f"Bearer {shop.stripe_key}"}
         sent = [request.header("Authorization") for request in stub_stripe.calls(*CHARGE)]
@@ -138,7 +133,7 @@ def test_an_account_that_is_told_to_slow_down_pauses_alone(start_shop, stub_stri
     stub_stripe.answer_next(*CHARGE, limited)
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         first = pool.submit(pay, shop)
-        wait_until(lambda: metric(shop, "provider_limited_total") == 1)
+        wait_until(lambda: shop.server.metric("provider_limited_total") == 1)
         assert_overloaded(pay(shop, key="order-2"))
         assert pay(other).data["status"] == "completed"
         assert first.result().data["status"] == "completed"

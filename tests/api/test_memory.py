@@ -60,7 +60,7 @@ def test_bodies_that_never_end_hold_a_share_of_an_address_and_no_more(shop):
                 raw.send(b" ")
         statuses = [raw.answer().status for raw in raws]
         assert statuses.count(503) == refusals and set(statuses) == {503, 400}
-    wait_until(lambda: b"payments_http_memory_bytes 0\n" in shop.server.api().get("/metrics").body)
+    wait_until(lambda: shop.server.metric("http_memory_bytes") == 0)
 
 
 def test_bodies_from_everywhere_stay_within_a_bound_and_leave_room_when_they_end(shop):
@@ -69,7 +69,7 @@ def test_bodies_from_everywhere_stay_within_a_bound_and_leave_room_when_they_end
             send_all_but_one_byte(stack, shop.server, f"127.0.1.{number + 1}", 9)
         held, refusals = wait_until(lambda: are_taken(shop.server, 180))
         assert ALL_BYTES // 2 < held <= ALL_BYTES and refusals >= 180 - ALL_BYTES // BODY_BYTES
-    wait_until(lambda: b"payments_http_memory_bytes 0\n" in shop.server.api().get("/metrics").body)
+    wait_until(lambda: shop.server.metric("http_memory_bytes") == 0)
     assert shop.pay()["status"] == "completed"
 
 
@@ -88,7 +88,7 @@ def test_what_is_refused_at_its_head_is_not_held(shop):
         for _ in range(20):
             raw = stack.enter_context(Raw(shop.server))
             raw.send(b"GET /v1/payments HTTP/1.1\r\nHost: a\r\nContent-Length: 65536\r\n\r\n" + b" " * 65535)
-        assert b"payments_http_memory_bytes 0\n" in shop.server.api().get("/metrics").body
+        assert shop.server.metric("http_memory_bytes") == 0
 
 
 def test_a_client_that_does_not_read_long_answers_holds_its_share_and_no_more(shop):
@@ -107,4 +107,4 @@ def test_a_client_that_does_not_read_long_answers_holds_its_share_and_no_more(sh
         assert len(succeeded(shop.api.unrecorded().get("/v1/payments?page_size=100"))) == 100
         answer = silent.answer()
         assert answer.status == 200 and len(answer.json["data"]) == 100
-    wait_until(lambda: b"payments_http_memory_bytes 0\n" in shop.server.api().get("/metrics").body)
+    wait_until(lambda: shop.server.metric("http_memory_bytes") == 0)

@@ -27,7 +27,7 @@ def test_stripe_is_reached_through_it_over_http_2(start_server, nghttpx, proxy):
     shop.use_stripe()
     assert shop.pay()["status"] == "completed"
     assert set(proxy.targets) == {target_of(nghttpx.url)}
-    assert b"\npayments_provider_connections 1\n" in shop.server.api().get("/metrics").body  # which HTTP/2 alone has
+    assert shop.server.metric("provider_connections") == 1  # which HTTP/2 alone has
 
 
 def test_stripe_and_endpoints_are_reached_through_it_over_http_1(start_server, stub_stripe, receiver, proxy):

@@ -8,6 +8,7 @@ import pytest
 import requests
 
 from stub_fixture import wait_for_status
+from support.at_stripe import AtStripe
 from support.events import charge_of, event, send_event, stripe_id
 from support.http_listener import Answer
 from support.meanwhile import InBackground
@@ -33,10 +34,7 @@ def wait_for_refund(merchant, refund, status):
 
 def at_stripe(sandbox, merchant, path, **form):
     """What the merchant does at Stripe itself: an answer's JSON."""
-    answer = requests.post(sandbox.url + path, data=form, timeout=10,
-                           headers={"Authorization": f"Bearer {merchant.stripe_key}"})
-    assert answer.status_code == 200, answer.text
-    return answer.json()
+    return AtStripe(sandbox, merchant).call("POST", path, data=form)
 
 
 def at_dashboard(sandbox, merchant, payment, **form):
@@ -356,8 +354,8 @@ def test_a_charge_that_two_payments_are_said_to_have_is_one_payments_and_holds_n
         sent = event("charge.refunded", charge_of(payment, 1000, id="ch_1"))
         send_event(shop.server, sent, shop.stripe_webhook_secret)
         stub_stripe.wait_for(*LIST, listed)
-        wait_until(lambda: b"\npayments_operations_in_flight 0\n" in shop.server.api().get("/metrics").body,
+        wait_until(lambda: shop.server.metric("operations_in_flight") == 0,
                    what="nothing to be under way")
     assert (shop.payment(first["id"])["status"], shop.payment(first["id"])["amount_refunded"]) == ("refunded", "10.00")
     assert (shop.payment(second["id"])["status"], shop.payment(second["id"])["amount_refunded"]) == ("completed", "0.00")
-    assert b"\npayments_operations_settle_retries_total 0\n" in shop.server.api().get("/metrics").body
+    assert shop.server.metric("operations_settle_retries_total") == 0

@@ -7,26 +7,20 @@ import uuid
 import pytest
 import requests
 
-from stub_fixture import CHARGE, wait_for_status
+from cards_fixture import CUSTOMER, EMAIL, cards_of
+from stub_fixture import CHARGE, READ, wait_for_status
 from support.http_listener import Answer
 from support.shape import refused
 from support.stripe_model import DECLINE, stripe_error
 from support.stub import executed, lying
 from support.waiting import wait_until
 
-EMAIL = "user@example.com"
 RETURN_URL = "https://shop.example/return"
 ON_SETUP = "pm_card_authenticationRequiredOnSetup"
-CUSTOMER, READ = ("POST", "/v1/customers"), ("GET", "/v1/payment_intents/*")
 
 
 def pay(merchant, method="pm_card_visa", **fields):
     return merchant.pay(payment_method=method, **{"save_card": True, "customer_email": EMAIL} | fields)
-
-
-def cards_of(merchant):
-    """Its active cards, newest first."""
-    return merchant.api.get("/v1/payments/cards", expect=200).data
 
 
 def wait_for_cards(merchant, count):
@@ -49,35 +43,6 @@ def press(payment, action="complete"):
 
 
 # At the sandbox, which sends its events itself
-
-class AtStripe:
-    """What the merchant sees and does at Stripe."""
-
-    def __init__(self, sandbox, merchant):
-        self.url = sandbox.url
-        self.headers = {"Authorization": f"Bearer {merchant.stripe_key}"}
-
-    def call(self, method, path):
-        answer = requests.request(method, self.url + path, headers=self.headers, timeout=10)
-        assert answer.status_code == 200, answer.text
-        return answer.json()
-
-    def customers(self):
-        return [customer["id"] for customer in self.call("GET", "/v1/customers")["data"]]
-
-    def methods(self):
-        """Of the only customer."""
-        customer, = self.customers()
-        return [method["id"] for method in self.call("GET", f"/v1/payment_methods?customer={customer}")["data"]]
-
-    def intent(self, payment):
-        return self.call("GET", f"/v1/payment_intents/{payment['provider_ref']}")
-
-
-@pytest.fixture
-def at_stripe(sandbox, listening):
-    return AtStripe(sandbox, listening)
-
 
 def test_a_card_is_saved_by_the_payment_that_it_is_charged_with(listening, at_stripe, receiver):
     listening.use_webhook(receiver.url)

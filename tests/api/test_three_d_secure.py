@@ -87,11 +87,6 @@ def test_an_event_that_is_lost_is_made_up_for_by_asking(start_server, sandbox, n
 
 # The intent of a payment that failed
 
-@pytest.fixture
-def pending(shop):
-    return shop.pay(payment_method=AUTHENTICATE, return_url=RETURN_URL)
-
-
 def tell_of_failure(shop, payment):
     error = {"type": "card_error", "code": "payment_intent_authentication_failure"}
     send_event(shop.server, event("payment_intent.payment_failed",

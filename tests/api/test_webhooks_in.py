@@ -6,58 +6,22 @@ import uuid
 
 import pytest
 
-from stub_fixture import CHARGE, LIST, READ, pay, pay_in_vain, wait_for_status
+from stub_fixture import CHARGE, pay, pay_later, wait_for_status
 from support.database import history, stored_events
-from support.events import charge_of, event, intent_of, send_event, stripe_id, thin_event
+from support.events import charge_of, intent_of
 from support.http_listener import Answer
 from support.meanwhile import InBackground
 from support.stripe_model import AUTHENTICATE
 from support.stub import executed
 from support.waiting import wait_until
-from unknown_outcomes import LOOKED_UP
+from webhooks_in_fixture import DECLINED, at_stripe, refund_at_stripe, tell
 
-DECLINED = {"type": "card_error", "code": "card_declined", "decline_code": "insufficient_funds",
-            "message": "Your card has insufficient funds."}
 LEGAL = {
     "pending": {"pending", "completed", "failed"},
     "failed": {"failed", "completed"},
     "completed": {"completed", "refunded"},
     "refunded": {"refunded"},
 }
-
-
-def pay_later(shop, **fields):
-    """A payment whose payer has still to act."""
-    payment = shop.pay(payment_method=AUTHENTICATE, return_url="https://shop.example/return", **fields)
-    assert payment["status"] == "pending" and payment["next_action"]["type"] == "redirect_to_url"
-    return payment
-
-
-@pytest.fixture
-def pending(shop):
-    return pay_later(shop)
-
-
-def tell(shop, event_type, obj, expect=200, **more):
-    return send_event(shop.server, event(event_type, obj, **more), shop.stripe_webhook_secret, expect=expect)
-
-
-def at_stripe(stub, payment, **fields):
-    """The payment's intent as Stripe holds it, changed."""
-    intent, = (found for found in stub.objects("payment_intent") if found["id"] == payment["provider_ref"])
-    intent |= fields
-    return intent
-
-
-def refund_at_stripe(stub, shop, payment, amount_minor):
-    """A refund made at Stripe; answers the Charge as it is then."""
-    intent = at_stripe(stub, payment, status="succeeded", amount_received=1000)
-    account = stub.model.accounts[shop.stripe_key]
-    account.add("re_", "refund", amount=amount_minor, currency="usd", status="succeeded", payment_intent=intent["id"],
-                charge=intent["latest_charge"], reason=None, metadata={}, failure_reason=None)
-    refunded = sum(refund["amount"] for refund in account.of_kind("refund")
-                   if refund["payment_intent"] == intent["id"])
-    return charge_of(payment, refunded, id=intent["latest_charge"])
 
 
 # What each event does
@@ -104,45 +68,6 @@ def test_an_authorised_intent_makes_its_payment_capturable(shop, receiver):
 def test_an_intent_that_is_not_finished_leaves_its_payment_pending(shop, pending, status):
     tell(shop, f"payment_intent.{status}", intent_of(pending, status))
     assert shop.payment(pending["id"])["status"] == "pending"
-
-
-# Events that only name their object
-
-def tell_thin(shop, *thin):
-    return send_event(shop.server, thin_event(*thin), shop.stripe_webhook_secret)
-
-
-@pytest.mark.parametrize("thin", [("v2.core.event_destination.ping", "ed_test_1", "v2.core.event_destination"),
-                                  ("v1.invoice.paid", "in_1", "invoice"), ("v1.payment_intent.succeeded",),
-                                  ("v1.payment_intent.succeeded", "pi_of_nobody", "payment_intent")])
-def test_a_thin_event_that_says_nothing_of_ours_is_accepted(shop, thin):
-    tell_thin(shop, *thin)
-
-
-def test_a_thin_event_has_its_intent_read(shop, stub_stripe, pending):
-    at_stripe(stub_stripe, pending, status="succeeded", amount_received=1000)
-    tell_thin(shop, "v1.payment_intent.succeeded", pending["provider_ref"], "payment_intent")
-    assert wait_for_status(shop, pending, "completed")["amount_captured"] == "10.00"
-
-
-def test_a_thin_event_about_a_refund_of_ours_has_the_refunds_read(shop, stub_stripe):
-    payment = shop.pay()
-    refund = shop.refund(payment, "4.00")
-    at_stripe_refund, = (found for found in stub_stripe.objects("refund") if found["id"] == refund["provider_ref"])
-    at_stripe_refund |= {"status": "failed", "failure_reason": "declined"}
-    tell_thin(shop, "v1.refund.failed", refund["provider_ref"], "refund")
-    wait_until(lambda: shop.payment(payment["id"])["amount_refunded"] == "0.00", what="the refund to fail")
-
-
-@pytest.mark.parametrize("related", ["charge", "refund"])
-def test_a_thin_event_about_a_refund_made_at_stripe_has_the_events_fetched(shop, stub_stripe, related):
-    payment = shop.pay()
-    charge = refund_at_stripe(stub_stripe, shop, payment, 400)
-    told = event("charge.refunded", charge)
-    stub_stripe.model.accounts[shop.stripe_key].objects[told["id"]] = told
-    event_type = "v1.charge.refunded" if related == "charge" else "v1.refund.created"
-    tell_thin(shop, event_type, charge["id"] if related == "charge" else stripe_id("re_"), related)
-    wait_until(lambda: shop.payment(payment["id"])["amount_refunded"] == "4.00", what="the refund to be taken over")
 
 
 def test_a_wholly_refunded_charge_makes_its_payment_refunded(shop, stub_stripe, receiver):
@@ -348,95 +273,3 @@ def test_a_caller_whose_patience_ends_is_told_what_an_event_said(start_shop, stu
     intent, = stub_stripe.objects("payment_intent")
     tell(shop, "payment_intent.succeeded", intent)
     assert paying.result().data["status"] == "completed"
-
-
-# Whose intent it is
-
-MISFITS = {
-    "amount": {"amount": 999, "amount_received": 999},
-    "received amount": {"amount_received": 1001},
-    "nothing received": {"amount_received": 0},
-    "currency": {"currency": "eur"},
-}
-
-
-@pytest.fixture
-def unknown(impatient_shop, stub_stripe):
-    """A payment of the hasty shop, of which it is not known whether and as what it is at Stripe."""
-    stub_stripe.answer_always(*CHARGE, LOOKED_UP["a stored 500"])
-    payment = pay_in_vain(impatient_shop).data
-    stub_stripe.wait_for(*LIST)
-    return payment
-
-
-def test_an_unknown_payment_is_found_by_what_the_intent_carries(impatient_shop, unknown):
-    intent = intent_of(unknown)
-    tell(impatient_shop, "payment_intent.succeeded", intent)
-    completed = impatient_shop.payment(unknown["id"])
-    assert (completed["status"], completed["provider_ref"]) == ("completed", intent["id"])
-
-
-@pytest.mark.parametrize("misfit", MISFITS)
-def test_an_event_that_does_not_fit_an_unknown_payment_is_noted_and_not_believed(impatient_shop, unknown, misfit):
-    tell(impatient_shop, "payment_intent.succeeded", intent_of(unknown, **MISFITS[misfit]), event_id="evt_1")
-    assert impatient_shop.payment(unknown["id"]) == unknown
-    what, cause, reference = history(impatient_shop.server, unknown)[-1]
-    assert (cause, reference) == ("event", "evt_1") and "does not fit" in what
-    tell(impatient_shop, "payment_intent.succeeded", intent_of(unknown))
-    assert impatient_shop.payment(unknown["id"])["status"] == "completed"
-
-
-@pytest.mark.parametrize("misfit", [*MISFITS, "intent"])
-def test_an_event_that_does_not_fit_a_known_payment_is_noted_and_not_believed(shop, pending, misfit):
-    wrong = MISFITS.get(misfit, {"id": stripe_id("pi_")})
-    tell(shop, "payment_intent.succeeded", intent_of(pending, **wrong), event_id="evt_1")
-    assert shop.payment(pending["id"]) == pending
-    what, cause, reference = history(shop.server, pending)[-1]
-    assert (cause, reference) == ("event", "evt_1") and "does not fit" in what
-
-
-def test_an_intent_of_another_payment_does_not_become_this_ones(impatient_shop, unknown, stub_stripe):
-    stub_stripe.behave()
-    other = pay(impatient_shop, key="order-2").data
-    claim = intent_of(unknown, id=other["provider_ref"])
-    tell(impatient_shop, "payment_intent.canceled", claim | {"status": "canceled", "amount_received": 0})
-    assert impatient_shop.payment(unknown["id"]) == unknown
-    assert impatient_shop.payment(other["id"])["status"] == "completed"
-
-
-# What an event leaves out
-
-@pytest.mark.parametrize("missing", ["status", "amount", "amount_received", "currency"])
-def test_what_an_event_leaves_out_is_read_from_stripe(shop, stub_stripe, pending, missing):
-    intent = at_stripe(stub_stripe, pending, status="succeeded", amount_received=1000)
-    said = intent_of(pending)
-    del said[missing]
-    tell(shop, "payment_intent.succeeded", said)
-    wait_for_status(shop, pending, "completed")
-    read, = stub_stripe.calls(*READ)
-    assert read.path.endswith(intent["id"]) and read.header("Authorization") == f"Bearer {shop.stripe_key}"
-
-
-def test_an_event_that_comes_while_the_intent_is_read_has_it_read_again(start_shop, stub_stripe):
-    shop = start_shop(stripe_timeout="10s")
-    pending = pay_later(shop)
-    gate = threading.Event()
-    stub_stripe.answer_next(*READ, executed(gate=gate))  # which tells of now
-    said = intent_of(pending)
-    del said["amount_received"]
-    tell(shop, "payment_intent.processing", said)
-    stub_stripe.wait_for(*READ)
-    at_stripe(stub_stripe, pending, status="succeeded", amount_received=1000)
-    tell(shop, "payment_intent.succeeded", said)
-    gate.set()
-    wait_for_status(shop, pending, "completed")
-
-
-def test_an_event_that_contradicts_itself_is_read_from_stripe(shop, stub_stripe, pending):
-    tell(shop, "payment_intent.succeeded", intent_of(pending, "processing"))
-    stub_stripe.wait_for(*READ)
-    assert shop.payment(pending["id"])["status"] == "pending"
-    at_stripe(stub_stripe, pending, status="requires_payment_method", last_payment_error=DECLINED)
-    tell(shop, "payment_intent.succeeded", intent_of(pending, "canceled"))
-    failed = wait_for_status(shop, pending, "failed")
-    assert failed["failure"]["decline_code"] == "insufficient_funds"

@@ -152,6 +152,10 @@ class Server:
 
     # What it said
 
+    def metric(self, name):
+        """The value of payments_NAME, a whole number without labels."""
+        return int(re.search(rf"^payments_{name} (\d+)$", self.api().get("/metrics").body.decode(), re.MULTILINE)[1])
+
     def log(self):
         """The entries that the present process logged."""
         return [json.loads(line) for line in self.process.err.all() if _is_entry(line)]
