@@ -1,5 +1,4 @@
-"""What the tests of authentication share: addresses and keys that were never used before, and how a service is asked with
-them."""
+"""For the tests of authentication: unused addresses, made-up keys, and requests with them."""
 import contextlib
 import itertools
 import os

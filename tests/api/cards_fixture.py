@@ -1,5 +1,5 @@
-"""What the tests of saved cards share: a merchant's calls to the service, and what happens to methods and customers at the
-stub, with the events that tell of it."""
+"""For the tests of saved cards: a merchant's calls to the service, and changes of methods and customers at the stub, with
+the events about them."""
 import json
 import uuid
 

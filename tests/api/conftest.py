@@ -19,7 +19,7 @@ from support.sandbox import Sandbox
 from support.server import Server
 from support.stub import StubStripe
 
-# Their fixtures too are every test's.
+# Every test can use the fixtures of these modules.
 pytest_plugins = ["guide_fixture", "sandbox_fixture", "stub_fixture"]
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -37,7 +37,7 @@ def openapi_json():
 
 @pytest.fixture(scope="session", autouse=True)
 def openapi(openapi_json):
-    """That description, to which every exchange with the service is held, whoever started it."""
+    """The description, parsed. Every exchange with any service is checked against it."""
     document = OpenApi(json.loads(openapi_json))
     recording.observers.append(document.check)
     yield document
@@ -65,7 +65,7 @@ def sandbox(binary):
 
 @pytest.fixture(scope="session")
 def nghttpx(sandbox, tmp_path_factory):
-    """A service's way to the sandbox: TLS and HTTP/2."""
+    """The proxy through which a service reaches the sandbox over TLS and HTTP/2."""
     nghttpx = Nghttpx(sandbox.url, tmp_path_factory.mktemp("nghttpx"))
     yield nghttpx
     nghttpx.close()
@@ -74,7 +74,7 @@ def nghttpx(sandbox, tmp_path_factory):
 @pytest.fixture(scope="session")
 def server(binary, nghttpx):
     """The shared service, whose Stripe is the sandbox. A test that stops it, or needs settings, uses start_server.
-    It trusts the loopback as a proxy, so that what comes often can come from many addresses."""
+    It trusts the loopback as a proxy, so that frequent requests can come from many addresses."""
     server = _new_server(binary, **nghttpx.settings, trusted_proxies="127.0.0.1")
     yield server
     server.close()
@@ -121,7 +121,7 @@ def observed(_shared_stub):
 
 @pytest.fixture
 def receiver(openapi):
-    """Whatever the service delivers to it is held to the API's description."""
+    """A merchant's endpoint. Every delivery of the service is checked against the API's description."""
     receiver = Receiver()
     yield receiver
     receiver.close()
@@ -153,21 +153,21 @@ def at_stripe(sandbox, listening):
 
 @pytest.fixture
 def nothing(binary):
-    """Where there is no data directory yet."""
+    """A place without a data directory."""
     with tempfile.TemporaryDirectory(prefix="paymentsd-cli-") as directory:
         yield Place(binary, directory)
 
 
 @pytest.fixture
 def place(nothing):
-    """A database that nothing is in yet."""
+    """A place with an empty database."""
     nothing.run("migrate")
     return nothing
 
 
 @pytest.fixture
 def terminal(nothing):
-    """terminal("createapikey"): the command, with somebody to answer its questions."""
+    """terminal("createapikey"): the command, at a terminal, whose questions the test answers."""
     started = []
 
     def start(*words):

@@ -1,4 +1,4 @@
-"""docs/guide.md, and its programs where its reader saves them."""
+"""docs/guide.md, and its programs saved in a folder as its reader saves them."""
 import sys
 
 import pytest
@@ -6,7 +6,7 @@ import pytest
 from conftest import ROOT
 from support.guide import Guide
 
-# Of a program's language.
+# By a program's language.
 INTERPRETERS = {"py": sys.executable, "mjs": "node"}
 
 

@@ -1,5 +1,5 @@
-"""A merchant whose Stripe is the stub over TLS and HTTP/2, with a service of its own, and what must be true of both
-after a fault."""
+"""A merchant of a service of its own, whose Stripe is the stub over TLS and HTTP/2; and what must hold for both after a
+fault."""
 import functools
 import os
 import time
@@ -14,7 +14,7 @@ from support.merchant import ObservedMerchant
 from support.stub import StubStripe
 from support.waiting import scaled, wait_until
 
-NAME = "stripe.test"  # of the certificate, beside localhost
+NAME = "stripe.test"  # the certificate's other name than localhost
 
 
 @pytest.fixture(scope="session")

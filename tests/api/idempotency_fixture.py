@@ -1,4 +1,4 @@
-"""What the tests of idempotency keys share: a payment under a key, and the charges that it made at the sandbox."""
+"""For the tests of idempotency keys: a payment under a key, and the charges that it made at the sandbox."""
 import uuid
 
 from sandbox_fixture import charges_of

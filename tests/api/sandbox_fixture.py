@@ -1,5 +1,5 @@
-"""What the tests of the sandbox share: accounts of their own, driven by Stripe's SDK, and sandboxes of their own for
-those that change what all accounts see."""
+"""For the tests of the sandbox: accounts of their own, driven by Stripe's SDK, and sandboxes of their own for tests that
+change what all accounts see."""
 import json
 import secrets
 import urllib.request

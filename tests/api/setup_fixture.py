@@ -1,4 +1,4 @@
-"""What the tests of the sandbox's SetupIntents share."""
+"""For the tests of the sandbox's SetupIntents."""
 import pytest
 import requests
 import stripe

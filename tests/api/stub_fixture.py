@@ -1,4 +1,4 @@
-"""A shop: a merchant of a service of its own, whose Stripe is the stub; and its payments."""
+"""A shop is a merchant of a service of its own, whose Stripe is the stub. These are its fixtures and its payments."""
 import pytest
 
 from support.merchant import Merchant, ask
@@ -29,7 +29,7 @@ def shop(start_shop):
 
 @pytest.fixture
 def impatient_shop(start_shop):
-    """Its service does not let a caller wait long."""
+    """Its service lets a caller wait for only 300 ms."""
     return start_shop(patience="300ms")
 
 
@@ -52,7 +52,7 @@ def pay_later(shop, **fields):
 
 
 def pay_in_vain(shop, **fields):
-    """A payment whose outcome is not known when patience ends; answers the Answer."""
+    """The Answer to a payment whose outcome is not known when patience ends."""
     answer = pay(shop, **fields)
     assert (answer.status, answer.data["status"], answer.data["failure"]) == (201, "pending", None), answer
     return answer
@@ -64,7 +64,7 @@ def wait_for_status(shop, payment, status):
 
 
 def assert_the_same_request(requests, shop, payment):
-    """All of them are one request: bytes, idempotency key and Stripe key."""
+    """All of them are one request: the same bytes, idempotency key and Stripe key."""
     assert {request.body for request in requests} == {requests[0].body}
     assert {request.header("Idempotency-Key") for request in requests} == {f"pay_{payment['id']}"}
     assert {request.header("Authorization") for request in requests} == {f"Bearer {shop.stripe_key}"}

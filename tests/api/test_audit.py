@@ -57,7 +57,7 @@ def types_of(items):
     return [item["event_type"] for item in items]
 
 
-def test_what_was_done_to_a_merchant_is_there_newest_first(audited):
+def test_the_changes_to_a_merchant_are_listed_newest_first(audited):
     items = audited.logs()
     at_once = [name for name in types_of(items) if not name.startswith("auth.")]
     assert at_once == ["key.created", "merchant.updated", "merchant.updated", "key.created", "key.revoked", "key.created",
@@ -67,7 +67,7 @@ def test_what_was_done_to_a_merchant_is_there_newest_first(audited):
     assert [item["id"] for item in items] == sorted((item["id"] for item in items), reverse=True)
 
 
-def test_an_item_tells_who_did_it_from_where(audited):
+def test_an_entry_names_the_actor_and_its_address(audited):
     updated, = audited.logs(event_type="provider.updated")
     assert_shape(updated, ITEM | {"severity": "info", "actor_ip": "127.0.0.1",
                                   "key_prefix": audited.merchant.key["key"][:12]})
@@ -75,7 +75,7 @@ def test_an_item_tells_who_did_it_from_where(audited):
     assert (revoked["severity"], revoked["actor_ip"]) == ("critical", None)
 
 
-def test_what_is_counted_tells_how_often(audited):
+def test_a_counted_entry_shows_its_count(audited):
     by_prefix = {item["key_prefix"]: item for item in audited.logs(event_type="auth.success")}
     used = by_prefix[audited.merchant.key["key"][:12]]
     assert used["metadata"]["count"] >= 3 and used["actor_ip"] == "127.0.0.1" and used["severity"] == "info"

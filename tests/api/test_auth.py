@@ -1,5 +1,5 @@
-"""Who may ask: keys, scopes, the limit on bad keys, and admins who act for a merchant. The service here trusts the
-loopback as a proxy, so that each test comes from addresses of its own."""
+"""Authentication and authorisation: keys, scopes, the limit on bad keys, and admins who act for a merchant. The service
+here trusts the loopback as a proxy, so each test can come from addresses of its own."""
 import base64
 import uuid
 
@@ -62,7 +62,7 @@ def test_a_key_goes_in_either_header(guarded, known):
         "mistyped", "made up", "made up test key", "without Bearer", "Bearer alone", "Bearer and nothing", "Token",
         "Basic",
         "bad key before a good one", "other header", "cookie"])
-def test_what_is_no_valid_key_is_refused(guarded, known, make):
+def test_an_invalid_key_is_refused(guarded, known, make):
     headers = {name.replace("-", "_"): value for name, value in make(known.key["key"]).items()}
     refused(ask(guarded, **headers), 401, "AUTH_INVALID_KEY")
 
@@ -89,7 +89,7 @@ def test_a_key_in_the_query_is_no_key(guarded, known):
 
 
 @pytest.mark.parametrize("key", [None, "sk_live_your_key", made_up_key()[:-1] + "!"])
-def test_what_cannot_be_a_key_never_reaches_the_database(guarded, key):
+def test_text_that_cannot_be_a_key_never_reaches_the_database(guarded, key):
     with database(guarded) as rows:
         rows.execute("BEGIN IMMEDIATE")  # nobody else writes now
         api = guarded.api(key, X_Forwarded_For=new_address())
@@ -199,7 +199,7 @@ def test_every_route_that_needs_a_scope_is_asked_for_it(openapi):
     assert not left_out
 
 
-def test_what_needs_no_key(guarded):
+def test_some_routes_need_no_key(guarded):
     api = guarded.api(None)
     for path in ("/healthz", "/readyz", "/metrics", "/openapi.json"):
         assert api.get(path).status == 200
@@ -232,7 +232,7 @@ def test_a_lacking_scope_is_no_failure_of_the_key(guarded, known):
     lambda client: f"unknown, {client}", lambda client: f"  {client}  ",
     lambda client: f"{new_address()},{new_address()},{client},10.9.9.9",
     lambda client: f"{client}:51234", lambda client: f"{new_address()}:1, {client}:443, 10.9.9.9:8080",
-], ids=["spoofed first", "a trusted hop behind", "two trusted hops behind", "garbage first", "spaces", "all", "a port",
+], ids=["spoofed first", "a trusted hop after it", "two trusted hops after it", "garbage first", "spaces", "all", "a port",
         "ports everywhere"])
 def test_the_last_hop_that_is_not_trusted_is_the_client(guarded, make):
     client = new_address()
@@ -243,7 +243,7 @@ def test_the_last_hop_that_is_not_trusted_is_the_client(guarded, make):
 
 
 def test_a_forwarded_for_header_of_the_clients_own_does_not_hide_it(guarded):
-    """Some proxies add a header line of their own behind the client's."""
+    """Some proxies add a header line of their own after the client's."""
     client = new_address()
 
     def send():

@@ -1,5 +1,5 @@
-"""What the audit log tells of authentication: it is counted and written once, so that nobody can make us write, and changes
-are written at once."""
+"""The audit log of authentication: attempts are counted and written once, so that nobody can make the service write;
+changes are written at once."""
 import collections
 import uuid
 
@@ -35,7 +35,7 @@ def test_authentication_is_counted_and_written_once_and_changes_at_once(start_se
     assert "the audit log is intact" in server.command("verify-audit").stdout
 
 
-def test_what_is_counted_of_our_own_keys_names_their_merchant(start_server, nghttpx):
+def test_an_entry_about_a_known_key_names_its_merchant(start_server, nghttpx):
     server = start_server(**nghttpx.settings)
     merchant = Merchant(server)
     key, revoked = merchant.create_key("audit:read"), merchant.create_key()

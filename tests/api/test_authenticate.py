@@ -1,5 +1,5 @@
-"""A renewal that failed because nobody was there to authenticate is brought back to its payer: by the sandbox as Stripe
-does it, and by a stub that leaves the outcome unknown or refuses."""
+"""A renewal that failed because nobody was there to authenticate is brought back to its payer. The sandbox does it as
+Stripe does; a stub leaves the outcome unknown or refuses."""
 import uuid
 
 import pytest
@@ -73,7 +73,7 @@ def test_a_payer_who_comes_back_completes_the_same_payment(listening, sandbox, r
     assert [what for what in history(listening, failed) if what in expected] == expected
 
 
-def test_what_the_payer_agreed_to_spares_the_next_renewal(listening):
+def test_a_payer_who_authenticates_once_is_not_needed_for_the_next_renewal(listening):
     failed = renewal(listening, "pm_card_authenticationRequiredOnSetup")
     press(bring_back(listening, failed).data, "complete")
     wait_for_status(listening, failed, "completed")
@@ -118,7 +118,7 @@ def test_one_that_is_to_be_captured_is_authorised_by_its_payer(listening):
     assert listening.end(failed, "capture").data["status"] == "completed"
 
 
-# What is refused
+# Refusals
 
 def test_only_what_failed_for_want_of_its_payer_is_brought_back(merchant):
     card = merchant.api.post("/v1/payments/cards", {"payment_method_id": "pm_card_visa"}, expect=201).data
@@ -184,7 +184,7 @@ def test_an_unknown_outcome_is_asked_for_again_under_its_key(shop, stub_stripe, 
     assert (first.header("Idempotency-Key"), first.form) == (second.header("Idempotency-Key"), second.form)
 
 
-def test_whose_patience_ends_is_told_that_it_goes_on(start_shop, stub_stripe):
+def test_a_caller_whose_patience_ends_is_told_that_the_attempt_goes_on(start_shop, stub_stripe):
     shop = start_shop(patience="300ms")
     failed = renewal(shop)
     stub_stripe.answer_next(*CONFIRM, executed(hang=True))
@@ -192,7 +192,7 @@ def test_whose_patience_ends_is_told_that_it_goes_on(start_shop, stub_stripe):
     assert wait_for_status(shop, failed, "pending")["next_action"]["type"] == "redirect_to_url"
 
 
-def test_a_decline_is_told_and_stays_the_reason(shop, stub_stripe):
+def test_a_decline_is_answered_and_stays_the_reason(shop, stub_stripe):
     failed = renewal(shop)
     error = stripe_error("card_error", code="card_declined", decline_code="insufficient_funds", message="No funds.")
     intent = next(found for found in stub_stripe.objects("payment_intent") if found["id"] == failed["provider_ref"])

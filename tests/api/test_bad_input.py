@@ -1,5 +1,5 @@
-"""Requests that are wrong, hostile or broken: each is answered in the API's form where an answer can be given at all,
-nothing of it is kept, and the service goes on."""
+"""Requests that are wrong, hostile or broken. Each gets an error in the API's form if it can be answered at all, nothing of
+it is stored, and the service goes on."""
 import contextlib
 import json
 import os

@@ -1,5 +1,5 @@
-"""What is authorised is captured, once, or canceled: by the sandbox as Stripe does it, and by a stub that leaves the
-outcome unknown or refuses."""
+"""An authorised payment is captured once, or canceled. The sandbox does it as Stripe does; a stub leaves the outcome
+unknown or refuses."""
 import threading
 import uuid
 from dataclasses import replace
@@ -83,7 +83,7 @@ def test_many_captures_at_once_are_one(merchant):
     assert sorted(answer.status for answer in answers) == [200] + 7 * [409]
 
 
-def test_what_is_not_authorised_cannot_be_captured(merchant):
+def test_a_payment_that_is_not_authorised_cannot_be_captured(merchant):
     completed, waiting = merchant.pay(), merchant.pay(payment_method=AUTHENTICATE, capture_method="manual")
     failed = merchant.pay(payment_method="pm_card_visa_chargeDeclined", capture_method="manual")
     for payment in (completed, waiting, failed):
@@ -127,7 +127,7 @@ def test_without_credentials_nothing_is_asked(merchant, how):
 
 # Cancel
 
-def test_what_is_authorised_is_let_go_of(merchant, receiver):
+def test_an_authorised_payment_can_be_canceled(merchant, receiver):
     merchant.use_webhook(receiver.url)
     payment = authorise(merchant)
     canceled = merchant.end(payment, "cancel").data
@@ -140,7 +140,7 @@ def test_what_is_authorised_is_let_go_of(merchant, receiver):
 
 
 @pytest.mark.parametrize("capture_method", ["manual", "automatic"])
-def test_a_payer_who_has_still_to_act_cannot_any_more(observed, capture_method):
+def test_the_payer_can_no_longer_act_after_a_cancellation(observed, capture_method):
     payment = observed.pay(payment_method=AUTHENTICATE, return_url="https://shop.example/r",
                            capture_method=capture_method)
     canceled = observed.end(payment, "cancel").data
@@ -148,7 +148,7 @@ def test_a_payer_who_has_still_to_act_cannot_any_more(observed, capture_method):
     assert len(observed.stripe.calls("POST", f"/v1/payment_intents/{payment['provider_ref']}/cancel")) == 1
 
 
-def test_what_is_not_pending_or_not_known_cannot_be_canceled(impatient_shop, stub_stripe):
+def test_a_payment_that_is_completed_or_unknown_cannot_be_canceled(impatient_shop, stub_stripe):
     refused(impatient_shop.end(impatient_shop.pay(), "cancel", expect=409), 409, "CONFLICT")
     stub_stripe.answer_always("POST", "/v1/payment_intents", SENT_AGAIN["503"])
     refused(impatient_shop.end(impatient_shop.pay(), "cancel", expect=409), 409, "CONFLICT")
@@ -177,7 +177,7 @@ def test_an_unknown_outcome_is_asked_for_until_it_is_known(impatient_shop, stub_
 
 
 @pytest.mark.parametrize("told_first", [False, True], ids=["the capture's answer", "an event and a look-up first"])
-def test_where_stripe_does_not_say_how_much_it_captured_it_is_what_was_asked_for(start_shop, stub_stripe, told_first):
+def test_if_stripe_does_not_say_how_much_it_captured_it_captured_what_was_asked_for(start_shop, stub_stripe, told_first):
     shop = start_shop(stripe_timeout="10s")
     payment = authorise(shop)
     silent, gate = lying(amount_received=None), threading.Event()
@@ -232,7 +232,7 @@ def test_an_old_event_does_not_make_it_capturable_again(impatient_shop, stub_str
 
 @pytest.mark.parametrize("how, status, told", [
     ("capture", "succeeded", "payment_intent.succeeded"), ("cancel", "canceled", "payment_intent.canceled")])
-def test_an_event_that_tells_the_outcome_first_ends_it(impatient_shop, stub_stripe, how, status, told):
+def test_an_event_that_comes_before_the_answer_ends_it(impatient_shop, stub_stripe, how, status, told):
     payment = authorise(impatient_shop)
     stub_stripe.answer_always(*WAYS[how], SENT_AGAIN["500"])
     impatient_shop.end(payment, how, expect=202)
@@ -251,7 +251,7 @@ def test_an_event_that_tells_the_outcome_first_ends_it(impatient_shop, stub_stri
     (Answer(404, stripe_error(code="resource_missing")), 422, "PROVIDER_REJECTED", "resource_missing"),
     (Answer(401, stripe_error(code="api_key_expired")), 422, "PROVIDER_AUTH_FAILED", "secret key"),
 ])
-def test_a_refusal_is_told_and_it_may_be_tried_again(start_shop, stub_stripe, receiver, how, answer, status, code, said):
+def test_a_refusal_is_answered_and_it_may_be_tried_again(start_shop, stub_stripe, receiver, how, answer, status, code, said):
     shop = start_shop()
     shop.use_webhook(receiver.url)
     payment = authorise(shop)
@@ -303,7 +303,7 @@ def test_a_state_that_was_not_known_here_is_taken_over(start_shop, stub_stripe, 
 
 
 @both_ways
-def test_where_both_the_request_and_the_reading_are_refused_it_was_not_done(start_shop, stub_stripe, how):
+def test_if_both_the_request_and_the_reading_are_refused_it_was_not_done(start_shop, stub_stripe, how):
     shop = start_shop()
     payment = authorise(shop)
     missing = Answer(404, stripe_error(code="resource_missing"))

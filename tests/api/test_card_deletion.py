@@ -1,4 +1,4 @@
-"""A deleted card is gone at once and detached at Stripe in the end; and which of the cards is the default."""
+"""A deleted card is gone at once, and Stripe detaches it in the end. Also, which card becomes the default."""
 import pytest
 
 from cards_fixture import DETACH, charge, delete, keep_fault, make_default, new_method, saved

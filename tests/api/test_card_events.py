@@ -1,5 +1,5 @@
-"""What Stripe tells of saved cards and their customers: a method that was detached, a customer that was deleted, a card
-that its bank replaced; and a customer whose deletion is only found out when a card is to be attached to it."""
+"""Stripe's events about saved cards and their customers: a method is detached, a customer is deleted, a bank replaces a
+card. Stripe is asked for a replaced card as it is now."""
 import datetime
 
 import pytest
@@ -19,9 +19,9 @@ READ = ("GET", "/v1/payment_methods/*")
 OTHER_SECRET = "whsec_of_somebody_else"
 
 
-# At the sandbox, which sends its events itself
+# At the sandbox, which sends its events by itself
 
-def test_a_method_that_is_detached_at_stripe_is_a_card_no_more(listening, at_stripe):
+def test_a_method_that_is_detached_at_stripe_is_no_longer_a_card(listening, at_stripe):
     first, second, third = (saved(listening) for _ in range(3))
     third_method = at_stripe.methods()[0]
     listening.api.post(f"/v1/payments/cards/{third['id']}/default", expect=200)
@@ -32,7 +32,7 @@ def test_a_method_that_is_detached_at_stripe_is_a_card_no_more(listening, at_str
     assert charge(listening, second).data["status"] == "completed"
 
 
-def test_the_cards_of_a_customer_that_is_deleted_at_stripe_are_no_more_and_its_e_mail_is_free(listening, at_stripe):
+def test_deleting_a_customer_at_stripe_removes_its_cards_and_frees_its_e_mail(listening, at_stripe):
     cards = [saved(listening) for _ in range(2)]
     elsewhere = saved(listening, email="other@example.com")
     gone = at_stripe.call("GET", f"/v1/customers?email={EMAIL}")["data"][0]["id"]
@@ -54,7 +54,7 @@ def test_a_card_that_its_bank_replaced_is_shown_as_it_is_now(listening, at_strip
     assert charge(listening, card).data["status"] == "completed"
 
 
-def test_a_card_that_expires_is_told_of_and_listed(listening, at_stripe, receiver):
+def test_a_card_that_expires_has_its_event_and_is_listed(listening, at_stripe, receiver):
     def expiring():
         return cards_of(listening, "?expires_soon=true")
     listening.use_webhook(receiver.url)
@@ -72,14 +72,14 @@ def test_a_card_that_expires_is_told_of_and_listed(listening, at_stripe, receive
     assert [event["type"] for event in receiver.events()] == ["card.expiring"]
 
 
-def test_what_stripe_tells_of_our_own_deletion_changes_nothing_more(listening, at_stripe):
+def test_stripes_event_about_our_own_deletion_changes_nothing(listening, at_stripe):
     first, second, third = (saved(listening) for _ in range(3))
     listening.api.delete(f"/v1/payments/cards/{third['id']}", expect=200)
     wait_until(lambda: stored_events(listening.server, listening), what="the event of the detachment")
     assert cards_of(listening) == [second, first]
 
 
-# Told by hand
+# Events sent by hand
 
 @pytest.mark.parametrize("path", ["", "/{id}"], ids=["for all merchants", "of the merchant"])
 def test_each_event_is_found_by_stripes_id_alone_whether_the_path_names_the_merchant_or_not(shop, stub_stripe, path):
@@ -138,7 +138,7 @@ def test_an_event_of_the_other_mode_touches_no_card(shop, stub_stripe):
 
 
 @pytest.mark.parametrize("named", [True, False], ids=["of the merchant", "for all merchants"])
-def test_of_two_merchants_that_hold_the_same_stripe_id_only_the_signers_card_is_touched(shop, stub_stripe, named):
+def test_an_event_changes_only_the_signers_card_if_two_merchants_hold_the_same_stripe_id(shop, stub_stripe, named):
     other = Merchant(shop.server)
     other.use_stripe()
     other.stripe_key = shop.stripe_key  # one account at Stripe, and an endpoint for each
@@ -192,9 +192,9 @@ def test_a_refund_is_found_by_its_own_id_alone(shop, stub_stripe):
         tell(shop, event("refund.updated", {"id": refund["id"], "status": "succeeded"}), path=path)
 
 
-# What Stripe says of a replaced card is read
+# A replaced card is read from Stripe
 
-def test_of_several_updates_in_any_order_the_card_as_it_is_at_stripe_counts(shop, stub_stripe):
+def test_the_card_becomes_what_it_is_at_stripe_in_whatever_order_updates_come(shop, stub_stripe):
     card = saved(shop)
     method, = methods(stub_stripe)
     older, newer = replaced(method, last4="1111"), replaced(method, last4="2222", exp_year=2044)

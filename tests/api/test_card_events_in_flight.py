@@ -1,4 +1,4 @@
-"""What Stripe tells of a card while it is being saved or charged: the service may hear of its end before it knows of its
+"""Stripe's events about a card that is being saved or charged: the event of its end may come before our answer of its
 beginning."""
 import threading
 

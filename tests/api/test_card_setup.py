@@ -1,5 +1,5 @@
-"""Cards that their payer sets up, so that they can be charged without him: what each kind of card can do then, however
-the set-up ends, and that it ends the same whatever is lost on the way."""
+"""Cards that their payer sets up, so that they can be charged without him: how each kind of card can be charged after each
+kind of set-up, and that a set-up ends the same whatever is lost on the way."""
 import pytest
 import requests
 import stripe
@@ -73,7 +73,7 @@ REFUSED = ("failed", "authentication_required", None)
     (ALWAYS, REFUSED, CHALLENGED),
     (SET_UP_ELSEWHERE, COMPLETED, CHALLENGED),
 ])
-def test_what_a_card_that_was_attached_can_do(listening, method, off_session, on_session):
+def test_a_card_that_was_attached_can_be_charged_as_its_kind_allows(listening, method, off_session, on_session):
     card = save(listening, method).data
     assert card["status"] == "active" and card["next_action"] is None
     assert charge(listening, card) == off_session
@@ -86,7 +86,7 @@ def test_what_a_card_that_was_attached_can_do(listening, method, off_session, on
     (ALWAYS, REFUSED, CHALLENGED),
     (SET_UP_ELSEWHERE, COMPLETED, CHALLENGED),
 ])
-def test_what_a_card_that_was_set_up_can_do(listening, receiver, method, off_session, on_session):
+def test_a_card_that_was_set_up_can_be_charged_as_its_kind_allows(listening, receiver, method, off_session, on_session):
     listening.use_webhook(receiver.url)
     card = set_up(listening, method)
     if card["status"] == "pending":
@@ -106,7 +106,8 @@ def test_what_a_card_that_was_set_up_can_do(listening, receiver, method, off_ses
     (ALWAYS, REFUSED, CHALLENGED),
     (SET_UP_ELSEWHERE, COMPLETED, CHALLENGED),
 ])
-def test_what_a_card_that_was_saved_while_paying_can_do(listening, receiver, method, off_session, on_session):
+def test_a_card_that_was_saved_while_paying_can_be_charged_as_its_kind_allows(
+        listening, receiver, method, off_session, on_session):
     listening.use_webhook(receiver.url)
     payment = listening.pay(payment_method=method, save_card=True, customer_email="user@example.com",
                             return_url=RETURN_URL)
@@ -162,7 +163,7 @@ def test_a_card_that_is_refused_at_once_is_not_saved(listening, receiver, method
     assert [event["type"] for event in receiver.events()] == ["payment.completed"]
 
 
-# What is asked of Stripe
+# The requests to Stripe
 
 def test_the_request_sets_the_card_up_for_charges_without_the_payer(start_shop, stub_stripe):
     shop = start_shop()
@@ -189,7 +190,7 @@ def test_only_a_charge_with_the_payer_present_sets_the_card_up(start_shop, stub_
     assert form.get("setup_future_usage") == (None if expected else "off_session")
 
 
-# Whatever is lost on the way
+# Answers and events that are lost
 
 @pytest.mark.parametrize("answer", [executed(cut_after=0), executed(hang=True), Answer(503, stripe_error("api_error")),
                                     Answer(500, stripe_error("api_error"))])

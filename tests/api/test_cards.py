@@ -1,5 +1,5 @@
-"""Saved cards: what is answered, what is refused, and that a customer is one customer at Stripe however many cards are
-saved at once and whatever is lost on the way."""
+"""Saved cards: saving, refusals, repeats, charging and the list. A customer is one customer at Stripe however many cards
+are saved at once."""
 import concurrent.futures
 import uuid
 
@@ -15,7 +15,7 @@ from support.stub import executed
 CARD_SHAPE = {
     "id": UUID7, "provider": "stripe", "brand": "visa", "last4": "4242", "exp_month": int, "exp_year": int,
     "is_default": True, "created_at": TIME,
-    # What the walk-through's answer does not show, and the API's description does.
+    # The walk-through's answer does not show these; the API's description does.
     "customer_email": "user@example.com", "customer_name": "Jane Doe", "livemode": False,
     "status": "active", "next_action": None, "failure": None,
 }
@@ -139,7 +139,7 @@ def test_a_key_needs_the_scope_and_the_merchant_credentials(server, merchant):
     (Answer(404, stripe_error(code="resource_missing")), "PROVIDER_REJECTED", "resource_missing: "),
     (Answer(401, stripe_error()), "PROVIDER_AUTH_FAILED", "provider_auth_failed: "),
 ])
-def test_what_stripe_refuses_is_refused_again_for_the_same_key_and_can_be_saved_under_another(shop, stub_stripe, step, answer,
+def test_a_refusal_by_stripe_is_repeated_for_the_same_key_and_another_key_may_save_the_card(shop, stub_stripe, step, answer,
                                                                                             code, message):
     stub_stripe.answer_next(*step, answer)
     first = refused(save(shop, "pm_bad", key="save-1"), 422, code)

@@ -75,7 +75,7 @@ def test_a_fault_that_stripe_stored_for_an_attach_does_not_keep_the_card_from_be
     assert method["customer"] == customer["id"]
 
 
-def test_where_every_customer_meets_a_stored_fault_few_are_made(impatient_shop, stub_stripe):
+def test_if_every_customer_meets_a_stored_fault_few_are_made(impatient_shop, stub_stripe):
     stub_stripe.answer_always(*CUSTOMER, Answer(500, stripe_error("api_error"), {"Idempotent-Replayed": "true"}))
     refused(save(impatient_shop, "pm_lost", key="save-1"), 503, "PROVIDER_UNAVAILABLE")
     stub_stripe.wait_for(*CUSTOMER, 2)

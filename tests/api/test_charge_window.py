@@ -1,4 +1,4 @@
-"""A charge is not written after its window: however long the way to Stripe takes, or the wait for a free connection."""
+"""A charge is not written after its window, however long the way to Stripe or the wait for a free connection takes."""
 import concurrent.futures
 import functools
 import threading

@@ -1,5 +1,5 @@
-"""What clients do to a connection: they send slowly, hang up, hold on, send everything at once, or send what is no HTTP.
-The service answers what can be answered, ends what must end, and goes on with everybody else."""
+"""Clients that send slowly, hang up, hold on, send everything at once, or send bytes that are not HTTP. The service answers
+if it can, ends the others, and goes on serving everybody."""
 import contextlib
 import json
 import socket
@@ -235,7 +235,7 @@ def test_a_refused_body_does_not_become_the_next_request(payer):
         assert raw.answer().json == {"status": "alive"}
 
 
-# What is no HTTP, or ambiguous
+# Bytes that are not HTTP, or ambiguous
 
 def test_an_expectation_is_met_before_the_body_is_sent(payer):
     text = json.dumps(BODY).encode()
@@ -291,7 +291,7 @@ def test_a_head_that_can_be_read_in_two_ways_is_refused(payer, lines):
     b"POST /v1/payments HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n",
     b"POST /v1/payments HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999999999999999\r\n\r\n",
     b"POST /v1/payments HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"])
-def test_what_is_no_http_is_told_so_once_and_gets_nothing_done(payer, text):
+def test_bytes_that_are_not_http_get_one_error_and_do_nothing(payer, text):
     """The client waits: it is not the end of its side that makes the service answer."""
     with Raw(payer.server) as raw:
         raw.send(text)

@@ -1,5 +1,5 @@
-"""A process may end at any moment. What was answered stays answered, what was begun is ended by the next process, and
-nobody pays twice. tests/crash does the same at every point and at random ones."""
+"""A process may end at any moment. An answer that was given stays true, the next process ends open operations, and nobody
+pays twice. tests/crash does the same at every point and at random ones."""
 import http.client
 import signal
 import threading
@@ -17,7 +17,7 @@ from support.stub import executed
 from support.waiting import wait_until
 from unknown_outcomes import SENT_AGAIN
 
-# What a caller sees when the service ends under it.
+# A caller sees one of these when the service ends during its request.
 LOST = (OSError, http.client.HTTPException)
 
 
@@ -66,7 +66,7 @@ def test_the_next_process_uses_the_credentials_of_the_first(start_shop, stub_str
     assert_the_same_request(stub_stripe.calls(*CHARGE), shop, payment)
 
 
-def test_what_was_answered_is_there_afterwards(shop):
+def test_an_answered_payment_is_there_after_a_kill(shop):
     for number in range(10):
         answer = pay(shop, key=f"order-{number}")
         shop.server.kill()

@@ -72,7 +72,7 @@ def test_an_empty_list_is_a_row_of_titles(merchant):
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+41", "-1", "@SUM(A1)", '=HYPERLINK("http://x","y")', "\uff1d1"])
-def test_what_a_spreadsheet_would_run_is_made_text(merchant, text):
+def test_a_value_that_a_spreadsheet_would_run_is_made_text(merchant, text):
     merchant.pay(description=text, metadata={"=a": text})
     row, = as_csv(merchant.api)[1]
     assert row["description"] == "'" + text
@@ -85,7 +85,7 @@ def test_the_whole_list_is_there_once_newest_first(stocked):
     assert {row["merchant_id"] for row in rows} == {stocked.id}
 
 
-def test_head_tells_of_the_list_and_sends_none_of_it(stocked):
+def test_head_answers_the_headers_and_sends_none_of_the_list(stocked):
     answer = stocked.api.request("HEAD", "/v1/payments", headers={"Accept": "text/csv"}, expect=200)
     assert (answer.headers.get_content_type(), answer.body) == ("text/csv", b"")
     assert "Content-Length" not in answer.headers  # it is not known before the list was read
@@ -115,7 +115,7 @@ def test_it_is_given_to_who_asks_for_it(merchant, accept, is_csv):
 
 @pytest.mark.parametrize("query, field", [("?status=x", "status"), ("?page=1", "page"), ("?page_size=10", "page_size"),
                                           ("?colour=red", "colour")])
-def test_what_is_wrong_is_told_as_json(merchant, query, field):
+def test_an_error_is_answered_as_json(merchant, query, field):
     answer = merchant.api.get("/v1/payments" + query, headers={"Accept": "text/csv"})
     refused(answer, 422, "VALIDATION_ERROR", field)
     assert "Content-Disposition" not in answer.headers

@@ -1,4 +1,4 @@
-"""A database whose values are damaged, by a failing disk or by somebody who can write to it. Whatever a row holds, the
+"""A database whose values were damaged by a failing disk or by somebody who can write to it. Whatever a row holds, the
 service answers, with 500 at worst, and goes on. When the row is as it was, so are the answers."""
 import contextlib
 import http.client
@@ -14,7 +14,7 @@ from support.server import Server
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TABLES = sorted(set(re.findall(r"CREATE TABLE (\w+)", (ROOT / "src" / "store" / "schema.c").read_text())))
 
-# What the types that the tables declare let into a column, and no query of the service's writes there.
+# Values that a column's declared type allows and that no query of the service writes.
 HOSTILE = {"TEXT": ["", "pending\0", "x" * 5000], "BLOB": [b"", b"x", b"\xff" * 16, b"x" * 33],
            "INTEGER": [-1, 1, 3, 2**31, 2**63 - 1, -2**63]}
 
@@ -89,7 +89,7 @@ def each_damage(database, table):
 
 
 @pytest.mark.parametrize("table", TABLES)
-def test_whatever_a_row_holds_the_service_answers_and_goes_on(books, table):
+def test_a_damaged_row_of_any_content_does_not_stop_the_service(books, table):
     before = [answer.status for answer in books.answers()]
     assert set(before) <= {200, 201}
     with books.database() as database:

@@ -1,4 +1,4 @@
-"""`make demo` is the first thing that a stranger sees: it must work, and end without leaving anything behind."""
+"""`make demo` is the first thing that a newcomer sees: it must work, and leave nothing running or on disk."""
 
 import os
 import subprocess

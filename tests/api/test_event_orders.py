@@ -1,5 +1,6 @@
-"""Stripe's events about one payment, shuffled, some of them twice and at once, on either path and signed with a secret that
-replaced another, before and after our own answer: the end is always what Stripe holds, and each change is told once."""
+"""Stripe's events about one payment, shuffled, some of them twice and at once, on either path, signed with a secret that
+replaced another, before and after our own answer. The end is always Stripe's state, and each change is sent to the merchant
+once."""
 import collections
 import random
 import threading

@@ -1,5 +1,5 @@
-"""Stripe's events that did not come by themselves are fetched: those of a stop once the service is back, and all of them
-where there is no webhook secret. The sandbox is asked for nothing else here: what changes a payment is an event."""
+"""Stripe's events that were not delivered are fetched: those of a stop once the service is back, and all of them if there
+is no webhook secret. Only events change a payment here: the service makes no other look-up."""
 import uuid
 
 import pytest
@@ -51,10 +51,10 @@ def unlistening(start_server, nghttpx, receiver):
     return shop
 
 
-# Behind a stop
+# After a stop
 
 @pytest.mark.parametrize("stop", ["terminate", "kill"])
-def test_what_happened_while_the_service_was_down_is_applied_when_it_is_back(shop, sandbox, receiver, stop):
+def test_events_that_were_missed_while_the_service_was_down_are_applied_when_it_is_back(shop, sandbox, receiver, stop):
     payment = shop.pay()
     getattr(shop.server, stop)()
     refund_at_dashboard(sandbox, shop, payment, 400)
@@ -65,7 +65,7 @@ def test_what_happened_while_the_service_was_down_is_applied_when_it_is_back(sho
     assert "event" in [cause for _, cause, _ in history(shop.server, payment)]
 
 
-def test_an_event_that_came_is_told_once_though_it_is_fetched_too(shop, sandbox, receiver):
+def test_an_event_that_came_and_is_also_fetched_is_applied_once(shop, sandbox, receiver):
     answer = requests.post(f"{sandbox.url}/v1/webhook_endpoints", timeout=10,
                            data={"url": f"{shop.server.url}/v1/webhooks/stripe", "enabled_events[]": "*",
                                  "secret": shop.stripe_webhook_secret},
@@ -138,7 +138,7 @@ def test_a_customer_deleted_at_the_dashboard_ends_its_cards(unlistening, sandbox
                what="the card to be inactive")
 
 
-# What can go wrong
+# Failures
 
 @pytest.fixture
 def stub_shop(start_server, stub_stripe):
@@ -169,7 +169,7 @@ REFUSALS = {
 
 
 @pytest.mark.parametrize("answer", [pytest.param(answer, id=name) for name, answer in REFUSALS.items()])
-def test_what_refuses_to_tell_events_is_logged_once_and_asked_again(stub_shop, stub_stripe, answer):
+def test_an_account_that_refuses_to_list_events_is_logged_once_and_asked_again(stub_shop, stub_stripe, answer):
     payment = stub_shop.pay()
     stub_stripe.answer_always(*EVENTS, answer)
     stub_stripe.wait_for(*EVENTS, count=len(stub_stripe.calls(*EVENTS)) + 4)

@@ -1,6 +1,6 @@
-"""What holds for every route alike, tried on each of them as the API's description names them, which other tests hold to
-the program's: how bodies, filters and merchants' names that are wrong are refused. See also test_bad_input.py, which
-goes deeper on one route, and test_isolation.py."""
+"""Rules that hold for every route: how wrong bodies, filters and merchants' names are refused. The routes are those of the
+API's description, which other tests compare with the program's. test_bad_input.py goes deeper on one route; see also
+test_isolation.py."""
 import http.client
 import json
 import re
@@ -11,7 +11,7 @@ import pytest
 from support.merchant import Merchant
 from support.shape import refused
 
-# What no filter takes, by what it is for; every text filter refuses nothing and too much.
+# Values that filters refuse: every text filter these, which are empty or too long, and the others those under their names.
 NOT_TAKEN = ["", "x" * 600, "\N{SNOWMAN}" * 600]
 SEVERAL = {"page": ["0", "-1", "1.5", "x", "1000001"], "page_size": ["0", "101", "x"], "cursor": ["x"],
            "since": ["yesterday", "2025-13-01"], "until": ["2025-01-01T00:00"], "livemode": ["1", "True"], "expires_soon": ["1", "True"],

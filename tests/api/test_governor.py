@@ -1,4 +1,4 @@
-"""Who may call Stripe, and when: each account's pace, and a Stripe that is away."""
+"""The limiter: which calls Stripe gets and when, each account's pace, and a Stripe that is unreachable."""
 import concurrent.futures
 
 import pytest
@@ -61,7 +61,7 @@ def test_while_stripe_is_away_nothing_new_is_recorded_and_all_goes_on_when_it_is
     assert shop.server.metric("provider_circuit_opened_total") >= 1
 
 
-def test_what_is_not_stripes_answer_is_warned_of_once_for_each_account(start_shop, stub_stripe):
+def test_an_answer_that_is_not_stripes_is_logged_once_for_each_account(start_shop, stub_stripe):
     shop = start_shop(patience="300ms", reconcile_interval="100ms")
     stub_stripe.answer_always(*CHARGE, AWAY["something else answers 404"])
     other = Merchant(shop.server)

@@ -1,5 +1,5 @@
-"""docs/guide.md does what it says: every command in it is typed in its order and shows what the guide shows, and its
-programs are right where not all goes well. Its receivers have test_guide_receivers.py."""
+"""docs/guide.md does what it says: its commands, typed in order, print what the guide shows, and its programs handle
+failures. Its receivers are in test_guide_receivers.py."""
 import json
 import random
 import socket
@@ -59,7 +59,7 @@ def test_every_block_of_the_guide_is_saved_or_typed_or_shown(guide):
         name.removesuffix(".mjs") for name in programs if name.endswith(".mjs")} - {"checkout"}
     for name in programs.keys() - {"payments.py", "payments.mjs", "receiver.mjs", "checkout.mjs"}:
         assert name in typed, name
-    # Each block of what is shown stands behind the commands that show it.
+    # Each block of output stands after the commands that print it.
     assert sum(shown is not None for _, shown in guide.steps()) == sum(
         block.language in ("json", "text") for block in guide.blocks)
 
@@ -67,7 +67,7 @@ def test_every_block_of_the_guide_is_saved_or_typed_or_shown(guide):
 # Its programs, where not all goes well
 
 def run(program, folder, *words, **variables):
-    """What has run, whatever its end."""
+    """The finished process, whatever its status."""
     return subprocess.run([INTERPRETERS[program.rpartition(".")[2]], program, *words], cwd=folder,
                           env=environment(**variables), text=True, stdin=subprocess.DEVNULL, capture_output=True,
                           timeout=scaled(60), check=False)
@@ -138,7 +138,7 @@ def test_the_comparison_goes_through_all_pages(folder, start_server, nghttpx, la
     assert sorted(done.stdout.splitlines()) == sorted(expected | {"order-8: 1.00 USD in our books, 10.00 USD paid"})
 
 
-# What runs in the payer's browser
+# In the payer's browser
 
 IN_A_BROWSER = """
 import { pay } from './checkout.mjs'
@@ -192,6 +192,6 @@ def test_the_payer_is_told_of_a_declined_card(folder, merchant):
     ("json", '{"a": "1"}', '{"a": 1}'), ("json", '{"a": 1}', '{"a": true}'), ("json", '{"a": "…"}', '{"a": null}'),
     ("json", '{"a": null}', "{}"), ("json", '[{"a": 1}]', '[{"a": 1}, {"a": 1}]'), ("text", "a …\n", "a b\nc\n"),
     ("text", "a.b\n", "acb\n"), ("text", "a\n", "a\nb\n")])
-def test_what_is_printed_must_be_what_is_shown(language, shown, printed):
+def test_the_output_must_be_what_the_guide_shows(language, shown, printed):
     assert not is_as_shown(printed, Block(language, shown))
     assert is_as_shown(shown, Block(language, shown))

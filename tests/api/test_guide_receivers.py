@@ -1,4 +1,4 @@
-"""The receivers that docs/guide.md shows take what the service really sends, once, and nothing else."""
+"""The receivers in docs/guide.md take each event that the service sends, once, and nothing else."""
 import http.client
 import json
 import time
@@ -31,7 +31,7 @@ class ExampleReceiver:
         return self.send(dict(delivery.headers), delivery.body)
 
     def told(self):
-        """What it says that it was told."""
+        """The lines that it printed about events."""
         return self.process.out.all()[1:]
 
 

@@ -145,7 +145,7 @@ def test_a_secret_is_found_by_its_shape_wherever_it_stands(tmp_path, secret):
 
 @pytest.mark.parametrize("text", ["sk_live_a1B2...", "****1234", "sk_test_...", '{"has_webhook_secret": true}',
                                   "pi_3MtwBwLkdIwHu7ix28a3tqPa", "evt_00000000000000000000000000"])
-def test_what_people_are_shown_is_no_secret(text):
+def test_text_that_people_are_shown_is_not_taken_for_a_secret(text):
     assert not leaks.found(text)
 
 

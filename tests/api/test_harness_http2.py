@@ -30,7 +30,7 @@ def charge(stripe, certificate):
     return call
 
 
-def test_it_charges_over_http_2_and_1_1_and_tells_which(stripe, charge):
+def test_it_charges_over_http_2_and_1_1_and_records_which(stripe, charge):
     assert charge().endswith(" 0 2 200") and charge("--http1.1").endswith(" 0 1.1 200")
     first, second = stripe.calls(*CHARGE)
     assert (first.connection, second.connection) == (stripe.listener.connections[0], None)
@@ -38,8 +38,7 @@ def test_it_charges_over_http_2_and_1_1_and_tells_which(stripe, charge):
     assert stripe.charged_minor("p1") == 1000
 
 
-# What curl makes of it differs: a close can overtake what was sent, and newer versions ask again where the server
-# went away.
+# Versions of curl differ: a close can overtake the bytes before it, and newer versions ask again after a GOAWAY.
 @pytest.mark.parametrize("answer, patience_s, end", [
     (executed(cut_after=100), "60", "[1-9][0-9]* (2 200|0 000)"),
     (executed(cut_after=0, reset=True), "60", "[1-9][0-9]* 0 000"),
@@ -119,7 +118,7 @@ def test_its_answer_may_have_trailers(stripe, connect):
     assert client.receive(TrailersReceived).headers == [(b"x-last", b"1")]
 
 
-def test_streams_beyond_its_limit_are_refused_and_a_client_that_knew_it_is_told_on(start_stripe, connect):
+def test_streams_beyond_its_limit_are_refused_and_a_client_that_knew_the_limit_is_reported(start_stripe, connect):
     stub = start_stripe(settings={SettingCodes.MAX_CONCURRENT_STREAMS: 1})
     stub.answer_always("GET", "*", Answer(hang=True))
     client = connect(stub)

@@ -48,14 +48,14 @@ def test_a_declined_payment_failed_by_its_request(merchant):
         ("failed", "failed", "api"), ("created", "pending", "api")]
 
 
-def test_what_stripe_tells_is_there_with_its_events_id(merchant):
+def test_a_change_by_an_event_shows_the_events_id(merchant):
     payment = merchant.pay(payment_method=AUTHENTICATE)
     told = tell(merchant, payment, "payment_intent.succeeded", "succeeded")
     newest = said(events_of(merchant.api, payment))[0]
     assert newest == ("completed", "completed", "event", told)
 
 
-def test_what_changes_nothing_is_told_too(merchant):
+def test_an_ignored_event_is_in_the_history_too(merchant):
     payment = merchant.pay()
     told = tell(merchant, payment, "payment_intent.payment_failed", "requires_payment_method")
     what, status, cause, ref = said(events_of(merchant.api, payment))[0]
@@ -63,7 +63,7 @@ def test_what_changes_nothing_is_told_too(merchant):
     assert merchant.payment(payment["id"])["status"] == "completed"
 
 
-def test_what_the_service_found_out_by_itself_is_its_recovery(impatient_shop, stub_stripe):
+def test_a_change_that_the_service_found_by_itself_has_the_cause_recovery(impatient_shop, stub_stripe):
     stub_stripe.answer_always(*CHARGE, executed(cut_after=0))
     payment = pay_in_vain(impatient_shop).data
     stub_stripe.behave()

@@ -1,4 +1,5 @@
-"""Answers over HTTP/2 that are well-formed and unusual are understood, and those that are too large are unknown."""
+"""Answers over HTTP/2: unusual but well-formed ones are understood, and those that are too large leave the outcome
+unknown."""
 from dataclasses import replace
 
 import pytest

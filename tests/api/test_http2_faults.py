@@ -1,5 +1,5 @@
-"""HTTP/2 streams and connections to Stripe that end in every way but the good one. Nobody pays twice, and each payment
-is known in time."""
+"""HTTP/2 streams and connections to Stripe that end badly, in every way. Nobody pays twice, and each payment's outcome is
+known in time."""
 import threading
 
 import pytest

@@ -1,5 +1,5 @@
-"""Servers that break the rules of HTTP/2, or flood. The service survives, its memory stays bounded, and it asks again
-what was not answered."""
+"""Servers that break the rules of HTTP/2, or flood. The service survives, its memory stays bounded, and it repeats calls
+that were not answered."""
 import re
 import struct
 
@@ -44,7 +44,7 @@ def with_body(body, *headers):
                                           frame(DATA, END_STREAM, stream_id, body))
 
 
-# What they write after they carried the call out: no answer follows.
+# The bytes that they write after they carried the call out; no answer follows.
 VIOLATIONS = {
     "garbage": lambda connection, stream_id: b"\x00\xff\x16\x03 what is this\r\n" * 1000,
     "an HTTP/1.1 answer": lambda connection, stream_id: b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}",

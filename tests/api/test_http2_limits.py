@@ -1,5 +1,5 @@
-"""What an HTTP/2 server allows, in streams at once and in bytes ahead, is kept to. A connection on which it allows or
-says nothing any more delays no payment for long."""
+"""The service keeps to an HTTP/2 server's limits on streams and on bytes in flight. A connection that no longer allows or
+answers anything delays no payment for long."""
 import threading
 
 import pytest
@@ -120,14 +120,14 @@ def test_calls_on_a_connection_that_falls_silent_are_known_long_before_the_timeo
     assert_well(shop)
 
 
-def test_a_connection_that_does_not_even_read_is_given_up_as_well(shop, stripe):
+def test_a_connection_that_does_not_even_read_is_closed_too(shop, stripe):
     stripe.answer_next(*CHARGE, Answer(hang=True, act=fall_silent(reading=False)))
     assert_completed(shop, pay_at_once(shop, 20), MUTE_S)
     assert_completed(shop, pay_at_once(shop, 5, start=20), SOON_S)
     assert_well(shop)
 
 
-def test_a_connection_that_answers_pings_is_not_given_up_for_a_slow_answer(shop, stripe):
+def test_a_connection_that_answers_pings_is_not_closed_for_a_slow_answer(shop, stripe):
     gate = threading.Event()
     stripe.answer_next(*CHARGE, executed(gate=gate))
     paying = pay_at_once(shop, 1)

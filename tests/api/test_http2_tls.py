@@ -1,4 +1,4 @@
-"""What comes before HTTP/2: addresses, TLS, the server's certificate, and the choice of the protocol."""
+"""Before HTTP/2 begins: addresses, TLS, the server's certificate, and the choice of the protocol."""
 import socket
 import ssl
 import subprocess
@@ -137,7 +137,7 @@ def test_an_address_that_is_silent_is_passed_over(start_shop_at, silent, backlog
     assert_completed(shop, pay_at_once(shop, 16), SOON_S)
 
 
-def test_where_no_address_answers_the_payment_stays_pending(start_shop_at, stripe):
+def test_if_no_address_answers_the_payment_stays_pending(start_shop_at, stripe):
     shop = start_shop_at("127.0.0.2", "::1", patience="1s")
     assert shop.pay()["status"] == "pending" and not stripe.requests
     assert_well(shop, connections=0)

@@ -1,4 +1,5 @@
-"""One Idempotency-Key, one charge: whatever is repeated, whenever, by however many at once."""
+"""One Idempotency-Key is one charge, however late and however often it is repeated. test_idempotency_at_once.py repeats it
+at the same time."""
 import hashlib
 import json
 import threading
@@ -66,7 +67,7 @@ def test_another_request_under_the_same_key_is_refused(merchant, sandbox, change
 
 
 def assert_hash_is_of(merchant, key, text, **ids):
-    """A key never expires, so what its request is told by can never change: not these texts, of which it is the hash."""
+    """A key never expires, so the hash of its request can never change, nor the text that is hashed."""
     for name, value in ids.items():
         text = text.replace(f"<{name}>", value)
     assert request_hash(merchant.server, merchant, key) == hashlib.sha256(text.encode()).digest()
@@ -93,14 +94,14 @@ SAVED_HASHED = '{"amount_minor":1000,"currency":"USD","provider":"stripe","saved
                       "save_card": False}, FEWEST_HASHED),
     (ALL_FIELDS | {"save_card": True}, ALL_HASHED[:-1] + ',"save_card":true}'),
 ], ids=["every field", "the fewest", "with defaults", "saving its card"])
-def test_what_a_payments_request_is_told_by_never_changes(merchant, fields, text):
+def test_the_hash_of_a_payments_request_never_changes(merchant, fields, text):
     pay(merchant.api, key := new_key(), fields, expect=201)
     assert_hash_is_of(merchant, key, text)
 
 
 @pytest.mark.parametrize("fields, end", [({}, "}"), ({"off_session": True}, "}"), ({"off_session": False}, ',"off_session":false}')],
                          ids=["not said", "off session", "on session"])
-def test_what_a_saved_cards_charge_is_told_by_never_changes(merchant, fields, end):
+def test_the_hash_of_a_saved_cards_charge_never_changes(merchant, fields, end):
     card = merchant.api.post("/v1/payments/cards", {"payment_method_id": "pm_card_visa"}, expect=201).data["id"]
     pay(merchant.api, key := new_key(), SAVED_FIELDS | {"saved_card_id": card} | fields, expect=201)
     assert_hash_is_of(merchant, key, SAVED_HASHED + end, card=card)
@@ -111,7 +112,7 @@ def test_what_a_saved_cards_charge_is_told_by_never_changes(merchant, fields, en
     ({}, '{"payment_id":"<payment>"}'),
     ({"reason": None}, '{"payment_id":"<payment>"}'),
 ], ids=["every field", "the fewest", "with defaults"])
-def test_what_a_refunds_request_is_told_by_never_changes(merchant, fields, text):
+def test_the_hash_of_a_refunds_request_never_changes(merchant, fields, text):
     payment = merchant.pay()
     merchant.refund(payment, idempotency_key=(key := new_key()), **fields)
     assert_hash_is_of(merchant, key, text, payment=payment["id"])
@@ -123,7 +124,7 @@ def test_what_a_refunds_request_is_told_by_never_changes(merchant, fields, text)
     ({}, '{"payment_method_id":"pm_card_visa"}'),
     ({"customer_email": None, "customer_name": None}, '{"payment_method_id":"pm_card_visa"}'),
 ], ids=["every field", "the fewest", "with defaults"])
-def test_what_the_request_to_save_a_card_is_told_by_never_changes(merchant, fields, text):
+def test_the_hash_of_a_request_to_save_a_card_never_changes(merchant, fields, text):
     body = {"payment_method_id": "pm_card_visa"} | fields
     merchant.api.post("/v1/payments/cards", body, idempotency_key=(key := new_key()), expect=201)
     assert_hash_is_of(merchant, key, text)
@@ -135,7 +136,7 @@ def test_another_key_is_another_charge(merchant, sandbox):
     assert len(charges_of(sandbox, merchant_id=merchant.id)) == 2
 
 
-def test_keys_are_told_apart_by_case_and_length(merchant, sandbox):
+def test_keys_differ_by_case_and_length(merchant, sandbox):
     for key in ("order-a", "order-A", "order-", "order-aa"):
         assert not pay(merchant.api, key).replayed
     assert len(charges_of(sandbox, merchant_id=merchant.id)) == 4
@@ -160,7 +161,7 @@ def test_a_replay_does_not_need_stripe_and_asks_nothing_of_it(observed):
     assert len(observed.stripe.requests) == before
 
 
-# Whose key it is
+# The owner of a key
 
 def test_merchants_do_not_share_keys(server, merchant):
     other = Merchant(server)
@@ -197,7 +198,7 @@ def test_a_live_key_that_charges_in_test_mode_shares_test_modes_keys(merchant):
     assert again.replayed and again.body == first.body
 
 
-# For ever
+# Keys never expire
 
 def test_a_replay_outlives_the_credentials(merchant, sandbox):
     key = new_key()
@@ -239,7 +240,7 @@ def test_an_answer_that_was_pending_stays_pending_though_the_payment_goes_on(sta
     assert stub_stripe.charged_minor(first.data["id"]) == 1000
 
 
-def test_a_key_whose_first_request_can_never_be_answered_is_not_in_progress_for_ever(start_server, stub_stripe):
+def test_a_key_whose_first_request_can_never_be_answered_does_not_stay_in_progress(start_server, stub_stripe):
     server = start_server(stub_stripe.url, patience="2s")
     merchant = Merchant(server)
     merchant.use_stripe()
@@ -276,7 +277,7 @@ def test_a_pruned_answer_about_an_open_payment_is_the_payment_as_it_is(start_ser
     assert done.status == 201 and done.replayed and done.data == merchant.payment(first.data["id"])
 
 
-# What the key must be
+# The form of a key
 
 def test_a_payment_needs_a_key(merchant):
     refused(pay(merchant.api, None), 400, "IDEMPOTENCY_KEY_REQUIRED")
@@ -307,7 +308,7 @@ def test_any_visible_characters_make_a_key(merchant, key):
     assert again.replayed and again.body == first.body
 
 
-# What does not use a key up
+# Requests that do not consume their key
 
 def test_a_refused_request_leaves_its_key_free(merchant):
     key = new_key()

@@ -1,4 +1,4 @@
-"""Requests that come at once: those under one key are one charge, and those that find no room leave their keys free."""
+"""Requests that come at once: those under one key are one charge, and those that find no room do not consume their keys."""
 import concurrent.futures
 import contextlib
 import json
@@ -68,7 +68,7 @@ def test_32_identical_requests_at_once_are_one_charge(merchant, sandbox):
     assert len(succeeded(merchant.api.get("/v1/payments"))) == 1
 
 
-def test_of_different_requests_at_once_under_one_key_one_is_carried_out(merchant, sandbox):
+def test_only_one_of_several_requests_at_once_under_one_key_is_carried_out(merchant, sandbox):
     key = new_key()
     bodies = [BODY | {"amount": f"{10 + number}.00"} for number in range(16)]
     with concurrent.futures.ThreadPoolExecutor(16) as pool:
@@ -107,7 +107,7 @@ def test_a_service_that_has_no_room_leaves_the_key_free(start_server, stub_strip
     assert not pay(merchant.api, waiting_key, expect=201).replayed
 
 
-def test_requests_that_come_together_have_no_more_room_than_one_behind_the_other(start_server, stub_stripe):
+def test_requests_that_come_together_have_no_more_room_than_one_after_the_other(start_server, stub_stripe):
     merchant = Merchant(start_server(stub_stripe.url, operations=3))
     merchant.use_stripe()
     with contextlib.ExitStack() as stack:

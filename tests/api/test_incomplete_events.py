@@ -1,5 +1,5 @@
-"""Stripe's events that leave something out, or do not fit: what is left out is read from Stripe, and what does not fit the
-payment is noted and not believed."""
+"""Stripe's events that leave something out or do not fit. The service reads missing fields from Stripe; it notes an event
+that does not fit its payment, and does not believe it."""
 import threading
 
 import pytest
@@ -22,7 +22,7 @@ def tell_thin(shop, *thin):
 @pytest.mark.parametrize("thin", [("v2.core.event_destination.ping", "ed_test_1", "v2.core.event_destination"),
                                   ("v1.invoice.paid", "in_1", "invoice"), ("v1.payment_intent.succeeded",),
                                   ("v1.payment_intent.succeeded", "pi_of_nobody", "payment_intent")])
-def test_a_thin_event_that_says_nothing_of_ours_is_accepted(shop, thin):
+def test_a_thin_event_about_nothing_of_ours_is_accepted(shop, thin):
     tell_thin(shop, *thin)
 
 
@@ -52,7 +52,7 @@ def test_a_thin_event_about_a_refund_made_at_stripe_has_the_events_fetched(shop,
     wait_until(lambda: shop.payment(payment["id"])["amount_refunded"] == "4.00", what="the refund to be taken over")
 
 
-# Whose intent it is
+# Events that do not fit
 
 MISFITS = {
     "amount": {"amount": 999, "amount_received": 999},
@@ -106,10 +106,10 @@ def test_an_intent_of_another_payment_does_not_become_this_ones(impatient_shop, 
     assert impatient_shop.payment(other["id"])["status"] == "completed"
 
 
-# What an event leaves out
+# Events that leave something out
 
 @pytest.mark.parametrize("missing", ["status", "amount", "amount_received", "currency"])
-def test_what_an_event_leaves_out_is_read_from_stripe(shop, stub_stripe, pending, missing):
+def test_a_field_that_an_event_leaves_out_is_read_from_stripe(shop, stub_stripe, pending, missing):
     intent = at_stripe(stub_stripe, pending, status="succeeded", amount_received=1000)
     said = intent_of(pending)
     del said[missing]

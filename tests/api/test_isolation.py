@@ -1,6 +1,6 @@
-"""A merchant's objects do not exist for another: every route that takes an id, in its path, its body or a filter, is
-tried by one merchant with every id that another has. The routes are those of the API's description, which other tests
-hold to the program's."""
+"""A merchant's objects do not exist for another: one merchant tries every route that takes an id, in its path, its body or
+a filter, with every id that another has. The routes are those of the API's description, which other tests compare with the
+program's."""
 import re
 import sqlite3
 import uuid
@@ -124,7 +124,7 @@ def test_a_filter_finds_nothing_of_anothers(openapi, merchant, owner):
                      ("listCards", "customer_email"), ("listRefunds", "payment_id"), ("listWebhookLogs", "transaction_id")}
 
 
-def test_what_is_listed_is_ones_own(openapi, merchant, owner):
+def test_a_list_shows_only_the_merchants_own(openapi, merchant, owner):
     for operation in with_key(openapi):
         if operation.method == "GET" and not operation.names and operation.path != "/v1/merchant/me":
             text = merchant.api.get(operation.path, expect=200).body.decode()

@@ -30,7 +30,7 @@ class Stock:
         server.terminate()
         self.payments = [self.made(self.merchant, i, rng) for i in range(3000)]
         others = [self.made(self.other, i, rng) for i in range(500)]
-        # What is asked for by its value is another merchant's and of both modes too.
+        # Another merchant has rows with the same values, and both modes have.
         for row in (self.payments[100], self.payments[101], others[0]):
             row |= {"idempotency_key": "order-twice", "provider_ref": "pi_twice"}
         self.payments[100]["livemode"], self.payments[101]["livemode"] = True, False
@@ -223,9 +223,9 @@ def test_pages_by_number_and_by_cursor_are_the_same_list(stock, page_size):
         assert numbered.meta == {"page": number, "page_size": page_size, "total": len(expected),
                                  "next_cursor": numbered.meta["next_cursor"]}
         if cursor:
-            behind = stock.merchant.api.get("/v1/payments", query=query | {"cursor": cursor}, expect=200)
-            assert behind.data == numbered.data
-            assert behind.meta == {"page_size": page_size, "next_cursor": numbered.meta["next_cursor"]}
+            after = stock.merchant.api.get("/v1/payments", query=query | {"cursor": cursor}, expect=200)
+            assert after.data == numbered.data
+            assert after.meta == {"page_size": page_size, "next_cursor": numbered.meta["next_cursor"]}
         cursor = numbered.meta["next_cursor"]
         assert (cursor is None) == (number * page_size >= len(expected))
         if cursor is None:
@@ -241,7 +241,7 @@ def test_a_page_that_ends_with_the_list_has_no_next(stock):
         assert (page.meta["next_cursor"] is None) == (size >= total)
 
 
-def test_pages_behind_the_last_are_empty(stock):
+def test_pages_after_the_last_are_empty(stock):
     for page in (31, 1000, 1000000):
         answer = stock.merchant.api.get("/v1/payments", query={"page": page, "page_size": 100}, expect=200)
         assert (answer.data, answer.meta["total"], answer.meta["next_cursor"]) == ([], 3000, None)
@@ -250,8 +250,8 @@ def test_pages_behind_the_last_are_empty(stock):
 def test_a_cursor_stands_for_a_place_whatever_the_filters_and_the_size(stock):
     page = stock.merchant.api.get("/v1/payments", query={"page_size": 30, "status": "completed"}, expect=200)
     place = stock.expected().index(page.data[-1]["id"])
-    behind = stock.merchant.api.get("/v1/payments", query={"page_size": 40, "cursor": page.meta["next_cursor"]}, expect=200)
-    assert [item["id"] for item in behind.data] == stock.expected()[place + 1:place + 41]
+    after = stock.merchant.api.get("/v1/payments", query={"page_size": 40, "cursor": page.meta["next_cursor"]}, expect=200)
+    assert [item["id"] for item in after.data] == stock.expected()[place + 1:place + 41]
 
 
 def test_a_cursor_goes_together_with_a_range_of_time(stock):

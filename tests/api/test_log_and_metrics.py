@@ -1,4 +1,4 @@
-"""What an operator's tools read: the log's line of each request, and /metrics."""
+"""An operator's tools: the log's line of each request, and /metrics."""
 import re
 import threading
 
@@ -59,7 +59,7 @@ def metrics(server):
 
 
 def test_every_metric_has_its_help_and_type_before_its_samples(server):
-    """What `promtool check metrics` asks for."""
+    """As `promtool check metrics` requires."""
     help_of, type_of, seen = {}, {}, set()
     for line in metrics(server).splitlines():
         if line.startswith("#"):

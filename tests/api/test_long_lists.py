@@ -1,5 +1,5 @@
-"""Each list at 10,000 rows: its total is exact so far and no further, and read to its end by cursor while rows are added,
-nothing is missing and nothing is there twice."""
+"""Each list at 10,000 rows. Its total is exact up to there and no further. Read to its end by cursor while rows are added,
+it misses nothing and shows nothing twice."""
 import uuid
 
 import pytest
@@ -156,11 +156,11 @@ def test_a_total_is_exact_to_10000_and_says_when_there_are_more(kind, shop):
     assert (more.meta["total"], more.meta["total_exceeded"]) == (MANY, True)
     assert more.data and more.data[-1]["id"] == shop.stored[0] and more.meta["next_cursor"] is None
     if kind.stored_alone is not None:
-        first, last, behind = (page(number, **kind.stored_alone) for number in (1, 100, 101))
+        first, last, beyond = (page(number, **kind.stored_alone) for number in (1, 100, 101))
         assert first.meta == {"page": 1, "page_size": 100, "total": MANY, "next_cursor": first.meta["next_cursor"]}
         assert [item["id"] for item in first.data] == shop.stored[:-101:-1]
         assert [item["id"] for item in last.data] == shop.stored[99::-1] and last.meta["next_cursor"] is None
-        assert behind.data == [] and behind.meta["total"] == MANY
+        assert beyond.data == [] and beyond.meta["total"] == MANY
 
 
 def test_nothing_is_missing_or_twice_while_rows_are_added(kind, shop):

@@ -1,4 +1,4 @@
-"""A charge that must not be sent again is looked for: by its id, else among those that Stripe lists."""
+"""A charge that must not be sent again is looked up: by its id, or else in Stripe's list."""
 import time
 
 from stub_fixture import CHARGE, LIST, READ, pay, pay_in_vain, wait_for_status
@@ -76,7 +76,7 @@ def test_a_list_that_does_not_tell_is_asked_again_soon_and_never_counts_as_absen
     wait_for_status(impatient_shop, payment, "completed")
 
 
-def test_behind_the_charge_window_nothing_is_sent_any_more(start_shop, stub_stripe):
+def test_after_the_charge_window_nothing_is_sent(start_shop, stub_stripe):
     shop = start_shop(patience="300ms", charge_window="1s")
     stub_stripe.answer_always(*CHARGE, SENT_AGAIN["503"])
     created_at = time.time()
@@ -91,7 +91,7 @@ def test_behind_the_charge_window_nothing_is_sent_any_more(start_shop, stub_stri
     assert len(stub_stripe.calls(*CHARGE)) == len(sent) and stub_stripe.charged_minor(payment["id"]) == 0
 
 
-def test_a_charge_whose_answer_was_lost_is_found_behind_the_charge_window(start_shop, stub_stripe):
+def test_a_charge_whose_answer_was_lost_is_found_after_the_charge_window(start_shop, stub_stripe):
     shop = start_shop(patience="300ms", charge_window="1s")
     stub_stripe.answer_next(*CHARGE, executed(cut_after=0))
     stub_stripe.answer_always(*CHARGE, SENT_AGAIN["503"])

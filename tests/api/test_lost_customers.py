@@ -1,4 +1,5 @@
-"""Customers and accounts at Stripe that are gone although no event told so: it is found out when a card is saved or charged."""
+"""Customers and accounts at Stripe that are gone without an event: the service finds out when a card is saved or
+charged."""
 import concurrent.futures
 
 import pytest
@@ -21,7 +22,7 @@ def lose_customer(stub):
     return customer
 
 
-def test_a_card_is_saved_for_a_new_customer_where_stripe_has_the_one_we_know_no_more(shop, stub_stripe):
+def test_a_card_is_saved_for_a_new_customer_if_the_known_one_is_gone_at_stripe(shop, stub_stripe):
     card = saved(shop, "pm_one")
     lost = lose_customer(stub_stripe)
     again = saved(shop, "pm_two", key="save-1")
@@ -34,7 +35,7 @@ def test_a_card_is_saved_for_a_new_customer_where_stripe_has_the_one_we_know_no_
     assert not saved(shop, "pm_three")["is_default"] and len(stub_stripe.calls(*CUSTOMER)) == 2
 
 
-def test_however_many_cards_find_out_at_once_there_is_one_new_customer(shop, stub_stripe):
+def test_cards_that_find_out_at_once_make_one_new_customer(shop, stub_stripe):
     saved(shop, "pm_first")
     lose_customer(stub_stripe)
     stub_stripe.answer_always(*ATTACH, executed(delay_s=0.1))
@@ -61,7 +62,7 @@ def test_a_crash_on_the_way_to_the_new_customer_makes_no_second_one(start_shop, 
     assert len(stub_stripe.objects("customer")) == 1
 
 
-def test_a_customer_that_is_missing_as_soon_as_it_is_made_is_not_made_for_ever(shop, stub_stripe):
+def test_a_customer_that_is_missing_as_soon_as_it_is_made_is_not_made_again_and_again(shop, stub_stripe):
     stub_stripe.answer_always(*CUSTOMER, lying(id=lambda _: stripe_id("cus_")))
     refused(save(shop, "pm_one"), 422, "PROVIDER_REJECTED")
     assert len(stub_stripe.calls(*CUSTOMER)) == 1
@@ -92,7 +93,7 @@ def test_an_e_mail_has_one_default_card_after_a_move_to_another_account(shop, st
     assert back["is_default"] and cards_of(shop) == [back]
 
 
-def test_a_charge_finds_out_that_a_card_is_of_an_account_that_is_the_merchants_no_more(merchant):
+def test_a_charge_finds_out_that_a_card_is_of_the_merchants_former_account(merchant):
     cards, elsewhere = [saved(merchant), saved(merchant)], saved(merchant, email="other@example.com")
     move(merchant)
     failed = charge(merchant, cards[0]).data
@@ -112,7 +113,7 @@ def test_a_new_key_of_the_same_account_costs_no_card(listening, at_stripe):
     assert charge(listening, card).data["status"] == "completed"
 
 
-def test_what_the_former_accounts_key_does_not_see_is_no_less_the_present_ones(shop, stub_stripe):
+def test_a_refusal_under_the_former_accounts_key_costs_no_card_of_the_present_account(shop, stub_stripe):
     """A save that was begun before the move is tried again with the key that it was begun with."""
     saved(shop, "pm_one")
     stub_stripe.answer_next(*ATTACH, Answer(hang=True))

@@ -1,5 +1,5 @@
-"""Strangers who send bodies that never end, and clients who do not read: what all of them can make the service hold is
-bounded, an address has a share of it, and everybody else is served."""
+"""Strangers who send bodies that never end, and clients who do not read: together they can make the service hold only so
+much memory, each address has a share of it, and everybody else is served."""
 import contextlib
 import select
 import sqlite3
@@ -80,7 +80,7 @@ def test_an_event_without_a_fresh_signature_is_refused_at_its_head(server, signa
         assert raw.answer().codes == ["SIGNATURE_INVALID"], "and not asked to go on"
 
 
-def test_what_is_refused_at_its_head_is_not_held(shop):
+def test_the_body_of_a_request_refused_at_its_head_is_not_held(shop):
     with contextlib.ExitStack() as stack:
         for _ in range(20):
             raw = stack.enter_context(Raw(shop.server))

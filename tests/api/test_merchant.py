@@ -1,5 +1,5 @@
-"""What a merchant sets for itself: Stripe credentials, of which only masks are ever shown, and the URL that its events
-go to, with the secret that signs them."""
+"""A merchant's settings: Stripe credentials, which are only ever shown masked, and the URL for its events, with the secret
+that signs them."""
 import base64
 import os
 import re

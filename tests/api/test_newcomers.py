@@ -1,4 +1,4 @@
-"""The mistakes of a first hour: each is answered with a sentence that says what was done and what to do."""
+"""The mistakes of a first hour: each is answered with a sentence that says what went wrong and what to do."""
 import ipaddress
 import uuid
 
@@ -23,14 +23,14 @@ def said(answer, status, code, field=None):
 
 @pytest.mark.parametrize("key", STRIPE_KEYS, ids=lambda key: key[:12])
 @pytest.mark.parametrize("header", ["X-API-Key", "Authorization"])
-def test_a_key_of_stripes_is_told_from_one_of_ours(server, key, header):
+def test_a_key_of_stripes_is_named_as_such(server, key, header):
     value = key if header == "X-API-Key" else f"Bearer {key}"
     message = said(from_somewhere(server).get("/v1/merchant/me", headers={header: value}), 401, "AUTH_INVALID_KEY")
     assert "looks like a Stripe key" in message and "createapikey" in message and key not in message
 
 
 @pytest.mark.parametrize("key", PLACEHOLDERS)
-def test_a_placeholder_in_the_header_is_told(server, key):
+def test_a_placeholder_in_the_header_is_named_as_such(server, key):
     message = said(from_somewhere(server).get("/v1/merchant/me", headers={"X-API-Key": key}), 401, "AUTH_INVALID_KEY")
     assert "placeholder" in message
 

@@ -1,4 +1,4 @@
-"""One service a database: whatever path leads to it, and whatever becomes of its file."""
+"""One service to a database, by whatever path it is opened and whatever happens to its file."""
 import os
 import shutil
 import subprocess
@@ -37,7 +37,7 @@ def ways_to(server, tmp_path):
 
 
 @pytest.mark.parametrize("words", [["serve", "--listen", "127.0.0.1:0"], ["rotate-master-key"]], ids=lambda words: words[0])
-def test_nothing_runs_beside_the_service_by_any_path(serving, tmp_path, words):
+def test_nothing_runs_at_the_same_time_as_the_service_by_any_path(serving, tmp_path, words):
     merchant = Merchant(serving)
     merchant.use_stripe()
     for way in ways_to(serving, tmp_path):
@@ -59,7 +59,7 @@ def test_the_lock_goes_with_the_service(serving):
 # The file is replaced under the service
 
 def put_away(server):
-    """What an operator does who restores in the wrong order: the files of the database go aside."""
+    """Moves the database's files away, as an operator does who restores in the wrong order."""
     aside = os.path.join(server.data_dir, "aside")
     os.mkdir(aside)
     for name in ("payments.db", "payments.db-wal", "payments.db-shm"):

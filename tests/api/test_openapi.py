@@ -1,4 +1,4 @@
-"""The check that every exchange of the other tests goes through must itself notice what it is for."""
+"""The check that every exchange of the other tests goes through must itself notice mistakes."""
 import http.client
 import io
 import json
@@ -69,7 +69,7 @@ def event(body, **headers):
 EVENT = {"id": THING, "type": "thing.made", "data": {}}
 
 
-def test_what_is_documented_passes():
+def test_an_exchange_that_is_documented_passes():
     DOCUMENT.check(shown(GOOD))
     DOCUMENT.check(shown(GOOD, Retry_After="3", Date="now", Content_Length="1"))
     DOCUMENT.check(exchange(status=404))
@@ -123,7 +123,7 @@ def test_an_unknown_path_is_only_ever_refused():
     (exchange(target="/v1/none"), "status 200 is not documented"),
     (exchange("PUT", "/v1/things"), "status 200 is not documented"),
 ])
-def test_what_is_not_documented_fails(wrong, why):
+def test_an_exchange_that_is_not_documented_fails(wrong, why):
     with pytest.raises(AssertionError, match=why):
         DOCUMENT.check(wrong)
 

@@ -1,5 +1,5 @@
-"""The API's description itself: it is OpenAPI 3.1, it leaves nothing open, its examples are what it describes, it has
-exactly the routes of the program, and the program serves it."""
+"""The API's description itself: it is OpenAPI 3.1, it leaves nothing open, its examples match their schemas, it has exactly
+the routes of the program, and the program serves it."""
 import json
 import re
 import subprocess
@@ -16,7 +16,7 @@ ROW = re.compile(r'^    \{"([A-Z]+)",\s+"([^"]+)",\s+(ROUTE_\w+)(?:,\s+([A-Z_|\s
 # A row of its table of errors: status, code.
 ERROR = re.compile(r'\[(?:ERR_\w+)\] = \{(\d+), "(\w+)"\}')
 
-# What any request of a kind may be refused with.
+# The statuses with which any request of a kind may be refused.
 REFUSALS = {"ROUTE_OPERATOR": {400, 408, 413, 431}, "ROUTE_PROVIDER": {400, 408, 413, 431, 500, 503},
             "ROUTE_KEY": {400, 401, 403, 404, 408, 413, 429, 431, 500, 503}}
 REFUSALS_OF_A_BODY = {415, 422}
@@ -103,7 +103,7 @@ def test_every_reference_leads_somewhere_and_every_component_is_used(document, o
     assert components - used == set()
 
 
-def test_every_operation_is_named_and_told_of(document, openapi):
+def test_every_operation_has_a_name_and_a_description(document, openapi):
     ids = [operation.id for operation in (*openapi.operations, *openapi.webhooks.values())]
     assert len(ids) == len(set(ids))
     tags = {tag["name"] for tag in document["tags"]}
@@ -119,7 +119,7 @@ def test_the_parameters_of_a_path_are_those_that_it_names(openapi):
         assert len(named) == len(set(named)), operation.id
 
 
-def test_what_is_required_exists(document):
+def test_every_required_property_exists(document):
     for at, node in nodes(document):
         if isinstance(node, dict) and node.get("additionalProperties") is False:
             assert set(node.get("required", [])) <= node.get("properties", {}).keys(), at
@@ -251,7 +251,7 @@ def test_the_program_serves_it_as_json(server, openapi_json, document):
     assert answer.json == document
 
 
-def test_it_tells_the_version_of_the_program(binary, document):
+def test_it_has_the_version_of_the_program(binary, document):
     shown = subprocess.run([binary, "version"], check=True, stdout=subprocess.PIPE, text=True).stdout
     assert document["info"]["version"] in shown.split()
 
@@ -260,14 +260,14 @@ def test_it_tells_the_version_of_the_program(binary, document):
     ("a: 1\nb: {c: 2, c: 3}", "2: the name c is there twice"), ("200: ok", "1: the name 200 must be quoted"),
     ("at: 2025-01-01T12:00:00Z", "1: the time 2025-01-01T12:00:00Z must be quoted"), ("at: 2025-01-01", "must be quoted"),
     ("country: NO", "1: NO must be quoted"), ("true: 1", "the name true must be quoted"), ("a: .nan", "JSON")])
-def test_what_json_reads_differently_is_not_built_in(tmp_path, text, why):
+def test_yaml_that_json_reads_differently_is_not_built_in(tmp_path, text, why):
     written = tmp_path / "openapi.yaml"
     written.write_text(text)
     done = subprocess.run([ROOT / "scripts" / "openapi-json", written], text=True, capture_output=True)
     assert done.returncode != 0 and why in done.stderr and not done.stdout
 
 
-def test_what_is_built_in_is_valid_c_for_any_text(tmp_path):
+def test_the_generated_file_is_valid_c_for_any_text(tmp_path):
     text = {"a": "\"quoted\" \\ back ??= / é €", "b": {"c": [1, 10.0, None, True, "x" * 300]}}
     written, source = tmp_path / "openapi.yaml", tmp_path / "openapi.c"
     written.write_text(json.dumps(text))

@@ -1,4 +1,4 @@
-"""Every request that the API's description shows is sent to the service, and gets what the description shows."""
+"""Every request example of the API's description is sent to the service, and is answered as the description shows."""
 import json
 import re
 import uuid
@@ -25,7 +25,7 @@ def authorised(merchant):
 
 
 def renewal(merchant):
-    """Of a saved card, failed for nobody was there to authenticate."""
+    """A charge of a saved card that failed because nobody was there to authenticate."""
     card = merchant.api.post("/v1/payments/cards", {"payment_method_id": "pm_card_authenticationRequired"}, expect=201).data
     return merchant.pay("29.99", saved_card_id=card["id"])
 
@@ -35,7 +35,7 @@ def event_of(merchant):
     merchant.use_webhook("http://127.0.0.1:9/webhooks/payments")
     return merchant.api.post("/v1/merchant/webhook/test", expect=201).data
 
-# What differs from one time to another.
+# Values that differ from run to run.
 VARYING = {"id", "merchant_id", "payment_id", "saved_card_id", "provider_ref", "idempotency_key", "created_at", "updated_at", "redirect_url",
            "client_secret", "exp_year"}
 WHSEC = re.compile(r"whsec_[A-Za-z0-9+/]{43}=")

@@ -1,4 +1,4 @@
-"""Payments as a merchant makes, reads and lists them: modes, next actions, refusals, and what may be said about one."""
+"""Payments as a merchant makes, reads and lists them: modes, next actions, refusals, and a payment's optional fields."""
 import os
 import sqlite3
 import uuid
@@ -136,7 +136,7 @@ def test_a_test_key_never_charges_with_live_credentials(server):
     refused(post(merchant.client(mode="test"), BODY), 422, "PROVIDER_NOT_CONFIGURED")
 
 
-# What the payer must do
+# The payer's next action
 
 @pytest.mark.parametrize("return_url", [RETURN_URL, None])
 def test_3_d_secure_gives_a_next_action_and_completes_when_stripe_says_so(server, merchant, return_url):
@@ -167,7 +167,7 @@ def test_the_payer_comes_back_to_a_page_or_to_an_app(merchant, return_url):
 
 
 @pytest.mark.parametrize("return_url", [RETURN_URL, None])
-def test_what_the_payer_needs_is_given_to_its_merchant_alone_and_kept_sealed(server, merchant, return_url):
+def test_the_payers_action_is_shown_to_its_merchant_alone_and_stored_sealed(server, merchant, return_url):
     """A URL as Stripe gives it holds the client secret."""
     payment = merchant.pay(payment_method="pm_card_authenticationRequired", return_url=return_url)
     action = payment["next_action"]
@@ -216,7 +216,7 @@ def test_a_manual_capture_is_pending_and_capturable(merchant):
     ("pm_card_chargeDeclinedProcessingError", "processing_error", None),
     ("pm_there_is_no_such_method", "resource_missing", None),
 ])
-def test_what_stripe_refuses_is_a_failed_payment(merchant, method, code, decline_code):
+def test_a_charge_that_stripe_refuses_is_a_failed_payment(merchant, method, code, decline_code):
     payment = merchant.pay(payment_method=method)
     assert UUID7.fullmatch(payment["id"])
     assert payment["status"] == "failed" and payment["amount_captured"] == "0.00"
@@ -249,7 +249,7 @@ def test_a_secret_key_that_stripe_refuses_fails_the_payment(server, merchant, se
     assert merchant.pay()["status"] == "completed"
 
 
-# What may be said about a payment
+# Optional fields
 
 def pairs(count):
     return {f"name{number}": str(number) for number in range(count)}
@@ -345,7 +345,7 @@ def test_numbers_that_are_no_cards_may_be_written_down(merchant, description):
     assert merchant.pay(description=description)["description"] == description
 
 
-def test_what_was_made_is_in_the_database_to_the_last_row(start_server, nghttpx):
+def test_every_payment_that_was_made_is_in_the_database(start_server, nghttpx):
     server = start_server(**nghttpx.settings)
     merchant = Merchant(server)
     merchant.use_stripe()

@@ -1,5 +1,5 @@
-"""A proxy for outgoing calls: Stripe over HTTP/2 and HTTP/1.1 and merchants' endpoints are reached through it alone, and
-what it refuses or garbles is a connection that could not be made."""
+"""A proxy for outgoing calls: the service reaches Stripe over HTTP/2 and HTTP/1.1, and merchants' endpoints, through it
+alone. If the proxy refuses or garbles, the connection could not be made."""
 import urllib.parse
 
 import pytest
@@ -45,7 +45,7 @@ REFUSALS = {
     "closed": b"",
     "no HTTP": b"SSH-2.0-OpenSSH\r\n\r\n",
     "cut": b"HTTP/1.1 200 Conn",
-    "something behind the answer": b"HTTP/1.1 200 OK\r\n\r\n\x16\x03\x03",
+    "bytes after the answer": b"HTTP/1.1 200 OK\r\n\r\n\x16\x03\x03",
     "a NUL": b"HTTP/1.1 200 OK\x00\r\n\r\n",
     "without an end": b"HTTP/1.1 200 OK\r\n" + b"X-Any: thing\r\n" * 20000,
 }

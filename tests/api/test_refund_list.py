@@ -77,7 +77,7 @@ def test_a_bad_or_unknown_filter_is_named(known, query, field):
     refused(known.api.get(f"/v1/refunds?{query}"), 422, "VALIDATION_ERROR", field)
 
 
-def test_nobody_sees_anothers(known, merchant):
+def test_no_merchant_sees_anothers(known, merchant):
     assert listed(merchant.api) == listed(merchant.api, payment_id=known.payments[0]["id"]) == []
 
 

@@ -1,5 +1,5 @@
-"""What becomes of a refund: Stripe refuses it, does not say, takes its time or takes it back, or it was made at its
-dashboard. What is told of a payment is always the sum of its refunds that are completed."""
+"""The outcomes of a refund: Stripe refuses it, does not say, takes its time or takes it back, or the refund was made at its
+dashboard. A payment always shows the sum of its completed refunds."""
 import contextlib
 import http.client
 import threading
@@ -33,7 +33,7 @@ def wait_for_refund(merchant, refund, status):
 
 
 def at_stripe(sandbox, merchant, path, **form):
-    """What the merchant does at Stripe itself: an answer's JSON."""
+    """The JSON of Stripe's answer to the merchant's own call."""
     return AtStripe(sandbox, merchant).call("POST", path, data=form)
 
 
@@ -79,7 +79,7 @@ def test_an_unknown_outcome_is_pending_and_settles_under_its_own_key(impatient_s
 
 
 @by_name(LOOKED_UP)
-def test_what_sending_again_cannot_tell_is_looked_for_among_the_payments_refunds(shop, stub_stripe, answer):
+def test_a_refund_that_sending_again_cannot_settle_is_looked_up_in_the_list(shop, stub_stripe, answer):
     payment = shop.pay("10.00")
     stub_stripe.answer_next(*REFUND, lambda made: Answer(answer.status, answer.body, answer.headers))
     refund = shop.refund(payment, "4.00")
@@ -96,7 +96,7 @@ def bare(stub_stripe):
     return dict(made)
 
 
-def test_a_refund_without_metadata_that_an_event_tells_of_before_our_answer_is_ours(start_shop, stub_stripe, receiver):
+def test_a_refund_without_metadata_whose_event_comes_before_our_answer_is_ours(start_shop, stub_stripe, receiver):
     shop = start_shop(stripe_timeout="10s")
     shop.use_webhook(receiver.url)
     payment = shop.pay("10.00")
@@ -121,7 +121,7 @@ def test_a_refund_without_metadata_that_an_event_tells_of_before_our_answer_is_o
     assert shop.payment(payment["id"])["amount_refunded"] == "10.00"
 
 
-def test_a_refund_of_a_dashboard_beside_ours_is_taken_over_once_ours_is_known(start_shop, stub_stripe):
+def test_a_dashboard_refund_at_the_time_of_ours_is_taken_over_once_ours_is_known(start_shop, stub_stripe):
     shop = start_shop(stripe_timeout="10s")
     payment = shop.pay("10.00")
     account, gate = stub_stripe.model.accounts[shop.stripe_key], threading.Event()
@@ -224,7 +224,7 @@ def test_a_refund_that_stripe_refuses_failed_and_its_amount_is_free_again(shop, 
     assert shop.payment(payment["id"])["status"] == "refunded"
 
 
-def test_a_disputed_payment_is_not_refunded_and_the_dispute_is_told(listening, receiver):
+def test_a_disputed_payment_is_not_refunded_and_the_dispute_has_its_event(listening, receiver):
     listening.use_webhook(receiver.url)
     payment = listening.pay("10.00", payment_method="pm_card_createDispute")
     told = told_of(receiver, "payment.disputed")
@@ -277,7 +277,7 @@ def test_a_refund_that_fails_late_gives_the_payment_back(listening, sandbox, rec
     assert listening.refund(payment, "5.00")["status"] == "completed"
 
 
-def test_an_outcome_that_only_a_look_up_tells_is_found_at_the_sandbox(merchant):
+def test_an_outcome_that_only_a_look_up_can_find_is_found(merchant):
     payment = merchant.pay("10.00", payment_method="pm_sandbox_refundServerError")
     refund = merchant.refund(payment, "4.00")
     assert wait_for_refund(merchant, refund, "completed")["provider_ref"]
@@ -311,7 +311,7 @@ def test_a_part_refunded_at_the_dashboard_leaves_the_payment_completed(listening
     assert len(receiver.events("payment.refunded")) == 2
 
 
-def test_more_than_was_captured_is_not_believed_and_leaves_nothing_behind(shop):
+def test_a_refund_of_more_than_was_captured_is_ignored_and_holds_no_amount(shop):
     payment = shop.pay("10.00")
     shop.refund(payment, "7.00")
     too_much = {"id": stripe_id("re_"), "object": "refund", "amount": 301, "currency": "usd", "status": "succeeded",
@@ -322,7 +322,7 @@ def test_more_than_was_captured_is_not_believed_and_leaves_nothing_behind(shop):
     assert shop.payment(payment["id"])["status"] == "refunded"
 
 
-def test_what_was_refunded_at_the_dashboard_is_told_by_stripes_refusal_at_the_latest(merchant, sandbox):
+def test_a_dashboard_refund_is_known_at_the_latest_when_stripe_refuses_ours(merchant, sandbox):
     payment = merchant.pay("10.00")  # nobody sends its events here
     at_dashboard(sandbox, merchant, payment, amount=300)
     failed = merchant.refund(payment)

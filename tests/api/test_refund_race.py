@@ -1,5 +1,5 @@
-"""64 refunds at once for one payment, round after round: never a cent more than was paid is given back, no refund is
-refused that there was room for, and the books are Stripe's. `make race` runs it for as many rounds as one likes."""
+"""64 refunds of one payment at once, round after round: never a cent more than was paid is given back, no refund is refused
+that there was room for, and our amounts equal Stripe's. `make race` sets the number of rounds."""
 import collections
 import concurrent.futures
 import http.client
@@ -51,7 +51,7 @@ def shown(amount_minor, decimals):
 
 
 def wishes(rng, paid_minor, unit):
-    """What 64 callers ask for, in minor units (None: all that is left), with their idempotency keys."""
+    """The amounts that 64 callers ask for, in minor units (None: all that is left), with their idempotency keys."""
     kind = rng.choice(["parts", "anything", "all", "all or a part", "twice"])
     if kind == "parts":  # half as many again as there is room for
         return [(paid_minor // (AT_ONCE * 2 // 3) // unit * unit, None)] * AT_ONCE

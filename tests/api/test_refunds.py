@@ -1,5 +1,4 @@
-"""Refunds as merchants ask for them: what is answered, what is refused, and that all of them together never exceed the
-payment."""
+"""Refunds as merchants ask for them: answers and refusals, and that all of them together never exceed the payment."""
 import concurrent.futures
 import json
 import re
@@ -22,7 +21,7 @@ STRIPE_REFUND = re.compile(r"re_[A-Za-z0-9]+")
 REFUND_SHAPE = {
     "id": UUID7, "payment_id": UUID7, "status": "completed", "provider_ref": STRIPE_REFUND, "amount": "25.00",
     "created_at": TIME,
-    # What the walk-through's answer does not show, and the API's description does.
+    # The walk-through's answer does not show these; the API's description does.
     "currency": "USD", "reason": None, "livemode": False, "failure": None, "updated_at": TIME,
 }
 
@@ -108,7 +107,7 @@ def test_amounts_have_the_payments_own_decimals(merchant, currency, amount, part
     assert merchant.refund(payment)["amount"] == rest
 
 
-# What Stripe is asked
+# The requests to Stripe
 
 def refund_calls(merchant):
     return [request for request in merchant.stripe.calls(*REFUND)
@@ -145,7 +144,7 @@ def test_a_refund_after_the_secret_key_was_changed_goes_under_the_present_one(ob
     assert len(refund_calls(observed)) == 1
 
 
-# What is refused
+# Refusals
 
 def test_a_cent_too_much_is_refused_and_nothing_is_recorded(merchant, sandbox):
     payment = merchant.pay("10.00")
@@ -299,7 +298,7 @@ def test_a_refusal_leaves_the_key_free(merchant):
     assert first.status == 201 and not first.replayed
 
 
-def test_while_the_first_is_under_way_the_same_request_is_told_so(observed):
+def test_while_the_first_is_under_way_the_same_request_is_answered_409(observed):
     payment, key, gate = observed.pay(), f"refund-{uuid.uuid4()}", threading.Event()
     observed.stripe.answer_next(*REFUND, executed(gate=gate))
     with concurrent.futures.ThreadPoolExecutor() as pool:
@@ -313,7 +312,7 @@ def test_while_the_first_is_under_way_the_same_request_is_told_so(observed):
     assert (again.body, again.replayed) == (answer.body, True)
 
 
-def test_where_the_first_answer_was_pruned_the_refund_is_shown_as_it_is(start_server, stub_stripe):
+def test_after_the_first_answer_was_pruned_the_refund_is_shown_as_it_is(start_server, stub_stripe):
     merchant = Merchant(start_server(stub_stripe.url))
     merchant.use_stripe()
     payment = merchant.pay("10.00")

@@ -1,5 +1,5 @@
-"""Refunds whose outcome stays unknown for longer than Stripe surely keeps an idempotency key (24 hours): by then sending
-one again could refund twice, so it is looked for first. Nobody waits for that: the operation is made older in the
+"""Refunds whose outcome stays unknown for longer than Stripe surely keeps an idempotency key (24 hours). Sending one again
+could refund twice by then, so it is looked up first. The tests do not wait: they make the operation older in the
 database."""
 import sqlite3
 

@@ -1,5 +1,5 @@
-"""A payment is open, and Stripe refuses the key that it was begun with: nothing is said of the payment until the next key of
-that account tells, or until its merchant ends it."""
+"""Stripe refuses the key that an open payment was begun with. The payment stays open until the next key of that account
+finds its outcome, or until its merchant ends it."""
 import sqlite3
 
 import pytest
@@ -76,7 +76,7 @@ def test_a_charge_whose_key_was_revoked_is_looked_for_with_the_next_key_of_that_
     assert {call.header("Authorization") for call in stub_stripe.calls(*CHARGE)} != {f"Bearer {impatient_shop.stripe_key}"}
 
 
-def test_the_key_of_another_account_tells_nothing_of_a_charge(impatient_shop, stub_stripe):
+def test_the_key_of_another_account_settles_no_charge(impatient_shop, stub_stripe):
     known = pay(impatient_shop).data
     stub_stripe.answer_always(*CHARGE, SENT_AGAIN["503"])
     payment = pay_in_vain(impatient_shop, key="order-2").data
@@ -114,7 +114,7 @@ def test_the_log_names_the_permission_that_an_open_payment_lacks(impatient_shop,
 
 
 @pytest.mark.parametrize("after", ["the key was revoked", "another account's key was given"])
-def test_a_charge_that_nobody_can_ask_after_is_ended_by_its_merchant(impatient_shop, stub_stripe, receiver, after):
+def test_a_charge_that_no_key_can_look_up_can_be_ended_by_its_merchant(impatient_shop, stub_stripe, receiver, after):
     impatient_shop.use_webhook(receiver.url)
     stub_stripe.answer_always(*CHARGE, executed(cut_after=0))
     payment = pay_in_vain(impatient_shop).data
@@ -140,7 +140,7 @@ def test_a_charge_that_nobody_can_ask_after_is_ended_by_its_merchant(impatient_s
     assert impatient_shop.payment(payment["id"])["status"] == "completed"
 
 
-def test_deleted_credentials_still_tell_of_a_charge_that_its_merchant_ended(impatient_shop, stub_stripe):
+def test_deleted_credentials_still_verify_the_event_of_a_charge_that_its_merchant_ended(impatient_shop, stub_stripe):
     stub_stripe.answer_always(*CHARGE, executed(cut_after=0))
     payment = pay_in_vain(impatient_shop).data
     stub_stripe.model.revoked.add(impatient_shop.stripe_key)

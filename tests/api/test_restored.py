@@ -1,4 +1,5 @@
-"""A restored backup charges nobody again: what it lacks is taken over from Stripe before anything new is charged."""
+"""A restored backup charges nobody again: the service takes over the missing payments from Stripe before it charges
+anything new."""
 import os
 import shutil
 import sqlite3
@@ -85,7 +86,7 @@ def stubbed(start_server, stub_stripe):
     return shop
 
 
-# What is taken over
+# Taking over
 
 @pytest.mark.parametrize("stop", ["terminate", "kill"])
 def test_a_repeat_after_a_restore_is_answered_with_the_payment_that_was_made(shop, sandbox, stop):
@@ -132,7 +133,7 @@ def test_a_repeat_with_another_request_is_refused_still(shop):
     assert ask(shop, "one", amount="11.00").codes == ["IDEMPOTENCY_KEY_REUSED"]
 
 
-def test_what_is_not_finished_goes_on(shop):
+def test_an_unfinished_payment_goes_on_after_a_restore(shop):
     copy = back_up(shop.server)
     manual = shop.pay(idempotency_key="manual", capture_method="manual")
     waiting = shop.pay(idempotency_key="waiting", payment_method=AUTHENTICATE, return_url="https://shop.example/back")
@@ -203,7 +204,7 @@ def test_merchants_who_share_an_account_get_their_own(server, receiver, sandbox)
     assert newcomer.api.get("/v1/payments").codes == ["AUTH_INVALID_KEY"]
 
 
-def test_a_payment_whose_request_is_not_known_is_left_out_and_told(stubbed, stub_stripe):
+def test_a_payment_whose_request_is_not_known_is_left_out_and_logged(stubbed, stub_stripe):
     """A version of before made it."""
     copy = back_up(stubbed.server)
     stubbed.pay(idempotency_key="one")
@@ -309,7 +310,7 @@ def test_a_move_of_the_database_is_taken_for_a_restore(stubbed, stub_stripe):
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_an_account_that_does_not_tell_is_not_held_for_ever(stubbed, stub_stripe, status):
+def test_an_account_that_does_not_answer_is_not_held_for_ever(stubbed, stub_stripe, status):
     copy = back_up(stubbed.server)
     first = stubbed.pay(idempotency_key="one")
     stub_stripe.answer_always(*INTENTS, Answer(status, stripe_error()))

@@ -1,5 +1,5 @@
-"""A new master key: everything that was sealed opens with it, nothing needs the old one, and an interruption anywhere is
-taken up again."""
+"""A new master key: every sealed value opens with it, nothing needs the old one, and an interruption anywhere can be
+resumed."""
 import contextlib
 import os
 import re
@@ -164,7 +164,7 @@ def test_an_interruption_before_the_commit_leaves_the_old_key_in_use_and_the_nex
     assert shop.holds()
 
 
-def test_an_interruption_after_the_commit_is_told_and_ended_by_the_same_command(stopped):
+def test_an_interruption_after_the_commit_is_reported_and_the_same_command_ends_it(stopped):
     shop, keys = stopped
     keys.rotate()
     # As it is between the commit and the new key's move.
@@ -209,7 +209,7 @@ def test_another_key_than_the_databases_is_refused_and_does_not_become_it(stoppe
     assert shop.holds()
 
 
-def test_where_there_is_no_database_nothing_is_made(start_server, nghttpx, tmp_path):
+def test_without_a_database_nothing_is_made(start_server, nghttpx, tmp_path):
     server = start_server(**nghttpx.settings)
     server.terminate()
     server.settings["data_dir"] = tmp_path / "nothing"

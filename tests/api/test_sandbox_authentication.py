@@ -1,4 +1,4 @@
-"""3-D Secure at the sandbox: the payer's page and what comes of it."""
+"""3-D Secure at the sandbox: the payer's page and its outcomes."""
 import html
 import re
 import urllib.parse
@@ -57,7 +57,7 @@ def test_completing_charges_and_sends_the_payer_back(account):
                                      "payment_intent.succeeded"]
 
 
-def test_a_charge_tells_of_its_authentication(account):
+def test_a_charge_shows_its_authentication(account):
     intent = account.create(payment_method=CHALLENGED)
     press(page_of(intent), "complete")
     secure = account.charge_of(intent).payment_method_details.card.three_d_secure
@@ -98,13 +98,13 @@ def test_pressing_twice_charges_once(account):
 @pytest.mark.parametrize("method, decline_code", [
     ("pm_card_authenticationRequiredChargeDeclinedInsufficientFunds", "insufficient_funds"),
     ("pm_card_threeDSecureRequiredChargeDeclined", "generic_decline")])
-def test_a_card_may_decline_behind_the_challenge(account, method, decline_code):
+def test_a_card_may_decline_after_the_challenge(account, method, decline_code):
     intent = account.create(payment_method=method)
     assert "redirect_status=failed" in press(page_of(intent), "complete").headers["Location"]
     assert account.retrieve(intent.id).last_payment_error.decline_code == decline_code
 
 
-def test_an_authorised_payment_waits_for_its_capture_behind_the_challenge(account):
+def test_an_authorised_payment_waits_for_its_capture_after_the_challenge(account):
     intent = account.create(payment_method=CHALLENGED, capture_method="manual")
     assert "redirect_status=succeeded" in press(page_of(intent), "complete").headers["Location"]
     assert account.retrieve(intent.id).status == "requires_capture"

@@ -14,7 +14,7 @@ def transactions(account, **params):
 
 
 def kinds(account):
-    """What happened to the balance, oldest first."""
+    """The balance's transactions, oldest first."""
     return [(one.type, one.reporting_category, one.amount, one.fee, one.net) for one in transactions(account)[::-1]]
 
 

@@ -105,7 +105,7 @@ def test_a_default_card_must_be_the_customers_own(account):
     assert stripe.Customer.retrieve(card.customer, **account.options) == changed
 
 
-def test_a_detached_card_is_no_default_any_more(account):
+def test_a_detached_card_is_no_longer_the_default(account):
     card = account.attach()
     stripe.Customer.modify(card.customer, invoice_settings={"default_payment_method": card.id}, **account.options)
     stripe.PaymentMethod.detach(card.id, **account.options)
@@ -115,7 +115,7 @@ def test_a_detached_card_is_no_default_any_more(account):
     assert event.data.previous_attributes == {"invoice_settings": {"default_payment_method": card.id}}
 
 
-def test_a_deleted_customer_says_so_and_is_no_more(account):
+def test_a_deleted_customer_is_answered_as_deleted_and_cannot_be_used(account):
     customer = account.customer(email="jo@example.com")
     deleted = stripe.Customer.delete(customer.id, **account.options)
     assert deleted.deleted is True and deleted.id == customer.id

@@ -1,4 +1,4 @@
-"""Disputes of the sandbox, and what else happens without a call of the merchant's."""
+"""Disputes of the sandbox, and other changes that happen without a call by the merchant."""
 import pytest
 import requests
 import stripe
@@ -104,7 +104,7 @@ def test_an_unknown_dispute_is_missing(account):
     assert (caught.value.http_status, caught.value.code) == (404, "resource_missing")
 
 
-def test_a_payment_refunded_before_is_disputed_no_more(account):
+def test_a_payment_refunded_before_is_no_longer_disputed(account):
     intent = account.create(payment_method="pm_card_createDispute")
     account.refund(intent)
     other, _ = disputed(account)  # its dispute comes later than the first one's would have
@@ -149,7 +149,7 @@ def test_an_expired_card_is_declined_until_its_bank_replaces_it(account):
 
 @pytest.mark.parametrize("wanted", [{}, {"exp_month": 13}, {"exp_year": "2040"}, {"last4": "42"}, {"brand": ""},
                                     {"number": "4242424242424242"}])
-def test_what_no_card_has_is_refused(account, wanted):
+def test_a_value_that_no_card_has_is_refused(account, wanted):
     method = account.attach()
     assert happen(account, f"payment_methods/{method.id}/update", **wanted).status_code == 400
     assert stripe.PaymentMethod.retrieve(method.id, **account.options) == method

@@ -1,4 +1,4 @@
-"""What an error of the sandbox says, through Stripe's own SDK."""
+"""Errors of the sandbox, through Stripe's own SDK."""
 import pytest
 import stripe
 
@@ -29,7 +29,7 @@ def test_an_error_says_where_its_request_is_logged(sandbox, mode, path):
             f"https://dashboard.stripe.com/{path}/{error.headers['Request-Id']}?t=")
 
 
-def test_what_is_kept_of_a_decline_has_no_log(account):
+def test_a_stored_decline_has_no_log(account):
     intent = account.declined(payment_method="pm_card_visa_chargeDeclined").error.payment_intent
     assert "request_log_url" not in intent.last_payment_error
 

@@ -188,7 +188,7 @@ def test_events_of_a_time_are_listed_page_by_page(account):
     assert stripe.Event.list(created={"lt": made[-1]}, **wanted).data == []
 
 
-def test_a_page_behind_an_event_that_is_not_there_is_refused(account):
+def test_a_page_after_an_event_that_does_not_exist_is_refused(account):
     with pytest.raises(stripe.error.InvalidRequestError) as caught:
         stripe.Event.list(starting_after="evt_gone", **account.options)
     assert (caught.value.param, caught.value.code) == ("starting_after", "resource_missing")

@@ -1,4 +1,4 @@
-"""Trouble made on purpose, the ledger that tells what was charged in spite of it, and a restart."""
+"""Injected faults, the ledger that shows the charges made in spite of them, and a restart."""
 import socket
 import subprocess
 import time

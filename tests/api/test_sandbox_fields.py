@@ -1,4 +1,4 @@
-"""Each object of the sandbox has the fields that the API's reference gives it, those that are null among them."""
+"""Each object of the sandbox has the fields that Stripe's API reference gives it, including those that are null."""
 import pytest
 import stripe
 

@@ -40,7 +40,7 @@ def test_a_card_of_a_token_behaves_as_its_test_card_does(account):
     assert account.create(payment_method=make(account, "tok_threeDSecure2Required").id).status == "requires_action"
 
 
-def test_what_is_no_test_token_is_refused(account):
+def test_a_token_that_is_no_test_token_is_refused(account):
     for token in ("tok_unknown", "pm_card_visa", "visa"):
         error = refused(lambda: make(account, token))
         assert (error.http_status, error.code, error.param) == (400, "resource_missing", "card[token]")

@@ -193,7 +193,7 @@ def test_a_confirmation_needs_a_return_url_where_methods_may_redirect(account):
 
 
 @pytest.mark.parametrize("flag", ["off_session", "error_on_requires_action"])
-def test_what_belongs_to_a_confirmation_is_refused_without_one(account, flag):
+def test_a_parameter_of_a_confirmation_is_refused_without_one(account, flag):
     assert account.refused(confirm=None, return_url=None, **{flag: True}).param == flag
 
 
@@ -246,7 +246,7 @@ def test_an_authorisation_can_be_cancelled(account):
     assert (canceled.latest_charge.refunded, canceled.latest_charge.amount_captured) == (True, 0)
 
 
-def test_what_succeeded_cannot_be_cancelled(account):
+def test_a_succeeded_intent_cannot_be_cancelled(account):
     intent = account.create()
     with pytest.raises(stripe.error.InvalidRequestError) as caught:
         stripe.PaymentIntent.cancel(intent.id, **account.options)

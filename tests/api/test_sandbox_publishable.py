@@ -1,4 +1,4 @@
-"""What a publishable key may do at the sandbox, through Stripe's own SDK."""
+"""A publishable key at the sandbox, through Stripe's own SDK."""
 import pytest
 import stripe
 
@@ -24,7 +24,7 @@ def test_it_retrieves_an_intent_by_its_client_secret(account):
         assert hidden in intent and hidden not in seen
 
 
-def test_an_expansion_shows_it_no_more(account):
+def test_an_expansion_does_not_show_it(account):
     intent = account.create()
     seen = stripe.PaymentIntent.retrieve(intent.id, client_secret=intent.client_secret,
                                          expand=["payment_method", "latest_charge"], **publishable(account))

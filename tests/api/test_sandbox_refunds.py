@@ -107,7 +107,7 @@ def test_charges_that_failed_or_are_not_captured_are_not_refunded(account):
     assert "Cancel its PaymentIntent" in refused(account, charge=authorised.latest_charge).user_message
 
 
-def test_a_refund_is_told_by_its_events(account):
+def test_a_refund_has_its_events(account):
     intent = account.create()
     refund = account.refund(intent, amount=400)
     assert account.event_types()[-2:] == ["refund.created", "charge.refunded"]

@@ -1,4 +1,4 @@
-"""What becomes of each test card that the sandbox sets up, and 3-D Secure on the way."""
+"""Each test card that the sandbox sets up, and 3-D Secure on the way."""
 import urllib.parse
 
 import pytest

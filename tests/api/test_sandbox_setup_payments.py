@@ -1,4 +1,4 @@
-"""Payments of the sandbox that set their card up, and those that its holder must come back for."""
+"""Payments of the sandbox that set up their card, and those for which the cardholder must come back."""
 import pytest
 import requests
 import stripe
@@ -133,7 +133,7 @@ def test_the_holder_may_come_back_with_another_card(account):
     assert confirm(account, intent.id, payment_method=other.id).status == "succeeded"
 
 
-def test_what_was_refused_needs_its_card_named_again(account):
+def test_a_refused_payment_needs_its_card_named_again(account):
     intent = declined(account, account.attach(ALWAYS))
     assert refused(lambda: confirm(account, intent.id)).code == "payment_intent_unexpected_state"
 
@@ -147,7 +147,7 @@ def test_another_attempt_without_the_holder_is_refused_again(account):
     assert account.retrieve(intent.id).status == "requires_payment_method"
 
 
-def test_what_was_refused_can_be_cancelled(account):
+def test_a_refused_payment_can_be_cancelled(account):
     intent = declined(account, account.attach(ALWAYS))
     assert stripe.PaymentIntent.cancel(intent.id, **account.options).status == "canceled"
 

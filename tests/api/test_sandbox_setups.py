@@ -122,7 +122,7 @@ def test_an_intent_that_is_not_done_is_cancelled(account, params, status):
     assert attempts(account, setup) == (["abandoned"] if status == "requires_action" else [])
 
 
-def test_what_is_over_is_neither_confirmed_nor_cancelled_nor_given_another_card(account):
+def test_a_finished_setup_cannot_be_confirmed_or_cancelled_or_given_another_card(account):
     done, canceled = create(account), begin(account)
     cancel(account, canceled)
     for setup in (done, canceled):

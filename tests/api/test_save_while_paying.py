@@ -1,5 +1,5 @@
-"""Cards that are saved by the payment that they are first charged with: when they appear, that one customer and one
-number are one customer and one card, and that the customer's step charges nobody by itself."""
+"""Cards that are saved by the payment that first charges them: when they appear, that one e-mail is one customer and one
+number is one card, and that making the customer charges nobody."""
 import concurrent.futures
 import threading
 import uuid
@@ -42,7 +42,7 @@ def press(payment, action="complete"):
     assert answer.status_code == 303
 
 
-# At the sandbox, which sends its events itself
+# At the sandbox, which sends its events by itself
 
 def test_a_card_is_saved_by_the_payment_that_it_is_charged_with(listening, at_stripe, receiver):
     listening.use_webhook(receiver.url)
@@ -145,7 +145,7 @@ def test_after_its_customer_was_deleted_at_stripe_another_is_made(listening, at_
     assert at_stripe.customers() != [gone]
 
 
-# What is asked for
+# The requests to Stripe
 
 @pytest.mark.parametrize("fields, field", [
     ({"save_card": True, "customer_email": None}, "customer_email"),
@@ -178,7 +178,7 @@ def test_a_repeat_must_ask_for_the_same(merchant):
     pytest.param(Answer(500, stripe_error("api_error"), {"Idempotent-Replayed": "true"}), id="a stored fault"),
     pytest.param(Answer(409, stripe_error(code="idempotency_key_in_use")), id="made by another"),
 ])
-def test_a_customer_who_is_not_made_at_once_delays_the_charge_and_no_more(shop, stub_stripe, answer):
+def test_a_customer_who_is_not_made_at_once_only_delays_the_charge(shop, stub_stripe, answer):
     stub_stripe.answer_next(*CUSTOMER, answer)
     payment = wait_for_status(shop, pay(shop), "completed")
     wait_for_cards(shop, 1)
@@ -208,7 +208,7 @@ def test_nobody_is_charged_after_the_window_in_which_the_customer_was_not_made(s
     assert failed["failure"]["code"] == "provider_unavailable" and stub_stripe.calls(*CHARGE) == []
 
 
-def test_a_customer_whose_deletion_nobody_told_is_replaced_for_the_next_payment(shop, stub_stripe):
+def test_a_customer_whose_deletion_had_no_event_is_replaced_for_the_next_payment(shop, stub_stripe):
     pay(shop)
     wait_for_cards(shop, 1)
     account = stub_stripe.model.accounts[shop.stripe_key]

@@ -1,5 +1,5 @@
-"""The walk-through that integrators follow, request by request as it is written: getting a key, Stripe credentials, a
-webhook URL, the first payment, the payment flow, and every field of every answer."""
+"""The walk-through that integrators follow, request by request: getting a key, Stripe credentials, a webhook URL, the first
+payment, the payment flow, and every field of every answer."""
 import re
 
 import pytest
@@ -42,7 +42,7 @@ STRIPE_INTENT = re.compile(r"pi_[A-Za-z0-9]+")
 PAYMENT_SHAPE = {
     "id": UUID7, "merchant_id": UUID7, "amount": "10.00", "currency": "USD", "provider": "stripe",
     "status": "completed", "provider_ref": STRIPE_INTENT, "idempotency_key": "test-stripe-001", "created_at": TIME,
-    # What the walk-through's answer does not show, and the API's description does.
+    # The walk-through's answer does not show these; the API's description does.
     "livemode": False, "amount_captured": "10.00", "amount_refunded": "0.00", "capturable": False,
     "saved_card_id": None, "save_card": False, "description": None, "metadata": {}, "capture_method": "automatic",
     "payment_method": "pm_card_visa", "customer_email": None, "return_url": None, "next_action": None,
@@ -56,7 +56,7 @@ PROVIDER = {"id": UUID7, "provider": "stripe", "livemode": False, "is_active": T
 
 
 class Integrator:
-    """Whoever follows the steps: a new service, and the key that the command made."""
+    """Somebody who follows the steps: a new service, and the key that the command made."""
 
     def __init__(self, server):
         shown = server.command("createapikey", "--scopes", SCOPES).stdout
@@ -202,7 +202,7 @@ def test_the_callback_completes_a_payment_that_was_pending(start_server, stub_st
     assert merchant.payment(payment["id"])["status"] == "completed"
 
 
-def test_a_declined_payment_is_told_to_the_merchant(start_server, stub_stripe, receiver):
+def test_a_declined_payment_is_sent_to_the_merchant(start_server, stub_stripe, receiver):
     _, _, payment = follow_flow(start_server, stub_stripe, receiver, DECLINE)
     assert payment["status"] == "failed"
     assert receiver.wait_for("payment.failed").json["data"]["payment_id"] == payment["id"]

@@ -1,4 +1,4 @@
-"""Names whose servers never answer: a look-up cannot be stopped and holds a thread, so a merchant may have two at once and
+"""Names whose servers never answer. A look-up cannot be stopped and holds a thread, so a merchant may have two at once and
 the others go on."""
 import concurrent.futures
 import pathlib
@@ -42,7 +42,7 @@ def put(merchant, host):
     return merchant.api.put("/v1/merchant/webhook", {"webhook_url": f"https://{host}/"})
 
 
-def test_a_merchant_with_silent_names_holds_up_nobody_elses(server, silent_while):
+def test_a_merchant_with_silent_names_delays_no_other_merchant(server, silent_while):
     silent, other = Merchant(server), Merchant(server)
     with concurrent.futures.ThreadPoolExecutor(20) as pool:
         asked = [pool.submit(put, silent, f"n{number}.silent") for number in range(20)]

@@ -1,5 +1,5 @@
-"""Requests that a proxy before the service may read in another way than the service does: what one takes for a body, the
-other takes for the next request. Each is refused and its connection closed, or read as the standard says."""
+"""Requests that a proxy in front of the service may read differently: one takes for a body what the other takes for the
+next request. The service refuses each and closes its connection, or reads it as the standard says."""
 import re
 
 import pytest
@@ -105,7 +105,7 @@ def test_chunks_are_read_as_the_standard_says(victim, chunks):
         assert raw.answer().json == {"status": "alive"}
 
 
-def test_what_follows_the_last_chunk_is_no_header_of_the_request(victim):
+def test_lines_after_the_last_chunk_are_not_headers_of_the_request(victim):
     """Trailers are read past: neither a key nor a length may come in them."""
     with Raw(victim.server) as raw:
         raw.send(POST + b"Host: a\r\n" + CHUNKED + b"2\r\n{}\r\n0\r\nContent-Length: 50\r\nX-API-Key: " +
@@ -156,7 +156,7 @@ def test_http_1_0_is_kept_open_only_where_it_asks(victim):
         assert raw.answer().status == 200 and raw.answer().status == 200
 
 
-def test_what_follows_a_request_that_closes_is_not_read(victim):
+def test_bytes_after_a_request_that_closes_are_not_read(victim):
     with Raw(victim.server) as raw:
         raw.send(NEXT.replace(b"Host", b"Connection: close\r\nHost") + NEXT)
         assert len(statuses_until_closed(raw)) == 1

@@ -1,5 +1,4 @@
-"""What Stripe is asked, seen from Stripe's side: exact amounts in every currency, the right headers, and no parameter
-that was not meant."""
+"""The requests that Stripe gets: exact amounts in every currency, the right headers, and no unintended parameter."""
 import json
 import re
 

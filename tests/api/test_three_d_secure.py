@@ -1,5 +1,5 @@
-"""3-D Secure from the first answer to the end that the payer brings about, and the intents that nobody may pay any more.
-The sandbox sends its events to the service, as Stripe does."""
+"""3-D Secure from the first answer to the payer's last action, and intents that nobody may pay any more. The sandbox sends
+its events to the service, as Stripe does."""
 import pytest
 import requests
 import stripe
@@ -67,7 +67,7 @@ def test_an_action_that_fails_ends_the_payment_and_its_intent(listening, sandbox
     press(payment["next_action"]["redirect_url"], action)
     failed = wait_for_status(listening, payment, "failed")
     assert (failed["failure"]["code"], failed["next_action"]) == (code, None)
-    # Nobody can pay it later, beside the payment that replaces it.
+    # Nobody can pay it later, in addition to the payment that replaces it.
     wait_until(lambda: intent_at(sandbox, listening, payment).status == "canceled", what="the intent to be canceled")
     receiver.wait_for("payment.failed")
     listening.pay(idempotency_key="last")

@@ -1,4 +1,4 @@
-"""The way to Stripe is TLS, and its certificate is verified: a server that cannot prove its name gets no charge."""
+"""The service reaches Stripe over TLS and verifies its certificate: a server that cannot prove its name gets no charge."""
 import socket
 import ssl
 import threading

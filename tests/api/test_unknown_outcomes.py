@@ -1,5 +1,5 @@
-"""An unknown outcome is never failed: whatever Stripe does to a charge, nobody pays twice, and nothing that may have
-been paid is called failed. The stub plays the Stripe that misbehaves."""
+"""A payment of unknown outcome is never failed: whatever Stripe does to a charge, nobody pays twice, and nothing that may
+have been paid is called failed. The stub plays a Stripe that misbehaves."""
 import json
 import time
 import uuid
@@ -15,7 +15,7 @@ from support.stripe_model import DECLINE, stripe_error
 from support.stub import executed, lying
 from unknown_outcomes import SENT_AGAIN, by_name
 
-# It says that something else was charged: nothing is known of this payment.
+# The answer is about another charge, so it says nothing about this payment.
 ANOTHER = {
     "amount": lying(amount=999),
     "received amount": lying(amount_received=100_000),
@@ -67,7 +67,7 @@ def test_a_charge_of_unknown_outcome_is_sent_again_unchanged_until_it_is_known(i
 
 @pytest.mark.parametrize("name", ["charged, closed without an answer", "charged, cut in the body", "not JSON", "502",
                                   "409, the key is in use"])
-def test_the_caller_is_told_the_outcome_where_it_is_known_in_time(start_shop, stub_stripe, name):
+def test_the_caller_gets_the_outcome_if_it_is_known_in_time(start_shop, stub_stripe, name):
     shop = start_shop()
     stub_stripe.answer_next(*CHARGE, SENT_AGAIN[name])
     answer = pay(shop)
@@ -76,7 +76,7 @@ def test_the_caller_is_told_the_outcome_where_it_is_known_in_time(start_shop, st
     assert stub_stripe.charged_minor(answer.data["id"]) == 1000
 
 
-def test_a_stripe_that_is_away_is_asked_until_it_is_back(impatient_shop, stub_stripe):
+def test_an_unreachable_stripe_is_asked_until_it_is_back(impatient_shop, stub_stripe):
     stub_stripe.close()
     payment = pay_in_vain(impatient_shop).data
     stub_stripe.come_back()
@@ -157,7 +157,7 @@ def test_another_request_under_the_key_of_an_open_one_is_refused(impatient_shop,
     assert (other.status, other.codes) == (422, ["IDEMPOTENCY_KEY_REUSED"])
 
 
-def test_the_merchant_hears_once_when_it_is_known(impatient_shop, stub_stripe, receiver):
+def test_the_merchant_gets_one_event_when_the_outcome_is_known(impatient_shop, stub_stripe, receiver):
     impatient_shop.use_webhook(receiver.url)
     stub_stripe.answer_always(*CHARGE, SENT_AGAIN["charged, closed without an answer"])
     payment = pay_in_vain(impatient_shop).data
@@ -224,6 +224,6 @@ def test_a_definite_refusal_is_a_failed_payment(impatient_shop, stub_stripe, rec
     assert len(stub_stripe.requests) == 1
 
 
-def test_a_refused_key_is_never_told_in_an_answer(impatient_shop, stub_stripe):
+def test_an_answer_never_shows_a_refused_key(impatient_shop, stub_stripe):
     stub_stripe.answer_next(*CHARGE, Answer(400, stripe_error(message=f"Bad key {impatient_shop.stripe_key}.")))
     assert impatient_shop.stripe_key not in pay(impatient_shop).body.decode()

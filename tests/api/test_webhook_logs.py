@@ -46,7 +46,7 @@ def shop(start_server, nghttpx):
     return start
 
 
-# What it shows
+# The shown fields
 
 def test_a_delivered_event(merchant, receiver):
     merchant.use_webhook(receiver.url)
@@ -58,7 +58,7 @@ def test_a_delivered_event(merchant, receiver):
         "delivered_at": TIME, "next_retry_at": None})
 
 
-def test_an_event_that_failed_tells_why_and_when_it_is_tried_again(shop, receiver):
+def test_an_event_that_failed_shows_why_and_when_it_is_tried_again(shop, receiver):
     merchant = shop(webhook_schedule="3600")
     receiver.otherwise = Answer(500)
     merchant.use_webhook(receiver.url)
@@ -68,7 +68,7 @@ def test_an_event_that_failed_tells_why_and_when_it_is_tried_again(shop, receive
     assert item["last_error"] and item["next_retry_at"] > item["created_at"]
 
 
-def test_an_event_that_is_given_up_is_dead(shop, receiver):
+def test_an_event_that_is_abandoned_is_dead(shop, receiver):
     merchant = shop(webhook_schedule="1")
     receiver.otherwise = Answer(hang=False, status=503)
     merchant.use_webhook(receiver.url)
@@ -85,21 +85,21 @@ def test_an_endpoint_out_of_reach_has_no_status(shop):
     assert item["last_status_code"] is None and item["last_error"]
 
 
-def test_without_a_url_an_event_waits_and_no_time_is_told(merchant):
+def test_without_a_url_an_event_waits_and_shows_no_time(merchant):
     merchant.pay()
     item, = logs(merchant)
     assert (item["status"], item["attempts"], item["next_retry_at"]) == ("pending", 0, None)
 
 
-def test_an_event_behind_another_has_no_time(shop, receiver):
+def test_an_event_that_waits_for_an_earlier_one_shows_no_time(shop, receiver):
     merchant = shop(webhook_schedule="3600")
     receiver.otherwise = Answer(500)
     merchant.use_webhook(receiver.url)
     payment = merchant.pay(payment_method=DECLINE)
     send_event(merchant.server, event("payment_intent.succeeded", intent_of(payment)), merchant.stripe_webhook_secret)
-    behind, first = logs(merchant)
-    assert (first["event_type"], behind["event_type"]) == ("payment.failed", "payment.completed")
-    assert (behind["status"], behind["attempts"], behind["next_retry_at"]) == ("pending", 0, None)
+    second, first = logs(merchant)
+    assert (first["event_type"], second["event_type"]) == ("payment.failed", "payment.completed")
+    assert (second["status"], second["attempts"], second["next_retry_at"]) == ("pending", 0, None)
 
 
 def test_an_event_that_is_being_sent(shop, receiver):
@@ -179,7 +179,7 @@ def test_a_bad_or_unknown_filter_is_named(known, query, field):
     refused(known.api.get(f"/v1/webhooks/logs?{query}"), 422, "VALIDATION_ERROR", field)
 
 
-def test_nobody_sees_anothers(known, merchant):
+def test_no_merchant_sees_anothers(known, merchant):
     assert logs(merchant) == []
     assert logs(merchant, transaction_id=known.payments[0]["id"]) == []
 
@@ -229,23 +229,23 @@ def test_an_event_that_would_be_tried_again_later_is_sent_now(shop, receiver):
     wait_for_log(merchant, status="delivered", attempts=2)
 
 
-def test_an_event_behind_another_is_sent_before_it(shop, receiver):
+def test_an_event_that_waits_for_an_earlier_one_can_be_sent_before_it(shop, receiver):
     merchant = shop(webhook_schedule="3600")
     merchant.use_webhook(receiver.url)
     receiver.answer_next(Answer(500))
     payment = merchant.pay(payment_method=DECLINE)
     wait_for_log(merchant, status="retrying")
     send_event(merchant.server, event("payment_intent.succeeded", intent_of(payment)), merchant.stripe_webhook_secret)
-    behind, first = logs(merchant)
-    redeliver(merchant, behind["id"])
+    second, first = logs(merchant)
+    redeliver(merchant, second["id"])
     receiver.wait_for("payment.completed")
-    wait_until(lambda: log_of(merchant, behind["id"])["status"] == "delivered")
+    wait_until(lambda: log_of(merchant, second["id"])["status"] == "delivered")
     assert log_of(merchant, first["id"])["status"] == "retrying"
     redeliver(merchant, first["id"])
     wait_until(lambda: log_of(merchant, first["id"])["status"] == "delivered")
 
 
-def test_what_comes_after_an_event_that_is_sent_again_is_not_lost(shop, receiver):
+def test_an_event_after_one_that_is_sent_again_is_not_lost(shop, receiver):
     merchant = shop(webhook_schedule="1,1,1")
     merchant.use_webhook(receiver.url)
     payment = merchant.pay(payment_method=DECLINE)

@@ -1,5 +1,5 @@
-"""What Stripe's events do to payments: each is recorded once and applied once, in whatever order they come, and a status
-never goes backwards. The Stripe behind the service is the stub, which sends none by itself."""
+"""Stripe's events about payments: each is recorded once and applied once, in whatever order they come, and a status never
+goes backwards. The service's Stripe is the stub, which sends no events by itself."""
 import itertools
 import threading
 import uuid
@@ -24,7 +24,7 @@ LEGAL = {
 }
 
 
-# What each event does
+# The effect of each event
 
 def test_a_succeeded_intent_completes_its_payment(shop, pending, receiver):
     shop.use_webhook(receiver.url)
@@ -104,7 +104,7 @@ def test_a_whole_refund_that_the_list_shows_late_may_still_fail(shop, stub_strip
     assert (refund["status"], refund["provider_ref"]) == ("failed", at_stripe_refund["id"])
 
 
-def test_a_refund_that_is_told_while_the_list_is_read_is_not_lost(start_shop, stub_stripe):
+def test_a_refund_whose_event_comes_while_the_list_is_read_is_not_lost(start_shop, stub_stripe):
     shop = start_shop(stripe_timeout="10s")
     payment = shop.pay()
     gate = threading.Event()
@@ -124,7 +124,7 @@ def test_a_refund_completes_a_payment_that_was_not_known_to_be_made(shop, stub_s
     assert [told["type"] for told in receiver.events()] == ["payment.completed", "payment.refunded"]
 
 
-def test_money_that_came_after_all_is_believed(shop, pending, receiver):
+def test_an_intent_that_succeeds_after_it_failed_completes_its_payment(shop, pending, receiver):
     shop.use_webhook(receiver.url)
     tell(shop, "payment_intent.payment_failed",
          intent_of(pending, "requires_payment_method", last_payment_error=DECLINED))
@@ -136,7 +136,7 @@ def test_money_that_came_after_all_is_believed(shop, pending, receiver):
 
 
 @pytest.mark.parametrize("event_type", ["payment_intent.created", "charge.succeeded", "invoice.paid", "a.new.one"])
-def test_an_event_of_no_interest_changes_nothing(shop, pending, event_type):
+def test_an_event_of_another_type_changes_nothing(shop, pending, event_type):
     obj = intent_of(pending) if event_type != "charge.succeeded" else charge_of(pending, 0)
     tell(shop, event_type, obj)
     assert shop.payment(pending["id"]) == pending
@@ -197,7 +197,7 @@ def test_an_event_that_comes_sixteen_times_at_once_is_applied_once(shop, pending
     assert len(receiver.deliveries) == 2
 
 
-# Whatever the order
+# Any order
 
 def story(shop, stub, names):
     """A payment with the objects that its events would show, by short names."""
@@ -234,7 +234,7 @@ def test_a_status_never_goes_backwards_in_any_order_of_events(shop, stub_stripe,
         assert wait_for_status(shop, payment, end)["amount_captured"] == "10.00", order
 
 
-# Side by side with our own call
+# At the same time as our own call
 
 def test_an_event_that_comes_before_our_own_answer_is_applied_at_once(shop, stub_stripe, receiver):
     shop.use_webhook(receiver.url)
@@ -265,7 +265,7 @@ def test_our_own_answer_does_not_undo_what_a_later_event_said(shop, stub_stripe)
     assert (answer.data["status"], answer.data["next_action"]) == ("completed", None)
 
 
-def test_a_caller_whose_patience_ends_is_told_what_an_event_said(start_shop, stub_stripe):
+def test_a_caller_whose_patience_ends_gets_the_outcome_that_an_event_gave(start_shop, stub_stripe):
     shop = start_shop(patience="1s", stripe_timeout="1500ms")
     stub_stripe.answer_next(*CHARGE, executed(hang=True))
     paying = InBackground(pay, shop)

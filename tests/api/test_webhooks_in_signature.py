@@ -1,4 +1,4 @@
-"""Whose event is it? Only who holds the merchant's signing secret is believed, and only about that merchant."""
+"""Only an event that is signed with the merchant's secret is believed, and only about that merchant."""
 import json
 import time
 import uuid
@@ -59,7 +59,7 @@ BAD = {
     "no time": lambda body, now, secret: v1(body, now, secret),
     "no signature": lambda body, now, secret: f"t={now}",
     "a time that is a word": lambda body, now, secret: f"t=abc,{v1(body, 'abc', secret)}",
-    "a space behind the comma": lambda body, now, secret: f"t={now}, {v1(body, now, secret)}",
+    "a space after the comma": lambda body, now, secret: f"t={now}, {v1(body, now, secret)}",
     "another time": lambda body, now, secret: f"t={now - 1},{v1(body, now, secret)}",
     "another body": lambda body, now, secret: sign_stripe_event(body + b"\n", secret, now),
 }
@@ -181,7 +181,7 @@ def test_each_merchants_events_are_found_by_what_they_name(server, merchant, oth
         assert shop.payment(payment["id"])["status"] == "completed"
 
 
-def test_the_intents_id_alone_tells_whose_it_is(server, merchant, pending):
+def test_the_intents_id_alone_finds_the_merchant(server, merchant, pending):
     send_event(server, event("payment_intent.succeeded", intent_of(pending, metadata={})), merchant.stripe_webhook_secret)
     assert merchant.payment(pending["id"])["status"] == "completed"
 
@@ -209,7 +209,7 @@ def test_a_path_that_names_nobody_is_refused(server, merchant, pending):
     assert merchant.payment(pending["id"]) == pending
 
 
-# What another merchant, who holds a secret of its own, may say of the first one's payment.
+# Claims about the first merchant's payment by another merchant, who signs with its own secret.
 CLAIMS = {
     "as it is": lambda intent, _: intent,
     "without metadata": lambda intent, _: intent | {"metadata": {}},

@@ -1,4 +1,4 @@
-"""Webhooks to merchants: what arrives, how it is signed, and what happens where endpoints misbehave."""
+"""Webhooks to merchants: their content, their signatures, and endpoints that misbehave."""
 import contextlib
 import gzip
 import json
@@ -43,7 +43,7 @@ def new_merchant(server, url=None):
 
 
 def assert_signed(delivery, *secrets):
-    """That it is signed with each of these secrets, in this order, in both forms, behind the event and before it came."""
+    """It is signed with each of these secrets, in this order, in both forms, after the event happened and before it came."""
     assert delivery.header("X-Payments-Signature") == ",".join(
         payments_signature(secret, delivery) for secret in secrets)
     assert delivery.header("webhook-signature") == " ".join(
@@ -73,7 +73,7 @@ def test_a_completed_payment_arrives_once_signed_and_named(merchant, receiver):
     assert len(receiver.deliveries) == 2
 
 
-def test_a_failed_payment_is_told_too(merchant, receiver):
+def test_a_failed_payment_has_its_webhook_too(merchant, receiver):
     merchant.use_webhook(receiver.url)
     payment = merchant.pay(payment_method=DECLINE)
     body = receiver.wait_for("payment.failed").json
@@ -150,7 +150,7 @@ def test_a_hanging_endpoint_with_a_backlog_does_not_delay_another_merchants(star
     assert len(receiver.deliveries) == 8
 
 
-def test_what_a_killed_server_had_not_delivered_arrives_after_the_restart(start_server, nghttpx, receiver):
+def test_an_event_that_a_killed_server_had_not_delivered_arrives_after_the_restart(start_server, nghttpx, receiver):
     server = start_server(**nghttpx.settings)
     merchant = new_merchant(server, receiver.url)
     receiver.otherwise = Answer(hang=True)
@@ -206,7 +206,7 @@ def test_after_a_410_nothing_is_sent_until_the_url_is_set_again(merchant, receiv
     merchant.server.wait_for_log(message="the webhook endpoint answered 410, its events wait for a new URL",
                                  merchant_id=merchant.id)
     second = merchant.pay()
-    # Whoever comes later has passed by in the meantime.
+    # Meanwhile a later event is delivered.
     other = new_merchant(merchant.server, receiver.url)
     third = other.pay()
     receiver.wait_for(lambda delivery: delivery.json["data"]["payment_id"] == third["id"])
@@ -229,7 +229,7 @@ def test_an_attempt_goes_to_the_url_of_its_time(start_server, nghttpx, receiver,
     assert_signed(delivery, new_secret, secret)
 
 
-def test_a_replaced_secret_signs_beside_the_new_one(merchant, receiver):
+def test_a_replaced_secret_signs_together_with_the_new_one(merchant, receiver):
     old = merchant.use_webhook(receiver.url)
     new = merchant.api.put("/v1/merchant/webhook", {"webhook_url": receiver.url, "rotate_secret": True},
                            expect=200).data["webhook_secret"]

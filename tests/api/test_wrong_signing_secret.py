@@ -1,4 +1,5 @@
-"""A merchant stored another signing secret than the endpoint's at Stripe: it is counted, said in the log, and shown to it."""
+"""A merchant stored a signing secret that is not the one of its endpoint at Stripe: the service counts it, logs it, and
+shows it to the merchant."""
 import re
 import uuid
 
@@ -67,7 +68,7 @@ def test_a_genuine_event_or_a_new_secret_ends_it(serving):
     assert shown(merchant) is None and len(warnings(serving, merchant)) == 1
 
 
-def test_nobody_is_told_of_a_merchant_that_is_not_there(serving):
+def test_nothing_is_logged_for_a_merchant_that_does_not_exist(serving):
     _, payment = paid(serving)
     bare = Merchant(serving)
     assert send(serving, payment, WRONG, f"/v1/webhooks/stripe/{uuid.uuid4()}") == 400

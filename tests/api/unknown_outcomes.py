@@ -1,4 +1,4 @@
-"""Every way in which Stripe's answer can leave the outcome of a call unknown."""
+"""Every answer of Stripe's that leaves the outcome of a call unknown."""
 import gzip
 
 import pytest
@@ -10,7 +10,7 @@ from support.stub import executed
 HTML = {"Content-Type": "text/html"}
 REPLAYED = {"Idempotent-Replayed": "true"}
 
-# The same request may be sent again: Stripe was out of reach, or said nothing that tells what became of the charge.
+# The service sends the same request again: Stripe was unreachable, or its answer does not say whether it charged.
 SENT_AGAIN = {
     "closed without an answer": Answer(200, cut_after=0),
     "reset without an answer": Answer(200, cut_after=0, reset=True),
@@ -52,7 +52,7 @@ SENT_AGAIN = {
     "504": Answer(504, "upstream request timeout"),
 }
 
-# Sending it again would only bring the same answer: it is looked up.
+# The service looks the charge up: sending it again would only bring the same answer.
 LOOKED_UP = {
     "a stored 500": Answer(500, stripe_error("api_error"), REPLAYED),
     "a stored 500 of a proxy": Answer(500, "<html>", HTML | REPLAYED),

@@ -1,5 +1,4 @@
-"""What the tests of Stripe's events about payments share: events that are told to a shop, and payments as the stub holds
-them."""
+"""For the tests of Stripe's events about payments: events sent to a shop, and payments as the stub holds them."""
 from support.events import charge_of, event, send_event
 
 DECLINED = {"type": "card_error", "code": "card_declined", "decline_code": "insufficient_funds",

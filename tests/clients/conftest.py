@@ -1,4 +1,4 @@
-"""What the tests of generated clients share: the tools that scripts/clients installs, the description, a service with its
+"""Fixtures of the tests of generated clients: the tools that scripts/clients installs, the description, a service with its
 sandbox, and the counts at the end."""
 import json
 import os

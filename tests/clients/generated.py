@@ -59,7 +59,7 @@ class Python:
         return self._tools.run("python", HERE / f"{program}.py", input=input, PYTHONPATH=str(self._tools.made), **environment)
 
     def _fields(self):
-        """Of each class the fields that have a type, and whether they may be left out."""
+        """The typed fields of each class, and whether they may be left out."""
         classes = [node for module in (self._package / "models").glob("*.py") for node in ast.parse(module.read_text()).body
                    if isinstance(node, ast.ClassDef)]
         return {node.name: {field.target.id.rstrip("_"): field.value is not None for field in node.body

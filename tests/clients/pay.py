@@ -1,5 +1,5 @@
 """A shop's program on the client that openapi-python-client makes: credentials, webhook, payments, a saved card, a refund
-and lists. Prints what came of each as one JSON object."""
+and lists. Prints the results as one JSON object."""
 import datetime
 import json
 import os

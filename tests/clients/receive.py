@@ -1,5 +1,5 @@
-"""What a receiver of webhooks does with the client that openapi-python-client makes. Reads a JSON list of the bodies that
-came, and prints a line for each."""
+"""A receiver of webhooks on the client that openapi-python-client makes. Reads a JSON list of received bodies, and prints a
+line for each."""
 import json
 import sys
 from typing import Any

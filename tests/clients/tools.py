@@ -1,4 +1,4 @@
-"""Runs what scripts/clients installed."""
+"""Runs the tools that scripts/clients installed."""
 import os
 import subprocess
 
@@ -13,7 +13,7 @@ class Tools:
         self._programs = os.pathsep.join(map(str, (folder / "node_modules" / ".bin", folder / "python" / "bin")))
 
     def run(self, *words, input=None, **environment):
-        """What a tool prints; one that fails, fails the test with what it said."""
+        """The tool's output. A tool that fails, fails the test with its messages."""
         environment = os.environ | QUIET | {"PATH": self._programs + os.pathsep + os.environ["PATH"]} | environment
         done = subprocess.run(list(map(str, words)), cwd=self.made, env=environment, input=input, text=True,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=TIMEOUT_S, check=False)

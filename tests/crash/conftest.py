@@ -1,4 +1,4 @@
-"""What the crash tests share: the program, the library that kills it, how much is to be done, and the counts at the end."""
+"""Fixtures of the crash tests: the program, the library that kills it, the number of rounds, and the counts at the end."""
 import os
 import pathlib
 import random
@@ -19,7 +19,7 @@ def binary():
 
 @pytest.fixture(scope="session")
 def library_if_any():
-    """None beside a sanitizer, whose runtime lets no library come before it."""
+    """None for a sanitizer's build, whose runtime allows no library before it."""
     path = os.environ.get("PAYMENTSD_KILL_AT", str(ROOT / "build" / "tests" / "crash" / "libkill_at.so"))
     return pathlib.Path(path).resolve() if path else None
 
@@ -33,14 +33,14 @@ def library(library_if_any):
 
 @pytest.fixture(scope="session")
 def rounds():
-    """How often each step is killed, at points that the dice choose; None: at all."""
+    """How often each step is killed, at random points. None: at every point."""
     given = os.environ.get("ROUNDS") or ROUNDS_OF_THE_SUITE
     return None if given == "all" else int(given)
 
 
 @pytest.fixture
 def dice(request):
-    """Of a seed that is shown where the test fails: SEED brings the same again."""
+    """Random numbers. A failing test shows their seed; SEED repeats them."""
     seed = os.environ.get("SEED") or str(random.randrange(1 << 30))
     print(f"SEED={seed}")
     return random.Random(f"{seed} {request.node.name}")

@@ -1,4 +1,4 @@
-"""The plan that kill_at.c, preloaded into the service, follows: what it is to be killed at, or which calls fail."""
+"""The plan for kill_at.c, which is preloaded into the service: the call at which it is killed, or the calls that fail."""
 import errno
 import mmap
 import os

@@ -1,4 +1,4 @@
-"""Every kind of operation as something that a client does and repeats until it is done."""
+"""Every kind of operation as a step that a client does and repeats until it is done."""
 import contextlib
 import sqlite3
 
@@ -20,13 +20,13 @@ class Step:
     events = PAID  # that are told of its payment, in order
 
     def prepare(self, world, key):
-        """What attempt() and is_settled() are given as `subject`."""
+        """Makes the `subject` of attempt() and is_settled()."""
 
     def attempt(self, world, key, subject):
         raise NotImplementedError
 
     def payment_id(self, subject, answer):
-        """Of the payment that it is about; None where it is about none."""
+        """The id of the step's payment, or None."""
         return answer.data["id"]
 
     def is_settled(self, world, subject, answer):
@@ -195,7 +195,7 @@ class SetUpCard(SaveCard):
 
 
 class DeletePendingCard(Step):
-    """What the payer has not set up yet can no longer be set up."""
+    """A card that the payer has not set up yet can no longer be set up."""
 
     name = "delete a pending card"
 
@@ -378,6 +378,6 @@ class Stop(Charge):
 STEPS = (Charge, Decline, UnknownOutcome, Authenticate, Capture, Cancel, SaveCard, SaveWhilePaying, SetUpCard,
          DeletePendingCard, DeleteCard, ChargeSavedCard, BringBack, Refund, PartialRefund, RefundAtStripe, Webhook, Credentials,
          LongLog, Stop)
-# Of a crowd: each is one among many, which may be killed at anything that another does.
+# The steps of a crowd, which run at the same time: each may be killed at a call that another makes.
 CROWD = (Charge, Decline, UnknownOutcome, Processing, ProcessingFails, Authenticate, Capture, Cancel, SaveCard, SaveWhilePaying,
          SetUpCard, DeletePendingCard, DeleteCard, ChargeSavedCard, BringBack, Refund, PartialRefund, RefundAtStripe, Credentials)

@@ -1,5 +1,5 @@
-"""Killed again and again under load, in a bad network: at random moments, at random calls, and while it starts again. The
-books are Stripe's, and everybody is told."""
+"""Killed again and again under load on a bad network: at random moments, at random calls, and while it starts again. Its
+payments equal Stripe's, and every event arrives."""
 import time
 
 from plan import POINTS, whens_of

@@ -1,5 +1,5 @@
-"""A disk that is full, fails, can only be read, or lies: new work is refused, nothing is answered that is not kept, nothing
-is lost, and when the disk is well again so is the service."""
+"""A disk that is full, fails, is read-only, or lies. New work is refused, every answer that was given is stored, nothing is
+lost, and the service recovers when the disk does."""
 import contextlib
 import os
 import shutil
@@ -177,12 +177,12 @@ def refuse_wrong_answers(server, api, payments):
 
 FRAME_BYTES = 24 + PAGE_BYTES
 WAL_HEADER_BYTES = 32
-# Of a payment, whatever of it is left.
+# Fields of a payment that are the same in every state.
 FIXED = ("id", "amount", "currency", "idempotency_key", "created_at")
 
 
 def test_a_damaged_log_ends_where_it_is_damaged_and_what_is_before_it_is_whole(start_world, rounds, dice, count):
-    """SQLite takes what is behind a frame that is not what was written for the rest of an interrupted write. Nobody can tell
+    """SQLite takes the bytes after a damaged frame for the rest of an interrupted write. Nobody can tell
     these apart, so what is lost is lost; but what is left is as it was, and in itself whole."""
     world = start_world()
     server = world.server

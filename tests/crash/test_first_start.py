@@ -1,5 +1,5 @@
-"""Killed at each call with an effect outside that a first start makes, the next start makes what is missing: keys are never
-made anew beside a database, and none is half made."""
+"""A first start, killed at each call with an effect outside. The next start makes what is missing: it makes no new key for
+an existing database, and no half-made key is left."""
 import os
 import re
 import stat
@@ -7,7 +7,7 @@ import stat
 from plan import DISK, whens_of
 
 ROUNDS_A_STEP = 5
-# What a key is written to before it gets its name.
+# The file to which a key is written before it gets its name.
 HALF_MADE_KEY = re.compile(r"(master|pepper)\.key\.\w{6}")
 
 

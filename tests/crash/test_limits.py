@@ -1,4 +1,4 @@
-"""Out of memory or of descriptors: the service waits, or ends and is started again; nothing that was begun is lost."""
+"""Out of memory or of descriptors: the service waits, or ends and is started again. No open operation is lost."""
 import os
 import resource
 import signal

@@ -11,7 +11,7 @@ END_S = 30
 
 
 class Walk:
-    """Of one step: what it was killed at, and what went wrong."""
+    """A walk through one step: the points of the kills, and the violations."""
 
     def __init__(self, world, step):
         self.world = world

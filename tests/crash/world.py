@@ -1,5 +1,5 @@
-"""A service that is killed and started again, with all that it deals with: the sandbox as its Stripe, nghttpx in front of
-it, a merchant's endpoint, and the merchant's clients, who repeat a request under its key until it is answered."""
+"""A service that is killed and started again, with everything around it: the sandbox as its Stripe, nghttpx in front of it,
+a merchant's endpoint, and the merchant's clients, who repeat a request under its key until it is answered."""
 import http.client
 import signal
 
@@ -15,9 +15,9 @@ from support.sandbox import Sandbox
 from support.server import Server
 from support.waiting import wait_until
 
-# What a caller sees when the service ends under it, or is not there.
+# A caller sees one of these when the service ends during its request, or is not there.
 LOST = (OSError, http.client.HTTPException)
-# What a caller is told who may ask again: what was asked is under way, or was not done.
+# The statuses that a caller may answer with a repeat: the request is under way, or was not carried out.
 ASK_AGAIN = (409, 500, 503)
 ANSWERED_S = 60
 SETTLED_S = 60
@@ -100,7 +100,7 @@ class World:
         return answer.json()
 
     def repeat(self, attempt, what):
-        """What the attempt answers once it answers something."""
+        """The attempt's result, once it has one."""
         try:
             return wait_until(attempt, timeout=ANSWERED_S, what=what)
         except AssertionError as error:

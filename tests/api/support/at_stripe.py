@@ -1,4 +1,4 @@
-"""What a merchant itself sees and does at Stripe, without the service: at the sandbox, with the merchant's own key."""
+"""A merchant's own view of Stripe, without the service: calls to the sandbox with the merchant's own key."""
 import requests
 
 from .waiting import scaled

@@ -1,11 +1,11 @@
-"""The service's books beside the sandbox's: what was charged, and what is told of it."""
+"""The service's payments compared with the sandbox's ledger, and the events that a receiver got."""
 import json
 import urllib.request
 from collections import defaultdict
 
 
 class Books:
-    """Everything a merchant has by now, here and at the sandbox."""
+    """A merchant's payments, here and at the sandbox, as they are now."""
 
     def __init__(self, sandbox, merchant):
         self.payments = {payment["id"]: payment for payment in _all_payments(merchant)}
@@ -28,11 +28,11 @@ class Books:
                 if payment["status"] == "pending" or minor(payment["amount_refunded"]) != self.refunded_of(payment)]
 
     def refunded_of(self, payment):
-        """What Stripe gave back of it, in minor units."""
+        """The amount that Stripe gave back of it, in minor units."""
         return self.refunded_minor[payment["provider_ref"]]
 
     def check(self):
-        """Nobody paid twice, and what we say of each payment is what Stripe did."""
+        """Nobody paid twice, and each payment's state here is Stripe's."""
         assert self.charges.keys() <= self.payments.keys(), "a charge without a payment of ours"
         for payment_id, payment in self.payments.items():
             authorised = [charge for charge in self.charges[payment_id] if charge["paid"]]
@@ -49,7 +49,7 @@ class Books:
 
 
 def minor(amount):
-    """Of a currency with two decimals."""
+    """The amount in minor units, for a currency with two decimals."""
     return int(amount.replace(".", ""))
 
 
@@ -78,7 +78,7 @@ class Told:
         return [event["type"] for event in self.events[payment["id"]]]
 
     def has_all_of(self, payment):
-        """Whether all that there is to tell of the payment as it is now was told."""
+        """Whether the events of the payment's present state have all come."""
         types = self.types(payment)
         end = "payment.failed" if payment["status"] == "failed" else "payment.completed"
         return end in types and (payment["amount_refunded"] == "0.00" or "payment.refunded" in types)

@@ -10,7 +10,7 @@ REQUEST_TIMEOUT_S = 60
 
 
 class Answer:
-    """What the service answered."""
+    """The service's answer."""
 
     def __init__(self, exchange):
         self.exchange = exchange

@@ -1,4 +1,4 @@
-"""An HTTP proxy that connects (CONNECT) whatever it is asked for, or says something else instead."""
+"""An HTTP proxy that opens each connection it is asked for (CONNECT), or answers something else."""
 import contextlib
 import socket
 import threading

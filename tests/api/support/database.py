@@ -1,4 +1,4 @@
-"""What the service keeps and does not show: its database file, beside it."""
+"""The service's database file, for values that the API does not show."""
 import contextlib
 import sqlite3
 import uuid
@@ -19,7 +19,7 @@ def stored_events(server, merchant):
 
 
 def history(server, payment):
-    """What happened to the payment, oldest first: (what, cause, reference of the cause)."""
+    """The payment's history, oldest first: (what, cause, reference of the cause)."""
     return _rows(server, "SELECT what, cause, cause_ref FROM payment_history WHERE payment_id = ? ORDER BY id",
                  uuid.UUID(payment["id"]).bytes)
 
@@ -36,7 +36,7 @@ def kept_values(server):
 
 
 def request_hash(server, merchant, key):
-    """What the key keeps of the request that it was used for."""
+    """The hash that the key stores of its request."""
     (found,), = _rows(server, "SELECT request_hash FROM idempotency_keys WHERE merchant_id = ? AND key = ?",
                       uuid.UUID(merchant.id).bytes, key)
     return found

@@ -53,7 +53,7 @@ def send_event(server, sent, secret, *, path="/v1/webhooks/stripe", at=None, exp
 
 
 def charge_of(payment, refunded_minor, **fields):
-    """The Charge behind one of our completed payments, refunded by so much, as charge.refunded would show it. Only for
+    """The Charge of one of our completed payments, refunded by so much, as charge.refunded would show it. Only for
     currencies of two decimals."""
     amount = int(payment["amount"].replace(".", ""))
     return {
@@ -66,7 +66,7 @@ def charge_of(payment, refunded_minor, **fields):
 
 
 def intent_of(payment, status="succeeded", **fields):
-    """The PaymentIntent behind one of our payments, as an event would show it. Only for currencies of two
+    """The PaymentIntent of one of our payments, as an event would show it. Only for currencies of two
     decimals."""
     amount = int(payment["amount"].replace(".", ""))
     return {

@@ -1,4 +1,4 @@
-"""docs/guide.md as its reader meets it: programs to save, commands to type, and what they show."""
+"""docs/guide.md as its reader uses it: programs to save, commands to type, and their output."""
 import json
 import os
 import re
@@ -13,7 +13,7 @@ BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PROGRAM = re.compile(r"(?:#|//) ([\w.]+\.(?:py|mjs)): ")
 TIMEOUT_S = 120  # for all that is typed
 ANYTHING = "…"  # in what is shown: differs from one time to another
-# Whoever only looks may look again until what is to come has come.
+# Commands that change something. All others only look, and may be repeated until they show the expected output.
 CHANGES = re.compile(r" -d | -X |=\$\(|python3 |node |&$", re.MULTILINE)
 
 

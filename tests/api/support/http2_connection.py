@@ -1,5 +1,5 @@
-"""The server's end of one HTTP/2 connection, which can misbehave. Everything happens on the thread that makes it. What
-tests ask of it on theirs (`goaway`, `mute`, `close`, ...) is handed to that thread and done soon."""
+"""The server's end of one HTTP/2 connection, which can misbehave. Everything happens on the thread that makes it. Calls
+from a test's thread (`goaway`, `mute`, `close`, ...) are handed to that thread and done soon."""
 import os
 import queue
 import select
@@ -75,7 +75,7 @@ class Http2Connection:
         self.pings = 0
         self.errors = []  # what the client did that HTTP/2 forbids
 
-    # What tests may ask for, on any thread
+    # For tests, on any thread
 
     def send_raw(self, data):
         def send():

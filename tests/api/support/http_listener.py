@@ -46,7 +46,7 @@ class Request:
 
 @dataclass
 class Answer:
-    """What to answer. status None: what the stand-in itself would answer, having done what was asked."""
+    """An answer. With status None, the stand-in does what was asked and gives its own answer."""
     status: int | None = 200
     body: object = b""           # bytes, text, or anything that JSON can hold
     headers: dict = field(default_factory=dict)  # one of None is left out

@@ -1,5 +1,5 @@
-"""What nothing that the service writes may show, found by its shape: all secrets that tests hand out or are given have one
-of these. Every log line, every command's output and, when a server has ended, every byte of its data is searched."""
+"""Finds secrets by their shape, which all secrets that tests hand out or are given have. Every log line, every command's
+output and, when a server has ended, every byte of its data is searched."""
 import base64
 import os
 import re

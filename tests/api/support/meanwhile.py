@@ -1,4 +1,4 @@
-"""Something that a test has going on while it does something else."""
+"""A call that goes on in the background while a test does something else."""
 import threading
 
 from .waiting import PATIENCE_S, scaled
@@ -23,7 +23,7 @@ class InBackground:
         return not self._thread.is_alive()
 
     def result(self, timeout=PATIENCE_S):
-        """What the call returned, once it did; what it raised, is raised."""
+        """The call's result, once it has one; its exception is raised here."""
         self._thread.join(scaled(timeout))
         assert self.over, "the call did not end"
         if self._error is not None:

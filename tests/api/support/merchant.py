@@ -40,7 +40,7 @@ class Merchant:
         self.api = server.api(self.key["key"])
 
     def create_key(self, scopes=ALL_SCOPES, mode=None, **flags):
-        """What createapikey prints: id, key, prefix, scopes, mode."""
+        """The output of createapikey: id, key, prefix, scopes, mode."""
         more = [word for name, value in flags.items() for word in (f"--{name}", value)]
         key = self.server.command_json("createapikey", "--merchant", self.id, "--scopes", scopes,
                                        "--mode", mode or self.mode, *more)
@@ -99,6 +99,6 @@ class ObservedMerchant(Merchant):
         self.use_stripe()
 
     def charges(self):
-        """What Stripe was asked to charge with this merchant's secret key, oldest first."""
+        """The charges that Stripe was asked for with this merchant's secret key, oldest first."""
         return [request for request in self.stripe.calls("POST", "/v1/payment_intents")
                 if request.header("Authorization") == f"Bearer {self.stripe_key}"]

@@ -1,6 +1,6 @@
 """nghttpx in front of the sandbox. The service reaches it as it reaches Stripe, over TLS and HTTP/2, and the other side of
-that is not our code. nghttpx passes each request on over HTTP/1.1. Where the sandbox drops a connection, nghttpx answers
-502: a fault as well, but another one."""
+that is not our code. nghttpx passes each request on over HTTP/1.1. If the sandbox drops a connection, nghttpx answers 502:
+another fault, but a fault too."""
 import re
 import socket
 import urllib.parse
@@ -39,7 +39,7 @@ class Nghttpx:
 
     @property
     def settings(self):
-        """Of a service whose Stripe this is."""
+        """The settings of a service whose Stripe this is."""
         return {"stripe_api_base": self.url, "stripe_ca_file": self.certificate}
 
     def close(self):

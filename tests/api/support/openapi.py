@@ -1,6 +1,5 @@
-"""Holds exchanges to the published description of the API: whatever a test is about, each answer that it gets must
-be one that docs/openapi.yaml promises, each request that succeeds one that it allows, and each webhook one of those that
-it announces."""
+"""Compares exchanges with the published description of the API, whatever a test is about: docs/openapi.yaml must promise
+each answer, allow each request that succeeds, and announce each webhook."""
 import json
 import re
 import urllib.parse
@@ -13,7 +12,7 @@ TRANSPORT = {"connection", "content-length", "content-type", "date", "transfer-e
 
 
 class Operation:
-    """What the document says of one method and path, its references followed."""
+    """The document's operation for one method and path, its references followed."""
 
     def __init__(self, document, method, path, item, said):
         self.method = method.upper()
@@ -86,7 +85,7 @@ class OpenApi:
             raise AssertionError(f"{failure}\n{request.raw!r}") from None
 
     def errors(self, schema, value):
-        """What is wrong with the value, innermost first, as texts."""
+        """The value's faults, innermost first, as texts."""
         found = sorted(self._validator(schema).iter_errors(value), key=lambda error: list(map(str, error.absolute_path)),
                        reverse=True)
         return [f"{error.json_path}: {error.message}" for error in found]

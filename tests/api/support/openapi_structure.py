@@ -1,5 +1,5 @@
-"""What OpenAPI 3.1.0 (https://spec.openapis.org/oas/v3.1.0) says of a document's own form, as far as this project's
-document uses it, as a JSON schema. A field that the specification does not name is refused, unless it begins with x-."""
+"""The structure of an OpenAPI 3.1.0 document (https://spec.openapis.org/oas/v3.1.0), as far as this project's document uses
+it, as a JSON schema. A field that the specification does not name is refused, unless it begins with x-."""
 
 TEXT = {"type": "string", "minLength": 1}
 BOOLEAN = {"type": "boolean"}

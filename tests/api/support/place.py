@@ -1,4 +1,4 @@
-"""A data directory and the program run on it, as a script does and as a person at a terminal does."""
+"""A data directory, and the program run on it by a script or by a person at a terminal."""
 import contextlib
 import json
 import os

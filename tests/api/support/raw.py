@@ -1,4 +1,4 @@
-"""A connection to the service on which a test says what goes over the wire, byte by byte."""
+"""A connection to the service on which a test writes the bytes itself."""
 import email.parser
 import json
 import select

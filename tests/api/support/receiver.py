@@ -1,4 +1,4 @@
-"""A merchant's webhook endpoint, which keeps each delivery and answers as it is told."""
+"""A merchant's webhook endpoint, which keeps each delivery and answers as a test tells it to."""
 import base64
 import hashlib
 import hmac

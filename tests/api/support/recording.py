@@ -1,5 +1,5 @@
-"""Every exchange that the tests have with the service: shown when a test fails, and handed to whoever checks
-all of them, whatever the test is about."""
+"""Every exchange of the tests with the service: shown when a test fails, and passed to the observers, which check all of
+them."""
 import json
 from dataclasses import dataclass
 

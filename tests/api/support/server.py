@@ -31,7 +31,7 @@ class Server:
         self.binary = binary
         self.data_dir = tempfile.mkdtemp(prefix="paymentsd-test-")
         self.settings = settings
-        self.secrets = set()    # what it must never show beside what leaks.py knows by its shape
+        self.secrets = set()    # must never be shown, nor anything that leaks.py knows by its shape
         self.process = None
         self.port = 0           # the system's choice at first, then kept over restarts
         self._seen = 0          # log lines already checked
@@ -150,7 +150,7 @@ class Server:
     def command_json(self, *words):
         return json.loads(self.command(*words, "--json").stdout)
 
-    # What it said
+    # Its log and metrics
 
     def metric(self, name):
         """The value of payments_NAME, a whole number without labels."""

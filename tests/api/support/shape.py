@@ -1,4 +1,4 @@
-"""The form that answers have: what every error holds, and JSON values compared with a shape."""
+"""The form of answers: the fields of every error, and JSON values compared with a shape."""
 import re
 
 TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z")

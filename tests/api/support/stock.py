@@ -1,4 +1,4 @@
-"""Rows by the thousand: written into the database of a service that does not run, as the service writes them."""
+"""Thousands of rows, written into the database of a stopped service as the service writes them."""
 import contextlib
 import random
 import sqlite3

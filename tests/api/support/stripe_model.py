@@ -1,4 +1,4 @@
-"""As much of Stripe as the service uses, in its plainest form and written apart from the project's own sandbox:
+"""As much of Stripe as the service uses, in its plainest form and written independently of the project's own sandbox:
 objects by account, idempotency keys, and a few payment methods that do not simply succeed."""
 import json
 import re
@@ -25,7 +25,7 @@ def metadata_of(form):
 
 
 class Account:
-    """What Stripe holds for one secret key."""
+    """Stripe's objects for one secret key."""
 
     def __init__(self, livemode):
         self.livemode = livemode

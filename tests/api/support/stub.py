@@ -1,4 +1,4 @@
-"""A stand-in for Stripe that can misbehave: it answers as stripe_model does until it is told what to answer."""
+"""A stand-in for Stripe that can misbehave: it answers as stripe_model does unless a test sets another answer."""
 import fnmatch
 import json
 import threading
@@ -11,13 +11,12 @@ from .waiting import PATIENCE_S, scaled
 
 
 def executed(**fault):
-    """What was asked is done, but the answer is late (delay_s, gate), cut (cut_after, reset) or never comes
-    (hang)."""
+    """The request is carried out, but the answer is late (delay_s, gate), cut (cut_after, reset) or never comes (hang)."""
     return Answer(status=None, **fault)
 
 
 def lying(**fields):
-    """What was asked is done, but the object that is answered has other fields: values, or functions of the object."""
+    """The request is carried out, but the answered object has other fields: values, or functions of the object."""
     def answer(done):
         said = json.loads(done.body)
         return replace(done, body=json.dumps(said | {name: value(said) if callable(value) else value
@@ -47,7 +46,7 @@ class StubStripe:
         """After close(): listens again at the same address, with all that it held."""
         self.listener = self._listen(self._respond, self.listener.port)
 
-    # What it shall answer
+    # Setting answers
 
     def answer_next(self, method, path, *answers):
         """The answers to the next requests of this kind, in order; after them it behaves again."""
@@ -64,7 +63,7 @@ class StubStripe:
             self._next.clear()
             self._always.clear()
 
-    # What it was asked
+    # The requests that came
 
     @property
     def requests(self):
@@ -87,7 +86,7 @@ class StubStripe:
                 assert left > 0, f"waited in vain for {count} of {method} {path}; was asked {asked}"
                 self._changed.wait(left)
 
-    # What it holds
+    # Its objects
 
     def objects(self, kind):
         """All objects of a kind ("payment_intent", "refund", "customer"), of every account."""
