@@ -133,9 +133,7 @@ def receiver(openapi):
 @pytest.fixture
 def merchant(server):
     """A merchant of the shared service, with Stripe credentials."""
-    merchant = Merchant(server)
-    merchant.use_stripe()
-    return merchant
+    return Merchant.with_stripe(server)
 
 
 @pytest.fixture

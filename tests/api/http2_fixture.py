@@ -9,7 +9,7 @@ import pytest
 from stub_fixture import CHARGE, pay
 from support.certificates import make_certificate
 from support.http2_listener import Http2Listener
-from support.meanwhile import InBackground
+from support.background import InBackground
 from support.merchant import ObservedMerchant
 from support.stub import StubStripe
 from support.waiting import scaled, wait_until

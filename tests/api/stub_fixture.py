@@ -16,8 +16,7 @@ def start_shop(start_server, stub_stripe):
     def start(**settings):
         server = start_server(stub_stripe.url, **{"patience": "10s", "reconcile_interval": "250ms",
                                                   "stripe_timeout": "500ms"} | settings)
-        merchant = Merchant(server)
-        merchant.use_stripe()
+        merchant = Merchant.with_stripe(server)
         return merchant
     return start
 

@@ -23,9 +23,7 @@ def guarded(binary, nghttpx):
 @pytest.fixture(scope="module")
 def known(guarded):
     """A merchant that the tests here share; what changes one makes its own."""
-    merchant = Merchant(guarded)
-    merchant.use_stripe()
-    return merchant
+    return Merchant.with_stripe(guarded)
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import stripe
 from stub_fixture import wait_for_status
 from support.events import event, intent_of, send_event
 from support.http_listener import Answer
-from support.meanwhile import InBackground
+from support.background import InBackground
 from support.merchant import Merchant
 from support.shape import refused
 from support.stripe_model import AUTHENTICATE, stripe_error
@@ -149,8 +149,7 @@ def test_a_body_without_a_page_to_come_back_to_is_refused(merchant, body, field)
 
 def test_only_a_merchant_brings_its_own_payments_back(merchant, server):
     failed = renewal(merchant)
-    other = Merchant(server)
-    other.use_stripe()
+    other = Merchant.with_stripe(server)
     for unknown in (failed["id"], uuid.uuid4(), "x"):
         refused(bring_back(other, {"id": unknown}, expect=404), 404, "NOT_FOUND")
 

@@ -19,8 +19,7 @@ TEXT = json.dumps(BODY)
 @pytest.fixture(scope="module")
 def victim(server):
     """A merchant that the tests here share. Whatever they send, it never gets a payment, and can pay at the end."""
-    merchant = Merchant(server)
-    merchant.use_stripe()
+    merchant = Merchant.with_stripe(server)
     yield merchant
     assert succeeded(merchant.api.get("/v1/payments")) == []
     assert merchant.pay()["status"] == "completed"

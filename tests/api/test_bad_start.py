@@ -46,8 +46,7 @@ def begin(binary, tmp_path):
 def used(start_server, nghttpx):
     """A stopped server, and the merchant and payment that it holds."""
     server = start_server(**nghttpx.settings)
-    merchant = Merchant(server)
-    merchant.use_stripe()
+    merchant = Merchant.with_stripe(server)
     payment = merchant.pay()
     server.terminate()
     return server, merchant, payment

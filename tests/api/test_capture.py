@@ -9,7 +9,7 @@ import pytest
 from stub_fixture import wait_for_status
 from support.events import event, intent_of, send_event
 from support.http_listener import Answer
-from support.meanwhile import InBackground
+from support.background import InBackground
 from support.merchant import Merchant
 from support.shape import refused
 from support.stripe_model import AUTHENTICATE, stripe_error
@@ -110,8 +110,7 @@ def test_other_fields_and_bodies_are_refused(merchant):
 @both_ways
 def test_only_a_merchant_ends_its_own_payments(merchant, server, how):
     payment = authorise(merchant)
-    other = Merchant(server)
-    other.use_stripe()
+    other = Merchant.with_stripe(server)
     for unknown in (payment["id"], uuid.uuid4(), "x"):
         refused(other.end({"id": unknown}, how, expect=404), 404, "NOT_FOUND")
     assert merchant.payment(payment["id"])["capturable"]

@@ -139,8 +139,7 @@ def test_an_event_of_the_other_mode_touches_no_card(shop, stub_stripe):
 
 @pytest.mark.parametrize("named", [True, False], ids=["of the merchant", "for all merchants"])
 def test_an_event_changes_only_the_signers_card_if_two_merchants_hold_the_same_stripe_id(shop, stub_stripe, named):
-    other = Merchant(shop.server)
-    other.use_stripe()
+    other = Merchant.with_stripe(shop.server)
     other.stripe_key = shop.stripe_key  # one account at Stripe, and an endpoint for each
     other.api.put("/v1/merchant/providers", {"provider": "stripe", "stripe": {"secret_key": shop.stripe_key}}, expect=200)
     method = new_method(shop, stub_stripe)
@@ -155,8 +154,7 @@ def test_an_event_changes_only_the_signers_card_if_two_merchants_hold_the_same_s
 
 def test_another_merchant_cannot_speak_of_a_card_that_it_does_not_hold(shop, stub_stripe):
     card = saved(shop)
-    other = Merchant(shop.server)
-    other.use_stripe()
+    other = Merchant.with_stripe(shop.server)
     told = [event("payment_method.detached", methods(stub_stripe)[0]),
             event("customer.deleted", stub_stripe.objects("customer")[0])]
     for one in told:

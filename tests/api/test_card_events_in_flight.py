@@ -8,7 +8,7 @@ from cards_fixture import (ATTACH, CUSTOMER, cards_of, charge, deleted, detached
                            saved, tell, wait_for_cards)
 from stub_fixture import CHARGE, wait_for_status
 from support.database import stored_events
-from support.meanwhile import InBackground
+from support.background import InBackground
 from support.shape import refused
 from support.stub import executed
 

@@ -216,8 +216,7 @@ def test_a_fault_that_stripe_stored_for_a_set_up_does_not_keep_the_card_from_bei
 
 
 def test_a_set_up_is_asked_after_where_its_event_is_lost(start_server, sandbox, nghttpx):
-    merchant = Merchant(start_server(**nghttpx.settings))
-    merchant.use_stripe()
+    merchant = Merchant.with_stripe(start_server(**nghttpx.settings))
     card = set_up(merchant, ON_SETUP)
     press(card)
     wait_until(lambda: card_of(merchant, card)["status"] == "active", timeout=30, what="the card to be active")

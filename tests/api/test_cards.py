@@ -176,8 +176,7 @@ def test_each_key_of_one_card_gets_its_own_first_answer_again(shop, stub_stripe)
 
 
 def test_keys_are_of_a_merchant_and_apart_from_those_of_payments(server, merchant):
-    other = Merchant(server)
-    other.use_stripe()
+    other = Merchant.with_stripe(server)
     merchant.pay(idempotency_key="key-1")
     assert saved(merchant, key="key-1")["id"] != saved(other, key="key-1")["id"]
 
@@ -224,8 +223,7 @@ def test_the_same_key_with_another_card_or_presence_is_another_request(merchant)
 
 def test_only_active_cards_of_this_merchant_and_mode_are_charged(server, merchant):
     card = saved(merchant)
-    other = Merchant(server)
-    other.use_stripe()
+    other = Merchant.with_stripe(server)
     refused(charge(other, card), 404, "NOT_FOUND")
     refused(charge(merchant, {"id": str(uuid.uuid4())}), 404, "NOT_FOUND")
     merchant.use_stripe("live")

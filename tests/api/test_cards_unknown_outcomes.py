@@ -5,7 +5,7 @@ import pytest
 
 from cards_fixture import ATTACH, CUSTOMER, keep_fault, new_method, save, saved
 from support.http_listener import Answer
-from support.meanwhile import InBackground
+from support.background import InBackground
 from support.shape import refused
 from support.stripe_model import stripe_error
 from support.stub import executed

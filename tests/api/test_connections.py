@@ -22,8 +22,7 @@ SWEEP_S = 1
 def impatient(binary, nghttpx):
     """A merchant of a service that waits a second for silent clients, and another for slow ones."""
     server = Server(binary, **nghttpx.settings, idle_timeout="1s", request_timeout="1s")
-    merchant = Merchant(server)
-    merchant.use_stripe()
+    merchant = Merchant.with_stripe(server)
     yield merchant
     assert merchant.pay()["status"] == "completed"
     server.close()
@@ -33,17 +32,14 @@ def impatient(binary, nghttpx):
 def patient(binary, sandbox):
     """The same of one that waits long for silent clients, and a second for slow ones."""
     server = Server(binary, stripe_api_base=sandbox.url, idle_timeout="60s", request_timeout="1s")
-    merchant = Merchant(server)
-    merchant.use_stripe()
+    merchant = Merchant.with_stripe(server)
     yield merchant
     server.close()
 
 
 @pytest.fixture(scope="module")
 def payer(server):
-    merchant = Merchant(server)
-    merchant.use_stripe()
-    return merchant
+    return Merchant.with_stripe(server)
 
 
 def head(merchant, length, key="slow"):

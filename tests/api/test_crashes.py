@@ -8,10 +8,10 @@ import time
 import pytest
 
 from stub_fixture import CHARGE, assert_the_same_request, pay, wait_for_status
-from support.books import Told
+from support.ledger import ReceivedEvents
 from support.events import event, intent_of, send_event
 from support.http_listener import Answer
-from support.meanwhile import InBackground
+from support.background import InBackground
 from support.stripe_model import AUTHENTICATE
 from support.stub import executed
 from support.waiting import wait_until
@@ -98,8 +98,8 @@ def test_an_event_that_was_answered_is_applied_and_stays_known(shop, receiver):
     send_event(shop.server, event("payment_intent.succeeded", intent_of(payment)), shop.stripe_webhook_secret)
     send_event(shop.server, said, shop.stripe_webhook_secret)
     assert shop.payment(payment["id"])["status"] == "completed"
-    wait_until(lambda: "payment.completed" in Told(receiver).types(payment))
-    assert Told(receiver).types(payment) == ["payment.failed", "payment.completed"]
+    wait_until(lambda: "payment.completed" in ReceivedEvents(receiver).types(payment))
+    assert ReceivedEvents(receiver).types(payment) == ["payment.failed", "payment.completed"]
 
 
 def test_a_kill_at_any_point_of_a_payment_leaves_one_charge(shop, stub_stripe):

@@ -19,7 +19,7 @@ HOSTILE = {"TEXT": ["", "pending\0", "x" * 5000], "BLOB": [b"", b"x", b"\xff" * 
            "INTEGER": [-1, 1, 3, 2**31, 2**63 - 1, -2**63]}
 
 
-class Books:
+class StoredRows:
     """A service that holds a row of nearly each kind."""
 
     def __init__(self, server):
@@ -64,13 +64,13 @@ class Books:
 
 
 @pytest.fixture(scope="module")
-def books(binary, nghttpx):
+def stored(binary, nghttpx):
     server = Server(binary, webhook_allow="127.0.0.1", webhook_allow_http=True, **nghttpx.settings)
-    yield Books(server)
+    yield StoredRows(server)
     server.close()
 
 
-def put_back(database, table, rows):
+def restore_rows(database, table, rows):
     with database:
         database.execute(f"DELETE FROM {table}")
         database.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * len(rows[0]))})", rows)
@@ -85,21 +85,21 @@ def each_damage(database, table):
                 changed = database.execute(f"UPDATE OR IGNORE {table} SET {column} = ?", (value,)).rowcount
             if changed > 0:
                 yield f"{table}.{column} = {value!r:.40}"
-                put_back(database, table, rows)
+                restore_rows(database, table, rows)
 
 
 @pytest.mark.parametrize("table", TABLES)
-def test_a_damaged_row_of_any_content_does_not_stop_the_service(books, table):
-    before = [answer.status for answer in books.answers()]
+def test_a_damaged_row_of_any_content_does_not_stop_the_service(stored, table):
+    before = [answer.status for answer in stored.answers()]
     assert set(before) <= {200, 201}
-    with books.database() as database:
+    with stored.database() as database:
         for damage in each_damage(database, table):
             try:
-                statuses = {answer.status for answer in books.answers_to_everything()}
+                statuses = {answer.status for answer in stored.answers_to_everything()}
             except (OSError, http.client.HTTPException) as failure:
                 raise AssertionError(f"{damage}: {failure}") from failure
             assert all(200 <= status < 600 for status in statuses), damage
-    assert [answer.status for answer in books.answers()] == before
+    assert [answer.status for answer in stored.answers()] == before
 
 
 @pytest.mark.parametrize("change", [

@@ -10,7 +10,7 @@ import pytest
 from stub_fixture import CHARGE, pay
 from support.database import history, stored_events
 from support.events import charge_of, event, intent_of, send_event, stripe_id
-from support.meanwhile import InBackground
+from support.background import InBackground
 from support.merchant import random_secret
 from support.stripe_model import AUTHENTICATE
 from support.stub import executed

@@ -36,8 +36,7 @@ def wait_until_caught_up(server):
 @pytest.fixture
 def shop(start_server, sandbox, nghttpx, receiver):
     """Its account at the sandbox sends its events nowhere."""
-    shop = Merchant(start_server(**nghttpx.settings, reconcile_interval="250ms", events_interval="250ms"))
-    shop.use_stripe()
+    shop = Merchant.with_stripe(start_server(**nghttpx.settings, reconcile_interval="250ms", events_interval="250ms"))
     shop.use_webhook(receiver.url)
     wait_until_caught_up(shop.server)
     return shop

@@ -20,9 +20,7 @@ SEVERAL = {"page": ["0", "-1", "1.5", "x", "1000001"], "page_size": ["0", "101",
 
 @pytest.fixture(scope="module")
 def merchant_here(server):
-    merchant = Merchant(server)
-    merchant.use_stripe()
-    return merchant
+    return Merchant.with_stripe(server)
 
 
 @pytest.fixture(scope="module")

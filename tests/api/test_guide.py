@@ -12,7 +12,7 @@ import requests
 from guide_fixture import INTERPRETERS
 from support.guide import Block, Terminal, check, is_as_shown
 from support.http_listener import Answer, HttpListener
-from support.meanwhile import InBackground
+from support.background import InBackground
 from support.merchant import Merchant
 from support.process import environment
 from support.stock import add_payments, payment, utc_us

@@ -164,8 +164,7 @@ def test_a_replay_does_not_need_stripe_and_asks_nothing_of_it(observed):
 # The owner of a key
 
 def test_merchants_do_not_share_keys(server, merchant):
-    other = Merchant(server)
-    other.use_stripe()
+    other = Merchant.with_stripe(server)
     key = new_key()
     assert not pay(merchant.api, key).replayed
     assert not pay(other.api, key).replayed
@@ -215,8 +214,7 @@ def test_a_replay_outlives_the_credentials(merchant, sandbox):
 
 def test_a_replay_outlives_the_process(start_server, sandbox, nghttpx):
     server = start_server(**nghttpx.settings)
-    merchant = Merchant(server)
-    merchant.use_stripe()
+    merchant = Merchant.with_stripe(server)
     key = new_key()
     first = pay(merchant.api, key)
     server.kill()
@@ -227,8 +225,7 @@ def test_a_replay_outlives_the_process(start_server, sandbox, nghttpx):
 
 
 def test_an_answer_that_was_pending_stays_pending_though_the_payment_goes_on(start_server, stub_stripe):
-    merchant = Merchant(start_server(stub_stripe.url, patience="200ms"))
-    merchant.use_stripe()
+    merchant = Merchant.with_stripe(start_server(stub_stripe.url, patience="200ms"))
     gate, key = threading.Event(), new_key()
     stub_stripe.answer_next("POST", "/v1/payment_intents", executed(gate=gate))
     first = pay(merchant.api, key)
@@ -242,8 +239,7 @@ def test_an_answer_that_was_pending_stays_pending_though_the_payment_goes_on(sta
 
 def test_a_key_whose_first_request_can_never_be_answered_does_not_stay_in_progress(start_server, stub_stripe):
     server = start_server(stub_stripe.url, patience="2s")
-    merchant = Merchant(server)
-    merchant.use_stripe()
+    merchant = Merchant.with_stripe(server)
     gate, key = threading.Event(), new_key()
     stub_stripe.answer_always("POST", "/v1/payment_intents", executed(gate=gate))
     stub_stripe.answer_always("GET", "/v1/payment_intents", Answer(503))  # which would tell it sooner
@@ -262,8 +258,7 @@ def test_a_key_whose_first_request_can_never_be_answered_does_not_stay_in_progre
 
 
 def test_a_pruned_answer_about_an_open_payment_is_the_payment_as_it_is(start_server, stub_stripe):
-    merchant = Merchant(start_server(stub_stripe.url, patience="200ms"))
-    merchant.use_stripe()
+    merchant = Merchant.with_stripe(start_server(stub_stripe.url, patience="200ms"))
     gate, key = threading.Event(), new_key()
     stub_stripe.answer_next("POST", "/v1/payment_intents", executed(gate=gate))
     first = pay(merchant.api, key)

@@ -91,8 +91,7 @@ def test_16_different_keys_at_once_are_16_charges(merchant, sandbox):
 # Without room
 
 def test_a_service_that_has_no_room_leaves_the_key_free(start_server, stub_stripe):
-    merchant = Merchant(start_server(stub_stripe.url, operations=1))
-    merchant.use_stripe()
+    merchant = Merchant.with_stripe(start_server(stub_stripe.url, operations=1))
     gate, key, waiting_key = threading.Event(), new_key(), new_key()
     stub_stripe.answer_next("POST", "/v1/payment_intents", executed(gate=gate))
     with concurrent.futures.ThreadPoolExecutor() as pool:
@@ -108,8 +107,7 @@ def test_a_service_that_has_no_room_leaves_the_key_free(start_server, stub_strip
 
 
 def test_requests_that_come_together_have_no_more_room_than_one_after_the_other(start_server, stub_stripe):
-    merchant = Merchant(start_server(stub_stripe.url, operations=3))
-    merchant.use_stripe()
+    merchant = Merchant.with_stripe(start_server(stub_stripe.url, operations=3))
     with contextlib.ExitStack() as stack:
         with nobody_writes(merchant.server):
             clients = [stack.enter_context(Raw(merchant.server)) for _ in range(12)]

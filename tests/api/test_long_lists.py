@@ -6,7 +6,7 @@ import pytest
 
 from support import stock
 from support.events import event, intent_of, send_event
-from support.meanwhile import InBackground
+from support.background import InBackground
 from support.merchant import Merchant
 from support.waiting import wait_until
 

@@ -8,7 +8,7 @@ from cards_fixture import ATTACH, CUSTOMER, EMAIL, cards_of, charge, deleted, sa
 from stub_fixture import CHARGE
 from support.events import stripe_id
 from support.http_listener import Answer
-from support.meanwhile import InBackground
+from support.background import InBackground
 from support.merchant import random_secret
 from support.shape import refused
 from support.stub import executed, lying

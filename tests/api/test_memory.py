@@ -20,9 +20,7 @@ ALL_BYTES = 128 * 1024 * 1024
 @pytest.fixture
 def shop(start_server, nghttpx):
     """A merchant of a service that trusts no proxy, so that a connection's address is its own."""
-    merchant = Merchant(start_server(**nghttpx.settings))
-    merchant.use_stripe()
-    return merchant
+    return Merchant.with_stripe(start_server(**nghttpx.settings))
 
 
 def event_head(signature, more=""):

@@ -127,8 +127,7 @@ def test_a_test_key_neither_sees_nor_sets_nor_deletes_live_credentials(bare):
 
 
 def test_merchants_do_not_see_each_others_credentials(server, bare):
-    other = Merchant(server)
-    other.use_stripe()
+    other = Merchant.with_stripe(server)
     assert succeeded(bare.api.get(PROVIDERS)) == []
     refused(bare.api.delete(f"{PROVIDERS}/stripe"), 404, "NOT_FOUND")
     assert other.pay()["status"] == "completed"

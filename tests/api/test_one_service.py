@@ -38,8 +38,7 @@ def ways_to(server, tmp_path):
 
 @pytest.mark.parametrize("words", [["serve", "--listen", "127.0.0.1:0"], ["rotate-master-key"]], ids=lambda words: words[0])
 def test_nothing_runs_at_the_same_time_as_the_service_by_any_path(serving, tmp_path, words):
-    merchant = Merchant(serving)
-    merchant.use_stripe()
+    merchant = Merchant.with_stripe(serving)
     for way in ways_to(serving, tmp_path):
         message = refused(serving, *words, **way)
         assert "another paymentsd is serving this database" in message, way
@@ -67,7 +66,7 @@ def put_away(server):
     return aside
 
 
-def put_back(server, aside):
+def move_back(server, aside):
     for name in os.listdir(aside):
         os.replace(os.path.join(aside, name), os.path.join(server.data_dir, name))
     os.rmdir(aside)
@@ -91,7 +90,7 @@ def test_a_database_that_was_replaced_takes_no_payment(start_server, stub_stripe
     path = os.path.join(server.data_dir, "payments.db")
     assert path in said and ("stop the service" in said if a_backup_is_put_there else "cannot find the file" in said)
     assert len(merchant.charges()) == 1
-    put_back(server, aside)
+    move_back(server, aside)
     wait_until(lambda: server.api().get("/readyz").status == 200, what="ready again")
     assert merchant.payment(payment["id"]) == payment
     assert merchant.pay(idempotency_key="while-away")["status"] == "completed" and len(merchant.charges()) == 2
@@ -104,6 +103,6 @@ def test_a_charge_that_waited_for_its_turn_is_not_sent_either(start_server, stub
     assert {payment["status"] for payment in payments} == {"completed", "pending"}
     aside = put_away(server)
     server.wait_for_log(message="an outcome could not be recorded, will try again")
-    put_back(server, aside)
+    move_back(server, aside)
     assert server.wait_for_log(message="provider answered", trouble="the database file that records it was replaced")
     assert len(merchant.charges()) < 4

@@ -103,8 +103,7 @@ class Sender:
 def test_every_request_example_is_taken_and_answered_as_shown(openapi, server):
     compared = 0
     for operation, name, body in requests_of(openapi):
-        merchant = Merchant(server)
-        merchant.use_stripe()
+        merchant = Merchant.with_stripe(server)
         if operation.id == "testWebhook":
             merchant.use_webhook("http://127.0.0.1:9/webhooks/payments")
         answer = Sender(merchant).send(operation, body)
@@ -117,8 +116,7 @@ def test_every_request_example_is_taken_and_answered_as_shown(openapi, server):
 
 
 def test_the_event_shown_is_the_one_sent(openapi, server, receiver):
-    merchant = Merchant(server)
-    merchant.use_stripe()
+    merchant = Merchant.with_stripe(server)
     merchant.use_webhook(receiver.url)
     for event_type, webhook in openapi.webhooks.items():
         for example in webhook.body["content"]["application/json"].get("examples", {}).values():

@@ -347,8 +347,7 @@ def test_numbers_that_are_no_cards_may_be_written_down(merchant, description):
 
 def test_every_payment_that_was_made_is_in_the_database(start_server, nghttpx):
     server = start_server(**nghttpx.settings)
-    merchant = Merchant(server)
-    merchant.use_stripe()
+    merchant = Merchant.with_stripe(server)
     made = {merchant.pay(amount=f"{number}.25")["id"].replace("-", "") for number in range(1, 6)}
     server.terminate()
     with sqlite3.connect(os.path.join(server.data_dir, "payments.db")) as database:

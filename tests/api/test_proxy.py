@@ -23,16 +23,14 @@ def target_of(url):
 
 
 def test_stripe_is_reached_through_it_over_http_2(start_server, nghttpx, proxy):
-    shop = Merchant(start_server(**nghttpx.settings, proxy=proxy.url))
-    shop.use_stripe()
+    shop = Merchant.with_stripe(start_server(**nghttpx.settings, proxy=proxy.url))
     assert shop.pay()["status"] == "completed"
     assert set(proxy.targets) == {target_of(nghttpx.url)}
     assert shop.server.metric("provider_connections") == 1  # which HTTP/2 alone has
 
 
 def test_stripe_and_endpoints_are_reached_through_it_over_http_1(start_server, stub_stripe, receiver, proxy):
-    shop = Merchant(start_server(stub_stripe.url, proxy=proxy.url))
-    shop.use_stripe()
+    shop = Merchant.with_stripe(start_server(stub_stripe.url, proxy=proxy.url))
     shop.use_webhook(receiver.url)
     payment = shop.pay()
     assert receiver.wait_for("payment.completed").json["data"]["payment_id"] == payment["id"]
@@ -53,8 +51,8 @@ REFUSALS = {
 
 @pytest.mark.parametrize("refusal", [pytest.param(answer, id=name) for name, answer in REFUSALS.items()])
 def test_a_payment_waits_until_the_proxy_lets_it_through_and_is_charged_once(start_server, nghttpx, sandbox, proxy, refusal):
-    shop = Merchant(start_server(**nghttpx.settings, proxy=proxy.url, patience="300ms", reconcile_interval="250ms"))
-    shop.use_stripe()
+    shop = Merchant.with_stripe(start_server(**nghttpx.settings, proxy=proxy.url, patience="300ms",
+                                             reconcile_interval="250ms"))
     proxy.refusal = refusal
     payment = pay_in_vain(shop).data
     proxy.wait_for(target_of(nghttpx.url))
@@ -63,10 +61,9 @@ def test_a_payment_waits_until_the_proxy_lets_it_through_and_is_charged_once(sta
     assert pay(shop).replayed
 
 
-def test_a_proxy_that_is_away_is_a_connection_that_could_not_be_made(start_server, stub_stripe, proxy):
+def test_a_proxy_that_is_unreachable_is_a_connection_that_could_not_be_made(start_server, stub_stripe, proxy):
     proxy.close()
-    shop = Merchant(start_server(stub_stripe.url, proxy=proxy.url, patience="300ms"))
-    shop.use_stripe()
+    shop = Merchant.with_stripe(start_server(stub_stripe.url, proxy=proxy.url, patience="300ms"))
     pay_in_vain(shop)
     assert stub_stripe.calls(*CHARGE) == []
 
@@ -76,8 +73,7 @@ def test_it_is_not_taken_from_the_environment(binary, stub_stripe, proxy, monkey
         monkeypatch.setenv(name, proxy.url)
     server = Server(binary, stripe_api_base=stub_stripe.url)
     try:
-        shop = Merchant(server)
-        shop.use_stripe()
+        shop = Merchant.with_stripe(server)
         assert shop.pay()["status"] == "completed" and proxy.targets == []
     finally:
         server.close()

@@ -11,7 +11,7 @@ from stub_fixture import wait_for_status
 from support.at_stripe import AtStripe
 from support.events import charge_of, event, send_event, stripe_id
 from support.http_listener import Answer
-from support.meanwhile import InBackground
+from support.background import InBackground
 from support.stripe_model import PENDING_REFUND, stripe_error
 from support.stub import executed, lying
 from support.waiting import wait_until

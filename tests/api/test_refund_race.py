@@ -11,7 +11,7 @@ import uuid
 
 import requests
 
-from support.books import Books, minor
+from support.ledger import Ledger, minor
 from support.waiting import scaled
 
 ROUNDS = int(os.environ.get("ROUNDS", "8"))
@@ -110,6 +110,6 @@ def test_64_refunds_at_once_never_exceed_their_payment(merchant, sandbox):
     with crowd.pool:
         for number in range(ROUNDS):
             counts += run_round(crowd, sandbox, number)
-    Books(sandbox, merchant).check()
+    Ledger(sandbox, merchant).check()
     assert counts["rounds"] == ROUNDS
-    print(f"\n{ROUNDS} rounds of {AT_ONCE} at once: {dict(counts)}; the books are the ledger's")
+    print(f"\n{ROUNDS} rounds of {AT_ONCE} at once: {dict(counts)}; the ledger are the ledger's")

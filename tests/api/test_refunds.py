@@ -170,8 +170,7 @@ def test_only_a_completed_payment_can_be_refunded(merchant, sandbox, fields, sta
 
 
 def test_a_payment_that_is_not_there_or_another_merchants_cannot_be_refunded(server, merchant, sandbox):
-    other = Merchant(server)
-    other.use_stripe()
+    other = Merchant.with_stripe(server)
     theirs = other.pay()
     refused(ask(merchant, theirs), 404, "NOT_FOUND")
     refused(ask(merchant, {"id": str(uuid.uuid4())}), 404, "NOT_FOUND")
@@ -284,8 +283,7 @@ def test_keys_of_refunds_are_apart_from_those_of_payments_and_other_merchants(se
     key = f"order-{uuid.uuid4()}"
     payment = merchant.pay(idempotency_key=key)
     assert not ask(merchant, payment, key=key).replayed
-    other = Merchant(server)
-    other.use_stripe()
+    other = Merchant.with_stripe(server)
     assert not ask(other, other.pay(), key=key).replayed
 
 
@@ -313,8 +311,7 @@ def test_while_the_first_is_under_way_the_same_request_is_answered_409(observed)
 
 
 def test_after_the_first_answer_was_pruned_the_refund_is_shown_as_it_is(start_server, stub_stripe):
-    merchant = Merchant(start_server(stub_stripe.url))
-    merchant.use_stripe()
+    merchant = Merchant.with_stripe(start_server(stub_stripe.url))
     payment = merchant.pay("10.00")
     refund = ask(merchant, payment, "4.00", key="k").data
     merchant.server.terminate()
@@ -328,8 +325,7 @@ def test_after_the_first_answer_was_pruned_the_refund_is_shown_as_it_is(start_se
 
 
 def test_a_service_that_has_no_room_refunds_nothing(start_server, stub_stripe):
-    merchant = Merchant(start_server(stub_stripe.url, operations=1))
-    merchant.use_stripe()
+    merchant = Merchant.with_stripe(start_server(stub_stripe.url, operations=1))
     payment, gate = merchant.pay("10.00"), threading.Event()
     stub_stripe.answer_next(*REFUND, executed(gate=gate))
     with concurrent.futures.ThreadPoolExecutor() as pool:

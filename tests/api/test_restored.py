@@ -8,7 +8,7 @@ import uuid
 
 import pytest
 
-from support.books import Books
+from support.ledger import Ledger
 from support.database import history, is_catching_up
 from support.http_listener import Answer
 from support.merchant import Merchant
@@ -27,7 +27,7 @@ def back_up(server):
     return copy
 
 
-def put_back(server, copy):
+def replace_database(server, copy):
     """The stopped service's database is put aside, and the copy in its place."""
     for name in ("payments.db", "payments.db-wal", "payments.db-shm"):
         if os.path.exists(f"{server.data_dir}/{name}"):
@@ -37,7 +37,7 @@ def put_back(server, copy):
 
 def restore(server, copy, *words):
     server.kill()
-    put_back(server, copy)
+    replace_database(server, copy)
     server.start(*words)
 
 
@@ -63,8 +63,7 @@ def but(payment, *names):
 
 
 def sandbox_shop(server, receiver):
-    shop = Merchant(server)
-    shop.use_stripe()
+    shop = Merchant.with_stripe(server)
     shop.use_webhook(receiver.url)
     return shop
 
@@ -81,9 +80,7 @@ def shop(server, receiver):
 
 @pytest.fixture
 def stubbed(start_server, stub_stripe):
-    shop = Merchant(start_server(stub_stripe.url, reconcile_interval="100ms", events_interval="1h"))
-    shop.use_stripe()
-    return shop
+    return Merchant.with_stripe(start_server(stub_stripe.url, reconcile_interval="100ms", events_interval="1h"))
 
 
 # Taking over
@@ -96,7 +93,7 @@ def test_a_repeat_after_a_restore_is_answered_with_the_payment_that_was_made(sho
     made = {key: shop.pay(amount, idempotency_key=key, **asked) for key, amount in (("one", "10.00"), ("two", "20.00"))}
     declined = shop.pay(payment_method="pm_card_visa_chargeDeclined", idempotency_key="declined")
     getattr(shop.server, stop)()
-    put_back(shop.server, copy)
+    replace_database(shop.server, copy)
     shop.server.start()
     wait_until_caught_up(shop.server)
     for key, payment in made.items():
@@ -106,9 +103,9 @@ def test_a_repeat_after_a_restore_is_answered_with_the_payment_that_was_made(sho
     assert (again["id"], again["failure"]) == (declined["id"], declined["failure"])
     assert shop.pay(idempotency_key="before") == before
     assert shop.pay(idempotency_key="new")["status"] == "completed"
-    books = Books(sandbox, shop)
-    books.check()
-    assert len(books.charges) == 5
+    ledger = Ledger(sandbox, shop)
+    ledger.check()
+    assert len(ledger.charges) == 5
     assert [what for what, _, _ in history(shop.server, made["one"])] == ["taken over", "completed"]
     shop.server.wait_for_log(message="the payments that this database lacked were imported", payments=3, refunds=0)
 
@@ -120,9 +117,9 @@ def test_a_payment_that_saved_its_card_is_not_made_again(shop, sandbox):
     restore(shop.server, copy)
     wait_until_caught_up(shop.server)
     assert shop.pay(**asked)["id"] == made["id"]
-    books = Books(sandbox, shop)
-    books.check()
-    assert len(books.charges) == 1
+    ledger = Ledger(sandbox, shop)
+    ledger.check()
+    assert len(ledger.charges) == 1
 
 
 def test_a_repeat_with_another_request_is_refused_still(shop):
@@ -158,7 +155,7 @@ def test_refunds_made_since_the_backup_are_known(shop, sandbox):
     changed = shop.api.post("/v1/refunds", {"payment_id": after["id"], "amount": "1.00"}, idempotency_key="refund-7.00")
     assert changed.codes == ["IDEMPOTENCY_KEY_REUSED"]
     assert [shop.payment(payment["id"])["amount_refunded"] for payment in (before, after)] == ["11.00", "7.00"]
-    Books(sandbox, shop).check()
+    Ledger(sandbox, shop).check()
 
 
 def test_only_refunds_may_be_missing(shop, sandbox):
@@ -168,7 +165,7 @@ def test_only_refunds_may_be_missing(shop, sandbox):
     restore(shop.server, copy)
     wait_until_caught_up(shop.server)
     assert shop.refund(payment, "5.00", idempotency_key="refund")["id"] == refund["id"]
-    Books(sandbox, shop).check()
+    Ledger(sandbox, shop).check()
 
 
 @pytest.mark.parametrize("kills", [0, 2])
@@ -185,7 +182,7 @@ def test_more_than_a_page_is_taken_over_once_though_the_process_dies_meanwhile(s
         shop.server.start()
     wait_until_caught_up(shop.server)
     assert [shop.pay(idempotency_key=f"order-{number}")["id"] for number in range(230)] == [p["id"] for p in made]
-    Books(sandbox, shop).check()
+    Ledger(sandbox, shop).check()
 
 
 def test_merchants_who_share_an_account_get_their_own(server, receiver, sandbox):
@@ -200,7 +197,7 @@ def test_merchants_who_share_an_account_get_their_own(server, receiver, sandbox)
     wait_until_caught_up(server)
     assert [shop.pay(idempotency_key="one")["id"] for shop in shops] == [payment["id"] for payment in made]
     for shop in shops:
-        Books(sandbox, shop).check()
+        Ledger(sandbox, shop).check()
     assert newcomer.api.get("/v1/payments").codes == ["AUTH_INVALID_KEY"]
 
 
@@ -222,14 +219,14 @@ def test_an_event_that_names_an_unknown_payment_has_the_account_asked(shop, sand
     copy = back_up(shop.server)
     payment = shop.pay(idempotency_key="one")
     shop.server.kill()
-    put_back(shop.server, copy)
+    replace_database(shop.server, copy)
     shop.server.vouch()
     shop.server.start()
     wait_until(lambda: shop.api.get(f"/v1/payments/{payment['id']}").status == 200, what="the payment to be taken over")
     wait_until_caught_up(shop.server)
     shop.server.wait_for_log(message="the payments that this database lacked were imported", payments=1)
     assert shop.pay(idempotency_key="one")["id"] == payment["id"]
-    Books(sandbox, shop).check()
+    Ledger(sandbox, shop).check()
 
 
 # Who is refused meanwhile, and for how long
@@ -263,13 +260,13 @@ def test_new_payments_and_refunds_wait_until_all_is_taken_over(stubbed, stub_str
 
 def test_a_stop_in_good_order_holds_nothing(stubbed, stub_stripe):
     stubbed.pay()
-    stub_stripe.answer_always(*INTENTS, stripe_is_away())
+    stub_stripe.answer_always(*INTENTS, stripe_is_unreachable())
     stubbed.server.restart()
     assert ask(stubbed, "new").status == 201
     assert stub_stripe.calls(*INTENTS) == []
 
 
-def stripe_is_away():
+def stripe_is_unreachable():
     return Answer(500, stripe_error("api_error"))
 
 
@@ -291,7 +288,7 @@ def test_a_stop_before_the_start_was_written_down_vouches_for_nothing(stubbed):
                          " BEGIN SELECT RAISE(ABORT, 'full'); END")
     database.close()
     stubbed.server.terminate()
-    put_back(stubbed.server, copy)
+    replace_database(stubbed.server, copy)
     stubbed.server.launch()
     stubbed.server.wait_for_log(message="open operations could not be read")
     stubbed.server.terminate()
@@ -303,7 +300,7 @@ def test_a_move_of_the_database_is_taken_for_a_restore(stubbed, stub_stripe):
     copy = f"{stubbed.server.data_dir}/copy.db"
     stubbed.server.terminate()
     shutil.copy2(f"{stubbed.server.data_dir}/payments.db", copy)
-    put_back(stubbed.server, copy)
+    replace_database(stubbed.server, copy)
     stubbed.server.start()
     stub_stripe.wait_for(*INTENTS)
     assert stubbed.pay()["status"] == "completed"
@@ -325,10 +322,10 @@ def test_an_account_that_does_not_answer_is_not_held_for_ever(stubbed, stub_stri
     wait_until(lambda: stubbed.api.get(f"/v1/payments/{first['id']}").status == 200, what="the payment to be taken over")
 
 
-def test_an_account_is_held_while_stripe_is_away(stubbed, stub_stripe):
+def test_an_account_is_held_while_stripe_is_unreachable(stubbed, stub_stripe):
     copy = back_up(stubbed.server)
     first = stubbed.pay(idempotency_key="one")
-    stub_stripe.answer_always(*INTENTS, stripe_is_away())
+    stub_stripe.answer_always(*INTENTS, stripe_is_unreachable())
     restore(stubbed.server, copy)
     stub_stripe.wait_for(*INTENTS, count=2)
     assert ask(stubbed, "one").status == 503
@@ -344,7 +341,7 @@ def test_an_account_is_held_while_stripe_is_away(stubbed, stub_stripe):
 def test_a_restored_database_can_be_accepted_as_it_is(stubbed, stub_stripe):
     copy = back_up(stubbed.server)
     first = stubbed.pay(idempotency_key="one")
-    stub_stripe.answer_always(*INTENTS, stripe_is_away())
+    stub_stripe.answer_always(*INTENTS, stripe_is_unreachable())
     restore(stubbed.server, copy)
     stub_stripe.wait_for(*INTENTS)
     assert ask(stubbed, "one").status == 503

@@ -165,8 +165,7 @@ def test_without_step_4_there_is_nothing_to_charge_with(integrator):
 def follow_flow(start_server, stub_stripe, receiver, payment_method):
     """The flow's participants, up to the API's answer."""
     server = start_server(stub_stripe.url)
-    merchant = Merchant(server)
-    merchant.use_stripe()
+    merchant = Merchant.with_stripe(server)
     merchant.use_webhook(receiver.url)
     payment = merchant.pay("50.00", payment_method=payment_method, return_url="https://merchant.com/return")
     call, = stub_stripe.calls("POST", "/v1/payment_intents")

@@ -33,8 +33,7 @@ def test_a_webhook_reports_the_payment(merchant, receiver):
 
 def test_an_internal_error_shows_only_its_request_id(start_server, nghttpx):
     server = start_server(**nghttpx.settings)
-    merchant = Merchant(server)
-    merchant.use_stripe()
+    merchant = Merchant.with_stripe(server)
     with contextlib.closing(sqlite3.connect(f"{server.data_dir}/payments.db", timeout=10)) as database:
         database.execute("DROP TABLE refunds")
     answer = refused(merchant.api.get("/v1/refunds"), 500, "INTERNAL_ERROR")
@@ -44,8 +43,7 @@ def test_an_internal_error_shows_only_its_request_id(start_server, nghttpx):
 
 
 def test_while_another_program_locks_the_database_writes_are_503_and_reads_go_on(start_server, stub_stripe):
-    shop = Merchant(start_server(stub_stripe.url))
-    shop.use_stripe()
+    shop = Merchant.with_stripe(start_server(stub_stripe.url))
     body = {"amount": "10.00", "currency": "USD", "provider": "stripe", "payment_method": "pm_card_visa"}
     with contextlib.closing(sqlite3.connect(f"{shop.server.data_dir}/payments.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
@@ -65,8 +63,7 @@ def test_it_logs_its_address_and_version(server):
 
 def test_sigterm_stops_it_cleanly_and_the_data_stays(start_server, stub_stripe):
     server = start_server(stub_stripe.url)
-    merchant = Merchant(server)
-    merchant.use_stripe()
+    merchant = Merchant.with_stripe(server)
     payment = merchant.pay()
     server.restart()
     assert merchant.payment(payment["id"])["status"] == "completed"
@@ -74,8 +71,7 @@ def test_sigterm_stops_it_cleanly_and_the_data_stays(start_server, stub_stripe):
 
 def test_sigterm_waits_for_the_payment_under_way(start_server, stub_stripe):
     server = start_server(stub_stripe.url)
-    merchant = Merchant(server)
-    merchant.use_stripe()
+    merchant = Merchant.with_stripe(server)
     stub_stripe.answer_next("POST", "/v1/payment_intents", executed(delay_s=0.5))
     paid = []
     payer = threading.Thread(target=lambda: paid.append(merchant.pay()))
@@ -88,8 +84,7 @@ def test_sigterm_waits_for_the_payment_under_way(start_server, stub_stripe):
 
 def test_a_payment_under_way_survives_a_kill_and_is_charged_once(start_server, stub_stripe):
     server = start_server(stub_stripe.url, reconcile_interval="200ms", patience="1s")
-    merchant = Merchant(server)
-    merchant.use_stripe()
+    merchant = Merchant.with_stripe(server)
     key = f"order-{uuid.uuid4()}"
     stub_stripe.answer_next("POST", "/v1/payment_intents", executed(hang=True))
     payment = merchant.pay(idempotency_key=key)

@@ -18,8 +18,7 @@ STATUS = re.compile(rb"HTTP/1\.1 ([0-9]{3}) ")
 @pytest.fixture(scope="module")
 def victim(server):
     """Nothing here may make a payment of its own."""
-    merchant = Merchant(server)
-    merchant.use_stripe()
+    merchant = Merchant.with_stripe(server)
     yield merchant
     assert merchant.api.get("/v1/payments", expect=200).data == []
 

@@ -71,8 +71,7 @@ def front(sandbox, tmp_path):
 
 def pay_over(start_server, front, **settings):
     server = start_server(f"https://localhost:{front.port}", patience="1s", **settings)
-    merchant = Merchant(server)
-    merchant.use_stripe()
+    merchant = Merchant.with_stripe(server)
     return merchant.pay()
 
 

@@ -9,7 +9,7 @@ import pytest
 from stub_fixture import CHARGE, assert_the_same_request, pay, pay_in_vain, wait_for_status
 from support.events import event
 from support.http_listener import Answer
-from support.meanwhile import InBackground
+from support.background import InBackground
 from support.merchant import Merchant
 from support.stripe_model import DECLINE, stripe_error
 from support.stub import executed, lying
@@ -115,8 +115,7 @@ def test_deleted_credentials_still_end_what_was_begun_with_them(impatient_shop, 
 
 
 def test_two_merchants_payments_keep_to_their_own_stripe_keys(impatient_shop, stub_stripe):
-    other = Merchant(impatient_shop.server)
-    other.use_stripe()
+    other = Merchant.with_stripe(impatient_shop.server)
     stub_stripe.answer_next(*CHARGE, executed(cut_after=0), executed(cut_after=0))
     payments = [(shop, pay(shop).data) for shop in (impatient_shop, other)]
     for shop, payment in payments:

@@ -37,12 +37,10 @@ def redeliver(merchant, log_id, expect=200):
 
 
 @pytest.fixture
-def shop(start_server, nghttpx):
-    """shop(webhook_schedule="3600"): a merchant of a service of its own."""
+def start_merchant(start_server, nghttpx):
+    """start_merchant(webhook_schedule="3600"): a merchant of a service of its own."""
     def start(**settings):
-        merchant = Merchant(start_server(**nghttpx.settings, **settings))
-        merchant.use_stripe()
-        return merchant
+        return Merchant.with_stripe(start_server(**nghttpx.settings, **settings))
     return start
 
 
@@ -58,8 +56,8 @@ def test_a_delivered_event(merchant, receiver):
         "delivered_at": TIME, "next_retry_at": None})
 
 
-def test_an_event_that_failed_shows_why_and_when_it_is_tried_again(shop, receiver):
-    merchant = shop(webhook_schedule="3600")
+def test_an_event_that_failed_shows_why_and_when_it_is_tried_again(start_merchant, receiver):
+    merchant = start_merchant(webhook_schedule="3600")
     receiver.otherwise = Answer(500)
     merchant.use_webhook(receiver.url)
     merchant.pay()
@@ -68,8 +66,8 @@ def test_an_event_that_failed_shows_why_and_when_it_is_tried_again(shop, receive
     assert item["last_error"] and item["next_retry_at"] > item["created_at"]
 
 
-def test_an_event_that_is_abandoned_is_dead(shop, receiver):
-    merchant = shop(webhook_schedule="1")
+def test_an_event_that_is_abandoned_is_dead(start_merchant, receiver):
+    merchant = start_merchant(webhook_schedule="1")
     receiver.otherwise = Answer(hang=False, status=503)
     merchant.use_webhook(receiver.url)
     merchant.pay()
@@ -77,8 +75,8 @@ def test_an_event_that_is_abandoned_is_dead(shop, receiver):
     assert (item["attempts"], item["last_status_code"], item["next_retry_at"]) == (2, 503, None)
 
 
-def test_an_endpoint_out_of_reach_has_no_status(shop):
-    merchant = shop(webhook_schedule="3600")
+def test_an_endpoint_out_of_reach_has_no_status(start_merchant):
+    merchant = start_merchant(webhook_schedule="3600")
     merchant.use_webhook("http://127.0.0.1:9/")
     merchant.pay()
     item = wait_for_log(merchant, status="retrying")
@@ -91,8 +89,8 @@ def test_without_a_url_an_event_waits_and_shows_no_time(merchant):
     assert (item["status"], item["attempts"], item["next_retry_at"]) == ("pending", 0, None)
 
 
-def test_an_event_that_waits_for_an_earlier_one_shows_no_time(shop, receiver):
-    merchant = shop(webhook_schedule="3600")
+def test_an_event_that_waits_for_an_earlier_one_shows_no_time(start_merchant, receiver):
+    merchant = start_merchant(webhook_schedule="3600")
     receiver.otherwise = Answer(500)
     merchant.use_webhook(receiver.url)
     payment = merchant.pay(payment_method=DECLINE)
@@ -102,8 +100,8 @@ def test_an_event_that_waits_for_an_earlier_one_shows_no_time(shop, receiver):
     assert (second["status"], second["attempts"], second["next_retry_at"]) == ("pending", 0, None)
 
 
-def test_an_event_that_is_being_sent(shop, receiver):
-    merchant = shop()
+def test_an_event_that_is_being_sent(start_merchant, receiver):
+    merchant = start_merchant()
     receiver.otherwise = Answer(hang=True)
     merchant.use_webhook(receiver.url)
     merchant.pay()
@@ -206,8 +204,8 @@ def test_a_delivered_event_can_be_sent_again(merchant, receiver):
     wait_for_log(merchant, status="delivered", attempts=2)
 
 
-def test_a_dead_event_gets_one_more_attempt(shop, receiver):
-    merchant = shop(webhook_schedule="1")
+def test_a_dead_event_gets_one_more_attempt(start_merchant, receiver):
+    merchant = start_merchant(webhook_schedule="1")
     receiver.otherwise = Answer(500)
     merchant.use_webhook(receiver.url)
     merchant.pay()
@@ -219,8 +217,8 @@ def test_a_dead_event_gets_one_more_attempt(shop, receiver):
     assert wait_for_log(merchant, status="delivered", attempts=4)["delivered_at"]
 
 
-def test_an_event_that_would_be_tried_again_later_is_sent_now(shop, receiver):
-    merchant = shop(webhook_schedule="3600")
+def test_an_event_that_would_be_tried_again_later_is_sent_now(start_merchant, receiver):
+    merchant = start_merchant(webhook_schedule="3600")
     merchant.use_webhook(receiver.url)
     receiver.answer_next(Answer(500))
     merchant.pay()
@@ -229,8 +227,8 @@ def test_an_event_that_would_be_tried_again_later_is_sent_now(shop, receiver):
     wait_for_log(merchant, status="delivered", attempts=2)
 
 
-def test_an_event_that_waits_for_an_earlier_one_can_be_sent_before_it(shop, receiver):
-    merchant = shop(webhook_schedule="3600")
+def test_an_event_that_waits_for_an_earlier_one_can_be_sent_before_it(start_merchant, receiver):
+    merchant = start_merchant(webhook_schedule="3600")
     merchant.use_webhook(receiver.url)
     receiver.answer_next(Answer(500))
     payment = merchant.pay(payment_method=DECLINE)
@@ -245,8 +243,8 @@ def test_an_event_that_waits_for_an_earlier_one_can_be_sent_before_it(shop, rece
     wait_until(lambda: log_of(merchant, first["id"])["status"] == "delivered")
 
 
-def test_an_event_after_one_that_is_sent_again_is_not_lost(shop, receiver):
-    merchant = shop(webhook_schedule="1,1,1")
+def test_an_event_after_one_that_is_sent_again_is_not_lost(start_merchant, receiver):
+    merchant = start_merchant(webhook_schedule="1,1,1")
     merchant.use_webhook(receiver.url)
     payment = merchant.pay(payment_method=DECLINE)
     failed = wait_for_log(merchant, status="delivered")
@@ -257,8 +255,8 @@ def test_an_event_after_one_that_is_sent_again_is_not_lost(shop, receiver):
     wait_until(lambda: {item["status"] for item in logs(merchant)} == {"delivered"})
 
 
-def test_an_event_that_was_delivered_once_keeps_when(shop, receiver):
-    merchant = shop(webhook_schedule="3600,3600")
+def test_an_event_that_was_delivered_once_keeps_when(start_merchant, receiver):
+    merchant = start_merchant(webhook_schedule="3600,3600")
     merchant.use_webhook(receiver.url)
     merchant.pay()
     item = wait_for_log(merchant, status="delivered")

@@ -10,7 +10,7 @@ from stub_fixture import CHARGE, pay, pay_later, wait_for_status
 from support.database import history, stored_events
 from support.events import charge_of, intent_of
 from support.http_listener import Answer
-from support.meanwhile import InBackground
+from support.background import InBackground
 from support.stripe_model import AUTHENTICATE
 from support.stub import executed
 from support.waiting import wait_until

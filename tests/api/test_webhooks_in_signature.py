@@ -169,8 +169,7 @@ def test_an_event_may_have_a_mebibyte_and_not_a_byte_more(server, merchant, pend
 
 @pytest.fixture
 def other(server):
-    other = Merchant(server)
-    other.use_stripe()
+    other = Merchant.with_stripe(server)
     return other
 
 

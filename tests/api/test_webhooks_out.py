@@ -35,8 +35,7 @@ def server_that_allows_nothing(binary, nghttpx):
 
 
 def new_merchant(server, url=None):
-    merchant = Merchant(server)
-    merchant.use_stripe()
+    merchant = Merchant.with_stripe(server)
     if url:
         merchant.use_webhook(url)
     return merchant

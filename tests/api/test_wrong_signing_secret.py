@@ -18,8 +18,7 @@ def serving(start_server, sandbox):
 
 
 def paid(server):
-    merchant = Merchant(server)
-    merchant.use_stripe()
+    merchant = Merchant.with_stripe(server)
     return merchant, merchant.pay()
 
 

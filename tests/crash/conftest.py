@@ -39,7 +39,7 @@ def rounds():
 
 
 @pytest.fixture
-def dice(request):
+def rng(request):
     """Random numbers. A failing test shows their seed; SEED repeats them."""
     seed = os.environ.get("SEED") or str(random.randrange(1 << 30))
     print(f"SEED={seed}")

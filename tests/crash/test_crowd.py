@@ -6,7 +6,7 @@ from plan import POINTS, whens_of
 from sandbox_fixture import set_faults
 from steps import CROWD
 from support.http_listener import Answer
-from support.meanwhile import InBackground
+from support.background import InBackground
 
 PAYERS = 8
 CALLS_MAX = 30
@@ -18,9 +18,9 @@ FAULTS = {"latency_ms": 20, "error_rate": 0.1, "error_status": 503, "drop_before
 class Crowd:
     """Payers side by side, each of whom does one thing after the other."""
 
-    def __init__(self, world, dice, size):
+    def __init__(self, world, rng, size):
         self._world = world
-        self._left = [(dice.choice(CROWD)(), f"order-{number}") for number in range(size)]
+        self._left = [(rng.choice(CROWD)(), f"order-{number}") for number in range(size)]
         self._done = []  # (step, subject, answer)
         self._payers = [InBackground(self._do_all) for _ in range(PAYERS)]
 
@@ -50,22 +50,22 @@ class Crowd:
         return {payment_id: events for payment_id, events in told.items() if payment_id}
 
 
-def kill(world, dice):
+def kill(world, rng):
     """By the library at some call, or where that does not come soon, or there is no library, from outside."""
     if world.plan:
-        point = dice.choice(POINTS)
-        world.plan.kill(point, dice.choice(whens_of(point)), dice.randint(1, CALLS_MAX))
-    until = time.monotonic() + dice.uniform(0.05, KILLED_WITHIN_S)  # when, does not matter
+        point = rng.choice(POINTS)
+        world.plan.kill(point, rng.choice(whens_of(point)), rng.randint(1, CALLS_MAX))
+    until = time.monotonic() + rng.uniform(0.05, KILLED_WITHIN_S)  # when, does not matter
     while time.monotonic() < until and world.server.process.exit_status() is None:
         time.sleep(0.005)
     world.server.kill()
 
 
-def start(world, dice):
+def start(world, rng):
     """Answers how often it was killed on the way."""
     killed = 0
-    while world.plan and dice.random() < 0.3:
-        world.plan.kill(dice.choice(("wal write", "wal sync", "stripe send", "stripe receive")), "after", dice.randint(1, 10))
+    while world.plan and rng.random() < 0.3:
+        world.plan.kill(rng.choice(("wal write", "wal sync", "stripe send", "stripe receive")), "after", rng.randint(1, 10))
         killed += not world.server.start_or_die()
         world.server.kill()
     world.server.start_again()
@@ -78,30 +78,30 @@ def check_everything(world, crowd):
     world.check_told(world.settle_books(), told)
 
 
-def begin(world, dice, size):
-    set_faults(world.sandbox, seed=dice.randrange(1 << 30), **FAULTS)
-    world.receiver.answer_next(*(Answer(dice.choice([200, 200, 200, 500])) for _ in range(100)))
-    return Crowd(world, dice, size)
+def begin(world, rng, size):
+    set_faults(world.sandbox, seed=rng.randrange(1 << 30), **FAULTS)
+    world.receiver.answer_next(*(Answer(rng.choice([200, 200, 200, 500])) for _ in range(100)))
+    return Crowd(world, rng, size)
 
 
-def test_killed_again_and_again_in_a_bad_network_the_books_are_stripes(start_world, library_if_any, rounds, dice, count):
+def test_a_service_killed_again_and_again_on_a_bad_network_agrees_with_stripe(start_world, library_if_any, rounds, rng, count):
     world = start_world(library_if_any)
     kills_wanted = 8 if rounds is not None else 100
-    crowd = begin(world, dice, 15 * kills_wanted)
+    crowd = begin(world, rng, 15 * kills_wanted)
     kills = 0
     while not crowd.over and kills < kills_wanted:
-        kill(world, dice)
-        kills += 1 + start(world, dice)
+        kill(world, rng)
+        kills += 1 + start(world, rng)
     crowd.join()
     assert kills >= 3
     check_everything(world, crowd)
     count(kills=kills, operations=world.operations)
 
 
-def test_without_any_kill_a_bad_network_is_got_through_as_well(start_world, dice, count):
+def test_a_service_that_is_not_killed_survives_a_bad_network_too(start_world, rng, count):
     """Over plain HTTP, where a dropped connection comes as one: nghttpx would make an answer of it, 502."""
     world = start_world(plain=True)
-    crowd = begin(world, dice, 60)
+    crowd = begin(world, rng, 60)
     crowd.join()
     check_everything(world, crowd)
     count(operations=world.operations)

@@ -11,7 +11,7 @@ import pytest
 
 from steps import (Authenticate, Capture, Charge, DeleteCard, Refund, RefundAtStripe, SaveCard, lengthen_log, paid, pay,
                    save_card)
-from support.books import Books
+from support.ledger import Ledger
 from support.client import Api
 from support.waiting import scaled, wait_until
 
@@ -36,12 +36,12 @@ def refuse(world, method, path, body=None, key=None):
 # While it serves
 
 @troubles
-def test_a_disk_that_cannot_be_written_has_new_work_refused_until_it_can(start_world, library, error, points):
+def test_new_work_is_refused_while_the_disk_cannot_be_written(start_world, library, error, points):
     world = start_world(library)
     payment = paid(world, "before")
     card = save_card(world, "before").data
     lengthen_log(world.server)  # or it would begin anew, which needs a sync of its own
-    charges = Books(world.sandbox, world.merchant).charges
+    charges = Ledger(world.sandbox, world.merchant).charges
     world.server.mark_log()
     world.plan.fail(error, points)
     assert pay(world, "refused") is None
@@ -50,7 +50,7 @@ def test_a_disk_that_cannot_be_written_has_new_work_refused_until_it_can(start_w
     refuse(world, "PUT", "/v1/merchant/webhook", {"webhook_url": world.receiver.url + "/other"})
     wait_until(lambda: not is_ready(world), what="it to be unready")
     assert world.payment(payment["id"]) == payment
-    assert Books(world.sandbox, world.merchant).charges == charges, "charged, with nothing kept of it"
+    assert Ledger(world.sandbox, world.merchant).charges == charges, "charged, with nothing kept of it"
     world.plan.calm()
     wait_until(lambda: is_ready(world), what="it to be ready by itself")
     assert len([line for line in world.server.log_since_mark() if "the database cannot be written" in line]) == 1
@@ -64,7 +64,7 @@ STEPS = (Charge, Refund, Capture, SaveCard, DeleteCard, RefundAtStripe, Authenti
 
 
 @pytest.mark.parametrize("step", [step() for step in STEPS], ids=lambda step: step.name.replace(" ", "-"))
-def test_whenever_the_disk_fails_what_was_begun_is_ended_when_it_is_well(start_world, library, rounds, dice, count, step):
+def test_open_operations_end_after_a_failure_of_the_disk(start_world, library, rounds, rng, count, step):
     world = start_world(library)
     expected = {}
     kills = 0
@@ -72,11 +72,11 @@ def test_whenever_the_disk_fails_what_was_begun_is_ended_when_it_is_well(start_w
     for number in range(wanted):
         key = f"order-{number}"
         subject = step.prepare(world, key)
-        error, points = dice.choice(list(TROUBLES.values()))
-        world.plan.fail(error, points, call=dice.randint(1, 60 if "wal write" in points else 5))
-        for _ in range(dice.randint(1, 5)):
+        error, points = rng.choice(list(TROUBLES.values()))
+        world.plan.fail(error, points, call=rng.randint(1, 60 if "wal write" in points else 5))
+        for _ in range(rng.randint(1, 5)):
             step.attempt(world, key, subject)
-        if dice.random() < 0.3:
+        if rng.random() < 0.3:
             world.server.kill()  # what it wrote and could not sync may be there all the same
             kills += 1
             world.server.start_again()
@@ -130,7 +130,7 @@ def test_a_database_that_may_not_be_written_is_refused_in_one_line(start_world, 
 PAGE_BYTES = 4096
 
 
-def test_a_damaged_page_is_refused_and_never_read_as_something_else(start_world, rounds, dice, count):
+def test_a_damaged_page_is_refused_and_never_read_as_something_else(start_world, rounds, rng, count):
     """Each page in turn is overwritten with noise. What is answered is right, or it is an error."""
     world = start_world()
     server = world.server
@@ -141,10 +141,10 @@ def test_a_damaged_page_is_refused_and_never_read_as_something_else(start_world,
         whole = file.read()
     pages = range(len(whole) // PAGE_BYTES)
     if rounds is not None:
-        pages = [0, *dice.sample(pages[1:], 5 * rounds)]
+        pages = [0, *rng.sample(pages[1:], 5 * rounds)]
     for page in pages:
         with open(path, "wb") as file:
-            file.write(whole[:page * PAGE_BYTES] + dice.randbytes(PAGE_BYTES) + whole[(page + 1) * PAGE_BYTES:])
+            file.write(whole[:page * PAGE_BYTES] + rng.randbytes(PAGE_BYTES) + whole[(page + 1) * PAGE_BYTES:])
         try:
             server.launch()
         except AssertionError:
@@ -181,7 +181,7 @@ WAL_HEADER_BYTES = 32
 FIXED = ("id", "amount", "currency", "idempotency_key", "created_at")
 
 
-def test_a_damaged_log_ends_where_it_is_damaged_and_what_is_before_it_is_whole(start_world, rounds, dice, count):
+def test_a_damaged_log_ends_at_the_damage_and_is_whole_before_it(start_world, rounds, rng, count):
     """SQLite takes the bytes after a damaged frame for the rest of an interrupted write. Nobody can tell
     these apart, so what is lost is lost; but what is left is as it was, and in itself whole."""
     world = start_world()
@@ -191,11 +191,11 @@ def test_a_damaged_log_ends_where_it_is_damaged_and_what_is_before_it_is_whole(s
     path = os.path.join(server.data_dir, "payments.db-wal")
     kept = shutil.copytree(server.data_dir, server.data_dir + "-kept")
     frames = (os.path.getsize(path) - WAL_HEADER_BYTES) // FRAME_BYTES
-    wanted = dice.sample(range(frames // 2, frames), 3 * rounds if rounds is not None else frames // 2)
+    wanted = rng.sample(range(frames // 2, frames), 3 * rounds if rounds is not None else frames // 2)
     for frame in wanted:
         shutil.copytree(kept, server.data_dir, dirs_exist_ok=True)
         with open(path, "r+b") as log:
-            log.seek(WAL_HEADER_BYTES + frame * FRAME_BYTES + dice.randrange(24, FRAME_BYTES))
+            log.seek(WAL_HEADER_BYTES + frame * FRAME_BYTES + rng.randrange(24, FRAME_BYTES))
             byte = log.read(1)[0]
             log.seek(-1, os.SEEK_CUR)
             log.write(bytes([byte ^ 0x10]))

@@ -23,7 +23,7 @@ def remove_half_made_keys(server):
         os.unlink(path)
 
 
-def test_killed_at_any_call_of_its_first_start_it_starts(start_world, library, rounds, dice, count):
+def test_a_first_start_killed_at_any_call_starts_again(start_world, library, rounds, rng, count):
     world = start_world(library)
     server, plan = world.server, world.plan
     server.kill()
@@ -34,8 +34,8 @@ def test_killed_at_any_call_of_its_first_start_it_starts(start_world, library, r
     where = [(point, when, call) for point in calls for when in whens_of(point) for call in range(1, calls[point] + 1)]
     if rounds is not None:
         kinds = [point for point in calls if calls[point]]
-        chosen = [dice.choice(kinds) for _ in range(rounds * ROUNDS_A_STEP)]
-        where = [dice.choice([one for one in where if one[0] == point]) for point in chosen]
+        chosen = [rng.choice(kinds) for _ in range(rounds * ROUNDS_A_STEP)]
+        where = [rng.choice([one for one in where if one[0] == point]) for point in chosen]
     kills = 0
     for point, when, call in where:
         server.kill()

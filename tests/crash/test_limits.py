@@ -6,7 +6,7 @@ import signal
 import pytest
 
 from steps import paid, pay
-from support.meanwhile import InBackground
+from support.background import InBackground
 from support.waiting import wait_until
 from world import LOST
 
@@ -42,7 +42,7 @@ def check_each_paid(world, keys):
     assert len(world.settle_books().payments) == len(keys)
 
 
-def test_without_memory_it_ends_and_the_next_start_loses_nothing(start_world, library_if_any, rounds, count):
+def test_a_service_without_memory_ends_and_the_next_start_loses_nothing(start_world, library_if_any, rounds, count):
     if library_if_any is None:
         pytest.skip("a sanitizer reserves terabytes of addresses")
     world = start_world()

@@ -52,7 +52,7 @@ class Walk:
         try:
             self.world.check_told(self.world.settle_books(), self.expected)
         except AssertionError as error:
-            self.violations.append(f"the books: {error}")
+            self.violations.append(f"the ledger: {error}")
 
     def _start_if_ended(self):
         killed = self.world.server.was_killed
@@ -86,15 +86,15 @@ class Walk:
             time.sleep(0.005)
 
 
-def walk_all(world, step, rounds, dice, count):
+def walk_all(world, step, rounds, rng, count):
     walk = Walk(world, step)
     where = [(point, when, call) for point, calls in walk.calls().items() for when in whens_of(point)
              for call in range(1, calls + 1)]
     if rounds is not None and rounds < len(where):
         # Each kind of call as often as the others, however many there are of it.
         kinds = sorted({one[:2] for one in where})
-        chosen = [dice.choice(kinds) for _ in range(rounds)]
-        where = [dice.choice([one for one in where if one[:2] == kind]) for kind in chosen]
+        chosen = [rng.choice(kinds) for _ in range(rounds)]
+        where = [rng.choice([one for one in where if one[:2] == kind]) for kind in chosen]
     for one in where:
         walk.try_strike(*one)
     walk.check_books()
@@ -107,11 +107,11 @@ def by_name(steps):
 
 
 @by_name(STEPS)
-def test_killed_at_any_call_it_goes_on_where_it_was(start_world, library, rounds, dice, count, step):
-    walk_all(start_world(library), step, rounds, dice, count)
+def test_a_service_killed_at_any_call_goes_on_where_it_was(start_world, library, rounds, rng, count, step):
+    walk_all(start_world(library), step, rounds, rng, count)
 
 
 @by_name([Charge, Refund])
-def test_killed_at_any_call_over_plain_http_too(start_world, library, rounds, dice, count, step):
+def test_a_service_killed_at_any_call_goes_on_over_plain_http_too(start_world, library, rounds, rng, count, step):
     """nghttpx may drop a request whose sender is gone. Without it, Stripe carries out whatever was sent."""
-    walk_all(start_world(library, plain=True), step, rounds, dice, count)
+    walk_all(start_world(library, plain=True), step, rounds, rng, count)

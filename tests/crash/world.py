@@ -6,7 +6,7 @@ import signal
 import requests
 
 from plan import Plan
-from support.books import Books, Told
+from support.ledger import Ledger, ReceivedEvents
 from support.database import history
 from support.merchant import Merchant
 from support.nghttpx import Nghttpx
@@ -141,31 +141,31 @@ class World:
         return answer and answer.data
 
     def settle_books(self):
-        """The books when nothing is open any more, held to what is promised of them."""
+        """The ledger when nothing is open any more, held to what is promised of them."""
         def settled():
-            books = Books(self.sandbox, self.merchant)
-            return not books.open and books
-        books = wait_until(settled, timeout=SETTLED_S, what="every payment to end")
-        books.check()
-        for payment in books.payments.values():
+            ledger = Ledger(self.sandbox, self.merchant)
+            return not ledger.open and ledger
+        ledger = wait_until(settled, timeout=SETTLED_S, what="every payment to end")
+        ledger.check()
+        for payment in ledger.payments.values():
             self._check_history(payment)
-        return books
+        return ledger
 
     def _check_history(self, payment):
         """Nothing was applied to it twice."""
         done = [row for row in history(self.server, payment) if row[2]]
         assert len(set(done)) == len(done), f"applied twice: {done}"
 
-    def check_told(self, books, expected):
+    def check_told(self, ledger, expected):
         """expected: of a payment's id, the events that its merchant is told, in order."""
         def told():
-            told = Told(self.receiver)
-            return all(told.types(books.payments[payment_id]) == types for payment_id, types in expected.items())
+            told = ReceivedEvents(self.receiver)
+            return all(told.types(ledger.payments[payment_id]) == types for payment_id, types in expected.items())
         try:
             wait_until(told, timeout=SETTLED_S)
         except AssertionError:
-            told = Told(self.receiver)
-            wrong = {payment_id: (told.types(books.payments[payment_id]), types)
+            told = ReceivedEvents(self.receiver)
+            wrong = {payment_id: (told.types(ledger.payments[payment_id]), types)
                      for payment_id, types in expected.items()
-                     if told.types(books.payments[payment_id]) != types}
+                     if told.types(ledger.payments[payment_id]) != types}
             raise AssertionError(f"told and expected: {wrong}") from None

@@ -16,8 +16,9 @@
     raw       connections on which a test writes the bytes itself
     client    requests to the API, each recorded for the test's report and for checks on all of them
     events    Stripe events and their signatures
-    meanwhile a call that goes on while the test does something else
+    background
+              a call that goes on while the test does something else
     database  stored values that the API does not show
     guide     docs/guide.md, its programs, and a shell in which its commands are typed
-    books     the payments here compared with the charges at the sandbox
+    ledger    the payments here compared with the charges at the sandbox
 """

@@ -39,6 +39,13 @@ class Merchant:
         self.key = self.create_key()
         self.api = server.api(self.key["key"])
 
+    @classmethod
+    def with_stripe(cls, *arguments, **named):
+        """A merchant with Stripe credentials of its own."""
+        merchant = cls(*arguments, **named)
+        merchant.use_stripe()
+        return merchant
+
     def create_key(self, scopes=ALL_SCOPES, mode=None, **flags):
         """The output of createapikey: id, key, prefix, scopes, mode."""
         more = [word for name, value in flags.items() for word in (f"--{name}", value)]

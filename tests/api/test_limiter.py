@@ -9,7 +9,7 @@ from support.merchant import Merchant
 from support.stripe_model import stripe_error
 from support.waiting import wait_until
 
-FAILURES = 10  # in a row, of as many payments: Stripe is away
+FAILURES = 10  # in a row, of as many payments: Stripe counts as unreachable
 
 
 def pay_all(shop, keys):
@@ -28,18 +28,18 @@ def assert_overloaded(answer):
     assert (answer.status, answer.codes) == (503, ["OVERLOADED"]) and int(answer.headers["Retry-After"]) >= 1
 
 
-AWAY = {"nobody listens": None, "503": Answer(503, stripe_error("api_error")),
-        "409": Answer(409, stripe_error("api_error")), "424": Answer(424, stripe_error("api_error")),
-        "something else answers 404": Answer(404, {"message": "no Route matched with those values"})}
+UNREACHABLE = {"nobody listens": None, "503": Answer(503, stripe_error("api_error")),
+               "409": Answer(409, stripe_error("api_error")), "424": Answer(424, stripe_error("api_error")),
+               "something else answers 404": Answer(404, {"message": "no Route matched with those values"})}
 
 
-@pytest.mark.parametrize("how", AWAY)
-def test_while_stripe_is_away_nothing_new_is_recorded_and_all_goes_on_when_it_is_back(start_shop, stub_stripe, how):
+@pytest.mark.parametrize("how", UNREACHABLE)
+def test_while_stripe_is_unreachable_nothing_new_is_recorded_and_all_goes_on_when_it_is_back(start_shop, stub_stripe, how):
     shop = start_shop(patience="300ms")
-    if AWAY[how] is None:
+    if UNREACHABLE[how] is None:
         stub_stripe.close()
     else:
-        stub_stripe.answer_always(*CHARGE, AWAY[how])
+        stub_stripe.answer_always(*CHARGE, UNREACHABLE[how])
     open_ones = [answer.data for answer in pay_all(shop, [f"open-{n}" for n in range(FAILURES)])]
     wait_until(lambda: shop.server.metric("provider_circuit_open"))
     key, answer = refused(shop, [f"late-{n}" for n in range(5)])
@@ -47,7 +47,7 @@ def test_while_stripe_is_away_nothing_new_is_recorded_and_all_goes_on_when_it_is
     known = shop.api.get("/v1/payments?page_size=100").data
     assert key not in {payment["idempotency_key"] for payment in known}
 
-    if AWAY[how] is None:
+    if UNREACHABLE[how] is None:
         stub_stripe.come_back()
     else:
         stub_stripe.behave()
@@ -63,9 +63,8 @@ def test_while_stripe_is_away_nothing_new_is_recorded_and_all_goes_on_when_it_is
 
 def test_an_answer_that_is_not_stripes_is_logged_once_for_each_account(start_shop, stub_stripe):
     shop = start_shop(patience="300ms", reconcile_interval="100ms")
-    stub_stripe.answer_always(*CHARGE, AWAY["something else answers 404"])
-    other = Merchant(shop.server)
-    other.use_stripe()
+    stub_stripe.answer_always(*CHARGE, UNREACHABLE["something else answers 404"])
+    other = Merchant.with_stripe(shop.server)
     payment = pay(shop).data
     pay(other)
     wait_until(lambda: len(stub_stripe.calls(*CHARGE)) > 5)
@@ -113,8 +112,7 @@ def test_a_share_that_is_used_up_is_a_503_and_the_same_key_is_served_later(start
 
 def test_a_flood_of_one_merchant_does_not_delay_anothers_payment(start_shop, stub_stripe):
     shop = start_shop(stripe_rate="1,1", patience="30s")
-    other = Merchant(shop.server)
-    other.use_stripe()
+    other = Merchant.with_stripe(shop.server)
     with concurrent.futures.ThreadPoolExecutor(6) as pool:
         flood = [pool.submit(pay, shop, key=f"flood-{n}") for n in range(5)]
         wait_until(lambda: shop.server.metric("provider_calls_queued") > 0)
@@ -127,8 +125,7 @@ def test_a_flood_of_one_merchant_does_not_delay_anothers_payment(start_shop, stu
 
 def test_an_account_that_is_told_to_slow_down_pauses_alone(start_shop, stub_stripe):
     shop = start_shop()
-    other = Merchant(shop.server)
-    other.use_stripe()
+    other = Merchant.with_stripe(shop.server)
     limited = Answer(429, stripe_error(code="rate_limit"), {"Retry-After": "3"})
     stub_stripe.answer_next(*CHARGE, limited)
     with concurrent.futures.ThreadPoolExecutor(1) as pool:

@@ -4,7 +4,7 @@ import urllib.request
 from collections import defaultdict
 
 
-class Books:
+class Ledger:
     """A merchant's payments, here and at the sandbox, as they are now."""
 
     def __init__(self, sandbox, merchant):
@@ -12,11 +12,11 @@ class Books:
         self.charges = defaultdict(list)  # by our payment's id
         self.refunded_minor = defaultdict(int)  # by the intent's id
         with urllib.request.urlopen(sandbox.url + "/_sandbox/ledger", timeout=30) as answer:
-            ledger = json.load(answer)
-        for charge in ledger["charges"]:
+            at_sandbox = json.load(answer)
+        for charge in at_sandbox["charges"]:
             if charge["metadata"].get("merchant_id") == merchant.id:
                 self.charges[charge["metadata"]["payment_id"]].append(charge)
-        for refund in ledger["refunds"]:
+        for refund in at_sandbox["refunds"]:
             # Without a balance transaction it lets go what was authorised and never captured.
             if refund["status"] == "succeeded" and refund["balance_transaction"] is not None:
                 self.refunded_minor[refund["payment_intent"]] += refund["amount"]
@@ -63,7 +63,7 @@ def _all_payments(merchant):
         page += 1
 
 
-class Told:
+class ReceivedEvents:
     """The events that a receiver got, each by its first delivery, by the payment or card that they are about."""
 
     def __init__(self, receiver):
