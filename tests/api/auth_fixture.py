@@ -1,8 +1,5 @@
 """For the tests of authentication: unused addresses, made-up keys, and requests with them."""
-import contextlib
 import itertools
-import os
-import sqlite3
 import zlib
 
 DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -31,10 +28,3 @@ def ask(server, key=None, address=None, **headers):
 
 def fail(server, address, times=1, key=None):
     return [ask(server, key or made_up_key(), address) for _ in range(times)][-1]
-
-
-@contextlib.contextmanager
-def database(server):
-    with contextlib.closing(sqlite3.connect(os.path.join(server.data_dir, "payments.db"), timeout=10)) as opened:
-        with opened:
-            yield opened

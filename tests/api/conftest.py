@@ -139,8 +139,7 @@ def merchant(server):
 @pytest.fixture
 def listening(server, merchant, sandbox):
     """The merchant, whose account at the sandbox sends its events to the service."""
-    AtStripe(sandbox, merchant).call("POST", "/v1/webhook_endpoints", data={
-        "url": f"{server.url}/v1/webhooks/stripe", "secret": merchant.stripe_webhook_secret, "enabled_events[]": "*"})
+    AtStripe(sandbox, merchant).send_events_to(server, merchant.stripe_webhook_secret)
     return merchant
 
 

@@ -114,21 +114,21 @@ def test_a_merchant_sees_nothing_of_others_and_may_not_ask(audited):
 
 
 @pytest.mark.parametrize("event_type", SEVERITIES)
-def test_the_type_chooses(audited, event_type):
+def test_the_list_is_filtered_by_type(audited, event_type):
     everything = audited.logs(audited.admin, page_size=100)
     chosen = audited.logs(audited.admin, event_type=event_type, page_size=100)
     assert chosen and chosen == [item for item in everything if item["event_type"] == event_type]
 
 
 @pytest.mark.parametrize("severity", ["info", "warn", "critical"])
-def test_the_severity_chooses(audited, severity):
+def test_the_list_is_filtered_by_severity(audited, severity):
     chosen = audited.logs(audited.admin, severity=severity, page_size=100)
     assert chosen and {item["severity"] for item in chosen} == {severity}
     for item in audited.logs(severity=severity):
         assert (item["severity"], item["merchant_id"]) == (severity, audited.merchant.id)
 
 
-def test_the_time_chooses(audited):
+def test_the_list_is_filtered_by_time(audited):
     items = audited.logs(event_type="merchant.created")
     made_at = items[0]["created_at"]
     assert audited.logs(event_type="merchant.created", since=made_at) == items

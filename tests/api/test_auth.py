@@ -5,7 +5,8 @@ import uuid
 
 import pytest
 
-from auth_fixture import FAILURES_ALLOWED, addresses, ask, database, fail, made_up_key, new_address
+from auth_fixture import FAILURES_ALLOWED, addresses, ask, fail, made_up_key, new_address
+from support.database import open_database
 from support.merchant import ALL_SCOPES, Merchant
 from support.raw import Raw
 from support.server import Server
@@ -88,7 +89,7 @@ def test_a_key_in_the_query_is_no_key(guarded, known):
 
 @pytest.mark.parametrize("key", [None, "sk_live_your_key", made_up_key()[:-1] + "!"])
 def test_text_that_cannot_be_a_key_never_reaches_the_database(guarded, key):
-    with database(guarded) as rows:
+    with open_database(guarded) as rows:
         rows.execute("BEGIN IMMEDIATE")  # nobody else writes now
         api = guarded.api(key, X_Forwarded_For=new_address())
         refused(api.post("/v1/payments", "{"), 401, "AUTH_INVALID_KEY")

@@ -3,7 +3,8 @@ changes are written at once."""
 import collections
 import uuid
 
-from auth_fixture import ask, database, fail, made_up_key
+from auth_fixture import ask, fail, made_up_key
+from support.database import open_database
 from support.merchant import Merchant
 from support.shape import succeeded
 
@@ -43,7 +44,7 @@ def test_an_entry_about_a_known_key_names_its_merchant(start_server, nghttpx):
     for asked_with in (key["key"], revoked["key"], made_up_key()):
         ask(server, asked_with)
     server.terminate()
-    with database(server) as rows:
+    with open_database(server) as rows:
         named = rows.execute("SELECT event_type, merchant_id, key_prefix FROM audit_log WHERE event_type LIKE 'auth.%'")
         id_bytes = uuid.UUID(merchant.id).bytes
         assert sorted(named, key=str) == sorted([("auth.scope_denied", id_bytes, key["prefix"]),
@@ -65,6 +66,6 @@ def test_strangers_leave_room_for_what_our_own_keys_do(start_server, nghttpx):
 
 
 def audit_rows(server):
-    with database(server) as rows:
+    with open_database(server) as rows:
         return rows.execute("SELECT event_type, severity, actor_ip, key_prefix, metadata ->> '$.count' FROM audit_log "
                             "ORDER BY seq").fetchall()

@@ -3,13 +3,13 @@ Stripe does; a stub leaves the outcome unknown or refuses."""
 import uuid
 
 import pytest
-import requests
 import stripe
 
 from stub_fixture import wait_for_status
+from support.at_stripe import press
+from support.background import InBackground
 from support.events import event, intent_of, send_event
 from support.http_listener import Answer
-from support.background import InBackground
 from support.merchant import Merchant
 from support.shape import refused
 from support.stripe_model import AUTHENTICATE, stripe_error
@@ -38,11 +38,6 @@ def bring_back(shop, payment, *, expect=200):
 
 def confirmations(stub, payment):
     return stub.calls("POST", f"/v1/payment_intents/{payment['provider_ref']}/confirm")
-
-
-def press(payment, action):
-    answer = requests.post(payment["next_action"]["redirect_url"], data={"action": action}, allow_redirects=False, timeout=10)
-    assert answer.status_code == 303, answer.text
 
 
 def history(shop, payment):
@@ -87,7 +82,7 @@ def test_a_repeat_is_answered_with_the_pending_payment(observed):
     assert len(confirmations(observed.stripe, failed)) == 1
 
 
-def test_many_at_once_are_one(observed):
+def test_concurrent_repeats_are_one_attempt(observed):
     failed = renewal(observed)
     answers = [asked.result() for asked in [InBackground(bring_back, observed, failed) for _ in range(8)]]
     assert len({answer.data["next_action"]["redirect_url"] for answer in answers}) == 1
@@ -120,7 +115,7 @@ def test_one_that_is_to_be_captured_is_authorised_by_its_payer(listening):
 
 # Refusals
 
-def test_only_what_failed_for_want_of_its_payer_is_brought_back(merchant):
+def test_only_a_payment_that_failed_without_its_payer_can_be_brought_back(merchant):
     card = merchant.api.post("/v1/payments/cards", {"payment_method_id": "pm_card_visa"}, expect=201).data
     declining = merchant.api.post("/v1/payments/cards", {"payment_method_id": "pm_card_chargeCustomerFail"}, expect=201).data
     for payment, says in [(merchant.pay(), "completed"), (merchant.pay(saved_card_id=card["id"]), "completed"),

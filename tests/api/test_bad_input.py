@@ -85,7 +85,7 @@ def test_deep_nesting_is_a_bad_request(victim, open_, close):
     '"10,00"', '"1_000"', '"1 000"', '"$10"', '"10."', '".5"', '"."', '"NaN"', '"Infinity"', '"0x10"', '"10.00.00"',
     '"١٠"', '"１０"',
     '"' + "9" * 60000 + '"', '"ten"'])
-def test_an_amount_that_is_none_is_refused_and_named(victim, amount):
+def test_an_invalid_amount_is_refused_and_named(victim, amount):
     others = {name: value for name, value in BODY.items() if name != "amount"}
     text = f'{{"amount": {amount}, ' + json.dumps(others)[1:]
     refused(post(victim, text), 422, "VALIDATION_ERROR", "amount")
@@ -94,7 +94,7 @@ def test_an_amount_that_is_none_is_refused_and_named(victim, amount):
 @pytest.mark.parametrize("currency", [
     "", "US", "USDD", "XXX", "XTS", "XAU", "ABC", "usd ", "U$D", "USé", "ＵＳＤ", None, 840, [], {},
     "USD,EUR"])
-def test_a_currency_that_is_none_is_refused_and_named(victim, currency):
+def test_an_invalid_currency_is_refused_and_named(victim, currency):
     refused(post(victim, BODY | {"currency": currency}), 422, "VALIDATION_ERROR", "currency")
 
 
@@ -218,7 +218,7 @@ def test_another_method_is_not_allowed_and_those_that_are_are_named(victim, meth
     assert set(answer.headers["Allow"].split(", ")) == allowed
 
 
-def test_a_body_where_none_is_read_is_harmless(victim):
+def test_a_body_on_a_route_that_reads_none_is_harmless(victim):
     with Raw(victim.server) as raw:
         raw.request("GET", "/v1/payments", b'{"a": 1}', X_API_Key=victim.key["key"])
         assert succeeded(raw_answer(raw)) == []

@@ -76,7 +76,7 @@ def test_a_payment_is_captured_once(observed):
     assert observed.stripe.charged_minor(payment["id"]) == 400
 
 
-def test_many_captures_at_once_are_one(merchant):
+def test_concurrent_captures_are_one(merchant):
     payment = authorise(merchant)
     path = f"/v1/payments/{payment['id']}/capture"
     answers = [capture.result() for capture in [InBackground(merchant.api.post, path) for _ in range(8)]]
@@ -195,7 +195,7 @@ def test_if_stripe_does_not_say_how_much_it_captured_it_captured_what_was_asked_
 
 
 @both_ways
-def test_it_goes_on_after_a_restart(impatient_shop, stub_stripe, how):
+def test_a_capture_or_cancellation_goes_on_after_a_restart(impatient_shop, stub_stripe, how):
     payment = authorise(impatient_shop)
     stub_stripe.answer_always(*WAYS[how], SENT_AGAIN["500"])
     impatient_shop.end(payment, how, expect=202)

@@ -152,7 +152,7 @@ def test_an_event_changes_only_the_signers_card_if_two_merchants_hold_the_same_s
     assert theirs["id"] != mine["id"]
 
 
-def test_another_merchant_cannot_speak_of_a_card_that_it_does_not_hold(shop, stub_stripe):
+def test_another_merchants_event_changes_no_card_that_it_does_not_have(shop, stub_stripe):
     card = saved(shop)
     other = Merchant.with_stripe(shop.server)
     told = [event("payment_method.detached", methods(stub_stripe)[0]),

@@ -52,7 +52,7 @@ def test_a_customer_that_is_deleted_before_we_know_that_a_card_was_attached_has_
     assert saved(shop)["is_default"] and len(stub_stripe.objects("customer")) == 1
 
 
-def test_a_customer_that_is_deleted_before_we_know_its_id_is_made_anew(shop, stub_stripe):
+def test_a_customer_that_is_deleted_before_we_know_its_id_is_made_again(shop, stub_stripe):
     gate = threading.Event()
     stub_stripe.answer_next(*CUSTOMER, executed(gate=gate))
     saving = InBackground(save, shop)

@@ -1,10 +1,10 @@
 """Cards that their payer sets up, so that they can be charged without him: how each kind of card can be charged after each
 kind of set-up, and that a set-up ends the same whatever is lost on the way."""
 import pytest
-import requests
 import stripe
 
 from stub_fixture import wait_for_status
+from support.at_stripe import press
 from support.events import event, send_event, thin_event
 from support.http_listener import Answer
 from support.merchant import Merchant
@@ -41,12 +41,6 @@ def card_of(merchant, card):
 def wait_for_card(merchant, card, status):
     return wait_until(lambda: (found := card_of(merchant, card))["status"] == status and found,
                       what=f"the card to be {status}")
-
-
-def press(card, action="complete"):
-    """The payer at the bank's page."""
-    answer = requests.post(card["next_action"]["redirect_url"], data={"action": action}, allow_redirects=False, timeout=10)
-    assert answer.status_code == 303 and answer.headers["Location"].startswith(RETURN_URL)
 
 
 def authenticate(setup):
@@ -90,7 +84,7 @@ def test_a_card_that_was_set_up_can_be_charged_as_its_kind_allows(listening, rec
     listening.use_webhook(receiver.url)
     card = set_up(listening, method)
     if card["status"] == "pending":
-        press(card)
+        assert press(card).startswith(RETURN_URL)
     card = wait_for_card(listening, card, "active")
     assert (card["next_action"], card["failure"], card["is_default"]) == (None, None, True)
     event = receiver.wait_for("card.saved").json
@@ -112,7 +106,7 @@ def test_a_card_that_was_saved_while_paying_can_be_charged_as_its_kind_allows(
     payment = listening.pay(payment_method=method, save_card=True, customer_email="user@example.com",
                             return_url=RETURN_URL)
     if payment["status"] == "pending":
-        press(payment)
+        assert press(payment).startswith(RETURN_URL)
     card = receiver.wait_for("card.saved").json["data"]
     assert charge(listening, card) == off_session
     assert charge(listening, card, off_session=False, return_url=RETURN_URL) == on_session
@@ -121,7 +115,7 @@ def test_a_card_that_was_saved_while_paying_can_be_charged_as_its_kind_allows(
 def test_a_card_whose_payer_has_paid_once_is_charged_without_him_from_then_on(listening):
     card = save(listening, ON_SETUP).data
     first = listening.pay(saved_card_id=card["id"], off_session=False, return_url=RETURN_URL)
-    press(first)
+    assert press(first).startswith(RETURN_URL)
     wait_for_status(listening, first, "completed")
     assert charge(listening, card) == COMPLETED
 
@@ -130,14 +124,14 @@ def test_a_card_whose_payer_has_paid_once_is_charged_without_him_from_then_on(li
 def test_a_card_whose_payer_fails_to_authenticate_is_failed(listening, receiver, method):
     listening.use_webhook(receiver.url)
     card = set_up(listening, method)
-    press(card, "fail")
+    assert press(card, "fail").startswith(RETURN_URL)
     failed = wait_for_card(listening, card, "failed")
     assert failed["failure"]["code"] == "setup_intent_authentication_failure" and failed["next_action"] is None
     assert receiver.wait_for("card.failed").json["data"]["failure"] == failed["failure"]
     refused(listening.api.post("/v1/payments", {"amount": "10.00", "currency": "USD", "provider": "stripe",
                                                 "saved_card_id": card["id"]}, idempotency_key="k"), 404, "NOT_FOUND")
     assert listening.api.get("/v1/payments/cards", expect=200).data == []
-    press(again := set_up(listening, method))
+    assert press(again := set_up(listening, method)).startswith(RETURN_URL)
     assert again["id"] != card["id"]
     wait_for_card(listening, again, "active")
 
@@ -215,10 +209,10 @@ def test_a_fault_that_stripe_stored_for_a_set_up_does_not_keep_the_card_from_bei
     wait_until(lambda: card_of(shop, card)["last4"] == "4242", what="the card's details")
 
 
-def test_a_set_up_is_asked_after_where_its_event_is_lost(start_server, sandbox, nghttpx):
+def test_a_set_up_whose_event_is_lost_is_looked_up(start_server, sandbox, nghttpx):
     merchant = Merchant.with_stripe(start_server(**nghttpx.settings))
     card = set_up(merchant, ON_SETUP)
-    press(card)
+    assert press(card).startswith(RETURN_URL)
     wait_until(lambda: card_of(merchant, card)["status"] == "active", timeout=30, what="the card to be active")
 
 
@@ -288,7 +282,7 @@ def test_a_deleted_card_whose_payer_was_faster_is_detached(start_shop, stub_stri
 
 def test_a_failed_card_can_be_deleted(listening):
     card = set_up(listening, ON_SETUP)
-    press(card, "fail")
+    assert press(card, "fail").startswith(RETURN_URL)
     wait_for_card(listening, card, "failed")
     listening.api.delete(f"/v1/payments/cards/{card['id']}", expect=200)
     refused(listening.api.get(f"/v1/payments/cards/{card['id']}"), 404, "NOT_FOUND")

@@ -175,7 +175,7 @@ def test_each_key_of_one_card_gets_its_own_first_answer_again(shop, stub_stripe)
         assert (again.status, again.body, again.replayed) == (201, answer.body, True)
 
 
-def test_keys_are_of_a_merchant_and_apart_from_those_of_payments(server, merchant):
+def test_idempotency_keys_belong_to_a_merchant_and_differ_from_those_of_payments(server, merchant):
     other = Merchant.with_stripe(server)
     merchant.pay(idempotency_key="key-1")
     assert saved(merchant, key="key-1")["id"] != saved(other, key="key-1")["id"]

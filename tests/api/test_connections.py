@@ -168,7 +168,7 @@ def test_a_client_that_leaves_with_half_a_body_leaves_nothing(payer):
     assert answer.status == 201 and not answer.replayed
 
 
-def test_a_request_that_never_comes_whole_does_not_hold_up_the_end(start_server, nghttpx):
+def test_a_request_that_never_comes_whole_does_not_delay_the_end(start_server, nghttpx):
     server = start_server(**nghttpx.settings)
     merchant = Merchant(server)
     with Raw(server) as raw:
@@ -179,7 +179,7 @@ def test_a_request_that_never_comes_whole_does_not_hold_up_the_end(start_server,
 
 # Many, and all at once
 
-def test_hundreds_of_idle_connections_hold_nobody_up(payer):
+def test_hundreds_of_idle_connections_delay_nobody(payer):
     with contextlib.ExitStack() as stack:
         silent = [stack.enter_context(Raw(payer.server)) for _ in range(250)]
         begun = [stack.enter_context(Raw(payer.server)) for _ in range(250)]
@@ -296,7 +296,7 @@ def test_bytes_that_are_not_http_get_one_error_and_do_nothing(payer, text):
     assert payer.server.api().get("/healthz").status == 200
 
 
-def test_a_stranger_to_http_1_1_is_answered_too(payer):
+def test_a_client_of_http_1_0_is_answered_too(payer):
     with Raw(payer.server) as raw:
         raw.send(b"GET /healthz HTTP/1.0\r\n\r\n")
         assert raw.answer().status == 200

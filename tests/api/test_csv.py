@@ -92,7 +92,7 @@ def test_head_answers_the_headers_and_sends_none_of_the_list(stocked):
     wait_until(lambda: stocked.server.metric("exports_in_flight") == 0)
 
 
-def test_filters_hold(stocked):
+def test_the_filters_of_the_list_apply(stocked):
     _, rows = as_csv(stocked.api, "?status=failed&livemode=false&min_amount=100")
     assert [row["amount"] for row in rows] == [str(row["amount"]) for row in reversed(stocked.stock)
                                                if row["status"] == "failed" and not row["livemode"] and row["amount"] >= 100]
@@ -108,7 +108,7 @@ def test_a_test_key_gets_test_payments_alone(stocked):
 @pytest.mark.parametrize("accept, is_csv", [
     ("text/csv", True), ("TEXT/CSV; charset=utf-8", True), ("text/csv, */*;q=0.1", True), ("text/csv, application/json", False),
     ("application/json", False), ("*/*", False), ("text/html", False), (None, False)])
-def test_it_is_given_to_who_asks_for_it(merchant, accept, is_csv):
+def test_a_client_that_accepts_csv_gets_it(merchant, accept, is_csv):
     answer = merchant.api.get("/v1/payments", headers={"Accept": accept}, expect=200)
     assert answer.headers.get_content_type() == ("text/csv" if is_csv else "application/json")
 
@@ -200,7 +200,7 @@ def memory_bytes(server):
 
 
 @pytest.mark.skipif(SCALE != 1, reason="sanitizers keep what was freed")
-def test_its_length_costs_no_memory(long_list):
+def test_a_long_list_costs_no_memory(long_list):
     as_csv(long_list.api, "?max_amount=1")
     before = memory_bytes(long_list.server)
     answer, rows = as_csv(long_list.api)

@@ -8,6 +8,7 @@ import sqlite3
 
 import pytest
 
+from support.database import open_database
 from support.merchant import Merchant
 from support.server import Server
 
@@ -108,7 +109,7 @@ def test_a_damaged_row_of_any_content_does_not_stop_the_service(stored, table):
 def test_verify_audit_tells_of_a_damaged_entry(binary, nghttpx, start_server, change):
     server = start_server(**nghttpx.settings)
     Merchant(server)
-    with contextlib.closing(sqlite3.connect(f"{server.data_dir}/payments.db", timeout=20)) as database, database:
+    with open_database(server) as database:
         assert database.execute(f"UPDATE audit_log SET {change} WHERE seq = 2").rowcount == 1
     told = server.command("verify-audit", check=False)
     assert told.returncode == 1 and "tampered with: entry 2" in told.stderr

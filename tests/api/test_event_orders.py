@@ -171,7 +171,7 @@ def test_a_refund_at_the_dashboard_in_place_of_one_that_failed_is_taken_over_in_
     assert told_of(shop, receiver, payment) == {"payment.completed": 1, "payment.refunded": 2, "refund.failed": 1}
 
 
-def test_a_refund_that_failed_makes_room_for_an_older_one_in_the_list(shop, stub_stripe):
+def test_a_failed_refund_leaves_its_amount_to_an_older_one_in_the_list(shop, stub_stripe):
     payment = shop.pay()
     account = stub_stripe.model.accounts[shop.stripe_key]
     made = account.add("re_", "refund", amount=0, currency="usd", status="pending", failure_reason=None, reason=None,

@@ -3,9 +3,9 @@ is no webhook secret. Only events change a payment here: the service makes no ot
 import uuid
 
 import pytest
-import requests
 import stripe
 
+from support.at_stripe import AtStripe, press
 from support.database import history, is_asking_for_events, stored_events
 from support.events import event
 from support.http_listener import Answer
@@ -65,11 +65,7 @@ def test_events_that_were_missed_while_the_service_was_down_are_applied_when_it_
 
 
 def test_an_event_that_came_and_is_also_fetched_is_applied_once(shop, sandbox, receiver):
-    answer = requests.post(f"{sandbox.url}/v1/webhook_endpoints", timeout=10,
-                           data={"url": f"{shop.server.url}/v1/webhooks/stripe", "enabled_events[]": "*",
-                                 "secret": shop.stripe_webhook_secret},
-                           headers={"Authorization": f"Bearer {shop.stripe_key}"})
-    assert answer.status_code == 200, answer.text
+    AtStripe(sandbox, shop).send_events_to(shop.server, shop.stripe_webhook_secret)
     payment = shop.pay(payment_method="pm_card_createDispute")
     receiver.wait_for("payment.disputed")
     came = stored_events(shop.server, shop)
@@ -84,7 +80,7 @@ def test_an_event_that_came_and_is_also_fetched_is_applied_once(shop, sandbox, r
 
 
 @pytest.mark.parametrize("kills", [0, 3])
-def test_more_than_a_page_is_fetched_whole_though_the_process_dies_meanwhile(shop, sandbox, receiver, kills):
+def test_more_than_a_page_is_fetched_although_the_process_dies_meanwhile(shop, sandbox, receiver, kills):
     payment = shop.pay("100.00")
     shop.server.terminate()
     refunds = [refund_at_dashboard(sandbox, shop, payment, 100).id for _ in range(60)]
@@ -109,8 +105,7 @@ def test_more_than_a_page_is_fetched_whole_though_the_process_dies_meanwhile(sho
 
 def test_a_payer_who_authenticates_completes_the_payment(unlistening, receiver):
     payment = unlistening.pay(payment_method=AUTHENTICATE, return_url="https://shop.example/return")
-    requests.post(payment["next_action"]["redirect_url"], data={"action": "complete"}, allow_redirects=False,
-                  timeout=10)
+    press(payment)
     wait_until(lambda: unlistening.payment(payment["id"])["status"] == "completed", what="the payment to be completed")
     assert [(what, cause) for what, cause, _ in history(unlistening.server, payment)][-1] == ("completed", "event")
     receiver.wait_for("payment.completed")
@@ -199,7 +194,7 @@ def test_a_page_that_is_too_large_to_be_taken_is_asked_for_in_smaller_ones(stub_
     wait_until(lambda: is_disputed(stub_shop, payment), what="the dispute to be told")
 
 
-def test_only_what_can_change_something_is_asked_for(stub_shop, stub_stripe):
+def test_only_events_that_can_change_something_are_asked_for(stub_shop, stub_stripe):
     request = stub_stripe.wait_for(*EVENTS)[0]
     names = [pair.split("=")[0] for pair in request.target.partition("?")[2].split("&")]
     assert set(names) == {"limit", "created[gte]", "types[]"} and names.count("types[]") <= 20

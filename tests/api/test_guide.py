@@ -7,7 +7,6 @@ import subprocess
 import uuid
 
 import pytest
-import requests
 
 from guide_fixture import INTERPRETERS
 from support.guide import Block, Terminal, check, is_as_shown
@@ -171,10 +170,9 @@ def run_in_a_browser(folder, **given):
     return said
 
 
-def test_the_payer_authenticates_in_the_shops_own_page(folder, listening, sandbox):
+def test_the_payer_authenticates_in_the_shops_own_page(folder, listening, at_stripe):
     pending = listening.pay(payment_method=AUTHENTICATE)
-    intent = requests.get(f"{sandbox.url}/v1/payment_intents/{pending['provider_ref']}", timeout=10,
-                          headers={"Authorization": f"Bearer {listening.stripe_key}"}).json()
+    intent = at_stripe.intent(pending)
     said = run_in_a_browser(folder, page=intent["next_action"]["use_stripe_sdk"]["stripe_js"],
                             secret=intent["client_secret"], payment=pending)
     assert said.startswith("Thank you")

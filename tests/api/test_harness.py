@@ -149,7 +149,7 @@ def test_text_that_people_are_shown_is_not_taken_for_a_secret(text):
     assert not leaks.found(text)
 
 
-def test_a_service_that_keeps_its_own_key_in_clear_is_found_out(start_server, nghttpx):
+def test_a_service_that_stores_its_own_key_in_clear_fails_the_test(start_server, nghttpx):
     server = start_server(**nghttpx.settings)
     with open(f"{server.data_dir}/master.key", encoding="ascii") as file:
         key = file.read().strip()

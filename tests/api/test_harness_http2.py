@@ -30,7 +30,7 @@ def charge(stripe, certificate):
     return call
 
 
-def test_it_charges_over_http_2_and_1_1_and_records_which(stripe, charge):
+def test_the_stub_charges_over_http_2_and_1_1_and_records_which(stripe, charge):
     assert charge().endswith(" 0 2 200") and charge("--http1.1").endswith(" 0 1.1 200")
     first, second = stripe.calls(*CHARGE)
     assert (first.connection, second.connection) == (stripe.listener.connections[0], None)
@@ -46,14 +46,14 @@ def test_it_charges_over_http_2_and_1_1_and_records_which(stripe, charge):
     (executed(hang=True, act=lambda connection, _: connection.goaway(0, ErrorCodes.INTERNAL_ERROR)), "60", "(16 0 000|0 2 200)"),
     (executed(hang=True, act=lambda connection, _: connection.mute(reading=False)), "5", "28 0 000"),
 ], ids=["cut", "reset", "a reset stream", "gone away", "mute"])
-def test_it_misbehaves_as_it_is_told_and_the_charge_stands(stripe, charge, answer, patience_s, end):
+def test_the_stub_misbehaves_as_set_and_the_charge_stands(stripe, charge, answer, patience_s, end):
     stripe.answer_next(*CHARGE, answer)
     said = charge("-m", patience_s)
     assert re.search(f" {end}$", said), said
     assert stripe.charged_minor("p1") == 1000
 
 
-def test_it_speaks_before_the_answer(stripe, charge):
+def test_the_stub_can_write_before_the_answer(stripe, charge):
     stripe.answer_next(*CHARGE, executed(act=lambda connection, stream: connection.interim(stream, 103, link="</>")))
     said = charge()
     assert said.startswith("HTTP/2 103") and "HTTP/2 200" in said
@@ -66,7 +66,7 @@ def test_a_refused_stream_carries_nothing_out(stripe, charge):
     assert stripe.calls(*CHARGE) and stripe.charged_minor("p1") == 0
 
 
-def test_it_says_something_else_in_place_of_http_2(stripe, charge):
+def test_the_stub_can_write_other_bytes_than_http_2(stripe, charge):
     stripe.listener.when_connected(lambda sock: sock.sendall(b"garbage" * 100))
     assert not charge().endswith("200") and not stripe.requests
 
@@ -111,7 +111,7 @@ def connect(certificate):
         sock.close()
 
 
-def test_its_answer_may_have_trailers(stripe, connect):
+def test_the_stubs_answer_may_have_trailers(stripe, connect):
     stripe.answer_next("GET", "*", Answer(trailers={"x-last": "1"}))
     client = connect(stripe)
     client.ask()

@@ -87,7 +87,7 @@ def test_a_long_history_is_paged_newest_first(merchant):
 
 
 @pytest.mark.parametrize("query, field", [("status=failed", "status"), ("page=0", "page"), ("cursor=x", "cursor")])
-def test_it_has_pages_and_no_filters(merchant, query, field):
+def test_the_history_has_pages_and_no_filters(merchant, query, field):
     payment = merchant.pay()
     refused(merchant.api.get(f"/v1/payments/{payment['id']}/events?{query}"), 422, "VALIDATION_ERROR", field)
 

@@ -35,7 +35,7 @@ def test_never_more_streams_are_open_than_are_allowed(start_shop, start_stripe, 
     assert_well(shop, CONNECTIONS_MAX)
 
 
-def test_a_limit_that_is_lowered_and_raised_meanwhile_is_kept_to(shop, stripe):
+def test_the_service_keeps_to_a_limit_that_is_lowered_and_raised(shop, stripe):
     gate = threading.Event()
     stripe.answer_always(*CHARGE, executed(gate=gate))
     early = pay_at_once(shop, 10)

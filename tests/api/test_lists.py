@@ -134,7 +134,7 @@ def test_a_test_key_is_shown_test_payments_alone(stock, text):
     assert stock.listed(stock.test_key, **query_of(text)) == (expected, len(expected))
 
 
-def test_filters_together_must_all_hold(stock):
+def test_several_filters_apply_together(stock):
     rng = random.Random(2)
     found_some = 0
     for _ in range(60):
@@ -247,7 +247,7 @@ def test_pages_after_the_last_are_empty(stock):
         assert (answer.data, answer.meta["total"], answer.meta["next_cursor"]) == ([], 3000, None)
 
 
-def test_a_cursor_stands_for_a_place_whatever_the_filters_and_the_size(stock):
+def test_a_cursor_works_with_any_filters_and_page_size(stock):
     page = stock.merchant.api.get("/v1/payments", query={"page_size": 30, "status": "completed"}, expect=200)
     place = stock.expected().index(page.data[-1]["id"])
     after = stock.merchant.api.get("/v1/payments", query={"page_size": 40, "cursor": page.meta["next_cursor"]}, expect=200)

@@ -2,11 +2,11 @@
 much memory, each address has a share of it, and everybody else is served."""
 import contextlib
 import select
-import sqlite3
 import time
 
 import pytest
 
+from support.database import open_database
 from support.merchant import Merchant
 from support.raw import Raw
 from support.shape import refused, succeeded
@@ -47,7 +47,7 @@ def are_taken(server, count):
     return held // BODY_BYTES + refusals >= count and (held, refusals)
 
 
-def test_bodies_that_never_end_hold_a_share_of_an_address_and_no_more(shop):
+def test_bodies_that_never_end_hold_no_more_than_the_share_of_their_address(shop):
     with contextlib.ExitStack() as stack:
         raws = send_all_but_one_byte(stack, shop.server, "127.0.0.2", 30)
         held, refusals = wait_until(lambda: are_taken(shop.server, 30))
@@ -89,10 +89,10 @@ def test_the_body_of_a_request_refused_at_its_head_is_not_held(shop):
         assert shop.server.metric("http_memory_bytes") == 0
 
 
-def test_a_client_that_does_not_read_long_answers_holds_its_share_and_no_more(shop):
+def test_a_client_that_does_not_read_long_answers_holds_no_more_than_its_share(shop):
     for _ in range(100):
         shop.pay()
-    with contextlib.closing(sqlite3.connect(f"{shop.server.data_dir}/payments.db", timeout=10)) as database, database:
+    with open_database(shop.server) as database:
         database.execute("UPDATE payments SET metadata = ?", ('{"a":"' + "x" * 100_000 + '"}',))
     asked = f"GET /v1/payments?page_size=100 HTTP/1.1\r\nHost: a\r\nX-API-Key: {shop.key['key']}\r\n\r\n".encode()
     with contextlib.ExitStack() as stack:

@@ -147,7 +147,7 @@ def test_deleting_credentials_stops_new_payments_and_setting_them_starts_again(b
 
 
 @pytest.mark.parametrize("name", ["paypal", "Stripe", "x", "%2e%2e"])
-def test_a_provider_that_is_none_is_not_found(bare, name):
+def test_an_unknown_provider_is_not_found(bare, name):
     bare.use_stripe()
     refused(bare.api.delete(f"{PROVIDERS}/{name}"), 404, "NOT_FOUND")
 
@@ -171,7 +171,7 @@ def test_a_provider_that_is_none_is_not_found(bare, name):
     (credentials("sk_test_1", webhook_secret="whsec_"), {"stripe.webhook_secret"}),
     (credentials("sk_test_1", webhook_secret=7), {"stripe.webhook_secret"}),
 ])
-def test_credentials_that_cannot_be_are_refused_and_named(bare, body, fields):
+def test_invalid_credentials_are_refused_and_named(bare, body, fields):
     refused(bare.api.put(PROVIDERS, body), 422, "VALIDATION_ERROR", *fields)
     assert succeeded(bare.api.get(PROVIDERS)) == [] and audited(bare) == []
 
@@ -226,7 +226,7 @@ def test_a_changed_url_or_a_rotation_makes_a_new_secret(bare):
     ({"webhook_url": URL, "rotate_secret": 1}, {"rotate_secret"}),
     ({"webhook_url": URL, "secret": "x"}, {"secret"}), ({"url": URL}, {"url", "webhook_url"}),
 ])
-def test_a_url_that_cannot_be_is_refused_and_named(bare, body, fields):
+def test_an_invalid_url_is_refused_and_named(bare, body, fields):
     refused(bare.api.put(WEBHOOK, body), 422, "VALIDATION_ERROR", *fields)
     assert succeeded(bare.api.get("/v1/merchant/me"))["webhook_url"] is None and audited(bare) == []
 

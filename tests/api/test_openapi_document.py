@@ -71,7 +71,7 @@ def examples(document):
 
 # It is OpenAPI 3.1
 
-def test_its_form_is_that_of_openapi_3_1(document):
+def test_the_document_is_valid_openapi_3_1(document):
     validator = jsonschema.Draft202012Validator(STRUCTURE)
     assert not [f"{error.json_path}: {error.message}" for error in validator.iter_errors(document)]
 
@@ -155,7 +155,7 @@ def test_no_object_of_ours_has_fields_that_are_not_described(openapi):
 
 # Its examples are what it describes
 
-def test_every_example_is_what_it_stands_for(document, openapi):
+def test_every_example_matches_its_schema(document, openapi):
     found = list(examples(document))
     assert len(found) > 25
     for at, schema, example in found:

@@ -1,6 +1,5 @@
 """Payments as a merchant makes, reads and lists them: modes, next actions, refusals, and a payment's optional fields."""
 import os
-import sqlite3
 import uuid
 
 import pytest
@@ -8,6 +7,7 @@ import requests
 
 from sandbox_fixture import charges_of
 from support import leaks
+from support.database import open_database
 from support.events import event, intent_of, send_event
 from support.merchant import Merchant
 from support.shape import UUID7, refused, succeeded
@@ -48,7 +48,7 @@ def test_another_merchants_payment_is_not_found(server, merchant):
     "01a207aee320757dbe74048664add68d",
     "{01a207ae-e320-757d-be74-048664add68d}", "01a207ae-e320-757d-be74-048664add68g", "%20", "'%20OR%201=1--",
     "é" * 50])
-def test_an_id_that_is_none_is_not_found(merchant, name):
+def test_an_invalid_id_is_not_found(merchant, name):
     answer = merchant.api.get("/v1/payments/" + requests.utils.quote(name, safe="%{}'=-"))
     refused(answer, 404, "NOT_FOUND")
 
@@ -334,7 +334,7 @@ def test_card_data_is_refused_and_neither_answered_nor_logged(server, merchant, 
     assert not in_data_directory(server, *leaks.CARD_NUMBERS)
 
 
-def test_card_data_is_all_that_a_refusal_speaks_of(merchant):
+def test_a_refusal_of_card_data_names_nothing_else(merchant):
     refuse(merchant, {"cvc": "123", "amount": "x", "unknown": 1}, "CARD_DATA_REFUSED", "cvc")
 
 
@@ -350,7 +350,7 @@ def test_every_payment_that_was_made_is_in_the_database(start_server, nghttpx):
     merchant = Merchant.with_stripe(server)
     made = {merchant.pay(amount=f"{number}.25")["id"].replace("-", "") for number in range(1, 6)}
     server.terminate()
-    with sqlite3.connect(os.path.join(server.data_dir, "payments.db")) as database:
+    with open_database(server) as database:
         rows = database.execute("SELECT lower(hex(id)), amount_minor, status FROM payments ORDER BY id").fetchall()
         assert database.execute("SELECT count(*) FROM operations WHERE kind <> 'events'").fetchone() == (0,)
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)

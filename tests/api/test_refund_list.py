@@ -36,7 +36,7 @@ def test_it_shows_every_refund_as_it_is_newest_first(known):
     assert answer.meta == {"page": 1, "page_size": 50, "total": 7, "next_cursor": None}
 
 
-def test_the_payment_chooses(known):
+def test_the_list_is_filtered_by_payment(known):
     for payment in known.payments:
         expected = [refund for refund in known.refunds if refund["payment_id"] == payment["id"]]
         assert listed(known.api, payment_id=payment["id"]) == newest_first(expected)
@@ -45,13 +45,13 @@ def test_the_payment_chooses(known):
     assert listed(known.api, payment_id=known.payments[0]["id"], status="failed") == []
 
 
-def test_the_status_and_the_time_choose(known):
+def test_the_list_is_filtered_by_status_and_time(known):
     assert len(listed(known.api, status="completed", since="2025-01-01T00:00:00Z", until="2999-01-01")) == 7
     for query in ({"status": "pending"}, {"status": "failed"}, {"since": "2999-01-01"}, {"until": "2025-01-01"}):
         assert listed(known.api, **query) == []
 
 
-def test_the_mode_chooses_and_a_test_key_sees_its_own(known):
+def test_the_list_is_filtered_by_mode_and_a_test_key_sees_its_own(known):
     live = [refund for refund in known.refunds if refund["livemode"]]
     test = [refund for refund in known.refunds if not refund["livemode"]]
     assert len(live) == 2

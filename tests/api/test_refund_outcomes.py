@@ -248,7 +248,7 @@ def test_a_refund_that_is_pending_at_stripe_holds_its_amount_and_settles(listeni
     assert (told["refund"]["id"], told["status"], told["amount_refunded"]) == (refund["id"], "completed", "4.00")
 
 
-def test_a_refund_that_is_pending_at_stripe_is_asked_after_where_no_event_comes(shop, stub_stripe):
+def test_a_refund_that_is_pending_at_stripe_is_looked_up_if_no_event_comes(shop, stub_stripe):
     payment = shop.pay("10.00", payment_method=PENDING_REFUND)
     refund = shop.refund(payment)
     assert refund["status"] == "pending"
@@ -330,7 +330,7 @@ def test_a_dashboard_refund_is_known_at_the_latest_when_stripe_refuses_ours(merc
     assert merchant.refund(payment, "7.00")["status"] == "completed"
 
 
-def test_money_that_a_partial_capture_let_go_is_no_refund(listening, sandbox, receiver):
+def test_the_rest_that_a_partial_capture_released_is_no_refund(listening, sandbox, receiver):
     listening.use_webhook(receiver.url)
     payment = listening.pay("10.00", capture_method="manual")
     at_stripe(sandbox, listening, f"/v1/payment_intents/{payment['provider_ref']}/capture", amount_to_capture=600)
@@ -347,7 +347,7 @@ def test_money_that_a_partial_capture_let_go_is_no_refund(listening, sandbox, re
     assert len(receiver.events("payment.refunded")) == 2
 
 
-def test_a_charge_that_two_payments_are_said_to_have_is_one_payments_and_holds_nothing_up(shop, stub_stripe):
+def test_a_charge_that_two_payments_claim_belongs_to_one_and_blocks_nothing(shop, stub_stripe):
     """Stripe lists no refunds, so the charge stands for them."""
     first, second = shop.pay("10.00"), shop.pay("10.00")
     for listed, payment in enumerate((first, second), start=1):

@@ -2,14 +2,13 @@
 import concurrent.futures
 import json
 import re
-import sqlite3
 import threading
 import urllib.request
 import uuid
 
 import pytest
 
-from support.database import request_hash
+from support.database import open_database, request_hash
 from support.merchant import Merchant
 from support.shape import TIME, UUID7, assert_shape, refused, succeeded
 from support.stripe_model import AUTHENTICATE, DECLINE
@@ -220,7 +219,7 @@ def test_a_merchant_that_removed_its_credentials_refunds_nothing(merchant, sandb
 
 # Side by side
 
-def test_refunds_side_by_side_never_exceed_their_payment(merchant, sandbox):
+def test_concurrent_refunds_never_exceed_their_payment(merchant, sandbox):
     payment = merchant.pay("10.00")
     start = threading.Barrier(64)
 
@@ -279,7 +278,7 @@ def test_the_same_key_for_another_refund_is_refused(merchant):
     refused(ask(merchant, merchant.pay("10.00"), "10.00", key=key), 422, "IDEMPOTENCY_KEY_REUSED")
 
 
-def test_keys_of_refunds_are_apart_from_those_of_payments_and_other_merchants(server, merchant):
+def test_idempotency_keys_of_refunds_are_separate_from_those_of_payments_and_other_merchants(server, merchant):
     key = f"order-{uuid.uuid4()}"
     payment = merchant.pay(idempotency_key=key)
     assert not ask(merchant, payment, key=key).replayed
@@ -315,9 +314,8 @@ def test_after_the_first_answer_was_pruned_the_refund_is_shown_as_it_is(start_se
     payment = merchant.pay("10.00")
     refund = ask(merchant, payment, "4.00", key="k").data
     merchant.server.terminate()
-    with sqlite3.connect(f"{merchant.server.data_dir}/payments.db") as database:
+    with open_database(merchant.server) as database:
         assert database.execute("DELETE FROM replies").rowcount == 2
-    database.close()
     merchant.server.start()
     again = ask(merchant, payment, "4.00", key="k")
     assert (again.status, again.data, again.replayed) == (201, refund, True)

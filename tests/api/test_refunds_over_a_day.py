@@ -1,10 +1,9 @@
 """Refunds whose outcome stays unknown for longer than Stripe surely keeps an idempotency key (24 hours). Sending one again
 could refund twice by then, so it is looked up first. The tests do not wait: they make the operation older in the
 database."""
-import sqlite3
-
 import pytest
 
+from support.database import open_database
 from support.stub import executed
 from support.waiting import wait_until
 from unknown_outcomes import SENT_AGAIN
@@ -16,10 +15,9 @@ HOUR_US = 3600 * 1_000_000
 
 def let_pass(server, hours):
     """The service, which has ended, starts again so many hours later, as far as its open operations tell."""
-    with sqlite3.connect(f"{server.data_dir}/payments.db") as database:
+    with open_database(server) as database:
         changed = database.execute("UPDATE operations SET created_us = created_us - ?, next_attempt_us = 1"
                                    " WHERE kind <> 'events'", (hours * HOUR_US,)).rowcount
-    database.close()
     assert changed == 1
     server.vouch()
     server.start()

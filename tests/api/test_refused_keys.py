@@ -1,11 +1,9 @@
 """Stripe refuses the key that an open payment was begun with. The payment stays open until the next key of that account
 finds its outcome, or until its merchant ends it."""
-import sqlite3
-
 import pytest
 
 from stub_fixture import CHARGE, LIST, pay, pay_in_vain, wait_for_status
-from support.database import history
+from support.database import history, open_database
 from support.events import event, send_event
 from support.http_listener import Answer
 from support.shape import refused
@@ -46,10 +44,9 @@ def pay_unfinished(shop, capture_method):
 
 
 def forget_replaced_keys(server):
-    with sqlite3.connect(f"{server.data_dir}/payments.db") as database:
+    with open_database(server) as database:
         changed = database.execute("UPDATE credential_versions SET secret_key = NULL WHERE id NOT IN"
                                    " (SELECT version_id FROM credentials)").rowcount
-    database.close()
     assert changed > 0
 
 

@@ -169,7 +169,7 @@ def test_only_refunds_may_be_missing(shop, sandbox):
 
 
 @pytest.mark.parametrize("kills", [0, 2])
-def test_more_than_a_page_is_taken_over_once_though_the_process_dies_meanwhile(shop, sandbox, kills):
+def test_more_than_a_page_is_taken_over_once_although_the_process_dies_meanwhile(shop, sandbox, kills):
     copy = back_up(shop.server)
     made = [shop.pay(idempotency_key=f"order-{number}") for number in range(230)]
     restore(shop.server, copy)
@@ -258,7 +258,7 @@ def test_new_payments_and_refunds_wait_until_all_is_taken_over(stubbed, stub_str
     assert len(stub_stripe.calls(*CHARGES)) == 3
 
 
-def test_a_stop_in_good_order_holds_nothing(stubbed, stub_stripe):
+def test_after_a_clean_stop_the_next_start_charges_at_once(stubbed, stub_stripe):
     stubbed.pay()
     stub_stripe.answer_always(*INTENTS, stripe_is_unreachable())
     stubbed.server.restart()

@@ -1,16 +1,14 @@
 """A new master key: every sealed value opens with it, nothing needs the old one, and an interruption anywhere can be
 resumed."""
-import contextlib
 import os
 import re
 import shutil
-import sqlite3
 import stat
 import uuid
 
 import pytest
 
-from support.database import kept_values
+from support.database import kept_values, open_database
 from support.events import event, intent_of, send_event
 from support.merchant import Merchant
 from support.receiver import payments_signature
@@ -50,7 +48,7 @@ class Keys:
         return found
 
     def present_id(self):
-        with contextlib.closing(sqlite3.connect(f"{self.server.data_dir}/payments.db")) as database:
+        with open_database(self.server) as database:
             return database.execute("SELECT value FROM meta WHERE name = 'master_key_id'").fetchone()[0]
 
     def rotate(self, **options):
@@ -182,12 +180,12 @@ def test_an_interruption_after_the_commit_is_reported_and_the_same_command_ends_
 def test_one_value_that_does_not_open_stops_it_and_nothing_is_changed(stopped):
     shop, keys = stopped
     old, before = keys.text(), list(kept_values(shop.server))
-    with contextlib.closing(sqlite3.connect(f"{shop.server.data_dir}/payments.db")) as database, database:
+    with open_database(shop.server) as database:
         good, = database.execute("SELECT body FROM replies").fetchone()
         database.execute("UPDATE replies SET body = ? WHERE body = ?", (good[:-1] + bytes([good[-1] ^ 1]), good))
     refused = keys.rotate(check=False)
     assert refused.returncode == 1 and "damaged" in refused.stderr
-    with contextlib.closing(sqlite3.connect(f"{shop.server.data_dir}/payments.db")) as database, database:
+    with open_database(shop.server) as database:
         database.execute("UPDATE replies SET body = ? WHERE substr(body, 1, ?) = ?", (good, len(good) - 1, good[:-1]))
     assert keys.text() == old and list(kept_values(shop.server)) == before
     assert not keys.kept() and not os.path.exists(keys.next_path)

@@ -122,7 +122,7 @@ def test_faults_leave_the_ledger_and_the_settings_reachable(own_sandbox):
     assert set_faults(own_sandbox, drop_before_rate=0) == OFF
 
 
-def test_nothing_else_is_there(own_sandbox):
+def test_other_paths_and_methods_are_refused(own_sandbox):
     assert requests.get(own_sandbox.url + "/_sandbox/secrets", timeout=10).status_code == 404
     assert requests.delete(own_sandbox.url + "/_sandbox/faults", timeout=10).status_code == 405
     assert requests.post(own_sandbox.url + "/_sandbox/ledger", timeout=10).status_code == 405

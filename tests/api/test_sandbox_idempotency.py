@@ -58,7 +58,7 @@ def test_a_refused_request_does_not_use_the_key_up(account):
     assert account.post(INTENTS, CHARGE_FORM, key="k1").json()["status"] == "succeeded"
 
 
-def test_keys_are_each_accounts_own(account, sandbox):
+def test_each_account_has_its_own_keys(account, sandbox):
     other = Account(sandbox)
     assert account.create(idempotency_key="k1").id != other.create(idempotency_key="k1").id
 

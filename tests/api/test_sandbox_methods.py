@@ -74,7 +74,7 @@ def test_an_attached_card_can_be_changed(account):
 
 
 @pytest.mark.parametrize("field, value", [("exp_month", 13), ("exp_month", 0), ("exp_year", 2020), ("exp_year", 3000)])
-def test_an_expiry_that_cannot_be_is_refused(account, field, value):
+def test_an_invalid_expiry_is_refused(account, field, value):
     method = account.attach()
     error = refused(lambda: change(account, method, card={field: value}), stripe.error.CardError)
     assert (error.http_status, error.code, error.param) == (402, f"invalid_{field.replace('exp', 'expiry')}", field)

@@ -222,7 +222,7 @@ def test_an_update_changes_and_clears(account):
         stripe.PaymentIntent.modify(intent.id, amount=5000, **account.options)
 
 
-def test_a_manual_capture_takes_part_and_lets_go_of_the_rest(account):
+def test_a_manual_capture_takes_part_and_releases_the_rest(account):
     intent = account.create(capture_method="manual")
     assert (intent.status, intent.amount_capturable, intent.amount_received) == ("requires_capture", 1000, 0)
     with pytest.raises(stripe.error.InvalidRequestError) as caught:

@@ -239,7 +239,7 @@ def test_a_refund_expands_what_it_belongs_to(account):
     assert (refund.charge.object, refund.payment_intent.object) == ("charge", "payment_intent")
 
 
-def test_a_cancellation_lets_go_of_the_money_as_a_refund_does(account, sandbox):
+def test_a_cancellation_releases_the_money_as_a_refund_does(account, sandbox):
     intent = account.create(capture_method="manual")
     canceled = stripe.PaymentIntent.cancel(intent.id, cancellation_reason="abandoned", **account.options)
     assert (canceled.status, canceled.cancellation_reason) == ("canceled", "abandoned")
@@ -249,7 +249,7 @@ def test_a_cancellation_lets_go_of_the_money_as_a_refund_does(account, sandbox):
     assert [refund["amount"] for refund in ledger_refunds(sandbox, intent)] == [1000]
 
 
-def test_a_partial_capture_lets_go_of_the_rest_as_a_refund_does(account, sandbox):
+def test_a_partial_capture_releases_the_rest_as_a_refund_does(account, sandbox):
     intent = account.create(capture_method="manual")
     captured = stripe.PaymentIntent.capture(intent.id, amount_to_capture=700, **account.options)
     assert (captured.status, captured.amount_received, captured.amount_capturable) == ("succeeded", 700, 0)
@@ -262,7 +262,7 @@ def test_a_partial_capture_lets_go_of_the_rest_as_a_refund_does(account, sandbox
     assert [refund["balance_transaction"] is None for refund in ledger_refunds(sandbox, intent)] == [True, False]
 
 
-def test_a_whole_capture_lets_go_of_nothing(account, sandbox):
+def test_a_whole_capture_releases_nothing(account, sandbox):
     intent = account.create(capture_method="manual")
     stripe.PaymentIntent.capture(intent.id, **account.options)
     assert figures(account.charge_of(intent)) == (1000, 0, False)

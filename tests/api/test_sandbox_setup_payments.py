@@ -94,7 +94,7 @@ def test_nothing_is_set_up_while_the_holder_is_away(account, usage):
 
 
 @pytest.mark.parametrize("name", [ALWAYS, UNLESS_SET_UP])
-def test_the_holder_comes_back_and_pays_what_was_refused_without_him(account, name):
+def test_the_holder_comes_back_and_pays_a_charge_that_was_refused_without_him(account, name):
     method = account.attach(name)
     intent = declined(account, method)
     assert (intent.status, intent.payment_method, intent.next_action) == ("requires_payment_method", None, None)

@@ -5,10 +5,10 @@ import threading
 import uuid
 
 import pytest
-import requests
 
 from cards_fixture import CUSTOMER, EMAIL, cards_of
 from stub_fixture import CHARGE, READ, wait_for_status
+from support.at_stripe import press
 from support.http_listener import Answer
 from support.shape import refused
 from support.stripe_model import DECLINE, stripe_error
@@ -33,13 +33,6 @@ def history_of(merchant, payment):
 
 def wait_for_history(merchant, payment, what):
     wait_until(lambda: what in history_of(merchant, payment), what=f"the history to tell {what}")
-
-
-def press(payment, action="complete"):
-    """The payer at the bank's page."""
-    answer = requests.post(payment["next_action"]["redirect_url"], data={"action": action}, allow_redirects=False,
-                           timeout=10)
-    assert answer.status_code == 303
 
 
 # At the sandbox, which sends its events by itself
@@ -91,7 +84,7 @@ def test_an_authorised_payment_saves_its_card_when_it_is_captured(listening):
     wait_for_cards(listening, 1)
 
 
-def test_payments_side_by_side_of_one_e_mail_make_one_customer_and_one_card(listening, at_stripe):
+def test_concurrent_payments_of_one_e_mail_make_one_customer_and_one_card(listening, at_stripe):
     emails = [EMAIL, EMAIL.upper().replace("EXAMPLE", "example")] * 4
     with concurrent.futures.ThreadPoolExecutor(len(emails)) as pool:
         payments = list(pool.map(lambda email: pay(listening, customer_email=email), emails))

@@ -91,7 +91,7 @@ def test_step_3_makes_a_live_key_with_the_scopes_named(integrator):
 
 
 @pytest.mark.parametrize("content_type", CONTENT_TYPES)
-def test_the_steps_in_order(integrator, content_type):
+def test_the_steps_work_in_order(integrator, content_type):
     step_4 = integrator.send("PUT", "/v1/merchant/providers", CREDENTIALS, content_type)
     assert_shape(step_4.json, {"success": True, "data": PROVIDER})
 
@@ -141,7 +141,7 @@ def test_the_test_payment_methods_simulate_their_outcomes(integrator, payment_me
     ("pm_card_visa_chargeDeclined", "failed"),        # declined
     ("pm_no_such_method", "failed"),                  # error
 ])
-def test_the_status_has_the_meaning_that_the_table_gives(integrator, payment_method, status):
+def test_each_status_has_the_meaning_in_the_table(integrator, payment_method, status):
     integrator.configure()
     payment = integrator.pay("status", payment_method=payment_method, return_url="https://merchant.com/return")
     assert payment["status"] == status
@@ -173,7 +173,7 @@ def follow_flow(start_server, stub_stripe, receiver, payment_method):
     return server, merchant, payment
 
 
-def test_the_payment_flow(start_server, stub_stripe, receiver):
+def test_the_payment_flow_works_as_described(start_server, stub_stripe, receiver):
     server, merchant, payment = follow_flow(start_server, stub_stripe, receiver, "pm_card_visa")
     assert (payment["status"], payment["provider_ref"][:3]) == ("completed", "pi_")
     delivery = receiver.wait_for("payment.completed")

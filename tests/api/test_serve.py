@@ -7,6 +7,7 @@ import uuid
 
 import pytest
 
+from support.database import open_database
 from support.merchant import Merchant
 from support.shape import refused, succeeded
 from support.stub import executed
@@ -34,7 +35,7 @@ def test_a_webhook_reports_the_payment(merchant, receiver):
 def test_an_internal_error_shows_only_its_request_id(start_server, nghttpx):
     server = start_server(**nghttpx.settings)
     merchant = Merchant.with_stripe(server)
-    with contextlib.closing(sqlite3.connect(f"{server.data_dir}/payments.db", timeout=10)) as database:
+    with open_database(server) as database:
         database.execute("DROP TABLE refunds")
     answer = refused(merchant.api.get("/v1/refunds"), 500, "INTERNAL_ERROR")
     assert "table" not in answer.errors[0]["message"]

@@ -161,7 +161,7 @@ def test_bytes_after_a_request_that_closes_are_not_read(victim):
         assert len(statuses_until_closed(raw)) == 1
 
 
-def test_nobody_is_upgraded(victim):
+def test_an_upgrade_is_never_granted(victim):
     asked = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\nHost"
     with Raw(victim.server) as raw:
         raw.send(NEXT.replace(b"Host", asked) + NEXT)

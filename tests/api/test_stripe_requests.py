@@ -49,28 +49,28 @@ def test_no_float_touches_an_amount(observed, number, minor, shown):
 
 
 @pytest.mark.parametrize("currency", ZERO_DECIMAL)
-def test_currencies_without_decimals(observed, currency):
+def test_amounts_are_exact_in_currencies_without_decimals(observed, currency):
     payment, request = charge(observed, "500.0", currency)
     assert (request.form["amount"], request.form["currency"]) == ("500", currency.lower())
     assert (payment["amount"], payment["amount_refunded"], payment["currency"]) == ("500", "0", currency)
 
 
 @pytest.mark.parametrize("currency", THREE_DECIMAL)
-def test_currencies_with_three_decimals(observed, currency):
+def test_amounts_are_exact_in_currencies_with_three_decimals(observed, currency):
     payment, request = charge(observed, "1.5", currency)
     assert (request.form["amount"], request.form["currency"]) == ("1500", currency.lower())
     assert (payment["amount"], payment["amount_refunded"]) == ("1.500", "0.000")
 
 
 @pytest.mark.parametrize("currency", WHOLE_BUT_SENT_AS_HUNDREDTHS)
-def test_whole_currencies_that_stripe_wants_in_hundredths(observed, currency):
+def test_amounts_are_exact_in_whole_currencies_that_stripe_counts_in_hundredths(observed, currency):
     payment, request = charge(observed, "5", currency)
     assert request.form["amount"] == "500"
     assert payment["amount"] == payment["amount_captured"] == "5"
 
 
 @pytest.mark.parametrize("currency", ["USD", "EUR", "GBP", "KES", "NGN", "GHS", "ZAR", "INR", "HUF", "TWD", "IDR"])
-def test_currencies_with_two_decimals(observed, currency):
+def test_amounts_are_exact_in_currencies_with_two_decimals(observed, currency):
     payment, request = charge(observed, "1234.5", currency)
     assert (request.form["amount"], request.form["currency"]) == ("123450", currency.lower())
     assert payment["amount"] == "1234.50"
@@ -95,7 +95,7 @@ def test_an_amount_beyond_the_currencys_decimals_or_bounds_is_refused_and_never_
 @pytest.mark.parametrize("number, currency, minor", [
     ("999999999999", "JPY", "999999999999"), ("9999999999", "ISK", "999999999900"),
     ("999999999.99", "KWD", "999999999990"), ("999999999999", "MGA", "999999999999")])
-def test_the_largest_amounts(observed, number, currency, minor):
+def test_the_largest_amounts_are_exact(observed, number, currency, minor):
     assert charge(observed, number, currency)[1].form["amount"] == minor
 
 

@@ -76,7 +76,7 @@ def test_an_action_that_fails_ends_the_payment_and_its_intent(listening, sandbox
     assert listening.payment(payment["id"])["failure"]["code"] == code
 
 
-def test_an_event_that_is_lost_is_made_up_for_by_asking(start_server, sandbox, nghttpx):
+def test_a_lost_event_is_replaced_by_a_look_up(start_server, sandbox, nghttpx):
     merchant = Merchant(start_server(**nghttpx.settings))
     merchant.use_stripe()  # the sandbox sends this account's events nowhere
     payment = merchant.pay(payment_method=AUTHENTICATE, return_url=RETURN_URL)

@@ -46,7 +46,7 @@ def start_merchant(start_server, nghttpx):
 
 # The shown fields
 
-def test_a_delivered_event(merchant, receiver):
+def test_a_delivered_event_shows_its_delivery(merchant, receiver):
     merchant.use_webhook(receiver.url)
     payment = merchant.pay()
     item = wait_for_log(merchant, status="delivered")
@@ -100,7 +100,7 @@ def test_an_event_that_waits_for_an_earlier_one_shows_no_time(start_merchant, re
     assert (second["status"], second["attempts"], second["next_retry_at"]) == ("pending", 0, None)
 
 
-def test_an_event_that_is_being_sent(start_merchant, receiver):
+def test_an_event_that_is_being_sent_is_processing(start_merchant, receiver):
     merchant = start_merchant()
     receiver.otherwise = Answer(hang=True)
     merchant.use_webhook(receiver.url)
@@ -130,7 +130,7 @@ def known(server):
     return merchant
 
 
-def test_the_type_and_the_transaction_choose(known):
+def test_the_list_is_filtered_by_type_and_transaction(known):
     completed = [p["id"] for p in known.payments if p["status"] == "completed"]
     assert [item["transaction_id"] for item in logs(known, event_type="payment.completed")] == completed[::-1]
     assert [item["id"] for item in logs(known, event_type="webhook.test")] == [known.test_event["id"]]
@@ -143,18 +143,18 @@ def test_the_type_and_the_transaction_choose(known):
     assert logs(known, transaction_id=known.payments[0]["id"], event_type="payment.failed") == []
 
 
-def test_the_status_chooses(known):
+def test_the_list_is_filtered_by_status(known):
     assert len(logs(known, status="pending")) == 5
     for status in ("processing", "delivered", "retrying", "dead"):
         assert logs(known, status=status) == []
 
 
-def test_the_time_chooses(known):
+def test_the_list_is_filtered_by_time(known):
     assert len(logs(known, since="2025-01-01", until="2999-01-01")) == 5
     assert logs(known, since="2999-01-01") == logs(known, until="2025-01-01T00:00:00Z") == []
 
 
-def test_the_mode_chooses_and_a_test_key_sees_its_own(known):
+def test_the_list_is_filtered_by_mode_and_a_test_key_sees_its_own(known):
     assert [item["livemode"] for item in logs(known)] == [False, False, True, True, False]
     assert len(logs(known, livemode="true")) == 2 and len(logs(known, livemode="false")) == 3
     own = known.test.get("/v1/webhooks/logs", expect=200)
@@ -278,7 +278,7 @@ def test_without_an_endpoint_nothing_can_be_sent_again(merchant, receiver):
     wait_for_log(merchant, status="delivered")
 
 
-def test_only_what_the_key_sees_can_be_sent_again(known, merchant):
+def test_only_events_that_the_key_sees_can_be_sent_again(known, merchant):
     live = logs(known, livemode="true")[0]["id"]
     for api, path in ((merchant.api, live), (known.test, live), (merchant.api, str(uuid.uuid4())), (merchant.api, "x")):
         refused(api.post(f"/v1/webhooks/logs/{path}/redeliver"), 404, "NOT_FOUND")

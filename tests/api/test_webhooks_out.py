@@ -1,16 +1,15 @@
 """Webhooks to merchants: their content, their signatures, and endpoints that misbehave."""
-import contextlib
 import gzip
 import json
-import sqlite3
 import time
 import uuid
 from datetime import datetime
 
 import pytest
 
-from support.http_listener import Answer, HttpListener
+from support.database import open_database
 from support.events import intent_of, send_event
+from support.http_listener import Answer, HttpListener
 from support.merchant import Merchant
 from support.receiver import Receiver, payments_signature, standard_signature
 from support.server import Server
@@ -242,7 +241,7 @@ def test_a_replaced_secret_signs_for_24_hours_and_no_longer(merchant, receiver):
     new = merchant.api.put("/v1/merchant/webhook", {"webhook_url": receiver.url, "rotate_secret": True},
                            expect=200).data["webhook_secret"]
     merchant.server.secrets.add(new)
-    with contextlib.closing(sqlite3.connect(f"{merchant.server.data_dir}/payments.db", timeout=10)) as database, database:
+    with open_database(merchant.server) as database:
         row = (uuid.UUID(merchant.id).bytes,)
         (overlap_us,), = database.execute(
             "SELECT webhook_secret_old_until_us - updated_us FROM merchants WHERE id = ?", row).fetchall()

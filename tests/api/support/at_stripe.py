@@ -1,9 +1,17 @@
-"""A merchant's own view of Stripe, without the service: calls to the sandbox with the merchant's own key."""
+"""Calls to the sandbox without the service: a merchant's, with its own key, and a payer's at the bank's page."""
 import requests
 
 from .waiting import scaled
 
 TIMEOUT_S = 10
+
+
+def press(payment, action="complete"):
+    """The payer of this payment, or of this card's set-up, answers at the bank's page; gives where he is sent back to."""
+    answer = requests.post(payment["next_action"]["redirect_url"], data={"action": action}, allow_redirects=False,
+                           timeout=scaled(TIMEOUT_S))
+    assert answer.status_code == 303, answer.text
+    return answer.headers["Location"]
 
 
 class AtStripe:
@@ -16,6 +24,11 @@ class AtStripe:
         answer = requests.request(method, self.url + path, headers=self.headers, timeout=scaled(TIMEOUT_S), **options)
         assert answer.status_code == 200, answer.text
         return answer.json()
+
+    def send_events_to(self, server, secret):
+        """All of the account's events, signed with this secret."""
+        self.call("POST", "/v1/webhook_endpoints", data={"url": f"{server.url}/v1/webhooks/stripe", "secret": secret,
+                                                         "enabled_events[]": "*"})
 
     def customers(self):
         """Their ids, newest first."""

@@ -4,6 +4,13 @@ import sqlite3
 import uuid
 
 
+@contextlib.contextmanager
+def open_database(server):
+    """The database of a service, which may be running. Changes are committed at the end."""
+    with contextlib.closing(sqlite3.connect(f"{server.data_dir}/payments.db", timeout=20)) as database, database:
+        yield database
+
+
 def _rows(server, sql, *values):
     database = sqlite3.connect(f"file:{server.data_dir}/payments.db?mode=ro", uri=True)
     try:
@@ -44,17 +51,15 @@ def request_hash(server, merchant, key):
 
 def forget_answers(server):
     """Removes every stored answer, as time does; says how many there were."""
-    with contextlib.closing(sqlite3.connect(f"{server.data_dir}/payments.db", timeout=10)) as database:
-        with database:
-            return database.execute("DELETE FROM replies").rowcount
+    with open_database(server) as database:
+        return database.execute("DELETE FROM replies").rowcount
 
 
 def age_credentials(server, merchant, days):
     """The merchant's Stripe credentials were last changed so many days earlier."""
-    with contextlib.closing(sqlite3.connect(f"{server.data_dir}/payments.db", timeout=10)) as database:
-        with database:
-            database.execute("UPDATE credentials SET updated_us = updated_us - ? WHERE merchant_id = ?",
-                             (days * 86_400_000_000, uuid.UUID(merchant.id).bytes))
+    with open_database(server) as database:
+        database.execute("UPDATE credentials SET updated_us = updated_us - ? WHERE merchant_id = ?",
+                         (days * 86_400_000_000, uuid.UUID(merchant.id).bytes))
 
 
 @contextlib.contextmanager

@@ -4,12 +4,12 @@ import os
 import re
 import shutil
 import signal
-import sqlite3
 import subprocess
 import tempfile
 
 from . import leaks
 from .client import Api
+from .database import open_database
 from .process import Process, environment
 from .recording import record
 from .waiting import scaled, wait_until
@@ -84,11 +84,10 @@ class Server:
         """Nobody can wait for what is due in ten minutes or an hour: it is made due now, and an absence that a look-up saw
         older."""
         self.terminate()
-        with sqlite3.connect(f"{self.data_dir}/payments.db") as database:
+        with open_database(self) as database:
             changed = database.execute(
                 "UPDATE operations SET next_attempt_us = 1,"
                 " absent_us = CASE WHEN absent_us > 0 THEN absent_us - ? ELSE 0 END", (absent_older_us,)).rowcount
-        database.close()
         assert changed > 0
         self.vouch()
         self.start()

@@ -1,10 +1,10 @@
 """Thousands of rows, written into the database of a stopped service as the service writes them."""
-import contextlib
 import random
-import sqlite3
 import uuid
 from datetime import datetime, timezone
 from decimal import Decimal
+
+from .database import open_database
 
 DECIMALS = {"USD": 2, "EUR": 2, "JPY": 0, "KWD": 3}
 
@@ -55,7 +55,7 @@ def add_payments(server, payments):
 
 def add_rows(server, table, rows):
     """Rows by their columns, all of the same ones; answers their ids. The server must not run."""
-    with contextlib.closing(sqlite3.connect(f"{server.data_dir}/payments.db")) as database, database:
+    with open_database(server) as database:
         names = list(rows[0])
         database.executemany(f"INSERT INTO {table} ({', '.join(names)}) VALUES "
                              f"({', '.join(':' + name for name in names)})", rows)
