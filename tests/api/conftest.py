@@ -145,6 +145,7 @@ def listening(server, merchant, sandbox):
 
 @pytest.fixture
 def at_stripe(sandbox, listening):
+    """The merchant `listening` calls the sandbox itself: `at_stripe.call("POST", path)`."""
     return AtStripe(sandbox, listening)
 
 

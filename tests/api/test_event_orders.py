@@ -40,7 +40,7 @@ def tell(shop, rng, told):
             assert sending.result().status == 200
 
 
-def at_stripe(shop, stub, payment, **fields):
+def change_intent(shop, stub, payment, **fields):
     """The payment's intent as Stripe holds it, changed."""
     intent = stub.model.accounts[shop.stripe_key].objects[payment["provider_ref"]]
     intent |= fields
@@ -80,7 +80,7 @@ def test_a_payment_that_is_paid_refunded_in_part_and_disputed(shop, stub_stripe,
                "provider_ref": found["id"], "livemode": False}
     if not before_our_answer:
         paying.result()
-    at_stripe(shop, stub_stripe, payment, status="succeeded", amount_received=1000, next_action=None)
+    change_intent(shop, stub_stripe, payment, status="succeeded", amount_received=1000, next_action=None)
     refund = stub_stripe.model.accounts[shop.stripe_key].add(
         "re_", "refund", amount=400, currency="usd", status="succeeded", payment_intent=found["id"],
         charge=found["latest_charge"], reason=None, metadata={}, failure_reason=None)
@@ -117,7 +117,7 @@ def test_a_payment_that_is_paid_refunded_in_part_and_disputed(shop, stub_stripe,
 def test_an_authorisation_that_is_canceled_stays_canceled(shop, stub_stripe, receiver, order):
     rng = random.Random(order)
     payment = shop.pay(payment_method=AUTHENTICATE, capture_method="manual")
-    at_stripe(shop, stub_stripe, payment, status="canceled", amount_capturable=0, next_action=None)
+    change_intent(shop, stub_stripe, payment, status="canceled", amount_capturable=0, next_action=None)
     told = [
         ("payment_intent.requires_action", intent_of(payment, "requires_action")),
         ("payment_intent.amount_capturable_updated", intent_of(payment, "requires_capture")),

@@ -10,7 +10,7 @@ from support.events import event, intent_of, send_event, stripe_id, thin_event
 from support.stub import executed
 from support.waiting import wait_until
 from unknown_outcomes import LOOKED_UP
-from webhooks_in_fixture import DECLINED, at_stripe, refund_at_stripe, tell
+from webhooks_in_fixture import DECLINED, change_intent, refund_at_stripe, tell
 
 
 # Events that only name their object
@@ -27,7 +27,7 @@ def test_a_thin_event_about_nothing_of_ours_is_accepted(shop, thin):
 
 
 def test_a_thin_event_has_its_intent_read(shop, stub_stripe, pending):
-    at_stripe(stub_stripe, pending, status="succeeded", amount_received=1000)
+    change_intent(stub_stripe, pending, status="succeeded", amount_received=1000)
     tell_thin(shop, "v1.payment_intent.succeeded", pending["provider_ref"], "payment_intent")
     assert wait_for_status(shop, pending, "completed")["amount_captured"] == "10.00"
 
@@ -110,7 +110,7 @@ def test_an_intent_of_another_payment_does_not_become_this_ones(impatient_shop, 
 
 @pytest.mark.parametrize("missing", ["status", "amount", "amount_received", "currency"])
 def test_a_field_that_an_event_leaves_out_is_read_from_stripe(shop, stub_stripe, pending, missing):
-    intent = at_stripe(stub_stripe, pending, status="succeeded", amount_received=1000)
+    intent = change_intent(stub_stripe, pending, status="succeeded", amount_received=1000)
     said = intent_of(pending)
     del said[missing]
     tell(shop, "payment_intent.succeeded", said)
@@ -128,7 +128,7 @@ def test_an_event_that_comes_while_the_intent_is_read_has_it_read_again(start_sh
     del said["amount_received"]
     tell(shop, "payment_intent.processing", said)
     stub_stripe.wait_for(*READ)
-    at_stripe(stub_stripe, pending, status="succeeded", amount_received=1000)
+    change_intent(stub_stripe, pending, status="succeeded", amount_received=1000)
     tell(shop, "payment_intent.succeeded", said)
     gate.set()
     wait_for_status(shop, pending, "completed")
@@ -138,7 +138,7 @@ def test_an_event_that_contradicts_itself_is_read_from_stripe(shop, stub_stripe,
     tell(shop, "payment_intent.succeeded", intent_of(pending, "processing"))
     stub_stripe.wait_for(*READ)
     assert shop.payment(pending["id"])["status"] == "pending"
-    at_stripe(stub_stripe, pending, status="requires_payment_method", last_payment_error=DECLINED)
+    change_intent(stub_stripe, pending, status="requires_payment_method", last_payment_error=DECLINED)
     tell(shop, "payment_intent.succeeded", intent_of(pending, "canceled"))
     failed = wait_for_status(shop, pending, "failed")
     assert failed["failure"]["decline_code"] == "insufficient_funds"

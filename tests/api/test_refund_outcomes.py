@@ -32,13 +32,13 @@ def wait_for_refund(merchant, refund, status):
                       what=f"the refund to be {status}")
 
 
-def at_stripe(sandbox, merchant, path, **form):
+def call_stripe(sandbox, merchant, path, **form):
     """The JSON of Stripe's answer to the merchant's own call."""
     return AtStripe(sandbox, merchant).call("POST", path, data=form)
 
 
 def at_dashboard(sandbox, merchant, payment, **form):
-    return at_stripe(sandbox, merchant, "/v1/refunds", payment_intent=payment["provider_ref"], **form)
+    return call_stripe(sandbox, merchant, "/v1/refunds", payment_intent=payment["provider_ref"], **form)
 
 
 def bank_decides(sandbox, refund, status):
@@ -333,7 +333,7 @@ def test_a_dashboard_refund_is_known_at_the_latest_when_stripe_refuses_ours(merc
 def test_the_rest_that_a_partial_capture_released_is_no_refund(listening, sandbox, receiver):
     listening.use_webhook(receiver.url)
     payment = listening.pay("10.00", capture_method="manual")
-    at_stripe(sandbox, listening, f"/v1/payment_intents/{payment['provider_ref']}/capture", amount_to_capture=600)
+    call_stripe(sandbox, listening, f"/v1/payment_intents/{payment['provider_ref']}/capture", amount_to_capture=600)
     captured = wait_for_status(listening, payment, "completed")
     assert (captured["amount_captured"], captured["amount_refunded"]) == ("6.00", "0.00")
     at_dashboard(sandbox, listening, payment, amount=100)

@@ -65,7 +65,7 @@ def wishes(rng, paid_minor, unit):
     return [(amount, None) for amount in amounts]
 
 
-def at_stripe(sandbox, merchant, payment):
+def refunded_at_stripe(sandbox, merchant, payment):
     answer = requests.get(f"{sandbox.url}/v1/refunds", params={"payment_intent": payment["provider_ref"], "limit": 100},
                           headers={"Authorization": f"Bearer {merchant.stripe_key}"}, timeout=scaled(TIMEOUT_S)).json()
     assert not answer["has_more"]
@@ -99,7 +99,7 @@ def run_round(crowd, sandbox, number):
     total = sum(made.values())
     assert 0 < total <= paid_minor, f"round {number}: {total} of {paid_minor} were given back"
     assert all(amount > paid_minor - total for amount in refused_minor), f"round {number}: there was room for what was refused"
-    assert at_stripe(sandbox, merchant, payment) == made, f"round {number}: Stripe has other refunds"
+    assert refunded_at_stripe(sandbox, merchant, payment) == made, f"round {number}: Stripe has other refunds"
     now = merchant.payment(payment["id"])
     assert (minor(now["amount_refunded"]), now["status"]) == (total, "refunded" if total == paid_minor else "completed"), now
     return codes + collections.Counter(rounds=1)

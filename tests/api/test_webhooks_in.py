@@ -14,7 +14,7 @@ from support.background import InBackground
 from support.stripe_model import AUTHENTICATE
 from support.stub import executed
 from support.waiting import wait_until
-from webhooks_in_fixture import DECLINED, at_stripe, refund_at_stripe, tell
+from webhooks_in_fixture import DECLINED, change_intent, refund_at_stripe, tell
 
 LEGAL = {
     "pending": {"pending", "completed", "failed"},
@@ -210,7 +210,7 @@ def story(shop, stub, names):
         "succeeded": ("payment_intent.succeeded", intent_of(payment)),
         "refunded": ("charge.refunded", charge_of(payment, 1000)),
     }
-    at_stripe(stub, payment, status="succeeded", amount_received=1000)
+    change_intent(stub, payment, status="succeeded", amount_received=1000)
     if "refunded" in names:
         refund_at_stripe(stub, shop, payment, 1000)
     return payment, said

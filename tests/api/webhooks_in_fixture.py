@@ -9,7 +9,7 @@ def tell(shop, event_type, obj, expect=200, **more):
     return send_event(shop.server, event(event_type, obj, **more), shop.stripe_webhook_secret, expect=expect)
 
 
-def at_stripe(stub, payment, **fields):
+def change_intent(stub, payment, **fields):
     """The payment's intent as Stripe holds it, changed."""
     intent, = (found for found in stub.objects("payment_intent") if found["id"] == payment["provider_ref"])
     intent |= fields
@@ -18,7 +18,7 @@ def at_stripe(stub, payment, **fields):
 
 def refund_at_stripe(stub, shop, payment, amount_minor):
     """A refund made at Stripe; answers the Charge as it is then."""
-    intent = at_stripe(stub, payment, status="succeeded", amount_received=1000)
+    intent = change_intent(stub, payment, status="succeeded", amount_received=1000)
     account = stub.model.accounts[shop.stripe_key]
     account.add("re_", "refund", amount=amount_minor, currency="usd", status="succeeded", payment_intent=intent["id"],
                 charge=intent["latest_charge"], reason=None, metadata={}, failure_reason=None)
