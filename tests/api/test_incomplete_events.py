@@ -64,7 +64,7 @@ MISFITS = {
 
 @pytest.fixture
 def unknown(impatient_shop, stub_stripe):
-    """A payment of the hasty shop, of which it is not known whether and as what it is at Stripe."""
+    """A payment of the impatient shop. It is not known whether Stripe has it, nor its id there."""
     stub_stripe.answer_always(*CHARGE, LOOKED_UP["a stored 500"])
     payment = pay_in_vain(impatient_shop).data
     stub_stripe.wait_for(*LIST)

@@ -9,9 +9,8 @@ import uuid
 import pytest
 import requests
 
-from sandbox_fixture import start_sandbox  # noqa: F401
-from support.books import Books, Told
 from support.database import history
+from support.ledger import Ledger, ReceivedEvents
 from support.merchant import ask
 from support.old_database import OldDatabase
 from support.receiver import payments_signature
@@ -183,7 +182,7 @@ def assert_never_charged(world, names, merchant="shop"):
 
 def check_books(world):
     for name in world.made["merchants"]:
-        Books(world.sandbox, world.merchant(name)).check()
+        Ledger(world.sandbox, world.merchant(name)).check()
 
 
 def repeat(world, asked):
@@ -264,7 +263,7 @@ def test_endpoints_get_the_events_that_they_did_not_get_and_no_others(open_old, 
         world.merchant(name).api.put("/v1/merchant/webhook", {"webhook_url": receiver.url}, expect=200)
 
     def told():
-        return {name: Told(receiver).types({"id": world.object_id(name)}) for name in TOLD}
+        return {name: ReceivedEvents(receiver).types({"id": world.object_id(name)}) for name in TOLD}
     wait_until(lambda: sum(map(len, told().values())) >= sum(map(len, TOLD.values())), what="all events")
     assert told() == TOLD
     delivery = receiver.wait_for(lambda delivery: delivery.json["data"]["id"] == world.object_id("its event waits"))
