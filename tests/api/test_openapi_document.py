@@ -227,7 +227,7 @@ def test_every_error_has_the_code_and_status_that_the_program_has(openapi, route
 
 def test_it_has_the_events_of_the_program_and_no_others(document, openapi):
     def told(layer):
-        sources = (ROOT / "src" / layer).glob("*.c")
+        sources = (ROOT / "src" / layer).rglob("*.c")
         return {name for source in sources for name in re.findall(r'"((?:payment|refund|card|webhook)\.[a-z_]+)"', source.read_text())}
     assert openapi.webhooks.keys() == set(document["components"]["schemas"]["EventTypeName"]["enum"])
     assert openapi.webhooks.keys() == document["components"]["schemas"]["Event"]["discriminator"]["mapping"].keys()
