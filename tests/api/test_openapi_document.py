@@ -257,7 +257,7 @@ def test_it_has_the_version_of_the_program(binary, document):
 
 
 @pytest.mark.parametrize("text, why", [
-    ("a: 1\nb: {c: 2, c: 3}", "2: the name c is there twice"), ("200: ok", "1: the name 200 must be quoted"),
+    ("a: 1\nb: {c: 2, c: 3}", "2: the name c is repeated"), ("200: ok", "1: the name 200 must be quoted"),
     ("at: 2025-01-01T12:00:00Z", "1: the time 2025-01-01T12:00:00Z must be quoted"), ("at: 2025-01-01", "must be quoted"),
     ("country: NO", "1: NO must be quoted"), ("true: 1", "the name true must be quoted"), ("a: .nan", "JSON")])
 def test_yaml_that_json_reads_differently_is_not_built_in(tmp_path, text, why):
