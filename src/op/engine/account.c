@@ -35,10 +35,10 @@ enum errc account_open_present(struct op *op, struct tx *tx, struct err *err)
 
 bool account_asks(struct op *op)
 {
-    if (op->call.answer.outcome != PROVIDER_NO_AUTH || op->present_key.len == 0 || op->proving) {
+    if (op->call.answer.outcome != PROVIDER_NO_AUTH || op->present_key.len == 0 || op->proof != PROOF_NONE) {
         return false;
     }
-    op->proving = true;
+    op->proof = PROOF_ASKED;
     op->refused = op->call.answer;
     op->refused_verb = op->call.verb;
     op->call.verb = PROVIDER_RETRIEVE;
@@ -52,15 +52,16 @@ bool account_asks(struct op *op)
 void account_answered(struct op *op)
 {
     struct provider_answer *answer = &op->call.answer;
-    if (!op->proving) {
+    if (op->proof != PROOF_ASKED) {
         return;
     }
-    op->proven = answer->outcome == PROVIDER_DONE && text_equal(answer->payment.id, op->evidence_ref);
-    if (op->proven) {
+    if (answer->outcome == PROVIDER_DONE && text_equal(answer->payment.id, op->evidence_ref)) {
+        op->proof = PROOF_SAME_ACCOUNT;
         return;
     }
-    op->other_account =
-        answer->outcome == PROVIDER_REFUSED && text_equal(answer->failure.code, "resource_missing");
+    if (answer->outcome == PROVIDER_REFUSED && text_equal(answer->failure.code, "resource_missing")) {
+        op->proof = PROOF_OTHER_ACCOUNT;
+    }
     op->call.verb = op->refused_verb;
     if (answer->outcome == PROVIDER_UNKNOWN || answer->outcome == PROVIDER_LOOK_UP) {
         answer->outcome = PROVIDER_UNKNOWN; // it is asked again: the present key may be the account's

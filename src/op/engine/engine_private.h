@@ -58,8 +58,9 @@ void op_abandon_call(struct limiter_slot *slot); // what it sent is not waited f
 void op_ended(struct op *op);                    // it is not under way any more; its owner frees it
 // requeue.c. Leaves it to a later sweep.
 void op_requeue(struct limiter_slot *slot, int64_t wait_us);
-void op_drop(struct limiter_slot *slot); // at the end: it was not called, and its row is still there
-void op_settle(struct op *op);           // records the outcome
+void op_drop(struct limiter_slot *slot);       // at the end: it was not called, and its row is still there
+void op_move(struct op *op, enum op_phase to); // the one way in which an attempt's phase changes
+void op_settle(struct op *op);                 // records the outcome
 struct op_key op_key(const struct op_kind *kind, const struct uuid *subject_id);
 // Whether an attempt of the same operation is under way; it is then told to hurry the next.
 bool op_is_under_way(struct engine *engine, const struct op *op);

@@ -172,7 +172,7 @@ static enum errc run_settle(struct store_job *job, struct tx *tx, struct err *er
     }
     bool rescheduled = is_rescheduled(op, &row);
     op->row = row;
-    rc = op->proven ? account_take_present(op, tx, err) : op->kind->settle(op, tx, err);
+    rc = op->proof == PROOF_SAME_ACCOUNT ? account_take_present(op, tx, err) : op->kind->settle(op, tx, err);
     if (rc != OK) {
         return rc;
     }
@@ -243,8 +243,15 @@ static void settled(struct store_job *job)
     op_free(op);
 }
 
+void op_move(struct op *op, enum op_phase to)
+{
+    REQUIRE(op_phase_can_move(op->phase, to));
+    op->phase = to;
+}
+
 void op_settle(struct op *op)
 {
+    op_move(op, OP_SETTLING);
     op->job = (struct store_job){.queue = STORE_WRITE,
                                  .run = run_settle,
                                  .done = settled,
@@ -278,11 +285,11 @@ static bool looks_up(struct op *op)
         [PROVIDER_DETACH] = PROVIDER_METHOD_RETRIEVE,
         [PROVIDER_SETUP] = PROVIDER_SETUP_LIST,
     };
-    enum provider_verb lookup_only = look_ups[op->call.verb];
-    if (op->call.answer.outcome != PROVIDER_LOOK_UP || lookup_only == PROVIDER_CHARGE) {
+    enum provider_verb look_up = look_ups[op->call.verb];
+    if (op->call.answer.outcome != PROVIDER_LOOK_UP || look_up == PROVIDER_CHARGE) {
         return false;
     }
-    op->call.verb = lookup_only;
+    op->call.verb = look_up;
     return true;
 }
 
@@ -292,12 +299,12 @@ static void answered(struct provider_call *call)
     const struct provider_answer *answer = &call->answer;
     limiter_answered(&op->slot, &op->row.subject_id, answer);
     if (op_reads_on(op) || reads_refused(op) || looks_up(op) || account_asks(op)) {
+        op_move(op, OP_QUEUED);
         limiter_call(&op->slot);
         return;
     }
     account_answered(op);
-    op->engine->stats.unknown_total +=
-        answer->outcome == PROVIDER_UNKNOWN || answer->outcome == PROVIDER_LOOK_UP;
+    op->engine->stats.unknown_total += provider_is_out_of_reach(answer);
     op_settle(op);
 }
 
@@ -334,6 +341,7 @@ bool op_call(struct limiter_slot *slot)
     }
     if (held_up == NULL) {
         op->engine->stats.attempts_total += !slot->called;
+        op_move(op, OP_CALLING);
         provider_send(op->engine->options.provider, &op->call);
         return true;
     }
@@ -356,5 +364,6 @@ void op_run(struct op *op)
     engine->background += op->kind->background;
     table_insert(&engine->active, &op->active, &op->key, sizeof(op->key));
     op->call.done = answered;
+    op_move(op, OP_QUEUED);
     limiter_call(&op->slot);
 }

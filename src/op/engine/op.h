@@ -13,6 +13,7 @@
 #include "base/loop.h"
 #include "base/table.h"
 #include "op/engine/limiter.h"
+#include "op/engine/phase.h"
 #include "op/state/payment_change.h"
 #include "provider/provider.h"
 #include "store/operations.h"
@@ -65,6 +66,14 @@ struct op_key {
     const struct op_kind *kind;
 };
 
+// Whose account the merchant's present key is of (account.c).
+enum op_proof {
+    PROOF_NONE,         // nothing asked for it
+    PROOF_ASKED,        // the present key asks for the evidence, or could not be told apart
+    PROOF_SAME_ACCOUNT, // it knows the evidence
+    PROOF_OTHER_ACCOUNT // it does not
+};
+
 // What becomes of an operation after an attempt.
 enum op_verdict {
     VERDICT_CLOSE, // nothing is left to do
@@ -77,7 +86,8 @@ enum op_verdict {
 struct op {
     struct engine *engine;
     const struct op_kind *kind;
-    const char *cause; // of what it changes: "api" for the attempt of the request itself, else "recovery"
+    enum op_phase phase; // moved by op_move alone
+    const char *cause;   // of what it changes: "api" for the attempt of the request itself, else "recovery"
     struct operation row;
     struct provider_call call;
     struct arena arena;        // what was planned and answered; the database and loop threads use it in turn
@@ -100,9 +110,7 @@ struct op {
     const char *evidence_ref; // a payment at the provider that is of the key's account; NULL: none is known
     struct uuid present_version_id; // of the merchant's credentials; nil: it does not matter
     struct secret present_key;      // empty: it is no other one, or there is no evidence
-    bool proving;                   // the present key asks for the evidence
-    bool proven;                    // and it is of the same account
-    bool other_account;             // or it does not know the evidence, so it is of another
+    enum op_proof proof;
     struct provider_answer refused; // what was answered before that
     enum provider_verb refused_verb;
     enum op_verdict verdict; // settle's, by op_retry, op_poll, op_at

@@ -37,6 +37,7 @@ void op_requeue(struct limiter_slot *slot, int64_t wait_us)
 {
     struct op *op = CONTAINER_OF(slot, struct op, slot);
     struct engine *engine = op->engine;
+    op_move(op, OP_REQUEUING);
     engine->stats.requeued_total++;
     op->requeue_until_us = loop_wall_us(engine->options.loop) + wait_us;
     op->job = (struct store_job){.queue = STORE_WRITE, .run = run_requeue, .done = requeued};

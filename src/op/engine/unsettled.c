@@ -1,7 +1,7 @@
 // Attempts whose outcome could not be recorded. What they brought stays in memory and is tried again, later
 // and later. Where the database takes other writes, it is that outcome which cannot be recorded: the attempt
 // is let go as if the process had died then, its operation is asked again at growing distances, and the log,
-// the metrics and the payment's history say so. Loop thread, but for run_put_off.
+// the metrics and the payment's history say so. Loop thread, but for run_requeue.
 #include "base/log.h"
 #include "base/timefmt.h"
 #include "op/engine/engine_private.h"
@@ -27,6 +27,7 @@ static void again_at(struct engine *engine, int64_t at_us)
 static void keep(struct op *op)
 {
     struct engine *engine = op->engine;
+    op_move(op, OP_UNSETTLED);
     int64_t wait_s = engine->draining ? 1 : 1 + op->settle_tries / TRIES_PER_S;
     op->settle_at_us =
         loop_mono_us(engine->options.loop) + (wait_s < WAIT_MAX_S ? wait_s : WAIT_MAX_S) * US_PER_S;
@@ -45,7 +46,7 @@ static enum errc note(struct op *op, struct tx *tx, struct err *err)
     return rc == ERR_NOT_FOUND ? OK : rc;
 }
 
-static enum errc run_put_off(struct store_job *job, struct tx *tx, struct err *err)
+static enum errc run_requeue(struct store_job *job, struct tx *tx, struct err *err)
 {
     struct op *op = CONTAINER_OF(job, struct op, job);
     arena_release(&op->settle_arena);
@@ -61,7 +62,7 @@ static enum errc run_put_off(struct store_job *job, struct tx *tx, struct err *e
     return rc == OK ? note(op, tx, err) : rc;
 }
 
-static void was_put_off(struct store_job *job)
+static void was_requeued(struct store_job *job)
 {
     struct op *op = CONTAINER_OF(job, struct op, job);
     struct engine *engine = op->engine;
@@ -90,9 +91,10 @@ void op_unsettled(struct op *op)
         keep(op);
         return;
     }
+    op_move(op, OP_REQUEUING);
     op->job = (struct store_job){.queue = STORE_WRITE,
-                                 .run = run_put_off,
-                                 .done = was_put_off,
+                                 .run = run_requeue,
+                                 .done = was_requeued,
                                  .arena = &op->settle_arena,
                                  .cause = op->cause};
     store_submit_always(engine->options.store, &op->job);

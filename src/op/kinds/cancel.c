@@ -104,7 +104,7 @@ static enum errc is_out_of_reach(struct op *op, struct tx *tx, const struct paym
     bool missing = answer->outcome == PROVIDER_REFUSED && text_equal(answer->failure.code, MISSING) &&
                    text_equal(op->refusal.code, MISSING) && !uuid_equal(&op->row.credential_version_id, own);
     struct operation sync = {0};
-    *out = missing || op->other_account;
+    *out = missing || op->proof == PROOF_OTHER_ACCOUNT;
     if (!*out) {
         return OK;
     }
