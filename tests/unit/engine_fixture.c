@@ -284,76 +284,6 @@ struct buyer *buy_and_save(struct fixture *f)
     return begin(buyer);
 }
 
-// --- answers
-
-struct provider_answer answer_payment(enum provider_payment_state state)
-{
-    return (struct provider_answer){
-        .outcome = PROVIDER_DONE,
-        .status = 200,
-        .request_id = "req_1",
-        .has_payment = true,
-        .payment = {.id = "pi_1",
-                    .state = state,
-                    .amount_provider_minor = 5000,
-                    .received_provider_minor = state == PROVIDER_PAYMENT_SUCCEEDED ? 5000 : 0,
-                    .currency = "usd",
-                    .client_secret = "pi_1_secret_s",
-                    .failure = {.code = state == PROVIDER_PAYMENT_ATTEMPT_FAILED ? "card_declined" : NULL}},
-    };
-}
-
-struct provider_answer answer_action(void)
-{
-    struct provider_answer answer = answer_payment(PROVIDER_PAYMENT_OPEN);
-    answer.payment.next_action = NEXT_ACTION_REDIRECT;
-    answer.payment.redirect_url = "https://hooks.example/3ds";
-    return answer;
-}
-
-struct provider_answer answer_declined(void)
-{
-    struct provider_answer answer = answer_payment(PROVIDER_PAYMENT_ATTEMPT_FAILED);
-    answer.outcome = PROVIDER_REFUSED;
-    answer.status = 402;
-    answer.failure = (struct failure){"card_declined", "generic_decline", "Your card was declined."};
-    return answer;
-}
-
-struct provider_answer answer_unknown(void)
-{
-    return (struct provider_answer){.outcome = PROVIDER_UNKNOWN, .reason = "the connection was cut"};
-}
-
-struct provider_answer answer_look_up(void)
-{
-    return (struct provider_answer){.outcome = PROVIDER_LOOK_UP, .status = 500, .reason = "replayed"};
-}
-
-struct provider_answer answer_no_auth(void)
-{
-    return (struct provider_answer){
-        .outcome = PROVIDER_NO_AUTH,
-        .status = 401,
-        .failure = {"provider_auth_failed", NULL, "The provider refused the secret key."},
-    };
-}
-
-struct provider_answer answer_not_found(void)
-{
-    return (struct provider_answer){
-        .outcome = PROVIDER_REFUSED, .status = 404, .failure = {"resource_missing", NULL, "No such intent."}};
-}
-
-struct provider_answer answer_list(struct provider_payment *payments, size_t count, const char *next_page)
-{
-    return (struct provider_answer){.outcome = PROVIDER_DONE,
-                                    .status = 200,
-                                    .payments = payments,
-                                    .payment_count = count,
-                                    .next_page = next_page};
-}
-
 struct provider_payment listed(struct fixture *f, const struct uuid *payment_id, const char *payment_ref,
                                enum provider_payment_state state)
 {
@@ -363,6 +293,25 @@ struct provider_payment listed(struct fixture *f, const struct uuid *payment_id,
     reported.id = payment_ref;
     reported.payment_id = arena_strdup(&f->arena, id);
     return reported;
+}
+
+// --- what the engine does
+
+size_t charges(const struct fixture *f)
+{
+    return fake_provider_count(&f->provider, PROVIDER_CHARGE);
+}
+
+size_t lists(const struct fixture *f)
+{
+    return fake_provider_count(&f->provider, PROVIDER_LIST);
+}
+
+int64_t in_flight(const struct fixture *f)
+{
+    struct engine_stats stats;
+    engine_stats(f->engine, &stats);
+    return stats.in_flight;
 }
 
 // --- rows

@@ -6,6 +6,7 @@
 #include "scratch.h"
 
 #include "fake_provider.h"
+#include "provider_answers.h"
 
 #include "base/timefmt.h"
 #include "op/kinds/charge.h"
@@ -72,19 +73,14 @@ void buyer_go(struct buyer *buyer);            // waits, and lets the call begin
 struct buyer *buy(struct fixture *f);          // all of it, and what comes of it without time passing
 struct buyer *buy_and_save(struct fixture *f); // the same, and the payment saves its card
 
-// --- answers of the provider: of an intent "pi_1" over 50.00 USD
-struct provider_answer answer_payment(enum provider_payment_state state);
-struct provider_answer answer_action(void); // requires_action, with a URL
-struct provider_answer answer_declined(void);
-struct provider_answer answer_unknown(void);
-struct provider_answer answer_look_up(void);
-struct provider_answer answer_no_auth(void);
-struct provider_answer answer_not_found(void);
-// A page of a list with these intents.
-struct provider_answer answer_list(struct provider_payment *payments, size_t count, const char *next_page);
 // The intent of a payment as a list shows it.
 struct provider_payment listed(struct fixture *f, const struct uuid *payment_id, const char *payment_ref,
                                enum provider_payment_state state);
+
+// --- what the engine does
+size_t charges(const struct fixture *f); // sent to the provider so far
+size_t lists(const struct fixture *f);   // asked for so far
+int64_t in_flight(const struct fixture *f);
 
 // --- rows, each read or written in a transaction of its own unless the test has one open (while it has, no
 // engine runs)

@@ -31,6 +31,13 @@ static inline int64_t provider_now_s(struct fixture *f)
     return loop_wall_us(&f->loop.base) / US_PER_S - provider_behind_s;
 }
 
+// This machine's clock alone; the provider's stays right.
+static inline void set_clock_ahead_s(struct fixture *f, int64_t seconds)
+{
+    f->loop.wall_offset_us += seconds * US_PER_S;
+    provider_behind_s += seconds;
+}
+
 static inline struct happening *happens_at(int64_t made_s)
 {
     REQUIRE(happening_count < EVENTS_MAX);

@@ -44,11 +44,6 @@ static inline struct provider_answer answer_limited(void)
         .outcome = PROVIDER_UNKNOWN, .status = 429, .limited = true, .reason = "rate_limit"};
 }
 
-static inline size_t charges(const struct fixture *f)
-{
-    return fake_provider_count(&f->provider, PROVIDER_CHARGE);
-}
-
 // A buyer of another merchant's shop.
 static inline struct buyer *stranger_new(struct fixture *f)
 {

@@ -18,11 +18,6 @@ static void answer_held(struct fixture *f, struct provider_answer answer)
     fake_loop_run_for(&f->loop, 0);
 }
 
-static size_t charges(const struct fixture *f)
-{
-    return fake_provider_count(&f->provider, PROVIDER_CHARGE);
-}
-
 static void assert_charge_names(struct fixture *f, const char *customer_ref)
 {
     assert_int_equal(last_call(f)->verb, PROVIDER_CHARGE);

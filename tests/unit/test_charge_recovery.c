@@ -1,26 +1,12 @@
 // A charge whose outcome is not known: sent again only within the charge window, then looked for; the same
-// credentials to its end; crashes, refusals of the database, leases and clocks that jump.
+// credentials to its end.
 #include "prepared_fixture.h"
-
-#include <sqlite3.h>
-
-#include "base/text.h"
 
 #define WINDOW_US (600 * US_PER_S)
 
 static int64_t age_of_call_us(const struct fixture *f, size_t i)
 {
     return f->provider.calls[i].wall_us - START_US;
-}
-
-static size_t charges(const struct fixture *f)
-{
-    return fake_provider_count(&f->provider, PROVIDER_CHARGE);
-}
-
-static size_t lists(const struct fixture *f)
-{
-    return fake_provider_count(&f->provider, PROVIDER_LIST);
 }
 
 // Lets time pass until the next call of this verb, at most so long.
@@ -244,161 +230,6 @@ static void a_key_that_is_refused_later_leaves_the_charge_open(void **state)
     assert_in_range(f->provider.call_count, 10, 60); // at growing distances
 }
 
-static void a_charge_that_cannot_be_planned_does_not_stand_in_the_way_of_others(void **state)
-{
-    struct fixture *f = *state;
-    engine_begin(f);
-    struct buyer *stuck = buy(f);
-    run_sql(f, "UPDATE credential_versions SET secret_key = x'00'"); // damaged
-    put_credentials(f, 2, "sk_test_second");
-    f->version_id.bytes[15] = 2;
-    struct buyer *other = buy(f);
-    f->provider.otherwise = answer_payment(PROVIDER_PAYMENT_SUCCEEDED);
-    engine_run_s(f, 60);
-    assert_string_equal(open_operations(f, &stuck->payment.id), "charge");
-    assert_string_equal(answered_status(stuck), "pending");
-    assert_string_equal(answered_status(other), "completed");
-}
-
-static void damaged_rows_are_set_aside_and_never_stand_in_the_way_of_others(void **state)
-{
-    struct fixture *f = *state;
-    engine_begin(f);
-    struct buyer *row = buy(f);
-    run_sql(f, "UPDATE operations SET attempts = -1");
-    struct buyer *payment = buy(f);
-    run_sql(f, "UPDATE payments SET status = 'lost' WHERE rowid = (SELECT max(rowid) FROM payments)");
-    struct buyer *whole = buy(f);
-    f->provider.otherwise = answer_payment(PROVIDER_PAYMENT_SUCCEEDED);
-    engine_run_s(f, 60);
-    assert_string_equal(answered_status(whole), "completed");
-    assert_string_equal(open_operations(f, &row->payment.id), "charge");
-    assert_string_equal(open_operations(f, &payment->payment.id), "charge");
-    struct engine_stats stats;
-    engine_stats(f->engine, &stats);
-    assert_in_range(stats.set_aside_total, 4, 12);
-
-    run_sql(f, "UPDATE operations SET attempts = 1 WHERE attempts = -1");
-    run_sql(f, "UPDATE payments SET status = 'pending' WHERE status = 'lost'");
-    f->provider.otherwise = answer_list(NULL, 0, NULL); // neither was made: both end
-    engine_run_s(f, 2 * 3600);
-    assert_string_equal(open_operations(f, &row->payment.id), "");
-    assert_string_equal(open_operations(f, &payment->payment.id), "");
-}
-
-// The id in hexadecimal of a row whose page of the file cannot be read; "": none.
-static char unreadable[2 * sizeof(struct uuid) + 1];
-
-// NOLINTBEGIN(bugprone-reserved-identifier): the linker's names
-int __real_sqlite3_step(sqlite3_stmt *statement);
-int __wrap_sqlite3_step(sqlite3_stmt *statement);
-
-int __wrap_sqlite3_step(sqlite3_stmt *statement)
-{
-    char *sql = unreadable[0] != '\0' ? sqlite3_expanded_sql(statement) : NULL;
-    bool meets = sql != NULL && strstr(sql, "FROM payments") != NULL && strstr(sql, unreadable) != NULL;
-    sqlite3_free(sql);
-    return meets ? SQLITE_CORRUPT : __real_sqlite3_step(statement);
-}
-// NOLINTEND(bugprone-reserved-identifier)
-
-static void a_page_that_cannot_be_read_holds_up_only_what_needs_it(void **state)
-{
-    struct fixture *f = *state;
-    engine_begin(f);
-    struct buyer *stuck = buy(f);
-    text_hex(stuck->payment.id.bytes, sizeof(stuck->payment.id.bytes), unreadable);
-    struct buyer *whole = buy(f);
-    f->provider.otherwise = answer_payment(PROVIDER_PAYMENT_SUCCEEDED);
-    engine_run_s(f, 60);
-    struct engine_stats stats;
-    engine_stats(f->engine, &stats);
-    assert_string_equal(answered_status(whole), "completed");
-    assert_in_range(stats.set_aside_total, 2, 6);
-    unreadable[0] = '\0';
-    assert_string_equal(open_operations(f, &stuck->payment.id), "charge");
-}
-
-// --- crashes
-
-static void a_crash_while_the_provider_is_called_sends_the_same_again(void **state)
-{
-    struct fixture *f = *state;
-    f->provider.holds = true;
-    struct buyer *buyer = buy(f);
-    engine_crash(f);
-    f->provider.holds = false;
-    f->provider.otherwise = answer_payment(PROVIDER_PAYMENT_SUCCEEDED);
-    engine_begin(f);
-    engine_run_s(f, 1);
-    assert_int_equal(f->provider.call_count, 2);
-    assert_int_equal(f->provider.calls[1].verb, PROVIDER_CHARGE);
-    assert_string_equal(f->provider.calls[1].idempotency_key, f->provider.calls[0].idempotency_key);
-    assert_string_equal(f->provider.calls[1].body, f->provider.calls[0].body);
-    assert_int_equal(payment_row(f, &buyer->payment.id).status, PAYMENT_COMPLETED);
-    assert_string_equal(history_of(f, &buyer->payment.id),
-                        "created pending api, completed completed recovery");
-    assert_int_equal(sql_number(f, "SELECT count(*) FROM replies"), 1); // for the client's repeat
-}
-
-static void a_crash_before_the_provider_is_called_loses_nothing(void **state)
-{
-    struct fixture *f = *state;
-    struct buyer *buyer = buyer_new(f);
-    assert_int_equal(buyer_prepare(buyer), OK);
-    engine_crash(f);
-    f->provider.otherwise = answer_payment(PROVIDER_PAYMENT_SUCCEEDED);
-    engine_begin(f);
-    engine_run_s(f, 1);
-    assert_int_equal(f->provider.call_count, 1);
-    assert_int_equal(payment_row(f, &buyer->payment.id).status, PAYMENT_COMPLETED);
-}
-
-static void a_crash_that_lasts_beyond_the_window_only_looks(void **state)
-{
-    struct fixture *f = *state;
-    f->provider.holds = true;
-    struct buyer *buyer = buy(f);
-    engine_crash(f);
-    f->provider.holds = false;
-    engine_run_s(f, 600);
-    f->provider.otherwise = answer_list(NULL, 0, NULL);
-    engine_begin(f);
-    engine_run_s(f, 1200);
-    assert_int_equal(charges(f), 1);
-    assert_int_equal(lists(f), 2);
-    assert_string_equal(payment_row(f, &buyer->payment.id).failure.code, "provider_unavailable");
-}
-
-// It may have been carried out, so a key that is refused now says nothing of it.
-static void a_lost_attempt_is_not_failed_by_a_refused_key(void **state)
-{
-    struct fixture *f = *state;
-    f->provider.holds = true;
-    struct buyer *buyer = buy(f);
-    engine_crash(f);
-    f->provider.holds = false;
-    f->provider.otherwise = answer_no_auth();
-    engine_begin(f);
-    engine_run_s(f, 60);
-    assert_int_equal(payment_row(f, &buyer->payment.id).status, PAYMENT_PENDING);
-}
-
-static void an_engine_is_ready_once_what_was_open_is_scheduled(void **state)
-{
-    struct fixture *f = *state;
-    f->provider.holds = true;
-    buy(f);
-    engine_crash(f);
-    assert_false(engine_ready(f->engine));
-    engine_begin(f);
-    assert_true(engine_ready(f->engine));
-    assert_int_equal(f->became_ready, 1);
-    assert_int_equal(f->provider.call_count, 2);
-    engine_run_s(f, 60);
-    assert_int_equal(f->became_ready, 1);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -414,14 +245,6 @@ int main(void)
         TEST(a_charge_whose_intent_is_known_is_read_by_its_id),
         TEST(a_charge_keeps_the_credentials_it_was_first_sent_with),
         TEST(a_key_that_is_refused_later_leaves_the_charge_open),
-        TEST(a_charge_that_cannot_be_planned_does_not_stand_in_the_way_of_others),
-        TEST(damaged_rows_are_set_aside_and_never_stand_in_the_way_of_others),
-        TEST(a_page_that_cannot_be_read_holds_up_only_what_needs_it),
-        TEST(a_crash_while_the_provider_is_called_sends_the_same_again),
-        TEST(a_crash_before_the_provider_is_called_loses_nothing),
-        TEST(a_crash_that_lasts_beyond_the_window_only_looks),
-        TEST(a_lost_attempt_is_not_failed_by_a_refused_key),
-        TEST(an_engine_is_ready_once_what_was_open_is_scheduled),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
