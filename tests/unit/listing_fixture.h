@@ -2,47 +2,12 @@
 // as they need.
 #pragma once
 
-#include "scratch.h"
+#include "database_fixture.h"
 
-#include "base/require.h"
 #include "base/timefmt.h"
-#include "store/driver.h"
-#include "store/migrate.h"
 #include "store/payments.h"
 
 #define NOW_US (INT64_C(1700000000) * US_PER_S)
-
-struct fixture {
-    struct scratch scratch;
-    struct db *db;
-    struct err err;
-    struct arena arena;
-    struct uuid merchant_id;
-    int64_t made;
-};
-
-static inline int setup(void **state)
-{
-    struct fixture *f = calloc(1, sizeof(*f));
-    scratch_make(&f->scratch);
-    f->merchant_id = (struct uuid){.bytes = {0x01, [15] = 1}};
-    assert_int_equal(sqlite_driver.open(f->scratch.database, true, &f->db, &f->err), OK);
-    assert_int_equal(migrate(f->db, &f->err), OK);
-    assert_int_equal(f->db->driver->begin(f->db, true, &f->err), OK);
-    *state = f;
-    return 0;
-}
-
-static inline int teardown(void **state)
-{
-    struct fixture *f = *state;
-    sqlite_driver.rollback(f->db);
-    sqlite_driver.close(f->db);
-    arena_release(&f->arena);
-    scratch_remove(&f->scratch);
-    free(f);
-    return 0;
-}
 
 static inline struct payment payment_of(struct fixture *f, int64_t at_us)
 {
@@ -122,5 +87,3 @@ static inline int64_t count(struct fixture *f, const struct listing_query *query
     assert_int_equal(listing_count(f->db, query, max, &counted, &f->err), OK);
     return counted;
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

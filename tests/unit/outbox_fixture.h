@@ -2,45 +2,13 @@
 // words for merchants, events and what becomes of them.
 #pragma once
 
-#include "scratch.h"
+#include "database_fixture.h"
 
-#include "store/driver.h"
 #include "store/merchants.h"
-#include "store/migrate.h"
 #include "store/outbox.h"
 
 #define NOW INT64_C(1700000000000000)
 #define LEASE 45000000
-
-struct fixture {
-    struct scratch scratch;
-    struct db *db;
-    struct err err;
-    struct arena arena;
-    uint8_t next_id;
-};
-
-static inline int setup(void **state)
-{
-    struct fixture *f = calloc(1, sizeof(*f));
-    scratch_make(&f->scratch);
-    assert_int_equal(sqlite_driver.open(f->scratch.database, true, &f->db, &f->err), OK);
-    assert_int_equal(migrate(f->db, &f->err), OK);
-    assert_int_equal(f->db->driver->begin(f->db, true, &f->err), OK);
-    *state = f;
-    return 0;
-}
-
-static inline int teardown(void **state)
-{
-    struct fixture *f = *state;
-    sqlite_driver.rollback(f->db);
-    sqlite_driver.close(f->db);
-    arena_release(&f->arena);
-    scratch_remove(&f->scratch);
-    free(f);
-    return 0;
-}
 
 static inline struct uuid id_of(uint8_t number)
 {
@@ -67,7 +35,7 @@ static inline struct uuid append(struct fixture *f, struct uuid merchant_id, str
                                  int64_t at_us)
 {
     struct outbox_event event = {
-        .id = {.bytes = {0x02, [15] = ++f->next_id}},
+        .id = {.bytes = {0x02, [15] = (uint8_t)++f->made}},
         .merchant_id = merchant_id,
         .transaction_id = transaction_id,
         .type = "payment.completed",
@@ -138,5 +106,3 @@ static inline bool next_lane(struct fixture *f, struct uuid after, struct outbox
     assert_int_equal(outbox_next_lane(f->db, &after, queue, &has, &f->err), OK);
     return has;
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

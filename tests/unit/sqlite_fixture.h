@@ -1,73 +1,34 @@
-// What tests of the SQLite driver stand on: two tables, and one transaction open.
+// What tests of the SQLite driver stand on: two tables, and one transaction open. Every test leaves one open.
 #pragma once
 
-#include "scratch.h"
+#include "database_fixture.h"
 
 #include "store/sqlite.h"
 
-struct fixture {
-    struct scratch scratch;
-    struct db *db;
-    struct err err;
-};
-
-static inline void run(struct fixture *fixture, const char *sql)
+static inline void run(struct fixture *f, const char *sql)
 {
-    assert_int_equal(db_run(fixture->db, NULL, &fixture->err, sql), OK);
+    database_run(f->db, sql);
 }
 
-static inline void begin(struct fixture *fixture)
+static inline int setup_things(void **state)
 {
-    assert_int_equal(fixture->db->driver->begin(fixture->db, true, &fixture->err), OK);
-}
-
-static inline void commit(struct fixture *fixture)
-{
-    assert_int_equal(fixture->db->driver->commit(fixture->db, &fixture->err), OK);
-}
-
-static inline int setup(void **state)
-{
-    struct fixture *fixture = calloc(1, sizeof(*fixture));
-    scratch_make(&fixture->scratch);
-    assert_int_equal(sqlite_driver.open(fixture->scratch.database, true, &fixture->db, &fixture->err), OK);
-    begin(fixture);
-    run(fixture,
-        "CREATE TABLE things (id INTEGER PRIMARY KEY, name TEXT UNIQUE, bytes BLOB, size INTEGER) STRICT");
-    run(fixture,
+    struct fixture *f = fixture_new(
+        "CREATE TABLE things (id INTEGER PRIMARY KEY, name TEXT UNIQUE, bytes BLOB, size INTEGER) STRICT;"
         "CREATE TABLE parts (thing INTEGER NOT NULL REFERENCES things(id) DEFERRABLE INITIALLY DEFERRED,"
-        " size INTEGER CHECK (size > 0)) STRICT");
-    commit(fixture);
-    begin(fixture);
-    *state = fixture;
+        " size INTEGER CHECK (size > 0)) STRICT;");
+    database_begin(f->db, true);
+    *state = f;
     return 0;
 }
 
-// Every test leaves one transaction open.
-static inline int teardown(void **state)
+static inline int64_t count_things(struct db *db)
 {
-    struct fixture *fixture = *state;
-    fixture->db->driver->rollback(fixture->db);
-    fixture->db->driver->close(fixture->db);
-    scratch_remove(&fixture->scratch);
-    free(fixture);
-    return 0;
+    return database_number(db, "SELECT count(*) FROM things");
 }
 
-static inline int64_t count_things(struct fixture *fixture)
+static inline void insert(struct fixture *f, int64_t id)
 {
-    DB_ROWS(rows);
-    bool has = false;
-    assert_int_equal(db_query(fixture->db, &rows, &fixture->err, "SELECT count(*) FROM things"), OK);
-    assert_int_equal(db_next(&rows, &has, &fixture->err), OK);
-    assert_true(has);
-    return db_i64(&rows, 0);
+    assert_int_equal(db_run(f->db, NULL, &f->err, "INSERT INTO things (id) VALUES ($1)", DB_I64(id)), OK);
 }
 
-static inline void insert(struct fixture *fixture, int64_t id)
-{
-    assert_int_equal(
-        db_run(fixture->db, NULL, &fixture->err, "INSERT INTO things (id) VALUES ($1)", DB_I64(id)), OK);
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define THINGS_TEST(name) cmocka_unit_test_setup_teardown(name, setup_things, teardown)

@@ -1,17 +1,10 @@
 // Which jobs share a transaction's fate: run directly, without threads.
-#include "scratch.h"
+#include "database_fixture.h"
 
-#include "base/require.h"
 #include "store/batch.h"
-#include "store/driver.h"
 
 // Nothing here asks for the time, random bits or keys.
 static const struct batch_source source = {.loop = NULL};
-
-struct fixture {
-    struct scratch scratch;
-    struct db *db;
-};
 
 // Inserts `id`, then does what `then` says.
 struct insert {
@@ -23,12 +16,7 @@ struct insert {
 
 static int64_t count_rows(struct db *db)
 {
-    struct err err = {0};
-    DB_ROWS(rows);
-    bool has = false;
-    assert_int_equal(db_query(db, &rows, &err, "SELECT count(*) FROM things"), OK);
-    assert_int_equal(db_next(&rows, &has, &err), OK);
-    return db_i64(&rows, 0);
+    return database_number(db, "SELECT count(*) FROM things");
 }
 
 static enum errc insert_run(struct store_job *job, struct tx *tx, struct err *err)
@@ -77,52 +65,34 @@ static void add(struct list *jobs, struct insert *insert, int64_t id, int then)
     list_append(jobs, &insert->job.task.link);
 }
 
-static int setup(void **state)
+static int setup_things(void **state)
 {
-    struct fixture *fixture = calloc(1, sizeof(*fixture));
-    struct err err = {0};
-    scratch_make(&fixture->scratch);
-    assert_int_equal(sqlite_driver.open(fixture->scratch.database, true, &fixture->db, &err), OK);
-    assert_int_equal(sqlite_driver.begin(fixture->db, true, &err), OK);
-    assert_int_equal(sqlite_driver.script(fixture->db,
-                                          "CREATE TABLE things (id INTEGER PRIMARY KEY, bytes BLOB) STRICT;"
-                                          "CREATE TABLE parts (thing INTEGER REFERENCES things(id)"
-                                          " DEFERRABLE INITIALLY DEFERRED) STRICT;",
-                                          &err),
-                     OK);
-    assert_int_equal(sqlite_driver.commit(fixture->db, &err), OK);
-    *state = fixture;
+    *state = fixture_new("CREATE TABLE things (id INTEGER PRIMARY KEY, bytes BLOB) STRICT;"
+                         "CREATE TABLE parts (thing INTEGER REFERENCES things(id)"
+                         " DEFERRABLE INITIALLY DEFERRED) STRICT;");
     return 0;
 }
 
-static int teardown(void **state)
+static int teardown_things(void **state)
 {
-    struct fixture *fixture = *state;
-    sqlite_driver.close(fixture->db);
-    scratch_remove(&fixture->scratch);
-    free(fixture);
+    fixture_free(*state);
     return 0;
 }
 
 // As another connection sees them: what is committed.
-static int64_t durable_rows(const struct fixture *fixture)
+static int64_t durable_rows(const struct fixture *f)
 {
-    struct db *db = NULL;
-    struct err err = {0};
-    assert_int_equal(sqlite_driver.open(fixture->scratch.database, false, &db, &err), OK);
-    assert_int_equal(sqlite_driver.begin(db, false, &err), OK);
-    const int64_t count = count_rows(db);
-    sqlite_driver.rollback(db);
+    struct db *db = database_open(f->scratch.database, false);
+    const int64_t count = database_committed_number(db, "SELECT count(*) FROM things");
     sqlite_driver.close(db);
     return count;
 }
 
-static void limit_disk(const struct fixture *fixture, const char *sql)
+static void limit_disk(const struct fixture *f, const char *sql)
 {
-    struct err err = {0};
-    assert_int_equal(sqlite_driver.begin(fixture->db, false, &err), OK);
-    assert_int_equal(db_run(fixture->db, NULL, &err, sql), OK);
-    assert_int_equal(sqlite_driver.commit(fixture->db, &err), OK);
+    database_begin(f->db, false);
+    database_run(f->db, sql);
+    database_commit(f->db);
 }
 
 static void a_job_that_meets_damage_fails_alone_whatever_it_says(void **state)
@@ -242,18 +212,18 @@ static void a_commit_that_fails_for_a_job_alone_is_its_failure(void **state)
     }
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define THINGS_TEST(name) cmocka_unit_test_setup_teardown(name, setup_things, teardown_things)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_job_that_meets_damage_fails_alone_whatever_it_says),
-        TEST(a_failing_job_undoes_only_itself),
-        TEST(a_failing_job_alone_leaves_nothing),
-        TEST(a_commit_that_fails_fails_every_job),
-        TEST(a_full_disk_fails_every_job),
-        TEST(a_job_that_passes_over_a_full_disk_does_not_write_outside_the_transaction),
-        TEST(a_commit_that_fails_for_a_job_alone_is_its_failure),
+        THINGS_TEST(a_job_that_meets_damage_fails_alone_whatever_it_says),
+        THINGS_TEST(a_failing_job_undoes_only_itself),
+        THINGS_TEST(a_failing_job_alone_leaves_nothing),
+        THINGS_TEST(a_commit_that_fails_fails_every_job),
+        THINGS_TEST(a_full_disk_fails_every_job),
+        THINGS_TEST(a_job_that_passes_over_a_full_disk_does_not_write_outside_the_transaction),
+        THINGS_TEST(a_commit_that_fails_for_a_job_alone_is_its_failure),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

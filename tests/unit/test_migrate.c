@@ -1,9 +1,8 @@
 // Migrations: whole steps or none, once each, in order, and never backwards.
-#include "scratch.h"
+#include "database.h"
 
 #include <sys/wait.h>
 
-#include "store/driver.h"
 #include "store/idempotency.h"
 #include "store/migrate.h"
 #include "store/operations.h"
@@ -18,26 +17,7 @@ static const char *const steps[] = {
 static struct db *opened(void **state)
 {
     const struct scratch *scratch = *state;
-    struct db *db = NULL;
-    struct err err = {0};
-    assert_int_equal(sqlite_driver.open(scratch->database, true, &db, &err), OK);
-    return db;
-}
-
-static int64_t number(struct db *db, const char *sql)
-{
-    struct err err = {0};
-    int64_t value = 0;
-    assert_int_equal(db->driver->begin(db, false, &err), OK);
-    {
-        DB_ROWS(rows);
-        bool has = false;
-        assert_int_equal(db_query(db, &rows, &err, sql), OK);
-        assert_int_equal(db_next(&rows, &has, &err), OK);
-        value = db_i64(&rows, 0);
-    }
-    db->driver->rollback(db);
-    return value;
+    return database_open(scratch->database, true);
 }
 
 static void each_step_is_applied_once_and_in_order(void **state)
@@ -46,8 +26,8 @@ static void each_step_is_applied_once_and_in_order(void **state)
     struct err err = {0};
     for (int i = 0; i < 2; i++) {
         assert_int_equal(migrate_steps(db, steps, 3, &err), OK);
-        assert_int_equal(number(db, "SELECT sum(x) FROM b"), 5);
-        assert_int_equal(number(db, "SELECT max(version) FROM schema_version"), 3);
+        assert_int_equal(database_committed_number(db, "SELECT sum(x) FROM b"), 5);
+        assert_int_equal(database_committed_number(db, "SELECT max(version) FROM schema_version"), 3);
     }
     db->driver->close(db);
 }
@@ -57,10 +37,10 @@ static void a_longer_list_goes_on_from_where_it_stood(void **state)
     struct db *db = opened(state);
     struct err err = {0};
     assert_int_equal(migrate_steps(db, steps, 1, &err), OK);
-    assert_int_equal(number(db, "SELECT count(*) FROM a"), 1);
+    assert_int_equal(database_committed_number(db, "SELECT count(*) FROM a"), 1);
     assert_int_equal(migrate_steps(db, steps, 3, &err), OK);
-    assert_int_equal(number(db, "SELECT count(*) FROM a"), 1);
-    assert_int_equal(number(db, "SELECT count(*) FROM b"), 2);
+    assert_int_equal(database_committed_number(db, "SELECT count(*) FROM a"), 1);
+    assert_int_equal(database_committed_number(db, "SELECT count(*) FROM b"), 2);
     db->driver->close(db);
 }
 
@@ -72,13 +52,13 @@ static void a_step_that_fails_leaves_nothing_of_itself_and_can_be_repeated(void 
                                   "CREATE TABLE b (x INTEGER) STRICT; INSERT INTO nowhere VALUES (1);"};
     assert_int_equal(migrate_steps(db, broken, 2, &err), ERR_STORE);
     assert_non_null(strstr(err.message, "nowhere"));
-    assert_int_equal(number(db, "SELECT max(version) FROM schema_version"), 1);
-    assert_int_equal(number(db, "SELECT count(*) FROM sqlite_schema WHERE name = 'b'"), 0);
+    assert_int_equal(database_committed_number(db, "SELECT max(version) FROM schema_version"), 1);
+    assert_int_equal(database_committed_number(db, "SELECT count(*) FROM sqlite_schema WHERE name = 'b'"), 0);
     db->driver->close(db);
 
     db = opened(state);
     assert_int_equal(migrate_steps(db, steps, 3, &err), OK);
-    assert_int_equal(number(db, "SELECT sum(x) FROM b"), 5);
+    assert_int_equal(database_committed_number(db, "SELECT sum(x) FROM b"), 5);
     db->driver->close(db);
 }
 
@@ -90,7 +70,7 @@ static void a_newer_database_is_refused_and_left_as_it_was(void **state)
     assert_int_equal(migrate_steps(db, steps, 2, &err), ERR_CONFIG);
     assert_string_equal(err.message, "the database belongs to a newer paymentsd: its schema is version 3, "
                                      "this program's is 2");
-    assert_int_equal(number(db, "SELECT max(version) FROM schema_version"), 3);
+    assert_int_equal(database_committed_number(db, "SELECT max(version) FROM schema_version"), 3);
     db->driver->close(db);
 }
 
@@ -101,7 +81,8 @@ static void the_programs_own_steps_are_valid(void **state)
     if (migrate(db, &err) != OK) {
         fail_msg("%s", err.message);
     }
-    assert_int_equal(number(db, "SELECT max(version) FROM schema_version"), schema_step_count);
+    assert_int_equal(database_committed_number(db, "SELECT max(version) FROM schema_version"),
+                     schema_step_count);
     db->driver->close(db);
 }
 
@@ -114,29 +95,19 @@ static void a_key_of_the_first_schema_is_found_after_the_second(void **state)
     const struct uuid merchant_id = {{0x01}};
     bool found = false;
     assert_int_equal(migrate_steps(db, schema_steps, 1, &err), OK);
-    assert_int_equal(db->driver->begin(db, true, &err), OK);
+    database_begin(db, true);
     assert_int_equal(
         db_run(db, NULL, &err,
                "INSERT INTO idempotency_keys VALUES (x'01000000000000000000000000000000', 0, 'card',"
                " 'save-1', zeroblob(32), x'02000000000000000000000000000000', 7)"),
         OK);
-    assert_int_equal(db->driver->commit(db, &err), OK);
+    database_commit(db);
     assert_int_equal(migrate(db, &err), OK);
-    assert_int_equal(db->driver->begin(db, false, &err), OK);
+    database_begin(db, false);
     assert_int_equal(idempotency_find(db, &merchant_id, false, "card", "save-1", &key, &found, &err), OK);
     assert_true(found && key.created_us == 7 && uuid_is_nil(&key.reply_id));
     db->driver->rollback(db);
     db->driver->close(db);
-}
-
-static void execute(struct db *db, const char *sql)
-{
-    struct err err = {0};
-    assert_int_equal(db->driver->begin(db, true, &err), OK);
-    if (db->driver->script(db, sql, &err) != OK) {
-        fail_msg("%s", err.message);
-    }
-    assert_int_equal(db->driver->commit(db, &err), OK);
 }
 
 static void a_gone_customers_cards_are_made_inactive(void **state)
@@ -144,17 +115,22 @@ static void a_gone_customers_cards_are_made_inactive(void **state)
     struct db *db = opened(state);
     struct err err = {0};
     assert_int_equal(migrate_steps(db, schema_steps, 1, &err), OK);
-    execute(db, "INSERT INTO customers (id, merchant_id, livemode, email, body, credential_version_id,"
-                " gone_us, created_us) VALUES"
-                " (x'01', x'00', 0, 'a@example.com', '', x'00', 7, 0),"
-                " (x'02', x'00', 0, 'a@example.com', '', x'00', 0, 0);"
-                "INSERT INTO cards (id, merchant_id, customer_id, livemode, status, provider, method_sent,"
-                " exp_month, exp_year, is_default, credential_version_id, created_us, updated_us) VALUES"
-                " (x'11', x'00', x'01', 0, 'active', 'stripe', 'pm_1', 1, 2030, 1, x'00', 0, 0),"
-                " (x'12', x'00', x'02', 0, 'active', 'stripe', 'pm_2', 1, 2030, 1, x'00', 0, 0);");
+    database_script(
+        db, "INSERT INTO customers (id, merchant_id, livemode, email, body, credential_version_id,"
+            " gone_us, created_us) VALUES"
+            " (x'01', x'00', 0, 'a@example.com', '', x'00', 7, 0),"
+            " (x'02', x'00', 0, 'a@example.com', '', x'00', 0, 0);"
+            "INSERT INTO cards (id, merchant_id, customer_id, livemode, status, provider, method_sent,"
+            " exp_month, exp_year, is_default, credential_version_id, created_us, updated_us) VALUES"
+            " (x'11', x'00', x'01', 0, 'active', 'stripe', 'pm_1', 1, 2030, 1, x'00', 0, 0),"
+            " (x'12', x'00', x'02', 0, 'active', 'stripe', 'pm_2', 1, 2030, 1, x'00', 0, 0);");
     assert_int_equal(migrate(db, &err), OK);
-    assert_int_equal(number(db, "SELECT count(*) FROM cards WHERE status = 'active' AND id = x'12'"), 1);
-    assert_int_equal(number(db, "SELECT count(*) FROM cards WHERE status = 'gone' AND is_default = 0"), 1);
+    assert_int_equal(
+        database_committed_number(db, "SELECT count(*) FROM cards WHERE status = 'active' AND id = x'12'"),
+        1);
+    assert_int_equal(
+        database_committed_number(db, "SELECT count(*) FROM cards WHERE status = 'gone' AND is_default = 0"),
+        1);
     db->driver->close(db);
 }
 
@@ -166,15 +142,15 @@ static void an_operation_of_the_first_schema_was_never_refused(void **state)
     struct operation operation = {0};
     const struct uuid id = {{0x01}};
     assert_int_equal(migrate_steps(db, schema_steps, 1, &err), OK);
-    assert_int_equal(db->driver->begin(db, true, &err), OK);
+    database_begin(db, true);
     assert_int_equal(
         db_run(db, NULL, &err,
                "INSERT INTO operations VALUES ($1, 'charge', $1, 0, $1, 'a=1', 2, 1, 0, 0, 7, 5)",
                DB_ID(&id)),
         OK);
-    assert_int_equal(db->driver->commit(db, &err), OK);
+    database_commit(db);
     assert_int_equal(migrate(db, &err), OK);
-    assert_int_equal(db->driver->begin(db, false, &err), OK);
+    database_begin(db, false);
     assert_int_equal(operation_get(db, &id, "charge", &arena, &operation, &err), OK);
     assert_true(operation.attempts == 2 && operation.refused_attempt == 0);
     assert_true(uuid_is_nil(&operation.refused_version_id));
@@ -187,18 +163,22 @@ static void e_mails_are_folded_anew_and_no_customer_is_lost(void **state)
     struct db *db = opened(state);
     struct err err = {0};
     assert_int_equal(migrate_steps(db, schema_steps, 4, &err), OK);
-    execute(db, "INSERT INTO customers (id, merchant_id, livemode, email, body, credential_version_id,"
-                " gone_us, created_us) VALUES"
-                " (x'01', x'00', 0, 'a@example.com', '', x'00', 0, 0),"
-                " (x'02', x'00', 0, 'j\u00d6rg@example.com', '', x'00', 0, 0),"
-                " (x'03', x'00', 0, 'jo\u0308rg@example.com', '', x'00', 0, 0),"
-                " (x'04', x'00', 1, 'jo\u0308rg@example.com', '', x'00', 0, 0),"
-                " (x'05', x'00', 0, NULL, '', x'00', 0, 0);");
+    database_script(db,
+                    "INSERT INTO customers (id, merchant_id, livemode, email, body, credential_version_id,"
+                    " gone_us, created_us) VALUES"
+                    " (x'01', x'00', 0, 'a@example.com', '', x'00', 0, 0),"
+                    " (x'02', x'00', 0, 'j\u00d6rg@example.com', '', x'00', 0, 0),"
+                    " (x'03', x'00', 0, 'jo\u0308rg@example.com', '', x'00', 0, 0),"
+                    " (x'04', x'00', 1, 'jo\u0308rg@example.com', '', x'00', 0, 0),"
+                    " (x'05', x'00', 0, NULL, '', x'00', 0, 0);");
     assert_int_equal(migrate(db, &err), OK);
-    assert_int_equal(number(db, "SELECT count(*) FROM customers"), 5);
-    assert_int_equal(number(db, "SELECT count(*) FROM customers WHERE email = 'j\u00f6rg@example.com'"), 2);
-    assert_int_equal(number(db, "SELECT count(*) FROM customers WHERE email = 'a@example.com'"), 1);
-    assert_int_equal(number(db, "SELECT count(*) FROM customers WHERE email IS NULL"), 1);
+    assert_int_equal(database_committed_number(db, "SELECT count(*) FROM customers"), 5);
+    assert_int_equal(
+        database_committed_number(db, "SELECT count(*) FROM customers WHERE email = 'j\u00f6rg@example.com'"),
+        2);
+    assert_int_equal(
+        database_committed_number(db, "SELECT count(*) FROM customers WHERE email = 'a@example.com'"), 1);
+    assert_int_equal(database_committed_number(db, "SELECT count(*) FROM customers WHERE email IS NULL"), 1);
     db->driver->close(db);
 }
 
@@ -234,8 +214,8 @@ static void programs_that_start_at_once_take_turns(void **state)
         assert_int_equal(status, 0);
     }
     struct db *db = opened(state);
-    assert_int_equal(number(db, "SELECT sum(x) FROM b"), 5);
-    assert_int_equal(number(db, "SELECT count(*) FROM schema_version"), 3);
+    assert_int_equal(database_committed_number(db, "SELECT sum(x) FROM b"), 5);
+    assert_int_equal(database_committed_number(db, "SELECT count(*) FROM schema_version"), 3);
     db->driver->close(db);
 }
 

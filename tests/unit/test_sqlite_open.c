@@ -1,11 +1,9 @@
 // How a SQLite database is opened, and in what words it is refused.
-#include "scratch.h"
+#include "database.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-
-#include "store/driver.h"
 
 #define NOBODY 65534
 
@@ -29,22 +27,9 @@ static void refused(const char *database, enum errc code, const char *reason)
     assert_null(strchr(err.message, '\n'));
 }
 
-static struct db *opened(const char *database, bool writable)
-{
-    struct db *db = NULL;
-    struct err err = {0};
-    if (sqlite_driver.open(database, writable, &db, &err) != OK) {
-        fail_msg("%s", err.message);
-    }
-    return db;
-}
-
 static void make_table(struct db *db)
 {
-    struct err err;
-    assert_int_equal(sqlite_driver.begin(db, true, &err), OK);
-    assert_int_equal(sqlite_driver.script(db, "CREATE TABLE IF NOT EXISTS t (a INTEGER) STRICT", &err), OK);
-    assert_int_equal(sqlite_driver.commit(db, &err), OK);
+    database_script(db, "CREATE TABLE IF NOT EXISTS t (a INTEGER) STRICT");
 }
 
 static void a_file_that_is_no_database_is_refused_and_left_as_it_was(void **state)
@@ -65,7 +50,7 @@ static void an_empty_file_becomes_a_database(void **state)
 {
     const struct scratch *scratch = *state;
     write_file(scratch->path, "", 0);
-    struct db *db = opened(scratch->database, true);
+    struct db *db = database_open(scratch->database, true);
     make_table(db);
     sqlite_driver.close(db);
 }
@@ -118,7 +103,7 @@ static void missing_permissions_are_named(void **state)
         refused_to_nobody(scratch->database, "directory /")); // nothing there yet, and no right to make it
     assert_int_equal(chmod(scratch->directory, 0755), 0);
 
-    struct db *db = opened(scratch->database, true);
+    struct db *db = database_open(scratch->database, true);
     make_table(db);
     sqlite_driver.close(db);
     assert_int_equal(chmod(scratch->path, 0444), 0);
@@ -139,7 +124,7 @@ static void missing_permissions_are_named(void **state)
 static void a_database_that_others_may_read_is_refused(void **state)
 {
     const struct scratch *scratch = *state;
-    struct db *db = opened(scratch->database, true);
+    struct db *db = database_open(scratch->database, true);
     make_table(db);
     sqlite_driver.close(db);
     static const mode_t modes[] = {0640, 0604, 0660, 0602, 0610};
@@ -160,7 +145,7 @@ static void a_database_that_others_may_read_is_refused(void **state)
 static void a_database_with_a_second_name_is_refused(void **state)
 {
     const struct scratch *scratch = *state;
-    struct db *db = opened(scratch->database, true);
+    struct db *db = database_open(scratch->database, true);
     make_table(db);
     sqlite_driver.close(db);
     char second[160];
@@ -168,7 +153,7 @@ static void a_database_with_a_second_name_is_refused(void **state)
     assert_int_equal(link(scratch->path, second), 0);
     refused(scratch->database, ERR_CONFIG, "has a second name");
     assert_int_equal(unlink(second), 0);
-    db = opened(scratch->database, true);
+    db = database_open(scratch->database, true);
     sqlite_driver.close(db);
 }
 
@@ -176,7 +161,7 @@ static void a_new_database_and_its_log_are_the_owners_alone(void **state)
 {
     const struct scratch *scratch = *state;
     const mode_t before = umask(0);
-    struct db *db = opened(scratch->database, true);
+    struct db *db = database_open(scratch->database, true);
     make_table(db);
     static const char *const ends[] = {"", "-wal", "-shm"};
     for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
@@ -195,7 +180,7 @@ static void a_name_that_sqlite_treats_specially_is_a_file(void **state)
     const struct scratch *scratch = *state;
     const int here = open(".", O_RDONLY | O_DIRECTORY);
     assert_int_equal(chdir(scratch->directory), 0);
-    struct db *db = opened("sqlite::memory:", true);
+    struct db *db = database_open("sqlite::memory:", true);
     assert_int_equal(access(":memory:", F_OK), 0);
     sqlite_driver.close(db);
     assert_int_equal(fchdir(here), 0);
@@ -213,21 +198,15 @@ static void a_reader_makes_no_database(void **state)
 
 static void expect_setting(struct db *db, const char *sql, int64_t value)
 {
-    struct err err = {0};
-    DB_ROWS(rows);
-    bool has = false;
-    assert_int_equal(db_query(db, &rows, &err, sql), OK);
-    assert_int_equal(db_next(&rows, &has, &err), OK);
-    assert_int_equal(db_i64(&rows, 0), value);
+    assert_int_equal(database_number(db, sql), value);
 }
 
 static void what_is_committed_is_on_the_disk_and_what_is_referred_to_exists(void **state)
 {
     const struct scratch *scratch = *state;
-    struct err err = {0};
     for (int writable = 1; writable >= 0; writable--) {
-        struct db *db = opened(scratch->database, writable == 1);
-        assert_int_equal(sqlite_driver.begin(db, false, &err), OK);
+        struct db *db = database_open(scratch->database, writable == 1);
+        database_begin(db, false);
         expect_setting(db, "SELECT journal_mode = 'wal' FROM pragma_journal_mode", 1);
         expect_setting(db, "PRAGMA synchronous", 2); // FULL
         expect_setting(db, "PRAGMA foreign_keys", 1);

@@ -5,77 +5,75 @@
 
 static void a_savepoint_undoes_what_came_after_it_and_no_more(void **state)
 {
-    struct fixture *fixture = *state;
-    const struct db_driver *driver = fixture->db->driver;
-    insert(fixture, 1);
-    assert_int_equal(driver->savepoint(fixture->db, &fixture->err), OK);
-    insert(fixture, 2);
-    assert_int_equal(driver->savepoint(fixture->db, &fixture->err), OK); // one inside the other
-    insert(fixture, 3);
-    assert_int_equal(driver->rollback_to(fixture->db, &fixture->err), OK);
-    assert_int_equal(count_things(fixture), 2);
-    assert_int_equal(driver->rollback_to(fixture->db, &fixture->err), OK);
-    assert_int_equal(count_things(fixture), 1);
-    assert_int_equal(driver->savepoint(fixture->db, &fixture->err), OK);
-    insert(fixture, 4);
-    assert_int_equal(driver->release(fixture->db, &fixture->err), OK);
-    commit(fixture);
-    begin(fixture);
-    assert_int_equal(count_things(fixture), 2);
+    struct fixture *f = *state;
+    const struct db_driver *driver = f->db->driver;
+    insert(f, 1);
+    assert_int_equal(driver->savepoint(f->db, &f->err), OK);
+    insert(f, 2);
+    assert_int_equal(driver->savepoint(f->db, &f->err), OK); // one inside the other
+    insert(f, 3);
+    assert_int_equal(driver->rollback_to(f->db, &f->err), OK);
+    assert_int_equal(count_things(f->db), 2);
+    assert_int_equal(driver->rollback_to(f->db, &f->err), OK);
+    assert_int_equal(count_things(f->db), 1);
+    assert_int_equal(driver->savepoint(f->db, &f->err), OK);
+    insert(f, 4);
+    assert_int_equal(driver->release(f->db, &f->err), OK);
+    database_commit(f->db);
+    database_begin(f->db, true);
+    assert_int_equal(count_things(f->db), 2);
 }
 
 static void a_commit_that_fails_leaves_nothing(void **state)
 {
-    struct fixture *fixture = *state;
-    insert(fixture, 1);
-    run(fixture, "INSERT INTO parts VALUES (99, 1)"); // whose missing thing only the commit notices
-    assert_int_equal(fixture->db->driver->commit(fixture->db, &fixture->err), ERR_STORE);
-    assert_non_null(strstr(fixture->err.message, "FOREIGN KEY"));
-    begin(fixture);
-    assert_int_equal(count_things(fixture), 0);
+    struct fixture *f = *state;
+    insert(f, 1);
+    run(f, "INSERT INTO parts VALUES (99, 1)"); // whose missing thing only the commit notices
+    assert_int_equal(f->db->driver->commit(f->db, &f->err), ERR_STORE);
+    assert_non_null(strstr(f->err.message, "FOREIGN KEY"));
+    database_begin(f->db, true);
+    assert_int_equal(count_things(f->db), 0);
 }
 
 // SQLite ends the transaction by itself; a statement after that would commit alone.
 static void after_a_full_disk_nothing_of_the_transaction_can_be_kept(void **state)
 {
-    struct fixture *fixture = *state;
-    const struct db_driver *driver = fixture->db->driver;
-    insert(fixture, 1);
-    run(fixture, "PRAGMA max_page_count = 30");
-    assert_int_equal(
-        db_run(fixture->db, NULL, &fixture->err, "INSERT INTO things (bytes) VALUES (zeroblob(200000))"),
-        ERR_STORE);
-    assert_string_equal(fixture->err.message, "database: the disk is full");
-    assert_int_equal(db_run(fixture->db, NULL, &fixture->err, "INSERT INTO things (id) VALUES (2)"),
+    struct fixture *f = *state;
+    const struct db_driver *driver = f->db->driver;
+    insert(f, 1);
+    run(f, "PRAGMA max_page_count = 30");
+    assert_int_equal(db_run(f->db, NULL, &f->err, "INSERT INTO things (bytes) VALUES (zeroblob(200000))"),
                      ERR_STORE);
-    assert_int_equal(driver->savepoint(fixture->db, &fixture->err), ERR_STORE);
-    assert_int_equal(driver->commit(fixture->db, &fixture->err), ERR_STORE);
-    begin(fixture);
-    assert_int_equal(count_things(fixture), 0);
-    insert(fixture, 3);
+    assert_string_equal(f->err.message, "database: the disk is full");
+    assert_int_equal(db_run(f->db, NULL, &f->err, "INSERT INTO things (id) VALUES (2)"), ERR_STORE);
+    assert_int_equal(driver->savepoint(f->db, &f->err), ERR_STORE);
+    assert_int_equal(driver->commit(f->db, &f->err), ERR_STORE);
+    database_begin(f->db, true);
+    assert_int_equal(count_things(f->db), 0);
+    insert(f, 3);
 }
 
 static void a_reader_sees_one_moment_and_cannot_write(void **state)
 {
-    struct fixture *fixture = *state;
-    struct fixture reader = {0};
-    insert(fixture, 1);
-    commit(fixture);
-    assert_int_equal(sqlite_driver.open(fixture->scratch.database, false, &reader.db, &reader.err), OK);
-    assert_int_equal(sqlite_driver.begin(reader.db, false, &reader.err), OK);
-    assert_int_equal(count_things(&reader), 1);
-    begin(fixture);
-    insert(fixture, 2);
-    commit(fixture);
-    assert_int_equal(count_things(&reader), 1);
-    commit(&reader);
-    assert_int_equal(sqlite_driver.begin(reader.db, false, &reader.err), OK);
-    assert_int_equal(count_things(&reader), 2);
-    assert_int_equal(db_run(reader.db, NULL, &reader.err, "DELETE FROM things"), ERR_STORE);
-    assert_non_null(strstr(reader.err.message, "readonly"));
-    commit(&reader);
-    sqlite_driver.close(reader.db);
-    begin(fixture);
+    struct fixture *f = *state;
+    struct err err = {0};
+    insert(f, 1);
+    database_commit(f->db);
+    struct db *reader = database_open(f->scratch.database, false);
+    database_begin(reader, false);
+    assert_int_equal(count_things(reader), 1);
+    database_begin(f->db, true);
+    insert(f, 2);
+    database_commit(f->db);
+    assert_int_equal(count_things(reader), 1);
+    database_commit(reader);
+    database_begin(reader, false);
+    assert_int_equal(count_things(reader), 2);
+    assert_int_equal(db_run(reader, NULL, &err, "DELETE FROM things"), ERR_STORE);
+    assert_non_null(strstr(err.message, "readonly"));
+    database_commit(reader);
+    sqlite_driver.close(reader);
+    database_begin(f->db, true);
 }
 
 // In another process: takes the write lock, says so, keeps it for a moment, commits.
@@ -99,20 +97,20 @@ static _Noreturn void write_in_between(const char *database, int told)
 
 static void another_process_that_writes_is_waited_for(void **state)
 {
-    struct fixture *fixture = *state;
-    commit(fixture);
-    sqlite_driver.close(fixture->db); // a connection must not be carried into another process
+    struct fixture *f = *state;
+    database_commit(f->db);
+    sqlite_driver.close(f->db); // a connection must not be carried into another process
     int ends[2];
     assert_int_equal(pipe(ends), 0);
     const pid_t child = fork();
     if (child == 0) {
-        write_in_between(fixture->scratch.database, ends[1]);
+        write_in_between(f->scratch.database, ends[1]);
     }
     char byte = 0;
     assert_int_equal(read(ends[0], &byte, 1), 1);
-    assert_int_equal(sqlite_driver.open(fixture->scratch.database, true, &fixture->db, &fixture->err), OK);
-    begin(fixture);
-    assert_int_equal(count_things(fixture), 1);
+    f->db = database_open(f->scratch.database, true);
+    database_begin(f->db, true);
+    assert_int_equal(count_things(f->db), 1);
     int status = -1;
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_int_equal(status, 0);
@@ -123,11 +121,11 @@ static void another_process_that_writes_is_waited_for(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_savepoint_undoes_what_came_after_it_and_no_more),
-        TEST(a_commit_that_fails_leaves_nothing),
-        TEST(after_a_full_disk_nothing_of_the_transaction_can_be_kept),
-        TEST(a_reader_sees_one_moment_and_cannot_write),
-        TEST(another_process_that_writes_is_waited_for),
+        THINGS_TEST(a_savepoint_undoes_what_came_after_it_and_no_more),
+        THINGS_TEST(a_commit_that_fails_leaves_nothing),
+        THINGS_TEST(after_a_full_disk_nothing_of_the_transaction_can_be_kept),
+        THINGS_TEST(a_reader_sees_one_moment_and_cannot_write),
+        THINGS_TEST(another_process_that_writes_is_waited_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
