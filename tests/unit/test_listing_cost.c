@@ -1,18 +1,18 @@
 // A page must not cost more the more there is of everything else: how SQLite goes about each filter of each
 // listing, and what a page costs, first or deep, beside 40,000 rows.
 #include "listing_fixture.h"
+#include "statement_costs.h"
 
 #include "base/text.h"
 #include "store/audit.h"
 #include "store/cards.h"
 #include "store/outbox_log.h"
 #include "store/refunds.h"
-#include "store/sqlite.h"
 
 static char *statement; // the last one
 
-static enum errc spy_query(struct db *db, struct db_rows *rows, const char *sql,
-                           const struct db_value *values, size_t count, struct err *err)
+static enum errc spy_once(struct db *db, struct db_rows *rows, const char *sql, const struct db_value *values,
+                          size_t count, struct err *err)
 {
     free(statement);
     statement = strdup(sql);
@@ -41,7 +41,7 @@ static void spy_on(struct fixture *f, bool spying)
 {
     static struct db_driver spy;
     spy = sqlite_driver;
-    spy.query_once = spy_query;
+    spy.query_once = spy_once;
     f->db->driver = spying ? &spy : &sqlite_driver;
 }
 
@@ -184,20 +184,13 @@ static void what_is_everybodys_has_its_index_too(void **state)
     assert_plan(f, &query, "audit_log_rare_by_merchant (merchant_id=? AND id>?)");
 }
 
-static int count_step(void *context)
-{
-    ++*(int64_t *)context;
-    return 0;
-}
-
 // In steps of SQLite's machine.
 static int64_t steps_of(struct fixture *f, const struct listing_query *query, size_t expected)
 {
-    sqlite3 *handle = ((struct sqlite *)f->db)->handle;
     int64_t steps = 0;
-    sqlite3_progress_handler(handle, 1, count_step, &steps);
+    steps_begin(f->db, &steps);
     assert_int_equal(list(f, query, 50).count, expected);
-    sqlite3_progress_handler(handle, 0, NULL, NULL);
+    steps_end(f->db);
     return steps;
 }
 
@@ -243,10 +236,10 @@ static void what_is_rare_is_found_without_a_look_at_the_rest(void **state)
         struct listing_query query = query_of(f);
         add_filter(f, &query, rare[i].name, rare[i].word);
         int64_t steps = 0;
-        sqlite3_progress_handler(((struct sqlite *)f->db)->handle, 1, count_step, &steps);
+        steps_begin(f->db, &steps);
         list(f, &query, 50);
         count(f, &query, 10001);
-        sqlite3_progress_handler(((struct sqlite *)f->db)->handle, 0, NULL, NULL);
+        steps_end(f->db);
         assert_in_range(steps, 1, 1000);
     }
 }
@@ -257,9 +250,9 @@ static void a_count_stops_at_its_bound(void **state)
     struct listing_query query = query_of(f);
     insert_many(f, 40000);
     int64_t steps = 0;
-    sqlite3_progress_handler(((struct sqlite *)f->db)->handle, 1, count_step, &steps);
+    steps_begin(f->db, &steps);
     assert_int_equal(count(f, &query, 1000), 1000);
-    sqlite3_progress_handler(((struct sqlite *)f->db)->handle, 0, NULL, NULL);
+    steps_end(f->db);
     assert_in_range(steps, 1000, 20000);
 }
 

@@ -1,22 +1,7 @@
 // A claim's cost must not grow with what anybody has waiting: how SQLite goes about each of the outbox's
 // statements, and what they cost beside 100,000 open events.
 #include "outbox_fixture.h"
-
-#include "store/sqlite.h"
-
-#define STATEMENTS_MAX 32
-
-// What the queries said to the database, for the test that asks how it would go about it.
-static const char *statements[STATEMENTS_MAX];
-static size_t statement_count;
-
-static enum errc spy_query(struct db *db, struct db_rows *rows, const char *sql,
-                           const struct db_value *values, size_t count, struct err *err)
-{
-    assert_true(statement_count < STATEMENTS_MAX);
-    statements[statement_count++] = sql;
-    return sqlite_driver.query(db, rows, sql, values, count, err);
-}
+#include "statement_costs.h"
 
 // Every statement but the one that runs once at start, in the order of the header.
 static void run_every_statement(struct fixture *f)
@@ -42,52 +27,31 @@ static void run_every_statement(struct fixture *f)
     assert_true(has);
 }
 
-static void assert_searches(sqlite3 *handle, const char *sql)
+static bool is_costly(const char *detail)
 {
-    char *explain = sqlite3_mprintf("EXPLAIN QUERY PLAN %s", sql);
-    sqlite3_stmt *stmt = NULL;
-    assert_int_equal(sqlite3_prepare_v2(handle, explain, -1, &stmt, NULL), SQLITE_OK);
-    while (sqlite3_step(stmt) == SQLITE_ROW) {
-        const char *detail = (const char *)sqlite3_column_text(stmt, 3);
-        if (strstr(detail, "SCAN") || strstr(detail, "TEMP B-TREE")) {
-            fail_msg("%s: %s", detail, sql);
-        }
-    }
-    sqlite3_finalize(stmt);
-    sqlite3_free(explain);
+    return strstr(detail, "SCAN") != NULL || strstr(detail, "TEMP B-TREE") != NULL;
 }
 
 static void no_statement_scans_a_table_or_sorts(void **state)
 {
     struct fixture *f = *state;
-    struct db_driver spy = sqlite_driver;
-    spy.query = spy_query;
-    f->db->driver = &spy;
+    spy_begin(f->db);
     run_every_statement(f);
-    f->db->driver = &sqlite_driver;
+    spy_end(f->db);
     assert_true(statement_count >= 14);
-    for (size_t i = 0; i < statement_count; i++) {
-        assert_searches(((struct sqlite *)f->db)->handle, statements[i]);
-    }
-}
-
-static int count_step(void *context)
-{
-    ++*(int64_t *)context;
-    return 0;
+    assert_no_statement_is_costly(f->db, is_costly);
 }
 
 // What a look at one merchant costs, in steps of SQLite's machine.
 static int64_t steps_of_a_look(struct fixture *f, struct uuid merchant_id)
 {
-    sqlite3 *handle = ((struct sqlite *)f->db)->handle;
     struct outbox_lane queue;
     struct outbox_event event;
     int64_t steps = 0;
-    sqlite3_progress_handler(handle, 1, count_step, &steps);
+    steps_begin(f->db, &steps);
     assert_true(next_lane(f, (struct uuid){0}, &queue));
     assert_true(claim(f, merchant_id, NOW, &event));
-    sqlite3_progress_handler(handle, 0, NULL, NULL);
+    steps_end(f->db);
     return steps;
 }
 

@@ -1,6 +1,7 @@
 // None of the queries of a request, an event or a sweep may cost more the more there is of everything else:
 // how SQLite goes about each of them, and what it costs.
 #include "queries_fixture.h"
+#include "statement_costs.h"
 
 #include "store/cards.h"
 #include "store/catch_ups.h"
@@ -8,19 +9,6 @@
 #include "store/idempotency.h"
 #include "store/inbox.h"
 #include "store/merchants.h"
-#include "store/sqlite.h"
-
-#define STATEMENTS_MAX 64
-static const char *statements[STATEMENTS_MAX];
-static size_t statement_count;
-
-static enum errc spy_query(struct db *db, struct db_rows *rows, const char *sql,
-                           const struct db_value *values, size_t count, struct err *err)
-{
-    assert_true(statement_count < STATEMENTS_MAX);
-    statements[statement_count++] = sql;
-    return sqlite_driver.query(db, rows, sql, values, count, err);
-}
 
 static void run_catch_up_statements(struct fixture *f)
 {
@@ -114,51 +102,24 @@ static bool is_costly(const char *detail)
             strcmp(detail, "SCAN operations USING COVERING INDEX operations_due") != 0);
 }
 
-static void assert_searches(sqlite3 *handle, const char *sql)
-{
-    char *explain = sqlite3_mprintf("EXPLAIN QUERY PLAN %s", sql);
-    sqlite3_stmt *stmt = NULL;
-    assert_int_equal(sqlite3_prepare_v2(handle, explain, -1, &stmt, NULL), SQLITE_OK);
-    while (sqlite3_step(stmt) == SQLITE_ROW) {
-        const char *detail = (const char *)sqlite3_column_text(stmt, 3);
-        if (is_costly(detail)) {
-            fail_msg("%s: %s", detail, sql);
-        }
-    }
-    sqlite3_finalize(stmt);
-    sqlite3_free(explain);
-}
-
 static void no_statement_scans_a_table_or_sorts(void **state)
 {
     struct fixture *f = *state;
-    struct db_driver spy = sqlite_driver;
-    spy.query = spy_query;
-    f->db->driver = &spy;
-    statement_count = 0;
+    spy_begin(f->db);
     run_every_statement(f);
-    f->db->driver = &sqlite_driver;
+    spy_end(f->db);
     assert_true(statement_count >= 25);
-    for (size_t i = 0; i < statement_count; i++) {
-        assert_searches(((struct sqlite *)f->db)->handle, statements[i]);
-    }
-}
-
-static int count_step(void *context)
-{
-    ++*(int64_t *)context;
-    return 0;
+    assert_no_statement_is_costly(f->db, is_costly);
 }
 
 // In steps of SQLite's machine.
 static int64_t cost_of(struct fixture *f, void (*run)(struct fixture *f))
 {
-    sqlite3 *handle = ((struct sqlite *)f->db)->handle;
     int64_t steps = 0;
     run(f);
-    sqlite3_progress_handler(handle, 1, count_step, &steps);
+    steps_begin(f->db, &steps);
     run(f);
-    sqlite3_progress_handler(handle, 0, NULL, NULL);
+    steps_end(f->db);
     return steps;
 }
 
