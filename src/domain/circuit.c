@@ -6,10 +6,11 @@
 // This many consecutive failures are no accident of single connections.
 #define FAILURES_MAX 10
 
-static void schedule(struct circuit *circuit, enum circuit_side side, int64_t now_us, int64_t cap_us,
+static void schedule(struct circuit *circuit, enum call_source source, int64_t now_us, int64_t cap_us,
                      uint32_t random32)
 {
-    circuit->probe_us[side] = now_us + retry_provider_delay_us(circuit->probes[side] + 1, cap_us, random32);
+    circuit->probe_us[source] =
+        now_us + retry_provider_delay_us(circuit->probes[source] + 1, cap_us, random32);
 }
 
 bool circuit_failed(struct circuit *circuit, const struct uuid *merchant, const struct uuid *operation,
@@ -22,8 +23,8 @@ bool circuit_failed(struct circuit *circuit, const struct uuid *merchant, const 
     }
     circuit->operation = *operation;
     circuit->open = ++circuit->failures == FAILURES_MAX;
-    for (int side = 0; circuit->open && side < CIRCUIT_SIDE_COUNT; side++) {
-        schedule(circuit, (enum circuit_side)side, now_us, cap_us, random32);
+    for (int source = 0; circuit->open && source < CALL_SOURCE_COUNT; source++) {
+        schedule(circuit, (enum call_source)source, now_us, cap_us, random32);
     }
     return circuit->open;
 }
@@ -45,22 +46,22 @@ bool circuit_holds_all(const struct circuit *circuit)
     return circuit->open && circuit->several;
 }
 
-int64_t circuit_wait_us(const struct circuit *circuit, enum circuit_side side, int64_t now_us)
+int64_t circuit_wait_us(const struct circuit *circuit, enum call_source source, int64_t now_us)
 {
-    return circuit->probe_us[side] > now_us ? circuit->probe_us[side] - now_us : 0;
+    return circuit->probe_us[source] > now_us ? circuit->probe_us[source] - now_us : 0;
 }
 
-void circuit_probe(struct circuit *circuit, enum circuit_side side, int64_t now_us, int64_t cap_us,
+void circuit_probe(struct circuit *circuit, enum call_source source, int64_t now_us, int64_t cap_us,
                    uint32_t random32)
 {
-    circuit->probes[side]++;
-    schedule(circuit, side, now_us, cap_us, random32);
+    circuit->probes[source]++;
+    schedule(circuit, source, now_us, cap_us, random32);
 }
 
-void circuit_probe_unsent(struct circuit *circuit, enum circuit_side side)
+void circuit_probe_unsent(struct circuit *circuit, enum call_source source)
 {
-    if (circuit->probes[side] > 0) { // else the circuit that it was to probe is closed by now
-        circuit->probes[side]--;
-        circuit->probe_us[side] = 0;
+    if (circuit->probes[source] > 0) { // else the circuit that it was to probe is closed by now
+        circuit->probes[source]--;
+        circuit->probe_us[source] = 0;
     }
 }

@@ -9,18 +9,19 @@
 
 #include "base/uuid.h"
 
-// Each side has its own schedule of probes, so that an operation that is never answered cannot keep a circuit
-// open that a new call would close.
-enum circuit_side { CIRCUIT_CALLERS, CIRCUIT_RECOVERY, CIRCUIT_SIDE_COUNT };
+// Who makes a call: a request to the API, or recovery, which goes on with open operations. Each has its own
+// schedule of probes, so that an operation that is never answered cannot keep a circuit open that a new call
+// would close.
+enum call_source { CALL_FROM_API, CALL_FROM_RECOVERY, CALL_SOURCE_COUNT };
 
 struct circuit {
     int failures;          // consecutive, each of another operation than the one before
     struct uuid operation; // the last that failed
-    struct uuid merchant;  // whose the failures are
-    bool several;          // of several merchants
+    struct uuid merchant;  // of the last failure
+    bool several;          // whether the failures are of several merchants
     bool open;
-    int probes[CIRCUIT_SIDE_COUNT]; // since it opened
-    int64_t probe_us[CIRCUIT_SIDE_COUNT];
+    int probes[CALL_SOURCE_COUNT]; // since it opened
+    int64_t probe_us[CALL_SOURCE_COUNT];
 };
 
 // A call was not answered, or the provider answered with a fault of its own. True: this opened the circuit.
@@ -34,10 +35,10 @@ bool circuit_answered(struct circuit *circuit);
 bool circuit_holds(const struct circuit *circuit, const struct uuid *merchant);
 // Whether all merchants' calls are.
 bool circuit_holds_all(const struct circuit *circuit);
-// How long until the next probe may be made.
-int64_t circuit_wait_us(const struct circuit *circuit, enum circuit_side side, int64_t now_us);
+// How long until the next probe may be made; 0: now.
+int64_t circuit_wait_us(const struct circuit *circuit, enum call_source source, int64_t now_us);
 // A probe is made.
-void circuit_probe(struct circuit *circuit, enum circuit_side side, int64_t now_us, int64_t cap_us,
+void circuit_probe(struct circuit *circuit, enum call_source source, int64_t now_us, int64_t cap_us,
                    uint32_t random32);
 // A probe was not sent after all: the next may follow at once.
-void circuit_probe_unsent(struct circuit *circuit, enum circuit_side side);
+void circuit_probe_unsent(struct circuit *circuit, enum call_source source);

@@ -123,51 +123,51 @@ static void probes_of_each_side_come_at_delays_that_double_up_to_the_cap(void **
     struct circuit circuit = opened_by(&shop);
     int64_t now_us = NOW;
     for (size_t i = 0; i < COUNT_OF(delays_ms); i++) {
-        int64_t wait_us = circuit_wait_us(&circuit, CIRCUIT_CALLERS, now_us);
+        int64_t wait_us = circuit_wait_us(&circuit, CALL_FROM_API, now_us);
         assert_in_range(wait_us, delays_ms[i] * 1000 - 1, delays_ms[i] * 1000);
         now_us += wait_us;
-        assert_int_equal(circuit_wait_us(&circuit, CIRCUIT_CALLERS, now_us - 1), 1);
-        assert_int_equal(circuit_wait_us(&circuit, CIRCUIT_CALLERS, now_us), 0);
-        circuit_probe(&circuit, CIRCUIT_CALLERS, now_us, CAP, LONGEST);
+        assert_int_equal(circuit_wait_us(&circuit, CALL_FROM_API, now_us - 1), 1);
+        assert_int_equal(circuit_wait_us(&circuit, CALL_FROM_API, now_us), 0);
+        circuit_probe(&circuit, CALL_FROM_API, now_us, CAP, LONGEST);
     }
-    assert_int_equal(circuit_wait_us(&circuit, CIRCUIT_RECOVERY, NOW + SECOND / 2), 0);
+    assert_int_equal(circuit_wait_us(&circuit, CALL_FROM_RECOVERY, NOW + SECOND / 2), 0);
 }
 
 static void a_failed_probe_leaves_it_open_and_the_next_where_it_was(void **state)
 {
     (void)state;
     struct circuit circuit = opened_by(&shop);
-    circuit_probe(&circuit, CIRCUIT_RECOVERY, NOW + SECOND, CAP, LONGEST);
-    int64_t wait_us = circuit_wait_us(&circuit, CIRCUIT_RECOVERY, NOW + SECOND);
+    circuit_probe(&circuit, CALL_FROM_RECOVERY, NOW + SECOND, CAP, LONGEST);
+    int64_t wait_us = circuit_wait_us(&circuit, CALL_FROM_RECOVERY, NOW + SECOND);
     assert_false(fails(&circuit, &shop, FAILURES));
     assert_true(circuit.open);
-    assert_int_equal(circuit_wait_us(&circuit, CIRCUIT_RECOVERY, NOW + SECOND), wait_us);
+    assert_int_equal(circuit_wait_us(&circuit, CALL_FROM_RECOVERY, NOW + SECOND), wait_us);
 }
 
 static void a_probe_that_was_not_sent_leaves_its_turn_and_its_delay_to_the_next(void **state)
 {
     (void)state;
     struct circuit circuit = opened_by(&shop);
-    circuit_probe(&circuit, CIRCUIT_CALLERS, NOW + SECOND, CAP, LONGEST);
-    int64_t of_callers_us = circuit_wait_us(&circuit, CIRCUIT_CALLERS, NOW + SECOND);
-    circuit_probe(&circuit, CIRCUIT_RECOVERY, NOW + SECOND, CAP, LONGEST);
-    int64_t wait_us = circuit_wait_us(&circuit, CIRCUIT_RECOVERY, NOW + SECOND);
-    circuit_probe_unsent(&circuit, CIRCUIT_RECOVERY);
-    assert_int_equal(circuit_wait_us(&circuit, CIRCUIT_RECOVERY, NOW + SECOND), 0);
-    assert_int_equal(circuit_wait_us(&circuit, CIRCUIT_CALLERS, NOW + SECOND), of_callers_us);
-    circuit_probe(&circuit, CIRCUIT_RECOVERY, NOW + SECOND, CAP, LONGEST);
-    assert_int_equal(circuit_wait_us(&circuit, CIRCUIT_RECOVERY, NOW + SECOND), wait_us);
+    circuit_probe(&circuit, CALL_FROM_API, NOW + SECOND, CAP, LONGEST);
+    int64_t of_callers_us = circuit_wait_us(&circuit, CALL_FROM_API, NOW + SECOND);
+    circuit_probe(&circuit, CALL_FROM_RECOVERY, NOW + SECOND, CAP, LONGEST);
+    int64_t wait_us = circuit_wait_us(&circuit, CALL_FROM_RECOVERY, NOW + SECOND);
+    circuit_probe_unsent(&circuit, CALL_FROM_RECOVERY);
+    assert_int_equal(circuit_wait_us(&circuit, CALL_FROM_RECOVERY, NOW + SECOND), 0);
+    assert_int_equal(circuit_wait_us(&circuit, CALL_FROM_API, NOW + SECOND), of_callers_us);
+    circuit_probe(&circuit, CALL_FROM_RECOVERY, NOW + SECOND, CAP, LONGEST);
+    assert_int_equal(circuit_wait_us(&circuit, CALL_FROM_RECOVERY, NOW + SECOND), wait_us);
 }
 
 static void a_probe_that_was_not_sent_does_nothing_to_a_circuit_that_closed_meanwhile(void **state)
 {
     (void)state;
     struct circuit circuit = opened_by(&shop);
-    circuit_probe(&circuit, CIRCUIT_CALLERS, NOW + SECOND, CAP, LONGEST);
+    circuit_probe(&circuit, CALL_FROM_API, NOW + SECOND, CAP, LONGEST);
     assert_true(circuit_answered(&circuit));
     circuit = opened_by(&shop);
-    circuit_probe_unsent(&circuit, CIRCUIT_CALLERS);
-    assert_true(circuit_wait_us(&circuit, CIRCUIT_CALLERS, NOW) > 0);
+    circuit_probe_unsent(&circuit, CALL_FROM_API);
+    assert_true(circuit_wait_us(&circuit, CALL_FROM_API, NOW) > 0);
 }
 
 int main(void)

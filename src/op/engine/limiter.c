@@ -1,5 +1,4 @@
-// Whose turn it is, and what answers mean for those who come later. Invariant: an account is in `waiting`
-// while anything waits in its queues. Loop thread.
+// In which order the calls of accounts are sent, and what their answers mean for later calls. Loop thread.
 #include <stdlib.h>
 
 #include "base/log.h"
@@ -8,47 +7,34 @@
 #include "domain/retry.h"
 #include "op/engine/limiter_private.h"
 
-// Calls of one account at once: the connections to a provider without HTTP/2 are shared, and are more.
+// Calls of one account in flight. Without HTTP/2 they share the connections to the provider, which are more.
 #define CALLS_MAX 256
-// What has waited so long is put back, so that an attempt's lease, a call's time-out and 30 s more, does not
-// end while it waits. How long anything has waited is looked at so often.
+// A slot that was queued for this long is requeued, so that its attempt's lease (a call's time-out and 30 s)
+// does not end while it waits. The queues are checked for such slots this often.
 #define QUEUED_MAX_US (20 * US_PER_S)
 #define QUEUED_LOOK_US (1 * US_PER_S)
-// A provider that answered nothing for so long was away. While it is silent an account may call once more
-// every so often, however many of its calls hang: the first of these to be answered tells that it is back.
+// A provider that answered nothing for this long was unreachable. During a silence an account may make one
+// more call for each of these intervals, even if all its calls hang: the first answer shows that the provider
+// is back.
 #define SILENCE_US (10 * US_PER_S)
 #define SILENT_CALL_US (5 * US_PER_S)
 
-static bool is_queued(const struct account *account)
+// --- calls
+
+// The account has queued slots. The queues of API and recovery alternate.
+static struct limiter_slot *next_in_queue(struct account *account)
 {
-    return !list_empty(&account->queues[CIRCUIT_CALLERS]) || !list_empty(&account->queues[CIRCUIT_RECOVERY]);
+    if (list_empty(&account->queues[account->next_source])) {
+        account->next_source = !account->next_source;
+    }
+    struct list *queue = &account->queues[account->next_source];
+    account->next_source = !account->next_source;
+    return CONTAINER_OF(queue->next, struct limiter_slot, link);
 }
 
-static void leave_queue(struct limiter *limiter, struct limiter_slot *slot)
+static void dequeue(struct limiter_slot *slot)
 {
-    list_remove(&slot->link);
-    limiter->stats.queued--;
-    if (!is_queued(slot->account)) {
-        list_remove(&slot->account->waiting);
-    }
-}
-
-static struct limiter_slot *next_in_turn(struct account *account)
-{
-    if (list_empty(&account->queues[account->turn])) {
-        account->turn = !account->turn;
-    }
-    struct limiter_slot *slot = CONTAINER_OF(account->queues[account->turn].next, struct limiter_slot, link);
-    account->turn = !account->turn;
-    return slot;
-}
-
-static void look_again_at(struct limiter *limiter, int64_t wait_us, int64_t now)
-{
-    if (now + wait_us < limiter->timer_due_us) {
-        limiter->timer_due_us = now + wait_us;
-        timer_start(limiter->options.loop, &limiter->timer, wait_us);
-    }
+    limiter_move(slot, limiter_slot_has_called(slot) ? SLOT_ANSWERED : SLOT_HELD);
 }
 
 static int64_t account_wait_us(struct limiter *limiter, const struct account *account, int64_t now)
@@ -60,64 +46,56 @@ static int64_t account_wait_us(struct limiter *limiter, const struct account *ac
     return pace_us > pause_us ? pace_us : pause_us;
 }
 
-static void note_call(struct limiter *limiter, struct limiter_slot *slot, int64_t now)
-{
-    if (list_empty(&limiter->calling)) {
-        limiter->silent_since_us = now;
-    }
-    list_append(&limiter->calling, &slot->link);
-    slot->called = true;
-    slot->abandoned = false;
-    slot->account->calling++;
-    pace_take(&slot->account->pace, slot->account->rate, now);
-}
-
-static int64_t calls_max(const struct limiter *limiter, int64_t now)
-{
-    bool calling = !list_empty(&limiter->calling);
-    return CALLS_MAX + (calling ? (now - limiter->silent_since_us) / SILENT_CALL_US : 0);
-}
-
-static void call_those_in_turn(struct limiter *limiter, struct account *account)
+static void call_queued(struct limiter *limiter, struct account *account)
 {
     int64_t now = limiter_now_us(limiter);
     int64_t look_us = QUEUED_LOOK_US;
-    while (is_queued(account) && account->calling < calls_max(limiter, now)) {
+    while (limiter_is_queued(account)) {
+        int64_t silent_us = limiter->in_flight > 0 ? now - limiter->silent_since_us : 0;
+        if (account->in_flight >= CALLS_MAX + silent_us / SILENT_CALL_US) {
+            break;
+        }
         int64_t wait_us = account_wait_us(limiter, account, now);
         if (wait_us > 0) {
             look_us = wait_us < look_us ? wait_us : look_us;
             break;
         }
-        struct limiter_slot *slot = next_in_turn(account);
-        leave_queue(limiter, slot);
+        struct limiter_slot *slot = next_in_queue(account);
+        dequeue(slot);
         if (limiter->options.call(slot)) {
-            note_call(limiter, slot, now);
+            if (limiter->in_flight == 0) {
+                limiter->silent_since_us = now;
+            }
+            limiter_move(slot, SLOT_CALLING);
+            pace_take(&account->pace, account->rate, now);
         }
     }
-    if (is_queued(account)) {
-        look_again_at(limiter, look_us, now);
+    if (limiter_is_queued(account) && now + look_us < limiter->timer_due_us) {
+        limiter->timer_due_us = now + look_us;
+        timer_start(limiter->options.loop, &limiter->timer, look_us);
     }
 }
 
 static void requeue(struct limiter *limiter, struct limiter_slot *slot, int64_t wait_us)
 {
     limiter_lock(limiter);
-    int64_t spread = limiter_spread_us(slot->account, slot->account->rate, wait_us, limiter_now_us(limiter));
+    int64_t spread_us =
+        limiter_spread_us(slot->account, slot->account->rate, wait_us, limiter_now_us(limiter));
     limiter_unlock(limiter);
-    limiter->options.requeue(slot, spread);
+    limiter->options.requeue(slot, spread_us);
 }
 
-// Puts back what waits since before that time; of what has called before only where `begun` says so: it would
-// have to begin anew.
-static void requeue_waiting(struct limiter *limiter, struct account *account, int64_t before_us, bool begun,
-                            int64_t wait_us)
+// Requeues the account's slots that were queued before before_us. A slot that has called stays queued unless
+// `called` is true, because its attempt would start again.
+static void requeue_queued(struct limiter *limiter, struct account *account, int64_t before_us, bool called,
+                           int64_t wait_us)
 {
-    for (int side = 0; side < CIRCUIT_SIDE_COUNT; side++) {
-        LIST_EACH_SAFE(&account->queues[side], node, after)
+    for (int source = 0; source < CALL_SOURCE_COUNT; source++) {
+        LIST_EACH_SAFE(&account->queues[source], node, after)
         {
             struct limiter_slot *slot = CONTAINER_OF(node, struct limiter_slot, link);
-            if (slot->queued_us < before_us && (!slot->called || begun)) {
-                leave_queue(limiter, slot);
+            if (slot->queued_us < before_us && (called || !limiter_slot_has_called(slot))) {
+                dequeue(slot);
                 requeue(limiter, slot, wait_us);
             }
         }
@@ -129,19 +107,19 @@ static void on_timer(struct timer *timer)
     struct limiter *limiter = CONTAINER_OF(timer, struct limiter, timer);
     int64_t overdue_us = limiter_now_us(limiter) - QUEUED_MAX_US;
     limiter->timer_due_us = INT64_MAX;
-    LIST_EACH_SAFE(&limiter->waiting, node, after)
+    LIST_EACH_SAFE(&limiter->queued, node, after)
     {
-        struct account *account = CONTAINER_OF(node, struct account, waiting);
-        requeue_waiting(limiter, account, overdue_us, false, 0);
-        call_those_in_turn(limiter, account);
+        struct account *account = CONTAINER_OF(node, struct account, queued_link);
+        requeue_queued(limiter, account, overdue_us, false, 0);
+        call_queued(limiter, account);
     }
 }
 
 void limiter_requeue_all(struct limiter *limiter)
 {
-    LIST_EACH_SAFE(&limiter->waiting, node, after)
+    LIST_EACH_SAFE(&limiter->queued, node, after)
     {
-        requeue_waiting(limiter, CONTAINER_OF(node, struct account, waiting), INT64_MAX, true, 0);
+        requeue_queued(limiter, CONTAINER_OF(node, struct account, queued_link), INT64_MAX, true, 0);
     }
 }
 
@@ -149,51 +127,52 @@ void limiter_call(struct limiter_slot *slot)
 {
     struct limiter *limiter = slot->limiter;
     struct account *account = slot->account;
+    bool has_called = limiter_slot_has_called(slot);
     int64_t now = limiter_now_us(limiter);
     limiter_lock(limiter);
-    int64_t held_us = limiter_held_us(limiter, account, slot->side, slot->probe, now);
+    int64_t held_us = limiter_held_us(limiter, account, slot->source, slot->probe, now);
     limiter_unlock(limiter);
-    if (held_us > 0 && !slot->called) {
+    if (held_us > 0 && !has_called) {
         requeue(limiter, slot, held_us);
         return;
     }
     slot->queued_us = now;
-    struct list *queue = &account->queues[slot->side];
-    list_append(slot->called ? queue->next : queue, &slot->link); // the rest of what has begun goes first
-    limiter->stats.queued++;
-    if (!list_linked(&account->waiting)) {
-        list_append(&limiter->waiting, &account->waiting);
-    }
-    call_those_in_turn(limiter, account);
+    limiter_move(slot, has_called ? SLOT_QUEUED_AGAIN : SLOT_QUEUED);
+    call_queued(limiter, account);
 }
 
 // --- answers
 
-// Calls that were under way together are told together: that is one pause.
-static void pause_account(struct limiter *limiter, struct account *account, int64_t asked_us, int64_t now)
+// Calls that were in flight together may all get this answer, which makes one pause.
+static void pause_account(struct limiter *limiter, struct account *account, int64_t retry_after_us,
+                          int64_t now)
 {
     limiter->stats.limited_total++;
     if (account->paused_until_us <= now) {
         account->pauses++;
     }
-    int told = account->pauses > 0 ? account->pauses : 1; // one that was answered well may have begun before
-    int64_t pause_us = retry_provider_delay_us(told, limiter_cap_us(limiter), limiter_random32(limiter));
-    pause_us = asked_us > pause_us ? asked_us : pause_us;
+    // Another call's good answer may have ended the pauses meanwhile.
+    int pauses = account->pauses > 0 ? account->pauses : 1;
+    int64_t pause_us = retry_provider_delay_us(pauses, limiter_cap_us(limiter), limiter_random32(limiter));
+    pause_us = retry_after_us > pause_us ? retry_after_us : pause_us;
     if (now + pause_us > account->paused_until_us) {
         account->paused_until_us = now + pause_us;
     }
 }
 
-// The first answer behind a silence: what was called before the call that is answered would hang on until its
-// time is over, although the provider is back. To give that up is as safe as a time-out, and if it is being
-// carried out still, asking again costs a call.
-static void abandon_what_hangs(struct limiter *limiter, const struct limiter_slot *answered, int64_t now)
+// Handles the first answer after a silence. Calls that were sent before the answered one would hang until
+// they time out, although the provider is back. To abandon them is as safe as a time-out. If the provider
+// still processes one, sending it again only costs a call.
+static void abandon_hanging(struct limiter *limiter, const struct limiter_slot *answered, int64_t now)
 {
     bool back = now - limiter->silent_since_us >= SILENCE_US;
     limiter->silent_since_us = now;
-    for (struct list *node = limiter->calling.next; back && node != &answered->link; node = node->next) {
-        struct limiter_slot *slot = CONTAINER_OF(node, struct limiter_slot, link);
-        slot->abandoned = true;
+    if (!back || answered->state == SLOT_ABANDONED) { // all before an abandoned call are abandoned, too
+        return;
+    }
+    while (limiter->calling.next != &answered->link) {
+        struct limiter_slot *slot = CONTAINER_OF(limiter->calling.next, struct limiter_slot, link);
+        limiter_move(slot, SLOT_ABANDONED);
         limiter->options.timeout_answer(slot);
     }
 }
@@ -201,13 +180,13 @@ static void abandon_what_hangs(struct limiter *limiter, const struct limiter_slo
 static void circuit_opened(struct limiter *limiter, const char *reason)
 {
     LOG(LOG_ERROR, "the provider is unreachable: calls to it are held back until it answers a probe",
-        LOG_STR("merchants", limiter->circuit.several ? "all" : "one"), LOG_STR("trouble", reason));
+        LOG_STR("merchants", limiter->circuit.several ? "all" : "one"), LOG_STR("reason", reason));
     limiter->stats.circuit_opened_total++;
-    LIST_EACH_SAFE(&limiter->waiting, node, after)
+    LIST_EACH_SAFE(&limiter->queued, node, after)
     {
-        struct account *account = CONTAINER_OF(node, struct account, waiting);
+        struct account *account = CONTAINER_OF(node, struct account, queued_link);
         if (circuit_holds(&limiter->circuit, &account->key.merchant_id)) {
-            requeue_waiting(limiter, account, INT64_MAX, false, 0);
+            requeue_queued(limiter, account, INT64_MAX, false, 0);
         }
     }
 }
@@ -231,19 +210,19 @@ void limiter_answered(struct limiter_slot *slot, const struct uuid *operation,
     struct limiter *limiter = slot->limiter;
     struct account *account = slot->account;
     int64_t now = limiter_now_us(limiter);
+    bool abandoned = slot->state == SLOT_ABANDONED;
     bool opened = false;
     bool closed = false;
     if (!answer->unreachable) {
-        abandon_what_hangs(limiter, slot, now);
+        abandon_hanging(limiter, slot, now);
     }
     if (answer->foreign) {
         note_foreign(account, answer, now);
     }
-    list_remove(&slot->link);
-    account->calling--;
+    limiter_move(slot, SLOT_ANSWERED);
     limiter_lock(limiter);
     bool counted_before = answer->lost_connection != 0 && answer->lost_connection == limiter->lost_connection;
-    if (answer->unreachable && !slot->abandoned && !counted_before) {
+    if (answer->unreachable && !abandoned && !counted_before) {
         limiter->lost_connection = answer->lost_connection;
         opened = circuit_failed(&limiter->circuit, &account->key.merchant_id, operation, now,
                                 limiter_cap_us(limiter), limiter_random32(limiter));
@@ -263,9 +242,9 @@ void limiter_answered(struct limiter_slot *slot, const struct uuid *operation,
         limiter->options.resumed(limiter->options.context);
     }
     if (answer->limited) {
-        requeue_waiting(limiter, account, INT64_MAX, false, account_wait_us(limiter, account, now));
+        requeue_queued(limiter, account, INT64_MAX, false, account_wait_us(limiter, account, now));
     }
-    call_those_in_turn(limiter, account);
+    call_queued(limiter, account);
     limiter_forget_idle(limiter);
 }
 
@@ -273,7 +252,7 @@ int64_t limiter_claims_max(struct limiter *limiter, int64_t *wait_us)
 {
     limiter_lock(limiter);
     bool held = circuit_holds_all(&limiter->circuit);
-    *wait_us = held ? circuit_wait_us(&limiter->circuit, CIRCUIT_RECOVERY, limiter_now_us(limiter)) : 0;
+    *wait_us = held ? circuit_wait_us(&limiter->circuit, CALL_FROM_RECOVERY, limiter_now_us(limiter)) : 0;
     limiter_unlock(limiter);
     if (*wait_us > 0) {
         return 0;
@@ -296,8 +275,9 @@ struct limiter *limiter_open(const struct limiter_options *options)
     limiter->options = *options;
     REQUIRE(pthread_mutex_init(&limiter->mutex, NULL) == 0);
     list_init(&limiter->idle);
-    list_init(&limiter->waiting);
+    list_init(&limiter->queued);
     list_init(&limiter->calling);
+    list_init(&limiter->abandoned);
     timer_init(&limiter->timer, on_timer);
     limiter->timer_due_us = INT64_MAX;
     return limiter;
@@ -313,11 +293,8 @@ static void free_account(struct table_node *node, void *context)
 void limiter_close(struct limiter *limiter, void (*drop)(struct limiter_slot *slot))
 {
     timer_stop(limiter->options.loop, &limiter->timer);
-    while (!list_empty(&limiter->waiting)) {
-        struct account *account = CONTAINER_OF(limiter->waiting.next, struct account, waiting);
-        struct limiter_slot *slot = next_in_turn(account);
-        leave_queue(limiter, slot);
-        drop(slot);
+    while (!list_empty(&limiter->queued)) {
+        drop(next_in_queue(CONTAINER_OF(limiter->queued.next, struct account, queued_link)));
     }
     table_each(&limiter->accounts, free_account, limiter);
     table_release(&limiter->accounts);

@@ -1,9 +1,14 @@
-// Who may call the provider now. Each merchant's account (its mode's) has a pace of its own, which it keeps:
-// its calls wait their turn, those of callers and those of recovery by turns; where it is told that they are
-// too many it pauses. The circuit holds back everybody's calls while the provider is away.
+// Decides who may call the provider, and when. Each merchant's account, in each mode, has a pace of its own.
+// Its calls wait in its queues, where calls from the API and from recovery alternate. An account pauses when
+// the provider answers that it called too often. The circuit holds back all calls while the provider is
+// unreachable.
 //
-// Nothing is ever shared between accounts, so a flood of one delays no other. What cannot be called soon is
-// not kept here: a caller is refused before anything is recorded, an operation goes back to the database.
+// Accounts share nothing, so a flood of one account delays no other. A call that cannot be sent soon is not
+// kept here: a caller of the API is refused before anything is recorded, and an operation goes back to the
+// database.
+//
+// Threads: limiter_take and limiter_release run on any thread, under the limiter's mutex. All else runs on
+// the loop thread.
 #pragma once
 
 #include "base/loop.h"
@@ -15,60 +20,81 @@
 struct limiter;
 struct account;
 
-// What an attempt holds from before it is planned until it is over: room among its account's.
-struct limiter_slot {
-    struct limiter *limiter; // NULL: none is held
-    struct account *account;
-    enum circuit_side side;
-    bool probe;        // goes through an open circuit
-    bool called;       // something of this attempt was sent
-    bool abandoned;    // its last call was
-    int64_t queued_us; // since when it waits its turn
-    struct list link;
+// What the attempt that holds the slot does. limiter_move (limiter_private.h) is the only function that
+// changes it.
+enum limiter_slot_state {
+    SLOT_FREE,   // no attempt holds it
+    SLOT_HELD,   // nothing was sent, and no call waits
+    SLOT_QUEUED, // nothing was sent, and its first call waits in the account's queue
+    // In all states from here on a call was sent: limiter_slot_has_called.
+    SLOT_CALLING,      // the answer is awaited
+    SLOT_ABANDONED,    // the answer is not awaited any longer, and did not come yet
+    SLOT_ANSWERED,     // the last call was answered, and none waits
+    SLOT_QUEUED_AGAIN, // one more call of the attempt waits
+    SLOT_STATE_COUNT
 };
+
+// An attempt holds a slot of its account from before it is planned until it is over.
+struct limiter_slot {
+    enum limiter_slot_state state;
+    struct limiter *limiter;
+    struct account *account;
+    enum call_source source;
+    bool probe;        // its first call goes through an open circuit
+    int64_t queued_us; // monotonic; when it was last queued
+    struct list link;  // in the list of its state
+};
+
+static inline bool limiter_slot_has_called(const struct limiter_slot *slot)
+{
+    return slot->state >= SLOT_CALLING;
+}
 
 struct limiter_options {
     struct loop *loop;
     struct random *random;
     struct pace_rates rates;
-    const int64_t *operations_max;        // all accounts together
-    const int64_t *reconcile_interval_ms; // no pause and no wait for a probe is longer
-    // It is its turn. False: it did not call after all.
+    const int64_t *operations_max;        // slots of all accounts together
+    const int64_t *reconcile_interval_ms; // the longest pause, and the longest wait for a probe
+    // The four below run on the loop thread. After `requeue`, and after `call` that returned false, the
+    // limiter does not touch the slot again. Sends the call. False: it is not sent after all.
     bool (*call)(struct limiter_slot *slot);
-    // What it called is not waited for any longer: limiter_answered comes soon, not from within this.
+    // Stops waiting for the answer: limiter_answered comes soon, but not from within this.
     void (*timeout_answer)(struct limiter_slot *slot);
-    // It was not called, or is not called any further, and cannot be for so long; it does not come back here.
+    // The call is not sent. The operation may ask for a slot again after wait_us.
     void (*requeue)(struct limiter_slot *slot, int64_t wait_us);
     void (*resumed)(void *context); // the circuit closed
     void *context;
 };
 struct limiter *limiter_open(const struct limiter_options *options);
-// Drops what still waits, without a call.
+// Drops the queued slots without a call; `drop` releases each.
 void limiter_close(struct limiter *limiter, void (*drop)(struct limiter_slot *slot));
 
-// Takes a place for an attempt. False: there is none; *wait_us is when an operation should ask again, which
-// spreads those of one account over the time that its pace will need for them. Any thread.
+// Takes a slot for an attempt. It may be copied until its first limiter_call; the copy then stands for it.
+// False: there is none; *wait_us is when an operation of recovery should ask again. These times of one
+// account are spread over the time that its pace will need for them. Any thread.
 bool limiter_take(struct limiter *limiter, const struct uuid *merchant_id, bool livemode,
-                  enum circuit_side side, struct limiter_slot *slot, int64_t *wait_us);
-void limiter_release(struct limiter_slot *slot); // any thread; does nothing where none is held
-// At most half of all places are recovery's.
+                  enum call_source source, struct limiter_slot *slot, int64_t *wait_us);
+// Does nothing to a free slot. Any thread while nothing was queued, else the loop thread.
+void limiter_release(struct limiter_slot *slot);
+// How many slots recovery may hold: half of all. Any thread.
 int64_t limiter_recovery_max(const struct limiter *limiter);
 
 // --- loop thread
-// Calls when it is the place's turn, or puts it back.
+// Calls as soon as the pace allows, or requeues.
 void limiter_call(struct limiter_slot *slot);
-// Each call's answer; `operation` is whose it was.
+// To be told of the answer to each call. `operation` is the one that called.
 void limiter_answered(struct limiter_slot *slot, const struct uuid *operation,
                       const struct provider_answer *answer);
-// How many operations may be claimed at once: one, as the probe, while the circuit holds everybody back, and
-// none (0) until *wait_us have passed where it is not time for one.
+// How many operations may be claimed at once. While the circuit holds back all merchants it is one, the
+// probe; or 0 until *wait_us have passed, if the next probe is not due.
 int64_t limiter_claims_max(struct limiter *limiter, int64_t *wait_us);
-// Puts back whatever waits, at the end: nothing may wait for a pause or a pace then.
+// Requeues every queued slot, when the process stops.
 void limiter_requeue_all(struct limiter *limiter);
 
 struct limiter_stats {
-    int64_t queued;
-    int64_t refused_total; // callers
+    int64_t queued;        // slots
+    int64_t refused_total; // API requests that got no slot
     int64_t limited_total; // answers that said too many requests
     int64_t circuit_open;  // 1 or 0
     int64_t circuit_opened_total;

@@ -1,4 +1,4 @@
-// The inside of the limiter, shared by limiter_slots.c (who may begin) and limiter.c (whose turn it is).
+// The inside of the limiter, shared by limiter_slots.c (who gets a slot) and limiter.c (whose call is next).
 #pragma once
 
 #include <pthread.h>
@@ -15,34 +15,40 @@ struct account_key {
 struct account {
     struct table_node node;
     struct account_key key;
-    int64_t rate; // 0: any
+    int64_t rate; // calls a second; 0: no limit
     // Under the mutex.
-    struct list idle;
-    int64_t slots[CIRCUIT_SIDE_COUNT];
+    struct list idle_link;            // in limiter.idle
+    int64_t slots[CALL_SOURCE_COUNT]; // not free
     int64_t paused_until_us;
-    int pauses;       // one behind the other
-    int64_t later_us; // behind the operations that found no place and ask again
+    int pauses;            // in a row
+    int64_t next_retry_us; // when the next operation that gets no slot should ask again
     // Loop thread.
-    struct list waiting;
-    struct list queues[CIRCUIT_SIDE_COUNT];
-    enum circuit_side turn;
+    struct list queued_link; // in limiter.queued
+    struct list queues[CALL_SOURCE_COUNT];
+    enum call_source next_source; // whose queue is next
     struct pace pace;
-    int64_t calling;
+    int64_t in_flight;     // slots that call or are abandoned
     struct hourly foreign; // answers that were not the provider's
 };
 
+// Invariants: an account is in `idle` while all its slots are free, and in `queued` while one of its slots is
+// queued. limiter_move keeps them.
 struct limiter {
     struct limiter_options options;
+    // Under the mutex, but for `queued` of the stats.
     pthread_mutex_t mutex;
     struct table accounts;
-    struct list idle;                  // longest idle first
-    int64_t slots[CIRCUIT_SIDE_COUNT]; // of all accounts
+    struct list idle;                 // accounts, longest idle first
+    int64_t slots[CALL_SOURCE_COUNT]; // not free, of all accounts
     struct circuit circuit;
-    uint64_t lost_connection; // whose calls' failure was counted last
+    uint64_t lost_connection; // the last one that was counted as a failure
     struct limiter_stats stats;
-    struct list waiting;
-    struct list calling;     // in the order of their calls
-    int64_t silent_since_us; // while something is calling: the last answer, or the first call behind none
+    // Loop thread.
+    struct list queued;      // accounts
+    struct list calling;     // slots, in the order of their calls
+    struct list abandoned;   // slots
+    int64_t in_flight;       // slots in these two lists
+    int64_t silent_since_us; // while calls are in flight: the last answer, or the first call after none was
     struct timer timer;
     int64_t timer_due_us; // INT64_MAX: not started
 };
@@ -54,12 +60,20 @@ int64_t limiter_now_us(struct limiter *limiter);
 int64_t limiter_cap_us(const struct limiter *limiter); // of every delay
 uint32_t limiter_random32(struct limiter *limiter);
 
-// limiter_slots.c; under the mutex. How long the account's calls are held back; a probe only by a pause.
-int64_t limiter_held_us(const struct limiter *limiter, const struct account *account, enum circuit_side side,
+bool limiter_may_move(enum limiter_slot_state from, enum limiter_slot_state to);
+// The one function that changes a slot's state. It takes the slot out of the list of the old state, puts it
+// into the list of the new one, and keeps the counters. A move that is not allowed is a bug and aborts. From
+// or to SLOT_FREE: under the mutex, any thread; the loop thread if the slot is in a list. Else: loop thread.
+void limiter_move(struct limiter_slot *slot, enum limiter_slot_state to);
+bool limiter_is_queued(const struct account *account); // loop thread
+
+// Under the mutex. How long the circuit and a pause hold back the account's calls; the circuit lets a probe
+// through.
+int64_t limiter_held_us(const struct limiter *limiter, const struct account *account, enum call_source source,
                         bool probe, int64_t now_us);
-// When one that must wait so long should ask again: behind those that were told so before, at this rate.
+// Under the mutex. When an operation that must wait at least wait_us should ask for a slot again: after those
+// that were sent away before it, at this rate.
 int64_t limiter_spread_us(struct account *account, int64_t rate, int64_t wait_us, int64_t now_us);
 
-// limiter_slots.c; loop thread. Frees the accounts that nothing is known of any more that the next call, or
-// what is told of it, would have to keep to.
+// Loop thread. Frees the idle accounts that hold nothing that a later call would have to respect.
 void limiter_forget_idle(struct limiter *limiter);

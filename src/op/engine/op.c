@@ -127,7 +127,7 @@ enum errc op_prepare(struct engine *engine, const struct op_kind *kind, struct o
     bool already_done = false;
     struct limiter_slot slot;
     int64_t wait_us = 0;
-    if (!limiter_take(engine->limiter, &row->merchant_id, row->livemode, CIRCUIT_CALLERS, &slot, &wait_us)) {
+    if (!limiter_take(engine->limiter, &row->merchant_id, row->livemode, CALL_FROM_API, &slot, &wait_us)) {
         return err_set(
             err, ERR_OVERLOADED,
             "the provider cannot be called now for this merchant; nothing was recorded, try again");
@@ -216,7 +216,7 @@ void op_ended(struct op *op)
 {
     struct engine *engine = op->engine;
     engine->stats.in_flight--;
-    engine->recovering -= op->slot.side == CIRCUIT_RECOVERY;
+    engine->recovering -= op->slot.source == CALL_FROM_RECOVERY;
     engine->background -= op->kind->background;
     table_remove(&engine->active, &op->active);
     engine_freed(engine);
@@ -334,13 +334,14 @@ bool op_call(struct limiter_slot *slot)
 {
     struct op *op = CONTAINER_OF(slot, struct op, slot);
     const char *held_up = NULL;
-    if (!slot->called && !in_time(op)) {
+    bool first = !limiter_slot_has_called(slot);
+    if (first && !in_time(op)) {
         held_up = "it was delayed until it was too late to send it";
-    } else if (!slot->called && !store_in_place(op->engine->options.store)) {
+    } else if (first && !store_in_place(op->engine->options.store)) {
         held_up = "the database file that records it was replaced";
     }
     if (held_up == NULL) {
-        op->engine->stats.attempts_total += !slot->called;
+        op->engine->stats.attempts_total += first;
         op_move(op, OP_CALLING);
         provider_send(op->engine->options.provider, &op->call);
         return true;
@@ -360,7 +361,7 @@ void op_run(struct op *op)
 {
     struct engine *engine = op->engine;
     engine->stats.in_flight++;
-    engine->recovering += op->slot.side == CIRCUIT_RECOVERY;
+    engine->recovering += op->slot.source == CALL_FROM_RECOVERY;
     engine->background += op->kind->background;
     table_insert(&engine->active, &op->active, &op->key, sizeof(op->key));
     op->call.done = answered;

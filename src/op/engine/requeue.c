@@ -15,8 +15,8 @@ static enum errc run_requeue(struct store_job *job, struct tx *tx, struct err *e
     if (rc == ERR_NOT_FOUND) {
         return OK; // closed by another way
     }
-    row.attempts = op->row.attempts - !op->slot.called;
-    row.unresolved = op->row.unresolved || op->slot.called;
+    row.attempts = op->row.attempts - !limiter_slot_has_called(&op->slot);
+    row.unresolved = op->row.unresolved || limiter_slot_has_called(&op->slot);
     row.next_attempt_us = op->requeue_until_us;
     return rc == OK ? operation_update(tx->db, &row, err) : rc;
 }

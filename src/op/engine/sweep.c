@@ -72,7 +72,7 @@ static enum errc plan_row(struct claim *claim, struct tx *tx, struct operation *
         row->next_attempt_us = tx->now_us + BACKGROUND_AGAIN_US;
         return operation_update(tx->db, row, err);
     }
-    if (!limiter_take(claim->engine->limiter, &row->merchant_id, row->livemode, CIRCUIT_RECOVERY, &slot,
+    if (!limiter_take(claim->engine->limiter, &row->merchant_id, row->livemode, CALL_FROM_RECOVERY, &slot,
                       &wait_us)) {
         row->next_attempt_us = tx->now_us + wait_us;
         return operation_update(tx->db, row, err);
