@@ -114,6 +114,9 @@ enum errc op_set_aside(struct set_aside *aside, struct tx *tx, const struct oper
                        const char *why, struct err *err) MUST_CHECK;
 void engine_tell_aside(struct engine *engine, const struct set_aside *aside); // loop thread
 
-// sweep.c. Room for an attempt is free again.
+// sweep.c
+struct claim *claim_open(struct engine *engine);
+void claim_free(struct claim *claim);
+// Room for an attempt is free again.
 void engine_freed(struct engine *engine);
 void engine_sweep(struct timer *timer);

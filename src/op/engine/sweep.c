@@ -274,105 +274,17 @@ void engine_due(struct engine *engine, int64_t due_us)
     }
 }
 
-static void resumed(void *context)
+struct claim *claim_open(struct engine *engine)
 {
-    engine_due(context, 0);
+    struct claim *claim = calloc(1, sizeof(*claim));
+    REQUIRE(claim != NULL);
+    claim->engine = engine;
+    claim->first = true;
+    return claim;
 }
 
-struct engine *engine_open(const struct engine_options *options)
+void claim_free(struct claim *claim)
 {
-    struct engine *engine = calloc(1, sizeof(*engine));
-    REQUIRE(engine != NULL);
-    engine->options = *options;
-    engine->sweep_due_us = INT64_MAX;
-    engine->settle_due_us = INT64_MAX;
-    engine->clock_us = loop_wall_us(options->loop) - loop_mono_us(options->loop);
-    list_init(&engine->unsettled);
-    list_init(&engine->waiting);
-    timer_init(&engine->settle_timer, op_settle_again);
-    timer_init(&engine->patience_timer, op_patience_over);
-    timer_init(&engine->sweep_timer, engine_sweep);
-    engine->limiter = limiter_open(&(struct limiter_options){
-        .loop = options->loop,
-        .random = options->random,
-        .rates = options->rates,
-        .operations_max = &options->config->operations_max,
-        .reconcile_interval_ms = &options->config->reconcile_interval_ms,
-        .call = op_call,
-        .timeout_answer = op_abandon_call,
-        .requeue = op_requeue,
-        .resumed = resumed,
-        .context = engine,
-    });
-    engine->claim = calloc(1, sizeof(*engine->claim));
-    REQUIRE(engine->claim != NULL);
-    engine->claim->engine = engine;
-    engine->claim->first = true;
-    engine->janitor = janitor_open(engine);
-    return engine;
-}
-
-void engine_free(struct engine *engine)
-{
-    for (struct list *node = list_take_first(&engine->unsettled); node != NULL;
-         node = list_take_first(&engine->unsettled)) {
-        op_free(CONTAINER_OF(node, struct op, link)); // its row is still there: the next start asks again
-    }
-    timer_stop(engine->options.loop, &engine->settle_timer);
-    timer_stop(engine->options.loop, &engine->patience_timer);
-    timer_stop(engine->options.loop, &engine->sweep_timer);
-    claim_clear(engine->claim);
-    janitor_free(engine->janitor);
-    free(engine->claim);
-    op_forget_all(engine);
-    limiter_close(engine->limiter, op_drop);
-    table_release(&engine->active);
-    free(engine);
-}
-
-const struct engine_options *engine_options(const struct engine *engine)
-{
-    return &engine->options;
-}
-
-void engine_start(struct engine *engine, void (*on_ready)(void *context), void *context)
-{
-    engine->on_ready = on_ready;
-    engine->ready_context = context;
-    engine_due(engine, 0);
-    janitor_start(engine->janitor);
-}
-
-bool engine_drain(struct engine *engine, bool hurry)
-{
-    if (!engine->draining) {
-        engine->draining = true;
-        op_settle_all(engine);
-    }
-    if (hurry) {
-        limiter_requeue_all(engine->limiter);
-    }
-    if (engine->stats.in_flight == 0 || hurry) {
-        op_time_out_all(engine); // whatever they wait for goes on after the next start
-    }
-    return engine->stats.in_flight == 0 && engine->stats.waiting == 0 && !engine->sweeping;
-}
-
-bool engine_ready(const struct engine *engine)
-{
-    return engine->ready && !engine->unwritable && !engine->draining;
-}
-
-bool engine_has_room(const struct engine *engine)
-{
-    int64_t max = engine->options.config->operations_max;
-    bool yields = engine->wants_room && engine->recovering < limiter_recovery_max(engine->limiter);
-    return engine->ready && !engine->draining && !yields && engine->stats.in_flight < max &&
-           engine->stats.waiting < max;
-}
-
-void engine_stats(const struct engine *engine, struct engine_stats *stats)
-{
-    *stats = engine->stats;
-    limiter_stats(engine->limiter, &stats->limiter);
+    claim_clear(claim);
+    free(claim);
 }
