@@ -30,7 +30,7 @@ struct engine *engine_open(const struct engine_options *options)
         .operations_max = &options->config->operations_max,
         .reconcile_interval_ms = &options->config->reconcile_interval_ms,
         .call = op_call,
-        .timeout_answer = op_abandon_call,
+        .abandon_call = op_abandon_call,
         .requeue = op_requeue,
         .resumed = resumed,
         .context = engine,

@@ -173,7 +173,7 @@ static void abandon_hanging(struct limiter *limiter, const struct limiter_slot *
     while (limiter->calling.next != &answered->link) {
         struct limiter_slot *slot = CONTAINER_OF(limiter->calling.next, struct limiter_slot, link);
         limiter_move(slot, SLOT_ABANDONED);
-        limiter->options.timeout_answer(slot);
+        limiter->options.abandon_call(slot);
     }
 }
 

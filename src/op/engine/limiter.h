@@ -60,7 +60,7 @@ struct limiter_options {
     // limiter does not touch the slot again. Sends the call. False: it is not sent after all.
     bool (*call)(struct limiter_slot *slot);
     // Stops waiting for the answer: limiter_answered comes soon, but not from within this.
-    void (*timeout_answer)(struct limiter_slot *slot);
+    void (*abandon_call)(struct limiter_slot *slot);
     // The call is not sent. The operation may ask for a slot again after wait_us.
     void (*requeue)(struct limiter_slot *slot, int64_t wait_us);
     void (*resumed)(void *context); // the circuit closed
