@@ -1,5 +1,5 @@
-// What tests of the limiter stand on, beside an engine: its rates, its figures, what a provider says that is
-// away or asked too much, and a second merchant.
+// For tests of the limiter, added to engine_fixture.h: rates, statistics, the answers of a provider that is
+// unreachable or is called too often, and a second merchant.
 #pragma once
 
 #include "engine_fixture.h"
@@ -14,7 +14,7 @@ static inline struct limiter_stats stats_of(struct fixture *f)
     return stats.limiter;
 }
 
-// The engine of a process with these rates.
+// Starts the engine of a new process with this rate.
 static inline void begin_at(struct fixture *f, int64_t rate)
 {
     f->rates = (struct pace_rates){.test = rate, .live = rate};
@@ -22,7 +22,7 @@ static inline void begin_at(struct fixture *f, int64_t rate)
     engine_begin(f);
 }
 
-// Opens this many operations that a process which ended left, of unknown outcome.
+// Leaves this many operations of unknown outcome open, as a process that ended would.
 static inline void leave_open(struct fixture *f, int count)
 {
     f->config.operations_max = 1000;
@@ -44,7 +44,7 @@ static inline struct provider_answer answer_limited(void)
         .outcome = PROVIDER_UNKNOWN, .status = 429, .limited = true, .reason = "rate_limit"};
 }
 
-// A buyer of another merchant's shop.
+// A buyer at another merchant.
 static inline struct buyer *stranger_new(struct fixture *f)
 {
     struct buyer *buyer = buyer_new(f);

@@ -1,4 +1,4 @@
-// When the circuit opens, whom it holds back, when it is probed, and what closes it.
+// When the circuit opens, which merchants it holds back, when it is probed, and what closes it.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,7 +12,7 @@
 #define SECOND INT64_C(1000000)
 #define NOW (100 * SECOND)
 #define CAP (5 * SECOND)
-#define LONGEST UINT32_MAX // chance: no delay is shortened
+#define LONGEST UINT32_MAX // random: no delay is shortened
 #define FAILURES 10
 
 static const struct uuid shop = {.bytes = {1}};
@@ -29,7 +29,7 @@ static bool fails(struct circuit *circuit, const struct uuid *merchant, int oper
     return circuit_failed(circuit, merchant, &id, NOW, CAP, LONGEST);
 }
 
-// By as many failures of this merchant's as it takes.
+// A circuit that opened after failures of this merchant alone.
 static struct circuit opened_by(const struct uuid *merchant)
 {
     struct circuit circuit = {0};
@@ -41,7 +41,7 @@ static struct circuit opened_by(const struct uuid *merchant)
     return circuit;
 }
 
-static void it_opens_by_failures_of_different_operations_one_behind_the_other(void **state)
+static void failures_of_different_operations_in_a_row_open_it(void **state)
 {
     (void)state;
     struct circuit circuit = {0};
@@ -51,7 +51,7 @@ static void it_opens_by_failures_of_different_operations_one_behind_the_other(vo
     assert_true(circuit.open);
 }
 
-static void one_operation_that_fails_again_and_again_does_not_open_it(void **state)
+static void one_operation_that_fails_repeatedly_does_not_open_it(void **state)
 {
     (void)state;
     struct circuit circuit = {0};
@@ -62,7 +62,7 @@ static void one_operation_that_fails_again_and_again_does_not_open_it(void **sta
     assert_int_equal(circuit.failures, 1);
 }
 
-static void an_answer_makes_it_count_from_nothing(void **state)
+static void an_answer_resets_the_count(void **state)
 {
     (void)state;
     struct circuit circuit = {0};
@@ -77,7 +77,7 @@ static void an_answer_makes_it_count_from_nothing(void **state)
     assert_false(circuit_holds_all(&circuit)); // the first merchant's failures are forgotten too
 }
 
-static void failures_of_one_merchant_hold_back_only_that_one(void **state)
+static void failures_of_one_merchant_hold_back_only_that_merchant(void **state)
 {
     (void)state;
     struct circuit circuit = opened_by(&shop);
@@ -86,7 +86,7 @@ static void failures_of_one_merchant_hold_back_only_that_one(void **state)
     assert_false(circuit_holds_all(&circuit));
 }
 
-static void a_failure_of_another_merchant_holds_back_everybody(void **state)
+static void a_failure_of_another_merchant_holds_back_all(void **state)
 {
     (void)state;
     struct circuit circuit = opened_by(&shop);
@@ -102,7 +102,7 @@ static void a_failure_of_another_merchant_holds_back_everybody(void **state)
     assert_true(circuit_holds_all(&circuit));
 }
 
-static void an_answer_closes_it_and_lets_everybody_through(void **state)
+static void an_answer_closes_it_for_all_merchants(void **state)
 {
     (void)state;
     struct circuit circuit = opened_by(&shop);
@@ -116,7 +116,7 @@ static void an_answer_closes_it_and_lets_everybody_through(void **state)
     assert_false(circuit_holds_all(&circuit));
 }
 
-static void probes_of_each_side_come_at_delays_that_double_up_to_the_cap(void **state)
+static void the_delays_of_each_sources_probes_double_up_to_the_cap(void **state)
 {
     (void)state;
     static const int64_t delays_ms[] = {500, 1000, 2000, 4000, 5000, 5000};
@@ -133,7 +133,7 @@ static void probes_of_each_side_come_at_delays_that_double_up_to_the_cap(void **
     assert_int_equal(circuit_wait_us(&circuit, CALL_FROM_RECOVERY, NOW + SECOND / 2), 0);
 }
 
-static void a_failed_probe_leaves_it_open_and_the_next_where_it_was(void **state)
+static void a_failed_probe_leaves_it_open_and_the_next_probe_at_its_time(void **state)
 {
     (void)state;
     struct circuit circuit = opened_by(&shop);
@@ -144,22 +144,22 @@ static void a_failed_probe_leaves_it_open_and_the_next_where_it_was(void **state
     assert_int_equal(circuit_wait_us(&circuit, CALL_FROM_RECOVERY, NOW + SECOND), wait_us);
 }
 
-static void a_probe_that_was_not_sent_leaves_its_turn_and_its_delay_to_the_next(void **state)
+static void a_probe_that_was_not_sent_is_due_again_at_once_with_the_same_delay(void **state)
 {
     (void)state;
     struct circuit circuit = opened_by(&shop);
     circuit_probe(&circuit, CALL_FROM_API, NOW + SECOND, CAP, LONGEST);
-    int64_t of_callers_us = circuit_wait_us(&circuit, CALL_FROM_API, NOW + SECOND);
+    int64_t of_api_us = circuit_wait_us(&circuit, CALL_FROM_API, NOW + SECOND);
     circuit_probe(&circuit, CALL_FROM_RECOVERY, NOW + SECOND, CAP, LONGEST);
     int64_t wait_us = circuit_wait_us(&circuit, CALL_FROM_RECOVERY, NOW + SECOND);
     circuit_probe_unsent(&circuit, CALL_FROM_RECOVERY);
     assert_int_equal(circuit_wait_us(&circuit, CALL_FROM_RECOVERY, NOW + SECOND), 0);
-    assert_int_equal(circuit_wait_us(&circuit, CALL_FROM_API, NOW + SECOND), of_callers_us);
+    assert_int_equal(circuit_wait_us(&circuit, CALL_FROM_API, NOW + SECOND), of_api_us);
     circuit_probe(&circuit, CALL_FROM_RECOVERY, NOW + SECOND, CAP, LONGEST);
     assert_int_equal(circuit_wait_us(&circuit, CALL_FROM_RECOVERY, NOW + SECOND), wait_us);
 }
 
-static void a_probe_that_was_not_sent_does_nothing_to_a_circuit_that_closed_meanwhile(void **state)
+static void a_probe_that_was_not_sent_does_not_change_a_circuit_that_closed_meanwhile(void **state)
 {
     (void)state;
     struct circuit circuit = opened_by(&shop);
@@ -173,16 +173,16 @@ static void a_probe_that_was_not_sent_does_nothing_to_a_circuit_that_closed_mean
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(it_opens_by_failures_of_different_operations_one_behind_the_other),
-        cmocka_unit_test(one_operation_that_fails_again_and_again_does_not_open_it),
-        cmocka_unit_test(an_answer_makes_it_count_from_nothing),
-        cmocka_unit_test(failures_of_one_merchant_hold_back_only_that_one),
-        cmocka_unit_test(a_failure_of_another_merchant_holds_back_everybody),
-        cmocka_unit_test(an_answer_closes_it_and_lets_everybody_through),
-        cmocka_unit_test(probes_of_each_side_come_at_delays_that_double_up_to_the_cap),
-        cmocka_unit_test(a_failed_probe_leaves_it_open_and_the_next_where_it_was),
-        cmocka_unit_test(a_probe_that_was_not_sent_leaves_its_turn_and_its_delay_to_the_next),
-        cmocka_unit_test(a_probe_that_was_not_sent_does_nothing_to_a_circuit_that_closed_meanwhile),
+        cmocka_unit_test(failures_of_different_operations_in_a_row_open_it),
+        cmocka_unit_test(one_operation_that_fails_repeatedly_does_not_open_it),
+        cmocka_unit_test(an_answer_resets_the_count),
+        cmocka_unit_test(failures_of_one_merchant_hold_back_only_that_merchant),
+        cmocka_unit_test(a_failure_of_another_merchant_holds_back_all),
+        cmocka_unit_test(an_answer_closes_it_for_all_merchants),
+        cmocka_unit_test(the_delays_of_each_sources_probes_double_up_to_the_cap),
+        cmocka_unit_test(a_failed_probe_leaves_it_open_and_the_next_probe_at_its_time),
+        cmocka_unit_test(a_probe_that_was_not_sent_is_due_again_at_once_with_the_same_delay),
+        cmocka_unit_test(a_probe_that_was_not_sent_does_not_change_a_circuit_that_closed_meanwhile),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,10 +1,10 @@
-// Who may call the provider, and when: an account's pace, callers beside recovery, others' places, too many
-// requests, and the end. On a virtual clock, through the engine.
+// Who may call the provider, and when: an account's pace, API requests beside recovery, the slots that an
+// account leaves to others, pauses, and the end. Runs through the engine on a virtual clock.
 #include "limiter_fixture.h"
 
 // --- pace
 
-static void a_backlog_is_worked_off_at_the_accounts_pace(void **state)
+static void a_backlog_is_called_at_the_accounts_pace(void **state)
 {
     struct fixture *f = *state;
     leave_open(f, 100);
@@ -19,7 +19,7 @@ static void a_backlog_is_worked_off_at_the_accounts_pace(void **state)
     assert_int_equal(sql_number(f, "SELECT count(*) FROM operations WHERE kind = 'charge'"), 0);
 }
 
-static void a_caller_does_not_wait_behind_a_backlog_nor_the_backlog_behind_callers(void **state)
+static void api_requests_and_a_backlog_alternate(void **state)
 {
     struct fixture *f = *state;
     leave_open(f, 60);
@@ -33,17 +33,17 @@ static void a_caller_does_not_wait_behind_a_backlog_nor_the_backlog_behind_calle
         buyers[i] = buy(f);
     }
     engine_run_s(f, 1);
-    size_t of_callers = 0;
+    size_t of_api = 0;
     size_t all = f->provider.call_count - before;
     for (size_t i = before; i < f->provider.call_count; i++) {
         for (size_t b = 0; b < COUNT_OF(buyers); b++) {
             char id[UUID_TEXT_BYTES];
             uuid_format(&buyers[b]->payment.id, id);
-            of_callers += strstr(f->provider.calls[i].idempotency_key, id) != NULL;
+            of_api += strstr(f->provider.calls[i].idempotency_key, id) != NULL;
         }
     }
     assert_in_range(all, 8, 11);
-    assert_in_range(of_callers, all / 2 - 1, all / 2 + 1);
+    assert_in_range(of_api, all / 2 - 1, all / 2 + 1);
     f->provider.holds = false;
 }
 
@@ -62,7 +62,7 @@ static void a_flood_of_one_merchant_delays_no_other(void **state)
     assert_int_equal(stranger->answers, 1);
 }
 
-static void floods_of_several_merchants_leave_places_to_the_next(void **state)
+static void floods_of_several_merchants_leave_slots_to_the_next(void **state)
 {
     struct fixture *f = *state;
     f->config.operations_max = 40;
@@ -79,14 +79,14 @@ static void floods_of_several_merchants_leave_places_to_the_next(void **state)
     assert_true(engine_has_room(f->engine));
 }
 
-static void a_backlog_of_one_merchant_leaves_places_to_anothers(void **state)
+static void a_backlog_of_one_merchant_leaves_slots_to_another(void **state)
 {
     struct fixture *f = *state;
     leave_open(f, 60);
     struct buyer *stranger = stranger_new(f);
     assert_int_equal(buyer_prepare(stranger), OK);
     f->config.operations_max = 40;
-    f->provider.holds = true; // what is called stays under way
+    f->provider.holds = true; // calls stay in flight
     begin_at(f, 0);
     engine_run_s(f, 1);
     char id[UUID_TEXT_BYTES];
@@ -95,7 +95,7 @@ static void a_backlog_of_one_merchant_leaves_places_to_anothers(void **state)
     assert_non_null(strstr(f->provider.calls[charges(f) - 1].idempotency_key, id));
 }
 
-static void who_comes_when_the_share_is_used_up_is_refused_and_nothing_is_recorded(void **state)
+static void a_request_beyond_the_accounts_share_is_refused_and_not_recorded(void **state)
 {
     struct fixture *f = *state;
     begin_at(f, 4);
@@ -118,8 +118,8 @@ static void who_comes_when_the_share_is_used_up_is_refused_and_nothing_is_record
     f->provider.holds = false;
 }
 
-// The rest of a list goes first, and this one takes longer than the other's lease.
-static void what_waits_longer_than_its_lease_is_as_untried_as_before(void **state)
+// The further pages of a list go first, and this list takes longer than the other operation's lease.
+static void a_call_that_waits_too_long_is_requeued_as_untried(void **state)
 {
     struct fixture *f = *state;
     leave_open(f, 1);
@@ -138,12 +138,12 @@ static void what_waits_longer_than_its_lease_is_as_untried_as_before(void **stat
                      1);
     struct engine_stats stats;
     engine_stats(f->engine, &stats);
-    assert_in_range(stats.requeued_total, 20, 30); // it, and a look for events
+    assert_in_range(stats.requeued_total, 20, 30); // it, and a fetch of events
 }
 
 // --- too many requests
 
-static void an_account_that_is_told_to_slow_down_pauses_and_no_other_does(void **state)
+static void only_the_account_that_gets_a_429_pauses(void **state)
 {
     struct fixture *f = *state;
     begin_at(f, 100);
@@ -163,8 +163,7 @@ static void an_account_that_is_told_to_slow_down_pauses_and_no_other_does(void *
     assert_int_equal(buyer_prepare(buyer_new(f)), OK);
 }
 
-static void what_waited_as_its_account_was_told_to_slow_down_is_sent_later_as_if_for_the_first_time(
-    void **state)
+static void calls_that_waited_when_their_account_paused_are_requeued_as_untried(void **state)
 {
     struct fixture *f = *state;
     begin_at(f, 2);
@@ -185,7 +184,7 @@ static void what_waited_as_its_account_was_told_to_slow_down_is_sent_later_as_if
             f, "SELECT count(*) FROM operations WHERE kind = 'charge' AND attempts = 0 AND unresolved = 0"),
         4);
     f->provider.holds = false;
-    f->provider.otherwise = answer_no_auth(); // of a first attempt: definitely not done
+    f->provider.otherwise = answer_no_auth(); // at a first attempt, so it was not done
     engine_run_s(f, 12);
     for (size_t i = 0; i < COUNT_OF(waits); i++) {
         assert_string_equal(answered_status(waits[i]), "failed");
@@ -194,7 +193,7 @@ static void what_waited_as_its_account_was_told_to_slow_down_is_sent_later_as_if
 
 // --- the end
 
-static void a_drain_in_a_hurry_leaves_what_waits_to_the_next_start(void **state)
+static void a_hurried_drain_leaves_queued_calls_to_the_next_start(void **state)
 {
     struct fixture *f = *state;
     begin_at(f, 1);
@@ -211,7 +210,7 @@ static void a_drain_in_a_hurry_leaves_what_waits_to_the_next_start(void **state)
         2);
 }
 
-static void a_drain_in_a_hurry_does_not_wait_for_a_probes_turn(void **state)
+static void a_hurried_drain_does_not_wait_for_a_queued_probe(void **state)
 {
     struct fixture *f = *state;
     begin_at(f, 1);
@@ -225,7 +224,7 @@ static void a_drain_in_a_hurry_does_not_wait_for_a_probes_turn(void **state)
     while (f->provider.call_count == before) {
         fake_loop_run_for(&f->loop, US_PER_S / 10);
     }
-    struct buyer *probe = buyer_new(f); // a moment behind recovery's, at one a second
+    struct buyer *probe = buyer_new(f); // a moment after recovery's, at one a second
     assert_int_equal(buyer_prepare(probe), OK);
     buyer_go(probe);
     assert_int_equal(stats_of(f).queued, 1);
@@ -236,7 +235,7 @@ static void a_drain_in_a_hurry_does_not_wait_for_a_probes_turn(void **state)
                      1);
 }
 
-static void a_drain_in_a_hurry_does_not_wait_for_the_rest_of_a_list(void **state)
+static void a_hurried_drain_does_not_wait_for_further_pages_of_a_list(void **state)
 {
     struct fixture *f = *state;
     begin_at(f, 1);
@@ -256,18 +255,18 @@ static void a_drain_in_a_hurry_does_not_wait_for_the_rest_of_a_list(void **state
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_backlog_is_worked_off_at_the_accounts_pace),
-        TEST(a_caller_does_not_wait_behind_a_backlog_nor_the_backlog_behind_callers),
+        TEST(a_backlog_is_called_at_the_accounts_pace),
+        TEST(api_requests_and_a_backlog_alternate),
         TEST(a_flood_of_one_merchant_delays_no_other),
-        TEST(floods_of_several_merchants_leave_places_to_the_next),
-        TEST(a_backlog_of_one_merchant_leaves_places_to_anothers),
-        TEST(who_comes_when_the_share_is_used_up_is_refused_and_nothing_is_recorded),
-        TEST(what_waits_longer_than_its_lease_is_as_untried_as_before),
-        TEST(an_account_that_is_told_to_slow_down_pauses_and_no_other_does),
-        TEST(what_waited_as_its_account_was_told_to_slow_down_is_sent_later_as_if_for_the_first_time),
-        TEST(a_drain_in_a_hurry_leaves_what_waits_to_the_next_start),
-        TEST(a_drain_in_a_hurry_does_not_wait_for_a_probes_turn),
-        TEST(a_drain_in_a_hurry_does_not_wait_for_the_rest_of_a_list),
+        TEST(floods_of_several_merchants_leave_slots_to_the_next),
+        TEST(a_backlog_of_one_merchant_leaves_slots_to_another),
+        TEST(a_request_beyond_the_accounts_share_is_refused_and_not_recorded),
+        TEST(a_call_that_waits_too_long_is_requeued_as_untried),
+        TEST(only_the_account_that_gets_a_429_pauses),
+        TEST(calls_that_waited_when_their_account_paused_are_requeued_as_untried),
+        TEST(a_hurried_drain_leaves_queued_calls_to_the_next_start),
+        TEST(a_hurried_drain_does_not_wait_for_a_queued_probe),
+        TEST(a_hurried_drain_does_not_wait_for_further_pages_of_a_list),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

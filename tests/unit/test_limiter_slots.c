@@ -125,7 +125,7 @@ static void every_move_keeps_lists_and_counters_or_aborts(void **state)
             struct limiter_slot slot = taken(&world, to % 2 == 0 ? CALL_FROM_API : CALL_FROM_RECOVERY);
             bring_to(&slot, (enum limiter_slot_state)from);
             assert_kept(&world, &slot);
-            assert_int_equal(limiter_may_move((enum limiter_slot_state)from, (enum limiter_slot_state)to),
+            assert_int_equal(limiter_can_move((enum limiter_slot_state)from, (enum limiter_slot_state)to),
                              allowed[from][to]);
             if (allowed[from][to]) {
                 limiter_move(&slot, (enum limiter_slot_state)to);

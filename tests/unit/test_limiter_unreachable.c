@@ -1,10 +1,10 @@
-// A provider that is away: whom that holds back, what is tried meanwhile, and how its return is noticed. On a
-// virtual clock, through the engine.
+// An unreachable provider: which merchants are held back, what is probed meanwhile, and how the limiter
+// notices that the provider is back. Runs through the engine on a virtual clock.
 #include "limiter_fixture.h"
 
 // --- the circuit
 
-static void make_go_away(struct fixture *f)
+static void make_unreachable(struct fixture *f)
 {
     f->provider.otherwise = answer_unreachable();
     for (int i = 0; i < 10; i++) {
@@ -14,11 +14,11 @@ static void make_go_away(struct fixture *f)
     assert_int_equal(stats_of(f).circuit_open, 1);
 }
 
-static void a_provider_that_is_away_is_only_probed_and_nothing_new_is_recorded(void **state)
+static void an_unreachable_provider_is_only_probed_and_nothing_new_is_recorded(void **state)
 {
     struct fixture *f = *state;
     engine_begin(f);
-    make_go_away(f);
+    make_unreachable(f);
     assert_int_equal(buyer_prepare(buyer_new(f)), ERR_OVERLOADED);
     assert_int_equal(sql_number(f, "SELECT count(*) FROM payments"), 10);
     size_t before = f->provider.call_count;
@@ -30,31 +30,31 @@ static void a_provider_that_is_away_is_only_probed_and_nothing_new_is_recorded(v
     assert_int_equal(stats_of(f).circuit_opened_total, 1);
 }
 
-static void all_that_waited_goes_on_within_the_interval_once_the_provider_is_back(void **state)
+static void all_operations_go_on_within_the_interval_once_the_provider_is_back(void **state)
 {
     struct fixture *f = *state;
     engine_begin(f);
-    make_go_away(f);
+    make_unreachable(f);
     engine_run_s(f, 60);
     f->provider.otherwise = answer_not_found();
-    engine_run_s(f, 10); // a probe within 5 s, the others within 5 s of that
+    engine_run_s(f, 10); // a probe within 5 s, the others within 5 s after it
     assert_int_equal(sql_number(f, "SELECT count(*) FROM operations WHERE kind = 'charge'"), 0);
     assert_int_equal(stats_of(f).circuit_open, 0);
     f->provider.otherwise = answer_payment(PROVIDER_PAYMENT_SUCCEEDED);
     assert_string_equal(answered_status(buy(f)), "completed");
 }
 
-// What every new call would succeed with must not stay refused because old ones never will.
+// New calls that would succeed must not stay refused because old ones never will.
 static void a_new_call_may_be_the_probe(void **state)
 {
     struct fixture *f = *state;
     engine_begin(f);
-    make_go_away(f);
+    make_unreachable(f);
     engine_run_s(f, 6);
     f->provider.holds = true;
     struct buyer *buyer = buyer_new(f);
     assert_int_equal(buyer_prepare(buyer), OK);
-    assert_int_equal(buyer_prepare(buyer_new(f)), ERR_OVERLOADED); // one of them is enough
+    assert_int_equal(buyer_prepare(buyer_new(f)), ERR_OVERLOADED); // one probe is enough
     buyer_go(buyer);
     fake_provider_answer(&f->provider, answer_payment(PROVIDER_PAYMENT_SUCCEEDED));
     fake_loop_run_tasks(&f->loop);
@@ -63,19 +63,19 @@ static void a_new_call_may_be_the_probe(void **state)
     f->provider.holds = false;
 }
 
-// One that is under way still, two that cannot be planned and five already_done ones are due before the
-// others.
-static void an_operation_that_comes_to_no_call_uses_up_no_probe(void **state)
+// Before the others, one operation is due that is still in progress, two that cannot be planned, and five
+// that are already done.
+static void an_operation_without_a_call_uses_no_probe(void **state)
 {
     struct fixture *f = *state;
     engine_begin(f);
     f->provider.holds = true;
     buy(f);
     f->provider.holds = false;
-    make_go_away(f);
+    make_unreachable(f);
     struct buyer *stranger = stranger_new(f);
     assert_int_equal(buyer_prepare(stranger), OK);
-    buyer_go(stranger);  // now everybody is held back
+    buyer_go(stranger);  // now all merchants are held back
     engine_run_s(f, 60); // probes are seconds apart by now
     run_sql(f, "UPDATE operations SET next_attempt_us = 4");
     run_sql(f, "UPDATE operations SET next_attempt_us = 3, kind = 'sync' WHERE subject_id IN"
@@ -90,7 +90,7 @@ static void an_operation_that_comes_to_no_call_uses_up_no_probe(void **state)
     assert_int_equal(sql_number(f, "SELECT count(*) FROM operations WHERE kind = 'sync'"), 0);
 }
 
-static void an_account_that_pauses_probes_nothing(void **state)
+static void a_paused_account_makes_no_probe(void **state)
 {
     struct fixture *f = *state;
     engine_begin(f);
@@ -113,18 +113,18 @@ static void an_account_that_pauses_probes_nothing(void **state)
     fake_provider_answer(&f->provider, answer_unreachable());
     assert_int_equal(stats_of(f).circuit_open, 1);
     size_t before = f->provider.call_count;
-    fake_loop_run_for(&f->loop, US_PER_S / 2); // by then the first probe is due, not yet the second
+    fake_loop_run_for(&f->loop, US_PER_S / 2); // the first probe is due by then, the second is not
     assert_int_equal(f->provider.call_count, before + 1);
 }
 
-static void one_merchants_failures_hold_back_no_other_until_others_fail_too(void **state)
+static void one_merchants_failures_hold_back_only_that_merchant_until_another_fails(void **state)
 {
     struct fixture *f = *state;
     engine_begin(f);
-    make_go_away(f);
+    make_unreachable(f);
     struct buyer *stranger = stranger_new(f);
     assert_int_equal(buyer_prepare(stranger), OK);
-    buyer_go(stranger); // is not answered either
+    buyer_go(stranger); // gets no answer either
     fake_loop_run_for(&f->loop, 0);
     assert_int_equal(buyer_prepare(stranger_new(f)), ERR_OVERLOADED);
 }
@@ -147,7 +147,7 @@ static void answers_of_any_kind_keep_the_circuit_closed(void **state)
     }
 }
 
-static void an_operation_that_fails_again_and_again_does_not_open_the_circuit(void **state)
+static void an_operation_that_fails_repeatedly_does_not_open_the_circuit(void **state)
 {
     struct fixture *f = *state;
     engine_begin(f);
@@ -158,14 +158,14 @@ static void an_operation_that_fails_again_and_again_does_not_open_the_circuit(vo
     assert_int_equal(stats_of(f).circuit_open, 0);
 }
 
-// What was recorded a moment before the circuit opened, and never sent, is later sent as a first attempt is.
-static void what_was_not_sent_before_the_circuit_opened_is_not_unresolved(void **state)
+// A call that was recorded just before the circuit opened, and never sent, is later sent as a first attempt.
+static void a_call_that_was_not_sent_before_the_circuit_opened_is_not_unresolved(void **state)
 {
     struct fixture *f = *state;
     engine_begin(f);
     struct buyer *late = buyer_new(f);
     assert_int_equal(buyer_prepare(late), OK);
-    make_go_away(f);
+    make_unreachable(f);
     size_t before = f->provider.call_count;
     buyer_go(late);
     fake_loop_run_tasks(&f->loop);
@@ -180,13 +180,13 @@ static void what_was_not_sent_before_the_circuit_opened_is_not_unresolved(void *
     assert_string_equal(payment_row(f, &late->payment.id).failure.code, "provider_auth_failed");
 }
 
-static void what_waits_behind_the_circuit_is_not_sent_behind_its_window(void **state)
+static void a_charge_that_the_circuit_held_back_is_not_sent_after_its_window(void **state)
 {
     struct fixture *f = *state;
     engine_begin(f);
     struct buyer *late = buyer_new(f);
     assert_int_equal(buyer_prepare(late), OK);
-    make_go_away(f);
+    make_unreachable(f);
     f->loop.mono_us += 601 * US_PER_S;
     size_t before = charges(f);
     f->provider.otherwise = answer_list(NULL, 0, NULL);
@@ -198,7 +198,7 @@ static void what_waits_behind_the_circuit_is_not_sent_behind_its_window(void **s
 
 // --- a provider that answers nothing, and is back
 
-static void what_hangs_is_asked_again_once_a_later_call_is_answered(void **state)
+static void hanging_calls_are_sent_again_once_a_later_call_is_answered(void **state)
 {
     struct fixture *f = *state;
     f->provider.holds = true;
@@ -218,10 +218,10 @@ static void what_hangs_is_asked_again_once_a_later_call_is_answered(void **state
     for (size_t i = 0; i < 12; i++) {
         assert_string_equal(answered_status(f->buyers[i]), "failed");
     }
-    assert_int_equal(stats_of(f).circuit_opened_total, 0); // they say nothing of now
+    assert_int_equal(stats_of(f).circuit_opened_total, 0); // their failures belong to the time before
 }
 
-static void as_many_calls_as_an_account_may_make_do_not_hide_that_it_is_back(void **state)
+static void an_account_whose_calls_all_hang_still_notices_that_the_provider_is_back(void **state)
 {
     struct fixture *f = *state;
     f->config.operations_max = 1000;
@@ -242,7 +242,7 @@ static void as_many_calls_as_an_account_may_make_do_not_hide_that_it_is_back(voi
     }
 }
 
-static void a_call_that_takes_long_is_waited_for_while_others_are_answered(void **state)
+static void a_slow_call_is_not_abandoned_while_others_are_answered(void **state)
 {
     struct fixture *f = *state;
     engine_begin(f);
@@ -261,7 +261,7 @@ static void a_call_that_takes_long_is_waited_for_while_others_are_answered(void 
     assert_int_equal(charges(f), 13);
 }
 
-static void a_time_in_which_nothing_was_asked_is_no_silence(void **state)
+static void a_time_without_calls_is_no_silence(void **state)
 {
     struct fixture *f = *state;
     engine_begin(f);
@@ -279,20 +279,20 @@ static void a_time_in_which_nothing_was_asked_is_no_silence(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_provider_that_is_away_is_only_probed_and_nothing_new_is_recorded),
-        TEST(all_that_waited_goes_on_within_the_interval_once_the_provider_is_back),
+        TEST(an_unreachable_provider_is_only_probed_and_nothing_new_is_recorded),
+        TEST(all_operations_go_on_within_the_interval_once_the_provider_is_back),
         TEST(a_new_call_may_be_the_probe),
-        TEST(an_operation_that_comes_to_no_call_uses_up_no_probe),
-        TEST(an_account_that_pauses_probes_nothing),
-        TEST(one_merchants_failures_hold_back_no_other_until_others_fail_too),
+        TEST(an_operation_without_a_call_uses_no_probe),
+        TEST(a_paused_account_makes_no_probe),
+        TEST(one_merchants_failures_hold_back_only_that_merchant_until_another_fails),
         TEST(answers_of_any_kind_keep_the_circuit_closed),
-        TEST(an_operation_that_fails_again_and_again_does_not_open_the_circuit),
-        TEST(what_was_not_sent_before_the_circuit_opened_is_not_unresolved),
-        TEST(what_waits_behind_the_circuit_is_not_sent_behind_its_window),
-        TEST(what_hangs_is_asked_again_once_a_later_call_is_answered),
-        TEST(as_many_calls_as_an_account_may_make_do_not_hide_that_it_is_back),
-        TEST(a_call_that_takes_long_is_waited_for_while_others_are_answered),
-        TEST(a_time_in_which_nothing_was_asked_is_no_silence),
+        TEST(an_operation_that_fails_repeatedly_does_not_open_the_circuit),
+        TEST(a_call_that_was_not_sent_before_the_circuit_opened_is_not_unresolved),
+        TEST(a_charge_that_the_circuit_held_back_is_not_sent_after_its_window),
+        TEST(hanging_calls_are_sent_again_once_a_later_call_is_answered),
+        TEST(an_account_whose_calls_all_hang_still_notices_that_the_provider_is_back),
+        TEST(a_slow_call_is_not_abandoned_while_others_are_answered),
+        TEST(a_time_without_calls_is_no_silence),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-// A pace is kept in every second, and used up.
+// No second exceeds the rate, and nearly all of it can be used.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,7 +13,7 @@
 #define SECOND INT64_C(1000000)
 #define TAKES 1000
 
-// Takes whenever it may, looked at every `step_us`; *least_us is the shortest time that rate + 1 of them
+// Takes as soon as it may, with a clock of `step_us`. *least_us is the shortest time that rate + 1 takes
 // took.
 static int64_t time_of(int64_t rate, int64_t step_us, int64_t *least_us)
 {
@@ -32,7 +32,7 @@ static int64_t time_of(int64_t rate, int64_t step_us, int64_t *least_us)
     return at_us[TAKES - 1] - at_us[0];
 }
 
-static void no_second_sees_more_than_the_rate_and_nearly_all_of_it_is_used(void **state)
+static void no_second_exceeds_the_rate_and_nearly_all_of_it_can_be_used(void **state)
 {
     (void)state;
     static const int64_t rates[] = {1, 2, 7, 25, 100, 333};
@@ -47,7 +47,7 @@ static void no_second_sees_more_than_the_rate_and_nearly_all_of_it_is_used(void 
     }
 }
 
-static void what_was_not_used_is_not_saved_up(void **state)
+static void unused_calls_are_not_saved_up(void **state)
 {
     (void)state;
     struct pace pace = {0};
@@ -58,7 +58,7 @@ static void what_was_not_used_is_not_saved_up(void **state)
     assert_in_range(taken, 1, 6);
 }
 
-static void rates_are_read(void **state)
+static void rates_are_parsed(void **state)
 {
     (void)state;
     struct err err;
@@ -80,9 +80,9 @@ static void rates_are_read(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(no_second_sees_more_than_the_rate_and_nearly_all_of_it_is_used),
-        cmocka_unit_test(what_was_not_used_is_not_saved_up),
-        cmocka_unit_test(rates_are_read),
+        cmocka_unit_test(no_second_exceeds_the_rate_and_nearly_all_of_it_can_be_used),
+        cmocka_unit_test(unused_calls_are_not_saved_up),
+        cmocka_unit_test(rates_are_parsed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

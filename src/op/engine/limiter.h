@@ -28,7 +28,7 @@ enum limiter_slot_state {
     SLOT_QUEUED, // nothing was sent, and its first call waits in the account's queue
     // In all states from here on a call was sent: limiter_slot_has_called.
     SLOT_CALLING,      // the answer is awaited
-    SLOT_ABANDONED,    // the answer is not awaited any longer, and did not come yet
+    SLOT_ABANDONED,    // the answer is not awaited any longer, but limiter_answered did not run yet
     SLOT_ANSWERED,     // the last call was answered, and none waits
     SLOT_QUEUED_AGAIN, // one more call of the attempt waits
     SLOT_STATE_COUNT
@@ -55,9 +55,11 @@ struct limiter_options {
     struct random *random;
     struct pace_rates rates;
     const int64_t *operations_max;        // slots of all accounts together
-    const int64_t *reconcile_interval_ms; // the longest pause, and the longest wait for a probe
-    // The four below run on the loop thread. After `requeue`, and after `call` that returned false, the
-    // limiter does not touch the slot again. Sends the call. False: it is not sent after all.
+    const int64_t *reconcile_interval_ms; // the longest pause (without Retry-After) and wait for a probe
+    // The four below run on the loop thread. The limiter does not touch a slot again after `requeue`, nor
+    // after a `call` that returned false.
+    //
+    // Sends the call. False: it is not sent after all.
     bool (*call)(struct limiter_slot *slot);
     // Stops waiting for the answer: limiter_answered comes soon, but not from within this.
     void (*abandon_call)(struct limiter_slot *slot);

@@ -60,7 +60,7 @@ int64_t limiter_now_us(struct limiter *limiter);
 int64_t limiter_cap_us(const struct limiter *limiter); // of every delay
 uint32_t limiter_random32(struct limiter *limiter);
 
-bool limiter_may_move(enum limiter_slot_state from, enum limiter_slot_state to);
+bool limiter_can_move(enum limiter_slot_state from, enum limiter_slot_state to);
 // The one function that changes a slot's state. It takes the slot out of the list of the old state, puts it
 // into the list of the new one, and keeps the counters. A move that is not allowed is a bug and aborts. From
 // or to SLOT_FREE: under the mutex, any thread; the loop thread if the slot is in a list. Else: loop thread.

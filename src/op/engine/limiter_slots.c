@@ -61,7 +61,7 @@ static const bool moves[SLOT_STATE_COUNT][SLOT_STATE_COUNT] = {
     [SLOT_QUEUED_AGAIN] = {[SLOT_ANSWERED] = true, [SLOT_FREE] = true},
 };
 
-bool limiter_may_move(enum limiter_slot_state from, enum limiter_slot_state to)
+bool limiter_can_move(enum limiter_slot_state from, enum limiter_slot_state to)
 {
     REQUIRE((unsigned)from < SLOT_STATE_COUNT && (unsigned)to < SLOT_STATE_COUNT);
     return moves[from][to];
@@ -135,7 +135,7 @@ static void enter_state(struct limiter *limiter, struct account *account, struct
 
 void limiter_move(struct limiter_slot *slot, enum limiter_slot_state to)
 {
-    REQUIRE(limiter_may_move(slot->state, to));
+    REQUIRE(limiter_can_move(slot->state, to));
     leave_state(slot->limiter, slot->account, slot);
     slot->state = to;
     enter_state(slot->limiter, slot->account, slot);
