@@ -1,7 +1,7 @@
-// Attempts that were planned and are not made: the provider is away, it is not their turn for long, or the
-// process ends. Where nothing was sent the row is as untried as it was before, and the next attempt is what
-// this one would have been; what the plan learned by the clock (that a charge is only looked for now) stays.
-// Loop thread, but for run_requeue.
+// Requeues attempts that were planned but cannot call soon: the provider is unreachable, the account's pace
+// makes them wait too long, or the process stops. If nothing was sent, the row is as untried as before, and
+// the next attempt is what this one would have been. What the plan decided by the clock (a charge is now only
+// looked up) stays. Loop thread, except for run_requeue.
 #include "base/log.h"
 #include "base/timefmt.h"
 #include "op/engine/engine_private.h"
