@@ -104,5 +104,5 @@ def test_a_charge_that_waited_for_its_turn_is_not_sent_either(start_server, stub
     aside = put_away(server)
     server.wait_for_log(message="an outcome could not be recorded, will try again")
     move_back(server, aside)
-    assert server.wait_for_log(message="provider answered", trouble="the database file that records it was replaced")
+    assert server.wait_for_log(message="provider answered", reason="the database file that records it was replaced")
     assert len(merchant.charges()) < 4

@@ -110,7 +110,7 @@ def test_the_log_names_the_permission_that_an_open_payment_lacks(impatient_shop,
     stub_stripe.answer_always(*CHARGE, LACKING)
     payment = pay_in_vain(impatient_shop).data
     alert = impatient_shop.server.wait_for_log(level="error", subject_id=payment["id"])
-    assert "rak_payment_intent_write" in alert["trouble"]
+    assert "rak_payment_intent_write" in alert["reason"]
 
 
 @pytest.mark.parametrize("after", ["the key was revoked", "another account's key was given"])

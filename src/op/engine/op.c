@@ -202,13 +202,13 @@ static void log_attempt(const struct op *op)
     if (open && answer->outcome == PROVIDER_NO_AUTH && !op->kind->background) {
         LOG(LOG_ERROR, "the provider refuses the secret key of an operation whose outcome is unknown",
             LOG_STR("subject_id", id), LOG_STR("operation", op->kind->name),
-            LOG_INT("status", answer->status), LOG_STR("trouble", answer->failure.message));
+            LOG_INT("status", answer->status), LOG_STR("reason", answer->failure.message));
     } else {
         bool trouble = answer->reason != NULL || (op->kind->background && answer->outcome != PROVIDER_DONE);
         LOG(trouble && !told_before ? LOG_WARN : LOG_DEBUG, "provider answered", LOG_STR("subject_id", id),
             LOG_STR("operation", op->kind->name), LOG_INT("attempt", op->row.attempts),
             LOG_INT("status", answer->status), LOG_STR("provider_request_id", answer->request_id),
-            LOG_STR("trouble", answer->reason != NULL ? answer->reason : answer->failure.message));
+            LOG_STR("reason", answer->reason != NULL ? answer->reason : answer->failure.message));
     }
 }
 
