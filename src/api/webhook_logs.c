@@ -7,7 +7,7 @@
 #include "base/text.h"
 #include "base/timefmt.h"
 #include "store/merchants.h"
-#include "store/outbox_log.h"
+#include "store/outbox.h"
 
 static void add_time(struct json_object *json, const char *name, int64_t time_us)
 {

@@ -1,7 +1,5 @@
 // paymentsd backup FILE: copies the database to a new file. The copy leaves out the keys on purpose, so that
 // nobody who finds a backup can read a credential in it.
-#include "store/backup.h"
-
 #include <stdio.h>
 
 #include "base/json.h"
@@ -9,6 +7,7 @@
 #include "cli/commands.h"
 #include "cli/prompt.h"
 #include "cli/startup.h"
+#include "store/store.h"
 
 static void print(struct command *command)
 {
@@ -42,7 +41,7 @@ int cmd_backup(const struct command_about *about, int argc, char **argv)
         rc = prompt_text(&command.arena, "Backup file", NULL, &command.argument, &err);
     }
     if (rc == OK) {
-        rc = backup(command.config.database, command.argument, &err);
+        rc = store_backup(command.config.database, command.argument, &err);
     }
     if (rc != OK) {
         return command_fail(&err);

@@ -90,18 +90,18 @@ static enum errc claim_share(struct claim *claim, struct db *db, const struct uu
 }
 
 // *again: this merchant has more to do than one visit may.
-static enum errc visit(struct claim *claim, struct db *db, const struct outbox_lane *lane, bool *again,
+static enum errc visit(struct claim *claim, struct db *db, const struct outbox_queue *queue, bool *again,
                        struct err *err)
 {
-    if (lane->first_us > claim->now_us) {
-        due_at(claim, lane->first_us);
+    if (queue->first_us > claim->now_us) {
+        due_at(claim, queue->first_us);
         return OK;
     }
-    if (lane->has_endpoint) {
-        return claim_share(claim, db, &lane->merchant_id, err);
+    if (queue->has_endpoint) {
+        return claim_share(claim, db, &queue->merchant_id, err);
     }
     int64_t moved = 0;
-    enum errc rc = outbox_park_merchant(db, &lane->merchant_id, claim->now_us, &moved, err);
+    enum errc rc = outbox_park_merchant(db, &queue->merchant_id, claim->now_us, &moved, err);
     *again = moved == OUTBOX_BATCH_MAX;
     return rc;
 }
@@ -115,9 +115,9 @@ static bool is_behind_start(const struct claim_walk *walk, const struct uuid *me
 static enum errc step(struct claim *claim, struct db *db, bool *again, struct err *err)
 {
     struct claim_walk *walk = &claim->to;
-    struct outbox_lane lane;
+    struct outbox_queue queue;
     bool has = false;
-    enum errc rc = outbox_next_lane(db, &walk->at, &lane, &has, err);
+    enum errc rc = outbox_next_queue(db, &walk->at, &queue, &has, err);
     if (rc != OK) {
         return rc;
     }
@@ -126,14 +126,14 @@ static enum errc step(struct claim *claim, struct db *db, bool *again, struct er
         walk->at = (struct uuid){0};
         return OK;
     }
-    if (!has || (walk->wrapped && is_behind_start(walk, &lane.merchant_id))) {
+    if (!has || (walk->wrapped && is_behind_start(walk, &queue.merchant_id))) {
         walk->done = true;
         return OK;
     }
     walk->visits++;
-    rc = visit(claim, db, &lane, again, err);
+    rc = visit(claim, db, &queue, again, err);
     if (!*again) {
-        walk->at = lane.merchant_id;
+        walk->at = queue.merchant_id;
     }
     return rc;
 }

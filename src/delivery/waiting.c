@@ -39,16 +39,17 @@ enum errc waiting_run(struct store_job *job, struct tx *tx, struct err *err)
     waiting->stopped_at = waiting->cursor;
     enum errc rc = OK;
     for (int visits = 0; rc == OK && !waiting->more && visits < VISITS_MAX; visits++) {
-        struct outbox_lane lane;
+        struct outbox_queue queue;
         bool has = false;
-        rc = outbox_next_waiting(tx->db, &waiting->stopped_at, &lane, &has, err);
+        rc = outbox_next_parked(tx->db, &waiting->stopped_at, &queue, &has, err);
         if (rc != OK || !has) {
             waiting->stopped_at = (struct uuid){0};
             return rc;
         }
-        rc = (lane.has_endpoint ? release : expire)(waiting, tx->db, &lane.merchant_id, &waiting->more, err);
+        rc =
+            (queue.has_endpoint ? release : expire)(waiting, tx->db, &queue.merchant_id, &waiting->more, err);
         if (!waiting->more) {
-            waiting->stopped_at = lane.merchant_id;
+            waiting->stopped_at = queue.merchant_id;
         }
     }
     return rc;

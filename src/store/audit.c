@@ -78,13 +78,10 @@ static void chain(const uint8_t pepper[32], const uint8_t previous[MAC_BYTES], c
 enum errc audit_head_read(struct db *db, struct audit_head *head, struct err *err)
 {
     DB_ROWS(rows);
-    enum errc e = db_query(db, &rows, err, "SELECT seq, mac FROM audit_log ORDER BY seq DESC LIMIT 1");
     bool has = false;
-    if (e == OK) {
-        e = db_next(&rows, &has, err);
-    }
-    if (e != OK) {
-        return e;
+    enum errc rc = db_first(db, &rows, &has, err, "SELECT seq, mac FROM audit_log ORDER BY seq DESC LIMIT 1");
+    if (rc != OK) {
+        return rc;
     }
     *head = (struct audit_head){0};
     if (has) {
@@ -92,7 +89,7 @@ enum errc audit_head_read(struct db *db, struct audit_head *head, struct err *er
         db_fixed(&rows, 1, head->mac, sizeof(head->mac));
     }
     if (head->seq < 0 || head->seq == INT64_MAX) {
-        return db_damaged(&rows, 0, err);
+        return db_damaged(&rows, "seq", err);
     }
     return OK;
 }
@@ -106,11 +103,10 @@ enum errc audit_head_holds(struct db *db, const struct audit_head *head, bool *h
     }
     DB_ROWS(rows);
     const struct db_value mac = DB_BYTES(head->mac, sizeof(head->mac));
-    enum errc e = head->seq == 0
-                      ? db_query(db, &rows, err, "SELECT 1 FROM audit_log WHERE mac = $1", mac)
-                      : db_query(db, &rows, err, "SELECT 1 FROM audit_log WHERE mac = $1 AND seq = $2", mac,
-                                 DB_I64(head->seq));
-    return e == OK ? db_next(&rows, holds, err) : e;
+    return head->seq == 0
+               ? db_first(db, &rows, holds, err, "SELECT 1 FROM audit_log WHERE mac = $1", mac)
+               : db_first(db, &rows, holds, err, "SELECT 1 FROM audit_log WHERE mac = $1 AND seq = $2", mac,
+                          DB_I64(head->seq));
 }
 
 enum errc audit_append(struct db *db, const uint8_t pepper[32], const struct audit_entry *entry,
@@ -130,9 +126,9 @@ enum errc audit_append(struct db *db, const uint8_t pepper[32], const struct aud
     };
     struct audit_head previous;
     uint8_t mac[MAC_BYTES];
-    enum errc e = audit_head_read(db, &previous, err);
-    if (e != OK) {
-        return e;
+    enum errc rc = audit_head_read(db, &previous, err);
+    if (rc != OK) {
+        return rc;
     }
     row.seq = previous.seq + 1;
     chain(pepper, previous.mac, &row, mac);
@@ -180,26 +176,26 @@ enum errc audit_verify(struct db *db, const uint8_t pepper[32], int64_t *count, 
                        uint8_t head[32], struct err *err)
 {
     DB_ROWS(rows);
-    enum errc e = db_query(db, &rows, err,
-                           "SELECT seq, id, event_type, severity, actor_ip, merchant_id, key_prefix, detail,"
-                           " metadata, created_us, mac FROM audit_log ORDER BY seq");
+    enum errc rc = db_query(db, &rows, err,
+                            "SELECT seq, id, event_type, severity, actor_ip, merchant_id, key_prefix, detail,"
+                            " metadata, created_us, mac FROM audit_log ORDER BY seq");
     int64_t seq = 0;
     uint8_t mac[MAC_BYTES] = {0};
     int64_t broken = 0;
-    while (e == OK && broken == 0) {
+    while (rc == OK && broken == 0) {
         bool has;
-        e = db_next(&rows, &has, err);
-        if (e != OK || !has) {
+        rc = db_next(&rows, &has, err);
+        if (rc != OK || !has) {
             break;
         }
         broken = row_holds(&rows, pepper, &seq, mac) ? 0 : db_i64(&rows, 0);
     }
-    if (e == OK) {
+    if (rc == OK) {
         *count = seq;
         *broken_seq = broken;
         memcpy(head, mac, MAC_BYTES);
     }
-    return e;
+    return rc;
 }
 
 // --- the list

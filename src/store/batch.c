@@ -43,9 +43,9 @@ void batch_alone(const struct batch_source *source, struct db *db, struct store_
 static enum errc run_inside(const struct batch_source *source, struct db *db, struct store_job *job,
                             struct err *err)
 {
-    const enum errc result = db->driver->savepoint(db, err);
-    if (result != OK) {
-        return result;
+    const enum errc rc = db->driver->savepoint(db, err);
+    if (rc != OK) {
+        return rc;
     }
     job->result = batch_run(source, db, job);
     if (job->result == OK) {
@@ -61,16 +61,16 @@ static enum errc run_inside(const struct batch_source *source, struct db *db, st
 static enum errc run_together(const struct batch_source *source, struct db *db, struct list *jobs,
                               struct err *err)
 {
-    enum errc result = db->driver->begin(db, true, err);
-    if (result != OK) {
-        return result;
+    enum errc rc = db->driver->begin(db, true, err);
+    if (rc != OK) {
+        return rc;
     }
     LIST_EACH_SAFE(jobs, link, after)
     {
-        result = run_inside(source, db, job_of(link), err);
-        if (result != OK) {
+        rc = run_inside(source, db, job_of(link), err);
+        if (rc != OK) {
             db->driver->rollback(db);
-            return result;
+            return rc;
         }
     }
     return db->driver->commit(db, err);

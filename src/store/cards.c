@@ -2,58 +2,87 @@
 #include "store/cards.h"
 
 #include "base/require.h"
+#include "store/columns.h"
 
-#define CUSTOMER_COLUMNS                                                                                     \
-    "id, merchant_id, livemode, email, body, provider_ref, credential_version_id, gone_us, created_us"
-#define CARD_COLUMNS                                                                                         \
-    "id, merchant_id, customer_id, livemode, status, provider, method_sent, provider_ref, brand, last4, "    \
-    "exp_month, exp_year, customer_email, customer_name, is_default, failure_code, "                         \
-    "failure_message, credential_version_id, created_us, updated_us, return_url, setup_ref, next_action, "   \
-    "action_secret, fingerprint"
+// clang-format off
+#define CUSTOMER_COLUMNS(FIRST, NEXT)                          \
+    FIRST(id,                    ID,   id)                     \
+    NEXT (merchant_id,           ID,   merchant_id)            \
+    NEXT (livemode,              BOOL, livemode)               \
+    NEXT (email,                 TEXT, email)                  \
+    NEXT (body,                  TEXT, body)                   \
+    NEXT (provider_ref,          TEXT, provider_ref)           \
+    NEXT (credential_version_id, ID,   credential_version_id)  \
+    NEXT (gone_us,               I64,  gone_us)                \
+    NEXT (created_us,            I64,  created_us)
 
-static enum errc read_customer(struct db_rows *rows, struct arena *arena, struct customer *c, struct err *err)
+#define CARD_FIXED(FIRST, NEXT)                                \
+    FIRST(id,                    ID,   id)                     \
+    NEXT (merchant_id,           ID,   merchant_id)            \
+    NEXT (livemode,              BOOL, livemode)               \
+    NEXT (provider,              TEXT, provider)               \
+    NEXT (method_sent,           TEXT, method_sent)            \
+    NEXT (customer_email,        TEXT, customer_email)         \
+    NEXT (customer_name,         TEXT, customer_name)          \
+    NEXT (credential_version_id, ID,   credential_version_id)  \
+    NEXT (created_us,            I64,  created_us)             \
+    NEXT (return_url,            TEXT, return_url)
+
+// What card_update writes.
+#define CARD_CHANGING(FIRST, NEXT)                             \
+    FIRST(customer_id,     ID,          customer_id)           \
+    NEXT (status,          CARD_STATUS, status)                \
+    NEXT (provider_ref,    TEXT,        provider_ref)          \
+    NEXT (brand,           TEXT,        brand)                 \
+    NEXT (last4,           TEXT,        last4)                 \
+    NEXT (exp_month,       COUNT,       exp_month)             \
+    NEXT (exp_year,        COUNT,       exp_year)              \
+    NEXT (is_default,      BOOL,        is_default)            \
+    NEXT (failure_code,    TEXT,        failure.code)          \
+    NEXT (failure_message, TEXT,        failure.message)       \
+    NEXT (updated_us,      I64,         updated_us)            \
+    NEXT (setup_ref,       TEXT,        setup_ref)             \
+    NEXT (next_action,     NEXT_ACTION, next_action)           \
+    NEXT (action_secret,   BLOB,        action_secret_sealed)  \
+    NEXT (fingerprint,     TEXT,        fingerprint)
+// clang-format on
+#define CARD_COLUMNS(FIRST, NEXT) CARD_FIXED(FIRST, NEXT) CARD_CHANGING(NEXT, NEXT)
+#define CUSTOMER_NAMES COLUMN_NAMES(CUSTOMER_COLUMNS)
+#define CARD_NAMES COLUMN_NAMES(CARD_COLUMNS)
+
+#define NO_SUCH_CUSTOMER "no such customer"
+#define NO_SUCH_CARD "no such card"
+
+static void customer_read(struct db_rows *rows, struct arena *arena, struct customer *row)
 {
-    bool has = false;
-    enum errc rc = db_next(rows, &has, err);
-    if (rc != OK) {
-        return rc;
-    }
-    if (!has) {
-        return err_set(err, ERR_NOT_FOUND, "no such customer");
-    }
-    *c = (struct customer){
-        .id = db_uuid(rows, 0),
-        .merchant_id = db_uuid(rows, 1),
-        .livemode = db_bool(rows, 2),
-        .email = db_text(rows, 3, arena),
-        .body = db_text(rows, 4, arena),
-        .provider_ref = db_text(rows, 5, arena),
-        .credential_version_id = db_uuid(rows, 6),
-        .gone_us = db_i64(rows, 7),
-        .created_us = db_i64(rows, 8),
-    };
-    return OK;
+    *row = (struct customer){0};
+    COLUMN_READ(CUSTOMER_COLUMNS, rows);
 }
 
 enum errc customer_by_email(struct db *db, const struct uuid *merchant_id, bool livemode, const char *email,
                             struct arena *arena, struct customer *customer, struct err *err)
 {
     DB_ROWS(rows);
-    enum errc rc =
-        db_query(db, &rows, err,
-                 "SELECT " CUSTOMER_COLUMNS " FROM customers WHERE merchant_id = $1 AND livemode = $2"
-                 " AND email = $3 AND gone_us = 0",
-                 DB_ID(merchant_id), DB_I64(livemode), DB_STR(email));
-    return rc == OK ? read_customer(&rows, arena, customer, err) : rc;
+    enum errc rc = db_one(db, &rows, NO_SUCH_CUSTOMER, err,
+                          "SELECT " CUSTOMER_NAMES " FROM customers WHERE merchant_id = $1 AND livemode = $2"
+                          " AND email = $3 AND gone_us = 0",
+                          DB_ID(merchant_id), DB_I64(livemode), DB_STR(email));
+    if (rc == OK) {
+        customer_read(&rows, arena, customer);
+    }
+    return rc;
 }
 
 enum errc customer_get(struct db *db, const struct uuid *id, struct arena *arena, struct customer *customer,
                        struct err *err)
 {
     DB_ROWS(rows);
-    enum errc rc =
-        db_query(db, &rows, err, "SELECT " CUSTOMER_COLUMNS " FROM customers WHERE id = $1", DB_ID(id));
-    return rc == OK ? read_customer(&rows, arena, customer, err) : rc;
+    enum errc rc = db_one(db, &rows, NO_SUCH_CUSTOMER, err,
+                          "SELECT " CUSTOMER_NAMES " FROM customers WHERE id = $1", DB_ID(id));
+    if (rc == OK) {
+        customer_read(&rows, arena, customer);
+    }
+    return rc;
 }
 
 enum errc customer_by_ref(struct db *db, const struct uuid *merchant_id, bool livemode,
@@ -62,20 +91,20 @@ enum errc customer_by_ref(struct db *db, const struct uuid *merchant_id, bool li
 {
     DB_ROWS(rows);
     enum errc rc =
-        db_query(db, &rows, err,
-                 "SELECT " CUSTOMER_COLUMNS " FROM customers WHERE provider_ref = $1 AND merchant_id = $2"
-                 " AND livemode = $3",
-                 DB_STR(provider_ref), DB_ID(merchant_id), DB_I64(livemode));
-    return rc == OK ? read_customer(&rows, arena, customer, err) : rc;
+        db_one(db, &rows, NO_SUCH_CUSTOMER, err,
+               "SELECT " CUSTOMER_NAMES " FROM customers WHERE provider_ref = $1 AND merchant_id = $2"
+               " AND livemode = $3",
+               DB_STR(provider_ref), DB_ID(merchant_id), DB_I64(livemode));
+    if (rc == OK) {
+        customer_read(&rows, arena, customer);
+    }
+    return rc;
 }
 
-enum errc customer_insert(struct db *db, const struct customer *c, struct err *err)
+enum errc customer_insert(struct db *db, const struct customer *row, struct err *err)
 {
-    return db_run(db, NULL, err,
-                  "INSERT INTO customers (" CUSTOMER_COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-                  DB_ID(&c->id), DB_ID(&c->merchant_id), DB_I64(c->livemode), DB_STR(c->email),
-                  DB_STR(c->body), DB_STR(c->provider_ref), DB_ID(&c->credential_version_id),
-                  DB_I64(c->gone_us), DB_I64(c->created_us));
+    return db_run(db, NULL, err, "INSERT INTO customers " COLUMN_INSERT(CUSTOMER_COLUMNS),
+                  COLUMN_VALUES(CUSTOMER_COLUMNS));
 }
 
 enum errc customer_set_ref(struct db *db, const struct uuid *id, const char *provider_ref, struct err *err)
@@ -90,92 +119,40 @@ enum errc customer_set_gone(struct db *db, const struct uuid *id, int64_t now_us
                   DB_I64(now_us));
 }
 
-enum errc card_insert(struct db *db, const struct card *c, struct err *err)
+enum errc card_insert(struct db *db, const struct card *row, struct err *err)
 {
-    return db_run(
-        db, NULL, err,
-        "INSERT INTO cards (" CARD_COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,"
-        " $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)",
-        DB_ID(&c->id), DB_ID(&c->merchant_id), DB_ID(&c->customer_id), DB_I64(c->livemode),
-        DB_STR(card_status_name(c->status)), DB_STR(c->provider), DB_STR(c->method_sent),
-        DB_STR(c->provider_ref), DB_STR(c->brand), DB_STR(c->last4), DB_I64(c->exp_month),
-        DB_I64(c->exp_year), DB_STR(c->customer_email), DB_STR(c->customer_name), DB_I64(c->is_default),
-        DB_STR(c->failure.code), DB_STR(c->failure.message), DB_ID(&c->credential_version_id),
-        DB_I64(c->created_us), DB_I64(c->updated_us), DB_STR(c->return_url), DB_STR(c->setup_ref),
-        DB_STR(next_action_name(c->next_action)),
-        DB_BYTES(c->action_secret_sealed, (size_t)c->action_secret_sealed_bytes), DB_STR(c->fingerprint));
+    return db_run(db, NULL, err, "INSERT INTO cards " COLUMN_INSERT(CARD_COLUMNS),
+                  COLUMN_VALUES(CARD_COLUMNS));
 }
 
-enum errc card_update(struct db *db, const struct card *c, struct err *err)
+enum errc card_update(struct db *db, const struct card *row, struct err *err)
 {
     int64_t changed = 0;
-    enum errc rc = db_run(
-        db, &changed, err,
-        "UPDATE cards SET status = $2, provider_ref = $3, brand = $4, last4 = $5, exp_month = $6,"
-        " exp_year = $7, is_default = $8, failure_code = $9, failure_message = $10, updated_us = $11,"
-        " customer_id = $12, setup_ref = $13, next_action = $14, action_secret = $15, fingerprint = $16"
-        " WHERE id = $1",
-        DB_ID(&c->id), DB_STR(card_status_name(c->status)), DB_STR(c->provider_ref), DB_STR(c->brand),
-        DB_STR(c->last4), DB_I64(c->exp_month), DB_I64(c->exp_year), DB_I64(c->is_default),
-        DB_STR(c->failure.code), DB_STR(c->failure.message), DB_I64(c->updated_us), DB_ID(&c->customer_id),
-        DB_STR(c->setup_ref), DB_STR(next_action_name(c->next_action)),
-        DB_BYTES(c->action_secret_sealed, (size_t)c->action_secret_sealed_bytes), DB_STR(c->fingerprint));
+    enum errc rc =
+        db_run(db, &changed, err, "UPDATE cards SET " COLUMN_SET(2, CARD_CHANGING) " WHERE id = $1",
+               DB_ID(&row->id), COLUMN_VALUES(CARD_CHANGING));
     REQUIRE(rc != OK || changed == 1);
     return rc;
 }
 
-enum errc card_read(struct db_rows *rows, struct arena *arena, struct card *c, struct err *err)
+enum errc card_read(struct db_rows *rows, struct arena *arena, struct card *row, struct err *err)
 {
-    size_t sealed_bytes = 0;
-    *c = (struct card){
-        .id = db_uuid(rows, 0),
-        .merchant_id = db_uuid(rows, 1),
-        .customer_id = db_uuid(rows, 2),
-        .livemode = db_bool(rows, 3),
-        .provider = db_text(rows, 5, arena),
-        .method_sent = db_text(rows, 6, arena),
-        .provider_ref = db_text(rows, 7, arena),
-        .brand = db_text(rows, 8, arena),
-        .last4 = db_text(rows, 9, arena),
-        .exp_month = db_count(rows, 10),
-        .exp_year = db_count(rows, 11),
-        .customer_email = db_text(rows, 12, arena),
-        .customer_name = db_text(rows, 13, arena),
-        .is_default = db_bool(rows, 14),
-        .failure = {.code = db_text(rows, 15, arena), .message = db_text(rows, 16, arena)},
-        .credential_version_id = db_uuid(rows, 17),
-        .created_us = db_i64(rows, 18),
-        .updated_us = db_i64(rows, 19),
-        .return_url = db_text(rows, 20, arena),
-        .setup_ref = db_text(rows, 21, arena),
-        .next_action = next_action_of_name(db_text(rows, 22, arena)),
-        .action_secret_sealed = db_blob(rows, 23, arena, &sealed_bytes),
-        .fingerprint = db_text(rows, 24, arena),
-    };
-    c->action_secret_sealed_bytes = (int)sealed_bytes;
-    return card_status_parse(db_text(rows, 4, arena), &c->status) ? OK : db_damaged(rows, 4, err);
-}
-
-static enum errc read_card(struct db_rows *rows, struct arena *arena, struct card *card, struct err *err)
-{
-    bool has = false;
-    enum errc rc = db_next(rows, &has, err);
-    if (rc != OK) {
-        return rc;
-    }
-    return has ? card_read(rows, arena, card, err) : err_set(err, ERR_NOT_FOUND, "no such card");
+    *row = (struct card){0};
+    COLUMN_READ(CARD_COLUMNS, rows);
+    return OK;
 }
 
 enum errc card_get(struct db *db, const struct uuid *id, const struct uuid *merchant_id, struct arena *arena,
                    struct card *card, struct err *err)
 {
     DB_ROWS(rows);
-    enum errc rc = db_query(db, &rows, err, "SELECT " CARD_COLUMNS " FROM cards WHERE id = $1", DB_ID(id));
+    enum errc rc =
+        db_one(db, &rows, NO_SUCH_CARD, err, "SELECT " CARD_NAMES " FROM cards WHERE id = $1", DB_ID(id));
     if (rc == OK) {
-        rc = read_card(&rows, arena, card, err);
+        rc = card_read(&rows, arena, card, err);
     }
     if (rc == OK && merchant_id != NULL && !uuid_equal(&card->merchant_id, merchant_id)) {
-        return err_set(err, ERR_NOT_FOUND, "no such card");
+        return err_set(err, ERR_NOT_FOUND, NO_SUCH_CARD);
     }
     return rc;
 }
@@ -184,31 +161,31 @@ enum errc card_by_method(struct db *db, const struct uuid *merchant_id, bool liv
                          const char *email, struct arena *arena, struct card *card, struct err *err)
 {
     DB_ROWS(rows);
-    enum errc rc = db_query(
-        db, &rows, err,
-        "SELECT " CARD_COLUMNS " FROM cards WHERE merchant_id = $1 AND livemode = $2"
+    enum errc rc = db_one(
+        db, &rows, NO_SUCH_CARD, err,
+        "SELECT " CARD_NAMES " FROM cards WHERE merchant_id = $1 AND livemode = $2"
         " AND provider_ref = $3 AND status = 'active'"
-        " UNION ALL SELECT " CARD_COLUMNS " FROM cards WHERE merchant_id = $1 AND livemode = $2"
+        " UNION ALL SELECT " CARD_NAMES " FROM cards WHERE merchant_id = $1 AND livemode = $2"
         " AND method_sent = $3 AND status = 'saving' AND setup_ref IS NULL"
         " AND coalesce(customer_email, '') = coalesce($4, '')"
-        " UNION ALL SELECT " CARD_COLUMNS " FROM cards WHERE merchant_id = $1 AND livemode = $2"
+        " UNION ALL SELECT " CARD_NAMES " FROM cards WHERE merchant_id = $1 AND livemode = $2"
         " AND method_sent = $3 AND status = 'pending' AND coalesce(customer_email, '') = coalesce($4, '')"
         " LIMIT 1",
         DB_ID(merchant_id), DB_I64(livemode), DB_STR(method), DB_STR(email));
-    return rc == OK ? read_card(&rows, arena, card, err) : rc;
+    return rc == OK ? card_read(&rows, arena, card, err) : rc;
 }
 
 enum errc card_by_ref(struct db *db, const struct uuid *merchant_id, bool livemode, const char *provider_ref,
                       struct arena *arena, struct card *card, struct err *err)
 {
     DB_ROWS(rows);
-    enum errc rc = db_query(db, &rows, err,
-                            "SELECT " CARD_COLUMNS " FROM cards WHERE provider_ref = $1 AND merchant_id = $2"
-                            " AND livemode = $3 AND status = 'active'"
-                            " UNION ALL SELECT " CARD_COLUMNS " FROM cards WHERE provider_ref = $1"
-                            " AND merchant_id = $2 AND livemode = $3 LIMIT 1",
-                            DB_STR(provider_ref), DB_ID(merchant_id), DB_I64(livemode));
-    return rc == OK ? read_card(&rows, arena, card, err) : rc;
+    enum errc rc = db_one(db, &rows, NO_SUCH_CARD, err,
+                          "SELECT " CARD_NAMES " FROM cards WHERE provider_ref = $1 AND merchant_id = $2"
+                          " AND livemode = $3 AND status = 'active'"
+                          " UNION ALL SELECT " CARD_NAMES " FROM cards WHERE provider_ref = $1"
+                          " AND merchant_id = $2 AND livemode = $3 LIMIT 1",
+                          DB_STR(provider_ref), DB_ID(merchant_id), DB_I64(livemode));
+    return rc == OK ? card_read(&rows, arena, card, err) : rc;
 }
 
 enum errc card_by_fingerprint(struct db *db, const struct uuid *customer_id, const char *fingerprint,
@@ -216,24 +193,24 @@ enum errc card_by_fingerprint(struct db *db, const struct uuid *customer_id, con
                               struct err *err)
 {
     DB_ROWS(rows);
-    enum errc rc = db_query(db, &rows, err,
-                            "SELECT " CARD_COLUMNS " FROM cards WHERE customer_id = $1 AND fingerprint = $2"
-                            " AND provider_ref = $3 AND status = 'active'"
-                            " UNION ALL SELECT " CARD_COLUMNS " FROM cards WHERE customer_id = $1"
-                            " AND fingerprint = $2 AND status = 'active' LIMIT 1",
-                            DB_ID(customer_id), DB_STR(fingerprint), DB_STR(provider_ref));
-    return rc == OK ? read_card(&rows, arena, card, err) : rc;
+    enum errc rc = db_one(db, &rows, NO_SUCH_CARD, err,
+                          "SELECT " CARD_NAMES " FROM cards WHERE customer_id = $1 AND fingerprint = $2"
+                          " AND provider_ref = $3 AND status = 'active'"
+                          " UNION ALL SELECT " CARD_NAMES " FROM cards WHERE customer_id = $1"
+                          " AND fingerprint = $2 AND status = 'active' LIMIT 1",
+                          DB_ID(customer_id), DB_STR(fingerprint), DB_STR(provider_ref));
+    return rc == OK ? card_read(&rows, arena, card, err) : rc;
 }
 
 enum errc card_by_setup(struct db *db, const struct uuid *merchant_id, bool livemode, const char *setup_ref,
                         struct arena *arena, struct card *card, struct err *err)
 {
     DB_ROWS(rows);
-    enum errc rc = db_query(db, &rows, err,
-                            "SELECT " CARD_COLUMNS " FROM cards WHERE setup_ref = $1 AND merchant_id = $2"
-                            " AND livemode = $3",
-                            DB_STR(setup_ref), DB_ID(merchant_id), DB_I64(livemode));
-    return rc == OK ? read_card(&rows, arena, card, err) : rc;
+    enum errc rc = db_one(db, &rows, NO_SUCH_CARD, err,
+                          "SELECT " CARD_NAMES " FROM cards WHERE setup_ref = $1 AND merchant_id = $2"
+                          " AND livemode = $3",
+                          DB_STR(setup_ref), DB_ID(merchant_id), DB_I64(livemode));
+    return rc == OK ? card_read(&rows, arena, card, err) : rc;
 }
 
 enum errc cards_saving_look_up(struct db *db, const struct uuid *merchant_id, bool livemode,
@@ -251,22 +228,19 @@ enum errc cards_saving_look_up(struct db *db, const struct uuid *merchant_id, bo
 enum errc card_is_being_charged(struct db *db, const struct card *card, bool *charged, struct err *err)
 {
     DB_ROWS(rows);
-    enum errc rc =
-        db_query(db, &rows, err,
-                 "SELECT 1 FROM payments JOIN operations ON operations.subject_id = payments.id"
-                 " AND operations.kind IN ('charge', 'authenticate') WHERE payments.merchant_id = $1"
-                 " AND payments.livemode = $2 AND payments.saved_card_id = $3 LIMIT 1",
-                 DB_ID(&card->merchant_id), DB_I64(card->livemode), DB_ID(&card->id));
-    return rc == OK ? db_next(&rows, charged, err) : rc;
+    return db_first(db, &rows, charged, err,
+                    "SELECT 1 FROM payments JOIN operations ON operations.subject_id = payments.id"
+                    " AND operations.kind IN ('charge', 'authenticate') WHERE payments.merchant_id = $1"
+                    " AND payments.livemode = $2 AND payments.saved_card_id = $3 LIMIT 1",
+                    DB_ID(&card->merchant_id), DB_I64(card->livemode), DB_ID(&card->id));
 }
 
 enum errc card_has_default(struct db *db, const struct uuid *customer_id, bool *has, struct err *err)
 {
     DB_ROWS(rows);
-    enum errc rc = db_query(
-        db, &rows, err, "SELECT 1 FROM cards WHERE customer_id = $1 AND status = 'active' AND is_default = 1",
-        DB_ID(customer_id));
-    return rc == OK ? db_next(&rows, has, err) : rc;
+    return db_first(db, &rows, has, err,
+                    "SELECT 1 FROM cards WHERE customer_id = $1 AND status = 'active' AND is_default = 1",
+                    DB_ID(customer_id));
 }
 
 enum errc card_make_default(struct db *db, const struct card *card, int64_t now_us, struct err *err)
@@ -304,7 +278,7 @@ enum errc cards_expiring(struct db *db, int month, struct arena *arena, struct c
     DB_ROWS(rows);
     enum errc rc =
         db_query(db, &rows, err,
-                 "SELECT " CARD_COLUMNS " FROM cards WHERE status = 'active' AND exp_month > 0"
+                 "SELECT " CARD_NAMES " FROM cards WHERE status = 'active' AND exp_month > 0"
                  " AND expiring_told < " EXPIRY " AND " EXPIRY " <= $1 ORDER BY " EXPIRY " LIMIT $2",
                  DB_I64(month), DB_I64((int64_t)max));
     for (bool has = true; rc == OK && has;) {
@@ -339,7 +313,7 @@ static const struct filter filters[] = {
 const struct listing card_listing = {
     .name = "cards",
     .table = "cards",
-    .columns = CARD_COLUMNS,
+    .columns = CARD_NAMES,
     .owner = "merchant_id = :owner",
     .always = "status = 'active'",
     .has_modes = true,

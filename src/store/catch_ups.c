@@ -1,45 +1,38 @@
 // Queries on the accounts that are asked for what this database lacks.
 #include "store/catch_ups.h"
 
-#define COLUMNS "from_s, begun_us, known, payments_read, page, payments, refunds, left_out"
+#include "store/columns.h"
+
+// clang-format off
+#define COLUMNS(FIRST, NEXT)                   \
+    FIRST(credential_id, ID,   credential_id)  \
+    NEXT (from_s,        I64,  from_s)         \
+    NEXT (begun_us,      I64,  begun_us)       \
+    NEXT (known,         BOOL, known)          \
+    NEXT (payments_read, BOOL, payments_read)  \
+    NEXT (page,          TEXT, page)           \
+    NEXT (payments,      I64,  payments)       \
+    NEXT (refunds,       I64,  refunds)        \
+    NEXT (left_out,      I64,  left_out)
+// clang-format on
+#define NAMES COLUMN_NAMES(COLUMNS)
 
 enum errc catch_up_get(struct db *db, const struct uuid *credential_id, struct arena *arena,
-                       struct catch_up *catch_up, struct err *err)
+                       struct catch_up *row, struct err *err)
 {
     DB_ROWS(rows);
-    enum errc rc = db_query(db, &rows, err, "SELECT " COLUMNS " FROM catch_ups WHERE credential_id = $1",
-                            DB_ID(credential_id));
-    bool has = false;
+    enum errc rc = db_one(db, &rows, "this account is not asked for what is missing", err,
+                          "SELECT " NAMES " FROM catch_ups WHERE credential_id = $1", DB_ID(credential_id));
     if (rc == OK) {
-        rc = db_next(&rows, &has, err);
-    }
-    if (rc == OK && !has) {
-        return err_set(err, ERR_NOT_FOUND, "this account is not asked for what is missing");
-    }
-    if (rc == OK) {
-        *catch_up = (struct catch_up){
-            .credential_id = *credential_id,
-            .from_s = db_i64(&rows, 0),
-            .begun_us = db_i64(&rows, 1),
-            .known = db_bool(&rows, 2),
-            .payments_read = db_bool(&rows, 3),
-            .page = db_text(&rows, 4, arena),
-            .payments = db_i64(&rows, 5),
-            .refunds = db_i64(&rows, 6),
-            .left_out = db_i64(&rows, 7),
-        };
+        COLUMN_READ(COLUMNS, &rows);
     }
     return rc;
 }
 
-enum errc catch_up_put(struct db *db, const struct catch_up *catch_up, struct err *err)
+enum errc catch_up_put(struct db *db, const struct catch_up *row, struct err *err)
 {
-    return db_run(db, NULL, err,
-                  "INSERT OR REPLACE INTO catch_ups (credential_id, " COLUMNS ")"
-                  " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-                  DB_ID(&catch_up->credential_id), DB_I64(catch_up->from_s), DB_I64(catch_up->begun_us),
-                  DB_I64(catch_up->known), DB_I64(catch_up->payments_read), DB_STR(catch_up->page),
-                  DB_I64(catch_up->payments), DB_I64(catch_up->refunds), DB_I64(catch_up->left_out));
+    return db_run(db, NULL, err, "INSERT OR REPLACE INTO catch_ups " COLUMN_INSERT(COLUMNS),
+                  COLUMN_VALUES(COLUMNS));
 }
 
 enum errc catch_up_delete(struct db *db, const struct uuid *credential_id, struct err *err)
@@ -51,7 +44,7 @@ enum errc catch_ups_begin(struct db *db, int64_t from_s, int64_t slack_s, int64_
 {
     return db_run(
         db, NULL, err,
-        "INSERT INTO catch_ups (credential_id, " COLUMNS ")"
+        "INSERT INTO catch_ups (" NAMES ")"
         " SELECT id, max($1, created_us / 1000000 - $2), $3, 0, 0, NULL, 0, 0, 0 FROM credentials WHERE 1"
         " ON CONFLICT (credential_id) DO UPDATE SET payments_read = 0, page = NULL,"
         " from_s = min(from_s, excluded.from_s), begun_us = min(begun_us, excluded.begun_us)",
@@ -84,28 +77,22 @@ enum errc catch_up_is_open(struct db *db, const struct uuid *merchant_id, enum c
                            const char *kind, bool *open, struct err *err)
 {
     DB_ROWS(rows);
-    enum errc rc =
-        db_query(db, &rows, err,
-                 "SELECT 1 FROM credentials c JOIN operations o ON o.subject_id = c.id AND o.kind = $2"
-                 " WHERE c.merchant_id = $1 AND (c.livemode = $3 OR $3 = $4) LIMIT 1",
-                 DB_ID(merchant_id), DB_STR(kind), DB_I64(mode), DB_I64(CATCH_UP_EITHER));
-    return rc == OK ? db_next(&rows, open, err) : rc;
+    return db_first(db, &rows, open, err,
+                    "SELECT 1 FROM credentials c JOIN operations o ON o.subject_id = c.id AND o.kind = $2"
+                    " WHERE c.merchant_id = $1 AND (c.livemode = $3 OR $3 = $4) LIMIT 1",
+                    DB_ID(merchant_id), DB_STR(kind), DB_I64(mode), DB_I64(CATCH_UP_EITHER));
 }
 
 enum errc catch_ups_count(struct db *db, const char *kind, int64_t *held, int64_t *known, struct err *err)
 {
     DB_ROWS(rows);
-    bool has = false;
-    // CROSS keeps SQLite from walking along all open operations, for those few rows.
+    // CROSS makes SQLite begin at these few rows, rather than walk all open operations.
     enum errc rc =
-        db_query(db, &rows, err,
-                 "SELECT count(*), coalesce(sum(u.known), 0) FROM catch_ups u CROSS JOIN operations o"
-                 " ON o.subject_id = u.credential_id AND o.kind = $1",
-                 DB_STR(kind));
+        db_one(db, &rows, "no count", err,
+               "SELECT count(*), coalesce(sum(u.known), 0) FROM catch_ups u CROSS JOIN operations o"
+               " ON o.subject_id = u.credential_id AND o.kind = $1",
+               DB_STR(kind));
     if (rc == OK) {
-        rc = db_next(&rows, &has, err);
-    }
-    if (rc == OK && has) {
         *held = db_i64(&rows, 0);
         *known = db_i64(&rows, 1);
     }

@@ -2,115 +2,100 @@
 // whatever was put or deleted since. Only sealed values pass through here. Database thread.
 #include "store/credentials.h"
 
-#define COLUMNS                                                                                              \
-    "id, merchant_id, provider, livemode, is_active, version_id, webhook_secret, created_us, updated_us"
+#include "store/columns.h"
 
-static void read_row(struct db_rows *rows, struct arena *arena, struct credential *credential)
+// clang-format off
+#define COLUMNS(FIRST, NEXT)                     \
+    FIRST(id,             ID,   id)              \
+    NEXT (merchant_id,    ID,   merchant_id)     \
+    NEXT (provider,       TEXT, provider)        \
+    NEXT (livemode,       BOOL, livemode)        \
+    NEXT (is_active,      BOOL, is_active)       \
+    NEXT (version_id,     ID,   version_id)      \
+    NEXT (webhook_secret, BLOB, webhook_secret)  \
+    NEXT (created_us,     I64,  created_us)      \
+    NEXT (updated_us,     I64,  updated_us)
+// clang-format on
+#define NAMES COLUMN_NAMES(COLUMNS)
+#define INSERT "INSERT INTO credentials " COLUMN_INSERT(COLUMNS)
+
+static void read_row(struct db_rows *rows, struct arena *arena, struct credential *row)
 {
-    *credential = (struct credential){
-        .id = db_uuid(rows, 0),
-        .merchant_id = db_uuid(rows, 1),
-        .provider = db_text(rows, 2, arena),
-        .livemode = db_bool(rows, 3),
-        .is_active = db_bool(rows, 4),
-        .version_id = db_uuid(rows, 5),
-        .created_us = db_i64(rows, 7),
-        .updated_us = db_i64(rows, 8),
-    };
-    credential->webhook_secret = db_blob(rows, 6, arena, &credential->webhook_secret_bytes);
+    COLUMN_READ(COLUMNS, rows);
 }
 
 enum errc credential_get(struct db *db, const struct uuid *merchant_id, const char *provider, bool livemode,
                          struct arena *arena, struct credential *credential, struct err *err)
 {
     DB_ROWS(rows);
-    enum errc e = db_query(db, &rows, err,
-                           "SELECT " COLUMNS " FROM credentials"
-                           " WHERE merchant_id = $1 AND provider = $2 AND livemode = $3",
-                           DB_ID(merchant_id), DB_STR(provider), DB_I64(livemode));
-    bool has = false;
-    if (e == OK) {
-        e = db_next(&rows, &has, err);
+    enum errc rc = db_one(db, &rows, "the merchant has no credentials for this provider and mode", err,
+                          "SELECT " NAMES " FROM credentials"
+                          " WHERE merchant_id = $1 AND provider = $2 AND livemode = $3",
+                          DB_ID(merchant_id), DB_STR(provider), DB_I64(livemode));
+    if (rc == OK) {
+        read_row(&rows, arena, credential);
     }
-    if (e != OK) {
-        return e;
-    }
-    if (!has) {
-        return err_set(err, ERR_NOT_FOUND, "the merchant has no credentials for this provider and mode");
-    }
-    read_row(&rows, arena, credential);
-    return OK;
+    return rc;
 }
 
 enum errc credential_list(struct db *db, const struct uuid *merchant_id, struct arena *arena,
                           struct credential credentials[2], size_t *count, struct err *err)
 {
     DB_ROWS(rows);
-    enum errc e = db_query(db, &rows, err,
-                           "SELECT " COLUMNS " FROM credentials WHERE merchant_id = $1"
-                           " ORDER BY provider, livemode DESC LIMIT 2",
-                           DB_ID(merchant_id));
+    enum errc rc = db_query(db, &rows, err,
+                            "SELECT " NAMES " FROM credentials WHERE merchant_id = $1"
+                            " ORDER BY provider, livemode DESC LIMIT 2",
+                            DB_ID(merchant_id));
     size_t read = 0;
-    while (e == OK && read < 2) {
+    while (rc == OK && read < 2) {
         bool has;
-        e = db_next(&rows, &has, err);
-        if (e != OK || !has) {
+        rc = db_next(&rows, &has, err);
+        if (rc != OK || !has) {
             break;
         }
         read_row(&rows, arena, &credentials[read++]);
     }
-    if (e == OK) {
+    if (rc == OK) {
         *count = read;
     }
-    return e;
+    return rc;
 }
 
-enum errc credential_put(struct db *db, const struct credential *credential, struct err *err)
+enum errc credential_put(struct db *db, const struct credential *row, struct err *err)
 {
-    // The row that is there keeps its id and birth: its webhook secret is sealed with that id.
-    return db_run(
-        db, NULL, err,
-        "INSERT INTO credentials (" COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
-        " ON CONFLICT (merchant_id, provider, livemode) DO UPDATE SET is_active = excluded.is_active,"
-        " version_id = excluded.version_id, webhook_secret = excluded.webhook_secret,"
-        " updated_us = excluded.updated_us",
-        DB_ID(&credential->id), DB_ID(&credential->merchant_id), DB_STR(credential->provider),
-        DB_I64(credential->livemode), DB_I64(credential->is_active), DB_ID(&credential->version_id),
-        DB_BYTES(credential->webhook_secret, credential->webhook_secret_bytes),
-        DB_I64(credential->created_us), DB_I64(credential->updated_us));
+    // An existing row keeps its id and created_us: its webhook secret is sealed with that id.
+    return db_run(db, NULL, err,
+                  INSERT " ON CONFLICT (merchant_id, provider, livemode) DO UPDATE SET"
+                         " is_active = excluded.is_active, version_id = excluded.version_id,"
+                         " webhook_secret = excluded.webhook_secret, updated_us = excluded.updated_us",
+                  COLUMN_VALUES(COLUMNS));
 }
 
 enum errc credential_set_active(struct db *db, const struct uuid *id, bool active, int64_t now_us,
                                 struct err *err)
 {
     int64_t changed = 0;
-    enum errc e =
+    enum errc rc =
         db_run(db, &changed, err, "UPDATE credentials SET is_active = $2, updated_us = $3 WHERE id = $1",
                DB_ID(id), DB_I64(active), DB_I64(now_us));
-    if (e == OK && changed == 0) {
+    if (rc == OK && changed == 0) {
         return err_set(err, ERR_NOT_FOUND, "there are no such credentials");
     }
-    return e;
+    return rc;
 }
 
 enum errc credential_version_get(struct db *db, const struct uuid *version_id, struct arena *arena,
                                  const uint8_t **sealed, size_t *bytes, struct err *err)
 {
     DB_ROWS(rows);
-    enum errc e = db_query(db, &rows, err, "SELECT secret_key FROM credential_versions WHERE id = $1",
-                           DB_ID(version_id));
-    bool has = false;
-    if (e == OK) {
-        e = db_next(&rows, &has, err);
+    enum errc rc =
+        db_one(db, &rows, "this version of the credentials is not kept any more", err,
+               "SELECT secret_key FROM credential_versions WHERE id = $1 AND secret_key IS NOT NULL",
+               DB_ID(version_id));
+    if (rc == OK) {
+        *sealed = db_blob(&rows, 0, arena, bytes);
     }
-    if (e != OK) {
-        return e;
-    }
-    if (!has || db_is_null(&rows, 0)) {
-        return err_set(err, ERR_NOT_FOUND, "this version of the credentials is not kept any more");
-    }
-    *sealed = db_blob(&rows, 0, arena, bytes);
-    return OK;
+    return rc;
 }
 
 enum errc credential_version_insert(struct db *db, const struct uuid *version_id,
@@ -158,12 +143,12 @@ enum errc credential_webhooks_each(struct db *db, const struct uuid *merchant_id
                                    void *context, bool *more, struct err *err)
 {
     DB_ROWS(rows);
-    enum errc e = query_webhooks(db, &rows, merchant_id, now_us, max, err);
+    enum errc rc = query_webhooks(db, &rows, merchant_id, now_us, max, err);
     *more = false;
-    for (size_t seen = 0; e == OK; seen++) {
+    for (size_t seen = 0; rc == OK; seen++) {
         bool has;
-        e = db_next(&rows, &has, err);
-        if (e != OK || !has) {
+        rc = db_next(&rows, &has, err);
+        if (rc != OK || !has) {
             break;
         }
         if (seen == max) {
@@ -182,5 +167,5 @@ enum errc credential_webhooks_each(struct db *db, const struct uuid *merchant_id
             break;
         }
     }
-    return e;
+    return rc;
 }

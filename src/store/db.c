@@ -1,6 +1,5 @@
-// What queries call, handed on to the connection's driver: values, rows and columns mean the same for every
-// database. Runs on whichever thread owns the connection. SQL dialects and error codes are the drivers'
-// business.
+// What queries call, passed on to the connection's driver. Values, rows and columns mean the same for every
+// database; the drivers know SQL dialects and error codes. Runs on the thread that owns the connection.
 #include "store/db.h"
 
 #include <stdio.h>
@@ -38,11 +37,11 @@ static enum errc refuse_damage(const struct db *db, struct err *err)
                : err_set(err, ERR_STORE, "database: the file is damaged (%s)", db->damaged);
 }
 
-enum errc db_result(struct db *db, enum errc result, struct err *err)
+enum errc db_result(struct db *db, enum errc rc, struct err *err)
 {
     const enum errc damaged = refuse_damage(db, err);
     db->damaged[0] = '\0';
-    return damaged != OK ? damaged : result;
+    return damaged != OK ? damaged : rc;
 }
 
 bool db_take_damage(struct db *db)
@@ -76,43 +75,62 @@ enum errc db_next(struct db_rows *rows, bool *has, struct err *err)
     if (!rows->statement) {
         return OK;
     }
-    enum errc result = refuse_damage(rows->db, err);
-    if (result == OK) {
-        result = rows->db->driver->next(rows, has, err);
+    enum errc rc = refuse_damage(rows->db, err);
+    if (rc == OK) {
+        rc = rows->db->driver->next(rows, has, err);
     }
-    // A statement that ended holds no lock while its owner still looks at what it read.
+    // A statement that has ended must hold no lock while its caller goes on.
     if (!*has) {
         db_rows_close(rows);
     }
-    return result;
+    return rc;
+}
+
+enum errc db_first_values(struct db *db, struct db_rows *rows, bool *has, struct err *err, const char *sql,
+                          const struct db_value *values, size_t count)
+{
+    *has = false;
+    const enum errc rc = db_query_values(db, rows, err, sql, values, count);
+    return rc == OK ? db_next(rows, has, err) : rc;
+}
+
+enum errc db_one_values(struct db *db, struct db_rows *rows, const char *missing, struct err *err,
+                        const char *sql, const struct db_value *values, size_t count)
+{
+    bool has = false;
+    const enum errc rc = db_first_values(db, rows, &has, err, sql, values, count);
+    return rc != OK || has ? rc : err_set(err, ERR_NOT_FOUND, "%s", missing);
 }
 
 enum errc db_run_values(struct db *db, int64_t *changed, struct err *err, const char *sql,
                         const struct db_value *values, size_t count)
 {
     DB_ROWS(rows);
-    enum errc result = db_query_values(db, &rows, err, sql, values, count);
-    bool has = result == OK;
+    enum errc rc = db_query_values(db, &rows, err, sql, values, count);
+    bool has = rc == OK;
     while (has) {
-        result = db_next(&rows, &has, err);
+        rc = db_next(&rows, &has, err);
     }
-    if (result == OK && changed) {
+    if (rc == OK && changed) {
         *changed = db->driver->changed(db);
     }
-    return result;
+    return rc;
+}
+
+static void note_damage_in(struct db *db, const char *column)
+{
+    (void)snprintf(db->damaged, sizeof(db->damaged), "a value in the column %s", column);
+}
+
+enum errc db_damaged(struct db_rows *rows, const char *column, struct err *err)
+{
+    note_damage_in(rows->db, column);
+    return refuse_damage(rows->db, err);
 }
 
 static void note_damage(struct db_rows *rows, int column)
 {
-    struct db *db = rows->db;
-    (void)snprintf(db->damaged, sizeof(db->damaged), "a value in the column %s",
-                   db->driver->column_name(rows, column));
-}
-
-enum errc db_damaged(struct db_rows *rows, int column, struct err *err)
-{
-    note_damage(rows, column);
-    return refuse_damage(rows->db, err);
+    note_damage_in(rows->db, rows->db->driver->column_name(rows, column));
 }
 
 static struct db_value column_of(struct db_rows *rows, int column)
@@ -121,7 +139,7 @@ static struct db_value column_of(struct db_rows *rows, int column)
     return rows->db->driver->column(rows, column);
 }
 
-// The column as `type`, or NULL, which damage reads as too.
+// The column's value if it is of this type or NULL. Damage reads as NULL.
 static struct db_value column_of_type(struct db_rows *rows, int column, int type)
 {
     const struct db_value value = column_of(rows, column);
@@ -200,7 +218,7 @@ struct uuid db_uuid(struct db_rows *rows, int column)
     return id;
 }
 
-enum errc db_id_behind(struct db_rows *rows, const struct uuid *made, struct uuid *id, struct err *err)
+enum errc db_id_after(struct db_rows *rows, const struct uuid *made, struct uuid *id, struct err *err)
 {
     bool has = false;
     enum errc rc = db_next(rows, &has, err);
@@ -210,7 +228,7 @@ enum errc db_id_behind(struct db_rows *rows, const struct uuid *made, struct uui
     static const uint8_t full[] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
     const struct uuid last = has ? db_uuid(rows, 0) : *made;
     if (has && memcmp(last.bytes + sizeof(last.bytes) - sizeof(full), full, sizeof(full)) == 0) {
-        return db_damaged(rows, 0, err); // no id of ours: none can come after it
+        return db_damaged(rows, "id", err); // not an id of ours: none can follow it
     }
     *id = has ? uuid_after(&last) : *made;
     return OK;

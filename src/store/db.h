@@ -25,6 +25,7 @@ struct db_value {
 #define DB_STR(text) db_text_value(text)
 #define DB_BYTES(data, bytes) db_bytes_value((data), (bytes))
 #define DB_ID(uuid) db_id_value(uuid)
+#define DB_ID_OR_NULL(uuid) (uuid_is_nil(uuid) ? DB_NIL : DB_ID(uuid)) // a nil id is SQL NULL
 
 static inline struct db_value db_text_value(const char *text)
 {
@@ -41,7 +42,7 @@ static inline struct db_value db_id_value(const struct uuid *id)
     return db_bytes_value(id ? id->bytes : NULL, sizeof(id->bytes));
 }
 
-// A statement under way. Declare with DB_ROWS so that it is reset at the end of its scope.
+// A running statement. Declare it with DB_ROWS, so that it is reset at the end of its scope.
 struct db_rows {
     struct db *db;
     void *statement;
@@ -49,20 +50,26 @@ struct db_rows {
 #define DB_ROWS(name) __attribute__((cleanup(db_rows_close))) struct db_rows name = {0}
 void db_rows_close(struct db_rows *rows);
 
-// Starts a statement; `sql` must be a string literal (statements are kept by its text). Values are bound
-// without copying: they must outlive the rows. ERR_STORE, ERR_STORE_BUSY, ERR_EXISTS may come here or from
-// db_next.
+// Starts a statement. `sql` must be a string literal, because the statement is kept and found again by it.
+// Values are bound without copying: they must outlive the rows. ERR_STORE, ERR_STORE_BUSY and ERR_EXISTS may
+// come from here or from db_next.
 enum errc db_query_values(struct db *db, struct db_rows *rows, struct err *err, const char *sql,
                           const struct db_value *values, size_t count) MUST_CHECK;
-// The same for a text that was built for this use: it is prepared anew, and not kept.
+// The same for SQL that was built at run time: it is prepared for this use, and not kept.
 enum errc db_query_once(struct db *db, struct db_rows *rows, struct err *err, const char *sql,
                         const struct db_value *values, size_t count) MUST_CHECK;
-// The next row; *has is false behind the last.
+// Moves to the next row; *has is false after the last.
 enum errc db_next(struct db_rows *rows, bool *has, struct err *err) MUST_CHECK;
+// Starts a statement and moves to its first row; *has is false if there is none.
+enum errc db_first_values(struct db *db, struct db_rows *rows, bool *has, struct err *err, const char *sql,
+                          const struct db_value *values, size_t count) MUST_CHECK;
+// The same for a row that must be there. ERR_NOT_FOUND with the message `missing`: there is none.
+enum errc db_one_values(struct db *db, struct db_rows *rows, const char *missing, struct err *err,
+                        const char *sql, const struct db_value *values, size_t count) MUST_CHECK;
 
-// Runs a statement to its end, rows ignored; *changed (may be NULL) is how many rows it changed.
-// ERR_EXISTS: a unique constraint; ERR_STORE_BUSY: another process holds the database;
-// ERR_STORE: anything else.
+// Runs a statement to its end and ignores its rows; *changed (may be NULL) is how many rows it changed.
+// ERR_EXISTS: a unique constraint; ERR_STORE_BUSY: another process holds the database; ERR_STORE: anything
+// else.
 enum errc db_run_values(struct db *db, int64_t *changed, struct err *err, const char *sql,
                         const struct db_value *values, size_t count) MUST_CHECK;
 
@@ -70,12 +77,16 @@ enum errc db_run_values(struct db *db, int64_t *changed, struct err *err, const 
     (const struct db_value[]){__VA_ARGS__},                                                                  \
         sizeof((const struct db_value[]){__VA_ARGS__}) / sizeof(struct db_value)
 #define db_query(db, rows, err, sql, ...) db_query_values((db), (rows), (err), (sql), DB_VALUES(__VA_ARGS__))
+#define db_first(db, rows, has, err, sql, ...)                                                               \
+    db_first_values((db), (rows), (has), (err), (sql), DB_VALUES(__VA_ARGS__))
+#define db_one(db, rows, missing, err, sql, ...)                                                             \
+    db_one_values((db), (rows), (missing), (err), (sql), DB_VALUES(__VA_ARGS__))
 #define db_run(db, changed, err, sql, ...)                                                                   \
     db_run_values((db), (changed), (err), (sql), DB_VALUES(__VA_ARGS__))
 
 // Columns of the present row, from 0. A NULL reads as 0, NULL, nil. Text and bytes are copied into the arena.
-// A value that no query of ours writes (another type, another length, a text with a NUL inside) is damage: it
-// reads as 0, "" or nil, and from then on every query of the job fails, and so does the job (db_result).
+// A value that none of our queries writes (another type, another length, a text with a NUL inside) is damage:
+// it reads as 0, "" or nil, and from then on every query of the job fails, and so does the job (db_result).
 int64_t db_i64(struct db_rows *rows, int column);
 bool db_bool(struct db_rows *rows, int column);
 int db_count(struct db_rows *rows, int column); // from 0 to 1,000,000,000
@@ -83,18 +94,19 @@ bool db_is_null(struct db_rows *rows, int column);
 const char *db_text(struct db_rows *rows, int column, struct arena *arena);
 const uint8_t *db_blob(struct db_rows *rows, int column, struct arena *arena, size_t *bytes);
 struct uuid db_uuid(struct db_rows *rows, int column);
-// A blob of exactly this length into `out`; zeros where it is NULL or damaged.
+// Reads a blob of exactly this length into `out`; zeros if it is NULL or damaged.
 void db_fixed(struct db_rows *rows, int column, void *out, size_t bytes);
 
-// For queries that know better what a column may hold: damage in it. ERR_STORE.
-enum errc db_damaged(struct db_rows *rows, int column, struct err *err) MUST_CHECK;
+// For queries that know more about what a column may hold: reports damage in it. ERR_STORE.
+enum errc db_damaged(struct db_rows *rows, const char *column, struct err *err) MUST_CHECK;
 
-// The result of a job that ended with `result`: ERR_STORE where it met damage, whatever it made of that.
-enum errc db_result(struct db *db, enum errc result, struct err *err) MUST_CHECK;
-// For a job whose business damage is: whether it met any, which is then forgotten.
+// The result of a job that returned `rc`: ERR_STORE if it met damage, whatever it returned.
+enum errc db_result(struct db *db, enum errc rc, struct err *err) MUST_CHECK;
+// For a job that handles damage itself: whether it met any. Clears that.
 bool db_take_damage(struct db *db);
 
-// For rows that are told in the order of their ids, though the clock may have gone back since the last of
-// them: `made`, or the id behind the one that the query found, where it found one from `made` on.
-enum errc db_id_behind(struct db_rows *rows, const struct uuid *made, struct uuid *id,
-                       struct err *err) MUST_CHECK;
+// An id for rows that are read in the order of their ids, although the clock may have been set back since the
+// last one. `rows` is a query for the highest id from `made` on: *id is the one after it, or `made` if there
+// is none. Call it once, instead of db_next.
+enum errc db_id_after(struct db_rows *rows, const struct uuid *made, struct uuid *id,
+                      struct err *err) MUST_CHECK;

@@ -1,42 +1,37 @@
-// Queries on how far events have been asked for.
+// Queries on how far events have been fetched.
 #include "store/event_feeds.h"
 
+#include "store/columns.h"
+
+// clang-format off
+#define COLUMNS(FIRST, NEXT)       \
+    FIRST(since_s, I64,  since_s)  \
+    NEXT (at_s,    I64,  at_s)     \
+    NEXT (width_s, I64,  width_s)  \
+    NEXT (page,    TEXT, page)
+// clang-format on
+
 enum errc event_feed_get(struct db *db, const struct uuid *credential_id, struct arena *arena,
-                         struct event_feed *feed, struct err *err)
+                         struct event_feed *row, struct err *err)
 {
     DB_ROWS(rows);
-    enum errc rc = db_query(db, &rows, err,
-                            "SELECT since_s, at_s, width_s, page FROM event_feeds WHERE credential_id = $1",
-                            DB_ID(credential_id));
-    bool has = false;
+    enum errc rc = db_one(db, &rows, "events were never asked for with these credentials", err,
+                          "SELECT " COLUMN_NAMES(COLUMNS) " FROM event_feeds WHERE credential_id = $1",
+                          DB_ID(credential_id));
     if (rc == OK) {
-        rc = db_next(&rows, &has, err);
-    }
-    if (rc == OK && !has) {
-        return err_set(err, ERR_NOT_FOUND, "events were never asked for with these credentials");
-    }
-    if (rc == OK) {
-        *feed = (struct event_feed){
-            .credential_id = *credential_id,
-            .since_s = db_i64(&rows, 0),
-            .at_s = db_i64(&rows, 1),
-            .width_s = db_i64(&rows, 2),
-            .page = db_text(&rows, 3, arena),
-        };
+        row->credential_id = *credential_id;
+        COLUMN_READ(COLUMNS, &rows);
     }
     return rc;
 }
 
-enum errc event_feed_put(struct db *db, const struct event_feed *feed, struct err *err)
+enum errc event_feed_put(struct db *db, const struct event_feed *row, struct err *err)
 {
-    return db_run(db, NULL, err,
-                  "UPDATE event_feeds SET since_s = $2, at_s = $3, width_s = $4, page = $5"
-                  " WHERE credential_id = $1",
-                  DB_ID(&feed->credential_id), DB_I64(feed->since_s), DB_I64(feed->at_s),
-                  DB_I64(feed->width_s), DB_STR(feed->page));
+    return db_run(db, NULL, err, "UPDATE event_feeds SET " COLUMN_SET(2, COLUMNS) " WHERE credential_id = $1",
+                  DB_ID(&row->credential_id), COLUMN_VALUES(COLUMNS));
 }
 
-// A round that has ended stands at its beginning, so both move together.
+// After a round, at_s equals since_s, so both move together.
 #define GOES_ON                                                                                              \
     " AND NOT EXISTS (SELECT 1 FROM operations o WHERE o.subject_id = c.id AND o.kind = $1)"                 \
     " ON CONFLICT (credential_id) DO UPDATE SET since_s = CASE WHEN excluded.since_s > event_feeds.since_s"  \
@@ -98,9 +93,8 @@ enum errc event_feed_is_used(struct db *db, const struct uuid *merchant_id, bool
 {
     struct uuid first = uuid_first_of(since_us / 1000);
     DB_ROWS(rows);
-    enum errc rc = db_query(db, &rows, err,
-                            "SELECT 1 FROM payments WHERE merchant_id = $1 AND livemode = $2 AND id >= $3"
-                            " LIMIT 1",
-                            DB_ID(merchant_id), DB_I64(livemode), DB_ID(&first));
-    return rc == OK ? db_next(&rows, used, err) : rc;
+    return db_first(db, &rows, used, err,
+                    "SELECT 1 FROM payments WHERE merchant_id = $1 AND livemode = $2 AND id >= $3"
+                    " LIMIT 1",
+                    DB_ID(merchant_id), DB_I64(livemode), DB_ID(&first));
 }

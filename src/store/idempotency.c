@@ -1,52 +1,50 @@
 // Queries on idempotency keys and on the answers stored beside them.
 #include "store/idempotency.h"
 
+#include "store/columns.h"
+
+// clang-format off
+#define KEY(FIRST, NEXT)                   \
+    FIRST(merchant_id, ID,   merchant_id)  \
+    NEXT (livemode,    BOOL, livemode)     \
+    NEXT (kind,        TEXT, kind)         \
+    NEXT (key,         TEXT, key)
+
+#define REST(FIRST, NEXT)                          \
+    FIRST(request_hash, FIXED,      request_hash)  \
+    NEXT (subject_id,   ID,         subject_id)    \
+    NEXT (created_us,   I64,        created_us)    \
+    NEXT (reply_id,     ID_OR_NULL, reply_id)
+// clang-format on
+#define COLUMNS(FIRST, NEXT) KEY(FIRST, NEXT) REST(NEXT, NEXT)
+
 enum errc idempotency_find(struct db *db, const struct uuid *merchant_id, bool livemode, const char *kind,
-                           const char *key, struct idempotency_key *found_key, bool *found, struct err *err)
+                           const char *key, struct idempotency_key *row, bool *found, struct err *err)
 {
-    *found = false;
     DB_ROWS(rows);
-    enum errc rc = db_query(db, &rows, err,
-                            "SELECT request_hash, subject_id, created_us, reply_id FROM idempotency_keys"
-                            " WHERE merchant_id = $1 AND livemode = $2 AND kind = $3 AND key = $4",
-                            DB_ID(merchant_id), DB_I64(livemode), DB_STR(kind), DB_STR(key));
-    bool has = false;
-    if (rc == OK) {
-        rc = db_next(&rows, &has, err);
+    enum errc rc = db_first(
+        db, &rows, found, err,
+        "SELECT " COLUMN_NAMES(REST) " FROM idempotency_keys"
+                                     " WHERE merchant_id = $1 AND livemode = $2 AND kind = $3 AND key = $4",
+        DB_ID(merchant_id), DB_I64(livemode), DB_STR(kind), DB_STR(key));
+    if (*found) {
+        *row = (struct idempotency_key){
+            .merchant_id = *merchant_id, .livemode = livemode, .kind = kind, .key = key};
+        COLUMN_READ(REST, &rows);
     }
-    if (rc != OK || !has) {
-        return rc;
-    }
-    *found_key = (struct idempotency_key){
-        .merchant_id = *merchant_id,
-        .livemode = livemode,
-        .kind = kind,
-        .key = key,
-        .subject_id = db_uuid(&rows, 1),
-        .created_us = db_i64(&rows, 2),
-        .reply_id = db_uuid(&rows, 3),
-    };
-    db_fixed(&rows, 0, found_key->request_hash, sizeof(found_key->request_hash));
-    *found = true;
-    return OK;
+    return rc;
 }
 
-#define INSERT                                                                                               \
-    "INSERT INTO idempotency_keys (merchant_id, livemode, kind, key, request_hash, subject_id, created_us,"  \
-    " reply_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
-#define VALUES(key)                                                                                          \
-    DB_ID(&(key)->merchant_id), DB_I64((key)->livemode), DB_STR((key)->kind), DB_STR((key)->key),            \
-        DB_BYTES((key)->request_hash, sizeof((key)->request_hash)), DB_ID(&(key)->subject_id),               \
-        DB_I64((key)->created_us), uuid_is_nil(&(key)->reply_id) ? DB_NIL : DB_ID(&(key)->reply_id)
+#define INSERT "INSERT INTO idempotency_keys " COLUMN_INSERT(COLUMNS)
 
-enum errc idempotency_insert(struct db *db, const struct idempotency_key *key, struct err *err)
+enum errc idempotency_insert(struct db *db, const struct idempotency_key *row, struct err *err)
 {
-    return db_run(db, NULL, err, INSERT, VALUES(key));
+    return db_run(db, NULL, err, INSERT, COLUMN_VALUES(COLUMNS));
 }
 
-enum errc idempotency_insert_free(struct db *db, const struct idempotency_key *key, struct err *err)
+enum errc idempotency_insert_free(struct db *db, const struct idempotency_key *row, struct err *err)
 {
-    return db_run(db, NULL, err, INSERT " ON CONFLICT DO NOTHING", VALUES(key));
+    return db_run(db, NULL, err, INSERT " ON CONFLICT DO NOTHING", COLUMN_VALUES(COLUMNS));
 }
 
 enum errc reply_get(struct db *db, const struct uuid *subject_id, struct arena *arena,
@@ -54,20 +52,15 @@ enum errc reply_get(struct db *db, const struct uuid *subject_id, struct arena *
 {
     *reply = (struct stored_reply){0};
     DB_ROWS(rows);
-    enum errc rc =
-        db_query(db, &rows, err, "SELECT status, body FROM replies WHERE subject_id = $1", DB_ID(subject_id));
     bool has = false;
-    if (rc == OK) {
-        rc = db_next(&rows, &has, err);
+    enum errc rc = db_first(db, &rows, &has, err, "SELECT status, body FROM replies WHERE subject_id = $1",
+                            DB_ID(subject_id));
+    if (!has) {
+        return rc;
     }
-    if (rc == OK && has) {
-        reply->status = db_count(&rows, 0);
-        reply->sealed = db_blob(&rows, 1, arena, &reply->bytes);
-    }
-    if (rc == OK && has && (reply->status < 200 || reply->status > 599)) {
-        return db_damaged(&rows, 0, err);
-    }
-    return rc;
+    reply->status = db_count(&rows, 0);
+    reply->sealed = db_blob(&rows, 1, arena, &reply->bytes);
+    return reply->status >= 200 && reply->status <= 599 ? OK : db_damaged(&rows, "status", err);
 }
 
 enum errc reply_insert(struct db *db, const struct uuid *subject_id, const struct stored_reply *reply,
@@ -83,7 +76,7 @@ enum errc reply_insert(struct db *db, const struct uuid *subject_id, const struc
     return rc;
 }
 
-// Subjects' ids are time-ordered, so their key is the index on their age.
+// Subjects' ids are in order of time, so the primary key serves as the index on age.
 static struct uuid first_id_at(int64_t time_us)
 {
     struct uuid id = {{0}};

@@ -3,29 +3,38 @@
 #include "store/merchants.h"
 
 #include "base/text.h"
+#include "store/columns.h"
 
-#define COLUMNS                                                                                              \
-    "id, name, role, is_active, webhook_url, webhook_secret, webhook_secret_old, "                           \
-    "webhook_secret_old_until_us,"                                                                           \
-    " webhook_stopped, created_us, updated_us"
+// clang-format off
+#define FIXED(FIRST, NEXT)               \
+    FIRST(id,         ID,   id)          \
+    NEXT (name,       TEXT, name)        \
+    NEXT (role,       ROLE, is_admin)    \
+    NEXT (is_active,  BOOL, is_active)   \
+    NEXT (created_us, I64,  created_us)
+
+// What merchant_update_webhook writes.
+#define WEBHOOK(FIRST, NEXT)                                                      \
+    FIRST(webhook_url,                 TEXT,        webhook_url)                  \
+    NEXT (webhook_secret,              BLOB,        webhook_secret)               \
+    NEXT (webhook_secret_old,          BLOB,        webhook_secret_old)           \
+    NEXT (webhook_secret_old_until_us, I64_OR_NULL, webhook_secret_old_until_us)  \
+    NEXT (webhook_stopped,             BOOL,        webhook_stopped)              \
+    NEXT (updated_us,                  I64,         updated_us)
+// clang-format on
+#define COLUMNS(FIRST, NEXT) FIXED(FIRST, NEXT) WEBHOOK(NEXT, NEXT)
+#define NAMES COLUMN_NAMES(COLUMNS)
+
 #define ROLE_ADMIN "admin"
 #define ROLE_MERCHANT "merchant"
+#define COLUMN_VALUE_ROLE(field) DB_STR(row->field ? ROLE_ADMIN : ROLE_MERCHANT)
+#define COLUMN_READ_ROLE(field) row->field = text_equal(db_text(from, column++, arena), ROLE_ADMIN)
 
-static void read_row(struct db_rows *rows, struct arena *arena, struct merchant *merchant)
+#define NO_SUCH_MERCHANT "there is no such merchant"
+
+static void read_row(struct db_rows *rows, struct arena *arena, struct merchant *row)
 {
-    *merchant = (struct merchant){
-        .id = db_uuid(rows, 0),
-        .name = db_text(rows, 1, arena),
-        .is_admin = text_equal(db_text(rows, 2, arena), ROLE_ADMIN),
-        .is_active = db_bool(rows, 3),
-        .webhook_url = db_text(rows, 4, arena),
-        .webhook_secret_old_until_us = db_i64(rows, 7),
-        .webhook_stopped = db_bool(rows, 8),
-        .created_us = db_i64(rows, 9),
-        .updated_us = db_i64(rows, 10),
-    };
-    merchant->webhook_secret = db_blob(rows, 5, arena, &merchant->webhook_secret_bytes);
-    merchant->webhook_secret_old = db_blob(rows, 6, arena, &merchant->webhook_secret_old_bytes);
+    COLUMN_READ(COLUMNS, rows);
 }
 
 // Fills the array from a statement that asks for one row more than there is room.
@@ -34,68 +43,41 @@ static enum errc read_rows(struct db_rows *rows, struct arena *arena, struct mer
 {
     size_t read = 0;
     bool has = false;
-    enum errc e = db_next(rows, &has, err);
-    while (e == OK && has && read < max) {
+    enum errc rc = db_next(rows, &has, err);
+    while (rc == OK && has && read < max) {
         read_row(rows, arena, &merchants[read++]);
-        e = db_next(rows, &has, err);
+        rc = db_next(rows, &has, err);
     }
-    if (e == OK) {
+    if (rc == OK) {
         *count = read;
         *more = has;
     }
-    return e;
+    return rc;
 }
 
 enum errc merchant_get(struct db *db, const struct uuid *id, struct arena *arena, struct merchant *merchant,
                        struct err *err)
 {
     DB_ROWS(rows);
-    enum errc e = db_query(db, &rows, err, "SELECT " COLUMNS " FROM merchants WHERE id = $1", DB_ID(id));
-    bool has = false;
-    if (e == OK) {
-        e = db_next(&rows, &has, err);
+    enum errc rc =
+        db_one(db, &rows, NO_SUCH_MERCHANT, err, "SELECT " NAMES " FROM merchants WHERE id = $1", DB_ID(id));
+    if (rc == OK) {
+        read_row(&rows, arena, merchant);
     }
-    if (e != OK) {
-        return e;
-    }
-    if (!has) {
-        return err_set(err, ERR_NOT_FOUND, "there is no such merchant");
-    }
-    read_row(&rows, arena, merchant);
-    return OK;
+    return rc;
 }
 
-enum errc merchant_insert(struct db *db, const struct merchant *merchant, struct err *err)
+enum errc merchant_insert(struct db *db, const struct merchant *row, struct err *err)
 {
-    int64_t until_us = merchant->webhook_secret_old_until_us;
-    return db_run(db, NULL, err,
-                  "INSERT INTO merchants (" COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-                  DB_ID(&merchant->id), DB_STR(merchant->name),
-                  DB_STR(merchant->is_admin ? ROLE_ADMIN : ROLE_MERCHANT), DB_I64(merchant->is_active),
-                  DB_STR(merchant->webhook_url),
-                  DB_BYTES(merchant->webhook_secret, merchant->webhook_secret_bytes),
-                  DB_BYTES(merchant->webhook_secret_old, merchant->webhook_secret_old_bytes),
-                  until_us == 0 ? DB_NIL : DB_I64(until_us), DB_I64(merchant->webhook_stopped),
-                  DB_I64(merchant->created_us), DB_I64(merchant->updated_us));
+    return db_run(db, NULL, err, "INSERT INTO merchants " COLUMN_INSERT(COLUMNS), COLUMN_VALUES(COLUMNS));
 }
 
-enum errc merchant_update_webhook(struct db *db, const struct merchant *merchant, struct err *err)
+enum errc merchant_update_webhook(struct db *db, const struct merchant *row, struct err *err)
 {
-    int64_t until_us = merchant->webhook_secret_old_until_us;
     int64_t changed = 0;
-    enum errc e =
-        db_run(db, &changed, err,
-               "UPDATE merchants SET webhook_url = $2, webhook_secret = $3, webhook_secret_old = $4,"
-               " webhook_secret_old_until_us = $5, webhook_stopped = $6, updated_us = $7 WHERE id = $1",
-               DB_ID(&merchant->id), DB_STR(merchant->webhook_url),
-               DB_BYTES(merchant->webhook_secret, merchant->webhook_secret_bytes),
-               DB_BYTES(merchant->webhook_secret_old, merchant->webhook_secret_old_bytes),
-               until_us == 0 ? DB_NIL : DB_I64(until_us), DB_I64(merchant->webhook_stopped),
-               DB_I64(merchant->updated_us));
-    if (e == OK && changed == 0) {
-        return err_set(err, ERR_NOT_FOUND, "there is no such merchant");
-    }
-    return e;
+    enum errc rc = db_run(db, &changed, err, "UPDATE merchants SET " COLUMN_SET(2, WEBHOOK) " WHERE id = $1",
+                          DB_ID(&row->id), COLUMN_VALUES(WEBHOOK));
+    return rc == OK && changed == 0 ? err_set(err, ERR_NOT_FOUND, NO_SUCH_MERCHANT) : rc;
 }
 
 enum errc merchants_clock_set_back(struct db *db, int64_t now_us, struct err *err)
@@ -110,25 +92,25 @@ enum errc merchant_set_active(struct db *db, const struct uuid *id, bool active,
                               bool *changed, struct err *err)
 {
     int64_t count = 0;
-    enum errc e =
+    enum errc rc =
         db_run(db, &count, err,
                "UPDATE merchants SET is_active = $2, updated_us = $3 WHERE id = $1 AND is_active <> $2",
                DB_ID(id), DB_I64(active), DB_I64(now_us));
-    if (e == OK) {
+    if (rc == OK) {
         *changed = count > 0;
     }
-    return e;
+    return rc;
 }
 
 enum errc merchant_list(struct db *db, bool admins, struct arena *arena, struct merchant *merchants,
                         size_t max, size_t *count, bool *more, struct err *err)
 {
     DB_ROWS(rows);
-    enum errc e = db_query(db, &rows, err,
-                           "SELECT " COLUMNS " FROM merchants WHERE $1 OR role = '" ROLE_MERCHANT
-                           "' ORDER BY id LIMIT $2",
-                           DB_I64(admins), DB_I64((int64_t)max + 1));
-    return e != OK ? e : read_rows(&rows, arena, merchants, max, count, more, err);
+    enum errc rc = db_query(db, &rows, err,
+                            "SELECT " NAMES " FROM merchants WHERE $1 OR role = '" ROLE_MERCHANT
+                            "' ORDER BY id LIMIT $2",
+                            DB_I64(admins), DB_I64((int64_t)max + 1));
+    return rc != OK ? rc : read_rows(&rows, arena, merchants, max, count, more, err);
 }
 
 enum errc merchant_find_named(struct db *db, const char *name, struct arena *arena,
@@ -136,10 +118,10 @@ enum errc merchant_find_named(struct db *db, const char *name, struct arena *are
                               struct err *err)
 {
     DB_ROWS(rows);
-    enum errc e =
-        db_query(db, &rows, err, "SELECT " COLUMNS " FROM merchants WHERE name = $1 ORDER BY id LIMIT $2",
+    enum errc rc =
+        db_query(db, &rows, err, "SELECT " NAMES " FROM merchants WHERE name = $1 ORDER BY id LIMIT $2",
                  DB_STR(name), DB_I64((int64_t)max + 1));
-    return e != OK ? e : read_rows(&rows, arena, merchants, max, count, more, err);
+    return rc != OK ? rc : read_rows(&rows, arena, merchants, max, count, more, err);
 }
 
 enum errc merchant_holders(struct db *db, const char *provider_ref, struct uuid *merchants, size_t max,

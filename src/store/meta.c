@@ -10,12 +10,10 @@ static enum errc compare(struct db *db, const char *name, const char *what, cons
                          bool *remembered, struct err *err)
 {
     DB_ROWS(rows);
-    enum errc e = db_query(db, &rows, err, "SELECT value FROM meta WHERE name = $1", DB_STR(name));
-    if (e == OK) {
-        e = db_next(&rows, remembered, err);
-    }
-    if (e != OK || !*remembered) {
-        return e;
+    enum errc rc =
+        db_first(db, &rows, remembered, err, "SELECT value FROM meta WHERE name = $1", DB_STR(name));
+    if (!*remembered) {
+        return rc;
     }
     ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
     size_t bytes = 0;
@@ -33,25 +31,25 @@ static enum errc check(struct db *db, const char *name, const char *what, const 
                        struct err *err)
 {
     bool remembered = false;
-    enum errc e = compare(db, name, what, id, &remembered, err);
-    return e != OK || remembered ? e
-                                 : db_run(db, NULL, err, "INSERT INTO meta (name, value) VALUES ($1, $2)",
-                                          DB_STR(name), DB_BYTES(id, (size_t)KEY_ID_BYTES));
+    enum errc rc = compare(db, name, what, id, &remembered, err);
+    return rc != OK || remembered ? rc
+                                  : db_run(db, NULL, err, "INSERT INTO meta (name, value) VALUES ($1, $2)",
+                                           DB_STR(name), DB_BYTES(id, (size_t)KEY_ID_BYTES));
 }
 
 enum errc meta_check_keys(struct db *db, const uint8_t master_key_id[8], const uint8_t pepper_id[8],
                           struct err *err)
 {
-    enum errc e = check(db, "master_key_id", "master key", master_key_id, err);
-    return e != OK ? e : check(db, "pepper_id", "pepper", pepper_id, err);
+    enum errc rc = check(db, "master_key_id", "master key", master_key_id, err);
+    return rc != OK ? rc : check(db, "pepper_id", "pepper", pepper_id, err);
 }
 
 enum errc meta_compare_keys(struct db *db, const uint8_t master_key_id[8], const uint8_t pepper_id[8],
                             struct err *err)
 {
     bool remembered = false;
-    enum errc e = compare(db, "master_key_id", "master key", master_key_id, &remembered, err);
-    return e != OK ? e : compare(db, "pepper_id", "pepper", pepper_id, &remembered, err);
+    enum errc rc = compare(db, "master_key_id", "master key", master_key_id, &remembered, err);
+    return rc != OK ? rc : compare(db, "pepper_id", "pepper", pepper_id, &remembered, err);
 }
 
 enum errc meta_change_master_key(struct db *db, const uint8_t id[8], struct err *err)
@@ -64,18 +62,15 @@ static enum errc time_get(struct db *db, const char *name, int64_t *at_us, struc
 {
     *at_us = 0;
     DB_ROWS(rows);
-    enum errc e = db_query(db, &rows, err, "SELECT value FROM meta WHERE name = $1", DB_STR(name));
     bool has = false;
-    if (e == OK) {
-        e = db_next(&rows, &has, err);
-    }
+    enum errc rc = db_first(db, &rows, &has, err, "SELECT value FROM meta WHERE name = $1", DB_STR(name));
     size_t bytes = 0;
     ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
-    const uint8_t *value = e == OK && has ? db_blob(&rows, 0, &arena, &bytes) : NULL;
+    const uint8_t *value = has ? db_blob(&rows, 0, &arena, &bytes) : NULL;
     if (bytes == sizeof(*at_us)) {
         memcpy(at_us, value, sizeof(*at_us));
     }
-    return e;
+    return rc;
 }
 
 static enum errc time_put(struct db *db, const char *name, int64_t at_us, struct err *err)

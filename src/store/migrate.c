@@ -1,33 +1,33 @@
-// Brings a database's schema to this program's version. A step and the note that it was applied are one
-// transaction, so a crash leaves a whole number of steps and the next start goes on from there; two programs
+// Brings a database's schema to this program's version. A step and the record that it was applied are one
+// transaction: a crash leaves a whole number of steps, and the next start goes on from there. Two programs
 // that start at once take turns. Any thread.
 #include "store/migrate.h"
 
 #include "store/driver.h"
 #include "store/schema.h"
 
-#define VERSION_SQL "SELECT max(version) FROM schema_version"
-
-static enum errc read_number(struct db *db, const char *sql, int64_t *number, struct err *err)
+// Prepared anew: before the first step there is no such table.
+static enum errc read_version(struct db *db, int64_t *version, struct err *err)
 {
     DB_ROWS(rows);
     bool has = false;
-    enum errc result = db_query_once(db, &rows, err, sql, NULL, 0);
-    if (result == OK) {
-        result = db_next(&rows, &has, err);
+    enum errc rc = db_query_once(db, &rows, err, "SELECT max(version) FROM schema_version", NULL, 0);
+    if (rc == OK) {
+        rc = db_next(&rows, &has, err);
     }
-    if (result == OK) {
-        *number = db_count(&rows, 0);
-        result = db_result(db, OK, err);
+    if (rc == OK) {
+        *version = db_count(&rows, 0);
+        rc = db_result(db, OK, err);
     }
-    return result;
+    return rc;
 }
 
-static enum errc read_version(struct db *db, int64_t *version, struct err *err)
+static enum errc has_version(struct db *db, bool *has, struct err *err)
 {
-    enum errc result =
-        db_run(db, NULL, err, "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT PRIMARY KEY)");
-    return result == OK ? read_number(db, VERSION_SQL, version, err) : result;
+    DB_ROWS(rows);
+    const struct db_value name = DB_STR("schema_version");
+    const enum errc rc = db_query_once(db, &rows, err, db->driver->table_exists, &name, 1);
+    return rc == OK ? db_next(&rows, has, err) : rc;
 }
 
 static enum errc check_version(int64_t version, size_t count, struct err *err)
@@ -43,22 +43,21 @@ static enum errc check_version(int64_t version, size_t count, struct err *err)
 
 enum errc migrate_look(struct db *db, int64_t *version, struct err *err)
 {
-    int64_t begun = 0;
     *version = 0;
-    enum errc result =
-        read_number(db, "SELECT count(*) FROM sqlite_schema WHERE name = 'schema_version'", &begun, err);
-    if (result == OK && begun > 0) {
-        result = read_number(db, VERSION_SQL, version, err);
+    bool begun = false;
+    enum errc rc = has_version(db, &begun, err);
+    if (rc == OK && begun) {
+        rc = read_version(db, version, err);
     }
-    return result == OK ? check_version(*version, schema_step_count, err) : result;
+    return rc == OK ? check_version(*version, schema_step_count, err) : rc;
 }
 
 enum errc migrate_check(struct db *db, struct err *err)
 {
     int64_t version = 0;
-    const enum errc result = migrate_look(db, &version, err);
-    if (result != OK || version == (int64_t)schema_step_count) {
-        return result;
+    const enum errc rc = migrate_look(db, &version, err);
+    if (rc != OK || version == (int64_t)schema_step_count) {
+        return rc;
     }
     return err_set(err, ERR_CONFIG,
                    "the database's schema is version %lld, this program's is %zu: stop the service, then run "
@@ -71,43 +70,45 @@ static enum errc apply_next(struct db *db, const char *const *steps, size_t coun
                             struct err *err)
 {
     int64_t version = 0;
-    enum errc result = read_version(db, &version, err);
-    if (result != OK) {
-        return result;
+    enum errc rc =
+        db_run(db, NULL, err, "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT PRIMARY KEY)");
+    if (rc == OK) {
+        rc = read_version(db, &version, err);
     }
-    result = check_version(version, count, err);
-    if (result != OK) {
-        return result;
+    if (rc == OK) {
+        rc = check_version(version, count, err);
+    }
+    if (rc != OK) {
+        return rc;
     }
     *done = version == (int64_t)count;
     if (*done) {
         return OK;
     }
-    result = db->driver->script(db, steps[version], err);
-    if (result == OK) {
-        result =
-            db_run(db, NULL, err, "INSERT INTO schema_version (version) VALUES ($1)", DB_I64(version + 1));
+    rc = db->driver->script(db, steps[version], err);
+    if (rc == OK) {
+        rc = db_run(db, NULL, err, "INSERT INTO schema_version (version) VALUES ($1)", DB_I64(version + 1));
     }
-    return result;
+    return rc;
 }
 
 enum errc migrate_steps(struct db *db, const char *const *steps, size_t count, struct err *err)
 {
-    enum errc result = OK;
+    enum errc rc = OK;
     bool done = false;
-    while (result == OK && !done) {
-        result = db->driver->begin(db, true, err);
-        if (result != OK) {
-            return result;
+    while (rc == OK && !done) {
+        rc = db->driver->begin(db, true, err);
+        if (rc != OK) {
+            return rc;
         }
-        result = apply_next(db, steps, count, &done, err);
-        if (result == OK) {
-            result = db->driver->commit(db, err);
+        rc = apply_next(db, steps, count, &done, err);
+        if (rc == OK) {
+            rc = db->driver->commit(db, err);
         } else {
             db->driver->rollback(db);
         }
     }
-    return result;
+    return rc;
 }
 
 enum errc migrate(struct db *db, struct err *err)

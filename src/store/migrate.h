@@ -1,4 +1,4 @@
-// The schema, as numbered steps that only ever get longer. A database knows how many it has.
+// The schema is a list of numbered steps that is only ever appended to. A database records how many it has.
 #pragma once
 
 #include <stddef.h>
@@ -6,12 +6,10 @@
 #include "base/err.h"
 #include "store/db.h"
 
-// Applies the missing steps, each in its own transaction. ERR_CONFIG where the database was made by a newer
-// program.
+// Applies the missing steps, each in its own transaction. ERR_CONFIG: a newer program made the database.
 enum errc migrate(struct db *db, struct err *err) MUST_CHECK;
 
-// Whether `migrate` would take the database, without changing it; *version is its schema's, 0 before the
-// first step.
+// Reads the version of the schema without changing anything; 0: before the first step. ERR_CONFIG as migrate.
 enum errc migrate_look(struct db *db, int64_t *version, struct err *err) MUST_CHECK;
 
 // Whether the database has this program's schema. ERR_CONFIG: it has an older or a newer one.

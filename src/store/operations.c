@@ -1,76 +1,67 @@
 // Queries on open operations.
 #include "store/operations.h"
 
-#define COLUMNS                                                                                              \
-    "subject_id, kind, merchant_id, livemode, credential_version_id, body, attempts, unresolved, look_up, "  \
-    "absent_us, "                                                                                            \
-    "next_attempt_us, created_us, refused_attempt, refused_version_id"
+#include "store/columns.h"
 
-enum errc operation_insert(struct db *db, const struct operation *o, struct err *err)
+// clang-format off
+#define FIXED(FIRST, NEXT)                 \
+    FIRST(subject_id,  ID,   subject_id)   \
+    NEXT (kind,        TEXT, kind)         \
+    NEXT (merchant_id, ID,   merchant_id)  \
+    NEXT (livemode,    BOOL, livemode)     \
+    NEXT (body,        TEXT, body)         \
+    NEXT (created_us,  I64,  created_us)
+
+// What operation_update writes; it adds a missing body.
+#define CHANGING(FIRST, NEXT)                                        \
+    FIRST(attempts,              COUNT,      attempts)               \
+    NEXT (unresolved,            BOOL,       unresolved)             \
+    NEXT (look_up,               BOOL,       lookup_only)            \
+    NEXT (absent_us,             I64,        absent_us)              \
+    NEXT (next_attempt_us,       I64,        next_attempt_us)        \
+    NEXT (credential_version_id, ID,         credential_version_id)  \
+    NEXT (refused_attempt,       COUNT,      refused_attempt)        \
+    NEXT (refused_version_id,    ID_OR_NULL, refused_version_id)
+// clang-format on
+#define COLUMNS(FIRST, NEXT) FIXED(FIRST, NEXT) CHANGING(NEXT, NEXT)
+#define NAMES COLUMN_NAMES(COLUMNS)
+#define INSERT "INSERT INTO operations " COLUMN_INSERT(COLUMNS)
+
+enum errc operation_insert(struct db *db, const struct operation *row, struct err *err)
 {
     return db_run(db, NULL, err,
-                  "INSERT INTO operations (" COLUMNS
-                  ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0, NULL)"
-                  " ON CONFLICT (subject_id, kind) DO UPDATE SET next_attempt_us = CASE WHEN"
-                  " excluded.next_attempt_us < operations.next_attempt_us THEN excluded.next_attempt_us"
-                  " ELSE operations.next_attempt_us END, body = coalesce(operations.body, excluded.body)",
-                  DB_ID(&o->subject_id), DB_STR(o->kind), DB_ID(&o->merchant_id), DB_I64(o->livemode),
-                  DB_ID(&o->credential_version_id), DB_STR(o->body), DB_I64(o->attempts),
-                  DB_I64(o->unresolved), DB_I64(o->lookup_only), DB_I64(o->absent_us),
-                  DB_I64(o->next_attempt_us), DB_I64(o->created_us));
+                  INSERT " ON CONFLICT (subject_id, kind) DO UPDATE SET next_attempt_us = CASE"
+                         " WHEN excluded.next_attempt_us < operations.next_attempt_us"
+                         " THEN excluded.next_attempt_us ELSE operations.next_attempt_us END,"
+                         " body = coalesce(operations.body, excluded.body)",
+                  COLUMN_VALUES(COLUMNS));
 }
 
-static void read_row(struct db_rows *rows, struct arena *arena, struct operation *o)
+static void read_row(struct db_rows *rows, struct arena *arena, struct operation *row)
 {
-    *o = (struct operation){
-        .subject_id = db_uuid(rows, 0),
-        .kind = db_text(rows, 1, arena),
-        .merchant_id = db_uuid(rows, 2),
-        .livemode = db_bool(rows, 3),
-        .credential_version_id = db_uuid(rows, 4),
-        .body = db_text(rows, 5, arena),
-        .attempts = db_count(rows, 6),
-        .unresolved = db_bool(rows, 7),
-        .lookup_only = db_bool(rows, 8),
-        .absent_us = db_i64(rows, 9),
-        .next_attempt_us = db_i64(rows, 10),
-        .created_us = db_i64(rows, 11),
-        .refused_attempt = (int)db_i64(rows, 12),
-        .refused_version_id = db_uuid(rows, 13),
-    };
+    *row = (struct operation){0};
+    COLUMN_READ(COLUMNS, rows);
 }
 
 enum errc operation_get(struct db *db, const struct uuid *subject_id, const char *kind, struct arena *arena,
                         struct operation *operation, struct err *err)
 {
     DB_ROWS(rows);
-    enum errc rc =
-        db_query(db, &rows, err, "SELECT " COLUMNS " FROM operations WHERE subject_id = $1 AND kind = $2",
-                 DB_ID(subject_id), DB_STR(kind));
-    bool has = false;
-    if (rc == OK) {
-        rc = db_next(&rows, &has, err);
-    }
-    if (rc == OK && !has) {
-        return err_set(err, ERR_NOT_FOUND, "the operation is not open");
-    }
+    enum errc rc = db_one(db, &rows, "the operation is not open", err,
+                          "SELECT " NAMES " FROM operations WHERE subject_id = $1 AND kind = $2",
+                          DB_ID(subject_id), DB_STR(kind));
     if (rc == OK) {
         read_row(&rows, arena, operation);
     }
     return rc;
 }
 
-enum errc operation_update(struct db *db, const struct operation *o, struct err *err)
+enum errc operation_update(struct db *db, const struct operation *row, struct err *err)
 {
     return db_run(db, NULL, err,
-                  "UPDATE operations SET attempts = $3, unresolved = $4, look_up = $5, absent_us = $6,"
-                  " next_attempt_us = $7, credential_version_id = $8, refused_attempt = $9,"
-                  " refused_version_id = $10, body = coalesce(body, $11) WHERE subject_id = $1 AND kind = $2",
-                  DB_ID(&o->subject_id), DB_STR(o->kind), DB_I64(o->attempts), DB_I64(o->unresolved),
-                  DB_I64(o->lookup_only), DB_I64(o->absent_us), DB_I64(o->next_attempt_us),
-                  DB_ID(&o->credential_version_id), DB_I64(o->refused_attempt),
-                  uuid_is_nil(&o->refused_version_id) ? DB_NIL : DB_ID(&o->refused_version_id),
-                  DB_STR(o->body));
+                  "UPDATE operations SET body = coalesce(body, $3),"
+                  " " COLUMN_SET(4, CHANGING) " WHERE subject_id = $1 AND kind = $2",
+                  DB_ID(&row->subject_id), DB_STR(row->kind), DB_STR(row->body), COLUMN_VALUES(CHANGING));
 }
 
 enum errc operation_set_aside(struct db *db, const struct operation *o, int64_t until_us, struct err *err)
@@ -103,7 +94,7 @@ enum errc operations_claim(struct db *db, int64_t now_us, int64_t lease_us, stru
     enum errc rc = db_query(db, &rows, err,
                             "UPDATE operations SET next_attempt_us = $2 WHERE (subject_id, kind) IN"
                             " (SELECT subject_id, kind FROM operations WHERE next_attempt_us <= $1"
-                            " ORDER BY next_attempt_us LIMIT $3) RETURNING " COLUMNS,
+                            " ORDER BY next_attempt_us LIMIT $3) RETURNING " NAMES,
                             DB_I64(now_us), DB_I64(now_us + lease_us), DB_I64((int64_t)max));
     for (bool has = true; rc == OK && has;) {
         rc = db_next(&rows, &has, err);
@@ -119,13 +110,10 @@ enum errc operations_next_due(struct db *db, int64_t *due_us, struct err *err)
 {
     *due_us = INT64_MAX;
     DB_ROWS(rows);
-    enum errc rc =
-        db_query(db, &rows, err, "SELECT next_attempt_us FROM operations ORDER BY next_attempt_us LIMIT 1");
     bool has = false;
-    if (rc == OK) {
-        rc = db_next(&rows, &has, err);
-    }
-    if (rc == OK && has) {
+    enum errc rc = db_first(db, &rows, &has, err,
+                            "SELECT next_attempt_us FROM operations ORDER BY next_attempt_us LIMIT 1");
+    if (has) {
         *due_us = db_i64(&rows, 0);
     }
     return rc;
@@ -135,12 +123,11 @@ enum errc operations_linger(struct db *db, const struct uuid *merchant_id, const
                             int64_t moment_us, int64_t now_us, bool *any, struct err *err)
 {
     DB_ROWS(rows);
-    enum errc rc = db_query(
-        db, &rows, err,
-        "SELECT 1 FROM operations WHERE kind = $1 AND merchant_id = $5 AND created_us > $2"
-        " AND created_us NOT BETWEEN $3 AND $4 LIMIT 1",
-        DB_STR(kind), DB_I64(from_us), DB_I64(now_us - moment_us + 1), DB_I64(now_us), DB_ID(merchant_id));
-    return rc == OK ? db_next(&rows, any, err) : rc;
+    return db_first(db, &rows, any, err,
+                    "SELECT 1 FROM operations WHERE kind = $1 AND merchant_id = $5 AND created_us > $2"
+                    " AND created_us NOT BETWEEN $3 AND $4 LIMIT 1",
+                    DB_STR(kind), DB_I64(from_us), DB_I64(now_us - moment_us + 1), DB_I64(now_us),
+                    DB_ID(merchant_id));
 }
 
 enum errc operations_distrust_clock(struct db *db, const char *const kinds[2], int64_t now_us,
@@ -154,7 +141,7 @@ enum errc operations_distrust_clock(struct db *db, const char *const kinds[2], i
         DB_I64(now_us), DB_I64(step_us < 0 ? step_us : 0), DB_STR(kinds[0]), DB_STR(kinds[1]));
 }
 
-// By so much a clock that was ahead only makes an operation wait.
+// If the clock was ahead by no more than this, an operation just waits.
 #define AHEAD_BEARABLE_US (24 * INT64_C(3600000000))
 
 enum errc operations_distrust_future(struct db *db, const char *kind, int64_t now_us, struct err *err)

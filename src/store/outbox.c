@@ -1,31 +1,27 @@
 // The outbox's queries. Database threads.
 //
-// The claim's cost is the heart of this file. Merchants are walked in the order of their ids, each found by
-// one seek in outbox_open(merchant_id, next_attempt_us), an index over nothing but rows that have a time:
+// The indexes keep a claim cheap. The claim walks the merchants in the order of their ids and finds each by
+// one seek in outbox_open(merchant_id, next_attempt_us), an index over only those rows that have a time:
 //     SEARCH outbox USING INDEX outbox_open (merchant_id>?)
-// which yields the next merchant and its first time; only where that is due, its longest due event follows by
+// This yields the next merchant and its earliest time. Only if that is due, a second seek finds the event:
 //     SEARCH outbox USING INDEX outbox_open (merchant_id=? AND next_attempt_us<?)
-// So neither the 100,000 open events of one merchant, nor finished events, nor merchants without an endpoint
-// are ever stepped over. Walking by time instead would meet all due events of a merchant that has its share
-// of deliveries already. The index's condition stands in these statements word for word, or SQLite would not
-// know that the index may serve them.
+// So a claim never steps over the 100,000 open events of one merchant, over finished events or over merchants
+// without an endpoint. A walk by time would meet every due event of a merchant that already has its share of
+// deliveries in flight. These statements repeat the index's condition word for word, or SQLite would not know
+// that it may use the index.
 #include "store/outbox.h"
 
 #include "base/require.h"
+#include "store/columns.h"
 
-#define BEHIND "9223372036854775807"
-#define WAITING "9223372036854775806"
+#define BLOCKED "9223372036854775807"
+#define PARKED "9223372036854775806"
 _Static_assert(OUTBOX_BLOCKED == 9223372036854775807 && OUTBOX_PARKED == 9223372036854775806,
-               "the SQL says the same");
-#define HAS_TIME "next_attempt_us < " WAITING
-// An id of another length is damage, and no walk could go on from it.
+               "the SQL uses the same numbers");
+#define HAS_TIME "next_attempt_us < " PARKED
+// An id of another length is damage, and a walk could not go on from it.
 #define WHOLE_ID "length(merchant_id) = 16"
 #define HAS_ENDPOINT "webhook_url IS NOT NULL AND webhook_secret IS NOT NULL AND webhook_stopped = 0"
-
-static struct db_value id_or_null(const struct uuid *id)
-{
-    return uuid_is_nil(id) ? DB_NIL : DB_ID(id);
-}
 
 enum errc outbox_next_id(struct db *db, const struct uuid *transaction_id, struct random *random,
                          int64_t now_us, struct uuid *id, struct err *err)
@@ -36,7 +32,7 @@ enum errc outbox_next_id(struct db *db, const struct uuid *transaction_id, struc
                             "SELECT id FROM outbox WHERE transaction_id = $1 AND id >= $2"
                             " ORDER BY id DESC LIMIT 1",
                             DB_ID(transaction_id), DB_ID(&made));
-    return rc == OK ? db_id_behind(&rows, &made, id, err) : rc;
+    return rc == OK ? db_id_after(&rows, &made, id, err) : rc;
 }
 
 enum errc outbox_append(struct db *db, const struct outbox_event *event, struct err *err)
@@ -46,31 +42,29 @@ enum errc outbox_append(struct db *db, const struct outbox_event *event, struct 
         "INSERT INTO outbox (id, merchant_id, livemode, transaction_id, type, body, status, attempts,"
         " next_attempt_us, created_us) VALUES ($1, $2, $3, $4, $5, $6, 'pending', 0,"
         " CASE WHEN EXISTS (SELECT 1 FROM outbox WHERE transaction_id = $4 AND next_attempt_us IS NOT NULL)"
-        " THEN " BEHIND " WHEN EXISTS (SELECT 1 FROM merchants WHERE id = $2 AND " HAS_ENDPOINT ") THEN $7"
-        " ELSE " WAITING " END, $7)",
+        " THEN " BLOCKED " WHEN EXISTS (SELECT 1 FROM merchants WHERE id = $2 AND " HAS_ENDPOINT ") THEN $7"
+        " ELSE " PARKED " END, $7)",
         DB_ID(&event->id), DB_ID(&event->merchant_id), DB_I64(event->livemode),
-        id_or_null(&event->transaction_id), DB_STR(event->type), DB_STR(event->body),
+        DB_ID_OR_NULL(&event->transaction_id), DB_STR(event->type), DB_STR(event->body),
         DB_I64(event->created_us));
 }
 
-static enum errc read_lane(struct db_rows *rows, struct outbox_lane *lane, bool *has, struct err *err)
+static enum errc read_queue(struct db_rows *rows, struct outbox_queue *queue, bool *has, struct err *err)
 {
     enum errc rc = db_next(rows, has, err);
-    if (rc != OK || !*has) {
-        return rc;
+    if (rc == OK && *has) {
+        *queue = (struct outbox_queue){db_uuid(rows, 0), db_i64(rows, 1), db_bool(rows, 2)};
     }
-    *lane = (struct outbox_lane){db_uuid(rows, 0), db_i64(rows, 1), db_bool(rows, 2)};
-    return OK;
+    return rc;
 }
 
-// The endpoint is asked for in a column and not in a join, which could begin at the merchants and visit them
-// all.
+// A column and not a join: SQLite could begin a join at the merchants and visit all of them.
 #define ENDPOINT_OF_OUTBOX                                                                                   \
     "(SELECT CASE WHEN " HAS_ENDPOINT                                                                        \
     " THEN 1 ELSE 0 END FROM merchants WHERE merchants.id = outbox.merchant_id)"
 
-enum errc outbox_next_lane(struct db *db, const struct uuid *after, struct outbox_lane *lane, bool *has,
-                           struct err *err)
+enum errc outbox_next_queue(struct db *db, const struct uuid *after, struct outbox_queue *queue, bool *has,
+                            struct err *err)
 {
     DB_ROWS(rows);
     enum errc rc = db_query(db, &rows, err,
@@ -78,70 +72,63 @@ enum errc outbox_next_lane(struct db *db, const struct uuid *after, struct outbo
                             " WHERE merchant_id > $1 AND " HAS_TIME " AND " WHOLE_ID
                             " ORDER BY merchant_id, next_attempt_us LIMIT 1",
                             DB_ID(after));
-    return rc == OK ? read_lane(&rows, lane, has, err) : rc;
+    return rc == OK ? read_queue(&rows, queue, has, err) : rc;
 }
 
-enum errc outbox_next_waiting(struct db *db, const struct uuid *after, struct outbox_lane *lane, bool *has,
-                              struct err *err)
+enum errc outbox_next_parked(struct db *db, const struct uuid *after, struct outbox_queue *queue, bool *has,
+                             struct err *err)
 {
     DB_ROWS(rows);
     enum errc rc = db_query(db, &rows, err,
                             "SELECT merchant_id, created_us, " ENDPOINT_OF_OUTBOX " FROM outbox"
-                            " WHERE merchant_id > $1 AND next_attempt_us = " WAITING " AND " WHOLE_ID
+                            " WHERE merchant_id > $1 AND next_attempt_us = " PARKED " AND " WHOLE_ID
                             " ORDER BY merchant_id, created_us LIMIT 1",
                             DB_ID(after));
-    return rc == OK ? read_lane(&rows, lane, has, err) : rc;
+    return rc == OK ? read_queue(&rows, queue, has, err) : rc;
 }
 
 enum errc outbox_first_time(struct db *db, const struct uuid *merchant_id, int64_t *first_us, struct err *err)
 {
     DB_ROWS(rows);
-    enum errc rc = db_query(db, &rows, err,
+    bool has = false;
+    enum errc rc = db_first(db, &rows, &has, err,
                             "SELECT next_attempt_us FROM outbox WHERE merchant_id = $1 AND " HAS_TIME
                             " ORDER BY next_attempt_us LIMIT 1",
                             DB_ID(merchant_id));
-    bool has = false;
-    if (rc == OK) {
-        rc = db_next(&rows, &has, err);
-    }
     if (rc == OK) {
         *first_us = has ? db_i64(&rows, 0) : INT64_MAX;
     }
     return rc;
 }
 
-// The outer condition repeats the inner one's, so that two processes that found the same row do not both get
-// it.
+// clang-format off
+#define CLAIMED(FIRST, NEXT)                      \
+    FIRST(id,             ID,    id)              \
+    NEXT (livemode,       BOOL,  livemode)        \
+    NEXT (transaction_id, ID,    transaction_id)  \
+    NEXT (type,           TEXT,  type)            \
+    NEXT (body,           TEXT,  body)            \
+    NEXT (attempts,       COUNT, attempts)        \
+    NEXT (created_us,     I64,   created_us)
+// clang-format on
+
+// The outer condition repeats the inner one, so that two processes that find the same row do not both get it.
 enum errc outbox_claim(struct db *db, const struct uuid *merchant_id, int64_t now_us, int64_t lease_until_us,
-                       struct arena *arena, struct outbox_event *event, bool *has, struct err *err)
+                       struct arena *arena, struct outbox_event *row, bool *has, struct err *err)
 {
     DB_ROWS(rows);
-    enum errc rc =
-        db_query(db, &rows, err,
-                 "UPDATE outbox SET status = 'processing', next_attempt_us = $3 WHERE id ="
-                 " (SELECT id FROM outbox WHERE merchant_id = $1 AND next_attempt_us <= $2 AND " HAS_TIME
-                 " ORDER BY next_attempt_us LIMIT 1) AND next_attempt_us <= $2"
-                 " RETURNING id, livemode, transaction_id, type, body, attempts, created_us",
-                 DB_ID(merchant_id), DB_I64(now_us), DB_I64(lease_until_us));
-    if (rc == OK) {
-        rc = db_next(&rows, has, err);
+    enum errc rc = db_first(
+        db, &rows, has, err,
+        "UPDATE outbox SET status = 'processing', next_attempt_us = $3 WHERE id ="
+        " (SELECT id FROM outbox WHERE merchant_id = $1 AND next_attempt_us <= $2 AND " HAS_TIME
+        " ORDER BY next_attempt_us LIMIT 1) AND next_attempt_us <= $2 RETURNING " COLUMN_NAMES(CLAIMED),
+        DB_ID(merchant_id), DB_I64(now_us), DB_I64(lease_until_us));
+    if (*has) {
+        *row = (struct outbox_event){
+            .merchant_id = *merchant_id, .status = "processing", .next_attempt_us = lease_until_us};
+        COLUMN_READ(CLAIMED, &rows);
     }
-    if (rc != OK || !*has) {
-        return rc;
-    }
-    *event = (struct outbox_event){
-        .id = db_uuid(&rows, 0),
-        .merchant_id = *merchant_id,
-        .livemode = db_bool(&rows, 1),
-        .transaction_id = db_uuid(&rows, 2),
-        .type = db_text(&rows, 3, arena),
-        .body = db_text(&rows, 4, arena),
-        .status = "processing",
-        .attempts = db_count(&rows, 5),
-        .next_attempt_us = lease_until_us,
-        .created_us = db_i64(&rows, 6),
-    };
-    return OK;
+    return rc;
 }
 
 enum errc outbox_set_aside(struct db *db, const struct outbox_event *claimed, int64_t until_us,
@@ -154,8 +141,9 @@ enum errc outbox_set_aside(struct db *db, const struct outbox_event *claimed, in
                   DB_ID(&claimed->id), DB_I64(claimed->next_attempt_us), DB_I64(until_us));
 }
 
-// Makes the oldest open event of a transaction due if it stood behind one that is finished now.
-static enum errc free_next(struct db *db, const struct uuid *transaction_id, int64_t now_us, struct err *err)
+// An event of this transaction has finished: makes the next one due if it was blocked.
+static enum errc unblock_next(struct db *db, const struct uuid *transaction_id, int64_t now_us,
+                              struct err *err)
 {
     if (uuid_is_nil(transaction_id)) {
         return OK;
@@ -163,7 +151,7 @@ static enum errc free_next(struct db *db, const struct uuid *transaction_id, int
     return db_run(
         db, NULL, err,
         "UPDATE outbox SET next_attempt_us = $2 WHERE id = (SELECT id FROM outbox WHERE transaction_id = $1"
-        " AND next_attempt_us IS NOT NULL ORDER BY id LIMIT 1) AND next_attempt_us = " BEHIND,
+        " AND next_attempt_us IS NOT NULL ORDER BY id LIMIT 1) AND next_attempt_us = " BLOCKED,
         DB_ID(transaction_id), DB_I64(now_us));
 }
 
@@ -187,8 +175,8 @@ static struct state state_after(const struct outbox_attempt *attempt)
     require_failed("an outcome has a state", __FILE__, __LINE__);
 }
 
-// Where the merchant changed its endpoint since the claim, only this event waits, and only until the next
-// sweep.
+// Parks the merchant's events. If the merchant changed its endpoint after the claim, only this event is
+// parked, and only until the next sweep.
 static enum errc stop_endpoint(struct db *db, const struct uuid *merchant_id,
                                const struct outbox_attempt *attempt, struct err *err)
 {
@@ -226,14 +214,14 @@ enum errc outbox_record(struct db *db, const struct outbox_event *claimed,
     if (attempt->outcome == OUTBOX_GONE) {
         return stop_endpoint(db, &claimed->merchant_id, attempt, err);
     }
-    return free_next(db, &claimed->transaction_id, attempt->at_us, err);
+    return unblock_next(db, &claimed->transaction_id, attempt->at_us, err);
 }
 
 enum errc outbox_park_merchant(struct db *db, const struct uuid *merchant_id, int64_t now_us, int64_t *moved,
                                struct err *err)
 {
     return db_run(db, moved, err,
-                  "UPDATE outbox SET status = 'pending', next_attempt_us = " WAITING
+                  "UPDATE outbox SET status = 'pending', next_attempt_us = " PARKED
                   " WHERE id IN (SELECT id FROM outbox WHERE merchant_id = $1 AND " HAS_TIME
                   " AND (status <> 'processing' OR next_attempt_us <= $2) ORDER BY next_attempt_us LIMIT $3)",
                   DB_ID(merchant_id), DB_I64(now_us), DB_I64(OUTBOX_BATCH_MAX));
@@ -245,7 +233,7 @@ enum errc outbox_release_merchant(struct db *db, const struct uuid *merchant_id,
     return db_run(
         db, moved, err,
         "UPDATE outbox SET next_attempt_us = $2 WHERE id IN (SELECT id FROM outbox WHERE merchant_id = $1"
-        " AND next_attempt_us = " WAITING " ORDER BY created_us LIMIT $3)",
+        " AND next_attempt_us = " PARKED " ORDER BY created_us LIMIT $3)",
         DB_ID(merchant_id), DB_I64(now_us), DB_I64(OUTBOX_BATCH_MAX));
 }
 
@@ -255,25 +243,21 @@ enum errc outbox_expire_parked(struct db *db, const struct uuid *merchant_id, in
     struct uuid transaction_id;
     {
         DB_ROWS(rows);
-        enum errc rc =
-            db_query(db, &rows, err,
-                     "UPDATE outbox SET status = 'dead', next_attempt_us = NULL,"
-                     " last_error = 'there was no endpoint to send it to' WHERE id ="
-                     " (SELECT id FROM outbox WHERE merchant_id = $1 AND next_attempt_us = " WAITING
-                     " AND created_us < $2 ORDER BY created_us LIMIT 1) RETURNING transaction_id",
-                     DB_ID(merchant_id), DB_I64(made_before_us));
-        if (rc == OK) {
-            rc = db_next(&rows, has, err);
-        }
-        if (rc != OK || !*has) {
+        enum errc rc = db_first(db, &rows, has, err,
+                                "UPDATE outbox SET status = 'dead', next_attempt_us = NULL,"
+                                " last_error = 'there was no endpoint to send it to' WHERE id ="
+                                " (SELECT id FROM outbox WHERE merchant_id = $1 AND next_attempt_us = " PARKED
+                                " AND created_us < $2 ORDER BY created_us LIMIT 1) RETURNING transaction_id",
+                                DB_ID(merchant_id), DB_I64(made_before_us));
+        if (!*has) {
             return rc;
         }
         transaction_id = db_uuid(&rows, 0);
     }
-    return free_next(db, &transaction_id, now_us, err);
+    return unblock_next(db, &transaction_id, now_us, err);
 }
 
-// Steps over every row that has a time, once, at start.
+// Walks every row that has a time, once, at start.
 enum errc outbox_release_leases(struct db *db, int64_t now_us, int64_t *count, struct err *err)
 {
     return db_run(db, count, err,
@@ -282,24 +266,99 @@ enum errc outbox_release_leases(struct db *db, int64_t now_us, int64_t *count, s
                   DB_I64(now_us));
 }
 
-// The longest delay of a schedule and its jitter: retry_schedule_parse, retry_webhook_delay_us.
-#define PUT_OFF_MAX_US INT64_C(725760000000)
+// The longest delay of a schedule plus its jitter: retry_schedule_parse, retry_webhook_delay_us.
+#define DELAY_MAX_US INT64_C(725760000000)
 
 enum errc outbox_clock_set_back(struct db *db, int64_t now_us, int64_t back_us, struct err *err)
 {
-    // At a start there may be very many, and mostly none is to be written.
-    int64_t changed_after_us = back_us > 0 ? now_us : now_us + PUT_OFF_MAX_US;
+    // At start there may be very many events, and mostly none must change.
+    int64_t changed_after_us = back_us > 0 ? now_us : now_us + DELAY_MAX_US;
     enum errc rc =
         db_run(db, NULL, err,
                "UPDATE outbox SET next_attempt_us = CASE WHEN next_attempt_us - $2 > $1"
                " AND next_attempt_us - $2 <= $3 THEN next_attempt_us - $2 ELSE $1 END"
                " WHERE next_attempt_us > $4 AND " HAS_TIME " AND status <> 'processing'",
-               DB_I64(now_us), DB_I64(back_us), DB_I64(now_us + PUT_OFF_MAX_US), DB_I64(changed_after_us));
+               DB_I64(now_us), DB_I64(back_us), DB_I64(now_us + DELAY_MAX_US), DB_I64(changed_after_us));
     if (rc != OK) {
         return rc;
     }
-    // How long an event waits for an endpoint is told from when it was made.
+    // created_us decides how long a parked event waits for an endpoint.
     return db_run(db, NULL, err,
                   "UPDATE outbox SET created_us = $1 WHERE next_attempt_us IS NOT NULL AND created_us > $1",
                   DB_I64(now_us));
 }
+
+// --- the merchant's view
+
+// clang-format off
+#define LOG(FIRST, NEXT)                              \
+    FIRST(id,               ID,    id)                \
+    NEXT (livemode,         BOOL,  livemode)          \
+    NEXT (transaction_id,   ID,    transaction_id)    \
+    NEXT (type,             TEXT,  type)              \
+    NEXT (status,           TEXT,  status)            \
+    NEXT (attempts,         COUNT, attempts)          \
+    NEXT (next_attempt_us,  I64,   next_attempt_us)   \
+    NEXT (last_status_code, COUNT, last_status_code)  \
+    NEXT (last_error,       TEXT,  last_error)        \
+    NEXT (delivered_us,     I64,   delivered_us)      \
+    NEXT (created_us,       I64,   created_us)
+// clang-format on
+
+void outbox_log_read(struct db_rows *rows, struct arena *arena, struct outbox_event *row)
+{
+    *row = (struct outbox_event){0};
+    COLUMN_READ(LOG, rows);
+}
+
+enum errc outbox_log_get(struct db *db, const struct uuid *id, const struct uuid *merchant_id,
+                         struct arena *arena, struct outbox_event *event, struct err *err)
+{
+    DB_ROWS(rows);
+    enum errc rc = db_one(db, &rows, "no such event", err,
+                          "SELECT " COLUMN_NAMES(LOG) " FROM outbox WHERE id = $1 AND merchant_id = $2",
+                          DB_ID(id), DB_ID(merchant_id));
+    if (rc == OK) {
+        outbox_log_read(&rows, arena, event);
+    }
+    return rc;
+}
+
+enum errc outbox_redeliver(struct db *db, const struct uuid *id, int64_t now_us, struct err *err)
+{
+    return db_run(db, NULL, err,
+                  "UPDATE outbox SET status = CASE WHEN attempts = 0 THEN 'pending' ELSE 'retrying' END,"
+                  " next_attempt_us = $2 WHERE id = $1 AND status <> 'processing'",
+                  DB_ID(id), DB_I64(now_us));
+}
+
+// Few events are unfinished or dead, so each of the two has an index.
+#define UNFINISHED "next_attempt_us IS NOT NULL"
+static const struct filter_word statuses[] = {
+    {"pending", UNFINISHED},  {"processing", UNFINISHED},  {"delivered"},
+    {"retrying", UNFINISHED}, {"dead", "status = 'dead'"}, {NULL}};
+
+static const struct filter_word types[] = {
+    {"payment.completed"}, {"payment.failed"},   {"payment.capturable"},     {"payment.refunded"},
+    {"refund.failed"},     {"payment.disputed"}, {"payment.dispute_closed"}, {"card.saved"},
+    {"card.failed"},       {"card.expiring"},    {"webhook.test"},           {NULL}};
+
+static const struct filter filters[] = {
+    {"status", FILTER_WORD, "status = :value", statuses},
+    {"event_type", FILTER_WORD, "type = :value", types},
+    // Through ids, so that SQLite searches the transaction's events and not the merchant's.
+    {"transaction_id", FILTER_ID, "id IN (SELECT id FROM outbox WHERE transaction_id = :value)"},
+    {"since", FILTER_SINCE},
+    {"until", FILTER_UNTIL},
+    {"livemode", FILTER_LIVEMODE},
+    {NULL},
+};
+
+const struct listing outbox_log_listing = {
+    .name = "webhook-logs",
+    .table = "outbox",
+    .columns = COLUMN_NAMES(LOG),
+    .owner = "merchant_id = :owner",
+    .has_modes = true,
+    .filters = filters,
+};

@@ -1,17 +1,19 @@
-// Events to the merchant, written in the transaction of the change they tell of. A row is its delivery's
-// state too. next_attempt_us is NULL once it is delivered or dead. Of the events of one transaction at most
-// the oldest open one is attempted, the others are OUTBOX_BLOCKED it. An event whose merchant has no endpoint
-// (no URL, or it answered 410) is OUTBOX_PARKED. All else that is open has a time, and with it a place in
-// the index that the claim walks: a new event its own, a failed one that of its retry, and one being sent
-// ("processing") the end of its lease, at which a crash is over.
+// Events to the merchant, written in the transaction of the change that they report. A row also holds the
+// state of its delivery. Its next_attempt_us is one of
+//   NULL            the event is delivered or dead;
+//   OUTBOX_BLOCKED  an older event of the same transaction is open: at most one of them is attempted at a
+//   time; OUTBOX_PARKED   the merchant has no endpoint: no URL, or the endpoint answered 410; a time when it
+//   is due: a new event at once, a failed one at its retry. An event that is being sent
+//                   ("processing") has the end of its lease here, so that a crash only delays it.
+// The index that the claim walks holds only events with a time.
 #pragma once
 
-#include "store/db.h"
+#include "store/listing.h"
 
 #define OUTBOX_BLOCKED INT64_MAX
 #define OUTBOX_PARKED (INT64_MAX - 1)
 
-// Rows that one call moves at most, so that a backlog never holds the writer for long.
+// The most rows that one call moves, so that a backlog never holds the writer for long.
 #define OUTBOX_BATCH_MAX 1000
 
 struct outbox_event {
@@ -30,48 +32,46 @@ struct outbox_event {
     int64_t created_us;
 };
 
-// An id for a transaction's next event, behind those of all that it has: they are sent in the order of their
-// ids, and the clock may have gone back since.
+// An id for a transaction's next event, higher than all its ids so far: events are sent in the order of their
+// ids, and the clock may have been set back.
 enum errc outbox_next_id(struct db *db, const struct uuid *transaction_id, struct random *random,
                          int64_t now_us, struct uuid *id, struct err *err) MUST_CHECK;
 
-// Appends a pending event: due now, behind an unfinished one of the same transaction, or waiting for an
-// endpoint.
+// Appends a pending event: due now, blocked by an open one of the same transaction, or parked.
 enum errc outbox_append(struct db *db, const struct outbox_event *event, struct err *err) MUST_CHECK;
 
-// A merchant with open events, as the walks over merchants see it.
-struct outbox_lane {
+// A merchant's open events, as the walks over merchants see them.
+struct outbox_queue {
     struct uuid merchant_id;
-    int64_t first_us;  // what its first event stands at: when it is due, or when it was made
+    int64_t first_us;  // of its first event: when it is due, or when a parked one was made
     bool has_endpoint; // a URL, a secret, and no 410 since the URL was set
 };
-// The next merchant behind `after` (nil: from the first) that has an event with a time, and the earliest such
-// time. One seek in an index, however many events anybody has.
-enum errc outbox_next_lane(struct db *db, const struct uuid *after, struct outbox_lane *queue, bool *has,
-                           struct err *err) MUST_CHECK;
-// The next merchant behind `after` with waiting events, and when the oldest of them was made.
-enum errc outbox_next_waiting(struct db *db, const struct uuid *after, struct outbox_lane *queue, bool *has,
-                              struct err *err) MUST_CHECK;
-// The earliest time of one merchant's events; INT64_MAX where none has one.
+// The next merchant after `after` (nil: the first) with an event that has a time, and the earliest such time.
+// One seek in an index, however many events there are.
+enum errc outbox_next_queue(struct db *db, const struct uuid *after, struct outbox_queue *queue, bool *has,
+                            struct err *err) MUST_CHECK;
+// The next merchant after `after` with parked events, and when the oldest of them was made.
+enum errc outbox_next_parked(struct db *db, const struct uuid *after, struct outbox_queue *queue, bool *has,
+                             struct err *err) MUST_CHECK;
+// The earliest time of one merchant's events; INT64_MAX if none has a time.
 enum errc outbox_first_time(struct db *db, const struct uuid *merchant_id, int64_t *first_us,
                             struct err *err) MUST_CHECK;
 
-// Claims the longest due event of a merchant: "processing", its time becomes lease_until_us. *has is false
-// where none is due.
+// Claims the merchant's event that is due longest: it becomes "processing", its time lease_until_us. *has is
+// false if none is due.
 enum errc outbox_claim(struct db *db, const struct uuid *merchant_id, int64_t now_us, int64_t lease_until_us,
-                       struct arena *arena, struct outbox_event *event, bool *has,
-                       struct err *err) MUST_CHECK;
+                       struct arena *arena, struct outbox_event *row, bool *has, struct err *err) MUST_CHECK;
 
-// It was claimed, but it or its merchant is damaged: lets it wait until then. Where its id is damaged, it
-// waits until its lease ends.
+// For a claimed event that is damaged itself, or whose merchant is: delays it until then. If its id is
+// damaged, it waits until its lease ends.
 enum errc outbox_set_aside(struct db *db, const struct outbox_event *claimed, int64_t until_us,
                            struct err *err) MUST_CHECK;
 
 enum outbox_outcome {
     OUTBOX_DELIVERED,
     OUTBOX_RETRY, // again at retry_us
-    OUTBOX_DEAD,  // the schedule is used up
-    OUTBOX_GONE,  // 410: the merchant's events wait until it sets its URL
+    OUTBOX_DEAD,  // no attempt is left in the schedule
+    OUTBOX_GONE,  // 410: the merchant's events are parked until it sets its URL
 };
 // How an attempt at a claimed event ended.
 struct outbox_attempt {
@@ -82,27 +82,39 @@ struct outbox_attempt {
     const char *error;           // NULL: none; without query or secret
     int64_t merchant_updated_us; // as read with the claim: a 410 does not stop an endpoint that was set since
 };
-// Records it, and frees the next event of the transaction if this one is finished. *recorded is false where
-// the lease had lapsed and another claim has the event: nothing was written.
+// Records it. If the event is finished, unblocks the next one of its transaction. *recorded is false if the
+// lease has expired and another claim has the event: then nothing is written.
 enum errc outbox_record(struct db *db, const struct outbox_event *claimed,
                         const struct outbox_attempt *attempt, bool *recorded, struct err *err) MUST_CHECK;
 
-// Makes a merchant's events wait, all but those being sent, at most OUTBOX_BATCH_MAX; *moved says how many.
+// Parks a merchant's events, except those being sent: at most OUTBOX_BATCH_MAX, *moved says how many.
 enum errc outbox_park_merchant(struct db *db, const struct uuid *merchant_id, int64_t now_us, int64_t *moved,
                                struct err *err) MUST_CHECK;
-// Makes a merchant's waiting events due, the oldest first, at most OUTBOX_BATCH_MAX; the sweep frees what is
-// left. To be called in the transaction that sets the URL; delivery_wake when it is durable.
+// Makes a merchant's parked events due, the oldest first, at most OUTBOX_BATCH_MAX; the sweep releases the
+// rest. Call it in the transaction that sets the URL, and delivery_wake after the commit.
 enum errc outbox_release_merchant(struct db *db, const struct uuid *merchant_id, int64_t now_us,
                                   int64_t *moved, struct err *err) MUST_CHECK;
-// Lets the oldest waiting event of a merchant die if it was made before that time; *has is false where there
-// is none.
+// Makes a merchant's oldest parked event dead if it was made before that time; *has is false if there is
+// none.
 enum errc outbox_expire_parked(struct db *db, const struct uuid *merchant_id, int64_t made_before_us,
                                int64_t now_us, bool *has, struct err *err) MUST_CHECK;
 
 // Ends every lease: at start, when no other process can hold one.
 enum errc outbox_release_leases(struct db *db, int64_t now_us, int64_t *count, struct err *err) MUST_CHECK;
-// The clock was set back by back_us: what is still to come comes as much sooner, so that every retry keeps
-// its distance. To be called at start, too (0: it was not, as far as we know): what is due later than
-// anything is ever put off was written by a clock that was ahead, and is due now. Leases stay as they are,
-// because their holders know them by their times. Walks all open events.
+// The clock was set back by back_us: moves all due times back by as much, so that every retry keeps its
+// distance. Call it at start, too, with 0 if the clock was not set back: an event that is due later than any
+// schedule allows was written by a clock that was ahead, and becomes due now. Leases keep their times,
+// because their holders find them by these. Walks all open events.
 enum errc outbox_clock_set_back(struct db *db, int64_t now_us, int64_t back_us, struct err *err) MUST_CHECK;
+
+// --- the merchant's view: each event's delivery without its body, and sending one again
+
+extern const struct listing outbox_log_listing;
+// Reads the row that a query in those columns stands on, without body and merchant. Text into the arena.
+void outbox_log_read(struct db_rows *rows, struct arena *arena, struct outbox_event *row);
+// ERR_NOT_FOUND: the merchant has no such event.
+enum errc outbox_log_get(struct db *db, const struct uuid *id, const struct uuid *merchant_id,
+                         struct arena *arena, struct outbox_event *event, struct err *err) MUST_CHECK;
+// Makes an event due now, whatever its status and even if it is blocked; one that is being sent stays as it
+// is. An event without an attempt left gets one more. Its merchant must have an endpoint.
+enum errc outbox_redeliver(struct db *db, const struct uuid *id, int64_t now_us, struct err *err) MUST_CHECK;

@@ -1,121 +1,88 @@
-// Queries on payments. One list of columns serves every read, so that a column is added in one place.
+// Queries on payments and their history.
 #include "store/payments.h"
 
 #include "base/require.h"
 #include "base/text.h"
+#include "store/columns.h"
 
-#define COLUMNS                                                                                              \
-    "id, merchant_id, livemode, amount_minor, currency, status, provider, provider_ref, idempotency_key, "   \
-    "payment_method, return_url, description, metadata, capture_manual, customer_email, captured_minor, "    \
-    "refunded_minor, capturable, action_given, next_action, action_secret, failure_code, "                   \
-    "failure_decline_code, failure_message, credential_version_id, created_us, updated_us, saved_card_id, "  \
-    "customer_id"
+// clang-format off
+#define FIXED(FIRST, NEXT)                                           \
+    FIRST(id,                    ID,         id)                     \
+    NEXT (merchant_id,           ID,         merchant_id)            \
+    NEXT (livemode,              BOOL,       livemode)               \
+    NEXT (amount_minor,          I64,        amount_minor)           \
+    NEXT (currency,              CURRENCY,   currency)               \
+    NEXT (provider,              TEXT,       provider)               \
+    NEXT (idempotency_key,       TEXT,       idempotency_key)        \
+    NEXT (payment_method,        TEXT,       payment_method)         \
+    NEXT (return_url,            TEXT,       return_url)             \
+    NEXT (description,           TEXT,       description)            \
+    NEXT (metadata,              TEXT,       metadata_json)          \
+    NEXT (capture_manual,        BOOL,       capture_manual)         \
+    NEXT (customer_email,        TEXT,       customer_email)         \
+    NEXT (credential_version_id, ID,         credential_version_id)  \
+    NEXT (created_us,            I64,        created_us)             \
+    NEXT (saved_card_id,         ID_OR_NULL, saved_card_id)
 
-enum errc payment_insert(struct db *db, const struct payment *p, struct err *err)
+// What payment_update writes.
+#define CHANGING(FIRST, NEXT)                                          \
+    FIRST(status,               PAYMENT_STATUS, status)                \
+    NEXT (provider_ref,         TEXT,           provider_ref)          \
+    NEXT (captured_minor,       I64,            captured_minor)        \
+    NEXT (refunded_minor,       I64,            refunded_minor)        \
+    NEXT (capturable,           BOOL,           capturable)            \
+    NEXT (action_given,         BOOL,           action_given)          \
+    NEXT (next_action,          NEXT_ACTION,    next_action)           \
+    NEXT (action_secret,        BLOB,           action_secret_sealed)  \
+    NEXT (failure_code,         TEXT,           failure.code)          \
+    NEXT (failure_decline_code, TEXT,           failure.decline_code)  \
+    NEXT (failure_message,      TEXT,           failure.message)       \
+    NEXT (updated_us,           I64,            updated_us)            \
+    NEXT (customer_id,          ID_OR_NULL,     customer_id)
+// clang-format on
+#define COLUMNS(FIRST, NEXT) FIXED(FIRST, NEXT) CHANGING(NEXT, NEXT)
+#define NAMES COLUMN_NAMES(COLUMNS)
+// Lists filter by the amount in thousandths, and nothing reads it.
+#define WRITTEN(FIRST, NEXT) COLUMNS(FIRST, NEXT) NEXT(amount_thousandths, THOUSANDTHS, amount_minor)
+#define COLUMN_VALUE_THOUSANDTHS(field) DB_I64(money_thousandths(row->field, row->currency))
+
+#define NO_SUCH_PAYMENT "no such payment"
+
+enum errc payment_insert(struct db *db, const struct payment *row, struct err *err)
 {
-    return db_run(db, NULL, err,
-                  "INSERT INTO payments (" COLUMNS
-                  ", amount_thousandths) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,"
-                  " $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30)",
-                  DB_ID(&p->id), DB_ID(&p->merchant_id), DB_I64(p->livemode), DB_I64(p->amount_minor),
-                  DB_STR(p->currency->code), DB_STR(payment_status_name(p->status)), DB_STR(p->provider),
-                  DB_STR(p->provider_ref), DB_STR(p->idempotency_key), DB_STR(p->payment_method),
-                  DB_STR(p->return_url), DB_STR(p->description), DB_STR(p->metadata_json),
-                  DB_I64(p->capture_manual), DB_STR(p->customer_email), DB_I64(p->captured_minor),
-                  DB_I64(p->refunded_minor), DB_I64(p->capturable), DB_I64(p->action_given),
-                  DB_STR(next_action_name(p->next_action)),
-                  DB_BYTES(p->action_secret_sealed, (size_t)p->action_secret_sealed_bytes),
-                  DB_STR(p->failure.code), DB_STR(p->failure.decline_code), DB_STR(p->failure.message),
-                  DB_ID(&p->credential_version_id), DB_I64(p->created_us), DB_I64(p->updated_us),
-                  uuid_is_nil(&p->saved_card_id) ? DB_NIL : DB_ID(&p->saved_card_id),
-                  uuid_is_nil(&p->customer_id) ? DB_NIL : DB_ID(&p->customer_id),
-                  DB_I64(money_thousandths(p->amount_minor, p->currency)));
+    return db_run(db, NULL, err, "INSERT INTO payments " COLUMN_INSERT(WRITTEN), COLUMN_VALUES(WRITTEN));
 }
 
-enum errc payment_update(struct db *db, const struct payment *p, struct err *err)
+enum errc payment_update(struct db *db, const struct payment *row, struct err *err)
 {
     int64_t changed = 0;
-    enum errc rc = db_run(
-        db, &changed, err,
-        "UPDATE payments SET status = $2, provider_ref = $3, captured_minor = $4, refunded_minor = $5, "
-        "capturable = $6,"
-        " action_given = $7, next_action = $8, action_secret = $9, failure_code = $10,"
-        " failure_decline_code = $11, failure_message = $12, updated_us = $13, customer_id = $14 WHERE id = "
-        "$1",
-        DB_ID(&p->id), DB_STR(payment_status_name(p->status)), DB_STR(p->provider_ref),
-        DB_I64(p->captured_minor), DB_I64(p->refunded_minor), DB_I64(p->capturable), DB_I64(p->action_given),
-        DB_STR(next_action_name(p->next_action)),
-        DB_BYTES(p->action_secret_sealed, (size_t)p->action_secret_sealed_bytes), DB_STR(p->failure.code),
-        DB_STR(p->failure.decline_code), DB_STR(p->failure.message), DB_I64(p->updated_us),
-        uuid_is_nil(&p->customer_id) ? DB_NIL : DB_ID(&p->customer_id));
+    enum errc rc = db_run(db, &changed, err, "UPDATE payments SET " COLUMN_SET(2, CHANGING) " WHERE id = $1",
+                          DB_ID(&row->id), COLUMN_VALUES(CHANGING));
     REQUIRE(rc != OK || changed == 1);
     return rc;
 }
 
-enum errc payment_read(struct db_rows *rows, struct arena *arena, struct payment *p, struct err *err)
+enum errc payment_read(struct db_rows *rows, struct arena *arena, struct payment *row, struct err *err)
 {
-    size_t sealed_bytes = 0;
-    *p = (struct payment){
-        .id = db_uuid(rows, 0),
-        .merchant_id = db_uuid(rows, 1),
-        .livemode = db_bool(rows, 2),
-        .amount_minor = db_i64(rows, 3),
-        .currency = currency_find(db_text(rows, 4, arena)),
-        .provider = db_text(rows, 6, arena),
-        .provider_ref = db_text(rows, 7, arena),
-        .idempotency_key = db_text(rows, 8, arena),
-        .payment_method = db_text(rows, 9, arena),
-        .return_url = db_text(rows, 10, arena),
-        .description = db_text(rows, 11, arena),
-        .metadata_json = db_text(rows, 12, arena),
-        .capture_manual = db_bool(rows, 13),
-        .customer_email = db_text(rows, 14, arena),
-        .captured_minor = db_i64(rows, 15),
-        .refunded_minor = db_i64(rows, 16),
-        .capturable = db_bool(rows, 17),
-        .action_given = db_bool(rows, 18),
-        .next_action = next_action_of_name(db_text(rows, 19, arena)),
-        .action_secret_sealed = db_blob(rows, 20, arena, &sealed_bytes),
-        .failure = {.code = db_text(rows, 21, arena),
-                    .decline_code = db_text(rows, 22, arena),
-                    .message = db_text(rows, 23, arena)},
-        .credential_version_id = db_uuid(rows, 24),
-        .created_us = db_i64(rows, 25),
-        .updated_us = db_i64(rows, 26),
-        .saved_card_id = db_uuid(rows, 27),
-        .customer_id = db_uuid(rows, 28),
-    };
-    p->action_secret_sealed_bytes = (int)sealed_bytes;
-    if (p->currency == NULL) {
-        return db_damaged(rows, 4, err);
-    }
-    if (p->amount_minor < 1 || p->amount_minor > money_minor_max(p->currency) || p->refunded_minor < 0 ||
-        p->captured_minor < p->refunded_minor || p->amount_minor < p->captured_minor) {
-        return db_damaged(rows, 3, err);
-    }
-    return payment_status_parse(db_text(rows, 5, arena), &p->status) ? OK : db_damaged(rows, 5, err);
-}
-
-static enum errc read_one(struct db_rows *rows, struct arena *arena, struct payment *payment, struct err *err)
-{
-    bool has = false;
-    enum errc rc = db_next(rows, &has, err);
-    if (rc != OK) {
-        return rc;
-    }
-    return has ? payment_read(rows, arena, payment, err) : err_set(err, ERR_NOT_FOUND, "no such payment");
+    *row = (struct payment){0};
+    COLUMN_READ(COLUMNS, rows);
+    const bool is_amount = row->amount_minor >= 1 && row->amount_minor <= money_minor_max(row->currency) &&
+                           row->refunded_minor >= 0 && row->captured_minor >= row->refunded_minor &&
+                           row->amount_minor >= row->captured_minor;
+    return is_amount ? OK : db_damaged(rows, "amount_minor", err);
 }
 
 enum errc payment_get(struct db *db, const struct uuid *id, const struct uuid *merchant_id,
                       struct arena *arena, struct payment *payment, struct err *err)
 {
     DB_ROWS(rows);
-    enum errc rc = db_query(db, &rows, err, "SELECT " COLUMNS " FROM payments WHERE id = $1", DB_ID(id));
+    enum errc rc =
+        db_one(db, &rows, NO_SUCH_PAYMENT, err, "SELECT " NAMES " FROM payments WHERE id = $1", DB_ID(id));
     if (rc == OK) {
-        rc = read_one(&rows, arena, payment, err);
+        rc = payment_read(&rows, arena, payment, err);
     }
     if (rc == OK && merchant_id != NULL && !uuid_equal(&payment->merchant_id, merchant_id)) {
-        return err_set(err, ERR_NOT_FOUND, "no such payment");
+        return err_set(err, ERR_NOT_FOUND, NO_SUCH_PAYMENT);
     }
     return rc;
 }
@@ -125,11 +92,11 @@ enum errc payment_by_ref(struct db *db, const struct uuid *merchant_id, bool liv
                          struct err *err)
 {
     DB_ROWS(rows);
-    enum errc rc = db_query(db, &rows, err,
-                            "SELECT " COLUMNS " FROM payments WHERE provider_ref = $1 AND merchant_id = $2"
-                            " AND livemode = $3",
-                            DB_STR(provider_ref), DB_ID(merchant_id), DB_I64(livemode));
-    return rc == OK ? read_one(&rows, arena, payment, err) : rc;
+    enum errc rc = db_one(db, &rows, NO_SUCH_PAYMENT, err,
+                          "SELECT " NAMES " FROM payments WHERE provider_ref = $1 AND merchant_id = $2"
+                          " AND livemode = $3",
+                          DB_STR(provider_ref), DB_ID(merchant_id), DB_I64(livemode));
+    return rc == OK ? payment_read(&rows, arena, payment, err) : rc;
 }
 
 #define NEAR "1000" // rows looked at on either side
@@ -139,8 +106,8 @@ enum errc payment_ref_of_version(struct db *db, const struct payment *payment, s
 {
     DB_ROWS(rows);
     bool has = false;
-    enum errc rc = db_query(
-        db, &rows, err,
+    enum errc rc = db_first(
+        db, &rows, &has, err,
         "SELECT provider_ref FROM (SELECT provider_ref, credential_version_id FROM payments"
         " WHERE merchant_id = $1 AND livemode = $2 AND id < $3 ORDER BY id DESC LIMIT " NEAR ")"
         " WHERE credential_version_id = $4 AND provider_ref IS NOT NULL"
@@ -149,13 +116,7 @@ enum errc payment_ref_of_version(struct db *db, const struct payment *payment, s
         " WHERE credential_version_id = $4 AND provider_ref IS NOT NULL LIMIT 1",
         DB_ID(&payment->merchant_id), DB_I64(payment->livemode), DB_ID(&payment->id),
         DB_ID(&payment->credential_version_id));
-    *provider_ref = NULL;
-    if (rc == OK) {
-        rc = db_next(&rows, &has, err);
-    }
-    if (rc == OK && has) {
-        *provider_ref = db_text(&rows, 0, arena);
-    }
+    *provider_ref = has ? db_text(&rows, 0, arena) : NULL;
     return rc;
 }
 
@@ -168,47 +129,46 @@ enum errc payment_history_next_id(struct db *db, const struct uuid *payment_id, 
                             "SELECT id FROM payment_history WHERE payment_id = $1 AND id >= $2"
                             " ORDER BY id DESC LIMIT 1",
                             DB_ID(payment_id), DB_ID(&made));
-    return rc == OK ? db_id_behind(&rows, &made, id, err) : rc;
+    return rc == OK ? db_id_after(&rows, &made, id, err) : rc;
 }
 
-enum errc payment_history_append(struct db *db, const struct payment_history_entry *entry, struct err *err)
+// clang-format off
+#define HISTORY_COLUMNS(FIRST, NEXT)             \
+    FIRST(id,        ID,             id)         \
+    NEXT (at_us,     I64,            at_us)      \
+    NEXT (what,      TEXT,           what)       \
+    NEXT (status,    PAYMENT_STATUS, status)     \
+    NEXT (cause,     TEXT,           cause)      \
+    NEXT (cause_ref, TEXT,           cause_ref)
+// clang-format on
+#define HISTORY_WRITTEN(FIRST, NEXT) FIRST(payment_id, ID, payment_id) HISTORY_COLUMNS(NEXT, NEXT)
+
+enum errc payment_history_append(struct db *db, const struct payment_history_entry *row, struct err *err)
 {
-    return db_run(db, NULL, err,
-                  "INSERT INTO payment_history (payment_id, id, at_us, what, status, cause, cause_ref)"
-                  " VALUES ($1, $2, $3, $4, $5, $6, $7)",
-                  DB_ID(&entry->payment_id), DB_ID(&entry->id), DB_I64(entry->at_us), DB_STR(entry->what),
-                  DB_STR(payment_status_name(entry->status)), DB_STR(entry->cause), DB_STR(entry->cause_ref));
+    return db_run(db, NULL, err, "INSERT INTO payment_history " COLUMN_INSERT(HISTORY_WRITTEN),
+                  COLUMN_VALUES(HISTORY_WRITTEN));
 }
 
 enum errc payment_was_reopened(struct db *db, const struct uuid *payment_id, bool *reopened, struct err *err)
 {
     DB_ROWS(rows);
-    enum errc rc =
-        db_query(db, &rows, err, "SELECT 1 FROM payment_history WHERE payment_id = $1 AND what = $2 LIMIT 1",
-                 DB_ID(payment_id), DB_STR(PAYMENT_REOPENED));
-    return rc == OK ? db_next(&rows, reopened, err) : rc;
+    return db_first(db, &rows, reopened, err,
+                    "SELECT 1 FROM payment_history WHERE payment_id = $1 AND what = $2 LIMIT 1",
+                    DB_ID(payment_id), DB_STR(PAYMENT_REOPENED));
 }
 
-enum errc payment_history_read(struct db_rows *rows, struct arena *arena, struct payment_history_entry *entry,
+enum errc payment_history_read(struct db_rows *rows, struct arena *arena, struct payment_history_entry *row,
                                struct err *err)
 {
-    entry->id = db_uuid(rows, 0);
-    entry->at_us = db_i64(rows, 1);
-    entry->what = db_text(rows, 2, arena);
-    entry->cause = db_text(rows, 4, arena);
-    entry->cause_ref = db_text(rows, 5, arena);
-    return payment_status_parse(db_text(rows, 3, arena), &entry->status) ? OK : db_damaged(rows, 3, err);
+    COLUMN_READ(HISTORY_COLUMNS, rows);
+    return OK;
 }
 
 enum errc payment_count(struct db *db, int64_t most, int64_t *count, struct err *err)
 {
     DB_ROWS(rows);
-    bool has = false;
-    enum errc rc =
-        db_query(db, &rows, err, "SELECT count(*) FROM (SELECT 1 FROM payments LIMIT $1)", DB_I64(most));
-    if (rc == OK) {
-        rc = db_next(&rows, &has, err);
-    }
+    enum errc rc = db_one(db, &rows, "no count", err,
+                          "SELECT count(*) FROM (SELECT 1 FROM payments LIMIT $1)", DB_I64(most));
     if (rc == OK) {
         *count = db_i64(&rows, 0);
     }
@@ -243,7 +203,7 @@ static const struct filter payment_filters[] = {
 const struct listing payment_listing = {
     .name = "payments",
     .table = "payments",
-    .columns = COLUMNS,
+    .columns = NAMES,
     .owner = "merchant_id = :owner",
     .has_modes = true,
     .filters = payment_filters,
@@ -254,7 +214,7 @@ static const struct filter no_filters[] = {{NULL}};
 const struct listing payment_history_listing = {
     .name = "history",
     .table = "payment_history",
-    .columns = "id, at_us, what, status, cause, cause_ref",
+    .columns = COLUMN_NAMES(HISTORY_COLUMNS),
     .owner = "payment_id = :owner",
     .filters = no_filters,
 };

@@ -2,81 +2,66 @@
 #include "store/refunds.h"
 
 #include "base/require.h"
+#include "store/columns.h"
 
-#define COLUMNS                                                                                              \
-    "id, payment_id, merchant_id, livemode, amount_minor, currency, status, provider_ref, reason, "          \
-    "failure_code, failure_message, credential_version_id, created_us, updated_us"
+// clang-format off
+#define FIXED(FIRST, NEXT)                                         \
+    FIRST(id,                    ID,       id)                     \
+    NEXT (payment_id,            ID,       payment_id)             \
+    NEXT (merchant_id,           ID,       merchant_id)            \
+    NEXT (livemode,              BOOL,     livemode)               \
+    NEXT (amount_minor,          I64,      amount_minor)           \
+    NEXT (currency,              CURRENCY, currency)               \
+    NEXT (reason,                TEXT,     reason)                 \
+    NEXT (credential_version_id, ID,       credential_version_id)  \
+    NEXT (created_us,            I64,      created_us)
 
-enum errc refund_insert(struct db *db, const struct refund *r, struct err *err)
+// What refund_update writes.
+#define CHANGING(FIRST, NEXT)                               \
+    FIRST(status,          REFUND_STATUS, status)           \
+    NEXT (provider_ref,    TEXT,          provider_ref)     \
+    NEXT (failure_code,    TEXT,          failure.code)     \
+    NEXT (failure_message, TEXT,          failure.message)  \
+    NEXT (updated_us,      I64,           updated_us)
+// clang-format on
+#define COLUMNS(FIRST, NEXT) FIXED(FIRST, NEXT) CHANGING(NEXT, NEXT)
+#define NAMES COLUMN_NAMES(COLUMNS)
+
+#define NO_SUCH_REFUND "no such refund"
+
+enum errc refund_insert(struct db *db, const struct refund *row, struct err *err)
 {
-    return db_run(db, NULL, err,
-                  "INSERT INTO refunds (" COLUMNS
-                  ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
-                  DB_ID(&r->id), DB_ID(&r->payment_id), DB_ID(&r->merchant_id), DB_I64(r->livemode),
-                  DB_I64(r->amount_minor), DB_STR(r->currency->code), DB_STR(refund_status_name(r->status)),
-                  DB_STR(r->provider_ref), DB_STR(r->reason), DB_STR(r->failure.code),
-                  DB_STR(r->failure.message), DB_ID(&r->credential_version_id), DB_I64(r->created_us),
-                  DB_I64(r->updated_us));
+    return db_run(db, NULL, err, "INSERT INTO refunds " COLUMN_INSERT(COLUMNS), COLUMN_VALUES(COLUMNS));
 }
 
-enum errc refund_update(struct db *db, const struct refund *r, struct err *err)
+enum errc refund_update(struct db *db, const struct refund *row, struct err *err)
 {
     int64_t changed = 0;
-    enum errc rc =
-        db_run(db, &changed, err,
-               "UPDATE refunds SET status = $2, provider_ref = $3, failure_code = $4, failure_message = $5,"
-               " updated_us = $6 WHERE id = $1",
-               DB_ID(&r->id), DB_STR(refund_status_name(r->status)), DB_STR(r->provider_ref),
-               DB_STR(r->failure.code), DB_STR(r->failure.message), DB_I64(r->updated_us));
+    enum errc rc = db_run(db, &changed, err, "UPDATE refunds SET " COLUMN_SET(2, CHANGING) " WHERE id = $1",
+                          DB_ID(&row->id), COLUMN_VALUES(CHANGING));
     REQUIRE(rc != OK || changed == 1);
     return rc;
 }
 
-enum errc refund_read(struct db_rows *rows, struct arena *arena, struct refund *r, struct err *err)
+enum errc refund_read(struct db_rows *rows, struct arena *arena, struct refund *row, struct err *err)
 {
-    *r = (struct refund){
-        .id = db_uuid(rows, 0),
-        .payment_id = db_uuid(rows, 1),
-        .merchant_id = db_uuid(rows, 2),
-        .livemode = db_bool(rows, 3),
-        .amount_minor = db_i64(rows, 4),
-        .currency = currency_find(db_text(rows, 5, arena)),
-        .provider_ref = db_text(rows, 7, arena),
-        .reason = db_text(rows, 8, arena),
-        .failure = {.code = db_text(rows, 9, arena), .message = db_text(rows, 10, arena)},
-        .credential_version_id = db_uuid(rows, 11),
-        .created_us = db_i64(rows, 12),
-        .updated_us = db_i64(rows, 13),
-    };
-    if (r->currency == NULL) {
-        return db_damaged(rows, 5, err);
-    }
-    if (r->amount_minor < 1 || r->amount_minor > money_minor_max(r->currency)) {
-        return db_damaged(rows, 4, err);
-    }
-    return refund_status_parse(db_text(rows, 6, arena), &r->status) ? OK : db_damaged(rows, 6, err);
-}
-
-static enum errc read_one(struct db_rows *rows, struct arena *arena, struct refund *refund, struct err *err)
-{
-    bool has = false;
-    enum errc rc = db_next(rows, &has, err);
-    if (rc != OK) {
-        return rc;
-    }
-    return has ? refund_read(rows, arena, refund, err) : err_set(err, ERR_NOT_FOUND, "no such refund");
+    *row = (struct refund){0};
+    COLUMN_READ(COLUMNS, rows);
+    const bool is_amount = row->amount_minor >= 1 && row->amount_minor <= money_minor_max(row->currency);
+    return is_amount ? OK : db_damaged(rows, "amount_minor", err);
 }
 
 enum errc refund_get(struct db *db, const struct uuid *id, const struct uuid *merchant_id,
                      struct arena *arena, struct refund *refund, struct err *err)
 {
     DB_ROWS(rows);
-    enum errc rc = db_query(db, &rows, err, "SELECT " COLUMNS " FROM refunds WHERE id = $1", DB_ID(id));
+    enum errc rc =
+        db_one(db, &rows, NO_SUCH_REFUND, err, "SELECT " NAMES " FROM refunds WHERE id = $1", DB_ID(id));
     if (rc == OK) {
-        rc = read_one(&rows, arena, refund, err);
+        rc = refund_read(&rows, arena, refund, err);
     }
     if (rc == OK && merchant_id != NULL && !uuid_equal(&refund->merchant_id, merchant_id)) {
-        return err_set(err, ERR_NOT_FOUND, "no such refund");
+        return err_set(err, ERR_NOT_FOUND, NO_SUCH_REFUND);
     }
     return rc;
 }
@@ -85,28 +70,23 @@ enum errc refund_by_ref(struct db *db, const struct uuid *merchant_id, bool live
                         const char *provider_ref, struct arena *arena, struct refund *refund, struct err *err)
 {
     DB_ROWS(rows);
-    enum errc rc = db_query(db, &rows, err,
-                            "SELECT " COLUMNS " FROM refunds WHERE provider_ref = $1 AND merchant_id = $2"
-                            " AND livemode = $3",
-                            DB_STR(provider_ref), DB_ID(merchant_id), DB_I64(livemode));
-    return rc == OK ? read_one(&rows, arena, refund, err) : rc;
+    enum errc rc = db_one(db, &rows, NO_SUCH_REFUND, err,
+                          "SELECT " NAMES " FROM refunds WHERE provider_ref = $1 AND merchant_id = $2"
+                          " AND livemode = $3",
+                          DB_STR(provider_ref), DB_ID(merchant_id), DB_I64(livemode));
+    return rc == OK ? refund_read(&rows, arena, refund, err) : rc;
 }
 
 enum errc refund_sums(struct db *db, const struct uuid *payment_id, int64_t *completed_minor,
                       int64_t *pending_minor, struct err *err)
 {
     DB_ROWS(rows);
-    enum errc rc = db_query(db, &rows, err,
-                            "SELECT coalesce(sum(CASE WHEN status = 'completed' THEN amount_minor END), 0),"
-                            " coalesce(sum(CASE WHEN status = 'pending' THEN amount_minor END), 0)"
-                            " FROM refunds WHERE payment_id = $1",
-                            DB_ID(payment_id));
-    bool has = false;
+    enum errc rc = db_one(db, &rows, "no sums", err,
+                          "SELECT coalesce(sum(CASE WHEN status = 'completed' THEN amount_minor END), 0),"
+                          " coalesce(sum(CASE WHEN status = 'pending' THEN amount_minor END), 0)"
+                          " FROM refunds WHERE payment_id = $1",
+                          DB_ID(payment_id));
     if (rc == OK) {
-        rc = db_next(&rows, &has, err);
-    }
-    if (rc == OK) {
-        REQUIRE(has);
         *completed_minor = db_i64(&rows, 0);
         *pending_minor = db_i64(&rows, 1);
     }
@@ -117,11 +97,10 @@ enum errc refund_is_awaited(struct db *db, const struct uuid *payment_id, int64_
                             struct err *err)
 {
     DB_ROWS(rows);
-    enum errc rc = db_query(db, &rows, err,
-                            "SELECT 1 FROM refunds WHERE payment_id = $1 AND amount_minor = $2"
-                            " AND status = 'pending' AND provider_ref IS NULL LIMIT 1",
-                            DB_ID(payment_id), DB_I64(amount_minor));
-    return rc == OK ? db_next(&rows, awaited, err) : rc;
+    return db_first(db, &rows, awaited, err,
+                    "SELECT 1 FROM refunds WHERE payment_id = $1 AND amount_minor = $2"
+                    " AND status = 'pending' AND provider_ref IS NULL LIMIT 1",
+                    DB_ID(payment_id), DB_I64(amount_minor));
 }
 
 // --- the list
@@ -142,7 +121,7 @@ static const struct filter filters[] = {
 const struct listing refund_listing = {
     .name = "refunds",
     .table = "refunds",
-    .columns = COLUMNS,
+    .columns = NAMES,
     .owner = "merchant_id = :owner",
     .has_modes = true,
     .filters = filters,

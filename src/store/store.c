@@ -109,14 +109,14 @@ static enum errc worker_open(struct worker *worker, struct store *store, bool wr
 
 static enum errc run_check(const struct store_options *options, struct db *db, struct err *err)
 {
-    enum errc result = db->driver->begin(db, true, err);
-    if (result != OK) {
-        return result;
+    enum errc rc = db->driver->begin(db, true, err);
+    if (rc != OK) {
+        return rc;
     }
-    result = options->check(db, options->check_context, err);
-    if (result != OK) {
+    rc = options->check(db, options->check_context, err);
+    if (rc != OK) {
         db->driver->rollback(db);
-        return result;
+        return rc;
     }
     return db->driver->commit(db, err);
 }
@@ -124,23 +124,23 @@ static enum errc run_check(const struct store_options *options, struct db *db, s
 static enum errc open_connections(struct store *store, struct err *err)
 {
     // A second server must not even migrate.
-    enum errc result = store->driver->claim(store->options.database, &store->claim, err);
-    if (result == OK) {
-        result = worker_open(&store->writer, store, true, err);
+    enum errc rc = store->driver->claim(store->options.database, &store->claim, err);
+    if (rc == OK) {
+        rc = worker_open(&store->writer, store, true, err);
     }
-    if (result == OK) {
-        result = migrate(store->writer.db, err);
+    if (rc == OK) {
+        rc = migrate(store->writer.db, err);
     }
-    if (result == OK && store->options.check != NULL) {
-        result = run_check(&store->options, store->writer.db, err);
+    if (rc == OK && store->options.check != NULL) {
+        rc = run_check(&store->options, store->writer.db, err);
     }
-    if (result == OK) {
-        result = checkpointer_open(&store->checkpointer, store->driver, store->options.database, err);
+    if (rc == OK) {
+        rc = checkpointer_open(&store->checkpointer, store->driver, store->options.database, err);
     }
-    for (int i = 0; i < store->options.readers && result == OK; i++) {
-        result = worker_open(&store->readers[i], store, false, err);
+    for (int i = 0; i < store->options.readers && rc == OK; i++) {
+        rc = worker_open(&store->readers[i], store, false, err);
     }
-    return result;
+    return rc;
 }
 
 static enum errc worker_start(struct worker *worker, void *(*run)(void *), const char *name, struct err *err)
@@ -164,15 +164,15 @@ static enum errc start_threads(struct store *store, struct err *err)
     sigset_t before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    enum errc result = worker_start(&store->writer, write_jobs, "db-writer", err);
-    if (result == OK) {
-        result = checkpointer_start(&store->checkpointer, err);
+    enum errc rc = worker_start(&store->writer, write_jobs, "db-writer", err);
+    if (rc == OK) {
+        rc = checkpointer_start(&store->checkpointer, err);
     }
-    for (int i = 0; i < store->options.readers && result == OK; i++) {
-        result = worker_start(&store->readers[i], read_jobs, "db-reader", err);
+    for (int i = 0; i < store->options.readers && rc == OK; i++) {
+        rc = worker_start(&store->readers[i], read_jobs, "db-reader", err);
     }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return result;
+    return rc;
 }
 
 static void abandon(struct store **store)
@@ -188,9 +188,9 @@ enum errc store_open(struct loop *loop, const struct store_options *options, str
 {
     REQUIRE(options->readers >= 0 && options->queue_max > 0 && options->batch_max > 0);
     const struct db_driver *driver = NULL;
-    enum errc result = db_driver_find(options->database, &driver, err);
-    if (result != OK) {
-        return result;
+    enum errc rc = db_driver_find(options->database, &driver, err);
+    if (rc != OK) {
+        return rc;
     }
     __attribute__((cleanup(abandon))) struct store *store = calloc(1, sizeof(*store));
     REQUIRE(store);
@@ -205,15 +205,15 @@ enum errc store_open(struct loop *loop, const struct store_options *options, str
     checkpointer_init(&store->checkpointer);
     store->readers = calloc((size_t)options->readers + 1, sizeof(*store->readers));
     REQUIRE(store->readers);
-    result = open_connections(store, err);
-    if (result == OK) {
-        result = start_threads(store, err);
+    rc = open_connections(store, err);
+    if (rc == OK) {
+        rc = start_threads(store, err);
     }
-    if (result == OK) {
+    if (rc == OK) {
         *out = store;
         store = NULL;
     }
-    return result;
+    return rc;
 }
 
 void store_listen(struct store *store, const struct store_listener *listener)

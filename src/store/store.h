@@ -117,3 +117,8 @@ enum errc store_run_alone(const char *database,
 enum errc store_read_once(const char *database,
                           enum errc (*run)(struct db *db, void *context, struct err *err), void *context,
                           struct err *err) MUST_CHECK;
+
+// Copies the database as it is at one moment into a new file, mode 0600, which is durable when this returns.
+// On failure no file is left. Nobody's write waits. ERR_CONFIG: the file exists or cannot be created, or this
+// database must be copied with its own tools; ERR_STORE.
+enum errc store_backup(const char *database, const char *path, struct err *err) MUST_CHECK;

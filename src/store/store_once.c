@@ -1,6 +1,6 @@
-// The database for a program that does one thing and ends: no threads, and unless it must be alone no claim,
-// so it works beside a running server. That may be of an older version: only store_run_once changes the
-// schema. The calling thread.
+// The database for a command that does one thing and ends. There are no threads, and only store_run_alone
+// claims the database, so the others work beside a running server. That server may be an older version: only
+// store_run_once changes the schema. The calling thread.
 #include "store/store.h"
 
 #include <unistd.h>
@@ -23,26 +23,26 @@ static enum errc run_once(const char *database, enum schema schema, bool write,
 {
     const struct db_driver *driver = NULL;
     __attribute__((cleanup(close_db))) struct db *db = NULL;
-    enum errc result = db_driver_find(database, &driver, err);
-    if (result == OK) {
-        result = driver->open(database, true, &db, err);
+    enum errc rc = db_driver_find(database, &driver, err);
+    if (rc == OK) {
+        rc = driver->open(database, true, &db, err);
     }
-    if (result == OK && schema == SCHEMA_MIGRATES) {
-        result = migrate(db, err);
+    if (rc == OK && schema == SCHEMA_MIGRATES) {
+        rc = migrate(db, err);
     }
-    if (result == OK) {
-        result = driver->begin(db, write, err);
+    if (rc == OK) {
+        rc = driver->begin(db, write, err);
     }
-    if (result != OK) {
-        return result;
+    if (rc != OK) {
+        return rc;
     }
-    result = migrate_check(db, err);
-    if (result == OK) {
-        result = db_result(db, run(db, context, err), err);
+    rc = migrate_check(db, err);
+    if (rc == OK) {
+        rc = db_result(db, run(db, context, err), err);
     }
-    if (result != OK) {
+    if (rc != OK) {
         driver->rollback(db);
-        return result;
+        return rc;
     }
     return driver->commit(db, err);
 }
@@ -74,11 +74,11 @@ enum errc store_run_alone(const char *database,
 {
     const struct db_driver *driver = NULL;
     __attribute__((cleanup(close_claim))) int claim = -1;
-    enum errc result = db_driver_find(database, &driver, err);
-    if (result == OK) {
-        result = driver->claim(database, &claim, err);
+    enum errc rc = db_driver_find(database, &driver, err);
+    if (rc == OK) {
+        rc = driver->claim(database, &claim, err);
     }
-    return result == OK ? run_once(database, SCHEMA_IS_THERE, true, run, context, err) : result;
+    return rc == OK ? run_once(database, SCHEMA_IS_THERE, true, run, context, err) : rc;
 }
 
 enum errc store_read_once(const char *database,
@@ -94,23 +94,36 @@ enum errc store_look_once(const char *database,
 {
     const struct db_driver *driver = NULL;
     __attribute__((cleanup(close_db))) struct db *db = NULL;
-    enum errc result = db_driver_find(database, &driver, err);
-    if (result == OK) {
-        result = driver->look(database, &db, err);
+    enum errc rc = db_driver_find(database, &driver, err);
+    if (rc == OK) {
+        rc = driver->look(database, &db, err);
     }
-    if (result == OK) {
-        result = driver->begin(db, false, err);
+    if (rc == OK) {
+        rc = driver->begin(db, false, err);
     }
-    if (result == OK) {
-        result = run(db, context, err);
+    if (rc == OK) {
+        rc = run(db, context, err);
         driver->rollback(db);
     }
-    return result;
+    return rc;
 }
 
 enum errc store_check_unserved(const char *database, struct err *err)
 {
     const struct db_driver *driver = NULL;
-    const enum errc result = db_driver_find(database, &driver, err);
-    return result == OK ? driver->check_unclaimed(database, err) : result;
+    const enum errc rc = db_driver_find(database, &driver, err);
+    return rc == OK ? driver->check_unclaimed(database, err) : rc;
+}
+
+enum errc store_backup(const char *database, const char *path, struct err *err)
+{
+    const struct db_driver *driver = NULL;
+    const enum errc rc = db_driver_find(database, &driver, err);
+    if (rc != OK) {
+        return rc;
+    }
+    return driver->backup != NULL
+               ? driver->backup(database, path, err)
+               : err_set(err, ERR_CONFIG,
+                         "backup copies only SQLite databases: use the database's own tools");
 }

@@ -6,7 +6,7 @@
 #include "fuzz_request.h"
 #include "store/audit.h"
 #include "store/cards.h"
-#include "store/outbox_log.h"
+#include "store/outbox.h"
 #include "store/payments.h"
 #include "store/refunds.h"
 

@@ -100,9 +100,9 @@ static inline bool record(struct fixture *f, const struct outbox_event *event, s
     return recorded;
 }
 
-static inline bool next_lane(struct fixture *f, struct uuid after, struct outbox_lane *queue)
+static inline bool next_queue(struct fixture *f, struct uuid after, struct outbox_queue *queue)
 {
     bool has = false;
-    assert_int_equal(outbox_next_lane(f->db, &after, queue, &has, &f->err), OK);
+    assert_int_equal(outbox_next_queue(f->db, &after, queue, &has, &f->err), OK);
     return has;
 }

@@ -3,7 +3,7 @@
 
 #include "database_fixture.h"
 
-#include "store/sqlite.h"
+#include "store/sqlite/sqlite.h"
 
 static inline void run(struct fixture *f, const char *sql)
 {

@@ -3,7 +3,7 @@
 
 #include "database.h"
 
-#include "store/sqlite.h"
+#include "store/sqlite/sqlite.h"
 
 #define STATEMENTS_MAX 64
 

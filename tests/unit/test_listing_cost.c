@@ -6,7 +6,7 @@
 #include "base/text.h"
 #include "store/audit.h"
 #include "store/cards.h"
-#include "store/outbox_log.h"
+#include "store/outbox.h"
 #include "store/refunds.h"
 
 static char *statement; // the last one

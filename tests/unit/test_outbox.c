@@ -248,21 +248,21 @@ static void merchants_are_walked_by_id_with_their_first_time(void **state)
     append(f, second, id_of(8), NOW + 5);
     append(f, without, id_of(10), NOW);
     append(f, first, id_of(11), NOW + 9);
-    struct outbox_lane lane;
-    assert_true(next_lane(f, (struct uuid){0}, &lane));
-    assert_memory_equal(&lane.merchant_id, &first, sizeof(first));
-    assert_true(next_lane(f, first, &lane));
-    assert_memory_equal(&lane.merchant_id, &second, sizeof(second));
-    assert_int_equal(lane.first_us, NOW + 5);
-    assert_true(lane.has_endpoint);
-    assert_false(next_lane(f, second, &lane));
+    struct outbox_queue queue;
+    assert_true(next_queue(f, (struct uuid){0}, &queue));
+    assert_memory_equal(&queue.merchant_id, &first, sizeof(first));
+    assert_true(next_queue(f, first, &queue));
+    assert_memory_equal(&queue.merchant_id, &second, sizeof(second));
+    assert_int_equal(queue.first_us, NOW + 5);
+    assert_true(queue.has_endpoint);
+    assert_false(next_queue(f, second, &queue));
 
     bool has = false;
-    assert_int_equal(outbox_next_waiting(f->db, &(struct uuid){0}, &lane, &has, &f->err), OK);
+    assert_int_equal(outbox_next_parked(f->db, &(struct uuid){0}, &queue, &has, &f->err), OK);
     assert_true(has);
-    assert_memory_equal(&lane.merchant_id, &without, sizeof(without));
-    assert_false(lane.has_endpoint);
-    assert_int_equal(outbox_next_waiting(f->db, &without, &lane, &has, &f->err), OK);
+    assert_memory_equal(&queue.merchant_id, &without, sizeof(without));
+    assert_false(queue.has_endpoint);
+    assert_int_equal(outbox_next_parked(f->db, &without, &queue, &has, &f->err), OK);
     assert_false(has);
 }
 

@@ -8,14 +8,14 @@ static void run_every_statement(struct fixture *f)
 {
     struct uuid shop = add_merchant(f, 1, true);
     statement_count = 0;
-    struct outbox_lane queue;
+    struct outbox_queue queue;
     struct outbox_event event;
     bool has = false;
     int64_t number = 0;
     append(f, shop, id_of(8), NOW);
     append(f, shop, id_of(9), NOW);
-    next_lane(f, (struct uuid){0}, &queue);
-    assert_int_equal(outbox_next_waiting(f->db, &shop, &queue, &has, &f->err), OK);
+    next_queue(f, (struct uuid){0}, &queue);
+    assert_int_equal(outbox_next_parked(f->db, &shop, &queue, &has, &f->err), OK);
     assert_int_equal(outbox_first_time(f->db, &shop, &number, &f->err), OK);
     assert_true(claim(f, shop, NOW, &event));
     assert_true(record(f, &event, (struct outbox_attempt){OUTBOX_DELIVERED, NOW, .status_code = 200}));
@@ -45,11 +45,11 @@ static void no_statement_scans_a_table_or_sorts(void **state)
 // What a look at one merchant costs, in steps of SQLite's machine.
 static int64_t steps_of_a_look(struct fixture *f, struct uuid merchant_id)
 {
-    struct outbox_lane queue;
+    struct outbox_queue queue;
     struct outbox_event event;
     int64_t steps = 0;
     steps_begin(f->db, &steps);
-    assert_true(next_lane(f, (struct uuid){0}, &queue));
+    assert_true(next_queue(f, (struct uuid){0}, &queue));
     assert_true(claim(f, merchant_id, NOW, &event));
     steps_end(f->db);
     return steps;

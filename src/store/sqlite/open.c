@@ -1,7 +1,6 @@
-// Opens SQLite connections: settings, and one plain line that names the path and what is wrong with it.
-// SQLite itself opens lazily and falls back to read-only, so what is not usable is looked for here. Any
-// thread.
-#include "store/sqlite.h"
+// Opens SQLite connections and sets them up. If a database is unusable, says so in one plain line with its
+// path. SQLite itself opens lazily and falls back to read-only, so this file checks. Any thread.
+#include "store/sqlite/sqlite.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,9 +17,9 @@
 #define LOOK_NAME_BYTES (3 * PATH_MAX + 32) // every byte of the path escaped
 #define BUSY_TIMEOUT_MS 5000                // a command writes to the same file beside the server
 
-// page_size and WAL are kept in the file, the rest is each connection's. synchronous=FULL: a commit is on the
-// disk when it returns. The write-ahead log shrinks to journal_size_limit after something held it open for
-// long.
+// page_size and WAL are kept in the file, the others are set for each connection. synchronous=FULL: a commit
+// is on disk when it returns. The write-ahead log shrinks to journal_size_limit after a long reader made it
+// grow.
 static const char settings[] = "PRAGMA page_size = 4096;"
                                "PRAGMA journal_mode = WAL;"
                                "PRAGMA synchronous = FULL;"
@@ -30,8 +29,7 @@ static const char settings[] = "PRAGMA page_size = 4096;"
 static const char writer_settings[] = "PRAGMA cache_size = -16000;"; // kB
 static const char reader_settings[] = "PRAGMA cache_size = -2000; PRAGMA query_only = ON;";
 
-// ./ before a relative path, so that names which SQLite treats specially (":memory:", "file:…") are names of
-// files.
+// Puts ./ before a relative path, so that SQLite takes its special names (":memory:", "file:…") for files.
 enum errc sqlite_path(const char *database, char path[PATH_MAX], struct err *err)
 {
     const char *name = database + strlen(sqlite_driver.prefix);
@@ -77,9 +75,9 @@ static enum errc explain(const struct sqlite *sqlite, int code, const char *path
     return sqlite_unusable(code, path, sqlite3_errmsg(sqlite->handle), err);
 }
 
-// As for the keys: a file that others may read has perhaps been read, and its owner should know. Nor may it
-// have a second name, whose write-ahead log would be another one. A file that is not there, or not ours to
-// open, is not judged here.
+// As for the key files: if others may read the file, perhaps they did, and its owner should know. It may not
+// have a second name either, because that name would have its own write-ahead log. A file that is missing, or
+// that we may not open, passes.
 enum errc sqlite_check_private(const char *path, struct err *err)
 {
     static const char *const ends[] = {"", "-wal", "-shm"};
@@ -115,8 +113,8 @@ static int open_private(const char *path, bool writable, sqlite3 **handle)
     return code;
 }
 
-// SQLite calls this after each commit. In its place a connection by default copies the log, in the middle of
-// the commit; here the store's keeper does, later.
+// SQLite calls this after each commit. By default it would copy the log there, in the middle of the commit;
+// the store's checkpointer does that later instead.
 static int note_wal_pages(void *context, sqlite3 *handle, const char *name, int pages)
 {
     (void)handle;
@@ -126,9 +124,8 @@ static int note_wal_pages(void *context, sqlite3 *handle, const char *name, int 
     return SQLITE_OK;
 }
 
-// Two programs that turn a new file to WAL at the same moment would wait for each other; SQLite then tells
-// one of them at once that the file is busy, whatever its timeout. It is done a moment later. All settings
-// can be made twice.
+// Two programs that switch a new file to WAL at the same time would deadlock, so SQLite tells one of them at
+// once that the file is busy, whatever its timeout. This retries, as every setting may be made twice.
 static int exec_patiently(sqlite3 *handle, const char *sql)
 {
     const int pause_ms = 10;
@@ -167,7 +164,7 @@ static bool set_up(struct sqlite *sqlite)
 {
     sqlite3 *handle = sqlite->handle;
     set_limits(handle);
-    // The first statement that reads the file: here it turns out not to be a database, or not ours to write.
+    // The first statement that reads the file: it fails if the file is no database or we may not write it.
     if (exec_patiently(handle, settings) != SQLITE_OK) {
         return false;
     }
@@ -188,12 +185,12 @@ static void drop(struct sqlite **sqlite)
 enum errc sqlite_open_db(const char *database, bool writable, struct db **db, struct err *err)
 {
     char path[PATH_MAX];
-    enum errc result = sqlite_path(database, path, err);
-    if (result == OK) {
-        result = sqlite_check_private(path, err);
+    enum errc rc = sqlite_path(database, path, err);
+    if (rc == OK) {
+        rc = sqlite_check_private(path, err);
     }
-    if (result != OK) {
-        return result;
+    if (rc != OK) {
+        return rc;
     }
     __attribute__((cleanup(drop))) struct sqlite *sqlite = calloc(1, sizeof(*sqlite));
     REQUIRE(sqlite);
@@ -213,8 +210,8 @@ enum errc sqlite_open_db(const char *database, bool writable, struct db **db, st
     return OK;
 }
 
-// SQLite's name of a file that it may only read. One without a write-ahead log is taken as it is (immutable),
-// for the first reader would make an empty log beside it.
+// SQLite's name for a file that it may only read. A file without a write-ahead log is opened as immutable, or
+// the first reader would create an empty log beside it.
 static enum errc name_for_look(const char *path, char name[LOOK_NAME_BYTES], struct err *err)
 {
     char wal[PATH_MAX];
@@ -234,15 +231,15 @@ enum errc sqlite_look(const char *database, struct db **db, struct err *err)
 {
     char path[PATH_MAX];
     char name[LOOK_NAME_BYTES];
-    enum errc result = sqlite_path(database, path, err);
-    if (result == OK) {
-        result = sqlite_check_private(path, err);
+    enum errc rc = sqlite_path(database, path, err);
+    if (rc == OK) {
+        rc = sqlite_check_private(path, err);
     }
-    if (result == OK) {
-        result = name_for_look(path, name, err);
+    if (rc == OK) {
+        rc = name_for_look(path, name, err);
     }
-    if (result != OK) {
-        return result;
+    if (rc != OK) {
+        return rc;
     }
     __attribute__((cleanup(drop))) struct sqlite *sqlite = calloc(1, sizeof(*sqlite));
     REQUIRE(sqlite);

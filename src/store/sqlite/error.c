@@ -1,12 +1,12 @@
-// SQLite's result codes become ours here and nowhere else. What SQLite says of a constraint names tables and
-// columns, never values, so it may go into a log.
-#include "store/sqlite.h"
+// Maps SQLite's result codes to ours; no other file does. SQLite's messages about constraints name tables and
+// columns but never values, so they may be logged.
+#include "store/sqlite/sqlite.h"
 
 #include <string.h>
 
 #include "base/require.h"
 
-// The operating system's word on an I/O failure ("Input/output error"), where SQLite still has it.
+// The operating system's reason for an I/O failure ("Input/output error"), if SQLite still has it.
 static const char *system_reason(const struct sqlite *sqlite)
 {
     const int number = sqlite3_system_errno(sqlite->handle);

@@ -1,21 +1,22 @@
-// SQLite as a driver: transactions. SQLite ends a transaction by itself on some failures (disk full, I/O
-// errors), so the invariant kept here is that begin opens exactly one, and that after commit or rollback
-// there is none. The thread that owns the connection.
-#include "store/sqlite.h"
+// The SQLite driver and its transactions. SQLite ends a transaction by itself after some failures (disk full,
+// I/O errors). The invariant: begin opens exactly one transaction, and none is open after commit or rollback.
+// The thread that owns the connection.
+#include "store/sqlite/sqlite.h"
 
 #include "base/require.h"
 
-// From this size on the write-ahead log is copied back into the database. 4 kB pages.
+// The write-ahead log is copied back into the database once it has this many pages of 4 kB.
 #define CHECKPOINT_PAGES 4000
 
 static enum errc sqlite_begin(struct db *db, bool write, struct err *err)
 {
     struct sqlite *sqlite = sqlite_of(db);
     REQUIRE(!sqlite->in_transaction && (sqlite->writable || !write));
-    // A write that began as a read would fail at once, not wait, where another process wrote in between.
-    const enum errc result = sqlite_steer(sqlite, write ? "BEGIN IMMEDIATE" : "BEGIN", err);
-    sqlite->in_transaction = result == OK;
-    return result;
+    // A plain BEGIN starts as a read. If another process wrote meanwhile, its first write would fail at once
+    // instead of waiting.
+    const enum errc rc = sqlite_control(sqlite, write ? "BEGIN IMMEDIATE" : "BEGIN", err);
+    sqlite->in_transaction = rc == OK;
+    return rc;
 }
 
 static void sqlite_rollback(struct db *db)
@@ -23,7 +24,7 @@ static void sqlite_rollback(struct db *db)
     struct sqlite *sqlite = sqlite_of(db);
     REQUIRE(sqlite->in_transaction && sqlite->rows_open == 0);
     if (!sqlite3_get_autocommit(sqlite->handle)) {
-        REQUIRE(sqlite_steer(sqlite, "ROLLBACK", NULL) == OK || sqlite3_get_autocommit(sqlite->handle));
+        REQUIRE(sqlite_control(sqlite, "ROLLBACK", NULL) == OK || sqlite3_get_autocommit(sqlite->handle));
     }
     sqlite->in_transaction = false;
 }
@@ -32,28 +33,28 @@ static enum errc sqlite_commit(struct db *db, struct err *err)
 {
     struct sqlite *sqlite = sqlite_of(db);
     REQUIRE(sqlite->in_transaction && sqlite->rows_open == 0);
-    const enum errc result = sqlite_steer(sqlite, "COMMIT", err);
-    if (result != OK) {
+    const enum errc rc = sqlite_control(sqlite, "COMMIT", err);
+    if (rc != OK) {
         sqlite_rollback(db);
     }
     sqlite->in_transaction = false;
-    return result;
+    return rc;
 }
 
 static enum errc sqlite_savepoint(struct db *db, struct err *err)
 {
-    return sqlite_steer(sqlite_of(db), "SAVEPOINT job", err);
+    return sqlite_control(sqlite_of(db), "SAVEPOINT job", err);
 }
 
 static enum errc sqlite_release(struct db *db, struct err *err)
 {
-    return sqlite_steer(sqlite_of(db), "RELEASE job", err);
+    return sqlite_control(sqlite_of(db), "RELEASE job", err);
 }
 
 static enum errc sqlite_rollback_to(struct db *db, struct err *err)
 {
-    const enum errc result = sqlite_steer(sqlite_of(db), "ROLLBACK TO job", err);
-    return result == OK ? sqlite_release(db, err) : result;
+    const enum errc rc = sqlite_control(sqlite_of(db), "ROLLBACK TO job", err);
+    return rc == OK ? sqlite_release(db, err) : rc;
 }
 
 static enum errc sqlite_script(struct db *db, const char *sql, struct err *err)
@@ -63,7 +64,7 @@ static enum errc sqlite_script(struct db *db, const char *sql, struct err *err)
     if (sqlite3_exec(sqlite->handle, sql, NULL, NULL, NULL) != SQLITE_OK) {
         return sqlite_failed(sqlite, err);
     }
-    REQUIRE(!sqlite3_get_autocommit(sqlite->handle)); // a script does not end the transaction it runs in
+    REQUIRE(!sqlite3_get_autocommit(sqlite->handle)); // a script must not end its transaction
     return OK;
 }
 
@@ -79,7 +80,7 @@ static bool sqlite_log_is_long(struct db *db)
 
 static void sqlite_copy_log(struct db *db)
 {
-    // What it could not copy is copied next time; its failure loses nothing.
+    // A failure loses nothing: the next call copies what this one could not.
     sqlite3_wal_checkpoint_v2(sqlite_of(db)->handle, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
 }
 
@@ -91,6 +92,8 @@ const struct db_driver sqlite_driver = {
     .claim = sqlite_claim,
     .check_unclaimed = sqlite_check_unclaimed,
     .in_place = sqlite_in_place,
+    .backup = sqlite_backup,
+    .table_exists = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = $1",
     .begin = sqlite_begin,
     .commit = sqlite_commit,
     .rollback = sqlite_rollback,

@@ -1,6 +1,7 @@
-// What the files of the SQLite driver share: sqlite_open.c makes connections, sqlite_claim.c keeps a second
-// server away, sqlite.c runs transactions, sqlite_statement.c the statements in them, sqlite_functions.c adds
-// to their SQL, sqlite_error.c says what went wrong. Beside them only backup.c includes this.
+// What the files of the SQLite driver share: open.c opens connections, claim.c keeps a second server out,
+// driver.c runs transactions, statement.c runs the statements in them, functions.c adds SQL functions,
+// backup.c copies a database, error.c says what went wrong. No file outside this folder includes this header
+// or sqlite3.h.
 #pragma once
 
 #include <limits.h>
@@ -10,13 +11,13 @@
 
 #define SQLITE_STATEMENT_BUCKETS 256
 
-struct sqlite_statement; // in sqlite_statement.c
+struct sqlite_statement; // in statement.c
 
 struct sqlite {
     struct db db;
     sqlite3 *handle;
     bool writable;
-    bool in_transaction; // as begun by us; SQLite may have ended it by itself (disk full, I/O error)
+    bool in_transaction; // we began one; SQLite may have ended it by itself (disk full, I/O error)
     int rows_open;
     int wal_pages; // in the write-ahead log after our last commit
     int64_t changed;
@@ -29,24 +30,24 @@ static inline struct sqlite *sqlite_of(struct db *db)
     return (struct sqlite *)db;
 }
 
-// sqlite_open.c
+// open.c
 enum errc sqlite_open_db(const char *database, bool writable, struct db **db, struct err *err) MUST_CHECK;
 enum errc sqlite_look(const char *database, struct db **db, struct err *err) MUST_CHECK;
 void sqlite_close_db(struct db *db);
-// ERR_CONFIG where others than its owner may read the file, or the log beside it.
+// ERR_CONFIG: other users may read the file or its write-ahead log, or the file has a second name.
 enum errc sqlite_check_private(const char *path, struct err *err) MUST_CHECK;
-// Why the file cannot be opened (SQLite's primary code), as far as the file system tells; else the reason
-// given. ERR_CONFIG.
+// Says why the file cannot be opened: what the file system tells for SQLite's primary code, or else the given
+// reason. ERR_CONFIG.
 enum errc sqlite_unusable(int code, const char *path, const char *reason, struct err *err);
-// The file of a database's name. ERR_CONFIG.
+// The path of the database's file. ERR_CONFIG: the name has none, or it is too long.
 enum errc sqlite_path(const char *database, char path[PATH_MAX], struct err *err) MUST_CHECK;
 
-// sqlite_claim.c
+// claim.c
 enum errc sqlite_claim(const char *database, int *claim, struct err *err) MUST_CHECK;
 enum errc sqlite_check_unclaimed(const char *database, struct err *err) MUST_CHECK;
 enum errc sqlite_in_place(const char *database, int claim, struct err *err) MUST_CHECK;
 
-// sqlite_statement.c
+// statement.c
 enum errc sqlite_query(struct db *db, struct db_rows *rows, const char *sql, const struct db_value *values,
                        size_t count, struct err *err) MUST_CHECK;
 enum errc sqlite_query_once(struct db *db, struct db_rows *rows, const char *sql,
@@ -55,13 +56,15 @@ enum errc sqlite_next(struct db_rows *rows, bool *has, struct err *err) MUST_CHE
 struct db_value sqlite_column(struct db_rows *rows, int column);
 const char *sqlite_column_name(struct db_rows *rows, int column);
 void sqlite_close_rows(struct db_rows *rows);
-// Runs BEGIN, COMMIT, SAVEPOINT ...
-enum errc sqlite_steer(struct sqlite *sqlite, const char *sql, struct err *err) MUST_CHECK;
+// Runs a statement without parameters or rows: BEGIN, COMMIT, SAVEPOINT ...
+enum errc sqlite_control(struct sqlite *sqlite, const char *sql, struct err *err) MUST_CHECK;
 void sqlite_drop_statements(struct sqlite *sqlite);
 
-// sqlite_functions.c
+// functions.c: adds our SQL functions to a connection. False: SQLite refused.
 bool sqlite_add_functions(sqlite3 *handle);
 
-// sqlite_error.c: fills *err from the connection's last failure. ERR_EXISTS, ERR_STORE or
-// ERR_STORE_BUSY.
+// backup.c
+enum errc sqlite_backup(const char *database, const char *path, struct err *err) MUST_CHECK;
+
+// error.c: fills *err from the connection's last failure. ERR_EXISTS, ERR_STORE or ERR_STORE_BUSY.
 enum errc sqlite_failed(const struct sqlite *sqlite, struct err *err);

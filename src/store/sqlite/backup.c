@@ -1,6 +1,6 @@
-// Backup by VACUUM INTO: one read transaction, and the copy comes out compact and without what was deleted.
-// The calling thread; blocking.
-#include "store/backup.h"
+// Backs up with VACUUM INTO: one read transaction, and the copy is compact and holds nothing that was
+// deleted. The calling thread; blocking.
+#include "store/sqlite/sqlite.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -8,14 +8,12 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "base/text.h"
-#include "store/sqlite.h"
 
 #define BUSY_TIMEOUT_MS 5000
 
 static void close_handle(sqlite3 **handle)
 {
-    (void)sqlite3_close(*handle); // also after an open that failed
+    (void)sqlite3_close(*handle); // needed after a failed open, too
 }
 
 static void finalize(sqlite3_stmt **statement)
@@ -23,8 +21,7 @@ static void finalize(sqlite3_stmt **statement)
     (void)sqlite3_finalize(*statement);
 }
 
-// VACUUM INTO takes an empty file, so the exclusive creation that refuses an old one also keeps a new one
-// private.
+// VACUUM INTO accepts an empty file. Creating it here refuses an existing file and keeps the new one private.
 static enum errc create_empty(const char *path, struct err *err)
 {
     const int descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -49,28 +46,25 @@ static enum errc copy(const char *source, const char *path, struct err *err)
                : err_set(err, ERR_STORE, "cannot copy the database %s: %s", source, sqlite3_errmsg(handle));
 }
 
-enum errc backup(const char *database, const char *path, struct err *err)
+enum errc sqlite_backup(const char *database, const char *path, struct err *err)
 {
-    if (!text_starts_with(database, sqlite_driver.prefix)) {
-        return err_set(err, ERR_CONFIG, "backup copies only SQLite databases: use the database's own tools");
-    }
     const char *source = database + strlen(sqlite_driver.prefix);
-    enum errc e = sqlite_check_private(source, err);
-    if (e == OK) {
-        e = create_empty(path, err);
+    enum errc rc = sqlite_check_private(source, err);
+    if (rc == OK) {
+        rc = create_empty(path, err);
     }
-    if (e != OK) {
-        return e;
+    if (rc != OK) {
+        return rc;
     }
-    e = copy(source, path, err);
-    if (e == OK) {
-        e = file_sync(path, err); // VACUUM INTO leaves that to the system
+    rc = copy(source, path, err);
+    if (rc == OK) {
+        rc = file_sync(path, err); // VACUUM INTO leaves that to the system
     }
-    if (e == OK) {
-        e = file_sync_directory_of(path, err);
+    if (rc == OK) {
+        rc = file_sync_directory_of(path, err);
     }
-    if (e != OK) {
+    if (rc != OK) {
         (void)unlink(path);
     }
-    return e;
+    return rc;
 }

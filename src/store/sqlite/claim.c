@@ -1,8 +1,8 @@
-// One server a database. The lock is on the database's own file, so it holds whatever path or link leads
-// there. flock and the locks that SQLite takes are independent of each other. But to close any descriptor of
-// the file releases SQLite's own in the whole process: a claim is made before the file is opened otherwise,
-// and given up after all of that is closed. Any thread.
-#include "store/sqlite.h"
+// Allows one server a database. The lock is on the database's own file, so it holds whatever path or link
+// leads there. flock and SQLite's own locks are independent of each other. But closing any descriptor of the
+// file releases SQLite's locks in the whole process, so the file is claimed before it is opened in any other
+// way, and released after everything else is closed. Any thread.
+#include "store/sqlite/sqlite.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,8 +20,8 @@ static void close_file(FILE **file)
     }
 }
 
-// Who holds the lock, as the system lists it: "1: FLOCK  ADVISORY  WRITE 4711 fe:00:10215874 0 EOF". Empty:
-// it does not say, as in another container.
+// Which process holds the lock. The system lists it as "1: FLOCK  ADVISORY  WRITE 4711 fe:00:10215874 0 EOF".
+// Empty: the system does not say, for example because the process is in another container.
 static void find_holder(int descriptor, char pid[32])
 {
     *pid = '\0';
@@ -65,9 +65,9 @@ static enum errc lock(int descriptor, int how, const char *path, struct err *err
 enum errc sqlite_claim(const char *database, int *claim, struct err *err)
 {
     char path[PATH_MAX];
-    const enum errc result = sqlite_path(database, path, err);
-    if (result != OK) {
-        return result;
+    const enum errc rc = sqlite_path(database, path, err);
+    if (rc != OK) {
+        return rc;
     }
     const int descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0600);
     if (descriptor < 0) {
@@ -82,17 +82,17 @@ enum errc sqlite_claim(const char *database, int *claim, struct err *err)
     return OK;
 }
 
-// The lock is tried for an instant, shared: two that look do not see each other.
+// Tries the lock for an instant, and shared, so that two callers do not see each other.
 enum errc sqlite_check_unclaimed(const char *database, struct err *err)
 {
     char path[PATH_MAX];
-    const enum errc result = sqlite_path(database, path, err);
-    if (result != OK) {
-        return result;
+    const enum errc rc = sqlite_path(database, path, err);
+    if (rc != OK) {
+        return rc;
     }
     const int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (descriptor < 0) {
-        return OK; // what cannot be opened is told by those who need it
+        return OK; // whoever needs the file reports why it cannot be opened
     }
     const enum errc locked = lock(descriptor, LOCK_SH, path, err);
     close(descriptor);
@@ -102,9 +102,9 @@ enum errc sqlite_check_unclaimed(const char *database, struct err *err)
 enum errc sqlite_in_place(const char *database, int claim, struct err *err)
 {
     char path[PATH_MAX];
-    const enum errc result = sqlite_path(database, path, err);
-    if (result != OK) {
-        return result;
+    const enum errc rc = sqlite_path(database, path, err);
+    if (rc != OK) {
+        return rc;
     }
     struct stat ours;
     struct stat there;

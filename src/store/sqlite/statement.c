@@ -1,7 +1,8 @@
-// Statements of one SQLite connection: prepared once for each SQL text, bound, stepped, reset. A statement
-// that is in use is never handed out again; a second use of the same text at the same time gets a second
-// statement. A text that was built for one use is prepared for it alone. The thread that owns the connection.
-#include "store/sqlite.h"
+// The statements of one SQLite connection. Each SQL text is prepared once, then bound, stepped and reset. A
+// statement in use is never handed out again: a second use of the same text at the same time gets a second
+// statement. A text that was built at run time is prepared for that use alone. The thread that owns the
+// connection.
+#include "store/sqlite/sqlite.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,20 +11,20 @@
 #include "base/require.h"
 
 #define PARAMETERS_MAX 64
-// A program has so many literals and no more: a text that is built at run time would fill the memory, and is
-// for sqlite_query_once.
+// More than the program has SQL literals. Text that is built at run time would fill memory; it must go
+// through sqlite_query_once.
 #define STATEMENTS_MAX 1024
 
 struct sqlite_statement {
     struct sqlite_statement *next;
     sqlite3_stmt *stmt;
     bool in_use;
-    bool once; // in no bucket: it ends with its use
+    bool once; // in no bucket: finalized after its one use
     size_t parameter_count;
     int parameters[PARAMETERS_MAX]; // SQLite's index of $1, $2 ...
 };
 
-// By the literal's address: hashing 300 bytes of SQL would cost 0.4 µs a statement.
+// Hashes the literal's address: to hash 300 bytes of SQL would cost 0.4 µs a statement.
 static size_t bucket_of(const char *sql)
 {
     const uintptr_t address = (uintptr_t)sql;
@@ -50,7 +51,7 @@ static struct sqlite_statement *find(struct sqlite *sqlite, const char *sql)
     return statement;
 }
 
-// SQLite numbers $1, $2 ... in the order of their appearance, and one that appears twice once.
+// SQLite numbers parameters in the order in which they first appear, whatever their names.
 static void resolve_parameters(struct sqlite_statement *statement)
 {
     statement->parameter_count = (size_t)sqlite3_bind_parameter_count(statement->stmt);
@@ -63,7 +64,7 @@ static void resolve_parameters(struct sqlite_statement *statement)
     }
 }
 
-// NULL where SQLite refuses the text.
+// NULL: SQLite refuses the text.
 static struct sqlite_statement *prepare(struct sqlite *sqlite, const char *sql, bool once)
 {
     sqlite3_stmt *stmt = NULL;
@@ -87,7 +88,7 @@ static void end(struct sqlite_statement *statement)
     free(statement);
 }
 
-// An idle one for the text, of those that are kept. NULL where SQLite refuses the text.
+// An idle statement for the text, from the kept ones or newly prepared. NULL: SQLite refuses the text.
 static struct sqlite_statement *keep(struct sqlite *sqlite, const char *sql)
 {
     struct sqlite_statement *statement = find(sqlite, sql);
@@ -129,7 +130,7 @@ static enum errc bind(struct sqlite *sqlite, sqlite3_stmt *stmt, int index, cons
     return code == SQLITE_OK ? OK : sqlite_failed(sqlite, err);
 }
 
-// A statement for the text, with the values bound, marked as in use.
+// Takes a statement for the text, binds the values and marks it as in use.
 static enum errc start(struct sqlite *sqlite, struct sqlite_statement **out, const char *sql, bool once,
                        const struct db_value *values, size_t count, struct err *err)
 {
@@ -142,17 +143,17 @@ static enum errc start(struct sqlite *sqlite, struct sqlite_statement **out, con
         return sqlite_failed(sqlite, err);
     }
     REQUIRE(count == statement->parameter_count);
-    enum errc result = OK;
-    for (size_t i = 0; i < count && result == OK; i++) {
-        result = bind(sqlite, statement->stmt, statement->parameters[i], &values[i], err);
+    enum errc rc = OK;
+    for (size_t i = 0; i < count && rc == OK; i++) {
+        rc = bind(sqlite, statement->stmt, statement->parameters[i], &values[i], err);
     }
-    if (result == OK) {
+    if (rc == OK) {
         statement->in_use = true;
         *out = statement;
     } else if (once) {
         end(statement);
     }
-    return result;
+    return rc;
 }
 
 static void stop(struct sqlite_statement *statement)
@@ -161,22 +162,22 @@ static void stop(struct sqlite_statement *statement)
         end(statement);
         return;
     }
-    sqlite3_reset(statement->stmt); // repeats the failure that the step has told of
+    sqlite3_reset(statement->stmt); // returns the failure that the step already reported
     statement->in_use = false;
 }
 
-enum errc sqlite_steer(struct sqlite *sqlite, const char *sql, struct err *err)
+enum errc sqlite_control(struct sqlite *sqlite, const char *sql, struct err *err)
 {
     struct sqlite_statement *statement = NULL;
-    enum errc result = start(sqlite, &statement, sql, false, NULL, 0, err);
-    if (result != OK) {
-        return result;
+    enum errc rc = start(sqlite, &statement, sql, false, NULL, 0, err);
+    if (rc != OK) {
+        return rc;
     }
     if (sqlite3_step(statement->stmt) != SQLITE_DONE) {
-        result = sqlite_failed(sqlite, err);
+        rc = sqlite_failed(sqlite, err);
     }
     stop(statement);
-    return result;
+    return rc;
 }
 
 static enum errc query(struct db *db, struct db_rows *rows, const char *sql, bool once,
@@ -185,12 +186,12 @@ static enum errc query(struct db *db, struct db_rows *rows, const char *sql, boo
     struct sqlite *sqlite = sqlite_of(db);
     REQUIRE(sqlite->in_transaction);
     struct sqlite_statement *statement = NULL;
-    const enum errc result = start(sqlite, &statement, sql, once, values, count, err);
-    if (result == OK) {
+    const enum errc rc = start(sqlite, &statement, sql, once, values, count, err);
+    if (rc == OK) {
         sqlite->rows_open++;
         rows->statement = statement;
     }
-    return result;
+    return rc;
 }
 
 enum errc sqlite_query(struct db *db, struct db_rows *rows, const char *sql, const struct db_value *values,

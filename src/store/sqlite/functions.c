@@ -1,8 +1,8 @@
-// SQL functions of our own, for steps of the schema. Any thread.
+// Our own SQL functions, for schema steps. Any thread.
 #include <sqlite3.h>
 
 #include "domain/email.h"
-#include "store/sqlite.h"
+#include "store/sqlite/sqlite.h"
 
 // email_fold(text)
 static void fold(sqlite3_context *context, int count, sqlite3_value **values)
