@@ -1,8 +1,8 @@
-// See attempt.h. Loop thread. The body goes out byte for byte as the outbox holds it: it is what was signed,
-// and what every retry sends again.
+// See attempt.h. Each attempt at an event signs and sends the outbox's body, byte for byte.
 #include "delivery/attempt.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/require.h"
@@ -13,14 +13,14 @@
 #include "net/url.h"
 #include "store/sealed.h"
 
-// Nobody reads the answer; this much lets a connection with a chatty endpoint be kept.
+// The answer's body is not used. Reading this much of it keeps the connection to a talkative endpoint open.
 #define RESPONSE_BYTES_MAX ((size_t)16 * 1024)
 #define STATUS_GONE 410
 
 #define SECRETS_CLEANUP __attribute__((cleanup(secrets_wipe)))
 
 struct secrets {
-    struct secret items[2]; // the new one, then the replaced one while it still counts
+    struct secret items[2]; // the new one, then the replaced one while it is valid
     size_t count;
 };
 
@@ -31,13 +31,36 @@ static void secrets_wipe(struct secrets *secrets)
     }
 }
 
-static enum errc open_secret(struct sending *sending, const struct keyring *keyring, struct sealed sealed,
+struct attempt *attempt_new(void)
+{
+    struct attempt *attempt = calloc(1, sizeof(*attempt));
+    REQUIRE(attempt);
+    list_init(&attempt->link);
+    return attempt;
+}
+
+void attempt_free(struct attempt *attempt)
+{
+    REQUIRE(!list_linked(&attempt->link));
+    http_call_release(&attempt->call);
+    arena_release(&attempt->arena);
+    free(attempt);
+}
+
+void attempt_free_all(struct list *attempts)
+{
+    while (!list_empty(attempts)) {
+        attempt_free(CONTAINER_OF(list_take_first(attempts), struct attempt, link));
+    }
+}
+
+static enum errc open_secret(struct attempt *attempt, const struct keyring *keyring, struct sealed sealed,
                              struct secrets *secrets, struct err *err)
 {
     char *plain = NULL;
     size_t plain_bytes = 0;
-    enum errc rc = seal_open(&keyring->master, &sending->arena,
-                             sealed_context(&sending->arena, SEALED_WEBHOOK, &sending->merchant.id), sealed,
+    enum errc rc = seal_open(&keyring->master, &attempt->arena,
+                             sealed_context(&attempt->arena, SEALED_WEBHOOK, &attempt->merchant.id), sealed,
                              &plain, &plain_bytes, err);
     if (rc == OK) {
         REQUIRE(plain_bytes <= SECRET_BYTES_MAX);
@@ -46,58 +69,58 @@ static enum errc open_secret(struct sending *sending, const struct keyring *keyr
     return rc;
 }
 
-static enum errc open_secrets(struct sending *sending, const struct keyring *keyring, int64_t now_us,
+static enum errc open_secrets(struct attempt *attempt, const struct keyring *keyring, int64_t now_us,
                               struct secrets *secrets, struct err *err)
 {
-    const struct merchant *merchant = &sending->merchant;
+    const struct merchant *merchant = &attempt->merchant;
     struct sealed present = {merchant->webhook_secret, merchant->webhook_secret_bytes};
     struct sealed replaced = {merchant->webhook_secret_old, merchant->webhook_secret_old_bytes};
-    enum errc rc = open_secret(sending, keyring, present, secrets, err);
+    enum errc rc = open_secret(attempt, keyring, present, secrets, err);
     if (rc == OK && replaced.data && now_us < merchant->webhook_secret_old_until_us) {
-        rc = open_secret(sending, keyring, replaced, secrets, err);
+        rc = open_secret(attempt, keyring, replaced, secrets, err);
     }
     return rc;
 }
 
-static enum errc sign(struct sending *sending, const struct keyring *keyring, int64_t now_us,
+static enum errc sign(struct attempt *attempt, const struct keyring *keyring, int64_t now_us,
                       const char *event_id, struct signature *signature, struct err *err)
 {
     const struct signature_input input = {
         .event_id = event_id,
         .timestamp_s = now_us / US_PER_S,
-        .body = sending->event.body,
-        .body_bytes = strlen(sending->event.body),
+        .body = attempt->event.body,
+        .body_bytes = strlen(attempt->event.body),
     };
     SECRETS_CLEANUP struct secrets secrets = {.count = 0};
-    enum errc rc = open_secrets(sending, keyring, now_us, &secrets, err);
-    return rc == OK ? signature_make(&input, secrets.items, secrets.count, &sending->arena, signature, err)
+    enum errc rc = open_secrets(attempt, keyring, now_us, &secrets, err);
+    return rc == OK ? signature_make(&input, secrets.items, secrets.count, &attempt->arena, signature, err)
                     : rc;
 }
 
-static size_t fill_headers(struct sending *sending, const char *event_id, int64_t now_us,
+static size_t fill_headers(struct attempt *attempt, const char *event_id, int64_t now_us,
                            const struct signature *signature)
 {
-    const char *timestamp = arena_printf(&sending->arena, "%" PRId64, now_us / US_PER_S);
+    const char *timestamp = arena_printf(&attempt->arena, "%" PRId64, now_us / US_PER_S);
     const struct http_header headers[] = {
         {"Content-Type", "application/json"},
         {"X-Event-Id", event_id},
-        {"X-Event-Type", sending->event.type},
+        {"X-Event-Type", attempt->event.type},
         {"X-Payments-Timestamp", timestamp},
         {"X-Payments-Signature", signature->payments},
         {"webhook-id", event_id},
         {"webhook-timestamp", timestamp},
         {"webhook-signature", signature->standard},
     };
-    _Static_assert(COUNT_OF(headers) <= SENDING_HEADERS_MAX, "they have room");
-    memcpy(sending->headers, headers, sizeof(headers));
+    _Static_assert(COUNT_OF(headers) <= ATTEMPT_HEADERS_MAX, "they have room");
+    memcpy(attempt->headers, headers, sizeof(headers));
     return COUNT_OF(headers);
 }
 
-enum errc attempt_prepare(struct sending *sending, const struct keyring *keyring, const struct config *config,
+enum errc attempt_prepare(struct attempt *attempt, const struct keyring *keyring, const struct config *config,
                           int64_t now_us, struct err *err)
 {
     struct url url;
-    enum errc rc = url_parse(sending->merchant.webhook_url, &sending->arena, &url, err);
+    enum errc rc = url_parse(attempt->merchant.webhook_url, &attempt->arena, &url, err);
     if (rc == OK && !config->webhook_allow_http && !text_equal(url.scheme, "https")) {
         rc = err_set(err, ERR_FORBIDDEN, "http is not allowed");
     }
@@ -105,20 +128,20 @@ enum errc attempt_prepare(struct sending *sending, const struct keyring *keyring
         return rc;
     }
     char id[UUID_TEXT_BYTES];
-    uuid_format(&sending->event.id, id);
-    const char *event_id = arena_strdup(&sending->arena, id);
+    uuid_format(&attempt->event.id, id);
+    const char *event_id = arena_strdup(&attempt->arena, id);
     struct signature signature;
-    rc = sign(sending, keyring, now_us, event_id, &signature, err);
+    rc = sign(attempt, keyring, now_us, event_id, &signature, err);
     if (rc != OK) {
         return rc;
     }
-    sending->call = (struct http_call){
+    attempt->call = (struct http_call){
         .method = "POST",
-        .url = sending->merchant.webhook_url,
-        .headers = sending->headers,
-        .header_count = fill_headers(sending, event_id, now_us, &signature),
-        .body = sending->event.body,
-        .body_bytes = strlen(sending->event.body),
+        .url = attempt->merchant.webhook_url,
+        .headers = attempt->headers,
+        .header_count = fill_headers(attempt, event_id, now_us, &signature),
+        .body = attempt->event.body,
+        .body_bytes = strlen(attempt->event.body),
         .timeout_ms = config->webhook_timeout_ms,
         .response_bytes_max = RESPONSE_BYTES_MAX,
         .status_decides = true,
@@ -127,17 +150,17 @@ enum errc attempt_prepare(struct sending *sending, const struct keyring *keyring
     return OK;
 }
 
-// Headers without an end are an answer too: their status is all that is of interest.
+// Endless headers are an answer too: only the status matters.
 bool attempt_answered(const struct http_call *call)
 {
     return call->status > 0 && (call->result == HTTP_DONE || call->result == HTTP_TOO_LARGE);
 }
 
-static struct outbox_attempt failed(struct sending *sending, const struct retry_schedule *schedule,
+static struct outbox_attempt failed(struct attempt *attempt, const struct retry_schedule *schedule,
                                     int64_t asked_us, int64_t now_us, uint32_t random32)
 {
     int64_t delay_us = 0;
-    bool again = retry_webhook_delay_us(schedule, sending->event.attempts + 1, asked_us, random32, &delay_us);
+    bool again = retry_webhook_delay_us(schedule, attempt->event.attempts + 1, asked_us, random32, &delay_us);
     return (struct outbox_attempt){
         .outcome = again ? OUTBOX_RETRY : OUTBOX_DEAD,
         .at_us = now_us,
@@ -145,44 +168,44 @@ static struct outbox_attempt failed(struct sending *sending, const struct retry_
     };
 }
 
-static const char *describe(struct sending *sending)
+static const char *describe(struct attempt *attempt)
 {
-    const struct http_call *call = &sending->call;
+    const struct http_call *call = &attempt->call;
     if (!attempt_answered(call)) {
         return call->result == HTTP_FORBIDDEN ? "address not allowed"
-                                              : arena_strdup(&sending->arena, call->error);
+                                              : arena_strdup(&attempt->arena, call->error);
     }
     bool redirect = call->status >= 300 && call->status < 400;
-    return arena_printf(&sending->arena, "the endpoint answered %d%s", call->status,
+    return arena_printf(&attempt->arena, "the endpoint answered %d%s", call->status,
                         redirect ? "; redirects are not followed" : "");
 }
 
-struct outbox_attempt attempt_read(struct sending *sending, const struct retry_schedule *schedule,
+struct outbox_attempt attempt_read(struct attempt *attempt, const struct retry_schedule *schedule,
                                    int64_t now_us, uint32_t random32)
 {
-    const struct http_call *call = &sending->call;
+    const struct http_call *call = &attempt->call;
     bool answered = attempt_answered(call);
-    struct outbox_attempt attempt;
+    struct outbox_attempt result;
     if (answered && call->status >= 200 && call->status < 300) {
         return (struct outbox_attempt){
             .outcome = OUTBOX_DELIVERED, .at_us = now_us, .status_code = call->status};
     }
     if (answered && call->status == STATUS_GONE) {
-        attempt = (struct outbox_attempt){
-            .outcome = OUTBOX_GONE, .at_us = now_us, .merchant_updated_us = sending->merchant.updated_us};
+        result = (struct outbox_attempt){
+            .outcome = OUTBOX_GONE, .at_us = now_us, .merchant_updated_us = attempt->merchant.updated_us};
     } else {
         int64_t asked_us = answered ? retry_after_us(http_call_header(call, "Retry-After"), now_us) : 0;
-        attempt = failed(sending, schedule, asked_us, now_us, random32);
+        result = failed(attempt, schedule, asked_us, now_us, random32);
     }
-    attempt.status_code = answered ? call->status : 0;
-    attempt.error = describe(sending);
-    return attempt;
+    result.status_code = answered ? call->status : 0;
+    result.error = describe(attempt);
+    return result;
 }
 
-struct outbox_attempt attempt_fail(struct sending *sending, const struct retry_schedule *schedule,
+struct outbox_attempt attempt_fail(struct attempt *attempt, const struct retry_schedule *schedule,
                                    const char *why, int64_t now_us, uint32_t random32)
 {
-    struct outbox_attempt attempt = failed(sending, schedule, 0, now_us, random32);
-    attempt.error = arena_strdup(&sending->arena, why);
-    return attempt;
+    struct outbox_attempt result = failed(attempt, schedule, 0, now_us, random32);
+    result.error = arena_strdup(&attempt->arena, why);
+    return result;
 }

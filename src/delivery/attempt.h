@@ -1,24 +1,57 @@
-// One attempt: the request that an event becomes, and what an answer means. Loop thread; no I/O here.
+// One attempt at one event: a claim makes it on a database thread; then it belongs to the loop until its
+// result is recorded. Here are its parts that need no I/O: the request that an event becomes, and what the
+// answer means.
 #pragma once
 
+#include "base/arena.h"
 #include "base/config.h"
 #include "base/keyring.h"
-#include "delivery/sending.h"
+#include "base/list.h"
 #include "domain/retry.h"
+#include "net/http_client.h"
+#include "store/merchants.h"
+#include "store/outbox.h"
+#include "store/store.h"
 
-// Fills the sending's call, all but `done`. An error says why it cannot be sent: ERR_CRYPTO, the merchant's
-// secret does not open; ERR_FORBIDDEN, the URL is http:// and the operator does not allow it (any more);
-// ERR_VALIDATION, it is no URL.
-enum errc attempt_prepare(struct sending *sending, const struct keyring *keyring, const struct config *config,
+#define ATTEMPT_HEADERS_MAX 8
+
+struct sender;
+
+struct attempt {
+    struct list link; // in the claim, then in one of the sender's lists
+    struct sender *sender;
+    struct arena arena;        // holds what the rows, the call and the result point to
+    struct outbox_event event; // next_attempt_us is the end of the lease
+    struct merchant merchant;  // as claimed: every attempt uses the present URL and secret
+    struct http_call call;
+    struct http_header headers[ATTEMPT_HEADERS_MAX];
+    struct outbox_attempt result;
+    bool recorded;
+    struct store_job record;
+};
+
+// Any thread.
+struct attempt *attempt_new(void);
+// Wipes and frees it. It must be in no list, and its call and its job must have ended.
+void attempt_free(struct attempt *attempt);
+// Frees all of a list.
+void attempt_free_all(struct list *attempts);
+
+// The rest: loop thread.
+
+// Fills the attempt's call, except `done`. An error says why it cannot be sent. ERR_CRYPTO: the merchant's
+// secret does not open; ERR_FORBIDDEN: the URL is http:// and the operator does not allow it (any more);
+// ERR_VALIDATION: it is not a URL.
+enum errc attempt_prepare(struct attempt *attempt, const struct keyring *keyring, const struct config *config,
                           int64_t now_us, struct err *err) MUST_CHECK;
 
-// Whether the endpoint answered. Whatever becomes of the body is of no interest.
+// Whether the endpoint answered. What happens to the body does not matter.
 bool attempt_answered(const struct http_call *call);
 
-// What the call's end means for the event. Text into the sending's arena.
-struct outbox_attempt attempt_read(struct sending *sending, const struct retry_schedule *schedule,
+// What the call's end means for the event. Text into the attempt's arena.
+struct outbox_attempt attempt_read(struct attempt *attempt, const struct retry_schedule *schedule,
                                    int64_t now_us, uint32_t random32);
 
-// What an event becomes that could not be sent.
-struct outbox_attempt attempt_fail(struct sending *sending, const struct retry_schedule *schedule,
+// The result of an attempt that could not be sent, for this reason.
+struct outbox_attempt attempt_fail(struct attempt *attempt, const struct retry_schedule *schedule,
                                    const char *why, int64_t now_us, uint32_t random32);

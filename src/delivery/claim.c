@@ -1,9 +1,9 @@
-// See claim.h. Database thread; the loop's memory that it reads lies still until the job is done.
+// See claim.h. Database thread; the loop does not change the memory that the job reads until it is done.
 //
-// Fair: merchants take turns, in the order of their ids, going on where the claim before stopped, and none
-// gets beyond its share. So one with 100,000 due events, or whose endpoint hangs, takes its share of what is
-// in flight and no more of the others' time. Bounded: a claim visits so many merchants, makes so many rows
-// wait, and leaves the rest of the walk for later.
+// Fair: merchants take turns in the order of their ids, each claim goes on where the last one stopped, and no
+// merchant gets more than its share. So a merchant with 100,000 due events, or with an endpoint that hangs,
+// takes its share of the places in flight and delays nobody else. Bounded: a claim visits a limited number of
+// merchants, parks a limited number of rows, and leaves the rest of the walk to the next claim.
 #include "delivery/claim.h"
 
 #include <string.h>
@@ -12,7 +12,7 @@
 
 #define VISITS_MAX 1000 // about 3 ms of the writer's time
 
-struct claim_walk claim_walk_behind(const struct uuid *merchant_id)
+struct claim_walk claim_walk_after(const struct uuid *merchant_id)
 {
     return (struct claim_walk){.start = *merchant_id, .at = *merchant_id, .next_due_us = INT64_MAX};
 }
@@ -26,14 +26,14 @@ static int64_t busy_with(const struct claim *claim, const struct uuid *merchant_
     return count;
 }
 
-static void due_at(struct claim *claim, int64_t due_us)
+static void note_due(struct claim *claim, int64_t due_us)
 {
     if (due_us < claim->to.next_due_us) {
         claim->to.next_due_us = due_us;
     }
 }
 
-// Later and later; the others go on.
+// Delays a damaged event, the longer the older it is; the others go on.
 static enum errc set_aside(struct claim *claim, struct db *db, const struct outbox_event *event,
                            struct err *err)
 {
@@ -46,29 +46,28 @@ static enum errc set_aside(struct claim *claim, struct db *db, const struct outb
 static enum errc claim_one(struct claim *claim, struct db *db, const struct uuid *merchant_id, bool *has,
                            struct err *err)
 {
-    struct sending *sending = sending_new();
+    struct attempt *attempt = attempt_new();
     enum errc rc = outbox_claim(db, merchant_id, claim->now_us, claim->now_us + claim->lease_us,
-                                &sending->arena, &sending->event, has, err);
+                                &attempt->arena, &attempt->event, has, err);
     if (rc == OK && *has) {
-        rc = merchant_get(db, merchant_id, &sending->arena, &sending->merchant, err);
+        rc = merchant_get(db, merchant_id, &attempt->arena, &attempt->merchant, err);
     }
     if (db_take_damage(db)) {
-        rc = set_aside(claim, db, &sending->event, err);
-        *has = !uuid_is_nil(&sending->event.id); // else there is no telling what would be claimed next
-        sending_free(sending);
+        rc = set_aside(claim, db, &attempt->event, err);
+        *has = !uuid_is_nil(&attempt->event.id); // without its id it could be claimed again at once
+        attempt_free(attempt);
         return rc;
     }
     if (rc != OK || !*has) {
-        sending_free(sending);
+        attempt_free(attempt);
         return rc;
     }
-    list_append(&claim->sendings, &sending->link);
+    list_append(&claim->attempts, &attempt->link);
     claim->claimed++;
     return OK;
 }
 
-// Claims up to a merchant's share. Where that leaves something due, the end of one of those in flight leads
-// to the next claim.
+// Claims up to a merchant's share. If more is due, the end of one of its attempts starts the next claim.
 static enum errc claim_share(struct claim *claim, struct db *db, const struct uuid *merchant_id,
                              struct err *err)
 {
@@ -82,19 +81,20 @@ static enum errc claim_share(struct claim *claim, struct db *db, const struct uu
         if (!has) {
             int64_t first_us = INT64_MAX;
             rc = outbox_first_time(db, merchant_id, &first_us, err);
-            due_at(claim, first_us > claim->now_us ? first_us : INT64_MAX); // damage is for a later look
+            note_due(claim, first_us > claim->now_us ? first_us
+                                                     : INT64_MAX); // a damaged event is left to a later claim
             return rc;
         }
     }
     return OK;
 }
 
-// *again: this merchant has more to do than one visit may.
+// *again: the merchant has more rows to park than one visit may.
 static enum errc visit(struct claim *claim, struct db *db, const struct outbox_queue *queue, bool *again,
                        struct err *err)
 {
     if (queue->first_us > claim->now_us) {
-        due_at(claim, queue->first_us);
+        note_due(claim, queue->first_us);
         return OK;
     }
     if (queue->has_endpoint) {
@@ -106,12 +106,12 @@ static enum errc visit(struct claim *claim, struct db *db, const struct outbox_q
     return rc;
 }
 
-static bool is_behind_start(const struct claim_walk *walk, const struct uuid *merchant_id)
+static bool is_after_start(const struct claim_walk *walk, const struct uuid *merchant_id)
 {
     return memcmp(merchant_id->bytes, walk->start.bytes, sizeof(merchant_id->bytes)) > 0;
 }
 
-// One step of the walk: on to the next merchant, or around.
+// One step of the walk: on to the next merchant, or back to the first.
 static enum errc step(struct claim *claim, struct db *db, bool *again, struct err *err)
 {
     struct claim_walk *walk = &claim->to;
@@ -126,7 +126,7 @@ static enum errc step(struct claim *claim, struct db *db, bool *again, struct er
         walk->at = (struct uuid){0};
         return OK;
     }
-    if (!has || (walk->wrapped && is_behind_start(walk, &queue.merchant_id))) {
+    if (!has || (walk->wrapped && is_after_start(walk, &queue.merchant_id))) {
         walk->done = true;
         return OK;
     }
@@ -141,7 +141,7 @@ static enum errc step(struct claim *claim, struct db *db, bool *again, struct er
 enum errc claim_run(struct store_job *job, struct tx *tx, struct err *err)
 {
     struct claim *claim = CONTAINER_OF(job, struct claim, job);
-    sending_free_all(&claim->sendings); // of a run whose batch could not be committed
+    attempt_free_all(&claim->attempts); // left by a run that could not be committed
     claim->claimed = 0;
     claim->set_aside = 0;
     claim->to = claim->from;

@@ -1,18 +1,19 @@
-// The first side of the triangle: a job that takes due events out of the outbox, fairly between merchants.
+// The first step of a delivery (delivery.h): a job that claims due events in the outbox, fairly between
+// merchants.
 #pragma once
 
-#include "delivery/sending.h"
+#include "delivery/attempt.h"
 
-// Once around the merchants with open events in the order of their ids: from behind `start` to the last, then
-// from the first up to `start`. Where there are many, several claims share one walk.
+// A walk around all merchants with open events, in the order of their ids: those after `start` to the last,
+// then from the first to `start`. If there are many, several claims share one walk.
 struct claim_walk {
     struct uuid start;
     struct uuid at; // visited last
     int64_t visits;
     bool wrapped;
     bool done;
-    int64_t next_due_us; // when something of what was visited will be due, merchants that have their share
-                         // left out; INT64_MAX: nothing
+    int64_t next_due_us; // when the next event of the visited merchants is due, except of those that have
+                         // their share in flight; INT64_MAX: none
 };
 
 struct claim {
@@ -22,19 +23,19 @@ struct claim {
     int64_t now_us;
     int64_t lease_us;
     int64_t room;            // events to claim at most
-    int64_t endpoint_max;    // events of one merchant in flight at most, with those of `busy`
+    int64_t endpoint_max;    // events of one merchant in flight at most, including those in `busy`
     const struct uuid *busy; // the merchant of each event in flight
     size_t busy_count;
     // Out.
-    struct list sendings;
+    struct list attempts;
     int64_t claimed;
     int64_t set_aside;    // damaged events, or events of a damaged merchant
     struct uuid aside_id; // one of them
-    struct claim_walk to; // not done: the room, or this claim's share of the writer's time, was used up
+    struct claim_walk to; // not done: the claim ran out of room or of its share of the writer's time
 };
 
-// A new walk that begins behind that merchant (nil: at the first).
-struct claim_walk claim_walk_behind(const struct uuid *merchant_id);
+// A new walk that begins after that merchant (nil: with the first).
+struct claim_walk claim_walk_after(const struct uuid *merchant_id);
 
 // Database thread, in a transaction.
 enum errc claim_run(struct store_job *job, struct tx *tx, struct err *err);

@@ -1,13 +1,13 @@
-// Sends the outbox: claim (a transaction) -> POST -> record (a transaction). Loop thread; the jobs' own
-// functions run on a database thread. What is claimed is leased for longer than an attempt can take; whatever
-// ends this process, or keeps it from recording, the event comes back when its lease is over: at least once.
-// This file decides when to look; claim.c takes what is due, sender.c sends and records it, waiting.c tends
-// what has no endpoint.
+// See delivery.h. Loop thread; the jobs' functions run on a database thread. A claim leases its events for
+// longer than an attempt can take. If this process ends or cannot record a result, the event becomes due
+// again when its lease ends: so it is delivered at least once. This file decides when to look for due events;
+// claim.c claims them, attempt.c makes the request and reads the answer, sender.c sends and records, parked.c
+// looks after events without an endpoint.
 //
-// A look is one walk over the merchants with open events, in one claim or, where they are many, several. It
-// is taken when somebody wakes us, when an attempt ends, when something is due, and every SWEEP_US, as other
-// programs change the database too. At most one claim is under way, and a look that is asked for meanwhile
-// follows it, so nothing that wakes us is lost.
+// A look is one walk over the merchants with open events, in one claim or, if there are many, in several. It
+// happens when somebody wakes us, when an attempt ends, when an event is due, and every SWEEP_US, because
+// other programs change the database too. At most one claim is under way. A look that is asked for meanwhile
+// follows it, so no wake-up is lost.
 #include "delivery/delivery.h"
 
 #include <stdlib.h>
@@ -15,18 +15,17 @@
 #include "base/hourly.h"
 #include "base/log.h"
 #include "base/require.h"
-#include "base/text.h"
 #include "base/timefmt.h"
 #include "delivery/claim.h"
+#include "delivery/parked.h"
 #include "delivery/sender.h"
-#include "delivery/waiting.h"
 
 #define SWEEP_US (5 * US_PER_S)
-#define STORE_AGAIN_US (1 * US_PER_S)
+#define STORE_RETRY_US (1 * US_PER_S)
 #define LEASE_BEYOND_US (30 * US_PER_S) // what recording may take
 #define CLAIM_MAX 128                   // events of one claim: about 2 ms of the writer's time
-// A walk costs the writer about 3 us a merchant. Behind a long one we rest ten times that, so that thousands
-// of merchants with failing endpoints take a tenth of the writer's time at most, however often we are woken.
+// A walk costs the writer about 3 us a merchant. After a long walk we rest ten times as long. So thousands of
+// merchants with failing endpoints take at most a tenth of the writer's time, however often we are woken.
 #define VISITS_FREE 100
 #define REST_US_PER_VISIT 30
 
@@ -36,15 +35,15 @@ struct delivery {
 
     struct store_job leases;
     struct claim claim;
-    struct waiting waiting;
-    bool leases_busy, claim_busy, waiting_busy; // the job is the store's
-    bool leases_over;                           // looks may begin
-    bool look_again;                            // asked for while a claim was under way
-    int64_t rest_until_us;                      // monotonic, as the next
-    int64_t waiting_due_us;
+    struct parked_sweep parked;
+    bool leases_busy, claim_busy, parked_busy; // the store has the job
+    bool leases_over;                          // looks may begin
+    bool look_again;                           // a look was asked for while a claim was under way
+    int64_t rest_until_us;                     // monotonic, like the next
+    int64_t parked_due_us;
     struct timer sweep;
     struct hourly set_aside;
-    struct uuid *busy; // the merchants of what is in flight, as a claim is told
+    struct uuid *busy; // the merchant of each attempt in flight, for the claim
 };
 
 static void sweep_in(struct delivery *delivery, int64_t delay_us)
@@ -67,11 +66,11 @@ static void claim_submit(struct delivery *delivery)
     claim->busy_count = sender_busy(&delivery->sender, delivery->busy);
     delivery->claim_busy = store_submit(delivery->options.store, &claim->job);
     if (!delivery->claim_busy) {
-        sweep_in(delivery, STORE_AGAIN_US);
+        sweep_in(delivery, STORE_RETRY_US);
     }
 }
 
-// Where there is no room, the end of an attempt looks again.
+// If there is no room, the end of an attempt looks again.
 static void look(struct delivery *delivery)
 {
     if (!delivery->leases_over || delivery->sender.draining) {
@@ -85,23 +84,23 @@ static void look(struct delivery *delivery)
     if (rest_us > 0) {
         sweep_in(delivery, rest_us);
     } else if (room_left(delivery) > 0) {
-        delivery->claim.from = claim_walk_behind(&delivery->claim.to.at);
+        delivery->claim.from = claim_walk_after(&delivery->claim.to.at);
         claim_submit(delivery);
     }
 }
 
-static void look_after_waiting(struct delivery *delivery)
+static void sweep_parked(struct delivery *delivery)
 {
     int64_t now_us = loop_mono_us(delivery->options.loop);
-    if (delivery->waiting_busy || now_us < delivery->waiting_due_us) {
+    if (delivery->parked_busy || now_us < delivery->parked_due_us) {
         return;
     }
-    delivery->waiting.now_us = loop_wall_us(delivery->options.loop);
-    delivery->waiting_busy = store_submit(delivery->options.store, &delivery->waiting.job);
-    delivery->waiting_due_us = now_us + SWEEP_US;
+    delivery->parked.now_us = loop_wall_us(delivery->options.loop);
+    delivery->parked_busy = store_submit(delivery->options.store, &delivery->parked.job);
+    delivery->parked_due_us = now_us + SWEEP_US;
 }
 
-// What to do behind a claim: go on with its walk, or rest until something is due or somebody asks.
+// After a claim: goes on with its walk, or rests until an event is due or somebody wakes us.
 static void after_claim(struct delivery *delivery)
 {
     struct claim *claim = &delivery->claim;
@@ -121,7 +120,7 @@ static void after_claim(struct delivery *delivery)
     }
 }
 
-static void tell_aside(struct delivery *delivery)
+static void log_set_aside(struct delivery *delivery)
 {
     const struct claim *claim = &delivery->claim;
     delivery->sender.stats.set_aside_total += claim->set_aside;
@@ -142,10 +141,10 @@ static void claim_done(struct store_job *job)
     struct delivery *delivery = CONTAINER_OF(claim, struct delivery, claim);
     delivery->claim_busy = false;
     if (job->result != OK || delivery->sender.draining) {
-        sending_free_all(&claim->sendings); // those that were claimed for a drain are left to their leases
+        attempt_free_all(&claim->attempts); // while draining they are left to their leases
     }
-    while (!list_empty(&claim->sendings)) {
-        sender_send(&delivery->sender, CONTAINER_OF(list_take_first(&claim->sendings), struct sending, link));
+    while (!list_empty(&claim->attempts)) {
+        sender_send(&delivery->sender, CONTAINER_OF(list_take_first(&claim->attempts), struct attempt, link));
     }
     if (delivery->sender.draining) {
         return;
@@ -153,28 +152,28 @@ static void claim_done(struct store_job *job)
     if (job->result != OK) {
         LOG(LOG_ERROR, "cannot read which webhooks are due, will try again",
             LOG_STR("error", job->err.message));
-        sweep_in(delivery, STORE_AGAIN_US);
+        sweep_in(delivery, STORE_RETRY_US);
         return;
     }
-    tell_aside(delivery);
-    look_after_waiting(delivery);
+    log_set_aside(delivery);
+    sweep_parked(delivery);
     after_claim(delivery);
 }
 
-static void waiting_done(struct store_job *job)
+static void parked_done(struct store_job *job)
 {
-    struct waiting *waiting = CONTAINER_OF(job, struct waiting, job);
-    struct delivery *delivery = CONTAINER_OF(waiting, struct delivery, waiting);
-    delivery->waiting_busy = false;
+    struct parked_sweep *sweep = CONTAINER_OF(job, struct parked_sweep, job);
+    struct delivery *delivery = CONTAINER_OF(sweep, struct delivery, parked);
+    delivery->parked_busy = false;
     if (job->result != OK) {
         LOG(LOG_ERROR, "cannot update waiting webhooks, will try again", LOG_STR("error", job->err.message));
         return;
     }
-    waiting->cursor = waiting->stopped_at;
-    if (waiting->more) {
-        delivery->waiting_due_us = 0;
+    sweep->cursor = sweep->next;
+    if (sweep->more) {
+        delivery->parked_due_us = 0;
     }
-    if (waiting->more || waiting->released) {
+    if (sweep->more || sweep->released) {
         look(delivery);
     }
 }
@@ -203,21 +202,17 @@ static void leases_done(struct store_job *job)
     }
     if (job->result != OK) {
         LOG(LOG_ERROR, "cannot resume unsent webhooks, will try again", LOG_STR("error", job->err.message));
-        sweep_in(delivery, STORE_AGAIN_US);
+        sweep_in(delivery, STORE_RETRY_US);
     }
     look(delivery);
 }
 
-// An embedded database has no other process that could hold a lease, so those there are were left by a crash.
+// This process is the only server of the database (db_driver.claim), so whatever is leased was left by a
+// process that ended.
 static void end_leases(struct delivery *delivery)
 {
-    if (text_starts_with(delivery->options.config->database, "sqlite:")) {
-        delivery->leases_busy = true;
-        store_submit_always(delivery->options.store, &delivery->leases);
-        return;
-    }
-    delivery->leases_over = true;
-    look(delivery);
+    delivery->leases_busy = true;
+    store_submit_always(delivery->options.store, &delivery->leases);
 }
 
 static void on_sweep(struct timer *timer)
@@ -241,14 +236,14 @@ static struct delivery *delivery_new(const struct delivery_options *options,
     sender_init(&delivery->sender, &delivery->options, schedule, on_ended);
     timer_init(&delivery->sweep, on_sweep);
     delivery->leases = (struct store_job){.queue = STORE_WRITE, .run = leases_run, .done = leases_done};
-    delivery->waiting.job =
-        (struct store_job){.queue = STORE_WRITE, .run = waiting_run, .done = waiting_done};
+    delivery->parked.job =
+        (struct store_job){.queue = STORE_WRITE, .run = parked_sweep_run, .done = parked_done};
     struct claim *claim = &delivery->claim;
     claim->job = (struct store_job){.queue = STORE_WRITE, .run = claim_run, .done = claim_done};
     claim->endpoint_max = options->config->webhook_endpoint_max;
     claim->lease_us = options->config->webhook_timeout_ms * US_PER_MS + LEASE_BEYOND_US;
     claim->busy = delivery->busy;
-    list_init(&claim->sendings);
+    list_init(&claim->attempts);
     return delivery;
 }
 
@@ -273,13 +268,13 @@ bool delivery_drain(struct delivery *delivery)
     timer_stop(delivery->options.loop, &delivery->sweep);
     sender_drain(&delivery->sender);
     return delivery->sender.stats.in_flight == 0 && !delivery->leases_busy && !delivery->claim_busy &&
-           !delivery->waiting_busy;
+           !delivery->parked_busy;
 }
 
 void delivery_free(struct delivery *delivery)
 {
     timer_stop(delivery->options.loop, &delivery->sweep);
-    REQUIRE(!delivery->leases_busy && !delivery->claim_busy && !delivery->waiting_busy);
+    REQUIRE(!delivery->leases_busy && !delivery->claim_busy && !delivery->parked_busy);
     sender_release(&delivery->sender);
     free(delivery->busy);
     free(delivery);

@@ -1,5 +1,5 @@
-// Sends the outbox: claim (a transaction) -> POST -> record (a transaction). At least once, in order within a
-// transaction id, one endpoint never delaying another. Loop thread.
+// Delivers the outbox's events: claim (a transaction) -> POST -> record (a transaction). At least once, in
+// order within a transaction id, and no endpoint delays another. Loop thread.
 #pragma once
 
 #include "base/config.h"
@@ -20,16 +20,16 @@ struct delivery_options {
     struct random *random;
 };
 
-// Takes up what is open and goes on until delivery_drain. ERR_CONFIG for a bad schedule.
+// Delivers what is open and what is added, until delivery_drain. ERR_CONFIG: the schedule is not valid.
 enum errc delivery_start(const struct delivery_options *options, struct delivery **delivery,
                          struct err *err) MUST_CHECK;
-// Something was appended or an endpoint changed: look now instead of at the next sweep.
+// An event was appended or an endpoint changed: looks now instead of at the next sweep.
 void delivery_wake(struct delivery *delivery);
-// Starts nothing new; in-flight ones are recorded. True once none is in flight. Where the patience for that
-// ends before, closing the HTTP client and then the store ends them: what had no answer is sent again by the
-// next process.
+// Starts no new attempts; those in flight are recorded. True once none is in flight. A caller that cannot
+// wait so long closes the HTTP client and then the store; the next process repeats attempts that had no
+// answer.
 bool delivery_drain(struct delivery *delivery);
-// Only when nothing is in flight any more.
+// Only after delivery_drain returned true.
 void delivery_free(struct delivery *delivery);
 
 struct delivery_stats {

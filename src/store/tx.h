@@ -27,4 +27,9 @@ struct tx {
 };
 
 // Random bits, to spread times.
-uint32_t tx_random32(const struct tx *tx);
+static inline uint32_t tx_random32(const struct tx *tx)
+{
+    uint32_t value = 0;
+    tx->random->fill(tx->random, &value, sizeof(value));
+    return value;
+}

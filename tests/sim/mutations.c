@@ -177,14 +177,14 @@ WRAPPED(enum errc, reply_insert, struct db *db, const struct uuid *subject_id,
     return __real_reply_insert(db, subject_id, reply, now_us, fresh, err);
 }
 
-WRAPPED(struct outbox_attempt, attempt_read, struct sending *sending, const struct retry_schedule *schedule,
+WRAPPED(struct outbox_attempt, attempt_read, struct attempt *attempt, const struct retry_schedule *schedule,
         int64_t now_us, uint32_t random32)
 {
     if (mutated("sent-is-delivered")) {
-        sending->call.result = HTTP_DONE;
-        sending->call.status = 200;
+        attempt->call.result = HTTP_DONE;
+        attempt->call.status = 200;
     }
-    return __real_attempt_read(sending, schedule, now_us, random32);
+    return __real_attempt_read(attempt, schedule, now_us, random32);
 }
 
 WRAPPED(void, stripe_answer_read, struct provider_call *call)
