@@ -117,7 +117,7 @@ enum errc export_answer(struct request *request, struct tx *tx, const struct uui
     }
     if (listing_query_of(request, owner, &query)) {
         if (export->pieces > 0) {
-            listing_behind(&query, &export->behind);
+            listing_below(&query, &export->behind);
         }
         DB_ROWS(rows);
         rc = listing_rows(tx->db, &query, PIECE_ROWS_MAX + 1, &rows, err);

@@ -197,7 +197,7 @@ static void read_cursor(struct request *request)
     struct uuid *last = ARENA_NEW(request->arena, struct uuid);
     const struct keyring *keyring = api_options(request->api)->keyring;
     if (cursor_read(keyring, input->query.listing->name, text, last)) {
-        listing_behind(&input->query, last);
+        listing_below(&input->query, last);
     } else {
         problem(request, "cursor", "must be a meta.next_cursor from this list");
     }

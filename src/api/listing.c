@@ -78,7 +78,7 @@ static enum errc turn_to_page(struct request *request, struct tx *tx, struct lis
     struct uuid *last = ARENA_NEW(request->arena, struct uuid);
     enum errc rc = listing_nth(tx->db, query, before, last, has, err);
     if (rc == OK && *has) {
-        listing_behind(query, last);
+        listing_below(query, last);
     }
     return rc;
 }

@@ -1,5 +1,5 @@
-// API keys. A row says who a key belongs to and what it may do; the key itself cannot be had from it. A
-// revoked row stays, so that the audit log's prefixes keep their meaning. Database thread.
+// API keys. A row says whom a key belongs to and what it may do; the key cannot be computed from it. A
+// revoked row stays, so that the prefixes in the audit log keep their meaning. Database thread.
 #include "store/api_keys.h"
 
 #include "store/columns.h"
@@ -21,7 +21,7 @@
 #define COLUMN_VALUE_SCOPES(field) DB_I64(row->field)
 #define COLUMN_READ_SCOPES(field) row->field = (uint32_t)db_i64(from, column++)
 
-// Their names in a query of several tables.
+// Their names in a query that joins tables.
 #define NAME_OF_KEY(name, type, field) "k." #name
 #define NEXT_NAME_OF_KEY(name, type, field) ", k." #name
 #define NAMES COLUMNS(NAME_OF_KEY, NEXT_NAME_OF_KEY)

@@ -18,20 +18,21 @@ struct api_key {
 
 enum errc api_key_insert(struct db *db, const struct api_key *key, struct err *err) MUST_CHECK;
 
-// The key with this hash and, of its merchant, what authentication needs. ERR_NOT_FOUND.
+// What authentication needs to know about a key's merchant.
 struct api_key_owner {
     bool merchant_active;
     bool is_admin;
 };
+// Finds a key by its hash. ERR_NOT_FOUND.
 enum errc api_key_find(struct db *db, const uint8_t hash[32], struct arena *arena, struct api_key *key,
                        struct api_key_owner *owner, struct err *err) MUST_CHECK;
 
-// By id (UUID text) or shown prefix. At most `max` matches, newest first.
+// Finds keys by id (UUID text) or prefix: at most `max`, newest first.
 enum errc api_key_search(struct db *db, const char *id_or_prefix, struct arena *arena, struct api_key *keys,
                          size_t max, size_t *count, struct err *err) MUST_CHECK;
-// All keys of a merchant (nil: of all), newest first.
+// The keys of a merchant (nil: of all): at most `max`, newest first.
 enum errc api_key_list(struct db *db, const struct uuid *merchant_id, struct arena *arena,
                        struct api_key *keys, size_t max, size_t *count, struct err *err) MUST_CHECK;
-// *changed is false where it was revoked before.
+// *changed is false if it was revoked already.
 enum errc api_key_revoke(struct db *db, const struct uuid *id, int64_t now_us, bool *changed,
                          struct err *err) MUST_CHECK;

@@ -4,9 +4,9 @@
 //     merchant_id | key_prefix | detail | metadata | created_us
 //
 // where each field is its length in bytes as 8 big-endian bytes, then its bytes; a number is 8 big-endian
-// bytes, NULL is the length 2^64-1 and no bytes. So a changed, removed, inserted or moved row breaks the
-// chain from there on for everybody who lacks the pepper. Rows cut off the end do not show: that is what
-// heads are kept elsewhere for (api/audit_head.c). Invariant: seq counts from 1 without a gap. Database
+// bytes, NULL is the length 2^64-1 and no bytes. So without the pepper nobody can change, remove, insert or
+// move a row without breaking the chain from there on. The chain cannot show that rows were cut off its end,
+// so heads are kept elsewhere (api/audit_head.c). Invariant: seq counts from 1 without a gap. Database
 // thread.
 #include "store/audit.h"
 
@@ -18,7 +18,7 @@
 #define MAC_BYTES AUDIT_MAC_BYTES
 #define FIELD_COUNT 10
 
-// A row as it is covered by the mac; text NULL is SQL NULL.
+// What the mac covers of a row; NULL text is SQL NULL.
 struct chained {
     int64_t seq;
     struct uuid id;
@@ -141,7 +141,7 @@ enum errc audit_append(struct db *db, const uint8_t pepper[32], const struct aud
         DB_I64(row.created_us), DB_BYTES(mac, sizeof mac));
 }
 
-// Whether the row that `rows` stands on follows from the one with this seq and mac, which then become its
+// Whether the row that `rows` stands on follows the one with this seq and mac. If so, sets them to the row's
 // own.
 static bool row_holds(struct db_rows *rows, const uint8_t pepper[32], int64_t *seq, uint8_t mac[MAC_BYTES])
 {
@@ -163,7 +163,8 @@ static bool row_holds(struct db_rows *rows, const uint8_t pepper[32], int64_t *s
     db_fixed(rows, 10, stored, sizeof stored);
     uint8_t expected[MAC_BYTES];
     chain(pepper, mac, &row, expected);
-    bool damaged = db_take_damage(rows->db); // a text with a NUL inside too: the mac covers what is before it
+    bool damaged =
+        db_take_damage(rows->db); // such as a text with a NUL inside: the mac covers only what is before
     if (damaged || row.seq != *seq + 1 || !crypto_equal(stored, expected, MAC_BYTES)) {
         return false;
     }
@@ -220,7 +221,7 @@ void audit_read(struct db_rows *rows, struct arena *arena, struct audit_row *row
     };
 }
 
-// Keys that work write nearly all of the log; the rest has indexes of its own.
+// Successful authentications write nearly all of the log; the rest has its own indexes.
 #define RARE "event_type <> 'auth.success'"
 
 static const struct filter_word types[] = {

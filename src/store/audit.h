@@ -1,4 +1,4 @@
-// The audit log: rows that are only ever appended, each with an HMAC under the pepper over itself and the one
+// The audit log. Rows are only ever appended, and each has an HMAC under the pepper over itself and the row
 // before.
 #pragma once
 
@@ -14,32 +14,34 @@ struct audit_entry {
     const char *metadata_json; // NULL: {}
 };
 
-// Appends; must run in a write transaction (the chain's order is the database's).
+// Appends a row. Call it in a write transaction, which gives the rows their order.
 enum errc audit_append(struct db *db, const uint8_t pepper[32], const struct audit_entry *entry,
                        int64_t now_us, struct err *err) MUST_CHECK;
 
 #define AUDIT_MAC_BYTES 32
 
-// What the chain ends with: the newest row's number and mac; 0 and zeros where there is none.
+// The end of the chain: the newest row's number and mac; 0 and zeros if there is none.
 struct audit_head {
     int64_t seq;
     uint8_t mac[AUDIT_MAC_BYTES];
 };
 enum errc audit_head_read(struct db *db, struct audit_head *head, struct err *err) MUST_CHECK;
-// Whether a head of before is in the chain still; seq 0: whatever its number is. One of an empty log is.
+// Whether the chain still holds this earlier head; seq 0: under any number. Every chain holds an empty log's
+// head.
 enum errc audit_head_holds(struct db *db, const struct audit_head *head, bool *holds,
                            struct err *err) MUST_CHECK;
 
-// Walks the chain. *broken_seq is 0 where it holds, else the first row that does not; head is the last mac.
+// Walks the chain. *broken_seq is 0 if it is intact, or else the first wrong row's number; head is the last
+// correct mac.
 enum errc audit_verify(struct db *db, const uint8_t pepper[32], int64_t *count, int64_t *broken_seq,
                        uint8_t head[32], struct err *err) MUST_CHECK;
 
-// What is listed: `id` and `created_us` are the row's own.
+// A row as it is listed.
 struct audit_row {
     struct uuid id;
     struct audit_entry entry;
     int64_t created_us;
 };
 extern const struct listing audit_listing;
-// The row that a query in those columns stands on, into the arena.
+// Reads the row that a query in those columns stands on. Text into the arena.
 void audit_read(struct db_rows *rows, struct arena *arena, struct audit_row *row);

@@ -1,6 +1,6 @@
-// Group commit. The invariant: a job's result is OK only when what it wrote is durable, and a job whose
-// result is not OK has left nothing behind, nor has any other job seen it. The database thread that owns the
-// connection.
+// Group commit. The invariant: a job's result is OK only if what it wrote is durable. A job with another
+// result has changed nothing, and no other successful job has seen its changes. The database thread that owns
+// the connection.
 #include "store/batch.h"
 
 #include "base/require.h"
@@ -39,7 +39,7 @@ void batch_alone(const struct batch_source *source, struct db *db, struct store_
     }
 }
 
-// Not OK only where the whole transaction is lost.
+// Not OK only if the whole transaction is lost.
 static enum errc run_inside(const struct batch_source *source, struct db *db, struct store_job *job,
                             struct err *err)
 {
@@ -53,7 +53,7 @@ static enum errc run_inside(const struct batch_source *source, struct db *db, st
     }
     const enum errc undone = db->driver->rollback_to(db, err);
     if (undone != OK && errc_is_store(job->result)) {
-        *err = job->err; // why the transaction was lost, rather than that it was
+        *err = job->err; // the cause, rather than the failed rollback
     }
     return undone;
 }
@@ -98,7 +98,7 @@ void batch_write(const struct batch_source *source, struct db *db, struct list *
     if (run_together(source, db, jobs, &err) == OK) {
         return;
     }
-    // What a job decided is void too: it may have seen what an earlier one wrote.
+    // Jobs that failed by themselves are refused too: they may have seen what an earlier job wrote.
     batch_refuse(jobs, &err);
 }
 

@@ -4,7 +4,7 @@
 #include "domain/card.h"
 #include "store/listing.h"
 
-// The customer of this e-mail (folded) that is not gone. ERR_NOT_FOUND.
+// The customer with this e-mail (folded) who is not gone. ERR_NOT_FOUND.
 enum errc customer_by_email(struct db *db, const struct uuid *merchant_id, bool livemode, const char *email,
                             struct arena *arena, struct customer *customer, struct err *err) MUST_CHECK;
 // ERR_NOT_FOUND.
@@ -21,23 +21,23 @@ enum errc customer_set_gone(struct db *db, const struct uuid *id, int64_t now_us
 enum errc card_insert(struct db *db, const struct card *card, struct err *err) MUST_CHECK;
 // Writes every column that may change after the insert.
 enum errc card_update(struct db *db, const struct card *card, struct err *err) MUST_CHECK;
-// ERR_NOT_FOUND. merchant_id NULL: whoever's. Text into the arena.
+// ERR_NOT_FOUND. merchant_id NULL: any merchant's. Text into the arena.
 enum errc card_get(struct db *db, const struct uuid *id, const struct uuid *merchant_id, struct arena *arena,
                    struct card *card, struct err *err) MUST_CHECK;
-// The active card of this method (the provider's id of it), or the one that a request is saving from it, or
-// waits for its payer, for this e-mail (NULL: none). ERR_NOT_FOUND.
+// The active card of this payment method (the provider's id), or the one that a request for this e-mail
+// (NULL: none) is saving from it, or that waits for its payer. ERR_NOT_FOUND.
 enum errc card_by_method(struct db *db, const struct uuid *merchant_id, bool livemode, const char *method,
                          const char *email, struct arena *arena, struct card *card,
                          struct err *err) MUST_CHECK;
-// The card that the provider knows by this id; of several the active one. ERR_NOT_FOUND.
+// The card with this id at the provider; the active one if there are several. ERR_NOT_FOUND.
 enum errc card_by_ref(struct db *db, const struct uuid *merchant_id, bool livemode, const char *provider_ref,
                       struct arena *arena, struct card *card, struct err *err) MUST_CHECK;
-// The customer's active card of the number with this fingerprint: of several the one of this method, else
+// The customer's active card with this fingerprint. If there are several, the one of this method, or else
 // any. ERR_NOT_FOUND.
 enum errc card_by_fingerprint(struct db *db, const struct uuid *customer_id, const char *fingerprint,
                               const char *provider_ref, struct arena *arena, struct card *card,
                               struct err *err) MUST_CHECK;
-// The card that the provider's set-up of this id is of. ERR_NOT_FOUND.
+// The card of the provider's set-up with this id. ERR_NOT_FOUND.
 enum errc card_by_setup(struct db *db, const struct uuid *merchant_id, bool livemode, const char *setup_ref,
                         struct arena *arena, struct card *card, struct err *err) MUST_CHECK;
 // The open operations that save a card from this method, or for the provider's customer (NULL: none), look at
@@ -53,24 +53,24 @@ enum errc card_is_being_charged(struct db *db, const struct card *card, bool *ch
 // Whether the customer has an active default card.
 enum errc card_has_default(struct db *db, const struct uuid *customer_id, bool *has,
                            struct err *err) MUST_CHECK;
-// Makes this one the customer's default, and no other.
+// Makes this card the customer's only default.
 enum errc card_make_default(struct db *db, const struct card *card, int64_t now_us,
                             struct err *err) MUST_CHECK;
-// Makes the newest of the customer's active cards its default, where there is one.
+// Makes the customer's newest active card the default, if there is one.
 enum errc card_make_newest_default(struct db *db, const struct uuid *customer_id, int64_t now_us,
                                    struct err *err) MUST_CHECK;
-// Every active card of the customer becomes gone.
+// Makes every active card of the customer gone.
 enum errc cards_all_gone(struct db *db, const struct uuid *customer_id, int64_t now_us,
                          struct err *err) MUST_CHECK;
 
-// At most `max` active cards whose last month is this one (time_month) or before, and of which that was not
-// told yet, the oldest expiry first. Damaged ones are left out. Text into the arena.
+// Active cards whose last month is this one (time_month) or before, and whose merchant was not told of that
+// yet: the oldest expiry first, at most `max`. Leaves out damaged ones. Text into the arena.
 enum errc cards_expiring(struct db *db, int month, struct arena *arena, struct card *cards, size_t max,
                          size_t *count, struct err *err) MUST_CHECK;
-// It is told of the card's present expiry.
+// Records that the merchant was told of the card's present expiry.
 enum errc card_expiring_told(struct db *db, const struct card *card, struct err *err) MUST_CHECK;
 
 // A merchant's active cards.
 extern const struct listing card_listing;
-// The row that a query in those columns stands on. Text into the arena.
+// Reads the row that a query in those columns stands on. Text into the arena.
 enum errc card_read(struct db_rows *rows, struct arena *arena, struct card *card, struct err *err) MUST_CHECK;

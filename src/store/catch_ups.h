@@ -1,5 +1,5 @@
-// Accounts that are to be asked for the payments and refunds that this database may lack. A row stays until
-// its account has told all; while an operation of the kind that asks is open, the account is held.
+// Accounts that are asked for the payments and refunds that this database may lack. A row stays until its
+// account has answered completely. While an operation of the asking kind is open, the account is held.
 #pragma once
 
 #include "store/db.h"
@@ -7,13 +7,13 @@
 struct catch_up {
     struct uuid credential_id;
     int64_t from_s;     // what was made before is here
-    int64_t begun_us;   // what was settled before was so when this database was copied, if it is a copy
-    bool known;         // something was missing: this database is a restored one
+    int64_t begun_us;   // what was settled before was already so in the copy, if this database is a copy
+    bool known;         // something was missing: this database was restored
     bool payments_read; // the refunds are next
     const char *page;   // where to go on; NULL: at the newest
-    int64_t payments;   // how many were taken over
+    int64_t payments;   // how many were imported
     int64_t refunds;
-    int64_t left_out; // payments and refunds that could not be
+    int64_t left_out; // payments and refunds that could not be imported
 };
 
 // ERR_NOT_FOUND.
@@ -22,14 +22,14 @@ enum errc catch_up_get(struct db *db, const struct uuid *credential_id, struct a
 enum errc catch_up_put(struct db *db, const struct catch_up *catch_up, struct err *err) MUST_CHECK;
 enum errc catch_up_delete(struct db *db, const struct uuid *credential_id, struct err *err) MUST_CHECK;
 
-// Makes the rows of all credentials, from slack_s before they were made at the earliest. One that is there
-// begins anew, and no later than it did.
+// Makes a row for each of the credentials, from slack_s before they were made at the earliest. An existing
+// row begins anew, at the earlier of both times.
 enum errc catch_ups_begin(struct db *db, int64_t from_s, int64_t slack_s, int64_t now_us,
                           struct err *err) MUST_CHECK;
-// Opens the operations, of this kind, that ask the accounts of these rows; credential_id NULL: all.
+// Opens the operations of this kind that ask the accounts of these rows; credential_id NULL: all.
 enum errc catch_ups_ask(struct db *db, const char *kind, const struct uuid *credential_id, int64_t now_us,
                         struct err *err) MUST_CHECK;
-// Lets go of all, and of the operations.
+// Deletes all rows and their operations.
 enum errc catch_ups_end(struct db *db, const char *kind, struct err *err) MUST_CHECK;
 
 // Whether an operation of this kind is open for this merchant, in this mode or in either.

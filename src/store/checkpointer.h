@@ -15,16 +15,16 @@ struct checkpointer {
     bool started;
     atomic_int progress;
     struct job_queue orders;
-    struct list order; // the only one there ever is
+    struct list order; // the only order
 };
 
-// A keeper that was not opened yet may be stopped and destroyed.
+// After this, it may be stopped even if it was never opened.
 void checkpointer_init(struct checkpointer *checkpointer);
 enum errc checkpointer_open(struct checkpointer *checkpointer, const struct db_driver *driver,
                             const char *database, struct err *err) MUST_CHECK;
 enum errc checkpointer_start(struct checkpointer *checkpointer, struct err *err) MUST_CHECK;
 
-// After each batch, when its answers are out. The thread that owns `writer`.
+// Call after each batch, when its answers are out. The thread that owns `writer`.
 void checkpointer_tend(struct checkpointer *checkpointer, struct db *writer);
 
 // Waits for the thread and closes the connection.

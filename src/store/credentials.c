@@ -1,5 +1,5 @@
-// Provider credentials. Invariant: the version that an open operation was made with keeps its secret,
-// whatever was put or deleted since. Only sealed values pass through here. Database thread.
+// Queries on provider credentials. Invariant: the version that an open operation was made with keeps its
+// secret, even if it was replaced or deleted since. Only sealed values pass through here. Database thread.
 #include "store/credentials.h"
 
 #include "store/columns.h"
@@ -118,7 +118,7 @@ enum errc credential_versions_wipe(struct db *db, const struct uuid *credential_
         DB_ID(credential_id));
 }
 
-// Starts the walk: one row more than may be visited, to know of others.
+// Starts the walk. Asks for one row more than may be visited, to know whether there are others.
 #define ACCEPTED "webhook_secret IS NOT NULL AND (is_active = 1 OR updated_us > $1)"
 
 static enum errc query_webhooks(struct db *db, struct db_rows *rows, const struct uuid *merchant_id,

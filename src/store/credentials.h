@@ -1,5 +1,5 @@
-// A merchant's provider credentials: one row a mode, every secret key it ever had a version of its own,
-// because an operation is only ever retried with the version it was first sent with.
+// A merchant's provider credentials: one row for each mode. Every secret key that it ever had is a version,
+// because an operation is only retried with the version that it was first sent with.
 #pragma once
 
 #include "base/timefmt.h"
@@ -18,7 +18,7 @@ struct credential {
     int64_t updated_us;
 };
 
-// ERR_NOT_FOUND where there is none of that mode (also finds inactive ones).
+// Finds inactive ones, too. ERR_NOT_FOUND: there are none for that mode.
 enum errc credential_get(struct db *db, const struct uuid *merchant_id, const char *provider, bool livemode,
                          struct arena *arena, struct credential *credential, struct err *err) MUST_CHECK;
 // Both modes, at most 2 a provider, live first.
@@ -35,16 +35,15 @@ enum errc credential_version_get(struct db *db, const struct uuid *version_id, s
 enum errc credential_version_insert(struct db *db, const struct uuid *version_id,
                                     const struct uuid *credential_id, const uint8_t *sealed, size_t bytes,
                                     int64_t now_us, struct err *err) MUST_CHECK;
-// Wipes every version of this credential that is not its present one and that no open operation was made
-// with.
+// Wipes the versions of this credential that are neither its present one nor an open operation's.
 enum errc credential_versions_wipe(struct db *db, const struct uuid *credential_id,
                                    struct err *err) MUST_CHECK;
 
 // How long the webhook secret of deleted credentials is accepted.
 #define RETIRED_SECRET_US (30 * 24 * 3600 * US_PER_S)
-// Every webhook secret that is accepted (of any merchant and mode), for events that name no merchant: calls
-// visit until it returns false or `max` were seen; *more says that there are others. The sealed bytes are
-// valid during the call.
+// Calls `visit` for every accepted webhook secret (of any merchant and mode), for events that name no
+// merchant, until it returns false or `max` were visited; *more says that there are others. The sealed bytes
+// are valid during the call.
 struct credential_webhook {
     struct uuid credential_id;
     struct uuid merchant_id;

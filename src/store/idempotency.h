@@ -1,5 +1,5 @@
-// A key names one request for ever, within merchant, mode and kind; the first answer's bytes are kept beside
-// it, sealed.
+// An idempotency key belongs to one request for ever, within merchant, mode and kind. The first answer's
+// bytes are kept with it, sealed.
 #pragma once
 
 #include "store/db.h"
@@ -15,17 +15,17 @@ struct idempotency_key {
     int64_t created_us;
 };
 
-// *found is false where the key is new.
+// *found is false if the key is new.
 enum errc idempotency_find(struct db *db, const struct uuid *merchant_id, bool livemode, const char *kind,
-                           const char *key, struct idempotency_key *found_key, bool *found,
+                           const char *key, struct idempotency_key *row, bool *found,
                            struct err *err) MUST_CHECK;
 enum errc idempotency_insert(struct db *db, const struct idempotency_key *key, struct err *err) MUST_CHECK;
-// The same, unless the key names something already.
+// The same, unless the key is used already.
 enum errc idempotency_insert_free(struct db *db, const struct idempotency_key *key,
                                   struct err *err) MUST_CHECK;
 
-// The first answer to the request that made a subject, or to a later one that found it there (then under an
-// id of the answer's own), sealed (SEALED_REPLY).
+// The first answer to the request that made a subject, or to a later request that found it (then under an id
+// of the answer's own), sealed (SEALED_REPLY).
 struct stored_reply {
     int status;
     const uint8_t *sealed; // NULL: none is stored
@@ -33,10 +33,10 @@ struct stored_reply {
 };
 enum errc reply_get(struct db *db, const struct uuid *subject_id, struct arena *arena,
                     struct stored_reply *reply, struct err *err) MUST_CHECK;
-// Keeps the first: a later one for the same subject changes nothing, and *fresh is false.
+// Keeps the first answer: a later one for the same subject changes nothing, and *fresh is false.
 enum errc reply_insert(struct db *db, const struct uuid *subject_id, const struct stored_reply *reply,
                        int64_t now_us, bool *fresh, struct err *err) MUST_CHECK;
-// Removes the answers about subjects made before that time (at least 24 h ago, or repeats lose their first
-// answer too early), at most `max`; *removed says how many.
+// Removes answers about subjects made before that time, at most `max`; *removed is their number. The time
+// must be at least 24 h ago, or repeats lose their first answer too early.
 enum errc reply_prune(struct db *db, int64_t before_us, int64_t max, int64_t *removed,
                       struct err *err) MUST_CHECK;

@@ -1,5 +1,5 @@
-// Events from the provider: one row an event, so that the same one again changes nothing, for
-// longer than the provider can send it.
+// Events from the provider. There is one row for each, so that a repeated event changes nothing; it is kept
+// for longer than the provider repeats events.
 #pragma once
 
 #include "store/db.h"
@@ -15,19 +15,19 @@ struct inbox_event {
     int64_t received_us;
 };
 
-// *fresh is false where this event was recorded before: nothing changed.
+// *fresh is false if this event was recorded before: then nothing changes.
 enum errc inbox_record(struct db *db, const struct inbox_event *event, bool *fresh,
                        struct err *err) MUST_CHECK;
 
-// How many events a merchant has waiting for payments that are not there yet.
+// How many of a merchant's events wait for payments that do not exist yet.
 enum errc inbox_kept_count(struct db *db, const struct uuid *merchant_id, int64_t *count,
                            struct err *err) MUST_CHECK;
-// Waiting events whose payment is there now, each payment's oldest first, at most `max`.
+// The waiting events whose payment exists now, each payment's oldest first, at most `max`.
 enum errc inbox_ready(struct db *db, struct arena *arena, struct inbox_event *events, size_t max,
                       size_t *count, struct err *err) MUST_CHECK;
-// The event was applied: its body goes.
+// The event was applied: removes its body.
 enum errc inbox_done(struct db *db, const struct inbox_event *event, struct err *err) MUST_CHECK;
-// Events from before that time wait no more, at most `max` of them: their bodies go.
+// Events from before that time no longer wait: removes their bodies, at most `max`.
 enum errc inbox_give_up(struct db *db, int64_t before_us, size_t max, struct err *err) MUST_CHECK;
-// Forgets events from before that time, the oldest first, at most `max` of them.
+// Deletes events from before that time, the oldest first, at most `max`.
 enum errc inbox_prune(struct db *db, int64_t before_us, size_t max, struct err *err) MUST_CHECK;

@@ -1,4 +1,4 @@
-// See job_queue.h. Whatever a job holds is handed over with it, under the queue's mutex. Any thread.
+// See job_queue.h. The queue's mutex hands a job's memory over from one thread to the other. Any thread.
 #include "store/job_queue.h"
 
 #include "base/require.h"

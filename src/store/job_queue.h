@@ -15,13 +15,13 @@ struct job_queue {
 };
 
 void job_queue_init(struct job_queue *queue);
-// Must be empty, its threads gone.
+// It must be empty, and its threads must have ended.
 void job_queue_destroy(struct job_queue *queue);
 
 void job_queue_add(struct job_queue *queue, struct list *job);
 
-// Moves up to max jobs to the end of `taken`; waits for the first. Zero: the queue is closed and empty.
+// Waits for a job, then moves up to `max` jobs to the end of `taken`. Zero: the queue is closed and empty.
 size_t job_queue_take(struct job_queue *queue, struct list *taken, size_t max);
 
-// Who waits in job_queue_take gets what is left, then zero.
+// From now on job_queue_take returns what is left, then zero.
 void job_queue_close(struct job_queue *queue);

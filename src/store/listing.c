@@ -1,5 +1,5 @@
-// See listing.h. A list's SQL is a listing's own constants and numbers of parameters, never a byte of a
-// request. Database thread; listing_where and its like anywhere.
+// See listing.h. A list's SQL consists of the listing's constants and the numbers of parameters, never of
+// bytes from a request. Database thread; the functions that add conditions: any thread.
 #include "store/listing.h"
 
 #include <string.h>
@@ -40,16 +40,16 @@ void listing_since(struct listing_query *query, int64_t since_us, struct arena *
 
 void listing_until(struct listing_query *query, int64_t until_us, struct arena *arena)
 {
-    struct uuid behind = uuid_first_of((until_us + US_PER_MS - 1) / US_PER_MS);
-    listing_behind(query, arena_memdup(arena, &behind, sizeof(behind)));
+    struct uuid end = uuid_first_of((until_us + US_PER_MS - 1) / US_PER_MS);
+    listing_below(query, arena_memdup(arena, &end, sizeof(end)));
     if (until_us % US_PER_MS != 0) {
         listing_where(query, "created_us < :value", DB_I64(until_us));
     }
 }
 
-// The lowest of several, here and not in SQL: a database reads a range from one of two bounds and steps over
-// what is beyond the other.
-void listing_behind(struct listing_query *query, const struct uuid *id)
+// Takes the lower of two bounds here and not in SQL: given both, a database starts at one and steps over the
+// rows up to the other.
+void listing_below(struct listing_query *query, const struct uuid *id)
 {
     if (query->below == NULL || is_before(id, query->below)) {
         query->below = id;
@@ -88,7 +88,7 @@ static struct sql sql_begin(const struct listing_query *query)
     return sql;
 }
 
-// Appends SQL with its :value, :owner and :mode in place. Parameters: owner first, `value` is the value's.
+// Appends SQL and replaces :value, :owner and :mode. The owner is parameter 1; `value` is the value's number.
 static void put(struct sql *sql, const char *template, int mode, size_t value)
 {
     for (const char *at = template; *at != '\0';) {
@@ -117,7 +117,7 @@ static void put_condition(struct sql *sql, const char *template, int mode, size_
     put(sql, template, mode, value);
 }
 
-// One SELECT over one mode. Parameters are numbered in the order of sql_begin, in each arm alike.
+// One SELECT over one mode. Each arm numbers the parameters in the order of sql_begin.
 static void put_arm(struct sql *sql, const struct listing_query *query, const char *columns, int mode)
 {
     const struct listing *listing = query->listing;
@@ -185,7 +185,7 @@ enum errc listing_nth(struct db *db, const struct listing_query *query, int64_t 
                       bool *has, struct err *err)
 {
     struct sql sql SQL_CLEANUP = sql_begin(query);
-    put_arms(&sql, query, "id"); // from an index alone, where nothing else is asked for
+    put_arms(&sql, query, "id"); // an index alone can answer this, unless a filter needs other columns
     buf_add_str(&sql.text, " ORDER BY id DESC LIMIT 1");
     put_number(&sql, "OFFSET", count - 1);
     DB_ROWS(rows);

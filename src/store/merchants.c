@@ -1,5 +1,5 @@
-// Merchants. Admins are rows here too, so that their keys belong to somebody; lists of merchants leave them
-// out. Database thread.
+// Queries on merchants. Admins are rows of the same table, because a key needs an owner; lists of merchants
+// leave them out. Database thread.
 #include "store/merchants.h"
 
 #include "base/text.h"
@@ -37,7 +37,7 @@ static void read_row(struct db_rows *rows, struct arena *arena, struct merchant 
     COLUMN_READ(COLUMNS, rows);
 }
 
-// Fills the array from a statement that asks for one row more than there is room.
+// Fills the array from a query that asks for one row more than the array holds.
 static enum errc read_rows(struct db_rows *rows, struct arena *arena, struct merchant *merchants, size_t max,
                            size_t *count, bool *more, struct err *err)
 {

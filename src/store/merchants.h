@@ -12,7 +12,7 @@ struct merchant {
     const char *webhook_url;       // NULL: none
     const uint8_t *webhook_secret; // sealed (SEALED_WEBHOOK); NULL: none
     size_t webhook_secret_bytes;
-    const uint8_t *webhook_secret_old; // signs beside the new one until webhook_secret_old_until_us
+    const uint8_t *webhook_secret_old; // the replaced one, which also signs until webhook_secret_old_until_us
     size_t webhook_secret_old_bytes;
     int64_t webhook_secret_old_until_us;
     bool webhook_stopped; // the endpoint answered 410
@@ -20,33 +20,35 @@ struct merchant {
     int64_t updated_us;
 };
 
-// ERR_NOT_FOUND where there is none. Text into the arena.
+// ERR_NOT_FOUND. Text into the arena.
 enum errc merchant_get(struct db *db, const struct uuid *id, struct arena *arena, struct merchant *merchant,
                        struct err *err) MUST_CHECK;
 enum errc merchant_insert(struct db *db, const struct merchant *merchant, struct err *err) MUST_CHECK;
-// Writes the webhook columns and updated_us.
+// Writes the webhook columns and updated_us. ERR_NOT_FOUND.
 enum errc merchant_update_webhook(struct db *db, const struct merchant *merchant, struct err *err) MUST_CHECK;
 
-// How long a replaced secret signs beside the new one.
+// How long a replaced secret signs together with the new one.
 #define WEBHOOK_SECRETS_OVERLAP_US (24 * 3600 * US_PER_S)
-// The clock was set back, maybe after a secret was replaced: none signs for longer than that from now.
+// The clock was set back, perhaps after a secret was replaced: limits how long replaced secrets sign to that
+// long from now.
 enum errc merchants_clock_set_back(struct db *db, int64_t now_us, struct err *err) MUST_CHECK;
 
-// *changed is false where it was so before.
+// *changed is false if it was so already.
 enum errc merchant_set_active(struct db *db, const struct uuid *id, bool active, int64_t now_us,
                               bool *changed, struct err *err) MUST_CHECK;
 
-// All merchants, and admins where these are wanted, oldest first, at most `max`; *count is how many there are
-// in the array, *more whether there are others.
+// The merchants, and the admins if these are wanted, oldest first: *count of them in the array, at most
+// `max`; *more says whether there are others.
 enum errc merchant_list(struct db *db, bool admins, struct arena *arena, struct merchant *merchants,
                         size_t max, size_t *count, bool *more, struct err *err) MUST_CHECK;
 
-// Those that hold this id of the provider's, whatever it is of, at most `max`. Ids of different kinds differ,
-// so none is told twice.
+// The merchants that have an object with this id of the provider's, of any kind: at most `max`. Ids of
+// different kinds differ, so no merchant appears twice.
 enum errc merchant_holders(struct db *db, const char *provider_ref, struct uuid *merchants, size_t max,
                            size_t *count, struct err *err) MUST_CHECK;
 
-// Those of exactly this name, admins too, oldest first; databases of earlier versions may hold a name twice.
+// The merchants and admins of exactly this name, oldest first. Databases of earlier versions may hold a name
+// twice.
 enum errc merchant_find_named(struct db *db, const char *name, struct arena *arena,
                               struct merchant *merchants, size_t max, size_t *count, bool *more,
                               struct err *err) MUST_CHECK;

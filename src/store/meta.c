@@ -1,5 +1,5 @@
-// The ids of the keys that this database's values were sealed and hashed under, and when the service last
-// ran. Database thread.
+// The ids of the keys that seal and hash this database's values, and the times of the service's runs.
+// Database thread.
 #include "store/meta.h"
 
 #include <string.h>
@@ -26,7 +26,7 @@ static enum errc compare(struct db *db, const char *name, const char *what, cons
     return OK;
 }
 
-// Compares what is remembered under the name, or remembers it.
+// Compares the id with the one remembered under this name. If there is none, remembers it.
 static enum errc check(struct db *db, const char *name, const char *what, const uint8_t id[KEY_ID_BYTES],
                        struct err *err)
 {

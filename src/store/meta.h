@@ -1,4 +1,4 @@
-// What is kept of the service as a whole: what the database must be opened with, and times of its runs.
+// Data about the service as a whole: which keys the database needs, and times of the service's runs.
 #pragma once
 
 #include "store/db.h"
@@ -7,20 +7,20 @@
 // ("this database was sealed with another master key"), before anything is written with a wrong key.
 enum errc meta_check_keys(struct db *db, const uint8_t master_key_id[8], const uint8_t pepper_id[8],
                           struct err *err) MUST_CHECK;
-// Only compares.
+// The same, but remembers nothing.
 enum errc meta_compare_keys(struct db *db, const uint8_t master_key_id[8], const uint8_t pepper_id[8],
                             struct err *err) MUST_CHECK;
-// Behind sealed_rekey, in its transaction.
+// Call it after sealed_rekey, in the same transaction.
 enum errc meta_change_master_key(struct db *db, const uint8_t id[8], struct err *err) MUST_CHECK;
 
 // When the service was last known to run; 0: never.
 enum errc meta_alive_get(struct db *db, int64_t *at_us, struct err *err) MUST_CHECK;
 enum errc meta_alive_put(struct db *db, int64_t at_us, struct err *err) MUST_CHECK;
 
-// The same as it was when the present run began: until then this database surely held all.
+// That time as it was when the present run began: until then this database surely held everything.
 enum errc meta_whole_get(struct db *db, int64_t *at_us, struct err *err) MUST_CHECK;
 enum errc meta_whole_put(struct db *db, int64_t at_us, struct err *err) MUST_CHECK;
 
-// When the operator said that what this database lacks shall stay away (serve --accept-restored); 0: never.
+// When the operator accepted that this database lacks data (serve --accept-restored); 0: never.
 enum errc meta_accepted_get(struct db *db, int64_t *at_us, struct err *err) MUST_CHECK;
 enum errc meta_accepted_put(struct db *db, int64_t at_us, struct err *err) MUST_CHECK;

@@ -1,5 +1,5 @@
-// Open operations: what the provider is still owed a call for. A row is claimed by moving its next attempt
-// behind a lease, so that a crash or a lost answer brings it back by itself.
+// Open operations: each still needs a call to the provider. A claim moves a row's next attempt to the end of
+// a lease, so that after a crash or a lost answer the row becomes due again by itself.
 #pragma once
 
 #include "store/db.h"
@@ -35,48 +35,48 @@ struct operation {
     bool damaged; // as it was claimed: something in the row is, and reads as 0, "" or nil
 };
 
-// Inserts; where the same (subject, kind) is open, only brings its next attempt forward.
+// Inserts it. If the same (subject, kind) is open, only brings its next attempt forward.
 enum errc operation_insert(struct db *db, const struct operation *operation, struct err *err) MUST_CHECK;
 // ERR_NOT_FOUND: it is not open any more.
 enum errc operation_get(struct db *db, const struct uuid *subject_id, const char *kind, struct arena *arena,
                         struct operation *operation, struct err *err) MUST_CHECK;
-// Writes every column that may change. A body that was written before stays as it is.
+// Writes every column that may change. A body that is stored already stays as it is.
 enum errc operation_update(struct db *db, const struct operation *operation, struct err *err) MUST_CHECK;
 enum errc operation_delete(struct db *db, const struct uuid *subject_id, const char *kind,
                            struct err *err) MUST_CHECK;
 
-// Lets it wait until then, and changes nothing else: the row may be damaged.
+// Delays it until then and changes nothing else: the row may be damaged.
 enum errc operation_set_aside(struct db *db, const struct operation *operation, int64_t until_us,
                               struct err *err) MUST_CHECK;
 
-// Those of a merchant and mode whose key was refused at last become due now. Walks the open ones.
+// Makes those of a merchant and mode due now whose key was refused at the last attempt. Walks all open ones.
 enum errc operations_try_refused(struct db *db, const struct uuid *merchant_id, bool livemode, int64_t now_us,
                                  struct err *err) MUST_CHECK;
 
-// Claims up to `max` that are due, the longest due first: each one's next attempt becomes now + lease_us.
+// Claims up to `max` due ones, the longest due first: their next attempt becomes now + lease_us.
 enum errc operations_claim(struct db *db, int64_t now_us, int64_t lease_us, struct arena *arena,
                            struct operation *operations, size_t max, size_t *count,
                            struct err *err) MUST_CHECK;
-// When the next one is due; INT64_MAX where none is open.
+// When the next one is due; INT64_MAX if none is open.
 enum errc operations_next_due(struct db *db, int64_t *due_us, struct err *err) MUST_CHECK;
-// Whether one of this merchant's of this kind lingers: began after from_us and is still open, but not for
-// less than moment_us. One that began later than now did so by a clock that was set since. Walks the open
-// ones: not for every request.
+// Whether the merchant has an open one of this kind that began after from_us, at least moment_us ago. One
+// that began later than now counts, too: the clock was set back since. Walks all open ones, so call it
+// rarely.
 enum errc operations_linger(struct db *db, const struct uuid *merchant_id, const char *kind, int64_t from_us,
                             int64_t moment_us, int64_t now_us, bool *any, struct err *err) MUST_CHECK;
-// The clock was set by step_us. Where it went back, when anything began is told in the new time; where it
-// went ahead it may be the machine that stood still, and the earlier time is the safe one: nothing is ever
-// taken for younger than it is. What would be sent again is only looked for from now on, but for these two
-// kinds; what was absent is looked for anew, and everything is due now.
+// The clock was set by step_us. If it went back, the times of beginning are moved to the new time. If it went
+// ahead, perhaps the machine was asleep, so they stay: nothing may count as younger than it is. Operations
+// that would send their body again only look for its result from now on, except those of these two kinds.
+// Those that were absent are looked for anew, and all are due now.
 enum errc operations_distrust_clock(struct db *db, const char *const kinds[2], int64_t now_us,
                                     int64_t step_us, struct err *err) MUST_CHECK;
-// At start. Of what was written by a clock that was ahead nobody knows how old it is. Operations of this
-// kind, which are found whatever their age, would wait until that time has come: where that is more than a
-// day away, they begin now, and are only looked for from now on. Nothing was absent later than now.
+// At start, for rows that were written while the clock was ahead: nobody knows how old they are. Operations
+// of this kind would wait until their time comes. If that is more than a day away, they begin now and are
+// only looked for from now on. Times of absence that lie ahead become now.
 enum errc operations_distrust_future(struct db *db, const char *kind, int64_t now_us,
                                      struct err *err) MUST_CHECK;
-// Makes what a process that ended may have held due now: at start, when no other process can hold a lease.
-// What is due later than lease_us from now stays so, unless the clock went back behind its beginning
-// meanwhile.
+// At start, when no other process can hold a lease: makes due now what an ended process may have held. What
+// is due later than lease_us from now stays so, unless it began later than now because the clock was set
+// back.
 enum errc operations_release_leases(struct db *db, int64_t now_us, int64_t lease_us, int64_t *count,
                                     struct err *err) MUST_CHECK;

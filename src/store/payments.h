@@ -8,28 +8,27 @@ enum errc payment_insert(struct db *db, const struct payment *payment, struct er
 // Writes every column that may change after the insert.
 enum errc payment_update(struct db *db, const struct payment *payment, struct err *err) MUST_CHECK;
 
-// ERR_NOT_FOUND. merchant_id NULL: whoever's (recovery). Text into the arena.
+// ERR_NOT_FOUND. merchant_id NULL: any merchant's (recovery). Text into the arena.
 enum errc payment_get(struct db *db, const struct uuid *id, const struct uuid *merchant_id,
                       struct arena *arena, struct payment *payment, struct err *err) MUST_CHECK;
 // By the provider's id, within one merchant and mode. ERR_NOT_FOUND.
 enum errc payment_by_ref(struct db *db, const struct uuid *merchant_id, bool livemode,
                          const char *provider_ref, struct arena *arena, struct payment *payment,
                          struct err *err) MUST_CHECK;
-// The provider's id of another payment near this one that was made with the same version of credentials;
-// NULL: there is none.
+// The provider's id of another payment, made near this one with the same version of credentials; NULL: none.
 enum errc payment_ref_of_version(struct db *db, const struct payment *payment, struct arena *arena,
                                  const char **provider_ref, struct err *err) MUST_CHECK;
 
-// How many there are, of all merchants; counts no further than `most` (a million takes 25 ms).
+// How many there are, of all merchants, but counts no further than `most` (a million takes 25 ms).
 enum errc payment_count(struct db *db, int64_t most, int64_t *count, struct err *err) MUST_CHECK;
 
 // A merchant's payments.
 extern const struct listing payment_listing;
-// The row that a query in those columns stands on. Text into the arena.
+// Reads the row that a query in those columns stands on. Text into the arena.
 enum errc payment_read(struct db_rows *rows, struct arena *arena, struct payment *payment,
                        struct err *err) MUST_CHECK;
 
-// What happened to a payment: appended, never changed.
+// What happened to a payment: appended, and never changed.
 struct payment_history_entry {
     struct uuid id;
     struct uuid payment_id;
@@ -39,17 +38,17 @@ struct payment_history_entry {
     const char *cause;          // "api", "event", "recovery"
     const char *cause_ref;      // request id, provider's event id; NULL: none
 };
-// An id for the payment's next entry, behind those of all that it has.
+// An id for the payment's next entry, higher than all its ids so far.
 enum errc payment_history_next_id(struct db *db, const struct uuid *payment_id, struct random *random,
                                   int64_t now_us, struct uuid *id, struct err *err) MUST_CHECK;
 enum errc payment_history_append(struct db *db, const struct payment_history_entry *entry,
                                  struct err *err) MUST_CHECK;
-// Whether it failed once and is pending again since.
+// Whether it failed once and has been pending again since.
 #define PAYMENT_REOPENED "reopened"
 enum errc payment_was_reopened(struct db *db, const struct uuid *payment_id, bool *reopened,
                                struct err *err) MUST_CHECK;
 // A payment's history.
 extern const struct listing payment_history_listing;
-// payment_id stays as it is.
+// Leaves payment_id as it is.
 enum errc payment_history_read(struct db_rows *rows, struct arena *arena, struct payment_history_entry *entry,
                                struct err *err) MUST_CHECK;

@@ -109,7 +109,7 @@ enum errc refund_is_awaited(struct db *db, const struct uuid *payment_id, int64_
 static const struct filter_word statuses[] = {{"pending", RARE}, {"completed"}, {"failed", RARE}, {NULL}};
 
 static const struct filter filters[] = {
-    // By way of ids, so that they are looked for among the payment's refunds and not among the merchant's.
+    // Through ids, so that SQLite searches the payment's refunds and not the merchant's.
     {"payment_id", FILTER_ID, "id IN (SELECT id FROM refunds WHERE payment_id = :value)"},
     {"status", FILTER_WORD, "status = :value", statuses},
     {"since", FILTER_SINCE},

@@ -1,5 +1,5 @@
-// Rows of refunds. What is left of a payment to refund is always computed from them, in the transaction that
-// relies on it.
+// Rows of refunds. How much of a payment is left to refund is always computed from them, in the transaction
+// that relies on it.
 #pragma once
 
 #include "domain/refund.h"
@@ -9,7 +9,7 @@ enum errc refund_insert(struct db *db, const struct refund *refund, struct err *
 // Writes every column that may change after the insert: status, provider_ref, failure, updated_us.
 enum errc refund_update(struct db *db, const struct refund *refund, struct err *err) MUST_CHECK;
 
-// ERR_NOT_FOUND. merchant_id NULL: whoever's. Text into the arena.
+// ERR_NOT_FOUND. merchant_id NULL: any merchant's. Text into the arena.
 enum errc refund_get(struct db *db, const struct uuid *id, const struct uuid *merchant_id,
                      struct arena *arena, struct refund *refund, struct err *err) MUST_CHECK;
 // By the provider's id, within one merchant and mode. ERR_NOT_FOUND.
@@ -21,13 +21,13 @@ enum errc refund_by_ref(struct db *db, const struct uuid *merchant_id, bool live
 enum errc refund_sums(struct db *db, const struct uuid *payment_id, int64_t *completed_minor,
                       int64_t *pending_minor, struct err *err) MUST_CHECK;
 
-// *awaited: whether a refund of this payment and amount was asked for at the provider, whose id for it is not
+// *awaited: whether the provider was asked for a refund of this payment and amount, whose id there is not
 // known yet.
 enum errc refund_is_awaited(struct db *db, const struct uuid *payment_id, int64_t amount_minor, bool *awaited,
                             struct err *err) MUST_CHECK;
 
 // A merchant's refunds.
 extern const struct listing refund_listing;
-// The row that a query in those columns stands on. Text into the arena.
+// Reads the row that a query in those columns stands on. Text into the arena.
 enum errc refund_read(struct db_rows *rows, struct arena *arena, struct refund *refund,
                       struct err *err) MUST_CHECK;

@@ -1,14 +1,13 @@
-// The tables. Ids are 16-byte UUIDv7 (time-ordered, so that inserts append), times are integer microseconds,
-// money is integers of the currency's minor unit, text columns with a fixed set of values hold the API's own
-// words, and a column that may hold a secret holds it sealed. Small rows are clustered on their key (WITHOUT
-// ROWID), large ones are not.
+// The tables. Ids are 16-byte UUIDv7, in order of time so that inserts append. Times are integer
+// microseconds, and money is integers of the currency's minor unit. Text columns with a fixed set of values
+// hold the API's words. A column that may hold a secret holds it sealed. Small rows are clustered on their
+// key (WITHOUT ROWID), large ones are not.
 #include "store/schema.h"
 
 #include "base/require.h"
 
 static const char step_1[] =
-    // What the database must be opened with: the ids of the keys that its values were sealed and hashed
-    // under.
+    // The ids of the keys that seal and hash the database's values, and the times of the service's runs.
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;"
 
     "CREATE TABLE merchants ("
@@ -23,8 +22,8 @@ static const char step_1[] =
     " expires_us INTEGER, revoked_us INTEGER, created_us INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
     "CREATE INDEX api_keys_by_merchant ON api_keys(merchant_id);"
 
-    // One row a merchant, provider and mode; every secret key it ever had is a version, wiped when nothing
-    // open needs it.
+    // One row for each merchant, provider and mode. Every secret key that it ever had is a version, which is
+    // wiped once no open operation needs it.
     "CREATE TABLE credentials ("
     " id BLOB PRIMARY KEY, merchant_id BLOB NOT NULL REFERENCES merchants(id), provider TEXT NOT NULL,"
     " livemode INTEGER NOT NULL, is_active INTEGER NOT NULL, version_id BLOB NOT NULL, webhook_secret BLOB,"
@@ -50,19 +49,20 @@ static const char step_1[] =
     " credential_version_id BLOB NOT NULL, created_us INTEGER NOT NULL, updated_us INTEGER NOT NULL,"
     " CHECK (amount_minor > 0), CHECK (captured_minor BETWEEN 0 AND amount_minor),"
     " CHECK (refunded_minor BETWEEN 0 AND captured_minor)) STRICT;"
-    // Behind the id: what lists are filtered by and never changes, so that rows that do not fit are stepped
-    // over without a look at them.
+    // The columns after the id never change, and lists filter by them: rows that do not match are skipped
+    // without reading them.
     "CREATE INDEX payments_by_merchant ON payments(merchant_id, livemode, id, currency, amount_thousandths);"
-    // Lists of what is rare among a merchant's payments. One index over every status would double the cost of
-    // a payment's writes.
+    // For lists of statuses that are rare among a merchant's payments. An index over every status would
+    // double the cost of a payment's writes.
     "CREATE INDEX payments_rare ON payments(merchant_id, livemode, status, id) WHERE status <> 'completed';"
     "CREATE INDEX payments_by_card ON payments(merchant_id, livemode, saved_card_id, id)"
     " WHERE saved_card_id IS NOT NULL;"
     "CREATE UNIQUE INDEX payments_by_ref ON payments(provider_ref, merchant_id, livemode)"
     " WHERE provider_ref IS NOT NULL;"
 
-    // Whose cards they are. The form that makes a customer at the provider is kept: its key names that very
-    // form. One that was deleted there is gone, and its e-mail free for another.
+    // The owners of the cards. The form that creates a customer at the provider is kept, because its
+    // idempotency key stands for exactly that form. A customer that was deleted there is gone, and its e-mail
+    // is free for another.
     "CREATE TABLE customers ("
     " id BLOB PRIMARY KEY, merchant_id BLOB NOT NULL, livemode INTEGER NOT NULL, email TEXT, body TEXT NOT "
     "NULL,"
@@ -82,7 +82,7 @@ static const char step_1[] =
     "CREATE INDEX cards_by_ref ON cards(provider_ref, merchant_id, livemode) WHERE provider_ref IS NOT NULL;"
     "CREATE INDEX cards_by_customer ON cards(customer_id, id);"
 
-    // A pending one reserves its amount: what is left of a payment is computed from these rows alone.
+    // A pending refund reserves its amount. What is left of a payment is computed from these rows alone.
     "CREATE TABLE refunds ("
     " id BLOB PRIMARY KEY, payment_id BLOB NOT NULL REFERENCES payments(id), merchant_id BLOB NOT NULL,"
     " livemode INTEGER NOT NULL, amount_minor INTEGER NOT NULL, currency TEXT NOT NULL, status TEXT NOT NULL,"
@@ -101,7 +101,7 @@ static const char step_1[] =
     " status TEXT NOT NULL,"
     " cause TEXT NOT NULL, cause_ref TEXT, PRIMARY KEY (payment_id, id)) STRICT, WITHOUT ROWID;"
 
-    // A business key names its request for ever; the answer's bytes may be pruned.
+    // A key belongs to its request for ever; the answer's bytes may be pruned.
     "CREATE TABLE idempotency_keys ("
     " merchant_id BLOB NOT NULL, livemode INTEGER NOT NULL, kind TEXT NOT NULL, key TEXT NOT NULL,"
     " request_hash BLOB NOT NULL, subject_id BLOB NOT NULL, created_us INTEGER NOT NULL,"
@@ -110,8 +110,8 @@ static const char step_1[] =
     " subject_id BLOB PRIMARY KEY, status INTEGER NOT NULL, body BLOB NOT NULL,"
     " created_us INTEGER NOT NULL) STRICT;"
 
-    // What the provider is still owed a call for. A row is one open operation; none means that its outcome is
-    // known.
+    // A row is an open operation, which still needs a call to the provider. Once its outcome is known, the
+    // row is deleted.
     "CREATE TABLE operations ("
     " subject_id BLOB NOT NULL, kind TEXT NOT NULL, merchant_id BLOB NOT NULL, livemode INTEGER NOT NULL,"
     " credential_version_id BLOB NOT NULL, body TEXT, attempts INTEGER NOT NULL, unresolved INTEGER NOT NULL,"
@@ -121,26 +121,27 @@ static const char step_1[] =
     "CREATE INDEX operations_due ON operations(next_attempt_us);"
     "CREATE INDEX operations_by_version ON operations(credential_version_id);"
 
-    // Events to the merchant, written with the change they tell of; a row is also its delivery's state.
+    // Events to the merchant, written with the change that they report. A row is also the state of its
+    // delivery.
     "CREATE TABLE outbox ("
     " id BLOB PRIMARY KEY, merchant_id BLOB NOT NULL, livemode INTEGER NOT NULL, transaction_id BLOB,"
     " type TEXT NOT NULL,"
     " body TEXT NOT NULL, status TEXT NOT NULL, attempts INTEGER NOT NULL, next_attempt_us INTEGER,"
     " last_status_code INTEGER, last_error TEXT, delivered_us INTEGER, created_us INTEGER NOT NULL) STRICT;"
-    // What has a time to be attempted at, and what waits for its merchant to have an endpoint: see outbox.c.
-    // What stands behind another event (9223372036854775807) is in neither.
+    // Events with a time, and parked events: see outbox.h. Blocked events (9223372036854775807) are in
+    // neither index.
     "CREATE INDEX outbox_open ON outbox(merchant_id, next_attempt_us)"
     " WHERE next_attempt_us < 9223372036854775806;"
     "CREATE INDEX outbox_waiting ON outbox(merchant_id, created_us)"
     " WHERE next_attempt_us = 9223372036854775806;"
     "CREATE INDEX outbox_by_transaction ON outbox(transaction_id, id);"
     "CREATE INDEX outbox_by_merchant ON outbox(merchant_id, livemode, id);"
-    // Lists of what is rare beside all that was delivered.
+    // For lists of what is rare among delivered events.
     "CREATE INDEX outbox_unfinished ON outbox(merchant_id, livemode, id) WHERE next_attempt_us IS NOT NULL;"
     "CREATE INDEX outbox_dead ON outbox(merchant_id, livemode, id) WHERE status = 'dead';"
 
-    // Events from the provider: one row an event, for longer than it can come again; the body is kept only
-    // until it can be applied.
+    // Events from the provider: one row for each, kept for longer than the provider repeats it. The body is
+    // kept only until it can be applied.
     "CREATE TABLE inbox ("
     " merchant_id BLOB NOT NULL, livemode INTEGER NOT NULL, event_id TEXT NOT NULL, type TEXT NOT NULL,"
     " payment_id BLOB, body BLOB, received_us INTEGER NOT NULL,"
@@ -148,7 +149,7 @@ static const char step_1[] =
     "CREATE INDEX inbox_by_age ON inbox(received_us);"
     "CREATE INDEX inbox_kept ON inbox(merchant_id, payment_id, received_us) WHERE body IS NOT NULL;"
 
-    // How far they have been asked for, and where the present round stands: event_feeds.h.
+    // How far they have been fetched, and where the present round stands: event_feeds.h.
     "CREATE TABLE event_feeds ("
     " credential_id BLOB PRIMARY KEY, since_s INTEGER NOT NULL, at_s INTEGER NOT NULL,"
     " width_s INTEGER NOT NULL, page TEXT) STRICT, WITHOUT ROWID;"
@@ -164,11 +165,11 @@ static const char step_1[] =
     "CREATE INDEX audit_log_rare_by_merchant ON audit_log(merchant_id, id)"
     " WHERE event_type <> 'auth.success';";
 
-// Of a key whose request found a card there already, what its own first answer is stored under; NULL: the
+// For a key whose request found an existing card: the id that its own first answer is stored under. NULL: the
 // subject's id.
 static const char step_2[] = "ALTER TABLE idempotency_keys ADD COLUMN reply_id BLOB;";
 
-// Cards stayed active though the provider knew their customer no more.
+// Cards stayed active although the provider no longer knew their customer.
 static const char step_3[] = "UPDATE cards SET status = 'gone', is_default = 0 WHERE status = 'active'"
                              " AND customer_id IN (SELECT id FROM customers WHERE gone_us <> 0);";
 
@@ -176,12 +177,13 @@ static const char step_3[] = "UPDATE cards SET status = 'gone', is_default = 0 W
 static const char step_4[] = "ALTER TABLE operations ADD COLUMN refused_attempt INTEGER NOT NULL DEFAULT 0;"
                              "ALTER TABLE operations ADD COLUMN refused_version_id BLOB;";
 
-// E-mails were folded by their ASCII letters alone. Where two customers have one address after all, one of
-// them keeps its old spelling: it has its cards, but no further card is saved for it.
+// Only the ASCII letters of e-mails were folded. If two customers turn out to have the same address, one
+// keeps its old spelling: it keeps its cards, but no further card is saved for it.
 static const char step_5[] =
     "UPDATE OR IGNORE customers SET email = email_fold(email) WHERE email <> email_fold(email);";
 
-// Cards that the payer sets up, cards that are saved while paying, and what tells two saves of one card.
+// Cards that the payer sets up, cards that are saved while paying, and the fingerprint that tells whether two
+// saves are of one card.
 static const char step_6[] =
     "ALTER TABLE cards ADD COLUMN return_url TEXT;"
     "ALTER TABLE cards ADD COLUMN setup_ref TEXT;"
@@ -192,14 +194,14 @@ static const char step_6[] =
     "CREATE INDEX cards_pending ON cards(merchant_id, livemode, method_sent) WHERE status = 'pending';"
     "CREATE INDEX cards_by_setup ON cards(setup_ref, merchant_id, livemode) WHERE setup_ref IS NOT NULL;";
 
-// For which expiry (year * 12 + month; 0: none) a merchant was told that the card expires, and the cards of
-// which none was told yet.
+// The expiry (year * 12 + month; 0: none) that the merchant was last told of, and an index of the cards whose
+// expiry it was not told of yet.
 static const char step_7[] =
     "ALTER TABLE cards ADD COLUMN expiring_told INTEGER NOT NULL DEFAULT 0;"
     "CREATE INDEX cards_expiring ON cards(exp_year * 12 + exp_month)"
     " WHERE status = 'active' AND exp_month > 0 AND expiring_told < exp_year * 12 + exp_month;";
 
-// Which accounts are to be asked for what this database lacks, and how far that has come: catch_ups.h.
+// Which accounts are asked for what this database lacks, and how far that has come: catch_ups.h.
 static const char step_8[] =
     "CREATE TABLE catch_ups ("
     " credential_id BLOB PRIMARY KEY, from_s INTEGER NOT NULL, begun_us INTEGER NOT NULL,"

@@ -1,4 +1,4 @@
-// See sealed.h. A column that is not in the table here would be lost with the old key; tests look through the
+// See sealed.h. A column that is missing in the table below would be lost with the old key; tests search the
 // whole database for values that still need it.
 #include "store/sealed.h"
 
@@ -10,8 +10,8 @@ static const char *const names[] = {
     [SEALED_REPLY] = "reply",           [SEALED_EVENT] = "event",
 };
 
-// `select` reads the value and the id that it is bound to, `update` takes them. Events' ids are texts, and do
-// not say alone which row it is.
+// `select` reads the value and the id that it is bound to, `update` takes them. An event's id is a text, and
+// identifies its row only together with merchant and mode.
 static const struct column {
     enum sealed_kind kind;
     const char *select;
@@ -66,7 +66,7 @@ static enum errc rekey_row(struct rekeying *rekeying, const struct column *colum
     struct sealed sealed = {0};
     sealed.data = db_blob(rows, 0, &arena, &sealed.bytes);
     if (seal_is_of(rekeying->to, sealed)) {
-        return OK; // a row that was changed may be read again
+        return OK; // SQLite may return an updated row a second time
     }
     const char *event_id = column->kind == SEALED_EVENT ? db_text(rows, 1, &arena) : NULL;
     const struct uuid id = db_uuid(rows, event_id != NULL ? 2 : 1);

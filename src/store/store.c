@@ -1,6 +1,6 @@
-// The database threads and the two queues to them. One thread owns each connection; a job belongs to the loop
-// until it is submitted, to one database thread until it is posted back, and to the loop again: its memory
-// needs no lock. Public functions: the loop thread. What jobs do with transactions is in batch.c.
+// The database threads and their two queues. One thread owns each connection. A job belongs to the loop until
+// it is submitted, then to one database thread until it is posted back, and then to the loop again: its
+// memory needs no lock. Public functions: the loop thread. batch.c runs the jobs' transactions.
 #include "store/store.h"
 
 #include <pthread.h>
@@ -32,7 +32,7 @@ struct store {
     const struct db_driver *driver;
     int claim;
     bool closed;
-    atomic_size_t waiting; // jobs of both lanes that are not finished
+    atomic_size_t waiting; // unfinished jobs of both queues
     struct job_queue reads;
     struct job_queue writes;
     struct worker writer;
@@ -154,7 +154,7 @@ static enum errc worker_start(struct worker *worker, void *(*run)(void *), const
     return OK;
 }
 
-// Signals are the loop thread's alone.
+// Only the loop thread receives signals.
 static enum errc start_threads(struct store *store, struct err *err)
 {
     if (store->options.readers == 0) {
@@ -221,7 +221,7 @@ void store_listen(struct store *store, const struct store_listener *listener)
     store->listener = *listener;
 }
 
-// Without threads the job runs here and now; its `done` comes later all the same.
+// Without threads the job runs at once; its `done` still comes later.
 static void run_inline(struct store *store, struct store_job *job)
 {
     struct list one;
@@ -281,13 +281,13 @@ void store_close(struct store *store)
     store->closed = true;
     job_queue_close(&store->reads);
     job_queue_close(&store->writes);
-    worker_join(&store->writer); // before the keeper, to whom it gives orders
+    worker_join(&store->writer); // before the checkpointer, which it gives orders to
     checkpointer_stop(&store->checkpointer);
     for (int i = 0; i < store->options.readers; i++) {
         worker_join(&store->readers[i]);
         worker_close(&store->readers[i]);
     }
-    worker_close(&store->writer); // the last one to close takes in what is left of the write-ahead log
+    worker_close(&store->writer); // the last connection to close copies the rest of the write-ahead log
     if (store->claim >= 0) {
         close(store->claim);
     }

@@ -1,7 +1,7 @@
 // The database and its threads. Work for it is a job: a plain blocking function that runs on a database
-// thread inside a transaction, and comes back to the loop when that transaction is durable. SQLite: one
-// writer, which drains its queue into one transaction (a savepoint a job, one COMMIT), and readers with
-// snapshots. A failing job undoes only itself.
+// thread inside a transaction, and comes back to the loop when that transaction is durable. One writer drains
+// its queue into one transaction (a savepoint for each job, one COMMIT), and readers have snapshots. A job
+// that fails undoes only itself.
 #pragma once
 
 #include <stdbool.h>
@@ -16,24 +16,24 @@
 
 enum store_queue { STORE_READ, STORE_WRITE };
 
-// Embedded in whatever it serves; the owner keeps it alive until `done`.
+// Part of a struct of its owner, who keeps it alive until `done`.
 struct store_job {
     struct task task;
     enum store_queue queue;
     // Database thread, inside a transaction. May be called again when the batch could not be committed, so it
     // must write nothing but the database and the job's own outputs. Anything but OK undoes what it wrote.
     enum errc (*run)(struct store_job *job, struct tx *tx, struct err *err);
-    // Loop thread, after the commit. `result` is what run returned, or ERR_STORE or ERR_STORE_BUSY where the
+    // Loop thread, after the commit. `result` is what run returned, or ERR_STORE or ERR_STORE_BUSY if the
     // transaction failed.
     void (*done)(struct store_job *job);
-    // Of its transaction (tx.h), as far as `run` uses them.
+    // For its transaction (tx.h), as far as `run` uses them.
     struct arena *arena;
     const char *cause;
     const char *cause_ref;
     int64_t now_us; // 0: when it runs
     enum errc result;
     struct err err;
-    // The store's.
+    // Set by the store.
     struct store *store;
     struct tx tx;
 };
@@ -48,72 +48,69 @@ struct store_listener {
 struct store_options {
     const char *database; // "sqlite:PATH"
     int readers;          // 0: no threads at all, a job runs inside store_submit (for a simulation)
-    size_t queue_max;     // jobs not finished, both lanes
+    size_t queue_max;     // unfinished jobs, of both queues
     size_t batch_max;     // jobs in one transaction
     struct random *random;
     const struct keyring *keyring;
-    // Runs in the first transaction, when nothing else was written but what migrating needs; where it fails,
-    // so does the opening. NULL: nothing.
+    // Runs in the first transaction after migrating. If it fails, so does store_open. NULL: nothing.
     enum errc (*check)(struct db *db, void *context, struct err *err);
     void *check_context;
 };
 
 struct store;
 
-// Opens (creating it where allowed, mode 0600), and migrates to this program's version. ERR_CONFIG with one
-// plain line: not a database, no such directory, no permission, read-only, made by a newer version. `loop`
-// gets the `done`s.
+// Opens the database, creates it if there is none (mode 0600), and migrates it to this program's version.
+// Jobs' `done` run on `loop`. ERR_CONFIG with one plain line: not a database, no such directory, no
+// permission, read-only, or made by a newer version.
 enum errc store_open(struct loop *loop, const struct store_options *options, struct store **out,
                      struct err *err) MUST_CHECK;
 
-// From now on commits trigger these. Loop thread.
+// From now on commits call these. Loop thread.
 void store_listen(struct store *store, const struct store_listener *listener);
 
 // Queues a job. False: the queue is full, nothing was queued. Loop thread.
 bool store_submit(struct store *store, struct store_job *job) MUST_CHECK;
 
-// Queues even beyond queue_max: for jobs that settle what was already begun. Loop thread.
+// Queues even beyond queue_max: for jobs that finish what was begun. Loop thread.
 void store_submit_always(struct store *store, struct store_job *job);
 
-// Jobs that are queued or under way: whoever submitted them waits still. Any thread.
+// The number of jobs that are queued or running. Any thread.
 size_t store_waiting(const struct store *store);
 
-// Whether the database's file still is the one that was opened. Where not, every write is refused with
-// ERR_STORE, and nothing may be sent anywhere: what is known of it would be gone at the next start. Any
-// thread.
+// Whether the database's file still is the one that was opened. If not, every write is refused with
+// ERR_STORE, and callers must send nothing: its record would be lost at the next start. Any thread.
 bool store_in_place(const struct store *store) MUST_CHECK;
 
-// Finishes every queued job (their `done`s still run on the loop), stops the threads. Nothing can be
+// Finishes every queued job (their `done` still runs on the loop) and stops the threads. Nothing may be
 // submitted any more. Loop thread, once.
 void store_close(struct store *store);
 
-// After store_close, when the `done`s have run.
+// After store_close, when every `done` has run.
 void store_free(struct store *store);
 
-// For the command that migrates, and for tests: opens, migrates and runs one job in the calling thread, in
-// one transaction.
+// For commands and tests, in the calling thread. Opens and migrates the database and runs one job in one
+// transaction.
 enum errc store_run_once(const char *database,
                          enum errc (*run)(struct db *db, void *context, struct err *err), void *context,
                          struct err *err) MUST_CHECK;
-// The same on a database of this program's schema, and so are the others below. ERR_CONFIG: it is of an older
-// one, which a service of that version may be using.
+// The same, but does not migrate, like the others below. ERR_CONFIG: the schema is another version's, and a
+// service of that version may be using it.
 enum errc store_change_once(const char *database,
                             enum errc (*run)(struct db *db, void *context, struct err *err), void *context,
                             struct err *err) MUST_CHECK;
-// Runs one job on a database that is there, of whatever schema, in a read transaction, changing nothing:
-// neither its schema nor any file.
+// Runs one job in a read transaction on an existing database with any schema, and changes nothing: neither
+// the schema nor any file.
 enum errc store_look_once(const char *database,
                           enum errc (*run)(struct db *db, void *context, struct err *err), void *context,
                           struct err *err) MUST_CHECK;
-// ERR_CONFIG, naming the process: a server runs on the database. It must not be open in this process.
+// ERR_CONFIG, naming the process: a server uses the database. This process must not have it open.
 enum errc store_check_unserved(const char *database, struct err *err) MUST_CHECK;
-// As store_change_once, as the database's only server: ERR_CONFIG while one runs, and none starts until it is
-// over.
+// As store_change_once, while no server runs. ERR_CONFIG: one does. None can start until this returns.
 enum errc store_run_alone(const char *database,
                           enum errc (*run)(struct db *db, void *context, struct err *err), void *context,
                           struct err *err) MUST_CHECK;
-// As store_change_once in a read transaction: as of one moment, and nobody's write waits for it, however long
-// it takes.
+// As store_change_once in a read transaction: the job sees the database as it is at one moment, and nobody's
+// write waits for it, however long it takes.
 enum errc store_read_once(const char *database,
                           enum errc (*run)(struct db *db, void *context, struct err *err), void *context,
                           struct err *err) MUST_CHECK;

@@ -1,5 +1,5 @@
-// One transaction, as the code inside of it sees it: where it reads and writes, by whose order and at what
-// time, and what its commit triggers. A database thread's, from its begin to its commit.
+// One transaction, as the code inside it sees it: its connection, its time, its cause, and what its commit
+// triggers. It belongs to a database thread from begin to commit.
 #pragma once
 
 #include <stdbool.h>
@@ -13,14 +13,14 @@ struct db;
 
 struct tx {
     struct db *db;       // the connection
-    struct arena *arena; // for what is read and made; the job's owner frees it
+    struct arena *arena; // for what is read and built; the job's owner frees it
     struct random *random;
     const struct keyring *keyring;
-    int64_t now_us;        // wall clock; the one time of all that is written
-    const char *cause;     // of what changes: "api", "event", "recovery"
+    int64_t now_us;        // wall clock; everything written has this time
+    const char *cause;     // of the changes: "api", "event", "recovery"
     const char *cause_ref; // request id, provider's event id; NULL: none
 
-    // What the commit triggers; nothing where it is rolled back.
+    // What the commit triggers. A rollback triggers nothing.
     bool event_written;   // an event waits for its delivery to a merchant
     bool work_due;        // an operation was opened that is due now
     struct uuid event_id; // of the last event written

@@ -63,7 +63,7 @@ static void pages_put_together_are_the_whole_list_though_rows_are_added_between_
         memcpy(&pages.ids[pages.count], found.ids, found.count * sizeof(found.ids[0]));
         pages.count += found.count;
         if (found.count > 0) {
-            listing_behind(&query, &pages.ids[pages.count - 1]);
+            listing_below(&query, &pages.ids[pages.count - 1]);
         }
         insert_at(f, NOW_US + 3600 * US_PER_S, page % 2 == 0);
     }
@@ -132,7 +132,7 @@ static void a_place_within_a_range_of_time_keeps_both_bounds(void **state)
         ids[5 - i] = insert_at(f, NOW_US + (int64_t)i * US_PER_S, false);
     }
     struct listing_query query = query_of(f);
-    listing_behind(&query, &ids[2]);
+    listing_below(&query, &ids[2]);
     listing_until(&query, NOW_US + 5 * US_PER_S, &f->arena);
     listing_since(&query, NOW_US + 1 * US_PER_S, &f->arena);
     struct found found = list(f, &query, 50);

@@ -212,7 +212,7 @@ static void a_page_costs_the_same_at_any_depth_and_beside_any_number(void **stat
     insert_many(f, 30000);
     assert_in_range(steps_of(f, &query, 50), before / 2, before * 2);
     struct uuid deep = id_at(f, &query, 39000);
-    listing_behind(&query, &deep);
+    listing_below(&query, &deep);
     assert_in_range(steps_of(f, &query, 50), before / 2, before * 2);
     listing_until(&query, INT64_C(253402300799) * US_PER_S, &f->arena);
     assert_in_range(steps_of(f, &query, 50), before / 2, before * 2);
