@@ -68,6 +68,9 @@ def rules(sources):
     for layer in LAYERS:
         yield (f"{layer}_includes_only_the_layers_below_it",
                [place for s in product if s.layer == layer for place in wrong_includes(s)])
+    yield ("only_the_driver_knows_sqlite",
+           [f"{s.path}: includes {name}" for s in product if s.path.parent.as_posix() != "src/store/sqlite"
+            for name in re.findall(r'^#include [<"](sqlite3\.h|store/sqlite/.*)[>"]', s.text, re.MULTILINE)])
     yield ("every_folder_is_a_layer", [str(s.path) for s in product if s.layer not in LAYERS])
     yield ("every_header_is_included_once",
            [str(s.path) for s in sources if s.path.suffix == ".h" and "#pragma once" not in s.lines])

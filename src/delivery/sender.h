@@ -3,7 +3,7 @@
 #pragma once
 
 #include "delivery/attempt.h"
-#include "delivery/delivery.h"
+#include "delivery/options.h"
 
 struct sender {
     const struct delivery_options *options;

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "base/list.h"
-#include "store/store.h"
+#include "store/job.h"
 
 // What a store gives to each of its transactions.
 struct batch_source {

@@ -3,50 +3,10 @@
 // time. Blocking.
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
 #include "base/arena.h"
-#include "base/err.h"
-#include "base/uuid.h"
+#include "store/value.h"
 
-struct db;
-
-struct db_value {
-    enum { DB_NULL, DB_INT, DB_TEXT, DB_BLOB, DB_FOREIGN } type; // foreign: of a type that no table has
-    int64_t integer;
-    const void *data; // text: NUL-terminated
-    size_t bytes;     // of a blob, and of a text that was read
-};
-#define DB_NIL ((struct db_value){.type = DB_NULL})
-#define DB_I64(value) ((struct db_value){.type = DB_INT, .integer = (value)})
-// A NULL pointer is SQL NULL; DB_BYTES("", 0) is an empty blob.
-#define DB_STR(text) db_text_value(text)
-#define DB_BYTES(data, bytes) db_bytes_value((data), (bytes))
-#define DB_ID(uuid) db_id_value(uuid)
-#define DB_ID_OR_NULL(uuid) (uuid_is_nil(uuid) ? DB_NIL : DB_ID(uuid)) // a nil id is SQL NULL
-
-static inline struct db_value db_text_value(const char *text)
-{
-    return (struct db_value){.type = text ? DB_TEXT : DB_NULL, .data = text};
-}
-
-static inline struct db_value db_bytes_value(const void *data, size_t bytes)
-{
-    return (struct db_value){.type = data ? DB_BLOB : DB_NULL, .data = data, .bytes = bytes};
-}
-
-static inline struct db_value db_id_value(const struct uuid *id)
-{
-    return db_bytes_value(id ? id->bytes : NULL, sizeof(id->bytes));
-}
-
-// A running statement. Declare it with DB_ROWS, so that it is reset at the end of its scope.
-struct db_rows {
-    struct db *db;
-    void *statement;
-};
+// Declares a running statement that is reset at the end of its scope.
 #define DB_ROWS(name) __attribute__((cleanup(db_rows_close))) struct db_rows name = {0}
 void db_rows_close(struct db_rows *rows);
 

@@ -2,7 +2,7 @@
 // transactions call it.
 #pragma once
 
-#include "store/db.h"
+#include "store/value.h"
 
 struct db_driver {
     const char *prefix; // of the database's name: "sqlite:"

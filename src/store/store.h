@@ -8,42 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/err.h"
-#include "base/list.h"
-#include "base/loop.h"
-#include "store/db.h"
-#include "store/tx.h"
-
-enum store_queue { STORE_READ, STORE_WRITE };
-
-// Part of a struct of its owner, who keeps it alive until `done`.
-struct store_job {
-    struct task task;
-    enum store_queue queue;
-    // Database thread, inside a transaction. May be called again when the batch could not be committed, so it
-    // must write nothing but the database and the job's own outputs. Anything but OK undoes what it wrote.
-    enum errc (*run)(struct store_job *job, struct tx *tx, struct err *err);
-    // Loop thread, after the commit. `result` is what run returned, or ERR_STORE or ERR_STORE_BUSY if the
-    // transaction failed.
-    void (*done)(struct store_job *job);
-    // For its transaction (tx.h), as far as `run` uses them.
-    struct arena *arena;
-    const char *cause;
-    const char *cause_ref;
-    int64_t now_us; // 0: when it runs
-    enum errc result;
-    struct err err;
-    // Set by the store.
-    struct store *store;
-    struct tx tx;
-};
-
-// What commits trigger. Loop thread, before the job's `done`.
-struct store_listener {
-    void (*event_written)(void *context); // an event waits for its delivery to a merchant
-    void (*work_due)(void *context);      // an operation is due
-    void *context;
-};
+#include "store/job.h"
 
 struct store_options {
     const char *database; // "sqlite:PATH"

@@ -3,6 +3,7 @@
 
 #include "scratch.h"
 
+#include "store/db.h"
 #include "store/driver.h"
 
 // A connection without a schema. The caller closes it.
