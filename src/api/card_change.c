@@ -1,4 +1,5 @@
 // GET and DELETE /v1/payments/cards/{id} and POST /v1/payments/cards/{id}/default.
+#include "op/state/card_change.h"
 #include "api/api.h"
 #include "api/handlers.h"
 #include "base/timefmt.h"
@@ -58,8 +59,7 @@ enum errc card_default_work(struct request *request, struct tx *tx, struct err *
                        card_status_name(card.status));
     }
     if (rc == OK) {
-        rc = card_make_default(tx->db, &card, request->now_us, err);
+        rc = card_set_default(tx, &card, err);
     }
-    card.is_default = true;
     return rc == OK ? answer(request, &card, err) : rc;
 }

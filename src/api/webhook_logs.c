@@ -6,6 +6,7 @@
 #include "api/listing.h"
 #include "base/text.h"
 #include "base/timefmt.h"
+#include "op/state/emit_event.h"
 #include "store/merchants.h"
 #include "store/outbox.h"
 

@@ -15,9 +15,9 @@ struct operation {
     bool unresolved;  // an attempt ended with an unknown outcome, or a crash lost it
     // The kind's note from one attempt to the next: two columns, named by what each kind keeps in them.
     union {
-        bool lookup_only;    // charge, capture, refund, authenticate: never sent again, only looked for
-        bool read_next;      // cancel, card_setup: its state is read before it is canceled once more
-        bool told_meanwhile; // card, card_keep: an event told of the card, which is read once it is saved
+        bool lookup_only; // charge, capture, refund, authenticate: never sent again, only looked for
+        bool read_next;   // cancel, card_setup: its state is read before it is canceled once more
+        bool read_again;  // card, card_keep: an event reported the card, so it is read once it is saved
     };
     union {                    // wall clock; 0: it did not happen
         int64_t absent_us;     // charge, refund, authenticate: when it was first looked for in vain

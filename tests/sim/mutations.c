@@ -96,7 +96,7 @@ WRAPPED(enum errc, card_event_apply, struct tx *tx, const struct provider_event 
 WRAPPED(enum errc, card_schedule, struct tx *tx, const struct card *card, const char *kind, int64_t delay_us,
         struct err *err)
 {
-    bool forgotten = mutated("detach-forgotten") && kind == op_detach.name;
+    bool forgotten = mutated("detach-forgotten") && text_equal(kind, OPERATION_DETACH);
     return forgotten ? OK : __real_card_schedule(tx, card, kind, delay_us, err);
 }
 
@@ -118,10 +118,11 @@ WRAPPED(enum errc, refund_is_awaited, struct db *db, const struct uuid *payment_
     return rc;
 }
 
-WRAPPED(enum errc, refunds_schedule, struct tx *tx, const struct payment *payment, const char *whole_charge,
-        struct err *err)
+WRAPPED(enum errc, payment_schedule_refund_list, struct tx *tx, const struct payment *payment,
+        const char *whole_charge, struct err *err)
 {
-    return mutated("list-not-read") ? OK : __real_refunds_schedule(tx, payment, whole_charge, err);
+    return mutated("list-not-read") ? OK
+                                    : __real_payment_schedule_refund_list(tx, payment, whole_charge, err);
 }
 
 WRAPPED(enum errc, inbound_apply, struct tx *tx, const struct inbound *inbound, struct err *err)

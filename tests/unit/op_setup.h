@@ -9,6 +9,7 @@
 #include "op/kinds/end.h"
 #include "op/kinds/kinds.h"
 #include "op/kinds/refund.h"
+#include "op/state/card_change.h"
 #include "store/refunds.h"
 
 #define PAYMENT_ID ((struct uuid){.bytes = {0x07, [15] = 1}})
@@ -119,7 +120,7 @@ PREPARE(owe_card_keep)
     if (rc == OK) {
         rc = payment_insert(tx->db, &payment, err);
     }
-    return rc == OK ? card_keep(tx, &payment, &reported, err) : rc;
+    return rc == OK ? card_write_paid(tx, &payment, &reported, err) : rc;
 }
 
 PREPARE(prepare_capture)
@@ -194,7 +195,7 @@ static inline enum errc owe_setup(struct fixture *f, struct tx *tx, enum card_st
     if (rc == OK) {
         rc = card_insert(tx->db, &card, err);
     }
-    return rc == OK ? card_schedule(tx, &card, op_card_setup.name, 0, err) : rc;
+    return rc == OK ? card_schedule(tx, &card, OPERATION_CARD_SETUP, 0, err) : rc;
 }
 
 PREPARE(owe_setup_sync)
@@ -222,7 +223,7 @@ PREPARE(owe_card_sync)
     struct card card = {0};
     (void)op;
     enum errc rc = insert_card(f, tx->db, &card, err);
-    return rc == OK ? card_schedule(tx, &card, op_card_sync.name, 0, err) : rc;
+    return rc == OK ? card_schedule(tx, &card, OPERATION_CARD_SYNC, 0, err) : rc;
 }
 
 static inline enum errc owe_of_payment(struct fixture *f, struct tx *tx, enum payment_status status,
@@ -248,7 +249,7 @@ PREPARE(owe_sync)
 PREPARE(owe_refunds)
 {
     (void)op;
-    return owe_of_payment(f, tx, PAYMENT_COMPLETED, &op_refunds, err);
+    return owe_of_payment(f, tx, PAYMENT_COMPLETED, &op_refund_list, err);
 }
 
 // The request was sent; from now on it is only looked up.

@@ -7,7 +7,7 @@
 #include "base/require.h"
 #include "base/timefmt.h"
 #include "op/engine/engine_private.h"
-#include "op/kinds/card.h"
+#include "op/state/card_change.h"
 #include "op/state/inbound.h"
 #include "store/idempotency.h"
 #include "store/inbox.h"

@@ -15,6 +15,7 @@
 #include "op/engine/limiter.h"
 #include "op/engine/phase.h"
 #include "op/state/payment_change.h"
+#include "op/state/reply.h"
 #include "provider/provider.h"
 #include "store/operations.h"
 #include "store/store.h"
@@ -22,13 +23,6 @@
 struct engine;
 struct engine_stats;
 struct op;
-
-// What a caller is told of an operation: an answer, or that it was refused.
-struct op_answer {
-    int status;         // HTTP; 0: none yet
-    const char *body;   // JSON
-    struct err refusal; // code OK: there is an answer
-};
 
 struct op_kind {
     const char *name; // in the database

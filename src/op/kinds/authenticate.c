@@ -153,7 +153,7 @@ static enum errc authenticate_timeout_answer(const struct uuid *subject_id, stru
     return rc == OK ? answer_as_it_is(tx, &payment, answer, err) : rc;
 }
 
-const struct op_kind op_authenticate = {.name = "authenticate",
+const struct op_kind op_authenticate = {.name = OPERATION_AUTHENTICATE,
                                         .plan = authenticate_plan,
                                         .settle = authenticate_settle,
                                         .timeout_answer = authenticate_timeout_answer,

@@ -197,7 +197,7 @@ static enum errc cancel_timeout_answer(const struct uuid *subject_id, struct tx 
     return rc == OK ? answer_as_it_is(tx, &payment, answer, err) : rc;
 }
 
-const struct op_kind op_cancel = {.name = "cancel",
+const struct op_kind op_cancel = {.name = OPERATION_CANCEL,
                                   .plan = cancel_plan,
                                   .settle = cancel_settle,
                                   .timeout_answer = cancel_timeout_answer,

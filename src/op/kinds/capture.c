@@ -118,7 +118,7 @@ static enum errc capture_timeout_answer(const struct uuid *subject_id, struct tx
     return rc == OK ? answer_as_it_is(tx, &payment, answer, err) : rc;
 }
 
-const struct op_kind op_capture = {.name = "capture",
+const struct op_kind op_capture = {.name = OPERATION_CAPTURE,
                                    .plan = capture_plan,
                                    .settle = capture_settle,
                                    .timeout_answer = capture_timeout_answer,

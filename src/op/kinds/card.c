@@ -10,6 +10,7 @@
 #include "base/timefmt.h"
 #include "op/kinds/customer.h"
 #include "op/kinds/kinds.h"
+#include "op/state/card_change.h"
 #include "op/state/render.h"
 #include "op/state/reply.h"
 #include "store/cards.h"
@@ -37,9 +38,7 @@ static enum errc replace_customer(struct op *op, struct tx *tx, struct card *car
 {
     struct customer_owner owner = owner_of(card, &op->row.credential_version_id);
     enum errc rc = customer_find(op->engine, tx, &owner, customer, err);
-    card->customer_id = customer->id;
-    card->updated_us = tx->now_us;
-    return rc == OK ? card_update(tx->db, card, err) : rc;
+    return rc == OK ? card_set_customer(tx, card, &customer->id, err) : rc;
 }
 
 // The key of an attach or a set-up, which names the customer that it is for, and from when it is sent anew.
@@ -105,12 +104,12 @@ enum errc card_prepare(struct engine *engine, struct tx *tx, struct card *card, 
                        struct err *err)
 {
     struct customer customer = {0};
-    struct operation row = operation_on_card(tx, op_card.name, card);
+    struct operation row = operation_on_card(tx, OPERATION_CARD, card);
     struct customer_owner owner = owner_of(card, &card->credential_version_id);
     enum errc rc = customer_find(engine, tx, &owner, &customer, err);
     card->customer_id = customer.id;
     if (rc == OK) {
-        rc = card_insert(tx->db, card, err);
+        rc = card_write_new(tx, card, err);
     }
     return rc == OK ? op_prepare(engine, &op_card, &row, tx, op, err) : rc;
 }
@@ -125,86 +124,13 @@ enum errc card_refusal(const struct card *card, struct err *err)
                    card->failure.code, card->failure.message != NULL ? card->failure.message : "refused");
 }
 
-void card_forget_action(struct card *card)
-{
-    card->next_action = NEXT_ACTION_NONE;
-    card->action_secret_sealed = NULL;
-    card->action_secret_sealed_bytes = 0;
-}
-
-enum errc card_end(struct tx *tx, struct card *card, struct err *err)
-{
-    bool was_default = card->is_default;
-    card->status = CARD_GONE;
-    card->is_default = false;
-    card_forget_action(card);
-    card->updated_us = tx->now_us;
-    enum errc rc = card_update(tx->db, card, err);
-    return rc == OK && was_default ? card_make_newest_default(tx->db, &card->customer_id, tx->now_us, err)
-                                   : rc;
-}
-
-enum errc card_schedule(struct tx *tx, const struct card *card, const char *kind, int64_t delay_us,
-                        struct err *err)
-{
-    return operation_schedule(tx, operation_on_card(tx, kind, card), delay_us, err);
-}
-
-void card_take_method(struct card *card, const struct provider_method *method)
-{
-    card->brand = method->brand != NULL ? method->brand : card->brand;
-    card->last4 = method->last4 != NULL ? method->last4 : card->last4;
-    card->exp_month = method->exp_month != 0 ? method->exp_month : card->exp_month;
-    card->exp_year = method->exp_year != 0 ? method->exp_year : card->exp_year;
-    card->fingerprint = method->fingerprint != NULL ? method->fingerprint : card->fingerprint;
-}
-
-enum errc card_emit(struct tx *tx, const struct card *card, const char *type, struct err *err)
-{
-    struct json_object *data = NULL;
-    enum errc rc = render_card(card, &tx->keyring->master, RENDER_EVENT, tx->arena, &data, err);
-    return rc == OK ? emit_event(tx, &card->merchant_id, card->livemode, &card->id, type, data, err) : rc;
-}
-
-enum errc card_activate(struct tx *tx, struct card *card, const char *method_ref,
-                        const struct provider_method *method, struct card *saved, struct err *err)
-{
-    bool has_default = false;
-    enum errc rc = card_by_method(tx->db, &card->merchant_id, card->livemode, method_ref,
-                                  card->customer_email, tx->arena, saved, err);
-    bool known = rc == OK && saved->status == CARD_ACTIVE;
-    if (rc == OK || rc == ERR_NOT_FOUND) {
-        rc = card_has_default(tx->db, &card->customer_id, &has_default, err);
-    }
-    if (rc != OK) {
-        return rc;
-    }
-    card->status = known ? CARD_GONE : CARD_ACTIVE;
-    card->provider_ref = method_ref;
-    card_forget_action(card);
-    card->is_default = !known && !has_default;
-    card->updated_us = tx->now_us;
-    if (method != NULL) {
-        card_take_method(card, method);
-    }
-    if (!known) {
-        *saved = *card;
-    }
-    rc = card_update(tx->db, card, err);
-    return rc == OK && method == NULL ? card_schedule(tx, saved, op_card_sync.name, 0, err) : rc;
-}
-
 // A method that is attached already was saved under another spelling of the e-mail.
 static enum errc attached(struct op *op, struct tx *tx, struct card *card, struct err *err)
 {
     const struct provider_method *method = &op->call.answer.method;
     struct card saved = {0};
     struct json_object *data = NULL;
-    enum errc rc = card_activate(tx, card, method->id, method, &saved, err);
-    if (rc == OK &&
-        op->row.told_meanwhile) { // an event told of it meanwhile, and may be newer than this answer
-        rc = card_schedule(tx, &saved, op_card_sync.name, 0, err);
-    }
+    enum errc rc = card_activate(tx, card, method->id, method, op->row.read_again, &saved, err);
     if (rc == OK) {
         rc = render_card(&saved, &tx->keyring->master, RENDER_ANSWER, tx->arena, &data, err);
     }
@@ -216,9 +142,7 @@ static enum errc attached(struct op *op, struct tx *tx, struct card *card, struc
 enum errc card_refuse(struct op *op, struct tx *tx, struct card *card, const struct failure *failure,
                       struct err *err)
 {
-    card->status = CARD_GONE;
-    card->failure = *failure;
-    enum errc rc = card_update(tx->db, card, err);
+    enum errc rc = card_set_refused(tx, card, failure, err);
     if (rc == OK) {
         (void)card_refusal(card, &op->answer.refusal);
     }
@@ -336,7 +260,6 @@ static enum errc save_settle(struct op *op, struct tx *tx, struct err *err)
         op_next_step(op, tx); // it got another customer meanwhile: this answer is about the one before
         return OK;
     }
-    card.updated_us = tx->now_us;
     if (!customer_step) {
         return settle_step(op, tx, &card, &customer, err);
     }
@@ -363,4 +286,4 @@ static enum errc save_timeout_answer(const struct uuid *subject_id, struct tx *t
 }
 
 const struct op_kind op_card = {
-    .name = "card", .plan = save_plan, .settle = save_settle, .timeout_answer = save_timeout_answer};
+    .name = OPERATION_CARD, .plan = save_plan, .settle = save_settle, .timeout_answer = save_timeout_answer};

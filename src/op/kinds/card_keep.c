@@ -8,29 +8,9 @@
 #include "base/timefmt.h"
 #include "op/kinds/card.h"
 #include "op/kinds/kinds.h"
+#include "op/state/card_change.h"
 #include "store/cards.h"
 #include "store/payments.h"
-
-enum errc card_keep(struct tx *tx, const struct payment *payment, const struct provider_payment *reported,
-                    struct err *err)
-{
-    const struct card card = {
-        .id = uuid_new(tx->random, tx->now_us),
-        .merchant_id = payment->merchant_id,
-        .customer_id = payment->customer_id,
-        .livemode = payment->livemode,
-        .status = CARD_SAVING,
-        .provider = payment->provider,
-        .method_sent = reported->method_ref != NULL ? reported->method_ref : payment->payment_method,
-        .customer_email = payment->customer_email,
-        .setup_ref = reported->id,
-        .credential_version_id = payment->credential_version_id,
-        .created_us = tx->now_us,
-        .updated_us = tx->now_us,
-    };
-    enum errc rc = card_insert(tx->db, &card, err);
-    return rc == OK ? card_schedule(tx, &card, op_card_keep.name, 0, err) : rc;
-}
 
 static enum errc keep_plan(struct op *op, struct tx *tx, bool *already_done, struct err *err)
 {
@@ -59,28 +39,16 @@ static enum errc drop(struct tx *tx, struct card *card, struct err *err)
     return rc == OK ? note(tx, card, "card not saved", err) : rc;
 }
 
-// The known card takes the method; the new row is left to detach the one that the known card had, once no
-// charge of it can be sent any more.
+// The method that the known card had is detached once no charge of it can be sent any more.
 static enum errc replace_method(const struct op *op, struct tx *tx, struct card *card, struct card *known,
                                 struct err *err)
 {
-    const struct provider_method *method = &op->call.answer.method;
     bool charged = false;
-    card->status = CARD_GONE;
-    card->provider_ref = known->provider_ref;
-    card->updated_us = tx->now_us;
-    known->provider_ref = method->id;
-    known->updated_us = tx->now_us;
-    card_take_method(known, method);
-    enum errc rc = card_update(tx->db, card, err);
-    if (rc == OK) {
-        rc = card_update(tx->db, known, err);
-    }
-    if (rc == OK) {
-        rc = card_is_being_charged(tx->db, known, &charged, err);
-    }
+    enum errc rc = card_is_being_charged(tx->db, known, &charged, err);
     int64_t window_us = engine_options(op->engine)->config->charge_window_ms * US_PER_MS;
-    return rc == OK ? card_schedule(tx, card, op_detach.name, charged ? window_us : 0, err) : rc;
+    return rc == OK ? card_replace_method(tx, card, known, &op->call.answer.method, charged ? window_us : 0,
+                                          op->row.read_again, err)
+                    : rc;
 }
 
 static enum errc save(const struct op *op, struct tx *tx, struct card *card, struct err *err)
@@ -94,11 +62,7 @@ static enum errc save(const struct op *op, struct tx *tx, struct card *card, str
     if (rc == OK && !text_equal(saved.provider_ref, method->id)) {
         rc = replace_method(op, tx, card, &saved, err);
     } else if (rc == OK || rc == ERR_NOT_FOUND) {
-        rc = card_activate(tx, card, method->id, method, &saved, err);
-    }
-    if (rc == OK &&
-        op->row.told_meanwhile) { // an event told of it meanwhile, and may be newer than this answer
-        rc = card_schedule(tx, &saved, op_card_sync.name, 0, err);
+        rc = card_activate(tx, card, method->id, method, op->row.read_again, &saved, err);
     }
     if (rc == OK) {
         rc = card_emit(tx, &saved, "card.saved", err);
@@ -132,4 +96,4 @@ static enum errc keep_settle(struct op *op, struct tx *tx, struct err *err)
     return attached ? save(op, tx, &card, err) : drop(tx, &card, err);
 }
 
-const struct op_kind op_card_keep = {.name = "card_keep", .plan = keep_plan, .settle = keep_settle};
+const struct op_kind op_card_keep = {.name = OPERATION_CARD_KEEP, .plan = keep_plan, .settle = keep_settle};

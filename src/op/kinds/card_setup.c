@@ -2,30 +2,17 @@
 // without him. The card is pending until he has. The provider's own account of the set-up decides, whatever
 // events say and in whatever order they come; it is asked for when one comes, and at growing distances. What
 // was deleted here, or left lying for too long, is canceled there.
-#include <string.h>
-
 #include "base/text.h"
 #include "base/timefmt.h"
-#include "domain/retry.h"
 #include "op/kinds/card.h"
 #include "op/kinds/kinds.h"
+#include "op/state/card_change.h"
 #include "op/state/render.h"
 #include "op/state/reply.h"
 #include "store/cards.h"
-#include "store/sealed.h"
 
 // A payer who has not come back after this long does not come any more.
 #define SETUP_KEPT_US (7 * 24 * 3600 * US_PER_S)
-
-static enum errc fail(struct tx *tx, struct card *card, const struct failure *failure, struct err *err)
-{
-    card->status = CARD_FAILED;
-    card->failure = *failure;
-    card_forget_action(card);
-    card->updated_us = tx->now_us;
-    enum errc rc = card_update(tx->db, card, err);
-    return rc == OK ? card_emit(tx, card, "card.failed", err) : rc;
-}
 
 static struct failure failure_of(const struct setup *setup)
 {
@@ -38,27 +25,12 @@ static struct failure failure_of(const struct setup *setup)
                : (struct failure){.code = "setup_failed", .message = "The card could not be set up."};
 }
 
-// What the payer needs for it: the client secret, or a URL that holds it.
-static void take_action(struct tx *tx, struct card *card, const struct setup *setup)
-{
-    const char *text =
-        setup->next_action == NEXT_ACTION_REDIRECT ? setup->redirect_url : setup->client_secret;
-    card->next_action = setup->next_action;
-    if (text != NULL && setup->next_action != NEXT_ACTION_NONE) {
-        struct sealed sealed =
-            seal(&tx->keyring->master, tx->arena, sealed_context(tx->arena, SEALED_NEXT_ACTION, &card->id),
-                 text, strlen(text));
-        card->action_secret_sealed = sealed.data;
-        card->action_secret_sealed_bytes = (int)sealed.bytes;
-    }
-}
-
 static enum errc activate(const struct op *op, struct tx *tx, struct card *card, const struct setup *setup,
-                          struct card *saved, struct err *err)
+                          bool read_again, struct card *saved, struct err *err)
 {
     const struct provider_answer *answer = &op->call.answer;
-    enum errc rc =
-        card_activate(tx, card, setup->method_ref, answer->has_method ? &answer->method : NULL, saved, err);
+    const struct provider_method *method = answer->has_method ? &answer->method : NULL;
+    enum errc rc = card_activate(tx, card, setup->method_ref, method, read_again, saved, err);
     return rc == OK ? card_emit(tx, saved, "card.saved", err) : rc;
 }
 
@@ -89,22 +61,11 @@ enum errc card_setup_begun(struct op *op, struct tx *tx, struct card *card, cons
     }
     card->setup_ref = setup->id;
     if (setup->state == SETUP_SUCCEEDED) {
-        rc = activate(op, tx, card, setup, &saved, err);
-        if (rc == OK &&
-            op->row.told_meanwhile) { // an event told of it meanwhile, and may be newer than this answer
-            rc = card_schedule(tx, &saved, op_card_sync.name, 0, err);
-        }
+        rc = activate(op, tx, card, setup, op->row.read_again, &saved, err);
     } else if (setup->state == SETUP_OPEN) {
-        card->status = CARD_PENDING;
-        if (op->call.answer.has_method) {
-            card_take_method(card, &op->call.answer.method);
-        }
-        take_action(tx, card, setup);
+        const struct provider_answer *answer = &op->call.answer;
+        rc = card_set_pending(tx, card, setup, answer->has_method ? &answer->method : NULL, err);
         saved = *card;
-        rc = card_update(tx->db, card, err);
-        if (rc == OK) {
-            rc = card_schedule(tx, card, op_card_setup.name, retry_check_delay_us(0, 0), err);
-        }
     } else {
         struct failure failure = failure_of(setup);
         return card_refuse(op, tx, card, &failure, err);
@@ -147,14 +108,6 @@ static enum errc setup_plan(struct op *op, struct tx *tx, bool *already_done, st
     return OK;
 }
 
-// The payer finished what was deleted here meanwhile: it is detached.
-static enum errc detach(struct tx *tx, struct card *card, const struct setup *setup, struct err *err)
-{
-    card->provider_ref = setup->method_ref;
-    enum errc rc = card_update(tx->db, card, err);
-    return rc == OK ? card_schedule(tx, card, op_detach.name, 0, err) : rc;
-}
-
 // Whether the customer was deleted, or the method detached, after the payer had authenticated. No event ends
 // a pending card, whose method is not known yet.
 static enum errc is_lost(const struct op *op, struct tx *tx, const struct card *card, bool *lost,
@@ -167,7 +120,7 @@ static enum errc is_lost(const struct op *op, struct tx *tx, const struct card *
     return rc;
 }
 
-static enum errc take_success(const struct op *op, struct tx *tx, struct card *card, struct err *err)
+static enum errc settle_succeeded(const struct op *op, struct tx *tx, struct card *card, struct err *err)
 {
     static const struct failure failure = {
         .code = "detached",
@@ -179,10 +132,11 @@ static enum errc take_success(const struct op *op, struct tx *tx, struct card *c
     if (rc != OK) {
         return rc;
     }
-    return lost ? fail(tx, card, &failure, err) : activate(op, tx, card, &op->call.answer.setup, &saved, err);
+    return lost ? card_fail(tx, card, &failure, err)
+                : activate(op, tx, card, &op->call.answer.setup, false, &saved, err);
 }
 
-static enum errc take(struct op *op, struct tx *tx, struct card *card, struct err *err)
+static enum errc apply_reported(struct op *op, struct tx *tx, struct card *card, struct err *err)
 {
     const struct setup *setup = &op->call.answer.setup;
     op->call.answer.reason = mismatch(card, setup);
@@ -191,19 +145,16 @@ static enum errc take(struct op *op, struct tx *tx, struct card *card, struct er
                           card->next_action == NEXT_ACTION_NONE && setup->next_action != NEXT_ACTION_NONE;
         op->row.read_next = false;
         op_poll(op);
-        if (asks_payer) {
-            take_action(tx, card, setup);
-        }
-        return asks_payer ? card_update(tx->db, card, err) : OK;
+        return asks_payer ? card_set_next_action(tx, card, setup, err) : OK;
     }
     if (card->status == CARD_GONE) {
-        return setup->state == SETUP_SUCCEEDED ? detach(tx, card, setup, err) : OK;
+        return setup->state == SETUP_SUCCEEDED ? card_detach_late(tx, card, setup->method_ref, err) : OK;
     }
     if (setup->state == SETUP_SUCCEEDED) {
-        return take_success(op, tx, card, err);
+        return settle_succeeded(op, tx, card, err);
     }
     struct failure failure = failure_of(setup);
-    return fail(tx, card, &failure, err);
+    return card_fail(tx, card, &failure, err);
 }
 
 // A cancellation is refused where the set-up came to an end meanwhile: it is read. A set-up that the
@@ -217,7 +168,7 @@ static enum errc setup_settle(struct op *op, struct tx *tx, struct err *err)
         return rc;
     }
     if (answer->outcome == PROVIDER_DONE) {
-        return take(op, tx, &card, err);
+        return apply_reported(op, tx, &card, err);
     }
     if (answer->outcome != PROVIDER_REFUSED) {
         op_poll(op);
@@ -229,7 +180,8 @@ static enum errc setup_settle(struct op *op, struct tx *tx, struct err *err)
         op->row.read_next = true;
         return OK;
     }
-    return card.status == CARD_PENDING ? fail(tx, &card, &answer->failure, err) : OK;
+    return card.status == CARD_PENDING ? card_fail(tx, &card, &answer->failure, err) : OK;
 }
 
-const struct op_kind op_card_setup = {.name = "card_setup", .plan = setup_plan, .settle = setup_settle};
+const struct op_kind op_card_setup = {
+    .name = OPERATION_CARD_SETUP, .plan = setup_plan, .settle = setup_settle};

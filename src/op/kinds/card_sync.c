@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "op/kinds/card.h"
 #include "op/kinds/kinds.h"
+#include "op/state/card_change.h"
 #include "store/cards.h"
 
 static enum errc sync_plan(struct op *op, struct tx *tx, bool *already_done, struct err *err)
@@ -18,16 +19,6 @@ static enum errc sync_plan(struct op *op, struct tx *tx, bool *already_done, str
     return rc;
 }
 
-static enum errc take(struct tx *tx, struct card *card, const struct provider_method *method, struct err *err)
-{
-    if (method->detached) {
-        return card_end(tx, card, err);
-    }
-    card_take_method(card, method);
-    card->updated_us = tx->now_us;
-    return card_update(tx->db, card, err);
-}
-
 // A refusal says nothing of the card: the present key may be another account's.
 static enum errc sync_settle(struct op *op, struct tx *tx, struct err *err)
 {
@@ -38,7 +29,8 @@ static enum errc sync_settle(struct op *op, struct tx *tx, struct err *err)
         return rc;
     }
     if (answer->outcome == PROVIDER_DONE && text_equal(answer->method.id, card.provider_ref)) {
-        return take(tx, &card, &answer->method, err);
+        return answer->method.detached ? card_end(tx, &card, err)
+                                       : card_apply_reported(tx, &card, &answer->method, err);
     }
     if (answer->outcome == PROVIDER_DONE) {
         answer->reason = "a different payment method than the requested one";
@@ -47,4 +39,4 @@ static enum errc sync_settle(struct op *op, struct tx *tx, struct err *err)
     return OK;
 }
 
-const struct op_kind op_card_sync = {.name = "card_sync", .plan = sync_plan, .settle = sync_settle};
+const struct op_kind op_card_sync = {.name = OPERATION_CARD_SYNC, .plan = sync_plan, .settle = sync_settle};

@@ -293,7 +293,7 @@ static enum errc charge_timeout_answer(const struct uuid *subject_id, struct tx 
     return rc;
 }
 
-const struct op_kind op_charge = {.name = "charge",
+const struct op_kind op_charge = {.name = OPERATION_CHARGE,
                                   .keeps_version = true,
                                   .plan = charge_plan,
                                   .settle = charge_settle,

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "base/timefmt.h"
 #include "domain/email.h"
+#include "op/state/card_change.h"
 #include "store/cards.h"
 #include "store/credentials.h"
 
@@ -117,8 +118,5 @@ enum errc customer_missing(struct tx *tx, const struct customer *customer,
                                   &present, err);
     *gone = rc == OK && (uuid_equal(credential_version_id, &present.version_id) ||
                          uuid_equal(credential_version_id, &customer->credential_version_id));
-    if (rc == OK && *gone) {
-        rc = customer_set_gone(tx->db, &customer->id, tx->now_us, err);
-    }
-    return rc == OK && *gone ? cards_all_gone(tx->db, &customer->id, tx->now_us, err) : rc;
+    return rc == OK && *gone ? customer_end(tx, &customer->id, err) : rc;
 }

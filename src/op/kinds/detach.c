@@ -4,7 +4,7 @@
 // still attached.
 #include "op/kinds/card.h"
 #include "op/kinds/kinds.h"
-
+#include "op/state/card_change.h"
 #include "store/cards.h"
 #include "store/credentials.h"
 
@@ -17,10 +17,10 @@ enum errc card_delete(struct tx *tx, struct card *card, int64_t charge_window_us
         return rc;
     }
     if (was == CARD_PENDING) {
-        return card_schedule(tx, card, op_card_setup.name, 0, err);
+        return card_schedule(tx, card, OPERATION_CARD_SETUP, 0, err);
     }
     rc = card_is_being_charged(tx->db, card, &charged, err);
-    return rc == OK ? card_schedule(tx, card, op_detach.name, charged ? charge_window_us : 0, err) : rc;
+    return rc == OK ? card_schedule(tx, card, OPERATION_DETACH, charged ? charge_window_us : 0, err) : rc;
 }
 
 // Saved again while it was to be detached: it is that card's now.
@@ -76,4 +76,4 @@ static enum errc detach_settle(struct op *op, struct tx *tx, struct err *err)
     return OK;
 }
 
-const struct op_kind op_detach = {.name = "detach", .plan = detach_plan, .settle = detach_settle};
+const struct op_kind op_detach = {.name = OPERATION_DETACH, .plan = detach_plan, .settle = detach_settle};

@@ -17,7 +17,7 @@ extern const struct op_kind op_detach;     // takes a deleted card from its cust
 extern const struct op_kind op_events;     // of credentials: asks for events that did not come
 extern const struct op_kind op_refund;
 extern const struct op_kind op_refund_sync; // refund.c: checks a refund that is pending at the provider
-extern const struct op_kind op_refunds;     // refund_list.c: reads all refunds of a payment
+extern const struct op_kind op_refund_list; // refund_list.c: reads all refunds of a payment
 extern const struct op_kind op_sync;        // checks a payment that is not finished at the provider
 
 // All of them, for engine_open. What starts first comes first.

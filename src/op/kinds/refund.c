@@ -62,7 +62,7 @@ enum errc refund_prepare(struct engine *engine, struct tx *tx, const struct paym
                          const struct refund *refund, struct op **op, struct err *err)
 {
     const struct provider *provider = engine_options(engine)->provider;
-    struct operation row = operation_on_refund(tx, op_refund.name, refund);
+    struct operation row = operation_on_refund(tx, OPERATION_REFUND, refund);
     row.body = provider->ops->refund_body(refund, payment->provider_ref, tx->arena);
     enum errc rc = refund_insert(tx->db, refund, err);
     if (rc == OK) {
@@ -201,7 +201,7 @@ static enum errc refund_timeout_answer(const struct uuid *subject_id, struct tx 
     return rc;
 }
 
-const struct op_kind op_refund = {.name = "refund",
+const struct op_kind op_refund = {.name = OPERATION_REFUND,
                                   .plan = refund_plan,
                                   .settle = refund_settle,
                                   .timeout_answer = refund_timeout_answer,
@@ -238,4 +238,5 @@ static enum errc sync_settle(struct op *op, struct tx *tx, struct err *err)
     return rc;
 }
 
-const struct op_kind op_refund_sync = {.name = "refund_sync", .plan = sync_plan, .settle = sync_settle};
+const struct op_kind op_refund_sync = {
+    .name = OPERATION_REFUND_SYNC, .plan = sync_plan, .settle = sync_settle};

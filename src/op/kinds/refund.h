@@ -10,11 +10,6 @@
 enum errc refund_prepare(struct engine *engine, struct tx *tx, const struct payment *payment,
                          const struct refund *refund, struct op **op, struct err *err) MUST_CHECK;
 
-// The provider's list of this payment's refunds is to be taken over now. whole_charge: the charge that the
-// provider says was refunded wholly; NULL: it does not say so.
-enum errc refunds_schedule(struct tx *tx, const struct payment *payment, const char *whole_charge,
-                           struct err *err) MUST_CHECK;
-
 // Of an authorisation that was captured in part Stripe lists what it let go as a refund too, though no money
 // moved: the oldest in op's list that does not carry an id of ours and has just that amount. NULL: none.
 const struct provider_refund *refunds_find_release(const struct op *op, const struct payment *payment);

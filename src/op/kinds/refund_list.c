@@ -14,14 +14,6 @@
 // A list with a refund that does not fit is read again for this long: it may be older than what is known.
 #define FITS_WITHIN_US (3600 * US_PER_S)
 
-enum errc refunds_schedule(struct tx *tx, const struct payment *payment, const char *whole_charge,
-                           struct err *err)
-{
-    struct operation row = operation_on_payment(tx, OPERATION_REFUNDS, payment);
-    row.body = whole_charge;
-    return operation_schedule(tx, row, 0, err);
-}
-
 static enum errc refunds_plan(struct op *op, struct tx *tx, bool *already_done, struct err *err)
 {
     struct payment payment = {0};
@@ -142,7 +134,7 @@ static enum errc refunds_settle(struct op *op, struct tx *tx, struct err *err)
     }
     if (op->call.answer.outcome == PROVIDER_DONE && op->row.unmade_us == 0) {
         op->row.unmade_us = tx->now_us; // what was refunded was paid: that is learned first
-        rc = schedule_operation(tx, &payment, op_sync.name, 0, err);
+        rc = schedule_operation(tx, &payment, OPERATION_SYNC, 0, err);
     } else if (op->call.answer.outcome == PROVIDER_DONE && tx->now_us - op->row.unmade_us >= MADE_WITHIN_US) {
         return OK; // it never was: what the list shows is an authorisation that was let go
     }
@@ -150,4 +142,5 @@ static enum errc refunds_settle(struct op *op, struct tx *tx, struct err *err)
     return rc;
 }
 
-const struct op_kind op_refunds = {.name = "refunds", .plan = refunds_plan, .settle = refunds_settle};
+const struct op_kind op_refund_list = {
+    .name = OPERATION_REFUND_LIST, .plan = refunds_plan, .settle = refunds_settle};

@@ -44,4 +44,4 @@ static enum errc sync_settle(struct op *op, struct tx *tx, struct err *err)
     return OK;
 }
 
-const struct op_kind op_sync = {.name = "sync", .plan = sync_plan, .settle = sync_settle};
+const struct op_kind op_sync = {.name = OPERATION_SYNC, .plan = sync_plan, .settle = sync_settle};

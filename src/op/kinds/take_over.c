@@ -170,7 +170,7 @@ enum errc take_over_refund(struct tx *tx, const struct payment *payment, const s
     }
     enum errc rc = refund_hear(tx, payment, said, &why);
     if (rc == ERR_CONFLICT) {
-        rc = refunds_schedule(tx, payment, NULL, &why); // the whole list tells how they fit
+        rc = payment_schedule_refund_list(tx, payment, NULL, &why); // the whole list tells how they fit
     }
     if (rc != OK) {
         *err = why;

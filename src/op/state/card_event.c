@@ -3,9 +3,8 @@
 // whatever is being saved from the method, or for its customer, is read once it is there.
 #include "op/state/card_event.h"
 
-#include "base/require.h"
-#include "op/kinds/card.h"
-#include "op/kinds/kinds.h"
+#include "op/state/card_change.h"
+#include "op/state/schedule.h"
 #include "store/cards.h"
 
 static enum errc mark_saving_and_find_card(struct tx *tx, struct arena *arena, const struct uuid *merchant_id,
@@ -69,16 +68,15 @@ enum errc card_event_apply(struct tx *tx, const struct provider_event *event, st
                            struct err *err)
 {
     if (event->kind == EVENT_CUSTOMER_GONE) {
-        enum errc rc = customer_set_gone(tx->db, &subject->customer.id, tx->now_us, err);
-        return rc == OK ? cards_all_gone(tx->db, &subject->customer.id, tx->now_us, err) : rc;
+        return customer_end(tx, &subject->customer.id, err);
     }
     if (event->kind == EVENT_SETUP) {
         bool waits = subject->card.status == CARD_PENDING;
-        return waits ? card_schedule(tx, &subject->card, op_card_setup.name, 0, err) : OK;
+        return waits ? card_schedule(tx, &subject->card, OPERATION_CARD_SETUP, 0, err) : OK;
     }
     if (subject->card.status != CARD_ACTIVE) {
         return OK;
     }
     return event->kind == EVENT_METHOD_GONE ? card_end(tx, &subject->card, err)
-                                            : card_schedule(tx, &subject->card, op_card_sync.name, 0, err);
+                                            : card_schedule(tx, &subject->card, OPERATION_CARD_SYNC, 0, err);
 }

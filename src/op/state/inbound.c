@@ -13,6 +13,7 @@
 #include "op/kinds/kinds.h"
 #include "op/kinds/refund.h"
 #include "op/state/card_event.h"
+#include "op/state/emit_event.h"
 #include "op/state/refund_change.h"
 #include "op/state/render.h"
 #include "store/payments.h"
@@ -62,7 +63,7 @@ static enum errc apply_charge(struct tx *tx, struct payment *payment, const stru
     };
     bool made = payment_is_captured(payment);
     enum errc rc = made ? OK : payment_apply_reported(tx, payment, &reported, err);
-    return rc == OK ? refunds_schedule(tx, payment, charge->whole ? charge->id : NULL, err) : rc;
+    return rc == OK ? payment_schedule_refund_list(tx, payment, charge->whole ? charge->id : NULL, err) : rc;
 }
 
 static enum errc apply_dispute(struct tx *tx, const struct payment *payment,
@@ -91,8 +92,9 @@ static enum errc ask(struct tx *tx, const struct payment *payment, const struct 
         return OK;
     }
     bool refunds = event->kind == EVENT_CHARGE_REFUNDED || event->kind == EVENT_REFUND;
-    return refunds ? refunds_schedule(tx, payment, event->charge.whole ? event->charge.id : NULL, err)
-                   : schedule_operation(tx, payment, op_sync.name, 0, err);
+    return refunds
+               ? payment_schedule_refund_list(tx, payment, event->charge.whole ? event->charge.id : NULL, err)
+               : schedule_operation(tx, payment, op_sync.name, 0, err);
 }
 
 // A payment that was brought back had failed before: a failure may be of then, so it is read how things

@@ -8,10 +8,10 @@
 #include "base/text.h"
 #include "base/timefmt.h"
 #include "domain/retry.h"
-#include "op/kinds/card.h"
+#include "op/state/card_change.h"
+#include "op/state/emit_event.h"
 #include "op/state/render.h"
 #include "store/operations.h"
-#include "store/outbox.h"
 #include "store/payments.h"
 #include "store/sealed.h"
 
@@ -27,42 +27,6 @@ enum errc append_history(struct tx *tx, const struct payment *payment, const cha
     };
     enum errc rc = payment_history_next_id(tx->db, &payment->id, tx->random, tx->now_us, &entry.id, err);
     return rc == OK ? payment_history_append(tx->db, &entry, err) : rc;
-}
-
-enum errc emit_event(struct tx *tx, const struct uuid *merchant_id, bool livemode,
-                     const struct uuid *transaction, const char *type, struct json_object *data,
-                     struct err *err)
-{
-    struct json_object *about JSON_CLEANUP = data;
-    struct uuid transaction_id = transaction != NULL ? *transaction : (struct uuid){{0}};
-    struct uuid id = {{0}};
-    char id_text[UUID_TEXT_BYTES];
-    char time_text[TIME_TEXT_BYTES];
-    enum errc rc = outbox_next_id(tx->db, &transaction_id, tx->random, tx->now_us, &id, err);
-    if (rc != OK) {
-        return rc;
-    }
-    uuid_format(&id, id_text);
-    time_format(tx->now_us, time_text);
-    struct json_object *body JSON_CLEANUP = json_new_object();
-    json_add_str(body, "id", id_text);
-    json_add_str(body, "type", type);
-    json_add_str(body, "created_at", time_text);
-    json_add(body, "data", json_object_get(about));
-    struct outbox_event event = {
-        .id = id,
-        .merchant_id = *merchant_id,
-        .livemode = livemode,
-        .transaction_id = transaction_id,
-        .type = type,
-        .body = json_text(tx->arena, body),
-        .status = "pending",
-        .next_attempt_us = tx->now_us,
-        .created_us = tx->now_us,
-    };
-    tx->event_written = true;
-    tx->event_id = id;
-    return outbox_append(tx->db, &event, err);
 }
 
 static enum errc tell_payment(struct tx *tx, const struct payment *payment, const char *type, struct err *err)
@@ -211,7 +175,7 @@ static enum errc complete(struct tx *tx, struct payment *payment, const struct p
     payment->failure = (struct failure){0};
     end_action(payment);
     rc = write_change(tx, payment, "completed", "payment.completed", err);
-    return rc == OK && !uuid_is_nil(&payment->customer_id) ? card_keep(tx, payment, reported, err) : rc;
+    return rc == OK && !uuid_is_nil(&payment->customer_id) ? card_write_paid(tx, payment, reported, err) : rc;
 }
 
 enum errc payment_is_ending(struct tx *tx, const struct payment *payment, bool *ending, struct err *err)

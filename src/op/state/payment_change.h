@@ -2,8 +2,6 @@
 // transaction it runs in, so that a status cannot change without them. Database threads.
 #pragma once
 
-#include <json-c/json.h>
-
 #include "base/keyring.h"
 #include "domain/payment.h"
 #include "op/state/schedule.h"
@@ -58,8 +56,3 @@ enum errc payment_set_customer(struct tx *tx, struct payment *payment, const str
 // A line of history for something that changed nothing.
 enum errc append_history(struct tx *tx, const struct payment *payment, const char *what,
                          struct err *err) MUST_CHECK;
-
-// {"id","type","created_at","data"} for the merchant's endpoint; takes `data`. transaction NULL: none.
-enum errc emit_event(struct tx *tx, const struct uuid *merchant_id, bool livemode,
-                     const struct uuid *transaction, const char *type, struct json_object *data,
-                     struct err *err) MUST_CHECK;

@@ -10,6 +10,7 @@
 #include "domain/retry.h"
 #include "op/engine/op.h"
 #include "op/kinds/refund.h"
+#include "op/state/emit_event.h"
 #include "op/state/render.h"
 #include "store/idempotency.h"
 #include "store/operations.h"
@@ -37,7 +38,7 @@ static enum errc check_fits(struct tx *tx, const struct payment *payment, const 
         refund->amount_minor <= payment->captured_minor - payment->refunded_minor) {
         return OK;
     }
-    enum errc rc = refunds_schedule(tx, payment, NULL, err);
+    enum errc rc = payment_schedule_refund_list(tx, payment, NULL, err);
     return rc == OK
                ? err_set(err, ERR_CONFLICT, "the provider reports that more was refunded than was captured")
                : rc;
@@ -301,5 +302,5 @@ enum errc refund_hear(struct tx *tx, const struct payment *payment, const struct
     bool ours = said->refund_id != NULL;
     bool unclear = !made || (!ours && payment->captured_minor != payment->amount_minor);
     enum errc rc = unclear ? OK : refund_take_over(tx, payment, said, &unclear, err);
-    return rc == OK && unclear ? refunds_schedule(tx, payment, NULL, err) : rc;
+    return rc == OK && unclear ? payment_schedule_refund_list(tx, payment, NULL, err) : rc;
 }

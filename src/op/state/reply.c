@@ -1,4 +1,4 @@
-// An answer may hold a client secret, so all of them are sealed.
+// An answer may hold a client secret, so every one is sealed.
 #include "op/state/reply.h"
 
 #include <string.h>

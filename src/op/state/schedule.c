@@ -73,3 +73,17 @@ enum errc payment_schedule_sync(struct tx *tx, const struct payment *payment, st
 {
     return schedule_operation(tx, payment, OPERATION_SYNC, retry_check_delay_us(0, tx_random32(tx)), err);
 }
+
+enum errc payment_schedule_refund_list(struct tx *tx, const struct payment *payment, const char *whole_charge,
+                                       struct err *err)
+{
+    struct operation row = operation_on_payment(tx, OPERATION_REFUND_LIST, payment);
+    row.body = whole_charge;
+    return operation_schedule(tx, row, 0, err);
+}
+
+enum errc card_schedule(struct tx *tx, const struct card *card, const char *kind, int64_t delay_us,
+                        struct err *err)
+{
+    return operation_schedule(tx, operation_on_card(tx, kind, card), delay_us, err);
+}

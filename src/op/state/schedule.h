@@ -8,11 +8,21 @@
 #include "store/operations.h"
 #include "store/tx.h"
 
-// Names of kinds that a change of state opens, or looks whether they are open; op/kinds has a file for each.
+// The names of the kinds of operations, as their rows hold them; op/kinds has a file for each.
+#define OPERATION_AUTHENTICATE "authenticate"
 #define OPERATION_CANCEL "cancel"
 #define OPERATION_CAPTURE "capture"
+#define OPERATION_CARD "card"
+#define OPERATION_CARD_KEEP "card_keep"
+#define OPERATION_CARD_SETUP "card_setup"
+#define OPERATION_CARD_SYNC "card_sync"
+#define OPERATION_CATCH_UP "catch_up"
+#define OPERATION_CHARGE "charge"
+#define OPERATION_DETACH "detach"
+#define OPERATION_EVENTS "events"
+#define OPERATION_REFUND "refund"
+#define OPERATION_REFUND_LIST "refunds"
 #define OPERATION_REFUND_SYNC "refund_sync"
-#define OPERATION_REFUNDS "refunds"
 #define OPERATION_SYNC "sync"
 
 // The row of an operation that begins now, of what its subject is about; no attempt was made.
@@ -30,3 +40,10 @@ enum errc schedule_operation(struct tx *tx, const struct payment *payment, const
                              struct err *err) MUST_CHECK;
 // A payment that the provider knows, and that is not finished there, is checked at growing distances.
 enum errc payment_schedule_sync(struct tx *tx, const struct payment *payment, struct err *err) MUST_CHECK;
+// Reads the provider's list of the payment's refunds at once. whole_charge: the charge that the provider says
+// was refunded wholly; NULL: it does not say so.
+enum errc payment_schedule_refund_list(struct tx *tx, const struct payment *payment, const char *whole_charge,
+                                       struct err *err) MUST_CHECK;
+// Opens an operation of this kind on a card, due after delay_us.
+enum errc card_schedule(struct tx *tx, const struct card *card, const char *kind, int64_t delay_us,
+                        struct err *err) MUST_CHECK;
