@@ -1,7 +1,7 @@
-// A refund. Its amount is reserved by its row before the provider is called, so refunds side by side can
-// never sum to more than was captured. The provider keeps an idempotency key for 24 hours at least: within 23
-// it is sent again under it; after that it is looked for among the payment's refunds, and sent anew only
-// where it is not there and the key is surely forgotten.
+// A refund. Its row reserves its amount before the provider is called, so concurrent refunds never sum to
+// more than was captured. The provider keeps an idempotency key for at least 24 hours. Within 23 hours the
+// refund is sent again with its key. After that it is looked for in the list of the payment's refunds, and it
+// is sent anew only if it is not listed and the key is surely forgotten.
 #include "op/kinds/refund.h"
 
 #include "base/text.h"
@@ -16,7 +16,7 @@
 
 #define KEY_HELD_US (23 * 3600 * US_PER_S)
 #define KEY_FORGOTTEN_US (25 * 3600 * US_PER_S)
-// What a list showed so long ago may have changed.
+// A list is trusted for this long.
 #define LOOK_HOLDS_US (600 * US_PER_S)
 
 static void plan_send(struct op *op)
@@ -35,7 +35,8 @@ static enum errc get_payment(struct op *op, struct tx *tx, struct payment *payme
     return rc == OK ? payment_get(tx->db, &refund.payment_id, NULL, &op->arena, payment, err) : rc;
 }
 
-// A lost answer may have been a refund: while its key holds, sending it again is safe, later only looking is.
+// A lost answer may have been a refund. While the key holds, sending it again is safe; after that, only
+// looking for it is.
 static enum errc refund_plan(struct op *op, struct tx *tx, bool *already_done, struct err *err)
 {
     struct payment payment = {0};
@@ -64,14 +65,11 @@ enum errc refund_prepare(struct engine *engine, struct tx *tx, const struct paym
     const struct provider *provider = engine_options(engine)->provider;
     struct operation row = operation_on_refund(tx, OPERATION_REFUND, refund);
     row.body = provider->ops->refund_body(refund, payment->provider_ref, tx->arena);
-    enum errc rc = refund_insert(tx->db, refund, err);
-    if (rc == OK) {
-        rc = append_history(tx, payment, "refund requested", err);
-    }
+    enum errc rc = refund_write_new(tx, payment, refund, err);
     return rc == OK ? op_prepare(engine, &op_refund, &row, tx, op, err) : rc;
 }
 
-// The one of a list that carries our id; NULL: none.
+// The listed refund that has our id in its metadata. NULL: none.
 static const struct provider_refund *find_marked(const struct op *op)
 {
     char id[UUID_TEXT_BYTES];
@@ -84,44 +82,38 @@ static const struct provider_refund *find_marked(const struct op *op)
     return NULL;
 }
 
-// One without metadata that has our amount and is no other row's: calling ours absent might refund twice.
+// A listed refund without metadata that has our amount and is no other row's. If it were ours, calling ours
+// absent would refund twice.
 static enum errc find_unmarked(const struct op *op, struct tx *tx, const struct refund *refund,
-                               const struct provider_refund **said, struct err *err)
+                               const struct provider_refund **reported, struct err *err)
 {
     struct payment payment = {0};
     enum errc rc = payment_get(tx->db, &refund->payment_id, NULL, tx->arena, &payment, err);
     if (rc != OK) {
         return rc;
     }
-    const struct provider_refund *release = refunds_find_release(op, &payment);
+    const struct provider_refund *uncaptured = refunds_find_uncaptured(op, &payment);
     int64_t amount = money_to_stripe(refund->amount_minor, refund->currency);
     for (size_t i = 0; rc == OK && i < op->refund_count; i++) {
         const struct provider_refund *one = &op->refunds[i];
         struct refund other = {0};
-        if (one == release || !one->unmarked || one->amount_provider_minor != amount) {
+        if (one == uncaptured || !one->unmarked || one->amount_provider_minor != amount) {
             continue;
         }
         rc = refund_by_ref(tx->db, &refund->merchant_id, refund->livemode, one->id, tx->arena, &other, err);
         if (rc == ERR_NOT_FOUND) {
-            *said = one;
+            *reported = one;
             return OK;
         }
     }
     return rc;
 }
 
-static enum errc find_listed(const struct op *op, struct tx *tx, const struct refund *refund,
-                             const struct provider_refund **said, struct err *err)
-{
-    *said = find_marked(op);
-    return *said != NULL ? OK : find_unmarked(op, tx, refund, said, err);
-}
-
-static enum errc take(struct op *op, struct tx *tx, struct refund *refund, const struct provider_refund *said,
-                      struct err *err)
+static enum errc apply_reported(struct op *op, struct tx *tx, struct refund *refund,
+                                const struct provider_refund *reported, struct err *err)
 {
     struct err why = {0};
-    enum errc rc = refund_take(tx, refund, said, &why);
+    enum errc rc = refund_apply_reported(tx, refund, reported, &why);
     if (rc == ERR_CONFLICT) {
         op_retry(op);
         op->call.answer.reason = arena_strdup(&op->arena, why.message);
@@ -133,7 +125,8 @@ static enum errc take(struct op *op, struct tx *tx, struct refund *refund, const
     return rc;
 }
 
-// The payment's own secret key is refused, and nothing was sent with it: the merchant's present one may do.
+// The provider refuses the secret key of the payment, and nothing was sent with it. The merchant's present
+// key may work.
 static enum errc try_present_version(struct op *op, struct tx *tx, struct refund *refund, struct err *err)
 {
     struct uuid refused = op->row.credential_version_id;
@@ -152,10 +145,10 @@ static enum errc decide(struct op *op, struct tx *tx, struct refund *refund, str
     bool listed = op->call.verb == PROVIDER_REFUND_LIST;
     bool absent = false;
     if (answer->outcome == PROVIDER_DONE) {
-        const struct provider_refund *said = &answer->refund;
-        enum errc rc = listed ? find_listed(op, tx, refund, &said, err) : OK;
-        if (rc != OK || said != NULL) {
-            return rc == OK ? take(op, tx, refund, said, err) : rc;
+        const struct provider_refund *reported = listed ? find_marked(op) : &answer->refund;
+        enum errc rc = reported == NULL ? find_unmarked(op, tx, refund, &reported, err) : OK;
+        if (rc != OK || reported != NULL) {
+            return rc == OK ? apply_reported(op, tx, refund, reported, err) : rc;
         }
         op->row.absent_us = tx->now_us;
         absent = true;
@@ -167,7 +160,7 @@ static enum errc decide(struct op *op, struct tx *tx, struct refund *refund, str
         op->row.lookup_only = true;
     }
     op_retry(op);
-    if (absent) { // when its key is forgotten it may be sent anew
+    if (absent) { // it may be sent anew when its key is forgotten
         int64_t forgotten_us = op->row.created_us + KEY_FORGOTTEN_US;
         op->retry_by_us = forgotten_us > tx->now_us ? forgotten_us : tx->now_us;
     }
@@ -189,7 +182,7 @@ static enum errc refund_settle(struct op *op, struct tx *tx, struct err *err)
     return rc;
 }
 
-// The refund as it is, pending, is the first answer from now on; unless there was one before.
+// The refund as it is, pending, becomes the first answer, unless one is stored already.
 static enum errc refund_timeout_answer(const struct uuid *subject_id, struct tx *tx, struct op_answer *answer,
                                        struct err *err)
 {
@@ -208,7 +201,7 @@ const struct op_kind op_refund = {.name = OPERATION_REFUND,
                                   .sent_again = true,
                                   .sent_anew_when_old = true};
 
-// --- asking after a refund that is pending at the provider
+// --- checking a refund that is pending at the provider
 
 static enum errc sync_plan(struct op *op, struct tx *tx, bool *already_done, struct err *err)
 {
@@ -230,7 +223,7 @@ static enum errc sync_settle(struct op *op, struct tx *tx, struct err *err)
     struct refund refund = {0};
     enum errc rc = refund_get(tx->db, &op->row.subject_id, NULL, tx->arena, &refund, err);
     if (rc == OK && op->call.answer.has_refund) {
-        rc = take(op, tx, &refund, &op->call.answer.refund, err);
+        rc = apply_reported(op, tx, &refund, &op->call.answer.refund, err);
     }
     if (rc == OK && refund.status == REFUND_PENDING) {
         op_poll(op);

@@ -1,5 +1,5 @@
-// Takes over all refunds of a payment as the provider lists them: after a charge.refunded event, which only
-// says that there is something new, and after anything that does not fit what is known.
+// Reconciles all refunds of a payment with the provider's list of them: after a charge.refunded event, which
+// only says that something is new, and after a report that does not fit what is known.
 #include "base/log.h"
 #include "base/text.h"
 #include "base/timefmt.h"
@@ -9,7 +9,7 @@
 #include "store/payments.h"
 #include "store/refunds.h"
 
-// A payment that has refunds at the provider and is not made here is asked after for this long.
+// A payment that has refunds at the provider and is not completed here is checked for this long.
 #define MADE_WITHIN_US (3600 * US_PER_S)
 // A list with a refund that does not fit is read again for this long: it may be older than what is known.
 #define FITS_WITHIN_US (3600 * US_PER_S)
@@ -25,32 +25,32 @@ static enum errc refunds_plan(struct op *op, struct tx *tx, bool *already_done, 
     return rc;
 }
 
-const struct provider_refund *refunds_find_release(const struct op *op, const struct payment *payment)
+const struct provider_refund *refunds_find_uncaptured(const struct op *op, const struct payment *payment)
 {
-    int64_t released = money_to_stripe(payment->amount_minor, payment->currency) -
-                       money_to_stripe(payment->captured_minor, payment->currency);
-    for (size_t i = op->refund_count; released > 0 && i > 0; i--) { // listed newest first
-        const struct provider_refund *said = &op->refunds[i - 1];
-        if (said->refund_id == NULL && said->amount_provider_minor == released) {
-            return said;
+    int64_t uncaptured_minor = money_to_stripe(payment->amount_minor, payment->currency) -
+                               money_to_stripe(payment->captured_minor, payment->currency);
+    for (size_t i = op->refund_count; uncaptured_minor > 0 && i > 0; i--) { // listed newest first
+        const struct provider_refund *reported = &op->refunds[i - 1];
+        if (reported->refund_id == NULL && reported->amount_provider_minor == uncaptured_minor) {
+            return reported;
         }
     }
     return NULL;
 }
 
-static enum errc take_one(struct op *op, struct tx *tx, const struct payment *payment,
-                          const struct provider_refund *said, bool *unfit, struct err *err)
+static enum errc reconcile_one(struct op *op, struct tx *tx, const struct payment *payment,
+                               const struct provider_refund *reported, bool *mismatch, struct err *err)
 {
     struct err why = {0};
-    bool unclear = false;
-    enum errc rc = refund_take_over(tx, payment, said, &unclear, &why);
-    if (unclear) {
+    bool ambiguous = false;
+    enum errc rc = refund_reconcile(tx, payment, reported, &ambiguous, &why);
+    if (ambiguous) {
         op_retry(op);
     }
     if (rc == ERR_CONFLICT) {
-        LOG(LOG_WARN, "a refund at the provider does not fit its payment", LOG_STR("refund", said->id),
+        LOG(LOG_WARN, "a refund at the provider does not fit its payment", LOG_STR("refund", reported->id),
             LOG_STR("reason", why.message));
-        *unfit = true;
+        *mismatch = true;
         return OK;
     }
     if (rc != OK) {
@@ -59,28 +59,29 @@ static enum errc take_one(struct op *op, struct tx *tx, const struct payment *pa
     return rc;
 }
 
-// Those that failed come first: their amounts may be what the others need. One that does not fit (*unfit)
-// does not keep the others from being taken over.
-static enum errc take_all(struct op *op, struct tx *tx, const struct payment *payment, bool *unfit,
-                          struct err *err)
+// Failed refunds come first, since the others may need their amounts. After a refund that does not fit
+// (*mismatch) the others are still reconciled.
+static enum errc reconcile_all(struct op *op, struct tx *tx, const struct payment *payment, bool *mismatch,
+                               struct err *err)
 {
-    const struct provider_refund *release = refunds_find_release(op, payment);
+    const struct provider_refund *uncaptured = refunds_find_uncaptured(op, payment);
     enum errc rc = OK;
     for (int failed = 1; failed >= 0; failed--) {
         for (size_t i = op->refund_count; rc == OK && i > 0; i--) { // listed newest first
-            const struct provider_refund *said = &op->refunds[i - 1];
-            if (said != release && (said->status == REFUND_FAILED) == failed) {
-                rc = take_one(op, tx, payment, said, unfit, err);
+            const struct provider_refund *reported = &op->refunds[i - 1];
+            if (reported != uncaptured && (reported->status == REFUND_FAILED) == failed) {
+                rc = reconcile_one(op, tx, payment, reported, mismatch, err);
             }
         }
     }
     return rc;
 }
 
-// The provider's own word that all was refunded, and no refund in its list: then the charge is the one there
-// is to name, for what is left. Refunds of ours that are under way come first.
-static enum errc take_whole(struct op *op, struct tx *tx, const struct payment *payment, bool *unfit,
-                            struct err *err)
+// The provider says that the whole charge was refunded, but its list shows no refund yet. A placeholder is
+// written for what is left to refund, with the charge's id, until a refund is reported. Pending refunds of
+// ours are finished first.
+static enum errc write_placeholder(struct op *op, struct tx *tx, const struct payment *payment,
+                                   bool *mismatch, struct err *err)
 {
     int64_t completed_minor = 0;
     int64_t pending_minor = 0;
@@ -93,21 +94,22 @@ static enum errc take_whole(struct op *op, struct tx *tx, const struct payment *
         op_retry(op);
         return OK;
     }
-    const struct provider_refund said = {
+    const struct provider_refund reported = {
         .id = op->row.body,
         .status = REFUND_COMPLETED,
         .amount_provider_minor = money_to_stripe(left_minor, payment->currency),
         .currency = payment->currency->code,
     };
-    return take_one(op, tx, payment, &said, unfit, err);
+    return reconcile_one(op, tx, payment, &reported, mismatch, err);
 }
 
-static enum errc take_list(struct op *op, struct tx *tx, const struct payment *payment, struct err *err)
+static enum errc reconcile_list(struct op *op, struct tx *tx, const struct payment *payment, struct err *err)
 {
-    bool unfit = false;
-    enum errc rc = op->refund_count == 0 && op->row.body != NULL ? take_whole(op, tx, payment, &unfit, err)
-                                                                 : take_all(op, tx, payment, &unfit, err);
-    if (rc != OK || !unfit) {
+    bool mismatch = false;
+    enum errc rc = op->refund_count == 0 && op->row.body != NULL
+                       ? write_placeholder(op, tx, payment, &mismatch, err)
+                       : reconcile_all(op, tx, payment, &mismatch, err);
+    if (rc != OK || !mismatch) {
         return rc;
     }
     if (tx->now_us - op->row.created_us < FITS_WITHIN_US) {
@@ -116,9 +118,9 @@ static enum errc take_list(struct op *op, struct tx *tx, const struct payment *p
     }
     LOG(LOG_ERROR, "the refunds at the provider do not fit their payment; compare them by hand",
         LOG_STR("provider_ref", payment->provider_ref));
-    struct payment now = {0};
-    rc = payment_get(tx->db, &payment->id, NULL, tx->arena, &now, err);
-    return rc == OK ? append_history(tx, &now, "ignored: a refund that does not fit", err) : rc;
+    struct payment unchanged = {0};
+    rc = payment_get(tx->db, &payment->id, NULL, tx->arena, &unchanged, err);
+    return rc == OK ? append_history(tx, &unchanged, "ignored: a refund that does not fit", err) : rc;
 }
 
 static enum errc refunds_settle(struct op *op, struct tx *tx, struct err *err)
@@ -130,13 +132,13 @@ static enum errc refunds_settle(struct op *op, struct tx *tx, struct err *err)
     }
     bool made = payment_is_captured(&payment);
     if (op->call.answer.outcome == PROVIDER_DONE && made) {
-        return take_list(op, tx, &payment, err);
+        return reconcile_list(op, tx, &payment, err);
     }
     if (op->call.answer.outcome == PROVIDER_DONE && op->row.unmade_us == 0) {
-        op->row.unmade_us = tx->now_us; // what was refunded was paid: that is learned first
+        op->row.unmade_us = tx->now_us; // what was refunded was paid, so the payment is checked first
         rc = schedule_operation(tx, &payment, OPERATION_SYNC, 0, err);
     } else if (op->call.answer.outcome == PROVIDER_DONE && tx->now_us - op->row.unmade_us >= MADE_WITHIN_US) {
-        return OK; // it never was: what the list shows is an authorisation that was let go
+        return OK; // it was never completed: the list shows a released authorisation
     }
     op_retry(op);
     return rc;

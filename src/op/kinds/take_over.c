@@ -168,7 +168,7 @@ enum errc take_over_refund(struct tx *tx, const struct payment *payment, const s
     if (*late) {
         return OK; // its charge is open
     }
-    enum errc rc = refund_hear(tx, payment, said, &why);
+    enum errc rc = refund_apply_event(tx, payment, said, &why);
     if (rc == ERR_CONFLICT) {
         rc = payment_schedule_refund_list(tx, payment, NULL, &why); // the whole list tells how they fit
     }

@@ -122,7 +122,7 @@ static enum errc apply_complete(struct tx *tx, struct payment *payment, const st
     case EVENT_CHARGE_REFUNDED:
         return apply_charge(tx, payment, event, err);
     case EVENT_REFUND:
-        return refund_hear(tx, payment, &event->refund, err);
+        return refund_apply_event(tx, payment, &event->refund, err);
     case EVENT_DISPUTE_OPENED:
     case EVENT_DISPUTE_CLOSED:
         return apply_dispute(tx, payment, event, err);

@@ -13,6 +13,7 @@
 #include "op/state/render.h"
 #include "store/operations.h"
 #include "store/payments.h"
+#include "store/refunds.h"
 #include "store/sealed.h"
 
 enum errc append_history(struct tx *tx, const struct payment *payment, const char *what, struct err *err)
@@ -29,12 +30,17 @@ enum errc append_history(struct tx *tx, const struct payment *payment, const cha
     return rc == OK ? payment_history_append(tx->db, &entry, err) : rc;
 }
 
-static enum errc tell_payment(struct tx *tx, const struct payment *payment, const char *type, struct err *err)
+// refund NULL: the event is about the payment alone.
+static enum errc emit_payment(struct tx *tx, const struct payment *payment, const struct refund *refund,
+                              const char *type, struct err *err)
 {
     struct json_object *data = NULL;
     enum errc rc = render_payment(payment, &tx->keyring->master, RENDER_EVENT, tx->arena, &data, err);
     if (rc != OK) {
         return rc;
+    }
+    if (refund != NULL) {
+        json_add(data, "refund", render_refund(refund));
     }
     return emit_event(tx, &payment->merchant_id, payment->livemode, &payment->id, type, data, err);
 }
@@ -49,7 +55,7 @@ static enum errc write_change(struct tx *tx, struct payment *payment, const char
         rc = append_history(tx, payment, what, err);
     }
     if (rc == OK && type != NULL) {
-        rc = tell_payment(tx, payment, type, err);
+        rc = emit_payment(tx, payment, NULL, type, err);
     }
     return rc;
 }
@@ -324,4 +330,35 @@ enum errc payment_fail_again(struct tx *tx, struct payment *payment, const struc
     REQUIRE(payment->status == PAYMENT_FAILED);
     payment->failure = *failure;
     return write_change(tx, payment, what, NULL, err);
+}
+
+// The sum of the completed refunds, and the status where that decides it.
+static enum errc sum_refunds(struct tx *tx, struct payment *payment, struct err *err)
+{
+    int64_t completed_minor = 0;
+    int64_t pending_minor = 0;
+    enum errc rc = refund_sums(tx->db, &payment->id, &completed_minor, &pending_minor, err);
+    if (rc != OK) {
+        return rc;
+    }
+    if (completed_minor > payment->captured_minor) {
+        return err_set(err, ERR_STORE, "a payment's refunds exceed what was captured");
+    }
+    payment->refunded_minor = completed_minor;
+    bool whole = completed_minor > 0 && completed_minor == payment->captured_minor;
+    (void)payment_can_move(payment->status, whole ? MOVE_REFUND_WHOLE : MOVE_REFUND_UNDONE, &payment->status);
+    return OK;
+}
+
+enum errc payment_apply_refund(struct tx *tx, struct payment *payment, const struct refund *refund,
+                               struct err *err)
+{
+    static const char *const whats[] = {"refund pending", "refund completed", "refund failed"};
+    static const char *const types[] = {NULL, "payment.refunded", "refund.failed"};
+    enum errc rc = sum_refunds(tx, payment, err);
+    if (rc == OK) {
+        rc = write_change(tx, payment, whats[refund->status], NULL, err);
+    }
+    const char *type = types[refund->status];
+    return rc == OK && type != NULL ? emit_payment(tx, payment, refund, type, err) : rc;
 }

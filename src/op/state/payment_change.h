@@ -53,6 +53,11 @@ enum errc payment_set_capturable(struct tx *tx, struct payment *payment, bool ca
 enum errc payment_set_customer(struct tx *tx, struct payment *payment, const struct uuid *customer_id,
                                struct err *err) MUST_CHECK;
 
+// A refund of this payment was just written with a new status: the payment's sum of refunds, its status where
+// the sum decides it, and the event about the refund. ERR_STORE: more is refunded than was captured.
+enum errc payment_apply_refund(struct tx *tx, struct payment *payment, const struct refund *refund,
+                               struct err *err) MUST_CHECK;
+
 // A line of history for something that changed nothing.
 enum errc append_history(struct tx *tx, const struct payment *payment, const char *what,
                          struct err *err) MUST_CHECK;

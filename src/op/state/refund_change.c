@@ -1,36 +1,25 @@
-// What is refunded of a payment is always the sum of its completed rows, never a figure of the provider's,
-// which counts refunds that are still pending and money that was never captured.
+// See refund_change.h.
 #include "op/state/refund_change.h"
 
 #include <string.h>
 
-#include "base/json.h"
 #include "base/text.h"
 #include "base/timefmt.h"
 #include "domain/retry.h"
-#include "op/engine/op.h"
-#include "op/kinds/refund.h"
-#include "op/state/emit_event.h"
-#include "op/state/render.h"
 #include "store/idempotency.h"
 #include "store/operations.h"
 #include "store/payments.h"
 #include "store/refunds.h"
 
-static enum errc tell(struct tx *tx, const struct payment *payment, const struct refund *refund,
-                      const char *type, struct err *err)
+enum errc refund_write_new(struct tx *tx, const struct payment *payment, const struct refund *refund,
+                           struct err *err)
 {
-    struct json_object *data = NULL;
-    enum errc rc = render_payment(payment, &tx->keyring->master, RENDER_EVENT, tx->arena, &data, err);
-    if (rc != OK) {
-        return rc;
-    }
-    json_add(data, "refund", render_refund(refund));
-    return emit_event(tx, &payment->merchant_id, payment->livemode, &payment->id, type, data, err);
+    enum errc rc = refund_insert(tx->db, refund, err);
+    return rc == OK ? append_history(tx, payment, "refund requested", err) : rc;
 }
 
-// Before anything is written: a conflict is left out by the caller, and must leave nothing behind. Another
-// refund may have failed without our knowing yet, so the list of all of them is read then.
+// Runs before anything is written, since a caller leaves a conflict out and goes on. The provider may have
+// failed another refund that is completed here, so the list of all refunds is read after a conflict.
 static enum errc check_fits(struct tx *tx, const struct payment *payment, const struct refund *refund,
                             struct err *err)
 {
@@ -44,29 +33,9 @@ static enum errc check_fits(struct tx *tx, const struct payment *payment, const 
                : rc;
 }
 
-// The payment's sum, and its status where the sum decides it.
-static enum errc sum_up(struct tx *tx, struct payment *payment, struct err *err)
-{
-    int64_t completed_minor = 0;
-    int64_t pending_minor = 0;
-    enum errc rc = refund_sums(tx->db, &payment->id, &completed_minor, &pending_minor, err);
-    if (rc != OK) {
-        return rc;
-    }
-    if (completed_minor > payment->captured_minor) {
-        return err_set(err, ERR_STORE, "a payment's refunds exceed what was captured");
-    }
-    payment->refunded_minor = completed_minor;
-    bool whole = completed_minor > 0 && completed_minor == payment->captured_minor;
-    (void)payment_can_move(payment->status, whole ? MOVE_REFUND_WHOLE : MOVE_REFUND_UNDONE, &payment->status);
-    return OK;
-}
-
-// Writes a refund whose status is new, and all that follows from it.
+// A refund that is new, or whose status is.
 static enum errc write_refund(struct tx *tx, const struct refund *refund, bool is_new, struct err *err)
 {
-    static const char *const whats[] = {"refund pending", "refund completed", "refund failed"};
-    static const char *const types[] = {NULL, "payment.refunded", "refund.failed"};
     struct payment payment = {0};
     enum errc rc = payment_get(tx->db, &refund->payment_id, NULL, tx->arena, &payment, err);
     if (rc == OK) {
@@ -75,96 +44,84 @@ static enum errc write_refund(struct tx *tx, const struct refund *refund, bool i
     if (rc == OK) {
         rc = is_new ? refund_insert(tx->db, refund, err) : refund_update(tx->db, refund, err);
     }
-    if (rc == OK) {
-        rc = sum_up(tx, &payment, err);
-    }
-    if (rc != OK) {
-        return rc;
-    }
-    payment.updated_us = tx->now_us;
-    rc = payment_update(tx->db, &payment, err);
-    if (rc == OK) {
-        rc = append_history(tx, &payment, whats[refund->status], err);
-    }
-    if (rc == OK && types[refund->status] != NULL) {
-        rc = tell(tx, &payment, refund, types[refund->status], err);
-    }
-    return rc;
+    return rc == OK ? payment_apply_refund(tx, &payment, refund, err) : rc;
 }
 
-// A refund that the provider has not finished is asked after.
-static enum errc ask_later(struct tx *tx, const struct refund *refund, struct err *err)
+// The provider has not finished the refund: it is checked later.
+static enum errc schedule_check(struct tx *tx, const struct refund *refund, struct err *err)
 {
     return operation_schedule(tx, operation_on_refund(tx, OPERATION_REFUND_SYNC, refund),
                               retry_check_delay_us(0, tx_random32(tx)), err);
 }
 
-static enum errc check_same(const struct refund *refund, const struct provider_refund *said, struct err *err)
+static enum errc check_is_same(const struct refund *refund, const struct provider_refund *reported,
+                               struct err *err)
 {
-    bool other_id = refund->provider_ref != NULL && !text_equal(refund->provider_ref, said->id);
+    bool other_id = refund->provider_ref != NULL && !text_equal(refund->provider_ref, reported->id);
     int64_t expected = money_to_stripe(refund->amount_minor, refund->currency);
-    bool other_amount = said->amount_provider_minor >= 0 && said->amount_provider_minor != expected;
+    bool other_amount = reported->amount_provider_minor >= 0 && reported->amount_provider_minor != expected;
     bool other_currency =
-        said->currency != NULL && !text_equal_nocase(said->currency, refund->currency->code);
+        reported->currency != NULL && !text_equal_nocase(reported->currency, refund->currency->code);
     return other_id || other_amount || other_currency
                ? err_set(err, ERR_CONFLICT, "the provider's refund is not this one")
                : OK;
 }
 
-static struct failure failure_of(const struct provider_refund *said)
+static struct failure failure_of(const struct provider_refund *reported)
 {
     return (struct failure){
-        .code = said->failure_reason != NULL ? said->failure_reason : "refund_failed",
+        .code = reported->failure_reason != NULL ? reported->failure_reason : "refund_failed",
         .message = "The provider could not carry out the refund.",
     };
 }
 
-// Another row that was taken over under this id before its own call was answered is the same refund: it
-// gives the id and its amount back.
-static enum errc replace_twin(struct tx *tx, const struct refund *refund, const struct provider_refund *said,
-                              struct err *err)
+// This refund's call was not answered yet when an event or a list reported it, so it was imported as another
+// row. The import fails as a duplicate, which frees the provider's id and the amount.
+static enum errc drop_duplicate(struct tx *tx, const struct refund *refund,
+                                const struct provider_refund *reported, struct err *err)
 {
-    struct refund twin = {0};
-    enum errc rc =
-        refund_by_ref(tx->db, &refund->merchant_id, refund->livemode, said->id, tx->arena, &twin, err);
+    struct refund duplicate = {0};
+    enum errc rc = refund_by_ref(tx->db, &refund->merchant_id, refund->livemode, reported->id, tx->arena,
+                                 &duplicate, err);
     if (rc != OK) {
         return rc == ERR_NOT_FOUND ? OK : rc;
     }
-    if (!uuid_equal(&twin.payment_id, &refund->payment_id) || twin.created_us < refund->created_us) {
+    if (!uuid_equal(&duplicate.payment_id, &refund->payment_id) ||
+        duplicate.created_us < refund->created_us) {
         return err_set(err, ERR_CONFLICT, "the provider's refund belongs to another refund here");
     }
-    twin.provider_ref = NULL;
-    twin.updated_us = tx->now_us;
-    if (!refund_can_move(twin.status, REFUND_FAILED)) {
-        return refund_update(tx->db, &twin, err);
+    duplicate.provider_ref = NULL;
+    duplicate.updated_us = tx->now_us;
+    if (!refund_can_move(duplicate.status, REFUND_FAILED)) {
+        return refund_update(tx->db, &duplicate, err);
     }
-    twin.status = REFUND_FAILED;
-    twin.failure =
+    duplicate.status = REFUND_FAILED;
+    duplicate.failure =
         (struct failure){.code = "duplicate", .message = "This refund is a duplicate of another one."};
-    return write_refund(tx, &twin, false, err);
+    return write_refund(tx, &duplicate, false, err);
 }
 
-enum errc refund_take(struct tx *tx, struct refund *refund, const struct provider_refund *said,
-                      struct err *err)
+enum errc refund_apply_reported(struct tx *tx, struct refund *refund, const struct provider_refund *reported,
+                                struct err *err)
 {
-    bool news = refund->provider_ref == NULL;
-    enum errc rc = check_same(refund, said, err);
-    if (rc == OK && news) {
-        rc = replace_twin(tx, refund, said, err);
+    bool ref_is_new = refund->provider_ref == NULL;
+    enum errc rc = check_is_same(refund, reported, err);
+    if (rc == OK && ref_is_new) {
+        rc = drop_duplicate(tx, refund, reported, err);
     }
     if (rc != OK) {
         return rc;
     }
-    refund->provider_ref = said->id;
-    if (refund_can_move(refund->status, said->status)) {
-        refund->status = said->status;
-        refund->failure = said->status == REFUND_FAILED ? failure_of(said) : (struct failure){0};
+    refund->provider_ref = reported->id;
+    if (refund_can_move(refund->status, reported->status)) {
+        refund->status = reported->status;
+        refund->failure = reported->status == REFUND_FAILED ? failure_of(reported) : (struct failure){0};
         refund->updated_us = tx->now_us;
         rc = write_refund(tx, refund, false, err);
-    } else if (news) {
+    } else if (ref_is_new) {
         rc = refund_update(tx->db, refund, err);
     }
-    return rc == OK && refund->status == REFUND_PENDING ? ask_later(tx, refund, err) : rc;
+    return rc == OK && refund->status == REFUND_PENDING ? schedule_check(tx, refund, err) : rc;
 }
 
 enum errc refund_fail(struct tx *tx, struct refund *refund, const struct failure *failure, struct err *err)
@@ -178,29 +135,29 @@ enum errc refund_fail(struct tx *tx, struct refund *refund, const struct failure
     return write_refund(tx, refund, false, err);
 }
 
-// One that was asked for here, and that this database has forgotten, gets the id that it had.
-static enum errc choose_id(struct tx *tx, const struct provider_refund *said, struct refund *refund,
+// A refund that was requested here, but that this database lacks, gets its own id again.
+static enum errc choose_id(struct tx *tx, const struct provider_refund *reported, struct refund *refund,
                            struct err *err)
 {
     struct refund other = {0};
-    struct uuid had;
+    struct uuid id;
     refund->id = uuid_new(tx->random, tx->now_us);
     refund->created_us = tx->now_us;
-    if (said->refund_id == NULL || !uuid_parse(said->refund_id, &had) || uuid_ms(&had) < 0 ||
-        uuid_ms(&had) > tx->now_us / US_PER_MS) {
+    if (reported->refund_id == NULL || !uuid_parse(reported->refund_id, &id) || uuid_ms(&id) < 0 ||
+        uuid_ms(&id) > tx->now_us / US_PER_MS) {
         return OK;
     }
-    enum errc rc = refund_get(tx->db, &had, NULL, tx->arena, &other, err);
+    enum errc rc = refund_get(tx->db, &id, NULL, tx->arena, &other, err);
     if (rc == ERR_NOT_FOUND) {
-        refund->id = had;
-        refund->created_us = uuid_ms(&had) * US_PER_MS;
+        refund->id = id;
+        refund->created_us = uuid_ms(&id) * US_PER_MS;
         return OK;
     }
     return rc;
 }
 
-static enum errc keep_key(struct tx *tx, const struct refund *refund, const struct request_mark *mark,
-                          struct err *err)
+static enum errc store_key(struct tx *tx, const struct refund *refund, const struct request_mark *mark,
+                           struct err *err)
 {
     struct idempotency_key key = {
         .merchant_id = refund->merchant_id,
@@ -214,93 +171,97 @@ static enum errc keep_key(struct tx *tx, const struct refund *refund, const stru
     return mark->key != NULL ? idempotency_insert_free(tx->db, &key, err) : OK;
 }
 
-// No row is this refund: it gets one.
-static enum errc adopt(struct tx *tx, const struct payment *payment, const struct provider_refund *said,
-                       bool *unclear, struct err *err)
+// No row is this refund, so it gets one.
+static enum errc import(struct tx *tx, const struct payment *payment, const struct provider_refund *reported,
+                        bool *ambiguous, struct err *err)
 {
     struct refund refund = {
         .payment_id = payment->id,
         .merchant_id = payment->merchant_id,
         .livemode = payment->livemode,
         .currency = payment->currency,
-        .status = said->status,
-        .provider_ref = said->id,
-        .reason = said->reason,
+        .status = reported->status,
+        .provider_ref = reported->id,
+        .reason = reported->reason,
         .credential_version_id = payment->credential_version_id,
         .updated_us = tx->now_us,
     };
     enum errc rc =
-        money_from_stripe(said->amount_provider_minor, payment->currency, &refund.amount_minor, err);
-    if (rc != OK || refund.amount_minor == 0 || !text_equal_nocase(said->currency, payment->currency->code)) {
+        money_from_stripe(reported->amount_provider_minor, payment->currency, &refund.amount_minor, err);
+    if (rc != OK || refund.amount_minor == 0 ||
+        !text_equal_nocase(reported->currency, payment->currency->code)) {
         return err_set(err, ERR_CONFLICT,
                        "the provider's refund has no valid amount in this payment's currency");
     }
     if (refund.status == REFUND_FAILED) {
-        refund.failure = failure_of(said);
+        refund.failure = failure_of(reported);
     }
-    if (said->refund_id == NULL) {
-        rc = refund_is_awaited(tx->db, &payment->id, refund.amount_minor, unclear, err);
+    if (reported->refund_id == NULL) {
+        rc = refund_is_awaited(tx->db, &payment->id, refund.amount_minor, ambiguous, err);
     }
-    if (rc == OK && !*unclear) {
-        rc = choose_id(tx, said, &refund, err);
+    if (rc == OK && !*ambiguous) {
+        rc = choose_id(tx, reported, &refund, err);
     }
-    if (rc != OK || *unclear) {
+    if (rc != OK || *ambiguous) {
         return rc;
     }
     rc = write_refund(tx, &refund, true, err);
-    rc = rc == OK ? keep_key(tx, &refund, &said->mark, err) : rc;
-    return rc == OK && refund.status == REFUND_PENDING ? ask_later(tx, &refund, err) : rc;
+    rc = rc == OK ? store_key(tx, &refund, &reported->mark, err) : rc;
+    return rc == OK && refund.status == REFUND_PENDING ? schedule_check(tx, &refund, err) : rc;
 }
 
-// The row that stands for the whole of a charge, because the list was read too soon, is this refund.
-static enum errc find_stand_in(struct tx *tx, const struct payment *payment,
-                               const struct provider_refund *said, struct refund *refund, struct err *err)
+// The placeholder for the whole charge, which was written because the list did not show its refund yet, is
+// this refund.
+static enum errc find_placeholder(struct tx *tx, const struct payment *payment,
+                                  const struct provider_refund *reported, struct refund *refund,
+                                  struct err *err)
 {
     struct refund found = {0};
-    enum errc rc = said->charge_id == NULL ? ERR_NOT_FOUND
-                                           : refund_by_ref(tx->db, &payment->merchant_id, payment->livemode,
-                                                           said->charge_id, tx->arena, &found, err);
+    enum errc rc = reported->charge_id == NULL
+                       ? ERR_NOT_FOUND
+                       : refund_by_ref(tx->db, &payment->merchant_id, payment->livemode, reported->charge_id,
+                                       tx->arena, &found, err);
     if (rc != OK) {
         return rc;
     }
-    if (money_to_stripe(found.amount_minor, found.currency) != said->amount_provider_minor) {
+    if (money_to_stripe(found.amount_minor, found.currency) != reported->amount_provider_minor) {
         return ERR_NOT_FOUND; // one of several
     }
     *refund = found;
-    refund->provider_ref = NULL; // it has its own from now on
+    refund->provider_ref = NULL; // instead of the charge's id, the refund's is written
     return OK;
 }
 
-enum errc refund_take_over(struct tx *tx, const struct payment *payment, const struct provider_refund *said,
-                           bool *unclear, struct err *err)
+enum errc refund_reconcile(struct tx *tx, const struct payment *payment,
+                           const struct provider_refund *reported, bool *ambiguous, struct err *err)
 {
     struct refund refund = {0};
     struct uuid id;
-    *unclear = false;
-    enum errc rc =
-        refund_by_ref(tx->db, &payment->merchant_id, payment->livemode, said->id, tx->arena, &refund, err);
-    if (rc == ERR_NOT_FOUND && said->refund_id != NULL && uuid_parse(said->refund_id, &id)) {
+    *ambiguous = false;
+    enum errc rc = refund_by_ref(tx->db, &payment->merchant_id, payment->livemode, reported->id, tx->arena,
+                                 &refund, err);
+    if (rc == ERR_NOT_FOUND && reported->refund_id != NULL && uuid_parse(reported->refund_id, &id)) {
         rc = refund_get(tx->db, &id, &payment->merchant_id, tx->arena, &refund, err);
     }
     if (rc == ERR_NOT_FOUND) {
-        rc = find_stand_in(tx, payment, said, &refund, err);
+        rc = find_placeholder(tx, payment, reported, &refund, err);
     }
     if (rc == ERR_NOT_FOUND) {
-        return adopt(tx, payment, said, unclear, err);
+        return import(tx, payment, reported, ambiguous, err);
     }
     if (rc == OK && !uuid_equal(&refund.payment_id, &payment->id)) {
         return err_set(err, ERR_CONFLICT, "the provider's refund belongs to another payment");
     }
-    return rc == OK ? refund_take(tx, &refund, said, err) : rc;
+    return rc == OK ? refund_apply_reported(tx, &refund, reported, err) : rc;
 }
 
-// Of a payment that was captured in part only the whole list tells a refund from what was let go.
-enum errc refund_hear(struct tx *tx, const struct payment *payment, const struct provider_refund *said,
-                      struct err *err)
+// After a partial capture only the whole list tells a refund from the released rest of the authorisation.
+enum errc refund_apply_event(struct tx *tx, const struct payment *payment,
+                             const struct provider_refund *reported, struct err *err)
 {
     bool made = payment_is_captured(payment);
-    bool ours = said->refund_id != NULL;
-    bool unclear = !made || (!ours && payment->captured_minor != payment->amount_minor);
-    enum errc rc = unclear ? OK : refund_take_over(tx, payment, said, &unclear, err);
-    return rc == OK && unclear ? payment_schedule_refund_list(tx, payment, NULL, err) : rc;
+    bool ours = reported->refund_id != NULL;
+    bool ambiguous = !made || (!ours && payment->captured_minor != payment->amount_minor);
+    enum errc rc = ambiguous ? OK : refund_reconcile(tx, payment, reported, &ambiguous, err);
+    return rc == OK && ambiguous ? payment_schedule_refund_list(tx, payment, NULL, err) : rc;
 }

@@ -1,29 +1,36 @@
-// The one way a refund changes. Row, the payment's sum and status, history and event in the transaction it
-// runs in. Database threads.
+// The one way a refund changes. Each function writes the row, the payment's sum of refunds and status, its
+// history and the event in the transaction that it runs in. A payment's refunded amount is always the sum of
+// its completed rows, never a figure of the provider's, which also counts refunds that are pending and money
+// that was never captured. Database threads.
 #pragma once
 
 #include "domain/refund.h"
 #include "op/state/payment_change.h"
 
-// Takes over what the provider says of this refund. What its status does not allow changes nothing.
-// ERR_CONFLICT: it is another refund (id, amount, currency or payment differ), or there would be more
-// refunded than was captured; nothing changed.
-enum errc refund_take(struct tx *tx, struct refund *refund, const struct provider_refund *said,
-                      struct err *err) MUST_CHECK;
+// A refund that was just requested. It is pending, which reserves its amount.
+enum errc refund_write_new(struct tx *tx, const struct payment *payment, const struct refund *refund,
+                           struct err *err) MUST_CHECK;
 
-// The provider refused it: failed, and its amount is free again.
+// Applies what the provider reports of this refund. A move that its status does not allow changes nothing.
+// ERR_CONFLICT: the report is about another refund (id, amount, currency or payment differ), or more would be
+// refunded than was captured; nothing was changed.
+enum errc refund_apply_reported(struct tx *tx, struct refund *refund, const struct provider_refund *reported,
+                                struct err *err) MUST_CHECK;
+
+// The provider refused it: it failed, and its amount is free again.
 enum errc refund_fail(struct tx *tx, struct refund *refund, const struct failure *failure,
                       struct err *err) MUST_CHECK;
 
-// Takes over any refund of a completed payment that the provider tells of: the row it is, by the provider's
-// id or by ours in its metadata, or else a new one: made at the provider's own dashboard, or asked for
-// here and forgotten since, and then it has its id and its key again. *unclear: it may
-// be the one that the answer to a call of ours is going to name; nothing changed, ask again. ERR_CONFLICT as
-// above.
-enum errc refund_take_over(struct tx *tx, const struct payment *payment, const struct provider_refund *said,
-                           bool *unclear, struct err *err) MUST_CHECK;
+// Finds the row of a refund of this completed payment, by the provider's id or by ours in its metadata, and
+// applies what is reported. A refund without a row gets one: either it was made at the provider's dashboard,
+// or it was requested here and this database lacks it, and then it has its id and its key again. *ambiguous:
+// it may be the refund of a call of ours that is not answered yet; nothing was changed, try again.
+// ERR_CONFLICT as above.
+enum errc refund_reconcile(struct tx *tx, const struct payment *payment,
+                           const struct provider_refund *reported, bool *ambiguous,
+                           struct err *err) MUST_CHECK;
 
-// The same of one that was told of by itself. Where that does not say what it is, the provider's list of the
-// payment's refunds is read.
-enum errc refund_hear(struct tx *tx, const struct payment *payment, const struct provider_refund *said,
-                      struct err *err) MUST_CHECK;
+// The same for a refund that was reported alone. Where that does not say which refund it is, the provider's
+// list of the payment's refunds is read.
+enum errc refund_apply_event(struct tx *tx, const struct payment *payment,
+                             const struct provider_refund *reported, struct err *err) MUST_CHECK;
