@@ -17,6 +17,17 @@ LAYERS = {
 }
 LAYERS["cli"] = set(LAYERS)
 
+# The rooms of op, lowest first: each includes only itself and those before it.
+OP_ROOMS = ["op/state", "op/engine", "op/kinds"]
+
+# Each row of these tables is written by one file, with all that follows from the change. store/ has the queries.
+WRITERS = {
+    "src/op/state/payment_change.c": re.compile(r"\bpayment_(insert|update)\("),
+    "src/op/state/refund_change.c": re.compile(r"\brefund_(insert|update)\("),
+    "src/op/state/card_change.c": re.compile(
+        r"\b(card_(insert|update|make_default|make_newest_default|expiring_told)|cards_all_gone)\("),
+}
+
 LINES_MAX = 400
 
 # Unbounded, not thread-safe, silent about errors, or the end of structured control flow.
@@ -63,6 +74,15 @@ def wrong_includes(source):
             if name.split("/")[0] not in allowed]
 
 
+def wrong_rooms(source):
+    folder = "/".join(source.path.parts[1:-1])
+    if source.layer != "op" or folder not in OP_ROOMS:
+        return []
+    above = OP_ROOMS[OP_ROOMS.index(folder) + 1:]
+    return [f"{source.path}:{n}: {folder} must not include {name}" for n, name in source.includes()
+            if name.rsplit("/", 1)[0] in above]
+
+
 def rules(sources):
     product = [source for source in sources if source.layer]
     for layer in LAYERS:
@@ -71,6 +91,16 @@ def rules(sources):
     yield ("only_the_driver_knows_sqlite",
            [f"{s.path}: includes {name}" for s in product if s.path.parent.as_posix() != "src/store/sqlite"
             for name in re.findall(r'^#include [<"](sqlite3\.h|store/sqlite/.*)[>"]', s.text, re.MULTILINE)])
+    yield ("the_rooms_of_op_include_only_those_below_them",
+           [place for s in product for place in wrong_rooms(s)])
+    yield ("every_file_of_op_is_in_a_room",
+           [str(s.path) for s in product if s.layer == "op" and "/".join(s.path.parts[1:-1]) not in OP_ROOMS])
+    for writer, pattern in WRITERS.items():
+        yield (f"only_{Path(writer).stem}_writes_its_rows",
+               [place for s in product if s.layer != "store" and str(s.path) != writer for place in s.places(pattern)])
+    yield ("every_writer_still_writes",
+           [path for path, pattern in WRITERS.items()
+            if not any(str(s.path) == path and s.places(pattern) for s in product)])
     yield ("every_folder_is_a_layer", [str(s.path) for s in product if s.layer not in LAYERS])
     yield ("every_header_is_included_once",
            [str(s.path) for s in sources if s.path.suffix == ".h" and "#pragma once" not in s.lines])

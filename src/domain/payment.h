@@ -25,6 +25,10 @@ struct failure {
     const char *message;
 };
 
+// The failure's code of a payment that its merchant ended while its outcome was unknown: the provider may
+// still report that it was paid.
+#define FAILURE_OUTCOME_UNKNOWN "outcome_unknown"
+
 // What identifies a caller's request. The provider keeps it in the metadata of the object that the request
 // made, so that a repeat is recognised even if this database has lost the first one.
 struct request_mark {

@@ -4,6 +4,7 @@
 #include "engine_fixture.h"
 
 #include "op/kinds/catch_up.h"
+#include "op/state/catch_up_schedule.h"
 
 #define OTHER_MERCHANT "018f0000-0000-7000-8000-000000000009"
 

@@ -9,14 +9,12 @@
 #include "base/timefmt.h"
 #include "op/kinds/kinds.h"
 #include "op/kinds/take_over.h"
+#include "op/state/catch_up_schedule.h"
 #include "store/audit.h"
 #include "store/meta.h"
 #include "store/payments.h"
 #include "store/refunds.h"
 
-// The provider's clock and ours may differ by this much. After a clock that was ahead, a day is asked for.
-#define CLOCK_SLACK_S 3600
-#define LAST_SLACK_S (24 * INT64_C(3600))
 // Between pages, so that no backlog keeps the provider or the database to itself.
 #define NEXT_PAGE_US (100 * US_PER_MS)
 // A refund whose payment is not known to be made is waited for, for so long.
@@ -43,8 +41,8 @@ static enum errc catch_up_start(const struct engine *engine, struct tx *tx, int6
 {
     int64_t now_us = tx->now_us;
     enum engine_start start = engine_options(engine)->start;
-    int64_t from_s =
-        alive_us > now_us ? now_us / US_PER_S - LAST_SLACK_S : alive_us / US_PER_S - CLOCK_SLACK_S;
+    int64_t from_s = alive_us > now_us ? now_us / US_PER_S - CATCH_UP_LAST_SLACK_S
+                                       : alive_us / US_PER_S - CATCH_UP_CLOCK_SLACK_S;
     enum errc rc = meta_whole_put(tx->db, alive_us, err);
     if (rc == OK && start == START_ACCEPTED) {
         return accept_as_it_is(engine, tx, now_us, err);
@@ -52,7 +50,7 @@ static enum errc catch_up_start(const struct engine *engine, struct tx *tx, int6
     if (rc != OK || start == START_SURE) {
         return rc;
     }
-    rc = catch_ups_begin(tx->db, from_s, CLOCK_SLACK_S, now_us, err);
+    rc = catch_ups_begin(tx->db, from_s, CATCH_UP_CLOCK_SLACK_S, now_us, err);
     return rc == OK ? catch_ups_ask(tx->db, op_catch_up.name, NULL, now_us, err) : rc;
 }
 
@@ -70,83 +68,6 @@ enum errc catch_up_check(struct tx *tx, const struct uuid *merchant_id, enum cat
 enum errc catch_up_ask(struct tx *tx, const struct credential *credential, int64_t now_us, struct err *err)
 {
     return catch_ups_ask(tx->db, op_catch_up.name, &credential->id, now_us, err);
-}
-
-static void log_account(enum log_level level, const char *message, const struct credential *account,
-                        const struct catch_up *at)
-{
-    char id[UUID_TEXT_BYTES];
-    uuid_format(&account->merchant_id, id);
-    LOG(level, message, LOG_STR("merchant_id", id), LOG_STR("mode", account->livemode ? "live" : "test"),
-        LOG_INT("payments", at->payments), LOG_INT("refunds", at->refunds),
-        LOG_INT("left_out", at->left_out));
-}
-
-// Says once that something is missing.
-static void note_known(struct catch_up *at, const struct credential *account)
-{
-    if (!at->known) {
-        log_account(LOG_ERROR,
-                    "this database was restored from a backup: Stripe has payments that it lacks. They are "
-                    "being imported; until that is done, this merchant's new payments and refunds are "
-                    "refused. serve --accept-restored continues without them",
-                    account, at);
-    }
-    at->known = true;
-}
-
-// What was made before the operator accepted this database, or has no time yet, is not looked for.
-static enum errc is_lost(struct tx *tx, const struct uuid *payment_id, int64_t now_us, bool *lost,
-                         struct err *err)
-{
-    int64_t accepted_us = 0;
-    int64_t made_us = uuid_ms(payment_id) * US_PER_MS;
-    enum errc rc = meta_accepted_get(tx->db, &accepted_us, err);
-    *lost = made_us >= accepted_us && made_us < now_us + LAST_SLACK_S * US_PER_S;
-    return rc;
-}
-
-enum errc catch_up_schedule(struct tx *tx, const struct uuid *merchant_id, bool livemode,
-                            const struct uuid *payment_id, struct err *err)
-{
-    struct credential account = {0};
-    struct catch_up at = {0};
-    int64_t whole_us = 0;
-    bool lost = false;
-    enum errc rc = credential_get(tx->db, merchant_id, "stripe", livemode, tx->arena, &account, err);
-    if (rc != OK) {
-        return rc == ERR_NOT_FOUND ? OK : rc;
-    }
-    rc = is_lost(tx, payment_id, tx->now_us, &lost, err);
-    if (rc != OK || !lost) {
-        return rc;
-    }
-    int64_t from_us = uuid_ms(payment_id) * US_PER_MS;
-    rc = meta_whole_get(tx->db, &whole_us, err);
-    if (whole_us != 0 && whole_us < from_us) {
-        from_us = whole_us;
-    }
-    int64_t from_s = from_us / US_PER_S - CLOCK_SLACK_S;
-    if (rc == OK) {
-        rc = catch_up_get(tx->db, &account.id, tx->arena, &at, err);
-    }
-    if (rc == OK && at.known && !at.payments_read && at.from_s <= from_s) {
-        return OK; // its page comes
-    }
-    if (rc == ERR_NOT_FOUND) {
-        at = (struct catch_up){.credential_id = account.id, .from_s = from_s};
-        rc = OK;
-    }
-    if (rc != OK) {
-        return rc;
-    }
-    note_known(&at, &account);
-    at.from_s = from_s < at.from_s ? from_s : at.from_s;
-    at.payments_read = false;
-    at.page = NULL;
-    tx->work_due = true;
-    rc = catch_up_put(tx->db, &at, err);
-    return rc == OK ? catch_ups_ask(tx->db, op_catch_up.name, &account.id, tx->now_us, err) : rc;
 }
 
 static enum errc get_account(const struct op *op, struct tx *tx, struct arena *arena,
@@ -195,12 +116,12 @@ static enum errc take_payment(struct tx *tx, const struct credential *account, s
         return payment.provider_ref == NULL ? take_over_intent(tx, account, &payment, reported, err) : OK;
     }
     if (rc == ERR_NOT_FOUND) {
-        rc = is_lost(tx, &id, tx->now_us, &lost, err);
+        rc = catch_up_is_lost(tx, &id, &lost, err);
     }
     if (rc != OK || !lost) {
         return rc;
     }
-    note_known(at, account);
+    catch_up_note_known(at, account);
     struct err why = {0};
     rc = take_over_payment(tx, account, &id, reported, &why);
     if (rc == ERR_CONFLICT) {
@@ -245,12 +166,12 @@ static enum errc take_refund(struct tx *tx, const struct credential *account, st
     }
     rc = refund_get(tx->db, &id, NULL, tx->arena, &refund, err);
     if (rc == ERR_NOT_FOUND) {
-        rc = is_lost(tx, &id, tx->now_us, &lost, err);
+        rc = catch_up_is_lost(tx, &id, &lost, err);
     }
     if (rc != OK || !lost) {
         return rc;
     }
-    note_known(at, account);
+    catch_up_note_known(at, account);
     rc = take_over_refund(tx, &payment, said, late, err);
     at->refunds += rc == OK && !*late;
     return rc;
@@ -279,12 +200,12 @@ static enum errc take_page(const struct op *op, struct tx *tx, const struct cred
 static void log_end(const struct credential *account, const struct catch_up *at)
 {
     if (at->left_out > 0) {
-        log_account(LOG_ERROR,
-                    "the payments that this database lacked were imported, except for some payments or "
-                    "refunds: a caller who repeats one of those charges or refunds twice",
-                    account, at);
+        catch_up_log(LOG_ERROR,
+                     "the payments that this database lacked were imported, except for some payments or "
+                     "refunds: a caller who repeats one of those charges or refunds twice",
+                     account, at);
     } else if (at->known) {
-        log_account(LOG_WARN, "the payments that this database lacked were imported", account, at);
+        catch_up_log(LOG_WARN, "the payments that this database lacked were imported", account, at);
     }
 }
 
@@ -313,8 +234,8 @@ static bool awaits_refunds(struct op *op, struct tx *tx, const struct credential
         return true;
     }
     at->left_out += late;
-    log_account(LOG_ERROR, "refunds that this database lacks cannot be imported; check them at Stripe",
-                account, at);
+    catch_up_log(LOG_ERROR, "refunds that this database lacks cannot be imported; check them at Stripe",
+                 account, at);
     return false;
 }
 

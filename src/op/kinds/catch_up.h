@@ -16,7 +16,3 @@ enum errc catch_up_check(struct tx *tx, const struct uuid *merchant_id, enum cat
 // Credentials were put in place: their account is asked where it would not tell before.
 enum errc catch_up_ask(struct tx *tx, const struct credential *credential, int64_t now_us,
                        struct err *err) MUST_CHECK;
-
-// An event names a payment of this merchant that carries this service's mark and is not here.
-enum errc catch_up_schedule(struct tx *tx, const struct uuid *merchant_id, bool livemode,
-                            const struct uuid *payment_id, struct err *err) MUST_CHECK;

@@ -263,7 +263,7 @@ static enum errc check_refused(struct tx *tx, const struct payment *payment, str
 enum errc charge_abandon(struct tx *tx, struct payment *payment, struct err *err)
 {
     static const struct failure failure = {
-        .code = CHARGE_OUTCOME_UNKNOWN,
+        .code = FAILURE_OUTCOME_UNKNOWN,
         .message = "Canceled, but Stripe may have made the charge. Stripe refuses the secret key that it was "
                    "sent with, so the service cannot check. Look it up at Stripe.",
     };

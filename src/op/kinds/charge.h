@@ -17,9 +17,6 @@ struct saved_method {
 enum errc charge_prepare(struct engine *engine, struct tx *tx, const struct payment *payment,
                          const struct saved_method *saved, struct op **op, struct err *err) MUST_CHECK;
 
-// The failure's code of a payment that was abandoned: Stripe may still tell that it was paid.
-#define CHARGE_OUTCOME_UNKNOWN "outcome_unknown"
-
 // The merchant's word ends a pending payment of which nobody can ask any more: the provider refused the key
 // that the charge was sent with, and the present one is none of the same account. It is failed, its operation
 // closed. ERR_CONFLICT: it can still be asked after.

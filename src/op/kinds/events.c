@@ -11,8 +11,6 @@
 #include "op/state/inbound.h"
 #include "store/event_feeds.h"
 
-// So long behind its time an event may show, and a clock be wrong.
-#define LATE_S 300
 // So long an event is fetched again whose payment is not known yet.
 #define HELD_UP_S (24 * INT64_C(3600))
 // Between the pages of a round, so that no backlog keeps the provider or the database to itself.
@@ -29,7 +27,7 @@ static enum errc events_start(const struct engine *engine, struct tx *tx, int64_
 {
     (void)engine;
     int64_t now_us = tx->now_us;
-    int64_t alive_s = alive_us / US_PER_S - LATE_S;
+    int64_t alive_s = alive_us / US_PER_S - EVENTS_LATE_S;
     if (alive_s > now_us / US_PER_S) {
         alive_s = 0; // by a clock that was ahead: the feeds go on where they stand
     }
@@ -48,28 +46,13 @@ enum errc events_ask(struct engine *engine, struct tx *tx, const struct credenti
     struct operation row = operation_on_credential(tx, op_events.name, credential);
     row.next_attempt_us = now_us + interval_us(engine);
     row.created_us = now_us;
-    enum errc rc = event_feed_open(tx->db, &credential->id, op_events.name, now_us / US_PER_S - LATE_S, err);
+    enum errc rc =
+        event_feed_open(tx->db, &credential->id, op_events.name, now_us / US_PER_S - EVENTS_LATE_S, err);
     if (rc == OK) {
         rc = operation_insert(tx->db, &row, err);
     }
     // One that was open asks with the new key, whatever became of the old one.
     return rc == OK ? operation_update(tx->db, &row, err) : rc;
-}
-
-enum errc events_schedule(struct tx *tx, const struct uuid *merchant_id, bool livemode, int64_t created_s,
-                          int64_t delay_us, struct err *err)
-{
-    struct credential credential = {0};
-    enum errc rc = credential_get(tx->db, merchant_id, "stripe", livemode, tx->arena, &credential, err);
-    if (rc != OK) {
-        return rc == ERR_NOT_FOUND ? OK : rc;
-    }
-    int64_t now_s = tx->now_us / US_PER_S;
-    int64_t from_s = created_s > 0 && created_s < now_s ? created_s : now_s;
-    rc = event_feed_open(tx->db, &credential.id, op_events.name, from_s - LATE_S, err);
-    return rc == OK ? operation_schedule(tx, operation_on_credential(tx, op_events.name, &credential),
-                                         delay_us, err)
-                    : rc;
 }
 
 // What happens to a payment that is made now is told by an event soon.
@@ -133,7 +116,7 @@ static int64_t sure_until_s(const struct op *op)
 {
     int64_t asked_us = op->leased_until_us - op_lease_us(op->engine);
     int64_t said_us = op->call.answer.server_time_us;
-    return (said_us > 0 && said_us < asked_us ? said_us : asked_us) / US_PER_S - LATE_S;
+    return (said_us > 0 && said_us < asked_us ? said_us : asked_us) / US_PER_S - EVENTS_LATE_S;
 }
 
 // Moves the feed on behind a page that was applied; what is to be fetched again is behind where the next
@@ -199,7 +182,7 @@ static bool goes_back(const struct op *op, struct event_feed *feed)
     if (said_s == 0 || feed->since_s <= said_s) {
         return false;
     }
-    feed->since_s = said_s - LATE_S;
+    feed->since_s = said_s - EVENTS_LATE_S;
     feed->at_s = feed->since_s;
     feed->page = NULL;
     return true;

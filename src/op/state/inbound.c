@@ -6,16 +6,12 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "base/timefmt.h"
-#include "op/engine/op.h"
-#include "op/kinds/catch_up.h"
-#include "op/kinds/charge.h"
-#include "op/kinds/events.h"
-#include "op/kinds/kinds.h"
-#include "op/kinds/refund.h"
 #include "op/state/card_event.h"
+#include "op/state/catch_up_schedule.h"
 #include "op/state/emit_event.h"
 #include "op/state/refund_change.h"
 #include "op/state/render.h"
+#include "op/state/schedule.h"
 #include "store/payments.h"
 #include "store/refunds.h"
 #include "store/sealed.h"
@@ -94,7 +90,7 @@ static enum errc ask(struct tx *tx, const struct payment *payment, const struct 
     bool refunds = event->kind == EVENT_CHARGE_REFUNDED || event->kind == EVENT_REFUND;
     return refunds
                ? payment_schedule_refund_list(tx, payment, event->charge.whole ? event->charge.id : NULL, err)
-               : schedule_operation(tx, payment, op_sync.name, 0, err);
+               : schedule_operation(tx, payment, OPERATION_SYNC, 0, err);
 }
 
 // A payment that was brought back had failed before: a failure may be of then, so it is read how things
@@ -187,13 +183,14 @@ static enum errc check_known(struct tx *tx, const struct inbound *inbound, struc
     int64_t from_us = now_us - SENT_AGAIN_WITHIN_US;
     bool any_old = false;
     bool any = false;
-    enum errc rc = operations_linger(tx->db, &inbound->merchant_id, op_charge.name, from_us,
+    enum errc rc = operations_linger(tx->db, &inbound->merchant_id, OPERATION_CHARGE, from_us,
                                      DISPUTED_AFTER_US, now_us, &any_old, err);
     if (rc == OK && any_old) {
         return err_set(err, ERR_OVERLOADED, "this may be about a payment whose outcome is not known yet");
     }
     if (rc == OK && inbound->body != NULL) {
-        rc = operations_linger(tx->db, &inbound->merchant_id, op_charge.name, from_us, 0, now_us, &any, err);
+        rc =
+            operations_linger(tx->db, &inbound->merchant_id, OPERATION_CHARGE, from_us, 0, now_us, &any, err);
     }
     return rc == OK && any ? events_schedule(tx, &inbound->merchant_id, event->livemode, event->created_s,
                                              DISPUTED_AFTER_US, err)
@@ -310,7 +307,7 @@ static enum errc is_open(struct tx *tx, const struct payment *payment, bool *ope
     int64_t pending_minor = 0;
     enum errc rc = refund_sums(tx->db, &payment->id, &completed_minor, &pending_minor, err);
     bool ended_unknown =
-        payment->status == PAYMENT_FAILED && text_equal(payment->failure.code, CHARGE_OUTCOME_UNKNOWN);
+        payment->status == PAYMENT_FAILED && text_equal(payment->failure.code, FAILURE_OUTCOME_UNKNOWN);
     *open = payment->status == PAYMENT_PENDING || ended_unknown || pending_minor > 0;
     return rc;
 }

@@ -1,7 +1,9 @@
 // See schedule.h.
 #include "op/state/schedule.h"
 
+#include "base/timefmt.h"
 #include "domain/retry.h"
+#include "store/event_feeds.h"
 
 struct operation operation_on_payment(const struct tx *tx, const char *kind, const struct payment *payment)
 {
@@ -86,4 +88,20 @@ enum errc card_schedule(struct tx *tx, const struct card *card, const char *kind
                         struct err *err)
 {
     return operation_schedule(tx, operation_on_card(tx, kind, card), delay_us, err);
+}
+
+enum errc events_schedule(struct tx *tx, const struct uuid *merchant_id, bool livemode, int64_t created_s,
+                          int64_t delay_us, struct err *err)
+{
+    struct credential credential = {0};
+    enum errc rc = credential_get(tx->db, merchant_id, "stripe", livemode, tx->arena, &credential, err);
+    if (rc != OK) {
+        return rc == ERR_NOT_FOUND ? OK : rc;
+    }
+    int64_t now_s = tx->now_us / US_PER_S;
+    int64_t from_s = created_s > 0 && created_s < now_s ? created_s : now_s;
+    rc = event_feed_open(tx->db, &credential.id, OPERATION_EVENTS, from_s - EVENTS_LATE_S, err);
+    return rc == OK ? operation_schedule(tx, operation_on_credential(tx, OPERATION_EVENTS, &credential),
+                                         delay_us, err)
+                    : rc;
 }

@@ -47,3 +47,10 @@ enum errc payment_schedule_refund_list(struct tx *tx, const struct payment *paym
 // Opens an operation of this kind on a card, due after delay_us.
 enum errc card_schedule(struct tx *tx, const struct card *card, const char *kind, int64_t delay_us,
                         struct err *err) MUST_CHECK;
+
+// Events may appear this late, and clocks may be wrong by this much.
+#define EVENTS_LATE_S 300
+// Fetches the events of this merchant and mode since created_s (0: not reported) after delay_us: an event
+// came that only names its object, or that may be older than the payment that it is about.
+enum errc events_schedule(struct tx *tx, const struct uuid *merchant_id, bool livemode, int64_t created_s,
+                          int64_t delay_us, struct err *err) MUST_CHECK;
