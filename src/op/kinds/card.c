@@ -1,9 +1,9 @@
-// Saving a card: the customer is made at the provider, where that is still to be done (customer.c), then the
-// payment method is attached to it, or, where the payer is there to authenticate, set up for it
+// Saving a card. First the customer is made at the provider, unless it is there already (customer.c). Then
+// the payment method is attached to the customer, or, if the payer is there to authenticate, a set-up is made
 // (card_setup.c). Both are steps of one operation, each planned from the rows alone. A step's key names the
-// customer and the card; no money moves, so a step may be sent again at any time. Where a fault was stored
-// under its key, what came of it is read: it is taken over, or the step sent anew. Where the customer was
-// deleted at the provider, another takes its place, and the step is made anew for that one.
+// customer and the card. No money moves, so a step may be sent again at any time. If the provider stored a
+// fault under the key, the result of the step is read: it is applied, or the step is sent anew. If the
+// customer was deleted at the provider, another one replaces it, and the step is sent for that one.
 #include "op/kinds/card.h"
 
 #include "base/text.h"
@@ -41,7 +41,12 @@ static enum errc replace_customer(struct op *op, struct tx *tx, struct card *car
     return rc == OK ? card_set_customer(tx, card, &customer->id, err) : rc;
 }
 
-// The key of an attach or a set-up, which names the customer that it is for, and from when it is sent anew.
+const char *card_call_key(const struct op *op, struct arena *arena, const char *name)
+{
+    return op->row.resent_us == 0 ? name : arena_printf(arena, "%s_%lld", name, (long long)op->row.resent_us);
+}
+
+// The key of an attach or a set-up.
 static const char *step_key(const struct op *op, struct arena *arena, const struct card *card)
 {
     char card_id[UUID_TEXT_BYTES];
@@ -49,13 +54,12 @@ static const char *step_key(const struct op *op, struct arena *arena, const stru
     uuid_format(&card->id, card_id);
     uuid_format(&card->customer_id, customer_id);
     const char *step = card->return_url != NULL ? "set" : "att";
-    return op->row.resent_us == 0 ? arena_printf(arena, "%s_%s_%s", step, card_id, customer_id)
-                                  : arena_printf(arena, "%s_%s_%s_%lld", step, card_id, customer_id,
-                                                 (long long)op->row.resent_us);
+    return card_call_key(op, arena, arena_printf(arena, "%s_%s_%s", step, card_id, customer_id));
 }
 
-// The provider forgets a key after a day at the earliest. A set-up that may have been made under it is looked
-// for then, and no earlier: a request that is still on its way would set the card up once more.
+// The provider keeps a key for at least a day. After that, a set-up that may have been made with the key is
+// looked for in the list of set-ups. Not before that: a request may still be on its way, and then another
+// set-up would be made for the card.
 #define KEY_KNOWN_US (23 * 3600 * US_PER_S)
 
 static bool key_may_be_forgotten(const struct op *op, int64_t now_us)
@@ -124,8 +128,8 @@ enum errc card_refusal(const struct card *card, struct err *err)
                    card->failure.code, card->failure.message != NULL ? card->failure.message : "refused");
 }
 
-// A method that is attached already was saved under another spelling of the e-mail.
-static enum errc attached(struct op *op, struct tx *tx, struct card *card, struct err *err)
+// A method that is attached already was saved with another spelling of the e-mail.
+static enum errc settle_attached(struct op *op, struct tx *tx, struct card *card, struct err *err)
 {
     const struct provider_method *method = &op->call.answer.method;
     struct card saved = {0};
@@ -137,8 +141,8 @@ static enum errc attached(struct op *op, struct tx *tx, struct card *card, struc
     return rc == OK ? reply_keep(tx, &card->id, 201, data, &op->answer, err) : rc;
 }
 
-// A refusal of the secret key is one, whatever an earlier attempt did: attaching twice does no harm, so the
-// card can be saved again once the key is right.
+// A refused secret key refuses the card, whatever an earlier attempt did: attaching twice does no harm, so
+// the card can be saved again with the right key.
 enum errc card_refuse(struct op *op, struct tx *tx, struct card *card, const struct failure *failure,
                       struct err *err)
 {
@@ -149,10 +153,10 @@ enum errc card_refuse(struct op *op, struct tx *tx, struct card *card, const str
     return rc;
 }
 
-// The card goes on with another customer, but only where the missing one is older than the card: one that was
-// made for it and is missing at once would be made for ever.
-static enum errc without_customer(struct op *op, struct tx *tx, struct card *card,
-                                  const struct customer *customer, struct err *err)
+// The provider does not know the customer. The card goes on with another one, but only if the missing
+// customer is older than the card: otherwise new customers could be made for ever.
+static enum errc settle_customer_missing(struct op *op, struct tx *tx, struct card *card,
+                                         const struct customer *customer, struct err *err)
 {
     bool gone = false;
     enum errc rc = customer_missing(tx, customer, &op->row.credential_version_id, &gone, err);
@@ -163,17 +167,7 @@ static enum errc without_customer(struct op *op, struct tx *tx, struct card *car
     return rc == OK ? card_refuse(op, tx, card, &op->call.answer.failure, err) : rc;
 }
 
-// The customer that it was attached to was deleted meanwhile, and every method of its with it, for good.
-static enum errc attached_in_vain(struct op *op, struct tx *tx, struct card *card, struct err *err)
-{
-    static const struct failure failure = {
-        .code = "customer_deleted",
-        .message = "The customer was deleted at the provider while the card was being saved.",
-    };
-    return card_refuse(op, tx, card, &failure, err);
-}
-
-// The set-up that was made for this card, of those that are listed. NULL: there is none.
+// The listed set-up that was made for this card. NULL: there is none.
 static const struct setup *find_setup(const struct op *op, const struct card *card)
 {
     const struct provider_answer *answer = &op->call.answer;
@@ -187,10 +181,11 @@ static const struct setup *find_setup(const struct op *op, const struct card *ca
     return NULL;
 }
 
-// A fault was stored under the step's key. A method that is not this customer's is attached anew, a set-up
-// that is not listed made anew. A key that may not read does not keep a card from being saved.
-static enum errc looked_up(struct op *op, struct tx *tx, struct card *card, const struct customer *customer,
-                           struct err *err)
+// The provider stored a fault under the step's key, so the result of the step was read. If the method is not
+// attached to this customer, or no set-up is listed, the step is sent anew, even if the secret key may not
+// read.
+static enum errc settle_looked_up(struct op *op, struct tx *tx, struct card *card,
+                                  const struct customer *customer, struct err *err)
 {
     const struct provider_answer *answer = &op->call.answer;
     if (answer->outcome == PROVIDER_UNKNOWN || answer->outcome == PROVIDER_LOOK_UP) {
@@ -203,7 +198,7 @@ static enum errc looked_up(struct op *op, struct tx *tx, struct card *card, cons
     }
     if (op->call.verb == PROVIDER_METHOD_RETRIEVE && answer->outcome == PROVIDER_DONE &&
         customer->gone_us == 0 && text_equal(answer->method.customer_ref, customer->provider_ref)) {
-        return attached(op, tx, card, err);
+        return settle_attached(op, tx, card, err);
     }
     op_send_anew(op, tx);
     if (op->call.verb == PROVIDER_SETUP_LIST) {
@@ -213,14 +208,18 @@ static enum errc looked_up(struct op *op, struct tx *tx, struct card *card, cons
     return OK;
 }
 
-static enum errc done(struct op *op, struct tx *tx, struct card *card, const struct customer *customer,
-                      struct err *err)
+static enum errc settle_done(struct op *op, struct tx *tx, struct card *card, const struct customer *customer,
+                             struct err *err)
 {
-    if (customer->gone_us != 0) {
-        return attached_in_vain(op, tx, card, err);
+    static const struct failure customer_deleted = {
+        .code = "customer_deleted",
+        .message = "The customer was deleted at the provider while the card was being saved.",
+    };
+    if (customer->gone_us != 0) { // and every method that was attached to it was detached for good
+        return card_refuse(op, tx, card, &customer_deleted, err);
     }
     return op->call.verb == PROVIDER_SETUP ? card_setup_begun(op, tx, card, &op->call.answer.setup, err)
-                                           : attached(op, tx, card, err);
+                                           : settle_attached(op, tx, card, err);
 }
 
 static enum errc settle_step(struct op *op, struct tx *tx, struct card *card, const struct customer *customer,
@@ -228,13 +227,13 @@ static enum errc settle_step(struct op *op, struct tx *tx, struct card *card, co
 {
     const struct provider_answer *answer = &op->call.answer;
     if (op->call.verb == PROVIDER_SETUP_LIST || op->call.verb == PROVIDER_METHOD_RETRIEVE) {
-        return looked_up(op, tx, card, customer, err);
+        return settle_looked_up(op, tx, card, customer, err);
     }
     switch (answer->outcome) {
     case PROVIDER_DONE:
-        return done(op, tx, card, customer, err);
+        return settle_done(op, tx, card, customer, err);
     case PROVIDER_REFUSED:
-        return answer->customer_missing ? without_customer(op, tx, card, customer, err)
+        return answer->customer_missing ? settle_customer_missing(op, tx, card, customer, err)
                                         : card_refuse(op, tx, card, &answer->failure, err);
     case PROVIDER_NO_AUTH:
         return card_refuse(op, tx, card, &answer->failure, err);
@@ -257,7 +256,7 @@ static enum errc save_settle(struct op *op, struct tx *tx, struct err *err)
     bool customer_step = customer_is_being_made(op);
     const char *key = customer_step ? customer_key(&customer, tx->arena) : step_key(op, tx->arena, &card);
     if (!text_equal(op->call.idempotency_key, key)) {
-        op_next_step(op, tx); // it got another customer meanwhile: this answer is about the one before
+        op_next_step(op, tx); // the card has another customer by now: this answer is about the previous one
         return OK;
     }
     if (!customer_step) {
@@ -269,7 +268,7 @@ static enum errc save_settle(struct op *op, struct tx *tx, struct err *err)
                                                 : rc;
 }
 
-// The operation goes on: the same request again waits for its outcome, or is answered with it.
+// The operation goes on. The same request, sent again, waits for its outcome or gets it.
 static enum errc save_timeout_answer(const struct uuid *subject_id, struct tx *tx, struct op_answer *answer,
                                      struct err *err)
 {

@@ -1,26 +1,29 @@
-// Beginning to save a card, to let it go, and to ask the provider about it. Database threads, in the
-// transaction of the request, the event or the outcome.
+// Saving a card (card.c, card_setup.c) and deleting it (detach.c). What changes a card's row is in
+// op/state/card_change.h. Database threads, in the transaction of the request or the outcome.
 #pragma once
 
 #include "domain/card.h"
 #include "op/engine/op.h"
 
-// Keeps the card (saving), its customer, which it fills in, and its operation; *op is run once the
-// transaction is committed.
+// The idempotency key of a call that is named so: another one where the call is sent anew. Text in `arena`.
+const char *card_call_key(const struct op *op, struct arena *arena, const char *name);
+
+// Writes the card (CARD_SAVING) and its operation, and fills in its customer, which is written if it is new.
+// *op is run once the transaction is committed.
 enum errc card_prepare(struct engine *engine, struct tx *tx, struct card *card, struct op **op,
                        struct err *err) MUST_CHECK;
 
-// The provider would not have the card that this operation saves: it is gone, and its request refused.
+// The provider refused the card that this operation saves: it is gone, and those who wait get the refusal.
 enum errc card_refuse(struct op *op, struct tx *tx, struct card *card, const struct failure *failure,
                       struct err *err) MUST_CHECK;
-// Fills *err with why the provider would not have this card, and returns its code. OK: it did not refuse it.
+// Fills *err with why the provider refused to save this card, and returns its code. OK: it did not refuse it.
 enum errc card_refusal(const struct card *card, struct err *err);
 
-// A card is deleted: it becomes inactive at once, and is detached at the provider later, where a charge of it
-// is under way when that can no longer be sent. What a payer has still to set up is canceled.
+// Deletes a card. It is gone at once, and is detached at the provider: now, or, while a charge of it is open,
+// after charge_window_us, when that charge can no longer be sent. A set-up that the payer has not finished is
+// canceled.
 enum errc card_delete(struct tx *tx, struct card *card, int64_t charge_window_us, struct err *err) MUST_CHECK;
 
-// card_setup.c: the provider's answer to the set-up of a card that is being saved, for op->call.answer.setup
-// or one of its list.
+// The provider has begun the set-up of a card that is being saved: op->call.answer.setup, or one of its list.
 enum errc card_setup_begun(struct op *op, struct tx *tx, struct card *card, const struct setup *setup,
                            struct err *err) MUST_CHECK;

@@ -1,8 +1,8 @@
-// The card that a payment saves. It is written with the completion, which a payment has once; then the
-// payment's intent is read with its method, which the provider has attached to the customer by itself. A
-// method that is not attached (a wallet's, one of a single use) cannot be charged again: its card is gone,
-// and as nobody waits for it the payment's history alone tells. A card that the customer has already stays
-// the merchant's, and takes the newer method: that one was just set up for charges without the payer.
+// The card that a payment saves. Its row is written when the payment completes, which happens once. Then the
+// payment is read with its method, which the provider has attached to the customer by itself. A method that
+// is not attached (a wallet's, or one for a single use) cannot be charged again, so its card is gone; nobody
+// waits for the card, so only the payment's history says so. If the customer already has this card, that card
+// stays and gets the newer method, which was just set up for charges without the payer.
 #include "base/config.h"
 #include "base/text.h"
 #include "base/timefmt.h"
@@ -25,18 +25,13 @@ static enum errc keep_plan(struct op *op, struct tx *tx, bool *already_done, str
     return rc;
 }
 
-static enum errc note(struct tx *tx, const struct card *card, const char *what, struct err *err)
+// Appends to the history of the payment that saves the card.
+static enum errc append_note(struct tx *tx, const struct card *card, const char *what, struct err *err)
 {
     struct payment payment = {0};
     enum errc rc =
         payment_by_ref(tx->db, &card->merchant_id, card->livemode, card->setup_ref, tx->arena, &payment, err);
     return rc == OK ? append_history(tx, &payment, what, err) : rc;
-}
-
-static enum errc drop(struct tx *tx, struct card *card, struct err *err)
-{
-    enum errc rc = card_end(tx, card, err);
-    return rc == OK ? note(tx, card, "card not saved", err) : rc;
 }
 
 // The method that the known card had is detached once no charge of it can be sent any more.
@@ -67,10 +62,11 @@ static enum errc save(const struct op *op, struct tx *tx, struct card *card, str
     if (rc == OK) {
         rc = card_emit(tx, &saved, "card.saved", err);
     }
-    return rc == OK ? note(tx, card, "card saved", err) : rc;
+    return rc == OK ? append_note(tx, card, "card saved", err) : rc;
 }
 
-// A refusal says that the merchant's present account does not know the payment: its card is of no use to him.
+// A refusal says that the merchant's present account does not know the payment, so its card is of no use to
+// the merchant.
 static enum errc keep_settle(struct op *op, struct tx *tx, struct err *err)
 {
     struct provider_answer *answer = &op->call.answer;
@@ -93,7 +89,11 @@ static enum errc keep_settle(struct op *op, struct tx *tx, struct err *err)
     }
     bool attached = read && answer->has_method && customer.gone_us == 0 && customer.provider_ref != NULL &&
                     text_equal(answer->method.customer_ref, customer.provider_ref);
-    return attached ? save(op, tx, &card, err) : drop(tx, &card, err);
+    if (attached) {
+        return save(op, tx, &card, err);
+    }
+    rc = card_end(tx, &card, err);
+    return rc == OK ? append_note(tx, &card, "card not saved", err) : rc;
 }
 
 const struct op_kind op_card_keep = {.name = OPERATION_CARD_KEEP, .plan = keep_plan, .settle = keep_settle};

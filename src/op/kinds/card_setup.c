@@ -1,7 +1,7 @@
-// A card that its payer sets up: the provider asks him to authenticate, so that it can be charged later
-// without him. The card is pending until he has. The provider's own account of the set-up decides, whatever
-// events say and in whatever order they come; it is asked for when one comes, and at growing distances. What
-// was deleted here, or left lying for too long, is canceled there.
+// A card that its payer sets up: the payer authenticates, so that the card can be charged later without them.
+// The card is pending until then. Only the set-up itself, as it is read from the provider, decides, whatever
+// events say and in whatever order they come. It is read when an event comes, and at growing distances. The
+// set-up of a card that was deleted here, or that the payer abandoned, is canceled at the provider.
 #include "base/text.h"
 #include "base/timefmt.h"
 #include "op/kinds/card.h"
@@ -11,7 +11,7 @@
 #include "op/state/reply.h"
 #include "store/cards.h"
 
-// A payer who has not come back after this long does not come any more.
+// A set-up that the payer has not finished after this long counts as abandoned.
 #define SETUP_KEPT_US (7 * 24 * 3600 * US_PER_S)
 
 static struct failure failure_of(const struct setup *setup)
@@ -34,7 +34,7 @@ static enum errc activate(const struct op *op, struct tx *tx, struct card *card,
     return rc == OK ? card_emit(tx, saved, "card.saved", err) : rc;
 }
 
-// Why the answer says nothing of this card. NULL: it does.
+// Why the answer is not about this card, or cannot be used. NULL: it is.
 static const char *mismatch(const struct card *card, const struct setup *setup)
 {
     char id[UUID_TEXT_BYTES];
@@ -76,8 +76,8 @@ enum errc card_setup_begun(struct op *op, struct tx *tx, struct card *card, cons
     return rc == OK ? reply_keep(tx, &card->id, 201, data, &op->answer, err) : rc;
 }
 
-// Nothing is left to be asked, nor to be canceled. A card that is gone and has a method is detached by its
-// own operation, or was saved as another card, whose method that is.
+// Nothing is left to check or to cancel. A card that is gone and has a method is detached by its own
+// operation, or it was saved as another card, which has the method.
 static bool is_over(const struct card *card)
 {
     bool canceling = card->status == CARD_GONE && card->provider_ref == NULL;
@@ -100,16 +100,14 @@ static enum errc setup_plan(struct op *op, struct tx *tx, bool *already_done, st
     bool abandoned = card.status == CARD_GONE || tx->now_us - card.created_us > SETUP_KEPT_US;
     op->call.verb = abandoned && !op->row.read_next ? PROVIDER_SETUP_CANCEL : PROVIDER_SETUP_RETRIEVE;
     op->call.ref = card.setup_ref;
-    // An answer is kept under its key: where that was that nothing was canceled, another try needs another
+    // The provider keeps its answer under the key. After a refused cancellation another try needs another
     // key.
-    op->call.idempotency_key =
-        op->row.resent_us == 0 ? arena_printf(&op->arena, "cas_%s", id)
-                               : arena_printf(&op->arena, "cas_%s_%lld", id, (long long)op->row.resent_us);
+    op->call.idempotency_key = card_call_key(op, &op->arena, arena_printf(&op->arena, "cas_%s", id));
     return OK;
 }
 
-// Whether the customer was deleted, or the method detached, after the payer had authenticated. No event ends
-// a pending card, whose method is not known yet.
+// Whether the customer was deleted, or the method detached, after the payer authenticated. No event ends a
+// pending card, since its method is not known yet.
 static enum errc is_lost(const struct op *op, struct tx *tx, const struct card *card, bool *lost,
                          struct err *err)
 {
@@ -157,8 +155,8 @@ static enum errc apply_reported(struct op *op, struct tx *tx, struct card *card,
     return card_fail(tx, card, &failure, err);
 }
 
-// A cancellation is refused where the set-up came to an end meanwhile: it is read. A set-up that the
-// merchant's present account does not know is of no use to him.
+// A cancellation is refused if the set-up ended meanwhile, so the set-up is read. A set-up that the
+// merchant's present account does not know is of no use to the merchant.
 static enum errc setup_settle(struct op *op, struct tx *tx, struct err *err)
 {
     const struct provider_answer *answer = &op->call.answer;

@@ -1,5 +1,5 @@
-// Asks after a saved card of which an event told something: the provider's own account of it decides,
-// whatever the event said and in whatever order events came. With the merchant's present credentials.
+// Reads a saved card after an event reported it. Only what is read decides, whatever the event said and in
+// whatever order events came. It is read with the merchant's present credentials.
 #include "base/text.h"
 #include "op/kinds/card.h"
 #include "op/kinds/kinds.h"
@@ -19,7 +19,7 @@ static enum errc sync_plan(struct op *op, struct tx *tx, bool *already_done, str
     return rc;
 }
 
-// A refusal says nothing of the card: the present key may be another account's.
+// A refusal says nothing about the card: the present key may be another account's.
 static enum errc sync_settle(struct op *op, struct tx *tx, struct err *err)
 {
     struct provider_answer *answer = &op->call.answer;

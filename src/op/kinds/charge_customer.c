@@ -1,5 +1,5 @@
-// See charge_customer.h. The charge's body is written by the transaction that plans its first attempt. Until
-// then the operation has none, which proves that nothing was charged.
+// See charge_customer.h. The transaction that plans the first attempt writes the charge's body. An operation
+// without a body has charged nothing.
 #include "op/kinds/charge_customer.h"
 
 #include "base/text.h"
@@ -28,7 +28,7 @@ enum errc charge_customer_choose(struct engine *engine, struct tx *tx, struct pa
     return rc;
 }
 
-// Deleted at the provider before the charge named him.
+// The customer was deleted at the provider before the charge named it.
 static enum errc replace(struct op *op, struct tx *tx, struct payment *payment, struct customer *customer,
                          struct err *err)
 {
@@ -36,7 +36,7 @@ static enum errc replace(struct op *op, struct tx *tx, struct payment *payment, 
     return rc == OK ? payment_set_customer(tx, payment, &customer->id, err) : rc;
 }
 
-// The hash of the payment's request, which its row does not hold; the body carries it.
+// The hash of the payment's request, which is not in its row, for the body.
 static enum errc find_hash(struct op *op, struct tx *tx, struct payment *payment, struct err *err)
 {
     struct idempotency_key *key = arena_alloc(&op->arena, sizeof(*key));
@@ -61,7 +61,7 @@ enum errc charge_customer_plan(struct op *op, struct tx *tx, struct payment *pay
         customer_plan(op, &customer, payment->customer_email);
         return OK;
     }
-    op->row.attempts = 1; // whatever came of the customer's calls, the charge was never sent
+    op->row.attempts = 1; // the charge was never sent; only calls about the customer were
     op->row.unresolved = false;
     op->row.resent_us = 0;
     rc = find_hash(op, tx, payment, err);
@@ -80,7 +80,8 @@ enum errc charge_customer_settle(struct op *op, struct tx *tx, struct payment *p
         return rc;
     }
     if (!text_equal(op->call.idempotency_key, customer_key(&customer, tx->arena))) {
-        op_next_step(op, tx); // it got another customer meanwhile: this answer is about the one before
+        op_next_step(op,
+                     tx); // the payment has another customer by now: this answer is about the previous one
         return OK;
     }
     rc = customer_settle(op, tx, &customer, &step, err);

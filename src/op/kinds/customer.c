@@ -1,5 +1,6 @@
-// See customer.h. Where a fault was stored under the key, the newest customers are read: ours is taken over,
-// or let go and another made. If the provider has it all the same, it has one that nobody uses.
+// See customer.h. If the provider stored a fault under the key, the newest customers are listed. If ours is
+// listed, it is used; if not, its row is gone and another customer is made. The provider may then have a
+// customer that nobody uses.
 #include "op/kinds/customer.h"
 
 #include "base/text.h"
@@ -9,7 +10,7 @@
 #include "store/cards.h"
 #include "store/credentials.h"
 
-// The provider's clock and ours may differ by this much when a list is asked for by time.
+// The provider's clock and ours may differ by this much, so a list begins this much earlier.
 #define CLOCK_SLACK_S 600
 
 enum errc customer_find(struct engine *engine, struct tx *tx, const struct customer_owner *owner,
@@ -57,8 +58,8 @@ bool customer_is_being_made(const struct op *op)
     return op->call.verb == PROVIDER_CUSTOMER || op->call.verb == PROVIDER_CUSTOMER_LIST;
 }
 
-// The provider's id of the customer, where the answer tells it.
-static const char *ref_told(const struct op *op, const struct customer *customer)
+// The provider's id of the customer. NULL: the answer does not have it.
+static const char *find_ref(const struct op *op, const struct customer *customer)
 {
     const struct provider_answer *answer = &op->call.answer;
     char id[UUID_TEXT_BYTES];
@@ -74,8 +75,9 @@ static const char *ref_told(const struct op *op, const struct customer *customer
     return NULL;
 }
 
-// The list does not show it, or may not be read.
-static enum errc not_listed(struct op *op, struct tx *tx, const struct customer *customer, struct err *err)
+// The list does not show the customer, or the secret key may not read it.
+static enum errc settle_not_listed(struct op *op, struct tx *tx, const struct customer *customer,
+                                   struct err *err)
 {
     enum provider_outcome outcome = op->call.answer.outcome;
     if (outcome == PROVIDER_UNKNOWN || outcome == PROVIDER_LOOK_UP) {
@@ -90,18 +92,18 @@ enum errc customer_settle(struct op *op, struct tx *tx, struct customer *custome
                           struct err *err)
 {
     enum provider_outcome outcome = op->call.answer.outcome;
-    const char *told = ref_told(op, customer);
+    const char *ref = find_ref(op, customer);
     enum errc rc = OK;
-    if (told != NULL && customer->provider_ref == NULL) {
-        customer->provider_ref = told;
-        rc = customer_set_ref(tx->db, &customer->id, told, err);
+    if (ref != NULL && customer->provider_ref == NULL) {
+        customer->provider_ref = ref;
+        rc = customer_set_ref(tx->db, &customer->id, ref, err);
     }
     *step = CUSTOMER_OPEN;
     if (customer->provider_ref != NULL) { // another operation may have made it meanwhile
         *step = CUSTOMER_MADE;
         op_next_step(op, tx);
     } else if (op->call.verb == PROVIDER_CUSTOMER_LIST) {
-        rc = not_listed(op, tx, customer, err);
+        rc = settle_not_listed(op, tx, customer, err);
     } else if (outcome == PROVIDER_REFUSED || outcome == PROVIDER_NO_AUTH) {
         *step = CUSTOMER_REFUSED;
     } else {

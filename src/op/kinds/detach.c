@@ -1,6 +1,6 @@
-// Detaches a card that was deleted here, so that it can never be charged again at the provider either. It
-// uses the merchant's present credentials, and goes on until the provider has done it, or says that there is
-// nothing to be done. Where a fault was stored under its key, the method is read, and detached anew if it is
+// Detaches a deleted card, so that it can never be charged again at the provider either. It uses the
+// merchant's present credentials, and goes on until the provider has detached the card or says that it is not
+// attached. If the provider stored a fault under the key, the method is read, and detached anew if it is
 // still attached.
 #include "op/kinds/card.h"
 #include "op/kinds/kinds.h"
@@ -23,7 +23,7 @@ enum errc card_delete(struct tx *tx, struct card *card, int64_t charge_window_us
     return rc == OK ? card_schedule(tx, card, OPERATION_DETACH, charged ? charge_window_us : 0, err) : rc;
 }
 
-// Saved again while it was to be detached: it is that card's now.
+// Whether the method was saved again meanwhile: it belongs to that card now.
 static enum errc is_saved_again(struct tx *tx, struct arena *arena, const struct card *card, bool *saved,
                                 struct err *err)
 {
@@ -54,16 +54,13 @@ static enum errc detach_plan(struct op *op, struct tx *tx, bool *already_done, s
     op->row.credential_version_id = present.version_id;
     op->call.verb = PROVIDER_DETACH;
     op->call.ref = card.provider_ref;
-    op->call.idempotency_key =
-        op->row.resent_us == 0 ? arena_printf(&op->arena, "det_%s", id)
-                               : arena_printf(&op->arena, "det_%s_%lld", id, (long long)op->row.resent_us);
+    op->call.idempotency_key = card_call_key(op, &op->arena, arena_printf(&op->arena, "det_%s", id));
     return OK;
 }
 
-// A refusal says that it is not attached, or not there: that is what was wanted.
+// A refusal says that the method is not attached or does not exist, which is what was wanted.
 static enum errc detach_settle(struct op *op, struct tx *tx, struct err *err)
 {
-    (void)tx->db;
     (void)err;
     enum provider_outcome outcome = op->call.answer.outcome;
     bool read = op->call.verb == PROVIDER_METHOD_RETRIEVE;

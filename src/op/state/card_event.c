@@ -1,13 +1,13 @@
-// Of a method or a set-up the event's id is all that is believed: a method that was detached can never be
-// attached again, and anything else is read. A card that is being saved may not be known by that id yet, so
-// whatever is being saved from the method, or for its customer, is read once it is there.
+// Only the id in an event about a method or a set-up is believed. A method that was detached can never be
+// attached again; anything else is read from the provider. A card that is being saved may not have that id
+// yet, so every card that is being saved from the method, or for its customer, is read once it is saved.
 #include "op/state/card_event.h"
 
 #include "op/state/card_change.h"
 #include "op/state/schedule.h"
 #include "store/cards.h"
 
-static enum errc mark_saving_and_find_card(struct tx *tx, struct arena *arena, const struct uuid *merchant_id,
+static enum errc find_card_and_mark_saving(struct tx *tx, struct arena *arena, const struct uuid *merchant_id,
                                            const struct provider_event *event, struct card *card,
                                            struct err *err)
 {
@@ -20,7 +20,7 @@ static enum errc mark_saving_and_find_card(struct tx *tx, struct arena *arena, c
     return rc == ERR_NOT_FOUND && saving > 0 ? OK : rc;
 }
 
-// By the provider's id, else by ours in its metadata: the answer that tells the provider's may still be under
+// By the provider's id, else by ours in the metadata: the answer with the provider's id may still be on its
 // way.
 static enum errc find_customer(struct tx *tx, struct arena *arena, const struct uuid *merchant_id,
                                const struct provider_event *event, struct customer *customer, struct err *err)
@@ -37,7 +37,7 @@ static enum errc find_customer(struct tx *tx, struct arena *arena, const struct 
     return other ? err_set(err, ERR_NOT_FOUND, "no such customer") : rc;
 }
 
-// By our id in its metadata, else by the provider's.
+// By our id in the metadata, else by the provider's.
 static enum errc find_setup(struct tx *tx, struct arena *arena, const struct uuid *merchant_id,
                             const struct provider_event *event, struct card *card, struct err *err)
 {
@@ -61,7 +61,7 @@ enum errc card_event_find(struct tx *tx, struct arena *arena, const struct uuid 
     }
     return event->kind == EVENT_CUSTOMER_GONE
                ? find_customer(tx, arena, merchant_id, event, &subject->customer, err)
-               : mark_saving_and_find_card(tx, arena, merchant_id, event, &subject->card, err);
+               : find_card_and_mark_saving(tx, arena, merchant_id, event, &subject->card, err);
 }
 
 enum errc card_event_apply(struct tx *tx, const struct provider_event *event, struct card_subject *subject,

@@ -1,20 +1,18 @@
-// What the provider's events say of saved cards and their customers. Database thread, in the event's
-// transaction.
+// The provider's events about saved cards and their customers. Database threads, in the event's transaction.
 #pragma once
 
 #include "domain/card.h"
 #include "op/state/payment_change.h"
 #include "provider/stripe_event.h"
 
-// What of a merchant's an event is about.
+// What an event is about.
 struct card_subject {
-    struct card card; // EVENT_SETUP, EVENT_METHOD_*; without an id: one that is being saved, which will be
-                      // asked after
+    struct card card; // EVENT_SETUP, EVENT_METHOD_*; id nil: cards that are being saved, which will be read
     struct customer customer; // EVENT_CUSTOMER_GONE
 };
 
-// ERR_NOT_FOUND: nothing of this merchant's and the event's mode. What is being saved from the event's
-// method, or for its customer, is marked to be read once it is there.
+// ERR_NOT_FOUND: this merchant has nothing of the sort in the event's mode. Cards that are being saved from
+// the event's method, or for its customer, are marked to be read once they are saved.
 enum errc card_event_find(struct tx *tx, struct arena *arena, const struct uuid *merchant_id,
                           const struct provider_event *event, struct card_subject *subject,
                           struct err *err) MUST_CHECK;

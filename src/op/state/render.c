@@ -1,4 +1,4 @@
-// The order of the fields is the seed's, then contract's.
+// See render.h. Callers see the order of the fields, so it stays.
 #include "op/state/render.h"
 
 #include "base/json.h"
@@ -39,7 +39,7 @@ static struct json_object *render_failure(const struct payment *payment)
     return failure;
 }
 
-// What the payer of a payment or card has to do. `sealed` is bound to its id.
+// What the payer of a payment or card has to do. `sealed` is bound to the id.
 static enum errc add_next_action(struct json_object *json, enum next_action_type type, struct sealed sealed,
                                  const struct uuid *id, const struct seal_key *master, enum render_for use,
                                  struct arena *arena, struct err *err)
@@ -152,7 +152,7 @@ static struct json_object *render_card_failure(const struct card *card)
     return failure;
 }
 
-// An expiry that the provider did not say is null.
+// null: the provider did not report it.
 static void add_expiry(struct json_object *json, const char *name, int value)
 {
     json_add(json, name, value != 0 ? json_object_new_int(value) : NULL);

@@ -1,5 +1,5 @@
-// A payment as JSON: the API's answers, the events to merchants and the stored replies are all made here.
-// Pure; any thread.
+// Payments, refunds and cards as JSON, for the API's answers, events for merchants and stored replies. Pure;
+// any thread.
 #pragma once
 
 #include <json-c/json.h>
@@ -12,20 +12,20 @@
 
 enum render_for {
     RENDER_ANSWER, // to the merchant who asked for this payment: with all of next_action
-    RENDER_LIST,   // one of many: of next_action only the type
-    RENDER_EVENT,  // data of a webhook: `payment_id` in front, without next_action
+    RENDER_LIST,   // one item of a list: only the type of next_action
+    RENDER_EVENT,  // data of an event: `payment_id` comes first, without next_action
 };
 
-// The caller releases. ERR_CRYPTO: what next_action needs does not open.
+// The caller releases *result. ERR_CRYPTO: the sealed part of next_action does not open.
 enum errc render_payment(const struct payment *payment, const struct seal_key *master, enum render_for use,
                          struct arena *arena, struct json_object **result, struct err *err) MUST_CHECK;
 
-// A refund, for answers and events alike. The caller releases.
+// The same for answers and events. The caller releases the result.
 struct json_object *render_refund(const struct refund *refund);
-// A saved card, the same way; in an event `card_id` is in front.
+// As render_payment; in an event `card_id` comes first.
 enum errc render_card(const struct card *card, const struct seal_key *master, enum render_for use,
                       struct arena *arena, struct json_object **result, struct err *err) MUST_CHECK;
-// A dispute, as part of an event. The caller releases.
+// A dispute, as part of an event. The caller releases the result.
 struct json_object *render_dispute(const struct dispute *dispute);
 
 // {"success":true,"data":...} as text in the arena; takes `data`.
