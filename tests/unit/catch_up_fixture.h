@@ -20,8 +20,9 @@ static inline void start_again(struct fixture *f, enum engine_start start)
 
 static inline bool held(struct fixture *f)
 {
+    struct tx tx = tx_for(f, "api", NULL);
     transaction_begin(f);
-    enum errc rc = catch_up_check(&(struct tx){.db = f->db}, &f->merchant_id, CATCH_UP_TEST, &f->err);
+    enum errc rc = catch_up_check(&tx, &f->merchant_id, CATCH_UP_TEST, &f->err);
     transaction_end(f);
     assert_true(rc == OK || rc == ERR_CATCHING_UP);
     return rc == ERR_CATCHING_UP;

@@ -2,13 +2,12 @@
 // virtual clock and endpoints that do as they are told.
 #pragma once
 
-#include "scratch.h"
-
 #include "fake_endpoints.h"
+#include "samples.h"
+#include "store_in_thread.h"
 
 #include "base/timefmt.h"
 #include "delivery/delivery.h"
-#include "store/merchants.h"
 #include "store/outbox.h"
 #include "store/sealed.h"
 
@@ -28,40 +27,27 @@ struct fixture {
     uint32_t next_event;
 };
 
-// A job of the test's own, done when `fixture_do` returns; what was posted behind it has not run yet then.
+// A job of the test's own, done when `fixture_do` returns; what was posted after it has not run yet then.
 struct deed {
-    struct store_job job;
+    struct awaited awaited;
     struct fixture *fixture;
     void (*act)(struct fixture *f, struct db *db, void *context);
     void *context;
-    bool done;
 };
 
 static inline enum errc deed_run(struct store_job *job, struct tx *tx, struct err *err)
 {
     (void)err;
-    struct deed *deed = CONTAINER_OF(job, struct deed, job);
+    struct deed *deed = CONTAINER_OF(job, struct deed, awaited.job);
     deed->act(deed->fixture, tx->db, deed->context);
     return OK;
-}
-
-static inline void deed_done(struct store_job *job)
-{
-    CONTAINER_OF(job, struct deed, job)->done = true;
 }
 
 static inline void fixture_do(struct fixture *f, void (*act)(struct fixture *f, struct db *db, void *context),
                               void *context)
 {
-    struct deed deed = {.job = {.queue = STORE_WRITE, .run = deed_run, .done = deed_done},
-                        .fixture = f,
-                        .act = act,
-                        .context = context};
-    store_submit_always(f->store, &deed.job);
-    while (!deed.done) {
-        fake_loop_run_task(&f->loop);
-    }
-    assert_int_equal(deed.job.result, OK);
+    struct deed deed = {.awaited = {.job = {.run = deed_run}}, .fixture = f, .act = act, .context = context};
+    assert_int_equal(store_await(f->store, &f->loop, &deed.awaited), OK);
 }
 
 static inline void act_sql(struct fixture *f, struct db *db, void *context)
@@ -110,14 +96,9 @@ static inline void act_add_merchant(struct fixture *f, struct db *db, void *cont
 
 static inline struct uuid add_merchant(struct fixture *f, uint8_t number, const char *url)
 {
-    struct merchant merchant = {
-        .id = {.bytes = {0x01, [15] = number}},
-        .name = "shop",
-        .is_active = true,
-        .webhook_url = url,
-        .created_us = now_us(f),
-        .updated_us = now_us(f),
-    };
+    const struct uuid id = {.bytes = {0x01, [15] = number}};
+    struct merchant merchant = sample_merchant(&id, now_us(f));
+    merchant.webhook_url = url;
     struct sealed sealed = seal_secret(f, &merchant.id, SECRET_NEW);
     merchant.webhook_secret = sealed.data;
     merchant.webhook_secret_bytes = sealed.bytes;
@@ -265,7 +246,6 @@ static inline void stop(struct fixture *f)
 static inline int fixture_setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof(*f));
-    struct err err;
     scratch_make(&f->scratch);
     fake_loop_init(&f->loop, START_US);
     fake_endpoints_init(&f->fake, &f->loop);
@@ -275,10 +255,7 @@ static inline int fixture_setup(void **state)
                                 .webhook_timeout_ms = 15000,
                                 .webhook_in_flight_max = 64,
                                 .webhook_endpoint_max = 4};
-    // No reader threads: jobs run in this thread.
-    const struct store_options options = {
-        .database = f->scratch.database, .queue_max = 1000, .batch_max = 100};
-    assert_int_equal(store_open(&f->loop.base, &options, &f->store, &err), OK);
+    f->store = store_in_thread(&f->loop, &f->scratch, &f->keyring);
     *state = f;
     return 0;
 }

@@ -1,25 +1,27 @@
 #include "engine_fixture.h"
 
+#include "database.h"
+#include "samples.h"
+
 #include "base/json.h"
 #include "base/log.h"
 #include "op/kinds/charge_customer.h"
 #include "op/kinds/kinds.h"
+#include "op/state/reply.h"
 #include "store/credentials.h"
-#include "store/driver.h"
-#include "store/merchants.h"
 #include "store/sealed.h"
 
 void transaction_begin(struct fixture *f)
 {
     if (f->transactions++ == 0) {
-        assert_int_equal(f->db->driver->begin(f->db, true, &f->err), OK);
+        database_begin(f->db, true);
     }
 }
 
 void transaction_end(struct fixture *f)
 {
     if (--f->transactions == 0) {
-        assert_int_equal(f->db->driver->commit(f->db, &f->err), OK);
+        database_commit(f->db);
     }
 }
 
@@ -31,6 +33,19 @@ static void transaction_leave(struct fixture **f)
 #define TRANSACTION(f)                                                                                       \
     __attribute__((cleanup(transaction_leave))) struct fixture *within = (f);                                \
     transaction_begin(within)
+
+struct tx tx_for(struct fixture *f, const char *cause, const char *cause_ref)
+{
+    return (struct tx){
+        .db = f->db,
+        .arena = &f->arena,
+        .random = &random_system,
+        .keyring = &f->keyring,
+        .now_us = loop_wall_us(&f->loop.base),
+        .cause = cause,
+        .cause_ref = cause_ref,
+    };
+}
 
 static void note_event(void *context)
 {
@@ -52,13 +67,7 @@ static void note_ready(void *context)
 
 static void open_engine(struct fixture *f)
 {
-    // No reader threads: jobs run in this thread.
-    const struct store_options store = {.database = f->scratch.database,
-                                        .queue_max = 1000,
-                                        .batch_max = 100,
-                                        .random = &random_system,
-                                        .keyring = &f->keyring};
-    assert_int_equal(store_open(&f->loop.base, &store, &f->store, &f->err), OK);
+    f->store = store_in_thread(&f->loop, &f->scratch, &f->keyring);
     const struct engine_options options = {
         .start = f->start,
         .kinds = op_kinds,
@@ -91,11 +100,7 @@ static void close_engine(struct fixture *f)
 static void add_merchant(struct fixture *f)
 {
     TRANSACTION(f);
-    struct merchant merchant = {.id = f->merchant_id,
-                                .name = "shop",
-                                .is_active = true,
-                                .created_us = START_US,
-                                .updated_us = START_US};
+    struct merchant merchant = sample_merchant(&f->merchant_id, START_US);
     assert_int_equal(merchant_insert(f->db, &merchant, &f->err), OK);
     struct sealed sealed =
         seal(&f->keyring.master, &f->arena, sealed_context(&f->arena, SEALED_STRIPE_KEY, &f->version_id),
@@ -135,7 +140,7 @@ int engine_fixture_setup(void **state)
     f->credential_id = (struct uuid){.bytes = {0x02, [15] = 1}};
     f->version_id = (struct uuid){.bytes = {0x03, [15] = 1}};
     open_engine(f);
-    assert_int_equal(sqlite_driver.open(f->scratch.database, true, &f->db, &f->err), OK);
+    f->db = database_open(f->scratch.database, true);
     add_merchant(f);
     *state = f;
     return 0;
@@ -183,6 +188,19 @@ void engine_run_s(struct fixture *f, int64_t seconds)
     fake_loop_run_for(&f->loop, seconds * US_PER_S);
 }
 
+int transaction_setup(void **state)
+{
+    int rc = engine_fixture_setup(state);
+    transaction_begin(*state);
+    return rc;
+}
+
+int transaction_teardown(void **state)
+{
+    transaction_end(*state);
+    return engine_fixture_teardown(state);
+}
+
 // --- buyers
 
 struct buyer *buyer_new(struct fixture *f)
@@ -193,25 +211,14 @@ struct buyer *buyer_new(struct fixture *f)
     f->buyers[f->buyer_count++] = buyer;
     int64_t now_us = loop_wall_us(&f->loop.base);
     buyer->f = f;
-    buyer->payment = (struct payment){
-        .id = uuid_new(&random_system, now_us),
-        .merchant_id = f->merchant_id,
-        .amount_minor = 5000,
-        .currency = currency_find("USD"),
-        .status = PAYMENT_PENDING,
-        .provider = "stripe",
-        .idempotency_key = "order-123",
-        .payment_method = "pm_card_visa",
-        .credential_version_id = f->version_id,
-        .created_us = now_us,
-        .updated_us = now_us,
-    };
+    buyer->payment = sample_payment(&f->merchant_id, &f->version_id, now_us);
+    buyer->payment.payment_method = "pm_card_visa";
     return buyer;
 }
 
 static enum errc run_prepare(struct store_job *job, struct tx *tx, struct err *err)
 {
-    struct buyer *buyer = CONTAINER_OF(job, struct buyer, job);
+    struct buyer *buyer = CONTAINER_OF(job, struct buyer, prepared.job);
     struct fixture *f = buyer->f;
     op_free(buyer->op);
     buyer->op = NULL;
@@ -222,25 +229,14 @@ static enum errc run_prepare(struct store_job *job, struct tx *tx, struct err *e
     return rc == OK ? charge_prepare(f->engine, tx, &buyer->payment, NULL, &buyer->op, err) : rc;
 }
 
-static void prepared(struct store_job *job)
-{
-    CONTAINER_OF(job, struct buyer, job)->prepared = true;
-}
-
 enum errc buyer_prepare(struct buyer *buyer)
 {
-    buyer->job = (struct store_job){.queue = STORE_WRITE,
-                                    .run = run_prepare,
-                                    .done = prepared,
-                                    .arena = &buyer->f->arena,
-                                    .cause = "api",
-                                    .cause_ref = "request-1",
-                                    .now_us = buyer->payment.created_us};
-    store_submit_always(buyer->f->store, &buyer->job);
-    while (!buyer->prepared) {
-        fake_loop_run_task(&buyer->f->loop);
-    }
-    return buyer->job.result;
+    buyer->prepared = (struct awaited){.job = {.run = run_prepare,
+                                               .arena = &buyer->f->arena,
+                                               .cause = "api",
+                                               .cause_ref = "request-1",
+                                               .now_us = buyer->payment.created_us}};
+    return store_await(buyer->f->store, &buyer->f->loop, &buyer->prepared);
 }
 
 static void answered(struct op_waiter *waiter, const struct op_answer *answer)
@@ -319,17 +315,13 @@ int64_t in_flight(const struct fixture *f)
 void run_sql(struct fixture *f, const char *sql)
 {
     TRANSACTION(f);
-    assert_int_equal(db_run(f->db, NULL, &f->err, sql), OK);
+    database_run(f->db, sql);
 }
 
 int64_t sql_number(struct fixture *f, const char *sql)
 {
     TRANSACTION(f);
-    DB_ROWS(rows);
-    bool has = false;
-    assert_int_equal(db_query(f->db, &rows, &f->err, sql), OK);
-    assert_int_equal(db_next(&rows, &has, &f->err), OK);
-    return has ? db_i64(&rows, 0) : -1;
+    return database_number(f->db, sql);
 }
 
 struct payment payment_row(struct fixture *f, const struct uuid *id)
@@ -338,6 +330,13 @@ struct payment payment_row(struct fixture *f, const struct uuid *id)
     struct payment payment;
     assert_int_equal(payment_get(f->db, id, NULL, &f->arena, &payment, &f->err), OK);
     return payment;
+}
+
+enum errc stored_answer(struct fixture *f, const struct uuid *payment_id, struct op_answer *answer)
+{
+    TRANSACTION(f);
+    struct tx tx = tx_for(f, "api", NULL);
+    return reply_stored(&tx, &f->keyring, payment_id, &f->arena, answer, &f->err);
 }
 
 // The first column of every row, with commas between.

@@ -3,10 +3,9 @@
 // left, in short words.
 #pragma once
 
-#include "scratch.h"
-
 #include "fake_provider.h"
 #include "provider_answers.h"
+#include "store_in_thread.h"
 
 #include "base/timefmt.h"
 #include "op/kinds/charge.h"
@@ -21,8 +20,7 @@ struct fixture;
 // One who asks for a payment, as the API does.
 struct buyer {
     struct fixture *f;
-    struct store_job job;
-    bool prepared;
+    struct awaited prepared; // the job that writes the payment
     bool saves_card;
     struct payment payment;
     struct op *op;
@@ -59,6 +57,10 @@ struct fixture {
 int engine_fixture_setup(void **state);
 int engine_fixture_teardown(void **state);
 
+// The same, and one transaction is open all the time.
+int transaction_setup(void **state);
+int transaction_teardown(void **state);
+
 // The engine is not started by the setup: nothing is swept until it is.
 void engine_begin(struct fixture *f);
 // As a process that is killed, and another one started on the same file: calls under way and waiters are
@@ -86,9 +88,13 @@ int64_t in_flight(const struct fixture *f);
 // engine runs)
 void transaction_begin(struct fixture *f);
 void transaction_end(struct fixture *f);
+// On the connection of the test's own, at the loop's time.
+struct tx tx_for(struct fixture *f, const char *cause, const char *cause_ref);
 void run_sql(struct fixture *f, const char *sql);
 int64_t sql_number(struct fixture *f, const char *sql); // of the first column of the first row; -1: no row
 struct payment payment_row(struct fixture *f, const struct uuid *id);
+// What a repeat of the payment's request gets.
+enum errc stored_answer(struct fixture *f, const struct uuid *payment_id, struct op_answer *answer);
 // "created pending api, completed completed event": what, the status behind it, the cause.
 const char *history_of(struct fixture *f, const struct uuid *id);
 // "payment.completed, payment.refunded"
@@ -99,3 +105,4 @@ const char *open_operations(struct fixture *f, const struct uuid *id);
 const char *answered_status(struct buyer *buyer);
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, engine_fixture_setup, engine_fixture_teardown)
+#define IN_TRANSACTION(name) cmocka_unit_test_setup_teardown(name, transaction_setup, transaction_teardown)

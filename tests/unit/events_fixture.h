@@ -116,13 +116,12 @@ static inline void give_webhook_secret(struct fixture *f)
 // As the API does behind a PUT.
 static inline void put_credentials(struct fixture *f)
 {
-    transaction_begin(f);
+    struct tx tx = tx_for(f, "api", NULL);
     struct credential credential = {0};
+    transaction_begin(f);
     assert_int_equal(credential_get(f->db, &f->merchant_id, "stripe", false, &f->arena, &credential, &f->err),
                      OK);
-    assert_int_equal(
-        events_ask(f->engine, &(struct tx){.db = f->db}, &credential, loop_wall_us(&f->loop.base), &f->err),
-        OK);
+    assert_int_equal(events_ask(f->engine, &tx, &credential, loop_wall_us(&f->loop.base), &f->err), OK);
     transaction_end(f);
 }
 

@@ -2,6 +2,10 @@
 // test can change, and a record of every request. A hanging one ends with its call's time-out.
 #pragma once
 
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include "fake_loop.h"
 
 #include "net/http_client.h"

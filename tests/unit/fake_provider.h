@@ -4,6 +4,8 @@
 // Stripe's.
 #pragma once
 
+#include <stdlib.h>
+
 #include "fake_loop.h"
 
 #include "op/engine/op.h"

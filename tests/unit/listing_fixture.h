@@ -3,25 +3,15 @@
 #pragma once
 
 #include "database_fixture.h"
+#include "samples.h"
 
 #include "base/timefmt.h"
-#include "store/payments.h"
 
 #define NOW_US (INT64_C(1700000000) * US_PER_S)
 
 static inline struct payment payment_of(struct fixture *f, int64_t at_us)
 {
-    return (struct payment){
-        .id = uuid_new(&random_system, at_us),
-        .merchant_id = f->merchant_id,
-        .amount_minor = 5000,
-        .currency = currency_find("USD"),
-        .provider = "stripe",
-        .idempotency_key = "order-123",
-        .credential_version_id = {{1}},
-        .created_us = at_us,
-        .updated_us = at_us,
-    };
+    return sample_payment(&f->merchant_id, &(struct uuid){{1}}, at_us);
 }
 
 static inline struct uuid insert(struct fixture *f, const struct payment *payment)

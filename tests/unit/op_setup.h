@@ -3,6 +3,7 @@
 #pragma once
 
 #include "prepared_fixture.h"
+#include "samples.h"
 
 #include "op/kinds/authenticate.h"
 #include "op/kinds/charge_customer.h"
@@ -19,22 +20,13 @@
 
 static inline struct payment payment_of(struct fixture *f, enum payment_status status)
 {
-    bool paid = status == PAYMENT_COMPLETED;
-    return (struct payment){
-        .id = PAYMENT_ID,
-        .merchant_id = f->merchant_id,
-        .amount_minor = 5000,
-        .currency = currency_find("USD"),
-        .status = status,
-        .provider = "stripe",
-        .provider_ref = "pi_1",
-        .idempotency_key = "order-123",
-        .payment_method = "pm_card_visa",
-        .captured_minor = paid ? 5000 : 0,
-        .credential_version_id = f->version_id,
-        .created_us = START_US,
-        .updated_us = START_US,
-    };
+    struct payment payment = sample_payment(&f->merchant_id, &f->version_id, START_US);
+    payment.id = PAYMENT_ID;
+    payment.status = status;
+    payment.provider_ref = "pi_1";
+    payment.payment_method = "pm_card_visa";
+    payment.captured_minor = status == PAYMENT_COMPLETED ? 5000 : 0;
+    return payment;
 }
 
 static inline struct refund refund_of(struct fixture *f)

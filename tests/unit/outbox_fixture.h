@@ -3,8 +3,8 @@
 #pragma once
 
 #include "database_fixture.h"
+#include "samples.h"
 
-#include "store/merchants.h"
 #include "store/outbox.h"
 
 #define NOW INT64_C(1700000000000000)
@@ -17,16 +17,11 @@ static inline struct uuid id_of(uint8_t number)
 
 static inline struct uuid add_merchant(struct fixture *f, uint8_t number, bool has_url)
 {
-    struct merchant merchant = {
-        .id = id_of(number),
-        .name = "shop",
-        .is_active = true,
-        .webhook_url = has_url ? "https://shop.example/hooks" : NULL,
-        .webhook_secret = (const uint8_t *)"sealed",
-        .webhook_secret_bytes = 6,
-        .created_us = NOW,
-        .updated_us = NOW,
-    };
+    const struct uuid id = id_of(number);
+    struct merchant merchant = sample_merchant(&id, NOW);
+    merchant.webhook_url = has_url ? "https://shop.example/hooks" : NULL;
+    merchant.webhook_secret = (const uint8_t *)"sealed";
+    merchant.webhook_secret_bytes = 6;
     assert_int_equal(merchant_insert(f->db, &merchant, &f->err), OK);
     return merchant.id;
 }

@@ -5,41 +5,23 @@
 #include "engine_fixture.h"
 
 #include "op/kinds/card.h"
+#include "op/state/inbound.h"
 #include "store/cards.h"
 #include "store/credentials.h"
 #include "store/sealed.h"
 
 struct prepared {
-    struct store_job job;
+    struct awaited awaited;
     struct fixture *f;
     // Writes what the operation is about, and begins it.
     enum errc (*prepare)(struct fixture *f, struct tx *tx, struct op **op, struct err *err);
     struct op *op; // NULL: it is not begun by a request, but is due
-    bool done;
 };
-
-static inline struct tx tx_by_api(struct fixture *f)
-{
-    return (struct tx){
-        .db = f->db,
-        .keyring = &f->keyring,
-        .random = &random_system,
-        .arena = &f->arena,
-        .now_us = loop_wall_us(&f->loop.base),
-        .cause = "api",
-        .cause_ref = "request-1",
-    };
-}
 
 static inline enum errc prepared_run(struct store_job *job, struct tx *tx, struct err *err)
 {
-    struct prepared *prepared = CONTAINER_OF(job, struct prepared, job);
+    struct prepared *prepared = CONTAINER_OF(job, struct prepared, awaited.job);
     return prepared->prepare(prepared->f, tx, &prepared->op, err);
-}
-
-static inline void prepared_done(struct store_job *job)
-{
-    CONTAINER_OF(job, struct prepared, job)->done = true;
 }
 
 // Up to the commit.
@@ -47,17 +29,9 @@ static inline struct prepared prepare(struct fixture *f, enum errc (*how)(struct
                                                                           struct op **op, struct err *err))
 {
     struct prepared prepared = {.f = f, .prepare = how};
-    prepared.job = (struct store_job){.queue = STORE_WRITE,
-                                      .run = prepared_run,
-                                      .done = prepared_done,
-                                      .arena = &f->arena,
-                                      .cause = "api",
-                                      .cause_ref = "request-1"};
-    store_submit_always(f->store, &prepared.job);
-    while (!prepared.done) {
-        fake_loop_run_task(&f->loop);
-    }
-    assert_int_equal(prepared.job.result, OK);
+    prepared.awaited.job =
+        (struct store_job){.run = prepared_run, .arena = &f->arena, .cause = "api", .cause_ref = "request-1"};
+    assert_int_equal(store_await(f->store, &f->loop, &prepared.awaited), OK);
     return prepared;
 }
 
@@ -132,4 +106,13 @@ static inline struct card card_row(struct fixture *f)
     assert_int_equal(card_get(f->db, &CARD_ID, NULL, &f->arena, &card, &f->err), OK);
     transaction_end(f);
     return card;
+}
+
+static inline void apply_event(struct fixture *f, struct provider_event event)
+{
+    struct inbound inbound = {.merchant_id = f->merchant_id, .event = event};
+    struct tx tx = tx_for(f, "event", event.id);
+    transaction_begin(f);
+    assert_int_equal(inbound_apply(&tx, &inbound, &f->err), OK);
+    transaction_end(f);
 }

@@ -3,36 +3,14 @@
 #pragma once
 
 #include "engine_fixture.h"
+#include "samples.h"
 
 #define NOW_US (START_US + 3600 * US_PER_S)
 
-static inline int setup(void **state)
-{
-    int rc = engine_fixture_setup(state);
-    transaction_begin(*state);
-    return rc;
-}
-
-static inline int teardown(void **state)
-{
-    transaction_end(*state);
-    return engine_fixture_teardown(state);
-}
-
 static inline struct uuid insert_payment(struct fixture *f, int64_t at_us, bool livemode)
 {
-    struct payment payment = {
-        .id = uuid_new(&random_system, at_us),
-        .merchant_id = f->merchant_id,
-        .livemode = livemode,
-        .amount_minor = 5000,
-        .currency = currency_find("USD"),
-        .provider = "stripe",
-        .idempotency_key = "order-123",
-        .credential_version_id = f->version_id,
-        .created_us = at_us,
-        .updated_us = at_us,
-    };
+    struct payment payment = sample_payment(&f->merchant_id, &f->version_id, at_us);
+    payment.livemode = livemode;
     assert_int_equal(payment_insert(f->db, &payment, &f->err), OK);
     return payment.id;
 }
@@ -55,5 +33,3 @@ static inline void insert_operation(struct fixture *f, uint8_t number, int64_t n
     struct operation operation = operation_of(f, number, next_attempt_us);
     assert_int_equal(operation_insert(f->db, &operation, &f->err), OK);
 }
-
-#define IN_TRANSACTION(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

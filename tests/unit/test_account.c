@@ -31,7 +31,7 @@ static void a_charge_reads_no_other_payment_while_its_key_is_the_present_one(voi
 static enum errc abandon(struct fixture *f, const struct uuid *id)
 {
     struct payment payment = payment_row(f, id);
-    struct tx tx = tx_by_api(f);
+    struct tx tx = tx_for(f, "api", "request-1");
     transaction_begin(f);
     enum errc rc = charge_abandon(&tx, &payment, &f->err);
     transaction_end(f);

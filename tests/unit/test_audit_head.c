@@ -1,7 +1,6 @@
 // The audit chain's head as it is written to the log: when it moves, and a log that lost it.
-#include "fake_loop.h"
 #include "log_capture.h"
-#include "scratch.h"
+#include "store_in_thread.h"
 
 #include "api/audit_head.h"
 #include "base/text.h"
@@ -21,11 +20,9 @@ struct fixture {
 static int setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof(*f));
-    struct err err = {0};
     scratch_make(&f->scratch);
     fake_loop_init(&f->loop, START_US);
-    const struct store_options options = {.database = f->scratch.database, .queue_max = 10, .batch_max = 10};
-    assert_int_equal(store_open(&f->loop.base, &options, &f->store, &err), OK);
+    f->store = store_in_thread(&f->loop, &f->scratch, NULL);
     f->heads = audit_heads_open(&f->loop.base, f->store);
     *state = f;
     return 0;

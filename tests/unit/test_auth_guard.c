@@ -1,6 +1,5 @@
 // Authentication as audit hears of it, and addresses that keep failing, over minutes.
-#include "fake_loop.h"
-#include "scratch.h"
+#include "store_in_thread.h"
 
 #include "api/auth_guard.h"
 #include "base/timefmt.h"
@@ -19,12 +18,9 @@ struct fixture {
 static int setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof(*f));
-    struct err err = {0};
     scratch_make(&f->scratch);
     fake_loop_init(&f->loop, START_US);
-    // No reader threads: jobs run in this thread.
-    const struct store_options options = {.database = f->scratch.database, .queue_max = 10, .batch_max = 10};
-    assert_int_equal(store_open(&f->loop.base, &options, &f->store, &err), OK);
+    f->store = store_in_thread(&f->loop, &f->scratch, NULL);
     f->guard = auth_guard_open(&f->loop.base, f->store, &f->keyring);
     assert_true(address_parse("192.0.2.1", &f->client));
     *state = f;

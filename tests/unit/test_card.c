@@ -33,17 +33,12 @@ static void delete_customer(struct fixture *f, const char *customer_ref)
     char id[UUID_TEXT_BYTES];
     struct card card = card_row(f);
     uuid_format(&card.customer_id, id);
-    struct inbound inbound = {.merchant_id = f->merchant_id,
-                              .event = {.id = "evt_1",
-                                        .type = "customer.deleted",
-                                        .kind = EVENT_CUSTOMER_GONE,
-                                        .complete = true,
-                                        .object_id = customer_ref,
-                                        .customer_id = id}};
-    struct tx tx = tx_by_api(f);
-    transaction_begin(f);
-    assert_int_equal(inbound_apply(&tx, &inbound, &f->err), OK);
-    transaction_end(f);
+    apply_event(f, (struct provider_event){.id = "evt_1",
+                                           .type = "customer.deleted",
+                                           .kind = EVENT_CUSTOMER_GONE,
+                                           .complete = true,
+                                           .object_id = customer_ref,
+                                           .customer_id = id});
     assert_int_equal(sql_number(f, "SELECT count(*) FROM customers WHERE gone_us <> 0"), 1);
 }
 

@@ -59,15 +59,6 @@ static bool noted(struct fixture *f, struct buyer *buyer, const char *what)
     return strstr(history_of(f, &buyer->payment.id), what) != NULL;
 }
 
-static void apply(struct fixture *f, struct provider_event event)
-{
-    struct inbound inbound = {.merchant_id = f->merchant_id, .event = event};
-    struct tx tx = tx_by_api(f);
-    transaction_begin(f);
-    assert_int_equal(inbound_apply(&tx, &inbound, &f->err), OK);
-    transaction_end(f);
-}
-
 static void a_card_is_saved_as_the_provider_shows_it(void **state)
 {
     struct fixture *f = *state;
@@ -89,7 +80,7 @@ static void a_payment_that_is_told_of_again_saves_no_second_card(void **state)
     struct fixture *f = *state;
     engine_begin(f);
     struct buyer *buyer = pay_and_save(f, "pi_1", "pm_1", "f1");
-    struct tx tx = tx_by_api(f);
+    struct tx tx = tx_for(f, "api", "request-1");
     struct payment payment = payment_row(f, &buyer->payment.id);
     const struct provider_payment again = answer_payment(PROVIDER_PAYMENT_SUCCEEDED).payment;
     transaction_begin(f);
@@ -105,7 +96,7 @@ static void a_payment_that_completes_after_it_failed_saves_its_card(void **state
     fake_provider_will(&f->provider, answer_customer("cus_1"));
     fake_provider_will(&f->provider, answer_declined());
     struct buyer *buyer = buy_and_save(f);
-    struct tx tx = tx_by_api(f);
+    struct tx tx = tx_for(f, "api", "request-1");
     struct payment payment = payment_row(f, &buyer->payment.id);
     const struct provider_payment paid = answer_payment(PROVIDER_PAYMENT_SUCCEEDED).payment;
     assert_int_equal(sql_number(f, "SELECT count(*) FROM cards"), 0);
@@ -163,11 +154,11 @@ static void a_customer_who_is_deleted_meanwhile_takes_the_card_with_him(void **s
     struct fixture *f = *state;
     engine_begin(f);
     struct buyer *buyer = pay(f, "pi_1");
-    apply(f, (struct provider_event){.id = "evt_1",
-                                     .type = "customer.deleted",
-                                     .kind = EVENT_CUSTOMER_GONE,
-                                     .complete = true,
-                                     .object_id = "cus_1"});
+    apply_event(f, (struct provider_event){.id = "evt_1",
+                                           .type = "customer.deleted",
+                                           .kind = EVENT_CUSTOMER_GONE,
+                                           .complete = true,
+                                           .object_id = "cus_1"});
     answer_read(f, "pi_1", answer_paid_method("pm_1", "cus_1", "f1"));
     assert_int_equal(sql_number(f, ACTIVE), 0);
     assert_true(noted(f, buyer, "card not saved"));
@@ -178,12 +169,12 @@ static void a_method_that_an_event_tells_of_meanwhile_is_read_once_more(void **s
     struct fixture *f = *state;
     engine_begin(f);
     pay(f, "pi_1");
-    apply(f, (struct provider_event){.id = "evt_1",
-                                     .type = "payment_method.updated",
-                                     .kind = EVENT_METHOD_UPDATED,
-                                     .complete = true,
-                                     .object_id = "pm_1",
-                                     .customer_ref = "cus_1"});
+    apply_event(f, (struct provider_event){.id = "evt_1",
+                                           .type = "payment_method.updated",
+                                           .kind = EVENT_METHOD_UPDATED,
+                                           .complete = true,
+                                           .object_id = "pm_1",
+                                           .customer_ref = "cus_1"});
     answer_read(f, "pi_1", answer_paid_method("pm_1", "cus_1", "f1"));
     assert_int_equal(last_call(f)->verb, PROVIDER_METHOD_RETRIEVE);
     assert_string_equal(last_call(f)->ref, "pm_1");

@@ -170,15 +170,6 @@ static void save_as_another_card(struct fixture *f, const char *method_ref)
     transaction_end(f);
 }
 
-static void apply(struct fixture *f, struct provider_event event)
-{
-    struct inbound inbound = {.merchant_id = f->merchant_id, .event = event};
-    struct tx tx = tx_by_api(f);
-    transaction_begin(f);
-    assert_int_equal(inbound_apply(&tx, &inbound, &f->err), OK);
-    transaction_end(f);
-}
-
 // The set-up is asked after once more, because its event comes as it is being read.
 static void a_card_that_is_saved_as_another_one_keeps_its_method(void **state)
 {
@@ -189,11 +180,11 @@ static void a_card_that_is_saved_as_another_one_keeps_its_method(void **state)
     while (calls(f, PROVIDER_SETUP_RETRIEVE) == 0) {
         engine_run_s(f, 1);
     }
-    apply(f, (struct provider_event){.id = "evt_1",
-                                     .type = "setup_intent.succeeded",
-                                     .kind = EVENT_SETUP,
-                                     .complete = true,
-                                     .object_id = "seti_1"});
+    apply_event(f, (struct provider_event){.id = "evt_1",
+                                           .type = "setup_intent.succeeded",
+                                           .kind = EVENT_SETUP,
+                                           .complete = true,
+                                           .object_id = "seti_1"});
     f->provider.holds = false;
     fake_provider_answer(&f->provider, answer_setup(SETUP_SUCCEEDED));
     fake_provider_will(&f->provider, answer_not_found()); // it can no longer be canceled
@@ -222,11 +213,11 @@ static void a_card_whose_customer_is_deleted_before_it_is_saved_is_failed(void *
 {
     struct fixture *f = *state;
     begin_pending(f);
-    apply(f, (struct provider_event){.id = "evt_1",
-                                     .type = "customer.deleted",
-                                     .kind = EVENT_CUSTOMER_GONE,
-                                     .complete = true,
-                                     .object_id = "cus_1"});
+    apply_event(f, (struct provider_event){.id = "evt_1",
+                                           .type = "customer.deleted",
+                                           .kind = EVENT_CUSTOMER_GONE,
+                                           .complete = true,
+                                           .object_id = "cus_1"});
     f->provider.otherwise = answer_setup(SETUP_SUCCEEDED);
     engine_run_s(f, DAY_S);
     assert_int_equal(card_row(f).status, CARD_FAILED);
@@ -247,12 +238,12 @@ static void a_method_that_an_event_tells_of_as_it_is_set_up_is_read_once_more(vo
     }
     f->provider.holds = true;
     fake_loop_run_for(&f->loop, 0);
-    apply(f, (struct provider_event){.id = "evt_1",
-                                     .type = "payment_method.detached",
-                                     .kind = EVENT_METHOD_GONE,
-                                     .complete = true,
-                                     .object_id = "pm_1",
-                                     .customer_ref = "cus_1"});
+    apply_event(f, (struct provider_event){.id = "evt_1",
+                                           .type = "payment_method.detached",
+                                           .kind = EVENT_METHOD_GONE,
+                                           .complete = true,
+                                           .object_id = "pm_1",
+                                           .customer_ref = "cus_1"});
     f->provider.holds = false;
     fake_provider_answer(&f->provider, answer_setup(SETUP_SUCCEEDED));
     fake_loop_run_for(&f->loop, 0);

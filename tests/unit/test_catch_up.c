@@ -124,9 +124,9 @@ static void an_account_that_refuses_is_let_go_and_asked_with_its_next_key(void *
     will_list(f, payments, 2, NULL);
     will_list_no_refunds(f);
     struct credential account = {.id = f->credential_id};
+    struct tx tx = tx_for(f, "api", NULL);
     transaction_begin(f);
-    assert_int_equal(catch_up_ask(&(struct tx){.db = f->db}, &account, loop_wall_us(&f->loop.base), &f->err),
-                     OK);
+    assert_int_equal(catch_up_ask(&tx, &account, loop_wall_us(&f->loop.base), &f->err), OK);
     transaction_end(f);
     assert_true(held(f));
     engine_run_s(f, 6);
@@ -150,12 +150,7 @@ static void an_account_is_held_while_the_provider_does_not_answer(void **state)
 
 static enum errc owe(struct fixture *f, const struct uuid *payment_id)
 {
-    struct tx tx = {.db = f->db,
-                    .keyring = &f->keyring,
-                    .random = &random_system,
-                    .arena = &f->arena,
-                    .now_us = loop_wall_us(&f->loop.base),
-                    .cause = "event"};
+    struct tx tx = tx_for(f, "event", NULL);
     transaction_begin(f);
     enum errc rc = catch_up_schedule(&tx, &f->merchant_id, false, payment_id, &f->err);
     transaction_end(f);

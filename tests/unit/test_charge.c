@@ -208,11 +208,7 @@ static void the_answer_is_stored_as_it_was_given(void **state)
     fake_provider_will(&f->provider, answer_payment(PROVIDER_PAYMENT_SUCCEEDED));
     struct buyer *buyer = buy(f);
     struct op_answer answer = {0};
-    transaction_begin(f);
-    assert_int_equal(
-        reply_stored(&(struct tx){.db = f->db}, &f->keyring, &buyer->payment.id, &f->arena, &answer, &f->err),
-        OK);
-    transaction_end(f);
+    assert_int_equal(stored_answer(f, &buyer->payment.id, &answer), OK);
     assert_int_equal(answer.status, 201);
     assert_string_equal(answer.body, buyer->body);
     assert_int_equal(sql_number(f, "SELECT count(*) FROM replies WHERE instr(body, 'amount') > 0"), 0);
@@ -226,14 +222,8 @@ static void an_answer_belongs_to_its_payment_alone(void **state)
     run_sql(f, "UPDATE replies SET subject_id = x'0102030405060708090a0b0c0d0e0f10'");
     struct uuid moved = {{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}};
     struct op_answer answer = {0};
-    transaction_begin(f);
-    assert_int_equal(
-        reply_stored(&(struct tx){.db = f->db}, &f->keyring, &moved, &f->arena, &answer, &f->err),
-        ERR_CRYPTO);
-    assert_int_equal(
-        reply_stored(&(struct tx){.db = f->db}, &f->keyring, &buyer->payment.id, &f->arena, &answer, &f->err),
-        OK);
-    transaction_end(f);
+    assert_int_equal(stored_answer(f, &moved, &answer), ERR_CRYPTO);
+    assert_int_equal(stored_answer(f, &buyer->payment.id, &answer), OK);
     assert_null(answer.body);
 }
 

@@ -33,11 +33,7 @@ static void what_the_impatient_buyer_got_stays_the_stored_answer(void **state)
     fake_provider_answer(&f->provider, answer_payment(PROVIDER_PAYMENT_SUCCEEDED));
     fake_loop_run_tasks(&f->loop);
     struct op_answer answer = {0};
-    transaction_begin(f);
-    assert_int_equal(
-        reply_stored(&(struct tx){.db = f->db}, &f->keyring, &buyer->payment.id, &f->arena, &answer, &f->err),
-        OK);
-    transaction_end(f);
+    assert_int_equal(stored_answer(f, &buyer->payment.id, &answer), OK);
     assert_string_equal(answer.body, buyer->body);
 }
 
@@ -49,7 +45,7 @@ static void a_buyer_who_waits_behind_a_stored_answer_is_not_kept_waiting(void **
     f->provider.holds = true;
     struct buyer *buyer = buy(f);
     struct payment payment = payment_row(f, &buyer->payment.id);
-    struct tx tx = {.db = f->db, .keyring = &f->keyring, .arena = &f->arena, .now_us = START_US};
+    struct tx tx = tx_for(f, "api", NULL);
     struct op_answer stored = {0};
     transaction_begin(f);
     assert_int_equal(reply_keep_payment(&tx, &payment, &stored, &f->err), OK);

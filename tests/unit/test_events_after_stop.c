@@ -38,15 +38,9 @@ static void an_event_that_came_by_itself_too_is_applied_once(void **state)
     give_webhook_secret(f);
     buy_and_stop(f, HOUR_S);
     struct happening *happening = happens_at(now_s(f) - 10);
-    transaction_begin(f);
-    struct tx tx = {.db = f->db,
-                    .keyring = &f->keyring,
-                    .random = &random_system,
-                    .arena = &f->arena,
-                    .now_us = loop_wall_us(&f->loop.base),
-                    .cause = "event",
-                    .cause_ref = happening->id};
     struct inbound inbound = {.merchant_id = f->merchant_id, .event = as_event(happening)};
+    struct tx tx = tx_for(f, "event", happening->id);
+    transaction_begin(f);
     assert_int_equal(inbound_apply(&tx, &inbound, &f->err), OK);
     transaction_end(f);
     engine_begin(f);

@@ -179,17 +179,9 @@ static void the_same_event_id_of_another_merchant_or_mode_is_another_event(void 
     insert_payment(f, PAYMENT_PENDING);
     run_sql(f, "DELETE FROM payments");
     for (size_t i = 0; i < COUNT_OF(merchants); i++) {
-        struct payment payment = {
-            .id = uuid_new(&random_system, START_US),
-            .merchant_id = merchants[i],
-            .livemode = modes[i],
-            .amount_minor = 5000,
-            .currency = currency_find("USD"),
-            .provider = "stripe",
-            .provider_ref = "pi_1",
-            .idempotency_key = "k",
-            .credential_version_id = f->version_id,
-        };
+        struct payment payment = sample_payment(&merchants[i], &f->version_id, START_US);
+        payment.livemode = modes[i];
+        payment.provider_ref = "pi_1";
         assert_int_equal(payment_insert(f->db, &payment, &f->err), OK);
         apply_for(f, (struct told){"evt_1", "payment_intent.succeeded", modes[i], PAID, NULL, NULL},
                   &merchants[i]);

@@ -1,6 +1,7 @@
 // Whose event is it: the body only says which secrets are tried first, and nothing is believed before one has
 // matched.
 #include "engine_fixture.h"
+#include "samples.h"
 
 #include "base/text.h"
 #include "op/state/inbound.h"
@@ -37,24 +38,13 @@ static void put_secret(struct fixture *f, const struct uuid *merchant_id, bool l
 
 static int setup(void **state)
 {
-    int rc = engine_fixture_setup(state);
+    int rc = transaction_setup(state);
     struct fixture *f = *state;
-    const struct merchant second = {.id = second_shop,
-                                    .name = "second",
-                                    .is_active = true,
-                                    .created_us = START_US,
-                                    .updated_us = START_US};
-    transaction_begin(f);
+    const struct merchant second = sample_merchant(&second_shop, START_US);
     assert_int_equal(merchant_insert(f->db, &second, &f->err), OK);
     put_secret(f, &first_shop, false, FIRST_SECRET);
     put_secret(f, &second_shop, false, SECOND_SECRET);
     return rc;
-}
-
-static int teardown(void **state)
-{
-    transaction_end(*state);
-    return engine_fixture_teardown(state);
 }
 
 static const char *id_text(struct fixture *f, const struct uuid *id)
@@ -66,16 +56,8 @@ static const char *id_text(struct fixture *f, const struct uuid *id)
 
 static struct uuid insert_payment(struct fixture *f, const struct uuid *merchant_id, const char *provider_ref)
 {
-    struct payment payment = {
-        .id = uuid_new(&random_system, START_US),
-        .merchant_id = *merchant_id,
-        .amount_minor = 5000,
-        .currency = currency_find("USD"),
-        .provider = "stripe",
-        .provider_ref = provider_ref,
-        .idempotency_key = "order-123",
-        .credential_version_id = f->version_id,
-    };
+    struct payment payment = sample_payment(merchant_id, &f->version_id, START_US);
+    payment.provider_ref = provider_ref;
     assert_int_equal(payment_insert(f->db, &payment, &f->err), OK);
     return payment.id;
 }
@@ -113,11 +95,12 @@ static struct verdict verify(struct fixture *f, struct delivery delivery)
     assert_int_equal(stripe_signature_parse(header, 1700000000, &inbound.signature, &f->err), OK);
     assert_int_equal(stripe_event_parse(inbound.body, inbound.body_bytes, &f->arena, &inbound.event, &f->err),
                      OK);
+    struct tx tx = tx_for(f, "event", NULL);
     struct verdict verdict = {.rc = OK};
     enum inbound_verdict said = INBOUND_UNKNOWN;
-    verdict.rc = inbound_verify(&(struct tx){.db = f->db}, &f->keyring, &f->arena, &inbound, &said, &f->err);
+    verdict.rc = inbound_verify(&tx, &f->keyring, &f->arena, &inbound, &said, &f->err);
     if (verdict.rc == OK && said == INBOUND_UNKNOWN) {
-        verdict.rc = inbound_search(&(struct tx){.db = f->db}, &f->keyring, &inbound, &said, &f->err);
+        verdict.rc = inbound_search(&tx, &f->keyring, &inbound, &said, &f->err);
     }
     verdict.ours = said == INBOUND_OURS;
     verdict.merchant_id = inbound.merchant_id;
@@ -265,23 +248,23 @@ static void beyond_a_thousand_secrets_the_path_must_name_the_merchant(void **sta
     assert_ours(verify(f, (struct delivery){SECOND_SECRET, &second_shop, false, NULL}), &second_shop);
 }
 
-#define IN_TRANSACTION(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TWO_SHOPS_TEST(name) cmocka_unit_test_setup_teardown(name, setup, transaction_teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        IN_TRANSACTION(the_merchant_of_the_path_is_the_only_one_tried),
-        IN_TRANSACTION(a_merchant_is_found_by_what_the_object_names),
-        IN_TRANSACTION(an_intent_id_that_several_merchants_hold_is_tried_with_each),
-        IN_TRANSACTION(a_body_that_names_another_than_its_signer_is_the_signers),
-        IN_TRANSACTION(many_others_who_hold_the_same_intent_do_not_push_its_merchant_out),
-        IN_TRANSACTION(a_genuine_event_that_names_nothing_of_ours_is_its_signers),
-        IN_TRANSACTION(an_id_that_is_none_of_ours_names_nobody),
-        IN_TRANSACTION(each_mode_has_its_own_secret),
-        IN_TRANSACTION(one_secret_for_both_modes_serves_each),
-        IN_TRANSACTION(a_secret_that_does_not_open_is_passed_over),
-        IN_TRANSACTION(a_body_of_any_size_is_tried_with_every_secret),
-        IN_TRANSACTION(beyond_a_thousand_secrets_the_path_must_name_the_merchant),
+        TWO_SHOPS_TEST(the_merchant_of_the_path_is_the_only_one_tried),
+        TWO_SHOPS_TEST(a_merchant_is_found_by_what_the_object_names),
+        TWO_SHOPS_TEST(an_intent_id_that_several_merchants_hold_is_tried_with_each),
+        TWO_SHOPS_TEST(a_body_that_names_another_than_its_signer_is_the_signers),
+        TWO_SHOPS_TEST(many_others_who_hold_the_same_intent_do_not_push_its_merchant_out),
+        TWO_SHOPS_TEST(a_genuine_event_that_names_nothing_of_ours_is_its_signers),
+        TWO_SHOPS_TEST(an_id_that_is_none_of_ours_names_nobody),
+        TWO_SHOPS_TEST(each_mode_has_its_own_secret),
+        TWO_SHOPS_TEST(one_secret_for_both_modes_serves_each),
+        TWO_SHOPS_TEST(a_secret_that_does_not_open_is_passed_over),
+        TWO_SHOPS_TEST(a_body_of_any_size_is_tried_with_every_secret),
+        TWO_SHOPS_TEST(beyond_a_thousand_secrets_the_path_must_name_the_merchant),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

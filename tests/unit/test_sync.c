@@ -215,12 +215,7 @@ static void a_cancel_that_nobody_needs_any_more_is_not_sent(void **state)
     engine_begin(f);
     struct buyer *buyer = buy_with(f, answer_action());
     transaction_begin(f);
-    struct tx tx = {.db = f->db,
-                    .keyring = &f->keyring,
-                    .random = &random_system,
-                    .arena = &f->arena,
-                    .now_us = START_US,
-                    .cause = "event"};
+    struct tx tx = tx_for(f, "event", NULL);
     struct payment payment = payment_row(f, &buyer->payment.id);
     struct provider_payment reported = answer_payment(PROVIDER_PAYMENT_ATTEMPT_FAILED).payment;
     assert_int_equal(payment_apply_reported(&tx, &payment, &reported, &f->err), OK);
