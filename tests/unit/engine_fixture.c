@@ -50,7 +50,7 @@ struct tx tx_for(struct fixture *f, const char *cause, const char *cause_ref)
 static void note_event(void *context)
 {
     struct fixture *f = context;
-    f->told++;
+    f->events_written++;
 }
 
 static void wake_engine(void *context)

@@ -50,7 +50,7 @@ struct fixture {
     struct uuid version_id;
     struct buyer *buyers[BUYERS_MAX];
     size_t buyer_count;
-    int told;
+    int events_written;
     int became_ready;
 };
 
@@ -95,7 +95,7 @@ int64_t sql_number(struct fixture *f, const char *sql); // of the first column o
 struct payment payment_row(struct fixture *f, const struct uuid *id);
 // What a repeat of the payment's request gets.
 enum errc stored_answer(struct fixture *f, const struct uuid *payment_id, struct op_answer *answer);
-// "created pending api, completed completed event": what, the status behind it, the cause.
+// "created pending api, completed completed event": what, the status after it, the cause.
 const char *history_of(struct fixture *f, const struct uuid *id);
 // "payment.completed, payment.refunded"
 const char *events_of(struct fixture *f, const struct uuid *id);

@@ -113,7 +113,7 @@ static inline void give_webhook_secret(struct fixture *f)
     run_sql(f, "UPDATE credentials SET webhook_secret = x'00'");
 }
 
-// As the API does behind a PUT.
+// As the API does after a PUT.
 static inline void put_credentials(struct fixture *f)
 {
     struct tx tx = tx_for(f, "api", NULL);
@@ -152,7 +152,7 @@ static inline int64_t applied(struct fixture *f)
     return sql_number(f, "SELECT count(*) FROM payment_history WHERE what = 'disputed'");
 }
 
-static inline int64_t told(struct fixture *f)
+static inline int64_t written(struct fixture *f)
 {
     return sql_number(f, "SELECT count(*) FROM outbox WHERE type = 'payment.disputed'");
 }
@@ -165,7 +165,7 @@ static inline int64_t asking(struct fixture *f)
 static inline void assert_all_applied_once_in_order(struct fixture *f)
 {
     assert_int_equal(applied(f), happening_count);
-    assert_int_equal(told(f), happening_count);
+    assert_int_equal(written(f), happening_count);
     assert_int_equal(sql_number(f, "SELECT count(*) FROM (SELECT cause_ref, lag(cause_ref) OVER (ORDER BY id)"
                                    " AS before FROM payment_history WHERE what = 'disputed')"
                                    " WHERE before >= cause_ref"),

@@ -112,7 +112,7 @@ static inline void fake_provider_send(struct provider *provider, struct provider
 }
 
 // One that is kept under way ends without an answer; the others are answered anyhow.
-static inline void fake_provider_give_up(struct provider *provider, struct provider_call *call)
+static inline void fake_provider_abandon(struct provider *provider, struct provider_call *call)
 {
     struct fake_provider *fake = CONTAINER_OF(provider, struct fake_provider, base);
     LIST_EACH_SAFE(&fake->held, node, after)
@@ -121,7 +121,7 @@ static inline void fake_provider_give_up(struct provider *provider, struct provi
         if (exchange->call == call) {
             list_remove(node);
             exchange->answer = (struct provider_answer){
-                .outcome = PROVIDER_UNKNOWN, .unreachable = true, .reason = "given up"};
+                .outcome = PROVIDER_UNKNOWN, .unreachable = true, .reason = "abandoned"};
             loop_post(&fake->loop->base, &exchange->task);
         }
     }
@@ -129,7 +129,7 @@ static inline void fake_provider_give_up(struct provider *provider, struct provi
 
 static const struct provider_ops fake_provider_ops = {
     .send = fake_provider_send,
-    .abandon_call = fake_provider_give_up,
+    .abandon_call = fake_provider_abandon,
     .charge_body = stripe_charge_body,
     .capture_body = stripe_capture_body,
     .capture_amount = stripe_capture_amount,

@@ -7,7 +7,7 @@
 #include "base/text.h"
 #include "op/state/inbound.h"
 
-struct told {
+struct sent_event {
     const char *event_id;
     const char *type;
     bool livemode;
@@ -34,41 +34,42 @@ static inline const char *id_text(struct fixture *f, const struct uuid *id)
 }
 
 // As a delivery that this merchant's secret verified.
-static inline struct inbound verified(struct fixture *f, struct told told, const struct uuid *merchant_id)
+static inline struct inbound verified(struct fixture *f, struct sent_event sent,
+                                      const struct uuid *merchant_id)
 {
     REQUIRE(merchant_id != NULL);
     const char *metadata = "";
-    if (told.payment_id != NULL) {
-        metadata = arena_printf(&f->arena, "\"payment_id\":\"%s\"", id_text(f, told.payment_id));
+    if (sent.payment_id != NULL) {
+        metadata = arena_printf(&f->arena, "\"payment_id\":\"%s\"", id_text(f, sent.payment_id));
     }
-    if (told.merchant_id != NULL) {
+    if (sent.merchant_id != NULL) {
         metadata =
-            arena_printf(&f->arena, "%s,\"merchant_id\":\"%s\"", metadata, id_text(f, told.merchant_id));
+            arena_printf(&f->arena, "%s,\"merchant_id\":\"%s\"", metadata, id_text(f, sent.merchant_id));
     }
     struct inbound inbound = {.merchant_id = *merchant_id};
     inbound.body = arena_printf(
         &f->arena,
         "{\"id\":\"%s\",\"type\":\"%s\",\"livemode\":%s,\"data\":{\"object\":{%s,\"metadata\":{%s}}}}",
-        told.event_id, told.type, told.livemode ? "true" : "false", told.object, metadata);
+        sent.event_id, sent.type, sent.livemode ? "true" : "false", sent.object, metadata);
     inbound.body_bytes = strlen(inbound.body);
     assert_int_equal(stripe_event_parse(inbound.body, inbound.body_bytes, &f->arena, &inbound.event, &f->err),
                      OK);
     return inbound;
 }
 
-// What the API does with it. The change, for what it owes.
-static inline struct tx apply_for(struct fixture *f, struct told told, const struct uuid *merchant_id)
+// As the API applies it. The transaction, for what its commit triggers.
+static inline struct tx apply_for(struct fixture *f, struct sent_event sent, const struct uuid *merchant_id)
 {
-    struct inbound inbound = verified(f, told, merchant_id);
+    struct inbound inbound = verified(f, sent, merchant_id);
     struct tx tx = tx_of(f);
-    tx.cause_ref = told.event_id;
+    tx.cause_ref = sent.event_id;
     assert_int_equal(inbound_apply(&tx, &inbound, &f->err), OK);
     return tx;
 }
 
-static inline struct tx apply(struct fixture *f, struct told told)
+static inline struct tx apply(struct fixture *f, struct sent_event sent)
 {
-    return apply_for(f, told, &f->merchant_id);
+    return apply_for(f, sent, &f->merchant_id);
 }
 
 static inline int64_t recorded(struct fixture *f)

@@ -102,7 +102,7 @@ PREPARE(prepare_saving_charge_of_known)
     return rc == OK ? prepare_saving_charge(f, tx, op, err) : rc;
 }
 
-PREPARE(owe_card_keep)
+PREPARE(schedule_card_keep)
 {
     struct payment payment = payment_of(f, PAYMENT_COMPLETED);
     payment.customer_id = (struct uuid){.bytes = {0x09, [15] = 1}};
@@ -177,7 +177,8 @@ PREPARE(prepare_setup)
     return rc == OK ? prepare_setup_card(f, tx, op, err) : rc;
 }
 
-static inline enum errc owe_setup(struct fixture *f, struct tx *tx, enum card_status status, struct err *err)
+static inline enum errc schedule_setup(struct fixture *f, struct tx *tx, enum card_status status,
+                                       struct err *err)
 {
     struct card card = card_to_save(f, tx);
     enum errc rc = insert_customer(f, tx->db, err);
@@ -190,19 +191,19 @@ static inline enum errc owe_setup(struct fixture *f, struct tx *tx, enum card_st
     return rc == OK ? card_schedule(tx, &card, OPERATION_CARD_SETUP, 0, err) : rc;
 }
 
-PREPARE(owe_setup_sync)
+PREPARE(schedule_setup_sync)
 {
     (void)op;
-    return owe_setup(f, tx, CARD_PENDING, err);
+    return schedule_setup(f, tx, CARD_PENDING, err);
 }
 
-PREPARE(owe_setup_cancel)
+PREPARE(schedule_setup_cancel)
 {
     (void)op;
-    return owe_setup(f, tx, CARD_GONE, err);
+    return schedule_setup(f, tx, CARD_GONE, err);
 }
 
-PREPARE(owe_detach)
+PREPARE(schedule_detach)
 {
     struct card card = {0};
     (void)op;
@@ -210,7 +211,7 @@ PREPARE(owe_detach)
     return rc == OK ? card_delete(tx, &card, 0, err) : rc;
 }
 
-PREPARE(owe_card_sync)
+PREPARE(schedule_card_sync)
 {
     struct card card = {0};
     (void)op;
@@ -218,35 +219,35 @@ PREPARE(owe_card_sync)
     return rc == OK ? card_schedule(tx, &card, OPERATION_CARD_SYNC, 0, err) : rc;
 }
 
-static inline enum errc owe_of_payment(struct fixture *f, struct tx *tx, enum payment_status status,
-                                       const struct op_kind *kind, struct err *err)
+static inline enum errc schedule_of_payment(struct fixture *f, struct tx *tx, enum payment_status status,
+                                            const struct op_kind *kind, struct err *err)
 {
     struct payment payment = payment_of(f, status);
     enum errc rc = payment_insert(tx->db, &payment, err);
     return rc == OK ? schedule_operation(tx, &payment, kind->name, 0, err) : rc;
 }
 
-PREPARE(owe_cancel)
+PREPARE(schedule_cancel)
 {
     (void)op;
-    return owe_of_payment(f, tx, PAYMENT_FAILED, &op_cancel, err);
+    return schedule_of_payment(f, tx, PAYMENT_FAILED, &op_cancel, err);
 }
 
-PREPARE(owe_sync)
+PREPARE(schedule_sync)
 {
     (void)op;
-    return owe_of_payment(f, tx, PAYMENT_PENDING, &op_sync, err);
+    return schedule_of_payment(f, tx, PAYMENT_PENDING, &op_sync, err);
 }
 
-PREPARE(owe_refunds)
+PREPARE(schedule_refunds)
 {
     (void)op;
-    return owe_of_payment(f, tx, PAYMENT_COMPLETED, &op_refund_list, err);
+    return schedule_of_payment(f, tx, PAYMENT_COMPLETED, &op_refund_list, err);
 }
 
 // The request was sent; from now on it is only looked up.
-static inline enum errc owe_look_up(struct fixture *f, struct tx *tx, const struct uuid *subject_id,
-                                    const struct op_kind *kind, struct err *err)
+static inline enum errc schedule_lookup(struct fixture *f, struct tx *tx, const struct uuid *subject_id,
+                                        const struct op_kind *kind, struct err *err)
 {
     const struct operation row = {
         .subject_id = *subject_id,
@@ -264,21 +265,21 @@ static inline enum errc owe_look_up(struct fixture *f, struct tx *tx, const stru
     return operation_insert(tx->db, &row, err);
 }
 
-PREPARE(owe_charge_list)
+PREPARE(schedule_charge_list)
 {
     struct payment payment = payment_of(f, PAYMENT_PENDING);
     (void)op;
     payment.provider_ref = NULL;
     enum errc rc = payment_insert(tx->db, &payment, err);
-    return rc == OK ? owe_look_up(f, tx, &PAYMENT_ID, &op_charge, err) : rc;
+    return rc == OK ? schedule_lookup(f, tx, &PAYMENT_ID, &op_charge, err) : rc;
 }
 
-PREPARE(owe_charge_retrieve)
+PREPARE(schedule_charge_retrieve)
 {
     struct payment payment = payment_of(f, PAYMENT_PENDING);
     (void)op;
     enum errc rc = payment_insert(tx->db, &payment, err);
-    return rc == OK ? owe_look_up(f, tx, &PAYMENT_ID, &op_charge, err) : rc;
+    return rc == OK ? schedule_lookup(f, tx, &PAYMENT_ID, &op_charge, err) : rc;
 }
 
 static inline enum errc insert_refund(struct fixture *f, struct db *db, const char *provider_ref,
@@ -291,16 +292,16 @@ static inline enum errc insert_refund(struct fixture *f, struct db *db, const ch
     return rc == OK ? refund_insert(db, &refund, err) : rc;
 }
 
-PREPARE(owe_refund_list)
+PREPARE(schedule_refund_list)
 {
     (void)op;
     enum errc rc = insert_refund(f, tx->db, NULL, err);
-    return rc == OK ? owe_look_up(f, tx, &REFUND_ID, &op_refund, err) : rc;
+    return rc == OK ? schedule_lookup(f, tx, &REFUND_ID, &op_refund, err) : rc;
 }
 
-PREPARE(owe_refund_sync)
+PREPARE(schedule_refund_sync)
 {
     (void)op;
     enum errc rc = insert_refund(f, tx->db, "re_1", err);
-    return rc == OK ? owe_look_up(f, tx, &REFUND_ID, &op_refund_sync, err) : rc;
+    return rc == OK ? schedule_lookup(f, tx, &REFUND_ID, &op_refund_sync, err) : rc;
 }

@@ -39,7 +39,7 @@ static enum errc abandon(struct fixture *f, const struct uuid *id)
 }
 
 // Only where Stripe says that the present key does not see what the refused one made can nobody ask.
-static void a_charge_is_not_ended_by_its_merchant_while_the_next_key_may_be_of_its_account(void **state)
+static void a_merchant_cannot_end_a_charge_while_the_next_key_may_belong_to_its_account(void **state)
 {
     struct fixture *f = *state;
     engine_begin(f);
@@ -84,7 +84,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_charge_reads_no_other_payment_while_its_key_is_the_present_one),
-        TEST(a_charge_is_not_ended_by_its_merchant_while_the_next_key_may_be_of_its_account),
+        TEST(a_merchant_cannot_end_a_charge_while_the_next_key_may_belong_to_its_account),
         TEST(a_key_that_is_replaced_while_it_proves_its_account_gives_way_to_the_next),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -61,7 +61,7 @@ static void an_address_is_read_with_its_port_and_in_brackets(void **state)
     }
 }
 
-static void what_is_no_address_with_a_port_is_refused(void **state)
+static void text_that_is_no_address_with_a_port_is_refused(void **state)
 {
     (void)state;
     static const char *const texts[] = {
@@ -227,7 +227,7 @@ static void a_socket_address_is_read_by_its_family(void **state)
     assert_false(address_from_sockaddr(&unix_family, &address));
 }
 
-static void a_list_has_what_is_inside_its_networks(void **state)
+static void a_list_contains_the_addresses_inside_its_networks(void **state)
 {
     (void)state;
     ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
@@ -296,7 +296,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_address_is_read_with_its_port_and_in_brackets),
-        cmocka_unit_test(what_is_no_address_with_a_port_is_refused),
+        cmocka_unit_test(text_that_is_no_address_with_a_port_is_refused),
         cmocka_unit_test(each_special_range_is_special_at_both_ends_and_not_beyond),
         cmocka_unit_test(well_known_public_addresses_are_not_special),
         cmocka_unit_test(private_ipv6_addresses_are_special),
@@ -306,7 +306,7 @@ int main(void)
         cmocka_unit_test(an_ipv6_address_is_written_in_its_short_form),
         cmocka_unit_test(other_spellings_are_not_addresses),
         cmocka_unit_test(a_socket_address_is_read_by_its_family),
-        cmocka_unit_test(a_list_has_what_is_inside_its_networks),
+        cmocka_unit_test(a_list_contains_the_addresses_inside_its_networks),
         cmocka_unit_test(no_text_is_an_empty_list),
         cmocka_unit_test(a_bad_item_is_named),
         cmocka_unit_test(an_ipv6_subscriber_is_its_network_and_an_ipv4_one_its_address),

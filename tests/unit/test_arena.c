@@ -42,7 +42,7 @@ static void a_piece_larger_than_any_block_is_given(void **state)
     assert_int_equal(large[bytes - 1], 0xff);
 }
 
-static void no_bytes_are_still_a_place(void **state)
+static void an_allocation_of_no_bytes_has_an_address(void **state)
 {
     (void)state;
     ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
@@ -80,7 +80,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(memory_is_zeroed_aligned_and_apart),
         cmocka_unit_test(a_piece_larger_than_any_block_is_given),
-        cmocka_unit_test(no_bytes_are_still_a_place),
+        cmocka_unit_test(an_allocation_of_no_bytes_has_an_address),
         cmocka_unit_test(copies_end_in_a_nul_and_no_text_stays_no_text),
         cmocka_unit_test(a_released_arena_is_empty_and_usable),
     };

@@ -78,7 +78,7 @@ static void an_empty_log_holds_with_a_head_of_zeros(void **state)
     assert_memory_equal(verdict.head, zeros, sizeof zeros);
 }
 
-static void what_is_appended_holds_and_moves_the_head(void **state)
+static void an_appended_row_holds_and_moves_the_head(void **state)
 {
     change(*state, append_rows, NULL);
     struct verdict first = verified(*state);
@@ -247,7 +247,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(an_empty_log_holds_with_a_head_of_zeros, scratch_setup,
                                         scratch_teardown),
-        cmocka_unit_test_setup_teardown(what_is_appended_holds_and_moves_the_head, scratch_setup,
+        cmocka_unit_test_setup_teardown(an_appended_row_holds_and_moves_the_head, scratch_setup,
                                         scratch_teardown),
         cmocka_unit_test_setup_teardown(every_change_to_a_row_is_found_at_that_row, scratch_setup,
                                         scratch_teardown),

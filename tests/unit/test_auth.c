@@ -109,7 +109,7 @@ struct presented_key {
 
 static struct presented_key keys[] = {
     {.what = "unknown", .event = "auth.failed"},
-    {.what = "wrong behind a known beginning", .event = "auth.failed"},
+    {.what = "wrong after a known beginning", .event = "auth.failed"},
     {.what = "revoked", .event = "auth.failed", .stored = true, .revoked_us = NOW_US - 1},
     {.what = "expired", .event = "auth.key_expired", .stored = true, .expires_us = NOW_US},
     {.what = "of an inactive merchant",

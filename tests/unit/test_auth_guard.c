@@ -138,7 +138,7 @@ static void an_ipv6_subscriber_is_one_address(void **state)
     assert_string_equal(actor, "2001:db8:1:2::/64");
 }
 
-static void what_finds_no_room_is_counted_without_its_address(void **state)
+static void failures_without_room_are_counted_without_their_address(void **state)
 {
     struct fixture *f = *state;
     for (unsigned i = 0; i < 700; i++) {
@@ -173,7 +173,7 @@ static void a_merchant_leaves_room_for_the_others(void **state)
     assert_written(f, 60 + 1000 + 1, 2009 + 30 * 60, START_US + 120 * US_PER_S);
 }
 
-static void strangers_fill_only_so_many_entries_a_day(void **state)
+static void unknown_addresses_fill_only_so_many_entries_a_day(void **state)
 {
     struct fixture *f = *state;
     int64_t minutes = 0;
@@ -211,9 +211,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(events_are_counted_and_written_once_a_minute, setup, teardown),
         cmocka_unit_test_setup_teardown(an_ipv6_subscriber_is_one_address, setup, teardown),
-        cmocka_unit_test_setup_teardown(what_finds_no_room_is_counted_without_its_address, setup, teardown),
+        cmocka_unit_test_setup_teardown(failures_without_room_are_counted_without_their_address, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(a_merchant_leaves_room_for_the_others, setup, teardown),
-        cmocka_unit_test_setup_teardown(strangers_fill_only_so_many_entries_a_day, setup, teardown),
+        cmocka_unit_test_setup_teardown(unknown_addresses_fill_only_so_many_entries_a_day, setup, teardown),
         cmocka_unit_test_setup_teardown(an_address_may_fail_ten_times_in_five_minutes, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

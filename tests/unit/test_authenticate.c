@@ -99,7 +99,7 @@ static void a_payer_who_has_to_authenticate_makes_the_payment_pending_again(void
           "payment.completed", "");
 }
 
-static void one_who_need_not_completes_it(void **state)
+static void a_payer_who_need_not_authenticate_completes_the_payment(void **state)
 {
     struct fixture *f = *state;
     struct asker *asker = ask_with(f, answer_payment(PROVIDER_PAYMENT_SUCCEEDED));
@@ -107,7 +107,7 @@ static void one_who_need_not_completes_it(void **state)
     assert_int_equal(asker->status, 200);
 }
 
-static void one_that_is_to_be_captured_is_authorised(void **state)
+static void a_payment_with_manual_capture_is_authorised(void **state)
 {
     struct fixture *f = *state;
     ask_with(f, answer_payment(PROVIDER_PAYMENT_CAPTURABLE));
@@ -116,7 +116,7 @@ static void one_that_is_to_be_captured_is_authorised(void **state)
     assert_true(row(f).capturable);
 }
 
-static void one_that_takes_its_time_is_pending(void **state)
+static void an_authentication_that_takes_long_is_pending(void **state)
 {
     struct fixture *f = *state;
     ask_with(f, answer_payment(PROVIDER_PAYMENT_PROCESSING));
@@ -204,7 +204,7 @@ static void a_lost_answer_is_asked_for_again_under_its_key(void **state)
     assert_int_equal(asker->status, 200);
 }
 
-static void whose_patience_is_over_is_told_that_it_goes_on(void **state)
+static void a_client_whose_patience_ends_learns_that_the_work_goes_on(void **state)
 {
     struct fixture *f = *state;
     f->config.patience_ms = 1000;
@@ -232,7 +232,7 @@ static void nothing_is_confirmed_after_the_charge_window(void **state)
     check(f, PAYMENT_COMPLETED, REQUESTED ", completed completed recovery", "payment.completed", "");
 }
 
-static void what_was_never_confirmed_is_read_twice_before_it_is_believed(void **state)
+static void an_unconfirmed_intent_is_read_twice_before_it_is_believed(void **state)
 {
     struct fixture *f = *state;
     f->provider.otherwise = still_needs_its_payer();
@@ -257,7 +257,7 @@ static void an_unconfirmed_intent_that_lacks_its_error_is_not_brought_back(void 
     assert_string_equal(row(f).failure.code, "authentication_required");
 }
 
-static void a_confirmation_that_arrives_late_is_noticed_by_the_second_reading(void **state)
+static void a_late_confirmation_is_noticed_by_the_second_read(void **state)
 {
     struct fixture *f = *state;
     fake_provider_will(&f->provider, answer_look_up());
@@ -280,7 +280,7 @@ static enum errc tell_that_it_was_paid(struct fixture *f, struct tx *tx, struct 
     return rc == OK ? payment_apply_reported(tx, &payment, &reported, err) : rc;
 }
 
-static void an_event_that_tells_of_the_money_before_the_answer_completes_it_once(void **state)
+static void an_event_that_comes_before_the_answer_completes_the_payment_once(void **state)
 {
     struct fixture *f = *state;
     f->provider.holds = true;
@@ -294,7 +294,7 @@ static void an_event_that_tells_of_the_money_before_the_answer_completes_it_once
     assert_non_null(strstr(asker->body, "\"status\":\"completed\""));
 }
 
-static void one_that_is_paid_already_is_not_confirmed_again(void **state)
+static void a_paid_intent_is_not_confirmed_again(void **state)
 {
     struct fixture *f = *state;
     ask_with(f, answer_unknown());
@@ -318,7 +318,7 @@ static void a_payer_who_fails_to_authenticate_ends_it_and_its_intent(void **stat
           "payment.failed", "");
 }
 
-// Of before it was brought back, and told after it.
+// Made before the payment was reopened, and reported after it.
 static void a_failure_that_was_read_before_is_not_taken_for_a_new_one(void **state)
 {
     struct fixture *f = *state;
@@ -354,9 +354,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_payer_who_has_to_authenticate_makes_the_payment_pending_again),
-        TEST(one_who_need_not_completes_it),
-        TEST(one_that_is_to_be_captured_is_authorised),
-        TEST(one_that_takes_its_time_is_pending),
+        TEST(a_payer_who_need_not_authenticate_completes_the_payment),
+        TEST(a_payment_with_manual_capture_is_authorised),
+        TEST(an_authentication_that_takes_long_is_pending),
         TEST(a_decline_leaves_it_failed_for_the_new_reason),
         TEST(a_refusal_that_is_no_decline_leaves_the_reason_as_it_was),
         TEST(a_declined_intent_that_lacks_its_error_is_declined_all_the_same),
@@ -364,13 +364,13 @@ int main(void)
         TEST(a_refused_key_changes_nothing),
         TEST(an_answer_about_another_intent_is_not_believed),
         TEST(a_lost_answer_is_asked_for_again_under_its_key),
-        TEST(whose_patience_is_over_is_told_that_it_goes_on),
+        TEST(a_client_whose_patience_ends_learns_that_the_work_goes_on),
         TEST(nothing_is_confirmed_after_the_charge_window),
-        TEST(what_was_never_confirmed_is_read_twice_before_it_is_believed),
+        TEST(an_unconfirmed_intent_is_read_twice_before_it_is_believed),
         TEST(an_unconfirmed_intent_that_lacks_its_error_is_not_brought_back),
-        TEST(a_confirmation_that_arrives_late_is_noticed_by_the_second_reading),
-        TEST(an_event_that_tells_of_the_money_before_the_answer_completes_it_once),
-        TEST(one_that_is_paid_already_is_not_confirmed_again),
+        TEST(a_late_confirmation_is_noticed_by_the_second_read),
+        TEST(an_event_that_comes_before_the_answer_completes_the_payment_once),
+        TEST(a_paid_intent_is_not_confirmed_again),
         TEST(a_payer_who_fails_to_authenticate_ends_it_and_its_intent),
         TEST(a_failure_that_was_read_before_is_not_taken_for_a_new_one),
     };

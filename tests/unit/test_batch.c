@@ -189,7 +189,7 @@ static void a_full_disk_fails_every_job(void **state)
     expect_all_lost(*state, THEN_FILL_DISK, "the disk is full");
 }
 
-static void a_job_that_passes_over_a_full_disk_does_not_write_outside_the_transaction(void **state)
+static void a_job_that_ignores_a_full_disk_does_not_write_outside_the_transaction(void **state)
 {
     limit_disk(*state, "PRAGMA max_page_count = 30");
     expect_all_lost(*state, THEN_IGNORE_FULL_DISK, "an earlier failure has ended the transaction");
@@ -222,7 +222,7 @@ int main(void)
         THINGS_TEST(a_failing_job_alone_leaves_nothing),
         THINGS_TEST(a_commit_that_fails_fails_every_job),
         THINGS_TEST(a_full_disk_fails_every_job),
-        THINGS_TEST(a_job_that_passes_over_a_full_disk_does_not_write_outside_the_transaction),
+        THINGS_TEST(a_job_that_ignores_a_full_disk_does_not_write_outside_the_transaction),
         THINGS_TEST(a_commit_that_fails_for_a_job_alone_is_its_failure),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

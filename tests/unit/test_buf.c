@@ -45,7 +45,7 @@ static void the_maximum_can_be_filled_exactly(void **state)
     assert_false(buf.overflow);
 }
 
-static void what_does_not_fit_is_dropped_whole_and_so_is_all_behind_it(void **state)
+static void a_piece_that_does_not_fit_is_dropped_with_all_after_it(void **state)
 {
     (void)state;
     BUF_CLEANUP struct buf buf = BUF_MAX(6);
@@ -71,7 +71,7 @@ static void a_released_buffer_keeps_only_its_maximum(void **state)
     buf_release(&buf);
 }
 
-static void what_is_taken_off_the_front_is_gone(void **state)
+static void bytes_taken_off_the_front_are_gone(void **state)
 {
     (void)state;
     struct buf buf = BUF_MAX(8);
@@ -92,9 +92,9 @@ int main(void)
         cmocka_unit_test(an_empty_buffer_reads_as_empty_text),
         cmocka_unit_test(appended_pieces_are_joined_across_growth),
         cmocka_unit_test(the_maximum_can_be_filled_exactly),
-        cmocka_unit_test(what_does_not_fit_is_dropped_whole_and_so_is_all_behind_it),
+        cmocka_unit_test(a_piece_that_does_not_fit_is_dropped_with_all_after_it),
         cmocka_unit_test(a_released_buffer_keeps_only_its_maximum),
-        cmocka_unit_test(what_is_taken_off_the_front_is_gone),
+        cmocka_unit_test(bytes_taken_off_the_front_are_gone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

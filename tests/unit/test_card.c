@@ -48,8 +48,8 @@ static void outlive_lease(struct fixture *f)
     struct uuid before = card_row(f).customer_id;
     size_t made = f->provider.call_count;
     engine_run_s(f, LEASE_S);
-    struct uuid behind = card_row(f).customer_id;
-    assert_false(uuid_equal(&before, &behind));
+    struct uuid after = card_row(f).customer_id;
+    assert_false(uuid_equal(&before, &after));
     assert_int_equal(f->provider.call_count, made);
 }
 
@@ -81,7 +81,7 @@ static void a_card_that_was_attached_to_the_customer_before_is_attached_to_its_o
     assert_saved_with_another_customer(f);
 }
 
-static void a_refusal_of_the_customer_before_does_not_end_the_card(void **state)
+static void a_refusal_of_the_previous_customer_does_not_end_the_card(void **state)
 {
     struct fixture *f = *state;
     begin_card(f);
@@ -94,7 +94,7 @@ static void a_refusal_of_the_customer_before_does_not_end_the_card(void **state)
     assert_saved_with_another_customer(f);
 }
 
-static void a_customer_that_was_made_for_the_card_before_is_not_taken_for_its_own(void **state)
+static void a_customer_made_for_the_previous_card_is_not_used_for_this_one(void **state)
 {
     struct fixture *f = *state;
     begin_card(f);
@@ -121,8 +121,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_card_that_was_attached_to_the_customer_before_is_attached_to_its_own),
-        TEST(a_refusal_of_the_customer_before_does_not_end_the_card),
-        TEST(a_customer_that_was_made_for_the_card_before_is_not_taken_for_its_own),
+        TEST(a_refusal_of_the_previous_customer_does_not_end_the_card),
+        TEST(a_customer_made_for_the_previous_card_is_not_used_for_this_one),
         TEST(a_card_whose_customer_is_deleted_as_it_is_attached_is_not_saved),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

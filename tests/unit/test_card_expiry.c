@@ -1,5 +1,5 @@
-// Cards that expire: their merchant is told from the first day of the last month, once for each expiry. The
-// clock begins in November 2023.
+// Cards that expire: their merchant is notified from the first day of the last month, once for each expiry.
+// The clock begins in November 2023.
 #include "op_setup.h"
 
 #define UNTIL_DECEMBER_S INT64_C(1388800) // 2023-12-01T00:00:00Z
@@ -40,39 +40,39 @@ static void begin_hourly(struct fixture *f)
     engine_begin(f);
 }
 
-static int64_t told(struct fixture *f)
+static int64_t reported(struct fixture *f)
 {
     return sql_number(f, "SELECT count(*) FROM outbox WHERE type = 'card.expiring'");
 }
 
-static void a_card_is_told_of_once_from_the_first_day_of_its_last_month(void **state)
+static void an_expiring_card_is_reported_once_from_the_first_day_of_its_last_month(void **state)
 {
     struct fixture *f = *state;
     add_cards(f, 1, 2023, 12);
     begin_hourly(f);
     engine_run_s(f, UNTIL_DECEMBER_S - 10);
-    assert_int_equal(told(f), 0);
+    assert_int_equal(reported(f), 0);
     engine_run_s(f, 2 * 3600);
-    assert_int_equal(told(f), 1);
-    assert_true(f->told > 0); // so that it is delivered now
+    assert_int_equal(reported(f), 1);
+    assert_true(f->events_written > 0); // so that it is delivered now
     assert_int_equal(sql_number(f, "SELECT body LIKE '%\"exp_month\":12,\"exp_year\":2023%' FROM outbox"), 1);
     assert_int_equal(sql_number(f, "SELECT transaction_id = (SELECT id FROM cards) FROM outbox"), 1);
     engine_crash(f);
     engine_begin(f);
     engine_run_s(f, DAY_S);
-    assert_int_equal(told(f), 1);
+    assert_int_equal(reported(f), 1);
 }
 
-static void one_whose_month_was_over_before_is_told_of_too(void **state)
+static void a_card_whose_month_was_over_before_is_reported_too(void **state)
 {
     struct fixture *f = *state;
     add_cards(f, 1, 2022, 1);
     engine_begin(f);
     engine_run_s(f, 10);
-    assert_int_equal(told(f), 1);
+    assert_int_equal(reported(f), 1);
 }
 
-static void nothing_is_told_of_cards_that_are_gone_or_whose_expiry_is_not_known(void **state)
+static void cards_that_are_gone_or_have_no_expiry_are_not_reported(void **state)
 {
     struct fixture *f = *state;
     add_cards(f, 1, 2023, 11);
@@ -81,10 +81,10 @@ static void nothing_is_told_of_cards_that_are_gone_or_whose_expiry_is_not_known(
     add_cards(f, 1, 2024, 1);
     engine_begin(f);
     engine_run_s(f, 3600);
-    assert_int_equal(told(f), 0);
+    assert_int_equal(reported(f), 0);
 }
 
-static void a_clock_that_is_set_back_tells_nothing_twice(void **state)
+static void a_clock_that_is_set_back_reports_nothing_twice(void **state)
 {
     struct fixture *f = *state;
     add_cards(f, 1, 2023, 12);
@@ -92,24 +92,24 @@ static void a_clock_that_is_set_back_tells_nothing_twice(void **state)
     engine_run_s(f, UNTIL_DECEMBER_S + 2 * 3600);
     f->loop.wall_offset_us -= 20 * DAY_S * US_PER_S;
     engine_run_s(f, 30 * DAY_S);
-    assert_int_equal(told(f), 1);
+    assert_int_equal(reported(f), 1);
 }
 
-static void one_that_its_bank_renewed_is_told_of_again_when_its_month_comes(void **state)
+static void a_renewed_card_is_reported_again_when_its_month_comes(void **state)
 {
     struct fixture *f = *state;
     add_cards(f, 1, 2023, 11);
     begin_hourly(f);
     engine_run_s(f, 10);
-    assert_int_equal(told(f), 1);
+    assert_int_equal(reported(f), 1);
     run_sql(f, "UPDATE cards SET exp_month = 12");
     engine_run_s(f, 2 * 3600);
-    assert_int_equal(told(f), 1);
+    assert_int_equal(reported(f), 1);
     engine_run_s(f, UNTIL_DECEMBER_S + 2 * 3600);
-    assert_int_equal(told(f), 2);
+    assert_int_equal(reported(f), 2);
 }
 
-static void a_damaged_card_keeps_no_other_from_being_told_of(void **state)
+static void a_damaged_card_does_not_stop_the_report_of_others(void **state)
 {
     struct fixture *f = *state;
     add_cards(f, 1, 2023, 10);
@@ -117,31 +117,31 @@ static void a_damaged_card_keeps_no_other_from_being_told_of(void **state)
     add_cards(f, 1, 2023, 11);
     engine_begin(f);
     engine_run_s(f, 10);
-    assert_int_equal(told(f), 1);
+    assert_int_equal(reported(f), 1);
     assert_true(engine_ready(f->engine));
 }
 
-static void many_are_told_of_in_small_steps(void **state)
+static void many_expiring_cards_are_reported_in_small_steps(void **state)
 {
     struct fixture *f = *state;
     add_cards(f, 250, 2023, 11);
     engine_begin(f);
-    assert_int_equal(told(f), 100);
+    assert_int_equal(reported(f), 100);
     engine_run_s(f, 20);
-    assert_int_equal(told(f), 250);
+    assert_int_equal(reported(f), 250);
     assert_int_equal(sql_number(f, "SELECT count(DISTINCT transaction_id) FROM outbox"), 250);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_card_is_told_of_once_from_the_first_day_of_its_last_month),
-        TEST(one_whose_month_was_over_before_is_told_of_too),
-        TEST(nothing_is_told_of_cards_that_are_gone_or_whose_expiry_is_not_known),
-        TEST(a_clock_that_is_set_back_tells_nothing_twice),
-        TEST(one_that_its_bank_renewed_is_told_of_again_when_its_month_comes),
-        TEST(a_damaged_card_keeps_no_other_from_being_told_of),
-        TEST(many_are_told_of_in_small_steps),
+        TEST(an_expiring_card_is_reported_once_from_the_first_day_of_its_last_month),
+        TEST(a_card_whose_month_was_over_before_is_reported_too),
+        TEST(cards_that_are_gone_or_have_no_expiry_are_not_reported),
+        TEST(a_clock_that_is_set_back_reports_nothing_twice),
+        TEST(a_renewed_card_is_reported_again_when_its_month_comes),
+        TEST(a_damaged_card_does_not_stop_the_report_of_others),
+        TEST(many_expiring_cards_are_reported_in_small_steps),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -75,7 +75,7 @@ static void a_card_is_saved_as_the_provider_shows_it(void **state)
     assert_int_equal(sql_number(f, "SELECT count(*) FROM operations WHERE kind <> 'events'"), 0);
 }
 
-static void a_payment_that_is_told_of_again_saves_no_second_card(void **state)
+static void a_payment_that_is_reported_again_saves_no_second_card(void **state)
 {
     struct fixture *f = *state;
     engine_begin(f);
@@ -109,7 +109,7 @@ static void a_payment_that_completes_after_it_failed_saves_its_card(void **state
     assert_int_equal(sql_number(f, ACTIVE), 1);
 }
 
-static void a_method_that_is_not_the_customers_is_no_card(void **state)
+static void a_method_of_another_customer_is_no_card(void **state)
 {
     struct fixture *f = *state;
     struct provider_answer without = answer_payment(PROVIDER_PAYMENT_SUCCEEDED);
@@ -131,7 +131,7 @@ static void a_method_that_is_not_the_customers_is_no_card(void **state)
     assert_int_equal(sql_number(f, "SELECT count(*) FROM outbox WHERE type LIKE 'card.%'"), 0);
 }
 
-static void what_cannot_be_read_is_read_again(void **state)
+static void an_answer_that_cannot_be_read_is_read_again(void **state)
 {
     struct fixture *f = *state;
     struct provider_answer others = answer_paid_method("pm_1", "cus_1", "f1");
@@ -149,7 +149,7 @@ static void what_cannot_be_read_is_read_again(void **state)
     assert_int_equal(sql_number(f, ACTIVE), 1);
 }
 
-static void a_customer_who_is_deleted_meanwhile_takes_the_card_with_him(void **state)
+static void a_customer_deleted_meanwhile_ends_the_card_too(void **state)
 {
     struct fixture *f = *state;
     engine_begin(f);
@@ -164,7 +164,7 @@ static void a_customer_who_is_deleted_meanwhile_takes_the_card_with_him(void **s
     assert_true(noted(f, buyer, "card not saved"));
 }
 
-static void a_method_that_an_event_tells_of_meanwhile_is_read_once_more(void **state)
+static void a_method_with_an_event_meanwhile_is_read_once_more(void **state)
 {
     struct fixture *f = *state;
     engine_begin(f);
@@ -208,7 +208,7 @@ static void the_same_method_again_is_the_same_card_and_is_not_detached(void **st
     assert_int_equal(fake_provider_count(&f->provider, PROVIDER_DETACH), 0);
 }
 
-static void of_two_cards_of_one_number_the_one_of_the_method_is_meant(void **state)
+static void the_card_of_the_method_is_meant_when_two_have_one_number(void **state)
 {
     struct fixture *f = *state;
     engine_begin(f);
@@ -266,15 +266,15 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_card_is_saved_as_the_provider_shows_it),
-        TEST(a_payment_that_is_told_of_again_saves_no_second_card),
+        TEST(a_payment_that_is_reported_again_saves_no_second_card),
         TEST(a_payment_that_completes_after_it_failed_saves_its_card),
-        TEST(a_method_that_is_not_the_customers_is_no_card),
-        TEST(what_cannot_be_read_is_read_again),
-        TEST(a_customer_who_is_deleted_meanwhile_takes_the_card_with_him),
-        TEST(a_method_that_an_event_tells_of_meanwhile_is_read_once_more),
+        TEST(a_method_of_another_customer_is_no_card),
+        TEST(an_answer_that_cannot_be_read_is_read_again),
+        TEST(a_customer_deleted_meanwhile_ends_the_card_too),
+        TEST(a_method_with_an_event_meanwhile_is_read_once_more),
         TEST(the_same_number_again_is_the_same_card_with_the_newer_method),
         TEST(the_same_method_again_is_the_same_card_and_is_not_detached),
-        TEST(of_two_cards_of_one_number_the_one_of_the_method_is_meant),
+        TEST(the_card_of_the_method_is_meant_when_two_have_one_number),
         TEST(other_numbers_and_methods_without_one_are_cards_of_their_own),
         TEST(a_method_that_is_being_charged_is_detached_when_that_can_no_longer_be_sent),
         TEST(a_method_that_is_saved_again_before_it_is_detached_stays),

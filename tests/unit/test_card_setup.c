@@ -1,4 +1,4 @@
-// A card that its payer sets up: how the set-up is asked after, and that it ends, whatever the payer does.
+// A card that its payer sets up: how the setup is checked, and that it ends, whatever the payer does.
 #include "prepared_fixture.h"
 
 #include "op/state/inbound.h"
@@ -46,7 +46,7 @@ static void a_payer_who_comes_back_after_days_still_sets_the_card_up(void **stat
     assert_int_equal(events(f, "card.saved"), 1);
 }
 
-static void it_is_asked_after_less_and_less(void **state)
+static void a_payment_is_checked_less_and_less_often(void **state)
 {
     struct fixture *f = *state;
     begin_pending(f);
@@ -88,7 +88,7 @@ static void a_payer_who_was_faster_than_the_cancellation_has_set_the_card_up(voi
     assert_int_equal(card_row(f).status, CARD_ACTIVE);
 }
 
-static void a_set_up_that_the_present_account_does_not_know_is_failed(void **state)
+static void a_setup_that_the_present_account_does_not_know_fails(void **state)
 {
     struct fixture *f = *state;
     begin_pending(f);
@@ -99,7 +99,7 @@ static void a_set_up_that_the_present_account_does_not_know_is_failed(void **sta
     assert_string_equal(open_operations(f, &card.id), "");
 }
 
-static void a_payer_who_is_asked_only_later_is_told_where_to_go(void **state)
+static void a_payer_who_must_act_only_later_gets_the_redirect(void **state)
 {
     struct fixture *f = *state;
     f->config.reconcile_interval_ms = 600 * 1000;
@@ -116,7 +116,7 @@ static void a_payer_who_is_asked_only_later_is_told_where_to_go(void **state)
     assert_non_null(card_row(f).action_secret_sealed);
 }
 
-static void an_answer_about_another_cards_set_up_is_not_taken(void **state)
+static void an_answer_about_the_setup_of_another_card_is_not_accepted(void **state)
 {
     struct fixture *f = *state;
     begin_pending(f);
@@ -131,7 +131,7 @@ static void an_answer_about_another_cards_set_up_is_not_taken(void **state)
 }
 
 // After that the provider may have forgotten the key, and would set the card up a second time.
-static void a_set_up_whose_outcome_is_not_known_for_a_day_is_looked_for(void **state)
+static void a_setup_whose_outcome_is_unknown_for_a_day_is_looked_up(void **state)
 {
     struct fixture *f = *state;
     f->config.reconcile_interval_ms = 600 * 1000; // what is due is swept at its time; the rest is days
@@ -170,7 +170,7 @@ static void save_as_another_card(struct fixture *f, const char *method_ref)
     transaction_end(f);
 }
 
-// The set-up is asked after once more, because its event comes as it is being read.
+// The setup is read once more, because its event comes while it is being read.
 static void a_card_that_is_saved_as_another_one_keeps_its_method(void **state)
 {
     struct fixture *f = *state;
@@ -224,7 +224,7 @@ static void a_card_whose_customer_is_deleted_before_it_is_saved_is_failed(void *
     assert_int_equal(events(f, "card.failed"), 1);
 }
 
-static void a_method_that_an_event_tells_of_as_it_is_set_up_is_read_once_more(void **state)
+static void a_method_with_an_event_during_its_setup_is_read_once_more(void **state)
 {
     struct fixture *f = *state;
     engine_begin(f);
@@ -251,7 +251,7 @@ static void a_method_that_an_event_tells_of_as_it_is_set_up_is_read_once_more(vo
     assert_int_equal(card_row(f).status, CARD_GONE);
 }
 
-static void a_set_up_that_was_looked_for_and_never_made_is_made_then(void **state)
+static void a_setup_that_was_looked_up_and_never_made_is_made_then(void **state)
 {
     struct fixture *f = *state;
     f->config.reconcile_interval_ms = 600 * 1000; // what is due is swept at its time; the rest is days
@@ -276,7 +276,7 @@ static void a_set_up_that_was_looked_for_and_never_made_is_made_then(void **stat
     }
 }
 
-static void a_set_up_for_another_customer_is_looked_for_among_that_ones(void **state)
+static void a_setup_for_another_customer_is_looked_up_among_that_customers_setups(void **state)
 {
     struct fixture *f = *state;
     engine_begin(f);
@@ -302,19 +302,19 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_payer_who_comes_back_after_days_still_sets_the_card_up),
-        TEST(it_is_asked_after_less_and_less),
+        TEST(a_payment_is_checked_less_and_less_often),
         TEST(a_payer_who_never_comes_back_leaves_a_failed_card_and_a_canceled_set_up),
         TEST(a_payer_who_was_faster_than_the_cancellation_has_set_the_card_up),
-        TEST(a_set_up_that_the_present_account_does_not_know_is_failed),
-        TEST(a_payer_who_is_asked_only_later_is_told_where_to_go),
-        TEST(an_answer_about_another_cards_set_up_is_not_taken),
-        TEST(a_set_up_whose_outcome_is_not_known_for_a_day_is_looked_for),
+        TEST(a_setup_that_the_present_account_does_not_know_fails),
+        TEST(a_payer_who_must_act_only_later_gets_the_redirect),
+        TEST(an_answer_about_the_setup_of_another_card_is_not_accepted),
+        TEST(a_setup_whose_outcome_is_unknown_for_a_day_is_looked_up),
         TEST(a_card_that_is_saved_as_another_one_keeps_its_method),
         TEST(a_card_that_is_detached_before_it_is_saved_is_failed),
         TEST(a_card_whose_customer_is_deleted_before_it_is_saved_is_failed),
-        TEST(a_method_that_an_event_tells_of_as_it_is_set_up_is_read_once_more),
-        TEST(a_set_up_that_was_looked_for_and_never_made_is_made_then),
-        TEST(a_set_up_for_another_customer_is_looked_for_among_that_ones),
+        TEST(a_method_with_an_event_during_its_setup_is_read_once_more),
+        TEST(a_setup_that_was_looked_up_and_never_made_is_made_then),
+        TEST(a_setup_for_another_customer_is_looked_up_among_that_customers_setups),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,7 @@
 // What a start asks for that may have a restored backup before it, and how long an account is held.
 #include "catch_up_fixture.h"
 
-static void a_start_that_is_sure_asks_nothing(void **state)
+static void a_sure_start_asks_nothing(void **state)
 {
     struct fixture *f = *state;
     bought(f);
@@ -23,7 +23,7 @@ static void a_payment_that_was_settled_before_proves_that_none_older_is_missing(
     assert_false(held(f));
 }
 
-static void what_is_newer_than_the_proof_is_missing_even_so(void **state)
+static void a_payment_newer_than_the_proof_is_missing_all_the_same(void **state)
 {
     struct fixture *f = *state;
     struct uuid id = bought(f);
@@ -38,7 +38,7 @@ static void what_is_newer_than_the_proof_is_missing_even_so(void **state)
 }
 
 // Those of one second are listed in any order.
-static void what_is_listed_after_the_proof_on_its_page_is_missing_even_so(void **state)
+static void a_payment_listed_after_the_proof_on_its_page_is_missing_all_the_same(void **state)
 {
     struct fixture *f = *state;
     struct uuid id = bought(f);
@@ -51,7 +51,7 @@ static void what_is_listed_after_the_proof_on_its_page_is_missing_even_so(void *
     assert_false(held(f));
 }
 
-static void once_something_is_missing_all_is_read(void **state)
+static void once_something_is_missing_everything_is_read(void **state)
 {
     struct fixture *f = *state;
     struct uuid id = bought(f);
@@ -108,7 +108,7 @@ static void a_crash_between_two_pages_takes_none_over_twice(void **state)
     assert_int_equal(sql_number(f, "SELECT count(*) FROM catch_ups"), 0);
 }
 
-static void an_account_that_refuses_is_let_go_and_asked_with_its_next_key(void **state)
+static void an_account_that_refuses_is_released_and_asked_with_its_next_key(void **state)
 {
     struct fixture *f = *state;
     bought(f);
@@ -148,7 +148,7 @@ static void an_account_is_held_while_the_provider_does_not_answer(void **state)
     assert_false(held(f));
 }
 
-static enum errc owe(struct fixture *f, const struct uuid *payment_id)
+static enum errc schedule_for(struct fixture *f, const struct uuid *payment_id)
 {
     struct tx tx = tx_for(f, "event", NULL);
     transaction_begin(f);
@@ -157,13 +157,13 @@ static enum errc owe(struct fixture *f, const struct uuid *payment_id)
     return rc;
 }
 
-static void an_unknown_payment_of_an_event_has_its_account_asked_from_before_it_was_made(void **state)
+static void an_event_for_an_unknown_payment_lists_its_account_from_before_it_was_made(void **state)
 {
     struct fixture *f = *state;
     bought(f);
     struct uuid lost = lost_id(f);
     start_again(f, START_SURE);
-    assert_int_equal(owe(f, &lost), OK);
+    assert_int_equal(schedule_for(f, &lost), OK);
     assert_true(held(f));
     struct provider_payment payments[] = {made(f, &lost, "pi_2")};
     will_list(f, payments, 1, NULL);
@@ -174,14 +174,14 @@ static void an_unknown_payment_of_an_event_has_its_account_asked_from_before_it_
     assert_int_equal(payment_row(f, &lost).status, PAYMENT_COMPLETED);
 }
 
-static void an_event_while_the_account_is_asked_has_it_asked_again(void **state)
+static void an_event_while_the_account_is_listed_has_it_listed_again(void **state)
 {
     struct fixture *f = *state;
     bought(f);
     f->provider.holds = true;
     start_again(f, START_UNSURE);
     struct uuid lost = lost_id(f);
-    assert_int_equal(owe(f, &lost), OK);
+    assert_int_equal(schedule_for(f, &lost), OK);
     fake_provider_answer(&f->provider, answer_unknown());
     f->provider.holds = false;
     struct provider_payment payments[] = {made(f, &lost, "pi_2")};
@@ -201,7 +201,7 @@ static void a_payment_that_was_made_after_its_page_was_read_is_taken_over_too(vo
     will_list(f, &payments[1], 1, NULL);
     fake_provider_will(&f->provider, answer_unknown()); // the refunds
     start_again(f, START_UNSURE);
-    assert_int_equal(owe(f, &lost[1]), OK);
+    assert_int_equal(schedule_for(f, &lost[1]), OK);
     will_list(f, payments, 2, NULL);
     will_list_no_refunds(f);
     engine_run_s(f, 6);
@@ -209,7 +209,7 @@ static void a_payment_that_was_made_after_its_page_was_read_is_taken_over_too(vo
     assert_false(held(f));
 }
 
-static void a_database_that_was_accepted_is_held_no_more(void **state)
+static void an_accepted_database_is_no_longer_held(void **state)
 {
     struct fixture *f = *state;
     bought(f);
@@ -221,29 +221,29 @@ static void a_database_that_was_accepted_is_held_no_more(void **state)
     assert_false(held(f));
     assert_int_equal(sql_number(f, "SELECT count(*) FROM audit_log WHERE event_type = 'database.accepted'"),
                      1);
-    assert_int_equal(owe(f, &lost), OK); // it was made before
+    assert_int_equal(schedule_for(f, &lost), OK); // it was made before
     assert_false(held(f));
     struct uuid newer = lost_id(f);
-    assert_int_equal(owe(f, &newer), OK);
+    assert_int_equal(schedule_for(f, &newer), OK);
     assert_true(held(f));
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_start_that_is_sure_asks_nothing),
+        TEST(a_sure_start_asks_nothing),
         TEST(a_payment_that_was_settled_before_proves_that_none_older_is_missing),
-        TEST(what_is_newer_than_the_proof_is_missing_even_so),
-        TEST(what_is_listed_after_the_proof_on_its_page_is_missing_even_so),
-        TEST(once_something_is_missing_all_is_read),
+        TEST(a_payment_newer_than_the_proof_is_missing_all_the_same),
+        TEST(a_payment_listed_after_the_proof_on_its_page_is_missing_all_the_same),
+        TEST(once_something_is_missing_everything_is_read),
         TEST(pages_without_a_proof_are_read_to_the_end),
         TEST(a_crash_between_two_pages_takes_none_over_twice),
-        TEST(an_account_that_refuses_is_let_go_and_asked_with_its_next_key),
+        TEST(an_account_that_refuses_is_released_and_asked_with_its_next_key),
         TEST(an_account_is_held_while_the_provider_does_not_answer),
-        TEST(an_unknown_payment_of_an_event_has_its_account_asked_from_before_it_was_made),
-        TEST(an_event_while_the_account_is_asked_has_it_asked_again),
+        TEST(an_event_for_an_unknown_payment_lists_its_account_from_before_it_was_made),
+        TEST(an_event_while_the_account_is_listed_has_it_listed_again),
         TEST(a_payment_that_was_made_after_its_page_was_read_is_taken_over_too),
-        TEST(a_database_that_was_accepted_is_held_no_more),
+        TEST(an_accepted_database_is_no_longer_held),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -49,7 +49,7 @@ static void check_outcome(struct fixture *f, const struct outcome *outcome)
 #define FAILED CREATED ", failed failed api"
 #define PROCESSING CREATED ", processing pending api"
 
-static void each_outcome_of_a_charge_is_settled_as_the_contract_has_it(void **state)
+static void each_outcome_of_a_charge_is_settled_as_the_contract_says(void **state)
 {
     struct provider_answer refused = answer_not_found(); // without an intent
     struct provider_answer other_amount = answer_payment(PROVIDER_PAYMENT_SUCCEEDED);
@@ -287,7 +287,7 @@ static void there_is_room_for_as_many_operations_as_are_allowed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(each_outcome_of_a_charge_is_settled_as_the_contract_has_it),
+        TEST(each_outcome_of_a_charge_is_settled_as_the_contract_says),
         TEST(a_decline_is_kept_with_its_reason_and_its_intent),
         TEST(a_payer_who_must_act_is_told_how),
         TEST(a_payer_who_must_act_by_the_sdk_gets_the_client_secret),

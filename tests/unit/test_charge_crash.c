@@ -34,7 +34,7 @@ static void a_crash_before_the_provider_is_called_loses_nothing(void **state)
     assert_int_equal(payment_row(f, &buyer->payment.id).status, PAYMENT_COMPLETED);
 }
 
-static void a_crash_that_lasts_beyond_the_window_only_looks(void **state)
+static void a_crash_that_lasts_beyond_the_window_only_looks_up(void **state)
 {
     struct fixture *f = *state;
     f->provider.holds = true;
@@ -84,7 +84,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_crash_while_the_provider_is_called_sends_the_same_again),
         TEST(a_crash_before_the_provider_is_called_loses_nothing),
-        TEST(a_crash_that_lasts_beyond_the_window_only_looks),
+        TEST(a_crash_that_lasts_beyond_the_window_only_looks_up),
         TEST(a_lost_attempt_is_not_failed_by_a_refused_key),
         TEST(an_engine_is_ready_once_what_was_open_is_scheduled),
     };

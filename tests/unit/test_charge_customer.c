@@ -43,7 +43,7 @@ static void a_customer_is_made_before_the_charge_that_names_him(void **state)
     assert_int_equal(sql_number(f, "SELECT count(*) FROM cards WHERE status = 'active'"), 1);
 }
 
-static void a_customer_who_is_there_is_named_at_once(void **state)
+static void a_known_customer_is_named_at_once(void **state)
 {
     struct fixture *f = *state;
     engine_begin(f);
@@ -174,7 +174,7 @@ static void a_customer_who_is_gone_before_the_charge_is_replaced(void **state)
     assert_string_equal(answered_status(buyer), "completed");
 }
 
-static void an_answer_about_the_customer_before_is_not_taken_for_one_about_his_successor(void **state)
+static void an_answer_about_the_previous_customer_is_not_used_for_the_next(void **state)
 {
     struct fixture *f = *state;
     f->provider.holds = true;
@@ -189,7 +189,7 @@ static void an_answer_about_the_customer_before_is_not_taken_for_one_about_his_s
     assert_charge_names(f, "cus_2");
 }
 
-static void a_customer_of_an_unknown_outcome_is_looked_for_and_another_made(void **state)
+static void a_customer_of_unknown_outcome_is_looked_up_and_then_made_again(void **state)
 {
     struct fixture *f = *state;
     engine_begin(f);
@@ -203,7 +203,7 @@ static void a_customer_of_an_unknown_outcome_is_looked_for_and_another_made(void
     assert_int_equal(charges(f), 1);
 }
 
-static void a_charge_that_is_refused_for_want_of_its_customer_lets_him_go(void **state)
+static void a_charge_refused_because_its_customer_is_gone_drops_the_customer(void **state)
 {
     struct fixture *f = *state;
     struct provider_answer missing = answer_not_found();
@@ -243,7 +243,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_customer_is_made_before_the_charge_that_names_him),
-        TEST(a_customer_who_is_there_is_named_at_once),
+        TEST(a_known_customer_is_named_at_once),
         TEST(two_payments_side_by_side_ask_for_the_same_customer),
         TEST(a_charge_that_was_not_sent_is_not_taken_for_one_that_may_have_been),
         TEST(a_charge_that_may_have_been_sent_is_the_same_charge_after_a_start),
@@ -251,9 +251,9 @@ int main(void)
         TEST(a_payment_whose_customer_is_not_made_within_the_window_fails_uncharged),
         TEST(a_customer_who_is_made_after_the_window_is_not_charged),
         TEST(a_customer_who_is_gone_before_the_charge_is_replaced),
-        TEST(an_answer_about_the_customer_before_is_not_taken_for_one_about_his_successor),
-        TEST(a_customer_of_an_unknown_outcome_is_looked_for_and_another_made),
-        TEST(a_charge_that_is_refused_for_want_of_its_customer_lets_him_go),
+        TEST(an_answer_about_the_previous_customer_is_not_used_for_the_next),
+        TEST(a_customer_of_unknown_outcome_is_looked_up_and_then_made_again),
+        TEST(a_charge_refused_because_its_customer_is_gone_drops_the_customer),
         TEST(the_charge_carries_the_hash_of_its_request),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-// A charge whose outcome is not known: sent again only within the charge window, then looked for; the same
+// A charge whose outcome is not known: sent again only within the charge window, then looked up; the same
 // credentials to its end.
 #include "prepared_fixture.h"
 
@@ -27,7 +27,7 @@ static const struct fake_call *next_call(struct fixture *f, enum provider_verb v
 
 // --- the window
 
-static void a_charge_is_sent_again_until_its_window_ends_and_then_only_looked_for(void **state)
+static void a_charge_is_sent_again_until_its_window_ends_and_then_only_looked_up(void **state)
 {
     struct fixture *f = *state;
     engine_begin(f);
@@ -44,7 +44,7 @@ static void a_charge_is_sent_again_until_its_window_ends_and_then_only_looked_fo
     assert_int_equal(payment_row(f, &buyer->payment.id).status, PAYMENT_PENDING);
 }
 
-static void a_list_is_asked_for_over_all_the_time_that_the_charge_can_be_of(void **state)
+static void a_list_covers_all_the_time_in_which_the_charge_can_have_been_made(void **state)
 {
     struct fixture *f = *state;
     engine_begin(f);
@@ -69,7 +69,7 @@ static void a_shorter_window_is_kept(void **state)
 
 // --- looking
 
-static void what_must_be_looked_up_is_never_sent_again(void **state)
+static void a_charge_that_must_be_looked_up_is_never_sent_again(void **state)
 {
     struct fixture *f = *state;
     engine_begin(f);
@@ -233,10 +233,10 @@ static void a_key_that_is_refused_later_leaves_the_charge_open(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_charge_is_sent_again_until_its_window_ends_and_then_only_looked_for),
-        TEST(a_list_is_asked_for_over_all_the_time_that_the_charge_can_be_of),
+        TEST(a_charge_is_sent_again_until_its_window_ends_and_then_only_looked_up),
+        TEST(a_list_covers_all_the_time_in_which_the_charge_can_have_been_made),
         TEST(a_shorter_window_is_kept),
-        TEST(what_must_be_looked_up_is_never_sent_again),
+        TEST(a_charge_that_must_be_looked_up_is_never_sent_again),
         TEST(a_charge_that_is_found_in_a_list_is_taken),
         TEST(a_list_is_read_page_by_page),
         TEST(a_list_that_breaks_off_proves_nothing),

@@ -43,7 +43,7 @@ static void many_small_steps_back_do_not_stretch_the_window(void **state)
     assert_nothing_sent_beyond_the_window(f);
 }
 
-static void a_charge_goes_on_being_looked_for_after_the_clock_went_back(void **state)
+static void a_charge_is_still_looked_up_after_the_clock_went_back(void **state)
 {
     struct fixture *f = *state;
     engine_begin(f);
@@ -102,7 +102,7 @@ static void a_charge_is_not_called_absent_because_the_clock_went_ahead(void **st
 }
 
 // The clock goes back while nothing runs, so that nobody sees it go.
-static void a_restart_with_an_earlier_clock_looks_at_once_and_does_not_send_again(void **state)
+static void a_restart_with_an_earlier_clock_looks_up_at_once_and_does_not_send_again(void **state)
 {
     struct fixture *f = *state;
     f->provider.holds = true;
@@ -117,7 +117,7 @@ static void a_restart_with_an_earlier_clock_looks_at_once_and_does_not_send_agai
 }
 
 // A charge is asked for from a time at which it cannot have been made yet, whatever the clock did since.
-static void a_machine_that_stood_still_looks_back_to_when_the_charge_was_made(void **state)
+static void after_a_standstill_the_lookup_reaches_back_to_when_the_charge_was_made(void **state)
 {
     struct fixture *f = *state;
     engine_begin(f);
@@ -133,7 +133,7 @@ static void a_machine_that_stood_still_looks_back_to_when_the_charge_was_made(vo
     assert_true(list->created_from_s <= created_us / 1000000);
 }
 
-static void a_clock_that_was_ahead_when_the_charge_was_made_calls_it_absent_never(void **state)
+static void a_charge_made_by_a_clock_ahead_is_never_called_absent(void **state)
 {
     struct fixture *f = *state;
     f->provider.holds = true;
@@ -148,7 +148,7 @@ static void a_clock_that_was_ahead_when_the_charge_was_made_calls_it_absent_neve
 }
 
 // Its key holds for a day, of which a clock that is set cannot make more.
-static void a_refund_goes_on_being_sent_under_its_key_after_the_clock_was_set(void **state)
+static void a_refund_is_still_sent_under_its_key_after_the_clock_was_set(void **state)
 {
     struct fixture *f = *state;
     static const int64_t steps_s[] = {3600, -7200};
@@ -162,7 +162,7 @@ static void a_refund_goes_on_being_sent_under_its_key_after_the_clock_was_set(vo
     assert_int_equal(fake_provider_count(&f->provider, PROVIDER_REFUND_LIST), 0);
 }
 
-static void a_refund_is_not_sent_beyond_its_keys_time_whenever_the_clock_goes_back(void **state)
+static void a_refund_is_not_sent_after_its_key_expired_whenever_the_clock_goes_back(void **state)
 {
     struct fixture *f = *state;
     begin_refund(f);
@@ -178,7 +178,7 @@ static void a_refund_is_not_sent_beyond_its_keys_time_whenever_the_clock_goes_ba
     assert_true(fake_provider_count(&f->provider, PROVIDER_REFUND_LIST) > 0);
 }
 
-// Its key holds a time, which is told in the new one where the clock went back.
+// Its key contains a time, and that is a new one when the clock went back.
 static void a_capture_is_only_read_after_the_clock_was_set(void **state)
 {
     struct fixture *f = *state;
@@ -194,7 +194,7 @@ static void a_capture_is_only_read_after_the_clock_was_set(void **state)
 }
 
 // Its times are as the clock had them.
-static void a_payments_history_is_told_in_the_order_in_which_it_happened(void **state)
+static void a_payments_history_is_listed_in_the_order_in_which_it_happened(void **state)
 {
     struct fixture *f = *state;
     engine_begin(f);
@@ -226,20 +226,20 @@ static void a_cancel_is_sent_again_although_the_clock_was_set(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_machine_that_stood_still_looks_back_to_when_the_charge_was_made),
-        TEST(a_clock_that_was_ahead_when_the_charge_was_made_calls_it_absent_never),
+        TEST(after_a_standstill_the_lookup_reaches_back_to_when_the_charge_was_made),
+        TEST(a_charge_made_by_a_clock_ahead_is_never_called_absent),
         TEST(a_charge_is_not_sent_beyond_its_window_whenever_the_clock_goes_back),
         TEST(many_small_steps_back_do_not_stretch_the_window),
         TEST(a_cancel_is_sent_again_although_the_clock_was_set),
-        TEST(a_charge_goes_on_being_looked_for_after_the_clock_went_back),
+        TEST(a_charge_is_still_looked_up_after_the_clock_went_back),
         TEST(a_new_charge_is_sent_again_although_the_clock_went_back_before),
         TEST(a_clock_that_goes_ahead_closes_the_window),
         TEST(a_charge_is_not_called_absent_because_the_clock_went_ahead),
-        TEST(a_restart_with_an_earlier_clock_looks_at_once_and_does_not_send_again),
-        TEST(a_refund_goes_on_being_sent_under_its_key_after_the_clock_was_set),
-        TEST(a_refund_is_not_sent_beyond_its_keys_time_whenever_the_clock_goes_back),
+        TEST(a_restart_with_an_earlier_clock_looks_up_at_once_and_does_not_send_again),
+        TEST(a_refund_is_still_sent_under_its_key_after_the_clock_was_set),
+        TEST(a_refund_is_not_sent_after_its_key_expired_whenever_the_clock_goes_back),
         TEST(a_capture_is_only_read_after_the_clock_was_set),
-        TEST(a_payments_history_is_told_in_the_order_in_which_it_happened),
+        TEST(a_payments_history_is_listed_in_the_order_in_which_it_happened),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -18,24 +18,24 @@ static int64_t event_due_in_s(struct fixture *f)
     return (sql_number(f, "SELECT max(next_attempt_us) FROM outbox") - wall_us(f)) / US_PER_S;
 }
 
-static void a_webhook_that_was_put_off_keeps_its_distance_when_the_clock_goes_back(void **state)
+static void a_postponed_webhook_keeps_its_delay_when_the_clock_goes_back(void **state)
 {
     struct fixture *f = *state;
     engine_begin(f);
     jump_s(f, YEAR_S);
     engine_run_s(f, 20);
     add_event_due_in_s(f, 300);
-    int told = f->told;
+    int written = f->events_written;
     jump_s(f, -YEAR_S);
     engine_run_s(f, 20);
     assert_in_range(event_due_in_s(f), 275, 281);
-    assert_true(f->told > told);
+    assert_true(f->events_written > written);
     jump_s(f, -7200);
     engine_run_s(f, 20);
     assert_in_range(event_due_in_s(f), 250, 262);
 }
 
-static void a_webhook_that_was_put_off_is_not_late_when_the_clock_went_back_during_a_stop(void **state)
+static void a_postponed_webhook_is_not_late_when_the_clock_went_back_during_a_stop(void **state)
 {
     struct fixture *f = *state;
     engine_begin(f);
@@ -59,7 +59,7 @@ static void a_webhook_that_is_due_in_a_year_is_due_now(void **state)
     assert_true(event_due_in_s(f) <= 0);
 }
 
-static void a_payment_is_asked_after_although_the_clock_was_ahead_before_a_restart(void **state)
+static void a_payment_is_checked_although_the_clock_was_ahead_before_a_restart(void **state)
 {
     struct fixture *f = *state;
     engine_begin(f);
@@ -76,7 +76,7 @@ static void a_payment_is_asked_after_although_the_clock_was_ahead_before_a_resta
     assert_true(fake_provider_count(&f->provider, PROVIDER_RETRIEVE) > asked);
 }
 
-static void what_a_clock_ahead_left_is_not_asked_after_all_the_time(void **state)
+static void an_operation_left_by_a_clock_ahead_is_not_checked_all_the_time(void **state)
 {
     struct fixture *f = *state;
     engine_begin(f);
@@ -109,8 +109,7 @@ static void a_charge_that_was_made_by_a_clock_ahead_is_found(void **state)
     assert_int_equal(payment_row(f, &id).status, PAYMENT_PENDING);
 }
 
-static void a_refund_that_a_clock_ahead_left_is_sent_again_when_its_key_is_forgotten_and_it_is_absent(
-    void **state)
+static void a_refund_made_by_a_clock_ahead_is_sent_again_when_its_key_expired_and_it_is_absent(void **state)
 {
     struct fixture *f = *state;
     jump_s(f, YEAR_S);
@@ -140,13 +139,13 @@ static void a_replaced_webhook_secret_signs_for_a_day_at_most_when_the_clock_goe
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_webhook_that_was_put_off_keeps_its_distance_when_the_clock_goes_back),
-        TEST(a_webhook_that_was_put_off_is_not_late_when_the_clock_went_back_during_a_stop),
+        TEST(a_postponed_webhook_keeps_its_delay_when_the_clock_goes_back),
+        TEST(a_postponed_webhook_is_not_late_when_the_clock_went_back_during_a_stop),
         TEST(a_webhook_that_is_due_in_a_year_is_due_now),
-        TEST(a_payment_is_asked_after_although_the_clock_was_ahead_before_a_restart),
-        TEST(what_a_clock_ahead_left_is_not_asked_after_all_the_time),
+        TEST(a_payment_is_checked_although_the_clock_was_ahead_before_a_restart),
+        TEST(an_operation_left_by_a_clock_ahead_is_not_checked_all_the_time),
         TEST(a_charge_that_was_made_by_a_clock_ahead_is_found),
-        TEST(a_refund_that_a_clock_ahead_left_is_sent_again_when_its_key_is_forgotten_and_it_is_absent),
+        TEST(a_refund_made_by_a_clock_ahead_is_sent_again_when_its_key_expired_and_it_is_absent),
         TEST(a_replaced_webhook_secret_signs_for_a_day_at_most_when_the_clock_goes_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

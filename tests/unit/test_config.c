@@ -36,7 +36,7 @@ static void every_setting_has_its_default(void **state)
     assert_int_equal(loaded.rest_count, 0);
 }
 
-static void what_lies_in_the_data_directory_follows_it(void **state)
+static void files_in_the_data_directory_follow_it(void **state)
 {
     (void)state;
     LOADED_CLEANUP struct loaded loaded;
@@ -54,7 +54,7 @@ static void assert_data_dir(char **environment, const char *expected)
     assert_string_equal(loaded.config.data_dir, expected);
 }
 
-static void data_without_a_place_lies_where_a_programs_state_does(void **state)
+static void data_without_a_directory_is_in_the_programs_state_directory(void **state)
 {
     (void)state;
     assert_data_dir(WORDS("HOME=/h", "XDG_STATE_HOME=/x"), "/x/paymentsd");
@@ -65,7 +65,7 @@ static void data_without_a_place_lies_where_a_programs_state_does(void **state)
     assert_data_dir(WORDS("STATE_DIRECTORY=/s", "PAYMENTS_DATA_DIR=/given"), "/given");
 }
 
-static void data_that_has_no_place_is_refused(void **state)
+static void data_without_a_directory_is_refused(void **state)
 {
     (void)state;
     struct err err = {0};
@@ -89,9 +89,9 @@ static void words_and_flags_may_mix(void **state)
     assert_string_equal(loaded.rest[1], "-");
     assert_true(loaded.config.webhook_allow_http);
     assert_string_equal(loaded.config.listen, "--odd");
-    LOADED_CLEANUP struct loaded behind;
-    assert_loads(&behind, WORDS("--", "--listen"), WORDS());
-    assert_string_equal(behind.rest[0], "--listen");
+    LOADED_CLEANUP struct loaded after;
+    assert_loads(&after, WORDS("--", "--listen"), WORDS());
+    assert_string_equal(after.rest[0], "--listen");
 }
 
 static void durations_have_units_and_plain_numbers_are_seconds(void **state)
@@ -262,9 +262,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_setting_has_its_default),
-        cmocka_unit_test(what_lies_in_the_data_directory_follows_it),
-        cmocka_unit_test(data_without_a_place_lies_where_a_programs_state_does),
-        cmocka_unit_test(data_that_has_no_place_is_refused),
+        cmocka_unit_test(files_in_the_data_directory_follow_it),
+        cmocka_unit_test(data_without_a_directory_is_in_the_programs_state_directory),
+        cmocka_unit_test(data_without_a_directory_is_refused),
         cmocka_unit_test(words_and_flags_may_mix),
         cmocka_unit_test(durations_have_units_and_plain_numbers_are_seconds),
         cmocka_unit_test(switches_are_true_or_false),

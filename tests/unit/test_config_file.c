@@ -24,7 +24,7 @@ static struct settings_file settings_file(const char *text, size_t bytes)
 }
 #define FILE_CLEANUP __attribute__((cleanup(close_settings)))
 
-static void a_flag_goes_before_a_variable_and_a_variable_before_the_file(void **state)
+static void flags_override_variables_and_variables_override_the_file(void **state)
 {
     (void)state;
     static const char text[] = "listen = file:1\npatience = 1s\nlog-level = warn\n";
@@ -100,7 +100,7 @@ static void a_file_that_cannot_be_read_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_flag_goes_before_a_variable_and_a_variable_before_the_file),
+        cmocka_unit_test(flags_override_variables_and_variables_override_the_file),
         cmocka_unit_test(the_flag_says_which_file_if_the_variable_says_another),
         cmocka_unit_test(a_file_has_comments_spaces_and_other_line_ends),
         cmocka_unit_test(a_mistake_in_the_file_is_found_and_placed),

@@ -253,7 +253,7 @@ static void new_credentials_take_the_row_over_and_make_it_active_again(void **st
     run(state, replacing);
 }
 
-static void a_version_is_wiped_when_it_is_neither_present_nor_needed(void **state)
+static void a_version_is_wiped_when_it_is_neither_current_nor_needed(void **state)
 {
     run(state, wiping);
 }
@@ -275,7 +275,7 @@ int main(void)
                                         scratch_teardown),
         cmocka_unit_test_setup_teardown(new_credentials_take_the_row_over_and_make_it_active_again,
                                         scratch_setup, scratch_teardown),
-        cmocka_unit_test_setup_teardown(a_version_is_wiped_when_it_is_neither_present_nor_needed,
+        cmocka_unit_test_setup_teardown(a_version_is_wiped_when_it_is_neither_current_nor_needed,
                                         scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(webhook_secrets_are_walked_up_to_a_limit_or_for_one_merchant,
                                         scratch_setup, scratch_teardown),

@@ -27,7 +27,7 @@ static void plain_text_stays_as_it_is(void **state)
     assert_cell(NULL, "");
 }
 
-static void what_separates_is_quoted(void **state)
+static void separators_are_quoted(void **state)
 {
     (void)state;
     assert_cell("a,b", "\"a,b\"");
@@ -72,7 +72,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(plain_text_stays_as_it_is),
-        cmocka_unit_test(what_separates_is_quoted),
+        cmocka_unit_test(separators_are_quoted),
         cmocka_unit_test(a_formula_becomes_text),
         cmocka_unit_test(cells_make_rows),
     };

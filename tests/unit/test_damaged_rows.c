@@ -5,7 +5,7 @@
 
 #include "base/text.h"
 
-static void a_charge_that_cannot_be_planned_does_not_stand_in_the_way_of_others(void **state)
+static void a_charge_that_cannot_be_planned_does_not_delay_others(void **state)
 {
     struct fixture *f = *state;
     engine_begin(f);
@@ -21,7 +21,7 @@ static void a_charge_that_cannot_be_planned_does_not_stand_in_the_way_of_others(
     assert_string_equal(answered_status(other), "completed");
 }
 
-static void damaged_rows_are_set_aside_and_never_stand_in_the_way_of_others(void **state)
+static void damaged_rows_are_set_aside_and_never_delay_others(void **state)
 {
     struct fixture *f = *state;
     engine_begin(f);
@@ -63,7 +63,7 @@ int __wrap_sqlite3_step(sqlite3_stmt *statement)
 }
 // NOLINTEND(bugprone-reserved-identifier)
 
-static void a_page_that_cannot_be_read_holds_up_only_what_needs_it(void **state)
+static void a_page_that_cannot_be_read_delays_only_what_needs_it(void **state)
 {
     struct fixture *f = *state;
     engine_begin(f);
@@ -83,9 +83,9 @@ static void a_page_that_cannot_be_read_holds_up_only_what_needs_it(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_charge_that_cannot_be_planned_does_not_stand_in_the_way_of_others),
-        TEST(damaged_rows_are_set_aside_and_never_stand_in_the_way_of_others),
-        TEST(a_page_that_cannot_be_read_holds_up_only_what_needs_it),
+        TEST(a_charge_that_cannot_be_planned_does_not_delay_others),
+        TEST(damaged_rows_are_set_aside_and_never_delay_others),
+        TEST(a_page_that_cannot_be_read_delays_only_what_needs_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

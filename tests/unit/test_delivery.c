@@ -169,7 +169,7 @@ static void a_410_stops_the_merchants_events_until_its_url_is_set(void **state)
     assert_int_equal(event(f, first).attempts, 2);
 }
 
-static void without_a_url_an_event_waits_76_hours_and_dies(void **state)
+static void without_a_url_an_event_waits_76_hours_and_expires(void **state)
 {
     struct fixture *f = *state;
     struct uuid shop = add_merchant(f, 1, NULL);
@@ -294,7 +294,7 @@ int main(void)
         TEST(a_timestamp_is_that_of_its_attempt),
         TEST(a_longer_retry_after_is_waited_for_and_a_shorter_is_not),
         TEST(a_410_stops_the_merchants_events_until_its_url_is_set),
-        TEST(without_a_url_an_event_waits_76_hours_and_dies),
+        TEST(without_a_url_an_event_waits_76_hours_and_expires),
         TEST(a_url_that_another_program_set_is_noticed),
         TEST(an_attempt_uses_the_url_and_the_secrets_of_its_time),
         TEST(a_forbidden_address_is_recorded_and_tried_again),

@@ -64,7 +64,7 @@ static void merchants_take_turns_where_there_is_not_room_for_all(void **state)
     assert_string_equal(f->fake.requests[3].url, GOOD);
 }
 
-static void a_look_comes_around_to_the_merchants_before_its_beginning(void **state)
+static void a_poll_comes_around_to_the_merchants_before_its_start(void **state)
 {
     struct fixture *f = *state;
     f->config.webhook_in_flight_max = 1;
@@ -202,7 +202,7 @@ static void claim_all(struct fixture *f, struct db *db, void *context)
     assert_true(has);
 }
 
-static void what_a_crash_left_claimed_is_sent_at_the_next_start(void **state)
+static void an_event_that_a_crash_left_claimed_is_sent_at_the_next_start(void **state)
 {
     struct fixture *f = *state;
     f->fake.endpoints[0] = (struct endpoint){GOOD, 200, NULL};
@@ -214,7 +214,7 @@ static void what_a_crash_left_claimed_is_sent_at_the_next_start(void **state)
     assert_string_equal(event(f, number).status, "delivered");
 }
 
-static void what_another_process_claimed_and_left_is_sent_when_its_lease_is_over(void **state)
+static void an_event_that_another_process_claimed_is_sent_when_its_lease_ends(void **state)
 {
     struct fixture *f = *state;
     f->fake.endpoints[0] = (struct endpoint){GOOD, 200, NULL};
@@ -247,7 +247,7 @@ static void an_outcome_that_the_store_refuses_is_recorded_later_and_not_sent_aga
     assert_int_equal(f->fake.request_count, 1);
 }
 
-static void an_attempt_that_our_own_end_cut_does_not_count(void **state)
+static void an_attempt_that_our_own_stop_cut_does_not_count(void **state)
 {
     struct fixture *f = *state;
     f->fake.endpoints[0] = (struct endpoint){GOOD, STATUS_HANGS, NULL};
@@ -284,7 +284,7 @@ static void a_drain_records_what_is_answered_and_starts_nothing(void **state)
     assert_string_equal(event(f, next).status, "pending");
 }
 
-static void a_schedule_that_is_none_is_refused(void **state)
+static void a_malformed_schedule_is_refused(void **state)
 {
     struct fixture *f = *state;
     f->config.webhook_schedule = "5,soon";
@@ -301,7 +301,7 @@ int main(void)
         TEST(a_hanging_endpoint_with_a_backlog_does_not_delay_another),
         TEST(all_merchants_together_never_have_more_in_flight_than_allowed),
         TEST(merchants_take_turns_where_there_is_not_room_for_all),
-        TEST(a_look_comes_around_to_the_merchants_before_its_beginning),
+        TEST(a_poll_comes_around_to_the_merchants_before_its_start),
         TEST(an_event_that_is_appended_while_a_claim_is_under_way_is_not_forgotten),
         TEST(a_large_backlog_is_worked_off),
         TEST(more_events_than_a_batch_wait_for_an_endpoint_and_are_all_sent),
@@ -309,12 +309,12 @@ int main(void)
         TEST(the_writer_rests_between_walks_over_many_merchants),
         TEST(nothing_is_polled_while_there_is_nothing_to_do),
         TEST(nothing_is_polled_while_an_endpoint_has_all_its_share_in_flight),
-        TEST(what_a_crash_left_claimed_is_sent_at_the_next_start),
-        TEST(what_another_process_claimed_and_left_is_sent_when_its_lease_is_over),
+        TEST(an_event_that_a_crash_left_claimed_is_sent_at_the_next_start),
+        TEST(an_event_that_another_process_claimed_is_sent_when_its_lease_ends),
         TEST(an_outcome_that_the_store_refuses_is_recorded_later_and_not_sent_again),
-        TEST(an_attempt_that_our_own_end_cut_does_not_count),
+        TEST(an_attempt_that_our_own_stop_cut_does_not_count),
         TEST(a_drain_records_what_is_answered_and_starts_nothing),
-        TEST(a_schedule_that_is_none_is_refused),
+        TEST(a_malformed_schedule_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

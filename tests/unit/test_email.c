@@ -64,7 +64,7 @@ static void other_addresses_stay_apart(void **state)
     }
 }
 
-static void what_was_stored_before_in_ascii_is_folded_as_it_was(void **state)
+static void ascii_stored_before_is_folded_as_it_was(void **state)
 {
     (void)state;
     ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
@@ -75,7 +75,7 @@ static void what_was_stored_before_in_ascii_is_folded_as_it_was(void **state)
     assert_string_equal(email_fold(&arena, ""), "");
 }
 
-static void what_is_no_domain_is_lowered_all_the_same(void **state)
+static void text_that_is_no_domain_is_lowered_all_the_same(void **state)
 {
     (void)state;
     ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
@@ -89,8 +89,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(spellings_of_one_address_are_one),
         cmocka_unit_test(other_addresses_stay_apart),
-        cmocka_unit_test(what_was_stored_before_in_ascii_is_folded_as_it_was),
-        cmocka_unit_test(what_is_no_domain_is_lowered_all_the_same),
+        cmocka_unit_test(ascii_stored_before_is_folded_as_it_was),
+        cmocka_unit_test(text_that_is_no_domain_is_lowered_all_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -24,7 +24,7 @@ static void a_buyer_whose_patience_ends_gets_the_pending_payment_and_the_charge_
 }
 
 // A repeat is answered with the very bytes, whatever became of the payment since.
-static void what_the_impatient_buyer_got_stays_the_stored_answer(void **state)
+static void the_answer_of_the_impatient_buyer_stays_the_stored_one(void **state)
 {
     struct fixture *f = *state;
     f->provider.holds = true;
@@ -39,7 +39,7 @@ static void what_the_impatient_buyer_got_stays_the_stored_answer(void **state)
 
 // Somebody else was answered first, while the buyer had patience still: he gets the same, and gets it as soon
 // as the outcome is known.
-static void a_buyer_who_waits_behind_a_stored_answer_is_not_kept_waiting(void **state)
+static void a_buyer_whose_answer_is_already_stored_gets_it_at_once(void **state)
 {
     struct fixture *f = *state;
     f->provider.holds = true;
@@ -129,7 +129,7 @@ static void a_drain_gives_those_who_wait_their_pending_answer(void **state)
     assert_string_equal(open_operations(f, &buyer->payment.id), "charge");
 }
 
-static void a_drain_in_a_hurry_gives_the_pending_answer_at_once(void **state)
+static void an_urgent_drain_gives_the_pending_answer_at_once(void **state)
 {
     struct fixture *f = *state;
     engine_begin(f);
@@ -157,7 +157,7 @@ static void a_drained_engine_begins_nothing(void **state)
     assert_int_equal(f->provider.call_count, 1);
 }
 
-static void what_a_drain_left_open_goes_on_after_the_next_start(void **state)
+static void an_operation_that_a_drain_left_open_goes_on_after_the_next_start(void **state)
 {
     struct fixture *f = *state;
     engine_begin(f);
@@ -188,7 +188,7 @@ static void an_attempt_that_outlives_its_lease_is_not_made_twice(void **state)
     assert_int_equal(in_flight(f), 0);
 }
 
-static void an_unknown_outcome_behind_an_outlived_lease_is_asked_again_at_once(void **state)
+static void an_unknown_outcome_after_an_expired_lease_is_asked_for_again_at_once(void **state)
 {
     struct fixture *f = *state;
     engine_begin(f);
@@ -254,25 +254,25 @@ static void little_is_done_while_there_is_nothing_to_do(void **state)
     engine_begin(f);
     int64_t fired = f->loop.timers_fired;
     engine_run_s(f, 600);
-    assert_in_range(f->loop.timers_fired - fired, 200, 260); // a sweep and the chores, each once an interval
+    assert_in_range(f->loop.timers_fired - fired, 200, 260); // a sweep and the janitor, each once an interval
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_buyer_whose_patience_ends_gets_the_pending_payment_and_the_charge_goes_on),
-        TEST(what_the_impatient_buyer_got_stays_the_stored_answer),
-        TEST(a_buyer_who_waits_behind_a_stored_answer_is_not_kept_waiting),
+        TEST(the_answer_of_the_impatient_buyer_stays_the_stored_one),
+        TEST(a_buyer_whose_answer_is_already_stored_gets_it_at_once),
         TEST(a_buyer_whose_patience_ends_as_the_outcome_is_recorded_gets_the_outcome),
         TEST(each_buyers_patience_is_its_own),
         TEST(an_answer_that_cannot_be_stored_is_an_error_to_its_buyer),
         TEST(a_drain_waits_for_what_is_under_way),
         TEST(a_drain_gives_those_who_wait_their_pending_answer),
-        TEST(a_drain_in_a_hurry_gives_the_pending_answer_at_once),
+        TEST(an_urgent_drain_gives_the_pending_answer_at_once),
         TEST(a_drained_engine_begins_nothing),
-        TEST(what_a_drain_left_open_goes_on_after_the_next_start),
+        TEST(an_operation_that_a_drain_left_open_goes_on_after_the_next_start),
         TEST(an_attempt_that_outlives_its_lease_is_not_made_twice),
-        TEST(an_unknown_outcome_behind_an_outlived_lease_is_asked_again_at_once),
+        TEST(an_unknown_outcome_after_an_expired_lease_is_asked_for_again_at_once),
         TEST(a_backlog_larger_than_a_claim_is_worked_off_within_its_merchants_share),
         TEST(a_backlog_larger_than_its_room_is_worked_off_as_it_gets_free),
         TEST(little_is_done_while_there_is_nothing_to_do),

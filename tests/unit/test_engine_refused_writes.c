@@ -17,7 +17,7 @@ static void an_outcome_that_the_database_refuses_is_recorded_later_and_not_asked
     engine_run_s(f, 5);
     assert_int_equal(buyer->answers, 0);
     assert_int_equal(in_flight(f), 1);
-    assert_int_equal(f->told, 0);
+    assert_int_equal(f->events_written, 0);
     run_sql(f, ALLOW);
     engine_run_s(f, 2);
     assert_int_equal(f->provider.call_count, 1);
@@ -60,7 +60,7 @@ static void begin_one_that_cannot_be_recorded(struct fixture *f)
     buy(f);
 }
 
-static void an_outcome_that_cannot_be_recorded_is_let_go_and_asked_for_at_growing_distances(void **state)
+static void an_outcome_that_cannot_be_recorded_is_abandoned_and_asked_for_at_growing_intervals(void **state)
 {
     struct fixture *f = *state;
     struct engine_stats stats;
@@ -81,7 +81,7 @@ static void an_outcome_that_cannot_be_recorded_is_let_go_and_asked_for_at_growin
     assert_string_equal(open_operations(f, id), "");
 }
 
-static void an_outcome_that_cannot_be_recorded_does_not_hold_up_a_stop(void **state)
+static void an_outcome_that_cannot_be_recorded_does_not_delay_a_stop(void **state)
 {
     struct fixture *f = *state;
     begin_one_that_cannot_be_recorded(f);
@@ -124,8 +124,8 @@ static void a_sweep_that_the_database_refuses_comes_again(void **state)
     assert_string_equal(answered_status(buyer), "completed");
 }
 
-// A settle that runs again must not take its own first run for somebody else's hurry.
-static void a_settle_that_runs_again_keeps_its_distance(void **state)
+// A settle that runs again must not mistake its own first run for another change of its time.
+static void a_settle_that_runs_again_keeps_its_interval(void **state)
 {
     struct fixture *f = *state;
     engine_begin(f);
@@ -144,7 +144,7 @@ static void a_settle_that_runs_again_keeps_its_distance(void **state)
 }
 
 // What is said of an outcome in the log must not be of the run of the settle that was undone.
-static void an_outcome_that_was_closed_meanwhile_is_let_go(void **state)
+static void the_outcome_of_an_operation_that_was_closed_meanwhile_is_dropped(void **state)
 {
     struct fixture *f = *state;
     log_set_level(LOG_WARN);
@@ -160,7 +160,7 @@ static void an_outcome_that_was_closed_meanwhile_is_let_go(void **state)
     assert_int_equal(buyer->answers, 0);
 }
 
-static void an_outcome_that_the_database_refuses_holds_the_drain_up(void **state)
+static void an_outcome_that_the_database_refuses_delays_the_drain(void **state)
 {
     struct fixture *f = *state;
     engine_begin(f);
@@ -191,7 +191,7 @@ static void a_store_that_cannot_be_written_makes_the_engine_unready_until_it_can
     assert_true(engine_ready(f->engine));
 }
 
-static void a_write_that_failed_has_the_store_tried_soon(void **state)
+static void after_a_failed_write_the_store_is_tried_soon(void **state)
 {
     struct fixture *f = *state;
     engine_begin(f);
@@ -211,15 +211,15 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(an_outcome_that_the_database_refuses_is_recorded_later_and_not_asked_for_again),
         TEST(many_refused_outcomes_are_all_recorded),
-        TEST(an_outcome_that_cannot_be_recorded_is_let_go_and_asked_for_at_growing_distances),
-        TEST(an_outcome_that_cannot_be_recorded_does_not_hold_up_a_stop),
+        TEST(an_outcome_that_cannot_be_recorded_is_abandoned_and_asked_for_at_growing_intervals),
+        TEST(an_outcome_that_cannot_be_recorded_does_not_delay_a_stop),
         TEST(an_outcome_that_a_crash_loses_is_asked_for_again),
         TEST(a_sweep_that_the_database_refuses_comes_again),
-        TEST(a_settle_that_runs_again_keeps_its_distance),
-        TEST(an_outcome_that_was_closed_meanwhile_is_let_go),
-        TEST(an_outcome_that_the_database_refuses_holds_the_drain_up),
+        TEST(a_settle_that_runs_again_keeps_its_interval),
+        TEST(the_outcome_of_an_operation_that_was_closed_meanwhile_is_dropped),
+        TEST(an_outcome_that_the_database_refuses_delays_the_drain),
         TEST(a_store_that_cannot_be_written_makes_the_engine_unready_until_it_can),
-        TEST(a_write_that_failed_has_the_store_tried_soon),
+        TEST(after_a_failed_write_the_store_is_tried_soon),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

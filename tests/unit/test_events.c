@@ -22,7 +22,7 @@ static void without_a_webhook_secret_it_is_asked_every_interval(void **state)
     assert_int_equal(asking(f), 0);
 }
 
-static void an_event_that_shows_late_is_applied(void **state)
+static void an_event_that_appears_late_is_applied(void **state)
 {
     struct fixture *f = *state;
     engine_begin(f);
@@ -38,7 +38,7 @@ static void an_event_that_shows_late_is_applied(void **state)
 }
 
 // The round takes long, and its end is asked for again from where the beginning of it was sure.
-static void an_event_that_shows_while_the_round_is_past_it_is_applied(void **state)
+static void an_event_that_appears_after_its_page_was_read_is_applied(void **state)
 {
     struct fixture *f = *state;
     engine_begin(f);
@@ -52,7 +52,7 @@ static void an_event_that_shows_while_the_round_is_past_it_is_applied(void **sta
     }
     engine_run_s(f, 200);
     assert_int_equal(applied(f), 3901);
-    assert_int_equal(told(f), 3901);
+    assert_int_equal(written(f), 3901);
 }
 
 static void a_clock_that_is_an_hour_ahead_of_the_providers_hides_nothing(void **state)
@@ -71,7 +71,7 @@ static void a_clock_that_is_an_hour_ahead_of_the_providers_hides_nothing(void **
         engine_run_s(f, 50);
     }
     assert_int_equal(applied(f), 300);
-    assert_int_equal(told(f), 300);
+    assert_int_equal(written(f), 300);
 }
 
 static void a_busy_merchants_events_come_within_the_interval(void **state)
@@ -93,7 +93,7 @@ static void a_busy_merchants_events_come_within_the_interval(void **state)
     assert_in_range(f->provider.events_asked, 30, 400);
 }
 
-static void those_who_made_no_payment_for_a_week_are_asked_hourly_until_they_do(void **state)
+static void merchants_without_a_payment_for_a_week_are_asked_hourly(void **state)
 {
     struct fixture *f = *state;
     engine_begin(f);
@@ -150,7 +150,7 @@ static void a_key_that_may_not_read_events_is_asked_with_later_and_later(void **
     assert_int_equal(applied(f), 1);
 }
 
-static void a_provider_out_of_reach_is_asked_at_the_interval(void **state)
+static void an_unreachable_provider_is_asked_at_the_interval(void **state)
 {
     struct fixture *f = *state;
     engine_begin(f);
@@ -218,7 +218,7 @@ static void a_dispute_is_fetched_until_then_although_events_come_by_themselves(v
     assert_int_equal(asking(f), 0);
 }
 
-static void a_dispute_is_fetched_until_then_also_from_the_first_page_of_a_second(void **state)
+static void a_dispute_on_the_first_page_of_a_second_is_fetched_until_then_too(void **state)
 {
     struct fixture *f = *state;
     engine_begin(f);
@@ -236,7 +236,7 @@ static void a_dispute_is_fetched_until_then_also_from_the_first_page_of_a_second
     assert_int_equal(applied(f), 1);
 }
 
-static void a_dispute_of_others_holds_nothing_up_for_longer_than_a_day(void **state)
+static void a_dispute_of_a_foreign_payment_delays_nothing_for_longer_than_a_day(void **state)
 {
     struct fixture *f = *state;
     engine_begin(f);
@@ -275,19 +275,19 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         EVENTS_TEST(without_a_webhook_secret_it_is_asked_every_interval),
-        EVENTS_TEST(an_event_that_shows_late_is_applied),
-        EVENTS_TEST(an_event_that_shows_while_the_round_is_past_it_is_applied),
+        EVENTS_TEST(an_event_that_appears_late_is_applied),
+        EVENTS_TEST(an_event_that_appears_after_its_page_was_read_is_applied),
         EVENTS_TEST(a_clock_that_is_an_hour_ahead_of_the_providers_hides_nothing),
         EVENTS_TEST(a_busy_merchants_events_come_within_the_interval),
-        EVENTS_TEST(those_who_made_no_payment_for_a_week_are_asked_hourly_until_they_do),
+        EVENTS_TEST(merchants_without_a_payment_for_a_week_are_asked_hourly),
         EVENTS_TEST(deleted_credentials_are_not_asked_with),
         EVENTS_TEST(a_key_that_may_not_read_events_is_asked_with_later_and_later),
-        EVENTS_TEST(a_provider_out_of_reach_is_asked_at_the_interval),
+        EVENTS_TEST(an_unreachable_provider_is_asked_at_the_interval),
         EVENTS_TEST(an_event_of_the_other_mode_changes_nothing),
         EVENTS_TEST(a_dispute_is_fetched_until_it_is_known_whose_payment_it_is_about),
         EVENTS_TEST(a_dispute_is_fetched_until_then_although_events_come_by_themselves),
-        EVENTS_TEST(a_dispute_is_fetched_until_then_also_from_the_first_page_of_a_second),
-        EVENTS_TEST(a_dispute_of_others_holds_nothing_up_for_longer_than_a_day),
+        EVENTS_TEST(a_dispute_on_the_first_page_of_a_second_is_fetched_until_then_too),
+        EVENTS_TEST(a_dispute_of_a_foreign_payment_delays_nothing_for_longer_than_a_day),
         EVENTS_TEST(credentials_that_were_put_by_a_clock_ahead_are_asked_with_from_when_it_is_right),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

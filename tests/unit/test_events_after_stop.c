@@ -2,7 +2,7 @@
 // there are and whenever the process dies.
 #include "events_fixture.h"
 
-static void what_happened_while_it_was_stopped_is_applied_after_the_start(void **state)
+static void events_during_a_stop_are_applied_after_the_start(void **state)
 {
     struct fixture *f = *state;
     give_webhook_secret(f);
@@ -20,7 +20,7 @@ static void what_happened_while_it_was_stopped_is_applied_after_the_start(void *
     assert_int_equal(f->provider.events_asked, 1);
 }
 
-static void what_came_before_the_stop_is_not_asked_for_again(void **state)
+static void events_before_the_stop_are_not_asked_for_again(void **state)
 {
     struct fixture *f = *state;
     give_webhook_secret(f);
@@ -80,7 +80,7 @@ static void more_than_a_page_of_one_second_is_applied(void **state)
     engine_begin(f);
     engine_run_s(f, 60);
     assert_int_equal(applied(f), 331);
-    assert_int_equal(told(f), 331);
+    assert_int_equal(written(f), 331);
     assert_int_equal(asking(f), 0);
 }
 
@@ -184,8 +184,8 @@ static void a_stop_while_the_clock_was_ahead_hides_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        EVENTS_TEST(what_happened_while_it_was_stopped_is_applied_after_the_start),
-        EVENTS_TEST(what_came_before_the_stop_is_not_asked_for_again),
+        EVENTS_TEST(events_during_a_stop_are_applied_after_the_start),
+        EVENTS_TEST(events_before_the_stop_are_not_asked_for_again),
         EVENTS_TEST(an_event_that_came_by_itself_too_is_applied_once),
         EVENTS_TEST(more_than_a_page_is_applied_oldest_first),
         EVENTS_TEST(more_than_a_page_of_one_second_is_applied),

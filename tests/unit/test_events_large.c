@@ -9,7 +9,7 @@ static void happen(int64_t made_s, size_t bytes)
     happens_at(made_s)->bytes = bytes;
 }
 
-static void a_page_that_is_too_large_is_asked_for_with_less_on_it(void **state)
+static void a_page_that_is_too_large_is_asked_for_with_fewer_events(void **state)
 {
     struct fixture *f = *state;
     give_webhook_secret(f);
@@ -36,11 +36,11 @@ static void more_than_an_answer_holds_of_one_second_is_asked_for_with_less_on_it
     engine_begin(f);
     engine_run_s(f, 60);
     assert_int_equal(applied(f), 61);
-    assert_int_equal(told(f), 61);
+    assert_int_equal(written(f), 61);
     assert_int_equal(asking(f), 0);
 }
 
-static void an_event_that_is_too_large_by_itself_is_stepped_over(void **state)
+static void an_event_that_is_too_large_by_itself_is_skipped(void **state)
 {
     struct fixture *f = *state;
     give_webhook_secret(f);
@@ -61,7 +61,7 @@ static void an_event_that_is_too_large_by_itself_is_stepped_over(void **state)
     assert_non_null(line);
     assert_null(strstr(line + 1, "is skipped"));
     assert_int_equal(applied(f), 53);
-    assert_int_equal(told(f), 53);
+    assert_int_equal(written(f), 53);
     assert_int_equal(asking(f), 0);
     assert_in_range(f->provider.events_asked, 50, 300);
 }
@@ -69,9 +69,9 @@ static void an_event_that_is_too_large_by_itself_is_stepped_over(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        EVENTS_TEST(a_page_that_is_too_large_is_asked_for_with_less_on_it),
+        EVENTS_TEST(a_page_that_is_too_large_is_asked_for_with_fewer_events),
         EVENTS_TEST(more_than_an_answer_holds_of_one_second_is_asked_for_with_less_on_it),
-        EVENTS_TEST(an_event_that_is_too_large_by_itself_is_stepped_over),
+        EVENTS_TEST(an_event_that_is_too_large_by_itself_is_skipped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -108,7 +108,7 @@ static void the_text_ends_where_its_length_says(void **state)
     assert_int_equal(form_parse("a=%41", 4, &arena, &form, &err), ERR_BAD_REQUEST);
 }
 
-static void there_are_at_most_so_many_fields(void **state)
+static void the_number_of_fields_is_limited(void **state)
 {
     (void)state;
     ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
@@ -134,7 +134,7 @@ int main(void)
         cmocka_unit_test(malformed_text_is_refused),
         cmocka_unit_test(a_raw_nul_is_refused),
         cmocka_unit_test(the_text_ends_where_its_length_says),
-        cmocka_unit_test(there_are_at_most_so_many_fields),
+        cmocka_unit_test(the_number_of_fields_is_limited),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

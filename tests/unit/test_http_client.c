@@ -188,7 +188,7 @@ static void give_up_hanging(struct timer *timer)
     http_call_abandon(&hangs.call);
 }
 
-static void a_call_that_is_given_up_ends_before_its_time_as_one_that_was_cut(void **state)
+static void an_abandoned_call_ends_early_as_if_it_were_cut(void **state)
 {
     (void)state;
     static const struct wire_answer answer = {NULL, WIRE_HOLD, 0};
@@ -279,7 +279,7 @@ static void no_call_waits_for_the_answer_to_another(void **state)
     close(silent.listening);
 }
 
-static void what_has_no_connection_was_surely_not_sent(void **state)
+static void a_call_without_a_connection_was_surely_not_sent(void **state)
 {
     (void)state;
     static const struct wire_answer answer = {ANSWER, WIRE_CLOSE, 0};
@@ -356,10 +356,10 @@ int main(void)
         cmocka_unit_test(a_redirect_is_an_answer_like_any_other),
         cmocka_unit_test(an_answer_cut_or_malformed_may_have_been_a_success),
         cmocka_unit_test(silence_ends_the_call_in_time),
-        cmocka_unit_test(a_call_that_is_given_up_ends_before_its_time_as_one_that_was_cut),
+        cmocka_unit_test(an_abandoned_call_ends_early_as_if_it_were_cut),
         cmocka_unit_test(a_connection_on_which_nothing_arrives_is_dead_before_the_call_is),
         cmocka_unit_test(no_call_waits_for_the_answer_to_another),
-        cmocka_unit_test(what_has_no_connection_was_surely_not_sent),
+        cmocka_unit_test(a_call_without_a_connection_was_surely_not_sent),
         cmocka_unit_test(a_header_with_a_line_break_is_not_sent),
         cmocka_unit_test(a_kept_connection_that_died_is_replaced),
     };

@@ -63,7 +63,7 @@ static void fetch(struct named_call *named, const char *host, uint16_t port, int
     wait_for_calls();
 }
 
-static void a_slow_look_up_holds_up_neither_the_loop_nor_the_end(void **state)
+static void a_slow_lookup_delays_neither_the_loop_nor_the_end(void **state)
 {
     (void)state;
     assert_int_equal(sem_init(&slow_may_end, 0, 0), 0);
@@ -105,7 +105,7 @@ static struct http_client_options allowing(struct arena *arena, const char *netw
     return options;
 }
 
-static void of_several_addresses_only_those_allowed_are_tried(void **state)
+static void only_the_allowed_of_several_addresses_are_tried(void **state)
 {
     (void)state;
     ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
@@ -162,9 +162,9 @@ static void a_name_that_does_not_resolve_was_not_sent(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        LOOK_UP_TEST(a_slow_look_up_holds_up_neither_the_loop_nor_the_end),
+        LOOK_UP_TEST(a_slow_lookup_delays_neither_the_loop_nor_the_end),
         LOOK_UP_TEST(a_name_of_a_private_address_is_forbidden),
-        LOOK_UP_TEST(of_several_addresses_only_those_allowed_are_tried),
+        LOOK_UP_TEST(only_the_allowed_of_several_addresses_are_tried),
         LOOK_UP_TEST(a_name_that_leads_elsewhere_the_second_time_is_judged_by_where_it_leads),
         LOOK_UP_TEST(a_name_that_does_not_resolve_was_not_sent),
     };

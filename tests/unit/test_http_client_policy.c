@@ -269,7 +269,7 @@ static void headers_without_an_end_end_the_call_at_once(void **state)
     buf_release(&server.requests);
 }
 
-static void headers_beyond_the_last_place_are_dropped(void **state)
+static void headers_beyond_the_last_slot_are_dropped(void **state)
 {
     (void)state;
     open_usual_client(NULL);
@@ -389,7 +389,7 @@ int main(void)
         POLICY_TEST(headers_are_bounded_as_well),
         POLICY_TEST(headers_of_64_kb_are_taken_however_they_are_split),
         POLICY_TEST(headers_without_an_end_end_the_call_at_once),
-        POLICY_TEST(headers_beyond_the_last_place_are_dropped),
+        POLICY_TEST(headers_beyond_the_last_slot_are_dropped),
         POLICY_TEST(a_call_may_be_sent_from_the_end_of_another),
         POLICY_TEST(closing_the_client_ends_every_call),
     };

@@ -98,7 +98,7 @@ static void a_busy_host_delays_no_call_to_another(void **state)
     http_call_abandon(&calls[1].call);
     wait_for_calls();
     assert_int_equal(calls[0].call.result, HTTP_CUT);
-    assert_int_equal(calls[1].call.result, HTTP_NOT_SENT); // it was given up while it waited
+    assert_int_equal(calls[1].call.result, HTTP_NOT_SENT); // it was abandoned while it waited
     for (int i = 0; i < 3; i++) {
         http_call_release(&calls[i].call);
     }

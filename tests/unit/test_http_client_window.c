@@ -135,7 +135,7 @@ static void a_call_on_a_connection_that_died_is_not_written_again_when_its_time_
     buf_release(&server.requests);
 }
 
-static void what_is_left_of_a_large_request_is_not_written_when_its_time_is_over(void **state)
+static void the_rest_of_a_large_request_is_not_written_when_its_time_is_over(void **state)
 {
     (void)state;
     static char body[16 * 1024 * 1024]; // more than the kernel takes
@@ -199,7 +199,7 @@ int main(void)
         cmocka_unit_test(a_call_whose_time_is_over_is_not_written_to_a_new_connection_nor_to_a_kept_one),
         cmocka_unit_test(a_call_whose_time_ends_in_the_handshake_is_not_written),
         cmocka_unit_test(a_call_on_a_connection_that_died_is_not_written_again_when_its_time_is_over),
-        cmocka_unit_test(what_is_left_of_a_large_request_is_not_written_when_its_time_is_over),
+        cmocka_unit_test(the_rest_of_a_large_request_is_not_written_when_its_time_is_over),
         cmocka_unit_test(a_call_that_waits_for_a_connection_ends_when_it_is_too_late),
     };
     return cmocka_run_group_tests(tests, open_usual_client, close_client);

@@ -30,7 +30,7 @@ static void a_head_ends_with_its_empty_line(void **state)
     }
 }
 
-static void what_can_become_no_head_is_known_at_once(void **state)
+static void bytes_that_cannot_become_a_head_are_refused_at_once(void **state)
 {
     (void)state;
     static const struct {
@@ -270,7 +270,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_head_ends_with_its_empty_line),
-        cmocka_unit_test(what_can_become_no_head_is_known_at_once),
+        cmocka_unit_test(bytes_that_cannot_become_a_head_are_refused_at_once),
         cmocka_unit_test(a_head_is_taken_apart),
         cmocka_unit_test(the_connection_is_kept_as_version_and_client_say),
         cmocka_unit_test(a_head_that_can_be_read_in_two_ways_is_refused),

@@ -56,7 +56,7 @@ static void an_address_has_its_share_and_a_subscriber_is_one(void **state)
     http_memory_free(memory);
 }
 
-static void what_is_alone_may_be_larger_than_a_share(void **state)
+static void a_lone_request_may_be_larger_than_a_share(void **state)
 {
     (void)state;
     struct http_memory *memory = http_memory_open(1000, 100);
@@ -78,7 +78,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_together_stay_within_the_bound),
         cmocka_unit_test(an_address_has_its_share_and_a_subscriber_is_one),
-        cmocka_unit_test(what_is_alone_may_be_larger_than_a_share),
+        cmocka_unit_test(a_lone_request_may_be_larger_than_a_share),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

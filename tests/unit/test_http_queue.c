@@ -83,7 +83,7 @@ static void hosts_take_turns_when_connections_are_few(void **state)
     http_queue_release(&queue);
 }
 
-static void whoever_stops_waiting_holds_up_nobody(void **state)
+static void a_waiter_that_stops_waiting_delays_nobody(void **state)
 {
     (void)state;
     http_queue_init(&queue, 1, 1);
@@ -106,7 +106,7 @@ int main(void)
         cmocka_unit_test(calls_to_one_host_go_in_order_as_many_at_once_as_it_may_have),
         cmocka_unit_test(no_host_waits_for_another),
         cmocka_unit_test(hosts_take_turns_when_connections_are_few),
-        cmocka_unit_test(whoever_stops_waiting_holds_up_nobody),
+        cmocka_unit_test(a_waiter_that_stops_waiting_delays_nobody),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

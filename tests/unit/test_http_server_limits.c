@@ -42,7 +42,7 @@ static void an_answer_given_early_reaches_a_client_that_is_still_sending(void **
     buf_release(&reply);
 }
 
-static void what_a_refused_client_still_sends_is_not_taken_for_a_request(void **state)
+static void bytes_from_a_refused_client_are_not_a_request(void **state)
 {
     (void)state;
     static const char request[] = "GET /early HTTP/1.1\r\n" HOST "Content-Length: 41\r\n" CRLF
@@ -304,7 +304,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         SERVER_TEST(a_body_too_large_is_refused_and_the_connection_goes_on),
         SERVER_TEST(an_answer_given_early_reaches_a_client_that_is_still_sending),
-        SERVER_TEST(what_a_refused_client_still_sends_is_not_taken_for_a_request),
+        SERVER_TEST(bytes_from_a_refused_client_are_not_a_request),
         SERVER_TEST(a_body_without_end_is_cut_off),
         SERVER_TEST(a_head_larger_than_its_memory_is_refused),
         OWN_SERVER_TEST(clients_that_trickle_and_clients_that_are_silent_are_cut_off),

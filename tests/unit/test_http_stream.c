@@ -130,7 +130,7 @@ static void an_old_client_gets_them_until_the_connection_ends(void **state)
     assert_pieces("/empty", "1.0", whole, 4);
 }
 
-static void the_connection_goes_on_behind_the_last_piece(void **state)
+static void the_connection_goes_on_after_the_last_piece(void **state)
 {
     (void)state;
     static const char request[] =
@@ -141,7 +141,7 @@ static void the_connection_goes_on_behind_the_last_piece(void **state)
     buf_release(&reply);
 }
 
-static void what_was_cut_is_seen_not_to_be_whole(void **state)
+static void a_cut_body_is_not_whole(void **state)
 {
     (void)state;
     static const char request[] = "GET /cut HTTP/1.1\r\n" HOST CRLF;
@@ -217,8 +217,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(pieces_come_whole_and_in_order),
         TEST(an_old_client_gets_them_until_the_connection_ends),
-        TEST(the_connection_goes_on_behind_the_last_piece),
-        TEST(what_was_cut_is_seen_not_to_be_whole),
+        TEST(the_connection_goes_on_after_the_last_piece),
+        TEST(a_cut_body_is_not_whole),
         TEST(no_more_is_made_than_the_client_takes_and_it_may_leave),
         TEST(a_piece_for_a_client_that_left_meanwhile_is_taken_all_the_same),
     };

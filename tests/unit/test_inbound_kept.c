@@ -1,10 +1,10 @@
-// Events whose payment is not there yet: kept for it, within bounds, and applied behind it.
+// Events whose payment is not there yet: kept for it, within bounds, and applied after it.
 #include "inbound_fixture.h"
 
 static void keep_for(struct fixture *f, const char *event_id, const char *type, const char *object,
                      const struct uuid *payment_id)
 {
-    apply(f, (struct told){event_id, type, false, object, payment_id, &f->merchant_id});
+    apply(f, (struct sent_event){event_id, type, false, object, payment_id, &f->merchant_id});
 }
 
 static struct tx apply_kept(struct fixture *f)
@@ -14,7 +14,7 @@ static struct tx apply_kept(struct fixture *f)
     return tx;
 }
 
-static void an_event_that_comes_before_its_payment_is_kept_and_applied_behind_it(void **state)
+static void an_event_that_comes_before_its_payment_is_kept_and_applied_after_it(void **state)
 {
     struct fixture *f = *state;
     struct payment payment = insert_payment(f, PAYMENT_PENDING);
@@ -44,7 +44,7 @@ static void a_kept_event_is_kept_sealed(void **state)
     assert_int_equal(sql_number(f, "SELECT instr(body, x'7365637265745f') FROM inbox"), 0); // "secret_"
 }
 
-static void a_kept_event_dies_after_30_days(void **state)
+static void a_kept_event_expires_after_30_days(void **state)
 {
     struct fixture *f = *state;
     struct payment payment = insert_payment(f, PAYMENT_PENDING);
@@ -63,9 +63,9 @@ static void a_kept_event_dies_after_30_days(void **state)
 static void an_event_that_was_applied_is_known_again_for_35_days(void **state)
 {
     struct fixture *f = *state;
-    const struct told told = {"evt_1", "payment_intent.succeeded", false, PAID, NULL, NULL};
+    const struct sent_event sent = {"evt_1", "payment_intent.succeeded", false, PAID, NULL, NULL};
     insert_payment(f, PAYMENT_PENDING);
-    apply(f, told);
+    apply(f, sent);
     transaction_end(f);
     engine_begin(f);
     static const struct {
@@ -101,10 +101,11 @@ static void an_event_of_more_than_64_kib_is_not_kept(void **state)
     struct fixture *f = *state;
     struct payment payment = insert_payment(f, PAYMENT_PENDING);
     run_sql(f, "DELETE FROM payments");
-    const struct told told = {"evt_1", "payment_intent.succeeded", false, PAID, &payment.id, &f->merchant_id};
+    const struct sent_event sent = {"evt_1",        "payment_intent.succeeded", false, PAID, &payment.id,
+                                    &f->merchant_id};
     static const size_t sizes[] = {64 * 1024 + 1, 64 * 1024};
     for (size_t i = 0; i < COUNT_OF(sizes); i++) {
-        struct inbound inbound = verified(f, told, &f->merchant_id);
+        struct inbound inbound = verified(f, sent, &f->merchant_id);
         struct tx tx = tx_of(f);
         inbound.body_bytes = sizes[i];
         inbound.body = arena_printf(&f->arena, "%-*s", (int)inbound.body_bytes, inbound.body);
@@ -119,8 +120,9 @@ static void an_event_that_was_fetched_is_not_kept(void **state)
     struct fixture *f = *state;
     struct payment payment = insert_payment(f, PAYMENT_PENDING);
     run_sql(f, "DELETE FROM payments");
-    const struct told told = {"evt_1", "payment_intent.succeeded", false, PAID, &payment.id, &f->merchant_id};
-    struct inbound inbound = verified(f, told, &f->merchant_id);
+    const struct sent_event sent = {"evt_1",        "payment_intent.succeeded", false, PAID, &payment.id,
+                                    &f->merchant_id};
+    struct inbound inbound = verified(f, sent, &f->merchant_id);
     inbound.body = NULL;
     inbound.body_bytes = 0;
     struct tx tx = tx_of(f);
@@ -157,7 +159,7 @@ static void kept_events_are_applied_in_the_order_they_came(void **state)
     assert_string_equal(history_of(f, &payment.id), "failed failed event, completed completed event");
 }
 
-static void a_kept_event_of_another_merchants_payment_is_let_go(void **state)
+static void a_kept_event_of_another_merchants_payment_is_dropped(void **state)
 {
     struct fixture *f = *state;
     struct payment payment = insert_payment(f, PAYMENT_PENDING);
@@ -170,7 +172,7 @@ static void a_kept_event_of_another_merchants_payment_is_let_go(void **state)
     assert_int_equal(kept(f), 0);
 }
 
-static void a_merchants_kept_events_are_bounded_and_anothers_are_not_in_their_way(void **state)
+static void a_merchants_kept_events_are_bounded_and_do_not_limit_other_merchants(void **state)
 {
     struct fixture *f = *state;
     struct uuid missing = uuid_new(&random_system, START_US);
@@ -183,7 +185,8 @@ static void a_merchants_kept_events_are_bounded_and_anothers_are_not_in_their_wa
     assert_int_equal(kept(f), 1000);
     keep_for(f, "evt_2", "payment_intent.succeeded", PAID, &missing);
     assert_int_equal(kept(f), 1000);
-    apply_for(f, (struct told){"evt_3", "payment_intent.succeeded", false, PAID, &missing, &other}, &other);
+    apply_for(f, (struct sent_event){"evt_3", "payment_intent.succeeded", false, PAID, &missing, &other},
+              &other);
     assert_int_equal(kept(f), 1001);
 }
 
@@ -202,7 +205,7 @@ static void the_engine_applies_what_was_kept(void **state)
     buyer_go(buyer);
     engine_run_s(f, 6);
     assert_int_equal(payment_row(f, &buyer->payment.id).status, PAYMENT_COMPLETED);
-    assert_int_equal(f->told, 1);
+    assert_int_equal(f->events_written, 1);
     fake_provider_answer(&f->provider, answer_payment(PROVIDER_PAYMENT_SUCCEEDED)); // the same news, later
     fake_loop_run_tasks(&f->loop);
     assert_string_equal(answered_status(buyer), "completed");
@@ -210,12 +213,12 @@ static void the_engine_applies_what_was_kept(void **state)
     assert_string_equal(open_operations(f, &buyer->payment.id), "");
 }
 
-static struct told dispute(const char *event_id)
+static struct sent_event dispute(const char *event_id)
 {
-    return (struct told){.event_id = event_id,
-                         .type = "charge.dispute.created",
-                         .object =
-                             "\"id\":\"dp_1\",\"payment_intent\":\"pi_1\",\"status\":\"needs_response\""};
+    return (struct sent_event){
+        .event_id = event_id,
+        .type = "charge.dispute.created",
+        .object = "\"id\":\"dp_1\",\"payment_intent\":\"pi_1\",\"status\":\"needs_response\""};
 }
 
 static enum errc take_dispute(struct fixture *f)
@@ -285,7 +288,7 @@ static void a_dispute_that_came_before_its_charge_was_answered_is_fetched_once_i
     assert_string_equal(events_of(f, &id), "payment.completed, payment.disputed");
 }
 
-static void a_dispute_of_nothing_of_ours_is_taken_and_forgotten(void **state)
+static void a_dispute_of_a_foreign_payment_is_accepted_and_forgotten(void **state)
 {
     struct fixture *f = *state;
     assert_int_equal(take_dispute(f), OK);
@@ -295,19 +298,19 @@ static void a_dispute_of_nothing_of_ours_is_taken_and_forgotten(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        IN_TRANSACTION(an_event_that_comes_before_its_payment_is_kept_and_applied_behind_it),
+        IN_TRANSACTION(an_event_that_comes_before_its_payment_is_kept_and_applied_after_it),
         IN_TRANSACTION(a_kept_event_is_kept_sealed),
-        IN_TRANSACTION(a_kept_event_dies_after_30_days),
+        IN_TRANSACTION(a_kept_event_expires_after_30_days),
         IN_TRANSACTION(an_event_that_was_applied_is_known_again_for_35_days),
         IN_TRANSACTION(events_that_grew_old_are_forgotten_oldest_first_and_in_small_steps),
         IN_TRANSACTION(an_event_of_more_than_64_kib_is_not_kept),
         IN_TRANSACTION(an_event_that_was_fetched_is_not_kept),
         IN_TRANSACTION(a_kept_event_that_comes_again_is_still_applied_once),
         IN_TRANSACTION(kept_events_are_applied_in_the_order_they_came),
-        IN_TRANSACTION(a_kept_event_of_another_merchants_payment_is_let_go),
-        IN_TRANSACTION(a_merchants_kept_events_are_bounded_and_anothers_are_not_in_their_way),
+        IN_TRANSACTION(a_kept_event_of_another_merchants_payment_is_dropped),
+        IN_TRANSACTION(a_merchants_kept_events_are_bounded_and_do_not_limit_other_merchants),
         TEST(a_dispute_that_came_before_its_charge_was_answered_is_fetched_once_it_is),
-        IN_TRANSACTION(a_dispute_of_nothing_of_ours_is_taken_and_forgotten),
+        IN_TRANSACTION(a_dispute_of_a_foreign_payment_is_accepted_and_forgotten),
         TEST(a_dispute_of_a_payment_whose_outcome_is_unknown_is_not_taken_until_it_is_known),
         TEST(the_engine_applies_what_was_kept),
     };

@@ -155,7 +155,7 @@ static void an_intent_id_that_several_merchants_hold_is_tried_with_each(void **s
 
 // What a body claims chooses whose secret is tried first. Two shops with one account at Stripe each get every
 // event, signed with a secret of their own.
-static void a_body_that_names_another_than_its_signer_is_the_signers(void **state)
+static void a_body_that_names_another_merchant_belongs_to_its_signer(void **state)
 {
     struct fixture *f = *state;
     const char *names_first = arena_printf(&f->arena, "\"merchant_id\":\"%s\"", id_text(f, &first_shop));
@@ -176,7 +176,7 @@ static void many_others_who_hold_the_same_intent_do_not_push_its_merchant_out(vo
     assert_ours(verify(f, (struct delivery){SECOND_SECRET, NULL, false, NULL}), &second_shop);
 }
 
-static void a_genuine_event_that_names_nothing_of_ours_is_its_signers(void **state)
+static void a_genuine_event_that_names_nothing_of_ours_belongs_to_its_signer(void **state)
 {
     struct fixture *f = *state;
     assert_ours(verify(f, (struct delivery){FIRST_SECRET, NULL, false, NULL}), &first_shop);
@@ -186,7 +186,7 @@ static void a_genuine_event_that_names_nothing_of_ours_is_its_signers(void **sta
 }
 
 // Another system of the merchant's may use our names in its own metadata.
-static void an_id_that_is_none_of_ours_names_nobody(void **state)
+static void an_id_that_is_not_ours_names_nobody(void **state)
 {
     struct fixture *f = *state;
     static const char *const names[] = {"\"merchant_id\":\"018f0000-0000-7000-8000-00000000000f\"",
@@ -215,7 +215,7 @@ static void one_secret_for_both_modes_serves_each(void **state)
     assert_ours(verify(f, (struct delivery){FIRST_SECRET, &first_shop, false, NULL}), &first_shop);
 }
 
-static void a_secret_that_does_not_open_is_passed_over(void **state)
+static void a_secret_that_does_not_open_is_skipped(void **state)
 {
     struct fixture *f = *state;
     run_sql(f, "UPDATE credentials SET webhook_secret = x'00' WHERE merchant_id = (SELECT min(merchant_id) "
@@ -256,13 +256,13 @@ int main(void)
         TWO_SHOPS_TEST(the_merchant_of_the_path_is_the_only_one_tried),
         TWO_SHOPS_TEST(a_merchant_is_found_by_what_the_object_names),
         TWO_SHOPS_TEST(an_intent_id_that_several_merchants_hold_is_tried_with_each),
-        TWO_SHOPS_TEST(a_body_that_names_another_than_its_signer_is_the_signers),
+        TWO_SHOPS_TEST(a_body_that_names_another_merchant_belongs_to_its_signer),
         TWO_SHOPS_TEST(many_others_who_hold_the_same_intent_do_not_push_its_merchant_out),
-        TWO_SHOPS_TEST(a_genuine_event_that_names_nothing_of_ours_is_its_signers),
-        TWO_SHOPS_TEST(an_id_that_is_none_of_ours_names_nobody),
+        TWO_SHOPS_TEST(a_genuine_event_that_names_nothing_of_ours_belongs_to_its_signer),
+        TWO_SHOPS_TEST(an_id_that_is_not_ours_names_nobody),
         TWO_SHOPS_TEST(each_mode_has_its_own_secret),
         TWO_SHOPS_TEST(one_secret_for_both_modes_serves_each),
-        TWO_SHOPS_TEST(a_secret_that_does_not_open_is_passed_over),
+        TWO_SHOPS_TEST(a_secret_that_does_not_open_is_skipped),
         TWO_SHOPS_TEST(a_body_of_any_size_is_tried_with_every_secret),
         TWO_SHOPS_TEST(beyond_a_thousand_secrets_the_path_must_name_the_merchant),
     };

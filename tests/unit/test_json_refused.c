@@ -1,7 +1,7 @@
 // JSON input that is refused, and what the message says.
 #include "json_fixture.h"
 
-static void what_is_not_json_is_refused(void **state)
+static void text_that_is_not_json_is_refused(void **state)
 {
     (void)state;
     static const char *const texts[] = {"",
@@ -72,7 +72,7 @@ static void malformed_numbers_are_refused(void **state)
     }
 }
 
-static void anything_behind_the_value_is_refused_at_its_place(void **state)
+static void anything_after_the_value_is_refused_at_its_position(void **state)
 {
     (void)state;
     assert_refused("{} x", 4, "line 1, column 4: the end is expected, after one value");
@@ -186,9 +186,9 @@ static void a_long_repeated_name_is_shortened_in_the_message(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_is_not_json_is_refused),
+        cmocka_unit_test(text_that_is_not_json_is_refused),
         cmocka_unit_test(malformed_numbers_are_refused),
-        cmocka_unit_test(anything_behind_the_value_is_refused_at_its_place),
+        cmocka_unit_test(anything_after_the_value_is_refused_at_its_position),
         cmocka_unit_test(a_refusal_says_where_and_what_is_expected),
         cmocka_unit_test(a_text_cut_anywhere_is_refused),
         cmocka_unit_test(bytes_that_are_not_utf8_are_refused),

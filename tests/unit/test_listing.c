@@ -39,7 +39,7 @@ static void one_mode_leaves_the_other_out(void **state)
     assert_int_equal(count(f, &query, 50), 1);
 }
 
-static void nobody_elses_rows_are_listed(void **state)
+static void rows_of_other_merchants_are_not_listed(void **state)
 {
     struct fixture *f = *state;
     insert_at(f, NOW_US, false);
@@ -70,7 +70,7 @@ static void pages_put_together_are_the_whole_list_though_rows_are_added_between_
     assert_found(&pages, whole.ids, 23);
 }
 
-static void the_row_at_a_place_is_found_and_none_behind_the_last(void **state)
+static void the_row_at_an_offset_is_found_and_none_after_the_last(void **state)
 {
     struct fixture *f = *state;
     for (int64_t i = 0; i < 7; i++) {
@@ -124,7 +124,7 @@ static void a_range_of_time_is_exact_to_the_microsecond(void **state)
     }
 }
 
-static void a_place_within_a_range_of_time_keeps_both_bounds(void **state)
+static void a_cursor_within_a_time_range_keeps_both_bounds(void **state)
 {
     struct fixture *f = *state;
     struct uuid ids[6];
@@ -213,12 +213,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(rows_come_newest_first_over_both_modes),
         TEST(one_mode_leaves_the_other_out),
-        TEST(nobody_elses_rows_are_listed),
+        TEST(rows_of_other_merchants_are_not_listed),
         TEST(pages_put_together_are_the_whole_list_though_rows_are_added_between_them),
-        TEST(the_row_at_a_place_is_found_and_none_behind_the_last),
+        TEST(the_row_at_an_offset_is_found_and_none_after_the_last),
         TEST(a_count_ends_at_its_bound),
         TEST(a_range_of_time_is_exact_to_the_microsecond),
-        TEST(a_place_within_a_range_of_time_keeps_both_bounds),
+        TEST(a_cursor_within_a_time_range_keeps_both_bounds),
         TEST(conditions_hold_together_and_each_in_both_modes),
         TEST(amounts_of_all_currencies_are_on_one_scale),
         TEST(any_number_of_different_texts_may_be_asked),

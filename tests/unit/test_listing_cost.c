@@ -136,7 +136,7 @@ static const struct expectation expectations[] = {
     {&audit_listing, "event_type", "key.created", "audit_log_rare_by_merchant (merchant_id=? " RANGE},
 };
 
-// With a range of time and a place too, and in one mode and in both.
+// With a time range and a cursor too, and in one mode and in both.
 static void every_filter_has_its_index(void **state)
 {
     struct fixture *f = *state;
@@ -158,7 +158,7 @@ static void every_filter_has_its_index(void **state)
 }
 
 // Most lists by these go past many rows that do not fit.
-static void amounts_and_currencies_are_counted_without_a_look_at_the_payments(void **state)
+static void amounts_and_currencies_are_counted_without_reading_the_payments(void **state)
 {
     struct fixture *f = *state;
     struct listing_query query = query_of(f);
@@ -172,7 +172,7 @@ static void amounts_and_currencies_are_counted_without_a_look_at_the_payments(vo
 }
 
 // As an admin asks.
-static void what_is_everybodys_has_its_index_too(void **state)
+static void a_listing_of_all_merchants_has_its_index_too(void **state)
 {
     struct fixture *f = *state;
     struct listing_query query = {.listing = &audit_listing};
@@ -194,11 +194,11 @@ static int64_t steps_of(struct fixture *f, const struct listing_query *query, si
     return steps;
 }
 
-static struct uuid id_at(struct fixture *f, const struct listing_query *query, int64_t place)
+static struct uuid id_at(struct fixture *f, const struct listing_query *query, int64_t offset)
 {
     struct uuid id;
     bool has = false;
-    assert_int_equal(listing_nth(f->db, query, place, &id, &has, &f->err), OK);
+    assert_int_equal(listing_nth(f->db, query, offset, &id, &has, &f->err), OK);
     assert_true(has);
     return id;
 }
@@ -218,7 +218,7 @@ static void a_page_costs_the_same_at_any_depth_and_beside_any_number(void **stat
     assert_in_range(steps_of(f, &query, 50), before / 2, before * 2);
 }
 
-static void what_is_rare_is_found_without_a_look_at_the_rest(void **state)
+static void rare_rows_are_found_without_reading_the_rest(void **state)
 {
     struct fixture *f = *state;
     struct payment payment = payment_of(f, 0);
@@ -260,10 +260,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(every_filter_has_its_index),
-        TEST(amounts_and_currencies_are_counted_without_a_look_at_the_payments),
-        TEST(what_is_everybodys_has_its_index_too),
+        TEST(amounts_and_currencies_are_counted_without_reading_the_payments),
+        TEST(a_listing_of_all_merchants_has_its_index_too),
         TEST(a_page_costs_the_same_at_any_depth_and_beside_any_number),
-        TEST(what_is_rare_is_found_without_a_look_at_the_rest),
+        TEST(rare_rows_are_found_without_reading_the_rest),
         TEST(a_count_stops_at_its_bound),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

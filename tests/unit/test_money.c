@@ -250,7 +250,7 @@ static void all_155_currencies_are_found_in_either_case_and_nothing_else_is(void
     assert_int_equal(found, 155);
 }
 
-static void what_nobody_pays_with_is_not_a_currency(void **state)
+static void a_code_that_nobody_pays_with_is_not_a_currency(void **state)
 {
     (void)state;
     static const char *const unknown[] = {"XXX", "XTS",  "XAU", "XAG", "XPT",  "XPD", "XDR", "XSU", "XUA",
@@ -329,7 +329,7 @@ static uint64_t next_random(uint64_t *seed)
     return *seed;
 }
 
-static void what_is_written_reads_back_as_the_same_amount(void **state)
+static void a_written_amount_reads_back_as_the_same_amount(void **state)
 {
     (void)state;
     static const char *const codes[] = {"USD", "JPY", "KWD", "UGX", "ISK", "MGA", "IQD", "HUF"};
@@ -367,11 +367,11 @@ int main(void)
         cmocka_unit_test(ariary_are_whole_and_ouguiya_have_two_decimals),
         cmocka_unit_test(each_currency_has_the_decimals_of_its_class),
         cmocka_unit_test(all_155_currencies_are_found_in_either_case_and_nothing_else_is),
-        cmocka_unit_test(what_nobody_pays_with_is_not_a_currency),
+        cmocka_unit_test(a_code_that_nobody_pays_with_is_not_a_currency),
         cmocka_unit_test(the_limit_is_twelve_digits_of_stripes_minor_units),
         cmocka_unit_test(amounts_from_stripe_are_held_to_the_same_range),
         cmocka_unit_test(amounts_are_written_with_the_currencys_own_decimals),
-        cmocka_unit_test(what_is_written_reads_back_as_the_same_amount),
+        cmocka_unit_test(a_written_amount_reads_back_as_the_same_amount),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -26,7 +26,7 @@ static void the_longest_due_event_is_claimed_first(void **state)
     must_claim(f, shop, NOW + 5, late);
 }
 
-static void an_event_stands_behind_an_open_one_of_its_transaction(void **state)
+static void an_event_waits_for_an_open_one_of_its_transaction(void **state)
 {
     struct fixture *f = *state;
     struct uuid shop = add_merchant(f, 1, true);
@@ -57,7 +57,7 @@ static void an_event_stands_behind_an_open_one_of_its_transaction(void **state)
     assert_row(f, third, "pending", NOW + 7);
 }
 
-static void events_of_different_transactions_or_of_none_stand_behind_nothing(void **state)
+static void events_of_different_transactions_or_of_none_wait_for_nothing(void **state)
 {
     struct fixture *f = *state;
     struct uuid shop = add_merchant(f, 1, true);
@@ -107,7 +107,7 @@ static void a_410_makes_all_of_a_merchants_events_wait_but_those_being_sent(void
     struct uuid retrying = append(f, shop, id_of(6), NOW + 1);
     struct uuid sent = append(f, shop, id_of(7), NOW + 2);
     struct uuid due = append(f, shop, id_of(8), NOW + 3);
-    struct uuid behind = append(f, shop, id_of(8), NOW + 3);
+    struct uuid blocked = append(f, shop, id_of(8), NOW + 3);
     struct uuid other = append(f, other_shop, id_of(9), NOW);
     struct outbox_event gone_event = must_claim(f, shop, NOW, gone);
     struct outbox_event event = must_claim(f, shop, NOW + 1, retrying);
@@ -122,7 +122,7 @@ static void a_410_makes_all_of_a_merchants_events_wait_but_those_being_sent(void
     assert_row(f, retrying, "pending", OUTBOX_PARKED);
     assert_row(f, due, "pending", OUTBOX_PARKED);
     assert_row(f, sent, "processing", NOW + 2 + LEASE);
-    assert_row(f, behind, "pending", OUTBOX_BLOCKED);
+    assert_row(f, blocked, "pending", OUTBOX_BLOCKED);
     assert_row(f, other, "pending", NOW);
     assert_row(f, append(f, shop, id_of(10), NOW + 5), "pending", OUTBOX_PARKED);
 
@@ -151,7 +151,7 @@ static void a_410_from_an_old_endpoint_does_not_stop_the_one_set_since(void **st
     assert_row(f, other, "pending", NOW);
 }
 
-static void waiting_events_die_of_age_and_free_the_next(void **state)
+static void waiting_events_expire_and_release_the_next(void **state)
 {
     struct fixture *f = *state;
     struct uuid shop = add_merchant(f, 1, false);
@@ -197,14 +197,14 @@ static void a_clock_that_was_set_back_leaves_leases_and_queues_alone(void **stat
     struct uuid shop = add_merchant(f, 1, true);
     struct uuid homeless = add_merchant(f, 2, false);
     struct uuid sent = append(f, shop, id_of(7), NOW);
-    struct uuid behind = append(f, shop, id_of(7), NOW);
+    struct uuid blocked = append(f, shop, id_of(7), NOW);
     must_claim(f, shop, NOW, sent);
     struct uuid later = append(f, shop, id_of(8), NOW + 500);
     struct uuid past = append(f, shop, id_of(9), NOW + 40);
     struct uuid waiting = append(f, homeless, id_of(10), NOW + 500);
     assert_int_equal(outbox_clock_set_back(f->db, NOW, 100, &f->err), OK);
     assert_row(f, sent, "processing", NOW + LEASE);
-    assert_row(f, behind, "pending", OUTBOX_BLOCKED);
+    assert_row(f, blocked, "pending", OUTBOX_BLOCKED);
     assert_row(f, later, "pending", NOW + 400);
     assert_row(f, past, "pending", NOW);
     assert_row(f, waiting, "pending", OUTBOX_PARKED);
@@ -222,7 +222,7 @@ static int64_t rows_written(struct fixture *f)
     return db_i64(&rows, 0);
 }
 
-static void a_clock_that_was_not_set_back_changes_only_what_no_retry_is_put_off_to(void **state)
+static void a_clock_that_was_not_set_back_changes_only_times_beyond_any_retry(void **state)
 {
     struct fixture *f = *state;
     const int64_t year_us = 365 * 24 * INT64_C(3600000000);
@@ -271,15 +271,15 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_new_event_is_due_at_once_and_claimed_once),
         TEST(the_longest_due_event_is_claimed_first),
-        TEST(an_event_stands_behind_an_open_one_of_its_transaction),
-        TEST(events_of_different_transactions_or_of_none_stand_behind_nothing),
+        TEST(an_event_waits_for_an_open_one_of_its_transaction),
+        TEST(events_of_different_transactions_or_of_none_wait_for_nothing),
         TEST(an_outcome_that_comes_after_its_lease_was_lost_writes_nothing),
         TEST(without_an_endpoint_an_event_waits_until_there_is_one),
         TEST(a_410_makes_all_of_a_merchants_events_wait_but_those_being_sent),
         TEST(a_410_from_an_old_endpoint_does_not_stop_the_one_set_since),
-        TEST(waiting_events_die_of_age_and_free_the_next),
+        TEST(waiting_events_expire_and_release_the_next),
         TEST(all_leases_end_at_a_start),
-        TEST(a_clock_that_was_not_set_back_changes_only_what_no_retry_is_put_off_to),
+        TEST(a_clock_that_was_not_set_back_changes_only_times_beyond_any_retry),
         TEST(a_clock_that_was_set_back_leaves_leases_and_queues_alone),
         TEST(merchants_are_walked_by_id_with_their_first_time),
     };

@@ -55,7 +55,7 @@ static int64_t steps_of_a_look(struct fixture *f, struct uuid merchant_id)
     return steps;
 }
 
-static void a_look_costs_the_same_before_100000_open_events(void **state)
+static void a_poll_costs_the_same_with_100000_open_events(void **state)
 {
     struct fixture *f = *state;
     struct uuid busy = add_merchant(f, 1, true);
@@ -81,7 +81,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(no_statement_scans_a_table_or_sorts),
-        TEST(a_look_costs_the_same_before_100000_open_events),
+        TEST(a_poll_costs_the_same_with_100000_open_events),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

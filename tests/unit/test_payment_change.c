@@ -83,7 +83,7 @@ static void check_expectation(struct fixture *f, const struct expectation *expec
     }
 }
 
-static void every_status_takes_what_the_provider_says_as_the_contract_has_it(void **state)
+static void every_status_treats_each_report_of_the_provider_as_the_contract_says(void **state)
 {
     for (size_t i = 0; i < COUNT_OF(expectations); i++) {
         check_expectation(*state, &expectations[i], true);
@@ -168,7 +168,7 @@ static int64_t captured_of(struct fixture *f, const char *currency, int64_t rece
     return payment_row(f, &payment.id).captured_minor;
 }
 
-static void what_was_captured_is_what_the_provider_received(void **state)
+static void the_captured_amount_is_the_one_that_the_provider_received(void **state)
 {
     struct fixture *f = *state;
     assert_int_equal(captured_of(f, "USD", 5000), 5000);
@@ -189,7 +189,7 @@ static void an_impossible_capture_is_a_conflict(void **state)
 }
 
 // Somebody may have captured less of it at the provider's dashboard.
-static void what_was_captured_by_hand_is_not_guessed(void **state)
+static void a_capture_made_by_hand_is_not_guessed(void **state)
 {
     struct fixture *f = *state;
     struct payment payment = insert_payment(f, PAYMENT_PENDING);
@@ -220,7 +220,7 @@ static void check_conflict(struct fixture *f, struct provider_payment reported, 
     assert_string_equal(events_of(f, &payment.id), "");
 }
 
-static void an_intent_that_is_not_this_payments_changes_nothing(void **state)
+static void an_intent_of_another_payment_changes_nothing(void **state)
 {
     struct fixture *f = *state;
     for (int i = 0; i < PROVIDER_PAYMENT_STATES; i++) {
@@ -278,15 +278,15 @@ static void the_same_intent_id_of_another_merchant_or_mode_is_no_conflict(void *
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        IN_TRANSACTION(every_status_takes_what_the_provider_says_as_the_contract_has_it),
+        IN_TRANSACTION(every_status_treats_each_report_of_the_provider_as_the_contract_says),
         IN_TRANSACTION(an_intent_that_was_not_known_yet_is_taken_the_same_way),
         IN_TRANSACTION(the_same_authorisation_again_says_nothing_new),
         IN_TRANSACTION(an_authorised_payment_asks_no_action_of_its_payer),
         IN_TRANSACTION(a_failure_is_taken_only_while_pending),
-        IN_TRANSACTION(what_was_captured_is_what_the_provider_received),
+        IN_TRANSACTION(the_captured_amount_is_the_one_that_the_provider_received),
         IN_TRANSACTION(an_impossible_capture_is_a_conflict),
-        IN_TRANSACTION(what_was_captured_by_hand_is_not_guessed),
-        IN_TRANSACTION(an_intent_that_is_not_this_payments_changes_nothing),
+        IN_TRANSACTION(a_capture_made_by_hand_is_not_guessed),
+        IN_TRANSACTION(an_intent_of_another_payment_changes_nothing),
         IN_TRANSACTION(an_intent_that_another_payment_has_is_not_taken_twice),
         IN_TRANSACTION(the_same_intent_id_of_another_merchant_or_mode_is_no_conflict),
     };

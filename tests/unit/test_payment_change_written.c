@@ -1,5 +1,5 @@
-// What a change leaves behind beside the status: what the payer must do, what the provider is owed, what the
-// merchant is told.
+// What a change writes beside the status: what the payer must do, what the provider must still do, and what
+// the merchant learns.
 #include "tx_fixture.h"
 
 #include "base/json.h"
@@ -56,7 +56,7 @@ static void the_client_secret_of_an_sdk_action_is_kept_sealed(void **state)
     assert_string_equal(kept(f, &payment), "pi_1_secret_s");
 }
 
-static void an_end_takes_the_action_and_its_secret_away(void **state)
+static void a_payment_without_an_action_to_take_has_no_secret_of_one(void **state)
 {
     struct fixture *f = *state;
     static const enum provider_payment_state ends[] = {
@@ -74,12 +74,12 @@ static void an_end_takes_the_action_and_its_secret_away(void **state)
     }
 }
 
-static void a_failure_behind_an_action_owes_a_cancel_unless_the_intent_is_over(void **state)
+static void a_failure_after_an_action_schedules_a_cancel_unless_the_intent_is_over(void **state)
 {
     struct fixture *f = *state;
     const struct {
         enum provider_payment_state state;
-        bool owes;
+        bool cancels;
     } ends[] = {{PROVIDER_PAYMENT_ATTEMPT_FAILED, true},
                 {PROVIDER_PAYMENT_CANCELED, false},
                 {PROVIDER_PAYMENT_SUCCEEDED, false},
@@ -89,13 +89,13 @@ static void a_failure_behind_an_action_owes_a_cancel_unless_the_intent_is_over(v
         struct tx tx = tx_of(f);
         struct provider_payment reported = answer_payment(ends[i].state).payment;
         assert_int_equal(payment_apply_reported(&tx, &payment, &reported, &f->err), OK);
-        assert_int_equal(tx.work_due, ends[i].owes);
-        assert_string_equal(open_operations(f, &payment.id), ends[i].owes ? "cancel" : "");
+        assert_int_equal(tx.work_due, ends[i].cancels);
+        assert_string_equal(open_operations(f, &payment.id), ends[i].cancels ? "cancel" : "");
         run_sql(f, "DELETE FROM operations");
     }
 }
 
-static void a_failure_without_an_action_owes_nothing(void **state)
+static void a_failure_without_an_action_schedules_nothing(void **state)
 {
     struct fixture *f = *state;
     struct payment payment = insert_payment(f, PAYMENT_PENDING);
@@ -129,7 +129,7 @@ static const char *event_body(struct fixture *f)
     return db_text(&rows, 0, &f->arena);
 }
 
-static void an_event_tells_the_payment_as_it_is_behind_the_change(void **state)
+static void an_event_shows_the_payment_as_it_is_after_the_change(void **state)
 {
     struct fixture *f = *state;
     struct payment payment = pending_action(f);
@@ -197,11 +197,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IN_TRANSACTION(the_url_of_a_redirect_is_kept_sealed_and_the_client_secret_not_at_all),
         IN_TRANSACTION(the_client_secret_of_an_sdk_action_is_kept_sealed),
-        IN_TRANSACTION(an_end_takes_the_action_and_its_secret_away),
-        IN_TRANSACTION(a_failure_behind_an_action_owes_a_cancel_unless_the_intent_is_over),
-        IN_TRANSACTION(a_failure_without_an_action_owes_nothing),
+        IN_TRANSACTION(a_payment_without_an_action_to_take_has_no_secret_of_one),
+        IN_TRANSACTION(a_failure_after_an_action_schedules_a_cancel_unless_the_intent_is_over),
+        IN_TRANSACTION(a_failure_without_an_action_schedules_nothing),
         IN_TRANSACTION(an_intent_that_is_cancelled_says_so),
-        IN_TRANSACTION(an_event_tells_the_payment_as_it_is_behind_the_change),
+        IN_TRANSACTION(an_event_shows_the_payment_as_it_is_after_the_change),
         IN_TRANSACTION(a_change_and_all_it_writes_are_undone_together),
         IN_TRANSACTION(events_keep_the_order_of_the_changes_although_the_clock_goes_back),
         IN_TRANSACTION(an_event_that_cannot_be_written_fails_the_change),

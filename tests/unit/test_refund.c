@@ -14,7 +14,7 @@ static size_t calls(const struct fixture *f, enum provider_verb verb)
     return fake_provider_count(&f->provider, verb);
 }
 
-static void a_refund_that_cannot_be_looked_for_is_asked_after_at_growing_distances(void **state)
+static void a_refund_that_cannot_be_looked_up_is_checked_at_growing_intervals(void **state)
 {
     struct fixture *f = *state;
     f->provider.otherwise = answer_no_auth();
@@ -25,7 +25,7 @@ static void a_refund_that_cannot_be_looked_for_is_asked_after_at_growing_distanc
     assert_int_equal(sql_number(f, "SELECT status = 'pending' FROM refunds"), 1);
 }
 
-static void a_refund_that_is_not_there_once_its_key_is_forgotten_is_sent_anew(void **state)
+static void a_refund_that_is_absent_after_its_key_expired_is_sent_again(void **state)
 {
     struct fixture *f = *state;
     f->provider.otherwise = answer_no_auth();
@@ -88,7 +88,7 @@ static void a_refund_that_never_fits_is_read_again_for_an_hour_and_then_noted(vo
     f->provider.otherwise = (struct provider_answer){
         .outcome = PROVIDER_DONE, .status = 200, .refunds = too_much, .refund_count = 1};
     engine_begin(f);
-    (void)prepare(f, owe_refunds);
+    (void)prepare(f, schedule_refunds);
     engine_due(f->engine, 0);
     engine_run_s(f, 3000);
     assert_string_equal(open_operations(f, &PAYMENT_ID), "refunds");
@@ -129,8 +129,8 @@ static void a_refund_whose_payment_cannot_be_read_stays_open(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_refund_that_cannot_be_looked_for_is_asked_after_at_growing_distances),
-        TEST(a_refund_that_is_not_there_once_its_key_is_forgotten_is_sent_anew),
+        TEST(a_refund_that_cannot_be_looked_up_is_checked_at_growing_intervals),
+        TEST(a_refund_that_is_absent_after_its_key_expired_is_sent_again),
         TEST(a_refund_that_never_fits_is_read_again_for_an_hour_and_then_noted),
         TEST(a_refund_whose_payment_cannot_be_read_stays_open),
         TEST(a_refund_that_was_taken_over_under_its_id_before_it_was_answered_counts_once),

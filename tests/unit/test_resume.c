@@ -110,29 +110,29 @@ static const struct kind kinds[] = {
     {"customer of a charge", prepare_saving_charge, PROVIDER_CUSTOMER, customer_made,
      "SELECT provider_ref = 'cus_1' FROM customers"},
     {"charge of a card to be saved", prepare_saving_charge_of_known, PROVIDER_CHARGE, paid, PAID},
-    {"card that a payment saves", owe_card_keep, PROVIDER_PAID_METHOD, paid_method,
+    {"card that a payment saves", schedule_card_keep, PROVIDER_PAID_METHOD, paid_method,
      "SELECT status = 'active' FROM cards", true},
-    {"charge, looked for", owe_charge_list, PROVIDER_LIST, intent_list, PAID},
-    {"charge, looked for by its id", owe_charge_retrieve, PROVIDER_RETRIEVE, paid, PAID},
-    {"payment, asked after", owe_sync, PROVIDER_RETRIEVE, paid, PAID},
+    {"charge, looked for", schedule_charge_list, PROVIDER_LIST, intent_list, PAID},
+    {"charge, looked for by its id", schedule_charge_retrieve, PROVIDER_RETRIEVE, paid, PAID},
+    {"payment, asked after", schedule_sync, PROVIDER_RETRIEVE, paid, PAID},
     {"capture", prepare_capture, PROVIDER_CAPTURE, captured, PAID},
     {"cancel", prepare_cancel, PROVIDER_CANCEL, canceled, FAILED},
     {"authenticate", prepare_authenticate, PROVIDER_CONFIRM, paid, PAID},
-    {"cancel of a failed payment", owe_cancel, PROVIDER_CANCEL, canceled, NOTHING_OPEN},
+    {"cancel of a failed payment", schedule_cancel, PROVIDER_CANCEL, canceled, NOTHING_OPEN},
     {"refund", prepare_refund, PROVIDER_REFUND, refunded, REFUNDED},
-    {"refund, looked for", owe_refund_list, PROVIDER_REFUND_LIST, refund_list, REFUNDED},
-    {"refund, asked after", owe_refund_sync, PROVIDER_REFUND_RETRIEVE, refunded, REFUNDED},
-    {"others' refunds", owe_refunds, PROVIDER_REFUND_LIST, others_refund_list, REFUNDED},
+    {"refund, looked for", schedule_refund_list, PROVIDER_REFUND_LIST, refund_list, REFUNDED},
+    {"refund, asked after", schedule_refund_sync, PROVIDER_REFUND_RETRIEVE, refunded, REFUNDED},
+    {"others' refunds", schedule_refunds, PROVIDER_REFUND_LIST, others_refund_list, REFUNDED},
     {"customer", prepare_card, PROVIDER_CUSTOMER, customer_made,
      "SELECT provider_ref = 'cus_1' FROM customers"},
     {"attach", prepare_attach, PROVIDER_ATTACH, method, "SELECT status = 'active' FROM cards"},
-    {"detach", owe_detach, PROVIDER_DETACH, method, NOTHING_OPEN, true},
-    {"card, asked after", owe_card_sync, PROVIDER_METHOD_RETRIEVE, method, "SELECT last4 = '4242' FROM cards",
-     true},
+    {"detach", schedule_detach, PROVIDER_DETACH, method, NOTHING_OPEN, true},
+    {"card, asked after", schedule_card_sync, PROVIDER_METHOD_RETRIEVE, method,
+     "SELECT last4 = '4242' FROM cards", true},
     {"set-up", prepare_setup, PROVIDER_SETUP, set_up, "SELECT status = 'active' FROM cards"},
-    {"set-up, asked after", owe_setup_sync, PROVIDER_SETUP_RETRIEVE, set_up,
+    {"set-up, asked after", schedule_setup_sync, PROVIDER_SETUP_RETRIEVE, set_up,
      "SELECT status = 'active' FROM cards", true},
-    {"set-up, canceled", owe_setup_cancel, PROVIDER_SETUP_CANCEL, setup_canceled, NOTHING_OPEN, true},
+    {"set-up, canceled", schedule_setup_cancel, PROVIDER_SETUP_CANCEL, setup_canceled, NOTHING_OPEN, true},
 };
 
 enum point { PLANNED, SENT, ANSWERED, SETTLED, POINT_COUNT };
@@ -235,7 +235,7 @@ static void check_point(const struct kind *kind, enum point point)
     assert_int_equal(engine_fixture_teardown(&state), 0);
 }
 
-static void whatever_was_begun_goes_on_after_a_start_as_it_was(void **state)
+static void begun_operations_go_on_after_a_start_as_they_were(void **state)
 {
     (void)state;
     for (size_t i = 0; i < COUNT_OF(kinds); i++) {
@@ -248,7 +248,7 @@ static void whatever_was_begun_goes_on_after_a_start_as_it_was(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(whatever_was_begun_goes_on_after_a_start_as_it_was),
+        cmocka_unit_test(begun_operations_go_on_after_a_start_as_they_were),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

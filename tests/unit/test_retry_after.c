@@ -32,7 +32,7 @@ static void a_date_in_the_past_asks_for_nothing(void **state)
     assert_int_equal(retry_after_us("Sun, 06 Nov 1994 08:49:36 GMT", NOW_US), 0);
 }
 
-static void what_is_not_understood_asks_for_nothing(void **state)
+static void a_retry_after_that_is_not_understood_asks_for_nothing(void **state)
 {
     (void)state;
     static const char *const values[] = {"",    " ",    "-5",          "1.5",
@@ -43,7 +43,7 @@ static void what_is_not_understood_asks_for_nothing(void **state)
     }
 }
 
-static void an_absurd_wish_is_a_year(void **state)
+static void an_absurd_retry_after_is_a_year(void **state)
 {
     (void)state;
     const int64_t year_us = INT64_C(365) * 24 * 3600 * US_PER_S;
@@ -57,8 +57,8 @@ int main(void)
         cmocka_unit_test(seconds_are_taken_as_they_are),
         cmocka_unit_test(a_date_is_understood_in_each_of_the_three_forms),
         cmocka_unit_test(a_date_in_the_past_asks_for_nothing),
-        cmocka_unit_test(what_is_not_understood_asks_for_nothing),
-        cmocka_unit_test(an_absurd_wish_is_a_year),
+        cmocka_unit_test(a_retry_after_that_is_not_understood_asks_for_nothing),
+        cmocka_unit_test(an_absurd_retry_after_is_a_year),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

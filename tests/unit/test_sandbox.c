@@ -75,7 +75,7 @@ static void an_event_is_due_when_it_was_held_long_enough(void **state)
     assert_false(next_delivery(world, START_US + 2 * HOUR_US, &delivery));
 }
 
-static void a_refused_event_is_tried_five_times_and_then_given_up(void **state)
+static void a_refused_event_is_tried_five_times_and_then_abandoned(void **state)
 {
     struct world *world = *state;
     struct sandbox_delivery delivery;
@@ -112,7 +112,7 @@ static void an_endpoint_that_is_disabled_gets_no_further_attempt(void **state)
     assert_int_equal(sandbox_next_due_us(world->sandbox), INT64_MAX);
 }
 
-static void a_delivery_that_was_accepted_is_over_even_if_it_is_said_twice(void **state)
+static void a_delivery_that_was_accepted_is_over_even_if_recorded_twice(void **state)
 {
     struct world *world = *state;
     struct sandbox_delivery delivery;
@@ -361,11 +361,11 @@ int main(void)
                                         world_tear_down),
         cmocka_unit_test_setup_teardown(an_event_is_due_when_it_was_held_long_enough, world_set_up,
                                         world_tear_down),
-        cmocka_unit_test_setup_teardown(a_refused_event_is_tried_five_times_and_then_given_up, world_set_up,
+        cmocka_unit_test_setup_teardown(a_refused_event_is_tried_five_times_and_then_abandoned, world_set_up,
                                         world_tear_down),
         cmocka_unit_test_setup_teardown(an_endpoint_that_is_disabled_gets_no_further_attempt, world_set_up,
                                         world_tear_down),
-        cmocka_unit_test_setup_teardown(a_delivery_that_was_accepted_is_over_even_if_it_is_said_twice,
+        cmocka_unit_test_setup_teardown(a_delivery_that_was_accepted_is_over_even_if_recorded_twice,
                                         world_set_up, world_tear_down),
         cmocka_unit_test_setup_teardown(a_journal_rebuilds_what_was, world_set_up, world_tear_down),
         cmocka_unit_test_setup_teardown(a_rewritten_journal_says_the_same_in_fewer_lines, world_set_up,

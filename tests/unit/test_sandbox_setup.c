@@ -142,7 +142,7 @@ static void check_attempt(struct world *world, struct json_object *intent)
     assert_string_equal(json_get_str(attempt, "status"), expected);
 }
 
-static void every_action_from_every_status_does_what_it_may(void **state)
+static void every_action_from_every_status_does_what_the_table_allows(void **state)
 {
     struct world *world = *state;
     for (size_t i = 0; i < COUNT_OF(beginnings); i++) {
@@ -265,8 +265,8 @@ static void a_card_that_is_detached_while_its_holder_authenticates_stays_so(void
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(every_action_from_every_status_does_what_it_may, world_set_up,
-                                        world_tear_down),
+        cmocka_unit_test_setup_teardown(every_action_from_every_status_does_what_the_table_allows,
+                                        world_set_up, world_tear_down),
         cmocka_unit_test_setup_teardown(a_processing_setup_ends_two_seconds_later_and_no_sooner, world_set_up,
                                         world_tear_down),
         cmocka_unit_test_setup_teardown(a_card_is_good_until_its_month_is_over, world_set_up,

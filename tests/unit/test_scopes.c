@@ -62,7 +62,7 @@ static void an_unknown_scope_is_named_beside_the_known_ones(void **state)
     assert_int_equal(scopes, 77);
 }
 
-static void what_only_resembles_a_scope_is_refused(void **state)
+static void text_that_only_resembles_a_scope_is_refused(void **state)
 {
     (void)state;
     static const char *const texts[] = {"",
@@ -91,7 +91,7 @@ int main(void)
         cmocka_unit_test(the_default_is_what_a_payment_walk_through_needs),
         cmocka_unit_test(spaces_and_repeats_do_not_matter),
         cmocka_unit_test(an_unknown_scope_is_named_beside_the_known_ones),
-        cmocka_unit_test(what_only_resembles_a_scope_is_refused),
+        cmocka_unit_test(text_that_only_resembles_a_scope_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

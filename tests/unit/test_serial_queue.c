@@ -35,7 +35,7 @@ static int setup(void **state)
     return 0;
 }
 
-static void the_next_ones_turn_comes_when_the_one_before_is_done(void **state)
+static void the_next_waiter_runs_when_the_one_before_is_done(void **state)
 {
     struct serial_queue *queue = *state;
     for (size_t i = 0; i < 3; i++) {
@@ -52,7 +52,7 @@ static void the_next_ones_turn_comes_when_the_one_before_is_done(void **state)
     assert_int_equal(came_count, 4);
 }
 
-static void whoever_finds_too_many_waiting_is_sent_away(void **state)
+static void a_request_that_finds_too_many_waiting_is_refused(void **state)
 {
     struct serial_queue *queue = *state;
     for (size_t i = 0; i < WAITING_MAX + 1; i++) {
@@ -70,8 +70,8 @@ static void whoever_finds_too_many_waiting_is_sent_away(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(the_next_ones_turn_comes_when_the_one_before_is_done, setup),
-        cmocka_unit_test_setup(whoever_finds_too_many_waiting_is_sent_away, setup),
+        cmocka_unit_test_setup(the_next_waiter_runs_when_the_one_before_is_done, setup),
+        cmocka_unit_test_setup(a_request_that_finds_too_many_waiting_is_refused, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

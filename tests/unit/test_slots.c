@@ -47,7 +47,7 @@ static void all_together_take_no_more_than_there_are(void **state)
     slots_close(slots);
 }
 
-static void what_is_held_when_they_close_can_still_be_given_back(void **state)
+static void a_slot_held_at_the_close_can_still_be_returned(void **state)
 {
     (void)state;
     struct slots *slots = slots_open(5, 2);
@@ -64,7 +64,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nobody_takes_more_than_a_share),
         cmocka_unit_test(all_together_take_no_more_than_there_are),
-        cmocka_unit_test(what_is_held_when_they_close_can_still_be_given_back),
+        cmocka_unit_test(a_slot_held_at_the_close_can_still_be_returned),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -65,7 +65,7 @@ static void an_id_comes_back_and_no_id_is_nil(void **state)
     assert_true(uuid_is_nil(&none));
 }
 
-static void what_was_read_outlives_its_row(void **state)
+static void values_outlive_their_row(void **state)
 {
     struct fixture *f = *state;
     ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
@@ -181,7 +181,7 @@ static void a_repeated_unique_value_or_key_already_exists(void **state)
     assert_int_equal(count_things(f->db), 2);
 }
 
-static void other_failures_are_the_stores(void **state)
+static void other_failures_are_store_errors(void **state)
 {
     struct fixture *f = *state;
     assert_int_equal(db_run(f->db, NULL, &f->err, "INSERT INTO parts (thing) VALUES (NULL)"), ERR_STORE);
@@ -226,7 +226,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         THINGS_TEST(values_come_back_as_they_were),
         THINGS_TEST(an_id_comes_back_and_no_id_is_nil),
-        THINGS_TEST(what_was_read_outlives_its_row),
+        THINGS_TEST(values_outlive_their_row),
         THINGS_TEST(a_parameter_may_appear_twice_and_in_any_order),
         THINGS_TEST(a_statement_is_bound_anew_each_time),
         THINGS_TEST(rows_left_in_the_middle_are_reset_at_the_end_of_their_scope),
@@ -234,7 +234,7 @@ int main(void)
         THINGS_TEST(one_text_may_be_under_way_twice),
         THINGS_TEST(the_same_text_at_another_address_is_the_same_statement),
         THINGS_TEST(a_repeated_unique_value_or_key_already_exists),
-        THINGS_TEST(other_failures_are_the_stores),
+        THINGS_TEST(other_failures_are_store_errors),
         THINGS_TEST(changed_counts_the_rows_of_this_statement_only),
         THINGS_TEST(returned_rows_that_nobody_reads_are_written_all_the_same),
     };

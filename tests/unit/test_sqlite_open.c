@@ -201,7 +201,7 @@ static void expect_setting(struct db *db, const char *sql, int64_t value)
     assert_int_equal(database_number(db, sql), value);
 }
 
-static void what_is_committed_is_on_the_disk_and_what_is_referred_to_exists(void **state)
+static void commits_reach_the_disk_and_references_exist(void **state)
 {
     const struct scratch *scratch = *state;
     for (int writable = 1; writable >= 0; writable--) {
@@ -248,7 +248,7 @@ int main(void)
         TEST(a_new_database_and_its_log_are_the_owners_alone),
         TEST(a_name_that_sqlite_treats_specially_is_a_file),
         TEST(a_reader_makes_no_database),
-        TEST(what_is_committed_is_on_the_disk_and_what_is_referred_to_exists),
+        TEST(commits_reach_the_disk_and_references_exist),
         TEST(only_one_server_claims_a_database),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -77,7 +77,7 @@ static void a_reader_sees_one_moment_and_cannot_write(void **state)
 }
 
 // In another process: takes the write lock, says so, keeps it for a moment, commits.
-static _Noreturn void write_in_between(const char *database, int told)
+static _Noreturn void write_in_between(const char *database, int ready)
 {
     struct db *db = NULL;
     struct err err = {0};
@@ -88,7 +88,7 @@ static _Noreturn void write_in_between(const char *database, int told)
     if (result == OK) {
         result = db_run(db, NULL, &err, "INSERT INTO things (id) VALUES (7)");
     }
-    if (result != OK || write(told, "x", 1) != 1) {
+    if (result != OK || write(ready, "x", 1) != 1) {
         _exit(1);
     }
     usleep(100000); // how long the lock is held; nothing is waited for

@@ -110,7 +110,7 @@ static enum errc check_rows(struct db *db, void *context, struct err *err)
     return OK;
 }
 
-static void what_was_answered_survives_a_kill(void **state)
+static void answered_jobs_survive_a_kill(void **state)
 {
     const struct scratch *scratch = *state;
     enum { ANSWERS_MAX = 100000 };
@@ -139,7 +139,7 @@ static void what_was_answered_survives_a_kill(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(what_was_answered_survives_a_kill, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(answered_jobs_survive_a_kill, scratch_setup, scratch_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

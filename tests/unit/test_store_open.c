@@ -41,7 +41,7 @@ static enum errc grow_schema(struct db *db, void *context, struct err *err)
     return db_run(db, NULL, err, "INSERT INTO schema_version (version) VALUES (1000)");
 }
 
-static void what_cannot_be_served_is_refused(void **state)
+static void a_database_that_cannot_be_served_is_refused(void **state)
 {
     struct fixture *fixture = *state;
     struct store *store = NULL;
@@ -62,7 +62,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_second_server_is_refused_and_a_command_is_not),
         TEST(a_command_that_fails_leaves_nothing),
-        TEST(what_cannot_be_served_is_refused),
+        TEST(a_database_that_cannot_be_served_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

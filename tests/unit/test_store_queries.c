@@ -78,7 +78,7 @@ static void a_start_ends_every_lease(void **state)
     assert_int_equal(claim(f, NOW_US, 16), 1u << 1);
 }
 
-static void an_operation_that_is_opened_again_only_comes_forward(void **state)
+static void an_operation_that_is_opened_again_only_becomes_due_sooner(void **state)
 {
     struct fixture *f = *state;
     struct operation operation = operation_of(f, 1, NOW_US);
@@ -112,7 +112,7 @@ static void a_body_is_written_once(void **state)
     }
 }
 
-static void a_clock_that_was_set_takes_back_what_rested_on_it(void **state)
+static void a_clock_that_was_set_undoes_the_conclusions_drawn_from_it(void **state)
 {
     struct fixture *f = *state;
     struct operation charge = operation_of(f, 1, NOW_US + 99);
@@ -250,9 +250,9 @@ int main(void)
         IN_TRANSACTION(operations_are_claimed_when_due_the_longest_due_first),
         IN_TRANSACTION(a_claimed_operation_comes_back_when_its_lease_ends),
         IN_TRANSACTION(a_start_ends_every_lease),
-        IN_TRANSACTION(an_operation_that_is_opened_again_only_comes_forward),
+        IN_TRANSACTION(an_operation_that_is_opened_again_only_becomes_due_sooner),
         IN_TRANSACTION(a_body_is_written_once),
-        IN_TRANSACTION(a_clock_that_was_set_takes_back_what_rested_on_it),
+        IN_TRANSACTION(a_clock_that_was_set_undoes_the_conclusions_drawn_from_it),
         IN_TRANSACTION(the_first_reply_is_kept),
         IN_TRANSACTION(old_replies_are_pruned_the_oldest_first_and_in_small_steps),
         IN_TRANSACTION(a_key_is_one_merchants_in_one_mode_for_one_kind_of_request),

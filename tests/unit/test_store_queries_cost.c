@@ -143,7 +143,7 @@ static void let_kept_go(struct fixture *f)
     assert_int_equal(inbox_give_up(f->db, START_US, 3, &f->err), OK);
 }
 
-static void kept_events_are_found_without_a_look_at_those_that_are_done_with(void **state)
+static void kept_events_are_found_without_reading_the_finished_ones(void **state)
 {
     static void (*const looks[])(struct fixture *) = {count_kept, take_kept, let_kept_go};
     int64_t before[COUNT_OF(looks)];
@@ -170,7 +170,7 @@ static void count_catch_ups(struct fixture *f)
     assert_int_equal(catch_ups_count(f->db, "catch_up", &held, &known, &f->err), OK);
 }
 
-static void accounts_that_are_held_are_counted_without_a_look_at_other_operations(void **state)
+static void held_accounts_are_counted_without_reading_other_operations(void **state)
 {
     struct fixture *f = *state;
     int64_t before = cost_of(f, count_catch_ups);
@@ -184,8 +184,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         IN_TRANSACTION(no_statement_scans_a_table_or_sorts),
-        IN_TRANSACTION(accounts_that_are_held_are_counted_without_a_look_at_other_operations),
-        IN_TRANSACTION(kept_events_are_found_without_a_look_at_those_that_are_done_with),
+        IN_TRANSACTION(held_accounts_are_counted_without_reading_other_operations),
+        IN_TRANSACTION(kept_events_are_found_without_reading_the_finished_ones),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

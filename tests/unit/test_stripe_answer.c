@@ -22,13 +22,13 @@ static void check_rows(struct fixture *f, const struct row *rows, size_t count)
             fail_msg("%s: outcome %d", rows[i].what, (int)answer->outcome);
         }
         if (unknown != (answer->reason != NULL) || (unknown && answer->has_payment)) {
-            fail_msg("%s: an outcome is unknown exactly where a trouble is told, and then holds no intent",
+            fail_msg("%s: an outcome is unknown exactly when it has a reason, and then holds no intent",
                      rows[i].what);
         }
     }
 }
 
-static void what_was_not_answered_is_unknown(void **state)
+static void a_call_without_an_answer_is_unknown(void **state)
 {
     static const struct row rows[] = {
         {"no connection", {PROVIDER_CHARGE, HTTP_NOT_SENT, 0, NULL, NULL, NULL}, PROVIDER_UNKNOWN},
@@ -127,7 +127,7 @@ static void a_fault_of_stripes_is_unknown(void **state)
 #define IN_USE "{\"error\":{\"type\":\"idempotency_error\",\"code\":\"idempotency_key_in_use\"}}"
 
 // A stored 5xx would only be answered again, and so would a request that came under another's key.
-static void what_would_only_be_answered_again_is_looked_up(void **state)
+static void a_call_whose_answer_would_only_be_replayed_is_looked_up(void **state)
 {
     static const struct row rows[] = {
         {"a replayed 500", {PROVIDER_CHARGE, HTTP_DONE, 500, ERROR("api_error"), REPLAYED}, PROVIDER_LOOK_UP},
@@ -160,7 +160,7 @@ static void what_would_only_be_answered_again_is_looked_up(void **state)
     check_rows(*state, rows, COUNT_OF(rows));
 }
 
-static void a_refusal_that_stripe_asks_to_repeat_is_not_its_last_word(void **state)
+static void a_refusal_that_stripe_asks_to_repeat_is_not_final(void **state)
 {
     static const int statuses[] = {400, 401, 402, 403, 404};
     for (size_t i = 0; i < COUNT_OF(statuses); i++) {
@@ -210,7 +210,7 @@ static void only_stripes_own_refusal_is_a_refusal(void **state)
     check_rows(*state, rows, COUNT_OF(rows));
 }
 
-static void what_was_done_is_known(void **state)
+static void a_successful_call_is_done(void **state)
 {
     struct fixture *f = *state;
     static const struct row rows[] = {
@@ -227,9 +227,8 @@ static void what_was_done_is_known(void **state)
     assert_false(read_reply(f, rows[4].reply)->has_payment);
 }
 
-// Whether Stripe is away, and whether an account is to slow down, is told by nobody but Stripe and the
-// network.
-static void who_is_away_and_who_is_to_slow_down_is_told_apart(void **state)
+// Only Stripe and the network say whether Stripe is unreachable and whether an account must slow down.
+static void unreachable_and_rate_limited_answers_are_distinguished(void **state)
 {
     struct fixture *f = *state;
     static const struct {
@@ -268,7 +267,7 @@ static void who_is_away_and_who_is_to_slow_down_is_told_apart(void **state)
     }
 }
 
-static void what_is_no_answer_of_stripes_is_told_from_its_faults_and_refusals(void **state)
+static void foreign_answers_are_distinguished_from_stripes_faults_and_refusals(void **state)
 {
     struct fixture *f = *state;
     static const struct {
@@ -326,15 +325,15 @@ static void an_object_of_the_other_mode_is_not_believed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(what_was_not_answered_is_unknown),
+        TEST(a_call_without_an_answer_is_unknown),
         TEST(a_success_that_does_not_show_the_object_is_unknown),
         TEST(a_fault_of_stripes_is_unknown),
-        TEST(what_would_only_be_answered_again_is_looked_up),
-        TEST(a_refusal_that_stripe_asks_to_repeat_is_not_its_last_word),
+        TEST(a_call_whose_answer_would_only_be_replayed_is_looked_up),
+        TEST(a_refusal_that_stripe_asks_to_repeat_is_not_final),
         TEST(only_stripes_own_refusal_is_a_refusal),
-        TEST(what_was_done_is_known),
-        TEST(who_is_away_and_who_is_to_slow_down_is_told_apart),
-        TEST(what_is_no_answer_of_stripes_is_told_from_its_faults_and_refusals),
+        TEST(a_successful_call_is_done),
+        TEST(unreachable_and_rate_limited_answers_are_distinguished),
+        TEST(foreign_answers_are_distinguished_from_stripes_faults_and_refusals),
         TEST(an_object_of_the_other_mode_is_not_believed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -64,7 +64,7 @@ static void a_full_page_of_large_objects_is_read(void **state)
     assert_int_equal(answer->payment_count, PROVIDER_PAGE_ITEMS);
 }
 
-static void a_giant_page_is_told_from_other_trouble(void **state)
+static void a_giant_page_is_distinguished_from_other_failures(void **state)
 {
     static const enum provider_verb lists[] = {PROVIDER_LIST, PROVIDER_REFUND_LIST, PROVIDER_EVENTS};
     struct fixture *f = *state;
@@ -148,7 +148,7 @@ static void the_permission_that_a_restricted_key_lacks_is_named_and_the_key_is_n
     }
 }
 
-static void what_stripe_says_of_itself_is_kept(void **state)
+static void stripes_status_request_id_and_reason_are_kept(void **state)
 {
     struct fixture *f = *state;
     struct reply reply = {PROVIDER_CHARGE, HTTP_DONE, 429, ERROR("rate_limit_error"), "request-id", "req_1"};
@@ -182,7 +182,7 @@ static void a_decline_failed_although_its_intent_lacks_the_last_error(void **sta
 }
 
 // A number that no card bears would not be read back from the database.
-static void an_expiry_that_no_card_bears_is_not_said(void **state)
+static void an_impossible_expiry_is_left_out(void **state)
 {
     static const struct {
         const char *body;
@@ -209,14 +209,14 @@ int main(void)
         TEST(a_list_is_read_with_where_it_goes_on),
         TEST(a_list_of_events_is_read_without_what_is_none),
         TEST(a_full_page_of_large_objects_is_read),
-        TEST(a_giant_page_is_told_from_other_trouble),
+        TEST(a_giant_page_is_distinguished_from_other_failures),
         TEST(a_decline_says_why_and_names_its_intent),
         TEST(a_refusal_without_a_code_is_named_by_its_type),
         TEST(a_refused_key_is_our_own_failure_code),
         TEST(the_permission_that_a_restricted_key_lacks_is_named_and_the_key_is_not),
-        TEST(what_stripe_says_of_itself_is_kept),
+        TEST(stripes_status_request_id_and_reason_are_kept),
         TEST(a_decline_failed_although_its_intent_lacks_the_last_error),
-        TEST(an_expiry_that_no_card_bears_is_not_said),
+        TEST(an_impossible_expiry_is_left_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

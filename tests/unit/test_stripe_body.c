@@ -81,7 +81,7 @@ static void a_manual_capture_is_asked_for(void **state)
                         "amount=5000&currency=usd" METHOD NO_REDIRECTS "&capture_method=manual" IDS);
 }
 
-static void what_is_told_of_the_payment_is_passed_on(void **state)
+static void the_description_of_a_payment_is_passed_on(void **state)
 {
     struct fixture *f = *state;
     f->payment.description = "Tea & scones 100%";
@@ -207,7 +207,7 @@ int main(void)
         TEST(a_charge_is_written_as_stripe_takes_it),
         TEST(a_charge_with_a_return_url_allows_redirects),
         TEST(a_manual_capture_is_asked_for),
-        TEST(what_is_told_of_the_payment_is_passed_on),
+        TEST(the_description_of_a_payment_is_passed_on),
         TEST(metadata_of_any_characters_stays_one_field_a_pair),
         TEST(an_empty_metadata_adds_nothing),
         TEST(the_key_and_the_hash_of_the_request_go_with_it),

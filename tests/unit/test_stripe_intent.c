@@ -66,7 +66,7 @@ static void the_payment_method_is_read_as_an_id_and_as_an_object(void **state)
     assert_false(answer->has_method);
 }
 
-static void what_the_payer_must_do_is_read(void **state)
+static void the_action_of_the_payer_is_read(void **state)
 {
     struct fixture *f = *state;
     struct provider_payment intent =
@@ -88,7 +88,7 @@ static void what_the_payer_must_do_is_read(void **state)
     assert_int_equal(intent.next_action, NEXT_ACTION_NONE);
 }
 
-static void a_member_of_another_type_is_not_said(void **state)
+static void a_member_of_another_type_is_left_out(void **state)
 {
     struct fixture *f = *state;
     struct provider_payment intent =
@@ -138,7 +138,7 @@ static bool tells_a_secret(const struct failure *failure)
     return false;
 }
 
-static void no_failure_tells_a_secret(void **state)
+static void no_failure_reveals_a_secret(void **state)
 {
     struct fixture *f = *state;
     static const char *const secrets[] = {KEY, "pi_1_secret_s", "sk_live_other", "whsec_abc"};
@@ -165,7 +165,7 @@ static void no_failure_tells_a_secret(void **state)
     }
 }
 
-static void a_trouble_tells_no_secret(void **state)
+static void a_reason_reveals_no_secret(void **state)
 {
     struct fixture *f = *state;
     const struct provider_answer *answer =
@@ -203,7 +203,7 @@ static const struct provider_payment *listed(struct fixture *f, const char *memb
     return &answer->payments[0];
 }
 
-static void what_a_payment_was_made_from_is_read(void **state)
+static void the_origin_of_a_payment_is_read(void **state)
 {
     struct fixture *f = *state;
     const struct provider_payment *intent = listed(
@@ -247,13 +247,13 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(each_status_of_an_intent_means_one_state),
         TEST(the_payment_method_is_read_as_an_id_and_as_an_object),
-        TEST(what_the_payer_must_do_is_read),
-        TEST(a_member_of_another_type_is_not_said),
+        TEST(the_action_of_the_payer_is_read),
+        TEST(a_member_of_another_type_is_left_out),
         TEST(an_object_without_a_usable_id_is_no_intent),
-        TEST(no_failure_tells_a_secret),
-        TEST(a_trouble_tells_no_secret),
+        TEST(no_failure_reveals_a_secret),
+        TEST(a_reason_reveals_no_secret),
         TEST(a_long_message_is_cut_between_characters),
-        TEST(what_a_payment_was_made_from_is_read),
+        TEST(the_origin_of_a_payment_is_read),
         TEST(a_mark_that_is_not_whole_is_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

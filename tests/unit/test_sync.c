@@ -35,7 +35,7 @@ static void a_payer_who_has_acted_is_noticed_without_any_event(void **state)
     assert_string_equal(answered_status(buyer), "pending");
 }
 
-static void an_unfinished_payment_is_asked_after_at_growing_distances(void **state)
+static void an_unfinished_payment_is_checked_at_growing_intervals(void **state)
 {
     struct fixture *f = *state;
     engine_begin(f);
@@ -85,7 +85,7 @@ static void an_authorisation_is_watched_until_it_lapses(void **state)
     assert_string_equal(events_of(f, &buyer->payment.id), "payment.capturable, payment.failed");
 }
 
-static void an_answer_that_does_not_help_leaves_a_payment_to_be_asked_after(void **state)
+static void an_answer_that_does_not_help_leaves_a_payment_to_be_checked(void **state)
 {
     struct fixture *f = *state;
     engine_begin(f);
@@ -106,7 +106,7 @@ static void an_answer_that_does_not_help_leaves_a_payment_to_be_asked_after(void
 }
 
 // An hour's distance must not become two because the provider was away for a minute.
-static void a_provider_that_was_away_is_asked_again_as_soon_as_it_is_back(void **state)
+static void a_provider_is_asked_again_as_soon_as_it_is_reachable(void **state)
 {
     struct fixture *f = *state;
     engine_begin(f);
@@ -122,7 +122,7 @@ static void a_provider_that_was_away_is_asked_again_as_soon_as_it_is_back(void *
     assert_int_equal(payment_row(f, &buyer->payment.id).status, PAYMENT_COMPLETED);
 }
 
-static void a_payment_that_an_event_finished_is_not_asked_after(void **state)
+static void a_payment_that_an_event_finished_is_not_checked(void **state)
 {
     struct fixture *f = *state;
     engine_begin(f);
@@ -133,7 +133,7 @@ static void a_payment_that_an_event_finished_is_not_asked_after(void **state)
     assert_string_equal(open_operations(f, &buyer->payment.id), "");
 }
 
-static void an_unfinished_payment_is_asked_after_at_once_when_the_service_starts(void **state)
+static void an_unfinished_payment_is_checked_at_once_when_the_service_starts(void **state)
 {
     struct fixture *f = *state;
     engine_begin(f);
@@ -154,7 +154,7 @@ static struct buyer *buy_and_fail_behind_an_action(struct fixture *f)
     return buyer;
 }
 
-static void an_intent_whose_payment_failed_behind_an_action_is_cancelled(void **state)
+static void an_intent_whose_payment_failed_after_an_action_is_cancelled(void **state)
 {
     struct fixture *f = *state;
     engine_begin(f);
@@ -209,7 +209,7 @@ static void a_cancel_that_came_too_late_completes_the_payment(void **state)
     assert_string_equal(open_operations(f, &buyer->payment.id), "");
 }
 
-static void a_cancel_that_nobody_needs_any_more_is_not_sent(void **state)
+static void a_cancel_that_is_no_longer_needed_is_not_sent(void **state)
 {
     struct fixture *f = *state;
     engine_begin(f);
@@ -264,17 +264,17 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_payer_who_has_acted_is_noticed_without_any_event),
-        TEST(an_unfinished_payment_is_asked_after_at_growing_distances),
+        TEST(an_unfinished_payment_is_checked_at_growing_intervals),
         TEST(a_payment_that_is_found_failed_has_failed),
         TEST(an_authorisation_is_watched_until_it_lapses),
-        TEST(an_answer_that_does_not_help_leaves_a_payment_to_be_asked_after),
-        TEST(a_provider_that_was_away_is_asked_again_as_soon_as_it_is_back),
-        TEST(a_payment_that_an_event_finished_is_not_asked_after),
-        TEST(an_unfinished_payment_is_asked_after_at_once_when_the_service_starts),
-        TEST(an_intent_whose_payment_failed_behind_an_action_is_cancelled),
+        TEST(an_answer_that_does_not_help_leaves_a_payment_to_be_checked),
+        TEST(a_provider_is_asked_again_as_soon_as_it_is_reachable),
+        TEST(a_payment_that_an_event_finished_is_not_checked),
+        TEST(an_unfinished_payment_is_checked_at_once_when_the_service_starts),
+        TEST(an_intent_whose_payment_failed_after_an_action_is_cancelled),
         TEST(a_cancel_of_unknown_outcome_is_asked_again_under_its_key),
         TEST(a_cancel_that_came_too_late_completes_the_payment),
-        TEST(a_cancel_that_nobody_needs_any_more_is_not_sent),
+        TEST(a_cancel_that_is_no_longer_needed_is_not_sent),
         TEST(a_cancel_goes_on_after_a_crash),
         TEST(a_cancel_whose_key_was_revoked_is_sent_again_with_the_next_one),
     };

@@ -66,7 +66,7 @@ static void an_empty_table_holds_nothing(void **state)
     table_release(&table);
 }
 
-static void what_is_inserted_is_found_until_it_is_removed(void **state)
+static void an_entry_is_found_until_it_is_removed(void **state)
 {
     (void)state;
     make_items();
@@ -88,7 +88,7 @@ static void what_is_inserted_is_found_until_it_is_removed(void **state)
     assert_null(find(&table, "key-1"));
 }
 
-static void keys_differ_by_length_and_by_bytes_behind_a_nul(void **state)
+static void keys_differ_by_length_and_by_bytes_after_a_nul(void **state)
 {
     (void)state;
     struct table table = TABLE_EMPTY;
@@ -159,8 +159,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_empty_table_holds_nothing),
-        cmocka_unit_test(what_is_inserted_is_found_until_it_is_removed),
-        cmocka_unit_test(keys_differ_by_length_and_by_bytes_behind_a_nul),
+        cmocka_unit_test(an_entry_is_found_until_it_is_removed),
+        cmocka_unit_test(keys_differ_by_length_and_by_bytes_after_a_nul),
         cmocka_unit_test(a_visit_meets_each_node_once_and_may_remove_it),
         cmocka_unit_test(buckets_stay_short_and_differ_from_table_to_table),
     };

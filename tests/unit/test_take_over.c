@@ -3,7 +3,7 @@
 
 #include "op/kinds/take_over.h"
 
-static void only_what_this_service_made_for_this_merchant_is_named(void **state)
+static void only_payments_of_this_service_and_merchant_are_named(void **state)
 {
     struct fixture *f = *state;
     struct credential account = {.merchant_id = f->merchant_id};
@@ -27,7 +27,7 @@ static void only_what_this_service_made_for_this_merchant_is_named(void **state)
     assert_false(take_over_names(&wrong, &account, &named));
 }
 
-static void what_makes_no_payment_is_left_out_and_the_rest_taken_over(void **state)
+static void unusable_payments_are_left_out_and_the_rest_taken_over(void **state)
 {
     struct fixture *f = *state;
     engine_begin(f);
@@ -173,7 +173,7 @@ static void an_account_is_held_until_the_charge_of_a_missing_refund_is_known(voi
     assert_false(held(f));
 }
 
-static void an_account_is_not_held_for_ever_by_a_refund_of_what_was_never_made(void **state)
+static void an_account_is_not_held_forever_by_a_refund_of_a_payment_that_was_never_made(void **state)
 {
     struct fixture *f = *state;
     engine_begin(f);
@@ -195,14 +195,14 @@ static void an_account_is_not_held_for_ever_by_a_refund_of_what_was_never_made(v
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(only_what_this_service_made_for_this_merchant_is_named),
-        TEST(what_makes_no_payment_is_left_out_and_the_rest_taken_over),
+        TEST(only_payments_of_this_service_and_merchant_are_named),
+        TEST(unusable_payments_are_left_out_and_the_rest_taken_over),
         TEST(a_payment_that_failed_here_alone_is_completed),
         TEST(an_intent_of_another_account_does_not_complete_a_payment),
         TEST(an_account_is_held_until_the_payment_of_a_missing_refund_is_known_to_be_made),
         TEST(a_refund_from_the_dashboard_is_taken_over_with_its_forgotten_payment),
         TEST(an_account_is_held_until_the_charge_of_a_missing_refund_is_known),
-        TEST(an_account_is_not_held_for_ever_by_a_refund_of_what_was_never_made),
+        TEST(an_account_is_not_held_forever_by_a_refund_of_a_payment_that_was_never_made),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

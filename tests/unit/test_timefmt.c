@@ -78,7 +78,7 @@ static void leap_days_are_there_in_leap_years_only(void **state)
     assert_int_equal(time_us, -7);
 }
 
-static void what_is_no_time_is_refused_and_changes_nothing(void **state)
+static void text_that_is_no_time_is_refused_and_changes_nothing(void **state)
 {
     (void)state;
     static const char *const texts[] = {"",
@@ -148,7 +148,7 @@ int main(void)
         cmocka_unit_test(a_month_begins_with_its_first_second_in_utc),
         cmocka_unit_test(the_forms_of_rfc_3339_are_read),
         cmocka_unit_test(leap_days_are_there_in_leap_years_only),
-        cmocka_unit_test(what_is_no_time_is_refused_and_changes_nothing),
+        cmocka_unit_test(text_that_is_no_time_is_refused_and_changes_nothing),
         cmocka_unit_test(every_day_for_four_centuries_reads_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -49,7 +49,7 @@ static void a_url_is_taken_apart(void **state)
     }
 }
 
-static void what_is_no_plain_web_address_is_refused(void **state)
+static void text_that_is_no_plain_web_address_is_refused(void **state)
 {
     (void)state;
     static const char *const texts[] = {
@@ -159,7 +159,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_url_is_taken_apart),
-        cmocka_unit_test(what_is_no_plain_web_address_is_refused),
+        cmocka_unit_test(text_that_is_no_plain_web_address_is_refused),
         cmocka_unit_test(a_url_of_2048_bytes_is_the_longest),
         cmocka_unit_test(a_proxy_is_http_with_a_host_and_a_port),
     };

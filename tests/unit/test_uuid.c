@@ -156,7 +156,7 @@ static void an_id_reads_back_from_its_text(void **state)
     assert_memory_equal(id.bytes, bytes, sizeof bytes);
 }
 
-static void what_is_no_id_is_refused_and_changes_nothing(void **state)
+static void text_that_is_no_id_is_refused_and_changes_nothing(void **state)
 {
     (void)state;
     static const char *const texts[] = {"",
@@ -216,7 +216,7 @@ int main(void)
         cmocka_unit_test(threads_share_one_order),
         cmocka_unit_test(a_simulated_run_repeats_its_ids),
         cmocka_unit_test(an_id_reads_back_from_its_text),
-        cmocka_unit_test(what_is_no_id_is_refused_and_changes_nothing),
+        cmocka_unit_test(text_that_is_no_id_is_refused_and_changes_nothing),
         cmocka_unit_test(the_first_id_of_a_millisecond_bounds_it),
         cmocka_unit_test(an_id_tells_when_it_was_made),
     };

@@ -120,7 +120,7 @@ static void second_runs(struct task *task)
     trail_add('b');
 }
 
-static void what_a_task_posts_runs_after_what_was_posted_before(void **state)
+static void a_task_runs_after_those_that_were_posted_before(void **state)
 {
     (void)state;
     trail[0] = '\0';
@@ -282,7 +282,7 @@ static void asked_too_late(void *context, const struct address *addresses, size_
     fail_msg("the loop is closing");
 }
 
-static void closing_waits_for_a_look_up_and_tells_nobody(void **state)
+static void closing_waits_for_a_lookup_and_notifies_nobody(void **state)
 {
     (void)state;
     struct lettered waiting = {.letter = 'x'};
@@ -300,7 +300,7 @@ static void found(void *context, const struct address *addresses, size_t count, 
     uv_service_loop_stop(service);
 }
 
-static void a_host_is_looked_up_without_stopping_the_loop(void **state)
+static void a_host_is_resolved_without_stopping_the_loop(void **state)
 {
     (void)state;
     bool is_loopback = false;
@@ -326,7 +326,7 @@ static void not_found(void *context, const struct address *addresses, size_t cou
     uv_service_loop_stop(service);
 }
 
-static void a_look_up_that_found_every_thread_busy_was_not_tried(void **state)
+static void a_lookup_that_found_every_thread_busy_was_not_tried(void **state)
 {
     (void)state;
     static uv_work_t holders[POOL_THREADS_MAX];
@@ -358,7 +358,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(tasks_of_other_threads_run_here_in_the_order_of_posting, open_loop,
                                         close_loop),
-        cmocka_unit_test_setup_teardown(what_a_task_posts_runs_after_what_was_posted_before, open_loop,
+        cmocka_unit_test_setup_teardown(a_task_runs_after_those_that_were_posted_before, open_loop,
                                         close_loop),
         cmocka_unit_test_setup_teardown(timers_fire_in_the_order_they_are_due_and_never_early, open_loop,
                                         close_loop),
@@ -368,9 +368,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_timer_may_stop_another_that_is_due_as_well, open_loop, close_loop),
         cmocka_unit_test_setup_teardown(signals_reach_their_handlers_on_the_loop, open_loop, close_loop),
         cmocka_unit_test_setup_teardown(the_clocks_tell_the_time, open_loop, close_loop),
-        cmocka_unit_test_setup_teardown(closing_waits_for_a_look_up_and_tells_nobody, open_loop, close_loop),
-        cmocka_unit_test_setup_teardown(a_host_is_looked_up_without_stopping_the_loop, open_loop, close_loop),
-        cmocka_unit_test_setup_teardown(a_look_up_that_found_every_thread_busy_was_not_tried, open_loop,
+        cmocka_unit_test_setup_teardown(closing_waits_for_a_lookup_and_notifies_nobody, open_loop,
+                                        close_loop),
+        cmocka_unit_test_setup_teardown(a_host_is_resolved_without_stopping_the_loop, open_loop, close_loop),
+        cmocka_unit_test_setup_teardown(a_lookup_that_found_every_thread_busy_was_not_tried, open_loop,
                                         close_loop),
         cmocka_unit_test_setup_teardown(a_stop_before_the_run_ends_it_at_once, open_loop, close_loop),
     };
