@@ -1,15 +1,11 @@
 // An HTTP client on a loop of its own, and calls whose end the test waits for.
 #pragma once
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "unit_test.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #include "base/require.h"
 #include "net/http_client.h"

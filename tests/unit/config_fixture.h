@@ -1,16 +1,12 @@
 // Shared by the tests of settings: load them from flags, variables and a file, or expect a refusal.
 #pragma once
 
-#include <setjmp.h>
-#include <stdarg.h>
+#include "unit_test.h"
+
 #include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "base/buf.h"
 #include "base/config.h"

@@ -1,15 +1,11 @@
 // Shared by the tests of JSON: parse a text, or expect that it is refused.
 #pragma once
 
-#include <setjmp.h>
-#include <stdarg.h>
+#include "unit_test.h"
+
 #include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "base/buf.h"
 #include "base/json.h"

@@ -15,6 +15,7 @@
 
 #define PAYMENT_ID ((struct uuid){.bytes = {0x07, [15] = 1}})
 #define REFUND_ID ((struct uuid){.bytes = {0x08, [15] = 1}})
+#define CUSTOMER_ID ((struct uuid){.bytes = {0x09, [15] = 1}})
 
 // --- the rows that must exist first
 
@@ -46,7 +47,7 @@ static inline struct refund refund_of(struct fixture *f)
 static inline enum errc insert_customer(struct fixture *f, struct db *db, struct err *err)
 {
     const struct customer customer = {
-        .id = {.bytes = {0x09, [15] = 1}},
+        .id = CUSTOMER_ID,
         .merchant_id = f->merchant_id,
         .email = "buyer@shop.example",
         .body = "email=buyer%40shop.example",
@@ -57,12 +58,13 @@ static inline enum errc insert_customer(struct fixture *f, struct db *db, struct
     return customer_insert(db, &customer, err);
 }
 
-static inline enum errc insert_card(struct fixture *f, struct db *db, struct card *card, struct err *err)
+// One that is saved with that customer.
+static inline struct card saved_card(const struct fixture *f)
 {
-    *card = (struct card){
+    return (struct card){
         .id = CARD_ID,
         .merchant_id = f->merchant_id,
-        .customer_id = {.bytes = {0x09, [15] = 1}},
+        .customer_id = CUSTOMER_ID,
         .status = CARD_ACTIVE,
         .provider = "stripe",
         .method_sent = "pm_card_visa",
@@ -71,6 +73,11 @@ static inline enum errc insert_card(struct fixture *f, struct db *db, struct car
         .created_us = START_US,
         .updated_us = START_US,
     };
+}
+
+static inline enum errc insert_card(struct fixture *f, struct db *db, struct card *card, struct err *err)
+{
+    *card = saved_card(f);
     enum errc rc = insert_customer(f, db, err);
     return rc == OK ? card_insert(db, card, err) : rc;
 }
@@ -105,7 +112,7 @@ PREPARE(prepare_saving_charge_of_known)
 PREPARE(schedule_card_keep)
 {
     struct payment payment = payment_of(f, PAYMENT_COMPLETED);
-    payment.customer_id = (struct uuid){.bytes = {0x09, [15] = 1}};
+    payment.customer_id = CUSTOMER_ID;
     const struct provider_payment reported = answer_payment(PROVIDER_PAYMENT_SUCCEEDED).payment;
     (void)op;
     enum errc rc = insert_customer(f, tx->db, err);
@@ -182,7 +189,7 @@ static inline enum errc schedule_setup(struct fixture *f, struct tx *tx, enum ca
 {
     struct card card = card_to_save(f, tx);
     enum errc rc = insert_customer(f, tx->db, err);
-    card.customer_id = (struct uuid){.bytes = {0x09, [15] = 1}};
+    card.customer_id = CUSTOMER_ID;
     card.status = status;
     card.setup_ref = "seti_1";
     if (rc == OK) {

@@ -1,16 +1,12 @@
 // An HTTP server on a loop of its own, whose handler does what the path says, and raw clients to talk to it.
 #pragma once
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "unit_test.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #include "base/require.h"
 #include "net/http_server.h"

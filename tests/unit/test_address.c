@@ -1,13 +1,9 @@
 // The address policy: every special range at both ends and just outside, and what hides inside other
 // addresses.
-#include <netinet/in.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
+#include "unit_test.h"
 
-#include <cmocka.h>
+#include <netinet/in.h>
+#include <string.h>
 
 #include "base/require.h"
 #include "net/address.h"

@@ -1,12 +1,8 @@
 // The arena: zeroed, aligned, never overlapping memory that is freed at once.
-#include <setjmp.h>
-#include <stdalign.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
+#include "unit_test.h"
 
-#include <cmocka.h>
+#include <stdalign.h>
+#include <string.h>
 
 #include "base/arena.h"
 

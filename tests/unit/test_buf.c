@@ -1,12 +1,8 @@
 // The growing buffer: content kept, maximum held, overflow said once and for all.
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
+#include "unit_test.h"
 
-#include <cmocka.h>
+#include <stdbool.h>
+#include <string.h>
 
 #include "base/buf.h"
 

@@ -12,28 +12,18 @@ static void add_cards(struct fixture *f, int count, int year, int month)
     transaction_begin(f);
     assert_int_equal(first ? insert_customer(f, f->db, &f->err) : OK, OK);
     for (int i = 0; i < count; i++) {
-        struct card card = {
-            .id = uuid_new(&random_system, START_US),
-            .merchant_id = f->merchant_id,
-            .customer_id = {.bytes = {0x09, [15] = 1}},
-            .status = CARD_ACTIVE,
-            .provider = "stripe",
-            .method_sent = "pm_card_visa",
-            .provider_ref = "pm_1",
-            .brand = "visa",
-            .last4 = "4242",
-            .exp_year = year,
-            .exp_month = month,
-            .credential_version_id = f->version_id,
-            .created_us = START_US,
-            .updated_us = START_US,
-        };
+        struct card card = saved_card(f);
+        card.id = uuid_new(&random_system, START_US);
+        card.brand = "visa";
+        card.last4 = "4242";
+        card.exp_year = year;
+        card.exp_month = month;
         assert_int_equal(card_insert(f->db, &card, &f->err), OK);
     }
     transaction_end(f);
 }
 
-// Chores come every hour, so that weeks pass in no time.
+// The janitor comes every hour, so that weeks pass in no time.
 static void begin_hourly(struct fixture *f)
 {
     f->config.reconcile_interval_ms = 3600 * 1000;

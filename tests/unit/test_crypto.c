@@ -1,13 +1,9 @@
 // Cryptography against the vectors of its standards, and what a sealed value withstands.
-#include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
+#include "unit_test.h"
 
-#include <cmocka.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <string.h>
 
 #include "base/crypto.h"
 #include "base/require.h"

@@ -1,10 +1,5 @@
 // CSV as RFC 4180 has it, and nothing that a spreadsheet would run.
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "unit_test.h"
 
 #include "api/csv.h"
 

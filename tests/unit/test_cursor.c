@@ -1,12 +1,8 @@
 // Cursors: what was made is read back, and nothing else is read at all.
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "unit_test.h"
+
 #include <stdio.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "api/cursor.h"
 

@@ -1,11 +1,7 @@
 // Signatures against values that Python's hmac module computed, and Standard Webhooks' own published example.
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
+#include "unit_test.h"
 
-#include <cmocka.h>
+#include <string.h>
 
 #include "delivery/signature.h"
 

@@ -1,12 +1,8 @@
 // Folding e-mail addresses: which spellings are one address, and which are not.
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
+#include "unit_test.h"
 
-#include <cmocka.h>
+#include <stdbool.h>
+#include <string.h>
 
 #include "base/require.h"
 #include "domain/email.h"

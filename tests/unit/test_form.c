@@ -1,11 +1,7 @@
 // Forms: what Stripe's clients would send, and that whatever is encoded decodes to itself.
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
+#include "unit_test.h"
 
-#include <cmocka.h>
+#include <string.h>
 
 #include "base/require.h"
 #include "net/form.h"

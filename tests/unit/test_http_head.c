@@ -1,13 +1,9 @@
 // The head of a request and a body in chunks: what is taken apart, what is refused, and that nothing depends
 // on where the network cuts it.
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "unit_test.h"
+
 #include <stdio.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "base/buf.h"
 #include "base/require.h"

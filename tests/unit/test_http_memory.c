@@ -1,11 +1,7 @@
 // The memory of bodies and answers: its bound, and the share of an address.
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "unit_test.h"
 
-#include <cmocka.h>
+#include <stdbool.h>
 
 #include "net/http_memory.h"
 

@@ -1,10 +1,5 @@
 // Which call is next, among many hosts.
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "unit_test.h"
 
 #include "net/http_queue.h"
 

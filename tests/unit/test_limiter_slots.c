@@ -1,15 +1,11 @@
 // A slot's states: which moves are allowed, and the list and the counters that each state has.
-#include <setjmp.h>
+#include "unit_test.h"
+
 #include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #include "base/uuid.h"
 #include "op/engine/limiter_private.h"

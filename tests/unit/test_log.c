@@ -1,16 +1,12 @@
 // The log: one JSON object a line and one write a line, whatever it is given.
+#include "unit_test.h"
+
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #include "log_capture.h"
 

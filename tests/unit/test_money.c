@@ -1,13 +1,9 @@
 // Money: what text is an amount, what it is in minor units, and what it is at Stripe.
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "unit_test.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "base/require.h"
 #include "domain/money.h"

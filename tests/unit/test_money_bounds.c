@@ -1,10 +1,5 @@
 // Bounds on amounts, in thousandths of any currency: filters of a list compare amounts with them.
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "unit_test.h"
 
 #include "domain/money.h"
 

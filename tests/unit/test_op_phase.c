@@ -1,11 +1,7 @@
 // The phases of an attempt: every move there is, and no other.
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
+#include "unit_test.h"
 
-#include <cmocka.h>
+#include <string.h>
 
 #include "op/engine/phase.h"
 

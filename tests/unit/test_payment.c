@@ -1,11 +1,7 @@
 // The moves of a payment: every status with every move, against an expectation written without the table.
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
+#include "unit_test.h"
 
-#include <cmocka.h>
+#include <stdlib.h>
 
 #include "domain/payment.h"
 

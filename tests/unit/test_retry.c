@@ -1,12 +1,8 @@
 // The schedules: each delay at both ends of its jitter, and what ends or bounds them.
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "unit_test.h"
+
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "base/require.h"
 #include "domain/retry.h"

@@ -1,10 +1,5 @@
 // How long an endpoint asks us to wait: RFC 9110's own example dates, and what endpoints send instead.
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "unit_test.h"
 
 #include "base/timefmt.h"
 #include "delivery/retry_after.h"

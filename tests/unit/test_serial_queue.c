@@ -1,10 +1,5 @@
 // One at a time, in the order in which they came, and not too many.
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "unit_test.h"
 
 #include "api/serial_queue.h"
 #include "base/require.h"

@@ -1,10 +1,5 @@
 // Slots that everybody shares: how many there are, and how many one owner may have.
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "unit_test.h"
 
 #include "api/slots.h"
 

@@ -1,14 +1,10 @@
 // The exact form that charges a payment. It is stored before it is sent and resent unchanged, so every byte
 // of it counts.
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "unit_test.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "base/json.h"
 #include "base/require.h"

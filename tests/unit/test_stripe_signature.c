@@ -1,12 +1,8 @@
 // Which signatures of Stripe's events are accepted. They were made with Stripe's own SDK.
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "unit_test.h"
+
 #include <stdio.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "base/crypto.h"
 #include "base/require.h"

@@ -1,12 +1,8 @@
 // Text: comparing, UTF-8, numbers, hex and base64; and error messages, which are cut between characters.
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
+#include "unit_test.h"
 
-#include <cmocka.h>
+#include <stdbool.h>
+#include <string.h>
 
 #include "base/require.h"
 #include "base/text.h"

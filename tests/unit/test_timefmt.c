@@ -1,11 +1,7 @@
 // Times: what is written, what is read, and what is neither.
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
+#include "unit_test.h"
 
-#include <cmocka.h>
+#include <string.h>
 
 #include "base/require.h"
 #include "base/timefmt.h"

@@ -1,11 +1,7 @@
 // URLs: what is taken apart, what is refused, and that no spelling of an address passes for a name.
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
+#include "unit_test.h"
 
-#include <cmocka.h>
+#include <string.h>
 
 #include "base/require.h"
 #include "net/url.h"

@@ -1,14 +1,10 @@
 // Ids: version 7, ordered, unique, repeatable under a simulated source of randomness.
+#include "unit_test.h"
+
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "base/require.h"
 #include "base/uuid.h"

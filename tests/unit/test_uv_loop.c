@@ -1,14 +1,10 @@
 // The real loop: order of tasks and timers, posts from other threads, signals, and that closing frees all.
+#include "unit_test.h"
+
 #include <pthread.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "base/require.h"
 #include "base/timefmt.h"
