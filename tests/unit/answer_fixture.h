@@ -1,5 +1,4 @@
-// What tests of Stripe's answers stand on: a finished HTTP call as the test has it, read into a provider's
-// answer.
+// For tests of Stripe's answers: reads an HTTP call that the test has made up into a provider's answer.
 #pragma once
 
 #include "unit_test.h"

@@ -1,4 +1,4 @@
-// What tests of catching up stand on: a process that starts an hour later, and what the provider lists then.
+// For tests of catching up: a process that starts an hour later, and what the provider lists then.
 #pragma once
 
 #include "engine_fixture.h"

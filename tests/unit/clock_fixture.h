@@ -1,4 +1,4 @@
-// What tests of clocks that jump stand on.
+// For tests of clocks that jump: sets the engine's wall clock, and begins a refund.
 #pragma once
 
 #include "op_setup.h"

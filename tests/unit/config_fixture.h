@@ -1,4 +1,4 @@
-// Shared by the tests of settings: load them from flags, variables and a file, or expect a refusal.
+// For tests of settings: loads them from flags, variables and a file, or expects a refusal.
 #pragma once
 
 #include "unit_test.h"

@@ -58,7 +58,7 @@ static inline int64_t database_number(struct db *db, const char *sql)
     return has ? db_i64(&rows, 0) : -1;
 }
 
-// The same in a transaction of its own: of what is committed.
+// The same in a transaction of its own, so only committed rows count.
 static inline int64_t database_committed_number(struct db *db, const char *sql)
 {
     database_begin(db, false);

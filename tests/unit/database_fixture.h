@@ -1,4 +1,4 @@
-// What tests of queries stand on, without an engine: a SQLite file and one transaction open on it.
+// For tests of queries without an engine: a SQLite file and one transaction open on it.
 #pragma once
 
 #include "database.h"

@@ -1,5 +1,5 @@
-// What tests of the delivery stand on: the real store on a SQLite file, run in the test's own thread, a
-// virtual clock and endpoints that do as they are told.
+// For tests of the delivery: the real store on a SQLite file, run in the test's own thread, a virtual clock
+// and endpoints that the test controls.
 #pragma once
 
 #include "fake_endpoints.h"
@@ -27,7 +27,7 @@ struct fixture {
     uint32_t next_event;
 };
 
-// A job of the test's own, done when `fixture_do` returns; what was posted after it has not run yet then.
+// A job of the test's own, done when `fixture_do` returns; tasks posted after it have not run yet.
 struct deed {
     struct awaited awaited;
     struct fixture *fixture;

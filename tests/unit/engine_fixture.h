@@ -1,6 +1,6 @@
-// What tests of the operations stand on: the real store on a SQLite file, run in the test's own thread, a
-// virtual clock, a provider that does as it is told, buyers who wait for their answer; and the rows that are
-// left, in short words.
+// For tests of the operations: the real store on a SQLite file, run in the test's own thread, a virtual
+// clock, a provider that the test controls, buyers who wait for their answer, and short functions that read
+// rows.
 #pragma once
 
 #include "fake_provider.h"
@@ -72,7 +72,7 @@ void engine_run_s(struct fixture *f, int64_t seconds);
 struct buyer *buyer_new(struct fixture *f);
 enum errc buyer_prepare(struct buyer *buyer);  // up to the commit
 void buyer_go(struct buyer *buyer);            // waits, and lets the call begin
-struct buyer *buy(struct fixture *f);          // all of it, and what comes of it without time passing
+struct buyer *buy(struct fixture *f);          // all of it, until time would have to pass
 struct buyer *buy_and_save(struct fixture *f); // the same, and the payment saves its card
 
 // The intent of a payment as a list shows it.

@@ -1,5 +1,5 @@
-// What tests of fetched events stand on: the provider's own list of them, with its clock and its limits, and
-// a merchant with a payment that they are about.
+// For tests of fetched events: the provider's own list of them, with its clock and its limits, and a
+// merchant with a payment that they are about.
 #pragma once
 
 #include "engine_fixture.h"
@@ -23,7 +23,7 @@ struct happening {
 };
 static struct happening happenings[EVENTS_MAX];
 static size_t happening_count;
-static int64_t provider_behind_s; // its clock
+static int64_t provider_behind_s; // how far its clock is behind
 static struct provider_answer refusal;
 
 static inline int64_t provider_now_s(struct fixture *f)
@@ -136,7 +136,7 @@ static inline int64_t now_s(struct fixture *f)
     return loop_wall_us(&f->loop.base) / US_PER_S;
 }
 
-// A payment, and then nobody is there for so long.
+// A payment, and then a stop of this length.
 static inline struct buyer *buy_and_stop(struct fixture *f, int64_t stopped_s)
 {
     engine_begin(f);

@@ -1,5 +1,5 @@
-// An HTTP client without a network: endpoints by the beginning of their URL, each with an answer that the
-// test can change, and a record of every request. A hanging one ends with its call's time-out.
+// An HTTP client without a network: endpoints found by the start of their URL, each with an answer that the
+// test can change, and a record of every request. A hanging endpoint ends with its call's time-out.
 #pragma once
 
 #include <stdio.h>

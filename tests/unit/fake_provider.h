@@ -1,7 +1,7 @@
-// A provider without a network, for tests in one thread: it answers as the test has laid down, in the order
-// of the calls, or keeps them under way until the test answers; and it remembers every call. Looks for events
-// are apart from that: they find none, unless the test says what they find. Bodies are the real ones of
-// Stripe's.
+// A provider without a network, for tests in one thread. It gives the answers that the test has queued, in
+// the order of the calls, or keeps calls under way until the test answers; and it remembers every call.
+// Fetches of events are separate: they find none unless the test provides them. Bodies are Stripe's real
+// ones.
 #pragma once
 
 #include <stdlib.h>
@@ -35,7 +35,7 @@ struct fake_provider {
     struct provider_answer answers[FAKE_ANSWERS_MAX]; // the next ones
     size_t answer_count, answered;
     struct provider_answer otherwise; // when these are used up
-    // Answers a look for events; NULL: there are none.
+    // Answers a fetch of events; NULL: there are none.
     struct provider_answer (*events)(struct fake_provider *fake, const struct provider_call *call);
     size_t events_asked;
     bool holds; // new calls are answered by fake_provider_answer only

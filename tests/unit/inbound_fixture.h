@@ -1,4 +1,4 @@
-// What tests of the provider's events stand on: an event as a merchant's secret verified it, and applying it.
+// For tests of the provider's events: builds an event as a merchant's secret verified it, and applies it.
 #pragma once
 
 #include "tx_fixture.h"

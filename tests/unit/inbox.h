@@ -1,4 +1,4 @@
-// As much of a loop as the store uses, for its tests: no clock and no sockets.
+// The part of a loop that the store uses, for its tests: no clock and no sockets.
 #pragma once
 
 #include <pthread.h>

@@ -1,4 +1,4 @@
-// Shared by the tests of JSON: parse a text, or expect that it is refused.
+// For tests of JSON: parses a text, or expects that it is refused.
 #pragma once
 
 #include "unit_test.h"

@@ -1,5 +1,4 @@
-// What tests of listings stand on: a SQLite file with the schema, one transaction open, and payments as many
-// as they need.
+// For tests of listings: as many payments as they need, in one open transaction.
 #pragma once
 
 #include "database_fixture.h"

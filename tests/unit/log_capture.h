@@ -1,4 +1,4 @@
-// What log lines are written while stderr is a file. The file has no name, so nothing remains.
+// Captures the log lines that are written while stderr is a file. The file has no name, so nothing remains.
 #pragma once
 
 #include <fcntl.h>

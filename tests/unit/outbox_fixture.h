@@ -1,5 +1,5 @@
-// What tests of the outbox's queries stand on: a SQLite file with the schema, one transaction open, and short
-// words for merchants, events and what becomes of them.
+// For tests of the outbox's queries: merchants, events and the results of their deliveries, in one open
+// transaction.
 #pragma once
 
 #include "database_fixture.h"

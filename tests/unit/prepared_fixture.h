@@ -1,5 +1,5 @@
-// Beginning an operation of any kind as the API does: prepared in a transaction of the store's, and run once
-// that is committed; and putting other credentials.
+// Begins an operation of any kind as the API does: prepared in a transaction of the store's, and run after
+// its commit. Also replaces credentials and applies events.
 #pragma once
 
 #include "engine_fixture.h"
@@ -13,7 +13,7 @@
 struct prepared {
     struct awaited awaited;
     struct fixture *f;
-    // Writes what the operation is about, and begins it.
+    // Writes the rows of the operation, and prepares it.
     enum errc (*prepare)(struct fixture *f, struct tx *tx, struct op **op, struct err *err);
     struct op *op; // NULL: it is not begun by a request, but is due
 };
@@ -35,7 +35,7 @@ static inline struct prepared prepare(struct fixture *f, enum errc (*how)(struct
     return prepared;
 }
 
-// Lets the call begin, and what comes of it without time passing.
+// Lets the call begin, and runs until time would have to pass.
 static inline void prepared_go(struct prepared *prepared)
 {
     if (prepared->op != NULL) {

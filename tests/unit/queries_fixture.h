@@ -1,5 +1,4 @@
-// What tests of the queries on payments and operations stand on: one transaction, and rows as many as they
-// need.
+// For tests of the queries on payments and operations: as many rows as they need, in one open transaction.
 #pragma once
 
 #include "engine_fixture.h"

@@ -1,4 +1,4 @@
-// Rows as most tests need them, before a test says what is special about its own.
+// Rows as most tests need them; a test then sets what is special about its own.
 #pragma once
 
 #include "base/uuid.h"

@@ -1,5 +1,5 @@
-// A directory of its own for a test that needs files, and a database name in it. Removed with all that is in
-// it.
+// A directory of its own for a test that needs files, and the name of a database in it. It is removed with
+// everything in it.
 #pragma once
 
 #include "unit_test.h"

@@ -1,4 +1,4 @@
-// What tests of the SQLite driver stand on: two tables, and one transaction open. Every test leaves one open.
+// For tests of the SQLite driver: two tables and one open transaction. Every test leaves one open.
 #pragma once
 
 #include "database_fixture.h"

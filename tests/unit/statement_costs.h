@@ -1,4 +1,4 @@
-// How SQLite goes about the statements that queries run, and what they cost in steps of its machine.
+// SQLite's plans for the statements that queries run, and their cost in steps of its machine.
 #pragma once
 
 #include "database.h"
@@ -7,7 +7,7 @@
 
 #define STATEMENTS_MAX 64
 
-static const char *statements[STATEMENTS_MAX]; // what was asked since spy_begin
+static const char *statements[STATEMENTS_MAX]; // run since spy_begin
 static size_t statement_count;
 
 static inline enum errc spy_query(struct db *db, struct db_rows *rows, const char *sql,

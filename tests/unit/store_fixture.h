@@ -1,5 +1,5 @@
-// What tests of the store stand on: a database with one table, jobs that write and count its rows, and gates
-// that keep a database thread busy.
+// For tests of the store: a database with one table, jobs that write and count its rows, and gates that keep
+// a database thread busy.
 #pragma once
 
 #include "inbox.h"
@@ -62,7 +62,7 @@ struct work {
     struct gate *gate;
     int64_t id;
     int64_t counted;
-    size_t order; // the how-manieth `done` it was, from 1
+    size_t order; // its position among all `done`s, from 1
 };
 
 static inline enum errc count_run(struct store_job *job, struct tx *tx, struct err *err)

@@ -34,7 +34,7 @@ static inline void awaited_done(struct store_job *job)
     CONTAINER_OF(job, struct awaited, job)->done = true;
 }
 
-// Until the commit of a write; what was posted after it has not run yet then. The job's result.
+// Runs the loop until the commit; tasks posted after it have not run yet. The job's result.
 static inline enum errc store_await(struct store *store, struct fake_loop *loop, struct awaited *awaited)
 {
     awaited->job.queue = STORE_WRITE;

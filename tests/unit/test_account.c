@@ -1,5 +1,5 @@
-// A secret key that is refused while a charge's outcome is open, and the merchant's next key, which may be of
-// the same account.
+// A secret key that is refused while a charge's outcome is unknown, and the merchant's next key, which may
+// belong to the same account.
 #include "prepared_fixture.h"
 
 // The charge is sent again, and its key refused: the next call is the other key's.
@@ -13,7 +13,7 @@ static void refuse_key(struct fixture *f)
     assert_string_equal(f->provider.calls[f->provider.call_count - 1].ref, "pi_1");
 }
 
-// It would look through up to 2,000 others at each attempt.
+// It would read up to 2,000 others at each attempt.
 static void a_charge_reads_no_other_payment_while_its_key_is_the_present_one(void **state)
 {
     struct fixture *f = *state;
@@ -38,7 +38,7 @@ static enum errc abandon(struct fixture *f, const struct uuid *id)
     return rc;
 }
 
-// Only where Stripe says that the present key does not see what the refused one made can nobody ask.
+// Nobody can ask only once Stripe says that the present key does not see what the refused one made.
 static void a_merchant_cannot_end_a_charge_while_the_next_key_may_belong_to_its_account(void **state)
 {
     struct fixture *f = *state;

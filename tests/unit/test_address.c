@@ -1,5 +1,5 @@
-// The address policy: every special range at both ends and just outside, and what hides inside other
-// addresses.
+// The address policy: every special range at both ends and just outside, and addresses that are hidden
+// inside others.
 #include "unit_test.h"
 
 #include <netinet/in.h>

@@ -1,4 +1,4 @@
-// The audit chain: whatever is done to a row shows, and where.
+// The audit chain: every change to a row is found, at that row.
 #include "scratch.h"
 
 #include "base/crypto.h"
@@ -25,7 +25,7 @@ static enum errc append_rows(struct db *db, void *context, struct err *err)
     (void)context;
     struct uuid merchant_id = uuid_new(&random_system, NOW_US);
     for (int i = 0; i < ROWS; i++) {
-        // Even rows leave out what may be left out.
+        // Even rows leave out every optional value.
         const struct audit_entry entry = {
             .event_type = "key.created",
             .severity = "info",

@@ -1,4 +1,4 @@
-// The audit chain's head as it is written to the log: when it moves, and a log that lost it.
+// The audit chain's head in the log: when it is written, and a log that lost it.
 #include "log_capture.h"
 #include "store_in_thread.h"
 

@@ -1,5 +1,5 @@
-// What a key costs that is refused, in hashes, comparisons and statements and not in time: nobody learns from
-// it whether there is such a key.
+// The cost of a refused key, in hashes, comparisons and statements instead of time: nobody learns from it
+// whether there is such a key.
 #include "scratch.h"
 
 #include "api/api.h"
@@ -17,11 +17,11 @@
 #define NOW_US (INT64_C(1700000000) * US_PER_S)
 static const struct keyring keyring = {.pepper = {1, 2, 3}};
 
-// --- what is counted
+// --- the counters
 
 static struct work {
     int hashes;
-    int comparisons; // of what is secret
+    int comparisons; // of secrets
     int statements;
     int rows;
 } work;

@@ -1,4 +1,4 @@
-// Authentication as audit hears of it, and addresses that keep failing, over minutes.
+// How authentication is audited, and addresses that keep failing, over minutes.
 #include "store_in_thread.h"
 
 #include "api/auth_guard.h"
@@ -186,7 +186,7 @@ static void unknown_addresses_fill_only_so_many_entries_a_day(void **state)
     int64_t sums[3] = {0};
     struct err err = {0};
     assert_int_equal(store_run_once(f->scratch.database, count_rows, sums, &err), OK);
-    assert_in_range(sums[0], 5000, 2 * 5000 + 1440); // what was saved up, a day's, and a sum a minute
+    assert_in_range(sums[0], 5000, 2 * 5000 + 1440); // the burst, a day's, and a sum each minute
     assert_int_equal(sums[1], minutes * 100);
 }
 

@@ -1,5 +1,5 @@
-// Failed payments that are brought back to their payer: every outcome of the confirmation, those that are
-// lost, and what may come beside it.
+// Failed payments that are reopened for their payer: every outcome of the confirmation, lost answers, and
+// events in between.
 #include "op_setup.h"
 
 #include "base/text.h"
@@ -31,7 +31,7 @@ static void answered(struct op_waiter *waiter, const struct op_answer *answer)
 
 static struct asker the_asker;
 
-// Begun, with what comes of it without time passing.
+// Begins it, and runs until time would have to pass.
 static struct asker *ask(struct fixture *f)
 {
     free(the_asker.body);

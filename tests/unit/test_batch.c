@@ -79,7 +79,7 @@ static int teardown_things(void **state)
     return 0;
 }
 
-// As another connection sees them: what is committed.
+// As another connection sees them: committed.
 static int64_t durable_rows(const struct fixture *f)
 {
     struct db *db = database_open(f->scratch.database, false);

@@ -1,5 +1,5 @@
-// Saving a card while its customer is deleted at the provider: what is answered for the customer that it had
-// is not taken for an answer about the one it has now.
+// Saving a card while its customer is deleted at the provider: an answer about the previous customer is not
+// used for the present one.
 #include "prepared_fixture.h"
 
 #include "op/state/inbound.h"
@@ -27,7 +27,7 @@ static void answer_held(struct fixture *f, struct provider_answer answer)
     fake_loop_run_for(&f->loop, 0);
 }
 
-// The provider tells that it was deleted.
+// The provider reports that it was deleted.
 static void delete_customer(struct fixture *f, const char *customer_ref)
 {
     char id[UUID_TEXT_BYTES];

@@ -1,5 +1,5 @@
-// The card that a payment saves: once for each payment, whichever way the payment completes, and one row for
-// each number that the customer has.
+// The card that a payment saves: once for each payment, however the payment completes, and one row for each
+// card number of the customer.
 #include "prepared_fixture.h"
 
 #include "op/state/inbound.h"

@@ -1,4 +1,4 @@
-// A card that its payer sets up: how the setup is checked, and that it ends, whatever the payer does.
+// A card that its payer sets up: how the setup is checked, and that it always ends.
 #include "prepared_fixture.h"
 
 #include "op/state/inbound.h"
@@ -21,7 +21,8 @@ static size_t events(struct fixture *f, const char *type)
 // A pending card, whose set-up stays open at the provider.
 static void begin_pending(struct fixture *f)
 {
-    f->config.reconcile_interval_ms = 600 * 1000; // what is due is swept at its time; the rest is days
+    f->config.reconcile_interval_ms =
+        600 * 1000; // the rest of the test lasts days; due operations are still swept on time
     engine_begin(f);
     fake_provider_will(&f->provider, answer_customer("cus_1"));
     f->provider.otherwise = answer_setup(SETUP_OPEN);
@@ -134,7 +135,8 @@ static void an_answer_about_the_setup_of_another_card_is_not_accepted(void **sta
 static void a_setup_whose_outcome_is_unknown_for_a_day_is_looked_up(void **state)
 {
     struct fixture *f = *state;
-    f->config.reconcile_interval_ms = 600 * 1000; // what is due is swept at its time; the rest is days
+    f->config.reconcile_interval_ms =
+        600 * 1000; // the rest of the test lasts days; due operations are still swept on time
     engine_begin(f);
     fake_provider_will(&f->provider, answer_customer("cus_1"));
     struct prepared card = prepare(f, prepare_setup_card); // and no answer comes from then on
@@ -254,7 +256,8 @@ static void a_method_with_an_event_during_its_setup_is_read_once_more(void **sta
 static void a_setup_that_was_looked_up_and_never_made_is_made_then(void **state)
 {
     struct fixture *f = *state;
-    f->config.reconcile_interval_ms = 600 * 1000; // what is due is swept at its time; the rest is days
+    f->config.reconcile_interval_ms =
+        600 * 1000; // the rest of the test lasts days; due operations are still swept on time
     engine_begin(f);
     fake_provider_will(&f->provider, answer_customer("cus_1"));
     struct prepared card = prepare(f, prepare_setup_card); // and no answer comes from then on

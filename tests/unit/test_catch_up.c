@@ -1,4 +1,4 @@
-// What a start asks for that may have a restored backup before it, and how long an account is held.
+// A start that may follow a restored backup: what it asks the provider, and how long an account is held.
 #include "catch_up_fixture.h"
 
 static void a_sure_start_asks_nothing(void **state)

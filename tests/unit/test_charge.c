@@ -1,5 +1,5 @@
-// A charge from prepare to reply: what each outcome makes of the payment, what the buyer is answered, and
-// what stays open.
+// A charge from prepare to reply: how each outcome changes the payment, what the buyer gets, and what stays
+// open.
 #include "engine_fixture.h"
 
 #include "base/json.h"

@@ -50,7 +50,7 @@ static void a_crash_that_lasts_beyond_the_window_only_looks_up(void **state)
     assert_string_equal(payment_row(f, &buyer->payment.id).failure.code, "provider_unavailable");
 }
 
-// It may have been carried out, so a key that is refused now says nothing of it.
+// It may have been carried out, so a key that is refused now proves nothing.
 static void a_lost_attempt_is_not_failed_by_a_refused_key(void **state)
 {
     struct fixture *f = *state;

@@ -1,5 +1,5 @@
-// A payment that saves its card: its customer is made before the charge that names him, and no
-// outcome of that makes a charge look as if it had been sent.
+// A payment that saves its card: its customer is made before the charge that names them, and no outcome of
+// that request makes a charge look as if it had been sent.
 #include "prepared_fixture.h"
 
 #include "store/idempotency.h"
@@ -86,7 +86,7 @@ static void a_charge_that_was_not_sent_is_not_taken_for_one_that_may_have_been(v
     engine_begin(f);
     struct buyer *buyer = buy_and_save(f);
     answer_held(f, answer_unknown());
-    run_sql(f, "UPDATE operations SET absent_us = 1");         // as a look for him in vain leaves it
+    run_sql(f, "UPDATE operations SET absent_us = 1");         // as a lookup that did not find them leaves it
     run_sql(f, "UPDATE customers SET provider_ref = 'cus_1'"); // another operation made him
     engine_run_s(f, 5);
     assert_charge_names(f, "cus_1");

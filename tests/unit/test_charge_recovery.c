@@ -1,5 +1,5 @@
-// A charge whose outcome is not known: sent again only within the charge window, then looked up; the same
-// credentials to its end.
+// A charge whose outcome is unknown: sent again only within the charge window, then looked up, with the same
+// credentials to the end.
 #include "prepared_fixture.h"
 
 #define WINDOW_US (600 * US_PER_S)
@@ -9,7 +9,7 @@ static int64_t age_of_call_us(const struct fixture *f, size_t i)
     return f->provider.calls[i].wall_us - START_US;
 }
 
-// Lets time pass until the next call of this verb, at most so long.
+// Lets time pass until the next call of this verb.
 static const struct fake_call *next_call(struct fixture *f, enum provider_verb verb, int seconds_max)
 {
     for (int i = 0; i < seconds_max * 10; i++) {
@@ -185,11 +185,11 @@ static void a_charge_whose_intent_is_known_is_read_by_its_id(void **state)
     const struct fake_call *read = next_call(f, PROVIDER_RETRIEVE, 10);
     assert_string_equal(read->ref, "pi_1");
     size_t sent = charges(f);
-    fake_provider_will(&f->provider, answer_not_found()); // says nothing of the charge
+    fake_provider_will(&f->provider, answer_not_found()); // proves nothing about the charge
     next_call(f, PROVIDER_RETRIEVE, 10);
     assert_int_equal(payment_row(f, &buyer->payment.id).status, PAYMENT_PENDING);
     f->provider.otherwise = answer_payment(PROVIDER_PAYMENT_SUCCEEDED);
-    engine_run_s(f, 3600); // what is answered, but does not help, is asked at growing distances
+    engine_run_s(f, 3600); // a useless answer is asked for again at growing intervals
     assert_int_equal(payment_row(f, &buyer->payment.id).status, PAYMENT_COMPLETED);
     assert_int_equal(charges(f), sent);
     assert_int_equal(lists(f), 0);
@@ -227,7 +227,7 @@ static void a_key_that_is_refused_later_leaves_the_charge_open(void **state)
     assert_int_equal(payment_row(f, &buyer->payment.id).status, PAYMENT_PENDING);
     assert_string_equal(open_operations(f, &buyer->payment.id), "charge");
     assert_string_equal(events_of(f, &buyer->payment.id), "");
-    assert_in_range(f->provider.call_count, 10, 60); // at growing distances
+    assert_in_range(f->provider.call_count, 10, 60); // at growing intervals
 }
 
 int main(void)

@@ -1,10 +1,10 @@
-// Clocks that jump. Nobody can tell how old a charge is once the wall clock was set, so nothing is sent again
-// that might be beyond its window.
+// Clocks that jump. The age of a charge is unknown once the wall clock was set, so nothing that might be
+// beyond its window is sent again.
 #include "clock_fixture.h"
 
 #define WINDOW_S 600
 
-// Whatever the wall clock says: by a clock that nobody sets.
+// Measured by a clock that nobody sets.
 static void assert_nothing_sent_beyond_the_window(const struct fixture *f)
 {
     for (size_t i = 0; i < f->provider.call_count; i++) {
@@ -116,7 +116,7 @@ static void a_restart_with_an_earlier_clock_looks_up_at_once_and_does_not_send_a
     assert_true(fake_provider_count(&f->provider, PROVIDER_LIST) > 0);
 }
 
-// A charge is asked for from a time at which it cannot have been made yet, whatever the clock did since.
+// The lookup begins at a time when the charge cannot have been made yet, whatever the clock did since.
 static void after_a_standstill_the_lookup_reaches_back_to_when_the_charge_was_made(void **state)
 {
     struct fixture *f = *state;
@@ -166,7 +166,7 @@ static void a_refund_is_not_sent_after_its_key_expired_whenever_the_clock_goes_b
 {
     struct fixture *f = *state;
     begin_refund(f);
-    f->provider.otherwise = answer_no_auth(); // it is asked at growing distances
+    f->provider.otherwise = answer_no_auth(); // it is asked at growing intervals
     for (int i = 0; i < 30; i++) {
         engine_run_s(f, 3600);
         jump_s(f, -3500);

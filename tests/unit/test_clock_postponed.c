@@ -1,4 +1,4 @@
-// Clocks that jump: nothing waits for a time that the clock has left.
+// Clocks that jump: no operation or event waits for a time that the clock has left.
 #include "clock_fixture.h"
 
 #define YEAR_S (365 * INT64_C(86400))

@@ -1,4 +1,4 @@
-// CSV as RFC 4180 has it, and nothing that a spreadsheet would run.
+// CSV as RFC 4180 defines it, without anything that a spreadsheet would run.
 #include "unit_test.h"
 
 #include "api/csv.h"

@@ -1,4 +1,4 @@
-// Cursors: what was made is read back, and nothing else is read at all.
+// Cursors: a cursor is read back, and anything else is refused.
 #include "unit_test.h"
 
 #include <stdio.h>

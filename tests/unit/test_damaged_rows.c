@@ -1,4 +1,4 @@
-// Rows that are damaged and pages that cannot be read: they hold up only what needs them.
+// Damaged rows and unreadable pages: they delay only what needs them.
 #include "prepared_fixture.h"
 
 #include <sqlite3.h>

@@ -1,4 +1,4 @@
-// Many events, many merchants, and what goes wrong around the delivery: nobody waits for another's endpoint,
+// Many events, many merchants and failures around the delivery: nobody waits for the endpoint of another,
 // nothing is polled, nothing is lost.
 #include "delivery_fixture.h"
 

@@ -23,7 +23,7 @@ static void a_buyer_whose_patience_ends_gets_the_pending_payment_and_the_charge_
     assert_string_equal(events_of(f, &buyer->payment.id), "payment.completed");
 }
 
-// A repeat is answered with the very bytes, whatever became of the payment since.
+// A repeat gets the same bytes, whatever happened to the payment since.
 static void the_answer_of_the_impatient_buyer_stays_the_stored_one(void **state)
 {
     struct fixture *f = *state;
@@ -205,7 +205,7 @@ static void an_unknown_outcome_after_an_expired_lease_is_asked_for_again_at_once
 
 // --- sweeps
 
-// A process that has room for so many finds a hundred open ones; what it calls stays under way.
+// A process with this limit finds a hundred open operations; its calls stay under way.
 static void begin_with_backlog(struct fixture *f, int64_t operations_max)
 {
     f->config.operations_max = 200;

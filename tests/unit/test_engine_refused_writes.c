@@ -49,7 +49,7 @@ static void many_refused_outcomes_are_all_recorded(void **state)
     }
 }
 
-// Not for want of a database: another row has what this one needs.
+// The database works, but another row has the value that this one needs.
 static void begin_one_that_cannot_be_recorded(struct fixture *f)
 {
     engine_begin(f);

@@ -1,5 +1,5 @@
-// Events that did not come by themselves: fetched at intervals where there is no webhook secret, and again
-// while it is not known whose payment they are about.
+// Events that Stripe does not push: fetched at intervals for merchants without a webhook secret, and fetched
+// again while their payment is unknown.
 #include "events_fixture.h"
 
 // --- at intervals
@@ -37,7 +37,7 @@ static void an_event_that_appears_late_is_applied(void **state)
     assert_int_equal(applied(f), 2);
 }
 
-// The round takes long, and its end is asked for again from where the beginning of it was sure.
+// The fetch takes long. Its end is fetched again, from the time that was certain when it began.
 static void an_event_that_appears_after_its_page_was_read_is_applied(void **state)
 {
     struct fixture *f = *state;
@@ -139,7 +139,7 @@ static void a_key_that_may_not_read_events_is_asked_with_later_and_later(void **
         passed_s = pace[i].until_s;
         assert_in_range(f->provider.events_asked, pace[i].asked_min, pace[i].asked_max);
     }
-    buy_paid(f); // does not hurry it
+    buy_paid(f); // does not make it due sooner
     size_t asked = f->provider.events_asked;
     engine_run_s(f, 120);
     assert_int_equal(f->provider.events_asked, asked);
@@ -242,7 +242,7 @@ static void a_dispute_of_a_foreign_payment_delays_nothing_for_longer_than_a_day(
     engine_begin(f);
     put_credentials(f);
     fake_provider_will(&f->provider, answer_unknown());
-    f->provider.otherwise = answer_no_auth(); // it is asked at growing distances
+    f->provider.otherwise = answer_no_auth(); // it is asked at growing intervals
     buy(f);
     happens_at(now_s(f) + 40);
     engine_run_s(f, 12 * HOUR_S);

@@ -1,4 +1,4 @@
-// Events that did not come by themselves: fetched after a stop; each applied once, oldest first, however many
+// Events that arrived during a stop: fetched after the start, each applied once, oldest first, however many
 // there are and whenever the process dies.
 #include "events_fixture.h"
 

@@ -1,5 +1,5 @@
-// Pages of events that are larger than an answer may be: asked for with fewer events on them, down to a
-// single one, so that no page stops the feed for ever.
+// Pages of events that are larger than an answer may be: asked for with fewer events, down to a single one,
+// so that no page stops the feed forever.
 #include "events_fixture.h"
 
 #include "log_capture.h"

@@ -1,5 +1,5 @@
-// What the HTTP client may reach, how much it takes, how long it waits, and what its end does to calls under
-// way.
+// Where the HTTP client may connect, how much it accepts, how long it waits, and how its end affects calls
+// under way.
 #include "client_fixture.h"
 
 #include <fcntl.h>
@@ -36,7 +36,7 @@ static void loopback_is_forbidden_in_every_spelling_where_only_public_hosts_may_
     buf_release(&server.requests);
 }
 
-// What a name leads to is the proxy's to decide; what a URL says itself is not.
+// The proxy decides where a name leads; an address in the URL itself is checked here.
 static void through_a_proxy_a_special_address_is_forbidden_and_a_name_is_asked_for(void **state)
 {
     (void)state;

@@ -1,4 +1,4 @@
-// What libcurl or libuv may refuse at any time: the call ends, or goes out in another way, and others go on.
+// Refusals of libcurl or libuv at any time: the call ends, or goes out in another way, and others go on.
 #include "client_fixture.h"
 
 #include <curl/curl.h>

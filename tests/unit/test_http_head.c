@@ -173,7 +173,7 @@ static void a_head_that_can_be_read_in_two_ways_is_refused(void **state)
     assert_non_null(read(nul, sizeof(nul) - 1, &arena, &head));
 }
 
-// Decodes the text, given so many bytes at a time, into `body`.
+// Decodes the text into `body`, a piece of this many bytes at a time.
 static enum http_chunks_result decode(const char *text, size_t bytes, size_t at_once, struct buf *body,
                                       size_t *used)
 {

@@ -1,5 +1,5 @@
-// The provider's events: each applied once, to payments of the merchant and mode that it was signed for, and
-// to nothing else.
+// The provider's events: each is applied once, and only to payments of the merchant and mode that it was
+// signed for.
 #include "inbound_fixture.h"
 
 // --- applied

@@ -1,4 +1,4 @@
-// Events whose payment is not there yet: kept for it, within bounds, and applied after it.
+// Events that come before their payment: kept for it, within bounds, and applied after it.
 #include "inbound_fixture.h"
 
 static void keep_for(struct fixture *f, const char *event_id, const char *type, const char *object,

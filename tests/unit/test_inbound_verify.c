@@ -1,5 +1,5 @@
-// Whose event is it: the body only says which secrets are tried first, and nothing is believed before one has
-// matched.
+// To whom an event belongs: the body only says which secrets are tried first, and nothing is believed before
+// one has matched.
 #include "engine_fixture.h"
 #include "samples.h"
 

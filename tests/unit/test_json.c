@@ -103,7 +103,7 @@ static void only_a_number_has_a_number_text(void **state)
     }
 }
 
-// "[{},{},...]" with so many values, the list itself included.
+// "[{},{},...]" with this many values, including the list itself.
 static void list_of_values(struct buf *text, size_t values)
 {
     for (size_t i = 1; i < values; i++) {

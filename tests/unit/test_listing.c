@@ -102,7 +102,7 @@ static void a_count_ends_at_its_bound(void **state)
     assert_int_equal(count(f, &query, 29), 29);
 }
 
-// Ids tell milliseconds, times are microseconds.
+// Ids contain milliseconds, times are microseconds.
 static void a_range_of_time_is_exact_to_the_microsecond(void **state)
 {
     struct fixture *f = *state;

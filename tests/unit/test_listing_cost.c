@@ -1,5 +1,5 @@
-// A page must not cost more the more there is of everything else: how SQLite goes about each filter of each
-// listing, and what a page costs, first or deep, beside 40,000 rows.
+// The cost of a page does not grow with the number of other rows: SQLite's plan for each filter of each
+// listing, and the cost of the first page and a deep one, among 40,000 rows.
 #include "listing_fixture.h"
 #include "statement_costs.h"
 

@@ -1,4 +1,4 @@
-// The outbox's queries on SQLite: what is due when, and who waits for whom.
+// The outbox's queries on SQLite: when each event is due, and which event waits for which.
 #include "outbox_fixture.h"
 
 static void a_new_event_is_due_at_once_and_claimed_once(void **state)

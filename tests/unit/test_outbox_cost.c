@@ -1,5 +1,5 @@
-// A claim's cost must not grow with what anybody has waiting: how SQLite goes about each of the outbox's
-// statements, and what they cost beside 100,000 open events.
+// The cost of a claim does not grow with the number of waiting events: SQLite's plan for each of the
+// outbox's statements, and their cost with 100,000 open events.
 #include "outbox_fixture.h"
 #include "statement_costs.h"
 
@@ -42,7 +42,7 @@ static void no_statement_scans_a_table_or_sorts(void **state)
     assert_no_statement_is_costly(f->db, is_costly);
 }
 
-// What a look at one merchant costs, in steps of SQLite's machine.
+// The cost of polling one merchant, in steps of SQLite's machine.
 static int64_t steps_of_a_look(struct fixture *f, struct uuid merchant_id)
 {
     struct outbox_queue queue;

@@ -1,5 +1,5 @@
-// The one way a payment changes: every status against everything that the provider can say, held to a table
-// that was written from the contract, and to whom an intent belongs.
+// The one way a payment changes: every status with everything that the provider can report, against a table
+// written from the contract; and to which payment an intent belongs.
 #include "tx_fixture.h"
 
 #include "base/text.h"

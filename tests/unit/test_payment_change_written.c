@@ -1,5 +1,5 @@
-// What a change writes beside the status: what the payer must do, what the provider must still do, and what
-// the merchant learns.
+// What a change writes next to the status: the payer's action, the cancel that is due at the provider, and
+// the merchant's events.
 #include "tx_fixture.h"
 
 #include "base/json.h"

@@ -1,4 +1,4 @@
-// A refund whose outcome is not known for longer than its key is held.
+// A refund whose outcome stays unknown for longer than its key is valid.
 #include "op_setup.h"
 
 static void begin_refund(struct fixture *f)

@@ -1,6 +1,6 @@
-// Every call that the service makes, and every point at which it can die around it: what it had begun goes on
-// after the next start as the very request that it was, with the key, the bytes and the credentials of the
-// first time, though the merchant has other credentials by then; and what was settled is not asked again.
+// Every call that the service makes, and every point at which it can die around it. After the next start it
+// repeats the very same request, with the key, bytes and credentials of the first time, even if the merchant
+// has other credentials by then; and a settled operation is not asked again.
 #include "op_setup.h"
 
 #include "base/text.h"

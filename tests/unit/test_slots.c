@@ -1,4 +1,4 @@
-// Slots that everybody shares: how many there are, and how many one owner may have.
+// Slots that all owners share: how many there are, and how many one owner may have.
 #include "unit_test.h"
 
 #include "api/slots.h"

@@ -1,5 +1,5 @@
-// What was answered is in the database, whenever the process is killed. (Whether it would survive the
-// machine's power too is SQLite's part: synchronous=FULL, see test_sqlite_open.c.)
+// An answered job is in the database, whenever the process is killed. (Whether it survives a power failure
+// too is up to SQLite: synchronous=FULL, see test_sqlite_open.c.)
 #include "inbox.h"
 #include "scratch.h"
 
@@ -13,7 +13,7 @@
 struct insert {
     struct store_job job;
     int64_t id;
-    int answers; // the pipe that is told of every job done
+    int answers; // the pipe that gets the id of every finished job
 };
 
 static struct store *store;

@@ -1,5 +1,5 @@
-// None of the queries of a request, an event or a sweep may cost more the more there is of everything else:
-// how SQLite goes about each of them, and what it costs.
+// No query of a request, an event or a sweep costs more when there are more other rows: SQLite's plan and
+// the cost of each.
 #include "queries_fixture.h"
 #include "statement_costs.h"
 
@@ -21,8 +21,8 @@ static void run_catch_up_statements(struct fixture *f)
     assert_int_equal(catch_up_delete(f->db, &f->credential_id, &f->err), OK);
 }
 
-// What happens for every request, event and sweep. Not: what runs once at start, and behind a clock that was
-// set.
+// The statements of every request, event and sweep. Those that run once at start, or after the clock was set,
+// are left out.
 static void run_every_statement(struct fixture *f)
 {
     struct uuid id = insert_payment(f, START_US, false);

@@ -255,7 +255,7 @@ static void a_body_that_is_no_event_is_refused(void **state)
     }
 }
 
-// Whatever is asked for is acted on.
+// Every type that is asked for is acted on.
 static void the_types_that_are_asked_for_are_those_that_are_acted_on(void **state)
 {
     struct fixture *f = *state;

@@ -1,5 +1,5 @@
-// Payments that are known at the provider and not finished: asked after until they are, and cancelled there
-// when they failed here behind an action that somebody may still carry out.
+// Unfinished payments that the provider knows: checked until they end, and cancelled there when they failed
+// here after an action that somebody may still carry out.
 #include "op_setup.h"
 
 static struct buyer *buy_with(struct fixture *f, struct provider_answer answer)
@@ -105,7 +105,7 @@ static void an_answer_that_does_not_help_leaves_a_payment_to_be_checked(void **s
     }
 }
 
-// An hour's distance must not become two because the provider was away for a minute.
+// An interval of an hour must not become two because the provider was unreachable for a minute.
 static void a_provider_is_asked_again_as_soon_as_it_is_reachable(void **state)
 {
     struct fixture *f = *state;
@@ -146,7 +146,7 @@ static void an_unfinished_payment_is_checked_at_once_when_the_service_starts(voi
 
 // --- cancel
 
-// A payment that failed behind an action which its payer may still carry out.
+// A payment that failed after an action that its payer may still carry out.
 static struct buyer *buy_and_fail_behind_an_action(struct fixture *f)
 {
     struct buyer *buyer = buy_with(f, answer_action());
@@ -192,7 +192,7 @@ static void a_cancel_of_unknown_outcome_is_asked_again_under_its_key(void **stat
     assert_string_equal(open_operations(f, &buyer->payment.id), "");
 }
 
-// The payer was quicker: what was paid is believed.
+// The payer was quicker: the payment counts.
 static void a_cancel_that_came_too_late_completes_the_payment(void **state)
 {
     struct fixture *f = *state;

@@ -1,4 +1,4 @@
-// What a start takes over from the provider: payments and refunds that a restored backup does not know.
+// What a start takes over from the provider: payments and refunds that a restored backup lacks.
 #include "catch_up_fixture.h"
 
 #include "op/kinds/take_over.h"
@@ -20,7 +20,7 @@ static void only_payments_of_this_service_and_merchant_are_named(void **state)
     wrong = right;
     wrong.payment_id = NULL;
     assert_false(take_over_names(&wrong, &account, &named));
-    wrong.payment_id = "018f0000-0000-4000-8000-000000000001"; // of another version, so it says no time
+    wrong.payment_id = "018f0000-0000-4000-8000-000000000001"; // of another version, so it contains no time
     assert_false(take_over_names(&wrong, &account, &named));
     wrong = right;
     wrong.created_s += INT64_C(3) * 24 * 3600;
@@ -82,7 +82,7 @@ static void will_list_refund(struct fixture *f, struct provider_refund *refund)
                            .outcome = PROVIDER_DONE, .status = 200, .refunds = refund, .refund_count = 1});
 }
 
-// Of 10.00 of a payment, under its caller's key.
+// A refund of 10.00, under its caller's key.
 static struct provider_refund refund_made(struct fixture *f, const struct uuid *id,
                                           const struct uuid *payment_id)
 {

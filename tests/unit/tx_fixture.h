@@ -1,4 +1,4 @@
-// What tests of a payment's changes stand on: one transaction, and a payment in whatever status they need.
+// For tests of a payment's changes: one open transaction, and a payment in any status.
 #pragma once
 
 #include "engine_fixture.h"

@@ -1,6 +1,6 @@
-// Raw sockets on loopback, driven by a thread of their own beside the loop under test: the other end of a
-// connection, which may misbehave in every way. Its thread asserts nothing; what it saw is looked at after it
-// has ended.
+// Raw sockets on loopback, driven by a thread of their own next to the loop under test: the other end of a
+// connection, which may misbehave in every way. Its thread asserts nothing; the test checks what it saw
+// after it has ended.
 #pragma once
 
 #include <pthread.h>
@@ -48,13 +48,13 @@ enum wire_after {
 struct wire_answer {
     const char *bytes; // NULL: none
     enum wire_after after;
-    size_t repeat; // send the bytes so many times; 0: once
+    size_t repeat; // how often the bytes are sent; 0: once
 };
 struct wire_server {
     uint16_t port;
     const struct wire_answer *answers;
     size_t answer_count;
-    struct buf requests; // all of them, one behind the other
+    struct buf requests; // all of them, one after the other
     size_t connections;
     int listening;
     pthread_t thread;

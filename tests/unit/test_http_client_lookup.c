@@ -1,4 +1,5 @@
-// Names: the resolver is this file's own, so that it can be slow and can answer whatever an attacker's would.
+// Names: the resolver is this file's own, so that it can be slow and can give any answer that an attacker's
+// would.
 #include <dlfcn.h>
 #include <netdb.h>
 #include <semaphore.h>
@@ -136,10 +137,10 @@ static void a_name_that_leads_elsewhere_the_second_time_is_judged_by_where_it_le
     wire_server_join(&server);
     assert_int_equal(named.call.result, HTTP_DONE);
     assert_int_equal(rebound_look_ups,
-                     1); // between the look at the address and the connection there is no other
+                     1); // no other between the check of the address and the connection
     http_call_release(&named.call);
     buf_release(&server.requests);
-    close_client(NULL); // and with it what curl remembers of names
+    close_client(NULL); // and with it the names that curl remembers
     open_client(&options);
     fetch(&named, "rebound.example", server.port, 5000);
     assert_int_equal(rebound_look_ups, 2);
