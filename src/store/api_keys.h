@@ -16,7 +16,7 @@ struct api_key {
     int64_t created_us;
 };
 
-enum errc api_key_insert(struct db *db, const struct api_key *key, struct err *err) MUST_CHECK;
+enum errc api_key_insert(struct db *db, const struct api_key *row, struct err *err) MUST_CHECK;
 
 // What authentication needs to know about a key's merchant.
 struct api_key_owner {

@@ -13,14 +13,14 @@ enum errc customer_get(struct db *db, const struct uuid *id, struct arena *arena
 enum errc customer_by_ref(struct db *db, const struct uuid *merchant_id, bool livemode,
                           const char *provider_ref, struct arena *arena, struct customer *customer,
                           struct err *err) MUST_CHECK;
-enum errc customer_insert(struct db *db, const struct customer *customer, struct err *err) MUST_CHECK;
+enum errc customer_insert(struct db *db, const struct customer *row, struct err *err) MUST_CHECK;
 enum errc customer_set_ref(struct db *db, const struct uuid *id, const char *provider_ref,
                            struct err *err) MUST_CHECK;
 enum errc customer_set_gone(struct db *db, const struct uuid *id, int64_t now_us, struct err *err) MUST_CHECK;
 
-enum errc card_insert(struct db *db, const struct card *card, struct err *err) MUST_CHECK;
+enum errc card_insert(struct db *db, const struct card *row, struct err *err) MUST_CHECK;
 // Writes every column that may change after the insert.
-enum errc card_update(struct db *db, const struct card *card, struct err *err) MUST_CHECK;
+enum errc card_update(struct db *db, const struct card *row, struct err *err) MUST_CHECK;
 // ERR_NOT_FOUND. merchant_id NULL: any merchant's. Text into the arena.
 enum errc card_get(struct db *db, const struct uuid *id, const struct uuid *merchant_id, struct arena *arena,
                    struct card *card, struct err *err) MUST_CHECK;
@@ -73,4 +73,4 @@ enum errc card_expiring_told(struct db *db, const struct card *card, struct err 
 // A merchant's active cards.
 extern const struct listing card_listing;
 // Reads the row that a query in those columns stands on. Text into the arena.
-enum errc card_read(struct db_rows *rows, struct arena *arena, struct card *card, struct err *err) MUST_CHECK;
+enum errc card_read(struct db_rows *rows, struct arena *arena, struct card *row, struct err *err) MUST_CHECK;

@@ -18,8 +18,8 @@ struct catch_up {
 
 // ERR_NOT_FOUND.
 enum errc catch_up_get(struct db *db, const struct uuid *credential_id, struct arena *arena,
-                       struct catch_up *catch_up, struct err *err) MUST_CHECK;
-enum errc catch_up_put(struct db *db, const struct catch_up *catch_up, struct err *err) MUST_CHECK;
+                       struct catch_up *row, struct err *err) MUST_CHECK;
+enum errc catch_up_put(struct db *db, const struct catch_up *row, struct err *err) MUST_CHECK;
 enum errc catch_up_delete(struct db *db, const struct uuid *credential_id, struct err *err) MUST_CHECK;
 
 // Makes a row for each of the credentials, from slack_s before they were made at the earliest. An existing

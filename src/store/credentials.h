@@ -25,7 +25,7 @@ enum errc credential_get(struct db *db, const struct uuid *merchant_id, const ch
 enum errc credential_list(struct db *db, const struct uuid *merchant_id, struct arena *arena,
                           struct credential credentials[2], size_t *count, struct err *err) MUST_CHECK;
 // Inserts or replaces the row of (merchant, provider, mode).
-enum errc credential_put(struct db *db, const struct credential *credential, struct err *err) MUST_CHECK;
+enum errc credential_put(struct db *db, const struct credential *row, struct err *err) MUST_CHECK;
 enum errc credential_set_active(struct db *db, const struct uuid *id, bool active, int64_t now_us,
                                 struct err *err) MUST_CHECK;
 

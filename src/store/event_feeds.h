@@ -13,8 +13,8 @@ struct event_feed {
 };
 
 enum errc event_feed_get(struct db *db, const struct uuid *credential_id, struct arena *arena,
-                         struct event_feed *feed, struct err *err) MUST_CHECK;
-enum errc event_feed_put(struct db *db, const struct event_feed *feed, struct err *err) MUST_CHECK;
+                         struct event_feed *row, struct err *err) MUST_CHECK;
+enum errc event_feed_put(struct db *db, const struct event_feed *row, struct err *err) MUST_CHECK;
 // Makes the feed, at from_s. If it exists and no operation of this kind is using it, moves it ahead to
 // from_s; it never goes back.
 enum errc event_feed_open(struct db *db, const struct uuid *credential_id, const char *kind, int64_t from_s,

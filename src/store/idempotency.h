@@ -19,9 +19,9 @@ struct idempotency_key {
 enum errc idempotency_find(struct db *db, const struct uuid *merchant_id, bool livemode, const char *kind,
                            const char *key, struct idempotency_key *row, bool *found,
                            struct err *err) MUST_CHECK;
-enum errc idempotency_insert(struct db *db, const struct idempotency_key *key, struct err *err) MUST_CHECK;
+enum errc idempotency_insert(struct db *db, const struct idempotency_key *row, struct err *err) MUST_CHECK;
 // The same, unless the key is used already.
-enum errc idempotency_insert_free(struct db *db, const struct idempotency_key *key,
+enum errc idempotency_insert_free(struct db *db, const struct idempotency_key *row,
                                   struct err *err) MUST_CHECK;
 
 // The first answer to the request that made a subject, or to a later request that found it (then under an id

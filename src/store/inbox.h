@@ -16,8 +16,7 @@ struct inbox_event {
 };
 
 // *fresh is false if this event was recorded before: then nothing changes.
-enum errc inbox_record(struct db *db, const struct inbox_event *event, bool *fresh,
-                       struct err *err) MUST_CHECK;
+enum errc inbox_record(struct db *db, const struct inbox_event *row, bool *fresh, struct err *err) MUST_CHECK;
 
 // How many of a merchant's events wait for payments that do not exist yet.
 enum errc inbox_kept_count(struct db *db, const struct uuid *merchant_id, int64_t *count,

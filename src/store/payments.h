@@ -4,9 +4,9 @@
 #include "domain/payment.h"
 #include "store/listing.h"
 
-enum errc payment_insert(struct db *db, const struct payment *payment, struct err *err) MUST_CHECK;
+enum errc payment_insert(struct db *db, const struct payment *row, struct err *err) MUST_CHECK;
 // Writes every column that may change after the insert.
-enum errc payment_update(struct db *db, const struct payment *payment, struct err *err) MUST_CHECK;
+enum errc payment_update(struct db *db, const struct payment *row, struct err *err) MUST_CHECK;
 
 // ERR_NOT_FOUND. merchant_id NULL: any merchant's (recovery). Text into the arena.
 enum errc payment_get(struct db *db, const struct uuid *id, const struct uuid *merchant_id,
@@ -25,7 +25,7 @@ enum errc payment_count(struct db *db, int64_t most, int64_t *count, struct err 
 // A merchant's payments.
 extern const struct listing payment_listing;
 // Reads the row that a query in those columns stands on. Text into the arena.
-enum errc payment_read(struct db_rows *rows, struct arena *arena, struct payment *payment,
+enum errc payment_read(struct db_rows *rows, struct arena *arena, struct payment *row,
                        struct err *err) MUST_CHECK;
 
 // What happened to a payment: appended, and never changed.
@@ -41,7 +41,7 @@ struct payment_history_entry {
 // An id for the payment's next entry, higher than all its ids so far.
 enum errc payment_history_next_id(struct db *db, const struct uuid *payment_id, struct random *random,
                                   int64_t now_us, struct uuid *id, struct err *err) MUST_CHECK;
-enum errc payment_history_append(struct db *db, const struct payment_history_entry *entry,
+enum errc payment_history_append(struct db *db, const struct payment_history_entry *row,
                                  struct err *err) MUST_CHECK;
 // Whether it failed once and has been pending again since.
 #define PAYMENT_REOPENED "reopened"
@@ -50,5 +50,5 @@ enum errc payment_was_reopened(struct db *db, const struct uuid *payment_id, boo
 // A payment's history.
 extern const struct listing payment_history_listing;
 // Leaves payment_id as it is.
-enum errc payment_history_read(struct db_rows *rows, struct arena *arena, struct payment_history_entry *entry,
+enum errc payment_history_read(struct db_rows *rows, struct arena *arena, struct payment_history_entry *row,
                                struct err *err) MUST_CHECK;

@@ -5,9 +5,9 @@
 #include "domain/refund.h"
 #include "store/listing.h"
 
-enum errc refund_insert(struct db *db, const struct refund *refund, struct err *err) MUST_CHECK;
+enum errc refund_insert(struct db *db, const struct refund *row, struct err *err) MUST_CHECK;
 // Writes every column that may change after the insert: status, provider_ref, failure, updated_us.
-enum errc refund_update(struct db *db, const struct refund *refund, struct err *err) MUST_CHECK;
+enum errc refund_update(struct db *db, const struct refund *row, struct err *err) MUST_CHECK;
 
 // ERR_NOT_FOUND. merchant_id NULL: any merchant's. Text into the arena.
 enum errc refund_get(struct db *db, const struct uuid *id, const struct uuid *merchant_id,
@@ -29,5 +29,5 @@ enum errc refund_is_awaited(struct db *db, const struct uuid *payment_id, int64_
 // A merchant's refunds.
 extern const struct listing refund_listing;
 // Reads the row that a query in those columns stands on. Text into the arena.
-enum errc refund_read(struct db_rows *rows, struct arena *arena, struct refund *refund,
+enum errc refund_read(struct db_rows *rows, struct arena *arena, struct refund *row,
                       struct err *err) MUST_CHECK;
