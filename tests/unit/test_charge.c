@@ -98,7 +98,7 @@ static void a_decline_is_kept_with_its_reason_and_its_intent(void **state)
     assert_non_null(strstr(buyer->body, "\"failure\":{\"code\":\"card_declined\""));
 }
 
-static void a_payer_who_must_act_is_told_how(void **state)
+static void a_payer_who_must_act_learns_how(void **state)
 {
     struct fixture *f = *state;
     fake_provider_will(&f->provider, answer_action());
@@ -289,7 +289,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(each_outcome_of_a_charge_is_settled_as_the_contract_says),
         TEST(a_decline_is_kept_with_its_reason_and_its_intent),
-        TEST(a_payer_who_must_act_is_told_how),
+        TEST(a_payer_who_must_act_learns_how),
         TEST(a_payer_who_must_act_by_the_sdk_gets_the_client_secret),
         TEST(a_charge_is_called_with_its_stored_body_its_key_and_its_credentials),
         TEST(nothing_is_called_before_the_payment_is_durable),

@@ -1,10 +1,5 @@
 // When the circuit opens, which merchants it holds back, when it is probed, and what closes it.
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "unit_test.h"
 
 #include "base/require.h"
 #include "domain/circuit.h"

@@ -191,7 +191,7 @@ static void talk_continue(struct wire_client *client, int fd)
     client->ended_well = wire_read_all(fd, &client->reply);
 }
 
-static void a_client_that_asks_before_it_sends_is_told_to_go_on(void **state)
+static void a_client_that_asks_before_it_sends_is_asked_to_continue(void **state)
 {
     (void)state;
     static const char request[] =
@@ -374,7 +374,7 @@ int main(void)
         SERVER_TEST(requests_on_one_connection_are_answered_in_order),
         SERVER_TEST(many_requests_sent_at_once_do_not_keep_the_loop_from_others),
         SERVER_TEST(many_connections_are_answered_at_once),
-        SERVER_TEST(a_client_that_asks_before_it_sends_is_told_to_go_on),
+        SERVER_TEST(a_client_that_asks_before_it_sends_is_asked_to_continue),
         SERVER_TEST(a_client_that_asks_before_it_sends_may_be_refused),
         SERVER_TEST(a_client_that_hangs_up_while_parked_is_no_harm),
         SERVER_TEST(a_client_that_hangs_up_within_its_body_never_made_a_request),

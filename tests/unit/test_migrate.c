@@ -158,7 +158,7 @@ static void an_operation_of_the_first_schema_was_never_refused(void **state)
     db->driver->close(db);
 }
 
-static void e_mails_are_folded_anew_and_no_customer_is_lost(void **state)
+static void e_mails_are_folded_again_and_no_customer_is_lost(void **state)
 {
     struct db *db = opened(state);
     struct err err = {0};
@@ -232,7 +232,7 @@ int main(void)
         TEST(a_key_of_the_first_schema_is_found_after_the_second),
         TEST(a_gone_customers_cards_are_made_inactive),
         TEST(an_operation_of_the_first_schema_was_never_refused),
-        TEST(e_mails_are_folded_anew_and_no_customer_is_lost),
+        TEST(e_mails_are_folded_again_and_no_customer_is_lost),
         TEST(programs_that_start_at_once_take_turns),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

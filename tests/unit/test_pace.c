@@ -1,11 +1,7 @@
 // No second exceeds the rate, and nearly all of it can be used.
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
+#include "unit_test.h"
 
-#include <cmocka.h>
+#include <string.h>
 
 #include "base/require.h"
 #include "domain/pace.h"

@@ -97,7 +97,7 @@ static void a_parameter_may_appear_twice_and_in_any_order(void **state)
     assert_int_equal(db_i64(&rows, 2), 110);
 }
 
-static void a_statement_is_bound_anew_each_time(void **state)
+static void a_statement_is_bound_again_each_time(void **state)
 {
     struct fixture *f = *state;
     for (int64_t i = 0; i < 3; i++) {
@@ -228,7 +228,7 @@ int main(void)
         THINGS_TEST(an_id_comes_back_and_no_id_is_nil),
         THINGS_TEST(values_outlive_their_row),
         THINGS_TEST(a_parameter_may_appear_twice_and_in_any_order),
-        THINGS_TEST(a_statement_is_bound_anew_each_time),
+        THINGS_TEST(a_statement_is_bound_again_each_time),
         THINGS_TEST(rows_left_in_the_middle_are_reset_at_the_end_of_their_scope),
         THINGS_TEST(rows_can_be_used_for_a_second_query),
         THINGS_TEST(one_text_may_be_under_way_twice),
