@@ -13,7 +13,7 @@
 #include "cli/startup.h"
 #include "net/http2_client.h"
 #include "op/kinds/kinds.h"
-#include "provider/stripe.h"
+#include "provider/stripe/stripe.h"
 #include "store/payments.h"
 
 #define USER_AGENT "paymentsd/" PAYMENTSD_VERSION

@@ -1,4 +1,4 @@
-// What a payment provider must do, in neutral terms. stripe.c is one; a second is a folder beside it.
+// What a payment provider must do, in neutral terms. stripe/ is one; a second is a folder beside it.
 // Calls and callbacks on the loop thread; everything else here is pure and may run on any thread.
 #pragma once
 

@@ -1,13 +1,13 @@
 // stripe_answer_read: an answer is a refusal only if it is a Stripe error with the right status, and done
 // only if it contains the object. Any other answer is unknown, with a reason to log. The first byte chooses
 // the call, the second the status, the third a header; the rest is the body.
-#include "provider/stripe_answer.h"
+#include "provider/stripe/answer.h"
 
 #include <stdio.h>
 
 #include "base/text.h"
 #include "fuzz.h"
-#include "provider/stripe_event.h"
+#include "provider/stripe/event.h"
 
 static const int statuses[] = {200, 201, 204, 302, 400, 401, 402, 403, 404,
                                405, 409, 424, 429, 500, 502, 503, 0};

@@ -1,6 +1,6 @@
 // stripe_event_parse: an accepted event has an id and a type. An event marked complete has everything that
 // handling it needs. No event contains a secret or an action for the payer.
-#include "provider/stripe_event.h"
+#include "provider/stripe/event.h"
 
 #include "base/text.h"
 #include "fuzz.h"
@@ -61,7 +61,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     case EVENT_CUSTOMER_GONE:
         REQUIRE(!event.complete || event.object_id != NULL);
         break;
-    case EVENT_INTENT:
+    case EVENT_PAYMENT:
         check_intent(&event);
         break;
     case EVENT_CHARGE_REFUNDED:

@@ -1,6 +1,6 @@
 // stripe_signature_parse and stripe_signature_matches: an accepted header has a time within the tolerance and
 // at least one v1 signature, and it matches a body only if it contains the body's HMAC.
-#include "provider/stripe_event.h"
+#include "provider/stripe/signature.h"
 
 #include "base/crypto.h"
 #include "base/text.h"

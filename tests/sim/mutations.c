@@ -14,7 +14,7 @@
 #include "op/kinds/refund.h"
 #include "op/state/card_event.h"
 #include "op/state/inbound.h"
-#include "provider/stripe_answer.h"
+#include "provider/stripe/answer.h"
 #include "service.h"
 #include "store/batch.h"
 #include "store/cards.h"

@@ -16,7 +16,7 @@
 #include "domain/scopes.h"
 #include "op/engine/op.h"
 #include "op/kinds/kinds.h"
-#include "provider/stripe.h"
+#include "provider/stripe/stripe.h"
 #include "store/api_keys.h"
 #include "store/merchants.h"
 #include "store/sealed.h"

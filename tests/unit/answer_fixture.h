@@ -10,7 +10,8 @@
 #include "base/json.h"
 #include "base/require.h"
 #include "base/text.h"
-#include "provider/stripe_answer.h"
+#include "provider/stripe/answer.h"
+#include "provider/stripe/object.h"
 
 #define KEY "sk_test_abcdefghijklmnop"
 #define ERROR(type) "{\"error\":{\"type\":\"" type "\"}}"

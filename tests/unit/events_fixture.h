@@ -7,7 +7,7 @@
 #include "base/text.h"
 #include "op/kinds/events.h"
 #include "op/state/inbound.h"
-#include "provider/stripe_event.h"
+#include "provider/event.h"
 
 #define HOUR_S INT64_C(3600)
 #define EVENTS_MAX 4000

@@ -9,7 +9,7 @@
 #include "fake_loop.h"
 
 #include "op/engine/op.h"
-#include "provider/stripe.h"
+#include "provider/stripe/body.h"
 
 #define FAKE_CALLS_MAX 4096
 #define FAKE_ANSWERS_MAX 64

@@ -3,7 +3,7 @@
 #include "prepared_fixture.h"
 
 #include "op/state/inbound.h"
-#include "provider/stripe_event.h"
+#include "provider/event.h"
 
 #define CARDS "SELECT count(*) FROM cards WHERE status = "
 #define ACTIVE CARDS "'active'"

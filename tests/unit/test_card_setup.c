@@ -2,7 +2,7 @@
 #include "prepared_fixture.h"
 
 #include "op/state/inbound.h"
-#include "provider/stripe_event.h"
+#include "provider/event.h"
 
 #define DAY_S (24 * 3600)
 

@@ -1,7 +1,7 @@
 // What is read from an answer besides its outcome: lists, objects, declines and refusals.
 #include "answer_fixture.h"
 
-#include "provider/stripe_event.h"
+#include "provider/stripe/event.h"
 
 #define LARGE_OBJECT_VALUES 300
 #define LARGE_PAGE_BYTES ((size_t)1024 * 1024)

@@ -9,7 +9,7 @@
 #include "base/json.h"
 #include "base/require.h"
 #include "net/form.h"
-#include "provider/stripe.h"
+#include "provider/stripe/body.h"
 
 #define IDS                                                                                                  \
     "&metadata[payment_id]=018f0000-0000-7000-8000-000000000001"                                             \

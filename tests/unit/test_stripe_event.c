@@ -8,7 +8,8 @@
 #include "base/require.h"
 #include "base/text.h"
 #include "net/form.h"
-#include "provider/stripe_event.h"
+#include "provider/stripe/event.h"
+#include "provider/stripe/signature.h"
 
 #define TIME_S INT64_C(1700000000)
 
@@ -59,7 +60,7 @@ static void an_intent_event_is_read_whole(void **state)
         f, "payment_intent.succeeded",
         MONEY SUCCEEDED ",\"client_secret\":\"pi_7_secret_x\",\"metadata\":{\"payment_id\":\"p\","
                         "\"merchant_id\":\"m\"}");
-    assert_int_equal(event->kind, EVENT_INTENT);
+    assert_int_equal(event->kind, EVENT_PAYMENT);
     assert_true(event->complete);
     assert_true(event->livemode);
     assert_string_equal(event->id, "evt_7");
@@ -93,7 +94,7 @@ static void each_type_means_one_state(void **state)
         const struct provider_event *event = intent_event(
             f, types[i].type,
             arena_printf(&f->arena, MONEY ",\"amount_received\":5000,\"status\":\"%s\"", types[i].status));
-        assert_int_equal(event->kind, EVENT_INTENT);
+        assert_int_equal(event->kind, EVENT_PAYMENT);
         assert_true(event->complete);
         assert_int_equal(event->payment.state, types[i].means);
     }
@@ -114,7 +115,7 @@ static void an_event_that_lacks_what_is_needed_is_incomplete(void **state)
     };
     for (size_t i = 0; i < COUNT_OF(lacking); i++) {
         const struct provider_event *event = intent_event(f, "payment_intent.succeeded", lacking[i]);
-        assert_int_equal(event->kind, EVENT_INTENT);
+        assert_int_equal(event->kind, EVENT_PAYMENT);
         assert_false(event->complete);
         assert_string_equal(event->payment_ref, "pi_7");
     }
@@ -203,7 +204,7 @@ static void a_thin_event_names_its_object_and_says_nothing_of_it(void **state)
                            "\"type\":\"v1.payment_intent.succeeded\","
                            "\"created\":\"2023-11-14T22:13:20.000Z\",\"related_object\":{\"id\":\"pi_7\"}}"),
                      OK);
-    assert_int_equal(f->event.kind, EVENT_INTENT);
+    assert_int_equal(f->event.kind, EVENT_PAYMENT);
     assert_true(f->event.thin);
     assert_false(f->event.complete);
     assert_true(f->event.livemode);

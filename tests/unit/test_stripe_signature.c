@@ -7,7 +7,7 @@
 #include "base/crypto.h"
 #include "base/require.h"
 #include "base/text.h"
-#include "provider/stripe_event.h"
+#include "provider/stripe/signature.h"
 
 #define SECRET "whsec_test_secret_1"
 #define OTHER_SECRET "whsec_test_secret_2"

@@ -3,7 +3,7 @@
 
 #include "domain/card.h"
 #include "op/state/payment_change.h"
-#include "provider/stripe_event.h"
+#include "provider/event.h"
 
 // What an event is about.
 struct card_subject {

@@ -113,7 +113,7 @@ static enum errc apply_complete(struct tx *tx, struct payment *payment, const st
                                 struct err *err)
 {
     switch (event->kind) {
-    case EVENT_INTENT:
+    case EVENT_PAYMENT:
         return apply_intent(tx, payment, event, err);
     case EVENT_CHARGE_REFUNDED:
         return apply_charge(tx, payment, event, err);
@@ -282,7 +282,7 @@ static enum errc apply_thin(struct tx *tx, const struct inbound *inbound, struct
     struct payment payment = {0};
     struct refund refund = {0};
     enum errc rc = ERR_NOT_FOUND;
-    if (event->kind == EVENT_INTENT) {
+    if (event->kind == EVENT_PAYMENT) {
         rc = find_payment(tx, tx->arena, &inbound->merchant_id, event, &payment, err);
         return rc == OK ? ask(tx, &payment, event, err) : rc == ERR_NOT_FOUND ? OK : rc;
     }

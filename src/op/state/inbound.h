@@ -3,7 +3,8 @@
 #pragma once
 
 #include "op/state/payment_change.h"
-#include "provider/stripe_event.h"
+#include "provider/stripe/event.h"
+#include "provider/stripe/signature.h"
 #include "store/inbox.h"
 
 // A delivery of Stripe's. Everything lives in the request's arena.

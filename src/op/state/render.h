@@ -8,7 +8,7 @@
 #include "domain/card.h"
 #include "domain/payment.h"
 #include "domain/refund.h"
-#include "provider/stripe_event.h"
+#include "provider/event.h"
 
 enum render_for {
     RENDER_ANSWER, // to the merchant who asked for this payment: with all of next_action

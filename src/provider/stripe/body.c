@@ -1,5 +1,7 @@
 // The forms that Stripe is sent: https://docs.stripe.com/api/payment_intents/create, /refunds/create,
 // /payment_intents/confirm, /customers/create, /payment_methods/attach, /setup_intents/create.
+#include "provider/stripe/body.h"
+
 #include <string.h>
 
 #include "base/crypto.h"
@@ -7,7 +9,7 @@
 #include "base/require.h"
 #include "base/text.h"
 #include "net/form.h"
-#include "provider/stripe.h"
+#include "provider/stripe/object.h"
 
 // A request has 64 kB at most; each byte of it may take three once it is escaped, and the fields' own names
 // come on top.

@@ -1,7 +1,7 @@
 // Stripe's calls over HTTP: which method, path and headers each verb has. Every POST carries an idempotency
 // key and the exact body it was given, so that sending it again is safe. What an answer means is
-// stripe_answer.c's. Loop thread.
-#include "provider/stripe.h"
+// answer.c's. Loop thread.
+#include "provider/stripe/stripe.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -10,8 +10,9 @@
 #include "base/text.h"
 #include "net/form.h"
 #include "net/url.h"
-#include "provider/stripe_answer.h"
-#include "provider/stripe_event.h"
+#include "provider/stripe/answer.h"
+#include "provider/stripe/body.h"
+#include "provider/stripe/event.h"
 
 // A PaymentIntent is 3 to 5 kB; a page of a hundred stays well below. An event holds any object of the
 // account's whole, with up to 27 kB of metadata.

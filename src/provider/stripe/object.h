@@ -1,14 +1,15 @@
-// Reading what Stripe answered: untrusted bytes to a struct provider_answer. Pure; any thread.
+// Stripe's objects in neutral terms. JSON is untrusted; text is copied into the arena. Pure; any thread.
 #pragma once
 
 #include <json-c/json.h>
 
 #include "provider/provider.h"
 
-// Reads the finished HTTP call of call->verb into call->answer.
-void stripe_answer_read(struct provider_call *call);
+// The metadata that holds a struct request_mark, beside payment_id, refund_id and merchant_id. A merchant's
+// own metadata may not have these names.
+#define STRIPE_MARK_KEY "paymentsd_key"
+#define STRIPE_MARK_HASH "paymentsd_hash"
 
-// stripe_object.c
 // An error object of Stripe's: nothing in it may hold a secret. All NULL where there is none.
 struct failure stripe_failure_read(struct json_object *error, struct arena *arena);
 // A PaymentIntent object to neutral terms. False where it is not one (no id). Text is copied into the arena.

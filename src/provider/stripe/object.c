@@ -1,14 +1,14 @@
 // Stripe's objects in neutral terms: untrusted JSON in, text copied into the arena out. Pure; any thread.
 // https://docs.stripe.com/api/payment_intents/object, /refunds/object, /payment_methods/object,
 // /setup_intents/object
+#include "provider/stripe/object.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"
 #include "base/require.h"
 #include "base/text.h"
-#include "provider/stripe.h"
-#include "provider/stripe_answer.h"
 
 #define MARK_KEY_BYTES_MAX 255 // as api/request.c takes an Idempotency-Key
 #define METADATA_PAIRS_MAX 50  // https://docs.stripe.com/metadata

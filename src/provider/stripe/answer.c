@@ -2,7 +2,7 @@
 // is refused; a cut, unparsable or surprising answer leaves the outcome unknown. Sources:
 // https://docs.stripe.com/api/errors, https://docs.stripe.com/api/idempotent_requests, and the retry decision
 // of Stripe's own SDKs.
-#include "provider/stripe_answer.h"
+#include "provider/stripe/answer.h"
 
 #include <string.h>
 #include <time.h>
@@ -11,7 +11,8 @@
 #include "base/require.h"
 #include "base/text.h"
 #include "base/timefmt.h"
-#include "provider/stripe_event.h"
+#include "provider/stripe/event.h"
+#include "provider/stripe/object.h"
 
 // What cannot be read of them is nothing that we could act on, and must not keep the others from us.
 static void read_event(struct provider_call *call, struct json_object *item, size_t i, size_t length)
