@@ -12,7 +12,6 @@
 #include "domain/card.h"
 #include "domain/payment.h"
 #include "domain/refund.h"
-#include "net/http_client.h"
 
 // What can be asked of a provider. Those that change something carry an idempotency key.
 enum provider_verb {
@@ -134,8 +133,7 @@ struct provider_call {
 
     struct provider_answer answer; // filled before `done`
 
-    struct http_call http; // the provider's own while the call is under way
-    struct http_header headers[6];
+    void *transport; // the provider's own while the call is under way
 };
 
 struct provider;

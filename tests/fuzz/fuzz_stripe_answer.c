@@ -112,16 +112,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
     struct provider_call call = {.verb = (enum provider_verb)(data[0] % PROVIDER_VERB_COUNT),
                                  .arena = &arena};
-    call.http.status = statuses[data[1] % COUNT_OF(statuses)];
-    call.http.result = call.http.status != 0 ? HTTP_DONE : HTTP_CUT;
-    call.http.response_headers[0] = headers[data[2] % COUNT_OF(headers)];
-    call.http.response_header_count = 1;
-    call.http.response_body = BUF_MAX(1 << 20);
-    (void)snprintf(call.http.error, sizeof(call.http.error), "the connection was cut");
+    struct http_call http = {0};
+    http.status = statuses[data[1] % COUNT_OF(statuses)];
+    http.result = http.status != 0 ? HTTP_DONE : HTTP_CUT;
+    http.response_headers[0] = headers[data[2] % COUNT_OF(headers)];
+    http.response_header_count = 1;
+    http.response_body = BUF_MAX(1 << 20);
+    (void)snprintf(http.error, sizeof(http.error), "the connection was cut");
     secret_set(&call.secret_key, "sk_test_1", 9);
-    buf_add(&call.http.response_body, data + 3, bytes - 3);
-    stripe_answer_read(&call);
-    http_call_release(&call.http);
+    buf_add(&http.response_body, data + 3, bytes - 3);
+    stripe_answer_read(&call, &http);
+    http_call_release(&http);
     check_answer(&call);
     return 0;
 }

@@ -188,13 +188,13 @@ WRAPPED(struct outbox_attempt, attempt_read, struct attempt *attempt, const stru
     return __real_attempt_read(attempt, schedule, now_us, random32);
 }
 
-WRAPPED(void, stripe_answer_read, struct provider_call *call)
+WRAPPED(void, stripe_answer_read, struct provider_call *call, const struct http_call *http)
 {
-    __real_stripe_answer_read(call);
+    __real_stripe_answer_read(call, http);
     struct provider_answer *answer = &call->answer;
     bool counts_as_failed = (mutated("unknown-is-failed") && answer->outcome == PROVIDER_UNKNOWN) ||
-                            (mutated("cut-is-failed") && call->http.result == HTTP_CUT) ||
-                            (mutated("late-is-failed") && call->http.result == HTTP_TOO_LATE);
+                            (mutated("cut-is-failed") && http->result == HTTP_CUT) ||
+                            (mutated("late-is-failed") && http->result == HTTP_TOO_LATE);
     if (counts_as_failed) {
         answer->outcome = PROVIDER_REFUSED;
         answer->failure = (struct failure){.code = "timeout", .message = "No answer came."};

@@ -58,22 +58,20 @@ static inline const struct provider_answer *read_reply(struct fixture *f, struct
 {
     f->call = (struct provider_call){.verb = reply.verb, .arena = &f->arena};
     secret_set(&f->call.secret_key, KEY, strlen(KEY));
-    struct http_call *http = &f->call.http;
-    http->result = reply.result;
-    http->status = reply.status;
-    http->response_body = BUF_MAX(1 << 20);
+    struct http_call http = {.result = reply.result, .status = reply.status};
+    http.response_body = BUF_MAX(1 << 20);
     if (reply.body != NULL) {
-        buf_add_str(&http->response_body, reply.body);
+        buf_add_str(&http.response_body, reply.body);
     }
     if (reply.header != NULL) {
-        http->response_headers[0] = (struct http_header){reply.header, reply.value};
-        http->response_header_count = 1;
+        http.response_headers[0] = (struct http_header){reply.header, reply.value};
+        http.response_header_count = 1;
     }
     if (reply.result != HTTP_DONE) {
-        (void)snprintf(http->error, sizeof(http->error), "the connection was cut");
+        (void)snprintf(http.error, sizeof(http.error), "the connection was cut");
     }
-    stripe_answer_read(&f->call);
-    http_call_release(http);
+    stripe_answer_read(&f->call, &http);
+    http_call_release(&http);
     return &f->call.answer;
 }
 

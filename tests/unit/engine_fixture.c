@@ -3,6 +3,7 @@
 #include "database.h"
 #include "samples.h"
 
+#include "base/buf.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "op/kinds/charge_customer.h"

@@ -312,12 +312,12 @@ static bool repeating_is_useless(const struct http_call *http)
 }
 
 // A refusal that Stripe asks to repeat is not its last word, unless it is one that it had stored.
-static void heed_should_retry(struct provider_call *call)
+static void heed_should_retry(struct provider_call *call, const struct http_call *http)
 {
     struct provider_answer *answer = &call->answer;
     bool refused = answer->outcome == PROVIDER_REFUSED || answer->outcome == PROVIDER_NO_AUTH;
-    if (refused && header_says(&call->http, "Stripe-Should-Retry", "true") &&
-        !header_says(&call->http, "Idempotent-Replayed", "true")) {
+    if (refused && header_says(http, "Stripe-Should-Retry", "true") &&
+        !header_says(http, "Idempotent-Replayed", "true")) {
         *answer =
             (struct provider_answer){.outcome = PROVIDER_UNKNOWN,
                                      .status = answer->status,
@@ -325,7 +325,7 @@ static void heed_should_retry(struct provider_call *call)
                                      .retry_after_us = answer->retry_after_us,
                                      .server_time_us = answer->server_time_us,
                                      .reason = "a refusal with a request to retry (Stripe-Should-Retry)"};
-    } else if (answer->outcome == PROVIDER_UNKNOWN && repeating_is_useless(&call->http)) {
+    } else if (answer->outcome == PROVIDER_UNKNOWN && repeating_is_useless(http)) {
         answer->outcome = PROVIDER_LOOK_UP;
     }
 }
@@ -338,9 +338,8 @@ static bool is_fault(const struct provider_answer *answer)
     return answer->status >= 500 || answer->status == 424 || conflict;
 }
 
-void stripe_answer_read(struct provider_call *call)
+void stripe_answer_read(struct provider_call *call, const struct http_call *http)
 {
-    struct http_call *http = &call->http;
     struct provider_answer *answer = &call->answer;
     *answer = (struct provider_answer){.outcome = PROVIDER_UNKNOWN};
     if (http->result != HTTP_DONE) {
@@ -366,6 +365,6 @@ void stripe_answer_read(struct provider_call *call)
     } else {
         read_error(call, body);
     }
-    heed_should_retry(call);
+    heed_should_retry(call, http);
     answer->unreachable |= is_fault(answer) && answer->outcome == PROVIDER_UNKNOWN;
 }

@@ -1,7 +1,8 @@
 // Reading what Stripe answered: untrusted bytes to a struct provider_answer. Pure; any thread.
 #pragma once
 
+#include "net/http_client.h"
 #include "provider/provider.h"
 
 // Reads the finished HTTP call of call->verb into call->answer.
-void stripe_answer_read(struct provider_call *call);
+void stripe_answer_read(struct provider_call *call, const struct http_call *http);

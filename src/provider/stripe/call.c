@@ -25,6 +25,13 @@ struct stripe {
     int base_length; // of api_base, without a slash at its end
 };
 
+// A call under way. In the call's arena.
+struct stripe_call {
+    struct provider_call *call;
+    struct http_call http;
+    struct http_header headers[5];
+};
+
 // Each verb's place in Stripe's API; %s is what it is about.
 static const struct {
     bool post;
@@ -99,8 +106,8 @@ static const char *call_path(const struct provider_call *call)
 
 static void http_done(struct http_call *http)
 {
-    struct provider_call *call = CONTAINER_OF(http, struct provider_call, http);
-    stripe_answer_read(call);
+    struct provider_call *call = CONTAINER_OF(http, struct stripe_call, http)->call;
+    stripe_answer_read(call, http);
     http_call_release(http);
     call->done(call);
 }
@@ -108,24 +115,27 @@ static void http_done(struct http_call *http)
 static void stripe_send(struct provider *provider, struct provider_call *call)
 {
     struct stripe *stripe = (struct stripe *)provider;
+    struct stripe_call *sent = ARENA_NEW(call->arena, struct stripe_call);
     bool post = places[call->verb].post;
     size_t count = 0;
-    call->headers[count++] =
+    sent->headers[count++] =
         (struct http_header){"Authorization", arena_printf(call->arena, "Bearer %s", call->secret_key.data)};
-    call->headers[count++] = (struct http_header){"Stripe-Version", STRIPE_VERSION};
-    call->headers[count++] = (struct http_header){"Accept", "application/json"};
+    sent->headers[count++] = (struct http_header){"Stripe-Version", STRIPE_VERSION};
+    sent->headers[count++] = (struct http_header){"Accept", "application/json"};
     if (post) {
         REQUIRE(call->idempotency_key != NULL);
-        call->headers[count++] =
+        sent->headers[count++] =
             (struct http_header){"Content-Type", "application/x-www-form-urlencoded; charset=utf-8"};
-        call->headers[count++] = (struct http_header){"Idempotency-Key", call->idempotency_key};
+        sent->headers[count++] = (struct http_header){"Idempotency-Key", call->idempotency_key};
     }
     const char *body = post ? (call->body != NULL ? call->body : "") : NULL;
-    call->http = (struct http_call){
+    sent->call = call;
+    call->transport = sent;
+    sent->http = (struct http_call){
         .method = post ? "POST" : "GET",
         .url = arena_printf(call->arena, "%.*s%s", stripe->base_length, stripe->options.api_base,
                             call_path(call)),
-        .headers = call->headers,
+        .headers = sent->headers,
         .header_count = count,
         .body = body,
         .body_bytes = body != NULL ? strlen(body) : 0,
@@ -134,13 +144,14 @@ static void stripe_send(struct provider *provider, struct provider_call *call)
         .response_bytes_max = call->verb == PROVIDER_EVENTS ? EVENTS_BYTES_MAX : RESPONSE_BYTES_MAX,
         .done = http_done,
     };
-    http_client_send(stripe->options.client, &call->http);
+    http_client_send(stripe->options.client, &sent->http);
 }
 
 static void stripe_abandon_call(struct provider *provider, struct provider_call *call)
 {
     (void)provider;
-    http_call_abandon(&call->http);
+    struct stripe_call *sent = call->transport;
+    http_call_abandon(&sent->http);
 }
 
 struct pace_rates stripe_rates(const char *setting, const char *api_base)
