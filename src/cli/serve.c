@@ -133,6 +133,17 @@ static enum errc open_clients(struct service *service, struct err *err)
     return rc == OK ? http_client_curl_open(service->uv_loop, &options, &service->webhook_client, err) : rc;
 }
 
+// What the setting allows, or else what the provider is known to allow at this address.
+static struct pace_rates rates_of(const struct config *config, const struct provider *provider)
+{
+    struct pace_rates rates;
+    if (config->stripe_rate == NULL) {
+        return provider->ops->default_rates(config->stripe_api_base);
+    }
+    REQUIRE(pace_rates_parse(config->stripe_rate, &rates, NULL) == OK); // startup.c has checked it
+    return rates;
+}
+
 static enum errc open_work(struct service *service, struct err *err)
 {
     const struct config *config = service->config;
@@ -153,7 +164,7 @@ static enum errc open_work(struct service *service, struct err *err)
         .keyring = service->keyring,
         .config = config,
         .random = &random_system,
-        .rates = stripe_rates(config->stripe_rate, config->stripe_api_base),
+        .rates = rates_of(config, service->provider),
     };
     service->engine = engine_open(&engine);
     struct delivery_options delivery = {

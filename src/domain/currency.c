@@ -7,18 +7,16 @@
 
 #include "base/require.h"
 
-// Decimals are ISO 4217's, Stripe's exceptions (https://docs.stripe.com/currencies) follow:
-// - MGA has a subunit of one fifth, which ISO writes as 2 decimals; Stripe charges whole ariary.
-// - ISK and UGX have none, yet Stripe keeps them two-decimal for the sake of old clients and wants 00 there.
-// - BHD, JOD, KWD, OMR and TND go with three decimals of which the card networks carry two.
-// - IQD and LYD have three by ISO. Stripe takes neither, so it says nothing of their unit: a charge goes out
-//   in ISO's, is refused for its currency and is a failed payment.
-// - HUF and TWD are whole only in Stripe's payouts, which this service never makes: two decimals.
-#define TWO 2, 0, false
-#define ZERO 0, 0, false
-#define ZERO_SENT_X100 0, 2, false
-#define THREE 3, 0, false
-#define THREE_LAST_ZERO 3, 0, true
+// Decimals are ISO 4217's, except:
+// - MGA has a subunit of one fifth, which ISO writes as 2 decimals; cards are charged whole ariary.
+// - BHD, JOD, KWD, OMR and TND have three decimals of which the card networks carry two.
+// ISK and UGX have no decimals. Providers still take them with the two that they had, so that two digits less
+// are left for the amount.
+#define TWO 2, false, MONEY_MINOR_MAX
+#define ZERO 0, false, MONEY_MINOR_MAX
+#define ZERO_ONCE_TWO 0, false, MONEY_MINOR_MAX / 100
+#define THREE 3, false, MONEY_MINOR_MAX
+#define THREE_LAST_ZERO 3, true, MONEY_MINOR_MAX
 
 // Sorted by code, for the binary search below.
 static const struct currency currencies[] = {
@@ -82,7 +80,7 @@ static const struct currency currencies[] = {
     {"INR", TWO},
     {"IQD", THREE},
     {"IRR", TWO},
-    {"ISK", ZERO_SENT_X100},
+    {"ISK", ZERO_ONCE_TWO},
     {"JMD", TWO},
     {"JOD", THREE_LAST_ZERO},
     {"JPY", ZERO},
@@ -159,7 +157,7 @@ static const struct currency currencies[] = {
     {"TWD", TWO},
     {"TZS", TWO},
     {"UAH", TWO},
-    {"UGX", ZERO_SENT_X100},
+    {"UGX", ZERO_ONCE_TWO},
     {"USD", TWO},
     {"UYU", TWO},
     {"UZS", TWO},

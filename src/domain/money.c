@@ -1,5 +1,4 @@
-// Text to minor units to Stripe's minor units and back, digit by digit in integers. Every amount that passed
-// money_parse or money_from_stripe is 0 to MONEY_STRIPE_MINOR_MAX in Stripe's minor units. Pure; any thread.
+// Text to minor units and back, digit by digit in integers. Pure; any thread.
 #include "domain/money.h"
 
 #include <inttypes.h>
@@ -10,7 +9,7 @@
 
 // The most decimals that a currency has, and more than any amount is in thousandths.
 #define THOUSANDTHS_DECIMALS 3
-#define THOUSANDTHS_MAX (MONEY_STRIPE_MINOR_MAX * 1000)
+#define THOUSANDTHS_MAX (MONEY_MINOR_MAX * 1000)
 
 // "123.45" taken apart: pointers into the text, digits counted.
 struct decimal_text {
@@ -62,12 +61,6 @@ static int64_t power_of_ten(unsigned exponent)
     return power;
 }
 
-// The largest amount of ours that is at most MONEY_STRIPE_MINOR_MAX at Stripe.
-int64_t money_minor_max(const struct currency *currency)
-{
-    return MONEY_STRIPE_MINOR_MAX / power_of_ten(currency->stripe_zeros);
-}
-
 // False: the value exceeds max. max < INT64_MAX / 10 - 9, so that no step overflows before this is seen.
 static bool push_digit(int64_t *value, char digit, int64_t max)
 {
@@ -78,7 +71,7 @@ static bool push_digit(int64_t *value, char digit, int64_t max)
 static enum errc refuse_too_large(const struct currency *currency, struct err *err)
 {
     char largest[MONEY_TEXT_BYTES];
-    money_format(money_minor_max(currency), currency, largest);
+    money_format(currency->minor_max, currency, largest);
     return err_set(err, ERR_VALIDATION, "must be at most %s %s", largest, currency->code);
 }
 
@@ -95,7 +88,7 @@ enum errc money_parse(const char *text, const struct currency *currency, int64_t
     if (!split_decimal(text, &parts)) {
         return refuse_form(err);
     }
-    int64_t max = money_minor_max(currency);
+    int64_t max = currency->minor_max;
     int64_t value = 0;
     for (size_t i = 0; i < parts.whole_digits; i++) {
         if (!push_digit(&value, parts.whole[i], max)) {
@@ -137,7 +130,7 @@ void money_format(int64_t amount_minor, const struct currency *currency, char ou
 
 int64_t money_thousandths(int64_t amount_minor, const struct currency *currency)
 {
-    REQUIRE(amount_minor >= 0 && amount_minor <= money_minor_max(currency));
+    REQUIRE(amount_minor >= 0 && amount_minor <= currency->minor_max);
     return amount_minor * power_of_ten(THOUSANDTHS_DECIMALS - currency->decimals);
 }
 
@@ -160,27 +153,5 @@ enum errc money_parse_thousandths(const char *text, bool up, int64_t *thousandth
         beyond = beyond || parts.fraction[i] != '0';
     }
     *thousandths = fits ? value + (up && beyond) : INT64_MAX;
-    return OK;
-}
-
-int64_t money_to_stripe(int64_t amount_minor, const struct currency *currency)
-{
-    REQUIRE(amount_minor >= 0 && amount_minor <= money_minor_max(currency));
-    return amount_minor * power_of_ten(currency->stripe_zeros);
-}
-
-enum errc money_from_stripe(int64_t stripe_minor, const struct currency *currency, int64_t *amount_minor,
-                            struct err *err)
-{
-    if (stripe_minor < 0 || stripe_minor > MONEY_STRIPE_MINOR_MAX) {
-        return err_set(err, ERR_VALIDATION, "the provider's amount %" PRId64 " is out of range",
-                       stripe_minor);
-    }
-    int64_t scale = power_of_ten(currency->stripe_zeros);
-    if (stripe_minor % scale != 0) {
-        return err_set(err, ERR_VALIDATION, "the provider's amount %" PRId64 " is not whole in %s",
-                       stripe_minor, currency->code);
-    }
-    *amount_minor = stripe_minor / scale;
     return OK;
 }

@@ -1,5 +1,6 @@
-// What a payment provider must do, in neutral terms. stripe/ is one; a second is a folder beside it.
-// Calls and callbacks on the loop thread; everything else here is pure and may run on any thread.
+// What a payment provider does, in words that are no provider's own. provider.c lists the providers; each is
+// a folder here. Calls and callbacks run on the loop thread; everything else is pure and may run on any
+// thread.
 #pragma once
 
 #include <stdbool.h>
@@ -10,6 +11,7 @@
 #include "base/err.h"
 #include "base/secret.h"
 #include "domain/card.h"
+#include "domain/pace.h"
 #include "domain/payment.h"
 #include "domain/refund.h"
 
@@ -136,11 +138,29 @@ struct provider_call {
     void *transport; // the provider's own while the call is under way
 };
 
+// What the code of a failure means, as far as we act on it.
+enum failure_meaning {
+    FAILURE_OTHER,
+    FAILURE_UNEXPECTED_STATE, // the object's state does not allow what was asked for
+    FAILURE_NO_SUCH_OBJECT,
+    FAILURE_NEEDS_PAYER, // the payer has to authenticate
+};
+
+// The signature of an event, parsed. `parts` are the provider's own.
+struct provider_signature {
+    int64_t time_s;
+    const void *parts;
+};
+
 struct provider;
 struct provider_ops {
+    const char *name;         // as rows and the API have it
+    const char *display_name; // as messages have it
+
     void (*send)(struct provider *provider, struct provider_call *call);
     // Of a call that is under way: it ends soon, as one that is not answered, unless it is by then.
     void (*abandon_call)(struct provider *provider, struct provider_call *call);
+
     // The request bodies, made when an operation is prepared, stored, and sent unchanged ever after. In the
     // arena. `customer_ref`: of a saved card, or of one that is saved by this payment. `method_ref`: a saved
     // card's, NULL for payment->payment_method. With a customer and without off_session the card is set up
@@ -148,18 +168,59 @@ struct provider_ops {
     enum errc (*charge_body)(const struct payment *payment, const char *customer_ref, const char *method_ref,
                              bool off_session, struct arena *arena, const char **body, struct err *err);
     const char *(*capture_body)(const struct payment *payment, int64_t amount_minor, struct arena *arena);
-    int64_t (*capture_amount)(
-        const char *body); // what a capture_body asks for, in the provider's minor units
+    // What a capture_body asks for, in the provider's minor units.
+    int64_t (*capture_amount)(const char *body);
     const char *(*refund_body)(const struct refund *refund, const char *payment_ref, struct arena *arena);
     const char *(*customer_body)(const struct customer *customer, const char *email, const char *name,
                                  struct arena *arena);
     const char *(*attach_body)(const char *customer_ref, struct arena *arena);
     const char *(*setup_body)(const struct card *card, const char *customer_ref, struct arena *arena);
     const char *(*confirm_body)(const char *method_ref, const char *return_url, struct arena *arena);
+
+    // An amount in the provider's minor units, from 0 to the currency's minor_max, and back. Back:
+    // ERR_VALIDATION if it is negative, too large or not whole in our minor unit.
+    int64_t (*amount_to)(int64_t amount_minor, const struct currency *currency);
+    enum errc (*amount_from)(int64_t provider_minor, const struct currency *currency, int64_t *amount_minor,
+                             struct err *err);
+
+    // The header that holds an event's signature. parse takes NULL for a header that is missing.
+    // ERR_SIGNATURE_INVALID: it cannot be read, or is not from about now. matches compares in constant time.
+    const char *signature_header;
+    enum errc (*signature_parse)(const char *header, int64_t now_s, struct arena *arena,
+                                 struct provider_signature *signature, struct err *err);
+    bool (*signature_matches)(const struct provider_signature *signature, const struct secret *secret,
+                              const void *body, size_t body_bytes);
+    // Reads an event from its body. ERR_BAD_REQUEST: it is none. Text in the arena.
+    enum errc (*event_parse)(const char *body, size_t bytes, struct arena *arena,
+                             struct provider_event *event, struct err *err);
+
+    // Whether a text has the form of a secret key, a webhook secret, a payment method; *livemode only if it
+    // has. The texts after "must be a" of a message say which form that is.
+    bool (*is_secret_key)(const char *text, bool *livemode);
+    bool (*is_webhook_secret)(const char *text);
+    bool (*is_payment_method)(const char *text);
+    const char *secret_key_form;
+    const char *webhook_secret_form;
+    const char *payment_method_form;
+    // Whether it is probably one of this provider's credentials, of whatever sort.
+    bool (*resembles_credential)(const char *text);
+    const char *card_form; // collects a card's data from the payer and makes a payment method of it
+
+    enum failure_meaning (*failure_meaning)(const char *code);
+    // What an account may ask for in a second at this address; 0: not known.
+    struct pace_rates (*default_rates)(const char *api_base);
+    const char *api_base_setting; // the environment variable that sets the address, for messages
 };
 struct provider {
     const struct provider_ops *ops;
 };
+
+// The provider of a row or a request; NULL: there is none of this name. Static storage; any thread.
+const struct provider_ops *provider_find(const char *name);
+// The provider of a request or an account that names none.
+const struct provider_ops *provider_default(void);
+// The provider one of whose credentials the text resembles; NULL: none.
+const struct provider_ops *provider_of_credential(const char *text);
 
 static inline void provider_send(struct provider *provider, struct provider_call *call)
 {

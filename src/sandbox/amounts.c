@@ -28,16 +28,21 @@ static int64_t minimum_of(const char *code)
     return 1;
 }
 
+// ISK and UGX have no decimals, and Stripe takes them with two.
+static int64_t scale_of(const struct currency *currency)
+{
+    return text_equal(currency->code, "ISK") || text_equal(currency->code, "UGX") ? 100 : 1;
+}
+
 const char *amount_shown(int64_t amount, const char *currency_code, struct arena *arena)
 {
     const struct currency *currency = currency_find(currency_code);
     const char *lower = text_lower(arena, currency_code);
-    int64_t minor = 0;
     char text[MONEY_TEXT_BYTES];
-    if (currency == NULL || money_from_stripe(amount, currency, &minor, NULL) != OK) {
+    if (currency == NULL || amount < 0 || amount > AMOUNT_MAX || amount % scale_of(currency) != 0) {
         return arena_printf(arena, "%lld %s", (long long)amount, lower);
     }
-    money_format(minor, currency, text);
+    money_format(amount / scale_of(currency), currency, text);
     return arena_printf(arena, "%s %s", text, lower);
 }
 
@@ -47,7 +52,7 @@ bool amount_check_digits(int64_t amount, const char *currency_code, struct arena
     const struct currency *currency = currency_find(currency_code);
     REQUIRE(currency != NULL);
     const char *lower = text_lower(arena, currency->code);
-    if (currency->stripe_zeros == 2 && amount % 100 != 0) {
+    if (amount % scale_of(currency) != 0) {
         return refusal_set(
             refusal, 400, "parameter_invalid_integer", "amount",
             arena_printf(arena, "Amounts in %s have no fraction: the last two digits must be 00", lower));

@@ -62,11 +62,25 @@ enum errc payment_update(struct db *db, const struct payment *row, struct err *e
     return rc;
 }
 
+static const struct filter_word providers[] = {{"stripe"}, {NULL}};
+
+static bool is_provider(const char *name)
+{
+    size_t i = 0;
+    while (providers[i].word != NULL && !text_equal(providers[i].word, name)) {
+        i++;
+    }
+    return providers[i].word != NULL;
+}
+
 enum errc payment_read(struct db_rows *rows, struct arena *arena, struct payment *row, struct err *err)
 {
     *row = (struct payment){0};
     COLUMN_READ(COLUMNS, rows);
-    const bool is_amount = row->amount_minor >= 1 && row->amount_minor <= money_minor_max(row->currency) &&
+    if (!is_provider(row->provider)) {
+        return db_damaged(rows, "provider", err);
+    }
+    const bool is_amount = row->amount_minor >= 1 && row->amount_minor <= row->currency->minor_max &&
                            row->refunded_minor >= 0 && row->captured_minor >= row->refunded_minor &&
                            row->amount_minor >= row->captured_minor;
     return is_amount ? OK : db_damaged(rows, "amount_minor", err);
@@ -176,8 +190,6 @@ enum errc payment_count(struct db *db, int64_t most, int64_t *count, struct err 
 }
 
 // --- lists
-
-static const struct filter_word providers[] = {{"stripe"}, {NULL}};
 
 #define RARE "status <> 'completed'"
 static const struct filter_word statuses[] = {

@@ -47,7 +47,7 @@ enum errc refund_read(struct db_rows *rows, struct arena *arena, struct refund *
 {
     *row = (struct refund){0};
     COLUMN_READ(COLUMNS, rows);
-    const bool is_amount = row->amount_minor >= 1 && row->amount_minor <= money_minor_max(row->currency);
+    const bool is_amount = row->amount_minor >= 1 && row->amount_minor <= row->currency->minor_max;
     return is_amount ? OK : db_damaged(rows, "amount_minor", err);
 }
 

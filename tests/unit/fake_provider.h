@@ -9,7 +9,7 @@
 #include "fake_loop.h"
 
 #include "op/engine/op.h"
-#include "provider/stripe/body.h"
+#include "provider/provider.h"
 
 #define FAKE_CALLS_MAX 4096
 #define FAKE_ANSWERS_MAX 64
@@ -28,6 +28,7 @@ struct fake_call {
 
 struct fake_provider {
     struct provider base;
+    struct provider_ops ops;
     struct fake_loop *loop;
     struct arena arena;
     struct fake_call calls[FAKE_CALLS_MAX];
@@ -127,22 +128,12 @@ static inline void fake_provider_abandon(struct provider *provider, struct provi
     }
 }
 
-static const struct provider_ops fake_provider_ops = {
-    .send = fake_provider_send,
-    .abandon_call = fake_provider_abandon,
-    .charge_body = stripe_charge_body,
-    .capture_body = stripe_capture_body,
-    .capture_amount = stripe_capture_amount,
-    .refund_body = stripe_refund_body,
-    .customer_body = stripe_customer_body,
-    .attach_body = stripe_attach_body,
-    .setup_body = stripe_setup_body,
-    .confirm_body = stripe_confirm_body,
-};
-
 static inline void fake_provider_init(struct fake_provider *fake, struct fake_loop *loop)
 {
-    fake->base.ops = &fake_provider_ops;
+    fake->ops = *provider_default();
+    fake->ops.send = fake_provider_send;
+    fake->ops.abandon_call = fake_provider_abandon;
+    fake->base.ops = &fake->ops;
     fake->loop = loop;
     fake->otherwise = (struct provider_answer){.outcome = PROVIDER_UNKNOWN, .reason = "no answer"};
     list_init(&fake->held);

@@ -156,7 +156,7 @@ static int64_t captured_of(struct fixture *f, const char *currency, int64_t rece
     struct tx tx = tx_of(f);
     struct provider_payment reported = answer_payment(PROVIDER_PAYMENT_SUCCEEDED).payment;
     reported.currency = text_lower(&f->arena, currency);
-    reported.amount_provider_minor = money_to_stripe(5000, payment.currency);
+    reported.amount_provider_minor = provider_default()->amount_to(5000, payment.currency);
     reported.received_provider_minor = received;
     enum errc rc = payment_apply_reported(&tx, &payment, &reported, &f->err);
     if (rc == ERR_CONFLICT) {

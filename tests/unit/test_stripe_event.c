@@ -9,7 +9,6 @@
 #include "base/text.h"
 #include "net/form.h"
 #include "provider/stripe/event.h"
-#include "provider/stripe/signature.h"
 
 #define TIME_S INT64_C(1700000000)
 

@@ -93,7 +93,7 @@ static enum errc find_unmarked(const struct op *op, struct tx *tx, const struct 
         return rc;
     }
     const struct provider_refund *uncaptured = refunds_find_uncaptured(op, &payment);
-    int64_t amount = money_to_stripe(refund->amount_minor, refund->currency);
+    int64_t amount = provider_find(payment.provider)->amount_to(refund->amount_minor, refund->currency);
     for (size_t i = 0; rc == OK && i < op->refund_count; i++) {
         const struct provider_refund *one = &op->refunds[i];
         struct refund other = {0};
@@ -113,7 +113,8 @@ static enum errc apply_reported(struct op *op, struct tx *tx, struct refund *ref
                                 const struct provider_refund *reported, struct err *err)
 {
     struct err why = {0};
-    enum errc rc = refund_apply_reported(tx, refund, reported, &why);
+    enum errc rc =
+        refund_apply_reported(tx, refund, engine_options(op->engine)->provider->ops, reported, &why);
     if (rc == ERR_CONFLICT) {
         op_retry(op);
         op->call.answer.reason = arena_strdup(&op->arena, why.message);

@@ -27,8 +27,9 @@ static enum errc refunds_plan(struct op *op, struct tx *tx, bool *already_done, 
 
 const struct provider_refund *refunds_find_uncaptured(const struct op *op, const struct payment *payment)
 {
-    int64_t uncaptured_minor = money_to_stripe(payment->amount_minor, payment->currency) -
-                               money_to_stripe(payment->captured_minor, payment->currency);
+    int64_t uncaptured_minor =
+        provider_find(payment->provider)
+            ->amount_to(payment->amount_minor - payment->captured_minor, payment->currency);
     for (size_t i = op->refund_count; uncaptured_minor > 0 && i > 0; i--) { // listed newest first
         const struct provider_refund *reported = &op->refunds[i - 1];
         if (reported->refund_id == NULL && reported->amount_provider_minor == uncaptured_minor) {
@@ -97,7 +98,7 @@ static enum errc write_placeholder(struct op *op, struct tx *tx, const struct pa
     const struct provider_refund reported = {
         .id = op->row.body,
         .status = REFUND_COMPLETED,
-        .amount_provider_minor = money_to_stripe(left_minor, payment->currency),
+        .amount_provider_minor = provider_find(payment->provider)->amount_to(left_minor, payment->currency),
         .currency = payment->currency->code,
     };
     return reconcile_one(op, tx, payment, &reported, mismatch, err);

@@ -54,8 +54,9 @@ static enum errc build(struct tx *tx, const struct provider_payment *reported, s
         return err_set(err, ERR_CONFLICT, "its metadata lacks the key and the hash of its request");
     }
     if (currency == NULL || reported->amount_provider_minor <= 0 ||
-        money_from_stripe(reported->amount_provider_minor, currency, &payment->amount_minor, err) != OK ||
-        payment->amount_minor > money_minor_max(currency)) {
+        provider_find(payment->provider)
+                ->amount_from(reported->amount_provider_minor, currency, &payment->amount_minor, err) != OK ||
+        payment->amount_minor > currency->minor_max) {
         return err_set(err, ERR_CONFLICT, "its amount or currency is not valid for a payment");
     }
     enum errc rc = payment_by_ref(tx->db, &payment->merchant_id, payment->livemode, reported->id, tx->arena,

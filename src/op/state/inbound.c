@@ -74,7 +74,7 @@ static enum errc apply_dispute(struct tx *tx, const struct payment *payment,
     if (rc != OK) {
         return rc;
     }
-    json_add(data, "dispute", render_dispute(&event->dispute));
+    json_add(data, "dispute", render_dispute(provider_find(payment->provider), &event->dispute));
     return emit_event(tx, &payment->merchant_id, payment->livemode, &payment->id,
                       opened ? "payment.disputed" : "payment.dispute_closed", data, err);
 }

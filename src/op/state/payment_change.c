@@ -11,6 +11,7 @@
 #include "op/state/card_change.h"
 #include "op/state/emit_event.h"
 #include "op/state/render.h"
+#include "provider/provider.h"
 #include "store/operations.h"
 #include "store/payments.h"
 #include "store/refunds.h"
@@ -140,7 +141,7 @@ enum errc payment_check_reported(struct tx *tx, struct payment *payment,
             return rc;
         }
     }
-    int64_t expected = money_to_stripe(payment->amount_minor, payment->currency);
+    int64_t expected = provider_find(payment->provider)->amount_to(payment->amount_minor, payment->currency);
     bool amount_differs = reported->amount_provider_minor >= 0 && reported->amount_provider_minor != expected;
     bool currency_differs =
         reported->currency != NULL && !text_equal_nocase(reported->currency, payment->currency->code);
@@ -171,7 +172,8 @@ static enum errc complete(struct tx *tx, struct payment *payment, const struct p
     }
     int64_t captured = payment->amount_minor;
     if (said) {
-        rc = money_from_stripe(reported->received_provider_minor, payment->currency, &captured, err);
+        rc = provider_find(payment->provider)
+                 ->amount_from(reported->received_provider_minor, payment->currency, &captured, err);
         if (rc != OK || captured > payment->amount_minor || captured == 0) {
             return err_set(err, ERR_CONFLICT, "the provider says that it captured an impossible amount");
         }

@@ -54,11 +54,11 @@ static enum errc schedule_check(struct tx *tx, const struct refund *refund, stru
                               retry_check_delay_us(0, tx_random32(tx)), err);
 }
 
-static enum errc check_is_same(const struct refund *refund, const struct provider_refund *reported,
-                               struct err *err)
+static enum errc check_is_same(const struct refund *refund, const struct provider_ops *provider,
+                               const struct provider_refund *reported, struct err *err)
 {
     bool other_id = refund->provider_ref != NULL && !text_equal(refund->provider_ref, reported->id);
-    int64_t expected = money_to_stripe(refund->amount_minor, refund->currency);
+    int64_t expected = provider->amount_to(refund->amount_minor, refund->currency);
     bool other_amount = reported->amount_provider_minor >= 0 && reported->amount_provider_minor != expected;
     bool other_currency =
         reported->currency != NULL && !text_equal_nocase(reported->currency, refund->currency->code);
@@ -101,11 +101,11 @@ static enum errc drop_duplicate(struct tx *tx, const struct refund *refund,
     return write_refund(tx, &duplicate, false, err);
 }
 
-enum errc refund_apply_reported(struct tx *tx, struct refund *refund, const struct provider_refund *reported,
-                                struct err *err)
+enum errc refund_apply_reported(struct tx *tx, struct refund *refund, const struct provider_ops *provider,
+                                const struct provider_refund *reported, struct err *err)
 {
     bool ref_is_new = refund->provider_ref == NULL;
-    enum errc rc = check_is_same(refund, reported, err);
+    enum errc rc = check_is_same(refund, provider, reported, err);
     if (rc == OK && ref_is_new) {
         rc = drop_duplicate(tx, refund, reported, err);
     }
@@ -187,7 +187,8 @@ static enum errc import(struct tx *tx, const struct payment *payment, const stru
         .updated_us = tx->now_us,
     };
     enum errc rc =
-        money_from_stripe(reported->amount_provider_minor, payment->currency, &refund.amount_minor, err);
+        provider_find(payment->provider)
+            ->amount_from(reported->amount_provider_minor, payment->currency, &refund.amount_minor, err);
     if (rc != OK || refund.amount_minor == 0 ||
         !text_equal_nocase(reported->currency, payment->currency->code)) {
         return err_set(err, ERR_CONFLICT,
@@ -224,7 +225,8 @@ static enum errc find_placeholder(struct tx *tx, const struct payment *payment,
     if (rc != OK) {
         return rc;
     }
-    if (money_to_stripe(found.amount_minor, found.currency) != reported->amount_provider_minor) {
+    int64_t amount = provider_find(payment->provider)->amount_to(found.amount_minor, found.currency);
+    if (amount != reported->amount_provider_minor) {
         return ERR_NOT_FOUND; // one of several
     }
     *refund = found;
@@ -252,7 +254,8 @@ enum errc refund_reconcile(struct tx *tx, const struct payment *payment,
     if (rc == OK && !uuid_equal(&refund.payment_id, &payment->id)) {
         return err_set(err, ERR_CONFLICT, "the provider's refund belongs to another payment");
     }
-    return rc == OK ? refund_apply_reported(tx, &refund, reported, err) : rc;
+    return rc == OK ? refund_apply_reported(tx, &refund, provider_find(payment->provider), reported, err)
+                    : rc;
 }
 
 // After a partial capture only the whole list tells a refund from the released rest of the authorisation.

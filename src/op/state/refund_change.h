@@ -6,16 +6,17 @@
 
 #include "domain/refund.h"
 #include "op/state/payment_change.h"
+#include "provider/provider.h"
 
 // A refund that was just requested. It is pending, which reserves its amount.
 enum errc refund_write_new(struct tx *tx, const struct payment *payment, const struct refund *refund,
                            struct err *err) MUST_CHECK;
 
-// Applies what the provider reports of this refund. A move that its status does not allow changes nothing.
+// Applies what this provider reports of the refund. A move that its status does not allow changes nothing.
 // ERR_CONFLICT: the report is about another refund (id, amount, currency or payment differ), or more would be
 // refunded than was captured; nothing was changed.
-enum errc refund_apply_reported(struct tx *tx, struct refund *refund, const struct provider_refund *reported,
-                                struct err *err) MUST_CHECK;
+enum errc refund_apply_reported(struct tx *tx, struct refund *refund, const struct provider_ops *provider,
+                                const struct provider_refund *reported, struct err *err) MUST_CHECK;
 
 // The provider refused it: it failed, and its amount is free again.
 enum errc refund_fail(struct tx *tx, struct refund *refund, const struct failure *failure,

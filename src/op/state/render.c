@@ -189,7 +189,7 @@ enum errc render_card(const struct card *card, const struct seal_key *master, en
     return OK;
 }
 
-struct json_object *render_dispute(const struct dispute *dispute)
+struct json_object *render_dispute(const struct provider_ops *provider, const struct dispute *dispute)
 {
     struct json_object *json = json_new_object();
     const struct currency *currency = dispute->currency != NULL ? currency_find(dispute->currency) : NULL;
@@ -198,7 +198,7 @@ struct json_object *render_dispute(const struct dispute *dispute)
     json_add_str(json, "status", dispute->status);
     json_add_str(json, "reason", dispute->reason);
     if (currency != NULL && dispute->amount_minor >= 0 &&
-        money_from_stripe(dispute->amount_minor, currency, &amount_minor, NULL) == OK) {
+        provider->amount_from(dispute->amount_minor, currency, &amount_minor, NULL) == OK) {
         add_money(json, "amount", amount_minor, currency);
     } else {
         json_add(json, "amount", NULL);

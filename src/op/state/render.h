@@ -9,6 +9,7 @@
 #include "domain/payment.h"
 #include "domain/refund.h"
 #include "provider/event.h"
+#include "provider/provider.h"
 
 enum render_for {
     RENDER_ANSWER, // to the merchant who asked for this payment: with all of next_action
@@ -26,7 +27,7 @@ struct json_object *render_refund(const struct refund *refund);
 enum errc render_card(const struct card *card, const struct seal_key *master, enum render_for use,
                       struct arena *arena, struct json_object **result, struct err *err) MUST_CHECK;
 // A dispute, as part of an event. The caller releases the result.
-struct json_object *render_dispute(const struct dispute *dispute);
+struct json_object *render_dispute(const struct provider_ops *provider, const struct dispute *dispute);
 
 // {"success":true,"data":...} as text in the arena; takes `data`.
 const char *render_success(struct arena *arena, struct json_object *data);

@@ -9,6 +9,7 @@
 #include "base/require.h"
 #include "base/text.h"
 #include "net/form.h"
+#include "provider/stripe/amount.h"
 #include "provider/stripe/object.h"
 
 // A request has 64 kB at most; each byte of it may take three once it is escaped, and the fields' own names
@@ -49,7 +50,7 @@ enum errc stripe_charge_body(const struct payment *payment, const char *customer
                              bool off_session, struct arena *arena, const char **body, struct err *err)
 {
     struct buf form BUF_CLEANUP = BUF_MAX(CHARGE_BODY_BYTES_MAX);
-    form_add_i64(&form, "amount", money_to_stripe(payment->amount_minor, payment->currency));
+    form_add_i64(&form, "amount", stripe_amount_to(payment->amount_minor, payment->currency));
     form_add(&form, "currency", text_lower(arena, payment->currency->code));
     if (customer_ref != NULL) {
         form_add(&form, "customer", customer_ref); // a method that is attached is charged with its customer
@@ -88,7 +89,7 @@ enum errc stripe_charge_body(const struct payment *payment, const char *customer
 const char *stripe_capture_body(const struct payment *payment, int64_t amount_minor, struct arena *arena)
 {
     struct buf form BUF_CLEANUP = BUF_MAX(256);
-    form_add_i64(&form, AMOUNT_TO_CAPTURE, money_to_stripe(amount_minor, payment->currency));
+    form_add_i64(&form, AMOUNT_TO_CAPTURE, stripe_amount_to(amount_minor, payment->currency));
     return arena_strdup(arena, buf_str(&form));
 }
 
@@ -105,7 +106,7 @@ const char *stripe_refund_body(const struct refund *refund, const char *payment_
     struct buf form BUF_CLEANUP = BUF_MAX(4096);
     char id[UUID_TEXT_BYTES];
     form_add(&form, "payment_intent", payment_ref);
-    form_add_i64(&form, "amount", money_to_stripe(refund->amount_minor, refund->currency));
+    form_add_i64(&form, "amount", stripe_amount_to(refund->amount_minor, refund->currency));
     if (refund->reason != NULL) {
         form_add(&form, "reason", refund->reason);
     }

@@ -1,7 +1,7 @@
 // Stripe's calls over HTTP: which method, path and headers each verb has. Every POST carries an idempotency
 // key and the exact body it was given, so that sending it again is safe. What an answer means is
 // answer.c's. Loop thread.
-#include "provider/stripe/stripe.h"
+#include "provider/stripe/call.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -9,10 +9,9 @@
 #include "base/require.h"
 #include "base/text.h"
 #include "net/form.h"
-#include "net/url.h"
 #include "provider/stripe/answer.h"
-#include "provider/stripe/body.h"
 #include "provider/stripe/event.h"
+#include "provider/stripe/stripe.h"
 
 // A PaymentIntent is 3 to 5 kB; a page of a hundred stays well below. An event holds any object of the
 // account's whole, with up to 27 kB of metadata.
@@ -112,7 +111,7 @@ static void http_done(struct http_call *http)
     call->done(call);
 }
 
-static void stripe_send(struct provider *provider, struct provider_call *call)
+void stripe_send(struct provider *provider, struct provider_call *call)
 {
     struct stripe *stripe = (struct stripe *)provider;
     struct stripe_call *sent = ARENA_NEW(call->arena, struct stripe_call);
@@ -147,39 +146,12 @@ static void stripe_send(struct provider *provider, struct provider_call *call)
     http_client_send(stripe->options.client, &sent->http);
 }
 
-static void stripe_abandon_call(struct provider *provider, struct provider_call *call)
+void stripe_abandon_call(struct provider *provider, struct provider_call *call)
 {
     (void)provider;
     struct stripe_call *sent = call->transport;
     http_call_abandon(&sent->http);
 }
-
-struct pace_rates stripe_rates(const char *setting, const char *api_base)
-{
-    ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
-    struct pace_rates rates = {0};
-    struct url url;
-    struct err err;
-    if (setting != NULL) {
-        REQUIRE(pace_rates_parse(setting, &rates, &err) == OK);
-    } else if (url_parse(api_base, &arena, &url, &err) == OK && text_equal(url.host, "api.stripe.com")) {
-        rates = (struct pace_rates){.test = 25, .live = 100};
-    }
-    return rates;
-}
-
-static const struct provider_ops stripe_ops = {
-    .send = stripe_send,
-    .abandon_call = stripe_abandon_call,
-    .charge_body = stripe_charge_body,
-    .capture_body = stripe_capture_body,
-    .capture_amount = stripe_capture_amount,
-    .refund_body = stripe_refund_body,
-    .customer_body = stripe_customer_body,
-    .attach_body = stripe_attach_body,
-    .setup_body = stripe_setup_body,
-    .confirm_body = stripe_confirm_body,
-};
 
 struct provider *stripe_open(const struct stripe_options *options)
 {

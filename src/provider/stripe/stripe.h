@@ -1,9 +1,10 @@
 // The provider Stripe. Everything that the service knows of Stripe is in this folder: call.c has its
 // addresses and headers, body.c the requests' forms, answer.c what an answer means, object.c Stripe's
-// objects, event.c its events, signature.c their signatures.
+// objects, event.c its events, signature.c their signatures, amount.c its minor units, credentials.c the
+// forms of its keys.
 #pragma once
 
-#include "domain/pace.h"
+#include "net/http_client.h"
 #include "provider/provider.h"
 
 // The one API version that requests are written for and answers are read by.
@@ -15,10 +16,7 @@ struct stripe_options {
     int64_t timeout_ms;         // of one call
 };
 
-// What Stripe allows an account: `setting` where it is given (and valid, as pace_rates_parse has it), else
-// what Stripe publishes, but only at its own address; a stand-in's limits are not known.
-// https://docs.stripe.com/rate-limits
-struct pace_rates stripe_rates(const char *setting, const char *api_base);
+extern const struct provider_ops stripe_ops;
 
 // Never fails; freed by stripe_close once no call is under way.
 struct provider *stripe_open(const struct stripe_options *options);
