@@ -12,7 +12,7 @@ LAYERS = {
     "provider": {"base", "domain", "net"},
     "op": {"base", "domain", "store", "provider"},
     "delivery": {"base", "domain", "store", "net"},
-    "api": {"base", "domain", "store", "op", "net"},
+    "api": {"base", "domain", "store", "provider", "op", "net"},
     "sandbox": {"base", "domain", "net"},
 }
 LAYERS["cli"] = set(LAYERS)

@@ -78,7 +78,7 @@ void providers_put_read(struct request *request);
 enum errc providers_put_work(struct request *request, struct tx *tx, struct err *err) MUST_CHECK;
 enum errc providers_delete_work(struct request *request, struct tx *tx, struct err *err) MUST_CHECK;
 
-// stripe_events.c
-enum errc stripe_event_check_head(struct request *request, struct err *err) MUST_CHECK;
-void stripe_event_read(struct request *request);
-enum errc stripe_event_work(struct request *request, struct tx *tx, struct err *err) MUST_CHECK;
+// provider_events.c
+enum errc provider_event_check_head(struct request *request, struct err *err) MUST_CHECK;
+void provider_event_read(struct request *request);
+enum errc provider_event_work(struct request *request, struct tx *tx, struct err *err) MUST_CHECK;

@@ -16,10 +16,10 @@ static const struct route routes[] = {
     {"GET", "/metrics", ROUTE_OPERATOR, .answer = metrics_answer},
     {"GET", "/openapi.json", ROUTE_OPERATOR, .answer = openapi_answer},
 
-    {"POST", "/v1/webhooks/stripe", ROUTE_PROVIDER, 0, STORE_READ, EVENT_BODY_MAX, stripe_event_read,
-     stripe_event_work, .check_head = stripe_event_check_head},
-    {"POST", "/v1/webhooks/stripe/{id}", ROUTE_PROVIDER, 0, STORE_READ, EVENT_BODY_MAX, stripe_event_read,
-     stripe_event_work, .check_head = stripe_event_check_head},
+    {"POST", "/v1/webhooks/stripe", ROUTE_PROVIDER, 0, STORE_READ, EVENT_BODY_MAX, provider_event_read,
+     provider_event_work, .check_head = provider_event_check_head, .provider = "stripe"},
+    {"POST", "/v1/webhooks/stripe/{id}", ROUTE_PROVIDER, 0, STORE_READ, EVENT_BODY_MAX, provider_event_read,
+     provider_event_work, .check_head = provider_event_check_head, .provider = "stripe"},
 
     {"POST", "/v1/payments", ROUTE_KEY, SCOPE_PAYMENTS_WRITE, STORE_WRITE, JSON_BODY_MAX, payment_create_read,
      payment_create_work},

@@ -24,8 +24,9 @@ struct route {
     void (*answer)(struct request *request);
     // Loop thread, pure: refuses what the head alone tells, before a body is taken. NULL: nothing.
     enum errc (*check_head)(struct request *request, struct err *err);
-    bool body_optional; // none is an empty object
-    bool any_merchant;  // an admin need not say for whom it asks
+    const char *provider; // ROUTE_PROVIDER: whose events these are
+    bool body_optional;   // none is an empty object
+    bool any_merchant;    // an admin need not say for whom it asks
 };
 
 // The route of a method and path. ERR_NOT_FOUND; ERR_METHOD_NOT_ALLOWED with *allow in the arena. *param: the

@@ -52,8 +52,9 @@ static inline struct inbound verified(struct fixture *f, struct sent_event sent,
         "{\"id\":\"%s\",\"type\":\"%s\",\"livemode\":%s,\"data\":{\"object\":{%s,\"metadata\":{%s}}}}",
         sent.event_id, sent.type, sent.livemode ? "true" : "false", sent.object, metadata);
     inbound.body_bytes = strlen(inbound.body);
-    assert_int_equal(stripe_event_parse(inbound.body, inbound.body_bytes, &f->arena, &inbound.event, &f->err),
-                     OK);
+    assert_int_equal(
+        provider_default()->event_parse(inbound.body, inbound.body_bytes, &f->arena, &inbound.event, &f->err),
+        OK);
     return inbound;
 }
 

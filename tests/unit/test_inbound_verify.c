@@ -78,7 +78,7 @@ struct verdict {
 
 static struct verdict verify(struct fixture *f, struct delivery delivery)
 {
-    struct inbound inbound = {.path_merchant_id = delivery.path};
+    struct inbound inbound = {.provider = provider_default(), .path_merchant_id = delivery.path};
     inbound.body = arena_printf(&f->arena,
                                 "{\"id\":\"evt_1\",\"type\":\"payment_intent.succeeded\",\"livemode\":%s,"
                                 "\"data\":{\"object\":{\"id\":\"pi_1\","
@@ -92,9 +92,11 @@ static struct verdict verify(struct fixture *f, struct delivery delivery)
     crypto_hmac(delivery.signed_with, strlen(delivery.signed_with), parts, COUNT_OF(parts), mac);
     text_hex(mac, sizeof(mac), hex);
     const char *header = arena_printf(&f->arena, "t=1700000000,v1=%s", hex);
-    assert_int_equal(stripe_signature_parse(header, 1700000000, &inbound.signature, &f->err), OK);
-    assert_int_equal(stripe_event_parse(inbound.body, inbound.body_bytes, &f->arena, &inbound.event, &f->err),
-                     OK);
+    assert_int_equal(
+        inbound.provider->signature_parse(header, 1700000000, &f->arena, &inbound.signature, &f->err), OK);
+    assert_int_equal(
+        inbound.provider->event_parse(inbound.body, inbound.body_bytes, &f->arena, &inbound.event, &f->err),
+        OK);
     struct tx tx = tx_for(f, "event", NULL);
     struct verdict verdict = {.rc = OK};
     enum inbound_verdict said = INBOUND_UNKNOWN;

@@ -95,7 +95,9 @@ static enum errc apply_page(struct op *op, struct tx *tx, struct err *err)
         if (event->kind == EVENT_OTHER || event->thin || event->livemode != op->row.livemode) {
             continue;
         }
-        struct inbound inbound = {.event = *event, .merchant_id = op->row.merchant_id};
+        struct inbound inbound = {.provider = engine_options(op->engine)->provider->ops,
+                                  .event = *event,
+                                  .merchant_id = op->row.merchant_id};
         tx->cause = "event";
         tx->cause_ref = event->id;
         struct err why = {0};

@@ -18,7 +18,7 @@
 
 // Events kept for payments that are not there yet, a merchant.
 #define KEPT_MAX 1000
-#define KEPT_BYTES_MAX ((size_t)64 * 1024) // Stripe's own have some 5 KiB
+#define KEPT_BYTES_MAX ((size_t)64 * 1024) // most have some 5 KiB
 #define KEPT_US (30 * 24 * 3600 * US_PER_S)
 #define KEPT_BATCH 100
 // A charge that is answered as it should be is not open for so long, and no dispute comes sooner behind it;
@@ -300,7 +300,7 @@ static enum errc apply_thin(struct tx *tx, const struct inbound *inbound, struct
 }
 
 // Whether deleted credentials may still tell of this payment: it, or a refund of it, is not final. One that
-// its merchant ended without Stripe's word is not.
+// its merchant ended without the provider's word is not.
 static enum errc is_open(struct tx *tx, const struct payment *payment, bool *open, struct err *err)
 {
     int64_t completed_minor = 0;
@@ -363,7 +363,7 @@ static enum errc apply_one_kept(struct tx *tx, const struct inbox_event *row, st
     enum errc rc = seal_open(&tx->keyring->master, tx->arena, sealed_event_context(tx->arena, row->event_id),
                              sealed, &body, &body_bytes, NULL);
     if (rc == OK) {
-        rc = stripe_event_parse(body, body_bytes, tx->arena, &event, NULL);
+        rc = provider_default()->event_parse(body, body_bytes, tx->arena, &event, NULL);
     }
     struct payment payment = {0};
     if (rc == OK) {

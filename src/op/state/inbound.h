@@ -3,16 +3,17 @@
 #pragma once
 
 #include "op/state/payment_change.h"
-#include "provider/stripe/event.h"
-#include "provider/stripe/signature.h"
+#include "provider/event.h"
+#include "provider/provider.h"
 #include "store/inbox.h"
 
-// A delivery of Stripe's. Everything lives in the request's arena.
+// A delivery of the provider's. Everything lives in the request's arena.
 struct inbound {
+    const struct provider_ops *provider;
     const char *body; // raw; NULL of one that was fetched, and is not kept: it can be fetched again
     size_t body_bytes;
     const struct uuid *path_merchant_id; // NULL: the path names none
-    struct stripe_signature signature;
+    struct provider_signature signature;
     struct provider_event event;
     // Filled by inbound_verify and inbound_search: whose secret matched, or whom it names first if none did.
     struct uuid merchant_id;

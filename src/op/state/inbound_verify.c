@@ -39,7 +39,8 @@ static bool try_secret(const struct credential_webhook *webhook, void *context)
     struct secret secret SECRET_CLEANUP;
     secret_set(&secret, plain, bytes);
     const struct inbound *inbound = search->inbound;
-    if (!stripe_signature_matches(&inbound->signature, &secret, inbound->body, inbound->body_bytes)) {
+    if (!inbound->provider->signature_matches(&inbound->signature, &secret, inbound->body,
+                                              inbound->body_bytes)) {
         return true;
     }
     bool agrees = webhook->livemode == inbound->event.livemode;

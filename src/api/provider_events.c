@@ -1,10 +1,11 @@
-// POST /v1/webhooks/stripe and /v1/webhooks/stripe/{merchant_id}. A read job finds whose secret signed it,
-// with one more where everybody's must be tried; only then a write job records and applies it, so that
+// POST /v1/webhooks/PROVIDER and /v1/webhooks/PROVIDER/{merchant_id}. A read job finds whose secret signed
+// it, with one more where everybody's must be tried; only then a write job records and applies it, so that
 // strangers cannot make us write.
 #include "api/api.h"
 #include "api/handlers.h"
 #include "api/pipeline.h"
 #include "api/refused_events.h"
+#include "api/router.h"
 #include "base/log.h"
 #include "base/timefmt.h"
 #include "op/state/inbound.h"
@@ -17,7 +18,7 @@ struct event_input {
 };
 
 // Before the body, which is the largest that a stranger may send.
-enum errc stripe_event_check_head(struct request *request, struct err *err)
+enum errc provider_event_check_head(struct request *request, struct err *err)
 {
     struct event_input *input = ARENA_NEW(request->arena, struct event_input);
     struct inbound *inbound = &input->inbound;
@@ -28,15 +29,18 @@ enum errc stripe_event_check_head(struct request *request, struct err *err)
         }
         inbound->path_merchant_id = &input->path_merchant_id;
     }
+    inbound->provider = provider_find(request->route->provider);
+    const char *name = inbound->provider->signature_header;
     bool repeated = false;
-    const char *header = http_exchange_header(request->exchange, "Stripe-Signature", &repeated);
+    const char *header = http_exchange_header(request->exchange, name, &repeated);
     if (repeated) {
-        return err_set(err, ERR_BAD_REQUEST, "Stripe-Signature may be sent only once");
+        return err_set(err, ERR_BAD_REQUEST, "%s may be sent only once", name);
     }
-    return stripe_signature_parse(header, request->now_us / US_PER_S, &inbound->signature, err);
+    return inbound->provider->signature_parse(header, request->now_us / US_PER_S, request->arena,
+                                              &inbound->signature, err);
 }
 
-void stripe_event_read(struct request *request)
+void provider_event_read(struct request *request)
 {
     struct event_input *input = request->input;
     struct inbound *inbound = &input->inbound;
@@ -61,8 +65,8 @@ static enum errc apply(struct request *request, struct tx *tx, struct err *err)
     return rc == OK ? received(request) : rc;
 }
 
-// It is genuine, so Stripe is answered 200 whatever it is: an endpoint that refuses events is disabled. Most
-// types say nothing that we act on, and would only fill the table of those that do.
+// It is genuine, so the provider is answered 200 whatever it is: an endpoint that refuses events is disabled.
+// Most types say nothing that we act on, and would only fill the table of those that do.
 static enum errc verified(struct request *request, enum inbound_verdict verdict)
 {
     const struct inbound *inbound = &((struct event_input *)request->input)->inbound;
@@ -88,8 +92,8 @@ static void note_refused(struct request *request, struct tx *tx, const struct in
 {
     struct credential credential;
     if (inbound->event.id != NULL && !uuid_is_nil(&inbound->merchant_id) &&
-        credential_get(tx->db, &inbound->merchant_id, "stripe", inbound->event.livemode, request->arena,
-                       &credential, NULL) == OK) {
+        credential_get(tx->db, &inbound->merchant_id, inbound->provider->name, inbound->event.livemode,
+                       request->arena, &credential, NULL) == OK) {
         refused_events_add(api_refused_events(request->api), &inbound->merchant_id, inbound->event.livemode,
                            request->now_us);
     }
@@ -106,14 +110,15 @@ static enum errc search(struct request *request, struct tx *tx, struct err *err)
     return rc == OK ? verified(request, verdict) : rc;
 }
 
-enum errc stripe_event_work(struct request *request, struct tx *tx, struct err *err)
+enum errc provider_event_work(struct request *request, struct tx *tx, struct err *err)
 {
     struct event_input *input = request->input;
     struct inbound *inbound = &input->inbound;
     enum inbound_verdict verdict = INBOUND_UNKNOWN;
     // Here and not on the loop: up to 1 MiB from a stranger. What it says is not believed before a secret
     // matched, but may tell which secrets to try.
-    if (stripe_event_parse(inbound->body, inbound->body_bytes, request->arena, &inbound->event, NULL) != OK) {
+    if (inbound->provider->event_parse(inbound->body, inbound->body_bytes, request->arena, &inbound->event,
+                                       NULL) != OK) {
         inbound->event = (struct provider_event){0};
     }
     enum errc rc =
