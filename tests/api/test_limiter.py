@@ -69,7 +69,7 @@ def test_an_answer_that_is_not_stripes_is_logged_once_for_each_account(start_sho
     pay(other)
     wait_until(lambda: len(stub_stripe.calls(*CHARGE)) > 5)
     warned = [entry for entry in shop.server.log() if entry["message"] ==
-              "an answer did not come from Stripe: check PAYMENTS_STRIPE_API_BASE and the proxy"]
+              "an answer did not come from the provider: check its address and the proxy"]
     assert [entry["level"] for entry in warned] == ["warn", "warn"]
     assert {entry["merchant_id"] for entry in warned} == {shop.id, other.id}
     assert shop.api.get(f"/v1/payments/{payment['id']}").data["status"] == "pending"

@@ -351,7 +351,7 @@ def test_a_restored_database_can_be_accepted_as_it_is(stubbed, stub_stripe):
     again = ask(stubbed, "one")
     assert again.status == 201 and again.data["id"] != first["id"]
     stubbed.server.wait_for_log(level="warn",
-                                message="the database is accepted as it is: payments that it lacks are not imported from Stripe")
+                                message="the database is accepted as it is: payments that it lacks are not imported")
     key = stubbed.server.command_json("createsuperadmin", "--name", "root", "--mode", "live")["key"]
     rows = stubbed.server.api(key).get("/v1/audit/logs", query={"event_type": "database.accepted"}, expect=200).data
     assert [row["severity"] for row in rows] == ["warn"]

@@ -14,8 +14,8 @@ enum errc account_find_present(struct op *op, struct tx *tx, struct err *err)
     if (!op->row.unresolved && !op->kind->needs_present) {
         return OK;
     }
-    enum errc rc =
-        credential_get(tx->db, &op->row.merchant_id, "stripe", op->row.livemode, &op->arena, &present, err);
+    enum errc rc = credential_get(tx->db, &op->row.merchant_id, op_provider(op)->name, op->row.livemode,
+                                  &op->arena, &present, err);
     op->present_version_id = present.version_id;
     return rc == ERR_NOT_FOUND ? OK : rc;
 }
@@ -59,7 +59,8 @@ void account_answered(struct op *op)
         op->proof = PROOF_SAME_ACCOUNT;
         return;
     }
-    if (answer->outcome == PROVIDER_REFUSED && text_equal(answer->failure.code, "resource_missing")) {
+    if (answer->outcome == PROVIDER_REFUSED &&
+        op_provider(op)->failure_meaning(answer->failure.code) == FAILURE_NO_SUCH_OBJECT) {
         op->proof = PROOF_OTHER_ACCOUNT;
     }
     op->call.verb = op->refused_verb;

@@ -198,9 +198,10 @@ static void note_foreign(struct account *account, const struct provider_answer *
     if (count > 0) {
         char id[UUID_TEXT_BYTES];
         uuid_format(&account->key.merchant_id, id);
-        LOG(LOG_WARN, "an answer did not come from Stripe: check PAYMENTS_STRIPE_API_BASE and the proxy",
-            LOG_STR("merchant_id", id), LOG_STR("mode", account->key.livemode ? "live" : "test"),
-            LOG_INT("status", answer->status), LOG_INT("times", count));
+        LOG(LOG_WARN, "an answer did not come from the provider: check its address and the proxy",
+            LOG_STR("setting", provider_default()->api_base_setting), LOG_STR("merchant_id", id),
+            LOG_STR("mode", account->key.livemode ? "live" : "test"), LOG_INT("status", answer->status),
+            LOG_INT("times", count));
     }
 }
 

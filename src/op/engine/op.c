@@ -79,8 +79,8 @@ enum errc op_open_key(struct op *op, struct tx *tx, const struct uuid *version_i
 enum errc op_take_present_version(struct op *op, struct tx *tx, struct err *err)
 {
     struct credential present = {0};
-    enum errc rc =
-        credential_get(tx->db, &op->row.merchant_id, "stripe", op->row.livemode, &op->arena, &present, err);
+    enum errc rc = credential_get(tx->db, &op->row.merchant_id, op_provider(op)->name, op->row.livemode,
+                                  &op->arena, &present, err);
     if (rc == OK) {
         op->row.credential_version_id = present.version_id;
     }

@@ -135,6 +135,10 @@ struct engine_options {
 struct engine *engine_open(const struct engine_options *options);
 void engine_free(struct engine *engine);
 const struct engine_options *engine_options(const struct engine *engine);
+static inline const struct provider_ops *op_provider(const struct op *op)
+{
+    return engine_options(op->engine)->provider->ops;
+}
 
 // Brings back what was open when the process last ended, then sweeps. Loop thread; *on_ready* is called once
 // the open operations are loaded and scheduled.

@@ -11,7 +11,6 @@
 
 // Cancelling takes no form: an operation's tells that the payment was capturable before.
 #define WAS_CAPTURABLE "capturable"
-#define MISSING "resource_missing"
 
 // An answer is kept under its key. Once it was that nothing was cancelled, another try needs another key;
 // cancelling twice does no harm.
@@ -101,8 +100,11 @@ static enum errc is_out_of_reach(struct op *op, struct tx *tx, const struct paym
 {
     const struct provider_answer *answer = &op->call.answer;
     const struct uuid *own = &payment->credential_version_id;
-    bool missing = answer->outcome == PROVIDER_REFUSED && text_equal(answer->failure.code, MISSING) &&
-                   text_equal(op->refusal.code, MISSING) && !uuid_equal(&op->row.credential_version_id, own);
+    const struct provider_ops *provider = provider_find(payment->provider);
+    bool missing = answer->outcome == PROVIDER_REFUSED &&
+                   provider->failure_meaning(answer->failure.code) == FAILURE_NO_SUCH_OBJECT &&
+                   provider->failure_meaning(op->refusal.code) == FAILURE_NO_SUCH_OBJECT &&
+                   !uuid_equal(&op->row.credential_version_id, own);
     struct operation sync = {0};
     *out = missing || op->proof == PROOF_OTHER_ACCOUNT;
     if (!*out) {
@@ -117,11 +119,15 @@ static enum errc is_out_of_reach(struct op *op, struct tx *tx, const struct paym
 
 static enum errc abandon(struct tx *tx, struct payment *payment, struct err *err)
 {
-    static const struct failure failure = {
+    const char *provider = provider_find(payment->provider)->display_name;
+    const struct failure failure = {
         .code = "outcome_unknown",
-        .message = "Canceled, but it may still be paid at Stripe. Stripe refuses the secret key that it was "
-                   "made with, and the current key belongs to another account, so the service cannot check. "
-                   "Look it up at Stripe.",
+        .message = arena_printf(
+            tx->arena,
+            "Canceled, but it may still be paid at %s. %s refuses the secret key that it was "
+            "made with, and the current key belongs to another account, so the service cannot check. "
+            "Look it up at %s.",
+            provider, provider, provider),
     };
     enum errc rc = append_history(tx, payment, "canceled, outcome unknown", err);
     if (rc == OK) {

@@ -48,8 +48,7 @@ static enum errc take(struct op *op, struct tx *tx, struct payment *payment, str
     struct provider_payment *reported = &op->call.answer.payment;
     bool authorised = reported->state == PROVIDER_PAYMENT_CAPTURABLE;
     if (reported->received_provider_minor < 0) { // not said: then it is what was asked for
-        reported->received_provider_minor =
-            engine_options(op->engine)->provider->ops->capture_amount(op->row.body);
+        reported->received_provider_minor = op_provider(op)->capture_amount(op->row.body);
     }
     bool read = op->call.verb == PROVIDER_RETRIEVE;
     bool fits = false;

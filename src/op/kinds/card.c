@@ -70,7 +70,7 @@ static bool key_may_be_forgotten(const struct op *op, int64_t now_us)
 
 static void plan_step(struct op *op, const struct card *card, const struct customer *customer, int64_t now_us)
 {
-    const struct provider_ops *ops = engine_options(op->engine)->provider->ops;
+    const struct provider_ops *ops = op_provider(op);
     if (customer->provider_ref == NULL) {
         customer_plan(op, customer, card->customer_email);
         return;

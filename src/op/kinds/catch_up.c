@@ -26,10 +26,12 @@ static enum errc accept_as_it_is(const struct engine *engine, struct tx *tx, int
     const struct audit_entry entry = {
         .event_type = "database.accepted",
         .severity = "warn",
-        .detail =
-            "serve --accept-restored: payments that Stripe knows and this database lacks are not imported",
+        .detail = arena_printf(
+            tx->arena,
+            "serve --accept-restored: payments that %s knows and this database lacks are not imported",
+            engine_options(engine)->provider->ops->display_name),
     };
-    LOG(LOG_WARN, "the database is accepted as it is: payments that it lacks are not imported from Stripe");
+    LOG(LOG_WARN, "the database is accepted as it is: payments that it lacks are not imported");
     enum errc rc = audit_append(tx->db, engine_options(engine)->keyring->pepper, &entry, now_us, err);
     if (rc == OK) {
         rc = meta_accepted_put(tx->db, now_us, err);
@@ -60,8 +62,9 @@ enum errc catch_up_check(struct tx *tx, const struct uuid *merchant_id, enum cat
     bool open = false;
     enum errc rc = catch_up_is_open(tx->db, merchant_id, mode, op_catch_up.name, &open, err);
     return rc == OK && open ? err_set(err, ERR_CATCHING_UP,
-                                      "the service is checking Stripe for payments that its database may "
-                                      "lack; nothing was recorded, try again")
+                                      "the service is checking %s for payments that its database may "
+                                      "lack; nothing was recorded, try again",
+                                      provider_default()->display_name)
                             : rc;
 }
 
@@ -73,7 +76,8 @@ enum errc catch_up_ask(struct tx *tx, const struct credential *credential, int64
 static enum errc get_account(const struct op *op, struct tx *tx, struct arena *arena,
                              struct credential *account, struct err *err)
 {
-    return credential_get(tx->db, &op->row.merchant_id, "stripe", op->row.livemode, arena, account, err);
+    return credential_get(tx->db, &op->row.merchant_id, op_provider(op)->name, op->row.livemode, arena,
+                          account, err);
 }
 
 static enum provider_verb next_verb(const struct catch_up *at)
@@ -125,7 +129,7 @@ static enum errc take_payment(struct tx *tx, const struct credential *account, s
     struct err why = {0};
     rc = take_over_payment(tx, account, &id, reported, &why);
     if (rc == ERR_CONFLICT) {
-        LOG(LOG_ERROR, "a payment that this database lacks cannot be imported; check it at Stripe",
+        LOG(LOG_ERROR, "a payment that this database lacks cannot be imported; check it at the provider",
             LOG_STR("provider_ref", reported->id), LOG_STR("reason", why.message));
         at->left_out++;
         return OK;
@@ -216,8 +220,8 @@ static void let_go(const struct op *op, const struct credential *account, const 
     char id[UUID_TEXT_BYTES];
     uuid_format(&account->merchant_id, id);
     LOG(at->known ? LOG_ERROR : LOG_WARN,
-        "Stripe does not list this merchant's payments, so this database may lack some of them; new payments "
-        "are accepted",
+        "the provider does not list this merchant's payments, so this database may lack some of them; new "
+        "payments are accepted",
         LOG_STR("merchant_id", id), LOG_INT("status", answer->status),
         LOG_STR("reason", answer->failure.message));
 }
@@ -234,7 +238,7 @@ static bool awaits_refunds(struct op *op, struct tx *tx, const struct credential
         return true;
     }
     at->left_out += late;
-    catch_up_log(LOG_ERROR, "refunds that this database lacks cannot be imported; check them at Stripe",
+    catch_up_log(LOG_ERROR, "refunds that this database lacks cannot be imported; check them at the provider",
                  account, at);
     return false;
 }

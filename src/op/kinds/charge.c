@@ -1,6 +1,6 @@
 // A charge. It is sent, or sent again, only within the charge window, always with the same body, idempotency
-// key and credentials; after that it is only looked for. What Stripe definitely refused is failed; everything
-// else is asked until it is known.
+// key and credentials; after that it is only looked for. What the provider definitely refused is failed;
+// everything else is asked until it is known.
 #include "op/kinds/charge.h"
 
 #include "base/timefmt.h"
@@ -257,15 +257,21 @@ static enum errc check_refused(struct tx *tx, const struct payment *payment, str
     if (rc != OK && rc != ERR_NOT_FOUND) {
         return rc;
     }
-    return ended ? OK : err_set(err, ERR_CONFLICT, "the outcome of this payment at Stripe is not known yet");
+    return ended ? OK
+                 : err_set(err, ERR_CONFLICT, "the outcome of this payment at %s is not known yet",
+                           provider_find(payment->provider)->display_name);
 }
 
 enum errc charge_abandon(struct tx *tx, struct payment *payment, struct err *err)
 {
-    static const struct failure failure = {
+    const char *provider = provider_find(payment->provider)->display_name;
+    const struct failure failure = {
         .code = FAILURE_OUTCOME_UNKNOWN,
-        .message = "Canceled, but Stripe may have made the charge. Stripe refuses the secret key that it was "
-                   "sent with, so the service cannot check. Look it up at Stripe.",
+        .message =
+            arena_printf(tx->arena,
+                         "Canceled, but %s may have made the charge. %s refuses the secret key that it was "
+                         "sent with, so the service cannot check. Look it up at %s.",
+                         provider, provider, provider),
     };
     struct op_answer kept = {0};
     enum errc rc = check_refused(tx, payment, err);

@@ -116,8 +116,8 @@ enum errc customer_missing(struct tx *tx, const struct customer *customer,
                            const struct uuid *credential_version_id, bool *gone, struct err *err)
 {
     struct credential present = {0};
-    enum errc rc = credential_get(tx->db, &customer->merchant_id, "stripe", customer->livemode, tx->arena,
-                                  &present, err);
+    enum errc rc = credential_get(tx->db, &customer->merchant_id, provider_default()->name,
+                                  customer->livemode, tx->arena, &present, err);
     *gone = rc == OK && (uuid_equal(credential_version_id, &present.version_id) ||
                          uuid_equal(credential_version_id, &customer->credential_version_id));
     return rc == OK && *gone ? customer_end(tx, &customer->id, err) : rc;

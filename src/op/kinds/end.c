@@ -1,10 +1,7 @@
 // See end.h.
 #include "op/kinds/end.h"
 
-#include "base/text.h"
 #include "op/state/render.h"
-
-#define UNEXPECTED_STATE "payment_intent_unexpected_state"
 
 bool end_is_refused(const struct op *op)
 {
@@ -16,17 +13,21 @@ bool end_is_refused(const struct op *op)
 
 void end_refuse(struct op *op)
 {
+    const struct provider_ops *provider = op_provider(op);
     struct err *refusal = &op->answer.refusal;
     const struct failure *failure = &op->refusal;
     if (op->call.answer.outcome == PROVIDER_NO_AUTH) {
         (void)err_set(refusal, ERR_PROVIDER_AUTH_FAILED, "%s", op->call.answer.failure.message);
     } else if (failure->code == NULL) {
-        (void)err_set(refusal, ERR_PROVIDER_REJECTED, "Stripe did not do it");
-    } else if (text_equal(failure->code, UNEXPECTED_STATE)) {
-        (void)err_set(refusal, ERR_CONFLICT, "the payment's state at Stripe does not allow it");
+        (void)err_set(refusal, ERR_PROVIDER_REJECTED, "%s did not do it", provider->display_name);
+    } else if (provider->failure_meaning(failure->code) == FAILURE_UNEXPECTED_STATE) {
+        (void)err_set(refusal, ERR_CONFLICT, "the payment's state at %s does not allow it",
+                      provider->display_name);
+    } else if (failure->message != NULL) {
+        (void)err_set(refusal, ERR_PROVIDER_REJECTED, "%s: %s", failure->code, failure->message);
     } else {
-        (void)err_set(refusal, ERR_PROVIDER_REJECTED, "%s: %s", failure->code,
-                      failure->message != NULL ? failure->message : "Stripe gave no reason");
+        (void)err_set(refusal, ERR_PROVIDER_REJECTED, "%s: %s gave no reason", failure->code,
+                      provider->display_name);
     }
 }
 
@@ -58,7 +59,8 @@ enum errc end_answer_unfinished(struct tx *tx, const struct payment *payment, co
         return end_answer(tx, payment, 202, answer, err);
     }
     if (rc == ERR_NOT_FOUND) {
-        (void)err_set(&answer->refusal, ERR_CONFLICT, "Stripe did not do it: the payment is still pending");
+        (void)err_set(&answer->refusal, ERR_CONFLICT, "%s did not do it: the payment is still pending",
+                      provider_find(payment->provider)->display_name);
         return OK;
     }
     return rc;

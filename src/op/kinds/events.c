@@ -67,8 +67,8 @@ static enum errc events_plan(struct op *op, struct tx *tx, bool *already_done, s
 {
     struct credential present = {0};
     struct event_feed feed = {0};
-    enum errc rc =
-        credential_get(tx->db, &op->row.merchant_id, "stripe", op->row.livemode, &op->arena, &present, err);
+    enum errc rc = credential_get(tx->db, &op->row.merchant_id, op_provider(op)->name, op->row.livemode,
+                                  &op->arena, &present, err);
     if (rc == ERR_NOT_FOUND || (rc == OK && !present.is_active)) {
         *already_done = true;
         return OK;
@@ -95,9 +95,8 @@ static enum errc apply_page(struct op *op, struct tx *tx, struct err *err)
         if (event->kind == EVENT_OTHER || event->thin || event->livemode != op->row.livemode) {
             continue;
         }
-        struct inbound inbound = {.provider = engine_options(op->engine)->provider->ops,
-                                  .event = *event,
-                                  .merchant_id = op->row.merchant_id};
+        struct inbound inbound = {
+            .provider = op_provider(op), .event = *event, .merchant_id = op->row.merchant_id};
         tx->cause = "event";
         tx->cause_ref = event->id;
         struct err why = {0};
@@ -196,8 +195,8 @@ static enum errc wait_for_next(struct op *op, struct tx *tx, struct err *err)
 {
     struct credential present = {0};
     bool used = false;
-    enum errc rc =
-        credential_get(tx->db, &op->row.merchant_id, "stripe", op->row.livemode, tx->arena, &present, err);
+    enum errc rc = credential_get(tx->db, &op->row.merchant_id, op_provider(op)->name, op->row.livemode,
+                                  tx->arena, &present, err);
     if (rc == OK) {
         rc = event_feed_is_used(tx->db, &op->row.merchant_id, op->row.livemode, tx->now_us - IN_USE_US, &used,
                                 err);

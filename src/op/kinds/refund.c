@@ -113,8 +113,7 @@ static enum errc apply_reported(struct op *op, struct tx *tx, struct refund *ref
                                 const struct provider_refund *reported, struct err *err)
 {
     struct err why = {0};
-    enum errc rc =
-        refund_apply_reported(tx, refund, engine_options(op->engine)->provider->ops, reported, &why);
+    enum errc rc = refund_apply_reported(tx, refund, op_provider(op), reported, &why);
     if (rc == ERR_CONFLICT) {
         op_retry(op);
         op->call.answer.reason = arena_strdup(&op->arena, why.message);

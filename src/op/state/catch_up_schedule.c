@@ -3,6 +3,7 @@
 
 #include "base/timefmt.h"
 #include "op/state/schedule.h"
+#include "provider/provider.h"
 #include "store/meta.h"
 
 void catch_up_log(enum log_level level, const char *message, const struct credential *account,
@@ -18,11 +19,12 @@ void catch_up_log(enum log_level level, const char *message, const struct creden
 void catch_up_note_known(struct catch_up *at, const struct credential *account)
 {
     if (!at->known) {
-        catch_up_log(LOG_ERROR,
-                     "this database was restored from a backup: Stripe has payments that it lacks. They are "
-                     "being imported; until that is done, this merchant's new payments and refunds are "
-                     "refused. serve --accept-restored continues without them",
-                     account, at);
+        catch_up_log(
+            LOG_ERROR,
+            "this database was restored from a backup: the provider has payments that it lacks. They are "
+            "being imported; until that is done, this merchant's new payments and refunds are "
+            "refused. serve --accept-restored continues without them",
+            account, at);
     }
     at->known = true;
 }
@@ -43,7 +45,8 @@ enum errc catch_up_schedule(struct tx *tx, const struct uuid *merchant_id, bool 
     struct catch_up at = {0};
     int64_t whole_us = 0;
     bool lost = false;
-    enum errc rc = credential_get(tx->db, merchant_id, "stripe", livemode, tx->arena, &account, err);
+    enum errc rc =
+        credential_get(tx->db, merchant_id, provider_default()->name, livemode, tx->arena, &account, err);
     if (rc != OK) {
         return rc == ERR_NOT_FOUND ? OK : rc;
     }

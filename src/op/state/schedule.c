@@ -3,6 +3,7 @@
 
 #include "base/timefmt.h"
 #include "domain/retry.h"
+#include "provider/provider.h"
 #include "store/event_feeds.h"
 
 struct operation operation_on_payment(const struct tx *tx, const char *kind, const struct payment *payment)
@@ -94,7 +95,8 @@ enum errc events_schedule(struct tx *tx, const struct uuid *merchant_id, bool li
                           int64_t delay_us, struct err *err)
 {
     struct credential credential = {0};
-    enum errc rc = credential_get(tx->db, merchant_id, "stripe", livemode, tx->arena, &credential, err);
+    enum errc rc =
+        credential_get(tx->db, merchant_id, provider_default()->name, livemode, tx->arena, &credential, err);
     if (rc != OK) {
         return rc == ERR_NOT_FOUND ? OK : rc;
     }
