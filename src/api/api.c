@@ -21,7 +21,7 @@
 #define EXPORTS_MAX 32
 #define EXPORTS_OF_MERCHANT_MAX 8
 // Names looked up at once, and of one merchant: one whose servers are silent holds a thread for long. Fewer
-// than libuv has threads for (uv_loop.c), so that Stripe's name can always be looked up.
+// than libuv has threads for (uv_loop.c), so that the provider's name can always be looked up.
 #define LOOK_UPS_MAX 12
 #define LOOK_UPS_OF_MERCHANT_MAX 2
 // What bodies and large answers may hold together, and of one address. The unit's MemoryMax stands above it.

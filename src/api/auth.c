@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "domain/api_key.h"
 #include "domain/scopes.h"
+#include "provider/provider.h"
 #include "store/merchants.h"
 
 static const char *presented(struct request *request)
@@ -29,18 +30,18 @@ static enum errc refuse(struct request *request, const char *event, const char *
     return err_set(err, ERR_AUTH_INVALID_KEY, "%s", message);
 }
 
-static const char *why_malformed(const char *key)
+static const char *why_malformed(struct request *request, const char *key)
 {
-    switch (api_key_likeness(key)) {
-    case API_KEY_LIKE_STRIPES:
-        return "this looks like a Stripe key; X-API-Key takes an API key of this service, made by "
-               "createapikey";
-    case API_KEY_LIKE_PLACEHOLDER:
+    if (text_ends_with(key, "...")) {
         return "this is the placeholder from the example; replace it with your API key, made by createapikey";
-    case API_KEY_LIKE_OURS:
-        break;
     }
-    return "the API key is mistyped or incomplete";
+    const struct provider_ops *provider = provider_of_credential(key);
+    return provider == NULL
+               ? "the API key is mistyped or incomplete"
+               : arena_printf(request->arena,
+                              "this looks like a %s key; X-API-Key takes an API key of this service, made by "
+                              "createapikey",
+                              provider->display_name);
 }
 
 enum errc auth_check_head(struct request *request, struct err *err)
@@ -64,7 +65,7 @@ enum errc auth_read(struct request *request, struct err *err)
                       "an API key is required, in X-API-Key or as Authorization: Bearer", err);
     }
     if (!api_key_well_formed(key)) {
-        return refuse(request, "auth.invalid_format", why_malformed(key), err);
+        return refuse(request, "auth.invalid_format", why_malformed(request, key), err);
     }
     api_key_hash(api_options(request->api)->keyring->pepper, key, request->key_hash);
     request->acting_for =

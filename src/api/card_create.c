@@ -46,9 +46,9 @@ void card_create_read(struct request *request)
     request->input = input;
     fields_only(request, request->body, "", names);
     input->method = field_text(request, request->body, "", "payment_method_id", FIELD_REQUIRED, 255);
-    if (input->method != NULL && !field_is_method(input->method)) {
-        problem_add(&request->problems, request->arena, ERR_VALIDATION, "payment_method_id",
-                    "must be a Stripe payment method, pm_...");
+    if (input->method != NULL && !provider_default()->is_payment_method(input->method)) {
+        problem_add(&request->problems, request->arena, ERR_VALIDATION, "payment_method_id", "must be a %s",
+                    provider_default()->payment_method_form);
     }
     input->email = field_email(request, request->body, "customer_email");
     input->name = field_text(request, request->body, "", "customer_name", FIELD_OPTIONAL, 255);
@@ -178,7 +178,7 @@ static enum errc prepare(struct request *request, struct tx *tx, const struct cr
         .merchant_id = credential->merchant_id,
         .livemode = credential->livemode,
         .status = CARD_SAVING,
-        .provider = "stripe",
+        .provider = credential->provider,
         .method_sent = input->method,
         .customer_email = input->email,
         .customer_name = input->name,
@@ -202,7 +202,7 @@ enum errc card_create_work(struct request *request, struct tx *tx, struct err *e
     bool configured = false;
     bool repeated = false;
     request->reply = NULL;
-    enum errc rc = credential_choose(request, tx, &credential, &configured, err);
+    enum errc rc = credential_choose(request, tx, provider_default(), &credential, &configured, err);
     if (rc == OK) {
         rc = find_repeat(request, tx, &credential, configured, &repeated, err);
     }
@@ -210,7 +210,7 @@ enum errc card_create_work(struct request *request, struct tx *tx, struct err *e
         return rc;
     }
     if (!configured) {
-        return credential_missing(err);
+        return credential_missing(provider_default(), err);
     }
     rc = card_by_method(tx->db, &credential.merchant_id, credential.livemode, input->method, input->email,
                         request->arena, &known, err);

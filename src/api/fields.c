@@ -266,10 +266,19 @@ static const char *find_card_field(struct json_object *value) // NOLINT(misc-no-
     return NULL;
 }
 
-bool field_is_method(const char *text)
+const struct provider_ops *body_provider(const struct request *request)
 {
-    return text_starts_with(text, "pm_") && strlen(text) > 3 &&
-           strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_") == strlen(text);
+    const struct provider_ops *named = provider_find(json_get_str(request->body, "provider"));
+    return named != NULL ? named : provider_default();
+}
+
+void check_provider(struct request *request)
+{
+    const char *name = field_text(request, request->body, "", "provider", FIELD_REQUIRED, 64);
+    if (name != NULL && provider_find(name) == NULL) {
+        problem_add(&request->problems, request->arena, ERR_VALIDATION, "provider", "must be \"%s\"",
+                    provider_default()->name);
+    }
 }
 
 bool fields_refuse_card_data(struct request *request)
@@ -280,7 +289,8 @@ bool fields_refuse_card_data(struct request *request)
     }
     request->problems.count = 0;
     problem_add(&request->problems, request->arena, ERR_CARD_DATA_REFUSED, field,
-                "do not send card data: collect it with Stripe.js and send its token");
+                "do not send card data: collect it with %s and send its token",
+                body_provider(request)->card_form);
     return true;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "api/request.h"
+#include "provider/provider.h"
 
 enum field_need {
     FIELD_OPTIONAL, // absent and null are the same
@@ -10,8 +11,8 @@ enum field_need {
     FIELD_REQUIRED,
 };
 
-// Notes every member of `object` that is not in `names` (ends with NULL). prefix: "" or "stripe." for
-// messages.
+// Notes every member of `object` that is not in `names` (ends with NULL). prefix: "" or the name of the
+// member that the object is, and a point, for messages.
 void fields_only(struct request *request, struct json_object *object, const char *prefix,
                  const char *const *names);
 
@@ -35,8 +36,10 @@ const char *field_email(struct request *request, struct json_object *object, con
 const char *field_return_url(struct request *request, struct json_object *object, enum field_need need);
 bool field_bool(struct request *request, struct json_object *object, const char *name, bool absent);
 
-// Whether it has the form of a Stripe payment method, pm_...
-bool field_is_method(const char *text);
+// The provider that the body names; the default one if it names none, or none that there is.
+const struct provider_ops *body_provider(const struct request *request);
+// Notes a member provider that is absent or names no provider.
+void check_provider(struct request *request);
 
 // A money amount's own text, from a JSON number or string; NULL where it is absent or of another type.
 const char *field_amount_text(struct request *request, struct json_object *object, const char *name,

@@ -46,7 +46,7 @@ static void add_api(struct buf *out, const struct api_stats *api)
                    (long long)api->answers_total[class]);
     }
     metric(out, "counter", "webhook_signatures_refused_total", api->signatures_refused_total,
-           "Stripe events refused because no signing secret matched.");
+           "Events of the provider refused because no signing secret matched.");
     metric(out, "gauge", "http_connections", api->connections, "Open client connections.");
     metric(out, "gauge", "http_memory_bytes", api->memory_bytes,
            "Bytes of memory that request bodies and large answers use.");
@@ -61,19 +61,20 @@ static void add_operations(struct buf *out, const struct engine_stats *engine)
     metric(out, "gauge", "operations_callers_waiting", engine->waiting,
            "Requests waiting for an operation's outcome.");
     metric(out, "counter", "operations_attempts_total", engine->attempts_total,
-           "Calls to Stripe made by operations.");
+           "Calls to the provider made by operations.");
     metric(out, "counter", "operations_unknown_total", engine->unknown_total,
-           "Calls with an unknown outcome: Stripe did not answer, or its answer was not clear.");
+           "Calls with an unknown outcome: the provider did not answer, or its answer was not clear.");
     metric(out, "counter", "operations_settle_retries_total", engine->settle_retries_total,
            "Failures to record an outcome, each followed by another try.");
     metric(out, "counter", "operations_settle_given_up_total", engine->settle_abandoned_total,
-           "Outcomes that could not be recorded; Stripe is asked for them again later.");
+           "Outcomes that could not be recorded; the provider is asked for them again later.");
     metric(out, "counter", "operations_set_aside_total", engine->set_aside_total,
            "Operations postponed because a row or a key is damaged.");
     metric(out, "counter", "operations_put_back_total", engine->requeued_total,
-           "Operations that waited too long for a call to Stripe and went back to the database.");
+           "Operations that waited too long for a call to the provider and went back to the database.");
     metric(out, "gauge", "accounts_held", engine->held,
-           "Accounts whose new payments and refunds are refused until Stripe has listed what this database "
+           "Accounts whose new payments and refunds are refused until the provider has listed what this "
+           "database "
            "may lack.");
     metric(out, "gauge", "accounts_lacking", engine->lacking,
            "Accounts whose payments or refunds are missing here, because this database was restored from a "
@@ -85,13 +86,13 @@ static void add_provider(struct buf *out, const struct limiter_stats *limiter)
     metric(out, "gauge", "provider_calls_queued", limiter->queued,
            "Calls waiting for the rate limit or a free slot.");
     metric(out, "counter", "provider_refused_total", limiter->refused_total,
-           "Operations refused because Stripe is unreachable or the merchant's share is used up.");
+           "Operations refused because the provider is unreachable or the merchant's share is used up.");
     metric(out, "counter", "provider_limited_total", limiter->limited_total,
-           "Calls that Stripe answered with 429.");
+           "Calls that the provider answered with 429.");
     metric(out, "gauge", "provider_circuit_open", limiter->circuit_open,
-           "1 while Stripe is unreachable and gets only probes.");
+           "1 while the provider is unreachable and gets only probes.");
     metric(out, "counter", "provider_circuit_opened_total", limiter->circuit_opened_total,
-           "How often the circuit opened because Stripe was unreachable.");
+           "How often the circuit opened because the provider was unreachable.");
 }
 
 void metrics_answer(struct request *request)

@@ -5,7 +5,6 @@
 #include "api/fields.h"
 #include "api/handlers.h"
 #include "api/payments.h"
-#include "base/text.h"
 #include "op/kinds/authenticate.h"
 #include "op/kinds/end.h"
 #include "op/kinds/kinds.h"
@@ -27,19 +26,20 @@ void payment_authenticate_read(struct request *request)
     query_only(request, (const char *const[]){NULL});
 }
 
-static bool needed_its_payer(const struct failure *failure)
+static bool needed_its_payer(const struct provider_ops *provider, const struct failure *failure)
 {
-    static const char code[] = "authentication_required";
-    return text_equal(failure->code, code) || text_equal(failure->decline_code, code);
+    return provider->failure_meaning(failure->code) == FAILURE_NEEDS_PAYER ||
+           provider->failure_meaning(failure->decline_code) == FAILURE_NEEDS_PAYER;
 }
 
 static enum errc check_failed(const struct payment *payment, struct err *err)
 {
+    const struct provider_ops *provider = provider_find(payment->provider);
     if (payment->status != PAYMENT_FAILED) {
         return err_set(err, ERR_CONFLICT, "only a failed payment can be authenticated; this one is %s",
                        payment_status_name(payment->status));
     }
-    if (!needed_its_payer(&payment->failure)) {
+    if (!needed_its_payer(provider, &payment->failure)) {
         return err_set(err, ERR_CONFLICT,
                        "only a payment that failed with authentication_required can be authenticated; this "
                        "one failed with %s: make a new payment",
@@ -51,7 +51,8 @@ static enum errc check_failed(const struct payment *payment, struct err *err)
     }
     return payment->action_given ? err_set(err, ERR_CONFLICT,
                                            "the payer was already asked to authenticate and did not, so "
-                                           "Stripe cancels this payment: make a new payment")
+                                           "%s cancels this payment: make a new payment",
+                                           provider->display_name)
                                  : OK;
 }
 
@@ -74,7 +75,8 @@ static enum errc check_not_being_charged(struct request *request, struct tx *tx,
     struct operation open = {0};
     enum errc rc = operation_get(tx->db, &payment->id, op_charge.name, request->arena, &open, err);
     return rc == OK ? err_set(err, ERR_CONFLICT,
-                              "Stripe has not answered the original charge yet: try again in a moment")
+                              "%s has not answered the original charge yet: try again in a moment",
+                              provider_find(payment->provider)->display_name)
                     : (rc == ERR_NOT_FOUND ? OK : rc);
 }
 

@@ -65,8 +65,10 @@ static void read_method(struct request *request, struct payment_input *input)
     bool method_given = json_get(request->body, "payment_method") != NULL;
     bool card_given = json_get(request->body, "saved_card_id") != NULL;
     input->off_session = field_bool(request, request->body, "off_session", card_given);
-    if (payment->payment_method != NULL && !field_is_method(payment->payment_method)) {
-        problem(request, "payment_method", "must be a Stripe payment method, pm_...");
+    const struct provider_ops *provider = body_provider(request);
+    if (payment->payment_method != NULL && !provider->is_payment_method(payment->payment_method)) {
+        problem(request, "payment_method",
+                arena_printf(request->arena, "must be a %s", provider->payment_method_form));
     }
     if (card != NULL && !uuid_parse(card, &payment->saved_card_id)) {
         problem(request, "saved_card_id", "must be a UUID");
@@ -157,11 +159,8 @@ static void read_metadata(struct request *request, struct payment *payment)
 static void read_about(struct request *request, struct payment *payment)
 {
     struct json_object *body = request->body;
-    const char *provider = field_text(request, body, "", "provider", FIELD_REQUIRED, 64);
-    if (provider != NULL && !text_equal(provider, "stripe")) {
-        problem(request, "provider", "must be \"stripe\"");
-    }
-    payment->provider = "stripe";
+    check_provider(request);
+    payment->provider = body_provider(request)->name;
     payment->return_url = field_return_url(request, body, FIELD_OPTIONAL);
     payment->description = field_text(request, body, "", "description", FIELD_OPTIONAL, 1000);
     payment->customer_email = field_email(request, body, "customer_email");
@@ -326,7 +325,8 @@ enum errc payment_create_work(struct request *request, struct tx *tx, struct err
     bool configured = false;
     bool repeated = false;
     request->reply = NULL;
-    enum errc rc = credential_choose(request, tx, &credential, &configured, err);
+    enum errc rc =
+        credential_choose(request, tx, provider_find(input->payment.provider), &credential, &configured, err);
     if (rc == OK) {
         rc = find_repeat(request, tx, &credential, configured, &repeated, err);
     }
@@ -334,7 +334,7 @@ enum errc payment_create_work(struct request *request, struct tx *tx, struct err
         return rc;
     }
     if (!configured) {
-        return credential_missing(err);
+        return credential_missing(provider_find(input->payment.provider), err);
     }
     rc = catch_up_check(tx, &request->principal.merchant_id,
                         credential.livemode ? CATCH_UP_LIVE : CATCH_UP_TEST, err);

@@ -63,8 +63,9 @@ enum errc payment_check_means(struct request *request, struct tx *tx, const stru
                                   request->arena, &credential, err);
     if (rc == ERR_NOT_FOUND || (rc == OK && !credential.is_active)) {
         return err_set(err, ERR_PROVIDER_NOT_CONFIGURED,
-                       "this merchant has no Stripe credentials for the payment's mode: set them with PUT "
-                       "/v1/merchant/providers");
+                       "this merchant has no %s credentials for the payment's mode: set them with PUT "
+                       "/v1/merchant/providers",
+                       provider_find(payment->provider)->display_name);
     }
     if (rc == OK && !request->has_room) {
         return err_set(err, ERR_OVERLOADED,

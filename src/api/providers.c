@@ -1,5 +1,6 @@
-// PUT, GET, DELETE /v1/merchant/providers: the merchant's own Stripe credentials, one a mode, kept sealed.
-// Nothing here calls Stripe: a key is checked by its prefix only, and a wrong one shows at the first payment.
+// PUT, GET, DELETE /v1/merchant/providers: the merchant's own credentials, one a provider and mode, kept
+// sealed. Nothing here calls the provider: a key is checked by its form only, and a wrong one shows at the
+// first payment.
 #include "api/providers.h"
 
 #include <string.h>
@@ -17,9 +18,8 @@
 #include "store/credentials.h"
 #include "store/sealed.h"
 
-#define PROVIDER "stripe"
-
 struct providers_input {
+    const struct provider_ops *provider;
     bool livemode;
     struct secret secret_key;
     bool webhook_secret_given;    // absent keeps the stored one
@@ -139,78 +139,77 @@ static void problem(struct request *request, const char *field, const char *mess
     problem_add(&request->problems, request->arena, ERR_VALIDATION, field, "%s", message);
 }
 
-// Visible characters behind one of the prefixes.
-static bool read_secret(const char *text, const char *const *prefixes, struct secret *secret)
-{
-    for (; *prefixes != NULL; prefixes++) {
-        size_t length = strlen(text);
-        bool visible = length > strlen(*prefixes);
-        for (size_t i = 0; i < length; i++) {
-            visible = visible && text[i] > 0x20 && text[i] < 0x7f;
-        }
-        if (visible && text_starts_with(text, *prefixes)) {
-            secret_set(secret, text, length);
-            return true;
-        }
-    }
-    return false;
-}
-
 // What is wrong with a text that is no secret; NULL: it may be one.
-static const char *why_no_secret(const char *text)
+static const char *why_no_secret(struct request *request, const struct provider_ops *provider,
+                                 const char *text)
 {
     if (api_key_well_formed(text)) {
-        return "this is an API key of this service; send the secret key from Stripe's dashboard instead";
+        return arena_printf(
+            request->arena,
+            "this is an API key of this service; send the secret key from %s's dashboard instead",
+            provider->display_name);
     }
-    return api_key_likeness(text) == API_KEY_LIKE_PLACEHOLDER
-               ? "this is the placeholder from the example; replace it with the value from Stripe's dashboard"
-               : NULL;
+    return text_ends_with(text, "...") ? arena_printf(request->arena,
+                                                      "this is the placeholder from the example; replace it "
+                                                      "with the value from %s's dashboard",
+                                                      provider->display_name)
+                                       : NULL;
 }
 
-static void read_webhook_secret(struct request *request, struct json_object *stripe,
+static void read_secret_key(struct request *request, struct json_object *given, const char *prefix,
+                            struct providers_input *input)
+{
+    const struct provider_ops *provider = input->provider;
+    const char *field = arena_printf(request->arena, "%ssecret_key", prefix);
+    const char *text = field_pasted(request, given, prefix, "secret_key", FIELD_REQUIRED, 255);
+    const char *wrong = text != NULL ? why_no_secret(request, provider, text) : NULL;
+    if (wrong != NULL) {
+        problem(request, field, wrong);
+    } else if (text != NULL && provider->is_secret_key(text, &input->livemode)) {
+        secret_set(&input->secret_key, text, strlen(text));
+    } else if (text != NULL) {
+        problem(request, field, arena_printf(request->arena, "must be a %s", provider->secret_key_form));
+    }
+}
+
+static void read_webhook_secret(struct request *request, struct json_object *given, const char *prefix,
                                 struct providers_input *input)
 {
-    static const char *const prefixes[] = {"whsec_", NULL};
+    const struct provider_ops *provider = input->provider;
     struct json_object *value = NULL;
-    input->webhook_secret_given = json_object_object_get_ex(stripe, "webhook_secret", &value);
-    const char *text = field_pasted(request, stripe, "stripe.", "webhook_secret", FIELD_OPTIONAL, 255);
-    const char *wrong = text != NULL ? why_no_secret(text) : NULL;
+    const char *field = arena_printf(request->arena, "%swebhook_secret", prefix);
+    input->webhook_secret_given = json_object_object_get_ex(given, "webhook_secret", &value);
+    const char *text = field_pasted(request, given, prefix, "webhook_secret", FIELD_OPTIONAL, 255);
+    const char *wrong = text != NULL ? why_no_secret(request, provider, text) : NULL;
     if (wrong != NULL) {
-        problem(request, "stripe.webhook_secret", wrong);
-    } else if (text != NULL && !read_secret(text, prefixes, &input->webhook_secret)) {
-        problem(request, "stripe.webhook_secret", "must be a Stripe signing secret, whsec_...");
+        problem(request, field, wrong);
+    } else if (text != NULL && provider->is_webhook_secret(text)) {
+        secret_set(&input->webhook_secret, text, strlen(text));
+    } else if (text != NULL) {
+        problem(request, field, arena_printf(request->arena, "must be a %s", provider->webhook_secret_form));
     }
 }
 
+// The credentials are a member that is called as the provider is.
 void providers_put_read(struct request *request)
 {
-    static const char *const names[] = {"provider", "stripe", NULL};
-    static const char *const stripe_names[] = {"secret_key", "webhook_secret", NULL};
-    static const char *const prefixes[] = {"sk_test_", "sk_live_", "rk_test_", "rk_live_", NULL};
+    static const char *const credential_names[] = {"secret_key", "webhook_secret", NULL};
     struct providers_input *input = ARENA_NEW(request->arena, struct providers_input);
     request->input = input;
     query_only(request, (const char *const[]){NULL});
-    fields_only(request, request->body, "", names);
-    const char *provider = field_text(request, request->body, "", "provider", FIELD_REQUIRED, 64);
-    if (provider != NULL && !text_equal(provider, PROVIDER)) {
-        problem(request, "provider", "must be \"stripe\"");
-    }
-    struct json_object *stripe = json_get(request->body, "stripe");
-    if (!json_object_is_type(stripe, json_type_object)) {
-        problem(request, "stripe", "must be an object with secret_key");
+    input->provider = body_provider(request);
+    const char *name = input->provider->name;
+    fields_only(request, request->body, "", (const char *const[]){"provider", name, NULL});
+    check_provider(request);
+    struct json_object *given = json_get(request->body, name);
+    if (!json_object_is_type(given, json_type_object)) {
+        problem(request, name, "must be an object with secret_key");
         return;
     }
-    fields_only(request, stripe, "stripe.", stripe_names);
-    const char *key = field_pasted(request, stripe, "stripe.", "secret_key", FIELD_REQUIRED, 255);
-    const char *wrong = key != NULL ? why_no_secret(key) : NULL;
-    if (wrong != NULL) {
-        problem(request, "stripe.secret_key", wrong);
-    } else if (key != NULL && !read_secret(key, prefixes, &input->secret_key)) {
-        problem(request, "stripe.secret_key",
-                "must be a Stripe secret or restricted key: sk_test_, sk_live_, rk_test_ or rk_live_");
-    }
-    input->livemode = text_starts_with(input->secret_key.data + 3, "live_");
-    read_webhook_secret(request, stripe, input);
+    const char *prefix = arena_printf(request->arena, "%s.", name);
+    fields_only(request, given, prefix, credential_names);
+    read_secret_key(request, given, prefix, input);
+    read_webhook_secret(request, given, prefix, input);
 }
 
 static enum errc audit(struct request *request, struct tx *tx, const char *event_type, const char *detail,
@@ -235,13 +234,13 @@ static enum errc next_credential(struct request *request, struct tx *tx, struct 
 {
     const struct providers_input *input = request->input;
     const struct api_options *options = api_options(request->api);
-    enum errc rc = credential_get(tx->db, &request->principal.merchant_id, PROVIDER, input->livemode,
-                                  request->arena, credential, err);
+    enum errc rc = credential_get(tx->db, &request->principal.merchant_id, input->provider->name,
+                                  input->livemode, request->arena, credential, err);
     if (rc == ERR_NOT_FOUND) {
         *credential = (struct credential){
             .id = uuid_new(options->random, request->now_us),
             .merchant_id = request->principal.merchant_id,
-            .provider = PROVIDER,
+            .provider = input->provider->name,
             .livemode = input->livemode,
             .created_us = request->now_us,
         };
@@ -269,7 +268,9 @@ enum errc providers_put_work(struct request *request, struct tx *tx, struct err 
     const struct providers_input *input = request->input;
     if (input->livemode && !request->principal.livemode) {
         request->problems.count = 0;
-        problem(request, "stripe.secret_key", "a test API key can set only Stripe test credentials");
+        problem(request, arena_printf(request->arena, "%s.secret_key", input->provider->name),
+                arena_printf(request->arena, "a test API key can set only %s test credentials",
+                             input->provider->display_name));
         return err_set(err, ERR_VALIDATION, "the request's fields");
     }
     struct credential credential = {0};
@@ -300,7 +301,9 @@ enum errc providers_put_work(struct request *request, struct tx *tx, struct err 
         rc = credential_versions_wipe(tx->db, &credential.id, err);
     }
     if (rc == OK) {
-        rc = audit(request, tx, "provider.updated", credential.livemode ? "stripe, live" : "stripe, test",
+        rc = audit(request, tx, "provider.updated",
+                   arena_printf(request->arena, "%s, %s", credential.provider,
+                                credential.livemode ? "live" : "test"),
                    err);
     }
     struct json_object *json = NULL;

@@ -143,8 +143,9 @@ static enum errc check_state(struct request *request, struct tx *tx, const struc
                                   request->arena, &credential, err);
     if (rc == ERR_NOT_FOUND || (rc == OK && !credential.is_active)) {
         return err_set(err, ERR_PROVIDER_NOT_CONFIGURED,
-                       "this merchant has no Stripe credentials for the payment's mode: set them with PUT "
-                       "/v1/merchant/providers");
+                       "this merchant has no %s credentials for the payment's mode: set them with PUT "
+                       "/v1/merchant/providers",
+                       provider_find(payment->provider)->display_name);
     }
     return rc;
 }

@@ -110,8 +110,9 @@ void refused_events_add(struct refused_events *refused, const struct uuid *merch
         char id[UUID_TEXT_BYTES];
         uuid_format(merchant_id, id);
         LOG(LOG_WARN,
-            "Stripe events are refused: their signatures match none of the merchant's signing secrets; "
-            "compare webhook_secret with the endpoint's signing secret at Stripe",
+            "the provider's events are refused: their signatures match none of the merchant's signing "
+            "secrets; "
+            "compare webhook_secret with the endpoint's signing secret at the provider",
             LOG_STR("merchant_id", id), LOG_STR("mode", livemode ? "live" : "test"),
             LOG_INT("refused", count));
     }

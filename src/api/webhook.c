@@ -147,8 +147,8 @@ static enum errc check_mode(struct request *request, struct tx *tx, struct err *
     if (request->principal.livemode) {
         return OK;
     }
-    enum errc rc =
-        credential_get(tx->db, &request->principal.merchant_id, "stripe", true, request->arena, &live, err);
+    enum errc rc = credential_get(tx->db, &request->principal.merchant_id, provider_default()->name, true,
+                                  request->arena, &live, err);
     return rc == OK
                ? err_set(err, ERR_FORBIDDEN,
                          "this merchant has live credentials, so only a live API key may set its webhook")

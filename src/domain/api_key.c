@@ -63,32 +63,6 @@ bool api_key_well_formed(const char *text)
     return memcmp(check, text + MODE_CHARS + RANDOM_CHARS, CHECK_CHARS) == 0;
 }
 
-// Stripe's secret keys have 24 or, for years now, 99 characters after their prefix. Its other keys have
-// prefixes that ours never have.
-static bool is_like_stripes(const char *text)
-{
-    static const char *const others[] = {"rk_test_", "rk_live_", "pk_test_", "pk_live_", "whsec_", "sk_org_"};
-    for (size_t i = 0; i < COUNT_OF(others); i++) {
-        if (strncmp(text, others[i], strlen(others[i])) == 0) {
-            return true;
-        }
-    }
-    if (strncmp(text, mode_test, MODE_CHARS) != 0 && strncmp(text, mode_live, MODE_CHARS) != 0) {
-        return false;
-    }
-    size_t chars = strlen(text + MODE_CHARS);
-    return chars == 24 || chars > 60;
-}
-
-enum api_key_likeness api_key_likeness(const char *text)
-{
-    size_t chars = strlen(text);
-    if (chars >= 3 && memcmp(text + chars - 3, "...", 3) == 0) {
-        return API_KEY_LIKE_PLACEHOLDER;
-    }
-    return is_like_stripes(text) ? API_KEY_LIKE_STRIPES : API_KEY_LIKE_OURS;
-}
-
 void api_key_prefix(const char *text, char out[API_KEY_PREFIX_CHARS + 1])
 {
     REQUIRE(strnlen(text, API_KEY_PREFIX_CHARS) == API_KEY_PREFIX_CHARS);

@@ -15,14 +15,6 @@ void api_key_make(struct random *random, bool livemode, char out[API_KEY_CHARS +
 // Whether text has the form and the right check digits.
 bool api_key_well_formed(const char *text);
 
-// What a text that is not one of our keys seems to be, for the error message.
-enum api_key_likeness {
-    API_KEY_LIKE_OURS,        // mistyped or cut, as far as can be told
-    API_KEY_LIKE_STRIPES,     // one of Stripe's keys or secrets
-    API_KEY_LIKE_PLACEHOLDER, // "sk_live_...", copied from the documents
-};
-enum api_key_likeness api_key_likeness(const char *text);
-
 // Its first 12 characters, for people.
 void api_key_prefix(const char *text, char out[API_KEY_PREFIX_CHARS + 1]);
 

@@ -9,7 +9,7 @@ from support.events import event, intent_of, send_event
 from support.merchant import Merchant, random_secret
 
 WRONG = "whsec_of_another_endpoint"
-SAID = re.compile("Stripe events are refused: their signatures match none of the merchant's signing secrets")
+SAID = re.compile("the provider's events are refused: their signatures match none of the merchant's signing secrets")
 
 
 @pytest.fixture
