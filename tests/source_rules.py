@@ -3,13 +3,15 @@ import re
 import sys
 from pathlib import Path
 
-# Who may include whom; a layer may always include itself. cli only wires, so it may include everything.
+# Who may include whom, be it through other headers; a layer may always include itself. cli only wires, so it may
+# include everything.
 LAYERS = {
     "base": set(),
     "domain": {"base"},
     "net": {"base"},
     "store": {"base", "domain"},
-    "provider": {"base", "domain", "net"},
+    "provider": {"base", "domain", "net", "provider/stripe"},
+    "provider/stripe": {"base", "domain", "net", "provider"},
     "op": {"base", "domain", "store", "provider"},
     "delivery": {"base", "domain", "store", "net"},
     "api": {"base", "domain", "store", "provider", "op", "net"},
@@ -26,6 +28,21 @@ WRITERS = {
     "src/op/state/refund_change.c": re.compile(r"\brefund_(insert|update)\("),
     "src/op/state/card_change.c": re.compile(
         r"\b(card_(insert|update|make_default|make_newest_default|expiring_told)|cards_all_gone)\("),
+}
+
+# The layers that know no provider by name, and how often each file may name one nevertheless, and why. It is either
+# a public name of the API, the settings or the command line, or stored in databases, or wiring.
+NEUTRAL_LAYERS = {"domain", "store", "op", "delivery", "api", "cli"}
+PROVIDER_NAME = re.compile("stripe", re.IGNORECASE)
+PROVIDER_NAMES_ALLOWED = {
+    "src/domain/payment.c": (1, "a type of next_action in the API and in rows"),
+    "src/store/payments.c": (1, "the names that the API and rows have for a provider"),
+    "src/store/sealed.c": (2, "what stored secrets are bound to"),
+    "src/api/router.c": (4, "the address that events are sent to"),
+    "src/cli/startup.c": (3, "settings"),
+    "src/cli/main.c": (1, "help"),
+    "src/cli/sandbox.c": (1, "what the sandbox stands in for"),
+    "src/cli/serve.c": (8, "wiring, and help"),
 }
 
 LINES_MAX = 400
@@ -49,13 +66,19 @@ def without_comments_and_strings(text):
     return token.sub(lambda match: re.sub(r"[^\n]", " ", match.group()), text)
 
 
+def layer_of(path):
+    """The layer of a file under src: its folder, or the provider's own inside of provider/."""
+    folders = path.parts[:-1]
+    return "/".join(folders[:2] if folders[:1] == ("provider",) else folders[:1])
+
+
 class Source:
     def __init__(self, root, path):
         self.path = path.relative_to(root)
         self.text = path.read_text()
         self.lines = self.text.splitlines()
         self.code = without_comments_and_strings(self.text).splitlines()
-        self.layer = self.path.parts[1] if self.path.parts[0] == "src" else None
+        self.layer = layer_of(self.path.relative_to("src")) if self.path.parts[0] == "src" else None
 
     def places(self, pattern):
         return [f"{self.path}:{n}: {self.lines[n - 1].strip()}"
@@ -66,12 +89,27 @@ class Source:
                 if (match := re.match(r'\s*#include "([^"]+)"', line))]
 
 
-def wrong_includes(source):
-    if source.layer is None:
-        return []
+def reached(name, headers, seen):
+    """This header and those that it includes, be it through others."""
+    if name not in seen:
+        seen.add(name)
+        for _, inner in headers[name].includes() if name in headers else []:
+            reached(inner, headers, seen)
+    return seen
+
+
+def wrong_includes(source, headers):
     allowed = LAYERS[source.layer] | {source.layer}
-    return [f"{source.path}:{n}: {source.layer} must not include {name}" for n, name in source.includes()
-            if name.split("/")[0] not in allowed]
+    return [f"{source.path}:{n}: {source.layer} must not include {inner}" + (f", through {name}" if inner != name else "")
+            for n, name in source.includes() for inner in sorted(reached(name, headers, set()))
+            if layer_of(Path(inner)) not in allowed]
+
+
+def provider_names(source):
+    allowed, _ = PROVIDER_NAMES_ALLOWED.get(str(source.path), (0, ""))
+    found = [f"{source.path}:{n}: {line.strip()}" for n, line in enumerate([source.path.name] + source.lines)
+             for _ in PROVIDER_NAME.findall(line)]
+    return [] if len(found) == allowed else [f"{source.path} names a provider {len(found)} times, not {allowed}"] + found
 
 
 def wrong_rooms(source):
@@ -85,9 +123,14 @@ def wrong_rooms(source):
 
 def rules(sources):
     product = [source for source in sources if source.layer]
+    headers = {str(source.path.relative_to("src")): source for source in product}
     for layer in LAYERS:
-        yield (f"{layer}_includes_only_the_layers_below_it",
-               [place for s in product if s.layer == layer for place in wrong_includes(s)])
+        yield (f"{layer.replace('/', '_')}_includes_only_the_layers_below_it",
+               [place for s in product if s.layer == layer for place in wrong_includes(s, headers)])
+    yield ("providers_are_named_only_where_it_is_said",
+           [place for s in product if s.layer in NEUTRAL_LAYERS for place in provider_names(s)])
+    yield ("every_file_that_may_name_a_provider_is_there",
+           [path for path in PROVIDER_NAMES_ALLOWED if not any(str(s.path) == path for s in product)])
     yield ("only_the_driver_knows_sqlite",
            [f"{s.path}: includes {name}" for s in product if s.path.parent.as_posix() != "src/store/sqlite"
             for name in re.findall(r'^#include [<"](sqlite3\.h|store/sqlite/.*)[>"]', s.text, re.MULTILINE)])

@@ -74,11 +74,11 @@ static enum errc credential_json(struct request *request, struct tx *tx, const s
     }
     struct json_object *summary JSON_CLEANUP = json_new_object();
     rc = add_masked(request, summary, "secret_key",
-                    sealed_context(arena, SEALED_STRIPE_KEY, &credential->version_id), key, err);
+                    sealed_context(arena, SEALED_PROVIDER_KEY, &credential->version_id), key, err);
     if (rc == OK) {
         struct sealed webhook = {credential->webhook_secret, credential->webhook_secret_bytes};
         rc = add_masked(request, summary, "webhook_secret",
-                        sealed_context(arena, SEALED_STRIPE_WEBHOOK, &credential->id), webhook, err);
+                        sealed_context(arena, SEALED_PROVIDER_WEBHOOK, &credential->id), webhook, err);
     }
     if (rc != OK) {
         return rc;
@@ -254,7 +254,7 @@ static enum errc next_credential(struct request *request, struct tx *tx, struct 
         struct sealed sealed = {0};
         if (input->webhook_secret.len > 0) {
             sealed = seal(&options->keyring->master, request->arena,
-                          sealed_context(request->arena, SEALED_STRIPE_WEBHOOK, &credential->id),
+                          sealed_context(request->arena, SEALED_PROVIDER_WEBHOOK, &credential->id),
                           input->webhook_secret.data, input->webhook_secret.len);
         }
         credential->webhook_secret = sealed.data;
@@ -279,7 +279,7 @@ enum errc providers_put_work(struct request *request, struct tx *tx, struct err 
         return rc;
     }
     struct sealed key = seal(&api_options(request->api)->keyring->master, request->arena,
-                             sealed_context(request->arena, SEALED_STRIPE_KEY, &credential.version_id),
+                             sealed_context(request->arena, SEALED_PROVIDER_KEY, &credential.version_id),
                              input->secret_key.data, input->secret_key.len);
     rc = credential_put(tx->db, &credential, err);
     if (rc == OK) {

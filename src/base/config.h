@@ -11,16 +11,17 @@
 
 // Text is in the arena that config_load got. NULL text: not set.
 struct config {
-    const char *listen;          // "127.0.0.1:8080", "[::1]:8080"
-    const char *database;        // "sqlite:PATH" (PATH ":memory:" is refused)
-    const char *data_dir;        // holds payments.db, master.key, pepper.key
-    bool data_dir_given;         // false: it is the default
-    const char *master_key_file; // 32 bytes as base64 or 64 hex digits; default DATA_DIR/master.key
-    const char *pepper_file;     // same forms; default DATA_DIR/pepper.key
-    const char *stripe_api_base; // https://api.stripe.com; a slash at the end is left out
-    const char *stripe_ca_file;  // extra trust anchors for that base, for stand-ins and proxies
-    int64_t stripe_timeout_ms;   // one attempt, connect to last byte
-    const char *stripe_rate; // requests a second of an account, "25,100" or "off"; NULL: depends on that base
+    const char *listen;            // "127.0.0.1:8080", "[::1]:8080"
+    const char *database;          // "sqlite:PATH" (PATH ":memory:" is refused)
+    const char *data_dir;          // holds payments.db, master.key, pepper.key
+    bool data_dir_given;           // false: it is the default
+    const char *master_key_file;   // 32 bytes as base64 or 64 hex digits; default DATA_DIR/master.key
+    const char *pepper_file;       // same forms; default DATA_DIR/pepper.key
+    const char *provider_api_base; // https://api.stripe.com; a slash at the end is left out
+    const char *provider_ca_file;  // extra trust anchors for that base, for stand-ins and proxies
+    int64_t provider_timeout_ms;   // one attempt, connect to last byte
+    const char
+        *provider_rate; // requests a second of an account, "25,100" or "off"; NULL: depends on that base
     const char *webhook_allow; // comma-separated addresses and CIDRs
     bool webhook_allow_http;
     const char *webhook_schedule;        // comma-separated seconds between attempts

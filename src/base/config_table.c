@@ -28,13 +28,13 @@ const struct config_row config_rows[CONFIG_ROW_COUNT] = {
      "it."},
     {"pepper-file", FIELD(pepper_file), CONFIG_TEXT, CONFIG_DATA_DIR "/pepper.key", 0, 0, NULL,
      "File of the key that hashes API keys, in the same form. The first start makes it."},
-    {"stripe-api-base", FIELD(stripe_api_base), CONFIG_TEXT, "https://api.stripe.com", 0, 0, NULL,
+    {"stripe-api-base", FIELD(provider_api_base), CONFIG_TEXT, "https://api.stripe.com", 0, 0, NULL,
      "URL of Stripe's API, or of a stand-in for it."},
-    {"stripe-ca-file", FIELD(stripe_ca_file), CONFIG_TEXT, NULL, 0, 0, NULL,
+    {"stripe-ca-file", FIELD(provider_ca_file), CONFIG_TEXT, NULL, 0, 0, NULL,
      "File of certificates (PEM) to trust for that URL in addition to the system's."},
-    {"stripe-timeout", FIELD(stripe_timeout_ms), CONFIG_DURATION, "80s", 100 * MS, 10 * M, NULL,
+    {"stripe-timeout", FIELD(provider_timeout_ms), CONFIG_DURATION, "80s", 100 * MS, 10 * M, NULL,
      "Time limit of one call to Stripe."},
-    {"stripe-rate", FIELD(stripe_rate), CONFIG_TEXT, NULL, 0, 0, NULL,
+    {"stripe-rate", FIELD(provider_rate), CONFIG_TEXT, NULL, 0, 0, NULL,
      "Calls per second to one merchant's account in test mode and in live mode, such as 25,100; or off. If "
      "not "
      "set: 25,100 at Stripe's own URL, off at any other."},

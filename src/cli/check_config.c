@@ -110,7 +110,7 @@ static enum errc check(struct command *command, struct err *err)
     const struct config *config = &command->config;
     struct tls_context *context = NULL;
     bool there = false;
-    enum errc rc = tls_context_open(config->stripe_ca_file, &context, err);
+    enum errc rc = tls_context_open(config->provider_ca_file, &context, err);
     tls_context_free(context);
     if (rc == OK) {
         rc = startup_has_database(config, &there, err);

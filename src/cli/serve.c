@@ -97,13 +97,13 @@ static enum errc open_provider_client(struct service *service, struct err *err)
 {
     const struct config *config = service->config;
     service->provider_client = service->provider_http1;
-    if (strncasecmp(config->stripe_api_base, "https:", 6) != 0) {
+    if (strncasecmp(config->provider_api_base, "https:", 6) != 0) {
         return OK;
     }
     struct http2_client_options options = {
-        .origin = config->stripe_api_base,
+        .origin = config->provider_api_base,
         .user_agent = USER_AGENT,
-        .ca_file = config->stripe_ca_file,
+        .ca_file = config->provider_ca_file,
         .proxy = config->proxy,
         .http1 = service->provider_http1,
     };
@@ -115,7 +115,7 @@ static enum errc open_clients(struct service *service, struct err *err)
     const struct config *config = service->config;
     struct http_client_options options = {
         .user_agent = USER_AGENT,
-        .ca_file = config->stripe_ca_file,
+        .ca_file = config->provider_ca_file,
         .proxy = config->proxy,
         .connections_max = CONNECTIONS_MAX,
         .host_connections_max = PROVIDER_CONNECTIONS_MAX,
@@ -137,10 +137,10 @@ static enum errc open_clients(struct service *service, struct err *err)
 static struct pace_rates rates_of(const struct config *config, const struct provider *provider)
 {
     struct pace_rates rates;
-    if (config->stripe_rate == NULL) {
-        return provider->ops->default_rates(config->stripe_api_base);
+    if (config->provider_rate == NULL) {
+        return provider->ops->default_rates(config->provider_api_base);
     }
-    REQUIRE(pace_rates_parse(config->stripe_rate, &rates, NULL) == OK); // startup.c has checked it
+    REQUIRE(pace_rates_parse(config->provider_rate, &rates, NULL) == OK); // startup.c has checked it
     return rates;
 }
 
@@ -149,8 +149,8 @@ static enum errc open_work(struct service *service, struct err *err)
     const struct config *config = service->config;
     struct stripe_options stripe = {
         .client = service->provider_client,
-        .api_base = config->stripe_api_base,
-        .timeout_ms = config->stripe_timeout_ms,
+        .api_base = config->provider_api_base,
+        .timeout_ms = config->provider_timeout_ms,
     };
     service->provider = stripe_open(&stripe);
     enum engine_start start =

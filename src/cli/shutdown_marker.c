@@ -52,7 +52,7 @@ void shutdown_marker_write(const struct config *config)
     struct err err = {.message = "the database is gone"};
     if (!format_marker(database, marker) ||
         file_create(marker_path(database, &arena), marker, strlen(marker), &created, &err) != OK) {
-        LOG(LOG_WARN, "cannot write the shutdown marker: the next start asks Stripe before it charges",
+        LOG(LOG_WARN, "cannot write the shutdown marker: the next start asks the provider before it charges",
             LOG_STR("error", err.message));
     }
 }

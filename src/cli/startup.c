@@ -157,17 +157,17 @@ enum errc startup_check_settings(const struct config *config, struct arena *aren
     if (retry_schedule_parse(config->webhook_schedule, &schedule, &why) != OK) {
         return err_set(err, ERR_VALIDATION, "webhook-schedule: %.200s", why.message);
     }
-    if (url_parse(config->stripe_api_base, arena, &url, &why) != OK) {
+    if (url_parse(config->provider_api_base, arena, &url, &why) != OK) {
         return err_set(err, ERR_VALIDATION, "stripe-api-base: %.200s", why.message);
     }
     if (config->proxy != NULL && proxy_parse(config->proxy, arena, &url, &why) != OK) {
         return err_set(err, ERR_VALIDATION, "proxy: %.200s", why.message);
     }
-    if (config->stripe_rate != NULL && pace_rates_parse(config->stripe_rate, &rates, &why) != OK) {
+    if (config->provider_rate != NULL && pace_rates_parse(config->provider_rate, &rates, &why) != OK) {
         return err_set(err, ERR_VALIDATION, "stripe-rate: %.200s", why.message);
     }
-    if (config->stripe_ca_file != NULL && access(config->stripe_ca_file, R_OK) != 0) {
-        return err_set(err, ERR_VALIDATION, "stripe-ca-file: cannot read %.200s", config->stripe_ca_file);
+    if (config->provider_ca_file != NULL && access(config->provider_ca_file, R_OK) != 0) {
+        return err_set(err, ERR_VALIDATION, "stripe-ca-file: cannot read %.200s", config->provider_ca_file);
     }
     return OK;
 }

@@ -38,7 +38,7 @@ struct card {
     struct uuid customer_id;
     bool livemode;
     enum card_status status;
-    const char *provider;     // "stripe"
+    const char *provider;     // its name
     const char *method_sent;  // the payment method as the merchant gave it
     const char *provider_ref; // the one that is charged, from the provider's answer; NULL until then
     const char *brand;

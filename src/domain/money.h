@@ -23,7 +23,8 @@ const struct currency *currency_find(const char *code);
 
 // "[0-9]+(\.[0-9]+)?" to minor units. Zeros beyond the currency's decimals are accepted, other digits there
 // are refused. So are a sign, an exponent, spaces, a last digit that must be 0 and is not, and more than the
-// currency's minor_max. Zero is accepted (filters use it); a caller that needs more checks it. ERR_VALIDATION.
+// currency's minor_max. Zero is accepted (filters use it); a caller that needs more checks it.
+// ERR_VALIDATION.
 enum errc money_parse(const char *text, const struct currency *currency, int64_t *amount_minor,
                       struct err *err) MUST_CHECK;
 

@@ -44,7 +44,7 @@ struct payment {
     int64_t amount_minor;
     const struct currency *currency;
     enum payment_status status;
-    const char *provider; // "stripe"
+    const char *provider; // its name
     const char *provider_ref;
     const char *idempotency_key;
     const uint8_t *request_hash; // no column: its request_mark's, only while it is prepared; NULL: unknown
@@ -69,7 +69,7 @@ struct payment {
     int64_t updated_us;
 };
 
-// What the provider says of a payment, in neutral terms (a Stripe PaymentIntent). Unknown states:
+// What the provider says of a payment, in neutral terms. Unknown states:
 // PROVIDER_PAYMENT_OPEN.
 enum provider_payment_state {
     PROVIDER_PAYMENT_OPEN,       // not finished: requires_action, requires_confirmation, or unknown to us
@@ -134,6 +134,6 @@ bool payment_can_move(enum payment_status status, enum payment_move move, enum p
 const char *payment_status_name(enum payment_status status);
 bool payment_status_parse(const char *name, enum payment_status *status);
 
-// "redirect_to_url", "use_stripe_sdk"; NULL for none. An unknown name is none.
+// The name in the API and in rows; NULL for none. An unknown name is none.
 const char *next_action_name(enum next_action_type type);
 enum next_action_type next_action_of_name(const char *name);

@@ -8,7 +8,7 @@
 #include "base/err.h"
 
 // Provider attempts with an unknown outcome. attempts >= 1 were made; the delay doubles from 0.5 s to cap_us,
-// then is multiplied by a factor of 0.5 to 1.0 (random32 over its range), as Stripe's own SDKs do. Never
+// then is multiplied by a factor of 0.5 to 1.0 (random32 over its range), as providers' own SDKs do. Never
 // under 0.25 s.
 int64_t retry_provider_delay_us(int attempts, int64_t cap_us, uint32_t random32);
 

@@ -12,7 +12,7 @@ struct credential {
     bool livemode;
     bool is_active;
     struct uuid version_id;        // the present one
-    const uint8_t *webhook_secret; // sealed (SEALED_STRIPE_WEBHOOK); NULL: none
+    const uint8_t *webhook_secret; // sealed (SEALED_PROVIDER_WEBHOOK); NULL: none
     size_t webhook_secret_bytes;
     int64_t created_us;
     int64_t updated_us;
@@ -29,7 +29,7 @@ enum errc credential_put(struct db *db, const struct credential *row, struct err
 enum errc credential_set_active(struct db *db, const struct uuid *id, bool active, int64_t now_us,
                                 struct err *err) MUST_CHECK;
 
-// A version's secret key, sealed (SEALED_STRIPE_KEY). ERR_NOT_FOUND: unknown or wiped.
+// A version's secret key, sealed (SEALED_PROVIDER_KEY). ERR_NOT_FOUND: unknown or wiped.
 enum errc credential_version_get(struct db *db, const struct uuid *version_id, struct arena *arena,
                                  const uint8_t **sealed, size_t *bytes, struct err *err) MUST_CHECK;
 enum errc credential_version_insert(struct db *db, const struct uuid *version_id,

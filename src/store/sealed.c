@@ -4,10 +4,14 @@
 
 #include "base/require.h"
 
+// A provider's secrets are bound to the name of the first provider, whosever they are.
 static const char *const names[] = {
-    [SEALED_STRIPE_KEY] = "stripe-key", [SEALED_STRIPE_WEBHOOK] = "stripe-webhook",
-    [SEALED_WEBHOOK] = "webhook",       [SEALED_NEXT_ACTION] = "next-action",
-    [SEALED_REPLY] = "reply",           [SEALED_EVENT] = "event",
+    [SEALED_PROVIDER_KEY] = "stripe-key",
+    [SEALED_PROVIDER_WEBHOOK] = "stripe-webhook",
+    [SEALED_WEBHOOK] = "webhook",
+    [SEALED_NEXT_ACTION] = "next-action",
+    [SEALED_REPLY] = "reply",
+    [SEALED_EVENT] = "event",
 };
 
 // `select` reads the value and the id that it is bound to, `update` takes them. An event's id is a text, and
@@ -17,9 +21,9 @@ static const struct column {
     const char *select;
     const char *update;
 } columns[] = {
-    {SEALED_STRIPE_KEY, "SELECT secret_key, id FROM credential_versions WHERE secret_key IS NOT NULL",
+    {SEALED_PROVIDER_KEY, "SELECT secret_key, id FROM credential_versions WHERE secret_key IS NOT NULL",
      "UPDATE credential_versions SET secret_key = $1 WHERE id = $2"},
-    {SEALED_STRIPE_WEBHOOK, "SELECT webhook_secret, id FROM credentials WHERE webhook_secret IS NOT NULL",
+    {SEALED_PROVIDER_WEBHOOK, "SELECT webhook_secret, id FROM credentials WHERE webhook_secret IS NOT NULL",
      "UPDATE credentials SET webhook_secret = $1 WHERE id = $2"},
     {SEALED_WEBHOOK, "SELECT webhook_secret, id FROM merchants WHERE webhook_secret IS NOT NULL",
      "UPDATE merchants SET webhook_secret = $1 WHERE id = $2"},

@@ -6,12 +6,12 @@
 #include "store/db.h"
 
 enum sealed_kind {
-    SEALED_STRIPE_KEY,     // a version of credentials: its secret key
-    SEALED_STRIPE_WEBHOOK, // credentials: the provider's webhook secret
-    SEALED_WEBHOOK,        // a merchant: its webhook secret, and the replaced one
-    SEALED_NEXT_ACTION,    // a payment or card: the redirect's URL, or the client secret
-    SEALED_REPLY,          // the payment, refund or card of a stored answer
-    SEALED_EVENT,          // an event's id: its body, which may hold a client secret
+    SEALED_PROVIDER_KEY,     // a version of credentials: its secret key
+    SEALED_PROVIDER_WEBHOOK, // credentials: the provider's webhook secret
+    SEALED_WEBHOOK,          // a merchant: its webhook secret, and the replaced one
+    SEALED_NEXT_ACTION,      // a payment or card: the redirect's URL, or the client secret
+    SEALED_REPLY,            // the payment, refund or card of a stored answer
+    SEALED_EVENT,            // an event's id: its body, which may hold a client secret
 };
 
 // The associated data to seal and to open with, in the arena. Any thread.

@@ -18,10 +18,10 @@ static void check_config(const struct config *config)
 {
     REQUIRE(config->listen[0] != '\0' && config->database[0] != '\0' && config->data_dir[0] != '\0');
     REQUIRE(config->master_key_file[0] != '\0' && config->pepper_file[0] != '\0');
-    REQUIRE(config->stripe_api_base[0] != '\0' && config->webhook_schedule[0] != '\0');
-    REQUIRE(config->stripe_ca_file == NULL || config->stripe_ca_file[0] != '\0');
+    REQUIRE(config->provider_api_base[0] != '\0' && config->webhook_schedule[0] != '\0');
+    REQUIRE(config->provider_ca_file == NULL || config->provider_ca_file[0] != '\0');
     REQUIRE(config->charge_window_ms > 0 && config->charge_window_ms <= INT64_C(23) * 3600 * 1000);
-    REQUIRE(config->stripe_timeout_ms > 0 && config->webhook_timeout_ms > 0 && config->patience_ms > 0);
+    REQUIRE(config->provider_timeout_ms > 0 && config->webhook_timeout_ms > 0 && config->patience_ms > 0);
     REQUIRE(config->reconcile_interval_ms > 0 && config->drain_timeout_ms > 0);
     REQUIRE(config->connections_max > 0 && config->operations_max > 0 && config->queue_max > 0);
     REQUIRE(config->webhook_in_flight_max > 0 && config->webhook_endpoint_max > 0);

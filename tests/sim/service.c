@@ -152,7 +152,7 @@ static enum errc open_layers(struct err *err)
         return rc;
     }
     struct stripe_options stripe = {
-        .client = stripe_client, .api_base = STRIPE_BASE, .timeout_ms = service.config.stripe_timeout_ms};
+        .client = stripe_client, .api_base = STRIPE_BASE, .timeout_ms = service.config.provider_timeout_ms};
     struct engine_options engine = {
         .start = START_UNSURE, // it is never stopped in good order
         .kinds = op_kinds,

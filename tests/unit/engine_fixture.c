@@ -104,7 +104,7 @@ static void add_merchant(struct fixture *f)
     struct merchant merchant = sample_merchant(&f->merchant_id, START_US);
     assert_int_equal(merchant_insert(f->db, &merchant, &f->err), OK);
     struct sealed sealed =
-        seal(&f->keyring.master, &f->arena, sealed_context(&f->arena, SEALED_STRIPE_KEY, &f->version_id),
+        seal(&f->keyring.master, &f->arena, sealed_context(&f->arena, SEALED_PROVIDER_KEY, &f->version_id),
              SECRET_KEY, strlen(SECRET_KEY));
     struct credential credential = {
         .id = f->credential_id,
@@ -131,7 +131,7 @@ int engine_fixture_setup(void **state)
     fake_provider_init(&f->provider, &f->loop);
     seal_key_set(&f->keyring.master, (const uint8_t[SEAL_KEY_BYTES]){1, 2, 3});
     f->config = (struct config){.database = f->scratch.database,
-                                .stripe_timeout_ms = 80000,
+                                .provider_timeout_ms = 80000,
                                 .charge_window_ms = 600000,
                                 .patience_ms = 30000,
                                 .reconcile_interval_ms = 5000,

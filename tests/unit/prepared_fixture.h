@@ -51,7 +51,7 @@ static inline void put_credentials(struct fixture *f, uint8_t number, const char
 {
     struct uuid version = {.bytes = {0x03, [15] = number}};
     struct sealed sealed =
-        seal(&f->keyring.master, &f->arena, sealed_context(&f->arena, SEALED_STRIPE_KEY, &version),
+        seal(&f->keyring.master, &f->arena, sealed_context(&f->arena, SEALED_PROVIDER_KEY, &version),
              secret_key, strlen(secret_key));
     transaction_begin(f);
     struct credential credential;

@@ -13,9 +13,9 @@ static void every_setting_has_its_default(void **state)
     assert_string_equal(config->database, "sqlite:/home/ops/.local/state/paymentsd/payments.db");
     assert_string_equal(config->master_key_file, "/home/ops/.local/state/paymentsd/master.key");
     assert_string_equal(config->pepper_file, "/home/ops/.local/state/paymentsd/pepper.key");
-    assert_string_equal(config->stripe_api_base, "https://api.stripe.com");
-    assert_null(config->stripe_ca_file);
-    assert_int_equal(config->stripe_timeout_ms, 80000);
+    assert_string_equal(config->provider_api_base, "https://api.stripe.com");
+    assert_null(config->provider_ca_file);
+    assert_int_equal(config->provider_timeout_ms, 80000);
     assert_null(config->webhook_allow);
     assert_false(config->webhook_allow_http);
     assert_string_equal(config->webhook_schedule, "5,300,1800,7200,18000,36000,50400,72000,86400");

@@ -29,8 +29,8 @@ static void put_secret(struct fixture *f, const struct uuid *merchant_id, bool l
         .updated_us = START_US,
     };
     struct sealed sealed =
-        seal(&f->keyring.master, &f->arena, sealed_context(&f->arena, SEALED_STRIPE_WEBHOOK, &credential.id),
-             secret, strlen(secret));
+        seal(&f->keyring.master, &f->arena,
+             sealed_context(&f->arena, SEALED_PROVIDER_WEBHOOK, &credential.id), secret, strlen(secret));
     credential.webhook_secret = sealed.data;
     credential.webhook_secret_bytes = sealed.bytes;
     assert_int_equal(credential_put(f->db, &credential, &f->err), OK);

@@ -18,7 +18,7 @@
 
 int64_t op_lease_us(const struct engine *engine)
 {
-    return engine->options.config->stripe_timeout_ms * US_PER_MS + LEASE_MARGIN_US;
+    return engine->options.config->provider_timeout_ms * US_PER_MS + LEASE_MARGIN_US;
 }
 
 static struct op *op_new(struct engine *engine, const struct op_kind *kind, const struct operation *row,
@@ -64,9 +64,9 @@ enum errc op_open_key(struct op *op, struct tx *tx, const struct uuid *version_i
     size_t bytes = 0;
     enum errc rc = credential_version_get(tx->db, version_id, &op->arena, &sealed.data, &sealed.bytes, err);
     if (rc == OK) {
-        rc =
-            seal_open(&op->engine->options.keyring->master, &op->arena,
-                      sealed_context(&op->arena, SEALED_STRIPE_KEY, version_id), sealed, &plain, &bytes, err);
+        rc = seal_open(&op->engine->options.keyring->master, &op->arena,
+                       sealed_context(&op->arena, SEALED_PROVIDER_KEY, version_id), sealed, &plain, &bytes,
+                       err);
     }
     if (rc == OK) {
         secret_set(key, plain, bytes);

@@ -32,7 +32,7 @@ static bool try_secret(const struct credential_webhook *webhook, void *context)
     size_t bytes = 0;
     struct sealed sealed = {webhook->sealed, webhook->bytes};
     if (seal_open(&search->keyring->master, &scratch,
-                  sealed_context(&scratch, SEALED_STRIPE_WEBHOOK, &webhook->credential_id), sealed, &plain,
+                  sealed_context(&scratch, SEALED_PROVIDER_WEBHOOK, &webhook->credential_id), sealed, &plain,
                   &bytes, NULL) != OK) {
         return true;
     }
