@@ -18,7 +18,7 @@ enum payment_status {
 
 enum next_action_type { NEXT_ACTION_NONE, NEXT_ACTION_REDIRECT, NEXT_ACTION_SDK };
 
-// Why a payment failed. Strings live as long as their payment or intent.
+// Why a payment failed. Strings live as long as what they are of.
 struct failure {
     const char *code; // NULL: none
     const char *decline_code;
@@ -81,7 +81,7 @@ enum provider_payment_state {
 };
 
 // What a payment was made from, as far as the provider knows. Filled only by PROVIDER_PAYMENTS_SINCE.
-struct intent_origin {
+struct payment_origin {
     struct request_mark mark; // key NULL: not made by this service, or by a version without marks
     const char *payment_method;
     const char *description;
@@ -106,7 +106,7 @@ struct provider_payment {
     const char *merchant_id;   // metadata[merchant_id], NULL: none
     const char *method_ref;    // of the payment method; NULL: unknown
     int64_t created_s;         // by the provider's clock; 0: unknown
-    struct intent_origin origin;
+    struct payment_origin origin;
 };
 
 // The moves of a payment's status.

@@ -33,7 +33,7 @@ struct payment_history_entry {
     struct uuid id;
     struct uuid payment_id;
     int64_t at_us;
-    const char *what;           // "created", "completed", "ignored payment_intent.processing" ...
+    const char *what;           // "created", "completed", "ignored: a failure", ...
     enum payment_status status; // after it
     const char *cause;          // "api", "event", "recovery"
     const char *cause_ref;      // request id, provider's event id; NULL: none

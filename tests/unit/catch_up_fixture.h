@@ -42,7 +42,7 @@ static inline struct provider_payment made(struct fixture *f, const struct uuid 
     struct provider_payment reported = listed(f, payment_id, payment_ref, PROVIDER_PAYMENT_SUCCEEDED);
     reported.merchant_id = arena_strdup(&f->arena, merchant);
     reported.created_s = uuid_ms(payment_id) / 1000 + 1;
-    reported.origin = (struct intent_origin){
+    reported.origin = (struct payment_origin){
         .mark = {.key = arena_printf(&f->arena, "key of %s", payment_ref), .hash = {1, 2, 3}},
         .payment_method = "pm_1",
     };

@@ -136,7 +136,8 @@ static void a_charge_is_called_with_its_stored_body_its_key_and_its_credentials(
     assert_string_equal(call->idempotency_key, key);
     assert_string_equal(call->secret_key, SECRET_KEY);
     const char *body = NULL;
-    assert_int_equal(provider_default()->charge_body(&buyer->payment, NULL, NULL, false, &f->arena, &body, &f->err), OK);
+    assert_int_equal(
+        provider_default()->charge_body(&buyer->payment, NULL, NULL, false, &f->arena, &body, &f->err), OK);
     assert_string_equal(call->body, body);
     assert_int_equal(sql_number(f, "SELECT count(*) FROM operations WHERE body IS NOT NULL"), 1);
 }

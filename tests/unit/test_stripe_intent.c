@@ -211,7 +211,7 @@ static void the_origin_of_a_payment_is_read(void **state)
            "\"payment_method\":{\"id\":\"pm_1\"},\"capture_method\":\"manual\",\"metadata\":{\"z\":\"1\","
            "\"payment_id\":\"p\",\"merchant_id\":\"m\",\"a\":\"2\",\"paymentsd_key\":\"order-1\","
            "\"paymentsd_hash\":\"" HASH_HEX "\"}");
-    const struct intent_origin *origin = &intent->origin;
+    const struct payment_origin *origin = &intent->origin;
     assert_int_equal(intent->created_s, 1700000000);
     assert_string_equal(origin->mark.key, "order-1");
     assert_int_equal(origin->mark.hash[31], 0x1f);
@@ -236,7 +236,7 @@ static void a_mark_that_is_not_whole_is_none(void **state)
     };
     assert_string_equal(listed(f, "\"metadata\":" MARKED("k", HASH_HEX))->origin.mark.key, "k");
     for (size_t i = 0; i < COUNT_OF(wrong); i++) {
-        const struct intent_origin *origin = &listed(f, wrong[i])->origin;
+        const struct payment_origin *origin = &listed(f, wrong[i])->origin;
         assert_null(origin->mark.key);
         assert_null(origin->metadata_json);
     }

@@ -1,6 +1,6 @@
-// An operation: everything that moves money has this one shape. prepare (one transaction: the intent) -> call
-// the provider (parked) -> settle (one transaction: the outcome, the event for the merchant, the stored
-// reply) -> reply.
+// An operation: everything that moves money has this one shape. prepare (one transaction: what will be done)
+// -> call the provider (parked) -> settle (one transaction: the outcome, the event for the merchant, the
+// stored reply) -> reply.
 //
 // A kind of operation is one small file with two plain blocking functions, plan and settle. The first run and
 // every later one, behind a time-out or a crash, are the same code: an attempt is planned from what the

@@ -9,7 +9,7 @@
 #define LIST_PAGES_MAX 1000
 #define REFUND_PAGES_MAX 10
 
-// Whether a page of a list holds this payment's intent; kept as the answer's one intent.
+// Whether a page of a list has this payment; kept as the answer's one payment.
 static bool find_listed(struct op *op)
 {
     struct provider_answer *answer = &op->call.answer;

@@ -1,7 +1,7 @@
-// Confirms the intent of a payment that failed because its payer had to authenticate, with the payer present.
-// It is the same intent, so whatever is lost and sent again, it is paid once at most. The payment stays
-// failed until the provider says that it confirmed. The request is only sent, or sent again, within the
-// charge window, under the same key; after that the intent is only read. A refusal is about a state that is
+// Confirms a payment at the provider that failed because its payer had to authenticate, with the payer
+// present. It is the same payment there, so whatever is lost and sent again, it is paid once at most. Ours
+// stays failed until the provider says that it confirmed. The request is only sent, or sent again, within the
+// charge window, under the same key; after that the payment is only read. A refusal is about a state that is
 // read at once.
 #include "op/kinds/authenticate.h"
 
@@ -47,7 +47,7 @@ enum errc authenticate_prepare(struct engine *engine, struct tx *tx, const struc
     return rc == OK ? op_prepare(engine, &op_authenticate, &row, tx, op, err) : rc;
 }
 
-// The intent is not confirmed. Where the request itself was not answered, it may still be on its way: then
+// It is not confirmed. Where the request itself was not answered, it may still be on its way: then
 // that is only believed once it was read twice.
 static enum errc not_confirmed(struct op *op, struct tx *tx, struct payment *payment, struct err *err)
 {
@@ -72,7 +72,7 @@ static enum errc not_confirmed(struct op *op, struct tx *tx, struct payment *pay
 static bool is_not_confirmed(const struct op *op)
 {
     const struct provider_payment *reported = &op->call.answer.payment;
-    // A declined intent may lack its last error.
+    // One that was declined may lack its last error.
     bool idle = reported->state == PROVIDER_PAYMENT_OPEN && reported->next_action == NEXT_ACTION_NONE;
     return reported->state == PROVIDER_PAYMENT_ATTEMPT_FAILED ||
            reported->state == PROVIDER_PAYMENT_CANCELED || (idle && op->call.verb == PROVIDER_RETRIEVE);

@@ -1,7 +1,7 @@
-// Cancels an intent so that nobody can pay it any more: of a payment that failed after its next action was
-// handed out (nobody shall pay it later beside its replacement; this goes on until it is so), and of a
+// Cancels a payment at the provider so that nobody can pay it any more: one that failed after its next action
+// was handed out (nobody shall pay it later beside its replacement; this goes on until it is so), and a
 // pending one because its merchant asks for it, which ends with what the provider says. Where it says that
-// the intent is in another state by now, that state is read and taken over.
+// it is in another state by now, that state is read and taken over.
 #include "base/text.h"
 #include "base/timefmt.h"
 #include "domain/retry.h"

@@ -1,6 +1,6 @@
 // A capture of an authorised payment. The payment stops being capturable as the capture is prepared, so there
 // is never a second one beside it. Within the time that the provider holds its key it is sent again under it;
-// after that the intent is only read. A refusal is about a state that is read at once: if the intent is still
+// after that the payment is only read. A refusal is about a state that is read at once: if it is still
 // authorised, nothing was captured and the payment is capturable again.
 #include "op/kinds/end.h"
 #include "op/kinds/kinds.h"

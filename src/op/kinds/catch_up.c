@@ -117,7 +117,7 @@ static enum errc take_payment(struct tx *tx, const struct credential *account, s
     enum errc rc = payment_get(tx->db, &id, NULL, tx->arena, &payment, err);
     if (rc == OK) {
         *settled = text_equal(payment.provider_ref, reported->id) && payment.updated_us < at->begun_us;
-        return payment.provider_ref == NULL ? take_over_intent(tx, account, &payment, reported, err) : OK;
+        return payment.provider_ref == NULL ? take_over_reported(tx, account, &payment, reported, err) : OK;
     }
     if (rc == ERR_NOT_FOUND) {
         rc = catch_up_is_lost(tx, &id, &lost, err);

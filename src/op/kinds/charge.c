@@ -153,7 +153,8 @@ static enum errc take(struct op *op, struct tx *tx, struct payment *payment, str
     return rc;
 }
 
-// Refused for good. Where the refusal names an intent that may still come to something, that decides.
+// Refused for good. Where the refusal names a payment at the provider that may still come to something, that
+// decides.
 static enum errc refuse(struct op *op, struct tx *tx, struct payment *payment, struct err *err)
 {
     const struct provider_answer *answer = &op->call.answer;

@@ -15,7 +15,7 @@
 #include "store/payments.h"
 #include "store/refunds.h"
 
-// An intent is made within a day of its payment, and clocks differ.
+// The provider makes a payment within a day of ours, and clocks differ.
 #define APART_S (48 * INT64_C(3600))
 
 bool take_over_names(const struct provider_payment *reported, const struct credential *account,
@@ -113,7 +113,7 @@ enum errc take_over_payment(struct tx *tx, const struct credential *account, con
         .metadata_json = reported->origin.metadata_json,
         .customer_email = reported->origin.customer_email,
         .capture_manual = reported->origin.capture_manual,
-        .action_given = true, // it may have been: a failure then cancels the intent
+        .action_given = true, // it may have been: a failure then cancels it at the provider
         .credential_version_id = account->version_id,
         .created_us = uuid_ms(payment_id) * US_PER_MS,
         .updated_us = tx->now_us,
@@ -128,8 +128,8 @@ enum errc take_over_payment(struct tx *tx, const struct credential *account, con
     return rc == OK ? take_state(tx, &payment, reported, err) : rc;
 }
 
-enum errc take_over_intent(struct tx *tx, const struct credential *account, struct payment *payment,
-                           const struct provider_payment *reported, struct err *err)
+enum errc take_over_reported(struct tx *tx, const struct credential *account, struct payment *payment,
+                             const struct provider_payment *reported, struct err *err)
 {
     struct err why = {0};
     if (!uuid_equal(&payment->merchant_id, &account->merchant_id) || payment->livemode != account->livemode) {

@@ -5,8 +5,8 @@
 #include "op/state/payment_change.h"
 #include "store/credentials.h"
 
-// Whose payment the intent says that it is, by the metadata that this service wrote: false where it is none
-// of this account's, or says no id that this service can have given it.
+// Whose payment the reported one says that it is, by the metadata that this service wrote: false where it is
+// none of this account's, or says no id that this service can have given it.
 bool take_over_names(const struct provider_payment *reported, const struct credential *account,
                      struct uuid *payment_id);
 
@@ -15,12 +15,12 @@ bool take_over_names(const struct provider_payment *reported, const struct crede
 enum errc take_over_payment(struct tx *tx, const struct credential *account, const struct uuid *payment_id,
                             const struct provider_payment *reported, struct err *err) MUST_CHECK;
 
-// The intent of a payment that is here and does not know it: the row may say failed, as of a charge that was
-// not sent when the backup was made. What does not fit changes nothing.
-enum errc take_over_intent(struct tx *tx, const struct credential *account, struct payment *payment,
-                           const struct provider_payment *reported, struct err *err) MUST_CHECK;
+// What is reported of a payment that is here and has no provider_ref: the row may say failed, as of a charge
+// that was not sent when the backup was made. What does not fit changes nothing.
+enum errc take_over_reported(struct tx *tx, const struct credential *account, struct payment *payment,
+                             const struct provider_payment *reported, struct err *err) MUST_CHECK;
 
-// The payment that a refund is of; one whose intent is not known here yet is found by our id. ERR_NOT_FOUND.
+// The payment that a refund is of; one that has no provider_ref yet is found by our id. ERR_NOT_FOUND.
 enum errc take_over_find_refunded(struct tx *tx, const struct credential *account,
                                   const struct provider_refund *said, struct payment *payment,
                                   struct err *err) MUST_CHECK;

@@ -95,8 +95,8 @@ static enum errc ask(struct tx *tx, const struct payment *payment, const struct 
 
 // A payment that was brought back had failed before: a failure may be of then, so it is read how things
 // stand.
-static enum errc apply_intent(struct tx *tx, struct payment *payment, const struct provider_event *event,
-                              struct err *err)
+static enum errc apply_reported(struct tx *tx, struct payment *payment, const struct provider_event *event,
+                                struct err *err)
 {
     bool reopened = false;
     bool fails =
@@ -114,7 +114,7 @@ static enum errc apply_complete(struct tx *tx, struct payment *payment, const st
 {
     switch (event->kind) {
     case EVENT_PAYMENT:
-        return apply_intent(tx, payment, event, err);
+        return apply_reported(tx, payment, event, err);
     case EVENT_CHARGE_REFUNDED:
         return apply_charge(tx, payment, event, err);
     case EVENT_REFUND:
@@ -170,7 +170,7 @@ static enum errc apply(struct tx *tx, struct payment *payment, const struct prov
     return rc;
 }
 
-// A dispute says whose payment it is about by the intent's id alone, which is not known here while what
+// A dispute says whose payment it is about by the provider's id alone, which is not known here while what
 // became of its charge is not. Where every open charge is young, it is probably about none of them: it is
 // taken, and fetched again when none of them is young any more.
 static enum errc check_known(struct tx *tx, const struct inbound *inbound, struct err *err)
@@ -273,7 +273,7 @@ static enum errc apply_to_cards(struct tx *tx, const struct inbound *inbound, st
     return rc == ERR_NOT_FOUND ? OK : rc;
 }
 
-// It names its object, and that is read: an intent, or the refunds of a payment that has the one it names.
+// It names its object, and that is read: a payment, or the refunds of the payment that it names.
 // What else it may be about only the event of the same change tells that says more, which is fetched; so this
 // one is not recorded.
 static enum errc apply_thin(struct tx *tx, const struct inbound *inbound, struct err *err)

@@ -128,7 +128,7 @@ static enum errc check_ref_is_free(struct tx *tx, const struct payment *payment,
     return rc == ERR_NOT_FOUND ? OK : rc;
 }
 
-// An intent is this payment's when its id, or where none is known yet all that it says, agrees.
+// What is reported is this payment's when its id, or where none is known yet all that it says, agrees.
 enum errc payment_check_reported(struct tx *tx, struct payment *payment,
                                  const struct provider_payment *reported, struct err *err)
 {

@@ -14,26 +14,26 @@ enum errc payment_write_new(struct tx *tx, const struct payment *payment, struct
 enum errc payment_write_imported(struct tx *tx, const struct payment *payment, struct err *err) MUST_CHECK;
 
 // The payment could not be made: MOVE_FAIL with this reason, if its status allows it. Where its next action
-// was handed out, the intent is cancelled at the provider, so that nobody pays it later beside its
+// was handed out, it is cancelled at the provider, so that nobody pays it later beside its
 // replacement.
 enum errc payment_fail(struct tx *tx, struct payment *payment, const struct failure *failure,
                        struct err *err) MUST_CHECK;
 
-// OK: the intent is this payment's. ERR_CONFLICT: it is not (another id, amount or currency, or it names
-// another payment).
+// OK: what is reported is this payment's. ERR_CONFLICT: it is not (another id, amount or currency, or it
+// names another payment).
 enum errc payment_check_reported(struct tx *tx, struct payment *payment,
                                  const struct provider_payment *reported, struct err *err) MUST_CHECK;
 
-// Why a payment of this intent failed.
+// Why a payment that is reported so failed.
 struct failure payment_failure_of(const struct provider_payment *reported);
 
 // Takes over what the provider says. A move that the status does not allow changes nothing and is noted in
-// the history. ERR_CONFLICT: the intent is not this payment's (another id, amount or currency); nothing is
-// changed.
+// the history. ERR_CONFLICT: what is reported is not this payment's (another id, amount or currency); nothing
+// is changed.
 enum errc payment_apply_reported(struct tx *tx, struct payment *payment,
                                  const struct provider_payment *reported, struct err *err) MUST_CHECK;
 
-// For op_authenticate alone: the provider has confirmed a failed payment's intent once more, and it is not at
+// For op_authenticate alone: the provider has confirmed a failed payment once more, and it is not at
 // its end. The payment is pending again, and then takes over what the provider says.
 enum errc payment_reopen(struct tx *tx, struct payment *payment, const struct provider_payment *reported,
                          struct err *err) MUST_CHECK;

@@ -166,10 +166,10 @@ static const char *merchants_metadata(struct json_object *metadata, struct arena
     return count > 0 ? json_text(arena, own) : NULL;
 }
 
-void stripe_origin_read(struct json_object *object, struct arena *arena, struct intent_origin *origin)
+void stripe_origin_read(struct json_object *object, struct arena *arena, struct payment_origin *origin)
 {
     struct json_object *metadata = json_get(object, "metadata");
-    *origin = (struct intent_origin){
+    *origin = (struct payment_origin){
         .mark = stripe_mark_read(metadata, arena),
         .payment_method = copy(arena, id_or_object(object, "payment_method")),
         .description = copy(arena, json_get_str(object, "description")),

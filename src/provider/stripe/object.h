@@ -16,7 +16,7 @@ struct failure stripe_failure_read(struct json_object *error, struct arena *aren
 bool stripe_intent_read(struct json_object *object, struct arena *arena, struct provider_payment *intent);
 
 // What a PaymentIntent object was made from.
-void stripe_origin_read(struct json_object *object, struct arena *arena, struct intent_origin *origin);
+void stripe_origin_read(struct json_object *object, struct arena *arena, struct payment_origin *origin);
 // The mark in an object's metadata; its key is NULL where there is none or it is not whole.
 struct request_mark stripe_mark_read(struct json_object *metadata, struct arena *arena);
 
