@@ -139,54 +139,23 @@ static void problem(struct request *request, const char *field, const char *mess
     problem_add(&request->problems, request->arena, ERR_VALIDATION, field, "%s", message);
 }
 
-// What is wrong with a text that is no secret; NULL: it may be one.
-static const char *why_no_secret(struct request *request, const struct provider_ops *provider,
-                                 const char *text)
+// Keeps a secret that the body gives. `accepted`: it has the form that the provider takes.
+static void take_secret(struct request *request, const struct provider_ops *provider, const char *field,
+                        const char *text, bool accepted, const char *form, struct secret *secret)
 {
+    struct problems *problems = &request->problems;
     if (api_key_well_formed(text)) {
-        return arena_printf(
-            request->arena,
-            "this is an API key of this service; send the secret key from %s's dashboard instead",
-            provider->display_name);
-    }
-    return text_ends_with(text, "...") ? arena_printf(request->arena,
-                                                      "this is the placeholder from the example; replace it "
-                                                      "with the value from %s's dashboard",
-                                                      provider->display_name)
-                                       : NULL;
-}
-
-static void read_secret_key(struct request *request, struct json_object *given, const char *prefix,
-                            struct providers_input *input)
-{
-    const struct provider_ops *provider = input->provider;
-    const char *field = arena_printf(request->arena, "%ssecret_key", prefix);
-    const char *text = field_pasted(request, given, prefix, "secret_key", FIELD_REQUIRED, 255);
-    const char *wrong = text != NULL ? why_no_secret(request, provider, text) : NULL;
-    if (wrong != NULL) {
-        problem(request, field, wrong);
-    } else if (text != NULL && provider->is_secret_key(text, &input->livemode)) {
-        secret_set(&input->secret_key, text, strlen(text));
-    } else if (text != NULL) {
-        problem(request, field, arena_printf(request->arena, "must be a %s", provider->secret_key_form));
-    }
-}
-
-static void read_webhook_secret(struct request *request, struct json_object *given, const char *prefix,
-                                struct providers_input *input)
-{
-    const struct provider_ops *provider = input->provider;
-    struct json_object *value = NULL;
-    const char *field = arena_printf(request->arena, "%swebhook_secret", prefix);
-    input->webhook_secret_given = json_object_object_get_ex(given, "webhook_secret", &value);
-    const char *text = field_pasted(request, given, prefix, "webhook_secret", FIELD_OPTIONAL, 255);
-    const char *wrong = text != NULL ? why_no_secret(request, provider, text) : NULL;
-    if (wrong != NULL) {
-        problem(request, field, wrong);
-    } else if (text != NULL && provider->is_webhook_secret(text)) {
-        secret_set(&input->webhook_secret, text, strlen(text));
-    } else if (text != NULL) {
-        problem(request, field, arena_printf(request->arena, "must be a %s", provider->webhook_secret_form));
+        problem_add(problems, request->arena, ERR_VALIDATION, field,
+                    "this is an API key of this service; send the secret key from %s's dashboard instead",
+                    provider->display_name);
+    } else if (text_ends_with(text, "...")) {
+        problem_add(problems, request->arena, ERR_VALIDATION, field,
+                    "this is the placeholder from the example; replace it with the value from %s's dashboard",
+                    provider->display_name);
+    } else if (!accepted) {
+        problem_add(problems, request->arena, ERR_VALIDATION, field, "must be a %s", form);
+    } else {
+        secret_set(secret, text, strlen(text));
     }
 }
 
@@ -197,8 +166,9 @@ void providers_put_read(struct request *request)
     struct providers_input *input = ARENA_NEW(request->arena, struct providers_input);
     request->input = input;
     query_only(request, (const char *const[]){NULL});
-    input->provider = body_provider(request);
-    const char *name = input->provider->name;
+    const struct provider_ops *provider = body_provider(request);
+    input->provider = provider;
+    const char *name = provider->name;
     fields_only(request, request->body, "", (const char *const[]){"provider", name, NULL});
     check_provider(request);
     struct json_object *given = json_get(request->body, name);
@@ -208,8 +178,20 @@ void providers_put_read(struct request *request)
     }
     const char *prefix = arena_printf(request->arena, "%s.", name);
     fields_only(request, given, prefix, credential_names);
-    read_secret_key(request, given, prefix, input);
-    read_webhook_secret(request, given, prefix, input);
+    const char *key = field_pasted(request, given, prefix, "secret_key", FIELD_REQUIRED, 255);
+    if (key != NULL) {
+        take_secret(request, provider, arena_printf(request->arena, "%ssecret_key", prefix), key,
+                    provider->is_secret_key(key, &input->livemode), provider->secret_key_form,
+                    &input->secret_key);
+    }
+    struct json_object *value = NULL;
+    input->webhook_secret_given = json_object_object_get_ex(given, "webhook_secret", &value);
+    const char *webhook = field_pasted(request, given, prefix, "webhook_secret", FIELD_OPTIONAL, 255);
+    if (webhook != NULL) {
+        take_secret(request, provider, arena_printf(request->arena, "%swebhook_secret", prefix), webhook,
+                    provider->is_webhook_secret(webhook), provider->webhook_secret_form,
+                    &input->webhook_secret);
+    }
 }
 
 static enum errc audit(struct request *request, struct tx *tx, const char *event_type, const char *detail,
