@@ -231,7 +231,7 @@ static inline enum errc schedule_of_payment(struct fixture *f, struct tx *tx, en
 {
     struct payment payment = payment_of(f, status);
     enum errc rc = payment_insert(tx->db, &payment, err);
-    return rc == OK ? schedule_operation(tx, &payment, kind->name, 0, err) : rc;
+    return rc == OK ? payment_schedule(tx, &payment, kind->name, 0, err) : rc;
 }
 
 PREPARE(schedule_cancel)

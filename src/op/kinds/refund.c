@@ -6,7 +6,6 @@
 
 #include "base/text.h"
 #include "base/timefmt.h"
-#include "domain/retry.h"
 #include "op/kinds/kinds.h"
 #include "op/state/refund_change.h"
 #include "op/state/render.h"

@@ -1,7 +1,6 @@
 // Reconciles all refunds of a payment with the provider's list of them: after a charge.refunded event, which
 // only says that something is new, and after a report that does not fit what is known.
 #include "base/log.h"
-#include "base/text.h"
 #include "base/timefmt.h"
 #include "op/kinds/kinds.h"
 #include "op/kinds/refund.h"
@@ -137,7 +136,7 @@ static enum errc refunds_settle(struct op *op, struct tx *tx, struct err *err)
     }
     if (op->call.answer.outcome == PROVIDER_DONE && op->row.unmade_us == 0) {
         op->row.unmade_us = tx->now_us; // what was refunded was paid, so the payment is checked first
-        rc = schedule_operation(tx, &payment, OPERATION_SYNC, 0, err);
+        rc = payment_schedule(tx, &payment, OPERATION_SYNC, 0, err);
     } else if (op->call.answer.outcome == PROVIDER_DONE && tx->now_us - op->row.unmade_us >= MADE_WITHIN_US) {
         return OK; // it was never completed: the list shows a released authorisation
     }

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/timefmt.h"
-#include "domain/retry.h"
 #include "op/engine/op.h"
 #include "op/kinds/kinds.h"
 #include "op/kinds/refund.h"
@@ -95,7 +94,7 @@ static enum errc take_state(struct tx *tx, struct payment *payment, const struct
     if (rc == OK && payment->status != PAYMENT_PENDING) {
         return OK;
     }
-    return schedule_operation(tx, payment, op_sync.name, retry_check_delay_us(0, tx_random32(tx)), err);
+    return payment_schedule_sync(tx, payment, err);
 }
 
 enum errc take_over_payment(struct tx *tx, const struct credential *account, const struct uuid *payment_id,

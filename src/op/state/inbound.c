@@ -90,7 +90,7 @@ static enum errc ask(struct tx *tx, const struct payment *payment, const struct 
     bool refunds = event->kind == EVENT_CHARGE_REFUNDED || event->kind == EVENT_REFUND;
     return refunds
                ? payment_schedule_refund_list(tx, payment, event->charge.whole ? event->charge.id : NULL, err)
-               : schedule_operation(tx, payment, OPERATION_SYNC, 0, err);
+               : payment_schedule(tx, payment, OPERATION_SYNC, 0, err);
 }
 
 // A payment that was brought back had failed before: a failure may be of then, so it is read how things

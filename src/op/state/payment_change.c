@@ -1,4 +1,4 @@
-// The moves themselves are domain/payment.c's table; what a move writes beside the row is here.
+// See payment_change.h. The table of moves is in domain/payment.c.
 #include "op/state/payment_change.h"
 
 #include <string.h>
@@ -46,7 +46,7 @@ static enum errc emit_payment(struct tx *tx, const struct payment *payment, cons
     return emit_event(tx, &payment->merchant_id, payment->livemode, &payment->id, type, data, err);
 }
 
-// Row, history and, where type is given, event: the only place that writes a changed payment.
+// Writes the row, the history and, if type is not NULL, the event.
 static enum errc write_change(struct tx *tx, struct payment *payment, const char *what, const char *type,
                               struct err *err)
 {
@@ -81,7 +81,7 @@ static void end_action(struct payment *payment)
     payment->action_secret_sealed_bytes = 0;
 }
 
-// What the status does not allow changes nothing but that the provider's id may be news even so.
+// The status does not allow the move. The row is written even so, since the provider's id may be new.
 static enum errc ignore(struct tx *tx, const struct payment *payment, const char *what, struct err *err)
 {
     enum errc rc = payment_update(tx->db, payment, err);
@@ -100,7 +100,7 @@ static enum errc fail(struct tx *tx, struct payment *payment, const struct failu
     end_action(payment);
     enum errc rc = OK;
     if (payment->action_given && payment->provider_ref != NULL && !reported_over) {
-        rc = schedule_operation(tx, payment, OPERATION_CANCEL, 0, err);
+        rc = payment_schedule(tx, payment, OPERATION_CANCEL, 0, err);
     }
     return rc == OK ? write_change(tx, payment, "failed", "payment.failed", err) : rc;
 }
@@ -110,7 +110,8 @@ enum errc payment_fail(struct tx *tx, struct payment *payment, const struct fail
     return fail(tx, payment, failure, false, err);
 }
 
-// The provider's id may only become this payment's when it is no other one's, here or by what it says itself.
+// The provider's id becomes this payment's only if no other payment here has it, and if the report does not
+// name another payment.
 static enum errc check_ref_is_free(struct tx *tx, const struct payment *payment,
                                    const struct provider_payment *reported, struct err *err)
 {
@@ -128,7 +129,6 @@ static enum errc check_ref_is_free(struct tx *tx, const struct payment *payment,
     return rc == ERR_NOT_FOUND ? OK : rc;
 }
 
-// What is reported is this payment's when its id, or where none is known yet all that it says, agrees.
 enum errc payment_check_reported(struct tx *tx, struct payment *payment,
                                  const struct provider_payment *reported, struct err *err)
 {
@@ -152,26 +152,27 @@ enum errc payment_check_reported(struct tx *tx, struct payment *payment,
     return OK;
 }
 
-// A payment gets here once: no move leads from completed back to where it completes from.
+// A payment completes once: no move leads from completed back to a status that completes.
 static enum errc complete(struct tx *tx, struct payment *payment, const struct provider_payment *reported,
                           struct err *err)
 {
     enum payment_status to = payment->status;
     if (!payment_can_move(payment->status, MOVE_COMPLETE, &to)) {
-        return OK; // it is complete already: the same news again
+        return OK; // it was completed by an earlier report
     }
     struct operation capture = {0};
-    bool said = reported->received_provider_minor >= 0;
-    enum errc rc = said ? ERR_NOT_FOUND
-                        : operation_get(tx->db, &payment->id, OPERATION_CAPTURE, tx->arena, &capture, err);
+    bool amount_reported = reported->received_provider_minor >= 0;
+    enum errc rc = amount_reported
+                       ? ERR_NOT_FOUND
+                       : operation_get(tx->db, &payment->id, OPERATION_CAPTURE, tx->arena, &capture, err);
     if (rc != ERR_NOT_FOUND) {
         return rc; // a capture is under way that knows how much was asked for
     }
-    if (!said && payment->capture_manual) {
+    if (!amount_reported && payment->capture_manual) {
         return err_set(err, ERR_CONFLICT, "the provider does not say how much it captured");
     }
     int64_t captured = payment->amount_minor;
-    if (said) {
+    if (amount_reported) {
         rc = provider_find(payment->provider)
                  ->amount_from(reported->received_provider_minor, payment->currency, &captured, err);
         if (rc != OK || captured > payment->amount_minor || captured == 0) {
@@ -211,7 +212,7 @@ enum errc payment_set_customer(struct tx *tx, struct payment *payment, const str
     return write_change(tx, payment, "another customer", NULL, err);
 }
 
-// Authorised: pending still, and capturable.
+// Authorised: still pending, and capturable.
 static enum errc authorise(struct tx *tx, struct payment *payment, struct err *err)
 {
     if (payment->status != PAYMENT_PENDING) {
@@ -220,14 +221,14 @@ static enum errc authorise(struct tx *tx, struct payment *payment, struct err *e
     bool ending = false;
     enum errc rc = payment_is_ending(tx, payment, &ending, err);
     if (rc != OK || ending || payment->capturable) {
-        return rc; // the same news again, or news from before its end was asked for
+        return rc; // reported before, or older than its capture or cancellation
     }
     end_action(payment);
     payment->capturable = true;
     return write_change(tx, payment, "capturable", "payment.capturable", err);
 }
 
-// The payer has done his part: nothing is asked of him any more.
+// The payer has nothing left to do.
 static enum errc processing(struct tx *tx, struct payment *payment, bool ref_is_new, struct err *err)
 {
     if (payment->status != PAYMENT_PENDING) {
@@ -240,7 +241,7 @@ static enum errc processing(struct tx *tx, struct payment *payment, bool ref_is_
     return write_change(tx, payment, "processing", NULL, err);
 }
 
-// What the payer needs for it: the client secret, or a URL that holds it.
+// What the payer needs to act: the client secret, or a URL that holds it.
 static void seal_action(struct tx *tx, struct payment *payment, const struct provider_payment *reported)
 {
     const char *text =
@@ -254,14 +255,14 @@ static void seal_action(struct tx *tx, struct payment *payment, const struct pro
     }
 }
 
-// Not finished: keep what the payer needs in order to act.
+// Not finished: stores what the payer needs to act.
 static enum errc keep_open(struct tx *tx, struct payment *payment, const struct provider_payment *reported,
                            bool ref_is_new, struct err *err)
 {
     if (payment->status != PAYMENT_PENDING) {
         return ignore(tx, payment, "ignored: processing", err);
     }
-    // Once it is authorised, this is older than what told of that.
+    // A report of an open payment is older than its authorisation.
     bool acts = reported->next_action != NEXT_ACTION_NONE && payment->next_action == NEXT_ACTION_NONE &&
                 !payment->capturable;
     if (!acts && !ref_is_new) {

@@ -66,15 +66,15 @@ enum errc operation_schedule(struct tx *tx, struct operation operation, int64_t 
     return operation_insert(tx->db, &operation, err);
 }
 
-enum errc schedule_operation(struct tx *tx, const struct payment *payment, const char *kind, int64_t delay_us,
-                             struct err *err)
+enum errc payment_schedule(struct tx *tx, const struct payment *payment, const char *kind, int64_t delay_us,
+                           struct err *err)
 {
     return operation_schedule(tx, operation_on_payment(tx, kind, payment), delay_us, err);
 }
 
 enum errc payment_schedule_sync(struct tx *tx, const struct payment *payment, struct err *err)
 {
-    return schedule_operation(tx, payment, OPERATION_SYNC, retry_check_delay_us(0, tx_random32(tx)), err);
+    return payment_schedule(tx, payment, OPERATION_SYNC, retry_check_delay_us(0, tx_random32(tx)), err);
 }
 
 enum errc payment_schedule_refund_list(struct tx *tx, const struct payment *payment, const char *whole_charge,

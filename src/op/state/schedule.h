@@ -1,4 +1,5 @@
-// Opening operations: their rows are made here alone. Database threads, in the transaction that needs them.
+// Opening operations: only these functions make their rows. Database threads, in the transaction that needs
+// them.
 #pragma once
 
 #include "domain/card.h"
@@ -25,20 +26,21 @@
 #define OPERATION_REFUND_SYNC "refund_sync"
 #define OPERATION_SYNC "sync"
 
-// The row of an operation that begins now, of what its subject is about; no attempt was made.
+// The row of an operation on this subject that begins now; no attempt was made.
 struct operation operation_on_payment(const struct tx *tx, const char *kind, const struct payment *payment);
 struct operation operation_on_refund(const struct tx *tx, const char *kind, const struct refund *refund);
 struct operation operation_on_card(const struct tx *tx, const char *kind, const struct card *card);
 struct operation operation_on_credential(const struct tx *tx, const char *kind,
                                          const struct credential *credential);
 
-// Opens it, due after delay_us. Where the same is open, its next attempt is brought forward at most.
+// Opens the operation, due after delay_us. If the same one is open, its next attempt is moved to that time
+// where it is later.
 enum errc operation_schedule(struct tx *tx, struct operation operation, int64_t delay_us,
                              struct err *err) MUST_CHECK;
-// On a payment, of this kind.
-enum errc schedule_operation(struct tx *tx, const struct payment *payment, const char *kind, int64_t delay_us,
-                             struct err *err) MUST_CHECK;
-// A payment that the provider knows, and that is not finished there, is checked at growing distances.
+// Opens an operation of this kind on a payment, due after delay_us.
+enum errc payment_schedule(struct tx *tx, const struct payment *payment, const char *kind, int64_t delay_us,
+                           struct err *err) MUST_CHECK;
+// Checks a payment that is not finished at the provider, at growing distances.
 enum errc payment_schedule_sync(struct tx *tx, const struct payment *payment, struct err *err) MUST_CHECK;
 // Reads the provider's list of the payment's refunds at once. whole_charge: the charge that the provider says
 // was refunded wholly; NULL: it does not say so.
