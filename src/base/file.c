@@ -98,7 +98,7 @@ enum errc file_sync_directory_of(const char *path, struct err *err)
     return rc != OK ? rc : file_sync(directory, err);
 }
 
-static bool write_all(int descriptor, const void *data, size_t bytes)
+bool file_write(int descriptor, const void *data, size_t bytes)
 {
     const uint8_t *at = data;
     while (bytes > 0) {
@@ -123,7 +123,7 @@ static enum errc write_and_link(const char *path, char *temporary, const void *d
     if (descriptor < 0) {
         return err_set(err, ERR_CONFIG, "cannot create the file %s: %s", path, strerror(errno));
     }
-    bool whole = write_all(descriptor, data, bytes) && fsync(descriptor) == 0;
+    bool whole = file_write(descriptor, data, bytes) && fsync(descriptor) == 0;
     *created = whole && link(temporary, path) == 0;
     int reason = errno;
     (void)unlink(temporary);

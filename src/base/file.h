@@ -21,6 +21,9 @@ enum errc file_link(const char *path, const char *name, struct err *err) MUST_CH
 // Replaces `path` by the file `by`, atomically and durably. ERR_CONFIG.
 enum errc file_replace(const char *path, const char *by, struct err *err) MUST_CHECK;
 
+// Writes all bytes. False: it failed; errno says why.
+bool file_write(int descriptor, const void *data, size_t bytes) MUST_CHECK;
+
 // Makes a file's content or a directory's entries durable. ERR_IO.
 enum errc file_sync(const char *path, struct err *err) MUST_CHECK;
 enum errc file_sync_directory_of(const char *path, struct err *err) MUST_CHECK;

@@ -21,11 +21,6 @@ static char lower(char c)
     return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
 }
 
-static char upper(char c)
-{
-    return c >= 'a' && c <= 'z' ? (char)(c - ('a' - 'A')) : c;
-}
-
 bool text_equal_nocase(const char *a, const char *b)
 {
     if (a == NULL || b == NULL) {
@@ -63,7 +58,9 @@ char *text_upper(struct arena *arena, const char *text)
 {
     char *copy = arena_strdup(arena, text);
     for (char *at = copy; at != NULL && *at != '\0'; at++) {
-        *at = upper(*at);
+        if (*at >= 'a' && *at <= 'z') {
+            *at = (char)(*at - ('a' - 'A'));
+        }
     }
     return copy;
 }

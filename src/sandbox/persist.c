@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/require.h"
 
 static void close_file(FILE **file)
@@ -21,20 +22,6 @@ static void close_file(FILE **file)
 static void free_line(char **line)
 {
     free(*line);
-}
-
-static bool write_whole(int fd, const char *data, size_t bytes)
-{
-    while (bytes > 0) {
-        ssize_t written = write(fd, data, bytes);
-        if (written < 0 && errno != EINTR) {
-            return false;
-        }
-        size_t done = written < 0 ? 0 : (size_t)written;
-        data += done;
-        bytes -= done;
-    }
-    return true;
 }
 
 static enum errc restore(struct sandbox *sandbox, const char *path, struct err *err)
@@ -59,8 +46,7 @@ static enum errc restore(struct sandbox *sandbox, const char *path, struct err *
 
 static void append(const struct buf *lines, void *context)
 {
-    int fd = *(int *)context;
-    REQUIRE(!lines->overflow && write_whole(fd, buf_str(lines), lines->len));
+    REQUIRE(!lines->overflow && file_write(*(int *)context, buf_str(lines), lines->len));
 }
 
 enum errc persist_open(struct persist *persist, struct sandbox *sandbox, const char *path, struct err *err)
