@@ -177,17 +177,13 @@ static const struct currency currencies[] = {
     {"ZWG", TWO},
 };
 
-static char ascii_upper(char c)
-{
-    return c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
-}
-
 static int compare_code(const void *key, const void *element)
 {
     const char *code = key;
     const struct currency *currency = element;
     for (int i = 0; i < 3; i++) {
-        int difference = (unsigned char)ascii_upper(code[i]) - (unsigned char)currency->code[i];
+        char upper = code[i] >= 'a' && code[i] <= 'z' ? (char)(code[i] - 'a' + 'A') : code[i];
+        int difference = (unsigned char)upper - (unsigned char)currency->code[i];
         if (difference != 0) {
             return difference;
         }

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/require.h"
 
@@ -19,31 +20,18 @@ struct decimal_text {
     size_t fraction_digits; // 0: there is no '.'
 };
 
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
-static size_t count_digits(const char *text)
-{
-    size_t count = 0;
-    while (is_digit(text[count])) {
-        count++;
-    }
-    return count;
-}
-
 // Splits a text that is [0-9]+(\.[0-9]+)? as a whole.
 static bool split_decimal(const char *text, struct decimal_text *parts)
 {
-    *parts = (struct decimal_text){.whole = text, .whole_digits = count_digits(text)};
+    static const char digits[] = "0123456789";
+    *parts = (struct decimal_text){.whole = text, .whole_digits = strspn(text, digits)};
     const char *rest = text + parts->whole_digits;
     if (parts->whole_digits == 0) {
         return false;
     }
     if (*rest == '.') {
         parts->fraction = rest + 1;
-        parts->fraction_digits = count_digits(parts->fraction);
+        parts->fraction_digits = strspn(parts->fraction, digits);
         rest = parts->fraction + parts->fraction_digits;
         if (parts->fraction_digits == 0) {
             return false;
