@@ -30,13 +30,6 @@ bool address_parse(const char *text, struct address *address)
     return inet_pton(AF_INET6, text, address->bytes) == 1;
 }
 
-// ":443"
-static bool is_port(const char *text)
-{
-    size_t digits = *text == ':' ? strspn(text + 1, "0123456789") : 0;
-    return digits >= 1 && digits <= 5 && text[1 + digits] == '\0';
-}
-
 bool address_parse_with_port(const char *text, struct address *address)
 {
     char host[ADDRESS_TEXT_BYTES];
@@ -52,7 +45,9 @@ bool address_parse_with_port(const char *text, struct address *address)
     const char *after = begin + bytes + bracketed;
     memcpy(host, begin, bytes);
     host[bytes] = '\0';
-    return ((bracketed && *after == '\0') || is_port(after)) && address_parse(host, address);
+    size_t digits = *after == ':' ? strspn(after + 1, "0123456789") : 0;
+    bool has_port = digits >= 1 && digits <= 5 && after[1 + digits] == '\0';
+    return ((bracketed && *after == '\0') || has_port) && address_parse(host, address);
 }
 
 bool address_from_sockaddr(const struct sockaddr *from, struct address *address)

@@ -28,18 +28,6 @@ void http2_connection_probe(struct http2_connection *connection, int64_t now_us)
     }
 }
 
-static void check_silence(struct http2_connection *connection, int64_t now_us)
-{
-    if (connection->pinged_us != 0 && now_us - connection->pinged_us >= UNANSWERED_US) {
-        http2_connection_lose(connection, "the connection went silent");
-    } else if (connection->pinged_us != 0 && now_us - connection->pinged_us >= SUSPECT_US) {
-        connection->suspect = true;
-    } else if (connection->pinged_us == 0 && connection->call_count > 0 &&
-               now_us - connection->received_us >= SILENCE_US) {
-        ping(connection, now_us);
-    }
-}
-
 void http2_connection_check(struct http2_connection *connection, int64_t now_us)
 {
     if (connection->state < HTTP2_READY) {
@@ -63,7 +51,12 @@ void http2_connection_check(struct http2_connection *connection, int64_t now_us)
     bool over = connection->state == HTTP2_RETIRING || now_us - connection->idle_since_us >= IDLE_US;
     if (connection->call_count == 0 && over) {
         http2_connection_close(connection, connection->pinged_us == 0 && !connection->blocked);
-    } else {
-        check_silence(connection, now_us);
+    } else if (connection->pinged_us != 0 && now_us - connection->pinged_us >= UNANSWERED_US) {
+        http2_connection_lose(connection, "the connection went silent");
+    } else if (connection->pinged_us != 0 && now_us - connection->pinged_us >= SUSPECT_US) {
+        connection->suspect = true;
+    } else if (connection->pinged_us == 0 && connection->call_count > 0 &&
+               now_us - connection->received_us >= SILENCE_US) {
+        ping(connection, now_us);
     }
 }

@@ -41,15 +41,6 @@ static bool has_plain_characters(const char *text)
     return true;
 }
 
-// curl rewrites the numeric spellings it knows to dotted form; inet_aton knows what the C library's resolver
-// would take.
-static bool is_address(const char *host)
-{
-    struct address address;
-    struct in_addr ipv4;
-    return address_parse(host, &address) || inet_aton(host, &ipv4) != 0;
-}
-
 static void host_take(struct url *url, char *host, struct arena *arena)
 {
     size_t length = strlen(host);
@@ -58,7 +49,11 @@ static void host_take(struct url *url, char *host, struct arena *arena)
         host++;
     }
     url->host = text_lower(arena, host);
-    url->host_is_address = is_address(url->host);
+    // curl rewrites the numeric spellings it knows to dotted form; inet_aton knows what the C library's
+    // resolver would take.
+    struct address address;
+    struct in_addr ipv4;
+    url->host_is_address = address_parse(url->host, &address) || inet_aton(url->host, &ipv4) != 0;
 }
 
 enum errc url_parse(const char *text, struct arena *arena, struct url *url, struct err *err)
