@@ -13,7 +13,7 @@ static void answer(struct call *call, int status, struct json_object *body)
     call->body = body;
 }
 
-void call_refuse(struct call *call, const struct refusal *refusal)
+bool call_refuse(struct call *call, const struct refusal *refusal)
 {
     const struct context *context = &call->context;
     struct refusal logged = *refusal;
@@ -26,15 +26,16 @@ void call_refuse(struct call *call, const struct refusal *refusal)
     struct json_object *body = json_new_object();
     json_add(body, "error", refusal_json(&logged));
     answer(call, refusal->status, body);
+    return false;
 }
 
 bool call_refuse_as(struct call *call, int status, const char *code, const char *param, const char *message)
 {
-    call_refuse(call, &(struct refusal){.status = status, .code = code, .param = param, .message = message});
-    return false;
+    return call_refuse(call,
+                       &(struct refusal){.status = status, .code = code, .param = param, .message = message});
 }
 
-void call_refuse_missing(struct call *call, enum object_kind kind, const char *id)
+bool call_refuse_missing(struct call *call, enum object_kind kind, const char *id)
 {
     const bool is_intent = kind == OBJECT_INTENT || kind == OBJECT_SETUP_INTENT;
     // Stripe's messages do not use the names of all kinds.
@@ -43,11 +44,11 @@ void call_refuse_missing(struct call *call, enum object_kind kind, const char *i
                        : kind == OBJECT_TRANSACTION ? "balance transaction"
                        : kind == OBJECT_ENDPOINT    ? "webhook endpoint"
                                                     : object_kind_name(kind);
-    call_refuse(call, &(struct refusal){
-                          .status = 404,
-                          .code = "resource_missing",
-                          .param = is_intent ? "intent" : "id",
-                          .message = arena_printf(call->context.arena, "No such %s: '%.100s'", word, id)});
+    return call_refuse(call, &(struct refusal){.status = 404,
+                                               .code = "resource_missing",
+                                               .param = is_intent ? "intent" : "id",
+                                               .message = arena_printf(call->context.arena,
+                                                                       "No such %s: '%.100s'", word, id)});
 }
 
 void call_refuse_executed(struct call *call)
@@ -93,21 +94,14 @@ bool call_since(const struct call *call, const char *date)
 
 bool call_open(struct call *call, struct document *document)
 {
-    if (document_open(&call->context, call->kind, call->id, document)) {
-        return true;
-    }
-    call_refuse_missing(call, call->kind, call->id);
-    return false;
+    return document_open(&call->context, call->kind, call->id, document) ||
+           call_refuse_missing(call, call->kind, call->id);
 }
 
 bool call_set_metadata(struct call *call, struct json_object *metadata)
 {
     struct refusal refusal;
-    if (param_metadata(&call->params, metadata, &refusal)) {
-        return true;
-    }
-    call_refuse(call, &refusal);
-    return false;
+    return param_metadata(&call->params, metadata, &refusal) || call_refuse(call, &refusal);
 }
 
 void call_retrieve(struct call *call)

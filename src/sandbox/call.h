@@ -27,11 +27,11 @@ struct call {
 void call_answer(struct call *call, struct json_object *value);
 // Answers 200 with the document's object.
 void call_answer_document(struct call *call, const struct document *document);
-void call_refuse(struct call *call, const struct refusal *refusal);
-// Refuses with these fields. Always returns false, so that a check can return the result.
+// The refusals always return false, so that a check can return the result.
+bool call_refuse(struct call *call, const struct refusal *refusal);
 bool call_refuse_as(struct call *call, int status, const char *code, const char *param, const char *message);
 // 404 "No such payment_intent: 'pi_x'".
-void call_refuse_missing(struct call *call, enum object_kind kind, const char *id);
+bool call_refuse_missing(struct call *call, enum object_kind kind, const char *id);
 // 500, as from a server that executed the call and then failed.
 void call_refuse_executed(struct call *call);
 

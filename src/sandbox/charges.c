@@ -56,10 +56,7 @@ static struct json_object *card_details(const struct context *context, const str
     json_add(card, "three_d_secure", secure);
     json_add(card, "transaction_link_id", NULL);
     json_add(card, "wallet", NULL);
-    struct json_object *details = json_new_object();
-    json_add(details, "card", card);
-    json_add_str(details, "type", "card");
-    return details;
+    return card_details_json(card);
 }
 
 void charge_begin(const struct context *context, const struct document *intent, const struct document *method,

@@ -34,37 +34,31 @@ static bool is_email(const char *text)
     return sign != NULL && sign != text && sign[1] != '\0' && strpbrk(text, " \t\r\n") == NULL;
 }
 
-// The id of the customer's method that the parameter names; NULL: refused. A creation may name the method
-// that it attaches here as it does there.
-static const char *find_default_method(struct call *call, const struct document *customer,
-                                       const struct document *method, const char *wanted)
-{
-    struct document found DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
-    if (method->json != NULL && text_equal(wanted, param_text(&call->params, "payment_method"))) {
-        return json_get_str(method->json, "id");
-    }
-    if (document_open(&call->context, OBJECT_METHOD, wanted, &found) &&
-        text_equal(json_get_str(found.json, "customer"), json_get_str(customer->json, "id"))) {
-        return wanted;
-    }
-    call_refuse_as(call, 400, "resource_missing", DEFAULT_METHOD,
-                   arena_printf(call->context.arena,
-                                "The customer does not have a payment method with the ID %.100s. The payment "
-                                "method must be attached to the customer.",
-                                wanted));
-    return NULL;
-}
-
-// method: what the creation attaches, empty for none. False: refused.
+// method: what the creation attaches, empty for none; it may be named here by the id that the creation gives.
+// False: refused.
 static bool set_default_method(struct call *call, struct document *customer, const struct document *method)
 {
+    struct document found DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
     const char *wanted = param_text(&call->params, DEFAULT_METHOD);
+    const char *id = wanted;
     if (wanted == NULL) {
         return true;
     }
-    const char *id = wanted[0] == '\0' ? NULL : find_default_method(call, customer, method, wanted);
+    if (wanted[0] == '\0') {
+        id = NULL;
+    } else if (method->json != NULL && text_equal(wanted, param_text(&call->params, "payment_method"))) {
+        id = json_get_str(method->json, "id");
+    } else if (!document_open(&call->context, OBJECT_METHOD, wanted, &found) ||
+               !text_equal(json_get_str(found.json, "customer"), json_get_str(customer->json, "id"))) {
+        return call_refuse_as(
+            call, 400, "resource_missing", DEFAULT_METHOD,
+            arena_printf(call->context.arena,
+                         "The customer does not have a payment method with the ID %.100s. The payment "
+                         "method must be attached to the customer.",
+                         wanted));
+    }
     json_add_str(json_get(customer->json, "invoice_settings"), "default_payment_method", id);
-    return call->status == 0;
+    return true;
 }
 
 // Applies the call's parameters. False: refused.
@@ -94,11 +88,9 @@ static bool is_deleted(struct json_object *customer)
 
 static bool open_customer(struct call *call, struct document *customer)
 {
-    if (document_open(&call->context, OBJECT_CUSTOMER, call->id, customer) && !is_deleted(customer->json)) {
-        return true;
-    }
-    call_refuse_missing(call, OBJECT_CUSTOMER, call->id);
-    return false;
+    return (document_open(&call->context, OBJECT_CUSTOMER, call->id, customer) &&
+            !is_deleted(customer->json)) ||
+           call_refuse_missing(call, OBJECT_CUSTOMER, call->id);
 }
 
 bool customer_check(const struct context *context, const char *id, struct refusal *refusal)
@@ -113,6 +105,13 @@ bool customer_check(const struct context *context, const char *id, struct refusa
                                 .param = "customer",
                                 .message = arena_printf(context->arena, "No such customer: '%.100s'", id)};
     return false;
+}
+
+bool customer_check_given(struct call *call)
+{
+    struct refusal refusal;
+    return customer_check(&call->context, param_text(&call->params, "customer"), &refusal) ||
+           call_refuse(call, &refusal);
 }
 
 static struct json_object *customer_json(const struct context *context)

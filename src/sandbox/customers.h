@@ -19,3 +19,5 @@ void customer_search(struct call *call);
 void customer_forget_method(const struct context *context, const char *customer_id, const char *method_id);
 // Whether the customer exists; id NULL passes. False: *refusal is filled.
 bool customer_check(const struct context *context, const char *id, struct refusal *refusal) MUST_CHECK;
+// The same for the parameter customer of the call. False: refused.
+bool customer_check_given(struct call *call) MUST_CHECK;

@@ -101,7 +101,8 @@ static struct json_object *evidence_details(const struct context *context)
     return details;
 }
 
-static struct json_object *method_details(const struct test_method *test)
+static struct json_object *dispute_json(const struct context *context, const struct test_method *test,
+                                        const struct document *charge)
 {
     struct json_object *card = json_new_object();
     json_add_str(card, "brand", test->brand);
@@ -109,15 +110,6 @@ static struct json_object *method_details(const struct test_method *test)
     json_add_str(card, "network", test->brand);
     json_add_str(card, "network_reason_code",
                  text_equal(test->dispute_reason, "fraudulent") ? "10.4" : "13.1");
-    struct json_object *details = json_new_object();
-    json_add(details, "card", card);
-    json_add_str(details, "type", "card");
-    return details;
-}
-
-static struct json_object *dispute_json(const struct context *context, const struct test_method *test,
-                                        const struct document *charge)
-{
     struct json_object *json = json_new_object();
     json_add_str(json, "id", id_new(context->sandbox->random, context->arena, "dp_1", ID_TAIL_CHARS));
     json_add_str(json, "object", "dispute");
@@ -134,7 +126,7 @@ static struct json_object *dispute_json(const struct context *context, const str
     json_add_bool(json, "livemode", context->account->livemode);
     json_add(json, "metadata", json_new_object());
     json_add_str(json, "payment_intent", json_get_str(charge->json, "payment_intent"));
-    json_add(json, "payment_method_details", method_details(test));
+    json_add(json, "payment_method_details", card_details_json(card));
     json_add_str(json, "reason", test->dispute_reason);
     json_add_str(json, "status", test->inquiry ? "warning_needs_response" : "needs_response");
     return json;

@@ -65,33 +65,28 @@ void endpoint_create(struct call *call)
     call_answer_document(call, &endpoint);
 }
 
-static void set_fields(struct call *call, struct json_object *endpoint)
-{
-    const char *url = param_text(&call->params, "url");
-    const char *event = NULL;
-    if (url != NULL) {
-        json_add_str(endpoint, "url", url);
-    }
-    param_set_text(&call->params, "description", endpoint, "description");
-    if (param_texts(&call->params, "enabled_events", &event, 1) > 0) {
-        json_add(endpoint, "enabled_events",
-                 param_texts_json(&call->params, "enabled_events", ENABLED_EVENTS_MAX));
-    }
-    if (param_text(&call->params, "disabled") != NULL) {
-        json_add_str(endpoint, "status",
-                     param_bool(&call->params, "disabled", false) ? "disabled" : "enabled");
-    }
-}
-
 void endpoint_update(struct call *call)
 {
     struct document endpoint DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
+    const char *url = param_text(&call->params, "url");
+    const char *event = NULL;
     if (!call_open(call, &endpoint) || !check_url(call) ||
         !call_set_metadata(call, json_get(endpoint.json, "metadata"))) {
         return;
     }
     call->began = true;
-    set_fields(call, endpoint.json);
+    if (url != NULL) {
+        json_add_str(endpoint.json, "url", url);
+    }
+    param_set_text(&call->params, "description", endpoint.json, "description");
+    if (param_texts(&call->params, "enabled_events", &event, 1) > 0) {
+        json_add(endpoint.json, "enabled_events",
+                 param_texts_json(&call->params, "enabled_events", ENABLED_EVENTS_MAX));
+    }
+    if (param_text(&call->params, "disabled") != NULL) {
+        json_add_str(endpoint.json, "status",
+                     param_bool(&call->params, "disabled", false) ? "disabled" : "enabled");
+    }
     document_save(&endpoint);
     call_answer_document(call, &endpoint);
 }

@@ -13,25 +13,6 @@
 #include "sandbox/refunds.h"
 #include "sandbox/transactions.h"
 
-static struct json_object *card_options(void)
-{
-    struct json_object *card = json_new_object();
-    json_add(card, "installments", NULL);
-    json_add(card, "mandate_options", NULL);
-    json_add(card, "network", NULL);
-    json_add_str(card, "request_three_d_secure", "automatic");
-    struct json_object *options = json_new_object();
-    json_add(options, "card", card);
-    return options;
-}
-
-static struct json_object *amount_details(void)
-{
-    struct json_object *details = json_new_object();
-    json_add(details, "tip", json_new_object());
-    return details;
-}
-
 static struct json_object *intent_json(struct call *call)
 {
     static const char *const empty[] = {
@@ -65,12 +46,14 @@ static struct json_object *intent_json(struct call *call)
     const char *id = id_new(call->context.sandbox->random, arena, "pi_3", ID_TAIL_CHARS);
     const char *capture = param_text(params, "capture_method");
     const char *confirmation = param_text(params, "confirmation_method");
+    struct json_object *amount_details = json_new_object();
+    json_add(amount_details, "tip", json_new_object());
     struct json_object *json = json_new_object();
     json_add_str(json, "id", id);
     json_add_str(json, "object", "payment_intent");
     json_add_i64(json, "amount", param_i64(params, "amount", 0));
     json_add_i64(json, "amount_capturable", 0);
-    json_add(json, "amount_details", amount_details());
+    json_add(json, "amount_details", amount_details);
     json_add_i64(json, "amount_received", 0);
     json_add(json, "automatic_payment_methods", intent_automatic_methods(call));
     json_add_str(json, "capture_method",
@@ -83,7 +66,7 @@ static struct json_object *intent_json(struct call *call)
     json_add_str(json, "currency", text_lower(arena, param_text(params, "currency")));
     json_add_bool(json, "livemode", call->context.account->livemode);
     json_add(json, "metadata", json_new_object());
-    json_add(json, "payment_method_options", card_options());
+    json_add(json, "payment_method_options", intent_card_options(call));
     json_add(json, "payment_method_types", intent_method_types(call));
     json_add_str(json, "status", "requires_payment_method");
     json_add_nulls(json, empty, COUNT_OF(empty));
@@ -128,33 +111,27 @@ static void set_texts(struct call *call, struct document *intent)
     }
 }
 
-// Changes what may change only while no attempt is in progress or done. False: refused.
-static bool update_open(struct call *call, struct document *intent, struct document *method)
+void intent_update(struct call *call)
 {
     static const char *const names[] = {"amount",         "currency",           "payment_method",
                                         "capture_method", "setup_future_usage", "customer"};
-    if (!intent_check_open(call, intent, names, COUNT_OF(names)) || !intent_set_customer(call, intent)) {
-        return false;
-    }
-    struct refusal refusal;
-    const char *currency = param_text(&call->params, "currency");
-    int64_t amount = param_i64(&call->params, "amount", json_get_i64(intent->json, "amount", 0));
-    currency = currency == NULL ? json_get_str(intent->json, "currency") : currency;
-    if (!amount_check(amount, currency, call->context.arena, &refusal)) {
-        call_refuse(call, &refusal);
-        return false;
-    }
-    json_add_i64(intent->json, "amount", amount);
-    json_add_str(intent->json, "currency", text_lower(call->context.arena, currency));
-    return intent_set_method(call, intent, method);
-}
-
-void intent_update(struct call *call)
-{
     struct document intent DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
     struct document method DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
     if (!call_open(call, &intent) || !call_set_metadata(call, json_get(intent.json, "metadata")) ||
-        !update_open(call, &intent, &method)) {
+        !intent_check_open(call, &intent, names, COUNT_OF(names)) || !intent_set_customer(call, &intent)) {
+        return;
+    }
+    struct refusal refusal;
+    const char *currency = param_text(&call->params, "currency");
+    int64_t amount = param_i64(&call->params, "amount", json_get_i64(intent.json, "amount", 0));
+    currency = currency == NULL ? json_get_str(intent.json, "currency") : currency;
+    if (!amount_check(amount, currency, call->context.arena, &refusal)) {
+        call_refuse(call, &refusal);
+        return;
+    }
+    json_add_i64(intent.json, "amount", amount);
+    json_add_str(intent.json, "currency", text_lower(call->context.arena, currency));
+    if (!intent_set_method(call, &intent, &method)) {
         return;
     }
     call->began = true;

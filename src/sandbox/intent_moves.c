@@ -95,14 +95,6 @@ static void grant_charge(const struct context *context, struct document *intent,
                manual ? "payment_intent.amount_capturable_updated" : "payment_intent.succeeded");
 }
 
-static void process(const struct context *context, struct document *intent)
-{
-    json_add(intent->json, "next_action", NULL);
-    intent_set_status(intent, "processing");
-    event_save(context, intent, "payment_intent.processing");
-    job_add_about(context, JOB_SETTLE, context->now_us + PROCESSING_US, json_get_str(intent->json, "id"));
-}
-
 // Charges the method. Gives the decline, NULL if there was none.
 static const struct decline *charge(const struct context *context, struct document *intent,
                                     struct document *method)
@@ -118,7 +110,10 @@ static const struct decline *charge(const struct context *context, struct docume
         return test->decline;
     case ENDING_PROCESSES:
     case ENDING_PROCESSES_FAILS:
-        process(context, intent);
+        json_add(intent->json, "next_action", NULL);
+        intent_set_status(intent, "processing");
+        event_save(context, intent, "payment_intent.processing");
+        job_add_about(context, JOB_SETTLE, context->now_us + PROCESSING_US, json_get_str(intent->json, "id"));
         return NULL;
     case ENDING_SUCCEEDS:
     case ENDING_SERVER_ERROR:

@@ -10,29 +10,9 @@
 #define CLIENT_SECRET_TAIL_CHARS 25
 #define METHOD_TYPES_MAX 20
 
-// Some parameters need confirm=true. False: refused.
-static bool check_confirm_only(struct call *call)
-{
-    static const char *const only[] = {"off_session", "error_on_requires_action"};
-    if (param_bool(&call->params, "confirm", false)) {
-        return true;
-    }
-    for (size_t i = 0; i < COUNT_OF(only); i++) {
-        if (param_bool(&call->params, only[i], false)) {
-            return call_refuse_as(
-                call, 400, NULL, only[i],
-                arena_printf(call->context.arena, "%s can only be given with confirm=true.", only[i]));
-        }
-    }
-    if (param_text(&call->params, "return_url") != NULL) {
-        return call_refuse_as(call, 400, NULL, "return_url",
-                              "return_url can only be given with confirm=true.");
-    }
-    return true;
-}
-
 bool intent_check_create(struct call *call)
 {
+    static const char *const with_confirm[] = {"off_session", "error_on_requires_action"};
     const char *types[1];
     if (param_texts(&call->params, "payment_method_types", types, 1) > 0 &&
         param_bool(&call->params, "automatic_payment_methods[enabled]", false)) {
@@ -40,7 +20,18 @@ bool intent_check_create(struct call *call)
             call, 400, NULL, "payment_method_types",
             "payment_method_types cannot be given together with automatic_payment_methods.");
     }
-    return check_confirm_only(call);
+    if (param_bool(&call->params, "confirm", false)) {
+        return true;
+    }
+    for (size_t i = 0; i < COUNT_OF(with_confirm); i++) {
+        if (param_bool(&call->params, with_confirm[i], false)) {
+            return call_refuse_as(call, 400, NULL, with_confirm[i],
+                                  arena_printf(call->context.arena, "%s can only be given with confirm=true.",
+                                               with_confirm[i]));
+        }
+    }
+    return param_text(&call->params, "return_url") == NULL ||
+           call_refuse_as(call, 400, NULL, "return_url", "return_url can only be given with confirm=true.");
 }
 
 // They are on if the call says so. Since 2023-08-16 they are on by default unless the call lists the types.
@@ -57,6 +48,20 @@ struct json_object *intent_automatic_methods(struct call *call)
     json_add_str(json, "allow_redirects", redirects == NULL ? "always" : redirects);
     json_add_bool(json, "enabled", true);
     return json;
+}
+
+struct json_object *intent_card_options(const struct call *call)
+{
+    struct json_object *card = json_new_object();
+    if (call->kind == OBJECT_INTENT) {
+        json_add(card, "installments", NULL);
+    }
+    json_add(card, "mandate_options", NULL);
+    json_add(card, "network", NULL);
+    json_add_str(card, "request_three_d_secure", "automatic");
+    struct json_object *options = json_new_object();
+    json_add(options, "card", card);
+    return options;
 }
 
 struct json_object *intent_method_types(struct call *call)
@@ -78,12 +83,9 @@ static bool find_method(struct call *call, const struct document *intent, const 
                         struct document *method)
 {
     struct refusal refusal;
-    if (method_resolve(&call->context, id, method, &refusal) &&
-        method_check_owner(&call->context, method, json_get_str(intent->json, "customer"), &refusal)) {
-        return true;
-    }
-    call_refuse(call, &refusal);
-    return false;
+    return (method_resolve(&call->context, id, method, &refusal) &&
+            method_check_owner(&call->context, method, json_get_str(intent->json, "customer"), &refusal)) ||
+           call_refuse(call, &refusal);
 }
 
 bool intent_set_method(struct call *call, struct document *intent, struct document *method)
@@ -103,16 +105,9 @@ bool intent_set_method(struct call *call, struct document *intent, struct docume
 bool intent_begin(struct call *call, struct json_object *json, struct document *intent,
                   struct document *method)
 {
-    struct refusal refusal;
     document_begin(&call->context, call->kind, json, intent);
-    if (!call_set_metadata(call, json_get(json, "metadata"))) {
-        return false;
-    }
-    if (!customer_check(&call->context, param_text(&call->params, "customer"), &refusal)) {
-        call_refuse(call, &refusal);
-        return false;
-    }
-    return intent_set_method(call, intent, method);
+    return call_set_metadata(call, json_get(json, "metadata")) && customer_check_given(call) &&
+           intent_set_method(call, intent, method);
 }
 
 bool intent_choose_method(struct call *call, const struct document *intent, struct document *method)
@@ -132,8 +127,7 @@ bool intent_set_customer(struct call *call, struct document *intent)
         return true;
     }
     if (present != NULL || !customer_check(&call->context, wanted, &refusal)) {
-        call_refuse(call, &refusal);
-        return false;
+        return call_refuse(call, &refusal);
     }
     json_add_str(intent->json, "customer", wanted);
     return true;

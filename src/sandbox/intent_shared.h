@@ -16,6 +16,8 @@ bool intent_begin(struct call *call, struct json_object *json, struct document *
                   struct document *method) MUST_CHECK;
 // The member automatic_payment_methods; NULL: they are off.
 struct json_object *intent_automatic_methods(struct call *call);
+// The member payment_method_options.
+struct json_object *intent_card_options(const struct call *call);
 // The member payment_method_types.
 struct json_object *intent_method_types(struct call *call);
 // The member client_secret.

@@ -124,23 +124,18 @@ static bool fits_query(const void *query, struct json_object *json)
     return !json_get_bool(json, "deleted", false) && query_fits(query, json);
 }
 
-static bool read_query(struct call *call, const struct query_field *fields, struct query *query)
-{
-    if (query_parse(param_text(&call->params, "query"), fields, call->context.arena, query)) {
-        return true;
-    }
-    return call_refuse_as(call, 400, NULL, "query",
-                          "The query is not understood: it must be of up to 10 clauses such as "
-                          "metadata['key']:'value', joined by AND or by OR.");
-}
-
 void search_answer(struct call *call, const struct query_field *fields)
 {
     struct list *after = &call->context.account->sets[call->kind].in_order;
     struct query query;
     int64_t limit = 0;
-    if (!read_query(call, fields, &query) || !read_limit(call, &limit) ||
-        !find_cursor(call, "page", &after)) {
+    if (!query_parse(param_text(&call->params, "query"), fields, call->context.arena, &query)) {
+        call_refuse_as(call, 400, NULL, "query",
+                       "The query is not understood: it must be of up to 10 clauses such as "
+                       "metadata['key']:'value', joined by AND or by OR.");
+        return;
+    }
+    if (!read_limit(call, &limit) || !find_cursor(call, "page", &after)) {
         return;
     }
     struct list_walk walk = {.account = call->context.account,

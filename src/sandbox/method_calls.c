@@ -66,33 +66,21 @@ static bool set_expiry(struct call *call, struct json_object *card, const char *
     int64_t number = param_i64(&call->params, arena_printf(arena, "card[%s]", name), present);
     if (number != present && (number < min || number > max)) {
         const char *what = name + strlen("exp_");
-        call_refuse(call, &(struct refusal){
-                              .status = 402,
+        return call_refuse(
+            call,
+            &(struct refusal){.status = 402,
                               .type = "card_error",
                               .code = arena_printf(arena, "invalid_expiry_%s", what),
                               .param = name,
                               .message = arena_printf(arena, "Your card's expiration %s is invalid.", what)});
-        return false;
     }
     json_add_i64(card, name, number);
     return true;
 }
 
-static void set_billing_details(struct call *call, struct json_object *details)
-{
-    static const char *const texts[] = {"email", "name", "phone", "tax_id"};
-    for (size_t i = 0; i < COUNT_OF(texts); i++) {
-        param_set_text(&call->params, arena_printf(call->context.arena, "billing_details[%s]", texts[i]),
-                       details, texts[i]);
-    }
-    param_address(&call->params, "billing_details[address]", details);
-    if (json_get(details, "address") == NULL) {
-        json_add(details, "address", address_json());
-    }
-}
-
 static bool set_fields(struct call *call, struct document *method)
 {
+    static const char *const texts[] = {"email", "name", "phone", "tax_id"};
     const char *redisplay = param_text(&call->params, "allow_redisplay");
     if (!call_set_metadata(call, json_get(method->json, "metadata"))) {
         return false;
@@ -103,7 +91,15 @@ static bool set_fields(struct call *call, struct document *method)
         !set_expiry(call, card, "exp_year", year, year + YEARS_AHEAD_MAX)) {
         return false;
     }
-    set_billing_details(call, json_get(method->json, "billing_details"));
+    struct json_object *billing = json_get(method->json, "billing_details");
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
+        param_set_text(&call->params, arena_printf(call->context.arena, "billing_details[%s]", texts[i]),
+                       billing, texts[i]);
+    }
+    param_address(&call->params, "billing_details[address]", billing);
+    if (json_get(billing, "address") == NULL) {
+        json_add(billing, "address", address_json());
+    }
     if (redisplay != NULL) {
         json_add_str(method->json, "allow_redisplay", redisplay);
     }
@@ -143,18 +139,13 @@ void method_update(struct call *call)
 void method_attach(struct call *call)
 {
     struct document method DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
-    struct refusal refusal;
     const char *customer_id = param_text(&call->params, "customer");
     if (test_method_find(call->id) == NULL &&
         object_find(call->context.account, OBJECT_METHOD, call->id) == NULL) {
         call_refuse_missing(call, OBJECT_METHOD, call->id);
         return;
     }
-    if (!customer_check(&call->context, customer_id, &refusal)) {
-        call_refuse(call, &refusal);
-        return;
-    }
-    if (!saved_method_find(call, call->id, customer_id, &method)) {
+    if (!customer_check_given(call) || !saved_method_find(call, call->id, customer_id, &method)) {
         return;
     }
     call->began = true;
@@ -193,12 +184,9 @@ static bool is_attached(const void *wanted, struct json_object *method)
 
 void method_list(struct call *call)
 {
-    struct refusal refusal;
-    if (!customer_check(&call->context, param_text(&call->params, "customer"), &refusal)) {
-        call_refuse(call, &refusal);
-        return;
+    if (customer_check_given(call)) {
+        list_answer(call, is_attached, call);
     }
-    list_answer(call, is_attached, call);
 }
 
 void customer_method_list(struct call *call)

@@ -11,6 +11,14 @@
 
 #define EXPIRY_YEARS 3 // from the year a method is made in, so that no test card ever runs out
 
+struct json_object *card_details_json(struct json_object *card)
+{
+    struct json_object *details = json_new_object();
+    json_add(details, "card", card);
+    json_add_str(details, "type", "card");
+    return details;
+}
+
 struct json_object *billing_details_json(void)
 {
     static const char *const rest[] = {"email", "name", "phone", "tax_id"};
@@ -166,8 +174,7 @@ bool saved_method_find(struct call *call, const char *id, const char *customer_i
 {
     struct refusal refusal;
     if (!method_resolve(&call->context, id, method, &refusal)) {
-        call_refuse(call, &refusal);
-        return false;
+        return call_refuse(call, &refusal);
     }
     const char *owner = json_get_str(method->json, "customer");
     if (owner != NULL && !text_equal(owner, customer_id)) {

@@ -22,6 +22,8 @@ bool method_has_expired(const struct context *context, const struct document *me
 const struct decline *method_decline(const struct context *context, const struct document *method);
 // 402 card_error.
 struct refusal decline_refusal(const struct decline *decline);
+// How a charge, refund, dispute or setup attempt shows its card. Takes the card.
+struct json_object *card_details_json(struct json_object *card);
 // Empty billing details.
 struct json_object *billing_details_json(void);
 

@@ -18,22 +18,14 @@
 #define COURSE_US (2 * US_PER_S)
 #define ACTION_DAYS 30
 
-static struct json_object *destination_details(void)
-{
-    struct json_object *card = json_new_object();
-    json_add_str(card, "reference_status", "pending");
-    json_add_str(card, "reference_type", "acquirer_reference_number");
-    json_add_str(card, "type", "refund");
-    struct json_object *details = json_new_object();
-    json_add(details, "card", card);
-    json_add_str(details, "type", "card");
-    return details;
-}
-
 // A new Refund of this much of the charge, not made yet. reason: NULL for none.
 static void begin(const struct context *context, const struct document *charge, int64_t amount,
                   const char *reason, struct document *refund)
 {
+    struct json_object *destination = json_new_object();
+    json_add_str(destination, "reference_status", "pending");
+    json_add_str(destination, "reference_type", "acquirer_reference_number");
+    json_add_str(destination, "type", "refund");
     struct json_object *json = json_new_object();
     json_add_str(json, "id", id_new(context->sandbox->random, context->arena, "re_3", ID_TAIL_CHARS));
     json_add_str(json, "object", "refund");
@@ -44,7 +36,7 @@ static void begin(const struct context *context, const struct document *charge, 
     json_add_str(json, "currency", json_get_str(charge->json, "currency"));
     json_add_str(json, "customer", json_get_str(charge->json, "customer"));
     json_add(json, "customer_account", NULL);
-    json_add(json, "destination_details", destination_details());
+    json_add(json, "destination_details", card_details_json(destination));
     json_add(json, "metadata", json_new_object());
     json_add_str(json, "payment_intent", json_get_str(charge->json, "payment_intent"));
     json_add_str(json, "payment_method", json_get_str(charge->json, "payment_method"));
@@ -72,11 +64,9 @@ static struct json_object *display_details(const struct context *context)
 }
 
 // Gives the refund the status that its test card says, and schedules the next one.
-static void set_course(const struct context *context, const struct document *charge, struct document *refund)
+static void set_course(const struct context *context, const struct test_method *test, struct document *refund)
 {
-    struct document method DOCUMENT_CLEANUP = DOCUMENT_EMPTY;
-    REQUIRE(document_open(context, OBJECT_METHOD, json_get_str(charge->json, "payment_method"), &method));
-    switch (method_behaviour(&method)->refund) {
+    switch (test->refund) {
     case REFUND_SUCCEEDS:
     case REFUND_SERVER_ERROR:
         return;
@@ -221,20 +211,6 @@ static bool find_charge_by_id(struct call *call, const char *id, struct document
                    id, json_get_str(charge->json, "payment_intent")));
 }
 
-// Finds the charge to refund. Once it is found, execution has begun: later refusals are kept under the
-// idempotency key. False: refused.
-static bool find_charge(struct call *call, struct document *charge)
-{
-    const char *intent_id = param_text(&call->params, "payment_intent");
-    const char *charge_id = param_text(&call->params, "charge");
-    if ((intent_id == NULL) == (charge_id == NULL)) {
-        return call_refuse_as(call, 400, intent_id == NULL ? "parameter_missing" : NULL, "payment_intent",
-                              "One of payment_intent and charge has to be given.");
-    }
-    return intent_id != NULL ? find_charge_of_intent(call, intent_id, charge)
-                             : find_charge_by_id(call, charge_id, charge);
-}
-
 // The amount to refund, by default all that is left. 0: refused.
 static int64_t read_amount(struct call *call, const struct document *charge)
 {
@@ -276,7 +252,17 @@ void refund_create(struct call *call)
                        "This value must be greater than or equal to 1.");
         return;
     }
-    if (!find_charge(call, &charge)) {
+    const char *intent_id = param_text(&call->params, "payment_intent");
+    const char *charge_id = param_text(&call->params, "charge");
+    if ((intent_id == NULL) == (charge_id == NULL)) {
+        call_refuse_as(call, 400, intent_id == NULL ? "parameter_missing" : NULL, "payment_intent",
+                       "One of payment_intent and charge has to be given.");
+        return;
+    }
+    // Once the charge is found, execution has begun: later refusals are kept under the idempotency key.
+    bool found = intent_id != NULL ? find_charge_of_intent(call, intent_id, &charge)
+                                   : find_charge_by_id(call, charge_id, &charge);
+    if (!found) {
         return;
     }
     int64_t amount = read_amount(call, &charge);
@@ -286,11 +272,12 @@ void refund_create(struct call *call)
     begin(&call->context, &charge, amount, param_text(&call->params, "reason"), &refund);
     json_add(refund.json, "metadata", json_object_get(metadata));
     transaction_for_refund(&call->context, &charge, &refund);
-    set_course(&call->context, &charge, &refund);
-    count(&call->context, &charge, &refund);
     REQUIRE(
         document_open(&call->context, OBJECT_METHOD, json_get_str(charge.json, "payment_method"), &method));
-    if (method_behaviour(&method)->refund == REFUND_SERVER_ERROR) {
+    const struct test_method *test = method_behaviour(&method);
+    set_course(&call->context, test, &refund);
+    count(&call->context, &charge, &refund);
+    if (test->refund == REFUND_SERVER_ERROR) {
         call_refuse_executed(call);
         return;
     }

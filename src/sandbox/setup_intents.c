@@ -13,16 +13,6 @@
 
 #define PROCESSING_US (2 * US_PER_S)
 
-static struct json_object *attempt_details(void)
-{
-    struct json_object *card = json_new_object();
-    json_add(card, "three_d_secure", NULL);
-    struct json_object *details = json_new_object();
-    json_add(details, "card", card);
-    json_add_str(details, "type", "card");
-    return details;
-}
-
 // https://docs.stripe.com/api/setup_attempts/object
 static void begin_attempt(const struct context *context, struct document *intent)
 {
@@ -30,12 +20,14 @@ static void begin_attempt(const struct context *context, struct document *intent
                                         "setup_error"};
     static const char *const same[] = {"customer", "payment_method", "usage"};
     const char *id = id_new(context->sandbox->random, context->arena, "setatt_1", ID_TAIL_CHARS);
+    struct json_object *card = json_new_object();
+    json_add(card, "three_d_secure", NULL);
     struct json_object *json = json_new_object();
     json_add_str(json, "id", id);
     json_add_str(json, "object", "setup_attempt");
     json_add_i64(json, "created", context_seconds(context));
     json_add_bool(json, "livemode", context->account->livemode);
-    json_add(json, "payment_method_details", attempt_details());
+    json_add(json, "payment_method_details", card_details_json(card));
     json_add_str(json, "setup_intent", json_get_str(intent->json, "id"));
     json_add_str(json, "status", "requires_confirmation");
     json_add_nulls(json, empty, COUNT_OF(empty));
@@ -96,16 +88,6 @@ static void succeed(const struct context *context, struct document *intent, stru
     event_save(context, intent, "setup_intent.succeeded");
 }
 
-// Stripe has no event for this.
-static void process(const struct context *context, struct document *intent)
-{
-    mark_attempt(context, intent, "processing", NULL);
-    json_add(intent->json, "next_action", NULL);
-    intent_set_status(intent, "processing");
-    document_save(intent);
-    job_add_about(context, JOB_SETUP, context->now_us + PROCESSING_US, json_get_str(intent->json, "id"));
-}
-
 // Asks the card's bank. Gives the decline, NULL if there was none.
 static const struct decline *set_up(const struct context *context, struct document *intent,
                                     struct document *method)
@@ -115,7 +97,11 @@ static const struct decline *set_up(const struct context *context, struct docume
     if (decline != NULL) {
         decline_setup(context, intent, method, decline);
     } else if (ending == ENDING_PROCESSES || ending == ENDING_PROCESSES_FAILS) {
-        process(context, intent);
+        mark_attempt(context, intent, "processing", NULL);
+        json_add(intent->json, "next_action", NULL);
+        intent_set_status(intent, "processing");
+        document_save(intent); // Stripe has no event for this
+        job_add_about(context, JOB_SETUP, context->now_us + PROCESSING_US, json_get_str(intent->json, "id"));
     } else {
         succeed(context, intent, method);
     }
@@ -205,17 +191,6 @@ static void confirm(struct call *call, struct document *intent, struct document 
     intent_answer_attempt(call, intent, method, decline);
 }
 
-static struct json_object *card_options(void)
-{
-    struct json_object *card = json_new_object();
-    json_add(card, "mandate_options", NULL);
-    json_add(card, "network", NULL);
-    json_add_str(card, "request_three_d_secure", "automatic");
-    struct json_object *options = json_new_object();
-    json_add(options, "card", card);
-    return options;
-}
-
 // https://docs.stripe.com/api/setup_intents/object
 static struct json_object *setup_intent_json(struct call *call)
 {
@@ -248,7 +223,7 @@ static struct json_object *setup_intent_json(struct call *call)
     json_add_str(json, "description", param_text(&call->params, "description"));
     json_add_bool(json, "livemode", call->context.account->livemode);
     json_add(json, "metadata", json_new_object());
-    json_add(json, "payment_method_options", card_options());
+    json_add(json, "payment_method_options", intent_card_options(call));
     json_add(json, "payment_method_types", intent_method_types(call));
     json_add_str(json, "status", "requires_payment_method");
     json_add_str(json, "usage", usage == NULL ? "off_session" : usage);
