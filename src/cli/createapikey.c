@@ -168,14 +168,7 @@ int cmd_createapikey(const struct command_about *about, int argc, char **argv)
     if (rc == OK) {
         rc = command_transact(&command, run, &job, &err);
     }
-    if (rc == OK) {
-        status = new_key_print(&command, &job.new_key);
-    } else {
-        status = command_fail(&err);
-        if (rc == ERR_EXISTS) {
-            selection_print_candidates(&job.selection);
-        }
-    }
+    status = rc == OK ? new_key_print(&command, &job.new_key) : selection_fail(&job.selection, &err);
     new_key_wipe(&job.new_key);
     return status;
 }

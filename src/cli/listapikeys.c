@@ -100,13 +100,8 @@ int cmd_listapikeys(const struct command_about *about, int argc, char **argv)
         return status;
     }
     struct err err;
-    enum errc rc = command_read(&command, run, &job, &err);
-    if (rc != OK) {
-        status = command_fail(&err);
-        if (rc == ERR_EXISTS) {
-            selection_print_candidates(&job.selection);
-        }
-        return status;
+    if (command_read(&command, run, &job, &err) != OK) {
+        return selection_fail(&job.selection, &err);
     }
     (command.json ? print_json : print_text)(&job);
     return 0;

@@ -40,9 +40,26 @@ static enum errc find(struct db *db, struct job *job, struct err *err)
     return rc;
 }
 
-static enum errc append_audit(struct db *db, const struct job *job, int64_t now_us, struct err *err)
+static enum errc run(struct db *db, void *context, struct err *err)
 {
-    const struct api_key *key = &job->matches[0];
+    struct job *job = context;
+    enum errc rc = find(db, job, err);
+    if (rc != OK) {
+        return rc;
+    }
+    int64_t now_us = command_now_us();
+    struct api_key *key = &job->matches[0];
+    bool changed = false;
+    rc = api_key_revoke(db, &key->id, now_us, &changed, err);
+    if (rc == OK && !changed) {
+        char since[TIME_TEXT_BYTES];
+        time_format(key->revoked_us, since);
+        return err_set(err, ERR_CONFLICT, "this API key was already revoked at %s", since);
+    }
+    if (rc != OK) {
+        return rc;
+    }
+    key->revoked_us = now_us;
     ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
     JSON_CLEANUP struct json_object *metadata = json_new_object();
     char id[UUID_TEXT_BYTES];
@@ -57,25 +74,6 @@ static enum errc append_audit(struct db *db, const struct job *job, int64_t now_
         .metadata_json = json_text(&arena, metadata),
     };
     return audit_append(db, job->command->keyring.pepper, &entry, now_us, err);
-}
-
-static enum errc run(struct db *db, void *context, struct err *err)
-{
-    struct job *job = context;
-    enum errc rc = find(db, job, err);
-    if (rc != OK) {
-        return rc;
-    }
-    int64_t now_us = command_now_us();
-    bool changed = false;
-    rc = api_key_revoke(db, &job->matches[0].id, now_us, &changed, err);
-    if (rc == OK && !changed) {
-        char since[TIME_TEXT_BYTES];
-        time_format(job->matches[0].revoked_us, since);
-        return err_set(err, ERR_CONFLICT, "this API key was already revoked at %s", since);
-    }
-    job->matches[0].revoked_us = now_us;
-    return rc != OK ? rc : append_audit(db, job, now_us, err);
 }
 
 static void list_matches(const struct job *job)

@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#include "cli/command.h"
+
 enum errc select_merchant(struct db *db, const char *text, struct arena *arena,
                           struct merchant_selection *selection, struct err *err)
 {
@@ -50,4 +52,13 @@ void selection_print_candidates(const struct merchant_selection *selection)
     if (selection->more) {
         (void)fprintf(stderr, "  ... and more\n");
     }
+}
+
+int selection_fail(const struct merchant_selection *selection, const struct err *err)
+{
+    int status = command_fail(err);
+    if (err->code == ERR_EXISTS) {
+        selection_print_candidates(selection);
+    }
+    return status;
 }

@@ -24,3 +24,6 @@ enum errc select_named_merchant(struct db *db, const char *text, struct arena *a
 
 // Prints the candidates to stderr, one per line.
 void selection_print_candidates(const struct merchant_selection *selection);
+
+// Ends a command: command_fail, and the candidates if the error is ERR_EXISTS. Returns the exit status.
+int selection_fail(const struct merchant_selection *selection, const struct err *err);

@@ -83,16 +83,6 @@ static void add_metrics(struct buf *out, void *context)
     add_connection_metrics(service, out);
 }
 
-// Every connection needs a descriptor.
-static void raise_limits(void)
-{
-    struct rlimit files;
-    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
-        files.rlim_cur = files.rlim_max;
-        (void)setrlimit(RLIMIT_NOFILE, &files);
-    }
-}
-
 static enum errc open_provider_client(struct service *service, struct err *err)
 {
     const struct config *config = service->config;
@@ -265,7 +255,11 @@ int cmd_serve(const struct command_about *about, int argc, char **argv)
     if (!command_begin(&command, about, &form, argc, argv, &status)) {
         return status;
     }
-    raise_limits();
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        files.rlim_cur = files.rlim_max; // every connection needs a descriptor
+        (void)setrlimit(RLIMIT_NOFILE, &files);
+    }
     // Operators send these to other services; by default they would end this one.
     (void)signal(SIGUSR1, SIG_IGN);
     (void)signal(SIGUSR2, SIG_IGN);

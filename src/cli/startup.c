@@ -126,15 +126,6 @@ void startup_explain_rotation(const struct config *config, struct err *err)
     }
 }
 
-static bool names_a_database(const char *database)
-{
-    if (!text_starts_with(database, SQLITE_PREFIX)) {
-        return false;
-    }
-    const char *path = database + strlen(SQLITE_PREFIX);
-    return *path != '\0' && !text_equal(path, ":memory:"); // which would be lost with the process
-}
-
 enum errc startup_check_settings(const struct config *config, struct arena *arena, struct err *err)
 {
     struct network_list networks;
@@ -142,7 +133,9 @@ enum errc startup_check_settings(const struct config *config, struct arena *aren
     struct pace_rates rates;
     struct url url;
     struct err why;
-    if (!names_a_database(config->database)) {
+    const char *file = startup_database_file(config);
+    // A database in memory would be lost with the process.
+    if (file == NULL || *file == '\0' || text_equal(file, ":memory:")) {
         return err_set(err, ERR_VALIDATION, "database: must be sqlite:PATH, where PATH is a file");
     }
     if (http_server_check_address(config->listen, &why) != OK) {

@@ -25,21 +25,6 @@ static enum errc find_merchant(struct db *db, void *context, struct err *err)
     return select_named_merchant(db, job->merchant, &job->command->arena, &job->selection, err);
 }
 
-static enum errc append_audit(struct db *db, const struct job *job, int64_t now_us, struct err *err)
-{
-    ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
-    JSON_CLEANUP struct json_object *metadata = json_new_object();
-    json_add_bool(metadata, "is_active", job->active);
-    const struct audit_entry entry = {
-        .event_type = "merchant.updated",
-        .severity = "info",
-        .merchant_id = &job->selection.merchant.id,
-        .detail = "changed on the command line",
-        .metadata_json = json_text(&arena, metadata),
-    };
-    return audit_append(db, job->command->keyring.pepper, &entry, now_us, err);
-}
-
 static enum errc run(struct db *db, void *context, struct err *err)
 {
     struct job *job = context;
@@ -53,7 +38,20 @@ static enum errc run(struct db *db, void *context, struct err *err)
     if (rc == OK && !changed) {
         return err_set(err, ERR_CONFLICT, "this merchant is already %s", job->active ? "active" : "inactive");
     }
-    return rc != OK ? rc : append_audit(db, job, now_us, err);
+    if (rc != OK) {
+        return rc;
+    }
+    ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
+    JSON_CLEANUP struct json_object *metadata = json_new_object();
+    json_add_bool(metadata, "is_active", job->active);
+    const struct audit_entry entry = {
+        .event_type = "merchant.updated",
+        .severity = "info",
+        .merchant_id = &job->selection.merchant.id,
+        .detail = "changed on the command line",
+        .metadata_json = json_text(&arena, metadata),
+    };
+    return audit_append(db, job->command->keyring.pepper, &entry, now_us, err);
 }
 
 static enum errc check_merchant(const char *text, void *context, struct err *err)
@@ -121,11 +119,7 @@ int cmd_updatemerchant(const struct command_about *about, int argc, char **argv)
         rc = command_transact(&command, run, &job, &err);
     }
     if (rc != OK) {
-        status = command_fail(&err);
-        if (rc == ERR_EXISTS) {
-            selection_print_candidates(&job.selection);
-        }
-        return status;
+        return selection_fail(&job.selection, &err);
     }
     print(&job);
     return 0;
