@@ -29,15 +29,6 @@ static struct {
     uint64_t rand_b;
 } last = {.ms = -1};
 
-// A fresh random part. The highest bit stays clear, so that 2^41 steps fit before it could run over.
-static void draw(struct random *random)
-{
-    uint64_t raw[2];
-    random->fill(random, raw, sizeof raw);
-    last.rand_a = raw[0] >> (64 - RAND_A_BITS + 1);
-    last.rand_b = raw[1] >> (64 - RAND_B_BITS);
-}
-
 static void step(struct random *random)
 {
     uint32_t raw;
@@ -58,8 +49,12 @@ struct uuid uuid_new(struct random *random, int64_t now_us)
     } else {
         // Also where the clock went back: 73 fresh random bits keep the id unique. The later time is not
         // carried into it, so that a simulated run repeats itself.
-        draw(random);
+        uint64_t raw[2];
+        random->fill(random, raw, sizeof raw);
         last.ms = ms;
+        // The highest bit stays clear, so that 2^41 steps fit before it could run over.
+        last.rand_a = raw[0] >> (64 - RAND_A_BITS + 1);
+        last.rand_b = raw[1] >> (64 - RAND_B_BITS);
     }
     uint64_t high = (uint64_t)ms << 16 | UINT64_C(7) << RAND_A_BITS | last.rand_a;
     uint64_t low = UINT64_C(2) << RAND_B_BITS | last.rand_b;

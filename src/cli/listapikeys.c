@@ -22,24 +22,6 @@ struct job {
     size_t count;
 };
 
-// Successive keys mostly belong to one merchant, so this compares with the one before.
-static enum errc find_merchants(struct db *db, struct job *job, struct err *err)
-{
-    struct arena *arena = &job->command->arena;
-    job->merchants = arena_alloc(arena, job->count * sizeof *job->merchants);
-    for (size_t i = 0; i < job->count; i++) {
-        if (i > 0 && uuid_equal(&job->keys[i].merchant_id, &job->keys[i - 1].merchant_id)) {
-            job->merchants[i] = job->merchants[i - 1];
-            continue;
-        }
-        enum errc rc = merchant_get(db, &job->keys[i].merchant_id, arena, &job->merchants[i], err);
-        if (rc != OK) {
-            return rc;
-        }
-    }
-    return OK;
-}
-
 static enum errc run(struct db *db, void *context, struct err *err)
 {
     struct job *job = context;
@@ -51,7 +33,19 @@ static enum errc run(struct db *db, void *context, struct err *err)
     }
     job->keys = arena_alloc(arena, KEYS_MAX * sizeof *job->keys);
     rc = api_key_list(db, &job->selection.merchant.id, arena, job->keys, KEYS_MAX, &job->count, err);
-    return rc != OK ? rc : find_merchants(db, job, err);
+    if (rc != OK) {
+        return rc;
+    }
+    job->merchants = arena_alloc(arena, job->count * sizeof *job->merchants);
+    for (size_t i = 0; rc == OK && i < job->count; i++) {
+        // Successive keys mostly belong to one merchant.
+        if (i > 0 && uuid_equal(&job->keys[i].merchant_id, &job->keys[i - 1].merchant_id)) {
+            job->merchants[i] = job->merchants[i - 1];
+        } else {
+            rc = merchant_get(db, &job->keys[i].merchant_id, arena, &job->merchants[i], err);
+        }
+    }
+    return rc;
 }
 
 static void print_json(const struct job *job)

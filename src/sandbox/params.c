@@ -83,12 +83,6 @@ static const struct param *param_find(const struct param *accepted, const char *
     return NULL;
 }
 
-static bool is_integer(const char *value)
-{
-    int64_t number = 0;
-    return text_to_i64(value[0] == '-' ? value + 1 : value, &number, NULL) == OK;
-}
-
 static bool is_choice(const char *choices, const char *value)
 {
     size_t bytes = strlen(value);
@@ -118,6 +112,7 @@ static bool check_value(const struct param *param, const struct form_field *fiel
 {
     const char *name = field->name;
     const char *value = field->value;
+    int64_t number = 0;
     size_t chars_max = param->chars_max == 0 ? TEXT_CHARS_MAX : param->chars_max;
     if (value[0] == '\0') {
         return param->unsettable || param->type == PARAM_METADATA ||
@@ -130,8 +125,9 @@ static bool check_value(const struct param *param, const struct form_field *fiel
     switch (param->type) {
     case PARAM_INTEGER:
     case PARAM_RANGE:
-        return is_integer(value) || refusal_set(refusal, 400, "parameter_invalid_integer", name,
-                                                arena_printf(arena, "Invalid integer: %.100s", value));
+        return text_to_i64(value[0] == '-' ? value + 1 : value, &number, NULL) == OK ||
+               refusal_set(refusal, 400, "parameter_invalid_integer", name,
+                           arena_printf(arena, "Invalid integer: %.100s", value));
     case PARAM_BOOLEAN:
         // The Python SDK writes True.
         return text_equal_nocase(value, "true") || text_equal_nocase(value, "false") ||
