@@ -1,25 +1,28 @@
-// How a request ends: its headers, its log line, its error. Loop thread.
+// See answer.h.
+#include "api/answer.h"
+
 #include <string.h>
 
-#include "api/api.h"
-#include "api/pipeline.h"
-#include "api/reply.h"
+#include "api/api_private.h"
+#include "api/auth_guard.h"
+#include "api/error_reply.h"
 #include "api/router.h"
 #include "base/log.h"
 #include "base/text.h"
 
-// From here on an answer is counted: a client that does not read may have as many as it has connections.
+// Answers from this size on count against the memory limit: a client that does not read can leave as many
+// unread as it has connections.
 #define LARGE_BYTES ((size_t)16 * 1024)
 #define RETRY_AFTER_OVERLOAD_S 2
 #define RETRY_AFTER_SOON_S 1
 
-// An error is for somebody to look at. A refusal for want of room is not one, and that nothing new is taken
-// while the service begins or ends is as it should be.
+// An error is for an operator to look at. A refusal because of a limit is only a warning. While the service
+// starts or stops, a 503 is expected.
 static enum log_level level_of(const struct request *request)
 {
     if (request->status == 503) {
-        bool expected = api_draining(request->api) ||
-                        (request->route != NULL && request->route->access == ROUTE_OPERATOR);
+        bool expected =
+            request->api->draining || (request->route != NULL && request->route->access == ROUTE_OPERATOR);
         return expected ? LOG_INFO : LOG_WARN;
     }
     return request->status >= 500 ? LOG_ERROR : LOG_INFO;
@@ -37,16 +40,19 @@ static void log_request(const struct request *request)
         LOG_STR("method", request->exchange->method), LOG_STR("path", request->exchange->path),
         LOG_INT("status", request->status), LOG_STR("error_code", request->error_code),
         LOG_STR("client", client), LOG_STR("merchant_id", merchant),
-        LOG_INT("duration_us", loop_mono_us(api_options(request->api)->loop) - request->arrived_us));
+        LOG_INT("duration_us", loop_mono_us(request->api->loop) - request->arrived_us));
 }
 
-// A large answer is held twice until it is sent: in the request's arena, and by the server. Only what reads
-// has one that may be refused: its writer must hear of it. Exports have a bound of their own.
+// A large answer is held twice until it is sent: in the request's arena, and by the server. Only a reader's
+// may be refused, because a writer must be told what was done. Exports have a limit of their own.
 static bool has_memory(struct request *request, size_t bytes)
 {
-    bool counts =
-        bytes >= LARGE_BYTES && request->more == NULL && text_equal(request->exchange->method, "GET");
-    return !counts || api_answer_has_memory(request->api, request, 2 * bytes);
+    if (bytes < LARGE_BYTES || request->more != NULL || !text_equal(request->exchange->method, "GET")) {
+        return true;
+    }
+    bool has = http_memory_reserve(request->api->memory, &request->client, 2 * bytes, &request->answer_use);
+    request->api->memory_refused_total += !has;
+    return has;
 }
 
 void request_send(struct request *request)
@@ -86,7 +92,7 @@ void request_send(struct request *request)
         .body_bytes = body_bytes,
         .more = request->more,
     };
-    api_count_answer(request->api, request->status);
+    request->api->answers_total[request->status / 100]++;
     log_request(request);
     json_release(&request->body);
     http_exchange_reply(request->exchange, &reply);
@@ -94,20 +100,23 @@ void request_send(struct request *request)
 
 void request_fail(struct request *request, const struct err *err)
 {
-    request->status = errc_status(err->code);
-    request->error_code = errc_public_code(err->code);
+    bool fields = err->code == ERR_VALIDATION && request->field_errors.count > 0;
+    enum errc code = fields ? request->field_errors.items[0].code : err->code;
+    request->status = errc_status(code);
+    request->error_code = errc_public_code(code);
     request->content_type = NULL;
     request->csv_name = NULL;
     request->more = NULL;
-    request->replayed = false; // what was to be repeated is not what is answered
-    request->reply = reply_error(request->arena, err, request->id);
+    request->replayed = false; // the error is answered, not the stored answer
+    request->reply = fields ? error_reply_fields(request->arena, &request->field_errors, request->id)
+                            : error_reply(request->arena, err, request->id);
     if (err->code == ERR_OVERLOADED || err->code == ERR_STORE_BUSY || err->code == ERR_PROVIDER_UNAVAILABLE) {
         request->retry_after_s = RETRY_AFTER_OVERLOAD_S;
     } else if (err->code == ERR_IDEMPOTENCY_IN_PROGRESS || err->code == ERR_CATCHING_UP) {
         request->retry_after_s = RETRY_AFTER_SOON_S;
     }
     if (err->code == ERR_SIGNATURE_INVALID) {
-        api_count_bad_signature(request->api);
+        request->api->signatures_refused_total++;
     }
     if (request->status == 500 || err->code == ERR_STORE_BUSY) {
         LOG(LOG_ERROR, "request failed", LOG_STR("request_id", request->id), LOG_STR("error", err->message));
@@ -115,19 +124,18 @@ void request_fail(struct request *request, const struct err *err)
     request_send(request);
 }
 
-void request_count(const struct request *request, const char *auth_event)
+void request_count_auth(const struct request *request, const char *auth_event)
 {
     const struct principal *principal = &request->principal;
     bool known = principal->prefix[0] != '\0';
-    auth_guard_count(api_guard(request->api), auth_event, &request->client,
+    auth_guard_count(request->api->guard, auth_event, &request->client,
                      known ? &principal->own_merchant_id : NULL, principal->prefix);
 }
 
-// An authentication that failed: counted by address, and refused altogether where there were too many.
 void request_fail_unauthenticated(struct request *request, struct err *err)
 {
-    struct auth_guard *guard = api_guard(request->api);
-    request_count(request, request->auth_event);
+    struct auth_guard *guard = request->api->guard;
+    request_count_auth(request, request->auth_event);
     int64_t wait_s = auth_guard_failed(guard, &request->client);
     if (wait_s > 0) {
         auth_guard_count(guard, "auth.rate_limited", &request->client, NULL, "");

@@ -1,5 +1,5 @@
-// See audit_head.h. Only a head that still follows from the one before is written: a log that was cut or
-// replaced while the service ran is an error.
+// See audit_head.h. If the chain no longer contains the head that was logged before, it was truncated or
+// replaced while the service ran, and that is logged as an error.
 #include "api/audit_head.h"
 
 #include <stdlib.h>
@@ -19,7 +19,7 @@ struct audit_heads {
     struct timer timer;
     struct store_job job;
     bool reading;
-    struct audit_head known; // as it was written last; none at first
+    struct audit_head known; // the head that was logged last; none at first
     struct audit_head present;
     bool known_holds;
 };

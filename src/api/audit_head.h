@@ -1,5 +1,5 @@
-// Writes the audit chain's head to the log at start and every ten minutes while it moves. A chain whose end
-// was cut off still holds; it shows beside a head that is kept elsewhere, and logs are. Loop thread.
+// Logs the head of the audit chain at start, and every ten minutes if it moved. A chain whose end was cut off
+// still verifies; only a head that is kept elsewhere, as logs are, reveals it. Loop thread.
 #pragma once
 
 #include "base/loop.h"
@@ -8,8 +8,8 @@
 struct audit_heads;
 
 struct audit_heads *audit_heads_open(struct loop *loop, struct store *store);
-// Only where no job of its is under way: once the store is closed or audit_heads_drain said so.
+// Only when none of its jobs is in progress: after the store is closed, or when audit_heads_drain was true.
 void audit_heads_free(struct audit_heads *heads);
 
-// Reads no more. True once nothing is under way.
+// Starts no more reads. True once none is in progress.
 bool audit_heads_drain(struct audit_heads *heads);

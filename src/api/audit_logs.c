@@ -1,5 +1,7 @@
-// GET /v1/audit/logs: a merchant sees what is about it; an admin sees all, or what is about the merchant that
-// it names.
+// GET /v1/audit/logs: a merchant sees the entries about itself; an admin sees all, or those about the
+// merchant that it names. And the entries that requests make.
+#include "api/audit_logs.h"
+
 #include "api/handlers.h"
 #include "api/listing.h"
 #include "base/timefmt.h"
@@ -46,4 +48,20 @@ enum errc audit_logs_work(struct request *request, struct tx *tx, struct err *er
     }
     bool everybody = principal->is_admin && request->acting_for == NULL;
     return listing_answer(request, tx, everybody ? NULL : &principal->merchant_id, render_row, err);
+}
+
+enum errc audit_request(const struct request *request, struct tx *tx, const char *event_type,
+                        const char *detail, struct err *err)
+{
+    char address[ADDRESS_TEXT_BYTES];
+    address_format(&request->client, address);
+    struct audit_entry entry = {
+        .event_type = event_type,
+        .severity = "info",
+        .actor_ip = address,
+        .merchant_id = &request->principal.merchant_id,
+        .key_prefix = request->principal.prefix,
+        .detail = detail,
+    };
+    return audit_append(tx->db, tx->keyring->pepper, &entry, tx->now_us, err);
 }

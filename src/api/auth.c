@@ -1,11 +1,12 @@
-// See auth.h. Of a presented key nothing but its hash and its first 12 characters goes beyond auth_read.
+// See auth.h. Only the hash of a key and, if it is one of ours, its first 12 characters leave auth_read and
+// check_key.
 #include "api/auth.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
-#include "api/api.h"
+#include "api/api_private.h"
 #include "api/router.h"
 #include "base/require.h"
 #include "base/text.h"
@@ -67,7 +68,7 @@ enum errc auth_read(struct request *request, struct err *err)
     if (!api_key_well_formed(key)) {
         return refuse(request, "auth.invalid_format", why_malformed(request, key), err);
     }
-    api_key_hash(api_options(request->api)->keyring->pepper, key, request->key_hash);
+    api_key_hash(request->api->keyring->pepper, key, request->key_hash);
     request->acting_for =
         arena_strdup(request->arena, http_exchange_header(request->exchange, "X-Merchant-Id", NULL));
     return OK;
@@ -83,7 +84,7 @@ static enum errc check_key(struct request *request, struct tx *tx, struct api_ke
     if (rc != OK) {
         return rc;
     }
-    // Known from here on, also where it is refused; before that its beginning is whatever a stranger wrote.
+    // The key is one of ours, even if it is refused below. Before this, its prefix is only what was sent.
     (void)snprintf(request->principal.prefix, sizeof(request->principal.prefix), "%s", key->prefix);
     request->principal.own_merchant_id = key->merchant_id;
     if (key->revoked_us != 0) {
@@ -98,7 +99,7 @@ static enum errc check_key(struct request *request, struct tx *tx, struct api_ke
     return OK;
 }
 
-// An admin names the merchant it acts for; nobody else may.
+// Only an admin may name the merchant it acts for, and must unless the route allows any.
 static enum errc choose_merchant(struct request *request, struct tx *tx, struct err *err)
 {
     struct principal *principal = &request->principal;

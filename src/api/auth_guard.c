@@ -13,12 +13,12 @@
 #include "base/timefmt.h"
 #include "store/audit.h"
 
-// Entries of one minute, of all, of what no key of ours did, and of one merchant. What finds no room is
-// counted in one entry for its merchant, or else in one for everybody.
+// Entries in one minute: in total, without one of our keys (of strangers), and of one merchant. Events over a
+// limit are counted in one entry for their merchant, or else in one for all.
 #define COUNTS_MAX 1000
 #define COUNTS_OF_STRANGERS_MAX 500
 #define COUNTS_OF_MERCHANT_MAX 50
-// Entries are kept for good, so strangers may have only so many a day.
+// Entries are never deleted, so strangers may cause only a limited number a day.
 #define STRANGERS_A_DAY 5000
 #define DAY_US (24 * 3600 * US_PER_S)
 #define WRITE_EVERY_US (60 * US_PER_S)
@@ -28,8 +28,8 @@ struct counted {
     struct list link;
     char key[192];
     const char *event_type; // static
-    bool summed;            // of all addresses that found no room; `client` is none
-    struct address client;  // of IPv6 the /64, which is one subscriber's
+    bool summed;            // of all addresses over the limit; `client` is not set
+    struct address client;  // an IPv6 address is cut to its /64, which belongs to one subscriber
     struct uuid merchant_id;
     char key_prefix[16];
     int64_t count;
@@ -39,16 +39,16 @@ struct auth_guard {
     struct loop *loop;
     struct store *store;
     const struct keyring *keyring;
-    struct failure_limit *failures; // of keys
+    struct failure_limit *failures; // of authentication
     struct table counts;
     struct list counts_order;
-    size_t of_strangers;      // counts without one of our keys
-    int64_t strangers_budget; // microseconds of a day; each entry of theirs costs DAY_US / STRANGERS_A_DAY
-    int64_t budget_us;        // monotonic, when it was last filled
+    size_t of_strangers;      // entries without one of our keys
+    int64_t strangers_budget; // in microseconds; each of their entries costs DAY_US / STRANGERS_A_DAY
+    int64_t budget_us;        // monotonic; when the budget was last filled
     struct timer timer;
     bool writing;
     struct store_job job;
-    struct list written; // what the job under way writes
+    struct list written; // the entries that the present job writes
 };
 
 static const char *severity_of(const char *event_type)
@@ -162,7 +162,7 @@ int64_t auth_guard_failed(struct auth_guard *guard, const struct address *client
     return failure_limit_add(guard->failures, client);
 }
 
-static bool merchant_has_room(const struct auth_guard *guard, const struct uuid *merchant_id)
+static bool merchant_below_limit(const struct auth_guard *guard, const struct uuid *merchant_id)
 {
     size_t taken = 0;
     LIST_EACH_SAFE(&guard->counts_order, node, after)
@@ -172,7 +172,7 @@ static bool merchant_has_room(const struct auth_guard *guard, const struct uuid 
     return taken < COUNTS_OF_MERCHANT_MAX;
 }
 
-static bool strangers_have_room(struct auth_guard *guard)
+static bool strangers_take_entry(struct auth_guard *guard)
 {
     const int64_t price = DAY_US / STRANGERS_A_DAY;
     int64_t now_us = loop_mono_us(guard->loop);
@@ -189,7 +189,7 @@ static bool strangers_have_room(struct auth_guard *guard)
     return true;
 }
 
-// Counts it where its key is known already, or where there is room for a new one.
+// Counts it in the entry with its key. Without one, makes the entry if may_add.
 static bool count_as(struct auth_guard *guard, const struct counted *what, bool may_add)
 {
     struct table_node *node = table_find(&guard->counts, what->key, strlen(what->key));
@@ -209,7 +209,7 @@ static bool count_as(struct auth_guard *guard, const struct counted *what, bool 
     return true;
 }
 
-// Two merchants' keys may begin alike.
+// With the merchant, because the API keys of two merchants may have the same prefix.
 static void set_key(struct counted *counted)
 {
     char merchant[UUID_TEXT_BYTES];
@@ -228,19 +228,20 @@ void auth_guard_count(struct auth_guard *guard, const char *event_type, const st
     counted.merchant_id = merchant_id != NULL ? *merchant_id : (struct uuid){{0}};
     (void)snprintf(counted.key_prefix, sizeof(counted.key_prefix), "%s", key_prefix);
     set_key(&counted);
-    bool room = guard->counts.count < COUNTS_MAX;
+    bool may_add = guard->counts.count < COUNTS_MAX;
     if (count_as(guard, &counted, false) ||
-        (room && (merchant_id != NULL ? merchant_has_room(guard, merchant_id) : strangers_have_room(guard)) &&
+        (may_add &&
+         (merchant_id != NULL ? merchant_below_limit(guard, merchant_id) : strangers_take_entry(guard)) &&
          count_as(guard, &counted, true))) {
         return;
     }
     counted.summed = true;
     counted.key_prefix[0] = '\0';
     set_key(&counted);
-    if (count_as(guard, &counted, merchant_id == NULL || room)) {
+    if (count_as(guard, &counted, merchant_id == NULL || may_add)) {
         return;
     }
-    // As many merchants at once as there is room for: one entry of each type more, for all the others.
+    // Too many merchants at once: one more entry of each type counts all others.
     counted.merchant_id = (struct uuid){{0}};
     set_key(&counted);
     (void)count_as(guard, &counted, true);

@@ -1,5 +1,6 @@
-// Addresses that keep presenting bad keys, and what audit is told of authentication: both kept in memory
-// within bounds, and written once a minute, so that nobody can make us write. Loop thread.
+// Limits addresses that keep presenting bad keys, and counts authentications for the audit log. Both are kept
+// in a bounded amount of memory. The counts are written once a minute, so requests cannot force a write each.
+// Loop thread.
 #pragma once
 
 #include "api/request.h"
@@ -9,13 +10,13 @@ struct auth_guard;
 struct auth_guard *auth_guard_open(struct loop *loop, struct store *store, const struct keyring *keyring);
 void auth_guard_free(struct auth_guard *guard);
 
-// A request failed with a bad key. Seconds until that address may fail again, where it has failed too often:
-// 0: it may.
+// A request failed with a bad key. 0; or, where its address failed too often, the seconds until it may fail
+// again.
 int64_t auth_guard_failed(struct auth_guard *guard, const struct address *client);
 
-// Counts one event (auth.success and the like) by type, address (an IPv6 one's /64) and the prefix of the
-// key, if it is one of ours, with its merchant: NULL and "" for what anybody can send. Strangers together,
-// and each merchant, have a share of the entries; what is beyond it is counted without its address.
+// Counts one event (such as auth.success) by type, address (of IPv6 its /64), merchant and key prefix. A key
+// that is not one of ours has merchant NULL and prefix "". The entries without a merchant together, and those
+// of each merchant, are limited; events over the limit are counted without their address.
 void auth_guard_count(struct auth_guard *guard, const char *event_type, const struct address *client,
                       const struct uuid *merchant_id, const char *key_prefix);
 

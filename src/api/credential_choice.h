@@ -1,12 +1,12 @@
-// Which of a merchant's credentials a request uses. Database thread.
+// Chooses the merchant's credentials that a request uses. Database thread.
 #pragma once
 
 #include "api/request.h"
 #include "provider/provider.h"
 #include "store/credentials.h"
 
-// The provider's live ones where the key is live and there are any, else test ones. *found: they are there
-// and active.
+// The provider's live credentials if the API key is live and they are active, else the test credentials.
+// *found is false where no credentials are active.
 enum errc credential_choose(struct request *request, struct tx *tx, const struct provider_ops *provider,
                             struct credential *credential, bool *found, struct err *err) MUST_CHECK;
 

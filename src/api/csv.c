@@ -5,7 +5,7 @@
 
 #include "base/text.h"
 
-// What a formula begins with, in spreadsheets' own letters and in full-width ones
+// The characters that begin a formula, in ASCII and full-width
 // (https://owasp.org/www-community/attacks/CSV_Injection).
 static bool begins_formula(const char *text)
 {

@@ -1,5 +1,5 @@
-// See cursor.h. The id of the page's last row and 8 bytes of an HMAC over the list's name and it, as
-// base64 with the two characters that URLs take (RFC 4648 section 5); 24 bytes need no padding.
+// See cursor.h. The id of the page's last row, and 8 bytes of an HMAC over the list's name and that id, in
+// base64 for URLs (RFC 4648 section 5). 24 bytes need no padding.
 #include "api/cursor.h"
 
 #include <string.h>

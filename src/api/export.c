@@ -1,29 +1,29 @@
-// See export.h. A piece's job may run again, so it changes nothing but the piece and where it ended; that
-// becomes the next one's beginning when the piece is on its way.
+// See export.h. The job of a piece may run again, so it changes only the piece and its last row. When the
+// piece is sent, that row becomes the one before the next piece.
 #include "api/export.h"
 
 #include <string.h>
 #include <strings.h>
 
-#include "api/api.h"
+#include "api/api_private.h"
 #include "api/csv.h"
-#include "api/pipeline.h"
-#include "base/log.h"
+#include "api/fields.h"
+#include "api/slots.h"
 #include "base/require.h"
 #include "base/text.h"
 
-// What a piece holds: about 2 ms of a database thread's time.
+// Limits of a piece: about 2 ms of a database thread.
 #define PIECE_ROWS_MAX 250
 #define PIECE_BYTES_ENOUGH (128 * 1024)
-// Without it, spreadsheets take UTF-8 for the machine's old code page.
+// Without it, spreadsheets read UTF-8 as the machine's legacy code page.
 #define BYTE_ORDER_MARK "\xef\xbb\xbf"
 
 struct export_state {
     struct slot slot;
-    struct uuid behind; // where the piece begins
-    struct uuid last;   // where it ends
-    int64_t pieces;     // that are on their way
-    bool over;          // nothing comes behind it
+    struct uuid after; // the row before the piece
+    struct uuid last;  // its last row
+    bool begun;        // the first piece is sent
+    bool over;         // nothing comes after it
     struct buf piece;
 };
 
@@ -42,8 +42,7 @@ void export_read(struct request *request)
     }
     for (size_t i = 0; i < COUNT_OF(pages); i++) {
         if (listing_given(request, pages[i]) != NULL) {
-            problem_add(&request->problems, request->arena, ERR_VALIDATION, pages[i],
-                        "cannot be used with text/csv, which returns the whole list");
+            field_error(request, pages[i], "cannot be used with text/csv, which returns the whole list");
         }
     }
     request->export = ARENA_NEW(request->arena, struct export_state);
@@ -79,7 +78,7 @@ static void add_row(struct buf *out, struct arena *arena, const struct export_co
     csv_end_row(out);
 }
 
-// Adds rows until the piece is full or the list is over.
+// Adds rows until the piece is full or the list ends.
 static enum errc add_rows(struct request *request, struct db_rows *rows, listing_render *render,
                           const struct export_column *columns, struct err *err)
 {
@@ -101,8 +100,6 @@ static enum errc add_rows(struct request *request, struct db_rows *rows, listing
     return rc;
 }
 
-static void give_more(struct http_exchange *exchange, void *context);
-
 enum errc export_answer(struct request *request, struct tx *tx, const struct uuid *owner,
                         listing_render *render, const struct export_column *columns, struct err *err)
 {
@@ -111,13 +108,13 @@ enum errc export_answer(struct request *request, struct tx *tx, const struct uui
     buf_release(&export->piece);
     export->over = true;
     enum errc rc = OK;
-    if (export->pieces == 0) {
+    if (!export->begun) {
         buf_add_str(&export->piece, BYTE_ORDER_MARK);
         add_titles(&export->piece, columns);
     }
     if (listing_query_of(request, owner, &query)) {
-        if (export->pieces > 0) {
-            listing_below(&query, &export->behind);
+        if (export->begun) {
+            listing_below(&query, &export->after);
         }
         DB_ROWS(rows);
         rc = listing_rows(tx->db, &query, PIECE_ROWS_MAX + 1, &rows, err);
@@ -126,58 +123,48 @@ enum errc export_answer(struct request *request, struct tx *tx, const struct uui
         }
     }
     if (rc == OK) {
-        REQUIRE(!export->piece.overflow); // a row is far smaller than what is left of the buffer
+        REQUIRE(!export->piece.overflow); // a row is far smaller than the rest of the buffer
         request->status = 200;
         request->content_type = "text/csv; charset=utf-8; header=present";
         request->csv_name = query.listing->name;
         request->reply = buf_str(&export->piece);
-        request->more = export->over ? NULL : give_more;
     }
     return rc;
 }
 
-static void piece_made(struct store_job *job)
+// The piece is sent: the next one begins after its last row.
+static void advance(struct export_state *export)
 {
-    struct request *request = CONTAINER_OF(job, struct request, job);
-    struct export_state *export = request->export;
-    if (job->result != OK) {
-        LOG(LOG_WARN, "a CSV export was cut off", LOG_STR("request_id", request->id),
-            LOG_STR("error", job->err.message));
-        http_exchange_cut(request->exchange);
-        return;
-    }
-    export->behind = export->last;
-    export->pieces++;
-    http_exchange_more(request->exchange, export->piece.data, export->piece.len, export->over);
-}
-
-static void give_more(struct http_exchange *exchange, void *context)
-{
-    (void)context;
-    struct request *request = exchange->context;
-    struct export_state *export = request->export;
-    if (export->pieces == 0) {
-        export->behind = export->last; // the answer's own piece has gone
-        export->pieces = 1;
-    }
-    if (api_draining(request->api)) {
-        http_exchange_cut(exchange);
-    } else {
-        request_work_again(request, piece_made);
-    }
+    export->begun = true;
+    export->after = export->last;
 }
 
 bool export_begin(struct request *request)
 {
-    return request->export == NULL ||
-           slot_take(api_exports(request->api), request->principal.own_merchant_id.bytes,
-                     &request->export->slot);
+    struct export_state *export = request->export;
+    if (export == NULL) {
+        return true;
+    }
+    advance(export);
+    return slot_reserve(request->api->exports, request->principal.own_merchant_id.bytes, &export->slot);
+}
+
+bool export_has_more(const struct request *request)
+{
+    return request->export != NULL && !request->export->over;
+}
+
+void export_send_piece(struct request *request)
+{
+    struct export_state *export = request->export;
+    advance(export);
+    http_exchange_more(request->exchange, export->piece.data, export->piece.len, export->over);
 }
 
 void export_end(struct request *request)
 {
     if (request->export != NULL) {
         buf_release(&request->export->piece);
-        slot_give_back(&request->export->slot);
+        slot_release(&request->export->slot);
     }
 }

@@ -1,4 +1,4 @@
-// See failures.h.
+// See failure_limit.h.
 #include "api/failure_limit.h"
 
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-// Addresses whose requests failed lately, so often that they have to wait: within a bound, whoever failed
-// last. Loop thread.
+// Limits the failed requests of an address: 10 in 5 minutes. It remembers a bounded number of addresses,
+// those that failed last. An IPv6 address counts with all of its /64. Loop thread.
 #pragma once
 
 #include "base/loop.h"
@@ -10,9 +10,9 @@ struct failure_limit;
 struct failure_limit *failure_limit_open(struct loop *loop);
 void failure_limit_free(struct failure_limit *limit);
 
-// A request of this address failed. 0, or, where ten failed within five minutes, the seconds until it may
-// fail again: then this one is not counted.
+// Counts a failed request of this address, and returns 0. At the limit it does not count it, and returns the
+// seconds until the address may fail again.
 int64_t failure_limit_add(struct failure_limit *limit, const struct address *client);
 
-// What failures_add would answer.
+// The same without counting.
 int64_t failure_limit_wait_s(const struct failure_limit *limit, const struct address *client);

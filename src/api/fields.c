@@ -1,7 +1,8 @@
-// See fields.h. Card data is looked for before anything else is said, and is never repeated in a message.
+// See fields.h. Card data is looked for first, and is never repeated in a message.
 #include "api/fields.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -36,10 +37,27 @@ size_t field_chars(const char *text)
     return chars;
 }
 
-static void add(struct request *request, const char *prefix, const char *name, const char *message)
+static void add(struct request *request, enum errc code, const char *field, const char *message)
 {
-    problem_add(&request->problems, request->arena, ERR_VALIDATION,
-                arena_printf(request->arena, "%s%s", prefix, name), "%s", message);
+    struct field_errors *errors = &request->field_errors;
+    char kept[ERR_MESSAGE_MAX];
+    if (errors->count == FIELD_ERRORS_MAX) {
+        return;
+    }
+    (void)snprintf(kept, sizeof(kept), "%s", message);
+    errors->items[errors->count++] = (struct field_error){.code = code,
+                                                          .field = arena_strdup(request->arena, field),
+                                                          .message = arena_strdup(request->arena, kept)};
+}
+
+void field_error(struct request *request, const char *field, const char *message)
+{
+    add(request, ERR_VALIDATION, field, message);
+}
+
+static void prefixed_error(struct request *request, const char *prefix, const char *name, const char *message)
+{
+    field_error(request, arena_printf(request->arena, "%s%s", prefix, name), message);
 }
 
 void fields_only(struct request *request, struct json_object *object, const char *prefix,
@@ -49,21 +67,21 @@ void fields_only(struct request *request, struct json_object *object, const char
     {
         (void)value;
         if (!in_list(name, names)) {
-            add(request, prefix, field_shown(request->arena, name), "there is no such field");
+            prefixed_error(request, prefix, field_shown(request->arena, name), "there is no such field");
         }
     }
 }
 
-// The member, or NULL where it is absent (noted where it must not be).
+// The member. NULL, with an error if it is needed: it is absent.
 static struct json_object *member(struct request *request, struct json_object *object, const char *prefix,
                                   const char *name, enum field_need need)
 {
     struct json_object *value = NULL;
     bool there = json_object_object_get_ex(object, name, &value);
     if (!there && need == FIELD_REQUIRED) {
-        add(request, prefix, name, "is required");
+        prefixed_error(request, prefix, name, "is required");
     } else if (there && value == NULL && need != FIELD_OPTIONAL) {
-        add(request, prefix, name, "must not be null");
+        prefixed_error(request, prefix, name, "must not be null");
     }
     return value;
 }
@@ -83,7 +101,7 @@ static const char *string_member(struct request *request, struct json_object *ob
 {
     struct json_object *value = member(request, object, prefix, name, need);
     if (value != NULL && !json_object_is_type(value, json_type_string)) {
-        add(request, prefix, name, "must be a string");
+        prefixed_error(request, prefix, name, "must be a string");
         return NULL;
     }
     return json_object_get_string(value);
@@ -96,12 +114,12 @@ static const char *check_text(struct request *request, const char *prefix, const
         return NULL;
     }
     if (*text == '\0') {
-        add(request, prefix, name, "must not be empty");
+        prefixed_error(request, prefix, name, "must not be empty");
     } else if (field_chars(text) > chars_max) {
-        add(request, prefix, name,
-            arena_printf(request->arena, "must be at most %zu characters long", chars_max));
+        prefixed_error(request, prefix, name,
+                       arena_printf(request->arena, "must be at most %zu characters long", chars_max));
     } else if (has_control(text)) {
-        add(request, prefix, name, "must not contain control characters");
+        prefixed_error(request, prefix, name, "must not contain control characters");
     } else {
         return text;
     }
@@ -126,14 +144,14 @@ const char *field_email(struct request *request, struct json_object *object, con
 {
     const char *text = field_text(request, object, "", name, FIELD_OPTIONAL, EMAIL_CHARS_MAX);
     if (text != NULL && (strchr(text, '@') == NULL || strchr(text, ' ') != NULL)) {
-        add(request, "", name, "must be an e-mail address");
+        field_error(request, name, "must be an e-mail address");
         return NULL;
     }
     return text;
 }
 
-// scheme "://" and something after it, without the ASCII characters that no URL holds (RFC 3986). An app's
-// own scheme is one too, but not those by which a browser would run or read what it is sent to.
+// scheme "://" and something after it, without the ASCII characters that a URL cannot hold (RFC 3986). Apps'
+// own schemes are accepted, but not the schemes that make a browser run or read the URL's content.
 static bool is_return_url(const char *text)
 {
     static const char *const refused[] = {"javascript", "vbscript", "data", "file", "blob", "about", NULL};
@@ -155,7 +173,8 @@ const char *field_return_url(struct request *request, struct json_object *object
 {
     const char *text = field_text(request, object, "", "return_url", need, 2048);
     if (text != NULL && !is_return_url(text)) {
-        add(request, "", "return_url",
+        field_error(
+            request, "return_url",
             "must be an http or https URL, or a URL with your app's own scheme (myapp://...), without "
             "spaces");
         return NULL;
@@ -170,7 +189,7 @@ bool field_bool(struct request *request, struct json_object *object, const char 
         return absent;
     }
     if (!json_object_is_type(value, json_type_boolean)) {
-        add(request, "", name, "must be true or false");
+        field_error(request, name, "must be true or false");
         return absent;
     }
     return json_object_get_boolean(value);
@@ -189,7 +208,7 @@ const char *field_amount_text(struct request *request, struct json_object *objec
     }
     const char *text = json_number_text(request->arena, value);
     if (text == NULL) {
-        add(request, "", name, "must be a number or a string, such as 10.00");
+        field_error(request, name, "must be a number or a string, such as 10.00");
     }
     return text;
 }
@@ -207,8 +226,8 @@ static bool luhn(const char *digits, size_t count)
     return sum % 10 == 0;
 }
 
-// Wholly 13 to 19 digits without spaces and dashes, as a card begins (ISO/IEC 7812: 2221 to 2720, and 3 to
-// 6), and Luhn.
+// 13 to 19 digits, apart from spaces and dashes, that begin like a card number (ISO/IEC 7812: 2221 to 2720,
+// and 3 to 6) and pass the Luhn check.
 static bool is_card_number(const char *text)
 {
     char digits[20];
@@ -241,7 +260,7 @@ static bool is_card_field(const char *name, struct json_object *value)
            (in_list(name, looked_into) && scalar && is_card_number(json_object_get_string(value)));
 }
 
-// The parser bounds the depth.
+// The parser limits the depth.
 static const char *find_card_field(struct json_object *value) // NOLINT(misc-no-recursion)
 {
     if (json_object_is_type(value, json_type_array)) {
@@ -276,8 +295,8 @@ void check_provider(struct request *request)
 {
     const char *name = field_text(request, request->body, "", "provider", FIELD_REQUIRED, 64);
     if (name != NULL && provider_find(name) == NULL) {
-        problem_add(&request->problems, request->arena, ERR_VALIDATION, "provider", "must be \"%s\"",
-                    provider_default()->name);
+        field_error(request, "provider",
+                    arena_printf(request->arena, "must be \"%s\"", provider_default()->name));
     }
 }
 
@@ -287,10 +306,10 @@ bool fields_refuse_card_data(struct request *request)
     if (field == NULL) {
         return false;
     }
-    request->problems.count = 0;
-    problem_add(&request->problems, request->arena, ERR_CARD_DATA_REFUSED, field,
-                "do not send card data: collect it with %s and send its token",
-                body_provider(request)->card_form);
+    request->field_errors.count = 0;
+    add(request, ERR_CARD_DATA_REFUSED, field,
+        arena_printf(request->arena, "do not send card data: collect it with %s and send its token",
+                     body_provider(request)->card_form));
     return true;
 }
 
@@ -302,8 +321,9 @@ int64_t query_i64(struct request *request, const char *name, int64_t min, int64_
     }
     int64_t value = 0;
     if (text_to_i64(text, &value, NULL) != OK || value < min || value > max) {
-        problem_add(&request->problems, request->arena, ERR_VALIDATION, name,
-                    "must be a whole number from %lld to %lld", (long long)min, (long long)max);
+        field_error(request, name,
+                    arena_printf(request->arena, "must be a whole number from %lld to %lld", (long long)min,
+                                 (long long)max));
         return absent;
     }
     return value;
@@ -315,9 +335,9 @@ void query_only(struct request *request, const char *const *names)
     for (size_t i = 0; i < query->count; i++) {
         const char *name = query->fields[i].name;
         if (!in_list(name, names)) {
-            add(request, "", field_shown(request->arena, name), "there is no such filter");
+            field_error(request, field_shown(request->arena, name), "there is no such filter");
         } else if (form_get(query, name) != query->fields[i].value) {
-            add(request, "", name, "must be given only once");
+            field_error(request, name, "must be given only once");
         }
     }
 }

@@ -1,4 +1,4 @@
-// The functions behind the rows of router.c, by the file they are in.
+// The functions that the rows of router.c name, by their file.
 #pragma once
 
 #include "api/request.h"
@@ -17,10 +17,8 @@ enum errc payment_create_work(struct request *request, struct tx *tx, struct err
 void payment_list_read(struct request *request);
 enum errc payment_list_work(struct request *request, struct tx *tx, struct err *err) MUST_CHECK;
 enum errc payment_get_work(struct request *request, struct tx *tx, struct err *err) MUST_CHECK;
-
-// card_create.c
-void card_create_read(struct request *request);
-enum errc card_create_work(struct request *request, struct tx *tx, struct err *err) MUST_CHECK;
+void payment_events_read(struct request *request);
+enum errc payment_events_work(struct request *request, struct tx *tx, struct err *err) MUST_CHECK;
 
 // payment_end.c
 void payment_capture_read(struct request *request);
@@ -33,25 +31,20 @@ void payment_authenticate_read(struct request *request);
 enum errc payment_authenticate_work(struct request *request, struct tx *tx, struct err *err) MUST_CHECK;
 
 // cards.c
-void card_list_read(struct request *request);
-enum errc card_list_work(struct request *request, struct tx *tx, struct err *err) MUST_CHECK;
-
-// card_change.c
+void card_create_read(struct request *request);
+enum errc card_create_work(struct request *request, struct tx *tx, struct err *err) MUST_CHECK;
 enum errc card_get_work(struct request *request, struct tx *tx, struct err *err) MUST_CHECK;
 enum errc card_delete_work(struct request *request, struct tx *tx, struct err *err) MUST_CHECK;
 enum errc card_default_work(struct request *request, struct tx *tx, struct err *err) MUST_CHECK;
-
-// refund_create.c
-void refund_create_read(struct request *request);
-enum errc refund_create_work(struct request *request, struct tx *tx, struct err *err) MUST_CHECK;
+void card_list_read(struct request *request);
+enum errc card_list_work(struct request *request, struct tx *tx, struct err *err) MUST_CHECK;
 
 // refunds.c
+void refund_create_read(struct request *request);
+enum errc refund_create_work(struct request *request, struct tx *tx, struct err *err) MUST_CHECK;
+enum errc refund_get_work(struct request *request, struct tx *tx, struct err *err) MUST_CHECK;
 void refund_list_read(struct request *request);
 enum errc refund_list_work(struct request *request, struct tx *tx, struct err *err) MUST_CHECK;
-enum errc refund_get_work(struct request *request, struct tx *tx, struct err *err) MUST_CHECK;
-// payment_history.c
-void payment_history_read_query(struct request *request);
-enum errc payment_history_work(struct request *request, struct tx *tx, struct err *err) MUST_CHECK;
 
 // webhook_logs.c
 void webhook_logs_read(struct request *request);
@@ -67,8 +60,6 @@ enum errc audit_logs_work(struct request *request, struct tx *tx, struct err *er
 
 // merchant.c
 enum errc merchant_me_work(struct request *request, struct tx *tx, struct err *err) MUST_CHECK;
-
-// webhook.c
 void webhook_put_read(struct request *request);
 enum errc webhook_put_work(struct request *request, struct tx *tx, struct err *err) MUST_CHECK;
 

@@ -1,9 +1,9 @@
-// See listing.h. A page is one row more than is shown, which tells whether there is another page; a page by
-// its number is first turned into the row that it stands behind, so that only ids are stepped over. Database
-// thread; what it makes is of one transaction, so count and page agree.
+// See listing.h. One row more than the page shows is read, to know whether there is another page. For a page
+// by its number, the last row of the pages before is found first, so that only ids are skipped. The count and
+// the page come from one transaction, so they agree.
 #include "api/listing.h"
 
-#include "api/api.h"
+#include "api/api_private.h"
 #include "api/cursor.h"
 
 struct page {
@@ -27,7 +27,7 @@ static void answer(struct request *request, const struct page *page, int64_t tot
     if (total > LISTING_TOTAL_MAX) {
         json_add_bool(meta, "total_exceeded", true);
     }
-    const char *next = page->has_more ? cursor_make(api_options(request->api)->keyring, request->arena,
+    const char *next = page->has_more ? cursor_make(request->api->keyring, request->arena,
                                                     input->query.listing->name, &page->last)
                                       : NULL;
     json_add_str(meta, "next_cursor", next);
@@ -52,7 +52,7 @@ static enum errc add_item(struct request *request, struct db_rows *rows, listing
     return rc;
 }
 
-// At most `limit` rows, of which a page is shown.
+// Reads at most `limit` rows, and adds a page of them.
 static enum errc read_page(struct request *request, struct tx *tx, const struct listing_query *query,
                            int64_t limit, listing_render *render, struct page *page, struct err *err)
 {
@@ -71,7 +71,7 @@ static enum errc read_page(struct request *request, struct tx *tx, const struct 
     return rc;
 }
 
-// Moves the query behind the pages before the one that was asked for.
+// Lets the query begin after the first `before` rows. *has is false where there are not so many.
 static enum errc turn_to_page(struct request *request, struct tx *tx, struct listing_query *query,
                               int64_t before, bool *has, struct err *err)
 {
@@ -83,7 +83,7 @@ static enum errc turn_to_page(struct request *request, struct tx *tx, struct lis
     return rc;
 }
 
-// The page by its number, and the total. Where that is exact, nothing is looked for behind the last row.
+// The page by its number, and the total. If the total is exact, no row is read beyond it.
 static enum errc read_numbered(struct request *request, struct tx *tx, struct listing_query *query,
                                listing_render *render, struct page *page, int64_t *total, struct err *err)
 {
@@ -99,15 +99,6 @@ static enum errc read_numbered(struct request *request, struct tx *tx, struct li
         rc = turn_to_page(request, tx, query, before, &has, err);
     }
     return rc == OK && has && limit > 0 ? read_page(request, tx, query, limit, render, page, err) : rc;
-}
-
-bool listing_query_of(const struct request *request, const struct uuid *owner, struct listing_query *query)
-{
-    const struct listing_input *input = request->input;
-    *query = input->query;
-    query->owner = owner;
-    query->live = query->live && request->principal.livemode;
-    return !query->listing->has_modes || query->test || query->live;
 }
 
 enum errc listing_answer(struct request *request, struct tx *tx, const struct uuid *owner,

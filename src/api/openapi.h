@@ -1,5 +1,5 @@
-// The description of this API, docs/openapi.yaml, as the JSON that the build made of it: the program needs no
-// file beside it, and never serves another description than the one it was built with. Any thread.
+// The description of this API: docs/openapi.yaml as JSON, which the build compiles into the program, so the
+// two always match. Any thread.
 #pragma once
 
 // Static storage.

@@ -1,8 +1,9 @@
-// For who runs it or programs against it: /healthz, /readyz, /metrics, /openapi.json. Answered on the loop,
-// without the database.
-#include "api/api.h"
+// For operators and developers: /healthz, /readyz, /metrics, /openapi.json. Answered on the loop, without the
+// database.
+#include "api/api_private.h"
 #include "api/handlers.h"
 #include "api/openapi.h"
+#include "api/slots.h"
 #include "base/json.h"
 #include "base/log.h"
 
@@ -16,8 +17,8 @@ void healthz_answer(struct request *request)
 
 void readyz_answer(struct request *request)
 {
-    const struct engine *engine = api_options(request->api)->engine;
-    bool ready = engine_ready(engine) && !api_draining(request->api);
+    const struct engine *engine = request->api->engine;
+    bool ready = engine_ready(engine) && !request->api->draining;
     struct engine_stats stats;
     engine_stats(engine, &stats);
     struct json_object *json JSON_CLEANUP = json_new_object();
@@ -36,7 +37,7 @@ static void metric(struct buf *out, const char *type, const char *name, int64_t 
                type, name, (long long)value);
 }
 
-static void add_api(struct buf *out, const struct api_stats *api)
+static void add_api(struct buf *out, const struct api *api)
 {
     metric(out, "counter", "http_requests_total", api->requests_total, "Requests received.");
     buf_add_str(out, "# HELP payments_http_answers_total Answers, by the class of their status.\n"
@@ -47,12 +48,14 @@ static void add_api(struct buf *out, const struct api_stats *api)
     }
     metric(out, "counter", "webhook_signatures_refused_total", api->signatures_refused_total,
            "Events of the provider refused because no signing secret matched.");
-    metric(out, "gauge", "http_connections", api->connections, "Open client connections.");
-    metric(out, "gauge", "http_memory_bytes", api->memory_bytes,
+    metric(out, "gauge", "http_connections", (int64_t)http_server_connections(api->server),
+           "Open client connections.");
+    metric(out, "gauge", "http_memory_bytes", (int64_t)http_memory_bytes(api->memory),
            "Bytes of memory that request bodies and large answers use.");
     metric(out, "counter", "http_memory_refused_total", api->memory_refused_total,
            "Bodies and answers refused because the others already used too much memory.");
-    metric(out, "gauge", "exports_in_flight", api->exports, "CSV exports in progress.");
+    metric(out, "gauge", "exports_in_flight", (int64_t)slots_reserved(api->exports),
+           "CSV exports in progress.");
 }
 
 static void add_operations(struct buf *out, const struct engine_stats *engine)
@@ -97,20 +100,18 @@ static void add_provider(struct buf *out, const struct limiter_stats *limiter)
 
 void metrics_answer(struct request *request)
 {
-    const struct api_options *options = api_options(request->api);
+    const struct api *api = request->api;
     struct buf out BUF_CLEANUP = BUF_MAX(METRICS_BYTES_MAX);
-    struct api_stats api;
     struct engine_stats engine;
-    api_stats(request->api, &api);
-    engine_stats(options->engine, &engine);
-    add_api(&out, &api);
-    metric(&out, "gauge", "store_jobs_waiting", (int64_t)store_waiting(options->store),
+    engine_stats(api->engine, &engine);
+    add_api(&out, api);
+    metric(&out, "gauge", "store_jobs_waiting", (int64_t)store_waiting(api->store),
            "Database jobs waiting or running.");
     add_operations(&out, &engine);
     add_provider(&out, &engine.limiter);
     metric(&out, "counter", "log_dropped_total", log_dropped_total(),
            "Log lines dropped because nothing read them.");
-    options->add_metrics(&out, options->context);
+    api->add_metrics(&out, api->context);
     request->status = 200;
     request->content_type = "text/plain; version=0.0.4";
     request->reply = arena_strdup(request->arena, buf_str(&out));

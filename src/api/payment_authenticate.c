@@ -1,7 +1,7 @@
-// POST /v1/payments/{id}/authenticate: a payment of a saved card that failed because its payer had to
-// authenticate is brought back to him. A repeat waits for the same operation, or is answered with the payment
+// POST /v1/payments/{id}/authenticate: lets the payer authenticate a payment with a saved card that failed
+// because authentication was required. A repeat waits for the same operation, or is answered with the payment
 // that is pending by then. Reading is pure; the work is one transaction.
-#include "api/api.h"
+#include "api/api_private.h"
 #include "api/fields.h"
 #include "api/handlers.h"
 #include "api/payments.h"
@@ -68,7 +68,7 @@ static enum errc find_card(struct request *request, struct tx *tx, const struct 
                : rc;
 }
 
-// Its own answer may still come, and would fail the payment once more.
+// The answer to the original charge may still come, and would fail the payment once more.
 static enum errc check_not_being_charged(struct request *request, struct tx *tx,
                                          const struct payment *payment, struct err *err)
 {
@@ -92,21 +92,14 @@ static enum errc begin(struct request *request, struct tx *tx, const struct paym
         rc = check_not_being_charged(request, tx, payment, err);
     }
     if (rc == OK) {
-        rc = payment_check_means(request, tx, payment, err);
+        rc = payment_check_credentials(tx, payment, err);
     }
-    return rc == OK ? authenticate_prepare(api_options(request->api)->engine, tx, payment, card.provider_ref,
+    if (rc == OK) {
+        rc = request_check_reserved(request, err);
+    }
+    return rc == OK ? authenticate_prepare(request->api->engine, tx, payment, card.provider_ref,
                                            input->return_url, &request->op, err)
                     : rc;
-}
-
-static enum errc answer_present(struct request *request, struct tx *tx, const struct payment *payment,
-                                struct err *err)
-{
-    struct op_answer answer = {0};
-    enum errc rc = end_answer(tx, payment, 200, &answer, err);
-    request->status = answer.status;
-    request->reply = answer.body;
-    return rc;
 }
 
 enum errc payment_authenticate_work(struct request *request, struct tx *tx, struct err *err)
@@ -121,7 +114,11 @@ enum errc payment_authenticate_work(struct request *request, struct tx *tx, stru
         return rc;
     }
     if (payment.status == PAYMENT_PENDING) {
-        return answer_present(request, tx, &payment, err);
+        struct op_answer answer = {0};
+        rc = end_answer(tx, &payment, 200, &answer, err);
+        request->status = answer.status;
+        request->reply = answer.body;
+        return rc;
     }
     rc = operation_get(tx->db, &payment.id, op_authenticate.name, request->arena, &open, err);
     if (rc == ERR_NOT_FOUND) {

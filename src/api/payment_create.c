@@ -1,9 +1,9 @@
-// POST /v1/payments. Reading is pure and names every bad field; the work is one transaction: the idempotency
-// key, then what depends on state, then the payment and its operation.
+// POST /v1/payments. The body is read without the database, and every bad field is reported. The work is one
+// transaction: the idempotency key, the checks that depend on state, then the payment and its operation.
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/api.h"
+#include "api/api_private.h"
 #include "api/credential_choice.h"
 #include "api/fields.h"
 #include "api/handlers.h"
@@ -18,23 +18,16 @@
 #include "store/cards.h"
 #include "store/payments.h"
 
-#define KIND "payment"
 #define METADATA_PAIRS_MAX 40
 #define METADATA_NAME_MAX 40
 #define METADATA_VALUE_MAX 500
 
 struct payment_input {
-    struct payment payment; // what the request said of it
+    struct payment payment; // its fields as the request gives them
     bool has_saved_card;
     bool off_session;
     bool save_card;
-    uint8_t request_hash[32];
 };
-
-static void problem(struct request *request, const char *field, const char *message)
-{
-    problem_add(&request->problems, request->arena, ERR_VALIDATION, field, "%s", message);
-}
 
 static void read_money(struct request *request, struct payment *payment)
 {
@@ -42,18 +35,18 @@ static void read_money(struct request *request, struct payment *payment)
     const char *amount = field_amount_text(request, request->body, "amount", FIELD_REQUIRED);
     payment->currency = code != NULL ? currency_find(code) : NULL;
     if (code != NULL && payment->currency == NULL) {
-        problem(request, "currency", "must be a 3-letter ISO 4217 code that can be charged, such as USD");
+        field_error(request, "currency", "must be a 3-letter ISO 4217 code that can be charged, such as USD");
     }
     if (amount == NULL) {
         return;
     }
-    // Without a currency the amount's form is still checked, as two-decimal money.
+    // Without a currency the form of the amount is still checked, with two decimals.
     const struct currency *currency = payment->currency != NULL ? payment->currency : currency_find("USD");
     struct err err;
     if (money_parse(amount, currency, &payment->amount_minor, &err) != OK) {
-        problem(request, "amount", err.message);
+        field_error(request, "amount", err.message);
     } else if (payment->amount_minor == 0) {
-        problem(request, "amount", "must be greater than 0");
+        field_error(request, "amount", "must be greater than 0");
     }
 }
 
@@ -67,25 +60,25 @@ static void read_method(struct request *request, struct payment_input *input)
     input->off_session = field_bool(request, request->body, "off_session", card_given);
     const struct provider_ops *provider = body_provider(request);
     if (payment->payment_method != NULL && !provider->is_payment_method(payment->payment_method)) {
-        problem(request, "payment_method",
-                arena_printf(request->arena, "must be a %s", provider->payment_method_form));
+        field_error(request, "payment_method",
+                    arena_printf(request->arena, "must be a %s", provider->payment_method_form));
     }
     if (card != NULL && !uuid_parse(card, &payment->saved_card_id)) {
-        problem(request, "saved_card_id", "must be a UUID");
+        field_error(request, "saved_card_id", "must be a UUID");
     }
     if (method_given == card_given) {
-        problem(request, "payment_method", "exactly one of payment_method and saved_card_id is required");
+        field_error(request, "payment_method", "exactly one of payment_method and saved_card_id is required");
     }
     if (input->off_session && !card_given) {
-        problem(request, "off_session", "may be true only with saved_card_id");
+        field_error(request, "off_session", "may be true only with saved_card_id");
     }
     input->has_saved_card = card_given;
     input->save_card = field_bool(request, request->body, "save_card", false);
     if (input->save_card && card_given) {
-        problem(request, "save_card", "may be true only with payment_method");
+        field_error(request, "save_card", "may be true only with payment_method");
     }
     if (input->save_card && json_get(request->body, "customer_email") == NULL) {
-        problem(request, "customer_email", "is required with save_card");
+        field_error(request, "customer_email", "is required with save_card");
     }
 }
 
@@ -96,17 +89,17 @@ static void check_pair(struct request *request, const char *name, struct json_ob
     const char *field = arena_printf(request->arena, "metadata.%s", field_shown(request->arena, name));
     size_t chars = field_chars(name);
     if (chars == 0 || chars > METADATA_NAME_MAX || strpbrk(name, "[]") != NULL) {
-        problem(request, field, "a name must be 1 to 40 characters long and must not contain [ or ]");
+        field_error(request, field, "a name must be 1 to 40 characters long and must not contain [ or ]");
     }
     for (size_t i = 0; i < COUNT_OF(reserved); i++) {
         if (text_equal(name, reserved[i])) {
-            problem(request, field, "this name is reserved");
+            field_error(request, field, "this name is reserved");
         }
     }
     if (!json_object_is_type(value, json_type_string)) {
-        problem(request, field, "must be a string");
+        field_error(request, field, "must be a string");
     } else if (field_chars(json_object_get_string(value)) > METADATA_VALUE_MAX) {
-        problem(request, field, "must be at most 500 characters long");
+        field_error(request, field, "must be at most 500 characters long");
     }
 }
 
@@ -115,7 +108,7 @@ static int compare_names(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-// As an object with its names sorted: metadata is a set, whatever the order it came in.
+// With its names sorted, so that the order in the request does not matter.
 static const char *sorted_metadata(struct request *request, struct json_object *metadata)
 {
     const char *names[METADATA_PAIRS_MAX];
@@ -140,18 +133,18 @@ static void read_metadata(struct request *request, struct payment *payment)
         return;
     }
     if (!json_object_is_type(metadata, json_type_object)) {
-        problem(request, "metadata", "must be an object of strings");
+        field_error(request, "metadata", "must be an object of strings");
         return;
     }
     if (json_object_object_length(metadata) > METADATA_PAIRS_MAX) {
-        problem(request, "metadata", "must have at most 40 pairs");
+        field_error(request, "metadata", "must have at most 40 pairs");
         return;
     }
     json_object_object_foreach(metadata, name, value)
     {
         check_pair(request, name, value);
     }
-    if (request->problems.count == 0 && json_object_object_length(metadata) > 0) {
+    if (request->field_errors.count == 0 && json_object_object_length(metadata) > 0) {
         payment->metadata_json = sorted_metadata(request, metadata);
     }
 }
@@ -167,11 +160,11 @@ static void read_about(struct request *request, struct payment *payment)
     const char *capture = field_text(request, body, "", "capture_method", FIELD_DECIDES, 64);
     payment->capture_manual = text_equal(capture, "manual");
     if (capture != NULL && !payment->capture_manual && !text_equal(capture, "automatic")) {
-        problem(request, "capture_method", "must be \"automatic\" or \"manual\"");
+        field_error(request, "capture_method", "must be \"automatic\" or \"manual\"");
     }
 }
 
-static void hash_request(struct request *request, struct payment_input *input)
+static void hash_request(struct request *request, const struct payment_input *input)
 {
     const struct payment *payment = &input->payment;
     struct json_object *fields JSON_CLEANUP = json_new_object();
@@ -197,7 +190,7 @@ static void hash_request(struct request *request, struct payment_input *input)
     if (input->save_card) {
         json_add_bool(fields, "save_card", true);
     }
-    idempotency_hash(request, fields, input->request_hash);
+    idempotency_hash(request, fields);
 }
 
 void payment_create_read(struct request *request)
@@ -220,7 +213,7 @@ void payment_create_read(struct request *request)
     if (request->idempotency_key == NULL) {
         (void)err_set(&request->refusal, ERR_IDEMPOTENCY_KEY_REQUIRED,
                       "the Idempotency-Key header is required, so that a retry cannot charge twice");
-    } else if (request->problems.count == 0) {
+    } else if (request->field_errors.count == 0) {
         hash_request(request, input);
     }
 }
@@ -230,34 +223,14 @@ static enum errc render_present(struct request *request, struct tx *tx, const st
 {
     struct payment payment = {0};
     enum errc rc = payment_get(tx->db, id, &request->principal.merchant_id, request->arena, &payment, err);
-    return rc == OK ? render_payment(&payment, &api_options(request->api)->keyring->master, RENDER_ANSWER,
-                                     request->arena, data, err)
+    return rc == OK ? render_payment(&payment, &tx->keyring->master, RENDER_ANSWER, request->arena, data, err)
                     : rc;
 }
 
-// Without credentials the mode is not decided, but a repeat is still answered: in either mode that the key
-// may see.
-static enum errc find_repeat(struct request *request, struct tx *tx, const struct credential *credential,
-                             bool configured, bool *repeated, struct err *err)
-{
-    struct idempotency_key key = {0};
-    int first = configured ? credential->livemode : request->principal.livemode;
-    int last = configured ? credential->livemode : 0;
-    *repeated = false;
-    for (int live = first; live >= last && !*repeated; live--) {
-        enum errc rc = idempotency_find(tx->db, &request->principal.merchant_id, live == 1, KIND,
-                                        request->idempotency_key, &key, repeated, err);
-        if (rc != OK) {
-            return rc;
-        }
-    }
-    const struct payment_input *input = request->input;
-    return *repeated ? idempotency_answer_repeat(request, tx, &key, input->request_hash, &op_charge,
-                                                 render_present, err)
-                     : OK;
-}
+static const struct idempotent_kind payment_kind = {
+    .name = "payment", .op_kind = &op_charge, .render = render_present};
 
-// The saved card that is to be charged, as the provider knows it: an active one of this merchant and mode.
+// The saved card to charge, by the provider's ids: an active card of this merchant and mode.
 static enum errc find_saved_card(struct request *request, struct tx *tx, bool livemode,
                                  struct saved_method *saved, struct err *err)
 {
@@ -293,28 +266,15 @@ static enum errc prepare(struct request *request, struct tx *tx, const struct cr
     payment.livemode = credential->livemode;
     payment.status = PAYMENT_PENDING;
     payment.idempotency_key = request->idempotency_key;
-    payment.request_hash = input->request_hash;
+    payment.request_hash = request->request_hash;
     payment.credential_version_id = credential->version_id;
     payment.created_us = tx->now_us;
     payment.updated_us = tx->now_us;
-    struct idempotency_key key = {
-        .merchant_id = payment.merchant_id,
-        .livemode = payment.livemode,
-        .kind = KIND,
-        .key = request->idempotency_key,
-        .subject_id = payment.id,
-        .created_us = tx->now_us,
-    };
-    memcpy(key.request_hash, input->request_hash, sizeof(key.request_hash));
-    enum errc rc = idempotency_insert(tx->db, &key, err);
-    request->subject_id = payment.id;
-    request->wait_for = &op_charge;
+    enum errc rc = idempotency_begin(request, tx, &payment_kind, payment.livemode, &payment.id, err);
     if (rc == OK && input->save_card) {
-        rc = charge_customer_choose(api_options(request->api)->engine, tx, &payment, err);
+        rc = charge_customer_choose(request->api->engine, tx, &payment, err);
     }
-    return rc == OK
-               ? charge_prepare(api_options(request->api)->engine, tx, &payment, saved, &request->op, err)
-               : rc;
+    return rc == OK ? charge_prepare(request->api->engine, tx, &payment, saved, &request->op, err) : rc;
 }
 
 enum errc payment_create_work(struct request *request, struct tx *tx, struct err *err)
@@ -327,8 +287,9 @@ enum errc payment_create_work(struct request *request, struct tx *tx, struct err
     request->reply = NULL;
     enum errc rc =
         credential_choose(request, tx, provider_find(input->payment.provider), &credential, &configured, err);
-    if (rc == OK) {
-        rc = find_repeat(request, tx, &credential, configured, &repeated, err);
+    if (rc == OK) { // without credentials no mode is chosen, but a repeat is answered all the same
+        rc = idempotency_answer_repeat(request, tx, &payment_kind, configured ? &credential.livemode : NULL,
+                                       &repeated, err);
     }
     if (rc != OK || repeated) {
         return rc;
@@ -341,12 +302,5 @@ enum errc payment_create_work(struct request *request, struct tx *tx, struct err
     if (rc == OK && input->has_saved_card) {
         rc = find_saved_card(request, tx, credential.livemode, &saved, err);
     }
-    if (rc != OK) {
-        return rc;
-    }
-    if (!request->has_room) {
-        return err_set(err, ERR_OVERLOADED,
-                       "too many operations are in progress; nothing was recorded, try again");
-    }
-    return prepare(request, tx, &credential, input->has_saved_card ? &saved : NULL, err);
+    return rc == OK ? prepare(request, tx, &credential, input->has_saved_card ? &saved : NULL, err) : rc;
 }

@@ -1,23 +1,17 @@
-// POST /v1/payments/{id}/capture and /v1/payments/{id}/cancel: a merchant ends what a payer has authorised.
-// Reading is pure; the work is one transaction: the payment, whether its state allows it, then the payment as
-// no longer capturable and the operation. A second request beside the first finds that, and is a conflict.
-#include "api/api.h"
+// POST /v1/payments/{id}/capture and /v1/payments/{id}/cancel: end an authorised payment. Reading is pure.
+// The work is one transaction: it checks the payment's state, marks it as no longer capturable, and opens the
+// operation. A second request at the same time finds that, and gets a conflict.
+#include "api/api_private.h"
 #include "api/fields.h"
 #include "api/handlers.h"
 #include "api/payments.h"
 #include "op/kinds/charge.h"
 #include "op/kinds/end.h"
 #include "op/kinds/kinds.h"
-#include "store/credentials.h"
 
 struct capture_input {
-    const char *amount; // as it was written: the payment's currency says what it means; NULL: all of it
+    const char *amount; // as text, because the payment's currency decides its decimals; NULL: all of it
 };
-
-static void amount_problem(struct request *request, const char *message)
-{
-    problem_add(&request->problems, request->arena, ERR_VALIDATION, "amount", "%s", message);
-}
 
 void payment_capture_read(struct request *request)
 {
@@ -34,9 +28,9 @@ void payment_capture_read(struct request *request)
     fields_only(request, request->body, "", (const char *const[]){"amount", NULL});
     input->amount = field_amount_text(request, request->body, "amount", FIELD_DECIDES);
     if (input->amount != NULL && money_parse_thousandths(input->amount, true, &thousandths, &err) != OK) {
-        amount_problem(request, err.message);
+        field_error(request, "amount", err.message);
     } else if (input->amount != NULL && thousandths == 0) {
-        amount_problem(request, "must be greater than 0");
+        field_error(request, "amount", "must be greater than 0");
     }
     query_only(request, (const char *const[]){NULL});
 }
@@ -44,34 +38,6 @@ void payment_capture_read(struct request *request)
 void payment_cancel_read(struct request *request)
 {
     query_only(request, (const char *const[]){NULL});
-}
-
-enum errc payment_check_not_ending(struct tx *tx, const struct payment *payment, struct err *err)
-{
-    bool ending = false;
-    enum errc rc = payment_is_ending(tx, payment, &ending, err);
-    return rc == OK && ending
-               ? err_set(err, ERR_CONFLICT, "this payment is already being captured or canceled")
-               : rc;
-}
-
-enum errc payment_check_means(struct request *request, struct tx *tx, const struct payment *payment,
-                              struct err *err)
-{
-    struct credential credential = {0};
-    enum errc rc = credential_get(tx->db, &payment->merchant_id, payment->provider, payment->livemode,
-                                  request->arena, &credential, err);
-    if (rc == ERR_NOT_FOUND || (rc == OK && !credential.is_active)) {
-        return err_set(err, ERR_PROVIDER_NOT_CONFIGURED,
-                       "this merchant has no %s credentials for the payment's mode: set them with PUT "
-                       "/v1/merchant/providers",
-                       provider_find(payment->provider)->display_name);
-    }
-    if (rc == OK && !request->has_room) {
-        return err_set(err, ERR_OVERLOADED,
-                       "too many operations are in progress; nothing was recorded, try again");
-    }
-    return rc;
 }
 
 // The amount to capture, in the payment's minor units.
@@ -90,7 +56,7 @@ static enum errc parse_amount(struct request *request, const struct payment *pay
         rc = err_set(err, ERR_VALIDATION, "must be at most %s, the authorised amount", authorised);
     }
     if (rc != OK) {
-        amount_problem(request, err->message);
+        field_error(request, "amount", err->message);
     }
     return rc;
 }
@@ -111,14 +77,17 @@ enum errc payment_capture_work(struct request *request, struct tx *tx, struct er
         rc = parse_amount(request, &payment, &amount_minor, err);
     }
     if (rc == OK) {
-        rc = payment_check_means(request, tx, &payment, err);
+        rc = payment_check_credentials(tx, &payment, err);
+    }
+    if (rc == OK) {
+        rc = request_check_reserved(request, err);
     }
     if (rc != OK) {
         return rc;
     }
     request->subject_id = payment.id;
     request->wait_for = &op_capture;
-    return capture_prepare(api_options(request->api)->engine, tx, &payment, amount_minor, &request->op, err);
+    return capture_prepare(request->api->engine, tx, &payment, amount_minor, &request->op, err);
 }
 
 static enum errc abandon(struct request *request, struct tx *tx, struct payment *payment, struct err *err)
@@ -148,12 +117,15 @@ enum errc payment_cancel_work(struct request *request, struct tx *tx, struct err
         return abandon(request, tx, &payment, err);
     }
     if (rc == OK) {
-        rc = payment_check_means(request, tx, &payment, err);
+        rc = payment_check_credentials(tx, &payment, err);
+    }
+    if (rc == OK) {
+        rc = request_check_reserved(request, err);
     }
     if (rc != OK) {
         return rc;
     }
     request->subject_id = payment.id;
     request->wait_for = &op_cancel;
-    return cancel_prepare(api_options(request->api)->engine, tx, &payment, &request->op, err);
+    return cancel_prepare(request->api->engine, tx, &payment, &request->op, err);
 }

@@ -1,11 +1,15 @@
-// GET /v1/payments and /v1/payments/{id}.
+// GET /v1/payments, /v1/payments/{id} and /v1/payments/{id}/events; and the checks that the other routes on
+// one payment share.
 #include "api/payments.h"
 
-#include "api/api.h"
+#include "api/api_private.h"
 #include "api/export.h"
 #include "api/handlers.h"
 #include "api/listing.h"
+#include "base/timefmt.h"
+#include "op/kinds/end.h"
 #include "op/state/render.h"
+#include "store/credentials.h"
 
 enum errc payment_of_request(struct request *request, struct tx *tx, struct payment *payment, struct err *err)
 {
@@ -19,14 +23,36 @@ enum errc payment_of_request(struct request *request, struct tx *tx, struct paym
     return rc;
 }
 
+enum errc payment_check_not_ending(struct tx *tx, const struct payment *payment, struct err *err)
+{
+    bool ending = false;
+    enum errc rc = payment_is_ending(tx, payment, &ending, err);
+    return rc == OK && ending
+               ? err_set(err, ERR_CONFLICT, "this payment is already being captured or canceled")
+               : rc;
+}
+
+enum errc payment_check_credentials(struct tx *tx, const struct payment *payment, struct err *err)
+{
+    struct credential credential = {0};
+    enum errc rc = credential_get(tx->db, &payment->merchant_id, payment->provider, payment->livemode,
+                                  tx->arena, &credential, err);
+    if (rc == ERR_NOT_FOUND || (rc == OK && !credential.is_active)) {
+        return err_set(err, ERR_PROVIDER_NOT_CONFIGURED,
+                       "this merchant has no %s credentials for the payment's mode: set them with PUT "
+                       "/v1/merchant/providers",
+                       provider_find(payment->provider)->display_name);
+    }
+    return rc;
+}
+
 enum errc payment_get_work(struct request *request, struct tx *tx, struct err *err)
 {
     struct payment payment = {0};
     struct json_object *data = NULL;
     enum errc rc = payment_of_request(request, tx, &payment, err);
     if (rc == OK) {
-        rc = render_payment(&payment, &api_options(request->api)->keyring->master, RENDER_ANSWER,
-                            request->arena, &data, err);
+        rc = render_payment(&payment, &tx->keyring->master, RENDER_ANSWER, request->arena, &data, err);
     }
     if (rc == OK) {
         request_answer(request, 200, data);
@@ -46,8 +72,7 @@ static enum errc render_one(struct request *request, struct db_rows *rows, struc
     struct payment payment = {0};
     enum errc rc = payment_read(rows, arena, &payment, err);
     if (rc == OK) {
-        rc = render_payment(&payment, &api_options(request->api)->keyring->master, RENDER_LIST, arena, item,
-                            err);
+        rc = render_payment(&payment, &request->api->keyring->master, RENDER_LIST, arena, item, err);
     }
     return rc;
 }
@@ -85,4 +110,41 @@ enum errc payment_list_work(struct request *request, struct tx *tx, struct err *
     const struct uuid *owner = &request->principal.merchant_id;
     return request->export != NULL ? export_answer(request, tx, owner, render_one, columns, err)
                                    : listing_answer(request, tx, owner, render_one, err);
+}
+
+// --- history, newest first
+
+void payment_events_read(struct request *request)
+{
+    listing_read(request, &payment_history_listing);
+}
+
+static enum errc render_entry(struct request *request, struct db_rows *rows, struct arena *arena,
+                              struct json_object **item, struct err *err)
+{
+    (void)request;
+    struct payment_history_entry entry = {0};
+    enum errc rc = payment_history_read(rows, arena, &entry, err);
+    if (rc != OK) {
+        return rc;
+    }
+    char id[UUID_TEXT_BYTES];
+    char time[TIME_TEXT_BYTES];
+    uuid_format(&entry.id, id);
+    time_format(entry.at_us, time);
+    *item = json_new_object();
+    json_add_str(*item, "id", id);
+    json_add_str(*item, "what", entry.what);
+    json_add_str(*item, "status", payment_status_name(entry.status));
+    json_add_str(*item, "cause", entry.cause);
+    json_add_str(*item, "cause_ref", entry.cause_ref);
+    json_add_str(*item, "created_at", time);
+    return OK;
+}
+
+enum errc payment_events_work(struct request *request, struct tx *tx, struct err *err)
+{
+    struct payment payment = {0};
+    enum errc rc = payment_of_request(request, tx, &payment, err);
+    return rc == OK ? listing_answer(request, tx, &payment.id, render_entry, err) : rc;
 }

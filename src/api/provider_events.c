@@ -1,9 +1,9 @@
 // POST /v1/webhooks/PROVIDER and /v1/webhooks/PROVIDER/{merchant_id}. A read job finds whose secret signed
 // it, with one more where everybody's must be tried; only then a write job records and applies it, so that
 // strangers cannot make us write.
-#include "api/api.h"
+#include "api/api_private.h"
+#include "api/failure_limit.h"
 #include "api/handlers.h"
-#include "api/pipeline.h"
 #include "api/refused_events.h"
 #include "api/router.h"
 #include "base/log.h"
@@ -46,7 +46,7 @@ void provider_event_read(struct request *request)
     struct inbound *inbound = &input->inbound;
     inbound->body = buf_str(&request->exchange->body);
     inbound->body_bytes = request->exchange->body.len;
-    input->may_search = failure_limit_wait_s(api_bad_signatures(request->api), &request->client) == 0;
+    input->may_search = failure_limit_wait_s(request->api->bad_signatures, &request->client) == 0;
 }
 
 static enum errc received(struct request *request)
@@ -71,8 +71,7 @@ static enum errc verified(struct request *request, enum inbound_verdict verdict)
 {
     const struct inbound *inbound = &((struct event_input *)request->input)->inbound;
     if (verdict == INBOUND_OURS) {
-        refused_events_clear(api_refused_events(request->api), &inbound->merchant_id,
-                             inbound->event.livemode);
+        refused_events_clear(request->api->refused_events, &inbound->merchant_id, inbound->event.livemode);
     }
     if (inbound->event.id == NULL) {
         char merchant_id[UUID_TEXT_BYTES];
@@ -94,7 +93,7 @@ static void note_refused(struct request *request, struct tx *tx, const struct in
     if (inbound->event.id != NULL && !uuid_is_nil(&inbound->merchant_id) &&
         credential_get(tx->db, &inbound->merchant_id, inbound->provider->name, inbound->event.livemode,
                        request->arena, &credential, NULL) == OK) {
-        refused_events_add(api_refused_events(request->api), &inbound->merchant_id, inbound->event.livemode,
+        refused_events_add(request->api->refused_events, &inbound->merchant_id, inbound->event.livemode,
                            request->now_us);
     }
 }
@@ -103,7 +102,7 @@ static enum errc search(struct request *request, struct tx *tx, struct err *err)
 {
     struct event_input *input = request->input;
     enum inbound_verdict verdict = INBOUND_UNKNOWN;
-    enum errc rc = inbound_search(tx, api_options(request->api)->keyring, &input->inbound, &verdict, err);
+    enum errc rc = inbound_search(tx, &input->inbound, &verdict, err);
     if (rc == ERR_SIGNATURE_INVALID) {
         note_refused(request, tx, &input->inbound);
     }
@@ -121,8 +120,7 @@ enum errc provider_event_work(struct request *request, struct tx *tx, struct err
                                        NULL) != OK) {
         inbound->event = (struct provider_event){0};
     }
-    enum errc rc =
-        inbound_verify(tx, api_options(request->api)->keyring, request->arena, inbound, &verdict, err);
+    enum errc rc = inbound_verify(tx, inbound, &verdict, err);
     if (rc == OK && verdict == INBOUND_UNKNOWN && !input->may_search) {
         rc = err_set(
             err, ERR_SIGNATURE_INVALID,
@@ -132,7 +130,7 @@ enum errc provider_event_work(struct request *request, struct tx *tx, struct err
         note_refused(request, tx, inbound);
     }
     if (rc == OK && verdict == INBOUND_UNKNOWN) {
-        request->then = (struct request_step){.work = search, .queue = STORE_READ, .one_at_a_time = true};
+        request->then = (struct request_step){.work = search, .queue = STORE_READ, .serial = true};
         return OK;
     }
     return rc == OK ? verified(request, verdict) : rc;

@@ -5,7 +5,8 @@
 
 #include <string.h>
 
-#include "api/api.h"
+#include "api/api_private.h"
+#include "api/audit_logs.h"
 #include "api/fields.h"
 #include "api/handlers.h"
 #include "api/refused_events.h"
@@ -14,7 +15,6 @@
 #include "domain/api_key.h"
 #include "op/kinds/catch_up.h"
 #include "op/kinds/events.h"
-#include "store/audit.h"
 #include "store/credentials.h"
 #include "store/sealed.h"
 
@@ -35,8 +35,8 @@ static enum errc add_masked(struct request *request, struct json_object *summary
     }
     char *plain = NULL;
     size_t bytes = 0;
-    enum errc rc = seal_open(&api_options(request->api)->keyring->master, request->arena, context, sealed,
-                             &plain, &bytes, err);
+    enum errc rc =
+        seal_open(&request->api->keyring->master, request->arena, context, sealed, &plain, &bytes, err);
     if (rc == OK) {
         struct secret secret SECRET_CLEANUP;
         char masked[9];
@@ -51,7 +51,7 @@ static enum errc add_masked(struct request *request, struct json_object *summary
 static struct json_object *refused_json(struct request *request, const struct credential *credential)
 {
     struct refused_count refused =
-        refused_events_of(api_refused_events(request->api), &credential->merchant_id, credential->livemode);
+        refused_events_of(request->api->refused_events, &credential->merchant_id, credential->livemode);
     if (refused.count == 0) {
         return NULL;
     }
@@ -134,26 +134,25 @@ enum errc providers_list_work(struct request *request, struct tx *tx, struct err
     return rc;
 }
 
-static void problem(struct request *request, const char *field, const char *message)
-{
-    problem_add(&request->problems, request->arena, ERR_VALIDATION, field, "%s", message);
-}
-
 // Keeps a secret that the body gives. `accepted`: it has the form that the provider takes.
 static void take_secret(struct request *request, const struct provider_ops *provider, const char *field,
                         const char *text, bool accepted, const char *form, struct secret *secret)
 {
-    struct problems *problems = &request->problems;
     if (api_key_well_formed(text)) {
-        problem_add(problems, request->arena, ERR_VALIDATION, field,
-                    "this is an API key of this service; send the secret key from %s's dashboard instead",
-                    provider->display_name);
+        field_error(request, field,
+                    arena_printf(
+                        request->arena,
+                        "this is an API key of this service; send the secret key from %s's dashboard instead",
+                        provider->display_name));
     } else if (text_ends_with(text, "...")) {
-        problem_add(problems, request->arena, ERR_VALIDATION, field,
-                    "this is the placeholder from the example; replace it with the value from %s's dashboard",
-                    provider->display_name);
+        field_error(
+            request, field,
+            arena_printf(
+                request->arena,
+                "this is the placeholder from the example; replace it with the value from %s's dashboard",
+                provider->display_name));
     } else if (!accepted) {
-        problem_add(problems, request->arena, ERR_VALIDATION, field, "must be a %s", form);
+        field_error(request, field, arena_printf(request->arena, "must be a %s", form));
     } else {
         secret_set(secret, text, strlen(text));
     }
@@ -173,7 +172,7 @@ void providers_put_read(struct request *request)
     check_provider(request);
     struct json_object *given = json_get(request->body, name);
     if (!json_object_is_type(given, json_type_object)) {
-        problem(request, name, "must be an object with secret_key");
+        field_error(request, name, "must be an object with secret_key");
         return;
     }
     const char *prefix = arena_printf(request->arena, "%s.", name);
@@ -194,33 +193,16 @@ void providers_put_read(struct request *request)
     }
 }
 
-static enum errc audit(struct request *request, struct tx *tx, const char *event_type, const char *detail,
-                       struct err *err)
-{
-    char address[ADDRESS_TEXT_BYTES];
-    address_format(&request->client, address);
-    struct audit_entry entry = {
-        .event_type = event_type,
-        .severity = "info",
-        .actor_ip = address,
-        .merchant_id = &request->principal.merchant_id,
-        .key_prefix = request->principal.prefix,
-        .detail = detail,
-    };
-    return audit_append(tx->db, api_options(request->api)->keyring->pepper, &entry, request->now_us, err);
-}
-
 // The row of this mode as it will be: the one there is, or a new one; always with a new version.
 static enum errc next_credential(struct request *request, struct tx *tx, struct credential *credential,
                                  struct err *err)
 {
     const struct providers_input *input = request->input;
-    const struct api_options *options = api_options(request->api);
     enum errc rc = credential_get(tx->db, &request->principal.merchant_id, input->provider->name,
                                   input->livemode, request->arena, credential, err);
     if (rc == ERR_NOT_FOUND) {
         *credential = (struct credential){
-            .id = uuid_new(options->random, request->now_us),
+            .id = uuid_new(tx->random, request->now_us),
             .merchant_id = request->principal.merchant_id,
             .provider = input->provider->name,
             .livemode = input->livemode,
@@ -229,13 +211,13 @@ static enum errc next_credential(struct request *request, struct tx *tx, struct 
     } else if (rc != OK) {
         return rc;
     }
-    credential->version_id = uuid_new(options->random, request->now_us);
+    credential->version_id = uuid_new(tx->random, request->now_us);
     credential->is_active = true;
     credential->updated_us = request->now_us;
     if (input->webhook_secret_given) {
         struct sealed sealed = {0};
         if (input->webhook_secret.len > 0) {
-            sealed = seal(&options->keyring->master, request->arena,
+            sealed = seal(&tx->keyring->master, request->arena,
                           sealed_context(request->arena, SEALED_PROVIDER_WEBHOOK, &credential->id),
                           input->webhook_secret.data, input->webhook_secret.len);
         }
@@ -249,10 +231,10 @@ enum errc providers_put_work(struct request *request, struct tx *tx, struct err 
 {
     const struct providers_input *input = request->input;
     if (input->livemode && !request->principal.livemode) {
-        request->problems.count = 0;
-        problem(request, arena_printf(request->arena, "%s.secret_key", input->provider->name),
-                arena_printf(request->arena, "a test API key can set only %s test credentials",
-                             input->provider->display_name));
+        request->field_errors.count = 0;
+        field_error(request, arena_printf(request->arena, "%s.secret_key", input->provider->name),
+                    arena_printf(request->arena, "a test API key can set only %s test credentials",
+                                 input->provider->display_name));
         return err_set(err, ERR_VALIDATION, "the request's fields");
     }
     struct credential credential = {0};
@@ -260,7 +242,7 @@ enum errc providers_put_work(struct request *request, struct tx *tx, struct err 
     if (rc != OK) {
         return rc;
     }
-    struct sealed key = seal(&api_options(request->api)->keyring->master, request->arena,
+    struct sealed key = seal(&request->api->keyring->master, request->arena,
                              sealed_context(request->arena, SEALED_PROVIDER_KEY, &credential.version_id),
                              input->secret_key.data, input->secret_key.len);
     rc = credential_put(tx->db, &credential, err);
@@ -269,7 +251,7 @@ enum errc providers_put_work(struct request *request, struct tx *tx, struct err 
                                        request->now_us, err);
     }
     if (rc == OK) {
-        rc = events_ask(api_options(request->api)->engine, tx, &credential, request->now_us, err);
+        rc = events_ask(request->api->engine, tx, &credential, request->now_us, err);
     }
     if (rc == OK) {
         rc = catch_up_ask(tx, &credential, request->now_us, err);
@@ -283,14 +265,14 @@ enum errc providers_put_work(struct request *request, struct tx *tx, struct err 
         rc = credential_versions_wipe(tx->db, &credential.id, err);
     }
     if (rc == OK) {
-        rc = audit(request, tx, "provider.updated",
-                   arena_printf(request->arena, "%s, %s", credential.provider,
-                                credential.livemode ? "live" : "test"),
-                   err);
+        rc = audit_request(request, tx, "provider.updated",
+                           arena_printf(request->arena, "%s, %s", credential.provider,
+                                        credential.livemode ? "live" : "test"),
+                           err);
     }
     struct json_object *json = NULL;
     if (rc == OK && input->webhook_secret_given) {
-        refused_events_clear(api_refused_events(request->api), &credential.merchant_id, credential.livemode);
+        refused_events_clear(request->api->refused_events, &credential.merchant_id, credential.livemode);
     }
     if (rc == OK) {
         rc = credential_json(request, tx, &credential, &json, err);
@@ -319,7 +301,7 @@ enum errc providers_delete_work(struct request *request, struct tx *tx, struct e
         return err_set(err, ERR_NOT_FOUND, "there are no active credentials for this provider");
     }
     if (rc == OK) {
-        rc = audit(request, tx, "provider.deleted", request->param, err);
+        rc = audit_request(request, tx, "provider.deleted", request->param, err);
     }
     request->status = 200;
     request->reply = "{\"success\":true}";

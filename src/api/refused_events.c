@@ -1,4 +1,4 @@
-// See refused_events.h. Bounded: the merchant refused longest ago is forgotten first.
+// See refused_events.h. The number of entries is limited: the one refused longest ago is removed first.
 #include "api/refused_events.h"
 
 #include <pthread.h>

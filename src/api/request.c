@@ -3,11 +3,10 @@
 
 #include <string.h>
 
-#include "api/api.h"
-#include "api/pipeline.h"
+#include "api/api_private.h"
 #include "base/text.h"
 
-// A payment has 52 at most; more than that is not a mistake of a caller's.
+// A payment has at most 52; a body with far more is not an honest mistake.
 #define BODY_VALUES_MAX 1000
 
 static bool sane_request_id(const char *text)
@@ -17,16 +16,16 @@ static bool sane_request_id(const char *text)
            strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-") == length;
 }
 
-// The client's address: the peer, or, where the peer is a trusted proxy, the last untrusted hop it forwards
-// for.
+// The client's address: the peer's, or, if the peer is a trusted proxy, that of the last hop in
+// X-Forwarded-For that is not trusted.
 static struct address client_address(struct api *api, struct http_exchange *exchange)
 {
     struct address client = exchange->peer;
-    if (!network_list_has(api_trusted_proxies(api), &client)) {
+    if (!network_list_has(&api->trusted_proxies, &client)) {
         return client;
     }
     char *hops = arena_strdup(&exchange->arena, http_exchange_header_list(exchange, "X-Forwarded-For"));
-    while (hops != NULL && network_list_has(api_trusted_proxies(api), &client)) {
+    while (hops != NULL && network_list_has(&api->trusted_proxies, &client)) {
         char *comma = strrchr(hops, ',');
         struct address hop;
         if (!address_parse_with_port(text_trim(&exchange->arena, comma != NULL ? comma + 1 : hops), &hop)) {
@@ -45,23 +44,23 @@ struct request *request_new(struct api *api, struct http_exchange *exchange)
 {
     struct request *request = ARENA_NEW(&exchange->arena, struct request);
     exchange->context = request;
+    api->requests_total++;
     request->api = api;
     request->exchange = exchange;
     request->arena = &exchange->arena;
     request->client = client_address(api, exchange);
-    request->arrived_us = loop_mono_us(api_options(api)->loop);
-    request->now_us = loop_wall_us(api_options(api)->loop);
+    request->arrived_us = loop_mono_us(api->loop);
+    request->now_us = loop_wall_us(api->loop);
     const char *given = http_exchange_header(exchange, "X-Request-Id", NULL);
     if (sane_request_id(given)) {
         memcpy(request->id, given, strlen(given) + 1);
     } else {
-        struct uuid id = uuid_new(api_options(api)->random, request->now_us);
+        struct uuid id = uuid_new(api->random, request->now_us);
         uuid_format(&id, request->id);
     }
     return request;
 }
 
-// The Idempotency-Key header: 1 to 255 visible characters, where there is one.
 void request_read_idempotency_key(struct request *request)
 {
     bool repeated = false;
@@ -89,7 +88,7 @@ static bool looks_like_form(const char *text)
     return name > 0 && text[name] == '=';
 }
 
-// Some systems begin every UTF-8 text with a byte-order mark, which a reader may skip (RFC 8259 section 8.1).
+// Some systems begin UTF-8 text with a byte-order mark, which a reader may skip (RFC 8259 section 8.1).
 void request_read_json(struct request *request)
 {
     static const char mark[] = "\xef\xbb\xbf";
@@ -108,6 +107,14 @@ void request_read_json(struct request *request)
     } else if (!json_object_is_type(request->body, json_type_object)) {
         (void)err_set(&request->refusal, ERR_BAD_REQUEST, "the body must be a JSON object");
     }
+}
+
+enum errc request_check_reserved(const struct request *request, struct err *err)
+{
+    return request->operation_reserved
+               ? OK
+               : err_set(err, ERR_OVERLOADED,
+                         "too many operations are in progress; nothing was recorded, try again");
 }
 
 void request_answer(struct request *request, int status, struct json_object *data)

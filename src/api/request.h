@@ -1,9 +1,8 @@
-// One request on its way through the API. The loop thread reads and checks it (pure), one database job
-// authenticates and does the work, the loop thread answers. Its memory is the exchange's arena and moves with
-// the job.
+// One request to the API. The loop thread reads and checks it, database jobs authenticate it and do the work,
+// and the loop thread answers. Its memory is the exchange's arena; during a job the database thread owns it.
 #pragma once
 
-#include "api/problems.h"
+#include "api/field_errors.h"
 #include "api/serial_queue.h"
 #include "base/json.h"
 #include "net/form.h"
@@ -19,10 +18,10 @@ struct route;
 #define REQUEST_ID_BYTES 129
 #define REQUEST_HEADERS_MAX 8
 
-// Who asks, once authenticated.
+// Who sent the request. own_merchant_id and prefix are also known of a key of ours that was refused.
 struct principal {
-    struct uuid merchant_id;     // whom it acts for
-    struct uuid own_merchant_id; // this and the prefix are known also of a key that is refused, if it is ours
+    struct uuid merchant_id;     // it acts for this one
+    struct uuid own_merchant_id; // the key's
     bool is_admin;
     bool livemode; // a live key sees both modes, a test key only test objects
     uint32_t scopes;
@@ -31,15 +30,15 @@ struct principal {
 
 struct request;
 
-// One job of a request's.
+// One database job of a request.
 struct request_step {
-    // Database thread, in a transaction, after authentication and only where nothing is wrong. May run again
-    // from the start.
+    // Database thread, in a transaction, after authentication, and only if the request has no error so far.
+    // May run again from the start.
     enum errc (*work)(struct request *request, struct tx *tx, struct err *err);
     enum store_queue queue;
-    bool one_at_a_time; // waits until no other such job runs
-    // Loop thread, before the job: calls request_go_on, now or later. NULL: the job is queued at once.
-    void (*before)(struct request *request);
+    bool serial; // waits until no other such job runs
+    // Loop thread, before the job: calls go_on, now or later. NULL: the job is queued at once.
+    void (*before)(struct request *request, void (*go_on)(struct request *request));
 };
 
 struct request {
@@ -48,51 +47,63 @@ struct request {
     const struct route *route;
     struct arena *arena; // the exchange's
     const char *param;   // the path's {id}; NULL: none
-    int64_t now_us;      // when its head was there
+    int64_t now_us;      // wall clock, when its head was read
     int64_t arrived_us;  // the same, monotonic
     struct address client;
 
-    // What it brought. Of the key only its hash goes further.
+    // What it contained. Of the API key only the hash is kept.
     const char *acting_for; // X-Merchant-Id
     const char *idempotency_key;
     struct json_object *body; // an object, or NULL
     struct form query;
     uint8_t key_hash[32];
+    uint8_t request_hash[32]; // of its fields (idempotency.h)
 
-    // What is wrong with it: `refusal` (a header, the body's form) before `problems` (its fields).
-    struct problems problems;
-    void *input; // the route's own reading of it
+    void *input; // what the route read of it
+
+    // Its errors. `refusal`, of a header or the body's form, is answered before those of the fields.
+    struct err refusal;
+    struct field_errors field_errors;
 
     struct store_job job;
-    // What authentication found; also set when it failed, for the log and the limit.
     struct principal principal;
-    const char *auth_event; // audit's event type of a failure
+    const char *auth_event; // the audit event of a failed authentication; NULL: it did not fail
     struct serial_entry entry;
     struct request_step step; // the present job
-    struct request_step then; // another job behind it, set by its work; no work: it was the last
-    const struct op_kind
-        *wait_for; // whose answer about subject_id is this request's; NULL: it has one itself
+    struct request_step then; // the job after it, set by its work; without work: none
+    // The request waits for the answer of this kind's operation on subject_id. NULL: it has its own answer.
+    const struct op_kind *wait_for;
     struct uuid subject_id;
-    struct op *op; // prepared, and run once the transaction is committed; NULL: it is under way
+    struct op *op; // prepared, and run after the commit; NULL: none, or another request runs it
     struct op_waiter waiter;
 
     // The answer.
-    const char *reply;                                           // body
-    void (*more)(struct http_exchange *exchange, void *context); // NULL: that is all of it
-    struct export_state *export;                                 // of a list as CSV
-    const char *content_type;                                    // NULL: JSON
-    const char *csv_name;  // the file as which a browser saves it, without .csv; NULL: it is no CSV
-    const char *allow;     // of a 405
-    int64_t retry_after_s; // 0: none
+    const char *reply; // body
+    // Asks for the next piece of it. NULL: there is none.
+    void (*more)(struct http_exchange *exchange, void *context);
+    struct export_state *export; // NULL: it is not a CSV export
+    const char *content_type;    // NULL: JSON
+    const char *csv_name;        // the file name for a browser, without .csv; NULL: it is not CSV
+    const char *allow;           // the methods that a 405 names
+    int64_t retry_after_s;       // 0: none
     int status;
-    const char *error_code;             // the first one that is answered, for the log; NULL: none
-    struct http_reservation answer_use; // of a large one
+    const char *error_code;             // the first error's, for the log; NULL: none
+    struct http_reservation answer_use; // of a large answer
 
-    struct err refusal;
     char id[REQUEST_ID_BYTES];
-    bool has_room; // an operation may be prepared: its place is reserved until the job is done
+    bool operation_reserved; // its work may prepare one operation; until the job is done
     bool replayed;
 };
+
+// Makes the exchange's request in the exchange's arena, as its context. Reads the client's address and the
+// request id, and counts the request.
+struct request *request_new(struct api *api, struct http_exchange *exchange);
+// Each sets the request's refusal if what it reads is wrong.
+void request_read_idempotency_key(struct request *request); // may be absent
+void request_read_json(struct request *request);
+
+// ERR_OVERLOADED where no operation is reserved for it.
+enum errc request_check_reserved(const struct request *request, struct err *err) MUST_CHECK;
 
 // Sets a 200 or 201 answer of {"success":true,"data":...}; takes `data`.
 void request_answer(struct request *request, int status, struct json_object *data);

@@ -1,4 +1,4 @@
-// See router.h. A new endpoint is a row here and its functions in the file of its resource.
+// See router.h. To add an endpoint, add a row here, and its functions to the file of its resource.
 #include "api/router.h"
 
 #include <string.h>
@@ -49,8 +49,8 @@ static const struct route routes[] = {
      refund_list_read, refund_list_work},
     {"GET", "/v1/refunds/{id}", ROUTE_KEY, SCOPE_REFUNDS_READ | SCOPE_PAYMENTS_READ, STORE_READ, 0, NULL,
      refund_get_work},
-    {"GET", "/v1/payments/{id}/events", ROUTE_KEY, SCOPE_PAYMENTS_READ, STORE_READ, 0,
-     payment_history_read_query, payment_history_work},
+    {"GET", "/v1/payments/{id}/events", ROUTE_KEY, SCOPE_PAYMENTS_READ, STORE_READ, 0, payment_events_read,
+     payment_events_work},
 
     {"GET", "/v1/webhooks/logs", ROUTE_KEY, SCOPE_WEBHOOKS_READ, STORE_READ, 0, webhook_logs_read,
      webhook_logs_work},
@@ -75,7 +75,7 @@ static const struct route routes[] = {
 
 #define ROUTE_COUNT (sizeof(routes) / sizeof(routes[0]))
 
-// Whether the path is the pattern's; *param is what stands for {id}: one segment, never empty.
+// Whether the path matches the pattern. *param is the text in place of {id}: one segment, never empty.
 static bool path_matches(const char *pattern, const char *path, struct arena *arena, const char **param)
 {
     const char *brace = strchr(pattern, '{');
@@ -95,32 +95,22 @@ static bool path_matches(const char *pattern, const char *path, struct arena *ar
     return true;
 }
 
-// HEAD is answered as GET is, without the body (RFC 9110 section 9.3.2).
-static const char *method_of_route(const char *method)
-{
-    return text_equal(method, "HEAD") ? "GET" : method;
-}
-
-// The route's methods, as Allow names them.
-static const char *methods_of(const struct route *route)
-{
-    return text_equal(route->method, "GET") ? "GET, HEAD" : route->method;
-}
-
 enum errc router_find(const char *method, const char *path, struct arena *arena, const struct route **route,
                       const char **param, const char **allow, struct err *err)
 {
+    // HEAD is answered as GET is, without the body (RFC 9110 section 9.3.2).
+    const char *routed = text_equal(method, "HEAD") ? "GET" : method;
     const char *methods = NULL;
     *param = NULL;
     for (size_t i = 0; i < ROUTE_COUNT; i++) {
         if (!path_matches(routes[i].path, path, arena, param)) {
             continue;
         }
-        if (text_equal(routes[i].method, method_of_route(method))) {
+        if (text_equal(routes[i].method, routed)) {
             *route = &routes[i];
             return OK;
         }
-        const char *more = methods_of(&routes[i]);
+        const char *more = text_equal(routes[i].method, "GET") ? "GET, HEAD" : routes[i].method;
         methods = methods == NULL ? more : arena_printf(arena, "%s, %s", methods, more);
     }
     if (methods == NULL) {

@@ -4,9 +4,9 @@
 #include "api/request.h"
 
 enum route_access {
-    ROUTE_OPERATOR, // answered on the loop, without the database: `answer`
-    ROUTE_PROVIDER, // signed by the provider, not by a key: `work` authenticates
-    ROUTE_KEY,      // an API key with one of `scopes`
+    ROUTE_OPERATOR, // needs no key; `answer` answers on the loop, without the database
+    ROUTE_PROVIDER, // signed by the provider; `work` verifies the signature
+    ROUTE_KEY,      // needs an API key with one of `scopes`
 };
 
 struct route {
@@ -15,18 +15,17 @@ struct route {
     enum route_access access;
     uint32_t scopes; // any of these is enough
     enum store_queue queue;
-    size_t body_bytes_max; // 0: a body is not read
-    // Loop thread, pure: checks the request and fills its input, refusal and problems.
+    size_t body_bytes_max; // 0: no body is read
+    // Loop thread, pure: checks the request and fills its input, refusal and field_errors.
     void (*read)(struct request *request);
-    // Database thread, in a transaction, after authentication and only where nothing is wrong. May run again
-    // from the start.
+    // See struct request_step.
     enum errc (*work)(struct request *request, struct tx *tx, struct err *err);
     void (*answer)(struct request *request);
-    // Loop thread, pure: refuses what the head alone tells, before a body is taken. NULL: nothing.
+    // Loop thread, pure: refuses a request by its head, before the body is received. NULL: never.
     enum errc (*check_head)(struct request *request, struct err *err);
     const char *provider; // ROUTE_PROVIDER: whose events these are
-    bool body_optional;   // none is an empty object
-    bool any_merchant;    // an admin need not say for whom it asks
+    bool body_optional;   // may be empty, and request->body NULL
+    bool any_merchant;    // an admin need not name a merchant
 };
 
 // The route of a method and path. ERR_NOT_FOUND; ERR_METHOD_NOT_ALLOWED with *allow in the arena. *param: the

@@ -1,4 +1,4 @@
-// See turns.h.
+// See serial_queue.h.
 #include "api/serial_queue.h"
 
 #include "base/require.h"
@@ -13,8 +13,8 @@ void serial_queue_init(struct serial_queue *queue)
 
 bool serial_queue_enter(struct serial_queue *queue, struct serial_entry *entry)
 {
-    if (!queue->taken) {
-        queue->taken = true;
+    if (!queue->running) {
+        queue->running = true;
         entry->reached(entry);
         return true;
     }
@@ -28,10 +28,10 @@ bool serial_queue_enter(struct serial_queue *queue, struct serial_entry *entry)
 
 void serial_queue_leave(struct serial_queue *queue)
 {
-    REQUIRE(queue->taken);
+    REQUIRE(queue->running);
     struct list *node = list_take_first(&queue->waiting);
     if (node == NULL) {
-        queue->taken = false;
+        queue->running = false;
         return;
     }
     queue->waiting_count--;

@@ -1,5 +1,5 @@
-// Jobs of which only one may run at a time, so that dear ones leave threads for the others: the rest wait in
-// the order in which they came. Loop thread.
+// Jobs of which only one runs at a time, so that expensive jobs leave threads for the others. The rest wait
+// in the order in which they came. Loop thread.
 #pragma once
 
 #include <stdbool.h>
@@ -10,17 +10,17 @@
 struct serial_queue {
     struct list waiting;
     size_t waiting_count;
-    bool taken;
+    bool running;
 };
 
-// Whoever waits for its turn; the owner keeps it alive until `come`.
+// A job that waits. The owner keeps it alive until `reached`.
 struct serial_entry {
     struct list link;
     void (*reached)(struct serial_entry *entry);
 };
 
 void serial_queue_init(struct serial_queue *queue);
-// Calls turn->come, at once or later. False: too many wait already; it is not called.
+// Calls entry->reached, at once or later. False: too many wait already, and it will not be called.
 bool serial_queue_enter(struct serial_queue *queue, struct serial_entry *entry);
-// Whoever's turn it was is done: the next one's comes.
+// The job that ran is done: the next one is reached.
 void serial_queue_leave(struct serial_queue *queue);

@@ -11,15 +11,15 @@
 struct slots {
     size_t max;
     size_t share_max;
-    size_t taken;
-    struct table owners; // those who hold some
+    size_t reserved;
+    struct table owners; // that hold a slot
     bool closed;
 };
 
 struct slot_owner {
     struct table_node node;
     uint8_t key[SLOT_OWNER_BYTES];
-    size_t taken;
+    size_t reserved;
 };
 
 struct slots *slots_open(size_t max, size_t share_max)
@@ -33,7 +33,7 @@ struct slots *slots_open(size_t max, size_t share_max)
 
 static void free_unused(struct slots *slots)
 {
-    if (slots->closed && slots->taken == 0) {
+    if (slots->closed && slots->reserved == 0) {
         table_release(&slots->owners);
         free(slots);
     }
@@ -45,9 +45,9 @@ void slots_close(struct slots *slots)
     free_unused(slots);
 }
 
-size_t slots_taken(const struct slots *slots)
+size_t slots_reserved(const struct slots *slots)
 {
-    return slots->taken;
+    return slots->reserved;
 }
 
 static struct slot_owner *owner_of(struct slots *slots, const uint8_t key[SLOT_OWNER_BYTES])
@@ -63,30 +63,30 @@ static struct slot_owner *owner_of(struct slots *slots, const uint8_t key[SLOT_O
     return owner;
 }
 
-bool slot_take(struct slots *slots, const uint8_t owner[SLOT_OWNER_BYTES], struct slot *slot)
+bool slot_reserve(struct slots *slots, const uint8_t owner[SLOT_OWNER_BYTES], struct slot *slot)
 {
     REQUIRE(slot->slots == NULL);
-    if (slots->taken == slots->max) {
+    if (slots->reserved == slots->max) {
         return false;
     }
     struct slot_owner *found = owner_of(slots, owner);
-    if (found->taken == slots->share_max) {
+    if (found->reserved == slots->share_max) {
         return false;
     }
-    found->taken++;
-    slots->taken++;
+    found->reserved++;
+    slots->reserved++;
     *slot = (struct slot){.slots = slots, .owner = found};
     return true;
 }
 
-void slot_give_back(struct slot *slot)
+void slot_release(struct slot *slot)
 {
     if (slot->slots == NULL) {
         return;
     }
     struct slots *slots = slot->slots;
-    slots->taken--;
-    if (--slot->owner->taken == 0) {
+    slots->reserved--;
+    if (--slot->owner->reserved == 0) {
         table_remove(&slots->owners, &slot->owner->node);
         free(slot->owner);
     }

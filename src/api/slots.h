@@ -1,4 +1,4 @@
-// Slots that everybody shares, of which nobody may take more than a share. Loop thread.
+// A limited number of slots, of which one owner may hold only a share. Loop thread.
 #pragma once
 
 #include <stdbool.h>
@@ -9,17 +9,17 @@
 
 struct slots;
 
-// What one holder has of them; zeroed at first.
+// Zeroed: not reserved.
 struct slot {
-    struct slots *slots; // NULL: none
+    struct slots *slots;
     struct slot_owner *owner;
 };
 
-// So many, and so many of one owner.
+// max: slots in all; share_max: of one owner.
 struct slots *slots_open(size_t max, size_t share_max);
-void slots_close(struct slots *slots); // freed once the last one is given back
-size_t slots_taken(const struct slots *slots);
+void slots_close(struct slots *slots); // freed once the last slot is released
+size_t slots_reserved(const struct slots *slots);
 
-// False: all are taken, or the owner has its share.
-bool slot_take(struct slots *slots, const uint8_t owner[SLOT_OWNER_BYTES], struct slot *slot);
-void slot_give_back(struct slot *slot); // if it was taken
+// False: no slot is free, or the owner holds its share.
+bool slot_reserve(struct slots *slots, const uint8_t owner[SLOT_OWNER_BYTES], struct slot *slot);
+void slot_release(struct slot *slot); // does nothing if it is not reserved

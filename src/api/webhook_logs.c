@@ -1,6 +1,5 @@
-// GET /v1/webhooks/logs, POST /v1/webhooks/logs/{id}/redeliver, POST /v1/merchant/webhook/test: what became
-// of the events to a merchant, and sending them by hand.
-#include "api/api.h"
+// GET /v1/webhooks/logs, POST /v1/webhooks/logs/{id}/redeliver, POST /v1/merchant/webhook/test: the
+// deliveries of a merchant's events, and sending events by hand.
 #include "api/fields.h"
 #include "api/handlers.h"
 #include "api/listing.h"
@@ -26,8 +25,8 @@ static void add_id(struct json_object *json, const char *name, const struct uuid
     json_add_str(json, name, uuid_is_nil(id) ? NULL : text);
 }
 
-// When it will be attempted, 0 where that has no time: it is finished, being sent, behind another event, or
-// without an endpoint.
+// When it will be attempted. 0, because it has no time: it is finished, is being sent, waits for another
+// event, or has no endpoint.
 static int64_t next_retry_us(const struct outbox_event *event)
 {
     bool has_time = event->next_attempt_us < OUTBOX_PARKED && !text_equal(event->status, "processing");
@@ -85,7 +84,7 @@ static enum errc answer_event(struct request *request, struct tx *tx, int status
     enum errc rc = outbox_log_get(tx->db, id, &request->principal.merchant_id, request->arena, &event, err);
     if (rc == OK) {
         request_answer(request, status, render(&event));
-        tx->event_written = true; // something is to be sent
+        tx->event_written = true; // it may be sent now
     }
     return rc;
 }

@@ -1,5 +1,6 @@
-// The bodies of all routes except POST /v1/payments (see fuzz_payment_body.c): reading a body only notes its
-// problems, and reading it again gives as many. The first byte chooses the route, the rest is the body.
+// The bodies of all routes except POST /v1/payments (see fuzz_payment_body.c): reading a body only adds the
+// errors of its fields, and reading it again adds as many. The first byte chooses the route, the rest is the
+// body.
 #include "api/handlers.h"
 #include "api/request.h"
 #include "base/json.h"
@@ -11,13 +12,12 @@ static void (*const reads[])(struct request *request) = {
 static size_t read_body(void (*read)(struct request *request), struct json_object *body)
 {
     ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
-    struct request *request = ARENA_NEW(&arena, struct request);
-    request->arena = &arena;
+    struct request *request = fuzz_request(&arena);
     request->body = body;
     read(request);
     REQUIRE(request->refusal.code == OK && request->reply == NULL);
-    check_problems(&request->problems);
-    return request->problems.count;
+    check_field_errors(&request->field_errors);
+    return request->field_errors.count;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)

@@ -1,5 +1,5 @@
-// payment_create_read, the body of POST /v1/payments: a body without problems is a payment that can be
-// charged. A body with problems reports each of them, except that card data is reported alone.
+// payment_create_read, the body of POST /v1/payments: a body without errors is a payment that can be
+// charged. A body with errors reports each of them, except that card data is reported alone.
 #include "api/handlers.h"
 #include "api/request.h"
 #include "base/json.h"
@@ -26,14 +26,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
         !json_object_is_type(body, json_type_object)) {
         return 0; // covered by fuzz_json
     }
-    struct request *request = ARENA_NEW(&arena, struct request);
-    request->arena = &arena;
+    struct request *request = fuzz_request(&arena);
     request->body = body;
     request->idempotency_key = "order-123";
     payment_create_read(request);
     REQUIRE(request->refusal.code == OK);
-    check_problems(&request->problems);
-    if (request->problems.count == 0) {
+    check_field_errors(&request->field_errors);
+    if (request->field_errors.count == 0) {
         check_payment(request->input); // the input begins with the payment
     }
     return 0;

@@ -1,8 +1,8 @@
 // The query strings of lists: an accepted query is within its bounds and has a page, a size and a cursor that
-// this service issued; anything else is reported as a problem. The first byte chooses the list, the rest is
+// this service issued; anything else is reported as an error. The first byte chooses the list, the rest is
 // the query string.
 #include "api/cursor.h"
-#include "api/listing.h"
+#include "api/listing_input.h"
 #include "fuzz_request.h"
 #include "store/audit.h"
 #include "store/cards.h"
@@ -17,7 +17,7 @@ static const struct listing *const listings[] = {&payment_listing, &card_listing
 static void check_cursor(const struct request *request)
 {
     const struct listing_input *input = request->input;
-    const struct keyring *keyring = api_options(NULL)->keyring;
+    const struct keyring *keyring = request->api->keyring;
     const char *list = input->query.listing->name;
     const char *text = listing_given(request, "cursor");
     struct uuid last;
@@ -44,15 +44,14 @@ static void check_input(const struct request *request)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
     ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
-    struct request *request = ARENA_NEW(&arena, struct request);
-    request->arena = &arena;
+    struct request *request = fuzz_request(&arena);
     if (bytes == 0 ||
         form_parse((const char *)data + 1, bytes - 1, &arena, &request->query, &request->refusal) != OK) {
         return 0; // covered by fuzz_form
     }
     listing_read(request, listings[data[0] % COUNT_OF(listings)]);
-    check_problems(&request->problems);
-    if (request->problems.count == 0) {
+    check_field_errors(&request->field_errors);
+    if (request->field_errors.count == 0) {
         check_input(request);
     }
     return 0;

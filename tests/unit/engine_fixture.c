@@ -337,7 +337,7 @@ enum errc stored_answer(struct fixture *f, const struct uuid *payment_id, struct
 {
     TRANSACTION(f);
     struct tx tx = tx_for(f, "api", NULL);
-    return reply_stored(&tx, &f->keyring, payment_id, &f->arena, answer, &f->err);
+    return reply_stored(&tx, payment_id, answer, &f->err);
 }
 
 // The first column of every row, with commas between.

@@ -2,7 +2,7 @@
 // whether there is such a key.
 #include "scratch.h"
 
-#include "api/api.h"
+#include "api/api_private.h"
 #include "api/auth.h"
 #include "api/router.h"
 #include "base/require.h"
@@ -75,18 +75,12 @@ WRAPPED(const char *, http_exchange_header, struct http_exchange *exchange, cons
     return text_equal(name, "X-API-Key") ? presented : NULL;
 }
 
-WRAPPED(const struct api_options *, api_options, const struct api *api)
-{
-    (void)api;
-    static const struct api_options options = {.keyring = &keyring};
-    return &options;
-}
-
 static enum errc authenticate(struct db *db, const char *key, const char **event)
 {
     static const struct route route = {.scopes = SCOPE_PAYMENTS_READ};
     ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
-    struct request request = {.arena = &arena, .route = &route, .now_us = NOW_US};
+    struct api api = {.keyring = &keyring};
+    struct request request = {.api = &api, .arena = &arena, .route = &route, .now_us = NOW_US};
     struct err err = {0};
     presented = key;
     enum errc rc = auth_read(&request, &err);

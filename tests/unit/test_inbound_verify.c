@@ -100,9 +100,9 @@ static struct verdict verify(struct fixture *f, struct delivery delivery)
     struct tx tx = tx_for(f, "event", NULL);
     struct verdict verdict = {.rc = OK};
     enum inbound_verdict said = INBOUND_UNKNOWN;
-    verdict.rc = inbound_verify(&tx, &f->keyring, &f->arena, &inbound, &said, &f->err);
+    verdict.rc = inbound_verify(&tx, &inbound, &said, &f->err);
     if (verdict.rc == OK && said == INBOUND_UNKNOWN) {
-        verdict.rc = inbound_search(&tx, &f->keyring, &inbound, &said, &f->err);
+        verdict.rc = inbound_search(&tx, &inbound, &said, &f->err);
     }
     verdict.ours = said == INBOUND_OURS;
     verdict.merchant_id = inbound.merchant_id;

@@ -10,16 +10,16 @@ static void nobody_takes_more_than_a_share(void **state)
     (void)state;
     struct slot held[5] = {{0}};
     struct slots *slots = slots_open(5, 2);
-    assert_true(slot_take(slots, owners[0], &held[0]));
-    assert_true(slot_take(slots, owners[0], &held[1]));
-    assert_false(slot_take(slots, owners[0], &held[2]));
-    assert_true(slot_take(slots, owners[1], &held[2]));
-    slot_give_back(&held[0]);
-    slot_give_back(&held[0]); // it has none any more
-    assert_true(slot_take(slots, owners[0], &held[0]));
-    assert_false(slot_take(slots, owners[0], &held[3]));
+    assert_true(slot_reserve(slots, owners[0], &held[0]));
+    assert_true(slot_reserve(slots, owners[0], &held[1]));
+    assert_false(slot_reserve(slots, owners[0], &held[2]));
+    assert_true(slot_reserve(slots, owners[1], &held[2]));
+    slot_release(&held[0]);
+    slot_release(&held[0]); // it has none any more
+    assert_true(slot_reserve(slots, owners[0], &held[0]));
+    assert_false(slot_reserve(slots, owners[0], &held[3]));
     for (size_t i = 0; i < 5; i++) {
-        slot_give_back(&held[i]);
+        slot_release(&held[i]);
     }
     slots_close(slots);
 }
@@ -30,15 +30,15 @@ static void all_together_take_no_more_than_there_are(void **state)
     struct slot held[6] = {{0}};
     struct slots *slots = slots_open(5, 2);
     for (size_t i = 0; i < 5; i++) {
-        assert_true(slot_take(slots, owners[i / 2], &held[i]));
+        assert_true(slot_reserve(slots, owners[i / 2], &held[i]));
     }
-    assert_false(slot_take(slots, owners[2], &held[5]));
-    slot_give_back(&held[0]);
-    assert_true(slot_take(slots, owners[2], &held[5]));
+    assert_false(slot_reserve(slots, owners[2], &held[5]));
+    slot_release(&held[0]);
+    assert_true(slot_reserve(slots, owners[2], &held[5]));
     for (size_t i = 0; i < 6; i++) {
-        slot_give_back(&held[i]);
+        slot_release(&held[i]);
     }
-    assert_int_equal(slots_taken(slots), 0);
+    assert_int_equal(slots_reserved(slots), 0);
     slots_close(slots);
 }
 
@@ -47,11 +47,11 @@ static void a_slot_held_at_the_close_can_still_be_returned(void **state)
     (void)state;
     struct slots *slots = slots_open(5, 2);
     struct slot held[2] = {{0}};
-    assert_true(slot_take(slots, owners[0], &held[0]));
-    assert_true(slot_take(slots, owners[1], &held[1]));
+    assert_true(slot_reserve(slots, owners[0], &held[0]));
+    assert_true(slot_reserve(slots, owners[1], &held[1]));
     slots_close(slots);
-    slot_give_back(&held[1]);
-    slot_give_back(&held[0]); // frees them
+    slot_release(&held[1]);
+    slot_release(&held[0]); // frees them
 }
 
 int main(void)

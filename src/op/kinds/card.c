@@ -275,7 +275,7 @@ static enum errc save_timeout_answer(const struct uuid *subject_id, struct tx *t
     struct card card = {0};
     enum errc rc = card_get(tx->db, subject_id, NULL, tx->arena, &card, err);
     if (rc == OK) {
-        rc = reply_stored(tx, tx->keyring, subject_id, tx->arena, answer, err);
+        rc = reply_stored(tx, subject_id, answer, err);
     }
     if (rc == OK && answer->status == 0 && card_refusal(&card, &answer->refusal) == OK) {
         (void)err_set(&answer->refusal, ERR_PROVIDER_UNAVAILABLE,

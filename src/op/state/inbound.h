@@ -28,12 +28,12 @@ enum inbound_verdict {
 
 // Finds the merchant whose secret signed it: the one that the path names, else one of those that the event's
 // object names. ERR_SIGNATURE_INVALID: the path's merchant has no secret that matches.
-enum errc inbound_verify(struct tx *tx, const struct keyring *keyring, struct arena *arena,
-                         struct inbound *inbound, enum inbound_verdict *verdict, struct err *err) MUST_CHECK;
+enum errc inbound_verify(struct tx *tx, struct inbound *inbound, enum inbound_verdict *verdict,
+                         struct err *err) MUST_CHECK;
 // Tries every secret there is, at most 1,000: merchants may share an account, and each then gets every event.
 // Up to 0.6 s for a body of 1 MiB. INBOUND_OURS or INBOUND_NOT_OURS; ERR_SIGNATURE_INVALID.
-enum errc inbound_search(struct tx *tx, const struct keyring *keyring, struct inbound *inbound,
-                         enum inbound_verdict *verdict, struct err *err) MUST_CHECK;
+enum errc inbound_search(struct tx *tx, struct inbound *inbound, enum inbound_verdict *verdict,
+                         struct err *err) MUST_CHECK;
 
 // Records the event and applies it. The same again changes nothing; one about nothing of ours is forgotten;
 // one that names a payment of ours that is not there yet is kept, within a bound. ERR_OVERLOADED: a dispute

@@ -86,13 +86,13 @@ static enum errc add_holders(struct tx *tx, const char *provider_ref, struct uui
 }
 
 // Merchants that the object names: by our ids in its metadata, or by a provider's id that we hold.
-static enum errc find_candidates(struct tx *tx, struct arena *arena, const struct provider_event *event,
-                                 struct uuid *candidates, size_t *count, struct err *err)
+static enum errc find_candidates(struct tx *tx, const struct provider_event *event, struct uuid *candidates,
+                                 size_t *count, struct err *err)
 {
     struct uuid id = {{0}};
     if (event->merchant_id != NULL && uuid_parse(event->merchant_id, &id)) {
         struct merchant merchant = {0};
-        enum errc rc = merchant_get(tx->db, &id, arena, &merchant, err);
+        enum errc rc = merchant_get(tx->db, &id, tx->arena, &merchant, err);
         if (rc == OK) {
             add_candidate(candidates, count, &id);
         } else if (rc != ERR_NOT_FOUND) { // a merchant's other traffic may use this name for something else
@@ -101,7 +101,7 @@ static enum errc find_candidates(struct tx *tx, struct arena *arena, const struc
     }
     if (event->payment_id != NULL && uuid_parse(event->payment_id, &id)) {
         struct payment payment = {0};
-        enum errc rc = payment_get(tx->db, &id, NULL, arena, &payment, err);
+        enum errc rc = payment_get(tx->db, &id, NULL, tx->arena, &payment, err);
         if (rc == OK) {
             add_candidate(candidates, count, &payment.merchant_id);
         } else if (rc != ERR_NOT_FOUND) {
@@ -141,17 +141,17 @@ static enum inbound_verdict take_match(const struct search *search, struct inbou
     return search->mode_agrees ? INBOUND_OURS : INBOUND_NOT_OURS;
 }
 
-enum errc inbound_verify(struct tx *tx, const struct keyring *keyring, struct arena *arena,
-                         struct inbound *inbound, enum inbound_verdict *verdict, struct err *err)
+enum errc inbound_verify(struct tx *tx, struct inbound *inbound, enum inbound_verdict *verdict,
+                         struct err *err)
 {
-    struct search search = {.inbound = inbound, .keyring = keyring};
+    struct search search = {.inbound = inbound, .keyring = tx->keyring};
     struct uuid candidates[CANDIDATES_MAX];
     size_t count = 0;
     enum errc rc = OK;
     if (inbound->path_merchant_id != NULL) {
         candidates[count++] = *inbound->path_merchant_id;
     } else {
-        rc = find_candidates(tx, arena, &inbound->event, candidates, &count, err);
+        rc = find_candidates(tx, &inbound->event, candidates, &count, err);
     }
     if (count > 0) {
         inbound->merchant_id = candidates[0];
@@ -164,10 +164,10 @@ enum errc inbound_verify(struct tx *tx, const struct keyring *keyring, struct ar
     return rc;
 }
 
-enum errc inbound_search(struct tx *tx, const struct keyring *keyring, struct inbound *inbound,
-                         enum inbound_verdict *verdict, struct err *err)
+enum errc inbound_search(struct tx *tx, struct inbound *inbound, enum inbound_verdict *verdict,
+                         struct err *err)
 {
-    struct search search = {.inbound = inbound, .keyring = keyring};
+    struct search search = {.inbound = inbound, .keyring = tx->keyring};
     bool more = false;
     enum errc rc = try_secrets(tx, NULL, &search, &more, err);
     if (rc == OK && !search.matched) {

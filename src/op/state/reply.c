@@ -17,7 +17,7 @@ enum errc reply_keep(struct tx *tx, const struct uuid *subject_id, int status, s
     bool fresh = false;
     enum errc rc = reply_insert(tx->db, subject_id, &reply, tx->now_us, &fresh, err);
     if (rc != OK || !fresh) {
-        return rc == OK ? reply_stored(tx, tx->keyring, subject_id, tx->arena, answer, err) : rc;
+        return rc == OK ? reply_stored(tx, subject_id, answer, err) : rc;
     }
     *answer = (struct op_answer){.status = status, .body = text};
     return OK;
@@ -31,20 +31,20 @@ enum errc reply_keep_payment(struct tx *tx, const struct payment *payment, struc
     return rc == OK ? reply_keep(tx, &payment->id, 201, data, answer, err) : rc;
 }
 
-enum errc reply_stored(struct tx *tx, const struct keyring *keyring, const struct uuid *subject_id,
-                       struct arena *arena, struct op_answer *answer, struct err *err)
+enum errc reply_stored(struct tx *tx, const struct uuid *subject_id, struct op_answer *answer,
+                       struct err *err)
 {
     *answer = (struct op_answer){0};
     struct stored_reply reply = {0};
-    enum errc rc = reply_get(tx->db, subject_id, arena, &reply, err);
+    enum errc rc = reply_get(tx->db, subject_id, tx->arena, &reply, err);
     if (rc != OK || reply.sealed == NULL) {
         return rc;
     }
     char *text = NULL;
     size_t bytes = 0;
     struct sealed sealed = {reply.sealed, reply.bytes};
-    rc = seal_open(&keyring->master, arena, sealed_context(arena, SEALED_REPLY, subject_id), sealed, &text,
-                   &bytes, err);
+    rc = seal_open(&tx->keyring->master, tx->arena, sealed_context(tx->arena, SEALED_REPLY, subject_id),
+                   sealed, &text, &bytes, err);
     if (rc == OK) {
         *answer = (struct op_answer){.status = reply.status, .body = text};
     }

@@ -24,6 +24,6 @@ enum errc reply_keep(struct tx *tx, const struct uuid *subject_id, int status, s
 enum errc reply_keep_payment(struct tx *tx, const struct payment *payment, struct op_answer *answer,
                              struct err *err) MUST_CHECK;
 
-// The stored answer. Status 0: none is stored (in flight, or pruned). Text in `arena`.
-enum errc reply_stored(struct tx *tx, const struct keyring *keyring, const struct uuid *subject_id,
-                       struct arena *arena, struct op_answer *answer, struct err *err) MUST_CHECK;
+// The stored answer. Status 0: none is stored (in flight, or pruned). Text in the transaction's arena.
+enum errc reply_stored(struct tx *tx, const struct uuid *subject_id, struct op_answer *answer,
+                       struct err *err) MUST_CHECK;

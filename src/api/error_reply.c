@@ -1,12 +1,12 @@
-// See reply.h.
-#include "api/reply.h"
+// See error_reply.h.
+#include "api/error_reply.h"
 
 #include "base/require.h"
 
 static const struct {
     int status;
     const char *code;
-} errors[] = {
+} codes[] = {
     [OK] = {200, ""},
     [ERR_AUTH_INVALID_KEY] = {401, "AUTH_INVALID_KEY"},
     [ERR_AUTH_INSUFFICIENT_SCOPE] = {403, "AUTH_INSUFFICIENT_SCOPE"},
@@ -41,16 +41,16 @@ static const struct {
     [ERR_CRYPTO] = {500, "INTERNAL_ERROR"},
     [ERR_CONFIG] = {500, "INTERNAL_ERROR"},
 };
-_Static_assert(COUNT_OF(errors) == ERRC_COUNT, "every error has its status and code");
+_Static_assert(COUNT_OF(codes) == ERRC_COUNT, "every error has its status and code");
 
 int errc_status(enum errc code)
 {
-    return errors[code].status;
+    return codes[code].status;
 }
 
 const char *errc_public_code(enum errc code)
 {
-    return errors[code].code;
+    return codes[code].code;
 }
 
 static void add_error(struct json_object *list, enum errc code, const char *message, const char *field)
@@ -75,18 +75,18 @@ static const char *finish(struct arena *arena, struct json_object *list, const c
     return json_text(arena, body);
 }
 
-const char *reply_error(struct arena *arena, const struct err *err, const char *request_id)
+const char *error_reply(struct arena *arena, const struct err *err, const char *request_id)
 {
     struct json_object *list = json_object_new_array();
     add_error(list, err->code, err->message, NULL);
     return finish(arena, list, request_id);
 }
 
-const char *reply_problems(struct arena *arena, const struct problems *problems, const char *request_id)
+const char *error_reply_fields(struct arena *arena, const struct field_errors *errors, const char *request_id)
 {
     struct json_object *list = json_object_new_array();
-    for (size_t i = 0; i < problems->count; i++) {
-        add_error(list, problems->items[i].code, problems->items[i].message, problems->items[i].field);
+    for (size_t i = 0; i < errors->count; i++) {
+        add_error(list, errors->items[i].code, errors->items[i].message, errors->items[i].field);
     }
     return finish(arena, list, request_id);
 }

@@ -1,11 +1,11 @@
-// Reading a list's query string: each filter's text becomes a condition of the query, or a problem that names
-// the filter. Loop thread, pure.
+// See listing_input.h.
+#include "api/listing_input.h"
+
 #include <string.h>
 
-#include "api/api.h"
+#include "api/api_private.h"
 #include "api/cursor.h"
 #include "api/fields.h"
-#include "api/listing.h"
 #include "base/require.h"
 #include "base/text.h"
 #include "base/timefmt.h"
@@ -16,13 +16,8 @@
 #define PAGE_SIZE_MAX 100
 #define PAGE_MAX 1000000
 #define NAMES_MAX 24
-// As long as what is stored may be.
+// The limit of the stored texts.
 #define TEXT_CHARS_MAX 255
-
-static void problem(struct request *request, const char *name, const char *message)
-{
-    problem_add(&request->problems, request->arena, ERR_VALIDATION, name, "%s", message);
-}
 
 const char *listing_given(const struct request *request, const char *name)
 {
@@ -40,8 +35,8 @@ static void read_text(struct request *request, const struct filter *filter, cons
     size_t chars = field_chars(text);
     size_t chars_max = filter->form == FILTER_EMAIL ? EMAIL_CHARS_MAX : TEXT_CHARS_MAX;
     if (chars == 0 || chars > chars_max) {
-        problem(request, filter->name,
-                arena_printf(request->arena, "must be 1 to %zu characters long", chars_max));
+        field_error(request, filter->name,
+                    arena_printf(request->arena, "must be 1 to %zu characters long", chars_max));
     } else if (filter->form == FILTER_EMAIL) {
         where(request, filter, DB_STR(email_fold(request->arena, text)));
     } else {
@@ -70,15 +65,16 @@ static void read_word(struct request *request, const struct filter *filter, cons
             return;
         }
     }
-    problem(request, filter->name,
-            arena_printf(request->arena, "must be one of: %s", words_listed(request->arena, filter->words)));
+    field_error(
+        request, filter->name,
+        arena_printf(request->arena, "must be one of: %s", words_listed(request->arena, filter->words)));
 }
 
 static void read_id(struct request *request, const struct filter *filter, const char *text)
 {
     struct uuid *id = ARENA_NEW(request->arena, struct uuid);
     if (!uuid_parse(text, id)) {
-        problem(request, filter->name, "must be a UUID");
+        field_error(request, filter->name, "must be a UUID");
     } else {
         where(request, filter, DB_ID(id));
     }
@@ -88,7 +84,7 @@ static void read_currency(struct request *request, const struct filter *filter, 
 {
     const struct currency *currency = currency_find(text);
     if (currency == NULL) {
-        problem(request, filter->name, "must be a 3-letter ISO 4217 code, such as USD");
+        field_error(request, filter->name, "must be a 3-letter ISO 4217 code, such as USD");
     } else {
         where(request, filter, DB_STR(currency->code));
     }
@@ -99,7 +95,7 @@ static void read_amount(struct request *request, const struct filter *filter, co
     int64_t thousandths = 0;
     struct err err;
     if (money_parse_thousandths(text, filter->form == FILTER_AMOUNT_MIN, &thousandths, &err) != OK) {
-        problem(request, filter->name, err.message);
+        field_error(request, filter->name, err.message);
     } else {
         where(request, filter, DB_I64(thousandths));
     }
@@ -111,7 +107,7 @@ static void read_time(struct request *request, const struct filter *filter, cons
     int64_t time_us = 0;
     struct err err;
     if (time_parse(text, &time_us, &err) != OK) {
-        problem(request, filter->name, err.message);
+        field_error(request, filter->name, err.message);
     } else if (filter->form == FILTER_SINCE) {
         listing_since(&input->query, time_us, request->arena);
     } else {
@@ -124,7 +120,7 @@ static void read_by_month(struct request *request, const struct filter *filter, 
     struct listing_input *input = request->input;
     bool wanted = text_equal(text, "true");
     if (!wanted && !text_equal(text, "false")) {
-        problem(request, filter->name, "must be true or false");
+        field_error(request, filter->name, "must be true or false");
         return;
     }
     listing_where(&input->query,
@@ -140,16 +136,16 @@ static void read_livemode(struct request *request, const struct filter *filter, 
     } else if (text_equal(text, "false")) {
         input->query.live = false;
     } else {
-        problem(request, filter->name, "must be true or false");
+        field_error(request, filter->name, "must be true or false");
     }
 }
 
-// No filter's value can hold a space, but a plus that was not escaped arrives as one (as HTML forms write
-// it): refused, for the list would be empty and its reader might charge again.
+// No filter's value can hold a space, but an unescaped plus arrives as one (HTML forms encode a space so). It
+// is refused, because the list would be empty and its reader might charge again.
 static void read_filter(struct request *request, const struct filter *filter, const char *text)
 {
     if (strchr(text, ' ') != NULL) {
-        problem(request, filter->name, "must not contain a space; in a URL, write a plus as %2B");
+        field_error(request, filter->name, "must not contain a space; in a URL, write a plus as %2B");
         return;
     }
     switch (filter->form) {
@@ -192,18 +188,18 @@ static void read_cursor(struct request *request)
     }
     input->has_cursor = true;
     if (listing_given(request, "page") != NULL) {
-        problem(request, "page", "cannot be used with cursor");
+        field_error(request, "page", "cannot be used with cursor");
     }
     struct uuid *last = ARENA_NEW(request->arena, struct uuid);
-    const struct keyring *keyring = api_options(request->api)->keyring;
+    const struct keyring *keyring = request->api->keyring;
     if (cursor_read(keyring, input->query.listing->name, text, last)) {
         listing_below(&input->query, last);
     } else {
-        problem(request, "cursor", "must be a meta.next_cursor from this list");
+        field_error(request, "cursor", "must be a meta.next_cursor from this list");
     }
 }
 
-// Notes what is no filter of the list, or comes twice.
+// Adds an error for each parameter that is not a filter of the list, or is repeated.
 static void read_names(struct request *request, const struct listing *listing)
 {
     const char *names[NAMES_MAX] = {"page", "page_size", "cursor"};
@@ -230,4 +226,13 @@ void listing_read(struct request *request, const struct listing *listing)
             read_filter(request, filter, text);
         }
     }
+}
+
+bool listing_query_of(const struct request *request, const struct uuid *owner, struct listing_query *query)
+{
+    const struct listing_input *input = request->input;
+    *query = input->query;
+    query->owner = owner;
+    query->live = query->live && request->principal.livemode;
+    return !query->listing->has_modes || query->test || query->live;
 }

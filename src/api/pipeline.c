@@ -1,0 +1,361 @@
+// See pipeline.h. Head -> body -> the key's form and the fields (pure) -> one job in the database, which
+// authenticates and does the route's work, or several, each after the other -> the answer, or the wait for
+// the operation that the work prepared. What comes next is decided here alone; the files of the steps
+// (request.c, auth.c, the handlers, export.c, answer.c) do not know each other. Only run_job runs on a
+// database thread.
+#include "api/pipeline.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "api/answer.h"
+#include "api/api_private.h"
+#include "api/auth.h"
+#include "api/export.h"
+#include "api/failure_limit.h"
+#include "api/router.h"
+#include "base/log.h"
+
+// A body that the route does not need is received and ignored.
+#define UNREAD_BODY_MAX (64 * 1024)
+
+// --- head
+
+// A body without a type, or of curl's default type, is read as JSON: examples of curl commands often give no
+// type.
+static bool media_type_accepted(const char *type)
+{
+    if (type == NULL) {
+        return true;
+    }
+    size_t length = strcspn(type, "; \t");
+    return (length == 16 && strncasecmp(type, "application/json", length) == 0) ||
+           (length == 33 && strncasecmp(type, "application/x-www-form-urlencoded", length) == 0);
+}
+
+// Refuses, before the body is received, a request whose head is wrong.
+static enum errc check_head(struct request *request, struct err *err)
+{
+    struct http_exchange *exchange = request->exchange;
+    enum errc rc = router_find(exchange->method, exchange->path, request->arena, &request->route,
+                               &request->param, &request->allow, err);
+    if (rc != OK) {
+        return rc;
+    }
+    const struct route *route = request->route;
+    if (route->access == ROUTE_KEY) {
+        rc = auth_check_head(request, err);
+    }
+    if (rc == OK && route->access == ROUTE_KEY && route->body_bytes_max > 0 &&
+        !media_type_accepted(http_exchange_header(exchange, "Content-Type", NULL))) {
+        return err_set(err, ERR_UNSUPPORTED_MEDIA_TYPE,
+                       "the body must be JSON, with the Content-Type application/json");
+    }
+    return rc == OK && route->check_head != NULL ? route->check_head(request, err) : rc;
+}
+
+static void on_head(struct http_exchange *exchange, void *context)
+{
+    struct request *request = request_new(context, exchange);
+    struct err err;
+    if (check_head(request, &err) != OK) {
+        request_fail(request, &err);
+        return;
+    }
+    exchange->client = request->client;
+    exchange->body_unread = request->route->body_bytes_max == 0;
+    exchange->body_bytes_max = exchange->body_unread ? UNREAD_BODY_MAX : request->route->body_bytes_max;
+}
+
+static void on_malformed(struct http_exchange *exchange, int status, const char *sentence, void *context)
+{
+    enum errc code = status == 408   ? ERR_REQUEST_TIMEOUT
+                     : status == 431 ? ERR_HEAD_TOO_LARGE
+                                     : ERR_BAD_REQUEST;
+    struct err err;
+    (void)err_set(&err, code, "%s", sentence);
+    // Without a request, on_head was not called.
+    request_fail(exchange->context != NULL ? exchange->context : request_new(context, exchange), &err);
+}
+
+static void on_too_large(struct http_exchange *exchange, void *context)
+{
+    (void)context;
+    struct err err;
+    (void)err_set(&err, ERR_PAYLOAD_TOO_LARGE, "the body is larger than %zu bytes", exchange->body_bytes_max);
+    request_fail(exchange->context, &err);
+}
+
+static void on_no_memory(struct http_exchange *exchange, void *context)
+{
+    struct api *api = context;
+    struct err err;
+    api->memory_refused_total++;
+    (void)err_set(&err, ERR_OVERLOADED,
+                  "too many request bodies are in memory; nothing was recorded, try again");
+    request_fail(exchange->context, &err);
+}
+
+// --- database
+
+// Requests that wait for the database at the same time must not prepare more operations than the limit
+// allows, so each reserves one beforehand.
+static void reserve_operation(struct request *request)
+{
+    struct api *api = request->api;
+    struct engine_stats engine;
+    engine_stats(api->engine, &engine);
+    int64_t begun = engine.in_flight > engine.waiting ? engine.in_flight : engine.waiting;
+    request->operation_reserved =
+        engine_has_room(api->engine) && begun + api->reserved < api->config->operations_max;
+    api->reserved += request->operation_reserved;
+}
+
+static enum errc run_job(struct store_job *job, struct tx *tx, struct err *err)
+{
+    struct request *request = CONTAINER_OF(job, struct request, job);
+    request->status = 0;
+    request->replayed = false;
+    op_free(request->op); // of a run whose batch could not be committed
+    request->op = NULL;
+    request->wait_for = NULL;
+    request->then = (struct request_step){0};
+    if (request->route->access == ROUTE_KEY) {
+        enum errc rc = auth_check(request, tx, err);
+        if (rc != OK) {
+            return rc;
+        }
+    }
+    if (request->refusal.code != OK) {
+        *err = request->refusal;
+        return err->code;
+    }
+    if (request->field_errors.count > 0) {
+        return err_set(err, ERR_VALIDATION, "the request's fields");
+    }
+    return request->step.work(request, tx, err);
+}
+
+static struct store_job job_of(struct request *request, enum store_queue queue,
+                               void (*done)(struct store_job *job))
+{
+    return (struct store_job){.queue = queue,
+                              .run = run_job,
+                              .done = done,
+                              .arena = request->arena,
+                              .cause = "api",
+                              .cause_ref = request->id,
+                              .now_us = request->now_us};
+}
+
+// The job is over, or could not be submitted.
+static void release_reserved(struct request *request)
+{
+    request->api->reserved -= request->operation_reserved;
+    request->operation_reserved = false;
+    if (request->step.serial) {
+        serial_queue_leave(&request->api->serial_jobs);
+    }
+}
+
+static void fail_overloaded(struct request *request, const char *message)
+{
+    struct err err;
+    (void)err_set(&err, ERR_OVERLOADED, "%s", message);
+    request_fail(request, &err);
+}
+
+static void job_done(struct store_job *job);
+
+static void submit(struct request *request)
+{
+    request->job = job_of(request, request->step.queue, job_done);
+    if (!store_submit(request->api->store, &request->job)) {
+        release_reserved(request);
+        fail_overloaded(request, "too many requests are waiting; nothing was recorded, try again");
+    }
+}
+
+static void entry_reached(struct serial_entry *entry)
+{
+    submit(CONTAINER_OF(entry, struct request, entry));
+}
+
+// Submits the present step, now or once no other serial one runs.
+static void run_step(struct request *request)
+{
+    request->entry.reached = entry_reached;
+    if (!request->step.serial) {
+        submit(request);
+    } else if (!serial_queue_enter(&request->api->serial_jobs, &request->entry)) {
+        fail_overloaded(request, "too many requests are waiting; nothing was recorded, try again");
+    }
+}
+
+// --- the answer
+
+static void operation_answered(struct op_waiter *waiter, const struct op_answer *answer)
+{
+    struct request *request = CONTAINER_OF(waiter, struct request, waiter);
+    const struct err refusal = answer->refusal;
+    request->status = answer->status;
+    request->reply = arena_strdup(request->arena, answer->body);
+    arena_release(&waiter->arena); // it may hold the answer, and the request may be gone after the next line
+    if (refusal.code != OK) {
+        request_fail(request, &refusal);
+    } else {
+        request_send(request);
+    }
+}
+
+static void piece_read(struct store_job *job)
+{
+    struct request *request = CONTAINER_OF(job, struct request, job);
+    if (job->result != OK) {
+        LOG(LOG_WARN, "a CSV export was cut off", LOG_STR("request_id", request->id),
+            LOG_STR("error", job->err.message));
+        http_exchange_cut(request->exchange);
+        return;
+    }
+    export_send_piece(request);
+}
+
+// The client has taken a piece of a list: the same work reads the next one, and checks the key again.
+static void on_piece_taken(struct http_exchange *exchange, void *context)
+{
+    (void)context;
+    struct request *request = exchange->context;
+    if (request->api->draining) {
+        http_exchange_cut(exchange);
+        return;
+    }
+    request->job = job_of(request, STORE_READ, piece_read);
+    store_submit_always(request->api->store, &request->job);
+}
+
+static void job_succeeded(struct request *request)
+{
+    if (request->then.work != NULL) {
+        request->step = request->then;
+        if (request->step.before != NULL) {
+            request->step.before(request, run_step);
+        } else {
+            run_step(request);
+        }
+        return;
+    }
+    if (request->route->access == ROUTE_KEY) {
+        request_count_auth(request, "auth.success");
+    }
+    if (!export_begin(request)) {
+        fail_overloaded(request,
+                        "too many CSV exports are in progress, in total or for this merchant; try again");
+        return;
+    }
+    if (request->wait_for == NULL) {
+        request->more = export_has_more(request) ? on_piece_taken : NULL;
+        request_send(request);
+        return;
+    }
+    struct op *op = request->op;
+    request->op = NULL;
+    request->waiter.answered = operation_answered;
+    op_wait(request->api->engine, &request->waiter, request->wait_for, &request->subject_id);
+    if (op != NULL) {
+        op_run(op);
+    }
+}
+
+static void job_failed(struct request *request)
+{
+    struct err err = request->job.err;
+    err.code = request->job.result;
+    op_free(request->op); // before the answer, after which the request may be gone
+    request->op = NULL;
+    if (request->auth_event != NULL && err.code == ERR_AUTH_INVALID_KEY) {
+        request_fail_unauthenticated(request, &err);
+        return;
+    }
+    if (request->auth_event != NULL) {
+        request_count_auth(request, request->auth_event);
+    }
+    if (errc_is_store(err.code) && request->job.queue == STORE_WRITE) {
+        engine_write_failed(request->api->engine);
+    }
+    if (err.code == ERR_SIGNATURE_INVALID) {
+        (void)failure_limit_add(request->api->bad_signatures, &request->client);
+    }
+    request_fail(request, &err);
+}
+
+static void job_done(struct store_job *job)
+{
+    struct request *request = CONTAINER_OF(job, struct request, job);
+    release_reserved(request);
+    if (job->result == OK) {
+        job_succeeded(request);
+    } else {
+        job_failed(request);
+    }
+}
+
+// --- body
+
+static void on_request(struct http_exchange *exchange, void *context)
+{
+    (void)context;
+    struct request *request = exchange->context;
+    const struct route *route = request->route;
+    struct err err = {0};
+    if (route->access == ROUTE_OPERATOR) {
+        route->answer(request);
+        request_send(request);
+        return;
+    }
+    if (route->access == ROUTE_KEY) {
+        if (auth_read(request, &err) != OK) {
+            request_fail_unauthenticated(request, &err);
+            return;
+        }
+        request_read_idempotency_key(request);
+        bool left_out = route->body_optional && exchange->body.len == 0;
+        if (request->refusal.code == OK && route->body_bytes_max > 0 && !left_out) {
+            request_read_json(request);
+        }
+    }
+    if (request->refusal.code == OK &&
+        form_parse(exchange->query, strlen(exchange->query), request->arena, &request->query, &err) != OK) {
+        request->refusal = err;
+    }
+    if (request->refusal.code == OK && route->read != NULL) {
+        route->read(request);
+    }
+    if (route->access == ROUTE_PROVIDER && request->refusal.code != OK) {
+        // There is no key that must be checked before an error is shown.
+        request_fail(request, &request->refusal);
+        return;
+    }
+    if (route->access == ROUTE_KEY && route->queue == STORE_WRITE) {
+        reserve_operation(request);
+    }
+    request->step = (struct request_step){.work = route->work, .queue = route->queue};
+    run_step(request);
+}
+
+static void on_end(struct http_exchange *exchange, void *context)
+{
+    struct api *api = context;
+    struct request *request = exchange->context;
+    export_end(request);
+    http_memory_release(api->memory, &request->answer_use);
+}
+
+void pipeline_attach(struct http_server_options *server)
+{
+    server->on_head = on_head;
+    server->on_malformed = on_malformed;
+    server->on_too_large = on_too_large;
+    server->on_no_memory = on_no_memory;
+    server->on_request = on_request;
+    server->on_end = on_end;
+}
