@@ -6,8 +6,8 @@
 #include "api/handlers.h"
 #include "api/payments.h"
 #include "op/kinds/authenticate.h"
-#include "op/kinds/end.h"
 #include "op/kinds/kinds.h"
+#include "op/kinds/modification.h"
 #include "store/cards.h"
 
 struct authenticate_input {
@@ -115,7 +115,7 @@ enum errc payment_authenticate_work(struct request *request, struct tx *tx, stru
     }
     if (payment.status == PAYMENT_PENDING) {
         struct op_answer answer = {0};
-        rc = end_answer(tx, &payment, 200, &answer, err);
+        rc = modification_answer(tx, &payment, 200, &answer, err);
         request->status = answer.status;
         request->reply = answer.body;
         return rc;

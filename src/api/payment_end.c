@@ -5,9 +5,12 @@
 #include "api/fields.h"
 #include "api/handlers.h"
 #include "api/payments.h"
+#include "op/kinds/cancel.h"
+#include "op/kinds/capture.h"
 #include "op/kinds/charge.h"
-#include "op/kinds/end.h"
 #include "op/kinds/kinds.h"
+#include "op/kinds/modification.h"
+#include "store/credentials.h"
 
 struct capture_input {
     const char *amount; // as text, because the payment's currency decides its decimals; NULL: all of it
@@ -95,7 +98,7 @@ static enum errc abandon(struct request *request, struct tx *tx, struct payment 
     struct op_answer answer = {0};
     enum errc rc = charge_abandon(tx, payment, err);
     if (rc == OK) {
-        rc = end_answer(tx, payment, 200, &answer, err);
+        rc = modification_answer(tx, payment, 200, &answer, err);
     }
     request->status = answer.status;
     request->reply = answer.body;

@@ -7,7 +7,7 @@
 #include "api/handlers.h"
 #include "api/listing.h"
 #include "base/timefmt.h"
-#include "op/kinds/end.h"
+#include "op/kinds/modification.h"
 #include "op/state/render.h"
 #include "store/credentials.h"
 

@@ -6,8 +6,9 @@
 #include "samples.h"
 
 #include "op/kinds/authenticate.h"
+#include "op/kinds/cancel.h"
+#include "op/kinds/capture.h"
 #include "op/kinds/charge_customer.h"
-#include "op/kinds/end.h"
 #include "op/kinds/kinds.h"
 #include "op/kinds/refund.h"
 #include "op/state/card_change.h"

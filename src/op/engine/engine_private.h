@@ -70,8 +70,8 @@ void op_unsettled(struct op *op);
 void op_settle_again(struct timer *timer);
 void op_settle_all(struct engine *engine); // now, whenever they are due
 
-// pages.c. Takes a page of a list in; true where another page is to be read behind it.
-bool op_reads_on(struct op *op);
+// list_pages.c. Takes a page of a list in; true where another page is to be read behind it.
+bool op_read_next_page(struct op *op);
 
 // op.c. Opens the secret key of a version of credentials.
 enum errc op_open_key(struct op *op, struct tx *tx, const struct uuid *version_id, struct secret *key,
@@ -80,15 +80,15 @@ enum errc op_open_key(struct op *op, struct tx *tx, const struct uuid *version_i
 // verdict.c. Sets the time of the next attempt, if there is one.
 void op_apply_verdict(struct op *op, const struct tx *tx);
 
-// account.c. Before a plan: which key is the present one, where the operation's own may be refused.
-enum errc account_find_present(struct op *op, struct tx *tx, struct err *err) MUST_CHECK;
+// key_proof.c. Before a plan: which key is the present one, where the operation's own may be refused.
+enum errc key_proof_find_present(struct op *op, struct tx *tx, struct err *err) MUST_CHECK;
 // After it: that key, if there is evidence to ask for.
-enum errc account_open_present(struct op *op, struct tx *tx, struct err *err) MUST_CHECK;
+enum errc key_proof_open_present(struct op *op, struct tx *tx, struct err *err) MUST_CHECK;
 // The key was refused: true where the present one asks for evidence next. Loop thread.
-bool account_asks(struct op *op);
-void account_answered(struct op *op); // what the evidence shows, if it was asked for. Loop thread.
+bool key_proof_begin(struct op *op);
+void key_proof_evaluate(struct op *op); // what the evidence shows, if it was asked for. Loop thread.
 // In the transaction that settles: the operation goes on with the present key.
-enum errc account_take_present(struct op *op, struct tx *tx, struct err *err) MUST_CHECK;
+enum errc key_proof_switch_key(struct op *op, struct tx *tx, struct err *err) MUST_CHECK;
 
 // waiters.c
 void op_answer_waiters(struct engine *engine, const struct op_kind *kind, const struct uuid *subject_id,
@@ -112,7 +112,7 @@ struct set_aside {
 };
 enum errc op_set_aside(struct set_aside *aside, struct tx *tx, const struct operation *row, int64_t now_us,
                        const char *why, struct err *err) MUST_CHECK;
-void engine_tell_aside(struct engine *engine, const struct set_aside *aside); // loop thread
+void engine_log_set_aside(struct engine *engine, const struct set_aside *aside); // loop thread
 
 // sweep.c
 struct claim *claim_open(struct engine *engine);

@@ -97,7 +97,7 @@ static enum errc read_secret_key(struct op *op, struct tx *tx, struct err *err)
         rc = op_take_present_version(op, tx, err);
         rc = rc == OK ? op_open_key(op, tx, &op->row.credential_version_id, key, err) : rc;
     }
-    return rc == OK ? account_open_present(op, tx, err) : rc;
+    return rc == OK ? key_proof_open_present(op, tx, err) : rc;
 }
 
 enum errc op_plan(struct engine *engine, const struct op_kind *kind, const struct operation *row,
@@ -106,7 +106,7 @@ enum errc op_plan(struct engine *engine, const struct op_kind *kind, const struc
 {
     struct op *op = op_new(engine, kind, row, slot, tx->cause);
     *already_done = false;
-    enum errc rc = account_find_present(op, tx, err);
+    enum errc rc = key_proof_find_present(op, tx, err);
     if (rc == OK) {
         rc = kind->plan(op, tx, already_done, err);
     }
@@ -172,7 +172,7 @@ static enum errc run_settle(struct store_job *job, struct tx *tx, struct err *er
     }
     bool rescheduled = is_rescheduled(op, &row);
     op->row = row;
-    rc = op->proof == PROOF_SAME_ACCOUNT ? account_take_present(op, tx, err) : op->kind->settle(op, tx, err);
+    rc = op->proof == PROOF_SAME_ACCOUNT ? key_proof_switch_key(op, tx, err) : op->kind->settle(op, tx, err);
     if (rc != OK) {
         return rc;
     }
@@ -298,12 +298,12 @@ static void answered(struct provider_call *call)
     struct op *op = CONTAINER_OF(call, struct op, call);
     const struct provider_answer *answer = &call->answer;
     limiter_answered(&op->slot, &op->row.subject_id, answer);
-    if (op_reads_on(op) || reads_refused(op) || looks_up(op) || account_asks(op)) {
+    if (op_read_next_page(op) || reads_refused(op) || looks_up(op) || key_proof_begin(op)) {
         op_move(op, OP_QUEUED);
         limiter_call(&op->slot);
         return;
     }
-    account_answered(op);
+    key_proof_evaluate(op);
     op->engine->stats.unknown_total += provider_is_out_of_reach(answer);
     op_settle(op);
 }

@@ -60,7 +60,7 @@ struct op_key {
     const struct op_kind *kind;
 };
 
-// Whose account the merchant's present key is of (account.c).
+// Whose account the merchant's present key is of (key_proof.c).
 enum op_proof {
     PROOF_NONE,         // nothing asked for it
     PROOF_ASKED,        // the present key asks for the evidence, or could not be told apart
@@ -100,7 +100,7 @@ struct op {
     struct provider_refund *refunds; // of all pages
     size_t refund_count;
     struct failure refusal; // code NULL: none; else the answer is of the reading behind it
-    // account.c: for a key that is refused while an outcome is open.
+    // key_proof.c: for a key that is refused while an outcome is open.
     const char *evidence_ref; // a payment at the provider that is of the key's account; NULL: none is known
     struct uuid present_version_id; // of the merchant's credentials; nil: it does not matter
     struct secret present_key;      // empty: it is no other one, or there is no evidence

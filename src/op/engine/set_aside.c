@@ -1,6 +1,6 @@
 // Open operations that cannot go on: their own row is damaged, or one that they need, or their credentials do
 // not open. Each is tried later and later, an hour apart at last, and never stands in the way of the others.
-// Database thread, but for engine_tell_aside.
+// Database thread, but for engine_log_set_aside.
 #include <stdio.h>
 
 #include "base/log.h"
@@ -19,7 +19,7 @@ enum errc op_set_aside(struct set_aside *aside, struct tx *tx, const struct oper
     return operation_set_aside(tx->db, row, now_us + retry_aside_delay_us(now_us, row->created_us), err);
 }
 
-void engine_tell_aside(struct engine *engine, const struct set_aside *aside)
+void engine_log_set_aside(struct engine *engine, const struct set_aside *aside)
 {
     engine->stats.set_aside_total += aside->count;
     engine->set_aside.count += aside->count;

@@ -185,7 +185,7 @@ static void claimed(struct store_job *job)
             op_run(claim->ops[i]);
         }
     }
-    engine_tell_aside(engine, &claim->aside);
+    engine_log_set_aside(engine, &claim->aside);
     bool more = claim->claimed == claim->max || engine->sweep_again;
     claim->count = 0;
     arena_release(&claim->arena);

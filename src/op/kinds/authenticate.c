@@ -7,8 +7,8 @@
 
 #include "base/text.h"
 #include "base/timefmt.h"
-#include "op/kinds/end.h"
 #include "op/kinds/kinds.h"
+#include "op/kinds/modification.h"
 #include "store/payments.h"
 
 // A confirmation that two readings this far apart do not show was never made.
@@ -65,7 +65,7 @@ static enum errc not_confirmed(struct op *op, struct tx *tx, struct payment *pay
     }
     bool said = canceled || reported->failure.code != NULL; // else it is what it was
     struct failure failure = said ? payment_failure_of(reported) : payment->failure;
-    end_refuse(op);
+    modification_refuse(op);
     return payment_fail_again(tx, payment, &failure, "authentication refused", err);
 }
 
@@ -107,8 +107,8 @@ static enum errc decide(struct op *op, struct tx *tx, struct payment *payment, s
     if (answer->outcome == PROVIDER_DONE && answer->has_payment) {
         return take(op, tx, payment, err);
     }
-    if (end_is_refused(op)) {
-        return end_undo(op, tx, payment, false, "authentication refused", err);
+    if (modification_is_refused(op)) {
+        return modification_undo(op, tx, payment, false, "authentication refused", err);
     }
     op->row.lookup_only = op->row.lookup_only || answer->outcome == PROVIDER_LOOK_UP;
     op_retry(op);
@@ -119,12 +119,12 @@ static enum errc answer_as_it_is(struct tx *tx, const struct payment *payment, s
                                  struct err *err)
 {
     if (payment->status != PAYMENT_FAILED) {
-        return end_answer(tx, payment, 200, answer, err);
+        return modification_answer(tx, payment, 200, answer, err);
     }
     struct operation open = {0};
     enum errc rc = operation_get(tx->db, &payment->id, op_authenticate.name, tx->arena, &open, err);
     if (rc == OK) {
-        return end_answer(tx, payment, 202, answer, err);
+        return modification_answer(tx, payment, 202, answer, err);
     }
     if (rc == ERR_NOT_FOUND) {
         (void)err_set(&answer->refusal, ERR_PROVIDER_REJECTED, "the payment was not confirmed: %s",

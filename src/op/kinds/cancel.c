@@ -1,12 +1,14 @@
 // Cancels a payment at the provider so that nobody can pay it any more: one that failed after its next action
 // was handed out (nobody shall pay it later beside its replacement; this goes on until it is so), and a
 // pending one because its merchant asks for it, which ends with what the provider says. Where it says that
-// it is in another state by now, that state is read and taken over.
+// the intent is in another state by now, that state is read and taken over.
+#include "op/kinds/cancel.h"
+
 #include "base/text.h"
 #include "base/timefmt.h"
 #include "domain/retry.h"
-#include "op/kinds/end.h"
 #include "op/kinds/kinds.h"
+#include "op/kinds/modification.h"
 #include "store/payments.h"
 
 // Cancelling takes no form: an operation's tells that the payment was capturable before.
@@ -88,7 +90,7 @@ static enum errc take(struct op *op, struct tx *tx, struct payment *payment, boo
     *ended = canceled || payment_is_captured(payment);
     if (payment->status == PAYMENT_PENDING && read) {
         *ended = true;
-        return end_undo(op, tx, payment, authorised, "cancellation refused", err);
+        return modification_undo(op, tx, payment, authorised, "cancellation refused", err);
     }
     return OK;
 }
@@ -152,11 +154,11 @@ static enum errc decide(struct op *op, struct tx *tx, struct payment *payment, b
         *ended = true;
         return abandon(tx, payment, err);
     }
-    if (payment->status == PAYMENT_PENDING && end_is_refused(op)) {
+    if (payment->status == PAYMENT_PENDING && modification_is_refused(op)) {
         *ended = true;
         // Its state cannot be read, so it is what it was.
         bool was_capturable = op->row.body != NULL;
-        return end_undo(op, tx, payment, was_capturable, "cancellation refused", err);
+        return modification_undo(op, tx, payment, was_capturable, "cancellation refused", err);
     }
     return OK;
 }
@@ -165,10 +167,10 @@ static enum errc answer_as_it_is(struct tx *tx, const struct payment *payment, s
                                  struct err *err)
 {
     if (payment->status == PAYMENT_FAILED) {
-        return end_answer(tx, payment, 200, answer, err);
+        return modification_answer(tx, payment, 200, answer, err);
     }
     if (payment->status == PAYMENT_PENDING) {
-        return end_answer_unfinished(tx, payment, &op_cancel, answer, err);
+        return modification_answer_unfinished(tx, payment, &op_cancel, answer, err);
     }
     (void)err_set(&answer->refusal, ERR_CONFLICT, "the payment was completed before it could be canceled");
     return OK;

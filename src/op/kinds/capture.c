@@ -2,11 +2,11 @@
 // is never a second one beside it. Within the time that the provider holds its key it is sent again under it;
 // after that the payment is only read. A refusal is about a state that is read at once: if it is still
 // authorised, nothing was captured and the payment is capturable again.
-#include "op/kinds/end.h"
-#include "op/kinds/kinds.h"
+#include "op/kinds/capture.h"
 
-#include "base/text.h"
 #include "base/timefmt.h"
+#include "op/kinds/kinds.h"
+#include "op/kinds/modification.h"
 #include "store/payments.h"
 
 #define KEY_HELD_US (23 * 3600 * US_PER_S)
@@ -59,7 +59,7 @@ static enum errc take(struct op *op, struct tx *tx, struct payment *payment, str
         return rc;
     }
     if (authorised && read && payment->status == PAYMENT_PENDING) {
-        return end_undo(op, tx, payment, true, "capture refused", err);
+        return modification_undo(op, tx, payment, true, "capture refused", err);
     }
     if (payment->status == PAYMENT_PENDING) {
         op->row.lookup_only = true;
@@ -74,9 +74,10 @@ static enum errc decide(struct op *op, struct tx *tx, struct payment *payment, s
     if (answer->outcome == PROVIDER_DONE && answer->has_payment) {
         return take(op, tx, payment, err);
     }
-    if (end_is_refused(op)) {
-        return payment->status == PAYMENT_PENDING ? end_undo(op, tx, payment, true, "capture refused", err)
-                                                  : OK;
+    if (modification_is_refused(op)) {
+        return payment->status == PAYMENT_PENDING
+                   ? modification_undo(op, tx, payment, true, "capture refused", err)
+                   : OK;
     }
     op->row.lookup_only = op->row.lookup_only || answer->outcome == PROVIDER_LOOK_UP;
     if (payment->status == PAYMENT_PENDING || payment->status == PAYMENT_FAILED) {
@@ -89,10 +90,10 @@ static enum errc answer_as_it_is(struct tx *tx, const struct payment *payment, s
                                  struct err *err)
 {
     if (payment_is_captured(payment)) {
-        return end_answer(tx, payment, 200, answer, err);
+        return modification_answer(tx, payment, 200, answer, err);
     }
     if (payment->status == PAYMENT_PENDING) {
-        return end_answer_unfinished(tx, payment, &op_capture, answer, err);
+        return modification_answer_unfinished(tx, payment, &op_capture, answer, err);
     }
     (void)err_set(&answer->refusal, ERR_CONFLICT, "the payment failed instead of being captured");
     return OK;

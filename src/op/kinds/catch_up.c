@@ -7,8 +7,8 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "base/timefmt.h"
+#include "op/kinds/import.h"
 #include "op/kinds/kinds.h"
-#include "op/kinds/take_over.h"
 #include "op/state/catch_up_schedule.h"
 #include "store/audit.h"
 #include "store/meta.h"
@@ -111,13 +111,13 @@ static enum errc take_payment(struct tx *tx, const struct credential *account, s
     struct uuid id;
     struct payment payment = {0};
     bool lost = false;
-    if (!take_over_names(reported, account, &id)) {
+    if (!import_find_id(reported, account, &id)) {
         return OK;
     }
     enum errc rc = payment_get(tx->db, &id, NULL, tx->arena, &payment, err);
     if (rc == OK) {
         *settled = text_equal(payment.provider_ref, reported->id) && payment.updated_us < at->begun_us;
-        return payment.provider_ref == NULL ? take_over_reported(tx, account, &payment, reported, err) : OK;
+        return payment.provider_ref == NULL ? import_payment_state(tx, account, &payment, reported, err) : OK;
     }
     if (rc == ERR_NOT_FOUND) {
         rc = catch_up_is_lost(tx, &id, &lost, err);
@@ -127,7 +127,7 @@ static enum errc take_payment(struct tx *tx, const struct credential *account, s
     }
     catch_up_note_known(at, account);
     struct err why = {0};
-    rc = take_over_payment(tx, account, &id, reported, &why);
+    rc = import_payment(tx, account, &id, reported, &why);
     if (rc == ERR_CONFLICT) {
         LOG(LOG_ERROR, "a payment that this database lacks cannot be imported; check it at the provider",
             LOG_STR("provider_ref", reported->id), LOG_STR("reason", why.message));
@@ -149,7 +149,7 @@ static enum errc take_refund(struct tx *tx, const struct credential *account, st
 {
     struct payment payment = {0};
     struct refund refund = {0};
-    enum errc rc = take_over_find_refunded(tx, account, said, &payment, err);
+    enum errc rc = import_find_refunded(tx, account, said, &payment, err);
     if (rc != OK) {
         return rc == ERR_NOT_FOUND ? OK : rc;
     }
@@ -163,7 +163,7 @@ static enum errc take_refund(struct tx *tx, const struct credential *account, st
     if (rc == ERR_NOT_FOUND && !uuid_parse(said->refund_id, &id)) {
         bool unclear = false; // the list of the payment's refunds is read then
         // Made at the dashboard. Its event tells of it, but may have come before the payment was forgotten.
-        return at->known ? take_over_refund(tx, &payment, said, &unclear, err) : OK;
+        return at->known ? import_refund(tx, &payment, said, &unclear, err) : OK;
     }
     if (rc != ERR_NOT_FOUND) {
         return rc;
@@ -176,7 +176,7 @@ static enum errc take_refund(struct tx *tx, const struct credential *account, st
         return rc;
     }
     catch_up_note_known(at, account);
-    rc = take_over_refund(tx, &payment, said, late, err);
+    rc = import_refund(tx, &payment, said, late, err);
     at->refunds += rc == OK && !*late;
     return rc;
 }

@@ -1,9 +1,9 @@
-// See end.h.
-#include "op/kinds/end.h"
+// See modification.h.
+#include "op/kinds/modification.h"
 
 #include "op/state/render.h"
 
-bool end_is_refused(const struct op *op)
+bool modification_is_refused(const struct op *op)
 {
     const struct provider_answer *answer = &op->call.answer;
     bool first = op->row.attempts == 1 && !op->row.unresolved && op->refusal.code == NULL;
@@ -11,7 +11,7 @@ bool end_is_refused(const struct op *op)
            (answer->outcome == PROVIDER_NO_AUTH && first);
 }
 
-void end_refuse(struct op *op)
+void modification_refuse(struct op *op)
 {
     const struct provider_ops *provider = op_provider(op);
     struct err *refusal = &op->answer.refusal;
@@ -31,16 +31,16 @@ void end_refuse(struct op *op)
     }
 }
 
-enum errc end_undo(struct op *op, struct tx *tx, struct payment *payment, bool authorised, const char *what,
-                   struct err *err)
+enum errc modification_undo(struct op *op, struct tx *tx, struct payment *payment, bool authorised,
+                            const char *what, struct err *err)
 {
-    end_refuse(op);
+    modification_refuse(op);
     return authorised ? payment_set_capturable(tx, payment, true, what, err)
                       : append_history(tx, payment, what, err);
 }
 
-enum errc end_answer(struct tx *tx, const struct payment *payment, int status, struct op_answer *answer,
-                     struct err *err)
+enum errc modification_answer(struct tx *tx, const struct payment *payment, int status,
+                              struct op_answer *answer, struct err *err)
 {
     struct json_object *data = NULL;
     enum errc rc = render_payment(payment, &tx->keyring->master, RENDER_ANSWER, tx->arena, &data, err);
@@ -50,13 +50,14 @@ enum errc end_answer(struct tx *tx, const struct payment *payment, int status, s
     return rc;
 }
 
-enum errc end_answer_unfinished(struct tx *tx, const struct payment *payment, const struct op_kind *kind,
-                                struct op_answer *answer, struct err *err)
+enum errc modification_answer_unfinished(struct tx *tx, const struct payment *payment,
+                                         const struct op_kind *kind, struct op_answer *answer,
+                                         struct err *err)
 {
     struct operation open = {0};
     enum errc rc = operation_get(tx->db, &payment->id, kind->name, tx->arena, &open, err);
     if (rc == OK) {
-        return end_answer(tx, payment, 202, answer, err);
+        return modification_answer(tx, payment, 202, answer, err);
     }
     if (rc == ERR_NOT_FOUND) {
         (void)err_set(&answer->refusal, ERR_CONFLICT, "%s did not do it: the payment is still pending",

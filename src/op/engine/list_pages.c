@@ -61,7 +61,7 @@ static bool halve(struct op *op)
     return true;
 }
 
-bool op_reads_on(struct op *op)
+bool op_read_next_page(struct op *op)
 {
     struct provider_answer *answer = &op->call.answer;
     if (answer->too_large && halve(op)) {

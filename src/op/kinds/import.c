@@ -1,5 +1,5 @@
-// See take_over.h. What the provider does not know stays empty: the return URL.
-#include "op/kinds/take_over.h"
+// See import.h. What the provider does not know stays empty: the return URL.
+#include "op/kinds/import.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -17,8 +17,8 @@
 // The provider makes a payment within a day of ours, and clocks differ.
 #define APART_S (48 * INT64_C(3600))
 
-bool take_over_names(const struct provider_payment *reported, const struct credential *account,
-                     struct uuid *payment_id)
+bool import_find_id(const struct provider_payment *reported, const struct credential *account,
+                    struct uuid *payment_id)
 {
     struct uuid merchant_id;
     return uuid_parse(reported->payment_id, payment_id) && uuid_parse(reported->merchant_id, &merchant_id) &&
@@ -97,8 +97,8 @@ static enum errc take_state(struct tx *tx, struct payment *payment, const struct
     return payment_schedule_sync(tx, payment, err);
 }
 
-enum errc take_over_payment(struct tx *tx, const struct credential *account, const struct uuid *payment_id,
-                            const struct provider_payment *reported, struct err *err)
+enum errc import_payment(struct tx *tx, const struct credential *account, const struct uuid *payment_id,
+                         const struct provider_payment *reported, struct err *err)
 {
     struct payment payment = {
         .id = *payment_id,
@@ -127,8 +127,8 @@ enum errc take_over_payment(struct tx *tx, const struct credential *account, con
     return rc == OK ? take_state(tx, &payment, reported, err) : rc;
 }
 
-enum errc take_over_reported(struct tx *tx, const struct credential *account, struct payment *payment,
-                             const struct provider_payment *reported, struct err *err)
+enum errc import_payment_state(struct tx *tx, const struct credential *account, struct payment *payment,
+                               const struct provider_payment *reported, struct err *err)
 {
     struct err why = {0};
     if (!uuid_equal(&payment->merchant_id, &account->merchant_id) || payment->livemode != account->livemode) {
@@ -142,9 +142,8 @@ enum errc take_over_reported(struct tx *tx, const struct credential *account, st
     return rc;
 }
 
-enum errc take_over_find_refunded(struct tx *tx, const struct credential *account,
-                                  const struct provider_refund *said, struct payment *payment,
-                                  struct err *err)
+enum errc import_find_refunded(struct tx *tx, const struct credential *account,
+                               const struct provider_refund *said, struct payment *payment, struct err *err)
 {
     struct uuid id;
     enum errc rc = said->payment_ref == NULL
@@ -159,8 +158,8 @@ enum errc take_over_find_refunded(struct tx *tx, const struct credential *accoun
     return other ? ERR_NOT_FOUND : rc;
 }
 
-enum errc take_over_refund(struct tx *tx, const struct payment *payment, const struct provider_refund *said,
-                           bool *late, struct err *err)
+enum errc import_refund(struct tx *tx, const struct payment *payment, const struct provider_refund *said,
+                        bool *late, struct err *err)
 {
     struct refund refund = {0};
     struct err why = {0};

@@ -1,7 +1,7 @@
 // What a start takes over from the provider: payments and refunds that a restored backup lacks.
 #include "catch_up_fixture.h"
 
-#include "op/kinds/take_over.h"
+#include "op/kinds/import.h"
 
 static void only_payments_of_this_service_and_merchant_are_named(void **state)
 {
@@ -10,21 +10,21 @@ static void only_payments_of_this_service_and_merchant_are_named(void **state)
     struct uuid id = lost_id(f);
     struct uuid named;
     const struct provider_payment right = made(f, &id, "pi_1");
-    assert_true(take_over_names(&right, &account, &named));
+    assert_true(import_find_id(&right, &account, &named));
     assert_true(uuid_equal(&named, &id));
     struct provider_payment wrong = right;
     wrong.merchant_id = OTHER_MERCHANT;
-    assert_false(take_over_names(&wrong, &account, &named));
+    assert_false(import_find_id(&wrong, &account, &named));
     wrong.merchant_id = NULL;
-    assert_false(take_over_names(&wrong, &account, &named));
+    assert_false(import_find_id(&wrong, &account, &named));
     wrong = right;
     wrong.payment_id = NULL;
-    assert_false(take_over_names(&wrong, &account, &named));
+    assert_false(import_find_id(&wrong, &account, &named));
     wrong.payment_id = "018f0000-0000-4000-8000-000000000001"; // of another version, so it contains no time
-    assert_false(take_over_names(&wrong, &account, &named));
+    assert_false(import_find_id(&wrong, &account, &named));
     wrong = right;
     wrong.created_s += INT64_C(3) * 24 * 3600;
-    assert_false(take_over_names(&wrong, &account, &named));
+    assert_false(import_find_id(&wrong, &account, &named));
 }
 
 static void unusable_payments_are_left_out_and_the_rest_taken_over(void **state)

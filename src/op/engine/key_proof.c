@@ -2,13 +2,13 @@
 // known to be of the refused key's account. Where it can, both keys are of one account, and the operation
 // goes on with the present one. What moves money is then only looked for, never sent again. Where it cannot,
 // the refusal stands. A cancellation asks so at once: it may be sent as often as one likes. Database threads,
-// but for account_asks and account_answered.
+// but for key_proof_begin and key_proof_evaluate.
 #include "base/log.h"
 #include "base/text.h"
 #include "op/engine/engine_private.h"
 #include "store/credentials.h"
 
-enum errc account_find_present(struct op *op, struct tx *tx, struct err *err)
+enum errc key_proof_find_present(struct op *op, struct tx *tx, struct err *err)
 {
     struct credential present = {0};
     if (!op->row.unresolved && !op->kind->needs_present) {
@@ -26,14 +26,14 @@ bool op_has_other_key(const struct op *op)
            !uuid_equal(&op->present_version_id, &op->row.credential_version_id);
 }
 
-enum errc account_open_present(struct op *op, struct tx *tx, struct err *err)
+enum errc key_proof_open_present(struct op *op, struct tx *tx, struct err *err)
 {
     return op->evidence_ref != NULL && op_has_other_key(op)
                ? op_open_key(op, tx, &op->present_version_id, &op->present_key, err)
                : OK;
 }
 
-bool account_asks(struct op *op)
+bool key_proof_begin(struct op *op)
 {
     if (op->call.answer.outcome != PROVIDER_NO_AUTH || op->present_key.len == 0 || op->proof != PROOF_NONE) {
         return false;
@@ -49,7 +49,7 @@ bool account_asks(struct op *op)
     return true;
 }
 
-void account_answered(struct op *op)
+void key_proof_evaluate(struct op *op)
 {
     struct provider_answer *answer = &op->call.answer;
     if (op->proof != PROOF_ASKED) {
@@ -71,7 +71,7 @@ void account_answered(struct op *op)
     }
 }
 
-enum errc account_take_present(struct op *op, struct tx *tx, struct err *err)
+enum errc key_proof_switch_key(struct op *op, struct tx *tx, struct err *err)
 {
     const uint8_t *sealed = NULL;
     size_t bytes = 0;
