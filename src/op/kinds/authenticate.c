@@ -1,37 +1,29 @@
-// Confirms a payment at the provider that failed because its payer had to authenticate, with the payer
-// present. It is the same payment there, so whatever is lost and sent again, it is paid once at most. Ours
-// stays failed until the provider says that it confirmed. The request is only sent, or sent again, within the
-// charge window, under the same key; after that the payment is only read. A refusal is about a state that is
-// read at once.
+// Confirms a payment once more, with its payer present, after it failed because the payer had to
+// authenticate. It is the same payment at the provider, so it is paid at most once, whatever is lost and sent
+// again. It stays failed here until the provider reports that it is confirmed. The request is sent, or sent
+// again, only within the charge window and under one key; after that the payment is only read. A refusal is
+// about the payment's state, which is read in the same attempt. Database threads.
 #include "op/kinds/authenticate.h"
 
-#include "base/text.h"
-#include "base/timefmt.h"
 #include "op/kinds/kinds.h"
 #include "op/kinds/modification.h"
+#include "op/kinds/step.h"
 #include "store/payments.h"
-
-// A confirmation that two readings this far apart do not show was never made.
-#define ABSENT_FOR_US (600 * US_PER_S)
 
 static enum errc authenticate_plan(struct op *op, struct tx *tx, bool *already_done, struct err *err)
 {
     struct payment payment = {0};
     enum errc rc = payment_get(tx->db, &op->row.subject_id, NULL, &op->arena, &payment, err);
     *already_done = rc == OK && payment.status != PAYMENT_FAILED;
-    int64_t window_us = engine_options(op->engine)->config->charge_window_ms * US_PER_MS;
-    int64_t age_us = tx->now_us - op->row.created_us;
-    bool window_open = age_us >= 0 && age_us < window_us && !op->row.lookup_only;
+    bool sends = step_is_in_charge_window(op, tx->now_us) && !op->row.lookup_only;
     op->call.ref = payment.provider_ref;
     op->evidence_ref = payment.provider_ref;
-    op->call.verb = window_open ? PROVIDER_CONFIRM : PROVIDER_RETRIEVE;
-    if (window_open) {
-        char id[UUID_TEXT_BYTES];
-        uuid_format(&op->row.subject_id, id);
-        op->call.send_before_us = op->row.created_us + window_us;
-        // Under the same key a later request would only get this one's answer.
+    op->call.verb = sends ? PROVIDER_CONFIRM : PROVIDER_RETRIEVE;
+    if (sends) {
+        op->call.send_before_us = step_charge_window_end_us(op);
+        // The time keeps a later request from getting this one's answer.
         op->call.idempotency_key =
-            arena_printf(&op->arena, "auth_%s_%lld", id, (long long)op->row.created_us);
+            step_key(&op->arena, "auth", &op->row.subject_id, NULL, op->row.created_us);
         op->call.body = op->row.body;
     }
     return rc;
@@ -47,9 +39,9 @@ enum errc authenticate_prepare(struct engine *engine, struct tx *tx, const struc
     return rc == OK ? op_prepare(engine, &op_authenticate, &row, tx, op, err) : rc;
 }
 
-// It is not confirmed. Where the request itself was not answered, it may still be on its way: then
-// that is only believed once it was read twice.
-static enum errc not_confirmed(struct op *op, struct tx *tx, struct payment *payment, struct err *err)
+// The payment is not confirmed at the provider. If the request was not answered, it may still be on its way:
+// a second reading, STEP_ABSENT_US later, must agree.
+static enum errc settle_not_confirmed(struct op *op, struct tx *tx, struct payment *payment, struct err *err)
 {
     const struct provider_payment *reported = &op->call.answer.payment;
     bool canceled = reported->state == PROVIDER_PAYMENT_CANCELED;
@@ -58,13 +50,13 @@ static enum errc not_confirmed(struct op *op, struct tx *tx, struct payment *pay
         if (op->row.absent_us == 0) {
             op->row.absent_us = tx->now_us;
         }
-        if (tx->now_us - op->row.absent_us < ABSENT_FOR_US) {
-            op_at(op, op->row.absent_us + ABSENT_FOR_US);
+        if (tx->now_us - op->row.absent_us < STEP_ABSENT_US) {
+            op_at(op, op->row.absent_us + STEP_ABSENT_US);
             return OK;
         }
     }
-    bool said = canceled || reported->failure.code != NULL; // else it is what it was
-    struct failure failure = said ? payment_failure_of(reported) : payment->failure;
+    bool has_reason = canceled || reported->failure.code != NULL;
+    struct failure failure = has_reason ? payment_failure_of(reported) : payment->failure;
     modification_refuse(op);
     return payment_fail_again(tx, payment, &failure, "authentication refused", err);
 }
@@ -72,19 +64,19 @@ static enum errc not_confirmed(struct op *op, struct tx *tx, struct payment *pay
 static bool is_not_confirmed(const struct op *op)
 {
     const struct provider_payment *reported = &op->call.answer.payment;
-    // One that was declined may lack its last error.
+    // The provider may not report why a payment was declined.
     bool idle = reported->state == PROVIDER_PAYMENT_OPEN && reported->next_action == NEXT_ACTION_NONE;
     return reported->state == PROVIDER_PAYMENT_ATTEMPT_FAILED ||
            reported->state == PROVIDER_PAYMENT_CANCELED || (idle && op->call.verb == PROVIDER_RETRIEVE);
 }
 
-static enum errc take(struct op *op, struct tx *tx, struct payment *payment, struct err *err)
+static enum errc settle_reported(struct op *op, struct tx *tx, struct payment *payment, struct err *err)
 {
     const struct provider_payment *reported = &op->call.answer.payment;
     bool fits = false;
     enum errc rc = op_apply_reported(op, tx, payment, payment_check_reported, &fits, err);
     if (rc == OK && fits && is_not_confirmed(op)) {
-        return not_confirmed(op, tx, payment, err);
+        return settle_not_confirmed(op, tx, payment, err);
     }
     if (rc == OK && fits) {
         bool paid = reported->state == PROVIDER_PAYMENT_SUCCEEDED;
@@ -98,14 +90,14 @@ static enum errc take(struct op *op, struct tx *tx, struct payment *payment, str
     return rc;
 }
 
-static enum errc decide(struct op *op, struct tx *tx, struct payment *payment, struct err *err)
+static enum errc settle_answer(struct op *op, struct tx *tx, struct payment *payment, struct err *err)
 {
     const struct provider_answer *answer = &op->call.answer;
     if (payment->status != PAYMENT_FAILED) {
-        return OK; // an event told before the answer that it was paid
+        return OK; // an event reported before this answer that it was paid
     }
     if (answer->outcome == PROVIDER_DONE && answer->has_payment) {
-        return take(op, tx, payment, err);
+        return settle_reported(op, tx, payment, err);
     }
     if (modification_is_refused(op)) {
         return modification_undo(op, tx, payment, false, "authentication refused", err);
@@ -139,7 +131,7 @@ static enum errc authenticate_settle(struct op *op, struct tx *tx, struct err *e
     struct payment payment = {0};
     enum errc rc = payment_get(tx->db, &op->row.subject_id, NULL, tx->arena, &payment, err);
     if (rc == OK) {
-        rc = decide(op, tx, &payment, err);
+        rc = settle_answer(op, tx, &payment, err);
     }
     bool unanswered = op->verdict == VERDICT_CLOSE && op->answer.refusal.code == OK;
     return rc == OK && unanswered ? answer_as_it_is(tx, &payment, &op->answer, err) : rc;
@@ -153,8 +145,10 @@ static enum errc authenticate_timeout_answer(const struct uuid *subject_id, stru
     return rc == OK ? answer_as_it_is(tx, &payment, answer, err) : rc;
 }
 
-const struct op_kind op_authenticate = {.name = OPERATION_AUTHENTICATE,
-                                        .plan = authenticate_plan,
-                                        .settle = authenticate_settle,
-                                        .timeout_answer = authenticate_timeout_answer,
-                                        .reads_refused = true};
+const struct op_kind op_authenticate = {
+    .name = OPERATION_AUTHENTICATE,
+    .plan = authenticate_plan,
+    .settle = authenticate_settle,
+    .timeout_answer = authenticate_timeout_answer,
+    .reads_refused = true,
+};

@@ -1,7 +1,7 @@
-// Cancels a payment at the provider so that nobody can pay it any more: one that failed after its next action
-// was handed out (nobody shall pay it later beside its replacement; this goes on until it is so), and a
-// pending one because its merchant asks for it, which ends with what the provider says. Where it says that
-// the intent is in another state by now, that state is read and taken over.
+// Cancels a payment at the provider, so that nobody can pay it any more. A merchant cancels a pending
+// payment; that ends with the provider's answer. A failed payment is canceled if its payer was given a next
+// action, so that it cannot be paid beside its replacement; that is repeated until it is canceled. If the
+// provider answers that the payment is in another state, that state is read and applied. Database threads.
 #include "op/kinds/cancel.h"
 
 #include "base/text.h"
@@ -9,22 +9,20 @@
 #include "domain/retry.h"
 #include "op/kinds/kinds.h"
 #include "op/kinds/modification.h"
+#include "op/kinds/step.h"
 #include "store/payments.h"
 
-// Cancelling takes no form: an operation's tells that the payment was capturable before.
+// A cancellation sends no body. The row's body says that the payment was capturable before.
 #define WAS_CAPTURABLE "capturable"
 
-// An answer is kept under its key. Once it was that nothing was cancelled, another try needs another key;
-// cancelling twice does no harm.
-static const char *cancel_key(struct op *op, const struct payment *payment)
+// The number of the idempotency key. The provider answers a known key with the old answer, so another try
+// after one that canceled nothing needs another key. Cancelling twice does no harm.
+static int64_t key_number(const struct op *op, const struct payment *payment)
 {
-    char id[UUID_TEXT_BYTES];
-    uuid_format(&op->row.subject_id, id);
     if (payment->status == PAYMENT_PENDING) {
-        return arena_printf(&op->arena, "can_%s_%lld", id, (long long)op->row.created_us);
+        return op->row.created_us;
     }
-    return op->row.still_open_us == 0 ? arena_printf(&op->arena, "can_%s", id)
-                                      : arena_printf(&op->arena, "can_%s_%d", id, op->row.attempts);
+    return op->row.still_open_us == 0 ? 0 : op->row.attempts;
 }
 
 static enum errc cancel_plan(struct op *op, struct tx *tx, bool *already_done, struct err *err)
@@ -36,7 +34,8 @@ static enum errc cancel_plan(struct op *op, struct tx *tx, bool *already_done, s
     op->call.verb = op->row.read_next ? PROVIDER_RETRIEVE : PROVIDER_CANCEL;
     op->call.ref = payment.provider_ref;
     op->evidence_ref = payment.provider_ref;
-    op->call.idempotency_key = rc == OK ? cancel_key(op, &payment) : NULL;
+    op->call.idempotency_key =
+        step_key(&op->arena, "can", &op->row.subject_id, NULL, key_number(op, &payment));
     return rc;
 }
 
@@ -49,8 +48,9 @@ enum errc cancel_prepare(struct engine *engine, struct tx *tx, struct payment *p
     return rc == OK ? op_prepare(engine, &op_cancel, &row, tx, op, err) : rc;
 }
 
-// When to ask again. An answer that a repeat would only bring again is about a state that is read at once.
-static void ask_again(struct op *op, const struct tx *tx)
+// The payment is not canceled yet: sends the cancellation again later, or, if its key would only bring the
+// same answer again, reads the payment at once.
+static void schedule_next(struct op *op, const struct tx *tx)
 {
     const struct provider_answer *answer = &op->call.answer;
     int64_t reconcile_us = engine_options(op->engine)->config->reconcile_interval_ms * US_PER_MS;
@@ -67,8 +67,9 @@ static void ask_again(struct op *op, const struct tx *tx)
     op_at(op, tx->now_us + delay_us);
 }
 
-// Whether what the provider tells ends it; *payment has it then.
-static enum errc take(struct op *op, struct tx *tx, struct payment *payment, bool *ended, struct err *err)
+// Applies what the provider reports. *ended: nothing is left to cancel.
+static enum errc settle_reported(struct op *op, struct tx *tx, struct payment *payment, bool *ended,
+                                 struct err *err)
 {
     const struct provider_payment *reported = &op->call.answer.payment;
     bool canceled = reported->state == PROVIDER_PAYMENT_CANCELED;
@@ -95,8 +96,8 @@ static enum errc take(struct op *op, struct tx *tx, struct payment *payment, boo
     return OK;
 }
 
-// Whether nobody can ask after it any more: the key that it was made with is refused or gone, the present one
-// is of an account that does not know it, and what asks after it has no other key.
+// True if no key is left that can read the payment: the key that it was made with is refused or deleted, the
+// present key belongs to an account that does not know it, and the payment's sync operation has no other key.
 static enum errc is_out_of_reach(struct op *op, struct tx *tx, const struct payment *payment, bool *out,
                                  struct err *err)
 {
@@ -138,11 +139,12 @@ static enum errc abandon(struct tx *tx, struct payment *payment, struct err *err
     return rc == OK ? operation_delete(tx->db, &payment->id, op_sync.name, err) : rc;
 }
 
-static enum errc decide(struct op *op, struct tx *tx, struct payment *payment, bool *ended, struct err *err)
+static enum errc settle_answer(struct op *op, struct tx *tx, struct payment *payment, bool *ended,
+                               struct err *err)
 {
     const struct provider_answer *answer = &op->call.answer;
     if (answer->outcome == PROVIDER_DONE && answer->has_payment) {
-        return take(op, tx, payment, ended, err);
+        return settle_reported(op, tx, payment, ended, err);
     }
     bool out_of_reach = false;
     enum errc rc =
@@ -156,7 +158,7 @@ static enum errc decide(struct op *op, struct tx *tx, struct payment *payment, b
     }
     if (payment->status == PAYMENT_PENDING && modification_is_refused(op)) {
         *ended = true;
-        // Its state cannot be read, so it is what it was.
+        // Its state cannot be read, so it is still what it was.
         bool was_capturable = op->row.body != NULL;
         return modification_undo(op, tx, payment, was_capturable, "cancellation refused", err);
     }
@@ -182,7 +184,7 @@ static enum errc cancel_settle(struct op *op, struct tx *tx, struct err *err)
     bool ended = false;
     enum errc rc = payment_get(tx->db, &op->row.subject_id, NULL, tx->arena, &payment, err);
     if (rc == OK) {
-        rc = decide(op, tx, &payment, &ended, err);
+        rc = settle_answer(op, tx, &payment, &ended, err);
     }
     if (rc != OK) {
         return rc;
@@ -191,9 +193,9 @@ static enum errc cancel_settle(struct op *op, struct tx *tx, struct err *err)
         return op->answer.refusal.code == OK ? answer_as_it_is(tx, &payment, &op->answer, err) : OK;
     }
     if (op->call.verb == PROVIDER_RETRIEVE && op->call.answer.has_payment && op->row.still_open_us == 0) {
-        op->row.still_open_us = tx->now_us; // not cancelled, though that was asked for
+        op->row.still_open_us = tx->now_us; // the cancellation was sent, but did not cancel it
     }
-    ask_again(op, tx); // in any other state it may still be paid
+    schedule_next(op, tx); // in any other state it may still be paid
     return OK;
 }
 
@@ -205,11 +207,13 @@ static enum errc cancel_timeout_answer(const struct uuid *subject_id, struct tx 
     return rc == OK ? answer_as_it_is(tx, &payment, answer, err) : rc;
 }
 
-const struct op_kind op_cancel = {.name = OPERATION_CANCEL,
-                                  .plan = cancel_plan,
-                                  .settle = cancel_settle,
-                                  .timeout_answer = cancel_timeout_answer,
-                                  .needs_present = true,
-                                  .sends_no_body = true,
-                                  .sent_again = true,
-                                  .reads_refused = true};
+const struct op_kind op_cancel = {
+    .name = OPERATION_CANCEL,
+    .plan = cancel_plan,
+    .settle = cancel_settle,
+    .timeout_answer = cancel_timeout_answer,
+    .needs_present = true,
+    .sends_no_body = true,
+    .sent_again = true,
+    .reads_refused = true,
+};

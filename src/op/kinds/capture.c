@@ -1,33 +1,28 @@
-// A capture of an authorised payment. The payment stops being capturable as the capture is prepared, so there
-// is never a second one beside it. Within the time that the provider holds its key it is sent again under it;
-// after that the payment is only read. A refusal is about a state that is read at once: if it is still
-// authorised, nothing was captured and the payment is capturable again.
+// The capture of an authorised payment. Preparing it makes the payment not capturable, so two captures are
+// never open at once. While the provider holds the idempotency key, the capture is sent again under it; after
+// that the payment is only read at the provider. A refusal is about the payment's state, which is read in the
+// same attempt: if the payment is still authorised, nothing was captured, and it becomes capturable again.
+// Database threads.
 #include "op/kinds/capture.h"
 
-#include "base/timefmt.h"
 #include "op/kinds/kinds.h"
 #include "op/kinds/modification.h"
+#include "op/kinds/step.h"
 #include "store/payments.h"
-
-#define KEY_HELD_US (23 * 3600 * US_PER_S)
 
 static enum errc capture_plan(struct op *op, struct tx *tx, bool *already_done, struct err *err)
 {
     struct payment payment = {0};
     enum errc rc = payment_get(tx->db, &op->row.subject_id, NULL, &op->arena, &payment, err);
     *already_done = rc == OK && payment_is_captured(&payment);
-    int64_t age_us = tx->now_us - op->row.created_us;
-    bool key_holds = age_us >= 0 && age_us < KEY_HELD_US && !op->row.lookup_only;
+    bool sends = step_key_is_held(op, tx->now_us) && !op->row.lookup_only;
     op->call.ref = payment.provider_ref;
     op->evidence_ref = payment.provider_ref;
-    op->call.verb = key_holds ? PROVIDER_CAPTURE : PROVIDER_RETRIEVE;
-    if (key_holds) {
-        char id[UUID_TEXT_BYTES];
-        uuid_format(&op->row.subject_id, id);
-        op->call.send_before_us = op->row.created_us + KEY_HELD_US;
-        // A capture that was refused may be asked for again, and under the same key would only get the
-        // old refusal.
-        op->call.idempotency_key = arena_printf(&op->arena, "cap_%s_%lld", id, (long long)op->row.created_us);
+    op->call.verb = sends ? PROVIDER_CAPTURE : PROVIDER_RETRIEVE;
+    if (sends) {
+        op->call.send_before_us = op->row.created_us + STEP_KEY_HELD_US;
+        // The time keeps a later capture from getting this one's refusal.
+        op->call.idempotency_key = step_key(&op->arena, "cap", &op->row.subject_id, NULL, op->row.created_us);
         op->call.body = op->row.body;
     }
     return rc;
@@ -42,13 +37,14 @@ enum errc capture_prepare(struct engine *engine, struct tx *tx, struct payment *
     return rc == OK ? op_prepare(engine, &op_capture, &row, tx, op, err) : rc;
 }
 
-// The provider told a state. Whatever is not yet the end of it is read again, never captured anew.
-static enum errc take(struct op *op, struct tx *tx, struct payment *payment, struct err *err)
+// Applies what the provider reports. If that is not the end, the payment is read again, never captured again.
+static enum errc settle_reported(struct op *op, struct tx *tx, struct payment *payment, struct err *err)
 {
     struct provider_payment *reported = &op->call.answer.payment;
     bool authorised = reported->state == PROVIDER_PAYMENT_CAPTURABLE;
-    if (reported->received_provider_minor < 0) { // not said: then it is what was asked for
-        reported->received_provider_minor = op_provider(op)->capture_amount(op->row.body);
+    if (reported->received_provider_minor < 0) { // not reported: the provider captured what was requested
+        reported->received_provider_minor =
+            op_provider(op)->capture_amount(op->row.body);
     }
     bool read = op->call.verb == PROVIDER_RETRIEVE;
     bool fits = false;
@@ -68,11 +64,11 @@ static enum errc take(struct op *op, struct tx *tx, struct payment *payment, str
     return OK;
 }
 
-static enum errc decide(struct op *op, struct tx *tx, struct payment *payment, struct err *err)
+static enum errc settle_answer(struct op *op, struct tx *tx, struct payment *payment, struct err *err)
 {
     const struct provider_answer *answer = &op->call.answer;
     if (answer->outcome == PROVIDER_DONE && answer->has_payment) {
-        return take(op, tx, payment, err);
+        return settle_reported(op, tx, payment, err);
     }
     if (modification_is_refused(op)) {
         return payment->status == PAYMENT_PENDING
@@ -104,7 +100,7 @@ static enum errc capture_settle(struct op *op, struct tx *tx, struct err *err)
     struct payment payment = {0};
     enum errc rc = payment_get(tx->db, &op->row.subject_id, NULL, tx->arena, &payment, err);
     if (rc == OK) {
-        rc = decide(op, tx, &payment, err);
+        rc = settle_answer(op, tx, &payment, err);
     }
     bool unanswered = op->verdict == VERDICT_CLOSE && op->answer.refusal.code == OK;
     return rc == OK && unanswered ? answer_as_it_is(tx, &payment, &op->answer, err) : rc;
@@ -118,8 +114,10 @@ static enum errc capture_timeout_answer(const struct uuid *subject_id, struct tx
     return rc == OK ? answer_as_it_is(tx, &payment, answer, err) : rc;
 }
 
-const struct op_kind op_capture = {.name = OPERATION_CAPTURE,
-                                   .plan = capture_plan,
-                                   .settle = capture_settle,
-                                   .timeout_answer = capture_timeout_answer,
-                                   .reads_refused = true};
+const struct op_kind op_capture = {
+    .name = OPERATION_CAPTURE,
+    .plan = capture_plan,
+    .settle = capture_settle,
+    .timeout_answer = capture_timeout_answer,
+    .reads_refused = true,
+};

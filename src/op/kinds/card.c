@@ -10,6 +10,7 @@
 #include "base/timefmt.h"
 #include "op/kinds/customer.h"
 #include "op/kinds/kinds.h"
+#include "op/kinds/step.h"
 #include "op/state/card_change.h"
 #include "op/state/render.h"
 #include "op/state/reply.h"
@@ -41,31 +42,20 @@ static enum errc replace_customer(struct op *op, struct tx *tx, struct card *car
     return rc == OK ? card_set_customer(tx, card, &customer->id, err) : rc;
 }
 
-const char *card_call_key(const struct op *op, struct arena *arena, const char *name)
-{
-    return op->row.resent_us == 0 ? name : arena_printf(arena, "%s_%lld", name, (long long)op->row.resent_us);
-}
-
 // The key of an attach or a set-up.
-static const char *step_key(const struct op *op, struct arena *arena, const struct card *card)
+static const char *card_key(const struct op *op, struct arena *arena, const struct card *card)
 {
-    char card_id[UUID_TEXT_BYTES];
-    char customer_id[UUID_TEXT_BYTES];
-    uuid_format(&card->id, card_id);
-    uuid_format(&card->customer_id, customer_id);
     const char *step = card->return_url != NULL ? "set" : "att";
-    return card_call_key(op, arena, arena_printf(arena, "%s_%s_%s", step, card_id, customer_id));
+    return step_key(arena, step, &card->id, &card->customer_id, op->row.resent_us);
 }
 
 // The provider keeps a key for at least a day. After that, a set-up that may have been made with the key is
 // looked for in the list of set-ups. Not before that: a request may still be on its way, and then another
 // set-up would be made for the card.
-#define KEY_KNOWN_US (23 * 3600 * US_PER_S)
-
 static bool key_may_be_forgotten(const struct op *op, int64_t now_us)
 {
     int64_t age_us = now_us - (op->row.resent_us == 0 ? op->row.created_us : op->row.resent_us);
-    return op->row.unresolved && (age_us < 0 || age_us > KEY_KNOWN_US);
+    return op->row.unresolved && (age_us < 0 || age_us > STEP_KEY_HELD_US);
 }
 
 static void plan_step(struct op *op, const struct card *card, const struct customer *customer, int64_t now_us)
@@ -75,7 +65,7 @@ static void plan_step(struct op *op, const struct card *card, const struct custo
         customer_plan(op, customer, card->customer_email);
         return;
     }
-    op->call.idempotency_key = step_key(op, &op->arena, card);
+    op->call.idempotency_key = card_key(op, &op->arena, card);
     if (card->return_url == NULL) {
         op->call.verb = PROVIDER_ATTACH;
         op->call.ref = card->method_sent;
@@ -254,7 +244,7 @@ static enum errc save_settle(struct op *op, struct tx *tx, struct err *err)
         return rc;
     }
     bool customer_step = customer_is_being_made(op);
-    const char *key = customer_step ? customer_key(&customer, tx->arena) : step_key(op, tx->arena, &card);
+    const char *key = customer_step ? customer_key(&customer, tx->arena) : card_key(op, tx->arena, &card);
     if (!text_equal(op->call.idempotency_key, key)) {
         op_next_step(op, tx); // the card has another customer by now: this answer is about the previous one
         return OK;

@@ -5,9 +5,6 @@
 #include "domain/card.h"
 #include "op/engine/op.h"
 
-// The idempotency key of a call that is named so: another one where the call is sent anew. Text in `arena`.
-const char *card_call_key(const struct op *op, struct arena *arena, const char *name);
-
 // Writes the card (CARD_SAVING) and its operation, and fills in its customer, which is written if it is new.
 // *op is run once the transaction is committed.
 enum errc card_prepare(struct engine *engine, struct tx *tx, struct card *card, struct op **op,

@@ -6,6 +6,7 @@
 #include "base/timefmt.h"
 #include "op/kinds/card.h"
 #include "op/kinds/kinds.h"
+#include "op/kinds/step.h"
 #include "op/state/card_change.h"
 #include "op/state/render.h"
 #include "op/state/reply.h"
@@ -95,14 +96,12 @@ static enum errc setup_plan(struct op *op, struct tx *tx, bool *already_done, st
     if (rc != OK || *already_done) {
         return rc;
     }
-    char id[UUID_TEXT_BYTES];
-    uuid_format(&card.id, id);
     bool abandoned = card.status == CARD_GONE || tx->now_us - card.created_us > SETUP_KEPT_US;
     op->call.verb = abandoned && !op->row.read_next ? PROVIDER_SETUP_CANCEL : PROVIDER_SETUP_RETRIEVE;
     op->call.ref = card.setup_ref;
     // The provider keeps its answer under the key. After a refused cancellation another try needs another
     // key.
-    op->call.idempotency_key = card_call_key(op, &op->arena, arena_printf(&op->arena, "cas_%s", id));
+    op->call.idempotency_key = step_key(&op->arena, "cas", &card.id, NULL, op->row.resent_us);
     return OK;
 }
 

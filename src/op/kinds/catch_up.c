@@ -312,8 +312,10 @@ static enum errc catch_up_count(struct tx *tx, struct engine_stats *stats, struc
     return catch_ups_count(tx->db, op_catch_up.name, &stats->held, &stats->lacking, err);
 }
 
-const struct op_kind op_catch_up = {.name = OPERATION_CATCH_UP,
-                                    .plan = catch_up_plan,
-                                    .settle = catch_up_settle,
-                                    .start = catch_up_start,
-                                    .count = catch_up_count};
+const struct op_kind op_catch_up = {
+    .name = OPERATION_CATCH_UP,
+    .plan = catch_up_plan,
+    .settle = catch_up_settle,
+    .start = catch_up_start,
+    .count = catch_up_count,
+};

@@ -1,53 +1,42 @@
-// A charge. It is sent, or sent again, only within the charge window, always with the same body, idempotency
-// key and credentials; after that it is only looked for. What the provider definitely refused is failed;
-// everything else is asked until it is known.
+// The charge of a payment. It is sent, or sent again, only within the charge window, always with the same
+// body, idempotency key and credentials; after that it is only looked up. If the provider definitely refused
+// it, the payment fails; otherwise the operation stays open until the outcome is known. Database threads.
 #include "op/kinds/charge.h"
 
 #include "base/timefmt.h"
 #include "op/kinds/charge_customer.h"
 #include "op/kinds/customer.h"
 #include "op/kinds/kinds.h"
+#include "op/kinds/step.h"
 #include "op/state/reply.h"
 #include "store/credentials.h"
 #include "store/payments.h"
 
-// A charge that two lists this far apart do not show was never made.
-#define ABSENT_FOR_US (600 * US_PER_S)
-// The provider's clock and ours may differ by this much when a list is asked for by time.
-#define CLOCK_SLACK_S 600
-#define LAST_SLACK_S (24 * 3600)
-// Beyond this a list by time proves nothing.
-#define CLOCK_OFF_US (300 * US_PER_S)
+// If the two clocks differ by more than this, a list by time proves nothing.
+#define CLOCKS_DIFFER_US (300 * US_PER_S)
 
 static const struct failure out_of_reach = {
     .code = "provider_unavailable",
     .message = "The provider could not be reached in time; nothing was charged.",
 };
 
-static const char *charge_key(struct op *op)
-{
-    char id[UUID_TEXT_BYTES];
-    uuid_format(&op->row.subject_id, id);
-    return arena_printf(&op->arena, "pay_%s", id);
-}
-
 static void plan_send(struct op *op)
 {
-    op->call.send_before_us =
-        op->row.created_us + engine_options(op->engine)->config->charge_window_ms * US_PER_MS;
+    op->call.send_before_us = step_charge_window_end_us(op);
     op->call.verb = PROVIDER_CHARGE;
-    op->call.idempotency_key = charge_key(op);
+    op->call.idempotency_key = step_key(&op->arena, "pay", &op->row.subject_id, NULL, 0);
     op->call.body = op->row.body;
 }
 
-// When the charge was made at the earliest. The last list before it is called absent reaches back so far that
-// this machine's clock may have been wrong then. One of a time that has not come was made by a clock that was
-// ahead: it is looked for among those of the last day.
+// The earliest time at which the provider can have made the charge. The list that decides that the charge is
+// absent begins a day earlier, in case this machine's clock was wrong when the charge was sent. If the charge
+// is from the future, the clock was ahead when it was prepared, and the list covers the last day.
 static int64_t earliest_s(const struct op *op, int64_t now_us)
 {
     int64_t created_us = op->row.created_us;
-    bool far_back = op->row.absent_us != 0 || created_us > now_us;
-    return (created_us < now_us ? created_us : now_us) / US_PER_S - (far_back ? LAST_SLACK_S : CLOCK_SLACK_S);
+    bool in_doubt = op->row.absent_us != 0 || created_us > now_us;
+    return (created_us < now_us ? created_us : now_us) / US_PER_S -
+           (in_doubt ? STEP_CLOCK_DOUBT_S : STEP_CLOCK_SLACK_S);
 }
 
 static void plan_look_up(struct op *op, const struct payment *payment, int64_t now_us)
@@ -62,42 +51,26 @@ static void plan_look_up(struct op *op, const struct payment *payment, int64_t n
     op->call.created_from_s = earliest_s(op, now_us);
 }
 
-// Where this one's own id is not known, any other payment that was made with the same key tells its account.
-static enum errc find_evidence(struct op *op, struct tx *tx, const struct payment *payment, struct err *err)
-{
-    op->evidence_ref = payment->provider_ref;
-    return payment->provider_ref == NULL && op_has_other_key(op)
-               ? payment_ref_of_version(tx->db, payment, &op->arena, &op->evidence_ref, err)
-               : OK;
-}
-
-// The charge was never sent, nor can it be any more.
-static enum errc fail_unsent(struct tx *tx, struct payment *payment, struct err *err)
-{
-    struct op_answer kept = {0};
-    enum errc rc = payment_fail(tx, payment, &out_of_reach, err);
-    return rc == OK ? reply_keep_payment(tx, payment, &kept, err) : rc;
-}
-
 static enum errc charge_plan(struct op *op, struct tx *tx, bool *already_done, struct err *err)
 {
-    const struct config *config = engine_options(op->engine)->config;
-    int64_t window_us = config->charge_window_ms * US_PER_MS;
-    int64_t age_us = tx->now_us - op->row.created_us;
-    if (op->row.attempts == 1 && !op->row.unresolved && age_us == 0 && op->row.body != NULL) {
-        plan_send(op); // the payment was written by this very transaction
+    if (op->row.attempts == 1 && !op->row.unresolved && op->row.created_us == tx->now_us &&
+        op->row.body != NULL) {
+        plan_send(op); // this transaction wrote the payment
         return OK;
     }
     struct payment payment = {0};
     enum errc rc = payment_get(tx->db, &op->row.subject_id, NULL, &op->arena, &payment, err);
-    if (rc == OK) {
-        rc = find_evidence(op, tx, &payment, err);
+    op->evidence_ref = payment.provider_ref;
+    if (rc == OK && payment.provider_ref == NULL && op_has_other_key(op)) {
+        // Any other payment that was made with the same key is evidence, too.
+        rc = payment_ref_of_version(tx->db, &payment, &op->arena, &op->evidence_ref, err);
     }
-    bool saves_card = !uuid_is_nil(&payment.customer_id);
-    bool unsent = saves_card && op->row.body == NULL && payment.provider_ref == NULL;
-    *already_done = rc == OK && unsent && age_us >= window_us;
-    if (*already_done) {
-        return fail_unsent(tx, &payment, err);
+    struct op_answer kept = {0};
+    bool unsent = !uuid_is_nil(&payment.customer_id) && op->row.body == NULL && payment.provider_ref == NULL;
+    if (rc == OK && unsent && tx->now_us >= step_charge_window_end_us(op)) {
+        *already_done = true; // it was never sent, and cannot be any more
+        rc = payment_fail(tx, &payment, &out_of_reach, err);
+        return rc == OK ? reply_keep_payment(tx, &payment, &kept, err) : rc;
     }
     if (rc == OK && unsent) {
         rc = charge_customer_plan(op, tx, &payment, err);
@@ -105,17 +78,14 @@ static enum errc charge_plan(struct op *op, struct tx *tx, bool *already_done, s
     if (rc != OK) {
         return rc;
     }
-    bool window_open = age_us >= 0 && age_us < window_us;
-    if (op->row.lookup_only || payment.provider_ref != NULL || (!unsent && !window_open)) {
+    bool too_late = !unsent && !step_is_in_charge_window(op, tx->now_us);
+    if (op->row.lookup_only || payment.provider_ref != NULL || too_late) {
         plan_look_up(op, &payment, tx->now_us);
     } else if (!customer_is_being_made(op)) {
         plan_send(op);
     }
-    if (age_us > config->patience_ms * US_PER_MS) {
-        struct op_answer kept = {0}; // nobody waits any more: a repeat is answered with this from now on
-        rc = reply_keep_payment(tx, &payment, &kept, err);
-    }
-    return rc;
+    // If nobody waits any more, a repeat is answered with the payment as it is, from now on.
+    return step_patience_is_over(op, tx->now_us) ? reply_keep_payment(tx, &payment, &kept, err) : OK;
 }
 
 enum errc charge_prepare(struct engine *engine, struct tx *tx, const struct payment *payment,
@@ -140,8 +110,8 @@ enum errc charge_prepare(struct engine *engine, struct tx *tx, const struct paym
     return op_prepare(engine, &op_charge, &row, tx, op, err);
 }
 
-// The provider's state is in the payment; what is not finished there is asked after from now on.
-static enum errc take(struct op *op, struct tx *tx, struct payment *payment, struct err *err)
+// Applies what the provider reports. A payment that is not finished there is checked from now on.
+static enum errc settle_reported(struct op *op, struct tx *tx, struct payment *payment, struct err *err)
 {
     bool fits = false;
     enum errc rc = op_apply_reported(op, tx, payment, payment_apply_reported, &fits, err);
@@ -153,9 +123,9 @@ static enum errc take(struct op *op, struct tx *tx, struct payment *payment, str
     return rc;
 }
 
-// Refused for good. Where the refusal names a payment at the provider that may still come to something, that
-// decides.
-static enum errc refuse(struct op *op, struct tx *tx, struct payment *payment, struct err *err)
+// The provider refused for good. If the refusal names a payment at the provider that may still succeed, that
+// payment's state decides.
+static enum errc settle_refused(struct op *op, struct tx *tx, struct payment *payment, struct err *err)
 {
     const struct provider_answer *answer = &op->call.answer;
     if (!answer->has_payment) {
@@ -165,7 +135,7 @@ static enum errc refuse(struct op *op, struct tx *tx, struct payment *payment, s
     }
     if (answer->payment.state != PROVIDER_PAYMENT_ATTEMPT_FAILED &&
         answer->payment.state != PROVIDER_PAYMENT_CANCELED) {
-        return take(op, tx, payment, err);
+        return settle_reported(op, tx, payment, err);
     }
     bool fits = false;
     enum errc rc = op_apply_reported(op, tx, payment, payment_check_reported, &fits, err);
@@ -177,47 +147,47 @@ static enum errc refuse(struct op *op, struct tx *tx, struct payment *payment, s
     return payment_fail(tx, payment, &answer->failure, err);
 }
 
-static enum errc absent(struct op *op, struct tx *tx, struct payment *payment, struct err *err)
+// A list does not show the charge. A second list, STEP_ABSENT_US later, must agree.
+static enum errc settle_absent(struct op *op, struct tx *tx, struct payment *payment, struct err *err)
 {
     if (tx->now_us < op->row.created_us) {
-        op_retry(op); // the clock went back, so it was ahead when the charge was made, nobody knows how far
+        op_retry(op); // the clock was ahead when the charge was prepared, nobody knows how far
         op->call.answer.reason = "this machine's clock shows a time before the payment was made";
         return OK;
     }
-    int64_t off_us = op->call.answer.server_time_us - tx->now_us;
-    if (op->call.answer.server_time_us != 0 && (off_us > CLOCK_OFF_US || off_us < -CLOCK_OFF_US)) {
-        op_retry(op); // the list was asked for by a time that one of the two clocks does not share
+    int64_t differ_us = op->call.answer.server_time_us - tx->now_us;
+    if (op->call.answer.server_time_us != 0 &&
+        (differ_us > CLOCKS_DIFFER_US || differ_us < -CLOCKS_DIFFER_US)) {
+        op_retry(op); // the list began at a time that is another one by the provider's clock
         op->call.answer.reason = "this machine's clock and the provider's differ by more than 5 minutes";
         return OK;
     }
     if (op->row.absent_us == 0) {
         op->row.absent_us = tx->now_us;
-    } else if (tx->now_us - op->row.absent_us >= ABSENT_FOR_US) {
+    } else if (tx->now_us - op->row.absent_us >= STEP_ABSENT_US) {
         return payment_fail(tx, payment, &out_of_reach, err);
     }
-    op_at(op, op->row.absent_us + ABSENT_FOR_US);
+    op_at(op, op->row.absent_us + STEP_ABSENT_US);
     return OK;
 }
 
-static enum errc decide(struct op *op, struct tx *tx, struct payment *payment, struct err *err)
+static enum errc settle_answer(struct op *op, struct tx *tx, struct payment *payment, struct err *err)
 {
     const struct provider_answer *answer = &op->call.answer;
     switch (answer->outcome) {
     case PROVIDER_DONE:
-        if (answer->has_payment) {
-            return take(op, tx, payment, err);
-        }
-        return absent(op, tx, payment, err);
+        return answer->has_payment ? settle_reported(op, tx, payment, err)
+                                   : settle_absent(op, tx, payment, err);
     case PROVIDER_REFUSED:
         if (op->call.verb == PROVIDER_CHARGE) {
-            return refuse(op, tx, payment, err);
+            return settle_refused(op, tx, payment, err);
         }
         break; // a refused look-up says nothing about the charge
     case PROVIDER_NO_AUTH:
         if (op->call.verb == PROVIDER_CHARGE && !op->row.unresolved) {
             return payment_fail(tx, payment, &answer->failure, err);
         }
-        break; // an earlier attempt may have been carried out
+        break; // the provider may have carried out an earlier attempt
     case PROVIDER_LOOK_UP:
         op->row.lookup_only = true;
         break;
@@ -234,16 +204,16 @@ static enum errc charge_settle(struct op *op, struct tx *tx, struct err *err)
     enum errc rc = payment_get(tx->db, &op->row.subject_id, NULL, tx->arena, &payment, err);
     if (rc == OK) {
         rc = customer_is_being_made(op) ? charge_customer_settle(op, tx, &payment, err)
-                                        : decide(op, tx, &payment, err);
+                                        : settle_answer(op, tx, &payment, err);
     }
-    bool patience_over =
-        tx->now_us - op->row.created_us > engine_options(op->engine)->config->patience_ms * US_PER_MS;
-    if (rc == OK && (op->verdict == VERDICT_CLOSE || patience_over)) {
+    if (rc == OK && (op->verdict == VERDICT_CLOSE || step_patience_is_over(op, tx->now_us))) {
         rc = reply_keep_payment(tx, &payment, &op->answer, err);
     }
     return rc;
 }
 
+// OK: the provider refused the key of the last attempt, and the merchant has no other key. ERR_CONFLICT: the
+// outcome can still become known.
 static enum errc check_refused(struct tx *tx, const struct payment *payment, struct err *err)
 {
     struct operation open = {0};
@@ -253,12 +223,12 @@ static enum errc check_refused(struct tx *tx, const struct payment *payment, str
         rc = credential_get(tx->db, &payment->merchant_id, payment->provider, payment->livemode, tx->arena,
                             &present, err);
     }
-    bool ended = rc == OK && open.refused_attempt > 0 && open.refused_attempt == open.attempts &&
-                 uuid_equal(&open.refused_version_id, &present.version_id);
+    bool refused = rc == OK && open.refused_attempt > 0 && open.refused_attempt == open.attempts &&
+                   uuid_equal(&open.refused_version_id, &present.version_id);
     if (rc != OK && rc != ERR_NOT_FOUND) {
         return rc;
     }
-    return ended ? OK
+    return refused ? OK
                  : err_set(err, ERR_CONFLICT, "the outcome of this payment at %s is not known yet",
                            provider_find(payment->provider)->display_name);
 }
@@ -288,7 +258,7 @@ enum errc charge_abandon(struct tx *tx, struct payment *payment, struct err *err
     return rc == OK ? reply_keep_payment(tx, payment, &kept, err) : rc;
 }
 
-// The payment as it is, pending, is the first answer from now on; unless there was one before.
+// The pending payment becomes the first answer, unless there was one before.
 static enum errc charge_timeout_answer(const struct uuid *subject_id, struct tx *tx, struct op_answer *answer,
                                        struct err *err)
 {
@@ -300,8 +270,10 @@ static enum errc charge_timeout_answer(const struct uuid *subject_id, struct tx 
     return rc;
 }
 
-const struct op_kind op_charge = {.name = OPERATION_CHARGE,
-                                  .keeps_version = true,
-                                  .plan = charge_plan,
-                                  .settle = charge_settle,
-                                  .timeout_answer = charge_timeout_answer};
+const struct op_kind op_charge = {
+    .name = OPERATION_CHARGE,
+    .keeps_version = true,
+    .plan = charge_plan,
+    .settle = charge_settle,
+    .timeout_answer = charge_timeout_answer,
+};

@@ -6,12 +6,10 @@
 #include "base/text.h"
 #include "base/timefmt.h"
 #include "domain/email.h"
+#include "op/kinds/step.h"
 #include "op/state/card_change.h"
 #include "store/cards.h"
 #include "store/credentials.h"
-
-// The provider's clock and ours may differ by this much, so a list begins this much earlier.
-#define CLOCK_SLACK_S 600
 
 enum errc customer_find(struct engine *engine, struct tx *tx, const struct customer_owner *owner,
                         struct customer *customer, struct err *err)
@@ -39,16 +37,14 @@ enum errc customer_find(struct engine *engine, struct tx *tx, const struct custo
 
 const char *customer_key(const struct customer *customer, struct arena *arena)
 {
-    char id[UUID_TEXT_BYTES];
-    uuid_format(&customer->id, id);
-    return arena_printf(arena, "cus_%s", id);
+    return step_key(arena, "cus", &customer->id, NULL, 0);
 }
 
 void customer_plan(struct op *op, const struct customer *customer, const char *email)
 {
     op->call.verb = PROVIDER_CUSTOMER;
     op->call.ref = email;
-    op->call.created_from_s = customer->created_us / US_PER_S - CLOCK_SLACK_S;
+    op->call.created_from_s = customer->created_us / US_PER_S - STEP_CLOCK_SLACK_S;
     op->call.idempotency_key = customer_key(customer, &op->arena);
     op->call.body = arena_strdup(&op->arena, customer->body);
 }

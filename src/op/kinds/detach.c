@@ -4,6 +4,7 @@
 // still attached.
 #include "op/kinds/card.h"
 #include "op/kinds/kinds.h"
+#include "op/kinds/step.h"
 #include "op/state/card_change.h"
 #include "store/cards.h"
 #include "store/credentials.h"
@@ -49,12 +50,10 @@ static enum errc detach_plan(struct op *op, struct tx *tx, bool *already_done, s
     if (rc != OK || *already_done) {
         return rc;
     }
-    char id[UUID_TEXT_BYTES];
-    uuid_format(&card.id, id);
     op->row.credential_version_id = present.version_id;
     op->call.verb = PROVIDER_DETACH;
     op->call.ref = card.provider_ref;
-    op->call.idempotency_key = card_call_key(op, &op->arena, arena_printf(&op->arena, "det_%s", id));
+    op->call.idempotency_key = step_key(&op->arena, "det", &card.id, NULL, op->row.resent_us);
     return OK;
 }
 

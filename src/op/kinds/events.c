@@ -246,9 +246,11 @@ static enum errc events_settle(struct op *op, struct tx *tx, struct err *err)
     return rc == OK && ended ? wait_for_next(op, tx, err) : rc;
 }
 
-const struct op_kind op_events = {.name = OPERATION_EVENTS,
-                                  .plan = events_plan,
-                                  .settle = events_settle,
-                                  .start = events_start,
-                                  .after_prepare = events_after_prepare,
-                                  .background = true};
+const struct op_kind op_events = {
+    .name = OPERATION_EVENTS,
+    .plan = events_plan,
+    .settle = events_settle,
+    .start = events_start,
+    .after_prepare = events_after_prepare,
+    .background = true,
+};

@@ -7,23 +7,21 @@
 #include "base/text.h"
 #include "base/timefmt.h"
 #include "op/kinds/kinds.h"
+#include "op/kinds/step.h"
 #include "op/state/refund_change.h"
 #include "op/state/render.h"
 #include "op/state/reply.h"
 #include "store/payments.h"
 #include "store/refunds.h"
 
-#define KEY_HELD_US (23 * 3600 * US_PER_S)
 #define KEY_FORGOTTEN_US (25 * 3600 * US_PER_S)
 // A list is trusted for this long.
 #define LOOK_HOLDS_US (600 * US_PER_S)
 
 static void plan_send(struct op *op)
 {
-    char id[UUID_TEXT_BYTES];
-    uuid_format(&op->row.subject_id, id);
     op->call.verb = PROVIDER_REFUND;
-    op->call.idempotency_key = arena_printf(&op->arena, "ref_%s", id);
+    op->call.idempotency_key = step_key(&op->arena, "ref", &op->row.subject_id, NULL, 0);
     op->call.body = op->row.body;
 }
 
@@ -43,11 +41,11 @@ static enum errc refund_plan(struct op *op, struct tx *tx, bool *already_done, s
     (void)already_done;
     op->evidence_ref = payment.provider_ref;
     int64_t age_us = tx->now_us - op->row.created_us;
-    bool key_holds = age_us >= 0 && age_us < KEY_HELD_US && !op->row.lookup_only;
+    bool key_holds = step_key_is_held(op, tx->now_us) && !op->row.lookup_only;
     bool surely_absent = op->row.absent_us != 0 && age_us >= KEY_FORGOTTEN_US &&
                          tx->now_us - op->row.absent_us < LOOK_HOLDS_US;
     if (key_holds || surely_absent) {
-        op->call.send_before_us = key_holds ? op->row.created_us + KEY_HELD_US : 0;
+        op->call.send_before_us = key_holds ? op->row.created_us + STEP_KEY_HELD_US : 0;
         op->row.absent_us = 0; // the next attempt looks first
         plan_send(op);
         return rc;
@@ -168,14 +166,12 @@ static enum errc decide(struct op *op, struct tx *tx, struct refund *refund, str
 
 static enum errc refund_settle(struct op *op, struct tx *tx, struct err *err)
 {
-    const struct config *config = engine_options(op->engine)->config;
     struct refund refund = {0};
     enum errc rc = refund_get(tx->db, &op->row.subject_id, NULL, tx->arena, &refund, err);
     if (rc == OK) {
         rc = decide(op, tx, &refund, err);
     }
-    bool patience_over = tx->now_us - op->row.created_us > config->patience_ms * US_PER_MS;
-    if (rc == OK && (op->verdict == VERDICT_CLOSE || patience_over)) {
+    if (rc == OK && (op->verdict == VERDICT_CLOSE || step_patience_is_over(op, tx->now_us))) {
         rc = reply_keep(tx, &refund.id, 201, render_refund(&refund), &op->answer, err);
     }
     return rc;

@@ -1,5 +1,6 @@
-// Asks after a payment that is known at the provider and not finished: a payer who has still to authenticate,
-// an authorisation to be captured, an event that came incomplete. Ends when the payment does.
+// Checks a payment that is not finished at the provider: its payer must still authenticate, it is authorised
+// and not captured, or an event about it was incomplete. The operation closes when the payment is no longer
+// pending. Database threads.
 #include "op/engine/op.h"
 #include "op/kinds/kinds.h"
 #include "store/payments.h"
@@ -15,13 +16,13 @@ static enum errc sync_plan(struct op *op, struct tx *tx, bool *already_done, str
     return rc;
 }
 
-// A failure that was read before the payment was brought back (authenticate.c) is the one that it had then.
-static bool is_of_before(const struct op *op, const struct payment *payment, int64_t now_us)
+// True if a failure was read before the payment was reopened (authenticate.c): it is the failure from before.
+static bool is_outdated(const struct op *op, const struct payment *payment, int64_t now_us)
 {
-    int64_t begun_us = op->leased_until_us - op_lease_us(op->engine);
+    int64_t claimed_us = op->leased_until_us - op_lease_us(op->engine);
     return payment->status == PAYMENT_PENDING &&
            op->call.answer.payment.state == PROVIDER_PAYMENT_ATTEMPT_FAILED &&
-           payment->updated_us > begun_us && payment->updated_us <= now_us;
+           payment->updated_us > claimed_us && payment->updated_us <= now_us;
 }
 
 static enum errc sync_settle(struct op *op, struct tx *tx, struct err *err)
@@ -29,19 +30,23 @@ static enum errc sync_settle(struct op *op, struct tx *tx, struct err *err)
     struct payment payment = {0};
     bool fits = false;
     enum errc rc = payment_get(tx->db, &op->row.subject_id, NULL, tx->arena, &payment, err);
-    bool old = rc == OK && op->call.answer.has_payment && is_of_before(op, &payment, tx->now_us);
-    bool known = op->call.answer.has_payment && !old;
-    if (rc == OK && known) {
+    bool outdated = rc == OK && op->call.answer.has_payment && is_outdated(op, &payment, tx->now_us);
+    bool applies = op->call.answer.has_payment && !outdated;
+    if (rc == OK && applies) {
         rc = op_apply_reported(op, tx, &payment, payment_apply_reported, &fits, err);
     }
-    if (rc != OK || (known && payment.status != PAYMENT_PENDING)) {
+    if (rc != OK || (applies && payment.status != PAYMENT_PENDING)) {
         return rc;
     }
     op_poll(op);
-    if (old) {
+    if (outdated) {
         op_at(op, tx->now_us);
     }
     return OK;
 }
 
-const struct op_kind op_sync = {.name = OPERATION_SYNC, .plan = sync_plan, .settle = sync_settle};
+const struct op_kind op_sync = {
+    .name = OPERATION_SYNC,
+    .plan = sync_plan,
+    .settle = sync_settle,
+};
