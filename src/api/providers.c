@@ -251,10 +251,10 @@ enum errc providers_put_work(struct request *request, struct tx *tx, struct err 
                                        request->now_us, err);
     }
     if (rc == OK) {
-        rc = events_ask(request->api->engine, tx, &credential, request->now_us, err);
+        rc = events_begin(request->api->engine, tx, &credential, request->now_us, err);
     }
     if (rc == OK) {
-        rc = catch_up_ask(tx, &credential, request->now_us, err);
+        rc = catch_up_resume(tx, &credential, request->now_us, err);
     }
     if (rc == OK) { // this key may tell what the one before may not
         rc = operations_try_refused(tx->db, &credential.merchant_id, credential.livemode, request->now_us,

@@ -121,7 +121,7 @@ static inline void put_credentials(struct fixture *f)
     transaction_begin(f);
     assert_int_equal(credential_get(f->db, &f->merchant_id, "stripe", false, &f->arena, &credential, &f->err),
                      OK);
-    assert_int_equal(events_ask(f->engine, &tx, &credential, loop_wall_us(&f->loop.base), &f->err), OK);
+    assert_int_equal(events_begin(f->engine, &tx, &credential, loop_wall_us(&f->loop.base), &f->err), OK);
     transaction_end(f);
 }
 

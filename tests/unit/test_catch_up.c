@@ -126,7 +126,7 @@ static void an_account_that_refuses_is_released_and_asked_with_its_next_key(void
     struct credential account = {.id = f->credential_id};
     struct tx tx = tx_for(f, "api", NULL);
     transaction_begin(f);
-    assert_int_equal(catch_up_ask(&tx, &account, loop_wall_us(&f->loop.base), &f->err), OK);
+    assert_int_equal(catch_up_resume(&tx, &account, loop_wall_us(&f->loop.base), &f->err), OK);
     transaction_end(f);
     assert_true(held(f));
     engine_run_s(f, 6);

@@ -1,7 +1,8 @@
-// See catch_up.h. Each attempt asks for one page, newest first: of the payments that were made since this
-// database was surely whole, then of the refunds. What is on it is written in one transaction with where the
-// next page begins. A backup holds all that was settled before it was made, so a payment or refund that was
-// settled before this start proves that nothing older is missing; once something is, all is read.
+// See catch_up.h. An attempt reads one page, newest first: of the payments since this database was known to
+// be complete, then of the refunds. What the page lacks here is written in one transaction with the position
+// of the next page. A backup holds everything that was settled before it was made, so a payment or refund
+// that was settled before this start proves that nothing older is missing. Once something is missing, all
+// pages are read. Database threads.
 #include "op/kinds/catch_up.h"
 
 #include "base/log.h"
@@ -9,19 +10,18 @@
 #include "base/timefmt.h"
 #include "op/kinds/import.h"
 #include "op/kinds/kinds.h"
+#include "op/kinds/step.h"
 #include "op/state/catch_up_schedule.h"
 #include "store/audit.h"
 #include "store/meta.h"
 #include "store/payments.h"
 #include "store/refunds.h"
 
-// Between pages, so that no backlog keeps the provider or the database to itself.
-#define NEXT_PAGE_US (100 * US_PER_MS)
-// A refund whose payment is not known to be made is waited for, for so long.
+// A page with a refund whose payment is not known yet is read again, for an hour at most.
 #define LATE_AGAIN_US (2 * US_PER_S)
 #define LATE_WITHIN_US (3600 * US_PER_S)
 
-static enum errc accept_as_it_is(const struct engine *engine, struct tx *tx, int64_t now_us, struct err *err)
+static enum errc accept_restored(const struct engine *engine, struct tx *tx, int64_t now_us, struct err *err)
 {
     const struct audit_entry entry = {
         .event_type = "database.accepted",
@@ -47,7 +47,7 @@ static enum errc catch_up_start(const struct engine *engine, struct tx *tx, int6
                                        : alive_us / US_PER_S - CATCH_UP_CLOCK_SLACK_S;
     enum errc rc = meta_whole_put(tx->db, alive_us, err);
     if (rc == OK && start == START_ACCEPTED) {
-        return accept_as_it_is(engine, tx, now_us, err);
+        return accept_restored(engine, tx, now_us, err);
     }
     if (rc != OK || start == START_SURE) {
         return rc;
@@ -68,7 +68,7 @@ enum errc catch_up_check(struct tx *tx, const struct uuid *merchant_id, enum cat
                             : rc;
 }
 
-enum errc catch_up_ask(struct tx *tx, const struct credential *credential, int64_t now_us, struct err *err)
+enum errc catch_up_resume(struct tx *tx, const struct credential *credential, int64_t now_us, struct err *err)
 {
     return catch_ups_ask(tx->db, op_catch_up.name, &credential->id, now_us, err);
 }
@@ -104,9 +104,9 @@ static enum errc catch_up_plan(struct op *op, struct tx *tx, bool *already_done,
     return rc;
 }
 
-// One payment of the page. *settled: it is here, and was before this start.
-static enum errc take_payment(struct tx *tx, const struct credential *account, struct catch_up *at,
-                              const struct provider_payment *reported, bool *settled, struct err *err)
+// Imports a payment of the page if it is missing. *settled: it is here, and was settled before this start.
+static enum errc check_payment(struct tx *tx, const struct credential *account, struct catch_up *at,
+                               const struct provider_payment *reported, bool *settled, struct err *err)
 {
     struct uuid id;
     struct payment payment = {0};
@@ -142,28 +142,30 @@ static enum errc take_payment(struct tx *tx, const struct credential *account, s
     return OK;
 }
 
-// One refund of the page, of a payment that is here; one that this service made and that is not here is
-// missing. *late: it could not be taken over yet.
-static enum errc take_refund(struct tx *tx, const struct credential *account, struct catch_up *at,
-                             const struct provider_refund *said, bool *settled, bool *late, struct err *err)
+// Imports a refund of the page if it is missing: this service made it, its payment is here, and it is not.
+// *settled: it is here, and was settled before this start. *late: it could not be imported yet.
+static enum errc check_refund(struct tx *tx, const struct credential *account, struct catch_up *at,
+                              const struct provider_refund *reported, bool *settled, bool *late,
+                              struct err *err)
 {
     struct payment payment = {0};
     struct refund refund = {0};
-    enum errc rc = import_find_refunded(tx, account, said, &payment, err);
+    enum errc rc = import_find_refunded(tx, account, reported, &payment, err);
     if (rc != OK) {
         return rc == ERR_NOT_FOUND ? OK : rc;
     }
-    rc = refund_by_ref(tx->db, &account->merchant_id, account->livemode, said->id, tx->arena, &refund, err);
+    rc = refund_by_ref(tx->db, &account->merchant_id, account->livemode, reported->id, tx->arena, &refund,
+                       err);
     if (rc == OK) {
         *settled = refund.updated_us < at->begun_us;
         return OK;
     }
     struct uuid id;
     bool lost = false;
-    if (rc == ERR_NOT_FOUND && !uuid_parse(said->refund_id, &id)) {
-        bool unclear = false; // the list of the payment's refunds is read then
-        // Made at the dashboard. Its event tells of it, but may have come before the payment was forgotten.
-        return at->known ? import_refund(tx, &payment, said, &unclear, err) : OK;
+    if (rc == ERR_NOT_FOUND && !uuid_parse(reported->refund_id, &id)) {
+        bool unclear = false; // then the list of the payment's refunds is read
+        // Made at the dashboard. Its event may have come before the backup's payment was lost.
+        return at->known ? import_refund(tx, &payment, reported, &unclear, err) : OK;
     }
     if (rc != ERR_NOT_FOUND) {
         return rc;
@@ -176,24 +178,25 @@ static enum errc take_refund(struct tx *tx, const struct credential *account, st
         return rc;
     }
     catch_up_note_known(at, account);
-    rc = import_refund(tx, &payment, said, late, err);
+    rc = import_refund(tx, &payment, reported, late, err);
     at->refunds += rc == OK && !*late;
     return rc;
 }
 
-// *proven: nothing that is older is missing. late: refunds that could not be taken over yet.
-static enum errc take_page(const struct op *op, struct tx *tx, const struct credential *account,
-                           struct catch_up *at, bool *proven, int64_t *late, struct err *err)
+// Imports what is missing of a page. *proven: nothing older is missing. *late: how many refunds could not be
+// imported yet.
+static enum errc import_page(const struct op *op, struct tx *tx, const struct credential *account,
+                             struct catch_up *at, bool *proven, int64_t *late, struct err *err)
 {
     const struct provider_answer *answer = &op->call.answer;
     size_t count = at->payments_read ? answer->refund_count : answer->payment_count;
     bool any_settled = false;
     enum errc rc = OK;
-    for (size_t i = 0; rc == OK && i < count; i++) { // newest first, but of one second in any order
+    for (size_t i = 0; rc == OK && i < count; i++) { // newest first; within a second in any order
         bool settled = false;
         bool is_late = false;
-        rc = at->payments_read ? take_refund(tx, account, at, &answer->refunds[i], &settled, &is_late, err)
-                               : take_payment(tx, account, at, &answer->payments[i], &settled, err);
+        rc = at->payments_read ? check_refund(tx, account, at, &answer->refunds[i], &settled, &is_late, err)
+                               : check_payment(tx, account, at, &answer->payments[i], &settled, err);
         any_settled |= settled;
         *late += is_late;
     }
@@ -213,8 +216,9 @@ static void log_end(const struct credential *account, const struct catch_up *at)
     }
 }
 
-// The account does not tell: it is let go, and asked again when it has another key.
-static void let_go(const struct op *op, const struct credential *account, const struct catch_up *at)
+// The provider refuses to list the account. The operation closes; the account is read when it has another
+// key.
+static void log_refused_list(const struct op *op, const struct credential *account, const struct catch_up *at)
 {
     const struct provider_answer *answer = &op->call.answer;
     char id[UUID_TEXT_BYTES];
@@ -226,9 +230,9 @@ static void let_go(const struct op *op, const struct credential *account, const 
         LOG_STR("reason", answer->failure.message));
 }
 
-// Whether the page is read again, as a caller who repeated one of its late refunds would refund again.
-static bool awaits_refunds(struct op *op, struct tx *tx, const struct credential *account,
-                           struct catch_up *at, int64_t late)
+// True if the page is read again because it has late refunds: a caller who repeated one would refund twice.
+static bool waits_for_refunds(struct op *op, struct tx *tx, const struct credential *account,
+                              struct catch_up *at, int64_t late)
 {
     if (late == 0) {
         return false;
@@ -243,16 +247,16 @@ static bool awaits_refunds(struct op *op, struct tx *tx, const struct credential
     return false;
 }
 
-static enum errc take_answer(struct op *op, struct tx *tx, const struct credential *account,
+static enum errc settle_page(struct op *op, struct tx *tx, const struct credential *account,
                              struct catch_up *at, struct err *err)
 {
     bool proven = false;
     int64_t late = 0;
-    enum errc rc = take_page(op, tx, account, at, &proven, &late, err);
+    enum errc rc = import_page(op, tx, account, at, &proven, &late, err);
     if (rc != OK) {
         return rc;
     }
-    if (awaits_refunds(op, tx, account, at, late)) {
+    if (waits_for_refunds(op, tx, account, at, late)) {
         op->row.attempts = 0;
         op->row.unresolved = false;
         op_at(op, tx->now_us + LATE_AGAIN_US);
@@ -265,14 +269,14 @@ static enum errc take_answer(struct op *op, struct tx *tx, const struct credenti
     bool goes_on = at->page != NULL || !at->payments_read;
     at->payments_read = at->payments_read || at->page == NULL;
     if (goes_on) {
-        op_at(op, tx->now_us + (at->page != NULL ? NEXT_PAGE_US : 0));
+        op_at(op, tx->now_us + (at->page != NULL ? STEP_PAGE_PAUSE_US : 0));
         return catch_up_put(tx->db, at, err);
     }
     log_end(account, at);
     return catch_up_delete(tx->db, &at->credential_id, err);
 }
 
-// It began anew while this was asked, or it is over.
+// True if catching up began anew, or ended, during the call.
 static bool is_outdated(const struct op *op, const struct catch_up *at)
 {
     return op->call.verb != next_verb(at) || op->call.created_from_s != at->from_s ||
@@ -296,13 +300,13 @@ static enum errc catch_up_settle(struct op *op, struct tx *tx, struct err *err)
     }
     bool refused = op->call.answer.outcome == PROVIDER_NO_AUTH || op->call.answer.outcome == PROVIDER_REFUSED;
     if (op->call.answer.outcome == PROVIDER_DONE) {
-        return take_answer(op, tx, &account, &at, err);
+        return settle_page(op, tx, &account, &at, err);
     }
     if (refused && at.page == NULL) {
-        let_go(op, &account, &at);
+        log_refused_list(op, &account, &at);
         return OK;
     }
-    at.page = refused ? NULL : at.page; // it may be no place in the list any more
+    at.page = refused ? NULL : at.page; // the list may not have this page any more
     op_retry(op);
     return catch_up_put(tx->db, &at, err);
 }

@@ -1,35 +1,34 @@
-// Fetches events that did not come by themselves, with each credentials for itself: behind a stop of the
-// service, and at intervals where there is no webhook secret. Each attempt asks for one page: the events of a
-// span of time, which is halved until they fit on it, so that they are applied oldest first whatever has
-// gathered, in one transaction with how far that brought us. What was made before since_s is here for good;
-// the end of every round is asked for again by the next, because an event may show late.
+// Fetches events that the provider did not deliver, for each credentials: after a stop of the service, and at
+// intervals where there is no webhook secret. A round lists all events since the feed's since_s; all earlier
+// ones are recorded here. An attempt reads one page, the events of a span of time. If they do not fit on a
+// page, the span is halved, so events are always applied oldest first, in one transaction with the feed's new
+// position. The next round repeats the end of the last one, because an event may appear late. Database
+// threads.
 #include "op/kinds/events.h"
 
 #include "base/log.h"
 #include "base/timefmt.h"
 #include "op/kinds/kinds.h"
+#include "op/kinds/step.h"
 #include "op/state/inbound.h"
 #include "store/event_feeds.h"
 
-// So long an event is fetched again whose payment is not known yet.
+// An event whose payment is not known yet is fetched again until it is this old.
 #define HELD_UP_S (24 * INT64_C(3600))
-// Between the pages of a round, so that no backlog keeps the provider or the database to itself.
-#define NEXT_PAGE_US (100 * US_PER_MS)
-// At start, from one credentials' turn to the next one's.
+// The distance between the first attempts of different credentials after a start.
 #define START_PACE_US (100 * US_PER_MS)
-// Credentials that no payment was made with for so long are asked with less often.
+// Credentials without a payment for IN_USE_US are fetched with every IDLE_US at most.
 #define IN_USE_US (7 * 24 * 3600 * US_PER_S)
 #define IDLE_US (3600 * US_PER_S)
 
-// All credentials that were ever used are asked for their events, from when this service was last known to
-// run.
+// Fetches the events of all credentials that were ever used, since this service was last known to run.
 static enum errc events_start(const struct engine *engine, struct tx *tx, int64_t alive_us, struct err *err)
 {
     (void)engine;
     int64_t now_us = tx->now_us;
     int64_t alive_s = alive_us / US_PER_S - EVENTS_LATE_S;
     if (alive_s > now_us / US_PER_S) {
-        alive_s = 0; // by a clock that was ahead: the feeds go on where they stand
+        alive_s = 0; // that clock was ahead: the feeds go on where they are
     }
     enum errc rc = event_feeds_open(tx->db, op_events.name, alive_s, err);
     return rc == OK ? event_feeds_ask(tx->db, op_events.name, now_us, START_PACE_US, err) : rc;
@@ -40,8 +39,8 @@ static int64_t interval_us(const struct engine *engine)
     return engine_options(engine)->config->events_interval_ms * US_PER_MS;
 }
 
-enum errc events_ask(struct engine *engine, struct tx *tx, const struct credential *credential,
-                     int64_t now_us, struct err *err)
+enum errc events_begin(struct engine *engine, struct tx *tx, const struct credential *credential,
+                       int64_t now_us, struct err *err)
 {
     struct operation row = operation_on_credential(tx, op_events.name, credential);
     row.next_attempt_us = now_us + interval_us(engine);
@@ -51,11 +50,11 @@ enum errc events_ask(struct engine *engine, struct tx *tx, const struct credenti
     if (rc == OK) {
         rc = operation_insert(tx->db, &row, err);
     }
-    // One that was open asks with the new key, whatever became of the old one.
+    // An operation that was open goes on with the new key.
     return rc == OK ? operation_update(tx->db, &row, err) : rc;
 }
 
-// What happens to a payment that is made now is told by an event soon.
+// Something was prepared, so events about it come soon.
 static enum errc events_after_prepare(const struct engine *engine, struct tx *tx,
                                       const struct operation *prepared, struct err *err)
 {
@@ -85,8 +84,8 @@ static enum errc events_plan(struct op *op, struct tx *tx, bool *already_done, s
     return rc;
 }
 
-// Listed newest first, and applied oldest first. The row's held_up_us tells that the payment of one of this
-// round is not known yet, so that it is to be fetched again.
+// Applies a page, which is listed newest first, oldest first. The row's held_up_us is set if this round has
+// an event whose payment is not known yet, so that it must be fetched again.
 static enum errc apply_page(struct op *op, struct tx *tx, struct err *err)
 {
     const struct provider_answer *answer = &op->call.answer;
@@ -112,17 +111,17 @@ static enum errc apply_page(struct op *op, struct tx *tx, struct err *err)
     return OK;
 }
 
-// Whatever was made before this is in the answer, by whichever clock is behind.
-static int64_t sure_until_s(const struct op *op)
+// The answer holds every event that was made before this time, by the slower of the two clocks.
+static int64_t complete_until_s(const struct op *op)
 {
-    int64_t asked_us = op->leased_until_us - op_lease_us(op->engine);
-    int64_t said_us = op->call.answer.server_time_us;
-    return (said_us > 0 && said_us < asked_us ? said_us : asked_us) / US_PER_S - EVENTS_LATE_S;
+    int64_t claimed_us = op->leased_until_us - op_lease_us(op->engine);
+    int64_t server_us = op->call.answer.server_time_us;
+    return (server_us > 0 && server_us < claimed_us ? server_us : claimed_us) / US_PER_S - EVENTS_LATE_S;
 }
 
-// Moves the feed on behind a page that was applied; what is to be fetched again is behind where the next
-// round begins. True at the end of the round.
-static bool move_on(const struct op *op, struct event_feed *feed)
+// Moves the feed past a page that was applied. The next round begins before any event that must be fetched
+// again. True at the end of the round.
+static bool advance(const struct op *op, struct event_feed *feed)
 {
     const struct provider_call *call = &op->call;
     feed->page = call->answer.next_page;
@@ -130,12 +129,12 @@ static bool move_on(const struct op *op, struct event_feed *feed)
         return false;
     }
     int64_t until_s = call->created_until_s;
-    int64_t sure_s = sure_until_s(op);
-    if (until_s != 0 && until_s < sure_s) {
-        sure_s = until_s;
+    int64_t complete_s = complete_until_s(op);
+    if (until_s != 0 && until_s < complete_s) {
+        complete_s = until_s;
     }
-    if (op->row.held_up_us == 0 && feed->at_s == feed->since_s && sure_s > feed->since_s) {
-        feed->since_s = sure_s;
+    if (op->row.held_up_us == 0 && feed->at_s == feed->since_s && complete_s > feed->since_s) {
+        feed->since_s = complete_s;
     }
     if (until_s != 0 && call->answer.event_count <= (size_t)call->page_items / 2) {
         feed->width_s *= 2;
@@ -144,8 +143,8 @@ static bool move_on(const struct op *op, struct event_feed *feed)
     return until_s == 0;
 }
 
-// Its id is not known, so nothing can be asked for behind it.
-static void log_stepped_over(const struct op *op)
+// The id of the event is unknown, so a list cannot continue after it.
+static void log_skipped(const struct op *op)
 {
     char id[UUID_TEXT_BYTES];
     uuid_format(&op->row.merchant_id, id);
@@ -153,45 +152,46 @@ static void log_stepped_over(const struct op *op)
         LOG_STR("merchant_id", id), LOG_INT("created_s", op->call.created_from_s));
 }
 
-static enum errc take_page(struct op *op, struct tx *tx, struct event_feed *feed, bool *ended,
-                           struct err *err)
+// *ended: the round has no more pages.
+static enum errc settle_page(struct op *op, struct tx *tx, struct event_feed *feed, bool *ended,
+                             struct err *err)
 {
     const struct provider_call *call = &op->call;
     int64_t until_s = call->created_until_s != 0 ? call->created_until_s : tx->now_us / US_PER_S;
-    int64_t asked_s = until_s - call->created_from_s;
-    bool goes_on = call->answer.next_page != NULL && call->page == NULL;
-    if (asked_s > 1 && (goes_on || call->answer.too_large)) {
-        feed->width_s = asked_s / 2;
+    int64_t span_s = until_s - call->created_from_s;
+    bool overflows = call->answer.next_page != NULL && call->page == NULL;
+    if (span_s > 1 && (overflows || call->answer.too_large)) {
+        feed->width_s = span_s / 2;
         feed->page = NULL;
         return OK;
     }
     if (call->answer.too_large) {
-        log_stepped_over(op);
+        log_skipped(op);
     }
     enum errc rc = apply_page(op, tx, err);
     if (rc == OK) {
-        *ended = move_on(op, feed);
+        *ended = advance(op, feed);
     }
     return rc;
 }
 
-// Whether the feed stood where nothing can have happened yet, because this machine's clock was ahead; it goes
-// back then.
-static bool goes_back(const struct op *op, struct event_feed *feed)
+// If this machine's clock was ahead, the feed may stand in the provider's future. Then it is set back to the
+// provider's time, and the result is true.
+static bool set_back(const struct op *op, struct event_feed *feed)
 {
-    int64_t said_s = op->call.answer.server_time_us / US_PER_S;
-    if (said_s == 0 || feed->since_s <= said_s) {
+    int64_t server_s = op->call.answer.server_time_us / US_PER_S;
+    if (server_s == 0 || feed->since_s <= server_s) {
         return false;
     }
-    feed->since_s = said_s - EVENTS_LATE_S;
+    feed->since_s = server_s - EVENTS_LATE_S;
     feed->at_s = feed->since_s;
     feed->page = NULL;
     return true;
 }
 
-// When a round has ended: at the next interval, at a growing one where nobody uses the credentials, or never
-// where events come by themselves and nothing is to be fetched again.
-static enum errc wait_for_next(struct op *op, struct tx *tx, struct err *err)
+// A round has ended. The next follows after an interval, or a longer one if nobody uses the credentials. If
+// the provider delivers events and none must be fetched again, the operation closes.
+static enum errc schedule_next_round(struct op *op, struct tx *tx, struct err *err)
 {
     struct credential present = {0};
     bool used = false;
@@ -214,8 +214,8 @@ static enum errc wait_for_next(struct op *op, struct tx *tx, struct err *err)
     return rc;
 }
 
-// A provider that cannot be asked is asked at the next interval; one that refuses, because the key may not
-// read events, after twice as long each time.
+// The time until the next attempt after a failure: an interval, doubled with each attempt if the provider
+// refuses because the key may not read events.
 static int64_t failed_delay_us(const struct op *op)
 {
     const struct provider_answer *answer = &op->call.answer;
@@ -233,17 +233,17 @@ static enum errc events_settle(struct op *op, struct tx *tx, struct err *err)
     enum errc rc = event_feed_get(tx->db, &op->row.subject_id, tx->arena, &feed, err);
     bool failed = op->call.answer.outcome != PROVIDER_DONE && !op->call.answer.too_large;
     bool ended = false;
-    op_at(op, tx->now_us + (failed ? failed_delay_us(op) : NEXT_PAGE_US));
+    op_at(op, tx->now_us + (failed ? failed_delay_us(op) : STEP_PAGE_PAUSE_US));
     if (failed) {
-        feed.page = NULL; // it may be no place in the list any more
-    } else if (rc == OK && !goes_back(op, &feed)) {
+        feed.page = NULL; // the list may not have this page any more
+    } else if (rc == OK && !set_back(op, &feed)) {
         op->row.attempts = 0;
-        rc = take_page(op, tx, &feed, &ended, err);
+        rc = settle_page(op, tx, &feed, &ended, err);
     }
     if (rc == OK) {
         rc = event_feed_put(tx->db, &feed, err);
     }
-    return rc == OK && ended ? wait_for_next(op, tx, err) : rc;
+    return rc == OK && ended ? schedule_next_round(op, tx, err) : rc;
 }
 
 const struct op_kind op_events = {

@@ -1,4 +1,4 @@
-// See import.h. What the provider does not know stays empty: the return URL.
+// See import.h. The provider does not know the return URL, so it stays empty. Database threads.
 #include "op/kinds/import.h"
 
 #include <stdlib.h>
@@ -14,7 +14,7 @@
 #include "store/payments.h"
 #include "store/refunds.h"
 
-// The provider makes a payment within a day of ours, and clocks differ.
+// The provider's payment is made within a day of ours, and clocks may differ.
 #define APART_S (48 * INT64_C(3600))
 
 bool import_find_id(const struct provider_payment *reported, const struct credential *account,
@@ -26,7 +26,7 @@ bool import_find_id(const struct provider_payment *reported, const struct creden
            llabs(reported->created_s - uuid_ms(payment_id) / 1000) < APART_S;
 }
 
-// What was charged: the saved card, where it is known, or the method as the provider names it.
+// Sets what was charged: the saved card if it is known here, else the provider's payment method.
 static enum errc find_method(struct tx *tx, const struct provider_payment *reported, struct payment *payment,
                              struct err *err)
 {
@@ -43,8 +43,8 @@ static enum errc find_method(struct tx *tx, const struct provider_payment *repor
     return rc == ERR_NOT_FOUND ? OK : rc;
 }
 
-static enum errc build(struct tx *tx, const struct provider_payment *reported, struct payment *payment,
-                       struct err *err)
+static enum errc fill(struct tx *tx, const struct provider_payment *reported, struct payment *payment,
+                      struct err *err)
 {
     const struct currency *currency = reported->currency != NULL ? currency_find(reported->currency) : NULL;
     struct payment other = {0};
@@ -81,9 +81,9 @@ static enum errc keep_key(struct tx *tx, const struct payment *payment, const st
     return idempotency_insert_free(tx->db, &key, err);
 }
 
-// What the provider has not finished is asked after from now on, and so is what does not fit.
-static enum errc take_state(struct tx *tx, struct payment *payment, const struct provider_payment *reported,
-                            struct err *err)
+// Applies the state. A payment that is not finished, or whose state does not fit, is checked from now on.
+static enum errc apply_state(struct tx *tx, struct payment *payment, const struct provider_payment *reported,
+                             struct err *err)
 {
     struct err why = {0};
     enum errc rc = payment_apply_reported(tx, payment, reported, &why);
@@ -117,14 +117,14 @@ enum errc import_payment(struct tx *tx, const struct credential *account, const 
         .created_us = uuid_ms(payment_id) * US_PER_MS,
         .updated_us = tx->now_us,
     };
-    enum errc rc = build(tx, reported, &payment, err);
+    enum errc rc = fill(tx, reported, &payment, err);
     if (rc == OK) {
         rc = payment_write_imported(tx, &payment, err);
     }
     if (rc == OK) {
         rc = keep_key(tx, &payment, &reported->origin.mark, err);
     }
-    return rc == OK ? take_state(tx, &payment, reported, err) : rc;
+    return rc == OK ? apply_state(tx, &payment, reported, err) : rc;
 }
 
 enum errc import_payment_state(struct tx *tx, const struct credential *account, struct payment *payment,
@@ -143,14 +143,15 @@ enum errc import_payment_state(struct tx *tx, const struct credential *account, 
 }
 
 enum errc import_find_refunded(struct tx *tx, const struct credential *account,
-                               const struct provider_refund *said, struct payment *payment, struct err *err)
+                               const struct provider_refund *reported, struct payment *payment,
+                               struct err *err)
 {
     struct uuid id;
-    enum errc rc = said->payment_ref == NULL
+    enum errc rc = reported->payment_ref == NULL
                        ? ERR_NOT_FOUND
-                       : payment_by_ref(tx->db, &account->merchant_id, account->livemode, said->payment_ref,
-                                        tx->arena, payment, err);
-    if (rc != ERR_NOT_FOUND || !uuid_parse(said->payment_id, &id)) {
+                       : payment_by_ref(tx->db, &account->merchant_id, account->livemode,
+                                        reported->payment_ref, tx->arena, payment, err);
+    if (rc != ERR_NOT_FOUND || !uuid_parse(reported->payment_id, &id)) {
         return rc;
     }
     rc = payment_get(tx->db, &id, &account->merchant_id, tx->arena, payment, err);
@@ -158,24 +159,25 @@ enum errc import_find_refunded(struct tx *tx, const struct credential *account,
     return other ? ERR_NOT_FOUND : rc;
 }
 
-enum errc import_refund(struct tx *tx, const struct payment *payment, const struct provider_refund *said,
+enum errc import_refund(struct tx *tx, const struct payment *payment, const struct provider_refund *reported,
                         bool *late, struct err *err)
 {
     struct refund refund = {0};
     struct err why = {0};
     *late = payment->provider_ref == NULL;
     if (*late) {
-        return OK; // its charge is open
+        return OK; // its charge is still open
     }
-    enum errc rc = refund_apply_event(tx, payment, said, &why);
+    enum errc rc = refund_apply_event(tx, payment, reported, &why);
     if (rc == ERR_CONFLICT) {
-        rc = payment_schedule_refund_list(tx, payment, NULL, &why); // the whole list tells how they fit
+        rc = payment_schedule_refund_list(tx, payment, NULL, &why); // only the whole list shows how
     }
     if (rc != OK) {
         *err = why;
         return rc;
     }
-    rc = refund_by_ref(tx->db, &payment->merchant_id, payment->livemode, said->id, tx->arena, &refund, err);
+    rc = refund_by_ref(tx->db, &payment->merchant_id, payment->livemode, reported->id, tx->arena, &refund,
+                       err);
     *late = rc == ERR_NOT_FOUND;
     return *late ? OK : rc;
 }
