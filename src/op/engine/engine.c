@@ -51,7 +51,7 @@ void engine_free(struct engine *engine)
     timer_stop(engine->options.loop, &engine->sweep_timer);
     claim_free(engine->claim);
     janitor_free(engine->janitor);
-    op_forget_all(engine);
+    op_remove_waiters(engine);
     limiter_close(engine->limiter, op_drop);
     table_release(&engine->active);
     free(engine);

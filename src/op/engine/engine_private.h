@@ -1,11 +1,12 @@
-// The inside of the engine, shared by op.c (attempts), waiters.c (callers) and sweep.c (what is due).
-// Loop thread.
+// The engine's own state, and what its files offer each other: op.c runs an attempt, sweep.c claims what is
+// due, waiters.c answers callers, and a small file each has what an attempt may meet. Loop thread, except
+// functions that take a struct tx: those run on a database thread.
 #pragma once
 
 #include "base/hourly.h"
 #include "op/engine/op.h"
 
-// The wall clock was set if it moved by more than this against the monotonic one from one look to the next.
+// The wall clock was set if it moved by more than this against the monotonic clock between two readings.
 #define CLOCK_STEP_US (5 * US_PER_S)
 
 struct engine {
@@ -13,9 +14,9 @@ struct engine {
     struct engine_stats stats;
     bool draining;
     bool ready;
-    bool unwritable;         // the store refused the last that was noted in it
+    bool unwritable;         // the janitor's last write failed
+    bool write_failed;       // another write failed: the janitor tries one
     struct hourly set_aside; // set_aside.c
-    bool write_failed;       // so it did something else: the next chores try whether it can be written
     struct limiter *limiter;
 
     // op.c: the operations under way, so that none is called twice at once.
@@ -27,50 +28,49 @@ struct engine {
     struct timer settle_timer;
     int64_t settle_due_us; // monotonic; when it fires
 
-    // waiters.c: callers by operation, and in the order of their deadlines (the patience is the same for
-    // all).
-    struct table waiting_rooms;
+    // waiters.c: callers by operation, and in the order of their deadlines. All have the same patience.
+    struct table waiters_by_op;
     struct list waiting;
     struct timer patience_timer;
 
     // sweep.c
     struct timer sweep_timer;
     int64_t sweep_due_us; // wall clock; when the timer fires at the latest
-    int64_t clock_us;     // the wall clock less the monotonic one, at the last sweep
+    int64_t clock_us;     // wall clock minus monotonic clock, at the last sweep
     bool sweeping;        // a claim job is under way
     bool sweep_again;
     int64_t recovering; // attempts under way that a sweep began
-    bool wants_room;    // a sweep found none; the next that gets free is its
+    bool wants_room;    // a sweep found no room: the next that is free is for a sweep
     struct claim *claim;
     struct janitor *janitor; // janitor.c
     void (*on_ready)(void *context);
     void *ready_context;
 };
 
-// op.c. Makes an attempt of a row and plans it; *already_done: nothing to call, *planned stays as it was. The
-// place goes with the attempt, or is given back.
+// op.c. Makes an attempt of a row and plans it. *already_done: there is nothing to call, and *planned is not
+// set. Takes the slot: it belongs to the attempt, or is released.
 enum errc op_plan(struct engine *engine, const struct op_kind *kind, const struct operation *row,
                   const struct limiter_slot *slot, struct tx *tx, struct op **planned, bool *already_done,
                   struct err *err) MUST_CHECK;
-// The limiter's: sends what is planned; false where it is too late for that.
+// Called by the limiter: sends the planned call. False if it is too late to send it.
 bool op_call(struct limiter_slot *slot);
-void op_abandon_call(struct limiter_slot *slot); // what it sent is not waited for any longer
-void op_ended(struct op *op);                    // it is not under way any more; its owner frees it
-// requeue.c. Leaves it to a later sweep.
+void op_abandon_call(struct limiter_slot *slot); // stops waiting for the answer
+void op_ended(struct op *op);                    // the attempt is over; its owner frees it
+// requeue.c. Leaves the row to a later sweep, at least wait_us from now.
 void op_requeue(struct limiter_slot *slot, int64_t wait_us);
 void op_drop(struct limiter_slot *slot);       // at the end: it was not called, and its row is still there
-void op_move(struct op *op, enum op_phase to); // the one way in which an attempt's phase changes
+void op_move(struct op *op, enum op_phase to); // the only function that changes an attempt's phase
 void op_settle(struct op *op);                 // records the outcome
 struct op_key op_key(const struct op_kind *kind, const struct uuid *subject_id);
-// Whether an attempt of the same operation is under way; it is then told to hurry the next.
+// Whether an attempt of the same operation is under way.
 bool op_is_under_way(struct engine *engine, const struct op *op);
 
-// unsettled.c. The outcome could not be recorded; takes the op.
+// unsettled.c. The outcome could not be recorded: tries again later. Takes the op.
 void op_unsettled(struct op *op);
 void op_settle_again(struct timer *timer);
-void op_settle_all(struct engine *engine); // now, whenever they are due
+void op_settle_all(struct engine *engine); // at once, even those that are not due
 
-// list_pages.c. Takes a page of a list in; true where another page is to be read behind it.
+// list_pages.c. Collects a page of a list. True if another page must be read.
 bool op_read_next_page(struct op *op);
 
 // op.c. Opens the secret key of a version of credentials.
@@ -80,33 +80,33 @@ enum errc op_open_key(struct op *op, struct tx *tx, const struct uuid *version_i
 // verdict.c. Sets the time of the next attempt, if there is one.
 void op_apply_verdict(struct op *op, const struct tx *tx);
 
-// key_proof.c. Before a plan: which key is the present one, where the operation's own may be refused.
+// key_proof.c. Before the plan: finds the merchant's present key if the operation's own may be refused.
 enum errc key_proof_find_present(struct op *op, struct tx *tx, struct err *err) MUST_CHECK;
-// After it: that key, if there is evidence to ask for.
+// After the plan: opens that key if there is evidence that it can read.
 enum errc key_proof_open_present(struct op *op, struct tx *tx, struct err *err) MUST_CHECK;
-// The key was refused: true where the present one asks for evidence next. Loop thread.
+// After an answer: true if the operation's key was refused, and the present key reads the evidence next.
 bool key_proof_begin(struct op *op);
-void key_proof_evaluate(struct op *op); // what the evidence shows, if it was asked for. Loop thread.
-// In the transaction that settles: the operation goes on with the present key.
+void key_proof_evaluate(struct op *op); // sets op->proof if the evidence was read
+// In the settle job: the operation goes on with the present key.
 enum errc key_proof_switch_key(struct op *op, struct tx *tx, struct err *err) MUST_CHECK;
 
-// waiters.c
+// waiters.c. Answers all who wait for the operation.
 void op_answer_waiters(struct engine *engine, const struct op_kind *kind, const struct uuid *subject_id,
                        const struct op_answer *answer);
 void op_patience_over(struct timer *timer);
 void op_time_out_all(struct engine *engine);
-void op_forget_all(struct engine *engine); // at the end: whoever waits still is never answered
+void op_remove_waiters(struct engine *engine); // at the end: those who still wait are never answered
 
-// janitor.c. From chores_start on they are done until the engine drains.
+// janitor.c. It runs at intervals from janitor_start until the engine drains.
 struct janitor *janitor_open(struct engine *engine);
 void janitor_free(struct janitor *janitor);
 void janitor_start(struct janitor *janitor);
 
-// set_aside.c. What a claim met that cannot go on.
+// set_aside.c. The rows of a claim that cannot be planned.
 #define ASIDE_TEXT_BYTES 200
 struct set_aside {
     int64_t count;
-    struct uuid subject_id; // of the first of them, as the next two
+    struct uuid subject_id; // of the first row, as are kind and why
     char kind[32];
     char why[ASIDE_TEXT_BYTES];
 };
@@ -117,6 +117,6 @@ void engine_log_set_aside(struct engine *engine, const struct set_aside *aside);
 // sweep.c
 struct claim *claim_open(struct engine *engine);
 void claim_free(struct claim *claim);
-// Room for an attempt is free again.
+// There is room for an attempt again.
 void engine_freed(struct engine *engine);
 void engine_sweep(struct timer *timer);

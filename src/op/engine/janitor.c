@@ -1,6 +1,6 @@
-// Slow chores, in one small transaction every interval: events that waited for their payment, cards that
-// expire, answers and events grown old, a note that the service runs. Loop thread, but for the run_
-// functions.
+// Regular small work, in one small transaction every reconcile_interval_ms: applies events that waited for
+// their payment, reports cards that expire, deletes old answers and events, counts for the metrics, and
+// records that the service is alive. Loop thread, except functions that take a struct tx.
 #include <stdlib.h>
 
 #include "base/log.h"
@@ -15,12 +15,12 @@
 #include "store/meta.h"
 #include "store/outbox.h"
 
-// Answers older than this are pruned; from then a repeat is answered with the payment as it is.
+// Answers older than this are deleted. After that a repeat is answered with the payment as it is.
 #define REPLY_KEPT_US (48 * 3600 * US_PER_S)
-// Events older than this are forgotten. The provider itself keeps and sends them for 30 days.
+// The record of an event is deleted after this time. The provider keeps and sends events for 30 days.
 #define EVENT_KEPT_US (35 * 24 * 3600 * US_PER_S)
 #define PRUNE_MAX 500
-// What happened since this was last noted may have been missed.
+// How often it is recorded that the service is alive. After a stop, events since the last record are fetched.
 #define ALIVE_EVERY_US (60 * US_PER_S)
 
 struct janitor {
@@ -28,16 +28,16 @@ struct janitor {
     struct timer timer;
     struct store_job job;
     struct arena arena;
-    bool notes_alive;
-    int64_t alive_us;            // wall clock, when it was last noted; 0: not yet
-    bool first;                  // none has succeeded
-    int64_t clock_us;            // the wall clock less the monotonic one, when it was last seen to be set
-    struct engine_stats counted; // by the kinds, in the run under way
-    int64_t back_us;             // by how much it was set back since the last that succeeded
+    bool writes_alive;           // this run records that the service is alive
+    int64_t alive_us;            // wall clock, when that was last recorded; 0: not yet
+    bool first;                  // no run has succeeded yet
+    int64_t clock_us;            // wall clock minus monotonic clock, when a step of the clock was last seen
+    int64_t back_us;             // by how much the clock was set back since the last run that succeeded
+    struct engine_stats counted; // by the kinds, in this run
 };
 
-// Times to act that were stored by a clock that was ahead come when they should. Operations have rules of
-// their own (sweep.c).
+// The clock was set back: brings forward the times that were stored by the clock that was ahead. Operations
+// have rules of their own (sweep.c).
 static enum errc follow_clock(struct janitor *janitor, struct tx *tx, struct err *err)
 {
     int64_t now_us = tx->now_us;
@@ -76,15 +76,15 @@ static enum errc run_janitor(struct store_job *job, struct tx *tx, struct err *e
          kind++) {
         rc = (*kind)->count != NULL ? (*kind)->count(tx, &janitor->counted, err) : OK;
     }
-    if (rc == OK && janitor->notes_alive) {
+    if (rc == OK && janitor->writes_alive) {
         rc = meta_alive_put(tx->db, now_us, err);
     }
     int64_t removed = 0;
     return rc == OK ? reply_prune(tx->db, now_us - REPLY_KEPT_US, PRUNE_MAX, &removed, err) : rc;
 }
 
-// Says once that the database cannot be written, and once that it can again.
-static void note_whether_writable(struct janitor *janitor)
+// Sets whether the database can be written, and logs each change once.
+static void update_writable(struct janitor *janitor)
 {
     struct engine *engine = janitor->engine;
     if (janitor->job.result != OK && !errc_is_store(janitor->job.result)) {
@@ -99,7 +99,7 @@ static void note_whether_writable(struct janitor *janitor)
         engine->unwritable = true;
         return;
     }
-    if (!janitor->notes_alive) {
+    if (!janitor->writes_alive) {
         return;
     }
     if (engine->unwritable) {
@@ -114,7 +114,7 @@ static void janitor_done(struct store_job *job)
 {
     struct janitor *janitor = CONTAINER_OF(job, struct janitor, job);
     struct engine *engine = janitor->engine;
-    note_whether_writable(janitor);
+    update_writable(janitor);
     if (job->result == OK) {
         janitor->first = false;
         janitor->back_us = 0;
@@ -128,7 +128,7 @@ static void janitor_done(struct store_job *job)
     }
 }
 
-static void look_at_clocks(struct janitor *janitor)
+static void check_clock(struct janitor *janitor)
 {
     struct loop *loop = janitor->engine->options.loop;
     int64_t clock_us = loop_wall_us(loop) - loop_mono_us(loop);
@@ -147,10 +147,10 @@ static void janitor_run(struct timer *timer)
         return;
     }
     engine->stats.in_flight++;
-    look_at_clocks(janitor);
+    check_clock(janitor);
     int64_t since_us = loop_wall_us(engine->options.loop) - janitor->alive_us;
-    janitor->notes_alive =
-        engine->ready && // what the process before noted was read
+    janitor->writes_alive =
+        engine->ready && // the record of the process before was read
         (engine->unwritable || engine->write_failed || since_us < 0 || since_us >= ALIVE_EVERY_US);
     janitor->job = (struct store_job){
         .queue = STORE_WRITE, .run = run_janitor, .done = janitor_done, .arena = &janitor->arena};

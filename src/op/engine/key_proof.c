@@ -1,8 +1,9 @@
-// A secret key that is refused while an outcome is open: the merchant's present key reads an object that is
-// known to be of the refused key's account. Where it can, both keys are of one account, and the operation
-// goes on with the present one. What moves money is then only looked for, never sent again. Where it cannot,
-// the refusal stands. A cancellation asks so at once: it may be sent as often as one likes. Database threads,
-// but for key_proof_begin and key_proof_evaluate.
+// Proves whether the merchant's present key belongs to the account of an operation's key. The provider
+// refused the operation's key while its outcome is unknown, so the present key reads the evidence: a payment
+// that is known to be in the refused key's account. If it can read it, both keys belong to one account, and
+// the operation goes on with the present key; what moves money is then only looked up, never sent again. If
+// it cannot, the refusal stands. A cancellation asks for the proof even at its first attempt, because it may
+// be sent twice. Database threads, except key_proof_begin and key_proof_evaluate: loop thread.
 #include "base/log.h"
 #include "base/text.h"
 #include "op/engine/engine_private.h"
@@ -65,7 +66,7 @@ void key_proof_evaluate(struct op *op)
     }
     op->call.verb = op->refused_verb;
     if (answer->outcome == PROVIDER_UNKNOWN || answer->outcome == PROVIDER_LOOK_UP) {
-        answer->outcome = PROVIDER_UNKNOWN; // it is asked again: the present key may be the account's
+        answer->outcome = PROVIDER_UNKNOWN; // try again: the present key may be the account's
     } else {
         *answer = op->refused;
     }
@@ -79,7 +80,8 @@ enum errc key_proof_switch_key(struct op *op, struct tx *tx, struct err *err)
     enum errc rc =
         credential_version_get(tx->db, &op->present_version_id, &op->settle_arena, &sealed, &bytes, err);
     if (rc != OK) {
-        return rc == ERR_NOT_FOUND ? OK : rc; // replaced meanwhile, and wiped: the next one is asked
+        return rc == ERR_NOT_FOUND ? OK
+                                   : rc; // replaced and wiped meanwhile: the next attempt has the new one
     }
     char id[UUID_TEXT_BYTES];
     uuid_format(&op->row.subject_id, id);

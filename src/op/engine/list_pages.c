@@ -1,6 +1,6 @@
-// Lists that come in pages. Of a list of payments only one is wanted, so each page is let go before the next
-// is read; a payment's refunds are few, and all are kept. A page that is larger than an answer may be is
-// asked for again with half as much on it. Loop thread.
+// Reads lists page by page within one attempt. A list of payments is searched for one, so each page is freed
+// before the next is read; a payment's refunds are few, and all are kept. A page that exceeds an answer's
+// maximum is read again with half as many items. Loop thread.
 #include "base/text.h"
 #include "base/timefmt.h"
 #include "op/engine/engine_private.h"
@@ -9,7 +9,7 @@
 #define LIST_PAGES_MAX 1000
 #define REFUND_PAGES_MAX 10
 
-// Whether a page of a list has this payment; kept as the answer's one payment.
+// Searches a page for the operation's payment, and makes it the answer's payment. False: it is not there.
 static bool find_listed(struct op *op)
 {
     struct provider_answer *answer = &op->call.answer;
@@ -50,8 +50,9 @@ static bool wants_more(struct op *op)
     return op->call.verb == PROVIDER_LIST && !find_listed(op) && answer->next_page != NULL;
 }
 
-// Of a span of time that has an end and can be cut short, that is done instead (events.c).
-static bool halve(struct op *op)
+// Halves the items of a page. False: one item is the minimum, or the list has a span of time, which its kind
+// halves instead (events.c).
+static bool halve_page(struct op *op)
 {
     struct provider_call *call = &op->call;
     if (call->page_items == 1 || call->created_until_s - call->created_from_s > 1) {
@@ -64,7 +65,7 @@ static bool halve(struct op *op)
 bool op_read_next_page(struct op *op)
 {
     struct provider_answer *answer = &op->call.answer;
-    if (answer->too_large && halve(op)) {
+    if (answer->too_large && halve_page(op)) {
         return true;
     }
     if (!wants_more(op)) {

@@ -1,4 +1,5 @@
-// What the provider reports of a payment, applied in an attempt's transaction.
+// Applies what the provider reports about a payment in an attempt's transaction. If it does not fit, the
+// payment is as it was before, in memory too. Database threads.
 #include "op/engine/op.h"
 #include "store/payments.h"
 

@@ -1,6 +1,6 @@
-// Open operations that cannot go on: their own row is damaged, or one that they need, or their credentials do
-// not open. Each is tried later and later, an hour apart at last, and never stands in the way of the others.
-// Database thread, but for engine_log_set_aside.
+// Open operations that cannot be planned: their row, or one that they need, is damaged, or their credentials
+// cannot be decrypted. Each is tried again after a growing delay of at most an hour, and never blocks the
+// others. Database thread, except engine_log_set_aside.
 #include <stdio.h>
 
 #include "base/log.h"
@@ -15,7 +15,7 @@ enum errc op_set_aside(struct set_aside *aside, struct tx *tx, const struct oper
         (void)snprintf(aside->kind, sizeof(aside->kind), "%s", row->kind);
         (void)snprintf(aside->why, sizeof(aside->why), "%s", why);
     }
-    // Where the damage is in the row's key this finds no row: it comes back when its lease ends.
+    // If the row's key is damaged, this finds no row. The row comes back when its lease ends.
     return operation_set_aside(tx->db, row, now_us + retry_aside_delay_us(now_us, row->created_us), err);
 }
 

@@ -1,21 +1,22 @@
-// Attempts whose outcome could not be recorded. What they brought stays in memory and is tried again, later
-// and later. Where the database takes other writes, it is that outcome which cannot be recorded: the attempt
-// is let go as if the process had died then, its operation is asked again at growing distances, and the log,
-// the metrics and the payment's history say so. Loop thread, but for run_requeue.
+// Attempts whose outcome could not be recorded. The outcome stays in memory, and recording it is tried again
+// after growing delays. If the database accepts other writes, the fault is in this outcome: the attempt is
+// abandoned as if the process had died then, its operation is retried, and the log, the metrics and the
+// payment's history say so. Loop thread, except run_abandon.
 #include "base/log.h"
 #include "base/timefmt.h"
 #include "op/engine/engine_private.h"
 #include "store/payments.h"
 
-// How often an outcome is tried: the store may be back at any time, any other refusal will hardly change. At
-// a stop that one is tried once: the row is there at the next start.
+// How often recording an outcome is tried. The store may recover at any time; any other error will hardly
+// change. While the service stops, an outcome with another error is tried once: its row is there at the next
+// start.
 #define TRIES_MAX 3
 #define STORE_TRIES_MAX 100
 // The wait grows by a second with every ten tries.
 #define TRIES_PER_S 10
 #define WAIT_MAX_S 30
 
-static void again_at(struct engine *engine, int64_t at_us)
+static void start_timer(struct engine *engine, int64_t at_us)
 {
     if (at_us < engine->settle_due_us) {
         int64_t now_us = loop_mono_us(engine->options.loop);
@@ -24,7 +25,7 @@ static void again_at(struct engine *engine, int64_t at_us)
     }
 }
 
-static void keep(struct op *op)
+static void settle_later(struct op *op)
 {
     struct engine *engine = op->engine;
     op_move(op, OP_UNSETTLED);
@@ -32,11 +33,11 @@ static void keep(struct op *op)
     op->settle_at_us =
         loop_mono_us(engine->options.loop) + (wait_s < WAIT_MAX_S ? wait_s : WAIT_MAX_S) * US_PER_S;
     list_append(&engine->unsettled, &op->link);
-    again_at(engine, op->settle_at_us);
+    start_timer(engine, op->settle_at_us);
 }
 
-// The subject may be a refund or a card: then the log has to do.
-static enum errc note(struct op *op, struct tx *tx, struct err *err)
+// A refund or a card has no history: the log must do.
+static enum errc append_to_history(struct op *op, struct tx *tx, struct err *err)
 {
     struct payment payment = {0};
     enum errc rc = payment_get(tx->db, &op->row.subject_id, NULL, tx->arena, &payment, err);
@@ -46,7 +47,7 @@ static enum errc note(struct op *op, struct tx *tx, struct err *err)
     return rc == ERR_NOT_FOUND ? OK : rc;
 }
 
-static enum errc run_requeue(struct store_job *job, struct tx *tx, struct err *err)
+static enum errc run_abandon(struct store_job *job, struct tx *tx, struct err *err)
 {
     struct op *op = CONTAINER_OF(job, struct op, job);
     arena_release(&op->settle_arena);
@@ -56,18 +57,18 @@ static enum errc run_requeue(struct store_job *job, struct tx *tx, struct err *e
         return rc == ERR_NOT_FOUND ? OK : rc; // closed by another way
     }
     op->row = row;
-    op_retry(op); // as an attempt that a crash lost
+    op_retry(op); // like an attempt that a crash lost
     op_apply_verdict(op, tx);
     rc = operation_update(tx->db, &op->row, err);
-    return rc == OK ? note(op, tx, err) : rc;
+    return rc == OK ? append_to_history(op, tx, err) : rc;
 }
 
-static void was_requeued(struct store_job *job)
+static void abandoned(struct store_job *job)
 {
     struct op *op = CONTAINER_OF(job, struct op, job);
     struct engine *engine = op->engine;
     if (job->result != OK) {
-        keep(op);
+        settle_later(op);
         return;
     }
     char id[UUID_TEXT_BYTES];
@@ -88,19 +89,19 @@ void op_unsettled(struct op *op)
     op->settle_tries++;
     engine->stats.settle_retries_total++;
     if (op->settle_tries < tries_max) {
-        keep(op);
+        settle_later(op);
         return;
     }
     op_move(op, OP_REQUEUING);
     op->job = (struct store_job){.queue = STORE_WRITE,
-                                 .run = run_requeue,
-                                 .done = was_requeued,
+                                 .run = run_abandon,
+                                 .done = abandoned,
                                  .arena = &op->settle_arena,
                                  .cause = op->cause};
     store_submit_always(engine->options.store, &op->job);
 }
 
-static void settle_due(struct engine *engine, int64_t until_us)
+static void settle_until(struct engine *engine, int64_t until_us)
 {
     struct list waiting;
     list_init(&waiting);
@@ -112,7 +113,7 @@ static void settle_due(struct engine *engine, int64_t until_us)
             op_settle(op);
         } else {
             list_append(&engine->unsettled, &op->link);
-            again_at(engine, op->settle_at_us);
+            start_timer(engine, op->settle_at_us);
         }
     }
 }
@@ -120,10 +121,10 @@ static void settle_due(struct engine *engine, int64_t until_us)
 void op_settle_again(struct timer *timer)
 {
     struct engine *engine = CONTAINER_OF(timer, struct engine, settle_timer);
-    settle_due(engine, loop_mono_us(engine->options.loop));
+    settle_until(engine, loop_mono_us(engine->options.loop));
 }
 
 void op_settle_all(struct engine *engine)
 {
-    settle_due(engine, INT64_MAX);
+    settle_until(engine, INT64_MAX);
 }

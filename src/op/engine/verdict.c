@@ -1,4 +1,5 @@
-// What becomes of an operation after an attempt: settle's verdict, and the time that follows from it.
+// What happens to an operation after an attempt: the verdict that settle sets, and the time of the next
+// attempt that follows from it. Database threads, in the settle job.
 #include "base/timefmt.h"
 #include "domain/retry.h"
 #include "op/engine/engine_private.h"

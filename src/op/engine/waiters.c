@@ -1,6 +1,6 @@
-// Callers who wait for an operation's first answer. Whoever's patience ends first is answered by the
-// operation's kind from what the database holds then; the operation goes on by itself. Loop thread, but for
-// run_timeout_answer.
+// Callers who wait for an operation's first answer. If a caller's patience ends first, the operation's kind
+// answers from the database, and the operation goes on. Every waiter is answered exactly once. Loop thread,
+// except run_timeout_answer.
 #include <stdlib.h>
 
 #include "base/log.h"
@@ -8,30 +8,30 @@
 #include "base/timefmt.h"
 #include "op/engine/engine_private.h"
 
-// Everybody who waits for one operation.
-struct waiting_room {
+// All who wait for one operation.
+struct waiter_list {
     struct table_node node;
     struct op_key key;
     struct list waiters;
 };
 
-static struct waiting_room *find_room(struct engine *engine, const struct op_key *key)
+static struct waiter_list *find_list(struct engine *engine, const struct op_key *key)
 {
-    struct table_node *node = table_find(&engine->waiting_rooms, key, sizeof(*key));
-    return node != NULL ? CONTAINER_OF(node, struct waiting_room, node) : NULL;
+    struct table_node *node = table_find(&engine->waiters_by_op, key, sizeof(*key));
+    return node != NULL ? CONTAINER_OF(node, struct waiter_list, node) : NULL;
 }
 
-static void forget(struct op_waiter *waiter)
+static void remove_waiter(struct op_waiter *waiter)
 {
     struct engine *engine = waiter->engine;
     struct op_key key = op_key(waiter->kind, &waiter->subject_id);
-    struct waiting_room *room = find_room(engine, &key);
-    list_remove(&waiter->in_room);
+    struct waiter_list *list = find_list(engine, &key);
+    list_remove(&waiter->in_list);
     list_remove(&waiter->link);
     engine->stats.waiting--;
-    if (list_empty(&room->waiters)) {
-        table_remove(&engine->waiting_rooms, &room->node);
-        free(room);
+    if (list_empty(&list->waiters)) {
+        table_remove(&engine->waiters_by_op, &list->node);
+        free(list);
     }
 }
 
@@ -47,15 +47,15 @@ void op_wait(struct engine *engine, struct op_waiter *waiter, const struct op_ki
         timer_start(engine->options.loop, &engine->patience_timer, patience_us);
     }
     struct op_key key = op_key(kind, subject_id);
-    struct waiting_room *room = find_room(engine, &key);
-    if (room == NULL) {
-        room = malloc(sizeof(*room));
-        REQUIRE(room != NULL);
-        room->key = key;
-        list_init(&room->waiters);
-        table_insert(&engine->waiting_rooms, &room->node, &room->key, sizeof(room->key));
+    struct waiter_list *list = find_list(engine, &key);
+    if (list == NULL) {
+        list = malloc(sizeof(*list));
+        REQUIRE(list != NULL);
+        list->key = key;
+        list_init(&list->waiters);
+        table_insert(&engine->waiters_by_op, &list->node, &list->key, sizeof(list->key));
     }
-    list_append(&room->waiters, &waiter->in_room);
+    list_append(&list->waiters, &waiter->in_list);
     list_append(&engine->waiting, &waiter->link);
     engine->stats.waiting++;
 }
@@ -64,12 +64,12 @@ void op_answer_waiters(struct engine *engine, const struct op_kind *kind, const 
                        const struct op_answer *answer)
 {
     struct op_key key = op_key(kind, subject_id);
-    struct waiting_room *room = find_room(engine, &key);
-    while (room != NULL) { // NULL: they hung up, or their patience was over
-        struct op_waiter *waiter = CONTAINER_OF(room->waiters.next, struct op_waiter, in_room);
-        forget(waiter);
+    struct waiter_list *list = find_list(engine, &key);
+    while (list != NULL) { // NULL: nobody waits any more
+        struct op_waiter *waiter = CONTAINER_OF(list->waiters.next, struct op_waiter, in_list);
+        remove_waiter(waiter);
         waiter->answered(waiter, answer);
-        room = find_room(engine, &key);
+        list = find_list(engine, &key);
     }
 }
 
@@ -81,7 +81,7 @@ static enum errc run_timeout_answer(struct store_job *job, struct tx *tx, struct
     return waiter->kind->timeout_answer(&waiter->subject_id, tx, &waiter->answer, err);
 }
 
-static void timed_out(struct store_job *job)
+static void timeout_answered(struct store_job *job)
 {
     struct op_waiter *waiter = CONTAINER_OF(job, struct op_waiter, job);
     waiter->engine->stats.waiting--;
@@ -92,13 +92,13 @@ static void timed_out(struct store_job *job)
     waiter->answered(waiter, &waiter->answer);
 }
 
-static void timeout_answer(struct op_waiter *waiter)
+static void answer_timeout(struct op_waiter *waiter)
 {
-    forget(waiter);
+    remove_waiter(waiter);
     waiter->engine->stats.waiting++; // until the answer is stored
     waiter->job = (struct store_job){.queue = STORE_WRITE,
                                      .run = run_timeout_answer,
-                                     .done = timed_out,
+                                     .done = timeout_answered,
                                      .arena = &waiter->arena,
                                      .cause = "api"};
     store_submit_always(waiter->engine->options.store, &waiter->job);
@@ -114,26 +114,26 @@ void op_patience_over(struct timer *timer)
             timer_start(engine->options.loop, &engine->patience_timer, waiter->deadline_us - now_us);
             return;
         }
-        timeout_answer(waiter);
+        answer_timeout(waiter);
     }
 }
 
 void op_time_out_all(struct engine *engine)
 {
     while (!list_empty(&engine->waiting)) {
-        timeout_answer(CONTAINER_OF(engine->waiting.next, struct op_waiter, link));
+        answer_timeout(CONTAINER_OF(engine->waiting.next, struct op_waiter, link));
     }
 }
 
-static void free_room(struct table_node *node, void *context)
+static void free_list(struct table_node *node, void *context)
 {
     struct engine *engine = context;
-    table_remove(&engine->waiting_rooms, node);
-    free(CONTAINER_OF(node, struct waiting_room, node));
+    table_remove(&engine->waiters_by_op, node);
+    free(CONTAINER_OF(node, struct waiter_list, node));
 }
 
-void op_forget_all(struct engine *engine)
+void op_remove_waiters(struct engine *engine)
 {
-    table_each(&engine->waiting_rooms, free_room, engine);
-    table_release(&engine->waiting_rooms);
+    table_each(&engine->waiters_by_op, free_list, engine);
+    table_release(&engine->waiters_by_op);
 }
