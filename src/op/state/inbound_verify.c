@@ -1,5 +1,5 @@
-// Whose event is it? The body is untrusted until a secret matched: before that it only says which secrets to
-// try first.
+// See inbound.h. Finds the merchant whose secret signed an event. The body is untrusted until a secret
+// matches: before that, it only selects the secrets that are tried first. Database threads.
 #include "base/require.h"
 #include "op/state/inbound.h"
 #include "store/credentials.h"
@@ -50,10 +50,10 @@ static bool try_secret(const struct credential_webhook *webhook, void *context)
         search->mode_agrees = agrees;
         search->retired = webhook->retired;
     }
-    return !is_found(search); // go on: the other mode, or another merchant, may have the same secret
+    return !is_found(search); // the other mode, or another merchant, may have the same secret
 }
 
-// The signature is fresh, so its time is now.
+// The signature was checked to be recent, so its time counts as now.
 static enum errc try_secrets(struct tx *tx, const struct uuid *merchant_id, struct search *search, bool *more,
                              struct err *err)
 {
@@ -85,7 +85,8 @@ static enum errc add_holders(struct tx *tx, const char *provider_ref, struct uui
     return rc;
 }
 
-// Merchants that the object names: by our ids in its metadata, or by a provider's id that we hold.
+// Finds the merchants that the object names: by our ids in its metadata, or by a provider's id that is
+// stored here.
 static enum errc find_candidates(struct tx *tx, const struct provider_event *event, struct uuid *candidates,
                                  size_t *count, struct err *err)
 {
@@ -95,7 +96,7 @@ static enum errc find_candidates(struct tx *tx, const struct provider_event *eve
         enum errc rc = merchant_get(tx->db, &id, tx->arena, &merchant, err);
         if (rc == OK) {
             add_candidate(candidates, count, &id);
-        } else if (rc != ERR_NOT_FOUND) { // a merchant's other traffic may use this name for something else
+        } else if (rc != ERR_NOT_FOUND) { // the merchant may use this name in its own metadata
             return rc;
         }
     }
