@@ -275,4 +275,8 @@ static enum errc save_timeout_answer(const struct uuid *subject_id, struct tx *t
 }
 
 const struct op_kind op_card = {
-    .name = OPERATION_CARD, .plan = save_plan, .settle = save_settle, .timeout_answer = save_timeout_answer};
+    .name = OPERATION_CARD,
+    .plan = save_plan,
+    .settle = save_settle,
+    .timeout_answer = save_timeout_answer,
+};

@@ -96,4 +96,8 @@ static enum errc keep_settle(struct op *op, struct tx *tx, struct err *err)
     return rc == OK ? append_note(tx, &card, "card not saved", err) : rc;
 }
 
-const struct op_kind op_card_keep = {.name = OPERATION_CARD_KEEP, .plan = keep_plan, .settle = keep_settle};
+const struct op_kind op_card_keep = {
+    .name = OPERATION_CARD_KEEP,
+    .plan = keep_plan,
+    .settle = keep_settle,
+};

@@ -181,4 +181,7 @@ static enum errc setup_settle(struct op *op, struct tx *tx, struct err *err)
 }
 
 const struct op_kind op_card_setup = {
-    .name = OPERATION_CARD_SETUP, .plan = setup_plan, .settle = setup_settle};
+    .name = OPERATION_CARD_SETUP,
+    .plan = setup_plan,
+    .settle = setup_settle,
+};

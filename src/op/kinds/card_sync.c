@@ -39,4 +39,8 @@ static enum errc sync_settle(struct op *op, struct tx *tx, struct err *err)
     return OK;
 }
 
-const struct op_kind op_card_sync = {.name = OPERATION_CARD_SYNC, .plan = sync_plan, .settle = sync_settle};
+const struct op_kind op_card_sync = {
+    .name = OPERATION_CARD_SYNC,
+    .plan = sync_plan,
+    .settle = sync_settle,
+};

@@ -10,7 +10,7 @@ struct saved_method {
     bool off_session; // no payer is present to authenticate
 };
 
-// Writes the payment and its operation. The payment is complete but for its credentials version and what
+// Writes the payment and its operation. The payment is complete except for its credentials version and what
 // comes later. The operation holds the exact body that will be sent; saved NULL: with the payment's own
 // method. It has no body yet where the payment saves its card for a customer whom the provider does not have.
 // *op is run once the transaction is committed. ERR_VALIDATION, ERR_STORE.

@@ -72,4 +72,8 @@ static enum errc detach_settle(struct op *op, struct tx *tx, struct err *err)
     return OK;
 }
 
-const struct op_kind op_detach = {.name = OPERATION_DETACH, .plan = detach_plan, .settle = detach_settle};
+const struct op_kind op_detach = {
+    .name = OPERATION_DETACH,
+    .plan = detach_plan,
+    .settle = detach_settle,
+};

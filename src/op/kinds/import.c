@@ -112,7 +112,7 @@ enum errc import_payment(struct tx *tx, const struct credential *account, const 
         .metadata_json = reported->origin.metadata_json,
         .customer_email = reported->origin.customer_email,
         .capture_manual = reported->origin.capture_manual,
-        .action_given = true, // it may have been: a failure then cancels it at the provider
+        .action_given = true, // it may have been: then a failure cancels the payment at the provider
         .credential_version_id = account->version_id,
         .created_us = uuid_ms(payment_id) * US_PER_MS,
         .updated_us = tx->now_us,

@@ -189,12 +189,14 @@ static enum errc refund_timeout_answer(const struct uuid *subject_id, struct tx 
     return rc;
 }
 
-const struct op_kind op_refund = {.name = OPERATION_REFUND,
-                                  .plan = refund_plan,
-                                  .settle = refund_settle,
-                                  .timeout_answer = refund_timeout_answer,
-                                  .sent_again = true,
-                                  .sent_anew_when_old = true};
+const struct op_kind op_refund = {
+    .name = OPERATION_REFUND,
+    .plan = refund_plan,
+    .settle = refund_settle,
+    .timeout_answer = refund_timeout_answer,
+    .sent_again = true,
+    .sent_anew_when_old = true,
+};
 
 // --- checking a refund that is pending at the provider
 
@@ -227,4 +229,7 @@ static enum errc sync_settle(struct op *op, struct tx *tx, struct err *err)
 }
 
 const struct op_kind op_refund_sync = {
-    .name = OPERATION_REFUND_SYNC, .plan = sync_plan, .settle = sync_settle};
+    .name = OPERATION_REFUND_SYNC,
+    .plan = sync_plan,
+    .settle = sync_settle,
+};

@@ -145,4 +145,7 @@ static enum errc refunds_settle(struct op *op, struct tx *tx, struct err *err)
 }
 
 const struct op_kind op_refund_list = {
-    .name = OPERATION_REFUND_LIST, .plan = refunds_plan, .settle = refunds_settle};
+    .name = OPERATION_REFUND_LIST,
+    .plan = refunds_plan,
+    .settle = refunds_settle,
+};

@@ -75,8 +75,8 @@ enum errc inbound_read_payment(struct tx *tx, const struct payment *payment,
 
 // A reopened payment failed before, and the event may report that old failure. So the provider's present
 // state is read instead.
-static enum errc apply_payment_event(struct tx *tx, struct payment *payment, const struct provider_event *event,
-                              struct err *err)
+static enum errc apply_payment_event(struct tx *tx, struct payment *payment,
+                                     const struct provider_event *event, struct err *err)
 {
     bool reopened = false;
     bool fails =
