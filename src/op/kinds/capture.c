@@ -43,8 +43,7 @@ static enum errc settle_reported(struct op *op, struct tx *tx, struct payment *p
     struct provider_payment *reported = &op->call.answer.payment;
     bool authorised = reported->state == PROVIDER_PAYMENT_CAPTURABLE;
     if (reported->received_provider_minor < 0) { // not reported: the provider captured what was requested
-        reported->received_provider_minor =
-            op_provider(op)->capture_amount(op->row.body);
+        reported->received_provider_minor = op_provider(op)->capture_amount(op->row.body);
     }
     bool read = op->call.verb == PROVIDER_RETRIEVE;
     bool fits = false;

@@ -229,8 +229,8 @@ static enum errc check_refused(struct tx *tx, const struct payment *payment, str
         return rc;
     }
     return refused ? OK
-                 : err_set(err, ERR_CONFLICT, "the outcome of this payment at %s is not known yet",
-                           provider_find(payment->provider)->display_name);
+                   : err_set(err, ERR_CONFLICT, "the outcome of this payment at %s is not known yet",
+                             provider_find(payment->provider)->display_name);
 }
 
 enum errc charge_abandon(struct tx *tx, struct payment *payment, struct err *err)
