@@ -7,7 +7,6 @@
 #include "api/handlers.h"
 #include "api/listing.h"
 #include "base/timefmt.h"
-#include "op/kinds/modification.h"
 #include "op/state/render.h"
 #include "store/credentials.h"
 
