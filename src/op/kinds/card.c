@@ -108,16 +108,6 @@ enum errc card_prepare(struct engine *engine, struct tx *tx, struct card *card, 
     return rc == OK ? op_prepare(engine, &op_card, &row, tx, op, err) : rc;
 }
 
-enum errc card_refusal(const struct card *card, struct err *err)
-{
-    if (card->status != CARD_GONE || card->failure.code == NULL) {
-        return OK;
-    }
-    bool no_auth = text_equal(card->failure.code, "provider_auth_failed");
-    return err_set(err, no_auth ? ERR_PROVIDER_AUTH_FAILED : ERR_PROVIDER_REJECTED, "%s: %s",
-                   card->failure.code, card->failure.message != NULL ? card->failure.message : "refused");
-}
-
 // A method that is attached already was saved with another spelling of the e-mail.
 static enum errc settle_attached(struct op *op, struct tx *tx, struct card *card, struct err *err)
 {
@@ -133,8 +123,8 @@ static enum errc settle_attached(struct op *op, struct tx *tx, struct card *card
 
 // A refused secret key refuses the card, whatever an earlier attempt did: attaching twice does no harm, so
 // the card can be saved again with the right key.
-enum errc card_refuse(struct op *op, struct tx *tx, struct card *card, const struct failure *failure,
-                      struct err *err)
+static enum errc refuse(struct op *op, struct tx *tx, struct card *card, const struct failure *failure,
+                        struct err *err)
 {
     enum errc rc = card_set_refused(tx, card, failure, err);
     if (rc == OK) {
@@ -154,7 +144,7 @@ static enum errc settle_customer_missing(struct op *op, struct tx *tx, struct ca
         op_next_step(op, tx);
         return OK;
     }
-    return rc == OK ? card_refuse(op, tx, card, &op->call.answer.failure, err) : rc;
+    return rc == OK ? refuse(op, tx, card, &op->call.answer.failure, err) : rc;
 }
 
 // The listed set-up that was made for this card. NULL: there is none.
@@ -206,7 +196,7 @@ static enum errc settle_done(struct op *op, struct tx *tx, struct card *card, co
         .message = "The customer was deleted at the provider while the card was being saved.",
     };
     if (customer->gone_us != 0) { // and every method that was attached to it was detached for good
-        return card_refuse(op, tx, card, &customer_deleted, err);
+        return refuse(op, tx, card, &customer_deleted, err);
     }
     return op->call.verb == PROVIDER_SETUP ? card_setup_begun(op, tx, card, &op->call.answer.setup, err)
                                            : settle_attached(op, tx, card, err);
@@ -224,9 +214,9 @@ static enum errc settle_step(struct op *op, struct tx *tx, struct card *card, co
         return settle_done(op, tx, card, customer, err);
     case PROVIDER_REFUSED:
         return answer->customer_missing ? settle_customer_missing(op, tx, card, customer, err)
-                                        : card_refuse(op, tx, card, &answer->failure, err);
+                                        : refuse(op, tx, card, &answer->failure, err);
     case PROVIDER_NO_AUTH:
-        return card_refuse(op, tx, card, &answer->failure, err);
+        return refuse(op, tx, card, &answer->failure, err);
     case PROVIDER_UNKNOWN:
     case PROVIDER_LOOK_UP:
         break;
@@ -254,8 +244,7 @@ static enum errc save_settle(struct op *op, struct tx *tx, struct err *err)
     }
     enum customer_step step = CUSTOMER_OPEN;
     rc = customer_settle(op, tx, &customer, &step, err);
-    return rc == OK && step == CUSTOMER_REFUSED ? card_refuse(op, tx, &card, &op->call.answer.failure, err)
-                                                : rc;
+    return rc == OK && step == CUSTOMER_REFUSED ? refuse(op, tx, &card, &op->call.answer.failure, err) : rc;
 }
 
 // The operation goes on. The same request, sent again, waits for its outcome or gets it.

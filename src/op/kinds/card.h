@@ -10,12 +10,6 @@
 enum errc card_prepare(struct engine *engine, struct tx *tx, struct card *card, struct op **op,
                        struct err *err) MUST_CHECK;
 
-// The provider refused the card that this operation saves: it is gone, and those who wait get the refusal.
-enum errc card_refuse(struct op *op, struct tx *tx, struct card *card, const struct failure *failure,
-                      struct err *err) MUST_CHECK;
-// Fills *err with why the provider refused to save this card, and returns its code. OK: it did not refuse it.
-enum errc card_refusal(const struct card *card, struct err *err);
-
 // Deletes a card. It is gone at once, and is detached at the provider: now, or, while a charge of it is open,
 // after charge_window_us, when that charge can no longer be sent. A set-up that the payer has not finished is
 // canceled.

@@ -69,7 +69,9 @@ enum errc card_setup_begun(struct op *op, struct tx *tx, struct card *card, cons
         saved = *card;
     } else {
         struct failure failure = failure_of(setup);
-        return card_refuse(op, tx, card, &failure, err);
+        rc = card_set_refused(tx, card, &failure, err);
+        (void)card_refusal(card, &op->answer.refusal);
+        return rc;
     }
     if (rc == OK) {
         rc = render_card(&saved, &tx->keyring->master, RENDER_ANSWER, tx->arena, &data, err);

@@ -11,7 +11,7 @@
 enum errc refund_prepare(struct engine *engine, struct tx *tx, const struct payment *payment,
                          const struct refund *refund, struct op **op, struct err *err) MUST_CHECK;
 
-// After a partial capture, the provider also lists the released rest of the authorisation as a refund, though no
-// money moved. Returns it from op's list: the oldest one of just that amount without an id of ours. NULL:
+// After a partial capture, the provider also lists the released rest of the authorisation as a refund, though
+// no money moved. Returns it from op's list: the oldest one of just that amount without an id of ours. NULL:
 // none.
 const struct provider_refund *refunds_find_uncaptured(const struct op *op, const struct payment *payment);

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/text.h"
 #include "base/timefmt.h"
 #include "domain/retry.h"
 #include "op/state/emit_event.h"
@@ -85,6 +86,16 @@ static void copy_details(struct card *card, const struct provider_method *method
     card->exp_month = method->exp_month != 0 ? method->exp_month : card->exp_month;
     card->exp_year = method->exp_year != 0 ? method->exp_year : card->exp_year;
     card->fingerprint = method->fingerprint != NULL ? method->fingerprint : card->fingerprint;
+}
+
+enum errc card_refusal(const struct card *card, struct err *err)
+{
+    if (card->status != CARD_GONE || card->failure.code == NULL) {
+        return OK;
+    }
+    bool no_auth = text_equal(card->failure.code, "provider_auth_failed");
+    return err_set(err, no_auth ? ERR_PROVIDER_AUTH_FAILED : ERR_PROVIDER_REJECTED, "%s: %s",
+                   card->failure.code, card->failure.message != NULL ? card->failure.message : "refused");
 }
 
 enum errc card_set_pending(struct tx *tx, struct card *card, const struct setup *setup,

@@ -21,6 +21,9 @@ enum errc card_set_customer(struct tx *tx, struct card *card, const struct uuid 
 enum errc card_set_refused(struct tx *tx, struct card *card, const struct failure *failure,
                            struct err *err) MUST_CHECK;
 
+// Fills *err with why the provider refused to save this card, and returns its code. OK: it did not refuse it.
+enum errc card_refusal(const struct card *card, struct err *err);
+
 // The payer has to authenticate. method NULL: not reported. The set-up is checked at growing distances.
 enum errc card_set_pending(struct tx *tx, struct card *card, const struct setup *setup,
                            const struct provider_method *method, struct err *err) MUST_CHECK;
