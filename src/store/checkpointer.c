@@ -42,7 +42,7 @@ enum errc checkpointer_start(struct checkpointer *checkpointer, struct err *err)
         return err_set(err, ERR_IO, "cannot start a database thread: %s", strerrordesc_np(code));
     }
     checkpointer->started = true;
-    pthread_setname_np(checkpointer->thread, "db-keeper");
+    pthread_setname_np(checkpointer->thread, "db-checkpoint");
     return OK;
 }
 

@@ -184,7 +184,7 @@ static size_t part(struct call call, size_t bytes)
     return call.half ? bytes / 2 : bytes;
 }
 
-// The system's own function behind ours.
+// The system's own function, which ours hides.
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 #define CALL(point, name, ...)                                                                               \
     struct call call = begin(point);                                                                         \

@@ -14,15 +14,15 @@
 #define ANSWER_BYTES_MAX 1000
 
 // The provider's own list: disputes of the intent "pi_1", named in the order they were made.
-struct happening {
+struct made_event {
     int64_t made_s; // by the provider's clock
     int64_t shows_s;
     bool livemode;
     size_t bytes;
     char id[16];
 };
-static struct happening happenings[EVENTS_MAX];
-static size_t happening_count;
+static struct made_event provider_events[EVENTS_MAX];
+static size_t provider_event_count;
 static int64_t provider_behind_s; // how far its clock is behind
 static struct provider_answer refusal;
 
@@ -38,21 +38,21 @@ static inline void set_clock_ahead_s(struct fixture *f, int64_t seconds)
     provider_behind_s += seconds;
 }
 
-static inline struct happening *happens_at(int64_t made_s)
+static inline struct made_event *event_at(int64_t made_s)
 {
-    REQUIRE(happening_count < EVENTS_MAX);
-    struct happening *happening = &happenings[happening_count++];
-    *happening = (struct happening){.made_s = made_s};
-    (void)snprintf(happening->id, sizeof(happening->id), "evt_%04zu", happening_count);
-    return happening;
+    REQUIRE(provider_event_count < EVENTS_MAX);
+    struct made_event *made = &provider_events[provider_event_count++];
+    *made = (struct made_event){.made_s = made_s};
+    (void)snprintf(made->id, sizeof(made->id), "evt_%04zu", provider_event_count);
+    return made;
 }
 
-static inline struct provider_event as_event(const struct happening *happening)
+static inline struct provider_event as_event(const struct made_event *made)
 {
-    return (struct provider_event){.id = happening->id,
+    return (struct provider_event){.id = made->id,
                                    .type = "charge.dispute.created",
-                                   .created_s = happening->made_s,
-                                   .livemode = happening->livemode,
+                                   .created_s = made->made_s,
+                                   .livemode = made->livemode,
                                    .kind = EVENT_DISPUTE_OPENED,
                                    .complete = true,
                                    .object_id = "dp_1",
@@ -76,22 +76,22 @@ static inline struct provider_answer list_events(struct fake_provider *fake, con
     const size_t items_max = (size_t)call->page_items;
     size_t bytes = 0;
     bool reached = call->page == NULL;
-    for (size_t i = happening_count; i > 0; i--) {
-        const struct happening *happening = &happenings[i - 1];
+    for (size_t i = provider_event_count; i > 0; i--) {
+        const struct made_event *made = &provider_events[i - 1];
         if (!reached) {
-            reached = text_equal(happening->id, call->page);
+            reached = text_equal(made->id, call->page);
             continue;
         }
-        bool fits = happening->made_s >= call->created_from_s && happening->made_s <= provider_now_s(f) &&
-                    happening->shows_s <= provider_now_s(f) &&
-                    (call->created_until_s == 0 || happening->made_s < call->created_until_s);
+        bool fits = made->made_s >= call->created_from_s && made->made_s <= provider_now_s(f) &&
+                    made->shows_s <= provider_now_s(f) &&
+                    (call->created_until_s == 0 || made->made_s < call->created_until_s);
         if (fits && answer.event_count == items_max) {
             answer.next_page = answer.events[items_max - 1].id;
             break;
         }
         if (fits) {
-            answer.events[answer.event_count++] = as_event(happening);
-            bytes += happening->bytes;
+            answer.events[answer.event_count++] = as_event(made);
+            bytes += made->bytes;
         }
     }
     return bytes <= ANSWER_BYTES_MAX ? answer : too_large;
@@ -102,7 +102,7 @@ static inline int setup(void **state)
     int rc = engine_fixture_setup(state);
     struct fixture *f = *state;
     f->provider.events = list_events;
-    happening_count = 0;
+    provider_event_count = 0;
     provider_behind_s = 0;
     refusal = (struct provider_answer){.outcome = PROVIDER_DONE};
     return rc;
@@ -164,8 +164,8 @@ static inline int64_t asking(struct fixture *f)
 
 static inline void assert_all_applied_once_in_order(struct fixture *f)
 {
-    assert_int_equal(applied(f), happening_count);
-    assert_int_equal(written(f), happening_count);
+    assert_int_equal(applied(f), provider_event_count);
+    assert_int_equal(written(f), provider_event_count);
     assert_int_equal(sql_number(f, "SELECT count(*) FROM (SELECT cause_ref, lag(cause_ref) OVER (ORDER BY id)"
                                    " AS before FROM payment_history WHERE what = 'disputed')"
                                    " WHERE before >= cause_ref"),

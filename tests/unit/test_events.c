@@ -11,7 +11,7 @@ static void without_a_webhook_secret_it_is_asked_every_interval(void **state)
     put_credentials(f);
     buy_paid(f);
     for (int i = 1; i <= 20; i++) {
-        happens_at(now_s(f) + 1);
+        event_at(now_s(f) + 1);
         engine_run_s(f, 61);
         assert_int_equal(applied(f), i);
     }
@@ -29,8 +29,8 @@ static void an_event_that_appears_late_is_applied(void **state)
     put_credentials(f);
     buy_paid(f);
     engine_run_s(f, 600);
-    happens_at(now_s(f) + 1)->shows_s = now_s(f) + 290;
-    happens_at(now_s(f) + 2);
+    event_at(now_s(f) + 1)->shows_s = now_s(f) + 290;
+    event_at(now_s(f) + 2);
     engine_run_s(f, 120);
     assert_int_equal(applied(f), 1);
     engine_run_s(f, 300);
@@ -46,9 +46,9 @@ static void an_event_that_appears_after_its_page_was_read_is_applied(void **stat
     buy_paid(f);
     int64_t asked_s = now_s(f) + 60;
     run_sql(f, "UPDATE event_feeds SET since_s = since_s - 300, at_s = at_s - 300");
-    happens_at(asked_s - 297)->shows_s = asked_s + 2;
+    event_at(asked_s - 297)->shows_s = asked_s + 2;
     for (int i = 0; i < 3900; i++) {
-        happens_at(asked_s - 280 + i / 14);
+        event_at(asked_s - 280 + i / 14);
     }
     engine_run_s(f, 200);
     assert_int_equal(applied(f), 3901);
@@ -65,7 +65,7 @@ static void a_clock_that_is_an_hour_ahead_of_the_providers_hides_nothing(void **
     provider_behind_s = HOUR_S;
     run_sql(f, "UPDATE event_feeds SET since_s = since_s - 3600, at_s = at_s - 3600");
     for (int i = 0; i < 300; i++) {
-        happens_at(provider_now_s(f) + i * 2);
+        event_at(provider_now_s(f) + i * 2);
     }
     for (int i = 0; i < 700; i += 50) {
         engine_run_s(f, 50);
@@ -82,7 +82,7 @@ static void a_busy_merchants_events_come_within_the_interval(void **state)
     buy_paid(f);
     engine_run_s(f, 60);
     for (int i = 0; i < 900; i++) {
-        happens_at(now_s(f) + i);
+        event_at(now_s(f) + i);
     }
     for (int minute = 1; minute <= 14; minute++) {
         engine_run_s(f, 60);
@@ -143,7 +143,7 @@ static void a_key_that_may_not_read_events_is_asked_with_later_and_later(void **
     size_t asked = f->provider.events_asked;
     engine_run_s(f, 120);
     assert_int_equal(f->provider.events_asked, asked);
-    happens_at(now_s(f) - 3 * HOUR_S);
+    event_at(now_s(f) - 3 * HOUR_S);
     refusal.outcome = PROVIDER_DONE;
     put_credentials(f); // with another key
     engine_run_s(f, 61);
@@ -157,7 +157,7 @@ static void an_unreachable_provider_is_asked_at_the_interval(void **state)
     put_credentials(f);
     buy_paid(f);
     refusal = answer_unknown();
-    happens_at(now_s(f) + 100);
+    event_at(now_s(f) + 100);
     engine_run_s(f, 3000);
     assert_in_range(f->provider.events_asked, 45, 51);
     refusal.outcome = PROVIDER_DONE;
@@ -172,7 +172,7 @@ static void an_event_of_the_other_mode_changes_nothing(void **state)
     put_credentials(f);
     buy_paid(f);
     run_sql(f, "UPDATE payments SET livemode = 1"); // the other credentials' business
-    happens_at(now_s(f) + 1)->livemode = true;
+    event_at(now_s(f) + 1)->livemode = true;
     engine_run_s(f, 61);
     assert_int_equal(f->provider.events_asked, 1);
     assert_int_equal(sql_number(f, "SELECT count(*) FROM inbox"), 0);
@@ -187,7 +187,7 @@ static void a_dispute_is_fetched_until_it_is_known_whose_payment_it_is_about(voi
     engine_begin(f);
     put_credentials(f);
     struct buyer *buyer = buy(f); // of unknown outcome
-    happens_at(now_s(f) + 40);
+    event_at(now_s(f) + 40);
     engine_run_s(f, 1200);
     assert_int_equal(applied(f), 0);
     struct provider_payment reported = listed(f, &buyer->payment.id, "pi_1", PROVIDER_PAYMENT_SUCCEEDED);
@@ -195,7 +195,7 @@ static void a_dispute_is_fetched_until_it_is_known_whose_payment_it_is_about(voi
     engine_run_s(f, 1200);
     assert_int_equal(payment_row(f, &buyer->payment.id).status, PAYMENT_COMPLETED);
     assert_all_applied_once_in_order(f);
-    assert_true(sql_number(f, "SELECT since_s FROM event_feeds") > happenings[0].made_s);
+    assert_true(sql_number(f, "SELECT since_s FROM event_feeds") > provider_events[0].made_s);
 }
 
 static void a_dispute_is_fetched_until_then_although_events_come_by_themselves(void **state)
@@ -206,7 +206,7 @@ static void a_dispute_is_fetched_until_then_although_events_come_by_themselves(v
     struct buyer *buyer = buy(f); // of unknown outcome
     engine_run_s(f, 300);
     engine_crash(f);
-    happens_at(now_s(f) - 10);
+    event_at(now_s(f) - 10);
     engine_begin(f);
     engine_run_s(f, 900);
     assert_int_equal(applied(f), 0);
@@ -226,7 +226,7 @@ static void a_dispute_on_the_first_page_of_a_second_is_fetched_until_then_too(vo
     struct buyer *buyer = buy(f); // of unknown outcome
     int64_t at_s = now_s(f) + 40;
     for (int i = 0; i < 150; i++) {
-        happens_at(at_s)->livemode = i < 149; // of other credentials but for the newest
+        event_at(at_s)->livemode = i < 149; // of other credentials but for the newest
     }
     struct provider_payment reported = listed(f, &buyer->payment.id, "pi_1", PROVIDER_PAYMENT_SUCCEEDED);
     engine_run_s(f, 1200);
@@ -244,15 +244,15 @@ static void a_dispute_of_a_foreign_payment_delays_nothing_for_longer_than_a_day(
     fake_provider_will(&f->provider, answer_unknown());
     f->provider.otherwise = answer_no_auth(); // it is asked at growing intervals
     buy(f);
-    happens_at(now_s(f) + 40);
+    event_at(now_s(f) + 40);
     engine_run_s(f, 12 * HOUR_S);
     fake_provider_will(&f->provider, answer_unknown());
     buy(f); // which it cannot be about
     engine_run_s(f, 11 * HOUR_S);
-    assert_true(sql_number(f, "SELECT since_s FROM event_feeds") <= happenings[0].made_s);
+    assert_true(sql_number(f, "SELECT since_s FROM event_feeds") <= provider_events[0].made_s);
     engine_run_s(f, 2 * HOUR_S);
     assert_string_equal(open_operations(f, &f->buyers[0]->payment.id), "charge");
-    assert_true(sql_number(f, "SELECT since_s FROM event_feeds") > happenings[0].made_s);
+    assert_true(sql_number(f, "SELECT since_s FROM event_feeds") > provider_events[0].made_s);
 }
 
 // --- this machine's clock alone
@@ -266,7 +266,7 @@ static void credentials_that_were_put_by_a_clock_ahead_are_asked_with_from_when_
     put_credentials(f);
     buy_paid(f);
     set_clock_ahead_s(f, -24 * HOUR_S);
-    happens_at(provider_now_s(f) + 90);
+    event_at(provider_now_s(f) + 90);
     engine_run_s(f, 200);
     assert_all_applied_once_in_order(f);
 }

@@ -7,8 +7,8 @@ static void events_during_a_stop_are_applied_after_the_start(void **state)
     struct fixture *f = *state;
     give_webhook_secret(f);
     struct buyer *buyer = buy_and_stop(f, 5 * HOUR_S);
-    happens_at(now_s(f) - 4 * HOUR_S);
-    happens_at(now_s(f) - 10);
+    event_at(now_s(f) - 4 * HOUR_S);
+    event_at(now_s(f) - 10);
     engine_begin(f);
     engine_run_s(f, 1);
     assert_all_applied_once_in_order(f);
@@ -25,7 +25,7 @@ static void events_before_the_stop_are_not_asked_for_again(void **state)
     struct fixture *f = *state;
     give_webhook_secret(f);
     buy_and_stop(f, HOUR_S);
-    happens_at(now_s(f) - HOUR_S - 400); // longer before than a note of life and a late event can be
+    event_at(now_s(f) - HOUR_S - 400); // longer before than a note of life and a late event can be
     engine_begin(f);
     engine_run_s(f, 5);
     assert_int_equal(f->provider.events_asked, 1);
@@ -37,9 +37,9 @@ static void an_event_that_came_by_itself_too_is_applied_once(void **state)
     struct fixture *f = *state;
     give_webhook_secret(f);
     buy_and_stop(f, HOUR_S);
-    struct happening *happening = happens_at(now_s(f) - 10);
-    struct inbound inbound = {.merchant_id = f->merchant_id, .event = as_event(happening)};
-    struct tx tx = tx_for(f, "event", happening->id);
+    struct made_event *made = event_at(now_s(f) - 10);
+    struct inbound inbound = {.merchant_id = f->merchant_id, .event = as_event(made)};
+    struct tx tx = tx_for(f, "event", made->id);
     transaction_begin(f);
     assert_int_equal(inbound_apply(&tx, &inbound, &f->err), OK);
     transaction_end(f);
@@ -55,10 +55,10 @@ static void more_than_a_page_is_applied_oldest_first(void **state)
     give_webhook_secret(f);
     buy_and_stop(f, 20 * 24 * HOUR_S);
     for (int i = 0; i < 250; i++) {
-        happens_at(now_s(f) - 9 * 24 * HOUR_S + i * 7);
+        event_at(now_s(f) - 9 * 24 * HOUR_S + i * 7);
     }
     for (int i = 0; i < 150; i++) {
-        happens_at(now_s(f) - 200 + i);
+        event_at(now_s(f) - 200 + i);
     }
     engine_begin(f);
     engine_run_s(f, 60);
@@ -74,9 +74,9 @@ static void more_than_a_page_of_one_second_is_applied(void **state)
     give_webhook_secret(f);
     buy_and_stop(f, HOUR_S);
     for (int i = 0; i < 330; i++) {
-        happens_at(now_s(f) - 1800);
+        event_at(now_s(f) - 1800);
     }
-    happens_at(now_s(f) - 1700);
+    event_at(now_s(f) - 1700);
     engine_begin(f);
     engine_run_s(f, 60);
     assert_int_equal(applied(f), 331);
@@ -90,7 +90,7 @@ static void a_backlog_is_worked_off_a_page_at_a_time(void **state)
     give_webhook_secret(f);
     buy_and_stop(f, 24 * HOUR_S);
     for (int i = 0; i < 900; i++) {
-        happens_at(now_s(f) - 80000 + i * 60);
+        event_at(now_s(f) - 80000 + i * 60);
     }
     engine_begin(f);
     int64_t before = 0;
@@ -110,7 +110,7 @@ static void a_crash_at_any_page_loses_none_and_applies_none_twice(void **state)
     give_webhook_secret(f);
     buy_and_stop(f, 24 * HOUR_S);
     for (int i = 0; i < 500; i++) {
-        happens_at(now_s(f) - 80000 + i * 60);
+        event_at(now_s(f) - 80000 + i * 60);
     }
     for (int i = 0; i < 40; i++) {
         engine_begin(f);
@@ -175,7 +175,7 @@ static void a_stop_while_the_clock_was_ahead_hides_nothing(void **state)
     engine_crash(f);
     set_clock_ahead_s(f, -24 * HOUR_S);
     f->loop.mono_us += 5 * HOUR_S * US_PER_S;
-    happens_at(provider_now_s(f) - 4 * HOUR_S);
+    event_at(provider_now_s(f) - 4 * HOUR_S);
     engine_begin(f);
     engine_run_s(f, 5);
     assert_all_applied_once_in_order(f);

@@ -6,7 +6,7 @@
 
 static void happen(int64_t made_s, size_t bytes)
 {
-    happens_at(made_s)->bytes = bytes;
+    event_at(made_s)->bytes = bytes;
 }
 
 static void a_page_that_is_too_large_is_asked_for_with_fewer_events(void **state)

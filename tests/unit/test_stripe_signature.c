@@ -79,7 +79,7 @@ static void every_signature_that_the_sdk_rejects_is_refused(void **state)
         {"an empty t", "t=,v1=" RIGHT, 0, SECRET, BODY},
         {"a negative t", "t=-1700000000,v1=" RIGHT, 0, SECRET, BODY},
         {"a t beyond 64 bits", "t=99999999999999999999,v1=" RIGHT, 0, SECRET, BODY},
-        {"a space behind the comma", "t=1700000000, v1=" RIGHT, 0, SECRET, BODY},
+        {"a space after the comma", "t=1700000000, v1=" RIGHT, 0, SECRET, BODY},
         {"another t than was signed", "t=1700000001,v1=" RIGHT, 0, SECRET, BODY},
         {"the same t written otherwise", "t=01700000000,v1=" RIGHT, 0, SECRET, BODY},
         {"a body with a line end more", RIGHT_HEADER, 0, SECRET, BODY "\n"},

@@ -261,7 +261,7 @@ void op_settle(struct op *op)
     store_submit_always(op->engine->options.store, &op->job);
 }
 
-// The state that a refusal is about is read behind it, so that the attempt knows both.
+// The state that a refusal is about is read after it, so that the attempt knows both.
 static bool reads_refused(struct op *op)
 {
     const struct provider_answer *answer = &op->call.answer;

@@ -99,7 +99,7 @@ static const char *call_path(const struct provider_call *call)
     }
     REQUIRE(call->ref != NULL);
     form_add(&text, "", call->ref);
-    const char *escaped = buf_str(&text) + 1; // behind the '=' of the empty name
+    const char *escaped = buf_str(&text) + 1; // after the '=' of the empty name
     return arena_printf(call->arena, "%.*s%s%s", (int)(hole - path), path, escaped, hole + 2);
 }
 
