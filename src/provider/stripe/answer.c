@@ -278,7 +278,7 @@ static void read_error(struct provider_call *call, struct json_object *body)
     }
 }
 
-// Whatever stands between may ask for hours: waiting them would leave a charge behind its window.
+// A proxy may ask for hours, and after such a wait a charge would be past its window.
 static int64_t retry_after_us(const struct http_call *http)
 {
     const char *text = http_call_header(http, "Retry-After");
