@@ -1,5 +1,5 @@
 // Every setting, its bounds and its help; reading one value; printing the table. Pure except for the
-// printing. A new setting is one row here and one field in struct config.
+// printing. A new setting is one row here (and in CONFIG_ROW_COUNT) and one field in struct config.
 #include "base/config_table.h"
 
 #include <string.h>

@@ -6,7 +6,7 @@
 
 enum errc {
     OK = 0,
-    // The API's own refusals; api/reply.c gives each its HTTP status and public code.
+    // The API's own refusals; api/error_reply.c gives each its HTTP status and public code.
     ERR_AUTH_INVALID_KEY,
     ERR_AUTH_INSUFFICIENT_SCOPE,
     ERR_AUTH_RATE_LIMITED,

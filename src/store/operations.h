@@ -19,8 +19,9 @@ struct operation {
         bool read_next;   // cancel, card_setup: its state is read before it is canceled once more
         bool read_again;  // card, card_keep: an event reported the card, so it is read once it is saved
     };
-    union {                    // wall clock; 0: it did not happen
-        int64_t absent_us;     // charge, refund, authenticate: when it was first looked for in vain
+    union { // wall clock; 0: it did not happen
+        int64_t
+            absent_us; // when it was looked for in vain: charge, authenticate the first time, refund the last
         int64_t resent_us;     // card, card_setup, detach, a customer: since when another key is used
         int64_t still_open_us; // cancel: when it was first read and not canceled, so that another key is used
         int64_t unmade_us;     // refunds: when its payment was first not known to be made

@@ -1,10 +1,11 @@
 // Events to the merchant, written in the transaction of the change that they report. A row also holds the
-// state of its delivery. Its next_attempt_us is one of
-//   NULL            the event is delivered or dead;
-//   OUTBOX_BLOCKED  an older event of the same transaction is open: at most one of them is attempted at a
-//   time; OUTBOX_PARKED   the merchant has no endpoint: no URL, or the endpoint answered 410; a time when it
-//   is due: a new event at once, a failed one at its retry. An event that is being sent
-//                   ("processing") has the end of its lease here, so that a crash only delays it.
+// state of its delivery, in next_attempt_us:
+// - NULL: the event is delivered or dead.
+// - OUTBOX_BLOCKED: an older event of the same transaction is open. At most one of them is attempted at a
+//   time.
+// - OUTBOX_PARKED: the merchant has no endpoint: no URL, or the endpoint answered 410.
+// - A time, when it is due: a new event at once, a failed one at its retry, and one that is being sent
+//   ("processing") when its lease ends, so that a crash only delays it.
 // The index that the claim walks holds only events with a time.
 #pragma once
 
@@ -91,7 +92,7 @@ enum errc outbox_record(struct db *db, const struct outbox_event *claimed,
 enum errc outbox_park_merchant(struct db *db, const struct uuid *merchant_id, int64_t now_us, int64_t *moved,
                                struct err *err) MUST_CHECK;
 // Makes a merchant's parked events due, the oldest first, at most OUTBOX_BATCH_MAX; the sweep releases the
-// rest. Call it in the transaction that sets the URL, and delivery_wake after the commit.
+// rest. Call it in the transaction that sets the URL, and set event_written in that.
 enum errc outbox_release_merchant(struct db *db, const struct uuid *merchant_id, int64_t now_us,
                                   int64_t *moved, struct err *err) MUST_CHECK;
 // Makes a merchant's oldest parked event dead if it was made before that time; *has is false if there is

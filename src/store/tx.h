@@ -21,7 +21,7 @@ struct tx {
     const char *cause_ref; // request id, provider's event id; NULL: none
 
     // What the commit triggers. A rollback triggers nothing.
-    bool event_written;   // an event waits for its delivery to a merchant
+    bool event_written;   // an event was written, or may be delivered from now on
     bool work_due;        // an operation was opened that is due now
     struct uuid event_id; // of the last event written
 };

@@ -217,7 +217,7 @@ def test_every_route_names_whatever_it_may_be_refused_with(openapi, routes):
 
 
 def test_every_error_has_the_code_and_status_that_the_program_has(openapi, routes):
-    table = {(int(status), code) for status, code in ERROR.findall((ROOT / "src" / "api" / "reply.c").read_text())}
+    table = {(int(status), code) for status, code in ERROR.findall((ROOT / "src" / "api" / "error_reply.c").read_text())}
     assert table
     for operation in openapi.operations:
         for status, response in operation.responses.items():

@@ -46,7 +46,7 @@ static int64_t account_wait_us(struct limiter *limiter, const struct account *ac
     return pace_us > pause_us ? pace_us : pause_us;
 }
 
-static void call_queued(struct limiter *limiter, struct account *account)
+static void call_those_queued(struct limiter *limiter, struct account *account)
 {
     int64_t now = limiter_now_us(limiter);
     int64_t look_us = QUEUED_LOOK_US;
@@ -111,7 +111,7 @@ static void on_timer(struct timer *timer)
     {
         struct account *account = CONTAINER_OF(node, struct account, queued_link);
         requeue_queued(limiter, account, overdue_us, false, 0);
-        call_queued(limiter, account);
+        call_those_queued(limiter, account);
     }
 }
 
@@ -138,7 +138,7 @@ void limiter_call(struct limiter_slot *slot)
     }
     slot->queued_us = now;
     limiter_move(slot, has_called ? SLOT_QUEUED_AGAIN : SLOT_QUEUED);
-    call_queued(limiter, account);
+    call_those_queued(limiter, account);
 }
 
 // --- answers
@@ -245,7 +245,7 @@ void limiter_answered(struct limiter_slot *slot, const struct uuid *operation,
     if (answer->limited) {
         requeue_queued(limiter, account, INT64_MAX, false, account_wait_us(limiter, account, now));
     }
-    call_queued(limiter, account);
+    call_those_queued(limiter, account);
     limiter_forget_idle(limiter);
 }
 

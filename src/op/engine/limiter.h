@@ -7,8 +7,8 @@
 // kept here: a caller of the API is refused before anything is recorded, and an operation goes back to the
 // database.
 //
-// Threads: limiter_take and limiter_release run on any thread, under the limiter's mutex. All else runs on
-// the loop thread.
+// Threads: limiter_take, limiter_release and limiter_recovery_max run on any thread, under the limiter's
+// mutex. All else runs on the loop thread.
 #pragma once
 
 #include "base/loop.h"

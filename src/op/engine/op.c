@@ -74,8 +74,6 @@ enum errc op_open_key(struct op *op, struct tx *tx, const struct uuid *version_i
     return rc;
 }
 
-// An operation that was never sent, on a payment whose own version is gone: the merchant's present one
-// serves.
 enum errc op_take_present_version(struct op *op, struct tx *tx, struct err *err)
 {
     struct credential present = {0};
@@ -276,7 +274,7 @@ static bool reads_refused(struct op *op)
 }
 
 // What was stored under a key would only be answered again: whether it was done is read, in the same attempt.
-// Of what moves money that is planned (charge.c, refund.c, capture.c).
+// The kinds that move money plan their look-up themselves (charge.c, refund.c, capture.c).
 static bool looks_up(struct op *op)
 {
     static const enum provider_verb look_ups[PROVIDER_VERB_COUNT] = {

@@ -155,6 +155,8 @@ void engine_write_failed(struct engine *engine);
 // Loop thread.
 bool engine_has_room(const struct engine *engine);
 
+// Of these, metrics keep the names settle_given_up_total and put_back_total for what is abandoned and
+// requeued.
 struct engine_stats {
     int64_t in_flight;
     int64_t waiting; // callers

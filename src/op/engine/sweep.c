@@ -13,7 +13,7 @@
 
 // Claimed at once; more are claimed as these end, within operations_max.
 #define CLAIM_MAX 64
-// Of the calls at once at most this part are of a background kind; one that finds no place waits this long.
+// Of the calls at once at most this part are of a background kind; one that finds no room waits this long.
 #define BACKGROUND_PART 16
 #define BACKGROUND_AGAIN_US (10 * US_PER_S)
 
@@ -160,6 +160,7 @@ static enum errc run_claim(struct store_job *job, struct tx *tx, struct err *err
 static void become_ready(struct engine *engine)
 {
     if (!engine->ready) {
+        REQUIRE(engine->on_ready != NULL);
         engine->ready = true;
         engine->on_ready(engine->ready_context);
     }

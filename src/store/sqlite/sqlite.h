@@ -1,5 +1,5 @@
-// What the files of the SQLite driver share: open.c opens connections, claim.c keeps a second server out,
-// driver.c runs transactions, statement.c runs the statements in them, functions.c adds SQL functions,
+// What the files of the SQLite driver share: open.c opens connections, server_lock.c keeps a second server
+// out, driver.c runs transactions, statement.c runs the statements in them, functions.c adds SQL functions,
 // backup.c copies a database, error.c says what went wrong. No file outside this folder includes this header
 // or sqlite3.h.
 #pragma once
@@ -42,7 +42,7 @@ enum errc sqlite_unusable(int code, const char *path, const char *reason, struct
 // The path of the database's file. ERR_CONFIG: the name has none, or it is too long.
 enum errc sqlite_path(const char *database, char path[PATH_MAX], struct err *err) MUST_CHECK;
 
-// claim.c
+// server_lock.c
 enum errc sqlite_claim(const char *database, int *claim, struct err *err) MUST_CHECK;
 enum errc sqlite_check_unclaimed(const char *database, struct err *err) MUST_CHECK;
 enum errc sqlite_in_place(const char *database, int claim, struct err *err) MUST_CHECK;
