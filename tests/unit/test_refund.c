@@ -39,6 +39,25 @@ static void a_refund_that_is_absent_after_its_key_expired_is_sent_again(void **s
     assert_int_equal(calls(f, PROVIDER_REFUND), sent + 1);
 }
 
+// The list shows at once that it may be sent anew, but that cannot be recorded.
+static void a_refund_whose_absence_cannot_be_recorded_is_checked_at_growing_intervals(void **state)
+{
+    struct fixture *f = *state;
+    f->provider.otherwise = answer_no_auth();
+    begin_refund(f);
+    engine_run_s(f, 26 * 3600);
+    run_sql(f, "CREATE UNIQUE INDEX refuse ON operations((absent_us <> 0)) WHERE absent_us <> 0");
+    run_sql(f, "INSERT INTO operations (subject_id, kind, merchant_id, livemode, credential_version_id,"
+               " attempts, unresolved, look_up, absent_us, next_attempt_us, created_us) SELECT subject_id,"
+               " 'sync', merchant_id, livemode, credential_version_id, 0, 0, 0, 1,"
+               " next_attempt_us + 1000000000000, created_us FROM operations WHERE kind = 'refund'");
+    run_sql(f, "UPDATE operations SET next_attempt_us = 0 WHERE kind = 'refund'");
+    size_t before = calls(f, PROVIDER_REFUND_LIST);
+    f->provider.otherwise = answer_list(NULL, 0, NULL); // of refunds too: an empty one
+    engine_run_s(f, 600);
+    assert_int_equal(calls(f, PROVIDER_REFUND_LIST) - before, 1);
+}
+
 #define TWIN_ID "x'0A000000000000000000000000000001'"
 
 static struct provider_answer refunded(void)
@@ -131,6 +150,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_refund_that_cannot_be_looked_up_is_checked_at_growing_intervals),
         TEST(a_refund_that_is_absent_after_its_key_expired_is_sent_again),
+        TEST(a_refund_whose_absence_cannot_be_recorded_is_checked_at_growing_intervals),
         TEST(a_refund_that_never_fits_is_read_again_for_an_hour_and_then_noted),
         TEST(a_refund_whose_payment_cannot_be_read_stays_open),
         TEST(a_refund_that_was_taken_over_under_its_id_before_it_was_answered_counts_once),

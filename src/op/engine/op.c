@@ -161,7 +161,6 @@ static enum errc run_settle(struct store_job *job, struct tx *tx, struct err *er
     struct op *op = CONTAINER_OF(job, struct op, job);
     arena_release(&op->settle_arena);
     op->verdict = VERDICT_CLOSE;
-    op->retry_by_us = 0;
     op->answer = (struct op_answer){0};
     struct operation row = {0};
     enum errc rc = operation_get(tx->db, &op->row.subject_id, op->kind->name, &op->settle_arena, &row, err);

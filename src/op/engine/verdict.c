@@ -7,6 +7,7 @@
 void op_retry(struct op *op)
 {
     op->verdict = VERDICT_RETRY;
+    op->retry_by_us = 0; // an earlier run of settle may have chosen one
     op->row.unresolved = true;
 }
 
