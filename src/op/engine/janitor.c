@@ -128,17 +128,6 @@ static void janitor_done(struct store_job *job)
     }
 }
 
-static void check_clock(struct janitor *janitor)
-{
-    struct loop *loop = janitor->engine->options.loop;
-    int64_t clock_us = loop_wall_us(loop) - loop_mono_us(loop);
-    int64_t step_us = clock_us - janitor->clock_us;
-    if (step_us > CLOCK_STEP_US || step_us < -CLOCK_STEP_US) {
-        janitor->clock_us = clock_us;
-        janitor->back_us -= step_us < 0 ? step_us : 0;
-    }
-}
-
 static void janitor_run(struct timer *timer)
 {
     struct janitor *janitor = CONTAINER_OF(timer, struct janitor, timer);
@@ -147,8 +136,14 @@ static void janitor_run(struct timer *timer)
         return;
     }
     engine->stats.in_flight++;
-    check_clock(janitor);
-    int64_t since_us = loop_wall_us(engine->options.loop) - janitor->alive_us;
+    int64_t now_us = loop_wall_us(engine->options.loop);
+    int64_t clock_us = now_us - loop_mono_us(engine->options.loop);
+    int64_t step_us = clock_us - janitor->clock_us;
+    if (step_us > CLOCK_STEP_US || step_us < -CLOCK_STEP_US) {
+        janitor->clock_us = clock_us;
+        janitor->back_us -= step_us < 0 ? step_us : 0;
+    }
+    int64_t since_us = now_us - janitor->alive_us;
     janitor->writes_alive =
         engine->ready && // the record of the process before was read
         (engine->unwritable || engine->write_failed || since_us < 0 || since_us >= ALIVE_EVERY_US);

@@ -37,48 +37,34 @@ static void collect_refunds(struct op *op)
     op->refund_count = count;
 }
 
-static bool wants_more(struct op *op)
-{
-    struct provider_answer *answer = &op->call.answer;
-    if (answer->outcome != PROVIDER_DONE) {
-        return false;
-    }
-    if (op->call.verb == PROVIDER_REFUND_LIST) {
-        collect_refunds(op);
-        return answer->next_page != NULL;
-    }
-    return op->call.verb == PROVIDER_LIST && !find_listed(op) && answer->next_page != NULL;
-}
-
-// Halves the items of a page. False: one item is the minimum, or the list has a span of time, which its kind
-// halves instead (events.c).
-static bool halve_page(struct op *op)
-{
-    struct provider_call *call = &op->call;
-    if (call->page_items == 1 || call->created_until_s - call->created_from_s > 1) {
-        return false;
-    }
-    call->page_items /= 2;
-    return true;
-}
-
 bool op_read_next_page(struct op *op)
 {
-    struct provider_answer *answer = &op->call.answer;
-    if (answer->too_large && halve_page(op)) {
+    struct provider_call *call = &op->call;
+    struct provider_answer *answer = &call->answer;
+    // A page has at least one item. If the list has a span of time, its kind halves that instead (events.c).
+    if (answer->too_large && call->page_items != 1 && call->created_until_s - call->created_from_s <= 1) {
+        call->page_items /= 2;
         return true;
     }
-    if (!wants_more(op)) {
+    bool refunds = call->verb == PROVIDER_REFUND_LIST;
+    if (answer->outcome != PROVIDER_DONE || (!refunds && call->verb != PROVIDER_LIST)) {
         return false;
     }
-    bool refunds = op->call.verb == PROVIDER_REFUND_LIST;
+    if (refunds) {
+        collect_refunds(op);
+    } else if (find_listed(op)) {
+        return false;
+    }
+    if (answer->next_page == NULL) {
+        return false;
+    }
     if (++op->pages >= (refunds ? REFUND_PAGES_MAX : LIST_PAGES_MAX)) {
         answer->outcome = PROVIDER_UNKNOWN;
         answer->reason = "the list is too long to read completely";
         answer->retry_after_us = 3600 * US_PER_S;
         return false;
     }
-    op->call.page = arena_strdup(&op->arena, answer->next_page);
+    call->page = arena_strdup(&op->arena, answer->next_page);
     if (!refunds) {
         arena_release(&op->page_arena);
     }

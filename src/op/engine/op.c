@@ -319,20 +319,14 @@ bool op_is_under_way(struct engine *engine, const struct op *op)
     return table_find(&engine->active, &op->key, sizeof(op->key)) != NULL;
 }
 
-// Whether it may still be sent: a disk or a machine that stood still may have held it up since it was
-// planned.
-static bool in_time(const struct op *op)
-{
-    int64_t before_us = op->call.send_before_us;
-    return before_us == 0 || loop_wall_us(op->engine->options.loop) < before_us;
-}
-
 bool op_call(struct limiter_slot *slot)
 {
     struct op *op = CONTAINER_OF(slot, struct op, slot);
     const char *held_up = NULL;
     bool first = !limiter_slot_has_called(slot);
-    if (first && !in_time(op)) {
+    int64_t before_us = op->call.send_before_us;
+    // A disk or a machine that stood still may have held it up since it was planned.
+    if (first && before_us != 0 && loop_wall_us(op->engine->options.loop) >= before_us) {
         held_up = "it was delayed until it was too late to send it";
     } else if (first && !store_in_place(op->engine->options.store)) {
         held_up = "the database file that records it was replaced";

@@ -157,15 +157,6 @@ static enum errc run_claim(struct store_job *job, struct tx *tx, struct err *err
     return rc;
 }
 
-static void become_ready(struct engine *engine)
-{
-    if (!engine->ready) {
-        REQUIRE(engine->on_ready != NULL);
-        engine->ready = true;
-        engine->on_ready(engine->ready_context);
-    }
-}
-
 static void claimed(struct store_job *job)
 {
     struct claim *claim = CONTAINER_OF(job, struct claim, job);
@@ -190,7 +181,11 @@ static void claimed(struct store_job *job)
     bool more = claim->claimed == claim->max || engine->sweep_again;
     claim->count = 0;
     arena_release(&claim->arena);
-    become_ready(engine);
+    if (!engine->ready) {
+        REQUIRE(engine->on_ready != NULL);
+        engine->ready = true;
+        engine->on_ready(engine->ready_context);
+    }
     engine->sweep_again = false;
     engine_due(engine, more ? 0 : claim->next_due_us);
 }

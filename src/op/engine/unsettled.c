@@ -36,17 +36,6 @@ static void settle_later(struct op *op)
     start_timer(engine, op->settle_at_us);
 }
 
-// A refund or a card has no history: the log must do.
-static enum errc append_to_history(struct op *op, struct tx *tx, struct err *err)
-{
-    struct payment payment = {0};
-    enum errc rc = payment_get(tx->db, &op->row.subject_id, NULL, tx->arena, &payment, err);
-    if (rc == OK) {
-        return append_history(tx, &payment, "an outcome could not be recorded", err);
-    }
-    return rc == ERR_NOT_FOUND ? OK : rc;
-}
-
 static enum errc run_abandon(struct store_job *job, struct tx *tx, struct err *err)
 {
     struct op *op = CONTAINER_OF(job, struct op, job);
@@ -60,7 +49,15 @@ static enum errc run_abandon(struct store_job *job, struct tx *tx, struct err *e
     op_retry(op); // like an attempt that a crash lost
     op_apply_verdict(op, tx);
     rc = operation_update(tx->db, &op->row, err);
-    return rc == OK ? append_to_history(op, tx, err) : rc;
+    if (rc != OK) {
+        return rc;
+    }
+    struct payment payment = {0};
+    rc = payment_get(tx->db, &op->row.subject_id, NULL, tx->arena, &payment, err);
+    if (rc == ERR_NOT_FOUND) {
+        return OK; // a refund or a card has no history: the log must do
+    }
+    return rc == OK ? append_history(tx, &payment, "an outcome could not be recorded", err) : rc;
 }
 
 static void abandoned(struct store_job *job)

@@ -34,14 +34,6 @@ static struct customer_owner owner_of(const struct card *card, const struct uuid
     };
 }
 
-static enum errc replace_customer(struct op *op, struct tx *tx, struct card *card, struct customer *customer,
-                                  struct err *err)
-{
-    struct customer_owner owner = owner_of(card, &op->row.credential_version_id);
-    enum errc rc = customer_find(op->engine, tx, &owner, customer, err);
-    return rc == OK ? card_set_customer(tx, card, &customer->id, err) : rc;
-}
-
 // The key of an attach or a set-up.
 static const char *card_key(const struct op *op, struct arena *arena, const struct card *card)
 {
@@ -86,7 +78,9 @@ static enum errc save_plan(struct op *op, struct tx *tx, bool *already_done, str
     enum errc rc = read_rows(tx, &op->row.subject_id, &op->arena, &card, &customer, err);
     *already_done = rc == OK && card.status != CARD_SAVING;
     if (rc == OK && !*already_done && customer.gone_us != 0) {
-        rc = replace_customer(op, tx, &card, &customer, err);
+        struct customer_owner owner = owner_of(&card, &op->row.credential_version_id);
+        rc = customer_find(op->engine, tx, &owner, &customer, err);
+        rc = rc == OK ? card_set_customer(tx, &card, &customer.id, err) : rc;
     }
     if (rc == OK && !*already_done) {
         plan_step(op, &card, &customer, tx->now_us);
@@ -188,30 +182,24 @@ static enum errc settle_looked_up(struct op *op, struct tx *tx, struct card *car
     return OK;
 }
 
-static enum errc settle_done(struct op *op, struct tx *tx, struct card *card, const struct customer *customer,
+static enum errc settle_step(struct op *op, struct tx *tx, struct card *card, const struct customer *customer,
                              struct err *err)
 {
     static const struct failure customer_deleted = {
         .code = "customer_deleted",
         .message = "The customer was deleted at the provider while the card was being saved.",
     };
-    if (customer->gone_us != 0) { // and every method that was attached to it was detached for good
-        return refuse(op, tx, card, &customer_deleted, err);
-    }
-    return op->call.verb == PROVIDER_SETUP ? card_setup_begun(op, tx, card, &op->call.answer.setup, err)
-                                           : settle_attached(op, tx, card, err);
-}
-
-static enum errc settle_step(struct op *op, struct tx *tx, struct card *card, const struct customer *customer,
-                             struct err *err)
-{
     const struct provider_answer *answer = &op->call.answer;
     if (op->call.verb == PROVIDER_SETUP_LIST || op->call.verb == PROVIDER_METHOD_RETRIEVE) {
         return settle_looked_up(op, tx, card, customer, err);
     }
     switch (answer->outcome) {
     case PROVIDER_DONE:
-        return settle_done(op, tx, card, customer, err);
+        if (customer->gone_us != 0) { // and every method that was attached to it was detached for good
+            return refuse(op, tx, card, &customer_deleted, err);
+        }
+        return op->call.verb == PROVIDER_SETUP ? card_setup_begun(op, tx, card, &answer->setup, err)
+                                               : settle_attached(op, tx, card, err);
     case PROVIDER_REFUSED:
         return answer->customer_missing ? settle_customer_missing(op, tx, card, customer, err)
                                         : refuse(op, tx, card, &answer->failure, err);

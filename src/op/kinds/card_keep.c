@@ -34,18 +34,6 @@ static enum errc append_note(struct tx *tx, const struct card *card, const char 
     return rc == OK ? append_history(tx, &payment, what, err) : rc;
 }
 
-// The method that the known card had is detached once no charge of it can be sent any more.
-static enum errc replace_method(const struct op *op, struct tx *tx, struct card *card, struct card *known,
-                                struct err *err)
-{
-    bool charged = false;
-    enum errc rc = card_is_being_charged(tx->db, known, &charged, err);
-    int64_t window_us = engine_options(op->engine)->config->charge_window_ms * US_PER_MS;
-    return rc == OK ? card_replace_method(tx, card, known, &op->call.answer.method, charged ? window_us : 0,
-                                          op->row.read_again, err)
-                    : rc;
-}
-
 static enum errc save(const struct op *op, struct tx *tx, struct card *card, struct err *err)
 {
     const struct provider_method *method = &op->call.answer.method;
@@ -55,7 +43,13 @@ static enum errc save(const struct op *op, struct tx *tx, struct card *card, str
                                              tx->arena, &saved, err)
                        : ERR_NOT_FOUND;
     if (rc == OK && !text_equal(saved.provider_ref, method->id)) {
-        rc = replace_method(op, tx, card, &saved, err);
+        // The method that the known card had is detached once no charge of it can be sent any more.
+        bool charged = false;
+        rc = card_is_being_charged(tx->db, &saved, &charged, err);
+        int64_t window_us = engine_options(op->engine)->config->charge_window_ms * US_PER_MS;
+        rc = rc == OK ? card_replace_method(tx, card, &saved, method, charged ? window_us : 0,
+                                            op->row.read_again, err)
+                      : rc;
     } else if (rc == OK || rc == ERR_NOT_FOUND) {
         rc = card_activate(tx, card, method->id, method, op->row.read_again, &saved, err);
     }

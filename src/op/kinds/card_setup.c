@@ -107,32 +107,24 @@ static enum errc setup_plan(struct op *op, struct tx *tx, bool *already_done, st
     return OK;
 }
 
-// Whether the customer was deleted, or the method detached, after the payer authenticated. No event ends a
-// pending card, since its method is not known yet.
-static enum errc is_lost(const struct op *op, struct tx *tx, const struct card *card, bool *lost,
-                         struct err *err)
-{
-    const struct provider_answer *answer = &op->call.answer;
-    struct customer customer = {0};
-    enum errc rc = customer_get(tx->db, &card->customer_id, tx->arena, &customer, err);
-    *lost = customer.gone_us != 0 || (answer->has_method && answer->method.detached);
-    return rc;
-}
-
 static enum errc settle_succeeded(const struct op *op, struct tx *tx, struct card *card, struct err *err)
 {
     static const struct failure failure = {
         .code = "detached",
         .message = "The card was detached at the provider before it was saved.",
     };
+    const struct provider_answer *answer = &op->call.answer;
+    struct customer customer = {0};
     struct card saved = {0};
-    bool lost = false;
-    enum errc rc = is_lost(op, tx, card, &lost, err);
+    enum errc rc = customer_get(tx->db, &card->customer_id, tx->arena, &customer, err);
     if (rc != OK) {
         return rc;
     }
+    // After the payer authenticated, the customer may have been deleted or the method detached. No event ends
+    // a pending card, since its method is not known yet.
+    bool lost = customer.gone_us != 0 || (answer->has_method && answer->method.detached);
     return lost ? card_fail(tx, card, &failure, err)
-                : activate(op, tx, card, &op->call.answer.setup, false, &saved, err);
+                : activate(op, tx, card, &answer->setup, false, &saved, err);
 }
 
 static enum errc apply_reported(struct op *op, struct tx *tx, struct card *card, struct err *err)

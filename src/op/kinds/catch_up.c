@@ -276,13 +276,6 @@ static enum errc settle_page(struct op *op, struct tx *tx, const struct credenti
     return catch_up_delete(tx->db, &at->credential_id, err);
 }
 
-// True if catching up began anew, or ended, during the call.
-static bool is_outdated(const struct op *op, const struct catch_up *at)
-{
-    return op->call.verb != next_verb(at) || op->call.created_from_s != at->from_s ||
-           !text_equal(op->call.page, at->page);
-}
-
 static enum errc catch_up_settle(struct op *op, struct tx *tx, struct err *err)
 {
     struct credential account = {0};
@@ -294,7 +287,8 @@ static enum errc catch_up_settle(struct op *op, struct tx *tx, struct err *err)
     if (rc != OK) {
         return rc == ERR_NOT_FOUND ? OK : rc;
     }
-    if (is_outdated(op, &at)) {
+    if (op->call.verb != next_verb(&at) || op->call.created_from_s != at.from_s ||
+        !text_equal(op->call.page, at.page)) { // catching up began anew, or ended, during the call
         op_at(op, tx->now_us);
         return OK;
     }

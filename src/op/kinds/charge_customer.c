@@ -28,14 +28,6 @@ enum errc charge_customer_choose(struct engine *engine, struct tx *tx, struct pa
     return rc;
 }
 
-// The customer was deleted at the provider before the charge named it.
-static enum errc replace(struct op *op, struct tx *tx, struct payment *payment, struct customer *customer,
-                         struct err *err)
-{
-    enum errc rc = find(op->engine, tx, payment, &op->row.credential_version_id, customer, err);
-    return rc == OK ? payment_set_customer(tx, payment, &customer->id, err) : rc;
-}
-
 // The hash of the payment's request, which is not in its row, for the body.
 static enum errc find_hash(struct op *op, struct tx *tx, struct payment *payment, struct err *err)
 {
@@ -51,8 +43,9 @@ enum errc charge_customer_plan(struct op *op, struct tx *tx, struct payment *pay
 {
     struct customer customer = {0};
     enum errc rc = customer_get(tx->db, &payment->customer_id, &op->arena, &customer, err);
-    if (rc == OK && customer.gone_us != 0) {
-        rc = replace(op, tx, payment, &customer, err);
+    if (rc == OK && customer.gone_us != 0) { // deleted at the provider before the charge named it
+        rc = find(op->engine, tx, payment, &op->row.credential_version_id, &customer, err);
+        rc = rc == OK ? payment_set_customer(tx, payment, &customer.id, err) : rc;
     }
     if (rc != OK) {
         return rc;
@@ -80,8 +73,7 @@ enum errc charge_customer_settle(struct op *op, struct tx *tx, struct payment *p
         return rc;
     }
     if (!text_equal(op->call.idempotency_key, customer_key(&customer, tx->arena))) {
-        op_next_step(op,
-                     tx); // the payment has another customer by now: this answer is about the previous one
+        op_next_step(op, tx); // this answer is about a customer that was replaced meanwhile
         return OK;
     }
     rc = customer_settle(op, tx, &customer, &step, err);

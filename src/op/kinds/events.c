@@ -143,15 +143,6 @@ static bool advance(const struct op *op, struct event_feed *feed)
     return until_s == 0;
 }
 
-// The id of the event is unknown, so a list cannot continue after it.
-static void log_skipped(const struct op *op)
-{
-    char id[UUID_TEXT_BYTES];
-    uuid_format(&op->row.merchant_id, id);
-    LOG(LOG_ERROR, "an event is too large to read: it is skipped, with all older events of the same second",
-        LOG_STR("merchant_id", id), LOG_INT("created_s", op->call.created_from_s));
-}
-
 // *ended: the round has no more pages.
 static enum errc settle_page(struct op *op, struct tx *tx, struct event_feed *feed, bool *ended,
                              struct err *err)
@@ -166,7 +157,12 @@ static enum errc settle_page(struct op *op, struct tx *tx, struct event_feed *fe
         return OK;
     }
     if (call->answer.too_large) {
-        log_skipped(op);
+        // The event's id is unknown, so a list cannot continue after it.
+        char id[UUID_TEXT_BYTES];
+        uuid_format(&op->row.merchant_id, id);
+        LOG(LOG_ERROR,
+            "an event is too large to read: it is skipped, with all older events of the same second",
+            LOG_STR("merchant_id", id), LOG_INT("created_s", call->created_from_s));
     }
     enum errc rc = apply_page(op, tx, err);
     if (rc == OK) {

@@ -81,22 +81,6 @@ static enum errc keep_key(struct tx *tx, const struct payment *payment, const st
     return idempotency_insert_free(tx->db, &key, err);
 }
 
-// Applies the state. A payment that is not finished, or whose state does not fit, is checked from now on.
-static enum errc apply_state(struct tx *tx, struct payment *payment, const struct provider_payment *reported,
-                             struct err *err)
-{
-    struct err why = {0};
-    enum errc rc = payment_apply_reported(tx, payment, reported, &why);
-    if (rc != OK && rc != ERR_CONFLICT) {
-        *err = why;
-        return rc;
-    }
-    if (rc == OK && payment->status != PAYMENT_PENDING) {
-        return OK;
-    }
-    return payment_schedule_sync(tx, payment, err);
-}
-
 enum errc import_payment(struct tx *tx, const struct credential *account, const struct uuid *payment_id,
                          const struct provider_payment *reported, struct err *err)
 {
@@ -124,7 +108,18 @@ enum errc import_payment(struct tx *tx, const struct credential *account, const 
     if (rc == OK) {
         rc = keep_key(tx, &payment, &reported->origin.mark, err);
     }
-    return rc == OK ? apply_state(tx, &payment, reported, err) : rc;
+    if (rc != OK) {
+        return rc;
+    }
+    struct err why = {0};
+    rc = payment_apply_reported(tx, &payment, reported, &why);
+    if (rc == ERR_CONFLICT || (rc == OK && payment.status == PAYMENT_PENDING)) {
+        return payment_schedule_sync(tx, &payment, err); // until it is finished, and its state fits
+    }
+    if (rc != OK) {
+        *err = why;
+    }
+    return rc;
 }
 
 enum errc import_payment_state(struct tx *tx, const struct credential *account, struct payment *payment,

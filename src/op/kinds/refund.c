@@ -18,13 +18,6 @@
 // A list is trusted for this long.
 #define LOOK_HOLDS_US (600 * US_PER_S)
 
-static void plan_send(struct op *op)
-{
-    op->call.verb = PROVIDER_REFUND;
-    op->call.idempotency_key = step_key(&op->arena, "ref", &op->row.subject_id, NULL, 0);
-    op->call.body = op->row.body;
-}
-
 static enum errc get_payment(struct op *op, struct tx *tx, struct payment *payment, struct err *err)
 {
     struct refund refund = {0};
@@ -47,7 +40,9 @@ static enum errc refund_plan(struct op *op, struct tx *tx, bool *already_done, s
     if (key_holds || surely_absent) {
         op->call.send_before_us = key_holds ? op->row.created_us + STEP_KEY_HELD_US : 0;
         op->row.absent_us = 0; // the next attempt looks first
-        plan_send(op);
+        op->call.verb = PROVIDER_REFUND;
+        op->call.idempotency_key = step_key(&op->arena, "ref", &op->row.subject_id, NULL, 0);
+        op->call.body = op->row.body;
         return rc;
     }
     rc = rc == OK ? get_payment(op, tx, &payment, err) : rc;

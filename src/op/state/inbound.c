@@ -107,12 +107,6 @@ static enum errc record(struct tx *tx, const struct inbound *inbound, const stru
     return inbox_record(tx->db, &row, fresh, err);
 }
 
-static bool is_about_cards(const struct provider_event *event)
-{
-    return event->kind == EVENT_SETUP || event->kind == EVENT_METHOD_GONE ||
-           event->kind == EVENT_METHOD_UPDATED || event->kind == EVENT_CUSTOMER_GONE;
-}
-
 static enum errc apply_to_cards(struct tx *tx, const struct inbound *inbound, struct err *err)
 {
     static const struct uuid none = {{0}};
@@ -190,7 +184,8 @@ enum errc inbound_apply(struct tx *tx, const struct inbound *inbound, struct err
     if (inbound->retired) {
         return apply_retired(tx, inbound, err);
     }
-    if (is_about_cards(event)) {
+    if (event->kind == EVENT_SETUP || event->kind == EVENT_METHOD_GONE ||
+        event->kind == EVENT_METHOD_UPDATED || event->kind == EVENT_CUSTOMER_GONE) {
         return apply_to_cards(tx, inbound, err);
     }
     if (event->thin) {

@@ -119,19 +119,6 @@ static enum errc find_candidates(struct tx *tx, const struct provider_event *eve
     return rc;
 }
 
-static enum errc try_merchants(struct tx *tx, struct search *search, const struct uuid *candidates,
-                               size_t count, struct err *err)
-{
-    for (size_t i = 0; i < count && !is_found(search); i++) {
-        bool more = false;
-        enum errc rc = try_secrets(tx, &candidates[i], search, &more, err);
-        if (rc != OK) {
-            return rc;
-        }
-    }
-    return OK;
-}
-
 static enum inbound_verdict take_match(const struct search *search, struct inbound *inbound)
 {
     if (!search->matched) {
@@ -157,7 +144,10 @@ enum errc inbound_verify(struct tx *tx, struct inbound *inbound, enum inbound_ve
     if (count > 0) {
         inbound->merchant_id = candidates[0];
     }
-    rc = rc == OK ? try_merchants(tx, &search, candidates, count, err) : rc;
+    for (size_t i = 0; rc == OK && i < count && !is_found(&search); i++) {
+        bool more = false;
+        rc = try_secrets(tx, &candidates[i], &search, &more, err);
+    }
     if (rc == OK && !search.matched && inbound->path_merchant_id != NULL) {
         return err_set(err, ERR_SIGNATURE_INVALID, "no signing secret of this merchant matches this body");
     }

@@ -241,20 +241,6 @@ static enum errc processing(struct tx *tx, struct payment *payment, bool ref_is_
     return write_change(tx, payment, "processing", NULL, err);
 }
 
-// What the payer needs to act: the client secret, or a URL that holds it.
-static void seal_action(struct tx *tx, struct payment *payment, const struct provider_payment *reported)
-{
-    const char *text =
-        reported->next_action == NEXT_ACTION_REDIRECT ? reported->redirect_url : reported->client_secret;
-    if (text != NULL) {
-        struct sealed sealed =
-            seal(&tx->keyring->master, tx->arena, sealed_context(tx->arena, SEALED_NEXT_ACTION, &payment->id),
-                 text, strlen(text));
-        payment->action_secret_sealed = sealed.data;
-        payment->action_secret_sealed_bytes = (int)sealed.bytes;
-    }
-}
-
 // Not finished: stores what the payer needs to act.
 static enum errc keep_open(struct tx *tx, struct payment *payment, const struct provider_payment *reported,
                            bool ref_is_new, struct err *err)
@@ -271,7 +257,16 @@ static enum errc keep_open(struct tx *tx, struct payment *payment, const struct 
     if (acts) {
         payment->next_action = reported->next_action;
         payment->action_given = true;
-        seal_action(tx, payment, reported);
+        // The client secret, or a URL that holds it.
+        const char *text =
+            reported->next_action == NEXT_ACTION_REDIRECT ? reported->redirect_url : reported->client_secret;
+        if (text != NULL) {
+            struct sealed sealed =
+                seal(&tx->keyring->master, tx->arena,
+                     sealed_context(tx->arena, SEALED_NEXT_ACTION, &payment->id), text, strlen(text));
+            payment->action_secret_sealed = sealed.data;
+            payment->action_secret_sealed_bytes = (int)sealed.bytes;
+        }
     }
     return write_change(tx, payment, acts ? "action required" : "processing", NULL, err);
 }

@@ -27,16 +27,19 @@ static void add_time(struct json_object *json, const char *name, int64_t time_us
     json_add_str(json, name, text);
 }
 
-static struct json_object *render_failure(const struct payment *payment)
+// failure NULL: it did not fail. Only a payment has a decline code.
+static void add_failure(struct json_object *json, const struct failure *failure, bool is_payment)
 {
-    if (payment->status != PAYMENT_FAILED) {
-        return NULL;
+    struct json_object *object = NULL;
+    if (failure != NULL) {
+        object = json_new_object();
+        json_add_str(object, "code", failure->code);
+        if (is_payment) {
+            json_add_str(object, "decline_code", failure->decline_code);
+        }
+        json_add_str(object, "message", failure->message);
     }
-    struct json_object *failure = json_new_object();
-    json_add_str(failure, "code", payment->failure.code);
-    json_add_str(failure, "decline_code", payment->failure.decline_code);
-    json_add_str(failure, "message", payment->failure.message);
-    return failure;
+    json_add(json, "failure", object);
 }
 
 // What the payer of a payment or card has to do. `sealed` is bound to the id.
@@ -65,17 +68,6 @@ static enum errc add_next_action(struct json_object *json, enum next_action_type
     return rc;
 }
 
-static void add_about(struct json_object *json, const struct payment *payment)
-{
-    json_add_str(json, "description", payment->description);
-    json_add(json, "metadata",
-             payment->metadata_json != NULL ? json_tokener_parse(payment->metadata_json) : json_new_object());
-    json_add_str(json, "capture_method", payment->capture_manual ? "manual" : "automatic");
-    json_add_str(json, "payment_method", payment->payment_method);
-    json_add_str(json, "customer_email", payment->customer_email);
-    json_add_str(json, "return_url", payment->return_url);
-}
-
 enum errc render_payment(const struct payment *payment, const struct seal_key *master, enum render_for use,
                          struct arena *arena, struct json_object **result, struct err *err)
 {
@@ -101,7 +93,13 @@ enum errc render_payment(const struct payment *payment, const struct seal_key *m
         add_id(json, "saved_card_id", &payment->saved_card_id);
     }
     json_add_bool(json, "save_card", !uuid_is_nil(&payment->customer_id));
-    add_about(json, payment);
+    json_add_str(json, "description", payment->description);
+    json_add(json, "metadata",
+             payment->metadata_json != NULL ? json_tokener_parse(payment->metadata_json) : json_new_object());
+    json_add_str(json, "capture_method", payment->capture_manual ? "manual" : "automatic");
+    json_add_str(json, "payment_method", payment->payment_method);
+    json_add_str(json, "customer_email", payment->customer_email);
+    json_add_str(json, "return_url", payment->return_url);
     if (use != RENDER_EVENT) {
         bool waits = payment->status == PAYMENT_PENDING;
         struct sealed sealed = {payment->action_secret_sealed, (size_t)payment->action_secret_sealed_bytes};
@@ -111,7 +109,7 @@ enum errc render_payment(const struct payment *payment, const struct seal_key *m
             return rc;
         }
     }
-    json_add(json, "failure", render_failure(payment));
+    add_failure(json, payment->status == PAYMENT_FAILED ? &payment->failure : NULL, true);
     add_time(json, "created_at", payment->created_us);
     add_time(json, "updated_at", payment->updated_us);
     *result = json_object_get(json);
@@ -129,27 +127,10 @@ struct json_object *render_refund(const struct refund *refund)
     json_add_str(json, "currency", refund->currency->code);
     json_add_str(json, "reason", refund->reason);
     json_add_bool(json, "livemode", refund->livemode);
-    struct json_object *failure = NULL;
-    if (refund->status == REFUND_FAILED) {
-        failure = json_new_object();
-        json_add_str(failure, "code", refund->failure.code);
-        json_add_str(failure, "message", refund->failure.message);
-    }
-    json_add(json, "failure", failure);
+    add_failure(json, refund->status == REFUND_FAILED ? &refund->failure : NULL, false);
     add_time(json, "created_at", refund->created_us);
     add_time(json, "updated_at", refund->updated_us);
     return json;
-}
-
-static struct json_object *render_card_failure(const struct card *card)
-{
-    if (card->status != CARD_FAILED) {
-        return NULL;
-    }
-    struct json_object *failure = json_new_object();
-    json_add_str(failure, "code", card->failure.code);
-    json_add_str(failure, "message", card->failure.message);
-    return failure;
 }
 
 // null: the provider did not report it.
@@ -184,7 +165,7 @@ enum errc render_card(const struct card *card, const struct seal_key *master, en
             return rc;
         }
     }
-    json_add(json, "failure", render_card_failure(card));
+    add_failure(json, card->status == CARD_FAILED ? &card->failure : NULL, false);
     *result = json_object_get(json);
     return OK;
 }
