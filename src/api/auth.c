@@ -15,16 +15,6 @@
 #include "provider/provider.h"
 #include "store/merchants.h"
 
-static const char *presented(struct request *request)
-{
-    const char *key = http_exchange_header(request->exchange, "X-API-Key", NULL);
-    if (key != NULL) {
-        return key;
-    }
-    const char *bearer = http_exchange_header(request->exchange, "Authorization", NULL);
-    return bearer != NULL && strncasecmp(bearer, "Bearer ", 7) == 0 ? bearer + 7 : NULL;
-}
-
 static enum errc refuse(struct request *request, const char *event, const char *message, struct err *err)
 {
     request->auth_event = event;
@@ -60,7 +50,11 @@ enum errc auth_check_head(struct request *request, struct err *err)
 
 enum errc auth_read(struct request *request, struct err *err)
 {
-    const char *key = presented(request);
+    const char *key = http_exchange_header(request->exchange, "X-API-Key", NULL);
+    const char *bearer = http_exchange_header(request->exchange, "Authorization", NULL);
+    if (key == NULL && bearer != NULL && strncasecmp(bearer, "Bearer ", 7) == 0) {
+        key = bearer + 7;
+    }
     if (key == NULL) {
         return refuse(request, "auth.failed",
                       "an API key is required, in X-API-Key or as Authorization: Bearer", err);
@@ -130,17 +124,6 @@ static enum errc choose_merchant(struct request *request, struct tx *tx, struct 
     return rc;
 }
 
-static enum errc check_scope(struct request *request, struct err *err)
-{
-    uint32_t wanted = request->route->scopes;
-    if ((request->principal.scopes & wanted) != 0) {
-        return OK;
-    }
-    request->auth_event = "auth.scope_denied";
-    return err_set(err, ERR_AUTH_INSUFFICIENT_SCOPE, "the API key lacks the scope %s",
-                   scopes_format(request->arena, wanted));
-}
-
 enum errc auth_check(struct request *request, struct tx *tx, struct err *err)
 {
     struct api_key key = {0};
@@ -156,6 +139,11 @@ enum errc auth_check(struct request *request, struct tx *tx, struct err *err)
     principal->is_admin = owner.is_admin;
     principal->livemode = key.livemode;
     principal->scopes = key.scopes;
-    rc = check_scope(request, err);
-    return rc == OK ? choose_merchant(request, tx, err) : rc;
+    uint32_t wanted = request->route->scopes;
+    if ((principal->scopes & wanted) == 0) {
+        request->auth_event = "auth.scope_denied";
+        return err_set(err, ERR_AUTH_INSUFFICIENT_SCOPE, "the API key lacks the scope %s",
+                       scopes_format(request->arena, wanted));
+    }
+    return choose_merchant(request, tx, err);
 }

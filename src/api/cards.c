@@ -24,16 +24,6 @@ struct card_input {
     const char *return_url; // NULL: the payer is not present to authenticate
 };
 
-static void hash_request(struct request *request, const struct card_input *input)
-{
-    struct json_object *fields JSON_CLEANUP = json_new_object();
-    idempotency_field(fields, "payment_method_id", input->method);
-    idempotency_field(fields, "customer_email", input->email);
-    idempotency_field(fields, "customer_name", input->name);
-    idempotency_field(fields, "return_url", input->return_url);
-    idempotency_hash(request, fields);
-}
-
 void card_create_read(struct request *request)
 {
     static const char *const names[] = {"payment_method_id", "customer_email", "customer_name", "return_url",
@@ -54,7 +44,12 @@ void card_create_read(struct request *request)
     input->return_url = field_return_url(request, request->body, FIELD_OPTIONAL);
     query_only(request, (const char *const[]){NULL});
     if (request->field_errors.count == 0) {
-        hash_request(request, input);
+        struct json_object *fields JSON_CLEANUP = json_new_object();
+        idempotency_field(fields, "payment_method_id", input->method);
+        idempotency_field(fields, "customer_email", input->email);
+        idempotency_field(fields, "customer_name", input->name);
+        idempotency_field(fields, "return_url", input->return_url);
+        idempotency_hash(request, fields);
     }
 }
 

@@ -27,17 +27,12 @@ struct export_state {
     struct buf piece;
 };
 
-static bool is_wanted(const struct request *request)
-{
-    const char *accept = http_exchange_header_list(request->exchange, "Accept");
-    return accept != NULL && strcasestr(accept, "text/csv") != NULL &&
-           strcasestr(accept, "application/json") == NULL;
-}
-
 void export_read(struct request *request)
 {
     static const char *const pages[] = {"page", "page_size", "cursor"};
-    if (!is_wanted(request)) {
+    const char *accept = http_exchange_header_list(request->exchange, "Accept");
+    if (accept == NULL || strcasestr(accept, "text/csv") == NULL ||
+        strcasestr(accept, "application/json") != NULL) {
         return;
     }
     for (size_t i = 0; i < COUNT_OF(pages); i++) {
@@ -47,14 +42,6 @@ void export_read(struct request *request)
     }
     request->export = ARENA_NEW(request->arena, struct export_state);
     request->export->piece = BUF_MAX(HTTP_PIECE_BYTES_MAX);
-}
-
-static const char *cell_text(struct arena *arena, struct json_object *value)
-{
-    if (value == NULL || json_object_is_type(value, json_type_string)) {
-        return json_object_get_string(value);
-    }
-    return json_text(arena, value);
 }
 
 static void add_titles(struct buf *out, const struct export_column *columns)
@@ -73,7 +60,8 @@ static void add_row(struct buf *out, struct arena *arena, const struct export_co
         if (column->within != NULL) {
             value = json_get(value, column->within);
         }
-        csv_cell(out, cell_text(arena, value), column == columns);
+        bool is_text = value == NULL || json_object_is_type(value, json_type_string);
+        csv_cell(out, is_text ? json_object_get_string(value) : json_text(arena, value), column == columns);
     }
     csv_end_row(out);
 }

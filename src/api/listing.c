@@ -39,19 +39,6 @@ static void answer(struct request *request, const struct page *page, int64_t tot
     request->reply = json_text(request->arena, body);
 }
 
-static enum errc add_item(struct request *request, struct db_rows *rows, listing_render *render,
-                          struct page *page, struct err *err)
-{
-    struct json_object *item = NULL;
-    enum errc rc = render(request, rows, request->arena, &item, err);
-    if (rc == OK) {
-        (void)json_object_array_add(page->items, item);
-        page->last = db_uuid(rows, 0);
-        page->count++;
-    }
-    return rc;
-}
-
 // Reads at most `limit` rows, and adds a page of them.
 static enum errc read_page(struct request *request, struct tx *tx, const struct listing_query *query,
                            int64_t limit, listing_render *render, struct page *page, struct err *err)
@@ -63,22 +50,14 @@ static enum errc read_page(struct request *request, struct tx *tx, const struct 
         rc = db_next(&rows, &page->has_more, err);
     }
     while (rc == OK && page->has_more && page->count < input->page_size) {
-        rc = add_item(request, &rows, render, page, err);
+        struct json_object *item = NULL;
+        rc = render(request, &rows, request->arena, &item, err);
         if (rc == OK) {
+            (void)json_object_array_add(page->items, item);
+            page->last = db_uuid(&rows, 0);
+            page->count++;
             rc = db_next(&rows, &page->has_more, err);
         }
-    }
-    return rc;
-}
-
-// Lets the query begin after the first `before` rows. *has is false where there are not so many.
-static enum errc turn_to_page(struct request *request, struct tx *tx, struct listing_query *query,
-                              int64_t before, bool *has, struct err *err)
-{
-    struct uuid *last = ARENA_NEW(request->arena, struct uuid);
-    enum errc rc = listing_nth(tx->db, query, before, last, has, err);
-    if (rc == OK && *has) {
-        listing_below(query, last);
     }
     return rc;
 }
@@ -96,7 +75,11 @@ static enum errc read_numbered(struct request *request, struct tx *tx, struct li
         limit = *total - before;
     }
     if (rc == OK && before > 0 && limit > 0) {
-        rc = turn_to_page(request, tx, query, before, &has, err);
+        struct uuid *last = ARENA_NEW(request->arena, struct uuid);
+        rc = listing_nth(tx->db, query, before, last, &has, err);
+        if (rc == OK && has) {
+            listing_below(query, last);
+        }
     }
     return rc == OK && has && limit > 0 ? read_page(request, tx, query, limit, render, page, err) : rc;
 }

@@ -44,15 +44,6 @@ static void read_text(struct request *request, const struct filter *filter, cons
     }
 }
 
-static const char *words_listed(struct arena *arena, const struct filter_word *words)
-{
-    const char *listed = words->word;
-    for (words++; words->word != NULL; words++) {
-        listed = arena_printf(arena, "%s, %s", listed, words->word);
-    }
-    return listed;
-}
-
 static void read_word(struct request *request, const struct filter *filter, const char *text)
 {
     struct listing_input *input = request->input;
@@ -65,9 +56,11 @@ static void read_word(struct request *request, const struct filter *filter, cons
             return;
         }
     }
-    field_error(
-        request, filter->name,
-        arena_printf(request->arena, "must be one of: %s", words_listed(request->arena, filter->words)));
+    const char *listed = filter->words->word;
+    for (const struct filter_word *word = filter->words + 1; word->word != NULL; word++) {
+        listed = arena_printf(request->arena, "%s, %s", listed, word->word);
+    }
+    field_error(request, filter->name, arena_printf(request->arena, "must be one of: %s", listed));
 }
 
 static void read_id(struct request *request, const struct filter *filter, const char *text)
@@ -199,9 +192,11 @@ static void read_cursor(struct request *request)
     }
 }
 
-// Adds an error for each parameter that is not a filter of the list, or is repeated.
-static void read_names(struct request *request, const struct listing *listing)
+void listing_read(struct request *request, const struct listing *listing)
 {
+    struct listing_input *input = ARENA_NEW(request->arena, struct listing_input);
+    input->query = (struct listing_query){.listing = listing, .test = true, .live = true};
+    request->input = input;
     const char *names[NAMES_MAX] = {"page", "page_size", "cursor"};
     size_t count = 3;
     for (const struct filter *filter = listing->filters; filter->name != NULL; filter++) {
@@ -209,14 +204,6 @@ static void read_names(struct request *request, const struct listing *listing)
         names[count++] = filter->name;
     }
     query_only(request, names);
-}
-
-void listing_read(struct request *request, const struct listing *listing)
-{
-    struct listing_input *input = ARENA_NEW(request->arena, struct listing_input);
-    input->query = (struct listing_query){.listing = listing, .test = true, .live = true};
-    request->input = input;
-    read_names(request, listing);
     input->page = query_i64(request, "page", 1, PAGE_MAX, 1);
     input->page_size = query_i64(request, "page_size", 1, PAGE_SIZE_MAX, PAGE_SIZE_DEFAULT);
     read_cursor(request);

@@ -26,12 +26,6 @@ void payment_authenticate_read(struct request *request)
     query_only(request, (const char *const[]){NULL});
 }
 
-static bool needed_its_payer(const struct provider_ops *provider, const struct failure *failure)
-{
-    return provider->failure_meaning(failure->code) == FAILURE_NEEDS_PAYER ||
-           provider->failure_meaning(failure->decline_code) == FAILURE_NEEDS_PAYER;
-}
-
 static enum errc check_failed(const struct payment *payment, struct err *err)
 {
     const struct provider_ops *provider = provider_find(payment->provider);
@@ -39,7 +33,8 @@ static enum errc check_failed(const struct payment *payment, struct err *err)
         return err_set(err, ERR_CONFLICT, "only a failed payment can be authenticated; this one is %s",
                        payment_status_name(payment->status));
     }
-    if (!needed_its_payer(provider, &payment->failure)) {
+    if (provider->failure_meaning(payment->failure.code) != FAILURE_NEEDS_PAYER &&
+        provider->failure_meaning(payment->failure.decline_code) != FAILURE_NEEDS_PAYER) {
         return err_set(err, ERR_CONFLICT,
                        "only a payment that failed with authentication_required can be authenticated; this "
                        "one failed with %s: make a new payment",
@@ -54,18 +49,6 @@ static enum errc check_failed(const struct payment *payment, struct err *err)
                                            "%s cancels this payment: make a new payment",
                                            provider->display_name)
                                  : OK;
-}
-
-static enum errc find_card(struct request *request, struct tx *tx, const struct payment *payment,
-                           struct card *card, struct err *err)
-{
-    enum errc rc =
-        card_get(tx->db, &payment->saved_card_id, &payment->merchant_id, request->arena, card, err);
-    return rc == OK && card->status != CARD_ACTIVE
-               ? err_set(
-                     err, ERR_CONFLICT,
-                     "this payment's saved card is no longer active: make a new payment with another card")
-               : rc;
 }
 
 // The answer to the original charge may still come, and would fail the payment once more.
@@ -86,7 +69,11 @@ static enum errc begin(struct request *request, struct tx *tx, const struct paym
     struct card card = {0};
     enum errc rc = check_failed(payment, err);
     if (rc == OK) {
-        rc = find_card(request, tx, payment, &card, err);
+        rc = card_get(tx->db, &payment->saved_card_id, &payment->merchant_id, request->arena, &card, err);
+    }
+    if (rc == OK && card.status != CARD_ACTIVE) {
+        return err_set(err, ERR_CONFLICT,
+                       "this payment's saved card is no longer active: make a new payment with another card");
     }
     if (rc == OK) {
         rc = check_not_being_charged(request, tx, payment, err);

@@ -93,18 +93,6 @@ enum errc payment_capture_work(struct request *request, struct tx *tx, struct er
     return capture_prepare(request->api->engine, tx, &payment, amount_minor, &request->op, err);
 }
 
-static enum errc abandon(struct request *request, struct tx *tx, struct payment *payment, struct err *err)
-{
-    struct op_answer answer = {0};
-    enum errc rc = charge_abandon(tx, payment, err);
-    if (rc == OK) {
-        rc = modification_answer(tx, payment, 200, &answer, err);
-    }
-    request->status = answer.status;
-    request->reply = answer.body;
-    return rc;
-}
-
 enum errc payment_cancel_work(struct request *request, struct tx *tx, struct err *err)
 {
     struct payment payment = {0};
@@ -117,7 +105,12 @@ enum errc payment_cancel_work(struct request *request, struct tx *tx, struct err
                        payment_status_name(payment.status));
     }
     if (rc == OK && payment.provider_ref == NULL) {
-        return abandon(request, tx, &payment, err);
+        struct op_answer answer = {0};
+        rc = charge_abandon(tx, &payment, err);
+        rc = rc == OK ? modification_answer(tx, &payment, 200, &answer, err) : rc;
+        request->status = answer.status;
+        request->reply = answer.body;
+        return rc;
     }
     if (rc == OK) {
         rc = payment_check_credentials(tx, &payment, err);

@@ -70,19 +70,6 @@ static enum errc find_payment(struct request *request, struct tx *tx, struct pay
     return rc == OK ? err_set(err, ERR_NOT_FOUND, "there is no such payment") : rc;
 }
 
-// The amount, if the request gives one, in the payment's minor units. If the currency does not allow it, that
-// is an error of the field.
-static enum errc parse_amount(struct request *request, const struct payment *payment, int64_t *amount_minor,
-                              struct err *err)
-{
-    const struct refund_input *input = request->input;
-    if (input->amount == NULL || money_parse(input->amount, payment->currency, amount_minor, err) == OK) {
-        return OK;
-    }
-    field_error(request, "amount", err->message);
-    return ERR_VALIDATION;
-}
-
 static void hash_request(struct request *request, int64_t amount_minor)
 {
     const struct refund_input *input = request->input;
@@ -161,13 +148,16 @@ static enum errc prepare(struct request *request, struct tx *tx, const struct pa
 
 enum errc refund_create_work(struct request *request, struct tx *tx, struct err *err)
 {
+    const struct refund_input *input = request->input;
     struct payment payment = {0};
     int64_t amount_minor = 0;
     bool repeated = false;
     request->reply = NULL;
     enum errc rc = find_payment(request, tx, &payment, err);
-    if (rc == OK) {
-        rc = parse_amount(request, &payment, &amount_minor, err);
+    if (rc == OK && input->amount != NULL &&
+        money_parse(input->amount, payment.currency, &amount_minor, err) != OK) {
+        field_error(request, "amount", err->message); // the payment's currency does not allow it
+        return ERR_VALIDATION;
     }
     if (rc == OK) {
         hash_request(request, amount_minor);

@@ -67,17 +67,12 @@ static struct entry *find(const struct refused_events *refused, const struct ent
     return node != NULL ? CONTAINER_OF(node, struct entry, node) : NULL;
 }
 
-static void forget(struct refused_events *refused, struct entry *entry)
-{
-    list_remove(&entry->link);
-    table_remove(&refused->table, &entry->node);
-    free(entry);
-}
-
 static struct entry *insert(struct refused_events *refused, const struct entry_key *key)
 {
     if (refused->table.count == ENTRIES_MAX) {
-        forget(refused, CONTAINER_OF(refused->order.next, struct entry, link));
+        struct entry *oldest = CONTAINER_OF(list_take_first(&refused->order), struct entry, link);
+        table_remove(&refused->table, &oldest->node);
+        free(oldest);
     }
     struct entry *entry = calloc(1, sizeof(*entry));
     REQUIRE(entry != NULL);
