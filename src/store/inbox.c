@@ -14,11 +14,6 @@
     NEXT (received_us, I64,        received_us)
 // clang-format on
 
-static void read_row(struct db_rows *rows, struct arena *arena, struct inbox_event *row)
-{
-    COLUMN_READ(COLUMNS, rows);
-}
-
 enum errc inbox_record(struct db *db, const struct inbox_event *row, bool *fresh, struct err *err)
 {
     int64_t changed = 0;
@@ -62,7 +57,8 @@ enum errc inbox_ready(struct db *db, struct arena *arena, struct inbox_event *ev
     for (bool has = true; rc == OK && has;) {
         rc = db_next(&rows, &has, err);
         if (rc == OK && has) {
-            read_row(&rows, arena, &events[(*count)++]);
+            struct inbox_event *row = &events[(*count)++];
+            COLUMN_READ(COLUMNS, &rows);
         }
     }
     return rc;

@@ -24,11 +24,6 @@ void listing_where_plain(struct listing_query *query, const char *sql)
     query->conditions[query->condition_count++] = (struct listing_condition){.sql = sql};
 }
 
-static bool is_before(const struct uuid *a, const struct uuid *b)
-{
-    return memcmp(a->bytes, b->bytes, sizeof(a->bytes)) < 0;
-}
-
 void listing_since(struct listing_query *query, int64_t since_us, struct arena *arena)
 {
     struct uuid first = uuid_first_of(since_us / US_PER_MS);
@@ -51,7 +46,7 @@ void listing_until(struct listing_query *query, int64_t until_us, struct arena *
 // rows up to the other.
 void listing_below(struct listing_query *query, const struct uuid *id)
 {
-    if (query->below == NULL || is_before(id, query->below)) {
+    if (query->below == NULL || memcmp(id->bytes, query->below->bytes, sizeof(id->bytes)) < 0) {
         query->below = id;
     }
 }

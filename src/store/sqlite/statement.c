@@ -41,16 +41,6 @@ static struct sqlite_statement *find_idle(struct sqlite_statement *first, const 
     return NULL;
 }
 
-static struct sqlite_statement *find(struct sqlite *sqlite, const char *sql)
-{
-    struct sqlite_statement *statement = find_idle(sqlite->statements[bucket_of(sql)], sql);
-    // The same text may have another address in another object file.
-    for (size_t i = 0; i < SQLITE_STATEMENT_BUCKETS && !statement; i++) {
-        statement = find_idle(sqlite->statements[i], sql);
-    }
-    return statement;
-}
-
 // SQLite numbers parameters in the order in which they first appear, whatever their names.
 static void resolve_parameters(struct sqlite_statement *statement)
 {
@@ -91,7 +81,11 @@ static void end(struct sqlite_statement *statement)
 // An idle statement for the text, from the kept ones or newly prepared. NULL: SQLite refuses the text.
 static struct sqlite_statement *keep(struct sqlite *sqlite, const char *sql)
 {
-    struct sqlite_statement *statement = find(sqlite, sql);
+    struct sqlite_statement *statement = find_idle(sqlite->statements[bucket_of(sql)], sql);
+    // The same text may have another address in another object file.
+    for (size_t i = 0; i < SQLITE_STATEMENT_BUCKETS && !statement; i++) {
+        statement = find_idle(sqlite->statements[i], sql);
+    }
     if (statement) {
         return statement;
     }
