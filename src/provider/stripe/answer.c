@@ -14,18 +14,6 @@
 #include "provider/stripe/event.h"
 #include "provider/stripe/object.h"
 
-// What cannot be read of them is nothing that we could act on, and must not keep the others from us.
-static void read_event(struct provider_call *call, struct json_object *item, size_t i, size_t length)
-{
-    struct provider_answer *answer = &call->answer;
-    if (i == 0) {
-        answer->events = arena_alloc(call->arena, length * sizeof(struct provider_event));
-    }
-    if (stripe_event_of_json(item, call->arena, &answer->events[answer->event_count], NULL) == OK) {
-        answer->event_count++;
-    }
-}
-
 // Stripe's own SDKs wait no longer either.
 #define RETRY_AFTER_MAX_S 60
 // A page that could not be read would be asked for for ever. An event of an old version holds a payment with
@@ -72,7 +60,13 @@ static bool read_item(struct provider_call *call, struct json_object *item, size
 {
     struct provider_answer *answer = &call->answer;
     if (call->verb == PROVIDER_EVENTS) {
-        read_event(call, item, i, length);
+        if (i == 0) {
+            answer->events = arena_alloc(call->arena, length * sizeof(struct provider_event));
+        }
+        // An event that cannot be read is left out: it must not keep the others from us.
+        if (stripe_event_of_json(item, call->arena, &answer->events[answer->event_count], NULL) == OK) {
+            answer->event_count++;
+        }
         return true;
     }
     if (!fits_mode(call, item)) {
