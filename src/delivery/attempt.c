@@ -69,19 +69,6 @@ static enum errc open_secret(struct attempt *attempt, const struct keyring *keyr
     return rc;
 }
 
-static enum errc open_secrets(struct attempt *attempt, const struct keyring *keyring, int64_t now_us,
-                              struct secrets *secrets, struct err *err)
-{
-    const struct merchant *merchant = &attempt->merchant;
-    struct sealed present = {merchant->webhook_secret, merchant->webhook_secret_bytes};
-    struct sealed replaced = {merchant->webhook_secret_old, merchant->webhook_secret_old_bytes};
-    enum errc rc = open_secret(attempt, keyring, present, secrets, err);
-    if (rc == OK && replaced.data && now_us < merchant->webhook_secret_old_until_us) {
-        rc = open_secret(attempt, keyring, replaced, secrets, err);
-    }
-    return rc;
-}
-
 static enum errc sign(struct attempt *attempt, const struct keyring *keyring, int64_t now_us,
                       const char *event_id, struct signature *signature, struct err *err)
 {
@@ -92,7 +79,13 @@ static enum errc sign(struct attempt *attempt, const struct keyring *keyring, in
         .body_bytes = strlen(attempt->event.body),
     };
     SECRETS_CLEANUP struct secrets secrets = {.count = 0};
-    enum errc rc = open_secrets(attempt, keyring, now_us, &secrets, err);
+    const struct merchant *merchant = &attempt->merchant;
+    struct sealed present = {merchant->webhook_secret, merchant->webhook_secret_bytes};
+    struct sealed replaced = {merchant->webhook_secret_old, merchant->webhook_secret_old_bytes};
+    enum errc rc = open_secret(attempt, keyring, present, &secrets, err);
+    if (rc == OK && replaced.data && now_us < merchant->webhook_secret_old_until_us) {
+        rc = open_secret(attempt, keyring, replaced, &secrets, err);
+    }
     return rc == OK ? signature_make(&input, secrets.items, secrets.count, &attempt->arena, signature, err)
                     : rc;
 }

@@ -89,17 +89,6 @@ static void look(struct delivery *delivery)
     }
 }
 
-static void sweep_parked(struct delivery *delivery)
-{
-    int64_t now_us = loop_mono_us(delivery->options.loop);
-    if (delivery->parked_busy || now_us < delivery->parked_due_us) {
-        return;
-    }
-    delivery->parked.now_us = loop_wall_us(delivery->options.loop);
-    delivery->parked_busy = store_submit(delivery->options.store, &delivery->parked.job);
-    delivery->parked_due_us = now_us + SWEEP_US;
-}
-
 // After a claim: goes on with its walk, or rests until an event is due or somebody wakes us.
 static void after_claim(struct delivery *delivery)
 {
@@ -156,7 +145,12 @@ static void claim_done(struct store_job *job)
         return;
     }
     log_set_aside(delivery);
-    sweep_parked(delivery);
+    int64_t now_us = loop_mono_us(delivery->options.loop);
+    if (!delivery->parked_busy && now_us >= delivery->parked_due_us) {
+        delivery->parked.now_us = loop_wall_us(delivery->options.loop);
+        delivery->parked_busy = store_submit(delivery->options.store, &delivery->parked.job);
+        delivery->parked_due_us = now_us + SWEEP_US;
+    }
     after_claim(delivery);
 }
 

@@ -28,13 +28,6 @@ static void log_end(const struct attempt *attempt)
         LOG_INT("attempts", attempt->event.attempts + 1));
 }
 
-static void count_end(struct delivery_stats *stats, enum outbox_outcome outcome)
-{
-    stats->delivered_total += outcome == OUTBOX_DELIVERED;
-    stats->failed_total += outcome != OUTBOX_DELIVERED;
-    stats->dead_total += outcome == OUTBOX_DEAD;
-}
-
 // It is recorded, or left to its lease.
 static void finish(struct attempt *attempt)
 {
@@ -64,7 +57,10 @@ static void record_done(struct store_job *job)
         return;
     }
     if (job->result == OK && attempt->recorded) {
-        count_end(&sender->stats, attempt->result.outcome);
+        enum outbox_outcome outcome = attempt->result.outcome;
+        sender->stats.delivered_total += outcome == OUTBOX_DELIVERED;
+        sender->stats.failed_total += outcome != OUTBOX_DELIVERED;
+        sender->stats.dead_total += outcome == OUTBOX_DEAD;
         log_end(attempt);
     }
     finish(attempt);
