@@ -28,17 +28,6 @@ static void plan_send(struct op *op)
     op->call.body = op->row.body;
 }
 
-// The earliest time at which the provider can have made the charge. The list that decides that the charge is
-// absent begins a day earlier, in case this machine's clock was wrong when the charge was sent. If the charge
-// is from the future, the clock was ahead when it was prepared, and the list covers the last day.
-static int64_t earliest_s(const struct op *op, int64_t now_us)
-{
-    int64_t created_us = op->row.created_us;
-    bool in_doubt = op->row.absent_us != 0 || created_us > now_us;
-    return (created_us < now_us ? created_us : now_us) / US_PER_S -
-           (in_doubt ? STEP_CLOCK_DOUBT_S : STEP_CLOCK_SLACK_S);
-}
-
 static void plan_look_up(struct op *op, const struct payment *payment, int64_t now_us)
 {
     op->row.lookup_only = true;
@@ -47,8 +36,15 @@ static void plan_look_up(struct op *op, const struct payment *payment, int64_t n
         op->call.ref = payment->provider_ref;
         return;
     }
+    // The list begins at the earliest time at which the provider can have made the charge. The list that
+    // decides that the charge is absent begins a day earlier, in case this machine's clock was wrong when the
+    // charge was sent. If the charge is from the future, the clock was ahead when it was prepared, and the
+    // list covers the last day.
+    int64_t created_us = op->row.created_us;
+    bool in_doubt = op->row.absent_us != 0 || created_us > now_us;
     op->call.verb = PROVIDER_LIST;
-    op->call.created_from_s = earliest_s(op, now_us);
+    op->call.created_from_s = (created_us < now_us ? created_us : now_us) / US_PER_S -
+                              (in_doubt ? STEP_CLOCK_DOUBT_S : STEP_CLOCK_SLACK_S);
 }
 
 static enum errc charge_plan(struct op *op, struct tx *tx, bool *already_done, struct err *err)

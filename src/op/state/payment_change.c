@@ -330,9 +330,11 @@ enum errc payment_fail_again(struct tx *tx, struct payment *payment, const struc
     return write_change(tx, payment, what, NULL, err);
 }
 
-// The sum of the completed refunds, and the status where that decides it.
-static enum errc sum_refunds(struct tx *tx, struct payment *payment, struct err *err)
+enum errc payment_apply_refund(struct tx *tx, struct payment *payment, const struct refund *refund,
+                               struct err *err)
 {
+    static const char *const whats[] = {"refund pending", "refund completed", "refund failed"};
+    static const char *const types[] = {NULL, "payment.refunded", "refund.failed"};
     int64_t completed_minor = 0;
     int64_t pending_minor = 0;
     enum errc rc = refund_sums(tx->db, &payment->id, &completed_minor, &pending_minor, err);
@@ -344,19 +346,9 @@ static enum errc sum_refunds(struct tx *tx, struct payment *payment, struct err 
     }
     payment->refunded_minor = completed_minor;
     bool whole = completed_minor > 0 && completed_minor == payment->captured_minor;
+    // The sum decides the status of a payment that was paid, and of no other.
     (void)payment_can_move(payment->status, whole ? MOVE_REFUND_WHOLE : MOVE_REFUND_UNDONE, &payment->status);
-    return OK;
-}
-
-enum errc payment_apply_refund(struct tx *tx, struct payment *payment, const struct refund *refund,
-                               struct err *err)
-{
-    static const char *const whats[] = {"refund pending", "refund completed", "refund failed"};
-    static const char *const types[] = {NULL, "payment.refunded", "refund.failed"};
-    enum errc rc = sum_refunds(tx, payment, err);
-    if (rc == OK) {
-        rc = write_change(tx, payment, whats[refund->status], NULL, err);
-    }
+    rc = write_change(tx, payment, whats[refund->status], NULL, err);
     const char *type = types[refund->status];
     return rc == OK && type != NULL ? emit_payment(tx, payment, refund, type, err) : rc;
 }
