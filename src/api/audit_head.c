@@ -31,30 +31,24 @@ static enum errc run_read(struct store_job *job, struct tx *tx, struct err *err)
     return rc == OK ? audit_head_holds(tx->db, &heads->known, &heads->known_holds, err) : rc;
 }
 
-static void write_head(struct audit_heads *heads)
+static void read_done(struct store_job *job)
 {
+    struct audit_heads *heads = CONTAINER_OF(job, struct audit_heads, job);
+    heads->reading = false;
+    if (job->result != OK) {
+        LOG(LOG_ERROR, "the audit log's head could not be read", LOG_STR("error", job->err.message));
+        return;
+    }
     char mac[2 * AUDIT_MAC_BYTES + 1];
     if (!heads->known_holds) {
         text_hex(heads->known.mac, sizeof(heads->known.mac), mac);
         LOG(LOG_ERROR, "the audit log was truncated or changed: it no longer contains this head",
             LOG_INT("entries", heads->known.seq), LOG_STR("head", mac));
     }
-    if (heads->present.seq == heads->known.seq && heads->known_holds) {
-        return;
-    }
-    heads->known = heads->present;
-    text_hex(heads->known.mac, sizeof(heads->known.mac), mac);
-    LOG(LOG_INFO, "audit head", LOG_INT("entries", heads->known.seq), LOG_STR("head", mac));
-}
-
-static void read_done(struct store_job *job)
-{
-    struct audit_heads *heads = CONTAINER_OF(job, struct audit_heads, job);
-    heads->reading = false;
-    if (job->result == OK) {
-        write_head(heads);
-    } else {
-        LOG(LOG_ERROR, "the audit log's head could not be read", LOG_STR("error", job->err.message));
+    if (heads->present.seq != heads->known.seq || !heads->known_holds) {
+        heads->known = heads->present;
+        text_hex(heads->known.mac, sizeof(heads->known.mac), mac);
+        LOG(LOG_INFO, "audit head", LOG_INT("entries", heads->known.seq), LOG_STR("head", mac));
     }
 }
 

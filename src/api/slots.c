@@ -50,26 +50,20 @@ size_t slots_reserved(const struct slots *slots)
     return slots->reserved;
 }
 
-static struct slot_owner *owner_of(struct slots *slots, const uint8_t key[SLOT_OWNER_BYTES])
-{
-    struct table_node *node = table_find(&slots->owners, key, SLOT_OWNER_BYTES);
-    if (node != NULL) {
-        return CONTAINER_OF(node, struct slot_owner, node);
-    }
-    struct slot_owner *owner = calloc(1, sizeof(*owner));
-    REQUIRE(owner != NULL);
-    memcpy(owner->key, key, SLOT_OWNER_BYTES);
-    table_insert(&slots->owners, &owner->node, owner->key, SLOT_OWNER_BYTES);
-    return owner;
-}
-
 bool slot_reserve(struct slots *slots, const uint8_t owner[SLOT_OWNER_BYTES], struct slot *slot)
 {
     REQUIRE(slot->slots == NULL);
     if (slots->reserved == slots->max) {
         return false;
     }
-    struct slot_owner *found = owner_of(slots, owner);
+    struct table_node *node = table_find(&slots->owners, owner, SLOT_OWNER_BYTES);
+    struct slot_owner *found = node != NULL ? CONTAINER_OF(node, struct slot_owner, node) : NULL;
+    if (found == NULL) {
+        found = calloc(1, sizeof(*found));
+        REQUIRE(found != NULL);
+        memcpy(found->key, owner, SLOT_OWNER_BYTES);
+        table_insert(&slots->owners, &found->node, found->key, SLOT_OWNER_BYTES);
+    }
     if (found->reserved == slots->share_max) {
         return false;
     }
