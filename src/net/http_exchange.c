@@ -317,19 +317,19 @@ bool exchange_step(struct exchange *exchange)
     return true;
 }
 
-const char *http_exchange_header(struct http_exchange *base, const char *name, bool *repeated)
+const char *http_exchange_header(struct http_exchange *exchange, const char *name, bool *repeated)
 {
     size_t count = 0;
-    const char *value = http_head_field(&exchange_of(base)->head, name, &count);
+    const char *value = http_head_field(&exchange_of(exchange)->head, name, &count);
     if (repeated) {
         *repeated = count > 1;
     }
     return value;
 }
 
-const char *http_exchange_header_list(struct http_exchange *base, const char *name)
+const char *http_exchange_header_list(struct http_exchange *exchange, const char *name)
 {
-    return http_head_list(&exchange_of(base)->head, name, &base->arena);
+    return http_head_list(&exchange_of(exchange)->head, name, &exchange->arena);
 }
 
 static void put_body(struct exchange *exchange, const void *data, size_t bytes)
@@ -338,12 +338,12 @@ static void put_body(struct exchange *exchange, const void *data, size_t bytes)
     buf_add(&exchange->out_body, data, bytes);
 }
 
-void http_exchange_reply(struct http_exchange *base, const struct http_reply *reply)
+void http_exchange_reply(struct http_exchange *exchange, const struct http_reply *reply)
 {
-    struct exchange *exchange = exchange_of(base);
-    struct http_server *server = exchange->connection->server;
-    REQUIRE(!exchange->answered);
-    exchange->answered = true;
+    struct exchange *self = exchange_of(exchange);
+    struct http_server *server = self->connection->server;
+    REQUIRE(!self->answered);
+    self->answered = true;
     time_t now_s = (time_t)(loop_wall_us(server->loop) / US_PER_S);
     if (now_s != server->date_s) { // the text is made once a second
         struct tm utc;
@@ -351,43 +351,43 @@ void http_exchange_reply(struct http_exchange *base, const struct http_reply *re
         REQUIRE(strftime(server->date, sizeof(server->date), "%a, %d %b %Y %H:%M:%S GMT", &utc) > 0);
         server->date_s = now_s;
     }
-    struct buf *out = &exchange->out_head;
+    struct buf *out = &self->out_head;
     answer_add_head(out, reply, server->date);
-    exchange->stream.more = reply->more;
+    self->stream.more = reply->more;
     if (reply->more == NULL) {
         buf_printf(out, "Content-Length: %zu\r\n", reply->body_bytes);
-    } else if (exchange->head.version_1_0) {
-        exchange->close_after = true;
+    } else if (self->head.version_1_0) {
+        self->close_after = true;
     } else {
         buf_add_str(out, "Transfer-Encoding: chunked\r\n");
     }
     REQUIRE(reply->more == NULL || reply->body_bytes <= HTTP_PIECE_BYTES_MAX);
-    put_body(exchange, reply->body, reply->body_bytes);
-    connection_wake(exchange->connection);
+    put_body(self, reply->body, reply->body_bytes);
+    connection_wake(self->connection);
 }
 
-void http_exchange_more(struct http_exchange *base, const void *data, size_t bytes, bool last)
+void http_exchange_more(struct http_exchange *exchange, const void *data, size_t bytes, bool last)
 {
-    struct exchange *exchange = exchange_of(base);
-    REQUIRE(exchange->stream.state == STREAM_ASKED && (bytes > 0 || last) && bytes <= HTTP_PIECE_BYTES_MAX);
-    exchange->stream.state = STREAM_GIVEN;
-    exchange->stream.last = last;
-    put_body(exchange, data, bytes);
-    connection_wake(exchange->connection);
+    struct exchange *self = exchange_of(exchange);
+    REQUIRE(self->stream.state == STREAM_ASKED && (bytes > 0 || last) && bytes <= HTTP_PIECE_BYTES_MAX);
+    self->stream.state = STREAM_GIVEN;
+    self->stream.last = last;
+    put_body(self, data, bytes);
+    connection_wake(self->connection);
 }
 
-void http_exchange_cut(struct http_exchange *base)
+void http_exchange_cut(struct http_exchange *exchange)
 {
-    struct exchange *exchange = exchange_of(base);
-    REQUIRE(exchange->stream.state == STREAM_ASKED);
-    exchange->stream.state = STREAM_CUT;
-    connection_wake(exchange->connection);
+    struct exchange *self = exchange_of(exchange);
+    REQUIRE(self->stream.state == STREAM_ASKED);
+    self->stream.state = STREAM_CUT;
+    connection_wake(self->connection);
 }
 
-void http_exchange_drop(struct http_exchange *base)
+void http_exchange_drop(struct http_exchange *exchange)
 {
-    struct exchange *exchange = exchange_of(base);
-    REQUIRE(!exchange->answered);
-    exchange->dropped = true;
-    connection_wake(exchange->connection);
+    struct exchange *self = exchange_of(exchange);
+    REQUIRE(!self->answered);
+    self->dropped = true;
+    connection_wake(self->connection);
 }
