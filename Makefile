@@ -43,7 +43,7 @@ fuzz: ## fuzz each parser for SECONDS (20)
 race: build ## request 64 refunds of one payment at once, ROUNDS times (1000)
 	$(call only,ROUNDS)@ROUNDS=$${ROUNDS:-1000} PAYMENTSD="$(PAYMENTSD)" /usr/bin/python3 -m pytest -s tests/api/test_refund_race.py
 
-crash: ## kill the service at every call with an effect, and compare its books with Stripe's (SEED; ROUNDS per step, or all)
+crash: ## kill the service at every call with an effect, and compare its ledger with Stripe's (SEED; ROUNDS per step, or all)
 	$(call only,SEED ROUNDS)@scripts/build "$(BUILD)" all
 	@scripts/crash "$(BUILD)" "$(SEED)" "$(ROUNDS)"
 
@@ -51,7 +51,7 @@ sim: ## simulate the service and its failures: SEED=n replays one run, SEEDS=n r
 	$(call only,SEED SEEDS)@scripts/build "$(BUILD)" all
 	@"$(BUILD)/tests/sim/sim" $(if $(SEED),--seed $(SEED),--seeds 1 $(or $(SEEDS),10000))
 
-soak: ## make PAYMENTS payments (200000) over a connection to Stripe that keeps failing, and compare the books
+soak: ## make PAYMENTS payments (200000) over a connection to Stripe that keeps failing, and compare the ledgers
 	@scripts/build "$(BUILD)" all
 	@scripts/soak "$(BUILD)"
 

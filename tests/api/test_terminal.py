@@ -20,7 +20,8 @@ from support.waiting import PATIENCE_S, scaled, wait_until
 def in_a_terminal(place, log, *, nohup=False):
     """Runs the service in its own terminal, with its log in a file. Yields the terminal and the process."""
     master, slave = pty.openpty()
-    words = ["setsid", "--ctty", *(["nohup"] if nohup else []), *place.argv("serve", "--listen", "127.0.0.1:0")]
+    # The tests themselves may run under nohup.
+    words = ["env", "--default-signal=HUP", "setsid", "--ctty", *(["nohup"] if nohup else []), *place.argv("serve", "--listen", "127.0.0.1:0")]
     with open(log, "wb") as written:
         process = subprocess.Popen(words, env=place.environment(), cwd=log.parent, stdin=slave, stdout=slave, stderr=written)
     os.close(slave)

@@ -113,7 +113,7 @@ enum errc sqlite_in_place(const char *database, int claim, struct err *err)
                        strerrordesc_np(errno));
     }
     if (stat(path, &there) != 0) {
-        return err_set(err, ERR_STORE, "database: the file %s is gone: %s", path, strerrordesc_np(errno));
+        return err_set(err, ERR_STORE, "database: cannot find the file %s: %s", path, strerrordesc_np(errno));
     }
     return ours.st_dev == there.st_dev && ours.st_ino == there.st_ino
                ? OK
