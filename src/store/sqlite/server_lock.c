@@ -92,7 +92,7 @@ enum errc sqlite_check_unclaimed(const char *database, struct err *err)
     }
     const int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (descriptor < 0) {
-        return OK; // whoever needs the file reports why it cannot be opened
+        return OK; // the code that needs the file reports why it cannot be opened
     }
     const enum errc locked = lock(descriptor, LOCK_SH, path, err);
     close(descriptor);

@@ -1,4 +1,4 @@
-// Preloaded by the tests: the wall clock is $CLOCK_BACK_S seconds behind the system's.
+// Preloaded by the tests: the wall clock is $CLOCK_BACK_S seconds earlier than the system's.
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
