@@ -15,6 +15,13 @@ struct random {
     void (*fill)(struct random *self, void *out, unsigned bytes);
 };
 extern struct random random_system; // the kernel's, through OpenSSL; any thread
+// Random bits, for instance to spread times.
+static inline uint32_t random_u32(struct random *random)
+{
+    uint32_t value = 0;
+    random->fill(random, &value, sizeof(value));
+    return value;
+}
 
 // A new id for this wall-clock time in microseconds. Any thread; ids of one process strictly increase while
 // the clock does not go back, and stay unique when it does.

@@ -82,13 +82,6 @@ static void on_record_again(struct timer *timer)
     }
 }
 
-static uint32_t random32(const struct sender *sender)
-{
-    uint32_t value = 0;
-    sender->options->random->fill(sender->options->random, &value, sizeof(value));
-    return value;
-}
-
 // While draining, an attempt may lack an answer because we closed its connection. That is not the endpoint's
 // fault, so it is not recorded.
 static void on_answer(struct http_call *call)
@@ -99,8 +92,8 @@ static void on_answer(struct http_call *call)
         finish(attempt);
         return;
     }
-    attempt->result =
-        attempt_read(attempt, &sender->schedule, loop_wall_us(sender->options->loop), random32(sender));
+    attempt->result = attempt_read(attempt, &sender->schedule, loop_wall_us(sender->options->loop),
+                                   random_u32(sender->options->random));
     http_call_release(call);
     record(attempt);
 }
@@ -114,7 +107,8 @@ void sender_send(struct sender *sender, struct attempt *attempt)
     list_append(&sender->attempts, &attempt->link);
     sender->stats.in_flight++;
     if (attempt_prepare(attempt, options->keyring, options->config, now_us, &err) != OK) {
-        attempt->result = attempt_fail(attempt, &sender->schedule, err.message, now_us, random32(sender));
+        attempt->result = attempt_fail(attempt, &sender->schedule, err.message, now_us,
+                                       random_u32(sender->options->random));
         record(attempt);
         return;
     }

@@ -25,11 +25,3 @@ struct tx {
     bool work_due;        // an operation was opened that is due now
     struct uuid event_id; // of the last event written
 };
-
-// Random bits, to spread times.
-static inline uint32_t tx_random32(const struct tx *tx)
-{
-    uint32_t value = 0;
-    tx->random->fill(tx->random, &value, sizeof(value));
-    return value;
-}

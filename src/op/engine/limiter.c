@@ -153,7 +153,8 @@ static void pause_account(struct limiter *limiter, struct account *account, int6
     }
     // Another call's good answer may have ended the pauses meanwhile.
     int pauses = account->pauses > 0 ? account->pauses : 1;
-    int64_t pause_us = retry_provider_delay_us(pauses, limiter_cap_us(limiter), limiter_random32(limiter));
+    int64_t pause_us =
+        retry_provider_delay_us(pauses, limiter_cap_us(limiter), random_u32(limiter->options.random));
     pause_us = retry_after_us > pause_us ? retry_after_us : pause_us;
     if (now + pause_us > account->paused_until_us) {
         account->paused_until_us = now + pause_us;
@@ -226,7 +227,7 @@ void limiter_answered(struct limiter_slot *slot, const struct uuid *operation,
     if (answer->unreachable && !abandoned && !counted_before) {
         limiter->lost_connection = answer->lost_connection;
         opened = circuit_failed(&limiter->circuit, &account->key.merchant_id, operation, now,
-                                limiter_cap_us(limiter), limiter_random32(limiter));
+                                limiter_cap_us(limiter), random_u32(limiter->options.random));
     } else if (!answer->unreachable) {
         closed = circuit_answered(&limiter->circuit);
     }

@@ -58,7 +58,6 @@ void limiter_lock(struct limiter *limiter);
 void limiter_unlock(struct limiter *limiter);
 int64_t limiter_now_us(struct limiter *limiter);
 int64_t limiter_cap_us(const struct limiter *limiter); // of every delay
-uint32_t limiter_random32(struct limiter *limiter);
 
 bool limiter_can_move(enum limiter_slot_state from, enum limiter_slot_state to);
 // The one function that changes a slot's state. It takes the slot out of the list of the old state, puts it

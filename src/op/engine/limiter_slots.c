@@ -40,13 +40,6 @@ int64_t limiter_cap_us(const struct limiter *limiter)
     return *limiter->options.reconcile_interval_ms * US_PER_MS;
 }
 
-uint32_t limiter_random32(struct limiter *limiter)
-{
-    uint32_t value = 0;
-    limiter->options.random->fill(limiter->options.random, &value, sizeof(value));
-    return value;
-}
-
 // --- the states of a slot
 
 // A slot leaves the queue for the state that it was queued from: then its call is sent, or the slot is
@@ -217,7 +210,8 @@ bool limiter_take(struct limiter *limiter, const struct uuid *merchant_id, bool 
     if (taken) {
         bool probe = circuit_holds(&limiter->circuit, merchant_id);
         if (probe) {
-            circuit_probe(&limiter->circuit, source, now, limiter_cap_us(limiter), limiter_random32(limiter));
+            circuit_probe(&limiter->circuit, source, now, limiter_cap_us(limiter),
+                          random_u32(limiter->options.random));
         }
         *slot =
             (struct limiter_slot){.limiter = limiter, .account = account, .source = source, .probe = probe};

@@ -49,8 +49,8 @@ static int64_t retry_delay_us(const struct op *op, const struct tx *tx)
     const struct provider_answer *answer = &op->call.answer;
     int64_t cap_us = op->engine->options.config->reconcile_interval_ms * US_PER_MS;
     int64_t delay_us = provider_is_out_of_reach(answer)
-                           ? retry_provider_delay_us(op->row.attempts, cap_us, tx_random32(tx))
-                           : retry_check_delay_us(tx->now_us - op->row.created_us, tx_random32(tx));
+                           ? retry_provider_delay_us(op->row.attempts, cap_us, random_u32(tx->random))
+                           : retry_check_delay_us(tx->now_us - op->row.created_us, random_u32(tx->random));
     return answer->retry_after_us > delay_us ? answer->retry_after_us : delay_us;
 }
 
@@ -67,7 +67,7 @@ void op_apply_verdict(struct op *op, const struct tx *tx)
         break;
     case VERDICT_POLL:
         op->row.next_attempt_us =
-            tx->now_us + retry_check_delay_us(tx->now_us - op->row.created_us, tx_random32(tx));
+            tx->now_us + retry_check_delay_us(tx->now_us - op->row.created_us, random_u32(tx->random));
         break;
     case VERDICT_AT:
         op->row.next_attempt_us = op->verdict_at_us;

@@ -54,12 +54,12 @@ static void schedule_next(struct op *op, const struct tx *tx)
 {
     const struct provider_answer *answer = &op->call.answer;
     int64_t reconcile_us = engine_options(op->engine)->config->reconcile_interval_ms * US_PER_MS;
-    int64_t delay_us = retry_check_delay_us(tx->now_us - op->row.created_us, tx_random32(tx));
+    int64_t delay_us = retry_check_delay_us(tx->now_us - op->row.created_us, random_u32(tx->random));
     op->row.read_next = op->call.verb == PROVIDER_CANCEL && answer->outcome == PROVIDER_LOOK_UP;
     if (op->row.read_next) {
         delay_us = 0;
     } else if (answer->outcome == PROVIDER_UNKNOWN) {
-        delay_us = retry_provider_delay_us(op->row.attempts, reconcile_us, tx_random32(tx));
+        delay_us = retry_provider_delay_us(op->row.attempts, reconcile_us, random_u32(tx->random));
     }
     if (answer->retry_after_us > delay_us) {
         delay_us = answer->retry_after_us;

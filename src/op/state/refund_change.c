@@ -51,7 +51,7 @@ static enum errc write_refund(struct tx *tx, const struct refund *refund, bool i
 static enum errc schedule_check(struct tx *tx, const struct refund *refund, struct err *err)
 {
     return operation_schedule(tx, operation_on_refund(tx, OPERATION_REFUND_SYNC, refund),
-                              retry_check_delay_us(0, tx_random32(tx)), err);
+                              retry_check_delay_us(0, random_u32(tx->random)), err);
 }
 
 static enum errc check_is_same(const struct refund *refund, const struct provider_ops *provider,

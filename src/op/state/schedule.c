@@ -74,7 +74,8 @@ enum errc payment_schedule(struct tx *tx, const struct payment *payment, const c
 
 enum errc payment_schedule_sync(struct tx *tx, const struct payment *payment, struct err *err)
 {
-    return payment_schedule(tx, payment, OPERATION_SYNC, retry_check_delay_us(0, tx_random32(tx)), err);
+    return payment_schedule(tx, payment, OPERATION_SYNC, retry_check_delay_us(0, random_u32(tx->random)),
+                            err);
 }
 
 enum errc payment_schedule_refund_list(struct tx *tx, const struct payment *payment, const char *whole_charge,
