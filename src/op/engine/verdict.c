@@ -1,5 +1,5 @@
 // What happens to an operation after an attempt: the verdict that settle sets, and the time of the next
-// attempt that follows from it. Database threads, in the settle job.
+// attempt that follows from it. Database threads, in the job that settles or abandons the outcome.
 #include "base/timefmt.h"
 #include "domain/retry.h"
 #include "op/engine/engine_private.h"
