@@ -1,5 +1,5 @@
 // Hashes, MACs, random bytes, constant-time comparison, and sealing. OpenSSL's algorithms are fetched once a
-// process: a fetch takes a lock and about a microsecond. Any thread.
+// process: a fetch takes a lock and about a microsecond. Any thread; each keeps what is costly to make anew.
 //
 // A sealed value is version | key id | nonce | ciphertext | tag. Its nonce is 96 random bits, which is good
 // for 2^32 values under one key (NIST SP 800-38D, 8.3), far beyond any table here.
@@ -12,6 +12,7 @@
 #include <openssl/params.h>
 #include <openssl/rand.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/require.h"
@@ -29,11 +30,38 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static EVP_MD *sha256;
 static EVP_CIPHER *aes_256_gcm;
 static EVP_MAC_CTX *hmac_pattern; // HMAC-SHA256 without a key, to be duplicated
-static pthread_key_t hmac_of_thread;
+static pthread_key_t of_thread;
 
-static void free_hmac(void *context)
+#define KEPT_KEY_BYTES_MAX 64
+// RAND_bytes costs about a microsecond, however few bytes it makes.
+#define RANDOM_BYTES 512
+
+// What one thread keeps between calls.
+struct kept {
+    EVP_MAC_CTX *hmac;
+    uint8_t key[KEPT_KEY_BYTES_MAX]; // that `hmac` was given last, for the next call may be with the same
+    size_t key_bytes;                // 0: none, or a longer one
+    EVP_MD_CTX *sha256;
+    uint8_t random[RANDOM_BYTES]; // the last random_bytes of it are unused; all others are wiped
+    size_t random_bytes;
+    unsigned forks; // when it was filled
+};
+
+// How often this process was forked from another: parent and child must not use the same random bytes.
+static unsigned forks;
+
+static void count_fork(void)
 {
-    EVP_MAC_CTX_free(context);
+    forks++;
+}
+
+static void free_kept(void *of_ended)
+{
+    struct kept *kept = of_ended;
+    EVP_MAC_CTX_free(kept->hmac);
+    EVP_MD_CTX_free(kept->sha256);
+    OPENSSL_cleanse(kept, sizeof(*kept));
+    free(kept);
 }
 
 static void fetch(void)
@@ -50,34 +78,57 @@ static void fetch(void)
         OSSL_PARAM_construct_end(),
     };
     REQUIRE(hmac_pattern != NULL && EVP_MAC_CTX_set_params(hmac_pattern, params) == 1);
-    REQUIRE(pthread_key_create(&hmac_of_thread, free_hmac) == 0);
+    REQUIRE(pthread_key_create(&of_thread, free_kept) == 0);
+    REQUIRE(pthread_atfork(NULL, NULL, count_fork) == 0);
+}
+
+static struct kept *kept_by_thread(void)
+{
+    REQUIRE(pthread_once(&once, fetch) == 0);
+    struct kept *kept = pthread_getspecific(of_thread);
+    if (kept == NULL) {
+        kept = calloc(1, sizeof(*kept));
+        REQUIRE(kept != NULL && pthread_setspecific(of_thread, kept) == 0);
+        kept->hmac = EVP_MAC_CTX_dup(hmac_pattern);
+        kept->sha256 = EVP_MD_CTX_new();
+        REQUIRE(kept->hmac != NULL && kept->sha256 != NULL);
+    }
+    return kept;
+}
+
+// Begins an HMAC. The thread's last key need not be hashed again.
+static void hmac_begin(struct kept *kept, const void *key, size_t key_bytes)
+{
+    if (key_bytes > 0 && key_bytes == kept->key_bytes && CRYPTO_memcmp(key, kept->key, key_bytes) == 0) {
+        REQUIRE(EVP_MAC_init(kept->hmac, NULL, 0, NULL) == 1);
+        return;
+    }
+    REQUIRE(EVP_MAC_init(kept->hmac, key, key_bytes, NULL) == 1);
+    OPENSSL_cleanse(kept->key, kept->key_bytes);
+    kept->key_bytes = key_bytes <= KEPT_KEY_BYTES_MAX ? key_bytes : 0;
+    memcpy(kept->key, key, kept->key_bytes);
 }
 
 void crypto_hmac(const void *key, size_t key_bytes, const struct crypto_part *parts, size_t part_count,
                  uint8_t out[SHA256_BYTES])
 {
     REQUIRE(key != NULL); // to OpenSSL, NULL means the key of the call before
-    REQUIRE(pthread_once(&once, fetch) == 0);
-    // Each thread keeps one context and gives it a key at each call: to make one costs more than the HMAC.
-    EVP_MAC_CTX *context = pthread_getspecific(hmac_of_thread);
-    if (context == NULL) {
-        context = EVP_MAC_CTX_dup(hmac_pattern);
-        REQUIRE(context != NULL && pthread_setspecific(hmac_of_thread, context) == 0);
-    }
-    REQUIRE(EVP_MAC_init(context, key, key_bytes, NULL) == 1);
+    struct kept *kept = kept_by_thread();
+    hmac_begin(kept, key, key_bytes);
     for (size_t i = 0; i < part_count; i++) {
         if (parts[i].bytes > 0) {
-            REQUIRE(EVP_MAC_update(context, parts[i].data, parts[i].bytes) == 1);
+            REQUIRE(EVP_MAC_update(kept->hmac, parts[i].data, parts[i].bytes) == 1);
         }
     }
     size_t bytes = 0;
-    REQUIRE(EVP_MAC_final(context, out, &bytes, SHA256_BYTES) == 1 && bytes == SHA256_BYTES);
+    REQUIRE(EVP_MAC_final(kept->hmac, out, &bytes, SHA256_BYTES) == 1 && bytes == SHA256_BYTES);
 }
 
 void crypto_sha256(const void *data, size_t bytes, uint8_t out[SHA256_BYTES])
 {
-    REQUIRE(pthread_once(&once, fetch) == 0);
-    REQUIRE(EVP_Digest(data, bytes, out, NULL, sha256, NULL) == 1);
+    EVP_MD_CTX *context = kept_by_thread()->sha256;
+    REQUIRE(EVP_DigestInit_ex2(context, sha256, NULL) == 1 && EVP_DigestUpdate(context, data, bytes) == 1 &&
+            EVP_DigestFinal_ex(context, out, NULL) == 1);
 }
 
 bool crypto_equal(const void *a, const void *b, size_t bytes)
@@ -87,12 +138,23 @@ bool crypto_equal(const void *a, const void *b, size_t bytes)
 
 void crypto_random(void *out, size_t bytes)
 {
-    uint8_t *at = out;
-    while (bytes > 0) {
-        int chunk = bytes > 4096 ? 4096 : (int)bytes; // RAND_bytes counts in int
-        REQUIRE(RAND_bytes(at, chunk) == 1);
-        at += chunk;
-        bytes -= (size_t)chunk;
+    struct kept *kept = kept_by_thread();
+    if (kept->forks != forks) {
+        kept->random_bytes = 0;
+    }
+    for (uint8_t *at = out; bytes > 0;) {
+        if (kept->random_bytes == 0) {
+            REQUIRE(RAND_bytes(kept->random, RANDOM_BYTES) == 1);
+            kept->random_bytes = RANDOM_BYTES;
+            kept->forks = forks;
+        }
+        size_t taken = bytes < kept->random_bytes ? bytes : kept->random_bytes;
+        uint8_t *from = kept->random + RANDOM_BYTES - kept->random_bytes;
+        memcpy(at, from, taken);
+        OPENSSL_cleanse(from, taken);
+        kept->random_bytes -= taken;
+        at += taken;
+        bytes -= taken;
     }
 }
 

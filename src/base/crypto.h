@@ -26,6 +26,8 @@ void crypto_sha256(const void *data, size_t bytes, uint8_t out[SHA256_BYTES]);
 // Takes the same time wherever the bytes differ.
 bool crypto_equal(const void *a, const void *b, size_t bytes);
 
+// Each thread makes them in blocks, and wipes what it hands out. A forked child has other bytes than its
+// parent.
 void crypto_random(void *out, size_t bytes);
 void crypto_wipe(void *data, size_t bytes);
 

@@ -4,6 +4,8 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/crypto.h"
 #include "base/require.h"
@@ -157,6 +159,42 @@ static void random_bytes_fill_the_whole_and_do_not_repeat(void **state)
     assert_int_equal(first[0] | first[sizeof first - 1], 0);
 }
 
+#define DRAWS 500
+#define DRAW_BYTES 13 // so that some of them straddle what is made at once
+
+static void small_random_draws_do_not_repeat(void **state)
+{
+    (void)state;
+    static uint8_t draws[DRAWS][DRAW_BYTES];
+    for (size_t i = 0; i < DRAWS; i++) {
+        crypto_random(draws[i], DRAW_BYTES);
+        for (size_t before = 0; before < i; before++) {
+            assert_memory_not_equal(draws[i], draws[before], DRAW_BYTES);
+        }
+    }
+}
+
+static void a_forked_child_draws_other_random_bytes(void **state)
+{
+    (void)state;
+    uint8_t own[16];
+    uint8_t of_child[16];
+    int ends[2];
+    crypto_random(own, sizeof own);
+    assert_int_equal(pipe(ends), 0);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    crypto_random(own, sizeof own);
+    if (child == 0) {
+        _exit(write(ends[1], own, sizeof own) == sizeof own ? 0 : 1);
+    }
+    assert_int_equal(read(ends[0], of_child, sizeof of_child), sizeof of_child);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    assert_memory_not_equal(own, of_child, sizeof own);
+    close(ends[0]);
+    close(ends[1]);
+}
+
 static struct seal_key key_of(uint8_t byte)
 {
     uint8_t bytes[SEAL_KEY_BYTES];
@@ -289,6 +327,8 @@ int main(void)
         cmocka_unit_test(crc_32_has_its_check_value),
         cmocka_unit_test(equality_sees_every_byte),
         cmocka_unit_test(random_bytes_fill_the_whole_and_do_not_repeat),
+        cmocka_unit_test(small_random_draws_do_not_repeat),
+        cmocka_unit_test(a_forked_child_draws_other_random_bytes),
         cmocka_unit_test(a_sealed_value_opens_under_its_key_and_context),
         cmocka_unit_test(another_key_or_context_does_not_open_it),
         cmocka_unit_test(a_flipped_bit_anywhere_is_noticed),
