@@ -29,7 +29,7 @@ struct export_state {
 
 void export_read(struct request *request)
 {
-    static const char *const pages[] = {"page", "page_size", "cursor"};
+    static const char *const pages[] = {"page", "page_size", "cursor", "count"};
     const char *accept = http_exchange_header_list(request->exchange, "Accept");
     if (accept == NULL || strcasestr(accept, "text/csv") == NULL ||
         strcasestr(accept, "application/json") != NULL) {

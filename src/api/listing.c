@@ -13,20 +13,22 @@ struct page {
     bool has_more;
 };
 
-static void answer(struct request *request, const struct page *page, int64_t total)
+// total: NULL if it was not asked for.
+static void answer(struct request *request, const struct page *page, const int64_t *total)
 {
     const struct listing_input *input = request->input;
     struct json_object *meta = json_new_object();
-    if (!input->has_cursor) {
+    if (input->after == NULL) {
         json_add_i64(meta, "page", input->page);
     }
     json_add_i64(meta, "page_size", input->page_size);
-    if (!input->has_cursor) {
-        json_add_i64(meta, "total", total > LISTING_TOTAL_MAX ? LISTING_TOTAL_MAX : total);
-    }
-    if (total > LISTING_TOTAL_MAX) {
+    if (total != NULL && *total <= LISTING_TOTAL_MAX) {
+        json_add_i64(meta, "total", *total);
+    } else if (total != NULL) {
+        json_add_i64(meta, "total", LISTING_TOTAL_MAX);
         json_add_bool(meta, "total_exceeded", true);
     }
+    json_add_bool(meta, "has_more", page->has_more);
     const char *next = page->has_more ? cursor_make(request->api->keyring, request->arena,
                                                     input->query.listing->name, &page->last)
                                       : NULL;
@@ -39,13 +41,12 @@ static void answer(struct request *request, const struct page *page, int64_t tot
     request->reply = json_text(request->arena, body);
 }
 
-// Reads at most `limit` rows, and adds a page of them.
 static enum errc read_page(struct request *request, struct tx *tx, const struct listing_query *query,
-                           int64_t limit, listing_render *render, struct page *page, struct err *err)
+                           listing_render *render, struct page *page, struct err *err)
 {
     const struct listing_input *input = request->input;
     DB_ROWS(rows);
-    enum errc rc = listing_rows(tx->db, query, limit, &rows, err);
+    enum errc rc = listing_rows(tx->db, query, input->page_size + 1, &rows, err);
     if (rc == OK) {
         rc = db_next(&rows, &page->has_more, err);
     }
@@ -62,26 +63,39 @@ static enum errc read_page(struct request *request, struct tx *tx, const struct 
     return rc;
 }
 
-// The page by its number, and the total. If the total is exact, no row is read beyond it.
-static enum errc read_numbered(struct request *request, struct tx *tx, struct listing_query *query,
-                               listing_render *render, struct page *page, int64_t *total, struct err *err)
+// The end of the page before this one. *has is false if the list is not so long.
+static enum errc find_start(struct request *request, struct tx *tx, const struct listing_query *query,
+                            const struct uuid **end, bool *has, struct err *err)
 {
     const struct listing_input *input = request->input;
-    int64_t before = (input->page - 1) * input->page_size;
-    int64_t limit = input->page_size + 1;
-    bool has = true;
-    enum errc rc = listing_count(tx->db, query, LISTING_TOTAL_MAX + 1, total, err);
-    if (rc == OK && *total <= LISTING_TOTAL_MAX && *total - before < limit) {
-        limit = *total - before;
+    const int64_t before = (input->page - 1) * input->page_size;
+    *end = input->after;
+    *has = true;
+    if (before == 0) {
+        return OK;
     }
-    if (rc == OK && before > 0 && limit > 0) {
-        struct uuid *last = ARENA_NEW(request->arena, struct uuid);
-        rc = listing_nth(tx->db, query, before, last, &has, err);
-        if (rc == OK && has) {
-            listing_below(query, last);
-        }
+    struct uuid *last = ARENA_NEW(request->arena, struct uuid);
+    *end = last;
+    return listing_nth(tx->db, query, before, last, has, err);
+}
+
+static enum errc read_list(struct request *request, struct tx *tx, struct listing_query *query,
+                           listing_render *render, struct page *page, int64_t *total, struct err *err)
+{
+    const struct listing_input *input = request->input;
+    const struct uuid *end = NULL;
+    bool has = false;
+    enum errc rc = input->count ? listing_count(tx->db, query, LISTING_TOTAL_MAX + 1, total, err) : OK;
+    if (rc == OK) {
+        rc = find_start(request, tx, query, &end, &has, err);
     }
-    return rc == OK && has && limit > 0 ? read_page(request, tx, query, limit, render, page, err) : rc;
+    if (rc != OK || !has) {
+        return rc;
+    }
+    if (end != NULL) {
+        listing_below(query, end);
+    }
+    return read_page(request, tx, query, render, page, err);
 }
 
 enum errc listing_answer(struct request *request, struct tx *tx, const struct uuid *owner,
@@ -94,11 +108,10 @@ enum errc listing_answer(struct request *request, struct tx *tx, const struct uu
     int64_t total = 0;
     enum errc rc = OK;
     if (listing_query_of(request, owner, &query)) {
-        rc = input->has_cursor ? read_page(request, tx, &query, input->page_size + 1, render, &page, err)
-                               : read_numbered(request, tx, &query, render, &page, &total, err);
+        rc = read_list(request, tx, &query, render, &page, &total, err);
     }
     if (rc == OK) {
-        answer(request, &page, total);
+        answer(request, &page, input->count ? &total : NULL);
     }
     return rc;
 }

@@ -3,7 +3,7 @@
 
 #include "api/listing_input.h"
 
-// Above it meta.total is this number and total_exceeded is true: no list costs a count of a whole table.
+// Above it a total that was asked for is this number, and total_exceeded is true.
 #define LISTING_TOTAL_MAX 10000
 
 // Makes the answer's item of the row that `rows` stands on; the caller releases it. The arena is for what the

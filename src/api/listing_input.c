@@ -179,17 +179,25 @@ static void read_cursor(struct request *request)
     if (text == NULL) {
         return;
     }
-    input->has_cursor = true;
     if (listing_given(request, "page") != NULL) {
         field_error(request, "page", "cannot be used with cursor");
     }
     struct uuid *last = ARENA_NEW(request->arena, struct uuid);
+    input->after = last;
     const struct keyring *keyring = request->api->keyring;
-    if (cursor_read(keyring, input->query.listing->name, text, last)) {
-        listing_below(&input->query, last);
-    } else {
+    if (!cursor_read(keyring, input->query.listing->name, text, last)) {
         field_error(request, "cursor", "must be a meta.next_cursor from this list");
     }
+}
+
+static bool read_count(struct request *request)
+{
+    const char *text = listing_given(request, "count");
+    const bool wanted = text != NULL && text_equal(text, "true");
+    if (text != NULL && !wanted && !text_equal(text, "false")) {
+        field_error(request, "count", "must be true or false");
+    }
+    return wanted;
 }
 
 void listing_read(struct request *request, const struct listing *listing)
@@ -197,8 +205,8 @@ void listing_read(struct request *request, const struct listing *listing)
     struct listing_input *input = ARENA_NEW(request->arena, struct listing_input);
     input->query = (struct listing_query){.listing = listing, .test = true, .live = true};
     request->input = input;
-    const char *names[NAMES_MAX] = {"page", "page_size", "cursor"};
-    size_t count = 3;
+    const char *names[NAMES_MAX] = {"page", "page_size", "cursor", "count"};
+    size_t count = 4;
     for (const struct filter *filter = listing->filters; filter->name != NULL; filter++) {
         REQUIRE(count < NAMES_MAX - 1);
         names[count++] = filter->name;
@@ -207,6 +215,7 @@ void listing_read(struct request *request, const struct listing *listing)
     input->page = query_i64(request, "page", 1, PAGE_MAX, 1);
     input->page_size = query_i64(request, "page_size", 1, PAGE_SIZE_MAX, PAGE_SIZE_DEFAULT);
     read_cursor(request);
+    input->count = read_count(request);
     for (const struct filter *filter = listing->filters; filter->name != NULL; filter++) {
         const char *text = listing_given(request, filter->name);
         if (text != NULL) {

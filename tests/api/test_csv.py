@@ -113,7 +113,7 @@ def test_a_client_that_accepts_csv_gets_it(merchant, accept, is_csv):
     assert answer.headers.get_content_type() == ("text/csv" if is_csv else "application/json")
 
 
-@pytest.mark.parametrize("query, field", [("?status=x", "status"), ("?page=1", "page"), ("?page_size=10", "page_size"),
+@pytest.mark.parametrize("query, field", [("?status=x", "status"), ("?page=1", "page"), ("?page_size=10", "page_size"), ("?count=true", "count"),
                                           ("?colour=red", "colour")])
 def test_an_error_is_answered_as_json(merchant, query, field):
     answer = merchant.api.get("/v1/payments" + query, headers={"Accept": "text/csv"})

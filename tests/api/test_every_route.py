@@ -13,7 +13,7 @@ from support.shape import refused
 
 # Values that filters refuse: every text filter these, which are empty or too long, and the others those under their names.
 NOT_TAKEN = ["", "x" * 600, "\N{SNOWMAN}" * 600]
-SEVERAL = {"page": ["0", "-1", "1.5", "x", "1000001"], "page_size": ["0", "101", "x"], "cursor": ["x"],
+SEVERAL = {"page": ["0", "-1", "1.5", "x", "1000001"], "page_size": ["0", "101", "x"], "cursor": ["x"], "count": ["1", "True", ""],
            "since": ["yesterday", "2025-13-01"], "until": ["2025-01-01T00:00"], "livemode": ["1", "True"], "expires_soon": ["1", "True"],
            "min_amount": ["-1", "1e3"], "max_amount": ["1.", "ten"]}
 

@@ -51,8 +51,9 @@ class Stock:
                 if wanted(row) and not (test_only and row["livemode"])]
 
     def listed(self, api=None, **query):
-        """The ids of the whole list, by cursor to its end, and the total that its first page told."""
-        pages = list(by_cursor(api or self.merchant.api, **query))
+        """The ids of the whole list, by cursor to its end, and the total that every page told."""
+        pages = list(by_cursor(api or self.merchant.api, count="true", **query))
+        assert len({page.meta["total"] for page in pages}) == 1
         return [item["id"] for page in pages for item in page.data], pages[0].meta["total"]
 
 
@@ -169,7 +170,7 @@ def test_the_seeds_own_filters(stock):
     ("idempotency_key=", "idempotency_key"), ("idempotency_key=" + "x" * 256, "idempotency_key"),
     ("saved_card_id=card", "saved_card_id"), ("saved_card_id=", "saved_card_id"),
     ("livemode=1", "livemode"), ("livemode=True", "livemode"), ("livemode=", "livemode"),
-    ("cursor=", "cursor"), ("cursor=abc", "cursor"), ("cursor=" + "A" * 32, "cursor"), ("cursor=" + "é" * 16, "cursor"),
+    ("cursor=", "cursor"), ("count=", "count"), ("count=1", "count"), ("count=yes", "count"), ("cursor=abc", "cursor"), ("cursor=" + "A" * 32, "cursor"), ("cursor=" + "é" * 16, "cursor"),
     ("colour=red", "colour"), ("amount=10", "amount"), ("merchant_id=" + str(CARD), "merchant_id"), ("=1", '""'),
     ("status[]=completed", "status[]"), ("Status=completed", "Status"),
     ("status=completed&status=completed", "status"), ("since=2025-01-01&since=2025-01-01", "since"),
@@ -220,14 +221,15 @@ def test_pages_by_number_and_by_cursor_are_the_same_list(stock, page_size):
         part = expected[(number - 1) * page_size:number * page_size]
         numbered = stock.merchant.api.get("/v1/payments", query=query | {"page": number}, expect=200)
         assert [item["id"] for item in numbered.data] == part
-        assert numbered.meta == {"page": number, "page_size": page_size, "total": len(expected),
+        assert numbered.meta == {"page": number, "page_size": page_size, "has_more": number * page_size < len(expected),
                                  "next_cursor": numbered.meta["next_cursor"]}
         if cursor:
             after = stock.merchant.api.get("/v1/payments", query=query | {"cursor": cursor}, expect=200)
             assert after.data == numbered.data
-            assert after.meta == {"page_size": page_size, "next_cursor": numbered.meta["next_cursor"]}
+            assert after.meta == {"page_size": page_size, "has_more": numbered.meta["has_more"],
+                                  "next_cursor": numbered.meta["next_cursor"]}
         cursor = numbered.meta["next_cursor"]
-        assert (cursor is None) == (number * page_size >= len(expected))
+        assert (cursor is not None) == numbered.meta["has_more"]
         if cursor is None:
             break
 
@@ -244,7 +246,18 @@ def test_a_page_that_ends_with_the_list_has_no_next(stock):
 def test_pages_after_the_last_are_empty(stock):
     for page in (31, 1000, 1000000):
         answer = stock.merchant.api.get("/v1/payments", query={"page": page, "page_size": 100}, expect=200)
-        assert (answer.data, answer.meta["total"], answer.meta["next_cursor"]) == ([], 3000, None)
+        assert (answer.data, answer.meta["has_more"], answer.meta["next_cursor"]) == ([], False, None)
+
+
+def test_a_total_is_told_where_it_is_asked_for(stock):
+    def meta(**query):
+        return stock.merchant.api.get("/v1/payments", query={"page_size": 100} | query, expect=200).meta
+    plain = meta()
+    assert meta(count="false") == plain and set(plain) == {"page", "page_size", "has_more", "next_cursor"}
+    assert meta(count="true") == plain | {"total": 3000}
+    assert meta(count="true", page=1000) == {"page": 1000, "page_size": 100, "total": 3000, "has_more": False, "next_cursor": None}
+    after = meta(cursor=plain["next_cursor"])
+    assert meta(cursor=plain["next_cursor"], count="true") == after | {"total": 3000}
 
 
 def test_a_cursor_works_with_any_filters_and_page_size(stock):
@@ -296,5 +309,5 @@ def test_a_listed_payment_is_the_payment(stock):
 def test_an_admin_lists_for_the_merchant_that_it_names(stock):
     key = stock.server.command_json("createsuperadmin", "--name", "root", "--mode", "live")["key"]
     admin = stock.server.api(key, X_Merchant_Id=stock.other.id)
-    answer = admin.get("/v1/payments", expect=200)
+    answer = admin.get("/v1/payments?count=true", expect=200)
     assert answer.meta["total"] == 500 and {item["merchant_id"] for item in answer.data} == {stock.other.id}

@@ -150,14 +150,15 @@ def shop(kind, start_server, nghttpx, receiver):
 
 def test_a_total_is_exact_to_10000_and_says_when_there_are_more(kind, shop):
     def page(number, **query):
-        return shop.api.get(shop.path, query={"page": number, "page_size": 100} | query, expect=200)
+        return shop.api.get(shop.path, query={"page": number, "page_size": 100, "count": "true"} | query, expect=200)
     kind.add(shop)
     more = page(101)
     assert (more.meta["total"], more.meta["total_exceeded"]) == (MANY, True)
     assert more.data and more.data[-1]["id"] == shop.stored[0] and more.meta["next_cursor"] is None
     if kind.stored_alone is not None:
         first, last, beyond = (page(number, **kind.stored_alone) for number in (1, 100, 101))
-        assert first.meta == {"page": 1, "page_size": 100, "total": MANY, "next_cursor": first.meta["next_cursor"]}
+        assert first.meta == {"page": 1, "page_size": 100, "total": MANY, "has_more": True,
+                              "next_cursor": first.meta["next_cursor"]}
         assert [item["id"] for item in first.data] == shop.stored[:-101:-1]
         assert [item["id"] for item in last.data] == shop.stored[99::-1] and last.meta["next_cursor"] is None
         assert beyond.data == [] and beyond.meta["total"] == MANY

@@ -120,7 +120,7 @@ def test_the_payment_can_be_read_again_as_it_was_answered(integrator):
     assert read.status == 200 and read.json == made.json
     listed = integrator.api.get("/v1/payments")
     assert_shape(listed.json, {"success": True, "data": [made.data], "meta": {
-        "page": 1, "page_size": 50, "total": 1, "next_cursor": None}})
+        "page": 1, "page_size": 50, "has_more": False, "next_cursor": None}})
 
 
 @pytest.mark.parametrize("payment_method, status", [

@@ -21,7 +21,7 @@ static void check_cursor(const struct request *request)
     const char *list = input->query.listing->name;
     const char *text = listing_given(request, "cursor");
     struct uuid last;
-    REQUIRE(input->has_cursor == (text != NULL));
+    REQUIRE((input->after != NULL) == (text != NULL));
     if (text != NULL) {
         REQUIRE(cursor_read(keyring, list, text, &last));
         REQUIRE(strcmp(cursor_make(keyring, request->arena, list, &last), text) == 0);
