@@ -12,31 +12,22 @@ void audit_logs_read(struct request *request)
     listing_read(request, &audit_listing);
 }
 
-static enum errc render_row(struct request *request, struct db_rows *rows, struct arena *arena,
-                            struct json_object **item, struct err *err)
+static enum errc render_row(struct request *request, struct db_rows *rows, struct json_writer *json,
+                            struct err *err)
 {
     (void)request;
     (void)err;
     struct audit_row row;
-    audit_read(rows, arena, &row);
-    char id[UUID_TEXT_BYTES];
-    char merchant_id[UUID_TEXT_BYTES];
-    char time[TIME_TEXT_BYTES];
-    uuid_format(&row.id, id);
-    time_format(row.created_us, time);
-    if (row.entry.merchant_id != NULL) {
-        uuid_format(row.entry.merchant_id, merchant_id);
-    }
-    *item = json_new_object();
-    json_add_str(*item, "id", id);
-    json_add_str(*item, "event_type", row.entry.event_type);
-    json_add_str(*item, "severity", row.entry.severity);
-    json_add_str(*item, "actor_ip", row.entry.actor_ip);
-    json_add_str(*item, "merchant_id", row.entry.merchant_id != NULL ? merchant_id : NULL);
-    json_add_str(*item, "key_prefix", row.entry.key_prefix);
-    json_add_str(*item, "detail", row.entry.detail);
-    json_add(*item, "metadata", json_tokener_parse(row.entry.metadata_json));
-    json_add_str(*item, "created_at", time);
+    audit_read(rows, json->arena, &row);
+    json_write_uuid(json, "id", &row.id);
+    json_write_str(json, "event_type", row.entry.event_type);
+    json_write_str(json, "severity", row.entry.severity);
+    json_write_str(json, "actor_ip", row.entry.actor_ip);
+    json_write_uuid(json, "merchant_id", row.entry.merchant_id);
+    json_write_str(json, "key_prefix", row.entry.key_prefix);
+    json_write_str(json, "detail", row.entry.detail);
+    json_write_json(json, "metadata", row.entry.metadata_json);
+    json_write_time(json, "created_at", row.created_us);
     return OK;
 }
 

@@ -44,25 +44,26 @@ void card_create_read(struct request *request)
     input->return_url = field_return_url(request, request->body, FIELD_OPTIONAL);
     query_only(request, (const char *const[]){NULL});
     if (request->field_errors.count == 0) {
-        struct json_object *fields JSON_CLEANUP = json_new_object();
-        idempotency_field(fields, "payment_method_id", input->method);
-        idempotency_field(fields, "customer_email", input->email);
-        idempotency_field(fields, "customer_name", input->name);
-        idempotency_field(fields, "return_url", input->return_url);
-        idempotency_hash(request, fields);
+        struct json_writer fields = json_writer(request->arena);
+        json_open_object(&fields, NULL);
+        idempotency_field(&fields, "payment_method_id", input->method);
+        idempotency_field(&fields, "customer_email", input->email);
+        idempotency_field(&fields, "customer_name", input->name);
+        idempotency_field(&fields, "return_url", input->return_url);
+        idempotency_hash(request, &fields);
     }
 }
 
 // The card as it is now. One that the provider refused is refused again.
 static enum errc render_present(struct request *request, struct tx *tx, const struct uuid *id,
-                                struct json_object **data, struct err *err)
+                                struct json_writer *json, struct err *err)
 {
     struct card card = {0};
     enum errc rc = card_get(tx->db, id, &request->principal.merchant_id, request->arena, &card, err);
     if (rc == OK) {
         rc = card_refusal(&card, err);
     }
-    return rc == OK ? render_card(&card, &tx->keyring->master, RENDER_ANSWER, request->arena, data, err) : rc;
+    return rc == OK ? render_card(json, &card, &tx->keyring->master, RENDER_ANSWER, err) : rc;
 }
 
 // The request waits for the card that an earlier one is saving. If the outcome of that is not known so far,
@@ -95,22 +96,20 @@ static enum errc answer_known(struct request *request, struct tx *tx, const stru
         enum errc rc = idempotency_record_key(request, tx, &card_kind, card->livemode, &card->id, NULL, err);
         return rc == OK ? join_saving(request, tx, &card->id, err) : rc;
     }
-    struct json_object *data = NULL;
-    enum errc rc = render_card(card, &tx->keyring->master, RENDER_ANSWER, request->arena, &data, err);
+    struct json_writer json = render_success(request->arena);
+    enum errc rc = render_card(&json, card, &tx->keyring->master, RENDER_ANSWER, err);
     if (rc != OK) {
         return rc;
     }
     if (request->idempotency_key == NULL) {
-        request_answer(request, 201, data);
+        request_answer(request, 201, &json);
         return OK;
     }
     struct op_answer answer = {0};
     struct uuid reply_id = uuid_new(tx->random, tx->now_us);
     rc = idempotency_record_key(request, tx, &card_kind, card->livemode, &card->id, &reply_id, err);
     if (rc == OK) {
-        rc = reply_keep(tx, &reply_id, 201, data, &answer, err);
-    } else {
-        json_object_put(data);
+        rc = reply_keep(tx, &reply_id, 201, &json, &answer, err);
     }
     request->status = answer.status;
     request->reply = answer.body;
@@ -182,10 +181,10 @@ static enum errc find_card(struct request *request, struct tx *tx, struct card *
 
 static enum errc answer_card(struct request *request, struct tx *tx, const struct card *card, struct err *err)
 {
-    struct json_object *data = NULL;
-    enum errc rc = render_card(card, &tx->keyring->master, RENDER_ANSWER, request->arena, &data, err);
+    struct json_writer json = render_success(request->arena);
+    enum errc rc = render_card(&json, card, &tx->keyring->master, RENDER_ANSWER, err);
     if (rc == OK) {
-        request_answer(request, 200, data);
+        request_answer(request, 200, &json);
     }
     return rc;
 }
@@ -231,12 +230,12 @@ void card_list_read(struct request *request)
     listing_read(request, &card_listing);
 }
 
-static enum errc render_row(struct request *request, struct db_rows *rows, struct arena *arena,
-                            struct json_object **item, struct err *err)
+static enum errc render_row(struct request *request, struct db_rows *rows, struct json_writer *json,
+                            struct err *err)
 {
     struct card card = {0};
-    enum errc rc = card_read(rows, arena, &card, err);
-    return rc == OK ? render_card(&card, &request->api->keyring->master, RENDER_LIST, arena, item, err) : rc;
+    enum errc rc = card_read(rows, json->arena, &card, err);
+    return rc == OK ? render_card(json, &card, &request->api->keyring->master, RENDER_LIST, err) : rc;
 }
 
 enum errc card_list_work(struct request *request, struct tx *tx, struct err *err)

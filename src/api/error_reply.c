@@ -53,40 +53,47 @@ const char *errc_public_code(enum errc code)
     return codes[code].code;
 }
 
-static void add_error(struct json_object *list, enum errc code, const char *message, const char *field)
+static struct json_writer begin(struct arena *arena)
 {
-    struct json_object *error = json_new_object();
-    json_add_str(error, "code", errc_public_code(code));
-    json_add_str(error, "message",
-                 errc_status(code) == 500 ? "internal error; search the service's log for the request id"
-                                          : message);
-    if (field != NULL) {
-        json_add_str(error, "field", field);
-    }
-    (void)json_object_array_add(list, error);
+    struct json_writer json = json_writer(arena);
+    json_open_object(&json, NULL);
+    json_write_bool(&json, "success", false);
+    json_open_array(&json, "errors");
+    return json;
 }
 
-static const char *finish(struct arena *arena, struct json_object *list, const char *request_id)
+static void write_error(struct json_writer *json, enum errc code, const char *message, const char *field)
 {
-    struct json_object *body JSON_CLEANUP = json_new_object();
-    json_add_bool(body, "success", false);
-    json_add(body, "errors", list);
-    json_add_str(body, "request_id", request_id);
-    return json_text(arena, body);
+    json_open_object(json, NULL);
+    json_write_str(json, "code", errc_public_code(code));
+    json_write_str(json, "message",
+                   errc_status(code) == 500 ? "internal error; search the service's log for the request id"
+                                            : message);
+    if (field != NULL) {
+        json_write_str(json, "field", field);
+    }
+    json_close(json);
+}
+
+static const char *finish(struct json_writer *json, const char *request_id)
+{
+    json_close(json);
+    json_write_str(json, "request_id", request_id);
+    return json_finish(json);
 }
 
 const char *error_reply(struct arena *arena, const struct err *err, const char *request_id)
 {
-    struct json_object *list = json_object_new_array();
-    add_error(list, err->code, err->message, NULL);
-    return finish(arena, list, request_id);
+    struct json_writer json = begin(arena);
+    write_error(&json, err->code, err->message, NULL);
+    return finish(&json, request_id);
 }
 
 const char *error_reply_fields(struct arena *arena, const struct field_errors *errors, const char *request_id)
 {
-    struct json_object *list = json_object_new_array();
+    struct json_writer json = begin(arena);
     for (size_t i = 0; i < errors->count; i++) {
-        add_error(list, errors->items[i].code, errors->items[i].message, errors->items[i].field);
+        write_error(&json, errors->items[i].code, errors->items[i].message, errors->items[i].field);
     }
-    return finish(arena, list, request_id);
+    return finish(&json, request_id);
 }

@@ -76,8 +76,16 @@ static enum errc add_rows(struct request *request, struct db_rows *rows, listing
     for (int64_t i = 0; rc == OK && has && i < PIECE_ROWS_MAX && export->piece.len < PIECE_BYTES_ENOUGH;
          i++) {
         struct arena arena ARENA_CLEANUP = ARENA_EMPTY;
+        struct json_writer json = json_writer(&arena);
         struct json_object *item JSON_CLEANUP = NULL;
-        rc = render(request, rows, &arena, &item, err);
+        json_open_object(&json, NULL);
+        rc = render(request, rows, &json, err);
+        if (rc == OK) {
+            const char *text = json_finish(&json);
+            if (json_parse(text, strlen(text), &item, NULL) != OK) {
+                rc = err_set(err, ERR_STORE, "a row holds text that is not UTF-8");
+            }
+        }
         if (rc == OK) {
             add_row(&export->piece, &arena, columns, item);
             export->last = db_uuid(rows, 0);

@@ -5,19 +5,20 @@
 
 #include "api/api_private.h"
 #include "base/timefmt.h"
+#include "op/state/render.h"
 #include "op/state/reply.h"
 #include "store/idempotency.h"
 
-void idempotency_field(struct json_object *fields, const char *name, const char *text)
+void idempotency_field(struct json_writer *fields, const char *name, const char *text)
 {
     if (text != NULL) {
-        json_add_str(fields, name, text);
+        json_write_str(fields, name, text);
     }
 }
 
-void idempotency_hash(struct request *request, struct json_object *fields)
+void idempotency_hash(struct request *request, struct json_writer *fields)
 {
-    const char *text = json_text(request->arena, fields);
+    const char *text = json_finish(fields);
     crypto_sha256(text, strlen(text), request->request_hash);
 }
 
@@ -89,12 +90,12 @@ enum errc idempotency_answer_repeat(struct request *request, struct tx *tx,
     if (rc == OK) {
         return answer_open(request, tx, kind, &key, err);
     }
-    struct json_object *data = NULL;
+    struct json_writer json = render_success(request->arena);
     if (rc == ERR_NOT_FOUND) { // the stored bytes were pruned
-        rc = kind->render(request, tx, &key.subject_id, &data, err);
+        rc = kind->render(request, tx, &key.subject_id, &json, err);
     }
     if (rc == OK) {
-        request_answer(request, 201, data);
+        request_answer(request, 201, &json);
         request->replayed = true;
     }
     return rc;

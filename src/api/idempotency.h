@@ -3,15 +3,15 @@
 #pragma once
 
 #include "api/request.h"
-#include "base/json.h"
+#include "base/json_writer.h"
 
 // A kind of resource whose creation takes an Idempotency-Key.
 struct idempotent_kind {
     const char *name;              // of its keys, in the database
     const struct op_kind *op_kind; // creates it, and has the first answer
-    // The resource as it is now. The caller releases *data.
+    // Writes the members of the resource as it is now.
     enum errc (*render)(struct request *request, struct tx *tx, const struct uuid *id,
-                        struct json_object **data, struct err *err);
+                        struct json_writer *json, struct err *err);
     // A repeat while the operation has no answer yet. NULL: ERR_IDEMPOTENCY_IN_PROGRESS.
     enum errc (*join)(struct request *request, struct tx *tx, const struct uuid *id, struct err *err);
 };
@@ -20,8 +20,9 @@ struct idempotent_kind {
 // version, as keys do. So a field that was not given, or was given the value that it has when it is not, is
 // left out: the same request then has the same hash in a version that knows one field more. Names, their
 // order and the form of their values never change.
-void idempotency_field(struct json_object *fields, const char *name, const char *text); // NULL: left out
-void idempotency_hash(struct request *request, struct json_object *fields); // into request->request_hash
+void idempotency_field(struct json_writer *fields, const char *name, const char *text); // NULL: left out
+// Into request->request_hash, of the object that the caller opened in `fields`.
+void idempotency_hash(struct request *request, struct json_writer *fields);
 
 // Answers a request whose key was used before in this mode (NULL: in either that its API key may see): with
 // the first answer again, or with the resource as it is now where the answer's bytes were pruned or it never

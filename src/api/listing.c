@@ -7,38 +7,35 @@
 #include "api/cursor.h"
 
 struct page {
-    struct json_object *items;
-    struct uuid last; // of the rows shown
+    struct json_writer json; // at the items
+    struct uuid last;        // of the rows shown
     int64_t count;
     bool has_more;
 };
 
 // total: NULL if it was not asked for.
-static void answer(struct request *request, const struct page *page, const int64_t *total)
+static void answer(struct request *request, struct page *page, const int64_t *total)
 {
     const struct listing_input *input = request->input;
-    struct json_object *meta = json_new_object();
+    struct json_writer *json = &page->json;
+    json_close(json);
+    json_open_object(json, "meta");
     if (input->after == NULL) {
-        json_add_i64(meta, "page", input->page);
+        json_write_i64(json, "page", input->page);
     }
-    json_add_i64(meta, "page_size", input->page_size);
+    json_write_i64(json, "page_size", input->page_size);
     if (total != NULL && *total <= LISTING_TOTAL_MAX) {
-        json_add_i64(meta, "total", *total);
+        json_write_i64(json, "total", *total);
     } else if (total != NULL) {
-        json_add_i64(meta, "total", LISTING_TOTAL_MAX);
-        json_add_bool(meta, "total_exceeded", true);
+        json_write_i64(json, "total", LISTING_TOTAL_MAX);
+        json_write_bool(json, "total_exceeded", true);
     }
-    json_add_bool(meta, "has_more", page->has_more);
+    json_write_bool(json, "has_more", page->has_more);
     const char *next = page->has_more ? cursor_make(request->api->keyring, request->arena,
                                                     input->query.listing->name, &page->last)
                                       : NULL;
-    json_add_str(meta, "next_cursor", next);
-    struct json_object *body JSON_CLEANUP = json_new_object();
-    json_add_bool(body, "success", true);
-    json_add(body, "data", json_object_get(page->items));
-    json_add(body, "meta", meta);
-    request->status = 200;
-    request->reply = json_text(request->arena, body);
+    json_write_str(json, "next_cursor", next);
+    request_answer(request, 200, json);
 }
 
 static enum errc read_page(struct request *request, struct tx *tx, const struct listing_query *query,
@@ -51,10 +48,10 @@ static enum errc read_page(struct request *request, struct tx *tx, const struct 
         rc = db_next(&rows, &page->has_more, err);
     }
     while (rc == OK && page->has_more && page->count < input->page_size) {
-        struct json_object *item = NULL;
-        rc = render(request, &rows, request->arena, &item, err);
+        json_open_object(&page->json, NULL);
+        rc = render(request, &rows, &page->json, err);
+        json_close(&page->json);
         if (rc == OK) {
-            (void)json_object_array_add(page->items, item);
             page->last = db_uuid(&rows, 0);
             page->count++;
             rc = db_next(&rows, &page->has_more, err);
@@ -103,10 +100,12 @@ enum errc listing_answer(struct request *request, struct tx *tx, const struct uu
 {
     const struct listing_input *input = request->input;
     struct listing_query query; // a copy: this may run again
-    struct json_object *items JSON_CLEANUP = json_object_new_array();
-    struct page page = {.items = items};
+    struct page page = {.json = json_writer(request->arena)};
     int64_t total = 0;
     enum errc rc = OK;
+    json_open_object(&page.json, NULL);
+    json_write_bool(&page.json, "success", true);
+    json_open_array(&page.json, "data");
     if (listing_query_of(request, owner, &query)) {
         rc = read_list(request, tx, &query, render, &page, &total, err);
     }

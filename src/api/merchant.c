@@ -14,6 +14,7 @@
 #include "base/timefmt.h"
 #include "net/resolve.h"
 #include "net/url.h"
+#include "op/state/render.h"
 #include "store/credentials.h"
 #include "store/merchants.h"
 #include "store/outbox.h"
@@ -26,26 +27,22 @@
 enum errc merchant_me_work(struct request *request, struct tx *tx, struct err *err)
 {
     struct merchant merchant = {0};
-    struct json_object *providers = NULL;
     enum errc rc = merchant_get(tx->db, &request->principal.merchant_id, request->arena, &merchant, err);
-    if (rc == OK) {
-        rc = providers_json(request, tx, &providers, err);
-    }
     if (rc != OK) {
         return rc;
     }
-    char id[UUID_TEXT_BYTES];
-    uuid_format(&merchant.id, id);
-    struct json_object *json = json_new_object();
-    json_add_str(json, "id", id);
-    json_add_str(json, "name", merchant.name);
-    json_add_str(json, "role", merchant.is_admin ? "admin" : "merchant");
-    json_add_str(json, "webhook_url", merchant.webhook_url);
-    json_add_bool(json, "has_webhook_secret", merchant.webhook_secret != NULL);
-    json_add_bool(json, "is_active", merchant.is_active);
-    json_add(json, "providers", providers);
-    request_answer(request, 200, json);
-    return OK;
+    struct json_writer json = render_success(request->arena);
+    json_write_uuid(&json, "id", &merchant.id);
+    json_write_str(&json, "name", merchant.name);
+    json_write_str(&json, "role", merchant.is_admin ? "admin" : "merchant");
+    json_write_str(&json, "webhook_url", merchant.webhook_url);
+    json_write_bool(&json, "has_webhook_secret", merchant.webhook_secret != NULL);
+    json_write_bool(&json, "is_active", merchant.is_active);
+    rc = providers_write(request, tx, &json, "providers", err);
+    if (rc == OK) {
+        request_answer(request, 200, &json);
+    }
+    return rc;
 }
 
 // --- the webhook
@@ -194,10 +191,10 @@ static enum errc put(struct request *request, struct tx *tx, struct err *err)
                            changed ? "the URL was set" : "the secret was rotated", err);
     }
     if (rc == OK) {
-        struct json_object *json = json_new_object();
-        json_add_str(json, "webhook_url", input->url);
-        json_add_str(json, "webhook_secret", secret);
-        request_answer(request, 200, json);
+        struct json_writer json = render_success(request->arena);
+        json_write_str(&json, "webhook_url", input->url);
+        json_write_str(&json, "webhook_secret", secret);
+        request_answer(request, 200, &json);
         tx->event_written = true; // events that waited for a URL may be sent
     }
     return rc;

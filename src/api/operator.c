@@ -4,7 +4,7 @@
 #include "api/handlers.h"
 #include "api/openapi.h"
 #include "api/slots.h"
-#include "base/json.h"
+#include "base/json_writer.h"
 #include "base/log.h"
 
 #define METRICS_BYTES_MAX (64 * 1024)
@@ -21,14 +21,15 @@ void readyz_answer(struct request *request)
     bool ready = engine_ready(engine) && !request->api->draining;
     struct engine_stats stats;
     engine_stats(engine, &stats);
-    struct json_object *json JSON_CLEANUP = json_new_object();
-    json_add_str(json, "status", ready ? "ready" : "not ready");
+    struct json_writer json = json_writer(request->arena);
+    json_open_object(&json, NULL);
+    json_write_str(&json, "status", ready ? "ready" : "not ready");
     if (ready && stats.lacking > 0) {
-        json_add_i64(json, "catching_up", stats.lacking);
+        json_write_i64(&json, "catching_up", stats.lacking);
     }
     request->status = ready ? 200 : 503;
     request->retry_after_s = ready ? 0 : 1;
-    request->reply = json_text(request->arena, json);
+    request->reply = json_finish(&json);
 }
 
 static void metric(struct buf *out, const char *type, const char *name, int64_t value, const char *help)

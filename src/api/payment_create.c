@@ -119,11 +119,12 @@ static const char *sorted_metadata(struct request *request, struct json_object *
         names[count++] = name;
     }
     qsort(names, count, sizeof(names[0]), compare_names);
-    struct json_object *sorted JSON_CLEANUP = json_new_object();
+    struct json_writer sorted = json_writer(request->arena);
+    json_open_object(&sorted, NULL);
     for (size_t i = 0; i < count; i++) {
-        json_add_str(sorted, names[i], json_get_str(metadata, names[i]));
+        json_write_str(&sorted, names[i], json_get_str(metadata, names[i]));
     }
-    return json_text(request->arena, sorted);
+    return json_finish(&sorted);
 }
 
 static void read_metadata(struct request *request, struct payment *payment)
@@ -167,30 +168,31 @@ static void read_about(struct request *request, struct payment *payment)
 static void hash_request(struct request *request, const struct payment_input *input)
 {
     const struct payment *payment = &input->payment;
-    struct json_object *fields JSON_CLEANUP = json_new_object();
-    json_add_i64(fields, "amount_minor", payment->amount_minor);
-    idempotency_field(fields, "currency", payment->currency->code);
-    idempotency_field(fields, "provider", payment->provider);
-    idempotency_field(fields, "payment_method", payment->payment_method);
-    idempotency_field(fields, "return_url", payment->return_url);
-    idempotency_field(fields, "description", payment->description);
-    idempotency_field(fields, "metadata", payment->metadata_json);
+    struct json_writer fields = json_writer(request->arena);
+    json_open_object(&fields, NULL);
+    json_write_i64(&fields, "amount_minor", payment->amount_minor);
+    idempotency_field(&fields, "currency", payment->currency->code);
+    idempotency_field(&fields, "provider", payment->provider);
+    idempotency_field(&fields, "payment_method", payment->payment_method);
+    idempotency_field(&fields, "return_url", payment->return_url);
+    idempotency_field(&fields, "description", payment->description);
+    idempotency_field(&fields, "metadata", payment->metadata_json);
     if (payment->capture_manual) {
-        json_add_bool(fields, "capture_manual", true);
+        json_write_bool(&fields, "capture_manual", true);
     }
-    idempotency_field(fields, "customer_email", payment->customer_email);
+    idempotency_field(&fields, "customer_email", payment->customer_email);
     if (input->has_saved_card) {
         char card_id[UUID_TEXT_BYTES];
         uuid_format(&payment->saved_card_id, card_id);
-        idempotency_field(fields, "saved_card_id", card_id);
+        idempotency_field(&fields, "saved_card_id", card_id);
     }
     if (input->has_saved_card && !input->off_session) {
-        json_add_bool(fields, "off_session", false);
+        json_write_bool(&fields, "off_session", false);
     }
     if (input->save_card) {
-        json_add_bool(fields, "save_card", true);
+        json_write_bool(&fields, "save_card", true);
     }
-    idempotency_hash(request, fields);
+    idempotency_hash(request, &fields);
 }
 
 void payment_create_read(struct request *request)
@@ -219,12 +221,11 @@ void payment_create_read(struct request *request)
 }
 
 static enum errc render_present(struct request *request, struct tx *tx, const struct uuid *id,
-                                struct json_object **data, struct err *err)
+                                struct json_writer *json, struct err *err)
 {
     struct payment payment = {0};
     enum errc rc = payment_get(tx->db, id, &request->principal.merchant_id, request->arena, &payment, err);
-    return rc == OK ? render_payment(&payment, &tx->keyring->master, RENDER_ANSWER, request->arena, data, err)
-                    : rc;
+    return rc == OK ? render_payment(json, &payment, &tx->keyring->master, RENDER_ANSWER, err) : rc;
 }
 
 static const struct idempotent_kind payment_kind = {

@@ -48,13 +48,13 @@ enum errc payment_check_credentials(struct tx *tx, const struct payment *payment
 enum errc payment_get_work(struct request *request, struct tx *tx, struct err *err)
 {
     struct payment payment = {0};
-    struct json_object *data = NULL;
+    struct json_writer json = render_success(request->arena);
     enum errc rc = payment_of_request(request, tx, &payment, err);
     if (rc == OK) {
-        rc = render_payment(&payment, &tx->keyring->master, RENDER_ANSWER, request->arena, &data, err);
+        rc = render_payment(&json, &payment, &tx->keyring->master, RENDER_ANSWER, err);
     }
     if (rc == OK) {
-        request_answer(request, 200, data);
+        request_answer(request, 200, &json);
     }
     return rc;
 }
@@ -65,15 +65,12 @@ void payment_list_read(struct request *request)
     export_read(request);
 }
 
-static enum errc render_one(struct request *request, struct db_rows *rows, struct arena *arena,
-                            struct json_object **item, struct err *err)
+static enum errc render_one(struct request *request, struct db_rows *rows, struct json_writer *json,
+                            struct err *err)
 {
     struct payment payment = {0};
-    enum errc rc = payment_read(rows, arena, &payment, err);
-    if (rc == OK) {
-        rc = render_payment(&payment, &request->api->keyring->master, RENDER_LIST, arena, item, err);
-    }
-    return rc;
+    enum errc rc = payment_read(rows, json->arena, &payment, err);
+    return rc == OK ? render_payment(json, &payment, &request->api->keyring->master, RENDER_LIST, err) : rc;
 }
 
 static const struct export_column columns[] = {
@@ -118,26 +115,21 @@ void payment_events_read(struct request *request)
     listing_read(request, &payment_history_listing);
 }
 
-static enum errc render_entry(struct request *request, struct db_rows *rows, struct arena *arena,
-                              struct json_object **item, struct err *err)
+static enum errc render_entry(struct request *request, struct db_rows *rows, struct json_writer *json,
+                              struct err *err)
 {
     (void)request;
     struct payment_history_entry entry = {0};
-    enum errc rc = payment_history_read(rows, arena, &entry, err);
+    enum errc rc = payment_history_read(rows, json->arena, &entry, err);
     if (rc != OK) {
         return rc;
     }
-    char id[UUID_TEXT_BYTES];
-    char time[TIME_TEXT_BYTES];
-    uuid_format(&entry.id, id);
-    time_format(entry.at_us, time);
-    *item = json_new_object();
-    json_add_str(*item, "id", id);
-    json_add_str(*item, "what", entry.what);
-    json_add_str(*item, "status", payment_status_name(entry.status));
-    json_add_str(*item, "cause", entry.cause);
-    json_add_str(*item, "cause_ref", entry.cause_ref);
-    json_add_str(*item, "created_at", time);
+    json_write_uuid(json, "id", &entry.id);
+    json_write_str(json, "what", entry.what);
+    json_write_str(json, "status", payment_status_name(entry.status));
+    json_write_str(json, "cause", entry.cause);
+    json_write_str(json, "cause_ref", entry.cause_ref);
+    json_write_time(json, "created_at", entry.at_us);
     return OK;
 }
 

@@ -11,10 +11,10 @@
 #include "api/handlers.h"
 #include "api/refused_events.h"
 #include "base/text.h"
-#include "base/timefmt.h"
 #include "domain/api_key.h"
 #include "op/kinds/catch_up.h"
 #include "op/kinds/events.h"
+#include "op/state/render.h"
 #include "store/credentials.h"
 #include "store/sealed.h"
 
@@ -26,11 +26,11 @@ struct providers_input {
     struct secret webhook_secret; // empty: removed
 };
 
-static enum errc add_masked(struct request *request, struct json_object *summary, const char *name,
-                            const char *context, struct sealed sealed, struct err *err)
+static enum errc write_masked(struct request *request, struct json_writer *json, const char *name,
+                              const char *context, struct sealed sealed, struct err *err)
 {
     if (sealed.data == NULL) {
-        json_add(summary, name, NULL);
+        json_write_null(json, name);
         return OK;
     }
     char *plain = NULL;
@@ -42,29 +42,29 @@ static enum errc add_masked(struct request *request, struct json_object *summary
         char masked[9];
         secret_set(&secret, plain, bytes);
         secret_mask(&secret, masked);
-        json_add_str(summary, name, masked);
+        json_write_str(json, name, masked);
     }
     return rc;
 }
 
-// NULL: none.
-static struct json_object *refused_json(struct request *request, const struct credential *credential)
+static void write_refused(struct request *request, struct json_writer *json,
+                          const struct credential *credential)
 {
     struct refused_count refused =
         refused_events_of(request->api->refused_events, &credential->merchant_id, credential->livemode);
     if (refused.count == 0) {
-        return NULL;
+        json_write_null(json, "refused_events");
+        return;
     }
-    char time[TIME_TEXT_BYTES];
-    struct json_object *json = json_new_object();
-    json_add_i64(json, "count", refused.count);
-    time_format(refused.last_us, time);
-    json_add_str(json, "last_at", time);
-    return json;
+    json_open_object(json, "refused_events");
+    json_write_i64(json, "count", refused.count);
+    json_write_time(json, "last_at", refused.last_us);
+    json_close(json);
 }
 
-static enum errc credential_json(struct request *request, struct tx *tx, const struct credential *credential,
-                                 struct json_object **result, struct err *err)
+// The members of one.
+static enum errc write_credential(struct request *request, struct tx *tx, struct json_writer *json,
+                                  const struct credential *credential, struct err *err)
 {
     struct arena *arena = request->arena;
     struct sealed key = {0};
@@ -72,64 +72,52 @@ static enum errc credential_json(struct request *request, struct tx *tx, const s
     if (rc != OK) {
         return rc;
     }
-    struct json_object *summary JSON_CLEANUP = json_new_object();
-    rc = add_masked(request, summary, "secret_key",
-                    sealed_context(arena, SEALED_PROVIDER_KEY, &credential->version_id), key, err);
+    json_write_uuid(json, "id", &credential->id);
+    json_write_str(json, "provider", credential->provider);
+    json_write_bool(json, "livemode", credential->livemode);
+    json_write_bool(json, "is_active", credential->is_active);
+    json_open_object(json, "config_summary");
+    rc = write_masked(request, json, "secret_key",
+                      sealed_context(arena, SEALED_PROVIDER_KEY, &credential->version_id), key, err);
     if (rc == OK) {
         struct sealed webhook = {credential->webhook_secret, credential->webhook_secret_bytes};
-        rc = add_masked(request, summary, "webhook_secret",
-                        sealed_context(arena, SEALED_PROVIDER_WEBHOOK, &credential->id), webhook, err);
+        rc = write_masked(request, json, "webhook_secret",
+                          sealed_context(arena, SEALED_PROVIDER_WEBHOOK, &credential->id), webhook, err);
     }
-    if (rc != OK) {
-        return rc;
-    }
-    char text[UUID_TEXT_BYTES];
-    char time[TIME_TEXT_BYTES];
-    struct json_object *json = json_new_object();
-    uuid_format(&credential->id, text);
-    json_add_str(json, "id", text);
-    json_add_str(json, "provider", credential->provider);
-    json_add_bool(json, "livemode", credential->livemode);
-    json_add_bool(json, "is_active", credential->is_active);
-    json_add(json, "config_summary", json_object_get(summary));
-    json_add(json, "refused_events", refused_json(request, credential));
-    time_format(credential->created_us, time);
-    json_add_str(json, "created_at", time);
-    time_format(credential->updated_us, time);
-    json_add_str(json, "updated_at", time);
-    *result = json;
-    return OK;
+    json_close(json);
+    write_refused(request, json, credential);
+    json_write_time(json, "created_at", credential->created_us);
+    json_write_time(json, "updated_at", credential->updated_us);
+    return rc;
 }
 
-enum errc providers_json(struct request *request, struct tx *tx, struct json_object **result, struct err *err)
+enum errc providers_write(struct request *request, struct tx *tx, struct json_writer *json, const char *name,
+                          struct err *err)
 {
     struct credential credentials[2];
     size_t count = 0;
     enum errc rc =
         credential_list(tx->db, &request->principal.merchant_id, request->arena, credentials, &count, err);
-    struct json_object *list JSON_CLEANUP = json_object_new_array();
+    json_open_array(json, name);
     for (size_t i = 0; rc == OK && i < count; i++) {
-        if (credentials[i].livemode && !request->principal.livemode) {
-            continue;
-        }
-        struct json_object *json = NULL;
-        rc = credential_json(request, tx, &credentials[i], &json, err);
-        if (rc == OK) {
-            (void)json_object_array_add(list, json);
+        if (!credentials[i].livemode || request->principal.livemode) {
+            json_open_object(json, NULL);
+            rc = write_credential(request, tx, json, &credentials[i], err);
+            json_close(json);
         }
     }
-    if (rc == OK) {
-        *result = json_object_get(list);
-    }
+    json_close(json);
     return rc;
 }
 
 enum errc providers_list_work(struct request *request, struct tx *tx, struct err *err)
 {
-    struct json_object *list = NULL;
-    enum errc rc = providers_json(request, tx, &list, err);
+    struct json_writer json = json_writer(request->arena);
+    json_open_object(&json, NULL);
+    json_write_bool(&json, "success", true);
+    enum errc rc = providers_write(request, tx, &json, "data", err);
     if (rc == OK) {
-        request_answer(request, 200, list);
+        request_answer(request, 200, &json);
     }
     return rc;
 }
@@ -270,15 +258,15 @@ enum errc providers_put_work(struct request *request, struct tx *tx, struct err 
                                         credential.livemode ? "live" : "test"),
                            err);
     }
-    struct json_object *json = NULL;
     if (rc == OK && input->webhook_secret_given) {
         refused_events_clear(request->api->refused_events, &credential.merchant_id, credential.livemode);
     }
+    struct json_writer json = render_success(request->arena);
     if (rc == OK) {
-        rc = credential_json(request, tx, &credential, &json, err);
+        rc = write_credential(request, tx, &json, &credential, err);
     }
     if (rc == OK) {
-        request_answer(request, 200, json);
+        request_answer(request, 200, &json);
     }
     return rc;
 }

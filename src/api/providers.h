@@ -3,7 +3,6 @@
 
 #include "api/request.h"
 
-// The array of those that the request's key may see; every secret masked. The caller releases. Database
-// thread.
-enum errc providers_json(struct request *request, struct tx *tx, struct json_object **result,
-                         struct err *err) MUST_CHECK;
+// Writes the array of those that the request's key may see; every secret masked. Database thread.
+enum errc providers_write(struct request *request, struct tx *tx, struct json_writer *json, const char *name,
+                          struct err *err) MUST_CHECK;

@@ -75,22 +75,23 @@ static void hash_request(struct request *request, int64_t amount_minor)
     const struct refund_input *input = request->input;
     char payment_id[UUID_TEXT_BYTES];
     uuid_format(&input->payment_id, payment_id);
-    struct json_object *fields JSON_CLEANUP = json_new_object();
-    idempotency_field(fields, "payment_id", payment_id);
+    struct json_writer fields = json_writer(request->arena);
+    json_open_object(&fields, NULL);
+    idempotency_field(&fields, "payment_id", payment_id);
     if (input->amount != NULL) {
-        json_add_i64(fields, "amount_minor", amount_minor);
+        json_write_i64(&fields, "amount_minor", amount_minor);
     }
-    idempotency_field(fields, "reason", input->reason);
-    idempotency_hash(request, fields);
+    idempotency_field(&fields, "reason", input->reason);
+    idempotency_hash(request, &fields);
 }
 
 static enum errc render_present(struct request *request, struct tx *tx, const struct uuid *id,
-                                struct json_object **data, struct err *err)
+                                struct json_writer *json, struct err *err)
 {
     struct refund refund = {0};
     enum errc rc = refund_get(tx->db, id, &request->principal.merchant_id, request->arena, &refund, err);
     if (rc == OK) {
-        *data = render_refund(&refund);
+        render_refund(json, &refund);
     }
     return rc;
 }
@@ -194,7 +195,9 @@ enum errc refund_get_work(struct request *request, struct tx *tx, struct err *er
         return err_set(err, ERR_NOT_FOUND, "there is no such refund");
     }
     if (rc == OK) {
-        request_answer(request, 200, render_refund(&refund));
+        struct json_writer json = render_success(request->arena);
+        render_refund(&json, &refund);
+        request_answer(request, 200, &json);
     }
     return rc;
 }
@@ -204,14 +207,14 @@ void refund_list_read(struct request *request)
     listing_read(request, &refund_listing);
 }
 
-static enum errc render_row(struct request *request, struct db_rows *rows, struct arena *arena,
-                            struct json_object **item, struct err *err)
+static enum errc render_row(struct request *request, struct db_rows *rows, struct json_writer *json,
+                            struct err *err)
 {
     (void)request;
     struct refund refund = {0};
-    enum errc rc = refund_read(rows, arena, &refund, err);
+    enum errc rc = refund_read(rows, json->arena, &refund, err);
     if (rc == OK) {
-        *item = render_refund(&refund);
+        render_refund(json, &refund);
     }
     return rc;
 }

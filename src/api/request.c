@@ -117,11 +117,8 @@ enum errc request_check_reserved(const struct request *request, struct err *err)
                          "too many operations are in progress; nothing was recorded, try again");
 }
 
-void request_answer(struct request *request, int status, struct json_object *data)
+void request_answer(struct request *request, int status, struct json_writer *json)
 {
-    struct json_object *body JSON_CLEANUP = json_new_object();
-    json_add_bool(body, "success", true);
-    json_add(body, "data", data);
     request->status = status;
-    request->reply = json_text(request->arena, body);
+    request->reply = json_finish(json);
 }

@@ -5,6 +5,7 @@
 #include "api/field_errors.h"
 #include "api/serial_queue.h"
 #include "base/json.h"
+#include "base/json_writer.h"
 #include "net/form.h"
 #include "net/http_server.h"
 #include "op/engine/op.h"
@@ -105,5 +106,5 @@ void request_read_json(struct request *request);
 // ERR_OVERLOADED where no operation is reserved for it.
 enum errc request_check_reserved(const struct request *request, struct err *err) MUST_CHECK;
 
-// Sets a 200 or 201 answer of {"success":true,"data":...}; takes `data`.
-void request_answer(struct request *request, int status, struct json_object *data);
+// Finishes and sets a 200 or 201 answer, which render_success began in the request's arena.
+void request_answer(struct request *request, int status, struct json_writer *json);

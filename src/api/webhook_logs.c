@@ -6,23 +6,18 @@
 #include "base/text.h"
 #include "base/timefmt.h"
 #include "op/state/emit_event.h"
+#include "op/state/render.h"
 #include "store/merchants.h"
 #include "store/outbox.h"
 
-static void add_time(struct json_object *json, const char *name, int64_t time_us)
+// 0: null.
+static void write_time(struct json_writer *json, const char *name, int64_t time_us)
 {
-    char text[TIME_TEXT_BYTES];
     if (time_us != 0) {
-        time_format(time_us, text);
+        json_write_time(json, name, time_us);
+    } else {
+        json_write_null(json, name);
     }
-    json_add_str(json, name, time_us != 0 ? text : NULL);
-}
-
-static void add_id(struct json_object *json, const char *name, const struct uuid *id)
-{
-    char text[UUID_TEXT_BYTES];
-    uuid_format(id, text);
-    json_add_str(json, name, uuid_is_nil(id) ? NULL : text);
 }
 
 // When it will be attempted. 0, because it has no time: it is finished, is being sent, waits for another
@@ -33,25 +28,24 @@ static int64_t next_retry_us(const struct outbox_event *event)
     return has_time ? event->next_attempt_us : 0;
 }
 
-static struct json_object *render(const struct outbox_event *event)
+static void render(struct json_writer *json, const struct outbox_event *event)
 {
-    struct json_object *json = json_new_object();
-    add_id(json, "id", &event->id);
-    add_id(json, "transaction_id", &event->transaction_id);
-    json_add_str(json, "event_type", event->type);
-    json_add_bool(json, "livemode", event->livemode);
-    json_add_str(json, "status", event->status);
-    json_add_i64(json, "attempts", event->attempts);
+    json_write_uuid(json, "id", &event->id);
+    json_write_uuid(json, "transaction_id",
+                    uuid_is_nil(&event->transaction_id) ? NULL : &event->transaction_id);
+    json_write_str(json, "event_type", event->type);
+    json_write_bool(json, "livemode", event->livemode);
+    json_write_str(json, "status", event->status);
+    json_write_i64(json, "attempts", event->attempts);
     if (event->last_status_code != 0) {
-        json_add_i64(json, "last_status_code", event->last_status_code);
+        json_write_i64(json, "last_status_code", event->last_status_code);
     } else {
-        json_add(json, "last_status_code", NULL);
+        json_write_null(json, "last_status_code");
     }
-    json_add_str(json, "last_error", event->last_error);
-    add_time(json, "delivered_at", event->delivered_us);
-    add_time(json, "next_retry_at", next_retry_us(event));
-    add_time(json, "created_at", event->created_us);
-    return json;
+    json_write_str(json, "last_error", event->last_error);
+    write_time(json, "delivered_at", event->delivered_us);
+    write_time(json, "next_retry_at", next_retry_us(event));
+    write_time(json, "created_at", event->created_us);
 }
 
 void webhook_logs_read(struct request *request)
@@ -59,14 +53,14 @@ void webhook_logs_read(struct request *request)
     listing_read(request, &outbox_log_listing);
 }
 
-static enum errc render_row(struct request *request, struct db_rows *rows, struct arena *arena,
-                            struct json_object **item, struct err *err)
+static enum errc render_row(struct request *request, struct db_rows *rows, struct json_writer *json,
+                            struct err *err)
 {
     (void)request;
     (void)err;
     struct outbox_event event;
-    outbox_log_read(rows, arena, &event);
-    *item = render(&event);
+    outbox_log_read(rows, json->arena, &event);
+    render(json, &event);
     return OK;
 }
 
@@ -83,7 +77,9 @@ static enum errc answer_event(struct request *request, struct tx *tx, int status
     struct outbox_event event;
     enum errc rc = outbox_log_get(tx->db, id, &request->principal.merchant_id, request->arena, &event, err);
     if (rc == OK) {
-        request_answer(request, status, render(&event));
+        struct json_writer json = render_success(request->arena);
+        render(&json, &event);
+        request_answer(request, status, &json);
         tx->event_written = true; // it may be sent now
     }
     return rc;
@@ -137,12 +133,15 @@ void webhook_test_read(struct request *request)
 enum errc webhook_test_work(struct request *request, struct tx *tx, struct err *err)
 {
     const struct principal *principal = &request->principal;
+    struct emission emission;
     enum errc rc = check_endpoint(request, tx, err);
-    if (rc != OK) {
-        return rc;
+    if (rc == OK) {
+        rc = emit_begin(tx, &principal->merchant_id, principal->livemode, NULL, "webhook.test", &emission,
+                        err);
     }
-    struct json_object *data = json_new_object();
-    json_add_bool(data, "livemode", principal->livemode);
-    rc = emit_event(tx, &principal->merchant_id, principal->livemode, NULL, "webhook.test", data, err);
+    if (rc == OK) {
+        json_write_bool(&emission.json, "livemode", principal->livemode);
+        rc = emit_finish(tx, &emission, err);
+    }
     return rc == OK ? answer_event(request, tx, 201, &tx->event_id, err) : rc;
 }

@@ -3,6 +3,7 @@
 #include "base/arena.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,10 +39,21 @@ static struct arena_block *block_new(const struct arena_block *previous, size_t 
     return block;
 }
 
-void *arena_alloc(struct arena *arena, size_t bytes)
+static size_t aligned(size_t bytes)
 {
     REQUIRE(bytes <= SIZE_MAX / 2);
-    bytes = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+}
+
+static void block_free(struct arena_block *block)
+{
+    explicit_bzero(block, block->used);
+    free(block);
+}
+
+void *arena_alloc(struct arena *arena, size_t bytes)
+{
+    bytes = aligned(bytes);
     struct arena_block *block = arena->blocks;
     if (block == NULL || block->bytes - block->used < bytes) {
         block = block_new(arena->blocks, bytes);
@@ -51,6 +63,36 @@ void *arena_alloc(struct arena *arena, size_t bytes)
     void *memory = (char *)block + block->used;
     block->used += bytes;
     return memory;
+}
+
+// A block that held nothing but what moved is freed, so a text that grows large is not kept twice.
+void *arena_resize(struct arena *arena, void *memory, size_t bytes, size_t bytes_new)
+{
+    struct arena_block *block = arena->blocks;
+    size_t had = aligned(bytes);
+    size_t needed = aligned(bytes_new);
+    bool latest = memory != NULL && (char *)memory + had == (char *)block + block->used;
+    if (latest && needed <= had) {
+        memset((char *)memory + needed, 0, had - needed);
+        block->used -= had - needed;
+        return memory;
+    }
+    if (latest && needed - had <= block->bytes - block->used) {
+        block->used += needed - had;
+        return memory;
+    }
+    if (memory != NULL && needed <= had) {
+        return memory;
+    }
+    void *larger = arena_alloc(arena, bytes_new);
+    if (memory != NULL) {
+        memcpy(larger, memory, bytes);
+    }
+    if (latest && block->used == HEADER_BYTES + had) {
+        arena->blocks->next = block->next;
+        block_free(block);
+    }
+    return larger;
 }
 
 char *arena_strdup(struct arena *arena, const char *text)
@@ -99,8 +141,7 @@ void arena_release(struct arena *arena)
     struct arena_block *block = arena->blocks;
     while (block != NULL) {
         struct arena_block *next = block->next;
-        explicit_bzero(block, block->used);
-        free(block);
+        block_free(block);
         block = next;
     }
     arena->blocks = NULL;

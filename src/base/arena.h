@@ -16,6 +16,10 @@ struct arena {
 // Zeroed memory aligned for any type. Never NULL. bytes may be 0.
 void *arena_alloc(struct arena *arena, size_t bytes);
 
+// Makes an allocation of `bytes` (NULL: none yet) larger or smaller, and keeps its content. It moves if
+// something was allocated after it, or if its block is full.
+void *arena_resize(struct arena *arena, void *memory, size_t bytes, size_t bytes_new);
+
 // Copies, with a NUL at the end. For text NULL: NULL.
 char *arena_strdup(struct arena *arena, const char *text);
 char *arena_strndup(struct arena *arena, const char *text, size_t bytes_max); // at most to the NUL

@@ -1,5 +1,6 @@
-// JSON through json-c, with the checks that it leaves to its caller. Values are json-c's own, reference
-// counted. Pure; any thread, but a value belongs to one thread at a time.
+// Reads JSON through json-c, with the checks that it leaves to its caller. Values are json-c's own, reference
+// counted. Pure; any thread, but a value belongs to one thread at a time. json_writer.h writes JSON; trees are
+// built only where what is written is changed or searched before, as the sandbox does with its objects.
 #pragma once
 
 #include <json-c/json.h>
@@ -38,7 +39,7 @@ bool json_get_bool(struct json_object *object, const char *name, bool absent);
 // clamped to 64 bits, which is above every limit there is. In the arena.
 const char *json_number_text(struct arena *arena, struct json_object *value);
 
-// Building answers. Members keep the order in which they were added.
+// Building trees. Members keep the order in which they were added.
 struct json_object *json_new_object(void);
 // `text` NULL adds null. json_add takes over the reference to `value`; NULL adds null.
 void json_add_str(struct json_object *object, const char *name, const char *text);

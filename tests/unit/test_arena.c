@@ -1,6 +1,7 @@
 // The arena: zeroed, aligned, never overlapping memory that is freed at once.
 #include "unit_test.h"
 
+#include <malloc.h>
 #include <stdalign.h>
 #include <string.h>
 
@@ -58,6 +59,43 @@ static void copies_end_in_a_nul_and_no_text_stays_no_text(void **state)
     assert_null(arena_strndup(&arena, NULL, 3));
 }
 
+static void an_allocation_is_resized_with_its_content(void **state)
+{
+    (void)state;
+    ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
+    char *text = arena_resize(&arena, NULL, 0, 100);
+    memset(text, 'a', 100);
+    assert_ptr_equal(arena_resize(&arena, text, 100, 200), text); // in place: it is the latest
+    assert_int_equal(text[100], 0);
+    char *other = arena_alloc(&arena, 10);
+    char *moved = arena_resize(&arena, text, 200, 300);
+    assert_ptr_not_equal(moved, text);
+    assert_int_equal(moved[99], 'a');
+    assert_ptr_equal(arena_resize(&arena, other, 10, 5), other);
+    memset(moved, 'b', 300);
+    assert_ptr_equal(arena_resize(&arena, moved, 300, 20), moved);
+    char *next = arena_alloc(&arena, 300);
+    assert_ptr_equal(next, moved + 32);
+    for (size_t i = 0; i < 300; i++) {
+        assert_int_equal(next[i], 0); // what was given back is cleared
+    }
+}
+
+// The block that it grew out of is freed, as the bytes show that malloc has in use.
+static void what_grows_alone_is_kept_once(void **state)
+{
+    (void)state;
+    ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
+    struct mallinfo2 before = mallinfo2();
+    char *text = NULL;
+    for (size_t bytes = 16; bytes <= 1 << 17; bytes *= 2) {
+        text = arena_resize(&arena, text, bytes == 16 ? 0 : bytes / 2, bytes);
+        memset(text + bytes / 2, 'a', bytes / 2);
+    }
+    size_t used = mallinfo2().uordblks + mallinfo2().hblkhd - before.uordblks - before.hblkhd;
+    assert_in_range(used, 0, 200000);
+}
+
 static void a_released_arena_is_empty_and_usable(void **state)
 {
     (void)state;
@@ -78,6 +116,8 @@ int main(void)
         cmocka_unit_test(a_piece_larger_than_any_block_is_given),
         cmocka_unit_test(an_allocation_of_no_bytes_has_an_address),
         cmocka_unit_test(copies_end_in_a_nul_and_no_text_stays_no_text),
+        cmocka_unit_test(an_allocation_is_resized_with_its_content),
+        cmocka_unit_test(what_grows_alone_is_kept_once),
         cmocka_unit_test(a_released_arena_is_empty_and_usable),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

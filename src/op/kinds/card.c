@@ -107,12 +107,12 @@ static enum errc settle_attached(struct op *op, struct tx *tx, struct card *card
 {
     const struct provider_method *method = &op->call.answer.method;
     struct card saved = {0};
-    struct json_object *data = NULL;
+    struct json_writer json = render_success(tx->arena);
     enum errc rc = card_activate(tx, card, method->id, method, op->row.read_again, &saved, err);
     if (rc == OK) {
-        rc = render_card(&saved, &tx->keyring->master, RENDER_ANSWER, tx->arena, &data, err);
+        rc = render_card(&json, &saved, &tx->keyring->master, RENDER_ANSWER, err);
     }
-    return rc == OK ? reply_keep(tx, &card->id, 201, data, &op->answer, err) : rc;
+    return rc == OK ? reply_keep(tx, &card->id, 201, &json, &op->answer, err) : rc;
 }
 
 // A refused secret key refuses the card, whatever an earlier attempt did: attaching twice does no harm, so

@@ -53,7 +53,7 @@ enum errc card_setup_begun(struct op *op, struct tx *tx, struct card *card, cons
                            struct err *err)
 {
     struct card saved = {0};
-    struct json_object *data = NULL;
+    struct json_writer json = render_success(tx->arena);
     enum errc rc = OK;
     op->call.answer.reason = mismatch(card, setup);
     if (op->call.answer.reason != NULL) {
@@ -74,9 +74,9 @@ enum errc card_setup_begun(struct op *op, struct tx *tx, struct card *card, cons
         return rc;
     }
     if (rc == OK) {
-        rc = render_card(&saved, &tx->keyring->master, RENDER_ANSWER, tx->arena, &data, err);
+        rc = render_card(&json, &saved, &tx->keyring->master, RENDER_ANSWER, err);
     }
-    return rc == OK ? reply_keep(tx, &card->id, 201, data, &op->answer, err) : rc;
+    return rc == OK ? reply_keep(tx, &card->id, 201, &json, &op->answer, err) : rc;
 }
 
 // Nothing is left to check or to cancel. A card that is gone and has a method is detached by its own

@@ -42,10 +42,10 @@ enum errc modification_undo(struct op *op, struct tx *tx, struct payment *paymen
 enum errc modification_answer(struct tx *tx, const struct payment *payment, int status,
                               struct op_answer *answer, struct err *err)
 {
-    struct json_object *data = NULL;
-    enum errc rc = render_payment(payment, &tx->keyring->master, RENDER_ANSWER, tx->arena, &data, err);
+    struct json_writer json = render_success(tx->arena);
+    enum errc rc = render_payment(&json, payment, &tx->keyring->master, RENDER_ANSWER, err);
     if (rc == OK) {
-        *answer = (struct op_answer){.status = status, .body = render_success(tx->arena, data)};
+        *answer = (struct op_answer){.status = status, .body = json_finish(&json)};
     }
     return rc;
 }

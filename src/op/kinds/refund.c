@@ -159,6 +159,14 @@ static enum errc decide(struct op *op, struct tx *tx, struct refund *refund, str
     return OK;
 }
 
+static enum errc keep_reply(struct tx *tx, const struct refund *refund, struct op_answer *answer,
+                            struct err *err)
+{
+    struct json_writer json = render_success(tx->arena);
+    render_refund(&json, refund);
+    return reply_keep(tx, &refund->id, 201, &json, answer, err);
+}
+
 static enum errc refund_settle(struct op *op, struct tx *tx, struct err *err)
 {
     struct refund refund = {0};
@@ -167,7 +175,7 @@ static enum errc refund_settle(struct op *op, struct tx *tx, struct err *err)
         rc = decide(op, tx, &refund, err);
     }
     if (rc == OK && (op->verdict == VERDICT_CLOSE || step_patience_is_over(op, tx->now_us))) {
-        rc = reply_keep(tx, &refund.id, 201, render_refund(&refund), &op->answer, err);
+        rc = keep_reply(tx, &refund, &op->answer, err);
     }
     return rc;
 }
@@ -179,7 +187,7 @@ static enum errc refund_timeout_answer(const struct uuid *subject_id, struct tx 
     struct refund refund = {0};
     enum errc rc = refund_get(tx->db, subject_id, NULL, tx->arena, &refund, err);
     if (rc == OK) {
-        rc = reply_keep(tx, subject_id, 201, render_refund(&refund), answer, err);
+        rc = keep_reply(tx, &refund, answer, err);
     }
     return rc;
 }

@@ -218,9 +218,12 @@ enum errc card_set_default(struct tx *tx, struct card *card, struct err *err)
 
 enum errc card_emit(struct tx *tx, const struct card *card, const char *type, struct err *err)
 {
-    struct json_object *data = NULL;
-    enum errc rc = render_card(card, &tx->keyring->master, RENDER_EVENT, tx->arena, &data, err);
-    return rc == OK ? emit_event(tx, &card->merchant_id, card->livemode, &card->id, type, data, err) : rc;
+    struct emission emission;
+    enum errc rc = emit_begin(tx, &card->merchant_id, card->livemode, &card->id, type, &emission, err);
+    if (rc == OK) {
+        rc = render_card(&emission.json, card, &tx->keyring->master, RENDER_EVENT, err);
+    }
+    return rc == OK ? emit_finish(tx, &emission, err) : rc;
 }
 
 enum errc card_emit_expiring(struct tx *tx, struct err *err)

@@ -1,42 +1,38 @@
 // See emit_event.h.
 #include "op/state/emit_event.h"
 
-#include "base/json.h"
-#include "base/timefmt.h"
-#include "store/outbox.h"
-
-enum errc emit_event(struct tx *tx, const struct uuid *merchant_id, bool livemode,
-                     const struct uuid *transaction, const char *type, struct json_object *data,
+enum errc emit_begin(struct tx *tx, const struct uuid *merchant_id, bool livemode,
+                     const struct uuid *transaction, const char *type, struct emission *emission,
                      struct err *err)
 {
-    struct json_object *about JSON_CLEANUP = data;
-    struct uuid transaction_id = transaction != NULL ? *transaction : (struct uuid){{0}};
-    struct uuid id = {{0}};
-    char id_text[UUID_TEXT_BYTES];
-    char time_text[TIME_TEXT_BYTES];
-    enum errc rc = outbox_next_id(tx->db, &transaction_id, tx->random, tx->now_us, &id, err);
-    if (rc != OK) {
-        return rc;
-    }
-    uuid_format(&id, id_text);
-    time_format(tx->now_us, time_text);
-    struct json_object *body JSON_CLEANUP = json_new_object();
-    json_add_str(body, "id", id_text);
-    json_add_str(body, "type", type);
-    json_add_str(body, "created_at", time_text);
-    json_add(body, "data", json_object_get(about));
-    struct outbox_event event = {
-        .id = id,
+    struct outbox_event *event = &emission->event;
+    struct json_writer *json = &emission->json;
+    *event = (struct outbox_event){
         .merchant_id = *merchant_id,
         .livemode = livemode,
-        .transaction_id = transaction_id,
+        .transaction_id = transaction != NULL ? *transaction : (struct uuid){{0}},
         .type = type,
-        .body = json_text(tx->arena, body),
         .status = "pending",
         .next_attempt_us = tx->now_us,
         .created_us = tx->now_us,
     };
+    enum errc rc = outbox_next_id(tx->db, &event->transaction_id, tx->random, tx->now_us, &event->id, err);
+    if (rc != OK) {
+        return rc;
+    }
+    *json = json_writer(tx->arena);
+    json_open_object(json, NULL);
+    json_write_uuid(json, "id", &event->id);
+    json_write_str(json, "type", type);
+    json_write_time(json, "created_at", tx->now_us);
+    json_open_object(json, "data");
+    return OK;
+}
+
+enum errc emit_finish(struct tx *tx, struct emission *emission, struct err *err)
+{
+    emission->event.body = json_finish(&emission->json);
     tx->event_written = true;
-    tx->event_id = id;
-    return outbox_append(tx->db, &event, err);
+    tx->event_id = emission->event.id;
+    return outbox_append(tx->db, &emission->event, err);
 }

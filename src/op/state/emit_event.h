@@ -1,12 +1,20 @@
 // Events for merchants. Database threads.
 #pragma once
 
-#include <json-c/json.h>
-
+#include "base/json_writer.h"
+#include "store/outbox.h"
 #include "store/tx.h"
 
-// Writes {"id","type","created_at","data"} to the outbox, for the merchant's endpoint. Takes `data`.
-// transaction: the payment or card that the event is about, whose events are delivered in order; NULL: none.
-enum errc emit_event(struct tx *tx, const struct uuid *merchant_id, bool livemode,
-                     const struct uuid *transaction, const char *type, struct json_object *data,
+// An event that is being written: {"id","type","created_at","data":{...}}.
+struct emission {
+    struct outbox_event event;
+    struct json_writer json; // at the members of data
+};
+
+// Begins an event for the merchant's endpoint. transaction: the payment or card that the event is about,
+// whose events are delivered in order; NULL: none.
+enum errc emit_begin(struct tx *tx, const struct uuid *merchant_id, bool livemode,
+                     const struct uuid *transaction, const char *type, struct emission *emission,
                      struct err *err) MUST_CHECK;
+// Writes it to the outbox, once its data is written. An event that is begun may be left without this.
+enum errc emit_finish(struct tx *tx, struct emission *emission, struct err *err) MUST_CHECK;

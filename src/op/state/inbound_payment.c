@@ -48,17 +48,21 @@ static enum errc apply_dispute(struct tx *tx, const struct payment *payment,
                                const struct provider_event *event, struct err *err)
 {
     bool opened = event->kind == EVENT_DISPUTE_OPENED;
-    struct json_object *data = NULL;
+    const char *type = opened ? "payment.disputed" : "payment.dispute_closed";
+    struct emission emission;
     enum errc rc = append_history(tx, payment, opened ? "disputed" : "dispute closed", err);
     if (rc == OK) {
-        rc = render_payment(payment, &tx->keyring->master, RENDER_EVENT, tx->arena, &data, err);
+        rc = emit_begin(tx, &payment->merchant_id, payment->livemode, &payment->id, type, &emission, err);
+    }
+    if (rc == OK) {
+        rc = render_payment(&emission.json, payment, &tx->keyring->master, RENDER_EVENT, err);
     }
     if (rc != OK) {
         return rc;
     }
-    json_add(data, "dispute", render_dispute(provider_find(payment->provider), &event->dispute));
-    return emit_event(tx, &payment->merchant_id, payment->livemode, &payment->id,
-                      opened ? "payment.disputed" : "payment.dispute_closed", data, err);
+    json_open_object(&emission.json, "dispute");
+    render_dispute(&emission.json, provider_find(payment->provider), &event->dispute);
+    return emit_finish(tx, &emission, err);
 }
 
 enum errc inbound_read_payment(struct tx *tx, const struct payment *payment,

@@ -35,15 +35,18 @@ enum errc append_history(struct tx *tx, const struct payment *payment, const cha
 static enum errc emit_payment(struct tx *tx, const struct payment *payment, const struct refund *refund,
                               const char *type, struct err *err)
 {
-    struct json_object *data = NULL;
-    enum errc rc = render_payment(payment, &tx->keyring->master, RENDER_EVENT, tx->arena, &data, err);
-    if (rc != OK) {
-        return rc;
+    struct emission emission;
+    enum errc rc =
+        emit_begin(tx, &payment->merchant_id, payment->livemode, &payment->id, type, &emission, err);
+    if (rc == OK) {
+        rc = render_payment(&emission.json, payment, &tx->keyring->master, RENDER_EVENT, err);
     }
-    if (refund != NULL) {
-        json_add(data, "refund", render_refund(refund));
+    if (rc == OK && refund != NULL) {
+        json_open_object(&emission.json, "refund");
+        render_refund(&emission.json, refund);
+        json_close(&emission.json);
     }
-    return emit_event(tx, &payment->merchant_id, payment->livemode, &payment->id, type, data, err);
+    return rc == OK ? emit_finish(tx, &emission, err) : rc;
 }
 
 // Writes the row, the history and, if type is not NULL, the event.

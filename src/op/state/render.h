@@ -2,9 +2,8 @@
 // any thread.
 #pragma once
 
-#include <json-c/json.h>
-
 #include "base/crypto.h"
+#include "base/json_writer.h"
 #include "domain/card.h"
 #include "domain/payment.h"
 #include "domain/refund.h"
@@ -17,17 +16,19 @@ enum render_for {
     RENDER_EVENT,  // data of an event: `payment_id` comes first, without next_action
 };
 
-// The caller releases *result. ERR_CRYPTO: the sealed part of next_action does not open.
-enum errc render_payment(const struct payment *payment, const struct seal_key *master, enum render_for use,
-                         struct arena *arena, struct json_object **result, struct err *err) MUST_CHECK;
+// Each writes the members of the object that the caller opened in `json`.
 
-// The same for answers and events. The caller releases the result.
-struct json_object *render_refund(const struct refund *refund);
+// ERR_CRYPTO: the sealed part of next_action does not open; what was written is then no use.
+enum errc render_payment(struct json_writer *json, const struct payment *payment,
+                         const struct seal_key *master, enum render_for use, struct err *err) MUST_CHECK;
+// The same for answers and events.
+void render_refund(struct json_writer *json, const struct refund *refund);
 // As render_payment; in an event `card_id` comes first.
-enum errc render_card(const struct card *card, const struct seal_key *master, enum render_for use,
-                      struct arena *arena, struct json_object **result, struct err *err) MUST_CHECK;
-// A dispute, as part of an event. The caller releases the result.
-struct json_object *render_dispute(const struct provider_ops *provider, const struct dispute *dispute);
+enum errc render_card(struct json_writer *json, const struct card *card, const struct seal_key *master,
+                      enum render_for use, struct err *err) MUST_CHECK;
+// A dispute, as part of an event.
+void render_dispute(struct json_writer *json, const struct provider_ops *provider,
+                    const struct dispute *dispute);
 
-// {"success":true,"data":...} as text in the arena; takes `data`.
-const char *render_success(struct arena *arena, struct json_object *data);
+// Begins {"success":true,"data":{...}}: what is written next are the members of data.
+struct json_writer render_success(struct arena *arena);

@@ -7,10 +7,10 @@
 #include "store/idempotency.h"
 #include "store/sealed.h"
 
-enum errc reply_keep(struct tx *tx, const struct uuid *subject_id, int status, struct json_object *data,
+enum errc reply_keep(struct tx *tx, const struct uuid *subject_id, int status, struct json_writer *json,
                      struct op_answer *answer, struct err *err)
 {
-    const char *text = render_success(tx->arena, data);
+    const char *text = json_finish(json);
     struct sealed sealed = seal(&tx->keyring->master, tx->arena,
                                 sealed_context(tx->arena, SEALED_REPLY, subject_id), text, strlen(text));
     struct stored_reply reply = {.status = status, .sealed = sealed.data, .bytes = sealed.bytes};
@@ -26,9 +26,9 @@ enum errc reply_keep(struct tx *tx, const struct uuid *subject_id, int status, s
 enum errc reply_keep_payment(struct tx *tx, const struct payment *payment, struct op_answer *answer,
                              struct err *err)
 {
-    struct json_object *data = NULL;
-    enum errc rc = render_payment(payment, &tx->keyring->master, RENDER_ANSWER, tx->arena, &data, err);
-    return rc == OK ? reply_keep(tx, &payment->id, 201, data, answer, err) : rc;
+    struct json_writer json = render_success(tx->arena);
+    enum errc rc = render_payment(&json, payment, &tx->keyring->master, RENDER_ANSWER, err);
+    return rc == OK ? reply_keep(tx, &payment->id, 201, &json, answer, err) : rc;
 }
 
 enum errc reply_stored(struct tx *tx, const struct uuid *subject_id, struct op_answer *answer,

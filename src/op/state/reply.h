@@ -2,9 +2,8 @@
 // for byte. Database threads.
 #pragma once
 
-#include <json-c/json.h>
-
 #include "base/err.h"
+#include "base/json_writer.h"
 #include "domain/payment.h"
 #include "store/tx.h"
 
@@ -15,10 +14,10 @@ struct op_answer {
     struct err refusal; // code OK: there is an answer
 };
 
-// Stores {"success":true,"data":...} as the first answer about a subject, unless one is stored already; takes
-// `data`. *answer is the one that is stored then, so those who still wait get what repeats of the key get.
+// Finishes and stores what render_success began as the first answer about a subject, unless one is stored
+// already. *answer is the one that is stored then, so those who still wait get what repeats of the key get.
 // Text in the transaction's arena.
-enum errc reply_keep(struct tx *tx, const struct uuid *subject_id, int status, struct json_object *data,
+enum errc reply_keep(struct tx *tx, const struct uuid *subject_id, int status, struct json_writer *json,
                      struct op_answer *answer, struct err *err) MUST_CHECK;
 // The same for a payment as it is now: status 201.
 enum errc reply_keep_payment(struct tx *tx, const struct payment *payment, struct op_answer *answer,

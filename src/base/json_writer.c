@@ -1,0 +1,189 @@
+// See json_writer.h. The text grows in the arena, in place where nothing else was allocated meanwhile.
+#include "base/json_writer.h"
+
+#include <string.h>
+
+#include "base/require.h"
+#include "base/timefmt.h"
+
+#define CAPACITY_FIRST ((size_t)512)
+#define I64_DIGITS_MAX 19
+
+struct json_writer json_writer(struct arena *arena)
+{
+    return (struct json_writer){.arena = arena};
+}
+
+// Room for so many bytes more and a NUL.
+static void reserve(struct json_writer *json, size_t bytes)
+{
+    size_t needed = json->bytes + bytes + 1;
+    if (needed <= json->capacity) {
+        return;
+    }
+    size_t capacity = json->capacity == 0 ? CAPACITY_FIRST : 2 * json->capacity;
+    capacity = capacity < needed ? needed : capacity;
+    json->text = arena_resize(json->arena, json->text, json->capacity, capacity);
+    json->capacity = capacity;
+}
+
+static void add(struct json_writer *json, const char *text, size_t bytes)
+{
+    reserve(json, bytes);
+    memcpy(json->text + json->bytes, text, bytes);
+    json->bytes += bytes;
+}
+
+static void add_char(struct json_writer *json, char c)
+{
+    reserve(json, 1);
+    json->text[json->bytes++] = c;
+}
+
+static bool must_escape(char c)
+{
+    return (unsigned char)c < 0x20 || c == '"' || c == '\\';
+}
+
+static void add_escaped(struct json_writer *json, char c)
+{
+    static const char hex[] = "0123456789abcdef";
+    static const char letters[0x20] = {['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r'};
+    unsigned char byte = (unsigned char)c;
+    if (byte >= 0x20) {
+        add(json, (const char[]){'\\', c}, 2);
+    } else if (letters[byte] != '\0') {
+        add(json, (const char[]){'\\', letters[byte]}, 2);
+    } else {
+        add(json, (const char[]){'\\', 'u', '0', '0', hex[byte >> 4], hex[byte & 15]}, 6);
+    }
+}
+
+static void add_string(struct json_writer *json, const char *text)
+{
+    add_char(json, '"');
+    const char *plain = text; // what was not added yet
+    const char *at = text;
+    for (; *at != '\0'; at++) {
+        if (must_escape(*at)) {
+            add(json, plain, (size_t)(at - plain));
+            add_escaped(json, *at);
+            plain = at + 1;
+        }
+    }
+    add(json, plain, (size_t)(at - plain));
+    add_char(json, '"');
+}
+
+// All that comes before a value.
+static void begin_value(struct json_writer *json, const char *name)
+{
+    bool in_object = json->depth > 0 && (json->arrays >> (json->depth - 1) & 1) == 0;
+    REQUIRE(in_object == (name != NULL));
+    REQUIRE(json->depth > 0 || json->bytes == 0);
+    if (json->comma) {
+        add_char(json, ',');
+    }
+    if (name != NULL) {
+        add_string(json, name);
+        add_char(json, ':');
+    }
+    json->comma = true;
+}
+
+static void open(struct json_writer *json, const char *name, bool is_array)
+{
+    begin_value(json, name);
+    REQUIRE(json->depth < JSON_WRITER_DEPTH_MAX);
+    uint32_t bit = UINT32_C(1) << json->depth;
+    json->arrays = is_array ? json->arrays | bit : json->arrays & ~bit;
+    json->depth++;
+    json->comma = false;
+    add_char(json, is_array ? '[' : '{');
+}
+
+void json_open_object(struct json_writer *json, const char *name)
+{
+    open(json, name, false);
+}
+
+void json_open_array(struct json_writer *json, const char *name)
+{
+    open(json, name, true);
+}
+
+void json_close(struct json_writer *json)
+{
+    REQUIRE(json->depth > 0);
+    json->depth--;
+    json->comma = true;
+    add_char(json, (json->arrays >> json->depth & 1) != 0 ? ']' : '}');
+}
+
+void json_write_str(struct json_writer *json, const char *name, const char *text)
+{
+    if (text == NULL) {
+        json_write_null(json, name);
+        return;
+    }
+    begin_value(json, name);
+    add_string(json, text);
+}
+
+void json_write_i64(struct json_writer *json, const char *name, int64_t value)
+{
+    char digits[I64_DIGITS_MAX + 1];
+    size_t at = sizeof(digits);
+    uint64_t left = value < 0 ? -(uint64_t)value : (uint64_t)value;
+    do {
+        digits[--at] = (char)('0' + left % 10);
+        left /= 10;
+    } while (left > 0);
+    if (value < 0) {
+        digits[--at] = '-';
+    }
+    begin_value(json, name);
+    add(json, digits + at, sizeof(digits) - at);
+}
+
+void json_write_bool(struct json_writer *json, const char *name, bool value)
+{
+    json_write_json(json, name, value ? "true" : "false");
+}
+
+void json_write_null(struct json_writer *json, const char *name)
+{
+    json_write_json(json, name, "null");
+}
+
+void json_write_uuid(struct json_writer *json, const char *name, const struct uuid *id)
+{
+    char text[UUID_TEXT_BYTES];
+    if (id != NULL) {
+        uuid_format(id, text);
+    }
+    json_write_str(json, name, id != NULL ? text : NULL);
+}
+
+void json_write_time(struct json_writer *json, const char *name, int64_t time_us)
+{
+    char text[TIME_TEXT_BYTES];
+    time_format(time_us, text);
+    json_write_str(json, name, text);
+}
+
+void json_write_json(struct json_writer *json, const char *name, const char *text)
+{
+    begin_value(json, name);
+    add(json, text, strlen(text));
+}
+
+const char *json_finish(struct json_writer *json)
+{
+    while (json->depth > 0) {
+        json_close(json);
+    }
+    REQUIRE(json->bytes > 0);
+    json->text[json->bytes] = '\0';
+    return arena_resize(json->arena, json->text, json->capacity, json->bytes + 1);
+}
