@@ -61,6 +61,17 @@ static void put_code_point(struct line *line, uint32_t code_point)
     put(line, escaped, (size_t)bytes);
 }
 
+// How many bytes stand for themselves: printable ASCII but '"' and '\\'.
+static size_t plain_bytes(const char *text, size_t bytes)
+{
+    size_t plain = 0;
+    while (plain < bytes && text[plain] >= 0x20 && text[plain] < 0x7f && text[plain] != '"' &&
+           text[plain] != '\\') {
+        plain++;
+    }
+    return plain;
+}
+
 // Escapes control characters, also those of ISO 8859, which a terminal may obey. A malformed byte reads as
 // U+FFFD.
 static void put_string(struct line *line, const char *text)
@@ -71,6 +82,12 @@ static void put_string(struct line *line, const char *text)
         bytes = text_cut(text, bytes, STRING_BYTES_MAX);
     }
     for (size_t at = 0; at < bytes;) {
+        size_t plain = plain_bytes(text + at, bytes - at);
+        put(line, text + at, plain);
+        at += plain;
+        if (at == bytes) {
+            break;
+        }
         uint32_t code_point = 0;
         size_t length = text_utf8_next(text + at, bytes - at, &code_point);
         if (length == 0) {
@@ -101,9 +118,8 @@ static void put_member(struct line *line, const struct log_field *field)
     if (field->text != NULL) {
         put_string(line, field->text);
     } else {
-        char number[24];
-        int bytes = snprintf(number, sizeof number, "%lld", (long long)field->number);
-        put(line, number, (size_t)bytes);
+        char number[TEXT_I64_BYTES];
+        put(line, number, text_from_i64(field->number, number));
     }
     if (line->full) {
         line->len = before;

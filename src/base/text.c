@@ -105,6 +105,24 @@ void text_hex(const void *data, size_t bytes, char *out)
     out[2 * bytes] = '\0';
 }
 
+size_t text_from_i64(int64_t value, char out[TEXT_I64_BYTES])
+{
+    char digits[TEXT_I64_BYTES];
+    size_t first = sizeof(digits);
+    uint64_t left = value < 0 ? -(uint64_t)value : (uint64_t)value;
+    do {
+        digits[--first] = (char)('0' + left % 10);
+        left /= 10;
+    } while (left > 0);
+    if (value < 0) {
+        digits[--first] = '-';
+    }
+    size_t chars = sizeof(digits) - first;
+    memcpy(out, digits + first, chars);
+    out[chars] = '\0';
+    return chars;
+}
+
 int text_hex_value(char c)
 {
     if (c >= '0' && c <= '9') {

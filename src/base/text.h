@@ -24,6 +24,10 @@ char *text_trim(struct arena *arena, const char *text);
 // Decimal digits only ("0" to "9223372036854775807"); ERR_VALIDATION otherwise. No sign, no spaces.
 enum errc text_to_i64(const char *text, int64_t *value, struct err *err) MUST_CHECK;
 
+#define TEXT_I64_BYTES 21 // "-9223372036854775808" and a NUL
+// Decimal digits, after a '-' if it is negative. Returns how many characters were written before the NUL.
+size_t text_from_i64(int64_t value, char out[TEXT_I64_BYTES]);
+
 // The value of a hex digit in either case, or -1.
 int text_hex_value(char c);
 // Lower-case hex. out holds 2 * bytes + 1.

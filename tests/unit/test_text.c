@@ -177,6 +177,26 @@ static void anything_else_is_no_whole_number(void **state)
     assert_int_equal(text_to_i64(NULL, &value, NULL), ERR_VALIDATION);
 }
 
+static void whole_numbers_are_written(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t value;
+        const char *text;
+    } numbers[] = {{0, "0"},
+                   {7, "7"},
+                   {10, "10"},
+                   {-1, "-1"},
+                   {-1200, "-1200"},
+                   {INT64_MAX, "9223372036854775807"},
+                   {INT64_MIN, "-9223372036854775808"}};
+    for (size_t i = 0; i < COUNT_OF(numbers); i++) {
+        char out[TEXT_I64_BYTES];
+        assert_int_equal(text_from_i64(numbers[i].value, out), strlen(numbers[i].text));
+        assert_string_equal(out, numbers[i].text);
+    }
+}
+
 static void hex_is_lower_case(void **state)
 {
     (void)state;
@@ -283,6 +303,7 @@ int main(void)
         cmocka_unit_test(letters_change_case_and_white_space_is_trimmed),
         cmocka_unit_test(whole_numbers_up_to_63_bits_are_read),
         cmocka_unit_test(anything_else_is_no_whole_number),
+        cmocka_unit_test(whole_numbers_are_written),
         cmocka_unit_test(hex_is_lower_case),
         cmocka_unit_test(hex_reads_back_and_nothing_else_does),
         cmocka_unit_test(base64_agrees_with_its_rfc),

@@ -36,6 +36,9 @@ static void answers_are_to_the_second_and_the_log_is_exact(void **state)
     assert_written(INT64_C(253402300799999999), "9999-12-31T23:59:59Z", "9999-12-31T23:59:59.999999Z");
     assert_written(-1, "1969-12-31T23:59:59Z", "1969-12-31T23:59:59.999999Z");
     assert_written(-1000000, "1969-12-31T23:59:59Z", "1969-12-31T23:59:59.000000Z");
+    assert_written(INT64_C(253402300800000000), "10000-01-01T00:00:00Z", "10000-01-01T00:00:00.000000Z");
+    assert_written(INT64_MAX, "294247-01-10T04:00:54Z", "294247-01-10T04:00:54.775807Z");
+    assert_written(INT64_MIN, "-290308-12-21T19:59:05Z", "-290308-12-21T19:59:05.224192Z");
 }
 
 static void a_month_begins_with_its_first_second_in_utc(void **state)
