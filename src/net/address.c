@@ -96,10 +96,17 @@ struct address address_subscriber(const struct address *address)
 
 void address_format(const struct address *address, char out[ADDRESS_TEXT_BYTES])
 {
-    const char *text = address_is_ipv4(address)
-                           ? inet_ntop(AF_INET, address->bytes + 12, out, ADDRESS_TEXT_BYTES)
-                           : inet_ntop(AF_INET6, address->bytes, out, ADDRESS_TEXT_BYTES);
-    REQUIRE(text != NULL);
+    if (!address_is_ipv4(address)) {
+        REQUIRE(inet_ntop(AF_INET6, address->bytes, out, ADDRESS_TEXT_BYTES) != NULL);
+        return;
+    }
+    // inet_ntop takes 1,400 instructions for it; every request has its client's address in the log.
+    char *to = out;
+    for (size_t i = 12; i < sizeof(address->bytes); i++) {
+        to += text_from_i64(address->bytes[i], to);
+        *to++ = '.';
+    }
+    to[-1] = '\0';
 }
 
 static bool in_network(const struct address *address, const struct address *network, int prefix_bits)

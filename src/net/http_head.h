@@ -11,6 +11,7 @@
 
 struct http_field {
     const char *name;
+    size_t name_bytes;
     const char *value; // without white space around it
 };
 
