@@ -1,5 +1,6 @@
-// The bump allocator. Invariant: the bytes of a block after `used` are zero, so an allocation need not clear
-// them.
+// The bump allocator. An allocation that is larger than the next block has a block of its own, behind the one
+// that allocations are taken from. So it neither wastes the room that is left there, nor makes later blocks
+// large.
 #include "base/arena.h"
 
 #include <stdarg.h>
@@ -23,19 +24,11 @@ struct arena_block {
 
 #define HEADER_BYTES ((sizeof(struct arena_block) + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT)
 
-static struct arena_block *block_new(const struct arena_block *previous, size_t content_bytes)
+static struct arena_block *block_new(size_t bytes)
 {
-    size_t bytes = BLOCK_BYTES_FIRST;
-    if (previous != NULL) {
-        bytes = previous->bytes < BLOCK_BYTES_MAX / 2 ? previous->bytes * 2 : BLOCK_BYTES_MAX;
-    }
-    if (bytes < HEADER_BYTES + content_bytes) {
-        bytes = HEADER_BYTES + content_bytes;
-    }
-    struct arena_block *block = calloc(1, bytes);
+    struct arena_block *block = malloc(bytes);
     REQUIRE(block != NULL);
-    block->bytes = bytes;
-    block->used = HEADER_BYTES;
+    *block = (struct arena_block){.bytes = bytes, .used = HEADER_BYTES};
     return block;
 }
 
@@ -51,18 +44,43 @@ static void block_free(struct arena_block *block)
     free(block);
 }
 
-void *arena_alloc(struct arena *arena, size_t bytes)
+// The block to take so many bytes from.
+static struct arena_block *block_with_room(struct arena *arena, size_t bytes)
 {
-    bytes = aligned(bytes);
-    struct arena_block *block = arena->blocks;
-    if (block == NULL || block->bytes - block->used < bytes) {
-        block = block_new(arena->blocks, bytes);
-        block->next = arena->blocks;
+    struct arena_block *first = arena->blocks;
+    if (first != NULL && first->bytes - first->used >= bytes) {
+        return first;
+    }
+    size_t next_bytes = BLOCK_BYTES_FIRST;
+    if (first != NULL) {
+        next_bytes = first->bytes < BLOCK_BYTES_MAX / 2 ? first->bytes * 2 : BLOCK_BYTES_MAX;
+    }
+    struct arena_block *block = NULL;
+    if (first != NULL && HEADER_BYTES + bytes > next_bytes) {
+        block = block_new(HEADER_BYTES + bytes);
+        block->next = first->next;
+        first->next = block;
+    } else {
+        block = block_new(HEADER_BYTES + bytes > next_bytes ? HEADER_BYTES + bytes : next_bytes);
+        block->next = first;
         arena->blocks = block;
     }
+    return block;
+}
+
+// Like arena_alloc, but not zeroed.
+static void *take(struct arena *arena, size_t bytes)
+{
+    bytes = aligned(bytes);
+    struct arena_block *block = block_with_room(arena, bytes);
     void *memory = (char *)block + block->used;
     block->used += bytes;
     return memory;
+}
+
+void *arena_alloc(struct arena *arena, size_t bytes)
+{
+    return memset(take(arena, bytes), 0, bytes);
 }
 
 // A block that held nothing but what moved is freed, so a text that grows large is not kept twice.
@@ -73,7 +91,7 @@ void *arena_resize(struct arena *arena, void *memory, size_t bytes, size_t bytes
     size_t needed = aligned(bytes_new);
     bool latest = memory != NULL && (char *)memory + had == (char *)block + block->used;
     if (latest && needed <= had) {
-        memset((char *)memory + needed, 0, had - needed);
+        explicit_bzero((char *)memory + needed, had - needed); // no longer among what a release wipes
         block->used -= had - needed;
         return memory;
     }
@@ -84,12 +102,16 @@ void *arena_resize(struct arena *arena, void *memory, size_t bytes, size_t bytes
     if (memory != NULL && needed <= had) {
         return memory;
     }
-    void *larger = arena_alloc(arena, bytes_new);
+    void *larger = take(arena, bytes_new);
     if (memory != NULL) {
         memcpy(larger, memory, bytes);
     }
     if (latest && block->used == HEADER_BYTES + had) {
-        arena->blocks->next = block->next;
+        struct arena_block **at = &arena->blocks;
+        while (*at != block) {
+            at = &(*at)->next;
+        }
+        *at = block->next;
         block_free(block);
     }
     return larger;
@@ -106,14 +128,15 @@ char *arena_strndup(struct arena *arena, const char *text, size_t bytes)
         return NULL;
     }
     bytes = strnlen(text, bytes);
-    char *copy = arena_alloc(arena, bytes + 1);
+    char *copy = take(arena, bytes + 1);
     memcpy(copy, text, bytes);
+    copy[bytes] = '\0';
     return copy;
 }
 
 void *arena_memdup(struct arena *arena, const void *data, size_t bytes)
 {
-    void *copy = arena_alloc(arena, bytes);
+    void *copy = take(arena, bytes);
     if (bytes > 0) {
         memcpy(copy, data, bytes);
     }
@@ -123,16 +146,22 @@ void *arena_memdup(struct arena *arena, const void *data, size_t bytes)
 char *arena_printf(struct arena *arena, const char *format, ...)
 {
     REQUIRE(format != NULL);
+    char short_text[128]; // most are, and need not be formatted twice
     va_list args;
     va_start(args, format);
     va_list again;
     va_copy(again, args);
-    int bytes = vsnprintf(NULL, 0, format, args);
+    int bytes = vsnprintf(short_text, sizeof(short_text), format, args);
     REQUIRE(bytes >= 0);
-    char *text = arena_alloc(arena, (size_t)bytes + 1);
-    REQUIRE(vsnprintf(text, (size_t)bytes + 1, format, again) == bytes);
+    char *text = take(arena, (size_t)bytes + 1);
+    if ((size_t)bytes < sizeof(short_text)) {
+        memcpy(text, short_text, (size_t)bytes + 1);
+    } else {
+        REQUIRE(vsnprintf(text, (size_t)bytes + 1, format, again) == bytes);
+    }
     va_end(again);
     va_end(args);
+    explicit_bzero(short_text, sizeof(short_text));
     return text;
 }
 

@@ -17,7 +17,7 @@ struct arena {
 void *arena_alloc(struct arena *arena, size_t bytes);
 
 // Makes an allocation of `bytes` (NULL: none yet) larger or smaller, and keeps its content. It moves if
-// something was allocated after it, or if its block is full.
+// something was allocated after it, or if its block is full. What is added is not zeroed.
 void *arena_resize(struct arena *arena, void *memory, size_t bytes, size_t bytes_new);
 
 // Copies, with a NUL at the end. For text NULL: NULL.

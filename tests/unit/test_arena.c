@@ -39,6 +39,27 @@ static void a_piece_larger_than_any_block_is_given(void **state)
     assert_int_equal(large[bytes - 1], 0xff);
 }
 
+static void a_large_piece_wastes_no_room(void **state)
+{
+    (void)state;
+    ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
+    char *before = arena_alloc(&arena, sizeof(max_align_t));
+    memset(arena_alloc(&arena, 5000), 0xff, 5000);
+    char *after = arena_alloc(&arena, sizeof(max_align_t));
+    assert_ptr_equal(after, before + sizeof(max_align_t));
+}
+
+static void text_of_any_length_is_formatted(void **state)
+{
+    (void)state;
+    ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
+    for (int length = 0; length < 2000; length++) {
+        const char *text = arena_printf(&arena, "%*s", length, "");
+        assert_int_equal(strlen(text), length);
+        assert_int_equal(strspn(text, " "), length);
+    }
+}
+
 static void an_allocation_of_no_bytes_has_an_address(void **state)
 {
     (void)state;
@@ -114,6 +135,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(memory_is_zeroed_aligned_and_apart),
         cmocka_unit_test(a_piece_larger_than_any_block_is_given),
+        cmocka_unit_test(a_large_piece_wastes_no_room),
+        cmocka_unit_test(text_of_any_length_is_formatted),
         cmocka_unit_test(an_allocation_of_no_bytes_has_an_address),
         cmocka_unit_test(copies_end_in_a_nul_and_no_text_stays_no_text),
         cmocka_unit_test(an_allocation_is_resized_with_its_content),
