@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "base/require.h"
+#include "base/text.h"
 #include "net/http_server_private.h"
 
 static const char *reason_phrase(int status)
@@ -46,17 +47,32 @@ static void add_header(struct buf *out, const char *name, const char *value)
             return;
         }
     }
-    buf_printf(out, "%s: %s\r\n", name, value);
+    buf_add_str(out, name);
+    buf_add_str(out, ": ");
+    buf_add_str(out, value);
+    buf_add_str(out, "\r\n");
 }
 
 void answer_add_head(struct buf *out, const struct http_reply *reply, const char *date)
 {
-    buf_printf(out, "HTTP/1.1 %d %s\r\nDate: %s\r\n", reply->status, reason_phrase(reply->status), date);
+    char status[TEXT_I64_BYTES];
+    (void)text_from_i64(reply->status, status);
+    buf_add_str(out, "HTTP/1.1 ");
+    buf_add_str(out, status);
+    buf_add_str(out, " ");
+    buf_add_str(out, reason_phrase(reply->status));
+    buf_add_str(out, "\r\n");
+    add_header(out, "Date", date);
     if (reply->content_type) {
         add_header(out, "Content-Type", reply->content_type);
     }
     for (size_t i = 0; i < reply->header_count; i++) {
         add_header(out, reply->headers[i].name, reply->headers[i].value);
+    }
+    if (reply->more == NULL) {
+        char length[TEXT_I64_BYTES];
+        (void)text_from_i64((int64_t)reply->body_bytes, length);
+        add_header(out, "Content-Length", length);
     }
 }
 

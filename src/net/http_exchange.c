@@ -24,6 +24,7 @@
 
 #define DISCARD_BYTES_MAX (1024 * 1024)
 #define OUT_HEAD_BYTES_MAX (16 * 1024)
+#define OUT_HEAD_BYTES_USUAL 400
 
 static struct exchange *exchange_of(struct http_exchange *base)
 {
@@ -352,13 +353,12 @@ void http_exchange_reply(struct http_exchange *exchange, const struct http_reply
         server->date_s = now_s;
     }
     struct buf *out = &self->out_head;
+    REQUIRE(buf_reserve(out, OUT_HEAD_BYTES_USUAL));
     answer_add_head(out, reply, server->date);
     self->stream.more = reply->more;
-    if (reply->more == NULL) {
-        buf_printf(out, "Content-Length: %zu\r\n", reply->body_bytes);
-    } else if (self->head.version_1_0) {
+    if (reply->more != NULL && self->head.version_1_0) {
         self->close_after = true;
-    } else {
+    } else if (reply->more != NULL) {
         buf_add_str(out, "Transfer-Encoding: chunked\r\n");
     }
     REQUIRE(reply->more == NULL || reply->body_bytes <= HTTP_PIECE_BYTES_MAX);

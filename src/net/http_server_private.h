@@ -159,7 +159,7 @@ bool exchange_step(struct exchange *exchange);
 void exchange_end(struct exchange *exchange);
 
 // http_answer.c
-// The status line and the reply's headers.
+// The status line and the reply's headers, with the length of a body that is whole.
 void answer_add_head(struct buf *out, const struct http_reply *reply, const char *date);
 // What comes before a chunk of so many bytes. Returns what comes after it, and after the body if it is the
 // last. Only the last may be empty.
