@@ -21,9 +21,10 @@ struct timer {
 
 struct loop;
 struct loop_ops {
-    int64_t (*wall_us)(struct loop *loop); // any thread; microseconds since 1970, may jump
-    int64_t (*mono_us)(struct loop *loop); // any thread; never goes back
-    void (*post)(struct loop *loop, struct task *task);
+    int64_t (*wall_us)(struct loop *loop);               // any thread; microseconds since 1970, may jump
+    int64_t (*mono_us)(struct loop *loop);               // any thread; never goes back
+    void (*post)(struct loop *loop, struct list *tasks); // takes them all
+    void (*end_turn)(struct loop *loop, struct task *task);
     void (*timer_start)(struct loop *loop, struct timer *timer, int64_t delay_us);
     void (*timer_stop)(struct loop *loop, struct timer *timer);
 };
@@ -44,7 +45,23 @@ static inline int64_t loop_mono_us(struct loop *loop)
 // Runs the task on the loop thread, soon, in the order of posting. Any thread.
 static inline void loop_post(struct loop *loop, struct task *task)
 {
-    loop->ops->post(loop, task);
+    struct list one;
+    list_init(&one);
+    list_append(&one, &task->link);
+    loop->ops->post(loop, &one);
+}
+
+// The same for a list of tasks (by task.link), which is empty afterwards: the loop is woken once for all.
+static inline void loop_post_all(struct loop *loop, struct list *tasks)
+{
+    loop->ops->post(loop, tasks);
+}
+
+// Runs the task once, when the loop has handled everything that woke it and before it waits again. A task
+// that is not in another list may be called off by list_remove. Loop thread.
+static inline void loop_end_turn(struct loop *loop, struct task *task)
+{
+    loop->ops->end_turn(loop, task);
 }
 
 static inline void timer_init(struct timer *timer, void (*fire)(struct timer *timer))

@@ -22,7 +22,9 @@ struct uv_service_loop {
     uv_loop_t uv;
     uv_async_t async;
     uv_timer_t timer;
+    uv_prepare_t prepare;
     struct list timers;  // of struct timer, soonest first
+    struct list ending;  // of struct task, for the end of the turn
     struct list signals; // of struct signal_watch
     bool closing;
     pthread_mutex_t mutex;
@@ -48,12 +50,12 @@ static int64_t service_mono_us(struct loop *loop)
     return (int64_t)(uv_hrtime() / 1000);
 }
 
-static void service_post(struct loop *loop, struct task *task)
+static void service_post(struct loop *loop, struct list *tasks)
 {
     struct uv_service_loop *service = service_of(loop);
     REQUIRE(pthread_mutex_lock(&service->mutex) == 0);
     bool first = list_empty(&service->posted);
-    list_append(&service->posted, &task->link);
+    list_splice(&service->posted, tasks);
     REQUIRE(pthread_mutex_unlock(&service->mutex) == 0);
     if (first) { // else a wake-up is already under way
         REQUIRE(uv_async_send(&service->async) == 0);
@@ -73,6 +75,21 @@ static void on_async(uv_async_t *async)
     for (struct list *node = list_take_first(&batch); node; node = list_take_first(&batch)) {
         struct task *task = CONTAINER_OF(node, struct task, link);
         task->run(task); // may free it
+    }
+}
+
+static void service_end_turn(struct loop *loop, struct task *task)
+{
+    list_append(&service_of(loop)->ending, &task->link);
+}
+
+static void on_prepare(uv_prepare_t *handle)
+{
+    struct uv_service_loop *service = handle->data;
+    for (struct list *node = list_take_first(&service->ending); node;
+         node = list_take_first(&service->ending)) {
+        struct task *task = CONTAINER_OF(node, struct task, link);
+        task->run(task);
     }
 }
 
@@ -146,6 +163,7 @@ static const struct loop_ops service_ops = {
     .wall_us = service_wall_us,
     .mono_us = service_mono_us,
     .post = service_post,
+    .end_turn = service_end_turn,
     .timer_start = service_timer_start,
     .timer_stop = service_timer_stop,
 };
@@ -166,14 +184,19 @@ enum errc uv_service_loop_open(struct uv_service_loop **loop, struct err *err)
     }
     service->base.ops = &service_ops;
     list_init(&service->timers);
+    list_init(&service->ending);
     list_init(&service->signals);
     list_init(&service->posted);
     REQUIRE(pthread_mutex_init(&service->mutex, NULL) == 0);
     REQUIRE(uv_timer_init(&service->uv, &service->timer) == 0);
     service->timer.data = service;
+    REQUIRE(uv_prepare_init(&service->uv, &service->prepare) == 0);
+    REQUIRE(uv_prepare_start(&service->prepare, on_prepare) == 0);
+    service->prepare.data = service;
     failed = uv_async_init(&service->uv, &service->async, on_async);
-    if (failed) { // no descriptor left: the async handle was never made, the timer is closed with the loop
+    if (failed) { // no descriptor left: the async handle was never made, the others are closed with the loop
         uv_close((uv_handle_t *)&service->timer, NULL);
+        uv_close((uv_handle_t *)&service->prepare, NULL);
         uv_run(&service->uv, UV_RUN_DEFAULT);
         REQUIRE(uv_loop_close(&service->uv) == 0);
         pthread_mutex_destroy(&service->mutex);
@@ -226,6 +249,7 @@ void uv_service_loop_close(struct uv_service_loop *loop)
         uv_close((uv_handle_t *)&watch->handle, on_signal_closed);
     }
     uv_close((uv_handle_t *)&loop->timer, NULL);
+    uv_close((uv_handle_t *)&loop->prepare, NULL);
     uv_close((uv_handle_t *)&loop->async, NULL);
     uv_walk(&loop->uv, require_closing, NULL);
     uv_run(&loop->uv, UV_RUN_NOWAIT); // a stop still pending ends this one at once

@@ -6,6 +6,9 @@
 #include "base/require.h"
 #include "store/driver.h"
 
+// Jobs that only read share a transaction for this long: what waits behind a slow one goes to another reader.
+#define READ_US_MAX 1000
+
 static struct store_job *job_of(struct list *link)
 {
     return CONTAINER_OF(CONTAINER_OF(link, struct task, link), struct store_job, task);
@@ -100,6 +103,41 @@ void batch_write(const struct batch_source *source, struct db *db, struct list *
     }
     // Jobs that failed by themselves are refused too: they may have seen what an earlier job wrote.
     batch_refuse(jobs, &err);
+}
+
+// A failure of the database may have ended the transaction, so the next job gets a new one.
+static void read_one(const struct batch_source *source, struct db *db, struct store_job *job, bool *begun)
+{
+    if (!*begun) {
+        job->result = db->driver->begin(db, false, &job->err);
+        *begun = job->result == OK;
+    }
+    if (!*begun) {
+        return;
+    }
+    job->result = batch_run(source, db, job);
+    if (errc_is_store(job->result)) {
+        db->driver->rollback(db);
+        *begun = false;
+    }
+}
+
+size_t batch_read(const struct batch_source *source, struct db *db, struct list *jobs, struct list *finished)
+{
+    const int64_t until_us = loop_mono_us(source->loop) + READ_US_MAX;
+    bool begun = false;
+    size_t count = 0;
+    REQUIRE(!list_empty(jobs));
+    do {
+        struct store_job *job = job_of(list_take_first(jobs));
+        list_append(finished, &job->task.link);
+        read_one(source, db, job, &begun);
+        count++;
+    } while (!list_empty(jobs) && loop_mono_us(source->loop) < until_us);
+    if (begun) {
+        db->driver->rollback(db); // there is nothing to commit
+    }
+    return count;
 }
 
 void batch_finish(struct store_job *job, const struct store_listener *listener)

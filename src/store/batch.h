@@ -16,6 +16,11 @@ struct batch_source {
 // reason. Blocking.
 void batch_write(const struct batch_source *source, struct db *db, struct list *jobs);
 
+// Runs the jobs, which only read, in one transaction, until they have taken 1 ms together, and sets their
+// results. Moves those that ran to the end of `finished`, at least one, and returns their number. What fails
+// in one job does not reach the others. Blocking.
+size_t batch_read(const struct batch_source *source, struct db *db, struct list *jobs, struct list *finished);
+
 // Runs none of them: each gets this error as ERR_STORE_BUSY, if that is its code, or else as ERR_STORE.
 void batch_refuse(struct list *jobs, const struct err *err);
 

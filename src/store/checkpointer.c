@@ -27,7 +27,7 @@ static void *run_orders(void *argument)
     struct checkpointer *checkpointer = argument;
     struct list taken;
     list_init(&taken);
-    while (job_queue_take(&checkpointer->orders, &taken, 1) > 0) {
+    while (job_queue_take(&checkpointer->orders, &taken, 1, 1) > 0) {
         list_remove(&checkpointer->order);
         checkpointer->db->driver->copy_log(checkpointer->db);
         atomic_store(&checkpointer->progress, LOG_MOSTLY_COPIED);
@@ -55,7 +55,10 @@ void checkpointer_tend(struct checkpointer *checkpointer, struct db *writer)
     } else if (progress == LOG_GROWING && writer->driver->log_is_long(writer)) {
         if (checkpointer->started) {
             atomic_store(&checkpointer->progress, LOG_BEING_COPIED);
-            job_queue_add(&checkpointer->orders, &checkpointer->order);
+            struct list one;
+            list_init(&one);
+            list_append(&one, &checkpointer->order);
+            job_queue_add(&checkpointer->orders, &one);
         } else {
             writer->driver->copy_log(writer);
         }

@@ -11,6 +11,7 @@ struct job_queue {
     pthread_mutex_t mutex;
     pthread_cond_t changed;
     struct list jobs;
+    size_t count;
     bool closing;
 };
 
@@ -18,10 +19,16 @@ void job_queue_init(struct job_queue *queue);
 // It must be empty, and its threads must have ended.
 void job_queue_destroy(struct job_queue *queue);
 
-void job_queue_add(struct job_queue *queue, struct list *job);
+// Moves the jobs (none to many) to the end of the queue and wakes sleeping threads: one for one job, else
+// all.
+void job_queue_add(struct job_queue *queue, struct list *jobs);
 
-// Waits for a job, then moves up to `max` jobs to the end of `taken`. Zero: the queue is closed and empty.
-size_t job_queue_take(struct job_queue *queue, struct list *taken, size_t max);
+// Waits for a job, then moves up to `max` jobs to the end of `taken`, but no more than the part of one of
+// `threads` that share the queue. Zero: the queue is closed and empty.
+size_t job_queue_take(struct job_queue *queue, struct list *taken, size_t max, size_t threads);
+
+// The same, but before the jobs that wait: for the rest of what was taken.
+void job_queue_return(struct job_queue *queue, struct list *jobs);
 
 // From now on job_queue_take returns what is left, then zero.
 void job_queue_close(struct job_queue *queue);

@@ -35,6 +35,9 @@ struct store {
     atomic_size_t waiting; // unfinished jobs of both queues
     struct job_queue reads;
     struct job_queue writes;
+    struct task hand_over;        // at the end of the loop's turn, jobs go to the threads
+    struct list submitted_reads;  // during this turn
+    struct list submitted_writes; // likewise
     struct worker writer;
     struct checkpointer checkpointer;
     struct worker *readers;
@@ -48,12 +51,21 @@ static void finish(struct task *task)
 
 static void post_all(struct store *store, struct list *jobs)
 {
-    while (!list_empty(jobs)) {
-        struct task *task = CONTAINER_OF(list_take_first(jobs), struct task, link);
+    LIST_EACH_SAFE(jobs, link, after)
+    {
+        struct task *task = CONTAINER_OF(link, struct task, link);
         CONTAINER_OF(task, struct store_job, task)->store = store;
         task->run = finish;
-        loop_post(store->loop, task);
     }
+    loop_post_all(store->loop, jobs);
+}
+
+// Waking a thread costs more than reading a payment, so what one turn of the loop submits goes together.
+static void hand_over(struct task *task)
+{
+    struct store *store = CONTAINER_OF(task, struct store, hand_over);
+    job_queue_add(&store->writes, &store->submitted_writes);
+    job_queue_add(&store->reads, &store->submitted_reads);
 }
 
 static enum errc in_place(const struct store *store, struct err *err)
@@ -73,7 +85,7 @@ static void *write_jobs(void *argument)
     struct list batch;
     list_init(&batch);
     size_t count;
-    while ((count = job_queue_take(&store->writes, &batch, store->options.batch_max)) > 0) {
+    while ((count = job_queue_take(&store->writes, &batch, store->options.batch_max, 1)) > 0) {
         struct err err = {0};
         if (in_place(store, &err) == OK) {
             batch_write(&store->source, worker->db, &batch);
@@ -91,12 +103,16 @@ static void *read_jobs(void *argument)
 {
     struct worker *worker = argument;
     struct store *store = worker->store;
-    struct list one;
-    list_init(&one);
-    while (job_queue_take(&store->reads, &one, 1) > 0) {
-        batch_alone(&store->source, worker->db, CONTAINER_OF(one.next, struct store_job, task.link));
-        atomic_fetch_sub(&store->waiting, 1);
-        post_all(store, &one);
+    const size_t readers = (size_t)store->options.readers;
+    struct list batch;
+    list_init(&batch);
+    while (job_queue_take(&store->reads, &batch, store->options.batch_max, readers) > 0) {
+        struct list finished;
+        list_init(&finished);
+        const size_t count = batch_read(&store->source, worker->db, &batch, &finished);
+        job_queue_return(&store->reads, &batch);
+        atomic_fetch_sub(&store->waiting, count);
+        post_all(store, &finished);
     }
     return NULL;
 }
@@ -200,6 +216,10 @@ enum errc store_open(struct loop *loop, const struct store_options *options, str
         (struct batch_source){.loop = loop, .random = options->random, .keyring = options->keyring};
     store->driver = driver;
     store->claim = -1;
+    store->hand_over.run = hand_over;
+    list_init(&store->hand_over.link);
+    list_init(&store->submitted_reads);
+    list_init(&store->submitted_writes);
     job_queue_init(&store->reads);
     job_queue_init(&store->writes);
     checkpointer_init(&store->checkpointer);
@@ -245,7 +265,11 @@ void store_submit_always(struct store *store, struct store_job *job)
         return;
     }
     atomic_fetch_add(&store->waiting, 1);
-    job_queue_add(job->queue == STORE_WRITE ? &store->writes : &store->reads, &job->task.link);
+    list_append(job->queue == STORE_WRITE ? &store->submitted_writes : &store->submitted_reads,
+                &job->task.link);
+    if (!list_linked(&store->hand_over.link)) {
+        loop_end_turn(store->loop, &store->hand_over);
+    }
 }
 
 bool store_submit(struct store *store, struct store_job *job)
@@ -279,6 +303,8 @@ static void worker_close(struct worker *worker)
 void store_close(struct store *store)
 {
     store->closed = true;
+    list_remove(&store->hand_over.link);
+    hand_over(&store->hand_over);
     job_queue_close(&store->reads);
     job_queue_close(&store->writes);
     worker_join(&store->writer); // before the checkpointer, which it gives orders to

@@ -22,7 +22,6 @@ struct worker {
     struct db *db;
     struct list jobs;
     struct list finished;
-    size_t batch_max;
     bool busy;
 };
 
@@ -74,19 +73,25 @@ static void run_batch(void *context)
     if (is_stale(worker->store)) {
         return;
     }
+    struct store *store = worker->store;
+    if (worker == &store->reader) {
+        (void)batch_read(&store->source, worker->db, &worker->jobs, &worker->finished);
+        world_after(random_between(0, BATCH_US_MAX), return_finished, worker);
+        return;
+    }
     size_t count = 0;
-    while (count < worker->batch_max && !list_empty(&worker->jobs)) {
+    while (count < store->options.batch_max && !list_empty(&worker->jobs)) {
         list_append(&worker->finished, list_take_first(&worker->jobs));
         count++;
     }
     if (count > 1) {
-        batch_write(&worker->store->source, worker->db, &worker->finished);
+        batch_write(&store->source, worker->db, &worker->finished);
     } else {
-        batch_alone(&worker->store->source, worker->db,
+        batch_alone(&store->source, worker->db,
                     CONTAINER_OF(worker->finished.next, struct store_job, task.link));
     }
     // The product copies the log when it is long.
-    if (worker == &worker->store->writer && random_below(100) == 0) {
+    if (random_below(100) == 0) {
         worker->db->driver->copy_log(worker->db);
     }
     world_after(random_between(0, BATCH_US_MAX), return_finished, worker);
@@ -100,11 +105,9 @@ static void schedule_batch(struct worker *worker)
     }
 }
 
-static enum errc open_worker(struct store *store, struct worker *worker, bool writable, size_t batch_max,
-                             struct err *err)
+static enum errc open_worker(struct store *store, struct worker *worker, bool writable, struct err *err)
 {
     worker->store = store;
-    worker->batch_max = batch_max;
     list_init(&worker->jobs);
     list_init(&worker->finished);
     return sqlite_driver.open(store->options.database, writable, &worker->db, err);
@@ -120,12 +123,12 @@ enum errc store_open(struct loop *loop, const struct store_options *options, str
     store->options = *options;
     store->source =
         (struct batch_source){.loop = loop, .random = options->random, .keyring = options->keyring};
-    enum errc rc = open_worker(store, &store->writer, true, options->batch_max, err);
+    enum errc rc = open_worker(store, &store->writer, true, err);
     if (rc == OK) {
         rc = migrate(store->writer.db, err);
     }
     if (rc == OK) {
-        rc = open_worker(store, &store->reader, false, 1, err);
+        rc = open_worker(store, &store->reader, false, err);
     }
     *out = store;
     return rc;

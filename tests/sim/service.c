@@ -59,9 +59,9 @@ static int64_t mono_us(struct loop *loop)
     return world.now_us;
 }
 
-static void post(struct loop *loop, struct task *task)
+static void post(struct loop *loop, struct list *tasks)
 {
-    list_append(&CONTAINER_OF(loop, struct process, loop)->tasks, &task->link);
+    list_splice(&CONTAINER_OF(loop, struct process, loop)->tasks, tasks);
 }
 
 static void stop_timer(struct loop *loop, struct timer *timer)
@@ -79,7 +79,11 @@ static void start_timer(struct loop *loop, struct timer *timer, int64_t delay_us
     list_append(&CONTAINER_OF(loop, struct process, loop)->timers, &timer->link);
 }
 
-static const struct loop_ops loop_ops = {wall_us, mono_us, post, start_timer, stop_timer};
+static const struct loop_ops loop_ops = {.wall_us = wall_us,
+                                         .mono_us = mono_us,
+                                         .post = post,
+                                         .timer_start = start_timer,
+                                         .timer_stop = stop_timer};
 
 int64_t service_wall_us(void)
 {

@@ -30,9 +30,9 @@ static inline int64_t fake_mono_us(struct loop *loop)
     return fake_loop_of(loop)->mono_us;
 }
 
-static inline void fake_post(struct loop *loop, struct task *task)
+static inline void fake_post(struct loop *loop, struct list *tasks)
 {
-    list_append(&fake_loop_of(loop)->tasks, &task->link);
+    list_splice(&fake_loop_of(loop)->tasks, tasks);
 }
 
 static inline void fake_timer_stop(struct loop *loop, struct timer *timer)
@@ -50,8 +50,11 @@ static inline void fake_timer_start(struct loop *loop, struct timer *timer, int6
     list_append(&fake_loop_of(loop)->timers, &timer->link);
 }
 
-static const struct loop_ops fake_loop_ops = {fake_wall_us, fake_mono_us, fake_post, fake_timer_start,
-                                              fake_timer_stop};
+static const struct loop_ops fake_loop_ops = {.wall_us = fake_wall_us,
+                                              .mono_us = fake_mono_us,
+                                              .post = fake_post,
+                                              .timer_start = fake_timer_start,
+                                              .timer_stop = fake_timer_stop};
 
 static inline void fake_loop_init(struct fake_loop *loop, int64_t wall_us)
 {

@@ -1,8 +1,9 @@
-// The part of a loop that the store uses, for its tests: no clock and no sockets.
+// The part of a loop that the store uses, for its tests: no wall clock and no sockets.
 #pragma once
 
 #include <pthread.h>
 #include <stddef.h>
+#include <time.h>
 
 #include "base/loop.h"
 
@@ -14,16 +15,31 @@ struct inbox {
     struct list tasks;
 };
 
-static inline void inbox_post(struct loop *loop, struct task *task)
+static inline void inbox_post(struct loop *loop, struct list *tasks)
 {
     struct inbox *inbox = CONTAINER_OF(loop, struct inbox, loop);
     pthread_mutex_lock(&inbox->mutex);
-    list_append(&inbox->tasks, &task->link);
+    list_splice(&inbox->tasks, tasks);
     pthread_cond_signal(&inbox->posted);
     pthread_mutex_unlock(&inbox->mutex);
 }
 
-static const struct loop_ops inbox_ops = {.post = inbox_post};
+static inline int64_t inbox_mono_us(struct loop *loop)
+{
+    (void)loop;
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+static inline void inbox_end_turn(struct loop *loop, struct task *task)
+{
+    (void)loop;
+    task->run(task);
+}
+
+static const struct loop_ops inbox_ops = {
+    .mono_us = inbox_mono_us, .post = inbox_post, .end_turn = inbox_end_turn};
 
 static inline void inbox_init(struct inbox *inbox)
 {

@@ -97,6 +97,34 @@ static void readers_do_not_wait_for_the_writer_nor_for_each_other(void **state)
     close_store(fixture);
 }
 
+// Longer than a batch of reads may take, so its rest comes back to the queue.
+static enum errc count_slowly(struct store_job *job, struct tx *tx, struct err *err)
+{
+    const struct timespec pause = {.tv_nsec = 600 * 1000};
+    nanosleep(&pause, NULL);
+    return count_run(job, tx, err);
+}
+
+static void slow_reads_are_shared_by_the_readers(void **state)
+{
+    struct fixture *fixture = *state;
+    struct work works[9];
+    open_store(fixture, 2);
+    for (int round = 0; round < 20; round++) {
+        for (size_t i = 0; i < COUNT_OF(works); i++) {
+            work_init(&works[i], fixture, STORE_READ, 0);
+            works[i].job.run = count_slowly;
+            assert_true(store_submit(fixture->store, &works[i].job));
+        }
+        inbox_run(&fixture->inbox, COUNT_OF(works));
+        for (size_t i = 0; i < COUNT_OF(works); i++) {
+            assert_int_equal(works[i].job.result, OK);
+        }
+    }
+    assert_int_equal(store_waiting(fixture->store), 0);
+    close_store(fixture);
+}
+
 static void a_full_queue_takes_only_what_must_be_settled(void **state)
 {
     struct fixture *fixture = *state;
@@ -222,6 +250,7 @@ int main(void)
         TEST(a_batch_is_answered_before_the_next_begins),
         TEST(a_reader_sees_what_was_answered),
         TEST(readers_do_not_wait_for_the_writer_nor_for_each_other),
+        TEST(slow_reads_are_shared_by_the_readers),
         TEST(a_full_queue_takes_only_what_must_be_settled),
         TEST(closing_finishes_what_is_queued),
         TEST(without_threads_a_job_runs_at_once_and_is_done_later),

@@ -349,27 +349,50 @@ static void a_stop_before_the_run_ends_it_at_once(void **state)
     uv_service_loop_run(service);
 }
 
+static void ends_turn(struct task *task)
+{
+    (void)task;
+    trail_add('a');
+    first_task.run = stop_task;
+    loop_end_turn(loop, &first_task);
+}
+
+static void the_end_of_a_turn_comes_after_its_tasks(void **state)
+{
+    (void)state;
+    struct list tasks;
+    struct task called_off = {.run = stop_task};
+    trail[0] = '\0';
+    loop_end_turn(loop, &called_off);
+    list_remove(&called_off.link);
+    posted_by_first.run = ends_turn;
+    second_task.run = second_runs;
+    list_init(&tasks);
+    list_append(&tasks, &posted_by_first.link);
+    list_append(&tasks, &second_task.link);
+    loop_post_all(loop, &tasks);
+    uv_service_loop_run(service);
+    assert_string_equal(trail, "abc");
+}
+
+#define LOOP_TEST(name) cmocka_unit_test_setup_teardown(name, open_loop, close_loop)
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(tasks_of_other_threads_run_here_in_the_order_of_posting, open_loop,
-                                        close_loop),
-        cmocka_unit_test_setup_teardown(a_task_runs_after_those_that_were_posted_before, open_loop,
-                                        close_loop),
-        cmocka_unit_test_setup_teardown(timers_fire_in_the_order_they_are_due_and_never_early, open_loop,
-                                        close_loop),
-        cmocka_unit_test_setup_teardown(a_started_timer_is_moved_and_a_stopped_one_does_not_fire, open_loop,
-                                        close_loop),
-        cmocka_unit_test_setup_teardown(a_timer_may_start_itself_again, open_loop, close_loop),
-        cmocka_unit_test_setup_teardown(a_timer_may_stop_another_that_is_due_as_well, open_loop, close_loop),
-        cmocka_unit_test_setup_teardown(signals_reach_their_handlers_on_the_loop, open_loop, close_loop),
-        cmocka_unit_test_setup_teardown(the_clocks_tell_the_time, open_loop, close_loop),
-        cmocka_unit_test_setup_teardown(closing_waits_for_a_lookup_and_notifies_nobody, open_loop,
-                                        close_loop),
-        cmocka_unit_test_setup_teardown(a_host_is_resolved_without_stopping_the_loop, open_loop, close_loop),
-        cmocka_unit_test_setup_teardown(a_lookup_that_found_every_thread_busy_was_not_tried, open_loop,
-                                        close_loop),
-        cmocka_unit_test_setup_teardown(a_stop_before_the_run_ends_it_at_once, open_loop, close_loop),
+        LOOP_TEST(tasks_of_other_threads_run_here_in_the_order_of_posting),
+        LOOP_TEST(a_task_runs_after_those_that_were_posted_before),
+        LOOP_TEST(the_end_of_a_turn_comes_after_its_tasks),
+        LOOP_TEST(timers_fire_in_the_order_they_are_due_and_never_early),
+        LOOP_TEST(a_started_timer_is_moved_and_a_stopped_one_does_not_fire),
+        LOOP_TEST(a_timer_may_start_itself_again),
+        LOOP_TEST(a_timer_may_stop_another_that_is_due_as_well),
+        LOOP_TEST(signals_reach_their_handlers_on_the_loop),
+        LOOP_TEST(the_clocks_tell_the_time),
+        LOOP_TEST(closing_waits_for_a_lookup_and_notifies_nobody),
+        LOOP_TEST(a_host_is_resolved_without_stopping_the_loop),
+        LOOP_TEST(a_lookup_that_found_every_thread_busy_was_not_tried),
+        LOOP_TEST(a_stop_before_the_run_ends_it_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
