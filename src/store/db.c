@@ -48,6 +48,15 @@ enum errc db_query_values(struct db *db, struct db_rows *rows, struct err *err, 
     return damaged != OK ? damaged : db->driver->query(db, rows, sql, values, count, err);
 }
 
+enum errc db_query_built(struct db *db, struct db_rows *rows, struct err *err, const char *sql,
+                         const struct db_value *values, size_t count)
+{
+    db_rows_close(rows);
+    rows->db = db;
+    const enum errc damaged = refuse_damage(db, err);
+    return damaged != OK ? damaged : db->driver->query_built(db, rows, sql, values, count, err);
+}
+
 enum errc db_query_once(struct db *db, struct db_rows *rows, struct err *err, const char *sql,
                         const struct db_value *values, size_t count)
 {

@@ -15,7 +15,11 @@ void db_rows_close(struct db_rows *rows);
 // come from here or from db_next.
 enum errc db_query_values(struct db *db, struct db_rows *rows, struct err *err, const char *sql,
                           const struct db_value *values, size_t count) MUST_CHECK;
-// The same for SQL that was built at run time: it is prepared for this use, and not kept.
+// The same for SQL that was built at run time. The connection keeps the statements of the texts that it used
+// last, at most 64.
+enum errc db_query_built(struct db *db, struct db_rows *rows, struct err *err, const char *sql,
+                         const struct db_value *values, size_t count) MUST_CHECK;
+// The same for SQL that is used once: the statement is not kept.
 enum errc db_query_once(struct db *db, struct db_rows *rows, struct err *err, const char *sql,
                         const struct db_value *values, size_t count) MUST_CHECK;
 // Moves to the next row; *has is false after the last.

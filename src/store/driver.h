@@ -34,6 +34,9 @@ struct db_driver {
     // Prepares the text on its first use and keeps the statement.
     enum errc (*query)(struct db *db, struct db_rows *rows, const char *sql, const struct db_value *values,
                        size_t count, struct err *err);
+    // As db_query_built.
+    enum errc (*query_built)(struct db *db, struct db_rows *rows, const char *sql,
+                             const struct db_value *values, size_t count, struct err *err);
     // Prepares the text for this use alone.
     enum errc (*query_once)(struct db *db, struct db_rows *rows, const char *sql,
                             const struct db_value *values, size_t count, struct err *err);

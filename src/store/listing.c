@@ -163,7 +163,7 @@ static void put_number(struct sql *sql, const char *name, int64_t value)
 static enum errc start(struct db *db, struct sql *sql, struct db_rows *rows, struct err *err)
 {
     REQUIRE(!sql->text.overflow);
-    return db_query_once(db, rows, err, buf_str(&sql->text), sql->values, sql->count);
+    return db_query_built(db, rows, err, buf_str(&sql->text), sql->values, sql->count);
 }
 
 enum errc listing_rows(struct db *db, const struct listing_query *query, int64_t limit, struct db_rows *rows,

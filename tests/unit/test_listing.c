@@ -1,6 +1,8 @@
 // Listings: which rows a request finds, and in what order.
 #include "listing_fixture.h"
 
+#include "store/sqlite/sqlite.h"
+
 static void assert_found(const struct found *found, const struct uuid *ids, size_t count)
 {
     assert_int_equal(found->count, count);
@@ -186,15 +188,47 @@ static void amounts_of_all_currencies_are_on_one_scale(void **state)
     assert_int_equal(count(f, &query, 50), COUNT_OF(tens));
 }
 
-// Texts that are kept are bounded; those built for one use must not be among them.
-static void any_number_of_different_texts_may_be_asked(void **state)
+static int prepared_statements(struct fixture *f)
+{
+    int number = 0;
+    for (sqlite3_stmt *stmt = NULL; (stmt = sqlite3_next_stmt(sqlite_of(f->db)->handle, stmt)) != NULL;) {
+        number++;
+    }
+    return number;
+}
+
+static void the_statements_of_the_shapes_asked_last_are_kept_and_no_more(void **state)
 {
     struct fixture *f = *state;
     insert_at(f, NOW_US, false);
+    const int before = prepared_statements(f);
     for (int i = 0; i < 3000; i++) {
         struct listing_query query = query_of(f);
         listing_where_plain(&query, arena_printf(&f->arena, "amount_minor <> %d", i));
         assert_int_equal(count(f, &query, 2), 1);
+        assert_int_equal(prepared_statements(f) - before, i < 64 ? i + 1 : 64);
+    }
+    sqlite3_stmt *newest = sqlite3_next_stmt(sqlite_of(f->db)->handle, NULL);
+    for (int i = 3000 - 64; i < 3000; i++) {
+        struct listing_query query = query_of(f);
+        listing_where_plain(&query, arena_printf(&f->arena, "amount_minor <> %d", i));
+        assert_int_equal(count(f, &query, 2), 1);
+        assert_ptr_equal(sqlite3_next_stmt(sqlite_of(f->db)->handle, NULL), newest); // none was prepared
+    }
+}
+
+static void a_list_read_while_the_same_list_is_read_has_its_own_statement(void **state)
+{
+    struct fixture *f = *state;
+    insert_many(f, 10);
+    struct listing_query query = query_of(f);
+    DB_ROWS(rows);
+    bool has = false;
+    assert_int_equal(listing_rows(f->db, &query, 10, &rows, &f->err), OK);
+    for (int i = 0; i < 10; i++) {
+        assert_int_equal(db_next(&rows, &has, &f->err), OK);
+        assert_true(has);
+        assert_int_equal(list(f, &query, 10).count, 10);
     }
 }
 
@@ -221,7 +255,8 @@ int main(void)
         TEST(a_cursor_within_a_time_range_keeps_both_bounds),
         TEST(conditions_hold_together_and_each_in_both_modes),
         TEST(amounts_of_all_currencies_are_on_one_scale),
-        TEST(any_number_of_different_texts_may_be_asked),
+        TEST(the_statements_of_the_shapes_asked_last_are_kept_and_no_more),
+        TEST(a_list_read_while_the_same_list_is_read_has_its_own_statement),
         TEST(a_text_that_is_no_sql_is_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

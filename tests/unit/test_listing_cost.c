@@ -11,12 +11,12 @@
 
 static char *statement; // the last one
 
-static enum errc spy_once(struct db *db, struct db_rows *rows, const char *sql, const struct db_value *values,
-                          size_t count, struct err *err)
+static enum errc spy_built(struct db *db, struct db_rows *rows, const char *sql,
+                           const struct db_value *values, size_t count, struct err *err)
 {
     free(statement);
     statement = strdup(sql);
-    return sqlite_driver.query_once(db, rows, sql, values, count, err);
+    return sqlite_driver.query_built(db, rows, sql, values, count, err);
 }
 
 // How SQLite goes about the last statement: "SEARCH ... | SEARCH ..."
@@ -41,7 +41,7 @@ static void spy_on(struct fixture *f, bool spying)
 {
     static struct db_driver spy;
     spy = sqlite_driver;
-    spy.query_once = spy_once;
+    spy.query_built = spy_built;
     f->db->driver = spying ? &spy : &sqlite_driver;
 }
 

@@ -102,6 +102,7 @@ const struct db_driver sqlite_driver = {
     .rollback_to = sqlite_rollback_to,
     .script = sqlite_script,
     .query = sqlite_query,
+    .query_built = sqlite_query_built,
     .query_once = sqlite_query_once,
     .next = sqlite_next,
     .changed = sqlite_changed,

@@ -23,6 +23,8 @@ struct sqlite {
     int64_t changed;
     size_t statement_count;
     struct sqlite_statement *statements[SQLITE_STATEMENT_BUCKETS];
+    size_t built_count;
+    struct sqlite_statement *built; // of texts built at run time; the one used last is the first
 };
 
 static inline struct sqlite *sqlite_of(struct db *db)
@@ -50,6 +52,8 @@ enum errc sqlite_in_place(const char *database, int claim, struct err *err) MUST
 // statement.c
 enum errc sqlite_query(struct db *db, struct db_rows *rows, const char *sql, const struct db_value *values,
                        size_t count, struct err *err) MUST_CHECK;
+enum errc sqlite_query_built(struct db *db, struct db_rows *rows, const char *sql,
+                             const struct db_value *values, size_t count, struct err *err) MUST_CHECK;
 enum errc sqlite_query_once(struct db *db, struct db_rows *rows, const char *sql,
                             const struct db_value *values, size_t count, struct err *err) MUST_CHECK;
 enum errc sqlite_next(struct db_rows *rows, bool *has, struct err *err) MUST_CHECK;
