@@ -26,6 +26,7 @@ static void sqlite_rollback(struct db *db)
     if (!sqlite3_get_autocommit(sqlite->handle)) {
         REQUIRE(sqlite_control(sqlite, "ROLLBACK", NULL) == OK || sqlite3_get_autocommit(sqlite->handle));
     }
+    sqlite_log_forget(sqlite);
     sqlite->in_transaction = false;
 }
 

@@ -108,7 +108,7 @@ static int open_private(const char *path, bool writable, sqlite3 **handle)
 {
     const mode_t before = umask(0077);
     const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (writable ? SQLITE_OPEN_CREATE : 0);
-    const int code = sqlite3_open_v2(path, handle, flags, NULL);
+    const int code = sqlite3_open_v2(path, handle, flags, sqlite_log_vfs());
     umask(before);
     return code;
 }

@@ -1,7 +1,7 @@
 // What the files of the SQLite driver share: open.c opens connections, server_lock.c keeps a second server
-// out, driver.c runs transactions, statement.c runs the statements in them, functions.c adds SQL functions,
-// backup.c copies a database, error.c says what went wrong. No file outside this folder includes this header
-// or sqlite3.h.
+// out, log_file.c gathers writes to the log, driver.c runs transactions, statement.c runs the statements in
+// them, functions.c adds SQL functions, backup.c copies a database, error.c says what went wrong. No file
+// outside this folder includes this header or sqlite3.h.
 #pragma once
 
 #include <limits.h>
@@ -63,6 +63,11 @@ void sqlite_close_rows(struct db_rows *rows);
 // Runs a statement without parameters or rows: BEGIN, COMMIT, SAVEPOINT ...
 enum errc sqlite_control(struct sqlite *sqlite, const char *sql, struct err *err) MUST_CHECK;
 void sqlite_drop_statements(struct sqlite *sqlite);
+
+// log_file.c: the name of the file system that gathers writes to the log. Registers it at first.
+const char *sqlite_log_vfs(void);
+// Drops what a transaction has gathered. Call it after each that did not commit.
+void sqlite_log_forget(struct sqlite *sqlite);
 
 // functions.c: adds our SQL functions to a connection. False: SQLite refused.
 bool sqlite_add_functions(sqlite3 *handle);

@@ -1,0 +1,200 @@
+// What SQLite appends to the write-ahead log is gathered: how often it is written, and what becomes of it
+// when that fails or the transaction is rolled back. Below is SQLite's own file system, which counts and
+// fails as it is told.
+#include "sqlite_fixture.h"
+
+static int (*own_open)(sqlite3_vfs *, const char *, sqlite3_file *, int, int *);
+static int (*own_write)(sqlite3_file *, const void *, int, sqlite3_int64);
+static int (*own_sync)(sqlite3_file *, int);
+static sqlite3_io_methods log_methods;
+static int writes;        // to a log
+static int write_failure; // SQLITE_OK: none
+static int sync_failure;
+
+static int counted_write(sqlite3_file *file, const void *data, int bytes, sqlite3_int64 at)
+{
+    writes++;
+    return write_failure == SQLITE_OK ? own_write(file, data, bytes, at) : write_failure;
+}
+
+static int failing_sync(sqlite3_file *file, int flags)
+{
+    return sync_failure == SQLITE_OK ? own_sync(file, flags) : sync_failure;
+}
+
+static int open_counted(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags, int *flags_out)
+{
+    const int code = own_open(vfs, name, file, flags, flags_out);
+    if (code == SQLITE_OK && (flags & SQLITE_OPEN_WAL) != 0) {
+        log_methods = *file->pMethods;
+        own_write = log_methods.xWrite;
+        own_sync = log_methods.xSync;
+        log_methods.xWrite = counted_write;
+        log_methods.xSync = failing_sync;
+        file->pMethods = &log_methods;
+    }
+    return code;
+}
+
+// Before any connection is opened.
+static int count_writes(void **state)
+{
+    (void)state;
+    sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
+    own_open = vfs->xOpen;
+    vfs->xOpen = open_counted;
+    return 0;
+}
+
+// With a transaction open and the log begun, so that its first page is not its header.
+static int setup_counted(void **state)
+{
+    write_failure = SQLITE_OK;
+    sync_failure = SQLITE_OK;
+    return setup_things(state);
+}
+
+static void insert_bytes(struct fixture *f, int64_t bytes)
+{
+    assert_int_equal(
+        db_run(f->db, NULL, &f->err, "INSERT INTO things (bytes) VALUES (zeroblob($1))", DB_I64(bytes)), OK);
+}
+
+// So that SQLite writes pages to the log before the transaction commits.
+static void insert_more_than_the_cache_holds(struct fixture *f)
+{
+    run(f, "PRAGMA cache_size = 10");
+    for (int i = 0; i < 50; i++) {
+        insert_bytes(f, 5000);
+    }
+}
+
+static void assert_intact(struct fixture *f, int64_t things)
+{
+    struct db *other = database_open(f->scratch.database, false);
+    assert_int_equal(database_committed_number(other, "SELECT count(*) FROM things"), things);
+    database_begin(other, false);
+    assert_int_equal(
+        database_number(other, "SELECT count(*) FROM pragma_integrity_check WHERE integrity_check <> 'ok'"),
+        0);
+    database_commit(other);
+    sqlite_driver.close(other);
+}
+
+static void a_commit_of_many_pages_is_one_write(void **state)
+{
+    struct fixture *f = *state;
+    insert_bytes(f, 100000); // 25 pages
+    writes = 0;
+    database_commit(f->db);
+    assert_int_equal(writes, 1);
+    assert_intact(f, 1);
+    database_begin(f->db, true);
+}
+
+static void a_long_commit_is_written_in_parts(void **state)
+{
+    struct fixture *f = *state;
+    insert_bytes(f, 1000000); // 246 pages, of which 31 are gathered at a time
+    writes = 0;
+    database_commit(f->db);
+    assert_int_equal(writes, 8);
+    assert_intact(f, 1);
+    database_begin(f->db, true);
+}
+
+static void a_transaction_reads_back_what_left_its_cache(void **state)
+{
+    struct fixture *f = *state;
+    insert_more_than_the_cache_holds(f);
+    assert_int_equal(database_number(f->db, "SELECT sum(length(bytes)) FROM things"), 50 * 5000);
+    run(f, "UPDATE things SET size = 1"); // writes pages of the log anew
+    database_commit(f->db);
+    assert_intact(f, 50);
+    database_begin(f->db, true);
+}
+
+static void what_is_rolled_back_never_overwrites_what_another_connection_commits(void **state)
+{
+    struct fixture *f = *state;
+    insert_more_than_the_cache_holds(f);
+    sqlite_driver.rollback(f->db);
+    struct db *other = database_open(f->scratch.database, true);
+    database_script(other, "INSERT INTO things (bytes) VALUES (zeroblob(1000000))"); // longer than that
+    sqlite_driver.close(other);
+    database_begin(f->db, true);
+    insert_bytes(f, 10);
+    database_commit(f->db);
+    assert_intact(f, 2);
+    database_begin(f->db, true);
+}
+
+static void check_failed_commit(struct fixture *f, const char *message)
+{
+    insert_bytes(f, 100000);
+    assert_int_equal(f->db->driver->commit(f->db, &f->err), ERR_STORE);
+    assert_non_null(strstr(f->err.message, message));
+    assert_intact(f, 0);
+    write_failure = SQLITE_OK;
+    sync_failure = SQLITE_OK;
+    database_begin(f->db, true);
+    assert_int_equal(count_things(f->db), 0);
+    insert(f, 1);
+    database_commit(f->db);
+    assert_intact(f, 1);
+    database_begin(f->db, true);
+}
+
+static void a_full_disk_fails_the_commit(void **state)
+{
+    write_failure = SQLITE_FULL;
+    check_failed_commit(*state, "the disk is full");
+}
+
+static void a_write_that_fails_fails_the_commit(void **state)
+{
+    write_failure = SQLITE_IOERR_WRITE;
+    check_failed_commit(*state, "reading or writing failed");
+}
+
+static void a_sync_that_fails_fails_the_commit(void **state)
+{
+    sync_failure = SQLITE_IOERR_FSYNC;
+    check_failed_commit(*state, "reading or writing failed");
+}
+
+static void a_write_that_fails_before_the_commit_ends_the_transaction(void **state)
+{
+    struct fixture *f = *state;
+    run(f, "PRAGMA cache_size = 10");
+    write_failure = SQLITE_FULL;
+    enum errc rc = OK;
+    for (int i = 0; i < 200 && rc == OK; i++) {
+        rc = db_run(f->db, NULL, &f->err, "INSERT INTO things (bytes) VALUES (zeroblob(5000))");
+    }
+    assert_int_equal(rc, ERR_STORE);
+    assert_int_equal(f->db->driver->commit(f->db, &f->err), ERR_STORE);
+    write_failure = SQLITE_OK;
+    database_begin(f->db, true);
+    insert(f, 1);
+    database_commit(f->db);
+    assert_intact(f, 1);
+    database_begin(f->db, true);
+}
+
+#define COUNTED_TEST(name) cmocka_unit_test_setup_teardown(name, setup_counted, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        COUNTED_TEST(a_commit_of_many_pages_is_one_write),
+        COUNTED_TEST(a_long_commit_is_written_in_parts),
+        COUNTED_TEST(a_transaction_reads_back_what_left_its_cache),
+        COUNTED_TEST(what_is_rolled_back_never_overwrites_what_another_connection_commits),
+        COUNTED_TEST(a_full_disk_fails_the_commit),
+        COUNTED_TEST(a_write_that_fails_fails_the_commit),
+        COUNTED_TEST(a_sync_that_fails_fails_the_commit),
+        COUNTED_TEST(a_write_that_fails_before_the_commit_ends_the_transaction),
+    };
+    return cmocka_run_group_tests(tests, count_writes, NULL);
+}
