@@ -8,7 +8,7 @@ PREFIX ?= /usr/local
 PAYMENTSD = $(BUILD)/paymentsd
 export BUILD
 
-.PHONY: build test check format demo run fuzz crash race soak bench clients asan tsan install clean help \
+.PHONY: build test check format demo run fuzz crash race soak bench costs clients asan tsan install clean help \
         createsuperadmin createmerchant updatemerchant createapikey revokeapikey listapikeys listmerchants
 
 # Refuses a variable that the target does not take. Otherwise a misspelt one would be ignored: SCOPE= would create a key
@@ -58,6 +58,10 @@ soak: ## make PAYMENTS payments (200000) over a connection to Stripe that keeps 
 bench: build ## measure payments per second against the sandbox
 	@scripts/deps demo
 	@scripts/bench "$(BUILD)"
+
+costs: ## count what requests cost, and compare that with scripts/costs.bounds
+	@scripts/deps check
+	@scripts/costs
 
 clients: ## generate clients from docs/openapi.yaml and make payments with them
 	@scripts/clients
