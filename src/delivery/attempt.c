@@ -131,6 +131,7 @@ enum errc attempt_prepare(struct attempt *attempt, const struct keyring *keyring
     attempt->call = (struct http_call){
         .method = "POST",
         .url = attempt->merchant.webhook_url,
+        .target = url.path_and_query,
         .headers = attempt->headers,
         .header_count = fill_headers(attempt, event_id, now_us, &signature),
         .body = attempt->event.body,

@@ -35,6 +35,8 @@ struct http_client;
 struct http_call {
     const char *method;
     const char *url;
+    const char
+        *target; // the URL's path and query, where url_parse has read them; NULL: the client reads them
     const struct http_header *headers;
     size_t header_count;
     const void *body; // NULL: none

@@ -38,10 +38,10 @@ static void refuse(struct transfer *transfer, enum http_result result, const cha
     timer_start(client->loop, &client->finish_refused, 0);
 }
 
-static bool pool_add(struct transfer *transfer, CURL *easy)
+static bool pool_add(struct transfer *transfer, CURL *easy, bool is_new)
 {
     REQUIRE(easy != NULL);
-    if (!transfer_prepare(transfer, easy)) {
+    if (!transfer_prepare(transfer, easy, is_new)) {
         return false;
     }
     bool added = curl_multi_add_handle(transfer->pool->multi, easy) == CURLM_OK;
@@ -59,9 +59,10 @@ static void pool_start(struct curl_pool *pool)
     for (struct http_queue_entry *entry = http_queue_take(&pool->queue); entry;
          entry = http_queue_take(&pool->queue)) {
         struct transfer *transfer = CONTAINER_OF(entry, struct transfer, entry);
-        bool added = client->spare_count > 0 && pool_add(transfer, client->spare[--client->spare_count]);
+        bool added =
+            client->spare_count > 0 && pool_add(transfer, client->spare[--client->spare_count], false);
         // libcurl may refuse a handle that has served before, and take a new one.
-        if (!added && !pool_add(transfer, curl_easy_init())) {
+        if (!added && !pool_add(transfer, curl_easy_init(), true)) {
             refuse(transfer, HTTP_NOT_SENT, "libcurl refuses the call");
         }
     }
@@ -88,8 +89,7 @@ static void transfer_end(struct transfer *transfer, CURLcode code)
     // A handle whose call failed is not used again: libcurl 7.88 may keep the call's buffer in it, and then
     // refuses options.
     if (removed && transfer->call->result == HTTP_DONE && client->spare_count < SPARE_MAX &&
-        !client->closing) {
-        curl_easy_reset(transfer->easy);
+        !client->closing && transfer_give_back(transfer)) {
         client->spare[client->spare_count++] = transfer->easy;
         transfer->easy = NULL;
     }

@@ -68,9 +68,11 @@ void transfer_free(struct transfer *transfer);
 bool transfer_is_sendable(const struct transfer *transfer);
 // Whether the host in the call's URL is an address, not a name, and the policy refuses it.
 bool transfer_names_forbidden_address(const struct transfer *transfer);
-// Sets the easy handle up for the call, which owns it from then on. False: libcurl refuses, and the handle is
-// freed.
-bool transfer_prepare(struct transfer *transfer, CURL *easy);
+// Sets the easy handle up for the call, which owns it from then on; one that is not new has served a call of
+// this client. False: libcurl refuses, and the handle is freed.
+bool transfer_prepare(struct transfer *transfer, CURL *easy, bool is_new);
+// Makes the handle forget the call, so that it can serve another. False: libcurl refuses.
+bool transfer_give_back(struct transfer *transfer);
 // Frees the handle.
 void transfer_drop_easy(struct transfer *transfer);
 // Whether send_before_us has passed while a part of the request is still to be written.

@@ -205,35 +205,45 @@ static void header_add(struct transfer *transfer, const char *line)
     transfer->headers = headers;
 }
 
+// curl's own notation: "Name;" sends an empty header, "Name:" sends none.
+static const char *header_line(struct arena *arena, const struct http_header *header)
+{
+    if (*header->value == '\0') {
+        return arena_printf(arena, "%s;", header->name);
+    }
+    char *line = arena_alloc(arena, strlen(header->name) + strlen(": ") + strlen(header->value) + 1);
+    (void)stpcpy(stpcpy(stpcpy(line, header->name), ": "), header->value);
+    return line;
+}
+
 static void prepare_headers(struct transfer *transfer)
 {
     struct http_call *call = transfer->call;
     for (size_t i = 0; i < call->header_count; i++) {
-        const struct http_header *header = &call->headers[i];
-        // curl's own notation: "Name;" sends an empty header, "Name:" sends none.
-        header_add(transfer, *header->value
-                                 ? arena_printf(&call->arena, "%s: %s", header->name, header->value)
-                                 : arena_printf(&call->arena, "%s;", header->name));
+        header_add(transfer, header_line(&call->arena, &call->headers[i]));
     }
     header_add(transfer, "Expect:"); // no second round trip for a small body
     EASY_SET(transfer, CURLOPT_HTTPHEADER, transfer->headers);
 }
 
+// Each option is set for every call: the handle may have served another.
 static void prepare_method(struct transfer *transfer)
 {
     const struct http_call *call = transfer->call;
-    if (strcmp(call->method, "HEAD") == 0) {
+    bool is_head = strcmp(call->method, "HEAD") == 0;
+    bool has_body = !is_head && (call->body != NULL || strcmp(call->method, "POST") == 0);
+    EASY_SET(transfer, CURLOPT_HTTPGET, 1L); // forgets what the call before was
+    EASY_SET(transfer, CURLOPT_CUSTOMREQUEST, is_head ? NULL : call->method);
+    if (is_head) {
         EASY_SET(transfer, CURLOPT_NOBODY, 1L);
-        return;
-    }
-    if (call->body || strcmp(call->method, "POST") == 0) {
+    } else if (has_body) {
         EASY_SET(transfer, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)(call->body ? call->body_bytes : 0));
         EASY_SET(transfer, CURLOPT_POSTFIELDS,
                  call->body ? call->body : ""); // not copied: the caller keeps it
     }
-    EASY_SET(transfer, CURLOPT_CUSTOMREQUEST, call->method);
 }
 
+// What is the same for every call of a client: a handle keeps it.
 static void prepare_policy(struct transfer *transfer)
 {
     const struct http_client_options *options = &transfer->client->options;
@@ -262,40 +272,57 @@ static void prepare_policy(struct transfer *transfer)
     } else {
         EASY_SET(transfer, CURLOPT_CAPATH, NULL);
     }
+    EASY_SET(transfer, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
+    EASY_SET(transfer, CURLOPT_PREREQFUNCTION, on_write);
+    EASY_SET(transfer, CURLOPT_WRITEFUNCTION, on_body);
+    EASY_SET(transfer, CURLOPT_HEADERFUNCTION, on_header);
 }
 
-bool transfer_prepare(struct transfer *transfer, CURL *easy)
+static const char *request_target(struct http_call *call)
+{
+    struct url url;
+    if (call->target != NULL) {
+        return call->target;
+    }
+    return url_parse(call->url, &call->arena, &url, NULL) == OK ? url.path_and_query : NULL;
+}
+
+bool transfer_prepare(struct transfer *transfer, CURL *easy, bool is_new)
 {
     struct http_call *call = transfer->call;
-    struct url url;
     transfer->easy = easy;
     transfer->refused = false;
     int64_t left_ms = (transfer->deadline_us - loop_mono_us(transfer->client->loop)) / US_PER_MS;
     int64_t timeout_ms = left_ms > 0 ? left_ms : 1; // to libcurl 0 means no limit
     int64_t connect_ms = timeout_ms < CONNECT_TIMEOUT_MS_MAX ? timeout_ms : CONNECT_TIMEOUT_MS_MAX;
-    EASY_SET(transfer, CURLOPT_URL, call->url);
-    if (url_parse(call->url, &call->arena, &url, NULL) == OK) {
-        // As it was given: newer versions of libcurl drop an empty query. A proxy only tunnels, so it is the
-        // same through one.
-        EASY_SET(transfer, CURLOPT_REQUEST_TARGET, url.path_and_query);
+    if (is_new) {
+        prepare_policy(transfer);
     }
+    EASY_SET(transfer, CURLOPT_URL, call->url);
+    // As it was given: newer versions of libcurl drop an empty query. A proxy only tunnels, so it is the same
+    // through one.
+    EASY_SET(transfer, CURLOPT_REQUEST_TARGET, request_target(call));
     EASY_SET(transfer, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
     EASY_SET(transfer, CURLOPT_CONNECTTIMEOUT_MS, (long)connect_ms);
-    prepare_policy(transfer);
     prepare_method(transfer);
     EASY_SET(transfer, CURLOPT_PRIVATE, transfer);
-    EASY_SET(transfer, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
     EASY_SET(transfer, CURLOPT_OPENSOCKETDATA, transfer);
-    EASY_SET(transfer, CURLOPT_PREREQFUNCTION, on_write);
     EASY_SET(transfer, CURLOPT_PREREQDATA, transfer);
-    EASY_SET(transfer, CURLOPT_WRITEFUNCTION, on_body);
     EASY_SET(transfer, CURLOPT_WRITEDATA, transfer);
-    EASY_SET(transfer, CURLOPT_HEADERFUNCTION, on_header);
     EASY_SET(transfer, CURLOPT_HEADERDATA, transfer);
     prepare_headers(transfer);
     if (transfer->refused) {
         transfer_drop_easy(transfer);
     }
+    return !transfer->refused;
+}
+
+bool transfer_give_back(struct transfer *transfer)
+{
+    transfer->refused = false;
+    EASY_SET(transfer, CURLOPT_PRIVATE, NULL);
+    EASY_SET(transfer, CURLOPT_POSTFIELDS, NULL);
+    EASY_SET(transfer, CURLOPT_HTTPHEADER, NULL);
     return !transfer->refused;
 }
 
@@ -342,7 +369,7 @@ static const char *sentence_of(const struct transfer *transfer, CURLcode code)
 void transfer_conclude(struct transfer *transfer, CURLcode code)
 {
     struct http_call *call = transfer->call;
-    if (transfer->easy) {
+    if (transfer->writing) { // before that, the handle still has the status of the call before
         long status = 0;
         REQUIRE(curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status) == CURLE_OK);
         call->status = (int)status;

@@ -327,25 +327,6 @@ static void a_header_with_a_line_break_is_not_sent(void **state)
     http_call_release(&named.call);
 }
 
-static void a_kept_connection_that_died_is_replaced(void **state)
-{
-    (void)state;
-    static const struct wire_answer answers[] = {{ANSWER, WIRE_CLOSE, 0}, {ANSWER, WIRE_CLOSE, 0}};
-    struct wire_server server;
-    wire_server_start(&server, answers, COUNT_OF(answers));
-    for (int i = 0; i < 2; i++) {
-        struct named_call named;
-        call_init(&named, server.port, "/");
-        send_call(&named.call);
-        wait_for_calls();
-        assert_int_equal(named.call.result, HTTP_DONE);
-        http_call_release(&named.call);
-    }
-    wire_server_join(&server);
-    assert_int_equal(server.connections, 2);
-    buf_release(&server.requests);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -361,7 +342,6 @@ int main(void)
         cmocka_unit_test(no_call_waits_for_the_answer_to_another),
         cmocka_unit_test(a_call_without_a_connection_was_surely_not_sent),
         cmocka_unit_test(a_header_with_a_line_break_is_not_sent),
-        cmocka_unit_test(a_kept_connection_that_died_is_replaced),
     };
     return cmocka_run_group_tests(tests, open_usual_client, close_client);
 }

@@ -48,7 +48,7 @@ CURLcode __wrap_curl_easy_setopt(CURL *easy, CURLoption option, ...)
     va_start(arguments, option);
     void *value = va_arg(arguments, void *); // as large as every other kind of value
     va_end(arguments);
-    if (option == CURLOPT_BUFFERSIZE && is_refused(&refusals.options)) {
+    if (option == CURLOPT_URL && is_refused(&refusals.options)) {
         return CURLE_UNKNOWN_OPTION;
     }
     return __real_curl_easy_setopt(easy, option, value);
