@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -103,12 +104,26 @@ enum errc sqlite_check_private(const char *path, struct err *err)
     return OK;
 }
 
+// SQLite would count every allocation under one mutex of the whole process. It refuses if it is in use
+// already.
+static void stop_counting(void)
+{
+    (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
+static int open_handle(const char *name, int flags, sqlite3 **handle)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    REQUIRE(pthread_once(&once, stop_counting) == 0);
+    const char *vfs = (flags & SQLITE_OPEN_READWRITE) != 0 ? sqlite_log_vfs() : NULL;
+    return sqlite3_open_v2(name, handle, flags | SQLITE_OPEN_NOMUTEX, vfs);
+}
+
 // New files are 0600; SQLite gives the log and the shared index the database's own mode.
 static int open_private(const char *path, bool writable, sqlite3 **handle)
 {
     const mode_t before = umask(0077);
-    const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (writable ? SQLITE_OPEN_CREATE : 0);
-    const int code = sqlite3_open_v2(path, handle, flags, sqlite_log_vfs());
+    const int code = open_handle(path, SQLITE_OPEN_READWRITE | (writable ? SQLITE_OPEN_CREATE : 0), handle);
     umask(before);
     return code;
 }
@@ -244,8 +259,7 @@ enum errc sqlite_look(const char *database, struct db **db, struct err *err)
     __attribute__((cleanup(drop))) struct sqlite *sqlite = calloc(1, sizeof(*sqlite));
     REQUIRE(sqlite);
     sqlite->db.driver = &sqlite_driver;
-    const int flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI;
-    if (sqlite3_open_v2(name, &sqlite->handle, flags, NULL) != SQLITE_OK) {
+    if (open_handle(name, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, &sqlite->handle) != SQLITE_OK) {
         return explain(sqlite, sqlite3_errcode(sqlite->handle), path, err);
     }
     set_limits(sqlite->handle);
