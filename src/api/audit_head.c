@@ -28,7 +28,8 @@ static enum errc run_read(struct store_job *job, struct tx *tx, struct err *err)
 {
     struct audit_heads *heads = CONTAINER_OF(job, struct audit_heads, job);
     enum errc rc = audit_head_read(tx->db, &heads->present, err);
-    return rc == OK ? audit_head_holds(tx->db, &heads->known, &heads->known_holds, err) : rc;
+    return rc == OK ? audit_head_holds(tx->db, tx->keyring->pepper, &heads->known, &heads->known_holds, err)
+                    : rc;
 }
 
 static void read_done(struct store_job *job)

@@ -18,7 +18,7 @@
 #define COUNTS_MAX 1000
 #define COUNTS_OF_STRANGERS_MAX 500
 #define COUNTS_OF_MERCHANT_MAX 50
-// Entries are never deleted, so strangers may cause only a limited number a day.
+// Entries are kept for months, so strangers may cause only a limited number a day.
 #define STRANGERS_A_DAY 5000
 #define DAY_US (24 * 3600 * US_PER_S)
 #define WRITE_EVERY_US (60 * US_PER_S)

@@ -34,6 +34,10 @@ struct config {
     int64_t patience_ms;                 // default 30000
     int64_t reconcile_interval_ms;       // default 5000
     int64_t events_interval_ms;          // default 60000
+    int64_t answers_kept_ms;             // for repeats
+    int64_t webhooks_kept_ms;            // delivered or given up
+    int64_t history_kept_ms;             // of payments
+    int64_t audit_counts_kept_ms;        // of authentications
     int64_t connections_max;             // default 4096
     int64_t connections_per_address_max; // default 256, once half of all are taken
     int64_t idle_timeout_ms;             // a client's silence, in whole seconds

@@ -11,6 +11,7 @@
 #define S (1000 * MS)
 #define M (60 * S)
 #define H (60 * M)
+#define D (24 * H)
 
 #define FIELD(field) offsetof(struct config, field)
 
@@ -65,6 +66,15 @@ const struct config_row config_rows[CONFIG_ROW_COUNT] = {
      "Time between sweeps for payments whose outcome is not known."},
     {"events-interval", FIELD(events_interval_ms), CONFIG_DURATION, "60s", 100 * MS, 24 * H, NULL,
      "How often to fetch Stripe's events for a merchant without a webhook secret."},
+    {"answers-kept", FIELD(answers_kept_ms), CONFIG_DURATION, "2d", 1 * S, 36500 * D, NULL,
+     "How long the first answer to a request is kept for repeats. A later repeat of its idempotency key is "
+     "answered with the payment as it then is."},
+    {"webhooks-kept", FIELD(webhooks_kept_ms), CONFIG_DURATION, "30d", 1 * S, 36500 * D, NULL,
+     "How long webhooks are kept that were delivered or given up."},
+    {"history-kept", FIELD(history_kept_ms), CONFIG_DURATION, "400d", 1 * S, 36500 * D, NULL,
+     "How long the history of a payment is kept. The payment itself is never deleted."},
+    {"audit-counts-kept", FIELD(audit_counts_kept_ms), CONFIG_DURATION, "90d", 1 * S, 36500 * D, NULL,
+     "How long the audit log keeps counts of authentications. Its other entries are never deleted."},
     {"connections", FIELD(connections_max), CONFIG_INT, "4096", 16, 1000000, NULL,
      "Maximum concurrent client connections."},
     {"connections-per-address", FIELD(connections_per_address_max), CONFIG_INT, "256", 1, 1000000, NULL,
@@ -110,7 +120,7 @@ struct unit {
     const char *suffix;
     int64_t ms;
 };
-static const struct unit units[] = {{"h", H}, {"m", M}, {"s", S}, {"ms", MS}};
+static const struct unit units[] = {{"d", D}, {"h", H}, {"m", M}, {"s", S}, {"ms", MS}};
 
 // The duration in the largest unit that divides it.
 static const char *duration_text(struct arena *arena, int64_t ms)
@@ -133,7 +143,7 @@ static const char *expected(const struct config_row *row, struct arena *arena)
     case CONFIG_BOOL:
         return "true or false";
     case CONFIG_DURATION:
-        return arena_printf(arena, "a duration from %s to %s (units ms, s, m, h)",
+        return arena_printf(arena, "a duration from %s to %s (units ms, s, m, h, d)",
                             duration_text(arena, row->least), duration_text(arena, row->most));
     case CONFIG_TEXT:
     case CONFIG_FILE:

@@ -11,7 +11,7 @@ enum config_kind {
     CONFIG_CHOICE, // one of the words in `choices`
     CONFIG_INT,
     CONFIG_BOOL,
-    CONFIG_DURATION, // "500ms", "30s", "10m", "23h"; a plain number is seconds
+    CONFIG_DURATION, // "500ms", "30s", "10m", "23h", "30d"; a plain number is seconds
     CONFIG_FILE,     // the settings file: set by flag and environment only, kept in no field
 };
 
@@ -27,7 +27,7 @@ struct config_row {
     const char *help;    // one sentence
 };
 
-#define CONFIG_ROW_COUNT 30
+#define CONFIG_ROW_COUNT 34
 #define CONFIG_STATE_HOME "~/.local/state" // for the help; config.c finds the real one
 #define CONFIG_DATA_DIR "DATA_DIR"         // in a preset: the data directory, wherever it is
 

@@ -29,7 +29,8 @@ static enum errc run(struct db *db, void *context, struct err *err)
     struct job *job = context;
     enum errc rc =
         audit_verify(db, job->command->keyring.pepper, &job->count, &job->broken_seq, job->head, err);
-    return rc == OK ? audit_head_holds(db, &job->kept, &job->kept_holds, err) : rc;
+    return rc == OK ? audit_head_holds(db, job->command->keyring.pepper, &job->kept, &job->kept_holds, err)
+                    : rc;
 }
 
 static void print(const struct job *job)
@@ -86,7 +87,10 @@ int cmd_verify_audit(const struct command_about *about, int argc, char **argv)
                      job.broken_seq, job.count);
     }
     if (rc == OK && !job.kept_holds) {
-        rc = err_set(&err, ERR_STORE, "the audit log was truncated: it no longer contains the given head");
+        rc = err_set(
+            &err, ERR_STORE,
+            "the audit log no longer contains the given head: it was truncated, or the head is an old "
+            "count that was deleted by age");
     }
     if (rc != OK) {
         return command_fail(&err);

@@ -1,79 +1,13 @@
-// The audit chain. Row n's mac is HMAC-SHA256 under the pepper over
-//
-//     mac of row n-1 (32 bytes; zeros before row 1) | seq | id | event_type | severity | actor_ip |
-//     merchant_id | key_prefix | detail | metadata | created_us
-//
-// where each field is its length in bytes as 8 big-endian bytes, then its bytes; a number is 8 big-endian
-// bytes, NULL is the length 2^64-1 and no bytes. So without the pepper nobody can change, remove, insert or
-// move a row without breaking the chain from there on. The chain cannot show that rows were cut off its end,
-// so heads are kept elsewhere (api/audit_head.c). Invariant: seq counts from 1 without a gap. Database
-// thread.
+// The audit log's queries: the chain's head, appending, verifying, pruning, and the list. How rows and gaps
+// hold together is in audit_chain.c. Invariant: seq counts from 1 without a hole. Database thread.
 #include "store/audit.h"
 
 #include <string.h>
 
-#include "base/crypto.h"
 #include "base/require.h"
+#include "store/audit_chain.h"
 
 #define MAC_BYTES AUDIT_MAC_BYTES
-#define FIELD_COUNT 10
-
-// What the mac covers of a row; NULL text is SQL NULL.
-struct chained {
-    int64_t seq;
-    struct uuid id;
-    const char *event_type;
-    const char *severity;
-    const char *actor_ip;
-    const struct uuid *merchant_id;
-    const char *key_prefix;
-    const char *detail;
-    const char *metadata;
-    int64_t created_us;
-};
-
-static void put_u64(uint64_t value, uint8_t out[8])
-{
-    for (unsigned i = 0; i < 8; i++) {
-        out[i] = (uint8_t)(value >> (56 - 8 * i));
-    }
-}
-
-static void chain(const uint8_t pepper[32], const uint8_t previous[MAC_BYTES], const struct chained *row,
-                  uint8_t mac[MAC_BYTES])
-{
-    uint8_t seq[8];
-    uint8_t created[8];
-    put_u64((uint64_t)row->seq, seq);
-    put_u64((uint64_t)row->created_us, created);
-    const char *texts[] = {row->event_type, row->severity, row->actor_ip,
-                           row->key_prefix, row->detail,   row->metadata};
-    size_t bytes[COUNT_OF(texts)];
-    for (size_t i = 0; i < COUNT_OF(texts); i++) {
-        bytes[i] = texts[i] == NULL ? 0 : strlen(texts[i]);
-    }
-    const struct crypto_part fields[FIELD_COUNT] = {
-        {seq, sizeof seq},
-        {row->id.bytes, sizeof row->id.bytes},
-        {texts[0], bytes[0]},
-        {texts[1], bytes[1]},
-        {texts[2], bytes[2]},
-        {row->merchant_id ? row->merchant_id->bytes : NULL,
-         row->merchant_id ? sizeof row->merchant_id->bytes : 0},
-        {texts[3], bytes[3]},
-        {texts[4], bytes[4]},
-        {texts[5], bytes[5]},
-        {created, sizeof created},
-    };
-    uint8_t lengths[FIELD_COUNT][8];
-    struct crypto_part parts[1 + 2 * FIELD_COUNT] = {{previous, MAC_BYTES}};
-    for (size_t i = 0; i < FIELD_COUNT; i++) {
-        put_u64(fields[i].data == NULL ? UINT64_MAX : fields[i].bytes, lengths[i]);
-        parts[1 + 2 * i] = (struct crypto_part){lengths[i], sizeof lengths[i]};
-        parts[2 + 2 * i] = fields[i];
-    }
-    crypto_hmac(pepper, 32, parts, COUNT_OF(parts), mac);
-}
 
 enum errc audit_head_read(struct db *db, struct audit_head *head, struct err *err)
 {
@@ -94,26 +28,29 @@ enum errc audit_head_read(struct db *db, struct audit_head *head, struct err *er
     return OK;
 }
 
-enum errc audit_head_holds(struct db *db, const struct audit_head *head, bool *holds, struct err *err)
+enum errc audit_head_holds(struct db *db, const uint8_t pepper[32], const struct audit_head *head,
+                           bool *holds, struct err *err)
 {
     static const struct audit_head empty;
     *holds = memcmp(head->mac, empty.mac, sizeof(head->mac)) == 0;
     if (*holds) {
         return OK;
     }
-    DB_ROWS(rows);
     const struct db_value mac = DB_BYTES(head->mac, sizeof(head->mac));
-    return head->seq == 0
-               ? db_first(db, &rows, holds, err, "SELECT 1 FROM audit_log WHERE mac = $1", mac)
-               : db_first(db, &rows, holds, err, "SELECT 1 FROM audit_log WHERE mac = $1 AND seq = $2", mac,
-                          DB_I64(head->seq));
+    DB_ROWS(rows);
+    if (head->seq == 0) {
+        return db_first(db, &rows, holds, err, "SELECT 1 FROM audit_log WHERE mac = $1", mac);
+    }
+    enum errc rc = db_first(db, &rows, holds, err, "SELECT 1 FROM audit_log WHERE mac = $1 AND seq = $2", mac,
+                            DB_I64(head->seq));
+    return rc == OK && !*holds ? audit_in_gap(db, pepper, head->seq, holds, err) : rc;
 }
 
 enum errc audit_append(struct db *db, const uint8_t pepper[32], const struct audit_entry *entry,
                        int64_t now_us, struct err *err)
 {
     REQUIRE(entry->event_type != NULL && entry->severity != NULL && entry->detail != NULL);
-    struct chained row = {
+    struct audit_chained row = {
         .id = uuid_new(&random_system, now_us),
         .event_type = entry->event_type,
         .severity = entry->severity,
@@ -131,7 +68,7 @@ enum errc audit_append(struct db *db, const uint8_t pepper[32], const struct aud
         return rc;
     }
     row.seq = previous.seq + 1;
-    chain(pepper, previous.mac, &row, mac);
+    audit_chain(pepper, previous.mac, &row, mac);
     return db_run(
         db, NULL, err,
         "INSERT INTO audit_log (seq, id, event_type, severity, actor_ip, merchant_id, key_prefix, detail,"
@@ -141,47 +78,12 @@ enum errc audit_append(struct db *db, const uint8_t pepper[32], const struct aud
         DB_I64(row.created_us), DB_BYTES(mac, sizeof mac));
 }
 
-// Whether the row that `rows` stands on follows the one with this seq and mac. If so, sets them to the row's
-// own.
-static bool row_holds(struct db_rows *rows, const uint8_t pepper[32], int64_t *seq, uint8_t mac[MAC_BYTES])
-{
-    ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
-    struct uuid merchant_id = db_uuid(rows, 5);
-    struct chained row = {
-        .seq = db_i64(rows, 0),
-        .id = db_uuid(rows, 1),
-        .event_type = db_text(rows, 2, &arena),
-        .severity = db_text(rows, 3, &arena),
-        .actor_ip = db_text(rows, 4, &arena),
-        .merchant_id = db_is_null(rows, 5) ? NULL : &merchant_id,
-        .key_prefix = db_text(rows, 6, &arena),
-        .detail = db_text(rows, 7, &arena),
-        .metadata = db_text(rows, 8, &arena),
-        .created_us = db_i64(rows, 9),
-    };
-    uint8_t stored[MAC_BYTES];
-    db_fixed(rows, 10, stored, sizeof stored);
-    uint8_t expected[MAC_BYTES];
-    chain(pepper, mac, &row, expected);
-    bool damaged =
-        db_take_damage(rows->db); // such as a text with a NUL inside: the mac covers only what is before
-    if (damaged || row.seq != *seq + 1 || !crypto_equal(stored, expected, MAC_BYTES)) {
-        return false;
-    }
-    *seq = row.seq;
-    memcpy(mac, expected, MAC_BYTES);
-    return true;
-}
-
 enum errc audit_verify(struct db *db, const uint8_t pepper[32], int64_t *count, int64_t *broken_seq,
                        uint8_t head[32], struct err *err)
 {
     DB_ROWS(rows);
-    enum errc rc = db_query(db, &rows, err,
-                            "SELECT seq, id, event_type, severity, actor_ip, merchant_id, key_prefix, detail,"
-                            " metadata, created_us, mac FROM audit_log ORDER BY seq");
-    int64_t seq = 0;
-    uint8_t mac[MAC_BYTES] = {0};
+    enum errc rc = db_query(db, &rows, err, "SELECT " AUDIT_CHAINED " FROM audit_log ORDER BY seq");
+    struct audit_head at = {0};
     int64_t broken = 0;
     while (rc == OK && broken == 0) {
         bool has;
@@ -189,14 +91,86 @@ enum errc audit_verify(struct db *db, const uint8_t pepper[32], int64_t *count, 
         if (rc != OK || !has) {
             break;
         }
-        broken = row_holds(&rows, pepper, &seq, mac) ? 0 : db_i64(&rows, 0);
+        if (db_i64(&rows, 0) != at.seq + 1) {
+            rc = audit_pass_gap(db, pepper, &at, err);
+        }
+        broken = audit_row_holds(&rows, pepper, &at) ? 0 : db_i64(&rows, 0);
     }
     if (rc == OK) {
-        *count = seq;
+        *count = at.seq;
         *broken_seq = broken;
-        memcpy(head, mac, MAC_BYTES);
+        memcpy(head, at.mac, MAC_BYTES);
     }
     return rc;
+}
+
+// --- pruning
+
+// The types of what auth_guard.c counts.
+#define COUNT_PREFIX "auth."
+
+// What a walk of audit_prune has met: rows that may go stand between `from` and `at`.
+struct walk {
+    struct audit_head from;
+    struct audit_head at;
+    bool any; // a row among them, and not only a gap
+};
+
+static bool may_go(struct db_rows *rows, int64_t before_us)
+{
+    ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
+    const char *type = db_text(rows, 2, &arena);
+    return type != NULL && strncmp(type, COUNT_PREFIX, strlen(COUNT_PREFIX)) == 0 &&
+           db_i64(rows, 9) < before_us;
+}
+
+// One row of the walk. False: the walk ends before it.
+static bool step(struct walk *walk, struct db_rows *rows, const uint8_t pepper[32], int64_t before_us)
+{
+    struct audit_head at = walk->at;
+    if (!audit_row_holds(rows, pepper, &at)) {
+        return false; // whoever looks into it must find the log as it is
+    }
+    bool goes = may_go(rows, before_us);
+    if (!goes && (walk->any || db_i64(rows, 9) >= before_us)) {
+        return false;
+    }
+    walk->at = at;
+    walk->any = goes;
+    walk->from = goes ? walk->from : at;
+    return true;
+}
+
+enum errc audit_prune(struct db *db, const uint8_t pepper[32], int64_t before_us, int64_t max,
+                      struct audit_head *after, bool *more, struct err *err)
+{
+    struct walk walk = {.from = *after, .at = *after};
+    int64_t seen = 0;
+    {
+        DB_ROWS(rows);
+        bool has = true;
+        bool goes_on = true;
+        enum errc rc = db_query(db, &rows, err,
+                                "SELECT " AUDIT_CHAINED " FROM audit_log WHERE seq > $1"
+                                " AND seq < (SELECT max(seq) FROM audit_log) ORDER BY seq LIMIT $2",
+                                DB_I64(after->seq), DB_I64(max));
+        while (rc == OK && has && goes_on) {
+            rc = db_next(&rows, &has, err);
+            if (rc == OK && has && db_i64(&rows, 0) != walk.at.seq + 1) {
+                rc = audit_pass_gap(db, pepper, &walk.at, err);
+            }
+            if (rc == OK && has) {
+                goes_on = step(&walk, &rows, pepper, before_us);
+                seen += goes_on;
+            }
+        }
+        if (rc != OK) {
+            return rc;
+        }
+    }
+    *after = walk.from;
+    *more = seen == max || walk.any;
+    return walk.any ? audit_make_gap(db, pepper, &walk.from, &walk.at, err) : OK;
 }
 
 // --- the list

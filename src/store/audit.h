@@ -1,5 +1,6 @@
 // The audit log. Rows are only ever appended, and each has an HMAC under the pepper over itself and the row
-// before.
+// before. Only counts of authentications are deleted, once they are old; each run of deleted rows leaves a
+// gap that has an HMAC too.
 #pragma once
 
 #include "store/listing.h"
@@ -27,14 +28,20 @@ struct audit_head {
 };
 enum errc audit_head_read(struct db *db, struct audit_head *head, struct err *err) MUST_CHECK;
 // Whether the chain still holds this earlier head; seq 0: under any number. Every chain holds an empty log's
-// head.
-enum errc audit_head_holds(struct db *db, const struct audit_head *head, bool *holds,
-                           struct err *err) MUST_CHECK;
+// head, and a head whose row was pruned, if its number is given.
+enum errc audit_head_holds(struct db *db, const uint8_t pepper[32], const struct audit_head *head,
+                           bool *holds, struct err *err) MUST_CHECK;
 
 // Walks the chain. *broken_seq is 0 if it is intact, or else the first wrong row's number; head is the last
 // correct mac.
 enum errc audit_verify(struct db *db, const uint8_t pepper[32], int64_t *count, int64_t *broken_seq,
                        uint8_t head[32], struct err *err) MUST_CHECK;
+
+// Deletes counts made before that time, in the chain's order: a run of them at a time, and never the newest
+// row. Looks at `max` rows at most, from `after` on (zeros: from the start), and moves `after`. *more: the
+// next call may find more at once. A row that does not hold ends the walk for good.
+enum errc audit_prune(struct db *db, const uint8_t pepper[32], int64_t before_us, int64_t max,
+                      struct audit_head *after, bool *more, struct err *err) MUST_CHECK;
 
 // A row as it is listed.
 struct audit_row {

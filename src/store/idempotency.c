@@ -75,23 +75,3 @@ enum errc reply_insert(struct db *db, const struct uuid *subject_id, const struc
     *fresh = changed == 1;
     return rc;
 }
-
-// Subjects' ids are in order of time, so the primary key serves as the index on age.
-static struct uuid first_id_at(int64_t time_us)
-{
-    struct uuid id = {{0}};
-    int64_t ms = time_us / 1000;
-    for (int i = 5; i >= 0; i--, ms >>= 8) {
-        id.bytes[i] = (uint8_t)(ms & 0xff);
-    }
-    return id;
-}
-
-enum errc reply_prune(struct db *db, int64_t before_us, int64_t max, int64_t *removed, struct err *err)
-{
-    struct uuid before = first_id_at(before_us);
-    return db_run(db, removed, err,
-                  "DELETE FROM replies WHERE subject_id IN"
-                  " (SELECT subject_id FROM replies WHERE subject_id < $1 ORDER BY subject_id LIMIT $2)",
-                  DB_ID(&before), DB_I64(max));
-}

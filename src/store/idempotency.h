@@ -36,7 +36,3 @@ enum errc reply_get(struct db *db, const struct uuid *subject_id, struct arena *
 // Keeps the first answer: a later one for the same subject changes nothing, and *fresh is false.
 enum errc reply_insert(struct db *db, const struct uuid *subject_id, const struct stored_reply *reply,
                        int64_t now_us, bool *fresh, struct err *err) MUST_CHECK;
-// Removes answers about subjects made before that time, at most `max`; *removed is their number. The time
-// must be at least 24 h ago, or repeats lose their first answer too early.
-enum errc reply_prune(struct db *db, int64_t before_us, int64_t max, int64_t *removed,
-                      struct err *err) MUST_CHECK;

@@ -80,13 +80,3 @@ enum errc inbox_give_up(struct db *db, int64_t before_us, size_t max, struct err
         " ORDER BY merchant_id, payment_id, received_us LIMIT $2)",
         DB_I64(before_us), DB_I64((int64_t)max));
 }
-
-enum errc inbox_prune(struct db *db, int64_t before_us, size_t max, struct err *err)
-{
-    return db_run(
-        db, NULL, err,
-        "DELETE FROM inbox WHERE (merchant_id, livemode, event_id) IN"
-        " (SELECT merchant_id, livemode, event_id FROM inbox WHERE received_us < $1 ORDER BY received_us"
-        " LIMIT $2)",
-        DB_I64(before_us), DB_I64((int64_t)max));
-}

@@ -28,5 +28,3 @@ enum errc inbox_ready(struct db *db, struct arena *arena, struct inbox_event *ev
 enum errc inbox_done(struct db *db, const struct inbox_event *event, struct err *err) MUST_CHECK;
 // Events from before that time no longer wait: removes their bodies, at most `max`.
 enum errc inbox_give_up(struct db *db, int64_t before_us, size_t max, struct err *err) MUST_CHECK;
-// Deletes events from before that time, the oldest first, at most `max`.
-enum errc inbox_prune(struct db *db, int64_t before_us, size_t max, struct err *err) MUST_CHECK;

@@ -209,5 +209,11 @@ static const char step_8[] =
     " payments_read INTEGER NOT NULL, page TEXT, payments INTEGER NOT NULL, refunds INTEGER NOT NULL,"
     " left_out INTEGER NOT NULL) STRICT, WITHOUT ROWID;";
 
-const char *const schema_steps[] = {step_1, step_2, step_3, step_4, step_5, step_6, step_7, step_8};
+// Runs of entries that were deleted by age: audit_chain.c.
+static const char step_9[] =
+    "CREATE TABLE audit_gaps ("
+    " first_seq INTEGER PRIMARY KEY, last_seq INTEGER NOT NULL, mac BLOB NOT NULL, seal BLOB NOT NULL)"
+    " STRICT;";
+
+const char *const schema_steps[] = {step_1, step_2, step_3, step_4, step_5, step_6, step_7, step_8, step_9};
 const size_t schema_step_count = COUNT_OF(schema_steps);

@@ -360,7 +360,8 @@ void service_install(struct http_client *to_stripe, struct http_client *to_merch
     merchant_client = to_merchants;
     static struct arena arena;
     static char schedule[] = "--webhook-schedule=5,60,300,900";
-    char *arguments[] = {schedule, NULL};
+    static char webhooks_kept[] = "--webhooks-kept=400d"; // promises.c counts them
+    char *arguments[] = {schedule, webhooks_kept, NULL};
     static char home[] = "HOME=/nonexistent"; // no settings file is found there
     char *environment[] = {home, NULL};
     int rest = 0;
@@ -368,7 +369,7 @@ void service_install(struct http_client *to_stripe, struct http_client *to_merch
     uint8_t master[SEAL_KEY_BYTES] = {1};
     REQUIRE(mkdtemp(directory) != NULL);
     (void)snprintf(database, sizeof(database), "sqlite:%s/payments.db", directory);
-    REQUIRE(config_load(&service.config, &arena, 1, arguments, environment, NULL, 0, &rest, &err) == OK);
+    REQUIRE(config_load(&service.config, &arena, 2, arguments, environment, NULL, 0, &rest, &err) == OK);
     if (random_below(2) == 0) { // a short window often ends while a call waits for a connection
         service.config.charge_window_ms = random_between(5, 40) * 1000;
     }

@@ -30,6 +30,8 @@ static void transaction_leave(struct fixture **f)
 {
     transaction_end(*f);
 }
+#define KEPT_MS (1000 * 24 * 3600 * INT64_C(1000)) // nothing is deleted
+
 // Until the end of the scope. Declared before the rows, which must be closed first.
 #define TRANSACTION(f)                                                                                       \
     __attribute__((cleanup(transaction_leave))) struct fixture *within = (f);                                \
@@ -136,6 +138,10 @@ int engine_fixture_setup(void **state)
                                 .patience_ms = 30000,
                                 .reconcile_interval_ms = 5000,
                                 .events_interval_ms = 60000,
+                                .answers_kept_ms = KEPT_MS,
+                                .webhooks_kept_ms = KEPT_MS,
+                                .history_kept_ms = KEPT_MS,
+                                .audit_counts_kept_ms = KEPT_MS,
                                 .operations_max = 100};
     f->merchant_id = (struct uuid){.bytes = {0x01, [15] = 1}};
     f->credential_id = (struct uuid){.bytes = {0x02, [15] = 1}};

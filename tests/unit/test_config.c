@@ -1,6 +1,8 @@
 // Settings from flags and variables: defaults, bounds, and every way to get one wrong.
 #include "config_fixture.h"
 
+#define DAY_MS (24 * 3600 * INT64_C(1000))
+
 static void every_setting_has_its_default(void **state)
 {
     (void)state;
@@ -27,6 +29,10 @@ static void every_setting_has_its_default(void **state)
     assert_int_equal(config->charge_window_ms, 600000);
     assert_int_equal(config->patience_ms, 30000);
     assert_int_equal(config->reconcile_interval_ms, 5000);
+    assert_int_equal(config->answers_kept_ms, 2 * DAY_MS);
+    assert_int_equal(config->webhooks_kept_ms, 30 * DAY_MS);
+    assert_int_equal(config->history_kept_ms, 400 * DAY_MS);
+    assert_int_equal(config->audit_counts_kept_ms, 90 * DAY_MS);
     assert_int_equal(config->connections_max, 4096);
     assert_int_equal(config->idle_timeout_ms, 90000); // nginx and AWS keep a connection for 60 s
     assert_int_equal(config->operations_max, 2048);
@@ -94,6 +100,14 @@ static void words_and_flags_may_mix(void **state)
     assert_string_equal(after.rest[0], "--listen");
 }
 
+static void a_duration_may_be_in_days(void **state)
+{
+    (void)state;
+    LOADED_CLEANUP struct loaded loaded;
+    assert_loads(&loaded, WORDS("--webhooks-kept", "90d"), WORDS());
+    assert_int_equal(loaded.config.webhooks_kept_ms, 90 * DAY_MS);
+}
+
 static void durations_have_units_and_plain_numbers_are_seconds(void **state)
 {
     (void)state;
@@ -156,7 +170,7 @@ static void bounds_hold_at_both_ends(void **state)
     assert_loads(&loaded, WORDS("--charge-window=23h", "--connections=16"), WORDS());
     assert_int_equal(loaded.config.charge_window_ms, INT64_C(23) * 3600 * 1000);
     assert_refused(WORDS("--charge-window=82801"), WORDS(),
-                   "--charge-window must be a duration from 1s to 23h (units ms, s, m, h), not \"82801\"");
+                   "--charge-window must be a duration from 1s to 23h (units ms, s, m, h, d), not \"82801\"");
     assert_refused(WORDS(), WORDS("PAYMENTS_CONNECTIONS=15"),
                    "PAYMENTS_CONNECTIONS must be a number from 16 to 1000000, not \"15\"");
     assert_refused(WORDS("--connections=1000001"), WORDS(),
@@ -266,6 +280,7 @@ int main(void)
         cmocka_unit_test(data_without_a_directory_is_in_the_programs_state_directory),
         cmocka_unit_test(data_without_a_directory_is_refused),
         cmocka_unit_test(words_and_flags_may_mix),
+        cmocka_unit_test(a_duration_may_be_in_days),
         cmocka_unit_test(durations_have_units_and_plain_numbers_are_seconds),
         cmocka_unit_test(switches_are_true_or_false),
         cmocka_unit_test(bounds_hold_at_both_ends),

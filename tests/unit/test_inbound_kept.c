@@ -1,6 +1,8 @@
 // Events that come before their payment: kept for it, within bounds, and applied after it.
 #include "inbound_fixture.h"
 
+#include "store/prune.h"
+
 static void keep_for(struct fixture *f, const char *event_id, const char *type, const char *object,
                      const struct uuid *payment_id)
 {
@@ -89,10 +91,11 @@ static void events_that_grew_old_are_forgotten_oldest_first_and_in_small_steps(v
             "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10) INSERT INTO inbox"
             " (merchant_id, livemode, event_id, type, received_us)"
             " SELECT x'01', 0, 'evt_' || i, 't', 10 - i FROM n");
-    assert_int_equal(inbox_prune(f->db, 8, 3, &f->err), OK);
+    bool more = false;
+    assert_int_equal(prune_inbox(f->db, 8, 3, &more, &f->err), OK);
     assert_int_equal(recorded(f), 7);
     assert_int_equal(sql_number(f, "SELECT min(received_us) FROM inbox"), 3);
-    assert_int_equal(inbox_prune(f->db, 8, 100, &f->err), OK);
+    assert_int_equal(prune_inbox(f->db, 8, 100, &more, &f->err), OK);
     assert_int_equal(sql_number(f, "SELECT min(received_us) FROM inbox"), 8);
 }
 

@@ -2,6 +2,7 @@
 #include "queries_fixture.h"
 
 #include "store/idempotency.h"
+#include "store/prune.h"
 
 // --- payments
 
@@ -175,18 +176,16 @@ static void old_replies_are_pruned_the_oldest_first_and_in_small_steps(void **st
     for (size_t i = 0; i < COUNT_OF(ids); i++) {
         ids[i] = insert_reply(f, START_US + (int64_t)i * US_PER_S, "reply", true);
     }
-    int64_t removed = 0;
-    assert_int_equal(reply_prune(f->db, START_US + 5 * US_PER_S, 3, &removed, &f->err), OK);
-    assert_int_equal(removed, 3);
+    bool more = false;
+    assert_int_equal(prune_replies(f->db, START_US + 5 * US_PER_S, 3, &more, &f->err), OK);
+    assert_true(more);
     struct stored_reply reply;
     assert_int_equal(reply_get(f->db, &ids[2], &f->arena, &reply, &f->err), OK);
     assert_null(reply.sealed);
-    assert_int_equal(reply_prune(f->db, START_US + 5 * US_PER_S, 100, &removed, &f->err), OK);
-    assert_int_equal(removed, 2);
+    assert_int_equal(prune_replies(f->db, START_US + 5 * US_PER_S, 100, &more, &f->err), OK);
+    assert_false(more);
     assert_int_equal(reply_get(f->db, &ids[5], &f->arena, &reply, &f->err), OK);
     assert_non_null(reply.sealed);
-    assert_int_equal(reply_prune(f->db, START_US + 5 * US_PER_S, 100, &removed, &f->err), OK);
-    assert_int_equal(removed, 0);
 }
 
 static void a_key_is_one_merchants_in_one_mode_for_one_kind_of_request(void **state)

@@ -37,6 +37,7 @@ struct engine *engine_open(const struct engine_options *options)
     });
     engine->claim = claim_open(engine);
     engine->janitor = janitor_open(engine);
+    engine->retention = retention_open(engine);
     return engine;
 }
 
@@ -51,6 +52,7 @@ void engine_free(struct engine *engine)
     timer_stop(engine->options.loop, &engine->sweep_timer);
     claim_free(engine->claim);
     janitor_free(engine->janitor);
+    retention_free(engine->retention);
     op_remove_waiters(engine);
     limiter_close(engine->limiter, op_drop);
     table_release(&engine->active);
@@ -68,6 +70,7 @@ void engine_start(struct engine *engine, void (*on_ready)(void *context), void *
     engine->ready_context = context;
     engine_due(engine, 0);
     janitor_start(engine->janitor);
+    retention_start(engine->retention);
 }
 
 bool engine_drain(struct engine *engine, bool hurry)

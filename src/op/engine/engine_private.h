@@ -42,7 +42,8 @@ struct engine {
     int64_t recovering; // attempts under way that a sweep began
     bool wants_room;    // a sweep found no room: the next that is free is for a sweep
     struct claim *claim;
-    struct janitor *janitor; // janitor.c
+    struct janitor *janitor;     // janitor.c
+    struct retention *retention; // retention.c
     void (*on_ready)(void *context);
     void *ready_context;
 };
@@ -101,6 +102,11 @@ void op_remove_waiters(struct engine *engine); // at the end: those who still wa
 struct janitor *janitor_open(struct engine *engine);
 void janitor_free(struct janitor *janitor);
 void janitor_start(struct janitor *janitor);
+
+// retention.c. It runs at intervals from retention_start until the engine drains.
+struct retention *retention_open(struct engine *engine);
+void retention_free(struct retention *retention);
+void retention_start(struct retention *retention);
 
 // set_aside.c. The rows of a claim that cannot be planned.
 #define ASIDE_TEXT_BYTES 200

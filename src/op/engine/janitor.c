@@ -1,6 +1,6 @@
 // Regular small work, in one small transaction every reconcile_interval_ms: applies events that waited for
-// their payment, reports cards that expire, deletes old answers and events, counts for the metrics, and
-// records that the service is alive. Loop thread, except functions that take a struct tx.
+// their payment, reports cards that expire, counts for the metrics, and records that the service is alive.
+// Loop thread, except functions that take a struct tx.
 #include <stdlib.h>
 
 #include "base/log.h"
@@ -9,17 +9,10 @@
 #include "op/engine/engine_private.h"
 #include "op/state/card_change.h"
 #include "op/state/inbound.h"
-#include "store/idempotency.h"
-#include "store/inbox.h"
 #include "store/merchants.h"
 #include "store/meta.h"
 #include "store/outbox.h"
 
-// Answers older than this are deleted. After that a repeat is answered with the payment as it is.
-#define REPLY_KEPT_US (48 * 3600 * US_PER_S)
-// The record of an event is deleted after this time. The provider keeps and sends events for 30 days.
-#define EVENT_KEPT_US (35 * 24 * 3600 * US_PER_S)
-#define PRUNE_MAX 500
 // How often it is recorded that the service is alive. After a stop, events since the last record are fetched.
 #define ALIVE_EVERY_US (60 * US_PER_S)
 
@@ -61,7 +54,6 @@ static enum errc run_janitor(struct store_job *job, struct tx *tx, struct err *e
 {
     struct janitor *janitor = CONTAINER_OF(job, struct janitor, job);
     arena_release(&janitor->arena);
-    int64_t now_us = tx->now_us;
     enum errc rc = follow_clock(janitor, tx, err);
     if (rc == OK) {
         rc = inbound_apply_kept(tx, err);
@@ -69,18 +61,11 @@ static enum errc run_janitor(struct store_job *job, struct tx *tx, struct err *e
     if (rc == OK) {
         rc = card_emit_expiring(tx, err);
     }
-    if (rc == OK) {
-        rc = inbox_prune(tx->db, now_us - EVENT_KEPT_US, PRUNE_MAX, err);
-    }
     for (const struct op_kind *const *kind = janitor->engine->options.kinds; rc == OK && *kind != NULL;
          kind++) {
         rc = (*kind)->count != NULL ? (*kind)->count(tx, &janitor->counted, err) : OK;
     }
-    if (rc == OK && janitor->writes_alive) {
-        rc = meta_alive_put(tx->db, now_us, err);
-    }
-    int64_t removed = 0;
-    return rc == OK ? reply_prune(tx->db, now_us - REPLY_KEPT_US, PRUNE_MAX, &removed, err) : rc;
+    return rc == OK && janitor->writes_alive ? meta_alive_put(tx->db, tx->now_us, err) : rc;
 }
 
 // Sets whether the database can be written, and logs each change once.

@@ -1,0 +1,20 @@
+// Deletes what is old, a few rows at a time. Payments, refunds, cards and idempotency keys are never deleted;
+// the audit log has audit_prune. Each function deletes rows made before a time, the oldest first, and looks
+// at `max` rows at most. *more: it looked at that many, so the next call may find more. Database thread.
+#pragma once
+
+#include "store/db.h"
+
+// Stored answers, by the time of what they are about. Repeats of a request need its answer for at least 24 h.
+enum errc prune_replies(struct db *db, int64_t before_us, int64_t max, bool *more,
+                        struct err *err) MUST_CHECK;
+// Events from the provider, which it must not send again any more.
+enum errc prune_inbox(struct db *db, int64_t before_us, int64_t max, bool *more, struct err *err) MUST_CHECK;
+
+// These two pass over rows that must stay, so they walk on from `after` (nil: from the start) and move it.
+// Events to the merchant that are delivered or dead.
+enum errc prune_outbox(struct db *db, int64_t before_us, int64_t max, struct uuid *after, bool *more,
+                       struct err *err) MUST_CHECK;
+// Entries of histories of payments made before that time. What payment_was_reopened asks for stays.
+enum errc prune_history(struct db *db, int64_t before_us, int64_t max, struct uuid *after, bool *more,
+                        struct err *err) MUST_CHECK;

@@ -1,0 +1,120 @@
+// What is older than the settings say is deleted, in small steps, and nothing else is.
+#include "engine_fixture.h"
+
+#include "store/prune.h"
+
+#define DAY_MS (24 * 3600 * INT64_C(1000))
+#define DAY_S (24 * 3600)
+
+// `count` events of that status, made a second apart from START_US on; open ones have a time.
+static void add_events(struct fixture *f, int64_t count, bool finished)
+{
+    transaction_begin(f);
+    for (int64_t i = 0; i < count; i++) {
+        struct uuid id = uuid_new(&random_system, START_US + i * US_PER_S);
+        assert_int_equal(db_run(f->db, NULL, &f->err,
+                                "INSERT INTO outbox (id, merchant_id, livemode, type, body, status, attempts,"
+                                " next_attempt_us, created_us) VALUES ($1, $2, 0, 'payment.completed',"
+                                " printf('%1000d', 1), 'delivered', 1, $3, $4)",
+                                DB_ID(&id), DB_ID(&f->merchant_id), finished ? DB_NIL : DB_I64(INT64_MAX - 1),
+                                DB_I64(START_US + i * US_PER_S)),
+                         OK);
+    }
+    transaction_end(f);
+}
+
+static int64_t events(struct fixture *f)
+{
+    return sql_number(f, "SELECT count(*) FROM outbox");
+}
+
+static void finished_events_are_deleted_when_they_are_old(void **state)
+{
+    struct fixture *f = *state;
+    f->config.webhooks_kept_ms = DAY_MS;
+    add_events(f, 500, true);
+    add_events(f, 300, false);
+    engine_begin(f);
+    engine_run_s(f, DAY_S - 10);
+    assert_int_equal(events(f), 800);
+    engine_run_s(f, 260);
+    assert_in_range(events(f), 300 + 240, 300 + 260);
+    engine_run_s(f, 300);
+    assert_int_equal(events(f), 300); // they wait for an endpoint
+    run_sql(f, "UPDATE outbox SET next_attempt_us = NULL");
+    engine_run_s(f, 2 * 3600); // the walk begins again
+    assert_int_equal(events(f), 0);
+}
+
+static void what_is_deleted_makes_room_in_the_file(void **state)
+{
+    struct fixture *f = *state;
+    f->config.webhooks_kept_ms = DAY_MS;
+    engine_begin(f);
+    int64_t pages = 0;
+    for (int i = 0; i < 5; i++) {
+        add_events(f, 1000, true);
+        int64_t now = sql_number(f, "PRAGMA page_count");
+        assert_true(i == 0 || now <= pages + 10);
+        pages = now;
+        engine_run_s(f, DAY_S + 3 * 3600);
+        assert_int_equal(events(f), 0);
+    }
+}
+
+static void a_paid_payment_outlives_its_answer_its_event_and_its_history(void **state)
+{
+    struct fixture *f = *state;
+    f->config.answers_kept_ms = DAY_MS;
+    f->config.webhooks_kept_ms = DAY_MS;
+    f->config.history_kept_ms = DAY_MS;
+    engine_begin(f);
+    fake_provider_will(&f->provider, answer_payment(PROVIDER_PAYMENT_SUCCEEDED));
+    struct buyer *buyer = buy(f);
+    assert_string_equal(answered_status(buyer), "completed");
+    run_sql(f, "UPDATE outbox SET status = 'delivered', next_attempt_us = NULL");
+    engine_run_s(f, DAY_S - 60);
+    struct op_answer answer = {0};
+    assert_int_equal(stored_answer(f, &buyer->payment.id, &answer), OK);
+    assert_int_equal(answer.status, 201);
+    assert_string_not_equal(history_of(f, &buyer->payment.id), "");
+    engine_run_s(f, 2 * 3600);
+    assert_int_equal(stored_answer(f, &buyer->payment.id, &answer), OK);
+    assert_int_equal(answer.status, 0);
+    assert_string_equal(history_of(f, &buyer->payment.id), "");
+    assert_int_equal(events(f), 0);
+    assert_int_equal(payment_row(f, &buyer->payment.id).status, PAYMENT_COMPLETED);
+}
+
+static void a_history_keeps_what_the_service_asks_it_for(void **state)
+{
+    struct fixture *f = *state;
+    run_sql(f, "INSERT INTO payment_history (payment_id, id, at_us, what, status, cause) VALUES"
+               " (x'01000000000000000000000000000000', x'01', 5, 'created', 'pending', 'api'),"
+               " (x'01000000000000000000000000000000', x'02', 6, '" PAYMENT_REOPENED "', 'pending', 'event'),"
+               " (x'01000000000000000000000000000000', x'03', 7, 'completed', 'completed', 'event'),"
+               " (x'01000000000000000000000000000000', x'04', 8, 'refunded', 'refunded', 'api')");
+    transaction_begin(f);
+    struct uuid after = {{0}};
+    bool more = true;
+    // Ids are in order of time in milliseconds: this payment was made in the year 2004.
+    assert_int_equal(prune_history(f->db, START_US, 3, &after, &more, &f->err), OK);
+    assert_true(more);
+    assert_int_equal(sql_number(f, "SELECT count(*) FROM payment_history"), 1);
+    assert_int_equal(
+        sql_number(f, "SELECT count(*) FROM payment_history WHERE what = '" PAYMENT_REOPENED "'"), 1);
+    assert_int_equal(prune_history(f->db, START_US, 3, &after, &more, &f->err), OK);
+    assert_false(more);
+    transaction_end(f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(finished_events_are_deleted_when_they_are_old),
+        TEST(what_is_deleted_makes_room_in_the_file),
+        TEST(a_paid_payment_outlives_its_answer_its_event_and_its_history),
+        TEST(a_history_keeps_what_the_service_asks_it_for),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
