@@ -75,6 +75,8 @@ enum errc api_open(const struct api_options *options, struct api **opened, struc
     serial_queue_init(&api->serial_jobs);
     api->exports = slots_open(EXPORTS_MAX, EXPORTS_OF_MERCHANT_MAX);
     api->look_ups = slots_open(LOOK_UPS_MAX, LOOK_UPS_OF_MERCHANT_MAX);
+    const size_t operations_max = (size_t)options->config->operations_max;
+    api->operations = slots_open(operations_max, operations_max);
     api->guard = auth_guard_open(api->loop, api->store, api->keyring);
     api->audit_heads = audit_heads_open(api->loop, api->store);
     *opened = api;
@@ -105,6 +107,7 @@ void api_free(struct api *api)
     refused_events_free(api->refused_events);
     slots_close(api->exports);
     slots_close(api->look_ups);
+    slots_close(api->operations);
     http_memory_free(api->memory);
     arena_release(&api->arena);
     free(api);

@@ -25,16 +25,17 @@ struct api {
     struct failure_limit *bad_signatures;  // by address, of events
     struct refused_events *refused_events; // any thread
     struct serial_queue serial_jobs;
-    struct slots *exports;  // of whole lists that are being sent
-    struct slots *look_ups; // of host names
-    struct arena arena;     // of the lists below
+    struct slots *exports;    // of whole lists that are being sent
+    struct slots *look_ups;   // of host names
+    struct slots *operations; // of requests that may still prepare one
+    struct arena arena;       // of the lists below
     struct network_list trusted_proxies;
     struct network_list webhook_allow; // special addresses that webhook URLs may have
-    int64_t reserved;                  // requests in progress that may still prepare an operation
     bool draining;
 
     int64_t requests_total;
     int64_t answers_total[6];         // by the status's first digit: [2] is 2xx
     int64_t signatures_refused_total; // of events
     int64_t memory_refused_total;     // bodies and answers refused because too much memory was in use
+    int64_t jobs_refused_total;       // requests refused because too many waited for the database
 };

@@ -18,6 +18,7 @@
 
 // A body that the route does not need is received and ignored.
 #define UNREAD_BODY_MAX (64 * 1024)
+#define OPERATIONS_OF_FREE 3
 
 // --- head
 
@@ -99,16 +100,19 @@ static void on_no_memory(struct http_exchange *exchange, void *context)
 // --- database
 
 // Requests that wait for the database at the same time must not prepare more operations than the limit
-// allows, so each reserves one beforehand.
+// allows, so each reserves one beforehand. Those of one key hold at most three times what is free, so that
+// some always are for the others.
 static void reserve_operation(struct request *request)
 {
     struct api *api = request->api;
     struct engine_stats engine;
     engine_stats(api->engine, &engine);
     int64_t begun = engine.in_flight > engine.waiting ? engine.in_flight : engine.waiting;
-    request->operation_reserved =
-        engine_has_room(api->engine) && begun + api->reserved < api->config->operations_max;
-    api->reserved += request->operation_reserved;
+    int64_t free = api->config->operations_max - begun - (int64_t)slots_reserved(api->operations);
+    if (engine_has_room(api->engine) && free > 0 &&
+        (int64_t)slots_reserved_of(api->operations, request->key_hash) < OPERATIONS_OF_FREE * free) {
+        (void)slot_reserve(api->operations, request->key_hash, &request->operation);
+    }
 }
 
 static enum errc run_job(struct store_job *job, struct tx *tx, struct err *err)
@@ -140,6 +144,7 @@ static struct store_job job_of(struct request *request, enum store_queue queue,
                                void (*done)(struct store_job *job))
 {
     return (struct store_job){.queue = queue,
+                              .owner = request->job_owner,
                               .run = run_job,
                               .done = done,
                               .arena = request->arena,
@@ -151,8 +156,7 @@ static struct store_job job_of(struct request *request, enum store_queue queue,
 // The job is over, or could not be submitted.
 static void release_reserved(struct request *request)
 {
-    request->api->reserved -= request->operation_reserved;
-    request->operation_reserved = false;
+    slot_release(&request->operation);
     if (request->step.serial) {
         serial_queue_leave(&request->api->serial_jobs);
     }
@@ -167,12 +171,18 @@ static void fail_overloaded(struct request *request, const char *message)
 
 static void job_done(struct store_job *job);
 
+static void refuse_waiting(struct request *request)
+{
+    request->api->jobs_refused_total++;
+    fail_overloaded(request, "too many requests are waiting; nothing was recorded, try again");
+}
+
 static void submit(struct request *request)
 {
     request->job = job_of(request, request->step.queue, job_done);
     if (!store_submit(request->api->store, &request->job)) {
         release_reserved(request);
-        fail_overloaded(request, "too many requests are waiting; nothing was recorded, try again");
+        refuse_waiting(request);
     }
 }
 
@@ -188,7 +198,7 @@ static void run_step(struct request *request)
     if (!request->step.serial) {
         submit(request);
     } else if (!serial_queue_enter(&request->api->serial_jobs, &request->entry)) {
-        fail_overloaded(request, "too many requests are waiting; nothing was recorded, try again");
+        refuse_waiting(request);
     }
 }
 
@@ -315,6 +325,11 @@ static void on_request(struct http_exchange *exchange, void *context)
     if (route->access == ROUTE_KEY) {
         if (auth_read(request, &err) != OK) {
             request_fail_unauthenticated(request, &err);
+            return;
+        }
+        memcpy(&request->job_owner, request->key_hash, sizeof(request->job_owner));
+        if (!store_admits(request->api->store, route->queue, request->job_owner)) {
+            refuse_waiting(request); // before its body is read, which costs more than all before
             return;
         }
         request_read_idempotency_key(request);

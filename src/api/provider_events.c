@@ -1,6 +1,8 @@
 // POST /v1/webhooks/PROVIDER and /v1/webhooks/PROVIDER/{merchant_id}. A read job finds whose secret signed
 // it, with one more where everybody's must be tried; only then a write job records and applies it, so that
 // strangers cannot make us write.
+#include <string.h>
+
 #include "api/api_private.h"
 #include "api/failure_limit.h"
 #include "api/handlers.h"
@@ -10,6 +12,9 @@
 #include "base/timefmt.h"
 #include "op/state/inbound.h"
 #include "store/credentials.h"
+
+// Of the jobs of events that come without a merchant in their path.
+#define EVENTS_OWNER 1
 
 struct event_input {
     struct inbound inbound;
@@ -23,11 +28,13 @@ enum errc provider_event_check_head(struct request *request, struct err *err)
     struct event_input *input = ARENA_NEW(request->arena, struct event_input);
     struct inbound *inbound = &input->inbound;
     request->input = input;
+    request->job_owner = EVENTS_OWNER;
     if (request->param != NULL) {
         if (!uuid_parse(request->param, &input->path_merchant_id)) {
             return err_set(err, ERR_NOT_FOUND, "there is no such merchant");
         }
         inbound->path_merchant_id = &input->path_merchant_id;
+        memcpy(&request->job_owner, input->path_merchant_id.bytes + 8, sizeof(request->job_owner));
     }
     inbound->provider = provider_find(request->route->provider);
     const char *name = inbound->provider->signature_header;

@@ -111,7 +111,7 @@ void request_read_json(struct request *request)
 
 enum errc request_check_reserved(const struct request *request, struct err *err)
 {
-    return request->operation_reserved
+    return request->operation.slots != NULL
                ? OK
                : err_set(err, ERR_OVERLOADED,
                          "too many operations are in progress; nothing was recorded, try again");

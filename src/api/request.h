@@ -4,6 +4,7 @@
 
 #include "api/field_errors.h"
 #include "api/serial_queue.h"
+#include "api/slots.h"
 #include "base/json.h"
 #include "base/json_writer.h"
 #include "net/form.h"
@@ -67,6 +68,7 @@ struct request {
     struct field_errors field_errors;
 
     struct store_job job;
+    uint64_t job_owner; // of its jobs: whose they are, before anybody has proved it
     struct principal principal;
     const char *auth_event; // the audit event of a failed authentication; NULL: it did not fail
     struct serial_entry entry;
@@ -90,9 +92,9 @@ struct request {
     int status;
     const char *error_code;             // the first error's, for the log; NULL: none
     struct http_reservation answer_use; // of a large answer
+    struct slot operation;              // its work may prepare one operation; until the job is done
 
     char id[REQUEST_ID_BYTES];
-    bool operation_reserved; // its work may prepare one operation; until the job is done
     bool replayed;
 };
 

@@ -50,14 +50,25 @@ size_t slots_reserved(const struct slots *slots)
     return slots->reserved;
 }
 
+static struct slot_owner *find(const struct slots *slots, const uint8_t key[SLOT_OWNER_BYTES])
+{
+    struct table_node *node = table_find(&slots->owners, key, SLOT_OWNER_BYTES);
+    return node != NULL ? CONTAINER_OF(node, struct slot_owner, node) : NULL;
+}
+
+size_t slots_reserved_of(const struct slots *slots, const uint8_t owner[SLOT_OWNER_BYTES])
+{
+    const struct slot_owner *found = find(slots, owner);
+    return found != NULL ? found->reserved : 0;
+}
+
 bool slot_reserve(struct slots *slots, const uint8_t owner[SLOT_OWNER_BYTES], struct slot *slot)
 {
     REQUIRE(slot->slots == NULL);
     if (slots->reserved == slots->max) {
         return false;
     }
-    struct table_node *node = table_find(&slots->owners, owner, SLOT_OWNER_BYTES);
-    struct slot_owner *found = node != NULL ? CONTAINER_OF(node, struct slot_owner, node) : NULL;
+    struct slot_owner *found = find(slots, owner);
     if (found == NULL) {
         found = calloc(1, sizeof(*found));
         REQUIRE(found != NULL);

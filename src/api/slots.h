@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SLOT_OWNER_BYTES 16 // a merchant's id, or an address
+#define SLOT_OWNER_BYTES 16 // a merchant's id, an address, or the start of a key's hash
 
 struct slots;
 
@@ -19,6 +19,8 @@ struct slot {
 struct slots *slots_open(size_t max, size_t share_max);
 void slots_close(struct slots *slots); // freed once the last slot is released
 size_t slots_reserved(const struct slots *slots);
+// How many of them the owner holds.
+size_t slots_reserved_of(const struct slots *slots, const uint8_t owner[SLOT_OWNER_BYTES]);
 
 // False: no slot is free, or the owner holds its share.
 bool slot_reserve(struct slots *slots, const uint8_t owner[SLOT_OWNER_BYTES], struct slot *slot);

@@ -44,6 +44,7 @@ struct config {
     int64_t request_timeout_ms; // a client's request from its first byte to its last, in whole seconds
     int64_t operations_max;     // provider calls in flight
     int64_t queue_max;          // database jobs waiting
+    int64_t queue_wait_ms;      // how long a key's database jobs may wait, if it goes on
     int64_t drain_timeout_ms;   // SIGTERM to exit at the latest
     const char *log_level;      // debug, info, warn, error
 };

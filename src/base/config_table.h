@@ -27,7 +27,7 @@ struct config_row {
     const char *help;    // one sentence
 };
 
-#define CONFIG_ROW_COUNT 34
+#define CONFIG_ROW_COUNT 35
 #define CONFIG_STATE_HOME "~/.local/state" // for the help; config.c finds the real one
 #define CONFIG_DATA_DIR "DATA_DIR"         // in a preset: the data directory, wherever it is
 

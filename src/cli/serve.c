@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/require.h"
+#include "base/timefmt.h"
 #include "cli/commands.h"
 #include "cli/service.h"
 #include "cli/shutdown_marker.h"
@@ -194,6 +195,7 @@ static enum errc open_service(struct service *service, struct err *err)
         .database = config->database,
         .readers = READERS,
         .queue_max = (size_t)config->queue_max,
+        .wait_max_us = config->queue_wait_ms * US_PER_MS,
         .batch_max = BATCH_MAX,
         .random = &random_system,
         .keyring = service->keyring,

@@ -64,10 +64,8 @@ static void claim_submit(struct delivery *delivery)
     claim->now_us = loop_wall_us(delivery->options.loop);
     claim->room = room < CLAIM_MAX ? room : CLAIM_MAX;
     claim->busy_count = sender_busy(&delivery->sender, delivery->busy);
-    delivery->claim_busy = store_submit(delivery->options.store, &claim->job);
-    if (!delivery->claim_busy) {
-        sweep_in(delivery, STORE_RETRY_US);
-    }
+    delivery->claim_busy = true;
+    store_submit_always(delivery->options.store, &claim->job);
 }
 
 // If there is no room, the end of an attempt looks again.
@@ -148,7 +146,8 @@ static void claim_done(struct store_job *job)
     int64_t now_us = loop_mono_us(delivery->options.loop);
     if (!delivery->parked_busy && now_us >= delivery->parked_due_us) {
         delivery->parked.now_us = loop_wall_us(delivery->options.loop);
-        delivery->parked_busy = store_submit(delivery->options.store, &delivery->parked.job);
+        delivery->parked_busy = true;
+        store_submit_always(delivery->options.store, &delivery->parked.job);
         delivery->parked_due_us = now_us + SWEEP_US;
     }
     after_claim(delivery);

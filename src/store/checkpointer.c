@@ -12,7 +12,7 @@ enum { LOG_GROWING, LOG_BEING_COPIED, LOG_MOSTLY_COPIED };
 void checkpointer_init(struct checkpointer *checkpointer)
 {
     atomic_init(&checkpointer->progress, LOG_GROWING);
-    job_queue_init(&checkpointer->orders);
+    job_queue_init(&checkpointer->orders, NULL, 0);
     list_init(&checkpointer->order);
 }
 

@@ -8,10 +8,14 @@
 
 enum store_queue { STORE_READ, STORE_WRITE };
 
+// The owner of jobs that the service does for itself. They go before all requests' jobs.
+#define STORE_OWN_JOB UINT64_C(0)
+
 // Part of a struct of its owner, who keeps it alive until `done`.
 struct store_job {
     struct task task;
     enum store_queue queue;
+    uint64_t owner; // whose request it is; owners share the queue fairly
     // Database thread, inside a transaction. May be called again when the batch could not be committed, so it
     // must write nothing but the database and the job's own outputs. Anything but OK undoes what it wrote.
     enum errc (*run)(struct store_job *job, struct tx *tx, struct err *err);
@@ -27,6 +31,8 @@ struct store_job {
     struct err err;
     // Set by the store.
     struct store *store;
+    int64_t queued_us;   // monotonic; of a request's job
+    size_t queued_after; // so many others of its owner
     struct tx tx;
 };
 

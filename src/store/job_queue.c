@@ -3,11 +3,13 @@
 
 #include "base/require.h"
 
-void job_queue_init(struct job_queue *queue)
+void job_queue_init(struct job_queue *queue, struct loop *loop, int64_t wait_max_us)
 {
     pthread_mutex_init(&queue->mutex, NULL);
     pthread_cond_init(&queue->changed, NULL);
     list_init(&queue->jobs);
+    fair_queue_init(&queue->requests, wait_max_us);
+    queue->loop = loop;
     queue->count = 0;
     queue->closing = false;
 }
@@ -15,8 +17,18 @@ void job_queue_init(struct job_queue *queue)
 void job_queue_destroy(struct job_queue *queue)
 {
     REQUIRE(list_empty(&queue->jobs));
+    fair_queue_release(&queue->requests);
     pthread_cond_destroy(&queue->changed);
     pthread_mutex_destroy(&queue->mutex);
+}
+
+static void wake(struct job_queue *queue)
+{
+    if (queue->count == 1) {
+        pthread_cond_signal(&queue->changed);
+    } else if (queue->count > 1) {
+        pthread_cond_broadcast(&queue->changed);
+    }
 }
 
 static void add(struct job_queue *queue, struct list *jobs, bool first)
@@ -30,11 +42,7 @@ static void add(struct job_queue *queue, struct list *jobs, bool first)
         queue->count++;
     }
     list_splice(first ? queue->jobs.next : &queue->jobs, jobs); // before that node
-    if (queue->count == 1) {
-        pthread_cond_signal(&queue->changed);
-    } else {
-        pthread_cond_broadcast(&queue->changed);
-    }
+    wake(queue);
     pthread_mutex_unlock(&queue->mutex);
 }
 
@@ -43,16 +51,45 @@ void job_queue_add(struct job_queue *queue, struct list *jobs)
     add(queue, jobs, false);
 }
 
+void job_queue_add_job(struct job_queue *queue, struct store_job *job)
+{
+    pthread_mutex_lock(&queue->mutex);
+    if (job->owner == STORE_OWN_JOB) {
+        list_append(&queue->jobs, &job->task.link);
+    } else {
+        fair_queue_add(&queue->requests, job, loop_mono_us(queue->loop));
+    }
+    queue->count++;
+    pthread_mutex_unlock(&queue->mutex);
+}
+
+void job_queue_wake(struct job_queue *queue)
+{
+    pthread_mutex_lock(&queue->mutex);
+    wake(queue);
+    pthread_mutex_unlock(&queue->mutex);
+}
+
+bool job_queue_admits(struct job_queue *queue, uint64_t owner, size_t room)
+{
+    pthread_mutex_lock(&queue->mutex);
+    const bool admitted = fair_queue_admits(&queue->requests, owner, room, loop_mono_us(queue->loop));
+    pthread_mutex_unlock(&queue->mutex);
+    return admitted;
+}
+
 size_t job_queue_take(struct job_queue *queue, struct list *taken, size_t max, size_t threads)
 {
     pthread_mutex_lock(&queue->mutex);
-    while (list_empty(&queue->jobs) && !queue->closing) {
+    while (queue->count == 0 && !queue->closing) {
         pthread_cond_wait(&queue->changed, &queue->mutex);
     }
     const size_t part = (queue->count + threads - 1) / threads;
     const size_t count = part < max ? part : max;
+    const int64_t now_us = queue->requests.count > 0 ? loop_mono_us(queue->loop) : 0;
     for (size_t i = 0; i < count; i++) {
-        list_append(taken, list_take_first(&queue->jobs));
+        struct list *own = list_take_first(&queue->jobs);
+        list_append(taken, own != NULL ? own : &fair_queue_take(&queue->requests, now_us)->task.link);
     }
     queue->count -= count;
     pthread_mutex_unlock(&queue->mutex);

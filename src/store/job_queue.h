@@ -5,23 +5,33 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "base/list.h"
+#include "base/loop.h"
+#include "store/fair_queue.h"
 
 struct job_queue {
     pthread_mutex_t mutex;
     pthread_cond_t changed;
-    struct list jobs;
-    size_t count;
+    struct list jobs;           // the service's own
+    struct fair_queue requests; // after them
+    size_t count;               // of both
+    struct loop *loop;          // for its clock
     bool closing;
 };
 
-void job_queue_init(struct job_queue *queue);
+// wait_max_us: of the requests' jobs, as in fair_queue.h.
+void job_queue_init(struct job_queue *queue, struct loop *loop, int64_t wait_max_us);
 // It must be empty, and its threads must have ended.
 void job_queue_destroy(struct job_queue *queue);
 
 // Moves the jobs (none to many) to the end of the queue and wakes sleeping threads: one for one job, else
 // all.
 void job_queue_add(struct job_queue *queue, struct list *jobs);
+// Adds one job, a request's in its owner's turn, and wakes nobody.
+void job_queue_add_job(struct job_queue *queue, struct store_job *job);
+// Wakes as many threads as there may be jobs for.
+void job_queue_wake(struct job_queue *queue);
+// Whether the owner's requests may add one more, where `room` more fit in.
+bool job_queue_admits(struct job_queue *queue, uint64_t owner, size_t room) MUST_CHECK;
 
 // Waits for a job, then moves up to `max` jobs to the end of `taken`, but no more than the part of one of
 // `threads` that share the queue. Zero: the queue is closed and empty.

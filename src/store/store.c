@@ -35,9 +35,7 @@ struct store {
     atomic_size_t waiting; // unfinished jobs of both queues
     struct job_queue reads;
     struct job_queue writes;
-    struct task hand_over;        // at the end of the loop's turn, jobs go to the threads
-    struct list submitted_reads;  // during this turn
-    struct list submitted_writes; // likewise
+    struct task wake; // at the end of the loop's turn
     struct worker writer;
     struct checkpointer checkpointer;
     struct worker *readers;
@@ -60,12 +58,13 @@ static void post_all(struct store *store, struct list *jobs)
     loop_post_all(store->loop, jobs);
 }
 
-// Waking a thread costs more than reading a payment, so what one turn of the loop submits goes together.
-static void hand_over(struct task *task)
+// Waking a thread costs more than reading a payment, so they are woken once for all that one turn of the loop
+// submits.
+static void wake_threads(struct task *task)
 {
-    struct store *store = CONTAINER_OF(task, struct store, hand_over);
-    job_queue_add(&store->writes, &store->submitted_writes);
-    job_queue_add(&store->reads, &store->submitted_reads);
+    struct store *store = CONTAINER_OF(task, struct store, wake);
+    job_queue_wake(&store->writes);
+    job_queue_wake(&store->reads);
 }
 
 static enum errc in_place(const struct store *store, struct err *err)
@@ -216,12 +215,10 @@ enum errc store_open(struct loop *loop, const struct store_options *options, str
         (struct batch_source){.loop = loop, .random = options->random, .keyring = options->keyring};
     store->driver = driver;
     store->claim = -1;
-    store->hand_over.run = hand_over;
-    list_init(&store->hand_over.link);
-    list_init(&store->submitted_reads);
-    list_init(&store->submitted_writes);
-    job_queue_init(&store->reads);
-    job_queue_init(&store->writes);
+    store->wake.run = wake_threads;
+    list_init(&store->wake.link);
+    job_queue_init(&store->reads, loop, options->wait_max_us);
+    job_queue_init(&store->writes, loop, options->wait_max_us);
     checkpointer_init(&store->checkpointer);
     store->readers = calloc((size_t)options->readers + 1, sizeof(*store->readers));
     REQUIRE(store->readers);
@@ -257,6 +254,11 @@ static void run_inline(struct store *store, struct store_job *job)
     checkpointer_tend(&store->checkpointer, store->writer.db);
 }
 
+static struct job_queue *queue_of(struct store *store, enum store_queue queue)
+{
+    return queue == STORE_WRITE ? &store->writes : &store->reads;
+}
+
 void store_submit_always(struct store *store, struct store_job *job)
 {
     REQUIRE(!store->closed);
@@ -265,16 +267,25 @@ void store_submit_always(struct store *store, struct store_job *job)
         return;
     }
     atomic_fetch_add(&store->waiting, 1);
-    list_append(job->queue == STORE_WRITE ? &store->submitted_writes : &store->submitted_reads,
-                &job->task.link);
-    if (!list_linked(&store->hand_over.link)) {
-        loop_end_turn(store->loop, &store->hand_over);
+    job_queue_add_job(queue_of(store, job->queue), job);
+    if (!list_linked(&store->wake.link)) {
+        loop_end_turn(store->loop, &store->wake);
     }
+}
+
+bool store_admits(struct store *store, enum store_queue queue, uint64_t owner)
+{
+    const size_t waiting = store_waiting(store);
+    if (store->closed || waiting >= store->options.queue_max) {
+        return false;
+    }
+    return owner == STORE_OWN_JOB ||
+           job_queue_admits(queue_of(store, queue), owner, store->options.queue_max - waiting);
 }
 
 bool store_submit(struct store *store, struct store_job *job)
 {
-    if (store->closed || store_waiting(store) >= store->options.queue_max) {
+    if (!store_admits(store, job->queue, job->owner)) {
         return false;
     }
     store_submit_always(store, job);
@@ -303,8 +314,7 @@ static void worker_close(struct worker *worker)
 void store_close(struct store *store)
 {
     store->closed = true;
-    list_remove(&store->hand_over.link);
-    hand_over(&store->hand_over);
+    list_remove(&store->wake.link); // closing wakes them
     job_queue_close(&store->reads);
     job_queue_close(&store->writes);
     worker_join(&store->writer); // before the checkpointer, which it gives orders to

@@ -14,6 +14,7 @@ struct store_options {
     const char *database; // "sqlite:PATH"
     int readers;          // 0: no threads at all, a job runs inside store_submit (for a simulation)
     size_t queue_max;     // unfinished jobs, of both queues
+    int64_t wait_max_us;  // of requests' jobs, if it goes on (fair_queue.h); 0: no limit
     size_t batch_max;     // jobs in one transaction
     struct random *random;
     const struct keyring *keyring;
@@ -33,10 +34,13 @@ enum errc store_open(struct loop *loop, const struct store_options *options, str
 // From now on commits call these. Loop thread.
 void store_listen(struct store *store, const struct store_listener *listener);
 
-// Queues a job. False: the queue is full, nothing was queued. Loop thread.
+// Whether store_submit would take a job of this owner now. Loop thread.
+bool store_admits(struct store *store, enum store_queue queue, uint64_t owner) MUST_CHECK;
+// Queues a job. False: the queue is full, or the owner's jobs wait too long (fair_queue.h); nothing was
+// queued. Loop thread.
 bool store_submit(struct store *store, struct store_job *job) MUST_CHECK;
 
-// Queues even beyond queue_max: for jobs that finish what was begun. Loop thread.
+// Queues in any case: for jobs that finish what was begun. Loop thread.
 void store_submit_always(struct store *store, struct store_job *job);
 
 // The number of jobs that are queued or running. Any thread.

@@ -147,9 +147,16 @@ void store_submit_always(struct store *store, struct store_job *job)
     schedule_batch(worker);
 }
 
+bool store_admits(struct store *store, enum store_queue queue, uint64_t owner)
+{
+    (void)queue;
+    (void)owner;
+    return store->waiting < store->options.queue_max;
+}
+
 bool store_submit(struct store *store, struct store_job *job)
 {
-    if (store->waiting >= store->options.queue_max) {
+    if (!store_admits(store, job->queue, job->owner)) {
         return false;
     }
     store_submit_always(store, job);

@@ -37,6 +37,7 @@ static void every_setting_has_its_default(void **state)
     assert_int_equal(config->idle_timeout_ms, 90000); // nginx and AWS keep a connection for 60 s
     assert_int_equal(config->operations_max, 2048);
     assert_int_equal(config->queue_max, 8192);
+    assert_int_equal(config->queue_wait_ms, 250);
     assert_int_equal(config->drain_timeout_ms, 30000);
     assert_string_equal(config->log_level, "info");
     assert_int_equal(loaded.rest_count, 0);

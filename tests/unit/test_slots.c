@@ -14,6 +14,8 @@ static void nobody_takes_more_than_a_share(void **state)
     assert_true(slot_reserve(slots, owners[0], &held[1]));
     assert_false(slot_reserve(slots, owners[0], &held[2]));
     assert_true(slot_reserve(slots, owners[1], &held[2]));
+    assert_int_equal(slots_reserved_of(slots, owners[0]), 2);
+    assert_int_equal(slots_reserved_of(slots, owners[2]), 0);
     slot_release(&held[0]);
     slot_release(&held[0]); // it has none any more
     assert_true(slot_reserve(slots, owners[0], &held[0]));

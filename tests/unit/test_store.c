@@ -125,6 +125,28 @@ static void slow_reads_are_shared_by_the_readers(void **state)
     close_store(fixture);
 }
 
+static void the_services_own_jobs_go_before_requests_and_requests_take_turns(void **state)
+{
+    struct fixture *fixture = *state;
+    struct work first;
+    struct work works[5];
+    const uint64_t owners[] = {1, 1, 1, 2, STORE_OWN_JOB};
+    open_store(fixture, 1);
+    hold_writer(fixture, &first);
+    for (size_t i = 0; i < COUNT_OF(works); i++) {
+        work_init(&works[i], fixture, STORE_WRITE, (int64_t)i);
+        works[i].job.owner = owners[i];
+        assert_true(store_submit(fixture->store, &works[i].job));
+    }
+    gate_open(&fixture->gate);
+    inbox_run(&fixture->inbox, 6);
+    const size_t order[] = {3, 5, 6, 4, 2};
+    for (size_t i = 0; i < COUNT_OF(works); i++) {
+        assert_int_equal(works[i].order, order[i]);
+    }
+    close_store(fixture);
+}
+
 static void a_full_queue_takes_only_what_must_be_settled(void **state)
 {
     struct fixture *fixture = *state;
@@ -251,6 +273,7 @@ int main(void)
         TEST(a_reader_sees_what_was_answered),
         TEST(readers_do_not_wait_for_the_writer_nor_for_each_other),
         TEST(slow_reads_are_shared_by_the_readers),
+        TEST(the_services_own_jobs_go_before_requests_and_requests_take_turns),
         TEST(a_full_queue_takes_only_what_must_be_settled),
         TEST(closing_finishes_what_is_queued),
         TEST(without_threads_a_job_runs_at_once_and_is_done_later),
