@@ -11,6 +11,7 @@
 #include "api/slots.h"
 #include "base/require.h"
 #include "base/text.h"
+#include "store/listing_scan.h"
 
 // Limits of a piece: about 2 ms of a database thread.
 #define PIECE_ROWS_MAX 250
@@ -21,7 +22,8 @@
 struct export_state {
     struct slot slot;
     struct uuid after; // the row before the piece
-    struct uuid last;  // its last row
+    struct uuid last;  // its last row, or the last that was passed
+    int64_t rows;      // in the piece
     bool begun;        // the first piece is sent
     bool over;         // nothing comes after it
     struct buf piece;
@@ -66,15 +68,14 @@ static void add_row(struct buf *out, struct arena *arena, const struct export_co
     csv_end_row(out);
 }
 
-// Adds rows until the piece is full or the list ends.
+// Adds the rows of one window, until the piece is full. *full: it is, and there is another row.
 static enum errc add_rows(struct request *request, struct db_rows *rows, listing_render *render,
-                          const struct export_column *columns, struct err *err)
+                          const struct export_column *columns, bool *full, struct err *err)
 {
     struct export_state *export = request->export;
     bool has = false;
     enum errc rc = db_next(rows, &has, err);
-    for (int64_t i = 0; rc == OK && has && i < PIECE_ROWS_MAX && export->piece.len < PIECE_BYTES_ENOUGH;
-         i++) {
+    while (rc == OK && has && export->rows < PIECE_ROWS_MAX && export->piece.len < PIECE_BYTES_ENOUGH) {
         struct arena arena ARENA_CLEANUP = ARENA_EMPTY;
         struct json_writer json = json_writer(&arena);
         struct json_object *item JSON_CLEANUP = NULL;
@@ -89,10 +90,37 @@ static enum errc add_rows(struct request *request, struct db_rows *rows, listing
         if (rc == OK) {
             add_row(&export->piece, &arena, columns, item);
             export->last = db_uuid(rows, 0);
+            export->rows++;
             rc = db_next(rows, &has, err);
         }
     }
-    export->over = !has;
+    *full = has;
+    return rc;
+}
+
+static enum errc read_piece(struct request *request, struct tx *tx, const struct listing_query *query,
+                            listing_render *render, const struct export_column *columns, struct err *err)
+{
+    struct export_state *export = request->export;
+    struct listing_scan scan;
+    listing_scan_begin(&scan, query, LISTING_FIRST_WINDOW(PIECE_ROWS_MAX), LISTING_PASSED_MAX);
+    bool has = true;
+    bool full = false;
+    enum errc rc = OK;
+    while (rc == OK && has && !full) {
+        rc = listing_scan_next(&scan, tx->db, export->rows, PIECE_ROWS_MAX + 1, &has, err);
+        if (rc == OK && has) {
+            DB_ROWS(rows);
+            rc = listing_rows(tx->db, &scan.window, PIECE_ROWS_MAX + 1 - export->rows, &rows, err);
+            if (rc == OK) {
+                rc = add_rows(request, &rows, render, columns, &full, err);
+            }
+        }
+    }
+    if (rc == OK && !full && scan.more) {
+        export->last = scan.end;
+    }
+    export->over = !full && !scan.more;
     return rc;
 }
 
@@ -102,6 +130,7 @@ enum errc export_answer(struct request *request, struct tx *tx, const struct uui
     struct export_state *export = request->export;
     struct listing_query query;
     buf_release(&export->piece);
+    export->rows = 0;
     export->over = true;
     enum errc rc = OK;
     if (!export->begun) {
@@ -112,11 +141,7 @@ enum errc export_answer(struct request *request, struct tx *tx, const struct uui
         if (export->begun) {
             listing_below(&query, &export->after);
         }
-        DB_ROWS(rows);
-        rc = listing_rows(tx->db, &query, PIECE_ROWS_MAX + 1, &rows, err);
-        if (rc == OK) {
-            rc = add_rows(request, &rows, render, columns, err);
-        }
+        rc = read_piece(request, tx, &query, render, columns, err);
     }
     if (rc == OK) {
         REQUIRE(!export->piece.overflow); // a row is far smaller than the rest of the buffer
@@ -150,11 +175,15 @@ bool export_has_more(const struct request *request)
     return request->export != NULL && !request->export->over;
 }
 
-void export_send_piece(struct request *request)
+bool export_send_piece(struct request *request)
 {
     struct export_state *export = request->export;
     advance(export);
+    if (export->piece.len == 0 && !export->over) {
+        return false;
+    }
     http_exchange_more(request->exchange, export->piece.data, export->piece.len, export->over);
+    return true;
 }
 
 void export_end(struct request *request)

@@ -1,7 +1,7 @@
 // A whole list as CSV, for callers that accept text/csv. It is read from the database in pieces, each in a
-// job of its own, and only after the client has taken the piece before, so a list of any length costs the
-// memory of one piece. If the key stops working, or the service stops, the body is cut, so the client
-// notices.
+// job of its own that passes a bounded number of rows, and only after the client has taken the piece before,
+// so a list of any length costs the memory of one piece. If the key stops working, or the service stops, the
+// body is cut, so the client notices.
 #pragma once
 
 #include "api/listing.h"
@@ -27,5 +27,7 @@ enum errc export_answer(struct request *request, struct tx *tx, const struct uui
 // Once it is known who asks, with the first piece read: whether the list may be sent now.
 bool export_begin(struct request *request) MUST_CHECK;
 bool export_has_more(const struct request *request); // pieces after this one
-void export_send_piece(struct request *request);     // a later one; the request may be gone afterwards
+// A later piece; the request may be gone afterwards. False: the rows that were passed match no filter, and
+// nothing was sent: the next piece is to be read.
+bool export_send_piece(struct request *request) MUST_CHECK;
 void export_end(struct request *request);

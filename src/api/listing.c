@@ -1,20 +1,27 @@
 // See listing.h. One row more than the page shows is read, to know whether there is another page. For a page
-// by its number, the last row of the pages before is found first, so that only ids are skipped. The count and
-// the page come from one transaction, so they agree.
+// by its number, the last row of the pages before is found first, so that only ids are skipped. The total and
+// the page come from one transaction, so they agree. Each passes a bounded number of rows.
 #include "api/listing.h"
 
 #include "api/api_private.h"
 #include "api/cursor.h"
+#include "api/fields.h"
+#include "store/listing_scan.h"
 
 struct page {
     struct json_writer json; // at the items
-    struct uuid last;        // of the rows shown
+    struct uuid last;        // of the rows shown or passed
     int64_t count;
     bool has_more;
 };
 
+struct total {
+    int64_t count;
+    bool exceeded; // there are more, or there may be
+};
+
 // total: NULL if it was not asked for.
-static void answer(struct request *request, struct page *page, const int64_t *total)
+static void answer(struct request *request, struct page *page, const struct total *total)
 {
     const struct listing_input *input = request->input;
     struct json_writer *json = &page->json;
@@ -24,10 +31,10 @@ static void answer(struct request *request, struct page *page, const int64_t *to
         json_write_i64(json, "page", input->page);
     }
     json_write_i64(json, "page_size", input->page_size);
-    if (total != NULL && *total <= LISTING_TOTAL_MAX) {
-        json_write_i64(json, "total", *total);
-    } else if (total != NULL) {
-        json_write_i64(json, "total", LISTING_TOTAL_MAX);
+    if (total != NULL) {
+        json_write_i64(json, "total", total->count);
+    }
+    if (total != NULL && total->exceeded) {
         json_write_bool(json, "total_exceeded", true);
     }
     json_write_bool(json, "has_more", page->has_more);
@@ -38,61 +45,122 @@ static void answer(struct request *request, struct page *page, const int64_t *to
     request_answer(request, 200, json);
 }
 
-static enum errc read_page(struct request *request, struct tx *tx, const struct listing_query *query,
-                           listing_render *render, struct page *page, struct err *err)
+// Adds the rows of one window, until the page is full and it is known whether there are more.
+static enum errc add_rows(struct request *request, struct tx *tx, const struct listing_query *window,
+                          listing_render *render, struct page *page, struct err *err)
 {
     const struct listing_input *input = request->input;
     DB_ROWS(rows);
-    enum errc rc = listing_rows(tx->db, query, input->page_size + 1, &rows, err);
+    enum errc rc = listing_rows(tx->db, window, input->page_size + 1 - page->count, &rows, err);
+    bool has = false;
     if (rc == OK) {
-        rc = db_next(&rows, &page->has_more, err);
+        rc = db_next(&rows, &has, err);
     }
-    while (rc == OK && page->has_more && page->count < input->page_size) {
+    while (rc == OK && has && page->count < input->page_size) {
         json_open_object(&page->json, NULL);
         rc = render(request, &rows, &page->json, err);
         json_close(&page->json);
         if (rc == OK) {
             page->last = db_uuid(&rows, 0);
             page->count++;
-            rc = db_next(&rows, &page->has_more, err);
+            rc = db_next(&rows, &has, err);
         }
+    }
+    page->has_more = rc == OK && has;
+    return rc;
+}
+
+static enum errc read_page(struct request *request, struct tx *tx, const struct listing_query *query,
+                           listing_render *render, struct page *page, struct err *err)
+{
+    const struct listing_input *input = request->input;
+    const int64_t wanted = input->page_size + 1;
+    struct listing_scan scan;
+    listing_scan_begin(&scan, query, LISTING_FIRST_WINDOW(wanted), LISTING_PASSED_MAX);
+    bool has = true;
+    enum errc rc = OK;
+    while (rc == OK && has && !page->has_more) {
+        rc = listing_scan_next(&scan, tx->db, page->count, wanted, &has, err);
+        if (rc == OK && has) {
+            rc = add_rows(request, tx, &scan.window, render, page, err);
+        }
+    }
+    if (rc == OK && !page->has_more && scan.more) {
+        page->has_more = true;
+        page->last = scan.end;
     }
     return rc;
 }
 
-// The end of the page before this one. *has is false if the list is not so long.
-static enum errc find_start(struct request *request, struct tx *tx, const struct listing_query *query,
-                            const struct uuid **end, bool *has, struct err *err)
+// The id of the row number `count`; *has is false if there are fewer. ERR_VALIDATION: it is too far.
+static enum errc find_row(struct request *request, struct tx *tx, const struct listing_query *query,
+                          int64_t count, struct uuid *id, bool *has, struct err *err)
 {
-    const struct listing_input *input = request->input;
-    const int64_t before = (input->page - 1) * input->page_size;
-    *end = input->after;
-    *has = true;
-    if (before == 0) {
-        return OK;
+    const bool is_beyond = count > LISTING_SKIPPED_MAX;
+    const int64_t wanted = is_beyond ? LISTING_SKIPPED_MAX : count;
+    int64_t found = 0;
+    struct listing_scan scan;
+    listing_scan_begin(&scan, query, wanted, LISTING_SKIPPED_MAX); // often every row matches
+    *has = false;
+    bool window = true;
+    enum errc rc = OK;
+    while (rc == OK && window && !*has) {
+        int64_t counted = 0;
+        rc = listing_scan_next(&scan, tx->db, found, wanted, &window, err);
+        if (rc == OK && window) {
+            rc = listing_nth(tx->db, &scan.window, wanted - found, id, has, err);
+        }
+        if (rc == OK && window && !*has && scan.more) {
+            rc = listing_count(tx->db, &scan.window, wanted - found, &counted, err);
+            found += counted;
+        }
     }
-    struct uuid *last = ARENA_NEW(request->arena, struct uuid);
-    *end = last;
-    return listing_nth(tx->db, query, before, last, has, err);
+    if (rc == OK && (*has ? is_beyond : scan.more)) {
+        request->field_errors.count = 0; // this may run again
+        field_error(request, "page", "is too far into this list; follow meta.next_cursor instead");
+        rc = ERR_VALIDATION;
+    }
+    return rc;
+}
+
+static enum errc count_rows(struct tx *tx, const struct listing_query *query, struct total *total,
+                            struct err *err)
+{
+    const int64_t wanted = LISTING_TOTAL_MAX + 1;
+    struct listing_scan scan;
+    listing_scan_begin(&scan, query, wanted, LISTING_SKIPPED_MAX);
+    bool has = true;
+    enum errc rc = OK;
+    while (rc == OK && has && total->count < wanted) {
+        int64_t count = 0;
+        rc = listing_scan_next(&scan, tx->db, total->count, wanted, &has, err);
+        if (rc == OK && has) {
+            rc = listing_count(tx->db, &scan.window, wanted - total->count, &count, err);
+        }
+        total->count += count;
+    }
+    total->exceeded = scan.more || total->count == wanted;
+    total->count = total->count > LISTING_TOTAL_MAX ? LISTING_TOTAL_MAX : total->count;
+    return rc;
 }
 
 static enum errc read_list(struct request *request, struct tx *tx, struct listing_query *query,
-                           listing_render *render, struct page *page, int64_t *total, struct err *err)
+                           listing_render *render, struct page *page, struct total *total, struct err *err)
 {
     const struct listing_input *input = request->input;
-    const struct uuid *end = NULL;
-    bool has = false;
-    enum errc rc = input->count ? listing_count(tx->db, query, LISTING_TOTAL_MAX + 1, total, err) : OK;
-    if (rc == OK) {
-        rc = find_start(request, tx, query, &end, &has, err);
+    const int64_t before = (input->page - 1) * input->page_size;
+    struct uuid start;
+    bool has = true;
+    enum errc rc = input->count ? count_rows(tx, query, total, err) : OK;
+    if (rc == OK && input->after != NULL) {
+        listing_below(query, input->after);
+    } else if (rc == OK && before > 0) {
+        rc = find_row(request, tx, query, before, &start, &has, err);
+        if (rc == OK && has) {
+            listing_below(query, &start);
+        }
     }
-    if (rc != OK || !has) {
-        return rc;
-    }
-    if (end != NULL) {
-        listing_below(query, end);
-    }
-    return read_page(request, tx, query, render, page, err);
+    return rc == OK && has ? read_page(request, tx, query, render, page, err) : rc;
 }
 
 enum errc listing_answer(struct request *request, struct tx *tx, const struct uuid *owner,
@@ -101,7 +169,7 @@ enum errc listing_answer(struct request *request, struct tx *tx, const struct uu
     const struct listing_input *input = request->input;
     struct listing_query query; // a copy: this may run again
     struct page page = {.json = json_writer(request->arena)};
-    int64_t total = 0;
+    struct total total = {0};
     enum errc rc = OK;
     json_open_object(&page.json, NULL);
     json_write_bool(&page.json, "success", true);

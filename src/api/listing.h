@@ -5,6 +5,13 @@
 
 // Above it a total that was asked for is this number, and total_exceeded is true.
 #define LISTING_TOTAL_MAX 10000
+// The rows of an index, of each mode, that a page may pass, whether they match its filters or not. After them
+// it ends, with a cursor from where the list goes on.
+#define LISTING_PASSED_MAX 10000
+// The same for a total, and for the pages before a page by its number.
+#define LISTING_SKIPPED_MAX 200000
+// Enough rows for those that are wanted where one of eight matches.
+#define LISTING_FIRST_WINDOW(wanted) ((wanted)*8)
 
 // Writes the members of the item for the row that `rows` stands on.
 typedef enum errc listing_render(struct request *request, struct db_rows *rows, struct json_writer *json,

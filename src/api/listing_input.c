@@ -27,7 +27,7 @@ const char *listing_given(const struct request *request, const char *name)
 static void where(struct request *request, const struct filter *filter, struct db_value value)
 {
     struct listing_input *input = request->input;
-    listing_where(&input->query, filter->condition, value);
+    listing_filter(&input->query, filter, NULL, value);
 }
 
 static void read_text(struct request *request, const struct filter *filter, const char *text)
@@ -49,10 +49,7 @@ static void read_word(struct request *request, const struct filter *filter, cons
     struct listing_input *input = request->input;
     for (const struct filter_word *word = filter->words; word->word != NULL; word++) {
         if (text_equal(word->word, text)) {
-            where(request, filter, DB_STR(word->word));
-            if (word->also != NULL) {
-                listing_where_plain(&input->query, word->also);
-            }
+            listing_filter(&input->query, filter, word, DB_STR(word->word));
             return;
         }
     }

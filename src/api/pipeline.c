@@ -218,6 +218,19 @@ static void operation_answered(struct op_waiter *waiter, const struct op_answer 
     }
 }
 
+static void piece_read(struct store_job *job);
+
+// The same work reads the next piece of a list, and checks the key again.
+static void read_piece(struct request *request)
+{
+    if (request->api->draining) {
+        http_exchange_cut(request->exchange);
+        return;
+    }
+    request->job = job_of(request, STORE_READ, piece_read);
+    store_submit_always(request->api->store, &request->job);
+}
+
 static void piece_read(struct store_job *job)
 {
     struct request *request = CONTAINER_OF(job, struct request, job);
@@ -225,22 +238,16 @@ static void piece_read(struct store_job *job)
         LOG(LOG_WARN, "a CSV export was cut off", LOG_STR("request_id", request->id),
             LOG_STR("error", job->err.message));
         http_exchange_cut(request->exchange);
-        return;
+    } else if (!export_send_piece(request)) {
+        read_piece(request);
     }
-    export_send_piece(request);
 }
 
-// The client has taken a piece of a list: the same work reads the next one, and checks the key again.
+// The client has taken a piece.
 static void on_piece_taken(struct http_exchange *exchange, void *context)
 {
     (void)context;
-    struct request *request = exchange->context;
-    if (request->api->draining) {
-        http_exchange_cut(exchange);
-        return;
-    }
-    request->job = job_of(request, STORE_READ, piece_read);
-    store_submit_always(request->api->store, &request->job);
+    read_piece(exchange->context);
 }
 
 static void job_succeeded(struct request *request)

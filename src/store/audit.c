@@ -220,9 +220,9 @@ static const struct filter_word types[] = {
 static const struct filter_word severities[] = {{"info"}, {"warn", RARE}, {"critical", RARE}, {NULL}};
 
 static const struct filter filters[] = {
-    {"event_type", FILTER_WORD, "event_type = :value", types},
-    {"severity", FILTER_WORD, "severity = :value", severities},
-    {"merchant_id", FILTER_ID, "merchant_id = :value"},
+    {"event_type", FILTER_WORD, "event_type = :value", types, REACH_PART},
+    {"severity", FILTER_WORD, "severity = :value", severities, REACH_PART},
+    {"merchant_id", FILTER_ID, "merchant_id = :value", NULL, REACH_OWNER},
     {"since", FILTER_SINCE},
     {"until", FILTER_UNTIL},
     {NULL},

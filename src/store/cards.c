@@ -304,7 +304,8 @@ enum errc card_expiring_told(struct db *db, const struct card *card, struct err 
 static const struct filter filters[] = {
     {"customer_email", FILTER_EMAIL,
      "id IN (SELECT id FROM cards WHERE customer_id IN (SELECT id FROM customers WHERE merchant_id = :owner"
-     " AND livemode = :mode AND email = :value))"},
+     " AND livemode = :mode AND email = :value))",
+     NULL, REACH_FEW},
     {"expires_soon", FILTER_BY_MONTH, "exp_month > 0 AND " EXPIRY " <= :value"},
     {"livemode", FILTER_LIVEMODE},
     {NULL},

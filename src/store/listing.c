@@ -12,10 +12,25 @@
 #define SQL_BYTES_MAX (32 * 1024)
 #define VALUES_MAX (LISTING_CONDITIONS_MAX + 5) // owner, from, below, limit, offset
 
+static enum filter_reach reach_of(const struct filter *filter, const struct filter_word *word)
+{
+    const bool is_partial = filter->reach == REACH_PART || filter->reach == REACH_RANGE;
+    return is_partial && word != NULL && word->also == NULL ? REACH_TEST : filter->reach;
+}
+
+void listing_filter(struct listing_query *query, const struct filter *filter, const struct filter_word *word,
+                    struct db_value value)
+{
+    REQUIRE(query->condition_count < LISTING_CONDITIONS_MAX);
+    query->conditions[query->condition_count++] = (struct listing_condition){
+        filter->condition, word != NULL ? word->also : NULL, value, true, reach_of(filter, word)};
+}
+
 void listing_where(struct listing_query *query, const char *sql, struct db_value value)
 {
     REQUIRE(query->condition_count < LISTING_CONDITIONS_MAX);
-    query->conditions[query->condition_count++] = (struct listing_condition){sql, value, true};
+    query->conditions[query->condition_count++] =
+        (struct listing_condition){.sql = sql, .value = value, .has_value = true};
 }
 
 void listing_where_plain(struct listing_query *query, const char *sql)
@@ -66,38 +81,51 @@ static void sql_release(struct sql *sql)
     buf_release(&sql->text);
 }
 
-static struct sql sql_begin(const struct listing_query *query)
+// The condition whose index is read; NULL: that of the listing's own. Of equals, the last.
+static const struct listing_condition *leading(const struct listing_query *query)
 {
-    struct sql sql = {.text = BUF_MAX(SQL_BYTES_MAX)};
-    const struct uuid *ids[] = {query->owner, query->from, query->below};
-    for (size_t i = 0; i < COUNT_OF(ids); i++) {
-        if (ids[i] != NULL) {
-            sql.values[sql.count++] = DB_ID(ids[i]);
-        }
-    }
+    const struct listing_condition *lead = NULL;
     for (size_t i = 0; i < query->condition_count; i++) {
-        if (query->conditions[i].has_value) {
-            sql.values[sql.count++] = query->conditions[i].value;
+        const struct listing_condition *condition = &query->conditions[i];
+        if (condition->reach != REACH_TEST && condition->reach != REACH_OWNER &&
+            (lead == NULL || condition->reach >= lead->reach)) {
+            lead = condition;
         }
     }
-    return sql;
+    return lead;
 }
 
-// Appends SQL and replaces :value, :owner and :mode. The owner is parameter 1; `value` is the value's number.
-static void put(struct sql *sql, const char *template, int mode, size_t value)
+bool listing_passes_rows(const struct listing_query *query)
+{
+    const struct listing_condition *lead = leading(query);
+    if (lead != NULL && lead->reach == REACH_FEW) {
+        return false;
+    }
+    for (size_t i = 0; i < query->condition_count; i++) {
+        const struct listing_condition *condition = &query->conditions[i];
+        const bool is_in_key = condition == lead && condition->reach == REACH_RANGE;
+        if (!is_in_key && condition->reach != REACH_OWNER) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Appends SQL and replaces :value, :owner and :mode. The owner is parameter 1, the value is the last one.
+static void put(struct sql *sql, const char *template, int mode)
 {
     for (const char *at = template; *at != '\0';) {
         size_t plain = strcspn(at, ":");
         buf_add(&sql->text, at, plain);
         at += plain;
         if (text_starts_with(at, ":value")) {
-            buf_printf(&sql->text, "$%zu", value);
+            buf_printf(&sql->text, "$%zu", sql->count);
             at += strlen(":value");
         } else if (text_starts_with(at, ":owner")) {
             buf_add_str(&sql->text, "$1");
             at += strlen(":owner");
         } else if (text_starts_with(at, ":mode")) {
-            buf_printf(&sql->text, "%d", mode);
+            buf_add_str(&sql->text, mode == 0 ? "0" : "1");
             at += strlen(":mode");
         } else {
             REQUIRE(*at == '\0');
@@ -105,40 +133,85 @@ static void put(struct sql *sql, const char *template, int mode, size_t value)
     }
 }
 
-static void put_condition(struct sql *sql, const char *template, int mode, size_t value)
+static void put_condition(struct sql *sql, const char *template, int mode)
 {
     buf_add_str(&sql->text, sql->glue);
     sql->glue = " AND ";
-    put(sql, template, mode, value);
+    put(sql, template, mode);
 }
 
-// One SELECT over one mode. Each arm numbers the parameters in the order of sql_begin.
-static void put_arm(struct sql *sql, const struct listing_query *query, const char *columns, int mode)
+static void put_value(struct sql *sql, const char *template, int mode, struct db_value value)
+{
+    sql->values[sql->count++] = value;
+    put_condition(sql, template, mode);
+}
+
+// What every index of the listing begins with, and the range of ids.
+static void put_range(struct sql *sql, const struct listing_query *query, int mode)
 {
     const struct listing *listing = query->listing;
-    size_t parameter = 0;
-    buf_printf(&sql->text, "SELECT %s FROM %s", columns, listing->table);
     sql->glue = " WHERE ";
     if (query->owner != NULL) {
-        parameter++;
-        put_condition(sql, listing->owner, mode, 0);
+        put_value(sql, listing->owner, mode, DB_ID(query->owner));
     }
     if (listing->has_modes) {
-        put_condition(sql, "livemode = :mode", mode, 0);
+        put_condition(sql, "livemode = :mode", mode);
     }
     if (listing->always != NULL) {
-        put_condition(sql, listing->always, mode, 0);
+        put_condition(sql, listing->always, mode);
     }
     if (query->from != NULL) {
-        put_condition(sql, "id >= :value", mode, ++parameter);
+        put_value(sql, "id >= :value", mode, DB_ID(query->from));
     }
     if (query->below != NULL) {
-        put_condition(sql, "id < :value", mode, ++parameter);
+        put_value(sql, "id < :value", mode, DB_ID(query->below));
     }
+}
+
+// A condition whose index is not to be read is written so that no planner finds its index.
+static void put_filter(struct sql *sql, const struct listing_condition *condition, int mode, bool by_index)
+{
+    if (condition->has_value) {
+        sql->values[sql->count++] = condition->value;
+    }
+    if (by_index || condition->reach == REACH_TEST) {
+        put_condition(sql, condition->sql, mode);
+    } else {
+        put_condition(sql, "(", mode);
+        put(sql, condition->sql, mode);
+        buf_add_str(&sql->text, ") IS TRUE");
+    }
+    if (by_index && condition->also != NULL) {
+        put_condition(sql, condition->also, mode);
+    }
+}
+
+// One SELECT over one mode. Each arm has the same values, so it numbers them from the first again.
+static void put_arm(struct sql *sql, const struct listing_query *query, const char *columns, int mode)
+{
+    const struct listing_condition *lead = leading(query);
+    buf_printf(&sql->text, "SELECT %s FROM %s", columns, query->listing->table);
+    sql->count = 0;
+    put_range(sql, query, mode);
     for (size_t i = 0; i < query->condition_count; i++) {
         const struct listing_condition *condition = &query->conditions[i];
-        parameter += condition->has_value;
-        put_condition(sql, condition->sql, mode, parameter);
+        put_filter(sql, condition, mode, condition == lead || condition->reach == REACH_OWNER);
+    }
+}
+
+// The same without the conditions that are not in the key or the definition of the index.
+static void put_index_arm(struct sql *sql, const struct listing_query *query, int mode)
+{
+    const struct listing_condition *lead = leading(query);
+    buf_printf(&sql->text, "SELECT id FROM %s", query->listing->table);
+    put_range(sql, query, mode);
+    for (size_t i = 0; i < query->condition_count; i++) {
+        const struct listing_condition *condition = &query->conditions[i];
+        if (condition->reach == REACH_OWNER || (condition == lead && condition->reach == REACH_RANGE)) {
+            put_filter(sql, condition, mode, true);
+        } else if (condition == lead) {
+            put_condition(sql, condition->also, mode);
+        }
     }
 }
 
@@ -169,22 +242,18 @@ static enum errc start(struct db *db, struct sql *sql, struct db_rows *rows, str
 enum errc listing_rows(struct db *db, const struct listing_query *query, int64_t limit, struct db_rows *rows,
                        struct err *err)
 {
-    struct sql sql SQL_CLEANUP = sql_begin(query);
+    struct sql sql SQL_CLEANUP = {.text = BUF_MAX(SQL_BYTES_MAX)};
     put_arms(&sql, query, query->listing->columns);
     buf_add_str(&sql.text, " ORDER BY id DESC");
     put_number(&sql, "LIMIT", limit);
     return start(db, &sql, rows, err);
 }
 
-enum errc listing_nth(struct db *db, const struct listing_query *query, int64_t count, struct uuid *id,
-                      bool *has, struct err *err)
+// The id of the only row, if there is one.
+static enum errc read_id(struct db *db, struct sql *sql, struct uuid *id, bool *has, struct err *err)
 {
-    struct sql sql SQL_CLEANUP = sql_begin(query);
-    put_arms(&sql, query, "id"); // an index alone can answer this, unless a filter needs other columns
-    buf_add_str(&sql.text, " ORDER BY id DESC LIMIT 1");
-    put_number(&sql, "OFFSET", count - 1);
     DB_ROWS(rows);
-    enum errc rc = start(db, &sql, &rows, err);
+    enum errc rc = start(db, sql, &rows, err);
     if (rc == OK) {
         rc = db_next(&rows, has, err);
     }
@@ -194,10 +263,31 @@ enum errc listing_nth(struct db *db, const struct listing_query *query, int64_t 
     return rc;
 }
 
+enum errc listing_nth(struct db *db, const struct listing_query *query, int64_t count, struct uuid *id,
+                      bool *has, struct err *err)
+{
+    struct sql sql SQL_CLEANUP = {.text = BUF_MAX(SQL_BYTES_MAX)};
+    put_arms(&sql, query, "id"); // an index alone can answer this, unless a filter needs other columns
+    buf_add_str(&sql.text, " ORDER BY id DESC LIMIT 1");
+    put_number(&sql, "OFFSET", count - 1);
+    return read_id(db, &sql, id, has, err);
+}
+
+enum errc listing_nth_passed(struct db *db, const struct listing_query *query, int64_t count, struct uuid *id,
+                             bool *has, struct err *err)
+{
+    REQUIRE(!query->listing->has_modes || query->test != query->live);
+    struct sql sql SQL_CLEANUP = {.text = BUF_MAX(SQL_BYTES_MAX)};
+    put_index_arm(&sql, query, query->live);
+    buf_add_str(&sql.text, " ORDER BY id DESC LIMIT 1");
+    put_number(&sql, "OFFSET", count - 1);
+    return read_id(db, &sql, id, has, err);
+}
+
 enum errc listing_count(struct db *db, const struct listing_query *query, int64_t max, int64_t *count,
                         struct err *err)
 {
-    struct sql sql SQL_CLEANUP = sql_begin(query);
+    struct sql sql SQL_CLEANUP = {.text = BUF_MAX(SQL_BYTES_MAX)};
     buf_add_str(&sql.text, "SELECT count(*) FROM (");
     put_arms(&sql, query, "1");
     put_number(&sql, "LIMIT", max);

@@ -28,6 +28,15 @@ struct filter_word {
     const char *also; // SQL that follows from the word and is the condition of a partial index; NULL: none
 };
 
+// How the rows of a filter's value are found, from the slowest way to the fastest.
+enum filter_reach {
+    REACH_TEST,  // each row of the list is tested, in an index or in its table
+    REACH_PART,  // a partial index holds them and others, in the order of the ids (words with `also`)
+    REACH_RANGE, // an index holds just them, in the order of the ids (of words: those with `also`)
+    REACH_FEW,   // an index finds them, and they are few
+    REACH_OWNER, // the filter names the owner of the list
+};
+
 // A filter's SQL condition: `:value` stands for the filter's value, `:owner` for the owner of the list,
 // `:mode` for the mode that is read, 0 or 1.
 struct filter {
@@ -35,6 +44,7 @@ struct filter {
     enum filter_form form;
     const char *condition;
     const struct filter_word *words; // ends with a NULL word
+    enum filter_reach reach;
 };
 
 struct listing {
@@ -51,8 +61,10 @@ struct listing {
 
 struct listing_condition {
     const char *sql;
+    const char *also; // of the filter's word
     struct db_value value;
     bool has_value;
+    enum filter_reach reach;
 };
 
 // One request for a list. What it points to must outlive it.
@@ -66,7 +78,10 @@ struct listing_query {
     size_t condition_count;
 };
 
-// Adds a condition, with and without a value.
+// Adds the condition of a filter; word NULL: the filter has none.
+void listing_filter(struct listing_query *query, const struct filter *filter, const struct filter_word *word,
+                    struct db_value value);
+// Adds a condition that is tested for each row, with and without a value.
 void listing_where(struct listing_query *query, const char *sql, struct db_value value);
 void listing_where_plain(struct listing_query *query, const char *sql);
 // Exact in microseconds, and as cheap as a range of ids, although ids have only milliseconds. The ids are
@@ -82,6 +97,12 @@ enum errc listing_rows(struct db *db, const struct listing_query *query, int64_t
 // The id of the row number `count`; *has is false if there are fewer.
 enum errc listing_nth(struct db *db, const struct listing_query *query, int64_t count, struct uuid *id,
                       bool *has, struct err *err) MUST_CHECK;
+// Whether reading the list may pass rows that do not match. If not, each row of an index's range matches.
+bool listing_passes_rows(const struct listing_query *query);
+// The id that is `count` rows further in the index that is read: a list of rows from it on passes no more
+// than `count`. In one mode, if the listing has modes. *has is false if there are fewer.
+enum errc listing_nth_passed(struct db *db, const struct listing_query *query, int64_t count, struct uuid *id,
+                             bool *has, struct err *err) MUST_CHECK;
 // How many rows there are, but counts no further than `max`.
 enum errc listing_count(struct db *db, const struct listing_query *query, int64_t max, int64_t *count,
                         struct err *err) MUST_CHECK;

@@ -344,10 +344,11 @@ static const struct filter_word types[] = {
     {"card.failed"},       {"card.expiring"},    {"webhook.test"},           {NULL}};
 
 static const struct filter filters[] = {
-    {"status", FILTER_WORD, "status = :value", statuses},
+    {"status", FILTER_WORD, "status = :value", statuses, REACH_PART},
     {"event_type", FILTER_WORD, "type = :value", types},
     // Through ids, so that SQLite searches the transaction's events and not the merchant's.
-    {"transaction_id", FILTER_ID, "id IN (SELECT id FROM outbox WHERE transaction_id = :value)"},
+    {"transaction_id", FILTER_ID, "id IN (SELECT id FROM outbox WHERE transaction_id = :value)", NULL,
+     REACH_FEW},
     {"since", FILTER_SINCE},
     {"until", FILTER_UNTIL},
     {"livemode", FILTER_LIVEMODE},

@@ -197,17 +197,18 @@ static const struct filter_word statuses[] = {
 
 static const struct filter payment_filters[] = {
     {"provider", FILTER_WORD, "provider = :value", providers},
-    {"status", FILTER_WORD, "status = :value", statuses},
+    {"status", FILTER_WORD, "status = :value", statuses, REACH_RANGE},
     {"currency", FILTER_CURRENCY, "currency = :value"},
     {"min_amount", FILTER_AMOUNT_MIN, "amount_thousandths >= :value"},
     {"max_amount", FILTER_AMOUNT_MAX, "amount_thousandths <= :value"},
     {"since", FILTER_SINCE},
     {"until", FILTER_UNTIL},
-    {"provider_ref", FILTER_TEXT, "provider_ref = :value"},
+    {"provider_ref", FILTER_TEXT, "provider_ref = :value", NULL, REACH_FEW},
     {"idempotency_key", FILTER_TEXT,
      "id = (SELECT subject_id FROM idempotency_keys WHERE merchant_id = :owner AND livemode = :mode"
-     " AND kind = 'payment' AND key = :value)"},
-    {"saved_card_id", FILTER_ID, "saved_card_id = :value"},
+     " AND kind = 'payment' AND key = :value)",
+     NULL, REACH_FEW},
+    {"saved_card_id", FILTER_ID, "saved_card_id = :value", NULL, REACH_RANGE},
     {"livemode", FILTER_LIVEMODE},
     {NULL},
 };

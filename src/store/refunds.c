@@ -110,8 +110,8 @@ static const struct filter_word statuses[] = {{"pending", RARE}, {"completed"}, 
 
 static const struct filter filters[] = {
     // Through ids, so that SQLite searches the payment's refunds and not the merchant's.
-    {"payment_id", FILTER_ID, "id IN (SELECT id FROM refunds WHERE payment_id = :value)"},
-    {"status", FILTER_WORD, "status = :value", statuses},
+    {"payment_id", FILTER_ID, "id IN (SELECT id FROM refunds WHERE payment_id = :value)", NULL, REACH_FEW},
+    {"status", FILTER_WORD, "status = :value", statuses, REACH_RANGE},
     {"since", FILTER_SINCE},
     {"until", FILTER_UNTIL},
     {"livemode", FILTER_LIVEMODE},
