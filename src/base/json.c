@@ -1,14 +1,7 @@
-// JSON values. json_check.c checks the grammar, then json-c builds the tree. json-c silently keeps the last
-// of repeated names, so the number of members in the tree is compared with the number in the text.
+// See json.h. json_reader.c checks the text, then json-c builds the tree.
 #include "base/json.h"
 
-#include <string.h>
-
-#include "base/json_check.h"
 #include "base/require.h"
-#include "base/text.h"
-
-#define NAME_SHOWN_BYTES_MAX 60
 
 static void free_tokener(struct json_tokener **tokener)
 {
@@ -39,89 +32,6 @@ static bool build(const char *text, size_t bytes, struct json_object **value)
     return json_tokener_get_error(tokener) == json_tokener_success;
 }
 
-static size_t count_members(struct json_object *value)
-{
-    size_t count = 0;
-    if (json_object_is_type(value, json_type_object)) {
-        json_object_object_foreach(value, name, member)
-        {
-            (void)name;
-            count += 1 + count_members(member);
-        }
-    } else if (json_object_is_type(value, json_type_array)) {
-        for (size_t i = 0; i < json_object_array_length(value); i++) {
-            count += count_members(json_object_array_get_idx(value, i));
-        }
-    }
-    return count;
-}
-
-// The length of the string token at the start of a checked text, quotes included.
-static size_t string_bytes(const char *text)
-{
-    size_t at = 1;
-    while (text[at] != '"') {
-        at += text[at] == '\\' ? 2 : 1;
-    }
-    return at + 1;
-}
-
-// Whether the string token is a name in an object: only a name has a colon after it.
-static bool is_name(const char *token, size_t token_bytes, const char *end)
-{
-    const char *at = token + token_bytes;
-    while (at < end && (*at == ' ' || *at == '\t' || *at == '\r' || *at == '\n')) {
-        at++;
-    }
-    return at < end && *at == ':';
-}
-
-// Adds the unescaped name to the names of its object. False where it is repeated.
-static bool add_name(struct json_object *names, const char *token, size_t token_bytes,
-                     struct json_place place, struct err *err)
-{
-    JSON_CLEANUP struct json_object *name = NULL;
-    REQUIRE(build(token, token_bytes, &name));
-    const char *text = json_object_get_string(name);
-    if (json_object_object_get_ex(names, text, NULL)) {
-        size_t shown = text_cut(text, strlen(text), NAME_SHOWN_BYTES_MAX);
-        (void)err_set(err, ERR_BAD_REQUEST, "the name \"%.*s\" is repeated at line %zu, column %zu",
-                      (int)shown, text, place.line, place.column);
-        return false;
-    }
-    json_add(names, text, NULL);
-    return true;
-}
-
-// Says which name a checked text repeats. The text must repeat one. Slow, and only for a text that is
-// refused.
-static void find_repeat(const char *text, size_t bytes, struct err *err)
-{
-    struct json_object *names[JSON_DEPTH_MAX + 1] = {0}; // the names so far of each object that is open
-    size_t depth = 0;
-    bool searching = true;
-    for (size_t at = 0; at < bytes && searching; at++) {
-        if (text[at] == '{' || text[at] == '[') {
-            depth++;
-            REQUIRE(depth < COUNT_OF(names));
-            names[depth] = text[at] == '{' ? json_new_object() : NULL;
-        } else if (text[at] == '}' || text[at] == ']') {
-            json_release(&names[depth]);
-            depth--;
-        } else if (text[at] == '"') {
-            size_t token_bytes = string_bytes(text + at);
-            if (is_name(text + at, token_bytes, text + bytes)) {
-                searching = add_name(names[depth], text + at, token_bytes, json_place(text, at), err);
-            }
-            at += token_bytes - 1;
-        }
-    }
-    REQUIRE(!searching);
-    for (size_t i = 0; i <= depth; i++) {
-        json_release(&names[i]);
-    }
-}
-
 enum errc json_parse(const char *text, size_t bytes, struct json_object **value, struct err *err)
 {
     return json_parse_bounded(text, bytes, JSON_VALUES_MAX, value, err);
@@ -130,21 +40,15 @@ enum errc json_parse(const char *text, size_t bytes, struct json_object **value,
 enum errc json_parse_bounded(const char *text, size_t bytes, size_t values_max, struct json_object **value,
                              struct err *err)
 {
-    if (bytes > INT32_MAX) {
-        return err_set(err, ERR_BAD_REQUEST, "the text is too long");
-    }
-    size_t member_count = 0;
-    enum errc rc = json_check(text, bytes, JSON_DEPTH_MAX, values_max, &member_count, err);
+    struct arena arena ARENA_CLEANUP = ARENA_EMPTY;
+    const struct json_value *checked = NULL;
+    JSON_CLEANUP struct json_object *built = NULL;
+    enum errc rc = json_read(&arena, text, bytes, values_max, &checked, err);
     if (rc != OK) {
         return rc;
     }
-    JSON_CLEANUP struct json_object *built = NULL;
     if (!build(text, bytes, &built)) {
         return err_set(err, ERR_BAD_REQUEST, "the JSON text cannot be read");
-    }
-    if (count_members(built) != member_count) {
-        find_repeat(text, bytes, err);
-        return ERR_BAD_REQUEST;
     }
     *value = json_object_get(built);
     return OK;

@@ -1,6 +1,6 @@
 // Reads JSON through json-c, with the checks that it leaves to its caller. Values are json-c's own, reference
-// counted. Pure; any thread, but a value belongs to one thread at a time. json_writer.h writes JSON; trees are
-// built only where what is written is changed or searched before, as the sandbox does with its objects.
+// counted. Pure; any thread, but a value belongs to one thread at a time. json_writer.h writes JSON; trees
+// are built only where what is written is changed or searched before, as the sandbox does with its objects.
 #pragma once
 
 #include <json-c/json.h>
@@ -10,19 +10,13 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/json_reader.h"
 
 #define JSON_CLEANUP __attribute__((cleanup(json_release)))
 void json_release(struct json_object **value); // drops the reference, sets NULL
 
-#define JSON_DEPTH_MAX 32
-// A value costs up to 2 us and 800 bytes (an empty object), however short its text: 1 MiB of "{}," would cost
-// 0.7 s and 285 MB. An object of a provider has some 60 to 300 values; pages of them have a limit of their
-// own.
-#define JSON_VALUES_MAX 20000
-
-// Parses the whole text: strict RFC 8259, UTF-8, depth at most JSON_DEPTH_MAX, at most JSON_VALUES_MAX
-// values, no repeated name in an object, no \u0000 in a string. ERR_BAD_REQUEST says what is expected, or
-// which name is repeated, at which line and column. The caller releases.
+// Parses what json_read takes, with at most JSON_VALUES_MAX values, and with its errors. The caller releases.
+// A value costs up to 2 us and 800 bytes (an empty object), however short its text.
 enum errc json_parse(const char *text, size_t bytes, struct json_object **value, struct err *err) MUST_CHECK;
 // The same with another limit of values.
 enum errc json_parse_bounded(const char *text, size_t bytes, size_t values_max, struct json_object **value,

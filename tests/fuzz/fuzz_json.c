@@ -1,6 +1,6 @@
-// json_parse: an accepted tree is within its limits (depth, no NUL inside a string, no repeated name). Its
-// written form parses again and is then written byte for byte the same, so no value changes on its way
-// through the service.
+// json_read and json_parse: an accepted tree is within its limits (depth, no NUL inside a string, no repeated
+// name). Its written form parses again and is then written byte for byte the same, so no value changes on its
+// way through the service. What json_read makes of a text is what json-c makes of it.
 #include "base/json.h"
 
 #include "fuzz.h"
@@ -44,6 +44,45 @@ static size_t count_colons(const uint8_t *text, size_t bytes)
     return colons;
 }
 
+// The values that json_read found are those of json-c's tree, in the same order.
+static void check_same(const struct json_value *read, struct json_object *built)
+{
+    const struct json_value *each = json_first(read);
+    switch (read->kind) {
+    case JSON_NULL:
+        REQUIRE(built == NULL);
+        break;
+    case JSON_BOOL:
+        REQUIRE((read->text[0] == 't') == json_object_get_boolean(built));
+        break;
+    case JSON_NUMBER:
+        REQUIRE(json_object_is_type(built, json_type_int) || json_object_is_type(built, json_type_double));
+        REQUIRE(json_object_is_type(built, json_type_int) ||
+                strcmp(read->text, json_object_get_string(built)) == 0);
+        break;
+    case JSON_STRING:
+        REQUIRE(strcmp(read->text, json_object_get_string(built)) == 0);
+        break;
+    case JSON_ARRAY:
+        REQUIRE(read->count == json_object_array_length(built));
+        for (size_t i = 0; each != NULL; i++, each = json_next(read, each)) {
+            check_same(each, json_object_array_get_idx(built, i));
+        }
+        break;
+    case JSON_OBJECT:
+        REQUIRE(read->count == (size_t)json_object_object_length(built));
+        json_object_object_foreach(built, name, member)
+        {
+            REQUIRE(strcmp(each->name, name) == 0 && json_find(read, name) == each);
+            REQUIRE(json_get_i64(built, name, -7) == json_read_i64(read, name, -7));
+            check_same(each, member);
+            each = json_next(read, each);
+        }
+        REQUIRE(each == NULL);
+        break;
+    }
+}
+
 // Every number has a text, and no other value has one.
 static void check_number_text(struct arena *arena, struct json_object *value)
 {
@@ -63,6 +102,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     }
     REQUIRE(check_tree(value, 0) == count_colons(data, bytes));
     ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
+    const struct json_value *read = NULL;
+    REQUIRE(json_read(&arena, (const char *)data, bytes, JSON_VALUES_MAX, &read, &err) == OK);
+    check_same(read, value);
     check_number_text(&arena, value);
 
     const char *written = json_text(&arena, value);

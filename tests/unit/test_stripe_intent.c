@@ -4,9 +4,9 @@
 static struct provider_payment intent_of(struct fixture *f, const char *members)
 {
     const char *text = arena_printf(&f->arena, "{\"id\":\"pi_1\",%s}", members);
-    struct json_object *object JSON_CLEANUP = NULL;
+    const struct json_value *object = NULL;
     struct err err;
-    assert_int_equal(json_parse(text, strlen(text), &object, &err), OK);
+    assert_int_equal(json_read(&f->arena, text, strlen(text), JSON_VALUES_MAX, &object, &err), OK);
     struct provider_payment intent;
     assert_true(stripe_intent_read(object, &f->arena, &intent));
     return intent;
@@ -112,9 +112,10 @@ static void an_object_without_a_usable_id_is_no_intent(void **state)
     const char *const texts[] = {"{\"status\":\"succeeded\"}", "{\"id\":null,\"status\":\"succeeded\"}",
                                  long_id, "[]", "7"};
     for (size_t i = 0; i < COUNT_OF(texts); i++) {
-        struct json_object *object JSON_CLEANUP = NULL;
+        const struct json_value *object = NULL;
         struct err err;
-        assert_int_equal(json_parse(texts[i], strlen(texts[i]), &object, &err), OK);
+        assert_int_equal(json_read(&f->arena, texts[i], strlen(texts[i]), JSON_VALUES_MAX, &object, &err),
+                         OK);
         struct provider_payment intent;
         assert_false(stripe_intent_read(object, &f->arena, &intent));
     }

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "base/json.h"
+#include "base/json_reader.h"
 #include "base/require.h"
 #include "base/text.h"
 #include "base/timefmt.h"
@@ -34,12 +34,13 @@ static bool is_list(enum provider_verb verb)
 }
 
 // Whether an object may be one of the account that was asked: none says so that is of the other mode.
-static bool fits_mode(const struct provider_call *call, struct json_object *object)
+static bool fits_mode(const struct provider_call *call, const struct json_value *object)
 {
-    return json_get_bool(object, "livemode", call->livemode) == call->livemode;
+    return json_read_bool(object, "livemode", call->livemode) == call->livemode;
 }
 
-static bool read_listed_intent(struct provider_call *call, struct json_object *item, size_t i, size_t length)
+static bool read_listed_intent(struct provider_call *call, const struct json_value *item, size_t i,
+                               size_t length)
 {
     struct provider_answer *answer = &call->answer;
     if (i == 0) {
@@ -56,7 +57,7 @@ static bool read_listed_intent(struct provider_call *call, struct json_object *i
 }
 
 // One of a list's `length` objects.
-static bool read_item(struct provider_call *call, struct json_object *item, size_t i, size_t length)
+static bool read_item(struct provider_call *call, const struct json_value *item, size_t i, size_t length)
 {
     struct provider_answer *answer = &call->answer;
     if (call->verb == PROVIDER_EVENTS) {
@@ -98,37 +99,39 @@ static bool read_item(struct provider_call *call, struct json_object *item, size
     return stripe_refund_read(item, call->arena, &answer->refunds[i]);
 }
 
-static void read_list(struct provider_call *call, struct json_object *body)
+static void read_list(struct provider_call *call, const struct json_value *body)
 {
     struct provider_answer *answer = &call->answer;
-    struct json_object *data = json_get(body, "data");
-    struct json_object *more = json_get(body, "has_more");
-    if (!json_object_is_type(data, json_type_array) || !json_object_is_type(more, json_type_boolean)) {
+    const struct json_value *data = json_read_member(body, "data");
+    if (!json_is(data, JSON_ARRAY) || !json_is(json_read_member(body, "has_more"), JSON_BOOL)) {
         answer->reason = "a list without data or has_more";
         return;
     }
-    size_t length = json_object_array_length(data);
-    if (length == 0 && json_object_get_boolean(more)) {
+    bool has_more = json_read_bool(body, "has_more", false);
+    const struct json_value *last = NULL;
+    size_t i = 0;
+    if (data->count == 0 && has_more) {
         answer->reason = "an empty page with has_more";
         return;
     }
-    for (size_t i = 0; i < length; i++) {
-        if (!read_item(call, json_object_array_get_idx(data, i), i, length)) {
+    for (const struct json_value *item = json_first(data); item != NULL; item = json_next(data, item)) {
+        if (!read_item(call, item, i++, data->count)) {
             answer->reason = "a list with an unreadable item";
             return;
         }
+        last = item;
     }
-    const char *last = length > 0 ? json_get_str(json_object_array_get_idx(data, length - 1), "id") : NULL;
-    if (json_object_get_boolean(more) && last == NULL) {
+    const char *last_id = json_read_str(last, "id");
+    if (has_more && last_id == NULL) {
         answer->reason = "a list with has_more whose last item has no id";
         return;
     }
-    answer->next_page = json_object_get_boolean(more) ? arena_strdup(call->arena, last) : NULL;
+    answer->next_page = has_more ? arena_strdup(call->arena, last_id) : NULL;
     answer->outcome = PROVIDER_DONE;
 }
 
 // Whether the body is the object that the verb is answered with.
-static bool read_object(struct provider_call *call, struct json_object *body)
+static bool read_object(struct provider_call *call, const struct json_value *body)
 {
     struct provider_answer *answer = &call->answer;
     switch (call->verb) {
@@ -136,7 +139,7 @@ static bool read_object(struct provider_call *call, struct json_object *body)
     case PROVIDER_REFUND_RETRIEVE:
         return answer->has_refund = stripe_refund_read(body, call->arena, &answer->refund);
     case PROVIDER_CUSTOMER:
-        answer->customer_ref = arena_strdup(call->arena, json_get_str(body, "id"));
+        answer->customer_ref = arena_strdup(call->arena, json_read_str(body, "id"));
         return answer->customer_ref != NULL && answer->customer_ref[0] != '\0';
     case PROVIDER_ATTACH:
     case PROVIDER_DETACH:
@@ -169,7 +172,7 @@ static bool read_object(struct provider_call *call, struct json_object *body)
     return false;
 }
 
-static void read_success(struct provider_call *call, struct json_object *body)
+static void read_success(struct provider_call *call, const struct json_value *body)
 {
     if (is_list(call->verb)) {
         read_list(call, body);
@@ -184,22 +187,22 @@ static void read_success(struct provider_call *call, struct json_object *body)
 
 // A refusal that says itself what was refused. Of a declined payment that alone tells that it was tried: its
 // intent may lack the last error.
-static void read_refusal(struct provider_call *call, struct json_object *error)
+static void read_refusal(struct provider_call *call, const struct json_value *error)
 {
     struct provider_answer *answer = &call->answer;
-    struct json_object *intent = json_get(error, "payment_intent");
+    const struct json_value *intent = json_read_member(error, "payment_intent");
     if (!fits_mode(call, intent)) {
         answer->reason = "a refusal about an object whose mode, test or live, differs from the secret key's";
         return;
     }
     answer->failure = stripe_failure_read(error, call->arena);
     answer->has_payment = stripe_intent_read(intent, call->arena, &answer->payment);
-    if (text_equal(json_get_str(error, "type"), "card_error") &&
-        text_equal(json_get_str(intent, "status"), "requires_payment_method")) {
+    if (text_equal(json_read_str(error, "type"), "card_error") &&
+        text_equal(json_read_str(intent, "status"), "requires_payment_method")) {
         answer->payment.state = PROVIDER_PAYMENT_ATTEMPT_FAILED;
     }
     answer->customer_missing = text_equal(answer->failure.code, "resource_missing") &&
-                               text_equal(json_get_str(error, "param"), "customer");
+                               text_equal(json_read_str(error, "param"), "customer");
     answer->reason = NULL;
     answer->outcome = PROVIDER_REFUSED;
 }
@@ -232,18 +235,18 @@ static void read_foreign(struct provider_answer *answer, const char *reason)
     answer->foreign = !answer->limited && answer->status < 500;
 }
 
-static void read_error(struct provider_call *call, struct json_object *body)
+static void read_error(struct provider_call *call, const struct json_value *body)
 {
     struct provider_answer *answer = &call->answer;
-    struct json_object *error = json_get(body, "error");
-    const char *type = json_get_str(error, "type");
+    const struct json_value *error = json_read_member(body, "error");
+    const char *type = json_read_str(error, "type");
     if (type == NULL) {
         read_foreign(answer, "an error that is not in Stripe's format; is PAYMENTS_STRIPE_API_BASE right?");
         return;
     }
     // One whose key is in use is being carried out: the same request will be answered with what becomes of
     // it.
-    bool busy = answer->status == 409 && text_equal(json_get_str(error, "code"), KEY_IN_USE);
+    bool busy = answer->status == 409 && text_equal(json_read_str(error, "code"), KEY_IN_USE);
     if (text_equal(type, "idempotency_error") && !busy) {
         answer->reason = "this idempotency key was already used for a different request";
         answer->outcome = PROVIDER_LOOK_UP;
@@ -259,7 +262,7 @@ static void read_error(struct provider_call *call, struct json_object *body)
     case 403:
         answer->failure = (struct failure){
             .code = "provider_auth_failed",
-            .message = key_refusal(call->arena, json_get_str(error, "message")),
+            .message = key_refusal(call->arena, json_read_str(error, "message")),
         };
         answer->reason = NULL;
         answer->outcome = PROVIDER_NO_AUTH;
@@ -348,11 +351,12 @@ void stripe_answer_read(struct provider_call *call, const struct http_call *http
     answer->request_id = arena_strdup(call->arena, http_call_header(http, "Request-Id"));
     answer->retry_after_us = retry_after_us(http);
     answer->server_time_us = server_time_us(http);
-    struct json_object *body JSON_CLEANUP = NULL;
+    struct arena scratch ARENA_CLEANUP = ARENA_EMPTY;
+    const struct json_value *body = NULL;
     size_t values_max = is_list(call->verb) ? LIST_VALUES_MAX : JSON_VALUES_MAX;
     enum errc rc =
-        json_parse_bounded(buf_str(&http->response_body), http->response_body.len, values_max, &body, NULL);
-    if (rc != OK || !json_object_is_type(body, json_type_object)) {
+        json_read(&scratch, buf_str(&http->response_body), http->response_body.len, values_max, &body, NULL);
+    if (rc != OK || !json_is(body, JSON_OBJECT)) {
         read_foreign(answer, "an answer that is not a JSON object; is PAYMENTS_STRIPE_API_BASE right?");
     } else if (http->status >= 200 && http->status < 300) {
         read_success(call, body);

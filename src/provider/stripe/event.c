@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "base/json.h"
+#include "base/json_reader.h"
 #include "base/require.h"
 #include "base/text.h"
 #include "base/timefmt.h"
@@ -26,7 +26,7 @@ static const struct intent_event {
     {"payment_intent.requires_action", "requires_action", PROVIDER_PAYMENT_OPEN},
 };
 
-static void read_intent(struct provider_event *event, struct json_object *object,
+static void read_intent(struct provider_event *event, const struct json_value *object,
                         const struct intent_event *meaning, struct arena *arena)
 {
     event->kind = EVENT_PAYMENT;
@@ -37,67 +37,68 @@ static void read_intent(struct provider_event *event, struct json_object *object
     event->payment.redirect_url = NULL;
     event->payment.client_secret = NULL;
     event->complete =
-        read && text_equal(json_get_str(object, "status"), meaning->status) &&
+        read && text_equal(json_read_str(object, "status"), meaning->status) &&
         event->payment.amount_provider_minor >= 0 && event->payment.currency != NULL &&
         (meaning->state != PROVIDER_PAYMENT_SUCCEEDED || event->payment.received_provider_minor >= 0);
 }
 
-static const char *text_of(struct json_object *object, const char *name, struct arena *arena)
+static const char *text_of(const struct json_value *object, const char *name, struct arena *arena)
 {
-    return arena_strdup(arena, json_get_str(object, name));
+    return arena_strdup(arena, json_read_str(object, name));
 }
 
 // What was captured matters only for a payment that was not known to be made; without it that is read.
-static void read_charge(struct provider_event *event, struct json_object *object, struct arena *arena)
+static void read_charge(struct provider_event *event, const struct json_value *object, struct arena *arena)
 {
     event->kind = EVENT_CHARGE_REFUNDED;
     event->payment_ref = text_of(object, "payment_intent", arena);
     event->charge = (struct charge_refunded){
         .id = event->object_id,
         .payment_ref = event->payment_ref,
-        .amount_minor = json_get_i64(object, "amount", -1),
-        .captured_minor = json_get_i64(object, "amount_captured", -1),
-        .whole = json_get_bool(object, "refunded", false),
+        .amount_minor = json_read_i64(object, "amount", -1),
+        .captured_minor = json_read_i64(object, "amount_captured", -1),
+        .whole = json_read_bool(object, "refunded", false),
         .currency = text_of(object, "currency", arena),
     };
     event->complete =
         event->charge.amount_minor >= 0 && event->charge.captured_minor > 0 && event->charge.currency != NULL;
-    if (!json_get_bool(object, "captured", true)) {
+    if (!json_read_bool(object, "captured", true)) {
         event->kind = EVENT_OTHER; // an authorisation that was let go: no money moved
     }
 }
 
-static void read_refund(struct provider_event *event, struct json_object *object, struct arena *arena)
+static void read_refund(struct provider_event *event, const struct json_value *object, struct arena *arena)
 {
     event->kind = EVENT_REFUND;
     bool read = stripe_refund_read(object, arena, &event->refund);
     event->payment_ref = event->refund.payment_ref;
-    event->complete = read && json_get_str(object, "status") != NULL &&
+    event->complete = read && json_read_str(object, "status") != NULL &&
                       event->refund.amount_provider_minor > 0 && event->refund.currency != NULL &&
                       event->payment_ref != NULL;
 }
 
-static void read_dispute(struct provider_event *event, struct json_object *object, struct arena *arena)
+static void read_dispute(struct provider_event *event, const struct json_value *object, struct arena *arena)
 {
     event->payment_ref = text_of(object, "payment_intent", arena);
     event->dispute = (struct dispute){
         .id = event->object_id,
         .status = text_of(object, "status", arena),
         .reason = text_of(object, "reason", arena),
-        .amount_minor = json_get_i64(object, "amount", -1),
+        .amount_minor = json_read_i64(object, "amount", -1),
         .currency = text_of(object, "currency", arena),
-        .evidence_due_s = json_get_i64(json_get(object, "evidence_details"), "due_by", 0),
+        .evidence_due_s = json_read_i64(json_read_member(object, "evidence_details"), "due_by", 0),
     };
     event->complete = event->payment_ref != NULL && event->dispute.id != NULL;
 }
 
 // The id is all that is taken of a method: what else it says is of the endpoint's version, and may be older
 // than what an earlier event brought. One that was detached says only beside it whose it was.
-static void read_method(struct provider_event *event, struct json_object *data, struct arena *arena)
+static void read_method(struct provider_event *event, const struct json_value *data, struct arena *arena)
 {
-    const char *customer = text_of(json_get(data, "object"), "customer", arena);
-    event->customer_ref =
-        customer != NULL ? customer : text_of(json_get(data, "previous_attributes"), "customer", arena);
+    const char *customer = text_of(json_read_member(data, "object"), "customer", arena);
+    event->customer_ref = customer != NULL
+                              ? customer
+                              : text_of(json_read_member(data, "previous_attributes"), "customer", arena);
     event->complete = event->object_id != NULL;
 }
 
@@ -137,13 +138,13 @@ static enum provider_event_kind kind_of(const char *type)
 }
 
 // Its types are those of the snapshots, after "v1."; its time is text.
-static void read_thin(struct provider_event *event, struct json_object *root, struct arena *arena)
+static void read_thin(struct provider_event *event, const struct json_value *root, struct arena *arena)
 {
     static const char prefix[] = "v1.";
     event->thin = true;
-    event->object_id = text_of(json_get(root, "related_object"), "id", arena);
+    event->object_id = text_of(json_read_member(root, "related_object"), "id", arena);
     int64_t created_us = 0;
-    const char *created = json_get_str(root, "created");
+    const char *created = json_read_str(root, "created");
     if (created != NULL && time_parse(created, &created_us, NULL) == OK) {
         event->created_s = created_us / US_PER_S;
     }
@@ -157,9 +158,9 @@ static void read_thin(struct provider_event *event, struct json_object *root, st
                       event->kind == EVENT_CUSTOMER_GONE; // the id is all that these need
 }
 
-static void read_other(struct provider_event *event, struct json_object *data, struct arena *arena)
+static void read_other(struct provider_event *event, const struct json_value *data, struct arena *arena)
 {
-    struct json_object *object = json_get(data, "object");
+    const struct json_value *object = json_read_member(data, "object");
     event->kind = kind_of(event->type);
     if (event->kind == EVENT_CHARGE_REFUNDED) {
         read_charge(event, object, arena);
@@ -188,29 +189,29 @@ void stripe_event_add_types(struct buf *query)
     }
 }
 
-enum errc stripe_event_of_json(struct json_object *root, struct arena *arena, struct provider_event *event,
-                               struct err *err)
+enum errc stripe_event_of_json(const struct json_value *root, struct arena *arena,
+                               struct provider_event *event, struct err *err)
 {
-    struct json_object *data = json_get(root, "data");
-    struct json_object *object = json_get(data, "object");
-    struct json_object *metadata = json_get(object, "metadata");
+    const struct json_value *data = json_read_member(root, "data");
+    const struct json_value *object = json_read_member(data, "object");
+    const struct json_value *metadata = json_read_member(object, "metadata");
     *event = (struct provider_event){
-        .id = arena_strdup(arena, json_get_str(root, "id")),
-        .type = arena_strdup(arena, json_get_str(root, "type")),
-        .created_s = json_get_i64(root, "created", 0),
-        .livemode = json_get_bool(root, "livemode", false),
-        .object_id = arena_strdup(arena, json_get_str(object, "id")),
-        .payment_id = arena_strdup(arena, json_get_str(metadata, "payment_id")),
-        .merchant_id = arena_strdup(arena, json_get_str(metadata, "merchant_id")),
+        .id = arena_strdup(arena, json_read_str(root, "id")),
+        .type = arena_strdup(arena, json_read_str(root, "type")),
+        .created_s = json_read_i64(root, "created", 0),
+        .livemode = json_read_bool(root, "livemode", false),
+        .object_id = arena_strdup(arena, json_read_str(object, "id")),
+        .payment_id = arena_strdup(arena, json_read_str(metadata, "payment_id")),
+        .merchant_id = arena_strdup(arena, json_read_str(metadata, "merchant_id")),
         .marked = stripe_mark_read(metadata, arena).key != NULL,
-        .customer_id = arena_strdup(arena, json_get_str(metadata, "customer_id")),
-        .card_id = arena_strdup(arena, json_get_str(metadata, "card_id")),
+        .customer_id = arena_strdup(arena, json_read_str(metadata, "customer_id")),
+        .card_id = arena_strdup(arena, json_read_str(metadata, "card_id")),
     };
     if (event->id == NULL || event->id[0] == '\0' || strlen(event->id) > 255 || event->type == NULL ||
         strlen(event->type) > 255) {
         return err_set(err, ERR_BAD_REQUEST, "the body is not a Stripe event: id and type are required");
     }
-    if (!json_object_is_type(object, json_type_object)) {
+    if (!json_is(object, JSON_OBJECT)) {
         read_thin(event, root, arena);
         return OK;
     }
@@ -226,7 +227,8 @@ enum errc stripe_event_of_json(struct json_object *root, struct arena *arena, st
 enum errc stripe_event_parse(const char *body, size_t bytes, struct arena *arena,
                              struct provider_event *event, struct err *err)
 {
-    struct json_object *root JSON_CLEANUP = NULL;
-    enum errc rc = json_parse(body, bytes, &root, err);
+    struct arena scratch ARENA_CLEANUP = ARENA_EMPTY;
+    const struct json_value *root = NULL;
+    enum errc rc = json_read(&scratch, body, bytes, JSON_VALUES_MAX, &root, err);
     return rc == OK ? stripe_event_of_json(root, arena, event, err) : rc;
 }

@@ -6,25 +6,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/json.h"
+#include "base/json_writer.h"
 #include "base/require.h"
 #include "base/text.h"
 
 #define MARK_KEY_BYTES_MAX 255 // as api/request.c takes an Idempotency-Key
 #define METADATA_PAIRS_MAX 50  // https://docs.stripe.com/metadata
 
-static const char *object_id(struct json_object *object)
+static const char *object_id(const struct json_value *object)
 {
-    const char *id = json_get_str(object, "id");
+    const char *id = json_read_str(object, "id");
     return id != NULL && id[0] != '\0' && strlen(id) <= 255 ? id : NULL;
 }
 
 // An id, or the object itself where it was expanded.
-static const char *id_or_object(struct json_object *object, const char *name)
+static const char *id_or_object(const struct json_value *object, const char *name)
 {
-    struct json_object *value = json_get(object, name);
-    return json_object_is_type(value, json_type_object) ? json_get_str(value, "id")
-                                                        : json_get_str(object, name);
+    const struct json_value *value = json_read_member(object, name);
+    return json_is(value, JSON_OBJECT) ? json_read_str(value, "id") : json_read_str(object, name);
 }
 
 static const char *copy(struct arena *arena, const char *text)
@@ -69,63 +68,63 @@ static enum provider_payment_state intent_state(const char *status, bool attempt
 }
 
 // All NULL where there is no error. Of a type that is not known it is a fault of the provider's.
-struct failure stripe_failure_read(struct json_object *error, struct arena *arena)
+struct failure stripe_failure_read(const struct json_value *error, struct arena *arena)
 {
-    if (!json_object_is_type(error, json_type_object)) {
+    if (!json_is(error, JSON_OBJECT)) {
         return (struct failure){0};
     }
-    const char *code = harmless(arena, json_get_str(error, "code"), WORD_BYTES_MAX);
-    const char *type = harmless(arena, json_get_str(error, "type"), WORD_BYTES_MAX);
-    const char *message = harmless(arena, json_get_str(error, "message"), MESSAGE_BYTES_MAX);
+    const char *code = harmless(arena, json_read_str(error, "code"), WORD_BYTES_MAX);
+    const char *type = harmless(arena, json_read_str(error, "type"), WORD_BYTES_MAX);
+    const char *message = harmless(arena, json_read_str(error, "message"), MESSAGE_BYTES_MAX);
     const char *named = code != NULL ? code : type;
     return (struct failure){
         .code = named != NULL ? named : "api_error",
-        .decline_code = harmless(arena, json_get_str(error, "decline_code"), WORD_BYTES_MAX),
+        .decline_code = harmless(arena, json_read_str(error, "decline_code"), WORD_BYTES_MAX),
         .message = message != NULL ? message : "The provider refused the request.",
     };
 }
 
-static enum next_action_type next_action(struct json_object *object, struct arena *arena,
+static enum next_action_type next_action(const struct json_value *object, struct arena *arena,
                                          const char **redirect_url)
 {
-    struct json_object *action = json_get(object, "next_action");
-    *redirect_url = copy(arena, json_get_str(json_get(action, "redirect_to_url"), "url"));
+    const struct json_value *action = json_read_member(object, "next_action");
+    *redirect_url = copy(arena, json_read_str(json_read_member(action, "redirect_to_url"), "url"));
     if (*redirect_url != NULL) {
         return NEXT_ACTION_REDIRECT;
     }
     return action != NULL ? NEXT_ACTION_SDK : NEXT_ACTION_NONE;
 }
 
-bool stripe_intent_read(struct json_object *object, struct arena *arena, struct provider_payment *intent)
+bool stripe_intent_read(const struct json_value *object, struct arena *arena, struct provider_payment *intent)
 {
     const char *id = object_id(object);
-    const char *status = json_get_str(object, "status");
+    const char *status = json_read_str(object, "status");
     if (id == NULL || status == NULL) {
         return false;
     }
-    struct json_object *error = json_get(object, "last_payment_error");
-    struct json_object *metadata = json_get(object, "metadata");
+    const struct json_value *error = json_read_member(object, "last_payment_error");
+    const struct json_value *metadata = json_read_member(object, "metadata");
     *intent = (struct provider_payment){
         .id = copy(arena, id),
         .state = intent_state(status, error != NULL),
-        .amount_provider_minor = json_get_i64(object, "amount", -1),
-        .received_provider_minor = json_get_i64(object, "amount_received", -1),
-        .currency = copy(arena, json_get_str(object, "currency")),
-        .client_secret = copy(arena, json_get_str(object, "client_secret")),
-        .payment_id = copy(arena, json_get_str(metadata, "payment_id")),
-        .merchant_id = copy(arena, json_get_str(metadata, "merchant_id")),
+        .amount_provider_minor = json_read_i64(object, "amount", -1),
+        .received_provider_minor = json_read_i64(object, "amount_received", -1),
+        .currency = copy(arena, json_read_str(object, "currency")),
+        .client_secret = copy(arena, json_read_str(object, "client_secret")),
+        .payment_id = copy(arena, json_read_str(metadata, "payment_id")),
+        .merchant_id = copy(arena, json_read_str(metadata, "merchant_id")),
         .method_ref = copy(arena, id_or_object(object, "payment_method")),
-        .created_s = json_get_i64(object, "created", 0),
+        .created_s = json_read_i64(object, "created", 0),
         .failure = stripe_failure_read(error, arena),
     };
     intent->next_action = next_action(object, arena, &intent->redirect_url);
     return true;
 }
 
-struct request_mark stripe_mark_read(struct json_object *metadata, struct arena *arena)
+struct request_mark stripe_mark_read(const struct json_value *metadata, struct arena *arena)
 {
-    const char *key = json_get_str(metadata, STRIPE_MARK_KEY);
-    const char *hash = json_get_str(metadata, STRIPE_MARK_HASH);
+    const char *key = json_read_str(metadata, STRIPE_MARK_KEY);
+    const char *hash = json_read_str(metadata, STRIPE_MARK_HASH);
     struct request_mark mark = {0};
     bool whole = key != NULL && key[0] != '\0' && strlen(key) <= MARK_KEY_BYTES_MAX && hash != NULL &&
                  text_hex_decode(hash, strlen(hash), mark.hash, sizeof(mark.hash));
@@ -145,37 +144,41 @@ static int compare_names(const void *a, const void *b)
 }
 
 // The merchant's part of the metadata, its names sorted; NULL where there is none.
-static const char *merchants_metadata(struct json_object *metadata, struct arena *arena)
+static const char *merchants_metadata(const struct json_value *metadata, struct arena *arena)
 {
     const char *names[METADATA_PAIRS_MAX];
     size_t count = 0;
-    if (!json_object_is_type(metadata, json_type_object)) {
+    if (!json_is(metadata, JSON_OBJECT)) {
         return NULL;
     }
-    json_object_object_foreach(metadata, name, value)
-    {
-        if (count < COUNT_OF(names) && !is_ours(name) && json_object_is_type(value, json_type_string)) {
-            names[count++] = name;
+    for (const struct json_value *each = json_first(metadata); each != NULL;
+         each = json_next(metadata, each)) {
+        if (count < COUNT_OF(names) && !is_ours(each->name) && json_is(each, JSON_STRING)) {
+            names[count++] = each->name;
         }
     }
-    qsort(names, count, sizeof(names[0]), compare_names);
-    struct json_object *own JSON_CLEANUP = json_new_object();
-    for (size_t i = 0; i < count; i++) {
-        json_add_str(own, names[i], json_get_str(metadata, names[i]));
+    if (count == 0) {
+        return NULL;
     }
-    return count > 0 ? json_text(arena, own) : NULL;
+    qsort(names, count, sizeof(names[0]), compare_names);
+    struct json_writer own = json_writer(arena);
+    json_open_object(&own, NULL);
+    for (size_t i = 0; i < count; i++) {
+        json_write_str(&own, names[i], json_read_str(metadata, names[i]));
+    }
+    return json_finish(&own);
 }
 
-void stripe_origin_read(struct json_object *object, struct arena *arena, struct payment_origin *origin)
+void stripe_origin_read(const struct json_value *object, struct arena *arena, struct payment_origin *origin)
 {
-    struct json_object *metadata = json_get(object, "metadata");
+    const struct json_value *metadata = json_read_member(object, "metadata");
     *origin = (struct payment_origin){
         .mark = stripe_mark_read(metadata, arena),
         .payment_method = copy(arena, id_or_object(object, "payment_method")),
-        .description = copy(arena, json_get_str(object, "description")),
+        .description = copy(arena, json_read_str(object, "description")),
         .metadata_json = merchants_metadata(metadata, arena),
-        .customer_email = copy(arena, json_get_str(object, "receipt_email")),
-        .capture_manual = text_equal(json_get_str(object, "capture_method"), "manual"),
+        .customer_email = copy(arena, json_read_str(object, "receipt_email")),
+        .capture_manual = text_equal(json_read_str(object, "capture_method"), "manual"),
     };
 }
 
@@ -187,67 +190,67 @@ static enum refund_status refund_status(const char *status)
     return text_equal(status, "failed") || text_equal(status, "canceled") ? REFUND_FAILED : REFUND_PENDING;
 }
 
-bool stripe_refund_read(struct json_object *object, struct arena *arena, struct provider_refund *refund)
+bool stripe_refund_read(const struct json_value *object, struct arena *arena, struct provider_refund *refund)
 {
     const char *id = object_id(object);
     if (id == NULL) {
         return false;
     }
-    const char *reason = json_get_str(object, "reason");
-    struct json_object *metadata = json_get(object, "metadata");
+    const char *reason = json_read_str(object, "reason");
+    const struct json_value *metadata = json_read_member(object, "metadata");
     *refund = (struct provider_refund){
         .id = arena_strdup(arena, id),
-        .status = refund_status(json_get_str(object, "status")),
-        .amount_provider_minor = json_get_i64(object, "amount", -1),
-        .currency = arena_strdup(arena, json_get_str(object, "currency")),
+        .status = refund_status(json_read_str(object, "status")),
+        .amount_provider_minor = json_read_i64(object, "amount", -1),
+        .currency = arena_strdup(arena, json_read_str(object, "currency")),
         .payment_ref = arena_strdup(arena, id_or_object(object, "payment_intent")),
         .charge_id = arena_strdup(arena, id_or_object(object, "charge")),
-        .refund_id = arena_strdup(arena, json_get_str(metadata, "refund_id")),
-        .payment_id = arena_strdup(arena, json_get_str(metadata, "payment_id")),
+        .refund_id = arena_strdup(arena, json_read_str(metadata, "refund_id")),
+        .payment_id = arena_strdup(arena, json_read_str(metadata, "payment_id")),
         .mark = stripe_mark_read(metadata, arena),
-        .unmarked = !json_object_is_type(metadata, json_type_object),
+        .unmarked = !json_is(metadata, JSON_OBJECT),
         .reason = refund_reason_known(reason) ? arena_strdup(arena, reason) : NULL,
-        .failure_reason = harmless(arena, json_get_str(object, "failure_reason"), WORD_BYTES_MAX),
+        .failure_reason = harmless(arena, json_read_str(object, "failure_reason"), WORD_BYTES_MAX),
     };
     return true;
 }
 
 // 0 for what is not from 1 to max: not said.
-static int number_up_to(struct json_object *object, const char *name, int max)
+static int number_up_to(const struct json_value *object, const char *name, int max)
 {
-    int64_t number = json_get_i64(object, name, 0);
+    int64_t number = json_read_i64(object, name, 0);
     return number >= 1 && number <= max ? (int)number : 0;
 }
 
-bool stripe_method_read(struct json_object *object, struct arena *arena, struct provider_method *method)
+bool stripe_method_read(const struct json_value *object, struct arena *arena, struct provider_method *method)
 {
     const char *id = object_id(object);
     if (id == NULL) {
         return false;
     }
-    struct json_object *card = json_get(object, "card");
-    struct json_object *customer = NULL;
-    bool has_customer = json_object_object_get_ex(object, "customer", &customer);
+    const struct json_value *card = json_read_member(object, "card");
     *method = (struct provider_method){
         .id = arena_strdup(arena, id),
-        .brand = harmless(arena, json_get_str(card, "brand"), WORD_BYTES_MAX),
-        .last4 = harmless(arena, json_get_str(card, "last4"), WORD_BYTES_MAX),
+        .brand = harmless(arena, json_read_str(card, "brand"), WORD_BYTES_MAX),
+        .last4 = harmless(arena, json_read_str(card, "last4"), WORD_BYTES_MAX),
         .exp_month = number_up_to(card, "exp_month", 12),
         .exp_year = number_up_to(card, "exp_year", 9999),
-        .fingerprint = harmless(arena, json_get_str(card, "fingerprint"), WORD_BYTES_MAX),
+        .fingerprint = harmless(arena, json_read_str(card, "fingerprint"), WORD_BYTES_MAX),
         .customer_ref = copy(arena, id_or_object(object, "customer")),
-        .detached = has_customer && customer == NULL,
+        .detached = json_is(json_find(object, "customer"), JSON_NULL),
     };
     return true;
 }
 
-bool stripe_told_method_read(struct json_object *object, struct arena *arena, struct provider_method *method)
+bool stripe_told_method_read(const struct json_value *object, struct arena *arena,
+                             struct provider_method *method)
 {
-    struct json_object *told = json_get(object, "payment_method");
-    return json_object_is_type(told, json_type_object) && stripe_method_read(told, arena, method);
+    const struct json_value *told = json_read_member(object, "payment_method");
+    return json_is(told, JSON_OBJECT) && stripe_method_read(told, arena, method);
 }
 
-bool stripe_customer_read(struct json_object *object, struct arena *arena, struct provider_customer *customer)
+bool stripe_customer_read(const struct json_value *object, struct arena *arena,
+                          struct provider_customer *customer)
 {
     const char *id = object_id(object);
     if (id == NULL) {
@@ -255,7 +258,7 @@ bool stripe_customer_read(struct json_object *object, struct arena *arena, struc
     }
     *customer = (struct provider_customer){
         .id = copy(arena, id),
-        .customer_id = copy(arena, json_get_str(json_get(object, "metadata"), "customer_id")),
+        .customer_id = copy(arena, json_read_str(json_read_member(object, "metadata"), "customer_id")),
     };
     return true;
 }
@@ -271,22 +274,22 @@ static enum setup_state setup_state(const char *status, bool attempted)
     return text_equal(status, "requires_payment_method") && attempted ? SETUP_FAILED : SETUP_OPEN;
 }
 
-bool stripe_setup_read(struct json_object *object, struct arena *arena, struct setup *setup,
+bool stripe_setup_read(const struct json_value *object, struct arena *arena, struct setup *setup,
                        struct provider_method *method, bool *has_method)
 {
     const char *id = object_id(object);
-    const char *status = json_get_str(object, "status");
+    const char *status = json_read_str(object, "status");
     if (id == NULL || status == NULL) {
         return false;
     }
-    struct json_object *error = json_get(object, "last_setup_error");
+    const struct json_value *error = json_read_member(object, "last_setup_error");
     *setup = (struct setup){
         .id = copy(arena, id),
         .state = setup_state(status, error != NULL),
         .failure = stripe_failure_read(error, arena),
-        .client_secret = copy(arena, json_get_str(object, "client_secret")),
+        .client_secret = copy(arena, json_read_str(object, "client_secret")),
         .method_ref = copy(arena, id_or_object(object, "payment_method")),
-        .card_id = copy(arena, json_get_str(json_get(object, "metadata"), "card_id")),
+        .card_id = copy(arena, json_read_str(json_read_member(object, "metadata"), "card_id")),
     };
     setup->next_action = next_action(object, arena, &setup->redirect_url);
     *has_method = stripe_told_method_read(object, arena, method);
