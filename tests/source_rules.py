@@ -121,6 +121,12 @@ def wrong_rooms(source):
             if name.rsplit("/", 1)[0] in above]
 
 
+def kept_queries(source):
+    """The queries whose rows are kept, with what they name of our tables."""
+    calls = re.findall(r"\bkept_one\((.*?)\);", source.text, re.DOTALL) if source.path.suffix == ".c" else []
+    return [set(re.findall(r"\b(?:FROM|JOIN) (\w+)", call)) for call in calls]
+
+
 def rules(sources):
     product = [source for source in sources if source.layer]
     headers = {str(source.path.relative_to("src")): source for source in product}
@@ -144,6 +150,10 @@ def rules(sources):
     yield ("every_writer_still_writes",
            [path for path, pattern in WRITERS.items()
             if not any(str(s.path) == path and s.places(pattern) for s in product)])
+    with_generation = {name for s in product for name in re.findall(r'GENERATION_OF\("(\w+)"\)', s.text)}
+    yield ("only_rows_of_tables_with_a_generation_are_kept",
+           [f"{s.path}: {', '.join(tables) or 'no table'}" for s in product for tables in kept_queries(s)
+            if not tables or tables - with_generation])
     yield ("every_folder_is_a_layer", [str(s.path) for s in product if s.layer not in LAYERS])
     yield ("every_header_is_included_once",
            [str(s.path) for s in sources if s.path.suffix == ".h" and "#pragma once" not in s.lines])

@@ -3,6 +3,7 @@
 #include "store/api_keys.h"
 
 #include "store/columns.h"
+#include "store/kept_rows.h"
 
 // clang-format off
 #define COLUMNS(FIRST, NEXT)                      \
@@ -59,10 +60,10 @@ enum errc api_key_find(struct db *db, const uint8_t hash[32], struct arena *aren
                        struct api_key_owner *owner, struct err *err)
 {
     DB_ROWS(rows);
-    enum errc rc = db_one(db, &rows, "there is no such API key", err,
-                          "SELECT " NAMES ", m.is_active, m.role = 'admin'"
-                          " FROM api_keys k JOIN merchants m ON m.id = k.merchant_id WHERE k.hash = $1",
-                          DB_BYTES(hash, (size_t)32));
+    enum errc rc = kept_one(db, &rows, "there is no such API key", err,
+                            "SELECT " NAMES ", m.is_active, m.role = 'admin'"
+                            " FROM api_keys k JOIN merchants m ON m.id = k.merchant_id WHERE k.hash = $1",
+                            DB_BYTES(hash, (size_t)32));
     if (rc == OK) {
         read_row(&rows, arena, key);
         owner->merchant_active = db_bool(&rows, COLUMN_COUNT(COLUMNS));

@@ -3,6 +3,7 @@
 #include "store/credentials.h"
 
 #include "store/columns.h"
+#include "store/kept_rows.h"
 
 // clang-format off
 #define COLUMNS(FIRST, NEXT)                     \
@@ -28,10 +29,10 @@ enum errc credential_get(struct db *db, const struct uuid *merchant_id, const ch
                          struct arena *arena, struct credential *credential, struct err *err)
 {
     DB_ROWS(rows);
-    enum errc rc = db_one(db, &rows, "the merchant has no credentials for this provider and mode", err,
-                          "SELECT " NAMES " FROM credentials"
-                          " WHERE merchant_id = $1 AND provider = $2 AND livemode = $3",
-                          DB_ID(merchant_id), DB_STR(provider), DB_I64(livemode));
+    enum errc rc = kept_one(db, &rows, "the merchant has no credentials for this provider and mode", err,
+                            "SELECT " NAMES " FROM credentials"
+                            " WHERE merchant_id = $1 AND provider = $2 AND livemode = $3",
+                            DB_ID(merchant_id), DB_STR(provider), DB_I64(livemode));
     if (rc == OK) {
         read_row(&rows, arena, credential);
     }
@@ -89,9 +90,9 @@ enum errc credential_version_get(struct db *db, const struct uuid *version_id, s
 {
     DB_ROWS(rows);
     enum errc rc =
-        db_one(db, &rows, "this version of the credentials is not kept any more", err,
-               "SELECT secret_key FROM credential_versions WHERE id = $1 AND secret_key IS NOT NULL",
-               DB_ID(version_id));
+        kept_one(db, &rows, "this version of the credentials is not kept any more", err,
+                 "SELECT secret_key FROM credential_versions WHERE id = $1 AND secret_key IS NOT NULL",
+                 DB_ID(version_id));
     if (rc == OK) {
         *sealed = db_blob(&rows, 0, arena, bytes);
     }

@@ -7,11 +7,16 @@
 
 #include "base/require.h"
 #include "store/driver.h"
+#include "store/kept_row.h"
 
 #define COUNT_MAX 1000000000
 
 void db_rows_close(struct db_rows *rows)
 {
+    if (rows->kept) {
+        kept_row_release(rows->kept);
+        rows->kept = NULL;
+    }
     if (rows->statement) {
         rows->db->driver->close_rows(rows);
         rows->statement = NULL;
@@ -127,11 +132,16 @@ enum errc db_damaged(struct db_rows *rows, const char *column, struct err *err)
 
 static void note_damage(struct db_rows *rows, int column)
 {
-    note_damage_in(rows->db, rows->db->driver->column_name(rows, column));
+    note_damage_in(rows->db,
+                   rows->kept ? rows->kept->names[column] : rows->db->driver->column_name(rows, column));
 }
 
 static struct db_value column_of(struct db_rows *rows, int column)
 {
+    if (rows->kept) {
+        REQUIRE(column >= 0 && (size_t)column < rows->kept->column_count);
+        return rows->kept->values[column];
+    }
     REQUIRE(rows->statement);
     return rows->db->driver->column(rows, column);
 }

@@ -42,6 +42,7 @@ struct db_driver {
                             const struct db_value *values, size_t count, struct err *err);
     enum errc (*next)(struct db_rows *rows, bool *has, struct err *err);
     int64_t (*changed)(struct db *db);
+    int (*column_count)(struct db_rows *rows);
     struct db_value (*column)(struct db_rows *rows, int column); // borrowed until the next db_next
     const char *(*column_name)(struct db_rows *rows, int column);
     void (*close_rows)(struct db_rows *rows);
@@ -57,6 +58,10 @@ struct db_driver {
 struct db {
     const struct db_driver *driver;
     char damaged[DB_DAMAGED_BYTES]; // the damage that the present job met; "": none
+    struct kept_rows *kept;         // NULL: it keeps none
+    // The kept rows are those of the transaction. The driver clears it when a transaction begins, when a
+    // savepoint is rolled back, and when this connection changes the table `generation`.
+    bool generation_known;
 };
 
 extern const struct db_driver sqlite_driver;

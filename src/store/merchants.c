@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "store/columns.h"
+#include "store/kept_rows.h"
 
 // clang-format off
 #define FIXED(FIRST, NEXT)               \
@@ -59,8 +60,8 @@ enum errc merchant_get(struct db *db, const struct uuid *id, struct arena *arena
                        struct err *err)
 {
     DB_ROWS(rows);
-    enum errc rc =
-        db_one(db, &rows, NO_SUCH_MERCHANT, err, "SELECT " NAMES " FROM merchants WHERE id = $1", DB_ID(id));
+    enum errc rc = kept_one(db, &rows, NO_SUCH_MERCHANT, err, "SELECT " NAMES " FROM merchants WHERE id = $1",
+                            DB_ID(id));
     if (rc == OK) {
         read_row(&rows, arena, merchant);
     }

@@ -215,5 +215,17 @@ static const char step_9[] =
     " first_seq INTEGER PRIMARY KEY, last_seq INTEGER NOT NULL, mac BLOB NOT NULL, seal BLOB NOT NULL)"
     " STRICT;";
 
-const char *const schema_steps[] = {step_1, step_2, step_3, step_4, step_5, step_6, step_7, step_8, step_9};
+// A value that changes with every row of the tables whose rows are kept: kept_rows.h.
+#define GENERATION_WITH(table, change)                                                                       \
+    "CREATE TRIGGER " table "_" change " AFTER " change " ON " table                                         \
+    " BEGIN UPDATE generation SET value = randomblob(16); END;"
+#define GENERATION_OF(table)                                                                                 \
+    GENERATION_WITH(table, "INSERT") GENERATION_WITH(table, "UPDATE") GENERATION_WITH(table, "DELETE")
+static const char step_10[] =
+    "CREATE TABLE generation (value BLOB NOT NULL) STRICT;"
+    "INSERT INTO generation (value) VALUES (randomblob(16));" GENERATION_OF("api_keys")
+        GENERATION_OF("merchants") GENERATION_OF("credentials") GENERATION_OF("credential_versions");
+
+const char *const schema_steps[] = {step_1, step_2, step_3, step_4, step_5,
+                                    step_6, step_7, step_8, step_9, step_10};
 const size_t schema_step_count = COUNT_OF(schema_steps);

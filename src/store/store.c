@@ -15,6 +15,7 @@
 #include "store/checkpointer.h"
 #include "store/driver.h"
 #include "store/job_queue.h"
+#include "store/kept_rows.h"
 #include "store/migrate.h"
 
 struct worker {
@@ -119,7 +120,11 @@ static void *read_jobs(void *argument)
 static enum errc worker_open(struct worker *worker, struct store *store, bool writable, struct err *err)
 {
     worker->store = store;
-    return store->driver->open(store->options.database, writable, &worker->db, err);
+    const enum errc rc = store->driver->open(store->options.database, writable, &worker->db, err);
+    if (rc == OK) {
+        kept_rows_start(worker->db);
+    }
+    return rc;
 }
 
 static enum errc run_check(const struct store_options *options, struct db *db, struct err *err)
@@ -307,6 +312,7 @@ static void worker_join(struct worker *worker)
 static void worker_close(struct worker *worker)
 {
     if (worker->db) {
+        kept_rows_stop(worker->db);
         worker->store->driver->close(worker->db);
     }
 }

@@ -10,6 +10,7 @@
 #include "base/uuid.h"
 
 struct db;
+struct kept_row;
 
 struct db_value {
     enum { DB_NULL, DB_INT, DB_TEXT, DB_BLOB, DB_FOREIGN } type; // foreign: of a type that no table has
@@ -44,4 +45,5 @@ static inline struct db_value db_id_value(const struct uuid *id)
 struct db_rows {
     struct db *db;
     void *statement;
+    struct kept_row *kept; // the present row; NULL: the statement's
 };

@@ -10,6 +10,7 @@
 #include "service.h"
 #include "store/batch.h"
 #include "store/driver.h"
+#include "store/kept_rows.h"
 #include "store/migrate.h"
 #include "world.h"
 
@@ -110,7 +111,11 @@ static enum errc open_worker(struct store *store, struct worker *worker, bool wr
     worker->store = store;
     list_init(&worker->jobs);
     list_init(&worker->finished);
-    return sqlite_driver.open(store->options.database, writable, &worker->db, err);
+    const enum errc rc = sqlite_driver.open(store->options.database, writable, &worker->db, err);
+    if (rc == OK) {
+        kept_rows_start(worker->db);
+    }
+    return rc;
 }
 
 enum errc store_open(struct loop *loop, const struct store_options *options, struct store **out,

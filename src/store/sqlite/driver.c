@@ -16,6 +16,7 @@ static enum errc sqlite_begin(struct db *db, bool write, struct err *err)
     // instead of waiting.
     const enum errc rc = sqlite_control(sqlite, write ? "BEGIN IMMEDIATE" : "BEGIN", err);
     sqlite->in_transaction = rc == OK;
+    db->generation_known = false;
     return rc;
 }
 
@@ -55,6 +56,7 @@ static enum errc sqlite_release(struct db *db, struct err *err)
 static enum errc sqlite_rollback_to(struct db *db, struct err *err)
 {
     const enum errc rc = sqlite_control(sqlite_of(db), "ROLLBACK TO job", err);
+    db->generation_known = false;
     return rc == OK ? sqlite_release(db, err) : rc;
 }
 
@@ -107,6 +109,7 @@ const struct db_driver sqlite_driver = {
     .query_once = sqlite_query_once,
     .next = sqlite_next,
     .changed = sqlite_changed,
+    .column_count = sqlite_column_count,
     .column = sqlite_column,
     .column_name = sqlite_column_name,
     .close_rows = sqlite_close_rows,

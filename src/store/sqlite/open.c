@@ -139,6 +139,18 @@ static int note_wal_pages(void *context, sqlite3 *handle, const char *name, int 
     return SQLITE_OK;
 }
 
+// SQLite calls this for each row that this connection changes, by a trigger, too.
+static void note_change(void *context, int change, const char *database, const char *table, sqlite3_int64 row)
+{
+    (void)change;
+    (void)database;
+    (void)row;
+    struct db *db = context;
+    if (strcmp(table, "generation") == 0) {
+        db->generation_known = false;
+    }
+}
+
 // Two programs that switch a new file to WAL at the same time would deadlock, so SQLite tells one of them at
 // once that the file is busy, whatever its timeout. This retries, as every setting may be made twice.
 static int exec_patiently(sqlite3 *handle, const char *sql)
@@ -185,6 +197,7 @@ static bool set_up(struct sqlite *sqlite)
     }
     sqlite3_busy_handler(handle, wait_for_lock, NULL);
     sqlite3_wal_hook(handle, note_wal_pages, sqlite);
+    sqlite3_update_hook(handle, note_change, &sqlite->db);
     return sqlite_add_functions(handle) &&
            sqlite3_exec(handle, sqlite->writable ? writer_settings : reader_settings, NULL, NULL, NULL) ==
                SQLITE_OK;

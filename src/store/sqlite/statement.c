@@ -285,6 +285,12 @@ enum errc sqlite_next(struct db_rows *rows, bool *has, struct err *err)
     return code == SQLITE_ROW || code == SQLITE_DONE ? OK : sqlite_failed(sqlite, err);
 }
 
+int sqlite_column_count(struct db_rows *rows)
+{
+    const struct sqlite_statement *statement = rows->statement;
+    return sqlite3_data_count(statement->stmt);
+}
+
 struct db_value sqlite_column(struct db_rows *rows, int column)
 {
     const struct sqlite_statement *statement = rows->statement;
