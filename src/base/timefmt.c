@@ -8,6 +8,8 @@
 #include "base/require.h"
 #include "base/text.h"
 
+#define HTTP_DATE_CHARS strlen("Sun, 06 Nov 1994 08:49:37 GMT")
+
 static struct tm in_utc(int64_t time_us)
 {
     time_t at = (time_t)(time_us / US_PER_S - (time_us % US_PER_S < 0));
@@ -109,7 +111,7 @@ static bool take_date(const char **at, struct tm *tm)
 
 static bool take_clock(const char **at, struct tm *tm)
 {
-    return take_char(at, "Tt") && take_number(at, 2, 0, 23, &tm->tm_hour) && take_char(at, ":") &&
+    return take_number(at, 2, 0, 23, &tm->tm_hour) && take_char(at, ":") &&
            take_number(at, 2, 0, 59, &tm->tm_min) && take_char(at, ":") &&
            take_number(at, 2, 0, 59, &tm->tm_sec);
 }
@@ -162,8 +164,8 @@ enum errc time_parse(const char *text, int64_t *time_us, struct err *err)
     int64_t offset_s = 0;
     bool read = take_date(&at, &tm);
     if (read && *at != '\0') {
-        read = take_clock(&at, &tm) && take_fraction(&at, &fraction_us) && take_offset(&at, &offset_s) &&
-               *at == '\0';
+        read = take_char(&at, "Tt") && take_clock(&at, &tm) && take_fraction(&at, &fraction_us) &&
+               take_offset(&at, &offset_s) && *at == '\0';
     }
     // An offset can move a time past either end of the range.
     static const int64_t seconds_end = INT64_C(253402300800); // 10000-01-01T00:00:00Z
@@ -172,5 +174,27 @@ enum errc time_parse(const char *text, int64_t *time_us, struct err *err)
         return err_set(err, ERR_VALIDATION, "%s", expected);
     }
     *time_us = seconds * US_PER_S + fraction_us;
+    return OK;
+}
+
+enum errc time_parse_http(const char *text, int64_t *time_us, struct err *err)
+{
+    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    struct tm tm = {0};
+    int year = 0;
+    // The weekday follows from the date, so it is not read.
+    const char *at = strnlen(text, HTTP_DATE_CHARS + 1) == HTTP_DATE_CHARS ? text + strlen("Sun, ") : "";
+    bool read = take_number(&at, 2, 1, 31, &tm.tm_mday) && take_char(&at, " ");
+    const char *month = read ? memmem(months, strlen(months), at, 3) : NULL;
+    at += month != NULL ? 3 : 0;
+    read = month != NULL && (month - months) % 3 == 0 && take_char(&at, " ") &&
+           take_number(&at, 4, 1970, 9999, &year) && take_char(&at, " ") && take_clock(&at, &tm) &&
+           strcmp(at, " GMT") == 0;
+    if (!read) {
+        return err_set(err, ERR_VALIDATION, "a date like Sun, 06 Nov 1994 08:49:37 GMT is needed");
+    }
+    tm.tm_mon = (int)(month - months) / 3;
+    tm.tm_year = year - 1900;
+    *time_us = (int64_t)timegm(&tm) * US_PER_S;
     return OK;
 }

@@ -19,5 +19,9 @@ int time_month(int64_t time_us);
 // (midnight UTC). Years 1970 to 9999. ERR_VALIDATION with a sentence that says the expected form.
 enum errc time_parse(const char *text, int64_t *time_us, struct err *err) MUST_CHECK;
 
+// The form of a date that HTTP servers write (RFC 9110 section 5.6.7): "Sun, 06 Nov 1994 08:49:37 GMT". The
+// weekday is not checked. ERR_VALIDATION.
+enum errc time_parse_http(const char *text, int64_t *time_us, struct err *err) MUST_CHECK;
+
 #define US_PER_MS INT64_C(1000)
 #define US_PER_S INT64_C(1000000)

@@ -140,6 +140,43 @@ static void every_day_for_four_centuries_reads_back(void **state)
     }
 }
 
+static void the_date_of_an_http_answer_is_read(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int64_t time_us;
+    } dates[] = {
+        {"Sun, 06 Nov 1994 08:49:37 GMT", INT64_C(784111777000000)},
+        {"Thu, 01 Jan 1970 00:00:00 GMT", 0},
+        {"Wed, 31 Dec 2025 23:59:59 GMT", INT64_C(1767225599000000)},
+        {"Sat, 29 Feb 2020 12:00:00 GMT", INT64_C(1582977600000000)},
+    };
+    for (size_t i = 0; i < COUNT_OF(dates); i++) {
+        int64_t time_us = -1;
+        assert_int_equal(time_parse_http(dates[i].text, &time_us, NULL), OK);
+        assert_int_equal(time_us, dates[i].time_us);
+    }
+    static const char *const others[] = {
+        "",
+        "Sun",
+        "Sunday, 06-Nov-94 08:49:37 GMT",
+        "Sun Nov  6 08:49:37 1994",
+        "Sun, 06 Nov 1994 08:49:37 GMT ",
+        "Sun, 06 Nov 1994 08:49:37 UTC",
+        "Sun, 06 anF 1994 08:49:37 GMT",
+        "Sun, 06 nov 1994 08:49:37 GMT",
+        "Sun, 00 Nov 1994 08:49:37 GMT",
+        "Sun, 06 Nov 1994 24:49:37 GMT",
+        "Sun, 06 Nov 1969 08:49:37 GMT",
+    };
+    for (size_t i = 0; i < COUNT_OF(others); i++) {
+        int64_t time_us = -1;
+        assert_int_equal(time_parse_http(others[i], &time_us, NULL), ERR_VALIDATION);
+        assert_int_equal(time_us, -1);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -149,6 +186,7 @@ int main(void)
         cmocka_unit_test(leap_days_are_there_in_leap_years_only),
         cmocka_unit_test(text_that_is_no_time_is_refused_and_changes_nothing),
         cmocka_unit_test(every_day_for_four_centuries_reads_back),
+        cmocka_unit_test(the_date_of_an_http_answer_is_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

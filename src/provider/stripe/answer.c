@@ -290,9 +290,8 @@ static int64_t retry_after_us(const struct http_call *http)
 static int64_t server_time_us(const struct http_call *http)
 {
     const char *text = http_call_header(http, "Date");
-    struct tm tm = {0};
-    const char *end = text != NULL ? strptime(text, "%a, %d %b %Y %H:%M:%S GMT", &tm) : NULL;
-    return end != NULL && *end == '\0' ? (int64_t)timegm(&tm) * US_PER_S : 0;
+    int64_t time_us = 0;
+    return text != NULL && time_parse_http(text, &time_us, NULL) == OK ? time_us : 0;
 }
 
 static bool header_says(const struct http_call *http, const char *name, const char *value)
