@@ -145,14 +145,23 @@ bool tls_speaks_http2(const struct tls *tls)
     return bytes == 2 && memcmp(name, "h2", 2) == 0;
 }
 
+// SSL_get_error looks at the thread's errors, so none may be left from before. To clear the empty queue costs
+// as much as to read a short record.
+static void forget_errors(void)
+{
+    if (ERR_peek_error() != 0) {
+        ERR_clear_error();
+    }
+}
+
 enum tls_result tls_read(struct tls *tls, void *data, size_t bytes_max, size_t *count)
 {
-    ERR_clear_error();
+    forget_errors();
     return result_of(tls, SSL_read_ex(tls->ssl, data, bytes_max, count));
 }
 
 enum tls_result tls_write(struct tls *tls, const void *data, size_t bytes, size_t *count)
 {
-    ERR_clear_error();
+    forget_errors();
     return result_of(tls, SSL_write_ex(tls->ssl, data, bytes, count));
 }
