@@ -49,7 +49,9 @@ static void read_word(struct request *request, const struct filter *filter, cons
     struct listing_input *input = request->input;
     for (const struct filter_word *word = filter->words; word->word != NULL; word++) {
         if (text_equal(word->word, text)) {
-            listing_filter(&input->query, filter, word, DB_STR(word->word));
+            if (filter->condition != NULL) {
+                listing_filter(&input->query, filter, word, DB_STR(word->word));
+            }
             return;
         }
     }

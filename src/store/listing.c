@@ -111,6 +111,15 @@ bool listing_passes_rows(const struct listing_query *query)
     return false;
 }
 
+// Appends "$n", the parameter of the last value.
+static void put_parameter(struct sql *sql)
+{
+    const char text[] = {'$', (char)('0' + sql->count / 10), (char)('0' + sql->count % 10)};
+    _Static_assert(VALUES_MAX < 100, "two digits");
+    buf_add(&sql->text, text, 1);
+    buf_add(&sql->text, sql->count < 10 ? text + 2 : text + 1, sql->count < 10 ? 1 : 2);
+}
+
 // Appends SQL and replaces :value, :owner and :mode. The owner is parameter 1, the value is the last one.
 static void put(struct sql *sql, const char *template, int mode)
 {
@@ -119,7 +128,7 @@ static void put(struct sql *sql, const char *template, int mode)
         buf_add(&sql->text, at, plain);
         at += plain;
         if (text_starts_with(at, ":value")) {
-            buf_printf(&sql->text, "$%zu", sql->count);
+            put_parameter(sql);
             at += strlen(":value");
         } else if (text_starts_with(at, ":owner")) {
             buf_add_str(&sql->text, "$1");
@@ -144,6 +153,14 @@ static void put_value(struct sql *sql, const char *template, int mode, struct db
 {
     sql->values[sql->count++] = value;
     put_condition(sql, template, mode);
+}
+
+static void put_select(struct sql *sql, const char *columns, const char *table)
+{
+    buf_add_str(&sql->text, "SELECT ");
+    buf_add_str(&sql->text, columns);
+    buf_add_str(&sql->text, " FROM ");
+    buf_add_str(&sql->text, table);
 }
 
 // What every index of the listing begins with, and the range of ids.
@@ -190,7 +207,7 @@ static void put_filter(struct sql *sql, const struct listing_condition *conditio
 static void put_arm(struct sql *sql, const struct listing_query *query, const char *columns, int mode)
 {
     const struct listing_condition *lead = leading(query);
-    buf_printf(&sql->text, "SELECT %s FROM %s", columns, query->listing->table);
+    put_select(sql, columns, query->listing->table);
     sql->count = 0;
     put_range(sql, query, mode);
     for (size_t i = 0; i < query->condition_count; i++) {
@@ -203,7 +220,7 @@ static void put_arm(struct sql *sql, const struct listing_query *query, const ch
 static void put_index_arm(struct sql *sql, const struct listing_query *query, int mode)
 {
     const struct listing_condition *lead = leading(query);
-    buf_printf(&sql->text, "SELECT id FROM %s", query->listing->table);
+    put_select(sql, "id", query->listing->table);
     put_range(sql, query, mode);
     for (size_t i = 0; i < query->condition_count; i++) {
         const struct listing_condition *condition = &query->conditions[i];
@@ -226,11 +243,11 @@ static void put_arms(struct sql *sql, const struct listing_query *query, const c
     }
 }
 
-// Appends "NAME $n" with that value.
 static void put_number(struct sql *sql, const char *name, int64_t value)
 {
     sql->values[sql->count++] = DB_I64(value);
-    buf_printf(&sql->text, " %s $%zu", name, sql->count);
+    buf_add_str(&sql->text, name);
+    put_parameter(sql);
 }
 
 static enum errc start(struct db *db, struct sql *sql, struct db_rows *rows, struct err *err)
@@ -245,7 +262,7 @@ enum errc listing_rows(struct db *db, const struct listing_query *query, int64_t
     struct sql sql SQL_CLEANUP = {.text = BUF_MAX(SQL_BYTES_MAX)};
     put_arms(&sql, query, query->listing->columns);
     buf_add_str(&sql.text, " ORDER BY id DESC");
-    put_number(&sql, "LIMIT", limit);
+    put_number(&sql, " LIMIT ", limit);
     return start(db, &sql, rows, err);
 }
 
@@ -269,7 +286,7 @@ enum errc listing_nth(struct db *db, const struct listing_query *query, int64_t 
     struct sql sql SQL_CLEANUP = {.text = BUF_MAX(SQL_BYTES_MAX)};
     put_arms(&sql, query, "id"); // an index alone can answer this, unless a filter needs other columns
     buf_add_str(&sql.text, " ORDER BY id DESC LIMIT 1");
-    put_number(&sql, "OFFSET", count - 1);
+    put_number(&sql, " OFFSET ", count - 1);
     return read_id(db, &sql, id, has, err);
 }
 
@@ -280,7 +297,7 @@ enum errc listing_nth_passed(struct db *db, const struct listing_query *query, i
     struct sql sql SQL_CLEANUP = {.text = BUF_MAX(SQL_BYTES_MAX)};
     put_index_arm(&sql, query, query->live);
     buf_add_str(&sql.text, " ORDER BY id DESC LIMIT 1");
-    put_number(&sql, "OFFSET", count - 1);
+    put_number(&sql, " OFFSET ", count - 1);
     return read_id(db, &sql, id, has, err);
 }
 
@@ -290,7 +307,7 @@ enum errc listing_count(struct db *db, const struct listing_query *query, int64_
     struct sql sql SQL_CLEANUP = {.text = BUF_MAX(SQL_BYTES_MAX)};
     buf_add_str(&sql.text, "SELECT count(*) FROM (");
     put_arms(&sql, query, "1");
-    put_number(&sql, "LIMIT", max);
+    put_number(&sql, " LIMIT ", max);
     buf_add_str(&sql.text, ") AS counted");
     DB_ROWS(rows);
     bool has = false;

@@ -11,7 +11,7 @@
 // What a filter's value must be, and what it is converted to.
 enum filter_form {
     FILTER_TEXT,       // unchanged
-    FILTER_WORD,       // one of `words`
+    FILTER_WORD,       // one of `words`; condition NULL: every row has it
     FILTER_ID,         // a UUID
     FILTER_EMAIL,      // folded (domain/email.h)
     FILTER_CURRENCY,   // in upper case
