@@ -291,23 +291,24 @@ int sqlite_column_count(struct db_rows *rows)
     return sqlite3_data_count(statement->stmt);
 }
 
+// Reads through the value: sqlite3_column_* would look for the column and take the connection's mutex in each
+// call. A connection has one thread, so the value may be read unprotected.
 struct db_value sqlite_column(struct db_rows *rows, int column)
 {
     const struct sqlite_statement *statement = rows->statement;
-    sqlite3_stmt *stmt = statement->stmt;
-    REQUIRE(column >= 0 && column < sqlite3_data_count(stmt));
-    switch (sqlite3_column_type(stmt, column)) {
+    REQUIRE(column >= 0 && column < sqlite3_data_count(statement->stmt));
+    sqlite3_value *value = sqlite3_column_value(statement->stmt, column);
+    switch (sqlite3_value_type(value)) {
     case SQLITE_INTEGER:
-        return DB_I64(sqlite3_column_int64(stmt, column));
+        return DB_I64(sqlite3_value_int64(value));
     case SQLITE_TEXT: {
-        const unsigned char *text = sqlite3_column_text(stmt, column);
+        const unsigned char *text = sqlite3_value_text(value);
         REQUIRE(text); // NULL only where memory ran out
-        return (struct db_value){
-            .type = DB_TEXT, .data = text, .bytes = (size_t)sqlite3_column_bytes(stmt, column)};
+        return (struct db_value){.type = DB_TEXT, .data = text, .bytes = (size_t)sqlite3_value_bytes(value)};
     }
     case SQLITE_BLOB: {
-        const void *data = sqlite3_column_blob(stmt, column); // NULL where it is empty
-        return DB_BYTES(data ? data : "", (size_t)sqlite3_column_bytes(stmt, column));
+        const void *data = sqlite3_value_blob(value); // NULL where it is empty
+        return DB_BYTES(data ? data : "", (size_t)sqlite3_value_bytes(value));
     }
     case SQLITE_NULL:
         return DB_NIL;
