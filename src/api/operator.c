@@ -108,6 +108,8 @@ void metrics_answer(struct request *request)
     add_api(&out, api);
     metric(&out, "gauge", "store_jobs_waiting", (int64_t)store_waiting(api->store),
            "Database jobs waiting or running.");
+    metric(&out, "counter", "store_lists_prepared_total", store_lists_prepared(api->store),
+           "Statements prepared for lists because none was kept for their combination of filters.");
     metric(&out, "counter", "store_jobs_refused_total", api->jobs_refused_total,
            "Requests refused because too many of the same key, or in total, waited for the database.");
     add_operations(&out, &engine);

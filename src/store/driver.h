@@ -2,6 +2,8 @@
 // transactions call it.
 #pragma once
 
+#include <stdatomic.h>
+
 #include "store/value.h"
 
 struct db_driver {
@@ -62,6 +64,7 @@ struct db {
     // The kept rows are those of the transaction. The driver clears it when a transaction begins, when a
     // savepoint is rolled back, and when this connection changes the table `generation`.
     bool generation_known;
+    atomic_llong prepared_total; // statements prepared for db_query_built; any thread may read it
 };
 
 extern const struct db_driver sqlite_driver;

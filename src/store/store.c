@@ -302,6 +302,15 @@ size_t store_waiting(const struct store *store)
     return atomic_load(&store->waiting);
 }
 
+int64_t store_lists_prepared(const struct store *store)
+{
+    int64_t prepared = store->writer.db->prepared_total;
+    for (int i = 0; i < store->options.readers; i++) {
+        prepared += store->readers[i].db->prepared_total;
+    }
+    return prepared;
+}
+
 static void worker_join(struct worker *worker)
 {
     if (worker->started) {

@@ -46,6 +46,9 @@ void store_submit_always(struct store *store, struct store_job *job);
 // The number of jobs that are queued or running. Any thread.
 size_t store_waiting(const struct store *store);
 
+// How many statements were prepared for lists. Any thread, until store_close.
+int64_t store_lists_prepared(const struct store *store);
+
 // Whether the database's file still is the one that was opened. If not, every write is refused with
 // ERR_STORE, and callers must send nothing: its record would be lost at the next start. Any thread.
 bool store_in_place(const struct store *store) MUST_CHECK;

@@ -90,3 +90,15 @@ def test_a_page_by_number_is_skipped_to_only_so_far(stock):
     answer = refused(stock.get(expect=422, page=2002, page_size=100), 422, "VALIDATION_ERROR", "page")
     assert "next_cursor" in answer.errors[0]["message"]
     refused(stock.get(expect=422, page=5, page_size=1, currency="EUR"), 422, "VALIDATION_ERROR", "page")
+
+
+def test_a_list_of_a_known_shape_prepares_no_statement(stock):
+    def prepared():
+        return stock.server.metric("store_lists_prepared_total")
+    for number in range(20):  # so that each database thread has read one
+        stock.get(page_size=1, min_amount=f"{number}.00")
+    before = prepared()
+    assert before > 0
+    for number in range(20):
+        stock.get(page_size=2, min_amount=f"{number}.50")
+    assert prepared() - before <= 4, "of a thread that has read none so far"

@@ -142,6 +142,7 @@ static struct sqlite_statement *keep_built(struct sqlite *sqlite, const char *sq
         if (!statement) {
             return NULL;
         }
+        sqlite->db.prepared_total++;
         if (++sqlite->built_count > BUILT_MAX) {
             drop_one_built(sqlite);
         }
