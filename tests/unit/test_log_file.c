@@ -3,6 +3,8 @@
 // fails as it is told.
 #include "sqlite_fixture.h"
 
+#include <sys/stat.h>
+
 static int (*own_open)(sqlite3_vfs *, const char *, sqlite3_file *, int, int *);
 static int (*own_write)(sqlite3_file *, const void *, int, sqlite3_int64);
 static int (*own_sync)(sqlite3_file *, int);
@@ -129,6 +131,37 @@ static void what_is_rolled_back_never_overwrites_what_another_connection_commits
     database_begin(f->db, true);
 }
 
+static int64_t log_bytes(struct fixture *f)
+{
+    char path[160];
+    struct stat file = {0};
+    snprintf(path, sizeof(path), "%s-wal", f->scratch.path);
+    assert_int_equal(stat(path, &file), 0);
+    return file.st_size;
+}
+
+static void a_log_that_a_long_reader_made_grow_shrinks_afterwards(void **state)
+{
+    const int64_t limit_bytes = 67108864;
+    struct fixture *f = *state;
+    struct db *reader = database_open(f->scratch.database, false);
+    database_begin(reader, false);
+    assert_int_equal(count_things(reader), 0); // what it sees must stay in the log
+    while (log_bytes(f) <= limit_bytes + 1000000) {
+        insert_bytes(f, 1000000);
+        database_commit(f->db);
+        f->db->driver->copy_log(f->db);
+        database_begin(f->db, true);
+    }
+    database_commit(f->db);
+    database_commit(reader);
+    sqlite_driver.close(reader);
+    f->db->driver->copy_log(f->db);
+    database_script(f->db, "INSERT INTO things (size) VALUES (1)"); // begins the log anew
+    assert_in_range(log_bytes(f), 1, limit_bytes);
+    database_begin(f->db, true);
+}
+
 static void check_failed_commit(struct fixture *f, const char *message)
 {
     insert_bytes(f, 100000);
@@ -191,6 +224,7 @@ int main(void)
         COUNTED_TEST(a_long_commit_is_written_in_parts),
         COUNTED_TEST(a_transaction_reads_back_what_left_its_cache),
         COUNTED_TEST(what_is_rolled_back_never_overwrites_what_another_connection_commits),
+        COUNTED_TEST(a_log_that_a_long_reader_made_grow_shrinks_afterwards),
         COUNTED_TEST(a_full_disk_fails_the_commit),
         COUNTED_TEST(a_write_that_fails_fails_the_commit),
         COUNTED_TEST(a_sync_that_fails_fails_the_commit),
