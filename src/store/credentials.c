@@ -109,6 +109,8 @@ enum errc credential_version_insert(struct db *db, const struct uuid *version_id
         DB_ID(version_id), DB_ID(credential_id), DB_BYTES(sealed, bytes), DB_I64(now_us));
 }
 
+// Reads all open operations for each version that still has a key: both are few, and a new key is rare. An
+// index by version would be written twice by each operation.
 enum errc credential_versions_wipe(struct db *db, const struct uuid *credential_id, struct err *err)
 {
     return db_run(

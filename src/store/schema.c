@@ -226,6 +226,9 @@ static const char step_10[] =
     "INSERT INTO generation (value) VALUES (randomblob(16));" GENERATION_OF("api_keys")
         GENERATION_OF("merchants") GENERATION_OF("credentials") GENERATION_OF("credential_versions");
 
-const char *const schema_steps[] = {step_1, step_2, step_3, step_4, step_5,
-                                    step_6, step_7, step_8, step_9, step_10};
+// Each operation was written to it twice, and only a merchant's new secret key read it.
+static const char step_11[] = "DROP INDEX operations_by_version;";
+
+const char *const schema_steps[] = {step_1, step_2, step_3, step_4,  step_5, step_6,
+                                    step_7, step_8, step_9, step_10, step_11};
 const size_t schema_step_count = COUNT_OF(schema_steps);
