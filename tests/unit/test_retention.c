@@ -46,6 +46,32 @@ static void finished_events_are_deleted_when_they_are_old(void **state)
     assert_int_equal(events(f), 0);
 }
 
+static size_t waiting; // jobs, as store_waiting reports them
+
+size_t __wrap_store_waiting(const struct store *store); // linked in its place
+size_t __wrap_store_waiting(const struct store *store)
+{
+    (void)store;
+    return waiting;
+}
+
+static void a_busy_database_is_left_alone_but_for_a_step_a_second(void **state)
+{
+    struct fixture *f = *state;
+    f->config.webhooks_kept_ms = DAY_MS;
+    engine_begin(f);
+    engine_run_s(f, 2 * DAY_S);
+    add_events(f, 2000, true);
+    waiting = 1000;
+    engine_run_s(f, 3600 + 10); // the walk begins again within the hour
+    int64_t before = events(f);
+    engine_run_s(f, 10);
+    assert_in_range(before - events(f), 8 * 50, 10 * 50);
+    waiting = 0;
+    engine_run_s(f, 10);
+    assert_int_equal(events(f), 0);
+}
+
 static void what_is_deleted_makes_room_in_the_file(void **state)
 {
     struct fixture *f = *state;
@@ -112,6 +138,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(finished_events_are_deleted_when_they_are_old),
+        TEST(a_busy_database_is_left_alone_but_for_a_step_a_second),
         TEST(what_is_deleted_makes_room_in_the_file),
         TEST(a_paid_payment_outlives_its_answer_its_event_and_its_history),
         TEST(a_history_keeps_what_the_service_asks_it_for),
