@@ -195,7 +195,7 @@ static enum errc put(struct request *request, struct tx *tx, struct err *err)
         json_write_str(&json, "webhook_url", input->url);
         json_write_str(&json, "webhook_secret", secret);
         request_answer(request, 200, &json);
-        tx->event_written = true; // events that waited for a URL may be sent
+        tx->event_due = true; // events that waited for a URL may be sent
     }
     return rc;
 }

@@ -80,7 +80,7 @@ static enum errc answer_event(struct request *request, struct tx *tx, int status
         struct json_writer json = render_success(request->arena);
         render(&json, &event);
         request_answer(request, status, &json);
-        tx->event_written = true; // it may be sent now
+        tx->event_due = true; // it may be sent now
     }
     return rc;
 }

@@ -24,12 +24,6 @@
 #define PROVIDER_CONNECTIONS_MAX 512
 #define CONNECTIONS_MAX 1000
 
-static void wake_delivery(void *context)
-{
-    struct service *service = context;
-    delivery_wake(service->delivery);
-}
-
 static void wake_engine(void *context)
 {
     struct service *service = context;
@@ -169,7 +163,7 @@ static enum errc open_work(struct service *service, struct err *err)
     enum errc rc = delivery_start(&delivery, &service->delivery, err);
     if (rc == OK) {
         const struct store_listener listener = {
-            .event_written = wake_delivery, .work_due = wake_engine, .context = service};
+            .events = delivery_listener(service->delivery), .work_due = wake_engine, .context = service};
         store_listen(service->store, &listener);
     }
     return rc;

@@ -31,17 +31,46 @@ static void secrets_wipe(struct secrets *secrets)
     }
 }
 
-struct attempt *attempt_new(void)
+struct attempt *attempt_new(struct send_slots *slots, const struct uuid *merchant_id)
 {
     struct attempt *attempt = calloc(1, sizeof(*attempt));
     REQUIRE(attempt);
     list_init(&attempt->link);
+    attempt->slots = slots;
+    attempt->event.merchant_id = *merchant_id;
     return attempt;
+}
+
+void attempt_copy(struct attempt *attempt, const struct outbox_event *event, const struct merchant *merchant)
+{
+    struct arena *arena = &attempt->arena;
+    struct merchant *copy = &attempt->merchant;
+    attempt->event = *event;
+    attempt->event.type = arena_strdup(arena, event->type);
+    attempt->event.body = arena_strdup(arena, event->body);
+    *copy = *merchant;
+    copy->name = arena_strdup(arena, merchant->name);
+    copy->webhook_url = arena_strdup(arena, merchant->webhook_url);
+    copy->webhook_secret = arena_memdup(arena, merchant->webhook_secret, merchant->webhook_secret_bytes);
+    if (merchant->webhook_secret_old != NULL) {
+        copy->webhook_secret_old =
+            arena_memdup(arena, merchant->webhook_secret_old, merchant->webhook_secret_old_bytes);
+    }
+}
+
+bool attempt_release_slot(struct attempt *attempt)
+{
+    struct send_slots *slots = attempt->slots;
+    attempt->slots = NULL;
+    return send_slots_release(slots, &attempt->event.merchant_id);
 }
 
 void attempt_free(struct attempt *attempt)
 {
     REQUIRE(!list_linked(&attempt->link));
+    if (attempt->slots != NULL) {
+        (void)attempt_release_slot(attempt);
+    }
     http_call_release(&attempt->call);
     arena_release(&attempt->arena);
     free(attempt);

@@ -1,12 +1,13 @@
-// One attempt at one event: a claim makes it on a database thread; then it belongs to the loop until its
-// result is recorded. Here are its parts that need no I/O: the request that an event becomes, and what the
-// answer means.
+// One attempt at one event: a claim, or the transaction that writes the event, makes it on a database thread;
+// then it belongs to the loop until its result is recorded. Here are its parts that need no I/O: the request
+// that an event becomes, and what the answer means.
 #pragma once
 
 #include "base/arena.h"
 #include "base/config.h"
 #include "base/keyring.h"
 #include "base/list.h"
+#include "delivery/send_slots.h"
 #include "domain/retry.h"
 #include "net/http_client.h"
 #include "store/merchants.h"
@@ -18,7 +19,9 @@
 struct sender;
 
 struct attempt {
-    struct list link; // in the claim, then in one of the sender's lists
+    struct list link;         // in the claim, then in one of the sender's lists
+    struct event_lease lease; // of a transaction that leased the event as it wrote it
+    struct send_slots *slots; // it holds one of them; NULL: no longer
     struct sender *sender;
     struct arena arena;        // holds what the rows, the call and the result point to
     struct outbox_event event; // next_attempt_us is the end of the lease
@@ -26,13 +29,18 @@ struct attempt {
     struct http_call call;
     struct http_header headers[ATTEMPT_HEADERS_MAX];
     struct outbox_attempt result;
-    bool recorded;
+    struct outbox_recorded recorded;
     struct store_job record;
 };
 
-// Any thread.
-struct attempt *attempt_new(void);
-// Wipes and frees it. It must be in no list, and its call and its job must have ended.
+// Any thread. Takes over a slot of that merchant.
+struct attempt *attempt_new(struct send_slots *slots, const struct uuid *merchant_id);
+// Copies the event and its merchant, as far as an attempt needs them.
+void attempt_copy(struct attempt *attempt, const struct outbox_event *event, const struct merchant *merchant);
+// Returns the slot. True: an event may be due that waits for it.
+bool attempt_release_slot(struct attempt *attempt);
+// Wipes and frees it, and returns its slot if it still has one. It must be in no list, and its call and its
+// job must have ended.
 void attempt_free(struct attempt *attempt);
 // Frees all of a list.
 void attempt_free_all(struct list *attempts);

@@ -11,19 +11,11 @@
 #include "domain/retry.h"
 
 #define VISITS_MAX 1000 // about 3 ms of the writer's time
+#define CLAIM_MAX 128   // events of one claim: about 2 ms of the writer's time
 
 struct claim_walk claim_walk_after(const struct uuid *merchant_id)
 {
     return (struct claim_walk){.start = *merchant_id, .at = *merchant_id, .next_due_us = INT64_MAX};
-}
-
-static int64_t busy_with(const struct claim *claim, const struct uuid *merchant_id)
-{
-    int64_t count = 0;
-    for (size_t i = 0; i < claim->busy_count; i++) {
-        count += uuid_equal(&claim->busy[i], merchant_id);
-    }
-    return count;
 }
 
 static void note_due(struct claim *claim, int64_t due_us)
@@ -43,10 +35,11 @@ static enum errc set_aside(struct claim *claim, struct db *db, const struct outb
                             err);
 }
 
+// Holds a slot.
 static enum errc claim_one(struct claim *claim, struct db *db, const struct uuid *merchant_id, bool *has,
                            struct err *err)
 {
-    struct attempt *attempt = attempt_new();
+    struct attempt *attempt = attempt_new(claim->slots, merchant_id);
     enum errc rc = outbox_claim(db, merchant_id, claim->now_us, claim->now_us + claim->lease_us,
                                 &attempt->arena, &attempt->event, has, err);
     if (rc == OK && *has) {
@@ -67,38 +60,50 @@ static enum errc claim_one(struct claim *claim, struct db *db, const struct uuid
     return OK;
 }
 
+// Nothing more of this merchant is due.
+static enum errc end_share(struct claim *claim, struct db *db, const struct uuid *merchant_id,
+                           struct err *err)
+{
+    int64_t first_us = INT64_MAX;
+    enum errc rc = outbox_first_time(db, merchant_id, &first_us, err);
+    // A damaged event is left to a later claim.
+    note_due(claim, first_us > claim->now_us ? first_us : INT64_MAX);
+    send_slots_merchant_done(claim->slots, merchant_id);
+    return rc;
+}
+
 // Claims up to a merchant's share. If more is due, the end of one of its attempts starts the next claim.
-static enum errc claim_share(struct claim *claim, struct db *db, const struct uuid *merchant_id,
+// *again: there was no slot for any of its events, so the next claim visits it first.
+static enum errc claim_share(struct claim *claim, struct db *db, const struct uuid *merchant_id, bool *again,
                              struct err *err)
 {
-    int64_t share = claim->endpoint_max - busy_with(claim, merchant_id);
-    for (; share > 0 && claim->claimed < claim->room; share--) {
+    for (int64_t before = claim->claimed; claim->claimed < CLAIM_MAX;) {
+        enum slot_take take = send_slots_take(claim->slots, merchant_id);
+        if (take != SLOT_TAKEN) {
+            claim->to.short_of_slots |= take == SLOT_NONE_FREE;
+            *again = take == SLOT_NONE_FREE && claim->claimed == before;
+            return OK;
+        }
         bool has = false;
         enum errc rc = claim_one(claim, db, merchant_id, &has, err);
-        if (rc != OK) {
-            return rc;
-        }
-        if (!has) {
-            int64_t first_us = INT64_MAX;
-            rc = outbox_first_time(db, merchant_id, &first_us, err);
-            note_due(claim, first_us > claim->now_us ? first_us
-                                                     : INT64_MAX); // a damaged event is left to a later claim
-            return rc;
+        if (rc != OK || !has) {
+            return rc == OK ? end_share(claim, db, merchant_id, err) : rc;
         }
     }
     return OK;
 }
 
-// *again: the merchant has more rows to park than one visit may.
+// *again: the merchant has more rows to park than one visit may, or got no slot.
 static enum errc visit(struct claim *claim, struct db *db, const struct outbox_queue *queue, bool *again,
                        struct err *err)
 {
     if (queue->first_us > claim->now_us) {
         note_due(claim, queue->first_us);
+        send_slots_merchant_done(claim->slots, &queue->merchant_id);
         return OK;
     }
     if (queue->has_endpoint) {
-        return claim_share(claim, db, &queue->merchant_id, err);
+        return claim_share(claim, db, &queue->merchant_id, again, err);
     }
     int64_t moved = 0;
     enum errc rc = outbox_park_merchant(db, &queue->merchant_id, claim->now_us, &moved, err);
@@ -148,10 +153,11 @@ enum errc claim_run(struct store_job *job, struct tx *tx, struct err *err)
     enum errc rc = OK;
     bool again = false;
     for (int visits = 0; rc == OK && visits < VISITS_MAX && !again; visits++) {
-        if (claim->to.done || claim->claimed >= claim->room) {
+        if (claim->to.done || claim->claimed >= CLAIM_MAX) {
             break;
         }
         rc = step(claim, tx->db, &again, err);
     }
+    send_slots_set_awaited(claim->slots, !claim->to.done || claim->to.short_of_slots);
     return rc;
 }

@@ -12,6 +12,7 @@ struct claim_walk {
     int64_t visits;
     bool wrapped;
     bool done;
+    bool short_of_slots; // a visited merchant has more due events than there were free slots
     int64_t next_due_us; // when the next event of the visited merchants is due, except of those that have
                          // their share in flight; INT64_MAX: none
 };
@@ -22,16 +23,13 @@ struct claim {
     struct claim_walk from;
     int64_t now_us;
     int64_t lease_us;
-    int64_t room;            // events to claim at most
-    int64_t endpoint_max;    // events of one merchant in flight at most, including those in `busy`
-    const struct uuid *busy; // the merchant of each event in flight
-    size_t busy_count;
+    struct send_slots *slots; // each claimed event takes one
     // Out.
     struct list attempts;
     int64_t claimed;
     int64_t set_aside;    // damaged events, or events of a damaged merchant
     struct uuid aside_id; // one of them
-    struct claim_walk to; // not done: the claim ran out of room or of its share of the writer's time
+    struct claim_walk to; // not done: the claim ran out of slots or of its share of the writer's time
 };
 
 // A new walk that begins after that merchant (nil: with the first).

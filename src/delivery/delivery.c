@@ -1,13 +1,13 @@
-// See delivery.h. Loop thread; the jobs' functions run on a database thread. A claim leases its events for
-// longer than an attempt can take. If this process ends or cannot record a result, the event becomes due
-// again when its lease ends: so it is delivered at least once. This file decides when to look for due events;
-// claim.c claims them, attempt.c makes the request and reads the answer, sender.c sends and records, parked.c
-// looks after events without an endpoint.
+// See delivery.h. Loop thread; the jobs' functions run on a database thread. Events are leased for longer
+// than an attempt can take. If this process ends or cannot record a result, the event becomes due again when
+// its lease ends: so it is delivered at least once. This file decides when to look for due events; claim.c
+// claims them, attempt.c makes the request and reads the answer, sender.c sends and records, parked.c looks
+// after events without an endpoint.
 //
 // A look is one walk over the merchants with open events, in one claim or, if there are many, in several. It
-// happens when somebody wakes us, when an attempt ends, when an event is due, and every SWEEP_US, because
-// other programs change the database too. At most one claim is under way. A look that is asked for meanwhile
-// follows it, so no wake-up is lost.
+// happens when somebody wakes us, when an attempt ends that an event may have waited for, when an event is
+// due, and every SWEEP_US, because other programs change the database too. At most one claim is under way. A
+// look that is asked for meanwhile follows it, so no wake-up is lost.
 #include "delivery/delivery.h"
 
 #include <stdlib.h>
@@ -23,7 +23,6 @@
 #define SWEEP_US (5 * US_PER_S)
 #define STORE_RETRY_US (1 * US_PER_S)
 #define LEASE_BEYOND_US (30 * US_PER_S) // what recording may take
-#define CLAIM_MAX 128                   // events of one claim: about 2 ms of the writer's time
 // A walk costs the writer about 3 us a merchant. After a long walk we rest ten times as long. So thousands of
 // merchants with failing endpoints take at most a tenth of the writer's time, however often we are woken.
 #define VISITS_FREE 100
@@ -43,7 +42,7 @@ struct delivery {
     int64_t parked_due_us;
     struct timer sweep;
     struct hourly set_aside;
-    struct uuid *busy; // the merchant of each attempt in flight, for the claim
+    struct send_slots slots;
 };
 
 static void sweep_in(struct delivery *delivery, int64_t delay_us)
@@ -52,23 +51,15 @@ static void sweep_in(struct delivery *delivery, int64_t delay_us)
     timer_start(delivery->options.loop, &delivery->sweep, bounded_us > 0 ? bounded_us : 0);
 }
 
-static int64_t room_left(const struct delivery *delivery)
-{
-    return delivery->options.config->webhook_in_flight_max - delivery->sender.stats.in_flight;
-}
-
 static void claim_submit(struct delivery *delivery)
 {
     struct claim *claim = &delivery->claim;
-    int64_t room = room_left(delivery);
     claim->now_us = loop_wall_us(delivery->options.loop);
-    claim->room = room < CLAIM_MAX ? room : CLAIM_MAX;
-    claim->busy_count = sender_busy(&delivery->sender, delivery->busy);
     delivery->claim_busy = true;
     store_submit_always(delivery->options.store, &claim->job);
 }
 
-// If there is no room, the end of an attempt looks again.
+// If no slot is free, the end of an attempt looks again.
 static void look(struct delivery *delivery)
 {
     if (!delivery->leases_over || delivery->sender.draining) {
@@ -81,7 +72,7 @@ static void look(struct delivery *delivery)
     int64_t rest_us = delivery->rest_until_us - loop_mono_us(delivery->options.loop);
     if (rest_us > 0) {
         sweep_in(delivery, rest_us);
-    } else if (room_left(delivery) > 0) {
+    } else if (send_slots_free(&delivery->slots)) {
         delivery->claim.from = claim_walk_after(&delivery->claim.to.at);
         claim_submit(delivery);
     }
@@ -91,7 +82,7 @@ static void look(struct delivery *delivery)
 static void after_claim(struct delivery *delivery)
 {
     struct claim *claim = &delivery->claim;
-    if (!claim->to.done && room_left(delivery) > 0) {
+    if (!claim->to.done && send_slots_free(&delivery->slots)) {
         claim->from = claim->to;
         claim_submit(delivery);
         return;
@@ -171,9 +162,63 @@ static void parked_done(struct store_job *job)
     }
 }
 
-static void on_ended(struct sender *sender)
+static void on_ended(struct sender *sender, bool is_due)
 {
-    look(CONTAINER_OF(sender, struct delivery, sender));
+    if (is_due) {
+        look(CONTAINER_OF(sender, struct delivery, sender));
+    }
+}
+
+// --- events that are leased as they are written
+
+static int64_t lease_us(const struct config *config)
+{
+    return config->webhook_timeout_ms * US_PER_MS + LEASE_BEYOND_US;
+}
+
+// Database thread, in the transaction that writes the event.
+static struct event_lease *lease(void *context, struct outbox_event *event, const struct merchant *merchant,
+                                 int64_t now_us)
+{
+    struct delivery *delivery = context;
+    if (!send_slots_take_new(&delivery->slots, &merchant->id)) {
+        return NULL;
+    }
+    struct attempt *attempt = attempt_new(&delivery->slots, &merchant->id);
+    event->status = "processing";
+    event->next_attempt_us = now_us + lease_us(delivery->options.config);
+    attempt_copy(attempt, event, merchant);
+    return &attempt->lease;
+}
+
+static void lease_ended(void *context, struct event_lease *ended, bool committed)
+{
+    struct delivery *delivery = context;
+    struct attempt *attempt = CONTAINER_OF(ended, struct attempt, lease);
+    if (committed && !delivery->sender.draining) {
+        sender_send(&delivery->sender, attempt);
+        return;
+    }
+    bool is_awaited = attempt_release_slot(attempt);
+    attempt_free(attempt);
+    if (is_awaited) {
+        look(delivery);
+    }
+}
+
+void delivery_wake(struct delivery *delivery)
+{
+    look(delivery);
+}
+
+static void due(void *context)
+{
+    delivery_wake(context);
+}
+
+struct event_listener delivery_listener(struct delivery *delivery)
+{
+    return (struct event_listener){due, lease, lease_ended, delivery};
 }
 
 // --- start and stop
@@ -190,6 +235,7 @@ static void leases_done(struct store_job *job)
     struct delivery *delivery = CONTAINER_OF(job, struct delivery, leases);
     delivery->leases_busy = false;
     delivery->leases_over = job->result == OK;
+    send_slots_open(&delivery->slots, delivery->leases_over && !delivery->sender.draining);
     if (delivery->sender.draining) {
         return;
     }
@@ -224,8 +270,8 @@ static struct delivery *delivery_new(const struct delivery_options *options,
     struct delivery *delivery = calloc(1, sizeof(*delivery));
     REQUIRE(delivery);
     delivery->options = *options;
-    delivery->busy = calloc((size_t)options->config->webhook_in_flight_max, sizeof(*delivery->busy));
-    REQUIRE(delivery->busy);
+    send_slots_init(&delivery->slots, options->config->webhook_in_flight_max,
+                    options->config->webhook_endpoint_max);
     sender_init(&delivery->sender, &delivery->options, schedule, on_ended);
     timer_init(&delivery->sweep, on_sweep);
     delivery->leases = (struct store_job){.queue = STORE_WRITE, .run = leases_run, .done = leases_done};
@@ -233,9 +279,8 @@ static struct delivery *delivery_new(const struct delivery_options *options,
         (struct store_job){.queue = STORE_WRITE, .run = parked_sweep_run, .done = parked_done};
     struct claim *claim = &delivery->claim;
     claim->job = (struct store_job){.queue = STORE_WRITE, .run = claim_run, .done = claim_done};
-    claim->endpoint_max = options->config->webhook_endpoint_max;
-    claim->lease_us = options->config->webhook_timeout_ms * US_PER_MS + LEASE_BEYOND_US;
-    claim->busy = delivery->busy;
+    claim->lease_us = lease_us(options->config);
+    claim->slots = &delivery->slots;
     list_init(&claim->attempts);
     return delivery;
 }
@@ -251,16 +296,12 @@ enum errc delivery_start(const struct delivery_options *options, struct delivery
     return rc;
 }
 
-void delivery_wake(struct delivery *delivery)
-{
-    look(delivery);
-}
-
 bool delivery_drain(struct delivery *delivery)
 {
     timer_stop(delivery->options.loop, &delivery->sweep);
+    send_slots_open(&delivery->slots, false);
     sender_drain(&delivery->sender);
-    return delivery->sender.stats.in_flight == 0 && !delivery->leases_busy && !delivery->claim_busy &&
+    return send_slots_taken(&delivery->slots) == 0 && !delivery->leases_busy && !delivery->claim_busy &&
            !delivery->parked_busy;
 }
 
@@ -269,11 +310,12 @@ void delivery_free(struct delivery *delivery)
     timer_stop(delivery->options.loop, &delivery->sweep);
     REQUIRE(!delivery->leases_busy && !delivery->claim_busy && !delivery->parked_busy);
     sender_release(&delivery->sender);
-    free(delivery->busy);
+    send_slots_destroy(&delivery->slots);
     free(delivery);
 }
 
-void delivery_stats(const struct delivery *delivery, struct delivery_stats *stats)
+void delivery_stats(struct delivery *delivery, struct delivery_stats *stats)
 {
     *stats = delivery->sender.stats;
+    stats->in_flight = send_slots_taken(&delivery->slots);
 }

@@ -1,5 +1,5 @@
-// See sender.h. Loop thread; record_run on a database thread. Invariant: an attempt counts as in flight from
-// here until its result is durable or it is left to its lease. So the limits hold for results that wait for
+// See sender.h. Loop thread; record_run on a database thread. Invariant: an attempt holds its slot until its
+// result is durable or it is left to its lease. So the limits hold for results that wait for
 // the store, too, and a failing store cannot make them pile up.
 #include "delivery/sender.h"
 
@@ -32,10 +32,13 @@ static void log_end(const struct attempt *attempt)
 static void finish(struct attempt *attempt)
 {
     struct sender *sender = attempt->sender;
+    // An event that failed has a new time, which only a look finds.
+    bool due = !attempt->recorded.done || attempt->recorded.next_is_due ||
+               attempt->result.outcome != OUTBOX_DELIVERED;
+    due |= attempt_release_slot(attempt);
     list_remove(&attempt->link);
     attempt_free(attempt);
-    sender->stats.in_flight--;
-    sender->ended(sender);
+    sender->ended(sender, due);
 }
 
 static enum errc record_run(struct store_job *job, struct tx *tx, struct err *err)
@@ -56,7 +59,7 @@ static void record_done(struct store_job *job)
         timer_start(sender->options->loop, &sender->record_again, RECORD_RETRY_US);
         return;
     }
-    if (job->result == OK && attempt->recorded) {
+    if (job->result == OK && attempt->recorded.done) {
         enum outbox_outcome outcome = attempt->result.outcome;
         sender->stats.delivered_total += outcome == OUTBOX_DELIVERED;
         sender->stats.failed_total += outcome != OUTBOX_DELIVERED;
@@ -105,7 +108,6 @@ void sender_send(struct sender *sender, struct attempt *attempt)
     struct err err;
     attempt->sender = sender;
     list_append(&sender->attempts, &attempt->link);
-    sender->stats.in_flight++;
     if (attempt_prepare(attempt, options->keyring, options->config, now_us, &err) != OK) {
         attempt->result = attempt_fail(attempt, &sender->schedule, err.message, now_us,
                                        random_u32(sender->options->random));
@@ -116,23 +118,8 @@ void sender_send(struct sender *sender, struct attempt *attempt)
     http_client_send(options->client, &attempt->call);
 }
 
-static size_t add_merchants(const struct list *attempts, struct uuid *merchants)
-{
-    size_t count = 0;
-    for (const struct list *node = attempts->next; node != attempts; node = node->next) {
-        merchants[count++] = CONTAINER_OF(node, const struct attempt, link)->event.merchant_id;
-    }
-    return count;
-}
-
-size_t sender_busy(const struct sender *sender, struct uuid *merchants)
-{
-    size_t count = add_merchants(&sender->attempts, merchants);
-    return count + add_merchants(&sender->unrecorded, merchants + count);
-}
-
 void sender_init(struct sender *sender, const struct delivery_options *options,
-                 const struct retry_schedule *schedule, void (*ended)(struct sender *sender))
+                 const struct retry_schedule *schedule, void (*ended)(struct sender *sender, bool due))
 {
     sender->options = options;
     sender->schedule = *schedule;

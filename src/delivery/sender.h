@@ -8,9 +8,9 @@
 struct sender {
     const struct delivery_options *options;
     struct retry_schedule schedule;
-    void (*ended)(struct sender *sender); // an attempt ended: its merchant has room for another, and its
-                                          // transaction may have a next event
-    bool draining;                        // an attempt without an answer is left to its lease
+    // An attempt ended. due: an event may be due that waited for its slot, or that it made due.
+    void (*ended)(struct sender *sender, bool due);
+    bool draining; // an attempt without an answer is left to its lease
 
     struct list attempts;   // with the client, or with the store
     struct list unrecorded; // the store failed; tried again by the timer
@@ -20,12 +20,9 @@ struct sender {
 
 // The options are kept by reference.
 void sender_init(struct sender *sender, const struct delivery_options *options,
-                 const struct retry_schedule *schedule, void (*ended)(struct sender *sender));
-// Takes the attempt, which is in no list.
+                 const struct retry_schedule *schedule, void (*ended)(struct sender *sender, bool due));
+// Takes the attempt, which is in no list and holds a slot.
 void sender_send(struct sender *sender, struct attempt *attempt);
-// Writes the merchant of each attempt in flight to `merchants`, which has room for all, and returns their
-// number.
-size_t sender_busy(const struct sender *sender, struct uuid *merchants);
 // From now on a result that the store refuses is not tried again: its event is left to its lease.
 void sender_drain(struct sender *sender);
 // No attempt may be in flight.

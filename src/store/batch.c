@@ -24,6 +24,7 @@ enum errc batch_run(const struct batch_source *source, struct db *db, struct sto
         .now_us = job->now_us != 0 ? job->now_us : loop_wall_us(source->loop),
         .cause = job->cause,
         .cause_ref = job->cause_ref,
+        .events = source->events,
     };
     return db_result(db, job->run(job, &job->tx, &job->err), &job->err);
 }
@@ -140,13 +141,25 @@ size_t batch_read(const struct batch_source *source, struct db *db, struct list 
     return count;
 }
 
+static void end_leases(struct store_job *job, const struct event_listener *events)
+{
+    struct event_lease *lease = job->tx.leases;
+    job->tx.leases = NULL;
+    while (lease != NULL) {
+        struct event_lease *next = lease->next;
+        events->lease_ended(events->context, lease, job->result == OK);
+        lease = next;
+    }
+}
+
 void batch_finish(struct store_job *job, const struct store_listener *listener)
 {
+    end_leases(job, &listener->events);
     if (job->result == OK && job->tx.work_due && listener->work_due != NULL) {
         listener->work_due(listener->context);
     }
-    if (job->result == OK && job->tx.event_written && listener->event_written != NULL) {
-        listener->event_written(listener->context);
+    if (job->result == OK && job->tx.event_due && listener->events.due != NULL) {
+        listener->events.due(listener->events.context);
     }
     job->done(job);
 }

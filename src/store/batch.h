@@ -9,6 +9,7 @@ struct batch_source {
     struct loop *loop; // its wall clock
     struct random *random;
     const struct keyring *keyring;
+    const struct event_listener *events;
 };
 
 // Runs the jobs (linked by task.link, at least one) in one write transaction and sets their results. A job

@@ -225,15 +225,12 @@ struct uuid db_uuid(struct db_rows *rows, int column)
     return id;
 }
 
-enum errc db_id_after(struct db_rows *rows, const struct uuid *made, struct uuid *id, struct err *err)
+enum errc db_id_after(struct db_rows *rows, int column, const struct uuid *made, struct uuid *id,
+                      struct err *err)
 {
-    bool has = false;
-    enum errc rc = db_next(rows, &has, err);
-    if (rc != OK) {
-        return rc;
-    }
+    bool has = !db_is_null(rows, column);
     static const uint8_t full[] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
-    const struct uuid last = has ? db_uuid(rows, 0) : *made;
+    const struct uuid last = has ? db_uuid(rows, column) : *made;
     if (has && memcmp(last.bytes + sizeof(last.bytes) - sizeof(full), full, sizeof(full)) == 0) {
         return db_damaged(rows, "id", err); // not an id of ours: none can follow it
     }

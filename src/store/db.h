@@ -70,7 +70,6 @@ enum errc db_result(struct db *db, enum errc rc, struct err *err) MUST_CHECK;
 bool db_take_damage(struct db *db);
 
 // An id for rows that are read in the order of their ids, although the clock may have been set back since the
-// last one. `rows` is a query for the highest id from `made` on: *id is the one after it, or `made` if there
-// is none. Call it once, instead of db_next.
-enum errc db_id_after(struct db_rows *rows, const struct uuid *made, struct uuid *id,
+// last one. The column holds the highest id from `made` on: *id is the one after it, or `made` if it is NULL.
+enum errc db_id_after(struct db_rows *rows, int column, const struct uuid *made, struct uuid *id,
                       struct err *err) MUST_CHECK;

@@ -36,9 +36,25 @@ struct store_job {
     struct tx tx;
 };
 
+struct outbox_event;
+struct merchant;
+
+// Who delivers events to merchants. Loop thread, except `lease`.
+struct event_listener {
+    void (*due)(void *context); // an event waits for its delivery
+    // Database thread, in a transaction that is about to write this event, the only one of its merchant that
+    // is due. Leases it if it can be sent right after the commit: sets its status and the end of its lease.
+    // NULL: it cannot. May itself be NULL.
+    struct event_lease *(*lease)(void *context, struct outbox_event *event, const struct merchant *merchant,
+                                 int64_t now_us);
+    // The transaction that leased the event has ended. Takes the lease.
+    void (*lease_ended)(void *context, struct event_lease *lease, bool committed);
+    void *context;
+};
+
 // What commits trigger. Loop thread, before the job's `done`.
 struct store_listener {
-    void (*event_written)(void *context); // an event waits for its delivery to a merchant
-    void (*work_due)(void *context);      // an operation is due
+    struct event_listener events;
+    void (*work_due)(void *context); // an operation is due
     void *context;
 };

@@ -9,45 +9,13 @@
 // without an endpoint. A walk by time would meet every due event of a merchant that already has its share of
 // deliveries in flight. These statements repeat the index's condition word for word, or SQLite would not know
 // that it may use the index.
-#include "store/outbox.h"
+#include "store/outbox_private.h"
 
 #include "base/require.h"
 #include "store/columns.h"
 
-#define BLOCKED "9223372036854775807"
-#define PARKED "9223372036854775806"
-_Static_assert(OUTBOX_BLOCKED == 9223372036854775807 && OUTBOX_PARKED == 9223372036854775806,
-               "the SQL uses the same numbers");
-#define HAS_TIME "next_attempt_us < " PARKED
 // An id of another length is damage, and a walk could not go on from it.
 #define WHOLE_ID "length(merchant_id) = 16"
-#define HAS_ENDPOINT "webhook_url IS NOT NULL AND webhook_secret IS NOT NULL AND webhook_stopped = 0"
-
-enum errc outbox_next_id(struct db *db, const struct uuid *transaction_id, struct random *random,
-                         int64_t now_us, struct uuid *id, struct err *err)
-{
-    const struct uuid made = uuid_new(random, now_us);
-    DB_ROWS(rows);
-    enum errc rc = db_query(db, &rows, err,
-                            "SELECT id FROM outbox WHERE transaction_id = $1 AND id >= $2"
-                            " ORDER BY id DESC LIMIT 1",
-                            DB_ID(transaction_id), DB_ID(&made));
-    return rc == OK ? db_id_after(&rows, &made, id, err) : rc;
-}
-
-enum errc outbox_append(struct db *db, const struct outbox_event *event, struct err *err)
-{
-    return db_run(
-        db, NULL, err,
-        "INSERT INTO outbox (id, merchant_id, livemode, transaction_id, type, body, status, attempts,"
-        " next_attempt_us, created_us) VALUES ($1, $2, $3, $4, $5, $6, 'pending', 0,"
-        " CASE WHEN EXISTS (SELECT 1 FROM outbox WHERE transaction_id = $4 AND next_attempt_us IS NOT NULL)"
-        " THEN " BLOCKED " WHEN EXISTS (SELECT 1 FROM merchants WHERE id = $2 AND " HAS_ENDPOINT ") THEN $7"
-        " ELSE " PARKED " END, $7)",
-        DB_ID(&event->id), DB_ID(&event->merchant_id), DB_I64(event->livemode),
-        DB_ID_OR_NULL(&event->transaction_id), DB_STR(event->type), DB_STR(event->body),
-        DB_I64(event->created_us));
-}
 
 static enum errc read_queue(struct db_rows *rows, struct outbox_queue *queue, bool *has, struct err *err)
 {
@@ -192,29 +160,34 @@ static enum errc stop_endpoint(struct db *db, const struct uuid *merchant_id,
 }
 
 enum errc outbox_record(struct db *db, const struct outbox_event *claimed,
-                        const struct outbox_attempt *attempt, bool *recorded, struct err *err)
+                        const struct outbox_attempt *attempt, struct outbox_recorded *recorded,
+                        struct err *err)
 {
     struct state state = state_after(attempt);
     bool delivered = attempt->outcome == OUTBOX_DELIVERED;
-    int64_t changed = 0;
-    enum errc rc = db_run(db, &changed, err,
-                          "UPDATE outbox SET status = $3, next_attempt_us = $4, attempts = attempts + 1,"
-                          " last_status_code = $5, last_error = $6, delivered_us = coalesce($7, delivered_us)"
-                          " WHERE id = $1 AND status = 'processing' AND next_attempt_us = $2",
-                          DB_ID(&claimed->id), DB_I64(claimed->next_attempt_us), DB_STR(state.status),
-                          state.next_attempt, attempt->status_code ? DB_I64(attempt->status_code) : DB_NIL,
-                          DB_STR(attempt->error), delivered ? DB_I64(attempt->at_us) : DB_NIL);
-    if (rc != OK) {
-        return rc;
-    }
-    *recorded = changed > 0;
-    if (!*recorded || attempt->outcome == OUTBOX_RETRY) {
-        return OK;
+    bool finished = delivered || attempt->outcome == OUTBOX_DEAD;
+    *recorded = (struct outbox_recorded){0};
+    {
+        DB_ROWS(rows);
+        enum errc rc = db_first(
+            db, &rows, &recorded->done, err,
+            "UPDATE outbox SET status = $3, next_attempt_us = $4, attempts = attempts + 1,"
+            " last_status_code = $5, last_error = $6, delivered_us = coalesce($7, delivered_us)"
+            " WHERE id = $1 AND status = 'processing' AND next_attempt_us = $2 RETURNING"
+            " EXISTS (SELECT 1 FROM outbox o WHERE o.transaction_id = $8 AND o.next_attempt_us = " BLOCKED
+            ")",
+            DB_ID(&claimed->id), DB_I64(claimed->next_attempt_us), DB_STR(state.status), state.next_attempt,
+            attempt->status_code ? DB_I64(attempt->status_code) : DB_NIL, DB_STR(attempt->error),
+            delivered ? DB_I64(attempt->at_us) : DB_NIL, DB_ID_OR_NULL(&claimed->transaction_id));
+        if (rc != OK || !recorded->done) {
+            return rc;
+        }
+        recorded->next_is_due = finished && db_bool(&rows, 0);
     }
     if (attempt->outcome == OUTBOX_GONE) {
         return stop_endpoint(db, &claimed->merchant_id, attempt, err);
     }
-    return unblock_next(db, &claimed->transaction_id, attempt->at_us, err);
+    return recorded->next_is_due ? unblock_next(db, &claimed->transaction_id, attempt->at_us, err) : OK;
 }
 
 enum errc outbox_park_merchant(struct db *db, const struct uuid *merchant_id, int64_t now_us, int64_t *moved,

@@ -10,6 +10,8 @@
 #pragma once
 
 #include "store/listing.h"
+#include "store/merchants.h"
+#include "store/tx.h"
 
 #define OUTBOX_BLOCKED INT64_MAX
 #define OUTBOX_PARKED (INT64_MAX - 1)
@@ -33,13 +35,22 @@ struct outbox_event {
     int64_t created_us;
 };
 
-// An id for a transaction's next event, higher than all its ids so far: events are sent in the order of their
-// ids, and the clock may have been set back.
-enum errc outbox_next_id(struct db *db, const struct uuid *transaction_id, struct random *random,
-                         int64_t now_us, struct uuid *id, struct err *err) MUST_CHECK;
-
-// Appends a pending event: due now, blocked by an open one of the same transaction, or parked.
-enum errc outbox_append(struct db *db, const struct outbox_event *event, struct err *err) MUST_CHECK;
+// What a new event must know about the events before it.
+struct outbox_next {
+    // Higher than all ids of its transaction so far: events are sent in the order of their ids, and the clock
+    // may have been set back.
+    struct uuid id;
+    int64_t next_attempt_us;  // blocked by an open event of the same transaction, parked, or due now
+    bool is_only_due;         // it is due, and no other event of its merchant is: it may be leased at once
+    struct merchant merchant; // where is_only_due: what a delivery needs of it
+};
+// transaction_id nil: none. Text into the transaction's arena.
+enum errc outbox_next(struct tx *tx, const struct uuid *merchant_id, const struct uuid *transaction_id,
+                      struct outbox_next *next, struct err *err) MUST_CHECK;
+// Writes a new event, whose status and time it sets. If the delivery can send it right after the commit, it
+// is leased for that (struct event_listener).
+enum errc outbox_append(struct tx *tx, const struct outbox_next *next, struct outbox_event *event,
+                        struct err *err) MUST_CHECK;
 
 // A merchant's open events, as the walks over merchants see them.
 struct outbox_queue {
@@ -83,16 +94,20 @@ struct outbox_attempt {
     const char *error;           // NULL: none; without query or secret
     int64_t merchant_updated_us; // as read with the claim: a 410 does not stop an endpoint that was set since
 };
-// Records it. If the event is finished, unblocks the next one of its transaction. *recorded is false if the
-// lease has expired and another claim has the event: then nothing is written.
+struct outbox_recorded {
+    bool done;        // false: the lease has expired and another claim has the event; nothing was written
+    bool next_is_due; // the event is finished, and the next one of its transaction was blocked until now
+};
+// Records it.
 enum errc outbox_record(struct db *db, const struct outbox_event *claimed,
-                        const struct outbox_attempt *attempt, bool *recorded, struct err *err) MUST_CHECK;
+                        const struct outbox_attempt *attempt, struct outbox_recorded *recorded,
+                        struct err *err) MUST_CHECK;
 
 // Parks a merchant's events, except those being sent: at most OUTBOX_BATCH_MAX, *moved says how many.
 enum errc outbox_park_merchant(struct db *db, const struct uuid *merchant_id, int64_t now_us, int64_t *moved,
                                struct err *err) MUST_CHECK;
 // Makes a merchant's parked events due, the oldest first, at most OUTBOX_BATCH_MAX; the sweep releases the
-// rest. Call it in the transaction that sets the URL, and set event_written in that.
+// rest. Call it in the transaction that sets the URL, and set event_due in that.
 enum errc outbox_release_merchant(struct db *db, const struct uuid *merchant_id, int64_t now_us,
                                   int64_t *moved, struct err *err) MUST_CHECK;
 // Makes a merchant's oldest parked event dead if it was made before that time; *has is false if there is

@@ -38,9 +38,8 @@ struct payment_history_entry {
     const char *cause;          // "api", "event", "recovery"
     const char *cause_ref;      // request id, provider's event id; NULL: none
 };
-// An id for the payment's next entry, higher than all its ids so far.
-enum errc payment_history_next_id(struct db *db, const struct uuid *payment_id, struct random *random,
-                                  int64_t now_us, struct uuid *id, struct err *err) MUST_CHECK;
+// Appends an entry whose id was just made. If the clock was set back since the entry before, the id becomes
+// the one after that entry's, so that the ids keep the entries' order.
 enum errc payment_history_append(struct db *db, const struct payment_history_entry *row,
                                  struct err *err) MUST_CHECK;
 // Whether it failed once and has been pending again since.

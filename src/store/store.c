@@ -216,8 +216,10 @@ enum errc store_open(struct loop *loop, const struct store_options *options, str
     REQUIRE(store);
     store->loop = loop;
     store->options = *options;
-    store->source =
-        (struct batch_source){.loop = loop, .random = options->random, .keyring = options->keyring};
+    store->source = (struct batch_source){.loop = loop,
+                                          .random = options->random,
+                                          .keyring = options->keyring,
+                                          .events = &store->listener.events};
     store->driver = driver;
     store->claim = -1;
     store->wake.run = wake_threads;

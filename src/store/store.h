@@ -31,7 +31,7 @@ struct store;
 enum errc store_open(struct loop *loop, const struct store_options *options, struct store **out,
                      struct err *err) MUST_CHECK;
 
-// From now on commits call these. Loop thread.
+// From now on commits call these. Call it before the first job that writes events. Loop thread.
 void store_listen(struct store *store, const struct store_listener *listener);
 
 // Whether store_submit would take a job of this owner now. Loop thread.

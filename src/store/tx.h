@@ -10,6 +10,12 @@
 #include "base/uuid.h"
 
 struct db;
+struct event_listener;
+
+// An event that a transaction has leased for its delivery: a part of the delivery's own struct.
+struct event_lease {
+    struct event_lease *next;
+};
 
 struct tx {
     struct db *db;       // the connection
@@ -20,8 +26,11 @@ struct tx {
     const char *cause;     // of the changes: "api", "event", "recovery"
     const char *cause_ref; // request id, provider's event id; NULL: none
 
-    // What the commit triggers. A rollback triggers nothing.
-    bool event_written;   // an event was written, or may be delivered from now on
-    bool work_due;        // an operation was opened that is due now
+    // What the commit triggers. A rollback triggers nothing, but the leases are ended.
+    bool event_due;             // an event may be delivered from now on, and is not leased
+    struct event_lease *leases; // by this transaction
+    bool work_due;              // an operation was opened that is due now
+
+    const struct event_listener *events;
     struct uuid event_id; // of the last event written
 };

@@ -187,7 +187,7 @@ def test_no_merchant_sees_anothers(known, merchant):
 def test_a_test_event_arrives_like_any_other(merchant, receiver):
     merchant.use_webhook(receiver.url)
     queued = succeeded(merchant.api.post("/v1/merchant/webhook/test"), 201)
-    assert_shape(queued, ITEM | {"event_type": "webhook.test", "transaction_id": None, "status": "pending", "attempts": 0})
+    assert_shape(queued, ITEM | {"event_type": "webhook.test", "transaction_id": None, "status": "processing", "attempts": 0})
     delivery = receiver.wait_for("webhook.test")
     assert delivery.header("X-Event-Id") == delivery.json["id"] == queued["id"]
     assert delivery.json["data"] == {"livemode": True}

@@ -45,6 +45,17 @@ bool endpoint_has(const char *event_id)
     return table_find(&events, event_id, strlen(event_id)) != NULL;
 }
 
+static void visit_event(struct table_node *node, void *context)
+{
+    void (*visit)(const char *event_id) = *(void (**)(const char *event_id))context;
+    visit(CONTAINER_OF(node, struct event, node)->id);
+}
+
+void endpoint_each(void (*visit)(const char *event_id))
+{
+    table_each(&events, visit_event, (void *)&visit);
+}
+
 static void add_event(const char *event_id)
 {
     struct event *event = calloc(1, sizeof(*event));

@@ -8,3 +8,5 @@
 void endpoint_receive(const char *event_id, const char *timestamp, const char *signature, const char *body);
 // Whether the event has arrived.
 bool endpoint_has(const char *event_id);
+// Visits every event that has arrived.
+void endpoint_each(void (*visit)(const char *event_id));

@@ -106,14 +106,29 @@ static void schedule_batch(struct worker *worker)
     }
 }
 
+// Now and then a commit fails: its jobs, which have all run, are undone.
+static enum errc commit_or_fail(struct db *db, struct err *err)
+{
+    if (!fault_one_in(300)) {
+        return sqlite_driver.commit(db, err);
+    }
+    world.counts.failed_commits++;
+    sqlite_driver.rollback(db);
+    return err_set(err, ERR_STORE, "the simulated commit failed");
+}
+
 static enum errc open_worker(struct store *store, struct worker *worker, bool writable, struct err *err)
 {
+    static struct db_driver driver;
+    driver = sqlite_driver;
+    driver.commit = commit_or_fail;
     worker->store = store;
     list_init(&worker->jobs);
     list_init(&worker->finished);
-    const enum errc rc = sqlite_driver.open(store->options.database, writable, &worker->db, err);
+    enum errc rc = sqlite_driver.open(store->options.database, writable, &worker->db, err);
     if (rc == OK) {
         kept_rows_start(worker->db);
+        worker->db->driver = &driver;
     }
     return rc;
 }
@@ -126,8 +141,10 @@ enum errc store_open(struct loop *loop, const struct store_options *options, str
     store->loop = loop;
     store->incarnation = service.incarnation;
     store->options = *options;
-    store->source =
-        (struct batch_source){.loop = loop, .random = options->random, .keyring = options->keyring};
+    store->source = (struct batch_source){.loop = loop,
+                                          .random = options->random,
+                                          .keyring = options->keyring,
+                                          .events = &store->listener.events};
     enum errc rc = open_worker(store, &store->writer, true, err);
     if (rc == OK) {
         rc = migrate(store->writer.db, err);

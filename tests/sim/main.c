@@ -232,6 +232,7 @@ static const struct fault faults[] = {
     FAULT(kills, "kills"),
     FAULT(power_losses, "power losses"),
     FAULT(disk_failures, "failed disk calls"),
+    FAULT(failed_commits, "failed commits"),
     FAULT(clock_steps, "clock steps"),
     FAULT(connects_slow, "slow connects"),
     FAULT(connects_failed, "failed connects"),

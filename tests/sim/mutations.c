@@ -8,6 +8,7 @@
 #include "base/require.h"
 #include "base/text.h"
 #include "delivery/attempt.h"
+#include "delivery/delivery.h"
 #include "op/engine/op.h"
 #include "op/kinds/card.h"
 #include "op/kinds/kinds.h"
@@ -41,10 +42,12 @@ const char *const mutation_names[] = {
     "list-not-read",      // refunds that do not match are never compared with the provider's list
     "no-reservation",     // a pending refund does not reserve its amount
     "order-by-clock",     // a payment's events are ordered by the service's clock
+    "order-unchecked",    // an event is leased as it is written although an earlier one is being sent
     "pending-is-active",  // a card can be charged before its payer has authenticated
     "refund-not-awaited", // a refund without metadata never matches one that is in progress
     "reply-not-kept",     // a repeat is answered with the current state
     "sent-is-delivered",  // an event counts as delivered whatever the answer
+    "sent-uncommitted",   // an event is sent although the transaction that writes it failed
     "setup-believed",     // any event about a set-up counts as its success
     "unknown-is-failed",
     "window-ignored", // a charge is sent whenever Stripe is reachable again
@@ -139,14 +142,33 @@ WRAPPED(enum errc, inbox_record, struct db *db, const struct inbox_event *event,
     return rc;
 }
 
-WRAPPED(enum errc, outbox_next_id, struct db *db, const struct uuid *transaction_id, struct random *random,
-        int64_t now_us, struct uuid *id, struct err *err)
+WRAPPED(enum errc, outbox_next, struct tx *tx, const struct uuid *merchant_id,
+        const struct uuid *transaction_id, struct outbox_next *next, struct err *err)
 {
+    enum errc rc = __real_outbox_next(tx, merchant_id, transaction_id, next, err);
     if (mutated("order-by-clock")) {
-        *id = uuid_new(random, now_us);
-        return OK;
+        next->id = uuid_new(tx->random, tx->now_us);
     }
-    return __real_outbox_next_id(db, transaction_id, random, now_us, id, err);
+    if (mutated("order-unchecked") && next->next_attempt_us == OUTBOX_BLOCKED) {
+        next->next_attempt_us = tx->now_us;
+        next->is_only_due = merchant_get(tx->db, merchant_id, tx->arena, &next->merchant, NULL) == OK;
+    }
+    return rc;
+}
+
+static void (*end_lease)(void *context, struct event_lease *lease, bool committed);
+
+static void commit_lease(void *context, struct event_lease *lease, bool committed)
+{
+    end_lease(context, lease, committed || mutated("sent-uncommitted"));
+}
+
+WRAPPED(struct event_listener, delivery_listener, struct delivery *delivery)
+{
+    struct event_listener listener = __real_delivery_listener(delivery);
+    end_lease = listener.lease_ended;
+    listener.lease_ended = commit_lease;
+    return listener;
 }
 
 WRAPPED(int64_t, op_lease_us, const struct engine *engine)
@@ -163,9 +185,11 @@ WRAPPED(void, op_run, struct op *op)
     __real_op_run(op);
 }
 
-WRAPPED(enum errc, outbox_append, struct db *db, const struct outbox_event *event, struct err *err)
+WRAPPED(enum errc, outbox_append, struct tx *tx, const struct outbox_next *next, struct outbox_event *event,
+        struct err *err)
 {
-    return mutated("event-unwritten") && random_below(20) == 0 ? OK : __real_outbox_append(db, event, err);
+    return mutated("event-unwritten") && random_below(20) == 0 ? OK
+                                                               : __real_outbox_append(tx, next, event, err);
 }
 
 WRAPPED(enum errc, reply_insert, struct db *db, const struct uuid *subject_id,

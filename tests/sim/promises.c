@@ -181,8 +181,20 @@ static void check_answer(const struct client_request *request)
     }
 }
 
+static void check_received(const char *event_id)
+{
+    struct uuid id;
+    REQUIRE(uuid_parse(event_id, &id));
+    ROWS row = rows_query("SELECT 1 FROM outbox WHERE id = ?");
+    REQUIRE(sqlite3_bind_blob(row, 1, id.bytes, sizeof(id.bytes), SQLITE_STATIC) == SQLITE_OK);
+    if (sqlite3_step(row) != SQLITE_ROW) {
+        violation("event %s arrived and is not in the outbox", event_id);
+    }
+}
+
 static void check_events(void)
 {
+    endpoint_each(check_received);
     ROWS row = rows_query("SELECT id FROM outbox WHERE status = 'delivered'");
     while (sqlite3_step(row) == SQLITE_ROW) {
         char id[UUID_TEXT_BYTES];

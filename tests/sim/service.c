@@ -122,11 +122,6 @@ static void end_process(void)
     note("the service %s", losing_power ? "lost its power" : "was killed");
 }
 
-static void wake_delivery(void *context)
-{
-    delivery_wake(((struct process *)context)->delivery);
-}
-
 static void wake_engine(void *context)
 {
     engine_due(((struct process *)context)->engine, 0);
@@ -178,7 +173,7 @@ static enum errc open_layers(struct err *err)
     };
     rc = delivery_start(&delivery, &process->delivery, err);
     const struct store_listener listener = {
-        .event_written = wake_delivery, .work_due = wake_engine, .context = process};
+        .events = delivery_listener(process->delivery), .work_due = wake_engine, .context = process};
     store_listen(process->store, &listener);
     struct api_options api = {
         .loop = &process->loop,

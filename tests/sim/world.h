@@ -15,7 +15,7 @@
 struct counts {
     int64_t payments, refunds, captures, cancels, cards, answers, replays;
     int64_t provider_calls, provider_events, merchant_events;
-    int64_t kills, power_losses, disk_failures, clock_steps;
+    int64_t kills, power_losses, disk_failures, failed_commits, clock_steps;
     int64_t requests_lost, answers_lost, requests_doubled, answers_cut, provider_errors, late_answers;
     int64_t connections, connects_slow, connects_failed;
     int64_t connections_cut, connections_silent, goaways;

@@ -142,9 +142,12 @@ static inline void set_endpoint(struct fixture *f, struct endpoint_change change
 
 static inline void act_append(struct fixture *f, struct db *db, void *context)
 {
-    (void)f;
     struct err err;
-    assert_int_equal(outbox_append(db, context, &err), OK);
+    struct outbox_event *event = context;
+    struct tx tx = {.db = db, .arena = &f->arena, .random = &random_system, .now_us = event->created_us};
+    struct outbox_next next;
+    assert_int_equal(outbox_next(&tx, &event->merchant_id, &event->transaction_id, &next, &err), OK);
+    assert_int_equal(outbox_append(&tx, &next, event, &err), OK);
 }
 
 // Event 1, 2, 3... with the body {"event": N}; transaction 0: none.

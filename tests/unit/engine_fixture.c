@@ -84,7 +84,7 @@ static void open_engine(struct fixture *f)
     };
     f->engine = engine_open(&options);
     const struct store_listener listener = {
-        .event_written = note_event, .work_due = wake_engine, .context = f};
+        .events = {.due = note_event, .context = f}, .work_due = wake_engine, .context = f};
     store_listen(f->store, &listener);
 }
 
@@ -104,6 +104,9 @@ static void add_merchant(struct fixture *f)
 {
     TRANSACTION(f);
     struct merchant merchant = sample_merchant(&f->merchant_id, START_US);
+    merchant.webhook_url = "https://shop.example/hooks";
+    merchant.webhook_secret = (const uint8_t *)"sealed";
+    merchant.webhook_secret_bytes = 6;
     assert_int_equal(merchant_insert(f->db, &merchant, &f->err), OK);
     struct sealed sealed =
         seal(&f->keyring.master, &f->arena, sealed_context(&f->arena, SEALED_PROVIDER_KEY, &f->version_id),

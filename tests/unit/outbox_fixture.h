@@ -37,7 +37,10 @@ static inline struct uuid append(struct fixture *f, struct uuid merchant_id, str
         .body = "{}",
         .created_us = at_us,
     };
-    assert_int_equal(outbox_append(f->db, &event, &f->err), OK);
+    struct tx tx = {.db = f->db, .arena = &f->arena, .random = &random_system, .now_us = at_us};
+    struct outbox_next next;
+    assert_int_equal(outbox_next(&tx, &merchant_id, &transaction_id, &next, &f->err), OK);
+    assert_int_equal(outbox_append(&tx, &next, &event, &f->err), OK);
     return event.id;
 }
 
@@ -90,9 +93,9 @@ static inline struct outbox_event must_claim(struct fixture *f, struct uuid merc
 
 static inline bool record(struct fixture *f, const struct outbox_event *event, struct outbox_attempt attempt)
 {
-    bool recorded = false;
+    struct outbox_recorded recorded = {0};
     assert_int_equal(outbox_record(f->db, event, &attempt, &recorded, &f->err), OK);
-    return recorded;
+    return recorded.done;
 }
 
 static inline bool next_queue(struct fixture *f, struct uuid after, struct outbox_queue *queue)

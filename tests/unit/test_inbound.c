@@ -10,7 +10,7 @@ static void an_event_about_an_intent_of_ours_is_applied_and_recorded(void **stat
     struct payment payment = insert_payment(f, PAYMENT_PENDING);
     struct tx tx =
         apply(f, (struct sent_event){"evt_1", "payment_intent.succeeded", false, PAID, NULL, NULL});
-    assert_true(tx.event_written);
+    assert_true(tx.event_due);
     assert_string_equal(history_of(f, &payment.id), "completed completed event");
     assert_int_equal(sql_number(f, "SELECT count(*) FROM payment_history WHERE cause_ref = 'evt_1'"), 1);
     assert_string_equal(events_of(f, &payment.id), "payment.completed");
@@ -36,7 +36,7 @@ static void the_same_event_again_changes_nothing(void **state)
     const struct sent_event sent = {"evt_1", "payment_intent.payment_failed", false, DECLINED, NULL, NULL};
     apply(f, sent);
     struct tx again = apply(f, sent);
-    assert_false(again.event_written);
+    assert_false(again.event_due);
     assert_string_equal(history_of(f, &payment.id), "failed failed event");
     assert_int_equal(recorded(f), 1);
 }
@@ -76,7 +76,7 @@ static void an_event_that_does_not_fit_is_noted_and_changes_nothing(void **state
                                                 "\"id\":\"pi_1\",\"status\":\"succeeded\",\"amount\":1,"
                                                 "\"amount_received\":1,\"currency\":\"usd\"",
                                                 NULL, NULL});
-    assert_false(tx.event_written);
+    assert_false(tx.event_due);
     assert_string_equal(history_of(f, &payment.id), "ignored: an event that does not fit pending event");
     assert_int_equal(recorded(f), 1);
 }

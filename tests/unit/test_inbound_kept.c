@@ -23,16 +23,16 @@ static void an_event_that_comes_before_its_payment_is_kept_and_applied_after_it(
     run_sql(f, "DELETE FROM payments");
     keep_for(f, "evt_1", "payment_intent.succeeded", PAID, &payment.id);
     assert_int_equal(kept(f), 1);
-    assert_false(apply_kept(f).event_written);
+    assert_false(apply_kept(f).event_due);
     assert_int_equal(kept(f), 1);
     payment.provider_ref = NULL;
     assert_int_equal(payment_insert(f->db, &payment, &f->err), OK);
-    assert_true(apply_kept(f).event_written);
+    assert_true(apply_kept(f).event_due);
     assert_string_equal(history_of(f, &payment.id), "completed completed event");
     assert_int_equal(sql_number(f, "SELECT count(*) FROM payment_history WHERE cause_ref = 'evt_1'"), 1);
     assert_int_equal(kept(f), 0);
     assert_int_equal(recorded(f), 1);
-    assert_false(apply_kept(f).event_written);
+    assert_false(apply_kept(f).event_due);
     assert_string_equal(events_of(f, &payment.id), "payment.completed");
 }
 

@@ -72,7 +72,7 @@ static void check_expectation(struct fixture *f, const struct expectation *expec
                  (int)expected->state, payment_status_name(after.status), history_of(f, &payment.id),
                  events_of(f, &payment.id));
     }
-    assert_int_equal(tx.event_written, expected->events[0] != '\0');
+    assert_int_equal(tx.event_due, expected->events[0] != '\0');
     assert_int_equal(after.captured_minor,
                      moved && after.status == PAYMENT_COMPLETED ? 5000 : before.captured_minor);
     assert_int_equal(after.refunded_minor, before.refunded_minor);

@@ -54,8 +54,9 @@ static void run_every_statement(struct fixture *f)
     card = (struct card){.id = id, .merchant_id = f->merchant_id};
     assert_int_equal(card_expiring_told(f->db, &card, &f->err), OK);
     assert_int_equal(card_is_being_charged(f->db, &card, &fresh, &f->err), OK);
-    struct uuid next = {{0}};
-    assert_int_equal(payment_history_next_id(f->db, &id, &random_system, NOW_US, &next, &f->err), OK);
+    struct payment_history_entry entry = {.id = id, .payment_id = id, .what = "created", .cause = "api"};
+    assert_int_equal(payment_history_append(f->db, &entry, &f->err), OK);
+    assert_int_equal(payment_history_append(f->db, &entry, &f->err), OK); // its id is taken
     insert_operation(f, 1, NOW_US);
     struct operation operation = operation_of(f, 1, NOW_US);
     assert_int_equal(operations_claim(f->db, NOW_US, 1, &f->arena, &operation, 1, &count, &f->err), OK);
@@ -104,11 +105,11 @@ static void run_every_statement(struct fixture *f)
     assert_false(uuid_is_nil(&history) || uuid_is_nil(&outbox));
 }
 
-// A walk along an index that a LIMIT ends at once is no scan of a table.
+// A walk along an index that a LIMIT ends at once is no scan of a table, and neither is a row of constants.
 static bool is_costly(const char *detail)
 {
     return strstr(detail, "TEMP B-TREE") != NULL ||
-           (strncmp(detail, "SCAN ", 5) == 0 &&
+           (strncmp(detail, "SCAN ", 5) == 0 && strcmp(detail, "SCAN CONSTANT ROW") != 0 &&
             strcmp(detail, "SCAN operations USING COVERING INDEX operations_due") != 0);
 }
 

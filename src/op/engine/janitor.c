@@ -45,7 +45,7 @@ static enum errc follow_clock(struct janitor *janitor, struct tx *tx, struct err
     } else if (back_us == 0) {
         return OK;
     }
-    tx->event_written = !janitor->first; // events may be due
+    tx->event_due = !janitor->first; // events may be due
     enum errc rc = outbox_clock_set_back(tx->db, now_us, back_us, err);
     return rc == OK ? merchants_clock_set_back(tx->db, now_us, err) : rc;
 }

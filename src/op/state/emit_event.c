@@ -12,14 +12,13 @@ enum errc emit_begin(struct tx *tx, const struct uuid *merchant_id, bool livemod
         .livemode = livemode,
         .transaction_id = transaction != NULL ? *transaction : (struct uuid){{0}},
         .type = type,
-        .status = "pending",
-        .next_attempt_us = tx->now_us,
         .created_us = tx->now_us,
     };
-    enum errc rc = outbox_next_id(tx->db, &event->transaction_id, tx->random, tx->now_us, &event->id, err);
+    enum errc rc = outbox_next(tx, merchant_id, &event->transaction_id, &emission->next, err);
     if (rc != OK) {
         return rc;
     }
+    event->id = emission->next.id;
     *json = json_writer(tx->arena);
     json_open_object(json, NULL);
     json_write_uuid(json, "id", &event->id);
@@ -32,7 +31,6 @@ enum errc emit_begin(struct tx *tx, const struct uuid *merchant_id, bool livemod
 enum errc emit_finish(struct tx *tx, struct emission *emission, struct err *err)
 {
     emission->event.body = json_finish(&emission->json);
-    tx->event_written = true;
     tx->event_id = emission->event.id;
-    return outbox_append(tx->db, &emission->event, err);
+    return outbox_append(tx, &emission->next, &emission->event, err);
 }

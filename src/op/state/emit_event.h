@@ -7,6 +7,7 @@
 
 // An event that is being written: {"id","type","created_at","data":{...}}.
 struct emission {
+    struct outbox_next next;
     struct outbox_event event;
     struct json_writer json; // at the members of data
 };

@@ -20,6 +20,7 @@
 enum errc append_history(struct tx *tx, const struct payment *payment, const char *what, struct err *err)
 {
     struct payment_history_entry entry = {
+        .id = uuid_new(tx->random, tx->now_us),
         .payment_id = payment->id,
         .at_us = tx->now_us,
         .what = what,
@@ -27,8 +28,7 @@ enum errc append_history(struct tx *tx, const struct payment *payment, const cha
         .cause = tx->cause,
         .cause_ref = tx->cause_ref,
     };
-    enum errc rc = payment_history_next_id(tx->db, &payment->id, tx->random, tx->now_us, &entry.id, err);
-    return rc == OK ? payment_history_append(tx->db, &entry, err) : rc;
+    return payment_history_append(tx->db, &entry, err);
 }
 
 // refund NULL: the event is about the payment alone.

@@ -1,0 +1,54 @@
+// Slots limit the deliveries in flight: of all merchants together, and of each one. An attempt takes a slot
+// before its event is leased, and holds it until its result is recorded or left to the lease.
+//
+// Two take slots: the claim, for events that are due, and a transaction that writes an event and leases it
+// at once. The second gets none while an event waits for a slot, so new events never pass
+// merchants that the claim has yet to visit. A transaction that is rolled back releases its slots like an
+// attempt that has ended.
+//
+// Any thread, under a mutex: database threads take slots, and the loop thread releases them.
+#pragma once
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#include "base/table.h"
+#include "base/uuid.h"
+
+enum slot_take {
+    SLOT_TAKEN,
+    SLOT_MERCHANT_FULL, // the merchant has its share
+    SLOT_NONE_FREE
+};
+
+struct send_slots {
+    pthread_mutex_t mutex;
+    int64_t max;
+    int64_t merchant_max;
+    int64_t taken;
+    struct table merchants; // those that hold a slot
+    bool open;              // for new events
+    bool awaited;           // an event may be due that got no slot because none was free
+};
+
+void send_slots_init(struct send_slots *slots, int64_t max, int64_t merchant_max);
+void send_slots_destroy(struct send_slots *slots); // none may be taken
+
+// From now on new events get slots, or no longer.
+void send_slots_open(struct send_slots *slots, bool open);
+
+// For the claim. Notes who waits where it gives none.
+enum slot_take send_slots_take(struct send_slots *slots, const struct uuid *merchant_id);
+// For a new event whose merchant has no other one that is due.
+bool send_slots_take_new(struct send_slots *slots, const struct uuid *merchant_id);
+// True: an event may be due that waits for this slot.
+bool send_slots_release(struct send_slots *slots, const struct uuid *merchant_id);
+
+// Whether a slot is free. If not, it is noted that an event may wait for one.
+bool send_slots_free(struct send_slots *slots);
+// The claim found no further due event of this merchant.
+void send_slots_merchant_done(struct send_slots *slots, const struct uuid *merchant_id);
+// Whether the claim left due events because no slot was free, or has merchants yet to visit.
+void send_slots_set_awaited(struct send_slots *slots, bool awaited);
+
+int64_t send_slots_taken(struct send_slots *slots);

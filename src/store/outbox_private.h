@@ -1,0 +1,11 @@
+// What the files of the outbox's queries share.
+#pragma once
+
+#include "store/outbox.h"
+
+#define BLOCKED "9223372036854775807"
+#define PARKED "9223372036854775806"
+_Static_assert(OUTBOX_BLOCKED == 9223372036854775807 && OUTBOX_PARKED == 9223372036854775806,
+               "the SQL uses the same numbers");
+#define HAS_TIME "next_attempt_us < " PARKED
+#define HAS_ENDPOINT "webhook_url IS NOT NULL AND webhook_secret IS NOT NULL AND webhook_stopped = 0"
