@@ -8,7 +8,7 @@ PREFIX ?= /usr/local
 PAYMENTSD = $(BUILD)/paymentsd
 export BUILD
 
-.PHONY: build test check format demo run fuzz crash race soak bench costs clients asan tsan install clean help \
+.PHONY: build test check format demo run fuzz crash race soak bench pressure costs clients asan tsan install clean help \
         createsuperadmin createmerchant updatemerchant createapikey revokeapikey listapikeys listmerchants
 
 # Refuses a variable that the target does not take. Otherwise a misspelt one would be ignored: SCOPE= would create a key
@@ -62,6 +62,10 @@ bench: build ## measure payments per second against the sandbox
 costs: ## count what requests cost, and compare that with scripts/costs.bounds
 	@scripts/deps check
 	@scripts/costs
+
+pressure: build ## park 10,000 charges, overload the service, flood it with one merchant's requests, send it events
+	@scripts/deps demo
+	@scripts/pressure "$(BUILD)"
 
 clients: ## generate clients from docs/openapi.yaml and make payments with them
 	@scripts/clients

@@ -15,7 +15,7 @@
 #include "sandbox/sender.h"
 
 #define BODY_BYTES_MAX ((size_t)1 << 20)
-#define CONNECTIONS_MAX 4096
+#define CONNECTIONS_MAX 16384
 #define IDLE_TIMEOUT_S 75
 #define REQUEST_TIMEOUT_S 60
 #define HEAD_BYTES_MAX ((size_t)15 << 10)
