@@ -14,6 +14,6 @@ struct field_error {
 };
 
 struct field_errors {
-    struct field_error items[FIELD_ERRORS_MAX];
-    size_t count; // no more than fit are kept
+    struct field_error *items; // room for FIELD_ERRORS_MAX, once there is one
+    size_t count;              // no more than fit are kept
 };

@@ -44,6 +44,9 @@ static void add(struct request *request, enum errc code, const char *field, cons
     if (errors->count == FIELD_ERRORS_MAX) {
         return;
     }
+    if (errors->items == NULL) {
+        errors->items = arena_alloc(request->arena, FIELD_ERRORS_MAX * sizeof(*errors->items));
+    }
     (void)snprintf(kept, sizeof(kept), "%s", message);
     errors->items[errors->count++] = (struct field_error){.code = code,
                                                           .field = arena_strdup(request->arena, field),

@@ -274,6 +274,8 @@ static void job_succeeded(struct request *request)
         request_send(request);
         return;
     }
+    json_release(&request->body); // thousands of requests may wait for a slow provider
+    http_exchange_forget_body(request->exchange);
     struct op *op = request->op;
     request->op = NULL;
     request->waiter.answered = operation_answered;

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "base/require.h"
-#include "base/text.h"
 #include "base/timefmt.h"
 #include "net/http2_private.h"
 
@@ -139,7 +138,7 @@ static void on_sweep(struct timer *timer)
 static bool is_sendable(struct http_call *http)
 {
     for (size_t i = 0; i < http->header_count; i++) {
-        const char *name = text_lower(&http->arena, http->headers[i].name);
+        const char *name = http->headers[i].name; // in lower case: RFC 9113 section 8.2
         const char *value = http->headers[i].value;
         if (nghttp2_check_header_name((const uint8_t *)name, strlen(name)) == 0 ||
             nghttp2_check_header_value((const uint8_t *)value, strlen(value)) == 0) {

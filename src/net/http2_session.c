@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "base/require.h"
-#include "base/text.h"
 #include "net/http2_private.h"
 
 #define STREAM_WINDOW_BYTES (1 * 1024 * 1024)
@@ -237,12 +236,14 @@ bool http2_session_submit(struct http2_connection *connection, struct http2_call
     header_add(&headers, ":path", *path != '\0' ? path : "/", false);
     header_add(&headers, "user-agent", call->client->options.user_agent, true);
     for (size_t i = 0; i < http->header_count; i++) {
-        const char *name = text_lower(&http->arena, http->headers[i].name);
+        const char *name = http->headers[i].name;
         bool kept = strcmp(name, "authorization") != 0 && strcmp(name, "idempotency-key") != 0;
         header_add(&headers, name, http->headers[i].value, kept);
     }
+    char length[24];
     if (http->body != NULL) {
-        header_add(&headers, "content-length", arena_printf(&http->arena, "%zu", http->body_bytes), true);
+        (void)snprintf(length, sizeof(length), "%zu", http->body_bytes);
+        header_add(&headers, "content-length", length, true);
     }
     nghttp2_data_provider body = {.read_callback = on_body_wanted};
     // nghttp2 asks for an empty body too as it writes it, which is when the time to send is checked.

@@ -17,6 +17,10 @@ void http_call_add_header(struct http_call *call, const char *name, size_t name_
     if (call->response_header_count == HTTP_RESPONSE_HEADERS_MAX) {
         return;
     }
+    if (call->response_headers == NULL) { // not before: many calls wait for their answers
+        call->response_headers =
+            arena_alloc(&call->arena, HTTP_RESPONSE_HEADERS_MAX * sizeof(*call->response_headers));
+    }
     call->response_headers[call->response_header_count++] = (struct http_header){
         .name = arena_strndup(&call->arena, name, name_bytes),
         .value = arena_strndup(&call->arena, value, value_bytes),
@@ -36,6 +40,7 @@ const char *http_call_header(const struct http_call *call, const char *name)
 void http_call_release(struct http_call *call)
 {
     call->response_header_count = 0;
+    call->response_headers = NULL;
     buf_release(&call->response_body);
     arena_release(&call->arena);
 }

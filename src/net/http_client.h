@@ -37,7 +37,7 @@ struct http_call {
     const char *url;
     const char
         *target; // the URL's path and query, where url_parse has read them; NULL: the client reads them
-    const struct http_header *headers;
+    const struct http_header *headers; // names in lower case, as HTTP/2 wants them
     size_t header_count;
     const void *body; // NULL: none
     size_t body_bytes;
@@ -51,8 +51,8 @@ struct http_call {
     // Filled before `done`.
     enum http_result result;
     int status;
-    struct arena arena; // holds what follows; released by http_call_release
-    struct http_header response_headers[HTTP_RESPONSE_HEADERS_MAX];
+    struct arena arena;                   // holds what follows; released by http_call_release
+    struct http_header *response_headers; // room for HTTP_RESPONSE_HEADERS_MAX, once there is one
     size_t response_header_count;
     struct buf response_body;
     uint64_t lost_connection; // HTTP_CUT together with all calls on this connection; 0: unknown

@@ -54,6 +54,11 @@ static void body_release(struct exchange *exchange)
     }
 }
 
+void http_exchange_forget_body(struct http_exchange *exchange)
+{
+    body_release(exchange_of(exchange));
+}
+
 void exchange_end(struct exchange *exchange)
 {
     struct connection *connection = exchange->connection;

@@ -103,6 +103,8 @@ struct http_reply {
 };
 // Answers. Exactly once for each exchange, from on_head, on_request, or later.
 void http_exchange_reply(struct http_exchange *exchange, const struct http_reply *reply);
+// Frees the request's body, which the handler has read, while the answer takes its time.
+void http_exchange_forget_body(struct http_exchange *exchange);
 // The next piece, copied; `last`: none follows. Only a last one may be empty.
 #define HTTP_PIECE_BYTES_MAX (4 * 1024 * 1024)
 void http_exchange_more(struct http_exchange *exchange, const void *data, size_t bytes, bool last);

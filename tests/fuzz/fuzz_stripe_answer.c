@@ -115,8 +115,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     struct http_call http = {0};
     http.status = statuses[data[1] % COUNT_OF(statuses)];
     http.result = http.status != 0 ? HTTP_DONE : HTTP_CUT;
-    http.response_headers[0] = headers[data[2] % COUNT_OF(headers)];
-    http.response_header_count = 1;
+    const struct http_header *header = &headers[data[2] % COUNT_OF(headers)];
+    http_call_add_header(&http, header->name, strlen(header->name), header->value, strlen(header->value));
     http.response_body = BUF_MAX(1 << 20);
     (void)snprintf(http.error, sizeof(http.error), "the connection was cut");
     secret_set(&call.secret_key, "sk_test_1", 9);

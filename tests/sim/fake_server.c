@@ -192,6 +192,11 @@ void http_exchange_reply(struct http_exchange *exchange, const struct http_reply
     world_after(0, end_exchange, own);
 }
 
+void http_exchange_forget_body(struct http_exchange *exchange)
+{
+    buf_release(&exchange->body);
+}
+
 void http_exchange_more(struct http_exchange *exchange, const void *data, size_t bytes, bool last)
 {
     (void)exchange;

@@ -67,10 +67,9 @@ static const char *transfer_header(const struct transfer *transfer, const char *
 static void copy_reply(struct http_call *call, const struct stripe_reply *reply)
 {
     call->status = reply->status;
-    for (size_t i = 0; i < reply->header_count && i < HTTP_RESPONSE_HEADERS_MAX; i++) {
-        call->response_headers[call->response_header_count++] =
-            (struct http_header){arena_strdup(&call->arena, reply->headers[i].name),
-                                 arena_strdup(&call->arena, reply->headers[i].value)};
+    for (size_t i = 0; i < reply->header_count; i++) {
+        const struct http_header *header = &reply->headers[i];
+        http_call_add_header(call, header->name, strlen(header->name), header->value, strlen(header->value));
     }
     call->response_body = BUF_MAX(call->response_bytes_max);
     buf_add_str(&call->response_body, reply->body != NULL ? reply->body : "");

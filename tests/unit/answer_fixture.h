@@ -64,8 +64,7 @@ static inline const struct provider_answer *read_reply(struct fixture *f, struct
         buf_add_str(&http.response_body, reply.body);
     }
     if (reply.header != NULL) {
-        http.response_headers[0] = (struct http_header){reply.header, reply.value};
-        http.response_header_count = 1;
+        http_call_add_header(&http, reply.header, strlen(reply.header), reply.value, strlen(reply.value));
     }
     if (reply.result != HTTP_DONE) {
         (void)snprintf(http.error, sizeof(http.error), "the connection was cut");

@@ -93,8 +93,8 @@ static inline void exchange_end(struct exchange *exchange, enum http_result resu
     call->result = result;
     call->status = status;
     if (exchange->endpoint->retry_after && result == HTTP_DONE) {
-        call->response_headers[0] = (struct http_header){"retry-after", exchange->endpoint->retry_after};
-        call->response_header_count = 1;
+        const char *value = exchange->endpoint->retry_after;
+        http_call_add_header(call, "retry-after", strlen("retry-after"), value, strlen(value));
     }
     if (result != HTTP_DONE) {
         snprintf(call->error, sizeof(call->error), "%s",

@@ -118,14 +118,14 @@ void stripe_send(struct provider *provider, struct provider_call *call)
     bool post = places[call->verb].post;
     size_t count = 0;
     sent->headers[count++] =
-        (struct http_header){"Authorization", arena_printf(call->arena, "Bearer %s", call->secret_key.data)};
-    sent->headers[count++] = (struct http_header){"Stripe-Version", STRIPE_VERSION};
-    sent->headers[count++] = (struct http_header){"Accept", "application/json"};
+        (struct http_header){"authorization", arena_printf(call->arena, "Bearer %s", call->secret_key.data)};
+    sent->headers[count++] = (struct http_header){"stripe-version", STRIPE_VERSION};
+    sent->headers[count++] = (struct http_header){"accept", "application/json"};
     if (post) {
         REQUIRE(call->idempotency_key != NULL);
         sent->headers[count++] =
-            (struct http_header){"Content-Type", "application/x-www-form-urlencoded; charset=utf-8"};
-        sent->headers[count++] = (struct http_header){"Idempotency-Key", call->idempotency_key};
+            (struct http_header){"content-type", "application/x-www-form-urlencoded; charset=utf-8"};
+        sent->headers[count++] = (struct http_header){"idempotency-key", call->idempotency_key};
     }
     const char *body = post ? (call->body != NULL ? call->body : "") : NULL;
     sent->call = call;
