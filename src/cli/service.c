@@ -5,33 +5,23 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#ifdef HAVE_SYSTEMD
-#include <systemd/sd-daemon.h>
-#endif
-
 #include "base/log.h"
 #include "base/text.h"
 #include "base/timefmt.h"
+#include "cli/manager.h"
 #include "cli/service.h"
+#include "cli/start_memory.h"
 #include "cli/startup.h"
 
 #define DRAIN_CHECK_US (20 * US_PER_MS)
-
-static void notify_manager(const char *state)
-{
-#ifdef HAVE_SYSTEMD
-    (void)sd_notify(0, state);
-#else
-    (void)state;
-#endif
-}
 
 static void on_ready(void *context)
 {
     struct service *service = context;
     service->was_ready = true;
+    start_memory_return();
     LOG(LOG_INFO, "ready");
-    notify_manager("READY=1");
+    manager_notify("READY=1");
 }
 
 // Lets everything under way end: first the engine, which answers the API's callers and feeds the delivery.
@@ -65,7 +55,7 @@ static void on_stop_signal(int signal_number, void *context)
         return;
     }
     LOG(LOG_INFO, "stopping", LOG_INT("signal", signal_number));
-    notify_manager("STOPPING=1");
+    manager_notify("STOPPING=1");
     service->drain_until_us = loop_mono_us(service->loop) + service->config->drain_timeout_ms * US_PER_MS;
     check_drained(&service->drain_timer);
 }
