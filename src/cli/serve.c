@@ -23,6 +23,9 @@
 // Connections to the provider if it speaks only HTTP/1.1. HTTP/2 needs few.
 #define PROVIDER_CONNECTIONS_MAX 512
 #define CONNECTIONS_MAX 1000
+// HTTP/2 connections to the provider, if each carried few of the calls that may be in flight.
+#define HTTP2_CONNECTIONS_MIN 32
+#define HTTP2_CALLS_OF_CONNECTION 64
 
 static void wake_engine(void *context)
 {
@@ -85,7 +88,9 @@ static enum errc open_provider_client(struct service *service, struct err *err)
     if (strncasecmp(config->provider_api_base, "https:", 6) != 0) {
         return OK;
     }
+    const int64_t needed = config->operations_max / HTTP2_CALLS_OF_CONNECTION;
     struct http2_client_options options = {
+        .connections_max = needed > HTTP2_CONNECTIONS_MIN ? needed : HTTP2_CONNECTIONS_MIN,
         .origin = config->provider_api_base,
         .user_agent = USER_AGENT,
         .ca_file = config->provider_ca_file,

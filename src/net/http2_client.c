@@ -10,7 +10,6 @@
 #include "base/timefmt.h"
 #include "net/http2_private.h"
 
-#define CONNECTIONS_MAX 32
 #define SWEEP_US (100 * US_PER_MS)
 #define IDLE_SWEEP_US (1 * US_PER_S)
 // A sweep this late means that the loop, or the machine, stalled: what came meanwhile is not read yet.
@@ -46,7 +45,7 @@ static void dispatch(struct http2_client *client)
         } else if (connection == NULL && http1) {
             http2_call_use_http1(call);
         } else if (connection == NULL) {
-            if (!client->dial.under_way && client->stats.connections < CONNECTIONS_MAX &&
+            if (!client->dial.under_way && client->stats.connections < client->options.connections_max &&
                 now_us >= client->dial_after_us) {
                 http2_dial_start(client);
             }

@@ -12,6 +12,7 @@ struct http2_client_options {
     const char *user_agent;
     const char *ca_file;       // authorities to trust besides the system's, NULL: none
     const char *proxy;         // http://host:port, through which it connects (CONNECT); NULL: none
+    int64_t connections_max;   // where calls need more, they wait
     struct http_client *http1; // takes the calls if the server wants HTTP/1.1
 };
 // What the options point to must outlive the client. It is closed after the calls of `http1` have ended,
