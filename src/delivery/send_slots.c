@@ -24,16 +24,30 @@ static void unlock(struct send_slots *slots)
     REQUIRE(pthread_mutex_unlock(&slots->mutex) == 0);
 }
 
+struct failing {
+    struct table_node node;
+    struct uuid merchant_id;
+};
+
 void send_slots_init(struct send_slots *slots, int64_t max, int64_t merchant_max)
 {
     *slots = (struct send_slots){.max = max, .merchant_max = merchant_max};
     REQUIRE(pthread_mutex_init(&slots->mutex, NULL) == 0);
 }
 
+static void free_failing(struct table_node *node, void *context)
+{
+    struct send_slots *slots = context;
+    table_remove(&slots->failing, node);
+    free(CONTAINER_OF(node, struct failing, node));
+}
+
 void send_slots_destroy(struct send_slots *slots)
 {
     REQUIRE(slots->taken == 0);
     table_release(&slots->merchants);
+    table_each(&slots->failing, free_failing, slots);
+    table_release(&slots->failing);
     (void)pthread_mutex_destroy(&slots->mutex);
 }
 
@@ -52,6 +66,21 @@ static struct holder *find(const struct send_slots *slots, const struct uuid *me
     return node != NULL ? CONTAINER_OF(node, struct holder, node) : NULL;
 }
 
+static bool is_failing(const struct send_slots *slots, const struct uuid *merchant_id)
+{
+    return table_find(&slots->failing, merchant_id, sizeof(*merchant_id)) != NULL;
+}
+
+static bool failing_have_room(const struct send_slots *slots)
+{
+    return slots->failing_taken < (slots->max + 1) / 2;
+}
+
+static int64_t merchant_max(const struct send_slots *slots, bool failing)
+{
+    return failing ? 1 : slots->merchant_max;
+}
+
 static void add(struct send_slots *slots, struct holder *holder, const struct uuid *merchant_id)
 {
     if (holder == NULL) {
@@ -62,6 +91,7 @@ static void add(struct send_slots *slots, struct holder *holder, const struct uu
     }
     holder->taken++;
     slots->taken++;
+    slots->failing_taken += is_failing(slots, merchant_id);
 }
 
 // ---
@@ -71,8 +101,12 @@ enum slot_take send_slots_take(struct send_slots *slots, const struct uuid *merc
     enum slot_take take = SLOT_TAKEN;
     lock(slots);
     struct holder *holder = find(slots, merchant_id);
-    if (holder != NULL && holder->taken >= slots->merchant_max) {
+    bool failing = is_failing(slots, merchant_id);
+    if (holder != NULL && holder->taken >= merchant_max(slots, failing)) {
         holder->awaited = true;
+        take = SLOT_MERCHANT_FULL;
+    } else if (failing && !failing_have_room(slots)) {
+        slots->failing_awaited = true;
         take = SLOT_MERCHANT_FULL;
     } else if (slots->taken >= slots->max) {
         slots->awaited = true;
@@ -88,13 +122,34 @@ bool send_slots_take_new(struct send_slots *slots, const struct uuid *merchant_i
 {
     lock(slots);
     struct holder *holder = find(slots, merchant_id);
+    bool failing = is_failing(slots, merchant_id);
     bool taken = slots->open && !slots->awaited && slots->taken < slots->max &&
-                 (holder == NULL || (!holder->awaited && holder->taken < slots->merchant_max));
+                 (!failing || failing_have_room(slots)) &&
+                 (holder == NULL || (!holder->awaited && holder->taken < merchant_max(slots, failing)));
     if (taken) {
         add(slots, holder, merchant_id);
     }
     unlock(slots);
     return taken;
+}
+
+void send_slots_report(struct send_slots *slots, const struct uuid *merchant_id, bool failed)
+{
+    lock(slots);
+    const struct holder *holder = find(slots, merchant_id);
+    REQUIRE(holder != NULL);
+    struct table_node *node = table_find(&slots->failing, merchant_id, sizeof(*merchant_id));
+    if (failed && node == NULL) {
+        struct failing *failing = malloc(sizeof(*failing));
+        REQUIRE(failing != NULL);
+        failing->merchant_id = *merchant_id;
+        table_insert(&slots->failing, &failing->node, &failing->merchant_id, sizeof(failing->merchant_id));
+        slots->failing_taken += holder->taken;
+    } else if (!failed && node != NULL) {
+        free_failing(node, slots);
+        slots->failing_taken -= holder->taken;
+    }
+    unlock(slots);
 }
 
 bool send_slots_release(struct send_slots *slots, const struct uuid *merchant_id)
@@ -104,6 +159,11 @@ bool send_slots_release(struct send_slots *slots, const struct uuid *merchant_id
     REQUIRE(holder != NULL);
     bool awaited = slots->awaited || holder->awaited;
     slots->taken--;
+    slots->failing_taken -= is_failing(slots, merchant_id);
+    if (slots->failing_awaited && failing_have_room(slots)) {
+        slots->failing_awaited = false;
+        awaited = true;
+    }
     if (--holder->taken == 0) {
         table_remove(&slots->merchants, &holder->node);
         free(holder);

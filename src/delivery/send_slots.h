@@ -6,6 +6,10 @@
 // merchants that the claim has yet to visit. A transaction that is rolled back releases its slots like an
 // attempt that has ended.
 //
+// A merchant whose last attempt failed has one slot until an attempt succeeds, and all such merchants
+// together have half of the slots. So endpoints that hang until the time-out never hold the slots that the
+// others need.
+//
 // Any thread, under a mutex: database threads take slots, and the loop thread releases them.
 #pragma once
 
@@ -17,7 +21,7 @@
 
 enum slot_take {
     SLOT_TAKEN,
-    SLOT_MERCHANT_FULL, // the merchant has its share
+    SLOT_MERCHANT_FULL, // the merchant has its share, or all that fail have theirs
     SLOT_NONE_FREE
 };
 
@@ -27,6 +31,9 @@ struct send_slots {
     int64_t merchant_max;
     int64_t taken;
     struct table merchants; // those that hold a slot
+    struct table failing;   // merchants whose last attempt failed
+    int64_t failing_taken;  // their slots
+    bool failing_awaited;   // an event of one of them may be due that got no slot because those were taken
     bool open;              // for new events
     bool awaited;           // an event may be due that got no slot because none was free
 };
@@ -41,6 +48,8 @@ void send_slots_open(struct send_slots *slots, bool open);
 enum slot_take send_slots_take(struct send_slots *slots, const struct uuid *merchant_id);
 // For a new event whose merchant has no other one that is due.
 bool send_slots_take_new(struct send_slots *slots, const struct uuid *merchant_id);
+// The merchant's attempt has failed or succeeded; before its slot is released.
+void send_slots_report(struct send_slots *slots, const struct uuid *merchant_id, bool failed);
 // True: an event may be due that waits for this slot.
 bool send_slots_release(struct send_slots *slots, const struct uuid *merchant_id);
 

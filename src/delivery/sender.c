@@ -64,6 +64,7 @@ static void record_done(struct store_job *job)
         sender->stats.delivered_total += outcome == OUTBOX_DELIVERED;
         sender->stats.failed_total += outcome != OUTBOX_DELIVERED;
         sender->stats.dead_total += outcome == OUTBOX_DEAD;
+        send_slots_report(attempt->slots, &attempt->event.merchant_id, outcome != OUTBOX_DELIVERED);
         log_end(attempt);
     }
     finish(attempt);

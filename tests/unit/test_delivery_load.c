@@ -23,7 +23,7 @@ static void a_hanging_endpoint_with_a_backlog_does_not_delay_another(void **stat
     assert_int_equal(event(f, number).delivered_us, START_US + 7 * US_PER_S);
     assert_int_equal(requests_to(f, SLOW), 4);
     run_for_s(f, 8);
-    assert_int_equal(requests_to(f, SLOW), 8);
+    assert_int_equal(requests_to(f, SLOW), 5); // one at a time, now that they have failed
     assert_int_equal(f->fake.in_flight_max, 5);
 }
 
@@ -41,7 +41,7 @@ static void all_merchants_together_never_have_more_in_flight_than_allowed(void *
     start(f);
     run_for_s(f, 100);
     assert_int_equal(f->fake.in_flight_max, 6);
-    assert_true(f->fake.request_count >= 36);
+    assert_true(f->fake.request_count >= 24); // those that have failed leave half of the slots unused
 }
 
 static void merchants_take_turns_where_there_is_not_room_for_all(void **state)
