@@ -94,7 +94,6 @@ void request_send(struct request *request)
     };
     request->api->answers_total[request->status / 100]++;
     log_request(request);
-    json_release(&request->body);
     http_exchange_reply(request->exchange, &reply);
 }
 

@@ -54,16 +54,29 @@ static void add_titles(struct buf *out, const struct export_column *columns)
     csv_end_row(out);
 }
 
+// NULL: an empty cell. The only object is metadata, whose values are strings.
+static const char *cell_text(struct arena *arena, const struct json_value *value)
+{
+    if (!json_is(value, JSON_OBJECT)) {
+        return value != NULL ? value->text : NULL;
+    }
+    struct json_writer json = json_writer(arena);
+    json_open_object(&json, NULL);
+    for (const struct json_value *each = json_first(value); each != NULL; each = json_next(value, each)) {
+        json_write_str(&json, each->name, each->text);
+    }
+    return json_finish(&json);
+}
+
 static void add_row(struct buf *out, struct arena *arena, const struct export_column *columns,
-                    struct json_object *item)
+                    const struct json_value *item)
 {
     for (const struct export_column *column = columns; column->title != NULL; column++) {
-        struct json_object *value = json_get(item, column->name);
+        const struct json_value *value = json_read_member(item, column->name);
         if (column->within != NULL) {
-            value = json_get(value, column->within);
+            value = json_read_member(value, column->within);
         }
-        bool is_text = value == NULL || json_object_is_type(value, json_type_string);
-        csv_cell(out, is_text ? json_object_get_string(value) : json_text(arena, value), column == columns);
+        csv_cell(out, cell_text(arena, value), column == columns);
     }
     csv_end_row(out);
 }
@@ -78,12 +91,12 @@ static enum errc add_rows(struct request *request, struct db_rows *rows, listing
     while (rc == OK && has && export->rows < PIECE_ROWS_MAX && export->piece.len < PIECE_BYTES_ENOUGH) {
         struct arena arena ARENA_CLEANUP = ARENA_EMPTY;
         struct json_writer json = json_writer(&arena);
-        struct json_object *item JSON_CLEANUP = NULL;
+        const struct json_value *item = NULL;
         json_open_object(&json, NULL);
         rc = render(request, rows, &json, err);
         if (rc == OK) {
             const char *text = json_finish(&json);
-            if (json_parse(text, strlen(text), &item, NULL) != OK) {
+            if (json_read(&arena, text, strlen(text), JSON_VALUES_MAX, &item, NULL) != OK) {
                 rc = err_set(err, ERR_STORE, "a row holds text that is not UTF-8");
             }
         }

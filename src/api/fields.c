@@ -63,30 +63,28 @@ static void prefixed_error(struct request *request, const char *prefix, const ch
     field_error(request, arena_printf(request->arena, "%s%s", prefix, name), message);
 }
 
-void fields_only(struct request *request, struct json_object *object, const char *prefix,
+void fields_only(struct request *request, const struct json_value *object, const char *prefix,
                  const char *const *names)
 {
-    json_object_object_foreach(object, name, value)
-    {
-        (void)value;
-        if (!in_list(name, names)) {
-            prefixed_error(request, prefix, field_shown(request->arena, name), "there is no such field");
+    for (const struct json_value *each = json_first(object); each != NULL; each = json_next(object, each)) {
+        if (!in_list(each->name, names)) {
+            prefixed_error(request, prefix, field_shown(request->arena, each->name),
+                           "there is no such field");
         }
     }
 }
 
 // The member. NULL, with an error if it is needed: it is absent.
-static struct json_object *member(struct request *request, struct json_object *object, const char *prefix,
-                                  const char *name, enum field_need need)
+static const struct json_value *member(struct request *request, const struct json_value *object,
+                                       const char *prefix, const char *name, enum field_need need)
 {
-    struct json_object *value = NULL;
-    bool there = json_object_object_get_ex(object, name, &value);
-    if (!there && need == FIELD_REQUIRED) {
+    const struct json_value *value = json_find(object, name);
+    if (value == NULL && need == FIELD_REQUIRED) {
         prefixed_error(request, prefix, name, "is required");
-    } else if (there && value == NULL && need != FIELD_OPTIONAL) {
+    } else if (json_is(value, JSON_NULL) && need != FIELD_OPTIONAL) {
         prefixed_error(request, prefix, name, "must not be null");
     }
-    return value;
+    return json_is(value, JSON_NULL) ? NULL : value;
 }
 
 static bool has_control(const char *text)
@@ -99,15 +97,15 @@ static bool has_control(const char *text)
     return false;
 }
 
-static const char *string_member(struct request *request, struct json_object *object, const char *prefix,
+static const char *string_member(struct request *request, const struct json_value *object, const char *prefix,
                                  const char *name, enum field_need need)
 {
-    struct json_object *value = member(request, object, prefix, name, need);
-    if (value != NULL && !json_object_is_type(value, json_type_string)) {
+    const struct json_value *value = member(request, object, prefix, name, need);
+    if (value != NULL && !json_is(value, JSON_STRING)) {
         prefixed_error(request, prefix, name, "must be a string");
         return NULL;
     }
-    return json_object_get_string(value);
+    return value != NULL ? value->text : NULL;
 }
 
 static const char *check_text(struct request *request, const char *prefix, const char *name, const char *text,
@@ -129,13 +127,13 @@ static const char *check_text(struct request *request, const char *prefix, const
     return NULL;
 }
 
-const char *field_text(struct request *request, struct json_object *object, const char *prefix,
+const char *field_text(struct request *request, const struct json_value *object, const char *prefix,
                        const char *name, enum field_need need, size_t chars_max)
 {
     return check_text(request, prefix, name, string_member(request, object, prefix, name, need), chars_max);
 }
 
-const char *field_pasted(struct request *request, struct json_object *object, const char *prefix,
+const char *field_pasted(struct request *request, const struct json_value *object, const char *prefix,
                          const char *name, enum field_need need, size_t chars_max)
 {
     const char *text = string_member(request, object, prefix, name, need);
@@ -143,7 +141,7 @@ const char *field_pasted(struct request *request, struct json_object *object, co
                         : NULL;
 }
 
-const char *field_email(struct request *request, struct json_object *object, const char *name)
+const char *field_email(struct request *request, const struct json_value *object, const char *name)
 {
     const char *text = field_text(request, object, "", name, FIELD_OPTIONAL, EMAIL_CHARS_MAX);
     if (text != NULL && (strchr(text, '@') == NULL || strchr(text, ' ') != NULL)) {
@@ -172,7 +170,7 @@ static bool is_return_url(const char *text)
     return !in_list(scheme, refused) && (has_host || !is_web) && strpbrk(text, " \"<>\\^`{|}") == NULL;
 }
 
-const char *field_return_url(struct request *request, struct json_object *object, enum field_need need)
+const char *field_return_url(struct request *request, const struct json_value *object, enum field_need need)
 {
     const char *text = field_text(request, object, "", "return_url", need, 2048);
     if (text != NULL && !is_return_url(text)) {
@@ -185,35 +183,31 @@ const char *field_return_url(struct request *request, struct json_object *object
     return text;
 }
 
-bool field_bool(struct request *request, struct json_object *object, const char *name, bool absent)
+bool field_bool(struct request *request, const struct json_value *object, const char *name, bool absent)
 {
-    struct json_object *value = member(request, object, "", name, FIELD_DECIDES);
+    const struct json_value *value = member(request, object, "", name, FIELD_DECIDES);
     if (value == NULL) {
         return absent;
     }
-    if (!json_object_is_type(value, json_type_boolean)) {
+    if (!json_is(value, JSON_BOOL)) {
         field_error(request, name, "must be true or false");
         return absent;
     }
-    return json_object_get_boolean(value);
+    return json_read_bool(object, name, absent);
 }
 
-const char *field_amount_text(struct request *request, struct json_object *object, const char *name,
+const char *field_amount_text(struct request *request, const struct json_value *object, const char *name,
                               enum field_need need)
 {
-    struct json_object *value = member(request, object, "", name, need);
+    const struct json_value *value = member(request, object, "", name, need);
     if (value == NULL) {
         return NULL;
     }
-    if (json_object_is_type(value, json_type_string)) {
-        const char *text = json_object_get_string(value);
-        return strlen(text) == (size_t)json_object_get_string_len(value) ? text : "";
-    }
-    const char *text = json_number_text(request->arena, value);
-    if (text == NULL) {
+    if (!json_is(value, JSON_STRING) && !json_is(value, JSON_NUMBER)) {
         field_error(request, name, "must be a number or a string, such as 10.00");
+        return NULL;
     }
-    return text;
+    return value->text;
 }
 
 static bool luhn(const char *digits, size_t count)
@@ -253,34 +247,22 @@ static bool is_card_number(const char *text)
     return begins && luhn(digits, count);
 }
 
-static bool is_card_field(const char *name, struct json_object *value)
+static bool is_card_field(const struct json_value *member)
 {
     static const char *const refused[] = {"number", "card_number", "cvc", "cvv", "card", NULL};
     static const char *const looked_into[] = {"payment_method", "payment_method_id", "description",
                                               "customer_name", NULL};
-    bool scalar = json_object_is_type(value, json_type_string) || json_object_is_type(value, json_type_int);
-    return in_list(name, refused) ||
-           (in_list(name, looked_into) && scalar && is_card_number(json_object_get_string(value)));
+    bool has_text = json_is(member, JSON_STRING) || json_is(member, JSON_NUMBER);
+    return in_list(member->name, refused) ||
+           (in_list(member->name, looked_into) && has_text && is_card_number(member->text));
 }
 
 // The parser limits the depth.
-static const char *find_card_field(struct json_object *value) // NOLINT(misc-no-recursion)
+static const char *find_card_field(const struct json_value *value) // NOLINT(misc-no-recursion)
 {
-    if (json_object_is_type(value, json_type_array)) {
-        for (size_t i = 0; i < json_object_array_length(value); i++) {
-            const char *found = find_card_field(json_object_array_get_idx(value, i));
-            if (found != NULL) {
-                return found;
-            }
-        }
-        return NULL;
-    }
-    if (!json_object_is_type(value, json_type_object)) {
-        return NULL;
-    }
-    json_object_object_foreach(value, name, inner)
-    {
-        const char *found = is_card_field(name, inner) ? name : find_card_field(inner);
+    for (const struct json_value *each = json_first(value); each != NULL; each = json_next(value, each)) {
+        bool is_member = each->name != NULL;
+        const char *found = is_member && is_card_field(each) ? each->name : find_card_field(each);
         if (found != NULL) {
             return found;
         }
@@ -290,7 +272,7 @@ static const char *find_card_field(struct json_object *value) // NOLINT(misc-no-
 
 const struct provider_ops *body_provider(const struct request *request)
 {
-    const struct provider_ops *named = provider_find(json_get_str(request->body, "provider"));
+    const struct provider_ops *named = provider_find(json_read_str(request->body, "provider"));
     return named != NULL ? named : provider_default();
 }
 

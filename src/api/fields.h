@@ -17,7 +17,7 @@ void field_error(struct request *request, const char *field, const char *message
 
 // Adds an error for every member of `object` that is not in `names` (ends with NULL). prefix: "" or
 // the name of the member that the object is, and a point, for messages.
-void fields_only(struct request *request, struct json_object *object, const char *prefix,
+void fields_only(struct request *request, const struct json_value *object, const char *prefix,
                  const char *const *names);
 
 // The name of a field as an answer may repeat it: a long one is cut, never within a character, and an empty
@@ -28,17 +28,17 @@ const char *field_shown(struct arena *arena, const char *name);
 size_t field_chars(const char *text);
 
 // A string of 1 to chars_max characters without control characters. NULL: absent or wrong.
-const char *field_text(struct request *request, struct json_object *object, const char *prefix,
+const char *field_text(struct request *request, const struct json_value *object, const char *prefix,
                        const char *name, enum field_need need, size_t chars_max);
 // The same without white space at its ends, which pasting often adds.
-const char *field_pasted(struct request *request, struct json_object *object, const char *prefix,
+const char *field_pasted(struct request *request, const struct json_value *object, const char *prefix,
                          const char *name, enum field_need need, size_t chars_max);
 // An e-mail address: at most EMAIL_CHARS_MAX characters with an @ and without a space.
 #define EMAIL_CHARS_MAX 512
-const char *field_email(struct request *request, struct json_object *object, const char *name);
+const char *field_email(struct request *request, const struct json_value *object, const char *name);
 // The member return_url, to which a payer's browser or app is sent back.
-const char *field_return_url(struct request *request, struct json_object *object, enum field_need need);
-bool field_bool(struct request *request, struct json_object *object, const char *name, bool absent);
+const char *field_return_url(struct request *request, const struct json_value *object, enum field_need need);
+bool field_bool(struct request *request, const struct json_value *object, const char *name, bool absent);
 
 // The provider that the body names; the default one if it names none, or none that there is.
 const struct provider_ops *body_provider(const struct request *request);
@@ -46,7 +46,7 @@ const struct provider_ops *body_provider(const struct request *request);
 void check_provider(struct request *request);
 
 // The text of an amount of money, from a JSON number or string. NULL: absent, or of another type.
-const char *field_amount_text(struct request *request, struct json_object *object, const char *name,
+const char *field_amount_text(struct request *request, const struct json_value *object, const char *name,
                               enum field_need need);
 
 // Whether the body holds card data anywhere; if so, that is the one error of its fields.

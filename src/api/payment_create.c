@@ -55,8 +55,8 @@ static void read_method(struct request *request, struct payment_input *input)
     struct payment *payment = &input->payment;
     payment->payment_method = field_text(request, request->body, "", "payment_method", FIELD_OPTIONAL, 255);
     const char *card = field_text(request, request->body, "", "saved_card_id", FIELD_OPTIONAL, 64);
-    bool method_given = json_get(request->body, "payment_method") != NULL;
-    bool card_given = json_get(request->body, "saved_card_id") != NULL;
+    bool method_given = json_read_member(request->body, "payment_method") != NULL;
+    bool card_given = json_read_member(request->body, "saved_card_id") != NULL;
     input->off_session = field_bool(request, request->body, "off_session", card_given);
     const struct provider_ops *provider = body_provider(request);
     if (payment->payment_method != NULL && !provider->is_payment_method(payment->payment_method)) {
@@ -77,13 +77,14 @@ static void read_method(struct request *request, struct payment_input *input)
     if (input->save_card && card_given) {
         field_error(request, "save_card", "may be true only with payment_method");
     }
-    if (input->save_card && json_get(request->body, "customer_email") == NULL) {
+    if (input->save_card && json_read_member(request->body, "customer_email") == NULL) {
         field_error(request, "customer_email", "is required with save_card");
     }
 }
 
-static void check_pair(struct request *request, const char *name, struct json_object *value)
+static void check_pair(struct request *request, const struct json_value *pair)
 {
+    const char *name = pair->name;
     static const char *const reserved[] = {"payment_id", "merchant_id", "refund_id", "paymentsd_key",
                                            "paymentsd_hash"};
     const char *field = arena_printf(request->arena, "metadata.%s", field_shown(request->arena, name));
@@ -96,9 +97,9 @@ static void check_pair(struct request *request, const char *name, struct json_ob
             field_error(request, field, "this name is reserved");
         }
     }
-    if (!json_object_is_type(value, json_type_string)) {
+    if (!json_is(pair, JSON_STRING)) {
         field_error(request, field, "must be a string");
-    } else if (field_chars(json_object_get_string(value)) > METADATA_VALUE_MAX) {
+    } else if (field_chars(pair->text) > METADATA_VALUE_MAX) {
         field_error(request, field, "must be at most 500 characters long");
     }
 }
@@ -109,50 +110,49 @@ static int compare_names(const void *a, const void *b)
 }
 
 // With its names sorted, so that the order in the request does not matter.
-static const char *sorted_metadata(struct request *request, struct json_object *metadata)
+static const char *sorted_metadata(struct request *request, const struct json_value *metadata)
 {
     const char *names[METADATA_PAIRS_MAX];
     size_t count = 0;
-    json_object_object_foreach(metadata, name, value)
-    {
-        (void)value;
-        names[count++] = name;
+    for (const struct json_value *each = json_first(metadata); each != NULL;
+         each = json_next(metadata, each)) {
+        names[count++] = each->name;
     }
     qsort(names, count, sizeof(names[0]), compare_names);
     struct json_writer sorted = json_writer(request->arena);
     json_open_object(&sorted, NULL);
     for (size_t i = 0; i < count; i++) {
-        json_write_str(&sorted, names[i], json_get_str(metadata, names[i]));
+        json_write_str(&sorted, names[i], json_read_str(metadata, names[i]));
     }
     return json_finish(&sorted);
 }
 
 static void read_metadata(struct request *request, struct payment *payment)
 {
-    struct json_object *metadata = json_get(request->body, "metadata");
+    const struct json_value *metadata = json_read_member(request->body, "metadata");
     if (metadata == NULL) {
         return;
     }
-    if (!json_object_is_type(metadata, json_type_object)) {
+    if (!json_is(metadata, JSON_OBJECT)) {
         field_error(request, "metadata", "must be an object of strings");
         return;
     }
-    if (json_object_object_length(metadata) > METADATA_PAIRS_MAX) {
+    if (metadata->count > METADATA_PAIRS_MAX) {
         field_error(request, "metadata", "must have at most 40 pairs");
         return;
     }
-    json_object_object_foreach(metadata, name, value)
-    {
-        check_pair(request, name, value);
+    for (const struct json_value *pair = json_first(metadata); pair != NULL;
+         pair = json_next(metadata, pair)) {
+        check_pair(request, pair);
     }
-    if (request->field_errors.count == 0 && json_object_object_length(metadata) > 0) {
+    if (request->field_errors.count == 0 && metadata->count > 0) {
         payment->metadata_json = sorted_metadata(request, metadata);
     }
 }
 
 static void read_about(struct request *request, struct payment *payment)
 {
-    struct json_object *body = request->body;
+    const struct json_value *body = request->body;
     check_provider(request);
     payment->provider = body_provider(request)->name;
     payment->return_url = field_return_url(request, body, FIELD_OPTIONAL);

@@ -158,8 +158,8 @@ void providers_put_read(struct request *request)
     const char *name = provider->name;
     fields_only(request, request->body, "", (const char *const[]){"provider", name, NULL});
     check_provider(request);
-    struct json_object *given = json_get(request->body, name);
-    if (!json_object_is_type(given, json_type_object)) {
+    const struct json_value *given = json_read_member(request->body, name);
+    if (!json_is(given, JSON_OBJECT)) {
         field_error(request, name, "must be an object with secret_key");
         return;
     }
@@ -171,8 +171,7 @@ void providers_put_read(struct request *request)
                     provider->is_secret_key(key, &input->livemode), provider->secret_key_form,
                     &input->secret_key);
     }
-    struct json_object *value = NULL;
-    input->webhook_secret_given = json_object_object_get_ex(given, "webhook_secret", &value);
+    input->webhook_secret_given = json_find(given, "webhook_secret") != NULL;
     const char *webhook = field_pasted(request, given, prefix, "webhook_secret", FIELD_OPTIONAL, 255);
     if (webhook != NULL) {
         take_secret(request, provider, arena_printf(request->arena, "%swebhook_secret", prefix), webhook,

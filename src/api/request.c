@@ -102,9 +102,9 @@ void request_read_json(struct request *request)
     } else if (looks_like_form(text)) {
         (void)err_set(&request->refusal, ERR_BAD_REQUEST,
                       "the body must be JSON, {\"name\": \"value\"}, but this is a form, name=value");
-    } else if (json_parse_bounded(text, length, BODY_VALUES_MAX, &request->body, &err) != OK) {
+    } else if (json_read(request->arena, text, length, BODY_VALUES_MAX, &request->body, &err) != OK) {
         request->refusal = err;
-    } else if (!json_object_is_type(request->body, json_type_object)) {
+    } else if (!json_is(request->body, JSON_OBJECT)) {
         (void)err_set(&request->refusal, ERR_BAD_REQUEST, "the body must be a JSON object");
     }
 }

@@ -5,7 +5,7 @@
 #include "api/field_errors.h"
 #include "api/serial_queue.h"
 #include "api/slots.h"
-#include "base/json.h"
+#include "base/json_reader.h"
 #include "base/json_writer.h"
 #include "net/form.h"
 #include "net/http_server.h"
@@ -56,7 +56,7 @@ struct request {
     // What it contained. Of the API key only the hash is kept.
     const char *acting_for; // X-Merchant-Id
     const char *idempotency_key;
-    struct json_object *body; // an object, or NULL
+    const struct json_value *body; // an object, or NULL
     struct form query;
     uint8_t key_hash[32];
     uint8_t request_hash[32]; // of its fields (idempotency.h)

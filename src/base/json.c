@@ -81,14 +81,6 @@ bool json_get_bool(struct json_object *object, const char *name, bool absent)
     return json_object_is_type(value, json_type_boolean) ? json_object_get_boolean(value) : absent;
 }
 
-const char *json_number_text(struct arena *arena, struct json_object *value)
-{
-    if (!json_object_is_type(value, json_type_int) && !json_object_is_type(value, json_type_double)) {
-        return NULL;
-    }
-    return json_text(arena, value);
-}
-
 struct json_object *json_new_object(void)
 {
     struct json_object *object = json_object_new_object();

@@ -1,6 +1,6 @@
-// Reads JSON through json-c, with the checks that it leaves to its caller. Values are json-c's own, reference
-// counted. Pure; any thread, but a value belongs to one thread at a time. json_writer.h writes JSON; trees
-// are built only where what is written is changed or searched before, as the sandbox does with its objects.
+// JSON as trees of json-c, reference counted: for objects that are changed after they were read or before
+// they are written, as the sandbox's are. Everything else reads with json_reader.h and writes with
+// json_writer.h. Pure; any thread, but a value belongs to one thread at a time.
 #pragma once
 
 #include <json-c/json.h>
@@ -22,16 +22,11 @@ enum errc json_parse(const char *text, size_t bytes, struct json_object **value,
 enum errc json_parse_bounded(const char *text, size_t bytes, size_t values_max, struct json_object **value,
                              struct err *err) MUST_CHECK;
 
-// Reading untrusted input, such as a provider's answer: a member of the wrong type reads as absent. `object`
-// may be NULL.
+// A member of the wrong type reads as absent. `object` may be NULL.
 struct json_object *json_get(struct json_object *object, const char *name); // NULL if absent or null
 const char *json_get_str(struct json_object *object, const char *name);     // NULL if absent; owned by object
 int64_t json_get_i64(struct json_object *object, const char *name, int64_t absent); // no doubles
 bool json_get_bool(struct json_object *object, const char *name, bool absent);
-
-// A number exactly as it was written ("10.00"); NULL for any other value. An integer beyond 64 bits is
-// clamped to 64 bits, which is above every limit there is. In the arena.
-const char *json_number_text(struct arena *arena, struct json_object *value);
 
 // Building trees. Members keep the order in which they were added.
 struct json_object *json_new_object(void);

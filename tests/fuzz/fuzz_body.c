@@ -3,13 +3,13 @@
 // body.
 #include "api/handlers.h"
 #include "api/request.h"
-#include "base/json.h"
+#include "base/json_reader.h"
 #include "fuzz_request.h"
 
 static void (*const reads[])(struct request *request) = {
     refund_create_read, card_create_read, payment_capture_read, providers_put_read, webhook_put_read};
 
-static size_t read_body(void (*read)(struct request *request), struct json_object *body)
+static size_t read_body(void (*read)(struct request *request), const struct json_value *body)
 {
     ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
     struct request *request = fuzz_request(&arena);
@@ -22,9 +22,11 @@ static size_t read_body(void (*read)(struct request *request), struct json_objec
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
-    struct json_object *body JSON_CLEANUP = NULL;
-    if (bytes == 0 || json_parse((const char *)data + 1, bytes - 1, &body, NULL) != OK ||
-        !json_object_is_type(body, json_type_object)) {
+    ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
+    const struct json_value *body = NULL;
+    if (bytes == 0 ||
+        json_read(&arena, (const char *)data + 1, bytes - 1, JSON_VALUES_MAX, &body, NULL) != OK ||
+        !json_is(body, JSON_OBJECT)) {
         return 0; // covered by fuzz_json
     }
     void (*read)(struct request * request) = reads[data[0] % COUNT_OF(reads)];

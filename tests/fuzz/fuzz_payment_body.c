@@ -2,7 +2,7 @@
 // charged. A body with errors reports each of them, except that card data is reported alone.
 #include "api/handlers.h"
 #include "api/request.h"
-#include "base/json.h"
+#include "base/json_reader.h"
 #include "fuzz_request.h"
 
 static void check_payment(const struct payment *payment)
@@ -11,19 +11,22 @@ static void check_payment(const struct payment *payment)
     REQUIRE(payment->amount_minor <= payment->currency->minor_max);
     REQUIRE(strcmp(payment->provider, "stripe") == 0);
     if (payment->metadata_json != NULL) {
-        struct json_object *metadata JSON_CLEANUP = NULL;
-        REQUIRE(json_parse(payment->metadata_json, strlen(payment->metadata_json), &metadata, NULL) == OK);
-        REQUIRE(json_object_object_length(metadata) <= 40);
-        REQUIRE(json_get(metadata, "payment_id") == NULL && json_get(metadata, "merchant_id") == NULL);
+        ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
+        const struct json_value *metadata = NULL;
+        REQUIRE(json_read(&arena, payment->metadata_json, strlen(payment->metadata_json), JSON_VALUES_MAX,
+                          &metadata, NULL) == OK);
+        REQUIRE(metadata->count <= 40);
+        REQUIRE(json_read_member(metadata, "payment_id") == NULL &&
+                json_read_member(metadata, "merchant_id") == NULL);
     }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
     ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
-    struct json_object *body JSON_CLEANUP = NULL;
-    if (json_parse((const char *)data, bytes, &body, NULL) != OK ||
-        !json_object_is_type(body, json_type_object)) {
+    const struct json_value *body = NULL;
+    if (json_read(&arena, (const char *)data, bytes, JSON_VALUES_MAX, &body, NULL) != OK ||
+        !json_is(body, JSON_OBJECT)) {
         return 0; // covered by fuzz_json
     }
     struct request *request = fuzz_request(&arena);

@@ -124,6 +124,25 @@ static void integers_keep_their_value(void **state)
     }
 }
 
+static void numbers_keep_their_own_text(void **state)
+{
+    (void)state;
+    ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
+    static const char *const texts[] = {"10.00",
+                                        "0.1",
+                                        "-0.0",
+                                        "1e400",
+                                        "1E+2",
+                                        "0.000000000000000000000000000001",
+                                        "12345678901234567890.123456789",
+                                        "123456789012345678901234567890"};
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
+        const struct json_value *number = read(&arena, texts[i]);
+        assert_true(json_is(number, JSON_NUMBER));
+        assert_string_equal(number->text, texts[i]);
+    }
+}
+
 // While the values are read, their array moves.
 static void thousands_of_values_are_kept(void **state)
 {
@@ -173,6 +192,7 @@ int main(void)
         cmocka_unit_test(items_come_in_their_order),
         cmocka_unit_test(escapes_become_what_they_say),
         cmocka_unit_test(integers_keep_their_value),
+        cmocka_unit_test(numbers_keep_their_own_text),
         cmocka_unit_test(thousands_of_values_are_kept),
         cmocka_unit_test(the_first_repeated_name_is_named),
     };

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/crypto.h"
-#include "base/json.h"
+#include "base/json_reader.h"
 #include "base/require.h"
 #include "base/text.h"
 #include "net/form.h"
@@ -26,7 +26,8 @@ static void add_mark(struct buf *form, const char *key, const uint8_t hash[SHA25
     form_add(form, "metadata[" STRIPE_MARK_HASH "]", hex);
 }
 
-static void add_metadata(struct buf *form, const struct payment *payment, struct arena *arena)
+static enum errc add_metadata(struct buf *form, const struct payment *payment, struct arena *arena,
+                              struct err *err)
 {
     char id[UUID_TEXT_BYTES];
     uuid_format(&payment->id, id);
@@ -37,13 +38,18 @@ static void add_metadata(struct buf *form, const struct payment *payment, struct
         add_mark(form, payment->idempotency_key, payment->request_hash);
     }
     if (payment->metadata_json == NULL) {
-        return;
+        return OK;
     }
-    struct json_object *metadata JSON_CLEANUP = json_tokener_parse(payment->metadata_json);
-    json_object_object_foreach(metadata, name, value)
-    {
-        form_add(form, arena_printf(arena, "metadata[%s]", name), json_object_get_string(value));
+    const struct json_value *metadata = NULL;
+    const char *text = payment->metadata_json;
+    if (json_read(arena, text, strlen(text), JSON_VALUES_MAX, &metadata, NULL) != OK) {
+        return err_set(err, ERR_STORE, "the payment's metadata is damaged");
     }
+    for (const struct json_value *each = json_first(metadata); each != NULL;
+         each = json_next(metadata, each)) {
+        form_add(form, arena_printf(arena, "metadata[%s]", each->name), each->text);
+    }
+    return OK;
 }
 
 enum errc stripe_charge_body(const struct payment *payment, const char *customer_ref, const char *method_ref,
@@ -78,7 +84,10 @@ enum errc stripe_charge_body(const struct payment *payment, const char *customer
     if (payment->customer_email != NULL) {
         form_add(&form, "receipt_email", payment->customer_email);
     }
-    add_metadata(&form, payment, arena);
+    enum errc rc = add_metadata(&form, payment, arena, err);
+    if (rc != OK) {
+        return rc;
+    }
     if (form.overflow) {
         return err_set(err, ERR_VALIDATION, "the request to the provider would be too large");
     }
