@@ -2,7 +2,7 @@
 // nobody who finds a backup can read a credential in it.
 #include <stdio.h>
 
-#include "base/json.h"
+#include "base/json_writer.h"
 #include "cli/command.h"
 #include "cli/commands.h"
 #include "cli/prompt.h"
@@ -17,11 +17,12 @@ static void print(struct command *command)
                      command->argument, command->config.master_key_file, command->config.pepper_file);
         return;
     }
-    JSON_CLEANUP struct json_object *answer = json_new_object();
-    json_add_str(answer, "file", command->argument);
-    json_add_str(answer, "master_key_file", command->config.master_key_file);
-    json_add_str(answer, "pepper_file", command->config.pepper_file);
-    (void)puts(json_text(&command->arena, answer));
+    struct json_writer answer = json_writer(&command->arena);
+    json_open_object(&answer, NULL);
+    json_write_str(&answer, "file", command->argument);
+    json_write_str(&answer, "master_key_file", command->config.master_key_file);
+    json_write_str(&answer, "pepper_file", command->config.pepper_file);
+    (void)puts(json_finish(&answer));
 }
 
 int cmd_backup(const struct command_about *about, int argc, char **argv)

@@ -1,11 +1,10 @@
 // The only place that creates merchants and keys. The text of a key goes to stdout and is stored nowhere.
 #include "cli/create.h"
 
-#include <json-c/json.h>
 #include <stdio.h>
 
 #include "base/crypto.h"
-#include "base/json.h"
+#include "base/json_writer.h"
 #include "base/timefmt.h"
 #include "cli/key_print.h"
 #include "domain/scopes.h"
@@ -57,15 +56,16 @@ enum errc create_merchant(struct db *db, const struct keyring *keyring, const ch
         return rc;
     }
     ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
-    JSON_CLEANUP struct json_object *metadata = json_new_object();
-    json_add_str(metadata, "name", name);
-    json_add_str(metadata, "role", is_admin ? "admin" : "merchant");
+    struct json_writer metadata = json_writer(&arena);
+    json_open_object(&metadata, NULL);
+    json_write_str(&metadata, "name", name);
+    json_write_str(&metadata, "role", is_admin ? "admin" : "merchant");
     const struct audit_entry entry = {
         .event_type = "merchant.created",
         .severity = "info",
         .merchant_id = &merchant->id,
         .detail = "made on the command line",
-        .metadata_json = json_text(&arena, metadata),
+        .metadata_json = json_finish(&metadata),
     };
     return audit_append(db, keyring->pepper, &entry, now_us, err);
 }
@@ -74,16 +74,17 @@ static enum errc audit_key(struct db *db, const struct keyring *keyring, const s
                            struct err *err)
 {
     ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
-    JSON_CLEANUP struct json_object *metadata = json_new_object();
+    struct json_writer metadata = json_writer(&arena);
+    json_open_object(&metadata, NULL);
     char id[UUID_TEXT_BYTES];
     uuid_format(&key->id, id);
-    json_add_str(metadata, "key_id", id);
-    json_add(metadata, "scopes", scopes_json(key->scopes));
-    json_add_bool(metadata, "livemode", key->livemode);
+    json_write_str(&metadata, "key_id", id);
+    scopes_write(&metadata, key->scopes);
+    json_write_bool(&metadata, "livemode", key->livemode);
     if (key->expires_us != 0) {
         char expires[TIME_TEXT_BYTES];
         time_format(key->expires_us, expires);
-        json_add_str(metadata, "expires_at", expires);
+        json_write_str(&metadata, "expires_at", expires);
     }
     const struct audit_entry entry = {
         .event_type = "key.created",
@@ -91,7 +92,7 @@ static enum errc audit_key(struct db *db, const struct keyring *keyring, const s
         .merchant_id = &key->merchant_id,
         .key_prefix = key->prefix,
         .detail = "made on the command line",
-        .metadata_json = json_text(&arena, metadata),
+        .metadata_json = json_finish(&metadata),
     };
     return audit_append(db, keyring->pepper, &entry, key->created_us, err);
 }
@@ -121,16 +122,17 @@ enum errc create_key(struct db *db, const struct keyring *keyring, struct arena 
 static void print_json(struct command *command, const struct new_key *new_key, const char *id,
                        const char *merchant_id, const char *expires)
 {
-    JSON_CLEANUP struct json_object *answer = json_new_object();
-    json_add_str(answer, "id", id);
-    json_add_str(answer, "key", new_key->text);
-    json_add_str(answer, "prefix", new_key->row.prefix);
-    json_add(answer, "scopes", scopes_json(new_key->row.scopes));
-    json_add_str(answer, "mode", new_key->row.livemode ? "live" : "test");
-    json_add_str(answer, "name", new_key->row.name);
-    json_add_str(answer, "expires_at", expires);
-    json_add_str(answer, "merchant_id", merchant_id);
-    (void)puts(json_text(&command->arena, answer));
+    struct json_writer answer = json_writer(&command->arena);
+    json_open_object(&answer, NULL);
+    json_write_str(&answer, "id", id);
+    json_write_str(&answer, "key", new_key->text);
+    json_write_str(&answer, "prefix", new_key->row.prefix);
+    scopes_write(&answer, new_key->row.scopes);
+    json_write_str(&answer, "mode", new_key->row.livemode ? "live" : "test");
+    json_write_str(&answer, "name", new_key->row.name);
+    json_write_str(&answer, "expires_at", expires);
+    json_write_str(&answer, "merchant_id", merchant_id);
+    (void)puts(json_finish(&answer));
 }
 
 static void print_text(struct command *command, const struct new_key *new_key, const char *id,

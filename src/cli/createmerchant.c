@@ -1,7 +1,7 @@
 // paymentsd createmerchant: creates a merchant, without keys.
 #include <stdio.h>
 
-#include "base/json.h"
+#include "base/json_writer.h"
 #include "base/require.h"
 #include "base/text.h"
 #include "cli/commands.h"
@@ -30,10 +30,11 @@ static void print(struct command *command, const struct merchant *merchant)
         (void)printf("merchant \"%s\"\nid  %s\n", merchant->name, id);
         return;
     }
-    JSON_CLEANUP struct json_object *answer = json_new_object();
-    json_add_str(answer, "id", id);
-    json_add_str(answer, "name", merchant->name);
-    (void)puts(json_text(&command->arena, answer));
+    struct json_writer answer = json_writer(&command->arena);
+    json_open_object(&answer, NULL);
+    json_write_str(&answer, "id", id);
+    json_write_str(&answer, "name", merchant->name);
+    (void)puts(json_finish(&answer));
 }
 
 int cmd_createmerchant(const struct command_about *about, int argc, char **argv)

@@ -1,19 +1,17 @@
 // Prints API keys: never more of a key than its prefix.
 #include "cli/key_print.h"
 
-#include "base/json.h"
-#include "base/timefmt.h"
 #include "domain/scopes.h"
 
-struct json_object *scopes_json(uint32_t scopes)
+void scopes_write(struct json_writer *json, uint32_t scopes)
 {
-    struct json_object *names = json_object_new_array();
+    json_open_array(json, "scopes");
     for (uint32_t bit = 1; bit <= SCOPE_ALL; bit <<= 1) {
         if (scopes & bit) {
-            (void)json_object_array_add(names, json_object_new_string(scope_name(bit)));
+            json_write_str(json, NULL, scope_name(bit));
         }
     }
-    return names;
+    json_close(json);
 }
 
 const char *key_state(const struct api_key *key, const struct merchant *merchant, int64_t now_us)
@@ -27,29 +25,28 @@ const char *key_state(const struct api_key *key, const struct merchant *merchant
     return merchant->is_active ? "active" : "inactive";
 }
 
-static void add_time(struct json_object *object, const char *name, int64_t time_us)
+// 0: null.
+static void write_time(struct json_writer *json, const char *name, int64_t time_us)
 {
-    char text[TIME_TEXT_BYTES];
-    time_format(time_us, text);
-    json_add_str(object, name, time_us == 0 ? NULL : text);
+    if (time_us != 0) {
+        json_write_time(json, name, time_us);
+    } else {
+        json_write_null(json, name);
+    }
 }
 
-struct json_object *key_json(const struct api_key *key, const struct merchant *merchant, int64_t now_us)
+void key_write(struct json_writer *json, const struct api_key *key, const struct merchant *merchant,
+               int64_t now_us)
 {
-    struct json_object *object = json_new_object();
-    char id[UUID_TEXT_BYTES];
-    uuid_format(&key->id, id);
-    json_add_str(object, "id", id);
-    json_add_str(object, "prefix", key->prefix);
-    uuid_format(&key->merchant_id, id);
-    json_add_str(object, "merchant_id", id);
-    json_add_str(object, "merchant", merchant->name);
-    json_add(object, "scopes", scopes_json(key->scopes));
-    json_add_str(object, "mode", key->livemode ? "live" : "test");
-    json_add_str(object, "name", key->name);
-    json_add_str(object, "state", key_state(key, merchant, now_us));
-    add_time(object, "expires_at", key->expires_us);
-    add_time(object, "revoked_at", key->revoked_us);
-    add_time(object, "created_at", key->created_us);
-    return object;
+    json_write_uuid(json, "id", &key->id);
+    json_write_str(json, "prefix", key->prefix);
+    json_write_uuid(json, "merchant_id", &key->merchant_id);
+    json_write_str(json, "merchant", merchant->name);
+    scopes_write(json, key->scopes);
+    json_write_str(json, "mode", key->livemode ? "live" : "test");
+    json_write_str(json, "name", key->name);
+    json_write_str(json, "state", key_state(key, merchant, now_us));
+    write_time(json, "expires_at", key->expires_us);
+    write_time(json, "revoked_at", key->revoked_us);
+    write_time(json, "created_at", key->created_us);
 }

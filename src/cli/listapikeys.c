@@ -1,8 +1,7 @@
 // paymentsd listapikeys: lists all keys, or one merchant's, newest first.
-#include <json-c/json.h>
 #include <stdio.h>
 
-#include "base/json.h"
+#include "base/json_writer.h"
 #include "base/require.h"
 #include "base/timefmt.h"
 #include "cli/command.h"
@@ -50,12 +49,15 @@ static enum errc run(struct db *db, void *context, struct err *err)
 
 static void print_json(const struct job *job)
 {
-    JSON_CLEANUP struct json_object *list = json_object_new_array();
+    struct json_writer list = json_writer(&job->command->arena);
+    json_open_array(&list, NULL);
     int64_t now_us = command_now_us();
     for (size_t i = 0; i < job->count; i++) {
-        (void)json_object_array_add(list, key_json(&job->keys[i], &job->merchants[i], now_us));
+        json_open_object(&list, NULL);
+        key_write(&list, &job->keys[i], &job->merchants[i], now_us);
+        json_close(&list);
     }
-    (void)puts(json_text(&job->command->arena, list));
+    (void)puts(json_finish(&list));
 }
 
 static void print_text(const struct job *job)

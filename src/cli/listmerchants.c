@@ -1,8 +1,7 @@
 // paymentsd listmerchants: lists merchants and admins, oldest first.
-#include <json-c/json.h>
 #include <stdio.h>
 
-#include "base/json.h"
+#include "base/json_writer.h"
 #include "base/timefmt.h"
 #include "cli/command.h"
 #include "cli/commands.h"
@@ -27,23 +26,20 @@ static enum errc run(struct db *db, void *context, struct err *err)
 
 static void print_json(const struct job *job)
 {
-    JSON_CLEANUP struct json_object *list = json_object_new_array();
+    struct json_writer list = json_writer(&job->command->arena);
+    json_open_array(&list, NULL);
     for (size_t i = 0; i < job->count; i++) {
         const struct merchant *merchant = &job->merchants[i];
-        struct json_object *object = json_new_object();
-        char id[UUID_TEXT_BYTES];
-        char created[TIME_TEXT_BYTES];
-        uuid_format(&merchant->id, id);
-        time_format(merchant->created_us, created);
-        json_add_str(object, "id", id);
-        json_add_str(object, "name", merchant->name);
-        json_add_str(object, "role", merchant->is_admin ? "admin" : "merchant");
-        json_add_bool(object, "is_active", merchant->is_active);
-        json_add_str(object, "webhook_url", merchant->webhook_url);
-        json_add_str(object, "created_at", created);
-        (void)json_object_array_add(list, object);
+        json_open_object(&list, NULL);
+        json_write_uuid(&list, "id", &merchant->id);
+        json_write_str(&list, "name", merchant->name);
+        json_write_str(&list, "role", merchant->is_admin ? "admin" : "merchant");
+        json_write_bool(&list, "is_active", merchant->is_active);
+        json_write_str(&list, "webhook_url", merchant->webhook_url);
+        json_write_time(&list, "created_at", merchant->created_us);
+        json_close(&list);
     }
-    (void)puts(json_text(&job->command->arena, list));
+    (void)puts(json_finish(&list));
 }
 
 static void print_text(const struct job *job)

@@ -2,7 +2,7 @@
 // looks up the key of every request, so the key's next request is refused.
 #include <stdio.h>
 
-#include "base/json.h"
+#include "base/json_writer.h"
 #include "base/require.h"
 #include "base/text.h"
 #include "base/timefmt.h"
@@ -61,17 +61,18 @@ static enum errc run(struct db *db, void *context, struct err *err)
     }
     key->revoked_us = now_us;
     ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
-    JSON_CLEANUP struct json_object *metadata = json_new_object();
+    struct json_writer metadata = json_writer(&arena);
+    json_open_object(&metadata, NULL);
     char id[UUID_TEXT_BYTES];
     uuid_format(&key->id, id);
-    json_add_str(metadata, "key_id", id);
+    json_write_str(&metadata, "key_id", id);
     const struct audit_entry entry = {
         .event_type = "key.revoked",
         .severity = "critical",
         .merchant_id = &key->merchant_id,
         .key_prefix = key->prefix,
         .detail = "revoked on the command line",
-        .metadata_json = json_text(&arena, metadata),
+        .metadata_json = json_finish(&metadata),
     };
     return audit_append(db, job->command->keyring.pepper, &entry, now_us, err);
 }
@@ -91,8 +92,10 @@ static void print(const struct job *job)
 {
     const struct api_key *key = &job->matches[0];
     if (job->command->json) {
-        JSON_CLEANUP struct json_object *answer = key_json(key, &job->merchants[0], command_now_us());
-        (void)puts(json_text(&job->command->arena, answer));
+        struct json_writer answer = json_writer(&job->command->arena);
+        json_open_object(&answer, NULL);
+        key_write(&answer, key, &job->merchants[0], command_now_us());
+        (void)puts(json_finish(&answer));
         return;
     }
     char id[UUID_TEXT_BYTES];

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "base/json.h"
+#include "base/json_writer.h"
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/commands.h"
@@ -104,11 +104,12 @@ static void print(const struct job *job)
                      job->count, command->config.master_key_file, job->kept_file);
         return;
     }
-    JSON_CLEANUP struct json_object *answer = json_new_object();
-    json_add_i64(answer, "count", job->count);
-    json_add_str(answer, "master_key_file", command->config.master_key_file);
-    json_add_str(answer, "old_master_key_file", job->kept_file);
-    (void)puts(json_text(&command->arena, answer));
+    struct json_writer answer = json_writer(&command->arena);
+    json_open_object(&answer, NULL);
+    json_write_i64(&answer, "count", job->count);
+    json_write_str(&answer, "master_key_file", command->config.master_key_file);
+    json_write_str(&answer, "old_master_key_file", job->kept_file);
+    (void)puts(json_finish(&answer));
 }
 
 int cmd_rotate_master_key(const struct command_about *about, int argc, char **argv)

@@ -2,7 +2,7 @@
 // continues: payments are recovered, provider events are applied, and webhooks are delivered.
 #include <stdio.h>
 
-#include "base/json.h"
+#include "base/json_writer.h"
 #include "base/require.h"
 #include "cli/command.h"
 #include "cli/commands.h"
@@ -42,14 +42,15 @@ static enum errc run(struct db *db, void *context, struct err *err)
         return rc;
     }
     ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
-    JSON_CLEANUP struct json_object *metadata = json_new_object();
-    json_add_bool(metadata, "is_active", job->active);
+    struct json_writer metadata = json_writer(&arena);
+    json_open_object(&metadata, NULL);
+    json_write_bool(&metadata, "is_active", job->active);
     const struct audit_entry entry = {
         .event_type = "merchant.updated",
         .severity = "info",
         .merchant_id = &job->selection.merchant.id,
         .detail = "changed on the command line",
-        .metadata_json = json_text(&arena, metadata),
+        .metadata_json = json_finish(&metadata),
     };
     return audit_append(db, job->command->keyring.pepper, &entry, now_us, err);
 }
@@ -84,11 +85,12 @@ static void print(const struct job *job)
                      id);
         return;
     }
-    JSON_CLEANUP struct json_object *answer = json_new_object();
-    json_add_str(answer, "id", id);
-    json_add_str(answer, "name", merchant->name);
-    json_add_bool(answer, "is_active", job->active);
-    (void)puts(json_text(&job->command->arena, answer));
+    struct json_writer answer = json_writer(&job->command->arena);
+    json_open_object(&answer, NULL);
+    json_write_str(&answer, "id", id);
+    json_write_str(&answer, "name", merchant->name);
+    json_write_bool(&answer, "is_active", job->active);
+    (void)puts(json_finish(&answer));
 }
 
 int cmd_updatemerchant(const struct command_about *about, int argc, char **argv)

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/json.h"
+#include "base/json_writer.h"
 #include "base/require.h"
 #include "base/text.h"
 #include "cli/command.h"
@@ -41,10 +41,11 @@ static void print(const struct job *job)
         (void)printf("the audit log is intact: %" PRId64 " entries\nhead %s\n", job->count, head);
         return;
     }
-    JSON_CLEANUP struct json_object *answer = json_new_object();
-    json_add_i64(answer, "count", job->count);
-    json_add_str(answer, "head", head);
-    (void)puts(json_text(&job->command->arena, answer));
+    struct json_writer answer = json_writer(&job->command->arena);
+    json_open_object(&answer, NULL);
+    json_write_i64(&answer, "count", job->count);
+    json_write_str(&answer, "head", head);
+    (void)puts(json_finish(&answer));
 }
 
 static bool read_head(const char *text, uint8_t mac[MAC_BYTES])
