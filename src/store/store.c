@@ -36,7 +36,9 @@ struct store {
     atomic_size_t waiting; // unfinished jobs of both queues
     struct job_queue reads;
     struct job_queue writes;
-    struct task wake; // at the end of the loop's turn
+    struct task turn_end; // of the loop's turn
+    bool place_known;     // in this turn
+    bool is_in_place;
     struct worker writer;
     struct checkpointer checkpointer;
     struct worker *readers;
@@ -61,11 +63,19 @@ static void post_all(struct store *store, struct list *jobs)
 
 // Waking a thread costs more than reading a payment, so they are woken once for all that one turn of the loop
 // submits.
-static void wake_threads(struct task *task)
+static void end_turn(struct task *task)
 {
-    struct store *store = CONTAINER_OF(task, struct store, wake);
+    struct store *store = CONTAINER_OF(task, struct store, turn_end);
+    store->place_known = false;
     job_queue_wake(&store->writes);
     job_queue_wake(&store->reads);
+}
+
+static void await_turn_end(struct store *store)
+{
+    if (!list_linked(&store->turn_end.link)) {
+        loop_end_turn(store->loop, &store->turn_end);
+    }
 }
 
 static enum errc in_place(const struct store *store, struct err *err)
@@ -73,9 +83,17 @@ static enum errc in_place(const struct store *store, struct err *err)
     return store->driver->in_place(store->options.database, store->claim, err);
 }
 
-bool store_in_place(const struct store *store)
+bool store_in_place(struct store *store)
 {
-    return in_place(store, NULL) == OK;
+    if (store->options.readers == 0) {
+        return in_place(store, NULL) == OK;
+    }
+    if (!store->place_known) {
+        store->is_in_place = in_place(store, NULL) == OK;
+        store->place_known = true;
+        await_turn_end(store);
+    }
+    return store->is_in_place;
 }
 
 static void *write_jobs(void *argument)
@@ -222,8 +240,8 @@ enum errc store_open(struct loop *loop, const struct store_options *options, str
                                           .events = &store->listener.events};
     store->driver = driver;
     store->claim = -1;
-    store->wake.run = wake_threads;
-    list_init(&store->wake.link);
+    store->turn_end.run = end_turn;
+    list_init(&store->turn_end.link);
     job_queue_init(&store->reads, loop, options->wait_max_us);
     job_queue_init(&store->writes, loop, options->wait_max_us);
     checkpointer_init(&store->checkpointer);
@@ -275,9 +293,7 @@ void store_submit_always(struct store *store, struct store_job *job)
     }
     atomic_fetch_add(&store->waiting, 1);
     job_queue_add_job(queue_of(store, job->queue), job);
-    if (!list_linked(&store->wake.link)) {
-        loop_end_turn(store->loop, &store->wake);
-    }
+    await_turn_end(store);
 }
 
 bool store_admits(struct store *store, enum store_queue queue, uint64_t owner)
@@ -331,7 +347,7 @@ static void worker_close(struct worker *worker)
 void store_close(struct store *store)
 {
     store->closed = true;
-    list_remove(&store->wake.link); // closing wakes them
+    list_remove(&store->turn_end.link); // closing wakes the threads
     job_queue_close(&store->reads);
     job_queue_close(&store->writes);
     worker_join(&store->writer); // before the checkpointer, which it gives orders to

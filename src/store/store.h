@@ -50,8 +50,9 @@ size_t store_waiting(const struct store *store);
 int64_t store_lists_prepared(const struct store *store);
 
 // Whether the database's file still is the one that was opened. If not, every write is refused with
-// ERR_STORE, and callers must send nothing: its record would be lost at the next start. Any thread.
-bool store_in_place(const struct store *store) MUST_CHECK;
+// ERR_STORE, and callers must send nothing: its record would be lost at the next start. Looks once in
+// each turn of the loop. Loop thread.
+bool store_in_place(struct store *store) MUST_CHECK;
 
 // Finishes every queued job (their `done` still runs on the loop) and stops the threads. Nothing may be
 // submitted any more. Loop thread, once.
