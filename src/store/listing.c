@@ -185,25 +185,16 @@ static void put_range(struct sql *sql, const struct listing_query *query, int mo
     }
 }
 
-// A condition whose index is not to be read is written so that no planner finds its index.
-static void put_filter(struct sql *sql, const struct listing_condition *condition, int mode, bool by_index)
+static void put_filter(struct sql *sql, const struct listing_condition *condition, int mode)
 {
     if (condition->has_value) {
         sql->values[sql->count++] = condition->value;
     }
-    if (by_index || condition->reach == REACH_TEST) {
-        put_condition(sql, condition->sql, mode);
-    } else {
-        put_condition(sql, "(", mode);
-        put(sql, condition->sql, mode);
-        buf_add_str(&sql->text, ") IS TRUE");
-    }
-    if (by_index && condition->also != NULL) {
-        put_condition(sql, condition->also, mode);
-    }
+    put_condition(sql, condition->sql, mode);
 }
 
-// One SELECT over one mode. Each arm has the same values, so it numbers them from the first again.
+// One SELECT over one mode. Each arm has the same values, so it numbers them from the first again. Without
+// its `also`, the planner cannot use the partial index of a condition that does not lead.
 static void put_arm(struct sql *sql, const struct listing_query *query, const char *columns, int mode)
 {
     const struct listing_condition *lead = leading(query);
@@ -212,7 +203,10 @@ static void put_arm(struct sql *sql, const struct listing_query *query, const ch
     put_range(sql, query, mode);
     for (size_t i = 0; i < query->condition_count; i++) {
         const struct listing_condition *condition = &query->conditions[i];
-        put_filter(sql, condition, mode, condition == lead || condition->reach == REACH_OWNER);
+        put_filter(sql, condition, mode);
+        if (condition == lead && condition->also != NULL) {
+            put_condition(sql, condition->also, mode);
+        }
     }
 }
 
@@ -225,8 +219,9 @@ static void put_index_arm(struct sql *sql, const struct listing_query *query, in
     for (size_t i = 0; i < query->condition_count; i++) {
         const struct listing_condition *condition = &query->conditions[i];
         if (condition->reach == REACH_OWNER || (condition == lead && condition->reach == REACH_RANGE)) {
-            put_filter(sql, condition, mode, true);
-        } else if (condition == lead) {
+            put_filter(sql, condition, mode);
+        }
+        if (condition == lead && condition->also != NULL) {
             put_condition(sql, condition->also, mode);
         }
     }
