@@ -1,6 +1,7 @@
 // See json_writer.h. The text grows in the arena, in place where nothing else was allocated meanwhile.
 #include "base/json_writer.h"
 
+#include <limits.h>
 #include <string.h>
 
 #include "base/require.h"
@@ -40,11 +41,6 @@ static void add_char(struct json_writer *json, char c)
     json->text[json->bytes++] = c;
 }
 
-static bool must_escape(char c)
-{
-    return (unsigned char)c < 0x20 || c == '"' || c == '\\';
-}
-
 static void add_escaped(struct json_writer *json, char c)
 {
     static const char hex[] = "0123456789abcdef";
@@ -59,19 +55,24 @@ static void add_escaped(struct json_writer *json, char c)
     }
 }
 
+// Bytes at which the copying of a string stops: those to escape, and its end.
+static const bool stops[UCHAR_MAX + 1] = {[0 ... 0x1f] = true, ['"'] = true, ['\\'] = true};
+
 static void add_string(struct json_writer *json, const char *text)
 {
     add_char(json, '"');
-    const char *plain = text; // what was not added yet
-    const char *at = text;
-    for (; *at != '\0'; at++) {
-        if (must_escape(*at)) {
-            add(json, plain, (size_t)(at - plain));
-            add_escaped(json, *at);
-            plain = at + 1;
+    for (;;) {
+        const char *at = text;
+        while (!stops[(unsigned char)*at]) {
+            at++;
         }
+        add(json, text, (size_t)(at - text));
+        if (*at == '\0') {
+            break;
+        }
+        add_escaped(json, *at);
+        text = at + 1;
     }
-    add(json, plain, (size_t)(at - plain));
     add_char(json, '"');
 }
 
