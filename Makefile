@@ -55,9 +55,10 @@ soak: ## make PAYMENTS payments (200000) over a connection to Stripe that keeps 
 	@scripts/build "$(BUILD)" all
 	@scripts/soak "$(BUILD)"
 
-bench: build ## measure payments per second against the sandbox
-	@scripts/deps demo
-	@scripts/bench "$(BUILD)"
+bench: ## measure the service: ROWS (100000,1000000), SECONDS a phase (5), PEER=node beside it, DOCUMENT=1 keeps the figures
+	$(call only,ROWS SECONDS PEER DOCUMENT)@scripts/deps bench
+	@scripts/bench $(if $(ROWS),--rows "$(ROWS)") $(if $(SECONDS),--seconds "$(SECONDS)") $(if $(PEER),--peer) \
+	    $(if $(DOCUMENT),--document)
 
 costs: ## count what requests cost, and compare that with scripts/costs.bounds
 	@scripts/deps check

@@ -1,48 +1,56 @@
-// Load generator: keeps CONNECTIONS requests in progress for SECONDS, then prints how many were answered and
-// how fast. `load pay URL API_KEY CONNECTIONS SECONDS` makes payments, each under a new idempotency key;
-// `load get ...` reads the URL. `load all URL API_KEY CONNECTIONS PAYMENTS` makes that many payments and
-// repeats each under its key until it succeeds. One thread.
-#include <curl/curl.h>
+// Load generator: load [-c CONNECTIONS] [-s SECONDS | -n REQUESTS] [-r RATE] [-a] PORT REQUESTS_FILE
+// A line of the file is a request, `GET TARGET API_KEY` or `POST TARGET API_KEY [IDEMPOTENCY_KEY]`; each
+// request is one of them, drawn at random. A POST makes a payment, under a new idempotency key if the line
+// has none.
+//
+// Without -r, each connection sends its next request when it has its answer. With -r, requests are due at
+// this constant rate whether or not the server keeps up, and a delay counts from the time at which the
+// request was due: a server that stalls is charged for every request that this delays. With -a, a request
+// that fails is repeated until it succeeds. Prints one JSON object. One thread.
 #include <inttypes.h>
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/require.h"
+#include "load.h"
 
-#define CONNECTIONS_MAX 4096
-#define SAMPLES_MAX 4000000
-#define US_PER_S 1000000
+#define CONNECTIONS_MAX 16384
+#define SAMPLES_MAX 8000000
+#define REQUESTS_MAX 200000
+#define LINE_BYTES_MAX 1024
+#define EVENTS_MAX 256
+#define US_PER_S INT64_C(1000000)
 #define PAUSE_US (US_PER_S / 10) // before a repeat
-#define POLL_MS 50
-
-struct payer {
-    CURL *easy;
-    struct curl_slist *headers;
-    uint64_t number; // of its payment
-    int64_t started_us;
-    int64_t repeats_us; // when it repeats its request; 0: it is in progress, or there is none
-};
+#define GRACE_US (60 * US_PER_S) // for the last answers
+#define TICK_US (US_PER_S / 20)
 
 struct load {
-    CURLM *multi;
-    const char *url;
-    const char *api_key;
-    bool pays;
+    int epoll;
+    uint16_t port;
     bool repeats;
-    int64_t deadline_us; // no request is started after it
-    uint64_t started_max;
-    struct payer payers[CONNECTIONS_MAX];
+    double rate; // a second; 0: as fast as answers come
+    uint64_t planned;
+    int64_t begin_us;
+    int64_t end_us; // nothing is sent after it, but what was due before
+    struct request *requests;
+    size_t request_count;
+    struct connection *connections;
+    size_t connection_count;
+    struct connection **idle;
+    size_t idle_count;
+    size_t waiting; // connections that will repeat their request
+    uint64_t started;
+    uint64_t failed;
+    int failed_status; // of the last failure; 0: the connection ended
     uint32_t *delays_us;
     size_t answered;
-    size_t refused;
-    uint64_t started;
-    size_t in_progress;
-    size_t waiting; // payers that will repeat
+    int64_t last_answer_us;
+    uint64_t chance;
 };
 
 static int64_t now_us(void)
@@ -52,101 +60,168 @@ static int64_t now_us(void)
     return (int64_t)now.tv_sec * US_PER_S + now.tv_nsec / 1000;
 }
 
-static size_t ignore_body(char *data, size_t size, size_t count, void *context)
+static uint64_t draw(struct load *load)
 {
-    (void)data;
-    (void)context;
-    return size * count;
+    load->chance ^= load->chance << 13;
+    load->chance ^= load->chance >> 7;
+    load->chance ^= load->chance << 17;
+    return load->chance;
 }
 
-static void send_request(struct load *load, struct payer *payer)
+static char *copy_word(const char *word)
 {
-    char text[200];
-    curl_slist_free_all(payer->headers);
-    payer->headers = curl_slist_append(NULL, "Content-Type: application/json");
-    (void)snprintf(text, sizeof(text), "X-API-Key: %s", load->api_key);
-    payer->headers = curl_slist_append(payer->headers, text);
-    (void)snprintf(text, sizeof(text), "Idempotency-Key: load-%d-%" PRIu64, (int)getpid(), payer->number);
-    payer->headers = curl_slist_append(payer->headers, text);
-    REQUIRE(payer->headers != NULL);
-    curl_easy_setopt(payer->easy, CURLOPT_URL, load->url);
-    curl_easy_setopt(payer->easy, CURLOPT_HTTPHEADER, payer->headers);
-    if (load->pays) { // many amounts, so that an answer given to the wrong payment is noticed
-        (void)snprintf(text, sizeof(text),
-                       "{\"amount\":\"%" PRIu64 ".%02" PRIu64 "\",\"currency\":\"USD\","
-                       "\"provider\":\"stripe\",\"payment_method\":\"pm_card_visa\"}",
-                       1 + payer->number % 1000, payer->number % 97);
-        curl_easy_setopt(payer->easy, CURLOPT_COPYPOSTFIELDS, text);
-    }
-    curl_easy_setopt(payer->easy, CURLOPT_WRITEFUNCTION, ignore_body);
-    curl_easy_setopt(payer->easy, CURLOPT_PRIVATE, payer);
-    curl_easy_setopt(payer->easy, CURLOPT_NOPROXY, "*");
-    REQUIRE(curl_multi_add_handle(load->multi, payer->easy) == CURLM_OK);
-    load->in_progress++;
+    char *copy = word != NULL ? strdup(word) : NULL;
+    REQUIRE(word == NULL || copy != NULL);
+    return copy;
 }
 
-// Starts the payer's next request, unless the load ends.
-static void start(struct load *load, struct payer *payer)
+static void read_requests(struct load *load, const char *path)
 {
-    if (load->started < load->started_max && now_us() < load->deadline_us) {
-        payer->number = load->started++;
-        payer->started_us = now_us();
-        send_request(load, payer);
+    char line[LINE_BYTES_MAX];
+    FILE *file = fopen(path, "r");
+    REQUIRE(file != NULL);
+    load->requests = calloc(REQUESTS_MAX, sizeof(*load->requests));
+    REQUIRE(load->requests != NULL);
+    while (fgets(line, sizeof(line), file) != NULL && load->request_count < REQUESTS_MAX) {
+        char *rest = line;
+        line[strcspn(line, "\n")] = '\0';
+        const char *method = strsep(&rest, " ");
+        struct request *request = &load->requests[load->request_count++];
+        request->pays = strcmp(method, "POST") == 0;
+        request->target = copy_word(strsep(&rest, " "));
+        request->api_key = copy_word(strsep(&rest, " "));
+        request->idempotency_key = copy_word(strsep(&rest, " "));
+        REQUIRE(request->target != NULL && request->api_key != NULL);
     }
+    (void)fclose(file);
+    REQUIRE(load->request_count > 0);
 }
 
-static void record_answer(struct load *load, CURLMsg *message)
+static void fail(struct load *load, struct connection *connection, int status)
 {
-    struct payer *payer = NULL;
-    long status = 0;
-    REQUIRE(curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&payer) == CURLE_OK);
-    REQUIRE(curl_easy_getinfo(payer->easy, CURLINFO_RESPONSE_CODE, &status) == CURLE_OK);
-    bool fine = message->data.result == CURLE_OK && status == (load->pays ? 201 : 200);
-    REQUIRE(curl_multi_remove_handle(load->multi, payer->easy) == CURLM_OK);
-    load->in_progress--;
-    if (fine && load->answered < SAMPLES_MAX) {
-        load->delays_us[load->answered++] = (uint32_t)(now_us() - payer->started_us);
-    }
-    load->refused += !fine;
-    if (!fine && load->repeats) {
-        payer->repeats_us = now_us() + PAUSE_US;
+    load->failed++;
+    load->failed_status = status;
+    if (load->repeats) {
+        connection->repeats_us = now_us() + PAUSE_US;
         load->waiting++;
-    } else {
-        start(load, payer);
+    }
+}
+
+static void reopen(struct load *load, struct connection *connection)
+{
+    (void)close(connection->fd); // which also takes it out of the epoll descriptor
+    connection_open(connection, load->epoll, load->port);
+}
+
+static void send_request(struct load *load, struct connection *connection)
+{
+    if (!connection_send(connection)) {
+        reopen(load, connection);
+        REQUIRE(connection_send(connection));
+    }
+}
+
+static void start(struct load *load, int64_t due_us)
+{
+    struct connection *connection = load->idle[--load->idle_count];
+    connection->number = load->started++;
+    connection->request = &load->requests[draw(load) % load->request_count];
+    connection->due_us = due_us;
+    send_request(load, connection);
+}
+
+// Starts what is due. Returns when the next request is due; INT64_MAX: when a connection is idle, or never.
+static int64_t start_due(struct load *load)
+{
+    while (load->idle_count > 0 && load->started < load->planned) {
+        const int64_t now = now_us();
+        int64_t due_us = now;
+        if (load->rate > 0) {
+            due_us = load->begin_us + (int64_t)((double)load->started * (double)US_PER_S / load->rate);
+        }
+        if (due_us >= load->end_us) {
+            return INT64_MAX;
+        }
+        if (due_us > now) {
+            return due_us;
+        }
+        start(load, due_us);
+    }
+    return INT64_MAX;
+}
+
+static void free_connection(struct load *load, struct connection *connection)
+{
+    connection->busy = false;
+    if (connection->repeats_us == 0) {
+        load->idle[load->idle_count++] = connection;
+    }
+}
+
+static void receive(struct load *load, struct connection *connection)
+{
+    switch (connection_receive(connection)) {
+    case RECEIVED_PART:
+        break;
+    case RECEIVED_ANSWER:
+        if (connection->status / 100 == 2) {
+            load->last_answer_us = now_us();
+            REQUIRE(load->answered < SAMPLES_MAX);
+            load->delays_us[load->answered++] = (uint32_t)(load->last_answer_us - connection->due_us);
+        } else {
+            fail(load, connection, connection->status);
+        }
+        free_connection(load, connection);
+        if (connection->closes) {
+            reopen(load, connection);
+        }
+        break;
+    case RECEIVED_END:
+        if (connection->busy) {
+            fail(load, connection, 0);
+            free_connection(load, connection);
+        }
+        reopen(load, connection);
+        break;
     }
 }
 
 static void repeat_due(struct load *load)
 {
-    for (size_t i = 0; i < CONNECTIONS_MAX && load->waiting > 0; i++) {
-        struct payer *payer = &load->payers[i];
-        if (payer->repeats_us != 0 && now_us() >= payer->repeats_us) {
-            payer->repeats_us = 0;
+    for (size_t i = 0; i < load->connection_count && load->waiting > 0; i++) {
+        struct connection *connection = &load->connections[i];
+        if (connection->repeats_us != 0 && now_us() >= connection->repeats_us) {
+            connection->repeats_us = 0;
             load->waiting--;
-            send_request(load, payer);
+            send_request(load, connection);
         }
     }
 }
 
-// Runs until every request that was started has ended.
-static void run(struct load *load, size_t connections)
+static bool is_over(const struct load *load, int64_t next_due_us)
 {
-    for (size_t i = 0; i < connections; i++) {
-        load->payers[i].easy = curl_easy_init();
-        REQUIRE(load->payers[i].easy != NULL);
-        start(load, &load->payers[i]);
-    }
-    while (load->in_progress > 0 || load->waiting > 0) {
-        int running;
-        int queued;
-        REQUIRE(curl_multi_perform(load->multi, &running) == CURLM_OK);
-        for (CURLMsg *message; (message = curl_multi_info_read(load->multi, &queued));) {
-            record_answer(load, message);
+    const bool more = next_due_us != INT64_MAX ||
+                      (load->idle_count == 0 && load->started < load->planned && now_us() < load->end_us);
+    const bool all_idle = load->idle_count == load->connection_count;
+    return (all_idle && !more) || now_us() > load->end_us + GRACE_US;
+}
+
+static void run(struct load *load)
+{
+    struct epoll_event events[EVENTS_MAX];
+    for (;;) {
+        const int64_t next_due_us = start_due(load);
+        if (is_over(load, next_due_us)) {
+            return;
+        }
+        const int64_t until_us = next_due_us - now_us();
+        const int64_t wait_us = until_us < 0 ? 0 : until_us < TICK_US ? until_us : TICK_US;
+        const struct timespec wait = {.tv_nsec = wait_us * 1000};
+        const int count = epoll_pwait2(load->epoll, events, EVENTS_MAX, &wait, NULL);
+        for (int i = 0; i < count; i++) {
+            receive(load, events[i].data.ptr);
         }
         repeat_due(load);
-        if (load->in_progress > 0 || load->waiting > 0) {
-            REQUIRE(curl_multi_poll(load->multi, NULL, 0, POLL_MS, NULL) == CURLM_OK);
-        }
     }
 }
 
@@ -157,54 +232,86 @@ static int by_delay(const void *a, const void *b)
     return (left > right) - (left < right);
 }
 
-static double delay_ms(const struct load *load, unsigned percent)
+static double delay_ms(const struct load *load, size_t per_mille)
 {
     if (load->answered == 0) {
         return 0;
     }
-    const size_t rank = (load->answered - 1) * percent / 100;
+    const size_t rank = (load->answered - 1) * per_mille / 1000;
     return load->delays_us[rank] / 1000.0;
+}
+
+static void print_result(struct load *load)
+{
+    struct rusage usage;
+    REQUIRE(getrusage(RUSAGE_SELF, &usage) == 0);
+    const double seconds = (double)(load->last_answer_us - load->begin_us) / (double)US_PER_S;
+    qsort(load->delays_us, load->answered, sizeof(*load->delays_us), by_delay);
+    (void)printf("{\"answered\": %zu, \"failed\": %" PRIu64
+                 ", \"failed_status\": %d, \"unanswered\": %" PRIu64
+                 ", \"seconds\": %.3f, \"per_second\": %.1f, \"p50_ms\": %.3f, \"p99_ms\": %.3f, "
+                 "\"p999_ms\": %.3f, \"max_ms\": %.3f, \"load_cpu_s\": %.3f}\n",
+                 load->answered, load->failed, load->failed_status,
+                 load->started - load->answered - (load->repeats ? 0 : load->failed), seconds,
+                 load->answered > 0 ? (double)load->answered / seconds : 0, delay_ms(load, 500),
+                 delay_ms(load, 990), delay_ms(load, 999), delay_ms(load, 1000),
+                 (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+                     (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / (double)US_PER_S);
+}
+
+static void open_connections(struct load *load)
+{
+    struct rlimit files;
+    REQUIRE(getrlimit(RLIMIT_NOFILE, &files) == 0);
+    files.rlim_cur = files.rlim_max;
+    REQUIRE(setrlimit(RLIMIT_NOFILE, &files) == 0);
+    load->epoll = epoll_create1(EPOLL_CLOEXEC);
+    load->connections = calloc(load->connection_count, sizeof(*load->connections));
+    load->idle = calloc(load->connection_count, sizeof(struct connection *));
+    load->delays_us = calloc(SAMPLES_MAX, sizeof(*load->delays_us));
+    REQUIRE(load->epoll >= 0 && load->connections && load->idle && load->delays_us);
+    for (size_t i = 0; i < load->connection_count; i++) {
+        connection_open(&load->connections[i], load->epoll, load->port);
+        load->idle[load->idle_count++] = &load->connections[i];
+    }
 }
 
 int main(int argc, char **argv)
 {
-    const unsigned long connections = argc == 6 ? strtoul(argv[4], NULL, 10) : 0;
-    const unsigned long amount = argc == 6 ? strtoul(argv[5], NULL, 10) : 0;
-    if (connections == 0 || connections > CONNECTIONS_MAX || amount == 0 || amount > SAMPLES_MAX) {
-        (void)fprintf(stderr, "usage: load pay|get URL API_KEY CONNECTIONS SECONDS\n"
-                              "       load all URL API_KEY CONNECTIONS PAYMENTS\n");
+    struct load load = {.connection_count = 1, .planned = UINT64_MAX, .chance = (uint64_t)getpid()};
+    int64_t seconds = INT32_MAX;
+    for (int option; (option = getopt(argc, argv, "c:s:n:r:a")) != -1;) {
+        switch (option) {
+        case 'c':
+            load.connection_count = strtoul(optarg, NULL, 10);
+            break;
+        case 's':
+            seconds = strtol(optarg, NULL, 10);
+            break;
+        case 'n':
+            load.planned = strtoull(optarg, NULL, 10);
+            break;
+        case 'r':
+            load.rate = strtod(optarg, NULL);
+            break;
+        case 'a':
+            load.repeats = true;
+            break;
+        default:
+            argc = 0;
+        }
+    }
+    if (argc != optind + 2 || load.connection_count == 0 || load.connection_count > CONNECTIONS_MAX) {
+        (void)fprintf(stderr,
+                      "usage: load [-c CONNECTIONS] [-s SECONDS | -n REQUESTS] [-r RATE] [-a] PORT FILE\n");
         return 2;
     }
-    const int64_t start_us = now_us();
-    static struct load load;
-    load = (struct load){.url = argv[2],
-                         .api_key = argv[3],
-                         .pays = strcmp(argv[1], "get") != 0,
-                         .repeats = strcmp(argv[1], "all") == 0};
-    load.started_max = load.repeats ? amount : UINT64_MAX;
-    load.deadline_us = load.repeats ? INT64_MAX : start_us + (int64_t)amount * US_PER_S;
-    load.delays_us = calloc(SAMPLES_MAX, sizeof(*load.delays_us));
-    REQUIRE(load.delays_us != NULL && curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK);
-    load.multi = curl_multi_init();
-    REQUIRE(load.multi != NULL);
-
-    run(&load, connections);
-    const double elapsed_s = (double)(now_us() - start_us) / US_PER_S;
-
-    qsort(load.delays_us, load.answered, sizeof(*load.delays_us), by_delay);
-    (void)printf("%5lu connections: %6zu %s, %6.0f a second; median %6.1f ms, 99 %% within %6.1f ms, slowest "
-                 "%6.1f ms; "
-                 "%zu refused%s\n",
-                 connections, load.answered, load.pays ? "payments" : "reads",
-                 (double)load.answered / elapsed_s, delay_ms(&load, 50), delay_ms(&load, 99),
-                 delay_ms(&load, 100), load.refused, load.repeats ? " and repeated" : "");
-    for (size_t i = 0; i < connections; i++) {
-        curl_easy_cleanup(load.payers[i].easy);
-        curl_slist_free_all(load.payers[i].headers);
-    }
-    curl_multi_cleanup(load.multi);
-    curl_global_cleanup();
-    free(load.delays_us);
-    const bool all = load.repeats ? load.answered == load.started : load.refused == 0;
-    return all && load.answered > 0 ? 0 : 1;
+    load.port = (uint16_t)strtoul(argv[optind], NULL, 10);
+    read_requests(&load, argv[optind + 1]);
+    open_connections(&load);
+    load.begin_us = now_us();
+    load.end_us = load.begin_us + seconds * US_PER_S;
+    run(&load);
+    print_result(&load);
+    return load.answered > 0 && load.answered == load.started ? 0 : 1;
 }
