@@ -1,9 +1,7 @@
 // Text to minor units and back, digit by digit in integers. Pure; any thread.
 #include "domain/money.h"
 
-#include <inttypes.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/require.h"
@@ -105,13 +103,17 @@ enum errc money_parse(const char *text, const struct currency *currency, int64_t
 void money_format(int64_t amount_minor, const struct currency *currency, char out[MONEY_TEXT_BYTES])
 {
     REQUIRE(amount_minor >= 0);
-    int64_t unit = power_of_ten(currency->decimals);
-    int length = snprintf(out, MONEY_TEXT_BYTES, "%" PRId64, amount_minor / unit);
-    if (unit > 1) {
-        out[length++] = '.';
+    const int64_t unit = power_of_ten(currency->decimals);
+    int64_t place = unit; // of the next digit
+    while (amount_minor / place >= 10) {
+        place *= 10;
     }
-    for (unit /= 10; unit > 0; unit /= 10) {
-        out[length++] = (char)('0' + amount_minor / unit % 10);
+    size_t length = 0;
+    for (; place > 0; place /= 10) {
+        out[length++] = (char)('0' + amount_minor / place % 10);
+        if (place == unit && unit > 1) {
+            out[length++] = '.';
+        }
     }
     out[length] = '\0';
 }
