@@ -90,6 +90,12 @@ int64_t uuid_ms(const struct uuid *id)
     return ms;
 }
 
+bool uuid_has_next(const struct uuid *id)
+{
+    static const uint8_t full[] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+    return memcmp(id->bytes + sizeof(id->bytes) - sizeof(full), full, sizeof(full)) != 0;
+}
+
 struct uuid uuid_after(const struct uuid *id)
 {
     struct uuid next = *id;

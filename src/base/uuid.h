@@ -33,6 +33,8 @@ struct uuid uuid_first_of(int64_t ms);
 // When an id was made: wall-clock milliseconds; -1 where it is not version 7.
 int64_t uuid_ms(const struct uuid *id);
 
+// Whether an id can follow: it can after every id of ours.
+bool uuid_has_next(const struct uuid *id);
 // The next higher id: for what must sort after that one, whatever the clock says.
 struct uuid uuid_after(const struct uuid *id);
 

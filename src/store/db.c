@@ -229,9 +229,8 @@ enum errc db_id_after(struct db_rows *rows, int column, const struct uuid *made,
                       struct err *err)
 {
     bool has = !db_is_null(rows, column);
-    static const uint8_t full[] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
     const struct uuid last = has ? db_uuid(rows, column) : *made;
-    if (has && memcmp(last.bytes + sizeof(last.bytes) - sizeof(full), full, sizeof(full)) == 0) {
+    if (has && !uuid_has_next(&last)) {
         return db_damaged(rows, "id", err); // not an id of ours: none can follow it
     }
     *id = has ? uuid_after(&last) : *made;

@@ -109,12 +109,27 @@ enum errc outbox_set_aside(struct db *db, const struct outbox_event *claimed, in
                   DB_ID(&claimed->id), DB_I64(claimed->next_attempt_us), DB_I64(until_us));
 }
 
-// An event of this transaction has finished: makes the next one due if it was blocked.
-static enum errc unblock_next(struct db *db, const struct uuid *transaction_id, int64_t now_us,
-                              struct err *err)
+static enum errc has_blocked(struct db *db, const struct uuid *transaction_id, bool *has, struct err *err)
 {
+    DB_ROWS(rows);
+    return db_first(db, &rows, has, err,
+                    "SELECT 1 FROM outbox WHERE transaction_id = $1 AND next_attempt_us = " BLOCKED
+                    " LIMIT 1",
+                    DB_ID(transaction_id));
+}
+
+// An event of this transaction has finished: makes the next one due if it was blocked. Mostly none is, and a
+// look costs less than an update of no row.
+static enum errc unblock_next(struct db *db, const struct uuid *transaction_id, int64_t now_us,
+                              bool *unblocked, struct err *err)
+{
+    *unblocked = false;
     if (uuid_is_nil(transaction_id)) {
         return OK;
+    }
+    enum errc rc = has_blocked(db, transaction_id, unblocked, err);
+    if (rc != OK || !*unblocked) {
+        return rc;
     }
     return db_run(
         db, NULL, err,
@@ -165,29 +180,26 @@ enum errc outbox_record(struct db *db, const struct outbox_event *claimed,
 {
     struct state state = state_after(attempt);
     bool delivered = attempt->outcome == OUTBOX_DELIVERED;
-    bool finished = delivered || attempt->outcome == OUTBOX_DEAD;
+    int64_t changed = 0;
     *recorded = (struct outbox_recorded){0};
-    {
-        DB_ROWS(rows);
-        enum errc rc = db_first(
-            db, &rows, &recorded->done, err,
-            "UPDATE outbox SET status = $3, next_attempt_us = $4, attempts = attempts + 1,"
-            " last_status_code = $5, last_error = $6, delivered_us = coalesce($7, delivered_us)"
-            " WHERE id = $1 AND status = 'processing' AND next_attempt_us = $2 RETURNING"
-            " EXISTS (SELECT 1 FROM outbox o WHERE o.transaction_id = $8 AND o.next_attempt_us = " BLOCKED
-            ")",
-            DB_ID(&claimed->id), DB_I64(claimed->next_attempt_us), DB_STR(state.status), state.next_attempt,
-            attempt->status_code ? DB_I64(attempt->status_code) : DB_NIL, DB_STR(attempt->error),
-            delivered ? DB_I64(attempt->at_us) : DB_NIL, DB_ID_OR_NULL(&claimed->transaction_id));
-        if (rc != OK || !recorded->done) {
-            return rc;
-        }
-        recorded->next_is_due = finished && db_bool(&rows, 0);
+    enum errc rc = db_run(db, &changed, err,
+                          "UPDATE outbox SET status = $3, next_attempt_us = $4, attempts = attempts + 1,"
+                          " last_status_code = $5, last_error = $6, delivered_us = coalesce($7, delivered_us)"
+                          " WHERE id = $1 AND status = 'processing' AND next_attempt_us = $2",
+                          DB_ID(&claimed->id), DB_I64(claimed->next_attempt_us), DB_STR(state.status),
+                          state.next_attempt, attempt->status_code ? DB_I64(attempt->status_code) : DB_NIL,
+                          DB_STR(attempt->error), delivered ? DB_I64(attempt->at_us) : DB_NIL);
+    if (rc != OK) {
+        return rc;
+    }
+    recorded->done = changed > 0;
+    if (!recorded->done || attempt->outcome == OUTBOX_RETRY) {
+        return OK;
     }
     if (attempt->outcome == OUTBOX_GONE) {
         return stop_endpoint(db, &claimed->merchant_id, attempt, err);
     }
-    return recorded->next_is_due ? unblock_next(db, &claimed->transaction_id, attempt->at_us, err) : OK;
+    return unblock_next(db, &claimed->transaction_id, attempt->at_us, &recorded->next_is_due, err);
 }
 
 enum errc outbox_park_merchant(struct db *db, const struct uuid *merchant_id, int64_t now_us, int64_t *moved,
@@ -227,7 +239,8 @@ enum errc outbox_expire_parked(struct db *db, const struct uuid *merchant_id, in
         }
         transaction_id = db_uuid(&rows, 0);
     }
-    return unblock_next(db, &transaction_id, now_us, err);
+    bool unblocked = false;
+    return unblock_next(db, &transaction_id, now_us, &unblocked, err);
 }
 
 // Walks every row that has a time, once, at start.

@@ -146,42 +146,15 @@ enum errc payment_ref_of_version(struct db *db, const struct payment *payment, s
 // clang-format on
 #define HISTORY_WRITTEN(FIRST, NEXT) FIRST(payment_id, ID, payment_id) HISTORY_COLUMNS(NEXT, NEXT)
 
-#define HISTORY_LATER "FROM payment_history WHERE payment_id = $1 AND id >= $2"
-
-static enum errc append_unless_later(struct db *db, const struct payment_history_entry *row, bool *appended,
-                                     struct err *err)
-{
-    int64_t changed = 0;
-    enum errc rc = db_run(
-        db, &changed, err,
-        "INSERT INTO payment_history (" COLUMN_NAMES(
-            HISTORY_WRITTEN) ") SELECT"
-                             " $1, $2, $3, $4, $5, $6, $7 WHERE NOT EXISTS (SELECT 1 " HISTORY_LATER ")",
-        COLUMN_VALUES(HISTORY_WRITTEN));
-    *appended = changed == 1;
-    return rc;
-}
-
-static enum errc id_after_last(struct db *db, struct payment_history_entry *row, struct err *err)
-{
-    DB_ROWS(rows);
-    enum errc rc = db_one(db, &rows, "there is no later entry", err, "SELECT max(id) " HISTORY_LATER,
-                          DB_ID(&row->payment_id), DB_ID(&row->id));
-    const struct uuid made = row->id;
-    return rc == OK ? db_id_after(&rows, 0, &made, &row->id, err) : rc;
-}
-
 enum errc payment_history_append(struct db *db, const struct payment_history_entry *row, struct err *err)
 {
-    bool appended = false;
-    struct payment_history_entry later = *row;
-    enum errc rc = append_unless_later(db, row, &appended, err);
-    if (rc == OK && !appended) {
-        rc = id_after_last(db, &later, err);
-        rc = rc == OK ? append_unless_later(db, &later, &appended, err) : rc;
-        REQUIRE(rc != OK || appended);
-    }
-    return rc;
+    return db_run(db, NULL, err,
+                  "INSERT INTO payment_history (" COLUMN_NAMES(
+                      HISTORY_WRITTEN) ") VALUES ($1,"
+                                       " id_after($2, (SELECT max(id) FROM payment_history WHERE payment_id "
+                                       "= $1 AND id >= $2)),"
+                                       " $3, $4, $5, $6, $7)",
+                  COLUMN_VALUES(HISTORY_WRITTEN));
 }
 
 enum errc payment_was_reopened(struct db *db, const struct uuid *payment_id, bool *reopened, struct err *err)
