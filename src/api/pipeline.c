@@ -274,7 +274,7 @@ static void job_succeeded(struct request *request)
         request_send(request);
         return;
     }
-    // Thousands of requests may wait for a slow provider. What was read of the body is in the arena.
+    request->body = NULL; // thousands of requests may wait for a slow provider
     http_exchange_forget_body(request->exchange);
     struct op *op = request->op;
     request->op = NULL;
