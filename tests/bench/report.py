@@ -40,7 +40,7 @@ def markdown(about, results):
                              f"{result['for good']:,.0f} of them for good.")
             if "parked_kb" in result:
                 parts.append(f"{result['target']} uses {result['idle_mb']:.1f} MB idle, and {result['parked_kb']:.1f} kB more for "
-                             f"each of {result['parked']:,} charges that wait for Stripe.")
+                             f"each of {result['parked']:,} charges that wait for Stripe ({result['failed']} were refused).")
     if any(result.get("others_percent", 0) > NOISY_PERCENT for result in results):
         parts.append(f"\\* Other programs used more than {NOISY_PERCENT} % of the machine.")
     return "\n\n".join(parts) + "\n"
