@@ -44,6 +44,8 @@ struct db_driver {
                             const struct db_value *values, size_t count, struct err *err);
     enum errc (*next)(struct db_rows *rows, bool *has, struct err *err);
     int64_t (*changed)(struct db *db);
+    // Grows with each row that a statement of this connection inserts, updates or deletes.
+    int64_t (*changed_total)(struct db *db);
     int (*column_count)(struct db_rows *rows);
     struct db_value (*column)(struct db_rows *rows, int column); // borrowed until the next db_next
     const char *(*column_name)(struct db_rows *rows, int column);
@@ -64,6 +66,7 @@ struct db {
     // The kept rows are those of the transaction. The driver clears it when a transaction begins, when a
     // savepoint is rolled back, and when this connection changes the table `generation`.
     bool generation_known;
+    bool spoiled;                // a job of the last batch failed after it had written (batch.c)
     atomic_llong prepared_total; // statements prepared for db_query_built; any thread may read it
 };
 

@@ -16,8 +16,9 @@ struct store_job {
     struct task task;
     enum store_queue queue;
     uint64_t owner; // whose request it is; owners share the queue fairly
-    // Database thread, inside a transaction. May be called again when the batch could not be committed, so it
-    // must write nothing but the database and the job's own outputs. Anything but OK undoes what it wrote.
+    // Database thread, inside a transaction. It is called again if a job of its batch fails after it has
+    // written: what the first call wrote is then undone, and the second must set all outputs anew. It must
+    // write nothing but the database and the job's own outputs. Anything but OK undoes what it wrote.
     enum errc (*run)(struct store_job *job, struct tx *tx, struct err *err);
     // Loop thread, after the commit. `result` is what run returned, or ERR_STORE or ERR_STORE_BUSY if the
     // transaction failed.

@@ -29,6 +29,7 @@ struct tx {
     // What the commit triggers. A rollback triggers nothing, but the leases are ended.
     bool event_due;             // an event may be delivered from now on, and is not leased
     struct event_lease *leases; // by this transaction
+    struct event_lease *undone; // leases of the job's run before this one, which was undone
     bool work_due;              // an operation was opened that is due now
 
     const struct event_listener *events;

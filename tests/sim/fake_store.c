@@ -68,6 +68,25 @@ static void return_finished(void *context)
     schedule_batch(worker);
 }
 
+static enum errc write_and_fail(struct store_job *job, struct tx *tx, struct err *err)
+{
+    (void)job;
+    const enum errc rc = db_run(tx->db, NULL, err, "UPDATE generation SET value = value");
+    return rc == OK ? err_set(err, ERR_CONFLICT, "the simulated job fails after it has written") : rc;
+}
+
+// Now and then one more job comes last in the batch and makes the others run again.
+static void write_batch(struct worker *worker)
+{
+    struct store_job failing = {.queue = STORE_WRITE, .run = write_and_fail, .now_us = 1};
+    list_init(&failing.task.link);
+    if (fault_one_in(100)) {
+        list_append(&worker->finished, &failing.task.link);
+    }
+    batch_write(&worker->store->source, worker->db, &worker->finished);
+    list_remove(&failing.task.link);
+}
+
 static void run_batch(void *context)
 {
     struct worker *worker = context;
@@ -86,7 +105,7 @@ static void run_batch(void *context)
         count++;
     }
     if (count > 1) {
-        batch_write(&store->source, worker->db, &worker->finished);
+        write_batch(worker);
     } else {
         batch_alone(&store->source, worker->db,
                     CONTAINER_OF(worker->finished.next, struct store_job, task.link));

@@ -1,31 +1,44 @@
 // Which jobs share a transaction's fate: run directly, without threads.
 #include "database_fixture.h"
-#include "fake_loop.h"
 
 #include "store/batch.h"
 
 // Nothing here asks for the time, random bits or keys.
 static const struct batch_source source = {.loop = NULL};
 
-// Inserts `id`, then does what `then` says.
+// Counts the rows, inserts `id`, then does what `then` says.
 struct insert {
     struct store_job job;
     int64_t id;
     enum { THEN_OK, THEN_REFUSE, THEN_ORPHAN, THEN_FILL_DISK, THEN_IGNORE_FULL_DISK, THEN_MEET_DAMAGE } then;
-    int64_t seen; // rows there were before
+    bool refuse_at_once; // before anything is written
+    int64_t seen;        // rows there were before
+    int runs;
+    struct event_lease leases[2]; // one for each run
 };
 
-static int64_t count_rows(struct db *db)
+// Fails where an earlier job has lost the transaction.
+static enum errc read_count(struct db *db, int64_t *count, struct err *err)
 {
-    return database_number(db, "SELECT count(*) FROM things");
+    DB_ROWS(rows);
+    const enum errc rc = db_one(db, &rows, "no count", err, "SELECT count(*) FROM things");
+    *count = rc == OK ? db_i64(&rows, 0) : -1;
+    return rc;
 }
 
 static enum errc insert_run(struct store_job *job, struct tx *tx, struct err *err)
 {
     struct insert *insert = CONTAINER_OF(job, struct insert, job);
-    insert->seen = count_rows(tx->db);
-    const enum errc result =
-        db_run(tx->db, NULL, err, "INSERT INTO things (id) VALUES ($1)", DB_I64(insert->id));
+    assert_in_range(insert->runs, 0, COUNT_OF(insert->leases) - 1);
+    tx->leases = &insert->leases[insert->runs++];
+    enum errc result = read_count(tx->db, &insert->seen, err);
+    if (result != OK) {
+        return result;
+    }
+    if (insert->refuse_at_once) {
+        return err_set(err, ERR_CONFLICT, "not at all");
+    }
+    result = db_run(tx->db, NULL, err, "INSERT INTO things (id) VALUES ($1)", DB_I64(insert->id));
     if (result != OK) {
         return result;
     }
@@ -89,6 +102,13 @@ static int64_t durable_rows(const struct fixture *f)
     return count;
 }
 
+static void empty(const struct fixture *f)
+{
+    database_begin(f->db, true);
+    database_run(f->db, "DELETE FROM things");
+    database_commit(f->db);
+}
+
 static void limit_disk(const struct fixture *f, const char *sql)
 {
     database_begin(f->db, false);
@@ -135,6 +155,110 @@ static void a_failing_job_undoes_only_itself(void **state)
     assert_int_equal(durable_rows(fixture), 2);
 }
 
+// Runs a batch of four jobs, and expects how often each ran. True in `refused`: the job fails after it wrote.
+static void expect_runs(struct fixture *fixture, const bool refused[4], const int runs[4])
+{
+    struct list jobs;
+    struct insert inserts[4];
+    const int64_t before = durable_rows(fixture);
+    int64_t kept = 0;
+    list_init(&jobs);
+    for (size_t i = 0; i < COUNT_OF(inserts); i++) {
+        add(&jobs, &inserts[i], before + (int64_t)i, refused[i] ? THEN_REFUSE : THEN_OK);
+    }
+    batch_write(&source, fixture->db, &jobs);
+    for (size_t i = 0; i < COUNT_OF(inserts); i++) {
+        assert_int_equal(inserts[i].job.result, refused[i] ? ERR_CONFLICT : OK);
+        assert_int_equal(inserts[i].runs, runs[i]);
+        assert_int_equal(inserts[i].seen, before + kept);
+        kept += !refused[i];
+    }
+    assert_int_equal(durable_rows(fixture), before + kept);
+    empty(fixture);
+}
+
+static void if_a_job_fails_after_it_wrote_those_before_it_run_again(void **state)
+{
+    expect_runs(*state, (const bool[]){false, true, false, false}, (const int[]){2, 2, 1, 1});
+}
+
+static void two_jobs_that_fail_after_they_wrote_make_others_run_again_once(void **state)
+{
+    expect_runs(*state, (const bool[]){false, true, false, true}, (const int[]){2, 2, 1, 1});
+}
+
+static void after_such_a_failure_the_next_batch_runs_once(void **state)
+{
+    const bool none[4] = {false};
+    const int once[4] = {1, 1, 1, 1};
+    const bool third[4] = {false, false, true, false};
+    const int third_again[4] = {2, 2, 2, 1};
+    expect_runs(*state, third, third_again);
+    expect_runs(*state, third, once);
+    expect_runs(*state, third, once);
+    expect_runs(*state, none, once);
+    expect_runs(*state, third, third_again);
+    expect_runs(*state, none, once);
+    expect_runs(*state, none, once);
+}
+
+static void if_a_job_fails_before_it_writes_none_runs_again(void **state)
+{
+    struct fixture *fixture = *state;
+    struct list jobs;
+    struct insert inserts[3];
+    list_init(&jobs);
+    for (size_t i = 0; i < COUNT_OF(inserts); i++) {
+        add(&jobs, &inserts[i], (int64_t)i, THEN_OK);
+    }
+    inserts[1].refuse_at_once = true;
+    batch_write(&source, fixture->db, &jobs);
+    for (size_t i = 0; i < COUNT_OF(inserts); i++) {
+        assert_int_equal(inserts[i].job.result, i == 1 ? ERR_CONFLICT : OK);
+        assert_int_equal(inserts[i].runs, 1);
+    }
+    assert_int_equal(durable_rows(fixture), 2);
+}
+
+static void forget(struct store_job *job)
+{
+    (void)job;
+}
+
+struct ended {
+    const struct event_lease *lease;
+    bool committed;
+};
+
+static void note_ended(void *context, struct event_lease *lease, bool committed)
+{
+    struct ended **next = context;
+    *(*next)++ = (struct ended){lease, committed};
+}
+
+static void leases_of_a_run_that_was_undone_are_ended(void **state)
+{
+    struct fixture *fixture = *state;
+    struct list jobs;
+    struct insert inserts[2];
+    struct ended ended[5] = {0};
+    struct ended *next = ended;
+    const struct store_listener listener = {.events = {.lease_ended = note_ended, .context = &next}};
+    list_init(&jobs);
+    add(&jobs, &inserts[0], 1, THEN_OK);
+    add(&jobs, &inserts[1], 2, THEN_REFUSE);
+    batch_write(&source, fixture->db, &jobs);
+    for (size_t i = 0; i < COUNT_OF(inserts); i++) {
+        inserts[i].job.done = forget;
+        batch_finish(&inserts[i].job, &listener);
+    }
+    for (size_t i = 0; i < 4; i++) {
+        assert_ptr_equal(ended[i].lease, &inserts[i / 2].leases[i % 2]);
+        assert_int_equal(ended[i].committed, i == 1);
+    }
+    assert_null(ended[4].lease);
+}
+
 static void a_failing_job_alone_leaves_nothing(void **state)
 {
     struct fixture *fixture = *state;
@@ -153,15 +277,15 @@ static void a_failing_job_alone_leaves_nothing(void **state)
     assert_int_equal(durable_rows(fixture), 1);
 }
 
-// Three jobs, the one in the middle as given: none may be kept, and the next batch is none the worse.
-static void expect_all_lost(struct fixture *fixture, int then, const char *reason)
+// Three jobs, the second and third as given: none may be kept, and the next batch is none the worse.
+static void expect_all_lost(struct fixture *fixture, int then, int last, const char *reason)
 {
     struct list jobs;
     struct insert inserts[3];
     list_init(&jobs);
     add(&jobs, &inserts[0], 1, THEN_OK);
     add(&jobs, &inserts[1], 2, then);
-    add(&jobs, &inserts[2], 3, THEN_REFUSE);
+    add(&jobs, &inserts[2], 3, last);
     batch_write(&source, fixture->db, &jobs);
     for (size_t i = 0; i < COUNT_OF(inserts); i++) {
         assert_int_equal(inserts[i].job.result, ERR_STORE);
@@ -181,19 +305,22 @@ static void expect_all_lost(struct fixture *fixture, int then, const char *reaso
 
 static void a_commit_that_fails_fails_every_job(void **state)
 {
-    expect_all_lost(*state, THEN_ORPHAN, "FOREIGN KEY");
+    expect_all_lost(*state, THEN_ORPHAN, THEN_OK, "FOREIGN KEY");
+    empty(*state);
+    expect_all_lost(*state, THEN_ORPHAN, THEN_REFUSE, "FOREIGN KEY");
 }
 
 static void a_full_disk_fails_every_job(void **state)
 {
     limit_disk(*state, "PRAGMA max_page_count = 30");
-    expect_all_lost(*state, THEN_FILL_DISK, "the disk is full");
+    expect_all_lost(*state, THEN_FILL_DISK, THEN_REFUSE, "the disk is full");
 }
 
 static void a_job_that_ignores_a_full_disk_does_not_write_outside_the_transaction(void **state)
 {
     limit_disk(*state, "PRAGMA max_page_count = 30");
-    expect_all_lost(*state, THEN_IGNORE_FULL_DISK, "an earlier failure has ended the transaction");
+    expect_all_lost(*state, THEN_IGNORE_FULL_DISK, THEN_REFUSE,
+                    "an earlier failure has ended the transaction");
 }
 
 static void a_commit_that_fails_for_a_job_alone_is_its_failure(void **state)
@@ -213,115 +340,6 @@ static void a_commit_that_fails_for_a_job_alone_is_its_failure(void **state)
     }
 }
 
-// Counts the rows, then does what `then` says.
-struct count {
-    struct store_job job;
-    enum { COUNT_OK, COUNT_REFUSE, COUNT_LOSE_TRANSACTION, COUNT_SLOWLY } then;
-    int64_t counted;
-    struct fake_loop *loop;
-};
-
-static enum errc count_run(struct store_job *job, struct tx *tx, struct err *err)
-{
-    struct count *count = CONTAINER_OF(job, struct count, job);
-    count->counted = count_rows(tx->db);
-    switch (count->then) {
-    case COUNT_OK:
-        return OK;
-    case COUNT_REFUSE:
-        return err_set(err, ERR_CONFLICT, "not now");
-    case COUNT_LOSE_TRANSACTION: // as a failed read of the disk does
-        assert_int_equal(db_run(tx->db, NULL, err, "ROLLBACK"), OK);
-        return err_set(err, ERR_STORE, "cannot read");
-    case COUNT_SLOWLY:
-        count->loop->mono_us += 1000;
-        return OK;
-    }
-    REQUIRE(!"no such case");
-    return OK;
-}
-
-static void add_count(struct list *jobs, struct fake_loop *loop, struct count *count, int then)
-{
-    *count = (struct count){
-        .job = {.queue = STORE_READ, .run = count_run, .now_us = 1}, .then = then, .loop = loop};
-    list_append(jobs, &count->job.task.link);
-}
-
-struct reading {
-    struct fake_loop loop;
-    struct batch_source source;
-    struct db *db;
-    struct list jobs;
-    struct list finished;
-};
-
-static void open_reading(struct reading *reading, const struct fixture *fixture)
-{
-    fake_loop_init(&reading->loop, 0);
-    reading->source = (struct batch_source){.loop = &reading->loop.base};
-    reading->db = database_open(fixture->scratch.database, false);
-    list_init(&reading->jobs);
-    list_init(&reading->finished);
-}
-
-static void a_read_that_fails_does_not_reach_those_beside_it(void **state)
-{
-    struct fixture *fixture = *state;
-    struct reading reading;
-    struct count counts[4];
-    const int thens[] = {COUNT_OK, COUNT_REFUSE, COUNT_LOSE_TRANSACTION, COUNT_OK};
-    const enum errc expected[] = {OK, ERR_CONFLICT, ERR_STORE, OK};
-    open_reading(&reading, fixture);
-    for (size_t i = 0; i < COUNT_OF(counts); i++) {
-        add_count(&reading.jobs, &reading.loop, &counts[i], thens[i]);
-    }
-    assert_int_equal(batch_read(&reading.source, reading.db, &reading.jobs, &reading.finished), 4);
-    assert_true(list_empty(&reading.jobs));
-    for (size_t i = 0; i < COUNT_OF(counts); i++) {
-        assert_int_equal(counts[i].job.result, expected[i]);
-    }
-    assert_string_equal(counts[1].job.err.message, "not now");
-    assert_string_equal(counts[2].job.err.message, "cannot read");
-    sqlite_driver.close(reading.db);
-}
-
-static void reads_see_what_was_committed_before_they_began_together(void **state)
-{
-    struct fixture *fixture = *state;
-    struct reading reading;
-    struct count counts[2];
-    open_reading(&reading, fixture);
-    for (int64_t i = 0; i < 3; i++) {
-        struct list writes;
-        struct insert insert;
-        list_init(&writes);
-        add(&writes, &insert, i, THEN_OK);
-        batch_write(&source, fixture->db, &writes);
-        add_count(&reading.jobs, &reading.loop, &counts[0], COUNT_OK);
-        add_count(&reading.jobs, &reading.loop, &counts[1], COUNT_OK);
-        assert_int_equal(batch_read(&reading.source, reading.db, &reading.jobs, &reading.finished), 2);
-        assert_int_equal(counts[0].counted, i + 1);
-        assert_int_equal(counts[1].counted, i + 1);
-        list_init(&reading.finished);
-    }
-    sqlite_driver.close(reading.db);
-}
-
-static void reads_behind_a_slow_one_are_left_to_others(void **state)
-{
-    struct reading reading;
-    struct count counts[3];
-    open_reading(&reading, *state);
-    add_count(&reading.jobs, &reading.loop, &counts[0], COUNT_OK);
-    add_count(&reading.jobs, &reading.loop, &counts[1], COUNT_SLOWLY);
-    add_count(&reading.jobs, &reading.loop, &counts[2], COUNT_OK);
-    assert_int_equal(batch_read(&reading.source, reading.db, &reading.jobs, &reading.finished), 2);
-    assert_ptr_equal(reading.jobs.next, &counts[2].job.task.link);
-    assert_ptr_equal(reading.finished.prev, &counts[1].job.task.link);
-    sqlite_driver.close(reading.db);
-}
-
 #define THINGS_TEST(name) cmocka_unit_test_setup_teardown(name, setup_things, teardown_things)
 
 int main(void)
@@ -329,14 +347,16 @@ int main(void)
     const struct CMUnitTest tests[] = {
         THINGS_TEST(a_job_that_meets_damage_fails_alone_whatever_it_says),
         THINGS_TEST(a_failing_job_undoes_only_itself),
+        THINGS_TEST(if_a_job_fails_after_it_wrote_those_before_it_run_again),
+        THINGS_TEST(two_jobs_that_fail_after_they_wrote_make_others_run_again_once),
+        THINGS_TEST(after_such_a_failure_the_next_batch_runs_once),
+        THINGS_TEST(if_a_job_fails_before_it_writes_none_runs_again),
+        THINGS_TEST(leases_of_a_run_that_was_undone_are_ended),
         THINGS_TEST(a_failing_job_alone_leaves_nothing),
         THINGS_TEST(a_commit_that_fails_fails_every_job),
         THINGS_TEST(a_full_disk_fails_every_job),
         THINGS_TEST(a_job_that_ignores_a_full_disk_does_not_write_outside_the_transaction),
         THINGS_TEST(a_commit_that_fails_for_a_job_alone_is_its_failure),
-        THINGS_TEST(a_read_that_fails_does_not_reach_those_beside_it),
-        THINGS_TEST(reads_see_what_was_committed_before_they_began_together),
-        THINGS_TEST(reads_behind_a_slow_one_are_left_to_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -57,6 +57,7 @@ static enum errc run_step(struct store_job *job, struct tx *tx, struct err *err)
     struct retention *retention = CONTAINER_OF(job, struct retention, job);
     const struct config *config = retention->engine->options.config;
     struct walks *walks = &retention->walked;
+    *walks = retention->walks;
     int64_t now_us = tx->now_us;
     bool replies = false;
     bool inbox = false;
@@ -122,7 +123,6 @@ static void retention_run(struct timer *timer)
         retention->walks_us = mono_us;
         retention->walks = (struct walks){0};
     }
-    retention->walked = retention->walks;
     retention->job = (struct store_job){.queue = STORE_WRITE, .run = run_step, .done = step_done};
     engine->stats.in_flight++;
     store_submit_always(engine->options.store, &retention->job);

@@ -26,7 +26,8 @@ struct claim {
     int64_t step_us; // by how much the wall clock was set since the last claim that succeeded; 0: it was not
     int64_t now_us;
     size_t max;
-    int64_t background_room;
+    int64_t background_max;
+    int64_t background; // operations of background kinds, claimed so far
     struct op *ops[CLAIM_MAX];
     size_t count;
     size_t claimed;
@@ -51,6 +52,7 @@ static void claim_clear(struct claim *claim)
     }
     claim->count = 0;
     claim->claimed = 0;
+    claim->background = 0;
     claim->aside = (struct set_aside){0};
     arena_release(&claim->arena);
 }
@@ -68,7 +70,7 @@ static enum errc plan_row(struct claim *claim, struct tx *tx, struct operation *
         const char *damage = row->damaged ? "its row is damaged" : "its kind is unknown";
         return op_set_aside(&claim->aside, tx, row, tx->now_us, damage, err);
     }
-    if (kind->background && claim->background_room-- <= 0) {
+    if (kind->background && claim->background++ >= claim->background_max) {
         row->next_attempt_us = tx->now_us + BACKGROUND_AGAIN_US;
         return operation_update(tx->db, row, err);
     }
@@ -246,7 +248,7 @@ void engine_sweep(struct timer *timer)
     }
     engine->sweeping = true;
     look_at_clocks(engine, engine->claim);
-    engine->claim->background_room =
+    engine->claim->background_max =
         (config->operations_max + BACKGROUND_PART - 1) / BACKGROUND_PART - engine->background;
     engine->claim->max = room < CLAIM_MAX ? (size_t)room : CLAIM_MAX;
     engine->claim->job = (struct store_job){.queue = STORE_WRITE,

@@ -76,6 +76,11 @@ static int64_t sqlite_changed(struct db *db)
     return sqlite_of(db)->changed;
 }
 
+static int64_t sqlite_changed_total(struct db *db)
+{
+    return sqlite3_total_changes64(sqlite_of(db)->handle);
+}
+
 static bool sqlite_log_is_long(struct db *db)
 {
     return sqlite_of(db)->wal_pages >= CHECKPOINT_PAGES;
@@ -109,6 +114,7 @@ const struct db_driver sqlite_driver = {
     .query_once = sqlite_query_once,
     .next = sqlite_next,
     .changed = sqlite_changed,
+    .changed_total = sqlite_changed_total,
     .column_count = sqlite_column_count,
     .column = sqlite_column,
     .column_name = sqlite_column_name,
