@@ -234,7 +234,7 @@ static enum errc render_row(struct request *request, struct db_rows *rows, struc
                             struct err *err)
 {
     struct card card = {0};
-    enum errc rc = card_read(rows, json->arena, &card, err);
+    enum errc rc = card_read(rows, NULL, &card, err);
     return rc == OK ? render_card(json, &card, &request->api->keyring->master, RENDER_LIST, err) : rc;
 }
 

@@ -69,7 +69,7 @@ static enum errc render_one(struct request *request, struct db_rows *rows, struc
                             struct err *err)
 {
     struct payment payment = {0};
-    enum errc rc = payment_read(rows, json->arena, &payment, err);
+    enum errc rc = payment_read(rows, NULL, &payment, err);
     return rc == OK ? render_payment(json, &payment, &request->api->keyring->master, RENDER_LIST, err) : rc;
 }
 
@@ -120,7 +120,7 @@ static enum errc render_entry(struct request *request, struct db_rows *rows, str
 {
     (void)request;
     struct payment_history_entry entry = {0};
-    enum errc rc = payment_history_read(rows, json->arena, &entry, err);
+    enum errc rc = payment_history_read(rows, NULL, &entry, err);
     if (rc != OK) {
         return rc;
     }

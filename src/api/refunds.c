@@ -212,7 +212,7 @@ static enum errc render_row(struct request *request, struct db_rows *rows, struc
 {
     (void)request;
     struct refund refund = {0};
-    enum errc rc = refund_read(rows, json->arena, &refund, err);
+    enum errc rc = refund_read(rows, NULL, &refund, err);
     if (rc == OK) {
         render_refund(json, &refund);
     }

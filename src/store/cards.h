@@ -72,5 +72,5 @@ enum errc card_expiring_told(struct db *db, const struct card *card, struct err 
 
 // A merchant's active cards.
 extern const struct listing card_listing;
-// Reads the row that a query in those columns stands on. Text into the arena.
+// Reads the row that a query in those columns stands on. Text into the arena; NULL: as in db_text.
 enum errc card_read(struct db_rows *rows, struct arena *arena, struct card *row, struct err *err) MUST_CHECK;

@@ -76,18 +76,18 @@
 #define COLUMN_VALUE_CURRENCY(field) DB_STR(row->field->code)
 #define COLUMN_READ_CURRENCY(field)                                                                          \
     do {                                                                                                     \
-        row->field = currency_find(db_text(from, column++, arena));                                          \
+        row->field = currency_find(db_text(from, column++, NULL));                                           \
         if (row->field == NULL) {                                                                            \
             return db_damaged(from, "currency", err);                                                        \
         }                                                                                                    \
     } while (0)
 
 #define COLUMN_VALUE_NEXT_ACTION(field) DB_STR(next_action_name(row->field))
-#define COLUMN_READ_NEXT_ACTION(field) row->field = next_action_of_name(db_text(from, column++, arena))
+#define COLUMN_READ_NEXT_ACTION(field) row->field = next_action_of_name(db_text(from, column++, NULL))
 
 #define COLUMN_READ_STATUS(field, parse)                                                                     \
     do {                                                                                                     \
-        if (!parse(db_text(from, column++, arena), &row->field)) {                                           \
+        if (!parse(db_text(from, column++, NULL), &row->field)) {                                            \
             return db_damaged(from, "status", err);                                                          \
         }                                                                                                    \
     } while (0)

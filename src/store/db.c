@@ -195,16 +195,19 @@ const char *db_text(struct db_rows *rows, int column, struct arena *arena)
     }
     if (value.type != DB_TEXT || strlen(value.data) != value.bytes) {
         note_damage(rows, column);
-        return arena_strdup(arena, "");
+        return "";
     }
-    return arena_memdup(arena, value.data, value.bytes + 1);
+    return arena == NULL ? value.data : arena_memdup(arena, value.data, value.bytes + 1);
 }
 
 const uint8_t *db_blob(struct db_rows *rows, int column, struct arena *arena, size_t *bytes)
 {
     const struct db_value value = column_of_type(rows, column, DB_BLOB);
     *bytes = value.bytes;
-    return value.type == DB_NULL ? NULL : arena_memdup(arena, value.data, value.bytes);
+    if (value.type == DB_NULL) {
+        return NULL;
+    }
+    return arena == NULL ? value.data : arena_memdup(arena, value.data, value.bytes);
 }
 
 void db_fixed(struct db_rows *rows, int column, void *out, size_t bytes)

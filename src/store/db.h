@@ -48,9 +48,11 @@ enum errc db_run_values(struct db *db, int64_t *changed, struct err *err, const 
 #define db_run(db, changed, err, sql, ...)                                                                   \
     db_run_values((db), (changed), (err), (sql), DB_VALUES(__VA_ARGS__))
 
-// Columns of the present row, from 0. A NULL reads as 0, NULL, nil. Text and bytes are copied into the arena.
-// A value that none of our queries writes (another type, another length, a text with a NUL inside) is damage:
-// it reads as 0, "" or nil, and from then on every query of the job fails, and so does the job (db_result).
+// Columns of the present row, from 0. A NULL reads as 0, NULL, nil. Text and bytes are copied into the arena;
+// with no arena (NULL) they are the row's own, and valid only until the next row is read or the rows are
+// closed. A value that none of our queries writes (another type, another length, a text with a NUL inside) is
+// damage: it reads as 0, "" or nil, and from then on every query of the job fails, and so does the job
+// (db_result).
 int64_t db_i64(struct db_rows *rows, int column);
 bool db_bool(struct db_rows *rows, int column);
 int db_count(struct db_rows *rows, int column); // from 0 to 1,000,000,000

@@ -28,6 +28,6 @@ enum errc refund_is_awaited(struct db *db, const struct uuid *payment_id, int64_
 
 // A merchant's refunds.
 extern const struct listing refund_listing;
-// Reads the row that a query in those columns stands on. Text into the arena.
+// Reads the row that a query in those columns stands on. Text into the arena; NULL: as in db_text.
 enum errc refund_read(struct db_rows *rows, struct arena *arena, struct refund *row,
                       struct err *err) MUST_CHECK;

@@ -83,6 +83,23 @@ static void values_outlive_their_row(void **state)
     assert_string_equal(first, "first");
 }
 
+static void without_an_arena_values_are_the_rows_own(void **state)
+{
+    struct fixture *f = *state;
+    DB_ROWS(rows);
+    bool has = false;
+    size_t size = 0;
+    run(f, "INSERT INTO things (id, name, bytes) VALUES (1, 'first', x'0102'), (2, NULL, NULL)");
+    assert_int_equal(db_query(f->db, &rows, &f->err, "SELECT name, bytes FROM things ORDER BY id"), OK);
+    assert_int_equal(db_next(&rows, &has, &f->err), OK);
+    assert_string_equal(db_text(&rows, 0, NULL), "first");
+    assert_memory_equal(db_blob(&rows, 1, NULL, &size), "\x01\x02", 2);
+    assert_int_equal(size, 2);
+    assert_int_equal(db_next(&rows, &has, &f->err), OK);
+    assert_null(db_text(&rows, 0, NULL));
+    assert_null(db_blob(&rows, 1, NULL, &size));
+}
+
 static void a_parameter_may_appear_twice_and_in_any_order(void **state)
 {
     struct fixture *f = *state;
@@ -227,6 +244,7 @@ int main(void)
         THINGS_TEST(values_come_back_as_they_were),
         THINGS_TEST(an_id_comes_back_and_no_id_is_nil),
         THINGS_TEST(values_outlive_their_row),
+        THINGS_TEST(without_an_arena_values_are_the_rows_own),
         THINGS_TEST(a_parameter_may_appear_twice_and_in_any_order),
         THINGS_TEST(a_statement_is_bound_again_each_time),
         THINGS_TEST(rows_left_in_the_middle_are_reset_at_the_end_of_their_scope),
