@@ -57,9 +57,13 @@ static enum errc add_rows(struct request *request, struct tx *tx, const struct l
         rc = db_next(&rows, &has, err);
     }
     while (rc == OK && has && page->count < input->page_size) {
+        const size_t before = page->json.bytes;
         json_open_object(&page->json, NULL);
         rc = render(request, &rows, &page->json, err);
         json_close(&page->json);
+        if (rc == OK && page->count == 0) { // the others are about as long
+            json_reserve(&page->json, (size_t)input->page_size * (page->json.bytes - before));
+        }
         if (rc == OK) {
             page->last = db_uuid(&rows, 0);
             page->count++;

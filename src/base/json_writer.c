@@ -15,17 +15,26 @@ struct json_writer json_writer(struct arena *arena)
     return (struct json_writer){.arena = arena};
 }
 
-// Room for so many bytes more and a NUL.
-static void reserve(struct json_writer *json, size_t bytes)
+static void grow(struct json_writer *json, size_t needed)
 {
-    size_t needed = json->bytes + bytes + 1;
-    if (needed <= json->capacity) {
-        return;
-    }
     size_t capacity = json->capacity == 0 ? CAPACITY_FIRST : 2 * json->capacity;
     capacity = capacity < needed ? needed : capacity;
     json->text = arena_resize(json->arena, json->text, json->capacity, capacity);
     json->capacity = capacity;
+}
+
+// Room for so many bytes more and a NUL.
+static void reserve(struct json_writer *json, size_t bytes)
+{
+    size_t needed = json->bytes + bytes + 1;
+    if (needed > json->capacity) {
+        grow(json, needed);
+    }
+}
+
+void json_reserve(struct json_writer *json, size_t bytes)
+{
+    reserve(json, bytes);
 }
 
 static void add(struct json_writer *json, const char *text, size_t bytes)

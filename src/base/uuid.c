@@ -114,17 +114,16 @@ static bool dash_at(unsigned at)
 void uuid_format(const struct uuid *id, char out[UUID_TEXT_BYTES])
 {
     static const char digits[] = "0123456789abcdef";
-    unsigned byte = 0;
-    for (unsigned at = 0; at < UUID_TEXT_BYTES - 1;) {
-        if (dash_at(at)) {
-            out[at++] = '-';
-            continue;
+    static const unsigned char group_bytes[] = {4, 2, 2, 2, 6};
+    const uint8_t *byte = id->bytes;
+    for (size_t group = 0; group < sizeof(group_bytes); group++) {
+        for (unsigned i = 0; i < group_bytes[group]; i++, byte++) {
+            *out++ = digits[*byte >> 4];
+            *out++ = digits[*byte & 15];
         }
-        out[at++] = digits[id->bytes[byte] >> 4];
-        out[at++] = digits[id->bytes[byte] & 15];
-        byte++;
+        *out++ = '-';
     }
-    out[UUID_TEXT_BYTES - 1] = '\0';
+    out[-1] = '\0'; // instead of a dash
 }
 
 bool uuid_parse(const char *text, struct uuid *id)

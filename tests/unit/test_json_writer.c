@@ -139,6 +139,21 @@ static void a_long_text_keeps_its_beginning(void **state)
     }
 }
 
+static void room_that_is_made_at_once_is_not_moved(void **state)
+{
+    (void)state;
+    ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
+    struct json_writer json = json_writer(&arena);
+    json_open_array(&json, NULL);
+    json_reserve(&json, 2 * 20000);
+    const char *text = json.text;
+    for (int i = 0; i < 20000; i++) {
+        json_write_i64(&json, NULL, 1);
+    }
+    assert_ptr_equal(json_finish(&json), text);
+    assert_int_equal(strlen(text), 2 * 20000 + 1);
+}
+
 // Stored answers are put together from what is kept: it has to be what was written.
 static void what_is_written_is_read_again(void **state)
 {
@@ -163,6 +178,7 @@ int main(void)
         cmocka_unit_test(numbers_are_written_in_full),
         cmocka_unit_test(all_that_is_open_is_closed_at_the_end),
         cmocka_unit_test(a_long_text_keeps_its_beginning),
+        cmocka_unit_test(room_that_is_made_at_once_is_not_moved),
         cmocka_unit_test(what_is_written_is_read_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
