@@ -11,6 +11,7 @@
 #include "cli/commands.h"
 #include "cli/service.h"
 #include "cli/shutdown_marker.h"
+#include "cli/start_memory.h"
 #include "cli/startup.h"
 #include "net/http2_client.h"
 #include "op/kinds/kinds.h"
@@ -256,6 +257,7 @@ int cmd_serve(const struct command_about *about, int argc, char **argv)
     if (!command_begin(&command, about, &form, argc, argv, &status)) {
         return status;
     }
+    start_memory_set_up();
     struct rlimit files;
     if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
         files.rlim_cur = files.rlim_max; // every connection needs a descriptor

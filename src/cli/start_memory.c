@@ -9,6 +9,19 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+// By default glibc returns free memory above 128 kB of a thread's heap to the kernel. Answers of lists pass
+// that with each turn, and the kernel then clears the same pages again: 3 page faults a list, and 7 % of its
+// CPU. With 2 MB there are 0.5; after a load the service holds 3 MB more. A value set here also ends glibc's
+// own adjustment, by which it soon stops to map and unmap each larger block.
+#define FREE_BYTES_KEPT (2 * 1024 * 1024) // a thread's heap
+#define MAPPED_ALONE_BYTES (1024 * 1024)  // blocks from this size on
+
+void start_memory_set_up(void)
+{
+    (void)mallopt(M_TRIM_THRESHOLD, FREE_BYTES_KEPT);
+    (void)mallopt(M_MMAP_THRESHOLD, MAPPED_ALONE_BYTES);
+}
+
 // Only segments that are never written: pages that hold relocated addresses cannot be read again from the
 // file.
 static int return_pages(struct dl_phdr_info *object, size_t bytes, void *context)
