@@ -203,9 +203,9 @@ void customer_forget_method(const struct context *context, const char *customer_
     }
 }
 
-static bool is_wanted(const void *wanted, struct json_object *customer)
+static bool is_wanted(const void *wanted, const struct json_value *customer)
 {
-    return !is_deleted(customer) && list_filters_fit(wanted, customer);
+    return !json_read_bool(customer, "deleted", false) && list_filters_fit(wanted, customer);
 }
 
 void customer_list(struct call *call)

@@ -100,17 +100,17 @@ static bool type_matches(const char *wanted, const char *type)
     return wild ? strncmp(wanted, type, bytes - 1) == 0 : text_equal(wanted, type);
 }
 
-static bool is_wanted(const void *wanted, struct json_object *event)
+static bool is_wanted(const void *wanted, const struct json_value *event)
 {
     const struct call *call = wanted;
-    const char *type = json_get_str(event, "type");
+    const char *type = json_read_str(event, "type");
     const char *one = param_text(&call->params, "type");
     if (one != NULL && !type_matches(one, type)) {
         return false;
     }
     if (param_text(&call->params, "delivery_success") != NULL &&
         param_bool(&call->params, "delivery_success", true) !=
-            (json_get_i64(event, "pending_webhooks", 0) == 0)) {
+            (json_read_i64(event, "pending_webhooks", 0) == 0)) {
         return false;
     }
     const char *types[EVENT_TYPES_MAX];

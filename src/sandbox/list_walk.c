@@ -17,6 +17,33 @@ static struct object *walk_step(struct list_walk *walk)
     return object;
 }
 
+static bool is_taken(const struct list_walk *walk, const struct object *object)
+{
+    struct arena arena ARENA_CLEANUP = ARENA_EMPTY;
+    const struct json_value *value = NULL;
+    if (walk->mention != NULL && strstr(object->text, walk->mention) == NULL) {
+        return false;
+    }
+    if (walk->takes == NULL) {
+        return true;
+    }
+    REQUIRE(json_read(&arena, object->text, strlen(object->text), JSON_VALUES_MAX, &value, NULL) == OK);
+    return walk->takes(walk->wanted, value);
+}
+
+// Keeps the text if it can: parsing and writing it was most of the cost of a page.
+static struct json_object *item_of(const struct list_walk *walk, const struct object *object)
+{
+    struct json_object *json = NULL;
+    if (walk->reads_members) {
+        REQUIRE(json_parse(object->text, strlen(object->text), &json, NULL) == OK);
+        return json;
+    }
+    json = json_new_object();
+    json_object_set_serializer(json, json_object_userdata_to_json_string, object->text, NULL);
+    return json;
+}
+
 // The next object that is taken; NULL at the end. The caller releases.
 static struct json_object *walk_next(struct list_walk *walk)
 {
@@ -25,21 +52,9 @@ static struct json_object *walk_next(struct list_walk *walk)
         if (created_s < walk->created.min || created_s > walk->created.max) {
             continue;
         }
-        if (walk->mention != NULL && strstr(object->text, walk->mention) == NULL) {
-            continue;
+        if (is_taken(walk, object)) {
+            return item_of(walk, object);
         }
-        struct json_object *json = NULL;
-        if (walk->unread) {
-            // It keeps its text: parsing and writing it was most of the cost of a page.
-            json = json_new_object();
-            json_object_set_serializer(json, json_object_userdata_to_json_string, object->text, NULL);
-            return json;
-        }
-        REQUIRE(json_parse(object->text, strlen(object->text), &json, NULL) == OK);
-        if (walk->takes(walk->wanted, json)) {
-            return json;
-        }
-        json_release(&json);
     }
     return NULL;
 }
@@ -69,10 +84,10 @@ struct json_object *list_page(struct json_object *items, bool has_more, const ch
     return page;
 }
 
-bool list_is_owned(const void *wanted, struct json_object *json)
+bool list_is_owned(const void *wanted, const struct json_value *object)
 {
     const struct list_ownership *ownership = wanted;
-    return text_equal(json_get_str(json, ownership->member), ownership->owner_id);
+    return text_equal(json_read_str(object, ownership->member), ownership->owner_id);
 }
 
 struct json_object *list_newest_owned(const struct context *context, enum object_kind kind,
@@ -85,6 +100,7 @@ struct json_object *list_newest_owned(const struct context *context, enum object
                              .wanted = &ownership,
                              .created = {.min = INT64_MIN, .max = INT64_MAX},
                              .mention = owner_id,
+                             .reads_members = true,
                              .next = context->account->sets[kind].in_order.prev};
     bool has_more = false;
     struct json_object *items = list_walk_collect(&walk, LIST_LIMIT_DEFAULT, &has_more);

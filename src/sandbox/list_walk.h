@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/json_reader.h"
 #include "sandbox/params.h"
 #include "sandbox/state.h"
 
@@ -13,13 +14,13 @@
 struct list_walk {
     const struct account *account;
     enum object_kind kind;
-    bool (*takes)(const void *wanted, struct json_object *json);
-    const void *wanted;   // handed to takes
-    struct range created; // in seconds
-    const char *mention;  // every object that is taken contains this text; NULL: no such text is known
-    bool unread;          // all are taken, and nobody reads their members
-    struct list *next;    // the next object to look at
-    bool forward;         // towards newer objects
+    bool (*takes)(const void *wanted, const struct json_value *object); // NULL: all
+    const void *wanted;                                                 // handed to takes
+    struct range created;                                               // in seconds
+    const char *mention; // every object that is taken contains this text; NULL: no such text is known
+    bool reads_members;  // somebody reads the members of the objects that are taken
+    struct list *next;   // the next object to look at
+    bool forward;        // towards newer objects
 };
 
 // Gives an array of up to limit objects in the order of the walk, and whether there are more. The caller
@@ -33,7 +34,7 @@ struct list_ownership {
     const char *member;
     const char *owner_id;
 };
-bool list_is_owned(const void *ownership, struct json_object *json);
+bool list_is_owned(const void *ownership, const struct json_value *object);
 // The first page of those, to be shown within the owner. url: of the whole list. The caller releases.
 struct json_object *list_newest_owned(const struct context *context, enum object_kind kind,
                                       const char *member, const char *owner_id, const char *url);

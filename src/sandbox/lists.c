@@ -18,11 +18,11 @@ static bool has_filter(const struct call *call)
     return false;
 }
 
-bool list_filters_fit(const void *call, struct json_object *json)
+bool list_filters_fit(const void *call, const struct json_value *object)
 {
     for (size_t i = 0; i < COUNT_OF(filters); i++) {
         const char *wanted = param_text(&((const struct call *)call)->params, filters[i]);
-        if (wanted != NULL && !text_equal(wanted, json_get_str(json, filters[i]))) {
+        if (wanted != NULL && !text_equal(wanted, json_read_str(object, filters[i]))) {
             return false;
         }
     }
@@ -78,7 +78,7 @@ static struct json_object *reversed(struct json_object *items)
     return turned;
 }
 
-void list_answer(struct call *call, bool (*takes)(const void *wanted, struct json_object *json),
+void list_answer(struct call *call, bool (*takes)(const void *wanted, const struct json_value *object),
                  const void *wanted)
 {
     struct list *head = &call->context.account->sets[call->kind].in_order;
@@ -96,11 +96,11 @@ void list_answer(struct call *call, bool (*takes)(const void *wanted, struct jso
     bool expands = param_texts(&call->params, "expand", &path, 1) > 0;
     struct list_walk walk = {.account = call->context.account,
                              .kind = call->kind,
-                             .takes = takes,
+                             .takes = takes_all ? NULL : takes,
                              .wanted = wanted,
                              .created = param_range(&call->params, "created"),
                              .mention = wanted_id(call),
-                             .unread = takes_all && !expands,
+                             .reads_members = expands,
                              .next = forward ? newer_than->next : older_than->prev,
                              .forward = forward};
     bool has_more = false;
@@ -119,9 +119,9 @@ void list_answer_owned(struct call *call, const char *member)
 }
 
 // A search never finds deleted objects, not even by members that they lack.
-static bool fits_query(const void *query, struct json_object *json)
+static bool fits_query(const void *query, const struct json_value *object)
 {
-    return !json_get_bool(json, "deleted", false) && query_fits(query, json);
+    return !json_read_bool(object, "deleted", false) && query_fits(query, object);
 }
 
 void search_answer(struct call *call, const struct query_field *fields)
@@ -143,6 +143,7 @@ void search_answer(struct call *call, const struct query_field *fields)
                              .takes = fits_query,
                              .wanted = &query,
                              .created = {.min = INT64_MIN, .max = INT64_MAX},
+                             .reads_members = true,
                              .next = after->prev};
     bool has_more = false;
     struct json_object *items = list_walk_collect(&walk, limit, &has_more);

@@ -177,9 +177,9 @@ void method_detach(struct call *call)
     call_answer_document(call, &method);
 }
 
-static bool is_attached(const void *wanted, struct json_object *method)
+static bool is_attached(const void *wanted, const struct json_value *method)
 {
-    return json_get(method, "customer") != NULL && list_filters_fit(wanted, method);
+    return json_read_member(method, "customer") != NULL && list_filters_fit(wanted, method);
 }
 
 void method_list(struct call *call)

@@ -136,17 +136,18 @@ static bool number_fits(const struct query_clause *clause, int64_t number)
     }
 }
 
-static bool clause_fits(const struct query_clause *clause, struct json_object *object)
+static bool clause_fits(const struct query_clause *clause, const struct json_value *object)
 {
-    struct json_object *holder = clause->key == NULL ? object : json_get(object, clause->field->name);
+    const struct json_value *holder =
+        clause->key == NULL ? object : json_read_member(object, clause->field->name);
     const char *member = clause->key == NULL ? clause->field->name : clause->key;
-    if (clause->value == NULL || json_get(holder, member) == NULL) {
-        return clause->value == NULL && json_get(holder, member) == NULL;
+    if (clause->value == NULL || json_read_member(holder, member) == NULL) {
+        return clause->value == NULL && json_read_member(holder, member) == NULL;
     }
-    const char *text = json_get_str(holder, member);
+    const char *text = json_read_str(holder, member);
     switch (clause->field->type) {
     case QUERY_NUMBER:
-        return number_fits(clause, json_get_i64(holder, member, 0));
+        return number_fits(clause, json_read_i64(holder, member, 0));
     case QUERY_STRING:
         return text_equal(clause->comparison, "~") ? strcasestr(text, clause->value) != NULL
                                                    : text_equal_nocase(text, clause->value);
@@ -157,7 +158,7 @@ static bool clause_fits(const struct query_clause *clause, struct json_object *o
     return false;
 }
 
-bool query_fits(const struct query *query, struct json_object *object)
+bool query_fits(const struct query *query, const struct json_value *object)
 {
     for (int i = 0; i < query->count; i++) {
         const struct query_clause *clause = &query->clauses[i];

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 
 #include "base/arena.h"
-#include "base/json.h"
+#include "base/json_reader.h"
 
 #define QUERY_CLAUSES_MAX 10
 #define QUERY_PART_CHARS_MIN 3 // that ~ looks for
@@ -45,4 +45,4 @@ struct query {
 // False: the query is malformed, or names an unknown field. Text in the arena.
 bool query_parse(const char *text, const struct query_field *fields, struct arena *arena,
                  struct query *query) MUST_CHECK;
-bool query_fits(const struct query *query, struct json_object *object);
+bool query_fits(const struct query *query, const struct json_value *object);

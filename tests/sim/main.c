@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -278,6 +279,21 @@ static void print_counts(const struct counts *c, uint64_t seeds)
     printf("\n%lld violations\n", (long long)c->violations);
 }
 
+static double seconds_of(const struct timeval *time)
+{
+    return (double)time->tv_sec + (double)time->tv_usec / US_PER_S;
+}
+
+// After all runs have ended.
+static void print_speed(const struct counts *counts)
+{
+    struct rusage usage;
+    REQUIRE(getrusage(RUSAGE_CHILDREN, &usage) == 0);
+    double cpu_s = seconds_of(&usage.ru_utime) + seconds_of(&usage.ru_stime);
+    printf("%lld payments in %.1f s of CPU: %.0f a second\n", (long long)counts->payments, cpu_s,
+           (double)counts->payments / cpu_s);
+}
+
 // A fault that never happens is not tested.
 static int64_t print_missing(const struct counts *counts)
 {
@@ -365,6 +381,7 @@ int main(int argc, char **argv)
     uint64_t seeds = parse_number(argc > 3 ? argv[3] : NULL);
     struct counts sum = run_seeds(first, seeds);
     print_counts(&sum, seeds);
+    print_speed(&sum);
     int64_t failed = sum.violations + (seeds >= SEEDS_FOR_ALL_FAULTS ? print_missing(&sum) : 0);
     printf("%llu passed, %lld failed\n", (unsigned long long)(failed > 0 ? 0 : seeds), (long long)failed);
     return failed > 0;

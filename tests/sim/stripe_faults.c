@@ -67,10 +67,22 @@ static bool strip_refunds(struct json_object *value)
     return stripped;
 }
 
+// Most bodies name no such refund, and parsing them took an eighth of a run.
+static bool names_stripped_refund(const char *body, struct arena *arena)
+{
+    static const char start[] = "\"re_";
+    for (const char *at = strstr(body, start); at != NULL; at = strstr(at + 1, start)) {
+        if (is_stripped(arena_strndup(arena, at + 1, strcspn(at + 1, "\"")))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 const char *stripe_faults_strip_refunds(const char *body, struct arena *arena)
 {
     struct json_object *value JSON_CLEANUP = NULL;
-    if (body == NULL || strstr(body, "refund_id") == NULL ||
+    if (body == NULL || strstr(body, "refund_id") == NULL || !names_stripped_refund(body, arena) ||
         json_parse_bounded(body, strlen(body), VALUES_MAX, &value, NULL) != OK || !strip_refunds(value)) {
         return body;
     }

@@ -53,9 +53,10 @@ static void a_query_finds_what_fits_it(void **state)
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         struct arena arena ARENA_CLEANUP = ARENA_EMPTY;
-        struct json_object *object JSON_CLEANUP = NULL;
+        const struct json_value *object = NULL;
         struct query query;
-        assert_int_equal(json_parse(object_text, strlen(object_text), &object, NULL), OK);
+        assert_int_equal(json_read(&arena, object_text, strlen(object_text), JSON_VALUES_MAX, &object, NULL),
+                         OK);
         if (!query_parse(rows[i].query, fields, &arena, &query) ||
             query_fits(&query, object) != rows[i].fits) {
             fail_msg("%s", rows[i].query);
