@@ -165,6 +165,7 @@ static enum errc open_work(struct service *service, struct err *err)
         .keyring = service->keyring,
         .config = config,
         .random = &random_system,
+        .sweep_us = DELIVERY_SWEEP_US,
     };
     enum errc rc = delivery_start(&delivery, &service->delivery, err);
     if (rc == OK) {

@@ -6,7 +6,7 @@
 //
 // A look is one walk over the merchants with open events, in one claim or, if there are many, in several. It
 // happens when somebody wakes us, when an attempt ends that an event may have waited for, when an event is
-// due, and every SWEEP_US, because other programs change the database too. At most one claim is under way. A
+// due, and every sweep_us, because other programs change the database too. At most one claim is under way. A
 // look that is asked for meanwhile follows it, so no wake-up is lost.
 #include "delivery/delivery.h"
 
@@ -20,7 +20,6 @@
 #include "delivery/parked.h"
 #include "delivery/sender.h"
 
-#define SWEEP_US (5 * US_PER_S)
 #define STORE_RETRY_US (1 * US_PER_S)
 #define LEASE_BEYOND_US (30 * US_PER_S) // what recording may take
 // A walk costs the writer about 3 us a merchant. After a long walk we rest ten times as long. So thousands of
@@ -47,7 +46,8 @@ struct delivery {
 
 static void sweep_in(struct delivery *delivery, int64_t delay_us)
 {
-    int64_t bounded_us = delay_us < SWEEP_US ? delay_us : SWEEP_US;
+    int64_t sweep_us = delivery->options.sweep_us;
+    int64_t bounded_us = delay_us < sweep_us ? delay_us : sweep_us;
     timer_start(delivery->options.loop, &delivery->sweep, bounded_us > 0 ? bounded_us : 0);
 }
 
@@ -139,7 +139,7 @@ static void claim_done(struct store_job *job)
         delivery->parked.now_us = loop_wall_us(delivery->options.loop);
         delivery->parked_busy = true;
         store_submit_always(delivery->options.store, &delivery->parked.job);
-        delivery->parked_due_us = now_us + SWEEP_US;
+        delivery->parked_due_us = now_us + delivery->options.sweep_us;
     }
     after_claim(delivery);
 }

@@ -4,9 +4,13 @@
 #include "base/config.h"
 #include "base/keyring.h"
 #include "base/loop.h"
+#include "base/timefmt.h"
 #include "base/uuid.h"
 #include "net/http_client.h"
 #include "store/store.h"
+
+// How often the delivery looks for due events by itself, because other programs change the database too.
+#define DELIVERY_SWEEP_US (5 * US_PER_S)
 
 struct delivery_options {
     struct loop *loop;
@@ -15,6 +19,7 @@ struct delivery_options {
     const struct keyring *keyring;
     const struct config *config;
     struct random *random;
+    int64_t sweep_us; // DELIVERY_SWEEP_US; the simulation may have more
 };
 
 struct delivery_stats {

@@ -12,6 +12,7 @@
 #include "base/require.h"
 #include "base/text.h"
 #include "card_promises.h"
+#include "delivery/options.h"
 #include "disk.h"
 #include "fake_stripe.h"
 #include "mutations.h"
@@ -26,7 +27,7 @@
 #define SETTLE_US (3 * 3600 * US_PER_S)        // everything must be idle within this
 #define DAYS_US (10 * 24 * 3600 * US_PER_S)    // payers who come at all come within this
 #define DAYS_DELAY_FACTOR 1000                 // faults are this much rarer during DAYS_US
-#define DAYS_SWEEP_MS (600 * 1000)             // a sweep every 5 s would take most of the run's time
+#define DAYS_SWEEP_MS (600 * 1000)             // sweeps every 5 s would take most of the run's time
 #define MONTHS_US (100 * 24 * 3600 * US_PER_S) // the next charge is in the fourth month
 #define CHECK_US (30 * US_PER_S)
 #define CHILDREN_MAX 64
@@ -132,9 +133,12 @@ static void run_later_phases(bool steps_clock)
     int64_t sweep_ms = service.config.reconcile_interval_ms;
     fault_delay_factor = DAYS_DELAY_FACTOR;
     service.config.reconcile_interval_ms = DAYS_SWEEP_MS;
+    service.delivery_sweep_us = DAYS_SWEEP_MS * US_PER_MS;
+    service_kill(false);
     run_phase(DAYS_US, steps_clock);
     fault_delay_factor = 1;
     service.config.reconcile_interval_ms = sweep_ms;
+    service.delivery_sweep_us = DELIVERY_SWEEP_US;
     service_kill(false);
     world.now_us += MONTHS_US;
     saved_cards_charge_all();

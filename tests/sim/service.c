@@ -170,6 +170,7 @@ static enum errc open_layers(struct err *err)
         .keyring = &service.keyring,
         .config = &service.config,
         .random = &world.random,
+        .sweep_us = service.delivery_sweep_us,
     };
     rc = delivery_start(&delivery, &process->delivery, err);
     const struct store_listener listener = {
@@ -369,6 +370,7 @@ void service_install(struct http_client *to_stripe, struct http_client *to_merch
         service.config.charge_window_ms = random_between(5, 40) * 1000;
     }
     service.charge_window_us = service.config.charge_window_ms * US_PER_MS;
+    service.delivery_sweep_us = DELIVERY_SWEEP_US;
     seal_key_set(&service.keyring.master, master);
     log_set_level(LOG_ERROR);
     first_descriptor = dup(STDIN_FILENO);

@@ -26,7 +26,8 @@ struct service {
     bool up;
     int incarnation; // counts starts; work from an earlier one has no owner any more
     int64_t wall_offset_us;
-    int64_t charge_window_us; // as configured; a mutation may change the config
+    int64_t charge_window_us;  // as configured; a mutation may change the config
+    int64_t delivery_sweep_us; // from the next start
     struct config config;
     struct keyring keyring;
     struct service_merchant merchants[SERVICE_MERCHANTS];
