@@ -38,9 +38,8 @@ static enum errc write_masked(struct request *request, struct json_writer *json,
     enum errc rc =
         seal_open(&request->api->keyring->master, request->arena, context, sealed, &plain, &bytes, err);
     if (rc == OK) {
-        struct secret secret SECRET_CLEANUP;
+        const struct secret secret = secret_of(plain, bytes);
         char masked[9];
-        secret_set(&secret, plain, bytes);
         secret_mask(&secret, masked);
         json_write_str(json, name, masked);
     }
@@ -142,7 +141,7 @@ static void take_secret(struct request *request, const struct provider_ops *prov
     } else if (!accepted) {
         field_error(request, field, arena_printf(request->arena, "must be a %s", form));
     } else {
-        secret_set(secret, text, strlen(text));
+        *secret = secret_of(text, strlen(text));
     }
 }
 

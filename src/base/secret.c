@@ -1,4 +1,4 @@
-// See secret.h. Pure; a secret belongs to one thread at a time.
+// See secret.h. Pure.
 #include "base/secret.h"
 
 #include <string.h>
@@ -8,19 +8,10 @@
 #define MASKED_BYTES_MIN 12
 #define SHOWN_BYTES 4
 
-void secret_set(struct secret *secret, const void *data, size_t bytes)
+struct secret secret_of(const char *data, size_t bytes)
 {
-    REQUIRE(bytes <= SECRET_BYTES_MAX);
-    secret_wipe(secret);
-    if (bytes > 0) {
-        memcpy(secret->data, data, bytes);
-    }
-    secret->len = bytes;
-}
-
-void secret_wipe(struct secret *secret)
-{
-    explicit_bzero(secret, sizeof *secret);
+    REQUIRE(bytes <= SECRET_BYTES_MAX && data[bytes] == '\0');
+    return (struct secret){.len = bytes, .data = data};
 }
 
 void secret_mask(const struct secret *secret, char out[9])

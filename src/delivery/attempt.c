@@ -17,19 +17,10 @@
 #define RESPONSE_BYTES_MAX ((size_t)16 * 1024)
 #define STATUS_GONE 410
 
-#define SECRETS_CLEANUP __attribute__((cleanup(secrets_wipe)))
-
 struct secrets {
     struct secret items[2]; // the new one, then the replaced one while it is valid
     size_t count;
 };
-
-static void secrets_wipe(struct secrets *secrets)
-{
-    for (size_t i = 0; i < COUNT_OF(secrets->items); i++) {
-        secret_wipe(&secrets->items[i]);
-    }
-}
 
 struct attempt *attempt_new(struct send_slots *slots, const struct uuid *merchant_id)
 {
@@ -92,8 +83,7 @@ static enum errc open_secret(struct attempt *attempt, const struct keyring *keyr
                              sealed_context(&attempt->arena, SEALED_WEBHOOK, &attempt->merchant.id), sealed,
                              &plain, &plain_bytes, err);
     if (rc == OK) {
-        REQUIRE(plain_bytes <= SECRET_BYTES_MAX);
-        secret_set(&secrets->items[secrets->count++], plain, plain_bytes);
+        secrets->items[secrets->count++] = secret_of(plain, plain_bytes);
     }
     return rc;
 }
@@ -107,7 +97,7 @@ static enum errc sign(struct attempt *attempt, const struct keyring *keyring, in
         .body = attempt->event.body,
         .body_bytes = strlen(attempt->event.body),
     };
-    SECRETS_CLEANUP struct secrets secrets = {.count = 0};
+    struct secrets secrets = {.count = 0};
     const struct merchant *merchant = &attempt->merchant;
     struct sealed present = {merchant->webhook_secret, merchant->webhook_secret_bytes};
     struct sealed replaced = {merchant->webhook_secret_old, merchant->webhook_secret_old_bytes};

@@ -129,8 +129,8 @@ struct provider_call {
     int page_items;              // of a list: how many at once
     int64_t send_before_us;      // wall clock: the request may not be written later; 0: whenever
     bool livemode;               // the secret key's mode
-    struct secret secret_key;
-    struct arena *arena; // the answer's text lives there
+    struct secret secret_key;    // its text stays until `done`
+    struct arena *arena;         // the answer's text lives there
     void (*done)(struct provider_call *call);
 
     struct provider_answer answer; // filled before `done`

@@ -119,7 +119,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     http_call_add_header(&http, header->name, strlen(header->name), header->value, strlen(header->value));
     http.response_body = BUF_MAX(1 << 20);
     (void)snprintf(http.error, sizeof(http.error), "the connection was cut");
-    secret_set(&call.secret_key, "sk_test_1", 9);
+    call.secret_key = secret_of("sk_test_1", 9);
     buf_add(&http.response_body, data + 3, bytes - 3);
     stripe_answer_read(&call, &http);
     http_call_release(&http);

@@ -31,8 +31,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     char hex[2 * SHA256_BYTES + 1];
     crypto_hmac(SECRET, strlen(SECRET), parts, COUNT_OF(parts), mac);
     text_hex(mac, sizeof(mac), hex);
-    struct secret secret;
-    secret_set(&secret, SECRET, strlen(SECRET));
+    const struct secret secret = secret_of(SECRET, strlen(SECRET));
     REQUIRE(!stripe_signature_matches(&signature, &secret, BODY, strlen(BODY)) ||
             strstr(header, hex) != NULL);
     return 0;

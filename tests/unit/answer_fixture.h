@@ -57,7 +57,7 @@ struct reply {
 static inline const struct provider_answer *read_reply(struct fixture *f, struct reply reply)
 {
     f->call = (struct provider_call){.verb = reply.verb, .arena = &f->arena};
-    secret_set(&f->call.secret_key, KEY, strlen(KEY));
+    f->call.secret_key = secret_of(KEY, strlen(KEY));
     struct http_call http = {.result = reply.result, .status = reply.status};
     http.response_body = BUF_MAX(1 << 20);
     if (reply.body != NULL) {

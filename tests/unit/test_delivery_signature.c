@@ -16,18 +16,16 @@ static const struct signature_input input = {
     .body_bytes = sizeof(BODY) - 1,
 };
 
-static struct secret secret_of(const char *text)
+static struct secret secret_text(const char *text)
 {
-    struct secret secret;
-    secret_set(&secret, text, strlen(text));
-    return secret;
+    return secret_of(text, strlen(text));
 }
 
 static void a_signature_is_the_one_that_the_published_libraries_expect(void **state)
 {
     (void)state;
     ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
-    const struct secret secret = secret_of(PUBLISHED);
+    const struct secret secret = secret_text(PUBLISHED);
     struct signature signature;
     assert_int_equal(signature_make(&input, &secret, 1, &arena, &signature, NULL), OK);
     assert_string_equal(signature.standard, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
@@ -37,7 +35,7 @@ static void our_own_signature_is_keyed_with_the_whole_text_of_the_secret(void **
 {
     (void)state;
     ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
-    const struct secret secret = secret_of(PUBLISHED);
+    const struct secret secret = secret_text(PUBLISHED);
     struct signature signature;
     assert_int_equal(signature_make(&input, &secret, 1, &arena, &signature, NULL), OK);
     assert_string_equal(signature.payments,
@@ -48,7 +46,7 @@ static void during_a_rotation_the_new_signature_stands_before_the_old(void **sta
 {
     (void)state;
     ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
-    const struct secret secrets[] = {secret_of(ANOTHER), secret_of(PUBLISHED)};
+    const struct secret secrets[] = {secret_text(ANOTHER), secret_text(PUBLISHED)};
     struct signature signature;
     assert_int_equal(signature_make(&input, secrets, 2, &arena, &signature, NULL), OK);
     assert_string_equal(signature.standard, "v1,O4Gjv1HqPqsMrjmczoggs/sWA8gZD0VyHG+fLh4+ktI= "
@@ -65,7 +63,7 @@ static void a_secret_of_another_form_signs_nothing(void **state)
                                             "whsec_QQ"};
     for (size_t i = 0; i < sizeof(malformed) / sizeof(malformed[0]); i++) {
         ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
-        const struct secret secret = secret_of(malformed[i]);
+        const struct secret secret = secret_text(malformed[i]);
         struct signature signature;
         struct err err;
         assert_int_equal(signature_make(&input, &secret, 1, &arena, &signature, &err), ERR_CRYPTO);

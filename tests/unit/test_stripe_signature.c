@@ -24,8 +24,7 @@ static bool believed(const char *header, int64_t now_s, const char *secret_text,
 {
     struct stripe_signature signature;
     struct err err = {0};
-    struct secret secret;
-    secret_set(&secret, secret_text, strlen(secret_text));
+    const struct secret secret = secret_of(secret_text, strlen(secret_text));
     if (stripe_signature_parse(header, now_s, &signature, &err) != OK) {
         assert_int_equal(err.code, ERR_SIGNATURE_INVALID);
         assert_int_not_equal(err.message[0], '\0');

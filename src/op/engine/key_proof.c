@@ -40,7 +40,7 @@ bool key_proof_begin(struct op *op)
         return false;
     }
     op->proof = PROOF_ASKED;
-    op->refused = op->call.answer;
+    op->refused = arena_memdup(&op->arena, &op->call.answer, sizeof(op->call.answer));
     op->refused_verb = op->call.verb;
     op->call.verb = PROVIDER_RETRIEVE;
     op->call.ref = op->evidence_ref;
@@ -68,7 +68,7 @@ void key_proof_evaluate(struct op *op)
     if (answer->outcome == PROVIDER_UNKNOWN || answer->outcome == PROVIDER_LOOK_UP) {
         answer->outcome = PROVIDER_UNKNOWN; // try again: the present key may be the account's
     } else {
-        *answer = op->refused;
+        *answer = *op->refused;
     }
 }
 

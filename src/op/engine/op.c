@@ -48,8 +48,6 @@ void op_free(struct op *op)
         return;
     }
     limiter_release(&op->slot);
-    secret_wipe(&op->call.secret_key);
-    secret_wipe(&op->present_key);
     arena_release(&op->arena);
     arena_release(&op->page_arena);
     arena_release(&op->settle_arena);
@@ -69,7 +67,7 @@ enum errc op_open_key(struct op *op, struct tx *tx, const struct uuid *version_i
                        err);
     }
     if (rc == OK) {
-        secret_set(key, plain, bytes);
+        *key = secret_of(plain, bytes);
     }
     return rc;
 }

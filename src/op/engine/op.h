@@ -105,7 +105,7 @@ struct op {
     struct uuid present_version_id; // of the merchant's credentials; nil: not needed
     struct secret present_key;      // empty: it is the same key, or there is no evidence
     enum op_proof proof;
-    struct provider_answer refused; // the answer before the evidence was read
+    const struct provider_answer *refused; // the answer before the evidence was read; in arena
     enum provider_verb refused_verb;
     enum op_verdict verdict; // settle's, by op_retry, op_poll, op_at
     int64_t verdict_at_us;   // of VERDICT_AT

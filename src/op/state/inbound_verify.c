@@ -36,8 +36,7 @@ static bool try_secret(const struct credential_webhook *webhook, void *context)
                   &bytes, NULL) != OK) {
         return true;
     }
-    struct secret secret SECRET_CLEANUP;
-    secret_set(&secret, plain, bytes);
+    const struct secret secret = secret_of(plain, bytes);
     const struct inbound *inbound = search->inbound;
     if (!inbound->provider->signature_matches(&inbound->signature, &secret, inbound->body,
                                               inbound->body_bytes)) {
