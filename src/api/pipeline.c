@@ -210,7 +210,6 @@ static void operation_answered(struct op_waiter *waiter, const struct op_answer 
     const struct err refusal = answer->refusal;
     request->status = answer->status;
     request->reply = arena_strdup(request->arena, answer->body);
-    arena_release(&waiter->arena); // it may hold the answer, and the request may be gone after the next line
     if (refusal.code != OK) {
         request_fail(request, &refusal);
     } else {

@@ -159,7 +159,6 @@ int engine_fixture_setup(void **state)
 static void free_buyers(struct fixture *f)
 {
     for (size_t i = 0; i < f->buyer_count; i++) {
-        arena_release(&f->buyers[i]->waiter.arena);
         free(f->buyers[i]->body);
         free(f->buyers[i]);
     }

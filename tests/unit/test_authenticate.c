@@ -26,7 +26,6 @@ static void answered(struct op_waiter *waiter, const struct op_answer *answer)
     asker->status = answer->status;
     free(asker->body);
     asker->body = answer->body != NULL ? strdup(answer->body) : NULL;
-    arena_release(&waiter->arena); // the answer may be in it
 }
 
 static struct asker the_asker;

@@ -221,12 +221,9 @@ struct op_waiter {
     struct list link;    // in the order of deadlines
     struct engine *engine;
     const struct op_kind *kind;
-    struct store_job job;
-    struct arena arena;
     struct uuid subject_id;
     int64_t deadline_us;
     void (*answered)(struct op_waiter *waiter, const struct op_answer *answer);
-    struct op_answer answer;
 };
 void op_wait(struct engine *engine, struct op_waiter *waiter, const struct op_kind *kind,
              const struct uuid *subject_id);

@@ -15,6 +15,14 @@ struct waiter_list {
     struct list waiters;
 };
 
+// The answer for a caller whose patience is over.
+struct timeout {
+    struct op_waiter *waiter;
+    struct store_job job;
+    struct arena arena;
+    struct op_answer answer;
+};
+
 static struct waiter_list *find_list(struct engine *engine, const struct op_key *key)
 {
     struct table_node *node = table_find(&engine->waiters_by_op, key, sizeof(*key));
@@ -75,33 +83,40 @@ void op_answer_waiters(struct engine *engine, const struct op_kind *kind, const 
 
 static enum errc run_timeout_answer(struct store_job *job, struct tx *tx, struct err *err)
 {
-    struct op_waiter *waiter = CONTAINER_OF(job, struct op_waiter, job);
-    arena_release(&waiter->arena);
-    waiter->answer = (struct op_answer){0};
-    return waiter->kind->timeout_answer(&waiter->subject_id, tx, &waiter->answer, err);
+    struct timeout *timeout = CONTAINER_OF(job, struct timeout, job);
+    const struct op_waiter *waiter = timeout->waiter;
+    arena_release(&timeout->arena);
+    timeout->answer = (struct op_answer){0};
+    return waiter->kind->timeout_answer(&waiter->subject_id, tx, &timeout->answer, err);
 }
 
 static void timeout_answered(struct store_job *job)
 {
-    struct op_waiter *waiter = CONTAINER_OF(job, struct op_waiter, job);
+    struct timeout *timeout = CONTAINER_OF(job, struct timeout, job);
+    struct op_waiter *waiter = timeout->waiter;
     waiter->engine->stats.waiting--;
     if (job->result != OK) {
-        waiter->answer = (struct op_answer){.refusal = job->err};
-        waiter->answer.refusal.code = job->result;
+        timeout->answer = (struct op_answer){.refusal = job->err};
+        timeout->answer.refusal.code = job->result;
     }
-    waiter->answered(waiter, &waiter->answer);
+    waiter->answered(waiter, &timeout->answer);
+    arena_release(&timeout->arena);
+    free(timeout);
 }
 
 static void answer_timeout(struct op_waiter *waiter)
 {
     remove_waiter(waiter);
     waiter->engine->stats.waiting++; // until the answer is stored
-    waiter->job = (struct store_job){.queue = STORE_WRITE,
-                                     .run = run_timeout_answer,
-                                     .done = timeout_answered,
-                                     .arena = &waiter->arena,
-                                     .cause = "api"};
-    store_submit_always(waiter->engine->options.store, &waiter->job);
+    struct timeout *timeout = calloc(1, sizeof(*timeout));
+    REQUIRE(timeout != NULL);
+    timeout->waiter = waiter;
+    timeout->job = (struct store_job){.queue = STORE_WRITE,
+                                      .run = run_timeout_answer,
+                                      .done = timeout_answered,
+                                      .arena = &timeout->arena,
+                                      .cause = "api"};
+    store_submit_always(waiter->engine->options.store, &timeout->job);
 }
 
 void op_patience_over(struct timer *timer)
