@@ -249,6 +249,17 @@ static void on_piece_taken(struct http_exchange *exchange, void *context)
     read_piece(exchange->context);
 }
 
+// A request that waits for an operation needs no more than its id and whom to answer.
+static void forget_input(struct request *request)
+{
+    request->param = request->acting_for = request->idempotency_key = NULL;
+    request->body = NULL;
+    request->query = (struct form){0};
+    request->input = NULL;
+    arena_release(request->arena);
+    http_exchange_forget_body(request->exchange);
+}
+
 static void job_succeeded(struct request *request)
 {
     if (request->then.work != NULL) {
@@ -273,8 +284,7 @@ static void job_succeeded(struct request *request)
         request_send(request);
         return;
     }
-    request->body = NULL; // thousands of requests may wait for a slow provider
-    http_exchange_forget_body(request->exchange);
+    forget_input(request);
     struct op *op = request->op;
     request->op = NULL;
     request->waiter.answered = operation_answered;
@@ -371,6 +381,7 @@ static void on_end(struct http_exchange *exchange, void *context)
     struct request *request = exchange->context;
     export_end(request);
     http_memory_release(api->memory, &request->answer_use);
+    arena_release(request->arena);
 }
 
 void pipeline_attach(struct http_server_options *server)

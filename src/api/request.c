@@ -47,7 +47,7 @@ struct request *request_new(struct api *api, struct http_exchange *exchange)
     api->requests_total++;
     request->api = api;
     request->exchange = exchange;
-    request->arena = &exchange->arena;
+    request->arena = &request->memory;
     request->client = client_address(api, exchange);
     request->arrived_us = loop_mono_us(api->loop);
     request->now_us = loop_wall_us(api->loop);

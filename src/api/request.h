@@ -1,5 +1,6 @@
 // One request to the API. The loop thread reads and checks it, database jobs authenticate it and do the work,
-// and the loop thread answers. Its memory is the exchange's arena; during a job the database thread owns it.
+// and the loop thread answers. What it reads and builds is in its own arena, which is emptied before it waits
+// for an operation: thousands may wait for a slow provider. During a job the database thread owns it.
 #pragma once
 
 #include "api/field_errors.h"
@@ -47,10 +48,11 @@ struct request {
     struct api *api;
     struct http_exchange *exchange;
     const struct route *route;
-    struct arena *arena; // the exchange's
-    const char *param;   // the path's {id}; NULL: none
-    int64_t now_us;      // wall clock, when its head was read
-    int64_t arrived_us;  // the same, monotonic
+    struct arena *arena; // &memory
+    struct arena memory;
+    const char *param;  // the path's {id}; NULL: none
+    int64_t now_us;     // wall clock, when its head was read
+    int64_t arrived_us; // the same, monotonic
     struct address client;
 
     // What it contained. Of the API key only the hash is kept.
