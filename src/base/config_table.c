@@ -92,8 +92,8 @@ const struct config_row config_rows[CONFIG_ROW_COUNT] = {
     {"queue", FIELD(queue_max), CONFIG_INT, "8192", 16, 1000000, NULL,
      "Maximum database jobs, waiting or running. Beyond it, requests are answered 503."},
     {"queue-wait", FIELD(queue_wait_ms), CONFIG_DURATION, "250ms", 10 * MS, 10 * M, NULL,
-     "How long one API key's requests may wait for the database. If they would wait longer for a second on "
-     "end, further ones are answered 503."},
+     "How long one API key's requests may wait for the database. If they would wait longer for three "
+     "seconds on end, further ones are answered 503."},
     {"drain-timeout", FIELD(drain_timeout_ms), CONFIG_DURATION, "30s", 100 * MS, 1 * H, NULL,
      "Maximum time from SIGTERM to exit."},
     {"log-level", FIELD(log_level), CONFIG_CHOICE, "info", 0, 0, "debug info warn error",

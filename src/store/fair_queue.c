@@ -7,8 +7,10 @@
 #include "base/timefmt.h"
 
 // How long the wait may be too long before jobs are refused: bursts end in this time, and a disk that stalls
-// goes on.
-#define OVERLOAD_US (1 * US_PER_S)
+// goes on. 10,000 charges that come within a second are read and queued in about 1.5 s.
+#define BURST_US (3 * US_PER_S)
+// After the last refusal the next burst is refused sooner for so long.
+#define REFUSING_US (1 * US_PER_S)
 // An owner may have this many times the jobs that still fit in, so that some always fit in of the others.
 #define JOBS_OF_ROOM 3
 
@@ -64,8 +66,8 @@ static bool is_overloaded(struct fair_owner *owner, int64_t wait_max_us, int64_t
     if (owner->late_since_us == 0) {
         owner->late_since_us = now_us;
     }
-    const bool was_refused = owner->refused_us != 0 && now_us - owner->refused_us < OVERLOAD_US;
-    if (!was_refused && now_us - owner->late_since_us < OVERLOAD_US) {
+    const bool was_refused = owner->refused_us != 0 && now_us - owner->refused_us < REFUSING_US;
+    if (!was_refused && now_us - owner->late_since_us < BURST_US) {
         return false;
     }
     owner->refused_us = now_us;

@@ -1,7 +1,7 @@
 // The requests' jobs that wait for database threads. Owners take turns, one job each, so that an owner with
 // thousands of jobs delays the others by one job a round. Each owner's own waiting time decides whether it
 // may add more, as FQ-CoDel does with packets (RFC 8290): a burst may wait longer, but once a new job would
-// have waited too long for a second on end, further ones are refused until the wait is short again. The
+// have waited too long for three seconds on end, further ones are refused until the wait is short again. The
 // expected wait comes from the owner's last job that was taken: how long it had waited, behind how many
 // others. The caller locks it; times are monotonic.
 #pragma once
