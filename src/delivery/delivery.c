@@ -267,6 +267,7 @@ static void on_sweep(struct timer *timer)
 static struct delivery *delivery_new(const struct delivery_options *options,
                                      const struct retry_schedule *schedule)
 {
+    REQUIRE(options->sweep_us > 0);
     struct delivery *delivery = calloc(1, sizeof(*delivery));
     REQUIRE(delivery);
     delivery->options = *options;

@@ -230,7 +230,8 @@ static inline void start(struct fixture *f)
                                              .client = &f->fake.base,
                                              .keyring = &f->keyring,
                                              .config = &f->config,
-                                             .random = &random_system};
+                                             .random = &random_system,
+                                             .sweep_us = DELIVERY_SWEEP_US};
     assert_int_equal(delivery_start(&options, &f->delivery, &err), OK);
     fake_loop_run_for(&f->loop, 0);
 }

@@ -269,8 +269,8 @@ static void a_drain_records_what_is_answered_and_starts_nothing(void **state)
     struct uuid shop = add_merchant(f, 1, GOOD);
     uint32_t number = append(f, shop, 1);
     uint32_t next = append(f, shop, 1);
-    const struct delivery_options options = {&f->loop.base, f->store,   &f->fake.base,
-                                             &f->keyring,   &f->config, &random_system};
+    const struct delivery_options options = {&f->loop.base, f->store,       &f->fake.base,    &f->keyring,
+                                             &f->config,    &random_system, DELIVERY_SWEEP_US};
     struct err err;
     assert_int_equal(delivery_start(&options, &f->delivery, &err), OK);
     while (f->fake.in_flight == 0) {
@@ -288,8 +288,8 @@ static void a_malformed_schedule_is_refused(void **state)
 {
     struct fixture *f = *state;
     f->config.webhook_schedule = "5,soon";
-    const struct delivery_options options = {&f->loop.base, f->store,   &f->fake.base,
-                                             &f->keyring,   &f->config, &random_system};
+    const struct delivery_options options = {&f->loop.base, f->store,       &f->fake.base,    &f->keyring,
+                                             &f->config,    &random_system, DELIVERY_SWEEP_US};
     struct delivery *delivery = NULL;
     struct err err;
     assert_int_equal(delivery_start(&options, &delivery, &err), ERR_CONFIG);
