@@ -40,12 +40,13 @@ static enum errc claim_one(struct claim *claim, struct db *db, const struct uuid
                            struct err *err)
 {
     struct attempt *attempt = attempt_new(claim->slots, merchant_id);
+    bool damaged = false;
     enum errc rc = outbox_claim(db, merchant_id, claim->now_us, claim->now_us + claim->lease_us,
-                                &attempt->arena, &attempt->event, has, err);
-    if (rc == OK && *has) {
+                                &attempt->arena, &attempt->event, has, &damaged, err);
+    if (rc == OK && *has && !damaged) {
         rc = merchant_get(db, merchant_id, &attempt->arena, &attempt->merchant, err);
     }
-    if (db_take_damage(db)) {
+    if (db_take_damage(db) || damaged) {
         rc = set_aside(claim, db, &attempt->event, err);
         *has = !uuid_is_nil(&attempt->event.id); // without its id it could be claimed again at once
         attempt_free(attempt);

@@ -70,9 +70,11 @@ enum errc outbox_first_time(struct db *db, const struct uuid *merchant_id, int64
                             struct err *err) MUST_CHECK;
 
 // Claims the merchant's event that is due longest: it becomes "processing", its time lease_until_us. *has is
-// false if none is due.
+// false if none is due. *damaged: it is claimed, but its row is damaged; db_take_damage does not tell of
+// that.
 enum errc outbox_claim(struct db *db, const struct uuid *merchant_id, int64_t now_us, int64_t lease_until_us,
-                       struct arena *arena, struct outbox_event *row, bool *has, struct err *err) MUST_CHECK;
+                       struct arena *arena, struct outbox_event *row, bool *has, bool *damaged,
+                       struct err *err) MUST_CHECK;
 
 // For a claimed event that is damaged itself, or whose merchant is: delays it until then. If its id is
 // damaged, it waits until its lease ends.

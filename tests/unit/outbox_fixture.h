@@ -77,8 +77,11 @@ static inline bool claim(struct fixture *f, struct uuid merchant_id, int64_t now
                          struct outbox_event *event)
 {
     bool has = false;
+    bool damaged = false;
     assert_int_equal(
-        outbox_claim(f->db, &merchant_id, now_us, now_us + LEASE, &f->arena, event, &has, &f->err), OK);
+        outbox_claim(f->db, &merchant_id, now_us, now_us + LEASE, &f->arena, event, &has, &damaged, &f->err),
+        OK);
+    assert_false(damaged);
     return has;
 }
 

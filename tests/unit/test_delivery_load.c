@@ -197,8 +197,10 @@ static void claim_all(struct fixture *f, struct db *db, void *context)
     struct outbox_event claimed;
     struct err err;
     bool has = false;
-    assert_int_equal(
-        outbox_claim(db, context, now_us(f), now_us(f) + 45 * US_PER_S, &f->arena, &claimed, &has, &err), OK);
+    bool damaged = false;
+    assert_int_equal(outbox_claim(db, context, now_us(f), now_us(f) + 45 * US_PER_S, &f->arena, &claimed,
+                                  &has, &damaged, &err),
+                     OK);
     assert_true(has);
 }
 
