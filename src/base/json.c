@@ -1,14 +1,8 @@
-// See json.h. json_reader.c checks the text, then json-c builds the tree.
+// See json.h. json_reader.c reads the text, and json-c keeps the tree.
 #include "base/json.h"
 
 #include "base/require.h"
-
-static void free_tokener(struct json_tokener **tokener)
-{
-    if (*tokener != NULL) {
-        json_tokener_free(*tokener);
-    }
-}
+#include "base/text.h"
 
 void json_release(struct json_object **value)
 {
@@ -16,20 +10,45 @@ void json_release(struct json_object **value)
     *value = NULL;
 }
 
-// Builds the tree of a checked text. json-c's own strictness stays off: it adds nothing to the check, and
-// refuses integers beyond 64 bits, which are JSON.
-static bool build(const char *text, size_t bytes, struct json_object **value)
+// json-c itself reads negative numbers, fractions, whose text it keeps, and numbers beyond 64 bits.
+static struct json_object *build_number(const char *text)
 {
-    // json-c counts a scalar as a level; the check counts brackets.
-    __attribute__((cleanup(free_tokener))) struct json_tokener *tokener =
-        json_tokener_new_ex(JSON_DEPTH_MAX + 2);
-    REQUIRE(tokener != NULL);
-    *value = json_tokener_parse_ex(tokener, text, (int)bytes);
-    if (json_tokener_get_error(tokener) == json_tokener_continue) {
-        *value =
-            json_tokener_parse_ex(tokener, "", 1); // a lone number ends with the text: json-c needs its NUL
+    int64_t number = 0;
+    return text_to_i64(text, &number, NULL) == OK ? json_object_new_int64(number) : json_tokener_parse(text);
+}
+
+// Builds the tree of what was read: letting json-c parse the text again would be most of the work. It goes
+// as deep as json_read lets it.
+static struct json_object *build(const struct json_value *value)
+{
+    struct json_object *built = NULL;
+    switch (value->kind) {
+    case JSON_NULL:
+        return NULL;
+    case JSON_BOOL:
+        built = json_object_new_boolean(value->text[0] == 't');
+        break;
+    case JSON_NUMBER:
+        built = build_number(value->text);
+        break;
+    case JSON_STRING:
+        built = json_object_new_string(value->text);
+        break;
+    case JSON_ARRAY:
+        built = json_object_new_array_ext((int)value->count);
+        break;
+    case JSON_OBJECT:
+        built = json_object_new_object();
+        break;
     }
-    return json_tokener_get_error(tokener) == json_tokener_success;
+    REQUIRE(built != NULL);
+    for (const struct json_value *each = json_first(value); each != NULL; each = json_next(value, each)) {
+        int added = value->kind == JSON_ARRAY ? json_object_array_add(built, build(each))
+                                              : json_object_object_add_ex(built, each->name, build(each),
+                                                                          JSON_C_OBJECT_ADD_KEY_IS_NEW);
+        REQUIRE(added == 0);
+    }
+    return built;
 }
 
 enum errc json_parse(const char *text, size_t bytes, struct json_object **value, struct err *err)
@@ -41,17 +60,12 @@ enum errc json_parse_bounded(const char *text, size_t bytes, size_t values_max, 
                              struct err *err)
 {
     struct arena arena ARENA_CLEANUP = ARENA_EMPTY;
-    const struct json_value *checked = NULL;
-    JSON_CLEANUP struct json_object *built = NULL;
-    enum errc rc = json_read(&arena, text, bytes, values_max, &checked, err);
-    if (rc != OK) {
-        return rc;
+    const struct json_value *read = NULL;
+    enum errc rc = json_read(&arena, text, bytes, values_max, &read, err);
+    if (rc == OK) {
+        *value = build(read);
     }
-    if (!build(text, bytes, &built)) {
-        return err_set(err, ERR_BAD_REQUEST, "the JSON text cannot be read");
-    }
-    *value = json_object_get(built);
-    return OK;
+    return rc;
 }
 
 struct json_object *json_get(struct json_object *object, const char *name)
