@@ -8,11 +8,12 @@
 
 // A payment has at most 52; a body with far more is not an honest mistake.
 #define BODY_VALUES_MAX 1000
+#define REQUEST_ID_LENGTH_MAX 128
 
 static bool sane_request_id(const char *text)
 {
     size_t length = text != NULL ? strlen(text) : 0;
-    return length > 0 && length < REQUEST_ID_BYTES &&
+    return length > 0 && length <= REQUEST_ID_LENGTH_MAX &&
            strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-") == length;
 }
 
@@ -53,10 +54,12 @@ struct request *request_new(struct api *api, struct http_exchange *exchange)
     request->now_us = loop_wall_us(api->loop);
     const char *given = http_exchange_header(exchange, "X-Request-Id", NULL);
     if (sane_request_id(given)) {
-        memcpy(request->id, given, strlen(given) + 1);
+        request->id = arena_strdup(&exchange->arena, given);
     } else {
         struct uuid id = uuid_new(api->random, request->now_us);
-        uuid_format(&id, request->id);
+        char text[UUID_TEXT_BYTES];
+        uuid_format(&id, text);
+        request->id = arena_strdup(&exchange->arena, text);
     }
     return request;
 }

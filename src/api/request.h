@@ -18,7 +18,6 @@ struct api;
 struct export_state;
 struct route;
 
-#define REQUEST_ID_BYTES 129
 #define REQUEST_HEADERS_MAX 8
 
 // Who sent the request. own_merchant_id and prefix are also known of a key of ours that was refused.
@@ -96,7 +95,7 @@ struct request {
     struct http_reservation answer_use; // of a large answer
     struct slot operation;              // its work may prepare one operation; until the job is done
 
-    char id[REQUEST_ID_BYTES];
+    const char *id;
     bool replayed;
 };
 

@@ -199,6 +199,7 @@ static void written(struct connection *connection, struct exchange *exchange)
 static void on_written(uv_write_t *write, int status)
 {
     struct connection *connection = write->data;
+    free(write);
     if (connection->closed) {
         return; // status is UV_ECANCELED, and the exchange is gone
     }
@@ -235,9 +236,12 @@ void connection_write(struct connection *connection, struct exchange *exchange)
         parts[i].len -= skipped;
         bytes -= skipped;
     }
+    uv_write_t *write = malloc(sizeof(*write)); // few answers need one
+    REQUIRE(write != NULL);
+    write->data = connection;
     connection->writing = true;
-    connection->write.data = connection;
-    if (uv_write(&connection->write, stream, parts, COUNT_OF(parts), on_written) != 0) {
+    if (uv_write(write, stream, parts, COUNT_OF(parts), on_written) != 0) {
+        free(write);
         connection_close(connection);
     }
 }

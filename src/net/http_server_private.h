@@ -57,7 +57,6 @@ struct connection {
     struct http_server *server;
     struct address peer;
     uv_tcp_t tcp;
-    uv_write_t write;
     struct buf in; // what came and is not used yet
     enum connection_phase phase;
     int64_t phase_since_us;    // monotonic
