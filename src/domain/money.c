@@ -103,19 +103,17 @@ enum errc money_parse(const char *text, const struct currency *currency, int64_t
 void money_format(int64_t amount_minor, const struct currency *currency, char out[MONEY_TEXT_BYTES])
 {
     REQUIRE(amount_minor >= 0);
-    const int64_t unit = power_of_ten(currency->decimals);
-    int64_t place = unit; // of the next digit
-    while (amount_minor / place >= 10) {
-        place *= 10;
-    }
-    size_t length = 0;
-    for (; place > 0; place /= 10) {
-        out[length++] = (char)('0' + amount_minor / place % 10);
-        if (place == unit && unit > 1) {
-            out[length++] = '.';
+    char text[MONEY_TEXT_BYTES]; // written from its end
+    char *at = text + sizeof(text);
+    *--at = '\0';
+    for (unsigned digits = 0; digits <= currency->decimals || amount_minor > 0; digits++) {
+        if (digits > 0 && digits == currency->decimals) {
+            *--at = '.';
         }
+        *--at = (char)('0' + amount_minor % 10);
+        amount_minor /= 10;
     }
-    out[length] = '\0';
+    memcpy(out, at, (size_t)(text + sizeof(text) - at));
 }
 
 int64_t money_thousandths(int64_t amount_minor, const struct currency *currency)
