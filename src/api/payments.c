@@ -69,7 +69,7 @@ static enum errc render_one(struct request *request, struct db_rows *rows, struc
                             struct err *err)
 {
     struct payment payment = {0};
-    enum errc rc = payment_read(rows, NULL, &payment, err);
+    enum errc rc = payment_read_listed(rows, NULL, &payment, err);
     return rc == OK ? render_payment(json, &payment, &request->api->keyring->master, RENDER_LIST, err) : rc;
 }
 

@@ -6,7 +6,7 @@
 #include "store/columns.h"
 
 // clang-format off
-#define FIXED(FIRST, NEXT)                                           \
+#define FIXED_LISTED(FIRST, NEXT)                                    \
     FIRST(id,                    ID,         id)                     \
     NEXT (merchant_id,           ID,         merchant_id)            \
     NEXT (livemode,              BOOL,       livemode)               \
@@ -20,27 +20,34 @@
     NEXT (metadata,              TEXT,       metadata_json)          \
     NEXT (capture_manual,        BOOL,       capture_manual)         \
     NEXT (customer_email,        TEXT,       customer_email)         \
-    NEXT (credential_version_id, ID,         credential_version_id)  \
     NEXT (created_us,            I64,        created_us)             \
     NEXT (saved_card_id,         ID_OR_NULL, saved_card_id)
 
-// What payment_update writes.
-#define CHANGING(FIRST, NEXT)                                          \
+#define CHANGING_LISTED(FIRST, NEXT)                                   \
     FIRST(status,               PAYMENT_STATUS, status)                \
     NEXT (provider_ref,         TEXT,           provider_ref)          \
     NEXT (captured_minor,       I64,            captured_minor)        \
     NEXT (refunded_minor,       I64,            refunded_minor)        \
     NEXT (capturable,           BOOL,           capturable)            \
-    NEXT (action_given,         BOOL,           action_given)          \
     NEXT (next_action,          NEXT_ACTION,    next_action)           \
-    NEXT (action_secret,        BLOB,           action_secret_sealed)  \
     NEXT (failure_code,         TEXT,           failure.code)          \
     NEXT (failure_decline_code, TEXT,           failure.decline_code)  \
     NEXT (failure_message,      TEXT,           failure.message)       \
     NEXT (updated_us,           I64,            updated_us)            \
     NEXT (customer_id,          ID_OR_NULL,     customer_id)
+
+#define FIXED(FIRST, NEXT)                                           \
+    FIXED_LISTED(FIRST, NEXT)                                        \
+    NEXT (credential_version_id, ID,         credential_version_id)
+
+// What payment_update writes.
+#define CHANGING(FIRST, NEXT)                                          \
+    CHANGING_LISTED(FIRST, NEXT)                                       \
+    NEXT (action_given,         BOOL,           action_given)          \
+    NEXT (action_secret,        BLOB,           action_secret_sealed)
 // clang-format on
 #define COLUMNS(FIRST, NEXT) FIXED(FIRST, NEXT) CHANGING(NEXT, NEXT)
+#define LISTED(FIRST, NEXT) FIXED_LISTED(FIRST, NEXT) CHANGING_LISTED(NEXT, NEXT)
 #define NAMES COLUMN_NAMES(COLUMNS)
 // Lists filter by the amount in thousandths, and nothing reads it.
 #define WRITTEN(FIRST, NEXT) COLUMNS(FIRST, NEXT) NEXT(amount_thousandths, THOUSANDTHS, amount_minor)
@@ -74,10 +81,8 @@ static bool is_provider(const char *name)
     return providers[i].word != NULL;
 }
 
-enum errc payment_read(struct db_rows *rows, struct arena *arena, struct payment *row, struct err *err)
+static enum errc check(struct db_rows *rows, const struct payment *row, struct err *err)
 {
-    *row = (struct payment){0};
-    COLUMN_READ(COLUMNS, rows);
     if (!is_provider(row->provider)) {
         return db_damaged(rows, "provider", err);
     }
@@ -87,6 +92,20 @@ enum errc payment_read(struct db_rows *rows, struct arena *arena, struct payment
     return is_amount ? OK : db_damaged(rows, "amount_minor", err);
 }
 
+static enum errc read_whole(struct db_rows *rows, struct arena *arena, struct payment *row, struct err *err)
+{
+    *row = (struct payment){0};
+    COLUMN_READ(COLUMNS, rows);
+    return check(rows, row, err);
+}
+
+enum errc payment_read_listed(struct db_rows *rows, struct arena *arena, struct payment *row, struct err *err)
+{
+    *row = (struct payment){0};
+    COLUMN_READ(LISTED, rows);
+    return check(rows, row, err);
+}
+
 enum errc payment_get(struct db *db, const struct uuid *id, const struct uuid *merchant_id,
                       struct arena *arena, struct payment *payment, struct err *err)
 {
@@ -94,7 +113,7 @@ enum errc payment_get(struct db *db, const struct uuid *id, const struct uuid *m
     enum errc rc =
         db_one(db, &rows, NO_SUCH_PAYMENT, err, "SELECT " NAMES " FROM payments WHERE id = $1", DB_ID(id));
     if (rc == OK) {
-        rc = payment_read(&rows, arena, payment, err);
+        rc = read_whole(&rows, arena, payment, err);
     }
     if (rc == OK && merchant_id != NULL && !uuid_equal(&payment->merchant_id, merchant_id)) {
         return err_set(err, ERR_NOT_FOUND, NO_SUCH_PAYMENT);
@@ -111,7 +130,7 @@ enum errc payment_by_ref(struct db *db, const struct uuid *merchant_id, bool liv
                           "SELECT " NAMES " FROM payments WHERE provider_ref = $1 AND merchant_id = $2"
                           " AND livemode = $3",
                           DB_STR(provider_ref), DB_ID(merchant_id), DB_I64(livemode));
-    return rc == OK ? payment_read(&rows, arena, payment, err) : rc;
+    return rc == OK ? read_whole(&rows, arena, payment, err) : rc;
 }
 
 #define NEAR "1000" // rows looked at on either side
@@ -190,7 +209,7 @@ static const struct filter_word statuses[] = {
     {"pending", RARE}, {"completed"}, {"failed", RARE}, {"refunded", RARE}, {NULL}};
 
 static const struct filter payment_filters[] = {
-    // payment_read refuses rows of any other provider, so with one the filter leaves no payment out.
+    // check refuses rows of any other provider, so with one the filter leaves no payment out.
     {"provider", FILTER_WORD, NULL, providers},
     {"status", FILTER_WORD, "status = :value", statuses, REACH_RANGE},
     {"currency", FILTER_CURRENCY, "currency = :value"},
@@ -211,7 +230,7 @@ static const struct filter payment_filters[] = {
 const struct listing payment_listing = {
     .name = "payments",
     .table = "payments",
-    .columns = NAMES,
+    .columns = COLUMN_NAMES(LISTED),
     .owner = "merchant_id = :owner",
     .has_modes = true,
     .filters = payment_filters,

@@ -24,9 +24,10 @@ enum errc payment_count(struct db *db, int64_t most, int64_t *count, struct err 
 
 // A merchant's payments.
 extern const struct listing payment_listing;
-// Reads the row that a query in those columns stands on. Text into the arena; NULL: as in db_text.
-enum errc payment_read(struct db_rows *rows, struct arena *arena, struct payment *row,
-                       struct err *err) MUST_CHECK;
+// Reads the row that a query in those columns stands on: what a list shows, and nothing sealed. Text into the
+// arena; NULL: as in db_text.
+enum errc payment_read_listed(struct db_rows *rows, struct arena *arena, struct payment *row,
+                              struct err *err) MUST_CHECK;
 
 // What happened to a payment: appended, and never changed.
 struct payment_history_entry {
