@@ -324,7 +324,7 @@ static void to_stripe(struct http_client *client, struct http_call *call)
     check_key_in_use(transfer);
     if (mutated("fresh-key-on-retry")) {
         for (size_t i = 0; i < transfer->header_count; i++) {
-            if (text_equal(transfer->headers[i].name, "Idempotency-Key")) {
+            if (text_equal_nocase(transfer->headers[i].name, "Idempotency-Key")) {
                 transfer->headers[i].value =
                     arena_printf(&transfer->arena, "%s-%llu", transfer->headers[i].value,
                                  (unsigned long long)random_below(1U << 30));
