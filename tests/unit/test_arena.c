@@ -87,7 +87,6 @@ static void an_allocation_is_resized_with_its_content(void **state)
     char *text = arena_resize(&arena, NULL, 0, 100);
     memset(text, 'a', 100);
     assert_ptr_equal(arena_resize(&arena, text, 100, 200), text); // in place: it is the latest
-    assert_int_equal(text[100], 0);
     char *other = arena_alloc(&arena, 10);
     char *moved = arena_resize(&arena, text, 200, 300);
     assert_ptr_not_equal(moved, text);

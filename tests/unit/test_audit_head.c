@@ -13,16 +13,20 @@
 struct fixture {
     struct scratch scratch;
     struct fake_loop loop;
+    struct keyring keyring;
     struct store *store;
     struct audit_heads *heads;
 };
+
+static const uint8_t pepper[32] = {1};
 
 static int setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof(*f));
     scratch_make(&f->scratch);
     fake_loop_init(&f->loop, START_US);
-    f->store = store_in_thread(&f->loop, &f->scratch, NULL);
+    memcpy(f->keyring.pepper, pepper, sizeof(pepper));
+    f->store = store_in_thread(&f->loop, &f->scratch, &f->keyring);
     f->heads = audit_heads_open(&f->loop.base, f->store);
     *state = f;
     return 0;
@@ -43,7 +47,6 @@ static int teardown(void **state)
 static enum errc append(struct db *db, void *context, struct err *err)
 {
     (void)context;
-    static const uint8_t pepper[32] = {1};
     const struct audit_entry entry = {.event_type = "key.created", .severity = "info", .detail = "made"};
     return audit_append(db, pepper, &entry, START_US, err);
 }
