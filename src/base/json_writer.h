@@ -34,7 +34,8 @@ struct json_writer {
 };
 
 struct json_writer json_writer(struct arena *arena);
-// Makes room for so many bytes more at once. A text that grows without it is moved whenever its room is used up.
+// Makes room for so many bytes more at once. A text that grows without it is moved whenever its room is used
+// up.
 void json_reserve(struct json_writer *json, size_t bytes);
 
 void json_open_object(struct json_writer *json, const char *name);

@@ -141,7 +141,7 @@ static void receive(struct offer *offer, struct connection *connection)
         return;
     }
     connection->request->retry_after = strcasestr(connection->answer, "\r\nretry-after:") != NULL;
-    finish(offer, connection, atoi(connection->answer + strlen("HTTP/1.1 ")));
+    finish(offer, connection, (int)strtol(connection->answer + strlen("HTTP/1.1 "), NULL, 10));
     list_append(&offer->free, &connection->link);
 }
 
@@ -227,8 +227,10 @@ static void read_requests(struct offer *offer, const char *path)
     close(fd);
     for (const char *end = at + file.st_size; at < end;) {
         char label[LABEL_BYTES];
-        size_t bytes = 0;
-        REQUIRE(sscanf(at, "%15s %zu", label, &bytes) == 2);
+        const char *space = strchr(at, ' ');
+        REQUIRE(space != NULL && space - at < LABEL_BYTES);
+        (void)snprintf(label, sizeof(label), "%.*s", (int)(space - at), at);
+        const size_t bytes = strtoul(space, NULL, 10);
         const char *data = strchr(at, '\n') + 1;
         if ((offer->request_count & (offer->request_count - 1)) == 0) { // full, as it doubles
             const size_t room = offer->request_count == 0 ? 1 : 2 * offer->request_count;
@@ -257,6 +259,8 @@ static int by_label_status_delay(const void *a, const void *b)
 static void print_group(const struct offer *offer, const struct request *group, size_t count,
                         double elapsed_s)
 {
+    const size_t half = (count - 1) / 2;
+    const size_t most = (count - 1) * 99 / 100;
     size_t retry_after = 0;
     for (size_t i = 0; i < count; i++) {
         retry_after += group[i].retry_after;
@@ -265,8 +269,8 @@ static void print_group(const struct offer *offer, const struct request *group, 
         "{\"label\": \"%s\", \"status\": %d, \"count\": %zu, \"retry_after\": %zu, \"per_second\": %.0f, "
         "\"p50_ms\": %.1f, \"p99_ms\": %.1f, \"max_ms\": %.1f}\n",
         offer->labels[group->label], group->status, count, retry_after, (double)count / elapsed_s,
-        (double)group[(count - 1) / 2].delay_us / 1000.0,
-        (double)group[(count - 1) * 99 / 100].delay_us / 1000.0, (double)group[count - 1].delay_us / 1000.0);
+        (double)group[half].delay_us / 1000.0, (double)group[most].delay_us / 1000.0,
+        (double)group[count - 1].delay_us / 1000.0);
 }
 
 int main(int argc, char **argv)

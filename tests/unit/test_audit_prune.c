@@ -95,8 +95,8 @@ static void a_gap_that_another_made_hides_nothing(void **state)
         // An entry is deleted, and the gap before it is said to reach over it.
         "DELETE FROM audit_log WHERE seq = 3",
         "DELETE FROM audit_log WHERE seq = 3; UPDATE audit_gaps SET last_seq = 3",
-        "UPDATE audit_gaps SET last_seq = 3, mac = (SELECT mac FROM audit_log WHERE seq = 3);"
-        "DELETE FROM audit_log WHERE seq = 3",
+        ("UPDATE audit_gaps SET last_seq = 3, mac = (SELECT mac FROM audit_log WHERE seq = 3);"
+         "DELETE FROM audit_log WHERE seq = 3"),
         "UPDATE audit_gaps SET mac = zeroblob(32)",
         "UPDATE audit_gaps SET seal = zeroblob(32)",
         "UPDATE audit_gaps SET seal = x''",

@@ -2,6 +2,7 @@
 // of idempotent requests have.
 #include "json_fixture.h"
 
+#include "base/buf.h"
 #include "base/json_writer.h"
 #include "base/timefmt.h"
 
@@ -106,16 +107,16 @@ static void all_that_is_open_is_closed_at_the_end(void **state)
     (void)state;
     ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
     struct json_writer json = json_writer(&arena);
-    char expected[2 * JSON_WRITER_DEPTH_MAX * sizeof("\"a\":[")] = "";
+    BUF_CLEANUP struct buf expected = BUF_MAX(1024);
     for (unsigned depth = 0; depth < JSON_WRITER_DEPTH_MAX; depth += 2) {
         json_open_array(&json, depth == 0 ? NULL : "a");
         json_open_object(&json, NULL);
-        strcat(expected, depth == 0 ? "[{" : "\"a\":[{");
+        buf_add_str(&expected, depth == 0 ? "[{" : "\"a\":[{");
     }
     for (unsigned depth = 0; depth < JSON_WRITER_DEPTH_MAX; depth += 2) {
-        strcat(expected, "}]");
+        buf_add_str(&expected, "}]");
     }
-    assert_string_equal(json_finish(&json), expected);
+    assert_string_equal(json_finish(&json), buf_str(&expected));
 }
 
 // Whatever is allocated in the arena while the text grows.

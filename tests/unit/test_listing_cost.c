@@ -192,6 +192,7 @@ static void assert_bounded(struct fixture *f, const struct listing_query *query)
     const char *name = strstr(window, " INDEX ");
     if (is_costly(window) || name == NULL) {
         fail_msg("%s", window);
+        return;
     }
     name++;
     const char *index = arena_printf(&f->arena, "%.*s (", (int)strcspn(name, "(") - 1, name);

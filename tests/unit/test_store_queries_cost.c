@@ -22,6 +22,22 @@ static void run_catch_up_statements(struct fixture *f)
     assert_int_equal(catch_up_delete(f->db, &f->credential_id, &f->err), OK);
 }
 
+static void run_prune_statements(struct fixture *f)
+{
+    bool more = false;
+    assert_int_equal(prune_replies(f->db, START_US, 3, &more, &f->err), OK);
+    assert_int_equal(prune_inbox(f->db, START_US, 3, &more, &f->err), OK);
+    run_sql(f, "INSERT INTO payment_history (payment_id, id, at_us, what, status, cause)"
+               " VALUES (x'00000000000000000000000000000001', x'01', 1, 'created', 'pending', 'api')");
+    run_sql(f, "INSERT INTO outbox (id, merchant_id, livemode, type, body, status, attempts, created_us)"
+               " VALUES (x'00000000000000000000000000000001', x'01', 0, 't', '{}', 'delivered', 1, 1)");
+    struct uuid history = {{0}};
+    struct uuid outbox = {{0}};
+    assert_int_equal(prune_history(f->db, NOW_US, 3, &history, &more, &f->err), OK);
+    assert_int_equal(prune_outbox(f->db, NOW_US, 3, &outbox, &more, &f->err), OK);
+    assert_false(uuid_is_nil(&history) || uuid_is_nil(&outbox));
+}
+
 // The statements of every request, event and sweep. Those that run once at start, or after the clock was set,
 // are left out.
 static void run_every_statement(struct fixture *f)
@@ -68,7 +84,6 @@ static void run_every_statement(struct fixture *f)
     struct stored_reply reply = {.status = 201, .sealed = id.bytes, .bytes = sizeof(id)};
     assert_int_equal(reply_insert(f->db, &id, &reply, NOW_US, &fresh, &f->err), OK);
     assert_int_equal(reply_get(f->db, &id, &f->arena, &reply, &f->err), OK);
-    assert_int_equal(prune_replies(f->db, START_US, 3, &fresh, &f->err), OK);
     struct idempotency_key key = {.merchant_id = f->merchant_id, .kind = "payment", .key = "order-123"};
     bool has = false;
     assert_int_equal(idempotency_insert(f->db, &key, &f->err), OK);
@@ -93,16 +108,7 @@ static void run_every_statement(struct fixture *f)
     assert_int_equal(event_feed_is_used(f->db, &f->merchant_id, false, START_US, &used, &f->err), OK);
     assert_true(used);
     run_catch_up_statements(f);
-    assert_int_equal(prune_inbox(f->db, START_US, 3, &fresh, &f->err), OK);
-    run_sql(f, "INSERT INTO payment_history (payment_id, id, at_us, what, status, cause)"
-               " VALUES (x'00000000000000000000000000000001', x'01', 1, 'created', 'pending', 'api')");
-    run_sql(f, "INSERT INTO outbox (id, merchant_id, livemode, type, body, status, attempts, created_us)"
-               " VALUES (x'00000000000000000000000000000001', x'01', 0, 't', '{}', 'delivered', 1, 1)");
-    struct uuid history = {{0}};
-    struct uuid outbox = {{0}};
-    assert_int_equal(prune_history(f->db, NOW_US, 3, &history, &fresh, &f->err), OK);
-    assert_int_equal(prune_outbox(f->db, NOW_US, 3, &outbox, &fresh, &f->err), OK);
-    assert_false(uuid_is_nil(&history) || uuid_is_nil(&outbox));
+    run_prune_statements(f);
 }
 
 // A walk along an index that a LIMIT ends at once is no scan of a table.
