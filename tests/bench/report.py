@@ -5,7 +5,7 @@ COLUMNS = (("per second", "per_second", "{:,.0f}"), ("CPU each, µs", "cpu_us", 
            ("p99, ms", "p99_ms", "{:.2f}"), ("p99.9, ms", "p999_ms", "{:.2f}"), ("memory, MB", "peak_mb", "{:.1f}"),
            ("failed", "failed", "{}"))
 NOISY_PERCENT = 15
-WIDTH, LABEL, BAR, GAP = 960, 470, 16, 6
+WIDTH, LABEL, BAR, GAP = 760, 240, 16, 6
 COLOURS = {"paymentsd": "#2a78d6", "Node": "#8a8f98"}
 
 
@@ -47,10 +47,13 @@ def markdown(about, results):
 
 
 def svg(results):
-    """Horizontal bars: the processor time of each request, by phase and target."""
-    bars = [result for result in results if "cpu_us" in result and "connections" in result]
-    longest = max(result["cpu_us"] for result in bars)
-    scale = (WIDTH - LABEL - 80) / longest
+    """Horizontal bars: the processor time of a request in the phases that both targets may have, one under the other. A phase
+    with a constant rate is left out: there the service mostly sleeps, and waking it costs more than the request."""
+    bars = [result for result in results if result.get("target") in COLOURS and result["group"].endswith(" payments")
+            and result["phase"] == result.get("kind")]
+    kinds = list(dict.fromkeys(result["kind"] for result in bars))
+    bars.sort(key=lambda result: kinds.index(result["kind"]))
+    scale = (WIDTH - LABEL - 80) / max(result["cpu_us"] for result in bars)
     height = len(bars) * (BAR + GAP) + 40
     parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" font-family="sans-serif" font-size="12">',
              f'<rect width="{WIDTH}" height="{height}" fill="#fff"/>',
@@ -58,9 +61,8 @@ def svg(results):
     for number, result in enumerate(bars):
         top = 30 + number * (BAR + GAP)
         width = max(1, result["cpu_us"] * scale)
-        label = escape(f"{result['target']}, {result['group']}: {result['phase']}")
-        colour = COLOURS.get(result["target"], "#c98a1b")
+        label = escape(f"{result['phase']}, {result['group']}: {result['target']}")
         parts.append(f'<text x="{LABEL - 6}" y="{top + 12}" text-anchor="end" font-size="11">{label}</text>'
-                     f'<rect x="{LABEL}" y="{top}" width="{width:.1f}" height="{BAR}" fill="{colour}"/>'
+                     f'<rect x="{LABEL}" y="{top}" width="{width:.1f}" height="{BAR}" fill="{COLOURS[result["target"]]}"/>'
                      f'<text x="{LABEL + width + 5:.1f}" y="{top + 12}">{result["cpu_us"]:,.0f}</text>')
     return "\n".join([*parts, "</svg>", ""])
