@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/arena.h"
 #include "base/require.h"
 #include "load.h"
 
@@ -36,7 +37,8 @@ struct load {
     double rate; // a second; 0: as fast as answers come
     uint64_t planned;
     int64_t begin_us;
-    int64_t end_us; // nothing is sent after it, but what was due before
+    int64_t end_us;     // nothing is sent after it, but what was due before
+    struct arena arena; // the text of the requests
     struct request *requests;
     size_t request_count;
     struct connection *connections;
@@ -68,13 +70,6 @@ static uint64_t draw(struct load *load)
     return load->chance;
 }
 
-static char *copy_word(const char *word)
-{
-    char *copy = word != NULL ? strdup(word) : NULL;
-    REQUIRE(word == NULL || copy != NULL);
-    return copy;
-}
-
 static void read_requests(struct load *load, const char *path)
 {
     char line[LINE_BYTES_MAX];
@@ -88,9 +83,9 @@ static void read_requests(struct load *load, const char *path)
         const char *method = strsep(&rest, " ");
         struct request *request = &load->requests[load->request_count++];
         request->pays = strcmp(method, "POST") == 0;
-        request->target = copy_word(strsep(&rest, " "));
-        request->api_key = copy_word(strsep(&rest, " "));
-        request->idempotency_key = copy_word(strsep(&rest, " "));
+        request->target = arena_strdup(&load->arena, strsep(&rest, " "));
+        request->api_key = arena_strdup(&load->arena, strsep(&rest, " "));
+        request->idempotency_key = arena_strdup(&load->arena, strsep(&rest, " "));
         REQUIRE(request->target != NULL && request->api_key != NULL);
     }
     (void)fclose(file);
@@ -276,6 +271,15 @@ static void open_connections(struct load *load)
     }
 }
 
+static void release(struct load *load)
+{
+    free(load->delays_us);
+    free(load->idle);
+    free(load->connections);
+    free(load->requests);
+    arena_release(&load->arena);
+}
+
 int main(int argc, char **argv)
 {
     struct load load = {.connection_count = 1, .planned = UINT64_MAX, .chance = (uint64_t)getpid()};
@@ -313,5 +317,6 @@ int main(int argc, char **argv)
     load.end_us = load.begin_us + seconds * US_PER_S;
     run(&load);
     print_result(&load);
+    release(&load);
     return load.answered > 0 && load.answered == load.started ? 0 : 1;
 }
