@@ -83,10 +83,18 @@ def test_a_failure_is_repeated_until_it_succeeds_where_that_is_asked(load, answe
 
 
 def test_the_report_shows_every_result_and_marks_the_disturbed_ones():
-    results = [{"group": "rows", "target": "paymentsd", "phase": "get", "per_second": 1234.5, "cpu_us": 16.4, "connections": 64,
-                "others_percent": 20},
-               {"group": "rows", "target": "paymentsd", "phase": "writes", "pwrites": 7.04, "bytes written": 24_000, "syncs": 0.5}]
+    results = [{"group": "100 payments", "target": "paymentsd", "phase": "get", "kind": "get", "per_second": 1234.5, "cpu_us": 16.4,
+                "connections": 64, "others_percent": 20},
+               {"group": "100 payments", "target": "paymentsd", "phase": "writes", "pwrites": 7.04, "bytes written": 24_000,
+                "syncs": 0.5}]
     text = report.markdown("about", results)
     assert "| paymentsd | get * | 1,234 | 16 | – |" in text and "Other programs" in text
     assert "writes 7.0 times and 24.0 kB" in text
-    assert ">16</text>" in report.svg(results)
+
+
+def test_the_plot_pairs_the_targets_and_leaves_out_constant_rates():
+    phases = [("100 payments", "paymentsd", "get", 16.4), ("100 payments", "paymentsd", "list", 50.1),
+              ("100 payments, constant rate", "paymentsd", "get, at 5/s", 99.1), ("100 payments", "Node", "get", 76.2)]
+    plot = report.svg([{"group": group, "target": target, "phase": phase, "kind": phase.split(",")[0], "cpu_us": cpu_us}
+                       for group, target, phase, cpu_us in phases])
+    assert plot.index(">16</text>") < plot.index(">76</text>") < plot.index(">50</text>") and ">99</text>" not in plot
