@@ -1,6 +1,5 @@
-// The bump allocator. An allocation that is larger than the next block has a block of its own, behind the one
-// that allocations are taken from. So it neither wastes the room that is left there, nor makes later blocks
-// large.
+// The bump allocator. An allocation that is larger than the next block has a block of its own, after the one
+// that allocations are taken from. So the room that is left there is still used, and later blocks stay small.
 #include "base/arena.h"
 
 #include <stdarg.h>

@@ -14,6 +14,12 @@ struct holder {
     bool awaited; // an event may be due that got no slot because the merchant has its share
 };
 
+// A merchant whose last delivery failed.
+struct failing {
+    struct table_node node;
+    struct uuid merchant_id;
+};
+
 static void lock(struct send_slots *slots)
 {
     REQUIRE(pthread_mutex_lock(&slots->mutex) == 0);
@@ -23,11 +29,6 @@ static void unlock(struct send_slots *slots)
 {
     REQUIRE(pthread_mutex_unlock(&slots->mutex) == 0);
 }
-
-struct failing {
-    struct table_node node;
-    struct uuid merchant_id;
-};
 
 void send_slots_init(struct send_slots *slots, int64_t max, int64_t merchant_max)
 {

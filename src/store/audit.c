@@ -129,7 +129,7 @@ static bool step(struct walk *walk, struct db_rows *rows, const uint8_t pepper[3
 {
     struct audit_head at = walk->at;
     if (!audit_row_holds(rows, pepper, &at)) {
-        return false; // whoever looks into it must find the log as it is
+        return false; // the log stays as it is, for those who look into this
     }
     bool goes = may_go(rows, before_us);
     if (!goes && (walk->any || db_i64(rows, 9) >= before_us)) {

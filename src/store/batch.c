@@ -6,7 +6,7 @@
 #include "base/require.h"
 #include "store/driver.h"
 
-// Jobs that only read share a transaction for this long: what waits behind a slow one goes to another reader.
+// Jobs that only read share a transaction for this long. What waits after a slow one goes to another reader.
 #define READ_US_MAX 1000
 
 static struct store_job *job_of(struct list *link)
