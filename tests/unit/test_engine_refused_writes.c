@@ -175,6 +175,27 @@ static void an_outcome_that_the_database_refuses_delays_the_drain(void **state)
     assert_string_equal(answered_status(buyer), "completed");
 }
 
+static void a_stop_does_not_wait_for_long_for_a_database_that_refuses(void **state)
+{
+    struct fixture *f = *state;
+    engine_begin(f);
+    run_sql(f, REFUSE);
+    f->provider.otherwise = answer_payment(PROVIDER_PAYMENT_SUCCEEDED);
+    struct buyer *buyer = buy(f);
+    engine_run_s(f, 2);
+    (void)engine_drain(f->engine, false);
+    engine_run_s(f, 6);
+    (void)engine_drain(f->engine, false); // gives the buyer its pending answer
+    engine_run_s(f, 0);
+    assert_true(engine_drain(f->engine, false));
+    assert_string_equal(open_operations(f, &buyer->payment.id), "charge");
+    run_sql(f, ALLOW);
+    engine_crash(f);
+    engine_begin(f);
+    engine_run_s(f, 1);
+    assert_int_equal(payment_row(f, &buyer->payment.id).status, PAYMENT_COMPLETED);
+}
+
 static void a_store_that_cannot_be_written_makes_the_engine_unready_until_it_can(void **state)
 {
     struct fixture *f = *state;
@@ -218,6 +239,7 @@ int main(void)
         TEST(a_settle_that_runs_again_keeps_its_interval),
         TEST(the_outcome_of_an_operation_that_was_closed_meanwhile_is_dropped),
         TEST(an_outcome_that_the_database_refuses_delays_the_drain),
+        TEST(a_stop_does_not_wait_for_long_for_a_database_that_refuses),
         TEST(a_store_that_cannot_be_written_makes_the_engine_unready_until_it_can),
         TEST(after_a_failed_write_the_store_is_tried_soon),
     };

@@ -69,7 +69,7 @@ bool op_is_under_way(struct engine *engine, const struct op *op);
 // unsettled.c. The outcome could not be recorded: tries again later. Takes the op.
 void op_unsettled(struct op *op);
 void op_settle_again(struct timer *timer);
-void op_settle_all(struct engine *engine); // at once, even those that are not due
+void op_settle_all(struct engine *engine); // at once, even those that are not due, and counts tries anew
 
 // list_pages.c. Collects a page of a list. True if another page must be read.
 bool op_read_next_page(struct op *op);

@@ -8,10 +8,12 @@
 #include "store/payments.h"
 
 // How often recording an outcome is tried. The store may recover at any time; any other error will hardly
-// change. While the service stops, an outcome with another error is tried once: its row is there at the next
-// start.
+// change.
 #define TRIES_MAX 3
 #define STORE_TRIES_MAX 100
+// While the service stops, a second apart: its row is there at the next start.
+#define DRAIN_TRIES_MAX 1
+#define DRAIN_STORE_TRIES_MAX 5
 // The wait grows by a second with every ten tries.
 #define TRIES_PER_S 10
 #define WAIT_MAX_S 30
@@ -34,6 +36,13 @@ static void settle_later(struct op *op)
         loop_mono_us(engine->options.loop) + (wait_s < WAIT_MAX_S ? wait_s : WAIT_MAX_S) * US_PER_S;
     list_append(&engine->unsettled, &op->link);
     start_timer(engine, op->settle_at_us);
+}
+
+// Its lease ends, as after a crash: the next process asks for the outcome.
+static void leave_to_lease(struct op *op)
+{
+    op_ended(op);
+    op_free(op);
 }
 
 static enum errc run_abandon(struct store_job *job, struct tx *tx, struct err *err)
@@ -64,6 +73,10 @@ static void abandoned(struct store_job *job)
 {
     struct op *op = CONTAINER_OF(job, struct op, job);
     struct engine *engine = op->engine;
+    if (job->result != OK && engine->draining) {
+        leave_to_lease(op);
+        return;
+    }
     if (job->result != OK) {
         settle_later(op);
         return;
@@ -81,12 +94,19 @@ static void abandoned(struct store_job *job)
 void op_unsettled(struct op *op)
 {
     struct engine *engine = op->engine;
-    int tries_max = engine->draining ? 1 : TRIES_MAX;
-    tries_max = errc_is_store(op->job.result) ? STORE_TRIES_MAX : tries_max;
+    bool store_failed = errc_is_store(op->job.result);
+    int tries_max = store_failed ? STORE_TRIES_MAX : TRIES_MAX;
+    if (engine->draining) {
+        tries_max = store_failed ? DRAIN_STORE_TRIES_MAX : DRAIN_TRIES_MAX;
+    }
     op->settle_tries++;
     engine->stats.settle_retries_total++;
     if (op->settle_tries < tries_max) {
         settle_later(op);
+        return;
+    }
+    if (engine->draining && store_failed) {
+        leave_to_lease(op);
         return;
     }
     op_move(op, OP_REQUEUING);
@@ -123,5 +143,9 @@ void op_settle_again(struct timer *timer)
 
 void op_settle_all(struct engine *engine)
 {
+    LIST_EACH_SAFE(&engine->unsettled, node, after)
+    {
+        CONTAINER_OF(node, struct op, link)->settle_tries = 0;
+    }
     settle_until(engine, INT64_MAX);
 }
