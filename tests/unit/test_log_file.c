@@ -215,6 +215,28 @@ static void a_write_that_fails_before_the_commit_ends_the_transaction(void **sta
     database_begin(f->db, true);
 }
 
+// If the disk is full, SQLite undoes no more than a statement, if that can be undone alone. But what was
+// gathered before the statement is lost.
+static void a_write_that_fails_as_pages_are_read_back_ends_the_transaction(void **state)
+{
+    struct fixture *f = *state;
+    insert_bytes(f, 1000000);
+    database_commit(f->db);
+    f->db->driver->copy_log(f->db); // so that the log has old pages where the next ones are lost
+    database_begin(f->db, true);
+    run(f, "PRAGMA cache_size = 10");
+    for (int i = 0; i < 20; i++) {
+        insert_bytes(f, 2000);
+    }
+    write_failure = SQLITE_FULL;
+    assert_int_equal(db_run(f->db, NULL, &f->err, "UPDATE things SET bytes = zeroblob(length(bytes) + id)"),
+                     ERR_STORE);
+    write_failure = SQLITE_OK;
+    assert_int_equal(f->db->driver->commit(f->db, &f->err), ERR_STORE);
+    assert_intact(f, 1);
+    database_begin(f->db, true);
+}
+
 #define COUNTED_TEST(name) cmocka_unit_test_setup_teardown(name, setup_counted, teardown)
 
 int main(void)
@@ -229,6 +251,7 @@ int main(void)
         COUNTED_TEST(a_write_that_fails_fails_the_commit),
         COUNTED_TEST(a_sync_that_fails_fails_the_commit),
         COUNTED_TEST(a_write_that_fails_before_the_commit_ends_the_transaction),
+        COUNTED_TEST(a_write_that_fails_as_pages_are_read_back_ends_the_transaction),
     };
     return cmocka_run_group_tests(tests, count_writes, NULL);
 }

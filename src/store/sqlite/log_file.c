@@ -67,12 +67,16 @@ static int log_write(sqlite3_file *file, const void *data, int bytes, sqlite3_in
     return SQLITE_OK;
 }
 
+// If a read fails because the disk is full, SQLite may undo only the statement and let the transaction go on,
+// without the pages that were gathered before. After any other failure it rolls the transaction back.
 static int log_read(sqlite3_file *file, void *data, int bytes, sqlite3_int64 at)
 {
     struct log_file *log = log_of(file);
     const bool overlaps = log->count > 0 && at < log->start + log->count && at + bytes > log->start;
-    const int code = overlaps ? write_gathered(log) : SQLITE_OK;
-    return code == SQLITE_OK ? log->below->pMethods->xRead(log->below, data, bytes, at) : code;
+    if (overlaps && write_gathered(log) != SQLITE_OK) {
+        return SQLITE_IOERR_WRITE;
+    }
+    return log->below->pMethods->xRead(log->below, data, bytes, at);
 }
 
 static int log_sync(sqlite3_file *file, int flags)
