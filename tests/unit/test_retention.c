@@ -134,6 +134,19 @@ static void a_history_keeps_what_the_service_asks_it_for(void **state)
     transaction_end(f);
 }
 
+static void what_is_kept_for_a_hundred_years_is_not_deleted(void **state)
+{
+    struct fixture *f = *state;
+    f->config.answers_kept_ms = 36500 * DAY_MS;
+    f->config.webhooks_kept_ms = 36500 * DAY_MS;
+    f->config.history_kept_ms = 36500 * DAY_MS;
+    f->config.audit_counts_kept_ms = 36500 * DAY_MS;
+    add_events(f, 10, true);
+    engine_begin(f);
+    engine_run_s(f, 2 * 3600);
+    assert_int_equal(events(f), 10);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -142,6 +155,7 @@ int main(void)
         TEST(what_is_deleted_makes_room_in_the_file),
         TEST(a_paid_payment_outlives_its_answer_its_event_and_its_history),
         TEST(a_history_keeps_what_the_service_asks_it_for),
+        TEST(what_is_kept_for_a_hundred_years_is_not_deleted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

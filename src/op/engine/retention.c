@@ -52,34 +52,39 @@ static int64_t walk_every_us(const struct config *config)
     return every_us;
 }
 
+// What was made before this time is old. It is not before 1970: the setting may be a hundred years.
+static int64_t old_us(const struct tx *tx, int64_t kept_ms)
+{
+    const int64_t before_us = tx->now_us - kept_ms * US_PER_MS;
+    return before_us > 0 ? before_us : 0;
+}
+
 static enum errc run_step(struct store_job *job, struct tx *tx, struct err *err)
 {
     struct retention *retention = CONTAINER_OF(job, struct retention, job);
     const struct config *config = retention->engine->options.config;
     struct walks *walks = &retention->walked;
     *walks = retention->walks;
-    int64_t now_us = tx->now_us;
     bool replies = false;
     bool inbox = false;
     bool outbox = false;
     bool history = false;
     bool audit = false;
-    enum errc rc =
-        prune_replies(tx->db, now_us - config->answers_kept_ms * US_PER_MS, STEP_ROWS, &replies, err);
+    enum errc rc = prune_replies(tx->db, old_us(tx, config->answers_kept_ms), STEP_ROWS, &replies, err);
     if (rc == OK) {
-        rc = prune_inbox(tx->db, now_us - INBOX_KEPT_US, STEP_ROWS, &inbox, err);
+        rc = prune_inbox(tx->db, tx->now_us - INBOX_KEPT_US, STEP_ROWS, &inbox, err);
     }
     if (rc == OK) {
-        rc = prune_outbox(tx->db, now_us - config->webhooks_kept_ms * US_PER_MS, STEP_ROWS, &walks->outbox,
-                          &outbox, err);
+        rc = prune_outbox(tx->db, old_us(tx, config->webhooks_kept_ms), STEP_ROWS, &walks->outbox, &outbox,
+                          err);
     }
     if (rc == OK) {
-        rc = prune_history(tx->db, now_us - config->history_kept_ms * US_PER_MS, STEP_ROWS, &walks->history,
-                           &history, err);
+        rc = prune_history(tx->db, old_us(tx, config->history_kept_ms), STEP_ROWS, &walks->history, &history,
+                           err);
     }
     if (rc == OK) {
-        rc = audit_prune(tx->db, tx->keyring->pepper, now_us - config->audit_counts_kept_ms * US_PER_MS,
-                         STEP_ROWS, &walks->audit, &audit, err);
+        rc = audit_prune(tx->db, tx->keyring->pepper, old_us(tx, config->audit_counts_kept_ms), STEP_ROWS,
+                         &walks->audit, &audit, err);
     }
     retention->more = replies || inbox || outbox || history || audit;
     return rc;
