@@ -6,8 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+// For a manager that has many messages to read. If it misses READY=1, it ends the service.
+#define WAIT_MAX_S 5
 
 void manager_notify(const char *state)
 {
@@ -20,8 +24,10 @@ void manager_notify(const char *state)
     if (path[0] == '@') {
         address.sun_path[0] = '\0'; // an abstract socket
     }
-    const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd >= 0) {
+        const struct timeval wait = {.tv_sec = WAIT_MAX_S};
+        (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait));
         const socklen_t bytes = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
         (void)sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&address, bytes);
         close(fd);
