@@ -1,6 +1,6 @@
 // json_read and json_parse: an accepted tree is within its limits (depth, no NUL inside a string, no repeated
 // name). Its written form parses again and is then written byte for byte the same, so no value changes on its
-// way through the service. What json_read makes of a text is what json-c makes of it.
+// way through the service. What json_read makes of a text is what json-c's own parser makes of it.
 #include "base/json.h"
 
 #include "fuzz.h"
@@ -83,6 +83,20 @@ static void check_same(const struct json_value *read, struct json_object *built)
     }
 }
 
+// json_parse builds its trees from what json_read has read, so this tree is json-c's own.
+static struct json_object *parse_with_json_c(const uint8_t *text, size_t bytes)
+{
+    struct json_tokener *tokener = json_tokener_new_ex(JSON_DEPTH_MAX + 2); // a plain value is a level, too
+    REQUIRE(tokener != NULL);
+    struct json_object *value = json_tokener_parse_ex(tokener, (const char *)text, (int)bytes);
+    if (json_tokener_get_error(tokener) == json_tokener_continue) {
+        value = json_tokener_parse_ex(tokener, "", 1); // a lone number ends with a NUL
+    }
+    REQUIRE(json_tokener_get_error(tokener) == json_tokener_success);
+    json_tokener_free(tokener);
+    return value;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
     JSON_CLEANUP struct json_object *value = NULL;
@@ -96,6 +110,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     const struct json_value *read = NULL;
     REQUIRE(json_read(&arena, (const char *)data, bytes, JSON_VALUES_MAX, &read, &err) == OK);
     check_same(read, value);
+    JSON_CLEANUP struct json_object *other = parse_with_json_c(data, bytes);
+    check_same(read, other);
 
     const char *written = json_text(&arena, value);
     JSON_CLEANUP struct json_object *again = NULL;
