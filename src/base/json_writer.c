@@ -91,13 +91,19 @@ static void begin_value(struct json_writer *json, const char *name)
     bool in_object = json->depth > 0 && (json->arrays >> (json->depth - 1) & 1) == 0;
     REQUIRE(in_object == (name != NULL));
     REQUIRE(json->depth > 0 || json->bytes == 0);
+    const size_t name_bytes = name != NULL ? strlen(name) : 0;
+    reserve(json, name != NULL ? name_bytes + strlen(",\"\":") : strlen(","));
+    char *to = json->text + json->bytes;
     if (json->comma) {
-        add_char(json, ',');
+        *to++ = ',';
     }
     if (name != NULL) {
-        add_string(json, name);
-        add_char(json, ':');
+        *to++ = '"';
+        to = mempcpy(to, name, name_bytes);
+        *to++ = '"';
+        *to++ = ':';
     }
+    json->bytes = (size_t)(to - json->text);
     json->comma = true;
 }
 
@@ -166,20 +172,31 @@ void json_write_null(struct json_writer *json, const char *name)
     json_write_json(json, name, "null");
 }
 
+// A string in which nothing is escaped.
+static void write_plain(struct json_writer *json, const char *name, const char *text, size_t bytes)
+{
+    begin_value(json, name);
+    reserve(json, bytes + 2);
+    add_char(json, '"');
+    add(json, text, bytes);
+    add_char(json, '"');
+}
+
 void json_write_uuid(struct json_writer *json, const char *name, const struct uuid *id)
 {
-    char text[UUID_TEXT_BYTES];
-    if (id != NULL) {
-        uuid_format(id, text);
+    if (id == NULL) {
+        json_write_null(json, name);
+        return;
     }
-    json_write_str(json, name, id != NULL ? text : NULL);
+    char text[UUID_TEXT_BYTES];
+    uuid_format(id, text);
+    write_plain(json, name, text, sizeof(text) - 1);
 }
 
 void json_write_time(struct json_writer *json, const char *name, int64_t time_us)
 {
     char text[TIME_TEXT_BYTES];
-    time_format(time_us, text);
-    json_write_str(json, name, text);
+    write_plain(json, name, text, time_format(time_us, text));
 }
 
 void json_write_json(struct json_writer *json, const char *name, const char *text)

@@ -9,8 +9,9 @@
 //     ...
 //     const char *text = json_finish(&json);
 //
-// `name` is the member's name in an object, and NULL for an item of an array or the whole value.
-// A writer belongs to the arena's thread.
+// `name` is the member's name in an object, and NULL for an item of an array or the whole value. It is
+// written as it is: a literal without quotes, backslashes and control characters. A writer belongs to the
+// arena's thread.
 #pragma once
 
 #include <stdbool.h>

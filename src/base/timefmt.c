@@ -5,61 +5,95 @@
 #include <string.h>
 #include <time.h>
 
-#include "base/require.h"
 #include "base/text.h"
 
 #define HTTP_DATE_CHARS strlen("Sun, 06 Nov 1994 08:49:37 GMT")
 
+#define S_PER_DAY INT64_C(86400)
+// 400 years have as many days whenever they begin. A year begins in March here, so its leap day is its last.
+#define DAYS_PER_400_YEARS INT64_C(146097)
+#define DAYS_TO_1970 INT64_C(719468) // from 0000-03-01
+
+static int64_t divide_down(int64_t value, int64_t by)
+{
+    return value / by - (value % by < 0);
+}
+
+// Sets the date of a day that is counted from 1970-01-01.
+static void set_date(struct tm *tm, int64_t day)
+{
+    const int64_t from_0 = day + DAYS_TO_1970;
+    const int64_t cycle = divide_down(from_0, DAYS_PER_400_YEARS);
+    const int in_cycle = (int)(from_0 - cycle * DAYS_PER_400_YEARS);
+    const int year = (in_cycle - in_cycle / 1460 + in_cycle / 36524 - in_cycle / 146096) / 365;
+    const int in_year = in_cycle - (365 * year + year / 4 - year / 100);
+    const int month = (5 * in_year + 2) / 153; // from March; five months have 153 days
+    tm->tm_mday = in_year - (153 * month + 2) / 5 + 1;
+    tm->tm_mon = (month + 2) % 12;
+    tm->tm_year = (int)(cycle * 400) + year + (month >= 10) - 1900;
+}
+
+// gmtime_r takes three times as long, and every answer and log line has times.
 static struct tm in_utc(int64_t time_us)
 {
-    time_t at = (time_t)(time_us / US_PER_S - (time_us % US_PER_S < 0));
-    struct tm tm;
-    REQUIRE(gmtime_r(&at, &tm) != NULL);
+    const int64_t at_s = divide_down(time_us, US_PER_S);
+    const int64_t day = divide_down(at_s, S_PER_DAY);
+    const int in_day_s = (int)(at_s - day * S_PER_DAY);
+    struct tm tm = {.tm_hour = in_day_s / 3600, .tm_min = in_day_s / 60 % 60, .tm_sec = in_day_s % 60};
+    set_date(&tm, day);
     return tm;
 }
 
-// Writes the last `digits` digits of the value, and returns where they end. snprintf would cost ten times as
-// much, and every answer and log line has times.
-static char *put_digits(char *to, int value, int digits)
+// Writes a character and two digits, and returns where they end. snprintf would cost ten times as much.
+static char *put_two(char *to, char before, int value)
 {
-    for (int i = digits - 1; i >= 0; i--) {
-        to[i] = (char)('0' + value % 10);
-        value /= 10;
+    to[0] = before;
+    to[1] = (char)('0' + value / 10);
+    to[2] = (char)('0' + value % 10);
+    return to + 3;
+}
+
+static char *put_year(char *to, int year)
+{
+    if (year < 0 || year > 9999) {
+        return to + text_from_i64(year, to);
     }
-    return to + digits;
+    for (int i = 3; i >= 0; i--) {
+        to[i] = (char)('0' + year % 10);
+        year /= 10;
+    }
+    return to + 4;
 }
 
 // Writes the time to its second, with a 'Z', and returns where the 'Z' is.
 static char *put_seconds(char *to, int64_t time_us)
 {
-    struct tm tm = in_utc(time_us);
-    int year = tm.tm_year + 1900;
-    to = year >= 0 && year <= 9999 ? put_digits(to, year, 4) : to + text_from_i64(year, to);
-    const struct {
-        char before;
-        int value;
-    } parts[] = {
-        {'-', tm.tm_mon + 1}, {'-', tm.tm_mday}, {'T', tm.tm_hour}, {':', tm.tm_min}, {':', tm.tm_sec},
-    };
-    for (size_t i = 0; i < COUNT_OF(parts); i++) {
-        *to++ = parts[i].before;
-        to = put_digits(to, parts[i].value, 2);
-    }
+    const struct tm tm = in_utc(time_us);
+    to = put_year(to, tm.tm_year + 1900);
+    to = put_two(to, '-', tm.tm_mon + 1);
+    to = put_two(to, '-', tm.tm_mday);
+    to = put_two(to, 'T', tm.tm_hour);
+    to = put_two(to, ':', tm.tm_min);
+    to = put_two(to, ':', tm.tm_sec);
     memcpy(to, "Z", sizeof("Z"));
     return to;
 }
 
-void time_format(int64_t time_us, char out[TIME_TEXT_BYTES])
+size_t time_format(int64_t time_us, char out[TIME_TEXT_BYTES])
 {
-    (void)put_seconds(out, time_us);
+    return (size_t)(put_seconds(out, time_us) + strlen("Z") - out);
 }
 
 void time_format_exact(int64_t time_us, char out[TIME_TEXT_BYTES])
 {
     char *at = put_seconds(out, time_us);
-    *at++ = '.';
-    at = put_digits(at, (int)((time_us % US_PER_S + US_PER_S) % US_PER_S), 6);
-    memcpy(at, "Z", sizeof("Z"));
+    int fraction_us = (int)(time_us - divide_down(time_us, US_PER_S) * US_PER_S);
+    *at = '.';
+    for (int i = 6; i >= 1; i--) {
+        at[i] = (char)('0' + fraction_us % 10);
+        fraction_us /= 10;
+    }
+    memcpy(at + 7, "Z", sizeof("Z"));
 }
 
 int time_month(int64_t time_us)

@@ -1,14 +1,16 @@
 // Times as text: ISO 8601, UTC with `Z`, to the second in answers. Inside, they are microseconds since 1970.
 #pragma once
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
 
 #define TIME_TEXT_BYTES 32
 
-// "2025-01-01T12:00:00Z": the second that the time is in.
-void time_format(int64_t time_us, char out[TIME_TEXT_BYTES]);
+// "2025-01-01T12:00:00Z": the second that the time is in. Returns how many characters were written before the
+// NUL.
+size_t time_format(int64_t time_us, char out[TIME_TEXT_BYTES]);
 // "2025-01-01T12:00:00.123456Z", for the log.
 void time_format_exact(int64_t time_us, char out[TIME_TEXT_BYTES]);
 

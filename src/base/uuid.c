@@ -114,16 +114,14 @@ static bool dash_at(unsigned at)
 void uuid_format(const struct uuid *id, char out[UUID_TEXT_BYTES])
 {
     static const char digits[] = "0123456789abcdef";
-    static const unsigned char group_bytes[] = {4, 2, 2, 2, 6};
-    const uint8_t *byte = id->bytes;
-    for (size_t group = 0; group < sizeof(group_bytes); group++) {
-        for (unsigned i = 0; i < group_bytes[group]; i++, byte++) {
-            *out++ = digits[*byte >> 4];
-            *out++ = digits[*byte & 15];
-        }
-        *out++ = '-';
+    static const uint8_t places[] = {0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34};
+    _Static_assert(sizeof(places) == sizeof(id->bytes), "one for each byte");
+    for (size_t i = 0; i < sizeof(places); i++) {
+        out[places[i]] = digits[id->bytes[i] >> 4];
+        out[places[i] + 1] = digits[id->bytes[i] & 15];
     }
-    out[-1] = '\0'; // instead of a dash
+    out[8] = out[13] = out[18] = out[23] = '-';
+    out[UUID_TEXT_BYTES - 1] = '\0';
 }
 
 bool uuid_parse(const char *text, struct uuid *id)

@@ -2,6 +2,7 @@
 #include "unit_test.h"
 
 #include <string.h>
+#include <time.h>
 
 #include "base/require.h"
 #include "base/timefmt.h"
@@ -9,7 +10,7 @@
 static void assert_written(int64_t time_us, const char *text, const char *exact)
 {
     char out[TIME_TEXT_BYTES];
-    time_format(time_us, out);
+    assert_int_equal(time_format(time_us, out), strlen(text));
     assert_string_equal(out, text);
     time_format_exact(time_us, out);
     assert_string_equal(out, exact);
@@ -39,6 +40,22 @@ static void answers_are_to_the_second_and_the_log_is_exact(void **state)
     assert_written(INT64_C(253402300800000000), "10000-01-01T00:00:00Z", "10000-01-01T00:00:00.000000Z");
     assert_written(INT64_MAX, "294247-01-10T04:00:54Z", "294247-01-10T04:00:54.775807Z");
     assert_written(INT64_MIN, "-290308-12-21T19:59:05Z", "-290308-12-21T19:59:05.224192Z");
+}
+
+static void every_day_is_written_as_gmtime_has_it(void **state)
+{
+    (void)state;
+    const time_t day_s = 86400;
+    for (time_t at_s = -400 * 366 * day_s; at_s < 800 * 366 * day_s; at_s += day_s) {
+        struct tm tm;
+        char expected[TIME_TEXT_BYTES];
+        char out[TIME_TEXT_BYTES];
+        const time_t second = at_s + (at_s / day_s * 7919) % day_s;
+        assert_non_null(gmtime_r(&second, &tm));
+        assert_int_not_equal(strftime(expected, sizeof(expected), "%Y-%m-%dT%H:%M:%SZ", &tm), 0);
+        (void)time_format((int64_t)second * US_PER_S, out);
+        assert_string_equal(out, expected);
+    }
 }
 
 static void a_month_begins_with_its_first_second_in_utc(void **state)
@@ -181,6 +198,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers_are_to_the_second_and_the_log_is_exact),
+        cmocka_unit_test(every_day_is_written_as_gmtime_has_it),
         cmocka_unit_test(a_month_begins_with_its_first_second_in_utc),
         cmocka_unit_test(the_forms_of_rfc_3339_are_read),
         cmocka_unit_test(leap_days_are_there_in_leap_years_only),
