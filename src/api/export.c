@@ -116,7 +116,7 @@ static enum errc read_piece(struct request *request, struct tx *tx, const struct
 {
     struct export_state *export = request->export;
     struct listing_scan scan;
-    listing_scan_begin(&scan, query, LISTING_FIRST_WINDOW(PIECE_ROWS_MAX), LISTING_PASSED_MAX);
+    listing_scan_begin(&scan, query, LISTING_FIRST_WINDOW, LISTING_PASSED_MAX);
     bool has = true;
     bool full = false;
     enum errc rc = OK;

@@ -13,6 +13,7 @@ struct page {
     struct uuid last;        // of the rows shown or passed
     int64_t count;
     bool has_more;
+    bool is_cut; // it has taken LISTING_STEPS_MAX, and the list may go on
 };
 
 struct total {
@@ -45,14 +46,18 @@ static void answer(struct request *request, struct page *page, const struct tota
     request_answer(request, 200, json);
 }
 
-// Adds the rows of one window, until the page is full and it is known whether there are more.
-static enum errc add_rows(struct request *request, struct tx *tx, const struct listing_query *window,
-                          listing_render *render, struct page *page, struct err *err)
+// Adds the rows of a query, until the page is full and it is known whether there are more. steps_max 0: it
+// may take as many steps as it needs.
+static enum errc add_rows(struct request *request, struct tx *tx, const struct listing_query *query,
+                          int steps_max, listing_render *render, struct page *page, struct err *err)
 {
     const struct listing_input *input = request->input;
     DB_ROWS(rows);
-    enum errc rc = listing_rows(tx->db, window, input->page_size + 1 - page->count, &rows, err);
+    enum errc rc = listing_rows(tx->db, query, input->page_size + 1 - page->count, &rows, err);
     bool has = false;
+    if (rc == OK && steps_max > 0) {
+        db_limit(&rows, steps_max);
+    }
     if (rc == OK) {
         rc = db_next(&rows, &has, err);
     }
@@ -71,22 +76,29 @@ static enum errc add_rows(struct request *request, struct tx *tx, const struct l
         }
     }
     page->has_more = rc == OK && has;
+    page->is_cut = rows.is_cut;
     return rc;
 }
 
-static enum errc read_page(struct request *request, struct tx *tx, const struct listing_query *query,
-                           listing_render *render, struct page *page, struct err *err)
+// Adds what comes after the page's last row, window by window.
+static enum errc add_windows(struct request *request, struct tx *tx, const struct listing_query *query,
+                             listing_render *render, struct page *page, struct err *err)
 {
     const struct listing_input *input = request->input;
     const int64_t wanted = input->page_size + 1;
+    const struct uuid last = page->last;
+    struct listing_query rest = *query;
+    if (page->count > 0) {
+        listing_below(&rest, &last);
+    }
     struct listing_scan scan;
-    listing_scan_begin(&scan, query, LISTING_FIRST_WINDOW(wanted), LISTING_PASSED_MAX);
+    listing_scan_begin(&scan, &rest, LISTING_FIRST_WINDOW, LISTING_PASSED_MAX);
     bool has = true;
     enum errc rc = OK;
     while (rc == OK && has && !page->has_more) {
         rc = listing_scan_next(&scan, tx->db, page->count, wanted, &has, err);
         if (rc == OK && has) {
-            rc = add_rows(request, tx, &scan.window, render, page, err);
+            rc = add_rows(request, tx, &scan.window, 0, render, page, err);
         }
     }
     if (rc == OK && !page->has_more && scan.more) {
@@ -94,6 +106,15 @@ static enum errc read_page(struct request *request, struct tx *tx, const struct 
         page->last = scan.end;
     }
     return rc;
+}
+
+// Most pages are found within a few steps. To find the end of a window first would take longer than to read
+// them.
+static enum errc read_page(struct request *request, struct tx *tx, const struct listing_query *query,
+                           listing_render *render, struct page *page, struct err *err)
+{
+    const enum errc rc = add_rows(request, tx, query, LISTING_STEPS_MAX, render, page, err);
+    return rc == OK && page->is_cut ? add_windows(request, tx, query, render, page, err) : rc;
 }
 
 // The id of the row number `count`; *has is false if there are fewer. ERR_VALIDATION: it is too far.

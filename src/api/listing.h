@@ -10,8 +10,11 @@
 #define LISTING_PASSED_MAX 10000
 // The same for a total, and for the pages before a page by its number.
 #define LISTING_SKIPPED_MAX 200000
-// Enough rows for those that are wanted where one of eight matches.
-#define LISTING_FIRST_WINDOW(wanted) ((wanted)*8)
+// The database's steps that a page may take before it is read in windows: a full page takes 5,000, and 2,000
+// rows that do not match as many as this.
+#define LISTING_STEPS_MAX 20000
+// The rows of the first window.
+#define LISTING_FIRST_WINDOW 2000
 
 // Writes the members of the item for the row that `rows` stands on.
 typedef enum errc listing_render(struct request *request, struct db_rows *rows, struct json_writer *json,

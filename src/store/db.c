@@ -88,6 +88,12 @@ enum errc db_next(struct db_rows *rows, bool *has, struct err *err)
     return rc;
 }
 
+void db_limit(struct db_rows *rows, int steps)
+{
+    REQUIRE(rows->statement && steps > 0);
+    rows->db->driver->limit(rows, steps);
+}
+
 enum errc db_first_values(struct db *db, struct db_rows *rows, bool *has, struct err *err, const char *sql,
                           const struct db_value *values, size_t count)
 {

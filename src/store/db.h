@@ -24,6 +24,9 @@ enum errc db_query_once(struct db *db, struct db_rows *rows, struct err *err, co
                         const struct db_value *values, size_t count) MUST_CHECK;
 // Moves to the next row; *has is false after the last.
 enum errc db_next(struct db_rows *rows, bool *has, struct err *err) MUST_CHECK;
+// Lets a statement that reads take at most so many steps of the database's machine, some eight for a row that
+// it passes. After them db_next finds no row, and rows->is_cut is true.
+void db_limit(struct db_rows *rows, int steps);
 // Starts a statement and moves to its first row; *has is false if there is none.
 enum errc db_first_values(struct db *db, struct db_rows *rows, bool *has, struct err *err, const char *sql,
                           const struct db_value *values, size_t count) MUST_CHECK;

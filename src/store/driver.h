@@ -43,6 +43,7 @@ struct db_driver {
     enum errc (*query_once)(struct db *db, struct db_rows *rows, const char *sql,
                             const struct db_value *values, size_t count, struct err *err);
     enum errc (*next)(struct db_rows *rows, bool *has, struct err *err);
+    void (*limit)(struct db_rows *rows, int steps); // as db_limit
     int64_t (*changed)(struct db *db);
     // Grows with each row that a statement of this connection inserts, updates or deletes.
     int64_t (*changed_total)(struct db *db);

@@ -1,8 +1,7 @@
 // Reads a list whose filters may match little with bounded work. The list is read in windows: ranges of ids
-// that hold a known number of rows of the index that is read, whether they match or not. The first window is
-// small, since most lists find what they need there; those after it are as large as the rows found so far
-// suggest. When as many rows were passed as the caller allows, the scan ends before the list does, and says
-// where.
+// that hold a known number of rows of the index that is read, whether they match or not. Those after the
+// first one are as large as the rows found so far suggest. When as many rows were passed as the caller
+// allows, the scan ends before the list does, and says where.
 //
 // A list that passes no rows (listing_passes_rows) is one window.
 #pragma once

@@ -46,4 +46,5 @@ struct db_rows {
     struct db *db;
     void *statement;
     struct kept_row *kept; // the present row; NULL: the statement's
+    bool is_cut;           // it was ended by db_limit
 };

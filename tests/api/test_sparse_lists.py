@@ -92,6 +92,12 @@ def test_a_page_by_number_is_skipped_to_only_so_far(stock):
     refused(stock.get(expect=422, page=5, page_size=1, currency="EUR"), 422, "VALIDATION_ERROR", "page")
 
 
+def test_a_page_that_is_found_at_once_takes_one_statement(stock):
+    before = stock.server.metric("store_lists_prepared_total")
+    assert len(stock.get(currency="USD", min_amount="1", max_amount="77", page_size=20).data) == 20
+    assert stock.server.metric("store_lists_prepared_total") == before + 1
+
+
 def test_a_list_of_a_known_shape_prepares_no_statement(stock):
     def prepared():
         return stock.server.metric("store_lists_prepared_total")

@@ -238,6 +238,51 @@ static void returned_rows_that_nobody_reads_are_written_all_the_same(void **stat
     assert_int_equal(count_things(f->db), 3);
 }
 
+#define ALL_SIZES "SELECT size FROM things ORDER BY id"
+
+static void a_limited_statement_ends_after_its_steps(void **state)
+{
+    struct fixture *f = *state;
+    for (int64_t id = 1; id <= 1000; id++) {
+        insert(f, id);
+    }
+    for (int turn = 0; turn < 2; turn++) { // the steps of the turn before do not count
+        DB_ROWS(rows);
+        bool has = true;
+        int64_t read = 0;
+        assert_int_equal(db_query(f->db, &rows, &f->err, ALL_SIZES), OK);
+        db_limit(&rows, 1000);
+        while (has) {
+            assert_int_equal(db_next(&rows, &has, &f->err), OK);
+            read += has;
+            assert_int_equal(count_things(f->db), 1000); // others are not limited
+        }
+        assert_true(rows.is_cut);
+        assert_in_range(read, 100, 900);
+        assert_int_equal(db_query(f->db, &rows, &f->err, ALL_SIZES), OK); // nor is its next use
+        for (read = 0, has = true; has; read += has) {
+            assert_int_equal(db_next(&rows, &has, &f->err), OK);
+        }
+        assert_false(rows.is_cut);
+        assert_int_equal(read, 1000);
+    }
+}
+
+static void a_limit_that_is_not_reached_changes_nothing(void **state)
+{
+    struct fixture *f = *state;
+    insert(f, 1);
+    DB_ROWS(rows);
+    bool has = false;
+    assert_int_equal(db_query(f->db, &rows, &f->err, ALL_SIZES), OK);
+    db_limit(&rows, 1000);
+    assert_int_equal(db_next(&rows, &has, &f->err), OK);
+    assert_true(has);
+    assert_int_equal(db_next(&rows, &has, &f->err), OK);
+    assert_false(has);
+    assert_false(rows.is_cut);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -255,6 +300,8 @@ int main(void)
         THINGS_TEST(other_failures_are_store_errors),
         THINGS_TEST(changed_counts_the_rows_of_this_statement_only),
         THINGS_TEST(returned_rows_that_nobody_reads_are_written_all_the_same),
+        THINGS_TEST(a_limited_statement_ends_after_its_steps),
+        THINGS_TEST(a_limit_that_is_not_reached_changes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

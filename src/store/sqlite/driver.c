@@ -118,6 +118,7 @@ const struct db_driver sqlite_driver = {
     .column_count = sqlite_column_count,
     .column = sqlite_column,
     .column_name = sqlite_column_name,
+    .limit = sqlite_limit,
     .close_rows = sqlite_close_rows,
     .log_is_long = sqlite_log_is_long,
     .copy_log = sqlite_copy_log,

@@ -57,6 +57,7 @@ enum errc sqlite_query_built(struct db *db, struct db_rows *rows, const char *sq
 enum errc sqlite_query_once(struct db *db, struct db_rows *rows, const char *sql,
                             const struct db_value *values, size_t count, struct err *err) MUST_CHECK;
 enum errc sqlite_next(struct db_rows *rows, bool *has, struct err *err) MUST_CHECK;
+void sqlite_limit(struct db_rows *rows, int steps);
 int sqlite_column_count(struct db_rows *rows);
 struct db_value sqlite_column(struct db_rows *rows, int column);
 const char *sqlite_column_name(struct db_rows *rows, int column);

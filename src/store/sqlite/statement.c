@@ -27,7 +27,8 @@ struct sqlite_statement {
     struct sqlite_statement *next;
     sqlite3_stmt *stmt;
     bool in_use;
-    bool once; // in no list: finalized after its one use
+    bool once;     // in no list: finalized after its one use
+    int steps_max; // 0: no limit
     size_t sql_bytes;
     size_t parameter_count;
     int parameters[PARAMETERS_MAX]; // SQLite's index of $1, $2 ...
@@ -208,6 +209,7 @@ static enum errc start(struct sqlite *sqlite, struct sqlite_statement **out, con
     }
     if (rc == OK) {
         statement->in_use = true;
+        statement->steps_max = 0;
         *out = statement;
     } else if (lifetime == ONCE) {
         end(statement);
@@ -271,11 +273,40 @@ enum errc sqlite_query_once(struct db *db, struct db_rows *rows, const char *sql
     return query(db, rows, sql, ONCE, values, count, err);
 }
 
+void sqlite_limit(struct db_rows *rows, int steps)
+{
+    struct sqlite_statement *statement = rows->statement;
+    (void)sqlite3_stmt_status(statement->stmt, SQLITE_STMTSTATUS_VM_STEP, 1); // counts from 0 again
+    statement->steps_max = steps;
+}
+
+static int interrupt(void *unused)
+{
+    (void)unused;
+    return 1;
+}
+
+// The limit holds for this statement alone, so it is set for this step alone.
+static int step_within_limit(sqlite3 *handle, const struct sqlite_statement *statement)
+{
+    sqlite3_progress_handler(handle, statement->steps_max, interrupt, NULL);
+    const int code = sqlite3_step(statement->stmt);
+    sqlite3_progress_handler(handle, 0, NULL, NULL);
+    return code;
+}
+
 enum errc sqlite_next(struct db_rows *rows, bool *has, struct err *err)
 {
     struct sqlite *sqlite = sqlite_of(rows->db);
     const struct sqlite_statement *statement = rows->statement;
-    const int code = sqlite3_step(statement->stmt);
+    const bool is_limited = statement->steps_max > 0;
+    const int code =
+        is_limited ? step_within_limit(sqlite->handle, statement) : sqlite3_step(statement->stmt);
+    rows->is_cut = is_limited && code == SQLITE_INTERRUPT;
+    if (rows->is_cut) {
+        *has = false;
+        return OK;
+    }
     *has = code == SQLITE_ROW;
     if (code == SQLITE_DONE) {
         sqlite->changed = sqlite3_stmt_readonly(statement->stmt) ? 0 : sqlite3_changes64(sqlite->handle);
