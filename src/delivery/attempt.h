@@ -26,6 +26,7 @@ struct attempt {
     struct arena arena;        // holds what the rows, the call and the result point to
     struct outbox_event event; // next_attempt_us is the end of the lease
     struct merchant merchant;  // as claimed: every attempt uses the present URL and secret
+    bool endpoint_failed;      // as claimed: the merchant's last attempt failed
     struct http_call call;
     struct http_header headers[ATTEMPT_HEADERS_MAX];
     struct outbox_attempt result;

@@ -36,10 +36,12 @@ static enum errc set_aside(struct claim *claim, struct db *db, const struct outb
 }
 
 // Holds a slot.
-static enum errc claim_one(struct claim *claim, struct db *db, const struct uuid *merchant_id, bool *has,
+static enum errc claim_one(struct claim *claim, struct db *db, const struct outbox_queue *queue, bool *has,
                            struct err *err)
 {
+    const struct uuid *merchant_id = &queue->merchant_id;
     struct attempt *attempt = attempt_new(claim->slots, merchant_id);
+    attempt->endpoint_failed = queue->endpoint_fails;
     bool damaged = false;
     enum errc rc = outbox_claim(db, merchant_id, claim->now_us, claim->now_us + claim->lease_us,
                                 &attempt->arena, &attempt->event, has, &damaged, err);
@@ -75,18 +77,19 @@ static enum errc end_share(struct claim *claim, struct db *db, const struct uuid
 
 // Claims up to a merchant's share. If more is due, the end of one of its attempts starts the next claim.
 // *again: there was no slot for any of its events, so the next claim visits it first.
-static enum errc claim_share(struct claim *claim, struct db *db, const struct uuid *merchant_id, bool *again,
-                             struct err *err)
+static enum errc claim_share(struct claim *claim, struct db *db, const struct outbox_queue *queue,
+                             bool *again, struct err *err)
 {
+    const struct uuid *merchant_id = &queue->merchant_id;
     for (int64_t before = claim->claimed; claim->claimed < CLAIM_MAX;) {
-        enum slot_take take = send_slots_take(claim->slots, merchant_id);
+        enum slot_take take = send_slots_take(claim->slots, merchant_id, queue->endpoint_fails);
         if (take != SLOT_TAKEN) {
             claim->to.short_of_slots |= take == SLOT_NONE_FREE;
             *again = take == SLOT_NONE_FREE && claim->claimed == before;
             return OK;
         }
         bool has = false;
-        enum errc rc = claim_one(claim, db, merchant_id, &has, err);
+        enum errc rc = claim_one(claim, db, queue, &has, err);
         if (rc != OK || !has) {
             return rc == OK ? end_share(claim, db, merchant_id, err) : rc;
         }
@@ -104,7 +107,7 @@ static enum errc visit(struct claim *claim, struct db *db, const struct outbox_q
         return OK;
     }
     if (queue->has_endpoint) {
-        return claim_share(claim, db, &queue->merchant_id, again, err);
+        return claim_share(claim, db, queue, again, err);
     }
     int64_t moved = 0;
     enum errc rc = outbox_park_merchant(db, &queue->merchant_id, claim->now_us, &moved, err);

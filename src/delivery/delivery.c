@@ -177,14 +177,16 @@ static int64_t lease_us(const struct config *config)
 }
 
 // Database thread, in the transaction that writes the event.
-static struct event_lease *lease(void *context, struct outbox_event *event, const struct merchant *merchant,
+static struct event_lease *lease(void *context, struct outbox_event *event, const struct outbox_next *next,
                                  int64_t now_us)
 {
     struct delivery *delivery = context;
-    if (!send_slots_take_new(&delivery->slots, &merchant->id)) {
+    const struct merchant *merchant = &next->merchant;
+    if (!send_slots_take_new(&delivery->slots, &merchant->id, next->endpoint_fails)) {
         return NULL;
     }
     struct attempt *attempt = attempt_new(&delivery->slots, &merchant->id);
+    attempt->endpoint_failed = next->endpoint_fails;
     event->status = "processing";
     event->next_attempt_us = now_us + lease_us(delivery->options.config);
     attempt_copy(attempt, event, merchant);

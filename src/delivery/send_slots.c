@@ -12,12 +12,7 @@ struct holder {
     struct uuid merchant_id;
     int64_t taken;
     bool awaited; // an event may be due that got no slot because the merchant has its share
-};
-
-// A merchant whose last delivery failed.
-struct failing {
-    struct table_node node;
-    struct uuid merchant_id;
+    bool fails;   // its last attempt failed
 };
 
 static void lock(struct send_slots *slots)
@@ -36,19 +31,10 @@ void send_slots_init(struct send_slots *slots, int64_t max, int64_t merchant_max
     REQUIRE(pthread_mutex_init(&slots->mutex, NULL) == 0);
 }
 
-static void free_failing(struct table_node *node, void *context)
-{
-    struct send_slots *slots = context;
-    table_remove(&slots->failing, node);
-    free(CONTAINER_OF(node, struct failing, node));
-}
-
 void send_slots_destroy(struct send_slots *slots)
 {
     REQUIRE(slots->taken == 0);
     table_release(&slots->merchants);
-    table_each(&slots->failing, free_failing, slots);
-    table_release(&slots->failing);
     (void)pthread_mutex_destroy(&slots->mutex);
 }
 
@@ -67,9 +53,12 @@ static struct holder *find(const struct send_slots *slots, const struct uuid *me
     return node != NULL ? CONTAINER_OF(node, struct holder, node) : NULL;
 }
 
-static bool is_failing(const struct send_slots *slots, const struct uuid *merchant_id)
+static void set_fails(struct send_slots *slots, struct holder *holder, bool fails)
 {
-    return table_find(&slots->failing, merchant_id, sizeof(*merchant_id)) != NULL;
+    if (holder->fails != fails) {
+        holder->fails = fails;
+        slots->failing_taken += fails ? holder->taken : -holder->taken;
+    }
 }
 
 static bool failing_have_room(const struct send_slots *slots)
@@ -77,12 +66,12 @@ static bool failing_have_room(const struct send_slots *slots)
     return slots->failing_taken < (slots->max + 1) / 2;
 }
 
-static int64_t merchant_max(const struct send_slots *slots, bool failing)
+static int64_t merchant_max(const struct send_slots *slots, bool fails)
 {
-    return failing ? 1 : slots->merchant_max;
+    return fails ? 1 : slots->merchant_max;
 }
 
-static void add(struct send_slots *slots, struct holder *holder, const struct uuid *merchant_id)
+static void add(struct send_slots *slots, struct holder *holder, const struct uuid *merchant_id, bool fails)
 {
     if (holder == NULL) {
         holder = calloc(1, sizeof(*holder));
@@ -90,45 +79,44 @@ static void add(struct send_slots *slots, struct holder *holder, const struct uu
         holder->merchant_id = *merchant_id;
         table_insert(&slots->merchants, &holder->node, &holder->merchant_id, sizeof(holder->merchant_id));
     }
+    set_fails(slots, holder, fails);
     holder->taken++;
     slots->taken++;
-    slots->failing_taken += is_failing(slots, merchant_id);
+    slots->failing_taken += fails;
 }
 
 // ---
 
-enum slot_take send_slots_take(struct send_slots *slots, const struct uuid *merchant_id)
+enum slot_take send_slots_take(struct send_slots *slots, const struct uuid *merchant_id, bool fails)
 {
     enum slot_take take = SLOT_TAKEN;
     lock(slots);
     struct holder *holder = find(slots, merchant_id);
-    bool failing = is_failing(slots, merchant_id);
-    if (holder != NULL && holder->taken >= merchant_max(slots, failing)) {
+    if (holder != NULL && holder->taken >= merchant_max(slots, fails)) {
         holder->awaited = true;
         take = SLOT_MERCHANT_FULL;
-    } else if (failing && !failing_have_room(slots)) {
+    } else if (fails && !failing_have_room(slots)) {
         slots->failing_awaited = true;
         take = SLOT_MERCHANT_FULL;
     } else if (slots->taken >= slots->max) {
         slots->awaited = true;
         take = SLOT_NONE_FREE;
     } else {
-        add(slots, holder, merchant_id);
+        add(slots, holder, merchant_id, fails);
     }
     unlock(slots);
     return take;
 }
 
-bool send_slots_take_new(struct send_slots *slots, const struct uuid *merchant_id)
+bool send_slots_take_new(struct send_slots *slots, const struct uuid *merchant_id, bool fails)
 {
     lock(slots);
     struct holder *holder = find(slots, merchant_id);
-    bool failing = is_failing(slots, merchant_id);
     bool taken = slots->open && !slots->awaited && slots->taken < slots->max &&
-                 (!failing || failing_have_room(slots)) &&
-                 (holder == NULL || (!holder->awaited && holder->taken < merchant_max(slots, failing)));
+                 (!fails || failing_have_room(slots)) &&
+                 (holder == NULL || (!holder->awaited && holder->taken < merchant_max(slots, fails)));
     if (taken) {
-        add(slots, holder, merchant_id);
+        add(slots, holder, merchant_id, fails);
     }
     unlock(slots);
     return taken;
@@ -137,19 +125,9 @@ bool send_slots_take_new(struct send_slots *slots, const struct uuid *merchant_i
 void send_slots_report(struct send_slots *slots, const struct uuid *merchant_id, bool failed)
 {
     lock(slots);
-    const struct holder *holder = find(slots, merchant_id);
+    struct holder *holder = find(slots, merchant_id);
     REQUIRE(holder != NULL);
-    struct table_node *node = table_find(&slots->failing, merchant_id, sizeof(*merchant_id));
-    if (failed && node == NULL) {
-        struct failing *failing = malloc(sizeof(*failing));
-        REQUIRE(failing != NULL);
-        failing->merchant_id = *merchant_id;
-        table_insert(&slots->failing, &failing->node, &failing->merchant_id, sizeof(failing->merchant_id));
-        slots->failing_taken += holder->taken;
-    } else if (!failed && node != NULL) {
-        free_failing(node, slots);
-        slots->failing_taken -= holder->taken;
-    }
+    set_fails(slots, holder, failed);
     unlock(slots);
 }
 
@@ -160,7 +138,7 @@ bool send_slots_release(struct send_slots *slots, const struct uuid *merchant_id
     REQUIRE(holder != NULL);
     bool awaited = slots->awaited || holder->awaited;
     slots->taken--;
-    slots->failing_taken -= is_failing(slots, merchant_id);
+    slots->failing_taken -= holder->fails;
     if (slots->failing_awaited && failing_have_room(slots)) {
         slots->failing_awaited = false;
         awaited = true;

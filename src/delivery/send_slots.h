@@ -8,7 +8,8 @@
 //
 // A merchant whose last attempt failed has one slot until an attempt succeeds, and all such merchants
 // together have half of the slots. So endpoints that hang until the time-out never hold the slots that the
-// others need.
+// others need. Who fails is read from the database together with the event, so it survives a restart; here
+// is only what is in flight.
 //
 // Any thread, under a mutex: database threads take slots, and the loop thread releases them.
 #pragma once
@@ -31,8 +32,7 @@ struct send_slots {
     int64_t merchant_max;
     int64_t taken;
     struct table merchants; // those that hold a slot
-    struct table failing;   // merchants whose last attempt failed
-    int64_t failing_taken;  // their slots
+    int64_t failing_taken;  // slots of merchants whose last attempt failed
     bool failing_awaited;   // an event of one of them may be due that got no slot because those were taken
     bool open;              // for new events
     bool awaited;           // an event may be due that got no slot because none was free
@@ -44,10 +44,10 @@ void send_slots_destroy(struct send_slots *slots); // none may be taken
 // From now on new events get slots, or no longer.
 void send_slots_open(struct send_slots *slots, bool open);
 
-// For the claim. Notes who waits where it gives none.
-enum slot_take send_slots_take(struct send_slots *slots, const struct uuid *merchant_id);
+// For the claim. Notes who waits where it gives none. fails: the merchant's last attempt failed.
+enum slot_take send_slots_take(struct send_slots *slots, const struct uuid *merchant_id, bool fails);
 // For a new event whose merchant has no other one that is due.
-bool send_slots_take_new(struct send_slots *slots, const struct uuid *merchant_id);
+bool send_slots_take_new(struct send_slots *slots, const struct uuid *merchant_id, bool fails);
 // The merchant's attempt has failed or succeeded; before its slot is released.
 void send_slots_report(struct send_slots *slots, const struct uuid *merchant_id, bool failed);
 // True: an event may be due that waits for this slot.

@@ -72,6 +72,7 @@ static void record_done(struct store_job *job)
 
 static void record(struct attempt *attempt)
 {
+    attempt->result.endpoint_failed = attempt->endpoint_failed;
     attempt->record = (struct store_job){.queue = STORE_WRITE, .run = record_run, .done = record_done};
     store_submit_always(attempt->sender->options->store, &attempt->record);
 }

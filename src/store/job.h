@@ -38,7 +38,7 @@ struct store_job {
 };
 
 struct outbox_event;
-struct merchant;
+struct outbox_next;
 
 // Who delivers events to merchants. Loop thread, except `lease`.
 struct event_listener {
@@ -46,7 +46,7 @@ struct event_listener {
     // Database thread, in a transaction that is about to write this event, the only one of its merchant that
     // is due. Leases it if it can be sent right after the commit: sets its status and the end of its lease.
     // NULL: it cannot. May itself be NULL.
-    struct event_lease *(*lease)(void *context, struct outbox_event *event, const struct merchant *merchant,
+    struct event_lease *(*lease)(void *context, struct outbox_event *event, const struct outbox_next *next,
                                  int64_t now_us);
     // The transaction that leased the event has ended. Takes the lease.
     void (*lease_ended)(void *context, struct event_lease *lease, bool committed);

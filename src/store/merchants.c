@@ -78,7 +78,12 @@ enum errc merchant_update_webhook(struct db *db, const struct merchant *row, str
     int64_t changed = 0;
     enum errc rc = db_run(db, &changed, err, "UPDATE merchants SET " COLUMN_SET(2, WEBHOOK) " WHERE id = $1",
                           DB_ID(&row->id), COLUMN_VALUES(WEBHOOK));
-    return rc == OK && changed == 0 ? err_set(err, ERR_NOT_FOUND, NO_SUCH_MERCHANT) : rc;
+    if (rc == OK && changed == 0) {
+        return err_set(err, ERR_NOT_FOUND, NO_SUCH_MERCHANT);
+    }
+    return rc == OK ? db_run(db, NULL, err, "DELETE FROM failing_endpoints WHERE merchant_id = $1",
+                             DB_ID(&row->id))
+                    : rc;
 }
 
 enum errc merchants_clock_set_back(struct db *db, int64_t now_us, struct err *err)

@@ -24,7 +24,7 @@ struct merchant {
 enum errc merchant_get(struct db *db, const struct uuid *id, struct arena *arena, struct merchant *merchant,
                        struct err *err) MUST_CHECK;
 enum errc merchant_insert(struct db *db, const struct merchant *row, struct err *err) MUST_CHECK;
-// Writes the webhook columns and updated_us. ERR_NOT_FOUND.
+// Writes the webhook columns and updated_us, and forgets that the endpoint failed. ERR_NOT_FOUND.
 enum errc merchant_update_webhook(struct db *db, const struct merchant *row, struct err *err) MUST_CHECK;
 
 // How long a replaced secret signs together with the new one.

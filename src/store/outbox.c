@@ -21,7 +21,7 @@ static enum errc read_queue(struct db_rows *rows, struct outbox_queue *queue, bo
 {
     enum errc rc = db_next(rows, has, err);
     if (rc == OK && *has) {
-        *queue = (struct outbox_queue){db_uuid(rows, 0), db_i64(rows, 1), db_bool(rows, 2)};
+        *queue = (struct outbox_queue){db_uuid(rows, 0), db_i64(rows, 1), db_bool(rows, 2), db_bool(rows, 3)};
     }
     return rc;
 }
@@ -36,9 +36,10 @@ enum errc outbox_next_queue(struct db *db, const struct uuid *after, struct outb
 {
     DB_ROWS(rows);
     enum errc rc = db_query(db, &rows, err,
-                            "SELECT merchant_id, next_attempt_us, " ENDPOINT_OF_OUTBOX " FROM outbox"
-                            " WHERE merchant_id > $1 AND " HAS_TIME " AND " WHOLE_ID
-                            " ORDER BY merchant_id, next_attempt_us LIMIT 1",
+                            "SELECT merchant_id, next_attempt_us, " ENDPOINT_OF_OUTBOX ", " ENDPOINT_FAILS(
+                                "outbox.merchant_id") " FROM outbox"
+                                                      " WHERE merchant_id > $1 AND " HAS_TIME " AND " WHOLE_ID
+                                                      " ORDER BY merchant_id, next_attempt_us LIMIT 1",
                             DB_ID(after));
     return rc == OK ? read_queue(&rows, queue, has, err) : rc;
 }
@@ -47,11 +48,13 @@ enum errc outbox_next_parked(struct db *db, const struct uuid *after, struct out
                              struct err *err)
 {
     DB_ROWS(rows);
-    enum errc rc = db_query(db, &rows, err,
-                            "SELECT merchant_id, created_us, " ENDPOINT_OF_OUTBOX " FROM outbox"
-                            " WHERE merchant_id > $1 AND next_attempt_us = " PARKED " AND " WHOLE_ID
-                            " ORDER BY merchant_id, created_us LIMIT 1",
-                            DB_ID(after));
+    enum errc rc =
+        db_query(db, &rows, err,
+                 "SELECT merchant_id, created_us, " ENDPOINT_OF_OUTBOX ", " ENDPOINT_FAILS(
+                     "outbox.merchant_id") " FROM outbox"
+                                           " WHERE merchant_id > $1 AND next_attempt_us = " PARKED
+                                           " AND " WHOLE_ID " ORDER BY merchant_id, created_us LIMIT 1",
+                 DB_ID(after));
     return rc == OK ? read_queue(&rows, queue, has, err) : rc;
 }
 
@@ -183,6 +186,22 @@ static enum errc stop_endpoint(struct db *db, const struct uuid *merchant_id,
     return outbox_park_merchant(db, merchant_id, attempt->at_us, &moved, err);
 }
 
+// Mostly nothing changes, so that no row is written. If attempts at one merchant overlap, the next one
+// corrects what an older one wrote.
+static enum errc note_endpoint(struct db *db, const struct uuid *merchant_id,
+                               const struct outbox_attempt *attempt, struct err *err)
+{
+    bool fails = attempt->outcome == OUTBOX_RETRY || attempt->outcome == OUTBOX_DEAD;
+    if (fails == attempt->endpoint_failed) {
+        return OK;
+    }
+    return fails ? db_run(db, NULL, err,
+                          "INSERT INTO failing_endpoints (merchant_id) VALUES ($1) ON CONFLICT DO NOTHING",
+                          DB_ID(merchant_id))
+                 : db_run(db, NULL, err, "DELETE FROM failing_endpoints WHERE merchant_id = $1",
+                          DB_ID(merchant_id));
+}
+
 enum errc outbox_record(struct db *db, const struct outbox_event *claimed,
                         const struct outbox_attempt *attempt, struct outbox_recorded *recorded,
                         struct err *err)
@@ -202,8 +221,12 @@ enum errc outbox_record(struct db *db, const struct outbox_event *claimed,
         return rc;
     }
     recorded->done = changed > 0;
-    if (!recorded->done || attempt->outcome == OUTBOX_RETRY) {
+    if (!recorded->done) {
         return OK;
+    }
+    rc = note_endpoint(db, &claimed->merchant_id, attempt, err);
+    if (rc != OK || attempt->outcome == OUTBOX_RETRY) {
+        return rc;
     }
     if (attempt->outcome == OUTBOX_GONE) {
         return stop_endpoint(db, &claimed->merchant_id, attempt, err);

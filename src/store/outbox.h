@@ -42,6 +42,7 @@ struct outbox_next {
     struct uuid id;
     int64_t next_attempt_us;  // blocked by an open event of the same transaction, parked, or due now
     bool is_only_due;         // it is due, and no other event of its merchant is: it may be leased at once
+    bool endpoint_fails;      // the merchant's last attempt failed
     struct merchant merchant; // where is_only_due: what a delivery needs of it
 };
 // transaction_id nil: none. Text into the transaction's arena.
@@ -55,8 +56,9 @@ enum errc outbox_append(struct tx *tx, const struct outbox_next *next, struct ou
 // A merchant's open events, as the walks over merchants see them.
 struct outbox_queue {
     struct uuid merchant_id;
-    int64_t first_us;  // of its first event: when it is due, or when a parked one was made
-    bool has_endpoint; // a URL, a secret, and no 410 since the URL was set
+    int64_t first_us;    // of its first event: when it is due, or when a parked one was made
+    bool has_endpoint;   // a URL, a secret, and no 410 since the URL was set
+    bool endpoint_fails; // the last attempt failed, and the URL was not set since
 };
 // The next merchant after `after` (nil: the first) with an event that has a time, and the earliest such time.
 // One seek in an index, however many events there are.
@@ -95,12 +97,13 @@ struct outbox_attempt {
     int status_code;             // 0: no answer
     const char *error;           // NULL: none; without query or secret
     int64_t merchant_updated_us; // as read with the claim: a 410 does not stop an endpoint that was set since
+    bool endpoint_failed;        // as read with the claim: whether the attempt before this one failed
 };
 struct outbox_recorded {
     bool done;        // false: the lease has expired and another claim has the event; nothing was written
     bool next_is_due; // the event is finished, and the next one of its transaction was blocked until now
 };
-// Records it.
+// Records it, and whether the merchant's endpoint fails now.
 enum errc outbox_record(struct db *db, const struct outbox_event *claimed,
                         const struct outbox_attempt *attempt, struct outbox_recorded *recorded,
                         struct err *err) MUST_CHECK;

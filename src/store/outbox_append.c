@@ -29,6 +29,7 @@ static enum errc read_next(struct db_rows *rows, struct tx *tx, const struct uui
     bool blocked = db_bool(rows, others + 1);
     bool has_endpoint = db_bool(rows, others + 2);
     bool others_due = db_bool(rows, others + 3);
+    next->endpoint_fails = db_bool(rows, others + 4);
     next->next_attempt_us = blocked ? OUTBOX_BLOCKED : !has_endpoint ? OUTBOX_PARKED : tx->now_us;
     if (!blocked && has_endpoint && !others_due) {
         COLUMN_READ(ENDPOINT, rows);
@@ -52,8 +53,7 @@ enum errc outbox_next(struct tx *tx, const struct uuid *merchant_id, const struc
                       " o.transaction_id = $1 AND o.next_attempt_us IS NOT NULL), " HAS_ENDPOINT
                       ", EXISTS (SELECT 1"
                       " FROM outbox o WHERE o.merchant_id = $3 AND o.next_attempt_us <= $4 AND o." HAS_TIME
-                      ")"
-                      " FROM merchants WHERE id = $3",
+                      "), " ENDPOINT_FAILS("$3") " FROM merchants WHERE id = $3",
         DB_ID_OR_NULL(transaction_id), DB_ID(&made), DB_ID(merchant_id), DB_I64(tx->now_us));
     return has ? read_next(&rows, tx, &made, next, err) : rc;
 }
@@ -63,7 +63,7 @@ static void lease(struct tx *tx, const struct outbox_next *next, struct outbox_e
 {
     const struct event_listener *events = tx->events;
     struct event_lease *leased = next->is_only_due && events != NULL && events->lease != NULL
-                                     ? events->lease(events->context, event, &next->merchant, tx->now_us)
+                                     ? events->lease(events->context, event, next, tx->now_us)
                                      : NULL;
     if (leased != NULL) {
         leased->next = tx->leases;

@@ -8,4 +8,6 @@
 _Static_assert(OUTBOX_BLOCKED == 9223372036854775807 && OUTBOX_PARKED == 9223372036854775806,
                "the SQL uses the same numbers");
 #define HAS_TIME "next_attempt_us < " PARKED
+#define ENDPOINT_FAILS(merchant_id)                                                                          \
+    "EXISTS (SELECT 1 FROM failing_endpoints f WHERE f.merchant_id = " merchant_id ")"
 #define HAS_ENDPOINT "webhook_url IS NOT NULL AND webhook_secret IS NOT NULL AND webhook_stopped = 0"

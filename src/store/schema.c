@@ -229,6 +229,12 @@ static const char step_10[] =
 // Each operation was written to it twice, and only a merchant's new secret key read it.
 static const char step_11[] = "DROP INDEX operations_by_version;";
 
-const char *const schema_steps[] = {step_1, step_2, step_3, step_4,  step_5, step_6,
-                                    step_7, step_8, step_9, step_10, step_11};
+// The merchants whose last webhook failed. Not a column of merchants, whose changes advance the generation.
+static const char step_12[] =
+    "CREATE TABLE failing_endpoints (merchant_id BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;"
+    "INSERT INTO failing_endpoints SELECT DISTINCT merchant_id FROM outbox"
+    " WHERE next_attempt_us < 9223372036854775806 AND attempts > 0;";
+
+const char *const schema_steps[] = {step_1, step_2, step_3, step_4,  step_5,  step_6,
+                                    step_7, step_8, step_9, step_10, step_11, step_12};
 const size_t schema_step_count = COUNT_OF(schema_steps);

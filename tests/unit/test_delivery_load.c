@@ -44,6 +44,48 @@ static void all_merchants_together_never_have_more_in_flight_than_allowed(void *
     assert_true(f->fake.request_count >= 24); // those that have failed leave half of the slots unused
 }
 
+static void after_a_restart_endpoints_that_hang_do_not_take_the_slots_of_another(void **state)
+{
+    struct fixture *f = *state;
+    f->config.webhook_in_flight_max = 6;
+    f->fake.endpoints[0] = (struct endpoint){SLOW, STATUS_HANGS, NULL};
+    f->fake.endpoints[1] = (struct endpoint){GOOD, 200, NULL};
+    for (uint8_t number = 1; number <= 12; number++) {
+        struct uuid shop = add_merchant(f, number, SLOW);
+        for (int i = 0; i < 10; i++) {
+            append(f, shop, 0);
+        }
+    }
+    struct uuid good = add_merchant(f, 13, GOOD);
+    start(f);
+    run_for_s(f, 100); // each has failed by now
+    stop(f);
+    start(f);
+    assert_int_equal(f->fake.in_flight, 3);
+    uint32_t number = append(f, good, 0);
+    fixture_wake(f);
+    assert_string_equal(event(f, number).status, "delivered");
+}
+
+// A new URL gets all slots of its merchant.
+static void an_endpoint_that_is_set_again_has_not_failed(void **state)
+{
+    struct fixture *f = *state;
+    f->fake.endpoints[0] = (struct endpoint){SLOW, STATUS_HANGS, NULL};
+    f->fake.endpoints[1] = (struct endpoint){GOOD, STATUS_HANGS, NULL};
+    struct uuid shop = add_merchant(f, 1, SLOW);
+    for (int i = 0; i < 20; i++) {
+        append(f, shop, 0);
+    }
+    start(f);
+    run_for_s(f, 16);
+    assert_int_equal(f->fake.in_flight, 1);
+    run_for_s(f, 10);
+    set_endpoint(f, (struct endpoint_change){shop, GOOD, .release = true});
+    run_for_s(f, 6);
+    assert_int_equal(requests_to(f, GOOD), 4);
+}
+
 static void merchants_take_turns_where_there_is_not_room_for_all(void **state)
 {
     struct fixture *f = *state;
@@ -302,6 +344,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_hanging_endpoint_with_a_backlog_does_not_delay_another),
         TEST(all_merchants_together_never_have_more_in_flight_than_allowed),
+        TEST(after_a_restart_endpoints_that_hang_do_not_take_the_slots_of_another),
+        TEST(an_endpoint_that_is_set_again_has_not_failed),
         TEST(merchants_take_turns_where_there_is_not_room_for_all),
         TEST(a_poll_comes_around_to_the_merchants_before_its_start),
         TEST(an_event_that_is_appended_while_a_claim_is_under_way_is_not_forgotten),

@@ -1,10 +1,14 @@
 // Slots of webhook deliveries: merchants whose endpoints fail leave slots to the others.
 #include "unit_test.h"
 
+#include <string.h>
+
 #include "delivery/send_slots.h"
 
 #define MAX 8
 #define MERCHANT_MAX 4
+
+static bool fails[UINT8_MAX + 1]; // as the database says it of each merchant
 
 static struct uuid merchant(uint8_t number)
 {
@@ -14,12 +18,13 @@ static struct uuid merchant(uint8_t number)
 static enum slot_take take(struct send_slots *slots, uint8_t number)
 {
     const struct uuid id = merchant(number);
-    return send_slots_take(slots, &id);
+    return send_slots_take(slots, &id, fails[number]);
 }
 
 static bool end(struct send_slots *slots, uint8_t number, bool failed)
 {
     const struct uuid id = merchant(number);
+    fails[number] = failed;
     send_slots_report(slots, &id, failed);
     return send_slots_release(slots, &id);
 }
@@ -28,6 +33,7 @@ static int setup(void **state)
 {
     static struct send_slots slots;
     send_slots_init(&slots, MAX, MERCHANT_MAX);
+    memset(fails, 0, sizeof(fails));
     *state = &slots;
     return 0;
 }
@@ -70,7 +76,7 @@ static void all_merchants_that_fail_leave_half_of_the_slots_to_the_others(void *
         assert_int_equal(take(slots, number), number <= MAX / 2 ? SLOT_TAKEN : SLOT_MERCHANT_FULL);
     }
     const struct uuid failing = merchant(MAX);
-    assert_false(send_slots_take_new(slots, &failing));
+    assert_false(send_slots_take_new(slots, &failing, true));
     for (int i = 0; i < MERCHANT_MAX; i++) {
         assert_int_equal(take(slots, 100), SLOT_TAKEN);
     }
@@ -105,6 +111,22 @@ static void slots_that_a_merchant_held_before_it_failed_count_too(void **state)
     (void)end(slots, 1, false);
 }
 
+// Nothing is remembered of a merchant that has no slot.
+static void after_a_restart_merchants_that_fail_leave_half_of_the_slots_to_the_others(void **state)
+{
+    struct send_slots *slots = *state;
+    memset(fails, true, MAX + 1);
+    for (uint8_t number = 1; number <= MAX; number++) {
+        assert_int_equal(take(slots, number), number <= MAX / 2 ? SLOT_TAKEN : SLOT_MERCHANT_FULL);
+    }
+    assert_int_equal(take(slots, 100), SLOT_TAKEN);
+    (void)end(slots, 100, false);
+    for (uint8_t number = 1; number <= MAX / 2; number++) {
+        (void)end(slots, number, true);
+    }
+    assert_int_equal(slots->merchants.count, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -114,6 +136,8 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(slots_that_a_merchant_held_before_it_failed_count_too, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(
+            after_a_restart_merchants_that_fail_leave_half_of_the_slots_to_the_others, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
