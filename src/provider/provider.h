@@ -130,10 +130,10 @@ struct provider_call {
     int64_t send_before_us;      // wall clock: the request may not be written later; 0: whenever
     bool livemode;               // the secret key's mode
     struct secret secret_key;    // its text stays until `done`
-    struct arena *arena;         // the answer's text lives there
+    struct arena *arena;         // the answer and its text live there
     void (*done)(struct provider_call *call);
 
-    struct provider_answer answer; // filled before `done`
+    struct provider_answer *answer; // set before `done`
 
     void *transport; // the provider's own while the call is under way
 };

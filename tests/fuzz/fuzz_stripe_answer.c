@@ -45,7 +45,7 @@ static void check_setup(const struct setup *setup)
 
 static bool shows_what_was_done(const struct provider_call *call)
 {
-    const struct provider_answer *answer = &call->answer;
+    const struct provider_answer *answer = call->answer;
     bool list = call->verb == PROVIDER_LIST || call->verb == PROVIDER_REFUND_LIST ||
                 call->verb == PROVIDER_CUSTOMER_LIST || call->verb == PROVIDER_SETUP_LIST ||
                 call->verb == PROVIDER_PAYMENTS_SINCE || call->verb == PROVIDER_REFUNDS_SINCE ||
@@ -56,7 +56,7 @@ static bool shows_what_was_done(const struct provider_call *call)
 
 static void check_outcome(const struct provider_call *call)
 {
-    const struct provider_answer *answer = &call->answer;
+    const struct provider_answer *answer = call->answer;
     int status = answer->status;
     bool known = answer->reason == NULL;
     switch (answer->outcome) {
@@ -79,7 +79,7 @@ static void check_outcome(const struct provider_call *call)
 
 static void check_answer(const struct provider_call *call)
 {
-    const struct provider_answer *answer = &call->answer;
+    const struct provider_answer *answer = call->answer;
     check_outcome(call);
     check_failure(&answer->failure);
     if (answer->has_payment) {

@@ -215,7 +215,7 @@ WRAPPED(struct outbox_attempt, attempt_read, struct attempt *attempt, const stru
 WRAPPED(void, stripe_answer_read, struct provider_call *call, const struct http_call *http)
 {
     __real_stripe_answer_read(call, http);
-    struct provider_answer *answer = &call->answer;
+    struct provider_answer *answer = call->answer;
     bool counts_as_failed = (mutated("unknown-is-failed") && answer->outcome == PROVIDER_UNKNOWN) ||
                             (mutated("cut-is-failed") && http->result == HTTP_CUT) ||
                             (mutated("late-is-failed") && http->result == HTTP_TOO_LATE);

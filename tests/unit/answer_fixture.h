@@ -71,7 +71,7 @@ static inline const struct provider_answer *read_reply(struct fixture *f, struct
     }
     stripe_answer_read(&f->call, &http);
     http_call_release(&http);
-    return &f->call.answer;
+    return f->call.answer;
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

@@ -54,7 +54,7 @@ static inline void fake_exchange_end(struct fake_exchange *exchange, struct prov
 {
     struct provider_call *call = exchange->call;
     free(exchange);
-    call->answer = answer;
+    call->answer = arena_memdup(call->arena, &answer, sizeof(answer));
     call->done(call);
 }
 

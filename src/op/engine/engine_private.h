@@ -62,6 +62,13 @@ void op_requeue(struct limiter_slot *slot, int64_t wait_us);
 void op_drop(struct limiter_slot *slot);       // at the end: it was not called, and its row is still there
 void op_move(struct op *op, enum op_phase to); // the only function that changes an attempt's phase
 void op_settle(struct op *op);                 // records the outcome
+// Submits a job that writes what became of the attempt, which it finds with op_of. cause_ref: see tx.h.
+void op_record(struct op *op, enum errc (*run)(struct store_job *job, struct tx *tx, struct err *err),
+               void (*done)(struct store_job *job), const char *cause_ref);
+static inline struct op *op_of(struct store_job *job)
+{
+    return CONTAINER_OF(job, struct op_record, job)->op;
+}
 struct op_key op_key(const struct op_kind *kind, const struct uuid *subject_id);
 // Whether an attempt of the same operation is under way.
 bool op_is_under_way(struct engine *engine, const struct op *op);

@@ -36,11 +36,11 @@ enum errc key_proof_open_present(struct op *op, struct tx *tx, struct err *err)
 
 bool key_proof_begin(struct op *op)
 {
-    if (op->call.answer.outcome != PROVIDER_NO_AUTH || op->present_key.len == 0 || op->proof != PROOF_NONE) {
+    if (op->call.answer->outcome != PROVIDER_NO_AUTH || op->present_key.len == 0 || op->proof != PROOF_NONE) {
         return false;
     }
     op->proof = PROOF_ASKED;
-    op->refused = arena_memdup(&op->arena, &op->call.answer, sizeof(op->call.answer));
+    op->refused = op->call.answer;
     op->refused_verb = op->call.verb;
     op->call.verb = PROVIDER_RETRIEVE;
     op->call.ref = op->evidence_ref;
@@ -52,7 +52,7 @@ bool key_proof_begin(struct op *op)
 
 void key_proof_evaluate(struct op *op)
 {
-    struct provider_answer *answer = &op->call.answer;
+    struct provider_answer *answer = op->call.answer;
     if (op->proof != PROOF_ASKED) {
         return;
     }
@@ -68,7 +68,7 @@ void key_proof_evaluate(struct op *op)
     if (answer->outcome == PROVIDER_UNKNOWN || answer->outcome == PROVIDER_LOOK_UP) {
         answer->outcome = PROVIDER_UNKNOWN; // try again: the present key may be the account's
     } else {
-        *answer = *op->refused;
+        op->call.answer = op->refused;
     }
 }
 

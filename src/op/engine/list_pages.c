@@ -12,7 +12,7 @@
 // Searches a page for the operation's payment, and makes it the answer's payment. False: it is not there.
 static bool find_listed(struct op *op)
 {
-    struct provider_answer *answer = &op->call.answer;
+    struct provider_answer *answer = op->call.answer;
     char id[UUID_TEXT_BYTES];
     uuid_format(&op->row.subject_id, id);
     for (size_t i = 0; i < answer->payment_count; i++) {
@@ -27,7 +27,7 @@ static bool find_listed(struct op *op)
 
 static void collect_refunds(struct op *op)
 {
-    const struct provider_answer *answer = &op->call.answer;
+    const struct provider_answer *answer = op->call.answer;
     size_t count = op->refund_count + answer->refund_count;
     struct provider_refund *all = arena_alloc(&op->arena, count * sizeof(*all));
     for (size_t i = 0; i < count; i++) {
@@ -40,7 +40,7 @@ static void collect_refunds(struct op *op)
 bool op_read_next_page(struct op *op)
 {
     struct provider_call *call = &op->call;
-    struct provider_answer *answer = &call->answer;
+    struct provider_answer *answer = call->answer;
     // A page has at least one item. If the list has a span of time, its kind halves that instead (events.c).
     if (answer->too_large && call->page_items != 1 && call->created_until_s - call->created_from_s <= 1) {
         call->page_items /= 2;
@@ -67,6 +67,7 @@ bool op_read_next_page(struct op *op)
     call->page = arena_strdup(&op->arena, answer->next_page);
     if (!refunds) {
         arena_release(&op->page_arena);
+        call->answer = NULL;
     }
     return true;
 }

@@ -156,10 +156,10 @@ static bool is_rescheduled(const struct op *op, const struct operation *row)
 
 static enum errc run_settle(struct store_job *job, struct tx *tx, struct err *err)
 {
-    struct op *op = CONTAINER_OF(job, struct op, job);
+    struct op *op = op_of(job);
     arena_release(&op->settle_arena);
     op->verdict = VERDICT_CLOSE;
-    op->answer = (struct op_answer){0};
+    op->record->answer = (struct op_answer){0};
     struct operation row = {0};
     enum errc rc = operation_get(tx->db, &op->row.subject_id, op->kind->name, &op->settle_arena, &row, err);
     if (rc != OK) {
@@ -180,7 +180,7 @@ static enum errc run_settle(struct store_job *job, struct tx *tx, struct err *er
     if (op->verdict == VERDICT_CLOSE) {
         return operation_delete(tx->db, &op->row.subject_id, op->kind->name, err);
     }
-    if (!op->kind->background && op->call.answer.outcome == PROVIDER_NO_AUTH) {
+    if (!op->kind->background && op->call.answer->outcome == PROVIDER_NO_AUTH) {
         op->row.refused_attempt = op->row.attempts;
         op->row.refused_version_id = op->present_version_id;
     }
@@ -189,7 +189,7 @@ static enum errc run_settle(struct store_job *job, struct tx *tx, struct err *er
 
 static void log_attempt(const struct op *op)
 {
-    const struct provider_answer *answer = &op->call.answer;
+    const struct provider_answer *answer = op->call.answer;
     char id[UUID_TEXT_BYTES];
     uuid_format(&op->row.subject_id, id);
     bool told_before = op->kind->background && op->row.attempts > 1;
@@ -219,7 +219,7 @@ void op_ended(struct op *op)
 
 static void settled(struct store_job *job)
 {
-    struct op *op = CONTAINER_OF(job, struct op, job);
+    struct op *op = op_of(job);
     struct engine *engine = op->engine;
     if (job->result != OK) {
         LOG(LOG_ERROR, "an outcome could not be recorded, will try again",
@@ -232,8 +232,9 @@ static void settled(struct store_job *job)
     if (op->verdict != VERDICT_CLOSE) {
         engine_due(engine, op->row.next_attempt_us);
     }
-    if (op->answer.status != 0 || op->answer.refusal.code != OK) {
-        op_answer_waiters(engine, op->kind, &op->row.subject_id, &op->answer);
+    const struct op_answer *answer = &op->record->answer;
+    if (answer->status != 0 || answer->refusal.code != OK) {
+        op_answer_waiters(engine, op->kind, &op->row.subject_id, answer);
     }
     op_free(op);
 }
@@ -244,22 +245,32 @@ void op_move(struct op *op, enum op_phase to)
     op->phase = to;
 }
 
+void op_record(struct op *op, enum errc (*run)(struct store_job *job, struct tx *tx, struct err *err),
+               void (*done)(struct store_job *job), const char *cause_ref)
+{
+    if (op->record == NULL) {
+        op->record = ARENA_NEW(&op->page_arena, struct op_record);
+        op->record->op = op;
+    }
+    op->record->job = (struct store_job){.queue = STORE_WRITE,
+                                         .run = run,
+                                         .done = done,
+                                         .arena = &op->settle_arena,
+                                         .cause = op->cause,
+                                         .cause_ref = cause_ref};
+    store_submit_always(op->engine->options.store, &op->record->job);
+}
+
 void op_settle(struct op *op)
 {
     op_move(op, OP_SETTLING);
-    op->job = (struct store_job){.queue = STORE_WRITE,
-                                 .run = run_settle,
-                                 .done = settled,
-                                 .arena = &op->settle_arena,
-                                 .cause = op->cause,
-                                 .cause_ref = op->call.answer.request_id};
-    store_submit_always(op->engine->options.store, &op->job);
+    op_record(op, run_settle, settled, op->call.answer->request_id);
 }
 
 // The state that a refusal is about is read after it, so that the attempt knows both.
 static bool reads_refused(struct op *op)
 {
-    const struct provider_answer *answer = &op->call.answer;
+    const struct provider_answer *answer = op->call.answer;
     if (!op->kind->reads_refused || answer->outcome != PROVIDER_REFUSED ||
         op->call.verb == PROVIDER_RETRIEVE) {
         return false;
@@ -281,7 +292,7 @@ static bool looks_up(struct op *op)
         [PROVIDER_SETUP] = PROVIDER_SETUP_LIST,
     };
     enum provider_verb look_up = look_ups[op->call.verb];
-    if (op->call.answer.outcome != PROVIDER_LOOK_UP || look_up == PROVIDER_CHARGE) {
+    if (op->call.answer->outcome != PROVIDER_LOOK_UP || look_up == PROVIDER_CHARGE) {
         return false;
     }
     op->call.verb = look_up;
@@ -291,7 +302,7 @@ static bool looks_up(struct op *op)
 static void answered(struct provider_call *call)
 {
     struct op *op = CONTAINER_OF(call, struct op, call);
-    const struct provider_answer *answer = &call->answer;
+    const struct provider_answer *answer = call->answer;
     limiter_answered(&op->slot, &op->row.subject_id, answer);
     if (op_read_next_page(op) || reads_refused(op) || looks_up(op) || key_proof_begin(op)) {
         op_move(op, OP_QUEUED);
@@ -335,7 +346,9 @@ bool op_call(struct limiter_slot *slot)
         provider_send(op->engine->options.provider, &op->call);
         return true;
     }
-    op->call.answer = (struct provider_answer){.outcome = PROVIDER_LOOK_UP, .reason = held_up};
+    op->call.answer = ARENA_NEW(&op->page_arena, struct provider_answer);
+    op->call.answer->outcome = PROVIDER_LOOK_UP;
+    op->call.answer->reason = held_up;
     op_settle(op);
     return false;
 }

@@ -76,6 +76,14 @@ enum op_verdict {
     VERDICT_AT,    // the next attempt is at a time that settle chose
 };
 
+// What an attempt needs once it writes what became of it. Thousands may wait for the provider, so it is made
+// only then.
+struct op_record {
+    struct op *op;
+    struct store_job job;
+    struct op_answer answer; // for the callers who wait; in settle_arena
+};
+
 // One attempt of one operation, from claim to settle. Owned by the engine.
 struct op {
     struct engine *engine;
@@ -85,17 +93,17 @@ struct op {
     struct operation row;
     struct provider_call call;
     struct arena arena;        // plan and answer; the database and loop threads use it in turn
-    struct arena settle_arena; // emptied before each run of the settle job
-    struct store_job job;
-    struct list link;         // in the engine's list of attempts whose outcome could not be recorded
-    int settle_tries;         // how often recording it failed
-    int64_t settle_at_us;     // monotonic; when the next try is due
-    struct table_node active; // in the engine's table of operations under way
-    struct limiter_slot slot; // of its account; taken before it was planned, released at its end
+    struct arena settle_arena; // emptied before each run of the record's job
+    struct op_record *record;  // in page_arena; NULL while the provider is asked
+    struct list link;          // in the engine's list of attempts whose outcome could not be recorded
+    int settle_tries;          // how often recording it failed
+    int64_t settle_at_us;      // monotonic; when the next try is due
+    struct table_node active;  // in the engine's table of operations under way
+    struct limiter_slot slot;  // of its account; taken before it was planned, released at its end
     struct op_key key;
     int64_t leased_until_us;         // by its claim; to have the operation sooner, others move the row's time
     int64_t requeue_until_us;        // when the next attempt is due, if this one is not made
-    struct arena page_arena;         // the answer's text; of a list of payments only the present page
+    struct arena page_arena;         // the answer; of a list of payments only the present page
     int pages;                       // of a list, read in this attempt
     struct provider_refund *refunds; // of all pages
     size_t refund_count;
@@ -105,12 +113,11 @@ struct op {
     struct uuid present_version_id; // of the merchant's credentials; nil: not needed
     struct secret present_key;      // empty: it is the same key, or there is no evidence
     enum op_proof proof;
-    const struct provider_answer *refused; // the answer before the evidence was read; in arena
+    struct provider_answer *refused; // the answer before the evidence was read
     enum provider_verb refused_verb;
     enum op_verdict verdict; // settle's, by op_retry, op_poll, op_at
     int64_t verdict_at_us;   // of VERDICT_AT
     int64_t retry_by_us;     // of VERDICT_RETRY: no later than this; 0: any time
-    struct op_answer answer; // for the callers who wait; in settle_arena
 };
 
 // Whether the database holds everything that happened before this start.

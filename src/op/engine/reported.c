@@ -9,10 +9,10 @@ enum errc op_apply_reported(struct op *op, struct tx *tx, struct payment *paymen
                             bool *fits, struct err *err)
 {
     struct err why = {0};
-    enum errc rc = apply(tx, payment, &op->call.answer.payment, &why);
+    enum errc rc = apply(tx, payment, &op->call.answer->payment, &why);
     *fits = rc == OK;
     if (rc == ERR_CONFLICT) {
-        op->call.answer.reason = arena_strdup(&op->arena, why.message);
+        op->call.answer->reason = arena_strdup(&op->arena, why.message);
         return payment_get(tx->db, &payment->id, NULL, tx->arena, payment, err);
     }
     if (rc != OK) {

@@ -8,7 +8,7 @@
 
 static enum errc run_requeue(struct store_job *job, struct tx *tx, struct err *err)
 {
-    struct op *op = CONTAINER_OF(job, struct op, job);
+    struct op *op = op_of(job);
     struct operation row = {0};
     arena_release(&op->settle_arena);
     enum errc rc = operation_get(tx->db, &op->row.subject_id, op->kind->name, &op->settle_arena, &row, err);
@@ -23,7 +23,7 @@ static enum errc run_requeue(struct store_job *job, struct tx *tx, struct err *e
 
 static void requeued(struct store_job *job)
 {
-    struct op *op = CONTAINER_OF(job, struct op, job);
+    struct op *op = op_of(job);
     if (job->result != OK) { // its lease brings it back, as an attempt that was lost
         LOG(LOG_ERROR, "an operation could not be requeued", LOG_STR("operation", op->kind->name),
             LOG_STR("error", job->err.message));
@@ -40,8 +40,7 @@ void op_requeue(struct limiter_slot *slot, int64_t wait_us)
     op_move(op, OP_REQUEUING);
     engine->stats.requeued_total++;
     op->requeue_until_us = loop_wall_us(engine->options.loop) + wait_us;
-    op->job = (struct store_job){.queue = STORE_WRITE, .run = run_requeue, .done = requeued};
-    store_submit_always(engine->options.store, &op->job);
+    op_record(op, run_requeue, requeued, NULL);
 }
 
 void op_drop(struct limiter_slot *slot)

@@ -47,7 +47,7 @@ static void leave_to_lease(struct op *op)
 
 static enum errc run_abandon(struct store_job *job, struct tx *tx, struct err *err)
 {
-    struct op *op = CONTAINER_OF(job, struct op, job);
+    struct op *op = op_of(job);
     arena_release(&op->settle_arena);
     struct operation row = {0};
     enum errc rc = operation_get(tx->db, &op->row.subject_id, op->kind->name, &op->settle_arena, &row, err);
@@ -71,7 +71,7 @@ static enum errc run_abandon(struct store_job *job, struct tx *tx, struct err *e
 
 static void abandoned(struct store_job *job)
 {
-    struct op *op = CONTAINER_OF(job, struct op, job);
+    struct op *op = op_of(job);
     struct engine *engine = op->engine;
     if (job->result != OK && engine->draining) {
         leave_to_lease(op);
@@ -94,7 +94,7 @@ static void abandoned(struct store_job *job)
 void op_unsettled(struct op *op)
 {
     struct engine *engine = op->engine;
-    bool store_failed = errc_is_store(op->job.result);
+    bool store_failed = errc_is_store(op->record->job.result);
     int tries_max = store_failed ? STORE_TRIES_MAX : TRIES_MAX;
     if (engine->draining) {
         tries_max = store_failed ? DRAIN_STORE_TRIES_MAX : DRAIN_TRIES_MAX;
@@ -110,12 +110,7 @@ void op_unsettled(struct op *op)
         return;
     }
     op_move(op, OP_REQUEUING);
-    op->job = (struct store_job){.queue = STORE_WRITE,
-                                 .run = run_abandon,
-                                 .done = abandoned,
-                                 .arena = &op->settle_arena,
-                                 .cause = op->cause};
-    store_submit_always(engine->options.store, &op->job);
+    op_record(op, run_abandon, abandoned, NULL);
 }
 
 static void settle_until(struct engine *engine, int64_t until_us)

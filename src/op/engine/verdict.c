@@ -13,7 +13,7 @@ void op_retry(struct op *op)
 
 void op_poll(struct op *op)
 {
-    if (provider_is_out_of_reach(&op->call.answer)) {
+    if (provider_is_out_of_reach(op->call.answer)) {
         op_retry(op);
     } else {
         op->verdict = VERDICT_POLL;
@@ -46,7 +46,7 @@ void op_send_anew(struct op *op, const struct tx *tx)
 
 static int64_t retry_delay_us(const struct op *op, const struct tx *tx)
 {
-    const struct provider_answer *answer = &op->call.answer;
+    const struct provider_answer *answer = op->call.answer;
     int64_t cap_us = op->engine->options.config->reconcile_interval_ms * US_PER_MS;
     int64_t delay_us = provider_is_out_of_reach(answer)
                            ? retry_provider_delay_us(op->row.attempts, cap_us, random_u32(tx->random))

@@ -43,7 +43,7 @@ enum errc authenticate_prepare(struct engine *engine, struct tx *tx, const struc
 // a second reading, STEP_ABSENT_US later, must agree.
 static enum errc settle_not_confirmed(struct op *op, struct tx *tx, struct payment *payment, struct err *err)
 {
-    const struct provider_payment *reported = &op->call.answer.payment;
+    const struct provider_payment *reported = &op->call.answer->payment;
     bool canceled = reported->state == PROVIDER_PAYMENT_CANCELED;
     bool answered = op->refusal.code != NULL || op->call.verb == PROVIDER_CONFIRM;
     if (!answered && !canceled) {
@@ -63,7 +63,7 @@ static enum errc settle_not_confirmed(struct op *op, struct tx *tx, struct payme
 
 static bool is_not_confirmed(const struct op *op)
 {
-    const struct provider_payment *reported = &op->call.answer.payment;
+    const struct provider_payment *reported = &op->call.answer->payment;
     // The provider may not report why a payment was declined.
     bool idle = reported->state == PROVIDER_PAYMENT_OPEN && reported->next_action == NEXT_ACTION_NONE;
     return reported->state == PROVIDER_PAYMENT_ATTEMPT_FAILED ||
@@ -72,7 +72,7 @@ static bool is_not_confirmed(const struct op *op)
 
 static enum errc settle_reported(struct op *op, struct tx *tx, struct payment *payment, struct err *err)
 {
-    const struct provider_payment *reported = &op->call.answer.payment;
+    const struct provider_payment *reported = &op->call.answer->payment;
     bool fits = false;
     enum errc rc = op_apply_reported(op, tx, payment, payment_check_reported, &fits, err);
     if (rc == OK && fits && is_not_confirmed(op)) {
@@ -92,7 +92,7 @@ static enum errc settle_reported(struct op *op, struct tx *tx, struct payment *p
 
 static enum errc settle_answer(struct op *op, struct tx *tx, struct payment *payment, struct err *err)
 {
-    const struct provider_answer *answer = &op->call.answer;
+    const struct provider_answer *answer = op->call.answer;
     if (payment->status != PAYMENT_FAILED) {
         return OK; // an event reported before this answer that it was paid
     }
@@ -133,8 +133,8 @@ static enum errc authenticate_settle(struct op *op, struct tx *tx, struct err *e
     if (rc == OK) {
         rc = settle_answer(op, tx, &payment, err);
     }
-    bool unanswered = op->verdict == VERDICT_CLOSE && op->answer.refusal.code == OK;
-    return rc == OK && unanswered ? answer_as_it_is(tx, &payment, &op->answer, err) : rc;
+    bool unanswered = op->verdict == VERDICT_CLOSE && op->record->answer.refusal.code == OK;
+    return rc == OK && unanswered ? answer_as_it_is(tx, &payment, &op->record->answer, err) : rc;
 }
 
 static enum errc authenticate_timeout_answer(const struct uuid *subject_id, struct tx *tx,

@@ -52,7 +52,7 @@ enum errc cancel_prepare(struct engine *engine, struct tx *tx, struct payment *p
 // same answer again, reads the payment at once.
 static void schedule_next(struct op *op, const struct tx *tx)
 {
-    const struct provider_answer *answer = &op->call.answer;
+    const struct provider_answer *answer = op->call.answer;
     int64_t reconcile_us = engine_options(op->engine)->config->reconcile_interval_ms * US_PER_MS;
     int64_t delay_us = retry_check_delay_us(tx->now_us - op->row.created_us, random_u32(tx->random));
     op->row.read_next = op->call.verb == PROVIDER_CANCEL && answer->outcome == PROVIDER_LOOK_UP;
@@ -71,7 +71,7 @@ static void schedule_next(struct op *op, const struct tx *tx)
 static enum errc settle_reported(struct op *op, struct tx *tx, struct payment *payment, bool *ended,
                                  struct err *err)
 {
-    const struct provider_payment *reported = &op->call.answer.payment;
+    const struct provider_payment *reported = &op->call.answer->payment;
     bool canceled = reported->state == PROVIDER_PAYMENT_CANCELED;
     bool read = op->call.verb == PROVIDER_RETRIEVE;
     bool authorised = reported->state == PROVIDER_PAYMENT_CAPTURABLE;
@@ -101,7 +101,7 @@ static enum errc settle_reported(struct op *op, struct tx *tx, struct payment *p
 static enum errc is_out_of_reach(struct op *op, struct tx *tx, const struct payment *payment, bool *out,
                                  struct err *err)
 {
-    const struct provider_answer *answer = &op->call.answer;
+    const struct provider_answer *answer = op->call.answer;
     const struct uuid *own = &payment->credential_version_id;
     const struct provider_ops *provider = provider_find(payment->provider);
     bool missing = answer->outcome == PROVIDER_REFUSED &&
@@ -142,7 +142,7 @@ static enum errc abandon(struct tx *tx, struct payment *payment, struct err *err
 static enum errc settle_answer(struct op *op, struct tx *tx, struct payment *payment, bool *ended,
                                struct err *err)
 {
-    const struct provider_answer *answer = &op->call.answer;
+    const struct provider_answer *answer = op->call.answer;
     if (answer->outcome == PROVIDER_DONE && answer->has_payment) {
         return settle_reported(op, tx, payment, ended, err);
     }
@@ -190,9 +190,10 @@ static enum errc cancel_settle(struct op *op, struct tx *tx, struct err *err)
         return rc;
     }
     if (ended) {
-        return op->answer.refusal.code == OK ? answer_as_it_is(tx, &payment, &op->answer, err) : OK;
+        return op->record->answer.refusal.code == OK ? answer_as_it_is(tx, &payment, &op->record->answer, err)
+                                                     : OK;
     }
-    if (op->call.verb == PROVIDER_RETRIEVE && op->call.answer.has_payment && op->row.still_open_us == 0) {
+    if (op->call.verb == PROVIDER_RETRIEVE && op->call.answer->has_payment && op->row.still_open_us == 0) {
         op->row.still_open_us = tx->now_us; // the cancellation was sent, but did not cancel it
     }
     schedule_next(op, tx); // in any other state it may still be paid

@@ -40,7 +40,7 @@ enum errc capture_prepare(struct engine *engine, struct tx *tx, struct payment *
 // Applies what the provider reports. If that is not the end, the payment is read again, never captured again.
 static enum errc settle_reported(struct op *op, struct tx *tx, struct payment *payment, struct err *err)
 {
-    struct provider_payment *reported = &op->call.answer.payment;
+    struct provider_payment *reported = &op->call.answer->payment;
     bool authorised = reported->state == PROVIDER_PAYMENT_CAPTURABLE;
     if (reported->received_provider_minor < 0) { // not reported: the provider captured what was requested
         reported->received_provider_minor = op_provider(op)->capture_amount(op->row.body);
@@ -65,7 +65,7 @@ static enum errc settle_reported(struct op *op, struct tx *tx, struct payment *p
 
 static enum errc settle_answer(struct op *op, struct tx *tx, struct payment *payment, struct err *err)
 {
-    const struct provider_answer *answer = &op->call.answer;
+    const struct provider_answer *answer = op->call.answer;
     if (answer->outcome == PROVIDER_DONE && answer->has_payment) {
         return settle_reported(op, tx, payment, err);
     }
@@ -101,8 +101,8 @@ static enum errc capture_settle(struct op *op, struct tx *tx, struct err *err)
     if (rc == OK) {
         rc = settle_answer(op, tx, &payment, err);
     }
-    bool unanswered = op->verdict == VERDICT_CLOSE && op->answer.refusal.code == OK;
-    return rc == OK && unanswered ? answer_as_it_is(tx, &payment, &op->answer, err) : rc;
+    bool unanswered = op->verdict == VERDICT_CLOSE && op->record->answer.refusal.code == OK;
+    return rc == OK && unanswered ? answer_as_it_is(tx, &payment, &op->record->answer, err) : rc;
 }
 
 static enum errc capture_timeout_answer(const struct uuid *subject_id, struct tx *tx,

@@ -105,14 +105,14 @@ enum errc card_prepare(struct engine *engine, struct tx *tx, struct card *card, 
 // A method that is attached already was saved with another spelling of the e-mail.
 static enum errc settle_attached(struct op *op, struct tx *tx, struct card *card, struct err *err)
 {
-    const struct provider_method *method = &op->call.answer.method;
+    const struct provider_method *method = &op->call.answer->method;
     struct card saved = {0};
     struct json_writer json = render_success(tx->arena);
     enum errc rc = card_activate(tx, card, method->id, method, op->row.read_again, &saved, err);
     if (rc == OK) {
         rc = render_card(&json, &saved, &tx->keyring->master, RENDER_ANSWER, err);
     }
-    return rc == OK ? reply_keep(tx, &card->id, 201, &json, &op->answer, err) : rc;
+    return rc == OK ? reply_keep(tx, &card->id, 201, &json, &op->record->answer, err) : rc;
 }
 
 // A refused secret key refuses the card, whatever an earlier attempt did: attaching twice does no harm, so
@@ -122,7 +122,7 @@ static enum errc refuse(struct op *op, struct tx *tx, struct card *card, const s
 {
     enum errc rc = card_set_refused(tx, card, failure, err);
     if (rc == OK) {
-        (void)card_refusal(card, &op->answer.refusal);
+        (void)card_refusal(card, &op->record->answer.refusal);
     }
     return rc;
 }
@@ -138,13 +138,13 @@ static enum errc settle_customer_missing(struct op *op, struct tx *tx, struct ca
         op_next_step(op, tx);
         return OK;
     }
-    return rc == OK ? refuse(op, tx, card, &op->call.answer.failure, err) : rc;
+    return rc == OK ? refuse(op, tx, card, &op->call.answer->failure, err) : rc;
 }
 
 // The listed set-up that was made for this card. NULL: there is none.
 static const struct setup *find_setup(const struct op *op, const struct card *card)
 {
-    const struct provider_answer *answer = &op->call.answer;
+    const struct provider_answer *answer = op->call.answer;
     char id[UUID_TEXT_BYTES];
     uuid_format(&card->id, id);
     for (size_t i = 0; i < answer->setup_count; i++) {
@@ -161,7 +161,7 @@ static const struct setup *find_setup(const struct op *op, const struct card *ca
 static enum errc settle_looked_up(struct op *op, struct tx *tx, struct card *card,
                                   const struct customer *customer, struct err *err)
 {
-    const struct provider_answer *answer = &op->call.answer;
+    const struct provider_answer *answer = op->call.answer;
     if (answer->outcome == PROVIDER_UNKNOWN || answer->outcome == PROVIDER_LOOK_UP) {
         op_retry(op);
         return OK;
@@ -189,7 +189,7 @@ static enum errc settle_step(struct op *op, struct tx *tx, struct card *card, co
         .code = "customer_deleted",
         .message = "The customer was deleted at the provider while the card was being saved.",
     };
-    const struct provider_answer *answer = &op->call.answer;
+    const struct provider_answer *answer = op->call.answer;
     if (op->call.verb == PROVIDER_SETUP_LIST || op->call.verb == PROVIDER_METHOD_RETRIEVE) {
         return settle_looked_up(op, tx, card, customer, err);
     }
@@ -232,7 +232,7 @@ static enum errc save_settle(struct op *op, struct tx *tx, struct err *err)
     }
     enum customer_step step = CUSTOMER_OPEN;
     rc = customer_settle(op, tx, &customer, &step, err);
-    return rc == OK && step == CUSTOMER_REFUSED ? refuse(op, tx, &card, &op->call.answer.failure, err) : rc;
+    return rc == OK && step == CUSTOMER_REFUSED ? refuse(op, tx, &card, &op->call.answer->failure, err) : rc;
 }
 
 // The operation goes on. The same request, sent again, waits for its outcome or gets it.

@@ -15,6 +15,7 @@ enum errc card_prepare(struct engine *engine, struct tx *tx, struct card *card, 
 // canceled.
 enum errc card_delete(struct tx *tx, struct card *card, int64_t charge_window_us, struct err *err) MUST_CHECK;
 
-// The provider has begun the set-up of a card that is being saved: op->call.answer.setup, or one of its list.
+// The provider has begun the set-up of a card that is being saved: op->call.answer->setup, or one of its
+// list.
 enum errc card_setup_begun(struct op *op, struct tx *tx, struct card *card, const struct setup *setup,
                            struct err *err) MUST_CHECK;

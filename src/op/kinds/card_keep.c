@@ -36,7 +36,7 @@ static enum errc append_note(struct tx *tx, const struct card *card, const char 
 
 static enum errc save(const struct op *op, struct tx *tx, struct card *card, struct err *err)
 {
-    const struct provider_method *method = &op->call.answer.method;
+    const struct provider_method *method = &op->call.answer->method;
     struct card saved = {0};
     enum errc rc = method->fingerprint != NULL
                        ? card_by_fingerprint(tx->db, &card->customer_id, method->fingerprint, method->id,
@@ -63,7 +63,7 @@ static enum errc save(const struct op *op, struct tx *tx, struct card *card, str
 // the merchant.
 static enum errc keep_settle(struct op *op, struct tx *tx, struct err *err)
 {
-    struct provider_answer *answer = &op->call.answer;
+    struct provider_answer *answer = op->call.answer;
     struct card card = {0};
     struct customer customer = {0};
     enum errc rc = card_get(tx->db, &op->row.subject_id, NULL, tx->arena, &card, err);

@@ -29,7 +29,7 @@ static struct failure failure_of(const struct setup *setup)
 static enum errc activate(const struct op *op, struct tx *tx, struct card *card, const struct setup *setup,
                           bool read_again, struct card *saved, struct err *err)
 {
-    const struct provider_answer *answer = &op->call.answer;
+    const struct provider_answer *answer = op->call.answer;
     const struct provider_method *method = answer->has_method ? &answer->method : NULL;
     enum errc rc = card_activate(tx, card, setup->method_ref, method, read_again, saved, err);
     return rc == OK ? card_emit(tx, saved, "card.saved", err) : rc;
@@ -55,8 +55,8 @@ enum errc card_setup_begun(struct op *op, struct tx *tx, struct card *card, cons
     struct card saved = {0};
     struct json_writer json = render_success(tx->arena);
     enum errc rc = OK;
-    op->call.answer.reason = mismatch(card, setup);
-    if (op->call.answer.reason != NULL) {
+    op->call.answer->reason = mismatch(card, setup);
+    if (op->call.answer->reason != NULL) {
         op_retry(op);
         return OK;
     }
@@ -64,19 +64,19 @@ enum errc card_setup_begun(struct op *op, struct tx *tx, struct card *card, cons
     if (setup->state == SETUP_SUCCEEDED) {
         rc = activate(op, tx, card, setup, op->row.read_again, &saved, err);
     } else if (setup->state == SETUP_OPEN) {
-        const struct provider_answer *answer = &op->call.answer;
+        const struct provider_answer *answer = op->call.answer;
         rc = card_set_pending(tx, card, setup, answer->has_method ? &answer->method : NULL, err);
         saved = *card;
     } else {
         struct failure failure = failure_of(setup);
         rc = card_set_refused(tx, card, &failure, err);
-        (void)card_refusal(card, &op->answer.refusal);
+        (void)card_refusal(card, &op->record->answer.refusal);
         return rc;
     }
     if (rc == OK) {
         rc = render_card(&json, &saved, &tx->keyring->master, RENDER_ANSWER, err);
     }
-    return rc == OK ? reply_keep(tx, &card->id, 201, &json, &op->answer, err) : rc;
+    return rc == OK ? reply_keep(tx, &card->id, 201, &json, &op->record->answer, err) : rc;
 }
 
 // Nothing is left to check or to cancel. A card that is gone and has a method is detached by its own
@@ -113,7 +113,7 @@ static enum errc settle_succeeded(const struct op *op, struct tx *tx, struct car
         .code = "detached",
         .message = "The card was detached at the provider before it was saved.",
     };
-    const struct provider_answer *answer = &op->call.answer;
+    const struct provider_answer *answer = op->call.answer;
     struct customer customer = {0};
     struct card saved = {0};
     enum errc rc = customer_get(tx->db, &card->customer_id, tx->arena, &customer, err);
@@ -129,10 +129,10 @@ static enum errc settle_succeeded(const struct op *op, struct tx *tx, struct car
 
 static enum errc apply_reported(struct op *op, struct tx *tx, struct card *card, struct err *err)
 {
-    const struct setup *setup = &op->call.answer.setup;
-    op->call.answer.reason = mismatch(card, setup);
-    if (op->call.answer.reason != NULL || setup->state == SETUP_OPEN) {
-        bool asks_payer = op->call.answer.reason == NULL && card->status == CARD_PENDING &&
+    const struct setup *setup = &op->call.answer->setup;
+    op->call.answer->reason = mismatch(card, setup);
+    if (op->call.answer->reason != NULL || setup->state == SETUP_OPEN) {
+        bool asks_payer = op->call.answer->reason == NULL && card->status == CARD_PENDING &&
                           card->next_action == NEXT_ACTION_NONE && setup->next_action != NEXT_ACTION_NONE;
         op->row.read_next = false;
         op_poll(op);
@@ -152,7 +152,7 @@ static enum errc apply_reported(struct op *op, struct tx *tx, struct card *card,
 // merchant's present account does not know is of no use to the merchant.
 static enum errc setup_settle(struct op *op, struct tx *tx, struct err *err)
 {
-    const struct provider_answer *answer = &op->call.answer;
+    const struct provider_answer *answer = op->call.answer;
     struct card card = {0};
     enum errc rc = card_get(tx->db, &op->row.subject_id, NULL, tx->arena, &card, err);
     if (rc != OK || is_over(&card)) {

@@ -22,7 +22,7 @@ static enum errc sync_plan(struct op *op, struct tx *tx, bool *already_done, str
 // A refusal says nothing about the card: the present key may be another account's.
 static enum errc sync_settle(struct op *op, struct tx *tx, struct err *err)
 {
-    struct provider_answer *answer = &op->call.answer;
+    struct provider_answer *answer = op->call.answer;
     struct card card = {0};
     enum errc rc = card_get(tx->db, &op->row.subject_id, NULL, tx->arena, &card, err);
     if (rc != OK || card.status != CARD_ACTIVE || answer->outcome == PROVIDER_REFUSED) {

@@ -188,7 +188,7 @@ static enum errc check_refund(struct tx *tx, const struct credential *account, s
 static enum errc import_page(const struct op *op, struct tx *tx, const struct credential *account,
                              struct catch_up *at, bool *proven, int64_t *late, struct err *err)
 {
-    const struct provider_answer *answer = &op->call.answer;
+    const struct provider_answer *answer = op->call.answer;
     size_t count = at->payments_read ? answer->refund_count : answer->payment_count;
     bool any_settled = false;
     enum errc rc = OK;
@@ -220,7 +220,7 @@ static void log_end(const struct credential *account, const struct catch_up *at)
 // key.
 static void log_refused_list(const struct op *op, const struct credential *account, const struct catch_up *at)
 {
-    const struct provider_answer *answer = &op->call.answer;
+    const struct provider_answer *answer = op->call.answer;
     char id[UUID_TEXT_BYTES];
     uuid_format(&account->merchant_id, id);
     LOG(at->known ? LOG_ERROR : LOG_WARN,
@@ -263,7 +263,7 @@ static enum errc settle_page(struct op *op, struct tx *tx, const struct credenti
         return catch_up_put(tx->db, at, err);
     }
     op->row.late_us = 0;
-    at->page = proven ? NULL : op->call.answer.next_page;
+    at->page = proven ? NULL : op->call.answer->next_page;
     op->row.attempts = 0;
     op->row.unresolved = false;
     bool goes_on = at->page != NULL || !at->payments_read;
@@ -292,8 +292,9 @@ static enum errc catch_up_settle(struct op *op, struct tx *tx, struct err *err)
         op_at(op, tx->now_us);
         return OK;
     }
-    bool refused = op->call.answer.outcome == PROVIDER_NO_AUTH || op->call.answer.outcome == PROVIDER_REFUSED;
-    if (op->call.answer.outcome == PROVIDER_DONE) {
+    bool refused =
+        op->call.answer->outcome == PROVIDER_NO_AUTH || op->call.answer->outcome == PROVIDER_REFUSED;
+    if (op->call.answer->outcome == PROVIDER_DONE) {
         return settle_page(op, tx, &account, &at, err);
     }
     if (refused && at.page == NULL) {

@@ -123,7 +123,7 @@ static enum errc settle_reported(struct op *op, struct tx *tx, struct payment *p
 // payment's state decides.
 static enum errc settle_refused(struct op *op, struct tx *tx, struct payment *payment, struct err *err)
 {
-    const struct provider_answer *answer = &op->call.answer;
+    const struct provider_answer *answer = op->call.answer;
     if (!answer->has_payment) {
         bool named = !uuid_is_nil(&payment->saved_card_id) || !uuid_is_nil(&payment->customer_id);
         enum errc rc = answer->customer_missing && named ? charge_customer_missing(op, tx, payment, err) : OK;
@@ -148,14 +148,14 @@ static enum errc settle_absent(struct op *op, struct tx *tx, struct payment *pay
 {
     if (tx->now_us < op->row.created_us) {
         op_retry(op); // the clock was ahead when the charge was prepared, nobody knows how far
-        op->call.answer.reason = "this machine's clock shows a time before the payment was made";
+        op->call.answer->reason = "this machine's clock shows a time before the payment was made";
         return OK;
     }
-    int64_t differ_us = op->call.answer.server_time_us - tx->now_us;
-    if (op->call.answer.server_time_us != 0 &&
+    int64_t differ_us = op->call.answer->server_time_us - tx->now_us;
+    if (op->call.answer->server_time_us != 0 &&
         (differ_us > CLOCKS_DIFFER_US || differ_us < -CLOCKS_DIFFER_US)) {
         op_retry(op); // the list began at a time that is another one by the provider's clock
-        op->call.answer.reason = "this machine's clock and the provider's differ by more than 5 minutes";
+        op->call.answer->reason = "this machine's clock and the provider's differ by more than 5 minutes";
         return OK;
     }
     if (op->row.absent_us == 0) {
@@ -169,7 +169,7 @@ static enum errc settle_absent(struct op *op, struct tx *tx, struct payment *pay
 
 static enum errc settle_answer(struct op *op, struct tx *tx, struct payment *payment, struct err *err)
 {
-    const struct provider_answer *answer = &op->call.answer;
+    const struct provider_answer *answer = op->call.answer;
     switch (answer->outcome) {
     case PROVIDER_DONE:
         return answer->has_payment ? settle_reported(op, tx, payment, err)
@@ -203,7 +203,7 @@ static enum errc charge_settle(struct op *op, struct tx *tx, struct err *err)
                                         : settle_answer(op, tx, &payment, err);
     }
     if (rc == OK && (op->verdict == VERDICT_CLOSE || step_patience_is_over(op, tx->now_us))) {
-        rc = reply_keep_payment(tx, &payment, &op->answer, err);
+        rc = reply_keep_payment(tx, &payment, &op->record->answer, err);
     }
     return rc;
 }

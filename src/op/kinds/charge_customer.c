@@ -77,7 +77,7 @@ enum errc charge_customer_settle(struct op *op, struct tx *tx, struct payment *p
         return OK;
     }
     rc = customer_settle(op, tx, &customer, &step, err);
-    return rc == OK && step == CUSTOMER_REFUSED ? payment_fail(tx, payment, &op->call.answer.failure, err)
+    return rc == OK && step == CUSTOMER_REFUSED ? payment_fail(tx, payment, &op->call.answer->failure, err)
                                                 : rc;
 }
 

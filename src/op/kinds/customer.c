@@ -57,7 +57,7 @@ bool customer_is_being_made(const struct op *op)
 // The provider's id of the customer. NULL: the answer does not have it.
 static const char *find_ref(const struct op *op, const struct customer *customer)
 {
-    const struct provider_answer *answer = &op->call.answer;
+    const struct provider_answer *answer = op->call.answer;
     char id[UUID_TEXT_BYTES];
     uuid_format(&customer->id, id);
     if (answer->outcome != PROVIDER_DONE || op->call.verb == PROVIDER_CUSTOMER) {
@@ -75,7 +75,7 @@ static const char *find_ref(const struct op *op, const struct customer *customer
 static enum errc settle_not_listed(struct op *op, struct tx *tx, const struct customer *customer,
                                    struct err *err)
 {
-    enum provider_outcome outcome = op->call.answer.outcome;
+    enum provider_outcome outcome = op->call.answer->outcome;
     if (outcome == PROVIDER_UNKNOWN || outcome == PROVIDER_LOOK_UP) {
         op_retry(op);
         return OK;
@@ -87,7 +87,7 @@ static enum errc settle_not_listed(struct op *op, struct tx *tx, const struct cu
 enum errc customer_settle(struct op *op, struct tx *tx, struct customer *customer, enum customer_step *step,
                           struct err *err)
 {
-    enum provider_outcome outcome = op->call.answer.outcome;
+    enum provider_outcome outcome = op->call.answer->outcome;
     const char *ref = find_ref(op, customer);
     enum errc rc = OK;
     if (ref != NULL && customer->provider_ref == NULL) {

@@ -29,7 +29,7 @@ bool customer_is_being_made(const struct op *op);
 
 enum customer_step {
     CUSTOMER_MADE,    // the operation's next step follows
-    CUSTOMER_REFUSED, // op->call.answer.failure says why
+    CUSTOMER_REFUSED, // op->call.answer->failure says why
     CUSTOMER_OPEN,    // it is tried again
 };
 // Applies the answer to that call: fills in customer->provider_ref.

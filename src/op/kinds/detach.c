@@ -61,10 +61,10 @@ static enum errc detach_plan(struct op *op, struct tx *tx, bool *already_done, s
 static enum errc detach_settle(struct op *op, struct tx *tx, struct err *err)
 {
     (void)err;
-    enum provider_outcome outcome = op->call.answer.outcome;
+    enum provider_outcome outcome = op->call.answer->outcome;
     bool read = op->call.verb == PROVIDER_METHOD_RETRIEVE;
     if (read &&
-        ((outcome == PROVIDER_DONE && !op->call.answer.method.detached) || outcome == PROVIDER_NO_AUTH)) {
+        ((outcome == PROVIDER_DONE && !op->call.answer->method.detached) || outcome == PROVIDER_NO_AUTH)) {
         op_send_anew(op, tx);
     } else if (outcome != PROVIDER_DONE && outcome != PROVIDER_REFUSED) {
         op_retry(op);

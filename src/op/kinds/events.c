@@ -88,7 +88,7 @@ static enum errc events_plan(struct op *op, struct tx *tx, bool *already_done, s
 // an event whose payment is not known yet, so that it must be fetched again.
 static enum errc apply_page(struct op *op, struct tx *tx, struct err *err)
 {
-    const struct provider_answer *answer = &op->call.answer;
+    const struct provider_answer *answer = op->call.answer;
     for (size_t i = answer->event_count; i > 0; i--) {
         const struct provider_event *event = &answer->events[i - 1];
         if (event->kind == EVENT_OTHER || event->thin || event->livemode != op->row.livemode) {
@@ -115,7 +115,7 @@ static enum errc apply_page(struct op *op, struct tx *tx, struct err *err)
 static int64_t complete_until_s(const struct op *op)
 {
     int64_t claimed_us = op->leased_until_us - op_lease_us(op->engine);
-    int64_t server_us = op->call.answer.server_time_us;
+    int64_t server_us = op->call.answer->server_time_us;
     return (server_us > 0 && server_us < claimed_us ? server_us : claimed_us) / US_PER_S - EVENTS_LATE_S;
 }
 
@@ -124,7 +124,7 @@ static int64_t complete_until_s(const struct op *op)
 static bool advance(const struct op *op, struct event_feed *feed)
 {
     const struct provider_call *call = &op->call;
-    feed->page = call->answer.next_page;
+    feed->page = call->answer->next_page;
     if (feed->page != NULL) {
         return false;
     }
@@ -136,7 +136,7 @@ static bool advance(const struct op *op, struct event_feed *feed)
     if (op->row.held_up_us == 0 && feed->at_s == feed->since_s && complete_s > feed->since_s) {
         feed->since_s = complete_s;
     }
-    if (until_s != 0 && call->answer.event_count <= (size_t)call->page_items / 2) {
+    if (until_s != 0 && call->answer->event_count <= (size_t)call->page_items / 2) {
         feed->width_s *= 2;
     }
     feed->at_s = until_s != 0 ? until_s : feed->since_s;
@@ -150,13 +150,13 @@ static enum errc settle_page(struct op *op, struct tx *tx, struct event_feed *fe
     const struct provider_call *call = &op->call;
     int64_t until_s = call->created_until_s != 0 ? call->created_until_s : tx->now_us / US_PER_S;
     int64_t span_s = until_s - call->created_from_s;
-    bool overflows = call->answer.next_page != NULL && call->page == NULL;
-    if (span_s > 1 && (overflows || call->answer.too_large)) {
+    bool overflows = call->answer->next_page != NULL && call->page == NULL;
+    if (span_s > 1 && (overflows || call->answer->too_large)) {
         feed->width_s = span_s / 2;
         feed->page = NULL;
         return OK;
     }
-    if (call->answer.too_large) {
+    if (call->answer->too_large) {
         // The event's id is unknown, so a list cannot continue after it.
         char id[UUID_TEXT_BYTES];
         uuid_format(&op->row.merchant_id, id);
@@ -175,7 +175,7 @@ static enum errc settle_page(struct op *op, struct tx *tx, struct event_feed *fe
 // provider's time, and the result is true.
 static bool set_back(const struct op *op, struct event_feed *feed)
 {
-    int64_t server_s = op->call.answer.server_time_us / US_PER_S;
+    int64_t server_s = op->call.answer->server_time_us / US_PER_S;
     if (server_s == 0 || feed->since_s <= server_s) {
         return false;
     }
@@ -214,7 +214,7 @@ static enum errc schedule_next_round(struct op *op, struct tx *tx, struct err *e
 // refuses because the key may not read events.
 static int64_t failed_delay_us(const struct op *op)
 {
-    const struct provider_answer *answer = &op->call.answer;
+    const struct provider_answer *answer = op->call.answer;
     bool refused = answer->outcome == PROVIDER_REFUSED || answer->outcome == PROVIDER_NO_AUTH;
     int64_t delay_us = interval_us(op->engine);
     for (int made = 1; refused && made < op->row.attempts && delay_us < IDLE_US; made++) {
@@ -227,7 +227,7 @@ static enum errc events_settle(struct op *op, struct tx *tx, struct err *err)
 {
     struct event_feed feed = {0};
     enum errc rc = event_feed_get(tx->db, &op->row.subject_id, tx->arena, &feed, err);
-    bool failed = op->call.answer.outcome != PROVIDER_DONE && !op->call.answer.too_large;
+    bool failed = op->call.answer->outcome != PROVIDER_DONE && !op->call.answer->too_large;
     bool ended = false;
     op_at(op, tx->now_us + (failed ? failed_delay_us(op) : STEP_PAGE_PAUSE_US));
     if (failed) {

@@ -5,7 +5,7 @@
 
 bool modification_is_refused(const struct op *op)
 {
-    const struct provider_answer *answer = &op->call.answer;
+    const struct provider_answer *answer = op->call.answer;
     bool first = op->row.attempts == 1 && !op->row.unresolved && op->refusal.code == NULL;
     return (answer->outcome == PROVIDER_REFUSED && op->refusal.code != NULL) ||
            (answer->outcome == PROVIDER_NO_AUTH && first);
@@ -14,10 +14,10 @@ bool modification_is_refused(const struct op *op)
 void modification_refuse(struct op *op)
 {
     const struct provider_ops *provider = op_provider(op);
-    struct err *refusal = &op->answer.refusal;
+    struct err *refusal = &op->record->answer.refusal;
     const struct failure *failure = &op->refusal;
-    if (op->call.answer.outcome == PROVIDER_NO_AUTH) {
-        (void)err_set(refusal, ERR_PROVIDER_AUTH_FAILED, "%s", op->call.answer.failure.message);
+    if (op->call.answer->outcome == PROVIDER_NO_AUTH) {
+        (void)err_set(refusal, ERR_PROVIDER_AUTH_FAILED, "%s", op->call.answer->failure.message);
     } else if (failure->code == NULL) {
         (void)err_set(refusal, ERR_PROVIDER_REJECTED, "%s did not do it", provider->display_name);
     } else if (provider->failure_meaning(failure->code) == FAILURE_UNEXPECTED_STATE) {

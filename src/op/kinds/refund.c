@@ -108,7 +108,7 @@ static enum errc apply_reported(struct op *op, struct tx *tx, struct refund *ref
     enum errc rc = refund_apply_reported(tx, refund, op_provider(op), reported, &why);
     if (rc == ERR_CONFLICT) {
         op_retry(op);
-        op->call.answer.reason = arena_strdup(&op->arena, why.message);
+        op->call.answer->reason = arena_strdup(&op->arena, why.message);
         return refund_get(tx->db, &op->row.subject_id, NULL, tx->arena, refund, err);
     }
     if (rc != OK) {
@@ -124,7 +124,7 @@ static enum errc try_present_version(struct op *op, struct tx *tx, struct refund
     struct uuid refused = op->row.credential_version_id;
     enum errc rc = op_take_present_version(op, tx, err);
     if (rc == ERR_NOT_FOUND || (rc == OK && uuid_equal(&refused, &op->row.credential_version_id))) {
-        return refund_fail(tx, refund, &op->call.answer.failure, err);
+        return refund_fail(tx, refund, &op->call.answer->failure, err);
     }
     op->row.attempts = 0; // the next is the first with this key
     op_at(op, tx->now_us);
@@ -133,7 +133,7 @@ static enum errc try_present_version(struct op *op, struct tx *tx, struct refund
 
 static enum errc decide(struct op *op, struct tx *tx, struct refund *refund, struct err *err)
 {
-    const struct provider_answer *answer = &op->call.answer;
+    const struct provider_answer *answer = op->call.answer;
     bool listed = op->call.verb == PROVIDER_REFUND_LIST;
     bool absent = false;
     if (answer->outcome == PROVIDER_DONE) {
@@ -175,7 +175,7 @@ static enum errc refund_settle(struct op *op, struct tx *tx, struct err *err)
         rc = decide(op, tx, &refund, err);
     }
     if (rc == OK && (op->verdict == VERDICT_CLOSE || step_patience_is_over(op, tx->now_us))) {
-        rc = keep_reply(tx, &refund, &op->answer, err);
+        rc = keep_reply(tx, &refund, &op->record->answer, err);
     }
     return rc;
 }
@@ -222,8 +222,8 @@ static enum errc sync_settle(struct op *op, struct tx *tx, struct err *err)
 {
     struct refund refund = {0};
     enum errc rc = refund_get(tx->db, &op->row.subject_id, NULL, tx->arena, &refund, err);
-    if (rc == OK && op->call.answer.has_refund) {
-        rc = apply_reported(op, tx, &refund, &op->call.answer.refund, err);
+    if (rc == OK && op->call.answer->has_refund) {
+        rc = apply_reported(op, tx, &refund, &op->call.answer->refund, err);
     }
     if (rc == OK && refund.status == REFUND_PENDING) {
         op_poll(op);

@@ -131,13 +131,14 @@ static enum errc refunds_settle(struct op *op, struct tx *tx, struct err *err)
         return rc;
     }
     bool made = payment_is_captured(&payment);
-    if (op->call.answer.outcome == PROVIDER_DONE && made) {
+    if (op->call.answer->outcome == PROVIDER_DONE && made) {
         return reconcile_list(op, tx, &payment, err);
     }
-    if (op->call.answer.outcome == PROVIDER_DONE && op->row.unmade_us == 0) {
+    if (op->call.answer->outcome == PROVIDER_DONE && op->row.unmade_us == 0) {
         op->row.unmade_us = tx->now_us; // what was refunded was paid, so the payment is checked first
         rc = payment_schedule(tx, &payment, OPERATION_SYNC, 0, err);
-    } else if (op->call.answer.outcome == PROVIDER_DONE && tx->now_us - op->row.unmade_us >= MADE_WITHIN_US) {
+    } else if (op->call.answer->outcome == PROVIDER_DONE &&
+               tx->now_us - op->row.unmade_us >= MADE_WITHIN_US) {
         return OK; // it was never completed: the list shows a released authorisation
     }
     op_retry(op);

@@ -21,7 +21,7 @@ static bool is_outdated(const struct op *op, const struct payment *payment, int6
 {
     int64_t claimed_us = op->leased_until_us - op_lease_us(op->engine);
     return payment->status == PAYMENT_PENDING &&
-           op->call.answer.payment.state == PROVIDER_PAYMENT_ATTEMPT_FAILED &&
+           op->call.answer->payment.state == PROVIDER_PAYMENT_ATTEMPT_FAILED &&
            payment->updated_us > claimed_us && payment->updated_us <= now_us;
 }
 
@@ -30,8 +30,8 @@ static enum errc sync_settle(struct op *op, struct tx *tx, struct err *err)
     struct payment payment = {0};
     bool fits = false;
     enum errc rc = payment_get(tx->db, &op->row.subject_id, NULL, tx->arena, &payment, err);
-    bool outdated = rc == OK && op->call.answer.has_payment && is_outdated(op, &payment, tx->now_us);
-    bool applies = op->call.answer.has_payment && !outdated;
+    bool outdated = rc == OK && op->call.answer->has_payment && is_outdated(op, &payment, tx->now_us);
+    bool applies = op->call.answer->has_payment && !outdated;
     if (rc == OK && applies) {
         rc = op_apply_reported(op, tx, &payment, payment_apply_reported, &fits, err);
     }

@@ -42,7 +42,7 @@ static bool fits_mode(const struct provider_call *call, const struct json_value 
 static bool read_listed_intent(struct provider_call *call, const struct json_value *item, size_t i,
                                size_t length)
 {
-    struct provider_answer *answer = &call->answer;
+    struct provider_answer *answer = call->answer;
     if (i == 0) {
         answer->payments = arena_alloc(call->arena, length * sizeof(struct provider_payment));
     }
@@ -59,7 +59,7 @@ static bool read_listed_intent(struct provider_call *call, const struct json_val
 // One of a list's `length` objects.
 static bool read_item(struct provider_call *call, const struct json_value *item, size_t i, size_t length)
 {
-    struct provider_answer *answer = &call->answer;
+    struct provider_answer *answer = call->answer;
     if (call->verb == PROVIDER_EVENTS) {
         if (i == 0) {
             answer->events = arena_alloc(call->arena, length * sizeof(struct provider_event));
@@ -101,7 +101,7 @@ static bool read_item(struct provider_call *call, const struct json_value *item,
 
 static void read_list(struct provider_call *call, const struct json_value *body)
 {
-    struct provider_answer *answer = &call->answer;
+    struct provider_answer *answer = call->answer;
     const struct json_value *data = json_read_member(body, "data");
     if (!json_is(data, JSON_ARRAY) || !json_is(json_read_member(body, "has_more"), JSON_BOOL)) {
         answer->reason = "a list without data or has_more";
@@ -133,7 +133,7 @@ static void read_list(struct provider_call *call, const struct json_value *body)
 // Whether the body is the object that the verb is answered with.
 static bool read_object(struct provider_call *call, const struct json_value *body)
 {
-    struct provider_answer *answer = &call->answer;
+    struct provider_answer *answer = call->answer;
     switch (call->verb) {
     case PROVIDER_REFUND:
     case PROVIDER_REFUND_RETRIEVE:
@@ -177,11 +177,11 @@ static void read_success(struct provider_call *call, const struct json_value *bo
     if (is_list(call->verb)) {
         read_list(call, body);
     } else if (!fits_mode(call, body)) {
-        call->answer.reason = "the object's mode, test or live, differs from the secret key's";
+        call->answer->reason = "the object's mode, test or live, differs from the secret key's";
     } else if (read_object(call, body)) {
-        call->answer.outcome = PROVIDER_DONE;
+        call->answer->outcome = PROVIDER_DONE;
     } else {
-        call->answer.reason = "a success without the expected object";
+        call->answer->reason = "a success without the expected object";
     }
 }
 
@@ -189,7 +189,7 @@ static void read_success(struct provider_call *call, const struct json_value *bo
 // intent may lack the last error.
 static void read_refusal(struct provider_call *call, const struct json_value *error)
 {
-    struct provider_answer *answer = &call->answer;
+    struct provider_answer *answer = call->answer;
     const struct json_value *intent = json_read_member(error, "payment_intent");
     if (!fits_mode(call, intent)) {
         answer->reason = "a refusal about an object whose mode, test or live, differs from the secret key's";
@@ -237,7 +237,7 @@ static void read_foreign(struct provider_answer *answer, const char *reason)
 
 static void read_error(struct provider_call *call, const struct json_value *body)
 {
-    struct provider_answer *answer = &call->answer;
+    struct provider_answer *answer = call->answer;
     const struct json_value *error = json_read_member(body, "error");
     const char *type = json_read_str(error, "type");
     if (type == NULL) {
@@ -310,7 +310,7 @@ static bool repeating_is_useless(const struct http_call *http)
 // A refusal that Stripe asks to repeat is not its last word, unless it is one that it had stored.
 static void heed_should_retry(struct provider_call *call, const struct http_call *http)
 {
-    struct provider_answer *answer = &call->answer;
+    struct provider_answer *answer = call->answer;
     bool refused = answer->outcome == PROVIDER_REFUSED || answer->outcome == PROVIDER_NO_AUTH;
     if (refused && header_says(http, "Stripe-Should-Retry", "true") &&
         !header_says(http, "Idempotent-Replayed", "true")) {
@@ -336,8 +336,9 @@ static bool is_fault(const struct provider_answer *answer)
 
 void stripe_answer_read(struct provider_call *call, const struct http_call *http)
 {
-    struct provider_answer *answer = &call->answer;
-    *answer = (struct provider_answer){.outcome = PROVIDER_UNKNOWN};
+    struct provider_answer *answer = ARENA_NEW(call->arena, struct provider_answer);
+    call->answer = answer;
+    answer->outcome = PROVIDER_UNKNOWN;
     if (http->result != HTTP_DONE) {
         answer->outcome = http->result == HTTP_TOO_LATE ? PROVIDER_LOOK_UP : PROVIDER_UNKNOWN;
         answer->unreachable = http->result != HTTP_TOO_LARGE;

@@ -4,5 +4,5 @@
 #include "net/http_client.h"
 #include "provider/provider.h"
 
-// Reads the finished HTTP call of call->verb into call->answer.
+// Reads the finished HTTP call of call->verb into call->answer, which it makes.
 void stripe_answer_read(struct provider_call *call, const struct http_call *http);
