@@ -88,7 +88,7 @@ static void host_resolved(void *context, const struct address *addresses, size_t
     const struct look_up *look_up = context;
     struct request *request = look_up->request;
     if (!tried) {
-        (void)err_set(&request->refusal, ERR_OVERLOADED, "too many host names are being resolved; try again");
+        request_refuse(request, ERR_OVERLOADED, "too many host names are being resolved; try again");
     }
     for (size_t i = 0; i < count; i++) {
         if (address_is_special(&addresses[i]) &&
@@ -117,8 +117,8 @@ static void check_host(struct request *request, void (*go_on)(struct request *re
     look_up->go_on = go_on;
     if (!slot_reserve(request->api->look_ups, request->principal.merchant_id.bytes, &look_up->slot)) {
         free(look_up);
-        (void)err_set(&request->refusal, ERR_OVERLOADED,
-                      "too many host names are being resolved, in total or for this merchant; try again");
+        request_refuse(request, ERR_OVERLOADED,
+                       "too many host names are being resolved, in total or for this merchant; try again");
         go_on(request);
         return;
     }

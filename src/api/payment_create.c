@@ -213,8 +213,8 @@ void payment_create_read(struct request *request)
     read_metadata(request, &input->payment);
     query_only(request, (const char *const[]){NULL});
     if (request->idempotency_key == NULL) {
-        (void)err_set(&request->refusal, ERR_IDEMPOTENCY_KEY_REQUIRED,
-                      "the Idempotency-Key header is required, so that a retry cannot charge twice");
+        request_refuse(request, ERR_IDEMPOTENCY_KEY_REQUIRED,
+                       "the Idempotency-Key header is required, so that a retry cannot charge twice");
     } else if (request->field_errors.count == 0) {
         hash_request(request, input);
     }

@@ -117,7 +117,7 @@ static void reserve_operation(struct request *request)
 
 static enum errc run_job(struct store_job *job, struct tx *tx, struct err *err)
 {
-    struct request *request = CONTAINER_OF(job, struct request, job);
+    struct request *request = CONTAINER_OF(job, struct request_job, job)->request;
     request->status = 0;
     request->replayed = false;
     op_free(request->op); // of a run whose batch could not be committed
@@ -130,8 +130,8 @@ static enum errc run_job(struct store_job *job, struct tx *tx, struct err *err)
             return rc;
         }
     }
-    if (request->refusal.code != OK) {
-        *err = request->refusal;
+    if (request->refusal != NULL) {
+        *err = *request->refusal;
         return err->code;
     }
     if (request->field_errors.count > 0) {
@@ -140,17 +140,22 @@ static enum errc run_job(struct store_job *job, struct tx *tx, struct err *err)
     return request->step.work(request, tx, err);
 }
 
-static struct store_job job_of(struct request *request, enum store_queue queue,
-                               void (*done)(struct store_job *job))
+static struct store_job *job_of(struct request *request, enum store_queue queue,
+                                void (*done)(struct store_job *job))
 {
-    return (struct store_job){.queue = queue,
-                              .owner = request->job_owner,
-                              .run = run_job,
-                              .done = done,
-                              .arena = request->arena,
-                              .cause = "api",
-                              .cause_ref = request->id,
-                              .now_us = request->now_us};
+    if (request->job == NULL) {
+        request->job = ARENA_NEW(request->arena, struct request_job);
+        request->job->request = request;
+    }
+    request->job->job = (struct store_job){.queue = queue,
+                                           .owner = request->job_owner,
+                                           .run = run_job,
+                                           .done = done,
+                                           .arena = request->arena,
+                                           .cause = "api",
+                                           .cause_ref = request->id,
+                                           .now_us = request->now_us};
+    return &request->job->job;
 }
 
 // The job is over, or could not be submitted.
@@ -179,8 +184,7 @@ static void refuse_waiting(struct request *request)
 
 static void submit(struct request *request)
 {
-    request->job = job_of(request, request->step.queue, job_done);
-    if (!store_submit(request->api->store, &request->job)) {
+    if (!store_submit(request->api->store, job_of(request, request->step.queue, job_done))) {
         release_reserved(request);
         refuse_waiting(request);
     }
@@ -226,13 +230,12 @@ static void read_piece(struct request *request)
         http_exchange_cut(request->exchange);
         return;
     }
-    request->job = job_of(request, STORE_READ, piece_read);
-    store_submit_always(request->api->store, &request->job);
+    store_submit_always(request->api->store, job_of(request, STORE_READ, piece_read));
 }
 
 static void piece_read(struct store_job *job)
 {
-    struct request *request = CONTAINER_OF(job, struct request, job);
+    struct request *request = CONTAINER_OF(job, struct request_job, job)->request;
     if (job->result != OK) {
         LOG(LOG_WARN, "a CSV export was cut off", LOG_STR("request_id", request->id),
             LOG_STR("error", job->err.message));
@@ -249,13 +252,14 @@ static void on_piece_taken(struct http_exchange *exchange, void *context)
     read_piece(exchange->context);
 }
 
-// A request that waits for an operation needs no more than its id and whom to answer.
+// A request that waits for an operation needs no more than its id and whom to answer. It has no refusal.
 static void forget_input(struct request *request)
 {
     request->param = request->acting_for = request->idempotency_key = NULL;
     request->body = NULL;
     request->query = (struct form){0};
     request->input = NULL;
+    request->job = NULL;
     arena_release(request->arena);
     http_exchange_forget_body(request->exchange);
 }
@@ -296,8 +300,9 @@ static void job_succeeded(struct request *request)
 
 static void job_failed(struct request *request)
 {
-    struct err err = request->job.err;
-    err.code = request->job.result;
+    const struct store_job *job = &request->job->job;
+    struct err err = job->err;
+    err.code = job->result;
     op_free(request->op); // before the answer, after which the request may be gone
     request->op = NULL;
     if (request->auth_event != NULL && err.code == ERR_AUTH_INVALID_KEY) {
@@ -307,7 +312,7 @@ static void job_failed(struct request *request)
     if (request->auth_event != NULL) {
         request_count_auth(request, request->auth_event);
     }
-    if (errc_is_store(err.code) && request->job.queue == STORE_WRITE) {
+    if (errc_is_store(err.code) && job->queue == STORE_WRITE) {
         engine_write_failed(request->api->engine);
     }
     if (err.code == ERR_SIGNATURE_INVALID) {
@@ -318,7 +323,7 @@ static void job_failed(struct request *request)
 
 static void job_done(struct store_job *job)
 {
-    struct request *request = CONTAINER_OF(job, struct request, job);
+    struct request *request = CONTAINER_OF(job, struct request_job, job)->request;
     release_reserved(request);
     if (job->result == OK) {
         job_succeeded(request);
@@ -352,20 +357,20 @@ static void on_request(struct http_exchange *exchange, void *context)
         }
         request_read_idempotency_key(request);
         bool left_out = route->body_optional && exchange->body.len == 0;
-        if (request->refusal.code == OK && route->body_bytes_max > 0 && !left_out) {
+        if (request->refusal == NULL && route->body_bytes_max > 0 && !left_out) {
             request_read_json(request);
         }
     }
-    if (request->refusal.code == OK &&
+    if (request->refusal == NULL &&
         form_parse(exchange->query, strlen(exchange->query), request->arena, &request->query, &err) != OK) {
-        request->refusal = err;
+        request_refuse(request, err.code, err.message);
     }
-    if (request->refusal.code == OK && route->read != NULL) {
+    if (request->refusal == NULL && route->read != NULL) {
         route->read(request);
     }
-    if (route->access == ROUTE_PROVIDER && request->refusal.code != OK) {
+    if (route->access == ROUTE_PROVIDER && request->refusal != NULL) {
         // There is no key that must be checked before an error is shown.
-        request_fail(request, &request->refusal);
+        request_fail(request, request->refusal);
         return;
     }
     if (route->access == ROUTE_KEY && route->queue == STORE_WRITE) {
@@ -381,7 +386,7 @@ static void on_end(struct http_exchange *exchange, void *context)
     struct request *request = exchange->context;
     export_end(request);
     http_memory_release(api->memory, &request->answer_use);
-    arena_release(request->arena);
+    request_free(request);
 }
 
 void pipeline_attach(struct http_server_options *server)

@@ -1,9 +1,11 @@
 // Reading a request: who sent it, its id, its key, its body. Pure but for the clocks. Loop thread.
 #include "api/request.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "api/api_private.h"
+#include "base/require.h"
 #include "base/text.h"
 
 // A payment has at most 52; a body with far more is not an honest mistake.
@@ -43,7 +45,8 @@ static struct address client_address(struct api *api, struct http_exchange *exch
 
 struct request *request_new(struct api *api, struct http_exchange *exchange)
 {
-    struct request *request = ARENA_NEW(&exchange->arena, struct request);
+    struct request *request = calloc(1, sizeof(*request));
+    REQUIRE(request != NULL);
     exchange->context = request;
     api->requests_total++;
     request->api = api;
@@ -64,6 +67,20 @@ struct request *request_new(struct api *api, struct http_exchange *exchange)
     return request;
 }
 
+void request_free(struct request *request)
+{
+    arena_release(request->arena);
+    explicit_bzero(request, sizeof(*request));
+    free(request);
+}
+
+void request_refuse(struct request *request, enum errc code, const char *sentence)
+{
+    struct err err;
+    (void)err_set(&err, code, "%s", sentence);
+    request->refusal = arena_memdup(request->arena, &err, sizeof(err));
+}
+
 void request_read_idempotency_key(struct request *request)
 {
     bool repeated = false;
@@ -77,8 +94,8 @@ void request_read_idempotency_key(struct request *request)
         visible = key[i] > 0x20 && key[i] < 0x7f;
     }
     if (!visible || repeated) {
-        (void)err_set(&request->refusal, ERR_BAD_REQUEST,
-                      "Idempotency-Key must be one header of 1 to 255 visible ASCII characters");
+        request_refuse(request, ERR_BAD_REQUEST,
+                       "Idempotency-Key must be one header of 1 to 255 visible ASCII characters");
         return;
     }
     request->idempotency_key = arena_strdup(request->arena, key);
@@ -101,14 +118,14 @@ void request_read_json(struct request *request)
     size_t length = body->len - skipped;
     struct err err = {0};
     if (length == 0) {
-        (void)err_set(&request->refusal, ERR_BAD_REQUEST, "the body is empty; it must be a JSON object");
+        request_refuse(request, ERR_BAD_REQUEST, "the body is empty; it must be a JSON object");
     } else if (looks_like_form(text)) {
-        (void)err_set(&request->refusal, ERR_BAD_REQUEST,
-                      "the body must be JSON, {\"name\": \"value\"}, but this is a form, name=value");
+        request_refuse(request, ERR_BAD_REQUEST,
+                       "the body must be JSON, {\"name\": \"value\"}, but this is a form, name=value");
     } else if (json_read(request->arena, text, length, BODY_VALUES_MAX, &request->body, &err) != OK) {
-        request->refusal = err;
+        request_refuse(request, err.code, err.message);
     } else if (!json_is(request->body, JSON_OBJECT)) {
-        (void)err_set(&request->refusal, ERR_BAD_REQUEST, "the body must be a JSON object");
+        request_refuse(request, ERR_BAD_REQUEST, "the body must be a JSON object");
     }
 }
 

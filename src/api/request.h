@@ -1,6 +1,7 @@
 // One request to the API. The loop thread reads and checks it, database jobs authenticate it and do the work,
-// and the loop thread answers. What it reads and builds is in its own arena, which is emptied before it waits
-// for an operation: thousands may wait for a slow provider. During a job the database thread owns it.
+// and the loop thread answers. What it reads and builds, and its job, are in its own arena, which is emptied
+// before it waits for an operation: thousands may wait for a slow provider. During a job the database thread
+// owns it.
 #pragma once
 
 #include "api/field_errors.h"
@@ -31,6 +32,11 @@ struct principal {
 };
 
 struct request;
+
+struct request_job {
+    struct store_job job;
+    struct request *request;
+};
 
 // One database job of a request.
 struct request_step {
@@ -65,11 +71,11 @@ struct request {
     void *input; // what the route read of it
 
     // Its errors. `refusal`, of a header or the body's form, is answered before those of the fields.
-    struct err refusal;
+    const struct err *refusal; // in `arena`; NULL: none
     struct field_errors field_errors;
 
-    struct store_job job;
-    uint64_t job_owner; // of its jobs: whose they are, before anybody has proved it
+    struct request_job *job; // in `arena`; of its present or last step
+    uint64_t job_owner;      // of its jobs: whose they are, before anybody has proved it
     struct principal principal;
     const char *auth_event; // the audit event of a failed authentication; NULL: it did not fail
     struct serial_entry entry;
@@ -99,12 +105,16 @@ struct request {
     bool replayed;
 };
 
-// Makes the exchange's request in the exchange's arena, as its context. Reads the client's address and the
-// request id, and counts the request.
+// Makes the exchange's request, as its context. Reads the client's address and the request id, and counts the
+// request.
 struct request *request_new(struct api *api, struct http_exchange *exchange);
+// Wipes and frees it.
+void request_free(struct request *request);
 // Each sets the request's refusal if what it reads is wrong.
 void request_read_idempotency_key(struct request *request); // may be absent
 void request_read_json(struct request *request);
+// Sets its refusal. Loop thread.
+void request_refuse(struct request *request, enum errc code, const char *sentence);
 
 // ERR_OVERLOADED where no operation is reserved for it.
 enum errc request_check_reserved(const struct request *request, struct err *err) MUST_CHECK;

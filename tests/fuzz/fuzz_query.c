@@ -45,8 +45,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
     ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
     struct request *request = fuzz_request(&arena);
-    if (bytes == 0 ||
-        form_parse((const char *)data + 1, bytes - 1, &arena, &request->query, &request->refusal) != OK) {
+    if (bytes == 0 || form_parse((const char *)data + 1, bytes - 1, &arena, &request->query, NULL) != OK) {
         return 0; // covered by fuzz_form
     }
     listing_read(request, listings[data[0] % COUNT_OF(listings)]);
