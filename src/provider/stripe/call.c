@@ -3,6 +3,7 @@
 // answer.c's. Loop thread.
 #include "provider/stripe/call.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,11 +25,13 @@ struct stripe {
     int base_length; // of api_base, without a slash at its end
 };
 
-// A call under way. In the call's arena.
+// A call under way. Thousands may be, so it takes just the memory that it needs.
 struct stripe_call {
     struct provider_call *call;
     struct http_call http;
     struct http_header headers[5];
+    size_t text_bytes;
+    char text[]; // the header with the secret key, and the URL
 };
 
 // Each verb's place in Stripe's API; %s is what it is about.
@@ -105,20 +108,37 @@ static const char *call_path(const struct provider_call *call)
 
 static void http_done(struct http_call *http)
 {
-    struct provider_call *call = CONTAINER_OF(http, struct stripe_call, http)->call;
+    struct stripe_call *sent = CONTAINER_OF(http, struct stripe_call, http);
+    struct provider_call *call = sent->call;
     stripe_answer_read(call, http);
     http_call_release(http);
+    explicit_bzero(sent->text, sent->text_bytes);
+    free(sent);
     call->done(call);
+}
+
+static struct stripe_call *call_new(const struct stripe *stripe, const char *secret_key, const char *path)
+{
+    static const char scheme[] = "Bearer ";
+    size_t header_bytes = strlen(scheme) + strlen(secret_key) + 1;
+    size_t url_bytes = (size_t)stripe->base_length + strlen(path) + 1;
+    struct stripe_call *sent = calloc(1, sizeof(*sent) + header_bytes + url_bytes);
+    REQUIRE(sent != NULL);
+    sent->text_bytes = header_bytes + url_bytes;
+    char *url = sent->text + header_bytes;
+    (void)snprintf(sent->text, header_bytes, "%s%s", scheme, secret_key);
+    (void)snprintf(url, url_bytes, "%.*s%s", stripe->base_length, stripe->options.api_base, path);
+    sent->http.url = url;
+    return sent;
 }
 
 void stripe_send(struct provider *provider, struct provider_call *call)
 {
     struct stripe *stripe = (struct stripe *)provider;
-    struct stripe_call *sent = ARENA_NEW(call->arena, struct stripe_call);
+    struct stripe_call *sent = call_new(stripe, call->secret_key.data, call_path(call));
     bool post = places[call->verb].post;
     size_t count = 0;
-    sent->headers[count++] =
-        (struct http_header){"authorization", arena_printf(call->arena, "Bearer %s", call->secret_key.data)};
+    sent->headers[count++] = (struct http_header){"authorization", sent->text};
     sent->headers[count++] = (struct http_header){"stripe-version", STRIPE_VERSION};
     sent->headers[count++] = (struct http_header){"accept", "application/json"};
     if (post) {
@@ -132,8 +152,7 @@ void stripe_send(struct provider *provider, struct provider_call *call)
     call->transport = sent;
     sent->http = (struct http_call){
         .method = post ? "POST" : "GET",
-        .url = arena_printf(call->arena, "%.*s%s", stripe->base_length, stripe->options.api_base,
-                            call_path(call)),
+        .url = sent->http.url,
         .headers = sent->headers,
         .header_count = count,
         .body = body,
