@@ -11,6 +11,7 @@
 #include "base/list.h"
 #include "base/require.h"
 #include "base/text.h"
+#include "base/timefmt.h"
 #include "net/form.h"
 #include "net/http_server.h"
 #include "net/uv_loop.h"
@@ -82,8 +83,7 @@ static uint64_t hash_of(const char *text, uint64_t hash)
     return hash;
 }
 
-// The value that stands for a name of the template: that of the form's field, or an id that only this
-// idempotency key has.
+// The value that stands for a name of the template: that of the form's field, or the id.
 static const char *value_of(const char *name, const struct form *form, const char *id)
 {
     if (text_equal(name, "id")) {
@@ -99,8 +99,11 @@ static void fill_template(struct upstream *upstream, struct http_exchange *excha
     struct err err;
     struct form form;
     REQUIRE(form_parse(buf_str(&exchange->body), exchange->body.len, &exchange->arena, &form, &err) == OK);
-    const char *id =
-        arena_printf(&exchange->arena, "%016" PRIx64 "%08x", hash_of(key, 1), (unsigned)hash_of(key, 2));
+    // As Stripe's, it begins with the second, so an index of ids is written at its end. In Stripe's
+    // documentation ch_3MmlLrLkdIwHu7ix0snN0B15 was created at 1679090539 and pi_3MtwBwLkdIwHu7ix28a3tqPa at
+    // 1680800504. MmlLr and MtwBw, as numbers to base 62, differ by just as much.
+    const char *id = arena_printf(&exchange->arena, "%08x%016" PRIx64,
+                                  (unsigned)(loop_wall_us(upstream->loop) / US_PER_S), hash_of(key, 1));
     char *rest = arena_strdup(&exchange->arena, upstream->template);
     for (bool is_name = false; rest != NULL; is_name = !is_name) {
         const char *part = strsep(&rest, "@");
