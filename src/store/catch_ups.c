@@ -31,7 +31,9 @@ enum errc catch_up_get(struct db *db, const struct uuid *credential_id, struct a
 
 enum errc catch_up_put(struct db *db, const struct catch_up *row, struct err *err)
 {
-    return db_run(db, NULL, err, "INSERT OR REPLACE INTO catch_ups " COLUMN_INSERT(COLUMNS),
+    return db_run(db, NULL, err,
+                  "INSERT INTO catch_ups " COLUMN_INSERT(
+                      COLUMNS) " ON CONFLICT (credential_id) DO UPDATE SET " COLUMN_SET(1, COLUMNS),
                   COLUMN_VALUES(COLUMNS));
 }
 
@@ -45,9 +47,13 @@ enum errc catch_ups_begin(struct db *db, int64_t from_s, int64_t slack_s, int64_
     return db_run(
         db, NULL, err,
         "INSERT INTO catch_ups (" NAMES ")"
-        " SELECT id, max($1, created_us / 1000000 - $2), $3, 0, 0, NULL, 0, 0, 0 FROM credentials WHERE 1"
+        " SELECT id, CASE WHEN created_us / 1000000 - $2 > $1 THEN created_us / 1000000 - $2 ELSE $1 END, $3,"
+        " 0, 0, NULL, 0, 0, 0 FROM credentials WHERE true"
         " ON CONFLICT (credential_id) DO UPDATE SET payments_read = 0, page = NULL,"
-        " from_s = min(from_s, excluded.from_s), begun_us = min(begun_us, excluded.begun_us)",
+        " from_s = CASE WHEN excluded.from_s < catch_ups.from_s THEN excluded.from_s"
+        " ELSE catch_ups.from_s END,"
+        " begun_us = CASE WHEN excluded.begun_us < catch_ups.begun_us THEN excluded.begun_us"
+        " ELSE catch_ups.begun_us END",
         DB_I64(from_s), DB_I64(slack_s), DB_I64(now_us));
 }
 
@@ -87,11 +93,10 @@ enum errc catch_ups_count(struct db *db, const char *kind, int64_t *held, int64_
 {
     DB_ROWS(rows);
     // CROSS makes SQLite begin at these few rows, rather than walk all open operations.
-    enum errc rc =
-        db_one(db, &rows, "no count", err,
-               "SELECT count(*), coalesce(sum(u.known), 0) FROM catch_ups u CROSS JOIN operations o"
-               " ON o.subject_id = u.credential_id AND o.kind = $1",
-               DB_STR(kind));
+    enum errc rc = db_one(db, &rows, "no count", err,
+                          "SELECT count(*), CAST(coalesce(sum(u.known), 0) AS BIGINT) FROM catch_ups u"
+                          " CROSS JOIN operations o WHERE o.subject_id = u.credential_id AND o.kind = $1",
+                          DB_STR(kind));
     if (rc == OK) {
         *held = db_i64(&rows, 0);
         *known = db_i64(&rows, 1);

@@ -143,10 +143,10 @@ enum errc payment_ref_of_version(struct db *db, const struct payment *payment, s
     enum errc rc = db_first(
         db, &rows, &has, err,
         "SELECT provider_ref FROM (SELECT provider_ref, credential_version_id FROM payments"
-        " WHERE merchant_id = $1 AND livemode = $2 AND id < $3 ORDER BY id DESC LIMIT " NEAR ")"
+        " WHERE merchant_id = $1 AND livemode = $2 AND id < $3 ORDER BY id DESC LIMIT " NEAR ") older"
         " WHERE credential_version_id = $4 AND provider_ref IS NOT NULL"
         " UNION ALL SELECT provider_ref FROM (SELECT provider_ref, credential_version_id FROM payments"
-        " WHERE merchant_id = $1 AND livemode = $2 AND id > $3 ORDER BY id LIMIT " NEAR ")"
+        " WHERE merchant_id = $1 AND livemode = $2 AND id > $3 ORDER BY id LIMIT " NEAR ") newer"
         " WHERE credential_version_id = $4 AND provider_ref IS NOT NULL LIMIT 1",
         DB_ID(&payment->merchant_id), DB_I64(payment->livemode), DB_ID(&payment->id),
         DB_ID(&payment->credential_version_id));
@@ -170,8 +170,8 @@ enum errc payment_history_append(struct db *db, const struct payment_history_ent
     return db_run(db, NULL, err,
                   "INSERT INTO payment_history (" COLUMN_NAMES(
                       HISTORY_WRITTEN) ") VALUES ($1,"
-                                       " id_after($2, (SELECT max(id) FROM payment_history WHERE payment_id "
-                                       "= $1 AND id >= $2)),"
+                                       " id_after($2, (SELECT id FROM payment_history WHERE payment_id = $1"
+                                       " AND id >= $2 ORDER BY id DESC LIMIT 1)),"
                                        " $3, $4, $5, $6, $7)",
                   COLUMN_VALUES(HISTORY_WRITTEN));
 }
@@ -195,7 +195,7 @@ enum errc payment_count(struct db *db, int64_t most, int64_t *count, struct err 
 {
     DB_ROWS(rows);
     enum errc rc = db_one(db, &rows, "no count", err,
-                          "SELECT count(*) FROM (SELECT 1 FROM payments LIMIT $1)", DB_I64(most));
+                          "SELECT count(*) FROM (SELECT 1 FROM payments LIMIT $1) counted", DB_I64(most));
     if (rc == OK) {
         *count = db_i64(&rows, 0);
     }

@@ -81,11 +81,12 @@ enum errc refund_sums(struct db *db, const struct uuid *payment_id, int64_t *com
                       int64_t *pending_minor, struct err *err)
 {
     DB_ROWS(rows);
-    enum errc rc = db_one(db, &rows, "no sums", err,
-                          "SELECT coalesce(sum(CASE WHEN status = 'completed' THEN amount_minor END), 0),"
-                          " coalesce(sum(CASE WHEN status = 'pending' THEN amount_minor END), 0)"
-                          " FROM refunds WHERE payment_id = $1",
-                          DB_ID(payment_id));
+    enum errc rc = db_one(
+        db, &rows, "no sums", err,
+        "SELECT CAST(coalesce(sum(CASE WHEN status = 'completed' THEN amount_minor END), 0) AS BIGINT),"
+        " CAST(coalesce(sum(CASE WHEN status = 'pending' THEN amount_minor END), 0) AS BIGINT)"
+        " FROM refunds WHERE payment_id = $1",
+        DB_ID(payment_id));
     if (rc == OK) {
         *completed_minor = db_i64(&rows, 0);
         *pending_minor = db_i64(&rows, 1);

@@ -198,7 +198,7 @@ static const char step_6[] =
 // expiry it was not told of yet.
 static const char step_7[] =
     "ALTER TABLE cards ADD COLUMN expiring_told INTEGER NOT NULL DEFAULT 0;"
-    "CREATE INDEX cards_expiring ON cards(exp_year * 12 + exp_month)"
+    "CREATE INDEX cards_expiring ON cards((exp_year * 12 + exp_month))"
     " WHERE status = 'active' AND exp_month > 0 AND expiring_told < exp_year * 12 + exp_month;";
 
 // Which accounts are asked for what this database lacks, and how far that has come: catch_ups.h.
