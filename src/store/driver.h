@@ -64,8 +64,9 @@ struct db {
     const struct db_driver *driver;
     char damaged[DB_DAMAGED_BYTES]; // the damage that the present job met; "": none
     struct kept_rows *kept;         // NULL: it keeps none
-    // The kept rows are those of the transaction. The driver clears it when a transaction begins, when a
-    // savepoint is rolled back, and when this connection changes the table `generation`.
+    // This transaction has compared its generation with that of the kept rows (kept_rows.h). The driver
+    // clears it when a transaction begins, when a savepoint is rolled back, and when this connection changes
+    // the table `generation`.
     bool generation_known;
     bool spoiled;                // a job of the last batch failed after it had written (batch.c)
     atomic_llong prepared_total; // statements prepared for db_query_built; any thread may read it

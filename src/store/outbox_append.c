@@ -1,5 +1,5 @@
-// How a new event is written. Its place among the events of its transaction and of its merchant is read by
-// one statement, with an index for each look. Database threads.
+// How a new event is written. One statement reads its place among the events of its transaction and of its
+// merchant; each part of it has an index. Database threads.
 #include "store/columns.h"
 #include "store/job.h"
 #include "store/outbox_private.h"

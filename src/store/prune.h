@@ -8,13 +8,13 @@
 // Stored answers, by the time of what they are about. Repeats of a request need its answer for at least 24 h.
 enum errc prune_replies(struct db *db, int64_t before_us, int64_t max, bool *more,
                         struct err *err) MUST_CHECK;
-// Events from the provider, which it must not send again any more.
+// Records of the provider's events. They must be kept for as long as it repeats events.
 enum errc prune_inbox(struct db *db, int64_t before_us, int64_t max, bool *more, struct err *err) MUST_CHECK;
 
 // These two pass over rows that must stay, so they walk on from `after` (nil: from the start) and move it.
 // Events to the merchant that are delivered or dead.
 enum errc prune_outbox(struct db *db, int64_t before_us, int64_t max, struct uuid *after, bool *more,
                        struct err *err) MUST_CHECK;
-// Entries of histories of payments made before that time. What payment_was_reopened asks for stays.
+// Entries of the histories of payments made before that time. What payment_was_reopened looks for stays.
 enum errc prune_history(struct db *db, int64_t before_us, int64_t max, struct uuid *after, bool *more,
                         struct err *err) MUST_CHECK;

@@ -1,7 +1,7 @@
 // The database and its threads. Work for it is a job: a plain blocking function that runs on a database
-// thread inside a transaction, and comes back to the loop when that transaction is durable. One writer drains
-// its queue into one transaction. Readers run jobs that wait at the
-// same time in one snapshot, which is never older than their submission. A job that fails undoes only itself.
+// thread inside a transaction, and comes back to the loop when that transaction is durable. One writer
+// commits the jobs that wait at the same time in one transaction; readers run theirs in one snapshot, which
+// is never older than their submission. A job that fails undoes only itself.
 #pragma once
 
 #include <stdbool.h>
