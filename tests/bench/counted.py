@@ -25,7 +25,9 @@ class CountedServer(Server):
         self._counts, self._log = folder / "counts", folder / "system-calls"
         self._dumps = 0
         self._log_read = 0
-        self.launcher = ["valgrind", "-q", "--tool=callgrind", "--trace-syscalls=yes",
+        # Where callgrind_control finds valgrind. By default its pipes are in /tmp, and stay there after a kill.
+        self._control_prefix = f"--vgdb-prefix={folder}/vgdb"
+        self.launcher = ["valgrind", "-q", "--tool=callgrind", "--trace-syscalls=yes", self._control_prefix,
                          f"--callgrind-out-file={self._counts}", f"--log-file={self._log}"]
         super().__init__(binary, **settings)
 
@@ -75,8 +77,8 @@ class CountedServer(Server):
         return loop, sum(others)
 
     def _control(self, option):
-        return subprocess.run(["callgrind_control", option, str(self.process.pid)], check=True, capture_output=True,
-                              text=True).stdout
+        return subprocess.run(["callgrind_control", self._control_prefix, option, str(self.process.pid)], check=True,
+                              capture_output=True, text=True).stdout
 
     def _system_calls(self):
         """The name and arguments of each system call since the last time."""
