@@ -235,6 +235,12 @@ static const char step_12[] =
     "INSERT INTO failing_endpoints SELECT DISTINCT merchant_id FROM outbox"
     " WHERE next_attempt_us < 9223372036854775806 AND attempts > 0;";
 
-const char *const schema_steps[] = {step_1, step_2, step_3, step_4,  step_5,  step_6,
-                                    step_7, step_8, step_9, step_10, step_11, step_12};
+// With what lists filter by, like payments_by_merchant.
+static const char step_13[] =
+    "DROP INDEX payments_rare;"
+    "CREATE INDEX payments_rare ON payments(merchant_id, livemode, status, id, currency, amount_thousandths)"
+    " WHERE status <> 'completed';";
+
+const char *const schema_steps[] = {step_1, step_2, step_3,  step_4,  step_5,  step_6, step_7,
+                                    step_8, step_9, step_10, step_11, step_12, step_13};
 const size_t schema_step_count = COUNT_OF(schema_steps);

@@ -289,6 +289,11 @@ static void amounts_and_currencies_are_counted_without_reading_the_payments(void
     count(f, &query, 1);
     spy_on(f, false);
     assert_non_null(strstr(plan(f), "COVERING INDEX payments_by_merchant"));
+    add_filter(f, &query, "status", "failed");
+    spy_on(f, true);
+    count(f, &query, 1);
+    spy_on(f, false);
+    assert_non_null(strstr(plan(f), "COVERING INDEX payments_rare"));
 }
 
 // As an admin asks.
