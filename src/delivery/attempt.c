@@ -16,6 +16,7 @@
 // The answer's body is not used. Reading this much of it keeps the connection to a talkative endpoint open.
 #define RESPONSE_BYTES_MAX ((size_t)16 * 1024)
 #define STATUS_GONE 410
+#define LEASE_BEYOND_US (30 * US_PER_S) // what recording may take
 
 struct secrets {
     struct secret items[2]; // the new one, then the replaced one while it is valid
@@ -49,6 +50,36 @@ void attempt_copy(struct attempt *attempt, const struct outbox_event *event, con
     }
 }
 
+static enum errc set_aside(struct attempt *attempt, struct db *db, int64_t now_us, struct err *err)
+{
+    const struct outbox_event *event = &attempt->event;
+    return outbox_set_aside(db, event, now_us + retry_aside_delay_us(now_us, event->created_us), err);
+}
+
+enum errc attempt_claim(struct attempt *attempt, struct db *db, int64_t now_us, int64_t lease_us,
+                        struct err *err)
+{
+    const struct uuid merchant_id = attempt->event.merchant_id;
+    bool has = false;
+    bool damaged = false;
+    enum errc rc = outbox_claim(db, &merchant_id, now_us, now_us + lease_us, &attempt->arena, &attempt->event,
+                                &has, &damaged, err);
+    if (rc == OK && has && !damaged) {
+        rc = merchant_get(db, &merchant_id, &attempt->arena, &attempt->merchant, err);
+    }
+    if (db_take_damage(db) || damaged) {
+        attempt->claim = ATTEMPT_SET_ASIDE;
+        return set_aside(attempt, db, now_us, err);
+    }
+    attempt->claim = has ? ATTEMPT_CLAIMED : ATTEMPT_NOTHING_DUE;
+    return rc;
+}
+
+int64_t attempt_lease_us(const struct config *config)
+{
+    return config->webhook_timeout_ms * US_PER_MS + LEASE_BEYOND_US;
+}
+
 bool attempt_release_slot(struct attempt *attempt)
 {
     struct send_slots *slots = attempt->slots;
@@ -59,6 +90,9 @@ bool attempt_release_slot(struct attempt *attempt)
 void attempt_free(struct attempt *attempt)
 {
     REQUIRE(!list_linked(&attempt->link));
+    if (attempt->next != NULL) {
+        attempt_free(attempt->next);
+    }
     if (attempt->slots != NULL) {
         (void)attempt_release_slot(attempt);
     }

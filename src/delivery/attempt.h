@@ -18,6 +18,8 @@
 
 struct sender;
 
+enum attempt_claim { ATTEMPT_NOTHING_DUE, ATTEMPT_CLAIMED, ATTEMPT_SET_ASIDE };
+
 struct attempt {
     struct list link;         // in the claim, then in one of the sender's lists
     struct event_lease lease; // of a transaction that leased the event as it wrote it
@@ -26,18 +28,27 @@ struct attempt {
     struct arena arena;        // holds what the rows, the call and the result point to
     struct outbox_event event; // next_attempt_us is the end of the lease
     struct merchant merchant;  // as claimed: every attempt uses the present URL and secret
-    bool endpoint_failed;      // as claimed: the merchant's last attempt failed
+    enum attempt_claim claim;
+    bool endpoint_failed; // as claimed: the merchant's last attempt failed
     struct http_call call;
     struct http_header headers[ATTEMPT_HEADERS_MAX];
     struct outbox_attempt result;
     struct outbox_recorded recorded;
+    struct attempt *next; // at the merchant's next event, claimed as this one is recorded; it gets the slot
     struct store_job record;
 };
 
-// Any thread. Takes over a slot of that merchant.
+// Any thread. Takes over a slot of that merchant; slots NULL: it has none yet.
 struct attempt *attempt_new(struct send_slots *slots, const struct uuid *merchant_id);
 // Copies the event and its merchant, as far as an attempt needs them.
 void attempt_copy(struct attempt *attempt, const struct outbox_event *event, const struct merchant *merchant);
+// Database thread, in a transaction. Claims the merchant's event that is due longest. If the event's row or
+// the merchant's is damaged, the event is set aside, the longer the older it is, so that the others go on.
+enum errc attempt_claim(struct attempt *attempt, struct db *db, int64_t now_us, int64_t lease_us,
+                        struct err *err) MUST_CHECK;
+// How long an event is leased: longer than an attempt can take.
+int64_t attempt_lease_us(const struct config *config);
+
 // Returns the slot. True: an event may be due that waits for it.
 bool attempt_release_slot(struct attempt *attempt);
 // Wipes and frees it, and returns its slot if it still has one. It must be in no list, and its call and its

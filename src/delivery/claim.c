@@ -8,8 +8,6 @@
 
 #include <string.h>
 
-#include "domain/retry.h"
-
 #define VISITS_MAX 1000 // about 3 ms of the writer's time
 #define CLAIM_MAX 128   // events of one claim: about 2 ms of the writer's time
 
@@ -25,16 +23,6 @@ static void note_due(struct claim *claim, int64_t due_us)
     }
 }
 
-// Delays a damaged event, the longer the older it is; the others go on.
-static enum errc set_aside(struct claim *claim, struct db *db, const struct outbox_event *event,
-                           struct err *err)
-{
-    claim->set_aside++;
-    claim->aside_id = event->id;
-    return outbox_set_aside(db, event, claim->now_us + retry_aside_delay_us(claim->now_us, event->created_us),
-                            err);
-}
-
 // Holds a slot.
 static enum errc claim_one(struct claim *claim, struct db *db, const struct outbox_queue *queue, bool *has,
                            struct err *err)
@@ -42,19 +30,14 @@ static enum errc claim_one(struct claim *claim, struct db *db, const struct outb
     const struct uuid *merchant_id = &queue->merchant_id;
     struct attempt *attempt = attempt_new(claim->slots, merchant_id);
     attempt->endpoint_failed = queue->endpoint_fails;
-    bool damaged = false;
-    enum errc rc = outbox_claim(db, merchant_id, claim->now_us, claim->now_us + claim->lease_us,
-                                &attempt->arena, &attempt->event, has, &damaged, err);
-    if (rc == OK && *has && !damaged) {
-        rc = merchant_get(db, merchant_id, &attempt->arena, &attempt->merchant, err);
-    }
-    if (db_take_damage(db) || damaged) {
-        rc = set_aside(claim, db, &attempt->event, err);
+    enum errc rc = attempt_claim(attempt, db, claim->now_us, claim->lease_us, err);
+    *has = attempt->claim == ATTEMPT_CLAIMED;
+    if (attempt->claim == ATTEMPT_SET_ASIDE) {
+        claim->set_aside++;
+        claim->aside_id = attempt->event.id;
         *has = !uuid_is_nil(&attempt->event.id); // without its id it could be claimed again at once
-        attempt_free(attempt);
-        return rc;
     }
-    if (rc != OK || !*has) {
+    if (rc != OK || attempt->claim != ATTEMPT_CLAIMED) {
         attempt_free(attempt);
         return rc;
     }

@@ -21,7 +21,6 @@
 #include "delivery/sender.h"
 
 #define STORE_RETRY_US (1 * US_PER_S)
-#define LEASE_BEYOND_US (30 * US_PER_S) // what recording may take
 // A walk costs the writer about 3 us a merchant. After a long walk we rest ten times as long. So thousands of
 // merchants with failing endpoints take at most a tenth of the writer's time, however often we are woken.
 #define VISITS_FREE 100
@@ -98,15 +97,15 @@ static void after_claim(struct delivery *delivery)
     }
 }
 
-static void log_set_aside(struct delivery *delivery)
+// event_id: one of them.
+static void note_set_aside(struct delivery *delivery, int64_t events, const struct uuid *event_id)
 {
-    const struct claim *claim = &delivery->claim;
-    delivery->sender.stats.set_aside_total += claim->set_aside;
-    delivery->set_aside.count += claim->set_aside;
+    delivery->sender.stats.set_aside_total += events;
+    delivery->set_aside.count += events;
     int64_t count = hourly_take(&delivery->set_aside, loop_mono_us(delivery->options.loop));
     if (count > 0) {
         char id[UUID_TEXT_BYTES];
-        uuid_format(&claim->aside_id, id);
+        uuid_format(event_id, id);
         LOG(LOG_ERROR,
             "webhooks cannot be sent: their rows or their merchants' rows are damaged; this is one of them",
             LOG_INT("times", count), LOG_STR("event_id", id));
@@ -133,7 +132,7 @@ static void claim_done(struct store_job *job)
         sweep_in(delivery, STORE_RETRY_US);
         return;
     }
-    log_set_aside(delivery);
+    note_set_aside(delivery, claim->set_aside, &claim->aside_id);
     int64_t now_us = loop_mono_us(delivery->options.loop);
     if (!delivery->parked_busy && now_us >= delivery->parked_due_us) {
         delivery->parked.now_us = loop_wall_us(delivery->options.loop);
@@ -162,6 +161,11 @@ static void parked_done(struct store_job *job)
     }
 }
 
+static void on_set_aside(struct sender *sender, const struct uuid *event_id)
+{
+    note_set_aside(CONTAINER_OF(sender, struct delivery, sender), 1, event_id);
+}
+
 static void on_ended(struct sender *sender, bool is_due)
 {
     if (is_due) {
@@ -170,11 +174,6 @@ static void on_ended(struct sender *sender, bool is_due)
 }
 
 // --- events that are leased as they are written
-
-static int64_t lease_us(const struct config *config)
-{
-    return config->webhook_timeout_ms * US_PER_MS + LEASE_BEYOND_US;
-}
 
 // Database thread, in the transaction that writes the event.
 static struct event_lease *lease(void *context, struct outbox_event *event, const struct outbox_next *next,
@@ -188,7 +187,7 @@ static struct event_lease *lease(void *context, struct outbox_event *event, cons
     struct attempt *attempt = attempt_new(&delivery->slots, &merchant->id);
     attempt->endpoint_failed = next->endpoint_fails;
     event->status = "processing";
-    event->next_attempt_us = now_us + lease_us(delivery->options.config);
+    event->next_attempt_us = now_us + attempt_lease_us(delivery->options.config);
     attempt_copy(attempt, event, merchant);
     return &attempt->lease;
 }
@@ -275,14 +274,14 @@ static struct delivery *delivery_new(const struct delivery_options *options,
     delivery->options = *options;
     send_slots_init(&delivery->slots, options->config->webhook_in_flight_max,
                     options->config->webhook_endpoint_max);
-    sender_init(&delivery->sender, &delivery->options, schedule, on_ended);
+    sender_init(&delivery->sender, &delivery->options, schedule, on_ended, on_set_aside);
     timer_init(&delivery->sweep, on_sweep);
     delivery->leases = (struct store_job){.queue = STORE_WRITE, .run = leases_run, .done = leases_done};
     delivery->parked.job =
         (struct store_job){.queue = STORE_WRITE, .run = parked_sweep_run, .done = parked_done};
     struct claim *claim = &delivery->claim;
     claim->job = (struct store_job){.queue = STORE_WRITE, .run = claim_run, .done = claim_done};
-    claim->lease_us = lease_us(options->config);
+    claim->lease_us = attempt_lease_us(options->config);
     claim->slots = &delivery->slots;
     list_init(&claim->attempts);
     return delivery;

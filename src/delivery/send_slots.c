@@ -131,6 +131,16 @@ void send_slots_report(struct send_slots *slots, const struct uuid *merchant_id,
     unlock(slots);
 }
 
+bool send_slots_pass_on(struct send_slots *slots, const struct uuid *merchant_id)
+{
+    lock(slots);
+    const struct holder *holder = find(slots, merchant_id);
+    REQUIRE(holder != NULL);
+    bool passes = slots->open && !slots->awaited && holder->awaited;
+    unlock(slots);
+    return passes;
+}
+
 bool send_slots_release(struct send_slots *slots, const struct uuid *merchant_id)
 {
     lock(slots);

@@ -50,6 +50,9 @@ enum slot_take send_slots_take(struct send_slots *slots, const struct uuid *merc
 bool send_slots_take_new(struct send_slots *slots, const struct uuid *merchant_id, bool fails);
 // The merchant's attempt has failed or succeeded; before its slot is released.
 void send_slots_report(struct send_slots *slots, const struct uuid *merchant_id, bool failed);
+// Whether a slot of this merchant may pass to its next event without a claim: it has events that wait for a
+// slot, and no other merchant does.
+bool send_slots_pass_on(struct send_slots *slots, const struct uuid *merchant_id);
 // True: an event may be due that waits for this slot.
 bool send_slots_release(struct send_slots *slots, const struct uuid *merchant_id);
 

@@ -28,6 +28,24 @@ static void log_end(const struct attempt *attempt)
         LOG_INT("attempts", attempt->event.attempts + 1));
 }
 
+// The slot is returned, or goes to the merchant's next attempt.
+static bool end_slot(struct attempt *attempt)
+{
+    struct sender *sender = attempt->sender;
+    struct attempt *next = attempt->next;
+    if (next != NULL && next->claim == ATTEMPT_SET_ASIDE) {
+        sender->set_aside(sender, &next->event.id);
+    }
+    if (next == NULL || next->claim != ATTEMPT_CLAIMED || sender->draining) {
+        return attempt_release_slot(attempt);
+    }
+    next->slots = attempt->slots;
+    attempt->slots = NULL;
+    attempt->next = NULL;
+    sender_send(sender, next);
+    return false;
+}
+
 // It is recorded, or left to its lease.
 static void finish(struct attempt *attempt)
 {
@@ -35,22 +53,48 @@ static void finish(struct attempt *attempt)
     // An event that failed has a new time, which only a look finds.
     bool due = !attempt->recorded.done || attempt->recorded.next_is_due ||
                attempt->result.outcome != OUTBOX_DELIVERED;
-    due |= attempt_release_slot(attempt);
+    due |= end_slot(attempt);
     list_remove(&attempt->link);
     attempt_free(attempt);
     sender->ended(sender, due);
 }
 
+static void drop_next(struct attempt *attempt)
+{
+    if (attempt->next != NULL) {
+        attempt_free(attempt->next);
+        attempt->next = NULL;
+    }
+}
+
+// A merchant with more due events than slots needs no claims: each attempt that ends well claims the next.
+// Where the endpoint has failed until now, the claim must find more than one.
+static enum errc claim_next(struct attempt *attempt, struct tx *tx, struct err *err)
+{
+    if (!attempt->recorded.done || attempt->result.outcome != OUTBOX_DELIVERED || attempt->endpoint_failed ||
+        !send_slots_pass_on(attempt->slots, &attempt->event.merchant_id)) {
+        return OK;
+    }
+    attempt->next = attempt_new(NULL, &attempt->event.merchant_id);
+    return attempt_claim(attempt->next, tx->db, tx->now_us,
+                         attempt_lease_us(attempt->sender->options->config), err);
+}
+
 static enum errc record_run(struct store_job *job, struct tx *tx, struct err *err)
 {
     struct attempt *attempt = CONTAINER_OF(job, struct attempt, record);
-    return outbox_record(tx->db, &attempt->event, &attempt->result, &attempt->recorded, err);
+    drop_next(attempt); // of a run that was undone
+    enum errc rc = outbox_record(tx->db, &attempt->event, &attempt->result, &attempt->recorded, err);
+    return rc == OK ? claim_next(attempt, tx, err) : rc;
 }
 
 static void record_done(struct store_job *job)
 {
     struct attempt *attempt = CONTAINER_OF(job, struct attempt, record);
     struct sender *sender = attempt->sender;
+    if (job->result != OK) {
+        drop_next(attempt);
+    }
     if (job->result != OK && !sender->draining) {
         LOG(LOG_ERROR, "cannot record the result of a webhook, will try again",
             LOG_STR("error", job->err.message));
@@ -121,11 +165,13 @@ void sender_send(struct sender *sender, struct attempt *attempt)
 }
 
 void sender_init(struct sender *sender, const struct delivery_options *options,
-                 const struct retry_schedule *schedule, void (*ended)(struct sender *sender, bool due))
+                 const struct retry_schedule *schedule, void (*ended)(struct sender *sender, bool due),
+                 void (*set_aside)(struct sender *sender, const struct uuid *event_id))
 {
     sender->options = options;
     sender->schedule = *schedule;
     sender->ended = ended;
+    sender->set_aside = set_aside;
     list_init(&sender->attempts);
     list_init(&sender->unrecorded);
     timer_init(&sender->record_again, on_record_again);

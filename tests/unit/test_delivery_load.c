@@ -139,55 +139,6 @@ static void an_event_that_is_appended_while_a_claim_is_under_way_is_not_forgotte
     assert_int_equal(f->fake.request_count, 1);
 }
 
-static void a_large_backlog_is_worked_off(void **state)
-{
-    struct fixture *f = *state;
-    f->config.webhook_in_flight_max = 256;
-    f->config.webhook_endpoint_max = 200;
-    f->fake.endpoints[0] = (struct endpoint){GOOD, 200, NULL};
-    struct uuid shop = add_merchant(f, 1, GOOD);
-    for (int i = 0; i < 1500; i++) {
-        append(f, shop, (uint8_t)(1 + i % 5));
-    }
-    start(f);
-    struct delivery_stats stats;
-    delivery_stats(f->delivery, &stats);
-    assert_int_equal(stats.delivered_total, 1500);
-    assert_int_equal(stats.in_flight, 0);
-    assert_int_equal(f->fake.request_count, 1500);
-}
-
-static void more_events_than_a_batch_wait_for_an_endpoint_and_are_all_sent(void **state)
-{
-    struct fixture *f = *state;
-    f->fake.endpoints[0] = (struct endpoint){GOOD, 200, NULL};
-    struct uuid shop = add_merchant(f, 1, NULL);
-    for (int i = 0; i < 2 * OUTBOX_BATCH_MAX + 10; i++) {
-        append(f, shop, 0);
-    }
-    start(f);
-    set_endpoint(f, (struct endpoint_change){shop, GOOD, .release = true});
-    fixture_wake(f);
-    run_for_s(f, 11);
-    assert_int_equal(f->fake.request_count, 2 * OUTBOX_BATCH_MAX + 10);
-}
-
-// Some of its events have a time when the URL goes.
-static void more_events_than_a_batch_stop_when_the_url_goes(void **state)
-{
-    struct fixture *f = *state;
-    struct uuid shop = add_merchant(f, 1, GOOD);
-    for (int i = 0; i < 2 * OUTBOX_BATCH_MAX + 10; i++) {
-        append(f, shop, 0);
-    }
-    set_endpoint(f, (struct endpoint_change){shop, NULL});
-    start(f);
-    run_for_s(f, 1);
-    assert_int_equal(f->fake.request_count, 0);
-    assert_int_equal(event(f, 1).next_attempt_us, OUTBOX_PARKED);
-    assert_int_equal(event(f, 2 * OUTBOX_BATCH_MAX + 10).next_attempt_us, OUTBOX_PARKED);
-}
-
 static void the_writer_rests_between_walks_over_many_merchants(void **state)
 {
     struct fixture *f = *state;
@@ -349,9 +300,6 @@ int main(void)
         TEST(merchants_take_turns_where_there_is_not_room_for_all),
         TEST(a_poll_comes_around_to_the_merchants_before_its_start),
         TEST(an_event_that_is_appended_while_a_claim_is_under_way_is_not_forgotten),
-        TEST(a_large_backlog_is_worked_off),
-        TEST(more_events_than_a_batch_wait_for_an_endpoint_and_are_all_sent),
-        TEST(more_events_than_a_batch_stop_when_the_url_goes),
         TEST(the_writer_rests_between_walks_over_many_merchants),
         TEST(nothing_is_polled_while_there_is_nothing_to_do),
         TEST(nothing_is_polled_while_an_endpoint_has_all_its_share_in_flight),
