@@ -46,8 +46,7 @@ struct transfer {
     struct curl_client *client;
     struct curl_pool *pool;
     struct http_call *call;
-    CURL *easy; // NULL: not with libcurl yet
-    struct curl_slist *headers;
+    CURL *easy;          // NULL: not with libcurl yet
     int64_t deadline_us; // monotonic
     size_t header_bytes;
     size_t sockets_refused; // by the address policy

@@ -51,8 +51,6 @@ void transfer_drop_easy(struct transfer *transfer)
 {
     curl_easy_cleanup(transfer->easy);
     transfer->easy = NULL;
-    curl_slist_free_all(transfer->headers);
-    transfer->headers = NULL;
 }
 
 void transfer_free(struct transfer *transfer)
@@ -198,15 +196,8 @@ bool transfer_is_sendable(const struct transfer *transfer)
     return true;
 }
 
-static void header_add(struct transfer *transfer, const char *line)
-{
-    struct curl_slist *headers = curl_slist_append(transfer->headers, line);
-    REQUIRE(headers != NULL);
-    transfer->headers = headers;
-}
-
 // curl's own notation: "Name;" sends an empty header, "Name:" sends none.
-static const char *header_line(struct arena *arena, const struct http_header *header)
+static char *header_line(struct arena *arena, const struct http_header *header)
 {
     if (*header->value == '\0') {
         return arena_printf(arena, "%s;", header->name);
@@ -216,14 +207,17 @@ static const char *header_line(struct arena *arena, const struct http_header *he
     return line;
 }
 
+// libcurl only reads the list, so it is made in the call's arena: curl_slist_append would copy each line.
 static void prepare_headers(struct transfer *transfer)
 {
+    static char no_expect[] = "Expect:"; // no second round trip for a small body
     struct http_call *call = transfer->call;
+    struct curl_slist *lines = arena_alloc(&call->arena, (call->header_count + 1) * sizeof(*lines));
     for (size_t i = 0; i < call->header_count; i++) {
-        header_add(transfer, header_line(&call->arena, &call->headers[i]));
+        lines[i] = (struct curl_slist){header_line(&call->arena, &call->headers[i]), &lines[i + 1]};
     }
-    header_add(transfer, "Expect:"); // no second round trip for a small body
-    EASY_SET(transfer, CURLOPT_HTTPHEADER, transfer->headers);
+    lines[call->header_count] = (struct curl_slist){no_expect, NULL};
+    EASY_SET(transfer, CURLOPT_HTTPHEADER, lines);
 }
 
 // Each option is set for every call: the handle may have served another.
