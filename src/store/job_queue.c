@@ -10,7 +10,7 @@ void job_queue_init(struct job_queue *queue, struct loop *loop, int64_t wait_max
     list_init(&queue->jobs);
     fair_queue_init(&queue->requests, wait_max_us);
     queue->loop = loop;
-    queue->count = 0;
+    queue->count = queue->requests_out = 0;
     queue->closing = false;
 }
 
@@ -22,11 +22,25 @@ void job_queue_destroy(struct job_queue *queue)
     pthread_mutex_destroy(&queue->mutex);
 }
 
+// How many requests' jobs may be taken now. While the store closes, the loop finishes none.
+static size_t ready_requests(const struct job_queue *queue)
+{
+    const size_t room = queue->closing ? SIZE_MAX : JOB_QUEUE_OUT_MAX - queue->requests_out;
+    return queue->requests.count < room ? queue->requests.count : room;
+}
+
+// How many jobs may be taken now.
+static size_t ready(const struct job_queue *queue)
+{
+    return queue->count - queue->requests.count + ready_requests(queue);
+}
+
 static void wake(struct job_queue *queue)
 {
-    if (queue->count == 1) {
+    const size_t count = ready(queue);
+    if (count == 1) {
         pthread_cond_signal(&queue->changed);
-    } else if (queue->count > 1) {
+    } else if (count > 1) {
         pthread_cond_broadcast(&queue->changed);
     }
 }
@@ -63,9 +77,10 @@ void job_queue_add_job(struct job_queue *queue, struct store_job *job)
     pthread_mutex_unlock(&queue->mutex);
 }
 
-void job_queue_wake(struct job_queue *queue)
+void job_queue_wake(struct job_queue *queue, size_t finished)
 {
     pthread_mutex_lock(&queue->mutex);
+    queue->requests_out -= finished;
     wake(queue);
     pthread_mutex_unlock(&queue->mutex);
 }
@@ -81,14 +96,15 @@ bool job_queue_admits(struct job_queue *queue, uint64_t owner, size_t room)
 size_t job_queue_take(struct job_queue *queue, struct list *taken, size_t max, size_t threads)
 {
     pthread_mutex_lock(&queue->mutex);
-    while (queue->count == 0 && !queue->closing) {
+    while (ready(queue) == 0 && !queue->closing) {
         pthread_cond_wait(&queue->changed, &queue->mutex);
     }
-    const size_t part = (queue->count + threads - 1) / threads;
+    const size_t part = (ready(queue) + threads - 1) / threads;
     const size_t count = part < max ? part : max;
     const int64_t now_us = queue->requests.count > 0 ? loop_mono_us(queue->loop) : 0;
     for (size_t i = 0; i < count; i++) {
         struct list *own = list_take_first(&queue->jobs);
+        queue->requests_out += own == NULL;
         list_append(taken, own != NULL ? own : &fair_queue_take(&queue->requests, now_us)->task.link);
     }
     queue->count -= count;

@@ -36,18 +36,53 @@ struct store {
     atomic_size_t waiting; // unfinished jobs of both queues
     struct job_queue reads;
     struct job_queue writes;
-    struct task turn_end; // of the loop's turn
-    bool place_known;     // in this turn
+    struct task turn_end;   // of the loop's turn
+    size_t reads_finished;  // requests' jobs, in this turn
+    size_t writes_finished; // the same
+    bool place_known;       // in this turn
     bool is_in_place;
     struct worker writer;
     struct checkpointer checkpointer;
     struct worker *readers;
 };
 
+// Waking a thread costs more than reading a payment, so they are woken once for all that one turn of the loop
+// submits and finishes.
+static void end_turn(struct task *task)
+{
+    struct store *store = CONTAINER_OF(task, struct store, turn_end);
+    store->place_known = false;
+    job_queue_wake(&store->writes, store->writes_finished);
+    job_queue_wake(&store->reads, store->reads_finished);
+    store->writes_finished = store->reads_finished = 0;
+}
+
+static void await_turn_end(struct store *store)
+{
+    if (!list_linked(&store->turn_end.link)) {
+        loop_end_turn(store->loop, &store->turn_end);
+    }
+}
+
+static void count_finished(struct store *store, const struct store_job *job)
+{
+    if (job->owner == STORE_OWN_JOB || store->options.readers == 0 || store->closed) {
+        return;
+    }
+    if (job->queue == STORE_WRITE) {
+        store->writes_finished++;
+    } else {
+        store->reads_finished++;
+    }
+    await_turn_end(store);
+}
+
 static void finish(struct task *task)
 {
     struct store_job *job = CONTAINER_OF(task, struct store_job, task);
-    batch_finish(job, &job->store->listener);
+    struct store *store = job->store;
+    count_finished(store, job);
+    batch_finish(job, &store->listener);
 }
 
 static void post_all(struct store *store, struct list *jobs)
@@ -59,23 +94,6 @@ static void post_all(struct store *store, struct list *jobs)
         task->run = finish;
     }
     loop_post_all(store->loop, jobs);
-}
-
-// Waking a thread costs more than reading a payment, so they are woken once for all that one turn of the loop
-// submits.
-static void end_turn(struct task *task)
-{
-    struct store *store = CONTAINER_OF(task, struct store, turn_end);
-    store->place_known = false;
-    job_queue_wake(&store->writes);
-    job_queue_wake(&store->reads);
-}
-
-static void await_turn_end(struct store *store)
-{
-    if (!list_linked(&store->turn_end.link)) {
-        loop_end_turn(store->loop, &store->turn_end);
-    }
 }
 
 static enum errc in_place(const struct store *store, struct err *err)

@@ -49,6 +49,23 @@ static inline void inbox_init(struct inbox *inbox)
     list_init(&inbox->tasks);
 }
 
+// Waits until that many tasks have been posted, and runs none.
+static inline void inbox_await(struct inbox *inbox, size_t tasks)
+{
+    pthread_mutex_lock(&inbox->mutex);
+    for (size_t posted = 0; posted < tasks;) {
+        posted = 0;
+        LIST_EACH_SAFE(&inbox->tasks, link, after)
+        {
+            posted++;
+        }
+        if (posted < tasks) {
+            pthread_cond_wait(&inbox->posted, &inbox->mutex);
+        }
+    }
+    pthread_mutex_unlock(&inbox->mutex);
+}
+
 // Waits for that many tasks and runs them.
 static inline void inbox_run(struct inbox *inbox, size_t tasks)
 {

@@ -3,6 +3,8 @@
 
 #include <sys/stat.h>
 
+#include "store/job_queue.h"
+
 // The writer is held inside `first` until the gate opens; what is submitted until then waits.
 static void hold_writer(struct fixture *fixture, struct work *first)
 {
@@ -122,6 +124,30 @@ static void slow_reads_are_shared_by_the_readers(void **state)
         }
     }
     assert_int_equal(store_waiting(fixture->store), 0);
+    close_store(fixture);
+}
+
+static void requests_wait_for_a_loop_that_falls_behind(void **state)
+{
+    struct fixture *fixture = *state;
+    struct work first;
+    struct work works[JOB_QUEUE_OUT_MAX + 8];
+    struct work own;
+    open_store(fixture, 1);
+    hold_writer(fixture, &first);
+    for (size_t i = 0; i < COUNT_OF(works); i++) {
+        work_init(&works[i], fixture, STORE_WRITE, (int64_t)i);
+        works[i].job.owner = 1;
+        store_submit_always(fixture->store, &works[i].job);
+    }
+    gate_open(&fixture->gate);
+    inbox_await(&fixture->inbox, 1 + JOB_QUEUE_OUT_MAX);
+    work_init(&own, fixture, STORE_WRITE, 2000);
+    store_submit_always(fixture->store, &own.job);
+    inbox_await(&fixture->inbox, 1 + JOB_QUEUE_OUT_MAX + 1);
+    assert_int_equal(store_waiting(fixture->store), 8);
+    inbox_run(&fixture->inbox, 1 + COUNT_OF(works) + 1);
+    assert_int_equal(own.order, 1 + JOB_QUEUE_OUT_MAX + 1);
     close_store(fixture);
 }
 
@@ -273,6 +299,7 @@ int main(void)
         TEST(a_reader_sees_what_was_answered),
         TEST(readers_do_not_wait_for_the_writer_nor_for_each_other),
         TEST(slow_reads_are_shared_by_the_readers),
+        TEST(requests_wait_for_a_loop_that_falls_behind),
         TEST(the_services_own_jobs_go_before_requests_and_requests_take_turns),
         TEST(a_full_queue_takes_only_what_must_be_settled),
         TEST(closing_finishes_what_is_queued),
