@@ -25,6 +25,7 @@ struct uv_service_loop {
     uv_prepare_t prepare;
     struct list timers;  // of struct timer, soonest first
     struct list ending;  // of struct task, for the end of the turn
+    bool tasks_ran;      // in this turn
     struct list signals; // of struct signal_watch
     bool closing;
     pthread_mutex_t mutex;
@@ -62,8 +63,18 @@ static void service_post(struct loop *loop, struct list *tasks)
     }
 }
 
+static void run_all(struct list *tasks)
+{
+    for (struct list *node = list_take_first(tasks); node; node = list_take_first(tasks)) {
+        struct task *task = CONTAINER_OF(node, struct task, link);
+        task->run(task); // may free it
+    }
+}
+
 // Runs the tasks posted so far. What they post themselves waits for the loop's next turn, so that no chain of
-// tasks keeps the sockets waiting.
+// tasks keeps the sockets waiting. While 1,024 sockets or more are ready libuv takes them in up to 48 rounds
+// of one turn, and calls this in each. Each round then ends like a turn: the database threads wait for no
+// later one.
 static void on_async(uv_async_t *async)
 {
     struct uv_service_loop *service = async->data;
@@ -72,10 +83,11 @@ static void on_async(uv_async_t *async)
     REQUIRE(pthread_mutex_lock(&service->mutex) == 0);
     list_splice(&batch, &service->posted);
     REQUIRE(pthread_mutex_unlock(&service->mutex) == 0);
-    for (struct list *node = list_take_first(&batch); node; node = list_take_first(&batch)) {
-        struct task *task = CONTAINER_OF(node, struct task, link);
-        task->run(task); // may free it
+    run_all(&batch);
+    if (service->tasks_ran) {
+        run_all(&service->ending);
     }
+    service->tasks_ran = true;
 }
 
 static void service_end_turn(struct loop *loop, struct task *task)
@@ -86,11 +98,8 @@ static void service_end_turn(struct loop *loop, struct task *task)
 static void on_prepare(uv_prepare_t *handle)
 {
     struct uv_service_loop *service = handle->data;
-    for (struct list *node = list_take_first(&service->ending); node;
-         node = list_take_first(&service->ending)) {
-        struct task *task = CONTAINER_OF(node, struct task, link);
-        task->run(task);
-    }
+    run_all(&service->ending);
+    service->tasks_ran = false;
 }
 
 static void on_timer(uv_timer_t *handle);
