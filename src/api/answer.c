@@ -9,12 +9,15 @@
 #include "api/router.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "base/timefmt.h"
 
 // Answers from this size on count against the memory limit: a client that does not read can leave as many
 // unread as it has connections.
 #define LARGE_BYTES ((size_t)16 * 1024)
 #define RETRY_AFTER_OVERLOAD_S 2
 #define RETRY_AFTER_SOON_S 1
+#define WAITING_LOG_US                                                                                       \
+    US_PER_S // how often the log says at most that requests are refused because too many wait
 
 // An error is for an operator to look at. A refusal because of a limit is only a warning. While the service
 // starts or stops, a 503 is expected.
@@ -93,7 +96,9 @@ void request_send(struct request *request)
         .more = request->more,
     };
     request->api->answers_total[request->status / 100]++;
-    log_request(request);
+    if (!request->unlogged) {
+        log_request(request);
+    }
     http_exchange_reply(request->exchange, &reply);
 }
 
@@ -121,6 +126,29 @@ void request_fail(struct request *request, const struct err *err)
         LOG(LOG_ERROR, "request failed", LOG_STR("request_id", request->id), LOG_STR("error", err->message));
     }
     request_send(request);
+}
+
+// Under overload a line for each would bury all others, and be a sixth of a refusal's cost.
+static void log_refused(struct api *api)
+{
+    const int64_t now_us = loop_mono_us(api->loop);
+    if (api->jobs_refused_logged_us == 0 || now_us - api->jobs_refused_logged_us >= WAITING_LOG_US) {
+        LOG(LOG_WARN, "requests were refused: too many are waiting",
+            LOG_INT("count", api->jobs_refused_total - api->jobs_refused_logged));
+        api->jobs_refused_logged = api->jobs_refused_total;
+        api->jobs_refused_logged_us = now_us;
+    }
+}
+
+void request_fail_waiting(struct request *request)
+{
+    struct api *api = request->api;
+    struct err err;
+    (void)err_set(&err, ERR_OVERLOADED, "too many requests are waiting; nothing was recorded, try again");
+    api->jobs_refused_total++;
+    log_refused(api);
+    request->unlogged = true;
+    request_fail(request, &err);
 }
 
 void request_count_auth(const struct request *request, const char *auth_event)

@@ -38,4 +38,6 @@ struct api {
     int64_t signatures_refused_total; // of events
     int64_t memory_refused_total;     // bodies and answers refused because too much memory was in use
     int64_t jobs_refused_total;       // requests refused because too many waited for the database
+    int64_t jobs_refused_logged;      // of these, how many there were when the log last said so
+    int64_t jobs_refused_logged_us;   // monotonic; 0: never
 };

@@ -167,26 +167,13 @@ static void release_reserved(struct request *request)
     }
 }
 
-static void fail_overloaded(struct request *request, const char *message)
-{
-    struct err err;
-    (void)err_set(&err, ERR_OVERLOADED, "%s", message);
-    request_fail(request, &err);
-}
-
 static void job_done(struct store_job *job);
-
-static void refuse_waiting(struct request *request)
-{
-    request->api->jobs_refused_total++;
-    fail_overloaded(request, "too many requests are waiting; nothing was recorded, try again");
-}
 
 static void submit(struct request *request)
 {
     if (!store_submit(request->api->store, job_of(request, request->step.queue, job_done))) {
         release_reserved(request);
-        refuse_waiting(request);
+        request_fail_waiting(request);
     }
 }
 
@@ -202,7 +189,7 @@ static void run_step(struct request *request)
     if (!request->step.serial) {
         submit(request);
     } else if (!serial_queue_enter(&request->api->serial_jobs, &request->entry)) {
-        refuse_waiting(request);
+        request_fail_waiting(request);
     }
 }
 
@@ -279,8 +266,10 @@ static void job_succeeded(struct request *request)
         request_count_auth(request, "auth.success");
     }
     if (!export_begin(request)) {
-        fail_overloaded(request,
-                        "too many CSV exports are in progress, in total or for this merchant; try again");
+        struct err err;
+        (void)err_set(&err, ERR_OVERLOADED,
+                      "too many CSV exports are in progress, in total or for this merchant; try again");
+        request_fail(request, &err);
         return;
     }
     if (request->wait_for == NULL) {
@@ -352,7 +341,7 @@ static void on_request(struct http_exchange *exchange, void *context)
         }
         memcpy(&request->job_owner, request->key_hash, sizeof(request->job_owner));
         if (!store_admits(request->api->store, route->queue, request->job_owner)) {
-            refuse_waiting(request); // before its body is read, which costs more than all before
+            request_fail_waiting(request); // before its body is read, which costs more than all before
             return;
         }
         request_read_idempotency_key(request);

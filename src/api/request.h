@@ -103,6 +103,7 @@ struct request {
 
     const char *id;
     bool replayed;
+    bool unlogged; // it has no log line of its own
 };
 
 // Makes the exchange's request, as its context. Reads the client's address and the request id, and counts the

@@ -19,14 +19,17 @@ class Crowd:
         self._stack = stack
         self._merchant = merchant
         self._clients = []
+        self.keys = []  # of idempotency
 
     def send(self):
         client = self._stack.enter_context(Raw(self._merchant.server))
+        self.keys.append(new_key())
         client.request("POST", "/v1/payments", json.dumps(BODY).encode(), X_API_Key=self._merchant.key["key"],
-                       Idempotency_Key=new_key())
+                       Idempotency_Key=self.keys[-1])
         self._clients.append(client)
 
     def answers(self):
+        """In the order of `keys`."""
         return [client.answer() for client in self._clients]
 
 
@@ -85,3 +88,35 @@ def test_requests_that_would_wait_too_long_are_refused_although_the_queue_has_ro
         assert statuses.count(503) == refused(server) < len(statuses)
         assert set(statuses) == {201, 503}
     assert pay(merchant.api, new_key()).status == 201
+
+
+def test_a_refused_payment_was_not_begun_and_can_be_made_with_the_same_key(merchants):
+    merchant = merchants[0]
+    with contextlib.ExitStack() as stack:
+        crowd = Crowd(stack, merchant)
+        with nobody_writes(merchant.server):
+            for _ in range(40):
+                crowd.send()
+            wait_until(lambda: is_settled(merchant.server, 40), what="the crowd to wait or to be refused")
+        answers = crowd.answers()
+    statuses = {key: answer.status for key, answer in zip(crowd.keys, answers, strict=True)}
+    assert set(statuses.values()) == {201, 503}
+    for key, status in statuses.items():
+        again = pay(merchant.api, key)
+        assert again.status == 201
+        assert again.headers.get("Idempotent-Replayed") == ("true" if status == 201 else None)
+    assert merchant.api.get("/v1/payments?count=true", expect=200).json["meta"]["total"] == 40
+
+
+def test_the_log_counts_refused_requests_instead_of_naming_each(merchants):
+    merchant = merchants[0]
+    server = merchant.server
+    with contextlib.ExitStack() as stack:
+        crowd = Crowd(stack, merchant)
+        with nobody_writes(server):
+            for _ in range(40):
+                crowd.send()
+            wait_until(lambda: is_settled(server, 40), what="the crowd to wait or to be refused")
+        crowd.answers()
+    server.wait_for_log(message="requests were refused: too many are waiting")
+    assert not [entry for entry in server.log() if entry.get("status") == 503 and entry.get("path") == "/v1/payments"]
