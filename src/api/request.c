@@ -104,6 +104,9 @@ void request_read_idempotency_key(struct request *request)
 // "amount=10.00&currency=USD", as curl -d sends it.
 static bool looks_like_form(const char *text)
 {
+    if (*text == '{') {
+        return false; // nearly always, and strspn with so many characters makes a table at each call
+    }
     size_t name = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-[]%+");
     return name > 0 && text[name] == '=';
 }

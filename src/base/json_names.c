@@ -8,7 +8,7 @@ void json_names_add(struct json_names *names, const char *name)
 {
     uint32_t hash = 0;
     for (const char *at = name; *at != '\0'; at++) {
-        hash = hash * 31 + (unsigned char)*at;
+        hash = hash * JSON_NAMES_FACTOR + (unsigned char)*at;
     }
     hash = hash * UINT32_C(2654435769) >> (32 - JSON_NAMES_BITS_LOG);
     uint64_t bit = UINT64_C(1) << hash % 64;

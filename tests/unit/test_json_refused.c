@@ -1,6 +1,8 @@
 // JSON input that is refused, and what the message says.
 #include "json_fixture.h"
 
+#include "base/json_names.h"
+
 static void text_that_is_not_json_is_refused(void **state)
 {
     (void)state;
@@ -183,6 +185,65 @@ static void a_long_repeated_name_is_shortened_in_the_message(void **state)
     assert_refused(text, (size_t)bytes, "nnn\" is repeated at line 1, column 406");
 }
 
+// Otherwise every answer of Stripe's would be checked by sorting its names.
+static void the_names_of_a_payment_intent_share_no_bit(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"allowed_payment_method_types",
+                                        "amount",
+                                        "amount_capturable",
+                                        "amount_details",
+                                        "amount_received",
+                                        "application",
+                                        "application_fee_amount",
+                                        "automatic_payment_methods",
+                                        "canceled_at",
+                                        "cancellation_reason",
+                                        "capture_method",
+                                        "charges",
+                                        "client_secret",
+                                        "confirmation_method",
+                                        "created",
+                                        "currency",
+                                        "customer",
+                                        "customer_account",
+                                        "description",
+                                        "excluded_payment_method_types",
+                                        "id",
+                                        "invoice",
+                                        "last_payment_error",
+                                        "latest_charge",
+                                        "livemode",
+                                        "managed_payments",
+                                        "metadata",
+                                        "next_action",
+                                        "object",
+                                        "on_behalf_of",
+                                        "payment_method",
+                                        "payment_method_configuration_details",
+                                        "payment_method_options",
+                                        "payment_method_types",
+                                        "payment_record",
+                                        "processing",
+                                        "receipt_email",
+                                        "review",
+                                        "setup_future_usage",
+                                        "shipping",
+                                        "source",
+                                        "statement_descriptor",
+                                        "statement_descriptor_suffix",
+                                        "status",
+                                        "transfer_data",
+                                        "transfer_group"};
+    struct json_names seen = {0};
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        json_names_add(&seen, names[i]);
+    }
+    assert_false(seen.shared);
+    json_names_add(&seen, names[0]);
+    assert_true(seen.shared);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -196,6 +257,7 @@ int main(void)
         cmocka_unit_test(every_control_character_in_a_string_is_refused),
         cmocka_unit_test(a_repeated_name_is_refused),
         cmocka_unit_test(a_long_repeated_name_is_shortened_in_the_message),
+        cmocka_unit_test(the_names_of_a_payment_intent_share_no_bit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
