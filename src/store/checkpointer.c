@@ -1,8 +1,9 @@
 // Copies a long write-ahead log back into the database in two steps. First the checkpointer's thread copies
-// most of it while the writer goes on. Then the writer, between two batches, copies the little that was added
-// meanwhile. The second step is needed because the log only restarts when it was copied to its end, which the
-// first step never reaches under load. When the writer alone copied the log, one batch in a hundred took 24
-// ms; with two steps it takes 14 ms.
+// most of it while the writer goes on, in several passes, and syncs the database. Then the writer, between
+// two batches, copies the little that was added meanwhile. The second step is needed because the log only
+// restarts when it was copied to its end, which the first step never reaches under load. When the writer
+// alone copied the log, one batch in a hundred took 24 ms; with two steps of one pass each it took 14 ms, for
+// 280 pages. With several passes, 80 pages are left to the writer.
 #include "store/checkpointer.h"
 
 #include <string.h>
@@ -29,7 +30,7 @@ static void *run_orders(void *argument)
     list_init(&taken);
     while (job_queue_take(&checkpointer->orders, &taken, 1, 1) > 0) {
         list_remove(&checkpointer->order);
-        checkpointer->db->driver->copy_log(checkpointer->db);
+        checkpointer->db->driver->copy_log_ahead(checkpointer->db);
         atomic_store(&checkpointer->progress, LOG_MOSTLY_COPIED);
     }
     return NULL;

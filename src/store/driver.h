@@ -52,9 +52,11 @@ struct db_driver {
     const char *(*column_name)(struct db_rows *rows, int column);
     void (*close_rows)(struct db_rows *rows);
 
-    // The write-ahead log, if the database has one that must be copied back. Both outside a transaction.
+    // The write-ahead log, if the database has one that must be copied back. Outside a transaction.
     bool (*log_is_long)(struct db *db); // after this connection's last commit
     void (*copy_log)(struct db *db);    // as much as it can without waiting; the log may still be long
+    // Likewise while another connection writes, so that copy_log finds little left to copy and to sync.
+    void (*copy_log_ahead)(struct db *db);
 };
 
 #define DB_DAMAGED_BYTES 80

@@ -9,7 +9,10 @@ static int (*own_open)(sqlite3_vfs *, const char *, sqlite3_file *, int, int *);
 static int (*own_write)(sqlite3_file *, const void *, int, sqlite3_int64);
 static int (*own_sync)(sqlite3_file *, int);
 static sqlite3_io_methods log_methods;
-static int writes;        // to a log
+static int writes; // to a log
+static sqlite3_io_methods database_methods;
+static int (*own_database_sync)(sqlite3_file *, int);
+static int database_syncs;
 static int write_failure; // SQLITE_OK: none
 static int sync_failure;
 
@@ -24,6 +27,12 @@ static int failing_sync(sqlite3_file *file, int flags)
     return sync_failure == SQLITE_OK ? own_sync(file, flags) : sync_failure;
 }
 
+static int counted_database_sync(sqlite3_file *file, int flags)
+{
+    database_syncs++;
+    return own_database_sync(file, flags);
+}
+
 static int open_counted(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags, int *flags_out)
 {
     const int code = own_open(vfs, name, file, flags, flags_out);
@@ -34,6 +43,12 @@ static int open_counted(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, 
         log_methods.xWrite = counted_write;
         log_methods.xSync = failing_sync;
         file->pMethods = &log_methods;
+    }
+    if (code == SQLITE_OK && (flags & SQLITE_OPEN_MAIN_DB) != 0) {
+        database_methods = *file->pMethods;
+        own_database_sync = database_methods.xSync;
+        database_methods.xSync = counted_database_sync;
+        file->pMethods = &database_methods;
     }
     return code;
 }
@@ -162,6 +177,35 @@ static void a_log_that_a_long_reader_made_grow_shrinks_afterwards(void **state)
     database_begin(f->db, true);
 }
 
+static int64_t database_bytes(struct fixture *f)
+{
+    struct stat file = {0};
+    assert_int_equal(stat(f->scratch.path, &file), 0);
+    return file.st_size;
+}
+
+// A reader keeps SQLite from copying the whole log, after which it would sync by itself.
+static void what_is_copied_ahead_is_synced_too(void **state)
+{
+    struct fixture *f = *state;
+    insert_bytes(f, 1000000);
+    database_commit(f->db);
+    struct db *reader = database_open(f->scratch.database, false);
+    database_begin(reader, false);
+    assert_int_equal(count_things(reader), 1);
+    database_script(f->db, "INSERT INTO things (size) VALUES (1)");
+    struct db *copier = database_open(f->scratch.database, false);
+    const int syncs_before = database_syncs;
+    f->db->driver->copy_log_ahead(copier);
+    assert_in_range(database_bytes(f), 1000000, 1100000);
+    assert_int_equal(database_syncs, syncs_before + 1);
+    database_commit(reader);
+    sqlite_driver.close(reader);
+    sqlite_driver.close(copier);
+    assert_intact(f, 2);
+    database_begin(f->db, true);
+}
+
 static void check_failed_commit(struct fixture *f, const char *message)
 {
     insert_bytes(f, 100000);
@@ -247,6 +291,7 @@ int main(void)
         COUNTED_TEST(a_transaction_reads_back_what_left_its_cache),
         COUNTED_TEST(what_is_rolled_back_never_overwrites_what_another_connection_commits),
         COUNTED_TEST(a_log_that_a_long_reader_made_grow_shrinks_afterwards),
+        COUNTED_TEST(what_is_copied_ahead_is_synced_too),
         COUNTED_TEST(a_full_disk_fails_the_commit),
         COUNTED_TEST(a_write_that_fails_fails_the_commit),
         COUNTED_TEST(a_sync_that_fails_fails_the_commit),

@@ -7,6 +7,10 @@
 
 // The write-ahead log is copied back into the database once it has this many pages of 4 kB.
 #define CHECKPOINT_PAGES 4000
+// While a pass copies, the log grows. Each pass copies what was added during the one before, which is a tenth
+// of it, until that is little.
+#define PASSES_MAX 4
+#define FEW_PAGES 100
 
 static enum errc sqlite_begin(struct db *db, bool write, struct err *err)
 {
@@ -92,6 +96,29 @@ static void sqlite_copy_log(struct db *db)
     sqlite3_wal_checkpoint_v2(sqlite_of(db)->handle, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
 }
 
+// Most of the pages that wait for the sync were copied here.
+static void sync_database(struct sqlite *sqlite)
+{
+    sqlite3_file *file = NULL;
+    if (sqlite3_file_control(sqlite->handle, "main", SQLITE_FCNTL_FILE_POINTER, &file) == SQLITE_OK) {
+        (void)file->pMethods->xSync(file, SQLITE_SYNC_NORMAL);
+    }
+}
+
+static void sqlite_copy_log_ahead(struct db *db)
+{
+    int copied = 0;
+    for (int pass = 0; pass < PASSES_MAX; pass++) {
+        const int before = copied;
+        const int code =
+            sqlite3_wal_checkpoint_v2(sqlite_of(db)->handle, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, &copied);
+        if (code != SQLITE_OK || copied - before < FEW_PAGES) {
+            break;
+        }
+    }
+    sync_database(sqlite_of(db));
+}
+
 const struct db_driver sqlite_driver = {
     .prefix = "sqlite:",
     .open = sqlite_open_db,
@@ -122,4 +149,5 @@ const struct db_driver sqlite_driver = {
     .close_rows = sqlite_close_rows,
     .log_is_long = sqlite_log_is_long,
     .copy_log = sqlite_copy_log,
+    .copy_log_ahead = sqlite_copy_log_ahead,
 };
