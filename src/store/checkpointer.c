@@ -6,15 +6,20 @@
 // 280 pages. With several passes, 80 pages are left to the writer.
 #include "store/checkpointer.h"
 
+#include <errno.h>
 #include <string.h>
 
-enum { LOG_GROWING, LOG_BEING_COPIED, LOG_MOSTLY_COPIED };
+#include "base/require.h"
+
+#define LONG_BYTES (INT64_C(16) << 20)
+// Then the disk does not keep up, or the thread gets no processor: the writer waits, or the log would fill
+// the disk.
+#define TOO_LONG_BYTES (INT64_C(128) << 20)
 
 void checkpointer_init(struct checkpointer *checkpointer)
 {
-    atomic_init(&checkpointer->progress, LOG_GROWING);
-    job_queue_init(&checkpointer->orders, NULL, 0);
-    list_init(&checkpointer->order);
+    REQUIRE(sem_init(&checkpointer->orders, 0, 0) == 0 && sem_init(&checkpointer->done, 0, 0) == 0);
+    atomic_init(&checkpointer->stopping, false);
 }
 
 enum errc checkpointer_open(struct checkpointer *checkpointer, const struct db_driver *driver,
@@ -23,15 +28,21 @@ enum errc checkpointer_open(struct checkpointer *checkpointer, const struct db_d
     return driver->open(database, false, &checkpointer->db, err);
 }
 
+static void wait_for(sem_t *semaphore)
+{
+    while (sem_wait(semaphore) != 0) {
+        REQUIRE(errno == EINTR);
+    }
+}
+
 static void *run_orders(void *argument)
 {
     struct checkpointer *checkpointer = argument;
-    struct list taken;
-    list_init(&taken);
-    while (job_queue_take(&checkpointer->orders, &taken, 1, 1) > 0) {
-        list_remove(&checkpointer->order);
+    wait_for(&checkpointer->orders);
+    while (!atomic_load(&checkpointer->stopping)) {
         checkpointer->db->driver->copy_log_ahead(checkpointer->db);
-        atomic_store(&checkpointer->progress, LOG_MOSTLY_COPIED);
+        REQUIRE(sem_post(&checkpointer->done) == 0);
+        wait_for(&checkpointer->orders);
     }
     return NULL;
 }
@@ -47,19 +58,27 @@ enum errc checkpointer_start(struct checkpointer *checkpointer, struct err *err)
     return OK;
 }
 
+static bool is_done(struct checkpointer *checkpointer, int64_t log_bytes)
+{
+    if (log_bytes >= TOO_LONG_BYTES) {
+        wait_for(&checkpointer->done);
+        return true;
+    }
+    return sem_trywait(&checkpointer->done) == 0;
+}
+
 void checkpointer_tend(struct checkpointer *checkpointer, struct db *writer)
 {
-    const int progress = atomic_load(&checkpointer->progress);
-    if (progress == LOG_MOSTLY_COPIED) {
-        writer->driver->copy_log(writer);
-        atomic_store(&checkpointer->progress, LOG_GROWING);
-    } else if (progress == LOG_GROWING && writer->driver->log_is_long(writer)) {
+    const int64_t log_bytes = writer->driver->log_bytes(writer);
+    if (checkpointer->ordered) {
+        if (is_done(checkpointer, log_bytes)) {
+            writer->driver->copy_log(writer);
+            checkpointer->ordered = false;
+        }
+    } else if (log_bytes >= LONG_BYTES) {
         if (checkpointer->started) {
-            atomic_store(&checkpointer->progress, LOG_BEING_COPIED);
-            struct list one;
-            list_init(&one);
-            list_append(&one, &checkpointer->order);
-            job_queue_add(&checkpointer->orders, &one);
+            checkpointer->ordered = true;
+            REQUIRE(sem_post(&checkpointer->orders) == 0);
         } else {
             writer->driver->copy_log(writer);
         }
@@ -68,12 +87,14 @@ void checkpointer_tend(struct checkpointer *checkpointer, struct db *writer)
 
 void checkpointer_stop(struct checkpointer *checkpointer)
 {
-    job_queue_close(&checkpointer->orders);
     if (checkpointer->started) {
+        atomic_store(&checkpointer->stopping, true);
+        REQUIRE(sem_post(&checkpointer->orders) == 0);
         pthread_join(checkpointer->thread, NULL);
     }
     if (checkpointer->db) {
         checkpointer->db->driver->close(checkpointer->db);
     }
-    job_queue_destroy(&checkpointer->orders);
+    sem_destroy(&checkpointer->orders);
+    sem_destroy(&checkpointer->done);
 }

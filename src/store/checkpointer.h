@@ -2,20 +2,20 @@
 #pragma once
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 
-#include "base/list.h"
 #include "store/driver.h"
-#include "store/job_queue.h"
 
 struct checkpointer {
     struct db *db; // a connection of its own
     pthread_t thread;
     bool started;
-    atomic_int progress;
-    struct job_queue orders;
-    struct list order; // the only order
+    bool ordered; // the writer's: the thread copies, or has done so
+    sem_t orders;
+    sem_t done;
+    atomic_bool stopping;
 };
 
 // After this, it may be stopped even if it was never opened.
@@ -24,7 +24,8 @@ enum errc checkpointer_open(struct checkpointer *checkpointer, const struct db_d
                             const char *database, struct err *err) MUST_CHECK;
 enum errc checkpointer_start(struct checkpointer *checkpointer, struct err *err) MUST_CHECK;
 
-// Call after each batch, when its answers are out. The thread that owns `writer`.
+// Call after each batch, when its answers are out. Waits only if the log grows faster than it can be copied.
+// The thread that owns `writer`.
 void checkpointer_tend(struct checkpointer *checkpointer, struct db *writer);
 
 // Waits for the thread and closes the connection.

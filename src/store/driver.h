@@ -53,8 +53,8 @@ struct db_driver {
     void (*close_rows)(struct db_rows *rows);
 
     // The write-ahead log, if the database has one that must be copied back. Outside a transaction.
-    bool (*log_is_long)(struct db *db); // after this connection's last commit
-    void (*copy_log)(struct db *db);    // as much as it can without waiting; the log may still be long
+    int64_t (*log_bytes)(struct db *db); // after this connection's last commit
+    void (*copy_log)(struct db *db);     // as much as it can without waiting; the log may still be long
     // Likewise while another connection writes, so that copy_log finds little left to copy and to sync.
     void (*copy_log_ahead)(struct db *db);
 };

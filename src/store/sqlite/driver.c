@@ -5,10 +5,10 @@
 
 #include "base/require.h"
 
-// The write-ahead log is copied back into the database once it has this many pages of 4 kB.
-#define CHECKPOINT_PAGES 4000
-// While a pass copies, the log grows. Each pass copies what was added during the one before, which is a tenth
-// of it, until that is little.
+#define PAGE_BYTES 4096
+// While a pass copies, the log grows. Each pass copies what was added during the one before, until that is
+// little. Payments add a tenth of it; where more than half is added, further passes would only let the log
+// grow.
 #define PASSES_MAX 4
 #define FEW_PAGES 100
 
@@ -85,9 +85,9 @@ static int64_t sqlite_changed_total(struct db *db)
     return sqlite3_total_changes64(sqlite_of(db)->handle);
 }
 
-static bool sqlite_log_is_long(struct db *db)
+static int64_t sqlite_log_bytes(struct db *db)
 {
-    return sqlite_of(db)->wal_pages >= CHECKPOINT_PAGES;
+    return (int64_t)sqlite_of(db)->wal_pages * PAGE_BYTES;
 }
 
 static void sqlite_copy_log(struct db *db)
@@ -108,13 +108,16 @@ static void sync_database(struct sqlite *sqlite)
 static void sqlite_copy_log_ahead(struct db *db)
 {
     int copied = 0;
+    int last = INT_MAX;
     for (int pass = 0; pass < PASSES_MAX; pass++) {
         const int before = copied;
         const int code =
             sqlite3_wal_checkpoint_v2(sqlite_of(db)->handle, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, &copied);
-        if (code != SQLITE_OK || copied - before < FEW_PAGES) {
+        const int added = copied - before;
+        if (code != SQLITE_OK || added < FEW_PAGES || added > last / 2) {
             break;
         }
+        last = added;
     }
     sync_database(sqlite_of(db));
 }
@@ -147,7 +150,7 @@ const struct db_driver sqlite_driver = {
     .column_name = sqlite_column_name,
     .limit = sqlite_limit,
     .close_rows = sqlite_close_rows,
-    .log_is_long = sqlite_log_is_long,
+    .log_bytes = sqlite_log_bytes,
     .copy_log = sqlite_copy_log,
     .copy_log_ahead = sqlite_copy_log_ahead,
 };
