@@ -91,11 +91,13 @@ enum errc outbox_claim(struct db *db, const struct uuid *merchant_id, int64_t no
 {
     DB_ROWS(rows);
     *damaged = false;
-    enum errc rc = db_first(db, &rows, has, err,
-                            "SELECT " COLUMN_NAMES(CLAIMED) " FROM outbox WHERE merchant_id = $1"
-                                                            " AND next_attempt_us <= $2 AND " HAS_TIME
-                                                            " ORDER BY next_attempt_us LIMIT 1",
-                            DB_ID(merchant_id), DB_I64(now_us));
+    enum errc rc =
+        db_first(db, &rows, has, err,
+                 "SELECT " COLUMN_NAMES(CLAIMED) " FROM outbox WHERE merchant_id = $1"
+                                                 " AND next_attempt_us <= $2 AND " HAS_TIME
+                                                 " AND (SELECT " HAS_ENDPOINT " FROM merchants WHERE id = $1)"
+                                                 " ORDER BY next_attempt_us LIMIT 1",
+                 DB_ID(merchant_id), DB_I64(now_us));
     if (rc != OK || !*has) {
         return rc;
     }

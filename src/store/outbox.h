@@ -72,8 +72,8 @@ enum errc outbox_first_time(struct db *db, const struct uuid *merchant_id, int64
                             struct err *err) MUST_CHECK;
 
 // Claims the merchant's event that is due longest: it becomes "processing", its time lease_until_us. *has is
-// false if none is due. *damaged: it is claimed, but its row is damaged; db_take_damage does not tell of
-// that.
+// false if none is due, or if the merchant has no endpoint. *damaged: it is claimed, but its row is damaged;
+// db_take_damage does not tell of that.
 enum errc outbox_claim(struct db *db, const struct uuid *merchant_id, int64_t now_us, int64_t lease_until_us,
                        struct arena *arena, struct outbox_event *row, bool *has, bool *damaged,
                        struct err *err) MUST_CHECK;

@@ -101,6 +101,24 @@ static void more_events_than_a_batch_stop_when_the_url_goes(void **state)
     assert_int_equal(event(f, 2 * OUTBOX_BATCH_MAX + 10).next_attempt_us, OUTBOX_PARKED);
 }
 
+// Only a claim parks what is due; an attempt that was in flight meanwhile takes none of it.
+static void a_backlog_stops_with_its_endpoint(void **state)
+{
+    struct fixture *f = *state;
+    f->config.webhook_endpoint_max = 1;
+    f->fake.endpoints[0] = (struct endpoint){GOOD, STATUS_HANGS, NULL};
+    struct uuid shop = add_merchant(f, 1, GOOD);
+    append(f, shop, 0);
+    uint32_t second = append(f, shop, 0);
+    start(f);
+    assert_int_equal(f->fake.in_flight, 1);
+    set_endpoint(f, (struct endpoint_change){shop, NULL});
+    exchange_end(CONTAINER_OF(f->fake.exchanges.next, struct exchange, link), HTTP_DONE, 200);
+    run_for_s(f, 10);
+    assert_int_equal(f->fake.request_count, 1);
+    assert_int_equal(event(f, second).next_attempt_us, OUTBOX_PARKED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -110,6 +128,7 @@ int main(void)
         TEST(a_damaged_event_does_not_stop_a_backlog),
         TEST(more_events_than_a_batch_wait_for_an_endpoint_and_are_all_sent),
         TEST(more_events_than_a_batch_stop_when_the_url_goes),
+        TEST(a_backlog_stops_with_its_endpoint),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -95,6 +95,8 @@ static void without_an_endpoint_an_event_waits_until_there_is_one(void **state)
     int64_t moved = 0;
     assert_int_equal(outbox_release_merchant(f->db, &shop, NOW + 9, &moved, &f->err), OK);
     assert_int_equal(moved, 1);
+    assert_false(claim(f, shop, NOW + 9, &event));
+    database_run(f->db, "UPDATE merchants SET webhook_url = 'https://shop.example/'");
     must_claim(f, shop, NOW + 9, id);
 }
 
