@@ -67,22 +67,47 @@ static void add_escaped(struct json_writer *json, char c)
 // Bytes at which the copying of a string stops: those to escape, and its end.
 static const bool stops[UCHAR_MAX + 1] = {[0 ... 0x1f] = true, ['"'] = true, ['\\'] = true};
 
+static size_t plain_bytes(const char *text)
+{
+    size_t bytes = 0;
+    while (!stops[(unsigned char)text[bytes]]) {
+        bytes++;
+    }
+    return bytes;
+}
+
 static void add_string(struct json_writer *json, const char *text)
 {
     add_char(json, '"');
     for (;;) {
-        const char *at = text;
-        while (!stops[(unsigned char)*at]) {
-            at++;
-        }
-        add(json, text, (size_t)(at - text));
-        if (*at == '\0') {
+        const size_t bytes = plain_bytes(text);
+        add(json, text, bytes);
+        text += bytes;
+        if (*text == '\0') {
             break;
         }
-        add_escaped(json, *at);
-        text = at + 1;
+        add_escaped(json, *text++);
     }
     add_char(json, '"');
+}
+
+// Nearly every name is written as it is, so that costs less than add_string. Those of metadata may be any
+// text.
+static void add_name(struct json_writer *json, const char *name)
+{
+    const size_t bytes = plain_bytes(name);
+    if (name[bytes] != '\0') {
+        add_string(json, name);
+        add_char(json, ':');
+        return;
+    }
+    reserve(json, bytes + strlen("\"\":"));
+    char *to = json->text + json->bytes;
+    *to++ = '"';
+    to = mempcpy(to, name, bytes);
+    *to++ = '"';
+    *to++ = ':';
+    json->bytes = (size_t)(to - json->text);
 }
 
 // All that comes before a value.
@@ -91,19 +116,12 @@ static void begin_value(struct json_writer *json, const char *name)
     bool in_object = json->depth > 0 && (json->arrays >> (json->depth - 1) & 1) == 0;
     REQUIRE(in_object == (name != NULL));
     REQUIRE(json->depth > 0 || json->bytes == 0);
-    const size_t name_bytes = name != NULL ? strlen(name) : 0;
-    reserve(json, name != NULL ? name_bytes + strlen(",\"\":") : strlen(","));
-    char *to = json->text + json->bytes;
     if (json->comma) {
-        *to++ = ',';
+        add_char(json, ',');
     }
     if (name != NULL) {
-        *to++ = '"';
-        to = mempcpy(to, name, name_bytes);
-        *to++ = '"';
-        *to++ = ':';
+        add_name(json, name);
     }
-    json->bytes = (size_t)(to - json->text);
     json->comma = true;
 }
 

@@ -10,8 +10,7 @@
 //     const char *text = json_finish(&json);
 //
 // `name` is the member's name in an object, and NULL for an item of an array or the whole value. It is
-// written as it is: a literal without quotes, backslashes and control characters. A writer belongs to the
-// arena's thread.
+// escaped like any string: those of metadata come from outside. A writer belongs to the arena's thread.
 #pragma once
 
 #include <stdbool.h>

@@ -53,7 +53,7 @@ def stocked(binary, openapi):
 
 def test_a_row_says_what_the_payment_is(merchant):
     made = [merchant.pay("12.50", "EUR", description='a "quoted", long\u00e9 text', customer_email="jane@example.com",
-                         metadata={"order": "1001", "note": "x,y"}),
+                         metadata={"order": "1001", 'a "note"': "x,y"}),
             merchant.pay("500", "JPY", payment_method=DECLINE)]
     answer, rows = as_csv(merchant.api)
     assert answer.headers["X-Request-Id"] and answer.headers["Cache-Control"] == "no-store"
@@ -62,7 +62,7 @@ def test_a_row_says_what_the_payment_is(merchant):
         for name in set(COLUMNS) - {"failure_code", "failure_decline_code", "failure_message", "metadata"}:
             value = said[name]
             assert row[name] == ("" if value is None else str(value).lower() if isinstance(value, bool) else value), name
-    assert paid["metadata"] == '{"note":"x,y","order":"1001"}' and paid["failure_code"] == ""
+    assert paid["metadata"] == r'{"a \"note\"":"x,y","order":"1001"}' and paid["failure_code"] == ""
     assert (failed["failure_code"], failed["failure_message"]) == (made[1]["failure"]["code"], made[1]["failure"]["message"])
 
 

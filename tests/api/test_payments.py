@@ -261,6 +261,15 @@ def test_metadata_within_its_limits_is_kept(merchant, metadata):
     assert merchant.pay(metadata=metadata)["metadata"] == metadata
 
 
+@pytest.mark.parametrize("name", ['a"b', "a\\b", "a\nb", 'x":"1","payment_id":"other","y'])
+def test_a_name_in_metadata_may_be_any_text(merchant, sandbox, name):
+    payment = merchant.pay(metadata={name: "v"})
+    assert payment["metadata"] == {name: "v"}
+    assert merchant.api.get("/v1/payments", expect=200).data == [payment]
+    charge, = charges_of(sandbox, payment_id=payment["id"])
+    assert charge["metadata"][name] == "v"
+
+
 @pytest.mark.parametrize("metadata, field", [
     (pairs(41), "metadata"), ("text", "metadata"), (["a"], "metadata"), (7, "metadata"),
     ({"n" * 41: "v"}, "metadata." + "n" * 41), ({"日" * 41: "v"}, "metadata." + "日" * 33),
