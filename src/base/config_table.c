@@ -51,9 +51,8 @@ const struct config_row config_rows[CONFIG_ROW_COUNT] = {
     {"webhook-in-flight", FIELD(webhook_in_flight_max), CONFIG_INT, "256", 1, 1000, NULL,
      "Maximum concurrent webhook deliveries. Merchants whose last delivery failed use at most half of them."},
     {"webhook-endpoint-in-flight", FIELD(webhook_endpoint_max), CONFIG_INT, "8", 1, 1000, NULL,
-     "Maximum concurrent webhook deliveries to one merchant; one at a time after a delivery failed, until "
-     "one "
-     "succeeds."},
+     "Maximum concurrent webhook deliveries to one merchant; "
+     "one at a time after a delivery failed, until one succeeds."},
     {"proxy", FIELD(proxy), CONFIG_TEXT, NULL, 0, 0, NULL,
      "HTTP proxy (http://host:port) for calls to Stripe and to webhook endpoints. It must refuse private "
      "addresses itself."},

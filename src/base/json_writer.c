@@ -5,10 +5,10 @@
 #include <string.h>
 
 #include "base/require.h"
+#include "base/text.h"
 #include "base/timefmt.h"
 
 #define CAPACITY_FIRST ((size_t)512)
-#define I64_DIGITS_MAX 19
 
 struct json_writer json_writer(struct arena *arena)
 {
@@ -166,18 +166,10 @@ void json_write_str(struct json_writer *json, const char *name, const char *text
 
 void json_write_i64(struct json_writer *json, const char *name, int64_t value)
 {
-    char digits[I64_DIGITS_MAX + 1];
-    size_t at = sizeof(digits);
-    uint64_t left = value < 0 ? -(uint64_t)value : (uint64_t)value;
-    do {
-        digits[--at] = (char)('0' + left % 10);
-        left /= 10;
-    } while (left > 0);
-    if (value < 0) {
-        digits[--at] = '-';
-    }
+    char digits[TEXT_I64_BYTES];
+    size_t bytes = text_from_i64(value, digits);
     begin_value(json, name);
-    add(json, digits + at, sizeof(digits) - at);
+    add(json, digits, bytes);
 }
 
 void json_write_bool(struct json_writer *json, const char *name, bool value)

@@ -35,9 +35,8 @@ struct http_client;
 struct http_call {
     const char *method;
     const char *url;
-    const char
-        *target; // the URL's path and query, where url_parse has read them; NULL: the client reads them
-    const struct http_header *headers; // names in lower case, as HTTP/2 wants them
+    const char *target; // the URL's path and query, if url_parse has read them; NULL: the client does
+    const struct http_header *headers; // over HTTP/2, names must be in lower case
     size_t header_count;
     const void *body; // NULL: none
     size_t body_bytes;
