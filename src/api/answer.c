@@ -16,8 +16,8 @@
 #define LARGE_BYTES ((size_t)16 * 1024)
 #define RETRY_AFTER_OVERLOAD_S 2
 #define RETRY_AFTER_SOON_S 1
-#define WAITING_LOG_US                                                                                       \
-    US_PER_S // how often the log says at most that requests are refused because too many wait
+// How often the log says at most that requests are refused because too many wait.
+#define WAITING_LOG_US US_PER_S
 
 // An error is for an operator to look at. A refusal because of a limit is only a warning. While the service
 // starts or stops, a 503 is expected.
