@@ -137,7 +137,8 @@ def kind(request):
 @pytest.fixture
 def shop(kind, start_server, nghttpx, receiver):
     """A merchant with 10,000 rows of a kind, `stored`, of both modes and among those of another."""
-    server = start_server(**nghttpx.settings, trusted_proxies="127.0.0.1")
+    kept = {"webhooks_kept": "36500d", "history_kept": "36500d"}  # the rows are old
+    server = start_server(**nghttpx.settings, **kept, trusted_proxies="127.0.0.1")
     shop, other = Shop(server, receiver), Shop(server, receiver)
     server.terminate()
     times = [(NEW_YEAR_US + i * MINUTE_US, i % 3 == 0) for i in range(MANY)]
