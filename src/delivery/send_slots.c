@@ -112,8 +112,8 @@ bool send_slots_take_new(struct send_slots *slots, const struct uuid *merchant_i
 {
     lock(slots);
     struct holder *holder = find(slots, merchant_id);
-    bool taken = slots->open && !slots->awaited && slots->taken < slots->max &&
-                 (!fails || failing_have_room(slots)) &&
+    int64_t max = slots->awaited ? slots->max / 2 : slots->max;
+    bool taken = slots->open && slots->taken < max && (!fails || failing_have_room(slots)) &&
                  (holder == NULL || (!holder->awaited && holder->taken < merchant_max(slots, fails)));
     if (taken) {
         add(slots, holder, merchant_id, fails);
@@ -136,7 +136,8 @@ bool send_slots_pass_on(struct send_slots *slots, const struct uuid *merchant_id
     lock(slots);
     const struct holder *holder = find(slots, merchant_id);
     REQUIRE(holder != NULL);
-    bool passes = slots->open && !slots->awaited && holder->awaited;
+    bool others_wait = slots->awaited && slots->taken >= slots->max;
+    bool passes = slots->open && holder->awaited && !others_wait;
     unlock(slots);
     return passes;
 }

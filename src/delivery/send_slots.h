@@ -2,9 +2,8 @@
 // before its event is leased, and holds it until its result is recorded or left to the lease.
 //
 // Two take slots: the claim, for events that are due, and a transaction that writes an event and leases it
-// at once. The second gets none while an event waits for a slot, so new events never pass
-// merchants that the claim has yet to visit. A transaction that is rolled back releases its slots like an
-// attempt that has ended.
+// at once. While the claim has merchants yet to visit, or left events for want of a slot, the second leaves
+// it half of the slots. A transaction that is rolled back releases its slots like an attempt that has ended.
 //
 // A merchant whose last attempt failed has one slot until an attempt succeeds, and all such merchants
 // together have half of the slots. So endpoints that hang until the time-out never hold the slots that the
@@ -51,7 +50,7 @@ bool send_slots_take_new(struct send_slots *slots, const struct uuid *merchant_i
 // The merchant's attempt has failed or succeeded; before its slot is released.
 void send_slots_report(struct send_slots *slots, const struct uuid *merchant_id, bool failed);
 // Whether a slot of this merchant may pass to its next event without a claim: it has events that wait for a
-// slot, and no other merchant does.
+// slot, and no other merchant needs this one.
 bool send_slots_pass_on(struct send_slots *slots, const struct uuid *merchant_id);
 // True: an event may be due that waits for this slot.
 bool send_slots_release(struct send_slots *slots, const struct uuid *merchant_id);

@@ -127,6 +127,46 @@ static void after_a_restart_merchants_that_fail_leave_half_of_the_slots_to_the_o
     assert_int_equal(slots->merchants.count, 0);
 }
 
+static void new_events_leave_half_of_the_slots_to_merchants_that_the_claim_has_yet_to_visit(void **state)
+{
+    struct send_slots *slots = *state;
+    send_slots_open(slots, true);
+    send_slots_set_awaited(slots, true);
+    for (uint8_t number = 1; number <= MAX / 2; number++) {
+        const struct uuid id = merchant(number);
+        assert_true(send_slots_take_new(slots, &id, false));
+    }
+    const struct uuid late = merchant(100);
+    assert_false(send_slots_take_new(slots, &late, false));
+    assert_int_equal(take(slots, 100), SLOT_TAKEN);
+    (void)end(slots, 100, false);
+    for (uint8_t number = 1; number <= MAX / 2; number++) {
+        (void)end(slots, number, false);
+    }
+}
+
+static void a_slot_passes_to_the_next_event_unless_another_merchant_needs_it(void **state)
+{
+    struct send_slots *slots = *state;
+    const struct uuid busy = merchant(1);
+    send_slots_open(slots, true);
+    for (int i = 0; i < MERCHANT_MAX; i++) {
+        assert_int_equal(take(slots, 1), SLOT_TAKEN);
+    }
+    assert_false(send_slots_pass_on(slots, &busy)); // it has no event that waits
+    assert_int_equal(take(slots, 1), SLOT_MERCHANT_FULL);
+    send_slots_set_awaited(slots, true);
+    assert_true(send_slots_pass_on(slots, &busy)); // slots are free for those that wait
+    for (int i = 0; i < MAX - MERCHANT_MAX; i++) {
+        assert_int_equal(take(slots, 2), SLOT_TAKEN);
+    }
+    assert_false(send_slots_pass_on(slots, &busy));
+    for (int i = 0; i < MERCHANT_MAX; i++) {
+        (void)end(slots, 1, false);
+        (void)end(slots, 2, false);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -138,6 +178,10 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(
             after_a_restart_merchants_that_fail_leave_half_of_the_slots_to_the_others, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            new_events_leave_half_of_the_slots_to_merchants_that_the_claim_has_yet_to_visit, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_slot_passes_to_the_next_event_unless_another_merchant_needs_it,
+                                        setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
