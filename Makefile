@@ -64,7 +64,7 @@ costs: ## count what requests cost, and compare that with scripts/costs.bounds
 	@scripts/deps check
 	@scripts/costs
 
-pressure: build ## park 10,000 charges, overload the service, flood it with one merchant's requests, send it events
+pressure: build ## park 10,000 charges, overload the service, flood it with one merchant's requests, send it events, let it send webhooks
 	@scripts/deps demo
 	@scripts/pressure "$(BUILD)"
 

@@ -65,7 +65,17 @@ def unguarded(path):
         database.execute("PRAGMA journal_mode = WAL")
 
 
-class Paymentsd(Server):
+class QuietServer(Server):
+    """One that logs too little to say where it listens."""
+
+    def launch(self, *words):
+        self.port = self.port or free_port()
+        self.process = Process([*self.launcher, self.binary, "serve", "--listen", f"127.0.0.1:{self.port}", *words],
+                               self.environment())
+        wait_for_port(self.port)
+
+
+class Paymentsd(QuietServer):
     """Its first merchant has nearly all payments; a hundred others share the rest."""
 
     name = "paymentsd"
@@ -79,12 +89,6 @@ class Paymentsd(Server):
         self._seed(merchants, rows)
         self.vouch()
         self.start()
-
-    def launch(self, *words):
-        self.port = self.port or free_port()
-        self.process = Process([*self.launcher, self.binary, "serve", "--listen", f"127.0.0.1:{self.port}", *words],
-                               self.environment())
-        wait_for_port(self.port)  # at its log level, it does not say where it listens
 
     @property
     def pids(self):
