@@ -36,8 +36,16 @@ static pthread_key_t of_thread;
 // RAND_bytes costs about a microsecond, however few bytes it makes.
 #define RANDOM_BYTES 512
 
+// A cipher with the key that it was given last, for the next call is nearly always with the same.
+struct kept_cipher {
+    EVP_CIPHER_CTX *context; // NULL: it has no key
+    uint8_t key[SEAL_KEY_BYTES];
+};
+
 // What one thread keeps between calls.
 struct kept {
+    struct kept_cipher sealing;
+    struct kept_cipher opening;
     EVP_MAC_CTX *hmac;
     uint8_t key[KEPT_KEY_BYTES_MAX]; // that `hmac` was given last, for the next call may be with the same
     size_t key_bytes;                // 0: none, or a longer one
@@ -58,6 +66,8 @@ static void count_fork(void)
 static void free_kept(void *of_ended)
 {
     struct kept *kept = of_ended;
+    EVP_CIPHER_CTX_free(kept->sealing.context); // wipes the key schedule
+    EVP_CIPHER_CTX_free(kept->opening.context);
     EVP_MAC_CTX_free(kept->hmac);
     EVP_MD_CTX_free(kept->sha256);
     OPENSSL_cleanse(kept, sizeof(*kept));
@@ -180,11 +190,6 @@ uint32_t crypto_crc32(const void *data, size_t bytes)
     return ~crc;
 }
 
-static void free_cipher(EVP_CIPHER_CTX **context)
-{
-    EVP_CIPHER_CTX_free(*context); // wipes the key schedule
-}
-
 void seal_key_set(struct seal_key *key, const uint8_t bytes[SEAL_KEY_BYTES])
 {
     uint8_t digest[SHA256_BYTES];
@@ -193,20 +198,34 @@ void seal_key_set(struct seal_key *key, const uint8_t bytes[SEAL_KEY_BYTES])
     memcpy(key->id, digest, sizeof key->id);
 }
 
+// Begins with a nonce. Expanding the key costs more than most values.
+static EVP_CIPHER_CTX *cipher_begin(struct kept_cipher *kept, const struct seal_key *key,
+                                    const uint8_t nonce[NONCE_BYTES], bool seals)
+{
+    bool has_key = kept->context != NULL && crypto_equal(kept->key, key->bytes, SEAL_KEY_BYTES);
+    if (kept->context == NULL) {
+        kept->context = EVP_CIPHER_CTX_new();
+        REQUIRE(kept->context != NULL);
+    }
+    REQUIRE(EVP_CipherInit_ex2(kept->context, has_key ? NULL : aes_256_gcm, has_key ? NULL : key->bytes,
+                               nonce, seals, NULL) == 1);
+    if (!has_key) {
+        memcpy(kept->key, key->bytes, SEAL_KEY_BYTES);
+    }
+    return kept->context;
+}
+
 struct sealed seal(const struct seal_key *key, struct arena *arena, const char *context, const void *plain,
                    size_t plain_bytes)
 {
-    REQUIRE(pthread_once(&once, fetch) == 0);
     REQUIRE(plain_bytes <= INT_MAX - SEAL_OVERHEAD_BYTES && strlen(context) <= INT_MAX);
     uint8_t *out = arena_alloc(arena, plain_bytes + SEAL_OVERHEAD_BYTES);
     out[0] = VERSION;
     memcpy(out + KEY_ID_AT, key->id, KEY_ID_BYTES);
     crypto_random(out + NONCE_AT, NONCE_BYTES);
 
-    __attribute__((cleanup(free_cipher))) EVP_CIPHER_CTX *cipher = EVP_CIPHER_CTX_new();
+    EVP_CIPHER_CTX *cipher = cipher_begin(&kept_by_thread()->sealing, key, out + NONCE_AT, true);
     int bytes = 0;
-    REQUIRE(cipher != NULL &&
-            EVP_EncryptInit_ex2(cipher, aes_256_gcm, key->bytes, out + NONCE_AT, NULL) == 1);
     REQUIRE(EVP_EncryptUpdate(cipher, NULL, &bytes, (const uint8_t *)context, (int)strlen(context)) == 1);
     if (plain_bytes > 0) {
         REQUIRE(EVP_EncryptUpdate(cipher, out + TEXT_AT, &bytes, plain, (int)plain_bytes) == 1);
@@ -230,7 +249,6 @@ bool seal_is_of(const struct seal_key *key, struct sealed sealed)
 enum errc seal_open(const struct seal_key *key, struct arena *arena, const char *context,
                     struct sealed sealed, char **plain, size_t *plain_bytes, struct err *err)
 {
-    REQUIRE(pthread_once(&once, fetch) == 0);
     REQUIRE(strlen(context) <= INT_MAX);
     const uint8_t *in = sealed.data;
     if (!has_known_form(sealed)) {
@@ -244,9 +262,8 @@ enum errc seal_open(const struct seal_key *key, struct arena *arena, const char 
     uint8_t tag[TAG_BYTES]; // OpenSSL takes it through a pointer to non-const
     memcpy(tag, in + TEXT_AT + text_bytes, TAG_BYTES);
 
-    __attribute__((cleanup(free_cipher))) EVP_CIPHER_CTX *cipher = EVP_CIPHER_CTX_new();
+    EVP_CIPHER_CTX *cipher = cipher_begin(&kept_by_thread()->opening, key, in + NONCE_AT, false);
     int bytes = 0;
-    REQUIRE(cipher != NULL && EVP_DecryptInit_ex2(cipher, aes_256_gcm, key->bytes, in + NONCE_AT, NULL) == 1);
     REQUIRE(EVP_DecryptUpdate(cipher, NULL, &bytes, (const uint8_t *)context, (int)strlen(context)) == 1);
     if (text_bytes > 0) {
         REQUIRE(EVP_DecryptUpdate(cipher, (uint8_t *)text, &bytes, in + TEXT_AT, (int)text_bytes) == 1);

@@ -236,6 +236,22 @@ static void a_sealed_value_opens_under_its_key_and_context(void **state)
     }
 }
 
+// The key of the call before is kept.
+static void keys_may_be_used_in_turn(void **state)
+{
+    (void)state;
+    ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
+    const struct seal_key keys[] = {key_of(0), key_of(7), key_of(7), key_of(0)};
+    struct sealed sealed[COUNT_OF(keys)];
+    for (size_t i = 0; i < COUNT_OF(keys); i++) {
+        sealed[i] = seal(&keys[i], &arena, "provider:1", "secret", 6);
+    }
+    for (size_t i = 0; i < COUNT_OF(keys); i++) {
+        assert_int_equal(try_open(&keys[i], "provider:1", sealed[i], NULL), OK);
+        assert_int_equal(try_open(&keys[i], "provider:2", sealed[i], NULL), ERR_CRYPTO);
+    }
+}
+
 static void another_key_or_context_does_not_open_it(void **state)
 {
     (void)state;
@@ -324,6 +340,7 @@ int main(void)
         cmocka_unit_test(small_random_draws_do_not_repeat),
         cmocka_unit_test(a_forked_child_draws_other_random_bytes),
         cmocka_unit_test(a_sealed_value_opens_under_its_key_and_context),
+        cmocka_unit_test(keys_may_be_used_in_turn),
         cmocka_unit_test(another_key_or_context_does_not_open_it),
         cmocka_unit_test(a_flipped_bit_anywhere_is_noticed),
         cmocka_unit_test(a_shortened_or_lengthened_value_does_not_open),
