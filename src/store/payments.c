@@ -165,6 +165,12 @@ enum errc payment_ref_of_version(struct db *db, const struct payment *payment, s
 // clang-format on
 #define HISTORY_WRITTEN(FIRST, NEXT) FIRST(payment_id, ID, payment_id) HISTORY_COLUMNS(NEXT, NEXT)
 
+enum errc payment_history_begin(struct db *db, const struct payment_history_entry *row, struct err *err)
+{
+    return db_run(db, NULL, err, "INSERT INTO payment_history " COLUMN_INSERT(HISTORY_WRITTEN),
+                  COLUMN_VALUES(HISTORY_WRITTEN));
+}
+
 enum errc payment_history_append(struct db *db, const struct payment_history_entry *row, struct err *err)
 {
     return db_run(db, NULL, err,

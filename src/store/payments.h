@@ -39,6 +39,9 @@ struct payment_history_entry {
     const char *cause;          // "api", "event", "recovery"
     const char *cause_ref;      // request id, provider's event id; NULL: none
 };
+// Writes a new payment's first entry.
+enum errc payment_history_begin(struct db *db, const struct payment_history_entry *row,
+                                struct err *err) MUST_CHECK;
 // Appends an entry whose id was just made. If the clock was set back since the entry before, the id becomes
 // the one after that entry's, so that the ids keep the entries' order.
 enum errc payment_history_append(struct db *db, const struct payment_history_entry *row,

@@ -17,9 +17,10 @@
 #include "store/refunds.h"
 #include "store/sealed.h"
 
-enum errc append_history(struct tx *tx, const struct payment *payment, const char *what, struct err *err)
+static struct payment_history_entry history_entry(struct tx *tx, const struct payment *payment,
+                                                  const char *what)
 {
-    struct payment_history_entry entry = {
+    return (struct payment_history_entry){
         .id = uuid_new(tx->random, tx->now_us),
         .payment_id = payment->id,
         .at_us = tx->now_us,
@@ -28,6 +29,11 @@ enum errc append_history(struct tx *tx, const struct payment *payment, const cha
         .cause = tx->cause,
         .cause_ref = tx->cause_ref,
     };
+}
+
+enum errc append_history(struct tx *tx, const struct payment *payment, const char *what, struct err *err)
+{
+    const struct payment_history_entry entry = history_entry(tx, payment, what);
     return payment_history_append(tx->db, &entry, err);
 }
 
@@ -64,16 +70,21 @@ static enum errc write_change(struct tx *tx, struct payment *payment, const char
     return rc;
 }
 
+static enum errc write_first(struct tx *tx, const struct payment *payment, const char *what, struct err *err)
+{
+    const struct payment_history_entry entry = history_entry(tx, payment, what);
+    enum errc rc = payment_insert(tx->db, payment, err);
+    return rc == OK ? payment_history_begin(tx->db, &entry, err) : rc;
+}
+
 enum errc payment_write_new(struct tx *tx, const struct payment *payment, struct err *err)
 {
-    enum errc rc = payment_insert(tx->db, payment, err);
-    return rc == OK ? append_history(tx, payment, "created", err) : rc;
+    return write_first(tx, payment, "created", err);
 }
 
 enum errc payment_write_imported(struct tx *tx, const struct payment *payment, struct err *err)
 {
-    enum errc rc = payment_insert(tx->db, payment, err);
-    return rc == OK ? append_history(tx, payment, "taken over", err) : rc;
+    return write_first(tx, payment, "taken over", err);
 }
 
 static void end_action(struct payment *payment)
