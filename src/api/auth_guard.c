@@ -1,7 +1,6 @@
 // See auth_guard.h.
 #include "api/auth_guard.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,15 +22,19 @@
 #define DAY_US (24 * 3600 * US_PER_S)
 #define WRITE_EVERY_US (60 * US_PER_S)
 
+// What is counted in one entry. Compared as bytes, so all of them are set.
+struct counted_key {
+    const char *event_type;  // static; the same text at another address is counted apart
+    struct uuid merchant_id; // the API keys of two merchants may have the same prefix
+    struct address client;   // an IPv6 address is cut to its /64, which belongs to one subscriber
+    char key_prefix[16];
+    bool summed; // of all addresses over the limit: without a client and a prefix
+};
+
 struct counted {
     struct table_node node;
     struct list link;
-    char key[192];
-    const char *event_type; // static
-    bool summed;            // of all addresses over the limit; `client` is not set
-    struct address client;  // an IPv6 address is cut to its /64, which belongs to one subscriber
-    struct uuid merchant_id;
-    char key_prefix[16];
+    struct counted_key key;
     int64_t count;
 };
 
@@ -63,17 +66,17 @@ static enum errc write_one(struct auth_guard *guard, struct tx *tx, struct arena
                            const struct counted *counted, struct err *err)
 {
     char address[ADDRESS_TEXT_BYTES];
-    address_format(&counted->client, address);
+    address_format(&counted->key.client, address);
     const char *actor_ip =
-        address_is_ipv4(&counted->client) ? address : arena_printf(arena, "%s/64", address);
+        address_is_ipv4(&counted->key.client) ? address : arena_printf(arena, "%s/64", address);
     struct audit_entry entry = {
-        .event_type = counted->event_type,
-        .severity = severity_of(counted->event_type),
-        .actor_ip = counted->summed ? NULL : actor_ip,
-        .merchant_id = uuid_is_nil(&counted->merchant_id) ? NULL : &counted->merchant_id,
-        .key_prefix = counted->key_prefix[0] != '\0' ? counted->key_prefix : NULL,
+        .event_type = counted->key.event_type,
+        .severity = severity_of(counted->key.event_type),
+        .actor_ip = counted->key.summed ? NULL : actor_ip,
+        .merchant_id = uuid_is_nil(&counted->key.merchant_id) ? NULL : &counted->key.merchant_id,
+        .key_prefix = counted->key.key_prefix[0] != '\0' ? counted->key.key_prefix : NULL,
         .detail = arena_printf(arena, "%lld in the last minute%s", (long long)counted->count,
-                               counted->summed ? ", from other addresses" : ""),
+                               counted->key.summed ? ", from other addresses" : ""),
         .metadata_json = arena_printf(arena, "{\"count\":%lld}", (long long)counted->count),
     };
     return audit_append(tx->db, guard->keyring->pepper, &entry, loop_wall_us(guard->loop), err);
@@ -167,7 +170,7 @@ static bool merchant_below_limit(const struct auth_guard *guard, const struct uu
     size_t taken = 0;
     LIST_EACH_SAFE(&guard->counts_order, node, after)
     {
-        taken += uuid_equal(&CONTAINER_OF(node, struct counted, link)->merchant_id, merchant_id);
+        taken += uuid_equal(&CONTAINER_OF(node, struct counted, link)->key.merchant_id, merchant_id);
     }
     return taken < COUNTS_OF_MERCHANT_MAX;
 }
@@ -190,9 +193,9 @@ static bool strangers_take_entry(struct auth_guard *guard)
 }
 
 // Counts it in the entry with its key. Without one, makes the entry if may_add.
-static bool count_as(struct auth_guard *guard, const struct counted *what, bool may_add)
+static bool count_as(struct auth_guard *guard, const struct counted_key *key, bool may_add)
 {
-    struct table_node *node = table_find(&guard->counts, what->key, strlen(what->key));
+    struct table_node *node = table_find(&guard->counts, key, sizeof(*key));
     if (node != NULL) {
         CONTAINER_OF(node, struct counted, node)->count++;
         return true;
@@ -200,51 +203,42 @@ static bool count_as(struct auth_guard *guard, const struct counted *what, bool 
     if (!may_add) {
         return false;
     }
-    struct counted *counted = malloc(sizeof(*counted));
+    struct counted *counted = calloc(1, sizeof(*counted));
     REQUIRE(counted != NULL);
-    *counted = *what;
+    memcpy(&counted->key, key, sizeof(*key));
     counted->count = 1;
-    table_insert(&guard->counts, &counted->node, counted->key, strlen(counted->key));
+    table_insert(&guard->counts, &counted->node, &counted->key, sizeof(counted->key));
     list_append(&guard->counts_order, &counted->link);
     return true;
-}
-
-// With the merchant, because the API keys of two merchants may have the same prefix.
-static void set_key(struct counted *counted)
-{
-    char merchant[UUID_TEXT_BYTES];
-    char address[ADDRESS_TEXT_BYTES];
-    uuid_format(&counted->merchant_id, merchant);
-    address_format(&counted->client, address);
-    int length = snprintf(counted->key, sizeof(counted->key), "%s|%s|%s|%s", counted->event_type,
-                          counted->summed ? "" : address, merchant, counted->key_prefix);
-    REQUIRE(length > 0 && (size_t)length < sizeof(counted->key));
 }
 
 void auth_guard_count(struct auth_guard *guard, const char *event_type, const struct address *client,
                       const struct uuid *merchant_id, const char *key_prefix)
 {
-    struct counted counted = {.event_type = event_type, .client = address_subscriber(client)};
-    counted.merchant_id = merchant_id != NULL ? *merchant_id : (struct uuid){{0}};
-    (void)snprintf(counted.key_prefix, sizeof(counted.key_prefix), "%s", key_prefix);
-    set_key(&counted);
+    struct counted_key key;
+    memset(&key, 0, sizeof(key));
+    key.event_type = event_type;
+    key.client = address_subscriber(client);
+    memcpy(key.key_prefix, key_prefix, strnlen(key_prefix, sizeof(key.key_prefix) - 1));
+    if (merchant_id != NULL) {
+        key.merchant_id = *merchant_id;
+    }
     bool may_add = guard->counts.count < COUNTS_MAX;
-    if (count_as(guard, &counted, false) ||
+    if (count_as(guard, &key, false) ||
         (may_add &&
          (merchant_id != NULL ? merchant_below_limit(guard, merchant_id) : strangers_take_entry(guard)) &&
-         count_as(guard, &counted, true))) {
+         count_as(guard, &key, true))) {
         return;
     }
-    counted.summed = true;
-    counted.key_prefix[0] = '\0';
-    set_key(&counted);
-    if (count_as(guard, &counted, merchant_id == NULL || may_add)) {
+    key.summed = true;
+    memset(&key.client, 0, sizeof(key.client));
+    memset(key.key_prefix, 0, sizeof(key.key_prefix));
+    if (count_as(guard, &key, merchant_id == NULL || may_add)) {
         return;
     }
     // Too many merchants at once: one more entry of each type counts all others.
-    counted.merchant_id = (struct uuid){{0}};
-    set_key(&counted);
-    (void)count_as(guard, &counted, true);
+    memset(&key.merchant_id, 0, sizeof(key.merchant_id));
+    (void)count_as(guard, &key, true);
 }
 
 bool auth_guard_drain(struct auth_guard *guard)

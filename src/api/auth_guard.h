@@ -14,9 +14,9 @@ void auth_guard_free(struct auth_guard *guard);
 // again.
 int64_t auth_guard_failed(struct auth_guard *guard, const struct address *client);
 
-// Counts one event (such as auth.success) by type, address (of IPv6 its /64), merchant and key prefix. A key
-// that is not one of ours has merchant NULL and prefix "". The entries without a merchant together, and those
-// of each merchant, are limited; events over the limit are counted without their address.
+// Counts one event by type (a literal, such as "auth.success"), address (of IPv6 its /64), merchant and key
+// prefix. A key that is not one of ours has merchant NULL and prefix "". The entries without a merchant
+// together, and those of each merchant, are limited; events over the limit are counted without their address.
 void auth_guard_count(struct auth_guard *guard, const char *event_type, const struct address *client,
                       const struct uuid *merchant_id, const char *key_prefix);
 
