@@ -3,7 +3,7 @@
 
 #include "base/require.h"
 
-void job_queue_init(struct job_queue *queue, struct loop *loop, int64_t wait_max_us)
+void job_queue_init(struct job_queue *queue, struct loop *loop, int64_t wait_max_us, size_t requests_out_max)
 {
     pthread_mutex_init(&queue->mutex, NULL);
     pthread_cond_init(&queue->changed, NULL);
@@ -11,6 +11,7 @@ void job_queue_init(struct job_queue *queue, struct loop *loop, int64_t wait_max
     fair_queue_init(&queue->requests, wait_max_us);
     queue->loop = loop;
     queue->count = queue->requests_out = 0;
+    queue->requests_out_max = requests_out_max;
     queue->closing = false;
 }
 
@@ -25,7 +26,7 @@ void job_queue_destroy(struct job_queue *queue)
 // How many requests' jobs may be taken now. While the store closes, the loop finishes none.
 static size_t ready_requests(const struct job_queue *queue)
 {
-    const size_t room = queue->closing ? SIZE_MAX : JOB_QUEUE_OUT_MAX - queue->requests_out;
+    const size_t room = queue->closing ? SIZE_MAX : queue->requests_out_max - queue->requests_out;
     return queue->requests.count < room ? queue->requests.count : room;
 }
 

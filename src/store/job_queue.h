@@ -11,10 +11,6 @@
 #include "base/loop.h"
 #include "store/fair_queue.h"
 
-// The loop finishes so many in a few milliseconds, and so many to a commit keep it busy unless a commit takes
-// longer than that.
-#define JOB_QUEUE_OUT_MAX 64
-
 struct job_queue {
     pthread_mutex_t mutex;
     pthread_cond_t changed;
@@ -22,12 +18,13 @@ struct job_queue {
     struct fair_queue requests; // after them
     size_t count;               // of both
     size_t requests_out;        // requests' jobs that were taken, and that the loop has not finished
-    struct loop *loop;          // for its clock
+    size_t requests_out_max;
+    struct loop *loop; // for its clock
     bool closing;
 };
 
-// wait_max_us: of the requests' jobs, as in fair_queue.h.
-void job_queue_init(struct job_queue *queue, struct loop *loop, int64_t wait_max_us);
+// wait_max_us: of the requests' jobs, as in fair_queue.h. requests_out_max: so many may be out.
+void job_queue_init(struct job_queue *queue, struct loop *loop, int64_t wait_max_us, size_t requests_out_max);
 // It must be empty, and its threads must have ended.
 void job_queue_destroy(struct job_queue *queue);
 

@@ -18,6 +18,11 @@
 #include "store/kept_rows.h"
 #include "store/migrate.h"
 
+// Requests' jobs that are out at the same time (job_queue.h). The loop finishes as many in a few
+// milliseconds, and as many to a commit keep it busy unless a commit takes longer than that.
+#define WRITES_OUT_MAX 64
+#define READS_OUT_MAX 256
+
 struct worker {
     struct store *store;
     struct db *db;
@@ -260,8 +265,8 @@ enum errc store_open(struct loop *loop, const struct store_options *options, str
     store->claim = -1;
     store->turn_end.run = end_turn;
     list_init(&store->turn_end.link);
-    job_queue_init(&store->reads, loop, options->wait_max_us);
-    job_queue_init(&store->writes, loop, options->wait_max_us);
+    job_queue_init(&store->reads, loop, options->wait_max_us, READS_OUT_MAX);
+    job_queue_init(&store->writes, loop, options->wait_max_us, WRITES_OUT_MAX);
     checkpointer_init(&store->checkpointer);
     store->readers = calloc((size_t)options->readers + 1, sizeof(*store->readers));
     REQUIRE(store->readers);

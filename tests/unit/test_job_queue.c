@@ -4,7 +4,8 @@
 
 #include "store/job_queue.h"
 
-#define REQUESTS (JOB_QUEUE_OUT_MAX + 20)
+#define OUT_MAX 32
+#define REQUESTS (OUT_MAX + 20)
 #define BATCH_MAX 256
 
 struct fixture {
@@ -26,7 +27,7 @@ static int setup(void **state)
 {
     static struct fixture fixture;
     fixture = (struct fixture){.loop.ops = &ops};
-    job_queue_init(&fixture.queue, &fixture.loop, 0);
+    job_queue_init(&fixture.queue, &fixture.loop, 0, OUT_MAX);
     for (size_t i = 0; i < REQUESTS; i++) {
         fixture.jobs[i].owner = 1 + i % 3;
         job_queue_add_job(&fixture.queue, &fixture.jobs[i]);
@@ -64,7 +65,7 @@ static int teardown(void **state)
 static void requests_wait_until_the_loop_has_finished_earlier_ones(void **state)
 {
     struct fixture *fixture = *state;
-    assert_int_equal(take(fixture), JOB_QUEUE_OUT_MAX);
+    assert_int_equal(take(fixture), OUT_MAX);
     assert_int_equal(take_beside_own(fixture), 0);
     job_queue_wake(&fixture->queue, 5);
     assert_int_equal(take(fixture), 5);
@@ -74,9 +75,9 @@ static void requests_wait_until_the_loop_has_finished_earlier_ones(void **state)
 static void closing_holds_nothing_back(void **state)
 {
     struct fixture *fixture = *state;
-    assert_int_equal(take(fixture), JOB_QUEUE_OUT_MAX);
+    assert_int_equal(take(fixture), OUT_MAX);
     job_queue_close(&fixture->queue);
-    assert_int_equal(take(fixture), REQUESTS - JOB_QUEUE_OUT_MAX);
+    assert_int_equal(take(fixture), REQUESTS - OUT_MAX);
     assert_int_equal(take(fixture), 0);
 }
 

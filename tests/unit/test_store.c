@@ -3,7 +3,7 @@
 
 #include <sys/stat.h>
 
-#include "store/job_queue.h"
+#define WRITES_OUT_MAX 64 // as in store.c
 
 // The writer is held inside `first` until the gate opens; what is submitted until then waits.
 static void hold_writer(struct fixture *fixture, struct work *first)
@@ -131,7 +131,7 @@ static void requests_wait_for_a_loop_that_falls_behind(void **state)
 {
     struct fixture *fixture = *state;
     struct work first;
-    struct work works[JOB_QUEUE_OUT_MAX + 8];
+    struct work works[WRITES_OUT_MAX + 8];
     struct work own;
     open_store(fixture, 1);
     hold_writer(fixture, &first);
@@ -141,13 +141,13 @@ static void requests_wait_for_a_loop_that_falls_behind(void **state)
         store_submit_always(fixture->store, &works[i].job);
     }
     gate_open(&fixture->gate);
-    inbox_await(&fixture->inbox, 1 + JOB_QUEUE_OUT_MAX);
+    inbox_await(&fixture->inbox, 1 + WRITES_OUT_MAX);
     work_init(&own, fixture, STORE_WRITE, 2000);
     store_submit_always(fixture->store, &own.job);
-    inbox_await(&fixture->inbox, 1 + JOB_QUEUE_OUT_MAX + 1);
+    inbox_await(&fixture->inbox, 1 + WRITES_OUT_MAX + 1);
     assert_int_equal(store_waiting(fixture->store), 8);
     inbox_run(&fixture->inbox, 1 + COUNT_OF(works) + 1);
-    assert_int_equal(own.order, 1 + JOB_QUEUE_OUT_MAX + 1);
+    assert_int_equal(own.order, 1 + WRITES_OUT_MAX + 1);
     close_store(fixture);
 }
 
