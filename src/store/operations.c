@@ -86,26 +86,6 @@ enum errc operation_delete(struct db *db, const struct uuid *subject_id, const c
                   DB_ID(subject_id), DB_STR(kind));
 }
 
-enum errc operations_claim(struct db *db, int64_t now_us, int64_t lease_us, struct arena *arena,
-                           struct operation *operations, size_t max, size_t *count, struct err *err)
-{
-    *count = 0;
-    DB_ROWS(rows);
-    enum errc rc = db_query(db, &rows, err,
-                            "UPDATE operations SET next_attempt_us = $2 WHERE (subject_id, kind) IN"
-                            " (SELECT subject_id, kind FROM operations WHERE next_attempt_us <= $1"
-                            " ORDER BY next_attempt_us LIMIT $3) RETURNING " NAMES,
-                            DB_I64(now_us), DB_I64(now_us + lease_us), DB_I64((int64_t)max));
-    for (bool has = true; rc == OK && has;) {
-        rc = db_next(&rows, &has, err);
-        if (rc == OK && has) {
-            read_row(&rows, arena, &operations[*count]);
-            operations[(*count)++].damaged = db_take_damage(db);
-        }
-    }
-    return rc;
-}
-
 enum errc operations_next_due(struct db *db, int64_t *due_us, struct err *err)
 {
     *due_us = INT64_MAX;
@@ -115,6 +95,31 @@ enum errc operations_next_due(struct db *db, int64_t *due_us, struct err *err)
                             "SELECT next_attempt_us FROM operations ORDER BY next_attempt_us LIMIT 1");
     if (has) {
         *due_us = db_i64(&rows, 0);
+    }
+    return rc;
+}
+
+enum errc operations_claim(struct db *db, int64_t now_us, int64_t lease_us, struct arena *arena,
+                           struct operation *operations, size_t max, size_t *count, struct err *err)
+{
+    *count = 0;
+    int64_t due_us = 0;
+    enum errc rc = operations_next_due(db, &due_us, err);
+    if (rc != OK || due_us > now_us) {
+        return rc; // the statement below makes scratch tables even if nothing is due
+    }
+    DB_ROWS(rows);
+    rc = db_query(db, &rows, err,
+                  "UPDATE operations SET next_attempt_us = $2 WHERE (subject_id, kind) IN"
+                  " (SELECT subject_id, kind FROM operations WHERE next_attempt_us <= $1"
+                  " ORDER BY next_attempt_us LIMIT $3) RETURNING " NAMES,
+                  DB_I64(now_us), DB_I64(now_us + lease_us), DB_I64((int64_t)max));
+    for (bool has = true; rc == OK && has;) {
+        rc = db_next(&rows, &has, err);
+        if (rc == OK && has) {
+            read_row(&rows, arena, &operations[*count]);
+            operations[(*count)++].damaged = db_take_damage(db);
+        }
     }
     return rc;
 }
