@@ -237,13 +237,9 @@ static void check_customers(int merchant)
 
 // --- payers and charges
 
-static const char *read_column(const char *table, const char *column, const char *id, struct arena *arena)
+static const char *read_text(const char *sql, const char *id, struct arena *arena)
 {
-    struct uuid uuid;
-    char hex[2 * sizeof(uuid.bytes) + 1];
-    REQUIRE(uuid_parse(id, &uuid));
-    text_hex(uuid.bytes, sizeof(uuid.bytes), hex);
-    ROWS rows = rows_query(arena_printf(arena, "SELECT %s FROM %s WHERE id = x'%s'", column, table, hex));
+    ROWS rows = rows_of_id(sql, id);
     REQUIRE(sqlite3_step(rows) == SQLITE_ROW);
     const char *text = rows_text(rows, 0);
     return text != NULL ? arena_strdup(arena, text) : "";
@@ -252,7 +248,7 @@ static const char *read_column(const char *table, const char *column, const char
 static void check_card(const struct saved_card *card)
 {
     struct arena arena ARENA_CLEANUP = ARENA_EMPTY;
-    const char *status = read_column("cards", "status", card->id, &arena);
+    const char *status = read_text("SELECT status FROM cards WHERE id = ?", card->id, &arena);
     bool gone = text_equal(status, "gone");
     bool asked = card->was_pending && card->kind->challenge != CHALLENGE_NEVER;
     if (card->deleted_us != 0 && !gone) {
@@ -282,7 +278,11 @@ static int expect_paid(const struct saved_card_charge *charge)
     return before ? 1 : card->authenticated_us == 0 ? 0 : -1;
 }
 
-#define CHARGE_IS_OPEN "EXISTS (SELECT 1 FROM operations WHERE subject_id = payments.id AND kind = 'charge')"
+static bool has_open_charge(const char *payment_id)
+{
+    ROWS row = rows_of_id("SELECT 1 FROM operations WHERE subject_id = ? AND kind = 'charge'", payment_id);
+    return sqlite3_step(row) == SQLITE_ROW;
+}
 
 static void check_charge(const struct saved_card_charge *charge)
 {
@@ -294,10 +294,10 @@ static void check_charge(const struct saved_card_charge *charge)
     }
     REQUIRE(json_parse(answer, strlen(answer), &body, NULL) == OK);
     const char *id = json_get_str(json_get(body, "data"), "id");
-    const char *status = read_column("payments", "status", id, &arena);
-    const char *code = read_column("payments", "failure_code", id, &arena);
+    const char *status = read_text("SELECT status FROM payments WHERE id = ?", id, &arena);
+    const char *code = read_text("SELECT failure_code FROM payments WHERE id = ?", id, &arena);
     bool paid = text_equal(status, "completed") || text_equal(status, "refunded");
-    bool open = text_equal(read_column("payments", CHARGE_IS_OPEN, id, &arena), "1");
+    bool open = has_open_charge(id);
     if (open || text_equal(code, "provider_unavailable")) {
         return; // it was created by a clock that was ahead, or it could not be sent in time
     }

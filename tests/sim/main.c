@@ -12,7 +12,6 @@
 #include "base/require.h"
 #include "base/text.h"
 #include "card_promises.h"
-#include "delivery/options.h"
 #include "disk.h"
 #include "fake_stripe.h"
 #include "mutations.h"
@@ -23,11 +22,12 @@
 #include "workload.h"
 #include "world.h"
 
-#define FAULTS_US (1500 * US_PER_S)            // how long faults happen
-#define SETTLE_US (3 * 3600 * US_PER_S)        // everything must be idle within this
-#define DAYS_US (10 * 24 * 3600 * US_PER_S)    // payers who come at all come within this
-#define DAYS_DELAY_FACTOR 1000                 // faults are this much rarer during DAYS_US
-#define DAYS_SWEEP_MS (600 * 1000)             // sweeps every 5 s would take most of the run's time
+#define FAULTS_US (1500 * US_PER_S)         // how long faults happen
+#define SETTLE_US (3 * 3600 * US_PER_S)     // everything must be idle within this
+#define DAYS_US (10 * 24 * 3600 * US_PER_S) // payers who come at all come within this
+#define DAYS_DELAY_FACTOR 1000              // faults are this much rarer during DAYS_US
+#define DAYS_SWEEP_MS (3600 * 1000)         // sweeps every 5 s would take most of the run's time
+#define SETTLE_SWEEP_MS (60 * 1000)
 #define MONTHS_US (100 * 24 * 3600 * US_PER_S) // the next charge is in the fourth month
 #define CHECK_US (30 * US_PER_S)
 #define CHILDREN_MAX 64
@@ -122,9 +122,12 @@ static void run_phase(int64_t for_us, bool steps_clock)
     world.faults_off = true;
     service_step_clock(-service.wall_offset_us);
     note("the faults stop");
+    int64_t sweep_ms = service.config.reconcile_interval_ms;
+    service.config.reconcile_interval_ms = SETTLE_SWEEP_MS;
     run_until_idle();
     promises_make_due(); // operations that are checked with the provider only every hour
     run_until_idle();
+    service.config.reconcile_interval_ms = sweep_ms;
 }
 
 // After ten days, whatever waits for a payer has ended. Months later, cards are charged again.
@@ -138,7 +141,7 @@ static void run_later_phases(bool steps_clock)
     run_phase(DAYS_US, steps_clock);
     fault_delay_factor = 1;
     service.config.reconcile_interval_ms = sweep_ms;
-    service.delivery_sweep_us = DELIVERY_SWEEP_US;
+    service.delivery_sweep_us = SERVICE_DELIVERY_SWEEP_US;
     service_kill(false);
     world.now_us += MONTHS_US;
     saved_cards_charge_all();
@@ -160,8 +163,8 @@ static void run_seed(uint64_t seed, const char *mutation, bool verbose)
     workload_start();
     world_after(random_between(1, 600) * US_PER_S, fail_disk, NULL);
     world_after(random_between(1, 600) * US_PER_S, fail_stripe, NULL);
-    bool steps_clock = random_below(4) == 0;
-    bool runs_later_phases = random_below(2) == 0;
+    bool steps_clock = seed % 4 == 0; // by the seed, so that few seeds have each kind of run
+    bool runs_later_phases = (seed + seed / 4) % 2 == 0;
     run_phase(FAULTS_US, steps_clock);
     promises_check_end();
     card_promises_check(false);

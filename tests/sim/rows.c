@@ -8,11 +8,21 @@
 #include "service.h"
 #include "world.h"
 
+#define QUERIES_MAX 64
+
+// A query that was prepared, and waits for its next use.
+struct query {
+    const char *sql;
+    sqlite3_stmt *statement;
+};
+
 static sqlite3 *database;
+static struct query queries[QUERIES_MAX];
+static size_t query_count;
 
 void rows_close(sqlite3_stmt **statement)
 {
-    sqlite3_finalize(*statement);
+    sqlite3_reset(*statement);
 }
 
 // Opens one connection for each start of the service: a crash breaks every connection.
@@ -24,20 +34,44 @@ bool rows_open(void)
     }
     const char *path = service_database();
     incarnation = service.incarnation;
+    query_count = 0;
     REQUIRE(sqlite3_open_v2(path, &database, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) == SQLITE_OK);
     return true;
 }
 
-sqlite3_stmt *rows_query(const char *sql)
+static sqlite3_stmt *prepare(const char *sql)
 {
-    sqlite3_stmt *statement = NULL;
-    if (sqlite3_prepare_v2(database, sql, -1, &statement, NULL) != SQLITE_OK) {
+    for (size_t i = 0; i < query_count; i++) {
+        if (queries[i].sql == sql) {
+            REQUIRE(!sqlite3_stmt_busy(queries[i].statement));
+            return queries[i].statement;
+        }
+    }
+    REQUIRE(query_count < QUERIES_MAX);
+    struct query *query = &queries[query_count++];
+    query->sql = sql;
+    if (sqlite3_prepare_v2(database, sql, -1, &query->statement, NULL) != SQLITE_OK) {
         printf("%s\n%s\n", sqlite3_errmsg(database), sql);
         REQUIRE(false);
     }
+    return query->statement;
+}
+
+sqlite3_stmt *rows_query(const char *sql)
+{
+    sqlite3_stmt *statement = prepare(sql);
     int now = sqlite3_bind_parameter_index(statement, ":now");
     REQUIRE(now == 0 || sqlite3_bind_int64(statement, now, service_wall_us()) == SQLITE_OK);
     return statement;
+}
+
+sqlite3_stmt *rows_of_id(const char *sql, const char *id)
+{
+    struct uuid uuid;
+    REQUIRE(uuid_parse(id, &uuid));
+    sqlite3_stmt *rows = rows_query(sql);
+    REQUIRE(sqlite3_bind_blob(rows, 1, uuid.bytes, sizeof(uuid.bytes), SQLITE_TRANSIENT) == SQLITE_OK);
+    return rows;
 }
 
 void rows_change(const char *sql)

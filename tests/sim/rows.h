@@ -13,11 +13,14 @@ void rows_close(sqlite3_stmt **statement);
 
 // Returns false if the service is down, so that its database cannot be read.
 bool rows_open(void);
-// Prepares a query. `:now` in it is the service's wall clock in microseconds.
+// Prepares a query, once for each start of the service; `sql` is a literal, known by its address. `:now` in
+// it is the service's wall clock in microseconds.
 sqlite3_stmt *rows_query(const char *sql);
+// The same, with a UUID as its first parameter.
+sqlite3_stmt *rows_of_id(const char *sql, const char *id);
 // Runs a statement that changes rows.
 void rows_change(const char *sql);
-// The first column of the first row; 0: no row.
+// The first column of the first row; 0: no row. `sql` is a literal.
 int64_t rows_int64(const char *sql);
 const char *rows_text(sqlite3_stmt *rows, int column);
 // Formats a column that is a UUID.

@@ -12,6 +12,9 @@
 #include "net/http_client.h"
 
 #define SERVICE_MERCHANTS 2
+// The delivery's sweeps find what other programs changed in the database. Here there are none: commits wake
+// it, and due times are known.
+#define SERVICE_DELIVERY_SWEEP_US INT64_C(60000000)
 #define STRIPE_BASE "http://stripe.sim"
 #define WEBHOOK_SECRET "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 #define STRIPE_WEBHOOK_SECRET "whsec_simulated_signing_secret"
