@@ -51,9 +51,9 @@ sim: ## simulate the service and its failures: SEED=n replays one run, SEEDS=n r
 	$(call only,SEED SEEDS)@scripts/build "$(BUILD)" all
 	@"$(BUILD)/tests/sim/sim" $(if $(SEED),--seed $(SEED),--seeds 1 $(or $(SEEDS),10000))
 
-soak: ## make PAYMENTS payments (200000) over a connection to Stripe that keeps failing, and compare the ledgers
-	@scripts/build "$(BUILD)" all
-	@scripts/soak "$(BUILD)"
+soak: ## make PAYMENTS payments (200000) over failing connections to Stripe; or apply a mixed load for SECONDS
+	$(call only,PAYMENTS SECONDS)@scripts/build "$(BUILD)" all
+	@$(if $(SECONDS),SECONDS="$(SECONDS)" scripts/soak-mixed,scripts/soak) "$(BUILD)"
 
 bench: ## measure the service: ROWS (100000,1000000), SECONDS a phase (5), PEER=node beside it, DOCUMENT=1 keeps the figures
 	$(call only,ROWS SECONDS PEER DOCUMENT)@scripts/deps bench
