@@ -118,8 +118,8 @@ static void sqlite_copy_log_ahead(struct db *db)
             break;
         }
         last = added;
+        sync_database(sqlite_of(db)); // before the next pass, which copies what is written meanwhile
     }
-    sync_database(sqlite_of(db));
 }
 
 const struct db_driver sqlite_driver = {
