@@ -1,10 +1,9 @@
-// A connection of the load generator: HTTP/1.1, one request at a time, answers with a Content-Length.
+// A connection is opened without waiting for it: a server that is slow to accept delays no other request.
+#include "connection.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
 #include <netinet/tcp.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -13,64 +12,42 @@
 #include <unistd.h>
 
 #include "base/require.h"
-#include "load.h"
 
-#define REQUEST_BYTES_MAX 2048
-
-void connection_open(struct connection *connection, int epoll, uint16_t port)
+static void open_socket(struct connection *connection, int epoll, uint16_t port)
 {
     const struct sockaddr_in address = {
         .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     const int on = 1;
-    connection->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    connection->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     REQUIRE(connection->fd >= 0);
-    REQUIRE(connect(connection->fd, (const struct sockaddr *)&address, sizeof(address)) == 0);
     REQUIRE(setsockopt(connection->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) == 0);
-    REQUIRE(fcntl(connection->fd, F_SETFL, O_NONBLOCK) == 0);
-    struct epoll_event event = {.events = EPOLLIN, .data.ptr = connection};
+    const int rc = connect(connection->fd, (const struct sockaddr *)&address, sizeof(address));
+    REQUIRE(rc == 0 || errno == EINPROGRESS);
+    connection->connecting = true;
+    struct epoll_event event = {.events = EPOLLIN | EPOLLOUT, .data.ptr = connection};
     REQUIRE(epoll_ctl(epoll, EPOLL_CTL_ADD, connection->fd, &event) == 0);
 }
 
-// Amounts differ, so that an answer given to the wrong payment is noticed. Those of one idempotency key are
-// equal.
-static uint64_t amount_of(const char *idempotency_key)
-{
-    const char *number = strrchr(idempotency_key, '-');
-    return number != NULL ? strtoull(number + 1, NULL, 10) : 0;
-}
-
-static int write_payment(char *out, size_t bytes_max, const struct connection *connection)
-{
-    char key[64];
-    char body[200];
-    const struct request *request = connection->request;
-    (void)snprintf(key, sizeof(key), "load-%d-%" PRIu64, (int)getpid(), connection->number);
-    const char *used = request->idempotency_key != NULL ? request->idempotency_key : key;
-    const uint64_t amount = amount_of(used);
-    const int body_bytes = snprintf(body, sizeof(body),
-                                    "{\"amount\":\"%" PRIu64 ".%02" PRIu64 "\",\"currency\":\"USD\","
-                                    "\"provider\":\"stripe\",\"payment_method\":\"pm_card_visa\"}",
-                                    1 + amount % 1000, amount % 97);
-    return snprintf(out, bytes_max,
-                    "POST %s HTTP/1.1\r\nHost: localhost\r\nX-API-Key: %s\r\nIdempotency-Key: %s\r\n"
-                    "Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
-                    request->target, request->api_key, used, body_bytes, body);
-}
-
-bool connection_send(struct connection *connection)
+bool connection_send(struct connection *connection, int epoll, uint16_t port)
 {
     char text[REQUEST_BYTES_MAX];
-    const struct request *request = connection->request;
-    const int bytes = request->pays ? write_payment(text, sizeof(text), connection)
-                                    : snprintf(text, sizeof(text),
-                                               "GET %s HTTP/1.1\r\nHost: localhost\r\nX-API-Key: %s\r\n\r\n",
-                                               request->target, request->api_key);
-    REQUIRE(bytes > 0 && bytes < REQUEST_BYTES_MAX);
-    connection->busy = true;
     connection->head_bytes = 0;
     connection->left = -1;
+    if (connection->fd < 0) {
+        open_socket(connection, epoll, port);
+        return true;
+    }
+    if (connection->connecting) {
+        connection->connecting = false;
+        struct epoll_event event = {.events = EPOLLIN, .data.ptr = connection};
+        REQUIRE(epoll_ctl(epoll, EPOLL_CTL_MOD, connection->fd, &event) == 0);
+    }
+    const struct request *request = connection->request;
+    request_write(request, connection->number, text);
+    const ssize_t sent = send(connection->fd, text, request->bytes, MSG_NOSIGNAL);
     // So little always fits into the socket's buffer: the answer to the request before it has come.
-    return send(connection->fd, text, (size_t)bytes, MSG_NOSIGNAL) == bytes;
+    REQUIRE(sent < 0 ? errno != EAGAIN : (size_t)sent == request->bytes);
+    return sent > 0;
 }
 
 // Whether the head is whole; then takes what matters from it.
@@ -90,21 +67,23 @@ static bool read_head(struct connection *connection)
     REQUIRE(strncmp(head, "HTTP/1.1 ", 9) == 0 && length != NULL);
     connection->status = (int)strtol(head + 9, NULL, 10);
     connection->left = strtoll(length + sizeof(length_name) - 1, NULL, 10) - (int64_t)body_bytes;
-    connection->closes = strcasestr(head, "\r\nConnection: close") != NULL;
+    connection->retry_after = strcasestr(head, "\r\nRetry-After:") != NULL;
+    // A server may refuse a connection with an answer before it has the request.
+    connection->closes = connection->connecting || strcasestr(head, "\r\nConnection: close") != NULL;
     return true;
 }
 
 enum received connection_receive(struct connection *connection)
 {
     static char ignored[1 << 16];
-    const bool in_head = connection->busy && connection->left < 0;
+    const bool in_head = connection->left < 0;
     char *to = in_head ? connection->head + connection->head_bytes : ignored;
     const size_t room = in_head ? HEAD_BYTES_MAX - 1 - connection->head_bytes : sizeof(ignored);
     const ssize_t got = recv(connection->fd, to, room, 0);
     if (got < 0 && errno == EAGAIN) {
         return RECEIVED_PART;
     }
-    if (got <= 0 || !connection->busy) {
+    if (got <= 0 || connection->left == 0) {
         return RECEIVED_END;
     }
     if (in_head) {
@@ -117,4 +96,10 @@ enum received connection_receive(struct connection *connection)
     }
     REQUIRE(connection->left >= 0);
     return connection->left == 0 ? RECEIVED_ANSWER : RECEIVED_PART;
+}
+
+void connection_close(struct connection *connection)
+{
+    (void)close(connection->fd); // which also takes it out of the epoll descriptor
+    connection->fd = -1;
 }

@@ -1,12 +1,18 @@
-// Load generator: load [-c CONNECTIONS] [-s SECONDS | -n REQUESTS] [-r RATE] [-a] PORT REQUESTS_FILE
-// A line of the file is a request, `GET TARGET API_KEY` or `POST TARGET API_KEY [IDEMPOTENCY_KEY]`; each
-// request is one of them, drawn at random. A POST makes a payment, under a new idempotency key if the line
-// has none.
+// Load generator: load [-c CONNECTIONS] [-s SECONDS] [-n REQUESTS] [-r RATE] [-o] [-a] [-f FIRST_S] PORT FILE
+// requests.h says what the file holds. Each request is one of the file, drawn at random; with -o they are
+// sent in the order of the file, again and again. Each run counts its requests from another number, so texts
+// with # do not repeat.
 //
-// Without -r, each connection sends its next request when it has its answer. With -r, requests are due at
-// this constant rate whether or not the server keeps up, and a delay counts from the time at which the
-// request was due: a server that stalls is charged for every request that this delays. With -a, a request
-// that fails is repeated until it succeeds. Prints one JSON object. One thread.
+// Without -r, a connection sends its next request when it has its answer. With -r, requests are due at this
+// constant rate whether or not the server keeps up, and a delay counts from the time at which the request was
+// due: a server that stalls is charged for every request that this delays.
+//
+// Each label is a client of its own with up to CONNECTIONS: what is due waits for a connection of its label
+// alone. A connection is opened when it is first needed. With -a, a request that fails is repeated until it
+// succeeds.
+//
+// Prints one JSON object; its groups tell labels and statuses apart, and what was due in the first FIRST_S
+// seconds from what was due later. Status 0: the connection ended without an answer. One thread.
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,141 +22,160 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/arena.h"
+#include "answers.h"
 #include "base/require.h"
-#include "load.h"
+#include "connection.h"
+#include "requests.h"
 
 #define CONNECTIONS_MAX 16384
-#define SAMPLES_MAX 8000000
-#define REQUESTS_MAX 200000
-#define LINE_BYTES_MAX 1024
 #define EVENTS_MAX 256
 #define US_PER_S INT64_C(1000000)
 #define PAUSE_US (US_PER_S / 10) // before a repeat
 #define GRACE_US (60 * US_PER_S) // for the last answers
 #define TICK_US (US_PER_S / 20)
 
+struct client {
+    uint64_t next;            // of the numbers of all clients, the one to look at next
+    struct connection **idle; // the last one is used first
+    size_t idle_count;
+};
+
 struct load {
     int epoll;
     uint16_t port;
+    bool in_order;
     bool repeats;
-    double rate; // a second; 0: as fast as answers come
+    double rate;            // a second; 0: as fast as answers come
+    size_t connections_max; // of each client
+    uint64_t first_number;
     uint64_t planned;
     int64_t begin_us;
-    int64_t end_us;     // nothing is sent after it, but what was due before
-    struct arena arena; // the text of the requests
-    struct request *requests;
-    size_t request_count;
+    int64_t end_us; // nothing is sent after it, but what was due before
+    int64_t first_us;
+    struct requests requests;
+    struct answers answers;
+    struct client clients[LABELS_MAX];
     struct connection *connections;
     size_t connection_count;
-    struct connection **idle;
-    size_t idle_count;
-    size_t waiting; // connections that will repeat their request
+    size_t busy;    // connections that are not idle
+    size_t waiting; // those of them that will repeat their request
     uint64_t started;
-    uint64_t failed;
-    int failed_status; // of the last failure; 0: the connection ended
-    uint32_t *delays_us;
-    size_t answered;
-    int64_t last_answer_us;
-    uint64_t chance;
 };
 
-static int64_t now_us(void)
+static int64_t clock_us(clockid_t clock)
 {
     struct timespec now;
-    REQUIRE(clock_gettime(CLOCK_MONOTONIC, &now) == 0);
+    REQUIRE(clock_gettime(clock, &now) == 0);
     return (int64_t)now.tv_sec * US_PER_S + now.tv_nsec / 1000;
 }
 
-static uint64_t draw(struct load *load)
+static int64_t now_us(void)
 {
-    load->chance ^= load->chance << 13;
-    load->chance ^= load->chance >> 7;
-    load->chance ^= load->chance << 17;
-    return load->chance;
+    return clock_us(CLOCK_MONOTONIC);
 }
 
-static void read_requests(struct load *load, const char *path)
+// The finaliser of splitmix64: the bits of its results look random.
+static uint64_t mixed(uint64_t number)
 {
-    char line[LINE_BYTES_MAX];
-    FILE *file = fopen(path, "r");
-    REQUIRE(file != NULL);
-    load->requests = calloc(REQUESTS_MAX, sizeof(*load->requests));
-    REQUIRE(load->requests != NULL);
-    while (fgets(line, sizeof(line), file) != NULL && load->request_count < REQUESTS_MAX) {
-        char *rest = line;
-        line[strcspn(line, "\n")] = '\0';
-        const char *method = strsep(&rest, " ");
-        struct request *request = &load->requests[load->request_count++];
-        request->pays = strcmp(method, "POST") == 0;
-        request->target = arena_strdup(&load->arena, strsep(&rest, " "));
-        request->api_key = arena_strdup(&load->arena, strsep(&rest, " "));
-        request->idempotency_key = arena_strdup(&load->arena, strsep(&rest, " "));
-        REQUIRE(request->target != NULL && request->api_key != NULL);
-    }
-    (void)fclose(file);
-    REQUIRE(load->request_count > 0);
+    number = (number ^ (number >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    number = (number ^ (number >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return number ^ (number >> 31);
 }
 
-static void fail(struct load *load, struct connection *connection, int status)
+static const struct request *request_of(const struct load *load, uint64_t number)
 {
-    load->failed++;
-    load->failed_status = status;
-    if (load->repeats) {
-        connection->repeats_us = now_us() + PAUSE_US;
+    const uint64_t at = load->in_order ? number : mixed(load->first_number + number);
+    return &load->requests.all[at % load->requests.count];
+}
+
+static struct client *client_of(struct load *load, const struct request *request)
+{
+    return &load->clients[request->label];
+}
+
+// Ends the request of the connection. Status 0: there was no answer.
+static void finish(struct load *load, struct connection *connection, int status, bool retry_after)
+{
+    const int64_t now = now_us();
+    const struct request *request = connection->request;
+    answers_add(&load->answers,
+                (struct answer){.at_us = now - load->begin_us,
+                                .delay_us = (uint32_t)(now - connection->due_us),
+                                .took_us = (uint32_t)(now - connection->started_us),
+                                .status = (uint16_t)status,
+                                .label = (uint8_t)request->label,
+                                .settled = connection->due_us - load->begin_us >= load->first_us,
+                                .retry_after = retry_after});
+    if (load->repeats && status / 100 != 2) {
+        connection->repeats_us = now + PAUSE_US;
         load->waiting++;
+        return;
     }
+    struct client *client = client_of(load, request);
+    connection->request = NULL;
+    client->idle[client->idle_count++] = connection;
+    load->busy--;
 }
 
-static void reopen(struct load *load, struct connection *connection)
+static void end(struct load *load, struct connection *connection)
 {
-    (void)close(connection->fd); // which also takes it out of the epoll descriptor
-    connection_open(connection, load->epoll, load->port);
+    connection_close(connection);
+    if (connection->request != NULL && connection->repeats_us == 0) {
+        finish(load, connection, 0, false);
+    }
 }
 
 static void send_request(struct load *load, struct connection *connection)
 {
-    if (!connection_send(connection)) {
-        reopen(load, connection);
-        REQUIRE(connection_send(connection));
+    if (!connection_send(connection, load->epoll, load->port)) {
+        end(load, connection);
     }
 }
 
-static void start(struct load *load, int64_t due_us)
+static void start(struct load *load, struct client *client, int64_t due_us)
 {
-    struct connection *connection = load->idle[--load->idle_count];
-    connection->number = load->started++;
-    connection->request = &load->requests[draw(load) % load->request_count];
+    struct connection *connection = client->idle[--client->idle_count];
+    load->busy++;
+    load->started++;
+    connection->request = request_of(load, client->next);
+    connection->number = load->first_number + client->next++;
     connection->due_us = due_us;
+    connection->started_us = now_us();
     send_request(load, connection);
 }
 
-// Starts what is due. Returns when the next request is due; INT64_MAX: when a connection is idle, or never.
-static int64_t start_due(struct load *load)
+// Starts what is due. Returns when the client's next request is due; INT64_MAX: when a connection is idle, or
+// never.
+static int64_t start_due(struct load *load, struct client *client)
 {
-    while (load->idle_count > 0 && load->started < load->planned) {
+    while (client->idle_count > 0) {
+        while (client->next < load->planned && client_of(load, request_of(load, client->next)) != client) {
+            client->next++;
+        }
         const int64_t now = now_us();
         int64_t due_us = now;
         if (load->rate > 0) {
-            due_us = load->begin_us + (int64_t)((double)load->started * (double)US_PER_S / load->rate);
+            due_us = load->begin_us + (int64_t)((double)client->next * (double)US_PER_S / load->rate);
         }
-        if (due_us >= load->end_us) {
+        if (client->next >= load->planned || due_us >= load->end_us) {
             return INT64_MAX;
         }
         if (due_us > now) {
             return due_us;
         }
-        start(load, due_us);
+        start(load, client, due_us);
     }
     return INT64_MAX;
 }
 
-static void free_connection(struct load *load, struct connection *connection)
+static int64_t start_all_due(struct load *load)
 {
-    connection->busy = false;
-    if (connection->repeats_us == 0) {
-        load->idle[load->idle_count++] = connection;
+    int64_t next_due_us = INT64_MAX;
+    for (size_t i = 0; i < load->requests.label_count; i++) {
+        const int64_t due_us = start_due(load, &load->clients[i]);
+        next_due_us = due_us < next_due_us ? due_us : next_due_us;
     }
+    return next_due_us;
 }
 
 static void receive(struct load *load, struct connection *connection)
@@ -159,24 +184,13 @@ static void receive(struct load *load, struct connection *connection)
     case RECEIVED_PART:
         break;
     case RECEIVED_ANSWER:
-        if (connection->status / 100 == 2) {
-            load->last_answer_us = now_us();
-            REQUIRE(load->answered < SAMPLES_MAX);
-            load->delays_us[load->answered++] = (uint32_t)(load->last_answer_us - connection->due_us);
-        } else {
-            fail(load, connection, connection->status);
-        }
-        free_connection(load, connection);
         if (connection->closes) {
-            reopen(load, connection);
+            connection_close(connection);
         }
+        finish(load, connection, connection->status, connection->retry_after);
         break;
     case RECEIVED_END:
-        if (connection->busy) {
-            fail(load, connection, 0);
-            free_connection(load, connection);
-        }
-        reopen(load, connection);
+        end(load, connection);
         break;
     }
 }
@@ -193,101 +207,96 @@ static void repeat_due(struct load *load)
     }
 }
 
-static bool is_over(const struct load *load, int64_t next_due_us)
-{
-    const bool more = next_due_us != INT64_MAX ||
-                      (load->idle_count == 0 && load->started < load->planned && now_us() < load->end_us);
-    const bool all_idle = load->idle_count == load->connection_count;
-    return (all_idle && !more) || now_us() > load->end_us + GRACE_US;
-}
-
 static void run(struct load *load)
 {
     struct epoll_event events[EVENTS_MAX];
     for (;;) {
-        const int64_t next_due_us = start_due(load);
-        if (is_over(load, next_due_us)) {
+        const int64_t next_due_us = start_all_due(load);
+        const int64_t now = now_us();
+        if ((load->busy == 0 && next_due_us == INT64_MAX) || now > load->end_us + GRACE_US) {
             return;
         }
-        const int64_t until_us = next_due_us - now_us();
+        const int64_t until_us = next_due_us - now;
         const int64_t wait_us = until_us < 0 ? 0 : until_us < TICK_US ? until_us : TICK_US;
         const struct timespec wait = {.tv_nsec = wait_us * 1000};
         const int count = epoll_pwait2(load->epoll, events, EVENTS_MAX, &wait, NULL);
         for (int i = 0; i < count; i++) {
-            receive(load, events[i].data.ptr);
+            if (events[i].events == EPOLLOUT) {
+                send_request(load, events[i].data.ptr);
+            } else {
+                receive(load, events[i].data.ptr);
+            }
         }
         repeat_due(load);
     }
 }
 
-static int by_delay(const void *a, const void *b)
-{
-    const uint32_t left = *(const uint32_t *)a;
-    const uint32_t right = *(const uint32_t *)b;
-    return (left > right) - (left < right);
-}
-
-static double delay_ms(const struct load *load, size_t per_mille)
-{
-    if (load->answered == 0) {
-        return 0;
-    }
-    const size_t rank = (load->answered - 1) * per_mille / 1000;
-    return load->delays_us[rank] / 1000.0;
-}
-
-static void print_result(struct load *load)
+static double processor_s(void)
 {
     struct rusage usage;
     REQUIRE(getrusage(RUSAGE_SELF, &usage) == 0);
-    const double seconds = (double)(load->last_answer_us - load->begin_us) / (double)US_PER_S;
-    qsort(load->delays_us, load->answered, sizeof(*load->delays_us), by_delay);
-    (void)printf("{\"answered\": %zu, \"failed\": %" PRIu64
-                 ", \"failed_status\": %d, \"unanswered\": %" PRIu64
-                 ", \"seconds\": %.3f, \"per_second\": %.1f, \"p50_ms\": %.3f, \"p99_ms\": %.3f, "
-                 "\"p999_ms\": %.3f, \"max_ms\": %.3f, \"load_cpu_s\": %.3f}\n",
-                 load->answered, load->failed, load->failed_status,
-                 load->started - load->answered - (load->repeats ? 0 : load->failed), seconds,
-                 load->answered > 0 ? (double)load->answered / seconds : 0, delay_ms(load, 500),
-                 delay_ms(load, 990), delay_ms(load, 999), delay_ms(load, 1000),
-                 (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
-                     (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / (double)US_PER_S);
+    return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+           (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / (double)US_PER_S;
 }
 
-static void open_connections(struct load *load)
+// Returns whether all requests succeeded.
+static bool print_result(struct load *load)
+{
+    const int64_t elapsed_us = now_us() - load->begin_us;
+    const struct totals totals = answers_totals(&load->answers);
+    const double seconds = (double)totals.last_us / (double)US_PER_S;
+    (void)printf("{\"answered\": %" PRIu64 ", \"failed\": %" PRIu64
+                 ", \"failed_status\": %d, \"unanswered\": %" PRIu64
+                 ", \"seconds\": %.3f, \"per_second\": %.1f, \"load_cpu_s\": %.3f",
+                 totals.answered, totals.failed, totals.failed_status,
+                 load->started - totals.answered - (load->repeats ? 0 : totals.failed), seconds,
+                 totals.answered > 0 ? (double)totals.answered / seconds : 0, processor_s());
+    answers_print(&load->answers, &load->requests, load->first_us, elapsed_us);
+    (void)printf("}\n");
+    return totals.answered > 0 && totals.answered == load->started;
+}
+
+static void prepare(struct load *load)
 {
     struct rlimit files;
     REQUIRE(getrlimit(RLIMIT_NOFILE, &files) == 0);
     files.rlim_cur = files.rlim_max;
     REQUIRE(setrlimit(RLIMIT_NOFILE, &files) == 0);
     load->epoll = epoll_create1(EPOLL_CLOEXEC);
+    load->connection_count = load->requests.label_count * load->connections_max;
     load->connections = calloc(load->connection_count, sizeof(*load->connections));
-    load->idle = calloc(load->connection_count, sizeof(struct connection *));
-    load->delays_us = calloc(SAMPLES_MAX, sizeof(*load->delays_us));
-    REQUIRE(load->epoll >= 0 && load->connections && load->idle && load->delays_us);
-    for (size_t i = 0; i < load->connection_count; i++) {
-        connection_open(&load->connections[i], load->epoll, load->port);
-        load->idle[load->idle_count++] = &load->connections[i];
+    REQUIRE(load->epoll >= 0 && load->connections != NULL);
+    for (size_t label = 0; label < load->requests.label_count; label++) {
+        struct client *client = &load->clients[label];
+        client->idle = calloc(load->connections_max, sizeof(struct connection *));
+        REQUIRE(client->idle != NULL);
+        while (client->idle_count < load->connections_max) {
+            struct connection *connection =
+                &load->connections[label * load->connections_max + client->idle_count];
+            connection->fd = -1;
+            client->idle[client->idle_count++] = connection;
+        }
     }
 }
 
 static void release(struct load *load)
 {
-    free(load->delays_us);
-    free(load->idle);
+    for (size_t label = 0; label < load->requests.label_count; label++) {
+        free(load->clients[label].idle);
+    }
     free(load->connections);
-    free(load->requests);
-    arena_release(&load->arena);
+    answers_release(&load->answers);
+    requests_release(&load->requests);
 }
 
 int main(int argc, char **argv)
 {
-    struct load load = {.connection_count = 1, .planned = UINT64_MAX, .chance = (uint64_t)getpid()};
+    struct load load = {.connections_max = 1, .planned = UINT64_MAX};
     int64_t seconds = INT32_MAX;
-    for (int option; (option = getopt(argc, argv, "c:s:n:r:a")) != -1;) {
+    for (int option; (option = getopt(argc, argv, "c:s:n:r:oaf:")) != -1;) {
         switch (option) {
         case 'c':
-            load.connection_count = strtoul(optarg, NULL, 10);
+            load.connections_max = strtoul(optarg, NULL, 10);
             break;
         case 's':
             seconds = strtol(optarg, NULL, 10);
@@ -298,25 +307,34 @@ int main(int argc, char **argv)
         case 'r':
             load.rate = strtod(optarg, NULL);
             break;
+        case 'o':
+            load.in_order = true;
+            break;
         case 'a':
             load.repeats = true;
+            break;
+        case 'f':
+            load.first_us = strtol(optarg, NULL, 10) * US_PER_S;
             break;
         default:
             argc = 0;
         }
     }
-    if (argc != optind + 2 || load.connection_count == 0 || load.connection_count > CONNECTIONS_MAX) {
-        (void)fprintf(stderr,
-                      "usage: load [-c CONNECTIONS] [-s SECONDS | -n REQUESTS] [-r RATE] [-a] PORT FILE\n");
+    if (argc != optind + 2 || load.connections_max == 0 || load.connections_max > CONNECTIONS_MAX) {
+        (void)fprintf(
+            stderr,
+            "usage: load [-c CONNECTIONS] [-s SECONDS] [-n REQUESTS] [-r RATE] [-o] [-a] [-f FIRST_S] "
+            "PORT FILE\n");
         return 2;
     }
     load.port = (uint16_t)strtoul(argv[optind], NULL, 10);
-    read_requests(&load, argv[optind + 1]);
-    open_connections(&load);
+    requests_open(&load.requests, argv[optind + 1]);
+    prepare(&load);
+    load.first_number = (uint64_t)clock_us(CLOCK_REALTIME);
     load.begin_us = now_us();
     load.end_us = load.begin_us + seconds * US_PER_S;
     run(&load);
-    print_result(&load);
+    const bool succeeded = print_result(&load);
     release(&load);
-    return load.answered > 0 && load.answered == load.started ? 0 : 1;
+    return succeeded ? 0 : 1;
 }

@@ -1,10 +1,8 @@
 """The phases of a run, and how one is measured."""
-import json
 import os
-import subprocess
-import tempfile
 from dataclasses import dataclass
 
+import generator
 from usage import MemoryPeak, cpu_us, machine_ticks
 
 WARM_UP_S = 2  # Node compiles meanwhile
@@ -13,7 +11,7 @@ US_PER_TICK = 1_000_000 // os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True)
 class Phase:
-    kind: str             # of the target's lines
+    kind: str             # of the target's requests
     connections: int = 64
     rate: int = 0         # a second; 0: each connection sends its next request when it has its answer
     latency_ms: int = 0   # of the upstream
@@ -39,18 +37,16 @@ class Load:
     """Runs the load generator."""
 
     def __init__(self, build):
-        self._program = build / "tests" / "bench" / "load"
+        self._build = build
 
     def run(self, target, phase, seconds=None, requests=None):
-        with tempfile.NamedTemporaryFile("w", prefix="paymentsd-bench-") as file:
-            file.write("\n".join(target.lines[phase.kind]) + "\n")
-            file.flush()
-            words = ["-c", phase.connections]
-            words += ["-s", seconds] if seconds else ["-n", requests]
-            words += ["-r", phase.rate] if phase.rate else []
-            done = subprocess.run([str(word) for word in (self._program, *words, target.port, file.name)],
-                                  stdout=subprocess.PIPE, text=True, check=False)
-        return json.loads(done.stdout)
+        words = ["-c", phase.connections]
+        words += ["-s", seconds] if seconds else ["-n", requests]
+        words += ["-r", phase.rate] if phase.rate else []
+        with generator.written(target.requests[phase.kind]) as file:
+            result = generator.run(self._build, target.port, file, *words)
+        del result["groups"]
+        return result
 
 
 def measure(load, target, phase, upstream, seconds):

@@ -1,5 +1,5 @@
 """What is measured: the service with a seeded database, and others beside it. A target has a `name`, the `port` that it
-listens on, its processes (`pids`) and `lines`: the requests of each kind, as load.c reads them."""
+listens on, its processes (`pids`) and `requests`: the records of each kind, for the load generator."""
 import contextlib
 import json
 import shutil
@@ -9,6 +9,7 @@ import subprocess
 import uuid
 from pathlib import Path
 
+import generator
 from seed import accounts, sample, seed
 from support.merchant import Merchant
 from support.process import Process, environment
@@ -27,16 +28,16 @@ LISTS = ("page_size=20", "page_size=50", "status=completed&page_size=20", "statu
 PEER = Path(__file__).resolve().parent / "peer"
 
 
-def lines_of(key, ids):
+def requests_of(key, ids):
     """The requests of one API key, by kind."""
-    lines = {
-        "get": [f"GET /v1/payments/{payment} {key}" for payment in ids],
-        "list": [f"GET /v1/payments?{query} {key}" for query in LISTS],
-        "create": [f"POST /v1/payments {key}"],
-        "replay": [f"POST /v1/payments {key} replay-{number}" for number in range(REPLAYS)],
+    requests = {
+        "get": [generator.get(f"/v1/payments/{payment}", key) for payment in ids],
+        "list": [generator.get(f"/v1/payments?{query}", key) for query in LISTS],
+        "create": generator.creates(key),
+        "replay": [generator.replay(key, number) for number in range(REPLAYS)],
     }
-    lines["mixed"] = lines["get"][:700] + lines["create"] * 200 + (lines["list"] * 100)[:100]
-    return lines
+    requests["mixed"] = requests["get"][:700] + (requests["create"] * 23)[:200] + (requests["list"] * 12)[:100]
+    return requests
 
 
 def free_port():
@@ -104,10 +105,12 @@ class Paymentsd(QuietServer):
             owners = {account[0]: account for account in accounts(database)}
             cycle = [owner for other in owners if other != first for owner in (*[first] * (FIRST_HAS // MERCHANTS), other)]
             seed(database, rows, [owners[owner] for owner in cycle])
-            self.lines = lines_of(merchants[0].key["key"], sample(database, merchants[0].id, GETS))
-            shared = [lines_of(merchant.key["key"], sample_of_few(database, merchant)) for merchant in merchants[1:]]
-        self.lines |= {f"{kind} of {MERCHANTS}": [line for lines in shared for line in lines[kind]]
-                       for kind in ("get", "list", "create")}
+            self.key, ids = merchants[0].key["key"], sample(database, merchants[0].id, GETS)
+            shared = [requests_of(merchant.key["key"], sample_of_few(database, merchant)) for merchant in merchants[1:]]
+        self.payment = f"/v1/payments/{ids[0]}"
+        self.requests = requests_of(self.key, ids)
+        self.requests |= {f"{kind} of {MERCHANTS}": [request for requests in shared for request in requests[kind]]
+                          for kind in ("get", "list", "create")}
 
 
 def sample_of_few(database, merchant):
@@ -144,7 +147,7 @@ class Peer:
             ids = [str(uuid.UUID(bytes=row[0])) for row in database.execute(
                 "SELECT id FROM payments WHERE rowid % ? = 0 AND merchant = (SELECT merchant FROM keys) LIMIT ?",
                 (max(1, rows // GETS), GETS))]
-        self.lines = lines_of(found["key"], ids)
+        self.requests = requests_of(found["key"], ids)
         self.pids = (self._process.pid,)
 
     def close(self):
@@ -172,7 +175,7 @@ class Nginx:
         wait_for_port(self.port)
         children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()
         self.pids = (self._process.pid, *map(int, children))
-        self.lines = {"get": ["GET /payment.json none"]}
+        self.requests = {"get": [generator.get("/payment.json", "none")]}
 
     def close(self):
         self._process.kill()
