@@ -1,4 +1,4 @@
-"""The load generator and the report of `make bench`."""
+"""The load generator of `make bench` and `make pressure`, and the report of `make bench`."""
 import os
 import sys
 import threading
