@@ -7,8 +7,11 @@
 #include "store/checkpointer.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/log.h"
 #include "base/require.h"
 
 #define LONG_BYTES (INT64_C(16) << 20)
@@ -35,12 +38,24 @@ static void wait_for(sem_t *semaphore)
     }
 }
 
+// Another thread may be in the midst of anything: as after a kill, the next start finds all that was
+// answered.
+static void end_unless(bool sound)
+{
+    if (!sound) {
+        LOG(LOG_ERROR,
+            "the disk failed to sync the database; the service ends, and its next start copies the "
+            "write-ahead log again");
+        _exit(EXIT_FAILURE);
+    }
+}
+
 static void *run_orders(void *argument)
 {
     struct checkpointer *checkpointer = argument;
     wait_for(&checkpointer->orders);
     while (!atomic_load(&checkpointer->stopping)) {
-        checkpointer->db->driver->copy_log_ahead(checkpointer->db);
+        end_unless(checkpointer->db->driver->copy_log_ahead(checkpointer->db));
         REQUIRE(sem_post(&checkpointer->done) == 0);
         wait_for(&checkpointer->orders);
     }
@@ -72,7 +87,7 @@ void checkpointer_tend(struct checkpointer *checkpointer, struct db *writer)
     const int64_t log_bytes = writer->driver->log_bytes(writer);
     if (checkpointer->ordered) {
         if (is_done(checkpointer, log_bytes)) {
-            writer->driver->copy_log(writer);
+            end_unless(writer->driver->copy_log(writer));
             checkpointer->ordered = false;
         }
     } else if (log_bytes >= LONG_BYTES) {
@@ -80,7 +95,7 @@ void checkpointer_tend(struct checkpointer *checkpointer, struct db *writer)
             checkpointer->ordered = true;
             REQUIRE(sem_post(&checkpointer->orders) == 0);
         } else {
-            writer->driver->copy_log(writer);
+            end_unless(writer->driver->copy_log(writer));
         }
     }
 }

@@ -54,9 +54,11 @@ struct db_driver {
 
     // The write-ahead log, if the database has one that must be copied back. Outside a transaction.
     int64_t (*log_bytes)(struct db *db); // after this connection's last commit
-    void (*copy_log)(struct db *db);     // as much as it can without waiting; the log may still be long
+    // Copies as much as it can without waiting; the log may still be long. False: the disk failed to sync the
+    // copy. The process must end: only a new start copies the whole log again.
+    bool (*copy_log)(struct db *db) MUST_CHECK;
     // Likewise while another connection writes, so that copy_log finds little left to copy and to sync.
-    void (*copy_log_ahead)(struct db *db);
+    bool (*copy_log_ahead)(struct db *db) MUST_CHECK;
 };
 
 #define DB_DAMAGED_BYTES 80

@@ -111,8 +111,9 @@ static void run_batch(void *context)
                     CONTAINER_OF(worker->finished.next, struct store_job, task.link));
     }
     // The product copies the log when it is long.
-    if (random_below(100) == 0) {
-        worker->db->driver->copy_log(worker->db);
+    if (random_below(100) == 0 && !worker->db->driver->copy_log(worker->db)) {
+        service_kill(false);
+        return;
     }
     world_after(random_between(0, BATCH_US_MAX), return_finished, worker);
 }

@@ -13,7 +13,8 @@ static int writes; // to a log
 static sqlite3_io_methods database_methods;
 static int (*own_database_sync)(sqlite3_file *, int);
 static int database_syncs;
-static int write_failure; // SQLITE_OK: none
+static int database_sync_failure; // SQLITE_OK: none
+static int write_failure;         // SQLITE_OK: none
 static int sync_failure;
 
 static int counted_write(sqlite3_file *file, const void *data, int bytes, sqlite3_int64 at)
@@ -30,7 +31,7 @@ static int failing_sync(sqlite3_file *file, int flags)
 static int counted_database_sync(sqlite3_file *file, int flags)
 {
     database_syncs++;
-    return own_database_sync(file, flags);
+    return database_sync_failure == SQLITE_OK ? own_database_sync(file, flags) : database_sync_failure;
 }
 
 static int open_counted(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags, int *flags_out)
@@ -68,6 +69,7 @@ static int setup_counted(void **state)
 {
     write_failure = SQLITE_OK;
     sync_failure = SQLITE_OK;
+    database_sync_failure = SQLITE_OK;
     return setup_things(state);
 }
 
@@ -165,13 +167,13 @@ static void a_log_that_a_long_reader_made_grow_shrinks_afterwards(void **state)
     while (log_bytes(f) <= limit_bytes + 1000000) {
         insert_bytes(f, 1000000);
         database_commit(f->db);
-        f->db->driver->copy_log(f->db);
+        assert_true(f->db->driver->copy_log(f->db));
         database_begin(f->db, true);
     }
     database_commit(f->db);
     database_commit(reader);
     sqlite_driver.close(reader);
-    f->db->driver->copy_log(f->db);
+    assert_true(f->db->driver->copy_log(f->db));
     database_script(f->db, "INSERT INTO things (size) VALUES (1)"); // begins the log anew
     assert_in_range(log_bytes(f), 1, limit_bytes);
     database_begin(f->db, true);
@@ -196,13 +198,86 @@ static void what_is_copied_ahead_is_synced_too(void **state)
     database_script(f->db, "INSERT INTO things (size) VALUES (1)");
     struct db *copier = database_open(f->scratch.database, false);
     const int syncs_before = database_syncs;
-    f->db->driver->copy_log_ahead(copier);
+    assert_true(f->db->driver->copy_log_ahead(copier));
     assert_in_range(database_bytes(f), 1000000, 1100000);
     assert_int_equal(database_syncs, syncs_before + 1);
     database_commit(reader);
     sqlite_driver.close(reader);
     sqlite_driver.close(copier);
     assert_intact(f, 2);
+    database_begin(f->db, true);
+}
+
+static void a_copy_whose_sync_fails_says_so(void **state)
+{
+    struct fixture *f = *state;
+    insert_bytes(f, 1000000);
+    database_commit(f->db);
+    struct db *copier = database_open(f->scratch.database, false);
+    database_sync_failure = SQLITE_IOERR_FSYNC;
+    assert_false(f->db->driver->copy_log_ahead(copier));
+    assert_false(f->db->driver->copy_log(f->db));
+    database_sync_failure = SQLITE_OK;
+    sqlite_driver.close(copier);
+    database_begin(f->db, true);
+}
+
+static void copy_file(const char *from, const char *to)
+{
+    char command[512];
+    (void)snprintf(command, sizeof(command), "cp '%s' '%s'", from, to);
+    assert_int_equal(system(command), 0);
+}
+
+// As a crash leaves them: the database and its log, without the shared index.
+static void copy_as_after_a_crash(const struct fixture *f, char path[160])
+{
+    char from[160];
+    char to[192];
+    (void)snprintf(path, 160, "%.100s/crashed.db", f->scratch.directory);
+    copy_file(f->scratch.path, path);
+    (void)snprintf(from, sizeof(from), "%s-wal", f->scratch.path);
+    (void)snprintf(to, sizeof(to), "%s-wal", path);
+    copy_file(from, to);
+}
+
+// The system may show a log of which a part is not on the disk.
+static void a_log_that_is_found_is_copied_before_anything_is_written(void **state)
+{
+    struct fixture *f = *state;
+    char path[160];
+    char database[176];
+    char log[192];
+    insert_bytes(f, 100000);
+    database_commit(f->db);
+    copy_as_after_a_crash(f, path);
+    (void)snprintf(database, sizeof(database), "sqlite:%s", path);
+    (void)snprintf(log, sizeof(log), "%s-wal", path);
+    const int syncs_before = database_syncs;
+    struct db *found = database_open(database, true);
+    assert_in_range(database_syncs, syncs_before + 1, syncs_before + 2);
+    assert_int_equal(truncate(log, 0), 0); // the place of what was found
+    struct db *alone = database_open(database, false);
+    assert_int_equal(database_committed_number(alone, "SELECT count(*) FROM things"), 1);
+    sqlite_driver.close(alone);
+    sqlite_driver.close(found);
+    database_begin(f->db, true);
+}
+
+static void a_log_that_cannot_be_copied_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    char path[160];
+    char database[176];
+    insert_bytes(f, 100000);
+    database_commit(f->db);
+    copy_as_after_a_crash(f, path);
+    (void)snprintf(database, sizeof(database), "sqlite:%s", path);
+    database_sync_failure = SQLITE_IOERR_FSYNC;
+    struct db *found = NULL;
+    assert_int_equal(sqlite_driver.open(database, true, &found, &f->err), ERR_STORE);
+    assert_non_null(strstr(f->err.message, "reading or writing failed"));
+    database_sync_failure = SQLITE_OK;
     database_begin(f->db, true);
 }
 
@@ -266,7 +341,7 @@ static void a_write_that_fails_as_pages_are_read_back_ends_the_transaction(void 
     struct fixture *f = *state;
     insert_bytes(f, 1000000);
     database_commit(f->db);
-    f->db->driver->copy_log(f->db); // so that the log has old pages where the next ones are lost
+    assert_true(f->db->driver->copy_log(f->db)); // so that the log has old pages where the next ones are lost
     database_begin(f->db, true);
     run(f, "PRAGMA cache_size = 10");
     for (int i = 0; i < 20; i++) {
@@ -292,6 +367,9 @@ int main(void)
         COUNTED_TEST(what_is_rolled_back_never_overwrites_what_another_connection_commits),
         COUNTED_TEST(a_log_that_a_long_reader_made_grow_shrinks_afterwards),
         COUNTED_TEST(what_is_copied_ahead_is_synced_too),
+        COUNTED_TEST(a_copy_whose_sync_fails_says_so),
+        COUNTED_TEST(a_log_that_is_found_is_copied_before_anything_is_written),
+        COUNTED_TEST(a_log_that_cannot_be_copied_is_refused),
         COUNTED_TEST(a_full_disk_fails_the_commit),
         COUNTED_TEST(a_write_that_fails_fails_the_commit),
         COUNTED_TEST(a_sync_that_fails_fails_the_commit),

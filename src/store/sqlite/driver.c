@@ -90,22 +90,29 @@ static int64_t sqlite_log_bytes(struct db *db)
     return (int64_t)sqlite_of(db)->wal_pages * PAGE_BYTES;
 }
 
-static void sqlite_copy_log(struct db *db)
+// A failed sync may drop pages of any earlier copy, of which SQLite believes that they are in the database:
+// it would use their place in the log again, and after a power failure they would be nowhere. After any other
+// failure the next call copies what this one could not.
+static bool is_sound(int code)
 {
-    // A failure loses nothing: the next call copies what this one could not.
-    sqlite3_wal_checkpoint_v2(sqlite_of(db)->handle, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    return code != SQLITE_IOERR_FSYNC;
+}
+
+static bool sqlite_copy_log(struct db *db)
+{
+    return is_sound(
+        sqlite3_wal_checkpoint_v2(sqlite_of(db)->handle, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL));
 }
 
 // Most of the pages that wait for the sync were copied here.
-static void sync_database(struct sqlite *sqlite)
+static int sync_database(struct sqlite *sqlite)
 {
     sqlite3_file *file = NULL;
-    if (sqlite3_file_control(sqlite->handle, "main", SQLITE_FCNTL_FILE_POINTER, &file) == SQLITE_OK) {
-        (void)file->pMethods->xSync(file, SQLITE_SYNC_NORMAL);
-    }
+    const int code = sqlite3_file_control(sqlite->handle, "main", SQLITE_FCNTL_FILE_POINTER, &file);
+    return code == SQLITE_OK ? file->pMethods->xSync(file, SQLITE_SYNC_NORMAL) : code;
 }
 
-static void sqlite_copy_log_ahead(struct db *db)
+static bool sqlite_copy_log_ahead(struct db *db)
 {
     int copied = 0;
     int last = INT_MAX;
@@ -115,11 +122,15 @@ static void sqlite_copy_log_ahead(struct db *db)
             sqlite3_wal_checkpoint_v2(sqlite_of(db)->handle, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, &copied);
         const int added = copied - before;
         if (code != SQLITE_OK || added < FEW_PAGES || added > last / 2) {
-            break;
+            return is_sound(code);
         }
         last = added;
-        sync_database(sqlite_of(db)); // before the next pass, which copies what is written meanwhile
+        // Before the next pass, which copies what is written meanwhile.
+        if (sync_database(sqlite_of(db)) != SQLITE_OK) {
+            return false;
+        }
     }
+    return true;
 }
 
 const struct db_driver sqlite_driver = {

@@ -203,6 +203,16 @@ static bool set_up(struct sqlite *sqlite)
                SQLITE_OK;
 }
 
+// After a crash the log may hold a commit whose sync had failed: the system may have dropped it from the
+// disk, and shows it nevertheless. What followed it in the log would be lost at a power failure. So the log
+// that is found is copied into the database, and its place is used again. Another process that does so has
+// found it.
+static bool copy_found_log(sqlite3 *handle)
+{
+    const int code = sqlite3_wal_checkpoint_v2(handle, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    return code == SQLITE_OK || (code & 0xff) == SQLITE_BUSY;
+}
+
 static void drop(struct sqlite **sqlite)
 {
     if (*sqlite) {
@@ -230,7 +240,7 @@ enum errc sqlite_open_db(const char *database, bool writable, struct db **db, st
     if (sqlite3_db_readonly(sqlite->handle, "main") == 1) {
         return explain(sqlite, SQLITE_READONLY, path, err);
     }
-    if (!set_up(sqlite)) {
+    if (!set_up(sqlite) || (writable && !copy_found_log(sqlite->handle))) {
         return explain(sqlite, sqlite3_errcode(sqlite->handle) & 0xff, path, err);
     }
     *db = &sqlite->db;
