@@ -222,6 +222,20 @@ static void a_copy_whose_sync_fails_says_so(void **state)
     database_begin(f->db, true);
 }
 
+static void a_copy_that_cannot_sync_the_log_is_tried_again(void **state)
+{
+    struct fixture *f = *state;
+    insert_bytes(f, 1000000);
+    database_commit(f->db);
+    sync_failure = SQLITE_IOERR_FSYNC;
+    assert_true(f->db->driver->copy_log(f->db));
+    assert_in_range(database_bytes(f), 0, 100000);
+    sync_failure = SQLITE_OK;
+    assert_true(f->db->driver->copy_log(f->db));
+    assert_in_range(database_bytes(f), 1000000, 1100000);
+    database_begin(f->db, true);
+}
+
 static void copy_file(const char *from, const char *to)
 {
     char command[512];
@@ -368,6 +382,7 @@ int main(void)
         COUNTED_TEST(a_log_that_a_long_reader_made_grow_shrinks_afterwards),
         COUNTED_TEST(what_is_copied_ahead_is_synced_too),
         COUNTED_TEST(a_copy_whose_sync_fails_says_so),
+        COUNTED_TEST(a_copy_that_cannot_sync_the_log_is_tried_again),
         COUNTED_TEST(a_log_that_is_found_is_copied_before_anything_is_written),
         COUNTED_TEST(a_log_that_cannot_be_copied_is_refused),
         COUNTED_TEST(a_full_disk_fails_the_commit),

@@ -90,9 +90,9 @@ static int64_t sqlite_log_bytes(struct db *db)
     return (int64_t)sqlite_of(db)->wal_pages * PAGE_BYTES;
 }
 
-// A failed sync may drop pages of any earlier copy, of which SQLite believes that they are in the database:
-// it would use their place in the log again, and after a power failure they would be nowhere. After any other
-// failure the next call copies what this one could not.
+// A failed sync of the database may drop pages of any earlier copy, of which SQLite believes that they are in
+// the database: it would use their place in the log again, and after a power failure they would be nowhere.
+// After any other failure the next call copies what this one could not.
 static bool is_sound(int code)
 {
     return code != SQLITE_IOERR_FSYNC;

@@ -79,11 +79,16 @@ static int log_read(sqlite3_file *file, void *data, int bytes, sqlite3_int64 at)
     return log->below->pMethods->xRead(log->below, data, bytes, at);
 }
 
+// A sync that fails is a write that failed: what it should have kept is written again to the same place.
+// SQLITE_IOERR_FSYNC is left to the database's own file, for which that is not so (driver.c).
 static int log_sync(sqlite3_file *file, int flags)
 {
     struct log_file *log = log_of(file);
-    const int code = write_gathered(log);
-    return code == SQLITE_OK ? log->below->pMethods->xSync(log->below, flags) : code;
+    int code = write_gathered(log);
+    if (code == SQLITE_OK) {
+        code = log->below->pMethods->xSync(log->below, flags);
+    }
+    return code == SQLITE_IOERR_FSYNC ? SQLITE_IOERR_WRITE : code;
 }
 
 static int log_truncate(sqlite3_file *file, sqlite3_int64 bytes)
