@@ -46,26 +46,6 @@ static void wake(struct job_queue *queue)
     }
 }
 
-static void add(struct job_queue *queue, struct list *jobs, bool first)
-{
-    if (list_empty(jobs)) {
-        return;
-    }
-    pthread_mutex_lock(&queue->mutex);
-    LIST_EACH_SAFE(jobs, link, after)
-    {
-        queue->count++;
-    }
-    list_splice(first ? queue->jobs.next : &queue->jobs, jobs); // before that node
-    wake(queue);
-    pthread_mutex_unlock(&queue->mutex);
-}
-
-void job_queue_add(struct job_queue *queue, struct list *jobs)
-{
-    add(queue, jobs, false);
-}
-
 void job_queue_add_job(struct job_queue *queue, struct store_job *job)
 {
     pthread_mutex_lock(&queue->mutex);
@@ -115,7 +95,17 @@ size_t job_queue_take(struct job_queue *queue, struct list *taken, size_t max, s
 
 void job_queue_return(struct job_queue *queue, struct list *jobs)
 {
-    add(queue, jobs, true);
+    if (list_empty(jobs)) {
+        return;
+    }
+    pthread_mutex_lock(&queue->mutex);
+    LIST_EACH_SAFE(jobs, link, after)
+    {
+        queue->count++;
+    }
+    list_splice(queue->jobs.next, jobs); // before that node
+    wake(queue);
+    pthread_mutex_unlock(&queue->mutex);
 }
 
 void job_queue_close(struct job_queue *queue)

@@ -28,9 +28,6 @@ void job_queue_init(struct job_queue *queue, struct loop *loop, int64_t wait_max
 // It must be empty, and its threads must have ended.
 void job_queue_destroy(struct job_queue *queue);
 
-// Moves the jobs (none to many) to the end of the queue and wakes sleeping threads: one for one job, else
-// all.
-void job_queue_add(struct job_queue *queue, struct list *jobs);
 // Adds one job, a request's in its owner's turn, and wakes nobody.
 void job_queue_add_job(struct job_queue *queue, struct store_job *job);
 // The loop has finished so many requests' jobs. Wakes as many threads as there may be jobs for.
@@ -42,7 +39,7 @@ bool job_queue_admits(struct job_queue *queue, uint64_t owner, size_t room) MUST
 // part of one of `threads` that share the queue. Zero: the queue is closed and empty.
 size_t job_queue_take(struct job_queue *queue, struct list *taken, size_t max, size_t threads);
 
-// The same, but before the jobs that wait: for the rest of what was taken.
+// Moves the rest of what was taken back before the jobs that wait, and wakes threads for it.
 void job_queue_return(struct job_queue *queue, struct list *jobs);
 
 // From now on job_queue_take returns what is left, then zero.

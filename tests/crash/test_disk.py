@@ -60,6 +60,24 @@ def test_new_work_is_refused_while_the_disk_cannot_be_written(start_world, libra
     world.settle_books()
 
 
+def test_a_database_that_cannot_be_synced_ends_the_service_and_nothing_is_lost(start_world, library):
+    """What was copied from the log may be lost, and only a new start copies all of it again."""
+    world = start_world(library)
+    server = world.server
+    payment = paid(world, "before")
+    lengthen_log(server)
+    world.plan.fail("EIO", ("database sync",))
+    pay(world, "meanwhile")
+    assert server.process.wait() == 1
+    line, = [line for line in server.log_since_mark() if "the disk failed to sync the database" in line]
+    assert '"error"' in line
+    world.plan.calm()
+    server.start()
+    assert world.payment(payment["id"]) == payment
+    assert pay(world, "meanwhile").data["status"] == "completed"
+    world.settle_books()
+
+
 STEPS = (Charge, Refund, Capture, SaveCard, DeleteCard, RefundAtStripe, Authenticate)
 
 
