@@ -92,7 +92,7 @@ static void log_database(const struct service *service)
 {
     char whole[PATH_MAX];
     const char *file = startup_database_file(service->config);
-    file = realpath(file, whole) != NULL ? whole : file;
+    file = file == NULL ? "postgresql" : realpath(file, whole) != NULL ? whole : file;
     if (service->had_database) {
         LOG(LOG_INFO, "the database is open", LOG_STR("file", file),
             LOG_INT(service->payments < PAYMENTS_COUNTED_MAX ? "payments" : "payments_at_least",

@@ -47,6 +47,9 @@ void shutdown_marker_write(const struct config *config)
 {
     ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
     const char *database = startup_database_file(config);
+    if (database == NULL) {
+        return;
+    }
     char marker[MARKER_BYTES];
     bool created = false;
     struct err err = {.message = "the database is gone"};
@@ -61,6 +64,9 @@ bool shutdown_marker_consume(const struct config *config)
 {
     ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
     const char *database = startup_database_file(config);
+    if (database == NULL) {
+        return true;
+    }
     const char *path = marker_path(database, &arena);
     char found[MARKER_BYTES];
     char present[MARKER_BYTES];

@@ -99,7 +99,7 @@ enum errc startup_load_keys(const struct config *config, struct keyring *keyring
     if (rc != OK) {
         return rc;
     }
-    bool first_start = !there;
+    bool first_start = !there || (file == NULL && access(config->master_key_file, F_OK) != 0);
     rc = keyring_load(keyring, config->master_key_file, config->pepper_file, first_start, err);
     bool lost = access(config->master_key_file, F_OK) != 0 || access(config->pepper_file, F_OK) != 0;
     if (rc != OK && file != NULL && !first_start && lost) {
@@ -135,7 +135,8 @@ enum errc startup_check_settings(const struct config *config, struct arena *aren
     struct err why;
     const char *file = startup_database_file(config);
     // A database in memory would be lost with the process.
-    if (file == NULL || *file == '\0' || text_equal(file, ":memory:")) {
+    bool server = text_starts_with(config->database, "postgresql:");
+    if (!server && (file == NULL || *file == '\0' || text_equal(file, ":memory:"))) {
         return err_set(err, ERR_VALIDATION, "database: must be sqlite:PATH, where PATH is a file");
     }
     if (http_server_check_address(config->listen, &why) != OK) {

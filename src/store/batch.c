@@ -14,9 +14,20 @@ static struct store_job *job_of(struct list *link)
     return CONTAINER_OF(CONTAINER_OF(link, struct task, link), struct store_job, task);
 }
 
+// Both lists as one.
+static struct event_lease *joined(struct event_lease *first, struct event_lease *rest)
+{
+    struct event_lease **end = &first;
+    while (*end != NULL) {
+        end = &(*end)->next;
+    }
+    *end = rest;
+    return first;
+}
+
 enum errc batch_run(const struct batch_source *source, struct db *db, struct store_job *job)
 {
-    REQUIRE(job->tx.undone == NULL); // a job runs at most twice
+    struct event_lease *undone = joined(job->tx.leases, job->tx.undone);
     job->tx = (struct tx){
         .db = db,
         .arena = job->arena,
@@ -26,7 +37,7 @@ enum errc batch_run(const struct batch_source *source, struct db *db, struct sto
         .cause = job->cause,
         .cause_ref = job->cause_ref,
         .events = source->events,
-        .undone = job->tx.leases,
+        .undone = undone,
     };
     return db_result(db, job->run(job, &job->tx, &job->err), &job->err);
 }
@@ -50,7 +61,8 @@ static void run_one(const struct batch_source *source, struct db *db, struct sto
 {
     const int64_t changed = db->driver->changed_total(db);
     job->result = batch_run(source, db, job);
-    if (job->result != OK && (errc_is_store(job->result) || db->driver->changed_total(db) != changed)) {
+    if (job->result != OK &&
+        (db->aborted || errc_is_store(job->result) || db->driver->changed_total(db) != changed)) {
         db->spoiled = true;
     }
 }
@@ -64,6 +76,9 @@ static enum errc run_in_savepoint(const struct batch_source *source, struct db *
         return rc;
     }
     run_one(source, db, job);
+    if (job->result == OK && db->driver->settle != NULL) {
+        job->result = db->driver->settle(db, &job->err);
+    }
     if (job->result == OK) {
         return db->driver->release(db, err);
     }
@@ -94,7 +109,12 @@ static enum errc run_together(const struct batch_source *source, struct db *db, 
             return rc;
         }
     }
-    return db->driver->commit(db, err);
+    rc = db->driver->commit(db, err);
+    if (rc != OK && !errc_is_store(rc) && !savepoints) {
+        db->spoiled = true; // a statement that ran later failed: which job's, the savepoints tell
+        return OK;
+    }
+    return rc;
 }
 
 // Few jobs fail after they have written, so a batch runs without savepoints: with them, each job copies every
@@ -122,19 +142,37 @@ void batch_refuse(struct list *jobs, const struct err *err)
     }
 }
 
+static bool lost_conflict(const struct store_job *job)
+{
+    return job->result == ERR_STORE_BUSY || job->result == ERR_EXISTS;
+}
+
+// A job that lost a conflict with another connection's transaction has changed nothing. It runs again, alone:
+// then it waits for others, and others wait for it, only as long as it takes by itself.
+static void run_losers(const struct batch_source *source, struct db *db, struct list *jobs)
+{
+    LIST_EACH_SAFE(jobs, link, after)
+    {
+        struct store_job *job = job_of(link);
+        for (int tries = 1; lost_conflict(job) && tries < db->driver->tries; tries++) {
+            batch_alone(source, db, job);
+        }
+    }
+}
+
 void batch_write(const struct batch_source *source, struct db *db, struct list *jobs)
 {
     REQUIRE(!list_empty(jobs));
     if (jobs->next->next == jobs) {
         batch_alone(source, db, job_of(jobs->next));
-        return;
+    } else {
+        struct err err = {0};
+        if (run_batch(source, db, jobs, &err) != OK) {
+            // Jobs that failed by themselves are refused too: they may have seen what an earlier job wrote.
+            batch_refuse(jobs, &err);
+        }
     }
-    struct err err = {0};
-    if (run_batch(source, db, jobs, &err) == OK) {
-        return;
-    }
-    // Jobs that failed by themselves are refused too: they may have seen what an earlier job wrote.
-    batch_refuse(jobs, &err);
+    run_losers(source, db, jobs);
 }
 
 // A failure of the database may have ended the transaction, so the next job gets a new one.

@@ -78,7 +78,7 @@ enum errc customer_get(struct db *db, const struct uuid *id, struct arena *arena
 {
     DB_ROWS(rows);
     enum errc rc = db_one(db, &rows, NO_SUCH_CUSTOMER, err,
-                          "SELECT " CUSTOMER_NAMES " FROM customers WHERE id = $1", DB_ID(id));
+                          "SELECT " CUSTOMER_NAMES " FROM customers WHERE id = $1" LOCKED, DB_ID(id));
     if (rc == OK) {
         customer_read(&rows, arena, customer);
     }
@@ -146,8 +146,8 @@ enum errc card_get(struct db *db, const struct uuid *id, const struct uuid *merc
                    struct card *card, struct err *err)
 {
     DB_ROWS(rows);
-    enum errc rc =
-        db_one(db, &rows, NO_SUCH_CARD, err, "SELECT " CARD_NAMES " FROM cards WHERE id = $1", DB_ID(id));
+    enum errc rc = db_one(db, &rows, NO_SUCH_CARD, err,
+                          "SELECT " CARD_NAMES " FROM cards WHERE id = $1" LOCKED, DB_ID(id));
     if (rc == OK) {
         rc = card_read(&rows, arena, card, err);
     }

@@ -28,7 +28,7 @@ void checkpointer_init(struct checkpointer *checkpointer)
 enum errc checkpointer_open(struct checkpointer *checkpointer, const struct db_driver *driver,
                             const char *database, struct err *err)
 {
-    return driver->open(database, false, &checkpointer->db, err);
+    return driver->copy_log != NULL ? driver->open(database, false, &checkpointer->db, err) : OK;
 }
 
 static void wait_for(sem_t *semaphore)
@@ -64,6 +64,9 @@ static void *run_orders(void *argument)
 
 enum errc checkpointer_start(struct checkpointer *checkpointer, struct err *err)
 {
+    if (checkpointer->db == NULL) {
+        return OK;
+    }
     const int code = pthread_create(&checkpointer->thread, NULL, run_orders, checkpointer);
     if (code != 0) {
         return err_set(err, ERR_IO, "cannot start a database thread: %s", strerrordesc_np(code));
@@ -84,6 +87,9 @@ static bool is_done(struct checkpointer *checkpointer, int64_t log_bytes)
 
 void checkpointer_tend(struct checkpointer *checkpointer, struct db *writer)
 {
+    if (checkpointer->db == NULL) {
+        return; // the database has no such log
+    }
     const int64_t log_bytes = writer->driver->log_bytes(writer);
     if (checkpointer->ordered) {
         if (is_done(checkpointer, log_bytes)) {

@@ -114,6 +114,10 @@ enum errc db_run_values(struct db *db, int64_t *changed, struct err *err, const 
                         const struct db_value *values, size_t count)
 {
     DB_ROWS(rows);
+    if (changed == NULL && db->driver->run != NULL) {
+        const enum errc damaged = refuse_damage(db, err);
+        return damaged != OK ? damaged : db->driver->run(db, sql, values, count, err);
+    }
     enum errc rc = db_query_values(db, &rows, err, sql, values, count);
     bool has = rc == OK;
     while (has) {

@@ -6,6 +6,12 @@
 #include "base/arena.h"
 #include "store/value.h"
 
+// At the end of a SELECT of one row by which a writing transaction decides: the row is locked until that
+// transaction ends. SQLite has one writer and needs no lock.
+#define LOCKED " /*FOR UPDATE*/"
+// The same for rows of which any will do: those that another transaction has locked are left out.
+#define FREE_ONLY " /*FOR UPDATE SKIP LOCKED*/"
+
 // Declares a running statement that is reset at the end of its scope.
 #define DB_ROWS(name) __attribute__((cleanup(db_rows_close))) struct db_rows name = {0}
 void db_rows_close(struct db_rows *rows);

@@ -6,15 +6,22 @@
 
 #include "store/value.h"
 
+// A step of the schema that a driver has words of its own for.
+struct schema_change {
+    size_t version;
+    const char *script;
+};
+
 struct db_driver {
     const char *prefix; // of the database's name: "sqlite:"
+    int tries;          // of a job that loses to another connection's transaction
     // `writable` false: a connection for readers. ERR_CONFIG with one plain line, ERR_STORE, ERR_STORE_BUSY.
     enum errc (*open)(const char *database, bool writable, struct db **db, struct err *err);
     // A connection that changes nothing, not even the files beside the database. For a single read.
     enum errc (*look)(const char *database, struct db **db, struct err *err);
     void (*close)(struct db *db);
     // Makes this process the only server of the database until the descriptor *claim is closed. ERR_CONFIG:
-    // another process is.
+    // another process is. NULL, as the two that follow: many processes may serve it.
     enum errc (*claim)(const char *database, int *claim, struct err *err);
     // ERR_CONFIG, naming the process: one has claimed the database. This process must not have it open.
     enum errc (*check_unclaimed)(const char *database, struct err *err);
@@ -24,6 +31,8 @@ struct db_driver {
     // As store_backup. NULL: the database has its own tools for that.
     enum errc (*backup)(const char *database, const char *path, struct err *err);
     const char *table_exists; // SQL that yields a row if there is a table named $1
+    // The steps of the schema that are not those of schema.h. NULL: none, and so is the NULL at the end.
+    const struct schema_change *schema_changes;
 
     enum errc (*begin)(struct db *db, bool write, struct err *err);
     enum errc (*commit)(struct db *db, struct err *err); // if it fails, no transaction is open
@@ -33,6 +42,12 @@ struct db_driver {
     enum errc (*rollback_to)(struct db *db, struct err *err);             // undoes and drops the savepoint
     enum errc (*script)(struct db *db, const char *sql, struct err *err); // several statements, no parameters
 
+    // Runs a statement whose result nobody needs. It may run later, and fail then: `settle`, `query` or
+    // `commit` says so. NULL: a query does.
+    enum errc (*run)(struct db *db, const char *sql, const struct db_value *values, size_t count,
+                     struct err *err);
+    // Waits for all that was run. NULL: nothing runs later.
+    enum errc (*settle)(struct db *db, struct err *err);
     // Prepares the text on its first use and keeps the statement.
     enum errc (*query)(struct db *db, struct db_rows *rows, const char *sql, const struct db_value *values,
                        size_t count, struct err *err);
@@ -52,7 +67,8 @@ struct db_driver {
     const char *(*column_name)(struct db_rows *rows, int column);
     void (*close_rows)(struct db_rows *rows);
 
-    // The write-ahead log, if the database has one that must be copied back. Outside a transaction.
+    // The write-ahead log, if the database has one that must be copied back (else NULL). Outside a
+    // transaction.
     int64_t (*log_bytes)(struct db *db); // after this connection's last commit
     // Copies as much as it can without waiting; the log may still be long. False: the disk failed to sync the
     // copy. The process must end: only a new start copies the whole log again.
@@ -72,11 +88,13 @@ struct db {
     // clears it when a transaction begins, when a savepoint is rolled back, and when this connection changes
     // the table `generation`.
     bool generation_known;
+    bool aborted;                // the transaction's statements fail until it, or a savepoint, is undone
     bool spoiled;                // a job of the last batch failed after it had written (batch.c)
     atomic_llong prepared_total; // statements prepared for db_query_built; any thread may read it
 };
 
 extern const struct db_driver sqlite_driver;
+extern const struct db_driver postgres_driver;
 
 // Finds the driver for a database of this name. ERR_CONFIG: there is none.
 enum errc db_driver_find(const char *database, const struct db_driver **driver, struct err *err) MUST_CHECK;

@@ -65,6 +65,18 @@ enum errc migrate_check(struct db *db, struct err *err)
                    (long long)version, schema_step_count);
 }
 
+static const char *step_of(const struct db_driver *driver, const char *const *steps, int64_t version)
+{
+    if (steps == schema_steps && driver->schema_changes != NULL) {
+        for (const struct schema_change *change = driver->schema_changes; change->script != NULL; change++) {
+            if ((int64_t)change->version == version + 1) {
+                return change->script;
+            }
+        }
+    }
+    return steps[version];
+}
+
 // In a transaction. *done: nothing is missing.
 static enum errc apply_next(struct db *db, const char *const *steps, size_t count, bool *done,
                             struct err *err)
@@ -85,7 +97,7 @@ static enum errc apply_next(struct db *db, const char *const *steps, size_t coun
     if (*done) {
         return OK;
     }
-    rc = db->driver->script(db, steps[version], err);
+    rc = db->driver->script(db, step_of(db->driver, steps, version), err);
     if (rc == OK) {
         rc = db_run(db, NULL, err, "INSERT INTO schema_version (version) VALUES ($1)", DB_I64(version + 1));
     }

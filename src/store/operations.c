@@ -48,7 +48,7 @@ enum errc operation_get(struct db *db, const struct uuid *subject_id, const char
 {
     DB_ROWS(rows);
     enum errc rc = db_one(db, &rows, "the operation is not open", err,
-                          "SELECT " NAMES " FROM operations WHERE subject_id = $1 AND kind = $2",
+                          "SELECT " NAMES " FROM operations WHERE subject_id = $1 AND kind = $2" LOCKED,
                           DB_ID(subject_id), DB_STR(kind));
     if (rc == OK) {
         read_row(&rows, arena, operation);
@@ -112,7 +112,7 @@ enum errc operations_claim(struct db *db, int64_t now_us, int64_t lease_us, stru
     rc = db_query(db, &rows, err,
                   "UPDATE operations SET next_attempt_us = $2 WHERE (subject_id, kind) IN"
                   " (SELECT subject_id, kind FROM operations WHERE next_attempt_us <= $1"
-                  " ORDER BY next_attempt_us LIMIT $3) RETURNING " NAMES,
+                  " ORDER BY next_attempt_us LIMIT $3" FREE_ONLY ") RETURNING " NAMES,
                   DB_I64(now_us), DB_I64(now_us + lease_us), DB_I64((int64_t)max));
     for (bool has = true; rc == OK && has;) {
         rc = db_next(&rows, &has, err);

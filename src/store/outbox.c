@@ -64,7 +64,7 @@ enum errc outbox_first_time(struct db *db, const struct uuid *merchant_id, int64
     bool has = false;
     enum errc rc = db_first(db, &rows, &has, err,
                             "SELECT next_attempt_us FROM outbox WHERE merchant_id = $1 AND " HAS_TIME
-                            " ORDER BY next_attempt_us LIMIT 1",
+                            " ORDER BY next_attempt_us LIMIT 1" FREE_ONLY,
                             DB_ID(merchant_id));
     if (rc == OK) {
         *first_us = has ? db_i64(&rows, 0) : INT64_MAX;
@@ -96,7 +96,7 @@ enum errc outbox_claim(struct db *db, const struct uuid *merchant_id, int64_t no
                  "SELECT " COLUMN_NAMES(CLAIMED) " FROM outbox WHERE merchant_id = $1"
                                                  " AND next_attempt_us <= $2 AND " HAS_TIME
                                                  " AND (SELECT " HAS_ENDPOINT " FROM merchants WHERE id = $1)"
-                                                 " ORDER BY next_attempt_us LIMIT 1",
+                                                 " ORDER BY next_attempt_us LIMIT 1" FREE_ONLY,
                  DB_ID(merchant_id), DB_I64(now_us));
     if (rc != OK || !*has) {
         return rc;

@@ -110,8 +110,8 @@ enum errc payment_get(struct db *db, const struct uuid *id, const struct uuid *m
                       struct arena *arena, struct payment *payment, struct err *err)
 {
     DB_ROWS(rows);
-    enum errc rc =
-        db_one(db, &rows, NO_SUCH_PAYMENT, err, "SELECT " NAMES " FROM payments WHERE id = $1", DB_ID(id));
+    enum errc rc = db_one(db, &rows, NO_SUCH_PAYMENT, err,
+                          "SELECT " NAMES " FROM payments WHERE id = $1" LOCKED, DB_ID(id));
     if (rc == OK) {
         rc = read_whole(&rows, arena, payment, err);
     }

@@ -103,7 +103,9 @@ static void post_all(struct store *store, struct list *jobs)
 
 static enum errc in_place(const struct store *store, struct err *err)
 {
-    return store->driver->in_place(store->options.database, store->claim, err);
+    return store->driver->in_place == NULL
+               ? OK
+               : store->driver->in_place(store->options.database, store->claim, err);
 }
 
 bool store_in_place(struct store *store)
@@ -184,8 +186,9 @@ static enum errc run_check(const struct store_options *options, struct db *db, s
 
 static enum errc open_connections(struct store *store, struct err *err)
 {
-    // A second server must not even migrate.
-    enum errc rc = store->driver->claim(store->options.database, &store->claim, err);
+    const struct db_driver *driver = store->driver;
+    // Where a second server must not be, it must not even migrate.
+    enum errc rc = driver->claim != NULL ? driver->claim(store->options.database, &store->claim, err) : OK;
     if (rc == OK) {
         rc = worker_open(&store->writer, store, true, err);
     }
@@ -196,7 +199,7 @@ static enum errc open_connections(struct store *store, struct err *err)
         rc = run_check(&store->options, store->writer.db, err);
     }
     if (rc == OK) {
-        rc = checkpointer_open(&store->checkpointer, store->driver, store->options.database, err);
+        rc = checkpointer_open(&store->checkpointer, driver, store->options.database, err);
     }
     for (int i = 0; i < store->options.readers && rc == OK; i++) {
         rc = worker_open(&store->readers[i], store, false, err);

@@ -75,7 +75,7 @@ enum errc store_run_alone(const char *database,
     const struct db_driver *driver = NULL;
     __attribute__((cleanup(close_claim))) int claim = -1;
     enum errc rc = db_driver_find(database, &driver, err);
-    if (rc == OK) {
+    if (rc == OK && driver->claim != NULL) {
         rc = driver->claim(database, &claim, err);
     }
     return rc == OK ? run_once(database, SCHEMA_IS_THERE, true, run, context, err) : rc;
@@ -112,7 +112,7 @@ enum errc store_check_unserved(const char *database, struct err *err)
 {
     const struct db_driver *driver = NULL;
     const enum errc rc = db_driver_find(database, &driver, err);
-    return rc == OK ? driver->check_unclaimed(database, err) : rc;
+    return rc == OK && driver->check_unclaimed != NULL ? driver->check_unclaimed(database, err) : rc;
 }
 
 enum errc store_backup(const char *database, const char *path, struct err *err)

@@ -11,7 +11,9 @@ static inline struct db *database_open(const char *database, bool writable)
 {
     struct db *db = NULL;
     struct err err = {0};
-    if (sqlite_driver.open(database, writable, &db, &err) != OK) {
+    const struct db_driver *driver = NULL;
+    assert_int_equal(db_driver_find(database, &driver, &err), OK);
+    if (driver->open(database, writable, &db, &err) != OK) {
         fail_msg("%s", err.message);
     }
     return db;

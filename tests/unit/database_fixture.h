@@ -30,7 +30,7 @@ static inline struct fixture *fixture_new(const char *tables)
 
 static inline void fixture_free(struct fixture *f)
 {
-    sqlite_driver.close(f->db);
+    f->db->driver->close(f->db);
     arena_release(&f->arena);
     scratch_remove(&f->scratch);
     free(f);

@@ -170,7 +170,7 @@ int engine_fixture_teardown(void **state)
     struct fixture *f = *state;
     close_engine(f);
     free_buyers(f);
-    sqlite_driver.close(f->db);
+    f->db->driver->close(f->db);
     arena_release(&f->provider.arena);
     arena_release(&f->arena);
     scratch_remove(&f->scratch);

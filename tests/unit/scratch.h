@@ -13,8 +13,20 @@
 struct scratch {
     char directory[64];
     char path[128];     // of a database that does not exist yet
-    char database[160]; // its name
+    char database[320]; // its name
 };
+
+// On the server that TEST_POSTGRESQL names: a schema of its own.
+static inline void scratch_make_schema(struct scratch *scratch)
+{
+    const char *name = strrchr(scratch->directory, '/') + strlen("/test-");
+    char command[512];
+    snprintf(command, sizeof(command), "psql -qX -d '%s' -c 'CREATE SCHEMA \"%s\"'",
+             getenv("TEST_POSTGRESQL"), name);
+    assert_int_equal(system(command), 0);
+    snprintf(scratch->database, sizeof(scratch->database), "%s&options=-csearch_path%%3D%%22%s%%22",
+             getenv("TEST_POSTGRESQL"), name);
+}
 
 static inline void scratch_make(struct scratch *scratch)
 {
@@ -23,6 +35,9 @@ static inline void scratch_make(struct scratch *scratch)
     assert_non_null(mkdtemp(scratch->directory));
     snprintf(scratch->path, sizeof(scratch->path), "%s/test.db", scratch->directory);
     snprintf(scratch->database, sizeof(scratch->database), "sqlite:%s", scratch->path);
+    if (getenv("TEST_POSTGRESQL") != NULL) {
+        scratch_make_schema(scratch);
+    }
 }
 
 static inline int scratch_remove_entry(const char *path, const struct stat *file, int type, struct FTW *walk)

@@ -110,8 +110,7 @@ static inline void work_init(struct work *work, struct fixture *fixture, enum st
 static inline enum errc create_table(struct db *db, void *context, struct err *err)
 {
     (void)context;
-    return db_run(db, NULL, err,
-                  "CREATE TABLE IF NOT EXISTS things (id INTEGER PRIMARY KEY, bytes BLOB) STRICT");
+    return db_run(db, NULL, err, "CREATE TABLE IF NOT EXISTS things (id BIGINT PRIMARY KEY)");
 }
 
 static inline enum errc try_open(struct fixture *fixture, int readers, struct store **store, struct err *err)

@@ -98,7 +98,7 @@ static int64_t durable_rows(const struct fixture *f)
 {
     struct db *db = database_open(f->scratch.database, false);
     const int64_t count = database_committed_number(db, "SELECT count(*) FROM things");
-    sqlite_driver.close(db);
+    db->driver->close(db);
     return count;
 }
 

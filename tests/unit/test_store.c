@@ -251,7 +251,8 @@ static void without_threads_a_job_runs_at_once_and_is_done_later(void **state)
 static enum errc insert_big(struct store_job *job, struct tx *tx, struct err *err)
 {
     (void)job;
-    return db_run(tx->db, NULL, err, "INSERT INTO things (bytes) VALUES (zeroblob(1000000))");
+    const enum errc rc = db_run(tx->db, NULL, err, "CREATE TABLE IF NOT EXISTS blobs (bytes BLOB)");
+    return rc == OK ? db_run(tx->db, NULL, err, "INSERT INTO blobs (bytes) VALUES (zeroblob(1000000))") : rc;
 }
 
 static int64_t file_bytes(const struct fixture *fixture, const char *end)

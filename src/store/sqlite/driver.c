@@ -135,6 +135,7 @@ static bool sqlite_copy_log_ahead(struct db *db)
 
 const struct db_driver sqlite_driver = {
     .prefix = "sqlite:",
+    .tries = 1,
     .open = sqlite_open_db,
     .look = sqlite_look,
     .close = sqlite_close_db,

@@ -31,6 +31,11 @@ class Server:
         self.binary = binary
         self.data_dir = tempfile.mkdtemp(prefix="paymentsd-test-")
         self.settings = settings
+        url = os.environ.get("TEST_POSTGRESQL")
+        if url and "database" not in settings:
+            name = os.path.basename(self.data_dir).replace("-", "_")
+            subprocess.run(["psql", "-qXd", url, "-c", f'CREATE SCHEMA "{name}"'], check=True)
+            self.settings = settings | {"database": f"{url}&options=-csearch_path%3D%22{name}%22"}
         self.secrets = set()    # must never be shown, nor anything that leaks.py knows by its shape
         self.process = None
         self.port = 0           # the system's choice at first, then kept over restarts

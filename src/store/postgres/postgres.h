@@ -1,0 +1,106 @@
+// What the files of the PostgreSQL driver share: open.c opens connections, driver.c runs transactions,
+// statement.c runs the statements in them, pipeline.c sends and reads them, rows.c holds their results,
+// schema.c translates the schema, error.c says what went wrong. No file outside this folder includes this
+// header or libpq-fe.h.
+#pragma once
+
+#include <libpq-fe.h>
+
+#include "base/arena.h"
+#include "store/driver.h"
+
+// The types that our tables and expressions have, by their numbers in the server's catalogue (pg_type.dat).
+enum {
+    POSTGRES_BOOL = 16,
+    POSTGRES_BYTEA = 17,
+    POSTGRES_INT8 = 20,
+    POSTGRES_INT4 = 23,
+    POSTGRES_TEXT = 25,
+};
+
+#define POSTGRES_STATEMENT_BUCKETS 256
+#define POSTGRES_PENDING_MAX 256 // commands that were sent and not yet read
+
+struct postgres_statement; // in statement.c
+
+enum postgres_command { POSTGRES_PREPARE, POSTGRES_RUN, POSTGRES_QUERY, POSTGRES_SYNC };
+
+struct postgres_pending {
+    enum postgres_command command;
+    struct postgres_statement *statement; // of a PREPARE
+};
+
+struct postgres {
+    struct db db;
+    PGconn *conn;
+    bool writable;
+    bool in_transaction; // we began one; a failed statement leaves it open, and it can only be rolled back
+    int rows_open;
+    struct postgres_pending pending[POSTGRES_PENDING_MAX]; // a ring
+    size_t pending_first;
+    size_t pending_count;
+    struct err failure; // of the first command that failed since the last sync; OK: none
+    int64_t changed;
+    int64_t changed_total;
+    uint64_t names; // of prepared statements, given so far
+    struct postgres_statement *statements[POSTGRES_STATEMENT_BUCKETS];
+    size_t built_count;
+    struct postgres_statement *built; // of texts built at run time; the one used last is the first
+};
+
+static inline struct postgres *postgres_of(struct db *db)
+{
+    return (struct postgres *)db;
+}
+
+// open.c
+enum errc postgres_open(const char *database, bool writable, struct db **db, struct err *err) MUST_CHECK;
+enum errc postgres_look(const char *database, struct db **db, struct err *err) MUST_CHECK;
+void postgres_close(struct db *db);
+// Connects anew if the connection is lost. ERR_STORE: it could not; a later call tries again.
+enum errc postgres_connected(struct postgres *postgres, struct err *err) MUST_CHECK;
+
+// statement.c
+enum errc postgres_query(struct db *db, struct db_rows *rows, const char *sql, const struct db_value *values,
+                         size_t count, struct err *err) MUST_CHECK;
+enum errc postgres_query_built(struct db *db, struct db_rows *rows, const char *sql,
+                               const struct db_value *values, size_t count, struct err *err) MUST_CHECK;
+enum errc postgres_query_once(struct db *db, struct db_rows *rows, const char *sql,
+                              const struct db_value *values, size_t count, struct err *err) MUST_CHECK;
+// Sends a statement whose result nobody needs. It may fail later: the next read says so.
+enum errc postgres_run(struct db *db, const char *sql, const struct db_value *values, size_t count,
+                       struct err *err) MUST_CHECK;
+// Sends a command without parameters or rows: BEGIN, SAVEPOINT ...
+enum errc postgres_control(struct postgres *postgres, const char *sql, struct err *err) MUST_CHECK;
+// The statement's PREPARE was answered.
+void postgres_statement_prepared(struct postgres *postgres, struct postgres_statement *statement, bool done);
+// Forgets the statements: a new connection does not have them.
+void postgres_forget_statements(struct postgres *postgres);
+
+// rows.c
+// The rows own the result from now on.
+void postgres_rows_take(struct postgres *postgres, struct db_rows *rows, PGresult *result);
+enum errc postgres_next(struct db_rows *rows, bool *has, struct err *err) MUST_CHECK;
+int postgres_column_count(struct db_rows *rows);
+struct db_value postgres_column(struct db_rows *rows, int column);
+const char *postgres_column_name(struct db_rows *rows, int column);
+void postgres_close_rows(struct db_rows *rows);
+
+// pipeline.c
+// Notes a command that was handed to libpq.
+void postgres_pipeline_sent(struct postgres *postgres, enum postgres_command command,
+                            struct postgres_statement *statement);
+// Reads all answers. *rows: of the last command, if that is a QUERY; the caller clears it. The first failure
+// since the last sync.
+enum errc postgres_pipeline_read(struct postgres *postgres, PGresult **rows, struct err *err) MUST_CHECK;
+// The same, and ends the failure: the server takes commands again.
+enum errc postgres_pipeline_sync(struct postgres *postgres, struct err *err) MUST_CHECK;
+
+// schema.c
+extern const struct schema_change postgres_schema_changes[];
+// The script of a schema step in PostgreSQL's words. The arena owns it.
+const char *postgres_script_of(struct arena *arena, const char *script);
+
+// error.c: fills *err from a result, or from the connection if there is none (NULL). ERR_EXISTS, ERR_STORE or
+// ERR_STORE_BUSY.
+enum errc postgres_failed(struct postgres *postgres, const PGresult *result, struct err *err);
