@@ -3,6 +3,8 @@ import base64
 import http.client
 import json
 import os
+import pathlib
+import subprocess
 import threading
 
 import pytest
@@ -16,6 +18,7 @@ from support.stripe_model import DECLINE, stripe_error
 from support.stub import executed
 from support.waiting import wait_until
 
+WITH_POSTGRESQL = pathlib.Path(__file__).resolve().parents[2] / "scripts" / "with-postgresql"
 CHARGE = "amount=1000&currency=usd&payment_method=pm_card_visa&confirm=true&metadata[payment_id]=p1"
 FORM = {"Content-Type": "application/x-www-form-urlencoded", "Authorization": "Bearer sk_test_x"}
 
@@ -165,3 +168,13 @@ def test_every_secret_that_a_merchant_of_the_tests_has_can_be_found(merchant):
     merchant.use_webhook("https://merchant.com/webhooks")
     for secret in (merchant.key["key"], merchant.stripe_key, merchant.stripe_webhook_secret, merchant.webhook_secret):
         assert leaks.found(secret) == [secret.encode()]
+
+
+def test_a_private_database_server_goes_with_the_run_that_is_killed():
+    environment = {name: value for name, value in os.environ.items() if name != "TEST_POSTGRESQL"}
+    with subprocess.Popen([WITH_POSTGRESQL, "sh", "-c", 'echo "$TEST_POSTGRESQL"; exec cat'], env=environment, text=True,
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE) as run:
+        directory = run.stdout.readline().partition("host=")[2].partition("&")[0]
+        assert os.path.exists(f"{directory}/data/postmaster.pid")
+        run.kill()
+    wait_until(lambda: not os.path.exists(directory), what="the directory to be removed")
